@@ -1,0 +1,571 @@
+#!/usr/bin/env python3
+"""
+启动器：只要有 Python 3.11 以上，其余自动装好（装在旁边的 .venv 里，不动系统）。
+
+    python run.py                      主任务：内置街道的差距分析，结果在 output/，打开 output/index.html
+    python run.py report 文件夹 --out 结果   自己的街道；其他命令同样写法（check、import …）
+    python run.py lab                  打开 JupyterLab（只在本机）
+    python run.py test [--all] [...]   跑测试；--all 含浏览器和慢测试；其余参数交给 pytest
+    python run.py bundle --out 文件夹  做离线包（--platform win_amd64 --python 3.11 给别的电脑）
+
+Launcher, standard library only: makes .venv beside this file, installs the project there with plain pip (your own pip
+settings and mirrors are used), then runs the command. `wheels/` beside it means: install from there, never the network.
+"""
+
+import sys
+
+if sys.version_info < (3, 11):  # noqa: UP036 (before anything that an old Python could trip over)
+    sys.stderr.write(
+        f"需要 Python 3.11 或更新的版本，现在是 {sys.version.split()[0]}（{sys.executable}）。\n"
+        "This needs Python 3.11 or newer.\n"
+    )
+    sys.exit(4)
+
+import argparse
+import contextlib
+import errno
+import hashlib
+import importlib.util
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sysconfig
+import time
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent
+ENV = ROOT / ".venv"
+PYTHON = ENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+STAMP = ENV / "xinhe-ready.json"
+LOG = ENV / "install.log"
+LOCK = ROOT / ".venv.lock"
+WHEELS = ROOT / "wheels"
+BUNDLE_NOTE = WHEELS / "bundle.json"
+
+BAD_ENVIRONMENT = 4
+INTERRUPTED = 130
+
+#: Never part of a bundle: what running leaves behind.
+LEFTOVERS = {
+    ".git", ".venv", ".venv.lock", ".hypothesis", ".ipynb_checkpoints", ".mypy_cache", ".pytest_cache", ".ruff_cache",
+    "__pycache__", "build", "dist", "output", "wheels",
+}  # fmt: skip
+
+#: What pip says -> what a planner can do about it. The first that matches is shown.
+HINTS = (
+    (
+        r"No space left|not enough space|Errno 28",
+        "磁盘满了：安装约需 1.5 GB 空间。 / The disk is full; about 1.5 GB is needed.",
+    ),
+    (
+        r"CERTIFICATE_VERIFY_FAILED|SSLError",
+        "网络证书不被信任（常见于单位网络）：请信息中心给出证书文件，"
+        "再运行 python -m pip config set global.cert 证书文件。"
+        " / The network's certificate is not trusted; see pip's global.cert setting.",
+    ),
+    (
+        r"NewConnectionError|ConnectTimeout|ReadTimeout|Connection (refused|reset|aborted)|ConnectionError|ProxyError"
+        r"|Name or service not known|getaddrinfo failed|Network is unreachable|Temporary failure in name resolution",
+        "连不上软件源：检查网络；单位有镜像就设成镜像（python -m pip config set global.index-url 镜像地址）；"
+        "没有网络就在有网的电脑上做离线包（python run.py bundle）。"
+        " / The package index cannot be reached: check the network, set a mirror, or use an offline bundle.",
+    ),
+    (
+        r"No matching distribution found|Could not find a version",
+        "软件源里缺少所需版本：镜像可能没同步，稍后再试或换一个源；离线包要和这台电脑的系统、Python 版本一致。"
+        " / A required version is missing from the index, mirror or bundle.",
+    ),
+    (
+        r"Permission denied|PermissionError|WinError (5|32)|Access is denied",
+        "文件被占用或不能写入：关闭正在使用 .venv 的窗口（JupyterLab、编辑器），把杀毒软件的拦截放行，再试一次。"
+        " / Files are in use or cannot be written: close what uses .venv and try again.",
+    ),
+)
+
+
+class Trouble(Exception):
+    """Something about this computer that stops the work; the text says what to do."""
+
+
+def say(text: str) -> None:
+    """Tell the person, on stderr: standard output belongs to the command that was asked for."""
+    print(text, file=sys.stderr, flush=True)
+
+
+# --- is everything in place? ----------------------------------------------------------------------------------------
+
+
+def environment() -> list[str]:
+    """Return what a .venv is bound to: this Python's version and machine, and the folder it was made in."""
+    version = ".".join(map(str, sys.version_info[:2]))
+    return [sys.implementation.name, version, sysconfig.get_platform(), str(ENV)]
+
+
+def project() -> str:
+    """Return the hash of the files that decide what is installed."""
+    digest = hashlib.sha256()
+    for name in ("pyproject.toml", "constraints.txt"):
+        digest.update((ROOT / name).read_bytes() + b"\0")
+    return digest.hexdigest()
+
+
+def read_stamp() -> dict[str, object]:
+    """Return what the last complete installation wrote about itself; empty if there is none."""
+    try:
+        stamp = json.loads(STAMP.read_text("utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return stamp if isinstance(stamp, dict) else {}
+
+
+def write_stamp(extras: Sequence[str]) -> None:
+    """Say that the installation is complete. Written last and in one move, so that it is never half true."""
+    text = json.dumps(
+        {"environment": environment(), "project": project(), "extras": sorted(extras)}, ensure_ascii=False
+    )
+    part = STAMP.with_suffix(".part")
+    part.write_text(text, "utf-8")
+    os.replace(part, STAMP)
+
+
+def extras_of(stamp: Mapping[str, object]) -> set[str]:
+    """Return the extras that a stamp lists."""
+    extras = stamp.get("extras")
+    return {str(extra) for extra in extras} if isinstance(extras, list) else set()
+
+
+def usable(stamp: Mapping[str, object]) -> bool:
+    """Return whether .venv was completed once, by this Python, in this place, and its Python is still there."""
+    if stamp.get("environment") != environment() or not PYTHON.exists():
+        return False
+    # On Windows python.exe in .venv is only a starter: the Python it starts may have been uninstalled.
+    try:
+        settings = (ENV / "pyvenv.cfg").read_text("utf-8")
+    except (OSError, ValueError):
+        return False
+    home = re.search(r"^home\s*=\s*(.+)$", settings, re.MULTILINE)
+    return home is not None and Path(home[1].strip()).is_dir()
+
+
+def ready(extras: Sequence[str] = ()) -> bool:
+    """Return whether the project, as it is now, is installed with these extras."""
+    stamp = read_stamp()
+    return usable(stamp) and stamp.get("project") == project() and set(extras) <= extras_of(stamp)
+
+
+# --- putting it in place --------------------------------------------------------------------------------------------
+
+
+def ensure(*extras: str) -> None:
+    """Make .venv with the project and `extras` in it, unless it is there already."""
+    if ready(extras):
+        return
+    with locked():
+        stamp = read_stamp()
+        if ready(extras):  # another start did it while this one waited
+            return
+        check_bundle()
+        if not usable(stamp):
+            if ENV.exists():
+                say("运行环境不完整或已变动，正在重建…… / The environment is incomplete or has changed: rebuilding.")
+            else:
+                say("首次运行，正在准备，约一两分钟…… / First run: setting up, a minute or two.")
+            make_environment()
+            stamp = {}
+        install(stamp, extras_of(stamp) | set(extras))
+
+
+@contextlib.contextmanager
+def locked() -> Iterator[None]:
+    """Let one start at a time install. The system frees the lock when a start dies, so none is ever left behind."""
+    try:
+        handle = open(LOCK, "ab")  # noqa: SIM115 (closed below; the message for failing to open is its own)
+    except OSError as error:
+        raise Trouble(
+            f"这个文件夹不能写入：{ROOT}（{error.strerror}）。把整个文件夹复制到自己的文档目录再运行。"
+            " / This folder cannot be written to: copy it to your own documents."
+        ) from error
+    with handle:
+        waited = False
+        while not take_lock(handle.fileno()):
+            if not waited:
+                say("另一个窗口正在安装，等它完成…… / Another start is installing: waiting for it.")
+            waited = True
+            time.sleep(0.3)
+        yield
+
+
+def take_lock(descriptor: int) -> bool:
+    """Return whether the lock was free (or this file system knows no locks)."""
+    try:
+        if sys.platform == "win32":
+            import msvcrt
+
+            msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+        else:
+            import fcntl
+
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        return error.errno not in (errno.EACCES, errno.EAGAIN, errno.EDEADLK)
+    return True
+
+
+def make_environment() -> None:
+    """Make an empty .venv, in place of whatever is there."""
+    missing = [name for name in ("venv", "ensurepip") if importlib.util.find_spec(name) is None]
+    if missing:
+        raise Trouble(no_venv_text(missing))
+    import venv
+
+    try:
+        venv.EnvBuilder(clear=True, with_pip=True, symlinks=os.name != "nt", prompt="xinhe").create(ENV)
+    except subprocess.CalledProcessError as error:
+        raise Trouble(no_venv_text(["ensurepip"]) + "\n" + str(error.output or error)) from error
+    except (OSError, ValueError) as error:
+        raise Trouble(f"建不了运行环境 {ENV}：{error}\n{hint(str(error))}".rstrip()) from error
+
+
+def no_venv_text(missing: Sequence[str]) -> str:
+    """Return what to do when this Python cannot make environments (Debian and Ubuntu ship that part separately)."""
+    text = f"这个 Python 缺少 {'、'.join(missing)}：{sys.executable} / This Python lacks {', '.join(missing)}.\n"
+    if shutil.which("apt-get"):
+        return text + f"请运行 / please run: sudo apt install python{python_version()}-venv"
+    return text + "请安装完整的 Python（官方安装包）。 / Install a complete Python."
+
+
+def install(stamp: Mapping[str, object], extras: set[str]) -> None:
+    """Install the project with `extras`; .venv carries no stamp meanwhile."""
+    before = STAMP.read_bytes() if usable(stamp) else None
+    STAMP.unlink(missing_ok=True)
+    target = f".[{','.join(sorted(extras))}]" if extras else "."
+    try:
+        pip("install", "-c", "constraints.txt", *source(), "-e", target)
+    except Trouble:
+        # Adding an extra without a network must not take away what worked: pip fetches everything before it changes
+        # anything, so after most failures the environment is as it was.
+        if before is not None and run_quietly("-m", "pip", "check"):
+            STAMP.write_bytes(before)
+        raise
+    write_stamp(sorted(extras))
+    say("准备完毕。 / Ready.")
+
+
+def source() -> list[str]:
+    """Return the options that say where packages come from: the bundle's own folder, else pip's settings."""
+    return ["--no-index", "--find-links", WHEELS.name] if WHEELS.is_dir() else []
+
+
+def check_bundle() -> None:
+    """Raise if this is an offline bundle that was made for another kind of computer."""
+    try:
+        note = json.loads(BUNDLE_NOTE.read_text("utf-8"))
+    except (OSError, ValueError):
+        return
+    here = machine(sysconfig.get_platform())
+    if note["python"] != python_version() or note["machine"] != here:
+        raise Trouble(
+            f"这个离线包是给 Python {note['python']}、{note['machine']} 做的，"
+            f"这台电脑是 Python {python_version()}、{here}。"
+            f" / This bundle is for Python {note['python']} on {note['machine']}."
+        )
+
+
+def python_version() -> str:
+    """Return this Python's version as in "3.11"."""
+    return "{}.{}".format(*sys.version_info[:2])
+
+
+def machine(tag: str) -> str:
+    """Return system and processor of a platform tag: "win-amd64" and "win_amd64" are "windows amd64"."""
+    tag = tag.lower().replace("-", "_").replace(".", "_")
+    system = next((name for start, name in SYSTEMS.items() if tag.startswith(start)), tag)
+    processor = next((word for word in PROCESSORS if tag.endswith(word)), "")
+    return f"{system} {PROCESSORS.get(processor, processor)}".strip()
+
+
+SYSTEMS = {"win": "windows", "linux": "linux", "manylinux": "linux", "musllinux": "musl", "macos": "macos"}
+PROCESSORS = {
+    "x86_64": "amd64", "amd64": "amd64", "aarch64": "arm64", "arm64": "arm64", "universal2": "arm64", "win32": "x86",
+    "i686": "x86",
+}  # fmt: skip
+
+
+# --- programs -------------------------------------------------------------------------------------------------------
+
+
+def child_environment() -> dict[str, str]:
+    """Return the environment for programs inside .venv."""
+    child = {name: value for name, value in os.environ.items() if name not in ("PYTHONHOME", "PYTHONPATH")}
+    # GIS suites set the two above for a Python of their own, which breaks any other. UTF-8 mode: without it Windows
+    # reads the editable install's path in the local code page, and a folder with 中文 in its name is not found.
+    child["PYTHONUTF8"] = "1"
+    return child
+
+
+def call(*arguments: str) -> int:
+    """Run .venv's Python in the folder where the user stands and return its exit code."""
+    with subprocess.Popen([str(PYTHON), *arguments], env=child_environment()) as process:
+        previous = signal.signal(signal.SIGTERM, lambda *_: process.terminate())
+        try:
+            while True:
+                # Ctrl-C reaches the program itself, which knows how to stop (JupyterLab asks first); wait for it.
+                with contextlib.suppress(KeyboardInterrupt):
+                    code = process.wait()
+                    return code if code >= 0 else 128 - code
+        finally:
+            signal.signal(signal.SIGTERM, previous)
+
+
+def run_quietly(*arguments: str) -> bool:
+    """Return whether .venv's Python does this without complaint."""
+    done = subprocess.run([str(PYTHON), *arguments], env=child_environment(), capture_output=True, check=False)
+    return done.returncode == 0
+
+
+def pip(*arguments: str, python: Sequence[str] = ("-m", "pip")) -> None:
+    """Run pip from the project's folder, show what it is fetching, and turn its failure into advice."""
+    # PIP_USER: a user-wide "install for me alone" setting cannot work inside an environment.
+    child = child_environment() | {"PIP_USER": "0", "PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_NO_INPUT": "1"}
+    command = [str(PYTHON), *python, *arguments]
+    lines: list[str] = []
+    with subprocess.Popen(
+        command, cwd=ROOT, env=child, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, encoding="utf-8",
+        errors="replace",
+    ) as process:  # fmt: skip
+        assert process.stdout is not None
+        try:
+            for line in process.stdout:
+                lines.append(line)
+                show_progress(line)
+        except BaseException:
+            process.terminate()
+            raise
+    show_progress("")
+    LOG.write_text("".join(lines), "utf-8")
+    if process.returncode:
+        text = "".join(lines)
+        errors = "".join(line for line in lines if line.startswith("ERROR"))[-1500:] or "".join(lines[-8:])
+        raise Trouble(
+            f"安装没有成功，下次运行会接着修。 / Installing failed; the next run repairs it.\n{errors.rstrip()}\n"
+            f"{hint(text)}\n完整记录 / full log: {LOG}"
+        )
+
+
+def show_progress(line: str) -> None:
+    """Show what pip is at, on one line that is written over; nothing where nobody is watching."""
+    if not sys.stderr.isatty():
+        return
+    found = re.match(
+        r"\s*(Collecting|Downloading|Using cached|Installing collected packages|Preparing)\b:?\s*(.*)", line
+    )
+    if found or not line:
+        words = {"Installing collected packages": "安装", "Collecting": "查找", "Preparing": "安装"}
+        text = f"  {words.get(found[1], '下载')} {found[2]}"[:70] if found else ""
+        sys.stderr.write(f"\r\033[K{text}" if os.name != "nt" else f"\r{text:<70}")
+        sys.stderr.flush()
+
+
+def hint(text: str) -> str:
+    """Return what can be done about a failure, from what was said about it; empty if that is not known."""
+    return next((advice for pattern, advice in HINTS if re.search(pattern, text)), "")
+
+
+# --- commands of the launcher itself --------------------------------------------------------------------------------
+
+
+def report() -> int:
+    """Do the main job: the bundled district, into the project's own output folder."""
+    ensure()
+    return call("-P", "-m", "xinhe_geo", "report", "--out", str(ROOT / "output"))
+
+
+def test(arguments: Sequence[str]) -> int:
+    """Run the tests; without `--all` those that need neither a browser nor patience."""
+    everything = "--all" in arguments
+    rest = [argument for argument in arguments if argument != "--all"]
+    ensure(*(("dev", "lab") if everything else ("dev",)))
+    command = ["-m", "pytest", "--rootdir", str(ROOT), "-c", str(ROOT / "pyproject.toml")]
+    if not everything and not any(argument.startswith("-m") for argument in rest):
+        command += ["-m", "not slow and not browser"]
+    # Paths that the user names count from where the user stands; without any, all tests are meant.
+    named = any(not argument.startswith("-") and Path(argument.partition("::")[0]).exists() for argument in rest)
+    return call(*command, *rest, *([] if named else [str(ROOT / "tests")]))
+
+
+def lab(arguments: Sequence[str]) -> int:
+    """Open JupyterLab on this computer only, in Chinese, asking nobody on the network for news or updates."""
+    ensure("lab")
+    settings = ENV / "share" / "jupyter" / "lab" / "settings" / "overrides.json"
+    if not settings.exists():
+        settings.parent.mkdir(parents=True, exist_ok=True)
+        defaults = {
+            "@jupyterlab/translation-extension:plugin": {"locale": "zh_CN"},
+            "@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False},
+        }
+        settings.write_text(json.dumps(defaults, indent=1), "utf-8")
+    command = ["-m", "jupyterlab", "--ServerApp.ip=127.0.0.1", "--LabApp.news_url=None"]
+    command += [
+        "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
+        "--LabApp.extension_manager=readonly",
+    ]
+    if hasattr(os, "geteuid") and os.geteuid() == 0:
+        command.append("--allow-root")
+    if not any(not argument.startswith("-") for argument in arguments):
+        command.append(f"--ServerApp.root_dir={ROOT}")
+    return call(*command, *arguments)
+
+
+def bundle(arguments: Sequence[str]) -> int:
+    """Copy the project and every package it needs into a folder that installs without a network."""
+    parser = argparse.ArgumentParser(prog="python run.py bundle", description=bundle.__doc__)
+    parser.add_argument("--out", required=True, type=Path, help="新文件夹 / a new folder")
+    parser.add_argument("--platform", action="append", default=[], metavar="TAG",
+                        help="win_amd64、manylinux_2_28_x86_64、macosx_14_0_arm64；缺省：这台电脑")  # fmt: skip
+    parser.add_argument("--python", default=python_version(), metavar="X.Y", help="目标电脑的 Python 版本")
+    parser.add_argument("--extras", default="lab", help="逗号分隔；缺省 lab；只要命令行就写 --extras=")
+    options = parser.parse_args(arguments)
+    out = options.out.resolve()
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        parser.error(f"已经存在，请换一个新文件夹：{out}")
+    if not re.fullmatch(r"3\.\d+", options.python):
+        parser.error(f"--python 应当像 3.11：{options.python}")
+    ensure()
+    part = out.with_name(out.name + ".part")
+    shutil.rmtree(part, ignore_errors=True)
+    files = project_files()
+    for name in files:
+        (part / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(ROOT / name, part / name)
+    say(f"复制了 {len(files)} 个文件，正在下载安装包…… / Files copied; fetching packages.")
+    wheels = part / WHEELS.name
+    fetch_wheels(wheels, options.platform, options.python, [name for name in options.extras.split(",") if name])
+    tag = options.platform[0] if options.platform else sysconfig.get_platform()
+    note = {"python": options.python, "machine": machine(tag)}
+    (wheels / BUNDLE_NOTE.name).write_text(json.dumps(note) + "\n", "utf-8")
+    if out.exists():
+        out.rmdir()
+    os.replace(part, out)
+    size = sum(file.stat().st_size for file in out.rglob("*") if file.is_file())
+    say(
+        f"离线包做好了：{out}（{size / 1e6:.0f} MB）。拷到目标电脑，在那里运行 python run.py。"
+        " / The bundle is ready: copy it and run run.py there."
+    )
+    return 0
+
+
+def project_files() -> list[str]:
+    """Return the project's own files: those git tracks, or without git all but the leftovers of running."""
+    if (ROOT / ".git").exists() and shutil.which("git"):
+        listed = subprocess.run(["git", "-C", str(ROOT), "ls-files", "-z"], capture_output=True, check=False)
+        names = [name for name in listed.stdout.decode("utf-8").split("\0") if name and (ROOT / name).is_file()]
+        if "pyproject.toml" in names:
+            return names
+    found = []
+    for folder, folders, names in os.walk(ROOT):
+        folders[:] = sorted(name for name in folders if name not in LEFTOVERS and not name.endswith(".egg-info"))
+        found += [Path(folder, name).relative_to(ROOT).as_posix() for name in sorted(names) if name not in LEFTOVERS]
+    return found
+
+
+def fetch_wheels(folder: Path, platforms: Sequence[str], version: str, extras: Sequence[str]) -> None:
+    """Download the wheels of everything the project needs, and of what builds it, for one kind of computer."""
+    metadata = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    needed = metadata["project"]["dependencies"] + metadata["build-system"]["requires"]
+    for extra in extras:
+        if extra not in metadata["project"].get("optional-dependencies", {}):
+            raise Trouble(f"没有附加组 {extra}。 / No extra named {extra}.")
+        needed += metadata["project"]["optional-dependencies"][extra]
+    options = ["download", "--only-binary", ":all:", "-c", "constraints.txt", "-d", str(folder), *source()]
+    if not platforms and version == python_version():
+        pip(*options, *needed)
+        return
+    tags = [tag for name in platforms or [native_tag()] for tag in platform_tags(name)]
+    for tag in tags:
+        options += ["--platform", tag]
+    options += ["--python-version", version, "--implementation", "cp"]
+    pip(*options, *needed, python=("-c", FOREIGN_PIP, json.dumps(marker_values(tags[0], version))))
+
+
+#: pip chooses wheels for `--platform` but judges "only on Windows" and "only before 3.12" by the Python it runs on, so
+#: a bundle made on Linux would lack colorama on Windows. Here the other computer's values are put in their place.
+FOREIGN_PIP = """
+import json, sys
+from pip._vendor.packaging import markers
+values = json.loads(sys.argv.pop(1))
+markers.default_environment = lambda: dict(values)
+from pip._internal.cli.main import main
+sys.exit(main())
+"""
+
+
+def native_tag() -> str:
+    """Return a platform tag that wheels for this computer carry."""
+    tag = re.sub(r"[-.]", "_", sysconfig.get_platform())
+    return tag.replace("linux_", "manylinux_2_28_", 1) if tag.startswith("linux_") else tag
+
+
+def platform_tags(name: str) -> list[str]:
+    """Return every tag that a computer accepting `name` accepts: newer Linux systems run what older ones do."""
+    found = re.fullmatch(r"manylinux_2_(\d+)_(\w+)", name)
+    if not found:
+        return [name]
+    return [f"manylinux_2_{minor}_{found[2]}" for minor in range(int(found[1]), 4, -1)] + [f"manylinux2014_{found[2]}"]
+
+
+def marker_values(tag: str, version: str) -> dict[str, str]:
+    """Return what environment markers are judged by on a computer that `tag` runs on."""
+    system, _, processor = machine(tag).partition(" ")
+    names = {"windows": ("nt", "win32", "Windows"), "macos": ("posix", "darwin", "Darwin")}
+    os_name, sys_platform, platform_system = names.get(system, ("posix", "linux", "Linux"))
+    spelling = {("Linux", "amd64"): "x86_64", ("Darwin", "amd64"): "x86_64", ("Linux", "arm64"): "aarch64",
+                ("Windows", "amd64"): "AMD64", ("Windows", "arm64"): "ARM64"}  # fmt: skip
+    return {
+        "implementation_name": "cpython",
+        "implementation_version": f"{version}.0",
+        "os_name": os_name,
+        "platform_machine": spelling.get((platform_system, processor), processor),
+        "platform_python_implementation": "CPython",
+        "platform_release": "",
+        "platform_system": platform_system,
+        "platform_version": "",
+        "python_full_version": f"{version}.0",
+        "python_version": version,
+        "sys_platform": sys_platform,
+    }
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Do what is asked and return the exit code."""
+    if Path(sys.prefix).resolve() == ENV.resolve() and sys.prefix != sys.base_prefix:
+        # Started from inside .venv, which may have to be rebuilt: let the Python that made it do the work.
+        base = getattr(sys, "_base_executable", sys.executable)
+        if base != sys.executable:
+            return subprocess.call([base, __file__, *arguments])
+    command, rest = (arguments[0], arguments[1:]) if arguments else ("", [])
+    own = {"test": test, "lab": lab, "bundle": bundle}
+    try:
+        if command in ("-h", "--help"):
+            print(__doc__.strip() if __doc__ else "")
+            return call("-P", "-m", "xinhe_geo", "--help") if ready() else 0
+        if not command:
+            return report()
+        if command in own:
+            return own[command](rest)
+        ensure()
+        return call("-P", "-m", "xinhe_geo", *arguments)
+    except Trouble as trouble:
+        say(str(trouble))
+        return BAD_ENVIRONMENT
+    except KeyboardInterrupt:
+        say("\n已中断，下次运行会接着完成。 / Interrupted; the next run carries on.")
+        return INTERRUPTED
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

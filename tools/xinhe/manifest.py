@@ -1,0 +1,193 @@
+"""`district.toml`, the ledger series and the licence note of the bundled district."""
+
+from __future__ import annotations
+
+import csv
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from xinhe_geo.layers import LAYERS as DECLARED  # noqa: E402
+
+ODBL = "ODbL-1.0"
+CC_BY = "CC-BY-4.0"
+OSM_CREDIT = "© OpenStreetMap contributors"
+OUR_CREDIT = "xinhe_geo contributors"
+DATE = "2026-11-24"
+
+#: Column order of every layer's file: as declared, then provenance.
+COLUMNS: dict[str, list[str]] = {
+    name: [c for c in layer.names if c not in ("checked_by", "checked_on")]
+    for name, layer in DECLARED.items()
+    if layer.geometry
+}
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What the manifest says of one layer."""
+
+    file: str
+    basis: str
+    source: str
+    licence: str = CC_BY
+
+    @property
+    def credit(self) -> str:
+        """Who has to be named."""
+        return f"{OSM_CREDIT}; {OUR_CREDIT}" if self.licence == ODBL else OUR_CREDIT
+
+
+def _entry(name: str, basis: str, source: str, licence: str = CC_BY) -> Entry:
+    return Entry(f"{DECLARED[name].folder}/{name}.geojson", basis, source, licence)
+
+
+_DRAWN = "示意，非法定界线："
+LAYERS: dict[str, Entry] = {
+    "district": _entry("district", "schematic", _DRAWN + "按邻街道外接框和文字四至画出；没有公开的法定界线"),
+    "zones": _entry("zones", "schematic", _DRAWN + "以示意的京津塘高速公路分界；新城区按原文21平方公里画出"),
+    "areas": _entry("areas", "schematic", _DRAWN + "13个片区，原文点名5个，其余8个未点名"),
+    "communities": _entry(
+        "communities", "schematic", _DRAWN + "代码和名称来自统计用区划代码2019—2022年13个、2023年14个，界线由示意道路围合"
+    ),
+    "parcels": _entry("parcels", "schematic", _DRAWN + "更新地块名称见规划原文，位置和大小为示意"),
+    "barriers": _entry("barriers", "schematic", "铁路、干渠、高速、货运通道线位为示意；北大街线位来自OpenStreetMap", ODBL),
+    "landuse": _entry("landuse", "synthetic", "街坊用途为合成，只作演示", ODBL),
+    "green": _entry("green", "synthetic", "公园和绿带为合成，只作演示", ODBL),
+    "water": _entry("water", "schematic", "新河干渠和水面为示意"),
+    "named_roads": _entry(
+        "named_roads", "schematic", "海洋园区附近道路为OpenStreetMap线位（逐条标注），规划点名的其余道路为示意线", ODBL
+    ),
+    "places": _entry("places", "schematic", "规划点名地点为示意位置；界外地点来自OpenStreetMap，塘沽站由百度坐标反算", ODBL),
+    "ramps": _entry("ramps", "schematic", "高速出入口为示意"),
+    "grid": _entry("grid", "schematic", _DRAWN + "网格由示意社区细分"),
+    "micro_spaces": _entry("micro_spaces", "synthetic", "小微空间为合成，只作演示"),
+    "bare_ground": _entry(
+        "bare_ground", "synthetic", "合成图斑，总面积取规划原文2016—2020年苫盖裸露地面6万平方米；位置无依据"
+    ),
+    "homes": _entry("homes", "synthetic", "小区围墙、户数、人口全部为合成的整数，只作演示；户均约2.5人为假定", ODBL),
+    "gates": _entry("gates", "synthetic", "小区出入口为合成，只作演示", ODBL),
+    "facilities": _entry(
+        "facilities", "synthetic", "设施位置为合成；规划点名的设施为示意位置，个数取规划原文；少数界外点来自OpenStreetMap", ODBL
+    ),
+    "entrances": _entry("entrances", "synthetic", "公园出入口为合成，只作演示", ODBL),
+    "streets": _entry(
+        "streets", "schematic", "海洋园区附近道路为OpenStreetMap线位（逐条标注），其余街道、过街、院内路为示意", ODBL
+    ),
+}
+
+
+def _quoted(text: str) -> str:
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def write_toml(path: Path, kinds: Sequence[str]) -> None:
+    """Write the manifest."""
+    lines = [
+        "# The bundled demonstration district. Written by tools/make_xinhe.py; what is real and what is not: README.md",
+        "schema = 1",
+        'name = "新河街道"',
+        'code = "120116006"',
+        'crs = "EPSG:4548"',
+        "data_year = 2022",
+        "community_list_year = 2022",
+        "surveyed_kinds = [",
+        *(f"    {_quoted(k)}," for k in kinds),
+        "]",
+        'credit = "© OpenStreetMap contributors（ODbL 1.0）；示意与合成数据：xinhe_geo（CC BY 4.0）"',
+        'secrecy = "public"',
+    ]
+    for name, entry in LAYERS.items():
+        lines += [
+            "",
+            f"[layers.{name}]",
+            f"file = {_quoted(entry.file)}",
+            'crs = "EPSG:4326"',
+            f"basis = {_quoted(entry.basis)}",
+            f"source = {_quoted(entry.source)}",
+            f"licence = {_quoted(entry.licence)}",
+            f"date = {_quoted(DATE)}",
+            'secrecy = "public"',
+        ]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8", newline="\n")
+
+
+#: 专栏1: commitment, name, unit, value of 2020, target of 2025 (None where the plan states no number).
+TABLE_ONE: tuple[tuple[str, str, str, str | None, str | None], ...] = (
+    ("I01", "街道地区生产总值增速", "%", "6", "6.5"),
+    ("I02", "固定资产投资额累计", "亿元", "4.4", "20"),
+    ("I03", "商品销售总额累计", "亿元", "7.5", "46"),
+    ("I04", "实际利用内资累计", "亿元", "1.1", "6"),
+    ("I05", "市场主体数量累计", "家", "1000", "2800"),
+    ("I06", "城镇登记失业率", "%", "3.5", "3.5"),
+    ("I07", "新增就业人口累计", "人", "2000", "10000"),
+    ("I08", "城乡基本养老保险保障水平", "", None, None),
+    ("I09", "老年日间照料中心覆盖率", "%", None, "100"),
+    ("I10", "生活垃圾分类示范街镇覆盖率", "%", None, "100"),
+    ("I11", "单位GDP二氧化碳排放降幅", "%", None, None),
+    ("I12", "空气优良天数比例", "%", None, None),
+    ("I13", "社区党群服务中心达标率", "%", None, "100"),
+    ("I14", "智慧社区覆盖率", "%", "0", "100"),
+)
+LIMITS = {"I06"}  # the plan writes "within 3.5"
+
+
+def write_series(path: Path) -> None:
+    """Write the ledger series: what 专栏1 states, and blank years to fill in."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", encoding="utf-8-sig", newline="") as out:
+        table = csv.writer(out, lineterminator="\n")
+        table.writerow(["indicator", "unit", "year", "value", "source", "filled_by"])
+        for key, name, unit, base, target in TABLE_ONE:
+            where = f"规划原文专栏1：{name}"
+            words = "" if base else "，原文为“完成区下达任务”，无数值"
+            table.writerow([key, unit, 2020, base or "", where + words + ("（3.5以内）" if key in LIMITS else ""), ""])
+            for year in (2021, 2022, 2023, 2024, 2025):
+                table.writerow([key, unit, year, "", "", ""])
+            words = "" if target else "，原文为“完成区下达任务”，无数值"
+            limit = "（控制在3.5以内）" if key in LIMITS else ""
+            table.writerow([f"{key}.target", unit, 2025, target or "", f"{where}，2025年目标{words}{limit}", ""])
+
+
+def write_readme(path: Path, layers: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
+    """Write what the data is, what it is not, and whose it is."""
+    homes = [h for h in layers["homes"] if not h.get("until") or h["until"] >= 2022]
+    homes = [h for h in homes if not h.get("since") or h["since"] <= 2022]
+    people = sum(h["people"] or 0 for h in homes)
+    older = sum(h["people_60plus"] or 0 for h in homes)
+    text = f"""# 随附的示范街道：新河街道（120116006）
+
+**示意与合成数据，不是新河街道的实际情况，不能用来下任何结论。** 真实的是名称、代码、规划原文写明的个数与指标，以及下面写明来自
+OpenStreetMap 的几条道路；没有公开的法定界线、人口和设施位置，这些都是画出来或编出来的，用来演示工具怎么用。
+
+由 `python tools/make_xinhe.py` 生成，每次运行逐字节相同；不要手改，改脚本。
+`pois/kinds.csv`、`pois/osm_tags.csv`、`standards/`、`network/walk_filter.toml` 不由它生成。
+
+| 图层 | 要素 | 依据 | 许可 | 说明 |
+|---|---|---|---|---|
+"""
+    for name, entry in LAYERS.items():
+        label = DECLARED[name].label
+        text += f"| {label} `{entry.file}` | {len(layers[name])} | {entry.basis} | {entry.licence} | {entry.source} |\n"
+    text += f"""
+## 人口
+{len(homes)} 个小区（2022 年）合计约 {people:,} 人，其中 60 岁及以上约 {older:,} 人：**全部是合成的整数**。新河街道的常住人口没有公开数字；
+户均约 2.5 人是假定。两个小区的人口、几个小区的出入口有意留空，用来演示“数据不足”。
+
+## 许可与署名
+- 标为 ODbL-1.0 的图层含有或依托 OpenStreetMap 的道路线位：**© OpenStreetMap contributors**，
+  [Open Database License 1.0](https://opendatacommons.org/licenses/odbl/1-0/)。在地图、报告和衍生数据库上都要写出这一句。
+- 标为 CC-BY-4.0 的图层和 `ledger/series.csv` 完全由本项目绘制或抄录：署名 xinhe_geo contributors，
+  [CC BY 4.0](https://creativecommons.org/licenses/by/4.0/)。
+- 社区代码和名称是统计用区划代码中的公开事实；`ledger/series.csv` 的数值抄自规划原文专栏1。
+
+## 换成真实数据
+界线、人口、设施由街道提供后，用同名文件替换，并在 `district.toml` 里改 `basis`、`source`、`licence`、`date`。逐条替换也可以：
+行上的 `basis` 优先于图层的。
+"""
+    path.write_text(text, encoding="utf-8", newline="\n")

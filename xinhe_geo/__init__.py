@@ -1,0 +1,44 @@
+"""
+xinhe_geo: who can walk to what, and what would help, for the people who plan a 街道.
+
+>>> import xinhe_geo as xh                               # doctest: +SKIP
+>>> xinhe = xh.District.load()                           # doctest: +SKIP
+>>> cover = xh.coverage(xinhe)                           # doctest: +SKIP
+>>> xh.summary(cover, by="zone")                         # doctest: +SKIP
+"""
+
+from .coverage import compare, completeness, coverage, gaps, headlines, presence, summary
+from .district import District, check
+from .errors import DataError, EnvironmentProblem, NetworkError, SourceError, UnknownNameError, XinheError
+from .maps import draw, picture
+from .network import WalkNetwork
+from .reach import isochrones
+from .report import brief
+from .values import Profile, Rule
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "DataError",
+    "District",
+    "EnvironmentProblem",
+    "NetworkError",
+    "Profile",
+    "Rule",
+    "SourceError",
+    "UnknownNameError",
+    "WalkNetwork",
+    "XinheError",
+    "brief",
+    "check",
+    "compare",
+    "completeness",
+    "coverage",
+    "draw",
+    "gaps",
+    "headlines",
+    "isochrones",
+    "picture",
+    "presence",
+    "summary",
+]

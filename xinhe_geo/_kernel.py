@@ -1,0 +1,770 @@
+"""
+The loops of `WalkNetwork`: bounded shortest paths and what is read off them.
+
+The graph is a compressed adjacency (`indptr`, `adj`, one weight per arc). Costs are float64 and non-negative; a closed arc
+weighs infinity. Shortest paths run over a ring of buckets: a bucket holds costs that differ by less than its width, and
+the ring need only be as long as the longest arc, so that no array is sized by the limit, however large it is. The cost of
+a node is the smallest left-to-right float sum over all paths, which no order of work can change; labels and walked
+metres of paths that tie are settled afterwards by `settle_labels` and `settle_metres`. Answers therefore depend neither on
+the order of seeds, nor on threads, nor on whether Numba or SciPy did the work.
+
+Without Numba the same functions run as plain Python around SciPy's Dijkstra.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+try:
+    import numba
+except ImportError:  # the slow path below
+    numba = None
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Shorts = NDArray[np.int32]
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+HAVE_NUMBA = numba is not None
+#: Two ways are the same length when they differ by no more than this many metres.
+SAME_M = 1e-6
+
+
+def _jit(function: Function) -> Function:
+    """Compile without the interpreter lock; keep the result on disk where a folder can be written."""
+    if numba is None:
+        return function
+    try:
+        compiled: Function = numba.njit(cache=True, nogil=True)(function)
+    except RuntimeError:  # no writable cache folder (a read-only install): compile once per process instead
+        compiled = numba.njit(nogil=True)(function)
+    return compiled
+
+
+# --- the queue: entries in linked lists, one list per bucket of the ring; spent entries are used again -----------------
+
+_FREE, _COUNT, _USED = 0, 1, 2  # state: head of the free list, entries queued, entries ever used
+
+
+@_jit
+def _push(node: int, cost: float, slot: int, heads: Ints, chain: Shorts, who: Shorts, key: Floats, state: Ints) -> None:
+    entry = state[_FREE]
+    if entry >= 0:
+        state[_FREE] = chain[entry]
+    else:
+        entry = state[_USED]
+        state[_USED] += 1
+    who[entry] = node
+    key[entry] = cost
+    chain[entry] = heads[slot]
+    heads[slot] = entry
+    state[_COUNT] += 1
+
+
+@_jit
+def _pop(slot: int, heads: Ints, chain: Shorts, state: Ints) -> int:
+    entry = heads[slot]
+    heads[slot] = chain[entry]
+    chain[entry] = state[_FREE]
+    state[_FREE] = entry
+    state[_COUNT] -= 1
+    return int(entry)
+
+
+@_jit
+def _wider(chain: Shorts, who: Shorts, key: Floats, needed: int) -> tuple[Shorts, Shorts, Floats]:
+    size = max(2 * len(chain), needed)
+    chain2 = np.empty(size, np.int32)
+    who2 = np.empty(size, np.int32)
+    key2 = np.empty(size, np.float64)
+    chain2[: len(chain)] = chain
+    who2[: len(who)] = who
+    key2[: len(key)] = key
+    return chain2, who2, key2
+
+
+@_jit
+def _spread(  # noqa: C901, PLR0912, PLR0915  (one loop; parts of it would share a dozen arrays)
+    indptr: Ints,
+    adj: Shorts,
+    weight: Floats,
+    metre: Floats,
+    two: bool,
+    bound: float,
+    same: float,
+    per_unit: float,
+    heads: Ints,
+    seed_node: Shorts,
+    seed_cost: Floats,
+    seed_label: Shorts,
+    seed_metres: Floats,
+    cost: Floats,
+    label: Shorts,
+    metres: Floats,
+    touched: Shorts,
+) -> tuple[int, bool]:
+    ring = len(heads)
+    chain = np.empty(256, np.int32)
+    who = np.empty(256, np.int32)
+    key = np.empty(256, np.float64)
+    state = np.array([-1, 0, 0], np.int64)
+    reached = 0
+    tied = False
+    nxt = 0
+    now = 0
+    while True:
+        if state[_COUNT] == 0:
+            if nxt >= len(seed_node):
+                break
+            now = int(seed_cost[nxt] * per_unit)
+        while nxt < len(seed_node) and int(seed_cost[nxt] * per_unit) <= now:
+            node = seed_node[nxt]
+            new = seed_cost[nxt]
+            old = cost[node]
+            if new <= bound:
+                if abs(new - old) <= same and (
+                    label[node] != seed_label[nxt] or (two and abs(metres[node] - seed_metres[nxt]) > SAME_M)
+                ):
+                    tied = True
+                if new < old:
+                    if old == np.inf:
+                        touched[reached] = node
+                        reached += 1
+                    cost[node] = new
+                    label[node] = seed_label[nxt]
+                    if two:
+                        metres[node] = seed_metres[nxt]
+                    if state[_COUNT] + 1 >= len(chain):
+                        chain, who, key = _wider(chain, who, key, 0)
+                    _push(node, new, now % ring, heads, chain, who, key, state)
+            nxt += 1
+        slot = now % ring
+        while heads[slot] >= 0:
+            entry = _pop(slot, heads, chain, state)
+            here = who[entry]
+            base = key[entry]
+            if base > cost[here]:
+                continue  # a better way came in after this entry was made
+            first, last = indptr[here], indptr[here + 1]
+            if state[_COUNT] + (last - first) >= len(chain):
+                chain, who, key = _wider(chain, who, key, state[_COUNT] + (last - first) + 1)
+            mine = label[here]
+            for arc in range(first, last):
+                new = base + weight[arc]
+                node = adj[arc]
+                old = cost[node]
+                if new < old:
+                    if new > bound:
+                        continue
+                    if old == np.inf:
+                        touched[reached] = node
+                        reached += 1
+                    elif old - new <= same and label[node] != mine:
+                        tied = True
+                    cost[node] = new
+                    label[node] = mine
+                    if two:
+                        if old - new <= same:
+                            tied = True
+                        metres[node] = metres[here] + metre[arc]
+                    _push(node, new, int(new * per_unit) % ring, heads, chain, who, key, state)
+                elif new - old <= same and (
+                    label[node] != mine or (two and abs(metres[node] - metres[here] - metre[arc]) > SAME_M)
+                ):
+                    tied = True
+        now += 1
+    return reached, tied
+
+
+def _spread_scipy(
+    indptr: Ints,
+    adj: Shorts,
+    weight: Floats,
+    metre: Floats,
+    two: bool,
+    bound: float,
+    same: float,
+    per_unit: float,
+    heads: Ints,
+    seed_node: Shorts,
+    seed_cost: Floats,
+    seed_label: Shorts,
+    seed_metres: Floats,
+    cost: Floats,
+    label: Shorts,
+    metres: Floats,
+    touched: Shorts,
+) -> tuple[int, bool]:
+    from scipy.sparse import csr_matrix
+    from scipy.sparse.csgraph import dijkstra
+
+    del metre, two, same, per_unit, heads, seed_metres, label, metres
+    nodes = len(indptr) - 1
+    good = seed_cost <= bound
+    order = np.lexsort((seed_cost[good], seed_node[good]))
+    start, begin = seed_node[good][order], seed_cost[good][order]
+    first = np.concatenate([[True], start[1:] != start[:-1]])[: len(start)]  # parallel seeds: only the least counts
+    arcs = np.isfinite(weight)
+    kept = np.concatenate([[0], np.cumsum(arcs)])[indptr]
+    matrix = csr_matrix(
+        (
+            np.concatenate([weight[arcs], begin[first]]),
+            np.concatenate([adj[arcs], start[first]]),
+            np.concatenate([kept, [kept[-1] + first.sum()]]),
+        ),
+        shape=(nodes + 1, nodes + 1),
+    )
+    found = np.asarray(dijkstra(matrix, indices=nodes, limit=bound))[:nodes]
+    new = np.flatnonzero(np.isfinite(found) & ~np.isfinite(cost))
+    touched[: len(new)] = new
+    np.minimum(cost, found, out=cost)
+    return len(new), True  # no labels came with it: they are all to be settled
+
+
+#: Relax from seeds (sorted by cost) into `cost`, `label` and, if `two`, `metres`, which may already hold an earlier search.
+#: `touched` receives the nodes that had no cost before. Returns their number and whether ways of equal cost met, so that
+#: labels have to be settled.
+spread = _spread if HAVE_NUMBA else _spread_scipy
+
+
+@_jit
+def settle_labels(
+    indptr: Ints,
+    adj: Shorts,
+    weight: Floats,
+    same: float,
+    seed_node: Shorts,
+    seed_cost: Floats,
+    seed_label: Shorts,
+    cost: Floats,
+    label: Shorts,
+) -> None:
+    """
+    Give every node the first label, in the order of the seeds, that reaches it at its cost.
+
+    Each label in turn floods along arcs that are tight (cost here plus arc equals cost there, within `same`) over nodes
+    that no earlier label took, so every node is visited once.
+    """
+    label[:] = -1
+    stack = np.empty(len(cost), np.int32)
+    for i in range(len(seed_node)):
+        node = seed_node[i]
+        if label[node] >= 0 or cost[node] == np.inf or seed_cost[i] > cost[node] + same:
+            continue
+        label[node] = seed_label[i]
+        stack[0] = node
+        height = 1
+        while height > 0:
+            height -= 1
+            here = stack[height]
+            for arc in range(indptr[here], indptr[here + 1]):
+                there = adj[arc]
+                if label[there] >= 0 or cost[there] == np.inf or weight[arc] == np.inf:
+                    continue
+                if cost[here] + weight[arc] <= cost[there] + same:
+                    label[there] = label[here]
+                    stack[height] = there
+                    height += 1
+
+
+@_jit
+def settle_metres(  # noqa: C901
+    indptr: Ints,
+    adj: Shorts,
+    weight: Floats,
+    metre: Floats,
+    same: float,
+    order: Ints,
+    seed_node: Shorts,
+    seed_cost: Floats,
+    seed_label: Shorts,
+    seed_metres: Floats,
+    cost: Floats,
+    label: Shorts,
+    metres: Floats,
+) -> None:
+    """Set `metres` to the least over the tight ways of each node's own label; `order` lists the nodes by cost."""
+    metres[:] = np.inf
+    for i in range(len(seed_node)):
+        node = seed_node[i]
+        if seed_label[i] == label[node] and seed_cost[i] <= cost[node] + same:
+            metres[node] = min(metres[node], seed_metres[i])
+    changed = True
+    while changed:  # once, and once more to see that nothing moved, unless arcs cost nothing
+        changed = False
+        for i in range(len(order)):
+            here = order[i]
+            if cost[here] == np.inf:
+                break
+            for arc in range(indptr[here], indptr[here + 1]):
+                there = adj[arc]
+                if label[there] != label[here] or weight[arc] == np.inf:
+                    continue
+                way = metres[here] + metre[arc]
+                if way < metres[there] and cost[here] + weight[arc] <= cost[there] + same:
+                    metres[there] = way
+                    changed = True
+
+
+# --- reading costs at doors ------------------------------------------------------------------------------------------
+
+
+@_jit
+def _along(weight: float, length: float, part: float) -> float:
+    """Return the cost of `part` metres of an edge; a closed edge has only its ends."""
+    if part == 0.0:
+        return 0.0
+    if length == 0.0:
+        return weight
+    return weight * (part / length)
+
+
+@_jit
+def at_doors(  # noqa: PLR0915
+    edge: Shorts,
+    at: Floats,
+    access: Floats,
+    unit: float,
+    two: bool,
+    bound: float,
+    same: float,
+    edge_u: Shorts,
+    edge_v: Shorts,
+    edge_len: Floats,
+    edge_cost: Floats,
+    cost: Floats,
+    label: Shorts,
+    metres: Floats,
+    rank: Shorts,
+    door_first: Shorts,
+    door_next: Shorts,
+    door_at: Floats,
+    door_access: Floats,
+    door_label: Shorts,
+    out_cost: Floats,
+    out_label: Shorts,
+    out_metres: Floats,
+) -> None:
+    """
+    Read the nearest label, its cost and its walked metres at doors, from the costs at the nodes.
+
+    A door reaches its targets by one end of its edge, by the other, or along the edge itself (`door_first`, `door_next`: the
+    targets' doors of each edge). Of ways that tie, the label of smallest `rank` counts, then the fewest metres.
+    """
+    way_cost = np.empty(2, np.float64)
+    way_label = np.empty(2, np.int32)
+    way_metres = np.empty(2, np.float64)
+    for i in range(len(edge)):
+        out_cost[i] = np.nan
+        out_label[i] = -1
+        out_metres[i] = np.nan
+        e = edge[i]
+        if e < 0:
+            continue
+        length = edge_len[e]
+        for side in range(2):
+            node = edge_u[e] if side == 0 else edge_v[e]
+            part = at[i] if side == 0 else length - at[i]
+            way_cost[side] = access[i] * unit + (_along(edge_cost[e], length, part) + cost[node])
+            way_label[side] = label[node]
+            way_metres[side] = access[i] + part + (metres[node] if two else 0.0)
+        best = min(way_cost[0], way_cost[1])
+        door = door_first[e]
+        while door >= 0:
+            new = (access[i] + door_access[door]) * unit + _along(edge_cost[e], length, abs(at[i] - door_at[door]))
+            best = min(best, new)
+            door = door_next[door]
+        if best == np.inf or not best <= bound:
+            continue
+        out_cost[i] = best
+        for side in range(2):
+            if way_cost[side] <= best + same:
+                _prefer(way_label[side], way_metres[side], rank, i, out_label, out_metres)
+        door = door_first[e]
+        while door >= 0:
+            new = (access[i] + door_access[door]) * unit + _along(edge_cost[e], length, abs(at[i] - door_at[door]))
+            if new <= best + same:
+                way = access[i] + door_access[door] + abs(at[i] - door_at[door])
+                _prefer(door_label[door], way, rank, i, out_label, out_metres)
+            door = door_next[door]
+        if not two:
+            out_metres[i] = best / unit
+
+
+@_jit
+def _prefer(label: int, way: float, rank: Shorts, i: int, out_label: Shorts, out_metres: Floats) -> None:
+    old = out_label[i]
+    if old < 0 or rank[label] < rank[old]:
+        out_label[i] = label
+        out_metres[i] = way
+    elif label == old:
+        out_metres[i] = min(out_metres[i], way)
+
+
+@_jit
+def pairs(
+    indptr: Ints,
+    adj: Shorts,
+    weight: Floats,
+    bound: float,
+    per_unit: float,
+    ring: int,
+    first: int,
+    last: int,
+    seed_off: Ints,
+    seed_node: Shorts,
+    seed_cost: Floats,
+    sink_off: Ints,
+    sink_place: Shorts,
+    sink_cost: Floats,
+    direct_off: Ints,
+    direct_place: Shorts,
+    direct_cost: Floats,
+    sinks: int,
+) -> tuple[Shorts, Shorts, Floats]:
+    """
+    Search from each of the sources `first` to `last` and return (source, sink, cost) of the sinks within `bound`.
+
+    `sink_off` lists for each node the sinks one of whose doors lies on an edge there, with the cost from the node to them;
+    `direct_off` lists for each source the sinks that share an edge with it. Work per source follows what it reaches.
+    """
+    nodes = len(indptr) - 1
+    cost = np.full(nodes, np.inf)
+    label = np.zeros(nodes, np.int32)
+    none = np.empty(0, np.float64)
+    touched = np.empty(nodes, np.int32)
+    heads = np.full(ring, -1, np.int64)
+    zero = np.zeros(max(len(seed_node), 1), np.int32)
+    best = np.full(sinks, np.inf)
+    found = np.empty(sinks, np.int32)
+    size = 0
+    out_source = np.empty(1024, np.int32)
+    out_sink = np.empty(1024, np.int32)
+    out_cost = np.empty(1024, np.float64)
+    for source in range(first, last):
+        a, b = seed_off[source], seed_off[source + 1]
+        reached, _ = spread(
+            indptr, adj, weight, none, False, bound, -1.0, per_unit, heads,
+            seed_node[a:b], seed_cost[a:b], zero[a:b], none, cost, label, none, touched,
+        )  # fmt: skip
+        count = 0
+        for i in range(reached):
+            node = touched[i]
+            for k in range(sink_off[node], sink_off[node + 1]):
+                count = _better(sink_place[k], cost[node] + sink_cost[k], bound, best, found, count)
+            cost[node] = np.inf
+        for k in range(direct_off[source], direct_off[source + 1]):
+            count = _better(direct_place[k], direct_cost[k], bound, best, found, count)
+        if size + count > len(out_source):
+            room = max(2 * len(out_source), size + count)
+            out_source = _longer(out_source, room)
+            out_sink = _longer(out_sink, room)
+            out_cost = _longer_floats(out_cost, room)
+        for i in range(count):
+            out_source[size] = source
+            out_sink[size] = found[i]
+            out_cost[size] = best[found[i]]
+            best[found[i]] = np.inf
+            size += 1
+    return out_source[:size], out_sink[:size], out_cost[:size]
+
+
+@_jit
+def _better(place: int, new: float, bound: float, best: Floats, found: Shorts, count: int) -> int:
+    if new <= bound and new < best[place]:
+        if best[place] == np.inf:
+            found[count] = place
+            count += 1
+        best[place] = new
+    return count
+
+
+@_jit
+def _longer(array: Shorts, size: int) -> Shorts:
+    longer = np.empty(size, np.int32)
+    longer[: len(array)] = array
+    return longer
+
+
+@_jit
+def _longer_floats(array: Floats, size: int) -> Floats:
+    longer = np.empty(size, np.float64)
+    longer[: len(array)] = array
+    return longer
+
+
+# --- street pieces within reach --------------------------------------------------------------------------------------
+
+
+@_jit
+def _parts_of_edge(
+    limit: float,
+    length: float,
+    weight: float,
+    cost_u: float,
+    cost_v: float,
+    door: int,
+    door_next: Shorts,
+    door_at: Floats,
+    door_cost: Floats,
+    start: Floats,
+    stop: Floats,
+) -> int:
+    """Write the parts of one edge within `limit` to `start` and `stop`, in order and apart from each other."""
+    count = 0
+    while True:  # the two ends, then the doors on the edge itself
+        if count == 0:
+            centre, left = 0.0, limit - cost_u
+        elif count == 1:
+            centre, left = length, limit - cost_v
+        elif door >= 0:
+            centre, left = door_at[door], limit - door_cost[door]
+            door = door_next[door]
+        else:
+            break
+        far = 0.0
+        if left >= 0.0 and weight < np.inf:
+            far = length if left >= weight else length * (left / weight)
+        a = centre - far
+        b = centre + far
+        a = 0.0 if a <= SAME_M else a
+        b = length if b >= length - SAME_M else b
+        if left < 0.0:
+            a, b = centre, centre
+        k = count
+        while k > 0 and start[k - 1] > a:
+            start[k], stop[k] = start[k - 1], stop[k - 1]
+            k -= 1
+        start[k], stop[k] = a, b
+        count += 1
+    kept = 0
+    for i in range(count):
+        if stop[i] - start[i] <= SAME_M:
+            continue
+        if kept > 0 and start[i] <= stop[kept - 1] + SAME_M:
+            stop[kept - 1] = max(stop[kept - 1], stop[i])
+        else:
+            start[kept], stop[kept] = start[i], stop[i]
+            kept += 1
+    return kept
+
+
+@_jit
+def pieces(  # noqa: C901, PLR0912, PLR0915  (one pass over what a place reaches)
+    indptr: Ints,
+    adj: Shorts,
+    arc_edge: Shorts,
+    weight: Floats,
+    edge_u: Shorts,
+    edge_v: Shorts,
+    edge_len: Floats,
+    edge_cost: Floats,
+    same: float,
+    per_unit: float,
+    ring: int,
+    limits: Floats,
+    first: int,
+    last: int,
+    seed_off: Ints,
+    seed_node: Shorts,
+    seed_cost: Floats,
+    door_off: Ints,
+    door_edge: Shorts,
+    door_at: Floats,
+    door_cost: Floats,
+) -> tuple[Shorts, Shorts, Shorts, Floats, Floats]:
+    """
+    Return (source, limit, edge, from, to) of the street pieces within each of `limits` (ascending) of each source.
+
+    From either end of an edge, and from each door on it, walking gets as far as the limit leaves; the union of those parts
+    is cut exactly.
+    """
+    nodes = len(indptr) - 1
+    cost = np.full(nodes, np.inf)
+    label = np.zeros(nodes, np.int32)
+    none = np.empty(0, np.float64)
+    touched = np.empty(nodes, np.int32)
+    heads = np.full(ring, -1, np.int64)
+    zero = np.zeros(max(len(seed_node), 1), np.int32)
+    seen = np.full(len(edge_u), -1, np.int64)
+    head = np.full(len(edge_u), -1, np.int32)
+    follow = np.full(len(door_edge), -1, np.int32)
+    most = 0
+    for source in range(first, last):
+        most = max(most, door_off[source + 1] - door_off[source])
+    start = np.empty(most + 2, np.float64)
+    stop = np.empty(most + 2, np.float64)
+    todo = np.empty(256, np.int32)
+    size = 0
+    out_source = np.empty(256, np.int32)
+    out_limit = np.empty(256, np.int32)
+    out_edge = np.empty(256, np.int32)
+    out_from = np.empty(256, np.float64)
+    out_to = np.empty(256, np.float64)
+    for source in range(first, last):
+        a, b = seed_off[source], seed_off[source + 1]
+        reached, _ = spread(
+            indptr, adj, weight, none, False, limits[-1] + same, -1.0, per_unit, heads,
+            seed_node[a:b], seed_cost[a:b], zero[a:b], none, cost, label, none, touched,
+        )  # fmt: skip
+        count = 0
+        for door in range(door_off[source], door_off[source + 1]):
+            e = door_edge[door]
+            follow[door] = head[e]
+            head[e] = door
+            if seen[e] != source:
+                seen[e] = source
+                todo, count = _append(todo, count, e)
+        for i in range(reached):
+            for arc in range(indptr[touched[i]], indptr[touched[i] + 1]):
+                e = arc_edge[arc]
+                if seen[e] != source:
+                    seen[e] = source
+                    todo, count = _append(todo, count, e)
+        for i in range(count):
+            e = todo[i]
+            for k in range(len(limits)):
+                kept = _parts_of_edge(
+                    limits[k], edge_len[e], edge_cost[e], cost[edge_u[e]], cost[edge_v[e]],
+                    head[e], follow, door_at, door_cost, start, stop,
+                )  # fmt: skip
+                if size + kept > len(out_edge):
+                    room = 2 * len(out_edge) + kept
+                    out_source = _longer(out_source, room)
+                    out_limit = _longer(out_limit, room)
+                    out_edge = _longer(out_edge, room)
+                    out_from = _longer_floats(out_from, room)
+                    out_to = _longer_floats(out_to, room)
+                for part in range(kept):
+                    out_source[size] = source
+                    out_limit[size] = k
+                    out_edge[size] = e
+                    out_from[size] = start[part]
+                    out_to[size] = stop[part]
+                    size += 1
+            head[e] = -1
+        for i in range(reached):
+            cost[touched[i]] = np.inf
+    return out_source[:size], out_limit[:size], out_edge[:size], out_from[:size], out_to[:size]
+
+
+@_jit
+def _append(array: Shorts, count: int, value: int) -> tuple[Shorts, int]:
+    if count == len(array):
+        array = _longer(array, 2 * count)
+    array[count] = value
+    return array, count + 1
+
+
+# --- geometry --------------------------------------------------------------------------------------------------------
+
+
+@_jit
+def feet(
+    x: Floats,
+    y: Floats,
+    edge: Shorts,
+    off: Ints,
+    xy: Floats,
+    cum: Floats,
+    out_at: Floats,
+    out_foot: Floats,
+) -> None:
+    """Write where on its edge each point has its nearest foot: metres from the edge's start, and the coordinates."""
+    for i in range(len(x)):
+        e = edge[i]
+        best = np.inf
+        for k in range(off[e], off[e + 1] - 1):
+            ax, ay = xy[k, 0], xy[k, 1]
+            dx, dy = xy[k + 1, 0] - ax, xy[k + 1, 1] - ay
+            square = dx * dx + dy * dy
+            t = 0.0
+            if square > 0.0:
+                t = min(1.0, max(0.0, ((x[i] - ax) * dx + (y[i] - ay) * dy) / square))
+            fx, fy = (ax + t * dx, ay + t * dy) if t < 1.0 else (xy[k + 1, 0], xy[k + 1, 1])
+            far = (x[i] - fx) ** 2 + (y[i] - fy) ** 2
+            if far < best:
+                best = far
+                out_at[i] = cum[k] + t * (cum[k + 1] - cum[k]) if t < 1.0 else cum[k + 1]
+                out_foot[i, 0] = fx
+                out_foot[i, 1] = fy
+
+
+@_jit
+def cut(
+    edge: Shorts, start: Floats, stop: Floats, off: Ints, xy: Floats, cum: Floats, counts: Ints, out: Floats
+) -> None:
+    """Write the coordinates of the parts `start` to `stop` of edges, one after the other, and how many each has."""
+    size = 0
+    for i in range(len(edge)):
+        e = edge[i]
+        before = size
+        _point_at(e, start[i], off, xy, cum, out, size)
+        size += 1
+        for k in range(off[e] + 1, off[e + 1] - 1):
+            if start[i] < cum[k] < stop[i]:
+                out[size, 0] = xy[k, 0]
+                out[size, 1] = xy[k, 1]
+                size += 1
+        _point_at(e, stop[i], off, xy, cum, out, size)
+        size += 1
+        counts[i] = size - before
+
+
+@_jit
+def _point_at(e: int, at: float, off: Ints, xy: Floats, cum: Floats, out: Floats, row: int) -> None:
+    k = off[e]
+    while k < off[e + 1] - 2 and cum[k + 1] < at:
+        k += 1
+    step = cum[k + 1] - cum[k]
+    t = (at - cum[k]) / step if step > 0.0 else 0.0
+    if t >= 1.0:
+        out[row, 0], out[row, 1] = xy[k + 1, 0], xy[k + 1, 1]
+    elif t <= 0.0:
+        out[row, 0], out[row, 1] = xy[k, 0], xy[k, 1]
+    else:
+        out[row, 0] = xy[k, 0] + t * (xy[k + 1, 0] - xy[k, 0])
+        out[row, 1] = xy[k, 1] + t * (xy[k + 1, 1] - xy[k, 1])
+
+
+@_jit
+def running_sums(step: Floats, off: Ints, out: Floats) -> None:
+    """Write the running sum of `step` within each group; the first of a group is 0 (its own step is not used)."""
+    for i in range(len(off) - 1):
+        total = 0.0
+        for k in range(off[i], off[i + 1]):
+            if k > off[i]:
+                total += step[k]
+            out[k] = total
+
+
+@_jit
+def link(mate: Ints, order: Ints, flip: NDArray[np.bool_], opens: NDArray[np.bool_]) -> None:
+    """
+    String chains together at half-ends that are mates: chain c has the half-ends 2c (start) and 2c + 1 (end).
+
+    `order` receives the chains string by string, `flip` whether a chain is walked backwards, `opens` whether it is the first
+    of its string. A ring of mates is opened at the start of its smallest chain.
+    """
+    chains = len(mate) // 2
+    done = np.zeros(chains, np.bool_)
+    size = 0
+    for turn in range(2):  # strings with a free end first; what is left are rings
+        for c in range(chains):
+            if done[c] or (turn == 0 and mate[2 * c] >= 0 and mate[2 * c + 1] >= 0):
+                continue
+            half = 2 * c if turn == 1 or mate[2 * c] < 0 else 2 * c + 1
+            head = True
+            while half >= 0 and not done[half // 2]:
+                one = half // 2
+                done[one] = True
+                order[size] = one
+                flip[size] = half % 2 == 1
+                opens[size] = head
+                head = False
+                size += 1
+                half = mate[half ^ 1]

@@ -1,0 +1,285 @@
+"""
+What the data can carry: network, facilities, people, positions; who is affected; what to do.
+
+A finding is a fact about the data, never a repair of it. The table ends in one line to put under a map.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import shapely
+
+from .district import District
+from .layers import BASIS_LABELS, DEMONSTRATION, LAYERS
+from .reach import home_doors, home_points
+
+#: Street ends this near to another street without touching it are probably drawn badly (metres).
+NEAR_MISS_M = 3.0
+#: A walk to the street longer than this deserves a look at gates and paths (metres).
+LONG_ACCESS_M = 100.0
+#: Facilities of one kind nearer than this to each other may be one facility twice (metres).
+DUPLICATE_M = 30.0
+#: Facilities farther than this from any street were probably placed wrongly (metres).
+OFF_STREET_M = 60.0
+#: People per hectare of compound that no housing reaches, and that no lived-in compound falls short of.
+DENSITY_MAX, DENSITY_MIN = 2500.0, 5.0
+FOOTWAYS = frozenset({"footway", "path", "pedestrian", "steps", "cycleway", "track"})
+
+COLUMNS = ("topic", "severity", "finding", "where", "count", "people", "remedy")
+SEVERITIES = {"high": "要紧", "medium": "注意", "info": "说明"}
+
+
+class _Finding(NamedTuple):
+    topic: str
+    severity: str
+    finding: str
+    where: str
+    count: float
+    people: float
+    remedy: str
+
+
+def audit(district: District) -> pd.DataFrame:
+    """
+    Say how far the data can carry conclusions.
+
+    Returns
+    -------
+    findings
+        One row per finding; columns `topic` (路网, 设施, 人口, 位置), `severity` (high, medium, info), `finding` (Chinese
+        sentence), `where` (ids, the first ten), `count`, `people` (living in the homes concerned; missing where not known or
+        not about homes), `remedy` (what to do). Most serious first.
+    """
+    rows: list[_Finding] = []
+    if district.streets is not None:
+        rows += _network(district)
+        rows += _homes_and_network(district)
+    rows += _facilities(district)
+    rows += _people(district)
+    rows += _positions(district)
+    order = {name: i for i, name in enumerate(SEVERITIES)}
+    table = pd.DataFrame(rows, columns=list(COLUMNS))
+    return table.sort_values("severity", key=lambda s: s.map(order), kind="stable", ignore_index=True)
+
+
+def rests_on(district: District) -> str:
+    """Return the one line to put under a map: what its numbers rest on."""
+    parts = []
+    for layer in ("homes", "facilities", "streets"):
+        if layer not in district.layers:
+            parts.append(f"没有{LAYERS[layer].label}")
+            continue
+        counts = district.basis(layer).value_counts()
+        words = "、".join(f"{BASIS_LABELS[b]} {counts[b]:,}" for b in BASIS_LABELS if b in counts)
+        parts.append(f"{LAYERS[layer].label}（{words}）")
+    weak = "；含示意或合成数据，不作结论" if district.is_demonstration else ""
+    return "依据：" + "；".join(parts) + weak
+
+
+def _names(index: pd.Index) -> str:
+    shown = [str(v) for v in index[:10]]
+    return "、".join(shown) + (f" 等 {len(index)} 处" if len(index) > 10 else "")
+
+
+def _people_of(district: District, homes: pd.Index) -> float:
+    frame = district.homes
+    return np.nan if frame is None else float(frame["people"].reindex(homes.unique()).sum(min_count=1))
+
+
+# --- network ---------------------------------------------------------------------------------------------------------
+
+
+def _network(district: District) -> Iterator[_Finding]:
+    edges = district.network.edges
+    public = edges[edges["home"].isna().to_numpy()]
+    length = public["length_m"]
+    foot = float(length[public["class"].isin(FOOTWAYS).to_numpy()].sum() / max(length.sum(), 1e-9))
+    yield _Finding(
+        "路网", "medium" if foot < 0.05 else "info", f"步行道、小路占公共路网长度的 {foot:.0%}（共 {length.sum() / 1000:,.1f} km）",
+        "", len(public), np.nan,
+        "比例很低时多半是没有画步行道：补画过街、小路和小区出入口后再下结论" if foot < 0.05 else "无需处理",
+    )  # fmt: skip
+    ends = _dead_ends(public)
+    if len(ends):
+        yield _Finding(
+            "路网", "info", f"断头路端点 {len(ends)} 个", "", len(ends), np.nan, "核对是否真的不通，尤其是小区之间"
+        )
+    near = _near_misses(district, ends, public)
+    if len(near):
+        yield _Finding(
+            "路网", "high", f"{len(near)} 个路段端点离另一条路不到 {NEAR_MISS_M:g} 米却没有相接", _names(near), len(near), np.nan,
+            "在 GIS 里把端点接上（捕捉到同一顶点）",
+        )  # fmt: skip
+    sizes = public.groupby("component")["length_m"].sum().sort_values(ascending=False)
+    if len(sizes) > 1:
+        island = public[(public["component"] != sizes.index[0]).to_numpy()]
+        yield _Finding(
+            "路网", "medium", f"有 {len(sizes) - 1} 片路网与主网不通，共 {sizes.iloc[1:].sum() / 1000:,.2f} km",
+            _names(pd.Index(island["street"].drop_duplicates())), len(sizes) - 1, np.nan, "核对是否漏画了桥、通道或连接路",
+        )  # fmt: skip
+
+
+def _dead_ends(edges: gpd.GeoDataFrame) -> gpd.GeoSeries:
+    """Return the end points of edges that no other edge shares, indexed by the edge."""
+    boundary = shapely.get_coordinates(shapely.boundary(edges.geometry.array))
+    key = np.round(boundary, 3)
+    _, inverse, count = np.unique(key, axis=0, return_inverse=True, return_counts=True)
+    loose = count[inverse.ravel()] == 1
+    owner = np.repeat(np.asarray(edges.index), [len(g.geoms) for g in shapely.boundary(edges.geometry.array)])
+    return gpd.GeoSeries(shapely.points(boundary[loose]), index=pd.Index(owner[loose]), crs=edges.crs)
+
+
+def _near_misses(district: District, ends: gpd.GeoSeries, edges: gpd.GeoDataFrame) -> pd.Index:
+    """Return streets whose loose end lies within reach of another street that it does not touch.
+
+    The end of a gate path at a wall is no near miss, nor is one across a barrier.
+    """
+    if ends.empty:
+        return pd.Index([])
+    point, other = edges.sindex.query(ends.array, predicate="dwithin", distance=NEAR_MISS_M)
+    own = np.asarray(ends.index)[point]
+    different = own != np.asarray(edges.index)[other]
+    gap = shapely.shortest_line(ends.array[point], edges.geometry.array[other])
+    found = different & (shapely.length(gap) > 1e-3)
+    barriers = district.barriers
+    if barriers is not None and not barriers.empty and found.any():
+        found &= ~shapely.intersects(gap, shapely.union_all(barriers.geometry.array))
+    return pd.Index(edges.loc[np.unique(own[found]), "street"]).unique()
+
+
+def _homes_and_network(district: District) -> Iterator[_Finding]:
+    points = home_points(district)
+    doors = home_doors(district, points)
+    edges = district.network.edges
+    homes = pd.Index(points["home"].unique())
+    lost = homes.difference(pd.Index(doors["home"].unique()))
+    if len(lost):
+        yield _Finding("路网", "high", f"{len(lost)} 个小区没有任何走得出去的门", _names(lost), len(lost),
+                       _people_of(district, lost), "核对出入口的开闭状态，补画出入口")  # fmt: skip
+    if doors.empty:
+        return
+    first = doors.drop_duplicates("place")
+    public = edges[edges["home"].isna().to_numpy()]
+    main = public.groupby("component")["length_m"].sum().idxmax()
+    off = first[(edges["component"].reindex(first["edge"]).to_numpy() != main)]
+    stranded = pd.Index(off["home"].unique()).difference(
+        doors["home"][edges["component"].reindex(doors["edge"]).to_numpy() == main]
+    )
+    if len(stranded):
+        yield _Finding("路网", "high", f"{len(stranded)} 个小区只连着孤立路网，走不到别处", _names(stranded), len(stranded),
+                       _people_of(district, stranded), "补画连接路，或确认确实隔绝")  # fmt: skip
+    street_leg = first["access_m"] - first["gate_metres"].fillna(0.0)
+    far = pd.Index(first.loc[(street_leg > LONG_ACCESS_M).to_numpy(), "home"].unique())
+    if len(far):
+        yield _Finding("路网", "medium", f"{len(far)} 个小区离最近的路超过 {LONG_ACCESS_M:g} 米", _names(far), len(far),
+                       _people_of(district, far), "补画小区出入口和门前的路")  # fmt: skip
+    guessed = pd.Index(first.loc[(~first["gate_known"].astype(bool)).to_numpy(), "home"].unique())
+    frame = district.homes
+    if frame is not None:
+        guessed = guessed.intersection(frame.index[(frame.geom_type != "Point").to_numpy()])
+    if len(guessed):
+        severity = "medium" if len(guessed) > 0.2 * len(homes) else "info"
+        yield _Finding("路网", severity, f"{len(homes)} 个小区中 {len(guessed)} 个不知道出入口，按最近的路计算", _names(guessed),
+                       len(guessed), _people_of(district, guessed), "在 GIS 里点出出入口（gates 图层），再算一遍")  # fmt: skip
+
+
+# --- facilities, people, positions -----------------------------------------------------------------------------------
+
+
+def _facilities(district: District) -> Iterator[_Finding]:
+    facilities = district.facilities
+    if facilities is None or facilities.empty:
+        yield _Finding("设施", "high", "没有设施图层，或图层是空的", "", 0, np.nan, "导入设施名录")
+        return
+    points = gpd.GeoSeries(
+        shapely.point_on_surface(facilities.geometry.array), index=facilities.index, crs=facilities.crs
+    )
+    twins = _duplicates(facilities, points)
+    if len(twins):
+        yield _Finding("设施", "medium", f"{len(twins)} 处设施与同类设施相距不到 {DUPLICATE_M:g} 米，可能重复", _names(twins), len(twins),
+                       np.nan, "核对是否同一处；是则删去一处")  # fmt: skip
+    if district.streets is not None:
+        edges = district.network.edges
+        nearest = edges.sindex.nearest(facilities.geometry.array, return_all=False, return_distance=True)[1]
+        off = facilities.index[nearest > OFF_STREET_M]
+        if len(off):
+            yield _Finding("设施", "medium", f"{len(off)} 处设施离任何路都超过 {OFF_STREET_M:g} 米", _names(off), len(off), np.nan,
+                           "核对坐标；补画门前的路或出入口")  # fmt: skip
+    if district.boundary is not None:
+        outline = shapely.union_all(district.boundary.geometry.array)
+        out = facilities.index[~shapely.intersects(outline, facilities.geometry.array)]
+        if len(out):
+            yield _Finding("设施", "info", f"{len(out)} 处设施在街道界外，居民走得到就算", _names(out), len(out), np.nan,
+                           "无需处理；结果里另列依赖界外设施的份额")  # fmt: skip
+    seen = set(facilities["kind"])
+    labels = district.kinds["label"]
+    never = [str(labels[k]) for k in district.kinds.index if k not in seen and k not in district.surveyed_kinds]
+    if never:
+        yield _Finding("设施", "info", f"{len(never)} 类设施没有调查过，相关指标为数据不足", _names(pd.Index(never)), len(never), np.nan,
+                       "调查后写进 district.toml 的 surveyed_kinds")  # fmt: skip
+
+
+def _duplicates(facilities: gpd.GeoDataFrame, points: gpd.GeoSeries) -> pd.Index:
+    a, b = points.sindex.query(points.array, predicate="dwithin", distance=DUPLICATE_M)
+    kind = facilities["kind"].to_numpy()
+    name = facilities["name"].fillna("").to_numpy()
+    same = (a < b) & (kind[a] == kind[b]) & ((name[a] == name[b]) | (name[a] == "") | (name[b] == ""))
+    return facilities.index[np.unique(b[same])]
+
+
+def _people(district: District) -> Iterator[_Finding]:
+    homes = district.homes
+    if homes is None or homes.empty:
+        yield _Finding("人口", "high", "没有小区图层，算不了任何覆盖率", "", 0, np.nan, "导入小区或人口表")
+        return
+    unknown = homes.index[homes["people"].isna().to_numpy()]
+    if len(unknown):
+        severity = "high" if len(unknown) == len(homes) else "medium"
+        yield _Finding("人口", severity, f"{len(homes)} 个小区中 {len(unknown)} 个不知道人口，不计入人口份额", _names(unknown), len(unknown),
+                       np.nan, "补填常住人口；不知道就留空，不要写 0")  # fmt: skip
+    elderly = homes.index[homes["people_60plus"].isna().to_numpy()]
+    if len(elderly) > len(unknown):
+        yield _Finding("人口", "medium", f"{len(elderly)} 个小区不知道60岁及以上人口", _names(elderly), len(elderly),
+                       _people_of(district, elderly), "为老指标只按有数的小区计算；补填后更可信")  # fmt: skip
+    hectares = homes.geometry.area / 1e4
+    density = (homes["people"] / hectares.where(hectares > 0)).dropna()
+    odd = density.index[((density > DENSITY_MAX) | (density < DENSITY_MIN)).to_numpy()]
+    if len(odd):
+        yield _Finding("人口", "medium", f"{len(odd)} 个小区的人口密度不合常理（每公顷 {DENSITY_MIN:g} 人以下或 {DENSITY_MAX:,.0f} 人以上）",
+                       _names(odd), len(odd), _people_of(district, odd), "核对人口和小区范围")  # fmt: skip
+    groups = district.groups
+    if district.communities is not None:
+        none = groups.index[groups["community"].isna().to_numpy()]
+        if len(none):
+            yield _Finding("人口", "info", f"{len(none)} 个小区不在任何社区里", _names(none), len(none), _people_of(district, none),
+                           "按社区汇总时单列；核对社区界")  # fmt: skip
+    shapes = homes.geometry.array
+    a, b = homes.sindex.query(shapes, predicate="overlaps")
+    pairs = a < b
+    if pairs.any():
+        shared = shapely.area(shapely.intersection(shapes[a[pairs]], shapes[b[pairs]]))
+        both = homes.index[np.unique(a[pairs][shared > 100.0])]
+        if len(both):
+            yield _Finding("人口", "medium", f"{len(both)} 个小区与别的小区重叠超过 100 平方米", _names(both), len(both),
+                           _people_of(district, both), "在 GIS 里改正边界")  # fmt: skip
+
+
+def _positions(district: District) -> Iterator[_Finding]:
+    for layer in ("homes", "gates", "facilities", "streets", "communities", "parcels", "district"):
+        if layer not in district.layers:
+            continue
+        basis = district.basis(layer)
+        weak = basis.index[basis.isin(DEMONSTRATION).to_numpy()]
+        if len(weak):
+            kinds = "、".join(BASIS_LABELS[b] for b in DEMONSTRATION if (basis == b).any())
+            people = _people_of(district, weak) if layer == "homes" else np.nan
+            yield _Finding(
+                "位置", "high" if layer in ("homes", "facilities", "streets") else "medium",
+                f"{LAYERS[layer].label} {len(basis)} 处中 {len(weak)} 处为{kinds}，不能作结论", "", len(weak), people,
+                "换成实测、官方或开放地图数据，并在 basis 列写明",
+            )  # fmt: skip

@@ -1,0 +1,614 @@
+"""
+Who is served: shares per home and per any grouping, completeness, gaps and why.
+
+Three methods stand beside each other and run between the same doors; every number carries its method, denominator,
+profile, year and basis. Unknown people are missing, never 0, and shares are taken over what is known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import shapely
+
+from .district import District
+from .errors import UnknownNameError
+from .layers import BASIS_LABELS, BASES, DEMONSTRATION
+from .reach import hinge, home_points
+from .values import DENOMINATOR_LABELS, METHOD_LABELS, TOLERANCE_M, Profile, Rule
+
+GROUPINGS = ("zone", "area", "community", "grid")
+#: Minutes carry the rounding of their metres.
+TOLERANCE_MIN = 1e-8
+#: Unserved shares below this are rounding, not people.
+SHARE_TOLERANCE = 1e-9
+
+
+def coverage(
+    district: District, *, rules: str | Sequence[str | Rule] = "plan", profile: str | Profile | None = None
+) -> pd.DataFrame:
+    """
+    Compute how much of each home is served under each rule.
+
+    Parameters
+    ----------
+    rules
+        A set of `rules.csv` ("plan", "td1063", "elderly" …), or names of rules, or `Rule` values.
+    profile
+        Who walks, instead of each rule's own profile.
+
+    Returns
+    -------
+    cover
+        MultiIndex (home, rule). Columns: `label`, `kind` (";"-joined: any of them serves), `metric`, `method`, `profile`,
+        `denominator`, `limit_metres`, `limit_minutes`; `facility` (nearest by the rule's method for most of the home),
+        `metres`, `straight_metres`, `minutes` (medians over the home's points, missing where most of it cannot get there);
+        `served` (share 0-1 by the rule's own method), `served_buffer`, `served_network_m`, `served_walk_min` (each method),
+        `served_inside` (the rule's method, facilities inside the district only); `people`, `people_60plus`, `households`,
+        `area_m2`; `zone`, `area`, `community`, `grid`; `basis` (weakest input). Missing `served` means 数据不足.
+
+    Raises
+    ------
+    UnknownNameError
+        No such set, rule or profile.
+    """
+    chosen = rules_of(district, rules, profile)
+    homes = district.homes
+    if homes is None or homes.empty:
+        return pd.DataFrame(
+            columns=["label", "kind", "served"], index=pd.MultiIndex.from_arrays([[], []], names=["home", "rule"])
+        )
+    points = home_points(district)
+    facts = _home_facts(district, homes)
+    parts = []
+    for walker in dict.fromkeys(rule.profile for rule in chosen):
+        own = [rule for rule in chosen if rule.profile == walker]
+        kinds = dict.fromkeys(kind for rule in own for kind in rule.kinds)
+        reach_all = hinge(district, kinds, profile=_walker(district, walker, profile))
+        reach_in = _inside(district, kinds, _walker(district, walker, profile), reach_all)
+        for rule in own:
+            parts.append(_cover_rule(district, rule, points, reach_all, reach_in, facts))
+    order = {rule.name: i for i, rule in enumerate(chosen)}
+    cover = pd.concat(parts, ignore_index=True)
+    cover = cover.sort_values(["home", "rule"], key=lambda s: s.map(order) if s.name == "rule" else s, kind="stable")
+    return cover.set_index(["home", "rule"])
+
+
+def rules_of(district: District, rules: str | Sequence[str | Rule], profile: str | Profile | None = None) -> list[Rule]:
+    """Return the rules a set name, a rule name or a list of either stands for, with `profile` put in where given."""
+    table = district.rules
+    if isinstance(rules, str):
+        names: list[str | Rule] = list(table.index[(table["set"] == rules).to_numpy()])
+        if not names:
+            if rules not in table.index:
+                known = [*dict.fromkeys(table["set"]), *table.index]
+                raise UnknownNameError("规则集或规则", rules, known)
+            names = [rules]
+    else:
+        names = list(rules)
+    chosen = [district.rule(name) for name in names]
+    if profile is None:
+        return chosen
+    walker = district.profile(profile)
+    return [replace(rule, profile=walker.name) for rule in chosen]
+
+
+def _walker(district: District, name: str, given: str | Profile | None) -> Profile:
+    return given if isinstance(given, Profile) else district.profile(name)
+
+
+def _inside(district: District, kinds: Iterable[str], walker: Profile, everything: pd.DataFrame) -> pd.DataFrame:
+    """Return the hinge over facilities inside the district; the same table where none lies outside."""
+    facilities, outline = district.open_facilities, district.boundary
+    if facilities is None or outline is None:
+        return everything
+    inside = shapely.intersects(shapely.union_all(outline.geometry.array), facilities.geometry.array)
+    outside = set(facilities.loc[~inside, "kind"]) & set(kinds)
+    if not outside:
+        return everything
+    again = hinge(district, sorted(outside), profile=walker, inside_only=True)
+    rest = everything[~everything.index.get_level_values("kind").isin(outside)]
+    return pd.concat([rest, again]).sort_index()
+
+
+def _home_facts(district: District, homes: gpd.GeoDataFrame) -> pd.DataFrame:
+    """What every row of a home carries: people, land, groups, basis."""
+    area = homes.geometry.area
+    return pd.DataFrame(
+        {
+            "name": homes["name"],
+            "people": homes["people"],
+            "people_60plus": homes["people_60plus"],
+            "households": homes["households"].astype("float64"),
+            "area_m2": area.where(area > 0),
+            "home_basis": district.basis("homes"),
+        }
+    ).join(district.groups)
+
+
+def _cover_rule(
+    district: District,
+    rule: Rule,
+    points: gpd.GeoDataFrame,
+    reach_all: pd.DataFrame,
+    reach_in: pd.DataFrame,
+    facts: pd.DataFrame,
+) -> pd.DataFrame:
+    """Return the rows of one rule, one per home."""
+    best = _any_of(reach_all, rule.kinds)
+    shares = {f"served_{m}": _share(points, _within(best, rule, m)) for m in ("buffer", "network_m", "walk_min")}
+    near = _any_of(reach_in, rule.kinds)
+    table = facts.copy()
+    table["rule"], table["label"], table["kind"] = rule.name, rule.label, ";".join(rule.kinds)
+    table["metric"], table["method"], table["profile"] = rule.metric, rule.method, rule.profile
+    table["denominator"] = rule.denominator
+    table["limit_metres"], table["limit_minutes"] = rule.metres, rule.minutes
+    for column in ("metres", "straight_metres", "minutes"):
+        table[column] = _median(points, best[column])
+    table["facility"] = _most(points, best["facility_minutes" if rule.method == "walk_min" else "facility"])
+    for name, share in shares.items():
+        table[name] = share
+    table["served"] = table[f"served_{rule.method}"]
+    table["served_inside"] = _share(points, _within(near, rule, rule.method))
+    if rule.metric == "presence":
+        table["served"] = _present(district, rule, facts)
+        table["served_inside"] = table["served"]
+    if not _is_surveyed(district, rule.kinds):
+        table[[c for c in table.columns if c.startswith("served")]] = np.nan
+    table["basis"] = _weakest(district, rule, table.pop("home_basis"))
+    return table.reset_index(names="home")
+
+
+def _is_surveyed(district: District, kinds: Iterable[str]) -> bool:
+    """A kind nobody surveyed, and of which nothing is known, gives 数据不足 rather than 0."""
+    facilities = district.facilities
+    known = set() if facilities is None else set(facilities["kind"])
+    return bool((district.surveyed_kinds | known) & set(kinds))
+
+
+def _any_of(table: pd.DataFrame, kinds: Sequence[str]) -> pd.DataFrame:
+    """Return, per point, the nearest of any of `kinds`; index point."""
+    frames = [table.xs(kind, level="kind").droplevel("home") for kind in kinds]
+    best = frames[0]
+    for other in frames[1:]:
+        nearer = (other["metres"] < best["metres"]) | best["metres"].isna()
+        sooner = (other["minutes"] < best["minutes"]) | best["minutes"].isna()
+        merged = best.copy()
+        for column in ("facility", "metres"):
+            merged[column] = best[column].where(~nearer, other[column])
+        timed = ("facility_minutes", "minutes", "walked_metres", "wait_minutes", "gate_metres", "gate_known")
+        for column in timed:
+            merged[column] = best[column].where(~sooner, other[column])
+        merged["straight_metres"] = np.fmin(best["straight_metres"], other["straight_metres"])
+        best = merged
+    return best
+
+
+def _within(best: pd.DataFrame, rule: Rule, method: str) -> pd.Series:
+    """Return which points are within the rule's limit by a method; the limit itself is within."""
+    if method == "buffer":
+        return best["straight_metres"] <= rule.metres + TOLERANCE_M
+    if method == "network_m":
+        return best["metres"] <= rule.metres + TOLERANCE_M
+    return best["minutes"] <= rule.minutes + TOLERANCE_MIN
+
+
+def _share(points: gpd.GeoDataFrame, within: pd.Series) -> pd.Series:
+    """Return the share of each home's points that are within, index home."""
+    served = within.reindex(points.index).to_numpy(dtype=bool) * points["weight"].to_numpy()
+    share = pd.Series(served).groupby(points["home"].to_numpy()).sum()
+    return share.clip(upper=1.0).where(share < 1 - SHARE_TOLERANCE, 1.0)
+
+
+def _median(points: gpd.GeoDataFrame, values: pd.Series) -> pd.Series:
+    """Return the median over each home's points; a point that cannot get there is farther than any that can."""
+    filled = values.reindex(points.index).fillna(np.inf)
+    median = filled.groupby(points["home"]).quantile(0.5, interpolation="lower")
+    return median.where(np.isfinite(median))
+
+
+def _most(points: gpd.GeoDataFrame, facility: pd.Series) -> pd.Series:
+    """Return the facility nearest for most of each home's points; ties by id."""
+    pairs = pd.DataFrame({"home": points["home"], "facility": facility.reindex(points.index)}).dropna()
+    counts = pairs.value_counts(["home", "facility"]).reset_index(name="n")
+    counts = counts.sort_values(["home", "n", "facility"], ascending=[True, False, True])
+    return counts.drop_duplicates("home").set_index("home")["facility"]
+
+
+def _present(district: District, rule: Rule, facts: pd.DataFrame) -> pd.Series:
+    """1 where the home's community has an open facility of the rule's kinds, 0 where not, missing where it is in none."""
+    matrix = presence(district)
+    if matrix.empty:
+        return pd.Series(np.nan, index=facts.index)
+    has = (matrix.reindex(columns=list(rule.kinds), fill_value=0).sum(axis=1) > 0).astype("float64")
+    return facts["community"].map(has).astype("float64")
+
+
+def _weakest(district: District, rule: Rule, homes: pd.Series) -> pd.Series:
+    """Return the weakest basis among each home, the streets and the facilities of the rule's kinds."""
+    order = {name: i for i, name in enumerate(BASES)}
+    others = [district.basis("streets")] if "streets" in district.layers else []
+    facilities = district.facilities
+    if facilities is not None:
+        others.append(district.basis("facilities")[facilities["kind"].isin(rule.kinds)])
+    floor = max((order[b] for s in others for b in s.unique()), default=0)
+    return homes.map(order).clip(lower=floor).map({i: name for name, i in order.items()})
+
+
+# --- groups ----------------------------------------------------------------------------------------------------------
+
+
+def summary(cover: pd.DataFrame, *, by: str | None = None) -> pd.DataFrame:
+    """
+    Add homes up: how many people, how much land and how many homes each rule serves.
+
+    Parameters
+    ----------
+    cover
+        Result of `coverage`.
+    by
+        A grouping column of `cover` ("zone", "area", "community", "grid"); None for the whole district.
+
+    Returns
+    -------
+    table
+        MultiIndex (group, rule), or index rule where `by` is None. For each of `people`, `people_60plus`, `area_m2`, `homes`: the known
+        total, `…_served`, `…_share` (0-1 of the known total; missing where nothing is known); `…_unknown` counts homes
+        whose value is not known. `share` is by the rule's own denominator, or the share of homes where that is communities.
+        Homes in no group are in group missing.
+    """
+    if by is not None and by not in cover.columns:
+        raise UnknownNameError("分组", by, [g for g in GROUPINGS if g in cover.columns])
+    rows = cover.reset_index()
+    rows["homes"] = 1.0
+    keys = ["rule"] if by is None else [by, "rule"]
+    groups = rows.groupby(keys, dropna=False, sort=False)
+    table = groups[["label", "kind", "method", "profile", "denominator"]].first()
+    for column in ("people", "people_60plus", "area_m2", "homes"):
+        known = rows[column].where(rows["served"].notna())
+        table[column] = known.groupby([rows[k] for k in keys], dropna=False, sort=False).sum(min_count=1)
+        served = (rows[column] * rows["served"]).groupby([rows[k] for k in keys], dropna=False, sort=False)
+        table[f"{column}_served"] = served.sum(min_count=1)
+        table[f"{column}_share"] = table[f"{column}_served"] / table[column].where(table[column] > 0)
+        table[f"{column}_unknown"] = (
+            rows[column].isna().groupby([rows[k] for k in keys], dropna=False, sort=False).sum()
+        )
+    own = table["denominator"].where(table["denominator"] != "community", "homes")
+    table["share"] = [table.iloc[i][f"{d}_share"] for i, d in enumerate(own)]
+    return table if by is None else table.sort_index(level=0, sort_remaining=False)
+
+
+def presence(district: District) -> pd.DataFrame:
+    """
+    Count open facilities per community and kind (社区×设施矩阵).
+
+    Returns
+    -------
+    matrix
+        Index community (of the list of `list_year`), one column per kind that has facilities or was surveyed; whole numbers.
+        Empty where the district has no communities or no facilities.
+    """
+    communities, facilities = district.communities, district.open_facilities
+    if communities is None or facilities is None:
+        return pd.DataFrame()
+    where = district.locate(facilities)["community"]
+    kinds = [k for k in district.kinds.index if k in district.surveyed_kinds or (facilities["kind"] == k).any()]
+    counts = pd.crosstab(where, facilities["kind"]) if where.notna().any() else pd.DataFrame()
+    return counts.reindex(index=communities.index, columns=kinds, fill_value=0).astype("int64")
+
+
+def completeness(district: District, *, minutes: float = 15.0, profile: str | Profile = "adult") -> gpd.GeoDataFrame:
+    """
+    Return how complete daily life is within a walk of each home (配套齐全度).
+
+    Parameters
+    ----------
+    minutes
+        Walking time from the home's points.
+    profile
+        Who walks.
+
+    Returns
+    -------
+    homes
+        Index home; `completeness` (0-1: share of the essential kinds of `kinds.csv` that were surveyed, averaged over the
+        home's points), `complete` (share of the home that has them all), `kinds` (how many were counted), `lacks` (Chinese
+        names of the kinds most of the home lacks), `people`, groups, geometry.
+    """
+    homes = district.homes
+    kinds = district.kinds
+    essential = [k for k in kinds.index[kinds["essential"].to_numpy(dtype=bool)] if _is_surveyed(district, [k])]
+    if homes is None or not essential:
+        return gpd.GeoDataFrame({"completeness": []}, geometry=[], crs=district.crs)
+    points = home_points(district)
+    table = hinge(district, essential, profile=profile)["minutes"].unstack("kind").droplevel("home")[essential]
+    has = (table <= minutes + TOLERANCE_MIN).reindex(points.index)
+    by_home = has.astype("float64").groupby(points["home"]).mean()
+    complete = has.all(axis=1).astype("float64").groupby(points["home"]).mean()
+    labels = kinds["label"]
+    lacks = by_home.apply(lambda row: "、".join(str(labels[k]) for k in essential if row[k] < 0.5), axis=1)
+    result = homes[["name", "people", "people_60plus", "geometry"]].join(district.groups)
+    result["completeness"] = by_home.mean(axis=1)
+    result["complete"] = complete
+    result["kinds"] = len(essential)
+    result["lacks"] = lacks
+    return result
+
+
+# --- gaps ------------------------------------------------------------------------------------------------------------
+
+
+def gaps(district: District, cover: pd.DataFrame, rule: str) -> gpd.GeoDataFrame:
+    """
+    List the homes that are not (wholly) served, most people first, and say why.
+
+    Parameters
+    ----------
+    cover
+        Result of `coverage`.
+    rule
+        A rule in `cover`, or a kind (its headline rule of `kinds.csv`).
+
+    Returns
+    -------
+    places
+        Index home. Columns `name`, groups, `people_unserved`, `people_60plus_unserved`, `share_unserved`, and of the median
+        unserved point: `facility`, `minutes`, `gate_minutes`, `wait_minutes`, `street_minutes` (they add up to `minutes`),
+        `metres`, `straight_metres`, `detour` (walked over straight), `crosses` (names of barriers between), `reason`
+        (one Chinese sentence), geometry. Homes fully served, or 数据不足, are absent.
+
+    Raises
+    ------
+    UnknownNameError
+        No such rule or kind in `cover`.
+    """
+    chosen = _rule_in(district, cover, _headline_rule(district, cover, rule))
+    own = cover.xs(chosen.name, level="rule")
+    own = own[(own["served"] < 1 - SHARE_TOLERANCE).to_numpy()]
+    homes, facilities = district.homes, district.facilities
+    if homes is None or facilities is None or own.empty:
+        return gpd.GeoDataFrame({"people_unserved": []}, geometry=[], crs=district.crs)
+    walker = district.profile(str(own["profile"].iloc[0]))
+    best = _any_of(hinge(district, chosen.kinds, profile=walker), chosen.kinds)
+    points = home_points(district)
+    worst = _median_unserved(points, best, chosen, own.index)
+    table = own[[c for c in (*GROUPINGS, "people", "people_60plus") if c in own.columns]].copy()
+    table.insert(0, "name", homes["name"].reindex(own.index))
+    share = 1.0 - own["served"]
+    table["people_unserved"] = own["people"] * share
+    table["people_60plus_unserved"] = own["people_60plus"] * share
+    table["share_unserved"] = share
+    table = table.drop(columns=["people", "people_60plus"]).join(worst.drop(columns="point"))
+    table["gate_minutes"] = table.pop("gate_metres") / walker.speed_m_s / 60.0
+    table["street_minutes"] = table["minutes"] - table["wait_minutes"] - table["gate_minutes"].fillna(0.0)
+    table["detour"] = table["metres"] / table["straight_metres"].where(table["straight_metres"] > 0)
+    table["crosses"] = _crossed(district, points, worst, facilities)
+    names = facilities["name"]
+    table["reason"] = [_reason(district, chosen, row, names) for row in table.itertuples()]
+    table["geometry"] = homes.geometry.reindex(table.index)
+    table = gpd.GeoDataFrame(table, geometry="geometry", crs=district.crs)
+    return table.sort_values(["people_unserved", "share_unserved"], ascending=False, kind="stable", na_position="last")
+
+
+def _headline_rule(district: District, cover: pd.DataFrame, name: str) -> str:
+    """Return `name` where it is a rule of `cover`, else the headline rule of the kind it names."""
+    names = list(dict.fromkeys(cover.index.get_level_values("rule")))
+    if name not in names and name in district.kinds.index:
+        name = str(district.kinds.loc[name, "rule"])
+    if name not in names:
+        raise UnknownNameError("规则或类别", name, names)
+    return name
+
+
+def _rule_in(district: District, cover: pd.DataFrame, name: str) -> Rule:
+    """Return the rule that `cover` was made with: its limits and walker may differ from those of `rules.csv`."""
+    row = cover.xs(name, level="rule").iloc[0]
+    asked = {
+        "label": str(row["label"]), "kinds": tuple(str(row["kind"]).split(";")), "method": str(row["method"]),
+        "metres": float(row["limit_metres"]), "minutes": float(row["limit_minutes"]), "profile": str(row["profile"]),
+        "denominator": str(row["denominator"]), "metric": str(row["metric"]),
+    }  # fmt: skip
+    return replace(district.rule(name), **asked) if name in district.rules.index else Rule(name=name, **asked)
+
+
+def _median_unserved(points: gpd.GeoDataFrame, best: pd.DataFrame, rule: Rule, homes: pd.Index) -> pd.DataFrame:
+    """Return, per home, the hinge row of its median unserved point: a real point, so that its parts add up."""
+    rows = best.reindex(points.index).assign(home=points["home"]).reset_index()
+    rows = rows[rows["home"].isin(homes).to_numpy()]
+    if rule.metric == "reach":
+        rows = rows[~_within(rows, rule, rule.method).to_numpy(dtype=bool)]
+    rows = rows.sort_values(["home", "minutes", "point"], na_position="last", kind="stable")
+    rank = rows.groupby("home").cumcount()
+    middle = (rows.groupby("home")["point"].transform("size") - 1) // 2
+    return rows[(rank == middle).to_numpy()].set_index("home")
+
+
+def _crossed(
+    district: District, points: gpd.GeoDataFrame, worst: pd.DataFrame, facilities: gpd.GeoDataFrame
+) -> pd.Series:
+    """Return the names of the barriers between each place and its facility, as the crow flies."""
+    barriers = district.barriers
+    crossed = pd.Series("", index=worst.index, dtype="object")
+    if barriers is None or barriers.empty:
+        return crossed
+    for home, row in worst.iterrows():
+        if not isinstance(row["facility_minutes"], str):
+            continue
+        there = shapely.point_on_surface(facilities.geometry[row["facility_minutes"]])
+        line = shapely.linestrings([points.geometry[row["point"]].coords[0], there.coords[0]])
+        hit = barriers[barriers.intersects(line).to_numpy()]
+        crossed[home] = "、".join(dict.fromkeys(hit["name"].fillna(hit["kind"])))
+    return crossed
+
+
+def _reason(district: District, rule: Rule, row: object, names: pd.Series) -> str:
+    """Say in one Chinese sentence why a place is not served, with the parts of its walk."""
+    what = "、".join(str(district.kinds.loc[k, "label"]) for k in rule.kinds)
+    minutes, straight = float(row.minutes), float(row.straight_metres)  # type: ignore[attr-defined]
+    if np.isnan(straight):
+        return f"全区没有开放的{what}"
+    if np.isnan(minutes):
+        return f"走不到任何{what}：所在路网与其他街道不连通，或没有开放的出入口（直线 {straight:,.0f} 米）"
+    facility = row.facility_minutes  # type: ignore[attr-defined]
+    name = names.get(facility, facility)
+    name = facility if not isinstance(name, str) else name
+    parts = []
+    if row.gate_minutes == row.gate_minutes and row.gate_minutes > 0:  # type: ignore[attr-defined]
+        parts.append(f"到小区出入口 {row.gate_minutes:.1f}")  # type: ignore[attr-defined]
+    if row.wait_minutes >= 0.05:  # type: ignore[attr-defined]
+        parts.append(f"过街等候 {row.wait_minutes:.1f}")  # type: ignore[attr-defined]
+    parts.append(f"沿街步行 {row.street_minutes:.1f}")  # type: ignore[attr-defined]
+    text = f"最近的{name}步行 {minutes:.1f} 分钟（{'，'.join(parts)}）"
+    if rule.metric == "presence":
+        return f"本社区没有开放的{what}；{text}"
+    if row.crosses and row.detour > 1.5:  # type: ignore[attr-defined]
+        return f"{text}；直线 {straight:,.0f} 米，隔着{row.crosses}，绕行 {row.detour:.1f} 倍"  # type: ignore[attr-defined]
+    if straight <= rule.metres:
+        return f"{text}；直线只有 {straight:,.0f} 米，绕行 {row.detour:.1f} 倍"  # type: ignore[attr-defined]
+    return f"{text}；附近没有，直线也有 {straight:,.0f} 米"
+
+
+# --- what is shown first ---------------------------------------------------------------------------------------------
+
+
+def headlines(district: District, cover: pd.DataFrame) -> pd.DataFrame:
+    """
+    Say, rule by rule, the one number that leads, in the words of a planner.
+
+    Returns
+    -------
+    table
+        Index rule (in the order of `cover`). Columns `label`, `kind`, `headline` (Chinese sentence), `value` (0-1, missing =
+        数据不足), `alternatives` (换算法 line), `mark` (演示值（不作结论）, 数据不足 or empty), `basis_text`, `standard_text`,
+        `dependent_share` (share that only facilities outside the district serve), `people_unserved`.
+    """
+    whole = summary(cover)
+    matrix = presence(district)
+    rows = [_headline(district, _rule_in(district, cover, name), whole.loc[name], cover.xs(name, level="rule"), matrix)
+            for name in dict.fromkeys(cover.index.get_level_values("rule"))]  # fmt: skip
+    return pd.DataFrame(rows).set_index("rule")
+
+
+def _headline(
+    district: District, rule: Rule, total: pd.Series, own: pd.DataFrame, matrix: pd.DataFrame
+) -> dict[str, object]:
+    walker = district.profile(str(total["profile"]))
+    denominator = _usable_denominator(rule.denominator, total)
+    counted = denominator if denominator == "people_60plus" else "people"
+    unserved = (own[counted] * (1.0 - own["served"])).sum(min_count=1)
+    row: dict[str, object] = {
+        "rule": rule.name, "label": rule.label, "kind": ";".join(rule.kinds), "value": np.nan, "headline": "数据不足",
+        "alternatives": "", "mark": "", "basis_text": basis_text(district, rule), "standard_text": rule.basis_text,
+        "dependent_share": np.nan, "people_unserved": unserved, "denominator": denominator or "",
+    }  # fmt: skip
+    if rule.metric == "presence":
+        _community_headline(district, rule, matrix, row)
+    elif denominator is not None:
+        value = float(total[f"{denominator}_share"])
+        row["value"] = value
+        what = {
+            "people": "常住人口",
+            "people_60plus": "60岁及以上人口",
+            "area_m2": "居住用地",
+            "homes": "小区（个数）",
+        }[denominator]
+        missing = f"，{unserved:,.0f} 人不可达" if np.isfinite(unserved) and unserved >= 0.5 else ""
+        row["headline"] = f"{_limit_text(rule, walker)}可达{what} {value:.1%}{missing}"
+    if denominator is not None and own["served"].notna().any():
+        row["alternatives"] = _alternatives(own, denominator)
+        weight = pd.Series(1.0, index=own.index) if denominator == "homes" else own[denominator]
+        known = weight[own["served"].notna()].sum()
+        gain = ((own["served"] - own["served_inside"]).clip(lower=0) * weight).sum()
+        row["dependent_share"] = gain / known if known > 0 else np.nan
+    if not np.isfinite(float(row["value"])):  # type: ignore[arg-type]
+        row["mark"] = "数据不足"
+        row["headline"] = _what_is_missing(district, rule)
+    elif own["basis"].isin(DEMONSTRATION).any():
+        row["mark"] = "演示值（不作结论）"
+    return row
+
+
+def _usable_denominator(wanted: str, total: pd.Series) -> str | None:
+    """Return the rule's denominator, or what stands in for it: people, then residential land, then number of homes."""
+    order = ["people" if wanted == "community" else wanted, "area_m2", "homes"]
+    return next((d for d in order if np.isfinite(total[f"{d}_share"])), None)
+
+
+def _community_headline(district: District, rule: Rule, matrix: pd.DataFrame, row: dict[str, object]) -> None:
+    if matrix.empty or not _is_surveyed(district, rule.kinds):
+        return
+    has = matrix.reindex(columns=list(rule.kinds), fill_value=0).sum(axis=1) > 0
+    communities = district.communities
+    names = communities["name"] if communities is not None else pd.Series(dtype="str")
+    lacks = [str(names.get(c, c)) for c in has.index[~has]]
+    row["value"] = float(has.mean())
+    row["headline"] = f"{len(has)} 个社区（{district.list_year} 年名录）中 {int(has.sum())} 个有" + (
+        f"；缺：{'、'.join(lacks)}" if lacks else ""
+    )
+
+
+def _limit_text(rule: Rule, walker: Profile) -> str:
+    if rule.method == "walk_min":
+        return f"{walker.label}步行 {rule.minutes:g} 分钟"
+    return f"{METHOD_LABELS[rule.method]} {rule.metres:g} 米"
+
+
+def _alternatives(own: pd.DataFrame, denominator: str) -> str:
+    weight = pd.Series(1.0, index=own.index) if denominator == "homes" else own[denominator]
+    known = weight[own["served"].notna()].sum()
+    if not known > 0:
+        return ""
+    shares = [(own[f"served_{m}"] * weight).sum() / known for m in METHOD_LABELS]
+    words = "｜".join(f"{label[:2]} {share:.0%}" for label, share in zip(METHOD_LABELS.values(), shares, strict=True))
+    name = DENOMINATOR_LABELS.get(denominator, "小区数")
+    return f"换算法（{name}）：{words}"
+
+
+def _what_is_missing(district: District, rule: Rule) -> str:
+    if district.homes is None:
+        return "数据不足：缺小区图层"
+    if rule.metric == "presence" and district.communities is None:
+        return "数据不足：缺社区界"
+    labels = "、".join(str(district.kinds.loc[k, "label"]) for k in rule.kinds)
+    if not _is_surveyed(district, rule.kinds):
+        return f"数据不足：没有调查过{labels}"
+    return "数据不足：缺人口和用地"
+
+
+def basis_text(district: District, rule: Rule) -> str:
+    """Say what a rule's numbers rest on: "小区 101 处中 101 处为合成；设施 38 处中 12 处为示意"."""
+    parts = []
+    facilities = district.facilities
+    rows = {
+        "小区": district.basis("homes") if district.homes is not None else pd.Series(dtype="str"),
+        "设施": pd.Series(dtype="str")
+        if facilities is None
+        else district.basis("facilities")[facilities["kind"].isin(rule.kinds)],
+        "路段": district.basis("streets") if "streets" in district.layers else pd.Series(dtype="str"),
+    }
+    for label, basis in rows.items():
+        weak = basis[basis.isin(DEMONSTRATION)]
+        if len(weak):
+            kinds = "、".join(BASIS_LABELS[b] for b in DEMONSTRATION if (weak == b).any())
+            parts.append(f"{label} {len(basis)} 处中 {len(weak)} 处为{kinds}")
+    return "；".join(parts)
+
+
+def compare(a: pd.DataFrame, b: pd.DataFrame, *, by: str | None = None) -> pd.DataFrame:
+    """
+    Subtract two coverages: what changes from `a` to `b`, in people and shares.
+
+    Returns
+    -------
+    table
+        Index as `summary`; for each of people, people_60plus, area_m2, homes: `…_served` and `…_share` of `b` minus `a`.
+    """
+    left, right = summary(a, by=by), summary(b, by=by)
+    names = [f"{c}_{w}" for c in ("people", "people_60plus", "area_m2", "homes") for w in ("served", "share")]
+    left, right = left[names].align(right[names], join="outer")
+    difference = right - left
+    return difference.where(difference.abs() > 1e-12, 0.0).where(difference.notna())

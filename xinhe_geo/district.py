@@ -1,0 +1,640 @@
+"""
+Opens a district folder, judges it once, projects it once.
+
+Past this door data is trusted: nothing downstream checks a column again. `District` is frozen, and hands out shallow
+copies (pandas copies on write), so that nothing a caller does to a frame changes the district.
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import tomllib
+import warnings
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import pyogrio
+import pyproj
+import shapely
+
+from .errors import DataError, Problem, UnknownNameError, problems_table
+from .layers import BASES, DEMONSTRATION, LAYERS, SCHEMA_VERSION, Layer, at_year, bundled_folder, check as check_rows
+from .network import WalkNetwork
+from .values import Profile, Rule
+
+MANIFEST = "district.toml"
+_KEYS = {
+    "schema", "name", "code", "crs", "data_year", "community_list_year", "surveyed_kinds", "survey_note", "credit",
+    "secrecy", "made_by", "note", "layers", "publisher",
+}  # fmt: skip
+_LAYER_KEYS = {"file", "crs", "basis", "source", "licence", "date", "secrecy", "note"}
+#: Features farther than this from the district itself are in the wrong place, not merely outside it.
+FAR_M = 50_000.0
+#: A metric CRS that stretches lengths by more than this at the district is the wrong one (3857 at 39 N: 29 %).
+STRETCH = 0.005
+
+
+@dataclass(frozen=True, eq=False)
+class District:
+    """
+    One district in one year: layers in its metric CRS, tables, and where each comes from.
+
+    Attributes
+    ----------
+    manifest
+        `district.toml` as read.
+    year
+        The year the layers stand for: homes and streets there then, facilities open then.
+    list_year
+        The year of the list of communities; every count of communities prints it.
+    with_planned
+        Whether planned facilities whose year has come count as open.
+    folder
+        Where it was read from.
+    files
+        Per layer or table: file name and SHA-256.
+    """
+
+    manifest: Mapping[str, Any]
+    year: int
+    list_year: int
+    folder: Path
+    files: pd.DataFrame = field(repr=False)
+    with_planned: bool = False
+    _rows: Mapping[str, pd.DataFrame] = field(repr=False, default_factory=dict)
+
+    # --- opening
+
+    @staticmethod
+    def load(path: str | Path | None = None) -> District:
+        """
+        Open a district folder.
+
+        Parameters
+        ----------
+        path
+            A folder with `district.toml`; None opens the bundled demonstration district.
+
+        Raises
+        ------
+        DataError
+            With *every* problem of *every* layer in `.problems` (layer, file, row, field, problem, remedy).
+        """
+        folder = bundled_folder() if path is None else Path(path)
+        manifest, rows, files, problems = _read(folder)
+        if any(p.severity == "error" for p in problems):
+            raise DataError(problems_table(problems), folder.name)
+        year = int(manifest["data_year"])
+        return District(
+            manifest=MappingProxyType(manifest),
+            year=year,
+            list_year=int(manifest.get("community_list_year", year)),
+            folder=folder,
+            files=files,
+            _rows=MappingProxyType(rows),
+        )
+
+    def at(self, year: int, *, planned: bool = False, communities: int | None = None) -> District:
+        """
+        Return this district as it stands in another year.
+
+        Parameters
+        ----------
+        year
+            Homes and streets there then, facilities open then.
+        planned
+            Count planned facilities whose year has come as open. They never count unless asked for.
+        communities
+            Year of the list of communities; unchanged by default.
+        """
+        return replace(self, year=int(year), with_planned=planned, list_year=int(communities or self.list_year))
+
+    # --- what is in it
+
+    @property
+    def name(self) -> str:
+        """Name printed on maps and tables."""
+        return str(self.manifest["name"])
+
+    @property
+    def code(self) -> str:
+        """Statistical code: districts are joined by it, never by name."""
+        return str(self.manifest.get("code", ""))
+
+    @property
+    def crs(self) -> str:
+        """The projected CRS in metres that everything is computed in."""
+        return str(self.manifest["crs"])
+
+    @property
+    def surveyed_kinds(self) -> frozenset[str]:
+        """Kinds that were surveyed: for any other kind no features means 数据不足, not 0."""
+        declared = self.manifest.get("surveyed_kinds")
+        if declared is None:
+            facilities = self.facilities
+            return frozenset() if facilities is None else frozenset(facilities["kind"])
+        return frozenset(str(k) for k in declared)
+
+    @cached_property
+    def layers(self) -> Mapping[str, gpd.GeoDataFrame]:
+        """Declared layers in `crs`, as they stand in `year`; index: the layer's key."""
+        return MappingProxyType({name: self._layer(name) for name in self._rows if LAYERS[name].geometry})
+
+    def _layer(self, name: str) -> gpd.GeoDataFrame:
+        frame = at_year(LAYERS[name], self._rows[name], self.list_year if name == "communities" else self.year)
+        if name == "facilities" and self.with_planned:
+            state = frame["state"].where(~((frame["state"] == "planned") & frame["since"].notna()), "open")
+            frame = frame.assign(state=state)
+        return frame
+
+    def _get(self, name: str) -> Any:
+        frame = self.layers.get(name)
+        return None if frame is None else frame.copy(deep=False)
+
+    @property
+    def boundary(self) -> gpd.GeoDataFrame | None:
+        """The district's own outline."""
+        return self._get("district")
+
+    @property
+    def zones(self) -> gpd.GeoDataFrame | None:
+        """老城区 and 新城区, or whatever zones the folder has."""
+        return self._get("zones")
+
+    @property
+    def areas(self) -> gpd.GeoDataFrame | None:
+        """片区."""
+        return self._get("areas")
+
+    @property
+    def communities(self) -> gpd.GeoDataFrame | None:
+        """Communities of `list_year`."""
+        return self._get("communities")
+
+    @property
+    def parcels(self) -> gpd.GeoDataFrame | None:
+        """Renewal parcels."""
+        return self._get("parcels")
+
+    @property
+    def barriers(self) -> gpd.GeoDataFrame | None:
+        """Lines nobody walks across: expressways, railways, canals, walls."""
+        return self._get("barriers")
+
+    @property
+    def homes(self) -> gpd.GeoDataFrame | None:
+        """Residential compounds (or cells, or buildings): polygons or points."""
+        return self._get("homes")
+
+    @property
+    def gates(self) -> gpd.GeoDataFrame | None:
+        """Gates of the compounds."""
+        return self._get("gates")
+
+    @property
+    def facilities(self) -> gpd.GeoDataFrame | None:
+        """All facilities of `year`, whatever their state; see `open_facilities`."""
+        return self._get("facilities")
+
+    @property
+    def open_facilities(self) -> gpd.GeoDataFrame | None:
+        """Facilities that serve in `year`: open, or planned and due where `with_planned`."""
+        frame = self._get("facilities")
+        return None if frame is None else frame[frame["state"].fillna("open") == "open"]
+
+    @property
+    def entrances(self) -> gpd.GeoDataFrame | None:
+        """Entrances of facilities."""
+        return self._get("entrances")
+
+    @property
+    def streets(self) -> gpd.GeoDataFrame | None:
+        """Streets one can walk on, residents' lanes included."""
+        return self._get("streets")
+
+    @cached_property
+    def network(self) -> WalkNetwork:
+        """The walk network of `streets`, built once."""
+        streets = self.streets
+        if streets is None:
+            raise DataError(
+                problems_table([Problem("error", "streets", MANIFEST, "", "layers.streets", "没有声明街道图层",
+                                        "在 district.toml 里声明 [layers.streets]")]),
+                self.folder.name,
+            )  # fmt: skip
+        return WalkNetwork.from_streets(streets)
+
+    # --- tables
+
+    @property
+    def kinds(self) -> pd.DataFrame:
+        """Facility kinds; index kind."""
+        return self._rows["kinds"].copy(deep=False)
+
+    @property
+    def profiles(self) -> pd.DataFrame:
+        """Who walks; index profile."""
+        return self._rows["profiles"].copy(deep=False)
+
+    @property
+    def rules(self) -> pd.DataFrame:
+        """Rules of every set; index rule."""
+        return self._rows["rules"].copy(deep=False)
+
+    def profile(self, name: str | Profile) -> Profile:
+        """Return a profile by name; a `Profile` is returned as it is."""
+        if isinstance(name, Profile):
+            return name
+        table = self._rows["profiles"]
+        if name not in table.index:
+            raise UnknownNameError("步行人群", name, list(table.index))
+        row = table.loc[name]
+        waits = 1.0 if pd.isna(row["waits"]) else float(row["waits"])
+        source = "" if pd.isna(row["source"]) else str(row["source"])
+        return Profile(name, str(row["label"]), float(row["speed_m_s"]), bool(row["steps"]), waits, source)
+
+    def rule(self, name: str | Rule) -> Rule:
+        """Return a rule by name; a `Rule` is returned as it is."""
+        if isinstance(name, Rule):
+            return name
+        table = self._rows["rules"]
+        if name not in table.index:
+            raise UnknownNameError("规则", name, list(table.index))
+        row = table.loc[name]
+        text = {c: "" if pd.isna(row[c]) else str(row[c]) for c in ("standard", "clause", "source")}
+        return Rule(
+            name=name,
+            label=str(row["label"]),
+            kinds=tuple(str(row["kinds"]).split(";")),
+            method=str(row["method"]),
+            metres=float(row["metres"]),
+            minutes=float(row["minutes"]),
+            profile=str(row["profile"]),
+            denominator=str(row["denominator"]),
+            confidence=str(row["confidence"]),
+            tier_min=None if pd.isna(row["tier_min"]) else int(row["tier_min"]),
+            metric=str(row["metric"]),
+            **text,
+        )
+
+    # --- groups and basis
+
+    @cached_property
+    def groups(self) -> pd.DataFrame:
+        """
+        Which zone, area (片区), community and grid cell each home is in: index home, one column per grouping layer.
+
+        A code typed on the home wins where the list of `list_year` knows it; otherwise the position decides (a point that
+        lies well inside the home). A home in none has a missing value.
+        """
+        homes = self.homes
+        if homes is None:
+            return pd.DataFrame(index=pd.Index([], name="home"))
+        return self.locate(homes)
+
+    def locate(self, frame: gpd.GeoDataFrame) -> pd.DataFrame:
+        """Return the zone, area, community and grid cell of each row of `frame` (in `crs`); missing where in none."""
+        points = gpd.GeoSeries(shapely.point_on_surface(frame.geometry.array), index=frame.index, crs=frame.crs)
+        found = {}
+        for layer, column in (("zones", "zone"), ("areas", "area"), ("communities", "community"), ("grid", "grid")):
+            areas = self.layers.get(layer)
+            if areas is None:
+                found[column] = pd.Series(np.nan, index=frame.index, dtype="str")
+                continue
+            position = _within(points, areas)
+            if column in frame.columns:
+                typed = frame[column].where(frame[column].isin(areas.index))
+                position = typed.where(typed.notna(), position)
+            found[column] = position
+        return pd.DataFrame(found)
+
+    def basis(self, layer: str) -> pd.Series:
+        """Return the basis of each row of a layer: its own, or its layer's from the manifest."""
+        frame = self._rows[layer] if LAYERS[layer].geometry is None else self.layers[layer]
+        default = self.manifest.get("layers", {}).get(layer, {}).get("basis", "derived")
+        return frame["basis"].fillna(default) if "basis" in frame.columns else pd.Series(default, index=frame.index)
+
+    @cached_property
+    def is_demonstration(self) -> bool:
+        """Whether homes, streets or facilities rest on schematic or synthetic rows (DESIGN decision 8)."""
+        core = [n for n in ("homes", "streets", "facilities", "communities") if n in self.layers]
+        return any(self.basis(n).isin(DEMONSTRATION).any() for n in core)
+
+
+def check(folder: str | Path | None = None) -> pd.DataFrame:
+    """
+    Return every problem of a district folder as a table; never raises for what is wrong with the data.
+
+    Columns: severity (error, warning), layer, file, row, field, problem, remedy.
+    """
+    return problems_table(_read(bundled_folder() if folder is None else Path(folder))[3])
+
+
+# --- reading ---------------------------------------------------------------------------------------------------------
+
+
+def _read(folder: Path) -> tuple[dict[str, Any], dict[str, pd.DataFrame], pd.DataFrame, list[Problem]]:
+    """Read manifest, layers and tables; collect all problems."""
+    problems: list[Problem] = []
+    manifest = _read_manifest(folder, problems)
+    declared = manifest.get("layers", {}) if isinstance(manifest.get("layers", {}), dict) else {}
+    target = _metric_crs(manifest, problems)
+    rows: dict[str, pd.DataFrame] = {}
+    files = []
+    for name, layer in LAYERS.items():
+        path, entry = folder, declared.get(name)
+        if entry is None and layer.default:
+            path, entry = bundled_folder(), _bundled_entry(name)
+        if entry is None:
+            continue
+        frame = _read_layer(path, layer, entry, target, problems)
+        if frame is None:
+            continue
+        rows[name] = frame
+        file = path / str(entry["file"])
+        files.append((name, str(entry["file"]), "随程序" if path != folder else "本目录", _sha256(file)))
+    if target is not None:
+        problems += _misplaced(rows, declared)
+    problems += _orphans(rows, declared)
+    problems += _unknown_kinds(manifest, rows)
+    table = pd.DataFrame(files, columns=["layer", "file", "from", "sha256"]).set_index("layer")
+    return manifest, rows, table, problems
+
+
+def _read_manifest(folder: Path, problems: list[Problem]) -> dict[str, Any]:
+    path = folder / MANIFEST
+
+    def wrong(field: str, problem: str, remedy: str, severity: str = "error") -> None:
+        problems.append(Problem(severity, "district.toml", MANIFEST, "", field, problem, remedy))
+
+    if not path.is_file():
+        wrong(
+            "", f"文件不存在（{folder.name or folder}）", "每个街道目录都要有 district.toml，可照 data/district.toml 写"
+        )
+        return {}
+    try:
+        manifest = tomllib.loads(path.read_text("utf-8-sig"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        wrong("", f"读不懂：{error}", "检查引号、等号和编码（UTF-8）")
+        return {}
+    if manifest.get("schema") != SCHEMA_VERSION:
+        wrong(
+            "schema", f"版本是 {manifest.get('schema')}，本程序认得 {SCHEMA_VERSION}", f"写 schema = {SCHEMA_VERSION}"
+        )
+    if not str(manifest.get("name", "")).strip():
+        wrong("name", "没有写街道名称", '写 name = "…街道"')
+    if not isinstance(manifest.get("data_year"), int):
+        wrong("data_year", "没有写数据年份", "写 data_year = 2022 这样的整数")
+        manifest["data_year"] = 0
+    layers = manifest.get("layers")
+    if not isinstance(layers, dict) or not layers:
+        wrong("layers", "没有声明任何图层", "至少声明 [layers.homes]、[layers.facilities]、[layers.streets]")
+        manifest["layers"] = {}
+    for key in sorted(set(manifest) - _KEYS):
+        wrong(key, "不认识的项，已忽略", _nearest(key, _KEYS), "warning")
+    for name, entry in manifest["layers"].items():
+        if name not in LAYERS:
+            wrong(f"layers.{name}", "没有这种图层", _nearest(name, LAYERS))
+        elif not isinstance(entry, dict) or "file" not in entry:
+            wrong(f"layers.{name}.file", "没有写文件名", '写 file = "…"')
+        else:
+            for key in sorted(set(entry) - _LAYER_KEYS):
+                wrong(f"layers.{name}.{key}", "不认识的项，已忽略", _nearest(key, _LAYER_KEYS), "warning")
+            if LAYERS[name].geometry and entry.get("basis") not in BASES:
+                wrong(f"layers.{name}.basis", f"依据类型是 {entry.get('basis')}", f"可选：{'、'.join(BASES)}")
+    manifest["layers"] = {
+        n: e for n, e in manifest["layers"].items() if n in LAYERS and isinstance(e, dict) and "file" in e
+    }
+    return manifest
+
+
+def _nearest(name: str, known: Mapping[str, Any] | set[str]) -> str:
+    close = difflib.get_close_matches(name, list(known), n=1)
+    return f"是否想写 {close[0]}" if close else f"可用：{'、'.join(sorted(known))}"
+
+
+def _metric_crs(manifest: dict[str, Any], problems: list[Problem]) -> pyproj.CRS | None:
+    """Return the CRS everything is computed in, or None (reported) where it cannot serve."""
+
+    def wrong(problem: str, remedy: str) -> None:
+        problems.append(Problem("error", "district.toml", MANIFEST, "", "crs", problem, remedy))
+
+    text = manifest.get("crs")
+    if not text:
+        if manifest:
+            wrong("没有写计算用的坐标系", '写投影坐标系，如 crs = "EPSG:……"（单位为米）')
+        return None
+    try:
+        crs = pyproj.CRS.from_user_input(text)
+    except pyproj.exceptions.CRSError:
+        wrong(f"不认识的坐标系 {text}", "写 EPSG 代码")
+        return None
+    if not crs.is_projected or any(axis.unit_name != "metre" for axis in crs.axis_info):
+        wrong(f"{text} 不是以米为单位的投影坐标系", "换成当地的投影坐标系，长度和面积才可信")
+        return None
+    return crs
+
+
+def _bundled_entry(name: str) -> dict[str, str]:
+    layer = LAYERS[name]
+    return {"file": f"{layer.folder}/{name}.csv"}
+
+
+def _read_layer(
+    folder: Path, layer: Layer, entry: Mapping[str, Any], target: pyproj.CRS | None, problems: list[Problem]
+) -> pd.DataFrame | None:
+    """Read, judge and project one layer; None (reported) where that cannot be done."""
+    file = str(entry["file"])
+    path = folder / file
+
+    def wrong(field: str, problem: str, remedy: str) -> None:
+        problems.append(Problem("error", layer.name, file, "", field, problem, remedy))
+
+    if Path(file).is_absolute() or ".." in Path(file).parts:
+        wrong("file", "文件必须在街道目录里面", "写相对路径，不用 ..")
+        return None
+    if not path.is_file():
+        wrong("file", "声明了但文件不存在", "放入文件，或从 district.toml 里删去这个图层")
+        return None
+    try:
+        frame = _read_table(path) if layer.geometry is None else _read_features(path)
+    except Exception as error:  # drivers raise many types; the message is what matters
+        wrong("", f"读不出来：{str(error).splitlines()[0][:160]}", "用 GIS 或文本编辑器打开看看是否完整")
+        return None
+    if layer.geometry is None:
+        table, found = check_rows(layer, frame, file)
+        problems += found
+        return table
+    crs = _layer_crs(layer, entry, frame, wrong)
+    if crs is None:
+        return None
+    frame = frame.set_crs(crs, allow_override=True)
+    tidy, found = check_rows(layer, frame, file)
+    problems += found
+    if any(p.severity == "error" and p.field == "geometry" for p in found) or target is None:
+        return None
+    found = _outside_crs(layer, tidy, file, target)
+    problems += found
+    return None if found else tidy.to_crs(target)
+
+
+def _read_table(path: Path) -> pd.DataFrame:
+    return pd.read_csv(path, dtype="str", encoding="utf-8-sig", keep_default_na=False, na_values=[""])
+
+
+def _read_features(path: Path) -> gpd.GeoDataFrame:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # drivers warn of what the check reports with row and remedy
+        frame = pyogrio.read_dataframe(path)
+    if not isinstance(frame, gpd.GeoDataFrame):
+        frame = gpd.GeoDataFrame(frame, geometry=[None] * len(frame))
+    return frame.rename_geometry("geometry") if frame.geometry.name != "geometry" else frame
+
+
+def _layer_crs(layer: Layer, entry: Mapping[str, Any], frame: gpd.GeoDataFrame, wrong: Any) -> pyproj.CRS | None:
+    """Return the declared CRS of a layer; the declaration is required, and a file that says otherwise is an error."""
+    field = f"layers.{layer.name}.crs"
+    text = entry.get("crs")
+    if not text:
+        wrong(field, "没有声明坐标系", '在 district.toml 里写 crs = "EPSG:4326" 或实际的坐标系；不能猜')
+        return None
+    try:
+        crs = pyproj.CRS.from_user_input(text)
+    except pyproj.exceptions.CRSError:
+        wrong(field, f"不认识的坐标系 {text}", "写 EPSG 代码，如 EPSG:4326")
+        return None
+    own = frame.crs
+    # GeoJSON that names no CRS is read as 4326 by every driver: that is the format's default, not the file's word.
+    silent = own is not None and own.to_epsg() == 4326 and str(entry["file"]).lower().endswith((".geojson", ".json"))
+    if own is not None and not silent and not own.equals(crs, ignore_axis_order=True):
+        wrong(field, f"声明 {text}，文件里写的是 {own.to_string()}", "改成一致；以实际坐标为准")
+        return None
+    return crs
+
+
+def _outside_crs(layer: Layer, frame: gpd.GeoDataFrame, file: str, target: pyproj.CRS) -> list[Problem]:
+    """Report features that cannot lie where the CRSs say: swapped axes, metres taken for degrees, a wrong zone."""
+    if frame.empty:
+        return []
+    bounds = np.asarray(frame.geometry.bounds)
+    crs = frame.crs
+    if crs.is_geographic:
+        beyond = (np.abs(bounds[:, [0, 2]]) > 180).any(axis=1) | (np.abs(bounds[:, [1, 3]]) > 90).any(axis=1)
+        lonlat = bounds
+    else:
+        to_degrees = pyproj.Transformer.from_crs(crs, "EPSG:4326", always_xy=True)
+        west, south = to_degrees.transform(bounds[:, 0], bounds[:, 1])
+        east, north = to_degrees.transform(bounds[:, 2], bounds[:, 3])
+        lonlat = np.column_stack([west, south, east, north])
+        beyond = ~np.isfinite(lonlat).all(axis=1)
+    area = target.area_of_use
+    if area is not None:
+        beyond |= ~_in_area(lonlat, area)
+    return [
+        Problem(
+            "error", layer.name, file, str(frame.index[i]), "geometry", *_why_outside(bounds[i], crs, area)
+        )
+        for i in np.flatnonzero(beyond)
+    ]  # fmt: skip
+
+
+def _in_area(lonlat: np.ndarray, area: Any, margin: float = 0.5) -> np.ndarray:
+    """Return which (west, south, east, north) rows lie in a CRS's area of use, with a margin in degrees."""
+    inside: np.ndarray = (
+        (lonlat[:, 0] >= area.west - margin)
+        & (lonlat[:, 2] <= area.east + margin)
+        & (lonlat[:, 1] >= area.south - margin)
+        & (lonlat[:, 3] <= area.north + margin)
+    )
+    return inside
+
+
+def _why_outside(bounds: np.ndarray, crs: pyproj.CRS, area: Any) -> tuple[str, str]:
+    at = f"（{bounds[0]:.6g}, {bounds[1]:.6g}）"
+    swapped = bounds[[1, 0, 3, 2]][None, :]
+    if crs.is_geographic and area is not None and _in_area(swapped, area)[0]:
+        return f"经度和纬度写反了{at}", "第一列写经度，第二列写纬度"
+    if crs.is_geographic and (np.abs(bounds) > 180).any():
+        return f"坐标不是经纬度{at}", "这些像是以米为单位的投影坐标：把图层的 crs 改成实际的坐标系"
+    return f"坐标落在计算坐标系的适用范围以外{at}", "检查图层声明的 crs、district.toml 的 crs 和坐标本身"
+
+
+def _misplaced(rows: Mapping[str, pd.DataFrame], declared: Mapping[str, Any]) -> Iterator[Problem]:
+    """Yield features far from the district, and a metric CRS that stretches lengths there."""
+    own = next((rows[n] for n in ("district", "zones", "communities", "homes", "streets") if n in rows), None)
+    if own is None or own.empty:
+        return
+    west, south, east, north = own.total_bounds  # type: ignore[attr-defined]
+    crs = own.crs  # type: ignore[attr-defined]
+    lon, lat = pyproj.Transformer.from_crs(crs, crs.geodetic_crs, always_xy=True).transform(
+        (west + east) / 2, (south + north) / 2
+    )
+    stretch = float(np.sqrt(pyproj.Proj(crs).get_factors(lon, lat).areal_scale)) - 1
+    if abs(stretch) > STRETCH:
+        yield Problem("error", "district.toml", MANIFEST, "", "crs", f"这个坐标系在本地把长度拉伸了 {stretch:+.1%}",
+                      "换成本地的投影带，否则米数和面积都不对")  # fmt: skip
+    for name, frame in rows.items():
+        if LAYERS[name].geometry is None or frame.empty:
+            continue
+        b = np.asarray(frame.geometry.bounds)  # type: ignore[attr-defined]
+        away = np.maximum.reduce([west - b[:, 2], b[:, 0] - east, south - b[:, 3], b[:, 1] - north])
+        for i in np.flatnonzero(away > FAR_M):
+            yield Problem("error", name, str(declared[name]["file"]), str(frame.index[i]), "geometry",
+                          f"离街道 {away[i] / 1000:.0f} 公里", "检查坐标系和坐标；经纬度是否写反")  # fmt: skip
+
+
+def _orphans(rows: Mapping[str, pd.DataFrame], declared: Mapping[str, Any]) -> Iterator[Problem]:
+    """Yield codes whose parent does not exist. A parent layer that is not declared is absent, and asks nothing."""
+    for name, frame in rows.items():
+        file = str(declared[name]["file"]) if name in declared else f"{LAYERS[name].folder}/{name}.csv"
+        for column in LAYERS[name].names.values():
+            if column.parent is None or column.parent[0] not in rows:
+                continue
+            parent = rows[column.parent[0]].index
+            codes = frame[column.name]
+            for i in np.flatnonzero((codes.notna() & ~codes.isin(parent)).to_numpy()):
+                yield Problem(
+                    "error", name, file, str(frame.index[i]), column.name,
+                    f"“{codes.iloc[i]}”在{LAYERS[column.parent[0]].label}里不存在",
+                    _nearest(str(codes.iloc[i]), set(parent)) if len(parent) <= 60 else "改成已有的编号，或先补上那一行",
+                )  # fmt: skip
+
+
+def _unknown_kinds(manifest: Mapping[str, Any], rows: Mapping[str, pd.DataFrame]) -> Iterator[Problem]:
+    if "kinds" not in rows:
+        return
+    known = set(rows["kinds"].index)
+    for kind in manifest.get("surveyed_kinds") or ():
+        if kind not in known:
+            yield Problem("error", "district.toml", MANIFEST, "", "surveyed_kinds", f"没有设施类别“{kind}”",
+                          _nearest(str(kind), known))  # fmt: skip
+    if "rules" in rows:
+        for rule, kinds in rows["rules"]["kinds"].dropna().items():
+            for kind in str(kinds).split(";"):
+                if kind not in known:
+                    yield Problem("error", "rules", "rules.csv", str(rule), "kinds", f"没有设施类别“{kind}”",
+                                  _nearest(kind, known))  # fmt: skip
+
+
+def _within(points: gpd.GeoSeries, areas: gpd.GeoDataFrame) -> pd.Series:
+    """Return the index of the area each point lies in; the first by index where areas overlap; missing where none."""
+    areas = areas.sort_index()
+    point, area = areas.sindex.query(points.array, predicate="intersects")
+    found = pd.Series(np.asarray(areas.index)[area], index=points.index[point]).groupby(level=0).min()
+    return found.reindex(points.index).astype("str")
+
+
+def _sha256(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as stream:
+        while block := stream.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()

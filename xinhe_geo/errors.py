@@ -1,0 +1,123 @@
+"""
+The exception tree, and the messages for the person reading.
+
+::
+
+    XinheError                                   everything this library raises on purpose
+    ├─ DataError(XinheError, ValueError)         the data; ``.problems`` is a table of every problem at once
+    ├─ UnknownNameError(XinheError, LookupError) a kind, rule, profile or layer that does not exist
+    ├─ NetworkError(XinheError, RuntimeError)    streets that cannot be walked on
+    ├─ SourceError(XinheError, ValueError)       a file from outside that cannot be taken in
+    ├─ EnvironmentProblem(XinheError, OSError)   disk, fonts, packages, a file held open by another program
+    └─ SitingError(XinheError, ValueError)       sites that cannot do what is asked; ``.uncovered`` says whom they miss
+
+A caller writes::
+
+    try:
+        district = xh.District.load("my-district")
+    except xh.DataError as error:
+        print(error.problems)          # layer | file | row | field | problem | remedy
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
+from typing import NamedTuple
+
+import pandas as pd
+
+PROBLEM_COLUMNS = ("severity", "layer", "file", "row", "field", "problem", "remedy")
+
+
+class Problem(NamedTuple):
+    """One thing that is wrong, or doubtful, with a district folder."""
+
+    severity: str  # "error" stops a run, "warning" is reported with the result
+    layer: str
+    file: str
+    row: str  # the row's own id where it has one, else its number; "" for the whole file
+    field: str
+    problem: str  # Chinese: what is wrong
+    remedy: str  # Chinese: what to do
+
+
+def problems_table(problems: Iterable[Problem]) -> pd.DataFrame:
+    """Return problems as a table with columns `PROBLEM_COLUMNS`, in the order found."""
+    return pd.DataFrame(list(problems), columns=list(PROBLEM_COLUMNS), dtype="object")
+
+
+class XinheError(Exception):
+    """Base of everything raised on purpose: `except XinheError` catches them all."""
+
+
+class DataError(XinheError, ValueError):
+    """
+    A district folder with problems; all of them are in `.problems`.
+
+    Example: ``homes.geojson 第 h-12 行 people：-5 小于 0。改成 0 或更大的数；不知道就留空。``
+    """
+
+    def __init__(self, problems: pd.DataFrame, folder: str = "") -> None:
+        self.problems = problems
+        self.folder = folder
+        super().__init__(self._text())
+
+    def _text(self) -> str:
+        errors = self.problems[self.problems["severity"] == "error"]
+        head = f"数据有 {len(errors)} 处错误" + (f"（{self.folder}）" if self.folder else "") + "："
+        lines = [describe(row) for row in errors.head(20).itertuples(index=False)]
+        if len(errors) > 20:
+            lines.append(f"…… 另有 {len(errors) - 20} 处，见 check 命令的完整表格")
+        return "\n".join([head, *lines])
+
+
+class UnknownNameError(XinheError, LookupError):
+    """A name that does not exist. Example: ``没有设施类别 "clinc"；是否想写：clinic_center``."""
+
+    def __init__(self, what: str, name: str, known: Sequence[str]) -> None:
+        close = get_close_matches(name, known, n=3, cutoff=0.5)
+        hint = f"是否想写：{'、'.join(close)}" if close else f"可选：{'、'.join(known)}"
+        super().__init__(f'没有{what} "{name}"；{hint}')
+
+
+class NetworkError(XinheError, RuntimeError):
+    """Streets that cannot be walked on. Example: ``街道图层里没有可步行的路段``."""
+
+
+class SourceError(XinheError, ValueError):
+    """A file from outside that cannot be taken in. Example: ``文件不存在：city.osm.pbf``."""
+
+
+class EnvironmentProblem(XinheError, OSError):
+    """Disk, fonts, packages, or a file held open. Example: ``coverage.xlsx 正被 Excel 打开，请关闭后重试``."""
+
+
+class SitingError(XinheError, ValueError):
+    """
+    Sites that cannot do what is asked; the demands no site can cover are in `.uncovered`.
+
+    Example: ``2 处需求没有候选点够得着：甲苑（最近的候选点 S3，1,240）…… 放宽距离，或在它们附近加候选点``
+
+    Attributes
+    ----------
+    uncovered
+        Index demand; columns `site` (the nearest that may be used, missing where none is known) and `cost`. Empty where that
+        is not the reason.
+    """
+
+    def __init__(self, message: str, uncovered: pd.DataFrame | None = None) -> None:
+        self.uncovered = pd.DataFrame(columns=["site", "cost"]) if uncovered is None else uncovered
+        super().__init__(message)
+
+
+def describe(row: object) -> str:
+    """Return one problem as a line a planner can act on: file, row, field, what is wrong, what to do."""
+    place = str(getattr(row, "file", "") or getattr(row, "layer", ""))
+    if getattr(row, "row", ""):
+        place += f" 第 {row.row} 行"  # type: ignore[attr-defined]
+    if getattr(row, "field", ""):
+        place += f" {row.field}"  # type: ignore[attr-defined]
+    text = f"{place}：{row.problem}"  # type: ignore[attr-defined]
+    remedy = getattr(row, "remedy", "")
+    return f"{text}。{remedy}" if remedy else text

@@ -1,0 +1,504 @@
+"""
+Every layer and table of a district folder, declared once.
+
+The check at the door, the templates, the tooltips and the data dictionary all come from these declarations. A new
+*kind* of facility is a row in `kinds.csv`; a new *column* is a line here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import shapely
+
+from .errors import Problem
+
+SCHEMA_VERSION = 1
+
+BASES = ("surveyed", "official", "osm", "derived", "schematic", "synthetic")
+BASIS_LABELS = {
+    "surveyed": "实测",
+    "official": "官方",
+    "osm": "开放地图",
+    "derived": "推算",
+    "schematic": "示意",
+    "synthetic": "合成",
+}
+#: What nothing may be concluded from (DESIGN decision 8).
+DEMONSTRATION = ("schematic", "synthetic")
+STATES = ("open", "planned", "closed")
+STATE_LABELS = {"open": "开放", "planned": "规划", "closed": "停用"}
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column: `type` is text, int, float, bool or year; `parent` is the (layer, column) its codes must exist in."""
+
+    name: str
+    label: str
+    type: str = "text"
+    unit: str = ""
+    required: bool = False
+    values: tuple[str, ...] = ()
+    minimum: float | None = None
+    parent: tuple[str, str] | None = None
+    help: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """One layer (`geometry` says of what) or plain table (`geometry` is None)."""
+
+    name: str
+    label: str
+    key: str
+    columns: tuple[Column, ...]
+    geometry: tuple[str, ...] | None = None
+    folder: str = ""
+    default: bool = False  # a table that a folder may leave to the bundled defaults
+    dated: bool = False  # rows live from `since` to `until`; a key may come back in another period
+    names: Mapping[str, Column] = field(init=False, repr=False, compare=False, default_factory=dict)
+
+    def __post_init__(self) -> None:
+        columns = self.columns + (PROVENANCE if self.geometry else ())
+        object.__setattr__(self, "names", MappingProxyType({c.name: c for c in columns}))
+
+
+PROVENANCE = (
+    Column("basis", "依据类型", values=BASES, help="留空则按图层"),
+    Column("source", "来源"),
+    Column("checked_by", "核对人"),
+    Column("checked_on", "核对日期"),
+    Column("note", "备注"),
+)
+SINCE_UNTIL = (
+    Column("since", "起始年", "year", help="从这一年起；留空为一直如此"),
+    Column("until", "截止年", "year", help="到这一年为止（含）；留空为至今"),
+)
+POLYGON = ("Polygon", "MultiPolygon")
+LINE = ("LineString", "MultiLineString")
+POINT = ("Point",)
+
+
+def _id(name: str, label: str = "编号") -> Column:
+    return Column(name, label, required=True)
+
+
+_NAME = Column("name", "名称")
+
+_LAYERS = (
+    Layer("district", "街道界", "code", (_id("code", "代码"), _NAME), POLYGON, "boundaries"),
+    Layer(
+        "zones",
+        "分区（新老城区）",
+        "zone",
+        (_id("zone"), _NAME, Column("area_km2", "应有面积", "float", "km²", minimum=0)),
+        POLYGON,
+        "boundaries",
+    ),
+    Layer(
+        "areas",
+        "片区",
+        "area",
+        (_id("area"), _NAME, Column("zone", "分区", parent=("zones", "zone"))),
+        POLYGON,
+        "boundaries",
+    ),
+    Layer(
+        "communities",
+        "社区",
+        "community",
+        (_id("community", "社区代码"), _NAME, Column("zone", "分区", parent=("zones", "zone")), *SINCE_UNTIL),
+        POLYGON,
+        "boundaries",
+        dated=True,
+    ),
+    Layer(
+        "parcels",
+        "更新地块",
+        "parcel",
+        (_id("parcel"), _NAME, Column("zone", "分区", parent=("zones", "zone")), Column("use", "用途")),
+        POLYGON,
+        "boundaries",
+    ),
+    Layer(
+        "barriers",
+        "步行阻隔",
+        "barrier",
+        (
+            _id("barrier"),
+            _NAME,
+            Column("kind", "类型", required=True, values=("expressway", "railway", "canal", "wall")),
+        ),
+        LINE,
+        "boundaries",
+    ),
+    Layer("landuse", "用地", "id", (_id("id"), _NAME, Column("use", "用地类别", required=True)), POLYGON, "boundaries"),
+    Layer("green", "绿地", "id", (_id("id"), _NAME), POLYGON, "boundaries"),
+    Layer("water", "水系", "id", (_id("id"), _NAME), POLYGON + LINE, "boundaries"),
+    Layer("named_roads", "重点道路", "id", (_id("id"), _NAME, Column("class", "等级")), LINE, "boundaries"),
+    Layer("places", "地名", "id", (_id("id"), _NAME, Column("type", "类型")), POINT + POLYGON + LINE, "boundaries"),
+    Layer("ramps", "高速出入口", "id", (_id("id"), _NAME), POINT, "boundaries"),
+    Layer("grid", "网格", "grid", (_id("grid"), _NAME), POLYGON, "boundaries"),
+    Layer("micro_spaces", "小微空间", "id", (_id("id"), _NAME), POINT + POLYGON, "boundaries"),
+    Layer("bare_ground", "裸露地面", "id", (_id("id"), _NAME), POLYGON, "boundaries"),
+    Layer(
+        "homes",
+        "小区",
+        "home",
+        (
+            _id("home"),
+            _NAME,
+            Column("community", "社区代码", parent=("communities", "community"), help="留空则按位置归属"),
+            Column("households", "户数", "int", "户", minimum=0, help="不知道就留空"),
+            Column("people", "常住人口", "float", "人", minimum=0, help="不知道就留空，不要写 0"),
+            Column("people_60plus", "60岁及以上", "float", "人", minimum=0, help="不知道就留空"),
+            Column("built", "建成年代", "year"),
+            *SINCE_UNTIL,
+        ),
+        POLYGON + POINT,
+        "homes",
+        dated=True,
+    ),
+    Layer(
+        "gates",
+        "小区出入口",
+        "gate",
+        (
+            _id("gate"),
+            _NAME,
+            Column("home", "小区编号", required=True, parent=("homes", "home")),
+            Column("state", "状态", values=STATES, help="留空为开放"),
+            *SINCE_UNTIL,
+        ),
+        POINT,
+        "homes",
+        dated=True,
+    ),
+    Layer(
+        "facilities",
+        "设施",
+        "facility",
+        (
+            _id("facility"),
+            _NAME,
+            Column("kind", "类别", required=True, parent=("kinds", "kind")),
+            Column("state", "状态", values=STATES, help="留空为开放"),
+            Column("community", "社区代码", parent=("communities", "community"), help="留空则按位置归属"),
+            Column("capacity", "规模", "float", minimum=0),
+            Column("capacity_unit", "规模单位"),
+            Column("floor_area_m2", "建筑面积", "float", "m²", minimum=0),
+            *SINCE_UNTIL,
+        ),
+        POINT + POLYGON,
+        "pois",
+        dated=True,
+    ),
+    Layer(
+        "entrances",
+        "设施出入口",
+        "entrance",
+        (_id("entrance"), _NAME, Column("facility", "设施编号", required=True, parent=("facilities", "facility"))),
+        POINT,
+        "pois",
+    ),
+    Layer(
+        "streets",
+        "街道路网",
+        "street",
+        (
+            _id("street"),
+            _NAME,
+            Column("class", "等级", required=True, help="OSM highway 值：primary, residential, footway, steps …"),
+            Column("wait_s", "过街等待", "float", "秒", minimum=0, help="走完整段平均多等的秒数"),
+            Column("steps", "台阶", "bool"),
+            Column("home", "内部路所属小区", parent=("homes", "home"), help="只供该小区居民的内部路"),
+            *SINCE_UNTIL,
+        ),
+        LINE,
+        "network",
+        dated=True,
+    ),
+    # tables
+    Layer(
+        "kinds",
+        "设施类别表",
+        "kind",
+        (
+            _id("kind", "类别"),
+            Column("label", "中文名", required=True),
+            Column("label_en", "英文名"),
+            Column("group", "大类"),
+            Column("lead", "如何承诺", required=True, values=("community", "circle", "tier")),
+            Column("rule", "领头规则", parent=("rules", "rule"), help="留空则不评价"),
+            Column("essential", "计入配套齐全度", "bool"),
+            Column("colour", "颜色", required=True),
+            Column("symbol", "符号"),
+            Column("elderly", "为老设施", "bool"),
+        ),
+        folder="pois",
+        default=True,
+    ),
+    Layer(
+        "osm_tags",
+        "OSM 标签对照表",
+        "id",
+        (
+            _id("id"),
+            Column("kind", "类别", required=True, parent=("kinds", "kind")),
+            Column("tags", "标签条件", required=True, help="key=value，多个用 & 连接；value 可用 | 列举，* 为任意"),
+            Column("not_tags", "排除条件"),
+            Column("note", "备注"),
+        ),
+        folder="pois",
+        default=True,
+    ),
+    Layer(
+        "profiles",
+        "步行人群表",
+        "profile",
+        (
+            _id("profile"),
+            Column("label", "中文名", required=True),
+            Column("label_en", "英文名"),
+            Column("speed_m_s", "步速", "float", "m/s", required=True, minimum=0.05),
+            Column("steps", "能走台阶", "bool", required=True),
+            Column("waits", "等待系数", "float", minimum=0),
+            Column("source", "来源"),
+        ),
+        folder="standards",
+        default=True,
+    ),
+    Layer(
+        "rules",
+        "规则表",
+        "rule",
+        (
+            _id("rule"),
+            Column("set", "规则集", required=True),
+            Column("label", "中文名", required=True),
+            Column("kinds", "类别（; 为任一）", required=True),
+            Column("tier_min", "圈层", "int", "分钟"),
+            Column("metric", "指标", required=True, values=("reach", "presence")),
+            Column("method", "方法", required=True, values=("buffer", "network_m", "walk_min")),
+            Column("metres", "距离", "float", "m", required=True, minimum=0),
+            Column("minutes", "时间", "float", "分钟", required=True, minimum=0),
+            Column("profile", "人群", required=True, parent=("profiles", "profile")),
+            Column(
+                "denominator",
+                "分母",
+                required=True,
+                values=("people", "people_60plus", "area_m2", "community"),
+            ),
+            Column("standard", "标准"),
+            Column("clause", "条款"),
+            Column("confidence", "可信度", required=True, values=("read", "second_hand", "recalled", "convention")),
+            Column("source", "来源"),
+            Column("note", "备注"),
+            Column("verified_by", "核对人"),
+            Column("verified_on", "核对日期"),
+        ),
+        folder="standards",
+        default=True,
+    ),
+)
+
+LAYERS: Mapping[str, Layer] = MappingProxyType({layer.name: layer for layer in _LAYERS})
+
+
+def bundled_folder() -> Path:
+    """Return the folder of the bundled district: inside the wheel, or beside the package in a checkout."""
+    inside = Path(__file__).parent / "data"
+    return inside if inside.is_dir() else Path(__file__).parent.parent / "data"
+
+
+# --- the check at the door ------------------------------------------------------------------------------------------
+
+
+def check(layer: Layer, frame: pd.DataFrame, file: str) -> tuple[pd.DataFrame, list[Problem]]:
+    """
+    Judge one layer's rows against its declaration and bring them into their declared types.
+
+    Parameters
+    ----------
+    layer
+        The declaration.
+    frame
+        Rows as read from a file; a GeoDataFrame where the layer has geometry.
+    file
+        The file's name, for the messages.
+
+    Returns
+    -------
+    frame, problems
+        The rows with every declared column in its type (absent ones missing), indexed by the layer's key; and everything
+        that is wrong. A frame with errors among its problems must not be used.
+    """
+    problems: list[Problem] = []
+    keys = _keys(layer, frame, file, problems)
+    columns: dict[str, object] = {}
+    for column in layer.names.values():
+        if column.name not in frame.columns:
+            if column.required:
+                problems.append(_missing_column(layer, column, file))
+            columns[column.name] = _absent(column, len(frame))
+        else:
+            columns[column.name] = _typed(layer, column, frame[column.name], keys, file, problems)
+    for name in frame.columns:
+        if name not in layer.names and name != "geometry":
+            problems.append(
+                Problem("warning", layer.name, file, "", str(name), "没有声明的列，已忽略", "写进 note 列，或删去")
+            )
+    tidy = pd.DataFrame(columns, index=pd.RangeIndex(len(frame)))
+    problems += _rows_that_disagree(layer, tidy, keys, file)
+    if layer.geometry is not None:
+        tidy = gpd.GeoDataFrame(tidy, geometry=np.asarray(frame["geometry"].array), crs=frame.crs)  # type: ignore[attr-defined]
+        problems += list(_geometry_problems(layer, tidy, keys, file))
+    tidy.index = pd.Index(keys, dtype="str", name=layer.key)
+    return tidy.drop(columns=layer.key), problems
+
+
+def _keys(layer: Layer, frame: pd.DataFrame, file: str, problems: list[Problem]) -> list[str]:
+    """Return the key of each row as text, and report missing or repeated ones."""
+    if layer.key not in frame.columns:
+        return [str(i + 1) for i in range(len(frame))]
+    raw = _text(frame[layer.key])
+    keys = [k if isinstance(k, str) else f"（第 {i + 1} 个要素）" for i, k in enumerate(raw)]
+    period = pd.Series(keys)
+    if layer.dated and "since" in frame.columns:
+        period = period + "|" + _text(frame["since"]).fillna("")
+    for i in np.flatnonzero(period.duplicated(keep="first") & raw.notna().to_numpy()):
+        first = int(np.flatnonzero(period == period[i])[0])
+        problems.append(
+            Problem(
+                "error", layer.name, file, keys[i], layer.key,
+                f"编号重复：第 {first + 1} 个和第 {i + 1} 个要素都是 {keys[i]}", "每个要素用自己的编号",
+            )
+        )  # fmt: skip
+    return keys
+
+
+def _missing_column(layer: Layer, column: Column, file: str) -> Problem:
+    return Problem(
+        "error", layer.name, file, "", column.name, f"缺少必填列（{column.label}）", "加上这一列并填好每一行"
+    )
+
+
+def _text(values: pd.Series) -> pd.Series:
+    """Return values as text, whole numbers without a decimal point, blanks as missing."""
+
+    def one(value: object) -> object:
+        if value is None or value is pd.NA or (isinstance(value, float) and np.isnan(value)):
+            return np.nan
+        if isinstance(value, float) and value.is_integer():
+            return str(int(value))
+        text = str(value).strip()
+        return text if text else np.nan
+
+    return pd.Series([one(v) for v in values], index=values.index, dtype="str")
+
+
+def _absent(column: Column, n: int) -> object:
+    if column.type == "bool":
+        return np.zeros(n, dtype=bool)
+    if column.type == "float":
+        return np.full(n, np.nan)
+    if column.type in ("int", "year"):
+        return pd.array([pd.NA] * n, dtype="Int64")
+    return pd.array([np.nan] * n, dtype="str")
+
+
+def _typed(
+    layer: Layer, column: Column, values: pd.Series, keys: list[str], file: str, problems: list[Problem]
+) -> object:
+    """Return one column in its declared type; report every cell that does not fit."""
+    text = _text(values)
+
+    def wrong(rows: np.ndarray, problem: str, remedy: str) -> None:
+        for i in np.flatnonzero(rows):
+            cell = text.iloc[i]
+            said = problem.replace("{}", str(cell) if isinstance(cell, str) else "")
+            problems.append(Problem("error", layer.name, file, keys[i], column.name, said, remedy))
+
+    if column.required:
+        wrong(text.isna().to_numpy(), f"没有填（{column.label}）", "填上这一格")
+    if column.type in ("int", "float", "year"):
+        return _numbers(column, text, wrong)
+    if column.type == "bool":
+        truth = text.str.lower().map({"true": True, "1": True, "是": True, "false": False, "0": False, "否": False})
+        wrong((text.notna() & truth.isna()).to_numpy(), "“{}”不是 是/否", "写 true 或 false")
+        return truth.fillna(False).astype(bool).to_numpy()
+    if column.values:
+        wrong(
+            (text.notna() & ~text.isin(column.values)).to_numpy(),
+            "“{}”不在可选值中",
+            f"可选：{'、'.join(column.values)}",
+        )
+    return text.array
+
+
+def _numbers(column: Column, text: pd.Series, wrong: Callable[[np.ndarray, str, str], None]) -> object:
+    number = pd.to_numeric(text, errors="coerce").astype("float64")
+    bad = (text.notna() & ~np.isfinite(number)).to_numpy()
+    unit = f"（单位：{column.unit}）" if column.unit else ""
+    wrong(bad, "“{}”不是数", f"这一列只写数{unit}；不知道就留空")
+    if column.minimum is not None:
+        wrong(
+            (number < column.minimum).to_numpy(),
+            f"{{}} 小于 {column.minimum:g}",
+            f"改成不小于 {column.minimum:g} 的数；不知道就留空",
+        )
+    if column.type == "year":
+        wrong(((number < 1900) | (number > 2200)).to_numpy(), "{} 不像年份", "写四位年份，如 2025")
+    if column.type == "float":
+        return number.where(~bad).to_numpy()
+    whole = number.isna() | (number == number.round())
+    wrong((~whole & ~bad).to_numpy(), "{} 不是整数", "改成整数")
+    return number.where(whole & ~bad).astype("Int64").array
+
+
+def _rows_that_disagree(layer: Layer, rows: pd.DataFrame, keys: list[str], file: str) -> Iterator[Problem]:
+    """Yield rows whose own cells contradict each other."""
+    for less, more, problem in (
+        ("people_60plus", "people", "60岁及以上人口大于常住人口"),
+        ("since", "until", "起始年晚于截止年"),
+    ):
+        if less in rows.columns and more in rows.columns:
+            # a negative total is reported as such, not once more against its part
+            wrong = (rows[less] > rows[more]) & (rows[more] >= 0)
+            for i in np.flatnonzero(wrong.fillna(False).to_numpy(dtype=bool)):
+                said = f"{problem}（{rows[less].iloc[i]:g} > {rows[more].iloc[i]:g}）"
+                yield Problem("error", layer.name, file, keys[i], less, said, "核对两列，改正其中一个")
+
+
+def _geometry_problems(layer: Layer, frame: gpd.GeoDataFrame, keys: list[str], file: str) -> Iterator[Problem]:
+    """Yield features without geometry, of the wrong type, with impossible coordinates, or crossing themselves."""
+    shapes = np.asarray(frame.geometry.array)
+    empty = shapely.is_missing(shapes) | shapely.is_empty(shapes)
+    bounds = shapely.bounds(shapes)
+    types = np.asarray(frame.geom_type.fillna(""), dtype=object)
+    valid = shapely.is_valid(shapes)
+    for i in np.flatnonzero(empty | ~np.isfinite(bounds).all(axis=1) | ~np.isin(types, layer.geometry) | ~valid):
+        if empty[i]:
+            problem, remedy = "没有图形", "在 GIS 里补画，或删去这个要素"
+        elif not np.isfinite(bounds[i]).all():
+            problem, remedy = "坐标里有不是数的值", "检查坐标列"
+        elif types[i] not in (layer.geometry or ()):
+            problem, remedy = f"图形类型是 {types[i]}", f"应为 {'/'.join(layer.geometry or ())}"
+        else:
+            problem, remedy = f"面自相交：{shapely.is_valid_reason(shapes[i])}", "在 GIS 里用“修复几何”改好后再导入"
+        yield Problem("error", layer.name, file, keys[i], "geometry", problem, remedy)
+
+
+def at_year(layer: Layer, frame: pd.DataFrame, year: int) -> pd.DataFrame:
+    """Return the rows of a dated layer that live in `year`; other layers as they are."""
+    if not layer.dated:
+        return frame
+    since, until = frame["since"].fillna(-10_000), frame["until"].fillna(10_000)
+    return frame[((since <= year) & (year <= until)).to_numpy(dtype=bool)]

@@ -1,0 +1,1824 @@
+"""
+Streets to walk on: `WalkNetwork`, exact along the street.
+
+Places attach inside edges, never to the nearest node, and reach is cut where the limit runs out. Edges are the chains
+between junctions, ends and changes of attributes; parallel edges, loops and islands are kept; walking ignores one-way.
+All costs are float64, and "within" means at most `TOLERANCE_M` more than the limit.
+
+Between two points the street rule is: the straight leg to the street, along the street, the straight leg from it. It holds
+for two points that share a foot as well; only a point to itself is 0.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import math
+import os
+import tempfile
+import tomllib
+import zipfile
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import pyproj
+import shapely
+from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
+from scipy.sparse.csgraph import connected_components
+
+from .errors import NetworkError, SourceError, UnknownNameError
+from .layers import bundled_folder
+from .values import TOLERANCE_M, Profile
+
+if TYPE_CHECKING:
+    import networkx as nx
+
+Floats: TypeAlias = NDArray[np.float64]
+Ints: TypeAlias = NDArray[np.int64]
+Shorts: TypeAlias = NDArray[np.int32]
+Flags: TypeAlias = NDArray[np.bool_]
+StrPath: TypeAlias = str | os.PathLike[str]
+WalkFilter: TypeAlias = StrPath | Mapping[str, Any]
+
+SNAP_M = 1e-3  # lines join where their vertices are this close
+FORMAT = "xinhe-walk-network"
+FORMAT_VERSION = 1
+TABLE_COLUMNS = ("street", "name", "class", "wait_s", "steps", "home")
+
+
+class _Weights(NamedTuple):
+    """What walking costs one profile: per edge and arc, per metre of access, and the shape of the queue."""
+
+    edge: Floats
+    arc: Floats
+    unit: float  # cost of one metre without waits
+    same: float  # TOLERANCE_M as a cost
+    waits: bool  # metres do not follow from the cost
+    per_unit: float  # buckets per unit of cost
+    ring: int
+
+
+class _Doors(NamedTuple):
+    """Doors as arrays; `place` numbers the labels."""
+
+    place: Shorts
+    edge: Shorts
+    at: Floats
+    access: Floats
+
+    def take(self, rows: NDArray[Any]) -> _Doors:
+        return _Doors(self.place[rows], self.edge[rows], self.at[rows], self.access[rows])
+
+
+class _Seeds(NamedTuple):
+    """Where a search starts: nodes with the cost, place and metres they start from."""
+
+    node: Shorts
+    cost: Floats
+    place: Shorts
+    metres: Floats
+
+    def take(self, rows: NDArray[Any]) -> _Seeds:
+        return _Seeds(self.node[rows], self.cost[rows], self.place[rows], self.metres[rows])
+
+
+class _Chains(NamedTuple):
+    """Polylines that become a network: points in order, `off` the first point of each, `group` its row of attributes."""
+
+    xy: Floats
+    off: Ints
+    vertex: Ints  # per point: equal numbers are one place
+    step: Floats  # per point: the cost from the point before it
+    group: Ints  # per polyline
+
+
+def thread_count() -> int:
+    """Return how many threads searches from many places use. No answer depends on it."""
+    return max(1, os.cpu_count() or 1)
+
+
+class WalkNetwork:
+    """
+    A street network for walking, in a projected CRS in metres. Never changes after it is made.
+
+    Make one with `from_streets`, `from_graph`, `from_osm` or `load`.
+    """
+
+    def __init__(self, crs: pyproj.CRS, arrays: Mapping[str, NDArray[Any]], table: pd.DataFrame) -> None:
+        self._crs = crs
+        self._table = table
+        self._node_xy: Floats = _as(arrays["node_xy"], np.float64)
+        self._u: Shorts = _as(arrays["edge_u"], np.int32)
+        self._v: Shorts = _as(arrays["edge_v"], np.int32)
+        self._row: Shorts = _as(arrays["edge_row"], np.int32)
+        self._off: Ints = _as(arrays["geometry_off"], np.int64)
+        self._xy: Floats = _as(arrays["geometry_xy"], np.float64)
+        self._cum: Floats = _as(arrays["geometry_cum"], np.float64)
+        self._length: Floats = _as(self._cum[self._off[1:] - 1], np.float64)
+        self._weights_of: dict[tuple[float, bool, float] | None, _Weights] = {}
+        self._trees: dict[tuple[str, bool], tuple[shapely.STRtree, Ints]] = {}
+
+    # --- making one ---------------------------------------------------------------------------------------------------
+
+    @classmethod
+    def from_streets(cls, streets: gpd.GeoDataFrame, *, crs: Any = None) -> WalkNetwork:
+        """
+        Build from lines: they join wherever they share a vertex (1 mm); lines that merely cross do not.
+
+        Parameters
+        ----------
+        streets
+            LineStrings and MultiLineStrings in a projected CRS in metres. Optional columns: `street` (else the index),
+            `name`, `class`, `wait_s` (seconds, blank is 0), `steps` (blank is False), `home` (blank is public).
+        crs
+            Projected CRS to compute in; needed when the lines are in degrees.
+
+        Raises
+        ------
+        NetworkError
+            No CRS, a CRS in degrees or feet, other geometry than lines, or nothing to walk on.
+        """
+        lines = _in_metres(streets, crs)
+        _check_lines(lines)
+        kept = lines.geometry.notna() & ~lines.geometry.is_empty
+        lines = lines[kept]
+        table = _table_of(lines)
+        parts, row = shapely.get_parts(shapely.force_2d(lines.geometry.to_numpy()), return_index=True)
+        xy, part = shapely.get_coordinates(parts, return_index=True)
+        off = np.searchsorted(part, np.arange(len(parts) + 1)).astype(np.int64)
+        group, table = _group(table)
+        chains = _Chains(xy, off, _snap(xy), _planar_steps(xy), group[row])
+        return _assemble(lines.crs, chains, table)
+
+    @classmethod
+    def from_graph(cls, G: nx.MultiDiGraph, *, crs: Any = None) -> WalkNetwork:
+        """
+        Build from an OSMnx MultiDiGraph, projected or not; one-way is ignored.
+
+        A pair of directed edges that are one street walked both ways (same length, osmid and geometry reversed) becomes one
+        edge; parallel edges that differ stay. Streets meet only at nodes of the graph. Where an edge has a `length`, that
+        is its cost, spread along its geometry; else the planar length of its geometry is.
+
+        Parameters
+        ----------
+        G
+            Nodes with `x` and `y`, `G.graph["crs"]` set; edges may carry `geometry`, `length`, `osmid`, `street`, `name`,
+            `highway`, `wait_s`, `steps`, `home`.
+        crs
+            Projected CRS to compute in. Default: the graph's own, or the UTM zone of a graph in degrees.
+        """
+        return _from_graph(G, crs)
+
+    @classmethod
+    def from_osm(cls, path: StrPath, *, crs: Any = None, walk_filter: WalkFilter | None = None) -> WalkNetwork:
+        """
+        Build from an OpenStreetMap file (.osm.pbf, .osm, .osm.gz, .osm.bz2); clipped files load.
+
+        Parameters
+        ----------
+        path
+            The extract. Ways join where they share a node of the map, so that a bridge does not meet what it crosses.
+        crs
+            Projected CRS to compute in. Default: the UTM zone of the extract.
+        walk_filter
+            Rules in place of the bundled `network/walk_filter.toml`: a file, or its content as a mapping.
+
+        Raises
+        ------
+        SourceError
+            The file is missing or cannot be read.
+        NetworkError
+            It holds nothing to walk on.
+        """
+        ways = _read_ways(path, walk_filter)
+        if len(ways.off) < 2:
+            raise NetworkError(f"{Path(path).name} 里没有可步行的道路；check 命令列出被排除的道路和原因")
+        metric = _metric_crs(crs) if crs is not None else _utm_of(ways.lon, ways.lat)
+        project = pyproj.Transformer.from_crs("EPSG:4326", metric, always_xy=True)
+        node_xy = np.column_stack(project.transform(ways.lon, ways.lat))
+        xy = node_xy[ways.node]
+        group, table = _group(ways.table)
+        chains = _Chains(xy, ways.off, ways.node, _planar_steps(xy), group)
+        return _assemble(metric, chains, table)
+
+    # --- what it is ---------------------------------------------------------------------------------------------------
+
+    def __repr__(self) -> str:
+        kilometres = self._length.sum() / 1000.0
+        return f"<WalkNetwork {len(self._node_xy)} nodes, {len(self._u)} edges, {kilometres:.1f} km, {self._crs.name}>"
+
+    @property
+    def crs(self) -> pyproj.CRS:
+        """The projected CRS, in metres, that everything here is in."""
+        return self._crs
+
+    @property
+    def edges(self) -> gpd.GeoDataFrame:
+        """
+        The streets between nodes, index `edge`.
+
+        Columns: `street`, `class`, `name`, `wait_s` (seconds over the whole edge), `steps`, `home` (blank for public), `length_m`,
+        `component` (0 is the largest), `u`, `v` (nodes) and `geometry`, a line from u to v.
+        """
+        return self._edges.copy(deep=False)
+
+    @property
+    def nodes(self) -> gpd.GeoDataFrame:
+        """The junctions and ends, index `node`: `component` (0 is the largest) and `geometry`."""
+        return gpd.GeoDataFrame(
+            {"component": self._component},
+            geometry=shapely.points(self._node_xy),
+            index=pd.RangeIndex(len(self._node_xy), name="node"),
+            crs=self._crs,
+        )
+
+    @cached_property
+    def _edges(self) -> gpd.GeoDataFrame:
+        frame = self._table.take(self._row).reset_index(drop=True)
+        frame.index.name = "edge"
+        frame["length_m"] = self._length
+        frame["component"] = self._component[self._u]
+        frame["u"] = self._u
+        frame["v"] = self._v
+        return gpd.GeoDataFrame(frame, geometry=self._lines, crs=self._crs)
+
+    @cached_property
+    def _lines(self) -> NDArray[Any]:
+        count = np.diff(self._off)
+        return np.asarray(shapely.linestrings(self._xy, indices=np.repeat(np.arange(len(count)), count)))
+
+    @cached_property
+    def _component(self) -> Shorts:
+        nodes = len(self._node_xy)
+        links = csr_matrix((np.ones(len(self._u), np.int8), (self._u, self._v)), shape=(nodes, nodes))
+        _, part = connected_components(links, directed=False)
+        sizes = np.bincount(part)
+        first = np.full(len(sizes), nodes)
+        np.minimum.at(first, part, np.arange(nodes))
+        rank = np.empty(len(sizes), np.int32)
+        rank[np.lexsort((first, -sizes))] = np.arange(len(sizes), dtype=np.int32)
+        return rank[part]
+
+    # --- the graph of the searches ------------------------------------------------------------------------------------
+
+    @cached_property
+    def _csr(self) -> tuple[Ints, Shorts, Shorts]:
+        """Arcs by node: `indptr`, the node at the other end, the edge. An edge is two arcs, a loop as well."""
+        edges = np.arange(len(self._u), dtype=np.int32)
+        tail = np.concatenate([self._u, self._v])
+        order = np.argsort(tail, kind="stable")
+        indptr = np.zeros(len(self._node_xy) + 1, np.int64)
+        np.cumsum(np.bincount(tail, minlength=len(self._node_xy)), out=indptr[1:])
+        adj = np.concatenate([self._v, self._u])[order]
+        return indptr, adj, np.concatenate([edges, edges])[order]
+
+    @cached_property
+    def _arc_length(self) -> Floats:
+        return self._length[self._csr[2]]
+
+    @cached_property
+    def _wait(self) -> Floats:
+        return self._table["wait_s"].to_numpy(np.float64)[self._row]
+
+    @cached_property
+    def _steps(self) -> Flags:
+        return self._table["steps"].to_numpy(np.bool_)[self._row]
+
+    def _weights(self, profile: Profile | None) -> _Weights:
+        key = None if profile is None else (profile.speed_m_s, profile.steps, profile.waits)
+        if key not in self._weights_of:
+            self._weights_of[key] = self._new_weights(profile)
+        return self._weights_of[key]
+
+    def _new_weights(self, profile: Profile | None) -> _Weights:
+        edge, unit, waits = self._length, 1.0, False
+        if profile is not None:
+            unit = 1.0 / profile.speed_m_s / 60.0
+            waiting = self._wait * (profile.waits / 60.0)
+            waits = bool(waiting.any())
+            edge = self._length * unit + waiting
+            if not profile.steps:
+                edge = np.where(self._steps, np.inf, edge)
+        finite = edge[np.isfinite(edge)]
+        longest = float(finite.max(initial=0.0))
+        # Four buckets to a mean edge, and a ring that stays in cache even where one edge is very long.
+        width = max(float(finite.mean()) / 4 if len(finite) else 0.0, longest / 16384) or 1.0
+        arc = edge[self._csr[2]]
+        return _Weights(edge, arc, unit, TOLERANCE_M * unit, waits, 1.0 / width, int(longest / width) + 3)
+
+    # --- attaching places ---------------------------------------------------------------------------------------------
+
+    def attach(
+        self,
+        points: gpd.GeoSeries,
+        *,
+        barriers: Any = None,
+        home: pd.Series | None = None,
+        profile: Profile | None = None,
+    ) -> pd.DataFrame:
+        """
+        Find where points reach the street.
+
+        Parameters
+        ----------
+        points
+            Points in any CRS; the index holds the labels of places, and a label may repeat.
+        barriers
+            Lines in the network's CRS that a straight leg never crosses (it may begin or end on one). The nearest edge that
+            can be reached without crossing is taken.
+        home
+            Aligned with `points`: the home whose inner lanes (edges with that `home`) may be used too. All other inner lanes
+            are closed to the point.
+        profile
+            A profile that cannot use stairs is not attached to them.
+
+        Returns
+        -------
+        DataFrame
+            One row per point in the same order, index `door`: `place`, `edge` (-1: none), `at_m` (metres from the edge's
+            start), `access_m` (length of the straight leg), `x`, `y` (the foot on the street).
+        """
+        xy = self._coordinates(points)
+        own = _aligned(home, points)
+        level = profile is not None and not profile.steps
+        edge = self._nearest_edges(xy, own, _barrier_tree(barriers, self._crs), level)
+        at, foot = self._feet(xy, edge)
+        return pd.DataFrame(
+            {
+                "place": _labels_of(points),
+                "edge": edge,
+                "at_m": at,
+                "access_m": np.hypot(*(xy - foot).T),
+                "x": foot[:, 0],
+                "y": foot[:, 1],
+            },
+            index=pd.RangeIndex(len(xy), name="door"),
+        )
+
+    def _coordinates(self, points: gpd.GeoSeries) -> Floats:
+        """Check points and return their coordinates in the network's CRS, shape (n, 2)."""
+        if not isinstance(points, (gpd.GeoSeries, gpd.GeoDataFrame)):
+            raise TypeError(f"需要点的 GeoSeries，而不是 {type(points).__name__}")
+        points = points.geometry
+        if points.crs is None and len(points):
+            raise ValueError("点没有坐标系；先用 set_crs 写明")
+        bad = np.flatnonzero(shapely.get_type_id(points.to_numpy()) != 0) if len(points) else []
+        if len(bad) or (len(points) and points.is_empty.any()):
+            bad = bad if len(bad) else np.flatnonzero(points.is_empty)
+            names = "、".join(str(label) for label in points.index[bad[:5]])
+            raise ValueError(f"这些地点不是一个点（为空或是其他几何）：{names}")
+        there = points if points.crs is None or points.crs == self._crs else points.to_crs(self._crs)
+        xy = shapely.get_coordinates(there.to_numpy()).reshape(-1, 2)
+        if not np.isfinite(xy).all():
+            wrong = points.index[~np.isfinite(xy).all(axis=1)][:5]
+            raise ValueError(f"这些地点不能换算到路网的坐标系：{'、'.join(str(label) for label in wrong)}")
+        return np.ascontiguousarray(xy)
+
+    def _edge_tree(self, home: str, level: bool) -> tuple[shapely.STRtree, Ints]:
+        """Return an index of the edges open to everybody (home "") or to one home alone, and their numbers."""
+        key = (home, level)
+        if key not in self._trees:
+            homes = self._home_names
+            mine = homes[self._row] == home
+            if level:
+                mine &= ~self._steps
+            numbers = np.flatnonzero(mine)
+            self._trees[key] = (shapely.STRtree(self._lines[numbers]), numbers)
+        return self._trees[key]
+
+    @cached_property
+    def _home_names(self) -> NDArray[Any]:
+        homes = self._table["home"]
+        return np.where(homes.isna(), "", homes.astype(object).where(homes.notna(), "").map(str).to_numpy(object))
+
+    def _nearest_edges(self, xy: Floats, own: NDArray[Any], barriers: shapely.STRtree | None, level: bool) -> Shorts:
+        edge = np.full(len(xy), -1, np.int32)
+        for name in sorted({"", *own}):
+            rows = np.flatnonzero(own == name)
+            if not len(rows):
+                continue
+            open_to = ["", name] if name else [""]
+            trees = [tree for tree in (self._edge_tree(key, level) for key in open_to) if len(tree[1])]
+            if not trees:
+                continue
+            edge[rows] = _nearest_of(trees, xy[rows])
+            if barriers is not None:
+                self._around_barriers(xy, rows, edge, trees, barriers)
+        return edge
+
+    def _around_barriers(
+        self,
+        xy: Floats,
+        rows: Ints,
+        edge: Shorts,
+        trees: Sequence[tuple[shapely.STRtree, Ints]],
+        barriers: shapely.STRtree,
+    ) -> None:
+        """Replace edges whose leg crosses a barrier by the nearest one whose leg does not, looking ever further out."""
+        _, foot = self._feet(xy[rows], edge[rows])
+        blocked = rows[_crossing(xy[rows], foot, barriers)]
+        bounds = self._bounds
+        for row in blocked:
+            here = xy[row]
+            corner = np.maximum(np.abs(here - bounds[:2]), np.abs(here - bounds[2:]))
+            everything = float(np.hypot(*corner)) + 1.0
+            radius = 2.0 * float(np.hypot(*(here - self._feet(here[None], edge[[row]])[1][0]))) + 1.0
+            edge[row] = -1
+            tried: set[int] = set()
+            while edge[row] < 0:
+                near = _edges_within(trees, here, radius)
+                near = near[~np.isin(near, list(tried))]
+                edge[row] = self._first_clear(here, near, barriers)
+                if radius >= everything:
+                    break
+                tried.update(near.tolist())
+                radius *= 2.0
+
+    def _first_clear(self, here: Floats, near: Ints, barriers: shapely.STRtree) -> int:
+        """Return the nearest of edges that `here` reaches without crossing a barrier, or -1."""
+        if not len(near):
+            return -1
+        many = np.repeat(here[None], len(near), axis=0)
+        _, foot = self._feet(many, near.astype(np.int32))
+        clear = ~_crossing(many, foot, barriers)
+        far = np.hypot(*(many - foot).T)
+        order = np.lexsort((near, far))
+        order = order[clear[order]]
+        return int(near[order[0]]) if len(order) else -1
+
+    @cached_property
+    def _bounds(self) -> Floats:
+        return np.concatenate([self._xy.min(axis=0), self._xy.max(axis=0)])
+
+    def _feet(self, xy: Floats, edge: Shorts) -> tuple[Floats, Floats]:
+        from . import _kernel
+
+        at = np.full(len(xy), np.nan)
+        foot = np.full((len(xy), 2), np.nan)
+        on = np.flatnonzero(edge >= 0)
+        part_at, part_foot = np.empty(len(on)), np.empty((len(on), 2))
+        x, y = np.ascontiguousarray(xy[on, 0]), np.ascontiguousarray(xy[on, 1])
+        _kernel.feet(x, y, edge[on].astype(np.int32), self._off, self._xy, self._cum, part_at, part_foot)
+        at[on], foot[on] = part_at, part_foot
+        return at, foot
+
+    # --- searching from doors -----------------------------------------------------------------------------------------
+
+    def search(
+        self,
+        origins: pd.DataFrame,
+        targets: pd.DataFrame,
+        *,
+        profile: Profile | None = None,
+        limit: float = math.inf,
+    ) -> pd.DataFrame:
+        """
+        Find the nearest target of every door.
+
+        Parameters
+        ----------
+        origins, targets
+            Doors: frames with `place`, `edge`, `at_m`, `access_m`, as `attach` returns them. A place may own several rows.
+        profile
+            None: the cost is metres. A profile: minutes, waits included; edges with steps closed to those who cannot use them.
+        limit
+            In metres, or minutes with a profile.
+
+        Returns
+        -------
+        DataFrame
+            One row per row of `origins`, same index: `target` (label), `cost`, `metres` walked on that way. Missing where no
+            target is within the limit. Of targets equally near (1e-6 m) the first in sorted order is named.
+        """
+        return self._state(targets, profile, _limit(limit)).at(origins, limit=limit)
+
+    def search_state(self, targets: pd.DataFrame, *, profile: Profile | None = None) -> SearchState:
+        """Search from all targets at once and keep the result, so that one place more or less costs little."""
+        return self._state(targets, profile, math.inf)
+
+    def _state(self, targets: pd.DataFrame, profile: Profile | None, limit: float) -> SearchState:
+        doors, labels = self._doors(targets)
+        weights = self._weights(profile)
+        nodes = len(self._node_xy)
+        empty = _Field(np.full(nodes, np.inf), np.full(nodes, -1, np.int32), np.zeros(nodes if weights.waits else 0))
+        start = SearchState(self, weights, limit * 1.0 + weights.same, tuple(labels), doors, empty)
+        return start._relaxed(self._seeds(doors, weights))
+
+    def pairs(
+        self,
+        origins: pd.DataFrame,
+        targets: pd.DataFrame,
+        *,
+        profile: Profile | None = None,
+        limit: float = math.inf,
+    ) -> pd.DataFrame:
+        """
+        Find the cost between every place and every place within the limit, the least over their doors.
+
+        Returns
+        -------
+        DataFrame
+            Sorted MultiIndex (origin, target), one column: `metres`, or `minutes` with a profile.
+        """
+        rows, columns, cost, names = self._pair_costs(origins, targets, profile, limit)
+        return _pair_frame(rows, columns, cost, names, "metres" if profile is None else "minutes")
+
+    def reached(
+        self,
+        doors: pd.DataFrame,
+        limits: float | Iterable[float],
+        *,
+        profile: Profile | None = None,
+        each: bool = False,
+    ) -> gpd.GeoDataFrame:
+        """
+        Return the street pieces within reach of doors, cut exactly where the limit runs out.
+
+        Parameters
+        ----------
+        doors
+            Frame with `place`, `edge`, `at_m`, `access_m`.
+        limits
+            One or several, in metres, or minutes with a profile.
+        each
+            For every place by itself (column `place`) instead of for all together.
+
+        Returns
+        -------
+        GeoDataFrame
+            (`place`,) `limit`, `edge`, `from_m`, `to_m` along the edge, `geometry`. The pieces of a smaller limit lie within
+            those of a larger one. In order of place, limit, edge.
+        """
+        from . import _kernel
+
+        weights = self._weights(profile)
+        steps = np.unique([_limit(value) for value in np.atleast_1d(np.asarray(limits, np.float64))])
+        table, labels = self._doors(doors)
+        groups = len(labels) if each else min(1, len(table.edge))
+        if not each:
+            table = table._replace(place=np.zeros_like(table.place))
+        table = table.take(np.flatnonzero(table.edge >= 0))
+        table = table.take(np.argsort(table.place, kind="stable"))
+        seeds = self._seeds(table, weights)
+        seeds = seeds.take(np.lexsort((seeds.cost, seeds.place)))
+        seed_off, door_off = _offsets(seeds.place, groups), _offsets(table.place, groups)
+        indptr, adj, arc_edge = self._csr
+
+        def run(first: int, last: int) -> tuple[NDArray[Any], ...]:
+            found: tuple[NDArray[Any], ...] = _kernel.pieces(
+                indptr, adj, arc_edge, weights.arc, self._u, self._v, self._length, weights.edge, weights.same,
+                weights.per_unit, weights.ring, steps, first, last, seed_off, seeds.node, seeds.cost,
+                door_off, table.edge, table.at, table.access * weights.unit,
+            )  # fmt: skip
+            return found
+
+        group, limit, edge, start, stop = _in_threads(run, groups if len(steps) else 0, 5)
+        order = np.lexsort((start, edge, limit, group))
+        frame = pd.DataFrame(
+            {
+                "limit": steps[limit[order].astype(np.int64)] if len(order) else np.empty(0),
+                "edge": edge[order].astype(np.int64),
+                "from_m": start[order].astype(np.float64),
+                "to_m": stop[order].astype(np.float64),
+            }
+        )
+        if each:
+            frame.insert(0, "place", labels.take(group[order].astype(np.int64)))
+        return gpd.GeoDataFrame(frame, geometry=self._cut(frame), crs=self._crs)
+
+    def _cut(self, frame: pd.DataFrame) -> NDArray[Any]:
+        from . import _kernel
+
+        edge = frame["edge"].to_numpy(np.int32)
+        room = np.diff(self._off)[edge]
+        out = np.empty((int(room.sum()), 2))
+        counts = np.empty(len(edge), np.int64)
+        start, stop = frame["from_m"].to_numpy(np.float64), frame["to_m"].to_numpy(np.float64)
+        _kernel.cut(edge, start, stop, self._off, self._xy, self._cum, counts, out)
+        if not len(edge):
+            return np.empty(0, object)
+        return np.asarray(shapely.linestrings(out[: counts.sum()], indices=np.repeat(np.arange(len(edge)), counts)))
+
+    def _doors(self, frame: pd.DataFrame) -> tuple[_Doors, pd.Index]:
+        """Check a frame of doors and return it as arrays, with the labels of places in sorted order."""
+        place, labels = _sorted_codes(frame["place"])
+        edge = frame["edge"].to_numpy(np.int64, na_value=-1)
+        at = frame["at_m"].to_numpy(np.float64, na_value=np.nan)
+        access = frame["access_m"].to_numpy(np.float64, na_value=np.nan)
+        on = edge >= 0
+        if (edge >= len(self._u)).any():
+            raise NetworkError("这些出入口属于另一个路网：边的编号不存在")
+        if not (at[on] >= 0).all() or not (at[on] <= self._length[edge[on]] + TOLERANCE_M).all():
+            raise NetworkError("这些出入口属于另一个路网：位置不在边上")
+        if not (access[on] >= 0).all():
+            raise NetworkError("出入口到街道的距离必须是不小于 0 的数")
+        at = np.where(on, np.minimum(at, self._length[edge]), 0.0)
+        return _Doors(place, edge.astype(np.int32), at, np.where(on, access, 0.0)), labels
+
+    def _seeds(self, doors: _Doors, weights: _Weights) -> _Seeds:
+        """Return both ends of the doors' edges with the cost of getting there; ends behind closed edges are left out."""
+        node, cost, metres = self._ends(doors, weights)
+        place = np.concatenate([doors.place, doors.place])
+        kept = np.isfinite(cost)
+        return _Seeds(node[kept], cost[kept], place[kept], metres[kept])
+
+    def _ends(self, doors: _Doors, weights: _Weights) -> tuple[Shorts, Floats, Floats]:
+        on = doors.edge >= 0
+        edge = np.where(on, doors.edge, 0)
+        length = self._length[edge] if len(self._length) else np.zeros(len(edge))
+        weight = weights.edge[edge]
+        parts = np.concatenate([doors.at, length - doors.at])
+        lengths = np.concatenate([length, length])
+        with np.errstate(invalid="ignore", divide="ignore"):
+            along = np.concatenate([weight, weight]) * np.where(lengths > 0, parts / lengths, 1.0)
+        along = np.where(parts == 0.0, 0.0, along)
+        access = np.concatenate([doors.access, doors.access])
+        cost = np.where(np.concatenate([on, on]), access * weights.unit + along, np.inf)
+        return np.concatenate([self._u[edge], self._v[edge]]), cost, access + parts
+
+    def _pair_costs(
+        self, origins: pd.DataFrame, targets: pd.DataFrame, profile: Profile | None, limit: float
+    ) -> tuple[Ints, Ints, Floats, tuple[pd.Index, pd.Index]]:
+        """Return origin and target numbers and their least cost, sorted, and the labels the numbers stand for."""
+        weights = self._weights(profile)
+        bound = _limit(limit) + weights.same
+        (here, from_labels), (there, to_labels) = self._doors(origins), self._doors(targets)
+        swapped = len(from_labels) > len(to_labels)  # walking is symmetric: search from the side with fewer places
+        near, far = (there, here) if swapped else (here, there)
+        sizes = (len(to_labels), len(from_labels)) if swapped else (len(from_labels), len(to_labels))
+        source, sink, cost = self._reach_pairs(near, far, sizes, weights, bound)
+        rows, columns = (sink, source) if swapped else (source, sink)
+        order = np.lexsort((columns, rows))
+        return rows[order].astype(np.int64), columns[order].astype(np.int64), cost[order], (from_labels, to_labels)
+
+    def _reach_pairs(
+        self, near: _Doors, far: _Doors, sizes: tuple[int, int], weights: _Weights, bound: float
+    ) -> tuple[Shorts, Shorts, Floats]:
+        from . import _kernel
+
+        indptr, adj, _ = self._csr
+        sources, sinks = sizes
+        seeds = self._seeds(near, weights)
+        seeds = seeds.take(np.lexsort((seeds.cost, seeds.place)))
+        ends = self._seeds(far, weights)
+        ends = ends.take(np.argsort(ends.node, kind="stable"))
+        direct = self._direct(near, far, weights, bound)
+        seed_off, sink_off = _offsets(seeds.place, sources), _offsets(ends.node, len(self._node_xy))
+        direct_off = _offsets(direct[0], sources)
+
+        def run(first: int, last: int) -> tuple[NDArray[Any], ...]:
+            found: tuple[NDArray[Any], ...] = _kernel.pairs(
+                indptr, adj, weights.arc, bound, weights.per_unit, weights.ring, first, last,
+                seed_off, seeds.node, seeds.cost, sink_off, ends.place, ends.cost,
+                direct_off, direct[1], direct[2], sinks,
+            )  # fmt: skip
+            return found
+
+        source, sink, cost = _in_threads(run, sources if sinks else 0, 3)
+        return source.astype(np.int32), sink.astype(np.int32), cost.astype(np.float64)
+
+    def _direct(self, near: _Doors, far: _Doors, weights: _Weights, bound: float) -> tuple[Shorts, Shorts, Floats]:
+        """Return the costs between doors of the two sides that share an edge, along that edge, by place of `near`."""
+        near = near.take(np.flatnonzero(near.edge >= 0))
+        far = far.take(np.flatnonzero(far.edge >= 0))
+        far = far.take(np.argsort(far.edge, kind="stable"))
+        first = np.searchsorted(far.edge, near.edge, side="left")
+        count = np.searchsorted(far.edge, near.edge, side="right") - first
+        a = np.repeat(np.arange(len(near.edge)), count)
+        b = np.repeat(first, count) + (np.arange(len(a)) - np.repeat(np.cumsum(count) - count, count))
+        apart = np.abs(near.at[a] - far.at[b])
+        length, weight = self._length[near.edge[a]], weights.edge[near.edge[a]]
+        with np.errstate(invalid="ignore", divide="ignore"):
+            along = np.where(apart == 0.0, 0.0, weight * (apart / length))
+        cost = (near.access[a] + far.access[b]) * weights.unit + along
+        kept = np.flatnonzero(cost <= bound)
+        kept = kept[np.argsort(near.place[a[kept]], kind="stable")]
+        return near.place[a[kept]], far.place[b[kept]], cost[kept]
+
+    # --- points in, frames out ----------------------------------------------------------------------------------------
+
+    def metres(
+        self, origins: gpd.GeoSeries, targets: gpd.GeoSeries, limit: float = math.inf, *, access: bool = True
+    ) -> pd.DataFrame:
+        """
+        Measure from every place to every place along the street.
+
+        Parameters
+        ----------
+        origins, targets
+            Points in any CRS; the index holds labels, and a label that repeats is one place with several doors.
+        limit
+            Metres. Pairs beyond it are absent.
+        access
+            Whether the straight legs between the points and the street count.
+
+        Returns
+        -------
+        DataFrame
+            Sorted MultiIndex (origin, target), column `metres`. A point to itself is 0, on the street or off it.
+        """
+        return self._between(origins, targets, limit, None, access)
+
+    def minutes(
+        self,
+        origins: gpd.GeoSeries,
+        targets: gpd.GeoSeries,
+        limit: float = math.inf,
+        *,
+        profile: Profile | str,
+        access: bool = True,
+    ) -> pd.DataFrame:
+        """
+        Measure the least time from every place to every place: walking at the profile's speed, and waits.
+
+        The quickest way is not always the shortest. `profile` is a `Profile` or a name in the bundled `profiles.csv`; other
+        parameters and the result are as in `metres`, with the column `minutes` and the limit in minutes.
+        """
+        return self._between(origins, targets, limit, _profile(profile), access)
+
+    def _between(
+        self, origins: gpd.GeoSeries, targets: gpd.GeoSeries, limit: float, profile: Profile | None, access: bool
+    ) -> pd.DataFrame:
+        starts, ends = self._at_street(origins, access, profile), self._at_street(targets, access, profile)
+        rows, columns, cost, names = self._pair_costs(starts, ends, profile, limit)
+        a, b = self._same_points(origins, targets)
+        if len(a):
+            a, b = _sorted_codes(starts["place"])[0][a], _sorted_codes(ends["place"])[0][b]
+            rows, columns = np.concatenate([a, rows]), np.concatenate([b, columns])
+            cost = np.concatenate([np.zeros(len(a)), cost])
+            order = np.lexsort((cost, columns, rows))
+            rows, columns, cost = rows[order], columns[order], cost[order]
+            first = np.ones(len(rows), np.bool_)
+            first[1:] = (rows[1:] != rows[:-1]) | (columns[1:] != columns[:-1])
+            rows, columns, cost = rows[first], columns[first], cost[first]
+        return _pair_frame(rows, columns, cost, names, "metres" if profile is None else "minutes")
+
+    def nearest(
+        self, origins: gpd.GeoSeries, targets: gpd.GeoSeries, limit: float = math.inf, *, access: bool = True
+    ) -> pd.DataFrame:
+        """
+        Find the nearest target of every place.
+
+        Returns
+        -------
+        DataFrame
+            Index `origin` in order of first appearance; `target` (of equally near ones the first in sorted order) and `metres`.
+            Missing where none is within the limit. Parameters are as in `metres`.
+        """
+        starts, ends = self._at_street(origins, access, None), self._at_street(targets, access, None)
+        found = self.search(starts, ends, limit=limit)
+        _, labels = _sorted_codes(ends["place"])
+        target = labels.get_indexer(found["target"]) if len(labels) else np.full(len(found), -1)
+        cost = found["cost"].to_numpy(np.float64, copy=True)
+        a, b = self._same_points(origins, targets)
+        if len(a):
+            target, cost = _with_itself(target, cost, a, _sorted_codes(ends["place"])[0][b])
+        place, names = pd.factorize(starts["place"])
+        rank = np.where(np.isfinite(cost), cost, np.inf)
+        least = np.full(len(names), np.inf)
+        np.minimum.at(least, place, rank)
+        tied = (target >= 0) & (rank <= least[place] + TOLERANCE_M)
+        best = np.full(len(names), len(labels))
+        np.minimum.at(best, place[tied], target[tied])
+        best[best == len(labels)] = -1
+        index = pd.Index(names, name="origin")
+        metres = np.where(np.isfinite(least), least, np.nan)
+        return pd.DataFrame({"target": _take(labels, best), "metres": metres}, index=index)
+
+    def reach(
+        self, points: gpd.GeoSeries, limit: float, *, each: bool = False, access: bool = True
+    ) -> gpd.GeoDataFrame:
+        """
+        Return the street pieces within `limit` metres of points: `edge`, `from_m`, `to_m`, `geometry`.
+
+        With `each`, of every place by itself (column `place`). In the network's CRS.
+        """
+        pieces = self.reached(self._at_street(points, access, None), limit, each=each)
+        return pieces.drop(columns="limit")
+
+    def _at_street(self, points: gpd.GeoSeries, access: bool, profile: Profile | None) -> pd.DataFrame:
+        doors = self.attach(points, profile=profile)
+        if not access:
+            doors["access_m"] = np.where(doors["edge"] >= 0, 0.0, np.nan)
+        return doors
+
+    def _same_points(self, origins: gpd.GeoSeries, targets: gpd.GeoSeries) -> tuple[Ints, Ints]:
+        """Return the row numbers of points that are the same (1e-6 m, for what reprojecting does to the last bits)."""
+        if not len(origins) or not len(targets):
+            return np.empty(0, np.int64), np.empty(0, np.int64)
+        tree = shapely.STRtree(shapely.points(self._coordinates(targets)))
+        here = shapely.points(self._coordinates(origins))
+        a, b = tree.query(here, predicate="dwithin", distance=TOLERANCE_M)
+        return a, b
+
+    # --- out ----------------------------------------------------------------------------------------------------------
+
+    def to_graph(self) -> nx.MultiDiGraph:
+        """
+        Return an OSMnx-style MultiDiGraph in the network's CRS, both directions of every edge.
+
+        Edges carry `osmid` and `street` (the street), `highway`, `name`, `length`, `wait_s`, `steps`, `home`, `oneway=False`,
+        `reversed` and `geometry`; a loop is one directed edge. `from_graph` of it is the same network.
+        """
+        import networkx as nx
+
+        graph = nx.MultiDiGraph(crs=self._crs.to_string(), simplified=True)
+        graph.add_nodes_from((i, {"x": x, "y": y}) for i, (x, y) in enumerate(self._node_xy.tolist()))
+        for row in self._edges.itertuples(index=False, name=None):
+            at = dict(zip(self._edges.columns, row, strict=True))
+            u, v = at["u"], at["v"]
+            data = {
+                "osmid": at["street"],
+                "street": at["street"],
+                "highway": at["class"],
+                "length": at["length_m"],
+                "wait_s": at["wait_s"],
+                "steps": at["steps"],
+                "oneway": False,
+            }
+            data |= {key: at[key] for key in ("name", "home") if not pd.isna(at[key])}
+            graph.add_edge(u, v, **data, reversed=False, geometry=at["geometry"])
+            if u != v:
+                graph.add_edge(v, u, **data, reversed=True, geometry=shapely.reverse(at["geometry"]))
+        return graph
+
+    def save(self, path: StrPath) -> None:
+        """Write to one file (.npz): same network, same bytes. The file carries its version and a hash of its content."""
+        arrays = {
+            "node_xy": self._node_xy,
+            "edge_u": self._u,
+            "edge_v": self._v,
+            "edge_row": self._row,
+            "geometry_off": self._off,
+            "geometry_xy": self._xy,
+            "geometry_cum": self._cum,
+        }
+        head = {"format": FORMAT, "version": FORMAT_VERSION, "crs": self._crs.to_json_dict()}
+        table = {name: _plain(self._table[name]) for name in TABLE_COLUMNS}
+        text = json.dumps({"head": head, "table": table}, ensure_ascii=False, sort_keys=True)
+        arrays["meta"] = np.frombuffer(text.encode(), np.uint8)
+        arrays["hash"] = np.frombuffer(_digest(arrays), np.uint8)
+        target = Path(path)
+        handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+        try:
+            with os.fdopen(handle, "wb") as file:
+                _write_zip(file, arrays)
+            Path(name).replace(target)
+        except BaseException:
+            Path(name).unlink(missing_ok=True)
+            raise
+
+    @classmethod
+    def load(cls, path: StrPath) -> WalkNetwork:
+        """
+        Read what `save` wrote.
+
+        Raises
+        ------
+        NetworkError
+            The file is missing, broken, from another program or from another version.
+        """
+        name = Path(path).name
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                arrays = {key: file[key] for key in file.files}
+            meta = json.loads(arrays["meta"].tobytes().decode())
+            stored = arrays.pop("hash").tobytes()
+            head, table = meta["head"], meta["table"]
+            known = head["format"] == FORMAT
+        except FileNotFoundError as error:
+            raise NetworkError(f"路网文件不存在：{name}") from error
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, zipfile.BadZipFile) as error:
+            raise NetworkError(f"{name} 不是本工具保存的路网文件，或已损坏；请从街道图层重新生成") from error
+        if not known or stored != _digest(arrays):
+            raise NetworkError(f"{name} 已损坏（内容与校验值不符）；请从街道图层重新生成")
+        if head["version"] != FORMAT_VERSION:
+            raise NetworkError(f"{name} 由另一个版本保存（格式 {head['version']}）；请从街道图层重新生成")
+        return cls(pyproj.CRS.from_json_dict(head["crs"]), arrays, _table(table))
+
+
+# --- the state of a search -------------------------------------------------------------------------------------------
+
+
+class _Field(NamedTuple):
+    """Cost, label and (where waits make it a number of its own) walked metres at every node."""
+
+    cost: Floats
+    label: Shorts
+    metres: Floats
+
+
+@dataclass(frozen=True, eq=False)
+class SearchState:
+    """
+    A finished search from many places. Adding or closing a place gives a new state; this one stays as it is.
+
+    Made by `WalkNetwork.search_state`. Places are numbered in the order they came; `labels` names them.
+    """
+
+    net: WalkNetwork
+    weights: _Weights
+    bound: float
+    labels: tuple[Hashable, ...]
+    doors: _Doors
+    field: _Field
+
+    def at(self, origins: pd.DataFrame, *, limit: float = math.inf) -> pd.DataFrame:
+        """Return `target`, `cost`, `metres` for doors, as `WalkNetwork.search` does."""
+        from . import _kernel
+
+        net, weights = self.net, self.weights
+        doors, _ = net._doors(origins)
+        bound = min(_limit(limit) + weights.same, self.bound)
+        first, following = self._doors_by_edge
+        count = len(doors.edge)
+        cost, label, metres = np.empty(count), np.empty(count, np.int32), np.empty(count)
+
+        def run(start: int, stop: int) -> tuple[NDArray[Any], ...]:
+            part = slice(start, stop)
+            _kernel.at_doors(
+                doors.edge[part], doors.at[part], doors.access[part], weights.unit, weights.waits, bound, weights.same,
+                net._u, net._v, net._length, weights.edge, *self.field, self._rank,
+                first, following, self.doors.at, self.doors.access, self.doors.place,
+                cost[part], label[part], metres[part],
+            )  # fmt: skip
+            return ()
+
+        _in_threads(run, count, 0, least=65536)
+        target = _take(pd.Index(self.labels, tupleize_cols=False), label)
+        return pd.DataFrame({"target": target, "cost": cost, "metres": metres}, index=origins.index)
+
+    def with_place(self, doors: pd.DataFrame) -> SearchState:
+        """Return the state with these doors added; places that exist already get them as further doors."""
+        new, names = self.net._doors(doors)
+        labels = list(self.labels)
+        number = {label: i for i, label in enumerate(labels)}
+        for label in names:
+            if label not in number:
+                number[label] = len(labels)
+                labels.append(label)
+        new = new._replace(place=np.array([number[label] for label in names], np.int32)[new.place])
+        every = _Doors(*(np.concatenate(pair) for pair in zip(self.doors, new, strict=True)))
+        field = _Field(*(array.copy() for array in self.field))
+        state = SearchState(self.net, self.weights, self.bound, tuple(labels), every, field)
+        return state._relaxed(self.net._seeds(new, self.weights))
+
+    def without_place(self, label: Hashable) -> SearchState:
+        """
+        Return the state with a place closed: only the nodes it served are searched again, from their boundary.
+
+        Raises
+        ------
+        UnknownNameError
+            No such place.
+        """
+        if label not in self.labels:
+            raise UnknownNameError("地点", str(label), [str(name) for name in self.labels])
+        number = self.labels.index(label)
+        kept = np.flatnonzero(self.doors.place != number)
+        doors = self.doors.take(kept)
+        doors = doors._replace(place=np.where(doors.place > number, doors.place - 1, doors.place).astype(np.int32))
+        labels = self.labels[:number] + self.labels[number + 1 :]
+        orphaned = self.field.label == number
+        shifted = np.where(self.field.label > number, self.field.label - 1, self.field.label).astype(np.int32)
+        shifted[orphaned] = -1
+        field = _Field(np.where(orphaned, np.inf, self.field.cost), shifted, self.field.metres.copy())
+        state = SearchState(self.net, self.weights, self.bound, labels, doors, field)
+        seeds = self.net._seeds(doors, self.weights)
+        seeds = seeds.take(np.flatnonzero(orphaned[seeds.node]))
+        border = state._border(np.flatnonzero(orphaned))
+        return state._relaxed(_Seeds(*(np.concatenate(pair) for pair in zip(seeds, border, strict=True))))
+
+    def _border(self, orphans: Ints) -> _Seeds:
+        """Return what the neighbours of orphaned nodes offer them."""
+        indptr, adj, _ = self.net._csr
+        count = indptr[orphans + 1] - indptr[orphans]
+        arc = np.repeat(indptr[orphans] - (np.cumsum(count) - count), count) + np.arange(count.sum())
+        node, other = np.repeat(orphans, count).astype(np.int32), adj[arc]
+        cost = self.field.cost[other] + self.weights.arc[arc]
+        metres = self.net._arc_length[arc] + (self.field.metres[other] if self.weights.waits else 0.0)
+        kept = np.isfinite(cost)
+        return _Seeds(node[kept], cost[kept], self.field.label[other][kept], metres[kept])
+
+    def _relaxed(self, seeds: _Seeds) -> SearchState:
+        """Search from seeds into this state's own (new) arrays, and settle ties if there are any."""
+        from . import _kernel
+
+        net, weights = self.net, self.weights
+        indptr, adj, _ = net._csr
+        seeds = seeds.take(np.argsort(seeds.cost, kind="stable"))
+        _, tied = _kernel.spread(
+            indptr, adj, weights.arc, net._arc_length, weights.waits, self.bound, weights.same, weights.per_unit,
+            np.full(weights.ring, -1, np.int64), *seeds, *self.field, np.empty(len(self.field.cost), np.int32),
+        )  # fmt: skip
+        if tied:
+            self._settle()
+        return self
+
+    def _settle(self) -> None:
+        from . import _kernel
+
+        net, weights = self.net, self.weights
+        indptr, adj, _ = net._csr
+        seeds = net._seeds(self.doors, weights)
+        seeds = seeds.take(np.argsort(self._rank[seeds.place], kind="stable"))
+        node, cost, place, metres = seeds
+        _kernel.settle_labels(
+            indptr, adj, weights.arc, weights.same, node, cost, place, self.field.cost, self.field.label
+        )
+        if weights.waits:
+            order = np.argsort(self.field.cost, kind="stable")
+            _kernel.settle_metres(
+                indptr, adj, weights.arc, net._arc_length, weights.same, order, *seeds, *self.field
+            )  # fmt: skip
+
+    @cached_property
+    def _rank(self) -> Shorts:
+        """The place of each label in sorted order."""
+        rank = np.empty(max(len(self.labels), 1), np.int32)
+        for i, number in enumerate(_sorted_order(self.labels)):
+            rank[number] = i
+        return rank
+
+    @cached_property
+    def _doors_by_edge(self) -> tuple[Shorts, Shorts]:
+        """Linked lists: the first door on each edge, and the door after each door."""
+        first = np.full(len(self.net._u), -1, np.int32)
+        following = np.full(max(len(self.doors.edge), 1), -1, np.int32)
+        on = np.flatnonzero(self.doors.edge >= 0)
+        order = on[np.argsort(self.doors.edge[on], kind="stable")]
+        edge = self.doors.edge[order]
+        begins = np.ones(len(order), np.bool_)
+        begins[1:] = edge[1:] != edge[:-1]
+        first[edge[begins]] = order[begins]
+        following[order[:-1][~begins[1:]]] = order[1:][~begins[1:]]
+        return first, following
+
+
+# --- from lines to arrays --------------------------------------------------------------------------------------------
+
+
+def _assemble(crs: pyproj.CRS, chains: _Chains, table: pd.DataFrame) -> WalkNetwork:
+    """Split polylines at nodes, string together what only a vertex of degree two parts, and number nodes and edges."""
+    from . import _kernel
+
+    chains = _without_repeats(chains)
+    if not len(chains.group):
+        raise NetworkError("街道图层里没有可步行的路段")
+    is_node = _nodes_of(chains)
+    begin, end = _split(chains, is_node)
+    order, flip, opens = _linked(chains, is_node, begin, end)
+    begin, end = begin[order], end[order]
+    head, tail = np.where(flip, end, begin), np.where(flip, begin, end)
+    first = np.flatnonzero(opens)
+    last = np.concatenate([first[1:], [len(order)]]) - 1
+    vertex_u, vertex_v = chains.vertex[head[first]], chains.vertex[tail[last]]
+
+    node_vertex, ends = np.unique(np.concatenate([vertex_u, vertex_v]), return_inverse=True)
+    spot = np.empty(int(chains.vertex.max()) + 1, np.int64)
+    spot[chains.vertex[::-1]] = np.arange(len(chains.vertex))[::-1]  # the first point at each vertex
+    node_xy = chains.xy[spot[node_vertex]]
+    along = np.argsort(_hilbert(node_xy), kind="stable")
+    number = np.empty(len(along), np.int64)
+    number[along] = np.arange(len(along))
+    u, v = number[ends[: len(first)]], number[ends[len(first) :]]
+
+    by_place = np.lexsort((np.maximum(u, v), np.minimum(u, v)))
+    pieces, piece_off = _ranges(first[by_place], last[by_place] - first[by_place] + 1)
+    points, step_of, lengths = _points(begin[pieces], end[pieces], flip[pieces], opens[pieces])
+    off = np.concatenate([[0], np.cumsum(lengths)])[piece_off]
+    cum = np.empty(len(points))
+    _kernel.running_sums(chains.step[step_of], off, cum)
+    part = np.searchsorted(chains.off, begin[first[by_place]], side="right") - 1
+    arrays = {
+        "node_xy": node_xy[along],
+        "edge_u": u[by_place],
+        "edge_v": v[by_place],
+        "edge_row": chains.group[part],
+        "geometry_off": off,
+        "geometry_xy": chains.xy[points],
+        "geometry_cum": cum,
+    }
+    return WalkNetwork(crs, arrays, table)
+
+
+def _without_repeats(chains: _Chains) -> _Chains:
+    """Drop points that repeat the one before them, and polylines of which one point is left."""
+    part = np.repeat(np.arange(len(chains.group)), np.diff(chains.off))
+    kept = np.ones(len(part), np.bool_)
+    kept[1:] = (part[1:] != part[:-1]) | (chains.vertex[1:] != chains.vertex[:-1])
+    count = np.bincount(part[kept], minlength=len(chains.group))
+    kept &= count[part] > 1
+    whole = count > 1
+    off = np.concatenate([[0], np.cumsum(count[whole])]).astype(np.int64)
+    return _Chains(chains.xy[kept], off, chains.vertex[kept], chains.step[kept], chains.group[whole])
+
+
+def _nodes_of(chains: _Chains) -> Flags:
+    """Return which vertices are nodes: junctions, ends, and where attributes change."""
+    size = int(chains.vertex.max()) + 1
+    inner = np.full(len(chains.vertex), 2, np.int64)
+    inner[chains.off[:-1]] = 1
+    inner[chains.off[1:] - 1] = 1
+    degree = np.bincount(chains.vertex, weights=inner, minlength=size)
+    group = np.repeat(chains.group, np.diff(chains.off))
+    one = np.empty(size, np.int64)
+    one[chains.vertex] = group
+    is_node = degree != 2
+    is_node[chains.vertex[one[chains.vertex] != group]] = True
+    return is_node
+
+
+def _split(chains: _Chains, is_node: Flags) -> tuple[Ints, Ints]:
+    """Return the first and last point of the parts that polylines fall into at nodes."""
+    stop = is_node[chains.vertex].copy()
+    stop[chains.off[:-1]] = True
+    stop[chains.off[1:] - 1] = True
+    at = np.flatnonzero(stop)
+    ends = np.zeros(len(chains.vertex), np.bool_)
+    ends[chains.off[1:] - 1] = True
+    joined = ~ends[at[:-1]]
+    return at[:-1][joined], at[1:][joined]
+
+
+def _linked(chains: _Chains, is_node: Flags, begin: Ints, end: Ints) -> tuple[Ints, Flags, Flags]:
+    """String parts together where they meet at a vertex that is no node. Returns order, flipped, first of its string."""
+    from . import _kernel
+
+    count = len(begin)
+    vertex = np.empty(2 * count, np.int64)
+    vertex[0::2], vertex[1::2] = chains.vertex[begin], chains.vertex[end]
+    loose = np.flatnonzero(~is_node[vertex])
+    if not len(loose):
+        return np.arange(count), np.zeros(count, np.bool_), np.ones(count, np.bool_)
+    loose = loose[np.argsort(vertex[loose], kind="stable")]
+    mate = np.full(2 * count, -1, np.int64)
+    mate[loose[0::2]], mate[loose[1::2]] = loose[1::2], loose[0::2]
+    order = np.empty(count, np.int64)
+    flip, opens = np.empty(count, np.bool_), np.empty(count, np.bool_)
+    _kernel.link(mate, order, flip, opens)
+    return order, flip, opens
+
+
+def _ranges(start: Ints, count: Ints) -> tuple[Ints, Ints]:
+    """Return start..start+count-1 of each, one after the other, and the offsets of each."""
+    off = np.concatenate([[0], np.cumsum(count)])
+    return np.repeat(start - off[:-1], count) + np.arange(off[-1]), off
+
+
+def _points(begin: Ints, end: Ints, flip: Flags, opens: Flags) -> tuple[Ints, Ints, Ints]:
+    """
+    Return the points of parts walked in order, which `step` leads to each, and how many each part adds.
+
+    A part that continues a string leaves out its first point, which the part before it ended with.
+    """
+    count = end - begin + 1
+    position, off = _ranges(np.zeros(len(count), np.int64), count)
+    part = np.repeat(np.arange(len(count)), count)
+    points = np.where(flip[part], end[part] - position, begin[part] + position)
+    step_of = np.where(flip[part], np.minimum(points + 1, end[part]), points)
+    kept = (position > 0) | opens[part]
+    return points[kept], step_of[kept], count - ~opens
+
+
+def _planar_steps(xy: Floats) -> Floats:
+    step = np.zeros(len(xy))
+    step[1:] = np.hypot(*(xy[1:] - xy[:-1]).T)
+    return step
+
+
+def _snap(xy: Floats) -> Ints:
+    """
+    Number vertices so that those within a millimetre are one.
+
+    Vertices fall into cells of a millimetre; neighbouring cells are one when their first vertices are close enough, so that
+    noise in the last bits cannot part two lines at the edge of a cell.
+    """
+    if not len(xy):
+        return np.empty(0, np.int64)
+    cell = np.round(xy / SNAP_M).astype(np.int64)
+    cell -= cell.min(axis=0) - 1
+    wide = int(cell[:, 1].max()) + 2
+    key = cell[:, 0] * wide + cell[:, 1]
+    cells, first, number = np.unique(key, return_index=True, return_inverse=True)
+    a, b = [], []
+    for beside in (1, wide, wide + 1, wide - 1):
+        at = np.searchsorted(cells, cells + beside)
+        hit = np.flatnonzero(at < len(cells))
+        hit = hit[cells[at[hit]] == cells[hit] + beside]
+        close = np.hypot(*(xy[first[hit]] - xy[first[at[hit]]]).T) <= SNAP_M
+        a.append(hit[close])
+        b.append(at[hit[close]])
+    left, right = np.concatenate(a), np.concatenate(b)
+    if not len(left):
+        return number
+    links = csr_matrix((np.ones(len(left), np.int8), (left, right)), shape=(len(cells), len(cells)))
+    _, cluster = connected_components(links, directed=False)
+    return np.asarray(cluster[number], np.int64)
+
+
+def _hilbert(xy: Floats, order: int = 16) -> Ints:
+    """
+    Return the position of points along a Hilbert curve over their extent.
+
+    Neighbours on the ground become neighbours in memory, which is what the searches at a million nodes wait for.
+    """
+    low = xy.min(axis=0)
+    extent = float((xy.max(axis=0) - low).max()) or 1.0
+    side = (1 << order) - 1
+    x, y = ((xy - low) / extent * side).astype(np.int64).T
+    distance = np.zeros(len(xy), np.int64)
+    for level in range(order - 1, -1, -1):
+        bit = 1 << level
+        right, upper = (x & bit) > 0, (y & bit) > 0
+        distance += bit * bit * ((3 * right) ^ upper)
+        turn = ~upper
+        mirror = turn & right
+        x, y = np.where(mirror, side - x, x), np.where(mirror, side - y, y)
+        x, y = np.where(turn, y, x), np.where(turn, x, y)
+    return distance
+
+
+# --- attributes ------------------------------------------------------------------------------------------------------
+
+
+def _table(columns: Mapping[str, Any]) -> pd.DataFrame:
+    frame = pd.DataFrame({name: pd.Series(columns[name], dtype=object) for name in TABLE_COLUMNS})
+    frame["wait_s"] = frame["wait_s"].astype(np.float64)
+    frame["steps"] = frame["steps"].astype(np.bool_)
+    for name in ("name", "class", "home"):
+        frame[name] = frame[name].astype(object).where(frame[name].notna(), None)
+    return frame.infer_objects()
+
+
+def _table_of(lines: gpd.GeoDataFrame) -> pd.DataFrame:
+    """Return the attributes of lines, with defaults for columns that are absent or blank."""
+    count = len(lines)
+    blank = [None] * count
+    wait = pd.to_numeric(lines["wait_s"], errors="raise") if "wait_s" in lines else pd.Series(0.0, lines.index)
+    wait = wait.astype(np.float64).fillna(0.0)
+    if not (wait >= 0).all() or not np.isfinite(wait).all():
+        wrong = "、".join(str(label) for label in lines.index[~((wait >= 0) & np.isfinite(wait))][:5])
+        raise NetworkError(f"这些街道的 wait_s（过街等待，秒）不是不小于 0 的数：{wrong}")
+    steps = lines["steps"].eq(True).fillna(False) if "steps" in lines else pd.Series(False, lines.index)
+    home = lines["home"].where(lines["home"].notna() & (lines["home"] != ""), None) if "home" in lines else blank
+    return _table(
+        {
+            "street": list(lines["street"] if "street" in lines else lines.index),
+            "name": list(lines["name"]) if "name" in lines else blank,
+            "class": list(lines["class"]) if "class" in lines else blank,
+            "wait_s": list(wait),
+            "steps": list(steps),
+            "home": list(home),
+        }
+    )
+
+
+def _group(table: pd.DataFrame) -> tuple[Ints, pd.DataFrame]:
+    """Number rows so that those with the same attributes share one, and return one row for each number."""
+    number = table.groupby(list(TABLE_COLUMNS), sort=False, dropna=False).ngroup().to_numpy(np.int64)
+    _, first = np.unique(number, return_index=True)
+    return number, table.iloc[first].reset_index(drop=True)
+
+
+def _metric_crs(crs: Any) -> pyproj.CRS:
+    found = pyproj.CRS.from_user_input(crs)
+    if not found.is_projected:
+        raise NetworkError(f"路网要用以米为单位的投影坐标系，而不是经纬度（{found.to_string()}）；请用 crs= 指定")
+    if any(axis.unit_name not in ("metre", "meter", "m") for axis in found.axis_info[:2]):
+        raise NetworkError(f"路网的坐标系必须以米为单位：{found.to_string()}")
+    return found
+
+
+def _in_metres(streets: gpd.GeoDataFrame, crs: Any) -> gpd.GeoDataFrame:
+    if streets.crs is None:
+        raise NetworkError("街道图层没有坐标系；先用 set_crs 写明")
+    if crs is None:
+        _metric_crs(streets.crs)
+        return streets
+    return streets.to_crs(_metric_crs(crs))
+
+
+def _check_lines(lines: gpd.GeoDataFrame) -> None:
+    kind = shapely.get_type_id(lines.geometry.to_numpy())
+    bad = ~np.isin(kind, (-1, 1, 5)) & ~lines.geometry.is_empty.to_numpy()
+    if bad.any():
+        names = "、".join(str(label) for label in lines.index[bad][:5])
+        raise NetworkError(f"街道必须是线（LineString 或 MultiLineString）；这些不是：{names}")
+    xy, row = shapely.get_coordinates(lines.geometry.to_numpy(), return_index=True)
+    wrong = row[~np.isfinite(xy).all(axis=1)]
+    if len(wrong):
+        raise NetworkError(
+            f"这些街道的坐标不是有限的数：{'、'.join(str(x) for x in lines.index[np.unique(wrong)[:5]])}"
+        )
+
+
+def _utm_of(lon: Floats, lat: Floats) -> pyproj.CRS:
+    box = shapely.box(lon.min(), lat.min(), lon.max(), lat.max())
+    return gpd.GeoSeries([box], crs="EPSG:4326").estimate_utm_crs()
+
+
+# --- OSMnx graphs ----------------------------------------------------------------------------------------------------
+
+
+def _from_graph(graph: nx.MultiDiGraph, crs: Any) -> WalkNetwork:
+    given = graph.graph.get("crs")
+    if given is None:
+        raise NetworkError('图没有坐标系：请设 G.graph["crs"]')
+    own = pyproj.CRS.from_user_input(given)
+    if not graph.number_of_edges():
+        raise NetworkError("图里没有可步行的路段")
+    number = {node: i for i, node in enumerate(graph.nodes)}
+    try:
+        node_xy = np.array([(data["x"], data["y"]) for _, data in graph.nodes(data=True)], np.float64)
+    except KeyError as error:
+        raise NetworkError(f"图的节点缺少坐标 {error}") from error
+    streets, ends, lines = _one_way_each(graph, number, node_xy)
+    xy, part = shapely.get_coordinates(lines, return_index=True)
+    if crs is not None:
+        metric = _metric_crs(crs)
+    else:
+        metric = _utm_of(*node_xy.T) if own.is_geographic else _metric_crs(own)
+    if metric != own:
+        xy = np.column_stack(pyproj.Transformer.from_crs(own, metric, always_xy=True).transform(*xy.T))
+    off = np.searchsorted(part, np.arange(len(lines) + 1)).astype(np.int64)
+    # Streets of a graph meet at its nodes only: the vertices between are nobody else's, whatever lies on top of them.
+    vertex = np.arange(len(xy), dtype=np.int64) + len(number)
+    vertex[off[:-1]], vertex[off[1:] - 1] = ends[:, 0], ends[:, 1]
+    step = _steps_for(_planar_steps(xy), off, streets.pop("length"))
+    group, table = _group(_table(streets))
+    return _assemble(metric, _Chains(xy, off, vertex, step, group), table)
+
+
+def _one_way_each(
+    graph: nx.MultiDiGraph, number: Mapping[Hashable, int], node_xy: Floats
+) -> tuple[dict[str, list[Any]], Ints, NDArray[Any]]:
+    """Return the attributes, end nodes and lines of a graph's edges, each street once whichever way it is listed."""
+    columns: dict[str, list[Any]] = {name: [] for name in (*TABLE_COLUMNS, "length")}
+    ends: list[tuple[int, int]] = []
+    lines: list[Any] = []
+    seen: set[Hashable] = set()
+    for a, b, key, data in graph.edges(keys=True, data=True):
+        u, v = number[a], number[b]
+        line = data.get("geometry")
+        length = data.get("length")
+        shape = None if line is None else line.coords[:]
+        if shape is not None and _runs_backwards(shape, node_xy[u], node_xy[v]):
+            shape = shape[::-1]
+        identity = (
+            (min(u, v), max(u, v)),
+            None if length is None else round(float(length), 6),
+            _text(data.get("osmid")),
+            None if shape is None else tuple(min(shape, shape[::-1])),
+        )
+        if identity in seen or (u == v and shape is None):
+            continue
+        seen.add(identity)
+        ends.append((u, v))
+        lines.append(shapely.LineString([node_xy[u], node_xy[v]] if shape is None else shape))
+        columns["length"].append(np.nan if length is None else float(length))
+        for name, value in _attributes(data, (a, b, key)).items():
+            columns[name].append(value)
+    return columns, np.array(ends, np.int64).reshape(-1, 2), np.array(lines, object)
+
+
+def _runs_backwards(shape: Sequence[tuple[float, ...]], u: Floats, v: Floats) -> bool:
+    first, last = np.array(shape[0][:2]), np.array(shape[-1][:2])
+    ahead = np.hypot(*(first - u)) + np.hypot(*(last - v))
+    return bool(np.hypot(*(first - v)) + np.hypot(*(last - u)) < ahead)
+
+
+def _attributes(data: Mapping[str, Any], edge: tuple[Hashable, ...]) -> dict[str, Any]:
+    street = data.get("street", data.get("osmid"))
+    highway = data.get("highway")
+    wait = data.get("wait_s")
+    classes = highway if isinstance(highway, list) else [highway]
+    return {
+        "street": "-".join(str(part) for part in edge) if street is None else _text(street),
+        "name": _text(data.get("name")),
+        "class": _text(highway),
+        "wait_s": 0.0 if wait is None else float(wait),
+        "steps": bool(data.get("steps", "steps" in classes)),
+        "home": _text(data.get("home")),
+    }
+
+
+def _text(value: Any) -> Any:
+    """Return one value for an attribute that OSMnx makes a list of when it merges edges."""
+    if isinstance(value, (list, tuple, set)):
+        return ";".join(sorted(str(part) for part in value))
+    return value
+
+
+def _steps_for(step: Floats, off: Ints, length: Sequence[float]) -> Floats:
+    """Stretch the steps of each polyline so that they add up to its given length; missing: as they are."""
+    count = np.diff(off)
+    step = step.copy()
+    step[off[:-1]] = 0.0
+    total = np.add.reduceat(step, off[:-1])
+    wanted = np.asarray(length, np.float64)
+    if not (np.isnan(wanted) | ((wanted >= 0) & np.isfinite(wanted))).all():
+        raise NetworkError("图里有 length 小于 0 或不是有限数的边")
+    given = ~np.isnan(wanted)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        factor = np.where(given & (total > 0), wanted / total, 1.0)
+    step *= np.repeat(factor, count)
+    flat = given & (total == 0)
+    step[off[1:][flat] - 1] = wanted[flat]
+    straight = given & (count == 2)
+    step[off[1:][straight] - 1] = wanted[straight]  # to the last bit
+    return step
+
+
+# --- OpenStreetMap files ---------------------------------------------------------------------------------------------
+
+
+class _Ways(NamedTuple):
+    """Walkable ways: `node` indexes `lon` and `lat`, `off` the first point of each way, `table` their attributes."""
+
+    lon: Floats
+    lat: Floats
+    node: Ints
+    off: Ints
+    table: pd.DataFrame
+
+
+@dataclass(frozen=True)
+class _Match:
+    tags: tuple[tuple[str, frozenset[str] | None], ...]  # None: any value
+    unless: tuple[tuple[str, frozenset[str] | None], ...] = ()
+    walk: bool = False
+    reason: str = ""
+    seconds: float = 0.0
+
+    def fits(self, tags: Mapping[str, str]) -> bool:
+        for key, values in self.tags:
+            value = tags.get(key)
+            if value is None or (values is not None and value not in values):
+                return False
+        return not any(key in tags and (values is None or tags[key] in values) for key, values in self.unless)
+
+
+@dataclass(frozen=True)
+class _Filter:
+    rules: tuple[_Match, ...]
+    waits: tuple[_Match, ...]
+    steps: _Match | None
+
+    def decide(self, tags: Mapping[str, str]) -> tuple[bool, str]:
+        for rule in self.rules:
+            if rule.fits(tags):
+                return rule.walk, rule.reason
+        return False, "没有规则允许步行"
+
+    def wait(self, tags: Mapping[str, str]) -> float:
+        return next((rule.seconds for rule in self.waits if rule.fits(tags)), 0.0)
+
+
+def _walk_filter(given: WalkFilter | None) -> _Filter:
+    source: Any = bundled_folder() / "network" / "walk_filter.toml" if given is None else given
+    name = "walk_filter"
+    if not isinstance(source, Mapping):
+        name = Path(source).name
+        try:
+            source = tomllib.loads(Path(source).read_text(encoding="utf-8"))
+        except OSError as error:
+            raise SourceError(f"步行规则文件打不开：{name}") from error
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise SourceError(f"步行规则文件 {name} 写法有误：{error}") from error
+    try:
+        return _Filter(
+            tuple(_match(rule, walk=rule["walk"], reason=str(rule.get("reason", ""))) for rule in source["rule"]),
+            tuple(_match(rule, seconds=float(rule["seconds"])) for rule in source.get("wait", ())),
+            _match(source["steps"]) if "steps" in source else None,
+        )
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise SourceError(f"步行规则文件 {name} 里有一条规则不完整：{error}") from error
+
+
+def _match(rule: Mapping[str, Any], **more: Any) -> _Match:
+    if not rule["tags"]:
+        raise ValueError("tags 为空")
+    if not isinstance(more.get("walk", True), bool):
+        raise TypeError("walk 只能是 true 或 false")
+    return _Match(_values(rule["tags"]), _values(rule.get("unless", {})), **more)
+
+
+def _values(tags: Mapping[str, Any]) -> tuple[tuple[str, frozenset[str] | None], ...]:
+    listed = {key: [values] if isinstance(values, str) else list(values) for key, values in tags.items()}
+    return tuple((key, None if "*" in values else frozenset(values)) for key, values in listed.items())
+
+
+def _highways(path: StrPath) -> Iterable[Any]:
+    """Yield every way with a highway tag."""
+    import osmium
+
+    if not Path(path).is_file():
+        raise SourceError(f"文件不存在：{Path(path).name}")
+    try:
+        yield from osmium.FileProcessor(str(path), osmium.osm.WAY).with_filter(osmium.filter.KeyFilter("highway"))
+    except RuntimeError as error:
+        raise SourceError(f"{Path(path).name} 不是能读的 OpenStreetMap 文件：{error}") from error
+
+
+def _read_ways(path: StrPath, walk_filter: WalkFilter | None) -> _Ways:
+    """Read walkable ways; a way that misses nodes falls into the runs between them."""
+    rules = _walk_filter(walk_filter)
+    refs: list[int] = []
+    count: list[int] = []
+    columns: dict[str, list[Any]] = {name: [] for name in TABLE_COLUMNS}
+    for way in _highways(path):
+        tags = {tag.k: tag.v for tag in way.tags}
+        if not rules.decide(tags)[0]:
+            continue
+        mine = [node.ref for node in way.nodes]
+        refs += mine
+        count.append(len(mine))
+        columns["street"].append(way.id)
+        columns["name"].append(tags.get("name"))
+        columns["class"].append(tags["highway"])
+        columns["wait_s"].append(rules.wait(tags))
+        columns["steps"].append(rules.steps is not None and rules.steps.fits(tags))
+        columns["home"].append(None)
+    all_refs = np.array(refs, np.int64)
+    del refs
+    ids, lon, lat = _read_nodes(path, np.unique(all_refs))
+    at = np.searchsorted(ids, all_refs)
+    there = at < len(ids)
+    there[there] = ids[at[there]] == all_refs[there]
+    node, off, way_of = _runs(at, there, np.array(count, np.int64))
+    turn = np.arange(len(way_of)) - np.searchsorted(way_of, way_of)  # 0 for a way's first run, 1 for its second ...
+    table = _table(columns).take(way_of).reset_index(drop=True)
+    table["street"] = [
+        f"w{way}" if k == 0 else f"w{way}-{k + 1}" for way, k in zip(table["street"], turn.tolist(), strict=True)
+    ]
+    return _Ways(lon, lat, node, off, table)
+
+
+def _read_nodes(path: StrPath, wanted: Ints) -> tuple[Ints, Floats, Floats]:
+    """Return id (ascending), longitude and latitude of the wanted nodes that the file has."""
+    import osmium
+
+    if not len(wanted):
+        return np.empty(0, np.int64), np.empty(0), np.empty(0)
+    ids: list[int] = []
+    lon: list[float] = []
+    lat: list[float] = []
+    nodes = osmium.FileProcessor(str(path), osmium.osm.NODE).with_filter(osmium.filter.IdFilter(wanted.tolist()))
+    for node in nodes:
+        if node.location.valid():
+            ids.append(node.id)
+            lon.append(node.lon)
+            lat.append(node.lat)
+    found, first = np.unique(np.array(ids, np.int64), return_index=True)
+    return found, np.array(lon, np.float64)[first], np.array(lat, np.float64)[first]
+
+
+def _runs(at: Ints, there: Flags, count: Ints) -> tuple[Ints, Ints, Ints]:
+    """Return the points of unbroken runs of at least two nodes, the offsets of the runs, and the way each is of."""
+    way = np.repeat(np.arange(len(count)), count)
+    begins = np.ones(len(at), np.bool_)
+    begins[1:] = (way[1:] != way[:-1]) | ~there[:-1]
+    begins &= there
+    run = np.cumsum(begins) - 1
+    size = np.bincount(run[there], minlength=int(begins.sum())) if there.any() else np.empty(0, np.int64)
+    long = size > 1
+    kept = there.copy()
+    kept[there] = long[run[there]]
+    return at[kept], np.concatenate([[0], np.cumsum(size[long])]).astype(np.int64), way[begins][long]
+
+
+def read_osm_streets(path: StrPath, *, walk_filter: WalkFilter | None = None) -> gpd.GeoDataFrame:
+    """
+    Read the walkable streets of an OpenStreetMap file.
+
+    Parameters
+    ----------
+    path
+        .osm, .osm.gz, .osm.bz2 or .osm.pbf; clipped files load.
+    walk_filter
+        Rules in place of the bundled `network/walk_filter.toml`: a file, or its content as a mapping.
+
+    Returns
+    -------
+    GeoDataFrame
+        In EPSG:4326, index `street` ("w123"), columns `name`, `class`, `wait_s`, `steps`, `geometry`: whole ways, split only
+        where a clipped file misses nodes ("w123-2").
+    """
+    ways = _read_ways(path, walk_filter)
+    xy = np.column_stack([ways.lon, ways.lat])[ways.node]
+    lines = shapely.linestrings(xy, indices=np.repeat(np.arange(len(ways.off) - 1), np.diff(ways.off)))
+    frame = ways.table.set_index("street")[["name", "class", "wait_s", "steps"]]
+    return gpd.GeoDataFrame(frame, geometry=lines, crs="EPSG:4326")
+
+
+def excluded_ways(path: StrPath, *, walk_filter: WalkFilter | None = None) -> pd.DataFrame:
+    """Return every way with a highway tag that is left out: `way`, `name`, `class`, `reason`."""
+    rules = _walk_filter(walk_filter)
+    rows = []
+    for way in _highways(path):
+        tags = {tag.k: tag.v for tag in way.tags}
+        walk, reason = rules.decide(tags)
+        if not walk:
+            rows.append((f"w{way.id}", tags.get("name"), tags["highway"], reason))
+    return pd.DataFrame(rows, columns=["way", "name", "class", "reason"], dtype=object)
+
+
+# --- small things ----------------------------------------------------------------------------------------------------
+
+
+def _as(array: NDArray[Any], dtype: Any) -> NDArray[Any]:
+    return np.ascontiguousarray(array, dtype)
+
+
+def _limit(limit: float) -> float:
+    if math.isnan(limit) or limit < 0:
+        raise ValueError(f"上限必须是不小于 0 的数：{limit}")
+    return float(limit)
+
+
+def _profile(profile: Profile | str) -> Profile:
+    if isinstance(profile, Profile):
+        return profile
+    table = pd.read_csv(bundled_folder() / "standards" / "profiles.csv", index_col="profile")
+    if profile not in table.index:
+        raise UnknownNameError("人群", str(profile), list(table.index))
+    row = table.loc[profile]
+    waits = 1.0 if pd.isna(row["waits"]) else float(row["waits"])
+    can = str(row["steps"]).lower() in ("true", "1", "yes")
+    return Profile(profile, str(row["label"]), float(row["speed_m_s"]), can, waits)
+
+
+def _labels_of(points: gpd.GeoSeries) -> Any:
+    if isinstance(points.index, pd.MultiIndex):
+        return pd.Series(points.index.to_flat_index(), dtype=object).to_numpy()
+    if points.index.hasnans:
+        raise ValueError("地点的编号（索引）不能为空")
+    return points.index.array
+
+
+def _aligned(home: pd.Series | None, points: gpd.GeoSeries) -> NDArray[Any]:
+    """Return each point's own home as text, "" for none."""
+    if home is None:
+        return np.full(len(points), "", object)
+    if len(home) != len(points):
+        raise ValueError(f"home 有 {len(home)} 行，点有 {len(points)} 个")
+    blank = home.isna().to_numpy()
+    return np.array(["" if empty else str(name) for name, empty in zip(home, blank, strict=True)], object)
+
+
+def _barrier_tree(barriers: Any, crs: pyproj.CRS) -> shapely.STRtree | None:
+    if barriers is None:
+        return None
+    if isinstance(barriers, (gpd.GeoSeries, gpd.GeoDataFrame)):
+        barriers = barriers.geometry
+        if barriers.crs is not None and barriers.crs != crs:
+            barriers = barriers.to_crs(crs)
+        barriers = barriers.to_numpy()
+    lines = np.asarray(barriers, object)
+    return shapely.STRtree(lines) if len(lines) else None
+
+
+def _crossing(start: Floats, stop: Floats, barriers: shapely.STRtree) -> Flags:
+    """Return which straight legs cross a barrier; beginning or ending on one is no crossing."""
+    legs = shapely.linestrings(np.stack([start, stop], axis=1)) if len(start) else np.empty(0, object)
+    crossed = np.zeros(len(start), np.bool_)
+    crossed[barriers.query(legs, predicate="crosses")[0]] = True
+    return crossed
+
+
+def _nearest_of(trees: Sequence[tuple[shapely.STRtree, Ints]], xy: Floats) -> Shorts:
+    """Return the nearest edge of each point over all trees; of equally near ones the smallest number."""
+    points = shapely.points(xy)
+    row, far, edge = [], [], []
+    for tree, numbers in trees:
+        (a, b), distance = tree.query_nearest(points, return_distance=True)
+        row.append(a)
+        far.append(distance)
+        edge.append(numbers[b])
+    rows, distances, edges = np.concatenate(row), np.concatenate(far), np.concatenate(edge)
+    order = np.lexsort((edges, distances, rows))
+    first = np.ones(len(order), np.bool_)
+    first[1:] = rows[order][1:] != rows[order][:-1]
+    nearest = np.full(len(xy), -1, np.int32)
+    nearest[rows[order][first]] = edges[order][first]
+    return nearest
+
+
+def _edges_within(trees: Sequence[tuple[shapely.STRtree, Ints]], here: Floats, radius: float) -> Ints:
+    point = shapely.points(here)
+    return np.concatenate([numbers[tree.query(point, predicate="dwithin", distance=radius)] for tree, numbers in trees])
+
+
+def _sorted_order(labels: Sequence[Hashable]) -> list[int]:
+    """Return the numbers of labels in sorted order; labels that cannot be compared sort as text."""
+    try:
+        return sorted(range(len(labels)), key=lambda i: labels[i])  # type: ignore[arg-type, return-value]
+    except TypeError:
+        return sorted(range(len(labels)), key=lambda i: (str(labels[i]), type(labels[i]).__name__))
+
+
+def _sorted_codes(labels: pd.Series) -> tuple[Shorts, pd.Index]:
+    codes, names = pd.factorize(labels)
+    if (codes < 0).any():
+        raise ValueError("地点的编号不能为空")
+    index = names if isinstance(names, pd.Index) else pd.Index(names, tupleize_cols=False)
+    order = np.array(_sorted_order(list(index)), np.int64)
+    rank = np.empty(len(order), np.int32)
+    rank[order] = np.arange(len(order), dtype=np.int32)
+    return rank[codes] if len(order) else np.empty(0, np.int32), index.take(order)
+
+
+def _take(labels: pd.Index, codes: NDArray[Any]) -> Any:
+    """Return labels by number, missing for -1."""
+    codes = codes.astype(np.int64)
+    if not len(labels):
+        return pd.array([None] * len(codes), dtype=object)
+    if (codes >= 0).all():
+        return labels.take(codes).array
+    values = labels.array
+    if pd.api.types.is_integer_dtype(values.dtype):
+        values = pd.array(values, dtype="Int64")
+    elif not isinstance(values.dtype, pd.api.extensions.ExtensionDtype):
+        values = pd.array(values.astype(object), dtype=object)
+    return values.take(codes, allow_fill=True)
+
+
+def _offsets(codes: NDArray[Any], count: int) -> Ints:
+    off = np.zeros(count + 1, np.int64)
+    np.cumsum(np.bincount(codes, minlength=count), out=off[1:])
+    return off
+
+
+def _pair_frame(
+    rows: NDArray[Any], columns: NDArray[Any], cost: Floats, names: tuple[pd.Index, pd.Index], column: str
+) -> pd.DataFrame:
+    index = pd.MultiIndex(levels=list(names), codes=[rows, columns], names=["origin", "target"], verify_integrity=False)
+    return pd.DataFrame({column: cost}, index=index)
+
+
+def _with_itself(target: NDArray[Any], cost: Floats, rows: Ints, places: Shorts) -> tuple[NDArray[Any], Floats]:
+    """Set rows that are a target themselves to that target (the first in order, if several) at cost 0."""
+    itself = np.full(len(target), np.iinfo(np.int64).max)
+    np.minimum.at(itself, rows, places)
+    hit = np.zeros(len(target), np.bool_)
+    hit[rows] = True
+    level = hit & (target >= 0) & (cost <= TOLERANCE_M)
+    itself[level] = np.minimum(itself[level], target[level])
+    return np.where(hit, itself, target), np.where(hit, 0.0, cost)
+
+
+def _in_threads(
+    run: Callable[[int, int], tuple[NDArray[Any], ...]], count: int, parts: int, *, least: int = 16
+) -> tuple[NDArray[Any], ...]:
+    """Run over 0..count in chunks of at least `least`, in threads, and join the arrays each chunk returns, in order."""
+    if count == 0:
+        return tuple(np.empty(0) for _ in range(parts))
+    threads = thread_count()
+    chunks = max(1, min(4 * threads if threads > 1 else 1, count // least))
+    edges = np.linspace(0, count, chunks + 1).astype(int).tolist()
+    spans = list(zip(edges[:-1], edges[1:], strict=True))
+    if chunks == 1:
+        return run(*spans[0])
+    with ThreadPoolExecutor(threads) as pool:
+        found = list(pool.map(lambda span: run(*span), spans))
+    return tuple(np.concatenate(arrays) for arrays in zip(*found, strict=True))
+
+
+def _plain(column: pd.Series) -> list[Any]:
+    """Return a column as JSON can hold it."""
+    values = []
+    for value in column:
+        if isinstance(value, np.generic):
+            value = value.item()
+        if not isinstance(value, (str, bool, int, float)) or pd.isna(value):
+            value = None if pd.api.types.is_scalar(value) and pd.isna(value) else str(value)
+        values.append(value)
+    return values
+
+
+def _digest(arrays: Mapping[str, NDArray[Any]]) -> bytes:
+    total = hashlib.blake2b(digest_size=32)
+    for name in sorted(arrays):
+        array = np.ascontiguousarray(arrays[name])
+        total.update(f"{name}|{array.dtype.str}|{array.shape}|".encode())
+        total.update(array.view(np.uint8).reshape(-1) if array.size else b"")
+    return total.digest()
+
+
+def _write_zip(file: Any, arrays: Mapping[str, NDArray[Any]]) -> None:
+    """Write arrays as .npz with a fixed time, so that equal networks are equal files."""
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED, allowZip64=True) as archive:
+        for name in sorted(arrays):
+            content = io.BytesIO()
+            np.lib.format.write_array(content, np.ascontiguousarray(arrays[name]), allow_pickle=False)
+            archive.writestr(zipfile.ZipInfo(f"{name}.npy", (1980, 1, 1, 0, 0, 0)), content.getbuffer())

@@ -1,0 +1,565 @@
+"""
+The hinge table home x place x cost, and its picture.
+
+Doors come first. A home is a polygon inside a wall, stood for by evenly spread points; a point walks straight to each
+gate (inside the wall), then the street. A facility has entrances, or the gates of the compound it stands in, or the edge
+of its park, or the nearest street. Straight-line, street and time measures all run between these same doors, so a straight
+line is never longer than a walk.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import shapely
+from scipy.sparse.csgraph import dijkstra
+from scipy.spatial import cKDTree
+
+from .district import District
+from .errors import UnknownNameError
+from .network import WalkNetwork
+from .values import Profile
+
+#: Spacing of the points that stand for a home, and their greatest number.
+POINT_SPACING_M = 50.0
+POINTS_AT_MOST = 64
+#: Spacing of the doors along the edge of a place without entrances, and how far its edge may lie from the street.
+EDGE_SPACING_M = 20.0
+EDGE_DOORS_AT_MOST = 200
+EDGE_TO_STREET_M = 30.0
+#: A gate may lie this far off its wall: drawn coordinates are no better.
+WALL_TOLERANCE_M = 0.6
+
+HINGE_COLUMNS = (
+    "facility", "metres", "straight_metres", "facility_minutes", "minutes", "walked_metres", "wait_minutes",
+    "gate_metres", "gate_known",
+)  # fmt: skip
+
+
+# --- homes -----------------------------------------------------------------------------------------------------------
+
+
+def home_points(district: District) -> gpd.GeoDataFrame:
+    """
+    Spread the points that stand for each home.
+
+    Returns
+    -------
+    points
+        Index `point` (0..n-1, in the order of the homes); columns `home`, `weight` (share of the home, adds up to 1 per
+        home), geometry in the district's CRS. About one point per 50 m x 50 m, at most 64; a point home is itself.
+    """
+    homes = district.homes
+    if homes is None or homes.empty:
+        return gpd.GeoDataFrame({"home": [], "weight": []}, geometry=[], crs=district.crs)
+    parts = [_spread(shape) for shape in homes.geometry]
+    counts = np.array([len(p) for p in parts])
+    return gpd.GeoDataFrame(
+        {"home": np.repeat(np.asarray(homes.index, dtype=object), counts), "weight": np.repeat(1.0 / counts, counts)},
+        geometry=np.concatenate(parts),
+        crs=district.crs,
+        index=pd.RangeIndex(int(counts.sum()), name="point"),
+    )
+
+
+def _spread(shape: shapely.Geometry) -> np.ndarray:
+    """Return points evenly spread in a polygon: the centres of a square grid that fall inside."""
+    if shape.area == 0:
+        return np.array([shapely.centroid(shape)])
+    wanted = min(max(round(shape.area / POINT_SPACING_M**2), 1), POINTS_AT_MOST)
+    if wanted == 1:
+        return np.array([shapely.point_on_surface(shape)])
+    step = float(np.sqrt(shape.area / wanted))
+    west, south, east, north = shape.bounds
+    nx, ny = max(round((east - west) / step), 1), max(round((north - south) / step), 1)
+    x = west + (np.arange(nx) + 0.5) * (east - west) / nx
+    y = south + (np.arange(ny) + 0.5) * (north - south) / ny
+    grid = shapely.points(*(a.ravel() for a in np.meshgrid(x, y)))
+    shapely.prepare(shape)
+    inside = grid[shapely.contains(shape, grid)]
+    return inside if len(inside) else np.array([shapely.point_on_surface(shape)])
+
+
+def home_doors(district: District, points: gpd.GeoDataFrame) -> pd.DataFrame:
+    """
+    Return every way out of every point: one row per point and gate.
+
+    Returns
+    -------
+    doors
+        Columns `place` (the point), `home`, `edge`, `at_m`, `access_m` (straight metres before the street), `gate_metres`
+        (of these, to the gate), `gate_known`. A point without a way out has no row.
+    """
+    homes, gates = district.homes, district.gates
+    if homes is None or points.empty:
+        return pd.DataFrame(columns=["place", "home", "edge", "at_m", "access_m", "gate_metres", "gate_known"])
+    known: dict[str, gpd.GeoSeries] = {}
+    if gates is not None:
+        for home, rows in gates.groupby("home"):
+            known[str(home)] = rows.geometry[(rows["state"].fillna("open") == "open").to_numpy()]
+    gated = points["home"].isin(known.keys())
+    parts = [
+        _doors_through_gates(district, homes, points[gated], known),
+        _doors_without_gates(district, points[~gated]),
+    ]
+    doors = pd.concat([p for p in parts if not p.empty] or parts[:1], ignore_index=True)
+    return doors.sort_values(["place", "access_m"], kind="stable", ignore_index=True)
+
+
+def _doors_through_gates(
+    district: District, homes: gpd.GeoDataFrame, points: gpd.GeoDataFrame, gates: dict[str, gpd.GeoSeries]
+) -> pd.DataFrame:
+    used = [home for home in points["home"].drop_duplicates() if len(gates[home])]
+    if not used:
+        return pd.DataFrame(columns=["place", "home", "edge", "at_m", "access_m", "gate_metres", "gate_known"])
+    all_gates = pd.concat([gates[home] for home in used])
+    feet = district.network.attach(all_gates, barriers=_barriers(district))
+    feet.index = pd.Index(np.arange(len(feet)))
+    rows, first = [], 0
+    by_home = dict(tuple(points.groupby("home", sort=False)))
+    for home in used:
+        own = by_home[home]
+        spots = gates[home]
+        inside = walk_inside(homes.geometry[home], own.geometry.array, spots.array)
+        foot = feet.iloc[first : first + len(spots)]
+        first += len(spots)
+        n, g = inside.shape
+        rows.append(
+            pd.DataFrame(
+                {
+                    "place": np.repeat(np.asarray(own.index), g),
+                    "home": home,
+                    "edge": np.tile(foot["edge"].to_numpy(), n),
+                    "at_m": np.tile(foot["at_m"].to_numpy(), n),
+                    "access_m": inside.ravel() + np.tile(foot["access_m"].to_numpy(), n),
+                    "gate_metres": inside.ravel(),
+                    "gate_known": True,
+                }
+            )
+        )
+    doors = pd.concat(rows, ignore_index=True)
+    return doors[(doors["edge"] >= 0) & np.isfinite(doors["access_m"])]
+
+
+def _doors_without_gates(district: District, points: gpd.GeoDataFrame) -> pd.DataFrame:
+    """Points of homes whose gates are not known walk straight to the nearest street they can reach."""
+    if points.empty:
+        return pd.DataFrame(columns=["place", "home", "edge", "at_m", "access_m", "gate_metres", "gate_known"])
+    feet = district.network.attach(
+        points.geometry, barriers=_barriers(district), home=pd.Series(points["home"].to_numpy(), index=points.index)
+    )
+    doors = pd.DataFrame(
+        {
+            "place": np.asarray(points.index),
+            "home": points["home"].to_numpy(),
+            "edge": feet["edge"].to_numpy(),
+            "at_m": feet["at_m"].to_numpy(),
+            "access_m": feet["access_m"].to_numpy(),
+            "gate_metres": np.nan,
+            "gate_known": False,
+        }
+    )
+    return doors[doors["edge"] >= 0]
+
+
+def _barriers(district: District) -> gpd.GeoSeries | None:
+    barriers = district.barriers
+    return None if barriers is None or barriers.empty else barriers.geometry
+
+
+def walk_inside(area: shapely.Geometry, points: Sequence[shapely.Point], gates: Sequence[shapely.Point]) -> np.ndarray:
+    """
+    Return metres from each point to each gate without leaving `area`, shape (points, gates).
+
+    Straight where the line stays inside; else around the corners of the wall (shortest path over mutually visible corners,
+    which is the shortest path in a polygon). `inf` where the wall has no way through.
+    """
+    points, gates = np.asarray(points, dtype=object), np.asarray(gates, dtype=object)
+    if area.area == 0:
+        return np.asarray(shapely.distance(points[:, None], gates[None, :]), dtype=float)
+    room = shapely.buffer(area, WALL_TOLERANCE_M, join_style="mitre")
+    shapely.prepare(room)
+    straight = shapely.linestrings(_pairs_of_coordinates(points, gates))
+    metres = shapely.length(straight)
+    hidden = ~shapely.covers(room, straight)
+    if hidden.any():
+        metres = np.where(hidden, _around_corners(area, room, points, gates), metres)
+    return np.asarray(metres, dtype=float)
+
+
+def _pairs_of_coordinates(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    pairs = np.empty((len(a), len(b), 2, 2))
+    pairs[:, :, 0, :] = shapely.get_coordinates(a)[:, None, :]
+    pairs[:, :, 1, :] = shapely.get_coordinates(b)[None, :, :]
+    return pairs
+
+
+def _around_corners(
+    area: shapely.Geometry, room: shapely.Geometry, points: np.ndarray, gates: np.ndarray
+) -> np.ndarray:
+    corners = shapely.points(np.unique(shapely.get_coordinates(area), axis=0))
+    nodes = np.concatenate([points, gates, corners])
+    lines = shapely.linestrings(_pairs_of_coordinates(nodes, nodes))
+    cost = np.where(shapely.covers(room, lines), shapely.length(lines), 0.0)
+    metres = dijkstra(cost, directed=False, indices=np.arange(len(points)))
+    return np.asarray(metres[:, len(points) : len(points) + len(gates)])
+
+
+# --- facilities ------------------------------------------------------------------------------------------------------
+
+
+def facility_doors(district: District, facilities: gpd.GeoDataFrame) -> pd.DataFrame:
+    """
+    Return every door of every facility.
+
+    Returns
+    -------
+    doors
+        Columns `place` (facility), `edge`, `at_m`, `access_m`, `x`, `y` (the door itself, for straight lines), `inside`
+        (the compound it stands in, whose residents walk to it without leaving). `edge` is -1 where no street can be reached.
+    """
+    entrances = district.entrances
+    with_entrance = facilities.index[:0]
+    parts = []
+    if entrances is not None:
+        own = entrances[entrances["facility"].isin(facilities.index)]
+        with_entrance = pd.Index(own["facility"].unique())
+        parts.append(_street_doors(district, own.set_index("facility").geometry))
+    rest = facilities[~facilities.index.isin(with_entrance)]
+    is_point = (rest.geom_type == "Point").to_numpy()
+    parts.append(_edge_doors(district, rest[~is_point]))
+    spots = rest[is_point]
+    compound = _compound_of(district, spots)
+    walled = compound.notna().to_numpy()
+    parts.append(_street_doors(district, spots.geometry[~walled]))
+    parts.append(_gate_doors(district, spots.geometry[walled], compound[walled]))
+    doors = pd.concat([p for p in parts if not p.empty] or parts[:1], ignore_index=True)
+    return doors.sort_values(["place", "access_m"], kind="stable", ignore_index=True)
+
+
+def _street_doors(district: District, points: gpd.GeoSeries) -> pd.DataFrame:
+    feet = district.network.attach(points, barriers=_barriers(district))
+    xy = shapely.get_coordinates(np.asarray(points.array))
+    return pd.DataFrame(
+        {
+            "place": np.asarray(points.index),
+            "edge": feet["edge"].to_numpy(),
+            "at_m": feet["at_m"].to_numpy(),
+            "access_m": feet["access_m"].to_numpy(),
+            "x": xy[:, 0],
+            "y": xy[:, 1],
+            "inside": pd.array([np.nan] * len(points), dtype="str"),
+        }
+    )
+
+
+def _edge_doors(district: District, areas: gpd.GeoDataFrame) -> pd.DataFrame:
+    """A place drawn as an area without entrances is entered anywhere along its edge that lies by a street."""
+    if areas.empty:
+        return _street_doors(district, areas.geometry)
+    spots, labels = [], []
+    for label, shape in zip(areas.index, areas.geometry, strict=True):
+        edge = shapely.boundary(shape)
+        n = min(max(int(np.ceil(edge.length / EDGE_SPACING_M)), 4), EDGE_DOORS_AT_MOST)
+        spots.append(shapely.line_interpolate_point(shapely.line_merge(edge), np.arange(n) / n, normalized=True))
+        labels += [label] * n
+    points = gpd.GeoSeries(np.concatenate(spots), index=pd.Index(labels), crs=areas.crs)
+    doors = _street_doors(district, points)
+    nearest = doors.groupby("place")["access_m"].transform("min")
+    return doors[(doors["access_m"] <= np.maximum(nearest, EDGE_TO_STREET_M)) | doors["access_m"].isna()]
+
+
+def _compound_of(district: District, spots: gpd.GeoDataFrame) -> pd.Series:
+    """Return the walled compound (a home with known gates) each point stands in, missing where none."""
+    homes, gates = district.homes, district.gates
+    missing = pd.Series(np.nan, index=spots.index, dtype="str")
+    if homes is None or gates is None or spots.empty:
+        return missing
+    walled = homes[homes.index.isin(gates["home"]) & (homes.geom_type != "Point").to_numpy()]
+    point, home = walled.sindex.query(spots.geometry.array, predicate="within")
+    found = pd.Series(np.asarray(walled.index)[home], index=spots.index[point]).groupby(level=0).min()
+    return found.reindex(spots.index).astype("str")
+
+
+def _gate_doors(district: District, spots: gpd.GeoSeries, compound: pd.Series) -> pd.DataFrame:
+    """A facility inside a wall is reached through the compound's open gates."""
+    homes, gates = district.homes, district.gates
+    rows = []
+    if homes is None or gates is None:
+        return _street_doors(district, spots[:0])
+    gates = gates[(gates["state"].fillna("open") == "open").to_numpy()]
+    feet = district.network.attach(gates.geometry, barriers=_barriers(district))
+    feet.index = gates.index
+    for label, spot in spots.items():
+        home = compound[label]
+        own = gates.index[(gates["home"] == home).to_numpy()]
+        inside = walk_inside(homes.geometry[home], [spot], gates.geometry[own].array)[0]
+        foot = feet.loc[own]
+        rows.append(
+            pd.DataFrame(
+                {
+                    "place": label,
+                    "edge": foot["edge"].to_numpy() if len(own) else [-1],
+                    "at_m": foot["at_m"].to_numpy() if len(own) else [np.nan],
+                    "access_m": inside + foot["access_m"].to_numpy() if len(own) else [np.nan],
+                    "x": spot.x,
+                    "y": spot.y,
+                    "inside": pd.array([home] * max(len(own), 1), dtype="str"),
+                }
+            )
+        )
+    return pd.concat(rows, ignore_index=True) if rows else _street_doors(district, spots[:0])
+
+
+# --- the hinge -------------------------------------------------------------------------------------------------------
+
+
+def hinge(
+    district: District, kinds: Iterable[str], *, profile: str | Profile = "adult", inside_only: bool = False
+) -> pd.DataFrame:
+    """
+    Return the nearest open facility of each kind for each point of each home.
+
+    Parameters
+    ----------
+    kinds
+        Kinds to look for; one without open facilities has only missing values.
+    profile
+        Who walks, for `minutes`.
+    inside_only
+        Only facilities inside the district's own outline.
+
+    Returns
+    -------
+    hinge
+        MultiIndex (home, point, kind). Columns: `facility`, `metres` (shortest walk along the streets, doors included);
+        `straight_metres` (to the nearest door of any facility of the kind); `facility_minutes`, `minutes` (least time),
+        `walked_metres`, `wait_minutes`, `gate_metres` (parts of that least-time walk), `gate_known`. Missing where
+        unreachable.
+    """
+    profile = district.profile(profile)
+    points = home_points(district)
+    doors = home_doors(district, points)
+    facilities = _open(district, inside_only)
+    parts = []
+    for kind in dict.fromkeys(kinds):
+        own = facilities[(facilities["kind"] == kind).to_numpy()]
+        parts.append(_hinge_of(district, points, doors, own, profile).assign(kind=kind))
+    table = pd.concat(parts, ignore_index=True)
+    return table.set_index(["home", "point", "kind"]).sort_index()[list(HINGE_COLUMNS)]
+
+
+def _open(district: District, inside_only: bool) -> gpd.GeoDataFrame:
+    facilities = district.open_facilities
+    if facilities is None:
+        return gpd.GeoDataFrame({"kind": []}, geometry=[], crs=district.crs)
+    if inside_only and district.boundary is not None:
+        outline = shapely.union_all(district.boundary.geometry.array)
+        return facilities[shapely.intersects(outline, facilities.geometry.array)]
+    return facilities
+
+
+def _hinge_of(
+    district: District,
+    points: gpd.GeoDataFrame,
+    doors: pd.DataFrame,
+    facilities: gpd.GeoDataFrame,
+    profile: Profile,
+) -> pd.DataFrame:
+    """Return the hinge rows of one kind, one per point."""
+    table = pd.DataFrame(
+        {
+            "home": points["home"].to_numpy(),
+            "point": np.asarray(points.index),
+            "facility": pd.array([np.nan] * len(points), dtype="str"),
+            "metres": np.nan,
+            "straight_metres": np.nan,
+            "facility_minutes": pd.array([np.nan] * len(points), dtype="str"),
+            "minutes": np.nan,
+            "walked_metres": np.nan,
+            "wait_minutes": np.nan,
+            "gate_metres": np.nan,
+            "gate_known": False,
+        }
+    )
+    if facilities.empty or points.empty:
+        return table
+    targets = facility_doors(district, facilities)
+    xy = shapely.get_coordinates(np.asarray(points.geometry.array))
+    table["straight_metres"] = cKDTree(targets[["x", "y"]].to_numpy()).query(xy)[0]
+    reachable = targets[targets["edge"] >= 0]
+    same = _same_compound(district, points, targets)
+    for search_as in (None, profile):
+        found = _best_door(district.network, doors, reachable, search_as, same)
+        _put(table, found, search_as, profile)
+    return table
+
+
+def _best_door(
+    network: WalkNetwork, doors: pd.DataFrame, targets: pd.DataFrame, profile: Profile | None, same: pd.DataFrame
+) -> pd.DataFrame:
+    """Return, per point that gets anywhere, the best of its doors and of the walks inside its own compound."""
+    found = network.search(doors, targets, profile=profile)
+    rows = pd.DataFrame(
+        {
+            "place": doors["place"].to_numpy(),
+            "target": found["target"].to_numpy(),
+            "cost": found["cost"].to_numpy(),
+            "metres": found["metres"].to_numpy(),
+            "gate_metres": doors["gate_metres"].to_numpy(dtype=float),
+            "gate_known": doors["gate_known"].to_numpy(dtype=bool),
+        }
+    )
+    if not same.empty:
+        cost = same["metres"] if profile is None else same["metres"] / profile.speed_m_s / 60.0
+        rows = pd.concat([rows, same.assign(cost=cost, gate_metres=0.0, gate_known=True)], ignore_index=True)
+    rows = rows[np.isfinite(rows["cost"].to_numpy(dtype=float))]
+    rows = rows.sort_values(["place", "cost", "target"], kind="stable")
+    return rows.drop_duplicates("place").set_index("place")
+
+
+def _same_compound(district: District, points: gpd.GeoDataFrame, targets: pd.DataFrame) -> pd.DataFrame:
+    """Walks that never leave the wall: residents to a facility inside their own compound."""
+    homes = district.homes
+    inside = targets[targets["inside"].notna()].drop_duplicates(["place", "x", "y"])
+    rows = []
+    for home, own in inside.groupby("inside"):
+        residents = points[(points["home"] == home).to_numpy()]
+        if residents.empty or homes is None:
+            continue
+        spots = shapely.points(own[["x", "y"]].to_numpy())
+        metres = walk_inside(homes.geometry[home], residents.geometry.array, spots)
+        n, m = metres.shape
+        rows.append(
+            pd.DataFrame(
+                {
+                    "place": np.repeat(np.asarray(residents.index), m),
+                    "target": np.tile(own["place"].to_numpy(), n),
+                    "metres": metres.ravel(),
+                }
+            )
+        )
+    return pd.concat(rows, ignore_index=True) if rows else pd.DataFrame(columns=["place", "target", "metres"])
+
+
+def _put(table: pd.DataFrame, found: pd.DataFrame, search_as: Profile | None, profile: Profile) -> None:
+    """Write one search into the hinge rows (which this module has just made itself)."""
+    found = found.reindex(table["point"])
+    if search_as is None:
+        table["facility"] = found["target"].astype("str").array
+        table["metres"] = found["cost"].to_numpy(dtype=float)
+        return
+    table["facility_minutes"] = found["target"].astype("str").array
+    table["minutes"] = found["cost"].to_numpy(dtype=float)
+    table["walked_metres"] = found["metres"].to_numpy(dtype=float)
+    wait = table["minutes"] - table["walked_metres"] / profile.speed_m_s / 60.0
+    table["wait_minutes"] = wait.where(wait > 1e-9, 0.0).where(table["minutes"].notna())
+    table["gate_metres"] = found["gate_metres"].to_numpy(dtype=float)
+    table["gate_known"] = found["gate_known"].fillna(False).to_numpy(dtype=bool)
+
+
+# --- isochrones ------------------------------------------------------------------------------------------------------
+
+
+def isochrones(
+    where: District | WalkNetwork,
+    places: str | gpd.GeoSeries | gpd.GeoDataFrame,
+    *,
+    minutes: Sequence[float] = (5, 10, 15),
+    metres: Sequence[float] | None = None,
+    profile: str | Profile = "adult",
+    frontage_m: float = 25.0,
+    each: bool = False,
+) -> gpd.GeoDataFrame:
+    """
+    Draw what can be reached on foot: the reached street pieces, cut exactly, with the frontage along them.
+
+    Parameters
+    ----------
+    where
+        A district, or a bare network.
+    places
+        A kind of the district (all its open facilities), or points in any CRS (index: their labels).
+    minutes, metres
+        Limits; `metres` instead of `minutes` where given.
+    profile
+        Who walks; a name needs a district.
+    frontage_m
+        How far from a reached street a point may lie to count as reached, in metres.
+    each
+        One polygon per place and limit instead of one per limit.
+
+    Returns
+    -------
+    rings
+        Index `minutes` (or `metres`), with `place` first where `each`; columns `area_m2`, `street_m` (reached street),
+        geometry in the network's CRS. Smaller limits lie inside larger ones; holes are kept.
+
+    Raises
+    ------
+    UnknownNameError
+        No such kind or profile.
+    """
+    network, doors, walker = _start(where, places, profile)
+    limits = sorted({float(v) for v in (minutes if metres is None else metres)})
+    if not limits or limits[0] <= 0 or not np.isfinite(limits).all():
+        raise ValueError("时间或距离必须是大于 0 的数")
+    if frontage_m <= 0:
+        raise ValueError("街道两侧宽度 frontage_m 必须大于 0")
+    pieces = network.reached(doors, limits, profile=walker if metres is None else None, each=each)
+    name = "minutes" if metres is None else "metres"
+    rows = []
+    groups = pieces.groupby("place", sort=True) if each else [(None, pieces)]
+    for place, own in groups:
+        inner: shapely.Geometry | None = None
+        for limit in limits:
+            part = own[(own["limit"] == limit).to_numpy()]
+            shape = _frontage(part.geometry.array, frontage_m)
+            inner = shape if inner is None else shapely.union(inner, shape)
+            street = float((part["to_m"] - part["from_m"]).sum())
+            rows.append((place, limit, inner.area, street, inner))
+    frame = gpd.GeoDataFrame(
+        [r[:4] for r in rows], columns=["place", name, "area_m2", "street_m"], geometry=[r[4] for r in rows],
+        crs=network.crs,
+    )  # fmt: skip
+    return frame.set_index(["place", name]) if each else frame.drop(columns="place").set_index(name)
+
+
+def _start(
+    where: District | WalkNetwork, places: str | gpd.GeoSeries | gpd.GeoDataFrame, profile: str | Profile
+) -> tuple[WalkNetwork, pd.DataFrame, Profile]:
+    """Return network, doors and walker of an isochrone call."""
+    if isinstance(where, District):
+        walker = where.profile(profile)
+        network = where.network
+        if isinstance(places, str):
+            if places not in where.kinds.index:
+                raise UnknownNameError("设施类别", places, list(where.kinds.index))
+            facilities = _open(where, inside_only=False)
+            doors = facility_doors(where, facilities[(facilities["kind"] == places).to_numpy()])
+            return network, doors[doors["edge"] >= 0], walker
+    else:
+        network = where
+        if not isinstance(profile, Profile):
+            profile = Profile(profile, profile, 1.1) if profile == "adult" else _needs_district(profile)
+        walker = profile
+        if isinstance(places, str):
+            raise UnknownNameError("设施类别（只有网络、没有街道数据时给点位）", places, ())
+    doors = network.attach(places.geometry.to_crs(network.crs))
+    return network, doors[(doors["edge"] >= 0).to_numpy()], walker
+
+
+def _needs_district(name: str) -> Profile:
+    raise UnknownNameError("步行人群（只有网络时请给 Profile 值）", name, ("adult",))
+
+
+def _frontage(lines: Sequence[shapely.Geometry], width: float) -> shapely.Geometry:
+    """Buffer street pieces. Merged lines are buffered one by one: one buffer() of them all takes several times longer."""
+    lines = np.asarray(lines, dtype=object)
+    if not len(lines):
+        return shapely.Polygon()
+    merged = shapely.get_parts(shapely.line_merge(shapely.multilinestrings(shapely.get_parts(lines))))
+    return shapely.union_all(shapely.buffer(merged, width, quad_segs=4))

@@ -1,0 +1,727 @@
+"""
+What is handed over: the brief, the maps, the workbook, the GeoPackage, and the record of what they rest on.
+
+Everything is written beside the target first and swapped in when complete, so that a failure leaves earlier outputs as
+they were. Same inputs give the same bytes: no clocks, no absolute paths, fixed order.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import html
+import importlib.metadata
+import importlib.resources
+import json
+import os
+import platform
+import shutil
+import sqlite3
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import pyogrio
+import shapely
+
+from . import maps
+from .coverage import basis_text, completeness, coverage, gaps, headlines, presence, rules_of, summary
+from .district import District, check
+from .errors import EnvironmentProblem, UnknownNameError, XinheError
+from .layers import BASIS_LABELS, DEMONSTRATION, LAYERS
+from .reach import isochrones
+from .values import DENOMINATOR_LABELS, METHOD_LABELS, Rule
+
+#: The three presets: which rules, who walks by default, and what they are called.
+PRESETS: Mapping[str, str] = {"plan": "规划目标", "td1063": "体检评估", "elderly": "老年人"}
+RECORD = "run.json"
+DEMONSTRATION_TEXT = "演示数据：地名真实，边界、街道、设施和人口为示意或合成，不作任何结论"
+
+Progress = Callable[[str], None]
+
+
+def brief(
+    district: District, to: str | Path = "output", *, preset: str = "plan", progress: Progress | None = None
+) -> pd.DataFrame:
+    """
+    Write the whole report into a folder: `index.html`, `maps/`, `tables/`, `gis/`, `run.json`.
+
+    Parameters
+    ----------
+    to
+        Folder for the outputs; made where absent. Files of an earlier run are replaced as a whole, other files are kept.
+    preset
+        "plan" (规划目标), "td1063" (体检评估) or "elderly" (老年人).
+    progress
+        Called with a short Chinese line as each step begins.
+
+    Returns
+    -------
+    headlines
+        What the brief says first; see `coverage.headlines`.
+
+    Raises
+    ------
+    UnknownNameError
+        No such preset.
+    EnvironmentProblem
+        The folder cannot be written, or a file in it is held open.
+    """
+    if preset not in PRESETS:
+        raise UnknownNameError("口径预设", preset, list(PRESETS))
+    say = progress or (lambda _: None)
+    results = analyse(district, preset=preset, progress=say)
+    with _swapped_in(Path(to)) as folder:
+        say("画地图")
+        pictures = _write_maps(district, results, folder / "maps")
+        say("写表格和 GIS 数据")
+        workbook(district, results, folder / "tables" / "coverage.xlsx")
+        geopackage(district, results, folder / "gis" / "coverage.gpkg")
+        say("写简报")
+        (folder / "index.html").write_text(_page(district, results, pictures), encoding="utf-8")
+        record = _record(district, results, preset, folder)
+        (folder / RECORD).write_text(json.dumps(record, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    headline: pd.DataFrame = results["headlines"]
+    return headline
+
+
+def analyse(district: District, *, preset: str = "plan", progress: Progress | None = None) -> dict[str, Any]:
+    """
+    Compute everything the report shows, once.
+
+    Returns
+    -------
+    results
+        `cover`, `headlines`, `gaps` (all rules, one table), `gap_tables` (per rule), `presence`, `completeness`, `summary`
+        (whole district), `by` (per grouping), `preset`, `order` (leading rules first).
+    """
+    say = progress or (lambda _: None)
+    say("计算可达和覆盖")
+    cover = coverage(district, rules=preset)
+    lead = headlines(district, cover)
+    order = _leading_rules(district, lead)
+    say("找缺口和原因")
+    tables = {rule: gaps(district, cover, rule) for rule in order if np.isfinite(lead.loc[rule, "value"])}
+    return {
+        "preset": preset,
+        "cover": cover,
+        "headlines": lead,
+        "order": order,
+        "gap_tables": tables,
+        "gaps": _all_gaps(district, tables),
+        "presence": presence(district),
+        "completeness": completeness(district),
+        "summary": summary(cover),
+        "by": {g: summary(cover, by=g) for g in ("zone", "area", "community") if cover.get(g, pd.Series(dtype=str)).notna().any()},
+    }  # fmt: skip
+
+
+def _leading_rules(district: District, lead: pd.DataFrame) -> list[str]:
+    """Rules that lead: what the plan promises (per community, then within a circle); the rest follow."""
+    kinds = district.kinds
+    how = {"community": 0, "circle": 1, "tier": 2}
+
+    def rank(rule: str) -> int:
+        own = [k for k in str(lead.loc[rule, "kind"]).split(";") if k in kinds.index]
+        promised = district.rule(rule).confidence == "read" and district.rule(rule).standard.startswith("《")
+        return min([how[str(kinds.loc[k, "lead"])] for k in own] or [2]) if promised else 2
+
+    return sorted(lead.index, key=lambda r: (rank(r), list(lead.index).index(r)))
+
+
+def _all_gaps(district: District, tables: Mapping[str, gpd.GeoDataFrame]) -> pd.DataFrame:
+    parts = [
+        t.drop(columns="geometry").reset_index().assign(rule=rule, label=district.rule(rule).label)
+        for rule, t in tables.items()
+        if len(t) and "reason" in t.columns
+    ]
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
+
+
+# --- maps ------------------------------------------------------------------------------------------------------------
+
+
+def _write_maps(district: District, results: Mapping[str, Any], folder: Path) -> list[dict[str, str]]:
+    """Write the maps; return what the brief shows of them (title, file, picture)."""
+    folder.mkdir(parents=True, exist_ok=True)
+    shown: list[dict[str, str]] = []
+
+    def put(file: str, title: str, **content: Any) -> None:
+        maps.draw(district, title=title, **content).save(folder / file)
+        shown.append({"file": f"maps/{file}", "title": title, "svg": maps.picture(district, title=title, **content)})
+
+    put("overview.html", f"{district.name}现状总图")
+    for rule in _mapped_rules(district, results):
+        own = district.rule(rule)
+        rings = _rings(district, own)
+        put(f"{rule}.html", own.label, cover=results["cover"], rings=rings, rule=rule)
+        table = results["gap_tables"].get(rule)
+        if table is not None and len(table):
+            put(f"{rule}_gaps.html", f"缺口：{own.label}", cover=results["cover"], rule=rule, gaps=table)
+    table = results["completeness"]
+    if len(table):
+        put("completeness.html", "15分钟配套齐全度", values=table["completeness"])
+    return shown
+
+
+def _mapped_rules(district: District, results: Mapping[str, Any]) -> list[str]:
+    """One map per leading rule that has a value: all that is promised, and the essential kinds of daily life."""
+    lead, kinds = results["headlines"], district.kinds
+    essential = set(kinds.index[kinds["essential"].to_numpy(dtype=bool)])
+    chosen = []
+    for rule in results["order"]:
+        own = set(str(lead.loc[rule, "kind"]).split(";"))
+        if np.isfinite(lead.loc[rule, "value"]) and (district.rule(rule).confidence == "read" or own & essential):
+            chosen.append(rule)
+    return chosen
+
+
+def _rings(district: District, rule: Rule) -> gpd.GeoDataFrame | None:
+    """Return the outline a reach rule is drawn with: 5, 10 and 15 minutes up to its own limit, all its kinds together."""
+    if rule.metric != "reach" or rule.method == "buffer":
+        return None
+    limits = sorted({m for m in (5.0, 10.0, 15.0) if m < rule.minutes} | {rule.minutes})
+    facilities = district.open_facilities
+    if facilities is None or not facilities["kind"].isin(rule.kinds).any():
+        return None
+    parts = [isochrones(district, kind, minutes=limits, profile=rule.profile) for kind in rule.kinds]
+    shapes = [shapely.union_all([p.geometry.loc[m] for p in parts]) for m in limits]
+    rings = gpd.GeoDataFrame(geometry=shapes, crs=district.crs, index=pd.Index(limits, name="minutes"))
+    return rings[~rings.is_empty]
+
+
+# --- workbook --------------------------------------------------------------------------------------------------------
+
+
+def workbook(district: District, results: Mapping[str, Any], path: Path) -> None:
+    """Write `coverage.xlsx`: 社区×设施矩阵 and 缺口清单 first, then headlines, groups, homes, the annex, sources."""
+    import xlsxwriter
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    book = xlsxwriter.Workbook(
+        str(path), {"strings_to_formulas": False, "strings_to_urls": False, "nan_inf_to_errors": False}
+    )
+    # A fixed creation time: the same inputs must give the same bytes.
+    book.set_properties(
+        {"title": f"{district.name} 公共服务设施覆盖", "created": datetime(district.year, 1, 1, tzinfo=UTC)}
+    )
+    note = _foot(district)
+    for name, table, unit in _sheets(district, results):
+        _sheet(book, name, table, unit, note)
+    book.close()
+
+
+def _sheets(district: District, results: Mapping[str, Any]) -> Iterator[tuple[str, pd.DataFrame, str]]:
+    """Yield (sheet name, table with Chinese headers, what its numbers are)."""
+    kinds, lead = district.kinds["label"], results["headlines"]
+    matrix = results["presence"]
+    names = district.communities["name"] if district.communities is not None else pd.Series(dtype="str")
+    if len(matrix):
+        table = matrix.rename(columns=kinds)
+        table.insert(0, "社区", names.reindex(table.index))
+        table.index.name = "社区代码"
+        unit = f"开放设施个数；{district.list_year} 年社区名录共 {len(table)} 个"
+    else:
+        table, unit = pd.DataFrame({"说明": ["数据不足：没有社区界或没有设施"]}), ""
+    yield "社区×设施矩阵", table.reset_index(), unit
+    yield "缺口清单", _gap_sheet(results["gaps"], names), "人口为常住人口；分钟按该规则的人群步速，含过街等候"
+    rows = lead.loc[results["order"]].reset_index()
+    yield "结论", _named(rows, {
+        "label": "指标", "headline": "结果", "mark": "标记", "alternatives": "换算法", "standard_text": "依据",
+        "dependent_share": "依赖界外设施的份额", "people_unserved": "不可达人口", "basis_text": "数据依据", "rule": "规则",
+    }), "份额为 0–1"  # fmt: skip
+    for group, label in (("zone", "分区"), ("area", "片区"), ("community", "社区")):
+        if group in results["by"]:
+            yield f"按{label}", _group_sheet(district, results["by"][group], group, label), "人、平方米；份额为 0–1"
+    yield "小区明细", _cover_sheet(district, results["cover"]), "一行为一个小区在一条规则下的结果；份额为 0–1"
+    table = results["completeness"]
+    if len(table):
+        yield "配套齐全度", _named(table.drop(columns="geometry").reset_index(), {
+            "home": "小区编号", "name": "小区", "community": "社区代码", "completeness": "齐全度", "complete": "全部齐全的份额",
+            "kinds": "计入类别数", "lacks": "缺", "people": "常住人口", "people_60plus": "60岁及以上",
+        }), "成人步行 15 分钟内有的必备类别份额，0–1"  # fmt: skip
+    yield "附表 全部口径", _annex(results["summary"]), "方法 × 分母；份额为 0–1"
+    yield "来源与依据", sources_table(district), ""
+    problems = check(district.folder)
+    yield "数据提示", _named(problems, {
+        "severity": "级别", "layer": "图层", "file": "文件", "row": "行", "field": "列", "problem": "问题", "remedy": "怎么办",
+    }), ""  # fmt: skip
+
+
+def _named(table: pd.DataFrame, names: Mapping[str, str]) -> pd.DataFrame:
+    """Return the columns of `names` that exist, under their Chinese names, in that order."""
+    kept = [c for c in names if c in table.columns]
+    return table[kept].rename(columns=dict(names))
+
+
+def _gap_sheet(table: pd.DataFrame, communities: pd.Series) -> pd.DataFrame:
+    if table.empty:
+        return pd.DataFrame({"说明": ["没有缺口，或数据不足"]})
+    rows = table.assign(community_name=table["community"].map(communities))
+    return _named(rows, {
+        "label": "指标", "name": "小区", "community_name": "社区", "people_unserved": "不可达人口",
+        "people_60plus_unserved": "不可达60岁及以上", "share_unserved": "不可达份额", "minutes": "到最近设施（分钟）",
+        "gate_minutes": "其中到出入口", "wait_minutes": "其中过街等候", "street_minutes": "其中沿街步行", "metres": "路网距离（米）",
+        "straight_metres": "直线距离（米）", "detour": "绕行倍数", "crosses": "隔着", "reason": "原因", "home": "小区编号",
+    })  # fmt: skip
+
+
+_SUMMARY_NAMES = {
+    "label": "指标", "share": "份额（本规则分母）", "people": "常住人口", "people_served": "可达人口", "people_share": "人口份额",
+    "people_60plus": "60岁及以上", "people_60plus_served": "可达60岁及以上", "people_60plus_share": "60岁及以上份额",
+    "area_m2": "居住用地（平方米）", "area_m2_served": "可达居住用地（平方米）", "area_m2_share": "居住用地份额",
+    "homes": "小区数", "homes_served": "可达小区（折合）", "people_unknown": "人口未知的小区数", "rule": "规则",
+}  # fmt: skip
+
+
+def _group_sheet(district: District, table: pd.DataFrame, group: str, label: str) -> pd.DataFrame:
+    layer = {"zone": "zones", "area": "areas", "community": "communities"}[group]
+    names = district.layers[layer]["name"] if layer in district.layers else pd.Series(dtype="str")
+    rows = table.reset_index()
+    rows[group] = rows[group].map(names).fillna(rows[group]).fillna("（不在任何一个里）")
+    return _named(rows, {group: label, **_SUMMARY_NAMES})
+
+
+def _cover_sheet(district: District, cover: pd.DataFrame) -> pd.DataFrame:
+    facilities = district.facilities
+    names = pd.Series(dtype="str") if facilities is None else facilities["name"]
+    rows = cover.reset_index()
+    rows["facility"] = rows["facility"].map(names[~names.index.duplicated()]).fillna(rows["facility"])
+    rows["method"] = rows["method"].map(METHOD_LABELS)
+    rows["basis"] = rows["basis"].map(BASIS_LABELS)
+    return _named(rows, {
+        "home": "小区编号", "name": "小区", "label": "指标", "method": "方法", "facility": "最近设施", "straight_metres": "直线距离（米）",
+        "metres": "路网距离（米）", "minutes": "步行时间（分钟）", "served": "可达份额", "served_buffer": "直线半径", "served_network_m":
+        "路网距离", "served_walk_min": "步行时间", "served_inside": "仅界内设施", "people": "常住人口", "people_60plus": "60岁及以上",
+        "area_m2": "居住用地（平方米）", "zone": "分区", "community": "社区代码", "basis": "依据类型", "rule": "规则",
+    })  # fmt: skip
+
+
+def _annex(total: pd.DataFrame) -> pd.DataFrame:
+    rows = total.reset_index()
+    rows["method"] = rows["method"].map(METHOD_LABELS)
+    rows["denominator"] = rows["denominator"].map(DENOMINATOR_LABELS)
+    return _named(rows, {"method": "方法", "profile": "人群", "denominator": "分母", **_SUMMARY_NAMES})
+
+
+def sources_table(district: District) -> pd.DataFrame:
+    """Return, per layer and table: file, basis, source, licence, date, number of rows, of which schematic or synthetic, hash."""
+    rows = []
+    for name, entry in district.files.iterrows():
+        said = district.manifest["layers"].get(name, {})
+        layer = LAYERS[str(name)]
+        frame = district.layers.get(str(name)) if layer.geometry else None
+        weak = int(district.basis(str(name)).isin(DEMONSTRATION).sum()) if frame is not None else 0
+        rows.append(
+            {
+                "图层": layer.label, "文件": entry["file"], "出处": entry["from"],
+                "依据类型": BASIS_LABELS.get(said.get("basis", ""), ""), "要素数": np.nan if frame is None else len(frame),
+                "其中示意或合成": np.nan if frame is None else weak, "来源": said.get("source", ""), "许可": said.get("licence", ""),
+                "日期": str(said.get("date", "")), "SHA-256": entry["sha256"][:16],
+            }
+        )  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def _sheet(book: Any, name: str, table: pd.DataFrame, unit: str, note: str) -> None:
+    """Write one table: title line, header, rows, filter, frozen panes, widths, number formats."""
+    sheet = book.add_worksheet(name)
+    head = book.add_format({"bold": True, "bg_color": "#DDE7EE", "border": 1, "text_wrap": True, "valign": "vcenter"})
+    quiet = book.add_format({"italic": True, "font_color": "#666666"})
+    sheet.write_string(0, 0, f"{name}　{unit}".strip(), book.add_format({"bold": True, "font_size": 13}))
+    sheet.write_string(1, 0, note, quiet)
+    for j, column in enumerate(table.columns):
+        sheet.write_string(2, j, str(column), head)
+        style = book.add_format({"num_format": _number_format(table[column], str(column))})
+        for i, value in enumerate(table[column]):
+            if isinstance(value, str):
+                sheet.write_string(3 + i, j, value)
+            elif value is not None and value is not pd.NA and np.isfinite(float(value)):
+                sheet.write_number(3 + i, j, float(value), style)
+        longest = max([_width(str(column)), *(_width(v) for v in table[column] if isinstance(v, str))], default=8)
+        sheet.set_column(j, j, min(max(longest + 1, 7), 60))
+    sheet.freeze_panes(3, 2 if len(table.columns) > 4 else 0)
+    if len(table) and len(table.columns):
+        sheet.autofilter(2, 0, 2 + len(table), len(table.columns) - 1)
+    if name.startswith("社区×设施"):
+        red = book.add_format({"bg_color": "#F6D6CF"})
+        last = max(len(table.columns) - 1, 2)
+        sheet.conditional_format(
+            3, 2, 2 + len(table), last, {"type": "cell", "criteria": "==", "value": 0, "format": red}
+        )
+    sheet.set_landscape()
+    sheet.set_paper(8)
+    sheet.fit_to_pages(1, 0)
+    sheet.set_footer("&L" + note.replace("&", "&&")[:200] + "&R&P / &N")
+
+
+def _number_format(values: pd.Series, column: str) -> str:
+    if values.dtype == object or pd.api.types.is_string_dtype(values.dtype):
+        return "General"
+    numbers = pd.to_numeric(values, errors="coerce").dropna()
+    if "份额" in column or column in ("齐全度", "直线半径", "路网距离", "步行时间", "仅界内设施"):
+        return "0.0%"
+    return "#,##0" if len(numbers) == 0 or (numbers == numbers.round()).all() or numbers.abs().max() >= 1000 else "0.0"
+
+
+def _width(text: str) -> int:
+    """Return the width of text in Excel's half-width characters."""
+    return sum(2 if ord(c) > 0x2E7F else 1 for c in text)
+
+
+def _foot(district: District) -> str:
+    mark = f"{DEMONSTRATION_TEXT}。" if district.is_demonstration else ""
+    credit = str(district.manifest.get("credit", ""))
+    return f"{mark}{district.name}，数据年份 {district.year}，社区名录 {district.list_year} 年，坐标系 {district.crs}。{credit}"
+
+
+# --- GeoPackage ------------------------------------------------------------------------------------------------------
+
+_ALIASES = {
+    "home": "小区编号", "facility": "设施编号", "community": "社区代码", "name": "名称", "kind": "类别", "label": "指标", "rule": "规则",
+    "people": "常住人口", "people_60plus": "60岁及以上", "served": "可达份额", "minutes": "步行时间_分钟", "metres": "路网距离_米",
+    "straight_metres": "直线距离_米", "people_unserved": "不可达人口", "reason": "原因", "completeness": "配套齐全度", "lacks": "缺",
+    "state": "状态", "basis": "依据类型", "zone": "分区", "area": "片区", "served_buffer": "直线半径_份额",
+    "served_network_m": "路网距离_份额", "served_walk_min": "步行时间_份额", "method": "方法",
+}  # fmt: skip
+
+
+def geopackage(district: District, results: Mapping[str, Any], path: Path) -> None:
+    """Write `coverage.gpkg` in the district's CRS: homes under every rule, gaps, facilities, outlines; styled for QGIS."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.unlink(missing_ok=True)
+    homes = district.homes
+    layers: dict[str, gpd.GeoDataFrame] = {}
+    if homes is not None and len(results["cover"]):
+        for rule in results["order"]:
+            own = results["cover"].xs(rule, level="rule").drop(columns=["home_basis"], errors="ignore")
+            layers[f"覆盖_{rule}"] = gpd.GeoDataFrame(own, geometry=homes.geometry.reindex(own.index), crs=district.crs)
+        if len(results["completeness"]):
+            layers["配套齐全度"] = results["completeness"]
+    for rule, table in results["gap_tables"].items():
+        if len(table) and "reason" in table.columns:
+            layers[f"缺口_{rule}"] = table
+    for name in ("facilities", "communities", "zones", "parcels", "barriers"):
+        if name in district.layers:
+            layers[LAYERS[name].label] = district.layers[name]
+    # GDAL stamps the time of writing into a GeoPackage unless told which time to write.
+    pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": f"{district.year}-01-01T00:00:00.000Z"})
+    try:
+        for name, frame in layers.items():
+            pyogrio.write_dataframe(_plain(frame), path, layer=name, driver="GPKG", promote_to_multi=False)
+    finally:
+        pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": None})
+    _dress(path, layers, district)
+
+
+def _plain(frame: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    """Return a frame every driver can write: the key as a column, booleans and nullable numbers as plain ones."""
+    frame = frame.reset_index()
+    for column in frame.columns:
+        if column != frame.geometry.name and str(frame[column].dtype) in ("Int64", "boolean"):
+            frame[column] = frame[column].astype("float64")
+    return frame
+
+
+def _dress(path: Path, layers: Mapping[str, gpd.GeoDataFrame], district: District) -> None:
+    """Put Chinese aliases and default QGIS styles into the GeoPackage."""
+    with sqlite3.connect(path) as db:
+        db.execute(
+            "CREATE TABLE IF NOT EXISTS layer_styles (id INTEGER PRIMARY KEY AUTOINCREMENT, f_table_catalog TEXT, "
+            "f_table_schema TEXT, f_table_name TEXT, f_geometry_column TEXT, styleName TEXT, styleQML TEXT, styleSLD TEXT, "
+            "useAsDefault BOOLEAN, description TEXT, owner TEXT, ui TEXT, update_time DATETIME)"
+        )
+        db.execute(
+            "INSERT INTO gpkg_contents (table_name, data_type, identifier, last_change) "
+            "VALUES ('layer_styles', 'attributes', 'layer_styles', ?)",
+            (f"{district.year}-01-01T00:00:00.000Z",),
+        )
+        for name, frame in layers.items():
+            fields = [str(c) for c in frame.reset_index().columns if c != frame.geometry.name]
+            db.execute(
+                "INSERT INTO layer_styles (f_table_catalog, f_table_schema, f_table_name, f_geometry_column, styleName, "
+                "styleQML, styleSLD, useAsDefault, description, owner) VALUES ('', '', ?, 'geom', ?, ?, '', 1, '', '')",
+                (name, name, _qml(frame, fields)),
+            )
+    db.close()
+
+
+def _qml(frame: gpd.GeoDataFrame, fields: Sequence[str]) -> str:
+    """Return a QGIS style: shares and minutes in classes where there are any, else one symbol; Chinese aliases."""
+    aliases = "".join(
+        f'<alias index="{i}" field="{html.escape(f)}" name="{html.escape(_ALIASES.get(f, ""))}"/>'
+        for i, f in enumerate(fields)
+    )
+    kind = str(frame.geom_type.dropna().iloc[0]) if len(frame.geom_type.dropna()) else "Point"
+    symbol = "marker" if "Point" in kind else "line" if "Line" in kind else "fill"
+    column = next((c for c in ("served", "completeness", "share_unserved") if c in fields), None)
+    if column is None:
+        renderer = f'<renderer-v2 type="singleSymbol"><symbols>{_symbol("0", symbol, "70,110,140,200")}</symbols></renderer-v2>'
+    else:
+        colours = ("178,58,46,200", "232,150,90,200", "240,214,140,200", "120,180,150,200", "38,120,110,200")
+        if column == "share_unserved":
+            colours = colours[::-1]
+        ranges = "".join(
+            f'<range lower="{i / 5}" upper="{(i + 1) / 5}" symbol="{i}" label="{i * 20}–{i * 20 + 20}%" render="true"/>'
+            for i in range(5)
+        )
+        symbols = "".join(_symbol(str(i), symbol, c) for i, c in enumerate(colours))
+        renderer = (
+            f'<renderer-v2 type="graduatedSymbol" attr="{column}" graduatedMethod="GraduatedColor">'
+            f"<ranges>{ranges}</ranges><symbols>{symbols}</symbols></renderer-v2>"
+        )
+    return f'<!DOCTYPE qgis PUBLIC "" "SYSTEM"><qgis styleCategories="Symbology|Fields">{renderer}<aliases>{aliases}</aliases></qgis>'
+
+
+def _symbol(name: str, kind: str, colour: str) -> str:
+    layer = {"marker": "SimpleMarker", "line": "SimpleLine", "fill": "SimpleFill"}[kind]
+    field = "line_color" if kind == "line" else "color"
+    return (
+        f'<symbol name="{name}" type="{kind}" alpha="1"><layer class="{layer}" enabled="1">'
+        f'<Option type="Map"><Option name="{field}" type="QString" value="{colour}"/></Option></layer></symbol>'
+    )
+
+
+# --- the brief -------------------------------------------------------------------------------------------------------
+
+
+def _page(district: District, results: Mapping[str, Any], pictures: Sequence[Mapping[str, str]]) -> str:
+    """Return `index.html`: headlines, maps, gaps, what it rests on. One file, nothing loaded."""
+    e = html.escape
+    style = importlib.resources.files("xinhe_geo").joinpath("web/brief.css").read_text("utf-8")
+    mark = f'<p class="demo">{e(DEMONSTRATION_TEXT)}</p>' if district.is_demonstration else ""
+    return f"""<!DOCTYPE html>
+<html lang="zh-CN">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; img-src data:">
+<title>{e(district.name)} 公共服务设施覆盖简报</title>
+<style>{style}</style>
+</head>
+<body>
+<header>
+<h1>{e(district.name)} 公共服务设施覆盖简报</h1>
+<p class="line">口径：{e(PRESETS[results["preset"]])}　数据年份：{district.year}　社区名录：{district.list_year} 年　坐标系：{e(district.crs)}</p>
+{mark}
+</header>
+<main>
+{_cards(district, results)}
+{_figures(pictures)}
+{_gap_section(results)}
+{_other_table(results)}
+{_rests_on(district, results)}
+</main>
+<footer><p>{e(_foot(district))}</p></footer>
+</body>
+</html>
+"""
+
+
+def _promised(district: District, results: Mapping[str, Any]) -> list[str]:
+    return [r for r in results["order"] if district.rule(r).confidence == "read"][:12]
+
+
+def _cards(district: District, results: Mapping[str, Any]) -> str:
+    e, lead = html.escape, results["headlines"]
+    cards = []
+    for rule in _promised(district, results):
+        row = lead.loc[rule]
+        value = float(row["value"])
+        bar = (
+            f'<div class="bar" role="img" aria-label="{value:.0%}"><i style="width:{value:.1%}"></i></div>'
+            if np.isfinite(value)
+            else ""
+        )
+        number = f"{value:.0%}" if np.isfinite(value) else "数据不足"
+        mark = f'<span class="mark">{e(row["mark"])}</span>' if row["mark"] else ""
+        depends = row["dependent_share"]
+        outside = (
+            f'<p class="small">其中 {depends:.1%} 依赖界外设施</p>' if np.isfinite(depends) and depends > 0.0005 else ""
+        )
+        cards.append(
+            f'<article class="card"><h3>{e(row["label"])}</h3><p class="number">{number}{mark}</p>{bar}'
+            f'<p>{e(row["headline"])}</p><p class="small">{e(row["alternatives"])}</p>{outside}'
+            f'<p class="small">{e(row["standard_text"])}</p></article>'
+        )
+    return f'<section><h2>一眼看结果</h2><div class="cards">{"".join(cards)}</div></section>' if cards else ""
+
+
+def _figures(pictures: Sequence[Mapping[str, str]]) -> str:
+    e = html.escape
+    shown = [p for p in pictures if "_gaps" not in p["file"]][:7]
+    figures = "".join(
+        f'<figure>{p["svg"]}<figcaption><a href="{e(p["file"])}">{e(p["title"])}（打开可操作的地图）</a></figcaption></figure>'
+        for p in shown
+    )
+    rest = [p for p in pictures if p not in shown]
+    links = "".join(f'<li><a href="{e(p["file"])}">{e(p["title"])}</a></li>' for p in rest)
+    more = (
+        f'<details><summary>其余 {len(rest)} 张地图</summary><ul class="links">{links}</ul></details>' if rest else ""
+    )
+    return f'<section><h2>地图</h2><div class="figures">{figures}</div>{more}</section>'
+
+
+def _gap_section(results: Mapping[str, Any]) -> str:
+    """The twelve largest gaps of what is promised, each with its reason."""
+    e, table = html.escape, results["gaps"]
+    if table.empty:
+        return "<section><h2>缺口</h2><p>没有发现缺口，或数据不足以判断。</p></section>"
+    top = table.sort_values(
+        ["people_unserved", "share_unserved"], ascending=False, kind="stable", na_position="last"
+    ).head(12)
+    rows = "".join(
+        f"<tr><td>{e(r.name if isinstance(r.name, str) else str(r.home))}</td><td>{e(r.label)}</td><td class=\"n\">{_people(r.people_unserved)}</td>"
+        f"<td>{e(r.reason)}</td></tr>"
+        for r in top.itertuples(index=False)
+    )  # fmt: skip
+    return (
+        "<section><h2>谁还够不着，为什么</h2>"
+        f'<p class="small">各项指标合计 {len(table)} 条缺口，按不可达人口排列的前 {len(top)} 条；全部见 '
+        '<a href="tables/coverage.xlsx">tables/coverage.xlsx</a> 的“缺口清单”。</p>'
+        f'<div class="scroll"><table><thead><tr><th>小区</th><th>指标</th><th class="n">不可达人口</th><th>原因</th></tr></thead><tbody>{rows}</tbody></table></div></section>'
+    )
+
+
+def _people(value: float) -> str:
+    return f"{value:,.0f} 人" if np.isfinite(value) else "人口不详"
+
+
+def _other_table(results: Mapping[str, Any]) -> str:
+    e, lead = html.escape, results["headlines"]
+    rows = "".join(
+        f"<tr><td>{e(row['label'])}</td><td>{e(row['headline'])}</td><td>{e(row['alternatives'])}</td>"
+        f"<td>{e(row['standard_text'])}</td><td>{e(row['mark'])}</td></tr>"
+        for _, row in lead.loc[results["order"]].iterrows()
+    )
+    return (
+        "<section><h2>全部指标</h2><details><summary>展开 "
+        f'{len(lead)} 项</summary><div class="scroll"><table><thead><tr><th>指标</th><th>结果</th><th>换算法</th><th>依据</th><th>标记</th>'
+        f"</tr></thead><tbody>{rows}</tbody></table></div></details></section>"
+    )
+
+
+def _rests_on(district: District, results: Mapping[str, Any]) -> str:
+    """What the numbers rest on: layers with their basis, and how each number is made."""
+    e = html.escape
+    table = sources_table(district)
+    table = table[table["要素数"].notna()]
+    rows = "".join(
+        f'<tr><td>{e(r["图层"])}</td><td class="n">{r["要素数"]:,.0f}</td><td class="n">{r["其中示意或合成"]:,.0f}</td><td>{e(r["依据类型"])}</td>'
+        f"<td>{e(str(r['来源']))}</td><td>{e(str(r['许可']))}</td><td>{e(r['日期'])}</td></tr>"
+        for _, r in table.iterrows()
+    )
+    names = [district.rule(r) for r in results["order"]]
+    walkers = "；".join(
+        f"{p.label} {p.speed_m_s:g} m/s" for p in (district.profile(n) for n in dict.fromkeys(r.profile for r in names))
+    )
+    return (
+        "<section><h2>这些数字凭什么</h2><ul>"
+        "<li>从小区内均匀分布的点出发，直线走到小区出入口（不翻墙、不过铁路河道），再沿街道走到设施的门；距离沿街道精确切算，不取最近节点。</li>"
+        f"<li>步速：{e(walkers)}；过街等候按路段上的秒数计入。</li>"
+        "<li>三种算法量的是同一对门之间的距离，直线不会比步行长；“数据不足”不是 0。</li>"
+        f"<li>{e(basis_text(district, names[0])) if names and basis_text(district, names[0]) else '没有示意或合成的输入'}。</li></ul>"
+        '<div class="scroll"><table><thead><tr><th>图层</th><th class="n">要素数</th><th class="n">其中示意或合成</th><th>依据类型</th><th>来源</th><th>许可</th><th>日期</th>'
+        f"</tr></thead><tbody>{rows}</tbody></table></div>"
+        '<p class="small">表格：<a href="tables/coverage.xlsx">tables/coverage.xlsx</a>　GIS：<a href="gis/coverage.gpkg">gis/coverage.gpkg</a>　'
+        '运行记录：<a href="run.json">run.json</a></p></section>'
+    )
+
+
+# --- record and swap -------------------------------------------------------------------------------------------------
+
+
+def _record(district: District, results: Mapping[str, Any], preset: str, folder: Path) -> dict[str, Any]:
+    """Return what the outputs were made from: inputs with hashes, parameters, versions, and the files written."""
+    packages = (
+        "xinhe-geo",
+        "geopandas",
+        "shapely",
+        "pandas",
+        "numpy",
+        "scipy",
+        "folium",
+        "numba",
+        "pyproj",
+        "pyogrio",
+        "xlsxwriter",
+    )
+    versions = {"python": platform.python_version()}
+    for name in packages:
+        try:
+            versions[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            versions[name] = "?"
+    lead = results["headlines"]
+    return {
+        "district": {"name": district.name, "code": district.code, "crs": district.crs},
+        "parameters": {
+            "preset": preset, "year": district.year, "community_list_year": district.list_year,
+            "planned": district.with_planned, "rules": [r.name for r in rules_of(district, preset)],
+        },
+        "inputs": {
+            str(name): {"file": row["file"], "from": row["from"], "sha256": row["sha256"]}
+            for name, row in district.files.iterrows()
+        },
+        "versions": versions,
+        "results": {
+            rule: {"headline": row["headline"], "value": None if pd.isna(row["value"]) else round(float(row["value"]), 9), "mark": row["mark"]}
+            for rule, row in lead.iterrows()
+        },
+        "files": {
+            p.relative_to(folder).as_posix(): hashlib.sha256(p.read_bytes()).hexdigest()
+            for p in sorted(folder.rglob("*"))
+            if p.is_file()
+        },
+    }  # fmt: skip
+
+
+@contextmanager
+def _swapped_in(target: Path) -> Iterator[Path]:
+    """Give a folder to write into; when all went well its files replace those of an earlier run, else nothing changes."""
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        fresh = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
+    except OSError as error:
+        raise EnvironmentProblem(
+            f"不能写入 {target.name}：{error.strerror}。换一个文件夹（--out），或检查权限和磁盘空间"
+        ) from error
+    try:
+        yield fresh
+        _replace(fresh, target)
+    except XinheError:
+        raise
+    except OSError as error:
+        name = Path(str(error.filename or target)).name
+        raise EnvironmentProblem(
+            f"写 {name} 时出错：{error.strerror}。若它正被 Excel 或浏览器打开，请关闭后重试"
+        ) from error
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)
+
+
+def _replace(fresh: Path, target: Path) -> None:
+    """Move the new files over the old ones; files of the earlier run that are no longer made go, others stay."""
+    target.mkdir(exist_ok=True)
+    earlier: set[str] = set()
+    record = target / RECORD
+    if record.is_file():
+        try:
+            earlier = set(json.loads(record.read_text("utf-8")).get("files", {}))
+        except (ValueError, AttributeError):
+            earlier = set()
+    made = {p.relative_to(fresh).as_posix() for p in fresh.rglob("*") if p.is_file()}
+    for name in sorted(made):
+        place = target / name
+        place.parent.mkdir(parents=True, exist_ok=True)
+        if not place.is_file() or place.read_bytes() != (fresh / name).read_bytes():
+            os.replace(fresh / name, place)
+    for name in sorted(earlier - made):
+        stale = target / name
+        if stale.is_file() and target.resolve() in stale.resolve().parents:
+            stale.unlink()

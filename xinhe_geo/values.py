@@ -1,0 +1,122 @@
+"""The small immutable values a planner sets: who walks (`Profile`) and what is asked for (`Rule`)."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+METHODS = ("buffer", "network_m", "walk_min")
+METHOD_LABELS = {"buffer": "直线半径", "network_m": "路网距离", "walk_min": "步行时间"}
+DENOMINATORS = ("people", "people_60plus", "area_m2", "community")
+DENOMINATOR_LABELS = {
+    "people": "常住人口",
+    "people_60plus": "60岁及以上人口",
+    "area_m2": "居住用地",
+    "community": "社区数",
+}
+CONFIDENCES = ("read", "second_hand", "recalled", "convention")
+
+#: "Within" means this many metres more than the limit at most: sums of lengths carry rounding in the last bits.
+TOLERANCE_M = 1e-6
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """
+    Someone on foot (or on a bicycle), and how streets feel to them.
+
+    Parameters
+    ----------
+    name, label
+        Key in `profiles.csv` and what planners read.
+    speed_m_s
+        Metres per second; positive.
+    steps
+        Whether stairs can be used.
+    waits
+        Factor on the waiting time of crossings: 0 ignores waits, 1 takes them as they stand on the streets.
+    source
+        Where the speed comes from.
+    """
+
+    name: str
+    label: str
+    speed_m_s: float
+    steps: bool = True
+    waits: float = 1.0
+    source: str = ""
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.speed_m_s) and self.speed_m_s > 0):
+            raise ValueError(f"步速必须大于 0 米/秒：{self.name} {self.speed_m_s}")
+        if not (math.isfinite(self.waits) and self.waits >= 0):
+            raise ValueError(f"等待系数不能为负：{self.name} {self.waits}")
+
+    def minutes(self, metres: float) -> float:
+        """Return `metres / speed` in minutes, without waits."""
+        return metres / self.speed_m_s / 60.0
+
+    def metres(self, minutes: float) -> float:
+        """Return how far this walker gets in `minutes` without waiting, in metres."""
+        return minutes * 60.0 * self.speed_m_s
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """
+    What is asked for: any of `kinds`, within a distance or time, by one method.
+
+    Parameters
+    ----------
+    name
+        Key in `rules.csv`.
+    kinds
+        Any one of these kinds serves.
+    method
+        How it is judged: one of `METHODS`.
+    metres, minutes
+        The limits: `metres` for `buffer` and `network_m`, `minutes` for `walk_min`. The other one says what the same tier
+        asks under the other methods, so that the three stand beside each other.
+    profile
+        Who walks, a key of `profiles.csv`.
+    denominator
+        What the share is counted in: one of `DENOMINATORS`.
+    metric
+        "reach": the share that gets there in time; "presence": the community has one.
+    confidence
+        read / second_hand / recalled / convention: what may be printed as a standard depends on it.
+    """
+
+    name: str
+    label: str
+    kinds: tuple[str, ...]
+    method: str
+    metres: float
+    minutes: float
+    profile: str
+    denominator: str
+    standard: str = ""
+    clause: str = ""
+    confidence: str = "convention"
+    source: str = ""
+    tier_min: int | None = None
+    metric: str = "reach"
+
+    def __post_init__(self) -> None:
+        if self.method not in METHODS:
+            raise ValueError(f"规则 {self.name} 的方法 {self.method} 不在 {METHODS}")
+        if self.denominator not in DENOMINATORS:
+            raise ValueError(f"规则 {self.name} 的分母 {self.denominator} 不在 {DENOMINATORS}")
+        if not (self.metres > 0 and self.minutes > 0):
+            raise ValueError(f"规则 {self.name} 的距离和时间必须大于 0")
+
+    @property
+    def basis_text(self) -> str:
+        """What may be printed after the number: only a clause that was read counts as a standard."""
+        if self.confidence == "read":
+            return f"依据 {self.standard} {self.clause}".strip()
+        if self.confidence == "second_hand":
+            return f"转引自 {self.source or self.standard}，待核正式文本"
+        if self.confidence == "recalled":
+            return "参考值（未核）"
+        return "本工具约定"

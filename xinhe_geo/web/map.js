@@ -1,0 +1,930 @@
+/* Draws a district map: one canvas for everything under the pointer, the page around it, and the sheet for the printer.
+   The page's data come from the JSON block "xh-data"; every text is set as text, never as markup. */
+(function () {
+  "use strict";
+  const TAU = 2 * Math.PI;
+  const FONT = '"Microsoft YaHei","PingFang SC","Noto Sans CJK SC","Noto Sans SC","Source Han Sans SC",sans-serif';
+  const $ = (id) => document.getElementById(id);
+
+  /* --- small helpers ------------------------------------------------------------------------------------------ */
+
+  function make(tag, className, text) {
+    const e = document.createElement(tag);
+    if (className) e.className = className;
+    if (text !== undefined && text !== null) e.textContent = text;
+    return e;
+  }
+
+  function svg(tag, attributes, children) {
+    const e = document.createElementNS("http://www.w3.org/2000/svg", tag);
+    for (const k in attributes) e.setAttribute(k, attributes[k]);
+    (children || []).forEach((c) => e.appendChild(c));
+    return e;
+  }
+
+  const fill = (text, values) => text.replace(/\{(\w+)\}/g, (_, k) => (k in values ? values[k] : ""));
+  const isPlain = (s) => /^[\x20-\x7e\u00a0-\u024f]*$/.test(s);
+
+  /* Interpolates a width given at zooms 12, 14, 16 and 18. */
+  function widthAt(w, zoom) {
+    if (typeof w === "number") return w;
+    const t = Math.min(Math.max((zoom - 12) / 2, 0), 2.9999), i = Math.floor(t);
+    return w[i] + (w[i + 1] - w[i]) * (t - i);
+  }
+
+  function luminance(hex) {
+    const m = /^#([0-9a-f]{6})/i.exec(hex);
+    if (!m) return 0.3;
+    const c = [0, 2, 4].map((i) => parseInt(m[1].slice(i, i + 2), 16) / 255)
+      .map((v) => (v <= 0.03928 ? v / 12.92 : Math.pow((v + 0.055) / 1.055, 2.4)));
+    return 0.2126 * c[0] + 0.7152 * c[1] + 0.0722 * c[2];
+  }
+  const inkOn = (hex) => (luminance(hex) > 0.42 ? "#1f2429" : "#ffffff");
+
+  /* --- reading the data --------------------------------------------------------------------------------------- */
+
+  /* Coordinates travel as whole millionths of a degree, each as the difference to the one before it; here they become
+     "world" pixels of zoom 0, which any zoom only has to scale. */
+  function worldX(lon) { return ((lon + 180) / 360) * 256; }
+  function worldY(lat) { return (0.5 - Math.asinh(Math.tan((lat * Math.PI) / 180)) / TAU) * 256; }
+
+  function readPart(flat, origin) {
+    const n = flat.length, out = new Float64Array(n);
+    let x = origin[0], y = origin[1];
+    for (let i = 0; i < n; i += 2) {
+      x += flat[i]; y += flat[i + 1];
+      out[i] = worldX(x / 1e6); out[i + 1] = worldY(y / 1e6);
+    }
+    return out;
+  }
+
+  function boxOf(parts) {
+    const b = [Infinity, Infinity, -Infinity, -Infinity];
+    for (const p of parts) for (let i = 0; i < p.length; i += 2) {
+      if (p[i] < b[0]) b[0] = p[i];
+      if (p[i] > b[2]) b[2] = p[i];
+      if (p[i + 1] < b[1]) b[1] = p[i + 1];
+      if (p[i + 1] > b[3]) b[3] = p[i + 1];
+    }
+    return b;
+  }
+
+  function readLayer(layer, origin) {
+    layer.parts = layer.g.map((feature) => feature.map((flat) => readPart(flat, origin)));
+    layer.boxes = layer.parts.map(boxOf);
+    delete layer.g;
+    const n = layer.parts.length;
+    layer.styleOf = (i) => layer.styles[typeof layer.s === "number" ? layer.s : layer.s[i]];
+    layer.byStyle = layer.styles.map(() => []);
+    for (let i = 0; i < n; i++) layer.byStyle[typeof layer.s === "number" ? layer.s : layer.s[i]].push(i);
+    return layer;
+  }
+
+  function cell(column, i) {
+    if (Array.isArray(column.v)) {
+      const v = column.v[i];
+      return column.d ? (v === null ? null : column.d[v]) : v;
+    }
+    return column.v;
+  }
+
+  async function unpack() {
+    const block = $("xh-data"), text = block.textContent.trim();
+    if (block.type === "application/json") return JSON.parse(text);
+    if (!("DecompressionStream" in window)) throw new Error("old");
+    const raw = Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
+    const stream = new Blob([raw]).stream().pipeThrough(new DecompressionStream("gzip"));
+    return JSON.parse(await new Response(stream).text());
+  }
+
+  /* --- drawing ------------------------------------------------------------------------------------------------ */
+
+  const hatches = new Map();
+  function hatch(ctx, style, ratio) {
+    const key = [style.fill, style.hatch, ratio].join("|");
+    if (!hatches.has(key)) {
+      const n = Math.max(4, Math.round(7 * ratio)), c = document.createElement("canvas"), x = c.getContext("2d");
+      c.width = c.height = n;
+      if (style.fill) { x.fillStyle = style.fill; x.fillRect(0, 0, n, n); }
+      x.strokeStyle = style.hatch; x.lineWidth = 1.15 * ratio; x.lineCap = "square";
+      x.beginPath();
+      for (const d of [-n, 0, n]) { x.moveTo(d, n); x.lineTo(d + n, 0); }
+      x.stroke();
+      hatches.set(key, c);
+    }
+    const pattern = ctx.createPattern(hatches.get(key), "repeat");
+    pattern.setTransform(new DOMMatrix().scale(1 / ratio));
+    return pattern;
+  }
+
+  function trace(ctx, part, view, close) {
+    const k = view.k, ox = view.ox, oy = view.oy, n = part.length;
+    let px = part[0] * k - ox, py = part[1] * k - oy;
+    ctx.moveTo(px, py);
+    for (let i = 2; i < n; i += 2) {
+      const x = part[i] * k - ox, y = part[i + 1] * k - oy;
+      if (i < n - 2 && Math.abs(x - px) + Math.abs(y - py) < 0.5) continue;
+      ctx.lineTo(x, y); px = x; py = y;
+    }
+    if (close) ctx.closePath();
+  }
+
+  function inView(box, view, margin) {
+    const k = view.k;
+    return box[2] * k - view.ox > -margin && box[0] * k - view.ox < view.w + margin &&
+      box[3] * k - view.oy > -margin && box[1] * k - view.oy < view.h + margin;
+  }
+
+  function gather(ctx, layer, which, view, close, margin) {
+    ctx.beginPath();
+    let any = false;
+    for (const i of which) {
+      if (!inView(layer.boxes[i], view, margin)) continue;
+      any = true;
+      for (const part of layer.parts[i]) trace(ctx, part, view, close);
+    }
+    return any;
+  }
+
+  function stroke(ctx, colour, width, dash, u) {
+    ctx.strokeStyle = colour; ctx.lineWidth = width;
+    ctx.setLineDash((dash || []).map((d) => d * u * Math.max(1, width / u / 3)));
+    ctx.lineCap = dash && dash.length ? "butt" : "round";
+    ctx.stroke();
+    ctx.setLineDash([]);
+  }
+
+  function drawAreas(ctx, layer, view) {
+    layer.styles.forEach((style, j) => {
+      const which = layer.byStyle[j];
+      if (!which.length || !gather(ctx, layer, which, view, true, 4)) return;
+      ctx.globalAlpha = style.opacity === undefined ? 1 : style.opacity;
+      if (style.hatch) { ctx.fillStyle = hatch(ctx, style, view.ratio); ctx.fill(); }
+      else if (style.fill) { ctx.fillStyle = style.fill; ctx.fill(); }
+      ctx.globalAlpha = 1;
+      if (style.line) {
+        const grow = Math.min(1.6, Math.max(0.55, 1 + (view.zoom - 15) * 0.18));
+        const w = widthAt(style.width || 1, view.zoom) * view.u * grow;
+        if (style.casing) stroke(ctx, style.casing, w + (style.extra || 2) * view.u, null, view.u);
+        stroke(ctx, style.line, w, style.dash, view.u);
+      }
+    });
+  }
+
+  function drawLines(ctx, layer, view) {
+    const w = layer.styles.map((s) => widthAt(s.width || 1, view.zoom) * view.u);
+    ctx.lineJoin = "round";
+    layer.styles.forEach((style, j) => {
+      if (!style.casing || w[j] <= 0.3 || !layer.byStyle[j].length) return;
+      if (gather(ctx, layer, layer.byStyle[j], view, false, 20)) {
+        stroke(ctx, style.casing, w[j] + (style.extra || Math.min(2, 0.6 + w[j] * 0.22)) * view.u, null, view.u);
+      }
+    });
+    layer.styles.forEach((style, j) => {
+      if (w[j] <= 0.2 || !layer.byStyle[j].length) return;
+      if (gather(ctx, layer, layer.byStyle[j], view, false, 20)) stroke(ctx, style.line, w[j], style.dash, view.u);
+    });
+  }
+
+  const iconRadius = (view) => (view.zoom < 13 ? 6.5 : view.zoom < 14.5 ? 8 : view.zoom < 16 ? 9.5 : 11.5) * view.u;
+
+  function drawIcon(ctx, x, y, r, style) {
+    const hollow = style.hollow, size = Math.round(r * 1.25);
+    ctx.beginPath(); ctx.arc(x, y, r + r * 0.18, 0, TAU); ctx.fillStyle = "rgba(255,255,255,0.95)"; ctx.fill();
+    ctx.beginPath(); ctx.arc(x, y, r, 0, TAU);
+    ctx.fillStyle = hollow ? "#ffffff" : style.fill; ctx.fill();
+    ctx.strokeStyle = style.dark || style.fill; ctx.lineWidth = hollow ? r * 0.24 : r * 0.12;
+    if (hollow) ctx.setLineDash([r * 0.55, r * 0.3]);
+    ctx.stroke(); ctx.setLineDash([]);
+    if (r < 5.2 || !style.symbol) return;
+    ctx.fillStyle = hollow ? (style.dark || style.fill) : inkOn(style.fill);
+    const chars = Array.from(style.symbol).length;
+    ctx.font = "600 " + (chars > 1 ? size * 0.72 : size) + "px " + FONT;
+    ctx.textAlign = "center"; ctx.textBaseline = "middle";
+    ctx.fillText(style.symbol, x, y + size * 0.05);
+  }
+
+  function drawDot(ctx, x, y, r, style) {
+    ctx.beginPath(); ctx.arc(x, y, r, 0, TAU);
+    ctx.fillStyle = style.hollow ? "#ffffff" : style.fill; ctx.fill();
+    ctx.lineWidth = r * 0.45; ctx.strokeStyle = style.hollow ? style.fill : "#ffffff"; ctx.stroke();
+  }
+
+  /* Boxes already taken on this view, in a coarse grid so that thousands of labels stay quick. */
+  function Room(size) {
+    const cells = new Map();
+    const each = (b, f) => {
+      for (let i = Math.floor(b[0] / size); i <= Math.floor(b[2] / size); i++)
+        for (let j = Math.floor(b[1] / size); j <= Math.floor(b[3] / size); j++) if (f(i + ":" + j)) return true;
+      return false;
+    };
+    return {
+      free: (b) => !each(b, (key) => (cells.get(key) || []).some(
+        (o) => o[0] < b[2] && o[2] > b[0] && o[1] < b[3] && o[3] > b[1])),
+      take: (b) => each(b, (key) => { if (cells.has(key)) cells.get(key).push(b); else cells.set(key, [b]); }),
+    };
+  }
+
+  /* Points: whole symbols where there is room, dots where there is not; never one symbol over another. */
+  function drawPoints(ctx, scene, view, room) {
+    const full = iconRadius(view), dots = [], icons = [];
+    for (const layer of scene.layers) {
+      if (layer.shape !== "P" || !shown(scene, layer, view)) continue;
+      layer.parts.forEach((parts, i) => {
+        if (!parts.length || !inView(layer.boxes[i], view, 20)) return;
+        const style = layer.styleOf(i), x = parts[0][0] * view.k - view.ox, y = parts[0][1] * view.k - view.oy;
+        if (style.mark === "gate") { drawGate(ctx, x, y, view, style); return; }
+        const r = style.size ? style.size * view.u : full, b = [x - r, y - r, x + r, y + r];
+        if (style.keep || room.free(b)) { room.take(b); icons.push([x, y, r, style]); }
+        else dots.push([x, y, style]);
+      });
+    }
+    dots.forEach(([x, y, style]) => drawDot(ctx, x, y, full * 0.42, style));
+    icons.reverse().forEach(([x, y, r, style]) => drawIcon(ctx, x, y, r, style));
+  }
+
+  function drawGate(ctx, x, y, view, style) {
+    const r = (view.zoom < 16.5 ? 2.4 : 3.6) * view.u;
+    ctx.fillStyle = style.fill; ctx.strokeStyle = style.line; ctx.lineWidth = 1.3 * view.u;
+    ctx.fillRect(x - r, y - r, 2 * r, 2 * r); ctx.strokeRect(x - r, y - r, 2 * r, 2 * r);
+  }
+
+  /* --- labels ------------------------------------------------------------------------------------------------- */
+
+  function halo(ctx, text, x, y, size, colour) {
+    ctx.lineJoin = "round"; ctx.miterLimit = 2;
+    ctx.strokeStyle = "rgba(255,253,248,0.92)"; ctx.lineWidth = Math.max(2.4, size * 0.26);
+    ctx.strokeText(text, x, y);
+    ctx.fillStyle = colour; ctx.fillText(text, x, y);
+  }
+
+  function pointLabel(ctx, label, style, view, room) {
+    const size = style.size * view.u, gap = style.spacing && !isPlain(label.t) ? style.spacing * view.u : 0;
+    ctx.font = (style.italic ? "italic " : "") + style.weight + " " + size + "px " + FONT;
+    ctx.textBaseline = "middle";
+    const chars = Array.from(label.t), lines = label.t2 ? 2 : 1;
+    const w = ctx.measureText(label.t).width + gap * (chars.length - 1), h = size * 1.2 * lines;
+    const x0 = label.p[0] * view.k - view.ox, y0 = label.p[1] * view.k - view.oy, d = (label.d || 0) * view.u;
+    const tries = d
+      ? [[w / 2 + d, 0], [-w / 2 - d, 0], [0, -h / 2 - d], [0, h / 2 + d]]
+      : [[0, 0], [0, -h], [0, h], [-w * 0.4, 0], [w * 0.4, 0], [0, -2 * h], [0, 2 * h], [-w * 0.5, -h], [w * 0.5, h]];
+    for (const [dx, dy] of tries) {
+      const x = x0 + dx, y = y0 + dy, b = [x - w / 2 - 2, y - h / 2 - 1, x + w / 2 + 2, y + h / 2 + 1];
+      if (b[0] < view.inner[0] || b[1] < view.inner[1] || b[2] > view.inner[2] || b[3] > view.inner[3]) continue;
+      if (!room.free(b)) continue;
+      room.take(b);
+      if (gap) {
+        ctx.textAlign = "left";
+        let at = x - w / 2;
+        for (const c of chars) { halo(ctx, c, at, y, size, style.colour); at += ctx.measureText(c).width + gap; }
+      } else {
+        ctx.textAlign = "center";
+        halo(ctx, label.t, x, y, size, style.colour);
+      }
+      return true;
+    }
+    return false;
+  }
+
+  /* The stretches of a line that lie in view, as screen points with their distance along the line. */
+  function stretches(parts, view) {
+    const out = [], m = view.inner;
+    for (const part of parts) {
+      const run = [];
+      let at = 0;
+      for (let i = 0; i < part.length; i += 2) {
+        const x = part[i] * view.k - view.ox, y = part[i + 1] * view.k - view.oy;
+        if (i) at += Math.hypot(x - run[run.length - 1][0], y - run[run.length - 1][1]);
+        run.push([x, y, at]);
+      }
+      // Cut the run to the part in view by walking it in short steps.
+      let piece = [];
+      const step = 8 * view.u;
+      for (let i = 1; i < run.length; i++) {
+        const [ax, ay, as] = run[i - 1], [bx, by, bs] = run[i], n = Math.max(1, Math.ceil((bs - as) / step));
+        if (n > 4000) { piece = []; continue; }
+        for (let j = i === 1 ? 0 : 1; j <= n; j++) {
+          const t = j / n, x = ax + (bx - ax) * t, y = ay + (by - ay) * t;
+          if (x > m[0] && x < m[2] && y > m[1] && y < m[3]) piece.push([x, y, as + (bs - as) * t]);
+          else { if (piece.length > 1) out.push(piece); piece = []; }
+        }
+      }
+      if (piece.length > 1) out.push(piece);
+    }
+    return out.sort((a, b) => b[b.length - 1][2] - b[0][2] - (a[a.length - 1][2] - a[0][2]));
+  }
+
+  function along(run, s) {
+    let lo = 0, hi = run.length - 1;
+    while (hi - lo > 1) { const mid = (lo + hi) >> 1; if (run[mid][2] <= s) lo = mid; else hi = mid; }
+    const a = run[lo], b = run[hi], t = b[2] > a[2] ? (s - a[2]) / (b[2] - a[2]) : 0;
+    return [a[0] + (b[0] - a[0]) * t, a[1] + (b[1] - a[1]) * t];
+  }
+
+  /* A name along its line. Chinese characters follow a flat line turned with it, and stand upright, one under the
+     other, where the line is steep; Latin text is turned as a whole. */
+  function lineLabel(ctx, label, style, view, room) {
+    const size = style.size * view.u, plain = isPlain(label.t);
+    ctx.font = style.weight + " " + size + "px " + FONT;
+    ctx.textAlign = "center"; ctx.textBaseline = "middle";
+    const chars = plain ? [label.t] : Array.from(label.t);
+    const wide = chars.map((c) => ctx.measureText(c).width + (plain ? 0 : (style.spacing || 0) * view.u));
+    const length = wide.reduce((a, b) => a + b, 0), ahead = [];
+    wide.reduce((a, b) => { ahead.push(a + b / 2); return a + b; }, 0);
+    for (const run of stretches(label.parts, view).slice(0, 3)) {
+      const s0 = run[0][2], total = run[run.length - 1][2] - s0;
+      if (total < length * 1.25) continue;
+      for (const f of [0.5, 0.35, 0.65, 0.22, 0.78, 0.12, 0.88]) {
+        const start = s0 + total * f - length / 2;
+        if (start < s0 || start + length > s0 + total) continue;
+        const a = along(run, start), b = along(run, start + length), chord = Math.hypot(b[0] - a[0], b[1] - a[1]);
+        if (chord < length * 0.93) continue;
+        const steep = Math.abs(b[1] - a[1]) > Math.abs(b[0] - a[0]);
+        const back = steep && !plain ? b[1] < a[1] : b[0] < a[0];
+        const at = ahead.map((a) => start + (back ? length - a : a));
+        const places = at.map((s) => along(run, s));
+        let turn = Math.atan2(b[1] - a[1], b[0] - a[0]);
+        if (back) turn += Math.PI;
+        if (steep && !plain) turn -= Math.PI / 2;
+        const half = size * 0.62;
+        const boxes = plain
+          ? [0.1, 0.3, 0.5, 0.7, 0.9].map((t) => along(run, start + length * t))
+            .map(([x, y]) => [x - length * 0.1, y - half, x + length * 0.1, y + half])
+          : places.map(([x, y]) => [x - half, y - half, x + half, y + half]);
+        if (!boxes.every((box) => room.free(box))) continue;
+        boxes.forEach((box) => room.take(box));
+        places.forEach(([x, y], i) => {
+          ctx.save(); ctx.translate(x, y); ctx.rotate(turn);
+          halo(ctx, chars[i], 0, 0, size, style.colour);
+          ctx.restore();
+        });
+        return true;
+      }
+    }
+    return false;
+  }
+
+  function drawLabels(ctx, scene, view, room) {
+    if (scene.off.has("labels")) return;
+    for (const label of scene.labels) {
+      if (view.zoom < label.z || (label.y && !isOn(scene, label.y)) || (label.max && view.zoom > label.max)) continue;
+      const style = scene.style.labels[label.k];
+      if (label.parts) { if (inView(label.box, view, 0)) lineLabel(ctx, label, style, view, room); }
+      else if (label.p[0] * view.k - view.ox > 0 && label.p[0] * view.k - view.ox < view.w &&
+        label.p[1] * view.k - view.oy > 0 && label.p[1] * view.k - view.oy < view.h) {
+        const put = pointLabel(ctx, label, style, view, room);
+        if (put && label.d && label.k === "place") {
+          ctx.beginPath();
+          ctx.arc(label.p[0] * view.k - view.ox, label.p[1] * view.k - view.oy, 2 * view.u, 0, TAU);
+          ctx.fillStyle = scene.style.place.line; ctx.fill();
+        }
+      }
+    }
+  }
+
+  /* --- what is on --------------------------------------------------------------------------------------------- */
+
+  const isOn = (scene, id) => !scene.off.has(id);
+  const shown = (scene, layer, view) => isOn(scene, layer.id) && (!layer.z || view.zoom >= layer.z);
+
+  function paint(ctx, scene, view) {
+    ctx.save();
+    ctx.scale(view.ratio, view.ratio);
+    ctx.fillStyle = scene.style.paper; ctx.fillRect(0, 0, view.w, view.h);
+    for (const layer of scene.layers) {
+      if (layer.id === "veil") drawVeil(ctx, scene, layer, view);
+      else if (!shown(scene, layer, view)) continue;
+      else if (layer.shape === "A") drawAreas(ctx, layer, view);
+      else if (layer.shape === "L") drawLines(ctx, layer, view);
+    }
+    const room = Room(64);
+    drawPoints(ctx, scene, view, room);
+    drawLabels(ctx, scene, view, room);
+    if (scene.mark) drawMark(ctx, scene.mark, view);
+    ctx.restore();
+  }
+
+  /* The watermark is fixed to the ground, so that it does not jump when the map is moved. */
+  const marks = new Map();
+  function drawMark(ctx, text, view) {
+    const font = "700 " + 25 * view.u + "px " + FONT, key = [text, view.u, view.ratio].join("|");
+    ctx.font = font;
+    const w = Math.ceil(2 * ctx.measureText(text).width + 180 * view.u), h = Math.ceil(w * 0.48);
+    if (!marks.has(key)) {
+      const c = document.createElement("canvas"), x = c.getContext("2d");
+      c.width = Math.round(w * view.ratio); c.height = Math.round(h * view.ratio);
+      x.scale(c.width / w, c.height / h);
+      x.fillStyle = "rgba(120,40,60,0.10)"; x.font = font;
+      x.textAlign = "center"; x.textBaseline = "middle";
+      for (const [cx, cy] of [[w / 4, h / 4], [(w * 3) / 4, (h * 3) / 4]]) {
+        x.save(); x.translate(cx, cy); x.rotate(-0.4); x.fillText(text, 0, 0); x.restore();
+      }
+      marks.set(key, c);
+    }
+    const pattern = ctx.createPattern(marks.get(key), "repeat");
+    pattern.setTransform(new DOMMatrix().translate(-(view.ox % w), -(view.oy % h)).scale(1 / view.ratio));
+    ctx.fillStyle = pattern; ctx.fillRect(0, 0, view.w, view.h);
+  }
+
+  function drawVeil(ctx, scene, layer, view) {
+    ctx.beginPath(); ctx.rect(0, 0, view.w, view.h);
+    for (const parts of layer.parts) for (const part of parts) trace(ctx, part, view, true);
+    ctx.fillStyle = scene.style.veil; ctx.fill("evenodd");
+  }
+
+  /* Leaflet moves and zooms the canvas; this redraws it when the view comes to rest. */
+  const Drawing = L.Renderer.extend({
+    options: { padding: 0.25, pane: "xh-base" },
+    initialize: function (scene) { L.Renderer.prototype.initialize.call(this); this.scene = scene; },
+    _initContainer: function () {
+      this._container = make("canvas", "xh-canvas");
+      this._container.setAttribute("aria-hidden", "true");
+      this._ctx = this._container.getContext("2d");
+    },
+    _destroyContainer: function () { this._container.remove(); },
+    _updatePaths: function () {},
+    _update: function () {
+      if (this._map._animatingZoom && this._bounds) return;
+      L.Renderer.prototype._update.call(this);
+      this.redraw();
+    },
+    redraw: function () {
+      const map = this._map, b = this._bounds, size = b.getSize(), c = this._container;
+      const ratio = window.devicePixelRatio || 1, zoom = map.getZoom(), origin = map.getPixelOrigin();
+      L.DomUtil.setPosition(c, b.min);
+      c.width = size.x * ratio; c.height = size.y * ratio;
+      c.style.width = size.x + "px"; c.style.height = size.y + "px";
+      const m = map.getSize(), px = (size.x - m.x) / 2, py = (size.y - m.y) / 2;
+      paint(this._ctx, this.scene, {
+        zoom: zoom - Math.log2(unit()), k: Math.pow(2, zoom), ox: origin.x + b.min.x, oy: origin.y + b.min.y,
+        w: size.x, h: size.y, u: unit(), ratio: ratio, inner: [px + 4, py + 4, px + m.x - 4, py + m.y - 4],
+      });
+    },
+  });
+
+  const unit = () => (parseFloat(getComputedStyle(document.documentElement).fontSize) || 16) / 16;
+
+  /* --- what lies under the pointer ----------------------------------------------------------------------------- */
+
+  function inside(parts, x, y) {
+    let odd = false;
+    for (const p of parts) for (let i = 0, j = p.length - 2; i < p.length; j = i, i += 2) {
+      if (p[i + 1] > y !== p[j + 1] > y && x < ((p[j] - p[i]) * (y - p[i + 1])) / (p[j + 1] - p[i + 1]) + p[i]) odd = !odd;
+    }
+    return odd;
+  }
+
+  function hit(scene, map, latlng) {
+    const w = map.project(latlng, 0), k = Math.pow(2, map.getZoom()), reach = (iconRadius({ zoom: map.getZoom(), u: unit() }) + 4) / k;
+    const view = { zoom: map.getZoom() - Math.log2(unit()) };
+    let best = null, near = reach;
+    for (const layer of scene.layers) {
+      if (layer.shape !== "P" || !layer.n || !shown(scene, layer, view)) continue;
+      layer.parts.forEach((p, i) => {
+        if (!p.length) return;
+        const d = Math.hypot(p[0][0] - w.x, p[0][1] - w.y);
+        if (d < near) { near = d; best = [layer, i]; }
+      });
+    }
+    if (best) return best;
+    for (let j = scene.layers.length - 1; j >= 0; j--) {
+      const layer = scene.layers[j];
+      if (layer.shape !== "A" || !layer.n || !layer.ask || !shown(scene, layer, view)) continue;
+      for (let i = layer.parts.length - 1; i >= 0; i--) {
+        const b = layer.boxes[i];
+        if (w.x >= b[0] && w.x <= b[2] && w.y >= b[1] && w.y <= b[3] && inside(layer.parts[i], w.x, w.y)) return [layer, i];
+      }
+    }
+    return null;
+  }
+
+  function tableOf(scene, layer, i) {
+    const box = make("div", "xh-pop"), table = make("table"), body = make("tbody");
+    box.appendChild(make("h3", "", cell(layer.n, i) || layer.label));
+    const theme = scene.themes[scene.current];
+    const rows = theme && theme.layer === layer.id ? theme.table.concat(layer.table) : layer.table;
+    const state = theme && theme.layer === layer.id ? layer.styleOf(i) : null;
+    if (state && state.label) {
+      const tag = make("p", "xh-tag"), s = make("span", "xh-swatch"); paintSwatch(s, state);
+      tag.appendChild(s); tag.appendChild(document.createTextNode(state.label)); box.appendChild(tag);
+    }
+    for (const column of rows) {
+      const v = cell(column, i);
+      if (v === "") continue;
+      const tr = make("tr");
+      tr.appendChild(make("th", "", column.k));
+      tr.appendChild(make("td", v === null || v === undefined ? "none" : "", v === null || v === undefined ? scene.t.unknown : v));
+      body.appendChild(tr);
+    }
+    table.appendChild(body);
+    if (body.children.length) box.appendChild(table);
+    return box;
+  }
+
+  const centreOf = (layer, i) => {
+    const p = layer.c && layer.c[i] ? layer.c[i] : null;
+    if (p) return p;
+    if (layer.shape === "P" || layer.shape === "N") return [layer.parts[i][0][0], layer.parts[i][0][1]];
+    if (layer.shape === "L") { const q = layer.parts[i][0], m = (q.length >> 2) * 2; return [q[m], q[m + 1]]; }
+    const b = layer.boxes[i];
+    return [(b[0] + b[2]) / 2, (b[1] + b[3]) / 2];
+  };
+  const latLng = (map, p) => map.unproject(L.point(p[0], p[1]), 0);
+
+  function highlight(app, layer, i) {
+    if (app.glow) { app.glow.remove(); app.glow = null; }
+    if (!layer) return;
+    const rings = layer.parts[i].map((p) => {
+      const ring = [];
+      for (let j = 0; j < p.length; j += 2) ring.push(latLng(app.map, [p[j], p[j + 1]]));
+      return ring;
+    });
+    const style = { color: "#b02040", weight: 3, fill: false, interactive: false, pane: "xh-glow" };
+    app.glow = layer.shape === "A" ? L.polygon(rings, style)
+      : layer.shape === "L" ? L.polyline(rings, Object.assign(style, { weight: 6, opacity: 0.55 }))
+        : L.circleMarker(latLng(app.map, centreOf(layer, i)), Object.assign(style, { radius: 15 * unit() }));
+    app.glow.addTo(app.map);
+  }
+
+  function openPopup(app, layer, i, at) {
+    highlight(app, layer, i);
+    app.popup.setLatLng(at || latLng(app.map, centreOf(layer, i))).setContent(tableOf(app.scene, layer, i)).openOn(app.map);
+  }
+
+  function goTo(app, layer, i) {
+    if (!isOn(app.scene, layer.id)) toggle(app, [layer.id], true);
+    const p = latLng(app.map, centreOf(layer, i));
+    app.map.closePopup();
+    if (layer.shape === "L") {
+      const b = layer.boxes[i];
+      app.map.fitBounds(L.latLngBounds(latLng(app.map, [b[0], b[1]]), latLng(app.map, [b[2], b[3]])).pad(0.2), { animate: false, maxZoom: 17 });
+      highlight(app, layer, i);
+      return;
+    }
+    app.map.setView(p, Math.max(app.map.getZoom(), 15.5), { animate: false });
+    openPopup(app, layer, i, p);
+  }
+
+  /* --- the panel ----------------------------------------------------------------------------------------------- */
+
+  function paintSwatch(e, style, shape) {
+    e.textContent = "";
+    if (shape === "P") {
+      const c = make("canvas"), r = 9, ratio = 3;
+      c.width = c.height = 24 * ratio; c.className = "xh-icon";
+      const x = c.getContext("2d"); x.scale(ratio, ratio);
+      if (style.mark === "gate") drawGate(x, 12, 12, { zoom: 18, u: 1.2 }, style);
+      else drawIcon(x, 12, 12, r, style);
+      e.appendChild(c);
+      return;
+    }
+    const s = svg("svg", { viewBox: "0 0 26 16", class: "xh-key", "aria-hidden": "true" });
+    if (shape === "L") {
+      const w = Math.min(6, Math.max(1.2, widthAt(style.width || 1, 15)));
+      if (style.casing) s.appendChild(svg("path", { d: "M1 8H25", stroke: style.casing, "stroke-width": w + (style.extra ? Math.min(style.extra, 6) : 1.8), fill: "none" }));
+      s.appendChild(svg("path", { d: "M1 8H25", stroke: style.line, "stroke-width": w, fill: "none", "stroke-dasharray": (style.dash || []).join(" ") || "none" }));
+    } else {
+      s.appendChild(svg("rect", { x: 1, y: 1, width: 24, height: 14, rx: 1.5, fill: style.fill || "none", "fill-opacity": style.opacity === undefined ? 1 : style.opacity,
+        stroke: style.line || "#00000033", "stroke-width": Math.min(style.width && !Array.isArray(style.width) ? style.width : 1, 2), "stroke-dasharray": (style.dash || []).join(" ") || "none" }));
+      if (style.hatch) for (let i = -1; i < 5; i++) s.appendChild(svg("path", { d: "M" + (i * 6 + 1) + " 15l" + 13 + " -14", stroke: style.hatch, "stroke-width": 1.1, "clip-path": "inset(0)" }));
+    }
+    e.appendChild(s);
+  }
+
+  function toggle(app, ids, on) {
+    ids.forEach((id) => (on ? app.scene.off.delete(id) : app.scene.off.add(id)));
+    app.refresh();
+  }
+
+  function check(app, ids, label, count, swatch) {
+    const row = make("label", "xh-row"), box = make("input");
+    box.type = "checkbox"; box.checked = ids.some((id) => isOn(app.scene, id)); box.dataset.ids = ids.join(" ");
+    row.classList.toggle("off", !box.checked);
+    box.addEventListener("change", () => toggle(app, ids, box.checked));
+    row.appendChild(box);
+    if (swatch) { const s = make("span", "xh-swatch"); paintSwatch(s, swatch[0], swatch[1]); row.appendChild(s); }
+    row.appendChild(make("span", "xh-name", label));
+    if (count !== undefined && count !== "") row.appendChild(make("span", "xh-count", count));
+    return row;
+  }
+
+  function section(parent, title, className) {
+    const s = make("section", className);
+    if (title) s.appendChild(make("h2", "", title));
+    parent.appendChild(s);
+    return s;
+  }
+
+  function buildTheme(app) {
+    const scene = app.scene, theme = scene.themes[scene.current], box = $("xh-theme");
+    box.textContent = "";
+    if (!theme) { box.hidden = true; return; }
+    box.hidden = false;
+    for (const fact of theme.facts) {
+      const p = make("div", "xh-fact");
+      p.appendChild(make("b", "", fact.big)); p.appendChild(make("span", "", fact.text));
+      if (fact.tag) p.appendChild(make("em", "", fact.tag));
+      box.appendChild(p);
+    }
+    theme.notes.forEach((n) => box.appendChild(make("p", "xh-note", n)));
+    if (theme.modes.length > 1) {
+      const group = make("div", "xh-modes"); group.setAttribute("role", "radiogroup");
+      theme.modes.forEach((mode, j) => {
+        const l = make("label"), r = make("input");
+        r.type = "radio"; r.name = "xh-mode"; r.checked = j === scene.mode;
+        r.addEventListener("change", () => { scene.mode = j; app.refresh(); buildTheme(app); });
+        l.appendChild(r); l.appendChild(document.createTextNode(mode.label)); group.appendChild(l);
+      });
+      box.appendChild(group);
+    }
+    const mode = theme.modes[scene.mode], key = make("div", "xh-classes");
+    key.appendChild(make("h3", "", mode.title));
+    mode.styles.forEach((style, j) => {
+      if (!mode.counts[j] && style.skip) return;
+      const row = make("div", "xh-row plain"), s = make("span", "xh-swatch");
+      paintSwatch(s, style); row.appendChild(s); row.appendChild(make("span", "xh-name", style.label));
+      row.appendChild(make("span", "xh-count", mode.texts[j])); key.appendChild(row);
+    });
+    box.appendChild(key);
+    if (theme.missing.length) {
+      const m = make("div", "xh-missing"); m.appendChild(make("h3", "", scene.t.missing));
+      theme.missing.forEach(([name, i]) => {
+        const b = make("button", "", name); b.type = "button";
+        b.addEventListener("click", () => goTo(app, app.byId[theme.layer], i)); m.appendChild(b);
+      });
+      box.appendChild(m);
+    }
+  }
+
+  function buildGaps(app) {
+    const box = $("xh-gaps"), gaps = app.byId.gaps;
+    box.textContent = "";
+    if (!gaps) { box.hidden = true; return; }
+    box.hidden = false;
+    box.appendChild(make("h2", "", app.scene.t.gaps));
+    const list = make("ol");
+    gaps.list.forEach((gap, i) => {
+      const li = make("li"), b = make("button"); b.type = "button";
+      b.appendChild(make("i", "", String(i + 1))); b.appendChild(make("b", "", gap.name));
+      b.appendChild(make("span", "xh-people", gap.people));
+      b.appendChild(make("span", "xh-why", gap.why));
+      b.addEventListener("click", () => goTo(app, gaps, i));
+      li.appendChild(b); list.appendChild(li);
+    });
+    box.appendChild(list);
+  }
+
+  function buildLayers(app) {
+    const scene = app.scene, box = $("xh-layers");
+    box.textContent = "";
+    for (const group of scene.groups) {
+      const s = section(box, null, "xh-group " + group.id), d = make("details"), h = make("summary");
+      d.open = group.open; h.appendChild(make("span", "", group.label));
+      const all = [].concat(...group.rows.map((r) => r.ids));
+      const b = make("button", "xh-all", scene.t.all); b.type = "button";
+      b.addEventListener("click", (e) => { e.preventDefault(); toggle(app, all, !all.some((id) => isOn(scene, id))); });
+      b.dataset.ids = all.join(" ");
+      if (group.rows.length > 3) h.appendChild(b);
+      d.appendChild(h);
+      const grid = make("div", group.rows.length > 8 && group.id === "facilities" ? "xh-grid two" : "xh-grid");
+      group.rows.forEach((row) => {
+        grid.appendChild(check(app, row.ids, row.label, row.count, row.key));
+        (row.keys || []).forEach((key) => {
+          const k = make("div", "xh-row plain sub"), sw = make("span", "xh-swatch");
+          paintSwatch(sw, key[0], key[1]); k.appendChild(sw); k.appendChild(make("span", "xh-name", key[0].label));
+          k.dataset.of = row.ids[0]; grid.appendChild(k);
+        });
+      });
+      d.appendChild(grid);
+      if (group.note) d.appendChild(make("p", "xh-note", group.note));
+      s.appendChild(d);
+    }
+  }
+
+  function syncLayers(app) {
+    document.querySelectorAll("#xh-layers input[type=checkbox]").forEach((box) => {
+      const on = box.dataset.ids.split(" ").some((id) => isOn(app.scene, id));
+      box.checked = on; box.parentNode.classList.toggle("off", !on);
+    });
+    document.querySelectorAll("#xh-layers .sub").forEach((e) => e.classList.toggle("off", !isOn(app.scene, e.dataset.of)));
+    document.querySelectorAll("#xh-layers .xh-all").forEach((b) => {
+      b.textContent = b.dataset.ids.split(" ").some((id) => isOn(app.scene, id)) ? app.scene.t.nothing_shown : app.scene.t.all;
+    });
+    document.querySelectorAll("#xh-layers .xh-group").forEach((g) =>
+      g.classList.toggle("empty", !g.querySelector("input:checked")));
+  }
+
+  /* --- themes -------------------------------------------------------------------------------------------------- */
+
+  function setTheme(app, index) {
+    const scene = app.scene, before = scene.themes[scene.current], theme = scene.themes[index];
+    scene.current = index; scene.mode = theme ? theme.start || 0 : 0;
+    if (theme) {
+      scene.off = new Set(scene.start);
+      theme.off.forEach((id) => scene.off.add(id));
+      theme.on.forEach((id) => scene.off.delete(id));
+    }
+    if (before !== theme) highlight(app, null);
+    $("xh-title").textContent = theme && theme.title ? theme.title : scene.head.title;
+    const line = $("xh-line"); line.textContent = "";
+    (theme ? theme.lines : scene.head.lines).forEach((t) => line.appendChild(make("span", "", t)));
+    $("xh-evidence").textContent = theme && theme.evidence ? theme.evidence : scene.head.evidence;
+    buildTheme(app);
+  }
+
+  function applyTheme(app) {
+    const scene = app.scene, theme = scene.themes[scene.current];
+    for (const layer of scene.layers) if (layer.plain) { layer.styles = layer.plain[0]; layer.s = layer.plain[1]; layer.byStyle = layer.plain[2]; }
+    if (!theme) return;
+    const layer = app.byId[theme.layer], mode = theme.modes[scene.mode];
+    if (!layer || !mode) return;
+    if (!layer.plain) layer.plain = [layer.styles, layer.s, layer.byStyle];
+    layer.styles = mode.styles; layer.s = mode.s;
+    layer.byStyle = mode.styles.map(() => []);
+    layer.parts.forEach((_, i) => layer.byStyle[mode.s[i]].push(i));
+  }
+
+  /* --- search -------------------------------------------------------------------------------------------------- */
+
+  function buildSearch(app) {
+    const input = $("xh-q"), list = $("xh-hits"), all = [];
+    for (const layer of app.scene.layers) if (layer.n && layer.find) layer.parts.forEach((p, i) => {
+      const name = cell(layer.n, i);
+      if (name && p.length) all.push([name, layer, i, name.toLowerCase()]);
+    });
+    let hits = [], at = -1;
+    const close = () => { list.textContent = ""; list.hidden = true; at = -1; input.setAttribute("aria-expanded", "false"); };
+    const choose = (h) => { input.value = h[0]; close(); goTo(app, h[1], h[2]); };
+    const mark = () => Array.from(list.children).forEach((li, j) => {
+      li.setAttribute("aria-selected", j === at ? "true" : "false");
+      if (j === at) { li.scrollIntoView({ block: "nearest" }); input.setAttribute("aria-activedescendant", li.id); }
+    });
+    // "input" also fires for pasted, spoken and handwritten text, and for Chinese input methods; key events do not.
+    input.addEventListener("input", () => {
+      const q = input.value.trim().toLowerCase();
+      list.textContent = ""; at = -1;
+      if (!q) { close(); return; }
+      hits = all.filter((h) => h[3].includes(q))
+        .sort((a, b) => (b[3] === q) - (a[3] === q) || b[3].startsWith(q) - a[3].startsWith(q)).slice(0, 12);
+      hits.forEach((h, j) => {
+        const li = make("li", "", h[0]); li.id = "xh-hit-" + j; li.setAttribute("role", "option");
+        li.appendChild(make("span", "", h[1].one || h[1].label));
+        li.addEventListener("mousedown", (e) => e.preventDefault());
+        li.addEventListener("click", () => choose(h)); list.appendChild(li);
+      });
+      if (!hits.length) list.appendChild(make("li", "none", app.scene.t.nothing));
+      list.hidden = false; input.setAttribute("aria-expanded", "true");
+    });
+    input.addEventListener("keydown", (e) => {
+      if (e.isComposing) return;
+      if (e.key === "ArrowDown" || e.key === "ArrowUp") {
+        if (!hits.length) return;
+        at = (at + (e.key === "ArrowDown" ? 1 : hits.length - 1 + (at < 0 ? 1 : 0))) % hits.length; mark(); e.preventDefault();
+      } else if (e.key === "Enter" && hits.length && !list.hidden) choose(hits[Math.max(at, 0)]);
+      else if (e.key === "Escape") close();
+    });
+    input.addEventListener("blur", () => setTimeout(close, 150));
+  }
+
+  /* --- scale and north ------------------------------------------------------------------------------------------ */
+
+  const niceLength = (limit) => {
+    const p = Math.pow(10, Math.floor(Math.log10(limit)));
+    return [5, 3, 2, 1].map((m) => m * p).find((v) => v <= limit) || p;
+  };
+  const metresPerPixel = (map, zoom, lat) => (40075016.686 * Math.cos((lat * Math.PI) / 180)) / (256 * Math.pow(2, zoom));
+
+  function updateScale(app) {
+    const map = app.map, mpp = metresPerPixel(map, map.getZoom(), map.getCenter().lat);
+    const metres = niceLength(mpp * 150 * unit()), px = metres / mpp, box = $("xh-scale");
+    box.style.width = px + "px";
+    const t = (m) => (m >= 1000 ? m / 1000 + " km" : m + " m");
+    box.querySelectorAll("span").forEach((s, i) => {
+      s.textContent = i === 0 ? "0" : i === 1 && px < 120 * unit() ? "" : t((metres * i) / 2);
+    });
+  }
+
+  /* --- print ----------------------------------------------------------------------------------------------------- */
+
+  /* The sheet for the printer is drawn anew, three times as fine, at the shape of an A3 or A4 landscape page. */
+  function preparePrint(app) {
+    const c = $("xh-print"), w = 1260, h = 1010, ratio = 3, map = app.map, b = map.getBounds();
+    const world = [map.project(b.getNorthWest(), 0), map.project(b.getSouthEast(), 0)];
+    const zoom = Math.log2(Math.min(w / (world[1].x - world[0].x), h / (world[1].y - world[0].y)));
+    const k = Math.pow(2, zoom), cx = (world[0].x + world[1].x) / 2, cy = (world[0].y + world[1].y) / 2;
+    c.width = w * ratio; c.height = h * ratio;
+    const ctx = c.getContext("2d");
+    paint(ctx, app.scene, { zoom: zoom, k: k, ox: cx * k - w / 2, oy: cy * k - h / 2, w: w, h: h, u: 1, ratio: ratio, inner: [6, 6, w - 6, h - 6] });
+    ctx.save(); ctx.scale(ratio, ratio);
+    const mpp = metresPerPixel(map, zoom, map.getCenter().lat), metres = niceLength(mpp * 200), px = metres / mpp;
+    ctx.fillStyle = "rgba(255,255,255,0.85)"; ctx.fillRect(24, h - 64, px + 62, 40);
+    ctx.fillStyle = "#2b3138"; ctx.strokeStyle = "#2b3138"; ctx.lineWidth = 1;
+    ctx.fillRect(38, h - 38, px / 2, 6); ctx.strokeRect(38, h - 38, px, 6);
+    ctx.font = "11px " + FONT; ctx.textAlign = "center"; ctx.textBaseline = "alphabetic";
+    const t = (m) => (m >= 1000 ? m / 1000 + " km" : m + " m");
+    ["0", t(metres / 2), t(metres)].forEach((s, i) => ctx.fillText(s, 38 + (px * i) / 2, h - 43));
+    ctx.translate(w - 56, 60);
+    ctx.beginPath(); ctx.moveTo(0, -24); ctx.lineTo(10, 14); ctx.lineTo(0, 7); ctx.closePath(); ctx.fill();
+    ctx.beginPath(); ctx.moveTo(0, -24); ctx.lineTo(-10, 14); ctx.lineTo(0, 7); ctx.closePath();
+    ctx.fillStyle = "#fff"; ctx.fill(); ctx.stroke();
+    ctx.fillStyle = "#2b3138"; ctx.font = "700 14px " + FONT; ctx.fillText(app.scene.t.north, 0, 30);
+    ctx.restore();
+  }
+
+  /* --- start ----------------------------------------------------------------------------------------------------- */
+
+  function buttons(app) {
+    const t = app.scene.t, bar = $("xh-tools");
+    const icons = {
+      in: "M8 3v10M3 8h10", out: "M3 8h10", whole: "M2.5 7 8 2.5 13.5 7M4 6.5v7h8v-7M7 13.5v-4h2v4",
+      full: "M2.5 6V2.5H6M10 2.5h3.5V6M13.5 10v3.5H10M6 13.5H2.5V10", print: "M4.5 6V2.5h7V6M4.5 11.5h-2V6h11v5.5h-2M4.5 9.5h7v4h-7z",
+    };
+    const add = (id, label, act) => {
+      const b = make("button"); b.type = "button"; b.title = label; b.id = "xh-do-" + id; b.setAttribute("aria-label", label);
+      b.appendChild(svg("svg", { viewBox: "0 0 16 16", "aria-hidden": "true" }, [svg("path", { d: icons[id] })]));
+      b.addEventListener("click", act); bar.appendChild(b);
+    };
+    add("in", t.zoom_in, () => app.map.zoomIn(1));
+    add("out", t.zoom_out, () => app.map.zoomOut(1));
+    add("whole", t.whole, () => app.map.fitBounds(app.scene.whole));
+    if (document.documentElement.requestFullscreen) add("full", t.full, () => {
+      if (document.fullscreenElement) document.exitFullscreen();
+      else document.documentElement.requestFullscreen().catch(() => {});
+    });
+    add("print", t.print, () => window.print());
+  }
+
+  function buildChooser(app) {
+    const scene = app.scene, box = $("xh-choose");
+    if (scene.themes.length < 2) { box.hidden = true; return; }
+    const s = $("xh-select");
+    scene.themes.forEach((theme, i) => { const o = make("option", "", theme.label); o.value = i; s.appendChild(o); });
+    s.value = scene.current;
+    s.addEventListener("change", () => { setTheme(app, Number(s.value)); app.refresh(); });
+  }
+
+  function start(map, scene) {
+    scene.off = new Set(scene.start); scene.mode = 0;
+    scene.layers.forEach((layer) => readLayer(layer, scene.origin));
+    scene.labels.forEach((label) => {
+      if (label.l) { label.parts = label.l.map((f) => readPart(f, scene.origin)); label.box = boxOf(label.parts); delete label.l; }
+      else { const p = readPart(label.p, scene.origin); label.p = [p[0], p[1]]; }
+    });
+    const app = { map: map, scene: scene, byId: {}, glow: null };
+    scene.layers.forEach((layer) => {
+      app.byId[layer.id] = layer;
+      if (layer.at) { layer.c = layer.at.map((f) => { const p = readPart(f, scene.origin); return [p[0], p[1]]; }); delete layer.at; }
+    });
+    map.createPane("xh-base").style.zIndex = 250;
+    map.createPane("xh-glow").style.zIndex = 450;
+    map.getPane("xh-glow").style.pointerEvents = "none";
+    app.drawing = new Drawing(scene);
+    app.popup = L.popup({ maxWidth: 300 * unit(), autoPanPadding: [16, 16] });
+    app.refresh = () => { applyTheme(app); if (app.drawing._map) app.drawing.redraw(); syncLayers(app); };
+    map.on("popupclose", () => highlight(app, null));
+    map.on("click", (e) => { const h = hit(scene, map, e.latlng); if (h) openPopup(app, h[0], h[1], h[0].shape === "P" ? null : e.latlng); });
+    const tip = L.tooltip({ direction: "top", offset: [0, -10], opacity: 0.95 });
+    let waiting = false;
+    map.on("mousemove", (e) => {
+      if (waiting) return;
+      waiting = true;
+      requestAnimationFrame(() => {
+        waiting = false;
+        const h = hit(scene, map, e.latlng), name = h && cell(h[0].n, h[1]);
+        map.getContainer().style.cursor = h ? "pointer" : "";
+        if (!name) { tip.remove(); return; }
+        tip.setLatLng(e.latlng).setContent(make("span", "", name));
+        if (!map.hasLayer(tip)) tip.addTo(map);
+      });
+    });
+    map.on("mouseout dragstart zoomstart", () => tip.remove());
+    map.on("zoomend moveend", () => updateScale(app));
+    buttons(app); buildChooser(app); buildLayers(app); buildGaps(app); buildSearch(app);
+    setTheme(app, scene.current);
+    $("xh-open").addEventListener("click", () => {
+      const on = document.body.classList.toggle("xh-panel-open");
+      $("xh-open").setAttribute("aria-expanded", on ? "true" : "false");
+    });
+    applyTheme(app);
+    map.fitBounds(scene.bounds, { animate: false });
+    app.drawing.addTo(map);
+    app.refresh(); updateScale(app);
+    new ResizeObserver(() => { map.invalidateSize({ animate: false }); }).observe(map.getContainer());
+    let closed = [];
+    window.addEventListener("beforeprint", () => {
+      closed = Array.from(document.querySelectorAll("#xh-layers details:not([open])"));
+      closed.forEach((d) => { d.open = true; });
+      preparePrint(app);
+    });
+    window.addEventListener("afterprint", () => closed.forEach((d) => { d.open = false; }));
+    document.body.classList.add("xh-ready");
+    window.xinheMap = app;
+  }
+
+  window.xinheDraw = function (map) {
+    unpack().then((scene) => start(map, scene)).catch((error) => {
+      if (error.message !== "old") throw error;
+      $("xh-title").textContent = $("xh-title").dataset.old;
+    });
+  };
+})();
