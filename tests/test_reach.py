@@ -50,7 +50,7 @@ def test_points_add_up_and_stay_inside(toy: xh.District) -> None:
 
 def test_doors_of_homes(toy: xh.District) -> None:
     points = home_points(toy)
-    doors = home_doors(toy, points)
+    doors = home_doors(toy)
     doors.index = pd.Index(points["home"].loc[doors["place"]])
     assert doors["access_m"].to_dict() == pytest.approx({"A": 50, "B": 50, "C": 40, "D": 0, "E": 50})
     assert doors["gate_known"].to_dict() == {"A": True, "B": True, "C": False, "D": False, "E": True}

@@ -47,9 +47,9 @@ def test_a_table_passes_its_own_declaration(name: str) -> None:
     assert problems == []
 
 
-@pytest.mark.parametrize("name", TABLES)
-def test_excel_opens_a_table_as_utf8_and_lines_end_in_lf(name: str) -> None:
-    data = (bundled_folder() / LAYERS[name].folder / f"{name}.csv").read_bytes()
+@pytest.mark.parametrize("file", [*(f"{LAYERS[name].folder}/{name}.csv" for name in TABLES), "pois/osm_layers.csv"])
+def test_excel_opens_a_table_as_utf8_and_lines_end_in_lf(file: str) -> None:
+    data = (bundled_folder() / file).read_bytes()
     assert data.startswith(b"\xef\xbb\xbf")
     assert b"\r" not in data
     assert data.endswith(b"\n")
@@ -216,6 +216,19 @@ def test_a_clinic_is_not_taken_for_a_community_health_station_unseen() -> None:
     for rule in rules:
         if rule.kind == "clinic_station" and not any(key == "name" for key, _ in rule.tags):
             assert rule.note.startswith("须人工确认"), rule.name
+
+
+def test_the_layers_an_import_fills_are_declared_and_take_what_the_table_gives_them() -> None:
+    table = pd.read_csv(bundled_folder() / "pois/osm_layers.csv", dtype="str", encoding="utf-8-sig").fillna("")
+    assert list(table.columns) == ["id", "layer", "form", "value", "tags", "not_tags", "note"]
+    assert table["id"].is_unique
+    assert (table["id"].str.rsplit("-", n=1).str[0] == table["layer"]).all()
+    types = {"area": "Polygon", "line": "LineString", "point": "Point"}
+    for row in table.itertuples(index=False):
+        assert types[row.form] in LAYERS[row.layer].geometry, row.id
+    barriers = table[table["layer"] == "barriers"]
+    assert set(barriers["value"]) <= set(LAYERS["barriers"].names["kind"].values)
+    assert set(table.loc[table["layer"] == "homes", "value"]) == {"house", "unsure", "land"}
 
 
 # --- against the reference -------------------------------------------------------------------------------------------

@@ -99,8 +99,9 @@ def _gates(c: blocks.Compound) -> list[Row]:
         side = "东北西南"[round(angle / 90) % 4]
         used[side] = used.get(side, 0) + 1
         name = f"{side}门" + ("" if used[side] == 1 else str(used[side]))
-        rows.append({"gate": f"{c.key}-G{n}", "name": name, "home": c.key, "since": c.since, "until": c.until,
-                     "geometry": shapely.Point(x, y)})  # fmt: skip
+        later = (x, y) in c.planned
+        rows.append({"gate": f"{c.key}-G{n}", "name": name, "home": c.key, "state": "planned" if later else None,
+                     "since": 2025 if later else c.since, "until": c.until, "geometry": shapely.Point(x, y)})  # fmt: skip
     return rows
 
 

@@ -1,12 +1,12 @@
 """
 The loops of `WalkNetwork`: bounded shortest paths and what is read off them.
 
-The graph is a compressed adjacency (`indptr`, `adj`, one weight per arc). Costs are float64 and non-negative; a closed arc
-weighs infinity. Shortest paths run over a ring of buckets: a bucket holds costs that differ by less than its width, and
-the ring need only be as long as the longest arc, so that no array is sized by the limit, however large it is. The cost of
-a node is the smallest left-to-right float sum over all paths, which no order of work can change; labels and walked
-metres of paths that tie are settled afterwards by `settle_labels` and `settle_metres`. Answers therefore depend neither on
-the order of seeds, nor on threads, nor on whether Numba or SciPy did the work.
+The graph is a compressed adjacency (`indptr`, `adj`, one weight per arc). Costs are float64 and non-negative; a closed
+arc weighs infinity. Shortest paths run over a ring of buckets: a bucket holds costs that differ by less than its width,
+and the ring need only be as long as the longest arc, so that no array is sized by the limit, however large it is. The
+cost of a node is the smallest left-to-right float sum over all paths, which no order of work can change; labels and
+walked metres of paths that tie are settled afterwards by `settle_labels` and `settle_metres`. Answers therefore depend
+neither on the order of seeds, nor on threads, nor on whether Numba or SciPy did the work.
 
 Without Numba the same functions run as plain Python around SciPy's Dijkstra.
 """
@@ -19,9 +19,10 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+numba: Any
 try:
     import numba
-except ImportError:  # the slow path below
+except ImportError:  # the slow path: see the module's docstring
     numba = None
 
 Floats = NDArray[np.float64]
@@ -45,7 +46,7 @@ def _jit(function: Function) -> Function:
     return compiled
 
 
-# --- the queue: entries in linked lists, one list per bucket of the ring; spent entries are used again -----------------
+# --- the queue: entries in linked lists, one list per bucket of the ring; spent entries are used again ----------------
 
 _FREE, _COUNT, _USED = 0, 1, 2  # state: head of the free list, entries queued, entries ever used
 
@@ -225,9 +226,9 @@ def _spread_scipy(
     return len(new), True  # no labels came with it: they are all to be settled
 
 
-#: Relax from seeds (sorted by cost) into `cost`, `label` and, if `two`, `metres`, which may already hold an earlier search.
-#: `touched` receives the nodes that had no cost before. Returns their number and whether ways of equal cost met, so that
-#: labels have to be settled.
+#: Relax from seeds (sorted by cost) into `cost`, `label` and, if `two`, `metres`, which may already hold an earlier
+#: search. `touched` receives the nodes that had no cost before. Returns their number and whether ways of equal cost
+#: met, so that labels have to be settled.
 spread = _spread if HAVE_NUMBA else _spread_scipy
 
 
@@ -272,7 +273,7 @@ def settle_labels(
 
 
 @_jit
-def settle_metres(  # noqa: C901
+def settle_metres(
     indptr: Ints,
     adj: Shorts,
     weight: Floats,
@@ -314,17 +315,36 @@ def settle_metres(  # noqa: C901
 
 
 @_jit
-def _along(weight: float, length: float, part: float) -> float:
-    """Return the cost of `part` metres of an edge; a closed edge has only its ends."""
-    if part == 0.0:
-        return 0.0
-    if length == 0.0:
-        return weight
-    return weight * (part / length)
+def check_doors(edge: Shorts, at: Floats, access: Floats, edge_len: Floats) -> int:
+    """
+    Put positions that exceed their edge by rounding back on it, and doors without an edge (-1) to nothing, in place.
+
+    Returns 0, or what is wrong with a door: 1 no such edge, 2 not on its edge, 3 no access length.
+    """
+    for i in range(len(edge)):
+        e = edge[i]
+        if e < 0:
+            at[i] = 0.0
+            access[i] = 0.0
+        elif e >= len(edge_len):
+            return 1
+        elif not 0.0 <= at[i] <= edge_len[e] + SAME_M:
+            return 2
+        elif not access[i] >= 0.0:
+            return 3
+        else:
+            at[i] = min(at[i], edge_len[e])
+    return 0
 
 
 @_jit
-def at_doors(  # noqa: PLR0915
+def _along(rate: float, part: float) -> float:
+    """Return the cost of `part` metres of an edge; a closed edge (infinite rate) can be stood on but not walked."""
+    return rate * part if part != 0.0 else 0.0
+
+
+@_jit
+def at_doors(
     edge: Shorts,
     at: Floats,
     access: Floats,
@@ -335,7 +355,7 @@ def at_doors(  # noqa: PLR0915
     edge_u: Shorts,
     edge_v: Shorts,
     edge_len: Floats,
-    edge_cost: Floats,
+    edge_rate: Floats,
     cost: Floats,
     label: Shorts,
     metres: Floats,
@@ -352,12 +372,10 @@ def at_doors(  # noqa: PLR0915
     """
     Read the nearest label, its cost and its walked metres at doors, from the costs at the nodes.
 
-    A door reaches its targets by one end of its edge, by the other, or along the edge itself (`door_first`, `door_next`: the
-    targets' doors of each edge). Of ways that tie, the label of smallest `rank` counts, then the fewest metres.
+    A door reaches its targets by one end of its edge, by the other, or along the edge itself (`door_first`,
+    `door_next`: the targets' doors of each edge). Of ways that tie, the label of smallest `rank` counts, then the
+    fewest metres.
     """
-    way_cost = np.empty(2, np.float64)
-    way_label = np.empty(2, np.int32)
-    way_metres = np.empty(2, np.float64)
     for i in range(len(edge)):
         out_cost[i] = np.nan
         out_label[i] = -1
@@ -365,31 +383,30 @@ def at_doors(  # noqa: PLR0915
         e = edge[i]
         if e < 0:
             continue
-        length = edge_len[e]
-        for side in range(2):
-            node = edge_u[e] if side == 0 else edge_v[e]
-            part = at[i] if side == 0 else length - at[i]
-            way_cost[side] = access[i] * unit + (_along(edge_cost[e], length, part) + cost[node])
-            way_label[side] = label[node]
-            way_metres[side] = access[i] + part + (metres[node] if two else 0.0)
-        best = min(way_cost[0], way_cost[1])
+        leg = access[i] * unit
+        rate = edge_rate[e]
+        ahead = edge_len[e] - at[i]
+        by_u = leg + (_along(rate, at[i]) + cost[edge_u[e]])
+        by_v = leg + (_along(rate, ahead) + cost[edge_v[e]])
+        best = min(by_u, by_v)
         door = door_first[e]
         while door >= 0:
-            new = (access[i] + door_access[door]) * unit + _along(edge_cost[e], length, abs(at[i] - door_at[door]))
-            best = min(best, new)
+            best = min(best, leg + (door_access[door] * unit + _along(rate, abs(at[i] - door_at[door]))))
             door = door_next[door]
         if best == np.inf or not best <= bound:
             continue
         out_cost[i] = best
-        for side in range(2):
-            if way_cost[side] <= best + same:
-                _prefer(way_label[side], way_metres[side], rank, i, out_label, out_metres)
+        if by_u <= best + same:
+            way = at[i] + (metres[edge_u[e]] if two else 0.0)
+            _prefer(label[edge_u[e]], access[i] + way, rank, i, out_label, out_metres)
+        if by_v <= best + same:
+            way = ahead + (metres[edge_v[e]] if two else 0.0)
+            _prefer(label[edge_v[e]], access[i] + way, rank, i, out_label, out_metres)
         door = door_first[e]
         while door >= 0:
-            new = (access[i] + door_access[door]) * unit + _along(edge_cost[e], length, abs(at[i] - door_at[door]))
-            if new <= best + same:
-                way = access[i] + door_access[door] + abs(at[i] - door_at[door])
-                _prefer(door_label[door], way, rank, i, out_label, out_metres)
+            way = door_access[door] + abs(at[i] - door_at[door])
+            if leg + (door_access[door] * unit + _along(rate, abs(at[i] - door_at[door]))) <= best + same:
+                _prefer(door_label[door], access[i] + way, rank, i, out_label, out_metres)
             door = door_next[door]
         if not two:
             out_metres[i] = best / unit
@@ -429,8 +446,9 @@ def pairs(
     """
     Search from each of the sources `first` to `last` and return (source, sink, cost) of the sinks within `bound`.
 
-    `sink_off` lists for each node the sinks one of whose doors lies on an edge there, with the cost from the node to them;
-    `direct_off` lists for each source the sinks that share an edge with it. Work per source follows what it reaches.
+    `sink_off` lists for each node the sinks one of whose doors lies on an edge there, with the cost from the node to
+    them; `direct_off` lists for each source the sinks that share an edge with it. Work per source follows what it
+    reaches.
     """
     nodes = len(indptr) - 1
     cost = np.full(nodes, np.inf)
@@ -554,7 +572,7 @@ def _parts_of_edge(
 
 
 @_jit
-def pieces(  # noqa: C901, PLR0912, PLR0915  (one pass over what a place reaches)
+def pieces(  # noqa: C901, PLR0915  (one pass over what a place reaches)
     indptr: Ints,
     adj: Shorts,
     arc_edge: Shorts,
@@ -580,8 +598,8 @@ def pieces(  # noqa: C901, PLR0912, PLR0915  (one pass over what a place reaches
     """
     Return (source, limit, edge, from, to) of the street pieces within each of `limits` (ascending) of each source.
 
-    From either end of an edge, and from each door on it, walking gets as far as the limit leaves; the union of those parts
-    is cut exactly.
+    From either end of an edge, and from each door on it, walking gets as far as the limit leaves; the union of those
+    parts is cut exactly.
     """
     nodes = len(indptr) - 1
     cost = np.full(nodes, np.inf)
@@ -747,8 +765,8 @@ def link(mate: Ints, order: Ints, flip: NDArray[np.bool_], opens: NDArray[np.boo
     """
     String chains together at half-ends that are mates: chain c has the half-ends 2c (start) and 2c + 1 (end).
 
-    `order` receives the chains string by string, `flip` whether a chain is walked backwards, `opens` whether it is the first
-    of its string. A ring of mates is opened at the start of its smallest chain.
+    `order` receives the chains string by string, `flip` whether a chain is walked backwards, `opens` whether it is the
+    first of its string. A ring of mates is opened at the start of its smallest chain.
     """
     chains = len(mate) // 2
     done = np.zeros(chains, np.bool_)

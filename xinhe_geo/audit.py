@@ -154,7 +154,7 @@ def _near_misses(district: District, ends: gpd.GeoSeries, edges: gpd.GeoDataFram
 
 def _homes_and_network(district: District) -> Iterator[_Finding]:
     points = home_points(district)
-    doors = home_doors(district, points)
+    doors = home_doors(district)
     edges = district.network.edges
     homes = pd.Index(points["home"].unique())
     lost = homes.difference(pd.Index(doors["home"].unique()))

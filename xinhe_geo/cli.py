@@ -130,7 +130,7 @@ def import_(
 def main(arguments: list[str] | None = None) -> int:
     """Run a command; return its exit code. Every failure on purpose prints one clear message."""
     try:
-        app(args=sys.argv[1:] if arguments is None else arguments, standalone_mode=False)
+        code = app(args=sys.argv[1:] if arguments is None else arguments, standalone_mode=False)
     except DataError as error:
         rows = error.problems[error.problems["severity"] == "error"]
         _err.print(escape(f"数据有 {len(rows)} 处错误，没有写出任何结果："))
@@ -158,7 +158,7 @@ def main(arguments: list[str] | None = None) -> int:
         return ENVIRONMENT
     except Exception as error:
         return _usage_or_raise(error)
-    return DONE
+    return code if isinstance(code, int) else DONE
 
 
 def _usage_or_raise(error: Exception) -> int:

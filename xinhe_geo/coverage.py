@@ -68,8 +68,8 @@ def coverage(
     for walker in dict.fromkeys(rule.profile for rule in chosen):
         own = [rule for rule in chosen if rule.profile == walker]
         kinds = dict.fromkeys(kind for rule in own for kind in rule.kinds)
-        reach_all = hinge(district, kinds, profile=_walker(district, walker, profile))
-        reach_in = _inside(district, kinds, _walker(district, walker, profile), reach_all)
+        who = profile if isinstance(profile, Profile) else district.profile(walker)
+        reach_all, reach_in = (hinge(district, kinds, profile=who, inside_only=inside) for inside in (False, True))
         for rule in own:
             parts.append(_cover_rule(district, rule, points, reach_all, reach_in, facts))
     order = {rule.name: i for i, rule in enumerate(chosen)}
@@ -95,24 +95,6 @@ def rules_of(district: District, rules: str | Sequence[str | Rule], profile: str
         return chosen
     walker = district.profile(profile)
     return [replace(rule, profile=walker.name) for rule in chosen]
-
-
-def _walker(district: District, name: str, given: str | Profile | None) -> Profile:
-    return given if isinstance(given, Profile) else district.profile(name)
-
-
-def _inside(district: District, kinds: Iterable[str], walker: Profile, everything: pd.DataFrame) -> pd.DataFrame:
-    """Return the hinge over facilities inside the district; the same table where none lies outside."""
-    facilities, outline = district.open_facilities, district.boundary
-    if facilities is None or outline is None:
-        return everything
-    inside = shapely.intersects(shapely.union_all(outline.geometry.array), facilities.geometry.array)
-    outside = set(facilities.loc[~inside, "kind"]) & set(kinds)
-    if not outside:
-        return everything
-    again = hinge(district, sorted(outside), profile=walker, inside_only=True)
-    rest = everything[~everything.index.get_level_values("kind").isin(outside)]
-    return pd.concat([rest, again]).sort_index()
 
 
 def _home_facts(district: District, homes: gpd.GeoDataFrame) -> pd.DataFrame:
@@ -433,15 +415,16 @@ def _crossed(
     """Return the names of the barriers between each place and its facility, as the crow flies."""
     barriers = district.barriers
     crossed = pd.Series("", index=worst.index, dtype="object")
-    if barriers is None or barriers.empty:
+    there = worst["facility_minutes"].dropna()
+    if barriers is None or barriers.empty or there.empty:
         return crossed
-    for home, row in worst.iterrows():
-        if not isinstance(row["facility_minutes"], str):
-            continue
-        there = shapely.point_on_surface(facilities.geometry[row["facility_minutes"]])
-        line = shapely.linestrings([points.geometry[row["point"]].coords[0], there.coords[0]])
-        hit = barriers[barriers.intersects(line).to_numpy()]
-        crossed[home] = "、".join(dict.fromkeys(hit["name"].fillna(hit["kind"])))
+    ends = np.empty((len(there), 2, 2))
+    ends[:, 0] = shapely.get_coordinates(points.geometry.loc[worst.loc[there.index, "point"]].array)
+    ends[:, 1] = shapely.get_coordinates(shapely.point_on_surface(facilities.geometry.loc[there].array))
+    line, barrier = barriers.sindex.query(shapely.linestrings(ends), predicate="intersects")
+    names = barriers["name"].fillna(barriers["kind"]).to_numpy()
+    for row in np.unique(line):
+        crossed[there.index[row]] = "、".join(dict.fromkeys(names[np.sort(barrier[line == row])]))
     return crossed
 
 

@@ -70,6 +70,8 @@ class District:
     files: pd.DataFrame = field(repr=False)
     with_planned: bool = False
     _rows: Mapping[str, pd.DataFrame] = field(repr=False, default_factory=dict)
+    #: Tables derived from this district, kept by who derives them; another year or scenario starts with none.
+    memo: dict[Any, Any] = field(repr=False, init=False, default_factory=dict)
 
     # --- opening
 

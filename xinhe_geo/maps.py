@@ -149,6 +149,7 @@ class _Scene:
     themes: list[_Theme]
     groups: list[dict[str, Any]]
     off: list[str]
+    first: int
 
 
 @cache
@@ -641,9 +642,8 @@ def _minutes_mode(rule: Rule, rows: pd.DataFrame, homes: gpd.GeoDataFrame, lang:
     cost, served = _floats(rows, column), _floats(rows, "served")
     pick = np.searchsorted(np.asarray(breaks) + 1e-6, cost, side="left")
     pick = np.where(np.isnan(cost), np.where(np.isnan(served), len(styles) - 1, len(styles) - 2), pick)
-    title = t["line_shown"].format(
-        v=t["minutes"] if column == "minutes" else t["straight"] if rule.method == "buffer" else t["metres"]
-    )
+    shown = {"walk_min": t["method_walk_min"], "buffer": t["straight"], "network_m": t["method_network_m"]}[rule.method]
+    title = t["line_shown"].format(v=shown)
     return _mode(t["mode_minutes"], title, styles, pick, homes, lang)
 
 
@@ -904,10 +904,35 @@ def _themes(
             themes.append(_presence_theme(district, found, communities, lang))
         elif homes is not None and cover is not None:
             themes.append(_reach_theme(district, cover, found, homes, show, lang))
-    ring_kinds = set() if rings is None or "kind" not in rings.columns else set(rings["kind"].astype(str))
-    if ring_kinds:
-        themes.sort(key=lambda theme: not ring_kinds & set(theme.kinds))
     return themes
+
+
+def _first_theme(district: Any, themes: Sequence[_Theme], rings: gpd.GeoDataFrame | None) -> int:
+    """
+    Return the theme to show first: the one the rings were drawn for.
+
+    Rings say their kind in a column, or it is the kind of which every open facility lies inside the smallest ring (the
+    largest such kind, should there be several). Without rings it is the first theme.
+    """
+    frame = _layer(district, "facilities")
+    if rings is None or not len(rings) or not themes:
+        return 0
+    if "kind" in rings.columns:
+        kinds = list(rings["kind"].astype(str))
+    elif frame is not None and "kind" in frame.columns:
+        rings = rings.to_crs(district.crs) if rings.crs is not None else rings
+        inner = rings.geometry.array[int(np.argmin(_ring_minutes(rings)))]
+        there = frame[(_column(frame, "state").fillna("open") == "open").to_numpy()]
+        inside = pd.Series(shapely.intersects(inner, there.geometry.array), index=there["kind"].astype(str))
+        whole = inside.groupby(level=0).agg(["all", "size"])
+        kinds = list(whole[whole["all"]].sort_values("size", ascending=False, kind="stable").index)
+    else:
+        kinds = []
+    for kind in kinds[:1]:
+        for i, theme in enumerate(themes):
+            if kind in theme.kinds and theme.layer == "homes":
+                return i
+    return next((i for i, theme in enumerate(themes) if theme.layer == "homes"), 0)
 
 
 # --- rings and gaps --------------------------------------------------------------------------------------------------
@@ -922,8 +947,8 @@ def _ring_minutes(rings: gpd.GeoDataFrame) -> np.ndarray:
     return np.asarray(rings.index.get_level_values(-1), dtype="float64")
 
 
-def _ring_layer(district: Any, rings: gpd.GeoDataFrame, lang: str) -> tuple[_Layer, list[_Label]]:
-    """Return one outline per ring, dashed the finer the farther, with its minutes written on the line."""
+def _ring_layers(district: Any, rings: gpd.GeoDataFrame, lang: str) -> tuple[list[_Layer], list[_Label]]:
+    """Return a tint and an outline per ring, the nearer the finer dashed, with its minutes written on the line."""
     t, look = _texts(lang), _style()["rings"]
     rings = rings.to_crs(district.crs) if rings.crs is not None else rings
     there = (rings.geometry.notna() & ~rings.geometry.is_empty).to_numpy()
@@ -936,11 +961,16 @@ def _ring_layer(district: Any, rings: gpd.GeoDataFrame, lang: str) -> tuple[_Lay
         for i, level in enumerate(levels)
     ]
     for style in styles:
-        style.pop("dashes")
-    lines = rings.geometry.boundary
+        del style["dashes"], style["tint"]
+    shapes = rings.geometry.simplify(2.0)
     pick = np.array([levels.index(m) for m in minutes], dtype="int64")
-    labels = [_Label(f"{m:g} {unit}", "ring", line, 0, -5, "rings") for m, line in zip(minutes, lines, strict=True)]
-    return _Layer("rings", t["rings"], "L", lines, styles, pick), labels
+    tint = _areas(gpd.GeoDataFrame(geometry=shapes), "rings-a", t["rings"], {"fill": look["tint"]})
+    layers, labels = [tint], []
+    for i, style in enumerate(styles):
+        lines = shapes[pick == i].boundary
+        layers.append(_Layer(f"rings-{i}", style["label"], "L", lines, [style], np.zeros(len(lines), dtype="int64")))
+        labels += [_Label(style["label"], "ring", line, 0, -5, f"rings-{i}") for line in lines]
+    return layers, labels
 
 
 def _gap_layers(district: Any, gaps: gpd.GeoDataFrame, lang: str) -> list[_Layer]:
@@ -961,23 +991,28 @@ def _gap_layers(district: Any, gaps: gpd.GeoDataFrame, lang: str) -> list[_Layer
         (t["unserved"], counts), (t["minutes"], minutes), (t["community"], communities), (t["reason"], list(reasons)),
     ]  # fmt: skip
     listing = [
-        {"name": n, "people": p or t["unknown"], "why": " · ".join(x for x in (c, m, r) if x)}
+        {"name": n, "people": p or t["unknown"], "why": " · ".join(x for x in (c, r or m) if x)}
         for n, p, c, m, r in zip(names, counts, communities, minutes, reasons, strict=True)
     ]
     styles: list[dict[str, Any]] = [
-        {"fill": look["line"], "symbol": str(i + 1) if i < 99 else "", "size": 10, "keep": i < 30, "label": t["gaps"]}
+        {"fill": look["line"], "symbol": str(i + 1) if i < 99 else "", "size": 9, "keep": i < 10, "label": t["gaps"]}
         for i in range(len(gaps))
     ]
     layers = []
     flat = _is_area(gaps)
     if flat.any():
-        layers.append(_areas(gaps[flat], "gaps-a", t["gaps"], look))
+        edges = gaps[flat].set_geometry(gaps[flat].boundary)
+        layers.append(_areas(edges, "gaps-a", t["gaps"], _only(look, "line", "width"), shape="L"))
     points = _Layer("gaps", t["gaps"], "P", _points(gaps), styles, np.arange(len(gaps)), list(names), table, find=True)
     points.extra["list"] = listing
     return [*layers, points]
 
 
 # --- labels ----------------------------------------------------------------------------------------------------------
+
+
+#: Names that are placed before the symbols of facilities; all others give way to symbols.
+_FIRST_LABELS = ("district", "zone", "community", "ring")
 
 
 def _anchors(frame: gpd.GeoDataFrame) -> np.ndarray:
@@ -1054,7 +1089,7 @@ def _labels(district: Any, lang: str) -> list[_Label]:
 
 
 def _fit(
-    district: Any, themes: Sequence[_Theme], gaps: gpd.GeoDataFrame | None, rings: gpd.GeoDataFrame | None
+    district: Any, themes: Sequence[_Theme], gaps: gpd.GeoDataFrame | None, rings: gpd.GeoDataFrame | None, first_theme: int
 ) -> tuple[Any, Any]:
     """Return what the map shows first (where people live, for a theme) and the whole district; metric bounds."""
     whole = None
@@ -1066,7 +1101,7 @@ def _fit(
     if whole is None:
         raise ValueError("没有可画的图层：至少要有街道界、小区、道路或设施之一")
     first = whole
-    focus = _layer(district, "communities" if themes and themes[0].layer == "presence" else "homes")
+    focus = _layer(district, "communities" if themes and themes[first_theme].layer == "presence" else "homes")
     if (themes or gaps is not None) and focus is not None:
         first = focus.total_bounds
     if rings is not None and len(rings) and not rings.geometry.is_empty.all():
@@ -1098,21 +1133,38 @@ def _scene(
         themes.insert(0, _values_theme(district, values, title, unit, homes, lang))
     if title and themes and (len(themes) == 1 or values is not None):
         themes[0].title = title
-    ring_layers, ring_labels = [], []
+    ring_layers: list[_Layer] = []
+    ring_labels: list[_Label] = []
     if rings is not None and len(rings):
-        layer, ring_labels = _ring_layer(district, rings, lang)
-        ring_layers = [layer]
+        ring_layers, ring_labels = _ring_layers(district, rings, lang)
     gap_layers = _gap_layers(district, gaps, lang) if gaps is not None and len(gaps) else []
     layers = _stack(district, themes, communities, ring_layers, gap_layers, lang)
     demonstration = _demonstration(district, [n for n in district.layers if district.layers.get(n) is not None])
-    first, whole = _fit(district, themes, gaps, rings)
+    start = 0 if values is not None else _first_theme(district, themes, rings)
+    first, whole = _fit(district, themes, gaps, rings, start)
     name = title or f"{district.name} · " + (t["gaps"] if gap_layers and not themes else t["overview"])
     labels = sorted([*ring_labels, *_labels(district, lang)], key=lambda x: x.rank)
     return _Scene(
-        lang, name, [], _badges(district, demonstration, lang), _foot(district, lang), _evidence(district, (), lang),
+        lang, name, _overview(district, lang), _badges(district, demonstration, lang), _foot(district, lang), _evidence(district, (), lang),
         t["demo"] if demonstration else "", district.crs, first, whole, layers, labels, themes,
-        _groups(district, layers, lang), _start_off(layers),
+        _groups(district, layers, lang), _start_off(district, layers, themes), start,
     )  # fmt: skip
+
+
+def _overview(district: Any, lang: str) -> list[str]:
+    """Return what there is: homes, residents, facilities, communities."""
+    t, lines = _texts(lang), []
+    homes, facilities, communities = (_layer(district, n) for n in ("homes", "facilities", "communities"))
+    if homes is not None:
+        lines.append(t["n_homes"].format(n=f"{len(homes):,}"))
+        people = _floats(homes, "people")
+        if not np.isnan(people).all():
+            lines.append(t["n_people"].format(n=f"{np.nansum(people):,.0f}"))
+    if facilities is not None:
+        lines.append(t["n_facilities"].format(n=f"{len(facilities):,}"))
+    if communities is not None:
+        lines.append(t["n_communities"].format(n=len(communities)))
+    return lines
 
 
 def _stack(
@@ -1125,7 +1177,7 @@ def _stack(
 ) -> list[_Layer]:
     """Return all layers in drawing order, the lowest first."""
     style, t = _style(), _texts(lang)
-    layers = [*_ground(district, lang), *_homes_layer(district, lang)]
+    layers = [*_ground(district, lang), *(r for r in rings if r.shape == "A"), *_homes_layer(district, lang)]
     if communities is not None and any(theme.layer == "presence" for theme in themes):
         blank = {**_only(style["presence"], "line", "width"), "label": ""}
         names = _texts_of(communities, "name")
@@ -1143,7 +1195,7 @@ def _stack(
     outline = _layer(district, "district")
     if outline is not None:
         layers.append(_areas(outline, "veil", "", {"fill": style["paper"]}))
-    layers += [*_borders(district, lang), *rings, *(g for g in gaps if g.shape == "A")]
+    layers += [*_borders(district, lang), *(x for x in [*rings, *gaps] if x.shape == "L")]
     places = _layer(district, "places")
     if places is not None:
         points = gpd.GeoDataFrame(geometry=_points(places), crs=places.crs)
@@ -1159,8 +1211,19 @@ def _stack(
 _START_OFF = ("grid", "bare_ground", "micro_spaces", "gates", "areas")
 
 
-def _start_off(layers: Sequence[_Layer]) -> list[str]:
-    return [layer.id for layer in layers if layer.id in _START_OFF]
+def _start_off(district: Any, layers: Sequence[_Layer], themes: Sequence[_Theme]) -> list[str]:
+    """Return what is hidden at first: fine divisions, and on the overview kinds that the plan does not count on."""
+    off = [layer.id for layer in layers if layer.id in _START_OFF]
+    outlines = [layer.id for layer in layers if layer.id.startswith("rings-") and layer.shape == "L"]
+    if any(theme.layer == "homes" for theme in themes):  # the homes show the nearer minutes themselves
+        off += outlines[:-1]
+    kinds = district.kinds
+    if themes or not {"essential", "lead"} <= set(kinds.columns):
+        return off
+    keep = kinds.index[kinds["essential"].eq(True) | kinds["lead"].isin(["community", "circle"])]
+    wanted = {f"k-{k}" for k in keep}
+    points = [layer.id for layer in layers if layer.id.startswith("k-")]
+    return off + ([i for i in points if i.removesuffix("-a") not in wanted] if wanted & set(points) else [])
 
 
 def _off_for(scene_layers: Sequence[_Layer], theme: _Theme) -> list[str]:
@@ -1175,9 +1238,8 @@ def _groups(district: Any, layers: Sequence[_Layer], lang: str) -> list[dict[str
     by_id = {layer.id: layer for layer in layers}
     groups: list[dict[str, Any]] = []
     top = []
-    if "rings" in by_id:
-        ring = by_id["rings"]
-        top.append({"ids": ["rings"], "label": t["rings"], "keys": [[_swatch(s), "L"] for s in ring.styles]})
+    for ring in (layer for layer in layers if layer.id.startswith("rings-") and layer.shape == "L"):
+        top.append({"ids": [ring.id], "label": f"{t['rings']} {ring.label}", "key": [_swatch(ring.styles[0]), "L"]})
     if "gaps" in by_id:
         ids = [i for i in ("gaps", "gaps-a") if i in by_id]
         top.append({"ids": ids, "label": t["gaps"], "count": str(len(by_id["gaps"].geometry))})
@@ -1186,7 +1248,7 @@ def _groups(district: Any, layers: Sequence[_Layer], lang: str) -> list[dict[str
     kinds = [layer for layer in layers if layer.id.startswith("k-") and layer.shape == "P"]
     rows = [
         {
-            "ids": [i for i in (k.id, f"{k.id}-a") if i in by_id], "label": k.label, "count": str(len(k.geometry)),
+            "ids": [i for i in (k.id, f"{k.id}-a") if i in by_id], "label": re.split("[（(]", k.label)[0], "count": str(len(k.geometry)),
             "key": [_swatch(k.styles[0]), "P"],
         }
         for k in kinds
@@ -1298,7 +1360,8 @@ def _labels_json(labels: Sequence[_Label], crs: Any, origin: np.ndarray) -> list
     for label, shape, line in zip(labels, shapes.array, lines, strict=True):
         entry: dict[str, Any] = {"t": label.text, "k": label.kind, "z": label.zoom}
         entry["l" if line else "p"] = _feature(shape, origin) if line else _feature(shape, origin)[0]
-        for key, value in (("y", label.layer), ("d", label.away), ("max", label.until)):
+        first = int(label.kind in _FIRST_LABELS)
+        for key, value in (("y", label.layer), ("d", label.away), ("max", label.until), ("f", first)):
             if value:
                 entry[key] = value
         out.append(entry)
@@ -1335,7 +1398,7 @@ def _scene_json(scene: _Scene) -> str:
         "bounds": _corners(scene, scene.bounds), "whole": whole, "origin": [int(v) for v in origin],
         "layers": [_layer_json(layer, origin) for layer in scene.layers],
         "labels": _labels_json(scene.labels, scene.crs, origin),
-        "themes": [_theme_json(scene, theme) for theme in scene.themes], "current": 0, "groups": scene.groups,
+        "themes": [_theme_json(scene, theme) for theme in scene.themes], "current": scene.first, "groups": scene.groups,
         "start": scene.off,
     }  # fmt: skip
     text = json.dumps(content, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
@@ -1476,7 +1539,7 @@ class HouseMap(folium.Map):  # type: ignore[misc]
             f'<div id="xh-line"></div><div id="xh-badges">{badges}</div>'
             f'<button id="xh-open" type="button" aria-expanded="false" aria-controls="xh-side">{names["panel"]}</button></header>'
             f'<main class="xh-stage"><div class="folium-map" id="{self.get_name()}" role="application" '
-            f'aria-label="{_escape(scene.title)}"></div><canvas id="xh-print" aria-hidden="true"></canvas>'
+            f'aria-label="{_escape(scene.title)}"></div><div id="xh-print" aria-hidden="true"></div>'
             f'<div class="xh-search" role="search"><input id="xh-q" type="search" role="combobox" autocomplete="off" '
             f'aria-expanded="false" aria-controls="xh-hits" aria-label="{names["search"]}" placeholder="{names["search"]}">'
             '<ul id="xh-hits" role="listbox" hidden></ul></div><div id="xh-tools" role="toolbar"></div>'
@@ -1912,9 +1975,11 @@ def _draw_points(scene: _Scene, off: set[str], view: _View) -> str:
     return "".join([*dots, *reversed(icons)])
 
 
-def _draw_labels(scene: _Scene, off: set[str], view: _View) -> str:
-    out = []
+def _draw_labels(scene: _Scene, off: set[str], view: _View, first: bool) -> str:
+    out: list[str] = []
     for label in scene.labels:
+        if (label.kind in _FIRST_LABELS) is not first:
+            continue
         hidden = label.layer in off or view.zoom < label.zoom or (label.until and view.zoom > label.until)
         if hidden or label.geometry is None or label.geometry.is_empty:
             continue
@@ -2127,6 +2192,7 @@ def _legend(scene: _Scene, theme: _Theme | None, mode: _Mode | None, off: set[st
         y += 8
     for group in scene.groups:
         rows = [r for r in group["rows"] if not set(r["ids"]) <= off and (r.get("key") or r.get("keys"))]
+        rows = [r for r in rows if theme is None or r["ids"] != [theme.layer]]  # its colours are explained above
         if not rows or y > bottom - 40:
             continue
         text(group["label"], 14.5, "#2b3138", 700)
@@ -2157,7 +2223,7 @@ def _watermark(text: str) -> str:
 
 def _sheet(scene: _Scene) -> str:
     """Return the whole picture."""
-    theme = scene.themes[0] if scene.themes else None
+    theme = scene.themes[scene.first] if scene.themes else None
     mode = theme.modes[theme.start] if theme else None
     off = set(scene.off)
     if theme is not None:
@@ -2175,8 +2241,9 @@ def _sheet(scene: _Scene) -> str:
         themed = theme is not None and mode is not None and layer.id == theme.layer
         styles, pick = (mode.styles, mode.pick) if themed and mode is not None else (layer.styles, layer.pick)
         body.append(_draw_layer(layer, styles, pick, view, hatches))
+    names = _draw_labels(scene, off, view, True)
     points = _draw_points(scene, off, view)
-    labels = _draw_labels(scene, off, view)
+    labels = names + _draw_labels(scene, off, view, False)
     column = _legend(scene, theme, mode, off, hatches)
     left, top, width, height = _FRAME
     title = theme.title if theme is not None else scene.title

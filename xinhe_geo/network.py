@@ -5,12 +5,13 @@ Places attach inside edges, never to the nearest node, and reach is cut where th
 between junctions, ends and changes of attributes; parallel edges, loops and islands are kept; walking ignores one-way.
 All costs are float64, and "within" means at most `TOLERANCE_M` more than the limit.
 
-Between two points the street rule is: the straight leg to the street, along the street, the straight leg from it. It holds
-for two points that share a foot as well; only a point to itself is 0.
+Between two points the street rule is: the straight leg to the street, along the street, the straight leg from it. It
+holds for two points that share a foot as well; only a point to itself is 0.
 """
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import io
 import json
@@ -23,6 +24,7 @@ from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
@@ -50,6 +52,7 @@ StrPath: TypeAlias = str | os.PathLike[str]
 WalkFilter: TypeAlias = StrPath | Mapping[str, Any]
 
 SNAP_M = 1e-3  # lines join where their vertices are this close
+SEED_BATCH = 512
 FORMAT = "xinhe-walk-network"
 FORMAT_VERSION = 1
 TABLE_COLUMNS = ("street", "name", "class", "wait_s", "steps", "home")
@@ -59,6 +62,7 @@ class _Weights(NamedTuple):
     """What walking costs one profile: per edge and arc, per metre of access, and the shape of the queue."""
 
     edge: Floats
+    rate: Floats  # per metre of the edge
     arc: Floats
     unit: float  # cost of one metre without waits
     same: float  # TOLERANCE_M as a cost
@@ -78,6 +82,15 @@ class _Doors(NamedTuple):
     def take(self, rows: NDArray[Any]) -> _Doors:
         return _Doors(self.place[rows], self.edge[rows], self.at[rows], self.access[rows])
 
+    def plus(self, more: _Doors) -> _Doors:
+        join = np.concatenate
+        return _Doors(
+            join([self.place, more.place]),
+            join([self.edge, more.edge]),
+            join([self.at, more.at]),
+            join([self.access, more.access]),
+        )
+
 
 class _Seeds(NamedTuple):
     """Where a search starts: nodes with the cost, place and metres they start from."""
@@ -90,9 +103,18 @@ class _Seeds(NamedTuple):
     def take(self, rows: NDArray[Any]) -> _Seeds:
         return _Seeds(self.node[rows], self.cost[rows], self.place[rows], self.metres[rows])
 
+    def plus(self, more: _Seeds) -> _Seeds:
+        join = np.concatenate
+        return _Seeds(
+            join([self.node, more.node]),
+            join([self.cost, more.cost]),
+            join([self.place, more.place]),
+            join([self.metres, more.metres]),
+        )
+
 
 class _Chains(NamedTuple):
-    """Polylines that become a network: points in order, `off` the first point of each, `group` its row of attributes."""
+    """Polylines to become a network: points in order, `off` the first point of each, `group` its attributes."""
 
     xy: Floats
     off: Ints
@@ -149,8 +171,8 @@ class WalkNetwork:
         """
         lines = _in_metres(streets, crs)
         _check_lines(lines)
-        kept = lines.geometry.notna() & ~lines.geometry.is_empty
-        lines = lines[kept]
+        shapes = lines.geometry.to_numpy()
+        lines = lines[~(shapely.is_missing(shapes) | shapely.is_empty(shapes))]
         table = _table_of(lines)
         parts, row = shapely.get_parts(shapely.force_2d(lines.geometry.to_numpy()), return_index=True)
         xy, part = shapely.get_coordinates(parts, return_index=True)
@@ -164,15 +186,15 @@ class WalkNetwork:
         """
         Build from an OSMnx MultiDiGraph, projected or not; one-way is ignored.
 
-        A pair of directed edges that are one street walked both ways (same length, osmid and geometry reversed) becomes one
-        edge; parallel edges that differ stay. Streets meet only at nodes of the graph. Where an edge has a `length`, that
-        is its cost, spread along its geometry; else the planar length of its geometry is.
+        A pair of directed edges that are one street walked both ways (same length, osmid and geometry reversed) becomes
+        one edge; parallel edges that differ stay. Streets meet only at nodes of the graph. Where an edge has a
+        `length`, that is its cost, spread along its geometry; else the planar length of its geometry is.
 
         Parameters
         ----------
         G
-            Nodes with `x` and `y`, `G.graph["crs"]` set; edges may carry `geometry`, `length`, `osmid`, `street`, `name`,
-            `highway`, `wait_s`, `steps`, `home`.
+            Nodes with `x` and `y`, `G.graph["crs"]` set; edges may carry `geometry`, `length`, `osmid`, `street`,
+            `name`, `highway`, `wait_s`, `steps`, `home`.
         crs
             Projected CRS to compute in. Default: the graph's own, or the UTM zone of a graph in degrees.
         """
@@ -226,8 +248,8 @@ class WalkNetwork:
         """
         The streets between nodes, index `edge`.
 
-        Columns: `street`, `class`, `name`, `wait_s` (seconds over the whole edge), `steps`, `home` (blank for public), `length_m`,
-        `component` (0 is the largest), `u`, `v` (nodes) and `geometry`, a line from u to v.
+        Columns: `street`, `class`, `name`, `wait_s` (seconds over the whole edge), `steps`, `home` (blank for public),
+        `length_m`, `component` (0 is the largest), `u`, `v` (nodes) and `geometry`, a line from u to v.
         """
         return self._edges.copy(deep=False)
 
@@ -301,6 +323,7 @@ class WalkNetwork:
 
     def _new_weights(self, profile: Profile | None) -> _Weights:
         edge, unit, waits = self._length, 1.0, False
+        rate = np.ones(len(edge))
         if profile is not None:
             unit = 1.0 / profile.speed_m_s / 60.0
             waiting = self._wait * (profile.waits / 60.0)
@@ -308,12 +331,13 @@ class WalkNetwork:
             edge = self._length * unit + waiting
             if not profile.steps:
                 edge = np.where(self._steps, np.inf, edge)
+            rate = np.divide(edge, self._length, out=np.zeros(len(edge)), where=self._length > 0)
         finite = edge[np.isfinite(edge)]
         longest = float(finite.max(initial=0.0))
         # Four buckets to a mean edge, and a ring that stays in cache even where one edge is very long.
         width = max(float(finite.mean()) / 4 if len(finite) else 0.0, longest / 16384) or 1.0
         arc = edge[self._csr[2]]
-        return _Weights(edge, arc, unit, TOLERANCE_M * unit, waits, 1.0 / width, int(longest / width) + 3)
+        return _Weights(edge, rate, arc, unit, TOLERANCE_M * unit, waits, 1.0 / width, int(longest / width) + 3)
 
     # --- attaching places ---------------------------------------------------------------------------------------------
 
@@ -333,19 +357,19 @@ class WalkNetwork:
         points
             Points in any CRS; the index holds the labels of places, and a label may repeat.
         barriers
-            Lines in the network's CRS that a straight leg never crosses (it may begin or end on one). The nearest edge that
-            can be reached without crossing is taken.
+            Lines in the network's CRS that a straight leg never crosses (it may begin or end on one). The nearest edge
+            that can be reached without crossing is taken.
         home
-            Aligned with `points`: the home whose inner lanes (edges with that `home`) may be used too. All other inner lanes
-            are closed to the point.
+            Aligned with `points`: the home whose inner lanes (edges with that `home`) may be used too. All other inner
+            lanes are closed to the point.
         profile
             A profile that cannot use stairs is not attached to them.
 
         Returns
         -------
         DataFrame
-            One row per point in the same order, index `door`: `place`, `edge` (-1: none), `at_m` (metres from the edge's
-            start), `access_m` (length of the straight leg), `x`, `y` (the foot on the street).
+            One row per point in the same order, index `door`: `place`, `edge` (-1: none), `at_m` (metres from the
+            edge's start), `access_m` (length of the straight leg), `x`, `y` (the foot on the street).
         """
         xy = self._coordinates(points)
         own = _aligned(home, points)
@@ -371,9 +395,9 @@ class WalkNetwork:
         points = points.geometry
         if points.crs is None and len(points):
             raise ValueError("点没有坐标系；先用 set_crs 写明")
-        bad = np.flatnonzero(shapely.get_type_id(points.to_numpy()) != 0) if len(points) else []
-        if len(bad) or (len(points) and points.is_empty.any()):
-            bad = bad if len(bad) else np.flatnonzero(points.is_empty)
+        shapes = points.to_numpy()
+        bad = np.flatnonzero((shapely.get_type_id(shapes) != 0) | shapely.is_empty(shapes))
+        if len(bad):
             names = "、".join(str(label) for label in points.index[bad[:5]])
             raise ValueError(f"这些地点不是一个点（为空或是其他几何）：{names}")
         there = points if points.crs is None or points.crs == self._crs else points.to_crs(self._crs)
@@ -487,17 +511,19 @@ class WalkNetwork:
         Parameters
         ----------
         origins, targets
-            Doors: frames with `place`, `edge`, `at_m`, `access_m`, as `attach` returns them. A place may own several rows.
+            Doors: frames with `place`, `edge`, `at_m`, `access_m`, as `attach` returns them. A place may own several
+            rows.
         profile
-            None: the cost is metres. A profile: minutes, waits included; edges with steps closed to those who cannot use them.
+            None: the cost is metres. A profile: minutes, waits included; edges with steps closed to those who cannot
+            use them.
         limit
             In metres, or minutes with a profile.
 
         Returns
         -------
         DataFrame
-            One row per row of `origins`, same index: `target` (label), `cost`, `metres` walked on that way. Missing where no
-            target is within the limit. Of targets equally near (1e-6 m) the first in sorted order is named.
+            One row per row of `origins`, same index: `target` (label), `cost`, `metres` walked on that way. Missing
+            where no target is within the limit. Of targets equally near (1e-6 m) the first in sorted order is named.
         """
         return self._state(targets, profile, _limit(limit)).at(origins, limit=limit)
 
@@ -555,8 +581,8 @@ class WalkNetwork:
         Returns
         -------
         GeoDataFrame
-            (`place`,) `limit`, `edge`, `from_m`, `to_m` along the edge, `geometry`. The pieces of a smaller limit lie within
-            those of a larger one. In order of place, limit, edge.
+            (`place`,) `limit`, `edge`, `from_m`, `to_m` along the edge, `geometry`. The pieces of a smaller limit lie
+            within those of a larger one. In order of place, limit, edge.
         """
         from . import _kernel
 
@@ -611,39 +637,35 @@ class WalkNetwork:
     def _doors(self, frame: pd.DataFrame) -> tuple[_Doors, pd.Index]:
         """Check a frame of doors and return it as arrays, with the labels of places in sorted order."""
         place, labels = _sorted_codes(frame["place"])
-        edge = frame["edge"].to_numpy(np.int64, na_value=-1)
-        at = frame["at_m"].to_numpy(np.float64, na_value=np.nan)
-        access = frame["access_m"].to_numpy(np.float64, na_value=np.nan)
-        on = edge >= 0
-        if (edge >= len(self._u)).any():
-            raise NetworkError("这些出入口属于另一个路网：边的编号不存在")
-        if not (at[on] >= 0).all() or not (at[on] <= self._length[edge[on]] + TOLERANCE_M).all():
-            raise NetworkError("这些出入口属于另一个路网：位置不在边上")
-        if not (access[on] >= 0).all():
-            raise NetworkError("出入口到街道的距离必须是不小于 0 的数")
-        at = np.where(on, np.minimum(at, self._length[edge]), 0.0)
-        return _Doors(place, edge.astype(np.int32), at, np.where(on, access, 0.0)), labels
+        return _Doors(place, *self._positions(frame)), labels
+
+    def _positions(self, frame: pd.DataFrame) -> tuple[Shorts, Floats, Floats]:
+        """Check and return where doors are: edge, metres along it, metres of access."""
+        from . import _kernel
+
+        edge: Shorts = frame["edge"].fillna(-1).to_numpy(np.int32, copy=True)
+        at: Floats = frame["at_m"].to_numpy(np.float64, copy=True, na_value=np.nan)
+        access: Floats = frame["access_m"].to_numpy(np.float64, copy=True, na_value=np.nan)
+        wrong = _kernel.check_doors(edge, at, access, self._length)
+        if wrong:
+            what = {1: "边的编号不存在", 2: "位置不在边上", 3: "到街道的距离不是不小于 0 的数"}[wrong]
+            raise NetworkError(f"这些出入口属于另一个路网，或已损坏：{what}")
+        return edge, at, access
 
     def _seeds(self, doors: _Doors, weights: _Weights) -> _Seeds:
-        """Return both ends of the doors' edges with the cost of getting there; ends behind closed edges are left out."""
+        """Return both ends of the doors' edges and the cost of getting there, but for ends behind closed edges."""
         node, cost, metres = self._ends(doors, weights)
         place = np.concatenate([doors.place, doors.place])
         kept = np.isfinite(cost)
         return _Seeds(node[kept], cost[kept], place[kept], metres[kept])
 
     def _ends(self, doors: _Doors, weights: _Weights) -> tuple[Shorts, Floats, Floats]:
-        on = doors.edge >= 0
-        edge = np.where(on, doors.edge, 0)
-        length = self._length[edge] if len(self._length) else np.zeros(len(edge))
-        weight = weights.edge[edge]
-        parts = np.concatenate([doors.at, length - doors.at])
-        lengths = np.concatenate([length, length])
-        with np.errstate(invalid="ignore", divide="ignore"):
-            along = np.concatenate([weight, weight]) * np.where(lengths > 0, parts / lengths, 1.0)
-        along = np.where(parts == 0.0, 0.0, along)
+        edge = doors.edge
+        part = np.concatenate([doors.at, self._length[edge] - doors.at])
         access = np.concatenate([doors.access, doors.access])
-        cost = np.where(np.concatenate([on, on]), access * weights.unit + along, np.inf)
-        return np.concatenate([self._u[edge], self._v[edge]]), cost, access + parts
+        cost = access * weights.unit + _along(np.concatenate([weights.rate[edge]] * 2), part)
+        cost[np.concatenate([edge, edge]) < 0] = np.inf
+        return np.concatenate([self._u[edge], self._v[edge]]), cost, access + part
 
     def _pair_costs(
         self, origins: pd.DataFrame, targets: pd.DataFrame, profile: Profile | None, limit: float
@@ -696,10 +718,9 @@ class WalkNetwork:
         a = np.repeat(np.arange(len(near.edge)), count)
         b = np.repeat(first, count) + (np.arange(len(a)) - np.repeat(np.cumsum(count) - count, count))
         apart = np.abs(near.at[a] - far.at[b])
-        length, weight = self._length[near.edge[a]], weights.edge[near.edge[a]]
-        with np.errstate(invalid="ignore", divide="ignore"):
-            along = np.where(apart == 0.0, 0.0, weight * (apart / length))
-        cost = (near.access[a] + far.access[b]) * weights.unit + along
+        cost = near.access[a] * weights.unit + (
+            far.access[b] * weights.unit + _along(weights.rate[near.edge[a]], apart)
+        )
         kept = np.flatnonzero(cost <= bound)
         kept = kept[np.argsort(near.place[a[kept]], kind="stable")]
         return near.place[a[kept]], far.place[b[kept]], cost[kept]
@@ -740,8 +761,8 @@ class WalkNetwork:
         """
         Measure the least time from every place to every place: walking at the profile's speed, and waits.
 
-        The quickest way is not always the shortest. `profile` is a `Profile` or a name in the bundled `profiles.csv`; other
-        parameters and the result are as in `metres`, with the column `minutes` and the limit in minutes.
+        The quickest way is not always the shortest. `profile` is a `Profile` or a name in the bundled `profiles.csv`;
+        other parameters and the result are as in `metres`, with the column `minutes` and the limit in minutes.
         """
         return self._between(origins, targets, limit, _profile(profile), access)
 
@@ -752,8 +773,8 @@ class WalkNetwork:
         rows, columns, cost, names = self._pair_costs(starts, ends, profile, limit)
         a, b = self._same_points(origins, targets)
         if len(a):
-            a, b = _sorted_codes(starts["place"])[0][a], _sorted_codes(ends["place"])[0][b]
-            rows, columns = np.concatenate([a, rows]), np.concatenate([b, columns])
+            here, there = _sorted_codes(starts["place"])[0][a], _sorted_codes(ends["place"])[0][b]
+            rows, columns = np.concatenate([here, rows]), np.concatenate([there, columns])
             cost = np.concatenate([np.zeros(len(a)), cost])
             order = np.lexsort((cost, columns, rows))
             rows, columns, cost = rows[order], columns[order], cost[order]
@@ -771,13 +792,13 @@ class WalkNetwork:
         Returns
         -------
         DataFrame
-            Index `origin` in order of first appearance; `target` (of equally near ones the first in sorted order) and `metres`.
-            Missing where none is within the limit. Parameters are as in `metres`.
+            Index `origin` in order of first appearance; `target` (of equally near ones the first in sorted order) and
+            `metres`. Missing where none is within the limit. Parameters are as in `metres`.
         """
         starts, ends = self._at_street(origins, access, None), self._at_street(targets, access, None)
         found = self.search(starts, ends, limit=limit)
         _, labels = _sorted_codes(ends["place"])
-        target = labels.get_indexer(found["target"]) if len(labels) else np.full(len(found), -1)
+        target = labels.get_indexer(pd.Index(found["target"])) if len(labels) else np.full(len(found), -1)
         cost = found["cost"].to_numpy(np.float64, copy=True)
         a, b = self._same_points(origins, targets)
         if len(a):
@@ -826,8 +847,8 @@ class WalkNetwork:
         """
         Return an OSMnx-style MultiDiGraph in the network's CRS, both directions of every edge.
 
-        Edges carry `osmid` and `street` (the street), `highway`, `name`, `length`, `wait_s`, `steps`, `home`, `oneway=False`,
-        `reversed` and `geometry`; a loop is one directed edge. `from_graph` of it is the same network.
+        Edges carry `osmid` and `street` (the street), `highway`, `name`, `length`, `wait_s`, `steps`, `home`,
+        `oneway=False`, `reversed` and `geometry`; a loop is one directed edge. `from_graph` of it is the same network.
         """
         import networkx as nx
 
@@ -852,8 +873,8 @@ class WalkNetwork:
         return graph
 
     def save(self, path: StrPath) -> None:
-        """Write to one file (.npz): same network, same bytes. The file carries its version and a hash of its content."""
-        arrays = {
+        """Write to one file (.npz) with its version and a hash of its content: same network, same bytes."""
+        arrays: dict[str, NDArray[Any]] = {
             "node_xy": self._node_xy,
             "edge_u": self._u,
             "edge_v": self._v,
@@ -889,8 +910,8 @@ class WalkNetwork:
         """
         name = Path(path).name
         try:
-            with np.load(path, allow_pickle=False) as file:
-                arrays = {key: file[key] for key in file.files}
+            with Path(path).open("rb") as file, np.load(file, allow_pickle=False) as content:
+                arrays = {key: content[key] for key in content.files}
             meta = json.loads(arrays["meta"].tobytes().decode())
             stored = arrays.pop("hash").tobytes()
             head, table = meta["head"], meta["table"]
@@ -937,17 +958,17 @@ class SearchState:
         from . import _kernel
 
         net, weights = self.net, self.weights
-        doors, _ = net._doors(origins)
+        edge, at, access = net._positions(origins)
         bound = min(_limit(limit) + weights.same, self.bound)
         first, following = self._doors_by_edge
-        count = len(doors.edge)
+        count = len(edge)
         cost, label, metres = np.empty(count), np.empty(count, np.int32), np.empty(count)
 
         def run(start: int, stop: int) -> tuple[NDArray[Any], ...]:
             part = slice(start, stop)
             _kernel.at_doors(
-                doors.edge[part], doors.at[part], doors.access[part], weights.unit, weights.waits, bound, weights.same,
-                net._u, net._v, net._length, weights.edge, *self.field, self._rank,
+                edge[part], at[part], access[part], weights.unit, weights.waits, bound, weights.same,
+                net._u, net._v, net._length, weights.rate, *self.field, self._rank,
                 first, following, self.doors.at, self.doors.access, self.doors.place,
                 cost[part], label[part], metres[part],
             )  # fmt: skip
@@ -967,9 +988,8 @@ class SearchState:
                 number[label] = len(labels)
                 labels.append(label)
         new = new._replace(place=np.array([number[label] for label in names], np.int32)[new.place])
-        every = _Doors(*(np.concatenate(pair) for pair in zip(self.doors, new, strict=True)))
-        field = _Field(*(array.copy() for array in self.field))
-        state = SearchState(self.net, self.weights, self.bound, tuple(labels), every, field)
+        field = _Field(self.field.cost.copy(), self.field.label.copy(), self.field.metres.copy())
+        state = SearchState(self.net, self.weights, self.bound, tuple(labels), self.doors.plus(new), field)
         return state._relaxed(self.net._seeds(new, self.weights))
 
     def without_place(self, label: Hashable) -> SearchState:
@@ -996,7 +1016,7 @@ class SearchState:
         seeds = self.net._seeds(doors, self.weights)
         seeds = seeds.take(np.flatnonzero(orphaned[seeds.node]))
         border = state._border(np.flatnonzero(orphaned))
-        return state._relaxed(_Seeds(*(np.concatenate(pair) for pair in zip(seeds, border, strict=True))))
+        return state._relaxed(seeds.plus(border))
 
     def _border(self, orphans: Ints) -> _Seeds:
         """Return what the neighbours of orphaned nodes offer them."""
@@ -1015,14 +1035,31 @@ class SearchState:
 
         net, weights = self.net, self.weights
         indptr, adj, _ = net._csr
-        seeds = seeds.take(np.argsort(seeds.cost, kind="stable"))
-        _, tied = _kernel.spread(
-            indptr, adj, weights.arc, net._arc_length, weights.waits, self.bound, weights.same, weights.per_unit,
-            np.full(weights.ring, -1, np.int64), *seeds, *self.field, np.empty(len(self.field.cost), np.int32),
-        )  # fmt: skip
+        heads, touched = np.full(weights.ring, -1, np.int64), np.empty(len(self.field.cost), np.int32)
+        tied = False
+        for batch in self._batches(seeds):
+            _, more = _kernel.spread(
+                indptr, adj, weights.arc, net._arc_length, weights.waits, self.bound, weights.same, weights.per_unit,
+                heads, *batch, *self.field, touched,
+            )  # fmt: skip
+            tied |= more
         if tied:
             self._settle()
         return self
+
+    def _batches(self, seeds: _Seeds) -> Iterable[_Seeds]:
+        """
+        Yield seeds sorted by cost, in batches of neighbours where the bound keeps a search local.
+
+        What a batch of neighbours reaches stays in the processor's cache; any order of seeds gives the same costs.
+        """
+        width, height = self.net._bounds[2:] - self.net._bounds[:2]
+        local = self.bound < max(width, height) * self.weights.unit / 8
+        size = SEED_BATCH if local else max(len(seeds.node), 1)
+        by_node = np.argsort(seeds.node, kind="stable")
+        for first in range(0, len(by_node), size):
+            batch = seeds.take(by_node[first : first + size])
+            yield batch.take(np.argsort(batch.cost, kind="stable"))
 
     def _settle(self) -> None:
         from . import _kernel
@@ -1031,7 +1068,7 @@ class SearchState:
         indptr, adj, _ = net._csr
         seeds = net._seeds(self.doors, weights)
         seeds = seeds.take(np.argsort(self._rank[seeds.place], kind="stable"))
-        node, cost, place, metres = seeds
+        node, cost, place, _ = seeds
         _kernel.settle_labels(
             indptr, adj, weights.arc, weights.same, node, cost, place, self.field.cost, self.field.label
         )
@@ -1151,7 +1188,7 @@ def _split(chains: _Chains, is_node: Flags) -> tuple[Ints, Ints]:
 
 
 def _linked(chains: _Chains, is_node: Flags, begin: Ints, end: Ints) -> tuple[Ints, Flags, Flags]:
-    """String parts together where they meet at a vertex that is no node. Returns order, flipped, first of its string."""
+    """String parts together where they meet at a vertex that is no node. Returns order, flipped, first."""
     from . import _kernel
 
     count = len(begin)
@@ -1182,7 +1219,7 @@ def _points(begin: Ints, end: Ints, flip: Flags, opens: Flags) -> tuple[Ints, In
     A part that continues a string leaves out its first point, which the part before it ended with.
     """
     count = end - begin + 1
-    position, off = _ranges(np.zeros(len(count), np.int64), count)
+    position, _ = _ranges(np.zeros(len(count), np.int64), count)
     part = np.repeat(np.arange(len(count)), count)
     points = np.where(flip[part], end[part] - position, begin[part] + position)
     step_of = np.where(flip[part], np.minimum(points + 1, end[part]), points)
@@ -1200,8 +1237,8 @@ def _snap(xy: Floats) -> Ints:
     """
     Number vertices so that those within a millimetre are one.
 
-    Vertices fall into cells of a millimetre; neighbouring cells are one when their first vertices are close enough, so that
-    noise in the last bits cannot part two lines at the edge of a cell.
+    Vertices fall into cells of a millimetre; neighbouring cells are one when their first vertices are close enough, so
+    that noise in the last bits cannot part two lines at the edge of a cell.
     """
     if not len(xy):
         return np.empty(0, np.int64)
@@ -1273,7 +1310,7 @@ def _table_of(lines: gpd.GeoDataFrame) -> pd.DataFrame:
     home = lines["home"].where(lines["home"].notna() & (lines["home"] != ""), None) if "home" in lines else blank
     return _table(
         {
-            "street": list(lines["street"] if "street" in lines else lines.index),
+            "street": list(lines.get("street", lines.index)),
             "name": list(lines["name"]) if "name" in lines else blank,
             "class": list(lines["class"]) if "class" in lines else blank,
             "wait_s": list(wait),
@@ -1285,8 +1322,8 @@ def _table_of(lines: gpd.GeoDataFrame) -> pd.DataFrame:
 
 def _group(table: pd.DataFrame) -> tuple[Ints, pd.DataFrame]:
     """Number rows so that those with the same attributes share one, and return one row for each number."""
-    number = table.groupby(list(TABLE_COLUMNS), sort=False, dropna=False).ngroup().to_numpy(np.int64)
-    _, first = np.unique(number, return_index=True)
+    number: Ints = np.asarray(table.groupby(list(TABLE_COLUMNS), sort=False, dropna=False).ngroup(), np.int64)
+    first = np.unique(number, return_index=True)[1].astype(np.int64)
     return number, table.iloc[first].reset_index(drop=True)
 
 
@@ -1344,10 +1381,7 @@ def _from_graph(graph: nx.MultiDiGraph, crs: Any) -> WalkNetwork:
         raise NetworkError(f"图的节点缺少坐标 {error}") from error
     streets, ends, lines = _one_way_each(graph, number, node_xy)
     xy, part = shapely.get_coordinates(lines, return_index=True)
-    if crs is not None:
-        metric = _metric_crs(crs)
-    else:
-        metric = _utm_of(*node_xy.T) if own.is_geographic else _metric_crs(own)
+    metric = _utm_of(*node_xy.T) if crs is None and own.is_geographic else _metric_crs(own if crs is None else crs)
     if metric != own:
         xy = np.column_stack(pyproj.Transformer.from_crs(own, metric, always_xy=True).transform(*xy.T))
     off = np.searchsorted(part, np.arange(len(lines) + 1)).astype(np.int64)
@@ -1366,35 +1400,40 @@ def _one_way_each(
     columns: dict[str, list[Any]] = {name: [] for name in (*TABLE_COLUMNS, "length")}
     ends: list[tuple[int, int]] = []
     lines: list[Any] = []
-    seen: set[Hashable] = set()
+    spots: list[tuple[float, float]] = [(x, y) for x, y in node_xy.tolist()]
+    kept: dict[Hashable, list[int]] = {}  # how often a street was listed this way, that way, and taken
     for a, b, key, data in graph.edges(keys=True, data=True):
         u, v = number[a], number[b]
         line = data.get("geometry")
         length = data.get("length")
-        shape = None if line is None else line.coords[:]
-        if shape is not None and _runs_backwards(shape, node_xy[u], node_xy[v]):
+        if u == v and line is None:
+            continue  # nothing to walk on
+        shape = [spots[u], spots[v]] if line is None else [xy[:2] for xy in line.coords]
+        if _runs_backwards(shape, spots[u], spots[v]):
             shape = shape[::-1]
+        ahead = shape <= shape[::-1]
         identity = (
             (min(u, v), max(u, v)),
             None if length is None else round(float(length), 6),
             _text(data.get("osmid")),
-            None if shape is None else tuple(min(shape, shape[::-1])),
+            tuple(shape if ahead else shape[::-1]),
         )
-        if identity in seen or (u == v and shape is None):
-            continue
-        seen.add(identity)
+        count = kept.setdefault(identity, [0, 0, 0])
+        count[ahead] += 1
+        if count[ahead] <= count[2]:
+            continue  # the other direction of one that is there
+        count[2] += 1
         ends.append((u, v))
-        lines.append(shapely.LineString([node_xy[u], node_xy[v]] if shape is None else shape))
+        lines.append(shapely.LineString(shape))
         columns["length"].append(np.nan if length is None else float(length))
         for name, value in _attributes(data, (a, b, key)).items():
             columns[name].append(value)
     return columns, np.array(ends, np.int64).reshape(-1, 2), np.array(lines, object)
 
 
-def _runs_backwards(shape: Sequence[tuple[float, ...]], u: Floats, v: Floats) -> bool:
-    first, last = np.array(shape[0][:2]), np.array(shape[-1][:2])
-    ahead = np.hypot(*(first - u)) + np.hypot(*(last - v))
-    return bool(np.hypot(*(first - v)) + np.hypot(*(last - u)) < ahead)
+def _runs_backwards(shape: Sequence[tuple[float, ...]], u: tuple[float, float], v: tuple[float, float]) -> bool:
+    ahead = math.dist(shape[0], u) + math.dist(shape[-1], v)
+    return math.dist(shape[0], v) + math.dist(shape[-1], u) < ahead
 
 
 def _attributes(data: Mapping[str, Any], edge: tuple[Hashable, ...]) -> dict[str, Any]:
@@ -1574,6 +1613,7 @@ def _read_nodes(path: StrPath, wanted: Ints) -> tuple[Ints, Floats, Floats]:
     lon: list[float] = []
     lat: list[float] = []
     nodes = osmium.FileProcessor(str(path), osmium.osm.NODE).with_filter(osmium.filter.IdFilter(wanted.tolist()))
+    node: Any
     for node in nodes:
         if node.location.valid():
             ids.append(node.id)
@@ -1611,8 +1651,8 @@ def read_osm_streets(path: StrPath, *, walk_filter: WalkFilter | None = None) ->
     Returns
     -------
     GeoDataFrame
-        In EPSG:4326, index `street` ("w123"), columns `name`, `class`, `wait_s`, `steps`, `geometry`: whole ways, split only
-        where a clipped file misses nodes ("w123-2").
+        In EPSG:4326, index `street` ("w123"), columns `name`, `class`, `wait_s`, `steps`, `geometry`: whole ways, split
+        only where a clipped file misses nodes ("w123-2").
     """
     ways = _read_ways(path, walk_filter)
     xy = np.column_stack([ways.lon, ways.lat])[ways.node]
@@ -1640,6 +1680,12 @@ def _as(array: NDArray[Any], dtype: Any) -> NDArray[Any]:
     return np.ascontiguousarray(array, dtype)
 
 
+def _along(rate: Floats, part: Floats) -> Floats:
+    """Return the cost of `part` metres of edges; a closed edge (infinite rate) can be stood on but not walked."""
+    with np.errstate(invalid="ignore"):
+        return np.where(part == 0.0, 0.0, rate * part)
+
+
 def _limit(limit: float) -> float:
     if math.isnan(limit) or limit < 0:
         raise ValueError(f"上限必须是不小于 0 的数：{limit}")
@@ -1649,13 +1695,13 @@ def _limit(limit: float) -> float:
 def _profile(profile: Profile | str) -> Profile:
     if isinstance(profile, Profile):
         return profile
-    table = pd.read_csv(bundled_folder() / "standards" / "profiles.csv", index_col="profile")
-    if profile not in table.index:
-        raise UnknownNameError("人群", str(profile), list(table.index))
-    row = table.loc[profile]
-    waits = 1.0 if pd.isna(row["waits"]) else float(row["waits"])
-    can = str(row["steps"]).lower() in ("true", "1", "yes")
-    return Profile(profile, str(row["label"]), float(row["speed_m_s"]), can, waits)
+    with (bundled_folder() / "standards" / "profiles.csv").open(encoding="utf-8-sig", newline="") as file:
+        rows = {row["profile"]: row for row in csv.DictReader(file)}
+    if profile not in rows:
+        raise UnknownNameError("人群", str(profile), list(rows))
+    row = rows[profile]
+    steps, waits = row["steps"].strip().lower() in ("true", "1", "yes", "是"), float(row["waits"] or 1.0)
+    return Profile(profile, row["label"], float(row["speed_m_s"]), steps, waits)
 
 
 def _labels_of(points: gpd.GeoSeries) -> Any:
@@ -1762,7 +1808,9 @@ def _offsets(codes: NDArray[Any], count: int) -> Ints:
 def _pair_frame(
     rows: NDArray[Any], columns: NDArray[Any], cost: Floats, names: tuple[pd.Index, pd.Index], column: str
 ) -> pd.DataFrame:
-    index = pd.MultiIndex(levels=list(names), codes=[rows, columns], names=["origin", "target"], verify_integrity=False)
+    levels: Any = list(names)
+    codes: Any = [rows, columns]
+    index = pd.MultiIndex(levels=levels, codes=codes, names=["origin", "target"], verify_integrity=False)
     return pd.DataFrame({column: cost}, index=index)
 
 
@@ -1786,7 +1834,7 @@ def _in_threads(
     threads = thread_count()
     chunks = max(1, min(4 * threads if threads > 1 else 1, count // least))
     edges = np.linspace(0, count, chunks + 1).astype(int).tolist()
-    spans = list(zip(edges[:-1], edges[1:], strict=True))
+    spans = list(pairwise(edges))
     if chunks == 1:
         return run(*spans[0])
     with ThreadPoolExecutor(threads) as pool:
@@ -1796,14 +1844,13 @@ def _in_threads(
 
 def _plain(column: pd.Series) -> list[Any]:
     """Return a column as JSON can hold it."""
-    values = []
-    for value in column:
-        if isinstance(value, np.generic):
-            value = value.item()
-        if not isinstance(value, (str, bool, int, float)) or pd.isna(value):
-            value = None if pd.api.types.is_scalar(value) and pd.isna(value) else str(value)
-        values.append(value)
-    return values
+    return [_plain_value(value.item() if isinstance(value, np.generic) else value) for value in column]
+
+
+def _plain_value(value: Any) -> Any:
+    if pd.api.types.is_scalar(value) and pd.isna(value):
+        return None
+    return value if isinstance(value, (str, bool, int, float)) else str(value)
 
 
 def _digest(arrays: Mapping[str, NDArray[Any]]) -> bytes:
@@ -1811,7 +1858,7 @@ def _digest(arrays: Mapping[str, NDArray[Any]]) -> bytes:
     for name in sorted(arrays):
         array = np.ascontiguousarray(arrays[name])
         total.update(f"{name}|{array.dtype.str}|{array.shape}|".encode())
-        total.update(array.view(np.uint8).reshape(-1) if array.size else b"")
+        total.update(array.reshape(-1).view(np.uint8).data)
     return total.digest()
 
 

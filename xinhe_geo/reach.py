@@ -9,7 +9,8 @@ line is never longer than a walk.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from typing import Any
 
 import geopandas as gpd
 import numpy as np
@@ -42,6 +43,13 @@ HINGE_COLUMNS = (
 # --- homes -----------------------------------------------------------------------------------------------------------
 
 
+def _kept(district: District, key: Hashable, make: Callable[[], Any]) -> Any:
+    """Return a derived table of a district, made once; callers get a shallow copy (pandas copies on write)."""
+    if key not in district.memo:
+        district.memo[key] = make()
+    return district.memo[key].copy(deep=False)
+
+
 def home_points(district: District) -> gpd.GeoDataFrame:
     """
     Spread the points that stand for each home.
@@ -52,6 +60,11 @@ def home_points(district: District) -> gpd.GeoDataFrame:
         Index `point` (0..n-1, in the order of the homes); columns `home`, `weight` (share of the home, adds up to 1 per
         home), geometry in the district's CRS. About one point per 50 m x 50 m, at most 64; a point home is itself.
     """
+    points: gpd.GeoDataFrame = _kept(district, "home_points", lambda: _home_points(district))
+    return points
+
+
+def _home_points(district: District) -> gpd.GeoDataFrame:
     homes = district.homes
     if homes is None or homes.empty:
         return gpd.GeoDataFrame({"home": [], "weight": []}, geometry=[], crs=district.crs)
@@ -83,9 +96,9 @@ def _spread(shape: shapely.Geometry) -> np.ndarray:
     return inside if len(inside) else np.array([shapely.point_on_surface(shape)])
 
 
-def home_doors(district: District, points: gpd.GeoDataFrame) -> pd.DataFrame:
+def home_doors(district: District) -> pd.DataFrame:
     """
-    Return every way out of every point: one row per point and gate.
+    Return every way out of every point of `home_points`: one row per point and gate.
 
     Returns
     -------
@@ -93,6 +106,11 @@ def home_doors(district: District, points: gpd.GeoDataFrame) -> pd.DataFrame:
         Columns `place` (the point), `home`, `edge`, `at_m`, `access_m` (straight metres before the street), `gate_metres`
         (of these, to the gate), `gate_known`. A point without a way out has no row.
     """
+    doors: pd.DataFrame = _kept(district, "home_doors", lambda: _home_doors(district, home_points(district)))
+    return doors
+
+
+def _home_doors(district: District, points: gpd.GeoDataFrame) -> pd.DataFrame:
     homes, gates = district.homes, district.gates
     if homes is None or points.empty:
         return pd.DataFrame(columns=["place", "home", "edge", "at_m", "access_m", "gate_metres", "gate_known"])
@@ -341,15 +359,26 @@ def hinge(
         unreachable.
     """
     profile = district.profile(profile)
-    points = home_points(district)
-    doors = home_doors(district, points)
     facilities = _open(district, inside_only)
+    outside = set() if not inside_only else _kinds_outside(district, facilities)
     parts = []
     for kind in dict.fromkeys(kinds):
-        own = facilities[(facilities["kind"] == kind).to_numpy()]
-        parts.append(_hinge_of(district, points, doors, own, profile).assign(kind=kind))
+        # without facilities outside the outline both tables are one
+        inside = inside_only and kind in outside
+        parts.append(
+            _kept(
+                district,
+                ("hinge", kind, profile, inside),
+                lambda kind=kind: _hinge_of(district, facilities[(facilities["kind"] == kind).to_numpy()], profile),
+            ).assign(kind=kind)
+        )
     table = pd.concat(parts, ignore_index=True)
     return table.set_index(["home", "point", "kind"]).sort_index()[list(HINGE_COLUMNS)]
+
+
+def _kinds_outside(district: District, inside: gpd.GeoDataFrame) -> set[str]:
+    everywhere = _open(district, inside_only=False)
+    return set(everywhere.loc[~everywhere.index.isin(inside.index), "kind"])
 
 
 def _open(district: District, inside_only: bool) -> gpd.GeoDataFrame:
@@ -362,14 +391,9 @@ def _open(district: District, inside_only: bool) -> gpd.GeoDataFrame:
     return facilities
 
 
-def _hinge_of(
-    district: District,
-    points: gpd.GeoDataFrame,
-    doors: pd.DataFrame,
-    facilities: gpd.GeoDataFrame,
-    profile: Profile,
-) -> pd.DataFrame:
+def _hinge_of(district: District, facilities: gpd.GeoDataFrame, profile: Profile) -> pd.DataFrame:
     """Return the hinge rows of one kind, one per point."""
+    points, doors = home_points(district), home_doors(district)
     table = pd.DataFrame(
         {
             "home": points["home"].to_numpy(),

@@ -40,6 +40,8 @@ from .values import DENOMINATOR_LABELS, METHOD_LABELS, Rule
 #: The three presets: which rules, who walks by default, and what they are called.
 PRESETS: Mapping[str, str] = {"plan": "规划目标", "td1063": "体检评估", "elderly": "老年人"}
 RECORD = "run.json"
+#: How many maps the brief shows as pictures; the others are links.
+PICTURES = 8
 DEMONSTRATION_TEXT = "演示数据：地名真实，边界、街道、设施和人口为示意或合成，不作任何结论"
 
 Progress = Callable[[str], None]
@@ -153,19 +155,17 @@ def _write_maps(district: District, results: Mapping[str, Any], folder: Path) ->
 
     def put(file: str, title: str, **content: Any) -> None:
         maps.draw(district, title=title, **content).save(folder / file)
-        shown.append({"file": f"maps/{file}", "title": title, "svg": maps.picture(district, title=title, **content)})
+        picture = maps.picture(district, title=title, **content) if len(shown) < PICTURES else ""
+        shown.append({"file": f"maps/{file}", "title": title, "svg": picture})
 
     put("overview.html", f"{district.name}现状总图")
-    for rule in _mapped_rules(district, results):
-        own = district.rule(rule)
-        rings = _rings(district, own)
-        put(f"{rule}.html", own.label, cover=results["cover"], rings=rings, rule=rule)
-        table = results["gap_tables"].get(rule)
-        if table is not None and len(table):
-            put(f"{rule}_gaps.html", f"缺口：{own.label}", cover=results["cover"], rule=rule, gaps=table)
     table = results["completeness"]
     if len(table):
-        put("completeness.html", "15分钟配套齐全度", values=table["completeness"])
+        put("completeness.html", f"{district.name} 15分钟配套齐全度", values=table["completeness"])
+    for rule in _mapped_rules(district, results):
+        own, gap = district.rule(rule), results["gap_tables"].get(rule)
+        gap = gap if gap is not None and len(gap) else None
+        put(f"{rule}.html", f"{district.name} {own.label}", cover=results["cover"], rings=_rings(district, own), rule=rule, gaps=gap)
     return shown
 
 
@@ -513,7 +513,7 @@ def _page(district: District, results: Mapping[str, Any], pictures: Sequence[Map
 <main>
 {_cards(district, results)}
 {_figures(pictures)}
-{_gap_section(results)}
+{_gap_section(district, results)}
 {_other_table(results)}
 {_rests_on(district, results)}
 </main>
@@ -524,6 +524,7 @@ def _page(district: District, results: Mapping[str, Any], pictures: Sequence[Map
 
 
 def _promised(district: District, results: Mapping[str, Any]) -> list[str]:
+    """Rules that stand in a text someone read: the plan's own promises first."""
     return [r for r in results["order"] if district.rule(r).confidence == "read"][:12]
 
 
@@ -554,38 +555,46 @@ def _cards(district: District, results: Mapping[str, Any]) -> str:
 
 def _figures(pictures: Sequence[Mapping[str, str]]) -> str:
     e = html.escape
-    shown = [p for p in pictures if "_gaps" not in p["file"]][:7]
     figures = "".join(
         f'<figure>{p["svg"]}<figcaption><a href="{e(p["file"])}">{e(p["title"])}（打开可操作的地图）</a></figcaption></figure>'
-        for p in shown
+        for p in pictures
+        if p["svg"]
     )
-    rest = [p for p in pictures if p not in shown]
+    rest = [p for p in pictures if not p["svg"]]
     links = "".join(f'<li><a href="{e(p["file"])}">{e(p["title"])}</a></li>' for p in rest)
-    more = (
-        f'<details><summary>其余 {len(rest)} 张地图</summary><ul class="links">{links}</ul></details>' if rest else ""
-    )
+    more = f'<details><summary>其余 {len(rest)} 张地图</summary><ul class="links">{links}</ul></details>' if rest else ""
     return f'<section><h2>地图</h2><div class="figures">{figures}</div>{more}</section>'
 
 
-def _gap_section(results: Mapping[str, Any]) -> str:
-    """The twelve largest gaps of what is promised, each with its reason."""
+def _gap_section(district: District, results: Mapping[str, Any]) -> str:
+    """The places that lack most of what is promised: one row per place, its largest gap with the reason, what else it lacks."""
     e, table = html.escape, results["gaps"]
+    promised = _promised(district, results)
+    table = table[table["rule"].isin(promised)] if len(table) else table
     if table.empty:
-        return "<section><h2>缺口</h2><p>没有发现缺口，或数据不足以判断。</p></section>"
-    top = table.sort_values(
-        ["people_unserved", "share_unserved"], ascending=False, kind="stable", na_position="last"
-    ).head(12)
-    rows = "".join(
-        f"<tr><td>{e(r.name if isinstance(r.name, str) else str(r.home))}</td><td>{e(r.label)}</td><td class=\"n\">{_people(r.people_unserved)}</td>"
-        f"<td>{e(r.reason)}</td></tr>"
+        return "<section><h2>谁还够不着，为什么</h2><p>承诺的指标没有发现缺口，或数据不足以判断。</p></section>"
+    rank = {rule: i for i, rule in enumerate(promised)}
+    rows = table.assign(rank=table["rule"].map(rank), is_reach=[district.rule(r).metric == "reach" for r in table["rule"]])
+    rows = rows.sort_values(["is_reach", "people_unserved", "share_unserved", "rank", "home"],
+                            ascending=[False, False, False, True, True], kind="stable", na_position="last")  # fmt: skip
+    top = rows.drop_duplicates("home").head(12)
+    lacking = table.groupby("home")["label"].apply(list)
+    body = "".join(
+        f'<tr><td>{e(_name(r.name, r.home))}</td><td>{e(r.label)}</td><td class="n">{_people(r.people_unserved)}</td>'
+        f"<td>{e(r.reason)}</td><td>{e('、'.join(x for x in lacking[r.home] if x != r.label)) or '—'}</td></tr>"
         for r in top.itertuples(index=False)
-    )  # fmt: skip
+    )
     return (
         "<section><h2>谁还够不着，为什么</h2>"
-        f'<p class="small">各项指标合计 {len(table)} 条缺口，按不可达人口排列的前 {len(top)} 条；全部见 '
-        '<a href="tables/coverage.xlsx">tables/coverage.xlsx</a> 的“缺口清单”。</p>'
-        f'<div class="scroll"><table><thead><tr><th>小区</th><th>指标</th><th class="n">不可达人口</th><th>原因</th></tr></thead><tbody>{rows}</tbody></table></div></section>'
+        f'<p class="small">规划承诺的 {len(promised)} 项指标共有 {table["home"].nunique()} 个小区够不着其中至少一项；下面是不可达人口最多的 {len(top)} 个。'
+        '全部见 <a href="tables/coverage.xlsx">tables/coverage.xlsx</a> 的“缺口清单”。</p>'
+        '<div class="scroll"><table><thead><tr><th>小区</th><th>最大的缺口</th><th class="n">不可达人口</th><th>原因</th>'
+        f"<th>还缺</th></tr></thead><tbody>{body}</tbody></table></div></section>"
     )
+
+
+def _name(name: object, key: object) -> str:
+    return name if isinstance(name, str) else str(key)
 
 
 def _people(value: float) -> str:

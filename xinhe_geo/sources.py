@@ -18,7 +18,7 @@ import re
 import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from io import StringIO
@@ -51,31 +51,14 @@ OSM_SUFFIXES = (".osm", ".osm.gz", ".osm.bz2", ".osm.pbf", ".pbf")
 MANY = 2_000
 #: A home farther than this from every street lies in another city: its coordinates are wrong.
 FAR_KM = 50.0
+#: Homes farther than this from the extract's streets are taken, and a warning says that nothing is known around them.
+BEYOND_KM = 1.0
 #: The derived outline reaches this far past the outermost street or home, so that neither lies on the line itself.
 OUTLINE_MARGIN_M = 25.0
 
-# --- what the map's own vocabulary means for the layers; kinds of facilities are rows of osm_tags.csv ----------------
-
-_HOUSES = frozenset(
-    ["residential", "apartments", "house", "detached", "semidetached_house", "terrace", "bungalow", "dormitory"]
-)  # fmt: skip
-_GREEN: Mapping[str, frozenset[str]] = {
-    "leisure": frozenset(["park", "garden", "nature_reserve"]),
-    "landuse": frozenset(["grass", "forest", "meadow", "village_green", "recreation_ground"]),
-    "natural": frozenset(["wood", "scrub", "grassland", "heath"]),
-}
-_WATER_AREAS: Mapping[str, frozenset[str]] = {
-    "natural": frozenset(["water"]),
-    "waterway": frozenset(["riverbank", "dock"]),
-    "landuse": frozenset(["reservoir", "basin"]),
-}
-_WATER_LINES = frozenset(["river", "canal", "stream"])
-_RAILS = frozenset(["rail", "light_rail", "narrow_gauge", "subway", "preserved"])
-_MOTORWAYS = frozenset(["motorway", "motorway_link"])
-_CANALS = frozenset(["river", "canal"])
+#: Keys under which the map keeps what a planner may look for; what has one and no rule is named in the report.
 _SUBJECTS = ("amenity", "shop", "healthcare", "leisure", "craft", "office", "social_facility", "public_transport")
 _LIFECYCLE = ("disused", "abandoned", "demolished", "razed", "removed")
-_LAYER_KEYS = ("building", "landuse", "leisure", "natural", "waterway", "railway", "highway", *_SUBJECTS)
 
 
 # --- the report ------------------------------------------------------------------------------------------------------
@@ -100,7 +83,7 @@ class _Report:
 
     def frame(self) -> pd.DataFrame:
         """Return the rows as a table indexed by layer, layers in their declared order."""
-        order = {name: i for i, name in enumerate(("district", "streets", *LAYERS))}
+        order = {name: i for i, name in enumerate(dict.fromkeys(("district", "streets", *LAYERS)))}
         rows = sorted(self.rows, key=lambda row: order[row[0]])
         return pd.DataFrame(rows, columns=list(REPORT_COLUMNS)).set_index("layer")
 
@@ -157,24 +140,45 @@ def read_tag_rules(path: str | Path | None = None) -> list[TagRule]:
     SourceError
         ``osm_tags.csv 第 park-1 行 tags：“leisure” 里没有等号。写成 key=value``
     """
-    file = Path(path) if path is not None else bundled_folder() / LAYERS["osm_tags"].folder / "osm_tags.csv"
+    file = Path(path) if path is not None else _bundled("osm_tags")
     if not file.is_file():
         raise SourceError(f"文件不存在：{file.name}。这是 OSM 标签对照表（列：id, kind, tags, not_tags, note）")
-    table = _read_csv(file)
+    return _rules(_read_csv(file), file.name)
+
+
+def _bundled(table: str) -> Path:
+    return bundled_folder() / LAYERS["osm_tags"].folder / f"{table}.csv"
+
+
+def _rules(table: pd.DataFrame, file: str) -> list[TagRule]:
     missing = [c for c in ("id", "kind", "tags") if c not in table.columns]
     if missing:
-        raise SourceError(f"{file.name}：缺少列 {'、'.join(missing)}。照自带的 osm_tags.csv 补上")
-    for column in ("not_tags", "note"):
-        if column not in table.columns:
-            table[column] = ""
+        raise SourceError(f"{file}：缺少列 {'、'.join(missing)}。照自带的 {file} 补上")
+    table = table.reindex(columns=["id", "kind", "tags", "not_tags", "note"]).astype("str").fillna("")
     rules = []
-    for row in table.fillna("").itertuples(index=False):
-        where = f"{file.name} 第 {row.id} 行"
+    for row in table.itertuples(index=False):
+        where = f"{file} 第 {row.id} 行"
         tags = _conditions(str(row.tags), f"{where} tags")
         alternatives = [part for part in str(row.not_tags).split(";") if part.strip()]
         banned = tuple(_conditions(part, f"{where} not_tags") for part in alternatives)
         rules.append(TagRule(str(row.id), str(row.kind), tags, banned, str(row.note)))
     return rules
+
+
+def _layer_rules() -> dict[str, list[tuple[str, TagRule]]]:
+    """
+    Return which tags put an area, line or point into which layer other than the facilities.
+
+    The rules are the bundled `osm_layers.csv`, per form in the table's order; `kind` of a rule is the table's `value`:
+    the type of a barrier, or what sort of home it is. The first rule that matches decides for its layer; an object may
+    be in several layers.
+    """
+    file = _bundled("osm_layers")
+    table = _read_csv(file).rename(columns={"value": "kind"})
+    forms: dict[str, list[tuple[str, TagRule]]] = {"area": [], "line": [], "point": []}
+    for form, layer, rule in zip(table["form"], table["layer"], _rules(table, file.name), strict=True):
+        forms[str(form)].append((str(layer), rule))
+    return forms
 
 
 def _conditions(text: str, where: str) -> tuple[tuple[str, tuple[str, ...]], ...]:
@@ -187,13 +191,16 @@ def _conditions(text: str, where: str) -> tuple[tuple[str, tuple[str, ...]], ...
     return tuple(found)
 
 
-def _check_kinds(rules: Sequence[TagRule]) -> None:
-    known = set(_read_csv(bundled_folder() / LAYERS["kinds"].folder / "kinds.csv")["kind"])
-    unknown = sorted({rule.kind for rule in rules} - known)
+def _labels(rules: Sequence[TagRule]) -> dict[str, str]:
+    """Return the kinds the rules make, in the table's order, with their names."""
+    known = _read_csv(_bundled("kinds")).set_index("kind")["label"].to_dict()
+    kinds = dict.fromkeys(rule.kind for rule in rules)
+    unknown = sorted(set(kinds) - set(known))
     if unknown:
         raise SourceError(
             f"OSM 标签对照表里有类别表没有的类别：{'、'.join(unknown)}。先在 kinds.csv 里加上，或改对照表"
         )
+    return {kind: str(known[kind]) for kind in kinds}
 
 
 # --- reading the extract ---------------------------------------------------------------------------------------------
@@ -204,7 +211,6 @@ class _Found:
     """What one pass over the extract found, before it is turned into layers."""
 
     rows: dict[str, list[tuple[Any, ...]]] = field(default_factory=dict)
-    maybe_houses: list[tuple[Any, ...]] = field(default_factory=list)
     unbuilt: dict[str, str] = field(default_factory=dict)  # areas that should have come and have not: ref -> layer
     several: list[str] = field(default_factory=list)
     closed_down: list[str] = field(default_factory=list)
@@ -228,9 +234,10 @@ def _check_extract(path: Path) -> None:
 def _read_extract(path: Path, rules: Sequence[TagRule]) -> _Found:
     """Read nodes, ways and multipolygons once, and sort each into the layers it belongs to."""
     found = _Found()
-    keys = sorted({key for rule in rules for key, _ in rule.tags if key != "name"} | set(_LAYER_KEYS))
-    wanted = osmium.filter.KeyFilter(*keys)
-    sorter = _Sorter(rules, found)
+    forms = _layer_rules()
+    every = [*rules, *(rule for of_form in forms.values() for _, rule in of_form)]
+    wanted = osmium.filter.KeyFilter(*sorted({key for rule in every for key, _ in rule.tags} - {"name"} | {*_SUBJECTS}))
+    sorter = _Sorter(rules, forms, found)
     try:
         for thing in osmium.FileProcessor(str(path)).with_areas(wanted).with_filter(wanted):
             sorter.take(thing)
@@ -242,8 +249,11 @@ def _read_extract(path: Path, rules: Sequence[TagRule]) -> _Found:
 class _Sorter:
     """Puts each object of an extract into the layers it belongs to."""
 
-    def __init__(self, rules: Sequence[TagRule], found: _Found) -> None:
+    def __init__(
+        self, rules: Sequence[TagRule], forms: Mapping[str, Sequence[tuple[str, TagRule]]], found: _Found
+    ) -> None:
         self.rules = rules
+        self.forms = forms
         self.found = found
         self.by_key: dict[str, list[int]] = {}
         for i, rule in enumerate(rules):
@@ -256,7 +266,9 @@ class _Sorter:
         rules = self._matching(tags)
         if thing.is_node():
             if thing.location.valid():
-                self._place(f"n{thing.id}", tags, rules, shapely.Point(thing.location.lon, thing.location.lat))
+                point = shapely.Point(thing.location.lon, thing.location.lat)
+                self._spread(f"n{thing.id}", tags, self._layers("point", tags), point)
+                self._place(f"n{thing.id}", tags, rules, point)
         elif thing.is_area():
             ref = f"{'w' if thing.from_way() else 'r'}{thing.orig_id()}"
             self.found.unbuilt.pop(ref, None)
@@ -279,26 +291,31 @@ class _Sorter:
             self._expect_area(ref, tags, rules)
         elif rules:
             self.found.lines.append(ref)
-        if _is_open_air(tags):
-            barrier = _barrier(tags)
-            water = tags.get("waterway") in _WATER_LINES
-            if barrier or water:
-                pieces = _pieces(way)
-                if not pieces:
+        layers = self._layers("line", tags)
+        if layers:
+            pieces = _pieces(way)
+            for layer, value in layers.items():
+                if pieces:
+                    self.found.add(layer, (ref, tags.get("name"), value, pieces))
+                else:
                     self.found.broken_lines.append(ref)
-                elif barrier:
-                    self.found.add("barriers", (ref, tags.get("name"), barrier, pieces))
-                if pieces and water:
-                    self.found.add("water", (ref, tags.get("name"), pieces))
+
+    def _layers(self, form: str, tags: Tags) -> dict[str, str]:
+        """Return the layers an object with these tags belongs to, facilities aside, and its value in each."""
+        found: dict[str, str] = {}
+        for layer, rule in self.forms[form]:
+            if layer not in found and rule.matches(tags):
+                found[layer] = rule.kind
+        return found
 
     def _expect_area(self, ref: str, tags: Tags, rules: Sequence[TagRule]) -> None:
         """Remember an outline whose area has to come; one that does not come lacks parts in a clipped extract."""
-        layer = "facilities" if rules else next(iter(_polygon_layers(tags)), "")
+        layer = "facilities" if rules else next(iter(self._layers("area", tags)), "")
         if layer:
             self.found.unbuilt[ref] = layer
 
     def _area(self, ref: str, tags: Tags, rules: Sequence[TagRule], area: Any) -> None:
-        layers = list(_polygon_layers(tags))
+        layers = self._layers("area", tags)
         if not layers and not rules:
             self._count(tags)
             return
@@ -307,22 +324,19 @@ class _Sorter:
         except RuntimeError:
             shape = None
         if shape is None:
-            self.found.unbuilt[ref] = "facilities" if rules else layers[0]
+            self.found.unbuilt[ref] = "facilities" if rules else next(iter(layers))
             return
-        for layer in layers:
-            if layer == "homes":
-                rows = self.found.maybe_houses if tags["building"] == "yes" else self.found.rows.setdefault("homes", [])
-                rows.append((ref, _house_name(tags), shape))
-            elif layer == "landuse":
-                self.found.add(layer, (ref, tags.get("name"), tags["landuse"], shape))
-            else:
-                self.found.add(layer, (ref, tags.get("name"), shape))
+        self._spread(ref, tags, layers, shape)
         self._place(ref, tags, rules, shape)
 
+    def _spread(self, ref: str, tags: Tags, layers: Mapping[str, str], shape: Any) -> None:
+        """Put one shape into each of its layers."""
+        for layer, value in layers.items():
+            name = _house_name(tags) if layer == "homes" else tags.get("name")
+            self.found.add(layer, (ref, name, tags["landuse"] if layer == "landuse" else value, shape))
+
     def _place(self, ref: str, tags: Tags, rules: Sequence[TagRule], shape: Any) -> None:
-        """Take a point or polygon as a facility where a rule says so; a residential building as a point is a home."""
-        if isinstance(shape, shapely.Point) and tags.get("building") in _HOUSES:
-            self.found.add("homes", (ref, _house_name(tags), shape))
+        """Take a point or polygon as a facility where a rule says so."""
         if not rules:
             self._count(tags)
             return
@@ -340,33 +354,6 @@ class _Sorter:
         key = next((k for k in _SUBJECTS if k in tags), None)
         if key is not None:
             self.found.unmatched[f"{key}={tags[key]}"] += 1
-
-
-def _polygon_layers(tags: Tags) -> Iterator[str]:
-    """Yield the layers an area with these tags belongs to, facilities aside."""
-    building = tags.get("building")
-    if building in _HOUSES or building == "yes":
-        yield "homes"
-    if "landuse" in tags:
-        yield "landuse"
-    if any(tags.get(key) in values for key, values in _WATER_AREAS.items()):
-        yield "water"
-    elif any(tags.get(key) in values for key, values in _GREEN.items()):
-        yield "green"
-
-
-def _barrier(tags: Tags) -> str | None:
-    """Return which kind of barrier a way is that nobody walks across at will."""
-    if tags.get("railway") in _RAILS:
-        return "railway"
-    if tags.get("highway") in _MOTORWAYS or (tags.get("motorroad") == "yes" and "highway" in tags):
-        return "expressway"
-    return "canal" if tags.get("waterway") in _CANALS else None
-
-
-def _is_open_air(tags: Tags) -> bool:
-    """Return False for what lies under or over the ground: people walk across a tunnel and below a viaduct."""
-    return tags.get("tunnel", "no") == "no" and tags.get("bridge", "no") == "no" and tags.get("covered", "no") == "no"
 
 
 def _pieces(way: Any) -> list[Any]:
@@ -458,12 +445,12 @@ def _read_csv(path: Path) -> pd.DataFrame:
     separator = max(",;\t", key=head.count)
     try:
         table = pd.read_csv(
-            StringIO(text), sep=separator, dtype="str", keep_default_na=False, na_values=[""], skip_blank_lines=True
+            StringIO(text), sep=separator, dtype="str", keep_default_na=False, na_values=[""], skip_blank_lines=False
         )
     except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
         raise SourceError(f"{path.name}：不是能读的 CSV 表（{error}）。第一行写列名，每行列数一致") from error
     table.columns = [str(c).strip() for c in table.columns]
-    return table
+    return table.dropna(how="all")  # the index still tells the line
 
 
 def _homes_from_table(
@@ -480,12 +467,14 @@ def _homes_from_table(
     if path.suffix.lower() not in (".csv", ".txt"):
         raise SourceError(f"{path.name}：人口表只读 CSV。在 Excel 里另存为“CSV UTF-8”")
     table = _read_csv(path)
+    lines = [f"第 {i + 2} 行" for i in table.index]
+    table = table.reset_index(drop=True)
     columns = _recognise(table, path, report)
     points = _points(table, columns, path, metric, given_crs)
     numbers = {c: pd.to_numeric(table[columns[c]], errors="coerce") for c in _COUNTS if c in columns}
     reason = _why_not(table, columns, points, numbers, extent, metric)
     ids = table[columns["home"]].str.strip() if "home" in columns else pd.Series([f"h{i + 1}" for i in table.index])
-    rows = pd.Series([f"第 {i + 2} 行" + (f" {k}" if isinstance(k, str) else "") for i, k in enumerate(ids)])
+    rows = pd.Series([f"{text} {k}" if isinstance(k, str) else text for text, k in zip(lines, ids, strict=True)])
     for text in dict.fromkeys(reason[reason != ""]):
         bad = reason == text
         people = numbers["people"][bad].sum() if "people" in numbers else float("nan")
@@ -504,6 +493,10 @@ def _homes_from_table(
         homes[column] = numbers[column][good].to_numpy() if column in numbers else np.nan
     total = f"，人口合计 {homes['people'].sum():.15g}" if "people" in numbers else "，没有人口列，人口留空"
     report.took("homes", f"人口表 {path.name} 的点", len(homes), f"共 {len(table)} 行{total}")
+    beyond = shapely.distance(homes.to_crs(metric).geometry.array, extent) > 1000 * BEYOND_KM
+    if beyond.any():
+        said = f"离街道网 {BEYOND_KM:g} 公里以上：文件里没有那里的街道，走不到任何设施。换范围更大的提取文件"
+        report.note("homes", f"{int(beyond.sum())} 个点", said, homes.loc[beyond, "home"])
     return homes
 
 
@@ -610,16 +603,16 @@ def _split_lines(rows: Sequence[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
     return flat
 
 
-def _facilities(found: _Found, rules: Sequence[TagRule], report: _Report) -> gpd.GeoDataFrame:
+def _facilities(found: _Found, labels: Mapping[str, str], report: _Report) -> gpd.GeoDataFrame:
     frame = _layer("facilities", ["name", "kind", "note"], found.rows.get("facilities", []))
     doubtful = frame["note"].str.startswith("须人工确认")
     frame["note"] = frame["note"].where(doubtful)
-    for kind in dict.fromkeys(rule.kind for rule in rules):
+    for kind, label in labels.items():
         chosen = frame["kind"] == kind
         unsure = int((chosen & doubtful).sum())
         remark = f"其中 {unsure} 处须人工确认（见各行备注）" if unsure else ""
-        report.took("facilities", kind, int(chosen.sum()), remark, frame.loc[chosen, "facility"])
-    absent = [k for k in dict.fromkeys(rule.kind for rule in rules) if not (frame["kind"] == k).any()]
+        report.took("facilities", f"{label}（{kind}）", int(chosen.sum()), remark, frame.loc[chosen, "facility"])
+    absent = [label for kind, label in labels.items() if not (frame["kind"] == kind).any()]
     if absent:
         report.note("facilities", "有对照规则而没有找到", "不能断定没有，按数据不足处理", absent)
     report.left("facilities", "停用的", len(found.closed_down), "标为 disused/abandoned", found.closed_down)
@@ -636,10 +629,9 @@ def _facilities(found: _Found, rules: Sequence[TagRule], report: _Report) -> gpd
 
 def _homes_from_map(found: _Found, report: _Report) -> gpd.GeoDataFrame:
     """Return residential buildings, and residential land that has none, as homes; people unknown."""
-    land = [row for row in found.rows.get("landuse", []) if row[2] == "residential"]
+    rows = found.rows.get("homes", [])
+    land, houses, maybe = ([row for row in rows if row[2] == value] for value in ("land", "house", "unsure"))
     shapes = np.array([row[-1] for row in land], dtype=object)
-    houses = found.rows.get("homes", [])
-    maybe = found.maybe_houses
     inside = np.zeros(len(maybe), dtype=bool)
     if land and maybe:
         centres = shapely.point_on_surface(np.array([row[-1] for row in maybe], dtype=object))
@@ -654,20 +646,20 @@ def _homes_from_map(found: _Found, report: _Report) -> gpd.GeoDataFrame:
     report.took("homes", "住宅用地里的楼（building=yes）", len(more), "人口留空", [row[0] for row in more])
     report.took("homes", "没有画楼的住宅用地", len(bare), "人口留空", [row[0] for row in bare])
     report.left("homes", "用途不明的楼（building=yes）", len(maybe) - len(more), "不在住宅用地里")
-    kept = {row[0]: row for row in (*((r[0], r[1], r[-1]) for r in bare), *more, *houses)}
-    frame = _layer("homes", ["name"], list(kept.values()))
+    _report_unbuilt("homes", found, report)
+    frame = _layer("homes", ["name", "value"], [*bare, *more, *houses]).drop(columns="value")
     for column in _COUNTS:
         frame[column] = np.nan
     return frame
 
 
-def _map_layers(found: _Found, rules: Sequence[TagRule], report: _Report) -> dict[str, gpd.GeoDataFrame]:
-    """Return facilities, green, water, barriers and land use as frames in EPSG:4326; empty ones are left out."""
+def _map_layers(found: _Found, labels: Mapping[str, str], report: _Report) -> dict[str, gpd.GeoDataFrame]:
+    """Return facilities, green, water, barriers and land use as frames in EPSG:4326."""
     rows = found.rows
     frames = {
-        "facilities": _facilities(found, rules, report),
-        "green": _layer("green", ["name"], rows.get("green", [])),
-        "water": _layer("water", ["name"], _split_lines(rows.get("water", []))),
+        "facilities": _facilities(found, labels, report),
+        "green": _layer("green", ["name", "value"], rows.get("green", [])).drop(columns="value"),
+        "water": _layer("water", ["name", "value"], _split_lines(rows.get("water", []))).drop(columns="value"),
         "barriers": _layer("barriers", ["name", "kind"], _split_lines(rows.get("barriers", []))),
         "landuse": _layer("landuse", ["name", "use"], rows.get("landuse", [])),
     }
@@ -676,11 +668,16 @@ def _map_layers(found: _Found, rules: Sequence[TagRule], report: _Report) -> dic
     for kind, label in (("railway", "铁路"), ("expressway", "高速公路和机动车专用路"), ("canal", "河渠")):
         chosen = frames["barriers"]["kind"] == kind
         report.took("barriers", label, int(chosen.sum()), "隧道、桥上的不算", frames["barriers"].loc[chosen, "barrier"])
-    report.left("barriers", "河渠、铁路、高速公路", len(found.broken_lines), "节点都在文件以外", found.broken_lines)
-    for name in dict.fromkeys(found.unbuilt.values()):
-        refs = [ref for ref, layer in found.unbuilt.items() if layer == name]
-        report.left(name, "面", len(refs), "轮廓不完整（文件裁剪时缺了部分），或外圈不闭合", refs)
+    broken = list(dict.fromkeys(found.broken_lines))
+    report.left("barriers", "河渠、铁路、高速公路", len(broken), "节点都在文件以外", broken)
+    for name in frames:
+        _report_unbuilt(name, found, report)
     return frames
+
+
+def _report_unbuilt(name: str, found: _Found, report: _Report) -> None:
+    refs = [ref for ref, layer in found.unbuilt.items() if layer == name]
+    report.left(name, "面", len(refs), "轮廓不完整（文件裁剪时缺了部分），或外圈不闭合", refs)
 
 
 def _streets(path: Path, walk_filter: str | Path | None, report: _Report) -> gpd.GeoDataFrame:
@@ -916,7 +913,7 @@ def import_osm(
     _check_extract(source)
     _may_write(target, overwrite)
     rules = read_tag_rules(osm_tags)
-    _check_kinds(rules)
+    labels = _labels(rules)
     report = _Report()
     tell("读道路")
     streets = _streets(source, walk_filter, report)
@@ -924,7 +921,7 @@ def import_osm(
     day = _date_of(source, report)
     tell("读设施、用地、水系")
     found = _read_extract(source, rules)
-    layers = _map_layers(found, rules, report)
+    layers = _map_layers(found, labels, report)
     if homes is None:
         people = _homes_from_map(found, report)
     else:
@@ -935,14 +932,12 @@ def import_osm(
         people = _inside(people, outline, metric, report)
     if people.empty:
         report.note("homes", "居住点", "没有：文件里没有住宅楼和住宅用地。用 homes（--homes）给出居住点和人口的 CSV 表")
-    title = name or _stem(source)
-    border = gpd.GeoDataFrame({"code": [code or _stem(source)], "name": [title]}, geometry=[outline], crs=metric)
+    name, code = name or _stem(source), code or _stem(source)
+    border = gpd.GeoDataFrame({"code": [code], "name": [name]}, geometry=[outline], crs=metric)
     layers = {"district": border.to_crs(LONLAT), "homes": people, **layers, "streets": streets.to_crs(metric)}
     layers = {layer: frame for layer, frame in layers.items() if len(frame)}
-    head = _head(title, code or _stem(source), metric, day, layers.get("facilities"), rules, homes is None)
-    entries = {
-        layer: _entry(layer, source, day, homes=homes, boundary=boundary, basis=basis) for layer in layers
-    }  # fmt: skip
+    head = _head(name, code, metric, day, layers.get("facilities"), labels, public=homes is None)
+    entries = {layer: _entry(layer, source, day, homes, boundary, basis) for layer in layers}
     tell("写入文件夹")
     _write_folder(target, head, layers, entries, day, report, {"walk_filter": walk_filter, "osm_tags": osm_tags})
     return report.frame()
@@ -955,12 +950,13 @@ def _stem(path: Path) -> str:
 
 
 def _head(
-    title: str,
+    name: str,
     code: str,
     metric: pyproj.CRS,
     day: str,
     facilities: gpd.GeoDataFrame | None,
-    rules: Sequence[TagRule],
+    labels: Mapping[str, str],
+    *,
     public: bool,
 ) -> dict[str, Any]:
     """Return the first part of the manifest."""
@@ -968,11 +964,11 @@ def _head(
     present = set() if facilities is None else set(facilities["kind"])
     return {
         "schema": SCHEMA_VERSION,
-        "name": title,
+        "name": name,
         "code": code,
         "crs": ":".join(authority) if authority else metric.to_wkt(),
         "data_year": int(day[:4]),
-        "surveyed_kinds": [k for k in dict.fromkeys(rule.kind for rule in rules) if k in present],
+        "surveyed_kinds": [kind for kind in labels if kind in present],
         "survey_note": SURVEY_NOTE,
         "credit": CREDIT,
         "secrecy": "public" if public else "internal",
@@ -981,7 +977,7 @@ def _head(
 
 
 def _entry(
-    layer: str, source: Path, day: str, *, homes: str | Path | None, boundary: str | Path | None, basis: str
+    layer: str, source: Path, day: str, homes: str | Path | None, boundary: str | Path | None, basis: str
 ) -> dict[str, Any]:
     """Return a layer's provenance."""
     osm = {"basis": "osm", "source": f"OpenStreetMap 提取文件 {source.name}", "licence": "ODbL 1.0", "date": day,

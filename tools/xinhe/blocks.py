@@ -47,6 +47,7 @@ class Compound:
     zone: str
     label: str
     gates: list[XY] = field(default_factory=list)
+    planned: list[XY] = field(default_factory=list)  # gates to be opened, among `gates`
     households: int | None = None
     people: int | None = None
     people_60plus: int | None = None
@@ -88,11 +89,14 @@ CHOSEN: tuple[tuple[XY, str, str], ...] = (
     (_between(s.C_HUA, s.C_ZHI, 2090, 2262), "public", ""),
     (_between(s.C_6, s.C_EAST, 2090, 2262), "memorial", "烈士陵园"),
     (_between(s.C_6, s.C_EAST, 800, 1000), "industrial", ""),
-    (_between(s.C_WEI, s.C_6, 1000, 1085), "industrial", ""),
     (_between(s.C_YI, s.C_1, 800, 1000), "industrial", ""),
     (_between(s.C_HUA, s.C_ZHI, 1170, 1400), "commercial", ""),
     (_between(s.C_YI, s.C_1, 3560, 3850), "green", ""),
-    (_between(s.C_ZHI, s.C_WEI, 3310, 3560), "industrial", ""),
+    (_between(s.C_1, s.C_XIN, 3560, 3850), "housing", "huacui"),
+    (_between(s.C_XIN, s.C_HUA, 3560, 3850), "housing", "huacui"),
+    (_between(s.C_HUA, s.C_ZHI, 3310, 3560), "housing", ""),
+    (_between(s.C_ZHI, s.C_WEI, 3310, 3560), "housing", ""),
+    (_between(s.C_ZHI, s.C_WEI, 3080, 3310), "housing", ""),
     (_new(330, 4280, 4540), "housing", "jinhai1"),
     (_new(560, 4280, 4540), "housing", "jinhai2"),
     (_new(560, 4540, 4830), "housing", "jinhai3"),
@@ -115,17 +119,16 @@ CHOSEN: tuple[tuple[XY, str, str], ...] = (
     (_new(1050, 5080, 5330), "housing", "new"),
     (_new(-330, 4540, 4730), "renewal", "south"),
     (_new(-620, 4540, 4730), "renewal", "south"),
-    (_new(-330, 4540 + 260, 4730 + 180), "renewal", "south"),
     (_new(-620, 4800, 4880), "renewal", "south"),
     (_new(-330, 5050, 5330), "renewal", "north"),
     (_new(-620, 5090, 5330), "renewal", "north"),
-    (_new(-60, 5050, 5330), "renewal", "north"),
+    (_new(60, 5050, 5330), "renewal", "north"),
     (_new(-900, 5120, 5330), "park", "干渠公园（示意）"),
     (_new(-900, 4280, 4540), "housing", "village"),
     (_new(1850, 6000, 6300), "housing", "new"),
     (_new(2400, 6000, 6300), "housing", "new"),
     (_new(2030, 6000, 6300), "park", "蒿山道绿地（示意）"),
-    (_new(2400, 5700, 6000), "housing", "new"),
+    (_new(2400, 5820, 6000), "housing", "new"),
     (_new(1800, 5700, 6000), "commercial", ""),
     (_new(-1400, 6300, 6650), "logistics", "晋大物流园"),
     (_new(-480, 6650, 7000), "logistics", "中港建材城市场物流园"),
@@ -176,7 +179,7 @@ def _use(block: shapely.Polygon, zone: str, middle: XY, dice: random.Random) -> 
     if zone == "old":
         if middle[1] > 3580 and middle[0] > 500:
             return ("logistics" if chance < 0.4 else "green" if chance < 0.7 else "industrial"), ""
-        return ("housing" if chance < 0.93 else "commercial"), ""
+        return ("housing" if chance < 0.96 else "commercial"), ""
     if middle[1] < 4250 or (middle[0] < -1900 and chance < 0.6):
         return "green", ""
     if 6350 < middle[1] < 7150 and chance < 0.35:
@@ -203,17 +206,36 @@ def _halves(shape: shapely.Polygon, gap: float) -> tuple[list[shapely.Polygon], 
     return parts, axis
 
 
-def build_compounds(lots: Sequence[Lot], edges: Sequence[Street]) -> tuple[list[Compound], list[list[XY]]]:
-    """Compounds of every housing lot, and the axes of the public alleys between halves."""
+def _corner(shape: shapely.Polygon, which: int) -> tuple[shapely.Polygon, shapely.Polygon] | None:
+    """Cut a shop corner off a lot: what is left of the lot (an L), and the corner; None where it does not work out."""
+    box = [(float(x), float(y)) for x, y in shapely.oriented_envelope(shape).exterior.coords][:-1]
+    p, before, after = box[which], box[which - 1], box[(which + 1) % 4]
+    a, b = ((q[0] - p[0], q[1] - p[1]) for q in (before, after))
+    u, v = (min(82.0 / math.hypot(*w), 0.45) for w in (a, b))
+    far = (p[0] + a[0] * u + b[0] * v, p[1] + a[1] * u + b[1] * v)
+    piece = shapely.Polygon([p, (p[0] + a[0] * u, p[1] + a[1] * u), far, (p[0] + b[0] * v, p[1] + b[1] * v)])
+    corner = shape.intersection(piece)
+    rest = shape.difference(piece.buffer(7, join_style="mitre"))
+    if not isinstance(rest, shapely.Polygon) or not isinstance(corner, shapely.Polygon):
+        return None
+    return tidy(rest, 0.6), tidy(corner, 0.6)
+
+
+def build_compounds(lots: list[Lot], edges: Sequence[Street]) -> tuple[list[Compound], list[list[XY]]]:
+    """Compounds of every housing lot, and the axes of the public alleys between halves; shop corners become lots."""
     dice = random.Random(SEED + 1)
     out: list[Compound] = []
     alleys = []
     tree = shapely.STRtree([e.line() for e in edges])
-    for lot in lots:
+    for lot in list(lots):
         if lot.use not in ("housing", "renewal"):
             continue
         cut = lot.shape.area > HOUSING_HA * 1e4 or (lot.shape.area > 2.6e4 and dice.random() < 0.42)
         if not cut:
+            shaped = _corner(lot.shape, int(dice.random() * 4)) if dice.random() < 0.45 and lot.shape.area > 2.4e4 else None
+            if shaped and lot.use == "housing":
+                lot.shape = shaped[0]
+                lots.append(Lot(shaped[1], "commercial", lot.community, lot.zone))
             out.append(Compound("", "", lot.shape, lot.community, lot.zone, lot.label))
             continue
         open_alley = dice.random() < 0.65
@@ -328,18 +350,23 @@ def cut_gates(compounds: Sequence[Compound], edges: Sequence[Street]) -> list[St
     """Give compounds their gates; return the short public ways from street to gate."""
     dice = random.Random(SEED + 2)
     doors = Doors(edges, [c.shape for c in compounds])
-    ways = []
+    ways: list[Street] = []
     for i, compound in enumerate(compounds):
         chance = dice.random()
         n = 1 if chance < 0.27 else 2 if chance < 0.68 else 3 if chance < 0.90 else 4
         if compound.shape.area < 9000:
             n = 1
-        options = doors.candidates(compound.shape)
+        taken = shapely.MultiLineString([w.points for w in ways]) if ways else shapely.Point(-9e5, 0)
+        options = [o for o in doors.candidates(compound.shape) if taken.distance(shapely.LineString(o[:2])) > 6]
         if i % 27 == 13:
             compound.note = "出入口未知（有意留空）"
             continue
-        for p, wall, _ in spread(options, n, dice):
+        more = 1 if i in (17, 79) else 0
+        for k, (p, wall, _) in enumerate(spread(options, (1 if more else n) + more, dice)):
             compound.gates.append(wall)
+            if more and k == 1:
+                compound.planned.append(wall)
+                compound.note = "拟增开一处出入口（合成）"
             ways.append(Street((p, wall), "service", None, key="gate", frontage=False))
     return ways
 
@@ -349,7 +376,8 @@ def lanes(compound: Compound) -> list[Street]:
     if not compound.gates:
         return []
     ring_shape = inset(compound.shape, 24.0 if compound.shape.area > 12000 else 14.0)
-    street = Street(((0, 0), (1, 1)), "service", None, home=compound.key, frontage=False, key="lane")
+    street = Street(((0, 0), (1, 1)), "service", None, home=compound.key, frontage=False, key="lane",
+                    since=compound.since, until=compound.until)  # fmt: skip
     if ring_shape.area < 900:
         c = compound.shape.representative_point()
         middle = (round(c.x, 2), round(c.y, 2))
@@ -411,6 +439,18 @@ def populate(compounds: list[Compound]) -> None:
         compound.key = f"H{k + 1:03d}"
 
 
+def _successor(old: Compound) -> Compound:
+    """New housing on a renewal plot, some years after the old houses are gone."""
+    year = 2027 if old.label == "wuchedi" else 2029
+    households = max(40, round(old.shape.area / 1e4 * 52 / 10) * 10)
+    people = round(households * 2.6 / 10) * 10
+    stem = old.name.removesuffix("（合成）").replace("平房", "新居")
+    return replace(
+        old, name=f"{stem}（合成）", built=year, since=year, until=None, households=households, people=people,
+        people_60plus=round(people * 0.16 / 5) * 5, note="更新后的住房，户数和人口为合成",
+    )  # fmt: skip
+
+
 def _special(compounds: list[Compound]) -> None:
     """The compounds the plan speaks of, those with a date, and those whose people are unknown."""
     count: dict[str, int] = {}
@@ -437,6 +477,11 @@ def _special(compounds: list[Compound]) -> None:
     if old:
         old[0].name = "新建里小区"
         old[0].note = "小区名见规划原文；位置和人口为合成"
+    for c in compounds:
+        if c.label == "huacui":
+            c.built, c.since = 2018, 2018
+            c.people_60plus = round((c.people or 0) * 0.1 / 5) * 5
+    compounds += [_successor(c) for c in compounds if c.label in ("wuchedi", "south")]
     for k in (22, 61):
         compounds[k].people = compounds[k].people_60plus = None
         compounds[k].note = "人口未知（有意留空）"

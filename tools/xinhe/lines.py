@@ -190,26 +190,18 @@ def _cut(street: Street, marks: list[tuple[int, float, XY]], corners: Corners) -
 
 def split(edge: Street, places: Sequence[XY]) -> list[Street]:
     """Cut an edge at points that lie on it (within a centimetre or two)."""
-    marks = []
-    for p in places:
-        along, _, _ = foot(edge.points, p)
-        marks.append((along, p))
-    run, stations = 0.0, [(0.0, edge.points[0], True)]
+    run, stations = 0.0, []
+    cuts = sorted((foot(edge.points, p)[0], p) for p in dict.fromkeys(places))
     for a, b in zip(edge.points, edge.points[1:], strict=False):
         run += math.dist(a, b)
-        stations.append((run, b, False))
-    stations[-1] = (run, edge.points[-1], True)
-    stations += [(along, p, True) for along, p in marks]
-    stations.sort()
+        stations.append((run, b))
+    stations.pop()  # the end is a cut of its own
+    bounds = [(0.0, edge.points[0]), *cuts, (run, edge.points[-1])]
     pieces: list[Street] = []
-    current: list[XY] = []
-    for _, p, is_cut in stations:
-        if current and current[-1] == p:
-            continue
-        current.append(p)
-        if is_cut and len(current) > 1:
-            pieces.append(replace(edge, points=tuple(current)))
-            current = [p]
+    for (begin, p), (end, q) in zip(bounds, bounds[1:], strict=False):
+        inner = [v for along, v in stations if begin + SAME_M < along < end - SAME_M]
+        if p != q or inner:
+            pieces.append(replace(edge, points=(p, *inner, q)))
     return pieces
 
 

@@ -112,11 +112,11 @@ def parcel_rows(lots: Sequence[Lot]) -> list[Row]:
              ("north", "新河庄北河底", "new", "城市更新地块，新河干渠北侧"))  # fmt: skip
     for label, name, zone, note in names:
         shape = shapely.union_all([q.shape for q in lots if q.label == label])
-        shape = shape.buffer(16, join_style="mitre").buffer(-13, join_style="mitre")
+        shape = shape.buffer(45, quad_segs=2).buffer(-42, quad_segs=2)
         largest = max(getattr(shape, "geoms", [shape]), key=lambda g: g.area)
         out.append({"parcel": label if label == "wuchedi" else f"xinhezhuang-{label}", "name": name, "zone": zone,
                     "use": "城市更新" if zone == "new" else "棚户区改造", "note": f"{note}；{SKETCH}",
-                    "geometry": tidy(largest, 1.0)})  # fmt: skip
+                    "geometry": tidy(largest, 4.0)})  # fmt: skip
     return out
 
 
@@ -236,7 +236,9 @@ def bare_rows(lots: Sequence[Lot]) -> list[Row]:
         if len(rows) % 3 and lot.use != "vacant" and (round(lot.shape.centroid.x) + round(lot.shape.centroid.y)) % 5:
             continue
         c = lot.shape.centroid
-        box = [(c.x - 50, c.y - 25), (c.x + 50, c.y - 25), (c.x + 50, c.y + 25), (c.x - 50, c.y + 25)]
+        w = (40.0, 50.0, 62.5)[len(rows) % 3]
+        h, x, y = 2500 / w, c.x + (-35, 20, 45)[len(rows) % 3], c.y + (30, -40, 10)[len(rows) % 3]
+        box = [(x - w, y - h / 2), (x + w, y - h / 2), (x + w, y + h / 2), (x - w, y + h / 2)]
         patch = shapely.Polygon(rounded(box))
         if lot.shape.contains(patch):
             rows.append({"id": f"B{len(rows) + 1:02d}", "name": "苫盖裸地（合成）", "geometry": patch})

@@ -102,12 +102,14 @@ class Register:
         return key
 
     def at_homes(self, code: str, n: int, shift: int) -> list[XY]:
-        """Middles of n compounds of a community, the first chosen by `shift`, the rest far from those before."""
-        homes = self._homes[code]
-        middles = [(c.shape.centroid.x, c.shape.centroid.y) for c in homes]
-        chosen = [middles[(shift * 7) % len(middles)]]
+        """Points in n compounds of a community: the first anywhere, the rest far from those before."""
+        options = []
+        for c in self._homes[code]:
+            west, south, east, north = c.shape.bounds
+            options.append((west + (east - west) * self.dice.random(), south + (north - south) * self.dice.random()))
+        chosen = [options[int(self.dice.random() * len(options) + shift) % len(options)]]
         while len(chosen) < n:
-            chosen.append(max(middles, key=lambda m: (round(min(math.dist(m, c) for c in chosen), 2), m)))
+            chosen.append(max(options, key=lambda m: (round(min(math.dist(m, c) for c in chosen), 2), m)))
         return chosen
 
     def in_communities(
@@ -226,7 +228,7 @@ def _schools(r: Register) -> None:
         r.near(names[lot.label], f"{base}第{n}{lot.label}（合成）", (c.x, c.y), quiet, **more)
     r.near("primary_school", "新河庄小学（规划）", _parcel(r, "north"), state="planned", since=2025, basis="schematic",
            note="规划原文：更新区建设学校；位置为示意")  # fmt: skip
-    r.in_communities("kindergarten", _counts("001 003 004 005 006 009 010 012"), "幼儿园", 5, capacity=270,
+    r.in_communities("kindergarten", _counts("001 002 003:2 004 005 006 009:2 010 011 012"), "幼儿园", 5, capacity=270,
                      capacity_unit="座")  # fmt: skip
     r.in_communities("kindergarten", _counts("008"), "幼儿园", 5, since=2023, capacity=360, capacity_unit="座")
     r.in_communities("kindergarten", _counts("013"), "幼儿园", 5, state="planned", since=2025, capacity=270,
@@ -266,7 +268,8 @@ def _sports_and_green(r: Register) -> None:
     counts = _counts("001:3 002:2 003:4 004:2 005:3 006:3 008:3 009:4 010:3 012:3 013:1")
     for code, n in counts.items():
         for k, p in enumerate(r.at_homes(code, n, 3)):
-            if k % 2 == 0 and len(r._homes[code]) > 2:
+            inside = next((c for c in r.compounds if c.shape.contains(shapely.Point(p))), None)
+            if k % 2 == 0 and inside and inside.shape.exterior.distance(shapely.Point(p)) > 15:
                 r.add("fitness", f"{COMMUNITY_NAMES[code]}健身苑{k + 1}（院内，合成）", (round(p[0], 2), round(p[1], 2)))
             else:
                 r.near("fitness", f"{COMMUNITY_NAMES[code]}健身点{k + 1}（合成）", p, lambda q, c=code: q.community == c)  # type: ignore[misc]
@@ -355,14 +358,14 @@ def _bus_stops(r: Register) -> None:
 
 def _waste_and_safety(r: Register) -> None:
     for n, c in enumerate(r.compounds):
-        if n % 7 == 3 or c.until is not None or not c.gates:
+        if n % 9 == 3 or not c.gates:
             continue
-        gate, middle = c.gates[-1], c.shape.representative_point()
-        run = math.dist(gate, (middle.x, middle.y))
-        t = 14 / run
-        p = (round(gate[0] + (middle.x - gate[0]) * t, 2), round(gate[1] + (middle.y - gate[1]) * t, 2))
-        more: Row = {"since": c.since} if c.since else {}
-        r.add("waste_point", f"{c.name.removesuffix('（合成）')}投放点（合成）", p, **more)
+        for k, gate in enumerate(c.gates, 1):
+            middle = c.shape.representative_point()
+            run = math.dist(gate, (middle.x, middle.y))
+            p = (round(gate[0] + (middle.x - gate[0]) * 14 / run, 2), round(gate[1] + (middle.y - gate[1]) * 14 / run, 2))
+            more: Row = {key: value for key, value in (("since", c.since), ("until", c.until)) if value}
+            r.add("waste_point", f"{c.name.removesuffix('（合成）')}投放点{k}（合成）", p, **more)
     r.in_communities("waste_station", _counts("003 009 010"), "垃圾收集站", 6)
     r.in_communities("waste_station", _counts("008"), "垃圾收集站", 6, state="planned", since=2025)
     r.in_communities("recycling", _counts("001 005 006 012"), "再生资源回收点", 5)

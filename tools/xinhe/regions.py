@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -27,12 +28,17 @@ def _rail(x: float) -> XY:
     return s.old_row(s.RAIL, x)
 
 
+def _lattice(start: float, stop: float) -> tuple[float, float]:
+    """Widen a range to multiples of 90 m, so that stretches of one street drawn twice share their vertices."""
+    return math.floor(start / 90) * 90.0, math.ceil(stop / 90) * 90.0
+
+
 def _old(level: float, x0: float, x1: float) -> list[XY]:
-    return curve(lambda x: s.old_row(level, x), x0, x1, 90)
+    return curve(lambda x: s.old_row(level, x), *_lattice(x0, x1), 90)
 
 
 def _col(u: float, y0: float, y1: float) -> list[XY]:
-    return curve(lambda y: s.column(u, y), y0, y1, 90)
+    return curve(lambda y: s.column(u, y), *_lattice(y0, y1), 90)
 
 
 def _north(level: float) -> list[XY]:
@@ -48,15 +54,16 @@ def _edge_east() -> list[XY]:
 
 def _outlines(north: float) -> list[list[XY]]:
     """Lines that bound the two zones, drawn a little too long."""
-    changshen = list(s.BARRIERS[-1].points)
-    canal = [p for p in s.canal_axis() if 2440 < p[1] < 4100 and p[0] < 175]
+    lines = {b.key: list(b.points) for b in s.BARRIERS}
+    canal = [p for p in s.canal_axis() if 2440 < p[1] < 4100 and p[0] < 135]
     return [
-        curve(s.expressway, -2420, 1600, 150),
-        changshen,
+        lines["exp"],
+        lines["changshen"],
         _north(north),
         _col(s.EAST_LIMIT, 5500, 8700),
         _edge_east(),
-        [*_col(s.C_YI, 250, 2440), *canal],
+        _col(s.C_YI, 250, 2500),
+        canal,
         _old(s.R_XINHU, -60, 1900),
         _col(s.C_EAST, 200, 2600),
         _old(s.R_STEP, 1300, 1900),
@@ -78,12 +85,15 @@ def _dividers() -> list[list[XY]]:
 
 def _grid_lines() -> list[list[XY]]:
     """More streets that cut communities into 网格."""
+    rows = [s.minor_row(*m) for m in s.MINOR_ROWS if 600 < m[0] < 700 or m[0] > 1300]
+    columns = [s.minor_column(*m) for m in s.MINOR_COLUMNS if m[0] < 400 and m[1] > 2000]
     return [
-        _col(s.C_XIN, 250, 1200), _col(s.C_1, 1200, 1700), _col(s.C_1, 2400, 4000), _col(s.C_ZHI, 1100, 1700),
-        _col(s.C_ZHI, 2300, 4000), _col(s.C_WEI, 250, 2700), _old(640, -60, 1900), _old(1400, -60, 1900),
-        _old(2090, -60, 1900), _old(2850, 20, 1480), _old(3310, 20, 1480), _old(3560, 20, 1480),
+        *rows, *columns,
+        _col(s.C_XIN, 250, 1200), _col(s.C_HUA, 1600, 2400), _col(s.C_ZHI, 1100, 1700),
+        _col(s.C_ZHI, 2300, 4000), _col(s.C_WEI, 250, 2700), _old(2090, -60, 1900), _old(3560, 20, 1480),
         _col(-490.0, 3900, 5460), _col(-200.0, 3900, 5460), [p for p in s.canal_axis() if p[1] > 3850],
-        curve(lambda x: s.new_row(4540, x), -1150, 1450, 110), _col(s.C_XIN, 3900, 5460),
+        curve(lambda x: s.new_row(4530, x), -1150, 1450, 110), _col(s.C_XIN, 3900, 5460), _col(s.C_XIN, 2300, 4000),
+        _col(s.C_1, 1100, 1640),
     ]  # fmt: skip
 
 

@@ -11,12 +11,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import shapely
 
 from .frame import XY, local
-from .lines import Corners, Street, curve, foot, length, node, offset, prune, rounded
+from .lines import Corners, Street, curve, extend, foot, length, node, offset, prune, rounded
 
 # --- the warp ----------------------------------------------------------------------------------------------------
 
@@ -41,12 +41,15 @@ def old_row(level: float, x: float) -> XY:
 
 def new_row(level: float, x: float) -> XY:
     """Point of an east-west street of the new town; `level` is its height at x = 600."""
-    return x, level - _table(NEW_SLOPES, level) * (x - 600) + 8 * math.sin(x / 480 + level / 210)
+    swing = 55 * min(max((level - 5500) / 900, 0.0), 1.0)
+    wave = swing * math.sin(x / 980 + 0.6 + level / 2600)
+    return x, level - _table(NEW_SLOPES, level) * (x - 600) + 8 * math.sin(x / 480 + level / 210) + wave
 
 
 def column(u: float, y: float) -> XY:
     """Point of a north-south street; `u` is its place at y = 2000."""
-    return u + 0.04 * (y - 2000) + 14 * math.sin((y - 290) / 650 + u / 900), y
+    swing = 38 * min(max((y - 5500) / 700, 0.0), 1.0)
+    return u + 0.04 * (y - 2000) + 14 * math.sin((y - 290) / 650 + u / 900) + swing * math.sin((y - 5500) / 620), y
 
 
 def expressway(x: float, beside: float = 0.0) -> XY:
@@ -72,9 +75,26 @@ def smooth(points: Sequence[XY], rounds: int = 2) -> list[XY]:
 C_YI, C_1, C_XIN, C_HUA, C_ZHI, C_WEI, C_6, C_EAST = 90.0, 345.0, 600.0, 850.0, 1100.0, 1345.0, 1590.0, 1815.0
 R_XINHU, R_JINTANG, R_ZHAOXIN, R_ANSHUN, R_STEP = 290.0, 800.0, 1170.0, 1630.0, 2620.0
 RAIL, CANAL, FREIGHT, GANGCHENG, NORTH = 1085.0, 2330.0, 7640.0, 6650.0, 8300.0
-NEW_COLUMNS = (-2240.0, -2030.0, -1720.0, -1410.0, -1100.0, -790.0, -490.0, -200.0)
-EAST_COLUMNS = (1540.0, 2060.0, 2330.0, 2600.0, 2870.0, 3130.0)
+WEST_COLUMNS = (-2240.0, -1720.0, -1100.0, -490.0, -200.0)
+EAST_COLUMNS = (1540.0, 2060.0, 2600.0, 3130.0)
 EAST_LIMIT = 3260.0
+
+#: Minor streets of the old town, one entry per stretch: they stop at the larger streets and are staggered there.
+MINOR_ROWS: tuple[tuple[float, float, float], ...] = (
+    (482, C_YI, C_XIN), (452, C_XIN, C_ZHI), (492, C_ZHI, C_WEI), (470, C_WEI, C_EAST),
+    (655, C_YI, C_XIN), (618, C_XIN, C_ZHI), (660, C_ZHI, C_WEI), (632, C_WEI, C_EAST),
+    (1412, C_YI, C_XIN), (1382, C_XIN, C_HUA), (1428, C_HUA, C_ZHI), (1388, C_ZHI, C_WEI), (1415, C_WEI, C_EAST),
+    (1848, C_YI, C_XIN), (1884, C_XIN, C_HUA), (1838, C_HUA, C_ZHI), (1872, C_ZHI, C_WEI), (1850, C_WEI, C_EAST),
+    (2836, C_YI, C_XIN), (2874, C_XIN, C_HUA), (2838, C_HUA, C_ZHI), (2882, C_ZHI, C_WEI),
+    (3334, C_YI, C_XIN), (3290, C_XIN, C_HUA), (3322, C_HUA, C_ZHI), (3298, C_ZHI, C_WEI),
+)  # fmt: skip
+MINOR_COLUMNS: tuple[tuple[float, float, float], ...] = (
+    (328, R_XINHU, 655), (362, 655, R_JINTANG), (352, R_JINTANG, 1000), (332, R_ZHAOXIN, R_ANSHUN),
+    (368, R_ANSHUN, 2090), (326, 2090, 2262), (352, 2398, R_STEP), (338, 2836, 3080), (374, 3080, 3560),
+    (872, R_XINHU, 618), (838, 618, 1000),
+    (1604, 470, R_JINTANG), (1598, R_JINTANG, 1000), (1606, 1415, R_ANSHUN), (1566, R_ANSHUN, 2090), (1598, 2090, 2262),
+    (1580, 2398, R_STEP),
+)  # fmt: skip
 OSM_NOTE = "© OpenStreetMap contributors，ODbL 1.0"
 
 # Real carriageways, longitude and latitude to four decimals (OpenStreetMap extract of 2026-10-04).
@@ -161,7 +181,7 @@ def barriers() -> list[Barrier]:
     """Every barrier, south to north."""
     west = -2420.0
     bei = tuple(local(*p) for p in MOTORROADS[0][1])
-    changshen = [(-2235 + 0.04 * (y - 3930), y) for y in range(3300, 9000, 300)]
+    changshen = curve(lambda y: column(-2314, y), 3300, 9000, 200)
     rail = [local(117.6371, 39.02725)]
     rail = curve(lambda x: old_row(RAIL, x), -900, 1900, 140) + [(2040, 772), (2169, 722), (2480, 600), (2750, 495)]
     schematic = "schematic"
@@ -170,7 +190,7 @@ def barriers() -> list[Barrier]:
                 "斜穿老城区、经塘沽站（塘沽站位置由百度坐标反算）；线位为示意"),
         Barrier("canal", "新河干渠（示意）", "canal", rounded(canal_axis()), 58, 13, schematic, "原文只有名称，线位为示意"),
         Barrier("exp", "京津塘高速公路（示意）", "expressway",
-                rounded(curve(expressway, west, 2750, 150)), 70, 20, schematic,
+                rounded(curve(expressway, west, 3700, 150)), 70, 20, schematic,
                 "原文只说新城区在其以北；按海洋高新区南界（北纬39.0560度）略北处画出"),
         Barrier("bei", "北大街", "expressway", rounded(bei), 58, 14, "osm",
                 "机动车专用路（motorroad），行人不能穿越；" + OSM_NOTE),
@@ -201,6 +221,12 @@ def _old(level: float, x0: float, x1: float, cls: str = "residential", name: str
     return Street(rounded(curve(lambda x: old_row(level, x), x0, x1, 90)), cls, name, key=f"r{level:g}")
 
 
+def _to_north(u: float, y0: float, north: float, cls: str = "residential", over: str = "") -> Street:
+    """A north-south street up to the last row."""
+    y1 = new_row(north - 80, column(u, north)[0])[1] + 15
+    return _col(u, y0, y1, cls, None, over)
+
+
 def _new(level: float, x0: float, x1: float, cls: str = "residential", name: str | None = None, over: str = "") -> Street:
     return Street(
         rounded(curve(lambda x: new_row(level, x), x0, x1, 110)), cls, name, frozenset(over.split()), key=f"n{level:g}"
@@ -216,7 +242,7 @@ def axis_weihai() -> list[XY]:
 def axis_yunshan() -> list[XY]:
     """云山道 drawn on westwards from its real end, over the canal."""
     return smooth([(1298, 4836), (1150, 4850), (800, 4842), (400, 4822), (170, 4812), (-60, 4780), (-260, 4748),
-                   (-600, 4730), (-1000, 4742), (-1500, 4790), (-1890, 4826)], 2)  # fmt: skip
+                   (-600, 4730), (-1000, 4742), (-1500, 4790), (-1890, 4826), (-2170, 4850)], 2)  # fmt: skip
 
 
 def axis_jintang() -> list[XY]:
@@ -224,66 +250,80 @@ def axis_jintang() -> list[XY]:
     return curve(lambda x: old_row(R_JINTANG, x), -720, 2600, 90)
 
 
+def minor_row(level: float, u0: float, u1: float) -> list[XY]:
+    """A minor east-west street of the old town, from column to column."""
+    x0, x1 = (column(u, old_row(level, u)[1])[0] for u in (u0, u1))
+    return extend(curve(lambda x: old_row(level, x), x0, x1, 90), 9)
+
+
+def minor_column(u: float, low: float, high: float) -> list[XY]:
+    """A minor north-south street of the old town, from row to row."""
+    y0, y1 = (old_row(level, column(u, level)[0])[1] for level in (low, high))
+    return extend(curve(lambda y: column(u, y), y0, y1, 90), 9)
+
+
 def old_town() -> list[Street]:
     """Streets of the old town and of a strip around it."""
     west, east, south = -720.0, 2600.0, -210.0
     out = [
         _col(C_YI, south, 3905, "tertiary", "崇义路", "rail"),
-        _col(C_1, 270, 4010, over="exp"),
+        _col(345.0, 3520, 4040, over="exp"),
         _col(C_XIN, 270, 3905, "tertiary", "崇信路", "canal"),
-        _col(C_HUA, 1130, 4010, "tertiary", "华庭路", "exp"),
-        _col(C_HUA, 270, 1040),
+        _col(C_HUA, 1130, 4230, "tertiary", "华庭路", "exp"),
         _col(C_ZHI, south, 3905, "secondary", "崇智路", "rail"),
-        _col(C_WEI, south, 1040, "tertiary"),
-        _col(C_6, south, 3905),
+        _col(C_WEI, south, 1080, "tertiary"),
+        _col(C_6, 2600, 3905), _col(C_6, south, 262),
         _col(C_EAST, south, 3905, "tertiary", None, "canal rail"),
         *(_col(u, south, 3905) for u in (2060.0, 2310.0, 2550.0)),
         *(_col(u, south, 3905, over="canal" if u == -320 else "") for u in (-66.0, -320.0, -570.0)),
-    ]
+    ]  # fmt: skip
     rows: list[tuple[float, float, float, str, str | None]] = [
         (-190, west, east, "residential", None), (50, west, east, "residential", None),
-        (R_XINHU, west, east, "tertiary", "新胡路"), (470, west, east, "residential", None),
-        (640, west, east, "residential", None), (1000, west, east, "residential", None),
-        (R_ZHAOXIN, west, east, "tertiary", "赵新路"), (1400, west, east, "residential", None),
-        (1860, west, east, "residential", None), (2090, west, east, "tertiary", None),
+        (R_XINHU, west, east, "tertiary", "新胡路"), (1000, west, east, "residential", None),
+        (R_ZHAOXIN, west, east, "tertiary", "赵新路"), (2090, west, east, "tertiary", None),
         (2262, west, east, "residential", None), (2398, 100, east, "residential", None),
-        (R_STEP, west, east, "residential", None), (2850, west, 1440, "residential", None),
-        (2850, 1440, east, "residential", None), (3080, west, east, "tertiary", None),
-        (3310, west, east, "residential", None), (3560, west, east, "residential", None),
+        (R_STEP, west, east, "residential", None), (3080, west, east, "tertiary", None),
+        (3560, west, east, "residential", None),
     ]  # fmt: skip
+    outer = [(level, -680.0, C_YI) for level in (470, 1400, 1860)] + [(level, -680.0, -66.0) for level in (2850, 3310)]
+    outer += [(level, C_EAST, 2560.0) for level in (480, 640, 1400, 1860)] + [(2850, C_WEI, 2540.0), (3310, C_WEI, 2520.0)]
     out += [_old(level, x0, x1, cls, name) for level, x0, x1, cls, name in rows]
+    out += [Street(rounded(minor_row(*m)), "residential", key=f"r{m[0]:g}") for m in (*MINOR_ROWS, *outer)]
+    out += [Street(rounded(minor_column(*m)), "residential", key=f"c{m[0]:g}") for m in MINOR_COLUMNS]
+    out.append(Street(rounded(extend(smooth([(1368, 1075), (1500, 1150), (1640, 1290), (1785, 1400)]), 34)),
+                      "residential", key="lane-east"))  # fmt: skip
     out.append(Street(rounded(curve(lambda x: expressway(x, -78), west, east, 110)), "residential", key="front"))
     out += _pair("jintang", axis_jintang(), 18, "primary", "津塘公路")
     out += _pair("anshun", curve(lambda x: old_row(R_ANSHUN, x), west, east, 90), 14, "secondary", "安顺道")
-    out += _pair("weihai", axis_weihai(), 11, "secondary", "威海路", ("exp", "canal"))
+    start = local(117.6306, 39.0574)  # where both real carriageways end
+    for side in _pair("weihai", axis_weihai(), 11, "secondary", "威海路", ("exp", "canal")):
+        out.append(replace(side, points=(start, *side.points[1:])))
     return out
 
 
 def new_town(north: float) -> list[Street]:
     """Streets of the new town; `north` is the level of its northern limit."""
-    top = north + 40
-    freight = {-1100.0, C_XIN, 2060.0}
-    canal = {-1720.0, -1100.0, -490.0}
-    out = [
-        _col(u, 3990, top, "tertiary" if u in (-1100.0, -200.0) else "residential", None,
-             ("freight " if u in freight else "") + ("canal" if u in canal else ""))
-        for u in NEW_COLUMNS
-    ]  # fmt: skip
+    freight, canal = {-1100.0, C_XIN, 2060.0}, {-1720.0, -1100.0, -490.0}
     bei = {C_XIN: "bei freight", C_ZHI: "bei"}
-    out += [_col(u, 3990, top, "tertiary" if u == C_HUA else "residential", None, bei.get(u, ""))
-            for u in (C_YI, C_1, C_XIN, C_HUA, C_ZHI)]  # fmt: skip
-    out += [_col(u, 5640, top, "residential", None, "freight" if u in freight else "") for u in EAST_COLUMNS]
-    out.append(_col(1262.0, 5640, top, "tertiary"))
-    west, middle, east = -2200.0, 1450.0, 3420.0
+    out = [
+        _to_north(u, 3960, north, "tertiary" if u in (-1100.0, -200.0) else "residential",
+                  ("freight " if u in freight else "") + ("canal" if u in canal else ""))
+        for u in WEST_COLUMNS
+    ]  # fmt: skip
+    out += [_to_north(u, 3960, north, "residential", bei.get(u, "")) for u in (C_YI, C_XIN, C_ZHI)]
+    out += [_to_north(u, 5640, north, "residential", "freight" if u in freight else "") for u in EAST_COLUMNS]
+    out.append(_col(C_HUA, 4230, 6640, "tertiary"))
+    out.append(_col(1262.0, 4510, 6640, "tertiary"))
+    west, east = -2200.0, 3372.0
     rows: list[tuple[float, float, float, str]] = [
-        (4280, west, -10, "residential"), (4280, 130, 1520, "residential"), (4540, west, -60, "residential"),
-        (4540, 170, 2330, "residential"), (5080, 130, 1420, "residential"), (5330, west, 1420, "tertiary"),
-        (5560, west, 250, "residential"), (5770, west, -30, "residential"), (6000, west, east, "tertiary"),
-        (6300, west, east, "residential"), (7000, west, east, "residential"), (7300, west, east, "residential"),
-        (7640 - 85, west, east, "residential"), (7640 + 85, west, east, "residential"),
-        (7980, west, east, "residential"), (north - 80, west, east, "residential"),
+        (4270, west, 40, "residential"), (4530, 170, 2330, "residential"),
+        (5330, west, 1420, "tertiary"), (5560, -1610, 250, "residential"), (6000, west, east, "tertiary"),
+        (6300, 1400, east, "residential"), (7000, -925, 1790, "residential"), (7300, west, east, "residential"),
+        (FREIGHT - 85, west, east, "residential"), (FREIGHT + 85, west, east, "residential"),
+        (north - 80, west, east, "residential"),
     ]  # fmt: skip
     out += [_new(level, x0, x1, cls) for level, x0, x1, cls in rows]
+    out += _new_minor(north)
     out.append(Street(rounded(curve(lambda x: expressway(x, 78), west, 1660, 110)), "residential", key="front"))
     out += _pair("gangcheng", curve(lambda x: new_row(GANGCHENG, x), west, east, 110), 20, "primary", "港城大道")
     out += _fronts()
@@ -291,10 +331,39 @@ def new_town(north: float) -> list[Street]:
     return out
 
 
+def _new_minor(north: float) -> list[Street]:
+    """Minor streets of the new town, stretch by stretch: (level, from x, to x) and (column, from level, to level)."""
+    rows = (
+        (4290, C_YI, C_XIN), (4255, C_XIN, C_HUA), (4285, C_HUA, 1400), (5075, C_YI, C_XIN), (5105, C_XIN, C_HUA),
+        (5070, C_HUA, 1262), (4540, -1720, -1100), (4535, -1100, -490), (4550, -490, -150), (5780, -1100, -200),
+        (5740, -1720, -1100), (6320, -1720, -1100), (6290, -490, C_YI), (6340, C_YI, C_XIN), (6310, C_XIN, C_ZHI),
+        (6960, 1540, 2060), (7030, 2060, 2600), (7980, -490, C_XIN), (7960, C_ZHI, 1540), (8010, 2060, 2600),
+    )  # fmt: skip
+    columns = (
+        (358.0, 4005, 4290), (328.0, 4290, 4540), (352.0, 4530, 5075), (332.0, 5075, 5330), (362.0, 5330, 5680),
+        (-790.0, 4008, 4540), (-1400.0, 4270, 4945), (-1420.0, 5090, 5560), (-800.0, 5020, 5330), (-760.0, 5330, 6000),
+        (-1380.0, 6000, 6660), (-800.0, 6000, 7300), (-1980.0, 5330, 6000), (-1960.0, 6650, 7300), (310.0, 5775, 6340),
+        (350.0, 6340, 7000), (880.0, 6640, 7300), (-1420.0, 7300, 7560), (200.0, 7300, 7560), (2330.0, 5660, 6660),
+        (2320.0, 6640, 7300), (2860.0, 5660, 6310), (1800.0, 6300, 6650), (2870.0, 7300, 7560), (1560.0, 7730, north - 80),
+        (-1400.0, 7730, north - 80), (350.0, 7980, north - 80), (2330.0, 7730, 8010), (850.0, 7730, north - 80),
+        (-800.0, 7730, north - 80),
+    )  # fmt: skip
+    out = []
+    for level, u0, u1 in rows:
+        x0, x1 = (column(u, new_row(level, u + 150)[1])[0] for u in (u0, u1))
+        points = extend(curve(lambda x, v=level: new_row(v, x), x0, x1, 90), 30)  # type: ignore[misc]
+        out.append(Street(rounded(points), "residential", key=f"n{level:g}"))
+    for u, low, high in columns:
+        y0, y1 = (new_row(level, column(u, level)[0])[1] for level in (low, high))
+        points = extend(curve(lambda y, v=u: column(v, y), y0, y1, 90), 30)  # type: ignore[misc]
+        out.append(Street(rounded(points), "residential", key=f"c{u:g}"))
+    return out
+
+
 def _fronts() -> list[Street]:
     """Streets along the canal and 北大街, and along the edge towards 新北."""
     canal = [p for p in canal_axis() if p[1] > 3960 and p[0] > -2260]
-    south = [p for p in offset(canal, 66)]
+    south = [(10.0, 3985.0), *offset(canal, 66)]
     northern = [p for p in offset(canal, -66) if p[1] > 4610 and p[0] < 60]
     bei = [local(*p) for p in MOTORROADS[0][1]]
     meets = column(-200.0, 5852)
@@ -327,7 +396,7 @@ def real_streets() -> list[Street]:
                    key=f"osm-{name}", note="线位取自OpenStreetMap，坐标取至小数4位")
         )  # fmt: skip
     links = [
-        ("厦门路", (local(117.6432, 39.0758), (2650, 6170), (2644, 6240))),
+        ("厦门路", (local(117.6432, 39.0758), (2652, 6140), new_row(6306, 2644))),
         (None, ((2190, 4052), (2196, 4010), (1660, 4020))),
     ]
     out += [Street(rounded(p), "tertiary", n, note="接至示意路网的连接段（示意）", key="link") for n, p in links]
@@ -348,11 +417,11 @@ def footbridges() -> list[Street]:
 
 
 NO_CROSSING = {
-    "jintang": {"c345", "c850", "c1590", "c2310", "c-320"},
-    "weihai": {"r1400", "r2262", "r2850", "r3310", "front"},
-    "anshun": {"c345", "c850"},
-    "gangcheng": {"c-1720", "c-790", "c345", "c850", "c1540", "c2330", "c2870"},
-    "yunshan": {"c345"},
+    "jintang": {"c362", "c352", "c838", "c1604", "c1598", "c2310", "c-320"},
+    "weihai": {"r2262", "r2398", "front", "r3560"},
+    "anshun": {"c332", "c368", "c850"},
+    "gangcheng": {"c-1720", "c-800", "c350", "c880", "c1540", "c2330", "c2320"},
+    "yunshan": {"c352"},
 }
 WAITS = {"primary": 38.0, "secondary": 30.0, "tertiary": 22.0, "residential": 20.0}
 
@@ -362,7 +431,7 @@ def build_streets(north: float, corners: Corners) -> list[Street]:
     drawn = old_town() + new_town(north) + real_streets() + footbridges()
     edges = node(drawn, corners)
     edges = [e for e in edges if _may_stand(e)]
-    edges = prune(_crossings(edges, drawn), 30.0)
+    edges = prune(_crossings(edges, drawn), 62.0)
     return edges
 
 

@@ -101,6 +101,7 @@
 
   const hatches = new Map();
   function hatch(ctx, style, ratio) {
+    if (ctx.hatch) return ctx.hatch(style);
     const key = [style.fill, style.hatch, ratio].join("|");
     if (!hatches.has(key)) {
       const n = Math.max(4, Math.round(7 * ratio)), c = document.createElement("canvas"), x = c.getContext("2d");
@@ -225,22 +226,23 @@
     };
   }
 
-  /* Points: whole symbols where there is room, dots where there is not; never one symbol over another. */
-  function drawPoints(ctx, scene, view, room) {
-    const full = iconRadius(view), dots = [], icons = [];
+  /* Points: whole symbols where there is room, dots where there is not; never one symbol over another. `keep` are those
+     placed before any name. Returns what to draw, so that dots can lie under names and symbols over them. */
+  function placePoints(scene, view, room, keep) {
+    const full = iconRadius(view), found = { dots: [], icons: [], gates: [] };
     for (const layer of scene.layers) {
       if (layer.shape !== "P" || !shown(scene, layer, view)) continue;
       layer.parts.forEach((parts, i) => {
         if (!parts.length || !inView(layer.boxes[i], view, 20)) return;
         const style = layer.styleOf(i), x = parts[0][0] * view.k - view.ox, y = parts[0][1] * view.k - view.oy;
-        if (style.mark === "gate") { drawGate(ctx, x, y, view, style); return; }
+        if (Boolean(style.keep) !== keep) return;
+        if (style.mark === "gate") { found.gates.push([x, y, style]); return; }
         const r = style.size ? style.size * view.u : full, b = [x - r, y - r, x + r, y + r];
-        if (style.keep || room.free(b)) { room.take(b); icons.push([x, y, r, style]); }
-        else dots.push([x, y, style]);
+        if (keep || room.free(b)) { room.take(b); found.icons.push([x, y, r, style]); }
+        else found.dots.push([x, y, full * 0.42, style]);
       });
     }
-    dots.forEach(([x, y, style]) => drawDot(ctx, x, y, full * 0.42, style));
-    icons.reverse().forEach(([x, y, r, style]) => drawIcon(ctx, x, y, r, style));
+    return found;
   }
 
   function drawGate(ctx, x, y, view, style) {
@@ -258,10 +260,13 @@
     ctx.fillStyle = colour; ctx.fillText(text, x, y);
   }
 
-  function pointLabel(ctx, label, style, view, room) {
-    const size = style.size * view.u, gap = style.spacing && !isPlain(label.t) ? style.spacing * view.u : 0;
-    ctx.font = (style.italic ? "italic " : "") + style.weight + " " + size + "px " + FONT;
-    ctx.textBaseline = "middle";
+  /* Names are a little smaller where the map is small. */
+  const sizeOf = (style, view) => style.size * view.u * (view.zoom < 13.2 ? 0.84 : view.zoom < 14 ? 0.92 : 1);
+
+  function pointLabel(ctx, label, style, view, room, out) {
+    const size = sizeOf(style, view), gap = style.spacing && !isPlain(label.t) ? style.spacing * view.u : 0;
+    const font = (style.italic ? "italic " : "") + style.weight + " " + size + "px " + FONT;
+    ctx.font = font;
     const chars = Array.from(label.t), lines = label.t2 ? 2 : 1;
     const w = ctx.measureText(label.t).width + gap * (chars.length - 1), h = size * 1.2 * lines;
     const x0 = label.p[0] * view.k - view.ox, y0 = label.p[1] * view.k - view.oy, d = (label.d || 0) * view.u;
@@ -273,14 +278,12 @@
       if (b[0] < view.inner[0] || b[1] < view.inner[1] || b[2] > view.inner[2] || b[3] > view.inner[3]) continue;
       if (!room.free(b)) continue;
       room.take(b);
-      if (gap) {
-        ctx.textAlign = "left";
+      out.push(() => {
+        ctx.font = font; ctx.textBaseline = "middle"; ctx.textAlign = gap ? "left" : "center";
         let at = x - w / 2;
-        for (const c of chars) { halo(ctx, c, at, y, size, style.colour); at += ctx.measureText(c).width + gap; }
-      } else {
-        ctx.textAlign = "center";
-        halo(ctx, label.t, x, y, size, style.colour);
-      }
+        if (!gap) halo(ctx, label.t, x, y, size, style.colour);
+        else for (const c of chars) { halo(ctx, c, at, y, size, style.colour); at += ctx.measureText(c).width + gap; }
+      });
       return true;
     }
     return false;
@@ -323,10 +326,9 @@
 
   /* A name along its line. Chinese characters follow a flat line turned with it, and stand upright, one under the
      other, where the line is steep; Latin text is turned as a whole. */
-  function lineLabel(ctx, label, style, view, room) {
-    const size = style.size * view.u, plain = isPlain(label.t);
-    ctx.font = style.weight + " " + size + "px " + FONT;
-    ctx.textAlign = "center"; ctx.textBaseline = "middle";
+  function lineLabel(ctx, label, style, view, room, out) {
+    const size = sizeOf(style, view), plain = isPlain(label.t), font = style.weight + " " + size + "px " + FONT;
+    ctx.font = font;
     const chars = plain ? [label.t] : Array.from(label.t);
     const wide = chars.map((c) => ctx.measureText(c).width + (plain ? 0 : (style.spacing || 0) * view.u));
     const length = wide.reduce((a, b) => a + b, 0), ahead = [];
@@ -353,31 +355,32 @@
           : places.map(([x, y]) => [x - half, y - half, x + half, y + half]);
         if (!boxes.every((box) => room.free(box))) continue;
         boxes.forEach((box) => room.take(box));
-        places.forEach(([x, y], i) => {
+        out.push(() => places.forEach(([x, y], i) => {
           ctx.save(); ctx.translate(x, y); ctx.rotate(turn);
+          ctx.font = font; ctx.textAlign = "center"; ctx.textBaseline = "middle";
           halo(ctx, chars[i], 0, 0, size, style.colour);
           ctx.restore();
-        });
+        }));
         return true;
       }
     }
     return false;
   }
 
-  function drawLabels(ctx, scene, view, room) {
+  function placeLabels(ctx, scene, view, room, first, out) {
     if (scene.off.has("labels")) return;
     for (const label of scene.labels) {
+      if ((label.f === 1) !== first) continue;
       if (view.zoom < label.z || (label.y && !isOn(scene, label.y)) || (label.max && view.zoom > label.max)) continue;
       const style = scene.style.labels[label.k];
-      if (label.parts) { if (inView(label.box, view, 0)) lineLabel(ctx, label, style, view, room); }
-      else if (label.p[0] * view.k - view.ox > 0 && label.p[0] * view.k - view.ox < view.w &&
-        label.p[1] * view.k - view.oy > 0 && label.p[1] * view.k - view.oy < view.h) {
-        const put = pointLabel(ctx, label, style, view, room);
-        if (put && label.d && label.k === "place") {
-          ctx.beginPath();
-          ctx.arc(label.p[0] * view.k - view.ox, label.p[1] * view.k - view.oy, 2 * view.u, 0, TAU);
-          ctx.fillStyle = scene.style.place.line; ctx.fill();
-        }
+      if (label.parts) {
+        if (inView(label.box, view, 0)) lineLabel(ctx, label, style, view, room, out);
+        continue;
+      }
+      const x = label.p[0] * view.k - view.ox, y = label.p[1] * view.k - view.oy;
+      if (x < 0 || x > view.w || y < 0 || y > view.h) continue;
+      if (pointLabel(ctx, label, style, view, room, out) && label.d && label.k === "place") {
+        out.push(() => { ctx.beginPath(); ctx.arc(x, y, 2 * view.u, 0, TAU); ctx.fillStyle = scene.style.place.line; ctx.fill(); });
       }
     }
   }
@@ -398,8 +401,16 @@
       else if (layer.shape === "L") drawLines(ctx, layer, view);
     }
     const room = Room(64);
-    drawPoints(ctx, scene, view, room);
-    drawLabels(ctx, scene, view, room);
+    // Names of zones and communities come before symbols, which can shrink to dots; all others give way to symbols.
+    const kept = placePoints(scene, view, room, true), names = [], rest = [];
+    placeLabels(ctx, scene, view, room, true, names);
+    const others = placePoints(scene, view, room, false);
+    placeLabels(ctx, scene, view, room, false, rest);
+    others.gates.forEach(([x, y, style]) => drawGate(ctx, x, y, view, style));
+    others.dots.forEach((dot) => drawDot(ctx, ...dot));
+    rest.forEach((draw) => draw());
+    names.forEach((draw) => draw());
+    others.icons.reverse().concat(kept.icons.reverse()).forEach((icon) => drawIcon(ctx, ...icon));
     if (scene.mark) drawMark(ctx, scene.mark, view);
     ctx.restore();
   }
@@ -407,6 +418,7 @@
   /* The watermark is fixed to the ground, so that it does not jump when the map is moved. */
   const marks = new Map();
   function drawMark(ctx, text, view) {
+    if (ctx.hatch) { ctx.mark(text); return; }
     const font = "700 " + 25 * view.u + "px " + FONT, key = [text, view.u, view.ratio].join("|");
     ctx.font = font;
     const w = Math.ceil(2 * ctx.measureText(text).width + 180 * view.u), h = Math.ceil(w * 0.48);
@@ -604,6 +616,7 @@
     row.appendChild(box);
     if (swatch) { const s = make("span", "xh-swatch"); paintSwatch(s, swatch[0], swatch[1]); row.appendChild(s); }
     row.appendChild(make("span", "xh-name", label));
+    row.title = label;
     if (count !== undefined && count !== "") row.appendChild(make("span", "xh-count", count));
     return row;
   }
@@ -672,10 +685,12 @@
       li.appendChild(b); list.appendChild(li);
     });
     box.appendChild(list);
+    if (gaps.list.length > 6) box.appendChild(make("p", "xh-note xh-rest", fill(app.scene.t.more, { n: gaps.list.length - 6 })));
   }
 
   function buildLayers(app) {
     const scene = app.scene, box = $("xh-layers");
+    let few = true;
     box.textContent = "";
     for (const group of scene.groups) {
       const s = section(box, null, "xh-group " + group.id), d = make("details"), h = make("summary");
@@ -686,16 +701,30 @@
       b.dataset.ids = all.join(" ");
       if (group.rows.length > 3) h.appendChild(b);
       d.appendChild(h);
-      const grid = make("div", group.rows.length > 8 && group.id === "facilities" ? "xh-grid two" : "xh-grid");
-      group.rows.forEach((row) => {
-        grid.appendChild(check(app, row.ids, row.label, row.count, row.key));
-        (row.keys || []).forEach((key) => {
-          const k = make("div", "xh-row plain sub"), sw = make("span", "xh-swatch");
-          paintSwatch(sw, key[0], key[1]); k.appendChild(sw); k.appendChild(make("span", "xh-name", key[0].label));
-          k.dataset.of = row.ids[0]; grid.appendChild(k);
+      const wide = group.id === "facilities" && group.rows.length > 8;
+      const on = group.rows.filter((row) => !wide || row.ids.some((id) => isOn(scene, id)));
+      const off = group.rows.filter((row) => !on.includes(row)), grids = [[d, on]];
+      if (off.length) {
+        const more = make("details", "xh-more");
+        more.appendChild(make("summary", "", fill(scene.t.other_kinds, { n: off.length })));
+        more.open = !on.length; d.appendChild(more); grids.push([more, off]);
+      }
+      grids.forEach(([place, rows]) => {
+        const grid = make("div", rows.length > 5 && wide ? "xh-grid two" : "xh-grid");
+        rows.forEach((row) => {
+            // The colours of what a theme colours are explained with the theme.
+          const theme = scene.themes[scene.current], own = theme && row.ids[0] === theme.layer ? null : row.key;
+          grid.appendChild(check(app, row.ids, row.label, row.count, own));
+          (row.keys || []).forEach((key) => {
+            const k = make("div", "xh-row plain sub"), sw = make("span", "xh-swatch");
+            paintSwatch(sw, key[0], key[1]); k.appendChild(sw); k.appendChild(make("span", "xh-name", key[0].label));
+            k.dataset.of = row.ids[0]; grid.appendChild(k);
+          });
         });
+        if (place === d) d.insertBefore(grid, d.children[1] || null); else place.appendChild(grid);
       });
-      d.appendChild(grid);
+      if (wide) few = on.length <= 16;
+      if (group.id === "base") d.open = few;
       if (group.note) d.appendChild(make("p", "xh-note", group.note));
       s.appendChild(d);
     }
@@ -729,7 +758,7 @@
     const line = $("xh-line"); line.textContent = "";
     (theme ? theme.lines : scene.head.lines).forEach((t) => line.appendChild(make("span", "", t)));
     $("xh-evidence").textContent = theme && theme.evidence ? theme.evidence : scene.head.evidence;
-    buildTheme(app);
+    buildTheme(app); buildLayers(app);
   }
 
   function applyTheme(app) {
@@ -806,29 +835,99 @@
 
   /* --- print ----------------------------------------------------------------------------------------------------- */
 
-  /* The sheet for the printer is drawn anew, three times as fine, at the shape of an A3 or A4 landscape page. */
+  /* Takes the strokes of a canvas and writes them down as SVG: on paper lines and letters stay sharp at any size. */
+  function Paper(w, h) {
+    const root = svg("svg", { viewBox: "0 0 " + w + " " + h, preserveAspectRatio: "xMidYMid slice", width: "100%", height: "100%" });
+    const defs = svg("defs", {}), pen = document.createElement("canvas").getContext("2d"), patterns = new Map(), stack = [];
+    root.appendChild(defs);
+    let matrix = new DOMMatrix(), d = [], dash = [], halo = null;
+    const n = (v) => Math.round(v * 10) / 10;
+    const me = {
+      fillStyle: "#000", strokeStyle: "#000", lineWidth: 1, lineCap: "butt", lineJoin: "miter", globalAlpha: 1,
+      font: "10px sans-serif", textAlign: "start", textBaseline: "alphabetic", root: root,
+      save() { stack.push([matrix, me.fillStyle, me.strokeStyle, me.lineWidth, me.globalAlpha, me.font, me.textAlign, me.textBaseline]); },
+      restore() {
+        [matrix, me.fillStyle, me.strokeStyle, me.lineWidth, me.globalAlpha, me.font, me.textAlign, me.textBaseline] = stack.pop();
+      },
+      scale(x, y) { matrix = matrix.scale(x, y); },
+      translate(x, y) { matrix = matrix.translate(x, y); },
+      rotate(a) { matrix = matrix.rotate((a * 180) / Math.PI); },
+      beginPath() { d = []; },
+      moveTo(x, y) { d.push("M" + n(x) + " " + n(y)); },
+      lineTo(x, y) { d.push("L" + n(x) + " " + n(y)); },
+      closePath() { d.push("Z"); },
+      rect(x, y, a, b) { d.push("M" + n(x) + " " + n(y) + "h" + n(a) + "v" + n(b) + "h" + n(-a) + "Z"); },
+      arc(x, y, r) { d.push("M" + n(x + r) + " " + n(y) + "a" + n(r) + " " + n(r) + " 0 1 1 " + n(-2 * r) + " 0a" + n(r) + " " + n(r) + " 0 1 1 " + n(2 * r) + " 0Z"); },
+      setLineDash(v) { dash = v; },
+      fill(rule) { put("path", { d: d.join(""), fill: me.fillStyle, "fill-rule": rule || "nonzero", "fill-opacity": me.globalAlpha }); },
+      stroke() {
+        put("path", { d: d.join(""), fill: "none", stroke: me.strokeStyle, "stroke-width": n(me.lineWidth), "stroke-linecap": me.lineCap,
+          "stroke-linejoin": me.lineJoin, "stroke-dasharray": dash.length ? dash.map(n).join(" ") : "none" });
+      },
+      fillRect(x, y, a, b) { put("rect", { x: n(x), y: n(y), width: n(a), height: n(b), fill: me.fillStyle }); },
+      strokeRect(x, y, a, b) { put("rect", { x: n(x), y: n(y), width: n(a), height: n(b), fill: "none", stroke: me.strokeStyle, "stroke-width": n(me.lineWidth) }); },
+      measureText(t) { pen.font = me.font; return pen.measureText(t); },
+      strokeText() { halo = [me.strokeStyle, me.lineWidth]; },
+      fillText(t, x, y) {
+        const e = put("text", { x: n(x), y: n(y), fill: me.fillStyle, "text-anchor": { center: "middle", left: "start" }[me.textAlign] || "start",
+          "dominant-baseline": me.textBaseline === "middle" ? "central" : "auto" });
+        e.style.font = me.font; e.textContent = t;
+        if (halo) {
+          e.setAttribute("stroke", halo[0]); e.setAttribute("stroke-width", n(halo[1]));
+          e.setAttribute("paint-order", "stroke"); e.setAttribute("stroke-linejoin", "round");
+        }
+        halo = null;
+      },
+      hatch(style) {
+        const key = style.fill + style.hatch;
+        if (!patterns.has(key)) {
+          const id = "xh-hatch-" + patterns.size, p = svg("pattern", { id: id, width: 7, height: 7, patternUnits: "userSpaceOnUse" });
+          if (style.fill) p.appendChild(svg("rect", { width: 7, height: 7, fill: style.fill }));
+          p.appendChild(svg("path", { d: "M0 7 7 0M-3.5 3.5 3.5-3.5M3.5 10.5 10.5 3.5", stroke: style.hatch, "stroke-width": 1.15 }));
+          defs.appendChild(p); patterns.set(key, "url(#" + id + ")");
+        }
+        return patterns.get(key);
+      },
+      mark(text) {
+        me.save(); me.font = "700 25px " + FONT; me.fillStyle = "rgba(120,40,60,0.10)"; me.textAlign = "center";
+        const step = me.measureText(text).width + 90;
+        for (let j = 0; j * step * 0.48 < h + step; j++) for (let i = -1; i * step < w + step; i++) {
+          me.save(); me.translate(i * step + (j % 2 ? step / 2 : 0), 60 + j * step * 0.48); me.rotate(-0.4); me.fillText(text, 0, 0); me.restore();
+        }
+        me.restore();
+      },
+    };
+    function put(tag, attributes) {
+      const e = svg(tag, attributes);
+      if (!matrix.isIdentity) e.setAttribute("transform", "matrix(" + [matrix.a, matrix.b, matrix.c, matrix.d, matrix.e, matrix.f].map((v) => Math.round(v * 1e4) / 1e4).join(" ") + ")");
+      root.appendChild(e);
+      return e;
+    }
+    return me;
+  }
+
+  /* The sheet for the printer is drawn anew, at the shape its place has on an A3 or A4 landscape page. */
   function preparePrint(app) {
-    const c = $("xh-print"), w = 1260, h = 1010, ratio = 3, map = app.map, b = map.getBounds();
+    const w = 1240, h = 1000, map = app.map, b = map.getBounds(), paper = Paper(w, h);
     const world = [map.project(b.getNorthWest(), 0), map.project(b.getSouthEast(), 0)];
     const zoom = Math.log2(Math.min(w / (world[1].x - world[0].x), h / (world[1].y - world[0].y)));
     const k = Math.pow(2, zoom), cx = (world[0].x + world[1].x) / 2, cy = (world[0].y + world[1].y) / 2;
-    c.width = w * ratio; c.height = h * ratio;
-    const ctx = c.getContext("2d");
-    paint(ctx, app.scene, { zoom: zoom, k: k, ox: cx * k - w / 2, oy: cy * k - h / 2, w: w, h: h, u: 1, ratio: ratio, inner: [6, 6, w - 6, h - 6] });
-    ctx.save(); ctx.scale(ratio, ratio);
+    paint(paper, app.scene, { zoom: zoom, k: k, ox: cx * k - w / 2, oy: cy * k - h / 2, w: w, h: h, u: 1, ratio: 1, inner: [22, 22, w - 22, h - 22] });
     const mpp = metresPerPixel(map, zoom, map.getCenter().lat), metres = niceLength(mpp * 200), px = metres / mpp;
-    ctx.fillStyle = "rgba(255,255,255,0.85)"; ctx.fillRect(24, h - 64, px + 62, 40);
-    ctx.fillStyle = "#2b3138"; ctx.strokeStyle = "#2b3138"; ctx.lineWidth = 1;
-    ctx.fillRect(38, h - 38, px / 2, 6); ctx.strokeRect(38, h - 38, px, 6);
-    ctx.font = "11px " + FONT; ctx.textAlign = "center"; ctx.textBaseline = "alphabetic";
     const t = (m) => (m >= 1000 ? m / 1000 + " km" : m + " m");
-    ["0", t(metres / 2), t(metres)].forEach((s, i) => ctx.fillText(s, 38 + (px * i) / 2, h - 43));
-    ctx.translate(w - 56, 60);
-    ctx.beginPath(); ctx.moveTo(0, -24); ctx.lineTo(10, 14); ctx.lineTo(0, 7); ctx.closePath(); ctx.fill();
-    ctx.beginPath(); ctx.moveTo(0, -24); ctx.lineTo(-10, 14); ctx.lineTo(0, 7); ctx.closePath();
-    ctx.fillStyle = "#fff"; ctx.fill(); ctx.stroke();
-    ctx.fillStyle = "#2b3138"; ctx.font = "700 14px " + FONT; ctx.fillText(app.scene.t.north, 0, 30);
-    ctx.restore();
+    paper.save();
+    paper.fillStyle = "rgba(255,253,249,0.9)"; paper.fillRect(24, h - 66, px + 62, 42);
+    paper.fillStyle = "#fff"; paper.strokeStyle = "#2b3138"; paper.lineWidth = 1; paper.fillRect(38, h - 40, px, 6);
+    paper.fillStyle = "#2b3138"; paper.fillRect(38, h - 40, px / 2, 6); paper.strokeRect(38, h - 40, px, 6);
+    paper.font = "12px " + FONT; paper.textAlign = "center";
+    ["0", t(metres / 2), t(metres)].forEach((s, i) => paper.fillText(s, 38 + (px * i) / 2, h - 46));
+    paper.translate(w - 56, 60);
+    paper.beginPath(); paper.moveTo(0, -24); paper.lineTo(10, 14); paper.lineTo(0, 7); paper.closePath(); paper.fill();
+    paper.beginPath(); paper.moveTo(0, -24); paper.lineTo(-10, 14); paper.lineTo(0, 7); paper.closePath();
+    paper.fillStyle = "#fff"; paper.fill(); paper.stroke();
+    paper.fillStyle = "#2b3138"; paper.font = "700 15px " + FONT; paper.fillText(app.scene.t.north, 0, 30);
+    paper.restore();
+    $("xh-print").replaceChildren(paper.root);
   }
 
   /* --- start ----------------------------------------------------------------------------------------------------- */
@@ -899,7 +998,7 @@
     });
     map.on("mouseout dragstart zoomstart", () => tip.remove());
     map.on("zoomend moveend", () => updateScale(app));
-    buttons(app); buildChooser(app); buildLayers(app); buildGaps(app); buildSearch(app);
+    buttons(app); buildChooser(app); buildGaps(app); buildSearch(app);
     setTheme(app, scene.current);
     $("xh-open").addEventListener("click", () => {
       const on = document.body.classList.toggle("xh-panel-open");
@@ -916,7 +1015,10 @@
       closed.forEach((d) => { d.open = true; });
       preparePrint(app);
     });
-    window.addEventListener("afterprint", () => closed.forEach((d) => { d.open = false; }));
+    window.addEventListener("afterprint", () => {
+      closed.forEach((d) => { d.open = false; });
+      $("xh-print").replaceChildren();
+    });
     document.body.classList.add("xh-ready");
     window.xinheMap = app;
   }

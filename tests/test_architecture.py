@@ -1,0 +1,273 @@
+"""The rules the package is built by: direction of imports, public names, no data in code."""
+
+from __future__ import annotations
+
+import ast
+import csv
+import importlib
+import inspect
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+import xinhe_geo
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGE = ROOT / "xinhe_geo"
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+
+#: A module may import only what stands before it.
+ORDER = (
+    "errors", "datum", "values", "layers", "_kernel", "network", "district", "reach", "coverage", "audit", "siting",
+    "scenario", "ledger", "maps", "report", "sources", "batch", "cli",
+)  # fmt: skip
+#: These stand above all and only pass on.
+FRONT = ("__init__", "__main__")
+#: Big or peculiar libraries have one importer each, which hides them from the rest.
+ONLY_IMPORTER = {
+    "osmnx": {"network"},
+    "networkx": {"network"},
+    "numba": {"_kernel"},
+    "folium": {"maps"},
+    "branca": {"maps"},
+    "xlsxwriter": {"report"},
+    "typer": {"cli"},
+    "rich": {"cli"},
+}
+#: Declared though no module imports them: what users bring graphs in, and what pandas reads workbooks with.
+BEHIND = {"osmnx", "openpyxl"}
+#: Words of OpenStreetMap that happen to be kinds too.
+MAP_WORDS = {"sources": {"park"}}
+#: Import names that differ from the name of the distribution.
+DISTRIBUTIONS = {"xstatic": "xstatic-leaflet"}
+
+PUBLIC = [
+    "DataError",
+    "District",
+    "EnvironmentProblem",
+    "NetworkError",
+    "Profile",
+    "Rule",
+    "SourceError",
+    "UnknownNameError",
+    "WalkNetwork",
+    "XinheError",
+    "brief",
+    "check",
+    "compare",
+    "completeness",
+    "coverage",
+    "draw",
+    "gaps",
+    "headlines",
+    "isochrones",
+    "picture",
+    "presence",
+    "summary",
+]
+
+MODULES = sorted(path.stem for path in PACKAGE.glob("*.py"))
+
+
+def tree_of(module: str) -> ast.Module:
+    return ast.parse((PACKAGE / f"{module}.py").read_text("utf-8"))
+
+
+def imported_siblings(tree: ast.Module) -> set[str]:
+    """Return the modules of the package that a module imports, wherever in it the import stands."""
+    found: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.level == 1:
+            found |= {node.module} if node.module else {alias.name for alias in node.names}
+    return found
+
+
+def imported_libraries(tree: ast.Module) -> set[str]:
+    """Return the top-level names of absolute imports."""
+    found: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
+            found.add(node.module.partition(".")[0])
+    return found
+
+
+def strings_in_code(tree: ast.Module) -> Iterator[tuple[int, str]]:
+    """Yield the line and text of every string that is not documentation."""
+    documentation = {
+        id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+    }
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in documentation:
+            yield node.lineno, node.value
+
+
+# --- direction ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_imports_go_one_way(module: str) -> None:
+    assert module in ORDER + FRONT, f"{module} has no place in ORDER"
+    siblings = imported_siblings(tree_of(module))
+    assert siblings <= set(ORDER)
+    if module not in FRONT:
+        before = set(ORDER[: ORDER.index(module)])
+        assert siblings <= before, f"{module} imports {sorted(siblings - before)}"
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_imports_are_declared_and_big_libraries_have_one_importer(module: str) -> None:
+    declared = {canonicalize_name(Requirement(line).name) for line in PROJECT["project"]["dependencies"]}
+    for library in imported_libraries(tree_of(module)) - sys.stdlib_module_names:
+        assert library != "xinhe_geo", "siblings are imported as .name"
+        assert canonicalize_name(DISTRIBUTIONS.get(library, library)) in declared, library
+        assert module in ONLY_IMPORTER.get(library, {module}), f"{module} imports {library}"
+
+
+def test_every_declared_dependency_is_used() -> None:
+    used = set().union(*(imported_libraries(tree_of(module)) for module in MODULES))
+    used = {canonicalize_name(DISTRIBUTIONS.get(library, library)) for library in used}
+    declared = {canonicalize_name(Requirement(line).name) for line in PROJECT["project"]["dependencies"]}
+    assert declared - used <= BEHIND
+
+
+# --- the public surface ---------------------------------------------------------------------------------------------
+
+
+def test_public_names_are_these() -> None:
+    assert list(xinhe_geo.__all__) == PUBLIC
+    assert len(PUBLIC) <= 26
+    for name in PUBLIC:
+        assert getattr(xinhe_geo, name).__module__.startswith("xinhe_geo.")
+
+
+def test_version_is_the_one_of_the_project() -> None:
+    assert xinhe_geo.__version__ == PROJECT["project"]["version"]
+
+
+@pytest.mark.parametrize("module", [name for name in MODULES if name not in FRONT])
+def test_public_functions_are_documented_and_typed(module: str) -> None:
+    loaded = importlib.import_module(f"xinhe_geo.{module}")
+    assert (loaded.__doc__ or "").strip(), "the module says what it is for"
+    for name, thing in vars(loaded).items():
+        if name.startswith("_") or getattr(thing, "__module__", None) != loaded.__name__:
+            continue
+        if inspect.isclass(thing) or inspect.isfunction(thing):
+            assert (thing.__doc__ or "").strip(), f"{module}.{name}"
+        members = vars(thing).items() if inspect.isclass(thing) else [(name, thing)]
+        for member, function in members:
+            if member.startswith("_") or not inspect.isfunction(function):
+                continue
+            assert (function.__doc__ or "").strip(), f"{module}.{name}.{member}"
+            assert "return" in function.__annotations__, f"{module}.{name}.{member} does not say what it returns"
+
+
+def test_types_are_shipped() -> None:
+    assert (PACKAGE / "py.typed").exists()
+
+
+# --- data stays out of the code -------------------------------------------------------------------------------------
+
+
+def kind_names() -> set[str]:
+    with open(ROOT / "data" / "pois" / "kinds.csv", encoding="utf-8-sig", newline="") as file:
+        return {row["kind"] for row in csv.DictReader(file)}
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_no_kind_of_facility_is_named_in_code(module: str) -> None:
+    kinds = kind_names()
+    assert len(kinds) > 10
+    for line, text in strings_in_code(tree_of(module)):
+        assert text not in kinds - MAP_WORDS.get(module, set()), f"{module}.py:{line} names the kind {text}"
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_no_place_is_named_in_code(module: str) -> None:
+    manifest = tomllib.loads((ROOT / "data" / "district.toml").read_text("utf-8"))
+    places = {manifest["name"], manifest["name"].removesuffix("街道"), "滨海新区", "天津"}
+    for line, text in strings_in_code(tree_of(module)):
+        assert not [place for place in places if place in text], f"{module}.py:{line}: {text}"
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_no_local_coordinate_system_is_named_in_code(module: str) -> None:
+    for line, text in strings_in_code(tree_of(module)):
+        codes = set(re.findall(r"EPSG:+(\d{4,6})", text, re.IGNORECASE))
+        assert codes <= {"4326"}, f"{module}.py:{line}: EPSG:{codes}"
+
+
+def shipped_texts() -> list[Path]:
+    """Return the text files of the project that a reader or a program gets."""
+    kinds = {".py", ".toml", ".md", ".txt", ".yml", ".js", ".css", ".json", ".bat", ".command", ".csv", ".html"}
+    folders = ("xinhe_geo", "data", "docs", "tests", "tools", "benchmarks", "notebooks", ".ci")
+    found = [path for folder in folders for path in sorted((ROOT / folder).rglob("*")) if path.is_file()]
+    found += [path for path in sorted(ROOT.iterdir()) if path.is_file()]
+    return [
+        path for path in found if (path.suffix in kinds or path.parent.name == ".ci") and "__pycache__" not in str(path)
+    ]
+
+
+def test_no_path_of_a_machine_is_named() -> None:
+    # Spelt in parts, so that this file does not find itself.
+    pattern = re.compile(
+        "(?<![\\w.$}*])/(?:" + "|".join(("work", "tmp", "root", "home", "Users", "opt")) + ")/[A-Za-z]"
+    )
+    for path in shipped_texts():
+        for number, line in enumerate(path.read_text("utf-8", errors="replace").splitlines(), 1):
+            assert not pattern.search(line), f"{path.relative_to(ROOT)}:{number}: {line.strip()[:120]}"
+
+
+def test_data_is_declared_and_small() -> None:
+    manifest = tomllib.loads((ROOT / "data" / "district.toml").read_text("utf-8"))
+    for name, layer in manifest["layers"].items():
+        assert (ROOT / "data" / layer["file"]).is_file(), name
+        assert {"basis", "source", "licence"} <= set(layer), name
+    wheel = PROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]
+    assert wheel["sources"] == {"data": "xinhe_geo/data"}
+    assert "data" in wheel["only-include"]
+    ignored = {".git", ".venv", "output", "wheels", "__pycache__", ".mypy_cache", ".ruff_cache", ".hypothesis", "dist"}
+    for path in ROOT.rglob("*"):
+        if path.is_file() and not ignored & set(path.relative_to(ROOT).parts):
+            assert path.stat().st_size <= 1_000_000, path
+
+
+# --- style and types ------------------------------------------------------------------------------------------------
+
+
+def complaints(*command: str) -> str:
+    done = subprocess.run([sys.executable, "-m", *command], cwd=ROOT, capture_output=True, text=True, check=False)
+    return "" if done.returncode == 0 else done.stdout[-6000:] + done.stderr[-2000:]
+
+
+@pytest.mark.slow
+def test_style() -> None:
+    assert not complaints("ruff", "check", "--no-cache", ".")
+
+
+@pytest.mark.slow
+def test_format() -> None:
+    assert not complaints("ruff", "format", "--no-cache", "--check", ".")
+
+
+@pytest.mark.slow
+def test_types(tmp_path: Path) -> None:
+    assert not complaints("mypy", "--cache-dir", str(tmp_path))
+
+
+@pytest.mark.slow
+def test_git_carries_no_leftovers() -> None:
+    if not (ROOT / ".git").exists() or shutil.which("git") is None:
+        pytest.skip("not a git checkout")
+    listed = subprocess.run(["git", "-C", str(ROOT), "ls-files"], capture_output=True, text=True, check=False)
+    names = listed.stdout.splitlines()
+    assert not [name for name in names if re.search(r"(^|/)(output|\.venv|__pycache__|wheels)/|\.pyc$", name)]

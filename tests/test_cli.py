@@ -1,0 +1,58 @@
+"""Commands and exit codes: 0 done, 2 wrong command line, 3 the data, 4 the environment."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from xinhe_geo.cli import main
+
+TOY = Path(__file__).parent / "toy"
+
+
+def test_report_done(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "输出 目录"
+    assert main(["report", str(TOY), "--out", str(out)]) == 0
+    assert (out / "index.html").is_file()
+    assert "index.html" in capsys.readouterr().out
+
+
+def test_broken_folder_names_file_row_and_field(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = Path(shutil.copytree(TOY, tmp_path / "toy"))
+    homes = folder / "homes/homes.geojson"
+    homes.write_text(homes.read_text("utf-8").replace('"people": 200', '"people": -200'), "utf-8")
+    assert main(["report", str(folder), "--out", str(tmp_path / "out")]) == 3
+    said = capsys.readouterr().err
+    assert "homes/homes.geojson" in said and "B" in said and "people" in said and "-200" in said
+    assert not (tmp_path / "out").exists()
+
+
+def test_check_lists_problems(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", str(TOY)]) == 0
+    assert "0 处错误" in capsys.readouterr().out
+    assert main(["check", str(tmp_path / "nowhere")]) == 3
+    assert main(["check", str(TOY), "--lang", "en"]) == 0
+    assert "0 errors" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "arguments", [["reprot"], ["report", str(TOY), "--preset", "plam"], ["report", str(TOY), "--yaer", "2025"]]
+)
+def test_wrong_command_line(arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(arguments) == 2
+    assert not list(tmp_path.iterdir())
+
+
+def test_import_of_a_missing_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["import", str(tmp_path / "city.osm.pbf"), "--out", str(tmp_path / "city")]) == 3
+    assert "city.osm.pbf" in capsys.readouterr().err
+    assert not (tmp_path / "city").exists()
+
+
+def test_output_that_cannot_be_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "file").write_text("x")
+    assert main(["report", str(TOY), "--out", str(tmp_path / "file" / "out")]) == 4
+    assert "不能写入" in capsys.readouterr().err
