@@ -361,14 +361,16 @@ def show_progress(line: str) -> None:
     """Show what pip is at, on one line that is written over; nothing where nobody is watching."""
     if not sys.stderr.isatty():
         return
-    found = re.match(
-        r"\s*(Collecting|Downloading|Using cached|Installing collected packages|Preparing)\b:?\s*(.*)", line
-    )
-    if found or not line:
-        words = {"Installing collected packages": "安装", "Collecting": "查找", "Preparing": "安装"}
-        text = f"  {words.get(found[1], '下载')} {found[2]}"[:70] if found else ""
-        sys.stderr.write(f"\r\033[K{text}" if os.name != "nt" else f"\r{text:<70}")
-        sys.stderr.flush()
+    found = re.match(r"\s*(Collecting|Processing|Downloading|Using cached|Installing collected packages:) (.*)", line)
+    if line and not found:
+        return
+    words = {"Collecting": "查找 / finding", "Processing": "读取 / reading"}
+    text = f"  {words.get(found[1], '下载 / downloading')} {found[2].partition(' (from')[0]}" if found else ""
+    if found and found[1].startswith("Installing"):
+        text = f"  正在安装 {found[2].count(',') + 1} 个软件包，还要一会儿…… / installing, a moment more"
+    text = text[:72]
+    sys.stderr.write(f"\r{text:<72}\r" if os.name == "nt" else f"\r\033[K{text}")
+    sys.stderr.flush()
 
 
 def hint(text: str) -> str:

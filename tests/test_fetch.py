@@ -140,3 +140,38 @@ def test_without_a_network_one_sentence(tmp_path: Path) -> None:
 def test_bad_boxes(box: tuple[float, float, float, float]) -> None:
     with pytest.raises(xh.SourceError):
         rounded(box)
+
+
+TOY = Path(__file__).parent / "toy"
+
+
+def test_fetch_makes_a_folder_like_an_import(server: str, tmp_path: Path) -> None:
+    from xinhe_geo.sources import box_to_fetch, fetch
+
+    box = box_to_fetch(bbox=(117.60, 39.00, 117.75, 39.12))
+    fetch(tmp_path / "street", box, hosts=[server], patience=patience())
+    district = xh.District.load(tmp_path / "street")
+    assert list(district.streets.index) == ["w5"]
+    assert (tmp_path / "street.download").is_dir()
+
+
+def test_the_boundary_itself_never_leaves(server: str, tmp_path: Path) -> None:
+    from xinhe_geo.sources import box_to_fetch
+
+    district = xh.District.load(TOY)
+    west, south, east, north = district.boundary.to_crs("EPSG:4326").total_bounds
+    box = box_to_fetch(district=district)
+    assert box[0] < west - 0.01 and box[3] > north + 0.01
+    assert all(round(v, 2) == v for v in box)
+
+
+def test_a_secret_layer_is_not_fetched_for(tmp_path: Path) -> None:
+    import shutil
+
+    from xinhe_geo.sources import box_to_fetch
+
+    folder = Path(shutil.copytree(TOY, tmp_path / "toy"))
+    manifest = folder / "district.toml"
+    manifest.write_text(manifest.read_text("utf-8").replace('licence = "MIT"', 'licence = "MIT"\nsecrecy = "秘密"', 1), "utf-8")
+    with pytest.raises(xh.SourceError, match="密级"):
+        box_to_fetch(district=xh.District.load(folder))

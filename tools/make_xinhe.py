@@ -18,11 +18,11 @@ import shapely
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from xinhe import blocks, manifest, places, pois  # noqa: E402
-from xinhe import skeleton as s  # noqa: E402
-from xinhe.frame import write_geojson  # noqa: E402
-from xinhe.lines import Corners, Street  # noqa: E402
-from xinhe.regions import CODE, SKETCH, Regions  # noqa: E402
+from xinhe import blocks, manifest, places, pois
+from xinhe import skeleton as s
+from xinhe.frame import write_geojson
+from xinhe.lines import Corners, Street
+from xinhe.regions import CODE, SKETCH, Regions
 
 Row = dict[str, Any]
 
@@ -101,7 +101,8 @@ def _gates(c: blocks.Compound) -> list[Row]:
         name = f"{side}门" + ("" if used[side] == 1 else str(used[side]))
         later = (x, y) in c.planned
         rows.append({"gate": f"{c.key}-G{n}", "name": name, "home": c.key, "state": "planned" if later else None,
-                     "since": 2025 if later else c.since, "until": c.until, "geometry": shapely.Point(x, y)})  # fmt: skip
+                     "since": 2025 if later else c.since, "until": c.until,
+                     "geometry": shapely.Point(x, y)})  # fmt: skip
     return rows
 
 
@@ -109,7 +110,12 @@ def _entrances(entrances: Sequence[tuple[int, tuple[float, float]]], lots: Seque
     """Park entrances; the last park has none on purpose: its edge counts."""
     last = sum(1 for q in lots if q.use == "park")
     return [
-        {"entrance": f"park-{n:02d}-E{k}", "name": "公园入口", "facility": f"park-{n:02d}", "geometry": shapely.Point(p)}
+        {
+            "entrance": f"park-{n:02d}-E{k}",
+            "name": "公园入口",
+            "facility": f"park-{n:02d}",
+            "geometry": shapely.Point(p),
+        }
         for k, (n, p) in enumerate(entrances, 1)
         if n != last
     ]

@@ -9,11 +9,20 @@ xinhe_geo: who can walk to what, and what would help, for the people who plan a 
 
 from .coverage import compare, completeness, coverage, gaps, headlines, presence, summary
 from .district import District, check
-from .errors import DataError, EnvironmentProblem, NetworkError, SourceError, UnknownNameError, XinheError
+from .errors import (
+    DataError,
+    EnvironmentProblem,
+    NetworkError,
+    ScenarioError,
+    SourceError,
+    UnknownNameError,
+    XinheError,
+)
 from .maps import draw, picture
 from .network import WalkNetwork
 from .reach import isochrones
 from .report import brief
+from .scenario import Scenario
 from .values import Profile, Rule
 
 __version__ = "0.1.0"
@@ -25,6 +34,8 @@ __all__ = [
     "NetworkError",
     "Profile",
     "Rule",
+    "Scenario",
+    "ScenarioError",
     "SourceError",
     "UnknownNameError",
     "WalkNetwork",

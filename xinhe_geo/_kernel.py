@@ -108,7 +108,7 @@ def _spread(  # noqa: C901, PLR0912, PLR0915  (one loop; parts of it would share
     metres: Floats,
     touched: Shorts,
 ) -> tuple[int, bool]:
-    ring = len(heads)
+    ring = len(heads) - 1  # a mask: the length is a power of two
     chain = np.empty(256, np.int32)
     who = np.empty(256, np.int32)
     key = np.empty(256, np.float64)
@@ -141,9 +141,9 @@ def _spread(  # noqa: C901, PLR0912, PLR0915  (one loop; parts of it would share
                         metres[node] = seed_metres[nxt]
                     if state[_COUNT] + 1 >= len(chain):
                         chain, who, key = _wider(chain, who, key, 0)
-                    _push(node, new, now % ring, heads, chain, who, key, state)
+                    _push(node, new, now & ring, heads, chain, who, key, state)
             nxt += 1
-        slot = now % ring
+        slot = now & ring
         while heads[slot] >= 0:
             entry = _pop(slot, heads, chain, state)
             here = who[entry]
@@ -172,7 +172,7 @@ def _spread(  # noqa: C901, PLR0912, PLR0915  (one loop; parts of it would share
                         if old - new <= same:
                             tied = True
                         metres[node] = metres[here] + metre[arc]
-                    _push(node, new, int(new * per_unit) % ring, heads, chain, who, key, state)
+                    _push(node, new, int(new * per_unit) & ring, heads, chain, who, key, state)
                 elif new - old <= same and (
                     label[node] != mine or (two and abs(metres[node] - metres[here] - metre[arc]) > SAME_M)
                 ):
@@ -379,15 +379,17 @@ def at_doors(
     for i in range(len(edge)):
         out_cost[i] = np.nan
         out_label[i] = -1
-        out_metres[i] = np.nan
+        if two:
+            out_metres[i] = np.nan
         e = edge[i]
         if e < 0:
             continue
         leg = access[i] * unit
         rate = edge_rate[e]
+        u, v = edge_u[e], edge_v[e]
         ahead = edge_len[e] - at[i]
-        by_u = leg + (_along(rate, at[i]) + cost[edge_u[e]])
-        by_v = leg + (_along(rate, ahead) + cost[edge_v[e]])
+        by_u = leg + (_along(rate, at[i]) + cost[u])
+        by_v = leg + (_along(rate, ahead) + cost[v])
         best = min(by_u, by_v)
         door = door_first[e]
         while door >= 0:
@@ -396,30 +398,63 @@ def at_doors(
         if best == np.inf or not best <= bound:
             continue
         out_cost[i] = best
+        if door_first[e] < 0 and not two and abs(by_u - by_v) > same:  # nearly always
+            out_label[i] = label[u] if by_u < by_v else label[v]
+            continue
         if by_u <= best + same:
-            way = at[i] + (metres[edge_u[e]] if two else 0.0)
-            _prefer(label[edge_u[e]], access[i] + way, rank, i, out_label, out_metres)
+            _prefer(label[u], access[i] + at[i], metres, u, two, rank, i, out_label, out_metres)
         if by_v <= best + same:
-            way = ahead + (metres[edge_v[e]] if two else 0.0)
-            _prefer(label[edge_v[e]], access[i] + way, rank, i, out_label, out_metres)
+            _prefer(label[v], access[i] + ahead, metres, v, two, rank, i, out_label, out_metres)
         door = door_first[e]
         while door >= 0:
-            way = door_access[door] + abs(at[i] - door_at[door])
             if leg + (door_access[door] * unit + _along(rate, abs(at[i] - door_at[door]))) <= best + same:
-                _prefer(door_label[door], access[i] + way, rank, i, out_label, out_metres)
+                way = access[i] + door_access[door] + abs(at[i] - door_at[door])
+                _prefer(door_label[door], way, metres, -1, two, rank, i, out_label, out_metres)
             door = door_next[door]
-        if not two:
-            out_metres[i] = best / unit
 
 
 @_jit
-def _prefer(label: int, way: float, rank: Shorts, i: int, out_label: Shorts, out_metres: Floats) -> None:
+def _prefer(
+    label: int,
+    way: float,
+    metres: Floats,
+    node: int,
+    two: bool,
+    rank: Shorts,
+    i: int,
+    out_label: Shorts,
+    out_metres: Floats,
+) -> None:
+    """Take a label that ties if it ranks before the one that is there; of one label, the fewest metres."""
     old = out_label[i]
-    if old < 0 or rank[label] < rank[old]:
+    first = old < 0 or (label != old and rank[label] < rank[old])
+    if first:
         out_label[i] = label
-        out_metres[i] = way
-    elif label == old:
-        out_metres[i] = min(out_metres[i], way)
+    if two and (first or label == old):
+        if node >= 0:
+            way += metres[node]
+        out_metres[i] = way if first else min(out_metres[i], way)
+
+
+@_jit
+def merge(
+    cost: Floats, label: Shorts, metres: Floats, two: bool, same: float, cost2: Floats, label2: Shorts, metres2: Floats
+) -> bool:
+    """Take the better of two searches at every node; returns whether ways of equal cost met."""
+    tied = False
+    for i in range(len(cost)):
+        if cost2[i] == np.inf:
+            continue
+        if abs(cost[i] - cost2[i]) <= same and (
+            label[i] != label2[i] or (two and abs(metres[i] - metres2[i]) > SAME_M)
+        ):
+            tied = True
+        if cost2[i] < cost[i]:
+            cost[i] = cost2[i]
+            label[i] = label2[i]
+            if two:
+                metres[i] = metres2[i]
+    return tied
 
 
 @_jit

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from .errors import DataError, EnvironmentProblem, SourceError, UnknownNameError, XinheError, describe
+from .errors import DataError, EnvironmentProblem, ScenarioError, SourceError, UnknownNameError, XinheError, describe
 
 #: 0 done; 1 done in part; 2 wrong command line; 3 the data; 4 the environment.
 DONE, PARTLY, USAGE, DATA, ENVIRONMENT = range(5)
@@ -22,6 +22,8 @@ MESSAGES = {
         "loading": "读取街道数据",
         "clean": "检查完毕：{} 处错误，{} 处提示",
         "imported": "已建立街道目录 {}；下一步：python run.py report {}",
+        "leaves": "将向 {1} 发送的只有这个取整后的范围（西, 南, 东, 北）：{0}",
+        "sure": "发送并下载？",
         "interrupted": "已中断；原有输出没有改动",
         "took": "数据：{} 处提示，见 check 命令",
     },
@@ -30,6 +32,8 @@ MESSAGES = {
         "loading": "Reading the district",
         "clean": "Checked: {} errors, {} warnings",
         "imported": "Made district folder {}; next: python run.py report {}",
+        "leaves": "Only this rounded box (west, south, east, north) is sent to {1}: {0}",
+        "sure": "Send and download?",
         "interrupted": "Interrupted; earlier outputs are unchanged",
         "took": "Data: {} warnings, see the check command",
     },
@@ -49,6 +53,14 @@ Lang = Annotated[str, typer.Option("--lang", help="zh 或 en")]
 
 def _text(lang: str, key: str, *args: object) -> str:
     return MESSAGES["en" if lang == "en" else "zh"][key].format(*args)
+
+
+def _grid(*columns: str, title: str | None = None) -> Table:
+    """Return an empty table whose long Chinese cells wrap instead of being cut off."""
+    table = Table(title=title)
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    return table
 
 
 def _show(path: Path) -> str:
@@ -91,7 +103,7 @@ def check(
     problems = check_folder(folder)
     errors = int((problems["severity"] == "error").sum())
     if len(problems):
-        table = Table("级别", "文件", "行", "列", "问题", "怎么办")
+        table = _grid("级别", "文件", "行", "列", "问题", "怎么办")
         for row in problems.itertuples(index=False):
             level = "错误" if row.severity == "error" else "提示"
             table.add_row(level, *(escape(str(v)) for v in (row.file, row.row, row.field, row.problem, row.remedy)))
@@ -120,11 +132,109 @@ def import_(
             file, out, homes=homes, name=name, code=code, crs=crs, overwrite=overwrite,
             progress=lambda step: status.update(escape(str(step))),
         )  # fmt: skip
-    table = Table(*(str(c) for c in taken.reset_index().columns))
+    table = _grid(*(str(c) for c in taken.reset_index().columns))
     for row in taken.reset_index().itertuples(index=False):
         table.add_row(*("" if v is None or v != v else escape(str(v)) for v in row))
     _out.print(table)
     _out.print(escape(_text(lang, "imported", _show(out), _show(out))))
+
+
+@app.command()
+def fetch(
+    out: Annotated[Path, typer.Option("--out", help="新的街道目录")],
+    bbox: Annotated[str | None, typer.Option("--bbox", help="西,南,东,北（经纬度）")] = None,
+    for_: Annotated[Path | None, typer.Option("--for", help="为哪个街道目录下载（只用它的外框）")] = None,
+    homes: Annotated[Path | None, typer.Option("--homes", help="人口表 CSV")] = None,
+    host: Annotated[list[str] | None, typer.Option("--host", help="Overpass 服务地址，可写几个")] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="不再询问")] = False,
+    lang: Lang = "zh",
+) -> None:
+    """联网下载 OpenStreetMap 的街道和设施（唯一会联网的命令）。"""
+    from ._overpass import HOSTS
+    from .district import District
+    from .sources import box_to_fetch
+    from .sources import fetch as fetch_osm
+
+    box = box_to_fetch(
+        bbox=None if bbox is None else _numbers(bbox), district=None if for_ is None else District.load(for_)
+    )
+    _out.print(escape(_text(lang, "leaves", ", ".join(f"{v:.2f}" for v in box), (host or HOSTS)[0])))
+    if not yes and not typer.confirm(_text(lang, "sure")):
+        raise typer.Exit(DONE)
+    with _err.status("…") as status:
+        fetch_osm(out, box, hosts=host or HOSTS, homes=homes, progress=lambda step: status.update(escape(str(step))))
+    _out.print(escape(_text(lang, "imported", _show(out), _show(out))))
+
+
+def _numbers(text: str) -> list[float]:
+    """Return comma-separated numbers; anything else is a wrong command line."""
+    try:
+        return [float(part) for part in text.replace("，", ",").split(",")]
+    except ValueError:
+        raise SourceError(f"不是四个数：{text}。写法：--bbox 117.60,39.00,117.75,39.12") from None
+
+
+@app.command()
+def compare(
+    scenario: Annotated[str, typer.Argument(help="方案名（目录里的 scenarios/名.toml）或 TOML 文件")],
+    folder: Annotated[Path | None, typer.Option("--for", help="街道目录；省略为随程序的演示街道")] = None,
+    preset: Annotated[str, typer.Option("--preset", help="plan | td1063 | elderly")] = "plan",
+    lang: Lang = "zh",
+) -> None:
+    """比较方案实施前后：哪些指标变了，谁受益，谁受影响。"""
+    from .district import District
+    from .report import DEMONSTRATION_TEXT
+    from .scenario import Scenario, effects
+
+    with _err.status(_text(lang, "loading")):
+        district = District.load(folder)
+        plan = Scenario.read(scenario) if scenario.endswith(".toml") else district.scenario(scenario)
+        table = effects(district, plan.on(district), rules=preset)
+    shown = _grid("指标", "实施前", "实施后", "变化", "受益居民", "受影响居民", "新居民可达", title=escape(plan.label or plan.name))
+    for row in table.itertuples():
+        if row.before == row.before:
+            after = "—" if row.after != row.after else f"{row.after:.1%}"
+            change = "—" if row.change != row.change else f"{row.change * 100:+.1f} 个百分点"
+            shown.add_row(
+                escape(row.label), f"{row.before:.1%}", after, change, f"{row.people_gain:,.0f}", f"{row.people_lose:,.0f}",
+                f"{row.people_new_served:,.0f}",
+            )  # fmt: skip
+    _out.print(shown)
+    if district.is_demonstration:
+        _out.print(DEMONSTRATION_TEXT)
+
+
+@app.command("scenarios")
+def list_scenarios(
+    folder: Annotated[Path | None, typer.Argument(help="街道目录；省略为随程序的演示街道")] = None,
+) -> None:
+    """列出一个街道目录里的方案。"""
+    from .district import District
+    from .scenario import scenarios
+
+    shown = _grid("方案", "名称", "年份", "步数", "说明")
+    for row in scenarios(District.load(folder)).itertuples():
+        shown.add_row(*(escape(str(v)) for v in (row.Index, row.label, row.year or "", row.edits, row.note)))
+    _out.print(shown)
+
+
+@app.command("audit")
+def audit_(
+    folder: Annotated[Path | None, typer.Argument(help="街道目录；省略为随程序的演示街道")] = None,
+) -> None:
+    """数据核查：数据能支撑到什么程度，影响多少人，怎么改进。"""
+    from .audit import SEVERITIES, audit, rests_on
+    from .district import District
+
+    with _err.status(_text("zh", "loading")):
+        district = District.load(folder)
+        table = audit(district)
+    shown = _grid("", "方面", "发现", "哪里", "涉及人口", "怎么办")
+    for row in table.itertuples():
+        people = "" if row.people != row.people else f"{row.people:,.0f}"
+        shown.add_row(SEVERITIES[row.severity], row.topic, escape(row.finding), escape(row.where), people, escape(row.remedy))
+    _out.print(shown)
+    _out.print(escape(rests_on(district)))
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -139,7 +249,7 @@ def main(arguments: list[str] | None = None) -> int:
         if len(rows) > 50:
             _err.print(escape(f"  …… 另有 {len(rows) - 50} 处，用 check 命令看全部"))
         return DATA
-    except SourceError as error:
+    except (SourceError, ScenarioError) as error:
         _err.print(escape(str(error)))
         return DATA
     except UnknownNameError as error:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import difflib
 import hashlib
+import importlib
 import tomllib
 import warnings
 from collections.abc import Iterator, Mapping
@@ -118,6 +119,32 @@ class District:
             Year of the list of communities; unchanged by default.
         """
         return replace(self, year=int(year), with_planned=planned, list_year=int(communities or self.list_year))
+
+    @property
+    def rows(self) -> Mapping[str, pd.DataFrame]:
+        """All rows of all layers and tables, whatever their year; index: the layer's key."""
+        return MappingProxyType({name: frame.copy(deep=False) for name, frame in self._rows.items()})
+
+    def with_rows(self, rows: Mapping[str, pd.DataFrame], *, scenario: str = "") -> District:
+        """Return this district with other rows, as a scenario makes them; `scenario` is printed with every number."""
+        manifest = MappingProxyType({**self.manifest, "scenario": scenario}) if scenario else self.manifest
+        return replace(self, _rows=MappingProxyType(dict(rows)), manifest=manifest)
+
+    def scenario(self, name: str) -> Any:
+        """
+        Return a scenario of this district's folder (`scenarios/NAME.toml`); see `scenario.Scenario`.
+
+        Raises
+        ------
+        UnknownNameError
+            No such scenario.
+        """
+        known = sorted(p.stem for p in (self.folder / "scenarios").glob("*.toml"))
+        if name not in known:
+            raise UnknownNameError("方案", name, known)
+        # A scenario knows districts, not the other way round: looked up only when asked for.
+        module = importlib.import_module(".scenario", __package__)
+        return module.Scenario.read(self.folder / "scenarios" / f"{name}.toml")
 
     # --- what is in it
 

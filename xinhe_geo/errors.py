@@ -7,6 +7,7 @@ The exception tree, and the messages for the person reading.
     ├─ DataError(XinheError, ValueError)         the data; ``.problems`` is a table of every problem at once
     ├─ UnknownNameError(XinheError, LookupError) a kind, rule, profile or layer that does not exist
     ├─ NetworkError(XinheError, RuntimeError)    streets that cannot be walked on
+    ├─ ScenarioError(XinheError, ValueError)     a plan that cannot be read or carried out: which edit, and why
     ├─ SourceError(XinheError, ValueError)       a file from outside that cannot be taken in
     ├─ EnvironmentProblem(XinheError, OSError)   disk, fonts, packages, a file held open by another program
     └─ SitingError(XinheError, ValueError)       sites that cannot do what is asked; ``.uncovered`` says whom they miss
@@ -83,6 +84,10 @@ class UnknownNameError(XinheError, LookupError):
 
 class NetworkError(XinheError, RuntimeError):
     """Streets that cannot be walked on. Example: ``街道图层里没有可步行的路段``."""
+
+
+class ScenarioError(XinheError, ValueError):
+    """A plan that cannot be carried out. Example: ``方案 五号地 第 2 步 close_facility：没有设施 F9；是否想写 F1``."""
 
 
 class SourceError(XinheError, ValueError):

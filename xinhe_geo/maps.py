@@ -52,6 +52,11 @@ POLICY = (
     "base-uri 'none'; form-action 'none'"
 )
 SHOWS = ("minutes", "straight")
+#: What the page's script says itself.
+_SCRIPT_WORDS = (
+    "all", "full", "gaps", "missing", "more", "north", "nothing", "nothing_shown", "other_kinds", "print", "unknown", "whole",
+    "zoom_in", "zoom_out",
+)  # fmt: skip
 _HEX = re.compile(r"#[0-9a-fA-F]{6}\Z")
 _GREY = "#6b7076"
 
@@ -1089,7 +1094,11 @@ def _labels(district: Any, lang: str) -> list[_Label]:
 
 
 def _fit(
-    district: Any, themes: Sequence[_Theme], gaps: gpd.GeoDataFrame | None, rings: gpd.GeoDataFrame | None, first_theme: int
+    district: Any,
+    themes: Sequence[_Theme],
+    gaps: gpd.GeoDataFrame | None,
+    rings: gpd.GeoDataFrame | None,
+    first_theme: int,
 ) -> tuple[Any, Any]:
     """Return what the map shows first (where people live, for a theme) and the whole district; metric bounds."""
     whole = None
@@ -1358,7 +1367,7 @@ def _labels_json(labels: Sequence[_Label], crs: Any, origin: np.ndarray) -> list
     shapes = shapes.where(~lines, shapes.simplify(2.0)).to_crs(4326)
     out = []
     for label, shape, line in zip(labels, shapes.array, lines, strict=True):
-        entry: dict[str, Any] = {"t": label.text, "k": label.kind, "z": label.zoom}
+        entry: dict[str, Any] = {"text": label.text, "k": label.kind, "z": label.zoom}
         entry["l" if line else "p"] = _feature(shape, origin) if line else _feature(shape, origin)[0]
         first = int(label.kind in _FIRST_LABELS)
         for key, value in (("y", label.layer), ("d", label.away), ("max", label.until), ("f", first)):
@@ -1393,7 +1402,7 @@ def _scene_json(scene: _Scene) -> str:
     whole = _corners(scene, scene.whole)
     origin = np.rint(np.array([whole[0][1], whole[0][0]]) * MICRO).astype("int64")
     content = {
-        "t": _texts(scene.lang), "style": {k: _style()[k] for k in ("paper", "veil", "place", "labels")},
+        "t": {k: _texts(scene.lang)[k] for k in _SCRIPT_WORDS}, "style": {k: _style()[k] for k in ("paper", "veil", "place", "labels")},
         "head": {"title": scene.title, "lines": scene.lines, "evidence": scene.evidence}, "mark": scene.mark,
         "bounds": _corners(scene, scene.bounds), "whole": whole, "origin": [int(v) for v in origin],
         "layers": [_layer_json(layer, origin) for layer in scene.layers],
@@ -1943,9 +1952,10 @@ def _wrap(text: str, size: float, width: float) -> list[str]:
     """Break a text into lines of at most `width`: anywhere between Chinese characters, at spaces in Latin text."""
     lines, line = [], ""
     for token in re.findall(r"[\x21-\x7e\u00a0-\u2e7f]+\s*|\s+|.", text):
-        if line and _span((line + token).rstrip(), size) > width and token not in "，。；、：）》”":
-            lines.append(line.rstrip())
-            line = token.lstrip()
+        if line and token not in "，。；、：）》”" and _span((line + token).rstrip(), size) > width:
+            carried = line[-1] if line[-1] in "（《“" else ""  # an opening bracket goes with what it opens
+            lines.append(line[: len(line) - len(carried)].rstrip())
+            line = carried + token.lstrip()
         else:
             line += token
     return [*lines, line] if line else lines
@@ -2130,84 +2140,111 @@ def _key(style: Mapping[str, Any], shape: str, x: float, y: float, hatches: _Hat
     return f'<rect x="{x:g}" y="{y - 7:g}" width="26" height="14"{paint}{line}/>'
 
 
-def _legend(scene: _Scene, theme: _Theme | None, mode: _Mode | None, off: set[str], hatches: _Hatches) -> str:
-    """Return the column beside the map: the headline, the classes, who misses out, facilities and base map."""
-    t, left, y, width = _texts(scene.lang), _FRAME[0] + _FRAME[2] + 22, _FRAME[1] + 8, 326.0
-    out: list[str] = []
-    bottom = _FRAME[1] + _FRAME[3]
+class _Column:
+    """The column beside the map, filled from the top; what does not fit is left out."""
 
-    def text(words: str, size: float, colour: str = "#2b3138", weight: int = 400, gap: float = 1.45) -> None:
-        nonlocal y
-        for line in _wrap(words, size, width):
-            if y + size > bottom:
+    width = 326.0
+
+    def __init__(self, hatches: _Hatches) -> None:
+        self.left = _FRAME[0] + _FRAME[2] + 22
+        self.y, self.bottom = _FRAME[1] + 8, _FRAME[1] + _FRAME[3]
+        self.hatches, self.parts = hatches, list[str]()
+
+    def text(self, words: str, size: float, colour: str = "#2b3138", weight: int = 400, gap: float = 1.45) -> None:
+        """Write a text in as many lines as it needs."""
+        for line in _wrap(words, size, self.width):
+            if self.y + size > self.bottom:
                 return
-            out.append(_words(left, y + size * 0.5, line, size, colour, "start", weight))
-            y += size * gap
+            self.parts.append(_words(self.left, self.y + size * 0.5, line, size, colour, "start", weight))
+            self.y += size * gap
 
-    def row(
-        style: Mapping[str, Any], shape: str, label: str, count: str = "", x: float = 0.0, wide: float = 0.0
-    ) -> None:
-        out.append(_key(style, shape, left + x, y + 9, hatches))
-        room = (wide or width) - 36 - (_span(count, 12) + 8 if count else 0)
-        lines = _wrap(label, 13.5, room)
-        name = lines[0] + ("…" if len(lines) > 1 else "") if lines else ""
-        out.append(_words(left + x + 34, y + 9, name, 13.5, "#2b3138"))
+    def row(self, key: Sequence[Any], label: str, count: str = "", x: float = 0.0, width: float = 0.0) -> None:
+        """Write a legend entry; the caller moves on to the next line."""
+        wide = width or self.width
+        self.parts.append(_key(key[0], key[1], self.left + x, self.y + 9, self.hatches))
+        lines = _wrap(label, 13.5, wide - 36 - (_span(count, 12) + 8 if count else 0)) or [""]
+        name = lines[0] + ("…" if len(lines) > 1 else "")
+        self.parts.append(_words(self.left + x + 34, self.y + 9, name, 13.5, "#2b3138"))
         if count:
-            out.append(_words(left + x + (wide or width), y + 9, count, 12, "#626a72", "end"))
+            self.parts.append(_words(self.left + x + wide, self.y + 9, count, 12, "#626a72", "end"))
 
-    if theme is not None and mode is not None:
-        for fact in theme.facts:
-            text(fact["big"], 34, "#0b4f5c", 700, 1.25)
-            text(fact["text"], 14.5)
-            if fact.get("tag"):
-                text(fact["tag"], 13, "#a4471b", 600)
-        for note in theme.notes:
-            text(note, 12.5, "#626a72")
-        y += 8
-        text(mode.title, 13, "#626a72", 600)
-        for j, style in enumerate(mode.styles):
-            if mode.counts[j] or not style.get("skip"):
-                row(style, "A", style["label"], mode.texts[j])
-                y += 23
-        if theme.missing:
-            y += 4
-            text(
-                t["missing"]
-                + ("：" if scene.lang == "zh" else ": ")
-                + _join([n for n, _ in theme.missing], scene.lang),
-                13.5,
-                "#a4471b",
-                600,
-            )
-        y += 10
-    gaps = next((x for x in scene.layers if x.id == "gaps"), None)
-    if gaps is not None:
-        text(t["gaps"], 14.5, "#2b3138", 700)
-        for i, gap in enumerate(gaps.extra["list"]):
-            if y > bottom - 250:
-                text(t["more"].format(n=len(gaps.extra["list"]) - i), 12, "#626a72")
-                break
-            text(f"{i + 1}  {gap['name']}  {gap['people']}", 13.5, "#b02040", 600)
-            text(gap["why"], 12, "#626a72")
-        y += 8
-    for group in scene.groups:
-        rows = [r for r in group["rows"] if not set(r["ids"]) <= off and (r.get("key") or r.get("keys"))]
-        rows = [r for r in rows if theme is None or r["ids"] != [theme.layer]]  # its colours are explained above
-        if not rows or y > bottom - 40:
-            continue
-        text(group["label"], 14.5, "#2b3138", 700)
-        entries = [(k, r["label"], r.get("count", "")) for r in rows for k in [r.get("key")] if k]
-        entries += [(k, k[0].get("label", ""), "") for r in rows for k in r.get("keys", ())]
+    def rows(self, entries: Sequence[tuple[Sequence[Any], str, str]]) -> None:
+        """Write legend entries one below the other, or in two columns where there are many."""
         two = len(entries) > 7
         for i, (key, label, count) in enumerate(entries):
-            if y > bottom - 18:
-                break
-            x = (width / 2 + 6) * (i % 2) if two else 0.0
-            row(key[0], key[1], label, count if not two else "", x, width / 2 - 6 if two else 0.0)
+            if self.y > self.bottom - 17:
+                return
+            half = self.width / 2
+            self.row(key, label, "" if two else count, (half + 6) * (i % 2) if two else 0.0, half - 6 if two else 0.0)
             if not two or i % 2 or i == len(entries) - 1:
-                y += 23
-        y += 8
-    return "".join(out)
+                self.y += 21 if two else 23
+
+
+def _legend(scene: _Scene, theme: _Theme | None, mode: _Mode | None, off: set[str], hatches: _Hatches) -> str:
+    """Return the column beside the map: the headline, the classes, who misses out, facilities and base map."""
+    t, column = _texts(scene.lang), _Column(hatches)
+    if theme is not None and mode is not None:
+        _legend_theme(column, theme, mode, scene.lang)
+    groups = _legend_groups(scene, theme, off)
+    gaps = next((x for x in scene.layers if x.id == "gaps"), None)
+    if gaps is not None:
+        # The legend comes after the list and must stay whole.
+        below = sum(30 + (math.ceil(len(e) / 2) * 21 if len(e) > 7 else len(e) * 23) for _, e in groups)
+        column.text(t["gaps"], 14.5, weight=700)
+        for i, gap in enumerate(gaps.extra["list"]):
+            need = 20 + 17.4 * len(_wrap(gap["why"], 12, column.width))
+            if column.y + need > column.bottom - below - 25:
+                column.text(t["more"].format(n=len(gaps.extra["list"]) - i), 12, "#626a72")
+                break
+            column.text(f"{i + 1}  {gap['name']}  {gap['people']}", 13.5, "#b02040", 600)
+            column.text(gap["why"], 12, "#626a72")
+        column.y += 8
+    for label, entries in groups:
+        column.text(label, 14.5, weight=700)
+        column.rows(entries)
+        column.y += 8
+    return "".join(column.parts)
+
+
+def _legend_theme(column: _Column, theme: _Theme, mode: _Mode, lang: str) -> None:
+    t = _texts(lang)
+    for fact in theme.facts:
+        column.text(fact["big"], 34, "#0b4f5c", 700, 1.25)
+        column.text(fact["text"], 14.5)
+        column.text(fact.get("tag", ""), 13, "#a4471b", 600)
+    for note in theme.notes:
+        column.text(note, 12.5, "#626a72")
+    column.y += 8
+    column.text(mode.title, 13, "#626a72", 600)
+    for style, count, words in zip(mode.styles, mode.counts, mode.texts, strict=True):
+        if count or not style.get("skip"):
+            column.row((style, "A"), style["label"], words)
+            column.y += 23
+    if theme.missing:
+        column.y += 4
+        names = _join([name for name, _ in theme.missing], lang)
+        column.text(t["missing"] + ("：" if lang == "zh" else ": ") + names, 13.5, "#a4471b", 600)
+    column.y += 10
+
+
+def _legend_groups(
+    scene: _Scene, theme: _Theme | None, off: set[str]
+) -> list[tuple[str, list[tuple[Sequence[Any], str, str]]]]:
+    """Return the legend's groups with what is shown: (key, label, count), no label twice."""
+    groups = []
+    for group in scene.groups:
+        entries: dict[str, tuple[Sequence[Any], str, str]] = {}
+        for row in group["rows"]:
+            # What the theme colours is explained above.
+            if set(row["ids"]) <= off or (theme is not None and row["ids"] == [theme.layer]):
+                continue
+            if "key" in row:
+                entries.setdefault(row["label"], (row["key"], row["label"], row.get("count", "")))
+            for key in row.get("keys", ()):
+                entries.setdefault(key[0]["label"], (key, key[0]["label"], ""))
+        if entries:
+            groups.append((group["label"], list(entries.values())))
+    return groups
 
 
 def _watermark(text: str) -> str:

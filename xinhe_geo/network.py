@@ -337,7 +337,9 @@ class WalkNetwork:
         # Four buckets to a mean edge, and a ring that stays in cache even where one edge is very long.
         width = max(float(finite.mean()) / 4 if len(finite) else 0.0, longest / 16384) or 1.0
         arc = edge[self._csr[2]]
-        return _Weights(edge, rate, arc, unit, TOLERANCE_M * unit, waits, 1.0 / width, int(longest / width) + 3)
+        return _Weights(
+            edge, rate, arc, unit, TOLERANCE_M * unit, waits, 1.0 / width, 1 << (int(longest / width) + 2).bit_length()
+        )
 
     # --- attaching places ---------------------------------------------------------------------------------------------
 
@@ -534,10 +536,14 @@ class WalkNetwork:
     def _state(self, targets: pd.DataFrame, profile: Profile | None, limit: float) -> SearchState:
         doors, labels = self._doors(targets)
         weights = self._weights(profile)
-        nodes = len(self._node_xy)
-        empty = _Field(np.full(nodes, np.inf), np.full(nodes, -1, np.int32), np.zeros(nodes if weights.waits else 0))
-        start = SearchState(self, weights, limit * 1.0 + weights.same, tuple(labels), doors, empty)
+        empty = self._empty_field(weights)
+        start = SearchState(self, weights, limit + weights.same, tuple(labels), doors, empty)
         return start._relaxed(self._seeds(doors, weights))
+
+    def _empty_field(self, weights: _Weights) -> _Field:
+        nodes = len(self._node_xy)
+        metres = np.zeros(nodes if weights.waits else 0)
+        return _Field(np.full(nodes, np.inf), np.full(nodes, -1, np.int32), metres)
 
     def pairs(
         self,
@@ -962,7 +968,8 @@ class SearchState:
         bound = min(_limit(limit) + weights.same, self.bound)
         first, following = self._doors_by_edge
         count = len(edge)
-        cost, label, metres = np.empty(count), np.empty(count, np.int32), np.empty(count)
+        cost, label = np.empty(count), np.empty(count, np.int32)
+        metres = np.empty(count if weights.waits else 0)
 
         def run(start: int, stop: int) -> tuple[NDArray[Any], ...]:
             part = slice(start, stop)
@@ -975,6 +982,8 @@ class SearchState:
             return ()
 
         _in_threads(run, count, 0, least=65536)
+        if not weights.waits:
+            metres = cost / weights.unit
         target = _take(pd.Index(self.labels, tupleize_cols=False), label)
         return pd.DataFrame({"target": target, "cost": cost, "metres": metres}, index=origins.index)
 
@@ -1035,31 +1044,43 @@ class SearchState:
 
         net, weights = self.net, self.weights
         indptr, adj, _ = net._csr
-        heads, touched = np.full(weights.ring, -1, np.int64), np.empty(len(self.field.cost), np.int32)
-        tied = False
-        for batch in self._batches(seeds):
-            _, more = _kernel.spread(
-                indptr, adj, weights.arc, net._arc_length, weights.waits, self.bound, weights.same, weights.per_unit,
-                heads, *batch, *self.field, touched,
-            )  # fmt: skip
-            tied |= more
+
+        def run(batches: Sequence[_Seeds], field: _Field) -> bool:
+            heads, touched = np.full(weights.ring, -1, np.int64), np.empty(len(field.cost), np.int32)
+            tied = False
+            for batch in batches:
+                _, more = _kernel.spread(
+                    indptr, adj, weights.arc, net._arc_length, weights.waits, self.bound, weights.same,
+                    weights.per_unit, heads, *batch, *field, touched,
+                )  # fmt: skip
+                tied |= more
+            return tied
+
+        batches = self._batches(seeds)
+        shares = [list(share) for share in _shares(batches, min(thread_count(), len(batches) // 2))]
+        fields = [self.field, *(net._empty_field(weights) for _ in shares[1:])]
+        with ThreadPoolExecutor(len(shares)) as pool:
+            tied = any(list(pool.map(run, shares, fields))) if len(shares) > 1 else run(batches, self.field)
+        for other in fields[1:]:
+            tied |= _kernel.merge(*self.field, weights.waits, weights.same, *other)
         if tied:
             self._settle()
         return self
 
-    def _batches(self, seeds: _Seeds) -> Iterable[_Seeds]:
+    def _batches(self, seeds: _Seeds) -> list[_Seeds]:
         """
-        Yield seeds sorted by cost, in batches of neighbours where the bound keeps a search local.
+        Return seeds sorted by cost, in batches of neighbours where the bound keeps a search local.
 
-        What a batch of neighbours reaches stays in the processor's cache; any order of seeds gives the same costs.
+        What a batch of neighbours reaches stays in the processor's cache, and batches can run in threads; any order of
+        seeds gives the same costs.
         """
         width, height = self.net._bounds[2:] - self.net._bounds[:2]
         local = self.bound < max(width, height) * self.weights.unit / 8
-        size = SEED_BATCH if local else max(len(seeds.node), 1)
+        if not local or len(seeds.node) <= SEED_BATCH:
+            return [seeds.take(np.argsort(seeds.cost, kind="stable"))]
         by_node = np.argsort(seeds.node, kind="stable")
-        for first in range(0, len(by_node), size):
-            batch = seeds.take(by_node[first : first + size])
-            yield batch.take(np.argsort(batch.cost, kind="stable"))
+        parts = [seeds.take(by_node[k : k + SEED_BATCH]) for k in range(0, len(by_node), SEED_BATCH)]
+        return [part.take(np.argsort(part.cost, kind="stable")) for part in parts]
 
     def _settle(self) -> None:
         from . import _kernel
@@ -1823,6 +1844,12 @@ def _with_itself(target: NDArray[Any], cost: Floats, rows: Ints, places: Shorts)
     level = hit & (target >= 0) & (cost <= TOLERANCE_M)
     itself[level] = np.minimum(itself[level], target[level])
     return np.where(hit, itself, target), np.where(hit, 0.0, cost)
+
+
+def _shares(items: Sequence[_Seeds], parts: int) -> Iterable[Sequence[_Seeds]]:
+    """Cut a sequence into at most `parts` (at least one) stretches of about the same length."""
+    edges = np.linspace(0, len(items), max(parts, 1) + 1).astype(int).tolist()
+    return [items[a:b] for a, b in pairwise(edges)]
 
 
 def _in_threads(

@@ -30,6 +30,7 @@ import pyogrio
 import shapely
 
 from . import maps
+from .audit import SEVERITIES, audit, rests_on
 from .coverage import basis_text, completeness, coverage, gaps, headlines, presence, rules_of, summary
 from .district import District, check
 from .errors import EnvironmentProblem, UnknownNameError, XinheError
@@ -118,6 +119,7 @@ def analyse(district: District, *, preset: str = "plan", progress: Progress | No
         "gaps": _all_gaps(district, tables),
         "presence": presence(district),
         "completeness": completeness(district),
+        "audit": audit(district),
         "summary": summary(cover),
         "by": {g: summary(cover, by=g) for g in ("zone", "area", "community") if cover.get(g, pd.Series(dtype=str)).notna().any()},
     }  # fmt: skip
@@ -246,6 +248,10 @@ def _sheets(district: District, results: Mapping[str, Any]) -> Iterator[tuple[st
             "kinds": "计入类别数", "lacks": "缺", "people": "常住人口", "people_60plus": "60岁及以上",
         }), "成人步行 15 分钟内有的必备类别份额，0–1"  # fmt: skip
     yield "附表 全部口径", _annex(results["summary"]), "方法 × 分母；份额为 0–1"
+    findings = results["audit"].assign(severity=results["audit"]["severity"].map(SEVERITIES))
+    yield "数据核查", _named(findings, {
+        "severity": "轻重", "topic": "方面", "finding": "发现", "where": "哪里", "count": "处数", "people": "涉及人口", "remedy": "怎么办",
+    }), rests_on(district)  # fmt: skip
     yield "来源与依据", sources_table(district), ""
     problems = check(district.folder)
     yield "数据提示", _named(problems, {
@@ -635,11 +641,26 @@ def _rests_on(district: District, results: Mapping[str, Any]) -> str:
         f"<li>步速：{e(walkers)}；过街等候按路段上的秒数计入。</li>"
         "<li>三种算法量的是同一对门之间的距离，直线不会比步行长；“数据不足”不是 0。</li>"
         f"<li>{e(basis_text(district, names[0])) if names and basis_text(district, names[0]) else '没有示意或合成的输入'}。</li></ul>"
+        f"{_findings(results['audit'])}"
         '<div class="scroll"><table><thead><tr><th>图层</th><th class="n">要素数</th><th class="n">其中示意或合成</th><th>依据类型</th><th>来源</th><th>许可</th><th>日期</th>'
         f"</tr></thead><tbody>{rows}</tbody></table></div>"
         '<p class="small">表格：<a href="tables/coverage.xlsx">tables/coverage.xlsx</a>　GIS：<a href="gis/coverage.gpkg">gis/coverage.gpkg</a>　'
         '运行记录：<a href="run.json">run.json</a></p></section>'
     )
+
+
+def _findings(table: pd.DataFrame) -> str:
+    """What the audit found that matters, with what to do about it."""
+    e = html.escape
+    rows = "".join(
+        f'<tr><td>{SEVERITIES[r.severity]}</td><td>{e(r.topic)}</td><td>{e(r.finding)}</td>'
+        f'<td class="n">{"" if pd.isna(r.people) else f"{r.people:,.0f}"}</td><td>{e(r.remedy)}</td></tr>'
+        for r in table[table["severity"] != "info"].itertuples(index=False)
+    )
+    if not rows:
+        return ""
+    head = '<th>轻重</th><th>方面</th><th>数据核查发现</th><th class="n">涉及人口</th><th>怎么办</th>'
+    return f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div><p></p>'
 
 
 # --- record and swap -------------------------------------------------------------------------------------------------

@@ -55,8 +55,6 @@ SAMPLE_M = 10.0
 ROUNDING = 1e-7
 #: Largest coefficient handed to the solver: its tolerances are absolute.
 SCALE = 1e4
-#: Nodes spent on choosing among exactly equal plans; which one is found within them is the same in every run.
-TIE_NODES = 200
 
 Labels = tuple[Hashable, ...]
 Ints = NDArray[np.int64]
@@ -162,9 +160,9 @@ def solve(
     costs
         MultiIndex (demand, site), one column; a pair that is absent cannot be reached. Metres or minutes, as the limit.
     weights
-        Index demand; aligned by id, never by row. A missing weight, or a demand without one, is unknown: it adds nothing
-        to any sum, is counted in `unknown`, and must be reached like the others where everybody must. Weight 0 is nobody,
-        who need not be reached. None: 1 each. A frame has `siting.weight` as its column.
+        Index demand; aligned by id, never by row. A missing weight, or a demand without one, is unknown: it adds
+        nothing to any sum, is counted in `unknown`, and must be reached like the others where everybody must. Weight 0
+        is nobody, who need not be reached. None: 1 each. A frame has `siting.weight` as its column.
     n
         How many new sites, locked ones among them: exactly so many; at most where there is a budget, and for "lscp",
         which needs no `n`.
@@ -182,10 +180,10 @@ def solve(
         Index `plan` (1 is the best). Columns `sites` (tuple of new sites), `objective` (mclp: weight within the limit,
         existing sites included; lscp: number or price of new sites; p_median: sum of weight x cost; p_center: greatest
         cost), `bound` (proven: no plan can be better), `gap` (their relative difference), `proven`, `covered` (weight
-        within the limit), `share` (of the known weight), `mean`, `worst` (cost to the nearest site, mean weighted; missing
-        with capacities, where not everybody goes to the nearest), `price` (missing without `siting.costs`), `unknown`,
-        `unknown_covered` (demands of unknown weight, and those of them within the limit). Objectives are counted afresh
-        from the costs, not taken from the solver. Equal plans: the one nearer on average first.
+        within the limit), `share` (of the known weight), `mean`, `worst` (cost to the nearest site, mean weighted;
+        missing with capacities, where not everybody goes to the nearest), `price` (missing without `siting.costs`),
+        `unknown`, `unknown_covered` (demands of unknown weight, and those of them within the limit). Objectives are
+        counted afresh from the costs, not taken from the solver. Equal plans: the one nearer on average first.
 
     Raises
     ------
@@ -336,7 +334,7 @@ def _tidy_costs(costs: pd.DataFrame | pd.Series) -> pd.DataFrame:
         raise SitingError(f"代价表只能有一列，现在是 {list(costs.columns)}")
     values = (costs.iloc[:, 0] if isinstance(costs, pd.DataFrame) else costs).to_numpy(dtype=float)
     table = pd.DataFrame({"demand": index.get_level_values(0), "site": index.get_level_values(1), "cost": values})
-    table = table[np.isfinite(values)]
+    table = table.loc[np.isfinite(values)]
     if (table["cost"] < 0).any():
         raise SitingError("代价不能是负数")
     twice = table.duplicated(["demand", "site"])
@@ -424,13 +422,13 @@ def _some(labels: Iterable[Hashable], most: int = 8) -> str:
 class _Programme:
     """A mixed-integer programme being written down: sites first, then whatever the model adds; sparse rows."""
 
-    def __init__(self, task: _Task, more: int = 0) -> None:
+    def __init__(self, task: _Task, kept: Flags, more: int = 0) -> None:
         self.size = len(task.sites) + more
         self.sites = len(task.sites)
         self.low = np.zeros(self.size)
         self.high = np.ones(self.size)
         self.low[: self.sites] = task.existing | task.locked
-        self.high[: self.sites] = task.existing | task.new
+        self.high[: self.sites] = task.existing | task.locked | (task.new & kept)
         self.parts: list[tuple[Ints, Ints, Floats]] = []
         self.bounds: list[tuple[Floats, Floats]] = []
         self.count = 0
@@ -492,17 +490,54 @@ def _optimum(task: _Task, cuts: Sequence[Flags]) -> _Found | None:
     return _max_cover(task, cuts) if task.siting.model == "mclp" else _full_cover(task, cuts)
 
 
-def _groups(task: _Task, wanted: Flags, limit: float = np.inf) -> tuple[Floats, Ints, Ints]:
+def _worth_a_look(task: _Task, cuts: Sequence[Flags], wanted: Flags, limit: float = np.inf) -> Flags:
+    """
+    Drop sites that another one beats: it reaches all that they reach, at no higher price.
+
+    Any plan with such a site has one at least as good without it, so the optimum stays what it is; of a thousand points
+    along streets about a hundred remain. Both must lie on the same side of every plan cut off, and with a spacing
+    nothing is dropped. One of each kind stays, and as many as are to be chosen.
+    """
+    if len(task.conflicts):
+        return np.ones(len(task.sites), dtype=bool)
+    m = len(task.sites)
+    fixed = task.existing | task.locked
+    served = np.zeros(len(task.demands), dtype=bool)
+    near = task.cost <= limit
+    served[task.row[near & fixed[task.col]]] = True
+    pairs = near & task.new[task.col] & (wanted & ~served)[task.row]
+    reach = csr_array((np.ones(int(pairs.sum())), (task.row[pairs], task.col[pairs])), shape=(len(task.demands), m))
+    size = np.asarray(reach.sum(axis=0)).ravel()
+    price = np.zeros(m) if task.price is None else task.price
+    side = np.unique(np.column_stack([*cuts, np.zeros(m)]), axis=0, return_inverse=True)[1].ravel()
+    best_first = np.lexsort((np.arange(m), price, -size))
+    place = np.empty(m, dtype=np.int64)
+    place[best_first] = np.arange(m)
+    both = (reach.T @ reach).tocoo()
+    a, b = both.coords
+    beaten = (both.data == size[a]) & (place[b] < place[a]) & (price[b] <= price[a]) & (side[a] == side[b])
+    kept = np.ones(m, dtype=bool)
+    kept[a[beaten]] = False
+    idle = np.flatnonzero((size == 0) & task.new & ~task.locked)
+    kept[idle[pd.Series(side[idle]).duplicated().to_numpy()]] = task.price is not None
+    kept |= fixed
+    spare = np.flatnonzero(task.new & ~kept)
+    kept[spare[: max(0, (task.n or 0) - int((kept & task.new).sum()))]] = True
+    return kept
+
+
+def _groups(task: _Task, kept: Flags, wanted: Flags, limit: float = np.inf) -> tuple[Floats, Ints, Ints]:
     """
     Merge demands that the same sites reach: weight per group, and the (group, site) pairs.
 
     Points of one home mostly share their sites; this loses nothing and makes the programme several times smaller.
-    Demands that an existing site reaches are left out; one that nothing reaches is a group without pairs.
+    Demands that an existing or locked site reaches are left out; one that nothing reaches is a group without pairs.
     """
-    usable = (task.existing | task.new)[task.col] & (task.cost <= limit)
+    fixed = task.existing | task.locked
+    usable = (fixed | (task.new & kept))[task.col] & (task.cost <= limit)
     row, col = task.row[usable], task.col[usable]
     served = np.zeros(len(task.demands), dtype=bool)
-    served[row[task.existing[col]]] = True
+    served[row[fixed[col]]] = True
     first = np.searchsorted(row, np.arange(len(task.demands) + 1))
     weights: dict[bytes, float] = {}
     members: dict[bytes, Ints] = {}
@@ -519,44 +554,37 @@ def _groups(task: _Task, wanted: Flags, limit: float = np.inf) -> tuple[Floats, 
 
 def _max_cover(task: _Task, cuts: Sequence[Flags]) -> _Found | None:
     """Most weight within the limit: y of a group at most the sum of its sites."""
-    weight, group, site = _groups(task, np.nan_to_num(task.weight) > 0)
+    wanted = np.nan_to_num(task.weight) > 0
+    kept = _worth_a_look(task, cuts, wanted)
+    weight, group, site = _groups(task, kept, wanted)
     m, g = len(task.sites), len(weight)
-    programme = _Programme(task, g)
+    programme = _Programme(task, kept, g)
     _site_rows(task, programme, cuts)
     if g:
         rows = np.r_[np.arange(g), group]
         programme.add(rows, np.r_[m + np.arange(g), site], np.r_[np.ones(g), -np.ones(len(site))], -np.inf, np.zeros(g))
-    covered = np.r_[np.zeros(m), weight]
-    x, bound, _ = programme.minimise(-covered, task.siting.gap, task.siting.nodes)
+    x, bound, _ = programme.minimise(-np.r_[np.zeros(m), weight], task.siting.gap, task.siting.nodes)
     if x is None:
         return None
     reached_anyway = float(np.nansum(task.weight)) - float(weight.sum())
-    best = _finish(task, x, reached_anyway - bound)
-    floor = (best.objective - reached_anyway) * (1 - 1e-9)
-    unit = SCALE / max(float(weight.sum()), 1e-300)
-    programme.add(np.zeros(g), m + np.arange(g), weight * unit, floor * unit, np.inf)
-    return _nearest_of_equals(task, programme, best)
+    return _nearer(task, _finish(task, x, reached_anyway - bound), cuts)
 
 
 def _full_cover(task: _Task, cuts: Sequence[Flags]) -> _Found | None:
     """Fewest (cheapest) sites that reach everybody."""
-    programme = _Programme(task)
+    kept = _worth_a_look(task, cuts, task.needs)
+    programme = _Programme(task, kept)
     _site_rows(task, programme, cuts)
-    if not _cover_rows(task, programme, np.inf):
+    if not _cover_rows(task, programme, kept, np.inf):
         return None
     price = (np.ones(len(task.sites)) if task.price is None else task.price) * task.new
     x, bound, _ = programme.minimise(price, task.siting.gap, task.siting.nodes)
-    if x is None:
-        return None
-    best = _finish(task, x, bound)
-    new = np.flatnonzero(task.new)
-    programme.add(np.zeros(len(new)), new, price[new], -np.inf, best.objective + 1e-9 * max(best.objective, 1.0))
-    return _nearest_of_equals(task, programme, best)
+    return None if x is None else _nearer(task, _finish(task, x, bound), cuts)
 
 
-def _cover_rows(task: _Task, programme: _Programme, limit: float, wanted: Flags | None = None) -> bool:
+def _cover_rows(task: _Task, programme: _Programme, kept: Flags, limit: float, wanted: Flags | None = None) -> bool:
     """Ask that every (wanted) demand is reached; False where no site can."""
-    weight, group, site = _groups(task, task.needs if wanted is None else wanted, limit)
+    weight, group, site = _groups(task, kept, task.needs if wanted is None else wanted, limit)
     if len(np.unique(group)) < len(weight):
         return False
     if len(weight):
@@ -588,25 +616,22 @@ def _center(task: _Task, cuts: Sequence[Flags]) -> _Found | None:
     if best is None:
         return None
     best = best._replace(bound=float(radii[min(impossible + 1, len(radii) - 1)]))
-    if task.capacity is not None:
-        return best
-    programme = _Programme(task)
-    _site_rows(task, programme, cuts)
-    _cover_rows(task, programme, best.objective)
-    return _nearest_of_equals(task, programme, best)
+    return best if task.capacity is not None else _nearer(task, best, cuts)
 
 
 def _within_radius(task: _Task, cuts: Sequence[Flags], radius: float) -> tuple[Floats | None, bool]:
     """Return a plan that reaches everybody within `radius`, and where there is none whether that is proven."""
+    programme: _Programme | None
     if task.capacity is not None:
         programme, _ = _assignment(task, cuts, radius)
-    else:
-        programme = _Programme(task)
-        _site_rows(task, programme, cuts)
-        if not _cover_rows(task, programme, radius):
+        if programme is None:
             return None, True
-    if programme is None:
-        return None, True
+    else:
+        kept = _worth_a_look(task, cuts, task.needs, radius)
+        programme = _Programme(task, kept)
+        _site_rows(task, programme, cuts)
+        if not _cover_rows(task, programme, kept, radius):
+            return None, True
     x, _, none = programme.minimise(np.zeros(programme.size), 0.0, task.siting.nodes)
     return x, none
 
@@ -614,23 +639,36 @@ def _within_radius(task: _Task, cuts: Sequence[Flags], radius: float) -> tuple[F
 def _assignment(task: _Task, cuts: Sequence[Flags], limit: float) -> tuple[_Programme | None, Ints]:
     """Write down who goes where (z of a pair: the share of a demand that goes to a site); return the pairs too."""
     known = np.nan_to_num(task.weight) > 0
-    pairs = np.flatnonzero((task.existing | task.new)[task.col] & known[task.row] & (task.cost <= limit))
+    every = np.ones(len(task.sites), dtype=bool)
+    useful = (task.existing | task.new)[task.col] & known[task.row] & (task.cost <= limit)
+    if task.capacity is None:  # nobody walks farther than to what is there already
+        fixed = np.full(len(task.demands), np.inf)
+        there = (task.existing | task.locked)[task.col]
+        np.minimum.at(fixed, task.row[there], task.cost[there])
+        useful &= (task.cost < fixed[task.row]) | (there & (task.cost == fixed[task.row]))
+    pairs = np.flatnonzero(useful)
     row, col = task.row[pairs], task.col[pairs]
     all_served = task.siting.model != "mclp"
     if all_served and len(np.unique(row)) < int(known.sum()):
         return None, pairs
     m, p = len(task.sites), len(pairs)
-    programme = _Programme(task, p)
+    programme = _Programme(task, every, p)
     _site_rows(task, programme, cuts)
-    if all_served and not _cover_rows(task, programme, limit, task.needs & ~known):
+    if all_served and not _cover_rows(task, programme, every, limit, task.needs & ~known):
         return None, pairs
     z = m + np.arange(p)
     demand, number = np.unique(row, return_inverse=True)
     programme.add(number, z, 1.0, np.full(len(demand), 1.0 if all_served else 0.0), 1.0)
+    free = np.flatnonzero(task.capacity is not None or ~(task.existing | task.locked)[col])
+    n = len(free)
     programme.add(
-        np.r_[np.arange(p), np.arange(p)], np.r_[z, col], np.r_[np.ones(p), -np.ones(p)], -np.inf, np.zeros(p)
+        np.r_[np.arange(n), np.arange(n)],
+        np.r_[z[free], col[free]],
+        np.r_[np.ones(n), -np.ones(n)],
+        -np.inf,
+        np.zeros(n),
     )
-    if task.capacity is not None:
+    if task.capacity is not None and p:
         used, place = np.unique(col, return_inverse=True)
         unit = 1.0 / max(float(task.weight[known].max()), 1e-300)
         programme.add(
@@ -695,31 +733,71 @@ def _nearest_cost(task: _Task, chosen: Ints) -> Floats:
     return nearest
 
 
-def _nearest_of_equals(task: _Task, programme: _Programme, best: _Found) -> _Found:
+def _nearer(task: _Task, best: _Found, cuts: Sequence[Flags]) -> _Found:
     """
-    Among plans equal by the model take the one whose sites lie nearest to the weight they reach.
+    Among plans equal by the model prefer one whose sites lie near the people: move sites one by one while that helps.
 
     Many sites of a street reach the very same homes; without this the solver's arbitrary one, often at the rim, is
-    named. With a budget the cheapest is taken.
+    named. Of a budget nothing is spent on sites that add nothing. The objective stays what it is.
     """
-    objective = np.zeros(programme.size)
-    m = len(task.sites)
+    chosen = best.chosen
     if not task.exact and task.siting.model == "mclp":
-        if task.price is None:
-            return best
-        objective[:m] = task.price * task.new
+        chosen = _without_idle(task, chosen, best.objective, cuts)
+    for _ in range(20):  # each round only shortens walks, so it ends by itself; the number is for very long plateaus
+        before = chosen
+        for site in before:
+            if not task.locked[site]:
+                chosen = _moved(task, chosen, int(site), best, cuts)
+        if np.array_equal(before, chosen):
+            break
+    return best._replace(chosen=chosen, objective=_objective(task, chosen))
+
+
+def _without_idle(task: _Task, chosen: Ints, objective: float, cuts: Sequence[Flags]) -> Ints:
+    price = np.ones(len(task.sites)) if task.price is None else task.price
+    for site in sorted(chosen, key=lambda i: (-price[i], -i)):
+        rest = chosen[chosen != site]
+        another = all(not same[rest].all() for same in cuts)
+        if another and not task.locked[site] and _objective(task, rest) >= objective * (1 - 1e-9):
+            chosen = rest
+    return chosen
+
+
+def _moved(task: _Task, chosen: Ints, site: int, best: _Found, cuts: Sequence[Flags]) -> Ints:
+    """Put one site where the plan is as good and the walks of those it reaches are shortest."""
+    rest = chosen[chosen != site]
+    m = len(task.sites)
+    allowed = task.new.copy()
+    allowed[rest] = False
+    for a, b in task.conflicts:
+        if a in rest or b in rest:
+            allowed[[a, b]] = False
+    for same in cuts:
+        if same[rest].all():
+            allowed &= ~same
+    if task.price is not None and task.siting.model != "p_center":
+        allowed &= task.price <= task.price[site]
+    nearest = _nearest_cost(task, rest)
+    radius = best.objective if task.siting.model == "p_center" else np.inf
+    nearest[nearest > radius] = np.inf
+    pairs = task.cost <= radius
+    row, col, cost = task.row[pairs], task.col[pairs], task.cost[pairs]
+    known, new = np.nan_to_num(task.weight), np.isinf(nearest[row])
+    if task.siting.model == "mclp":
+        lacking = best.objective - float(known[np.isfinite(nearest)].sum())
+        adds = np.bincount(col[new], known[row[new]], m)
+        allowed &= adds >= lacking - 1e-9 * max(best.objective, 1e-9)
     else:
-        far = task.siting.limit if task.siting.limit is not None else float(task.cost.max(initial=0.0))
-        spare = np.nan_to_num(task.weight)[task.row] * (far - task.cost)
-        np.subtract.at(objective, task.col, spare)
-        objective[:m] *= task.new
-    x, _, _ = programme.minimise(objective, 1e-6, TIE_NODES)
-    if x is None:
-        return best
-    other = _finish(task, x, best.bound)
-    worse = other.objective < best.objective if task.siting.model == "mclp" else other.objective > best.objective
-    rounding = 1e-9 * max(abs(best.objective), 1e-9)
-    return best if worse and abs(other.objective - best.objective) > rounding else other
+        lost = task.needs & np.isinf(nearest)
+        allowed &= np.bincount(col[lost[row]], minlength=m) == lost.sum()
+    far = float(task.cost.max(initial=0.0))
+    shorter = np.bincount(col, known[row] * np.maximum(np.where(new, far, nearest[row]) - cost, 0.0), m)
+    allowed[site] = True
+    shorter[~allowed] = -np.inf
+    better = int(np.argmax(shorter))
+    if shorter[better] <= shorter[site] * (1 + 1e-12):
+        return chosen
+    return np.sort(np.r_[rest, better])
 
 
 def _same_place(task: _Task, chosen: Ints) -> Flags:
@@ -1115,7 +1193,12 @@ def _point_costs(case: _Case, points: pd.Index, targets: pd.DataFrame, limit: fl
     if walker is not None:
         same["cost"] = same["cost"] / walker.speed_m_s / 60.0
     rows = pd.concat([rows, same[same["cost"] <= limit]], ignore_index=True)
-    return rows.groupby(["point", "site"], as_index=False)["cost"].min()
+    return _least(rows)
+
+
+def _least(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the least cost per point and site."""
+    return rows.groupby(["point", "site"])["cost"].min().to_frame().reset_index()
 
 
 def _straight_costs(points: gpd.GeoDataFrame, targets: pd.DataFrame, limit: float) -> pd.DataFrame:
@@ -1131,7 +1214,7 @@ def _straight_costs(points: gpd.GeoDataFrame, targets: pd.DataFrame, limit: floa
             "cost": found["v"],
         }
     )
-    return rows.groupby(["point", "site"], as_index=False)["cost"].min()
+    return _least(rows)
 
 
 def _frame_of(rows: pd.DataFrame, unit: str) -> pd.DataFrame:

@@ -33,6 +33,7 @@ import pyogrio
 import pyproj
 import shapely
 
+from . import _overpass
 from .district import MANIFEST, District
 from .errors import DataError, EnvironmentProblem, NetworkError, SourceError
 from .layers import LAYERS, SCHEMA_VERSION, bundled_folder
@@ -1040,3 +1041,87 @@ def _write_folder(
         ) from error
     finally:
         shutil.rmtree(fresh, ignore_errors=True)
+
+
+# --- fetching --------------------------------------------------------------------------------------------------------
+
+#: Layers marked so must not leave the house, not even as a rounded box around them.
+SECRET = ("secret", "confidential", "秘密", "机密", "绝密")
+
+
+def box_to_fetch(
+    *, bbox: Sequence[float] | None = None, district: District | None = None
+) -> tuple[float, float, float, float]:
+    """
+    Return the box that would leave this machine: with a walk's margin, rounded outwards to 0.01 degree.
+
+    Parameters
+    ----------
+    bbox
+        West, south, east, north in degrees.
+    district
+        Instead of a box: the district to fetch for.
+
+    Raises
+    ------
+    SourceError
+        Neither or both given, no box, too large, or a layer of the district is marked secret.
+    """
+    if (bbox is None) == (district is None):
+        raise SourceError("范围和街道目录给一个：--bbox 西,南,东,北 或 --for 目录")
+    if district is None:
+        values = tuple(float(v) for v in bbox or ())
+        if len(values) != 4:
+            raise SourceError("范围要四个数：西,南,东,北")
+        return _overpass.rounded((values[0], values[1], values[2], values[3]))
+    for name, entry in district.manifest.get("layers", {}).items():
+        if str(entry.get("secrecy", "")).strip().lower() in SECRET:
+            raise SourceError(f"图层 {name} 的密级是 {entry['secrecy']}，不能联网下载；请在外网机上用 --bbox 另行下载")
+    own = next((district.layers[n] for n in ("district", "zones", "homes", "streets") if n in district.layers), None)
+    if own is None or own.empty:
+        raise SourceError("街道目录里没有可以定范围的图层；请用 --bbox 西,南,东,北")
+    west, south, east, north = own.to_crs(LONLAT).total_bounds
+    return _overpass.rounded((float(west), float(south), float(east), float(north)))
+
+
+def fetch(
+    out: str | Path,
+    box: tuple[float, float, float, float],
+    *,
+    hosts: Sequence[str] = _overpass.HOSTS,
+    patience: _overpass.Patience | None = None,
+    progress: Progress | None = None,
+    **importing: Any,
+) -> pd.DataFrame:
+    """
+    Download OpenStreetMap for a box and import it as a district folder: the same path as a local extract.
+
+    Parameters
+    ----------
+    out
+        The district folder to make; answers are kept beside it in `NAME.download/`, so that a broken download goes on.
+    box
+        From `box_to_fetch`: nothing else leaves this machine.
+    hosts, patience
+        Servers, and how long to try.
+    importing
+        Further parameters of `import_osm` (homes, name, code, crs, overwrite).
+
+    Returns
+    -------
+    report
+        As `import_osm`.
+
+    Raises
+    ------
+    EnvironmentProblem
+        No network or no server; the message names the way with a local file.
+    SourceError
+        Refused by the servers, or nothing usable in the answer.
+    """
+    target = Path(out)
+    _may_write(target, bool(importing.get("overwrite", False)))
+    kept = target.with_name(target.name + ".download")
+    say = progress or (lambda _: None)
+    file = _overpass.download(box, kept, hosts=hosts, say=lambda text: (say(text), None)[1], patience=patience)
+    return import_osm(file, target, progress=progress, **importing)

@@ -1,9 +1,12 @@
-"""The small immutable values a planner sets: who walks (`Profile`) and what is asked for (`Rule`)."""
+"""The small immutable values a planner sets: who walks (`Profile`), what is asked for (`Rule`), what is changed (`Edit`)."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
 
 METHODS = ("buffer", "network_m", "walk_min")
 METHOD_LABELS = {"buffer": "直线半径", "network_m": "路网距离", "walk_min": "步行时间"}
@@ -120,3 +123,22 @@ class Rule:
         if self.confidence == "recalled":
             return "参考值（未核）"
         return "本工具约定"
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """One step of a scenario: what is done (`do`, such as "open_facility") and to what (`what`, plain values)."""
+
+    do: str
+    what: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "what", MappingProxyType(dict(self.what)))
+
+    def __eq__(self, other: object) -> bool:
+        """Two edits are equal where they do the same to the same."""
+        return isinstance(other, Edit) and self.do == other.do and dict(self.what) == dict(other.what)
+
+    def __hash__(self) -> int:
+        """Edits may stand in sets; what they hold may be lists, so the text decides."""
+        return hash((self.do, repr(sorted(self.what.items()))))

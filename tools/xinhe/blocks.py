@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-import numpy as np
 import shapely
 
 from . import skeleton as s
 from .frame import XY
-from .lines import Corners, Street, at, foot, length, rounded, split
+from .lines import Corners, Street, at, length, rounded, split
 from .regions import COMMUNITY_NAMES, Regions, inset, largest, tidy
 
 Row = dict[str, Any]
@@ -184,7 +184,9 @@ def _use(block: shapely.Polygon, zone: str, middle: XY, dice: random.Random) -> 
         return "green", ""
     if 6350 < middle[1] < 7150 and chance < 0.35:
         return "logistics", ""
-    return ("industrial" if chance < 0.72 else "research" if chance < 0.86 else "green" if chance < 0.94 else "vacant"), ""
+    return (
+        "industrial" if chance < 0.72 else "research" if chance < 0.86 else "green" if chance < 0.94 else "vacant"
+    ), ""
 
 
 # --- compounds ----------------------------------------------------------------------------------------------------
@@ -193,7 +195,7 @@ def _use(block: shapely.Polygon, zone: str, middle: XY, dice: random.Random) -> 
 def _halves(shape: shapely.Polygon, gap: float) -> tuple[list[shapely.Polygon], list[XY]]:
     """Cut a lot across its longer side; the halves and the line between them."""
     box = list(shapely.oriented_envelope(shape).exterior.coords)
-    sides = sorted(zip(box, box[1:], strict=False), key=lambda ab: math.dist(*ab))
+    sides = sorted(itertools.pairwise(box), key=lambda ab: math.dist(*ab))
     (ax, ay), (bx, by) = sides[-1]
     run = math.dist((ax, ay), (bx, by))
     c = shape.centroid
@@ -232,7 +234,9 @@ def build_compounds(lots: list[Lot], edges: Sequence[Street]) -> tuple[list[Comp
             continue
         cut = lot.shape.area > HOUSING_HA * 1e4 or (lot.shape.area > 2.6e4 and dice.random() < 0.42)
         if not cut:
-            shaped = _corner(lot.shape, int(dice.random() * 4)) if dice.random() < 0.45 and lot.shape.area > 2.4e4 else None
+            shaped = (
+                _corner(lot.shape, int(dice.random() * 4)) if dice.random() < 0.45 and lot.shape.area > 2.4e4 else None
+            )
             if shaped and lot.use == "housing":
                 lot.shape = shaped[0]
                 lots.append(Lot(shaped[1], "commercial", lot.community, lot.zone))
@@ -254,7 +258,7 @@ def _reach(axis: list[XY], lot: shapely.Polygon, edges: Sequence[Street], tree: 
     c = lot.centroid
     hits: list[tuple[float, XY]] = []
     for i in sorted(int(k) for k in tree.query(line, predicate="intersects")):
-        if not edges[i].frontage or edges[i].over & {"canal", "rail", "exp"} and length(edges[i].points) < 150:
+        if not edges[i].frontage or (edges[i].over & {"canal", "rail", "exp"} and length(edges[i].points) < 150):
             continue
         for q in shapely.get_parts(line.intersection(edges[i].line())):
             if isinstance(q, shapely.Point):
@@ -425,12 +429,14 @@ def populate(compounds: list[Compound]) -> None:
         code = compound.community or "new"
         count[code] = count.get(code, 0) + 1
         base = COMMUNITY_NAMES.get(code, "海洋园区")
-        compound.name = f"{base}{count[code]:02d}号院（合成）" if compound.zone == "old" else f"新城{count[code]:02d}号小区（合成）"
+        compound.name = (
+            f"{base}{count[code]:02d}号院（合成）" if compound.zone == "old" else f"新城{count[code]:02d}号小区（合成）"
+        )
         built = BUILT.get(code, 2016) + round(dice.random() * 9) - (0 if compound.zone == "old" else 2)
-        density = (74 - (built - 1980) * 0.8 if compound.zone == "old" else 36) * (0.75 + 0.5 * dice.random())
+        density = (68 - (built - 1980) * 0.75 if compound.zone == "old" else 33) * (0.75 + 0.5 * dice.random())
         size = 2.35 + 0.3 * dice.random() + (0.1 if compound.zone == "new" else 0.0)
         households = max(20, round(compound.shape.area / 1e4 * density / 10) * 10)
-        older = max(0.08, 0.37 - (built - 1980) * 0.0078 + (dice.random() - 0.5) * 0.05)
+        older = max(0.07, 0.43 - (built - 1980) * 0.0096 + (dice.random() - 0.5) * 0.05)
         compound.households, compound.built = households, built
         compound.people = round(households * size / 10) * 10
         compound.people_60plus = round(compound.people * older / 5) * 5
@@ -466,7 +472,12 @@ def _special(compounds: list[Compound]) -> None:
             compound.note = "楼盘名见规划原文；位置、分期和人口为合成"
         elif label in ("wuchedi", "south", "north", "village"):
             count[label] = count.get(label, 0) + 1
-            stem = {"wuchedi": "五车地平房", "south": "新河庄南河底平房", "north": "新河庄北河底平房", "village": "新河庄新居"}[label]
+            stem = {
+                "wuchedi": "五车地平房",
+                "south": "新河庄南河底平房",
+                "north": "新河庄北河底平房",
+                "village": "新河庄新居",
+            }[label]
             compound.name = f"{stem}{count[label]}（合成）"
             compound.built = {"wuchedi": 1972, "village": 2009}.get(label, 1968)
             compound.until = {"wuchedi": 2024, "south": 2026, "north": 2026}.get(label)

@@ -52,7 +52,7 @@ def _ring(points: Sequence[XY]) -> list[list[float]]:
 
 
 def _polygon(shape: shapely.Polygon) -> list[list[list[float]]]:
-    """Rings of a polygon: outside anticlockwise, each starting at its lowest-left corner (so that bytes do not wander)."""
+    """Rings of a polygon: outside anticlockwise, each from its leftmost corner on, so that bytes do not wander."""
     shape = shapely.geometry.polygon.orient(shape, 1.0)
     rings = []
     for ring in [shape.exterior, *sorted(shape.interiors, key=lambda r: r.bounds)]:

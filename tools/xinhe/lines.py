@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 import shapely
@@ -42,7 +44,7 @@ class Street:
 
 def length(points: Sequence[XY]) -> float:
     """Length of a polyline in metres."""
-    return sum(math.dist(a, b) for a, b in zip(points, points[1:], strict=False))
+    return sum(math.dist(a, b) for a, b in itertools.pairwise(points))
 
 
 def rounded(points: Iterable[XY]) -> tuple[XY, ...]:
@@ -52,7 +54,7 @@ def rounded(points: Iterable[XY]) -> tuple[XY, ...]:
 
 def at(points: Sequence[XY], distance: float) -> tuple[XY, XY]:
     """Point and unit direction at a distance along a polyline."""
-    for a, b in zip(points, points[1:], strict=False):
+    for a, b in itertools.pairwise(points):
         step = math.dist(a, b)
         if distance <= step or b is points[-1]:
             t = min(max(distance / step, 0.0), 1.0) if step else 0.0
@@ -66,7 +68,7 @@ def foot(points: Sequence[XY], p: XY) -> tuple[float, float, XY]:
     """Distance along the polyline, distance from it, and the nearest point on it."""
     best = (0.0, math.inf, points[0])
     run = 0.0
-    for a, b in zip(points, points[1:], strict=False):
+    for a, b in itertools.pairwise(points):
         dx, dy = b[0] - a[0], b[1] - a[1]
         square = dx * dx + dy * dy
         if square == 0.0:
@@ -151,7 +153,7 @@ def node(streets: Sequence[Street], corners: Corners) -> list[Street]:
     owner: list[tuple[int, int]] = []
     ends: list[tuple[XY, XY]] = []
     for i, street in enumerate(streets):
-        for k, (a, b) in enumerate(zip(street.points, street.points[1:], strict=False)):
+        for k, (a, b) in enumerate(pairwise(street.points)):
             owner.append((i, k))
             ends.append((a, b))
     tree = shapely.STRtree(shapely.linestrings(np.array(ends)))
@@ -179,7 +181,7 @@ def _cut(street: Street, marks: list[tuple[int, float, XY]], corners: Corners) -
     points = street.points
     marks = sorted([(0, 0.0, corners.snap(points[0])), *marks, (len(points) - 2, 1.0, corners.snap(points[-1]))])
     pieces = []
-    for (k, _, p), (m, _, q) in zip(marks, marks[1:], strict=False):
+    for (k, _, p), (m, _, q) in itertools.pairwise(marks):
         if p == q:
             continue
         inner = [points[n] for n in range(k + 1, m + 1)]
@@ -192,13 +194,13 @@ def split(edge: Street, places: Sequence[XY]) -> list[Street]:
     """Cut an edge at points that lie on it (within a centimetre or two)."""
     run, stations = 0.0, []
     cuts = sorted((foot(edge.points, p)[0], p) for p in dict.fromkeys(places))
-    for a, b in zip(edge.points, edge.points[1:], strict=False):
+    for a, b in pairwise(edge.points):
         run += math.dist(a, b)
         stations.append((run, b))
     stations.pop()  # the end is a cut of its own
     bounds = [(0.0, edge.points[0]), *cuts, (run, edge.points[-1])]
     pieces: list[Street] = []
-    for (begin, p), (end, q) in zip(bounds, bounds[1:], strict=False):
+    for (begin, p), (end, q) in itertools.pairwise(bounds):
         inner = [v for along, v in stations if begin + SAME_M < along < end - SAME_M]
         if p != q or inner:
             pieces.append(replace(edge, points=(p, *inner, q)))
@@ -214,9 +216,7 @@ def prune(edges: Sequence[Street], shorter_than: float) -> list[Street]:
             for end in (edge.points[0], edge.points[-1]):
                 degree[end] = degree.get(end, 0) + 1
         stays = [
-            e
-            for e in kept
-            if length(e.points) >= shorter_than or min(degree[e.points[0]], degree[e.points[-1]]) > 1
+            e for e in kept if length(e.points) >= shorter_than or min(degree[e.points[0]], degree[e.points[-1]]) > 1
         ]
         if len(stays) == len(kept):
             return kept

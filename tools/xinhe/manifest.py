@@ -11,7 +11,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from xinhe_geo.layers import LAYERS as DECLARED  # noqa: E402
+from xinhe_geo.layers import LAYERS as DECLARED
 
 ODBL = "ODbL-1.0"
 CC_BY = "CC-BY-4.0"
@@ -52,17 +52,23 @@ LAYERS: dict[str, Entry] = {
     "zones": _entry("zones", "schematic", _DRAWN + "以示意的京津塘高速公路分界；新城区按原文21平方公里画出"),
     "areas": _entry("areas", "schematic", _DRAWN + "13个片区，原文点名5个，其余8个未点名"),
     "communities": _entry(
-        "communities", "schematic", _DRAWN + "代码和名称来自统计用区划代码2019—2022年13个、2023年14个，界线由示意道路围合"
+        "communities",
+        "schematic",
+        _DRAWN + "代码和名称来自统计用区划代码2019—2022年13个、2023年14个，界线由示意道路围合",
     ),
     "parcels": _entry("parcels", "schematic", _DRAWN + "更新地块名称见规划原文，位置和大小为示意"),
-    "barriers": _entry("barriers", "schematic", "铁路、干渠、高速、货运通道线位为示意；北大街线位来自OpenStreetMap", ODBL),
+    "barriers": _entry(
+        "barriers", "schematic", "铁路、干渠、高速、货运通道线位为示意；北大街线位来自OpenStreetMap", ODBL
+    ),
     "landuse": _entry("landuse", "synthetic", "街坊用途为合成，只作演示", ODBL),
     "green": _entry("green", "synthetic", "公园和绿带为合成，只作演示", ODBL),
     "water": _entry("water", "schematic", "新河干渠和水面为示意"),
     "named_roads": _entry(
         "named_roads", "schematic", "海洋园区附近道路为OpenStreetMap线位（逐条标注），规划点名的其余道路为示意线", ODBL
     ),
-    "places": _entry("places", "schematic", "规划点名地点为示意位置；界外地点来自OpenStreetMap，塘沽站由百度坐标反算", ODBL),
+    "places": _entry(
+        "places", "schematic", "规划点名地点为示意位置；界外地点来自OpenStreetMap，塘沽站由百度坐标反算", ODBL
+    ),
     "ramps": _entry("ramps", "schematic", "高速出入口为示意"),
     "grid": _entry("grid", "schematic", _DRAWN + "网格由示意社区细分"),
     "micro_spaces": _entry("micro_spaces", "synthetic", "小微空间为合成，只作演示"),
@@ -72,7 +78,10 @@ LAYERS: dict[str, Entry] = {
     "homes": _entry("homes", "synthetic", "小区围墙、户数、人口全部为合成的整数，只作演示；户均约2.5人为假定", ODBL),
     "gates": _entry("gates", "synthetic", "小区出入口为合成，只作演示", ODBL),
     "facilities": _entry(
-        "facilities", "synthetic", "设施位置为合成；规划点名的设施为示意位置，个数取规划原文；少数界外点来自OpenStreetMap", ODBL
+        "facilities",
+        "synthetic",
+        "设施位置为合成；规划点名的设施为示意位置，个数取规划原文；少数界外点来自OpenStreetMap",
+        ODBL,
     ),
     "entrances": _entry("entrances", "synthetic", "公园出入口为合成，只作演示", ODBL),
     "streets": _entry(
@@ -160,10 +169,10 @@ def write_readme(path: Path, layers: Mapping[str, Sequence[Mapping[str, Any]]]) 
     homes = [h for h in homes if not h.get("since") or h["since"] <= 2022]
     people = sum(h["people"] or 0 for h in homes)
     older = sum(h["people_60plus"] or 0 for h in homes)
-    text = f"""# 随附的示范街道：新河街道（120116006）
+    text = """# 随附的示范街道：新河街道（120116006）
 
-**示意与合成数据，不是新河街道的实际情况，不能用来下任何结论。** 真实的是名称、代码、规划原文写明的个数与指标，以及下面写明来自
-OpenStreetMap 的几条道路；没有公开的法定界线、人口和设施位置，这些都是画出来或编出来的，用来演示工具怎么用。
+**示意与合成数据，不是新河街道的实际情况，不能用来下任何结论。** 真实的是名称、代码、规划原文写明的个数与指标，
+以及下面写明来自 OpenStreetMap 的几条道路；没有公开的法定界线、人口和设施位置，这些都是画出来或编出来的，用来演示工具怎么用。
 
 由 `python tools/make_xinhe.py` 生成，每次运行逐字节相同；不要手改，改脚本。
 `pois/kinds.csv`、`pois/osm_tags.csv`、`standards/`、`network/walk_filter.toml` 不由它生成。
@@ -176,8 +185,8 @@ OpenStreetMap 的几条道路；没有公开的法定界线、人口和设施位
         text += f"| {label} `{entry.file}` | {len(layers[name])} | {entry.basis} | {entry.licence} | {entry.source} |\n"
     text += f"""
 ## 人口
-{len(homes)} 个小区（2022 年）合计约 {people:,} 人，其中 60 岁及以上约 {older:,} 人：**全部是合成的整数**。新河街道的常住人口没有公开数字；
-户均约 2.5 人是假定。两个小区的人口、几个小区的出入口有意留空，用来演示“数据不足”。
+{len(homes)} 个小区（2022 年）合计约 {people:,} 人，其中 60 岁及以上约 {older:,} 人：**全部是合成的整数**。
+新河街道的常住人口没有公开数字；户均约 2.5 人是假定。两个小区的人口、几个小区的出入口有意留空，用来演示“数据不足”。
 
 ## 许可与署名
 - 标为 ODbL-1.0 的图层含有或依托 OpenStreetMap 的道路线位：**© OpenStreetMap contributors**，
@@ -187,7 +196,7 @@ OpenStreetMap 的几条道路；没有公开的法定界线、人口和设施位
 - 社区代码和名称是统计用区划代码中的公开事实；`ledger/series.csv` 的数值抄自规划原文专栏1。
 
 ## 换成真实数据
-界线、人口、设施由街道提供后，用同名文件替换，并在 `district.toml` 里改 `basis`、`source`、`licence`、`date`。逐条替换也可以：
-行上的 `basis` 优先于图层的。
+界线、人口、设施由街道提供后，用同名文件替换，并在 `district.toml` 里改 `basis`、`source`、`licence`、`date`。
+逐条替换也可以：行上的 `basis` 优先于图层的。
 """
     path.write_text(text, encoding="utf-8", newline="\n")

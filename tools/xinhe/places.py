@@ -20,7 +20,8 @@ Row = dict[str, Any]
 
 WINDOW_PLACES = (
     ("贻成豪庭", "estate", 117.6470, 39.0680, "属新北街道"), ("贻锦台", "estate", 117.6441, 39.0626, "属新北街道"),
-    ("广厦富城", "estate", 117.6398, 39.0615, "街道归属未核"), ("东海岸家园", "estate", 117.6355, 39.0626, "街道归属未核"),
+    ("广厦富城", "estate", 117.6398, 39.0615, "街道归属未核"),
+    ("东海岸家园", "estate", 117.6355, 39.0626, "街道归属未核"),
     ("桃源居", "estate", 117.6315, 39.0623, "属新北街道"), ("天津滨海职业学院", "university", 117.6369, 39.0674, ""),
     ("天津市第一机动车驾驶员培训学校", "driving_school", 117.6357, 39.0712, ""),
     ("汉庭酒店", "building", 117.6427, 39.0712, ""),
@@ -48,7 +49,7 @@ def place_rows(
     rows += _named_facilities(facilities)
     rows += _named_homes(compounds)
     rows += _sites(regions)
-    return [{"id": f"P{n:02d}", **{"basis": "schematic"}, **row} for n, row in enumerate(rows, 1)]
+    return [{"id": f"P{n:02d}", "basis": "schematic", **row} for n, row in enumerate(rows, 1)]
 
 
 def _named_lots(lots: Sequence[Lot]) -> list[Row]:
@@ -63,13 +64,16 @@ def _named_lots(lots: Sequence[Lot]) -> list[Row]:
 
 def _named_facilities(facilities: Sequence[Row]) -> list[Row]:
     """Places that are facilities too: the same position."""
-    names = {"华庭路生鲜智慧（农贸）菜市场": "market", "响螺湾医院": "hospital", "新河街社区卫生服务中心": "clinic_center",
+    names = {"华庭路生鲜智慧（农贸）菜市场": "market", "响螺湾医院": "hospital",
+             "新河街社区卫生服务中心": "clinic_center",
              "街道综合文化服务中心（新河文化站）": "culture_center", "金元宝海洋生活广场": "mall"}  # fmt: skip
     rows = []
     for f in facilities:
         if f["name"] in names:
             extra = {"basis": "osm", "source": s.OSM_NOTE} if f.get("basis") == "osm" else {}
-            rows.append({"name": f["name"], "type": names[f["name"]], "note": f.get("note"), **extra, "geometry": f["geometry"]})
+            rows.append(
+                {"name": f["name"], "type": names[f["name"]], "note": f.get("note"), **extra, "geometry": f["geometry"]}
+            )
     return rows
 
 
@@ -84,11 +88,13 @@ def _named_homes(compounds: Sequence[Compound]) -> list[Row]:
 
 def _sites(regions: Regions) -> list[Row]:
     """Sites known by name alone: each put where the text makes it plausible."""
+
     def old(u: float, level: float) -> XY:
         return s.old_row(level, s.column(u, level)[0])
 
     spots = (
-        ("新河街消防体验馆", "site", old(s.C_HUA + 120, 2076), PLAN), ("综合指挥中心", "site", old(s.C_HUA + 60, 2110), "拟建；" + PLAN),
+        ("新河街消防体验馆", "site", old(s.C_HUA + 120, 2076), PLAN),
+        ("综合指挥中心", "site", old(s.C_HUA + 60, 2110), "拟建；" + PLAN),
         ("新建里棚改", "renewal_site", old(s.C_YI + 130, 1200), "“十三五”棚户区改造片；" + PLAN),
         ("小桥外", "renewal_site", old(s.C_6 + 60, 1200), "“十三五”棚户区改造片；" + PLAN),
         ("高新区信创谷", "external_anchor", s.new_row(7150, -1550), PLAN),
@@ -154,7 +160,12 @@ def named_road_rows() -> list[Row]:
         ("威海路（南延示意）", "secondary", s.axis_weihai(), "由真实线位南端117.6306, 39.0574向南延伸"),
         ("云山道（西延示意）", "secondary", s.axis_yunshan(), "由真实线位西端117.6273, 39.0643向西延伸"),
         ("安顺道", "secondary", curve(lambda x: s.old_row(s.R_ANSHUN, x), -720, 2600, 90), "五车地周边"),
-        ("崇智路", "secondary", curve(lambda y: s.column(s.C_ZHI, y), -210, 3870, 90), "四季风情社区东界，北延与赵新路相交"),
+        (
+            "崇智路",
+            "secondary",
+            curve(lambda y: s.column(s.C_ZHI, y), -210, 3870, 90),
+            "四季风情社区东界，北延与赵新路相交",
+        ),
         ("崇信路", "tertiary", curve(lambda y: s.column(s.C_XIN, y), 270, 3870, 90), "五车地周边；在铁路处不通车"),
         ("崇义路", "tertiary", curve(lambda y: s.column(s.C_YI, y), -210, 3870, 90), "四季风情社区西界"),
         ("华庭路", "tertiary", curve(lambda y: s.column(s.C_HUA, y), 1130, 4010, 90), "菜市场所在"),
@@ -184,7 +195,9 @@ def landuse_rows(lots: Sequence[Lot]) -> list[Row]:
 
 def green_rows(lots: Sequence[Lot], regions: Regions) -> list[Row]:
     """Parks, green blocks and the strips along the canal."""
-    rows: list[Row] = [{"name": q.label or None, "geometry": q.shape} for q in lots if USES.get(q.use, q.use) == "green"]
+    rows: list[Row] = [
+        {"name": q.label or None, "geometry": q.shape} for q in lots if USES.get(q.use, q.use) == "green"
+    ]
     rows += [{"name": f"新河干渠绿带{k}段（示意）", "geometry": p} for k, p in enumerate(belts(regions), 1)]
     return [{"id": f"G{n:02d}", **row} for n, row in enumerate(rows, 1)]
 
@@ -205,10 +218,12 @@ def water_rows(regions: Regions, lots: Sequence[Lot]) -> list[Row]:
 
 def ramp_rows() -> list[Row]:
     """Expressway ramps, schematic."""
-    spots = (("京津塘高速新河出入口（示意）", s.expressway(-560)), ("京津塘高速威海路出入口（示意）", s.expressway(1330)),
+    spots = (("京津塘高速新河出入口（示意）", s.expressway(-560)),
+             ("京津塘高速威海路出入口（示意）", s.expressway(1330)),
              ("长深高速港城大道出入口（示意）", (-2235 + 0.04 * 2890, 6820.0)))  # fmt: skip
     return [
-        {"id": f"ramp{n}", "name": name, "geometry": shapely.Point(rounded([p])[0])} for n, (name, p) in enumerate(spots, 1)
+        {"id": f"ramp{n}", "name": name, "geometry": shapely.Point(rounded([p])[0])}
+        for n, (name, p) in enumerate(spots, 1)
     ]
 
 

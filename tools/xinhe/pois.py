@@ -80,6 +80,11 @@ def _slot(p: XY, edge: Street, regions: Regions) -> Slot:
     return Slot(p, edge.cls, edge.name, regions.community_of(p), zone)
 
 
+def within(code: str) -> Callable[[Slot], bool]:
+    """Slots of one community."""
+    return lambda slot: slot.community == code
+
+
 class Register:
     """Collects facilities with running numbers per kind."""
 
@@ -118,7 +123,7 @@ class Register:
         """Register a kind community by community, beside streets near compounds."""
         for code, n in counts.items():
             for k, target in enumerate(self.at_homes(code, n, shift)):
-                slot = self.slots.take(target, lambda q, code=code: q.community == code)  # type: ignore[misc]
+                slot = self.slots.take(target, within(code))
                 name = f"{COMMUNITY_NAMES[code]}{label}" + (f"{k + 1}" if n > 1 else "")
                 extra = dict(more)
                 if not named:
@@ -168,7 +173,9 @@ def _malls_and_logistics(r: Register) -> None:
         r.near("mall", name, _lot(r, name), basis="schematic", note=PLAN)
     for name in ("中储滨海现代物流园", "晋大物流园", "中港建材城市场物流园", "鹏程物流园", "中远信达物流园"):
         near_road = lambda q: q.name == "港城大道"  # noqa: E731
-        note = "一期建成（2020年），后续在建；位置为示意" if name.startswith("中储") else "假定在港城大道沿线；位置为示意"
+        note = (
+            "一期建成（2020年），后续在建；位置为示意" if name.startswith("中储") else "假定在港城大道沿线；位置为示意"
+        )
         r.near("logistics_park", name, _lot(r, name), near_road, basis="schematic", note=note)
 
 
@@ -183,10 +190,10 @@ def _health(r: Register) -> None:
     for code, name, floor in stations:
         target = r.at_homes(code, 1, 2)[0]
         more = {"floor_area_m2": floor} if floor else {}
-        r.near("clinic_station", name, target, lambda q, c=code: q.community == c, basis="schematic", note=texts, **more)  # type: ignore[misc]
+        r.near("clinic_station", name, target, within(code), basis="schematic", note=texts, **more)
     for code, name in (("010", "南益社区卫生服务站"), ("011", "威海路社区卫生服务站")):
         target = r.at_homes(code, 1, 1)[0]
-        r.near("clinic_station", name, target, lambda q, c=code: q.community == c, state="planned", since=2025,  # type: ignore[misc]
+        r.near("clinic_station", name, target, within(code), state="planned", since=2025,
                basis="schematic", note="规划原文：建设南益社区、威海路社区卫生服务站；位置为示意")  # fmt: skip
     r.in_communities("pharmacy", _counts("001 002:2 003:2 004 005:2 006:2 008:2 009:2 010:2 011 012 013"), "药店", 3)
     r.near("pharmacy", "震新药店（合成，已停业）", r.at_homes("007", 1, 1)[0], state="closed", until=2021)
@@ -244,7 +251,7 @@ def _culture_and_party(r: Register) -> None:
     for code in every:
         target = r.at_homes(code, 1, 2)[0]
         r.near("party_service_center", f"{COMMUNITY_NAMES[code]}社区党群服务中心", target,
-               lambda q, c=code: q.community == c, note=note)  # type: ignore[misc]  # fmt: skip
+               within(code), note=note)  # fmt: skip
     r.near("party_service_center", "海洋园区党群服务中心（合成）", s.new_row(6150, 1950),
            note=note + "；第14个假定在园区")  # fmt: skip
     public = next(q for q in r.lots if q.use == "public").shape.centroid
@@ -256,8 +263,8 @@ def _culture_and_party(r: Register) -> None:
     r.near("street_service_center", "街道便民服务中心（合成）", (public.x, public.y))
     r.in_communities("culture_station", _counts("001 002 003 004 005 006 009 010 011 012"), "文化活动站", 1)
     r.in_communities("culture_station", _counts("007 008 013"), "文化活动站", 1, state="planned", since=2025)
-    r.near("embedded_hub", "五车地邻里中心（规划）", _parcel(r, "wuchedi"), state="planned", since=2025, basis="schematic",
-           note="五车地改造设想，位置为示意")  # fmt: skip
+    r.near("embedded_hub", "五车地邻里中心（规划）", _parcel(r, "wuchedi"), state="planned", since=2025,
+           basis="schematic", note="五车地改造设想，位置为示意")  # fmt: skip
 
 
 def _sports_and_green(r: Register) -> None:
@@ -270,22 +277,31 @@ def _sports_and_green(r: Register) -> None:
         for k, p in enumerate(r.at_homes(code, n, 3)):
             inside = next((c for c in r.compounds if c.shape.contains(shapely.Point(p))), None)
             if k % 2 == 0 and inside and inside.shape.exterior.distance(shapely.Point(p)) > 15:
-                r.add("fitness", f"{COMMUNITY_NAMES[code]}健身苑{k + 1}（院内，合成）", (round(p[0], 2), round(p[1], 2)))
+                r.add(
+                    "fitness", f"{COMMUNITY_NAMES[code]}健身苑{k + 1}（院内，合成）", (round(p[0], 2), round(p[1], 2))
+                )
             else:
-                r.near("fitness", f"{COMMUNITY_NAMES[code]}健身点{k + 1}（合成）", p, lambda q, c=code: q.community == c)  # type: ignore[misc]
+                r.near("fitness", f"{COMMUNITY_NAMES[code]}健身点{k + 1}（合成）", p, within(code))
     r.in_communities("fitness", _counts("011"), "健身点", 3, state="planned", since=2024)
     r.in_communities("sports_field", _counts("003 005 009 010"), "运动场地", 2)
     r.in_communities("football_field", _counts("012"), "笼式足球场", 2)
     r.near("football_field", "新城足球场（合成）", s.new_row(5200, 560), since=2023)
     r.near("sports_center", "新城全民健身中心（规划）", s.new_row(5000, 900), state="planned", since=2028)
     for code, name in (("003", "漓江里文化广场"), ("009", "四季风情广场"), ("010", "南益广场")):
-        r.near("square", name + "（合成）", r.at_homes(code, 1, 5)[0], lambda q, c=code: q.community == c)  # type: ignore[misc]
+        r.near("square", name + "（合成）", r.at_homes(code, 1, 5)[0], within(code))
     r.near("square", "新河庄中心广场（规划）", _parcel(r, "south"), state="planned", since=2025, basis="schematic",
            note="规划原文：更新区建设广场；位置为示意")  # fmt: skip
     for k, shape in enumerate(belts(r.regions)):
         open_now = k % 2 == 1
         more = {"since": 2019} if open_now else {"state": "planned", "since": 2025}
-        r.add("green_belt", f"新河干渠绿带{k + 1}段（示意）", shape, basis="schematic", note="规划原文：生态宜居新河干渠景观带", **more)
+        r.add(
+            "green_belt",
+            f"新河干渠绿带{k + 1}段（示意）",
+            shape,
+            basis="schematic",
+            note="规划原文：生态宜居新河干渠景观带",
+            **more,
+        )
 
 
 def belts(regions: Regions) -> list[shapely.Polygon]:
@@ -309,10 +325,12 @@ def _shops(r: Register) -> None:
     r.in_communities("market", _counts("008 011"), "菜市场", 2, state="planned", since=2025)
     r.in_communities("supermarket", _counts("003 005 006 009 010 012"), "超市", 1)
     r.in_communities("supermarket", _counts("008"), "超市", 1, since=2021)
-    r.in_communities("convenience", _counts("001:3 002:2 003:4 004:2 005:3 006:3 007 008:4 009:4 010:3 011:2 012:3 013:2"),
-                     "便利店", 4)  # fmt: skip
+    corner_shops = "001:3 002:2 003:4 004:2 005:3 006:3 007 008:4 009:4 010:3 011:2 012:3 013:2"
+    r.in_communities("convenience", _counts(corner_shops), "便利店", 4)
     r.in_communities("convenience", _counts("007 008:2"), "便利店（新开）", 5, since=2023)
-    r.in_communities("breakfast", _counts("001:2 002 003:2 004:2 005:2 006:2 007 008:2 009:3 010:2 011 012:2 013"), "早餐店", 1)
+    r.in_communities(
+        "breakfast", _counts("001:2 002 003:2 004:2 005:2 006:2 007 008:2 009:3 010:2 011 012:2 013"), "早餐店", 1
+    )
     r.in_communities("laundry", _counts("003 005 006 009 010 012"), "洗染店", 2)
     r.in_communities("salon", _counts("001 002 003:2 004 005 006 008 009:2 010:2 011 012 013"), "理发店", 3)
     r.in_communities("photo_print", _counts("003 006 009 010"), "照相文印店", 4)
@@ -326,10 +344,18 @@ def _transport(r: Register) -> None:
     _bus_stops(r)
     r.add("metro_station", "塘沽站（地铁9号线）", local(117.63710, 39.02725), basis="derived",
           note="由百度坐标117.649823, 39.033812反算，未经现场核对；在街道界外")  # fmt: skip
-    r.near("metro_station", "胡家园站（地铁9号线）", s.old_row(R_WEST, -520), basis="schematic", note="在街道界外；位置为示意")
+    r.near(
+        "metro_station",
+        "胡家园站（地铁9号线）",
+        s.old_row(R_WEST, -520),
+        basis="schematic",
+        note="在街道界外；位置为示意",
+    )
     r.add("metro_station", "云山道站（B1线，在建）", local(117.6388, 39.0648), state="planned", since=2026, basis="osm",
           source=s.OSM_NOTE, note="施工区域中心取自OpenStreetMap；开通年份为假定")  # fmt: skip
-    r.in_communities("parking", _counts("001 003 005 006 008 009 010 012"), "停车场", 5, capacity=80, capacity_unit="泊位")
+    r.in_communities(
+        "parking", _counts("001 003 005 006 008 009 010 012"), "停车场", 5, capacity=80, capacity_unit="泊位"
+    )
     r.near("parking", "新河庄停车场（规划）", _parcel(r, "south"), state="planned", since=2025, basis="schematic",
            capacity=300, capacity_unit="泊位", note="规划原文：更新区建设停车场；位置为示意")  # fmt: skip
     r.in_communities("charging", _counts("003 005 008:2 009 010 012"), "充电站", 6, capacity=8, capacity_unit="桩")
@@ -360,10 +386,13 @@ def _waste_and_safety(r: Register) -> None:
     for n, c in enumerate(r.compounds):
         if n % 9 == 3 or not c.gates:
             continue
-        for k, gate in enumerate(c.gates, 1):
+        for k, gate in enumerate(c.gates[:2], 1):
             middle = c.shape.representative_point()
             run = math.dist(gate, (middle.x, middle.y))
-            p = (round(gate[0] + (middle.x - gate[0]) * 14 / run, 2), round(gate[1] + (middle.y - gate[1]) * 14 / run, 2))
+            p = (
+                round(gate[0] + (middle.x - gate[0]) * 14 / run, 2),
+                round(gate[1] + (middle.y - gate[1]) * 14 / run, 2),
+            )
             more: Row = {key: value for key, value in (("since", c.since), ("until", c.until)) if value}
             r.add("waste_point", f"{c.name.removesuffix('（合成）')}投放点{k}（合成）", p, **more)
     r.in_communities("waste_station", _counts("003 009 010"), "垃圾收集站", 6)
@@ -378,8 +407,18 @@ def _outside(r: Register) -> None:
     """Facilities across the boundary, so that what hangs on a neighbour shows."""
     east = lambda q: q.zone is None  # noqa: E731
     note = "在街道界外"
-    wide = ((2050, 1900), (2050, 1250), (1980, 700), (2080, 2250), (1900, 3000), (1900, 2700), (-250, 900), (-250, 2000))
-    kinds = (("clinic_station", "邻街道社区卫生服务站"), ("primary_school", "邻街道小学"), ("supermarket", "邻街道超市"),
+    wide = (
+        (2050, 1900),
+        (2050, 1250),
+        (1980, 700),
+        (2080, 2250),
+        (1900, 3000),
+        (1900, 2700),
+        (-250, 900),
+        (-250, 2000),
+    )
+    kinds = (("clinic_station", "邻街道社区卫生服务站"), ("primary_school", "邻街道小学"),
+             ("supermarket", "邻街道超市"),
              ("kindergarten", "邻街道幼儿园"), ("clinic_station", "邻街道社区卫生服务站"), ("market", "邻街道菜市场"),
              ("elderly_daycare", "邻街道日间照料中心"), ("fitness", "邻街道健身点"))  # fmt: skip
     for (kind, name), target in zip(kinds, wide, strict=True):

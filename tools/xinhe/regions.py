@@ -167,10 +167,17 @@ class Regions:
         for code in sorted(SEEDS):
             note = SKETCH + "；由示意道路、铁路、干渠围合"
             if code == "009":
-                note = SKETCH + "；四至按文字：东崇智路、南新胡路、西崇义路、北津塘公路；文字另称1.2平方公里，与本示意面积不符"
+                note = (
+                    SKETCH
+                    + "；四至按文字：东崇智路、南新胡路、西崇义路、北津塘公路；文字另称1.2平方公里，与本示意面积不符"
+                )
             if code == "008":
                 note = SKETCH + "；与更新地块“新河庄南河底”的关系待核，假定为新城区南部居住区"
-            row = {"community": CODE + code, "name": COMMUNITY_NAMES[code] + "社区", "zone": "new" if code == "008" else "old"}
+            row = {
+                "community": CODE + code,
+                "name": COMMUNITY_NAMES[code] + "社区",
+                "zone": "new" if code == "008" else "old",
+            }
             if code != "013":
                 rows.append({**row, "note": note, "geometry": self.communities[code]})
                 continue
@@ -190,7 +197,13 @@ class Regions:
             ties = "、".join(COMMUNITY_NAMES[c] for c in codes)
             rows.append({"name": name, "note": f"{SKETCH}；按名称推论对应社区：{ties}", "geometry": shape})
         for shape in self._unnamed():
-            rows.append({"name": f"片区{len(rows) + 1}（原文未点名）", "note": SKETCH + "；原文只说共13个区域", "geometry": shape})
+            rows.append(
+                {
+                    "name": f"片区{len(rows) + 1}（原文未点名）",
+                    "note": SKETCH + "；原文只说共13个区域",
+                    "geometry": shape,
+                }
+            )
         return [{"area": f"A{i:02d}", "zone": "old", **row} for i, row in enumerate(rows, 1)]
 
     def _unnamed(self) -> list[shapely.Polygon]:
@@ -210,7 +223,8 @@ class Regions:
         for cell in self.cells:
             code = next(c for c in SEEDS if self.communities[c].contains(cell.representative_point()))
             count[code] = count.get(code, 0) + 1
-            rows.append({"grid": f"{CODE}{code}-{count[code]:02d}", "name": f"{COMMUNITY_NAMES[code]}第{count[code]}网格",
+            rows.append({"grid": f"{CODE}{code}-{count[code]:02d}",
+                         "name": f"{COMMUNITY_NAMES[code]}第{count[code]}网格",
                          "geometry": cell})  # fmt: skip
         return sorted(rows, key=lambda r: str(r["grid"]))
 

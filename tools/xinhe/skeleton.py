@@ -9,9 +9,11 @@ beside the railway in the south and turn towards the expressway in the north.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import shapely
 
@@ -28,7 +30,7 @@ def _table(table: Sequence[tuple[float, float]], at: float) -> float:
     """Linear interpolation, flat beyond the ends."""
     if at <= table[0][0]:
         return table[0][1]
-    for (a, u), (b, v) in zip(table, table[1:], strict=False):
+    for (a, u), (b, v) in itertools.pairwise(table):
         if at <= b:
             return u + (v - u) * (at - a) / (b - a)
     return table[-1][1]
@@ -62,7 +64,7 @@ def smooth(points: Sequence[XY], rounds: int = 2) -> list[XY]:
     out = list(points)
     for _ in range(rounds):
         new = [out[0]]
-        for a, b in zip(out, out[1:], strict=False):
+        for a, b in itertools.pairwise(out):
             new.append((0.75 * a[0] + 0.25 * b[0], 0.75 * a[1] + 0.25 * b[1]))
             new.append((0.25 * a[0] + 0.75 * b[0], 0.25 * a[1] + 0.75 * b[1]))
         new.append(out[-1])
@@ -173,7 +175,16 @@ def canal_axis() -> list[XY]:
     """The axis of 新河干渠, east to west: through the old town, north along its edge, west through the new town."""
     through = curve(lambda x: old_row(CANAL, x), 2750, 190, 90)
     turn = [(120, 2478), (72, 2502), (48, 2560), (42, 2660), (46, 2860), (56, 3160), (68, 3520), (76, 3930), (70, 4200)]
-    west = [(38, 4450), (-40, 4680), (-190, 4840), (-430, 4935), (-820, 4985), (-1300, 5030), (-1800, 5085), (-2420, 5170)]
+    west = [
+        (38, 4450),
+        (-40, 4680),
+        (-190, 4840),
+        (-430, 4935),
+        (-820, 4985),
+        (-1300, 5030),
+        (-1800, 5085),
+        (-2420, 5170),
+    ]
     return through + smooth([through[-1], *turn, *west])[1:]
 
 
@@ -183,12 +194,13 @@ def barriers() -> list[Barrier]:
     bei = tuple(local(*p) for p in MOTORROADS[0][1])
     changshen = curve(lambda y: column(-2314, y), 3300, 9000, 200)
     rail = [local(117.6371, 39.02725)]
-    rail = curve(lambda x: old_row(RAIL, x), -900, 1900, 140) + [(2040, 772), (2169, 722), (2480, 600), (2750, 495)]
+    rail = [*curve(lambda x: old_row(RAIL, x), -900, 1900, 140), (2040, 815), (2169, 772), (2480, 645), (2750, 535)]
     schematic = "schematic"
     return [
         Barrier("rail", "京山铁路（示意）", "railway", rounded(rail), 66, 14, schematic,
-                "斜穿老城区、经塘沽站（塘沽站位置由百度坐标反算）；线位为示意"),
-        Barrier("canal", "新河干渠（示意）", "canal", rounded(canal_axis()), 58, 13, schematic, "原文只有名称，线位为示意"),
+                "斜穿老城区、经塘沽站北侧（站点位置由百度坐标反算）；线位为示意"),
+        Barrier("canal", "新河干渠（示意）", "canal", rounded(canal_axis()), 58, 13, schematic,
+                "原文只有名称，线位为示意"),
         Barrier("exp", "京津塘高速公路（示意）", "expressway",
                 rounded(curve(expressway, west, 3700, 150)), 70, 20, schematic,
                 "原文只说新城区在其以北；按海洋高新区南界（北纬39.0560度）略北处画出"),
@@ -212,9 +224,7 @@ def _pair(key: str, axis: Sequence[XY], gap: float, cls: str, name: str, over: S
 
 
 def _col(u: float, y0: float, y1: float, cls: str = "residential", name: str | None = None, over: str = "") -> Street:
-    return Street(
-        rounded(curve(lambda y: column(u, y), y0, y1, 90)), cls, name, frozenset(over.split()), key=f"c{u:g}"
-    )
+    return Street(rounded(curve(lambda y: column(u, y), y0, y1, 90)), cls, name, frozenset(over.split()), key=f"c{u:g}")
 
 
 def _old(level: float, x0: float, x1: float, cls: str = "residential", name: str | None = None) -> Street:
@@ -227,7 +237,9 @@ def _to_north(u: float, y0: float, north: float, cls: str = "residential", over:
     return _col(u, y0, y1, cls, None, over)
 
 
-def _new(level: float, x0: float, x1: float, cls: str = "residential", name: str | None = None, over: str = "") -> Street:
+def _new(
+    level: float, x0: float, x1: float, cls: str = "residential", name: str | None = None, over: str = ""
+) -> Street:
     return Street(
         rounded(curve(lambda x: new_row(level, x), x0, x1, 110)), cls, name, frozenset(over.split()), key=f"n{level:g}"
     )
@@ -286,7 +298,10 @@ def old_town() -> list[Street]:
         (3560, west, east, "residential", None),
     ]  # fmt: skip
     outer = [(level, -680.0, C_YI) for level in (470, 1400, 1860)] + [(level, -680.0, -66.0) for level in (2850, 3310)]
-    outer += [(level, C_EAST, 2560.0) for level in (480, 640, 1400, 1860)] + [(2850, C_WEI, 2540.0), (3310, C_WEI, 2520.0)]
+    outer += [(level, C_EAST, 2560.0) for level in (480, 640, 1400, 1860)] + [
+        (2850, C_WEI, 2540.0),
+        (3310, C_WEI, 2520.0),
+    ]
     out += [_old(level, x0, x1, cls, name) for level, x0, x1, cls, name in rows]
     out += [Street(rounded(minor_row(*m)), "residential", key=f"r{m[0]:g}") for m in (*MINOR_ROWS, *outer)]
     out += [Street(rounded(minor_column(*m)), "residential", key=f"c{m[0]:g}") for m in MINOR_COLUMNS]
@@ -313,11 +328,11 @@ def new_town(north: float) -> list[Street]:
     out += [_to_north(u, 3960, north, "residential", bei.get(u, "")) for u in (C_YI, C_XIN, C_ZHI)]
     out += [_to_north(u, 5640, north, "residential", "freight" if u in freight else "") for u in EAST_COLUMNS]
     out.append(_col(C_HUA, 4230, 6640, "tertiary"))
-    out.append(_col(1262.0, 4510, 6640, "tertiary"))
+    out.append(_col(1262.0, 4510, 6575, "tertiary"))
     west, east = -2200.0, 3372.0
     rows: list[tuple[float, float, float, str]] = [
         (4270, west, 40, "residential"), (4530, 170, 2330, "residential"),
-        (5330, west, 1420, "tertiary"), (5560, -1610, 250, "residential"), (6000, west, east, "tertiary"),
+        (5330, west, 1420, "tertiary"), (5560, -1610, 250, "residential"), (6000, west, 3335, "tertiary"),
         (6300, 1400, east, "residential"), (7000, -925, 1790, "residential"), (7300, west, east, "residential"),
         (FREIGHT - 85, west, east, "residential"), (FREIGHT + 85, west, east, "residential"),
         (north - 80, west, east, "residential"),
@@ -344,18 +359,19 @@ def _new_minor(north: float) -> list[Street]:
         (-790.0, 4008, 4540), (-1400.0, 4270, 4945), (-1420.0, 5090, 5560), (-800.0, 5020, 5330), (-760.0, 5330, 6000),
         (-1380.0, 6000, 6660), (-800.0, 6000, 7300), (-1980.0, 5330, 6000), (-1960.0, 6650, 7300), (310.0, 5775, 6340),
         (350.0, 6340, 7000), (880.0, 6640, 7300), (-1420.0, 7300, 7560), (200.0, 7300, 7560), (2330.0, 5660, 6660),
-        (2320.0, 6640, 7300), (2860.0, 5660, 6310), (1800.0, 6300, 6650), (2870.0, 7300, 7560), (1560.0, 7730, north - 80),
+        (2320.0, 6640, 7300), (2860.0, 5660, 6310), (1800.0, 6300, 6650), (2870.0, 7300, 7560),
+        (1560.0, 7730, north - 80),
         (-1400.0, 7730, north - 80), (350.0, 7980, north - 80), (2330.0, 7730, 8010), (850.0, 7730, north - 80),
         (-800.0, 7730, north - 80),
     )  # fmt: skip
     out = []
     for level, u0, u1 in rows:
         x0, x1 = (column(u, new_row(level, u + 150)[1])[0] for u in (u0, u1))
-        points = extend(curve(lambda x, v=level: new_row(v, x), x0, x1, 90), 30)  # type: ignore[misc]
+        points = extend(curve(partial(new_row, level), x0, x1, 90), 30)
         out.append(Street(rounded(points), "residential", key=f"n{level:g}"))
     for u, low, high in columns:
         y0, y1 = (new_row(level, column(u, level)[0])[1] for level in (low, high))
-        points = extend(curve(lambda y, v=u: column(v, y), y0, y1, 90), 30)  # type: ignore[misc]
+        points = extend(curve(partial(column, u), y0, y1, 90), 30)
         out.append(Street(rounded(points), "residential", key=f"c{u:g}"))
     return out
 
@@ -405,15 +421,20 @@ def real_streets() -> list[Street]:
 
 def footbridges() -> list[Street]:
     """Two footbridges with stairs; the nearest way without stairs is several hundred metres off."""
-    rail = [column(C_XIN, y) for y in (1050, 1120, 1190, 1330)]
     rail = [(column(C_XIN, y)[0] - 9, y) for y in (1075, 1150, 1215, 1335)]
-    canal = [column(C_ZHI, y) for y in (2225, 2315, 2400)]
-    canal = [(x + 11, y) for x, y in canal]
-    note = "人行天桥，两端为台阶（示意）"
+    canal = [(column(C_ZHI, y)[0] + 11, y) for y in (2225, 2315, 2400)]
     return [
-        Street(rounded(rail), "steps", None, frozenset({"rail"}), steps=True, note=note, key="steps-rail", frontage=False),
-        Street(rounded(canal), "steps", None, frozenset({"canal"}), steps=True, note=note, key="steps-canal", frontage=False),
-    ]  # fmt: skip
+        Street(
+            rounded(points),
+            "steps",
+            over=frozenset({key}),
+            steps=True,
+            note="人行天桥，两端为台阶（示意）",
+            key=f"steps-{key}",
+            frontage=False,
+        )
+        for key, points in (("rail", rail), ("canal", canal))
+    ]
 
 
 NO_CROSSING = {
@@ -431,8 +452,7 @@ def build_streets(north: float, corners: Corners) -> list[Street]:
     drawn = old_town() + new_town(north) + real_streets() + footbridges()
     edges = node(drawn, corners)
     edges = [e for e in edges if _may_stand(e)]
-    edges = prune(_crossings(edges, drawn), 62.0)
-    return edges
+    return prune(_crossings(edges, drawn), 62.0)
 
 
 def _may_stand(edge: Street) -> bool:
@@ -481,8 +501,8 @@ def _between(edge: Street, sides: dict[str, list[Street]]) -> str | None:
         on = [min(foot(s.points, p)[1] for s in streets) for p in (a, b)]
         if max(on) > 0.6:
             continue
-        nearest = [min(range(len(streets)), key=lambda i, p=p: foot(streets[i].points, p)[1]) for p in (a, b)]  # type: ignore[misc]
-        if streets[nearest[0]].points != streets[nearest[1]].points:
+        nearest = [min((foot(s.points, p)[1], s.points) for s in streets)[1] for p in (a, b)]
+        if nearest[0] != nearest[1]:
             return key
     return None
 

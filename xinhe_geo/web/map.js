@@ -264,11 +264,11 @@
   const sizeOf = (style, view) => style.size * view.u * (view.zoom < 13.2 ? 0.84 : view.zoom < 14 ? 0.92 : 1);
 
   function pointLabel(ctx, label, style, view, room, out) {
-    const size = sizeOf(style, view), gap = style.spacing && !isPlain(label.t) ? style.spacing * view.u : 0;
+    const size = sizeOf(style, view), gap = style.spacing && !isPlain(label.text) ? style.spacing * view.u : 0;
     const font = (style.italic ? "italic " : "") + style.weight + " " + size + "px " + FONT;
     ctx.font = font;
-    const chars = Array.from(label.t), lines = label.t2 ? 2 : 1;
-    const w = ctx.measureText(label.t).width + gap * (chars.length - 1), h = size * 1.2 * lines;
+    const chars = Array.from(label.text), lines = 1;
+    const w = ctx.measureText(label.text).width + gap * (chars.length - 1), h = size * 1.2 * lines;
     const x0 = label.p[0] * view.k - view.ox, y0 = label.p[1] * view.k - view.oy, d = (label.d || 0) * view.u;
     const tries = d
       ? [[w / 2 + d, 0], [-w / 2 - d, 0], [0, -h / 2 - d], [0, h / 2 + d]]
@@ -281,7 +281,7 @@
       out.push(() => {
         ctx.font = font; ctx.textBaseline = "middle"; ctx.textAlign = gap ? "left" : "center";
         let at = x - w / 2;
-        if (!gap) halo(ctx, label.t, x, y, size, style.colour);
+        if (!gap) halo(ctx, label.text, x, y, size, style.colour);
         else for (const c of chars) { halo(ctx, c, at, y, size, style.colour); at += ctx.measureText(c).width + gap; }
       });
       return true;
@@ -327,9 +327,9 @@
   /* A name along its line. Chinese characters follow a flat line turned with it, and stand upright, one under the
      other, where the line is steep; Latin text is turned as a whole. */
   function lineLabel(ctx, label, style, view, room, out) {
-    const size = sizeOf(style, view), plain = isPlain(label.t), font = style.weight + " " + size + "px " + FONT;
+    const size = sizeOf(style, view), plain = isPlain(label.text), font = style.weight + " " + size + "px " + FONT;
     ctx.font = font;
-    const chars = plain ? [label.t] : Array.from(label.t);
+    const chars = plain ? [label.text] : Array.from(label.text);
     const wide = chars.map((c) => ctx.measureText(c).width + (plain ? 0 : (style.spacing || 0) * view.u));
     const length = wide.reduce((a, b) => a + b, 0), ahead = [];
     wide.reduce((a, b) => { ahead.push(a + b / 2); return a + b; }, 0);
@@ -685,7 +685,7 @@
       li.appendChild(b); list.appendChild(li);
     });
     box.appendChild(list);
-    if (gaps.list.length > 6) box.appendChild(make("p", "xh-note xh-rest", fill(app.scene.t.more, { n: gaps.list.length - 6 })));
+    if (gaps.list.length > 5) box.appendChild(make("p", "xh-note xh-rest", fill(app.scene.t.more, { n: gaps.list.length - 5 })));
   }
 
   function buildLayers(app) {
@@ -712,7 +712,7 @@
       grids.forEach(([place, rows]) => {
         const grid = make("div", rows.length > 5 && wide ? "xh-grid two" : "xh-grid");
         rows.forEach((row) => {
-            // The colours of what a theme colours are explained with the theme.
+          // The colours of what a theme colours are explained with the theme.
           const theme = scene.themes[scene.current], own = theme && row.ids[0] === theme.layer ? null : row.key;
           grid.appendChild(check(app, row.ids, row.label, row.count, own));
           (row.keys || []).forEach((key) => {
@@ -779,7 +779,7 @@
     const input = $("xh-q"), list = $("xh-hits"), all = [];
     for (const layer of app.scene.layers) if (layer.n && layer.find) layer.parts.forEach((p, i) => {
       const name = cell(layer.n, i);
-      if (name && p.length) all.push([name, layer, i, name.toLowerCase()]);
+      if (name && p.length) all.push([name, layer, i, name.toLowerCase(), layer.id === "homes" ? 0 : /^k-/.test(layer.id) ? 1 : 2]);
     });
     let hits = [], at = -1;
     const close = () => { list.textContent = ""; list.hidden = true; at = -1; input.setAttribute("aria-expanded", "false"); };
@@ -794,7 +794,7 @@
       list.textContent = ""; at = -1;
       if (!q) { close(); return; }
       hits = all.filter((h) => h[3].includes(q))
-        .sort((a, b) => (b[3] === q) - (a[3] === q) || b[3].startsWith(q) - a[3].startsWith(q)).slice(0, 12);
+        .sort((a, b) => (b[3] === q) - (a[3] === q) || b[3].startsWith(q) - a[3].startsWith(q) || a[4] - b[4]).slice(0, 12);
       hits.forEach((h, j) => {
         const li = make("li", "", h[0]); li.id = "xh-hit-" + j; li.setAttribute("role", "option");
         li.appendChild(make("span", "", h[1].one || h[1].label));

@@ -1,0 +1,431 @@
+"""The maps as files: they load nothing, keep data from becoming code, are the same every time, and say what they show."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import html
+import io
+import json
+import re
+import xml.etree.ElementTree as ET
+from pathlib import Path
+from typing import Any
+
+import fakes
+import folium
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import pytest
+import shapely
+
+import xinhe_geo as xh
+from branca.element import JavascriptLink
+from xinhe_geo import maps
+
+PAYLOADS = (
+    "<img src=x onerror=window.pwned=1>",
+    "</script><script>window.pwned=2</script>",
+    "${window.pwned=3}`+(window.pwned=4)+`",
+    "\"'-->\u2028]]>&lt;{{7*7}}",
+)
+
+
+def page(m: maps.HouseMap) -> str:
+    return str(m.get_root().render())
+
+
+def scene(text: str) -> dict[str, Any]:
+    block = re.search(r'<script id="xh-data" type="([^"]+)">(.*?)</script>', text, re.DOTALL)
+    assert block is not None
+    raw = block.group(2)
+    found = json.loads(raw if "json" in block.group(1) else gzip.decompress(base64.b64decode(raw)))
+    assert isinstance(found, dict)
+    return found
+
+
+def layer(content: dict[str, Any], name: str) -> dict[str, Any]:
+    return next(x for x in content["layers"] if x["id"] == name)
+
+
+def everything(district: Any) -> dict[str, tuple[tuple[Any, ...], dict[str, Any]]]:
+    """Return every way to call the two verbs."""
+    cover, homes = fakes.cover(), district.layers["homes"]
+    values = pd.Series(np.linspace(0, 1, len(homes)), index=homes.index, name="completeness").where(homes.index != "h11")
+    return {
+        "state": ((), {}),
+        "themes": ((cover, fakes.rings()), {}),
+        "walk": ((cover,), {"rule": "clinic15"}),
+        "straight": ((cover,), {"rule": "clinic15", "show": "straight"}),
+        "radius": ((cover,), {"rule": "shop300"}),
+        "presence": ((cover,), {"rule": "canteen1"}),
+        "unsurveyed": ((cover,), {"rule": "school1"}),
+        "gaps": ((cover,), {"rule": "clinic15", "gaps": fakes.gaps()}),
+        "gaps alone": ((), {"gaps": fakes.gaps()}),
+        "values": ((), {"values": values, "title": "配套齐全度"}),
+        "metres": ((), {"values": values * 900, "title": "到站距离", "unit": "m"}),
+        "english": ((cover, fakes.rings()), {"lang": "en"}),
+    }
+
+
+CASES = tuple(everything(fakes.district()))
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_page_loads_nothing_and_is_the_same_every_time(case: str) -> None:
+    args, options = everything(fakes.district())[case]
+    text = page(maps.draw(fakes.district(), *args, **options))
+    assert not re.search(r"""(?:src|href)\s*=\s*["']?https?:""", text)
+    assert not re.search(r"""@import|url\(\s*["']?(?:https?:)?//""", text)
+    assert "default-src 'none'" in text.split("</head>", maxsplit=1)[0]
+    assert text == page(maps.draw(fakes.district(), *args, **options))
+    content = scene(text)
+    assert content["layers"] and content["groups"]
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_picture_is_one_svg_without_script_and_the_same_every_time(case: str) -> None:
+    args, options = everything(fakes.district())[case]
+    text = maps.picture(fakes.district(), *args, **options)
+    root = ET.fromstring(text)
+    assert root.tag.endswith("svg") and root.get("viewBox") and root.get("width") is None
+    tags = {e.tag.rsplit("}", 1)[-1] for e in root.iter()}
+    assert not tags & {"script", "image", "foreignObject", "use"}
+    assert "http" not in text.replace("http://www.w3.org/2000/svg", "")
+    assert "nan" not in text.lower().replace("unknown", "")
+    assert text == maps.picture(fakes.district(), *args, **options)
+
+
+def test_language_title_and_watermark() -> None:
+    text = page(maps.draw(fakes.district()))
+    assert '<html lang="zh-CN">' in text and "<title>示范街道 · 现状总图</title>" in text
+    assert "演示数据 不作结论" in text and "内部资料 注意保管" in text and "边界为示意" in text
+    assert "设施 8 处中 7 处为合成" in text  # one facility says surveyed, its layer synthetic
+    english = page(maps.draw(fakes.district(), lang="en"))
+    assert '<html lang="en">' in english and "Demonstration data" in english
+    assert not re.search("[\u4e00-\u9fff]", english.split("<body>")[0].replace("示范街道", "").split("<title>")[1][:60])
+    with pytest.raises(xh.UnknownNameError):
+        maps.draw(fakes.district(), lang="fr")
+
+
+def test_real_data_carry_no_watermark() -> None:
+    d = fakes.district()
+    d.manifest = {"credit": "", "secrecy": "public", "layers": {n: {"basis": "surveyed"} for n in d.layers}}
+    text = page(maps.draw(d, fakes.cover().assign(basis="surveyed"), rule="clinic15"))
+    content = scene(text)
+    assert content["mark"] == "" and "tag" not in content["themes"][0]["facts"][0]
+    assert "内部资料" not in text and "审图号" in text and "没有示意或合成数据" in text
+    assert "不作结论" not in maps.picture(d)
+
+
+def test_open_map_data_are_credited() -> None:
+    d = fakes.district()
+    d.manifest["layers"]["streets"] = {"basis": "osm"}
+    assert "OpenStreetMap contributors" in page(maps.draw(d))
+
+
+def test_the_headline_is_the_weighted_share_of_what_is_known() -> None:
+    cover = fakes.cover(("clinic15",))
+    content = scene(page(maps.draw(fakes.district(), cover, rule="clinic15")))
+    theme = content["themes"][0]
+    known = cover[cover["served"].notna() & cover["people"].notna()]
+    share = (known["served"] * known["people"]).sum() / known["people"].sum()
+    assert 0.3 < share < 0.99
+    assert theme["facts"][0]["big"] == f"{round(share * 100, 1):g} %"
+    assert theme["facts"][0]["tag"] == "演示值（不作结论）"
+    mode = theme["modes"][0]
+    assert [s["label"] for s in mode["styles"]] == [
+        "≤ 5 分钟", "5–10 分钟", "10–15 分钟", "15–20 分钟", "> 20 分钟", "走不到", "数据不足",
+    ]  # fmt: skip
+    assert sum(mode["counts"]) == 40
+    names = dict(zip(layer(content, "homes")["n"]["v"], mode["s"], strict=True))
+    assert names["示范74里"] == 5, "no way there is not 数据不足"
+    assert names["示范03里"] == 6
+    minutes = cover["minutes"].droplevel("rule")
+    assert names["示范00里"] == np.searchsorted([5, 10, 15, 20], minutes["h00"])
+
+
+def test_exactly_at_the_limit_is_inside() -> None:
+    cover = fakes.cover(("clinic15",))
+    cover["minutes"] = 15.0 + 1e-9
+    mode = scene(page(maps.draw(fakes.district(), cover)))["themes"][0]["modes"][0]
+    assert mode["counts"][2] == 40 and sum(mode["counts"][3:]) == 0
+
+
+def test_near_in_a_straight_line_only() -> None:
+    cover = fakes.cover(("clinic15",))
+    content = scene(page(maps.draw(fakes.district(), cover, rule="clinic15", show="straight")))
+    theme = content["themes"][0]
+    assert theme["start"] == 1 and "直线可达、步行不可达" in theme["title"]
+    only = (cover["served_buffer"] >= 0.5) & (cover["served_walk_min"] < 0.5)
+    assert theme["modes"][1]["counts"][1] == int(only.sum()) > 0
+    with pytest.raises(xh.UnknownNameError):
+        maps.draw(fakes.district(), cover, show="sideways")
+
+
+def test_communities_with_and_without() -> None:
+    content = scene(page(maps.draw(fakes.district(), fakes.cover(), rule="canteen1")))
+    theme = content["themes"][0]
+    assert theme["layer"] == "presence" and theme["facts"][0]["big"] == "1 / 2"
+    assert theme["missing"] == [["乙社区", 1]], "a planned one does not count"
+    assert theme["modes"][0]["counts"] == [1, 1, 0, 0]
+    unknown = scene(page(maps.draw(fakes.district(), fakes.cover(), rule="school1")))["themes"][0]
+    assert unknown["facts"][0]["big"] == "数据不足" and unknown["missing"] == []
+
+
+def test_a_typed_community_wins_over_the_position() -> None:
+    d = fakes.district()
+    places = d.layers["facilities"].copy()
+    places["community"] = places["kind"].map({"canteen": "c1"})
+    d.layers["facilities"] = places
+    theme = scene(page(maps.draw(d, fakes.cover(), rule="canteen1")))["themes"][0]
+    assert theme["missing"] == [["甲社区", 0]]
+
+
+def test_all_rules_can_be_chosen_and_rings_choose_the_first() -> None:
+    content = scene(page(maps.draw(fakes.district(), fakes.cover(("canteen1", "shop300", "clinic15")), fakes.rings())))
+    assert [t["id"] for t in content["themes"]] == ["canteen1", "shop300", "clinic15"]
+    assert content["current"] == 2
+    silent = fakes.rings().drop(columns="kind")  # rings that do not say: only the clinic's inner ring holds no other kind
+    silent.geometry = silent.geometry.union(silent.geometry.translate(1500, 600))
+    chosen = scene(page(maps.draw(fakes.district(), fakes.cover(("canteen1", "shop300", "clinic15")), silent)))
+    assert chosen["themes"][chosen["current"]]["id"] == "clinic15"
+    with pytest.raises(xh.UnknownNameError):
+        maps.draw(fakes.district(), fakes.cover(("shop300",)), rule="clinic15")
+
+
+def test_planned_is_hollow_and_closed_is_grey() -> None:
+    content = scene(page(maps.draw(fakes.district())))
+    clinics = layer(content, "k-clinic")
+    assert clinics["s"] == [0, 0, 1] and clinics["styles"][1]["hollow"]
+    assert layer(content, "k-shop")["s"] == [0, 2]
+    assert clinics["styles"][0]["fill"] == "#CC3311" and clinics["styles"][0]["symbol"] == "卫"
+    park = layer(content, "k-park")
+    assert re.fullmatch("#[0-9a-f]{6}", park["styles"][0]["fill"]), "a colour that is none is not passed on"
+    assert park["styles"][0]["symbol"] == "公"
+
+
+def test_gaps_are_ranked_and_listed() -> None:
+    gaps = layer(scene(page(maps.draw(fakes.district(), gaps=fakes.gaps()))), "gaps")
+    assert [g["name"] for g in gaps["list"]] == ["东八里", "东七里"]
+    assert gaps["list"][0]["people"] == "550 人" and "隔着河" in gaps["list"][0]["why"]
+    assert gaps["table"][1]["v"][0] is None, "unknown minutes are unknown, not a number"
+    text = maps.picture(fakes.district(), gaps=fakes.gaps())
+    assert text.index("东八里") < text.index("东七里")
+
+
+def test_unknown_values_are_not_zero() -> None:
+    homes = fakes.district().layers["homes"]
+    values = pd.Series(np.nan, index=homes.index).where(homes.index != "h00", 0.0)
+    theme = scene(page(maps.draw(fakes.district(), values=values, title="齐全度")))["themes"][0]
+    assert theme["modes"][0]["counts"] == [1, 0, 0, 0, 0, 39]
+    people = layer(scene(page(maps.draw(fakes.district()))), "homes")["table"][0]
+    assert people["k"] == "常住人口"
+    at = list(homes.index).index("h33")
+    assert (people["d"][people["v"][at]] if people["v"][at] is not None else None) is None
+
+
+@pytest.mark.parametrize(
+    "missing", ["district", "zones", "communities", "landuse", "water", "green", "barriers", "named_roads", "places", "homes",
+                "facilities", "streets", "gates"]
+)  # fmt: skip
+def test_any_layer_may_be_absent_or_empty(missing: str) -> None:
+    whole = fakes.district().layers[missing]
+    for frame in (None, whole.iloc[:0], whole.set_geometry(gpd.GeoSeries([None] * len(whole), whole.index, crs=fakes.CRS))):
+        d = fakes.district(**{missing: frame})
+        assert scene(page(maps.draw(d)))["layers"]
+        assert maps.picture(d, fakes.cover() if missing != "communities" else None).startswith("<svg")
+
+
+def test_columns_may_be_missing() -> None:
+    d = fakes.district()
+    for name in d.layers:
+        keep = [c for c in ("kind", "geometry") if c in d.layers[name].columns]
+        d.layers[name] = d.layers[name][keep]
+    d.profiles = None
+    cover = fakes.cover(("clinic15",))[["served"]]
+    content = scene(page(maps.draw(d, cover)))
+    assert content["themes"][0]["facts"][0]["big"] == "数据不足"
+    assert maps.picture(d, cover).startswith("<svg")
+
+
+def test_nothing_to_draw_says_so() -> None:
+    d = fakes.district()
+    d.layers = {}
+    with pytest.raises(ValueError, match="没有可画的图层"):
+        maps.draw(d)
+
+
+def test_points_may_be_homes_and_zones_may_have_holes() -> None:
+    homes = fakes.district().layers["homes"]
+    hollow = gpd.GeoDataFrame(
+        {"name": ["环"]}, index=pd.Index(["z"], name="zone"), crs=fakes.CRS,
+        geometry=[shapely.Point(fakes.X, fakes.Y).buffer(900).difference(shapely.Point(fakes.X, fakes.Y).buffer(300))],
+    )  # fmt: skip
+    content = scene(page(maps.draw(fakes.district(homes=homes.set_geometry(homes.centroid), zones=hollow), fakes.cover())))
+    assert len(layer(content, "homes")["g"]) == 40 and len(layer(content, "zones")["g"][0]) == 2
+
+
+def test_coordinates_come_back() -> None:
+    d = fakes.district()
+    content = scene(page(maps.draw(d)))
+    flat = layer(content, "homes")["g"][0][0]
+    ring = (np.asarray(flat).reshape(-1, 2).cumsum(axis=0) + content["origin"]) / 1e6
+    truth = d.layers["homes"].geometry.iloc[[0]].to_crs(4326).iloc[0]
+    drawn = shapely.Polygon(ring)
+    assert drawn.symmetric_difference(truth).area < 0.001 * truth.area
+    assert shapely.hausdorff_distance(drawn, truth) < 2e-6
+
+
+def poisoned(text: str) -> Any:
+    """Return the district with `text` in every field that is text, and in every table."""
+    d = fakes.district()
+    for name, frame in d.layers.items():
+        codes = {"kind", "state", "community", "home", "zone", "class", "basis", "facility"}
+        words = [c for c in frame.columns if c not in codes | {"geometry"} and frame[c].dtype.kind not in "if"]
+        d.layers[name] = frame.assign(**{c: text for c in words}, note=text)
+    d.name = text
+    d.manifest = {**d.manifest, "credit": text, "made_by": text}
+    d.kinds = d.kinds.assign(label=text, label_en=text, colour=text, symbol=text)
+    return d
+
+
+@pytest.mark.parametrize("payload", PAYLOADS)
+def test_data_never_become_markup(payload: str) -> None:
+    d = poisoned(payload)
+    cover = fakes.cover(("clinic15", "canteen1")).assign(facility=payload, kind=payload)
+    gaps = fakes.gaps().assign(name=payload, reason=payload, community=payload)
+    m = maps.draw(d, cover, fakes.rings(), gaps=gaps, title=payload)
+    text = page(m)
+    body = text.split("<body>")[1].split('<script id="xh-data"')[0]
+    assert "<img" not in body and "${" not in body and "`" not in body
+    assert "window.pwned=2</script>" not in text
+    assert text.count("<script") == text.count("</script>")
+    content = scene(text)
+    assert payload in content["head"]["title"] and payload in layer(content, "gaps")["list"][0]["name"]
+    root = ET.fromstring(maps.picture(d, cover, fakes.rings(), gaps=gaps, title=payload))
+    assert any(payload in (e.text or "") for e in root.iter() if e.tag.endswith("title"))
+
+
+def test_saving_swaps_in_and_a_notebook_shows_the_same(tmp_path: Path) -> None:
+    target = tmp_path / "新 图" / "map.html"
+    m = maps.draw(fakes.district(), fakes.cover(), fakes.rings())
+    m.save(target)
+    assert target.read_text("utf-8") == page(m) == page(m), "rendering twice changes nothing"
+    assert [p.name for p in target.parent.iterdir()] == ["map.html"]
+    buffer = io.BytesIO()
+    m.save(buffer, close_file=False)
+    assert buffer.getvalue() == target.read_bytes()
+    cell = m._repr_html_()
+    inner = re.search(r'srcdoc="([^"]*)"', cell)
+    assert inner is not None and html.unescape(inner.group(1)) == page(m)
+    assert "Trust" not in cell
+    target.parent.joinpath("taken.html").mkdir()
+    with pytest.raises(xh.XinheError, match="taken"):
+        m.save(target.parent / "taken.html")
+    assert not list(target.parent.glob(".*.part"))
+
+
+def test_other_folium_elements_may_be_added_if_they_load_nothing() -> None:
+    def with_marker() -> maps.HouseMap:
+        m = maps.draw(fakes.district())
+        folium.Marker([38.8, 115.9], popup="甲", icon=folium.DivIcon(html="<b>甲</b>")).add_to(m)
+        folium.GeoJson(fakes.district().layers["zones"].to_crs(4326)[["name", "geometry"]], tooltip=folium.GeoJsonTooltip(["name"])).add_to(m)
+        return m
+
+    assert page(with_marker()) == page(with_marker()), "folium's random ids do not reach the file"
+    m = maps.draw(fakes.district())
+    folium.TileLayer("https://tile.example.org/{z}/{x}/{y}.png", attr="x").add_to(m)
+    with pytest.raises(maps.MissingAsset, match="example"):
+        page(m)
+    m = maps.draw(fakes.district())
+    m.get_root().header.add_child(JavascriptLink("https://cdn.example.org/x.js"), name="x")
+    with pytest.raises(maps.MissingAsset, match="断网"):
+        page(m)
+
+
+def test_a_large_file_is_packed_and_a_huge_one_warned_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = page(maps.draw(fakes.district()))
+    monkeypatch.setattr(maps, "PACK_BYTES", 1000)
+    packed = page(maps.draw(fakes.district()))
+    assert scene(packed) == scene(plain) and len(packed) < len(plain)
+    monkeypatch.setattr(maps, "LARGE_BYTES", 1000)
+    with pytest.warns(UserWarning, match="MB"):
+        maps.draw(fakes.district()).save(tmp_path / "m.html")
+
+
+def test_ten_thousand_features_stay_small() -> None:
+    base = len(page(maps.draw(fakes.district())))
+    side = np.arange(100) * 24.0
+    x, y = (v.ravel() + o for v, o in zip(np.meshgrid(side, side * 0.6), (fakes.X, fakes.Y), strict=True))
+    shapes = shapely.box(x, y, x + 17.3, y + 9.1)
+    many = gpd.GeoDataFrame(
+        {"name": [f"楼{i}" for i in range(10_000)], "people": np.arange(10_000) % 300 + 1.0}, geometry=shapes, crs=fakes.CRS,
+        index=pd.Index([f"b{i}" for i in range(10_000)], name="home"),
+    )  # fmt: skip
+    size = len(page(maps.draw(fakes.district(homes=many))).encode())
+    assert size - base < 700_000
+
+
+def test_colours_of_the_classes_differ_in_lightness() -> None:
+    """In order: darker is nearer inside the limit, and both sides of the limit differ without any hue."""
+    look = maps._style()["cover"]
+
+    def light(colour: str) -> float:
+        r, g, b = (int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5))
+        return 0.2126 * r**2.2 + 0.7152 * g**2.2 + 0.0722 * b**2.2
+
+    inside = [light(c) for c in look["inside"]]
+    assert inside == sorted(inside) and min(np.diff(inside)) > 0.1
+    over = [light(c) for c in look["over"]]
+    assert over[0] - over[1] > 0.2
+
+
+def test_the_words_exist_in_both_languages() -> None:
+    assert set(maps._texts("zh")) == set(maps._texts("en"))
+    source = Path(maps.__file__).read_text("utf-8")
+    for key in re.findall(r'\bt\["(\w+)"\]', source):
+        assert key in maps._texts("zh"), key
+    script = maps._web("map.js")
+    used = set(re.findall(r"\b(?:scene\.t|t)\.([a-z]\w+)", script))
+    assert used == set(maps._SCRIPT_WORDS)
+
+
+def test_our_own_files_name_no_address() -> None:
+    for name in ("map.js", "map.css", "style.json", "texts.json"):
+        assert "http" not in maps._web(name).replace("http://www.w3.org/2000/svg", "")
+
+
+@pytest.fixture(scope="module")
+def bundled() -> tuple[xh.District, pd.DataFrame]:
+    d = xh.District.load()
+    return d, xh.coverage(d)
+
+
+def test_the_bundled_district_fits(bundled: tuple[xh.District, pd.DataFrame]) -> None:
+    d, cover = bundled
+    assert len(page(maps.draw(d)).encode()) < 1_200_000
+    assert len(page(maps.draw(d, cover)).encode()) < 1_200_000
+    assert len(maps.picture(d).encode()) < 400_000
+    assert len(maps.picture(d, cover).encode()) < 400_000
+
+
+def test_the_map_says_the_same_numbers_as_the_tables(bundled: tuple[xh.District, pd.DataFrame]) -> None:
+    d, cover = bundled
+    content = scene(page(maps.draw(d, cover)))
+    table = xh.summary(cover)
+    matrix = xh.presence(d) if hasattr(xh, "presence") else None
+    compared = 0
+    for theme in content["themes"]:
+        rule = d.rule(theme["id"])
+        big = theme["facts"][0]["big"]
+        if theme["layer"] == "presence":
+            if matrix is not None and big != "数据不足":
+                has = matrix.reindex(columns=list(rule.kinds), fill_value=0).sum(axis=1) > 0
+                assert big == f"{int(has.sum())} / {len(has)}"
+        elif rule.denominator in ("people", "people_60plus", "area_m2") and big != "数据不足":
+            share = float(table.loc[rule.name, f"{rule.denominator}_share"])
+            assert float(big.removesuffix(" %")) == pytest.approx(share * 100, abs=0.11), rule.name
+            compared += 1
+    assert compared > 10
