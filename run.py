@@ -225,8 +225,8 @@ def make_environment() -> None:
 
     try:
         venv.EnvBuilder(clear=True, with_pip=True, symlinks=os.name != "nt", prompt="xinhe").create(ENV)
-    except subprocess.CalledProcessError as error:
-        raise Trouble(no_venv_text(["ensurepip"]) + "\n" + str(error.output or error)) from error
+    except (subprocess.CalledProcessError, SystemExit) as error:  # Debian's own venv leaves by SystemExit
+        raise Trouble(no_venv_text(["ensurepip"])) from error
     except (OSError, ValueError) as error:
         raise Trouble(f"建不了运行环境 {ENV}：{error}\n{hint(str(error))}".rstrip()) from error
 

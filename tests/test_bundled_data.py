@@ -17,6 +17,7 @@ import pytest
 import shapely
 from shapely.geometry import MultiPolygon, Polygon, box
 
+from xinhe_geo.district import District
 from xinhe_geo.layers import LAYERS
 
 REPO = Path(__file__).parents[1]
@@ -63,7 +64,7 @@ def test_the_script_writes_exactly_these_bytes(tmp_path: Path) -> None:
     run = [sys.executable, str(REPO / "tools" / "make_xinhe.py"), "--out", str(tmp_path)]
     subprocess.run(run, check=True, capture_output=True)
     made = sorted(p.relative_to(tmp_path) for p in tmp_path.rglob("*") if p.is_file())
-    assert len(made) == len(MANIFEST["layers"]) + 3
+    assert len(made) == len(MANIFEST["layers"]) + 3 + 6
     different = [str(p) for p in made if (tmp_path / p).read_bytes() != (DATA / p).read_bytes()]
     assert different == []
 
@@ -430,6 +431,19 @@ def test_years_differ() -> None:
     assert len(set(homes.values())) == 3
     waters = read("water").geometry
     assert all(isinstance(g, Polygon | MultiPolygon) for g in waters)
+
+
+def test_scenarios_can_be_carried_out() -> None:
+    district = District.load(DATA)
+    names = sorted(p.stem for p in (DATA / "scenarios").glob("*.toml"))
+    assert len(names) == 6
+    for name in names:
+        after = district.scenario(name).on(district)
+        assert after.facilities is not None, name
+    renewed = district.scenario("wuchedi-renewal").on(district)
+    assert not renewed.homes["name"].str.contains("五车地平房").any()
+    assert renewed.homes.loc["wuchedi-new", "people"] > 1000
+    assert (renewed.gates["home"] == "wuchedi-new").sum() >= 2
 
 
 def test_entrances_lie_on_their_parks() -> None:

@@ -273,6 +273,23 @@ def test_a_python_without_venv_is_told_what_to_install(tmp_path: Path) -> None:
     assert not (tmp_path / ".venv").exists()
 
 
+@pytest.mark.parametrize("failure", [subprocess.CalledProcessError(1, "ensurepip"), SystemExit(1)])
+def test_a_venv_that_cannot_be_filled_says_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], failure: BaseException
+) -> None:
+    for name in ("pyproject.toml", "constraints.txt"):
+        (tmp_path / name).touch()
+    shutil.copy(ROOT / "run.py", tmp_path)
+    launcher = load_launcher(tmp_path)
+
+    def fail(*_: object) -> None:
+        raise failure
+
+    monkeypatch.setattr("venv.EnvBuilder.create", fail)
+    assert launcher.main(["report"]) == 4
+    assert "缺少 ensurepip" in capsys.readouterr().err
+
+
 def test_an_old_python_is_told_which_one_is_needed() -> None:
     code = "import runpy, sys; sys.version_info = (3, 8, 10); runpy.run_path(sys.argv[1], run_name='__main__')"
     done = subprocess.run(
@@ -712,6 +729,17 @@ def test_the_wheel_carries_the_data(tmp_path: Path) -> None:
     web = {path.relative_to(ROOT).as_posix() for path in (ROOT / "xinhe_geo" / "web").rglob("*") if path.is_file()}
     assert web <= names
     assert not [name for name in names if name.startswith(("tests/", "data/"))]
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(tmp_path / "unpacked")
+    code = "import sys; sys.path.insert(0, sys.argv[1]); import xinhe_geo as xh; print(xh.__file__, xh.District.load().code)"
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", code, str(tmp_path / "unpacked")], capture_output=True, text=True, check=True,
+        cwd=tmp_path,
+    )  # fmt: skip
+    assert done.stdout.split() == [
+        str(tmp_path / "unpacked" / "xinhe_geo" / "__init__.py"),
+        xinhe_geo.District.load().code,
+    ]
 
 
 @pytest.mark.slow

@@ -19,9 +19,9 @@ import numpy as np
 import pandas as pd
 import pytest
 import shapely
+from branca.element import JavascriptLink
 
 import xinhe_geo as xh
-from branca.element import JavascriptLink
 from xinhe_geo import maps
 
 PAYLOADS = (
@@ -52,7 +52,9 @@ def layer(content: dict[str, Any], name: str) -> dict[str, Any]:
 def everything(district: Any) -> dict[str, tuple[tuple[Any, ...], dict[str, Any]]]:
     """Return every way to call the two verbs."""
     cover, homes = fakes.cover(), district.layers["homes"]
-    values = pd.Series(np.linspace(0, 1, len(homes)), index=homes.index, name="completeness").where(homes.index != "h11")
+    values = pd.Series(np.linspace(0, 1, len(homes)), index=homes.index, name="completeness").where(
+        homes.index != "h11"
+    )
     return {
         "state": ((), {}),
         "themes": ((cover, fakes.rings()), {}),
@@ -187,7 +189,8 @@ def test_all_rules_can_be_chosen_and_rings_choose_the_first() -> None:
     content = scene(page(maps.draw(fakes.district(), fakes.cover(("canteen1", "shop300", "clinic15")), fakes.rings())))
     assert [t["id"] for t in content["themes"]] == ["canteen1", "shop300", "clinic15"]
     assert content["current"] == 2
-    silent = fakes.rings().drop(columns="kind")  # rings that do not say: only the clinic's inner ring holds no other kind
+    # Rings that do not say: the smallest holds every clinic, and no other kind wholly.
+    silent = fakes.rings().drop(columns="kind")
     silent.geometry = silent.geometry.union(silent.geometry.translate(1500, 600))
     chosen = scene(page(maps.draw(fakes.district(), fakes.cover(("canteen1", "shop300", "clinic15")), silent)))
     assert chosen["themes"][chosen["current"]]["id"] == "clinic15"
@@ -232,7 +235,11 @@ def test_unknown_values_are_not_zero() -> None:
 )  # fmt: skip
 def test_any_layer_may_be_absent_or_empty(missing: str) -> None:
     whole = fakes.district().layers[missing]
-    for frame in (None, whole.iloc[:0], whole.set_geometry(gpd.GeoSeries([None] * len(whole), whole.index, crs=fakes.CRS))):
+    for frame in (
+        None,
+        whole.iloc[:0],
+        whole.set_geometry(gpd.GeoSeries([None] * len(whole), whole.index, crs=fakes.CRS)),
+    ):
         d = fakes.district(**{missing: frame})
         assert scene(page(maps.draw(d)))["layers"]
         assert maps.picture(d, fakes.cover() if missing != "communities" else None).startswith("<svg")
@@ -263,7 +270,9 @@ def test_points_may_be_homes_and_zones_may_have_holes() -> None:
         {"name": ["环"]}, index=pd.Index(["z"], name="zone"), crs=fakes.CRS,
         geometry=[shapely.Point(fakes.X, fakes.Y).buffer(900).difference(shapely.Point(fakes.X, fakes.Y).buffer(300))],
     )  # fmt: skip
-    content = scene(page(maps.draw(fakes.district(homes=homes.set_geometry(homes.centroid), zones=hollow), fakes.cover())))
+    content = scene(
+        page(maps.draw(fakes.district(homes=homes.set_geometry(homes.centroid), zones=hollow), fakes.cover()))
+    )
     assert len(layer(content, "homes")["g"]) == 40 and len(layer(content, "zones")["g"][0]) == 2
 
 
@@ -284,7 +293,7 @@ def poisoned(text: str) -> Any:
     for name, frame in d.layers.items():
         codes = {"kind", "state", "community", "home", "zone", "class", "basis", "facility"}
         words = [c for c in frame.columns if c not in codes | {"geometry"} and frame[c].dtype.kind not in "if"]
-        d.layers[name] = frame.assign(**{c: text for c in words}, note=text)
+        d.layers[name] = frame.assign(**dict.fromkeys(words, text), note=text)
     d.name = text
     d.manifest = {**d.manifest, "credit": text, "made_by": text}
     d.kinds = d.kinds.assign(label=text, label_en=text, colour=text, symbol=text)
@@ -320,7 +329,7 @@ def test_saving_swaps_in_and_a_notebook_shows_the_same(tmp_path: Path) -> None:
     cell = m._repr_html_()
     inner = re.search(r'srcdoc="([^"]*)"', cell)
     assert inner is not None and html.unescape(inner.group(1)) == page(m)
-    assert "Trust" not in cell
+    assert "Make this Notebook Trusted" not in cell
     target.parent.joinpath("taken.html").mkdir()
     with pytest.raises(xh.XinheError, match="taken"):
         m.save(target.parent / "taken.html")
@@ -331,7 +340,9 @@ def test_other_folium_elements_may_be_added_if_they_load_nothing() -> None:
     def with_marker() -> maps.HouseMap:
         m = maps.draw(fakes.district())
         folium.Marker([38.8, 115.9], popup="甲", icon=folium.DivIcon(html="<b>甲</b>")).add_to(m)
-        folium.GeoJson(fakes.district().layers["zones"].to_crs(4326)[["name", "geometry"]], tooltip=folium.GeoJsonTooltip(["name"])).add_to(m)
+        folium.GeoJson(
+            fakes.district().layers["zones"].to_crs(4326)[["name", "geometry"]], tooltip=folium.GeoJsonTooltip(["name"])
+        ).add_to(m)
         return m
 
     assert page(with_marker()) == page(with_marker()), "folium's random ids do not reach the file"

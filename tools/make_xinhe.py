@@ -18,7 +18,7 @@ import shapely
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from xinhe import blocks, manifest, places, pois
+from xinhe import blocks, manifest, places, pois, scenarios
 from xinhe import skeleton as s
 from xinhe.frame import write_geojson
 from xinhe.lines import Corners, Street
@@ -142,6 +142,7 @@ def write(folder: Path) -> dict[str, int]:
     kinds = sorted({str(f["kind"]) for f in layers["facilities"]})
     manifest.write_toml(folder / "district.toml", kinds)
     manifest.write_series(folder / "ledger" / "series.csv")
+    scenarios.write(folder / "scenarios", layers)
     manifest.write_readme(folder / "README.md", layers)
     return counts
 

@@ -311,6 +311,20 @@ def settle_metres(
                     changed = True
 
 
+@_jit
+def _longer(array: Shorts, size: int) -> Shorts:
+    longer = np.empty(size, np.int32)
+    longer[: len(array)] = array
+    return longer
+
+
+@_jit
+def _longer_floats(array: Floats, size: int) -> Floats:
+    longer = np.empty(size, np.float64)
+    longer[: len(array)] = array
+    return longer
+
+
 # --- reading costs at doors ------------------------------------------------------------------------------------------
 
 
@@ -458,10 +472,62 @@ def merge(
 
 
 @_jit
+def by_edge(edges: int, edge: Shorts, at: Floats, access: Floats, place: Shorts) -> tuple[Ints, Floats, Floats, Shorts]:
+    """Return doors edge by edge: the offset of each edge, then `at`, `access` and `place`; doors without an edge go."""
+    off = np.zeros(edges + 2, np.int64)
+    for i in range(len(edge)):
+        if edge[i] >= 0:
+            off[edge[i] + 2] += 1
+    for e in range(edges):
+        off[e + 2] += off[e + 1]
+    size = off[edges + 1]
+    out_at = np.empty(size, np.float64)
+    out_access = np.empty(size, np.float64)
+    out_place = np.empty(size, np.int32)
+    for i in range(len(edge)):
+        if edge[i] >= 0:
+            k = off[edge[i] + 1]
+            off[edge[i] + 1] += 1
+            out_at[k] = at[i]
+            out_access[k] = access[i]
+            out_place[k] = place[i]
+    return off[: edges + 1], out_at, out_access, out_place
+
+
+@_jit
+def sort_pairs(major: Shorts, minor: Shorts, cost: Floats, majors: int, minors: int) -> tuple[Shorts, Shorts, Floats]:
+    """Return pairs sorted by `major`, then `minor`, by counting, which is linear."""
+    for turn in range(2):
+        key = minor if turn == 0 else major
+        off = np.zeros((minors if turn == 0 else majors) + 1, np.int64)
+        for i in range(len(key)):
+            off[key[i] + 1] += 1
+        for k in range(1, len(off)):
+            off[k] += off[k - 1]
+        major2 = np.empty(len(key), np.int32)
+        minor2 = np.empty(len(key), np.int32)
+        cost2 = np.empty(len(key), np.float64)
+        for i in range(len(key)):
+            k = off[key[i]]
+            off[key[i]] += 1
+            major2[k] = major[i]
+            minor2[k] = minor[i]
+            cost2[k] = cost[i]
+        major, minor, cost = major2, minor2, cost2
+    return major, minor, cost
+
+
+@_jit
 def pairs(
     indptr: Ints,
     adj: Shorts,
+    arc_edge: Shorts,
     weight: Floats,
+    edge_u: Shorts,
+    edge_v: Shorts,
+    edge_len: Floats,
+    edge_rate: Floats,
+    unit: float,
     bound: float,
     per_unit: float,
     ring: int,
@@ -470,20 +536,21 @@ def pairs(
     seed_off: Ints,
     seed_node: Shorts,
     seed_cost: Floats,
-    sink_off: Ints,
-    sink_place: Shorts,
-    sink_cost: Floats,
-    direct_off: Ints,
-    direct_place: Shorts,
-    direct_cost: Floats,
-    sinks: int,
+    near_off: Ints,
+    near_edge: Shorts,
+    near_at: Floats,
+    near_access: Floats,
+    far_off: Ints,
+    far_at: Floats,
+    far_access: Floats,
+    far_place: Shorts,
+    places: int,
 ) -> tuple[Shorts, Shorts, Floats]:
     """
-    Search from each of the sources `first` to `last` and return (source, sink, cost) of the sinks within `bound`.
+    Search from each of the sources `first` to `last` and return (source, place, cost) of the places within `bound`.
 
-    `sink_off` lists for each node the sinks one of whose doors lies on an edge there, with the cost from the node to
-    them; `direct_off` lists for each source the sinks that share an edge with it. Work per source follows what it
-    reaches.
+    `near_off` lists the doors of each source, `far_off` those of the places on each edge. Work per source follows what
+    it reaches: arrays are put back by the list of what was touched, never cleared.
     """
     nodes = len(indptr) - 1
     cost = np.full(nodes, np.inf)
@@ -492,11 +559,12 @@ def pairs(
     touched = np.empty(nodes, np.int32)
     heads = np.full(ring, -1, np.int64)
     zero = np.zeros(max(len(seed_node), 1), np.int32)
-    best = np.full(sinks, np.inf)
-    found = np.empty(sinks, np.int32)
+    seen = np.full(len(edge_u), -1, np.int32)
+    best = np.full(places, np.inf)
+    found = np.empty(places, np.int32)
     size = 0
     out_source = np.empty(1024, np.int32)
-    out_sink = np.empty(1024, np.int32)
+    out_place = np.empty(1024, np.int32)
     out_cost = np.empty(1024, np.float64)
     for source in range(first, last):
         a, b = seed_off[source], seed_off[source + 1]
@@ -506,24 +574,36 @@ def pairs(
         )  # fmt: skip
         count = 0
         for i in range(reached):
-            node = touched[i]
-            for k in range(sink_off[node], sink_off[node + 1]):
-                count = _better(sink_place[k], cost[node] + sink_cost[k], bound, best, found, count)
-            cost[node] = np.inf
-        for k in range(direct_off[source], direct_off[source + 1]):
-            count = _better(direct_place[k], direct_cost[k], bound, best, found, count)
+            for arc in range(indptr[touched[i]], indptr[touched[i] + 1]):
+                e = arc_edge[arc]
+                if seen[e] == source:
+                    continue
+                seen[e] = source
+                from_u, from_v = cost[edge_u[e]], cost[edge_v[e]]
+                for k in range(far_off[e], far_off[e + 1]):
+                    by_u = from_u + _along(edge_rate[e], far_at[k])
+                    by_v = from_v + _along(edge_rate[e], edge_len[e] - far_at[k])
+                    count = _better(far_place[k], far_access[k] * unit + min(by_u, by_v), bound, best, found, count)
+        for near in range(near_off[source], near_off[source + 1]):
+            e = near_edge[near]
+            for k in range(far_off[e], far_off[e + 1]):
+                along = _along(edge_rate[e], abs(far_at[k] - near_at[near]))
+                new = near_access[near] * unit + (far_access[k] * unit + along)
+                count = _better(far_place[k], new, bound, best, found, count)
+        for i in range(reached):
+            cost[touched[i]] = np.inf
         if size + count > len(out_source):
             room = max(2 * len(out_source), size + count)
             out_source = _longer(out_source, room)
-            out_sink = _longer(out_sink, room)
+            out_place = _longer(out_place, room)
             out_cost = _longer_floats(out_cost, room)
         for i in range(count):
             out_source[size] = source
-            out_sink[size] = found[i]
+            out_place[size] = found[i]
             out_cost[size] = best[found[i]]
             best[found[i]] = np.inf
             size += 1
-    return out_source[:size], out_sink[:size], out_cost[:size]
+    return out_source[:size], out_place[:size], out_cost[:size]
 
 
 @_jit
@@ -534,20 +614,6 @@ def _better(place: int, new: float, bound: float, best: Floats, found: Shorts, c
             count += 1
         best[place] = new
     return count
-
-
-@_jit
-def _longer(array: Shorts, size: int) -> Shorts:
-    longer = np.empty(size, np.int32)
-    longer[: len(array)] = array
-    return longer
-
-
-@_jit
-def _longer_floats(array: Floats, size: int) -> Floats:
-    longer = np.empty(size, np.float64)
-    longer[: len(array)] = array
-    return longer
 
 
 # --- street pieces within reach --------------------------------------------------------------------------------------

@@ -7,8 +7,9 @@ profile, year and basis. Unknown people are missing, never 0, and shares are tak
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 import geopandas as gpd
 import numpy as np
@@ -62,16 +63,16 @@ def coverage(
         return pd.DataFrame(
             columns=["label", "kind", "served"], index=pd.MultiIndex.from_arrays([[], []], names=["home", "rule"])
         )
-    points = home_points(district)
+    points = _homes_of(home_points(district))
     facts = _home_facts(district, homes)
     parts = []
     for walker in dict.fromkeys(rule.profile for rule in chosen):
         own = [rule for rule in chosen if rule.profile == walker]
         kinds = dict.fromkeys(kind for rule in own for kind in rule.kinds)
         who = profile if isinstance(profile, Profile) else district.profile(walker)
-        reach_all, reach_in = (hinge(district, kinds, profile=who, inside_only=inside) for inside in (False, True))
+        tables = tuple(hinge(district, kinds, profile=who, inside_only=inside) for inside in (False, True))
         for rule in own:
-            parts.append(_cover_rule(district, rule, points, reach_all, reach_in, facts))
+            parts.append(_cover_rule(district, rule, points, (tables[0], tables[1]), facts))
     order = {rule.name: i for i, rule in enumerate(chosen)}
     cover = pd.concat(parts, ignore_index=True)
     cover = cover.sort_values(["home", "rule"], key=lambda s: s.map(order) if s.name == "rule" else s, kind="stable")
@@ -115,27 +116,24 @@ def _home_facts(district: District, homes: gpd.GeoDataFrame) -> pd.DataFrame:
 def _cover_rule(
     district: District,
     rule: Rule,
-    points: gpd.GeoDataFrame,
-    reach_all: pd.DataFrame,
-    reach_in: pd.DataFrame,
+    homes: _Homes,
+    tables: tuple[pd.DataFrame, pd.DataFrame],
     facts: pd.DataFrame,
 ) -> pd.DataFrame:
-    """Return the rows of one rule, one per home."""
-    best = _any_of(reach_all, rule.kinds)
-    shares = {f"served_{m}": _share(points, _within(best, rule, m)) for m in ("buffer", "network_m", "walk_min")}
-    near = _any_of(reach_in, rule.kinds)
+    """Return the rows of one rule, one per home; `tables` are the hinge over all facilities and over those inside."""
+    best, near = (_any_of(table, rule.kinds) for table in tables)
     table = facts.copy()
     table["rule"], table["label"], table["kind"] = rule.name, rule.label, ";".join(rule.kinds)
     table["metric"], table["method"], table["profile"] = rule.metric, rule.method, rule.profile
     table["denominator"] = rule.denominator
     table["limit_metres"], table["limit_minutes"] = rule.metres, rule.minutes
     for column in ("metres", "straight_metres", "minutes"):
-        table[column] = _median(points, best[column])
-    table["facility"] = _most(points, best["facility_minutes" if rule.method == "walk_min" else "facility"])
-    for name, share in shares.items():
-        table[name] = share
+        table[column] = _median(homes, best[column])
+    table["facility"] = _most(homes, best["facility_minutes" if rule.method == "walk_min" else "facility"])
+    for method in METHOD_LABELS:
+        table[f"served_{method}"] = _share(homes, _within(best, rule, method))
     table["served"] = table[f"served_{rule.method}"]
-    table["served_inside"] = _share(points, _within(near, rule, rule.method))
+    table["served_inside"] = _share(homes, _within(near, rule, rule.method))
     if rule.metric == "presence":
         table["served"] = _present(district, rule, facts)
         table["served_inside"] = table["served"]
@@ -154,7 +152,7 @@ def _is_surveyed(district: District, kinds: Iterable[str]) -> bool:
 
 def _any_of(table: pd.DataFrame, kinds: Sequence[str]) -> pd.DataFrame:
     """Return, per point, the nearest of any of `kinds`; index point."""
-    frames = [table.xs(kind, level="kind").droplevel("home") for kind in kinds]
+    frames = [table.xs(kind, level="kind").droplevel("home").sort_index() for kind in kinds]
     best = frames[0]
     for other in frames[1:]:
         nearer = (other["metres"] < best["metres"]) | best["metres"].isna()
@@ -170,35 +168,58 @@ def _any_of(table: pd.DataFrame, kinds: Sequence[str]) -> pd.DataFrame:
     return best
 
 
-def _within(best: pd.DataFrame, rule: Rule, method: str) -> pd.Series:
+def _within(best: pd.DataFrame, rule: Rule, method: str) -> np.ndarray:
     """Return which points are within the rule's limit by a method; the limit itself is within."""
     if method == "buffer":
-        return best["straight_metres"] <= rule.metres + TOLERANCE_M
+        return best["straight_metres"].to_numpy() <= rule.metres + TOLERANCE_M
     if method == "network_m":
-        return best["metres"] <= rule.metres + TOLERANCE_M
-    return best["minutes"] <= rule.minutes + TOLERANCE_MIN
+        return best["metres"].to_numpy() <= rule.metres + TOLERANCE_M
+    return best["minutes"].to_numpy() <= rule.minutes + TOLERANCE_MIN
 
 
-def _share(points: gpd.GeoDataFrame, within: pd.Series) -> pd.Series:
+class _Homes(NamedTuple):
+    """The points of each home lie together: where each home begins, how many it has, and the homes in that order."""
+
+    start: np.ndarray
+    count: np.ndarray
+    names: pd.Index
+    code: np.ndarray  # home number of each point
+    weight: np.ndarray
+
+
+def _homes_of(points: gpd.GeoDataFrame) -> _Homes:
+    home = points["home"].to_numpy(dtype=object)
+    start = np.flatnonzero(np.r_[True, home[1:] != home[:-1]])
+    count = np.diff(np.r_[start, len(home)])
+    code = np.repeat(np.arange(len(start)), count)
+    return _Homes(start, count, pd.Index(home[start], name="home"), code, points["weight"].to_numpy())
+
+
+def _share(homes: _Homes, within: np.ndarray) -> pd.Series:
     """Return the share of each home's points that are within, index home."""
-    served = within.reindex(points.index).to_numpy(dtype=bool) * points["weight"].to_numpy()
-    share = pd.Series(served).groupby(points["home"].to_numpy()).sum()
-    return share.clip(upper=1.0).where(share < 1 - SHARE_TOLERANCE, 1.0)
+    share = np.add.reduceat(within * homes.weight, homes.start)
+    return pd.Series(np.where(share < 1 - SHARE_TOLERANCE, share, 1.0), index=homes.names)
 
 
-def _median(points: gpd.GeoDataFrame, values: pd.Series) -> pd.Series:
-    """Return the median over each home's points; a point that cannot get there is farther than any that can."""
-    filled = values.reindex(points.index).fillna(np.inf)
-    median = filled.groupby(points["home"]).quantile(0.5, interpolation="lower")
-    return median.where(np.isfinite(median))
+def _median(homes: _Homes, values: pd.Series) -> pd.Series:
+    """Return the (lower) median over each home's points; a point that cannot get there is farther than any that can."""
+    filled = values.fillna(np.inf).to_numpy(dtype=float)
+    ranked = filled[np.lexsort((filled, homes.code))]
+    median = ranked[homes.start + (homes.count - 1) // 2]
+    return pd.Series(np.where(np.isfinite(median), median, np.nan), index=homes.names)
 
 
-def _most(points: gpd.GeoDataFrame, facility: pd.Series) -> pd.Series:
+def _most(homes: _Homes, facility: pd.Series) -> pd.Series:
     """Return the facility nearest for most of each home's points; ties by id."""
-    pairs = pd.DataFrame({"home": points["home"], "facility": facility.reindex(points.index)}).dropna()
-    counts = pairs.value_counts(["home", "facility"]).reset_index(name="n")
-    counts = counts.sort_values(["home", "n", "facility"], ascending=[True, False, True])
-    return counts.drop_duplicates("home").set_index("home")["facility"]
+    number, names = pd.factorize(facility, sort=True)
+    there = number >= 0
+    found = np.full(len(homes.names), np.nan, dtype=object)
+    if there.any():
+        pair, n = np.unique(np.column_stack([homes.code[there], number[there]]), axis=0, return_counts=True)
+        order = np.lexsort((pair[:, 1], -n, pair[:, 0]))
+        first = order[np.unique(pair[order, 0], return_index=True)[1]]
+        found[pair[first, 0]] = np.asarray(names)[pair[first, 1]]
+    return pd.Series(found, index=homes.names, dtype="str")
 
 
 def _present(district: District, rule: Rule, facts: pd.DataFrame) -> pd.Series:
@@ -274,6 +295,13 @@ def presence(district: District) -> pd.DataFrame:
         Index community (of the list of `list_year`), one column per kind that has facilities or was surveyed; whole numbers.
         Empty where the district has no communities or no facilities.
     """
+    if "presence" not in district.memo:
+        district.memo["presence"] = _presence(district)
+    matrix: pd.DataFrame = district.memo["presence"].copy(deep=False)
+    return matrix
+
+
+def _presence(district: District) -> pd.DataFrame:
     communities, facilities = district.communities, district.open_facilities
     if communities is None or facilities is None:
         return pd.DataFrame()
@@ -308,9 +336,10 @@ def completeness(district: District, *, minutes: float = 15.0, profile: str | Pr
         return gpd.GeoDataFrame({"completeness": []}, geometry=[], crs=district.crs)
     points = home_points(district)
     table = hinge(district, essential, profile=profile)["minutes"].unstack("kind").droplevel("home")[essential]
-    has = (table <= minutes + TOLERANCE_MIN).reindex(points.index)
-    by_home = has.astype("float64").groupby(points["home"]).mean()
-    complete = has.all(axis=1).astype("float64").groupby(points["home"]).mean()
+    has = (table.reindex(points.index) <= minutes + TOLERANCE_MIN).to_numpy()
+    homes_of = _homes_of(points)
+    by_home = pd.DataFrame({k: _share(homes_of, has[:, i]) for i, k in enumerate(essential)})
+    complete = _share(homes_of, has.all(axis=1))
     labels = kinds["label"]
     lacks = by_home.apply(lambda row: "、".join(str(labels[k]) for k in essential if row[k] < 0.5), axis=1)
     result = homes[["name", "people", "people_60plus", "geometry"]].join(district.groups)
@@ -369,8 +398,9 @@ def gaps(district: District, cover: pd.DataFrame, rule: str) -> gpd.GeoDataFrame
     table["street_minutes"] = table["minutes"] - table["wait_minutes"] - table["gate_minutes"].fillna(0.0)
     table["detour"] = table["metres"] / table["straight_metres"].where(table["straight_metres"] > 0)
     table["crosses"] = _crossed(district, points, worst, facilities)
-    names = facilities["name"]
-    table["reason"] = [_reason(district, chosen, row, names) for row in table.itertuples()]
+    names = dict(zip(facilities.index, facilities["name"], strict=True))
+    what = "、".join(str(district.kinds.loc[k, "label"]) for k in chosen.kinds)
+    table["reason"] = [_reason(what, chosen, row, names) for row in table.itertuples()]
     table["geometry"] = homes.geometry.reindex(table.index)
     table = gpd.GeoDataFrame(table, geometry="geometry", crs=district.crs)
     return table.sort_values(["people_unserved", "share_unserved"], ascending=False, kind="stable", na_position="last")
@@ -402,7 +432,7 @@ def _median_unserved(points: gpd.GeoDataFrame, best: pd.DataFrame, rule: Rule, h
     rows = best.reindex(points.index).assign(home=points["home"]).reset_index()
     rows = rows[rows["home"].isin(homes).to_numpy()]
     if rule.metric == "reach":
-        rows = rows[~_within(rows, rule, rule.method).to_numpy(dtype=bool)]
+        rows = rows[~_within(rows, rule, rule.method)]
     rows = rows.sort_values(["home", "minutes", "point"], na_position="last", kind="stable")
     rank = rows.groupby("home").cumcount()
     middle = (rows.groupby("home")["point"].transform("size") - 1) // 2
@@ -428,9 +458,8 @@ def _crossed(
     return crossed
 
 
-def _reason(district: District, rule: Rule, row: object, names: pd.Series) -> str:
+def _reason(what: str, rule: Rule, row: object, names: Mapping[str, object]) -> str:
     """Say in one Chinese sentence why a place is not served, with the parts of its walk."""
-    what = "、".join(str(district.kinds.loc[k, "label"]) for k in rule.kinds)
     minutes, straight = float(row.minutes), float(row.straight_metres)  # type: ignore[attr-defined]
     if np.isnan(straight):
         return f"全区没有开放的{what}"

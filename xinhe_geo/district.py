@@ -657,8 +657,12 @@ def _within(points: gpd.GeoSeries, areas: gpd.GeoDataFrame) -> pd.Series:
     """Return the index of the area each point lies in; the first by index where areas overlap; missing where none."""
     areas = areas.sort_index()
     point, area = areas.sindex.query(points.array, predicate="intersects")
-    found = pd.Series(np.asarray(areas.index)[area], index=points.index[point]).groupby(level=0).min()
-    return found.reindex(points.index).astype("str")
+    # areas are sorted by id, so the first hit of a point is the one with the least id
+    order = np.lexsort((area, point))
+    first = order[np.unique(point[order], return_index=True)[1]]
+    found = np.full(len(points), np.nan, dtype=object)
+    found[point[first]] = np.asarray(areas.index)[area[first]]
+    return pd.Series(found, index=points.index, dtype="str")
 
 
 def _sha256(path: Path) -> str:

@@ -11,7 +11,6 @@ from __future__ import annotations
 import base64
 import gzip
 import html
-import io
 import json
 import math
 import os
@@ -61,7 +60,7 @@ _HEX = re.compile(r"#[0-9a-fA-F]{6}\Z")
 _GREY = "#6b7076"
 
 
-class MissingAsset(EnvironmentProblem):  # noqa: N818 - named for what the reader has to look for
+class MissingAsset(EnvironmentProblem):
     """Something on a map would have to be loaded. Example: ``地图里有要联网的内容：https://…/tile.png``."""
 
     def __init__(self, what: str) -> None:
@@ -274,7 +273,7 @@ def _evidence(district: Any, kinds: Sequence[str], lang: str) -> str:
     """Return what the map rests on, in one line: how many facilities, homes and streets are schematic or synthetic."""
     t = _texts(lang)
     parts = []
-    for name, what, unit in (
+    for name, word, unit in (
         ("facilities", t["facility"], t["place"]),
         ("homes", t["home"], t["place"]),
         ("streets", t["street"], t["segment"]),
@@ -282,10 +281,10 @@ def _evidence(district: Any, kinds: Sequence[str], lang: str) -> str:
         frame = district.layers.get(name)
         if frame is None or len(frame) == 0:
             continue
-        basis = _basis(district, name).reindex(frame.index)
+        basis, what = _basis(district, name).reindex(frame.index), word
         if name == "facilities" and kinds and "kind" in frame.columns:
             basis = basis[frame["kind"].isin(list(kinds)).to_numpy()]
-            what = _join([_kind_label(district, k, lang) for k in kinds], lang) if len(kinds) <= 2 else what
+            what = _join([_kind_label(district, k, lang) for k in kinds], lang) if len(kinds) <= 2 else word
         weak = basis[basis.isin(DEMONSTRATION)]
         if len(weak):
             words = _join([t[f"basis_{b}"] for b in sorted(set(weak))], lang)
@@ -515,7 +514,7 @@ def _point_styles(
     colour = colour if _HEX.match(colour) else _GREY
     label = _kind_label(district, kind, lang)
     symbol = (_get(district.kinds, kind, "symbol") or label)[: 2 if label.isascii() else 1]
-    base = {"fill": colour, "symbol": symbol, "dark": _dark(colour), "label": label}
+    base: dict[str, Any] = {"fill": colour, "symbol": symbol, "dark": _dark(colour), "label": label}
     styles = [base, {**base, "hollow": True}, {**base, "fill": "#b9b6b1", "dark": "#8f8b85"}]
     states = _column(rows, "state").fillna("open").astype(str)
     return styles, states.map({"planned": 1, "closed": 2}).fillna(0).to_numpy(dtype="int64")
@@ -623,7 +622,7 @@ def _classes(rule: Rule, lang: str) -> tuple[list[float], str, list[dict[str, An
         step = limit / 2
     inner = [b for b in (step, 2 * step, 3 * step) if b < limit - 1e-9] + [limit]
     breaks = [*inner, limit * 4 / 3 if limit == 15.0 else limit * 1.5]
-    colours = look["inside"][: len(inner) - 1] + [look["inside"][-1]] if len(inner) < 3 else look["inside"]
+    colours = [*look["inside"][: len(inner) - 1], look["inside"][-1]]
     edge = {"line": look["line"], "width": look["width"]}
     styles = []
     for i, (b, c) in enumerate(zip(breaks, [*colours, look["over"][0]], strict=True)):
@@ -946,7 +945,7 @@ def _first_theme(district: Any, themes: Sequence[_Theme], rings: gpd.GeoDataFram
 def _ring_minutes(rings: gpd.GeoDataFrame) -> np.ndarray:
     for name in ("minutes", "limit", "metres"):
         if name in rings.columns:
-            return pd.to_numeric(rings[name], errors="coerce").to_numpy(dtype="float64")
+            return np.asarray(pd.to_numeric(rings[name], errors="coerce"), dtype="float64")
         if name in rings.index.names:
             return np.asarray(rings.index.get_level_values(name), dtype="float64")
     return np.asarray(rings.index.get_level_values(-1), dtype="float64")
@@ -1493,10 +1492,10 @@ _LOADS = re.compile(
 )
 
 
-class _Page(Figure):  # type: ignore[misc]
+class _Page(Figure):
     """A folium figure that renders to one file which loads nothing, whichever way it is asked."""
 
-    def render(self, **kwargs: Any) -> str:  # noqa: ARG002 - folium's signature
+    def render(self, **kwargs: Any) -> str:
         for child in self._children.values():
             child.render()
         house = next(c for c in self._children.values() if isinstance(c, HouseMap))
@@ -1507,7 +1506,7 @@ class _Page(Figure):  # type: ignore[misc]
         return house._repr_html_(**kwargs)
 
 
-class HouseMap(folium.Map):  # type: ignore[misc]
+class HouseMap(folium.Map):
     """
     A folium map in the house style. `save` writes, and a notebook shows, one self-contained page.
 
@@ -1515,8 +1514,8 @@ class HouseMap(folium.Map):  # type: ignore[misc]
     otherwise saving raises `MissingAsset`.
     """
 
-    default_js = [("leaflet", "leaflet.js")]
-    default_css = [("leaflet_css", "leaflet.css")]
+    default_js = (("leaflet", "leaflet.js"),)
+    default_css = (("leaflet_css", "leaflet.css"),)
     _template = Template("""
         {% macro header(this, kwargs) %}<style>{{ this.css }}</style>{% endmacro %}
         {% macro html(this, kwargs) %}{{ this.frame() }}{% endmacro %}
@@ -1561,7 +1560,7 @@ class HouseMap(folium.Map):  # type: ignore[misc]
             f"<noscript>{names['script']}</noscript><!--xh-data-->"
         )
 
-    def save(self, outfile: Any, close_file: bool = True, **kwargs: Any) -> None:  # noqa: ARG002 - folium's signature
+    def save(self, outfile: Any, close_file: bool = True, **kwargs: Any) -> None:
         """
         Write the map as one HTML file.
 
@@ -1589,7 +1588,7 @@ class HouseMap(folium.Map):  # type: ignore[misc]
         if close_file:
             outfile.close()
 
-    def _repr_html_(self, **kwargs: Any) -> str:  # noqa: ARG002 - folium's signature
+    def _repr_html_(self, **kwargs: Any) -> str:
         page = html.escape(self.get_root().render(), quote=True)
         return (
             f'<iframe srcdoc="{page}" title="{_escape(self._scene.title)}" allowfullscreen '
@@ -1638,7 +1637,7 @@ def _fill_links(element: Element) -> None:
         if isinstance(child, Link):
             name = child.url.rsplit("/", 1)[-1].lower()
             if name in ("leaflet.js", "leaflet.css"):
-                child.code = _leaflet(name)
+                child.code = _leaflet(name)  # type: ignore[assignment]
             elif any(word in child.url.lower() or word in key.lower() for word in _DROPPED):
                 del element._children[key]
                 continue
@@ -1752,7 +1751,7 @@ class _View:
     """Where metric coordinates lie on the picture, and what room its labels have taken."""
 
     def __init__(self, scene: _Scene) -> None:
-        left, top, self.width, self.height = _FRAME
+        self.width, self.height = _FRAME[2:]
         west, south, east, north = scene.bounds
         margin = 0.03 * max(east - west, north - south, 1.0)
         self.scale = min(self.width / (east - west + 2 * margin), self.height / (north - south + 2 * margin))

@@ -675,8 +675,10 @@ class WalkNetwork:
 
     def _pair_costs(
         self, origins: pd.DataFrame, targets: pd.DataFrame, profile: Profile | None, limit: float
-    ) -> tuple[Ints, Ints, Floats, tuple[pd.Index, pd.Index]]:
+    ) -> tuple[Shorts, Shorts, Floats, tuple[pd.Index, pd.Index]]:
         """Return origin and target numbers and their least cost, sorted, and the labels the numbers stand for."""
+        from . import _kernel
+
         weights = self._weights(profile)
         bound = _limit(limit) + weights.same
         (here, from_labels), (there, to_labels) = self._doors(origins), self._doors(targets)
@@ -684,52 +686,34 @@ class WalkNetwork:
         near, far = (there, here) if swapped else (here, there)
         sizes = (len(to_labels), len(from_labels)) if swapped else (len(from_labels), len(to_labels))
         source, sink, cost = self._reach_pairs(near, far, sizes, weights, bound)
-        rows, columns = (sink, source) if swapped else (source, sink)
-        order = np.lexsort((columns, rows))
-        return rows[order].astype(np.int64), columns[order].astype(np.int64), cost[order], (from_labels, to_labels)
+        names = (from_labels, to_labels)
+        pair = (sink, source) if swapped else (source, sink)
+        return *_kernel.sort_pairs(*pair, cost, len(from_labels), len(to_labels)), names
 
     def _reach_pairs(
         self, near: _Doors, far: _Doors, sizes: tuple[int, int], weights: _Weights, bound: float
     ) -> tuple[Shorts, Shorts, Floats]:
         from . import _kernel
 
-        indptr, adj, _ = self._csr
+        indptr, adj, arc_edge = self._csr
         sources, sinks = sizes
+        near = near.take(np.flatnonzero(near.edge >= 0))
+        near = near.take(np.argsort(near.place, kind="stable"))
         seeds = self._seeds(near, weights)
         seeds = seeds.take(np.lexsort((seeds.cost, seeds.place)))
-        ends = self._seeds(far, weights)
-        ends = ends.take(np.argsort(ends.node, kind="stable"))
-        direct = self._direct(near, far, weights, bound)
-        seed_off, sink_off = _offsets(seeds.place, sources), _offsets(ends.node, len(self._node_xy))
-        direct_off = _offsets(direct[0], sources)
+        seed_off, near_off = _offsets(seeds.place, sources), _offsets(near.place, sources)
+        by_edge = _kernel.by_edge(len(self._u), far.edge, far.at, far.access, far.place)
 
         def run(first: int, last: int) -> tuple[NDArray[Any], ...]:
             found: tuple[NDArray[Any], ...] = _kernel.pairs(
-                indptr, adj, weights.arc, bound, weights.per_unit, weights.ring, first, last,
-                seed_off, seeds.node, seeds.cost, sink_off, ends.place, ends.cost,
-                direct_off, direct[1], direct[2], sinks,
+                indptr, adj, arc_edge, weights.arc, self._u, self._v, self._length, weights.rate, weights.unit, bound,
+                weights.per_unit, weights.ring, first, last, seed_off, seeds.node, seeds.cost,
+                near_off, near.edge, near.at, near.access, *by_edge, sinks,
             )  # fmt: skip
             return found
 
         source, sink, cost = _in_threads(run, sources if sinks else 0, 3)
         return source.astype(np.int32), sink.astype(np.int32), cost.astype(np.float64)
-
-    def _direct(self, near: _Doors, far: _Doors, weights: _Weights, bound: float) -> tuple[Shorts, Shorts, Floats]:
-        """Return the costs between doors of the two sides that share an edge, along that edge, by place of `near`."""
-        near = near.take(np.flatnonzero(near.edge >= 0))
-        far = far.take(np.flatnonzero(far.edge >= 0))
-        far = far.take(np.argsort(far.edge, kind="stable"))
-        first = np.searchsorted(far.edge, near.edge, side="left")
-        count = np.searchsorted(far.edge, near.edge, side="right") - first
-        a = np.repeat(np.arange(len(near.edge)), count)
-        b = np.repeat(first, count) + (np.arange(len(a)) - np.repeat(np.cumsum(count) - count, count))
-        apart = np.abs(near.at[a] - far.at[b])
-        cost = near.access[a] * weights.unit + (
-            far.access[b] * weights.unit + _along(weights.rate[near.edge[a]], apart)
-        )
-        kept = np.flatnonzero(cost <= bound)
-        kept = kept[np.argsort(near.place[a[kept]], kind="stable")]
-        return near.place[a[kept]], far.place[b[kept]], cost[kept]
 
     # --- points in, frames out ----------------------------------------------------------------------------------------
 
@@ -964,28 +948,26 @@ class SearchState:
         from . import _kernel
 
         net, weights = self.net, self.weights
-        edge, at, access = net._positions(origins)
         bound = min(_limit(limit) + weights.same, self.bound)
         first, following = self._doors_by_edge
-        count = len(edge)
-        cost, label = np.empty(count), np.empty(count, np.int32)
-        metres = np.empty(count if weights.waits else 0)
+        rank, count = self._rank, len(origins)
+        cost, label, metres = np.empty(count), np.empty(count, np.int32), np.empty(count)
 
         def run(start: int, stop: int) -> tuple[NDArray[Any], ...]:
             part = slice(start, stop)
             _kernel.at_doors(
-                edge[part], at[part], access[part], weights.unit, weights.waits, bound, weights.same,
-                net._u, net._v, net._length, weights.rate, *self.field, self._rank,
+                *net._positions(origins.iloc[part]), weights.unit, weights.waits, bound, weights.same,
+                net._u, net._v, net._length, weights.rate, *self.field, rank,
                 first, following, self.doors.at, self.doors.access, self.doors.place,
                 cost[part], label[part], metres[part],
             )  # fmt: skip
+            if not weights.waits:
+                np.divide(cost[part], weights.unit, out=metres[part])
             return ()
 
-        _in_threads(run, count, 0, least=65536)
-        if not weights.waits:
-            metres = cost / weights.unit
+        _in_threads(run, count, 0, size=65536)
         target = _take(pd.Index(self.labels, tupleize_cols=False), label)
-        return pd.DataFrame({"target": target, "cost": cost, "metres": metres}, index=origins.index)
+        return pd.DataFrame({"target": target, "cost": cost, "metres": metres}, index=origins.index, copy=False)
 
     def with_place(self, doors: pd.DataFrame) -> SearchState:
         """Return the state with these doors added; places that exist already get them as further doors."""
@@ -1102,22 +1084,22 @@ class SearchState:
     @cached_property
     def _rank(self) -> Shorts:
         """The place of each label in sorted order."""
-        rank = np.empty(max(len(self.labels), 1), np.int32)
-        for i, number in enumerate(_sorted_order(self.labels)):
-            rank[number] = i
+        order = _sorted_order(pd.Index(self.labels, tupleize_cols=False))
+        rank = np.empty(max(len(order), 1), np.int32)
+        rank[order] = np.arange(len(order), dtype=np.int32)
         return rank
 
     @cached_property
     def _doors_by_edge(self) -> tuple[Shorts, Shorts]:
-        """Linked lists: the first door on each edge, and the door after each door."""
+        """Linked lists: the first door on each edge, and the one after each door; -1 ends a list."""
+        edge = self.doors.edge
         first = np.full(len(self.net._u), -1, np.int32)
-        following = np.full(max(len(self.doors.edge), 1), -1, np.int32)
-        on = np.flatnonzero(self.doors.edge >= 0)
-        order = on[np.argsort(self.doors.edge[on], kind="stable")]
-        edge = self.doors.edge[order]
+        following = np.full(max(len(edge), 1), -1, np.int32)
+        on = np.flatnonzero(edge >= 0)
+        order = on[np.argsort(edge[on], kind="stable")]
         begins = np.ones(len(order), np.bool_)
-        begins[1:] = edge[1:] != edge[:-1]
-        first[edge[begins]] = order[begins]
+        begins[1:] = edge[order[1:]] != edge[order[:-1]]
+        first[edge[order[begins]]] = order[begins]
         following[order[:-1][~begins[1:]]] = order[1:][~begins[1:]]
         return first, following
 
@@ -1786,20 +1768,32 @@ def _edges_within(trees: Sequence[tuple[shapely.STRtree, Ints]], here: Floats, r
     return np.concatenate([numbers[tree.query(point, predicate="dwithin", distance=radius)] for tree, numbers in trees])
 
 
-def _sorted_order(labels: Sequence[Hashable]) -> list[int]:
-    """Return the numbers of labels in sorted order; labels that cannot be compared sort as text."""
+def _sorted_order(labels: pd.Index) -> NDArray[Any]:
+    """Return the numbers of distinct labels in sorted order; labels that cannot be compared sort as text."""
+    if not len(labels) or labels.is_monotonic_increasing:
+        return np.arange(len(labels))
+    if pd.api.types.is_numeric_dtype(labels.dtype):
+        return np.argsort(labels.to_numpy(), kind="stable")
+    names: list[Any] = list(labels)
     try:
-        return sorted(range(len(labels)), key=lambda i: labels[i])  # type: ignore[arg-type, return-value]
+        return np.array(sorted(range(len(names)), key=names.__getitem__))
     except TypeError:
-        return sorted(range(len(labels)), key=lambda i: (str(labels[i]), type(labels[i]).__name__))
+        return np.array(sorted(range(len(names)), key=lambda i: (str(names[i]), type(names[i]).__name__)))
 
 
 def _sorted_codes(labels: pd.Series) -> tuple[Shorts, pd.Index]:
+    """Number labels in sorted order; return the numbers and the labels they stand for."""
+    if pd.api.types.is_integer_dtype(labels.dtype) and isinstance(labels.dtype, np.dtype):
+        values = labels.to_numpy()
+        step = np.diff(values)
+        if len(values) and (step >= 0).all():  # sorted already, as a plain row number is
+            starts = np.concatenate([[True], step > 0])
+            return np.cumsum(starts, dtype=np.int32) - np.int32(1), pd.Index(values[starts])
     codes, names = pd.factorize(labels)
     if (codes < 0).any():
         raise ValueError("地点的编号不能为空")
     index = names if isinstance(names, pd.Index) else pd.Index(names, tupleize_cols=False)
-    order = np.array(_sorted_order(list(index)), np.int64)
+    order = _sorted_order(index)
     rank = np.empty(len(order), np.int32)
     rank[order] = np.arange(len(order), dtype=np.int32)
     return rank[codes] if len(order) else np.empty(0, np.int32), index.take(order)
@@ -1853,16 +1847,15 @@ def _shares(items: Sequence[_Seeds], parts: int) -> Iterable[Sequence[_Seeds]]:
 
 
 def _in_threads(
-    run: Callable[[int, int], tuple[NDArray[Any], ...]], count: int, parts: int, *, least: int = 16
+    run: Callable[[int, int], tuple[NDArray[Any], ...]], count: int, parts: int, *, size: int | None = None
 ) -> tuple[NDArray[Any], ...]:
-    """Run over 0..count in chunks of at least `least`, in threads, and join the arrays each chunk returns, in order."""
+    """Run over 0..count in chunks, in threads, and join the arrays that each chunk returns, in order."""
     if count == 0:
         return tuple(np.empty(0) for _ in range(parts))
     threads = thread_count()
-    chunks = max(1, min(4 * threads if threads > 1 else 1, count // least))
-    edges = np.linspace(0, count, chunks + 1).astype(int).tolist()
-    spans = list(pairwise(edges))
-    if chunks == 1:
+    size = size or max(16, -(-count // (4 * threads if threads > 1 else 1)))
+    spans = [(start, min(start + size, count)) for start in range(0, count, size)]
+    if len(spans) == 1:
         return run(*spans[0])
     with ThreadPoolExecutor(threads) as pool:
         found = list(pool.map(lambda span: run(*span), spans))

@@ -411,10 +411,11 @@ def _hinge_of(district: District, facilities: gpd.GeoDataFrame, profile: Profile
     )
     if facilities.empty or points.empty:
         return table
-    targets = facility_doors(district, facilities)
+    doors_of_all = _kept(district, "facility_doors", lambda: facility_doors(district, _open(district, inside_only=False)))
+    targets = doors_of_all[doors_of_all["place"].isin(facilities.index).to_numpy()]
     xy = shapely.get_coordinates(np.asarray(points.geometry.array))
     table["straight_metres"] = cKDTree(targets[["x", "y"]].to_numpy()).query(xy)[0]
-    reachable = targets[targets["edge"] >= 0]
+    reachable = targets[(targets["edge"] >= 0).to_numpy()]
     same = _same_compound(district, points, targets)
     for search_as in (None, profile):
         found = _best_door(district.network, doors, reachable, search_as, same)

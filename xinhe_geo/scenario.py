@@ -2,7 +2,8 @@
 Named edits to a District, and what they change for whom.
 
 A scenario is pure data: a name, a year, an ordered list of edits, read from and written to TOML. `Scenario.on` returns a new
-District; the old one is untouched. Positions are longitude and latitude (WGS84), as a map shows them.
+District; the old one is untouched. Positions are longitude and latitude (WGS84), as a map shows them, or metres in the
+district's own CRS, as the live map exports them.
 """
 
 from __future__ import annotations
@@ -234,6 +235,12 @@ class _Work:
         frame = self.frame(layer)
         self.rows[layer] = frame[~frame.index.isin(keys)]
 
+    def spot(self, e: Mapping[str, Any]) -> shapely.Point:
+        """Return where an edit puts something: `at` (longitude, latitude) or `xy` (metres in the district's CRS)."""
+        if ("at" in e) == ("xy" in e):
+            raise ScenarioError("位置写一个：at = [经度, 纬度]，或 xy = [东, 北]（米，本街道计算用的坐标系）")
+        return self.place(e["at"]) if "at" in e else shapely.Point(*map(float, e["xy"]))
+
     def place(self, at: Sequence[float]) -> shapely.Point:
         spot = gpd.GeoSeries([shapely.Point(*map(float, at))], crs="EPSG:4326").to_crs(self.crs).iloc[0]
         if not math.isfinite(spot.x):
@@ -258,7 +265,7 @@ def _open_facility(work: _Work, e: Mapping[str, Any]) -> None:
         close = difflib.get_close_matches(e["kind"], work.kinds, n=1)
         raise ScenarioError(f"没有设施类别 {e['kind']}" + (f"；是否想写 {close[0]}" if close else ""))
     row = {"name": e.get("name", e["facility"]), "kind": e["kind"], "state": "open", "capacity": e.get("capacity")}
-    work.add("facilities", e["facility"], row, work.place(e["at"]))
+    work.add("facilities", e["facility"], row, work.spot(e))
 
 
 def _close_facility(work: _Work, e: Mapping[str, Any]) -> None:
@@ -266,7 +273,7 @@ def _close_facility(work: _Work, e: Mapping[str, Any]) -> None:
 
 
 def _move_facility(work: _Work, e: Mapping[str, Any]) -> None:
-    work.put("facilities", e["facility"], "geometry", work.place(e["at"]))
+    work.put("facilities", e["facility"], "geometry", work.spot(e))
     # its drawn entrances stand where it was
     entrances = work.frame("entrances")
     if len(entrances):
@@ -383,9 +390,9 @@ def _set_wait(work: _Work, e: Mapping[str, Any]) -> None:
 
 
 _DO: Mapping[str, _Do] = {
-    "open_facility": _Do({"facility": str, "kind": str, "at": list}, {"name": str, "capacity": _NUMBER}, _open_facility),
+    "open_facility": _Do({"facility": str, "kind": str}, {"at": list, "xy": list, "name": str, "capacity": _NUMBER}, _open_facility),
     "close_facility": _Do({"facility": str}, {}, _close_facility),
-    "move_facility": _Do({"facility": str, "at": list}, {}, _move_facility),
+    "move_facility": _Do({"facility": str}, {"at": list, "xy": list}, _move_facility),
     "resize_facility": _Do({"facility": str, "capacity": _NUMBER}, {}, _resize_facility),
     "open_planned": _Do({"facility": str}, {}, _open_planned),
     "demolish_homes": _Do({"homes": list}, {}, _demolish_homes),

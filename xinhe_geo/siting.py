@@ -51,6 +51,8 @@ GRID_M = 150.0
 APART_M = 300.0
 #: Streets are sampled at this spacing for the grid of candidates.
 SAMPLE_M = 10.0
+#: A place beside a street without a name is told by a named one this near.
+NEAR_STREET_M = 300.0
 #: What the solver calls proven may differ from the objective counted afresh by rounding.
 ROUNDING = 1e-7
 #: Largest coefficient handed to the solver: its tolerances are absolute.
@@ -333,8 +335,12 @@ def _tidy_costs(costs: pd.DataFrame | pd.Series) -> pd.DataFrame:
     if isinstance(costs, pd.DataFrame) and costs.shape[1] != 1:
         raise SitingError(f"代价表只能有一列，现在是 {list(costs.columns)}")
     values = (costs.iloc[:, 0] if isinstance(costs, pd.DataFrame) else costs).to_numpy(dtype=float)
-    table = pd.DataFrame({"demand": index.get_level_values(0), "site": index.get_level_values(1), "cost": values})
-    table = table.loc[np.isfinite(values)]
+    table: pd.DataFrame = pd.DataFrame(
+        {"demand": index.get_level_values(0), "site": index.get_level_values(1), "cost": values}
+    )
+    table = table.dropna()
+    if np.isinf(table["cost"]).any():
+        raise SitingError("代价不能是无穷大；到不了的就不要那一行")
     if (table["cost"] < 0).any():
         raise SitingError("代价不能是负数")
     twice = table.duplicated(["demand", "site"])
@@ -368,10 +374,8 @@ def _weights(weights: pd.DataFrame | pd.Series | None, siting: Siting) -> pd.Ser
 def _per_site(sites: pd.Index, given: float | Mapping[Hashable, float] | None, what: str) -> Floats | None:
     if given is None:
         return None
-    if isinstance(given, (Mapping, pd.Series)):
-        values = np.array([float(given.get(site, np.nan)) for site in sites])
-    else:
-        values = np.full(len(sites), float(given))
+    each = given if isinstance(given, (Mapping, pd.Series)) else dict.fromkeys(sites, given)
+    values = np.array([float(each.get(site, np.nan)) for site in sites])
     if np.isnan(values).any() or (values < 0).any():
         bad = sites[np.isnan(values) | (values < 0)]
         raise SitingError(f"每处候选点都要有不小于 0 的{what}；缺或不对的：{_some(bad)}")
@@ -436,7 +440,7 @@ class _Programme:
     def add(self, row: Any, col: Any, value: Any, low: Any, high: Any) -> None:
         """Add rows, numbered from 0 within this call, with `low <= sum(value * x[col]) <= high`."""
         row, low, high = np.asarray(row, dtype=np.int64), np.atleast_1d(low), np.atleast_1d(high)
-        height = max(len(low), len(high))
+        height = np.broadcast(low, high).size
         values = np.broadcast_to(np.asarray(value, dtype=float), row.shape)
         self.parts.append((row + self.count, np.asarray(col, dtype=np.int64), values))
         self.bounds.append((np.broadcast_to(low, height).astype(float), np.broadcast_to(high, height).astype(float)))
@@ -597,9 +601,10 @@ def _center(task: _Task, cuts: Sequence[Flags]) -> _Found | None:
     usable = (task.existing | task.new)[task.col] & task.needs[task.row]
     nearest = np.full(len(task.demands), np.inf)
     np.minimum.at(nearest, task.row[usable], task.cost[usable])
-    if not task.needs.any() or np.isinf(nearest[task.needs]).any():
+    floor = float(nearest[task.needs].max(initial=0.0))
+    if np.isinf(floor):
         return None
-    radii = np.unique(task.cost[usable & (task.cost >= nearest[task.needs].max())])
+    radii = np.unique(task.cost[usable & (task.cost >= floor)]) if task.needs.any() else np.zeros(1)
     low, high, impossible = 0, len(radii) - 1, -1  # impossible: the largest position proven to be too small
     best: _Found | None = None
     while low <= high:
@@ -769,9 +774,7 @@ def _moved(task: _Task, chosen: Ints, site: int, best: _Found, cuts: Sequence[Fl
     m = len(task.sites)
     allowed = task.new.copy()
     allowed[rest] = False
-    for a, b in task.conflicts:
-        if a in rest or b in rest:
-            allowed[[a, b]] = False
+    allowed[task.conflicts[np.isin(task.conflicts, rest).any(axis=1)]] = False
     for same in cuts:
         if same[rest].all():
             allowed &= ~same
@@ -791,7 +794,8 @@ def _moved(task: _Task, chosen: Ints, site: int, best: _Found, cuts: Sequence[Fl
         lost = task.needs & np.isinf(nearest)
         allowed &= np.bincount(col[lost[row]], minlength=m) == lost.sum()
     far = float(task.cost.max(initial=0.0))
-    shorter = np.bincount(col, known[row] * np.maximum(np.where(new, far, nearest[row]) - cost, 0.0), m)
+    closer = known[row] * np.maximum(np.where(new, far, nearest[row]) - cost, 0.0)
+    shorter = np.bincount(col, closer, m).astype(np.float64)  # whole numbers where there is no pair at all
     allowed[site] = True
     shorter[~allowed] = -np.inf
     better = int(np.argmax(shorter))
@@ -1005,6 +1009,7 @@ def sites(
         No such kind, rule, profile or candidate.
     """
     case = _case(district, kind, candidates, siting, profile)
+    distances = _distances(case, siting)
     siting = siting if siting.apart_m is not None else replace(siting, apart_m=APART_M)
     if case.rule.metric == "presence":
         table = _community_table(case, siting)
@@ -1013,7 +1018,7 @@ def sites(
     else:
         table = _home_table(case, siting)
     plans = solve(
-        table.costs, table.weights, n, siting=table.siting, site_distances=_distances(case.spots, siting),
+        table.costs, table.weights, n, siting=table.siting, site_distances=distances,
         candidates=[*case.spots.index, *table.siting.existing],
     )  # fmt: skip
     ties = _near_ties(plans, siting)
@@ -1339,12 +1344,24 @@ def _mean_minutes(case: _Case, points: pd.Index, targets: pd.DataFrame, communit
     return mean
 
 
-def _distances(spots: gpd.GeoDataFrame, siting: Siting) -> pd.DataFrame:
-    """Return the pairs of candidates near enough to matter, in metres."""
+def _distances(case: _Case, siting: Siting) -> pd.DataFrame:
+    """
+    Return the pairs of candidates near enough to matter, in metres.
+
+    For a kind promised to every community, plans that differ only within a community are not different ones unless
+    asked for: its sites count as one place.
+    """
+    spots = case.spots
     xy = shapely.get_coordinates(shapely.point_on_surface(np.asarray(spots.geometry.array)))
-    far = max(siting.spacing_m, siting.apart_m or 0.0)
+    far = max(siting.spacing_m, APART_M if siting.apart_m is None else siting.apart_m)
     pairs = cKDTree(xy).query_pairs(far, output_type="ndarray")
     metres = np.hypot(*(xy[pairs[:, 0]] - xy[pairs[:, 1]]).T)
+    if case.rule.metric == "presence" and siting.apart_m is None and not siting.spacing_m:
+        where = case.district.locate(spots)["community"]
+        code = pd.factorize(where)[0]
+        a, b = np.nonzero((code[:, None] == code[None, :]) & (code >= 0)[:, None])
+        pairs = np.column_stack([a, b])[a < b]
+        metres = np.zeros(len(pairs))
     index = pd.MultiIndex.from_arrays([spots.index[pairs[:, 0]], spots.index[pairs[:, 1]]])
     return pd.DataFrame({"metres": metres}, index=index)
 
@@ -1367,9 +1384,11 @@ def _explain(case: _Case, table: _Table, plan: Any) -> pd.DataFrame:
     served = table.total - float(table.gain.sum())
     seen: set[Hashable] = set()
     rows: list[dict[str, Any]] = []
+    names = case.spots["name"].to_dict()
+    groups = {column: where[column].to_dict() for column in where.columns}
     for rank, (site, demands) in enumerate(_in_order(list(plan.sites), table), start=1):
         gained = units[units["demand"].isin(demands)]
-        row: dict[str, Any] = {"site": site, "plan": plan.Index, "rank": rank, "name": case.spots["name"][site]}
+        row: dict[str, Any] = {"site": site, "plan": plan.Index, "rank": rank, "name": names[site]}
         for column in _AMOUNTS:
             row[f"{column}_gained"] = _amount(facts[column], gained[column] * gained["share"])
         communities = demands if case.rule.metric == "presence" else set(gained["community"].dropna())
@@ -1379,7 +1398,7 @@ def _explain(case: _Case, table: _Table, plan: Any) -> pd.DataFrame:
         row["share_before"] = served / table.total if rank == 1 else rows[0]["share_before"]
         served += float(table.gain.reindex(list(demands)).sum())
         row["share_after"] = served / table.total
-        row |= {c: where[c][site] for c in ("community", "zone")}
+        row |= {column: group[site] for column, group in groups.items()}
         row["reason"] = _reason(case, table, row, gained, plan)
         rows.append(row)
     frame = pd.DataFrame(rows).set_index("site")
@@ -1425,7 +1444,7 @@ def _reason(case: _Case, table: _Table, row: Mapping[str, Any], gained: pd.DataF
         return f"{place}：在前面几处之外没有新增" + _travel_text(table, plan, rule)
     whom = _whom_text(row)
     if rule.metric == "presence":
-        label = case.district.kinds.loc[case.kind, "label"]
+        label = str(case.district.kinds["label"][case.kind])
         communities = case.district.communities
         name = row["community"] if communities is None else communities["name"].get(row["community"])
         walk = f"，居民平均步行 {plan.mean:.1f} 分钟" if len(plan.sites) == 1 and np.isfinite(plan.mean) else ""
@@ -1448,10 +1467,21 @@ def _place_text(case: _Case, row: Mapping[str, Any]) -> str:
     origin = case.spots.loc[row["site"], "origin"]
     communities = case.district.communities
     inside = communities["name"].get(row["community"]) if communities is not None else None
-    inside = f"（{inside}）" if isinstance(inside, str) else ""
     if not isinstance(row["name"], str):
-        return f"设在 {row['site']}{inside}"
+        near = _near_street(case, row["site"])
+        hints = [text for text in (inside, near and f"近{near}") if isinstance(text, str) and text]
+        return f"设在 {row['site']}" + (f"（{'，'.join(hints)}）" if hints else "")
+    inside = f"（{inside}）" if isinstance(inside, str) else ""
     return f"设在{row['name']}{'旁' if origin == 'street' else '地块' if origin == 'parcel' else ''}{inside}"
+
+
+def _near_street(case: _Case, site: Hashable) -> str:
+    """Return the name of the nearest street that has one, within `NEAR_STREET_M`; else empty."""
+    edges = case.district.network.edges
+    edges = edges[edges["name"].notna().to_numpy()]
+    spot = case.spots.geometry[site]
+    near = edges.sindex.nearest(spot, max_distance=NEAR_STREET_M, return_all=False)[1]
+    return str(edges["name"].iloc[near[0]]) if len(near) else ""
 
 
 def _whom_text(row: Mapping[str, Any]) -> str:

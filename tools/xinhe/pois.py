@@ -393,6 +393,8 @@ def _waste_and_safety(r: Register) -> None:
                 round(gate[0] + (middle.x - gate[0]) * 14 / run, 2),
                 round(gate[1] + (middle.y - gate[1]) * 14 / run, 2),
             )
+            if not c.shape.contains(shapely.Point(p)) or c.shape.exterior.distance(shapely.Point(p)) < 4:
+                continue
             more: Row = {key: value for key, value in (("since", c.since), ("until", c.until)) if value}
             r.add("waste_point", f"{c.name.removesuffix('（合成）')}投放点{k}（合成）", p, **more)
     r.in_communities("waste_station", _counts("003 009 010"), "垃圾收集站", 6)

@@ -285,7 +285,7 @@ def old_town() -> list[Street]:
         _col(C_ZHI, south, 3905, "secondary", "崇智路", "rail"),
         _col(C_WEI, south, 1080, "tertiary"),
         _col(C_6, 2600, 3905), _col(C_6, south, 262),
-        _col(C_EAST, south, 3905, "tertiary", None, "canal rail"),
+        _col(C_EAST, south, 3905, "tertiary", None, "rail"),
         *(_col(u, south, 3905) for u in (2060.0, 2310.0, 2550.0)),
         *(_col(u, south, 3905, over="canal" if u == -320 else "") for u in (-66.0, -320.0, -570.0)),
     ]  # fmt: skip

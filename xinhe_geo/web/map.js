@@ -267,8 +267,8 @@
     const size = sizeOf(style, view), gap = style.spacing && !isPlain(label.text) ? style.spacing * view.u : 0;
     const font = (style.italic ? "italic " : "") + style.weight + " " + size + "px " + FONT;
     ctx.font = font;
-    const chars = Array.from(label.text), lines = 1;
-    const w = ctx.measureText(label.text).width + gap * (chars.length - 1), h = size * 1.2 * lines;
+    const chars = Array.from(label.text);
+    const w = ctx.measureText(label.text).width + gap * (chars.length - 1), h = size * 1.2;
     const x0 = label.p[0] * view.k - view.ox, y0 = label.p[1] * view.k - view.oy, d = (label.d || 0) * view.u;
     const tries = d
       ? [[w / 2 + d, 0], [-w / 2 - d, 0], [0, -h / 2 - d], [0, h / 2 + d]]
