@@ -3,7 +3,7 @@ rem Double-click starter. Looks for Python 3.11+, runs run.py, opens the result.
 chcp 65001 >nul
 setlocal
 set "PY="
-for %%V in (3.13 3.12 3.11) do if not defined PY py -%%V -c "" >nul 2>nul && set "PY=py -%%V"
+for %%V in (3.13 3.12 3.11 3.14) do if not defined PY py -%%V -c "" >nul 2>nul && set "PY=py -%%V"
 if not defined PY python -c "import sys; sys.exit(sys.version_info < (3, 11))" >nul 2>nul && set "PY=python"
 if not defined PY goto nopython
 %PY% "%~dp0run.py" %*

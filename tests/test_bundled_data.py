@@ -17,7 +17,7 @@ import pytest
 import shapely
 from shapely.geometry import MultiPolygon, Polygon, box
 
-from xinhe_geo.district import District
+from xinhe_geo.district import District, check
 from xinhe_geo.layers import LAYERS
 
 REPO = Path(__file__).parents[1]
@@ -67,6 +67,11 @@ def test_the_script_writes_exactly_these_bytes(tmp_path: Path) -> None:
     assert len(made) == len(MANIFEST["layers"]) + 3 + 6
     different = [str(p) for p in made if (tmp_path / p).read_bytes() != (DATA / p).read_bytes()]
     assert different == []
+
+
+def test_the_check_at_the_door_finds_nothing() -> None:
+    problems = check(DATA)
+    assert problems.empty, problems.to_string()
 
 
 def test_small_enough_to_travel() -> None:
@@ -126,8 +131,8 @@ def test_zones_divide_the_district_and_the_new_one_is_21_km2_north_of_the_expres
     axis = read("barriers").set_index("barrier").geometry["exp"]
     halves = shapely.polygonize([shapely.node(shapely.union_all([axis, box(*district.buffer(100).bounds).exterior]))])
     north = max(halves.geoms, key=lambda g: g.centroid.y)
-    assert new.difference(north).area < 2  # a centimetre of rounding along four kilometres
-    assert old.intersection(north).area < 2
+    assert new.difference(north).area < 0.01
+    assert old.intersection(north).area < 0.01
 
 
 def test_extents_keep_to_what_is_known() -> None:
@@ -232,6 +237,11 @@ def test_logistics_parks_stand_along_gangcheng_dadao_and_malls_in_the_new_town()
     assert malls.geometry.within(zone("new")).all()
 
 
+def test_micro_spaces_lie_inside_compounds() -> None:
+    homes = shapely.union_all(alive(read("homes"), 2022).geometry.array)
+    assert read("micro_spaces").geometry.within(homes).all()
+
+
 def test_bare_ground_adds_up_to_what_the_plan_reports() -> None:
     assert read("bare_ground").geometry.area.sum() == pytest.approx(60_000, rel=0.001)
 
@@ -253,8 +263,9 @@ def network(streets: gpd.GeoDataFrame) -> nx.MultiGraph:
     return graph
 
 
-def test_streets_are_one_network_and_one_island() -> None:
-    streets = alive(read("streets"), 2022)
+@pytest.mark.parametrize("year", [2020, 2022, 2025, 2035])
+def test_streets_are_one_network_and_one_island(year: int) -> None:
+    streets = alive(read("streets"), year)
     assert len(streets) >= 2500
     assert streets["street"].is_unique
     parts = sorted((len(p) for p in nx.connected_components(network(streets))), reverse=True)

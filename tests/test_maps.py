@@ -414,6 +414,7 @@ def bundled() -> tuple[xh.District, pd.DataFrame]:
     return d, xh.coverage(d)
 
 
+@pytest.mark.slow
 def test_the_bundled_district_fits(bundled: tuple[xh.District, pd.DataFrame]) -> None:
     d, cover = bundled
     assert len(page(maps.draw(d)).encode()) < 1_200_000
@@ -422,6 +423,7 @@ def test_the_bundled_district_fits(bundled: tuple[xh.District, pd.DataFrame]) ->
     assert len(maps.picture(d, cover).encode()) < 400_000
 
 
+@pytest.mark.slow
 def test_the_map_says_the_same_numbers_as_the_tables(bundled: tuple[xh.District, pd.DataFrame]) -> None:
     d, cover = bundled
     content = scene(page(maps.draw(d, cover)))

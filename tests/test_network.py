@@ -699,7 +699,7 @@ def test_walked_metres_belong_to_a_least_time_way(seed: int, exact: bool, kind: 
 
 
 @cases
-@settings(max_examples=35)
+@settings(max_examples=25)
 def test_reach_against_cost_at_every_point(seed: int, exact: bool, kind: int) -> None:
     profile = PROFILES[kind]
     unit = 1.0 if profile is None else 1 / profile.speed_m_s / 60
@@ -729,6 +729,7 @@ def test_reach_against_cost_at_every_point(seed: int, exact: bool, kind: int) ->
 
 
 @given(seed=st.integers(0, 10**6), exact=st.booleans())
+@settings(max_examples=40)
 def test_streets_against_their_own_segments(seed: int, exact: bool) -> None:
     """Contraction, nodes and lengths against a graph with a node for every vertex of every line."""
     streets = random_streets(seed, exact)
@@ -762,6 +763,7 @@ def test_streets_against_their_own_segments(seed: int, exact: bool) -> None:
 
 
 @given(seed=st.integers(0, 10**6))
+@settings(max_examples=30)
 def test_attach_against_brute_force(seed: int) -> None:
     net = WalkNetwork.from_streets(random_streets(seed, exact=False))
     rng = np.random.default_rng(seed)
@@ -845,6 +847,25 @@ def test_threads_change_nothing(town: WalkNetwork, monkeypatch: pytest.MonkeyPat
     for other in results[1:]:
         for one, two in zip(results[0], other, strict=True):
             pd.testing.assert_frame_equal(pd.DataFrame(one), pd.DataFrame(two), check_exact=True)
+
+
+@pytest.mark.parametrize("profile", [None, ADULT])
+def test_batches_of_seeds_change_nothing(profile: Profile | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(6)
+    at = np.arange(31) * 100.0
+    streets = [LineString([(x, y) for y in at]) for x in at] + [LineString([(x, y) for x in at]) for y in at]
+    waits = rng.choice([0.0, 0.0, 300.0], len(streets))
+    net = WalkNetwork.from_streets(gpd.GeoDataFrame({"wait_s": waits}, geometry=streets, crs=CRS))
+    doors = net.attach(gpd.GeoSeries(shapely.points(rng.integers(0, 3000, (400, 2))), crs=CRS))
+    limit = 350.0 if profile is None else 350.0 / 60
+    whole = net.search(doors, doors[::5], profile=profile)  # unbounded: one batch
+    whole = whole.where(whole["cost"] <= limit + 1e-7)
+    for size, threads in ((10**6, 1), (8, 1), (8, 3), (5, 2)):
+        monkeypatch.setattr(module, "SEED_BATCH", size)
+        monkeypatch.setattr(module, "thread_count", lambda threads=threads: threads)
+        found = net.search(doors, doors[::5], profile=profile, limit=limit)
+        assert_frame_equal(found, whole, check_dtype=False, check_exact=True)
+    assert 50 < found["cost"].notna().sum() < 400
 
 
 def test_the_order_of_points_changes_nothing(town: WalkNetwork) -> None:
@@ -954,6 +975,7 @@ def test_graphs_that_cannot_be_walked_on() -> None:
 
 
 @given(seed=st.integers(0, 10**6))
+@settings(max_examples=30)
 def test_to_graph_and_back_is_the_same_network(seed: int) -> None:
     net = WalkNetwork.from_streets(random_streets(seed, exact=False))
     back = WalkNetwork.from_graph(net.to_graph())

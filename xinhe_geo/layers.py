@@ -86,6 +86,17 @@ LINE = ("LineString", "MultiLineString")
 POINT = ("Point",)
 
 
+#: How a commitment can be measured (`ledger`), over what, and how two things can lie to each other.
+METRICS = (
+    "communities_with", "communities_without", "coverage", "completeness", "count", "kinds_present", "area", "topology",
+    "near", "along", "in_gap", "difference", "gini", "theil", "per_thousand", "per_communities", "attribute", "mix",
+    "series", "missing",
+)  # fmt: skip
+SCOPES = ("district", "zone", "area", "community", "parcel", "line", "home")
+LINEAR = ("named_roads", "water", "barriers")
+RELATIONS = ("inside", "north_of", "covered", "overlap", "tiles", "straddle", "facilities", "length", "spacing")
+
+
 def _id(name: str, label: str = "编号") -> Column:
     return Column(name, label, required=True)
 
@@ -306,6 +317,114 @@ _LAYERS = (
         ),
         folder="standards",
         default=True,
+    ),
+    Layer(
+        "commitments",
+        "规划承诺表",
+        "id",
+        (
+            _id("id"),
+            Column(
+                "kind",
+                "登记",
+                required=True,
+                values=("commitment", "left_out"),
+                help="left_out：原文有、核对表没有逐条核的",
+            ),
+            Column("quote", "原文", required=True, help="逐字照抄"),
+            Column("section", "章节", required=True),
+            Column("category", "类别", required=True, help="多个用 ; 隔开"),
+            Column("target", "目标"),
+            Column("unit", "单位"),
+            Column("year", "年份"),
+            Column("spatial_unit", "空间范围"),
+            Column("binding", "属性", values=("约束性", "预期性")),
+            Column("note", "备注", help="left_out 在这里写为什么没有逐条核"),
+        ),
+        folder="standards",
+        default=True,
+    ),
+    Layer(
+        "measures",
+        "量法表",
+        "measure",
+        (
+            _id("measure"),
+            Column("commitment", "承诺编号", parent=("commitments", "id"), help="留空：规划以外的标准"),
+            Column("label", "量什么", required=True),
+            Column("metric", "算法", required=True, values=METRICS),
+            Column("role", "地位", required=True, values=("own", "beside"), help="own 决定判定，beside 只并列"),
+            Column("operator", "比较", values=(">=", "<=", "==", "between"), help="留空：原文没有数，只报现状"),
+            Column("low", "下限", "float"),
+            Column("high", "上限", "float"),
+            Column("unit", "单位"),
+            Column(
+                "target_from", "目标出自", values=("plan", "standard", "reference"), help="reference：参考线，不下结论"
+            ),
+            Column("scope", "范围", required=True, values=SCOPES),
+            Column("codes", "范围里的编号", help="编号或名称，多个用 ; 隔开；留空为全部"),
+            Column("lines", "线所在图层", values=LINEAR),
+            Column("kinds", "类别（; 为任一）"),
+            Column("near_kinds", "邻近的类别（; 为任一）"),
+            Column("rule", "规则", parent=("rules", "rule")),
+            Column("also_rules", "须同时满足的规则", help="多个用 ; 隔开"),
+            Column("layer", "量哪个图层"),
+            Column("other_layer", "与哪个图层比"),
+            Column("other_codes", "那个图层里的编号", help="编号或名称，多个用 ; 隔开"),
+            Column("relation", "关系", values=RELATIONS),
+            Column("metres", "距离", "float", "m", minimum=0),
+            Column("minutes", "时间", "float", "分钟", minimum=0),
+            Column("profile", "人群", parent=("profiles", "profile")),
+            Column("weight", "分母", values=("people", "people_60plus", "households", "area_m2", "homes")),
+            Column("combine", "合并", values=("any", "all"), help="all：各类都有才算"),
+            Column("field", "字段"),
+            Column("per", "每多少", "float", minimum=0),
+            Column("group", "分组", values=("zone", "area", "community")),
+            Column("since", "起始年", "year"),
+            Column("until", "截止年", "year"),
+            Column("aggregate", "汇总", values=("latest", "sum", "max", "min")),
+            Column("series", "台账指标"),
+            Column("target_series", "目标所在的台账指标"),
+            Column("needs", "需要的图层", help="算法本身用到的不必写；多个用 ; 隔开"),
+            Column("lacks", "缺什么"),
+            Column("standard", "出处"),
+            Column("confidence", "可信度", values=("read", "second_hand", "recalled", "convention")),
+            Column("text", "怎么量", required=True),
+        ),
+        folder="standards",
+        default=True,
+    ),
+    Layer(
+        "contradictions",
+        "原文矛盾表",
+        "id",
+        (
+            _id("id"),
+            Column("issue", "矛盾", required=True),
+            Column("quote_a", "原文一", required=True),
+            Column("section_a", "章节一"),
+            Column("quote_b", "原文二"),
+            Column("section_b", "章节二"),
+            Column("handling", "处理", required=True),
+            Column("touches", "涉及的承诺", help="编号，多个用 ; 隔开"),
+        ),
+        folder="standards",
+        default=True,
+    ),
+    Layer(
+        "series",
+        "台账填报表",
+        "row",
+        (
+            Column("row", "行号", help="不必填"),
+            Column("indicator", "指标编号", required=True),
+            Column("unit", "单位"),
+            Column("year", "年份", "year", required=True),
+            Column("value", "数值", "float", help="不知道就留空"),
+            Column("source", "来源"),
+            Column("filled_by", "填报人"),
+        ),
+        folder="ledger",
     ),
 )
 

@@ -836,7 +836,7 @@ def _values_theme(
 ) -> _Theme:
     """Colour homes by any series: shares in fifths, other numbers in five equal steps."""
     t, look = _texts(lang), _style()
-    label = title or (str(values.name) if values.name else t["completeness"])
+    label = title or t.get(str(values.name), str(values.name) if values.name else t["completeness"])
     number = pd.to_numeric(values.reindex(homes.index), errors="coerce").to_numpy(dtype="float64", na_value=np.nan)
     known = number[~np.isnan(number)]
     share = not unit and (not len(known) or (known.min() >= 0 and known.max() <= 1))
@@ -1308,26 +1308,31 @@ def _table_json(table: Sequence[tuple[str, list[str | None]]]) -> list[dict[str,
     return [{"k": label, **_packed(values)} for label, values in table]
 
 
-def _flat(coordinates: np.ndarray, origin: np.ndarray) -> list[int]:
-    """Return coordinates in degrees as whole millionths, each the difference to the one before, without repeats."""
+def _features(shapes: Any, origin: np.ndarray) -> list[list[list[int]]]:
+    """
+    Return the lines and rings of each shape (in degrees) as flat whole numbers: x, y, then steps from point to point.
+
+    Millionths of a degree from `origin`; a ring's closing point and points that do not move are left out.
+    """
+    parts, owner = shapely.get_parts(np.asarray(shapes), return_index=True)
+    closed = shapely.get_type_id(parts) == 3
+    rings, of_part = shapely.get_rings(parts[closed], return_index=True)
+    lines = np.concatenate([parts[~closed], rings])
+    owner = np.concatenate([owner[~closed], owner[closed][of_part]])
+    ring = np.arange(len(lines)) >= len(parts) - closed.sum()
+    coordinates, line = shapely.get_coordinates(lines, return_index=True)
     whole = np.rint(coordinates * MICRO).astype("int64") - origin
+    start = np.diff(line, prepend=-1) != 0
+    end = np.roll(start, -1)
     step = np.diff(whole, axis=0, prepend=np.zeros((1, 2), dtype="int64"))
-    keep = step.any(axis=1)
-    keep[0] = True
-    return [int(v) for v in step[keep].ravel()]
-
-
-def _feature(shape: Any, origin: np.ndarray) -> list[list[int]]:
-    parts = []
-    for part in shapely.get_parts(shape):
-        if part.is_empty:
-            continue
-        if part.geom_type == "Polygon":
-            for ring in (part.exterior, *part.interiors):
-                parts.append(_flat(shapely.get_coordinates(ring)[:-1], origin))
-        else:
-            parts.append(_flat(shapely.get_coordinates(part), origin))
-    return parts
+    step[start] = whole[start]
+    keep = start | (step.any(axis=1) & ~(end & ring[line]))
+    flat = step[keep].ravel().tolist()
+    cuts = np.searchsorted(line[keep], np.arange(len(lines) + 1)) * 2
+    found: list[list[list[int]]] = [[] for _ in range(len(shapes))]
+    for i in np.lexsort((np.arange(len(lines)), owner)):
+        found[owner[i]].append(flat[cuts[i] : cuts[i + 1]])
+    return found
 
 
 def _geometry_json(shapes: gpd.GeoSeries, shape: str, origin: np.ndarray) -> list[list[list[int]]]:
@@ -1335,7 +1340,7 @@ def _geometry_json(shapes: gpd.GeoSeries, shape: str, origin: np.ndarray) -> lis
         shapes = shapes.simplify(SIMPLIFY_M[shape])
     if shape == "A":
         shapes = gpd.GeoSeries(shapely.orient_polygons(shapes.array), crs=shapes.crs)
-    return [_feature(g, origin) for g in shapes.to_crs(4326).array]
+    return _features(shapes.to_crs(4326).array, origin)
 
 
 def _layer_json(layer: _Layer, origin: np.ndarray) -> dict[str, Any]:
@@ -1351,7 +1356,7 @@ def _layer_json(layer: _Layer, origin: np.ndarray) -> dict[str, Any]:
     if layer.shape == "A" and layer.names is not None:
         frame = gpd.GeoDataFrame(geometry=layer.geometry, crs=layer.geometry.crs)
         middle = gpd.GeoSeries(_anchors(frame), crs=frame.crs).to_crs(4326)
-        out["at"] = [_flat(shapely.get_coordinates(p), origin) for p in middle.array]
+        out["at"] = [parts[0] for parts in _features(middle.array, origin)]
     for key, value in (("z", layer.min_zoom), ("find", layer.find), ("ask", layer.ask), ("one", layer.one)):
         if value:
             out[key] = value
@@ -1365,9 +1370,9 @@ def _labels_json(labels: Sequence[_Label], crs: Any, origin: np.ndarray) -> list
     lines = shapely.get_dimensions(shapes.array) == 1
     shapes = shapes.where(~lines, shapes.simplify(2.0)).to_crs(4326)
     out = []
-    for label, shape, line in zip(labels, shapes.array, lines, strict=True):
+    for label, parts, line in zip(labels, _features(shapes.array, origin), lines, strict=True):
         entry: dict[str, Any] = {"text": label.text, "k": label.kind, "z": label.zoom}
-        entry["l" if line else "p"] = _feature(shape, origin) if line else _feature(shape, origin)[0]
+        entry["l" if line else "p"] = parts if line else parts[0]
         first = int(label.kind in _FIRST_LABELS)
         for key, value in (("y", label.layer), ("d", label.away), ("max", label.until), ("f", first)):
             if value:
@@ -1514,8 +1519,8 @@ class HouseMap(folium.Map):
     otherwise saving raises `MissingAsset`.
     """
 
-    default_js = (("leaflet", "leaflet.js"),)
-    default_css = (("leaflet_css", "leaflet.css"),)
+    default_js = [("leaflet", "leaflet.js")]  # noqa: RUF012 - as folium declares it
+    default_css = [("leaflet_css", "leaflet.css")]  # noqa: RUF012
     _template = Template("""
         {% macro header(this, kwargs) %}<style>{{ this.css }}</style>{% endmacro %}
         {% macro html(this, kwargs) %}{{ this.frame() }}{% endmacro %}

@@ -24,7 +24,6 @@ from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
@@ -649,9 +648,10 @@ class WalkNetwork:
         """Check and return where doors are: edge, metres along it, metres of access."""
         from . import _kernel
 
-        edge: Shorts = frame["edge"].fillna(-1).to_numpy(np.int32, copy=True)
-        at: Floats = frame["at_m"].to_numpy(np.float64, copy=True, na_value=np.nan)
-        access: Floats = frame["access_m"].to_numpy(np.float64, copy=True, na_value=np.nan)
+        column = frame["edge"]
+        edge: Shorts = (column if column.dtype.kind == "i" else column.fillna(-1)).to_numpy(np.int32, copy=True)
+        at: Floats = frame["at_m"].to_numpy(np.float64, copy=True)
+        access: Floats = frame["access_m"].to_numpy(np.float64, copy=True)
         wrong = _kernel.check_doors(edge, at, access, self._length)
         if wrong:
             what = {1: "边的编号不存在", 2: "位置不在边上", 3: "到街道的距离不是不小于 0 的数"}[wrong]
@@ -972,15 +972,13 @@ class SearchState:
     def with_place(self, doors: pd.DataFrame) -> SearchState:
         """Return the state with these doors added; places that exist already get them as further doors."""
         new, names = self.net._doors(doors)
-        labels = list(self.labels)
-        number = {label: i for i, label in enumerate(labels)}
-        for label in names:
-            if label not in number:
-                number[label] = len(labels)
-                labels.append(label)
-        new = new._replace(place=np.array([number[label] for label in names], np.int32)[new.place])
+        added = [name for name in names if name not in self._number]
+        number = {name: len(self.labels) + i for i, name in enumerate(added)}
+        codes = np.array([number.get(name, self._number.get(name)) for name in names], np.int32)
+        new = new._replace(place=codes[new.place])
         field = _Field(self.field.cost.copy(), self.field.label.copy(), self.field.metres.copy())
-        state = SearchState(self.net, self.weights, self.bound, tuple(labels), self.doors.plus(new), field)
+        labels = (*self.labels, *added)
+        state = SearchState(self.net, self.weights, self.bound, labels, self.doors.plus(new), field)
         return state._relaxed(self.net._seeds(new, self.weights))
 
     def without_place(self, label: Hashable) -> SearchState:
@@ -992,9 +990,9 @@ class SearchState:
         UnknownNameError
             No such place.
         """
-        if label not in self.labels:
+        if label not in self._number:
             raise UnknownNameError("地点", str(label), [str(name) for name in self.labels])
-        number = self.labels.index(label)
+        number = self._number[label]
         kept = np.flatnonzero(self.doors.place != number)
         doors = self.doors.take(kept)
         doors = doors._replace(place=np.where(doors.place > number, doors.place - 1, doors.place).astype(np.int32))
@@ -1039,12 +1037,17 @@ class SearchState:
             return tied
 
         batches = self._batches(seeds)
-        shares = [list(share) for share in _shares(batches, min(thread_count(), len(batches) // 2))]
-        fields = [self.field, *(net._empty_field(weights) for _ in shares[1:])]
-        with ThreadPoolExecutor(len(shares)) as pool:
-            tied = any(list(pool.map(run, shares, fields))) if len(shares) > 1 else run(batches, self.field)
-        for other in fields[1:]:
-            tied |= _kernel.merge(*self.field, weights.waits, weights.same, *other)
+        threads = min(thread_count(), len(batches) // 2)
+        if threads > 1:
+            share = -(-len(batches) // threads)  # neighbours stay together
+            shares = [batches[k : k + share] for k in range(0, len(batches), share)]
+            fields = [self.field, *(net._empty_field(weights) for _ in shares[1:])]
+            with ThreadPoolExecutor(threads) as pool:
+                tied = any(list(pool.map(run, shares, fields)))
+            for other in fields[1:]:
+                tied |= _kernel.merge(*self.field, weights.waits, weights.same, *other)
+        else:
+            tied = run(batches, self.field)
         if tied:
             self._settle()
         return self
@@ -1080,6 +1083,10 @@ class SearchState:
             _kernel.settle_metres(
                 indptr, adj, weights.arc, net._arc_length, weights.same, order, *seeds, *self.field
             )  # fmt: skip
+
+    @cached_property
+    def _number(self) -> dict[Hashable, int]:
+        return {label: i for i, label in enumerate(self.labels)}
 
     @cached_property
     def _rank(self) -> Shorts:
@@ -1789,6 +1796,8 @@ def _sorted_codes(labels: pd.Series) -> tuple[Shorts, pd.Index]:
         if len(values) and (step >= 0).all():  # sorted already, as a plain row number is
             starts = np.concatenate([[True], step > 0])
             return np.cumsum(starts, dtype=np.int32) - np.int32(1), pd.Index(values[starts])
+    if len(labels) == 1 and not pd.isna(labels.iloc[0]):
+        return np.zeros(1, np.int32), pd.Index(labels, tupleize_cols=False)
     codes, names = pd.factorize(labels)
     if (codes < 0).any():
         raise ValueError("地点的编号不能为空")
@@ -1838,12 +1847,6 @@ def _with_itself(target: NDArray[Any], cost: Floats, rows: Ints, places: Shorts)
     level = hit & (target >= 0) & (cost <= TOLERANCE_M)
     itself[level] = np.minimum(itself[level], target[level])
     return np.where(hit, itself, target), np.where(hit, 0.0, cost)
-
-
-def _shares(items: Sequence[_Seeds], parts: int) -> Iterable[Sequence[_Seeds]]:
-    """Cut a sequence into at most `parts` (at least one) stretches of about the same length."""
-    edges = np.linspace(0, len(items), max(parts, 1) + 1).astype(int).tolist()
-    return [items[a:b] for a, b in pairwise(edges)]
 
 
 def _in_threads(

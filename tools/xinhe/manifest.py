@@ -175,7 +175,7 @@ def write_readme(path: Path, layers: Mapping[str, Sequence[Mapping[str, Any]]]) 
 以及下面写明来自 OpenStreetMap 的几条道路；没有公开的法定界线、人口和设施位置，这些都是画出来或编出来的，用来演示工具怎么用。
 
 由 `python tools/make_xinhe.py` 生成，每次运行逐字节相同；不要手改，改脚本。
-`pois/kinds.csv`、`pois/osm_tags.csv`、`standards/`、`network/walk_filter.toml` 不由它生成。
+类别、标签、规则、指标、步行筛选这些表（`pois/*.csv`、`standards/`、`network/walk_filter.toml`）不由它生成。
 
 | 图层 | 要素 | 依据 | 许可 | 说明 |
 |---|---|---|---|---|
@@ -188,12 +188,21 @@ def write_readme(path: Path, layers: Mapping[str, Sequence[Mapping[str, Any]]]) 
 {len(homes)} 个小区（2022 年）合计约 {people:,} 人，其中 60 岁及以上约 {older:,} 人：**全部是合成的整数**。
 新河街道的常住人口没有公开数字；户均约 2.5 人是假定。两个小区的人口、几个小区的出入口有意留空，用来演示“数据不足”。
 
+## 年份
+数据年 2022，社区名录 2022 年（13 个；2023 年起 14 个，华翠假定自福升园划出）。起止年写在要素上：五车地平房到 2024 年，金海云城二期
+2024 年起、三期 2028 年起，新河庄平房到 2026 年，更新后的住房 2027、2029 年起；规划设施多为 2025 年。
+
+## 方案
+`scenarios/` 里六个方案：五车地改造、新河庄南北河底更新、南益和威海路两处卫生服务站、干渠人行桥、增开出入口、规划设施全部建成。
+规模和位置都是假定。
+
 ## 许可与署名
 - 标为 ODbL-1.0 的图层含有或依托 OpenStreetMap 的道路线位：**© OpenStreetMap contributors**，
   [Open Database License 1.0](https://opendatacommons.org/licenses/odbl/1-0/)。在地图、报告和衍生数据库上都要写出这一句。
 - 标为 CC-BY-4.0 的图层和 `ledger/series.csv` 完全由本项目绘制或抄录：署名 xinhe_geo contributors，
   [CC BY 4.0](https://creativecommons.org/licenses/by/4.0/)。
-- 社区代码和名称是统计用区划代码中的公开事实；`ledger/series.csv` 的数值抄自规划原文专栏1。
+- 邻街道的外接框是公开资料中的事实（sizhi 3.0.6，MIT），其中新北街道两处限值与 OpenStreetMap 道路相符；它们不是界线。
+- 社区代码和名称是统计用区划代码中的公开事实（由 china-division 各版转录）；`ledger/series.csv` 的数值抄自规划原文专栏1。
 
 ## 换成真实数据
 界线、人口、设施由街道提供后，用同名文件替换，并在 `district.toml` 里改 `basis`、`source`、`licence`、`date`。

@@ -126,11 +126,12 @@ def parcel_rows(lots: Sequence[Lot]) -> list[Row]:
     return out
 
 
-def barrier_rows(lots: Sequence[Lot]) -> list[Row]:
-    """Barriers as lines, and the walls of three logistics parks."""
+def barrier_rows(regions: Regions, lots: Sequence[Lot]) -> list[Row]:
+    """Barriers as lines, and the walls of the logistics parks."""
     rows = [
         {"barrier": b.key, "name": b.name, "kind": b.kind, "basis": b.basis, "note": b.note,
-         "source": s.OSM_NOTE if b.basis == "osm" else None, "geometry": shapely.LineString(b.points)}
+         "source": s.OSM_NOTE if b.basis == "osm" else None,
+         "geometry": shapely.LineString(regions.expressway() if b.key == "exp" else b.points)}
         for b in s.BARRIERS
     ]  # fmt: skip
     for n, lot in enumerate([q for q in lots if q.label.endswith("物流园")], 1):
@@ -139,7 +140,7 @@ def barrier_rows(lots: Sequence[Lot]) -> list[Row]:
     return rows
 
 
-def named_road_rows() -> list[Row]:
+def named_road_rows(regions: Regions) -> list[Row]:
     """Real lines where they are known (two for a dual road), one schematic axis for each other road of the plan."""
     rows: list[Row] = []
     real = "线位取自OpenStreetMap（2026-10-04），坐标取至小数4位"
@@ -152,7 +153,7 @@ def named_road_rows() -> list[Row]:
                      "geometry": shapely.LineString([local(*p) for p in pairs])})  # fmt: skip
     exp, freight, changshen = (next(b for b in s.BARRIERS if b.key == k) for k in ("exp", "freight", "changshen"))
     drawn: tuple[tuple[str, str, Sequence[XY], str], ...] = (
-        ("京津塘高速公路", "motorway", exp.points, "又作津京塘高速；" + exp.note),
+        ("京津塘高速公路", "motorway", regions.expressway(), "又作津京塘高速；" + exp.note),
         ("长深高速公路", "motorway", changshen.points, changshen.note),
         ("天津港集疏运专用货运通道", "trunk", freight.points, freight.note),
         ("津塘公路", "primary", s.axis_jintang(), "四季风情社区北界"),

@@ -117,18 +117,13 @@ class Register:
             chosen.append(max(options, key=lambda m: (round(min(math.dist(m, c) for c in chosen), 2), m)))
         return chosen
 
-    def in_communities(
-        self, kind: str, counts: Mapping[str, int], label: str, shift: int, *, named: bool = False, **more: Any
-    ) -> None:
+    def in_communities(self, kind: str, counts: Mapping[str, int], label: str, shift: int, **more: Any) -> None:
         """Register a kind community by community, beside streets near compounds."""
         for code, n in counts.items():
             for k, target in enumerate(self.at_homes(code, n, shift)):
                 slot = self.slots.take(target, within(code))
-                name = f"{COMMUNITY_NAMES[code]}{label}" + (f"{k + 1}" if n > 1 else "")
-                extra = dict(more)
-                if not named:
-                    name += "（合成）"
-                self.add(kind, name, slot.point, **extra)
+                number = f"{k + 1}" if n > 1 else ""
+                self.add(kind, f"{COMMUNITY_NAMES[code]}{label}{number}（合成）", slot.point, **more)
 
     def near(self, kind: str, name: str, target: XY, fits: Callable[[Slot], bool] = lambda q: True, **more: Any) -> XY:
         """Register one facility at the free front door nearest to a target; returns where."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import shapely
@@ -161,6 +161,14 @@ class Regions:
         inside = shapely.unary_union(list(rough.values()))
         self.cells = [p for p in fine if inside.contains(p.representative_point())]
 
+    def expressway(self) -> list[XY]:
+        """The expressway's axis through every corner the zones have on it, so that nothing reaches across by rounding."""
+        axis = shapely.LineString(next(b.points for b in s.BARRIERS if b.key == "exp"))
+        corners = {(float(x), float(y)) for zone in (self.old, self.new) for x, y in zone.exterior.coords}
+        on = {p for p in corners if axis.distance(shapely.Point(p)) < 0.05}
+        ends = {(float(x), float(y)) for x, y in axis.coords}
+        return sorted(on | ends, key=lambda p: (axis.project(shapely.Point(p)), p))
+
     def community_rows(self) -> list[Row]:
         """Thirteen communities of the 2019-2022 list, fourteen of 2023: 华翠 is cut out of 福升园 for 2023 on."""
         rows = []
@@ -249,6 +257,3 @@ def tidy(shape: shapely.Polygon, tolerance: float = 1.5) -> shapely.Polygon:
     """Straighten a polygon and round its corners' coordinates to a centimetre."""
     plain = shapely.Polygon(shape.simplify(tolerance).exterior)
     return shapely.transform(plain, lambda xy: xy.round(2))
-
-
-Test = Callable[[shapely.Polygon], bool]

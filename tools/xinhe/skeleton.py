@@ -194,10 +194,10 @@ def barriers() -> list[Barrier]:
     bei = tuple(local(*p) for p in MOTORROADS[0][1])
     changshen = curve(lambda y: column(-2314, y), 3300, 9000, 200)
     rail = [local(117.6371, 39.02725)]
-    rail = [*curve(lambda x: old_row(RAIL, x), -900, 1900, 140), (2040, 815), (2169, 772), (2480, 645), (2750, 535)]
+    rail = [*curve(lambda x: old_row(RAIL, x), -900, 1900, 140), (2040, 781), (2169, 750), (2480, 662), (2750, 580)]
     schematic = "schematic"
     return [
-        Barrier("rail", "京山铁路（示意）", "railway", rounded(rail), 66, 14, schematic,
+        Barrier("rail", "京山铁路（示意）", "railway", rounded(rail), 58, 14, schematic,
                 "斜穿老城区、经塘沽站北侧（站点位置由百度坐标反算）；线位为示意"),
         Barrier("canal", "新河干渠（示意）", "canal", rounded(canal_axis()), 58, 13, schematic,
                 "原文只有名称，线位为示意"),
@@ -247,7 +247,7 @@ def _new(
 
 def axis_weihai() -> list[XY]:
     """威海路 drawn on southwards from its real end, down to 赵新路."""
-    down = curve(lambda y: column(C_WEI, y), 3560, column(C_WEI, 0)[1] + 1000, 90)
+    down = curve(lambda y: column(C_WEI, y), 3560, 1000, 90)
     return smooth([local(117.6306, 39.0574), (1566, 3995), (1515, 3915), (1462, 3800), *down[:1]], 2) + down[1:]
 
 
@@ -299,7 +299,7 @@ def old_town() -> list[Street]:
     ]  # fmt: skip
     outer = [(level, -680.0, C_YI) for level in (470, 1400, 1860)] + [(level, -680.0, -66.0) for level in (2850, 3310)]
     outer += [(level, C_EAST, 2560.0) for level in (480, 640, 1400, 1860)] + [
-        (2850, C_WEI, 2540.0),
+        (2850, C_WEI, 2500.0),
         (3310, C_WEI, 2520.0),
     ]
     out += [_old(level, x0, x1, cls, name) for level, x0, x1, cls, name in rows]
@@ -358,8 +358,8 @@ def _new_minor(north: float) -> list[Street]:
         (358.0, 4005, 4290), (328.0, 4290, 4540), (352.0, 4530, 5075), (332.0, 5075, 5330), (362.0, 5330, 5680),
         (-790.0, 4008, 4540), (-1400.0, 4270, 4945), (-1420.0, 5090, 5560), (-800.0, 5020, 5330), (-760.0, 5330, 6000),
         (-1380.0, 6000, 6660), (-800.0, 6000, 7300), (-1980.0, 5330, 6000), (-1960.0, 6650, 7300), (310.0, 5775, 6340),
-        (350.0, 6340, 7000), (880.0, 6640, 7300), (-1420.0, 7300, 7560), (200.0, 7300, 7560), (2330.0, 5660, 6660),
-        (2320.0, 6640, 7300), (2860.0, 5660, 6310), (1800.0, 6300, 6650), (2870.0, 7300, 7560),
+        (350.0, 6340, 7000), (880.0, 6640, 7300), (-1420.0, 7300, 7560), (200.0, 7300, 7560), (2330.0, 5830, 6660),
+        (2320.0, 6640, 7300), (2860.0, 5850, 6310), (1800.0, 6300, 6650), (2870.0, 7300, 7560),
         (1560.0, 7730, north - 80),
         (-1400.0, 7730, north - 80), (350.0, 7980, north - 80), (2330.0, 7730, 8010), (850.0, 7730, north - 80),
         (-800.0, 7730, north - 80),

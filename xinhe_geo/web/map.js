@@ -136,15 +136,16 @@
       box[3] * k - view.oy > -margin && box[1] * k - view.oy < view.h + margin;
   }
 
-  function gather(ctx, layer, which, view, close, margin) {
-    ctx.beginPath();
-    let any = false;
+  /* Traces features and hands them over in batches: one path for all is quick to trace but slow to paint. */
+  function batches(ctx, layer, which, view, close, margin, paint) {
+    let n = 0;
     for (const i of which) {
       if (!inView(layer.boxes[i], view, margin)) continue;
-      any = true;
+      if (!n) ctx.beginPath();
       for (const part of layer.parts[i]) trace(ctx, part, view, close);
+      if (++n === 400) { paint(); n = 0; }
     }
-    return any;
+    if (n) paint();
   }
 
   function stroke(ctx, colour, width, dash, u) {
@@ -156,34 +157,30 @@
   }
 
   function drawAreas(ctx, layer, view) {
+    const grow = Math.min(1.6, Math.max(0.55, 1 + (view.zoom - 15) * 0.18));
     layer.styles.forEach((style, j) => {
-      const which = layer.byStyle[j];
-      if (!which.length || !gather(ctx, layer, which, view, true, 4)) return;
-      ctx.globalAlpha = style.opacity === undefined ? 1 : style.opacity;
-      if (style.hatch) { ctx.fillStyle = hatch(ctx, style, view.ratio); ctx.fill(); }
-      else if (style.fill) { ctx.fillStyle = style.fill; ctx.fill(); }
-      ctx.globalAlpha = 1;
-      if (style.line) {
-        const grow = Math.min(1.6, Math.max(0.55, 1 + (view.zoom - 15) * 0.18));
-        const w = widthAt(style.width || 1, view.zoom) * view.u * grow;
+      const w = widthAt(style.width || 1, view.zoom) * view.u * grow;
+      batches(ctx, layer, layer.byStyle[j], view, true, 4, () => {
+        ctx.globalAlpha = style.opacity === undefined ? 1 : style.opacity;
+        if (style.hatch) { ctx.fillStyle = hatch(ctx, style, view.ratio); ctx.fill(); }
+        else if (style.fill) { ctx.fillStyle = style.fill; ctx.fill(); }
+        ctx.globalAlpha = 1;
+        if (!style.line) return;
         if (style.casing) stroke(ctx, style.casing, w + (style.extra || 2) * view.u, null, view.u);
         stroke(ctx, style.line, w, style.dash, view.u);
-      }
+      });
     });
   }
 
   function drawLines(ctx, layer, view) {
-    const w = layer.styles.map((s) => widthAt(s.width || 1, view.zoom) * view.u);
     ctx.lineJoin = "round";
-    layer.styles.forEach((style, j) => {
-      if (!style.casing || w[j] <= 0.3 || !layer.byStyle[j].length) return;
-      if (gather(ctx, layer, layer.byStyle[j], view, false, 20)) {
-        stroke(ctx, style.casing, w[j] + (style.extra || Math.min(2, 0.6 + w[j] * 0.22)) * view.u, null, view.u);
-      }
-    });
-    layer.styles.forEach((style, j) => {
-      if (w[j] <= 0.2 || !layer.byStyle[j].length) return;
-      if (gather(ctx, layer, layer.byStyle[j], view, false, 20)) stroke(ctx, style.line, w[j], style.dash, view.u);
+    for (const casing of [true, false]) layer.styles.forEach((style, j) => {
+      const w = widthAt(style.width || 1, view.zoom) * view.u, extra = style.extra || Math.min(2, 0.6 + w * 0.22);
+      if (w <= (casing ? 0.3 : 0.2) || (casing && !style.casing)) return;
+      batches(ctx, layer, layer.byStyle[j], view, false, 20, () => {
+        if (casing) stroke(ctx, style.casing, w + extra * view.u, null, view.u);
+        else stroke(ctx, style.line, w, style.dash, view.u);
+      });
     });
   }
 
@@ -707,7 +704,7 @@
       if (off.length) {
         const more = make("details", "xh-more");
         more.appendChild(make("summary", "", fill(scene.t.other_kinds, { n: off.length })));
-        more.open = !on.length; d.appendChild(more); grids.push([more, off]);
+        more.open = !on.length && !scene.themes.length; d.appendChild(more); grids.push([more, off]);
       }
       grids.forEach(([place, rows]) => {
         const grid = make("div", rows.length > 5 && wide ? "xh-grid two" : "xh-grid");

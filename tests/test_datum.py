@@ -1,0 +1,230 @@
+"""
+Datums: twenty cities from another implementation, round trips, and a verdict that never accuses honest data.
+
+Cities: hujiulong/gcoord, `test/fixtures`, MIT.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import pytest
+import shapely
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from xinhe_geo.datum import DATUMS, convert, datum_name, diagnose, from_wgs84, to_wgs84
+from xinhe_geo.errors import SourceError, UnknownNameError, XinheError
+from xinhe_geo.layers import bundled_folder
+
+CITIES = Path(__file__).parents[1] / "../shared/yardsticks/cities/cities.csv"
+needs_cities = pytest.mark.skipif(not CITIES.is_file(), reason="../shared/yardsticks is not here")
+METRIC = "EPSG:4548"
+X0, Y0 = 554_000.0, 4_323_000.0
+
+
+# --- conversion ------------------------------------------------------------------------------------------------------
+
+
+def off(a: tuple[np.ndarray, np.ndarray], lon: pd.Series, lat: pd.Series) -> float:
+    return float(max(np.abs(a[0] - lon).max(), np.abs(a[1] - lat).max()))
+
+
+@needs_cities
+def test_twenty_cities() -> None:
+    c = pd.read_csv(CITIES)
+    assert len(c) == 20
+    wgs, gcj, bd = ((c[f"{d}_lon"], c[f"{d}_lat"]) for d in ("wgs84", "gcj02", "bd09"))
+    assert off(from_wgs84(*wgs, "GCJ-02"), *gcj) <= 1e-5
+    assert off(from_wgs84(*wgs, "BD-09"), *bd) <= 1e-5
+    assert off(to_wgs84(*gcj, "GCJ-02"), *wgs) <= 1e-5
+    assert off(to_wgs84(*bd, "BD-09"), *wgs) <= 1e-5
+    assert off(from_wgs84(*to_wgs84(*gcj, "GCJ-02"), "BD-09"), *bd) <= 1e-6
+    for datum in ("GCJ-02", "BD-09"):
+        assert off(to_wgs84(*from_wgs84(*wgs, datum), datum), *wgs) <= 1e-9
+
+
+@settings(max_examples=200, deadline=None, derandomize=True)
+@given(lon=st.floats(73.5, 136.0), lat=st.floats(2.0, 55.0), datum=st.sampled_from(DATUMS))
+def test_there_and_back(lon: float, lat: float, datum: str) -> None:
+    x, y = from_wgs84(lon, lat, datum)
+    back = to_wgs84(x, y, datum)
+    assert back[0] == pytest.approx(lon, abs=1e-9)
+    assert back[1] == pytest.approx(lat, abs=1e-9)
+    again = from_wgs84(*to_wgs84(lon, lat, datum), datum)
+    assert again[0] == pytest.approx(lon, abs=1e-9)
+    assert again[1] == pytest.approx(lat, abs=1e-9)
+
+
+def test_the_shift_is_known() -> None:
+    """About 530 m east and 86 m north at 117.63 E, 39.03 N; 1.3 km for BD-09."""
+    x, y = from_wgs84(117.63, 39.03, "gcj02")
+    east, north = (x - 117.63) * 111_320 * np.cos(np.radians(39.03)), (y - 39.03) * 111_000
+    assert east == pytest.approx(530, abs=3)
+    assert north == pytest.approx(86, abs=3)
+
+
+def test_shapes_missing_values_and_abroad() -> None:
+    lon, lat = np.array([[117.0, np.nan], [2.35, -70.0]]), np.array([[39.0, 39.0], [48.85, -33.0]])
+    x, y = from_wgs84(lon, lat, "BD-09")
+    assert x.shape == (2, 2)
+    assert np.isnan(x[0, 1])
+    assert (x[1] == lon[1]).all()
+    assert (y[1] == lat[1]).all()
+    assert x[0, 0] != lon[0, 0]
+    back = to_wgs84(x, y, "BD-09")
+    assert back[0][0, 0] == pytest.approx(117.0, abs=1e-9)
+    assert (back[0][1] == lon[1]).all()
+    assert to_wgs84([], [], "GCJ-02")[0].shape == (0,)
+
+
+@pytest.mark.parametrize(
+    ("name", "datum"),
+    [("gcj02", "GCJ-02"), ("GCJ-02", "GCJ-02"), ("BD09", "BD-09"), ("CGCS2000", "WGS84"), ("wgs 84", "WGS84")],
+)
+def test_names(name: str, datum: str) -> None:
+    assert datum_name(name) == datum
+
+
+def test_messages() -> None:
+    with pytest.raises(UnknownNameError, match="GCJ-02"):
+        datum_name("GCJ-20")
+    with pytest.raises(SourceError, match="写反"):
+        from_wgs84(39.0, 117.0, "GCJ-02")
+    with pytest.raises(SourceError, match="以米为单位"):
+        to_wgs84(554_000.0, 4_323_000.0, "GCJ-02")
+    with pytest.raises(SourceError, match="坐标系"):
+        convert(gpd.GeoSeries([shapely.Point(117, 39)]), "GCJ-02", "WGS84")
+    assert issubclass(SourceError, (XinheError, ValueError))
+
+
+def test_convert_a_layer() -> None:
+    square = shapely.box(117.63, 39.03, 117.64, 39.04)
+    layer = gpd.GeoDataFrame({"name": ["甲"]}, geometry=[square], index=pd.Index(["h1"], name="home"), crs="EPSG:4326")
+    moved = convert(layer, "WGS84", "GCJ-02")
+    assert moved.index.equals(layer.index)
+    assert moved.crs == layer.crs
+    assert moved["name"].tolist() == ["甲"]
+    assert layer.geometry.iloc[0] == square
+    x, y = from_wgs84(117.63, 39.03, "GCJ-02")
+    assert shapely.distance(shapely.Point(x, y), moved.geometry.iloc[0]) < 1e-9
+    metric = convert(layer.to_crs(METRIC), "WGS84", "BD-09")
+    assert metric.crs == METRIC
+    back = convert(metric.geometry, "BD-09", "CGCS2000")
+    gap = shapely.hausdorff_distance(back.array, layer.to_crs(METRIC).geometry.array)
+    assert gap.max() < 0.01
+    same = convert(layer, "WGS84", "CGCS2000")
+    assert same.geometry.iloc[0] == square
+
+
+# --- the verdict -----------------------------------------------------------------------------------------------------
+
+
+def grid(step: float, size: float = 6_000.0, wobble: float = 0.0) -> gpd.GeoSeries:
+    """Streets about every `step` metres both ways; `wobble` makes the blocks uneven."""
+    rng = np.random.default_rng(3)
+    at = np.arange(0, size + 1, step)
+    xs, ys = (at + rng.uniform(-wobble, wobble, len(at)) for _ in range(2))
+    lines = [shapely.LineString([(X0 + x, Y0), (X0 + x, Y0 + size)]) for x in xs]
+    lines += [shapely.LineString([(X0, Y0 + y), (X0 + size, Y0 + y)]) for y in ys]
+    return gpd.GeoSeries(lines, crs=METRIC)
+
+
+def along(streets: gpd.GeoSeries, n: int, off_m: float, rng: np.random.Generator) -> gpd.GeoSeries:
+    """`n` points beside streets, up to `off_m` metres from them."""
+    lines = np.asarray(streets.array)[rng.integers(0, len(streets), n)]
+    points = shapely.line_interpolate_point(lines, rng.uniform(0, 1, n), normalized=True)
+    xy = shapely.get_coordinates(points) + rng.uniform(-off_m, off_m, (n, 2)) / np.sqrt(2)
+    return gpd.GeoSeries(shapely.points(xy), crs=streets.crs)
+
+
+@pytest.mark.parametrize("datum", DATUMS)
+@pytest.mark.parametrize("crs", ["EPSG:4326", METRIC])
+def test_the_datum_is_found(datum: str, crs: str) -> None:
+    streets = grid(400, wobble=120)
+    honest = along(streets, 60, 15, np.random.default_rng(1))
+    found = diagnose(convert(honest, "WGS84", datum).to_crs(crs), streets)
+    assert found.index[found["winner"]].tolist() == [datum]
+    assert found["median_m"][datum] < 15
+    assert found["median_m"].drop(datum).min() > 40
+    assert datum in found["text"].iloc[0]
+    assert list(found.index) == list(DATUMS)
+    assert found["margin_m"][datum] > 20
+
+
+def test_polygons_and_several_layers_are_references() -> None:
+    streets = grid(800, wobble=200)
+    rng = np.random.default_rng(8)
+    houses = gpd.GeoSeries(
+        [shapely.box(X0 + x, Y0 + y, X0 + x + 40, Y0 + y + 30) for x, y in rng.uniform(0, 6_000, (150, 2))], crs=METRIC
+    )
+    moved = convert(gpd.GeoDataFrame(geometry=houses), "WGS84", "GCJ-02")
+    found = diagnose(moved, [streets, houses.to_crs("EPSG:4326")])
+    assert found["median_m"]["GCJ-02"] == pytest.approx(0, abs=1e-6)
+    assert found["winner"]["GCJ-02"]
+    assert "537" in found["text"].iloc[0] or found["moved_m"]["GCJ-02"] == pytest.approx(537, abs=10)
+
+
+def test_no_verdict_where_nothing_can_be_told() -> None:
+    streets = grid(400, wobble=120)
+    rng = np.random.default_rng(2)
+    few = convert(along(streets, 4, 5, rng), "WGS84", "GCJ-02")
+    assert not diagnose(few, streets)["winner"].any()
+    assert "4 个点" in diagnose(few, streets)["text"].iloc[0]
+    anywhere = gpd.GeoSeries(shapely.points(rng.uniform(0, 6_000, (200, 2)) + [X0, Y0]), crs=METRIC)
+    assert not diagnose(anywhere, streets)["winner"].any()
+    outline = gpd.GeoSeries([shapely.box(X0, Y0, X0 + 6_000, Y0 + 6_000)], crs=METRIC)
+    assert not diagnose(anywhere, outline)["winner"].any()
+    dense = grid(40)
+    assert not diagnose(along(dense, 100, 5, rng), dense)["winner"].drop("WGS84").any()
+
+
+@pytest.mark.parametrize("off_m", [0, 15, 60])
+def test_honest_points_are_never_accused(off_m: float) -> None:
+    """A thousand random subsets of five to thirty points along streets, regular, uneven and dense ones."""
+    rng = np.random.default_rng(20)
+    layers = [grid(100), grid(130, wobble=40), grid(300, wobble=100), grid(55, size=3_000, wobble=20)]
+    for k in range(1000):
+        streets = layers[k % len(layers)]
+        found = diagnose(along(streets, int(rng.integers(5, 31)), off_m, rng), streets)
+        assert not found["winner"].drop("WGS84").any(), found.to_string()
+
+
+def test_honest_points_of_the_bundled_streets_are_never_accused() -> None:
+    path = bundled_folder() / "network" / "streets.geojson"
+    if not path.is_file():
+        pytest.skip("the bundled streets are not here")
+    streets = gpd.read_file(path).geometry
+    metric = streets.to_crs(streets.estimate_utm_crs())
+    rng = np.random.default_rng(4)
+    for _ in range(1000):
+        found = diagnose(along(metric, int(rng.integers(5, 21)), 25, rng), metric)
+        assert not found["winner"].drop("WGS84").any(), found.to_string()
+
+
+def test_bundled_streets_tell_gcj02_from_wgs84() -> None:
+    path = bundled_folder() / "network" / "streets.geojson"
+    if not path.is_file():
+        pytest.skip("the bundled streets are not here")
+    streets = gpd.read_file(path).geometry
+    rng = np.random.default_rng(6)
+    metric = streets.to_crs(streets.estimate_utm_crs())
+    for datum in ("GCJ-02", "BD-09"):
+        moved = convert(along(metric, 150, 10, rng), "WGS84", datum)
+        assert diagnose(moved, metric)["median_m"].idxmin() == datum
+
+
+def test_what_cannot_be_measured_is_said() -> None:
+    streets = grid(400)
+    spot = gpd.GeoSeries([shapely.Point(X0, Y0)], crs=METRIC)
+    with pytest.raises(SourceError, match="坐标系"):
+        diagnose(gpd.GeoSeries([shapely.Point(117, 39)]), streets)
+    with pytest.raises(SourceError, match="没有要素"):
+        diagnose(spot[:0], streets)
+    with pytest.raises(SourceError, match="参照"):
+        diagnose(spot, streets[:0])
+    with pytest.raises(SourceError, match="参照"):
+        diagnose(spot, [])

@@ -1,0 +1,1414 @@
+"""
+The plan's promises, one by one: what was promised, where things stand, who is missing out, what would close it.
+
+Everything that belongs to a plan stands in tables: `commitments.csv` (what it says, word for word), `measures.csv` (how each
+promise is measured: a metric bound by its name, with plain parameters), `contradictions.csv`, and the yearly figures people
+type in (`series.csv`). Here are only the metrics, few and general, and the rules for verdicts:
+
+- 达标, 部分达标, 未达标 only against a number that the plan or a verified standard states;
+- 报现状（原文无量化目标） where there is none, 参考值（未核） where the standard was not verified;
+- 数据不足 names exactly what is missing, 待填 waits for a figure that somebody has to type in;
+- 演示值（不作结论） overrides them all as soon as one schematic or synthetic row was used, and says how many of how many.
+"""
+
+from __future__ import annotations
+
+import html
+import math
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import shapely
+
+from .coverage import SHARE_TOLERANCE, TOLERANCE_MIN, presence
+from .district import District
+from .errors import DataError, EnvironmentProblem, Problem, UnknownNameError, problems_table
+from .layers import BASES, BASIS_LABELS, DEMONSTRATION, LAYERS
+from .reach import facility_doors, hinge, home_points
+from .values import METHOD_LABELS, METHODS, TOLERANCE_M, Rule
+
+MET, PARTLY, UNMET = "达标", "部分达标", "未达标"
+REPORTED, UNVERIFIED = "报现状（原文无量化目标）", "参考值（未核）"
+NO_DATA, TO_FILL, DEMONSTRATED = "数据不足", "待填", "演示值（不作结论）"
+#: Every verdict, the worst news first.
+VERDICTS = (UNMET, PARTLY, MET, REPORTED, UNVERIFIED, DEMONSTRATED, NO_DATA, TO_FILL)
+
+COLUMNS = (
+    "label", "value", "unit", "target", "operator", "target_text", "verdict", "role", "metric", "scope", "method", "how",
+    "formula", "parameters", "basis", "demonstration", "needs", "text", "gap", "fix", "low_other", "high_other", "inputs",
+    "rule", "quote", "section", "category", "spatial_unit", "binding", "year", "standard", "contradiction",
+)  # fmt: skip
+
+#: Per metric: its name in words, and its formula in words.
+FORMULAS: Mapping[str, tuple[str, str]] = {
+    "communities_with": ("有设施的社区", "界内有 1 处以上开放设施的社区数（按社区去重）÷ 社区总数"),
+    "communities_without": ("缺设施的社区", "社区总数 − 界内有 1 处以上开放设施的社区数"),
+    "coverage": ("可达份额", "Σ（小区的分母 × 小区内在限值以内的居住点份额）÷ Σ 小区的分母"),
+    "completeness": ("配套齐全度", "Σ（小区的分母 × 限时内走得到的类别数 ÷ 类别总数）÷ Σ 小区的分母"),
+    "count": ("个数", "范围内开放设施（或图层要素）的个数"),
+    "kinds_present": ("有的类别数", "范围内有 1 处以上开放设施的类别数"),
+    "area": ("面积", "范围内图层要素的面积之和（投影坐标系，重叠只计一次）"),
+    "topology": ("图形关系", "两个图层的面在投影坐标系里求交、求差后的面积之比"),
+    "near": ("两类相邻", "沿街步行距离在限值以内有邻近类别的设施数 ÷ 设施总数"),
+    "along": ("沿线", "线的限距以内的设施数，或有绿带的线长 ÷ 线长，或相邻可步行穿越点的最大间距"),
+    "in_gap": ("落在缺口里", "最近的小区缺至少一类设施的地点数 ÷ 地点总数"),
+    "difference": ("两组之差", "第一组的加权平均 − 第二组的加权平均（百分点）"),
+    "gini": ("基尼系数", "Σi Σj pi·pj·|ai − aj| ÷ (2·ā)，p 为人口份额，a 为小区的可达水平"),
+    "theil": ("泰尔指数", "Σ pi·(ai ÷ ā)·ln(ai ÷ ā)，并分成组间与组内两部分"),
+    "per_thousand": ("人均规模", "Σ 规模 ÷ 人口 × 每多少人"),
+    "per_communities": ("按社区数配置", "应有 = 社区数 ÷ 每处服务的社区数，向上取整；缺口 = 应有 − 现有"),
+    "attribute": ("设施属性", "范围内开放设施的属性值，与数比较"),
+    "mix": ("用地混合熵", "−Σ p·ln p ÷ ln K，p 为各类用地的面积份额，K 为全图的类数"),
+    "series": ("台账指标", "逐年填报的数：取最近一年，或累计相加，与目标年的数比较"),
+    "missing": ("现有数据量不出", "—"),
+}
+#: What a metric cannot do without: layers, and columns of its row.
+_LAYERS_OF: Mapping[str, tuple[str, ...]] = {
+    "communities_with": ("communities", "facilities"),
+    "communities_without": ("communities", "facilities"),
+    "coverage": ("homes", "facilities", "streets"),
+    "completeness": ("homes", "facilities", "streets"),
+    "kinds_present": ("facilities",),
+    "near": ("facilities", "streets"),
+    "in_gap": ("homes", "facilities", "streets"),
+    "difference": ("homes", "facilities", "streets"),
+    "gini": ("homes", "facilities", "streets"),
+    "theil": ("homes", "facilities", "streets"),
+    "per_thousand": ("homes", "facilities"),
+    "per_communities": ("communities", "facilities"),
+    "attribute": ("facilities",),
+    "series": ("series",),
+}
+_COLUMNS_OF: Mapping[str, tuple[str, ...]] = {
+    "communities_with": ("kinds",),
+    "communities_without": ("kinds",),
+    "coverage": ("rule",),
+    "completeness": ("kinds", "minutes"),
+    "kinds_present": ("kinds",),
+    "area": ("layer",),
+    "topology": ("layer", "other_layer", "relation"),
+    "near": ("kinds", "near_kinds", "metres"),
+    "along": ("relation", "lines", "codes"),
+    "in_gap": ("layer", "kinds", "minutes"),
+    "difference": ("group", "codes"),
+    "per_thousand": ("kinds", "field", "per"),
+    "per_communities": ("kinds", "low", "high"),
+    "attribute": ("kinds", "field"),
+    "mix": ("layer", "field"),
+    "series": ("series",),
+    "missing": ("lacks",),
+}
+_SCOPE_LAYERS = {
+    "district": "district", "zone": "zones", "area": "areas", "community": "communities", "parcel": "parcels", "home": "homes",
+}  # fmt: skip
+#: Metrics over homes: the whole district is all its homes, whatever its outline.
+_OVER_HOMES = ("coverage", "completeness", "in_gap", "difference", "gini", "theil", "per_thousand")
+#: Metrics that some of is better than none of.
+_IN_PARTS = ("communities_with", "coverage", "completeness", "count", "kinds_present", "near", "along", "area")
+_WEIGHTS = {
+    "people": ("常住人口", "人"),
+    "people_60plus": ("60岁及以上人口", "位60岁及以上老人"),
+    "households": ("户数", "户"),
+    "area_m2": ("居住用地", "m² 居住用地"),
+    "homes": ("小区数", "个小区"),
+}
+_SIGNS = {">=": "≥", "<=": "≤", "==": "＝"}
+#: How many places a gap names before it says "and so on".
+NAMED_AT_MOST = 8
+
+Measure = Mapping[str, Any]
+
+
+class _Found(NamedTuple):
+    """What a metric found: the value, what it counted in words, and which rows of which layers it touched."""
+
+    value: float
+    said: str
+    touched: Mapping[str, pd.Series]
+    gap: str = ""
+    fix: str = ""
+    low: float = math.nan  # the same number by other methods
+    high: float = math.nan
+    target: float = math.nan  # replaces the number of the table
+    waits: str = ""  # what still has to be typed in
+    note: str = ""  # what was left out of the number
+
+
+class _Lacks(Exception):
+    """Something a measure cannot do without; the message names it."""
+
+
+# --- the ledger ------------------------------------------------------------------------------------------------------
+
+
+def ledger(district: District) -> pd.DataFrame:
+    """
+    Evaluate every commitment of the plan by every one of its measures.
+
+    Returns
+    -------
+    table
+        MultiIndex (commitment, measure), in the order of `commitments.csv` and `measures.csv`. Columns:
+
+        `label` what is measured, `value` and `unit` (shares in per cent), `target` (the number compared with, missing where
+        there is none), `operator`, `target_text`, `verdict` (one of `VERDICTS`), `role` ("own" decides, "beside" does not),
+        `metric`, `scope`, `method`, `how` (one sentence), `formula` (in words), `parameters`;
+        `basis` (weakest basis among the rows used), `demonstration` ("社区 13 处中 13 处为示意"), `needs` (what is missing),
+        `text` (the number and its verdict in a sentence), `gap`, `fix`, `low_other` and `high_other` (the same number by other
+        methods), `inputs` (file, hash, date, basis of each layer), `rule`;
+        `quote`, `section`, `category`, `spatial_unit`, `binding`, `year`, `standard`, `contradiction`.
+
+        A commitment without a measure has one row whose measure is its own id: 数据不足.
+
+    Raises
+    ------
+    DataError
+        Rows of the tables that contradict themselves: see `measure_problems`.
+    """
+    _refuse_bad_rows(district)
+    commitments = _commitments(district)
+    measures = [m for m in _measures(district) if m["commitment"]]
+    rows = []
+    for code in commitments.index:
+        own = [m for m in measures if m["commitment"] == code] or [_unmeasured(str(code))]
+        rows += [_row(district, m, commitments.loc[code]) for m in own]
+    index = ["commitment", "measure"]
+    table = pd.DataFrame(rows, columns=[*index, *COLUMNS]) if rows else pd.DataFrame(columns=[*index, *COLUMNS])
+    return table.set_index(index)
+
+
+def beyond(district: District) -> pd.DataFrame:
+    """
+    Evaluate the measures that belong to no commitment: standards beyond the plan.
+
+    Returns
+    -------
+    table
+        Index measure; columns as `ledger`. A standard judges only where it was read (`confidence`).
+    """
+    _refuse_bad_rows(district)
+    blank = pd.Series("", index=["quote", "section", "category", "spatial_unit", "binding", "year"])
+    rows = [_row(district, m, blank) for m in _measures(district) if not m["commitment"]]
+    return pd.DataFrame(rows, columns=["measure", *COLUMNS]).set_index("measure")
+
+
+def left_out(district: District) -> pd.DataFrame:
+    """Return what the plan says and the ledger does not follow up: index id; quote, section, category, target, unit, note."""
+    table = _table(district, "commitments")
+    return table[(table["kind"] == "left_out").to_numpy()].drop(columns=["kind", "binding", "year"]).fillna("")
+
+
+def verdicts(table: pd.DataFrame) -> pd.Series:
+    """
+    Put the verdicts of each commitment's own measures together.
+
+    Returns
+    -------
+    verdicts
+        Index commitment. One demonstration value makes a demonstration; something unmet or partly met beside something met is
+        部分达标; otherwise what is missing or still to be typed in, otherwise what they all say.
+    """
+    own = table[(table["role"] == "own").to_numpy()]
+    return own.groupby(level="commitment", sort=False)["verdict"].agg(_together)
+
+
+def _together(said: pd.Series) -> str:
+    have = set(said)
+    for verdict in (DEMONSTRATED, PARTLY):
+        if verdict in have:
+            return verdict
+    judged = have & {MET, UNMET}
+    if len(judged) == 2:
+        return PARTLY
+    if UNMET in judged:
+        return UNMET
+    order = (NO_DATA, TO_FILL, MET, UNVERIFIED, REPORTED)
+    return next(v for v in order if v in have)
+
+
+def explain(table: pd.DataFrame, row: str | tuple[str, str]) -> str:
+    """
+    Say where a number comes from: inputs (file, hash, date, basis), measure, parameters, formula, verdict.
+
+    Parameters
+    ----------
+    table
+        Result of `ledger` or `beyond`.
+    row
+        A measure ("S17.people"), a commitment ("S17": all its measures), or an index pair.
+
+    Raises
+    ------
+    UnknownNameError
+        No such row.
+    """
+    if isinstance(row, tuple):
+        row = row[-1]
+    measures = table.index.get_level_values("measure")
+    chosen = table[(measures == row)]
+    if chosen.empty and "commitment" in table.index.names:
+        chosen = table[(table.index.get_level_values("commitment") == row)]
+    if chosen.empty:
+        known = [*dict.fromkeys(table.index.get_level_values(0)), *measures]
+        raise UnknownNameError("核对表的行", row, list(dict.fromkeys(str(k) for k in known)))
+    parts = [_explained(str(key[-1] if isinstance(key, tuple) else key), line) for key, line in chosen.iterrows()]
+    return "\n\n".join(parts)
+
+
+def _explained(key: str, row: pd.Series) -> str:
+    lines = [f"{key}　{row['label']}"]
+    if row["quote"]:
+        lines.append(f"原文：“{row['quote']}”（{row['section']}）")
+    number = _number(float(row["value"]), str(row["unit"])) if np.isfinite(row["value"]) else "—"
+    lines += [f"数值：{number}　目标：{row['target_text'] or '原文没有数'}　判定：{row['verdict']}", f"一句话：{row['text']}"]
+    for label, column in (
+        ("怎么量", "how"), ("算法", "method"), ("公式", "formula"), ("参数", "parameters"), ("差距", "gap"), ("怎么补", "fix"),
+        ("缺", "needs"), ("数据情况", "demonstration"), ("出处", "standard"), ("原文矛盾", "contradiction"),
+    ):  # fmt: skip
+        if row[column]:
+            lines.append(f"{label}：{row[column]}")
+    if np.isfinite(row["low_other"]):
+        lines.append(f"换算法：{row['low_other']:.1f}—{row['high_other']:.1f} {row['unit']}")
+    lines.append("输入：")
+    lines += [f"  {line}" for line in str(row["inputs"]).split("\n") if line]
+    return "\n".join(lines)
+
+
+# --- tables in -------------------------------------------------------------------------------------------------------
+
+
+def _table(district: District, name: str) -> pd.DataFrame:
+    return district.rows[name]
+
+
+def _commitments(district: District) -> pd.DataFrame:
+    table = _table(district, "commitments")
+    return table[(table["kind"] == "commitment").to_numpy()].drop(columns="kind").fillna("")
+
+
+def _measures(district: District) -> list[dict[str, Any]]:
+    """Return the rows of `measures.csv` as plain values: missing text is empty, a missing number is NaN."""
+    table = _table(district, "measures").reset_index()
+    types = {c.name: c.type for c in LAYERS["measures"].names.values()}
+    rows: list[dict[str, Any]] = []
+    for record in table.to_dict("records"):
+        rows.append(
+            {
+                str(k): ("" if pd.isna(v) else str(v)) if types[str(k)] == "text" else math.nan if pd.isna(v) else float(v)
+                for k, v in record.items()
+            }
+        )
+    return rows
+
+
+def _unmeasured(code: str) -> dict[str, Any]:
+    """Return the measure of a commitment that nobody has said how to measure."""
+    row: dict[str, Any] = {c.name: math.nan if c.type != "text" else "" for c in LAYERS["measures"].names.values()}
+    row |= {"measure": code, "commitment": code, "label": "没有量法", "metric": "missing", "role": "own", "scope": "district"}
+    row |= {"lacks": f"量法表里没有 {code} 的行", "text": "量法表里补一行"}
+    return row
+
+
+def _list(text: str) -> list[str]:
+    return [part.strip() for part in text.split(";") if part.strip()]
+
+
+def measure_problems(district: District) -> pd.DataFrame:
+    """
+    Return what is wrong between the cells of the ledger's tables; single cells are judged when the folder is opened.
+
+    Columns as `check`: severity, layer, file, row, field, problem, remedy.
+    """
+    known = {
+        "kinds": set(district.kinds.index), "near_kinds": set(district.kinds.index), "also_rules": set(district.rules.index),
+        "layer": set(LAYERS), "other_layer": set(LAYERS), "needs": set(LAYERS),
+    }  # fmt: skip
+    found = [p for m in _measures(district) for p in _measure_problems(district, m, known)]
+    codes = set(_commitments(district).index)
+    for key, touches in _table(district, "contradictions")["touches"].dropna().items():
+        found += [
+            _problem(district, "contradictions", str(key), "touches", f"没有登记承诺“{code}”", "写已登记的编号")
+            for code in _list(str(touches))
+            if code not in codes
+        ]
+    return problems_table(found)
+
+
+def _problem(district: District, layer: str, row: str, field: str, problem: str, remedy: str) -> Problem:
+    return Problem("error", layer, str(district.files.loc[layer, "file"]), row, field, problem, remedy)
+
+
+def _measure_problems(district: District, m: Measure, known: Mapping[str, set[str]]) -> Iterator[Problem]:
+    def wrong(field: str, problem: str, remedy: str) -> Problem:
+        return _problem(district, "measures", str(m["measure"]), field, problem, remedy)
+
+    labels = LAYERS["measures"].names
+    for field, names in known.items():
+        for name in _list(m[field]):
+            if name not in names:
+                yield wrong(field, f"{labels[field].label}：没有“{name}”", "改成已有的名称，多个用 ; 隔开")
+    for field in _COLUMNS_OF.get(m["metric"], ()):
+        if m[field] in ("", None) or m[field] != m[field]:
+            yield wrong(field, f"算法 {m['metric']} 必须填（{labels[field].label}）", "填上这一格")
+    if m["scope"] != "district" and not m["codes"]:
+        yield wrong("codes", f"范围是 {m['scope']}，没有写编号", "写编号或名称，多个用 ; 隔开")
+    if m["scope"] == "line" and not m["lines"]:
+        yield wrong("lines", "范围是线，没有写线在哪个图层", "写 named_roads、water 或 barriers")
+    if m["operator"] and not m["target_from"]:
+        yield wrong("target_from", "有目标，没有写出自哪里", "写 plan、standard 或 reference")
+    bounds = {">=": ("low",), "<=": ("high",), "==": ("low",), "between": ("low", "high")}.get(m["operator"], ())
+    for field in bounds:
+        if m[field] != m[field] and not m["target_series"]:
+            yield wrong(field, f"比较是 {m['operator']}，没有写{labels[field].label}", "填上这个数，或写目标所在的台账指标")
+    if m["low"] > m["high"]:
+        yield wrong("low", f"下限 {m['low']:g} 大于上限 {m['high']:g}", "核对两列")
+    if m["commitment"] and m["commitment"] not in _commitments(district).index:
+        yield wrong("commitment", f"“{m['commitment']}”登记为没有逐条核的表述", "改成已登记的承诺编号，或改登记")
+
+
+def _refuse_bad_rows(district: District) -> None:
+    problems = measure_problems(district)
+    if len(problems):
+        raise DataError(problems, district.folder.name)
+
+
+# --- one row ---------------------------------------------------------------------------------------------------------
+
+
+def _row(district: District, m: Measure, promise: pd.Series) -> dict[str, Any]:
+    """Evaluate one measure; whatever it lacks is named instead."""
+    needs = ""
+    try:
+        _require_layers(district, m)
+        found = _METRICS[str(m["metric"])](district, m)
+    except _Lacks as lack:
+        needs, found = str(lack), _Found(math.nan, "", {})
+    needs = needs or found.waits or found.note
+    rule = district.rule(m["rule"]) if m["rule"] else None
+    target = found.target if np.isfinite(found.target) else _target(m)
+    weak = _demonstration(found.touched)
+    verdict = _verdict(m, found, target, rule, bool(weak))
+    label, formula = FORMULAS[str(m["metric"])]
+    method = f"{label}（{METHOD_LABELS[rule.method]}）" if rule and m["metric"] == "coverage" else label
+    target_text = _target_text(m, target)
+    return {
+        "commitment": m["commitment"], "measure": m["measure"], "label": m["label"], "value": found.value, "unit": m["unit"],
+        "target": target if m["operator"] else math.nan, "operator": m["operator"], "target_text": target_text,
+        "verdict": verdict, "role": m["role"], "metric": m["metric"], "scope": _scope_text(district, m), "method": method,
+        "how": m["text"], "formula": formula, "parameters": _parameters(district, m), "basis": _weakest(found.touched),
+        "demonstration": weak, "needs": needs, "text": _sentence(m, found, verdict, target_text, needs, weak),
+        "gap": found.gap, "fix": found.fix or _fix_for(m, needs), "low_other": found.low, "high_other": found.high,
+        "inputs": _inputs(district, m), "rule": m["rule"], **{k: promise[k] for k in _PROMISE},
+        "standard": m["standard"] or (rule.basis_text if rule else ""),
+        "contradiction": _contradictions(district, str(m["commitment"])),
+    }  # fmt: skip
+
+
+_PROMISE = ("quote", "section", "category", "spatial_unit", "binding", "year")
+
+
+def _target(m: Measure) -> float:
+    if m["metric"] == "per_communities" or not m["operator"]:
+        return math.nan
+    return float(m["high"] if m["operator"] == "<=" else m["low"])
+
+
+def _target_text(m: Measure, target: float) -> str:
+    if not m["operator"] or not np.isfinite(target):
+        return ""
+    if m["operator"] == "between":
+        return f"{m['low']:g}—{m['high']:g} {m['unit']}".strip()
+    return f"{_SIGNS[m['operator']]} {target:g} {m['unit']}".strip()
+
+
+def _verdict(m: Measure, found: _Found, target: float, rule: Rule | None, is_demonstration: bool) -> str:
+    if found.waits:
+        return TO_FILL
+    if not np.isfinite(found.value):
+        return NO_DATA
+    if is_demonstration:
+        return DEMONSTRATED
+    if not m["operator"] or m["target_from"] == "reference" or not np.isfinite(target):
+        return REPORTED
+    unverified = ("recalled", "second_hand")
+    if m["confidence"] in unverified or (rule is not None and rule.confidence in unverified):
+        return UNVERIFIED
+    if m["target_from"] == "standard" and m["confidence"] != "read":
+        return UNVERIFIED
+    if _holds(m, found.value, target):
+        return MET
+    in_parts = m["metric"] in _IN_PARTS or (m["metric"] == "series" and m["aggregate"] == "sum")
+    return PARTLY if in_parts and m["operator"] == ">=" and found.value > 0 else UNMET
+
+
+def _holds(m: Measure, value: float, target: float) -> bool:
+    """Return whether a value meets its target; shares carry rounding in the last bits."""
+    slack = 1e-9 * max(1.0, abs(target))
+    if m["operator"] == ">=":
+        return value >= target - slack
+    if m["operator"] == "<=":
+        return value <= target + slack
+    if m["operator"] == "==":
+        return abs(value - target) <= slack
+    return bool(m["low"] - slack <= value <= m["high"] + slack)
+
+
+def _sentence(m: Measure, found: _Found, verdict: str, target_text: str, needs: str, weak: str) -> str:
+    """Say number, target, verdict and, where nothing may be concluded, why, in one sentence that names its measure."""
+    if verdict == NO_DATA:
+        return f"{m['label']}：数据不足，缺{needs}"
+    number = _number(found.value, str(m["unit"])) if np.isfinite(found.value) else ""
+    parts = [part for part in (number, found.said) if part]
+    parts += [f"目标 {target_text}"] if target_text else []
+    if verdict == TO_FILL:
+        parts.append(f"待填：{needs}")
+    else:
+        parts.append(f"{verdict}：{weak}" if weak else verdict)
+    return f"{m['label']}：" + "；".join(parts)
+
+
+def _fix_for(m: Measure, needs: str) -> str:
+    if not needs:
+        return ""
+    return f"填报 {needs}" if m["metric"] == "series" and m["series"] in needs else f"补齐数据：{needs}"
+
+
+def _number(value: float, unit: str) -> str:
+    digits = 0 if value == round(value) or abs(value) >= 1000 else 1 if abs(value) >= 10 else 2 if abs(value) >= 1 else 3
+    return f"{value:,.{digits}f} {unit}".strip()
+
+
+def _named(names: Iterable[object]) -> str:
+    names = [str(n) for n in names]
+    more = f" 等 {len(names)} 处" if len(names) > NAMED_AT_MOST else ""
+    return "、".join(names[:NAMED_AT_MOST]) + more
+
+
+def _kind_names(district: District, kinds: Iterable[str], joint: str = "、") -> str:
+    labels = district.kinds["label"]
+    return joint.join(str(labels.get(k, k)) for k in kinds)
+
+
+def _contradictions(district: District, code: str) -> str:
+    table = _table(district, "contradictions")
+    rows = [
+        f"{key}：{row['issue']}处理：{row['handling']}"
+        for key, row in table.fillna("").iterrows()
+        if code and code in _list(str(row["touches"]))
+    ]
+    return "\n".join(rows)
+
+
+# --- what a row rests on ---------------------------------------------------------------------------------------------
+
+
+def _layers_for(m: Measure) -> list[str]:
+    """Return the layers and tables a measure cannot do without, in the order of their declaration."""
+    names = {*_LAYERS_OF.get(m["metric"], ()), *_list(m["needs"])}
+    names |= {n for n in (m["layer"], m["other_layer"]) if n}
+    if m["metric"] == "count" and not m["layer"]:
+        names.add("facilities")
+    if m["metric"] == "along" and m["relation"] != "length":
+        names.add("facilities" if m["relation"] == "facilities" else "streets")
+    if m["metric"] == "topology" or m["metric"] in ("series", "missing", "per_communities"):
+        return [n for n in LAYERS if n in names]
+    if m["scope"] == "line":
+        names.add(m["lines"])
+    elif m["scope"] != "district" or m["metric"] not in (*_OVER_HOMES, "communities_with", "communities_without", "mix"):
+        names.add(_SCOPE_LAYERS[m["scope"]])
+    if m["group"]:
+        names.add(_SCOPE_LAYERS[m["group"]])
+    return [n for n in LAYERS if n in names]
+
+
+def _require_layers(district: District, m: Measure) -> None:
+    missing = [n for n in _layers_for(m) if n not in district.rows]
+    if missing:
+        words = "、".join(f"{LAYERS[n].label}（layers.{n}）" for n in missing)
+        raise _Lacks(f"{'台账' if missing == ['series'] else '图层'}：{words}")
+
+
+def _touch(district: District, layer: str, rows: Iterable[object] | None = None) -> dict[str, pd.Series]:
+    """Return the basis of the rows of a layer that a number rests on; where there are none, the basis of the layer."""
+    basis = district.basis(layer)
+    if rows is not None:
+        basis = basis[basis.index.isin(list(rows))]
+    if basis.empty:
+        default = str(district.manifest["layers"].get(layer, {}).get("basis", "derived"))
+        basis = pd.Series([default], index=[""])
+    return {layer: basis}
+
+
+def _demonstration(touched: Mapping[str, pd.Series]) -> str:
+    """Say how much of the input is schematic or synthetic: "社区 13 处中 13 处为示意"; empty where none is."""
+    parts = []
+    for layer, basis in touched.items():
+        weak = basis[basis.isin(DEMONSTRATION)]
+        if len(weak):
+            words = "、".join(BASIS_LABELS[b] for b in DEMONSTRATION if (weak == b).any())
+            counted = "" if list(basis.index) == [""] else f" {len(basis):,} 处中 {len(weak):,} 处"
+            parts.append(f"{LAYERS[layer].label}{counted}为{words}")
+    return "；".join(parts)
+
+
+def _weakest(touched: Mapping[str, pd.Series]) -> str:
+    have = {b for basis in touched.values() for b in basis}
+    return next((b for b in reversed(BASES) if b in have), "")
+
+
+def _parameters(district: District, m: Measure) -> str:
+    """Return the filled parameters of a measure in words."""
+    told = {"measure", "commitment", "label", "metric", "role", "text", "unit", "standard", "confidence", "lacks", "needs", "scope"}
+    parts = [f"范围 {_scope_text(district, m)}"]
+    for name, column in LAYERS["measures"].names.items():
+        value = m[name]
+        if name in told or name == "codes" or value == "" or value != value:
+            continue
+        if name in ("kinds", "near_kinds"):
+            shown = _kind_names(district, _list(value))
+        elif name == "rule":
+            rule = district.rule(value)
+            walker = district.profile(rule.profile)
+            shown = (
+                f"{rule.label}（{METHOD_LABELS[rule.method]}，{rule.metres:g} m / {rule.minutes:g} 分钟，"
+                f"{walker.label} {walker.speed_m_s:g} m/s）"
+            )
+        elif name == "weight":
+            shown = _WEIGHTS[value][0]
+        elif name in ("layer", "other_layer", "lines"):
+            shown = LAYERS[value].label
+        elif name == "profile":
+            walker = district.profile(value)
+            shown = f"{walker.label} {walker.speed_m_s:g} m/s"
+        else:
+            shown = value if isinstance(value, str) else f"{value:g}"
+        parts.append(f"{column.label} {shown}{column.unit and ' ' + column.unit}")
+    parts.append(f"数据年份 {district.year}，社区名录 {district.list_year} 年")
+    return "；".join(parts)
+
+
+def _scope_text(district: District, m: Measure) -> str:
+    if m["scope"] == "district":
+        return "全街道"
+    layer = m["lines"] if m["scope"] == "line" else _SCOPE_LAYERS[m["scope"]]
+    frame = district.layers.get(layer)
+    names = pd.Series(dtype="str") if frame is None else frame["name"]
+    names = names[~names.index.duplicated()]
+    words = [str(names.get(c, c)) for c in _list(m["codes"])]
+    near = f" {m['metres']:g} m 以内" if m["scope"] in ("line", "parcel", "home") and m["metres"] > 0 else ""
+    return f"{LAYERS[layer].label}：{'、'.join(words)}{near}"
+
+
+def _inputs(district: District, m: Measure) -> str:
+    """Return one line per file a row rests on: layer, file, hash, date, basis, source."""
+    lines = []
+    tables = ["commitments", "measures", *(["rules", "profiles"] if m["rule"] else [])]
+    for name in [*_layers_for(m), *tables]:
+        if name not in district.files.index:
+            lines.append(f"{LAYERS[name].label}｜没有声明")
+            continue
+        file, said = district.files.loc[name], district.manifest["layers"].get(name, {})
+        parts = [LAYERS[name].label, str(file["file"]), f"sha256 {str(file['sha256'])[:16]}", str(said.get("date", ""))]
+        parts += [BASIS_LABELS.get(str(said.get("basis", "")), ""), str(file["from"]), str(said.get("source", ""))]
+        lines.append("｜".join(p for p in parts if p))
+    return "\n".join(lines)
+
+
+# --- scopes ----------------------------------------------------------------------------------------------------------
+
+
+def _pick(district: District, layer: str, codes: str) -> gpd.GeoDataFrame:
+    """Return the rows of a layer whose key or name is asked for; all where nothing is."""
+    frame = district.layers[layer]
+    if not codes:
+        return frame
+    wanted = _list(codes)
+    names = set(frame["name"].dropna())
+    missing = [c for c in wanted if c not in frame.index and c not in names]
+    if missing:
+        when = f"（{district.list_year} 年名录）" if layer == "communities" else ""
+        raise _Lacks(f"{LAYERS[layer].label}{when}里没有“{'、'.join(missing)}”")
+    return frame[frame.index.isin(wanted) | frame["name"].isin(wanted).to_numpy()]
+
+
+def _scope_rows(district: District, m: Measure) -> tuple[str, gpd.GeoDataFrame]:
+    layer = m["lines"] if m["scope"] == "line" else _SCOPE_LAYERS[m["scope"]]
+    return layer, _pick(district, layer, m["codes"] if m["scope"] != "district" else "")
+
+
+def _scope_shape(district: District, m: Measure) -> tuple[shapely.Geometry, dict[str, pd.Series]]:
+    """Return the outline of a measure's scope, widened by `metres` around lines, parcels and homes."""
+    layer, rows = _scope_rows(district, m)
+    shape = shapely.union_all(rows.geometry.array)
+    if m["scope"] in ("line", "parcel", "home") and m["metres"] > 0:
+        shape = shapely.buffer(shape, m["metres"])
+    return shape, _touch(district, layer, rows.index)
+
+
+def _homes_in(district: District, m: Measure) -> tuple[gpd.GeoDataFrame, dict[str, pd.Series]]:
+    """Return the homes of a measure's scope, and the basis of what says so."""
+    homes = district.layers["homes"]
+    touched: dict[str, pd.Series] = {}
+    if m["scope"] in ("zone", "area", "community"):
+        layer, rows = _scope_rows(district, m)
+        homes = homes[district.groups[m["scope"]].reindex(homes.index).isin(rows.index).to_numpy()]
+        touched = _touch(district, layer, rows.index)
+    elif m["scope"] == "home" and not m["metres"] > 0:
+        homes = _pick(district, "homes", m["codes"])
+    elif m["scope"] != "district":
+        shape, touched = _scope_shape(district, m)
+        spots = homes.geometry.array if m["scope"] == "line" else shapely.point_on_surface(homes.geometry.array)
+        homes = homes[shapely.intersects(shape, spots)]
+    if homes.empty:
+        raise _Lacks(f"{district.year} 年的小区：{_scope_text(district, m)}里没有小区")
+    return homes, {**_touch(district, "homes", homes.index), **touched}
+
+
+def _facilities_of(district: District, kinds: Sequence[str]) -> dict[str, pd.Series]:
+    facilities = district.layers["facilities"]
+    return _touch(district, "facilities", facilities.index[facilities["kind"].isin(kinds)])
+
+
+def _surveyed(district: District, kinds: Iterable[str]) -> list[str]:
+    """Return the kinds that were surveyed, or of which something is known at all."""
+    known = district.surveyed_kinds | set(district.layers["facilities"]["kind"])
+    return [k for k in kinds if k in known]
+
+
+def _require_survey(district: District, kinds: Sequence[str], *, every: bool = False) -> None:
+    have = _surveyed(district, kinds)
+    if not have or (every and len(have) < len(kinds)):
+        raise _Lacks(f"设施调查：没有调查过{_kind_names(district, [k for k in kinds if k not in have])}")
+
+
+def _open_places(district: District, m: Measure, kinds: Sequence[str]) -> tuple[gpd.GeoDataFrame, dict[str, pd.Series]]:
+    """Return the open facilities of some kinds inside a measure's scope, opened no earlier than its `since`."""
+    _require_survey(district, kinds)
+    shape, touched = _scope_shape(district, m)
+    places = district.open_facilities
+    assert places is not None  # the layer was asked for before
+    places = places[places["kind"].isin(kinds).to_numpy()]
+    if m["since"] == m["since"]:
+        places = places[(places["since"].fillna(-1) >= m["since"]).to_numpy(dtype=bool)]
+    return places[shapely.intersects(shape, places.geometry.array)], {**_facilities_of(district, kinds), **touched}
+
+
+def _planned(district: District, kinds: Sequence[str]) -> gpd.GeoDataFrame:
+    places = district.layers["facilities"]
+    return places[(places["kind"].isin(kinds) & (places["state"] == "planned")).to_numpy(dtype=bool)]
+
+
+def _planned_text(places: gpd.GeoDataFrame) -> str:
+    if places.empty:
+        return ""
+    words = [
+        f"{name if isinstance(name, str) else key}{'' if pd.isna(year) else f'（{int(year)} 年）'}"
+        for key, name, year in zip(places.index, places["name"], places["since"], strict=True)
+    ]
+    return f"已有规划点位：{_named(words)}"
+
+
+# --- metrics: places -------------------------------------------------------------------------------------------------
+
+
+def _communities_with(district: District, m: Measure) -> _Found:
+    """How many communities have one of the kinds (or all of them); each counts once however many it has."""
+    kinds = _list(m["kinds"])
+    _require_survey(district, kinds, every=m["combine"] == "all")
+    matrix = _once(district, "presence", lambda: presence(district))
+    own = matrix.reindex(columns=kinds, fill_value=0) > 0
+    has = own.all(axis=1) if m["combine"] == "all" else own.any(axis=1)
+    touched = _facilities_of(district, kinds)
+    has = has[has.index.isin(_communities_in(district, m, touched))]
+    touched |= _touch(district, "communities", has.index)
+    names = district.layers["communities"]["name"]
+    lacking = [names.get(c, c) for c in has.index[~has]]
+    joint = "和" if m["combine"] == "all" else "或"
+    what = _kind_names(district, kinds, joint)
+    counted = f"{len(has)} 个社区（{district.list_year} 年名录）中 {int(has.sum())} 个有"
+    without = m["metric"] == "communities_without"
+    value = float(len(lacking) if without else has.mean() * 100 if m["unit"] == "%" else has.sum())
+    gap = f"缺 {len(lacking)} 个社区：{_named(lacking)}" if lacking else ""
+    return _Found(value, counted, touched, gap, _fill_communities(district, kinds, has, what) if lacking else "")
+
+
+def _communities_in(district: District, m: Measure, touched: dict[str, pd.Series]) -> pd.Index:
+    """Return the communities of a measure's scope: named themselves, or well inside it."""
+    communities = district.layers["communities"]
+    if m["scope"] == "district":
+        return communities.index
+    if m["scope"] == "community":
+        return _pick(district, "communities", m["codes"]).index
+    shape, outline = _scope_shape(district, m)
+    touched |= outline
+    inside = shapely.intersects(shape, shapely.point_on_surface(communities.geometry.array))
+    if not inside.any():
+        raise _Lacks(f"社区：{_scope_text(district, m)}里没有社区")
+    return communities.index[inside]
+
+
+def _fill_communities(district: District, kinds: Sequence[str], has: pd.Series, what: str) -> str:
+    """Say what would close the gap: one place in each community that lacks one; planned places there are named."""
+    planned = _planned(district, kinds)
+    there = district.locate(planned)["community"] if len(planned) else pd.Series(dtype="str")
+    due = planned[there.isin(has.index[~has]).to_numpy(dtype=bool)] if len(planned) else planned
+    text = f"每个缺的社区补 1 处{what}，共 {int((~has).sum())} 处"
+    said = _planned_text(due)
+    return f"{text}；{said}" if said else text
+
+
+def _count(district: District, m: Measure) -> _Found:
+    """How many places of some kinds, or rows of a layer, are in the scope."""
+    if m["layer"]:
+        layer = str(m["layer"])
+        frame = district.layers[layer]
+        shape, touched = _scope_shape(district, m)
+        rows = frame[shapely.intersects(shape, shapely.point_on_surface(frame.geometry.array))]
+        value, what = float(len(rows)), LAYERS[layer].label
+        return _Found(value, f"{_scope_text(district, m)}里有 {len(rows)} 处{what}", {**_touch(district, layer), **touched},
+                      _short_of(m, value))  # fmt: skip
+    kinds = _list(m["kinds"]) or list(district.kinds.index)
+    places, touched = _open_places(district, m, kinds)
+    value = float(len(places))
+    said = f"{_scope_text(district, m)}里开放 {len(places)} 处" + (f"：{_place_names(places)}" if len(places) else "")
+    gap = _short_of(m, value)
+    return _Found(value, said, touched, gap, _planned_text(_planned(district, kinds)) if gap else "")
+
+
+def _place_names(places: gpd.GeoDataFrame) -> str:
+    return _named(n if isinstance(n, str) else k for k, n in zip(places.index, places["name"], strict=True))
+
+
+def _short_of(m: Measure, value: float) -> str:
+    target = _target(m)
+    if m["operator"] in (">=", "between", "==") and value < target:
+        return f"还差 {_number(target - value, str(m['unit']))}"
+    above = m["high"] if m["operator"] == "between" else target
+    if m["operator"] in ("<=", "between", "==") and value > above:
+        return f"超出 {_number(value - above, str(m['unit']))}"
+    return ""
+
+
+def _kinds_present(district: District, m: Measure) -> _Found:
+    """How many of the kinds the scope has at least one of."""
+    kinds = _list(m["kinds"])
+    asked = _surveyed(district, kinds)
+    places, touched = _open_places(district, m, kinds)
+    have = [k for k in asked if (places["kind"] == k).any()]
+    lacking = [k for k in asked if k not in have]
+    value = len(have) / len(asked) * 100 if m["unit"] == "%" else float(len(have))
+    gap = f"缺：{_kind_names(district, lacking)}" if lacking else ""
+    fix = f"配建{_kind_names(district, lacking)}；{_planned_text(_planned(district, lacking))}".rstrip("；") if lacking else ""
+    said = f"{_scope_text(district, m)}：{len(asked)} 类中有 {len(have)} 类"
+    return _Found(value, said, touched, gap, fix, note=_unsurveyed(district, kinds))
+
+
+def _unsurveyed(district: District, kinds: Sequence[str]) -> str:
+    missing = [k for k in kinds if k not in _surveyed(district, kinds)]
+    return f"没有调查过、未计入：{_kind_names(district, missing)}" if missing else ""
+
+
+def _near(district: District, m: Measure) -> _Found:
+    """Which places of some kinds have one of other kinds within a walk along the streets."""
+    kinds, others = _list(m["kinds"]), _list(m["near_kinds"])
+    _require_survey(district, others)
+    places, touched = _open_places(district, m, kinds)
+    everywhere = district.open_facilities
+    assert everywhere is not None
+    targets = everywhere[everywhere["kind"].isin(others).to_numpy()]
+    touched |= {**_facilities_of(district, [*kinds, *others]), **_touch(district, "streets")}
+    if places.empty:
+        raise _Lacks(f"开放的{_kind_names(district, kinds)}：{_scope_text(district, m)}里一处也没有")
+    metres = _walk_between(district, places, targets)
+    near = metres <= m["metres"] + TOLERANCE_M
+    value = float(near.mean() * 100 if m["unit"] == "%" else near.sum())
+    names = places["name"].where(places["name"].notna(), places.index)
+    order = metres[near].sort_values(kind="stable").index
+    words = [f"{names[k]}（{metres[k]:,.0f} m）" for k in order]
+    said = f"{len(places)} 处中 {int(near.sum())} 处的 {m['metres']:g} m 内有{_kind_names(district, others, '或')}"
+    return _Found(value, said + (f"：{_named(words)}" if words else ""), touched,
+                  f"还没有的：{_named(names[~near])}" if (~near).any() else "",
+                  "由近到远先作试点" if words else "")  # fmt: skip
+
+
+def _walk_between(district: District, places: gpd.GeoDataFrame, targets: gpd.GeoDataFrame) -> pd.Series:
+    """Return metres along the streets from each place to its nearest target; missing where there is no way."""
+    nothing = pd.Series(np.nan, index=places.index)
+    if targets.empty:
+        return nothing
+    ends = [facility_doors(district, frame) for frame in (places, targets)]
+    doors, goals = (frame[(frame["edge"] >= 0).to_numpy()].reset_index(drop=True) for frame in ends)
+    if doors.empty or goals.empty:
+        return nothing
+    found = district.network.search(doors, goals)
+    metres = pd.Series(found["cost"].to_numpy(dtype=float)).groupby(doors["place"].to_numpy()).min()
+    return metres.reindex(places.index)
+
+
+def _attribute(district: District, m: Measure) -> _Found:
+    """The largest, smallest or summed attribute of the open facilities of some kinds."""
+    kinds, field = _list(m["kinds"]), str(m["field"])
+    places, touched = _open_places(district, m, kinds)
+    what = _kind_names(district, kinds, "或")
+    if places.empty:
+        raise _Lacks(f"开放的{what}：{_scope_text(district, m)}里一处也没有")
+    values = pd.to_numeric(places[field], errors="coerce").dropna()
+    label = LAYERS["facilities"].names[field].label
+    if values.empty:
+        raise _Lacks(f"{what}的{label}（facilities 的 {field} 列，{len(places)} 处都没有填）")
+    value = float(getattr(values, m["aggregate"] if m["aggregate"] in ("max", "min", "sum") else "max")())
+    blank = len(places) - len(values)
+    names = places["name"].where(places["name"].notna(), places.index)
+    said = "、".join(f"{names[k]} {_number(float(v), str(m['unit']))}" for k, v in values.head(NAMED_AT_MOST).items())
+    note = f"{blank} 处没有填{label}" if blank else ""
+    return _Found(value, said, touched, _short_of(m, value), _planned_text(_planned(district, kinds)), note=note)
+
+
+def _per_thousand(district: District, m: Measure) -> _Found:
+    """Capacity (or number) of some kinds per so many people of the scope."""
+    kinds, field, weight = _list(m["kinds"]), str(m["field"]), str(m["weight"] or "people")
+    homes, touched = _homes_in(district, m)
+    people = _weight_of(homes, weight)
+    _require_survey(district, kinds)
+    places = district.open_facilities
+    assert places is not None
+    places = places[places["kind"].isin(kinds).to_numpy()]
+    if m["scope"] != "district":
+        places = places[shapely.intersects(_scope_shape(district, m)[0], places.geometry.array)]
+    touched |= _facilities_of(district, kinds)
+    sizes = pd.Series(1.0, index=places.index) if field == "count" else pd.to_numeric(places[field], errors="coerce")
+    what = _kind_names(district, kinds, "或")
+    if sizes.isna().any():
+        label = LAYERS["facilities"].names[field].label
+        raise _Lacks(f"{what}的{label}（facilities 的 {field} 列，{len(sizes)} 处中 {int(sizes.isna().sum())} 处没有填）")
+    total, base = float(sizes.sum()), float(people.sum())
+    value = total / base * m["per"]
+    said = f"{len(places)} 处共 {_number(total, '')}，{_WEIGHTS[weight][0]} {_number(base, '')}"
+    short = _target(m) * base / m["per"] - total
+    gap = f"按 {_target(m):g} 计还差 {math.ceil(short - 1e-9):,}" if m["operator"] == ">=" and short > 1e-9 else ""
+    return _Found(value, said, touched, gap, _planned_text(_planned(district, kinds)) if gap else "")
+
+
+def _per_communities(district: District, m: Measure) -> _Found:
+    """How many places there should be where each serves `low` to `high` communities, against how many there are."""
+    kinds = _list(m["kinds"])
+    _require_survey(district, kinds)
+    places = district.open_facilities
+    assert places is not None
+    places = places[places["kind"].isin(kinds).to_numpy()]
+    communities = district.layers["communities"]
+    inside = district.locate(places)["community"].notna().to_numpy()
+    value, n = float(inside.sum()), len(communities)
+    few, many = math.ceil(n / m["high"]), math.ceil(n / m["low"])
+    short = f"还差 {few - value:.0f}—{many - value:.0f} 处" if value < few else f"还差 0—{many - value:.0f} 处"
+    said = f"{n} 个社区（{district.list_year} 年名录），每 {m['low']:g}—{m['high']:g} 个 1 处，应有 {few}—{many} 处，现有 {value:.0f} 处"
+    touched = {**_touch(district, "communities"), **_facilities_of(district, kinds)}
+    fix = _planned_text(_planned(district, kinds)) if value < many else ""
+    return _Found(value, said, touched, short if value < many else "", fix, target=float(few))
+
+
+# --- metrics: homes --------------------------------------------------------------------------------------------------
+
+
+def _once(district: District, key: Hashable, make: Callable[[], Any]) -> Any:
+    """Return a table derived from this district, made once."""
+    if ("ledger", key) not in district.memo:
+        district.memo["ledger", key] = make()
+    return district.memo["ledger", key]
+
+
+def _points_within(district: District, rule: Rule, method: str) -> pd.Series:
+    """Return which points of `home_points` get to any of the rule's kinds within its limit; index point."""
+    table = hinge(district, rule.kinds, profile=rule.profile)
+    if method == "walk_min":
+        within = table["minutes"] <= rule.minutes + TOLERANCE_MIN
+    else:
+        within = table["metres" if method == "network_m" else "straight_metres"] <= rule.metres + TOLERANCE_M
+    return within.groupby(level="point").any()
+
+
+def _served(district: District, rules: Sequence[Rule], method: str = "") -> pd.Series:
+    """Return the share (0-1) of each home that meets all rules, by their own methods or by one method; index home."""
+
+    def make() -> pd.Series:
+        points = home_points(district)
+        within = np.ones(len(points), dtype=bool)
+        for rule in rules:
+            within &= _points_within(district, rule, method or rule.method).reindex(points.index).to_numpy(dtype=bool)
+        return _share_of_points(points, within.astype(float))
+
+    served: pd.Series = _once(district, ("served", tuple(rules), method), make)
+    return served
+
+
+def _share_of_points(points: gpd.GeoDataFrame, values: np.ndarray) -> pd.Series:
+    share = (points["weight"] * values).groupby(points["home"].to_numpy()).sum()
+    return share.where(share < 1 - SHARE_TOLERANCE, 1.0)
+
+
+def _weight_of(homes: gpd.GeoDataFrame, weight: str) -> pd.Series:
+    """Return what each home counts; unknown stays unknown, and all unknown is 数据不足."""
+    if weight == "homes":
+        return pd.Series(1.0, index=homes.index)
+    values = homes.geometry.area if weight == "area_m2" else homes[weight].astype("float64")
+    values = values.where(values > 0) if weight == "area_m2" else values
+    if not values.sum() > 0:
+        column = "homes 画成面" if weight == "area_m2" else f"homes 的 {weight} 列"
+        raise _Lacks(f"{_WEIGHTS[weight][0]}（{column}）")
+    return values
+
+
+def _mean(values: pd.Series, weights: pd.Series) -> float:
+    both = values.notna() & weights.notna()
+    return float((values[both] * weights[both]).sum() / weights[both].sum())
+
+
+def _coverage(district: District, m: Measure) -> _Found:
+    """Share of people (or land, homes) within the limit of a rule, or of several at once, by the rule's own method."""
+    rules = [district.rule(name) for name in (m["rule"], *_list(m["also_rules"]))]
+    for rule in rules:
+        _require_survey(district, rule.kinds)
+    homes, touched = _homes_in(district, m)
+    first = "people" if rules[0].denominator == "community" else rules[0].denominator
+    weight = str(m["weight"] or first)
+    weights = _weight_of(homes, weight)
+    served = _served(district, rules).reindex(homes.index)
+    others = [_mean(_served(district, rules, method).reindex(homes.index), weights) * 100 for method in METHODS]
+    kinds = list(dict.fromkeys(k for rule in rules for k in rule.kinds))
+    touched |= {**_touch(district, "streets"), **_facilities_of(district, kinds)}
+    value = _mean(served, weights) * 100
+    limit = "、".join(dict.fromkeys(_limit(district, rule) for rule in rules))
+    said = f"{limit}可达{_WEIGHTS[weight][0]}的份额，共 {_number(float(weights.sum()), _WEIGHTS[weight][1])}"
+    unknown = int(weights.isna().sum())
+    note = f"{unknown} 处小区的{_WEIGHTS[weight][0]}不详、未计入" if unknown else ""
+    missed = (weights * (1.0 - served)).dropna()
+    gap = _missed(homes, missed, weight)
+    fix = f"在缺口最大的小区附近增设{_kind_names(district, kinds, '或')}，或增开出入口；候选位置用选址计算" if gap else ""
+    return _Found(value, said, touched, gap, fix, min(others), max(others), note=note)
+
+
+def _limit(district: District, rule: Rule) -> str:
+    if rule.method == "walk_min":
+        return f"{district.profile(rule.profile).label}步行 {rule.minutes:g} 分钟"
+    return f"{METHOD_LABELS[rule.method]} {rule.metres:g} 米"
+
+
+def _missed(homes: gpd.GeoDataFrame, missed: pd.Series, weight: str) -> str:
+    """Say how many are not served, and where most of them are."""
+    total = float(missed.sum())
+    if total <= SHARE_TOLERANCE:
+        return ""
+    most = missed[missed > SHARE_TOLERANCE].sort_values(ascending=False, kind="stable")
+    names = homes["name"].where(homes["name"].notna(), homes.index)
+    unit = _WEIGHTS[weight][1]
+    if weight == "homes":
+        words = [str(names[k]) for k in most.index]
+    else:
+        words = [f"{names[k]} {v:,.0f}" for k, v in most.items()]
+    return f"{_number(round(total, 1), unit)}不可达，在 {len(most)} 个小区：{_named(words)}"
+
+
+def _reached(district: District, kinds: Sequence[str], minutes: float, profile: str) -> pd.DataFrame:
+    """Return, per point and kind, whether a walk of so many minutes gets there."""
+    table = hinge(district, kinds, profile=profile)["minutes"].unstack("kind").droplevel("home")[list(kinds)]
+    return (table <= minutes + TOLERANCE_MIN).reindex(home_points(district).index)
+
+
+def _level(district: District, m: Measure) -> tuple[pd.Series, list[str], pd.DataFrame]:
+    """Return how well each home is served (0-1), by a rule or by the share of kinds within a walk; kinds; per point."""
+    if m["rule"]:
+        rules = [district.rule(name) for name in (m["rule"], *_list(m["also_rules"]))]
+        for rule in rules:
+            _require_survey(district, rule.kinds)
+        kinds = list(dict.fromkeys(k for rule in rules for k in rule.kinds))
+        return _served(district, rules), kinds, pd.DataFrame()
+    asked = _list(m["kinds"])
+    _require_survey(district, asked, every=m["combine"] == "all")
+    kinds = _surveyed(district, asked)
+    has = _reached(district, kinds, m["minutes"], m["profile"] or _first_profile(district))
+    values = has.all(axis=1) if m["combine"] == "all" else has.mean(axis=1)
+    return _share_of_points(home_points(district), values.to_numpy(dtype=float)), kinds, has
+
+
+def _first_profile(district: District) -> str:
+    """Return the walker that stands first in `profiles.csv`: who walks where a row does not say."""
+    return str(district.profiles.index[0])
+
+
+def _completeness(district: District, m: Measure) -> _Found:
+    """Mean share of kinds within a walk (or the share that has them all), over the homes of the scope."""
+    level, kinds, has = _level(district, m)
+    homes, touched = _homes_in(district, m)
+    weight = str(m["weight"] or "people")
+    weights = _weight_of(homes, weight)
+    touched |= {**_touch(district, "streets"), **_facilities_of(district, kinds)}
+    value = _mean(level.reindex(homes.index), weights) * 100
+    points = home_points(district)
+    per_kind = {k: _mean(_share_of_points(points, has[k].to_numpy(dtype=float)).reindex(homes.index), weights) for k in has}
+    lacking = sorted((share, k) for k, share in per_kind.items() if share < 1 - SHARE_TOLERANCE)
+    labels = district.kinds["label"]
+    gap = "最缺：" + _named(f"{labels[k]}（可达 {share:.0%}）" for share, k in lacking) if lacking else ""
+    walker = district.profile(m["profile"] or _first_profile(district))
+    what = "各类齐全的份额" if m["combine"] == "all" else "平均齐全度"
+    said = f"{walker.label}步行 {m['minutes']:g} 分钟，{len(kinds)} 类，按{_WEIGHTS[weight][0]}加权的{what}"
+    fix = f"先补{labels[lacking[0][1]]}：可达份额最低" if lacking else ""
+    return _Found(value, said, touched, gap, fix, note=_unsurveyed(district, _list(m["kinds"])))
+
+
+def _difference(district: District, m: Measure) -> _Found:
+    """Weighted mean of the first group less that of the second, in percentage points."""
+    level, kinds, _ = _level(district, m)
+    homes = district.layers["homes"]
+    layer = _SCOPE_LAYERS[str(m["group"])]
+    groups = district.groups[str(m["group"])].reindex(homes.index)
+    rows = _pick(district, layer, m["codes"])
+    weight = str(m["weight"] or "people")
+    weights = _weight_of(homes, weight)
+    means, names = [], []
+    for code in _list(m["codes"])[:2]:
+        one = _pick(district, layer, code)
+        own = groups.isin(one.index)
+        if not weights[own].sum() > 0:
+            raise _Lacks(f"{_WEIGHTS[weight][0]}：{one['name'].iloc[0]}里没有")
+        means.append(_mean(level.reindex(homes.index)[own], weights[own]) * 100)
+        names.append(str(one["name"].iloc[0]))
+    counted = homes.index[groups.isin(rows.index)]
+    touched = {**_touch(district, "homes", counted), **_touch(district, layer, rows.index)}
+    touched |= {**_touch(district, "streets"), **_facilities_of(district, kinds)}
+    value = means[0] - means[1]
+    said = f"{names[0]} {means[0]:.1f} %，{names[1]} {means[1]:.1f} %"
+    worse = names[0] if value < 0 else names[1]
+    gap = f"{worse}低 {abs(value):.1f} 个百分点" if abs(value) > 0.05 else ""
+    return _Found(value, said, touched, gap, f"先补{worse}的缺项" if gap else "", note=_unsurveyed(district, _list(m["kinds"])))
+
+
+def _inequality(district: District, m: Measure) -> _Found:
+    """Gini or Theil of how well homes are served, people-weighted; Theil split between and within groups."""
+    level, kinds, _ = _level(district, m)
+    homes, touched = _homes_in(district, m)
+    weight = str(m["weight"] or "people")
+    weights = _weight_of(homes, weight)
+    values = level.reindex(homes.index)
+    known = weights.notna() & (weights > 0)
+    values, weights = values[known], weights[known]
+    touched |= {**_touch(district, "streets"), **_facilities_of(district, kinds)}
+    said = f"按{_WEIGHTS[weight][0]}加权，{len(values)} 个小区；0 为人人一样"
+    note = _unsurveyed(district, _list(m["kinds"]))
+    if m["metric"] == "gini":
+        return _Found(gini(values, weights), said, touched, note=note)
+    groups = None
+    if m["group"]:
+        groups = district.groups[str(m["group"])].reindex(values.index).fillna("")
+        touched |= _touch(district, _SCOPE_LAYERS[str(m["group"])])
+    parts = theil(values, weights, groups)
+    split = f"，其中组间 {parts['between']:.4f}，组内 {parts['within']:.4f}" if groups is not None else ""
+    return _Found(float(parts["total"]), said + split, touched, note=note)
+
+
+def gini(values: pd.Series, weights: pd.Series) -> float:
+    """
+    Return the weighted Gini coefficient: half the mean absolute difference over the mean.
+
+    ``G = sum_ij p_i p_j |a_i - a_j| / (2 mean)`` with population shares `p`; 0 where all are alike; missing where the mean is 0.
+    With equal weights it is ``inequality.gini.Gini``.
+    """
+    order = np.argsort(np.asarray(values, dtype=float), kind="stable")
+    a = np.asarray(values, dtype=float)[order]
+    p = np.asarray(weights, dtype=float)[order]
+    p = p / p.sum()
+    mean = float((p * a).sum())
+    if mean <= 0:
+        return math.nan
+    # sorted, the sum over pairs is one pass: each value times (people below it - people above it)
+    below = np.cumsum(p) - p
+    return float((p * a * (2 * below + p - 1)).sum() / mean)
+
+
+def theil(values: pd.Series, weights: pd.Series, groups: pd.Series | None = None) -> pd.Series:
+    """
+    Return the weighted Theil index and its parts.
+
+    ``T = sum_i p_i (a_i / mean) ln(a_i / mean)``; 0 ln 0 is 0. With groups, `between` is the same sum over group means and
+    `within` the rest, so that they add up to `total` (Theil 1967; as ``inequality.theil.TheilD``).
+
+    Returns
+    -------
+    parts
+        Index total, between, within; all missing where the mean is 0.
+    """
+    a, p = np.asarray(values, dtype=float), np.asarray(weights, dtype=float)
+    total = _theil(a, p)
+    label = np.zeros(len(a)) if groups is None else np.asarray(groups)
+    table = pd.DataFrame({"group": label, "p": p, "pa": p * a}).groupby("group", sort=True).sum()
+    table = table[(table["p"] > 0).to_numpy()]
+    between = _theil((table["pa"] / table["p"]).to_numpy(), table["p"].to_numpy())
+    return pd.Series({"total": total, "between": between, "within": total - between})
+
+
+def _theil(a: np.ndarray, p: np.ndarray) -> float:
+    p = p / p.sum()
+    mean = float((p * a).sum())
+    if mean <= 0:
+        return math.nan
+    ratio = a / mean
+    return float((p * ratio * np.log(np.where(ratio > 0, ratio, 1.0))).sum())
+
+
+def _in_gap(district: District, m: Measure) -> _Found:
+    """How many places of a layer lie by a home that lacks at least one of the kinds within a walk."""
+    layer = str(m["layer"])
+    spots = district.layers[layer]
+    level, kinds, has = _level(district, {**m, "combine": "all"})
+    homes = district.layers["homes"]
+    if spots.empty:
+        raise _Lacks(f"{LAYERS[layer].label}：图层里没有要素")
+    _, nearest = homes.sindex.nearest(shapely.point_on_surface(spots.geometry.array), return_all=False)
+    own = homes.index[nearest]
+    lacking = (level.reindex(own) < 1 - SHARE_TOLERANCE).to_numpy()
+    by_home = has.astype(float).groupby(home_points(district)["home"]).mean().reindex(own)
+    wanted = by_home.lt(0.5).sum().sort_values(ascending=False, kind="stable")
+    touched = {**_touch(district, layer), **_touch(district, "homes", own), **_touch(district, "streets")}
+    touched |= _facilities_of(district, kinds)
+    value = float(lacking.mean() * 100 if m["unit"] == "%" else lacking.sum())
+    labels = district.kinds["label"]
+    words = [f"{labels[k]}（{n} 处）" for k, n in wanted.items() if n > 0]
+    gap = f"这些地方可补：{_named(words)}" if words else ""
+    return _Found(value, f"{len(spots)} 处中 {int(lacking.sum())} 处挨着缺配套的小区", touched, gap, gap)
+
+
+# --- metrics: shapes -------------------------------------------------------------------------------------------------
+
+
+def _area(district: District, m: Measure) -> _Found:
+    """Area of a layer's rows in the scope, in the unit of the row; per person where `per` is given."""
+    layer = str(m["layer"])
+    same = _SCOPE_LAYERS.get(str(m["scope"])) == layer
+    rows = _pick(district, layer, m["codes"]) if same else district.layers[layer]
+    shape = shapely.union_all(rows.geometry.array)
+    touched = _touch(district, layer, rows.index)
+    if not same:
+        outline, more = _scope_shape(district, m)
+        shape, touched = shapely.intersection(shape, outline), {**touched, **more}
+    value = float(shape.area) / {"km²": 1e6, "公顷": 1e4}.get(str(m["unit"]), 1.0)
+    said = f"{len(rows)} 处{LAYERS[layer].label}合计 {_number(shape.area, 'm²')}"
+    if m["per"] > 0:
+        homes, more = _homes_in(district, m)
+        people = float(_weight_of(homes, str(m["weight"] or "people")).sum())
+        value, touched = value / people * m["per"], {**touched, **more}
+        said += f"，{_WEIGHTS[str(m['weight'] or 'people')][0]} {_number(people, '')}"
+    return _Found(value, said, touched, _short_of(m, value))
+
+
+def _topology(district: District, m: Measure) -> _Found:
+    """How the rows of one layer lie to those of another: inside, north of, covered, overlapping, tiling, straddling."""
+    layer, other = str(m["layer"]), str(m["other_layer"])
+    rows = _pick(district, layer, m["codes"])
+    others = _pick(district, other, m["other_codes"])
+    touched = {**_touch(district, layer, rows.index), **_touch(district, other, others.index)}
+    own, whole = shapely.union_all(rows.geometry.array), shapely.union_all(others.geometry.array)
+    names = f"{LAYERS[layer].label} {len(rows)} 处", f"{LAYERS[other].label} {len(others)} 处"
+    relation = str(m["relation"])
+    if relation == "straddle":
+        return _straddle(rows, others, touched, m)
+    overlap = float(rows.geometry.area.sum() - own.area)
+    outside = float(shapely.difference(whole, own).area)
+    if relation == "north_of":
+        north = shapely.intersection(own, _north_of(whole, own))
+        value, rest = float(north.area / own.area * 100), float(own.area - north.area)
+        said = f"{names[0]}中在线以北的面积份额"
+    elif relation == "inside":
+        rest = float(shapely.difference(own, whole).area)
+        value, said = (1 - rest / own.area) * 100, f"{names[0]}落在{names[1]}以内的面积份额"
+    elif relation == "covered":
+        value, rest, said = (1 - outside / whole.area) * 100, outside, f"{names[1]}被{names[0]}盖住的面积份额"
+    elif relation == "overlap":
+        value, rest, said = overlap / whole.area * 100, overlap, f"{names[0]}互相重叠的面积占{LAYERS[other].label}的份额"
+    else:
+        rest = outside + overlap
+        value, said = rest / whole.area * 100, f"{names[0]}拼{names[1]}：缝 {_number(outside, 'm²')}，叠 {_number(overlap, 'm²')}"
+    gap = f"不合的面积 {_number(rest, 'm²')}" if rest > 1.0 else ""
+    return _Found(value, said, touched, gap, "核对两个图层的界线" if gap else "")
+
+
+def _straddle(rows: gpd.GeoDataFrame, others: gpd.GeoDataFrame, touched: dict[str, pd.Series], m: Measure) -> _Found:
+    """How many rows lie in more than one row of the other layer (slivers of less than 1 % of the row are drawing errors)."""
+    i, j = others.sindex.query(rows.geometry.array, predicate="intersects")
+    shared = shapely.area(shapely.intersection(np.asarray(rows.geometry.array)[i], np.asarray(others.geometry.array)[j]))
+    enough = shared > 0.01 * rows.geometry.area.to_numpy()[i]
+    counts = np.bincount(i[enough], minlength=len(rows))
+    across = rows[counts > 1]
+    said = f"{len(rows)} 处中 {len(across)} 处跨界"
+    return _Found(float(len(across)), said, touched, f"跨界：{_place_names(across)}" if len(across) else "",
+                  "按界线拆开" if len(across) else "")  # fmt: skip
+
+
+def _north_of(line: shapely.Geometry, around: shapely.Geometry) -> shapely.Geometry:
+    """Return the ground north of a line that runs roughly west to east, its ends drawn out due west and due east."""
+    merged = shapely.line_merge(shapely.union_all(line))
+    parts = [shapely.get_coordinates(part) for part in shapely.get_parts(merged)]
+    parts = [part if part[0, 0] <= part[-1, 0] else part[::-1] for part in parts]
+    path = np.concatenate(sorted(parts, key=lambda part: float(part[0, 0])))
+    west, south, east, north = shapely.total_bounds([line, around]) + np.array([-1.0, -1.0, 1.0, 1.0])
+    ring = [(west, path[0, 1]), *map(tuple, path), (east, path[-1, 1]), (east, north), (west, north)]
+    return shapely.make_valid(shapely.Polygon(ring))
+
+
+def _along(district: District, m: Measure) -> _Found:
+    """What lies along a line: places within a distance, how much of it is accompanied, how far apart it can be crossed."""
+    layer, rows = str(m["lines"]), _pick(district, str(m["lines"]), m["codes"])
+    touched = _touch(district, layer, rows.index)
+    line = shapely.union_all(rows.geometry.array)
+    if line.area > 0:
+        line = shapely.boundary(line)
+    where = _scope_text(district, {**m, "scope": "line", "metres": math.nan})
+    if m["relation"] == "facilities":
+        return _along_places(district, m, line, touched)
+    if m["relation"] == "length":
+        other = str(m["layer"])
+        near = shapely.buffer(shapely.union_all(district.layers[other].geometry.array), max(m["metres"], 0.0))
+        part = float(shapely.intersection(line, near).length)
+        said = f"{where}全长 {_number(line.length, 'm')}，其中 {_number(part, 'm')} 的 {m['metres']:g} m 内有{LAYERS[other].label}"
+        rest = line.length - part
+        gap = f"还有 {_number(rest, 'm')} 没有" if rest > 1.0 else ""
+        return _Found(part / line.length * 100, said, {**touched, **_touch(district, other)}, gap, "补连断开的段" if gap else "")
+    gaps, crossings = _crossings(line, district.layers["streets"])
+    said = f"{where}全长 {_number(line.length, 'm')}，可步行穿越 {crossings} 处"
+    gap = f"最长的一段 {_number(max(gaps), 'm')} 过不去"
+    return _Found(max(gaps), said, {**touched, **_touch(district, "streets")}, gap, "在最长的一段中间增加过街桥或通道")
+
+
+def _along_places(district: District, m: Measure, line: shapely.Geometry, touched: dict[str, pd.Series]) -> _Found:
+    kinds = _list(m["kinds"])
+    _require_survey(district, kinds)
+    places = district.open_facilities
+    assert places is not None
+    places = places[places["kind"].isin(kinds).to_numpy()]
+    if places.empty:
+        raise _Lacks(f"开放的{_kind_names(district, kinds)}：一处也没有")
+    metres = shapely.distance(line, places.geometry.array)
+    near = metres <= m["metres"] + TOLERANCE_M
+    value = float(near.mean() * 100 if m["unit"] == "%" else near.sum())
+    names = places["name"].where(places["name"].notna(), places.index)
+    words = [f"{name}（{d:,.0f} m）" for name, d in zip(names, metres, strict=True)]
+    said = f"{len(places)} 处中 {int(near.sum())} 处在 {m['metres']:g} m 以内：{_named(words)}"
+    return _Found(value, said, {**touched, **_facilities_of(district, kinds)}, _short_of(m, value))
+
+
+def _crossings(line: shapely.Geometry, streets: gpd.GeoDataFrame) -> tuple[list[float], int]:
+    """Return how far apart a line can be crossed on foot (its ends count as barriers' ends), and how often."""
+    gaps, crossings = [], 0
+    for part in shapely.get_parts(shapely.line_merge(line)):
+        hit = streets.geometry.array[streets.sindex.query(part, predicate="intersects")]
+        spots = shapely.get_parts(shapely.point_on_surface(shapely.get_parts(shapely.intersection(part, hit))))
+        spots = spots[~shapely.is_empty(spots)]
+        at = np.unique(np.round(shapely.line_locate_point(part, spots), 3)) if len(spots) else np.empty(0)
+        gaps += list(np.diff(np.concatenate([[0.0], at, [part.length]])))
+        crossings += len(at)
+    return gaps, crossings
+
+
+def _mix(district: District, m: Measure) -> _Found:
+    """Entropy of land uses in the scope: 0 where there is one use, 1 where all uses of the layer have equal shares."""
+    layer, field = str(m["layer"]), str(m["field"])
+    frame = district.layers[layer]
+    shapes, touched = frame.geometry.array, _touch(district, layer)
+    if m["scope"] != "district":
+        outline, more = _scope_shape(district, m)
+        shapes, touched = shapely.intersection(shapes, outline), {**touched, **more}
+    area = pd.Series(shapely.area(shapes), index=frame.index).groupby(frame[field]).sum()
+    if not area.sum() > 0 or len(area) < 2:
+        raise _Lacks(f"{LAYERS[layer].label}：{_scope_text(district, m)}里不到两类")
+    share = (area / area.sum())[area > 0]
+    value = float(-(share * np.log(share)).sum() / np.log(len(area)))
+    most = share.sort_values(ascending=False, kind="stable").head(4)
+    return _Found(value, "、".join(f"{k} {v:.0%}" for k, v in most.items()), touched)
+
+
+# --- metrics: what people type in ------------------------------------------------------------------------------------
+
+
+def _series(district: District, m: Measure) -> _Found:
+    """A yearly figure: the latest, or the sum since the plan began, against the number of the target year."""
+    own = _figures(district, str(m["series"]))
+    since = int(m["since"]) if m["since"] == m["since"] else int(own["year"].min()) if len(own) else district.year
+    until = int(m["until"]) if m["until"] == m["until"] else int(own["year"].max()) if len(own) else district.year
+    filled = own[own["year"].between(since, until).to_numpy()].set_index("year")["value"].sort_index()
+    target = _typed_target(district, m, until)
+    ask = f"台账填报表 {m['series']} 的 {since}—{until} 年"
+    if filled.empty:
+        return _Found(math.nan, "", _touch(district, "series"), waits=ask, target=target)
+    touched = _touch(district, "series", own.index)
+    value = float(filled.iloc[-1] if m["aggregate"] in ("", "latest") else getattr(filled, m["aggregate"])())
+    last = int(filled.index[-1])
+    blank = [y for y in range(since, until + 1) if y not in filled.index]
+    to_fill = blank if m["aggregate"] == "sum" else [y for y in blank if y > last]
+    goal = target if np.isfinite(target) else _target(m)
+    said = f"已填到 {last} 年" + (f"，{_path_text(district, m, value, last, since, until, goal)}" if last < until else "")
+    waits = f"台账填报表 {m['series']} 的 {'、'.join(map(str, to_fill))} 年" if to_fill else ""
+    return _Found(value, said, touched, _short_of({**m, "low": goal, "high": goal}, value), waits=waits, target=target)
+
+
+def _figures(district: District, indicator: str) -> pd.DataFrame:
+    """Return the filled rows of one indicator; a year filled twice is 数据不足."""
+    table = _table(district, "series")
+    own = table[((table["indicator"] == indicator) & table["value"].notna()).to_numpy()]
+    twice = own["year"][own["year"].duplicated()]
+    if len(twice):
+        raise _Lacks(f"唯一的数：台账填报表 {indicator} 的 {int(twice.iloc[0])} 年填了两次")
+    return own.astype({"year": "int64"})
+
+
+def _typed_target(district: District, m: Measure, year: int) -> float:
+    """Return the target that was handed down and typed in, where the plan states none."""
+    if not m["target_series"]:
+        return math.nan
+    own = _figures(district, str(m["target_series"]))
+    own = own[(own["year"] == year).to_numpy()]
+    return float(own["value"].iloc[0]) if len(own) else math.nan
+
+
+def _path_text(district: District, m: Measure, value: float, last: int, since: int, until: int, goal: float) -> str:
+    """Say where a straight path to the target would be by now."""
+    if not np.isfinite(goal) or until < since:
+        return f"{until} 年到期"
+    base = 0.0
+    if m["aggregate"] != "sum":
+        before = _figures(district, str(m["series"])).set_index("year")["value"]
+        base = float(before.get(since - 1, goal))
+    due = base + (goal - base) * (last - since + 1) / (until - since + 1)
+    on_path = value >= due - 1e-9 if m["operator"] != "<=" else value <= due + 1e-9
+    return f"按直线进度应为 {_number(due, str(m['unit']))}，{'达到' if on_path else '落后于'}进度，{until} 年到期"
+
+
+def _missing(district: District, m: Measure) -> _Found:
+    """Nothing here can measure it: the row says what is needed."""
+    raise _Lacks(str(m["lacks"]))
+
+
+_METRICS: Mapping[str, Callable[[District, Measure], _Found]] = {
+    "communities_with": _communities_with,
+    "communities_without": _communities_with,
+    "coverage": _coverage,
+    "completeness": _completeness,
+    "count": _count,
+    "kinds_present": _kinds_present,
+    "area": _area,
+    "topology": _topology,
+    "near": _near,
+    "along": _along,
+    "in_gap": _in_gap,
+    "difference": _difference,
+    "gini": _inequality,
+    "theil": _inequality,
+    "per_thousand": _per_thousand,
+    "per_communities": _per_communities,
+    "attribute": _attribute,
+    "mix": _mix,
+    "series": _series,
+    "missing": _missing,
+}

@@ -1,0 +1,573 @@
+/* The computing half of the live map: no page, no drawing. It does what the Python package does, in the same float64
+   arithmetic: doors inside edges, nearest of many by Dijkstra, shares of homes, people. A plan is plain data:
+   { name, edits: { facility: { open, closed, xy, raw, corrected, note } }, added: [{ id, kind, name, xy, raw, ... }] }. */
+var xinhe = {};
+
+(function () {
+  "use strict";
+  const CELL = 120; // metres; side of the squares in which street pieces are looked up
+
+  /* --- reading ------------------------------------------------------------------------------------------------ */
+
+  function unpack(text, Type) {
+    const raw = atob(text), bytes = new Uint8Array(raw.length);
+    for (let i = 0; i < raw.length; i++) bytes[i] = raw.charCodeAt(i);
+    return new Type(bytes.buffer);
+  }
+
+  function offsets(count) {
+    const off = new Int32Array(count.length + 1);
+    for (let i = 0; i < count.length; i++) off[i + 1] = off[i] + count[i];
+    return off;
+  }
+
+  function readNetwork(raw) {
+    const xy = unpack(raw.xy, Float64Array), off = offsets(unpack(raw.count, Uint16Array));
+    const net = {
+      nodes: raw.nodes, edges: off.length - 1, xy, off, u: unpack(raw.u, Int32Array), v: unpack(raw.v, Int32Array),
+      wait: unpack(raw.wait, Float64Array), steps: unpack(raw.steps, Uint8Array), open: unpack(raw.public, Uint8Array),
+      closed: unpack(raw.closed, Uint8Array), look: unpack(raw.look, Uint8Array),
+      cum: new Float64Array(xy.length / 2), length: new Float64Array(off.length - 1), weights: new Map(),
+    };
+    for (let e = 0; e < net.edges; e++) {
+      let total = 0;
+      for (let k = off[e] + 1; k < off[e + 1]; k++) {
+        total += Math.hypot(xy[2 * k] - xy[2 * k - 2], xy[2 * k + 1] - xy[2 * k - 1]);
+        net.cum[k] = total;
+      }
+      net.length[e] = total;
+    }
+    // Arcs by node: an edge is two arcs, a loop as well.
+    const first = new Int32Array(net.nodes + 1);
+    for (let e = 0; e < net.edges; e++) { first[net.u[e] + 1]++; first[net.v[e] + 1]++; }
+    for (let n = 0; n < net.nodes; n++) first[n + 1] += first[n];
+    const at = first.slice(), edge = new Int32Array(2 * net.edges), other = new Int32Array(2 * net.edges);
+    for (const side of [0, 1]) for (let e = 0; e < net.edges; e++) {
+      const from = side ? net.v[e] : net.u[e], k = at[from]++;
+      edge[k] = e; other[k] = side ? net.u[e] : net.v[e];
+    }
+    net.arcs = { first, edge, other };
+    net.pieces = lookup(net);
+    return net;
+  }
+
+  /* Squares of the plane, and the public street pieces (by their first vertex) that touch each. */
+  function lookup(net) {
+    const squares = new Map(), key = (i, j) => i * 1048576 + j;
+    for (let e = 0; e < net.edges; e++) {
+      if (!net.open[e]) continue;
+      for (let k = net.off[e]; k < net.off[e + 1] - 1; k++) {
+        const ax = net.xy[2 * k], ay = net.xy[2 * k + 1], bx = net.xy[2 * k + 2], by = net.xy[2 * k + 3];
+        for (let i = Math.floor(Math.min(ax, bx) / CELL); i <= Math.floor(Math.max(ax, bx) / CELL); i++)
+          for (let j = Math.floor(Math.min(ay, by) / CELL); j <= Math.floor(Math.max(ay, by) / CELL); j++) {
+            const s = key(i, j), list = squares.get(s);
+            if (list) list.push(e, k); else squares.set(s, [e, k]);
+          }
+      }
+    }
+    return { squares, key };
+  }
+
+  /* What walking costs one profile (none: metres): per edge, per metre of it, and per metre of access. */
+  function weightsOf(net, profile) {
+    const key = profile ? [profile.speed, profile.steps, profile.waits].join("|") : "";
+    if (!net.weights.has(key)) {
+      const unit = profile ? 1 / profile.speed / 60 : 1, edge = new Float64Array(net.edges), rate = new Float64Array(net.edges);
+      for (let e = 0; e < net.edges; e++) {
+        const length = net.length[e];
+        edge[e] = profile ? length * unit + net.wait[e] * (profile.waits / 60) : length;
+        if (profile && !profile.steps && net.steps[e]) edge[e] = Infinity;
+        rate[e] = profile ? (length > 0 ? edge[e] / length : 0) : 1;
+      }
+      net.weights.set(key, { unit, edge, rate, same: 1e-6 * unit });
+    }
+    return net.weights.get(key);
+  }
+
+  /* --- attaching a place to the street -------------------------------------------------------------------------- */
+
+  /* Distance from a point to the piece after vertex k, squared where it is only compared. */
+  function pieceDistance(net, k, x, y) {
+    const ax = net.xy[2 * k], ay = net.xy[2 * k + 1], bx = net.xy[2 * k + 2], by = net.xy[2 * k + 3];
+    const dx = bx - ax, dy = by - ay, square = dx * dx + dy * dy;
+    if (!(square > 0)) return Math.sqrt((x - ax) * (x - ax) + (y - ay) * (y - ay));
+    const r = ((x - ax) * dx + (y - ay) * dy) / square;
+    if (r <= 0) return Math.sqrt((x - ax) * (x - ax) + (y - ay) * (y - ay));
+    if (r >= 1) return Math.sqrt((x - bx) * (x - bx) + (y - by) * (y - by));
+    return Math.abs(((ay - y) * dx - (ax - x) * dy) / square) * Math.sqrt(square);
+  }
+
+  /* Visits street pieces ring by ring around a point until `enough` says that no nearer one can follow. */
+  function around(net, x, y, visit, enough) {
+    const i0 = Math.floor(x / CELL), j0 = Math.floor(y / CELL), { squares, key } = net.pieces;
+    let seen = 0;
+    for (let ring = 0; ring < 2000; ring++) {
+      for (let i = i0 - ring; i <= i0 + ring; i++) {
+        const whole = i === i0 - ring || i === i0 + ring;
+        for (let j = j0 - ring; j <= j0 + ring; j += whole || ring === 0 ? 1 : 2 * ring) {
+          const list = squares.get(key(i, j));
+          if (!list) continue;
+          seen++;
+          for (let n = 0; n < list.length; n += 2) visit(list[n], list[n + 1]);
+        }
+      }
+      if (enough(ring * CELL) || (seen && seen >= squares.size)) return;
+    }
+  }
+
+  /* The foot of a point on an edge: metres from its start, and where that is. */
+  function footOn(net, e, x, y) {
+    let best = Infinity, at = 0, fx = 0, fy = 0;
+    for (let k = net.off[e]; k < net.off[e + 1] - 1; k++) {
+      const ax = net.xy[2 * k], ay = net.xy[2 * k + 1], bx = net.xy[2 * k + 2], by = net.xy[2 * k + 3];
+      const dx = bx - ax, dy = by - ay, square = dx * dx + dy * dy;
+      const t = square > 0 ? Math.min(1, Math.max(0, ((x - ax) * dx + (y - ay) * dy) / square)) : 0;
+      const px = t < 1 ? ax + t * dx : bx, py = t < 1 ? ay + t * dy : by;
+      const far = (x - px) * (x - px) + (y - py) * (y - py);
+      if (far < best) {
+        best = far; fx = px; fy = py;
+        at = t < 1 ? net.cum[k] + t * (net.cum[k + 1] - net.cum[k]) : net.cum[k + 1];
+      }
+    }
+    return { edge: e, at, access: Math.hypot(x - fx, y - fy), x: fx, y: fy };
+  }
+
+  /* Where the nearest point of a public street lies at which a facility may stand (not inside a walled compound). */
+  function snap(model, x, y) {
+    const net = model.net;
+    let best = Infinity, piece = -1;
+    around(net, x, y, (e, k) => {
+      if (net.closed[k]) return;
+      const far = pieceDistance(net, k, x, y);
+      if (far < best) { best = far; piece = k; }
+    }, (radius) => best <= radius);
+    if (piece < 0) return null;
+    const ax = net.xy[2 * piece], ay = net.xy[2 * piece + 1], dx = net.xy[2 * piece + 2] - ax, dy = net.xy[2 * piece + 3] - ay;
+    const square = dx * dx + dy * dy, t = square > 0 ? Math.min(1, Math.max(0, ((x - ax) * dx + (y - ay) * dy) / square)) : 0;
+    return [Math.round((ax + t * dx) * 100) / 100, Math.round((ay + t * dy) * 100) / 100];
+  }
+
+  const side = (ax, ay, bx, by, x, y) => Math.sign((bx - ax) * (y - ay) - (by - ay) * (x - ax));
+
+  /* Whether a straight leg crosses a wall; beginning or ending on one is no crossing. */
+  function crossesWall(walls, ax, ay, bx, by) {
+    if (ax === bx && ay === by) return false;
+    for (let w = 0; w < walls.off.length - 1; w++) {
+      for (let k = walls.off[w]; k < walls.off[w + 1] - 1; k++) {
+        const px = walls.xy[2 * k], py = walls.xy[2 * k + 1], qx = walls.xy[2 * k + 2], qy = walls.xy[2 * k + 3];
+        if (Math.max(ax, bx) < Math.min(px, qx) || Math.max(px, qx) < Math.min(ax, bx)) continue;
+        if (Math.max(ay, by) < Math.min(py, qy) || Math.max(py, qy) < Math.min(ay, by)) continue;
+        const a = side(px, py, qx, qy, ax, ay), b = side(px, py, qx, qy, bx, by);
+        const p = side(ax, ay, bx, by, px, py), q = side(ax, ay, bx, by, qx, qy);
+        if (a * b < 0 && p * q <= 0) return true;
+      }
+    }
+    return false;
+  }
+
+  /* The door of a place: the nearest public edge that its straight leg reaches without crossing a wall. */
+  function attach(model, x, y) {
+    const { net, walls } = model, nearest = new Map();
+    const near = () => {
+      let best = Infinity, edge = -1;
+      for (const [e, far] of nearest) if (far < best || (far === best && e < edge)) { best = far; edge = e; }
+      return [edge, best];
+    };
+    const visit = (e, k) => {
+      const far = pieceDistance(net, k, x, y), old = nearest.get(e);
+      if (old === undefined || far < old) nearest.set(e, far);
+    };
+    around(net, x, y, visit, (radius) => near()[1] <= radius);
+    const [edge] = near();
+    if (edge < 0) return null;
+    const door = footOn(net, edge, x, y);
+    if (!crossesWall(walls, x, y, door.x, door.y)) return door;
+    nearest.clear();
+    around(net, x, y, visit, () => false); // all of them: this happens where a street meets a wall, and seldom
+    const order = Array.from(nearest.keys(), (e) => footOn(net, e, x, y));
+    order.sort((a, b) => a.access - b.access || a.edge - b.edge);
+    return order.find((d) => !crossesWall(walls, x, y, d.x, d.y)) || null;
+  }
+
+  /* --- searching ------------------------------------------------------------------------------------------------ */
+
+  /* A heap of nodes by cost, on typed arrays that grow. */
+  function makeHeap() {
+    let cost = new Float64Array(1024), node = new Int32Array(1024), size = 0;
+    return {
+      clear() { size = 0; },
+      get size() { return size; },
+      push(c, n) {
+        if (size === cost.length) {
+          const wider = new Float64Array(2 * size), more = new Int32Array(2 * size);
+          wider.set(cost); more.set(node); cost = wider; node = more;
+        }
+        let i = size++;
+        while (i > 0) {
+          const up = (i - 1) >> 1;
+          if (cost[up] <= c) break;
+          cost[i] = cost[up]; node[i] = node[up]; i = up;
+        }
+        cost[i] = c; node[i] = n;
+      },
+      topCost() { return cost[0]; },
+      pop() {
+        const top = node[0], c = cost[--size], n = node[size];
+        let i = 0;
+        for (;;) {
+          let down = 2 * i + 1;
+          if (down >= size) break;
+          if (down + 1 < size && cost[down + 1] < cost[down]) down++;
+          if (cost[down] >= c) break;
+          cost[i] = cost[down]; node[i] = node[down]; i = down;
+        }
+        cost[i] = c; node[i] = n;
+        return top;
+      },
+    };
+  }
+
+  const along = (rate, part) => (part !== 0 ? rate * part : 0); // a closed edge can be stood on but not walked
+
+  /* Costs at the nodes from many doors at once, up to `bound`. */
+  function spread(model, weights, doors, bound, cost) {
+    const { net, heap } = model, { first, edge, other } = net.arcs, unit = weights.unit;
+    cost.fill(Infinity);
+    heap.clear();
+    for (const d of doors) {
+      const rate = weights.rate[d.edge], leg = d.access * unit;
+      const toU = leg + along(rate, d.at), toV = leg + along(rate, net.length[d.edge] - d.at), u = net.u[d.edge], v = net.v[d.edge];
+      if (toU <= bound && toU < cost[u]) { cost[u] = toU; heap.push(toU, u); }
+      if (toV <= bound && toV < cost[v]) { cost[v] = toV; heap.push(toV, v); }
+    }
+    while (heap.size) {
+      const base = heap.topCost(), here = heap.pop();
+      if (base > cost[here]) continue; // a better way came in later
+      for (let k = first[here]; k < first[here + 1]; k++) {
+        const next = base + weights.edge[edge[k]];
+        if (next < cost[other[k]] && next <= bound) { cost[other[k]] = next; heap.push(next, other[k]); }
+      }
+    }
+    return cost;
+  }
+
+  /* The least cost of every home point over its doors, to the nearest of `doors` and of the walks inside its own wall. */
+  function costsOfPoints(model, weights, doors, bound, inside, out) {
+    const { net, homes } = model, D = homes.doors, unit = weights.unit, cost = spread(model, weights, doors, bound, model.field);
+    const head = model.head, next = new Int32Array(doors.length);
+    doors.forEach((d, i) => { next[i] = head[d.edge]; head[d.edge] = i; });
+    out.fill(Infinity);
+    for (let i = 0; i < D.edge.length; i++) {
+      const e = D.edge[i], leg = D.access[i] * unit, rate = weights.rate[e], at = D.at[i];
+      let best = Math.min(leg + (along(rate, at) + cost[net.u[e]]), leg + (along(rate, net.length[e] - at) + cost[net.v[e]]));
+      for (let d = head[e]; d >= 0; d = next[d])
+        best = Math.min(best, leg + (doors[d].access * unit + along(rate, Math.abs(at - doors[d].at))));
+      if (best < out[D.point[i]]) out[D.point[i]] = best;
+    }
+    for (const d of doors) head[d.edge] = -1;
+    for (const [point, metres] of inside) {
+      const c = metres * unit;
+      if (c < out[point]) out[point] = c;
+    }
+    return out;
+  }
+
+  /* --- the model ------------------------------------------------------------------------------------------------ */
+
+  function readHomes(raw) {
+    const n = raw.id.length, points = raw.points, value = (list) => Float64Array.from(list, (v) => (v === null ? NaN : v));
+    const homes = {
+      count: n, id: raw.id, name: raw.name, people: value(raw.people), people_60plus: value(raw.people_60plus),
+      area_m2: value(raw.area), zone: Int32Array.from(raw.zone), community: Int32Array.from(raw.community), shape: raw.shape,
+      xy: unpack(points.xy, Float64Array), home: unpack(points.home, Int32Array), weight: unpack(points.weight, Float64Array),
+      doors: {
+        point: unpack(raw.doors.point, Int32Array), edge: unpack(raw.doors.edge, Int32Array),
+        at: unpack(raw.doors.at, Float64Array), access: unpack(raw.doors.access, Float64Array),
+      },
+    };
+    return homes;
+  }
+
+  function readFacilities(raw, net) {
+    const D = raw.doors, place = unpack(D.place, Int32Array), edge = unpack(D.edge, Int32Array), at = unpack(D.at, Float64Array);
+    const access = unpack(D.access, Float64Array), x = unpack(D.x, Float64Array), y = unpack(D.y, Float64Array);
+    const xy = unpack(raw.xy, Float64Array);
+    const list = raw.id.map((id, i) => ({
+      id, name: raw.name[i], kind: raw.kind[i], state: raw.state[i], community: raw.community[i], typed: raw.typed[i],
+      xy: [xy[2 * i], xy[2 * i + 1]], doors: [], spots: [], inside: [],
+    }));
+    for (let i = 0; i < place.length; i++) {
+      const own = list[place[i]];
+      own.spots.push([x[i], y[i]]);
+      if (edge[i] >= 0) own.doors.push({ edge: edge[i], at: Math.min(at[i], net.length[edge[i]]), access: access[i] });
+    }
+    const whose = unpack(raw.inside.place, Int32Array), point = unpack(raw.inside.point, Int32Array);
+    const metres = unpack(raw.inside.metres, Float64Array);
+    for (let i = 0; i < whose.length; i++) if (isFinite(metres[i])) list[whose[i]].inside.push([point[i], metres[i]]);
+    return list;
+  }
+
+  function read(data) {
+    const net = readNetwork(data.net), homes = readHomes(data.homes);
+    const model = {
+      data, net, homes, heap: makeHeap(), field: new Float64Array(net.nodes), head: new Int32Array(net.edges).fill(-1),
+      walls: { xy: unpack(data.walls.xy, Float64Array), off: offsets(unpack(data.walls.count, Uint32Array)) },
+      facilities: readFacilities(data.facilities, net), byId: new Map(), rules: new Map(), profiles: new Map(),
+      communities: data.community_areas.map((rings) => rings.map((r) => unpack(r, Float64Array))),
+      cost: new Float64Array(homes.weight.length), placed: new Map(),
+    };
+    model.facilities.forEach((f) => model.byId.set(f.id, f));
+    data.rules.forEach((r) => model.rules.set(r.id, Object.assign({}, r, { kinds: r.kinds.map((k) => data.kinds.findIndex((x) => x.id === k)), kindIds: r.kinds })));
+    data.profiles.forEach((p) => model.profiles.set(p.id, p));
+    return model;
+  }
+
+  /* The first community (by id) that a point lies in or on, -1 for none. */
+  function communityAt(model, x, y) {
+    return model.communities.findIndex((rings) => {
+      let inside = false;
+      for (const r of rings) {
+        for (let i = 0; i + 3 < r.length; i += 2) {
+          const ax = r[i], ay = r[i + 1], bx = r[i + 2], by = r[i + 3];
+          const turn = (bx - ax) * (y - ay) - (by - ay) * (x - ax);
+          if (turn === 0 && x >= Math.min(ax, bx) && x <= Math.max(ax, bx) && y >= Math.min(ay, by) && y <= Math.max(ay, by)) return true;
+          if (ay > y !== by > y && (turn > 0) === (by > ay)) inside = !inside;
+        }
+      }
+      return inside;
+    });
+  }
+
+  /* --- plans ---------------------------------------------------------------------------------------------------- */
+
+  const emptyPlan = (name) => ({ name: name || "", edits: {}, added: [] });
+  const copyPlan = (plan) => JSON.parse(JSON.stringify(plan));
+
+  /* One door and one spot at a position; positions come back while things are dragged about. */
+  function placeAt(model, xy) {
+    const key = xy[0] + "," + xy[1];
+    if (!model.placed.has(key)) {
+      if (model.placed.size > 500) model.placed.clear();
+      const door = attach(model, xy[0], xy[1]);
+      model.placed.set(key, { doors: door ? [door] : [], spots: [xy], inside: [], community: communityAt(model, xy[0], xy[1]) });
+    }
+    return model.placed.get(key);
+  }
+
+  /* The facilities of some kinds as a plan has them: where they are, whether they serve, what was done to them. */
+  function facilitiesOf(model, plan, kinds) {
+    const out = [];
+    for (const f of model.facilities) {
+      if (kinds && !kinds.includes(f.kind)) continue;
+      const e = plan.edits[f.id] || {};
+      const own = { id: f.id, name: f.name, kind: f.kind, state: f.state, from: f.xy, xy: e.xy || f.xy, edit: plan.edits[f.id] || null, fresh: false };
+      own.serves = (f.state === "open" || Boolean(e.open)) && !e.closed;
+      const place = e.xy ? placeAt(model, e.xy) : f;
+      own.doors = place.doors; own.spots = place.spots; own.inside = place.inside;
+      own.community = e.xy && f.typed >= 0 ? f.typed : place.community;
+      out.push(own);
+    }
+    for (const f of plan.added) {
+      const kind = model.data.kinds.findIndex((k) => k.id === f.kind);
+      if (kinds && !kinds.includes(kind)) continue;
+      out.push(Object.assign({ id: f.id, name: f.name, kind, state: "open", from: null, xy: f.xy, edit: f, fresh: true, serves: true }, placeAt(model, f.xy)));
+    }
+    return out;
+  }
+
+  /* What is asked for: a rule, or a rule with another method or walker. */
+  function ask(model, rule, method, profile) {
+    const r = model.rules.get(rule);
+    return Object.assign({}, r, { method: method || r.method, profile: profile || r.profile, metric: method && method !== r.method ? "reach" : r.metric });
+  }
+
+  function isSurveyed(model, plan, rule) {
+    const now = (f) => plan.edits[f.id] && plan.edits[f.id].open && rule.kinds.includes(f.kind);
+    return rule.kindIds.some((k) => model.data.surveyed.includes(k) || plan.added.some((f) => f.kind === k)) || model.facilities.some(now);
+  }
+
+  /* The communities that have a serving facility of the rule's kinds. */
+  function presence(model, plan, rule, facilities) {
+    const has = new Uint8Array(model.communities.length);
+    for (const f of facilities || facilitiesOf(model, plan, rule.kinds)) if (f.serves && f.community >= 0) has[f.community] = 1;
+    return has;
+  }
+
+  /* The served share of every home, NaN for 数据不足. */
+  function served(model, plan, rule, facilities) {
+    const homes = model.homes, share = new Float64Array(homes.count);
+    if (!isSurveyed(model, plan, rule)) return share.fill(NaN);
+    facilities = (facilities || facilitiesOf(model, plan, rule.kinds)).filter((f) => f.serves);
+    if (rule.metric === "presence") {
+      const has = presence(model, plan, rule, facilities);
+      for (let h = 0; h < homes.count; h++) share[h] = homes.community[h] >= 0 && has.length ? has[homes.community[h]] : NaN;
+      return share;
+    }
+    const cost = pointCosts(model, rule, facilities, true);
+    const limit = rule.method === "walk_min" ? rule.minutes + model.data.tolerance.minutes : rule.metres + model.data.tolerance.metres;
+    for (let p = 0; p < cost.length; p++) if (cost[p] <= limit) share[homes.home[p]] += homes.weight[p];
+    for (let h = 0; h < homes.count; h++) if (!(share[h] < 1 - 1e-9)) share[h] = 1;
+    return share;
+  }
+
+  /* Metres or minutes from every home point to the nearest serving facility; `near` stops at the rule's limit. */
+  function pointCosts(model, rule, facilities, near) {
+    if (rule.method === "buffer") return straight(model, facilities);
+    const weights = weightsOf(model.net, rule.method === "walk_min" ? model.profiles.get(rule.profile) : null);
+    const limit = rule.method === "walk_min" ? rule.minutes : rule.metres;
+    const doors = [], inside = [];
+    for (const f of facilities) { doors.push(...f.doors); inside.push(...f.inside); }
+    const bound = near ? limit * (1 + 1e-9) + 1e-3 * weights.unit : Infinity;
+    return costsOfPoints(model, weights, doors, bound, inside, model.cost);
+  }
+
+  function straight(model, facilities) {
+    const xy = model.homes.xy, out = model.cost, spots = [];
+    for (const f of facilities) for (const s of f.spots) spots.push(s[0], s[1]);
+    for (let p = 0; p < out.length; p++) {
+      const x = xy[2 * p], y = xy[2 * p + 1];
+      let best = Infinity;
+      for (let s = 0; s < spots.length; s += 2) {
+        const dx = x - spots[s], dy = y - spots[s + 1], square = dx * dx + dy * dy;
+        if (square < best) best = square;
+      }
+      out[p] = Math.sqrt(best);
+    }
+    return out;
+  }
+
+  const COUNTED = ["people", "people_60plus", "area_m2", "homes"];
+
+  /* Served and known totals of people, 60+, land and homes: of the whole, and zone by zone. */
+  function totals(model, share) {
+    const homes = model.homes, zones = model.data.zones.length;
+    const blank = () => Object.fromEntries(COUNTED.map((c) => [c, { known: 0, served: 0, any: false }]));
+    const whole = blank(), byZone = Array.from({ length: zones }, blank);
+    for (let h = 0; h < homes.count; h++) {
+      if (Number.isNaN(share[h])) continue;
+      for (const c of COUNTED) {
+        const v = c === "homes" ? 1 : homes[c][h];
+        if (Number.isNaN(v)) continue;
+        for (const t of homes.zone[h] >= 0 ? [whole[c], byZone[homes.zone[h]][c]] : [whole[c]]) {
+          t.known += v; t.served += v * share[h]; t.any = true;
+        }
+      }
+    }
+    return { whole, byZone };
+  }
+
+  /* Who gains and who loses: people and 60+ of homes that are served more, or less, than before. */
+  function effects(model, before, after) {
+    const homes = model.homes, out = { gain: { people: 0, people_60plus: 0, homes: [] }, lose: { people: 0, people_60plus: 0, homes: [] } };
+    for (let h = 0; h < homes.count; h++) {
+      const change = (Number.isNaN(after[h]) ? 0 : after[h]) - (Number.isNaN(before[h]) ? 0 : before[h]);
+      if (Number.isNaN(after[h]) || Number.isNaN(before[h]) || Math.abs(change) <= 1e-9) continue;
+      const side = change > 0 ? out.gain : out.lose, part = Math.abs(change);
+      for (const c of ["people", "people_60plus"]) if (!Number.isNaN(homes[c][h])) side[c] += part * homes[c][h];
+      side.homes.push({ home: h, part, people: part * homes.people[h] });
+    }
+    for (const side of [out.gain, out.lose]) side.homes.sort((a, b) => (b.people || 0) - (a.people || 0) || a.home - b.home);
+    return out;
+  }
+
+  function evaluate(model, plan, rule) {
+    const facilities = facilitiesOf(model, plan, rule.kinds), share = served(model, plan, rule, facilities);
+    return { facilities, share, totals: totals(model, share), has: presence(model, plan, rule, facilities) };
+  }
+
+  /* The denominator a rule can be counted in: its own, else people, residential land, number of homes. */
+  function denominator(rule, whole) {
+    const own = rule.denominator === "community" ? "people" : rule.denominator;
+    return [own, "people", "area_m2", "homes"].find((d) => whole[d].any && whole[d].known > 0) || null;
+  }
+
+  /* --- the streets one facility reaches ----------------------------------------------------------------------------- */
+
+  /* Street pieces within the rule's limit of some doors, as [edge, from, to], cut exactly. */
+  function reached(model, rule, doors) {
+    const { net } = model, weights = weightsOf(net, rule.method === "walk_min" ? model.profiles.get(rule.profile) : null);
+    const limit = rule.method === "walk_min" ? rule.minutes : rule.metres, out = [];
+    const cost = spread(model, weights, doors, limit, new Float64Array(net.nodes));
+    const own = new Map();
+    for (const d of doors) own.set(d.edge, (own.get(d.edge) || []).concat(d));
+    for (let e = 0; e < net.edges; e++) {
+      const u = cost[net.u[e]], v = cost[net.v[e]], length = net.length[e], rate = weights.rate[e];
+      if (u === Infinity && v === Infinity && !own.has(e)) continue;
+      if (!(rate < Infinity)) continue;
+      const far = (left) => (rate > 0 ? Math.max(0, left / rate) : length);
+      const parts = [[0, Math.min(length, u < Infinity ? far(limit - u) : 0)], [Math.max(0, length - (v < Infinity ? far(limit - v) : 0)), length]];
+      for (const d of own.get(e) || []) {
+        const left = limit - d.access * weights.unit;
+        if (left > 0) parts.push([Math.max(0, d.at - far(left)), Math.min(length, d.at + far(left))]);
+      }
+      parts.sort((a, b) => a[0] - b[0]);
+      let from = parts[0][0], to = parts[0][1];
+      for (const [a, b] of parts.slice(1)) {
+        if (a <= to) to = Math.max(to, b);
+        else { if (to > from) out.push([e, from, to]); from = a; to = b; }
+      }
+      if (to > from) out.push([e, from, to]);
+    }
+    return out;
+  }
+
+  /* --- out: TOML, CSV ---------------------------------------------------------------------------------------------- */
+
+  function quoted(text) {
+    const whole = String(text).replace(/[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g, "\ufffd");
+    return JSON.stringify(whole).replace(/\u007f/g, "\\u007f");
+  }
+  const metres = (xy) => "[" + xy[0].toFixed(2) + ", " + xy[1].toFixed(2) + "]";
+
+  /* The plan as the scenario file that Python reads (positions in metres, whole centimetres). */
+  function toml(model, plan, note) {
+    const lines = ["name = " + quoted(plan.name), "label = " + quoted(plan.name), "year = " + model.data.year];
+    if (model.data.planned) lines.push("planned = true");
+    if (note) lines.push("note = " + quoted(note));
+    const edit = (what, more) => lines.push("", "[[edit]]", "do = " + quoted(what), ...more);
+    for (const f of model.facilities) {
+      const e = plan.edits[f.id];
+      if (!e) continue;
+      const which = "facility = " + quoted(f.id);
+      if (e.closed) { if (f.state === "open") edit("close_facility", [which]); continue; }
+      if (e.open && f.state === "planned") edit("open_planned", [which]);
+      if (e.xy) edit("move_facility", [which, "xy = " + metres(e.xy)]);
+    }
+    for (const f of plan.added)
+      edit("open_facility", ["facility = " + quoted(f.id), "kind = " + quoted(f.kind), "name = " + quoted(f.name), "xy = " + metres(f.xy)]);
+    return lines.join("\n") + "\n";
+  }
+
+  /* A cell of a table; texts that a spreadsheet would take for a formula begin with an apostrophe. */
+  function cell(value) {
+    if (value === null || value === undefined || (typeof value === "number" && !isFinite(value))) return "";
+    if (typeof value === "number") return String(value);
+    const text = /^[=+\-@\t\r]/.test(value) ? "'" + value : String(value);
+    return /[",\r\n]/.test(text) ? '"' + text.replace(/"/g, '""') + '"' : text;
+  }
+  const csv = (rows) => "\ufeff" + rows.map((row) => row.map(cell).join(",")).join("\r\n") + "\r\n";
+
+  function degrees(model, xy) {
+    const d = model.data.degrees, u = (xy[0] - d.middle[0]) / d.half, v = (xy[1] - d.middle[1]) / d.half;
+    let lon = 0, lat = 0;
+    d.powers.forEach(([i, j], k) => { const term = Math.pow(u, i) * Math.pow(v, j); lon += d.lon[k] * term; lat += d.lat[k] * term; });
+    return [lon, lat];
+  }
+
+  /* The correction table (订正表): facilities marked as dragged to their true place, which need not lie on a street. */
+  function corrections(model, plan) {
+    const rows = [["facility", "name", "kind", "x", "y", "lon", "lat", "note"]];
+    for (const f of model.facilities) {
+      const e = plan.edits[f.id];
+      if (!e || !e.corrected || !e.raw) continue;
+      const [lon, lat] = degrees(model, e.raw);
+      rows.push([f.id, f.name, model.data.kinds[f.kind].id, +e.raw[0].toFixed(2), +e.raw[1].toFixed(2), +lon.toFixed(8), +lat.toFixed(8), e.note || ""]);
+    }
+    return rows;
+  }
+
+  xinhe.engine = {
+    read, snap, attach, communityAt, emptyPlan, copyPlan, facilitiesOf, ask, served, evaluate, totals, effects, denominator,
+    presence, pointCosts, reached, toml, csv, degrees, corrections, unpack,
+  };
+})();
