@@ -33,7 +33,7 @@ class Plain(NamedTuple):
 
 def load(name: str) -> Plain:
     """Return helsinki, porto or porto-x4."""
-    streets = read_osm_streets(PLACES / f"{name.split('-')[0]}.osm.pbf")
+    streets = read_osm_streets(PLACES / f"{name.removesuffix('-x4')}.osm.pbf")
     streets = streets.to_crs(streets.estimate_utm_crs())[["geometry"]].reset_index(drop=True)
     return _plain(name, _four(streets) if name.endswith("x4") else streets)
 
@@ -42,8 +42,7 @@ def _four(streets: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
     """Mirror east and north so that borders face themselves, and link what lies at them."""
     low = streets.total_bounds[:2]
     wide, high = streets.total_bounds[2:] - low + 10.0
-    xy, line = shapely.get_coordinates(streets.geometry, return_index=True)
-    xy = np.unique(np.round(xy - low, 3), axis=0)  # candidates for links
+    xy = np.unique(np.round(shapely.get_coordinates(streets.geometry) - low, 3), axis=0)  # candidates for links
     lines = shapely.transform(streets.geometry.to_numpy(), lambda c: np.round(c - low, 3))
     copies = [
         shapely.transform(lines, lambda c, i=i, j=j: np.column_stack(_mirror(c, i, j, wide, high)))

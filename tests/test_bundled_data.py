@@ -395,6 +395,19 @@ def test_fourteen_canteens_do_not_cover_thirteen_communities() -> None:
     assert (centres >= 1).all()
 
 
+def test_old_houses_on_renewal_plots_make_way() -> None:
+    homes = read("homes")
+    old = homes[homes["name"].str.contains("平房")]
+    assert old["until"].notna().all()
+    plots = read("parcels").set_index("name").geometry
+    for name, n in (("五车地", 3), ("新河庄南河底", 6), ("新河庄北河底", 6)):
+        on_plot = old[old["name"].str.startswith(name)]
+        assert len(on_plot) == n
+        assert on_plot.geometry.within(plots[name].buffer(8)).all()
+    assert (homes["name"] == "新建里小区").sum() == 1
+    assert homes.loc[homes["name"] == "新建里小区", "until"].isna().all()
+
+
 def test_promised_facilities_are_planned_not_open() -> None:
     assert open_in("clinic_center", 2025).empty
     assert len(open_in("clinic_center", 2025, planned=True)) == 1

@@ -6,6 +6,7 @@ Cities: hujiulong/gcoord, `test/fixtures`, MIT.
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import geopandas as gpd
@@ -128,9 +129,9 @@ def grid(step: float, size: float = 6_000.0, wobble: float = 0.0) -> gpd.GeoSeri
     rng = np.random.default_rng(3)
     at = np.arange(0, size + 1, step)
     xs, ys = (at + rng.uniform(-wobble, wobble, len(at)) for _ in range(2))
-    lines = [shapely.LineString([(X0 + x, Y0), (X0 + x, Y0 + size)]) for x in xs]
-    lines += [shapely.LineString([(X0, Y0 + y), (X0 + size, Y0 + y)]) for y in ys]
-    return gpd.GeoSeries(lines, crs=METRIC)
+    lines = [[(X0 + x, Y0 + a), (X0 + x, Y0 + b)] for x in xs for a, b in pairwise(np.sort(ys))]
+    lines += [[(X0 + a, Y0 + y), (X0 + b, Y0 + y)] for y in ys for a, b in pairwise(np.sort(xs))]
+    return gpd.GeoSeries(shapely.linestrings(lines), crs=METRIC)
 
 
 def along(streets: gpd.GeoSeries, n: int, off_m: float, rng: np.random.Generator) -> gpd.GeoSeries:
@@ -174,7 +175,7 @@ def test_no_verdict_where_nothing_can_be_told() -> None:
     few = convert(along(streets, 4, 5, rng), "WGS84", "GCJ-02")
     assert not diagnose(few, streets)["winner"].any()
     assert "4 个点" in diagnose(few, streets)["text"].iloc[0]
-    anywhere = gpd.GeoSeries(shapely.points(rng.uniform(0, 6_000, (200, 2)) + [X0, Y0]), crs=METRIC)
+    anywhere = gpd.GeoSeries(shapely.points(rng.uniform(0, 6_000, (200, 2)) + np.array([X0, Y0])), crs=METRIC)
     assert not diagnose(anywhere, streets)["winner"].any()
     outline = gpd.GeoSeries([shapely.box(X0, Y0, X0 + 6_000, Y0 + 6_000)], crs=METRIC)
     assert not diagnose(anywhere, outline)["winner"].any()

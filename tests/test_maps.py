@@ -99,6 +99,22 @@ def test_a_picture_is_one_svg_without_script_and_the_same_every_time(case: str) 
     assert text == maps.picture(fakes.district(), *args, **options)
 
 
+def test_two_pictures_in_one_page_do_not_share_names() -> None:
+    first, second = maps.picture(fakes.district()), maps.picture(fakes.district(), fakes.cover(), rule="canteen1")
+    ids = [set(re.findall(r'\bid="([^"]+)"', text)) for text in (first, second)]
+    assert all(ids) and not ids[0] & ids[1]
+    for text, own in zip((first, second), ids, strict=True):
+        assert set(re.findall(r"url\(#([^)]+)\)", text)) <= own
+        assert not re.search(r"<style>\s*[^.]", text), "no style that reaches beyond the picture"
+
+
+def test_characters_that_no_page_may_hold_are_left_out() -> None:
+    d = fakes.district()
+    d.name = "甲\x00\x0b\ue000乙"
+    assert "甲乙" in ET.fromstring(maps.picture(d))[0].text  # type: ignore[operator]
+    assert "\x0b" not in page(maps.draw(d)).split('<script id="xh-data"')[0]
+
+
 def test_language_title_and_watermark() -> None:
     text = page(maps.draw(fakes.district()))
     assert '<html lang="zh-CN">' in text and "<title>示范街道 · 现状总图</title>" in text

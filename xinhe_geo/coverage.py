@@ -531,7 +531,7 @@ def _headline(
         missing = f"，{unserved:,.0f} 人不可达" if np.isfinite(unserved) and unserved >= 0.5 else ""
         row["headline"] = f"{_limit_text(rule, walker)}可达{what} {value:.1%}{missing}"
     if denominator is not None and own["served"].notna().any():
-        row["alternatives"] = _alternatives(own, denominator)
+        row["alternatives"] = _alternatives(rule, own, denominator)
         weight = pd.Series(1.0, index=own.index) if denominator == "homes" else own[denominator]
         known = weight[own["served"].notna()].sum()
         gain = ((own["served"] - own["served_inside"]).clip(lower=0) * weight).sum()
@@ -569,7 +569,8 @@ def _limit_text(rule: Rule, walker: Profile) -> str:
     return f"{METHOD_LABELS[rule.method]} {rule.metres:g} 米"
 
 
-def _alternatives(own: pd.DataFrame, denominator: str) -> str:
+def _alternatives(rule: Rule, own: pd.DataFrame, denominator: str) -> str:
+    """Return the other ways to count, in one line; a presence rule names the circle it is counted in."""
     weight = pd.Series(1.0, index=own.index) if denominator == "homes" else own[denominator]
     known = weight[own["served"].notna()].sum()
     if not known > 0:
@@ -577,6 +578,8 @@ def _alternatives(own: pd.DataFrame, denominator: str) -> str:
     shares = [(own[f"served_{m}"] * weight).sum() / known for m in METHOD_LABELS]
     words = "｜".join(f"{label[:2]} {share:.0%}" for label, share in zip(METHOD_LABELS.values(), shares, strict=True))
     name = DENOMINATOR_LABELS.get(denominator, "小区数")
+    if rule.metric == "presence":
+        return f"另：{rule.metres:g} 米或 {rule.minutes:g} 分钟圈内的{name}：{words}"
     return f"换算法（{name}）：{words}"
 
 

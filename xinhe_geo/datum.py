@@ -243,7 +243,8 @@ def diagnose(
     tree = shapely.STRtree(np.asarray(shapes.to_crs(metric).array))
     to_metric = pyproj.Transformer.from_crs("EPSG:4326", metric, always_xy=True)
     here = np.column_stack(to_metric.transform(*spots.T))
-    moves = {name: np.column_stack(to_metric.transform(*to_wgs84(*spots.T, name))) - here for name in DATUMS}
+    lon, lat = spots.T
+    moves = {name: np.column_stack(to_metric.transform(*to_wgs84(lon, lat, name))) - here for name in DATUMS}
     away = {name: _distance(tree, here + move) for name, move in moves.items()}
     controls = [
         float(np.median(_distance(tree, here + move @ _turn(k)))) for name, move in moves.items() if name != "WGS84"

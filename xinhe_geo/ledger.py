@@ -107,7 +107,7 @@ _SCOPE_LAYERS = {
     "district": "district", "zone": "zones", "area": "areas", "community": "communities", "parcel": "parcels", "home": "homes",
 }  # fmt: skip
 #: Metrics over homes: the whole district is all its homes, whatever its outline.
-_OVER_HOMES = ("coverage", "completeness", "in_gap", "difference", "gini", "theil", "per_thousand")
+_OVER_HOMES = ("coverage", "completeness", "in_gap", "difference", "gini", "theil")
 #: Metrics that some of is better than none of.
 _IN_PARTS = ("communities_with", "coverage", "completeness", "count", "kinds_present", "near", "along", "area")
 _WEIGHTS = {
@@ -461,7 +461,7 @@ def _holds(m: Measure, value: float, target: float) -> bool:
 def _sentence(m: Measure, found: _Found, verdict: str, target_text: str, needs: str, weak: str) -> str:
     """Say number, target, verdict and, where nothing may be concluded, why, in one sentence that names its measure."""
     if verdict == NO_DATA:
-        return f"{m['label']}：数据不足，缺{needs}"
+        return f"{m['label']}：数据不足：{needs}"
     number = _number(found.value, str(m["unit"])) if np.isfinite(found.value) else ""
     parts = [part for part in (number, found.said) if part]
     parts += [f"目标 {target_text}"] if target_text else []
@@ -475,7 +475,7 @@ def _sentence(m: Measure, found: _Found, verdict: str, target_text: str, needs: 
 def _fix_for(m: Measure, needs: str) -> str:
     if not needs:
         return ""
-    return f"填报 {needs}" if m["metric"] == "series" and m["series"] in needs else f"补齐数据：{needs}"
+    return f"填报{needs}" if m["metric"] == "series" and m["series"] in needs else f"补齐数据：{needs}"
 
 
 def _number(value: float, unit: str) -> str:
@@ -530,7 +530,7 @@ def _require_layers(district: District, m: Measure) -> None:
     missing = [n for n in _layers_for(m) if n not in district.rows]
     if missing:
         words = "、".join(f"{LAYERS[n].label}（layers.{n}）" for n in missing)
-        raise _Lacks(f"{'台账' if missing == ['series'] else '图层'}：{words}")
+        raise _Lacks(f"缺图层或表：{words}")
 
 
 def _touch(district: District, layer: str, rows: Iterable[object] | None = None) -> dict[str, pd.Series]:
@@ -630,7 +630,8 @@ def _pick(district: District, layer: str, codes: str) -> gpd.GeoDataFrame:
     wanted = _list(codes)
     names = set(frame["name"].dropna())
     missing = [c for c in wanted if c not in frame.index and c not in names]
-    if missing:
+    # phases of an estate are built one after the other: those that stand are taken
+    if missing and not (layer == "homes" and len(missing) < len(wanted)):
         when = f"（{district.list_year} 年名录）" if layer == "communities" else ""
         raise _Lacks(f"{LAYERS[layer].label}{when}里没有“{'、'.join(missing)}”")
     return frame[frame.index.isin(wanted) | frame["name"].isin(wanted).to_numpy()]
@@ -665,7 +666,7 @@ def _homes_in(district: District, m: Measure) -> tuple[gpd.GeoDataFrame, dict[st
         spots = homes.geometry.array if m["scope"] == "line" else shapely.point_on_surface(homes.geometry.array)
         homes = homes[shapely.intersects(shape, spots)]
     if homes.empty:
-        raise _Lacks(f"{district.year} 年的小区：{_scope_text(district, m)}里没有小区")
+        raise _Lacks(f"{_scope_text(district, m)}里没有 {district.year} 年的小区")
     return homes, {**_touch(district, "homes", homes.index), **touched}
 
 
@@ -683,7 +684,7 @@ def _surveyed(district: District, kinds: Iterable[str]) -> list[str]:
 def _require_survey(district: District, kinds: Sequence[str], *, every: bool = False) -> None:
     have = _surveyed(district, kinds)
     if not have or (every and len(have) < len(kinds)):
-        raise _Lacks(f"设施调查：没有调查过{_kind_names(district, [k for k in kinds if k not in have])}")
+        raise _Lacks(f"没有调查过{_kind_names(district, [k for k in kinds if k not in have])}")
 
 
 def _open_places(district: District, m: Measure, kinds: Sequence[str]) -> tuple[gpd.GeoDataFrame, dict[str, pd.Series]]:
@@ -699,7 +700,7 @@ def _open_places(district: District, m: Measure, kinds: Sequence[str]) -> tuple[
 
 
 def _planned(district: District, kinds: Sequence[str]) -> gpd.GeoDataFrame:
-    places = district.layers["facilities"]
+    places = gpd.GeoDataFrame(district.rows["facilities"])  # whatever their year: a plan is for later
     return places[(places["kind"].isin(kinds) & (places["state"] == "planned")).to_numpy(dtype=bool)]
 
 
@@ -748,7 +749,7 @@ def _communities_in(district: District, m: Measure, touched: dict[str, pd.Series
     touched |= outline
     inside = shapely.intersects(shape, shapely.point_on_surface(communities.geometry.array))
     if not inside.any():
-        raise _Lacks(f"社区：{_scope_text(district, m)}里没有社区")
+        raise _Lacks(f"{_scope_text(district, m)}里没有社区")
     return communities.index[inside]
 
 
@@ -823,7 +824,7 @@ def _near(district: District, m: Measure) -> _Found:
     targets = everywhere[everywhere["kind"].isin(others).to_numpy()]
     touched |= {**_facilities_of(district, [*kinds, *others]), **_touch(district, "streets")}
     if places.empty:
-        raise _Lacks(f"开放的{_kind_names(district, kinds)}：{_scope_text(district, m)}里一处也没有")
+        raise _Lacks(f"{_scope_text(district, m)}里没有开放的{_kind_names(district, kinds)}，无从比较")
     metres = _walk_between(district, places, targets)
     near = metres <= m["metres"] + TOLERANCE_M
     value = float(near.mean() * 100 if m["unit"] == "%" else near.sum())
@@ -856,11 +857,11 @@ def _attribute(district: District, m: Measure) -> _Found:
     places, touched = _open_places(district, m, kinds)
     what = _kind_names(district, kinds, "或")
     if places.empty:
-        raise _Lacks(f"开放的{what}：{_scope_text(district, m)}里一处也没有")
+        raise _Lacks(f"{_scope_text(district, m)}里没有开放的{what}，没有属性可比")
     values = pd.to_numeric(places[field], errors="coerce").dropna()
     label = LAYERS["facilities"].names[field].label
     if values.empty:
-        raise _Lacks(f"{what}的{label}（facilities 的 {field} 列，{len(places)} 处都没有填）")
+        raise _Lacks(f"缺{what}的{label}（facilities 的 {field} 列，{len(places)} 处都没有填）")
     value = float(getattr(values, m["aggregate"] if m["aggregate"] in ("max", "min", "sum") else "max")())
     blank = len(places) - len(values)
     names = places["name"].where(places["name"].notna(), places.index)
@@ -874,21 +875,17 @@ def _per_thousand(district: District, m: Measure) -> _Found:
     kinds, field, weight = _list(m["kinds"]), str(m["field"]), str(m["weight"] or "people")
     homes, touched = _homes_in(district, m)
     people = _weight_of(homes, weight)
-    _require_survey(district, kinds)
-    places = district.open_facilities
-    assert places is not None
-    places = places[places["kind"].isin(kinds).to_numpy()]
-    if m["scope"] != "district":
-        places = places[shapely.intersects(_scope_shape(district, m)[0], places.geometry.array)]
-    touched |= _facilities_of(district, kinds)
+    places, more = _open_places(district, m, kinds)
+    touched |= more
     sizes = pd.Series(1.0, index=places.index) if field == "count" else pd.to_numeric(places[field], errors="coerce")
     what = _kind_names(district, kinds, "或")
     if sizes.isna().any():
         label = LAYERS["facilities"].names[field].label
-        raise _Lacks(f"{what}的{label}（facilities 的 {field} 列，{len(sizes)} 处中 {int(sizes.isna().sum())} 处没有填）")
+        raise _Lacks(f"缺{what}的{label}（facilities 的 {field} 列，{len(sizes)} 处中 {int(sizes.isna().sum())} 处没有填）")
     total, base = float(sizes.sum()), float(people.sum())
     value = total / base * m["per"]
-    said = f"{len(places)} 处共 {_number(total, '')}，{_WEIGHTS[weight][0]} {_number(base, '')}"
+    size = "" if field == "count" else f"共 {_number(total, '')}"
+    said = f"{len(places)} 处{size}，{_WEIGHTS[weight][0]} {_number(base, '')}"
     short = _target(m) * base / m["per"] - total
     gap = f"按 {_target(m):g} 计还差 {math.ceil(short - 1e-9):,}" if m["operator"] == ">=" and short > 1e-9 else ""
     return _Found(value, said, touched, gap, _planned_text(_planned(district, kinds)) if gap else "")
@@ -959,7 +956,7 @@ def _weight_of(homes: gpd.GeoDataFrame, weight: str) -> pd.Series:
     values = values.where(values > 0) if weight == "area_m2" else values
     if not values.sum() > 0:
         column = "homes 画成面" if weight == "area_m2" else f"homes 的 {weight} 列"
-        raise _Lacks(f"{_WEIGHTS[weight][0]}（{column}）")
+        raise _Lacks(f"缺{_WEIGHTS[weight][0]}（{column}）")
     return values
 
 
@@ -994,7 +991,7 @@ def _coverage(district: District, m: Measure) -> _Found:
 
 def _limit(district: District, rule: Rule) -> str:
     if rule.method == "walk_min":
-        return f"{district.profile(rule.profile).label}步行 {rule.minutes:g} 分钟"
+        return f"按{district.profile(rule.profile).label}的速度 {rule.minutes:g} 分钟"
     return f"{METHOD_LABELS[rule.method]} {rule.metres:g} 米"
 
 
@@ -1055,7 +1052,7 @@ def _completeness(district: District, m: Measure) -> _Found:
     gap = "最缺：" + _named(f"{labels[k]}（可达 {share:.0%}）" for share, k in lacking) if lacking else ""
     walker = district.profile(m["profile"] or _first_profile(district))
     what = "各类齐全的份额" if m["combine"] == "all" else "平均齐全度"
-    said = f"{walker.label}步行 {m['minutes']:g} 分钟，{len(kinds)} 类，按{_WEIGHTS[weight][0]}加权的{what}"
+    said = f"按{walker.label}的速度 {m['minutes']:g} 分钟，{len(kinds)} 类，按{_WEIGHTS[weight][0]}加权的{what}"
     fix = f"先补{labels[lacking[0][1]]}：可达份额最低" if lacking else ""
     return _Found(value, said, touched, gap, fix, note=_unsurveyed(district, _list(m["kinds"])))
 
@@ -1074,7 +1071,7 @@ def _difference(district: District, m: Measure) -> _Found:
         one = _pick(district, layer, code)
         own = groups.isin(one.index)
         if not weights[own].sum() > 0:
-            raise _Lacks(f"{_WEIGHTS[weight][0]}：{one['name'].iloc[0]}里没有")
+            raise _Lacks(f"缺{_WEIGHTS[weight][0]}：{one['name'].iloc[0]}里没有")
         means.append(_mean(level.reindex(homes.index)[own], weights[own]) * 100)
         names.append(str(one["name"].iloc[0]))
     counted = homes.index[groups.isin(rows.index)]
@@ -1166,7 +1163,7 @@ def _in_gap(district: District, m: Measure) -> _Found:
     level, kinds, has = _level(district, {**m, "combine": "all"})
     homes = district.layers["homes"]
     if spots.empty:
-        raise _Lacks(f"{LAYERS[layer].label}：图层里没有要素")
+        raise _Lacks(f"{LAYERS[layer].label}图层里没有要素")
     _, nearest = homes.sindex.nearest(shapely.point_on_surface(spots.geometry.array), return_all=False)
     own = homes.index[nearest]
     lacking = (level.reindex(own) < 1 - SHARE_TOLERANCE).to_numpy()
@@ -1215,14 +1212,15 @@ def _topology(district: District, m: Measure) -> _Found:
     relation = str(m["relation"])
     if relation == "straddle":
         return _straddle(rows, others, touched, m)
-    overlap = float(rows.geometry.area.sum() - own.area)
-    outside = float(shapely.difference(whole, own).area)
+    overlap = _ground(rows.geometry.area.sum() - own.area)
+    outside = _ground(shapely.difference(whole, own).area)
     if relation == "north_of":
         north = shapely.intersection(own, _north_of(whole, own))
-        value, rest = float(north.area / own.area * 100), float(own.area - north.area)
+        rest = _ground(own.area - north.area)
+        value = (1 - rest / own.area) * 100
         said = f"{names[0]}中在线以北的面积份额"
     elif relation == "inside":
-        rest = float(shapely.difference(own, whole).area)
+        rest = _ground(shapely.difference(own, whole).area)
         value, said = (1 - rest / own.area) * 100, f"{names[0]}落在{names[1]}以内的面积份额"
     elif relation == "covered":
         value, rest, said = (1 - outside / whole.area) * 100, outside, f"{names[1]}被{names[0]}盖住的面积份额"
@@ -1231,8 +1229,14 @@ def _topology(district: District, m: Measure) -> _Found:
     else:
         rest = outside + overlap
         value, said = rest / whole.area * 100, f"{names[0]}拼{names[1]}：缝 {_number(outside, 'm²')}，叠 {_number(overlap, 'm²')}"
-    gap = f"不合的面积 {_number(rest, 'm²')}" if rest > 1.0 else ""
+    rest = _ground(rest)
+    gap = f"不合的面积 {_number(rest, 'm²')}" if rest > 0 else ""
     return _Found(value, said, touched, gap, "核对两个图层的界线" if gap else "")
+
+
+def _ground(area: float) -> float:
+    """Return an area; less than a square metre is the rounding of coordinates."""
+    return float(area) if area >= 1.0 else 0.0
 
 
 def _straddle(rows: gpd.GeoDataFrame, others: gpd.GeoDataFrame, touched: dict[str, pd.Series], m: Measure) -> _Found:
@@ -1289,7 +1293,7 @@ def _along_places(district: District, m: Measure, line: shapely.Geometry, touche
     assert places is not None
     places = places[places["kind"].isin(kinds).to_numpy()]
     if places.empty:
-        raise _Lacks(f"开放的{_kind_names(district, kinds)}：一处也没有")
+        raise _Lacks(f"没有开放的{_kind_names(district, kinds)}，无从比较")
     metres = shapely.distance(line, places.geometry.array)
     near = metres <= m["metres"] + TOLERANCE_M
     value = float(near.mean() * 100 if m["unit"] == "%" else near.sum())
@@ -1322,7 +1326,7 @@ def _mix(district: District, m: Measure) -> _Found:
         shapes, touched = shapely.intersection(shapes, outline), {**touched, **more}
     area = pd.Series(shapely.area(shapes), index=frame.index).groupby(frame[field]).sum()
     if not area.sum() > 0 or len(area) < 2:
-        raise _Lacks(f"{LAYERS[layer].label}：{_scope_text(district, m)}里不到两类")
+        raise _Lacks(f"{_scope_text(district, m)}里{LAYERS[layer].label}不到两类")
     share = (area / area.sum())[area > 0]
     value = float(-(share * np.log(share)).sum() / np.log(len(area)))
     most = share.sort_values(ascending=False, kind="stable").head(4)
@@ -1359,7 +1363,7 @@ def _figures(district: District, indicator: str) -> pd.DataFrame:
     own = table[((table["indicator"] == indicator) & table["value"].notna()).to_numpy()]
     twice = own["year"][own["year"].duplicated()]
     if len(twice):
-        raise _Lacks(f"唯一的数：台账填报表 {indicator} 的 {int(twice.iloc[0])} 年填了两次")
+        raise _Lacks(f"台账填报表 {indicator} 的 {int(twice.iloc[0])} 年填了两次，不知取哪一个")
     return own.astype({"year": "int64"})
 
 
@@ -1387,7 +1391,7 @@ def _path_text(district: District, m: Measure, value: float, last: int, since: i
 
 def _missing(district: District, m: Measure) -> _Found:
     """Nothing here can measure it: the row says what is needed."""
-    raise _Lacks(str(m["lacks"]))
+    raise _Lacks(f"缺{m['lacks']}")
 
 
 _METRICS: Mapping[str, Callable[[District, Measure], _Found]] = {

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import base64
 import gzip
+import hashlib
 import html
 import json
 import math
@@ -263,6 +264,10 @@ def _basis(district: Any, name: str) -> pd.Series:
         return pd.Series(district.basis(name))
     default = district.manifest.get("layers", {}).get(name, {}).get("basis")
     return _column(frame, "basis").fillna(default) if default else _column(frame, "basis")
+
+
+#: What conclusions rest on: where one of these is schematic or synthetic, the whole map is a demonstration.
+_CORE = ("homes", "streets", "facilities", "communities")
 
 
 def _demonstration(district: Any, names: Iterable[str]) -> bool:
@@ -754,7 +759,10 @@ def _reach_theme(
     district: Any, cover: pd.DataFrame, rule: Rule, homes: gpd.GeoDataFrame, show: str, lang: str
 ) -> _Theme:
     rows = _rows_of(cover, rule.name, homes)
-    demonstration = _demonstration(district, ("homes", "facilities", "streets"))
+    if "basis" in rows.columns and rows["basis"].notna().any():
+        demonstration = bool(rows["basis"].isin(DEMONSTRATION).any())
+    else:
+        demonstration = _demonstration(district, ("homes", "facilities", "streets"))
     facts, notes = _reach_facts(rule, rows, homes, demonstration, lang)
     label = _rule_label(district, rule, lang)
     modes = [_minutes_mode(rule, rows, homes, lang)]
@@ -951,8 +959,18 @@ def _ring_minutes(rings: gpd.GeoDataFrame) -> np.ndarray:
     return np.asarray(rings.index.get_level_values(-1), dtype="float64")
 
 
-def _ring_layers(district: Any, rings: gpd.GeoDataFrame, lang: str) -> tuple[list[_Layer], list[_Label]]:
-    """Return a tint and an outline per ring, the nearer the finer dashed, with its minutes written on the line."""
+def _exterior(shape: Any) -> Any:
+    """Return the outer lines of an area, without those of its holes."""
+    parts = [p for p in shapely.get_parts(shape) if p.geom_type == "Polygon"]
+    return shapely.MultiLineString([shapely.get_coordinates(shapely.get_exterior_ring(p)) for p in parts])
+
+
+def _ring_layers(district: Any, rings: gpd.GeoDataFrame, bare: bool, lang: str) -> tuple[list[_Layer], list[_Label]]:
+    """
+    Return a tint and an outline per ring, the nearer the finer dashed, with its minutes written on the line.
+
+    `bare` leaves the lines around holes away: homes that are coloured by their own minutes say more, and more calmly.
+    """
     t, look = _texts(lang), _style()["rings"]
     rings = rings.to_crs(district.crs) if rings.crs is not None else rings
     there = (rings.geometry.notna() & ~rings.geometry.is_empty).to_numpy()
@@ -968,12 +986,15 @@ def _ring_layers(district: Any, rings: gpd.GeoDataFrame, lang: str) -> tuple[lis
         del style["dashes"], style["tint"]
     shapes = rings.geometry.simplify(2.0)
     pick = np.array([levels.index(m) for m in minutes], dtype="int64")
-    tint = _areas(gpd.GeoDataFrame(geometry=shapes), "rings-a", t["rings"], {"fill": look["tint"]})
-    layers, labels = [tint], []
+    layers: list[_Layer] = []
+    labels: list[_Label] = []
     for i, style in enumerate(styles):
-        lines = shapes[pick == i].boundary
-        layers.append(_Layer(f"rings-{i}", style["label"], "L", lines, [style], np.zeros(len(lines), dtype="int64")))
-        labels += [_Label(style["label"], "ring", line, 0, -5, f"rings-{i}") for line in lines]
+        own = shapes[pick == i]
+        lines = own.map(_exterior) if bare else own.boundary
+        name, zeros = f"rings-{i}", np.zeros(len(own), dtype="int64")
+        layers.append(_Layer(f"{name}-a", style["label"], "A", own, [{"fill": look["tint"]}], zeros))
+        layers.append(_Layer(name, style["label"], "L", lines, [style], zeros))
+        labels += [_Label(style["label"], "ring", line, 0, -5, name) for line in lines]
     return layers, labels
 
 
@@ -1080,6 +1101,8 @@ def _road_labels(district: Any) -> Iterable[_Label]:
 
 def _labels(district: Any, lang: str) -> list[_Label]:
     found = [*_area_labels(district, lang), *_road_labels(district)]
+    named = {label.text for label in found if label.layer == "places"}
+    found = [label for label in found if label.layer != "green" or label.text not in named]
     points = _layer(district, "facilities")
     if points is not None:
         kinds = _column(points, "kind").astype(str)
@@ -1144,10 +1167,10 @@ def _scene(
     ring_layers: list[_Layer] = []
     ring_labels: list[_Label] = []
     if rings is not None and len(rings):
-        ring_layers, ring_labels = _ring_layers(district, rings, lang)
+        ring_layers, ring_labels = _ring_layers(district, rings, any(theme.layer == "homes" for theme in themes), lang)
     gap_layers = _gap_layers(district, gaps, lang) if gaps is not None and len(gaps) else []
     layers = _stack(district, themes, communities, ring_layers, gap_layers, lang)
-    demonstration = _demonstration(district, [n for n in district.layers if district.layers.get(n) is not None])
+    demonstration = _demonstration(district, _CORE)
     start = 0 if values is not None else _first_theme(district, themes, rings)
     first, whole = _fit(district, themes, gaps, rings, start)
     name = title or f"{district.name} · " + (t["gaps"] if gap_layers and not themes else t["overview"])
@@ -1224,7 +1247,7 @@ def _start_off(district: Any, layers: Sequence[_Layer], themes: Sequence[_Theme]
     off = [layer.id for layer in layers if layer.id in _START_OFF]
     outlines = [layer.id for layer in layers if layer.id.startswith("rings-") and layer.shape == "L"]
     if any(theme.layer == "homes" for theme in themes):  # the homes show the nearer minutes themselves
-        off += outlines[:-1]
+        off += [name + end for name in outlines[:-1] for end in ("", "-a")]
     kinds = district.kinds
     if themes or not {"essential", "lead"} <= set(kinds.columns):
         return off
@@ -1247,7 +1270,13 @@ def _groups(district: Any, layers: Sequence[_Layer], lang: str) -> list[dict[str
     groups: list[dict[str, Any]] = []
     top = []
     for ring in (layer for layer in layers if layer.id.startswith("rings-") and layer.shape == "L"):
-        top.append({"ids": [ring.id], "label": f"{t['rings']} {ring.label}", "key": [_swatch(ring.styles[0]), "L"]})
+        top.append(
+            {
+                "ids": [ring.id, f"{ring.id}-a"],
+                "label": f"{t['rings']} {ring.label}",
+                "key": [_swatch(ring.styles[0]), "L"],
+            }
+        )
     if "gaps" in by_id:
         ids = [i for i in ("gaps", "gaps-a") if i in by_id]
         top.append({"ids": ids, "label": t["gaps"], "count": str(len(by_id["gaps"].geometry))})
@@ -1431,9 +1460,14 @@ def _data_block(text: str) -> str:
 # --- the page --------------------------------------------------------------------------------------------------------
 
 
+#: Stands before names of a picture's own until the picture is complete; no text can hold it.
+_OWN = "\ue000"
+_NOT_IN_MARKUP = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ue000\ufffe\uffff]")
+
+
 def _escape(text: str) -> str:
     """Escape text for markup, and what a template literal or an older parser could take for code."""
-    safe = html.escape(str(text), quote=True)
+    safe = html.escape(_NOT_IN_MARKUP.sub("", str(text)), quote=True)
     for char in "`${":
         safe = safe.replace(char, f"&#{ord(char)};")
     return safe
@@ -1859,7 +1893,7 @@ class _Hatches:
 
     def use(self, fill: str, line: str) -> str:
         """Return a reference to the pattern of lines on a ground."""
-        name = self.known.setdefault((fill, line), f"hatch{len(self.known)}")
+        name = self.known.setdefault((fill, line), f"{_OWN}hatch{len(self.known)}")
         return f"url(#{name})"
 
     def defs(self) -> str:
@@ -1943,7 +1977,7 @@ def _words(
         font_style="italic" if italic else None, letter_spacing=f"{spacing:g}" if spacing else None,
         transform=f"rotate({turn:.1f} {x:.1f} {y:.1f})" if abs(turn) > 0.05 else None,
     )  # fmt: skip
-    rim = ' class="h"' if halo else ""
+    rim = f' class="{_OWN}halo"' if halo else ""
     return f'<text x="{x:.1f}" y="{y + size * 0.36:.1f}" font-size="{size:g}" fill="{colour}"{more}{rim}>{_escape(text)}</text>'
 
 
@@ -2310,16 +2344,18 @@ def _sheet(scene: _Scene) -> str:
         foot.append(_words(left, y + 17 * i, line, 12.5, "#626a72"))
     mark = _watermark(scene.mark) if scene.mark else ""
     frame = f'<rect x="{left}" y="{top}" width="{width}" height="{height}"'
-    return (
+    drawn = (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_SHEET[0]:g} {_SHEET[1]:g}" role="img" font-family="{_FONT}" '
         f'xml:lang="{_texts(scene.lang)["html_lang"]}"><title>{_escape(title)}</title>'
-        f'<defs><clipPath id="frame"><rect width="{width:g}" height="{height:g}"/></clipPath>{hatches.defs()}</defs>'
-        "<style>.h{paint-order:stroke;stroke:#fffdf8;stroke-width:3px;stroke-linejoin:round;stroke-opacity:.9}</style>"
+        f'<defs><clipPath id="{_OWN}frame"><rect width="{width:g}" height="{height:g}"/></clipPath>{hatches.defs()}</defs>'
+        f"<style>.{_OWN}halo{{paint-order:stroke;stroke:#fffdf8;stroke-width:3px;stroke-linejoin:round;stroke-opacity:.9}}</style>"
         f'<rect width="{_SHEET[0]:g}" height="{_SHEET[1]:g}" fill="#fffdf9"/>{"".join(head)}{frame} fill="{_style()["paper"]}"/>'
-        f'<g transform="translate({left:g} {top:g})" clip-path="url(#frame)"><g transform="scale(.1)">{"".join(body)}</g>'
+        f'<g transform="translate({left:g} {top:g})" clip-path="url(#{_OWN}frame)"><g transform="scale(.1)">{"".join(body)}</g>'
         f'{mark}{points}{labels}{_picture_rule(view, _texts(scene.lang)["north"])}</g>{frame} fill="none" stroke="#555"/>'
         f"{column}{''.join(foot)}</svg>"
     )
+    # Several pictures may stand in one page: names inside each are its own, and the same for the same picture.
+    return drawn.replace(_OWN, f"m{hashlib.sha256(drawn.encode()).hexdigest()[:10]}-")
 
 
 def picture(

@@ -546,6 +546,9 @@ def _cards(district: District, results: Mapping[str, Any]) -> str:
             else ""
         )
         number = f"{value:.0%}" if np.isfinite(value) else "数据不足"
+        if np.isfinite(value) and district.rule(rule).metric == "presence":
+            n = len(results["presence"])
+            number = f"{round(value * n)} / {n}"
         mark = f'<span class="mark">{e(row["mark"])}</span>' if row["mark"] else ""
         depends = row["dependent_share"]
         outside = (

@@ -484,7 +484,7 @@ def _special(compounds: list[Compound]) -> None:
             if label in ("south", "north"):
                 compound.households = 60
                 compound.people, compound.people_60plus = 140, 60
-    old = [c for c in compounds if c.community == "004"]
+    old = [c for c in compounds if c.community == "004" and not c.label]
     if old:
         old[0].name = "新建里小区"
         old[0].note = "小区名见规划原文；位置和人口为合成"

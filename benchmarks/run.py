@@ -1,0 +1,538 @@
+"""
+Measure the walk engine beside its peers: `python benchmarks/run.py` writes RESULTS.md and cost.svg beside this file.
+
+Wants an environment with networkx, osmnx, scipy, pandana, igraph and networkit beside what xinhe_geo needs, and the
+extracts in ../shared/places. Every network has a process of its own; in it the methods take turns, so that a noisy
+neighbour hits all alike. Answers are compared before anything is timed. Peak memory is taken in a process that holds one
+method only. Whole run: about ten minutes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import importlib.metadata
+import json
+import os
+import platform
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import geopandas as gpd
+import numpy as np
+import shapely
+
+HERE = Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE.parent), str(HERE)]
+
+from networks import PLACES, Plain, load  # noqa: E402
+
+from xinhe_geo.network import WalkNetwork  # noqa: E402
+
+LIMIT = 1200.0
+KINDS = 3
+NETWORKS = ("helsinki", "porto", "porto-x4")
+#: How far an answer may be from SciPy's: pandana keeps single precision and truncates.
+TOLERANCE = {"pandana": 0.2}
+#: Rounds per method on the largest network; the others take as many as there are rounds.
+SLOW = {"networkx": 1, "pandana": 2, "networkx ego_graph": 1}
+
+Nearest = Callable[[np.ndarray], np.ndarray]
+
+
+# --- nearest facility of every node: each returns a function from facilities (node numbers) to metres per node ---------
+
+
+def own(plain: Plain) -> tuple[Nearest, WalkNetwork, Any]:
+    net = WalkNetwork.from_streets(plain.streets)
+    doors = net.attach(gpd.GeoSeries(shapely.points(plain.xy), crs=net.crs))
+    assert doors["access_m"].max() < 1e-6
+    doors["access_m"] = 0.0
+    return lambda f: net.search(doors, doors.iloc[f], limit=LIMIT)["cost"].to_numpy(), net, doors
+
+
+def matrix(plain: Plain) -> Any:
+    from scipy.sparse import csr_matrix
+
+    u, v, w, n = plain.u, plain.v, plain.metres, len(plain.xy)
+    return csr_matrix((np.r_[w, w], (np.r_[u, v], np.r_[v, u])), shape=(n, n))
+
+
+def by_scipy(plain: Plain) -> Nearest:
+    from scipy.sparse.csgraph import dijkstra
+
+    graph = matrix(plain)
+    return lambda f: dijkstra(graph, indices=f, min_only=True, limit=LIMIT)
+
+
+def by_networkx(plain: Plain) -> Nearest:
+    import networkx as nx
+
+    graph = street_graph(plain)
+
+    def run(f: np.ndarray) -> np.ndarray:
+        found = nx.multi_source_dijkstra_path_length(graph, set(f.tolist()), cutoff=LIMIT, weight="length")
+        out = np.full(len(plain.xy), np.inf)
+        out[list(found)] = list(found.values())
+        return out
+
+    return run
+
+
+def street_graph(plain: Plain) -> Any:
+    """The MultiDiGraph that OSMnx makes: both directions of every street."""
+    import networkx as nx
+
+    graph = nx.MultiDiGraph()
+    rows = list(zip(plain.u.tolist(), plain.v.tolist(), plain.metres.tolist(), strict=True))
+    graph.add_nodes_from(range(len(plain.xy)))
+    graph.add_edges_from((a, b, {"length": w}) for a, b, w in rows)
+    graph.add_edges_from((b, a, {"length": w}) for a, b, w in rows)
+    return graph
+
+
+def by_pandana(plain: Plain) -> Nearest:
+    import pandana
+    import pandas as pd
+
+    x, y = (pd.Series(plain.xy[:, i]) for i in (0, 1))
+    frm, to = pd.Series(plain.u.astype(np.int64)), pd.Series(plain.v.astype(np.int64))
+    net = pandana.Network(x, y, frm, to, pd.DataFrame({"metres": plain.metres}), twoway=True)
+
+    def run(f: np.ndarray) -> np.ndarray:
+        net.set_pois("kind", LIMIT, 1, x[f], y[f])
+        found = net.nearest_pois(LIMIT, "kind", num_pois=1, max_distance=1e9)[1].to_numpy(float)
+        return np.where(found >= 1e9, np.inf, found)
+
+    return run
+
+
+def by_igraph(plain: Plain) -> Nearest:
+    import igraph
+
+    n = len(plain.xy)
+
+    def run(f: np.ndarray) -> np.ndarray:
+        graph.add_edges([(n, int(k)) for k in f])
+        weights = np.concatenate([plain.metres, np.zeros(len(f))])
+        found = np.array(graph.distances(source=[n], weights=weights.tolist())[0][:n])
+        graph.delete_edges(range(len(plain.u), len(plain.u) + len(f)))
+        return np.where(found > LIMIT + 1e-9, np.inf, found)
+
+    graph = igraph.Graph(n=n + 1, edges=np.column_stack([plain.u, plain.v]))
+    return run
+
+
+def by_networkit(plain: Plain) -> Nearest:
+    import networkit
+
+    n = len(plain.xy)
+    graph = networkit.GraphFromCoo((plain.metres, (plain.u, plain.v)), n=n + 1, weighted=True, directed=False)
+
+    def run(f: np.ndarray) -> np.ndarray:
+        for k in f.tolist():
+            graph.addEdge(n, k, 0.0)
+        search = networkit.distance.Dijkstra(graph, n, storePaths=False)
+        search.run()
+        found = np.array(search.getDistances(asarray=True))[:n]
+        for k in f.tolist():
+            graph.removeEdge(n, k)
+        return np.where(found > LIMIT + 1e-9, np.inf, found)
+
+    return run
+
+
+PEERS: dict[str, Callable[[Plain], Nearest]] = {
+    "scipy": by_scipy,
+    "networkit": by_networkit,
+    "igraph": by_igraph,
+    "pandana": by_pandana,
+    "networkx": by_networkx,
+}
+
+
+# --- one network -----------------------------------------------------------------------------------------------------
+
+
+def clock(call: Callable[[], Any]) -> tuple[float, Any]:
+    gc.collect()
+    start = time.perf_counter()
+    result = call()
+    return time.perf_counter() - start, result
+
+
+def summary(seconds: list[float]) -> dict[str, float]:
+    return {"median": statistics.median(seconds), "min": min(seconds), "max": max(seconds), "n": len(seconds)}
+
+
+def measure(name: str, rounds: int) -> dict[str, Any]:
+    plain = load(name)
+    nodes = len(plain.xy)
+    rng = np.random.default_rng(1)
+    count = min(2000, max(10, nodes // 500))
+    kinds = [np.sort(rng.choice(nodes, count, replace=False)) for _ in range(KINDS)]
+    build: dict[str, float] = {}
+    build["xinhe_geo"], (run, net, doors) = clock(lambda: own(plain))
+    methods: dict[str, Nearest] = {"xinhe_geo": run}
+    for peer, make in PEERS.items():
+        build[peer], methods[peer] = clock(lambda make=make: make(plain))
+    wrong = compare(methods, kinds[0])
+    times: dict[str, list[float]] = {method: [] for method in methods}
+    for turn in range(rounds):
+        for method, call in methods.items():
+            if turn < (SLOW.get(method, rounds) if nodes > 10**6 else rounds):
+                times[method].append(clock(lambda call=call: [call(f) for f in kinds])[0] / KINDS)
+    return {
+        "network": name,
+        "nodes": nodes,
+        "segments": len(plain.u),
+        "own": repr(net),
+        "facilities": count,
+        "build": build,
+        "mismatches": wrong,
+        "nearest": {method: summary(seconds) for method, seconds in times.items()},
+        "reach": reach_sets(plain, net, doors, rounds),
+        "what_if": what_if(net, doors, count),
+        "load_average": os.getloadavg()[0],
+    }
+
+
+def compare(methods: dict[str, Nearest], facilities: np.ndarray) -> dict[str, int]:
+    """Hold every answer against SciPy's; only nodes at the very cut-off may fall on its other side."""
+    want = methods["scipy"](facilities)
+    wrong = {}
+    for method, call in methods.items():
+        found = call(facilities)
+        found = np.where(np.isnan(found), np.inf, found)
+        tolerance = TOLERANCE.get(method, 1e-5)
+        both = np.isfinite(found) & np.isfinite(want)
+        assert np.abs(found[both] - want[both]).max() <= tolerance, method
+        side = np.isfinite(found) != np.isfinite(want)
+        assert (np.where(np.isfinite(found), found, want)[side] >= LIMIT - tolerance).all(), method
+        wrong[method] = int(side.sum())
+    return wrong
+
+
+def reach_sets(plain: Plain, net: WalkNetwork, doors: Any, rounds: int) -> dict[str, Any]:
+    """Every facility's own nodes within the limit, with their metres: seconds per facility."""
+    import networkx as nx
+    from scipy.sparse.csgraph import dijkstra
+
+    rng = np.random.default_rng(2)
+    many = np.sort(rng.choice(len(doors), min(1000, len(doors) // 5), replace=False))
+    few, three = many[:: max(1, len(many) // 20)], many[:: max(1, len(many) // 3)][:3]
+    sparse, graph = matrix(plain), street_graph(plain)
+
+    def one(f: int) -> tuple[np.ndarray, np.ndarray]:
+        found = dijkstra(sparse, indices=f, limit=LIMIT)
+        inside = np.flatnonzero(np.isfinite(found))
+        return inside, found[inside]
+
+    pairs = net.pairs(doors.iloc[many], doors, limit=LIMIT)["metres"]
+    for f in three.tolist():
+        inside, far = one(f)
+        mine = pairs.loc[f]
+        assert mine.index.tolist() == inside.tolist()
+        assert np.abs(mine.to_numpy() - far).max() < 1e-5
+        assert set(nx.ego_graph(graph, f, radius=LIMIT, distance="length")) == set(inside.tolist())
+    times: dict[str, list[float]] = {"xinhe_geo": [], "scipy one by one": [], "networkx ego_graph": []}
+    for _ in range(rounds):
+        seconds, _ = clock(lambda: net.pairs(doors.iloc[many], doors, limit=LIMIT))
+        times["xinhe_geo"].append(seconds / len(many))
+        times["scipy one by one"].append(clock(lambda: [one(f) for f in few])[0] / len(few))
+        egos = clock(lambda: [nx.ego_graph(graph, f, radius=LIMIT, distance="length") for f in three.tolist()])
+        times["networkx ego_graph"].append(egos[0] / len(three))
+    return {
+        "facilities": len(many),
+        "nodes_each": len(pairs) / len(many),
+        "seconds_each": {method: summary(seconds) for method, seconds in times.items()},
+    }
+
+
+def what_if(net: WalkNetwork, doors: Any, count: int) -> dict[str, Any]:
+    """One place more, one place less, against the whole search; both without a limit, as the meeting map wants them."""
+    rng = np.random.default_rng(3)
+    targets = doors.iloc[rng.choice(len(doors), count + 20, replace=False)]
+    here, new = targets.iloc[:count], [targets.iloc[[count + i]] for i in range(20)]
+    state = net.search_state(here)
+    state.with_place(new[0]).without_place(here["place"].iloc[0])
+    full, more, less = [], [], []
+    for i in range(20):
+        full.append(clock(lambda: net.search_state(here))[0])
+        more.append(clock(lambda i=i: state.with_place(new[i]))[0])
+        less.append(clock(lambda i=i: state.without_place(here["place"].iloc[i % count]))[0])
+    return {"full": summary(full), "add": summary(more), "close": summary(less), "nodes": len(net.nodes)}
+
+
+# --- loading, memory -------------------------------------------------------------------------------------------------
+
+
+def measure_loading() -> dict[str, Any]:
+    """Porto from its extract: our file reading against OSMnx on the same ways as XML (made beforehand, not timed)."""
+    import osmium
+    import osmnx
+
+    path = PLACES / "porto.osm.pbf"
+    ours = [clock(lambda: WalkNetwork.from_osm(path))[0] for _ in range(4)][1:]
+    with tempfile.TemporaryDirectory() as folder:
+        xml = Path(folder) / "porto.osm"
+        kept, known = set(), set()
+        for node in osmium.FileProcessor(str(path), osmium.osm.NODE):
+            known.add(node.id)
+        with osmium.SimpleWriter(str(xml)) as writer:  # OSMnx refuses clipped files: leave out what is not there
+            ways = osmium.FileProcessor(str(path), osmium.osm.WAY).with_filter(osmium.filter.KeyFilter("highway"))
+            lines = []
+            for way in ways:
+                refs = [n.ref for n in way.nodes if n.ref in known]
+                if len(refs) > 1:
+                    kept.update(refs)
+                    lines.append(way.replace(nodes=refs, tags=dict(way.tags)))
+            for node in osmium.FileProcessor(str(path), osmium.osm.NODE):
+                if node.id in kept:
+                    writer.add(node)
+            for line in lines:
+                writer.add(line)
+        theirs, _ = clock(lambda: osmnx.graph_from_xml(xml, bidirectional=True, retain_all=True))
+    return {"xinhe_geo": summary(ours), "osmnx": summary([theirs])}
+
+
+def measure_memory(name: str, method: str) -> dict[str, float]:
+    """Peak memory above what arrays and imports take, of building one method and asking once per kind."""
+    plain = load(name)
+    rng = np.random.default_rng(1)
+    kinds = [np.sort(rng.choice(len(plain.xy), 2000, replace=False)) for _ in range(KINDS)]
+    if method == "pandana":
+        import pandana  # noqa: F401
+    else:
+        from xinhe_geo import _kernel  # noqa: F401
+    with tempfile.TemporaryDirectory() as folder:  # a network made once is kept in a file: that is what a user opens
+        if method == "xinhe_geo":
+            file = Path(folder) / "net.npz"
+            subprocess.run([sys.executable, __file__, "--keep", name, str(file)], check=True)
+            reset_peak()
+            before = resident()
+            net = WalkNetwork.load(file)
+            import pandas as pd
+
+            doors = pd.read_pickle(file.with_suffix(".doors"))
+            for f in kinds:
+                net.search(doors, doors.iloc[f], limit=LIMIT)
+        else:
+            reset_peak()
+            before = resident()
+            run = PEERS[method](plain)
+            for f in kinds:
+                run(f)
+    return {"mb": (peak() - before) / 1024.0}
+
+
+def keep(name: str, file: str) -> None:
+    _, net, doors = own(load(name))
+    net.save(file)
+    doors.to_pickle(Path(file).with_suffix(".doors"))
+
+
+def status(field: str) -> float:
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith(field):
+            return float(line.split()[1])
+    return float(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+
+
+def resident() -> float:
+    gc.collect()
+    return status("VmRSS:")
+
+
+def peak() -> float:
+    return status("VmHWM:")
+
+
+def reset_peak() -> None:
+    """Start the high-water mark again (Linux); without it the mark of loading the data would count."""
+    try:
+        Path("/proc/self/clear_refs").write_text("5")
+    except OSError:
+        print("peak memory could not be reset: figures include the loading of the data", file=sys.stderr)
+
+
+# --- what is written -------------------------------------------------------------------------------------------------
+
+
+def figure(results: list[dict[str, Any]]) -> str:
+    """Draw milliseconds per kind against nodes, both logarithmic, one line per method."""
+    colours = dict(
+        zip(results[0]["nearest"], ("#c0392b", "#2c3e50", "#2980b9", "#16a085", "#8e44ad", "#7f8c8d"), strict=True)
+    )
+    wide, high, left, top = 720, 440, 70, 30
+    sizes = [r["nodes"] for r in results]
+    costs = [t["median"] * 1000 for r in results for t in r["nearest"].values()]
+    x0, x1 = np.log10(min(sizes)) - 0.1, np.log10(max(sizes)) + 0.1
+    y0, y1 = np.floor(np.log10(min(costs))), np.ceil(np.log10(max(costs)))
+    px = lambda n: left + (np.log10(n) - x0) / (x1 - x0) * (wide - left - 130)  # noqa: E731
+    py = lambda c: top + (y1 - np.log10(c)) / (y1 - y0) * (high - top - 50)  # noqa: E731
+    out = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {wide} {high}" font-family="sans-serif" font-size="12">'
+    ]
+    out.append(f'<rect width="{wide}" height="{high}" fill="#fff"/>')
+    for power in range(int(y0), int(y1) + 1):
+        y = py(10.0**power)
+        out.append(f'<path d="M{left} {y:.1f}H{wide - 130}" stroke="#ddd"/>')
+        out.append(f'<text x="{left - 8}" y="{y + 4:.1f}" text-anchor="end">{10.0**power:g} ms</text>')
+    for r in results:
+        x = px(r["nodes"])
+        out.append(f'<text x="{x:.1f}" y="{high - 28}" text-anchor="middle">{r["network"]}</text>')
+        out.append(f'<text x="{x:.1f}" y="{high - 12}" text-anchor="middle" fill="#666">{r["nodes"]:,} nodes</text>')
+    for method, colour in colours.items():
+        spots = [(px(r["nodes"]), py(r["nearest"][method]["median"] * 1000)) for r in results]
+        line = " ".join(f"{x:.1f},{y:.1f}" for x, y in spots)
+        heavy = 3 if method == "xinhe_geo" else 1.5
+        out.append(f'<polyline points="{line}" fill="none" stroke="{colour}" stroke-width="{heavy}"/>')
+        out += [f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3" fill="{colour}"/>' for x, y in spots]
+        out.append(f'<text x="{spots[-1][0] + 8:.1f}" y="{spots[-1][1] + 4:.1f}" fill="{colour}">{method}</text>')
+    out.append(
+        f'<text x="{left}" y="18">Nearest facility within {LIMIT:g} m, for every node: time per kind</text></svg>'
+    )
+    return "\n".join(out) + "\n"
+
+
+def cell(t: dict[str, float], unit: float = 1000.0) -> str:
+    return f"{t['median'] * unit:.3g} ({t['min'] * unit:.3g}-{t['max'] * unit:.3g}; {t['n']:.0f})"
+
+
+def report(data: dict[str, Any]) -> str:
+    results = data["networks"]
+    packages = ["numpy", "scipy", "numba", "networkx", "osmnx", "pandana", "igraph", "networkit", "shapely", "pandas"]
+    versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in packages)
+    rows = [
+        "# Benchmarks of the walk engine",
+        "",
+        f"Written by `python benchmarks/run.py`. {data['date']}, {data['machine']}, Python {platform.python_version()}; {versions}.",
+        "Medians (minimum-maximum; rounds). Methods took turns in one process, after their answers were found equal. Other work",
+        "ran on the same machine: compare ratios, not milliseconds. Map data © OpenStreetMap contributors, ODbL 1.0.",
+        "Porto x4 is semi-synthetic: Porto mirrored twice, with links where the copies meet.",
+        "",
+        f"## Nearest facility within {LIMIT:g} m, for every node: ms per kind",
+        "",
+        "![cost against size](cost.svg)",
+        "",
+        "| | "
+        + " | ".join(f"{r['network']}: {r['nodes']:,} nodes, {r['facilities']} facilities" for r in results)
+        + " |",
+        "|---|" + "--:|" * len(results),
+    ]
+    for method in results[0]["nearest"]:
+        ratio = [r["nearest"][method]["median"] / r["nearest"]["xinhe_geo"]["median"] for r in results]
+        cells = [f"{cell(r['nearest'][method])} = {x:.3g}x" for r, x in zip(results, ratio, strict=True)]
+        rows.append(f"| {method} | " + " | ".join(cells) + " |")
+    rows += [
+        "",
+        "Ours takes frames of doors and gives a frame with the nearest facility, its cost and metres; the peers give costs only.",
+        "Getting ready, in seconds (ours: from lines, and finding every node's door on the street; most users load a file):",
+        "",
+        "| | " + " | ".join(r["network"] for r in results) + " |",
+        "|---|" + "--:|" * len(results),
+    ]
+    for method in results[0]["build"]:
+        rows.append(f"| {method} | " + " | ".join(f"{r['build'][method]:.3g}" for r in results) + " |")
+    rows += ["", "Nodes on the other side of the cut-off than SciPy's: " + "; ".join(
+        f"{r['network']} " + ", ".join(f"{m} {n}" for m, n in r["mismatches"].items() if n) for r in results
+        if any(r["mismatches"].values())) + "." if any(any(r["mismatches"].values()) for r in results) else "", ""]  # fmt: skip
+    rows += [
+        f"## Each facility's own nodes within {LIMIT:g} m: ms per facility",
+        "",
+        "| | " + " | ".join(f"{r['network']}: {r['reach']['nodes_each']:.0f} nodes each" for r in results) + " |",
+        "|---|" + "--:|" * len(results),
+    ]
+    for method in results[0]["reach"]["seconds_each"]:
+        base = [r["reach"]["seconds_each"]["xinhe_geo"]["median"] for r in results]
+        mine = [r["reach"]["seconds_each"][method] for r in results]
+        rows.append(
+            f"| {method} | "
+            + " | ".join(f"{cell(t)} = {t['median'] / b:.3g}x" for t, b in zip(mine, base, strict=True))
+            + " |"
+        )
+    rows += [
+        "",
+        "## One place more or less: ms, against our own whole search",
+        "",
+        "| | " + " | ".join(f"{r['network']}: {r['what_if']['nodes']:,} junctions" for r in results) + " |",
+        "|---|" + "--:|" * len(results),
+    ]
+    for what, label in (("full", "whole search"), ("add", "one place added"), ("close", "one place closed")):
+        cells = [
+            f"{cell(r['what_if'][what])} = 1/{r['what_if']['full']['median'] / r['what_if'][what]['median']:.3g}"
+            for r in results
+        ]
+        rows.append(f"| {label} | " + " | ".join(cells) + " |")
+    if data.get("loading"):
+        t = data["loading"]
+        ratio = t["osmnx"]["median"] / t["xinhe_geo"]["median"]
+        rows += [
+            "",
+            "## From the Porto extract to a network: seconds",
+            "",
+            f"xinhe_geo {cell(t['xinhe_geo'], 1.0)}; osmnx.graph_from_xml, highways only, {cell(t['osmnx'], 1.0)} = {ratio:.3g}x.",
+        ]
+    if data.get("memory"):
+        m = data["memory"]
+        rows += [
+            "",
+            "## Peak memory on Porto x4: MB above the data, each in a process of its own",
+            "",
+            f"xinhe_geo {m['xinhe_geo']['mb']:.0f} (a saved network opened, three kinds asked); pandana {m['pandana']['mb']:.0f}.",
+        ]
+    return "\n".join(rows) + "\n"
+
+
+def child(*arguments: str) -> dict[str, Any]:
+    """Run one measurement in a process of its own."""
+    print("…", *arguments, flush=True)
+    done = subprocess.run([sys.executable, __file__, *arguments], check=True, stdout=subprocess.PIPE, text=True)
+    result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return result
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--networks", nargs="*", default=list(NETWORKS))
+    parser.add_argument("--short", action="store_true", help="neither loading nor memory")
+    parser.add_argument("--one", help=argparse.SUPPRESS)
+    parser.add_argument("--memory", nargs=2, help=argparse.SUPPRESS)
+    parser.add_argument("--keep", nargs=2, help=argparse.SUPPRESS)
+    parser.add_argument("--loading", action="store_true", help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.one:
+        print(json.dumps(measure(given.one, given.rounds)))
+    elif given.memory:
+        print(json.dumps(measure_memory(*given.memory)))
+    elif given.keep:
+        keep(*given.keep)
+    elif given.loading:
+        print(json.dumps(measure_loading()))
+    else:
+        processor = next((line.split(":")[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines()
+                          if line.startswith("model name")), platform.machine())  # fmt: skip
+        data: dict[str, Any] = {
+            "date": time.strftime("%Y-%m-%d"),
+            "machine": f"{processor}, {os.cpu_count()} cores",
+            "networks": [child("--one", name, "--rounds", str(given.rounds)) for name in given.networks],
+        }
+        if not given.short:
+            data["loading"] = child("--loading")
+            data["memory"] = {method: child("--memory", "porto-x4", method) for method in ("xinhe_geo", "pandana")}
+        (HERE / "RESULTS.md").write_text(report(data), encoding="utf-8")
+        (HERE / "cost.svg").write_text(figure(data["networks"]), encoding="utf-8")
+        print(report(data))
+
+
+if __name__ == "__main__":
+    main()
