@@ -109,7 +109,9 @@ def compare(name: str, network: xh.WalkNetwork, actor: Actor) -> None:
         b = matrix(actor, shapely.get_coordinates(np.asarray(spots.to_crs("EPSG:4326"))))
         both = np.isfinite(a) & np.isfinite(b) & (a > 200)
         ratios.append(b[both] / a[both])
-        unreached.update(here=int((np.isfinite(b) & ~np.isfinite(a)).sum()), there=int((np.isfinite(a) & ~np.isfinite(b)).sum()))
+        unreached.update(
+            here=int((np.isfinite(b) & ~np.isfinite(a)).sum()), there=int((np.isfinite(a) & ~np.isfinite(b)).sum())
+        )
     each = [f"{(abs(r - 1) <= 0.01).mean():.1%}" for r in ratios]
     r = np.concatenate(ratios)
     print(

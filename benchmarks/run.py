@@ -495,8 +495,11 @@ def report(data: dict[str, Any]) -> str:
 def child(*arguments: str) -> dict[str, Any]:
     """Run one measurement in a process of its own."""
     print("…", *arguments, flush=True)
-    done = subprocess.run([sys.executable, __file__, *arguments], check=True, stdout=subprocess.PIPE, text=True)
-    result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "result.json"
+        command = [sys.executable, __file__, *arguments, "--to", str(file)]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)  # pandana talks
+        result: dict[str, Any] = json.loads(file.read_text())
     return result
 
 
@@ -509,15 +512,16 @@ def main() -> None:
     parser.add_argument("--memory", nargs=2, help=argparse.SUPPRESS)
     parser.add_argument("--keep", nargs=2, help=argparse.SUPPRESS)
     parser.add_argument("--loading", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--to", type=Path, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.one:
-        print(json.dumps(measure(given.one, given.rounds)))
+        given.to.write_text(json.dumps(measure(given.one, given.rounds)))
     elif given.memory:
-        print(json.dumps(measure_memory(*given.memory)))
+        given.to.write_text(json.dumps(measure_memory(*given.memory)))
     elif given.keep:
         keep(*given.keep)
     elif given.loading:
-        print(json.dumps(measure_loading()))
+        given.to.write_text(json.dumps(measure_loading()))
     else:
         processor = next((line.split(":")[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines()
                           if line.startswith("model name")), platform.machine())  # fmt: skip

@@ -96,7 +96,7 @@ def test_wrong_district_crs(toy: Path, crs: str) -> None:
         assert xh.check(toy).empty
     else:
         table = errors_of(toy)
-        assert ("crs" == table["field"]).any()
+        assert (table["field"] == "crs").any()
 
 
 def test_duplicate_ids(toy: Path) -> None:

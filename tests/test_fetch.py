@@ -8,6 +8,7 @@ import urllib.parse
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import ClassVar
 
 import osmium
 import pytest
@@ -16,21 +17,21 @@ import xinhe_geo as xh
 from xinhe_geo import _overpass
 from xinhe_geo._overpass import Patience, download, rounded
 
-ANSWER = """<?xml version="1.0" encoding="UTF-8"?>
+ANSWER = b"""<?xml version="1.0" encoding="UTF-8"?>
 <osm version="0.6"><meta osm_base="2026-10-04T05:58:01Z"/>
 <node id="1" version="1" timestamp="2026-01-01T00:00:00Z" lat="39.05" lon="117.62"/>
 <node id="2" version="1" timestamp="2026-01-01T00:00:00Z" lat="39.05" lon="117.63"/>
 <way id="5" version="1" timestamp="2026-01-01T00:00:00Z"><nd ref="1"/><nd ref="2"/><tag k="highway" v="residential"/></way>
 </osm>
-""".encode()
+"""
 BOX = rounded((117.60, 39.00, 117.75, 39.12))
 
 
 class Recorded(BaseHTTPRequestHandler):
     """Plays the answers of `script` in turn, the last one again and again; remembers what it was asked."""
 
-    script: list[object] = []
-    seen: list[tuple[str, str]] = []
+    script: ClassVar[list[object]] = []
+    seen: ClassVar[list[tuple[str, str]]] = []
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"])).decode()
@@ -136,7 +137,9 @@ def test_without_a_network_one_sentence(tmp_path: Path) -> None:
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("box", [(117.7, 39.0, 117.6, 39.1), (0, 0, 200, 1), (100, 20, 110, 30), (float("nan"), 0, 1, 1)])
+@pytest.mark.parametrize(
+    "box", [(117.7, 39.0, 117.6, 39.1), (0, 0, 200, 1), (100, 20, 110, 30), (float("nan"), 0, 1, 1)]
+)
 def test_bad_boxes(box: tuple[float, float, float, float]) -> None:
     with pytest.raises(xh.SourceError):
         rounded(box)
@@ -159,7 +162,7 @@ def test_the_boundary_itself_never_leaves(server: str, tmp_path: Path) -> None:
     from xinhe_geo.sources import box_to_fetch
 
     district = xh.District.load(TOY)
-    west, south, east, north = district.boundary.to_crs("EPSG:4326").total_bounds
+    west, _, _, north = district.boundary.to_crs("EPSG:4326").total_bounds
     box = box_to_fetch(district=district)
     assert box[0] < west - 0.01 and box[3] > north + 0.01
     assert all(round(v, 2) == v for v in box)
@@ -172,6 +175,8 @@ def test_a_secret_layer_is_not_fetched_for(tmp_path: Path) -> None:
 
     folder = Path(shutil.copytree(TOY, tmp_path / "toy"))
     manifest = folder / "district.toml"
-    manifest.write_text(manifest.read_text("utf-8").replace('licence = "MIT"', 'licence = "MIT"\nsecrecy = "秘密"', 1), "utf-8")
+    manifest.write_text(
+        manifest.read_text("utf-8").replace('licence = "MIT"', 'licence = "MIT"\nsecrecy = "秘密"', 1), "utf-8"
+    )
     with pytest.raises(xh.SourceError, match="密级"):
         box_to_fetch(district=xh.District.load(folder))

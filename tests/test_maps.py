@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import shapely
-from branca.element import JavascriptLink
+from branca.element import CssLink, JavascriptLink
 
 import xinhe_geo as xh
 from xinhe_geo import maps
@@ -214,6 +214,15 @@ def test_all_rules_can_be_chosen_and_rings_choose_the_first() -> None:
         maps.draw(fakes.district(), fakes.cover(("shop300",)), rule="clinic15")
 
 
+def test_the_title_can_be_given() -> None:
+    cover = fakes.cover(("clinic15", "shop300"))
+    one = scene(page(maps.draw(fakes.district(), cover, rule="clinic15", title="汇报用图")))
+    assert one["themes"][0]["title"] == one["head"]["title"] == "汇报用图"
+    two = scene(page(maps.draw(fakes.district(), cover, title="汇报用图")))
+    assert [t["title"] for t in two["themes"]] == ["汇报用图 · 卫生站 15 分钟", "汇报用图 · 便利店 300 米"]
+    assert "<title>汇报用图</title>" in page(maps.draw(fakes.district(), title="汇报用图"))
+
+
 def test_planned_is_hollow_and_closed_is_grey() -> None:
     content = scene(page(maps.draw(fakes.district())))
     clinics = layer(content, "k-clinic")
@@ -370,6 +379,15 @@ def test_other_folium_elements_may_be_added_if_they_load_nothing() -> None:
     m.get_root().header.add_child(JavascriptLink("https://cdn.example.org/x.js"), name="x")
     with pytest.raises(maps.MissingAsset, match="断网"):
         page(m)
+
+
+def test_everything_a_folium_map_asks_for_is_inlined_or_dropped() -> None:
+    m = maps.draw(fakes.district())
+    header = m.get_root().header
+    for name, url in [*folium.folium._default_js, *folium.folium._default_css]:
+        header.add_child((CssLink if url.endswith(".css") else JavascriptLink)(url), name=name)
+    text = page(m)
+    assert text.count("Leaflet 1.9") == 1 and "bootstrap" not in text.lower().split("<body>")[0]
 
 
 def test_a_large_file_is_packed_and_a_huge_one_warned_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

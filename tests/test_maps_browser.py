@@ -73,8 +73,7 @@ def ink(page: Any) -> str:
 
 def test_the_map_is_drawn_and_the_legend_says_what_is_shown(show: Opener) -> None:
     page = show(maps.draw(fakes.district(), fakes.cover(), fakes.rings()))
-    assert page.title() == "示范街道 · 卫生站 15 分钟" or "示范街道" in page.title()
-    assert page.inner_text("#xh-title") == "示范街道 · 卫生站 15 分钟"
+    assert page.title() == page.inner_text("#xh-title") == "示范街道 · 卫生站 15 分钟"
     assert "步行时间" in page.inner_text("#xh-line") and "1.20 m/s" in page.inner_text("#xh-line")
     legend = page.inner_text("#xh-theme")
     assert "演示值（不作结论）" in legend and "≤ 5 分钟" in legend and "走不到" in legend
@@ -87,7 +86,7 @@ def test_the_map_is_drawn_and_the_legend_says_what_is_shown(show: Opener) -> Non
         }"""
     )
     assert {"#0b5c6b", "#a5d6d4", "#f6c27a"} <= set(colours)
-    assert "km" in page.inner_text("#xh-scale") or "m" in page.inner_text("#xh-scale")
+    assert re.search(r"\d+ (m|km)", page.inner_text("#xh-scale"))
     assert "EPSG:32650" in page.inner_text(".xh-foot")
 
 
@@ -145,11 +144,38 @@ def test_points_stay_above_areas_whatever_is_switched(show: Opener) -> None:
     assert ink(page) == before
 
 
+def test_dragging_and_zooming_leave_a_whole_picture(show: Opener) -> None:
+    page = show(maps.draw(fakes.district()))
+    scale = page.inner_text("#xh-scale")
+    page.mouse.move(500, 400)
+    page.mouse.down()
+    page.mouse.move(640, 470, steps=4)
+    page.mouse.up()
+    page.mouse.wheel(0, -600)
+    page.wait_for_timeout(900)
+    after = ink(page)
+    page.evaluate("window.xinheMap.drawing.redraw()")
+    assert ink(page) == after
+    assert page.inner_text("#xh-scale") != scale
+    covered = page.evaluate(
+        """() => {
+            const c = document.querySelector(".xh-canvas").getBoundingClientRect(), m = document.querySelector(".folium-map").getBoundingClientRect();
+            return c.left <= m.left && c.top <= m.top && c.right >= m.right && c.bottom >= m.bottom;
+        }"""
+    )
+    assert covered
+    page.locator("#xh-do-whole").click()
+    page.wait_for_timeout(600)
+    page.mouse.move(*centre(page, "homes", 11))
+    page.wait_for_selector(".leaflet-tooltip")
+    assert page.inner_text(".leaflet-tooltip") == "示范21里"
+
+
 def test_themes_and_modes_change_the_map(show: Opener) -> None:
     page = show(maps.draw(fakes.district(), fakes.cover()))
     first = ink(page)
     page.select_option("#xh-select", label="每个社区有食堂")
-    assert page.inner_text("#xh-title").endswith("每个社区有食堂")
+    assert page.title() == page.inner_text("#xh-title") == "示范街道 · 每个社区有食堂"
     assert "1 / 2" in page.inner_text("#xh-theme") and "乙社区" in page.inner_text(".xh-missing")
     assert ink(page) != first
     page.locator(".xh-missing button").first.click()

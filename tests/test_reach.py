@@ -147,7 +147,9 @@ def test_isochrones_nest_and_contain_their_start(toy: xh.District) -> None:
 
 def test_isochrone_of_a_straight_street_by_hand() -> None:
     """100 m each way along one street, 10 m frontage: 200 x 20 plus a round end of radius 10 at each side."""
-    street = gpd.GeoDataFrame({"class": ["residential"]}, geometry=[shapely.LineString([(0, 0), (1000, 0)])], crs="EPSG:32650")
+    street = gpd.GeoDataFrame(
+        {"class": ["residential"]}, geometry=[shapely.LineString([(0, 0), (1000, 0)])], crs="EPSG:32650"
+    )
     network = xh.WalkNetwork.from_streets(street)
     start = gpd.GeoSeries([shapely.Point(500, 0)], crs="EPSG:32650")
     ring = xh.isochrones(network, start, metres=[100], frontage_m=10)

@@ -7,6 +7,7 @@ import json
 import re
 import sqlite3
 import zipfile
+from contextlib import closing
 from pathlib import Path
 
 import openpyxl
@@ -79,7 +80,7 @@ def test_geopackage_opens_with_styles(output: Path) -> None:
     frame = pyogrio.read_dataframe(path, layer="覆盖_plan_clinic_15")
     assert dict(zip(frame["home"], frame["served"], strict=True)) == {"A": 1, "B": 1, "C": 1, "D": 1, "E": 0}
     assert frame.crs.to_epsg() == 4548
-    with sqlite3.connect(path) as db:
+    with closing(sqlite3.connect(path)) as db:
         styles = dict(db.execute("SELECT f_table_name, styleQML FROM layer_styles").fetchall())
     assert "graduatedSymbol" in styles["覆盖_plan_clinic_15"] and 'name="常住人口"' in styles["覆盖_plan_clinic_15"]
 

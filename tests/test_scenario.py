@@ -98,7 +98,14 @@ def test_build_on_a_parcel(tmp_path: Path) -> None:
         "utf-8",
     )
     district = xh.District.load(folder)
-    built = {"parcel": "A", "home": "NEW", "far": 2.0, "m2_per_dwelling": 90, "household_size": 2.5, "share_60plus": 0.2}
+    built = {
+        "parcel": "A",
+        "home": "NEW",
+        "far": 2.0,
+        "m2_per_dwelling": 90,
+        "household_size": 2.5,
+        "share_60plus": 0.2,
+    }
     after = plan(("demolish_homes", {"homes": ["A"]}), ("build_homes", built)).on(district)
     assert "A" not in after.homes.index and "gA" not in after.gates.index
     new = after.homes.loc["NEW"]

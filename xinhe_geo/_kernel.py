@@ -495,26 +495,23 @@ def by_edge(edges: int, edge: Shorts, at: Floats, access: Floats, place: Shorts)
 
 
 @_jit
-def sort_pairs(major: Shorts, minor: Shorts, cost: Floats, majors: int, minors: int) -> tuple[Shorts, Shorts, Floats]:
-    """Return pairs sorted by `major`, then `minor`, by counting, which is linear."""
-    for turn in range(2):
-        key = minor if turn == 0 else major
-        off = np.zeros((minors if turn == 0 else majors) + 1, np.int64)
-        for i in range(len(key)):
-            off[key[i] + 1] += 1
-        for k in range(1, len(off)):
-            off[k] += off[k - 1]
-        major2 = np.empty(len(key), np.int32)
-        minor2 = np.empty(len(key), np.int32)
-        cost2 = np.empty(len(key), np.float64)
-        for i in range(len(key)):
-            k = off[key[i]]
-            off[key[i]] += 1
-            major2[k] = major[i]
-            minor2[k] = minor[i]
-            cost2[k] = cost[i]
-        major, minor, cost = major2, minor2, cost2
-    return major, minor, cost
+def turn_pairs(source: Shorts, place: Shorts, cost: Floats, places: int) -> tuple[Shorts, Shorts, Floats]:
+    """Return pairs that are sorted by source, then place, as (place, source, cost) sorted by place, then source."""
+    off = np.zeros(places + 1, np.int64)
+    for i in range(len(place)):
+        off[place[i] + 1] += 1
+    for k in range(1, len(off)):
+        off[k] += off[k - 1]
+    out_place = np.empty(len(place), np.int32)
+    out_source = np.empty(len(place), np.int32)
+    out_cost = np.empty(len(place), np.float64)
+    for i in range(len(place)):
+        k = off[place[i]]
+        off[place[i]] += 1
+        out_place[k] = place[i]
+        out_source[k] = source[i]
+        out_cost[k] = cost[i]
+    return out_place, out_source, out_cost
 
 
 @_jit
@@ -547,7 +544,7 @@ def pairs(
     places: int,
 ) -> tuple[Shorts, Shorts, Floats]:
     """
-    Search from each of the sources `first` to `last` and return (source, place, cost) of the places within `bound`.
+    Search from each of the sources `first` to `last`: (source, place, cost) of the places within `bound`, in order.
 
     `near_off` lists the doors of each source, `far_off` those of the places on each edge. Work per source follows what
     it reaches: arrays are put back by the list of what was touched, never cleared.
@@ -597,6 +594,7 @@ def pairs(
             out_source = _longer(out_source, room)
             out_place = _longer(out_place, room)
             out_cost = _longer_floats(out_cost, room)
+        count = _in_order(best, found, count)
         for i in range(count):
             out_source[size] = source
             out_place[size] = found[i]
@@ -604,6 +602,20 @@ def pairs(
             best[found[i]] = np.inf
             size += 1
     return out_source[:size], out_place[:size], out_cost[:size]
+
+
+@_jit
+def _in_order(best: Floats, found: Shorts, count: int) -> int:
+    """Sort the places found; where they are many, by looking through all places."""
+    if 16 * count <= len(best):
+        found[:count].sort()
+        return count
+    count = 0
+    for place in range(len(best)):
+        if best[place] < np.inf:
+            found[count] = place
+            count += 1
+    return count
 
 
 @_jit

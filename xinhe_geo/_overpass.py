@@ -180,8 +180,8 @@ class _Cut(Exception):
 
 def _post(host: str, query: str, timeout: float) -> bytes:
     body = urllib.parse.urlencode({"data": query}).encode()
-    request = urllib.request.Request(host, body, {"User-Agent": AGENT, "Accept-Encoding": "gzip"})  # noqa: S310
-    with urllib.request.urlopen(request, timeout=timeout) as answer:  # noqa: S310
+    request = urllib.request.Request(host, body, {"User-Agent": AGENT, "Accept-Encoding": "gzip"})
+    with urllib.request.urlopen(request, timeout=timeout) as answer:
         raw = bytes(answer.read())
         packed = answer.headers.get("Content-Encoding") == "gzip"
     try:

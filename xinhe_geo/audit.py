@@ -39,7 +39,7 @@ class _Finding(NamedTuple):
     severity: str
     finding: str
     where: str
-    count: float
+    number: float
     people: float
     remedy: str
 

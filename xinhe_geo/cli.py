@@ -134,7 +134,7 @@ def import_(
         )  # fmt: skip
     table = _grid(*(str(c) for c in taken.reset_index().columns))
     for row in taken.reset_index().itertuples(index=False):
-        table.add_row(*("" if v is None or v != v else escape(str(v)) for v in row))
+        table.add_row(*("" if v is None or str(v) == "nan" else escape(str(v)) for v in row))
     _out.print(table)
     _out.print(escape(_text(lang, "imported", _show(out), _show(out))))
 
@@ -189,8 +189,19 @@ def compare(
     with _err.status(_text(lang, "loading")):
         district = District.load(folder)
         plan = Scenario.read(scenario) if scenario.endswith(".toml") else district.scenario(scenario)
-        table = effects(district, plan.on(district), rules=preset)
-    shown = _grid("指标", "实施前", "实施后", "变化", "受益居民", "受影响居民", "新居民可达", title=escape(plan.label or plan.name))
+        # the same year on both sides: what changes is the plan, not the calendar
+        before = district if plan.year is None else district.at(plan.year)
+        table = effects(before, plan.on(district), rules=preset)
+    shown = _grid(
+        "指标",
+        "实施前",
+        "实施后",
+        "变化",
+        "受益居民",
+        "受影响居民",
+        "新居民可达",
+        title=escape(plan.label or plan.name),
+    )
     for row in table.itertuples():
         if row.before == row.before:
             after = "—" if row.after != row.after else f"{row.after:.1%}"
@@ -214,7 +225,12 @@ def list_scenarios(
 
     shown = _grid("方案", "名称", "年份", "步数", "说明")
     for row in scenarios(District.load(folder)).itertuples():
-        shown.add_row(*(escape(str(v)) for v in (row.Index, row.label, row.year or "", row.edits, row.note)))
+        shown.add_row(
+            *(
+                escape(str(v))
+                for v in (row.Index, row.label, "" if row.year != row.year else f"{row.year:.0f}", row.edits, row.note)
+            )
+        )
     _out.print(shown)
 
 
@@ -232,7 +248,9 @@ def audit_(
     shown = _grid("", "方面", "发现", "哪里", "涉及人口", "怎么办")
     for row in table.itertuples():
         people = "" if row.people != row.people else f"{row.people:,.0f}"
-        shown.add_row(SEVERITIES[row.severity], row.topic, escape(row.finding), escape(row.where), people, escape(row.remedy))
+        shown.add_row(
+            SEVERITIES[row.severity], row.topic, escape(row.finding), escape(row.where), people, escape(row.remedy)
+        )
     _out.print(shown)
     _out.print(escape(rests_on(district)))
 

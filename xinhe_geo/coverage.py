@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import geopandas as gpd
 import numpy as np
@@ -18,7 +18,7 @@ import shapely
 
 from .district import District
 from .errors import UnknownNameError
-from .layers import BASIS_LABELS, BASES, DEMONSTRATION
+from .layers import BASES, BASIS_LABELS, DEMONSTRATION
 from .reach import hinge, home_points
 from .values import DENOMINATOR_LABELS, METHOD_LABELS, TOLERANCE_M, Profile, Rule
 
@@ -181,7 +181,7 @@ class _Homes(NamedTuple):
     """The points of each home lie together: where each home begins, how many it has, and the homes in that order."""
 
     start: np.ndarray
-    count: np.ndarray
+    size: np.ndarray
     names: pd.Index
     code: np.ndarray  # home number of each point
     weight: np.ndarray
@@ -205,7 +205,7 @@ def _median(homes: _Homes, values: pd.Series) -> pd.Series:
     """Return the (lower) median over each home's points; a point that cannot get there is farther than any that can."""
     filled = values.fillna(np.inf).to_numpy(dtype=float)
     ranked = filled[np.lexsort((filled, homes.code))]
-    median = ranked[homes.start + (homes.count - 1) // 2]
+    median = ranked[homes.start + (homes.size - 1) // 2]
     return pd.Series(np.where(np.isfinite(median), median, np.nan), index=homes.names)
 
 
@@ -261,7 +261,8 @@ def summary(cover: pd.DataFrame, *, by: str | None = None) -> pd.DataFrame:
     table
         MultiIndex (group, rule), or index rule where `by` is None. For each of `people`, `people_60plus`, `area_m2`, `homes`: the known
         total, `…_served`, `…_share` (0-1 of the known total; missing where nothing is known); `…_unknown` counts homes
-        whose value is not known. `share` is by the rule's own denominator, or the share of homes where that is communities.
+        whose value is not known. `communities`, `communities_served`, `communities_share` for rules of presence: a community
+        counts once, however many facilities it has. `share` is by the rule's own denominator.
         Homes in no group are in group missing.
     """
     if by is not None and by not in cover.columns:
@@ -280,9 +281,21 @@ def summary(cover: pd.DataFrame, *, by: str | None = None) -> pd.DataFrame:
         table[f"{column}_unknown"] = (
             rows[column].isna().groupby([rows[k] for k in keys], dropna=False, sort=False).sum()
         )
-    own = table["denominator"].where(table["denominator"] != "community", "homes")
-    table["share"] = [table.iloc[i][f"{d}_share"] for i, d in enumerate(own)]
+    table = table.join(_communities(rows, keys))
+    own = table["denominator"].replace({"community": "communities"})
+    own = own.where(own != "communities", np.where(table["communities"].notna(), "communities", "homes"))
+    table["share"] = [table[f"{d}_share"].iloc[i] for i, d in enumerate(own)]
     return table if by is None else table.sort_index(level=0, sort_remaining=False)
+
+
+def _communities(rows: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
+    """Count, for rules of presence, the communities (that have homes) and those of them that have what is asked for."""
+    known = rows[(rows["metric"] == "presence") & rows["community"].notna() & rows["served"].notna()]
+    each = known.drop_duplicates([*dict.fromkeys([*keys, "community"])])
+    groups = each.groupby(keys, dropna=False, sort=False)["served"]
+    table = pd.DataFrame({"communities": groups.size().astype("float64"), "communities_served": groups.sum()})
+    table["communities_share"] = table["communities_served"] / table["communities"]
+    return table
 
 
 def presence(district: District) -> pd.DataFrame:
@@ -419,7 +432,7 @@ def _headline_rule(district: District, cover: pd.DataFrame, name: str) -> str:
 def _rule_in(district: District, cover: pd.DataFrame, name: str) -> Rule:
     """Return the rule that `cover` was made with: its limits and walker may differ from those of `rules.csv`."""
     row = cover.xs(name, level="rule").iloc[0]
-    asked = {
+    asked: dict[str, Any] = {
         "label": str(row["label"]), "kinds": tuple(str(row["kind"]).split(";")), "method": str(row["method"]),
         "metres": float(row["limit_metres"]), "minutes": float(row["limit_minutes"]), "profile": str(row["profile"]),
         "denominator": str(row["denominator"]), "metric": str(row["metric"]),

@@ -12,7 +12,7 @@ import hashlib
 import importlib
 import tomllib
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -27,7 +27,8 @@ import pyproj
 import shapely
 
 from .errors import DataError, Problem, UnknownNameError, problems_table
-from .layers import BASES, DEMONSTRATION, LAYERS, SCHEMA_VERSION, Layer, at_year, bundled_folder, check as check_rows
+from .layers import BASES, DEMONSTRATION, LAYERS, SCHEMA_VERSION, Layer, at_year, bundled_folder
+from .layers import check as check_rows
 from .network import WalkNetwork
 from .values import Profile, Rule
 
@@ -429,7 +430,16 @@ def _read_manifest(folder: Path, problems: list[Problem]) -> dict[str, Any]:
         manifest["layers"] = {}
     for key in sorted(set(manifest) - _KEYS):
         wrong(key, "不认识的项，已忽略", _nearest(key, _KEYS), "warning")
-    for name, entry in manifest["layers"].items():
+    _check_entries(manifest["layers"], wrong)
+    manifest["layers"] = {
+        n: e for n, e in manifest["layers"].items() if n in LAYERS and isinstance(e, dict) and "file" in e
+    }
+    return manifest
+
+
+def _check_entries(layers: Mapping[str, Any], wrong: Callable[..., None]) -> None:
+    """Report what is wrong with the `[layers.*]` tables of a manifest."""
+    for name, entry in layers.items():
         if name not in LAYERS:
             wrong(f"layers.{name}", "没有这种图层", _nearest(name, LAYERS))
         elif not isinstance(entry, dict) or "file" not in entry:
@@ -439,10 +449,6 @@ def _read_manifest(folder: Path, problems: list[Problem]) -> dict[str, Any]:
                 wrong(f"layers.{name}.{key}", "不认识的项，已忽略", _nearest(key, _LAYER_KEYS), "warning")
             if LAYERS[name].geometry and entry.get("basis") not in BASES:
                 wrong(f"layers.{name}.basis", f"依据类型是 {entry.get('basis')}", f"可选：{'、'.join(BASES)}")
-    manifest["layers"] = {
-        n: e for n, e in manifest["layers"].items() if n in LAYERS and isinstance(e, dict) and "file" in e
-    }
-    return manifest
 
 
 def _nearest(name: str, known: Mapping[str, Any] | set[str]) -> str:
@@ -601,8 +607,8 @@ def _misplaced(rows: Mapping[str, pd.DataFrame], declared: Mapping[str, Any]) ->
     own = next((rows[n] for n in ("district", "zones", "communities", "homes", "streets") if n in rows), None)
     if own is None or own.empty:
         return
-    west, south, east, north = own.total_bounds  # type: ignore[attr-defined]
-    crs = own.crs  # type: ignore[attr-defined]
+    west, south, east, north = own.total_bounds
+    crs = own.crs
     lon, lat = pyproj.Transformer.from_crs(crs, crs.geodetic_crs, always_xy=True).transform(
         (west + east) / 2, (south + north) / 2
     )
@@ -613,7 +619,7 @@ def _misplaced(rows: Mapping[str, pd.DataFrame], declared: Mapping[str, Any]) ->
     for name, frame in rows.items():
         if LAYERS[name].geometry is None or frame.empty:
             continue
-        b = np.asarray(frame.geometry.bounds)  # type: ignore[attr-defined]
+        b = np.asarray(frame.geometry.bounds)
         away = np.maximum.reduce([west - b[:, 2], b[:, 0] - east, south - b[:, 3], b[:, 1] - north])
         for i in np.flatnonzero(away > FAR_M):
             yield Problem("error", name, str(declared[name]["file"]), str(frame.index[i]), "geometry",

@@ -477,7 +477,7 @@ def check(layer: Layer, frame: pd.DataFrame, file: str) -> tuple[pd.DataFrame, l
     tidy = pd.DataFrame(columns, index=pd.RangeIndex(len(frame)))
     problems += _rows_that_disagree(layer, tidy, keys, file)
     if layer.geometry is not None:
-        tidy = gpd.GeoDataFrame(tidy, geometry=np.asarray(frame["geometry"].array), crs=frame.crs)  # type: ignore[attr-defined]
+        tidy = gpd.GeoDataFrame(tidy, geometry=np.asarray(frame["geometry"].array), crs=frame.crs)
         problems += list(_geometry_problems(layer, tidy, keys, file))
     tidy.index = pd.Index(keys, dtype="str", name=layer.key)
     return tidy.drop(columns=layer.key), problems
@@ -603,7 +603,7 @@ def _geometry_problems(layer: Layer, frame: gpd.GeoDataFrame, keys: list[str], f
     bounds = shapely.bounds(shapes)
     types = np.asarray(frame.geom_type.fillna(""), dtype=object)
     valid = shapely.is_valid(shapes)
-    for i in np.flatnonzero(empty | ~np.isfinite(bounds).all(axis=1) | ~np.isin(types, layer.geometry) | ~valid):
+    for i in np.flatnonzero(empty | ~np.isfinite(bounds).all(axis=1) | ~np.isin(types, layer.geometry or ()) | ~valid):
         if empty[i]:
             problem, remedy = "没有图形", "在 GIS 里补画，或删去这个要素"
         elif not np.isfinite(bounds[i]).all():

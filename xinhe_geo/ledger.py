@@ -14,7 +14,9 @@ type in (`series.csv`). Here are only the metrics, few and general, and the rule
 from __future__ import annotations
 
 import html
+import importlib.resources
 import math
+import os
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -265,7 +267,10 @@ def _explained(key: str, row: pd.Series) -> str:
     if row["quote"]:
         lines.append(f"原文：“{row['quote']}”（{row['section']}）")
     number = _number(float(row["value"]), str(row["unit"])) if np.isfinite(row["value"]) else "—"
-    lines += [f"数值：{number}　目标：{row['target_text'] or '原文没有数'}　判定：{row['verdict']}", f"一句话：{row['text']}"]
+    lines += [
+        f"数值：{number}　目标：{row['target_text'] or '原文没有数'}　判定：{row['verdict']}",
+        f"一句话：{row['text']}",
+    ]
     for label, column in (
         ("怎么量", "how"), ("算法", "method"), ("公式", "formula"), ("参数", "parameters"), ("差距", "gap"), ("怎么补", "fix"),
         ("缺", "needs"), ("数据情况", "demonstration"), ("出处", "standard"), ("原文矛盾", "contradiction"),
@@ -299,7 +304,11 @@ def _measures(district: District) -> list[dict[str, Any]]:
     for record in table.to_dict("records"):
         rows.append(
             {
-                str(k): ("" if pd.isna(v) else str(v)) if types[str(k)] == "text" else math.nan if pd.isna(v) else float(v)
+                str(k): ("" if pd.isna(v) else str(v))
+                if types[str(k)] == "text"
+                else math.nan
+                if pd.isna(v)
+                else float(v)
                 for k, v in record.items()
             }
         )
@@ -309,7 +318,14 @@ def _measures(district: District) -> list[dict[str, Any]]:
 def _unmeasured(code: str) -> dict[str, Any]:
     """Return the measure of a commitment that nobody has said how to measure."""
     row: dict[str, Any] = {c.name: math.nan if c.type != "text" else "" for c in LAYERS["measures"].names.values()}
-    row |= {"measure": code, "commitment": code, "label": "没有量法", "metric": "missing", "role": "own", "scope": "district"}
+    row |= {
+        "measure": code,
+        "commitment": code,
+        "label": "没有量法",
+        "metric": "missing",
+        "role": "own",
+        "scope": "district",
+    }
     row |= {"lacks": f"量法表里没有 {code} 的行", "text": "量法表里补一行"}
     return row
 
@@ -344,31 +360,41 @@ def _problem(district: District, layer: str, row: str, field: str, problem: str,
 
 
 def _measure_problems(district: District, m: Measure, known: Mapping[str, set[str]]) -> Iterator[Problem]:
-    def wrong(field: str, problem: str, remedy: str) -> Problem:
-        return _problem(district, "measures", str(m["measure"]), field, problem, remedy)
-
     labels = LAYERS["measures"].names
+    for field, problem, remedy in (*_names_unknown(m, known), *_cells_missing(m), *_targets_wrong(district, m)):
+        said = problem.replace("{}", labels[field].label)
+        yield _problem(district, "measures", str(m["measure"]), field, said, remedy)
+
+
+def _names_unknown(m: Measure, known: Mapping[str, set[str]]) -> Iterator[tuple[str, str, str]]:
     for field, names in known.items():
         for name in _list(m[field]):
             if name not in names:
-                yield wrong(field, f"{labels[field].label}：没有“{name}”", "改成已有的名称，多个用 ; 隔开")
+                yield field, f"{{}}：没有“{name}”", "改成已有的名称，多个用 ; 隔开"
+
+
+def _cells_missing(m: Measure) -> Iterator[tuple[str, str, str]]:
     for field in _COLUMNS_OF.get(m["metric"], ()):
-        if m[field] in ("", None) or m[field] != m[field]:
-            yield wrong(field, f"算法 {m['metric']} 必须填（{labels[field].label}）", "填上这一格")
+        if m[field] == "" or pd.isna(m[field]):
+            yield field, f"算法 {m['metric']} 必须填（{{}}）", "填上这一格"
+    if m["metric"] in ("completeness", "in_gap", "difference", "gini", "theil") and not (m["rule"] or m["kinds"]):
+        yield "kinds", f"算法 {m['metric']} 要有类别或规则", "填上 kinds 和 minutes，或填 rule"
     if m["scope"] != "district" and not m["codes"]:
-        yield wrong("codes", f"范围是 {m['scope']}，没有写编号", "写编号或名称，多个用 ; 隔开")
+        yield "codes", f"范围是 {m['scope']}，没有写编号", "写编号或名称，多个用 ; 隔开"
     if m["scope"] == "line" and not m["lines"]:
-        yield wrong("lines", "范围是线，没有写线在哪个图层", "写 named_roads、water 或 barriers")
+        yield "lines", "范围是线，没有写线在哪个图层", "写 named_roads、water 或 barriers"
+
+
+def _targets_wrong(district: District, m: Measure) -> Iterator[tuple[str, str, str]]:
     if m["operator"] and not m["target_from"]:
-        yield wrong("target_from", "有目标，没有写出自哪里", "写 plan、standard 或 reference")
-    bounds = {">=": ("low",), "<=": ("high",), "==": ("low",), "between": ("low", "high")}.get(m["operator"], ())
-    for field in bounds:
-        if m[field] != m[field] and not m["target_series"]:
-            yield wrong(field, f"比较是 {m['operator']}，没有写{labels[field].label}", "填上这个数，或写目标所在的台账指标")
+        yield "target_from", "有目标，没有写出自哪里", "写 plan、standard 或 reference"
+    for field in {">=": ("low",), "<=": ("high",), "==": ("low",), "between": ("low", "high")}.get(m["operator"], ()):
+        if pd.isna(m[field]) and not m["target_series"]:
+            yield field, f"比较是 {m['operator']}，没有写{{}}", "填上这个数，或写目标所在的台账指标"
     if m["low"] > m["high"]:
-        yield wrong("low", f"下限 {m['low']:g} 大于上限 {m['high']:g}", "核对两列")
+        yield "low", f"下限 {m['low']:g} 大于上限 {m['high']:g}", "核对两列"
     if m["commitment"] and m["commitment"] not in _commitments(district).index:
-        yield wrong("commitment", f"“{m['commitment']}”登记为没有逐条核的表述", "改成已登记的承诺编号，或改登记")
+        yield "commitment", f"“{m['commitment']}”登记为没有逐条核的表述", "改成已登记的承诺编号，或改登记"
 
 
 def _refuse_bad_rows(district: District) -> None:
@@ -479,14 +505,16 @@ def _fix_for(m: Measure, needs: str) -> str:
 
 
 def _number(value: float, unit: str) -> str:
-    digits = 0 if value == round(value) or abs(value) >= 1000 else 1 if abs(value) >= 10 else 2 if abs(value) >= 1 else 3
+    digits = (
+        0 if value == round(value) or abs(value) >= 1000 else 1 if abs(value) >= 10 else 2 if abs(value) >= 1 else 3
+    )
     return f"{value:,.{digits}f} {unit}".strip()
 
 
 def _named(names: Iterable[object]) -> str:
-    names = [str(n) for n in names]
-    more = f" 等 {len(names)} 处" if len(names) > NAMED_AT_MOST else ""
-    return "、".join(names[:NAMED_AT_MOST]) + more
+    words = [str(n) for n in names]
+    more = f" 等 {len(words)} 处" if len(words) > NAMED_AT_MOST else ""
+    return "、".join(words[:NAMED_AT_MOST]) + more
 
 
 def _kind_names(district: District, kinds: Iterable[str], joint: str = "、") -> str:
@@ -519,7 +547,12 @@ def _layers_for(m: Measure) -> list[str]:
         return [n for n in LAYERS if n in names]
     if m["scope"] == "line":
         names.add(m["lines"])
-    elif m["scope"] != "district" or m["metric"] not in (*_OVER_HOMES, "communities_with", "communities_without", "mix"):
+    elif m["scope"] != "district" or m["metric"] not in (
+        *_OVER_HOMES,
+        "communities_with",
+        "communities_without",
+        "mix",
+    ):
         names.add(_SCOPE_LAYERS[m["scope"]])
     if m["group"]:
         names.add(_SCOPE_LAYERS[m["group"]])
@@ -563,11 +596,24 @@ def _weakest(touched: Mapping[str, pd.Series]) -> str:
 
 def _parameters(district: District, m: Measure) -> str:
     """Return the filled parameters of a measure in words."""
-    told = {"measure", "commitment", "label", "metric", "role", "text", "unit", "standard", "confidence", "lacks", "needs", "scope"}
+    told = {
+        "measure",
+        "commitment",
+        "label",
+        "metric",
+        "role",
+        "text",
+        "unit",
+        "standard",
+        "confidence",
+        "lacks",
+        "needs",
+        "scope",
+    }
     parts = [f"范围 {_scope_text(district, m)}"]
     for name, column in LAYERS["measures"].names.items():
         value = m[name]
-        if name in told or name == "codes" or value == "" or value != value:
+        if name in told or name == "codes" or value == "" or pd.isna(value):
             continue
         if name in ("kinds", "near_kinds"):
             shown = _kind_names(district, _list(value))
@@ -701,7 +747,10 @@ def _open_places(district: District, m: Measure, kinds: Sequence[str]) -> tuple[
 
 def _planned(district: District, kinds: Sequence[str]) -> gpd.GeoDataFrame:
     places = gpd.GeoDataFrame(district.rows["facilities"])  # whatever their year: a plan is for later
-    return places[(places["kind"].isin(kinds) & (places["state"] == "planned")).to_numpy(dtype=bool)]
+    due = (
+        places["since"].notna() & (places["since"].fillna(0) <= district.year) & district.with_planned
+    )  # counted as open
+    return places[(places["kind"].isin(kinds) & (places["state"] == "planned") & ~due).to_numpy(dtype=bool)]
 
 
 def _planned_text(places: gpd.GeoDataFrame) -> str:
@@ -804,7 +853,11 @@ def _kinds_present(district: District, m: Measure) -> _Found:
     lacking = [k for k in asked if k not in have]
     value = len(have) / len(asked) * 100 if m["unit"] == "%" else float(len(have))
     gap = f"缺：{_kind_names(district, lacking)}" if lacking else ""
-    fix = f"配建{_kind_names(district, lacking)}；{_planned_text(_planned(district, lacking))}".rstrip("；") if lacking else ""
+    fix = (
+        f"配建{_kind_names(district, lacking)}；{_planned_text(_planned(district, lacking))}".rstrip("；")
+        if lacking
+        else ""
+    )
     said = f"{_scope_text(district, m)}：{len(asked)} 类中有 {len(have)} 类"
     return _Found(value, said, touched, gap, fix, note=_unsurveyed(district, kinds))
 
@@ -881,7 +934,9 @@ def _per_thousand(district: District, m: Measure) -> _Found:
     what = _kind_names(district, kinds, "或")
     if sizes.isna().any():
         label = LAYERS["facilities"].names[field].label
-        raise _Lacks(f"缺{what}的{label}（facilities 的 {field} 列，{len(sizes)} 处中 {int(sizes.isna().sum())} 处没有填）")
+        raise _Lacks(
+            f"缺{what}的{label}（facilities 的 {field} 列，{len(sizes)} 处中 {int(sizes.isna().sum())} 处没有填）"
+        )
     total, base = float(sizes.sum()), float(people.sum())
     value = total / base * m["per"]
     size = "" if field == "count" else f"共 {_number(total, '')}"
@@ -985,7 +1040,9 @@ def _coverage(district: District, m: Measure) -> _Found:
     note = f"{unknown} 处小区的{_WEIGHTS[weight][0]}不详、未计入" if unknown else ""
     missed = (weights * (1.0 - served)).dropna()
     gap = _missed(homes, missed, weight)
-    fix = f"在缺口最大的小区附近增设{_kind_names(district, kinds, '或')}，或增开出入口；候选位置用选址计算" if gap else ""
+    fix = (
+        f"在缺口最大的小区附近增设{_kind_names(district, kinds, '或')}，或增开出入口；候选位置用选址计算" if gap else ""
+    )
     return _Found(value, said, touched, gap, fix, min(others), max(others), note=note)
 
 
@@ -1003,10 +1060,7 @@ def _missed(homes: gpd.GeoDataFrame, missed: pd.Series, weight: str) -> str:
     most = missed[missed > SHARE_TOLERANCE].sort_values(ascending=False, kind="stable")
     names = homes["name"].where(homes["name"].notna(), homes.index)
     unit = _WEIGHTS[weight][1]
-    if weight == "homes":
-        words = [str(names[k]) for k in most.index]
-    else:
-        words = [f"{names[k]} {v:,.0f}" for k, v in most.items()]
+    words = [f"{names[k]}" if weight == "homes" else f"{names[k]} {v:,.0f}" for k, v in most.items()]
     return f"{_number(round(total, 1), unit)}不可达，在 {len(most)} 个小区：{_named(words)}"
 
 
@@ -1046,7 +1100,9 @@ def _completeness(district: District, m: Measure) -> _Found:
     touched |= {**_touch(district, "streets"), **_facilities_of(district, kinds)}
     value = _mean(level.reindex(homes.index), weights) * 100
     points = home_points(district)
-    per_kind = {k: _mean(_share_of_points(points, has[k].to_numpy(dtype=float)).reindex(homes.index), weights) for k in has}
+    per_kind = {
+        k: _mean(_share_of_points(points, has[k].to_numpy(dtype=float)).reindex(homes.index), weights) for k in has
+    }
     lacking = sorted((share, k) for k, share in per_kind.items() if share < 1 - SHARE_TOLERANCE)
     labels = district.kinds["label"]
     gap = "最缺：" + _named(f"{labels[k]}（可达 {share:.0%}）" for share, k in lacking) if lacking else ""
@@ -1081,7 +1137,9 @@ def _difference(district: District, m: Measure) -> _Found:
     said = f"{names[0]} {means[0]:.1f} %，{names[1]} {means[1]:.1f} %"
     worse = names[0] if value < 0 else names[1]
     gap = f"{worse}低 {abs(value):.1f} 个百分点" if abs(value) > 0.05 else ""
-    return _Found(value, said, touched, gap, f"先补{worse}的缺项" if gap else "", note=_unsurveyed(district, _list(m["kinds"])))
+    return _Found(
+        value, said, touched, gap, f"先补{worse}的缺项" if gap else "", note=_unsurveyed(district, _list(m["kinds"]))
+    )
 
 
 def _inequality(district: District, m: Measure) -> _Found:
@@ -1225,10 +1283,17 @@ def _topology(district: District, m: Measure) -> _Found:
     elif relation == "covered":
         value, rest, said = (1 - outside / whole.area) * 100, outside, f"{names[1]}被{names[0]}盖住的面积份额"
     elif relation == "overlap":
-        value, rest, said = overlap / whole.area * 100, overlap, f"{names[0]}互相重叠的面积占{LAYERS[other].label}的份额"
+        value, rest, said = (
+            overlap / whole.area * 100,
+            overlap,
+            f"{names[0]}互相重叠的面积占{LAYERS[other].label}的份额",
+        )
     else:
         rest = outside + overlap
-        value, said = rest / whole.area * 100, f"{names[0]}拼{names[1]}：缝 {_number(outside, 'm²')}，叠 {_number(overlap, 'm²')}"
+        value, said = (
+            rest / whole.area * 100,
+            f"{names[0]}拼{names[1]}：缝 {_number(outside, 'm²')}，叠 {_number(overlap, 'm²')}",
+        )
     rest = _ground(rest)
     gap = f"不合的面积 {_number(rest, 'm²')}" if rest > 0 else ""
     return _Found(value, said, touched, gap, "核对两个图层的界线" if gap else "")
@@ -1242,7 +1307,9 @@ def _ground(area: float) -> float:
 def _straddle(rows: gpd.GeoDataFrame, others: gpd.GeoDataFrame, touched: dict[str, pd.Series], m: Measure) -> _Found:
     """How many rows lie in more than one row of the other layer (slivers of less than 1 % of the row are drawing errors)."""
     i, j = others.sindex.query(rows.geometry.array, predicate="intersects")
-    shared = shapely.area(shapely.intersection(np.asarray(rows.geometry.array)[i], np.asarray(others.geometry.array)[j]))
+    shared = shapely.area(
+        shapely.intersection(np.asarray(rows.geometry.array)[i], np.asarray(others.geometry.array)[j])
+    )
     enough = shared > 0.01 * rows.geometry.area.to_numpy()[i]
     counts = np.bincount(i[enough], minlength=len(rows))
     across = rows[counts > 1]
@@ -1257,7 +1324,7 @@ def _north_of(line: shapely.Geometry, around: shapely.Geometry) -> shapely.Geome
     parts = [shapely.get_coordinates(part) for part in shapely.get_parts(merged)]
     parts = [part if part[0, 0] <= part[-1, 0] else part[::-1] for part in parts]
     path = np.concatenate(sorted(parts, key=lambda part: float(part[0, 0])))
-    west, south, east, north = shapely.total_bounds([line, around]) + np.array([-1.0, -1.0, 1.0, 1.0])
+    west, _, east, north = shapely.total_bounds([line, around]) + np.array([-1.0, -1.0, 1.0, 1.0])
     ring = [(west, path[0, 1]), *map(tuple, path), (east, path[-1, 1]), (east, north), (west, north)]
     return shapely.make_valid(shapely.Polygon(ring))
 
@@ -1279,7 +1346,9 @@ def _along(district: District, m: Measure) -> _Found:
         said = f"{where}全长 {_number(line.length, 'm')}，其中 {_number(part, 'm')} 的 {m['metres']:g} m 内有{LAYERS[other].label}"
         rest = line.length - part
         gap = f"还有 {_number(rest, 'm')} 没有" if rest > 1.0 else ""
-        return _Found(part / line.length * 100, said, {**touched, **_touch(district, other)}, gap, "补连断开的段" if gap else "")
+        return _Found(
+            part / line.length * 100, said, {**touched, **_touch(district, other)}, gap, "补连断开的段" if gap else ""
+        )
     gaps, crossings = _crossings(line, district.layers["streets"])
     said = f"{where}全长 {_number(line.length, 'm')}，可步行穿越 {crossings} 处"
     gap = f"最长的一段 {_number(max(gaps), 'm')} 过不去"
@@ -1352,7 +1421,9 @@ def _series(district: District, m: Measure) -> _Found:
     blank = [y for y in range(since, until + 1) if y not in filled.index]
     to_fill = blank if m["aggregate"] == "sum" else [y for y in blank if y > last]
     goal = target if np.isfinite(target) else _target(m)
-    said = f"已填到 {last} 年" + (f"，{_path_text(district, m, value, last, since, until, goal)}" if last < until else "")
+    said = f"已填到 {last} 年" + (
+        f"，{_path_text(district, m, value, last, since, until, goal)}" if last < until else ""
+    )
     waits = f"台账填报表 {m['series']} 的 {'、'.join(map(str, to_fill))} 年" if to_fill else ""
     return _Found(value, said, touched, _short_of({**m, "low": goal, "high": goal}, value), waits=waits, target=target)
 
@@ -1416,3 +1487,488 @@ _METRICS: Mapping[str, Callable[[District, Measure], _Found]] = {
     "series": _series,
     "missing": _missing,
 }
+
+
+# --- the workbook ----------------------------------------------------------------------------------------------------
+
+TASKS_SHEET = "任务分解表"
+#: What a 街道 fills in by hand; kept from one run to the next.
+USER_COLUMNS = ("责任科室", "配合单位", "年度节点", "进度", "佐证材料")
+_HEADER_ROW = 2
+_COLOURS = {
+    MET: "#D5EBDD", PARTLY: "#FBEBC8", UNMET: "#F6D6CF", REPORTED: "#E3ECF3", UNVERIFIED: "#E9E4F1", DEMONSTRATED: "#F5E6D6",
+    NO_DATA: "#E6E6E6", TO_FILL: "#FFF8D6",
+}  # fmt: skip
+_ROLES = {"own": "决定判定", "beside": "并列"}
+
+
+def ledger_workbook(
+    district: District, table: pd.DataFrame, path: str | Path, *, earlier: str | Path | None = None
+) -> None:
+    """
+    Write 规划目标落实核对表.xlsx.
+
+    Parameters
+    ----------
+    table
+        Result of `ledger`.
+    path
+        The file to write; it is swapped in when complete.
+    earlier
+        The workbook of an earlier run, whose 任务分解表 keeps what was filled in by hand; by default the one at `path`.
+
+    Raises
+    ------
+    EnvironmentProblem
+        The earlier workbook cannot be read (what was filled in would be lost), or the file cannot be written.
+    """
+    import xlsxwriter
+
+    path = Path(path)
+    filled = read_tasks(path if earlier is None else Path(earlier))
+    fresh = path.with_name(f".{path.name}.part")
+    # A fixed creation time, and no text of the data ever becomes a formula or a link.
+    options = {"strings_to_formulas": False, "strings_to_urls": False, "nan_inf_to_errors": False}
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with xlsxwriter.Workbook(str(fresh), options) as book:
+            created = datetime(district.year, 1, 1, tzinfo=UTC)
+            book.set_properties({"title": f"{district.name} 规划目标落实核对表", "created": created})
+            for name, rows, note, frozen in _sheets(district, table, filled):
+                _write_sheet(book, name, rows, note, frozen)
+        os.replace(fresh, path)
+    except (OSError, xlsxwriter.exceptions.FileCreateError) as error:
+        fresh.unlink(missing_ok=True)
+        raise EnvironmentProblem(f"写 {path.name} 时出错：若它正被 Excel 打开，请关闭后重试") from error
+
+
+def read_tasks(path: Path) -> pd.DataFrame:
+    """
+    Return what was filled in by hand in the 任务分解表 of an earlier workbook.
+
+    Returns
+    -------
+    filled
+        Index commitment, columns `USER_COLUMNS`; empty where there is no such file or sheet.
+
+    Raises
+    ------
+    EnvironmentProblem
+        The file is there and cannot be read.
+    """
+    import openpyxl
+
+    nothing = pd.DataFrame(columns=list(USER_COLUMNS), index=pd.Index([], name="commitment"), dtype="object")
+    if not path.is_file():
+        return nothing
+    try:
+        book = openpyxl.load_workbook(path, read_only=True, data_only=True)
+        rows = list(book[TASKS_SHEET].iter_rows(values_only=True)) if TASKS_SHEET in book.sheetnames else []
+        book.close()
+    except Exception as error:  # a damaged file fails in many ways; what was typed into it must not be lost
+        raise EnvironmentProblem(f"读不出 {path.name} 里已填的任务分解表，没有覆盖它；请先另存或移走") from error
+    head = next((i for i, row in enumerate(rows) if row and row[0] == "编号"), None)
+    if head is None:
+        return nothing
+    names = [str(v) for v in rows[head]]
+    frame = pd.DataFrame(rows[head + 1 :], columns=names).dropna(subset=["编号"])
+    frame = frame.reindex(columns=["编号", *USER_COLUMNS]).astype("object").drop_duplicates("编号").set_index("编号")
+    frame.index = frame.index.astype("str").rename("commitment")
+    return frame[frame.notna().any(axis=1)]
+
+
+def _sheets(
+    district: District, table: pd.DataFrame, filled: pd.DataFrame
+) -> Iterator[tuple[str, pd.DataFrame, str, tuple[int, int]]]:
+    """Yield (sheet name, rows under Chinese headers, a note, frozen columns and rows)."""
+    top = _HEADER_ROW + 1
+    foot = _foot(district)
+    yield "核对表", _check_sheet(table.reset_index()), foot, (top, 2)
+    yield "专栏1", _panel_sheet(district, table), "实际值填在 ledger/series.csv；空格为待填，不是 0", (top, 2)
+    yield TASKS_SHEET, _task_sheet(table, filled), "右边五列由街道填写；再次运行时保留", (top, 2)
+    note = "不属于规划承诺的标准；只有读到正文的标准才作判定"
+    yield "标准之外", _check_sheet(beyond(district).reset_index()), note, (top, 2)
+    rows = left_out(district).reset_index()
+    names = {
+        "id": "编号",
+        "quote": "原文",
+        "section": "章节",
+        "category": "类别",
+        "target": "目标",
+        "unit": "单位",
+        "note": "没有逐条核的原因",
+    }
+    yield "未列入的表述", rows[list(names)].rename(columns=names), "56 条不是全部：原文还有下列表述", (top, 1)
+    rows = _table(district, "contradictions").fillna("").reset_index()
+    names = {"id": "编号", "issue": "矛盾", "quote_a": "原文一", "section_a": "章节一", "quote_b": "原文二", "section_b": "章节二",
+             "handling": "处理", "touches": "涉及"}  # fmt: skip
+    yield "原文矛盾", rows[list(names)].rename(columns=names), "并列，不代为取舍", (top, 1)
+    yield "来源", _source_sheet(district), foot, (top, 1)
+
+
+def _foot(district: District) -> str:
+    mark = "演示数据，不作任何结论。" if district.is_demonstration else ""
+    scenario = f"，方案：{district.manifest['scenario']}" if district.manifest.get("scenario") else ""
+    credit = str(district.manifest.get("credit", ""))
+    return f"{mark}{district.name}，数据年份 {district.year}，社区名录 {district.list_year} 年{scenario}。{credit}"
+
+
+def _check_sheet(rows: pd.DataFrame) -> pd.DataFrame:
+    rows = rows.assign(role=rows["role"].map(_ROLES))
+    names = {
+        "commitment": "承诺", "quote": "原文", "section": "章节", "category": "类别", "binding": "属性", "spatial_unit": "空间范围",
+        "label": "量什么", "role": "地位", "value": "数值", "unit": "单位", "target_text": "目标", "verdict": "判定", "gap": "差距",
+        "fix": "怎么补", "needs": "缺什么", "low_other": "换算法最低", "high_other": "换算法最高", "how": "怎么量", "method": "算法",
+        "parameters": "参数", "demonstration": "数据情况", "standard": "出处", "contradiction": "原文矛盾", "text": "一句话",
+        "measure": "编号",
+    }  # fmt: skip
+    kept = [c for c in names if c in rows.columns and not (c == "commitment" and (rows[c] == "").all())]
+    if (rows["quote"] == "").all():
+        kept = [
+            "measure",
+            *[c for c in kept if c not in ("measure", "quote", "section", "category", "binding", "spatial_unit")],
+        ]
+    return rows[kept].rename(columns=names)
+
+
+def _panel_sheet(district: District, table: pd.DataFrame) -> pd.DataFrame:
+    """The indicators with an attribute (约束性, 预期性): typed-in figures by year, target, and what the map gives."""
+    codes = table.index.get_level_values("commitment")
+    own = table[((table["binding"] != "") & (table["role"] == "own")).to_numpy()]
+    figures = district.rows.get("series")
+    known = pd.DataFrame(columns=["indicator", "year", "value"]) if figures is None else figures
+    years = sorted({int(y) for y in known["year"].dropna()} | {2020, 2025}) if figures is not None else [2020, 2025]
+    years = list(range(min(years), max(years) + 1))
+    rows = []
+    for code in dict.fromkeys(own.index.get_level_values("commitment")):
+        mine = own[(own.index.get_level_values("commitment") == code)]
+        first = mine.iloc[0]
+        values = (
+            known[(known["indicator"] == code).to_numpy()].dropna(subset=["value"]).drop_duplicates("year", keep=False)
+        )
+        by_year = values.set_index("year")["value"]
+        typed = known[(known["indicator"] == f"{code}.target").to_numpy()].dropna(subset=["value"])
+        target = (
+            float(typed["value"].iloc[-1])
+            if len(typed)
+            else float(mine["target"].dropna().iloc[-1])
+            if mine["target"].notna().any()
+            else math.nan
+        )
+        row: dict[str, object] = {"编号": code, "指标": first["quote"], "属性": first["binding"], "单位": first["unit"]}
+        row |= {f"{year}": float(by_year.get(year, math.nan)) for year in years}
+        row |= {
+            "走势": "",
+            "目标": target if np.isfinite(target) else _promised(district, code),
+            "判定": _together(mine["verdict"]),
+        }
+        row["说明"] = "；".join(mine["text"])
+        rows.append(row)
+    assert len(rows) <= len(set(codes))
+    return pd.DataFrame(rows) if rows else pd.DataFrame({"说明": ["承诺表里没有写属性的指标"]})
+
+
+def _promised(district: District, code: str) -> str:
+    """Return the target in the plan's own words, where it is not a number."""
+    return str(_commitments(district).loc[code, "target"])
+
+
+def _task_sheet(table: pd.DataFrame, filled: pd.DataFrame) -> pd.DataFrame:
+    together = verdicts(table)
+    rows = []
+    for code, verdict in together.items():
+        own = table.loc[[code]]
+        first, decides = own.iloc[0], own[(own["role"] == "own").to_numpy()]
+        row = {
+            "编号": code,
+            "原文": first["quote"],
+            "章节": first["section"],
+            "年份": first["year"],
+            "空间范围": first["spatial_unit"],
+        }
+        row |= {"属性": first["binding"], "判定": verdict, "现状": "\n".join(decides["text"])}
+        row["差距"] = "\n".join(dict.fromkeys(g for g in decides["gap"] if g))
+        row["怎么补"] = "\n".join(dict.fromkeys(f for f in decides["fix"] if f))
+        rows.append(row)
+    for code in filled.index.difference(together.index):
+        rows.append({"编号": code, "原文": "（承诺表里已没有这一条，保留已填的内容）"})
+    frame = pd.DataFrame(rows).set_index("编号")
+    return frame.join(filled.reindex(frame.index)).reset_index()
+
+
+def _source_sheet(district: District) -> pd.DataFrame:
+    rows = []
+    for name, file in district.files.iterrows():
+        said = district.manifest["layers"].get(name, {})
+        rows.append(
+            {
+                "图层或表": LAYERS[str(name)].label, "文件": file["file"], "出自": file["from"],
+                "依据类型": BASIS_LABELS.get(str(said.get("basis", "")), ""), "来源": str(said.get("source", "")),
+                "许可": str(said.get("licence", "")), "日期": str(said.get("date", "")), "SHA-256": file["sha256"],
+            }
+        )  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+_WIDE = {"原文": 42, "怎么量": 46, "差距": 46, "怎么补": 36, "一句话": 60, "说明": 60, "现状": 56, "参数": 50, "原文矛盾": 50, "公式": 40,
+         "数据情况": 40, "缺什么": 30, "量什么": 26, "出处": 30, "矛盾": 50, "处理": 50, "原文一": 36, "原文二": 36, "来源": 50,
+         "没有逐条核的原因": 60, "SHA-256": 66, "判定": 22, "指标": 30, "年度节点": 22, "佐证材料": 26, "文件": 30}  # fmt: skip
+
+
+def _write_sheet(book: Any, name: str, rows: pd.DataFrame, note: str, frozen: tuple[int, int]) -> None:
+    """Write one sheet: title, note, header, rows coloured by verdict, frozen panes, filter, print setup."""
+    sheet = book.add_worksheet(name)
+    wrap = {"text_wrap": True, "valign": "top"}
+    head = book.add_format({"bold": True, "bg_color": "#DDE7EE", "border": 1, "text_wrap": True, "valign": "vcenter"})
+    plain = book.add_format(wrap)
+    mine = book.add_format({**wrap, "bg_color": "#FFFDF0", "border": 1, "border_color": "#D9D2B8"})
+    coloured = {
+        verdict: book.add_format({**wrap, "bg_color": colour, "bold": True}) for verdict, colour in _COLOURS.items()
+    }
+    sheet.write_string(0, 0, name, book.add_format({"bold": True, "font_size": 14}))
+    sheet.write_string(1, 0, note, book.add_format({"italic": True, "font_color": "#666666"}))
+    first = _HEADER_ROW + 1
+    for j, column in enumerate(rows.columns):
+        sheet.write_string(_HEADER_ROW, j, str(column), head)
+        sheet.set_column(j, j, _WIDE.get(str(column), 12))
+        number = book.add_format({**wrap, "num_format": "#,##0.##"})
+        for i, value in enumerate(rows[column]):
+            style = coloured.get(str(value), plain) if column == "判定" else mine if column in USER_COLUMNS else plain
+            _write_cell(sheet, first + i, j, value, style, number if style is plain else style)
+    if "走势" in rows.columns:
+        _sparklines(sheet, name, rows, first)
+    sheet.freeze_panes(*frozen)
+    if len(rows):
+        sheet.autofilter(_HEADER_ROW, 0, _HEADER_ROW + len(rows), len(rows.columns) - 1)
+    sheet.set_landscape()
+    sheet.set_paper(8)
+    sheet.fit_to_pages(1, 0)
+    sheet.repeat_rows(_HEADER_ROW)
+    sheet.set_footer("&L" + note.replace("&", "&&")[:200] + "&R&P / &N")
+
+
+def _write_cell(sheet: Any, i: int, j: int, value: object, style: Any, number: Any) -> None:
+    if value is None or value is pd.NA or (isinstance(value, float) and math.isnan(value)):
+        sheet.write_blank(i, j, None, style)
+    elif isinstance(value, int | float | np.number) and not isinstance(value, bool):
+        sheet.write_number(i, j, float(value), number)
+    elif isinstance(value, datetime):
+        sheet.write_string(i, j, value.date().isoformat(), style)
+    else:
+        sheet.write_string(i, j, str(value)[:32_000], style)
+
+
+def _sparklines(sheet: Any, name: str, rows: pd.DataFrame, first: int) -> None:
+    """Draw each indicator's years as a small line in its own cell."""
+    years = [j for j, column in enumerate(rows.columns) if str(column).isdigit()]
+    place = list(rows.columns).index("走势")
+    if len(years) < 2:
+        return
+    for i in range(len(rows)):
+        cells = [first + i, years[0], first + i, years[-1]]
+        area = f"'{name}'!{_cell(cells[0], cells[1])}:{_cell(cells[2], cells[3])}"
+        sheet.add_sparkline(first + i, place, {"range": area, "markers": True})
+
+
+def _cell(i: int, j: int) -> str:
+    letters = ""
+    j += 1
+    while j:
+        j, rest = divmod(j - 1, 26)
+        letters = chr(65 + rest) + letters
+    return f"{letters}{i + 1}"
+
+
+# --- the page --------------------------------------------------------------------------------------------------------
+
+_PAGE_STYLE = """
+.tools { position: sticky; top: 0; z-index: 2; background: var(--paper); padding: 10px 0; display: flex; flex-wrap: wrap; gap: 10px; }
+.tools select, .tools input, .tools button { font: inherit; padding: 4px 8px; border: 1px solid var(--line); border-radius: 4px; background: #fff; }
+.promise { background: var(--card); border: 1px solid var(--line); border-radius: 8px; margin: 8px 0; break-inside: avoid; }
+.promise > summary { display: grid; grid-template-columns: 3.2em 1fr auto; gap: 4px 12px; align-items: start; padding: 10px 14px; color: var(--ink); }
+.promise > summary > .state { grid-column: 2 / 4; font-size: 13.5px; color: var(--quiet); }
+.promise .inside { padding: 0 14px 12px; }
+.verdict { border-radius: 4px; padding: 2px 8px; font-size: 13px; font-weight: 600; white-space: nowrap; }
+.facts { display: grid; grid-template-columns: 5.5em 1fr; gap: 2px 10px; font-size: 13.5px; margin: 6px 0; }
+.facts dt { color: var(--quiet); } .facts dd { margin: 0; white-space: pre-line; overflow-wrap: anywhere; }
+.measure { border-top: 1px dashed var(--line); padding-top: 8px; margin-top: 8px; } .measure.beside h3 { font-weight: 400; }
+.hidden { display: none; }
+@media print { .tools { display: none; } .promise { border-color: #999; } details.promise { display: block; } }
+"""
+_PAGE_SCRIPT = """
+(function () {
+  'use strict';
+  var rows = Array.prototype.slice.call(document.querySelectorAll('.promise'));
+  var by = { category: 'category', place: 'place', verdict: 'verdict' };
+  var text = document.getElementById('find'), count = document.getElementById('count');
+  function chosen(id) { return document.getElementById(id).value; }
+  function apply() {
+    var shown = 0, words = text.value.trim().toLowerCase();
+    rows.forEach(function (row) {
+      var keep = Object.keys(by).every(function (id) {
+        var value = chosen(id);
+        return !value || row.dataset[by[id]].split(';').indexOf(value) >= 0;
+      }) && (!words || row.textContent.toLowerCase().indexOf(words) >= 0);
+      row.classList.toggle('hidden', !keep);
+      if (keep) { shown += 1; }
+    });
+    count.textContent = shown + ' / ' + rows.length;
+  }
+  Object.keys(by).forEach(function (id) { document.getElementById(id).addEventListener('change', apply); });
+  text.addEventListener('input', apply);
+  document.getElementById('all').addEventListener('click', function () {
+    var open = rows.some(function (row) { return !row.open && !row.classList.contains('hidden'); });
+    rows.forEach(function (row) { row.open = open; });
+  });
+  window.addEventListener('beforeprint', function () { rows.forEach(function (row) { row.open = true; }); });
+  if (location.hash) { var own = document.getElementById(location.hash.slice(1)); if (own) { own.open = true; } }
+  apply();
+}());
+"""
+
+
+def ledger_page(district: District, table: pd.DataFrame, *, maps: Mapping[str, str] | None = None) -> str:
+    """
+    Return `ledger.html`: one file that loads nothing, a promise per row, to walk down in a meeting.
+
+    Parameters
+    ----------
+    table
+        Result of `ledger`.
+    maps
+        Per rule, the address of its evidence map, relative to the page.
+    """
+    e = html.escape
+    style = importlib.resources.files(__package__ or "xinhe_geo").joinpath("web/brief.css").read_text("utf-8")
+    together = verdicts(table)
+    promises = "".join(
+        _promise(district, code, table.loc[[code]], verdict, maps or {}) for code, verdict in together.items()
+    )
+    policy = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:"
+    mark = f'<p class="demo">{e(_foot(district))}</p>' if district.is_demonstration else ""
+    counts = together.value_counts()
+    chips = " ".join(_chip(v, f" {counts[v]}") for v in VERDICTS if v in counts.index)
+    return f"""<!DOCTYPE html>
+<html lang="zh-CN">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="Content-Security-Policy" content="{policy}">
+<title>{e(district.name)} 规划目标落实核对表</title>
+<style>{style}{_PAGE_STYLE}</style>
+</head>
+<body>
+<header>
+<h1>{e(district.name)} 规划目标落实核对表</h1>
+<p class="line">{len(together)} 条承诺　数据年份：{district.year}　社区名录：{district.list_year} 年</p>
+{mark}
+<p>{chips}</p>
+</header>
+<div class="tools">{_tools(table, together)}</div>
+<main>
+{promises}
+{_beyond_section(district)}
+{_left_out_section(district)}
+</main>
+<footer><p>{e(_foot(district))}</p></footer>
+<script>{_PAGE_SCRIPT}</script>
+</body>
+</html>
+"""
+
+
+def _chip(verdict: str, more: str = "") -> str:
+    return (
+        f'<span class="verdict" style="background:{_COLOURS.get(verdict, "#eee")}">{html.escape(verdict + more)}</span>'
+    )
+
+
+def _option(value: str) -> str:
+    return f'<option value="{html.escape(value)}">{html.escape(value)}</option>'
+
+
+def _tools(table: pd.DataFrame, together: pd.Series) -> str:
+    first = table.groupby(level="commitment", sort=False).first()
+    categories = dict.fromkeys(c for cell in first["category"] for c in _list(cell))
+    places = dict.fromkeys(c for cell in first["spatial_unit"] for c in _list(cell))
+    choices = (
+        ("category", "全部类别", categories),
+        ("place", "全部范围", places),
+        ("verdict", "全部判定", [v for v in VERDICTS if v in set(together)]),
+    )
+    selects = "".join(
+        f'<select id="{name}" aria-label="{label}"><option value="">{label}</option>'
+        + "".join(_option(v) for v in values)
+        + "</select>"
+        for name, label, values in choices
+    )
+    find = '<input id="find" type="search" placeholder="找字" aria-label="找字">'
+    return f'{selects}{find}<button id="all" type="button">全部展开/收起</button><span id="count"></span>'
+
+
+def _promise(district: District, code: str, rows: pd.DataFrame, verdict: str, maps: Mapping[str, str]) -> str:
+    e, first = html.escape, rows.iloc[0]
+    own = rows[(rows["role"] == "own").to_numpy()]
+    state = "<br>".join(e(text) for text in own["text"])
+    facts = {
+        "章节": first["section"],
+        "类别": first["category"],
+        "属性": first["binding"],
+        "年份": first["year"],
+        "范围": first["spatial_unit"],
+    }
+    facts["原文矛盾"] = first["contradiction"]
+    measures = "".join(_measure(str(key[-1]), row, maps) for key, row in rows.iterrows())
+    data = f'data-category="{e(first["category"])}" data-place="{e(first["spatial_unit"])}" data-verdict="{e(verdict)}"'
+    return (
+        f'<details class="promise" id="{e(code)}" {data}><summary><b>{e(code)}</b><span>“{e(first["quote"])}”</span>{_chip(verdict)}'
+        f'<span class="state">{state}</span></summary><div class="inside">{_facts(facts)}{measures}</div></details>'
+    )
+
+
+def _measure(key: str, row: pd.Series, maps: Mapping[str, str]) -> str:
+    e = html.escape
+    number = _number(float(row["value"]), str(row["unit"])) if np.isfinite(row["value"]) else "—"
+    other = f"{row['low_other']:.1f}—{row['high_other']:.1f} {row['unit']}" if np.isfinite(row["low_other"]) else ""
+    facts = {
+        "数值": number, "目标": row["target_text"], "换算法": other, "差距": row["gap"], "怎么补": row["fix"], "缺": row["needs"],
+        "怎么量": row["how"], "公式": row["formula"], "参数": row["parameters"], "出处": row["standard"], "数据情况": row["demonstration"],
+        "输入": row["inputs"],
+    }  # fmt: skip
+    link = f'<p><a href="{e(maps[row["rule"]])}">证据图</a></p>' if row["rule"] in maps else ""
+    return (
+        f'<section class="measure {e(row["role"])}"><h3>{e(row["label"])} {_chip(row["verdict"])} '
+        f'<span class="small">{e(key)}　{_ROLES.get(row["role"], "")}</span></h3>{_facts(facts)}{link}</section>'
+    )
+
+
+def _facts(facts: Mapping[str, str]) -> str:
+    rows = "".join(f"<dt>{html.escape(k)}</dt><dd>{html.escape(str(v))}</dd>" for k, v in facts.items() if v)
+    return f'<dl class="facts">{rows}</dl>'
+
+
+def _beyond_section(district: District) -> str:
+    e, table = html.escape, beyond(district)
+    if table.empty:
+        return ""
+    rows = "".join(
+        f"<tr><td>{e(r.label)}</td><td>{e(r.text)}</td><td>{e(r.gap)}</td><td>{e(r.how)}</td><td>{e(r.standard)}</td></tr>"
+        for r in table.itertuples()
+    )
+    head = "<th>指标</th><th>现状</th><th>差距</th><th>怎么量</th><th>出处</th>"
+    return f'<section><h2>标准之外</h2><div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div></section>'
+
+
+def _left_out_section(district: District) -> str:
+    e, table = html.escape, left_out(district)
+    if table.empty:
+        return ""
+    rows = "".join(
+        f"<tr><td>{e(str(r.Index))}</td><td>“{e(r.quote)}”</td><td>{e(r.section)}</td><td>{e(r.note)}</td></tr>"
+        for r in table.itertuples()
+    )
+    head = "<th>编号</th><th>原文</th><th>章节</th><th>没有逐条核的原因</th>"
+    return (
+        f"<section><h2>原文还有、这里没有逐条核的 {len(table)} 处</h2>"
+        f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div></section>'
+    )

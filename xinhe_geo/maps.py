@@ -596,6 +596,11 @@ def _limit_text(rule: Rule, lang: str) -> str:
     return t["up_to"].format(b=f"{rule.metres:g}", u=t["m"])
 
 
+def _standing(rule: Rule, lang: str) -> str:
+    """Return what may be said about where a rule comes from."""
+    return rule.basis_text if lang == "zh" else _texts(lang)[f"confidence_{rule.confidence}"]
+
+
 def _rule_lines(district: Any, rule: Rule, lang: str, shown: str = "") -> list[str]:
     """Return 方法/人群/标准/分母 and what may be said about the rule's standing."""
     t = _texts(lang)
@@ -612,7 +617,7 @@ def _rule_lines(district: Any, rule: Rule, lang: str, shown: str = "") -> list[s
         t["line_limit"].format(v=_limit_text(rule, lang)),
         t["line_denominator"].format(v=t[f"den_{rule.denominator}"]),
     ]
-    return [*lines, *([shown] if shown else []), *([rule.basis_text] if lang == "zh" else [])]
+    return [*lines, *([shown] if shown else []), _standing(rule, lang)]
 
 
 def _classes(rule: Rule, lang: str) -> tuple[list[float], str, list[dict[str, Any]]]:
@@ -832,7 +837,7 @@ def _presence_theme(district: Any, rule: Rule, communities: gpd.GeoDataFrame, la
     ]
     mode = _Mode(t["has"], t["community"], styles, pick.astype("int64"), counts, [f"{c}" for c in counts])
     lines = [t["line_denominator"].format(v=t["den_community"]) + t["list_of"].format(y=district.list_year)]
-    lines += [rule.basis_text] if lang == "zh" else []
+    lines.append(_standing(rule, lang))
     return _Theme(
         rule.name, label, f"{district.name} · {label}", lines, "presence", [mode], table, rule.kinds, facts, notes,
         missing, _evidence(district, rule.kinds, lang),
@@ -1162,8 +1167,10 @@ def _scene(
     themes = _themes(district, cover, rule, rings, show, lang)
     if values is not None and homes is not None:
         themes.insert(0, _values_theme(district, values, title, unit, homes, lang))
-    if title and themes and (len(themes) == 1 or values is not None):
-        themes[0].title = title
+    start = 0 if values is not None else _first_theme(district, themes, rings)
+    for theme in themes:
+        if title:
+            theme.title = title if len(themes) == 1 else f"{title} · {theme.label}"
     ring_layers: list[_Layer] = []
     ring_labels: list[_Label] = []
     if rings is not None and len(rings):
@@ -1171,9 +1178,9 @@ def _scene(
     gap_layers = _gap_layers(district, gaps, lang) if gaps is not None and len(gaps) else []
     layers = _stack(district, themes, communities, ring_layers, gap_layers, lang)
     demonstration = _demonstration(district, _CORE)
-    start = 0 if values is not None else _first_theme(district, themes, rings)
     first, whole = _fit(district, themes, gaps, rings, start)
-    name = title or f"{district.name} · " + (t["gaps"] if gap_layers and not themes else t["overview"])
+    name = title or f"{district.name} · " + (t["gaps"] if gap_layers else t["overview"])
+    name = themes[start].title if themes else name
     labels = sorted([*ring_labels, *_labels(district, lang)], key=lambda x: x.rank)
     return _Scene(
         lang, name, _overview(district, lang), _badges(district, demonstration, lang), _foot(district, lang), _evidence(district, (), lang),
@@ -1216,10 +1223,12 @@ def _stack(
     layers += _roads(district, lang)
     parcels = _layer(district, "parcels")
     if parcels is not None:
+        # A tint would falsify the colours of the homes below.
+        look = _only(style["parcel"], "line", "width", "dash") if themes else style["parcel"]
         table = [(t["use"], [v or "" for v in _texts_of(parcels, "use")])] if "use" in parcels else []
         layers.append(
             _areas(
-                parcels, "parcels", t["parcels"], {**style["parcel"], "label": t["parcels"]}, find=True, ask=True,
+                parcels, "parcels", t["parcels"], {**look, "label": t["parcels"]}, find=True, ask=True,
                 names=_texts_of(parcels, "name"), table=table, one=t["parcels"],
             )
         )  # fmt: skip

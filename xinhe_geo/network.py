@@ -686,9 +686,9 @@ class WalkNetwork:
         near, far = (there, here) if swapped else (here, there)
         sizes = (len(to_labels), len(from_labels)) if swapped else (len(from_labels), len(to_labels))
         source, sink, cost = self._reach_pairs(near, far, sizes, weights, bound)
-        names = (from_labels, to_labels)
-        pair = (sink, source) if swapped else (source, sink)
-        return *_kernel.sort_pairs(*pair, cost, len(from_labels), len(to_labels)), names
+        if swapped:
+            source, sink, cost = _kernel.turn_pairs(source, sink, cost, len(from_labels))
+        return source, sink, cost, (from_labels, to_labels)
 
     def _reach_pairs(
         self, near: _Doors, far: _Doors, sizes: tuple[int, int], weights: _Weights, bound: float

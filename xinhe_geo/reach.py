@@ -10,6 +10,7 @@ line is never longer than a walk.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Sequence
+from functools import partial
 from typing import Any
 
 import geopandas as gpd
@@ -188,9 +189,9 @@ def _barriers(district: District) -> gpd.GeoSeries | None:
     return None if barriers is None or barriers.empty else barriers.geometry
 
 
-def walk_inside(area: shapely.Geometry, points: Sequence[shapely.Point], gates: Sequence[shapely.Point]) -> np.ndarray:
+def walk_inside(area: shapely.Geometry, points: Any, gates: Any) -> np.ndarray:
     """
-    Return metres from each point to each gate without leaving `area`, shape (points, gates).
+    Return metres from each of the points to each of the gates without leaving `area`, shape (points, gates).
 
     Straight where the line stays inside; else around the corners of the wall (shortest path over mutually visible corners,
     which is the shortest path in a polygon). `inf` where the wall has no way through.
@@ -369,7 +370,7 @@ def hinge(
             _kept(
                 district,
                 ("hinge", kind, profile, inside),
-                lambda kind=kind: _hinge_of(district, facilities[(facilities["kind"] == kind).to_numpy()], profile),
+                partial(_hinge_of, district, facilities[(facilities["kind"] == kind).to_numpy()], profile),
             ).assign(kind=kind)
         )
     table = pd.concat(parts, ignore_index=True)
@@ -411,7 +412,9 @@ def _hinge_of(district: District, facilities: gpd.GeoDataFrame, profile: Profile
     )
     if facilities.empty or points.empty:
         return table
-    doors_of_all = _kept(district, "facility_doors", lambda: facility_doors(district, _open(district, inside_only=False)))
+    doors_of_all = _kept(
+        district, "facility_doors", lambda: facility_doors(district, _open(district, inside_only=False))
+    )
     targets = doors_of_all[doors_of_all["place"].isin(facilities.index).to_numpy()]
     xy = shapely.get_coordinates(np.asarray(points.geometry.array))
     table["straight_metres"] = cKDTree(targets[["x", "y"]].to_numpy()).query(xy)[0]
@@ -581,7 +584,7 @@ def _needs_district(name: str) -> Profile:
     raise UnknownNameError("步行人群（只有网络时请给 Profile 值）", name, ("adult",))
 
 
-def _frontage(lines: Sequence[shapely.Geometry], width: float) -> shapely.Geometry:
+def _frontage(lines: Any, width: float) -> shapely.Geometry:
     """Buffer street pieces. Merged lines are buffered one by one: one buffer() of them all takes several times longer."""
     lines = np.asarray(lines, dtype=object)
     if not len(lines):

@@ -18,7 +18,7 @@ import shutil
 import sqlite3
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -167,7 +167,14 @@ def _write_maps(district: District, results: Mapping[str, Any], folder: Path) ->
     for rule in _mapped_rules(district, results):
         own, gap = district.rule(rule), results["gap_tables"].get(rule)
         gap = gap if gap is not None and len(gap) else None
-        put(f"{rule}.html", f"{district.name} {own.label}", cover=results["cover"], rings=_rings(district, own), rule=rule, gaps=gap)
+        put(
+            f"{rule}.html",
+            f"{district.name} {own.label}",
+            cover=results["cover"],
+            rings=_rings(district, own),
+            rule=rule,
+            gaps=gap,
+        )
     return shown
 
 
@@ -436,7 +443,7 @@ def _plain(frame: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
 
 def _dress(path: Path, layers: Mapping[str, gpd.GeoDataFrame], district: District) -> None:
     """Put Chinese aliases and default QGIS styles into the GeoPackage."""
-    with sqlite3.connect(path) as db:
+    with closing(sqlite3.connect(path)) as db, db:
         db.execute(
             "CREATE TABLE IF NOT EXISTS layer_styles (id INTEGER PRIMARY KEY AUTOINCREMENT, f_table_catalog TEXT, "
             "f_table_schema TEXT, f_table_name TEXT, f_geometry_column TEXT, styleName TEXT, styleQML TEXT, styleSLD TEXT, "
@@ -454,7 +461,6 @@ def _dress(path: Path, layers: Mapping[str, gpd.GeoDataFrame], district: Distric
                 "styleQML, styleSLD, useAsDefault, description, owner) VALUES ('', '', ?, 'geom', ?, ?, '', 1, '', '')",
                 (name, name, _qml(frame, fields)),
             )
-    db.close()
 
 
 def _qml(frame: gpd.GeoDataFrame, fields: Sequence[str]) -> str:
@@ -571,7 +577,9 @@ def _figures(pictures: Sequence[Mapping[str, str]]) -> str:
     )
     rest = [p for p in pictures if not p["svg"]]
     links = "".join(f'<li><a href="{e(p["file"])}">{e(p["title"])}</a></li>' for p in rest)
-    more = f'<details><summary>其余 {len(rest)} 张地图</summary><ul class="links">{links}</ul></details>' if rest else ""
+    more = (
+        f'<details><summary>其余 {len(rest)} 张地图</summary><ul class="links">{links}</ul></details>' if rest else ""
+    )
     return f'<section><h2>地图</h2><div class="figures">{figures}</div>{more}</section>'
 
 
@@ -583,7 +591,9 @@ def _gap_section(district: District, results: Mapping[str, Any]) -> str:
     if table.empty:
         return "<section><h2>谁还够不着，为什么</h2><p>承诺的指标没有发现缺口，或数据不足以判断。</p></section>"
     rank = {rule: i for i, rule in enumerate(promised)}
-    rows = table.assign(rank=table["rule"].map(rank), is_reach=[district.rule(r).metric == "reach" for r in table["rule"]])
+    rows = table.assign(
+        rank=table["rule"].map(rank), is_reach=[district.rule(r).metric == "reach" for r in table["rule"]]
+    )
     rows = rows.sort_values(["is_reach", "people_unserved", "share_unserved", "rank", "home"],
                             ascending=[False, False, False, True, True], kind="stable", na_position="last")  # fmt: skip
     top = rows.drop_duplicates("home").head(12)
@@ -645,7 +655,8 @@ def _rests_on(district: District, results: Mapping[str, Any]) -> str:
         "<li>三种算法量的是同一对门之间的距离，直线不会比步行长；“数据不足”不是 0。</li>"
         f"<li>{e(basis_text(district, names[0])) if names and basis_text(district, names[0]) else '没有示意或合成的输入'}。</li></ul>"
         f"{_findings(results['audit'])}"
-        '<div class="scroll"><table><thead><tr><th>图层</th><th class="n">要素数</th><th class="n">其中示意或合成</th><th>依据类型</th><th>来源</th><th>许可</th><th>日期</th>'
+        '<div class="scroll"><table><thead><tr><th>图层</th><th class="n">要素数</th><th class="n">其中示意或合成</th>'
+        "<th>依据类型</th><th>来源</th><th>许可</th><th>日期</th>"
         f"</tr></thead><tbody>{rows}</tbody></table></div>"
         '<p class="small">表格：<a href="tables/coverage.xlsx">tables/coverage.xlsx</a>　GIS：<a href="gis/coverage.gpkg">gis/coverage.gpkg</a>　'
         '运行记录：<a href="run.json">run.json</a></p></section>'
@@ -656,7 +667,7 @@ def _findings(table: pd.DataFrame) -> str:
     """What the audit found that matters, with what to do about it."""
     e = html.escape
     rows = "".join(
-        f'<tr><td>{SEVERITIES[r.severity]}</td><td>{e(r.topic)}</td><td>{e(r.finding)}</td>'
+        f"<tr><td>{SEVERITIES[r.severity]}</td><td>{e(r.topic)}</td><td>{e(r.finding)}</td>"
         f'<td class="n">{"" if pd.isna(r.people) else f"{r.people:,.0f}"}</td><td>{e(r.remedy)}</td></tr>'
         for r in table[table["severity"] != "info"].itertuples(index=False)
     )

@@ -315,11 +315,18 @@ def _build_homes(work: _Work, e: Mapping[str, Any]) -> None:
     if people is None:
         missing = [k for k in ("far", "m2_per_dwelling", "household_size") if k not in e]
         if missing:
-            raise ScenarioError(f"没有写 people，就要写全 far、m2_per_dwelling、household_size（缺 {'、'.join(missing)}）")
+            raise ScenarioError(
+                f"没有写 people，就要写全 far、m2_per_dwelling、household_size（缺 {'、'.join(missing)}）"
+            )
         households = round(float(e["far"]) * site.area * share / float(e["m2_per_dwelling"]))
         people = households * float(e["household_size"])
     elderly = e.get("people_60plus", float(people) * float(e["share_60plus"]) if "share_60plus" in e else None)
-    row = {"name": e.get("name", e["home"]), "households": households, "people": float(people), "people_60plus": elderly}
+    row = {
+        "name": e.get("name", e["home"]),
+        "households": households,
+        "people": float(people),
+        "people_60plus": elderly,
+    }
     work.add("homes", e["home"], row, site)
     for i, at in enumerate(e.get("gates", ()), 1):
         work.add("gates", f"{e['home']}-g{i}", {"home": e["home"], "state": "open"}, work.place(at))
@@ -347,7 +354,12 @@ def _add_street(work: _Work, e: Mapping[str, Any]) -> None:
         raise ScenarioError("街道至少要两个点")
     spots = [work.place(at) for at in e["line"]]
     joined = [_joined(work, spots[0]), *spots[1:-1], _joined(work, spots[-1])]
-    row = {"name": e.get("name", e["street"]), "class": e.get("class", "footway"), "wait_s": e.get("wait_s"), "steps": e.get("steps", False)}
+    row = {
+        "name": e.get("name", e["street"]),
+        "class": e.get("class", "footway"),
+        "wait_s": e.get("wait_s"),
+        "steps": e.get("steps", False),
+    }
     work.add("streets", e["street"], row, shapely.LineString(joined))
 
 
@@ -415,13 +427,15 @@ _DO: Mapping[str, _Do] = {
 def _unknown(data: Mapping[str, Any], known: set[str], where: str) -> Iterator[str]:
     for key in sorted(set(data) - known):
         close = difflib.get_close_matches(key, sorted(known), n=1)
-        yield f"{where}：不认识的项 {key}；" + (f"是否想写 {close[0]}" if close else f"可用：{'、'.join(sorted(known))}")
+        yield f"{where}：不认识的项 {key}；" + (
+            f"是否想写 {close[0]}" if close else f"可用：{'、'.join(sorted(known))}"
+        )
 
 
 def _wrong_edit(entry: Mapping[str, Any], where: str) -> Iterator[str]:
-    do = entry.get("do")
+    do = str(entry.get("do"))
     if do not in _DO:
-        close = difflib.get_close_matches(str(do), list(_DO), n=1)
+        close = difflib.get_close_matches(do, list(_DO), n=1)
         yield f"{where}：不认识的动作 {do}；" + (f"是否想写 {close[0]}" if close else f"可用：{'、'.join(_DO)}")
         return
     what = _DO[do]

@@ -93,7 +93,8 @@ def write_geojson(
             raise ValueError(f"{path.name}: columns not declared: {sorted(unknown)}")
         feature = {
             "type": "Feature",
-            "properties": {c: row.get(c) for c in used},
+            # blanks are left out of the file: it is read often, and the layer declares its columns
+            "properties": {c: row[c] for c in used if row.get(c) is not None},
             "geometry": geometry(row["geometry"]),
         }
         lines.append(json.dumps(feature, ensure_ascii=False, separators=(",", ":")))

@@ -752,6 +752,7 @@
     }
     if (before !== theme) highlight(app, null);
     $("xh-title").textContent = theme && theme.title ? theme.title : scene.head.title;
+    document.title = $("xh-title").textContent;
     const line = $("xh-line"); line.textContent = "";
     (theme ? theme.lines : scene.head.lines).forEach((t) => line.appendChild(make("span", "", t)));
     $("xh-evidence").textContent = theme && theme.evidence ? theme.evidence : scene.head.evidence;
