@@ -38,7 +38,7 @@ ONLY_IMPORTER = {
     "numba": {"_kernel"},
     "folium": {"maps"},
     "branca": {"maps"},
-    "xlsxwriter": {"report"},
+    "xlsxwriter": {"report", "ledger"},
     "typer": {"cli"},
     "rich": {"cli"},
 }

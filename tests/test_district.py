@@ -254,3 +254,59 @@ def test_every_declared_parent_exists() -> None:
             if column.parent:
                 assert column.parent[0] in LAYERS
                 assert column.parent[1] in LAYERS[column.parent[0]].names
+
+
+def declare(folder: Path, layer: str, file: str) -> None:
+    path = folder / "district.toml"
+    text = f'\n[layers.{layer}]\nfile = "{file}"\ncrs = "EPSG:4548"\nbasis = "surveyed"\n'
+    path.write_text(path.read_text("utf-8") + text, "utf-8")
+
+
+def write(folder: Path, file: str, rows: list[tuple[dict[str, Any], str, Any]]) -> None:
+    features = [{"type": "Feature", "properties": p, "geometry": {"type": t, "coordinates": c}} for p, t, c in rows]
+    (folder / file).write_text(json.dumps({"type": "FeatureCollection", "features": features}), "utf-8")
+
+
+def at(x: float, y: float) -> list[float]:
+    return [500000 + x, 4320000 + y]
+
+
+def metres(folder: Path, home: str, kind: str) -> float:
+    from xinhe_geo.reach import hinge
+
+    return float(hinge(xh.District.load(folder), [kind]).xs((home, kind), level=("home", "kind"))["metres"].iloc[0])
+
+
+def test_extra_links_join_the_streets_they_meet(toy: Path) -> None:
+    """A path across the river at x = 150, its ends drawn 2 m short of both banks' streets."""
+    write(toy, "network/extra_links.geojson",
+          [({"street": "neu", "name": "渡桥", "class": "footway"}, "LineString", [at(150, 298), at(150, 202)])])  # fmt: skip
+    declare(toy, "extra_links", "network/extra_links.geojson")
+    # B: 50 to (150, 300), 100 over the new path, 50 to x = 200, 200 down, 10 to the station
+    assert metres(toy, "B", "clinic_station") == pytest.approx(50 + 100 + 50 + 200 + 10)
+
+
+def test_closures_shut_what_they_touch(toy: Path) -> None:
+    """The bridge shut at its middle: nobody north of the river gets to the station."""
+    write(toy, "network/closures.geojson", [({"id": "c1", "name": "桥面施工"}, "Point", at(300, 250))])
+    declare(toy, "closures", "network/closures.geojson")
+    assert pd.isna(metres(toy, "B", "clinic_station"))
+    assert metres(toy, "A", "clinic_station") == pytest.approx(210)
+
+
+def test_own_facilities_win_and_likenesses_are_listed(toy: Path) -> None:
+    from xinhe_geo.audit import audit
+
+    rows = [
+        ({"facility": "F1", "name": "南站（核对）", "kind": "clinic_station"}, "Point", at(110, 0)),
+        ({"facility": "M1", "name": "北食堂（民政名录）", "kind": "canteen"}, "Point", at(170, 300)),
+    ]
+    write(toy, "pois/own.geojson", rows)
+    declare(toy, "own_facilities", "pois/own.geojson")
+    district = xh.District.load(toy)
+    assert district.facilities.loc["F1", "name"] == "南站（核对）"
+    assert {"F2", "M1"} <= set(district.facilities.index)  # both stay
+    assert metres(toy, "A", "clinic_station") == pytest.approx(50 + 60)
+    findings = audit(district)
+    alike = findings[findings["finding"].str.contains("没有自动合并")]
+    assert list(alike["where"]) == ["M1"]

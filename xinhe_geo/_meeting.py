@@ -107,7 +107,7 @@ def _content(district: District) -> dict[str, Any]:
     return {
         "name": district.name, "year": district.year, "list_year": district.list_year, "planned": district.with_planned,
         "demo": district.is_demonstration, "demo_text": DEMONSTRATION_TEXT if district.is_demonstration else "",
-        "badges": [list(b) for b in maps._badges(district, district.is_demonstration, "zh")],
+        "badges": _badges(district),
         "foot": maps._foot(district, "zh"), "crs": district.crs, "scenario": str(district.manifest.get("scenario", "")),
         "tolerance": {"metres": TOLERANCE_M, "minutes": TOLERANCE_MIN},
         "methods": METHOD_LABELS, "denominators": DENOMINATOR_LABELS,
@@ -121,6 +121,12 @@ def _content(district: District) -> dict[str, Any]:
         "facilities": _facilities(district, kinds, outlines["communities"]), "prefix": _prefix(district),
         "parcels": _parcels(district, origin), "base": _base(district, origin), "style": _looks(),
     }  # fmt: skip
+
+
+def _badges(district: District) -> list[list[str]]:
+    """Return the marks of the page; whatever the maps may become, this one carries coordinates and counts: internal."""
+    words = maps._texts("zh")
+    return [*([["demo", words["demo"]]] if district.is_demonstration else []), ["", words["internal"]]]
 
 
 def _packed(values: Any, kind: str) -> str:

@@ -7,6 +7,7 @@ A finding is a fact about the data, never a repair of it. The table ends in one 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from difflib import SequenceMatcher
 from typing import NamedTuple
 
 import geopandas as gpd
@@ -203,6 +204,10 @@ def _facilities(district: District) -> Iterator[_Finding]:
     if len(twins):
         yield _Finding("设施", "medium", f"{len(twins)} 处设施与同类设施相距不到 {DUPLICATE_M:g} 米，可能重复", _names(twins), len(twins),
                        np.nan, "核对是否同一处；是则删去一处")  # fmt: skip
+    alike = _alike(district)
+    if len(alike):
+        yield _Finding("设施", "medium", f"自有名录中 {len(alike)} 处设施与底图设施相近且名称相似，没有自动合并", _names(alike), len(alike),
+                       np.nan, "确认是同一处的，在自有名录里写上底图的编号")  # fmt: skip
     if district.streets is not None:
         edges = district.network.edges
         nearest = edges.sindex.nearest(facilities.geometry.array, return_all=False, return_distance=True)[1]
@@ -230,6 +235,30 @@ def _duplicates(facilities: gpd.GeoDataFrame, points: gpd.GeoSeries) -> pd.Index
     name = facilities["name"].fillna("").to_numpy()
     same = (a < b) & (kind[a] == kind[b]) & ((name[a] == name[b]) | (name[a] == "") | (name[b] == ""))
     return facilities.index[np.unique(b[same])]
+
+
+#: A listed facility and one of the map this near, of one kind and with like names, are probably the same (metres, share).
+ALIKE_M, ALIKE_NAMES = 150.0, 0.6
+
+
+def _alike(district: District) -> pd.Index:
+    """Return the planner's own facilities that probably stand on the map a second time: listed, never merged in silence."""
+    own = district.layers.get("own_facilities")
+    everything = district.facilities
+    if own is None or own.empty or everything is None:
+        return pd.Index([])
+    others = everything[~everything.index.isin(own.index)]
+    a, b = others.sindex.query(own.geometry.array, predicate="dwithin", distance=ALIKE_M)
+    kinds, other_kinds = own["kind"].to_numpy(), others["kind"].to_numpy()
+    # what stands in brackets (a branch, a source) says nothing about likeness
+    names, other_names = (
+        f["name"].fillna("").str.replace(r"[（(].*?[）)]", "", regex=True).to_numpy() for f in (own, others)
+    )
+    same = [
+        i for i, j in zip(a, b, strict=True)
+        if kinds[i] == other_kinds[j] and SequenceMatcher(None, names[i], other_names[j]).ratio() >= ALIKE_NAMES
+    ]  # fmt: skip
+    return own.index[np.unique(np.array(same, dtype=int))]
 
 
 def _people(district: District) -> Iterator[_Finding]:

@@ -175,12 +175,25 @@ class District:
 
     @cached_property
     def layers(self) -> Mapping[str, gpd.GeoDataFrame]:
-        """Declared layers in `crs`, as they stand in `year`; index: the layer's key."""
-        return MappingProxyType({name: self._layer(name) for name in self._rows if LAYERS[name].geometry})
+        """
+        Declared layers in `crs`, as they stand in `year`; index: the layer's key.
+
+        `streets` include the planner's `extra_links` (their ends joined to the streets they meet) and leave out what
+        `closures` cover; `own_facilities` stand before `facilities` and replace those of the same id.
+        """
+        found = {name: self._layer(name) for name in self._rows if LAYERS[name].geometry}
+        if "streets" in found:
+            found["streets"] = _merged_streets(found["streets"], found.get("extra_links"), found.get("closures"))
+        own = found.get("own_facilities")
+        if own is not None:
+            others = found.get("facilities")
+            kept = None if others is None else others[~others.index.isin(own.index)]
+            found["facilities"] = own if kept is None or kept.empty else pd.concat([own, kept])
+        return MappingProxyType(found)
 
     def _layer(self, name: str) -> gpd.GeoDataFrame:
         frame = at_year(LAYERS[name], self._rows[name], self.list_year if name == "communities" else self.year)
-        if name == "facilities" and self.with_planned:
+        if name in ("facilities", "own_facilities") and self.with_planned:
             state = frame["state"].where(~((frame["state"] == "planned") & frame["since"].notna()), "open")
             frame = frame.assign(state=state)
         return frame
@@ -349,8 +362,17 @@ class District:
     def basis(self, layer: str) -> pd.Series:
         """Return the basis of each row of a layer: its own, or its layer's from the manifest."""
         frame = self._rows[layer] if LAYERS[layer].geometry is None else self.layers[layer]
-        default = self.manifest.get("layers", {}).get(layer, {}).get("basis", "derived")
-        return frame["basis"].fillna(default) if "basis" in frame.columns else pd.Series(default, index=frame.index)
+        if "basis" not in frame.columns:
+            return pd.Series(self._default_basis(layer), index=frame.index)
+        basis = frame["basis"].fillna(self._default_basis(layer))
+        other = {"streets": "extra_links", "facilities": "own_facilities"}.get(layer, "")
+        if other in self._rows:
+            from_other = frame.index.isin(self._rows[other].index)
+            basis = basis.where(~from_other | frame["basis"].notna().to_numpy(), self._default_basis(other))
+        return basis
+
+    def _default_basis(self, layer: str) -> str:
+        return str(self.manifest.get("layers", {}).get(layer, {}).get("basis", "derived"))
 
     @cached_property
     def is_demonstration(self) -> bool:
@@ -657,6 +679,74 @@ def _unknown_kinds(manifest: Mapping[str, Any], rows: Mapping[str, pd.DataFrame]
                 if kind not in known:
                     yield Problem("error", "rules", "rules.csv", str(rule), "kinds", f"没有设施类别“{kind}”",
                                   _nearest(kind, known))  # fmt: skip
+
+
+#: An end of an added link this near to a street is joined to it (metres).
+JOIN_M = 10.0
+#: A closure drawn as a point shuts this much of the street to either side; one drawn as a line, what lies this near.
+CLOSED_POINT_M, CLOSED_LINE_M = 0.5, 3.0
+
+
+def join_ends(streets: gpd.GeoDataFrame, line: shapely.LineString) -> tuple[gpd.GeoDataFrame, shapely.LineString]:
+    """
+    Join both ends of a new line to the streets they meet.
+
+    Lines join at shared vertices only, so a vertex is put into the nearest street (within 10 m), and the line's end is
+    moved onto it; an end far from any street stays loose.
+
+    Returns
+    -------
+    streets, line
+        A new frame and a new line; what was given stays as it was.
+    """
+    spots = [shapely.Point(c[:2]) for c in line.coords]
+    for at in (0, -1):
+        streets, spots[at] = _join_end(streets, spots[at])
+    return streets, shapely.LineString(spots)
+
+
+def _join_end(streets: gpd.GeoDataFrame, end: shapely.Point) -> tuple[gpd.GeoDataFrame, shapely.Point]:
+    if streets.empty:
+        return streets, end
+    found, gap = streets.sindex.nearest([end], return_all=False, return_distance=True)
+    if gap[0] > JOIN_M:
+        return streets, end
+    row = int(found[1][0])
+    parts = list(shapely.get_parts(shapely.force_2d(streets.geometry.iloc[row])))
+    part = int(np.argmin(shapely.distance(np.array(parts), end)))
+    along = float(parts[part].project(end))
+    spot = parts[part].interpolate(along)
+    coordinates = shapely.get_coordinates(parts[part])
+    away = np.hypot(*(coordinates - [spot.x, spot.y]).T)
+    if away.min() < 1e-3:
+        return streets, shapely.Point(coordinates[int(away.argmin())])
+    at = np.r_[0.0, np.cumsum(np.hypot(*np.diff(coordinates, axis=0).T))]
+    parts[part] = shapely.LineString(np.insert(coordinates, int(np.searchsorted(at, along)), [spot.x, spot.y], axis=0))
+    geometry = np.array(streets.geometry.array, dtype=object)
+    geometry[row] = parts[0] if len(parts) == 1 else shapely.MultiLineString(parts)
+    return streets.set_geometry(gpd.GeoSeries(geometry, index=streets.index, crs=streets.crs)), spot
+
+
+def _merged_streets(
+    streets: gpd.GeoDataFrame, links: gpd.GeoDataFrame | None, closures: gpd.GeoDataFrame | None
+) -> gpd.GeoDataFrame:
+    """Add the planner's links, take away what is closed."""
+    if links is not None and len(links):
+        joined = []
+        for line in links.geometry:
+            for part in shapely.get_parts(line):
+                streets, _ = join_ends(streets, part)
+            joined.append(shapely.union_all([join_ends(streets, p)[1] for p in shapely.get_parts(line)]))
+        streets = pd.concat([streets, links.set_geometry(gpd.GeoSeries(joined, index=links.index, crs=links.crs))])
+    if closures is not None and len(closures):
+        width = np.where(closures.geom_type == "Point", CLOSED_POINT_M, CLOSED_LINE_M)
+        shut = shapely.union_all(shapely.buffer(closures.geometry.array, width))
+        touched = streets.sindex.query(shut, predicate="intersects")
+        geometry = np.array(streets.geometry.array, dtype=object)
+        geometry[touched] = shapely.difference(geometry[touched], shut)
+        streets = streets.set_geometry(gpd.GeoSeries(geometry, index=streets.index, crs=streets.crs))
+        streets = streets[~streets.geometry.is_empty]
+    return streets
 
 
 def _within(points: gpd.GeoSeries, areas: gpd.GeoDataFrame) -> pd.Series:

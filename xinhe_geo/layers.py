@@ -103,6 +103,28 @@ def _id(name: str, label: str = "编号") -> Column:
 
 _NAME = Column("name", "名称")
 
+_STREET = (
+    _id("street"),
+    _NAME,
+    Column("class", "等级", required=True, help="OSM highway 值：primary, residential, footway, steps …"),
+    Column("wait_s", "过街等待", "float", "秒", minimum=0, help="走完整段平均多等的秒数"),
+    Column("steps", "台阶", "bool"),
+    Column("home", "内部路所属小区", parent=("homes", "home"), help="只供该小区居民的内部路"),
+    *SINCE_UNTIL,
+)
+
+_FACILITY = (
+    _id("facility"),
+    _NAME,
+    Column("kind", "类别", required=True, parent=("kinds", "kind")),
+    Column("state", "状态", values=STATES, help="留空为开放"),
+    Column("community", "社区代码", parent=("communities", "community"), help="留空则按位置归属"),
+    Column("capacity", "规模", "float", minimum=0),
+    Column("capacity_unit", "规模单位"),
+    Column("floor_area_m2", "建筑面积", "float", "m²", minimum=0),
+    *SINCE_UNTIL,
+)
+
 _LAYERS = (
     Layer("district", "街道界", "code", (_id("code", "代码"), _NAME), POLYGON, "boundaries"),
     Layer(
@@ -196,17 +218,16 @@ _LAYERS = (
         "facilities",
         "设施",
         "facility",
-        (
-            _id("facility"),
-            _NAME,
-            Column("kind", "类别", required=True, parent=("kinds", "kind")),
-            Column("state", "状态", values=STATES, help="留空为开放"),
-            Column("community", "社区代码", parent=("communities", "community"), help="留空则按位置归属"),
-            Column("capacity", "规模", "float", minimum=0),
-            Column("capacity_unit", "规模单位"),
-            Column("floor_area_m2", "建筑面积", "float", "m²", minimum=0),
-            *SINCE_UNTIL,
-        ),
+        _FACILITY,
+        POINT + POLYGON,
+        "pois",
+        dated=True,
+    ),
+    Layer(
+        "own_facilities",
+        "自有设施名录",
+        "facility",
+        _FACILITY,
         POINT + POLYGON,
         "pois",
         dated=True,
@@ -223,18 +244,22 @@ _LAYERS = (
         "streets",
         "街道路网",
         "street",
-        (
-            _id("street"),
-            _NAME,
-            Column("class", "等级", required=True, help="OSM highway 值：primary, residential, footway, steps …"),
-            Column("wait_s", "过街等待", "float", "秒", minimum=0, help="走完整段平均多等的秒数"),
-            Column("steps", "台阶", "bool"),
-            Column("home", "内部路所属小区", parent=("homes", "home"), help="只供该小区居民的内部路"),
-            *SINCE_UNTIL,
-        ),
+        _STREET,
         LINE,
         "network",
         dated=True,
+    ),
+    Layer(
+        "extra_links",
+        "补充步行连接",
+        "street",
+        _STREET,
+        LINE,
+        "network",
+        dated=True,
+    ),
+    Layer(
+        "closures", "封闭路段", "id", (_id("id"), _NAME, *SINCE_UNTIL), POINT + LINE + POLYGON, "network", dated=True
     ),
     # tables
     Layer(

@@ -119,6 +119,16 @@ _WEIGHTS = {
     "area_m2": ("居住用地", "m² 居住用地"),
     "homes": ("小区数", "个小区"),
 }
+_WORDS = {
+    "plan": "规划原文",
+    "standard": "标准",
+    "reference": "参考线",
+    "any": "任一",
+    "all": "都要",
+    ">=": "≥",
+    "<=": "≤",
+    "==": "＝",
+}
 _SIGNS = {">=": "≥", "<=": "≤", "==": "＝"}
 #: How many places a gap names before it says "and so on".
 NAMED_AT_MOST = 8
@@ -193,6 +203,11 @@ def beyond(district: District) -> pd.DataFrame:
     table
         Index measure; columns as `ledger`. A standard judges only where it was read (`confidence`).
     """
+    table: pd.DataFrame = _once(district, "beyond", lambda: _beyond(district))
+    return table.copy(deep=False)
+
+
+def _beyond(district: District) -> pd.DataFrame:
     _refuse_bad_rows(district)
     blank = pd.Series("", index=["quote", "section", "category", "spatial_unit", "binding", "year"])
     rows = [_row(district, m, blank) for m in _measures(district) if not m["commitment"]]
@@ -288,7 +303,8 @@ def _explained(key: str, row: pd.Series) -> str:
 
 
 def _table(district: District, name: str) -> pd.DataFrame:
-    return district.rows[name]
+    table: pd.DataFrame = _once(district, ("table", name), lambda: district.rows[name])
+    return table
 
 
 def _commitments(district: District) -> pd.DataFrame:
@@ -340,9 +356,10 @@ def measure_problems(district: District) -> pd.DataFrame:
 
     Columns as `check`: severity, layer, file, row, field, problem, remedy.
     """
+    shapes = {name for name, layer in LAYERS.items() if layer.geometry}
     known = {
         "kinds": set(district.kinds.index), "near_kinds": set(district.kinds.index), "also_rules": set(district.rules.index),
-        "layer": set(LAYERS), "other_layer": set(LAYERS), "needs": set(LAYERS),
+        "layer": shapes, "other_layer": shapes, "needs": set(LAYERS),
     }  # fmt: skip
     found = [p for m in _measures(district) for p in _measure_problems(district, m, known)]
     codes = set(_commitments(district).index)
@@ -379,6 +396,12 @@ def _cells_missing(m: Measure) -> Iterator[tuple[str, str, str]]:
             yield field, f"算法 {m['metric']} 必须填（{{}}）", "填上这一格"
     if m["metric"] in ("completeness", "in_gap", "difference", "gini", "theil") and not (m["rule"] or m["kinds"]):
         yield "kinds", f"算法 {m['metric']} 要有类别或规则", "填上 kinds 和 minutes，或填 rule"
+    holder = {"mix": m["layer"], "attribute": "facilities", "per_thousand": "facilities"}.get(m["metric"], "")
+    if holder in LAYERS and m["field"] not in (
+        *LAYERS[holder].names,
+        *(["count"] if m["metric"] == "per_thousand" else []),
+    ):
+        yield "field", f"{LAYERS[holder].label}没有“{m['field']}”这一列", f"可选：{'、'.join(LAYERS[holder].names)}"
     if m["scope"] != "district" and not m["codes"]:
         yield "codes", f"范围是 {m['scope']}，没有写编号", "写编号或名称，多个用 ; 隔开"
     if m["scope"] == "line" and not m["lines"]:
@@ -632,7 +655,7 @@ def _parameters(district: District, m: Measure) -> str:
             walker = district.profile(value)
             shown = f"{walker.label} {walker.speed_m_s:g} m/s"
         else:
-            shown = value if isinstance(value, str) else f"{value:g}"
+            shown = _WORDS.get(value, value) if isinstance(value, str) else f"{value:g}"
         parts.append(f"{column.label} {shown}{column.unit and ' ' + column.unit}")
     parts.append(f"数据年份 {district.year}，社区名录 {district.list_year} 年")
     return "；".join(parts)
@@ -745,12 +768,12 @@ def _open_places(district: District, m: Measure, kinds: Sequence[str]) -> tuple[
     return places[shapely.intersects(shape, places.geometry.array)], {**_facilities_of(district, kinds), **touched}
 
 
-def _planned(district: District, kinds: Sequence[str]) -> gpd.GeoDataFrame:
-    places = gpd.GeoDataFrame(district.rows["facilities"])  # whatever their year: a plan is for later
-    due = (
-        places["since"].notna() & (places["since"].fillna(0) <= district.year) & district.with_planned
-    )  # counted as open
-    return places[(places["kind"].isin(kinds) & (places["state"] == "planned") & ~due).to_numpy(dtype=bool)]
+def _planned(district: District, kinds: Sequence[str], shape: shapely.Geometry | None = None) -> gpd.GeoDataFrame:
+    """Return planned facilities that are not counted as open, whatever their year: a plan is for later."""
+    places = gpd.GeoDataFrame(_table(district, "facilities"))
+    due = places["since"].notna() & (places["since"].fillna(0) <= district.year) & district.with_planned
+    places = places[(places["kind"].isin(kinds) & (places["state"] == "planned") & ~due).to_numpy(dtype=bool)]
+    return places if shape is None else places[shapely.intersects(shape, places.geometry.array)]
 
 
 def _planned_text(places: gpd.GeoDataFrame) -> str:
@@ -827,7 +850,8 @@ def _count(district: District, m: Measure) -> _Found:
     value = float(len(places))
     said = f"{_scope_text(district, m)}里开放 {len(places)} 处" + (f"：{_place_names(places)}" if len(places) else "")
     gap = _short_of(m, value)
-    return _Found(value, said, touched, gap, _planned_text(_planned(district, kinds)) if gap else "")
+    due = _planned_text(_planned(district, kinds, _scope_shape(district, m)[0])) if gap else ""
+    return _Found(value, said, touched, gap, due)
 
 
 def _place_names(places: gpd.GeoDataFrame) -> str:
@@ -854,7 +878,9 @@ def _kinds_present(district: District, m: Measure) -> _Found:
     value = len(have) / len(asked) * 100 if m["unit"] == "%" else float(len(have))
     gap = f"缺：{_kind_names(district, lacking)}" if lacking else ""
     fix = (
-        f"配建{_kind_names(district, lacking)}；{_planned_text(_planned(district, lacking))}".rstrip("；")
+        f"配建{_kind_names(district, lacking)}；{_planned_text(_planned(district, lacking, _scope_shape(district, m)[0]))}".rstrip(
+            "；"
+        )
         if lacking
         else ""
     )

@@ -220,7 +220,8 @@ def _numbers_of(frame: pd.DataFrame, name: str, unit: str = "", digits: int = 0)
 
 
 def _floats(frame: pd.DataFrame, name: str) -> np.ndarray:
-    return pd.to_numeric(_column(frame, name), errors="coerce").to_numpy(dtype="float64", na_value=np.nan)
+    numbers = pd.to_numeric(_column(frame, name), errors="coerce")
+    return np.asarray(numbers.to_numpy(dtype="float64", na_value=np.nan))
 
 
 def _join(parts: Iterable[str], lang: str) -> str:
@@ -879,7 +880,7 @@ def _values_theme(
         facts = [
             {
                 "big": _percent(mean),
-                "text": f"{label}（{t['den_people']}）" if lang == "zh" else f"{label} ({t['den_people']})",
+                "text": t["weighted"].format(v=label),
             }
         ]
         if _demonstration(district, ("homes", "facilities", "streets")):

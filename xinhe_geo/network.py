@@ -52,6 +52,7 @@ WalkFilter: TypeAlias = StrPath | Mapping[str, Any]
 
 SNAP_M = 1e-3  # lines join where their vertices are this close
 SEED_BATCH = 512
+WKB_HEAD = 9  # bytes before the coordinates of a line: byte order, type, number of points
 FORMAT = "xinhe-walk-network"
 FORMAT_VERSION = 1
 TABLE_COLUMNS = ("street", "name", "class", "wait_s", "steps", "home")
@@ -1567,14 +1568,18 @@ def _values(tags: Mapping[str, Any]) -> tuple[tuple[str, frozenset[str] | None],
     return tuple((key, None if "*" in values else frozenset(values)) for key, values in listed.items())
 
 
-def _highways(path: StrPath) -> Iterable[Any]:
-    """Yield every way with a highway tag."""
+def _highways(path: StrPath, *, located: bool = False) -> Iterable[Any]:
+    """Yield every way with a highway tag; `located`: its nodes know where they are, if the file has them before."""
     import osmium
 
     if not Path(path).is_file():
         raise SourceError(f"文件不存在：{Path(path).name}")
+    kinds = osmium.osm.NODE | osmium.osm.WAY if located else osmium.osm.WAY
     try:
-        yield from osmium.FileProcessor(str(path), osmium.osm.WAY).with_filter(osmium.filter.KeyFilter("highway"))
+        file = osmium.FileProcessor(str(path), kinds).with_filter(osmium.filter.KeyFilter("highway"))
+        if located:
+            file = file.with_locations().with_filter(osmium.filter.EntityFilter(osmium.osm.WAY))
+        yield from file
     except RuntimeError as error:
         raise SourceError(f"{Path(path).name} 不是能读的 OpenStreetMap 文件：{error}") from error
 
@@ -1582,35 +1587,68 @@ def _highways(path: StrPath) -> Iterable[Any]:
 def _read_ways(path: StrPath, walk_filter: WalkFilter | None) -> _Ways:
     """Read walkable ways; a way that misses nodes falls into the runs between them."""
     rules = _walk_filter(walk_filter)
-    refs: list[int] = []
-    count: list[int] = []
     columns: dict[str, list[Any]] = {name: [] for name in TABLE_COLUMNS}
-    for way in _highways(path):
+    refs: list[int] = []
+    lines = _Lines()
+    for way in _highways(path, located=True):
         tags = {tag.k: tag.v for tag in way.tags}
         if not rules.decide(tags)[0]:
             continue
         mine = [node.ref for node in way.nodes]
         refs += mine
-        count.append(len(mine))
+        lines.add(way, len(mine))
         columns["street"].append(way.id)
         columns["name"].append(tags.get("name"))
         columns["class"].append(tags["highway"])
         columns["wait_s"].append(rules.wait(tags))
         columns["steps"].append(rules.steps is not None and rules.steps.fits(tags))
-        columns["home"].append(None)
-    all_refs = np.array(refs, np.int64)
-    del refs
-    ids, lon, lat = _read_nodes(path, np.unique(all_refs))
-    at = np.searchsorted(ids, all_refs)
-    there = at < len(ids)
-    there[there] = ids[at[there]] == all_refs[there]
-    node, off, way_of = _runs(at, there, np.array(count, np.int64))
+    columns["home"] = [None] * len(lines.count)
+    ids, first, at = np.unique(np.array(refs, np.int64), return_index=True, return_inverse=True)
+    xy = lines.coordinates()[first]
+    missing = np.flatnonzero(np.isnan(xy[:, 0]))
+    found, lon, lat = _read_nodes(path, ids[missing])  # where nodes stand behind the ways that use them
+    xy[np.searchsorted(ids, found)] = np.column_stack([lon, lat])
+    there = ~np.isnan(xy[:, 0])
+    number = np.cumsum(there) - 1
+    node, off, way_of = _runs(number[at], there[at], np.array(lines.count, np.int64))
     turn = np.arange(len(way_of)) - np.searchsorted(way_of, way_of)  # 0 for a way's first run, 1 for its second ...
     table = _table(columns).take(way_of).reset_index(drop=True)
     table["street"] = [
         f"w{way}" if k == 0 else f"w{way}-{k + 1}" for way, k in zip(table["street"], turn.tolist(), strict=True)
     ]
+    lon, lat = np.ascontiguousarray(xy[there].T)
     return _Ways(lon, lat, node, off, table)
+
+
+class _Lines:
+    """The coordinates of ways, taken line by line as WKB, which is many times faster than node by node."""
+
+    def __init__(self) -> None:
+        import osmium
+
+        self._factory = osmium.geom.WKBFactory()
+        self._all = osmium.geom.ALL
+        self._wkb: list[str] = []
+        self.count: list[int] = []
+
+    def add(self, way: Any, count: int) -> None:
+        import osmium
+
+        try:
+            line = self._factory.create_linestring(way, use_nodes=self._all)
+        except (osmium.InvalidLocationError, RuntimeError):  # a clipped file; a way of one node
+            where = [node.location for node in way.nodes]
+            spots = [(spot.lon, spot.lat) if spot.valid() else (math.nan, math.nan) for spot in where]
+            line = "00" * WKB_HEAD + np.array(spots, "<f8").tobytes().hex()
+        self._wkb.append(line)
+        self.count.append(count)
+
+    def coordinates(self) -> Floats:
+        """Return longitude and latitude of every node of every way, in order; NaN where the file has no such node."""
+        data = np.frombuffer(bytes.fromhex("".join(self._wkb)), np.uint8)
+        count = np.array(self.count, np.int64)
+        heads, _ = _ranges(np.cumsum(WKB_HEAD + 16 * count) - (WKB_HEAD + 16 * count), np.full(len(count), WKB_HEAD))
+        return np.delete(data, heads).view("<f8").reshape(-1, 2).astype(np.float64)
 
 
 def _read_nodes(path: StrPath, wanted: Ints) -> tuple[Ints, Floats, Floats]:

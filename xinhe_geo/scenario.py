@@ -17,19 +17,15 @@ from pathlib import Path
 from typing import Any
 
 import geopandas as gpd
-import numpy as np
 import pandas as pd
 import shapely
 import tomli_w
 
 from .coverage import coverage, summary
-from .district import District
+from .district import District, join_ends
 from .errors import ScenarioError
 from .layers import LAYERS
 from .values import Edit
-
-#: A new street whose end lies this near to another street is joined to it (metres).
-JOIN_M = 10.0
 
 Rows = dict[str, pd.DataFrame]
 
@@ -352,42 +348,15 @@ def _close_gate(work: _Work, e: Mapping[str, Any]) -> None:
 def _add_street(work: _Work, e: Mapping[str, Any]) -> None:
     if len(e["line"]) < 2:
         raise ScenarioError("街道至少要两个点")
-    spots = [work.place(at) for at in e["line"]]
-    joined = [_joined(work, spots[0]), *spots[1:-1], _joined(work, spots[-1])]
+    streets, line = join_ends(work.frame("streets"), shapely.LineString([work.place(at) for at in e["line"]]))
+    work.rows["streets"] = streets
     row = {
         "name": e.get("name", e["street"]),
         "class": e.get("class", "footway"),
         "wait_s": e.get("wait_s"),
         "steps": e.get("steps", False),
     }
-    work.add("streets", e["street"], row, shapely.LineString(joined))
-
-
-def _joined(work: _Work, end: shapely.Point) -> shapely.Point:
-    """Return where a new street's end meets the nearest street; put a shared vertex there, for lines join at vertices."""
-    streets = work.frame("streets")
-    if streets.empty:
-        return end
-    found, gap = streets.sindex.nearest([end], return_all=False, return_distance=True)
-    if gap[0] > JOIN_M:
-        return end
-    row = int(found[1][0])
-    line = streets.geometry.iloc[row]
-    parts = list(shapely.get_parts(line))
-    part = int(np.argmin([p.distance(end) for p in parts]))
-    along = parts[part].project(end)
-    spot = shapely.force_2d(parts[part].interpolate(along))
-    coordinates = np.asarray(parts[part].coords)[:, :2]
-    at = np.array([parts[part].project(shapely.Point(c)) for c in coordinates])
-    nearest = int(np.argmin(np.hypot(*(coordinates - [spot.x, spot.y]).T)))
-    if np.hypot(*(coordinates[nearest] - [spot.x, spot.y])) < 1e-3:
-        return shapely.Point(coordinates[nearest])
-    parts[part] = shapely.LineString(np.insert(coordinates, int(np.searchsorted(at, along)), [spot.x, spot.y], axis=0))
-    frame = streets.copy()
-    whole = parts[0] if len(parts) == 1 else shapely.MultiLineString(parts)
-    frame.iloc[row, frame.columns.get_loc("geometry")] = whole
-    work.rows["streets"] = frame
-    return spot
+    work.add("streets", e["street"], row, line)
 
 
 def _close_street(work: _Work, e: Mapping[str, Any]) -> None:

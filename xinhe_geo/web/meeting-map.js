@@ -227,8 +227,12 @@
     }
   }
 
-  function drawLabels(ctx, map, view) {
-    const room = makeRoom();
+  function drawLabels(ctx, map, view, state) {
+    const room = makeRoom(), r = radius(view) * 1.2;
+    for (const f of state ? state.facilities : []) {
+      const [x, y] = view.screen(f.from || f.xy);
+      room.take([x - r, y - r, x + r, y + r]);
+    }
     for (const first of [1, 0]) for (const label of map.labels) {
       if ((label.f || 0) !== first || view.zoom < label.z || (label.max && view.zoom > label.max)) continue;
       const style = view.look.labels[label.k];
@@ -293,6 +297,12 @@
   function inkOn(hex) {
     const c = [1, 3, 5].map((i) => parseInt(hex.slice(i, i + 2), 16) / 255).map((v) => (v <= 0.03928 ? v / 12.92 : Math.pow((v + 0.055) / 1.055, 2.4)));
     return 0.2126 * c[0] + 0.7152 * c[1] + 0.0722 * c[2] > 0.42 ? "#1f2429" : "#ffffff";
+  }
+
+  /* How a facility is drawn: closed by the plan, planned and not counted, new or moved, or as it is. */
+  function looksLike(f) {
+    const e = f.edit || {};
+    return e.closed ? "closed" : !f.serves ? "planned" : f.fresh || e.xy || e.open ? "fresh" : "";
   }
 
   const radius = (view) => (view.zoom < 13 ? 7.5 : view.zoom < 14.5 ? 9 : view.zoom < 16 ? 10.5 : 12) * view.u;
@@ -363,8 +373,7 @@
       const [x, y] = view.screen(f.xy), chosen = f.id === state.selected;
       if (x < -40 || y < -40 || x > view.w + 40 || y > view.h + 40) continue;
       if (chosen) { ctx.beginPath(); ctx.arc(x, y, r * 1.85, 0, TAU); ctx.fillStyle = "rgba(29,95,191,0.2)"; ctx.fill(); stroke(ctx, "#1d5fbf", 2 * view.u, null, view.u); }
-      const closed = f.edit && f.edit.closed;
-      drawIcon(ctx, x, y, chosen ? r * 1.15 : r, kinds[f.kind], closed ? "closed" : !f.serves ? "planned" : f.fresh || (f.edit && (f.edit.xy || f.edit.open)) ? "fresh" : "");
+      drawIcon(ctx, x, y, chosen ? r * 1.15 : r, kinds[f.kind], looksLike(f));
       if (chosen || f.id === state.hover || f.fresh || view.zoom > 16) {
         ctx.font = (chosen ? "700 " : "500 ") + 12.5 * view.u + "px " + FONT; ctx.textAlign = "left"; ctx.textBaseline = "middle";
         halo(ctx, f.name, x + r * 1.9, y, 12.5 * view.u, "#1f2429");
@@ -391,9 +400,9 @@
     if (state.presence) drawCommunities(ctx, map, view, state);
     drawHomes(ctx, map, view, state, null);
   }
-  function paintLines(ctx, map, view) {
+  function paintLines(ctx, map, view, state) {
     map.lines.forEach((layer) => (layer.area ? drawAreas : drawLines)(ctx, layer, view));
-    drawLabels(ctx, map, view);
+    drawLabels(ctx, map, view, state);
     if (map.model.data.demo) drawMark(ctx, "演示数据 不作结论", view);
   }
 
@@ -421,7 +430,7 @@
     top.className = "xm-top";
     stage.prepend(still, top);
     const ctxs = canvases.map((c) => c.getContext("2d"));
-    let view = null, painted = null, waiting = 0, frame = 0;
+    let view = null, painted = null, waiting = 0, frame = 0, fitted = null;
     const size = () => [Math.max(50, stage.clientWidth), Math.max(50, stage.clientHeight), Math.min(3, window.devicePixelRatio || 1), parseFloat(getComputedStyle(document.documentElement).fontSize) / 16];
 
     function look(cx, cy, s) {
@@ -434,6 +443,7 @@
     function fit(box) {
       const [w, h] = size();
       look((box[0] + box[2]) / 2 - ox, (box[1] + box[3]) / 2 - oy, Math.min(w / (box[2] - box[0] || 1), h / (box[3] - box[1] || 1)) * 0.93);
+      fitted = box;
       paint();
     }
 
@@ -450,11 +460,12 @@
       clearTimeout(waiting); waiting = 0;
       still.style.transform = "";
       painted = view;
-      paintGround(clear(0), map, view); paintHomesNow(); paintLines(clear(2), map, view); paintTop();
+      paintGround(clear(0), map, view); paintHomesNow(); paintLines(clear(2), map, view, map.state); paintTop();
       on.view(view);
     }
     /* While the view moves the painted canvases are shifted and scaled; they are painted anew when it rests. */
     function move() {
+      fitted = null;
       const k = view.s / painted.s, dx = painted.left * k - view.left, dy = view.top - painted.top * k;
       still.style.transform = "translate(" + dx + "px," + dy + "px) scale(" + k + ")";
       if (!frame) frame = requestAnimationFrame(() => { frame = 0; paintTop(); on.view(view); });
@@ -468,7 +479,8 @@
       map.state = state;
       if (!view) return;
       const has = Array.from(state.has).join("");
-      if (!old || old.key !== state.key || old.before !== state.before || (state.presence && old.has !== has)) paintHomesNow();
+      if (!old || old.key !== state.key) { paint(); return; }
+      if (state.presence && old.has !== has) paintHomesNow();
       else {
         const changed = [];
         for (let h = 0; h < state.share.length; h++) if (!Object.is(old.share[h], state.share[h])) changed.push(h);
@@ -580,7 +592,8 @@
       const now = size().join();
       if (!view || now === sizes || !stage.clientWidth) return;
       sizes = now;
-      look(view.cx, view.cy, view.s); paint();
+      if (fitted) fit(fitted);
+      else { look(view.cx, view.cy, view.s); paint(); }
     }).observe(stage);
 
     map.fit = fit; map.zoom = zoom; map.pan = pan; map.top = top; map.paint = paint;
@@ -590,13 +603,14 @@
     map.reveal = function (xy) {
       const [x, y] = view.screen(xy);
       if (x > 60 && y > 60 && x < view.w - 60 && y < view.h - 60) return;
+      fitted = null;
       look(xy[0] - ox, xy[1] - oy, view.s); paint();
     };
     /* Paints all at once into another canvas: the picture and the printed sheet. `ratio`: pixels per unit. */
     map.into = function (ctx, w, h, ratio, state) {
       const k = Math.min(w / view.w, h / view.h), u = Math.max(0.6, view.u * Math.sqrt(k)), v = viewOf(map, view.cx, view.cy, view.s * k, w, h, ratio, u);
       ctx.save(); ctx.beginPath(); ctx.rect(0, 0, w, h); ctx.clip();
-      paintGround(ctx, map, v); paintHomes(ctx, map, v, state || map.state); paintLines(ctx, map, v);
+      paintGround(ctx, map, v); paintHomes(ctx, map, v, state || map.state); paintLines(ctx, map, v, state || map.state);
       drawFacilities(ctx, map, v, Object.assign({}, state || map.state, { hover: null }));
       ctx.restore();
       return v;
@@ -606,6 +620,8 @@
 
   xinhe.makeMap = makeMap;
   xinhe.classes = CLASSES;
+  xinhe.classOf = classOf;
+  xinhe.looksLike = looksLike;
   xinhe.drawIcon = drawIcon;
   xinhe.hatch = hatch;
   xinhe.FONT = FONT;

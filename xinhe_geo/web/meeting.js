@@ -1,3 +1,761 @@
-(function () { "use strict";
-xinhe.model = xinhe.engine.read(JSON.parse(document.getElementById("xh-data").textContent));
+/* The page of the live map: controls, counters, plans, undo, export. Everything lives in memory: no storage, no network.
+   Texts from data are only ever set as text. */
+(function () {
+  "use strict";
+  const E = xinhe.engine, data = JSON.parse(document.getElementById("xh-data").textContent), model = E.read(data);
+  const NAMES = ["方案一", "方案二", "方案三", "方案四"], STEP_M = 10, MARK = "演示值（不作结论）";
+  const DENOMINATORS = Object.assign({ homes: "小区数" }, data.denominators);
+  const app = {
+    preset: data.presets.length ? data.presets[0].id : "", rule: "", method: "", profile: "", plans: [Object.assign(E.emptyPlan(NAMES[0]), { key: 1 })], at: 0,
+    selected: null, hover: null, adding: null, today: false, past: [], future: [], before: new Map(), result: null, map: null, ui: {},
+  };
+  const ui = app.ui;
+
+  /* --- small helpers ------------------------------------------------------------------------------------------ */
+
+  function make(tag, attributes, ...children) {
+    const e = document.createElement(tag);
+    for (const [k, v] of Object.entries(attributes || {})) {
+      if (k.startsWith("on")) e.addEventListener(k.slice(2), v);
+      else if (v === true) e.setAttribute(k, "");
+      else if (v !== false && v !== null && v !== undefined) e.setAttribute(k, v);
+    }
+    e.append(...children.filter((c) => c !== null && c !== undefined).map((c) => (c instanceof Node ? c : document.createTextNode(String(c)))));
+    return e;
+  }
+  const put = (e, text) => { if (e.textContent !== text) e.textContent = text; };
+  const number = (v, digits) => (Number.isFinite(v) ? v.toLocaleString("zh-CN", { minimumFractionDigits: digits || 0, maximumFractionDigits: digits || 0 }) : "—");
+  const percent = (v) => (Number.isFinite(v) ? (100 * v).toFixed(1) + "%" : "数据不足");
+  const signed = (v, digits) => (!Number.isFinite(v) ? "—" : Math.abs(v) < 0.5 * Math.pow(10, -(digits || 0)) ? "0" : (v > 0 ? "+" : "−") + number(Math.abs(v), digits));
+  const points = (a, b) => (Number.isFinite(a) && Number.isFinite(b) ? signed(100 * (b - a), 1) : "—");
+  const shareOf = (t) => (t.any && t.known > 0 ? t.served / t.known : NaN);
+  const kindOf = (i) => data.kinds[i];
+  const plan = () => app.plans[app.at];
+  const shown = () => (app.today ? E.emptyPlan("现状") : plan());
+  const rule = () => E.ask(model, app.rule, app.method, app.profile);
+  const weak = (r) => Boolean(data.demo && r.evidence);
+
+  /* --- what is asked for ---------------------------------------------------------------------------------------- */
+
+  const rulesOf = (preset) => data.rules.filter((r) => r.presets.includes(preset));
+
+  function limitText(r) {
+    if (r.metric === "presence") return "每个社区至少 1 处";
+    return r.method === "walk_min" ? r.minutes + " 分钟" : r.metres + " 米";
+  }
+  function methodText(r) { return r.metric === "presence" ? "按社区计（界内有即算）" : data.methods[r.method]; }
+  function line(r) {
+    const parts = ["口径 " + data.presets.find((p) => p.id === app.preset).label, "方法 " + methodText(r), "标准 " + limitText(r)];
+    if (r.metric !== "presence" && r.method === "walk_min") {
+      const p = model.profiles.get(r.profile);
+      parts.push("人群 " + p.label + " " + p.speed.toFixed(2) + " m/s");
+    }
+    parts.push("分母 " + DENOMINATORS[r.denominator], "数据年份 " + data.year);
+    if (data.communities.length) parts.push("社区名录 " + data.list_year + " 年");
+    return parts;
+  }
+
+  /* The district as it is today under the present question, computed once per question. */
+  function before(r) {
+    const key = [r.id, r.method, r.profile, r.metric].join("|");
+    if (!app.before.has(key)) app.before.set(key, Object.assign(E.evaluate(model, E.emptyPlan(), r), { key }));
+    return app.before.get(key);
+  }
+
+  /* --- computing and showing ---------------------------------------------------------------------------------------- */
+
+  /* Computes the plan and shows it: everything that has to keep up with a drag. */
+  function update() {
+    const started = performance.now(), r = rule(), base = before(r), result = E.evaluate(model, shown(), r);
+    result.rule = r; result.base = base; result.effects = E.effects(model, base.share, result.share);
+    app.result = result;
+    app.evaluated = performance.now() - started;
+    const own = result.facilities.find((f) => f.id === app.selected);
+    const walking = own && own.serves && r.metric === "reach";
+    app.state = {
+      share: result.share, before: base.share, facilities: result.facilities, selected: app.selected, hover: app.hover, has: result.has,
+      presence: r.metric === "presence", key: base.key + app.today,
+      reached: walking && r.method !== "buffer" && own.doors.length ? E.reached(model, r, own.doors) : null, circle: walking && r.method === "buffer" ? r.metres : 0,
+    };
+    app.map.show(app.state);
+    counters();
+    app.updated = performance.now() - started;
+  }
+
+  /* Everything else: lists, buttons, comparison. Runs when things come to rest. */
+  function settle() {
+    update();
+    head(); chooser(); planBox(); chosenBox(); effectLists(); editList(); facilityList(); compareTable(); legend(); buttons();
+    put(ui.live, spoken());
+  }
+
+  function spoken() {
+    const { rule: r, totals, base, effects } = app.result, d = E.denominator(r, totals.whole);
+    if (!d) return r.label + "：数据不足";
+    return `${plan().name}，${r.label}：${DENOMINATORS[d]}可达 ${percent(shareOf(totals.whole[d]))}，现状 ${percent(shareOf(base.totals.whole[d]))}；受益 ${number(effects.gain.people)} 人，受影响 ${number(effects.lose.people)} 人`;
+  }
+
+  function communityCount(result) { return [Array.from(result.has).reduce((a, b) => a + b, 0), result.has.length]; }
+
+  function counters() {
+    const { rule: r, totals, base, effects, has } = app.result, d = E.denominator(r, totals.whole), presence = r.metric === "presence";
+    const [now, all] = communityCount(app.result), [was] = communityCount(base);
+    const known = d !== null;
+    if (presence && known) {
+      put(ui.what, `${all} 个社区（${data.list_year} 年名录）中有`);
+      put(ui.big, `${now} 个`);
+      put(ui.delta, now === was ? "与现状相同" : `现状 ${was} 个，${signed(now - was)}`);
+      const lack = data.communities.filter((_, i) => !has[i]).map((c) => c.name);
+      put(ui.note, lack.length ? "缺：" + lack.join("、") : "全部都有");
+      bar(now / Math.max(1, all), was / Math.max(1, all));
+    } else if (known) {
+      const t = totals.whole[d], a = shareOf(base.totals.whole[d]), b = shareOf(t), unit = d === "area_m2" ? "公顷" : d === "homes" ? "个" : "人", k = d === "area_m2" ? 1e-4 : 1;
+      put(ui.what, `${limitText(r)}可达${DENOMINATORS[d]}`);
+      put(ui.big, percent(b));
+      put(ui.delta, Math.abs(b - a) < 5e-5 ? "与现状相同" : `现状 ${percent(a)}，${points(a, b)} 个百分点`);
+      put(ui.note, `可达 ${number(t.served * k, k === 1 ? 0 : 1)} / ${number(t.known * k, k === 1 ? 0 : 1)} ${unit}，还够不着 ${number((t.known - t.served) * k, k === 1 ? 0 : 1)} ${unit}`);
+      bar(b, a);
+    } else {
+      put(ui.what, r.label); put(ui.big, "数据不足"); put(ui.delta, "没有调查过这类设施，或缺人口和用地"); put(ui.note, "新增一处即可试算"); bar(0, 0);
+    }
+    ui.delta.className = "xm-delta " + (!known ? "" : effects.gain.people > effects.lose.people ? "up" : effects.lose.people > effects.gain.people ? "down" : "");
+    ui.mark.hidden = !weak(r) || !known;
+    numbersTable(r, d);
+    for (const [side, box, word] of [["gain", ui.gain, "受益"], ["lose", ui.lose, "受影响"]]) {
+      const e = effects[side];
+      put(box.people, (e.people > 0.5 ? (side === "gain" ? "+" : "−") : "") + number(e.people) + " 人");
+      put(box.more, `${word}居民，其中60岁及以上 ${number(e.people_60plus)} 人；${e.homes.length} 个小区`);
+      box.root.classList.toggle("none", !e.homes.length);
+    }
+  }
+
+  function bar(now, was) {
+    ui.barNow.style.width = 100 * Math.max(0, Math.min(1, now || 0)) + "%";
+    ui.barWas.style.left = "calc(" + 100 * Math.max(0, Math.min(1, was || 0)) + "% - 1px)";
+    ui.barRoot.setAttribute("aria-label", `方案 ${percent(now)}，现状 ${percent(was)}`);
+  }
+
+  /* The small table: each count today, in the plan, and the difference; then zone by zone. */
+  function numbersTable(r, d) {
+    const { totals, base } = app.result, rows = [];
+    const add = (label, a, b, change) => rows.push([label, a, b, change]);
+    for (const [c, label] of [["people", "常住人口"], ["people_60plus", "60岁及以上"]]) {
+      const a = base.totals.whole[c], b = totals.whole[c];
+      add(label, percent(shareOf(a)), percent(shareOf(b)), b.any ? signed(b.served - a.served) + " 人" : "—");
+    }
+    const a = base.totals.whole.area_m2, b = totals.whole.area_m2;
+    add("居住用地", percent(shareOf(a)), percent(shareOf(b)), b.any ? signed((b.served - a.served) / 1e4, 1) + " 公顷" : "—");
+    if (data.communities.length) {
+      const [now, all] = communityCount(app.result), [was] = communityCount(base);
+      add("有设施的社区", `${was}/${all}`, `${now}/${all}`, signed(now - was) + " 个");
+    }
+    const c = d === "people_60plus" ? "people_60plus" : "people";
+    data.zones.forEach((zone, i) => {
+      const x = base.totals.byZone[i][c], y = totals.byZone[i][c];
+      add(zone.name + (c === "people" ? "人口" : " 60+"), percent(shareOf(x)), percent(shareOf(y)), y.any ? signed(y.served - x.served) + " 人" : "—");
+    });
+    while (ui.rows.length < rows.length) {
+      const cells = ["th", "td", "td", "td"].map((tag) => make(tag, tag === "th" ? { scope: "row" } : {}));
+      ui.numbers.append(make("tr", {}, ...cells));
+      ui.rows.push(cells);
+    }
+    rows.forEach((row, i) => row.forEach((text, j) => put(ui.rows[i][j], text)));
+    rows.forEach((row, i) => { ui.rows[i][3].className = row[3].startsWith("+") ? "up" : row[3].startsWith("−") ? "down" : ""; });
+    ui.table = rows;
+  }
+
+  /* --- changing a plan ------------------------------------------------------------------------------------------------ */
+
+  const snapshot = () => JSON.stringify({ plans: app.plans, at: app.at });
+  function remember(saved) {
+    app.past.push(saved || snapshot());
+    if (app.past.length > 300) app.past.shift();
+    app.future.length = 0;
+  }
+  function restore(saved) {
+    const s = JSON.parse(saved);
+    app.plans = s.plans; app.at = s.at; app.today = false;
+    if (app.selected && !app.result.facilities.some((f) => f.id === app.selected)) app.selected = null;
+    settle();
+  }
+  function undo() { if (app.past.length) { app.future.push(snapshot()); restore(app.past.pop()); } }
+  function redo() { if (app.future.length) { app.past.push(snapshot()); restore(app.future.pop()); } }
+  /* Does something to the plan as one step of undo. */
+  function change(what) {
+    remember(); app.today = false;
+    what(plan());
+    for (const [id, e] of Object.entries(plan().edits)) if (!e.xy && !e.closed && !e.open) delete plan().edits[id];
+    settle();
+  }
+  const edited = (p, id) => (p.edits[id] = p.edits[id] || {});
+  const fresh = (p, id) => p.added.find((f) => f.id === id);
+  const isPlanned = (id) => model.byId.has(id) && model.byId.get(id).state === "planned";
+
+  /* Puts a facility where it was dropped: at the nearest public street, to the centimetre. */
+  function moveTo(p, id, raw) {
+    const xy = E.snap(model, raw[0], raw[1]);
+    if (!xy) return;
+    const own = fresh(p, id) || edited(p, id);
+    if (isPlanned(id)) own.open = true;
+    own.xy = xy; own.raw = raw.map((v) => Math.round(v * 100) / 100);
+  }
+  function add(kind, raw) {
+    const xy = E.snap(model, raw[0], raw[1]);
+    if (!xy) return;
+    const k = data.kinds.find((x) => x.id === kind);
+    let n = 1;
+    while (app.plans.some((p) => p.added.some((f) => f.id === data.prefix + n))) n++;
+    const id = data.prefix + n, same = plan().added.filter((f) => f.kind === kind).length + 1;
+    app.adding = null; app.selected = id;
+    change((p) => p.added.push({ id, kind, name: "新增" + k.label + same, xy, raw: raw.map((v) => Math.round(v * 100) / 100) }));
+    app.map.reveal(xy);
+    app.map.top.focus({ preventScroll: true });
+  }
+  function close(id) {
+    if (!id) return;
+    if (fresh(plan(), id)) { app.selected = null; change((p) => { p.added = p.added.filter((f) => f.id !== id); }); return; }
+    const now = plan().edits[id] || {};
+    change((p) => { const e = edited(p, id); if (isPlanned(id)) { e.open = !now.open; e.closed = false; if (now.open) delete e.xy; } else e.closed = !now.closed; });
+  }
+  function revert(id) {
+    if (fresh(plan(), id)) close(id);
+    else change((p) => { delete p.edits[id]; });
+  }
+  function newPlan() {
+    if (app.plans.length >= NAMES.length) return;
+    remember();
+    const used = new Set(app.plans.map((p) => p.key)), key = [1, 2, 3, 4].find((k) => !used.has(k));
+    const copy = Object.assign(E.copyPlan(plan()), { key, name: NAMES[key - 1] });
+    app.plans.push(copy); app.at = app.plans.length - 1; app.today = false;
+    settle();
+  }
+  function dropPlan() {
+    if (app.plans.length < 2) return;
+    remember();
+    app.plans.splice(app.at, 1); app.at = Math.max(0, app.at - 1); app.selected = null;
+    settle();
+  }
+  function showPlan(i) {
+    app.at = i; app.today = false;
+    if (app.selected && !model.byId.has(app.selected) && !fresh(plan(), app.selected)) app.selected = null;
+    settle();
+  }
+
+  /* --- head, chooser, plans ------------------------------------------------------------------------------------------- */
+
+  function head() {
+    const r = rule();
+    put(ui.title, `${data.name}选址推演 · ${r.label}`);
+    ui.line.replaceChildren(...line(r).map((t) => make("span", {}, t)));
+    put(ui.evidence, "");
+    const notes = [r.standard, ...(r.evidence ? [r.evidence] : []), ...data.foot];
+    ui.foot.replaceChildren(...(data.demo_text ? [make("strong", {}, data.demo_text)] : []), ...notes.map((t) => make("span", {}, t)));
+  }
+
+  function chooser() {
+    const own = rulesOf(app.preset), promised = own.filter((r) => r.promised), others = own.filter((r) => !r.promised), r = rule();
+    data.presets.forEach((p, i) => { ui.presets[i].setAttribute("aria-pressed", String(p.id === app.preset)); });
+    const option = (x) => make("option", { value: x.id, selected: x.id === app.rule }, x.label);
+    const first = promised.length ? promised : own, here = own.find((x) => x.id === app.rule);
+    ui.rule.replaceChildren(...first.map(option), ...(first.includes(here) ? [] : [make("optgroup", { label: "高级" }, option(here))]));
+    ui.other.replaceChildren(make("option", { value: "" }, promised.length ? `其他 ${others.length} 项…` : "（都在上面）"), ...(promised.length ? others.map(option) : []));
+    ui.other.disabled = !promised.length || !others.length;
+    const methods = Object.entries(data.methods).map(([id, label]) => make("option", { value: id, selected: app.method === id }, label));
+    ui.method.replaceChildren(make("option", { value: "", selected: !app.method }, `按规则（${methodText(model.rules.get(app.rule))}）`), ...methods);
+    const base = model.profiles.get(model.rules.get(app.rule).profile);
+    ui.profile.replaceChildren(make("option", { value: "", selected: !app.profile }, `按规则（${base.label}）`), ...data.profiles.map((p) => make("option", { value: p.id, selected: p.id === app.profile }, `${p.label} ${p.speed.toFixed(2)} m/s`)));
+    const why = r.metric === "presence" ? "按社区计数，与步速无关" : r.method === "buffer" ? "直线半径与步速无关" : r.method === "network_m" ? "路网距离与步速无关" : "";
+    ui.profile.disabled = Boolean(why);
+    put(ui.why, why);
+  }
+
+  function planBox() {
+    ui.tabs.replaceChildren(...app.plans.map((p, i) => make("button", { type: "button", "aria-pressed": String(i === app.at && !app.today), onclick: () => showPlan(i) }, p.name || NAMES[p.key - 1])));
+    ui.todayButton.setAttribute("aria-pressed", String(app.today));
+    ui.more.disabled = app.plans.length >= NAMES.length;
+    if (document.activeElement !== ui.planName) ui.planName.value = plan().name;
+    ui.drop.disabled = app.plans.length < 2;
+  }
+
+  function buttons() {
+    ui.undo.disabled = !app.past.length; ui.redo.disabled = !app.future.length;
+    const touched = Object.keys(plan().edits).length + plan().added.length;
+    ui.reset.disabled = !touched; ui.toml.disabled = !touched;
+    ui.corrections.disabled = E.corrections(model, plan()).length < 2;
+    ui.corrections.title = ui.corrections.disabled ? "先拖动一处设施，再勾选“真实位置有误，标为订正”" : "";
+    ui.banner.hidden = !app.adding;
+    if (app.adding) put(ui.bannerText, `点一下地图放置：${data.kinds.find((k) => k.id === app.adding).label}`);
+    const kinds = rule().kindIds;
+    ui.kind.replaceChildren(...kinds.map((k) => make("option", { value: k }, data.kinds.find((x) => x.id === k).label)));
+    ui.kindBox.hidden = kinds.length < 2;
+  }
+
+  /* --- the chosen facility, lists, comparison ----------------------------------------------------------------------------- */
+
+  const distance = (a, b) => Math.hypot(a[0] - b[0], a[1] - b[1]);
+
+  function chosenBox() {
+    const f = app.result.facilities.find((x) => x.id === app.selected), box = ui.chosen;
+    box.hidden = !f;
+    if (!f) return;
+    const e = f.edit || {}, kind = kindOf(f.kind), closed = Boolean(e.closed), planned = isPlanned(f.id);
+    const state = f.fresh ? "方案新增" : closed ? "方案撤除" : planned ? (e.open ? "规划设施，已纳入方案" : "规划设施，未计入") : e.xy ? `已移动 ${number(distance(f.from, f.xy))} 米` : "现有";
+    const rows = [make("div", { class: "xm-row" }, icon(f), make("b", {}, f.name), make("button", { type: "button", class: "xm-x", "aria-label": "取消选中", onclick: () => { app.selected = null; settle(); } }, "×"))];
+    rows.push(make("p", { class: "xm-soft" }, `${kind.label}　${state}`));
+    if (f.fresh) rows.push(make("label", { class: "xm-field" }, "名称 ", make("input", { value: f.name, maxlength: 60, onchange: (ev) => change((p) => { fresh(p, f.id).name = ev.target.value.trim() || f.name; }) })));
+    const act = [];
+    act.push(make("button", { type: "button", onclick: () => close(f.id) }, f.fresh ? "删除" : planned ? (e.open ? "不纳入" : "纳入方案") : closed ? "恢复" : "撤除"));
+    if (!f.fresh && e.xy) act.push(make("button", { type: "button", onclick: () => change((p) => { const x = edited(p, f.id); delete x.xy; delete x.raw; delete x.corrected; delete x.note; }) }, "放回原处"));
+    act.push(make("button", { type: "button", onclick: () => { app.map.reveal(f.xy); } }, "看位置"));
+    rows.push(make("div", { class: "xm-acts" }, ...act));
+    if (!f.fresh && e.xy && !closed) {
+      rows.push(make("label", { class: "xm-check" }, make("input", { type: "checkbox", checked: Boolean(e.corrected), onchange: (ev) => change((p) => { edited(p, f.id).corrected = ev.target.checked; }) }), " 资料位置有误，标为订正"));
+      if (e.corrected) rows.push(make("label", { class: "xm-field" }, "说明 ", make("input", { value: e.note || "", maxlength: 120, placeholder: "依据，如：现场核对", onchange: (ev) => change((p) => { edited(p, f.id).note = ev.target.value; }) })));
+    }
+    rows.push(make("p", { class: "xm-soft" }, "拖动，或用方向键每次移 10 米（落在最近的公共街道上）；Delete 撤除"));
+    const held = box.contains(document.activeElement) ? Array.from(box.querySelectorAll("button,input")).indexOf(document.activeElement) : -1;
+    box.replaceChildren(...rows);
+    if (held >= 0) { const all = box.querySelectorAll("button,input"); if (all[held]) all[held].focus(); }
+  }
+
+  function icon(f) {
+    const c = make("canvas", { width: 48, height: 48, class: "xm-icon", "aria-hidden": "true" });
+    xinhe.drawIcon(c.getContext("2d"), 24, 24, 15, kindOf(f.kind), xinhe.looksLike(f));
+    return c;
+  }
+
+  function effectLists() {
+    for (const [side, box] of [["gain", ui.gain], ["lose", ui.lose]]) {
+      const all = app.result.effects[side].homes;
+      box.list.replaceChildren(...all.slice(0, 6).map((h) => make("button", { type: "button", onclick: () => lookAt(h.home) },
+        `${model.homes.name[h.home]} ${Number.isFinite(h.people) ? number(h.people) + " 人" : "人口不详"}`)), ...(all.length > 6 ? [make("span", {}, `等 ${all.length} 个小区`)] : []));
+    }
+  }
+  function lookAt(h) {
+    const b = app.map.homes[h].box, o = data.origin;
+    app.map.reveal([(b[0] + b[2]) / 2 + o[0], (b[1] + b[3]) / 2 + o[1]]);
+    tip(h, ...app.map.screen([(b[0] + b[2]) / 2 + o[0], (b[1] + b[3]) / 2 + o[1]]), true);
+  }
+
+  function editWords(p) {
+    const out = [];
+    for (const f of p.added) out.push({ id: f.id, text: "新增 " + f.name });
+    for (const f of model.facilities) {
+      const e = p.edits[f.id];
+      if (!e) continue;
+      if (e.closed) out.push({ id: f.id, text: "撤除 " + f.name });
+      else if (e.xy) out.push({ id: f.id, text: (e.corrected ? "订正 " : e.open && f.state === "planned" ? "纳入并移动 " : "移动 ") + f.name + " " + number(distance(f.xy, e.xy)) + " 米" });
+      else if (e.open) out.push({ id: f.id, text: "纳入规划 " + f.name });
+    }
+    return out;
+  }
+  function editList() {
+    const words = editWords(plan()), here = new Set(app.result.facilities.map((f) => f.id));
+    put(ui.editsHead, `${plan().name || NAMES[0]}：${words.length ? words.length + " 项改动" : "还没有改动"}`);
+    ui.edits.replaceChildren(...words.map((w) => make("li", {}, make("button", { type: "button", class: "xm-link", disabled: !here.has(w.id), onclick: () => select(w.id, true) }, w.text + (here.has(w.id) ? "" : "（其他类别）")),
+      make("button", { type: "button", class: "xm-x", "aria-label": "去掉这一项：" + w.text, onclick: () => revert(w.id) }, "×"))));
+    if (!words.length) ui.edits.replaceChildren(make("li", { class: "xm-soft" }, "拖动图上的设施，或点“添加设施”。"));
+  }
+  function facilityList() {
+    const all = app.result.facilities, open = all.filter((f) => f.serves).length;
+    put(ui.listHead, `设施清单（开放 ${open} 处${all.length > open ? "，另 " + (all.length - open) + " 处未计入" : ""}）`);
+    const focus = document.activeElement && document.activeElement.dataset ? document.activeElement.dataset.facility : "";
+    ui.list.replaceChildren(...all.map((f) => make("li", {}, make("button", { type: "button", class: "xm-link", "data-facility": f.id, "aria-pressed": String(f.id === app.selected), onclick: () => select(f.id, true) },
+      f.name, make("span", { class: "xm-soft" }, f.fresh ? "新增" : f.edit && f.edit.closed ? "撤除" : !f.serves ? "规划" : f.edit ? "改动" : "")))));
+    if (focus) { const b = Array.from(ui.list.querySelectorAll("button")).find((x) => x.dataset.facility === focus); if (b) b.focus(); }
+  }
+  function select(id, reveal) {
+    app.selected = id;
+    settle();
+    const f = app.result.facilities.find((x) => x.id === id);
+    if (reveal && f) { app.map.reveal(f.xy); app.map.top.focus({ preventScroll: true }); }
+  }
+
+  function compareTable() {
+    const r = rule(), base = before(r), d = E.denominator(r, base.totals.whole), presence = r.metric === "presence";
+    const head2 = ["方案", presence ? "社区" : "可达" + (d ? DENOMINATORS[d].replace("人口", "") : ""), "受益", "受影响", "改动"];
+    const row = (name, result, edits, here) => {
+      const e = E.effects(model, base.share, result.share), dd = E.denominator(r, result.totals.whole), [now, all] = communityCount(result);
+      const value = presence ? `${now}/${all}` : dd ? percent(shareOf(result.totals.whole[dd])) : "数据不足";
+      return make("tr", { class: here ? "here" : "" }, make("th", { scope: "row" }, name), make("td", {}, value), make("td", {}, edits === null ? "" : number(e.gain.people)), make("td", {}, edits === null ? "" : number(e.lose.people)), make("td", {}, edits === null ? "" : edits));
+    };
+    const rows = [row("现状", base, null, app.today), ...app.plans.map((p, i) => row(p.name || NAMES[p.key - 1], i === app.at && !app.today ? app.result : E.evaluate(model, p, r), editWords(p).length, i === app.at && !app.today))];
+    ui.compare.replaceChildren(make("thead", {}, make("tr", {}, ...head2.map((h) => make("th", { scope: "col" }, h)))), make("tbody", {}, ...rows));
+    const alt = ["buffer", "network_m", "walk_min"].map((m) => {
+      const q = Object.assign({}, r, { method: m, metric: "reach" }), t = E.totals(model, E.served(model, shown(), q)).whole, dd = E.denominator(r, t);
+      return `${data.methods[m].slice(0, 2)} ${dd ? percent(shareOf(t[dd])) : "—"}`;
+    });
+    put(ui.alternatives, d ? `换算法（${DENOMINATORS[d]}）：${alt.join("｜")}` : "");
+  }
+
+  function legend() {
+    const s = app.state, used = {};
+    for (let h = 0; h < s.share.length; h++) {
+      const c = xinhe.classOf(s.share[h], s.before[h]);
+      used[c] = (used[c] || 0) + 1;
+    }
+    app.used = used;
+    ui.legend.replaceChildren(...Object.entries(xinhe.classes).filter(([c]) => used[c] || ["full", "none", "gain", "lose"].includes(c)).map(([c, look]) => {
+      const key = make("canvas", { width: 44, height: 26, class: "xm-key", "aria-hidden": "true" }), x = key.getContext("2d");
+      x.fillStyle = look.hatch ? xinhe.hatch(x, look.fill, look.hatch, 2) : look.fill; x.fillRect(1, 1, 42, 24);
+      x.strokeStyle = look.line || "#6f675d"; x.lineWidth = look.line ? 3 : 1.5; x.strokeRect(1, 1, 42, 24);
+      return make("li", {}, key, make("span", {}, look.label), make("em", {}, (used[c] || 0) + " 个小区"));
+    }), ...[["", "开放的设施"], ["fresh", "方案新增、移动"], ["planned", "规划设施，未计入"], ["closed", "方案撤除"]].map(([state, label]) => {
+      const c = make("canvas", { width: 48, height: 48, class: "xm-icon", "aria-hidden": "true" });
+      xinhe.drawIcon(c.getContext("2d"), 24, 24, 15, kindOf(rule().kinds[0]), state);
+      return make("li", {}, c, make("span", {}, label), make("em", {}, app.result.facilities.filter((f) => xinhe.looksLike(f) === state).length + " 处"));
+    }));
+  }
+
+  /* --- tip over the map ------------------------------------------------------------------------------------------------ */
+
+  function tip(h, x, y, full) {
+    if (h < 0) { ui.tip.hidden = true; return; }
+    const homes = model.homes, { share, base, rule: r } = app.result, rows = [make("b", {}, homes.name[h])];
+    rows.push(make("span", {}, `${Number.isNaN(homes.people[h]) ? "人口不详" : number(homes.people[h]) + " 人"}，60岁及以上 ${number(homes.people_60plus[h])}`));
+    if (homes.community[h] >= 0) rows.push(make("span", {}, data.communities[homes.community[h]].name));
+    rows.push(make("span", {}, Number.isNaN(share[h]) ? "数据不足" : `可达 ${percent(share[h])}（现状 ${percent(base.share[h])}）`));
+    if (full && r.metric !== "presence") {
+      const cost = E.pointCosts(model, r, app.result.facilities.filter((f) => f.serves), false), own = [];
+      for (let p = 0; p < cost.length; p++) if (homes.home[p] === h) own.push(cost[p]);
+      own.sort((a, b) => a - b);
+      const middle = own[Math.floor((own.length - 1) / 2)];
+      rows.push(make("span", {}, !own.length || middle === Infinity ? "走不到" : r.method === "walk_min" ? `到最近一处 ${middle.toFixed(1)} 分钟` : `到最近一处 ${number(middle)} 米`));
+    }
+    ui.tip.replaceChildren(...rows);
+    ui.tip.hidden = false;
+    const w = ui.stage.clientWidth, tw = ui.tip.offsetWidth, th = ui.tip.offsetHeight;
+    ui.tip.style.left = Math.max(4, Math.min(w - tw - 4, x + 14)) + "px";
+    ui.tip.style.top = (y + th + 24 > ui.stage.clientHeight ? Math.max(4, y - th - 12) : y + 14) + "px";
+  }
+
+  /* --- export ------------------------------------------------------------------------------------------------------------- */
+
+  function save(name, content, type) {
+    const blob = content instanceof Blob ? content : new Blob([content], { type });
+    const a = make("a", { href: URL.createObjectURL(blob), download: name.replace(/[\\/:*?"<>|\u0000-\u001f\u007f]/g, "_") });
+    document.body.append(a); a.click(); a.remove();
+    setTimeout(() => URL.revokeObjectURL(a.href), 20000);
+  }
+  const planName = () => plan().name || NAMES[plan().key - 1];
+  const tomlText = (p) => {
+    const q = Object.assign({}, p, { name: p.name || NAMES[p.key - 1] });
+    return E.toml(model, q, `${data.name} ${data.year} 年，选址推演页导出；位置为 ${data.crs} 米制坐标` + (data.demo ? "；" + MARK : ""));
+  };
+
+  function resultRows() {
+    const { rule: r, share, base } = app.result, homes = model.homes, name = (list, i) => (i >= 0 ? list[i].name : "");
+    const rows = [["方案", "指标", "口径", "小区编号", "小区", "分区", "社区", "常住人口", "60岁及以上", "居住用地（平方米）", "现状可达份额", "方案可达份额", "可达人口变化", "说明"]];
+    for (let h = 0; h < homes.count; h++) {
+      rows.push([app.today ? "现状" : planName(), r.label, line(r).slice(1, 5).join("；"), homes.id[h], homes.name[h], name(data.zones, homes.zone[h]), name(data.communities, homes.community[h]),
+        homes.people[h], homes.people_60plus[h], Math.round(homes.area_m2[h] * 10) / 10, base.share[h], share[h], (share[h] - base.share[h]) * homes.people[h], weak(r) ? MARK : ""]);
+    }
+    return rows;
+  }
+
+  function wrap(ctx, text, width) {
+    const out = [];
+    let row = "";
+    for (const c of text) {
+      if (row && ctx.measureText(row + c).width > width) { out.push(row); row = c; } else row += c;
+    }
+    return row ? [...out, row] : out;
+  }
+
+  /* The sheet: an A-format landscape page with title, map, numbers, legend, sources; for the picture and the printer. */
+  function sheet(pixels) {
+    const W = 1680, H = 1188, c = document.createElement("canvas"), ctx = c.getContext("2d"), k = pixels / W, r = app.result.rule;
+    c.width = pixels; c.height = Math.round(H * k);
+    ctx.scale(k, k);
+    ctx.fillStyle = "#fffdf9"; ctx.fillRect(0, 0, W, H);
+    const font = (size, weight) => { ctx.font = `${weight || 400} ${size}px ${xinhe.FONT}`; };
+    const write = (text, x, y, size, colour, weight, align) => { font(size, weight); ctx.fillStyle = colour || "#2b3138"; ctx.textAlign = align || "left"; ctx.textBaseline = "alphabetic"; ctx.fillText(text, x, y); };
+    write(ui.title.textContent, 30, 54, 32, "#2b3138", 700);
+    write(`${app.today ? "现状" : planName()}　${line(r).join("　")}`, 30, 84, 15.5, "#626a72");
+    let right = W - 30;
+    for (const [kind, text] of data.badges) {
+      font(15, 600);
+      const w = ctx.measureText(text).width + 18;
+      ctx.fillStyle = kind === "demo" ? "#8a3b52" : "#fffdf9"; ctx.fillRect(right - w, 28, w, 28);
+      ctx.strokeStyle = "#8a3b52"; ctx.lineWidth = 1; ctx.strokeRect(right - w, 28, w, 28);
+      write(text, right - w + 9, 48, 15, kind === "demo" ? "#ffffff" : "#8a3b52", 600);
+      right -= w + 10;
+    }
+    ctx.fillStyle = "#8a3b52"; ctx.fillRect(0, 97, W, 4);
+    const X = 30, Y = 114, w = 1190, h = 990;
+    ctx.save(); ctx.translate(X, Y);
+    const view = app.map.into(ctx, w, h, k);
+    ctx.restore();
+    ctx.strokeStyle = "#555555"; ctx.lineWidth = 1.2; ctx.strokeRect(X, Y, w, h);
+    drawScale(ctx, X + 16, Y + h - 18, view.s, write);
+    sheetColumn(ctx, 1244, 132, 406, write, font);
+    let y = 1126;
+    font(12.5);
+    const foot = [...(data.demo_text ? [data.demo_text] : []), r.standard, r.evidence, ...data.foot].filter(Boolean).join("　");
+    for (const row of wrap(ctx, foot, W - 60).slice(0, 3)) { write(row, 30, y, 12.5, "#626a72"); y += 18; }
+    return c;
+  }
+
+  function niceScale(s, most) {
+    const metres = most / s, base = Math.pow(10, Math.floor(Math.log10(metres)));
+    return [5, 2, 1].map((n) => n * base).find((v) => v <= metres) || base;
+  }
+  function drawScale(ctx, x, y, s, write) {
+    const metres = niceScale(s, 200), px = metres * s, text = metres >= 1000 ? metres / 1000 + " km" : metres + " m";
+    ctx.fillStyle = "rgba(255,253,249,0.9)"; ctx.fillRect(x - 8, y - 62, px + 60, 74);
+    ctx.fillStyle = "#2b3138"; ctx.fillRect(x + 34, y - 7, px / 2, 7); ctx.strokeStyle = "#2b3138"; ctx.lineWidth = 1; ctx.strokeRect(x + 34, y - 7, px, 7);
+    write("0", x + 34, y - 13, 12, "#2b3138", 400, "center"); write(text, x + 34 + px, y - 13, 12, "#2b3138", 400, "center");
+    ctx.beginPath(); ctx.moveTo(x + 10, y - 40); ctx.lineTo(x + 3, y - 8); ctx.lineTo(x + 10, y - 15); ctx.lineTo(x + 17, y - 8); ctx.closePath(); ctx.fill();
+    write("北", x + 10, y - 44, 12, "#2b3138", 600, "center");
+  }
+
+  function sheetColumn(ctx, x, y, width, write, font) {
+    const r = app.result.rule, section = (text) => { y += 14; write(text, x, y, 17, "#2b3138", 700); y += 8; ctx.fillStyle = "#d9d3c7"; ctx.fillRect(x, y, width, 1); y += 22; };
+    const para = (text, size, colour, most) => { font(size); for (const row of wrap(ctx, text, width).slice(0, most || 4)) { write(row, x, y, size, colour); y += size * 1.45; } };
+    write(ui.what.textContent, x, y, 17, "#626a72"); y += 50;
+    write(ui.big.textContent, x, y, 48, "#0b4f5c", 700);
+    if (weak(r)) write(MARK, x + width, y, 15, "#a4471b", 600, "right");
+    y += 26;
+    para(ui.delta.textContent, 15, "#2b3138"); para(ui.note.textContent, 14, "#626a72");
+    section("现状与方案");
+    write("现状", x + width - 190, y - 4, 13, "#626a72", 400, "right"); write("方案", x + width - 110, y - 4, 13, "#626a72", 400, "right"); write("变化", x + width, y - 4, 13, "#626a72", 400, "right"); y += 18;
+    for (const row of ui.table) {
+      write(row[0], x, y, 14); write(row[1], x + width - 190, y, 14, "#2b3138", 400, "right"); write(row[2], x + width - 110, y, 14, "#2b3138", 600, "right");
+      write(row[3], x + width, y, 14, row[3].startsWith("−") ? "#b02040" : row[3].startsWith("+") ? "#0b5c6b" : "#626a72", 600, "right"); y += 23;
+    }
+    section("谁受益，谁受影响");
+    for (const [side, word, sign] of [["gain", "受益", "+"], ["lose", "受影响", "−"]]) {
+      const e = app.result.effects[side];
+      write(`${word} ${e.people > 0.5 ? sign : ""}${number(e.people)} 人（60岁及以上 ${number(e.people_60plus)}）`, x, y, 15, side === "gain" ? "#0b5c6b" : "#b02040", 600); y += 21;
+      if (e.homes.length) para(e.homes.slice(0, 5).map((v) => model.homes.name[v.home]).join("、") + (e.homes.length > 5 ? ` 等 ${e.homes.length} 个小区` : ""), 13, "#626a72", 2);
+    }
+    section(app.today ? "现状" : `${planName()}的改动`);
+    const words = app.today ? [] : editWords(plan());
+    for (const e of words.slice(0, 8)) para("· " + e.text, 13.5, "#2b3138", 1);
+    if (words.length > 8) para(`另有 ${words.length - 8} 项`, 13, "#626a72");
+    if (!words.length) para("没有改动", 13.5, "#626a72");
+    section("图例（小区）");
+    for (const [c, look] of Object.entries(xinhe.classes)) {
+      if (!app.used[c]) continue;
+      ctx.fillStyle = look.hatch ? xinhe.hatch(ctx, look.fill, look.hatch, 1.5) : look.fill; ctx.fillRect(x, y - 13, 30, 16);
+      ctx.strokeStyle = look.line || "#6f675d"; ctx.lineWidth = look.line ? 2 : 1; ctx.strokeRect(x, y - 13, 30, 16);
+      write(`${look.label}　${app.used[c]} 个`, x + 42, y, 14); y += 23;
+    }
+    let at = x;
+    for (const kind of r.kinds) {
+      font(14);
+      const label = data.kinds[kind].label, w = ctx.measureText(label).width + 46;
+      if (at + w > x + width && at > x) { at = x; y += 26; }
+      xinhe.drawIcon(ctx, at + 13, y - 3, 9, data.kinds[kind], "");
+      write(label, at + 30, y + 2, 14); at += w;
+    }
+    y += 30;
+    if (app.plans.length > 1) {
+      section("方案比较");
+      for (const tr of ui.compare.querySelectorAll("tr")) {
+        const t = Array.from(tr.children, (cell) => cell.textContent);
+        write(t[0], x, y, 13.5, "#2b3138", tr.className === "here" ? 700 : 400);
+        [1, 2, 3, 4].forEach((i) => write(t[i], x + width - [250, 160, 70, 0][i - 1], y, 13.5, "#2b3138", 400, "right"));
+        y += 21;
+      }
+    }
+  }
+
+  function preparePrint() {
+    const c = sheet(3360);
+    c.setAttribute("aria-label", ui.title.textContent);
+    ui.print.replaceChildren(c);
+  }
+
+  /* --- building the page ---------------------------------------------------------------------------------------------------- */
+
+  function button(label, on, more) { return make("button", Object.assign({ type: "button", onclick: on }, more), label); }
+  function menu(label, ...children) {
+    const root = make("details", { class: "xm-menu" }, make("summary", {}, label), make("div", { class: "xm-pop" }, ...children));
+    root.addEventListener("keydown", (e) => { if (e.key === "Escape" && root.open) { root.open = false; root.querySelector("summary").focus(); e.stopPropagation(); } });
+    document.addEventListener("pointerdown", (e) => { if (!root.contains(e.target)) root.open = false; });
+    return root;
+  }
+  const closed = (root, f) => () => { root().open = false; f(); };
+
+  function toolbar() {
+    ui.presets = data.presets.map((p) => button(p.label, () => choosePreset(p.id)));
+    ui.rule = make("select", { "aria-label": "指标", onchange: (e) => chooseRule(e.target.value) });
+    ui.kind = make("select", { "aria-label": "添加哪一类" });
+    ui.kindBox = make("label", { class: "xm-field" }, "类别 ", ui.kind);
+    const kind = () => (ui.kindBox.hidden ? rule().kindIds[0] : ui.kind.value);
+    ui.add = menu("添加设施", ui.kindBox,
+      button("在图上点一下", closed(() => ui.add, () => { app.adding = kind(); app.today = false; settle(); app.map.top.focus({ preventScroll: true }); })),
+      button("放在图中央", closed(() => ui.add, () => add(kind(), app.map.centre()))),
+      ...(data.parcels.length ? [make("p", { class: "xm-soft" }, "备选地块"), ...data.parcels.map((p) => button("放在 " + p.name, closed(() => ui.add, () => add(kind(), p.xy))))] : []));
+    ui.undo = button("撤销", undo, { title: "Ctrl+Z" }); ui.redo = button("重做", redo, { title: "Ctrl+Y" });
+    ui.reset = button("清空", () => { app.selected = null; change((p) => { p.edits = {}; p.added = []; }); }, { title: "回到没有改动" });
+    ui.todayButton = button("现状", () => { app.today = !app.today; settle(); }, { "aria-pressed": "false" });
+    ui.tabs = make("span", { class: "xm-seg" });
+    ui.more = button("＋", newPlan, { title: "复制为新方案", "aria-label": "复制为新方案" });
+    ui.toml = button("方案（.toml）", closed(() => ui.export, () => save(planName() + ".toml", tomlText(plan()), "application/toml;charset=utf-8")));
+    ui.corrections = button("订正表（.csv）", closed(() => ui.export, () => save(data.name + " 订正表.csv", E.csv(E.corrections(model, plan())), "text/csv;charset=utf-8")));
+    ui.export = menu("导出", ui.toml,
+      button("结果明细（.csv）", closed(() => ui.export, () => save(`${planName()} ${rule().label}.csv`, E.csv(resultRows()), "text/csv;charset=utf-8"))),
+      button("图片（.png）", closed(() => ui.export, () => sheet(3360).toBlob((blob) => { if (blob) save(`${planName()} ${rule().label}.png`, blob); }, "image/png"))),
+      button("打印（A3/A4 横向）", closed(() => ui.export, () => window.print())), ui.corrections);
+    return make("div", { class: "xm-bar", role: "toolbar", "aria-label": "推演工具" },
+      make("span", { class: "xm-seg", role: "group", "aria-label": "口径" }, ...ui.presets), ui.rule, make("i", {}), ui.add, make("span", { class: "xm-seg" }, ui.undo, ui.redo, ui.reset), make("i", {}),
+      make("span", { class: "xm-seg" }, ui.todayButton), ui.tabs, ui.more, make("span", { class: "xm-gap" }), ui.export);
+  }
+
+  function side() {
+    const section = (title, ...children) => make("section", {}, make("h2", {}, title), ...children);
+    const fold = (title, open, ...children) => { const s = make("summary", {}, title); return [make("details", { open, class: "xm-fold" }, s, ...children), s]; };
+    ui.what = make("p", { class: "xm-what" }); ui.big = make("b", { class: "xm-big" }); ui.mark = make("em", { class: "xm-mark" }, MARK);
+    ui.delta = make("p", { class: "xm-delta" }); ui.note = make("p", { class: "xm-soft" });
+    ui.barNow = make("i", { class: "now" }); ui.barWas = make("i", { class: "was", title: "现状" }); ui.barRoot = make("div", { class: "xm-scale", role: "img" }, ui.barNow, ui.barWas);
+    ui.numbers = make("tbody"); ui.rows = [];
+    const table = make("table", { class: "xm-table" }, make("thead", {}, make("tr", {}, ...["可达", "现状", "方案", "变化"].map((h) => make("th", { scope: "col" }, h)))), ui.numbers);
+    for (const name of ["gain", "lose"]) {
+      const people = make("b"), more = make("span"), list = make("div", { class: "xm-chips" });
+      ui[name] = { people, more, list, root: make("div", { class: "xm-" + name }, people, more, list) };
+    }
+    ui.chosen = make("section", { class: "xm-chosen", hidden: true, "aria-label": "选中的设施" });
+    ui.planName = make("input", { maxlength: 30, "aria-label": "方案名称", onchange: (e) => change((p) => { p.name = e.target.value.trim() || NAMES[p.key - 1]; }) });
+    ui.drop = button("删除方案", dropPlan);
+    ui.editsHead = make("h2"); ui.edits = make("ul", { class: "xm-list" });
+    ui.compare = make("table", { class: "xm-table" }); ui.alternatives = make("p", { class: "xm-soft" });
+    ui.list = make("ul", { class: "xm-list tall" });
+    const [list, listHead] = fold("", false, ui.list);
+    ui.listHead = listHead;
+    ui.other = make("select", { "aria-label": "其他指标", onchange: (e) => { if (e.target.value) chooseRule(e.target.value); } });
+    ui.method = make("select", { "aria-label": "方法", onchange: (e) => { app.method = e.target.value; settle(); } });
+    ui.profile = make("select", { "aria-label": "人群", onchange: (e) => { app.profile = e.target.value; settle(); } });
+    ui.why = make("span", { class: "xm-soft" });
+    const [more] = fold("高级", false, make("label", { class: "xm-field" }, "其他指标 ", ui.other), make("label", { class: "xm-field" }, "方法 ", ui.method), make("label", { class: "xm-field" }, "人群 ", ui.profile), ui.why);
+    ui.legend = make("ul", { class: "xm-legend" });
+    return make("aside", { class: "xm-side", "aria-label": "结果" },
+      ui.chosen,
+      make("section", { class: "xm-main" }, ui.what, make("p", { class: "xm-top-line" }, ui.big, ui.mark), ui.barRoot, ui.delta, ui.note, table),
+      make("section", { class: "xm-effects" }, ui.gain.root, ui.lose.root),
+      make("section", {}, ui.editsHead, ui.edits, make("div", { class: "xm-acts" }, ui.planName, ui.drop)),
+      section("方案比较", ui.compare, ui.alternatives), section("图例", ui.legend), list, more);
+  }
+
+  function stage() {
+    const tool = (label, icon2, on) => make("button", { type: "button", "aria-label": label, title: label, onclick: on }, icon2);
+    ui.tip = make("div", { class: "xm-tip", hidden: true });
+    ui.bannerText = make("span");
+    ui.banner = make("div", { class: "xm-banner", hidden: true }, ui.bannerText, button("取消", () => { app.adding = null; settle(); }));
+    ui.scale = make("div", { class: "xm-ruler", "aria-hidden": "true" }, make("span", {}, "0"), make("span"));
+    ui.stage = make("div", { class: "xm-stage" }, make("div", { class: "xm-tools", role: "group", "aria-label": "地图" },
+      tool("放大", "＋", () => app.map.zoom(1.6)), tool("缩小", "－", () => app.map.zoom(1 / 1.6)), tool("看全图", "⌂", () => app.map.fit(data.first))),
+      make("div", { class: "xm-rule", "aria-hidden": "true" }, make("span", { class: "xm-north" }, "北"), ui.scale), ui.banner, ui.tip);
+    return ui.stage;
+  }
+
+  function build() {
+    ui.title = make("h1"); ui.line = make("p", { class: "xm-line" }); ui.evidence = make("span");
+    const badges = make("div", { class: "xm-badges" }, ...data.badges.map(([kind, text]) => make("b", { class: kind }, text)));
+    ui.foot = make("footer", { class: "xm-foot" });
+    ui.live = make("div", { class: "xm-sr", "aria-live": "polite", role: "status" });
+    ui.print = make("div", { id: "xm-print" });
+    ui.sheetButton = button("结果", () => document.body.classList.toggle("xm-open"), { class: "xm-sheet" });
+    document.body.append(make("div", { class: "xm" }, make("header", { class: "xm-head" }, ui.title, ui.line, badges, ui.sheetButton), toolbar(), make("main", { class: "xm-map" }, stage()), side(), ui.foot), ui.live, ui.print);
+  }
+
+  function choosePreset(id) {
+    app.preset = id;
+    const own = rulesOf(id), old = model.rules.get(app.rule);
+    // Stay with the same kind of facility where the preset has a rule for it.
+    const like = own.filter((r) => r.promised || !own.some((x) => x.promised)).find((r) => old && r.kinds.join() === old.kindIds.join());
+    chooseRule((like || own[0]).id);
+  }
+  function chooseRule(id) {
+    app.rule = id; app.method = ""; app.profile = ""; app.adding = null;
+    const kinds = rule().kinds;
+    if (app.selected) { const f = model.byId.get(app.selected), g = fresh(plan(), app.selected); if (!(f && kinds.includes(f.kind)) && !(g && rule().kindIds.includes(g.kind))) app.selected = null; }
+    settle();
+  }
+
+  function keys(event) {
+    const arrows = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] }, way = arrows[event.key];
+    if (way) {
+      event.preventDefault();
+      if (app.selected === null) { app.map.pan(-60 * way[0], 60 * way[1]); return; }
+      const f = app.result.facilities.find((x) => x.id === app.selected);
+      if (!f || (f.edit && f.edit.closed)) return;
+      const from = f.edit && f.edit.raw ? f.edit.raw : f.xy;
+      change((p) => moveTo(p, f.id, [from[0] + STEP_M * way[0], from[1] + STEP_M * way[1]]));
+      const now = app.result.facilities.find((x) => x.id === app.selected);
+      app.map.reveal(now.xy);
+    } else if (event.key === "Delete" || event.key === "Backspace") { event.preventDefault(); close(app.selected); }
+    else if (event.key === "+" || event.key === "=") app.map.zoom(1.4);
+    else if (event.key === "-") app.map.zoom(1 / 1.4);
+    else if (event.key === "[" || event.key === "]") {
+      const all = app.result.facilities, i = all.findIndex((f) => f.id === app.selected);
+      if (all.length) select(all[(i + (event.key === "]" ? 1 : all.length - 1) + (i < 0 && event.key === "[" ? 1 : 0)) % all.length].id, true);
+    }
+  }
+
+  let grabbed = null;
+  const on = {
+    view(view) {
+      const metres = niceScale(view.s, 130 * view.u);
+      ui.scale.style.width = metres * view.s + "px";
+      put(ui.scale.lastChild, metres >= 1000 ? metres / 1000 + " km" : metres + " m");
+    },
+    adding: () => Boolean(app.adding),
+    hover(id, home, x, y) {
+      if (id !== app.hover) { app.hover = id; if (app.state) { app.state.hover = id; app.map.show(app.state); } }
+      if (app.result) tip(app.adding ? -1 : home, x, y, false);
+    },
+    select(id) { ui.tip.hidden = true; select(id === app.selected ? id : id, false); app.map.top.focus({ preventScroll: true }); },
+    click(xy, home, x, y) {
+      app.map.top.focus({ preventScroll: true });
+      if (app.adding) { add(app.adding, xy); return; }
+      if (app.selected !== null) { app.selected = null; settle(); }
+      tip(home, x, y, true);
+    },
+    grab(id) {
+      const f = app.result.facilities.find((x) => x.id === id);
+      ui.tip.hidden = true;
+      app.today = false; app.selected = id;
+      grabbed = f && !(f.edit && f.edit.closed) ? { id, saved: snapshot(), moved: false } : null;
+    },
+    drag(id, raw) {
+      if (!grabbed || grabbed.id !== id) return;
+      moveTo(plan(), id, raw);
+      grabbed.moved = true;
+      update();
+    },
+    drop(id) {
+      if (grabbed && grabbed.id === id && grabbed.moved) { remember(grabbed.saved); grabbed = null; }
+      settle();
+    },
+  };
+
+  function start() {
+    document.documentElement.style.visibility = "";
+    build();
+    const own = rulesOf(app.preset);
+    app.rule = (own.find((r) => r.promised && r.metric === "reach") || own[0]).id;
+    app.map = xinhe.makeMap(ui.stage, model, on);
+    const top = app.map.top;
+    Object.entries({ tabindex: "0", role: "application", "aria-label": "地图：方向键移动选中的设施或地图，加减号缩放，方括号换下一处设施，Delete 撤除" }).forEach(([k, v]) => top.setAttribute(k, v));
+    top.addEventListener("keydown", keys);
+    document.addEventListener("keydown", (event) => {
+      const typing = /^(INPUT|SELECT|TEXTAREA)$/.test(event.target.tagName);
+      if ((event.ctrlKey || event.metaKey) && !typing && event.key.toLowerCase() === "z") { event.preventDefault(); if (event.shiftKey) redo(); else undo(); }
+      else if ((event.ctrlKey || event.metaKey) && !typing && event.key.toLowerCase() === "y") { event.preventDefault(); redo(); }
+      else if (event.key === "Escape") { if (app.adding) { app.adding = null; settle(); } else if (app.selected !== null && !typing) { app.selected = null; settle(); } ui.tip.hidden = true; }
+    });
+    window.addEventListener("beforeprint", preparePrint);
+    window.addEventListener("afterprint", () => ui.print.replaceChildren());
+    app.map.fit(data.first);
+    settle();
+    document.body.classList.add("xm-ready");
+  }
+
+  xinhe.model = model;
+  xinhe.app = app;
+  xinhe.page = { update, settle, undo, redo, add, close, change, moveTo, choosePreset, chooseRule, newPlan, showPlan, select, sheet, resultRows, tomlText, on };
+  if (data.rules.length) start();
+  else document.body.append(make("p", { class: "old" }, "没有可推演的规则"));
 })();

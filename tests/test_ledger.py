@@ -1,0 +1,571 @@
+"""The ledger on the toy district, every number worked out by hand, and on the bundled one."""
+
+from __future__ import annotations
+
+import csv
+import itertools
+import math
+import shutil
+from pathlib import Path
+from typing import Any
+
+import geopandas as gpd
+import numpy as np
+import openpyxl
+import pandas as pd
+import pytest
+import shapely
+from hypothesis import given
+from hypothesis import strategies as st
+
+import xinhe_geo as xh
+from xinhe_geo import ledger as lg
+from xinhe_geo.layers import LAYERS, METRICS
+
+TOY = Path(__file__).parent / "toy"
+ROOT = Path(__file__).resolve().parents[1]
+NO_CONTRADICTION = {"id": "X1", "issue": "两个数。", "quote_a": "甲", "handling": "并列。", "touches": "T1"}
+PROMISES = [
+    {
+        "id": "T1",
+        "kind": "commitment",
+        "quote": "社区全覆盖",
+        "section": "一",
+        "category": "养老;医疗",
+        "spatial_unit": "社区",
+        "binding": "约束性",
+    },
+    {
+        "id": "T2",
+        "kind": "commitment",
+        "quote": "<b>完善</b>十五分钟圈",
+        "section": "二",
+        "category": "便民",
+        "spatial_unit": "街道",
+    },
+    {"id": "T9", "kind": "left_out", "quote": "其余", "section": "三", "category": "便民", "note": "没有数"},
+]
+
+
+def write(path: Path, layer: str, rows: list[dict[str, Any]]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, [c for c in LAYERS[layer].names if c != "row"])
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def measure(name: str, metric: str, **cells: Any) -> dict[str, Any]:
+    row = {
+        "measure": f"T1.{name}",
+        "commitment": "T1",
+        "label": name,
+        "metric": metric,
+        "role": "own",
+        "scope": "district",
+    }
+    return {**row, "text": "手算", **({"target_from": "plan"} if "operator" in cells else {}), **cells}
+
+
+def folder_with(
+    folder: Path,
+    measures: list[dict[str, Any]],
+    *,
+    series: list[dict[str, Any]] | None = None,
+    drop: tuple[str, ...] = (),
+) -> Path:
+    """Return a copy of the toy district with its own tables, and without some layers."""
+    shutil.copytree(TOY, folder)
+    tables = {"commitments": PROMISES, "measures": measures, "contradictions": [NO_CONTRADICTION]}
+    if series is not None:
+        tables["series"] = series
+    manifest = (folder / "district.toml").read_text("utf-8")
+    for layer in drop:
+        before, _, after = manifest.partition(f"[layers.{layer}]")
+        manifest = before + (after[after.index("[layers.") :] if "[layers." in after else "")
+    for name, rows in tables.items():
+        write(folder / "tables" / f"{name}.csv", name, rows)
+        manifest += f'\n[layers.{name}]\nfile = "tables/{name}.csv"\n'
+    (folder / "district.toml").write_text(manifest, "utf-8")
+    return folder
+
+
+def evaluated(folder: Path, *measures: dict[str, Any], **more: Any) -> pd.DataFrame:
+    district = xh.District.load(folder_with(folder, list(measures), **more))
+    return lg.ledger(district).loc["T1"].rename(lambda name: name.removeprefix("T1."))
+
+
+NORTH, SOUTH = {"scope": "zone", "codes": "north"}, {"scope": "zone", "codes": "south"}
+ALL = {"unit": "%", "operator": ">=", "low": 100}
+RIVER = {"scope": "line", "lines": "barriers", "codes": "river;river2"}
+CIRCLE = {"rule": "plan_clinic_15", "weight": "people"}
+# 15 min at 1.1 m/s is 990 m: A 210 m, B 590 m and D 540 m over the bridge (30 s) get there; E has no way. Known people: 360.
+REACHED = 350 / 360 * 100
+TOPOLOGY = {"layer": "zones", "other_layer": "district", "unit": "%"}
+
+#: name, metric, cells, value, verdict
+BY_HAND: list[tuple[str, str, dict[str, Any], float, str]] = [
+    # 乙社区 has the canteen, the fitness spot and the party centre, 甲社区 has the station; nobody has day care
+    ("canteen", "communities_with", {"kinds": "canteen", **ALL}, 50, "部分达标"),
+    ("daycare", "communities_with", {"kinds": "elderly_daycare", **ALL}, 0, "未达标"),
+    ("either", "communities_with", {"kinds": "clinic_station;canteen", **ALL}, 100, "达标"),
+    ("both", "communities_with", {"kinds": "clinic_station;canteen", "combine": "all", **ALL}, 0, "未达标"),
+    ("named", "communities_with", {"kinds": "canteen", "scope": "community", "codes": "T02", "unit": "个", "operator": ">=", "low": 1}, 1, "达标"),
+    ("zone", "communities_with", {"kinds": "canteen", "unit": "%", **SOUTH}, 0, "报现状（原文无量化目标）"),
+    ("lacking", "communities_without", {"kinds": "canteen", "unit": "个", "operator": "<=", "high": 0}, 1, "未达标"),
+    ("circle", "coverage", {"unit": "%", **CIRCLE}, REACHED, "报现状（原文无量化目标）"),
+    ("circle_100", "coverage", {**ALL, **CIRCLE}, REACHED, "部分达标"),
+    ("circle_97", "coverage", {**ALL, **CIRCLE, "low": 97}, REACHED, "达标"),
+    ("circle_line", "coverage", {**ALL, **CIRCLE, "target_from": "reference"}, REACHED, "报现状（原文无量化目标）"),
+    ("circle_north", "coverage", {"unit": "%", **CIRCLE, **NORTH}, 100, "报现状（原文无量化目标）"),
+    # of the four homes with land only A is within 300 m; the 300 m are from memory
+    ("unverified", "coverage", {**ALL, "rule": "gb50180_clinic_station", "weight": "area_m2"}, 25, "参考值（未核）"),
+    # both the canteen and the station in 15 min at 0.8 m/s (720 m): B 60 and 590 m, D 310 and 540 m; A has 760 m to the canteen
+    ("jointly", "coverage", {"unit": "%", "rule": "plan_elderly_canteen_15", "also_rules": "plan_elderly_clinic_15"}, 70 / 115 * 100,
+     "报现状（原文无量化目标）"),
+    # 6 min are 396 m: the station for A, the canteen for B and D; half of what was asked for each, nothing for E
+    ("half", "completeness", {"unit": "%", "kinds": "clinic_station;canteen", "minutes": 6, "weight": "people"}, 175 / 360 * 100,
+     "报现状（原文无量化目标）"),
+    ("complete", "completeness", {"unit": "%", "kinds": "clinic_station;canteen", "minutes": 6, "combine": "all"}, 0, "报现状（原文无量化目标）"),
+    ("count", "count", {"kinds": "fitness", "unit": "处", "operator": ">=", "low": 1}, 1, "达标"),
+    ("count_2", "count", {"kinds": "fitness", "unit": "处", "operator": ">=", "low": 2}, 1, "部分达标"),
+    ("count_south", "count", {"kinds": "fitness", "unit": "处", "operator": ">=", "low": 1, **SOUTH}, 0, "未达标"),
+    ("since", "count", {"kinds": "clinic_station", "unit": "处", "operator": ">=", "low": 1, "since": 2021}, 0, "未达标"),
+    ("exactly", "count", {"layer": "communities", "unit": "个", "operator": "==", "low": 1, **SOUTH}, 1, "达标"),
+    ("between", "count", {"layer": "communities", "unit": "个", "operator": "between", "low": 3, "high": 4}, 2, "未达标"),
+    ("kinds", "kinds_present", {"kinds": "canteen;fitness;clinic_station", "unit": "类", **NORTH}, 2, "报现状（原文无量化目标）"),
+    ("area", "area", {"layer": "zones", "unit": "km²", "operator": "between", "low": 0.285, "high": 0.315, **NORTH}, 0.3, "达标"),
+    ("per_head", "area", {"layer": "communities", "unit": "m²", "per": 1, "weight": "people"}, 390_000 / 360, "报现状（原文无量化目标）"),
+    ("inside", "topology", {**TOPOLOGY, "codes": "north", "relation": "inside", "operator": ">=", "low": 99.5}, 100, "达标"),
+    ("north_of", "topology", {"layer": "zones", "codes": "north", "other_layer": "barriers", "relation": "north_of", **ALL}, 100, "达标"),
+    ("south_of", "topology", {"layer": "zones", "codes": "south", "other_layer": "barriers", "relation": "north_of", **ALL}, 0, "未达标"),
+    ("tiles", "topology", {**TOPOLOGY, "relation": "tiles", "operator": "<=", "high": 0.1}, 0, "达标"),
+    ("covered", "topology", {**TOPOLOGY, "layer": "communities", "relation": "covered", **ALL}, 65, "未达标"),
+    ("overlap", "topology", {**TOPOLOGY, "relation": "overlap", "operator": "<=", "high": 0}, 0, "达标"),
+    ("straddle", "topology", {"layer": "district", "other_layer": "zones", "relation": "straddle", "operator": "<=", "high": 0}, 1, "未达标"),
+    # the party centre is inside 乙苑: 22.4 m to the gate, 20 m to the street, where the canteen lies 10 m off: 52.4 m
+    ("near", "near", {"kinds": "canteen", "near_kinds": "party_service_center", "metres": 53, "unit": "处"}, 1, "报现状（原文无量化目标）"),
+    ("not_near", "near", {"kinds": "canteen", "near_kinds": "party_service_center", "metres": 52, "unit": "处"}, 0, "报现状（原文无量化目标）"),
+    # the canteen lies 40 m from the river, the station 250 m
+    ("along", "along", {"kinds": "clinic_station;canteen", "relation": "facilities", "metres": 100, "unit": "处", "operator": ">=", "low": 2,
+                        **RIVER}, 1, "部分达标"),
+    # nobody crosses the two banks themselves: the longer one is 640 m
+    ("spacing", "along", {"relation": "spacing", "unit": "m", **RIVER}, 640, "报现状（原文无量化目标）"),
+    # of the gates (A, B twice, E) only A's home has the station within 6 min
+    ("in_gap", "in_gap", {"layer": "gates", "kinds": "clinic_station", "minutes": 6, "unit": "%"}, 75, "报现状（原文无量化目标）"),
+    ("difference", "difference", {"group": "zone", "codes": "south;north", "unit": "百分点", **CIRCLE}, 100 / 110 * 100 - 100,
+     "报现状（原文无量化目标）"),
+    # nought for a share q of the people and one for the rest: Gini is q, Theil is -ln(1 - q)
+    ("gini", "gini", CIRCLE, 10 / 360, "报现状（原文无量化目标）"),
+    ("theil", "theil", {**CIRCLE, "group": "zone"}, math.log(360 / 350), "报现状（原文无量化目标）"),
+    ("per_thousand", "per_thousand", {"kinds": "clinic_station", "field": "count", "per": 1000, "unit": "处/千人"}, 1000 / 360,
+     "报现状（原文无量化目标）"),
+    ("read", "per_communities", {"kinds": "clinic_station", "low": 3, "high": 4, "operator": ">=", "target_from": "standard",
+                                 "confidence": "read"}, 1, "达标"),
+    ("second_hand", "per_communities", {"kinds": "clinic_station", "low": 3, "high": 4, "operator": ">=", "target_from": "standard",
+                                        "confidence": "second_hand"}, 1, "参考值（未核）"),
+    ("mix", "mix", {"layer": "zones", "field": "name"}, 1, "报现状（原文无量化目标）"),
+    ("no_capacity", "per_thousand", {"kinds": "clinic_station", "field": "capacity", "per": 1000}, math.nan, "数据不足"),
+    ("no_area", "attribute", {"kinds": "canteen", "field": "floor_area_m2"}, math.nan, "数据不足"),
+    ("no_survey", "communities_with", {"kinds": "market", **ALL}, math.nan, "数据不足"),
+    ("no_layer", "count", {"layer": "parcels"}, math.nan, "数据不足"),
+    ("no_community", "communities_with", {"kinds": "canteen", "scope": "community", "codes": "T07"}, math.nan, "数据不足"),
+    ("no_engine", "missing", {"lacks": "行车时间"}, math.nan, "数据不足"),
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def by_hand(tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
+    rows = [measure(name, metric, **cells) for name, metric, cells, _, _ in BY_HAND]
+    return evaluated(tmp_path_factory.mktemp("hand") / "toy", *rows)
+
+
+@pytest.mark.parametrize(("name", "value", "verdict"), [(row[0], row[3], row[4]) for row in BY_HAND])
+def test_by_hand(by_hand: pd.DataFrame, name: str, value: float, verdict: str) -> None:
+    row = by_hand.loc[name]
+    assert row["value"] == pytest.approx(value, rel=1e-9, abs=1e-9, nan_ok=True)
+    assert row["verdict"] == verdict
+    assert row["demonstration"] == ""
+    assert (row["needs"] != "") == (verdict == "数据不足") or name in ("circle", "half") or "人口不详" in row["needs"]
+
+
+def test_every_metric_is_worked_out() -> None:
+    assert {row[1] for row in BY_HAND} | {"series"} == set(METRICS) == set(lg.FORMULAS) == set(lg._METRICS)
+
+
+def test_what_is_said_beside_the_number(by_hand: pd.DataFrame) -> None:
+    assert by_hand.loc["canteen", "gap"] == "缺 1 个社区：甲社区"
+    assert by_hand.loc["canteen", "text"].startswith(
+        "canteen：50 %；2 个社区（2022 年名录）中 1 个有；目标 ≥ 100 %；部分达标"
+    )
+    # 北站 is planned for 2025 in 乙社区
+    assert "北站（2025 年）" in by_hand.loc["since", "fix"] and by_hand.loc["since", "gap"] == "还差 1 处"
+    circle = by_hand.loc["circle"]
+    assert circle["gap"] == "10 人不可达，在 1 个小区：戊苑 10"
+    # the three methods as a range: 1000 m by street 350 of 360, 1000 m as the crow flies all of them
+    assert circle["low_other"] == pytest.approx(REACHED) and circle["high_other"] == pytest.approx(100)
+    assert circle["method"] == "可达份额（步行时间）"
+    assert "1 处小区的常住人口不详" in circle["needs"]
+    assert "老年食堂" not in by_hand.loc["no_survey", "needs"] and "菜市场" in by_hand.loc["no_survey", "needs"]
+    assert "layers.parcels" in by_hand.loc["no_layer", "needs"]
+    assert "T07" in by_hand.loc["no_community", "needs"] and "行车时间" in by_hand.loc["no_engine", "needs"]
+    assert "capacity" in by_hand.loc["no_capacity", "needs"] and "floor_area_m2" in by_hand.loc["no_area", "needs"]
+    assert "缝 0 m²，叠 0 m²" in by_hand.loc["tiles", "text"]
+    assert (by_hand["contradiction"] == "X1：两个数。处理：并列。").all()
+
+
+def test_theil_adds_up(by_hand: pd.DataFrame) -> None:
+    """South: 110 people, 100 of them served; north: 250, all."""
+    mean, p, a = 350 / 360, np.array([110 / 360, 250 / 360]), np.array([100 / 110, 1.0])
+    between = float((p * a / mean * np.log(a / mean)).sum())
+    assert f"组间 {between:.4f}，组内 {math.log(360 / 350) - between:.4f}" in by_hand.loc["theil", "text"]
+
+
+def test_coverage_is_that_of_the_library(by_hand: pd.DataFrame) -> None:
+    toy = xh.District.load(TOY)
+    share = xh.summary(xh.coverage(toy, rules=["plan_clinic_15"])).loc["plan_clinic_15", "people_share"]
+    assert by_hand.loc["circle", "value"] == pytest.approx(share * 100, abs=1e-9)
+
+
+def test_attribute_against_a_number(tmp_path: Path) -> None:
+    row = measure(
+        "area", "attribute", kinds="party_service_center", field="floor_area_m2", unit="m²", operator=">=", low=2000
+    )
+    for floor, verdict in ((1999.0, "未达标"), (2000.0, "达标")):
+        folder = folder_with(tmp_path / f"{floor:.0f}", [row])
+        path = folder / "pois" / "facilities.geojson"
+        path.write_text(
+            path.read_text("utf-8").replace('"facility": "F5"', f'"facility": "F5", "floor_area_m2": {floor}'), "utf-8"
+        )
+        own = lg.ledger(xh.District.load(folder)).loc[("T1", "T1.area")]
+        assert own["value"] == floor and own["verdict"] == verdict
+
+
+def test_planned_places_count_when_asked_for(tmp_path: Path) -> None:
+    row = measure("since", "count", kinds="clinic_station", since=2021, operator=">=", low=1)
+    district = xh.District.load(folder_with(tmp_path / "toy", [row]))
+    assert lg.ledger(district.at(2025))["verdict"].iloc[0] == "未达标"
+    later = lg.ledger(district.at(2025, planned=True)).iloc[0]
+    assert later["verdict"] == "达标" and "北站" in later["text"]
+
+
+def test_how_far_apart_a_line_can_be_crossed() -> None:
+    """Across the toy's grid at y = 50: streets at 0, 100 … 500; the last 130 m have none."""
+    streets = xh.District.load(TOY).layers["streets"]
+    line = shapely.LineString([(499_980, 4_320_050), (500_630, 4_320_050)])
+    gaps, crossings = lg._crossings(line, streets)
+    assert crossings == 6 and max(gaps) == pytest.approx(130) and sorted(gaps)[:-1] == pytest.approx([20] + [100] * 5)
+
+
+def test_how_much_of_a_line_is_accompanied(tmp_path: Path) -> None:
+    """Homes 乙苑 and 丙苑 lie 70 m from the river: within 80 m of each are 60 + 2 * sqrt(80² - 70²) m of its 980 m."""
+    own = evaluated(
+        tmp_path / "toy", measure("l", "along", relation="length", layer="homes", metres=80, unit="%", **RIVER)
+    ).loc["l"]
+    assert own["value"] == pytest.approx(2 * (60 + 2 * math.sqrt(1500)) / 980 * 100, rel=0.01)
+
+
+# --- inequality -----------------------------------------------------------------------------------------------------
+
+
+def test_gini_and_theil_by_hand() -> None:
+    one = pd.Series([1.0, 1, 1, 1])
+    # mean absolute difference of 1..4 over all 16 pairs is 20/16, mean 2.5
+    assert lg.gini(pd.Series([1.0, 2, 3, 4]), one) == pytest.approx(20 / 16 / 2 / 2.5)
+    assert lg.gini(pd.Series([3.0, 3]), pd.Series([1.0, 9])) == pytest.approx(0)
+    assert lg.theil(pd.Series([0.0, 1]), one[:2])["total"] == pytest.approx(0.693147, abs=1e-6)  # ln 2
+    parts = lg.theil(pd.Series([1.0, 1, 3, 3]), one, pd.Series(list("aabb")))
+    assert parts["within"] == pytest.approx(0) and parts["total"] == pytest.approx(
+        0.25 * math.log(0.5) + 0.75 * math.log(1.5)
+    )
+    assert math.isnan(lg.gini(pd.Series([0.0, 0]), one[:2])) and math.isnan(
+        lg.theil(pd.Series([0.0, 0]), one[:2])["total"]
+    )
+
+
+@given(st.lists(st.tuples(st.integers(0, 50), st.integers(1, 9)), min_size=2, max_size=8))
+def test_weights_are_people(rows: list[tuple[int, int]]) -> None:
+    """A home of seven counts as seven people alike; Gini is half the mean absolute difference over the mean."""
+    a, p = (pd.Series(column, dtype=float) for column in zip(*rows, strict=True))
+    everyone = np.repeat(a.to_numpy(), p.astype(int))
+    if everyone.sum() == 0:
+        return
+    pairs = np.mean([abs(x - y) for x, y in itertools.product(everyone, everyone)])
+    assert lg.gini(a, p) == pytest.approx(pairs / 2 / everyone.mean(), abs=1e-12)
+    ratio = everyone[everyone > 0] / everyone.mean()
+    assert lg.theil(a, p)["total"] == pytest.approx((ratio * np.log(ratio)).sum() / len(everyone), abs=1e-12)
+
+
+# --- yearly figures -------------------------------------------------------------------------------------------------
+
+
+def figures(**years: Any) -> list[dict[str, Any]]:
+    return [{"indicator": "T", "year": year.removeprefix("y"), "value": value} for year, value in years.items()]
+
+
+SUM = {"series": "T", "since": 2021, "until": 2025, "aggregate": "sum", "unit": "亿元", "operator": ">=", "low": 20}
+LATEST = {**SUM, "aggregate": "latest", "operator": "<=", "low": "", "high": 3.5, "unit": "%"}
+
+
+@pytest.mark.parametrize(
+    ("cells", "filled", "value", "verdict", "said"),
+    [
+        (SUM, figures(y2020=4.4), math.nan, "待填", "T 的 2021—2025 年"),
+        (SUM, figures(y2020=4.4, y2021=4, y2022=5), 9, "待填", "应为 8 亿元，达到进度"),
+        (SUM, figures(y2021=4, y2022=3), 7, "待填", "应为 8 亿元，落后于进度"),
+        (SUM, figures(y2021=4, y2022=4, y2023=4, y2024=4, y2025=4), 20, "达标", "≥ 20 亿元"),
+        (SUM, figures(y2021=4, y2022=4, y2023=4, y2024=4, y2025=3), 19, "部分达标", "≥ 20 亿元"),
+        (SUM, figures(y2021=4, y2022=4, y2023=4, y2025=9), 21, "待填", "T 的 2024 年"),
+        (LATEST, figures(y2024=3.2, y2025=3.6), 3.6, "未达标", "≤ 3.5 %"),
+        (LATEST, figures(y2025=3.5), 3.5, "达标", "≤ 3.5 %"),
+        (LATEST, [*figures(y2025=3.5), *figures(y2025=3.4)], math.nan, "数据不足", "2025 年填了两次"),
+    ],
+)
+def test_series(
+    tmp_path: Path, cells: dict[str, Any], filled: list[dict[str, Any]], value: float, verdict: str, said: str
+) -> None:
+    own = evaluated(tmp_path / "toy", measure("s", "series", **cells), series=filled).loc["s"]
+    assert own["value"] == pytest.approx(value, nan_ok=True)
+    assert own["verdict"] == verdict and said in own["text"]
+
+
+def test_target_handed_down_is_typed_in(tmp_path: Path) -> None:
+    row = measure("s", "series", **{**SUM, "low": "", "aggregate": "latest", "target_series": "T.target"})
+    handed = [{"indicator": "T.target", "year": 2025, "value": 90}]
+    for done, extra, verdict in ((80, [], "报现状（原文无量化目标）"), (80, handed, "未达标"), (90, handed, "达标")):
+        folder = tmp_path / f"{done}{len(extra)}{verdict}"
+        assert evaluated(folder, row, series=[*figures(y2025=done), *extra]).loc["s", "verdict"] == verdict
+
+
+# --- whole tables ---------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def bundled() -> xh.District:
+    return xh.District.load()
+
+
+@pytest.fixture(scope="module")
+def table(bundled: xh.District) -> pd.DataFrame:
+    return lg.ledger(bundled)
+
+
+def test_all_promises_are_there_and_nothing_is_concluded(bundled: xh.District, table: pd.DataFrame) -> None:
+    codes = list(dict.fromkeys(table.index.get_level_values("commitment")))
+    assert len(codes) == 56 and codes[0] == "I01" and codes[-1] == "S42"
+    assert not set(table["verdict"]) & {"达标", "部分达标", "未达标"}
+    assert (table.groupby(level="commitment")["role"].agg(lambda r: (r == "own").any())).all()
+    shown = table[table["value"].notna() & (table["metric"] != "series")]
+    assert (shown["verdict"] == "演示值（不作结论）").all() and shown["demonstration"].str.contains("示意|合成").all()
+    lacking = table[table["verdict"] == "数据不足"]
+    assert (lacking["needs"] != "").all() and lacking["text"].str.contains("数据不足：").all()
+    assert (
+        list(table.columns) == list(lg.COLUMNS)
+        and not table.drop(columns=["value", "target", "low_other", "high_other"]).isna().any().any()
+    )
+    assert len(table[table["binding"] != ""].groupby(level="commitment").size()) == 14
+    assert set(lg.verdicts(table)) <= set(lg.VERDICTS)
+    pd.testing.assert_frame_equal(lg.ledger(bundled), table)
+
+
+def test_quotes_are_word_for_word(shared: Path, bundled: xh.District, table: pd.DataFrame) -> None:
+    plan = (shared / "reference" / "plan.txt").read_text("utf-8")
+    quotes = [*table["quote"], *lg.left_out(bundled)["quote"]]
+    contradictions = bundled.rows["contradictions"]
+    quotes += [*contradictions["quote_a"], *contradictions["quote_b"].dropna()]
+    assert not [quote for quote in quotes if quote not in plan]
+    known = pd.read_csv(shared / "reference" / "commitments.csv", dtype=str).set_index("id")
+    first = table.groupby(level="commitment", sort=False).first()
+    assert list(first.index) == list(known.index)
+    for column in ("quote", "section", "category", "binding"):
+        assert (first[column] == known[column].fillna("")).all(), column
+
+
+def test_what_is_left_out_says_why(bundled: xh.District) -> None:
+    rows = lg.left_out(bundled)
+    assert len(rows) >= 20 and (rows["note"] != "").all()
+    assert rows["quote"].str.contains("业委会组建率").any() and rows["quote"].str.contains("安置率达到98%").any()
+
+
+def test_the_station_norm_stands_against_the_plan(bundled: xh.District) -> None:
+    """Thirteen communities, one station per three or four: four to five."""
+    row = lg.beyond(bundled).loc["B.stations"]
+    assert "应有 4—5 处" in row["text"] and "规划只写新建 1—2 个" in row["how"] and row["target"] == 4
+
+
+@pytest.mark.parametrize("layer", ["district", "zones", "communities", "homes", "facilities", "streets"])
+def test_without_a_layer_only_its_rows_change(tmp_path: Path, layer: str) -> None:
+    rows = [measure(name, metric, **cells) for name, metric, cells, _, _ in BY_HAND]
+    whole = evaluated(tmp_path / "whole", *rows)
+    without = evaluated(tmp_path / "without", *rows, drop=(layer,))
+    needs_it = without["needs"].str.contains(f"layers.{layer}", regex=False)
+    assert needs_it.any() and (without.loc[needs_it, "verdict"] == "数据不足").all()
+    left = [c for c in whole.columns if c != "inputs"]
+    pd.testing.assert_frame_equal(whole.loc[~needs_it, left], without.loc[~needs_it, left])
+
+
+def test_editing_a_row_changes_the_output(tmp_path: Path) -> None:
+    row = measure("c", "communities_with", kinds="canteen", **ALL)
+    assert evaluated(tmp_path / "a", row).loc["c", "verdict"] == "部分达标"
+    assert evaluated(tmp_path / "b", {**row, "low": 50}).loc["c", "verdict"] == "达标"
+    assert evaluated(tmp_path / "c", {**row, "kinds": "fitness;clinic_station"}).loc["c", "value"] == 100
+
+
+@pytest.mark.parametrize(
+    ("cells", "field", "said"),
+    [
+        ({"metric": "coverige"}, "metric", "coverige"),
+        ({"low": "many"}, "low", "不是数"),
+        ({"commitment": "T5"}, "commitment", "T5"),
+        ({"rule": "plan_clinc_15"}, "rule", "plan_clinc_15"),
+        ({"scope": "planet"}, "scope", "planet"),
+        ({"text": ""}, "text", "没有填"),
+    ],
+)
+def test_a_bad_cell_is_named_at_the_door(tmp_path: Path, cells: dict[str, Any], field: str, said: str) -> None:
+    folder = folder_with(tmp_path / "toy", [measure("c", "communities_with", kinds="canteen", **{**ALL, **cells})])
+    problem = xh.check(folder).query("severity == 'error'").iloc[0]
+    assert problem["file"] == "tables/measures.csv" and problem["row"] == "T1.c" and problem["field"] == field
+    assert said in problem["problem"] and problem["remedy"]
+
+
+@pytest.mark.parametrize(
+    ("cells", "field"),
+    [
+        ({"kinds": "cantine"}, "kinds"),
+        ({"kinds": ""}, "kinds"),
+        ({"target_from": ""}, "target_from"),
+        ({"low": ""}, "low"),
+        ({"low": 9, "high": 3}, "low"),
+        ({"scope": "zone"}, "codes"),
+        ({"needs": "roads"}, "needs"),
+        ({"commitment": "T9"}, "commitment"),
+        ({"metric": "attribute", "field": "height"}, "field"),
+    ],
+)
+def test_cells_that_contradict_each_other_are_named(tmp_path: Path, cells: dict[str, Any], field: str) -> None:
+    district = xh.District.load(
+        folder_with(tmp_path / "toy", [measure("c", "communities_with", **{"kinds": "canteen", **ALL, **cells})])
+    )
+    with pytest.raises(xh.DataError) as caught:
+        lg.ledger(district)
+    problem = caught.value.problems.iloc[0]
+    assert (problem["file"], problem["row"], problem["field"]) == ("tables/measures.csv", "T1.c", field)
+
+
+def test_one_schematic_row_makes_a_demonstration(tmp_path: Path) -> None:
+    folder = folder_with(
+        tmp_path / "toy",
+        [measure("c", "communities_with", kinds="canteen", **ALL), measure("d", "count", kinds="fitness")],
+    )
+    path = folder / "pois" / "facilities.geojson"
+    path.write_text(
+        path.read_text("utf-8").replace('"facility": "F2"', '"facility": "F2", "basis": "schematic"'), "utf-8"
+    )
+    table = lg.ledger(xh.District.load(folder)).loc["T1"]
+    assert (
+        table.loc["T1.c", "verdict"] == "演示值（不作结论）"
+        and table.loc["T1.c", "demonstration"] == "设施 1 处中 1 处为示意"
+    )
+    assert table.loc["T1.d", "verdict"] == "报现状（原文无量化目标）"
+
+
+def test_a_promise_nobody_measures_says_so(tmp_path: Path) -> None:
+    table = lg.ledger(xh.District.load(folder_with(tmp_path / "toy", [])))
+    assert list(table.index) == [("T1", "T1"), ("T2", "T2")] and (table["verdict"] == "数据不足").all()
+
+
+# --- explain, workbook, page ----------------------------------------------------------------------------------------
+
+
+def test_explain_names_inputs_and_formula(bundled: xh.District, table: pd.DataFrame) -> None:
+    text = lg.explain(table, "S17.people")
+    for part in ("协调推进1-2个社区卫生服务站建设", "homes/homes.geojson", str(bundled.files.loc["homes", "sha256"])[:16], "2026-11-24", "合成",
+                 "15 分钟", "1.1 m/s", "公式：", "演示值（不作结论）", "X04", "rules.csv"):  # fmt: skip
+        assert part in text, part
+    assert lg.explain(table, ("S17", "S17.people")) == text and text in lg.explain(table, "S17")
+    with pytest.raises(xh.UnknownNameError, match=r"S17\.people"):
+        lg.explain(table, "S17.peple")
+
+
+def test_workbook_keeps_what_was_filled_in(tmp_path: Path) -> None:
+    district = xh.District.load(
+        folder_with(tmp_path / "toy", [measure("c", "communities_with", kinds="canteen", **ALL)])
+    )
+    table = lg.ledger(district)
+    path = tmp_path / "out" / "规划目标落实核对表.xlsx"
+    lg.ledger_workbook(district, table, path)
+    first = path.read_bytes()
+    lg.ledger_workbook(district, table, path)
+    assert path.read_bytes() == first, "same inputs, same bytes"
+    book = openpyxl.load_workbook(path)
+    assert book.sheetnames == ["核对表", "专栏1", "任务分解表", "标准之外", "未列入的表述", "原文矛盾", "来源"]
+    sheet = book["任务分解表"]
+    head = [cell.value for cell in sheet[3]]
+    assert sheet.freeze_panes == "C4" and head[0] == "编号" and head[-5:] == list(lg.USER_COLUMNS)
+    sheet.cell(4, head.index("责任科室") + 1, "=民政科")
+    sheet.cell(5, head.index("进度") + 1, 60)
+    sheet.cell(6, 1, "T8")
+    sheet.cell(6, head.index("佐证材料") + 1, "会议纪要")
+    book.save(path)
+    again = tmp_path / "again.xlsx"
+    lg.ledger_workbook(district, table, again, earlier=path)
+    kept = lg.read_tasks(again)
+    assert kept.loc["T2", "进度"] == 60 and kept.loc["T8", "佐证材料"] == "会议纪要"
+    for row in openpyxl.load_workbook(again)["任务分解表"].iter_rows():
+        assert all(cell.data_type != "f" for cell in row)
+
+
+def test_a_damaged_workbook_is_not_written_over(tmp_path: Path) -> None:
+    district = xh.District.load(folder_with(tmp_path / "toy", []))
+    path = tmp_path / "规划目标落实核对表.xlsx"
+    path.write_bytes(b"not a workbook")
+    with pytest.raises(xh.EnvironmentProblem, match="任务分解表"):
+        lg.ledger_workbook(district, lg.ledger(district), path)
+    assert path.read_bytes() == b"not a workbook" and list(tmp_path.glob(".*.part")) == []
+
+
+def test_the_panel_shows_years_and_targets(tmp_path: Path) -> None:
+    row = measure("s", "series", **SUM)
+    district = xh.District.load(folder_with(tmp_path / "toy", [row], series=figures(y2020=4.4, y2021=4, y2022=5)))
+    panel = lg._panel_sheet(district, lg.ledger(district))
+    assert (
+        list(panel["编号"]) == ["T1"]
+        and panel.loc[0, "2020"] == 4.4
+        and panel.loc[0, "2022"] == 5
+        and panel.loc[0, "目标"] == 20
+    )
+    assert math.isnan(panel.loc[0, "2025"]) and panel.loc[0, "判定"] == "待填"
+
+
+def test_page_is_one_file_and_escapes(tmp_path: Path) -> None:
+    row = measure("c", "communities_with", kinds="canteen", **ALL)
+    district = xh.District.load(folder_with(tmp_path / "toy", [row]))
+    page = lg.ledger_page(district, lg.ledger(district), maps={"plan_clinic_15": "maps/plan_clinic_15.html"})
+    assert "&lt;b&gt;完善&lt;/b&gt;十五分钟圈" in page and "<b>完善</b>" not in page
+    assert "http:" not in page and "https:" not in page and 'src="' not in page
+    assert 'data-category="养老;医疗"' in page and "default-src 'none'" in page and page.count('class="promise"') == 2
+    assert page == lg.ledger_page(district, lg.ledger(district), maps={"plan_clinic_15": "maps/plan_clinic_15.html"})
+
+
+@pytest.mark.browser
+def test_page_filters(tmp_path: Path, chromium: Any, bundled: xh.District, table: pd.DataFrame) -> None:
+    path = tmp_path / "ledger.html"
+    path.write_text(lg.ledger_page(bundled, table), "utf-8")
+    page = chromium.new_page()
+    said: list[str] = []
+    page.on("console", lambda message: said.append(message.text))
+    page.on("pageerror", lambda error: said.append(str(error)))
+    page.goto(path.as_uri())
+    assert page.inner_text("#count") == "56 / 56"
+    page.select_option("#category", "养老")
+    assert page.inner_text("#count") == "4 / 56" and page.locator(".promise:visible").count() == 4
+    page.fill("#find", "没有这样的字")
+    assert page.inner_text("#count") == "0 / 56"
+    page.close()
+    assert said == []
+
+
+def test_no_frame_of_the_district_is_changed(bundled: xh.District, table: pd.DataFrame) -> None:
+    assert isinstance(bundled.layers["homes"], gpd.GeoDataFrame) and len(table)
+    assert "served" not in bundled.layers["homes"].columns
