@@ -108,7 +108,7 @@ def _content(district: District) -> dict[str, Any]:
         "name": district.name, "year": district.year, "list_year": district.list_year, "planned": district.with_planned,
         "demo": district.is_demonstration, "demo_text": DEMONSTRATION_TEXT if district.is_demonstration else "",
         "badges": _badges(district),
-        "foot": maps._foot(district, "zh"), "crs": district.crs, "scenario": str(district.manifest.get("scenario", "")),
+        "foot": _foot(district), "crs": district.crs, "scenario": str(district.manifest.get("scenario", "")),
         "tolerance": {"metres": TOLERANCE_M, "minutes": TOLERANCE_MIN},
         "methods": METHOD_LABELS, "denominators": DENOMINATOR_LABELS,
         "presets": [{"id": p, "label": label} for p, label in PRESETS.items() if any(p in r["presets"] for r in rules)],
@@ -127,6 +127,12 @@ def _badges(district: District) -> list[list[str]]:
     """Return the marks of the page; whatever the maps may become, this one carries coordinates and counts: internal."""
     words = maps._texts("zh")
     return [*([["demo", words["demo"]]] if district.is_demonstration else []), ["", words["internal"]]]
+
+
+def _foot(district: District) -> list[str]:
+    """Return the lines every map carries; this one shows the very coordinates it computes in."""
+    lines = [line for line in maps._foot(district, "zh") if not line.startswith("坐标系")]
+    return [*lines, f"坐标系：{pyproj.CRS.from_user_input(district.crs).name}（{district.crs}）"]
 
 
 def _packed(values: Any, kind: str) -> str:

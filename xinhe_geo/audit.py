@@ -113,7 +113,7 @@ def _network(district: District) -> Iterator[_Finding]:
     near = _near_misses(district, ends, public)
     if len(near):
         yield _Finding(
-            "路网", "high", f"{len(near)} 个路段端点离另一条路不到 {NEAR_MISS_M:g} 米却没有相接", _names(near), len(near), np.nan,
+            "路网", "medium", f"{len(near)} 个路段端点离另一条路不到 {NEAR_MISS_M:g} 米却没有相接", _names(near), len(near), np.nan,
             "在 GIS 里把端点接上（捕捉到同一顶点）",
         )  # fmt: skip
     sizes = public.groupby("component")["length_m"].sum().sort_values(ascending=False)
@@ -200,6 +200,7 @@ def _facilities(district: District) -> Iterator[_Finding]:
     points = gpd.GeoSeries(
         shapely.point_on_surface(facilities.geometry.array), index=facilities.index, crs=facilities.crs
     )
+    labels = district.kinds["label"]
     twins = _duplicates(facilities, points)
     if len(twins):
         yield _Finding("设施", "medium", f"{len(twins)} 处设施与同类设施相距不到 {DUPLICATE_M:g} 米，可能重复", _names(twins), len(twins),
@@ -221,8 +222,14 @@ def _facilities(district: District) -> Iterator[_Finding]:
         if len(out):
             yield _Finding("设施", "info", f"{len(out)} 处设施在街道界外，居民走得到就算", _names(out), len(out), np.nan,
                            "无需处理；结果里另列依赖界外设施的份额")  # fmt: skip
+    doubtful = facilities[
+        (facilities["note"].fillna("").str.contains("人工确认") & facilities["checked_by"].isna()).to_numpy()
+    ]
+    if len(doubtful):
+        which = "、".join(f"{labels[k]} {n}" for k, n in doubtful["kind"].value_counts().head(6).items())
+        yield _Finding("设施", "medium", f"{len(doubtful)} 处设施是按地图标签归类的，标准不一定认可（{which}）", _names(doubtful.index),
+                       len(doubtful), np.nan, "逐处核对后填 checked_by；不算的改类别或删去（如私人诊所不等于社区卫生服务站）")  # fmt: skip
     seen = set(facilities["kind"])
-    labels = district.kinds["label"]
     never = [str(labels[k]) for k in district.kinds.index if k not in seen and k not in district.surveyed_kinds]
     if never:
         yield _Finding("设施", "info", f"{len(never)} 类设施没有调查过，相关指标为数据不足", _names(pd.Index(never)), len(never), np.nan,

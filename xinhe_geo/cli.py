@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from typing import Annotated
 
+import numpy as np
 import typer
 from rich.console import Console
 from rich.markup import escape
@@ -21,6 +22,7 @@ MESSAGES = {
         "done": "完成：打开 {}",
         "loading": "读取街道数据",
         "clean": "检查完毕：{} 处错误，{} 处提示",
+        "auditing": "核查数据能支撑到什么程度",
         "imported": "已建立街道目录 {}；下一步：python run.py report {}",
         "leaves": "将向 {1} 发送的只有这个取整后的范围（西, 南, 东, 北）：{0}",
         "sure": "发送并下载？",
@@ -31,6 +33,7 @@ MESSAGES = {
         "done": "Done: open {}",
         "loading": "Reading the district",
         "clean": "Checked: {} errors, {} warnings",
+        "auditing": "Auditing what the data can carry",
         "imported": "Made district folder {}; next: python run.py report {}",
         "leaves": "Only this rounded box (west, south, east, north) is sent to {1}: {0}",
         "sure": "Send and download?",
@@ -97,7 +100,7 @@ def check(
     folder: Annotated[Path | None, typer.Argument(help="街道目录；省略为随程序的演示街道")] = None,
     lang: Lang = "zh",
 ) -> None:
-    """检查街道目录，列出每一处问题：文件、行、列、怎么改。"""
+    """检查街道目录：每一处问题在哪个文件、哪一行、哪一列、怎么改；数据能支撑到什么程度。"""
     from .district import check as check_folder
 
     problems = check_folder(folder)
@@ -111,6 +114,25 @@ def check(
     _out.print(_text(lang, "clean", errors, len(problems) - errors))
     if errors:
         raise typer.Exit(DATA)
+    _show_audit(folder, lang)
+
+
+def _show_audit(folder: Path | None, lang: str) -> None:
+    """Print how far sound data can carry conclusions, and the line to put under a map."""
+    from .audit import SEVERITIES, audit, rests_on
+    from .district import District
+
+    with _err.status(_text(lang, "auditing")):
+        district = District.load(folder)
+        table = audit(district)
+    shown = _grid("轻重", "方面", "数据核查发现", "哪里", "涉及人口", "怎么办")
+    for row in table.itertuples():
+        people = "" if np.isnan(row.people) else f"{row.people:,.0f}"
+        shown.add_row(
+            SEVERITIES[row.severity], row.topic, escape(row.finding), escape(row.where), people, escape(row.remedy)
+        )
+    _out.print(shown)
+    _out.print(escape(rests_on(district)))
 
 
 @app.command("import")
@@ -232,27 +254,6 @@ def list_scenarios(
             )
         )
     _out.print(shown)
-
-
-@app.command("audit")
-def audit_(
-    folder: Annotated[Path | None, typer.Argument(help="街道目录；省略为随程序的演示街道")] = None,
-) -> None:
-    """数据核查：数据能支撑到什么程度，影响多少人，怎么改进。"""
-    from .audit import SEVERITIES, audit, rests_on
-    from .district import District
-
-    with _err.status(_text("zh", "loading")):
-        district = District.load(folder)
-        table = audit(district)
-    shown = _grid("", "方面", "发现", "哪里", "涉及人口", "怎么办")
-    for row in table.itertuples():
-        people = "" if row.people != row.people else f"{row.people:,.0f}"
-        shown.add_row(
-            SEVERITIES[row.severity], row.topic, escape(row.finding), escape(row.where), people, escape(row.remedy)
-        )
-    _out.print(shown)
-    _out.print(escape(rests_on(district)))
 
 
 def main(arguments: list[str] | None = None) -> int:

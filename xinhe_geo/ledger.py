@@ -17,6 +17,7 @@ import html
 import importlib.resources
 import math
 import os
+import warnings
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -564,6 +565,8 @@ def _layers_for(m: Measure) -> list[str]:
     names |= {n for n in (m["layer"], m["other_layer"]) if n}
     if m["metric"] == "count" and not m["layer"]:
         names.add("facilities")
+    if m["metric"] == "area" and m["per"] > 0:
+        names.add("homes")
     if m["metric"] == "along" and m["relation"] != "length":
         names.add("facilities" if m["relation"] == "facilities" else "streets")
     if m["metric"] == "topology" or m["metric"] in ("series", "missing", "per_communities"):
@@ -1588,9 +1591,10 @@ def read_tasks(path: Path) -> pd.DataFrame:
     if not path.is_file():
         return nothing
     try:
-        book = openpyxl.load_workbook(path, read_only=True, data_only=True)
-        rows = list(book[TASKS_SHEET].iter_rows(values_only=True)) if TASKS_SHEET in book.sheetnames else []
-        book.close()
+        with path.open("rb") as stream, warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of decorations that are not read
+            book = openpyxl.load_workbook(stream, read_only=True, data_only=True)
+            rows = list(book[TASKS_SHEET].iter_rows(values_only=True)) if TASKS_SHEET in book.sheetnames else []
     except Exception as error:  # a damaged file fails in many ways; what was typed into it must not be lost
         raise EnvironmentProblem(f"读不出 {path.name} 里已填的任务分解表，没有覆盖它；请先另存或移走") from error
     head = next((i for i, row in enumerate(rows) if row and row[0] == "编号"), None)
@@ -1659,38 +1663,24 @@ def _check_sheet(rows: pd.DataFrame) -> pd.DataFrame:
 
 def _panel_sheet(district: District, table: pd.DataFrame) -> pd.DataFrame:
     """The indicators with an attribute (约束性, 预期性): typed-in figures by year, target, and what the map gives."""
-    codes = table.index.get_level_values("commitment")
     own = table[((table["binding"] != "") & (table["role"] == "own")).to_numpy()]
-    figures = district.rows.get("series")
-    known = pd.DataFrame(columns=["indicator", "year", "value"]) if figures is None else figures
-    years = sorted({int(y) for y in known["year"].dropna()} | {2020, 2025}) if figures is not None else [2020, 2025]
-    years = list(range(min(years), max(years) + 1))
+    figures = district.rows.get("series", pd.DataFrame(columns=["indicator", "year", "value"]))
+    figures = figures[figures["value"].notna().to_numpy()].drop_duplicates(["indicator", "year"], keep=False)
+    typed = {str(m["commitment"]): m for m in reversed(_measures(district)) if m["series"] and m["role"] == "own"}
+    asked = [m[end] for m in typed.values() for end in ("since", "until") if np.isfinite(m[end])]
+    years = [int(y) for y in (*figures["year"], *asked)] or [district.year]
     rows = []
-    for code in dict.fromkeys(own.index.get_level_values("commitment")):
-        mine = own[(own.index.get_level_values("commitment") == code)]
+    for code, mine in own.groupby(level="commitment", sort=False):
+        m = typed.get(str(code), {"series": str(code), "target_series": ""})
+        by_year = figures[(figures["indicator"] == m["series"]).to_numpy()].set_index("year")["value"]
+        handed = figures[(figures["indicator"] == m["target_series"]).to_numpy()]["value"]
+        targets = [*mine["target"].dropna(), *handed]
         first = mine.iloc[0]
-        values = (
-            known[(known["indicator"] == code).to_numpy()].dropna(subset=["value"]).drop_duplicates("year", keep=False)
-        )
-        by_year = values.set_index("year")["value"]
-        typed = known[(known["indicator"] == f"{code}.target").to_numpy()].dropna(subset=["value"])
-        target = (
-            float(typed["value"].iloc[-1])
-            if len(typed)
-            else float(mine["target"].dropna().iloc[-1])
-            if mine["target"].notna().any()
-            else math.nan
-        )
         row: dict[str, object] = {"编号": code, "指标": first["quote"], "属性": first["binding"], "单位": first["unit"]}
-        row |= {f"{year}": float(by_year.get(year, math.nan)) for year in years}
-        row |= {
-            "走势": "",
-            "目标": target if np.isfinite(target) else _promised(district, code),
-            "判定": _together(mine["verdict"]),
-        }
-        row["说明"] = "；".join(mine["text"])
+        row |= {str(year): float(by_year.get(year, math.nan)) for year in range(min(years), max(years) + 1)}
+        row |= {"目标": float(targets[-1]) if targets else _promised(district, str(code))}
+        row |= {"判定": _together(mine["verdict"]), "说明": "；".join(mine["text"])}
         rows.append(row)
-    assert len(rows) <= len(set(codes))
     return pd.DataFrame(rows) if rows else pd.DataFrame({"说明": ["承诺表里没有写属性的指标"]})
 
 
@@ -1761,8 +1751,8 @@ def _write_sheet(book: Any, name: str, rows: pd.DataFrame, note: str, frozen: tu
         for i, value in enumerate(rows[column]):
             style = coloured.get(str(value), plain) if column == "判定" else mine if column in USER_COLUMNS else plain
             _write_cell(sheet, first + i, j, value, style, number if style is plain else style)
-    if "走势" in rows.columns:
-        _sparklines(sheet, name, rows, first)
+    if "目标" in rows.columns and any(str(column).isdigit() for column in rows.columns):
+        _charts(book, sheet, name, rows, first)
     sheet.freeze_panes(*frozen)
     if len(rows):
         sheet.autofilter(_HEADER_ROW, 0, _HEADER_ROW + len(rows), len(rows.columns) - 1)
@@ -1784,25 +1774,28 @@ def _write_cell(sheet: Any, i: int, j: int, value: object, style: Any, number: A
         sheet.write_string(i, j, str(value)[:32_000], style)
 
 
-def _sparklines(sheet: Any, name: str, rows: pd.DataFrame, first: int) -> None:
-    """Draw each indicator's years as a small line in its own cell."""
+def _charts(book: Any, sheet: Any, name: str, rows: pd.DataFrame, first: int) -> None:
+    """Draw a small line per indicator with at least two years filled in, below the table."""
     years = [j for j, column in enumerate(rows.columns) if str(column).isdigit()]
-    place = list(rows.columns).index("走势")
-    if len(years) < 2:
-        return
+    drawn = 0
     for i in range(len(rows)):
-        cells = [first + i, years[0], first + i, years[-1]]
-        area = f"'{name}'!{_cell(cells[0], cells[1])}:{_cell(cells[2], cells[3])}"
-        sheet.add_sparkline(first + i, place, {"range": area, "markers": True})
-
-
-def _cell(i: int, j: int) -> str:
-    letters = ""
-    j += 1
-    while j:
-        j, rest = divmod(j - 1, 26)
-        letters = chr(65 + rest) + letters
-    return f"{letters}{i + 1}"
+        if rows.iloc[i, years].notna().sum() < 2:
+            continue
+        chart = book.add_chart({"type": "line"})
+        chart.add_series(
+            {
+                "name": [name, first + i, 1],
+                "categories": [name, first - 1, years[0], first - 1, years[-1]],
+                "values": [name, first + i, years[0], first + i, years[-1]],
+                "marker": {"type": "circle"},
+            }
+        )
+        chart.set_title({"name": str(rows["指标"].iloc[i]), "name_font": {"size": 10}})
+        chart.set_legend({"none": True})
+        chart.set_size({"width": 360, "height": 200})
+        across, down = drawn % 3, drawn // 3
+        sheet.insert_chart(first + len(rows) + 1 + 11 * down, 1, chart, {"x_offset": 370 * across})
+        drawn += 1
 
 
 # --- the page --------------------------------------------------------------------------------------------------------

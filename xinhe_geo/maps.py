@@ -657,9 +657,11 @@ def _minutes_mode(rule: Rule, rows: pd.DataFrame, homes: gpd.GeoDataFrame, lang:
     cost, served = _floats(rows, column), _floats(rows, "served")
     pick = np.searchsorted(np.asarray(breaks) + 1e-6, cost, side="left")
     pick = np.where(np.isnan(cost), np.where(np.isnan(served), len(styles) - 1, len(styles) - 2), pick)
-    shown = {"walk_min": t["method_walk_min"], "buffer": t["straight"], "network_m": t["method_network_m"]}[rule.method]
+    shown = {"walk_min": t["method_walk_min"], "buffer": t["straight_distance"], "network_m": t["method_network_m"]}[
+        rule.method
+    ]
     title = t["line_shown"].format(v=shown)
-    return _mode(t["mode_minutes"], title, styles, pick, homes, lang)
+    return _mode(t[f"mode_{rule.method}"], title, styles, pick, homes, lang)
 
 
 def _straight_mode(rows: pd.DataFrame, homes: gpd.GeoDataFrame, lang: str) -> _Mode | None:

@@ -348,8 +348,8 @@
         at(Math.min(b, to));
       }
     }
-    ctx.globalAlpha = 0.75;
-    stroke(ctx, "#1d2a5b", Math.max(1.6, widthAt([1.2, 1.8, 3, 5], view.zoom)) * view.u, null, view.u);
+    ctx.globalAlpha = 0.6;
+    stroke(ctx, "#1d2a5b", widthAt([0.9, 1.4, 3, 5], view.zoom) * view.u, null, view.u);
     ctx.globalAlpha = 1;
   }
 
@@ -376,7 +376,10 @@
       drawIcon(ctx, x, y, chosen ? r * 1.15 : r, kinds[f.kind], looksLike(f));
       if (chosen || f.id === state.hover || f.fresh || view.zoom > 16) {
         ctx.font = (chosen ? "700 " : "500 ") + 12.5 * view.u + "px " + FONT; ctx.textAlign = "left"; ctx.textBaseline = "middle";
-        halo(ctx, f.name, x + r * 1.9, y, 12.5 * view.u, "#1f2429");
+        const w = ctx.measureText(f.name).width, left = x + r * 1.9 + w > view.w - 6 ? x - r * 1.9 - w : x + r * 1.9;
+        ctx.fillStyle = chosen ? "rgba(255,255,255,0.94)" : "rgba(255,253,249,0.8)";
+        ctx.fillRect(left - 4 * view.u, y - 10 * view.u, w + 8 * view.u, 20 * view.u);
+        ctx.fillStyle = "#1f2429"; ctx.fillText(f.name, left, y);
       }
     }
   }

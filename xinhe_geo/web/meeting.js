@@ -51,7 +51,6 @@
       parts.push("人群 " + p.label + " " + p.speed.toFixed(2) + " m/s");
     }
     parts.push("分母 " + DENOMINATORS[r.denominator], "数据年份 " + data.year);
-    if (data.communities.length) parts.push("社区名录 " + data.list_year + " 年");
     return parts;
   }
 
@@ -119,6 +118,7 @@
       put(ui.what, r.label); put(ui.big, "数据不足"); put(ui.delta, "没有调查过这类设施，或缺人口和用地"); put(ui.note, "新增一处即可试算"); bar(0, 0);
     }
     ui.delta.className = "xm-delta " + (!known ? "" : effects.gain.people > effects.lose.people ? "up" : effects.lose.people > effects.gain.people ? "down" : "");
+    put(ui.sheetButton, `结果 ${ui.big.textContent}${now !== was && presence ? "（" + signed(now - was) + "）" : ""}`);
     ui.mark.hidden = !weak(r) || !known;
     numbersTable(r, d);
     for (const [side, box, word] of [["gain", ui.gain, "受益"], ["lose", ui.lose, "受影响"]]) {
@@ -207,7 +207,7 @@
     while (app.plans.some((p) => p.added.some((f) => f.id === data.prefix + n))) n++;
     const id = data.prefix + n, same = plan().added.filter((f) => f.kind === kind).length + 1;
     app.adding = null; app.selected = id;
-    change((p) => p.added.push({ id, kind, name: "新增" + k.label + same, xy, raw: raw.map((v) => Math.round(v * 100) / 100) }));
+    change((p) => p.added.push({ id, kind, name: k.label + same + "（拟设）", xy, raw: raw.map((v) => Math.round(v * 100) / 100) }));
     app.map.reveal(xy);
     app.map.top.focus({ preventScroll: true });
   }
@@ -306,7 +306,6 @@
     const act = [];
     act.push(make("button", { type: "button", onclick: () => close(f.id) }, f.fresh ? "删除" : planned ? (e.open ? "不纳入" : "纳入方案") : closed ? "恢复" : "撤除"));
     if (!f.fresh && e.xy) act.push(make("button", { type: "button", onclick: () => change((p) => { const x = edited(p, f.id); delete x.xy; delete x.raw; delete x.corrected; delete x.note; }) }, "放回原处"));
-    act.push(make("button", { type: "button", onclick: () => { app.map.reveal(f.xy); } }, "看位置"));
     rows.push(make("div", { class: "xm-acts" }, ...act));
     if (!f.fresh && e.xy && !closed) {
       rows.push(make("label", { class: "xm-check" }, make("input", { type: "checkbox", checked: Boolean(e.corrected), onchange: (ev) => change((p) => { edited(p, f.id).corrected = ev.target.checked; }) }), " 资料位置有误，标为订正"));
@@ -327,8 +326,8 @@
   function effectLists() {
     for (const [side, box] of [["gain", ui.gain], ["lose", ui.lose]]) {
       const all = app.result.effects[side].homes;
-      box.list.replaceChildren(...all.slice(0, 6).map((h) => make("button", { type: "button", onclick: () => lookAt(h.home) },
-        `${model.homes.name[h.home]} ${Number.isFinite(h.people) ? number(h.people) + " 人" : "人口不详"}`)), ...(all.length > 6 ? [make("span", {}, `等 ${all.length} 个小区`)] : []));
+      box.list.replaceChildren(...all.slice(0, 4).map((h) => make("button", { type: "button", onclick: () => lookAt(h.home) },
+        `${model.homes.name[h.home]} ${Number.isFinite(h.people) ? number(h.people) + " 人" : "人口不详"}`)), ...(all.length > 4 ? [make("span", {}, `等 ${all.length} 个小区`)] : []));
     }
   }
   function lookAt(h) {
@@ -473,7 +472,7 @@
     write(ui.title.textContent, 30, 54, 32, "#2b3138", 700);
     write(`${app.today ? "现状" : planName()}　${line(r).join("　")}`, 30, 84, 15.5, "#626a72");
     let right = W - 30;
-    for (const [kind, text] of data.badges) {
+    for (const [kind, text] of data.badges.slice().reverse()) {
       font(15, 600);
       const w = ctx.measureText(text).width + 18;
       ctx.fillStyle = kind === "demo" ? "#8a3b52" : "#fffdf9"; ctx.fillRect(right - w, 28, w, 28);
@@ -616,7 +615,6 @@
       const people = make("b"), more = make("span"), list = make("div", { class: "xm-chips" });
       ui[name] = { people, more, list, root: make("div", { class: "xm-" + name }, people, more, list) };
     }
-    ui.chosen = make("section", { class: "xm-chosen", hidden: true, "aria-label": "选中的设施" });
     ui.planName = make("input", { maxlength: 30, "aria-label": "方案名称", onchange: (e) => change((p) => { p.name = e.target.value.trim() || NAMES[p.key - 1]; }) });
     ui.drop = button("删除方案", dropPlan);
     ui.editsHead = make("h2"); ui.edits = make("ul", { class: "xm-list" });
@@ -631,7 +629,6 @@
     const [more] = fold("高级", false, make("label", { class: "xm-field" }, "其他指标 ", ui.other), make("label", { class: "xm-field" }, "方法 ", ui.method), make("label", { class: "xm-field" }, "人群 ", ui.profile), ui.why);
     ui.legend = make("ul", { class: "xm-legend" });
     return make("aside", { class: "xm-side", "aria-label": "结果" },
-      ui.chosen,
       make("section", { class: "xm-main" }, ui.what, make("p", { class: "xm-top-line" }, ui.big, ui.mark), ui.barRoot, ui.delta, ui.note, table),
       make("section", { class: "xm-effects" }, ui.gain.root, ui.lose.root),
       make("section", {}, ui.editsHead, ui.edits, make("div", { class: "xm-acts" }, ui.planName, ui.drop)),
@@ -641,12 +638,13 @@
   function stage() {
     const tool = (label, icon2, on) => make("button", { type: "button", "aria-label": label, title: label, onclick: on }, icon2);
     ui.tip = make("div", { class: "xm-tip", hidden: true });
+    ui.chosen = make("section", { class: "xm-chosen", hidden: true, "aria-label": "选中的设施" });
     ui.bannerText = make("span");
     ui.banner = make("div", { class: "xm-banner", hidden: true }, ui.bannerText, button("取消", () => { app.adding = null; settle(); }));
     ui.scale = make("div", { class: "xm-ruler", "aria-hidden": "true" }, make("span", {}, "0"), make("span"));
     ui.stage = make("div", { class: "xm-stage" }, make("div", { class: "xm-tools", role: "group", "aria-label": "地图" },
       tool("放大", "＋", () => app.map.zoom(1.6)), tool("缩小", "－", () => app.map.zoom(1 / 1.6)), tool("看全图", "⌂", () => app.map.fit(data.first))),
-      make("div", { class: "xm-rule", "aria-hidden": "true" }, make("span", { class: "xm-north" }, "北"), ui.scale), ui.banner, ui.tip);
+      make("div", { class: "xm-rule", "aria-hidden": "true" }, make("span", { class: "xm-north" }, "北"), ui.scale), ui.chosen, ui.banner, ui.tip);
     return ui.stage;
   }
 
@@ -726,7 +724,8 @@
       update();
     },
     drop(id) {
-      if (grabbed && grabbed.id === id && grabbed.moved) { remember(grabbed.saved); grabbed = null; }
+      if (grabbed && grabbed.id === id && grabbed.moved) remember(grabbed.saved);
+      grabbed = null;
       settle();
     },
   };
