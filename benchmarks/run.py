@@ -41,8 +41,8 @@ KINDS = 3
 NETWORKS = ("helsinki", "porto", "porto-x4")
 #: How far an answer may be from SciPy's: pandana keeps single precision and truncates.
 TOLERANCE = {"pandana": 0.2}
-#: Rounds per method on the largest network; the others take as many as there are rounds.
-SLOW = {"networkx": 1, "pandana": 2, "networkx ego_graph": 1}
+#: On networks of more than 100,000 nodes, so many measurements of these are enough.
+SLOW = {"networkx": 2, "pandana": 3}
 
 Nearest = Callable[[np.ndarray], np.ndarray]
 
@@ -185,10 +185,10 @@ def measure(name: str, rounds: int) -> dict[str, Any]:
         build[peer], methods[peer] = clock(lambda make=make: make(plain))
     wrong = compare(methods, kinds[0])
     times: dict[str, list[float]] = {method: [] for method in methods}
-    for turn in range(rounds):
+    for facilities in kinds * rounds:
         for method, call in methods.items():
-            if turn < (SLOW.get(method, rounds) if nodes > 10**6 else rounds):
-                times[method].append(clock(lambda call=call: [call(f) for f in kinds])[0] / KINDS)
+            if nodes < 10**5 or len(times[method]) < SLOW.get(method, len(kinds) * rounds):
+                times[method].append(clock(lambda call=call, f=facilities: call(f))[0])
     return {
         "network": name,
         "nodes": nodes,
@@ -415,7 +415,7 @@ def report(data: dict[str, Any]) -> str:
         "# Benchmarks of the walk engine",
         "",
         f"Written by `python benchmarks/run.py`. {data['date']}, {data['machine']}, Python {platform.python_version()}; {versions}.",
-        "Medians (minimum-maximum; rounds). Methods took turns in one process, after their answers were found equal. Other work",
+        "Medians (minimum-maximum; how often measured). Methods took turns in one process, after their answers were found equal. Other work",
         "ran on the same machine: compare ratios, not milliseconds. Map data © OpenStreetMap contributors, ODbL 1.0.",
         "Porto x4 is semi-synthetic: Porto mirrored twice, with links where the copies meet.",
         "",
@@ -492,11 +492,13 @@ def report(data: dict[str, Any]) -> str:
     return "\n".join(rows) + "\n"
 
 
-def child(*arguments: str) -> dict[str, Any]:
+def child(*arguments: str, kept: Path | None = None) -> dict[str, Any]:
     """Run one measurement in a process of its own."""
     print("…", *arguments, flush=True)
     with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "result.json"
+        file = (kept or Path(folder)) / f"{'-'.join(part.strip('-') for part in arguments)}.json"
+        if file.exists():
+            return dict(json.loads(file.read_text()))
         command = [sys.executable, __file__, *arguments, "--to", str(file)]
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL)  # pandana talks
         result: dict[str, Any] = json.loads(file.read_text())
@@ -505,9 +507,12 @@ def child(*arguments: str) -> dict[str, Any]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--networks", nargs="*", default=list(NETWORKS))
     parser.add_argument("--short", action="store_true", help="neither loading nor memory")
+    parser.add_argument(
+        "--kept", type=Path, help="a folder that keeps the parts, so that a run can go on where it ended"
+    )
     parser.add_argument("--one", help=argparse.SUPPRESS)
     parser.add_argument("--memory", nargs=2, help=argparse.SUPPRESS)
     parser.add_argument("--keep", nargs=2, help=argparse.SUPPRESS)
@@ -528,11 +533,15 @@ def main() -> None:
         data: dict[str, Any] = {
             "date": time.strftime("%Y-%m-%d"),
             "machine": f"{processor}, {os.cpu_count()} cores",
-            "networks": [child("--one", name, "--rounds", str(given.rounds)) for name in given.networks],
+            "networks": [
+                child("--one", name, "--rounds", str(given.rounds), kept=given.kept) for name in given.networks
+            ],
         }
         if not given.short:
-            data["loading"] = child("--loading")
-            data["memory"] = {method: child("--memory", "porto-x4", method) for method in ("xinhe_geo", "pandana")}
+            data["loading"] = child("--loading", kept=given.kept)
+            data["memory"] = {
+                method: child("--memory", "porto-x4", method, kept=given.kept) for method in ("xinhe_geo", "pandana")
+            }
         (HERE / "RESULTS.md").write_text(report(data), encoding="utf-8")
         (HERE / "cost.svg").write_text(figure(data["networks"]), encoding="utf-8")
         print(report(data))

@@ -179,24 +179,25 @@ def test_no_verdict_where_nothing_can_be_told() -> None:
     anywhere = gpd.GeoSeries(shapely.points(rng.uniform(0, 6_000, (200, 2)) + np.array([X0, Y0])), crs=METRIC)
     assert not diagnose(anywhere, streets)["winner"].any()
     outline = gpd.GeoSeries([shapely.box(X0, Y0, X0 + 6_000, Y0 + 6_000)], crs=METRIC)
-    assert not diagnose(anywhere, outline)["winner"].any()
+    assert not diagnose(anywhere, outline)["winner"].drop("WGS84").any()
     dense = grid(40)
     assert not diagnose(along(dense, 100, 5, rng), dense)["winner"].drop("WGS84").any()
 
 
 @pytest.mark.parametrize(
-    "off_m", [pytest.param(0, marks=pytest.mark.slow), 15, pytest.param(60, marks=pytest.mark.slow)]
+    ("off_m", "trials"), [(15, 60), *(pytest.param(off, 1000, marks=pytest.mark.slow) for off in (0, 15, 60))]
 )
-def test_honest_points_are_never_accused(off_m: float) -> None:
-    """A thousand random subsets of five to thirty points along streets, regular, uneven and dense ones."""
+def test_honest_points_are_never_accused(off_m: float, trials: int) -> None:
+    """Random subsets of five to thirty points along streets, regular, uneven and dense ones."""
     rng = np.random.default_rng(20)
     layers = [grid(100), grid(130, wobble=40), grid(300, wobble=100), grid(55, size=3_000, wobble=20)]
-    for k in range(1000):
+    for k in range(trials):
         streets = layers[k % len(layers)]
         found = diagnose(along(streets, int(rng.integers(5, 31)), off_m, rng), streets)
         assert not found["winner"].drop("WGS84").any(), found.to_string()
 
 
+@pytest.mark.slow
 def test_honest_points_of_the_bundled_streets_are_never_accused() -> None:
     path = bundled_folder() / "network" / "streets.geojson"
     if not path.is_file():

@@ -47,10 +47,10 @@ def spread(kernel: ModuleType, net: tuple[np.ndarray, ...], seeds: list[tuple[in
     ring = int(finite.max(initial=0) / width) + 3
     seeds = sorted(seeds, key=lambda seed: seed[1])
     node, cost, label = (np.array([seed[i] for seed in seeds]) for i in range(3))
-    out = np.full(nodes, np.inf), np.full(nodes, -1, np.int32), np.zeros(nodes)
+    out = np.full(nodes, np.inf), np.full(nodes, -1, np.int32), np.zeros(0)
     touched = np.empty(nodes, np.int32)
     reached, tied = kernel.spread(
-        indptr, adj, weight, weight.copy(), more.get("two", False), more.get("bound", np.inf), 1e-6, 1 / width,
+        indptr, adj, weight, weight.copy(), more.get("bound", np.inf), 1e-6, 1 / width,
         np.full(ring, -1, np.int64), node.astype(np.int32), cost.astype(float), label.astype(np.int32),
         cost.astype(float), *out, touched,
     )  # fmt: skip

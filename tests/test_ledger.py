@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import functools
 import itertools
 import math
 import shutil
@@ -21,6 +22,7 @@ from hypothesis import strategies as st
 import xinhe_geo as xh
 from xinhe_geo import ledger as lg
 from xinhe_geo.layers import LAYERS, METRICS
+from xinhe_geo.layers import check as check_rows
 
 TOY = Path(__file__).parent / "toy"
 ROOT = Path(__file__).resolve().parents[1]
@@ -77,8 +79,6 @@ def folder_with(
     """Return a copy of the toy district with its own tables, and without some layers."""
     shutil.copytree(TOY, folder)
     tables = {"commitments": PROMISES, "measures": measures, "contradictions": [NO_CONTRADICTION]}
-    if series is not None:
-        tables["series"] = series
     manifest = (folder / "district.toml").read_text("utf-8")
     for layer in drop:
         before, _, after = manifest.partition(f"[layers.{layer}]")
@@ -90,8 +90,39 @@ def folder_with(
     return folder
 
 
-def evaluated(folder: Path, *measures: dict[str, Any], **more: Any) -> pd.DataFrame:
-    district = xh.District.load(folder_with(folder, list(measures), **more))
+def read(layer: str, rows: list[dict[str, Any]]) -> pd.DataFrame:
+    """Return rows as they come through the door."""
+    names = [c for c in LAYERS[layer].names if c != "row"]
+    text = pd.DataFrame(rows, columns=names).astype(object)
+    frame, problems = check_rows(LAYERS[layer], text, "")
+    assert not problems
+    return frame
+
+
+@functools.cache
+def toy() -> xh.District:
+    return xh.District.load(TOY)
+
+
+def toy_with(
+    measures: list[dict[str, Any]], *, series: list[dict[str, Any]] | None = None, **facilities: dict[str, Any]
+) -> xh.District:
+    """Return the toy district with its own tables, and some facilities with other attributes."""
+    rows = dict(toy().rows)
+    tables = {"commitments": PROMISES, "measures": measures, "contradictions": [NO_CONTRADICTION], "series": series}
+    rows |= {name: read(name, table) for name, table in tables.items() if table is not None}
+    places = rows["facilities"].copy()
+    for facility, cells in facilities.items():
+        for column, value in cells.items():
+            places.loc[facility, column] = value
+    return toy().with_rows({**rows, "facilities": places})
+
+
+def evaluated(*measures: dict[str, Any], series: list[dict[str, Any]] | None = None) -> pd.DataFrame:
+    return of_t1(toy_with(list(measures), series=series))
+
+
+def of_t1(district: xh.District) -> pd.DataFrame:
     return lg.ledger(district).loc["T1"].rename(lambda name: name.removeprefix("T1."))
 
 
@@ -177,7 +208,7 @@ BY_HAND: list[tuple[str, str, dict[str, Any], float, str]] = [
 @pytest.fixture(scope="module")
 def by_hand(tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
     rows = [measure(name, metric, **cells) for name, metric, cells, _, _ in BY_HAND]
-    return evaluated(tmp_path_factory.mktemp("hand") / "toy", *rows)
+    return of_t1(xh.District.load(folder_with(tmp_path_factory.mktemp("hand") / "toy", rows)))
 
 
 @pytest.mark.parametrize(("name", "value", "verdict"), [(row[0], row[3], row[4]) for row in BY_HAND])
@@ -222,47 +253,36 @@ def test_theil_adds_up(by_hand: pd.DataFrame) -> None:
 
 
 def test_coverage_is_that_of_the_library(by_hand: pd.DataFrame) -> None:
-    toy = xh.District.load(TOY)
-    share = xh.summary(xh.coverage(toy, rules=["plan_clinic_15"])).loc["plan_clinic_15", "people_share"]
+    share = xh.summary(xh.coverage(toy(), rules=["plan_clinic_15"])).loc["plan_clinic_15", "people_share"]
     assert by_hand.loc["circle", "value"] == pytest.approx(share * 100, abs=1e-9)
 
 
-def test_attribute_against_a_number(tmp_path: Path) -> None:
-    row = measure(
-        "area", "attribute", kinds="party_service_center", field="floor_area_m2", unit="m²", operator=">=", low=2000
-    )
+def test_attribute_against_a_number() -> None:
+    cells = {"kinds": "party_service_center", "field": "floor_area_m2", "unit": "m²", "operator": ">=", "low": 2000}
     for floor, verdict in ((1999.0, "未达标"), (2000.0, "达标")):
-        folder = folder_with(tmp_path / f"{floor:.0f}", [row])
-        path = folder / "pois" / "facilities.geojson"
-        path.write_text(
-            path.read_text("utf-8").replace('"facility": "F5"', f'"facility": "F5", "floor_area_m2": {floor}'), "utf-8"
-        )
-        own = lg.ledger(xh.District.load(folder)).loc[("T1", "T1.area")]
+        own = of_t1(toy_with([measure("area", "attribute", **cells)], F5={"floor_area_m2": floor})).loc["area"]
         assert own["value"] == floor and own["verdict"] == verdict
 
 
-def test_planned_places_count_when_asked_for(tmp_path: Path) -> None:
-    row = measure("since", "count", kinds="clinic_station", since=2021, operator=">=", low=1)
-    district = xh.District.load(folder_with(tmp_path / "toy", [row]))
-    assert lg.ledger(district.at(2025))["verdict"].iloc[0] == "未达标"
-    later = lg.ledger(district.at(2025, planned=True)).iloc[0]
+def test_planned_places_count_when_asked_for() -> None:
+    district = toy_with([measure("since", "count", kinds="clinic_station", since=2021, operator=">=", low=1)])
+    assert of_t1(district.at(2025)).loc["since", "verdict"] == "未达标"
+    later = of_t1(district.at(2025, planned=True)).loc["since"]
     assert later["verdict"] == "达标" and "北站" in later["text"]
 
 
 def test_how_far_apart_a_line_can_be_crossed() -> None:
     """Across the toy's grid at y = 50: streets at 0, 100 … 500; the last 130 m have none."""
-    streets = xh.District.load(TOY).layers["streets"]
+    streets = toy().layers["streets"]
     line = shapely.LineString([(499_980, 4_320_050), (500_630, 4_320_050)])
     gaps, crossings = lg._crossings(line, streets)
     assert crossings == 6 and max(gaps) == pytest.approx(130) and sorted(gaps)[:-1] == pytest.approx([20] + [100] * 5)
 
 
-def test_how_much_of_a_line_is_accompanied(tmp_path: Path) -> None:
+def test_how_much_of_a_line_is_accompanied() -> None:
     """Homes 乙苑 and 丙苑 lie 70 m from the river: within 80 m of each are 60 + 2 * sqrt(80² - 70²) m of its 980 m."""
-    own = evaluated(
-        tmp_path / "toy", measure("l", "along", relation="length", layer="homes", metres=80, unit="%", **RIVER)
-    ).loc["l"]
-    assert own["value"] == pytest.approx(2 * (60 + 2 * math.sqrt(1500)) / 980 * 100, rel=0.01)
+    own = evaluated(measure("l", "along", relation="length", layer="homes", metres=80, unit="%", **RIVER)).loc["l"]
+    assert own["value"] == pytest.approx(2 * (60 + 2 * math.sqrt(1500)) / 980 * 100, rel=1e-3)
 
 
 # --- inequality -----------------------------------------------------------------------------------------------------
@@ -321,20 +341,17 @@ LATEST = {**SUM, "aggregate": "latest", "operator": "<=", "low": "", "high": 3.5
         (LATEST, [*figures(y2025=3.5), *figures(y2025=3.4)], math.nan, "数据不足", "2025 年填了两次"),
     ],
 )
-def test_series(
-    tmp_path: Path, cells: dict[str, Any], filled: list[dict[str, Any]], value: float, verdict: str, said: str
-) -> None:
-    own = evaluated(tmp_path / "toy", measure("s", "series", **cells), series=filled).loc["s"]
+def test_series(cells: dict[str, Any], filled: list[dict[str, Any]], value: float, verdict: str, said: str) -> None:
+    own = evaluated(measure("s", "series", **cells), series=filled).loc["s"]
     assert own["value"] == pytest.approx(value, nan_ok=True)
     assert own["verdict"] == verdict and said in own["text"]
 
 
-def test_target_handed_down_is_typed_in(tmp_path: Path) -> None:
+def test_target_handed_down_is_typed_in() -> None:
     row = measure("s", "series", **{**SUM, "low": "", "aggregate": "latest", "target_series": "T.target"})
     handed = [{"indicator": "T.target", "year": 2025, "value": 90}]
     for done, extra, verdict in ((80, [], "报现状（原文无量化目标）"), (80, handed, "未达标"), (90, handed, "达标")):
-        folder = tmp_path / f"{done}{len(extra)}{verdict}"
-        assert evaluated(folder, row, series=[*figures(y2025=done), *extra]).loc["s", "verdict"] == verdict
+        assert evaluated(row, series=[*figures(y2025=done), *extra]).loc["s", "verdict"] == verdict
 
 
 # --- whole tables ---------------------------------------------------------------------------------------------------
@@ -396,17 +413,17 @@ def test_the_station_norm_stands_against_the_plan(bundled: xh.District) -> None:
 @pytest.mark.parametrize("layer", ["district", "zones", "communities", "homes", "facilities", "streets"])
 def test_without_a_layer_only_its_rows_change(tmp_path: Path, by_hand: pd.DataFrame, layer: str) -> None:
     rows = [measure(name, metric, **cells) for name, metric, cells, _, _ in BY_HAND]
-    without = evaluated(tmp_path / "without", *rows, drop=(layer,))
+    without = of_t1(xh.District.load(folder_with(tmp_path / "without", rows, drop=(layer,))))
     needs_it = without["needs"].str.contains(f"layers.{layer}", regex=False)
     assert needs_it.any() and (without.loc[needs_it, "verdict"] == "数据不足").all()
     pd.testing.assert_frame_equal(by_hand[~needs_it], without[~needs_it])
 
 
-def test_editing_a_row_changes_the_output(tmp_path: Path) -> None:
+def test_editing_a_row_changes_the_output() -> None:
     row = measure("c", "communities_with", kinds="canteen", **ALL)
-    assert evaluated(tmp_path / "a", row).loc["c", "verdict"] == "部分达标"
-    assert evaluated(tmp_path / "b", {**row, "low": 50}).loc["c", "verdict"] == "达标"
-    assert evaluated(tmp_path / "c", {**row, "kinds": "fitness;clinic_station"}).loc["c", "value"] == 100
+    assert evaluated(row).loc["c", "verdict"] == "部分达标"
+    assert evaluated({**row, "low": 50}).loc["c", "verdict"] == "达标"
+    assert evaluated({**row, "kinds": "fitness;clinic_station"}).loc["c", "value"] == 100
 
 
 @pytest.mark.parametrize(
@@ -441,35 +458,26 @@ def test_a_bad_cell_is_named_at_the_door(tmp_path: Path, cells: dict[str, Any], 
         ({"metric": "attribute", "field": "height"}, "field"),
     ],
 )
-def test_cells_that_contradict_each_other_are_named(tmp_path: Path, cells: dict[str, Any], field: str) -> None:
-    district = xh.District.load(
-        folder_with(tmp_path / "toy", [measure("c", "communities_with", **{"kinds": "canteen", **ALL, **cells})])
-    )
+def test_cells_that_contradict_each_other_are_named(cells: dict[str, Any], field: str) -> None:
+    district = toy_with([measure("c", "communities_with", **{"kinds": "canteen", **ALL, **cells})])
     with pytest.raises(xh.DataError) as caught:
         lg.ledger(district)
     problem = caught.value.problems.iloc[0]
-    assert (problem["file"], problem["row"], problem["field"]) == ("tables/measures.csv", "T1.c", field)
+    assert (problem["file"], problem["row"], problem["field"]) == ("standards/measures.csv", "T1.c", field)
 
 
-def test_one_schematic_row_makes_a_demonstration(tmp_path: Path) -> None:
-    folder = folder_with(
-        tmp_path / "toy",
-        [measure("c", "communities_with", kinds="canteen", **ALL), measure("d", "count", kinds="fitness")],
-    )
-    path = folder / "pois" / "facilities.geojson"
-    path.write_text(
-        path.read_text("utf-8").replace('"facility": "F2"', '"facility": "F2", "basis": "schematic"'), "utf-8"
-    )
-    table = lg.ledger(xh.District.load(folder)).loc["T1"]
+def test_one_schematic_row_makes_a_demonstration() -> None:
+    rows = [measure("c", "communities_with", kinds="canteen", **ALL), measure("d", "count", kinds="fitness")]
+    table = of_t1(toy_with(rows, F2={"basis": "schematic"}))
     assert (
-        table.loc["T1.c", "verdict"] == "演示值（不作结论）"
-        and table.loc["T1.c", "demonstration"] == "设施 1 处中 1 处为示意"
+        table.loc["c", "verdict"] == "演示值（不作结论）"
+        and table.loc["c", "demonstration"] == "设施 1 处中 1 处为示意"
     )
-    assert table.loc["T1.d", "verdict"] == "报现状（原文无量化目标）"
+    assert table.loc["d", "verdict"] == "报现状（原文无量化目标）"
 
 
-def test_a_promise_nobody_measures_says_so(tmp_path: Path) -> None:
-    table = lg.ledger(xh.District.load(folder_with(tmp_path / "toy", [])))
+def test_a_promise_nobody_measures_says_so() -> None:
+    table = lg.ledger(toy_with([]))
     assert list(table.index) == [("T1", "T1"), ("T2", "T2")] and (table["verdict"] == "数据不足").all()
 
 
@@ -487,9 +495,7 @@ def test_explain_names_inputs_and_formula(bundled: xh.District, table: pd.DataFr
 
 
 def test_workbook_keeps_what_was_filled_in(tmp_path: Path) -> None:
-    district = xh.District.load(
-        folder_with(tmp_path / "toy", [measure("c", "communities_with", kinds="canteen", **ALL)])
-    )
+    district = toy_with([measure("c", "communities_with", kinds="canteen", **ALL)])
     table = lg.ledger(district)
     path = tmp_path / "out" / "规划目标落实核对表.xlsx"
     lg.ledger_workbook(district, table, path)
@@ -515,7 +521,7 @@ def test_workbook_keeps_what_was_filled_in(tmp_path: Path) -> None:
 
 
 def test_a_damaged_workbook_is_not_written_over(tmp_path: Path) -> None:
-    district = xh.District.load(folder_with(tmp_path / "toy", []))
+    district = toy_with([])
     path = tmp_path / "规划目标落实核对表.xlsx"
     path.write_bytes(b"not a workbook")
     with pytest.raises(xh.EnvironmentProblem, match="任务分解表"):
@@ -525,7 +531,7 @@ def test_a_damaged_workbook_is_not_written_over(tmp_path: Path) -> None:
 
 def test_the_panel_shows_years_and_targets(tmp_path: Path) -> None:
     row = measure("s", "series", **SUM)
-    district = xh.District.load(folder_with(tmp_path / "toy", [row], series=figures(y2020=4.4, y2021=4, y2022=5)))
+    district = toy_with([row], series=figures(y2020=4.4, y2021=4, y2022=5))
     panel = lg._panel_sheet(district, lg.ledger(district))
     assert (
         list(panel["编号"]) == ["T1"]
@@ -538,7 +544,7 @@ def test_the_panel_shows_years_and_targets(tmp_path: Path) -> None:
 
 def test_page_is_one_file_and_escapes(tmp_path: Path) -> None:
     row = measure("c", "communities_with", kinds="canteen", **ALL)
-    district = xh.District.load(folder_with(tmp_path / "toy", [row]))
+    district = toy_with([row])
     page = lg.ledger_page(district, lg.ledger(district), maps={"plan_clinic_15": "maps/plan_clinic_15.html"})
     assert "&lt;b&gt;完善&lt;/b&gt;十五分钟圈" in page and "<b>完善</b>" not in page
     assert "http:" not in page and "https:" not in page and 'src="' not in page

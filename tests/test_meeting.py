@@ -28,7 +28,7 @@ MOST_BYTES = 3_000_000
 PAYLOADS = (
     "<img src=x onerror=\"window.pwned='img'\">",
     "</script><script>window.pwned='script'</script>",
-    "\"><svg onload=\"window.pwned='svg'\">",
+    '"><svg onload="window.pwned=\'svg\'">',
     "${window.pwned='template'}`'\"\\\u2028<!--",
 )
 
@@ -81,7 +81,7 @@ def show(chromium: Any, tmp_path: Path) -> Iterator[Opener]:
 
     yield opener
     for context, address, requests, messages in opened:
-        assert [r for r in requests if not r.startswith("blob:")] == [address], "only the file itself is loaded"
+        assert {r for r in requests if not r.startswith("blob:")} == {address}, "only the file itself is loaded"
         assert messages == []
         context.close()
 
@@ -95,12 +95,13 @@ def content_of(page: str) -> dict[str, Any]:
 def poisoned(district: District) -> District:
     """Return the district with payloads for every name."""
     rows = {}
-    for layer, frame in district.rows.items():
+    for layer, clean in district.rows.items():
+        frame = clean.copy()
         if "name" in frame.columns and len(frame):
             names = [f"{PAYLOADS[i % len(PAYLOADS)]} {i}" for i in range(len(frame))]
-            frame = frame.assign(name=pd.array(names, dtype="str"))
+            frame["name"] = pd.array(names, dtype="str")
         if layer in ("kinds", "rules", "profiles"):
-            frame = frame.assign(label=[f"{PAYLOADS[i % len(PAYLOADS)]}{v}" for i, v in enumerate(frame["label"])])
+            frame["label"] = [f"{PAYLOADS[i % len(PAYLOADS)]}{v}" for i, v in enumerate(frame["label"])]
         rows[layer] = frame
     return district.with_rows(rows, scenario=PAYLOADS[1])
 
@@ -110,7 +111,7 @@ def poisoned(district: District) -> District:
 
 def test_one_small_file_that_loads_nothing_and_repeats(bundled: District, bundled_page: str) -> None:
     assert len(bundled_page.encode()) <= MOST_BYTES
-    assert bundled_page.startswith("<!DOCTYPE html>\n<html lang=\"zh-CN\">")
+    assert bundled_page.startswith('<!DOCTYPE html>\n<html lang="zh-CN">')
     assert "default-src 'none'" in bundled_page and "connect-src" not in bundled_page
     assert not re.search(r"(src|href)\s*=\s*[\"']|@import|url\(|https?://(?!www\.w3\.org)", bundled_page)
     assert meeting(District.load()) == bundled_page
@@ -122,7 +123,9 @@ def test_no_kind_or_place_is_written_in_the_scripts(bundled: District) -> None:
     for kind in set(bundled.kinds.index) - {"square"}:  # a canvas has square line ends
         assert not re.search(rf"[\"']{re.escape(kind)}[\"']", text), kind
     assert bundled.name not in text and bundled.crs not in text
-    assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(|localStorage|sessionStorage", text)
+    assert not re.search(
+        r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(|localStorage|sessionStorage", text
+    )
 
 
 def test_degrees_are_those_of_the_projection(bundled: District, bundled_page: str) -> None:
@@ -194,11 +197,17 @@ def assert_equal_plans(district: District, plans: list[dict[str, Any]], folder: 
         file = folder / "plan.toml"
         file.write_text(plan["toml"], "utf-8")
         after = Scenario.read(file).on(district)
-        cover = coverage(after, rules=[plan["rule"]], profile=plan["profile"]).droplevel("rule").reindex(district.homes.index)
+        cover = (
+            coverage(after, rules=[plan["rule"]], profile=plan["profile"])
+            .droplevel("rule")
+            .reindex(district.homes.index)
+        )
         where = f"plan {i}: {plan['rule']}, {plan['profile']}\n{plan['toml']}"
         pairs = [("served", plan["served"]), *((f"served_{m}", v) for m, v in plan["methods"].items())]
         for column, values in pairs:
-            np.testing.assert_allclose(numbers(values), cover[column].to_numpy(float), rtol=0, atol=1e-9, equal_nan=True, err_msg=where)
+            np.testing.assert_allclose(
+                numbers(values), cover[column].to_numpy(float), rtol=0, atol=1e-9, equal_nan=True, err_msg=where
+            )
         assert plan["people"] == pytest.approx((cover["served"] * cover["people"]).sum(), abs=1e-6), where
         assert plan["elderly"] == pytest.approx((cover["served"] * cover["people_60plus"]).sum(), abs=1e-6), where
         matrix = presence(after)
@@ -208,19 +217,51 @@ def assert_equal_plans(district: District, plans: list[dict[str, Any]], folder: 
 
 @pytest.mark.browser
 @pytest.mark.slow
-def test_two_hundred_random_plans_of_the_toy_equal_python(show: Opener, toy: District, toy_page: str, tmp_path: Path) -> None:
+def test_two_hundred_random_plans_of_the_toy_equal_python(
+    show: Opener, toy: District, toy_page: str, tmp_path: Path
+) -> None:
     known = list(dict.fromkeys(["plan_clinic_15", "plan_canteen_community", "plan_elderly_clinic_15", "td1063_clinic_15", "td1063_sports_15",
                                 "elderly_clinic_15", "plan_fitness_15", "plan_party_community"]))  # fmt: skip
-    plans = show(toy_page).evaluate(RANDOM_PLANS, [20221124, 120, known]) + show(toy_page).evaluate(RANDOM_PLANS, [7, 80, []])
+    plans = show(toy_page).evaluate(RANDOM_PLANS, [20221124, 120, known]) + show(toy_page).evaluate(
+        RANDOM_PLANS, [7, 80, []]
+    )
     assert len(plans) == 200 and len({p["rule"] for p in plans}) > 20
     assert_equal_plans(toy, plans, tmp_path)
 
 
 @pytest.mark.browser
 @pytest.mark.slow
-def test_random_plans_of_the_bundled_district_equal_python(show: Opener, bundled: District, bundled_page: str, tmp_path: Path) -> None:
+def test_random_plans_of_the_bundled_district_equal_python(
+    show: Opener, bundled: District, bundled_page: str, tmp_path: Path
+) -> None:
     plans = show(bundled_page).evaluate(RANDOM_PLANS, [1, 30, []])
     assert_equal_plans(bundled, plans, tmp_path)
+
+
+@pytest.mark.browser
+@pytest.mark.slow
+def test_another_year_with_planned_facilities_equals_python(show: Opener, bundled: District, tmp_path: Path) -> None:
+    plans = show(meeting(bundled.at(2025, planned=True))).evaluate(
+        RANDOM_PLANS, [11, 5, ["plan_clinic_15", "plan_elderly_daycare_15"]]
+    )
+    assert all("planned = true" in p["toml"] and "year = 2025" in p["toml"] for p in plans)
+    assert_equal_plans(bundled, plans, tmp_path)
+
+
+@pytest.mark.browser
+def test_a_typed_community_counts_as_in_python(show: Opener, toy: District, tmp_path: Path) -> None:
+    frame = toy.rows["facilities"]
+    codes = list(toy.communities.index)
+    typed = toy.with_rows(
+        {
+            **toy.rows,
+            "facilities": frame.assign(community=pd.array([codes[i % 2] for i in range(len(frame))], dtype="str")),
+        }
+    )
+    plans = show(meeting(typed)).evaluate(
+        RANDOM_PLANS, [5, 12, ["plan_canteen_community", "plan_fitness_community", "plan_party_community"]]
+    )
+    assert_equal_plans(typed, plans, tmp_path)
 
 
 @pytest.mark.browser
@@ -235,17 +276,23 @@ def test_the_engine_attaches_as_the_network_does(show: Opener, bundled: District
     rng = np.random.default_rng(5)
     xy = np.column_stack([rng.uniform(west, east, 300), rng.uniform(south, north, 300)])
     found = page.evaluate("(all) => all.map(([x, y]) => xinhe.engine.attach(xinhe.model, x, y))", xy.tolist())
-    feet = bundled.network.attach(gpd.GeoSeries(shapely.points(xy), crs=bundled.crs), barriers=bundled.barriers.geometry)
+    feet = bundled.network.attach(
+        gpd.GeoSeries(shapely.points(xy), crs=bundled.crs), barriers=bundled.barriers.geometry
+    )
     assert [f["edge"] for f in found] == feet["edge"].tolist()
     np.testing.assert_allclose([f["at"] for f in found], feet["at_m"], rtol=0, atol=1e-9)
     np.testing.assert_allclose([f["access"] for f in found], feet["access_m"], rtol=0, atol=1e-9)
 
 
 @pytest.mark.browser
-def test_a_dropped_facility_stands_on_a_public_street_to_the_centimetre(show: Opener, bundled: District, bundled_page: str) -> None:
+def test_a_dropped_facility_stands_on_a_public_street_to_the_centimetre(
+    show: Opener, bundled: District, bundled_page: str
+) -> None:
     page = show(bundled_page)
     points = shapely.get_coordinates(shapely.point_on_surface(bundled.homes.geometry.array))
-    snapped = np.array(page.evaluate("(all) => all.map(([x, y]) => xinhe.engine.snap(xinhe.model, x, y))", points.tolist()))
+    snapped = np.array(
+        page.evaluate("(all) => all.map(([x, y]) => xinhe.engine.snap(xinhe.model, x, y))", points.tolist())
+    )
     assert np.array_equal(snapped, np.round(snapped * 100) / 100)
     edges = bundled.network.edges
     public = shapely.union_all(edges.geometry[edges["home"].isna()].array)
@@ -264,7 +311,8 @@ def facility_on_screen(page: Any, which: str = "f.serves") -> tuple[str, float, 
         f"""() => {{ const a = xinhe.app, box = a.map.top.getBoundingClientRect();
             for (const f of a.result.facilities) {{ const p = a.map.screen(f.xy);
               const x = p[0] + box.left, y = p[1] + box.top;
-              if (({which}) && x > box.left + 40 && x < box.right - 90 && y > box.top + 40 && y < box.bottom - 40 && document.elementFromPoint(x, y) === a.map.top) return [f.id, x, y]; }}
+              const inside = x > box.left + 40 && x < box.right - 90 && y > box.top + 40 && y < box.bottom - 40;
+              if (({which}) && inside && document.elementFromPoint(x, y) === a.map.top) return [f.id, x, y]; }}
             return null; }}"""
     )
     assert found is not None
@@ -345,7 +393,20 @@ def test_everything_by_keyboard(show: Opener, toy_page: str) -> None:
               return (e.getAttribute("aria-label") || e.textContent).trim() + (o.outlineStyle === "none" ? " 没有焦点框" : ""); }"""
         )
         reached.add(name.split("：")[0])
-    assert {"规划目标", "体检评估", "老年人", "指标", "添加设施", "现状", "方案一", "复制为新方案", "导出", "地图", "放大", "方案名称"} <= reached
+    assert {
+        "规划目标",
+        "体检评估",
+        "老年人",
+        "指标",
+        "添加设施",
+        "现状",
+        "方案一",
+        "复制为新方案",
+        "文件",
+        "地图",
+        "放大",
+        "方案名称",
+    } <= reached
     assert not [name for name in reached if name.endswith("没有焦点框")]
     page.focus(".xm-top")
     page.keyboard.press("]")
@@ -397,9 +458,9 @@ def test_controls_that_mean_nothing_are_grey(show: Opener, bundled_page: str) ->
     before = page.inner_text(".xm-big")
     page.select_option("select[aria-label=人群]", index=4)
     assert page.inner_text(".xm-big") != before
-    page.get_by_text("导出", exact=True).click()
-    assert page.get_by_role("button", name="订正表（.csv）").is_disabled()
-    assert page.get_by_role("button", name="方案（.toml）").is_disabled()
+    page.get_by_text("文件", exact=True).click()
+    assert page.get_by_role("button", name="导出订正表（.csv）").is_disabled()
+    assert page.get_by_role("button", name="导出方案（.toml）").is_disabled()
 
 
 @pytest.mark.browser
@@ -413,25 +474,73 @@ def test_what_is_exported(show: Opener, toy: District, toy_page: str, tmp_path: 
     page.press(".xm-chosen input[maxlength='120']", "Enter")
 
     def export(label: str) -> bytes:
-        page.get_by_text("导出", exact=True).click()
+        page.get_by_text("文件", exact=True).click()
         with page.expect_download() as waiting:
             page.get_by_role("button", name=label).click()
         waiting.value.save_as(tmp_path / "file")
         return (tmp_path / "file").read_bytes()
 
-    (tmp_path / "方案一.toml").write_bytes(export("方案（.toml）"))
+    (tmp_path / "方案一.toml").write_bytes(export("导出方案（.toml）"))
     plan = Scenario.read(tmp_path / "方案一.toml")
     assert [e.do for e in plan.edits] == ["move_facility"] and plan.name == "方案一" and plan.year == toy.year
     assert plan.on(toy).facilities.geometry[name].x == pytest.approx(plan.edits[0].what["xy"][0], abs=0)
-    table = export("结果明细（.csv）")
+    table = export("导出结果明细（.csv）")
     assert table.startswith(b"\xef\xbb\xbf") and table.count(b"\r\n") == len(toy.homes) + 1
-    picture = export("图片（.png）")
+    picture = export("导出图片（.png）")
     assert picture.startswith(b"\x89PNG") and int.from_bytes(picture[16:20]) == 3360
-    rows = pd.read_csv(pd.io.common.BytesIO(export("订正表（.csv）")), encoding="utf-8-sig")
+    rows = pd.read_csv(pd.io.common.BytesIO(export("导出订正表（.csv）")), encoding="utf-8-sig")
     assert list(rows.columns) == ["facility", "name", "kind", "x", "y", "lon", "lat", "note"]
     assert rows.loc[0, "facility"] == name and rows.loc[0, "note"] == "'=现场核对"
-    back = pyproj.Transformer.from_crs("EPSG:4326", toy.crs, always_xy=True).transform(rows.loc[0, "lon"], rows.loc[0, "lat"])
+    back = pyproj.Transformer.from_crs("EPSG:4326", toy.crs, always_xy=True).transform(
+        rows.loc[0, "lon"], rows.loc[0, "lat"]
+    )
     assert back == pytest.approx((rows.loc[0, "x"], rows.loc[0, "y"]), abs=0.01)
+
+
+@pytest.mark.browser
+def test_a_plan_comes_back_from_its_file_and_from_the_address(show: Opener, toy: District, toy_page: str) -> None:
+    page = show(toy_page)
+    made = page.evaluate(
+        """() => { const P = xinhe.page, a = xinhe.app, o = a.map.centre();
+          P.add(a.result.rule.kindIds[0], o); P.change((p) => { p.name = '甲"乙'; });
+          const f = a.result.facilities.find((f) => !f.fresh); P.change((p) => P.moveTo(p, f.id, [o[0] + 70, o[1] - 30]));
+          return { toml: P.tomlText(a.plans[0]), share: Array.from(a.result.share) }; }"""
+    )
+    page.reload()
+    page.wait_for_selector("body.xm-ready")
+    assert page.evaluate("xinhe.page.tomlText(xinhe.app.plans[0])") == made["toml"]
+    assert page.evaluate("Array.from(xinhe.app.result.share)") == made["share"]
+    page.get_by_role("button", name="清空").click()
+    page.locator("input[type=file]").set_input_files(
+        {"name": "甲.toml", "mimeType": "text/plain", "buffer": made["toml"].encode()}
+    )
+    page.wait_for_function("xinhe.app.plans[0].added.length === 1")
+    assert page.evaluate("xinhe.page.tomlText(xinhe.app.plans[0])") == made["toml"]
+    page.locator("input[type=file]").set_input_files(
+        {"name": "乙.toml", "mimeType": "text/plain", "buffer": b'[[edit]]\ndo = "close_gate"\ngate = "g1"\n'}
+    )
+    page.wait_for_function(
+        "!document.querySelector('.xm-toast').hidden && document.querySelector('.xm-toast').textContent.includes('close_gate')"
+    )
+
+
+@pytest.mark.browser
+def test_an_address_that_is_not_ours_does_no_harm(chromium: Any, toy_page: str, tmp_path: Path) -> None:
+    (tmp_path / "m.html").write_text(toy_page, "utf-8")
+    page = chromium.new_page()
+    for text in (
+        "%",
+        "%7B%7D",
+        "null",
+        '{"plans":[{"name":{},"edits":{"__proto__":{"xy":["a",1]},"x":{"xy":[1e999,0]}},"added":[{"id":1}]}],"at":9}',
+    ):
+        page.goto((tmp_path / "m.html").as_uri() + "#" + text)
+        page.reload()
+        page.wait_for_selector("body.xm-ready")
+        assert page.evaluate(
+            "[xinhe.app.plans.length, xinhe.app.at, Object.keys(xinhe.app.plans[0].edits).length]"
+        ) == [1, 0, 0]
+    page.close()
 
 
 @pytest.mark.browser
@@ -478,13 +587,32 @@ def big(toy: District) -> District:
     """Return a made-up city: about 10,000 streets, 3,000 compounds with two gates each, 60 clinics, among others."""
     side, n = 150.0, 71
     x0, y0 = 500_000.0, 4_320_000.0
-    lines = [shapely.LineString([(x0 + i * side, y0 + j * side), (x0 + (i + 1) * side, y0 + j * side)]) for i in range(n - 1) for j in range(n)]
-    lines += [shapely.LineString([(x0 + j * side, y0 + i * side), (x0 + j * side, y0 + (i + 1) * side)]) for i in range(n - 1) for j in range(n)]
-    lines += [shapely.LineString([(x0 + i * side, y0 + j * side), (x0 + (i + 1) * side, y0 + (j + 1) * side)]) for i in range(8) for j in range(8)]
+    lines = [
+        shapely.LineString([(x0 + i * side, y0 + j * side), (x0 + (i + 1) * side, y0 + j * side)])
+        for i in range(n - 1)
+        for j in range(n)
+    ]
+    lines += [
+        shapely.LineString([(x0 + j * side, y0 + i * side), (x0 + j * side, y0 + (i + 1) * side)])
+        for i in range(n - 1)
+        for j in range(n)
+    ]
+    lines += [
+        shapely.LineString([(x0 + i * side, y0 + j * side), (x0 + (i + 1) * side, y0 + (j + 1) * side)])
+        for i in range(8)
+        for j in range(8)
+    ]
     cells = [(i, j) for i in range(60) for j in range(50)]
-    boxes = [shapely.box(x0 + i * side + 12, y0 + j * side + 12, x0 + (i + 1) * side - 12, y0 + (j + 1) * side - 12) for i, j in cells]
+    boxes = [
+        shapely.box(x0 + i * side + 12, y0 + j * side + 12, x0 + (i + 1) * side - 12, y0 + (j + 1) * side - 12)
+        for i, j in cells
+    ]
     ids = [f"h{k}" for k in range(len(cells))]
-    gates = [shapely.Point(x0 + (i + 0.5) * side, y0 + (j + f) * side + d) for i, j in cells for f, d in ((0, 12.0), (1, -12.0))]
+    gates = [
+        shapely.Point(x0 + (i + 0.5) * side, y0 + (j + f) * side + d)
+        for i, j in cells
+        for f, d in ((0, 12.0), (1, -12.0))
+    ]
     kinds = ["clinic_station" if k % 5 == 0 else "canteen" for k in range(300)]
     rng = np.random.default_rng(2)
     spots = shapely.points(x0 + rng.uniform(0, 60 * side, 300), y0 + np.round(rng.uniform(0, 50, 300)) * side)
@@ -492,7 +620,9 @@ def big(toy: District) -> District:
     def frame(layer: str, values: dict[str, Any], shapes: Any, keys: list[str]) -> gpd.GeoDataFrame:
         like = toy.rows[layer]
         columns = {c: values.get(c, [None] * len(keys)) for c in like.columns if c != "geometry"}
-        made = gpd.GeoDataFrame(columns, geometry=list(shapes), crs=toy.crs, index=pd.Index(keys, name=like.index.name, dtype="str"))
+        made = gpd.GeoDataFrame(
+            columns, geometry=list(shapes), crs=toy.crs, index=pd.Index(keys, name=like.index.name, dtype="str")
+        )
         return made.astype({c: like[c].dtype for c in columns if c not in ("steps", "wait_s")})
 
     whole = [shapely.box(x0, y0, x0 + 70 * side, y0 + 70 * side)]
@@ -501,31 +631,64 @@ def big(toy: District) -> District:
                             lines, [f"s{k}" for k in range(len(lines))])  # fmt: skip
     rows["homes"] = frame("homes", {"name": ids, "people": [float(v) for v in rng.integers(200, 2000, len(ids))],
                                     "people_60plus": [float(v) for v in rng.integers(20, 200, len(ids))]}, boxes, ids)  # fmt: skip
-    rows["gates"] = frame("gates", {"home": list(np.repeat(ids, 2)), "state": ["open"] * len(gates)}, gates, [f"g{k}" for k in range(len(gates))])
-    rows["facilities"] = frame("facilities", {"name": [f"f{k}" for k in range(300)], "kind": kinds, "state": ["open"] * 300}, spots, [f"f{k}" for k in range(300)])
+    rows["gates"] = frame(
+        "gates",
+        {"home": list(np.repeat(ids, 2)), "state": ["open"] * len(gates)},
+        gates,
+        [f"g{k}" for k in range(len(gates))],
+    )
+    rows["facilities"] = frame(
+        "facilities",
+        {"name": [f"f{k}" for k in range(300)], "kind": kinds, "state": ["open"] * 300},
+        spots,
+        [f"f{k}" for k in range(300)],
+    )
     for layer in ("district", "zones", "communities"):
         rows[layer] = frame(layer, {"name": ["甲"]}, whole, ["c1"])
     rows.pop("barriers")
     return toy.with_rows(rows)
 
 
+#: Drags a facility a few metres further in every frame, and notes what each took: computing, the whole update, the frame.
+FRAMES = """([id, n]) => new Promise((done) => {
+  const P = xinhe.page.on, a = xinhe.app, from = a.result.facilities.find((f) => f.id === id).xy, out = [];
+  let last = 0, k = 0;
+  P.grab(id);
+  const step = (now) => {
+    if (last && k > 5) out.push([a.evaluated, a.updated, now - last]);
+    last = now;
+    if (++k > n) { P.drop(id); done(out); return; }
+    P.drag(id, [from[0] + 9 * k, from[1] + 5 * k]);
+    requestAnimationFrame(step);
+  };
+  requestAnimationFrame(step);
+})"""
+
+
 @pytest.mark.browser
 @pytest.mark.slow
-def test_an_update_while_dragging_fits_two_frames(show: Opener, toy: District, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_update_while_dragging_fits_two_frames(
+    show: Opener, toy: District, capsys: pytest.CaptureFixture[str]
+) -> None:
     city = big(toy)
     assert len(city.network.edges) >= 9_900 and len(city.homes) == 3_000
     page = show(meeting(city), 1920, 1080)
     found = {}
     for method in ("walk_min", "network_m", "buffer"):
-        page.evaluate(f"() => {{ xinhe.app.method = '{method}'; xinhe.page.settle(); window.times = []; }}")
-        page.evaluate("() => { const u = xinhe.page.on, d = u.drag; u.drag = (...a) => { d(...a); window.times.push([xinhe.app.evaluated, xinhe.app.updated]); }; }")
-        _, x, y = facility_on_screen(page)
-        drag(page, (x, y), (x + 260, y + 160), steps=60)
-        page.mouse.up()
-        times = page.evaluate("window.times")
-        assert len(times) > 5
-        found[method] = [round(statistics.median(t[k] for t in times), 1) for k in (0, 1)] + [round(max(t[1] for t in times), 1)]
+        page.evaluate(f"() => {{ xinhe.app.method = '{method}'; xinhe.page.settle(); }}")
+        name, _, _ = facility_on_screen(page)
+        frames = page.evaluate(FRAMES, [name, 80])
+        found[method] = [round(statistics.median(f[k] for f in frames), 1) for k in range(3)] + [
+            round(max(f[2] for f in frames), 1)
+        ]
+    _, x, y = facility_on_screen(page)
+    before = page.inner_text(".xm-main")
+    drag(page, (x, y), (x + 260, y + 160), steps=40)
+    assert page.inner_text(".xm-main") != before, "while the button is still down"
+    page.mouse.up()
     with capsys.disabled():
-        print(f"\n10,000 streets, 3,000 homes: evaluate, update (median), update (worst), ms: {found}")
-    assert min(f[1] for f in found.values()) <= 33.0
-    assert max(f[1] for f in found.values()) <= 66.0, "twice the target: the machine of the tests may be busy"
+        print(
+            f"\n10,000 streets, 3,000 homes, 1920 x 1080; ms to compute, to update, from frame to frame (medians), worst frame: {found}"
+        )
+    assert max(f[1] for f in found.values()) <= 33.0
+    assert min(f[2] for f in found.values()) <= 33.4, "two frames at 60 Hz, drawn"

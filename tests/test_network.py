@@ -1003,6 +1003,35 @@ def test_to_graph_is_what_osmnx_expects(toy: WalkNetwork) -> None:
     assert len(route) == 2
 
 
+@pytest.mark.parametrize("simplify", [False, True])
+def test_graphs_of_osmnx_keep_their_distances(tmp_path: Path, simplify: bool) -> None:
+    import osmnx as ox
+
+    road = {"highway": "residential", "oneway": "yes"}
+    ways = {
+        1: ([1, 2, 3, 4, 5], road),
+        2: ([2, 12, 22, 32], {"highway": "footway"}),
+        3: ([4, 14, 24, 23, 22], {"highway": "steps"}),
+        4: ([3, 13, 23], road),
+        5: ([32, 33, 43, 42, 32], road),  # a loop at 32
+        6: ([51, 52], road),  # an island
+    }
+    path = write(tmp_path, ways)
+    graph = ox.graph_from_xml(path, simplify=simplify, retain_all=True)
+    net = WalkNetwork.from_graph(graph)
+    both = graph.to_undirected()
+    ids = [i for i, degree in graph.degree() if degree]
+    xy = [(graph.nodes[i]["x"], graph.nodes[i]["y"]) for i in ids]
+    places = gpd.GeoSeries([Point(spot) for spot in xy], crs="EPSG:4326")
+    found = net.metres(places, places)["metres"]
+    for i, start in enumerate(ids):
+        far = nx.single_source_dijkstra_path_length(both, start, weight="length")
+        want = {j: far[other] for j, other in enumerate(ids) if other in far}
+        assert found[i].to_dict() == pytest.approx(want, abs=1e-5)
+    total = sum(length for *_, length in both.edges(data="length"))
+    assert net.edges["length_m"].sum() == pytest.approx(total, abs=1e-6)
+
+
 def _ends_of(net: WalkNetwork, street: str) -> tuple[int, int]:
     edge = net.edges.set_index("street").loc[street]
     return int(edge["u"]), int(edge["v"])

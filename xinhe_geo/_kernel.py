@@ -82,9 +82,10 @@ def _wider(chain: Shorts, who: Shorts, key: Floats, needed: int) -> tuple[Shorts
     chain2 = np.empty(size, np.int32)
     who2 = np.empty(size, np.int32)
     key2 = np.empty(size, np.float64)
-    chain2[: len(chain)] = chain
-    who2[: len(who)] = who
-    key2[: len(key)] = key
+    for i in range(len(chain)):  # loops: slices take Numba a second each to compile
+        chain2[i] = chain[i]
+        who2[i] = who[i]
+        key2[i] = key[i]
     return chain2, who2, key2
 
 
@@ -94,7 +95,6 @@ def _spread(  # noqa: C901, PLR0912, PLR0915  (one loop; parts of it would share
     adj: Shorts,
     weight: Floats,
     metre: Floats,
-    two: bool,
     bound: float,
     same: float,
     per_unit: float,
@@ -109,10 +109,12 @@ def _spread(  # noqa: C901, PLR0912, PLR0915  (one loop; parts of it would share
     touched: Shorts,
 ) -> tuple[int, bool]:
     ring = len(heads) - 1  # a mask: the length is a power of two
+    two = len(metres) > 0
     chain = np.empty(256, np.int32)
     who = np.empty(256, np.int32)
     key = np.empty(256, np.float64)
-    state = np.array([-1, 0, 0], np.int64)
+    state = np.zeros(3, np.int64)
+    state[_FREE] = -1
     reached = 0
     tied = False
     nxt = 0
@@ -186,7 +188,6 @@ def _spread_scipy(
     adj: Shorts,
     weight: Floats,
     metre: Floats,
-    two: bool,
     bound: float,
     same: float,
     per_unit: float,
@@ -203,7 +204,7 @@ def _spread_scipy(
     from scipy.sparse import csr_matrix
     from scipy.sparse.csgraph import dijkstra
 
-    del metre, two, same, per_unit, heads, seed_metres, label, metres
+    del metre, same, per_unit, heads, seed_metres, label, metres
     nodes = len(indptr) - 1
     good = seed_cost <= bound
     order = np.lexsort((seed_cost[good], seed_node[good]))
@@ -226,7 +227,7 @@ def _spread_scipy(
     return len(new), True  # no labels came with it: they are all to be settled
 
 
-#: Relax from seeds (sorted by cost) into `cost`, `label` and, if `two`, `metres`, which may already hold an earlier
+#: Relax from seeds (sorted by cost) into `cost`, `label` and, unless it is empty, `metres`, which may already hold an earlier
 #: search. `touched` receives the nodes that had no cost before. Returns their number and whether ways of equal cost
 #: met, so that labels have to be settled.
 spread = _spread if HAVE_NUMBA else _spread_scipy
@@ -314,14 +315,16 @@ def settle_metres(
 @_jit
 def _longer(array: Shorts, size: int) -> Shorts:
     longer = np.empty(size, np.int32)
-    longer[: len(array)] = array
+    for i in range(len(array)):
+        longer[i] = array[i]
     return longer
 
 
 @_jit
 def _longer_floats(array: Floats, size: int) -> Floats:
     longer = np.empty(size, np.float64)
-    longer[: len(array)] = array
+    for i in range(len(array)):
+        longer[i] = array[i]
     return longer
 
 
@@ -566,7 +569,7 @@ def pairs(
     for source in range(first, last):
         a, b = seed_off[source], seed_off[source + 1]
         reached, _ = spread(
-            indptr, adj, weight, none, False, bound, -1.0, per_unit, heads,
+            indptr, adj, weight, none, bound, -1.0, per_unit, heads,
             seed_node[a:b], seed_cost[a:b], zero[a:b], none, cost, label, none, touched,
         )  # fmt: skip
         count = 0
@@ -608,7 +611,17 @@ def pairs(
 def _in_order(best: Floats, found: Shorts, count: int) -> int:
     """Sort the places found; where they are many, by looking through all places."""
     if 16 * count <= len(best):
-        found[:count].sort()
+        gap = 1
+        while gap < count // 3:
+            gap = 3 * gap + 1
+        while gap > 0:  # Shell's sort: a few lines, where the library's takes Numba seconds to compile
+            for i in range(gap, count):
+                one, k = found[i], i
+                while k >= gap and found[k - gap] > one:
+                    found[k] = found[k - gap]
+                    k -= gap
+                found[k] = one
+            gap //= 3
         return count
     count = 0
     for place in range(len(best)):
@@ -739,7 +752,7 @@ def pieces(  # noqa: C901, PLR0915  (one pass over what a place reaches)
     for source in range(first, last):
         a, b = seed_off[source], seed_off[source + 1]
         reached, _ = spread(
-            indptr, adj, weight, none, False, limits[-1] + same, -1.0, per_unit, heads,
+            indptr, adj, weight, none, limits[-1] + same, -1.0, per_unit, heads,
             seed_node[a:b], seed_cost[a:b], zero[a:b], none, cost, label, none, touched,
         )  # fmt: skip
         count = 0

@@ -88,7 +88,13 @@ def _page(district: District, css: str, data: str, script: str) -> str:
 def _text(content: Mapping[str, Any]) -> str:
     """Return JSON that is safe inside a script element."""
     text = json.dumps(content, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-    for raw, escaped in (("<", "\\u003c"), (">", "\\u003e"), ("&", "\\u0026"), ("\u2028", "\\u2028"), ("\u2029", "\\u2029")):
+    for raw, escaped in (
+        ("<", "\\u003c"),
+        (">", "\\u003e"),
+        ("&", "\\u0026"),
+        ("\u2028", "\\u2028"),
+        ("\u2029", "\\u2029"),
+    ):
         text = text.replace(raw, escaped)
     return text
 
@@ -151,7 +157,11 @@ def _words(values: Iterable[Any], keys: Iterable[Any]) -> list[str]:
 
 
 def _bounds(district: District) -> tuple[float, float, float, float]:
-    boxes = [f.total_bounds for n in ("district", "homes", "streets", "facilities") if (f := district.layers.get(n)) is not None and len(f)]
+    boxes = [
+        f.total_bounds
+        for n in ("district", "homes", "streets", "facilities")
+        if (f := district.layers.get(n)) is not None and len(f)
+    ]
     low, high = np.min([b[:2] for b in boxes], axis=0), np.max([b[2:] for b in boxes], axis=0)
     return float(low[0]), float(low[1]), float(high[0]), float(high[1])
 
@@ -188,7 +198,15 @@ def _kinds(district: District, kinds: Sequence[str]) -> list[dict[str, Any]]:
     rows = []
     for kind in kinds:
         style = maps._point_styles(district, kind, gpd.GeoDataFrame({"state": []}, geometry=[]), "zh")[0][0]
-        rows.append({"id": kind, "label": style["label"], "fill": style["fill"], "dark": style["dark"], "symbol": style["symbol"]})
+        rows.append(
+            {
+                "id": kind,
+                "label": style["label"],
+                "fill": style["fill"],
+                "dark": style["dark"],
+                "symbol": style["symbol"],
+            }
+        )
     return rows
 
 
@@ -257,7 +275,9 @@ def _in_compounds(district: District, edges: gpd.GeoDataFrame) -> np.ndarray:
 def _walls(district: District) -> dict[str, str]:
     """Return the barriers as float64 lines: a facility's way to its street never crosses one."""
     barriers = district.barriers
-    lines = shapely.get_parts(np.asarray(barriers.geometry.array)) if barriers is not None else np.array([], dtype=object)
+    lines = (
+        shapely.get_parts(np.asarray(barriers.geometry.array)) if barriers is not None else np.array([], dtype=object)
+    )
     xy, part = shapely.get_coordinates(lines, return_index=True)
     return {"xy": _packed(xy, "<f8"), "count": _packed(np.bincount(part, minlength=len(lines)), "<u4")}
 
@@ -273,21 +293,37 @@ def _degrees(district: District, bounds: tuple[float, float, float, float]) -> d
     powers = [(i, j) for i in range(DEGREE + 1) for j in range(DEGREE + 1 - i)]
     terms = np.stack([u**i * v**j for i, j in powers], axis=1)
     found = np.linalg.lstsq(terms, np.stack([lon, lat], axis=1), rcond=None)[0]
-    return {"middle": middle.tolist(), "half": half, "powers": powers, "lon": found[:, 0].tolist(), "lat": found[:, 1].tolist()}
+    return {
+        "middle": middle.tolist(),
+        "half": half,
+        "powers": powers,
+        "lon": found[:, 0].tolist(),
+        "lat": found[:, 1].tolist(),
+    }
 
 
 # --- homes and facilities --------------------------------------------------------------------------------------------
 
 
-def _homes(district: District, outlines: Mapping[str, Sequence[Mapping[str, str]]], origin: np.ndarray) -> dict[str, Any]:
+def _homes(
+    district: District, outlines: Mapping[str, Sequence[Mapping[str, str]]], origin: np.ndarray
+) -> dict[str, Any]:
     homes = district.homes
     if homes is None or homes.empty:
-        empty = {k: [] for k in ("id", "name", "people", "people_60plus", "area", "zone", "community", "shape")}
-        return {**empty, "points": {"xy": "", "home": "", "weight": ""}, "doors": {k: "" for k in ("point", "edge", "at", "access")}}
+        empty: dict[str, Any] = {
+            k: [] for k in ("id", "name", "people", "people_60plus", "area", "zone", "community", "shape")
+        }
+        return {
+            **empty,
+            "points": {"xy": "", "home": "", "weight": ""},
+            "doors": dict.fromkeys(("point", "edge", "at", "access"), ""),
+        }
     points, doors, groups = home_points(district), home_doors(district), district.groups
     number = pd.Series(np.arange(len(homes)), index=homes.index)
     area = homes.geometry.area
-    shapes = homes.geometry.where(area > 0, homes.geometry.buffer(18.0, quad_segs=4))  # a home known as a point is a disc
+    shapes = homes.geometry.where(
+        area > 0, homes.geometry.buffer(18.0, quad_segs=4)
+    )  # a home known as a point is a disc
     return {
         "id": [str(i) for i in homes.index], "name": _words(homes["name"], homes.index),
         "people": _numbers(homes["people"]), "people_60plus": _numbers(homes["people_60plus"]),
@@ -321,7 +357,7 @@ def _facilities(district: District, kinds: Sequence[str], communities: Sequence[
     arrays = ("place", "edge", "at", "access", "x", "y")
     if frame is None or frame.empty:
         empty = {"place": "", "point": "", "metres": ""}
-        return {**{n: [] for n in names}, "xy": "", "doors": {a: "" for a in arrays}, "inside": empty}
+        return {**{n: [] for n in names}, "xy": "", "doors": dict.fromkeys(arrays, ""), "inside": empty}
     number = {label: i for i, label in enumerate(frame.index)}
     doors = facility_doors(district, frame)
     doors = doors.assign(number=doors["place"].map(number)).sort_values("number", kind="stable")
@@ -427,7 +463,9 @@ def _base(district: District, origin: np.ndarray) -> dict[str, Any]:
     grounds = [x for x in maps._ground(district, "zh") if x.id not in ("bare_ground", "micro_spaces")]
     roads = [x for x in maps._roads(district, "zh") if x.id != "streets"]
     borders = [x for x in maps._borders(district, "zh") if x.id in ("communities", "zones", "district")]
-    keep = [label for label in maps._labels(district, "zh") if not label.layer.startswith("k-") and label.kind != "area"]
+    keep = [
+        label for label in maps._labels(district, "zh") if not label.layer.startswith("k-") and label.kind != "area"
+    ]
     layer = district.layers.get("streets")
     look = next((x.styles for x in maps._roads(district, "zh") if x.id == "streets"), []) if layer is not None else []
     return {
@@ -459,5 +497,3 @@ def _label(label: Any, origin: np.ndarray) -> dict[str, Any]:
 def _looks() -> dict[str, Any]:
     style = maps._style()
     return {k: style[k] for k in ("paper", "labels", "place", "parcel", "home", "cover", "presence", "straight", "gap")}
-
-

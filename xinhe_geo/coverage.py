@@ -380,7 +380,8 @@ def gaps(district: District, cover: pd.DataFrame, rule: str) -> gpd.GeoDataFrame
     Returns
     -------
     places
-        Index home. Columns `name`, groups, `people_unserved`, `people_60plus_unserved`, `share_unserved`, and of the median
+        Index home. Columns `name`, groups, `people_unserved`, `people_60plus_unserved`, `share_unserved`, `counted` and
+        `unserved` (which of the two the rule counts in, and that number), and of the median
         unserved point: `facility`, `minutes`, `gate_minutes`, `wait_minutes`, `street_minutes` (they add up to `minutes`),
         `metres`, `straight_metres`, `detour` (walked over straight), `crosses` (names of barriers between), `reason`
         (one Chinese sentence), geometry. Homes fully served, or 数据不足, are absent.
@@ -405,6 +406,8 @@ def gaps(district: District, cover: pd.DataFrame, rule: str) -> gpd.GeoDataFrame
     share = 1.0 - own["served"]
     table["people_unserved"] = own["people"] * share
     table["people_60plus_unserved"] = own["people_60plus"] * share
+    table["counted"] = "people_60plus" if chosen.denominator == "people_60plus" else "people"
+    table["unserved"] = table[f"{table['counted'].iloc[0]}_unserved"]
     table["share_unserved"] = share
     table = table.drop(columns=["people", "people_60plus"]).join(worst.drop(columns="point"))
     table["gate_minutes"] = table.pop("gate_metres") / walker.speed_m_s / 60.0
@@ -416,7 +419,7 @@ def gaps(district: District, cover: pd.DataFrame, rule: str) -> gpd.GeoDataFrame
     table["reason"] = [_reason(what, chosen, row, names) for row in table.itertuples()]
     table["geometry"] = homes.geometry.reindex(table.index)
     table = gpd.GeoDataFrame(table, geometry="geometry", crs=district.crs)
-    return table.sort_values(["people_unserved", "share_unserved"], ascending=False, kind="stable", na_position="last")
+    return table.sort_values(["unserved", "share_unserved"], ascending=False, kind="stable", na_position="last")
 
 
 def _headline_rule(district: District, cover: pd.DataFrame, name: str) -> str:

@@ -13,6 +13,7 @@ is compared with twenty cities from another implementation. The inverses are ite
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 from typing import Any
 
 import geopandas as gpd
@@ -247,7 +248,7 @@ def diagnose(
     spots, shapes = _lonlat_points(points), _reference_shapes(references)
     metric = _metric(shapes)
     tree = shapely.STRtree(np.asarray(shapes.to_crs(metric).array))
-    to_metric = pyproj.Transformer.from_crs("EPSG:4326", metric, always_xy=True)
+    to_metric = _to_metric(metric)
     here = np.column_stack(to_metric.transform(*spots.T))
     lon, lat = spots.T
     moves = [np.column_stack(to_metric.transform(*to_wgs84(lon, lat, name))) - here for name in DATUMS]
@@ -355,6 +356,12 @@ def _metric(shapes: gpd.GeoSeries) -> pyproj.CRS:
     crs = pyproj.CRS(shapes.crs)
     metres = crs.is_projected and all(axis.unit_name == "metre" for axis in crs.axis_info)
     return crs if metres else pyproj.CRS(shapes.estimate_utm_crs())
+
+
+@lru_cache(maxsize=8)
+def _to_metric(crs: pyproj.CRS) -> pyproj.Transformer:
+    """Return longitudes and latitudes to `crs`, kept: making one takes longer than everything else here."""
+    return pyproj.Transformer.from_crs("EPSG:4326", crs, always_xy=True)
 
 
 def _distance(tree: shapely.STRtree, xy: Floats) -> Floats:

@@ -77,7 +77,7 @@ _LAYERS_OF: Mapping[str, tuple[str, ...]] = {
     "coverage": ("homes", "facilities", "streets"),
     "completeness": ("homes", "facilities", "streets"),
     "kinds_present": ("facilities",),
-    "near": ("facilities", "streets"),
+    "near": ("homes", "facilities", "streets"),  # the wall of a compound is part of the way
     "in_gap": ("homes", "facilities", "streets"),
     "difference": ("homes", "facilities", "streets"),
     "gini": ("homes", "facilities", "streets"),
@@ -586,7 +586,8 @@ def _layers_for(m: Measure) -> list[str]:
 
 
 def _require_layers(district: District, m: Measure) -> None:
-    missing = [n for n in _layers_for(m) if n not in district.rows]
+    have = _once(district, "declared", lambda: frozenset(district.rows))
+    missing = [n for n in _layers_for(m) if n not in have]
     if missing:
         words = "、".join(f"{LAYERS[n].label}（layers.{n}）" for n in missing)
         raise _Lacks(f"缺图层或表：{words}")
@@ -1370,7 +1371,8 @@ def _along(district: District, m: Measure) -> _Found:
         return _along_places(district, m, line, touched)
     if m["relation"] == "length":
         other = str(m["layer"])
-        near = shapely.buffer(shapely.union_all(district.layers[other].geometry.array), max(m["metres"], 0.0))
+        company = shapely.union_all(district.layers[other].geometry.array)
+        near = shapely.buffer(company, max(m["metres"], 0.0), quad_segs=32)
         part = float(shapely.intersection(line, near).length)
         said = f"{where}全长 {_number(line.length, 'm')}，其中 {_number(part, 'm')} 的 {m['metres']:g} m 内有{LAYERS[other].label}"
         rest = line.length - part

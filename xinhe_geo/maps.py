@@ -18,7 +18,7 @@ import os
 import re
 import tempfile
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import resources
@@ -88,6 +88,7 @@ class _Layer:
     ask: bool = False
     one: str = ""
     extra: dict[str, Any] = field(default_factory=dict)
+    written: dict[tuple[int, ...], dict[str, Any]] = field(default_factory=dict, repr=False)
 
 
 @dataclass
@@ -336,6 +337,18 @@ def _areas(
 
 def _is_area(frame: gpd.GeoDataFrame) -> np.ndarray:
     return np.asarray(shapely.get_dimensions(frame.geometry.array) == 2)
+
+
+def _base(district: Any, name: str, lang: str, make: Callable[[Any, str], Iterable[Any]]) -> list[Any]:
+    """Return a part of every map of a district, made once: a report draws dozens of maps over the same ground."""
+    memo = getattr(district, "memo", None)
+    if memo is None:
+        return list(make(district, lang))
+    key = ("maps", name, lang)
+    if key not in memo:
+        memo[key] = list(make(district, lang))
+    kept: list[Any] = list(memo[key])
+    return kept
 
 
 def _ground(district: Any, lang: str) -> Iterable[_Layer]:
@@ -1012,7 +1025,8 @@ def _gap_layers(district: Any, gaps: gpd.GeoDataFrame, lang: str) -> list[_Layer
     gaps = gaps.to_crs(district.crs) if gaps.crs is not None else gaps
     there = (gaps.geometry.notna() & ~gaps.geometry.is_empty).to_numpy()
     gaps = gaps[there]
-    people = _floats(gaps, "people_unserved")
+    people = _floats(gaps, "unserved" if "unserved" in gaps.columns else "people_unserved")
+    elderly = "counted" in gaps.columns and bool((gaps["counted"] == "people_60plus").all())
     order = np.argsort(-np.where(np.isnan(people), -1.0, people), kind="stable")
     gaps, people = gaps.iloc[order], people[order]
     names = [n or str(i) for n, i in zip(_texts_of(gaps, "name"), gaps.index, strict=True)]
@@ -1021,7 +1035,7 @@ def _gap_layers(district: Any, gaps: gpd.GeoDataFrame, lang: str) -> list[_Layer
     communities = _names_of(district, "communities", _column(gaps, "community"))
     counts = [_number(p, t["person"]) for p in people]
     table: list[tuple[str, list[str | None]]] = [
-        (t["unserved"], counts), (t["minutes"], minutes), (t["community"], communities), (t["reason"], list(reasons)),
+        (t["unserved_60plus" if elderly else "unserved"], counts), (t["minutes"], minutes), (t["community"], communities), (t["reason"], list(reasons)),
     ]  # fmt: skip
     listing = [
         {"name": n, "people": p or t["unknown"], "why": " · ".join(x for x in (c, r or m) if x)}
@@ -1184,7 +1198,7 @@ def _scene(
     first, whole = _fit(district, themes, gaps, rings, start)
     name = title or f"{district.name} · " + (t["gaps"] if gap_layers else t["overview"])
     name = themes[start].title if themes else name
-    labels = sorted([*ring_labels, *_labels(district, lang)], key=lambda x: x.rank)
+    labels = sorted([*ring_labels, *_base(district, "labels", lang, _labels)], key=lambda x: x.rank)
     return _Scene(
         lang, name, _overview(district, lang), _badges(district, demonstration, lang), _foot(district, lang), _evidence(district, (), lang),
         t["demo"] if demonstration else "", district.crs, first, whole, layers, labels, themes,
@@ -1218,12 +1232,13 @@ def _stack(
 ) -> list[_Layer]:
     """Return all layers in drawing order, the lowest first."""
     style, t = _style(), _texts(lang)
-    layers = [*_ground(district, lang), *(r for r in rings if r.shape == "A"), *_homes_layer(district, lang)]
+    layers = [*_base(district, "ground", lang, _ground), *(r for r in rings if r.shape == "A")]
+    layers += _base(district, "homes", lang, _homes_layer)
     if communities is not None and any(theme.layer == "presence" for theme in themes):
         blank = {**_only(style["presence"], "line", "width"), "label": ""}
         names = _texts_of(communities, "name")
         layers.append(_areas(communities, "presence", t["community"], blank, names=names, ask=True, one=t["community"]))
-    layers += _roads(district, lang)
+    layers += _base(district, "roads", lang, _roads)
     parcels = _layer(district, "parcels")
     if parcels is not None:
         # A tint would falsify the colours of the homes below.
@@ -1238,7 +1253,7 @@ def _stack(
     outline = _layer(district, "district")
     if outline is not None:
         layers.append(_areas(outline, "veil", "", {"fill": style["paper"]}))
-    layers += [*_borders(district, lang), *(x for x in [*rings, *gaps] if x.shape == "L")]
+    layers += [*_base(district, "borders", lang, _borders), *(x for x in [*rings, *gaps] if x.shape == "L")]
     places = _layer(district, "places")
     if places is not None:
         points = gpd.GeoDataFrame(geometry=_points(places), crs=places.crs)
@@ -1248,7 +1263,8 @@ def _stack(
                    _texts_of(places, "name"), [], find=True, one=t["places"])
         )  # fmt: skip
     layers += [g for g in gaps if g.shape == "P"]
-    return [*layers, *_facility_layers(district, lang), *_small_points(district, lang)]
+    layers += _base(district, "facilities", lang, _facility_layers)
+    return [*layers, *_base(district, "small points", lang, _small_points)]
 
 
 _START_OFF = ("grid", "bare_ground", "micro_spaces", "gates", "areas")
@@ -1385,6 +1401,14 @@ def _geometry_json(shapes: gpd.GeoSeries, shape: str, origin: np.ndarray) -> lis
 
 
 def _layer_json(layer: _Layer, origin: np.ndarray) -> dict[str, Any]:
+    """Return a layer's JSON, kept on the layer: ground, roads and facilities come back on every map of a district."""
+    key = tuple(int(v) for v in origin)
+    if key not in layer.written:
+        layer.written[key] = _new_layer_json(layer, origin)
+    return layer.written[key]
+
+
+def _new_layer_json(layer: _Layer, origin: np.ndarray) -> dict[str, Any]:
     pick = layer.pick
     out: dict[str, Any] = {
         "id": layer.id, "label": layer.label, "shape": layer.shape, "styles": layer.styles,
@@ -1436,9 +1460,14 @@ def _theme_json(scene: _Scene, theme: _Theme) -> dict[str, Any]:
     }  # fmt: skip
 
 
+@cache
+def _to_degrees(crs: str) -> pyproj.Transformer:
+    """Building a transformer takes longer than drawing many a layer."""
+    return pyproj.Transformer.from_crs(crs, "EPSG:4326", always_xy=True)
+
+
 def _corners(scene: _Scene, bounds: tuple[float, float, float, float]) -> list[list[float]]:
-    to_degrees = pyproj.Transformer.from_crs(scene.crs, "EPSG:4326", always_xy=True)
-    west, south, east, north = to_degrees.transform_bounds(*bounds)
+    west, south, east, north = _to_degrees(str(scene.crs)).transform_bounds(*bounds)
     return [[round(south, 6), round(west, 6)], [round(north, 6), round(east, 6)]]
 
 

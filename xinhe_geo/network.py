@@ -1031,7 +1031,7 @@ class SearchState:
             tied = False
             for batch in batches:
                 _, more = _kernel.spread(
-                    indptr, adj, weights.arc, net._arc_length, weights.waits, self.bound, weights.same,
+                    indptr, adj, weights.arc, net._arc_length, self.bound, weights.same,
                     weights.per_unit, heads, *batch, *field, touched,
                 )  # fmt: skip
                 tied |= more

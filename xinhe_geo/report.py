@@ -405,31 +405,45 @@ _ALIASES = {
 
 
 def geopackage(district: District, results: Mapping[str, Any], path: Path) -> None:
-    """Write `coverage.gpkg` in the district's CRS: homes under every rule, gaps, facilities, outlines; styled for QGIS."""
+    """
+    Write `coverage.gpkg` in the district's CRS, styled for QGIS.
+
+    One layer per mapped rule (homes with their shares, metres, minutes) and its gaps; one layer of all rules side by side;
+    completeness, facilities and outlines.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     path.unlink(missing_ok=True)
-    homes = district.homes
-    layers: dict[str, gpd.GeoDataFrame] = {}
-    if homes is not None and len(results["cover"]):
-        for rule in results["order"]:
-            own = results["cover"].xs(rule, level="rule").drop(columns=["home_basis"], errors="ignore")
-            layers[f"覆盖_{rule}"] = gpd.GeoDataFrame(own, geometry=homes.geometry.reindex(own.index), crs=district.crs)
-        if len(results["completeness"]):
-            layers["配套齐全度"] = results["completeness"]
-    for rule, table in results["gap_tables"].items():
-        if len(table) and "reason" in table.columns:
-            layers[f"缺口_{rule}"] = table
-    for name in ("facilities", "communities", "zones", "parcels", "barriers"):
-        if name in district.layers:
-            layers[LAYERS[name].label] = district.layers[name]
-    # GDAL stamps the time of writing into a GeoPackage unless told which time to write.
-    pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": f"{district.year}-01-01T00:00:00.000Z"})
+    layers = _gis_layers(district, results)
+    # GDAL stamps the time of writing into a GeoPackage unless told which, and waits for the disk after every layer.
+    options = {"OGR_CURRENT_DATE": f"{district.year}-01-01T00:00:00.000Z", "OGR_SQLITE_SYNCHRONOUS": "OFF"}
+    pyogrio.set_gdal_config_options(options)
     try:
         for name, frame in layers.items():
             pyogrio.write_dataframe(_plain(frame), path, layer=name, driver="GPKG", promote_to_multi=False)
     finally:
-        pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": None})
+        pyogrio.set_gdal_config_options(dict.fromkeys(options))
     _dress(path, layers, district)
+
+
+def _gis_layers(district: District, results: Mapping[str, Any]) -> dict[str, gpd.GeoDataFrame]:
+    homes, cover = district.homes, results["cover"]
+    layers: dict[str, gpd.GeoDataFrame] = {}
+    if homes is not None and len(cover):
+        for rule in _mapped_rules(district, results):
+            own = cover.xs(rule, level="rule")
+            layers[f"覆盖_{rule}"] = gpd.GeoDataFrame(own, geometry=homes.geometry.reindex(own.index), crs=district.crs)
+            table = results["gap_tables"].get(rule)
+            if table is not None and len(table):
+                layers[f"缺口_{rule}"] = table
+        wide = cover["served"].unstack("rule")[results["order"]]
+        wide.insert(0, "name", homes["name"].reindex(wide.index))
+        layers["全部指标"] = gpd.GeoDataFrame(wide, geometry=homes.geometry.reindex(wide.index), crs=district.crs)
+        if len(results["completeness"]):
+            layers["配套齐全度"] = results["completeness"]
+    for name in ("facilities", "communities", "zones", "parcels", "barriers"):
+        if name in district.layers:
+            layers[LAYERS[name].label] = district.layers[name]
+    return layers
 
 
 def _plain(frame: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
@@ -454,19 +468,20 @@ def _dress(path: Path, layers: Mapping[str, gpd.GeoDataFrame], district: Distric
             "VALUES ('layer_styles', 'attributes', 'layer_styles', ?)",
             (f"{district.year}-01-01T00:00:00.000Z",),
         )
+        labels = {**dict(district.rules["label"]), **_ALIASES}
         for name, frame in layers.items():
             fields = [str(c) for c in frame.reset_index().columns if c != frame.geometry.name]
             db.execute(
                 "INSERT INTO layer_styles (f_table_catalog, f_table_schema, f_table_name, f_geometry_column, styleName, "
                 "styleQML, styleSLD, useAsDefault, description, owner) VALUES ('', '', ?, 'geom', ?, ?, '', 1, '', '')",
-                (name, name, _qml(frame, fields)),
+                (name, name, _qml(frame, fields, labels)),
             )
 
 
-def _qml(frame: gpd.GeoDataFrame, fields: Sequence[str]) -> str:
+def _qml(frame: gpd.GeoDataFrame, fields: Sequence[str], labels: Mapping[str, str]) -> str:
     """Return a QGIS style: shares and minutes in classes where there are any, else one symbol; Chinese aliases."""
     aliases = "".join(
-        f'<alias index="{i}" field="{html.escape(f)}" name="{html.escape(_ALIASES.get(f, ""))}"/>'
+        f'<alias index="{i}" field="{html.escape(f)}" name="{html.escape(labels.get(f, ""))}"/>'
         for i, f in enumerate(fields)
     )
     kind = str(frame.geom_type.dropna().iloc[0]) if len(frame.geom_type.dropna()) else "Point"
@@ -594,12 +609,12 @@ def _gap_section(district: District, results: Mapping[str, Any]) -> str:
     rows = table.assign(
         rank=table["rule"].map(rank), is_reach=[district.rule(r).metric == "reach" for r in table["rule"]]
     )
-    rows = rows.sort_values(["is_reach", "people_unserved", "share_unserved", "rank", "home"],
+    rows = rows.sort_values(["is_reach", "unserved", "share_unserved", "rank", "home"],
                             ascending=[False, False, False, True, True], kind="stable", na_position="last")  # fmt: skip
     top = rows.drop_duplicates("home").head(12)
     lacking = table.groupby("home")["label"].apply(list)
     body = "".join(
-        f'<tr><td>{e(_name(r.name, r.home))}</td><td>{e(r.label)}</td><td class="n">{_people(r.people_unserved)}</td>'
+        f'<tr><td>{e(_name(r.name, r.home))}</td><td>{e(r.label)}</td><td class="n">{_people(r.unserved, r.counted)}</td>'
         f"<td>{e(r.reason)}</td><td>{e('、'.join(x for x in lacking[r.home] if x != r.label)) or '—'}</td></tr>"
         for r in top.itertuples(index=False)
     )
@@ -616,8 +631,9 @@ def _name(name: object, key: object) -> str:
     return name if isinstance(name, str) else str(key)
 
 
-def _people(value: float) -> str:
-    return f"{value:,.0f} 人" if np.isfinite(value) else "人口不详"
+def _people(value: float, counted: str = "people") -> str:
+    who = "60岁以上 " if counted == "people_60plus" else ""
+    return f"{who}{value:,.0f} 人" if np.isfinite(value) else "人口不详"
 
 
 def _other_table(results: Mapping[str, Any]) -> str:

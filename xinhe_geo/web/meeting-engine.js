@@ -538,6 +538,31 @@ var xinhe = {};
     return lines.join("\n") + "\n";
   }
 
+  /* Reads a plan back from such a file: keys with texts, whole numbers, true or false and pairs of numbers. Steps that this
+     page cannot carry out are an error, for leaving them out would change the numbers. */
+  function readToml(text) {
+    const plan = emptyPlan(), steps = [];
+    let into = {};
+    const head = into;
+    text.replace(/^\ufeff/, "").split(/\r?\n/).forEach((row, i) => {
+      const line = row.trim(), wrong = () => { throw new Error(`第 ${i + 1} 行`); };
+      if (!line || line.startsWith("#")) return;
+      if (line === "[[edit]]") { into = {}; steps.push(into); return; }
+      const pair = /^([A-Za-z0-9_-]+)\s*=\s*("(?:[^"\\]|\\.)*"|\[[^\]"]*\]|true|false|[-+0-9.eE_]+)\s*(#.*)?$/.exec(line) || wrong();
+      try { into[pair[1]] = JSON.parse(pair[2].replace(/^\[(.*),\s*\]$/, "[$1]")); } catch { wrong(); }
+    });
+    plan.name = head.label || head.name || "";
+    for (const s of steps) {
+      const edit = () => (plan.edits[s.facility] = plan.edits[s.facility] || {}), own = plan.added.find((f) => f.id === s.facility);
+      if (s.do === "open_facility" && s.xy) plan.added.push({ id: s.facility, kind: s.kind, name: s.name || s.facility, xy: s.xy });
+      else if (s.do === "move_facility" && s.xy) { if (own) own.xy = s.xy; else edit().xy = s.xy; }
+      else if (s.do === "close_facility") { if (own) plan.added.splice(plan.added.indexOf(own), 1); else edit().closed = true; }
+      else if (s.do === "open_planned") edit().open = true;
+      else throw new Error(`本页做不了 ${s.do}`);
+    }
+    return plan;
+  }
+
   /* A cell of a table; texts that a spreadsheet would take for a formula begin with an apostrophe. */
   function cell(value) {
     if (value === null || value === undefined || (typeof value === "number" && !isFinite(value))) return "";
@@ -568,6 +593,6 @@ var xinhe = {};
 
   xinhe.engine = {
     read, snap, attach, communityAt, emptyPlan, copyPlan, facilitiesOf, ask, served, evaluate, totals, effects, denominator,
-    presence, pointCosts, reached, toml, csv, degrees, corrections, unpack,
+    presence, pointCosts, reached, toml, readToml, csv, degrees, corrections, unpack,
   };
 })();

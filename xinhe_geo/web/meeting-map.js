@@ -376,7 +376,8 @@
       drawIcon(ctx, x, y, chosen ? r * 1.15 : r, kinds[f.kind], looksLike(f));
       if (chosen || f.id === state.hover || f.fresh || view.zoom > 16) {
         ctx.font = (chosen ? "700 " : "500 ") + 12.5 * view.u + "px " + FONT; ctx.textAlign = "left"; ctx.textBaseline = "middle";
-        const w = ctx.measureText(f.name).width, left = x + r * 1.9 + w > view.w - 6 ? x - r * 1.9 - w : x + r * 1.9;
+        const w = ctx.measureText(f.name).width, free = x + r * 1.9 + w <= view.w - 6;
+        const left = Math.max(6, free ? x + r * 1.9 : x - r * 1.9 - w);
         ctx.fillStyle = chosen ? "rgba(255,255,255,0.94)" : "rgba(255,253,249,0.8)";
         ctx.fillRect(left - 4 * view.u, y - 10 * view.u, w + 8 * view.u, 20 * view.u);
         ctx.fillStyle = "#1f2429"; ctx.fillText(f.name, left, y);

@@ -84,7 +84,7 @@
   /* Everything else: lists, buttons, comparison. Runs when things come to rest. */
   function settle() {
     update();
-    head(); chooser(); planBox(); chosenBox(); effectLists(); editList(); facilityList(); compareTable(); legend(); buttons();
+    head(); chooser(); planBox(); chosenBox(); effectLists(); editList(); facilityList(); compareTable(); legend(); buttons(); keep();
     put(ui.live, spoken());
   }
 
@@ -109,7 +109,7 @@
       bar(now / Math.max(1, all), was / Math.max(1, all));
     } else if (known) {
       const t = totals.whole[d], a = shareOf(base.totals.whole[d]), b = shareOf(t), unit = d === "area_m2" ? "公顷" : d === "homes" ? "个" : "人", k = d === "area_m2" ? 1e-4 : 1;
-      put(ui.what, `${limitText(r)}可达${DENOMINATORS[d]}`);
+      put(ui.what, `${r.method === "walk_min" ? model.profiles.get(r.profile).label.replace(/（.*）/, "") + "步行" : data.methods[r.method]} ${limitText(r)}可达${DENOMINATORS[d]}`);
       put(ui.big, percent(b));
       put(ui.delta, Math.abs(b - a) < 5e-5 ? "与现状相同" : `现状 ${percent(a)}，${points(a, b)} 个百分点`);
       put(ui.note, `可达 ${number(t.served * k, k === 1 ? 0 : 1)} / ${number(t.known * k, k === 1 ? 0 : 1)} ${unit}，还够不着 ${number((t.known - t.served) * k, k === 1 ? 0 : 1)} ${unit}`);
@@ -124,7 +124,7 @@
     for (const [side, box, word] of [["gain", ui.gain, "受益"], ["lose", ui.lose, "受影响"]]) {
       const e = effects[side];
       put(box.people, (e.people > 0.5 ? (side === "gain" ? "+" : "−") : "") + number(e.people) + " 人");
-      put(box.more, `${word}居民，其中60岁及以上 ${number(e.people_60plus)} 人；${e.homes.length} 个小区`);
+      put(box.more, `${word}，60岁及以上 ${number(e.people_60plus)} 人；${e.homes.length} 个小区`);
       box.root.classList.toggle("none", !e.homes.length);
     }
   }
@@ -187,6 +187,64 @@
     for (const [id, e] of Object.entries(plan().edits)) if (!e.xy && !e.closed && !e.open) delete plan().edits[id];
     settle();
   }
+  /* Takes over a plan from a file or from the address of the page: only what is known here, and only numbers as positions. */
+  function adopted(raw, key) {
+    const text = (v, otherwise) => (typeof v === "string" && v.trim() ? v.slice(0, 120) : otherwise);
+    const spot = (v) => (Array.isArray(v) && v.length === 2 && v.every(Number.isFinite) ? v.map((c) => Math.round(c * 100) / 100) : null);
+    const p = Object.assign(E.emptyPlan(text(raw.name, NAMES[key - 1])), { key }), left = [];
+    for (const [id, e] of Object.entries(raw.edits || {})) {
+      if (!model.byId.has(id)) { left.push(id); continue; }
+      const own = {}, xy = spot(e.xy);
+      if (e.closed === true) own.closed = true;
+      if (e.open === true) own.open = true;
+      if (xy) { own.xy = xy; own.raw = spot(e.raw) || xy; }
+      if (xy && e.corrected === true) { own.corrected = true; own.note = text(e.note, ""); }
+      if (own.closed || own.open || own.xy) p.edits[id] = own;
+    }
+    for (const f of raw.added || []) {
+      const xy = spot(f.xy), kind = data.kinds.find((k) => k.id === f.kind);
+      if (!xy || !kind || typeof f.id !== "string" || model.byId.has(f.id) || fresh(p, f.id)) left.push(String(f.id));
+      else p.added.push({ id: f.id, kind: kind.id, name: text(f.name, kind.label), xy, raw: spot(f.raw) || xy });
+    }
+    return [p, left];
+  }
+
+  /* The address of the page carries the plans, so that loading it again loses nothing. */
+  function keep() {
+    const touched = app.plans.length > 1 || app.plans.some((p) => p.added.length || Object.keys(p.edits).length || p.name !== NAMES[p.key - 1]);
+    const text = JSON.stringify({ preset: app.preset, rule: app.rule, at: app.at, plans: app.plans });
+    try { window.history.replaceState(null, "", touched && text.length < 200000 ? "#" + encodeURIComponent(text) : "#"); } catch { /* the plans stay in memory */ }
+  }
+  function kept() {
+    try {
+      const s = JSON.parse(decodeURIComponent(window.location.hash.slice(1)));
+      const plans = s.plans.slice(0, NAMES.length).map((p, i) => adopted(p, i + 1)[0]);
+      if (!plans.length) return;
+      app.plans = plans;
+      app.at = Number.isInteger(s.at) && plans[s.at] ? s.at : 0;
+      if (data.presets.some((p) => p.id === s.preset) && rulesOf(s.preset).some((r) => r.id === s.rule)) { app.preset = s.preset; app.rule = s.rule; }
+    } catch { /* no plans in the address, or not ours */ }
+  }
+
+  function open(text, name) {
+    const [p, left] = adopted(E.readToml(text), 1);
+    remember();
+    const here = plan(), empty = !here.added.length && !Object.keys(here.edits).length;
+    if (empty || app.plans.length >= NAMES.length) { p.key = here.key; app.plans[app.at] = p; } else {
+      const used = new Set(app.plans.map((q) => q.key));
+      p.key = [1, 2, 3, 4].find((k) => !used.has(k));
+      app.plans.push(p); app.at = app.plans.length - 1;
+    }
+    app.selected = null; app.today = false;
+    settle();
+    say(left.length ? `${name}：${left.length} 项在本页没有，未载入（${left.slice(0, 5).join("、")}）` : `已载入 ${name}`);
+  }
+  function say(text) {
+    put(ui.toast, text); ui.toast.hidden = false; put(ui.live, text);
+    clearTimeout(app.toast);
+    app.toast = setTimeout(() => { ui.toast.hidden = true; }, 7000);
+  }
+
   const edited = (p, id) => (p.edits[id] = p.edits[id] || {});
   const fresh = (p, id) => p.added.find((f) => f.id === id);
   const isPlanned = (id) => model.byId.has(id) && model.byId.get(id).state === "planned";
@@ -592,11 +650,16 @@
     ui.todayButton = button("现状", () => { app.today = !app.today; settle(); }, { "aria-pressed": "false" });
     ui.tabs = make("span", { class: "xm-seg" });
     ui.more = button("＋", newPlan, { title: "复制为新方案", "aria-label": "复制为新方案" });
-    ui.toml = button("方案（.toml）", closed(() => ui.export, () => save(planName() + ".toml", tomlText(plan()), "application/toml;charset=utf-8")));
-    ui.corrections = button("订正表（.csv）", closed(() => ui.export, () => save(data.name + " 订正表.csv", E.csv(E.corrections(model, plan())), "text/csv;charset=utf-8")));
-    ui.export = menu("导出", ui.toml,
-      button("结果明细（.csv）", closed(() => ui.export, () => save(`${planName()} ${rule().label}.csv`, E.csv(resultRows()), "text/csv;charset=utf-8"))),
-      button("图片（.png）", closed(() => ui.export, () => sheet(3360).toBlob((blob) => { if (blob) save(`${planName()} ${rule().label}.png`, blob); }, "image/png"))),
+    ui.toml = button("导出方案（.toml）", closed(() => ui.export, () => save(planName() + ".toml", tomlText(plan()), "application/toml;charset=utf-8")));
+    ui.corrections = button("导出订正表（.csv）", closed(() => ui.export, () => save(data.name + " 订正表.csv", E.csv(E.corrections(model, plan())), "text/csv;charset=utf-8")));
+    ui.file = make("input", { type: "file", accept: ".toml", hidden: true, onchange: (e) => {
+      const file = e.target.files[0];
+      if (file) file.text().then((text) => open(text, file.name)).catch((error) => say(`${file.name} 读不懂：${error.message}`));
+      e.target.value = "";
+    } });
+    ui.export = menu("文件", button("载入方案（.toml）…", closed(() => ui.export, () => ui.file.click())), ui.file, ui.toml,
+      button("导出结果明细（.csv）", closed(() => ui.export, () => save(`${planName()} ${rule().label}.csv`, E.csv(resultRows()), "text/csv;charset=utf-8"))),
+      button("导出图片（.png）", closed(() => ui.export, () => sheet(3360).toBlob((blob) => { if (blob) save(`${planName()} ${rule().label}.png`, blob); }, "image/png"))),
       button("打印（A3/A4 横向）", closed(() => ui.export, () => window.print())), ui.corrections);
     return make("div", { class: "xm-bar", role: "toolbar", "aria-label": "推演工具" },
       make("span", { class: "xm-seg", role: "group", "aria-label": "口径" }, ...ui.presets), ui.rule, make("i", {}), ui.add, make("span", { class: "xm-seg" }, ui.undo, ui.redo, ui.reset), make("i", {}),
@@ -640,11 +703,12 @@
     ui.tip = make("div", { class: "xm-tip", hidden: true });
     ui.chosen = make("section", { class: "xm-chosen", hidden: true, "aria-label": "选中的设施" });
     ui.bannerText = make("span");
+    ui.toast = make("div", { class: "xm-toast", hidden: true });
     ui.banner = make("div", { class: "xm-banner", hidden: true }, ui.bannerText, button("取消", () => { app.adding = null; settle(); }));
     ui.scale = make("div", { class: "xm-ruler", "aria-hidden": "true" }, make("span", {}, "0"), make("span"));
     ui.stage = make("div", { class: "xm-stage" }, make("div", { class: "xm-tools", role: "group", "aria-label": "地图" },
       tool("放大", "＋", () => app.map.zoom(1.6)), tool("缩小", "－", () => app.map.zoom(1 / 1.6)), tool("看全图", "⌂", () => app.map.fit(data.first))),
-      make("div", { class: "xm-rule", "aria-hidden": "true" }, make("span", { class: "xm-north" }, "北"), ui.scale), ui.chosen, ui.banner, ui.tip);
+      make("div", { class: "xm-rule", "aria-hidden": "true" }, make("span", { class: "xm-north" }, "北"), ui.scale), ui.chosen, ui.banner, ui.toast, ui.tip);
     return ui.stage;
   }
 
@@ -735,6 +799,7 @@
     build();
     const own = rulesOf(app.preset);
     app.rule = (own.find((r) => r.promised && r.metric === "reach") || own[0]).id;
+    kept();
     app.map = xinhe.makeMap(ui.stage, model, on);
     const top = app.map.top;
     Object.entries({ tabindex: "0", role: "application", "aria-label": "地图：方向键移动选中的设施或地图，加减号缩放，方括号换下一处设施，Delete 撤除" }).forEach(([k, v]) => top.setAttribute(k, v));
@@ -754,7 +819,7 @@
 
   xinhe.model = model;
   xinhe.app = app;
-  xinhe.page = { update, settle, undo, redo, add, close, change, moveTo, choosePreset, chooseRule, newPlan, showPlan, select, sheet, resultRows, tomlText, on };
+  xinhe.page = { update, settle, undo, redo, add, close, change, moveTo, choosePreset, chooseRule, newPlan, showPlan, select, sheet, resultRows, tomlText, open, on };
   if (data.rules.length) start();
   else document.body.append(make("p", { class: "old" }, "没有可推演的规则"));
 })();

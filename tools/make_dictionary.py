@@ -1,0 +1,69 @@
+"""
+Write `docs/data-dictionary.md` from the declarations in `xinhe_geo/layers.py`.
+
+    python tools/make_dictionary.py
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from xinhe_geo.layers import BASIS_LABELS, LAYERS, PROVENANCE, Column, Layer
+
+TARGET = Path(__file__).parent.parent / "docs" / "data-dictionary.md"
+TYPES = {"text": "文字", "int": "整数", "float": "数", "bool": "是/否", "year": "年份"}
+
+
+def dictionary() -> str:
+    """Return the whole page."""
+    basis = "、".join(f"`{name}` {label}" for name, label in BASIS_LABELS.items())
+    head = f"""# 数据字典
+
+由 `python tools/make_dictionary.py` 从 `xinhe_geo/layers.py` 生成；改列先改那里。
+
+一个街道是一个目录：`district.toml` 声明每个图层的文件、坐标系（`crs`，必写，不猜）、依据类型（`basis`）、来源、许可、日期、密级。
+依据类型：{basis}。每个要素可以另写 {"、".join(f"`{c.name}` {c.label}" for c in PROVENANCE)}，要素自己的优先于图层的。
+没有声明的图层就是没有，需要它的结果写“数据不足”；声明了却缺失或有错的图层是错误。不知道的人口留空，不写 0。
+"""
+    return "\n".join([head, *(section(layer) for layer in LAYERS.values())])
+
+
+def section(layer: Layer) -> str:
+    """Return one layer's table of columns."""
+    what = "表" if layer.geometry is None else "、".join(layer.geometry)
+    notes = [f"`{layer.folder}/`", what]
+    if layer.default:
+        notes.append("目录里没有时用随程序的")
+    if layer.dated:
+        notes.append("按 `since`、`until` 起止年份取用")
+    rows = "\n".join(row(column, layer) for column in layer.columns)
+    return (
+        f"## {layer.label} `{layer.name}`\n{'；'.join(notes)}。\n\n"
+        f"| 列 | 中文 | 类型 | 单位 | 必填 | 说明 |\n|---|---|---|---|---|---|\n{rows}\n"
+    )
+
+
+def row(column: Column, layer: Layer) -> str:
+    """Return one column as a line of the table."""
+    said = [column.help] if column.help else []
+    if column.name == layer.key:
+        said.append("主键")
+    if column.parent:
+        said.append(f"须在 `{column.parent[0]}` 里有")
+    if column.values:
+        said.append("可选 " + "、".join(f"`{v}`" for v in column.values))
+    if column.minimum is not None:
+        said.append(f"不小于 {column.minimum:g}")
+    cells = (
+        f"`{column.name}`",
+        column.label,
+        TYPES[column.type],
+        column.unit,
+        "是" if column.required else "",
+        "；".join(said),
+    )
+    return "| " + " | ".join(cells) + " |"
+
+
+if __name__ == "__main__":
+    TARGET.write_text(dictionary(), encoding="utf-8", newline="\n")
