@@ -58,6 +58,8 @@ PUBLIC = [
     "Rule",
     "Scenario",
     "ScenarioError",
+    "Siting",
+    "SitingError",
     "SourceError",
     "UnknownNameError",
     "WalkNetwork",
@@ -73,6 +75,7 @@ PUBLIC = [
     "isochrones",
     "picture",
     "presence",
+    "sites",
     "summary",
 ]
 

@@ -56,3 +56,29 @@ def test_output_that_cannot_be_written(tmp_path: Path, capsys: pytest.CaptureFix
     (tmp_path / "file").write_text("x")
     assert main(["report", str(TOY), "--out", str(tmp_path / "file" / "out")]) == 4
     assert "不能写入" in capsys.readouterr().err
+
+
+def test_compare_scenarios_and_sites(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    assert main(["scenarios"]) == 0
+    assert main(["compare", "two-stations"]) == 0
+    assert "受益居民" in capsys.readouterr().out
+    assert main(["compare", "two-statons"]) == 2
+    assert "two-stations" in capsys.readouterr().err
+    out = tmp_path / "sites.csv"
+    assert main(["sites", "clinic_station", "--for", str(TOY), "--csv", str(out)]) in {0, 3}
+    assert main(["sites", "clinik", "--for", str(TOY)]) == 2
+
+
+def test_sites_of_the_bundled_district(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    out = tmp_path / "sites.csv"
+    assert main(["sites", "clinic_station", "--n", "1", "--csv", str(out)]) == 0
+    said = capsys.readouterr().out
+    assert "已证明最优" in said and "不作任何结论" in said
+    assert "lon" in out.read_text("utf-8-sig").splitlines()[0]
+
+
+def test_a_bad_scenario_file_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "方案一.toml"
+    path.write_text('name = "x"\n[[edit]]\ndo = "close_facility"\nfacility = "none"\n', "utf-8")
+    assert main(["compare", str(path)]) == 3
+    assert "close_facility" in capsys.readouterr().err

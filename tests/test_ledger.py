@@ -231,6 +231,7 @@ def test_what_is_said_beside_the_number(by_hand: pd.DataFrame) -> None:
     )
     # 北站 is planned for 2025 in 乙社区
     assert "北站（2025 年）" in by_hand.loc["since", "fix"] and by_hand.loc["since", "gap"] == "还差 1 处"
+    assert "参考线 ≥ 100 %" in by_hand.loc["circle_line", "text"] and "标准 ≥ 1" in by_hand.loc["second_hand", "text"]
     circle = by_hand.loc["circle"]
     assert circle["gap"] == "10 人不可达，在 1 个小区：戊苑 10"
     # the three methods as a range: 1000 m by street 350 of 360, 1000 m as the crow flies all of them
@@ -406,7 +407,9 @@ def test_what_is_left_out_says_why(bundled: xh.District) -> None:
 
 def test_the_station_norm_stands_against_the_plan(bundled: xh.District) -> None:
     """Thirteen communities, one station per three or four: four to five."""
-    row = lg.beyond(bundled).loc["B.stations"]
+    standards = lg.beyond(bundled)
+    assert "应有 4—5 处" in lg.explain(standards, "B.stations") and not set(standards["verdict"]) & {"达标", "未达标"}
+    row = standards.loc["B.stations"]
     assert "应有 4—5 处" in row["text"] and "规划只写新建 1—2 个" in row["how"] and row["target"] == 4
 
 
@@ -474,6 +477,16 @@ def test_one_schematic_row_makes_a_demonstration() -> None:
         and table.loc["c", "demonstration"] == "设施 1 处中 1 处为示意"
     )
     assert table.loc["d", "verdict"] == "报现状（原文无量化目标）"
+
+
+def test_a_schematic_gate_is_part_of_the_way() -> None:
+    rows = dict(toy_with([measure("c", "coverage", **CIRCLE), measure("d", "count", kinds="fitness")]).rows)
+    gates = rows["gates"].assign(basis=["schematic", "", "", ""]).replace({"basis": {"": np.nan}})
+    table = of_t1(toy().with_rows({**rows, "gates": gates}))
+    assert (
+        table.loc["c", "verdict"] == "演示值（不作结论）" and "小区出入口 4 处中 1 处为示意" in table.loc["c", "text"]
+    )
+    assert "homes/gates.geojson" in table.loc["c", "inputs"] and table.loc["d", "demonstration"] == ""
 
 
 def test_a_promise_nobody_measures_says_so() -> None:

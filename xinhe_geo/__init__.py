@@ -14,6 +14,7 @@ from .errors import (
     EnvironmentProblem,
     NetworkError,
     ScenarioError,
+    SitingError,
     SourceError,
     UnknownNameError,
     XinheError,
@@ -23,6 +24,7 @@ from .network import WalkNetwork
 from .reach import isochrones
 from .report import brief
 from .scenario import Scenario
+from .siting import Siting, sites
 from .values import Profile, Rule
 
 __version__ = "0.1.0"
@@ -36,6 +38,8 @@ __all__ = [
     "Rule",
     "Scenario",
     "ScenarioError",
+    "Siting",
+    "SitingError",
     "SourceError",
     "UnknownNameError",
     "WalkNetwork",
@@ -51,5 +55,6 @@ __all__ = [
     "isochrones",
     "picture",
     "presence",
+    "sites",
     "summary",
 ]

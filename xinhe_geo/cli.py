@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 import typer
@@ -12,7 +12,16 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from .errors import DataError, EnvironmentProblem, ScenarioError, SourceError, UnknownNameError, XinheError, describe
+from .errors import (
+    DataError,
+    EnvironmentProblem,
+    ScenarioError,
+    SitingError,
+    SourceError,
+    UnknownNameError,
+    XinheError,
+    describe,
+)
 
 #: 0 done; 1 done in part; 2 wrong command line; 3 the data; 4 the environment.
 DONE, PARTLY, USAGE, DATA, ENVIRONMENT = range(5)
@@ -23,6 +32,9 @@ MESSAGES = {
         "loading": "读取街道数据",
         "clean": "检查完毕：{} 处错误，{} 处提示",
         "auditing": "核查数据能支撑到什么程度",
+        "solving": "计算候选点并求解",
+        "proven": "已证明最优（差距 {}）",
+        "not_proven": "没有证明最优，与上界还差 {}",
         "imported": "已建立街道目录 {}；下一步：python run.py report {}",
         "leaves": "将向 {1} 发送的只有这个取整后的范围（西, 南, 东, 北）：{0}",
         "sure": "发送并下载？",
@@ -34,6 +46,9 @@ MESSAGES = {
         "loading": "Reading the district",
         "clean": "Checked: {} errors, {} warnings",
         "auditing": "Auditing what the data can carry",
+        "solving": "Costs of the candidates, then the solver",
+        "proven": "Proven optimal (gap {})",
+        "not_proven": "Not proven: {} from the bound",
         "imported": "Made district folder {}; next: python run.py report {}",
         "leaves": "Only this rounded box (west, south, east, north) is sent to {1}: {0}",
         "sure": "Send and download?",
@@ -256,6 +271,59 @@ def list_scenarios(
     _out.print(shown)
 
 
+@app.command()
+def sites(
+    kind: Annotated[str, typer.Argument(help="设施类别（kinds.csv）或规则名")],
+    n: Annotated[int, typer.Option("--n", help="增加几处")] = 1,
+    folder: Annotated[Path | None, typer.Option("--for", help="街道目录；省略为随程序的演示街道")] = None,
+    plans: Annotated[int, typer.Option("--plans", help="最多列几个相近的方案")] = 3,
+    csv: Annotated[Path | None, typer.Option("--csv", help="另存为 CSV")] = None,
+    lang: Lang = "zh",
+) -> None:
+    """选址：增加 n 处，新增覆盖最多；证明最优，并列出相近的方案。"""
+    from .district import District
+    from .report import DEMONSTRATION_TEXT
+    from .siting import Siting
+    from .siting import sites as find_sites
+
+    with _err.status(_text(lang, "solving")):
+        district = District.load(folder)
+        table = find_sites(district, kind, n, siting=Siting(plans=plans), each=True)
+        table = table.drop(columns="plan").reset_index()
+    shown = _grid(
+        "方案",
+        "次序",
+        "位置",
+        "新增居民",
+        "其中60岁以上",
+        "实施前",
+        "实施后",
+        "理由",
+        title=escape(str(table["label"].iloc[0])),
+    )
+    for row in table.itertuples():
+        shown.add_row(
+            str(row.plan), str(row.rank), escape(str(row.site)), f"{row.people_gained:,.0f}",
+            f"{row.people_60plus_gained:,.0f}", f"{row.share_before:.1%}", f"{row.share_after:.1%}", escape(row.reason),
+        )  # fmt: skip
+    _out.print(shown)
+    proven = bool(table["proven"].all())
+    _out.print(_text(lang, "proven" if proven else "not_proven", f"{float(table['gap'].max()):.2%}"))
+    if district.is_demonstration:
+        _out.print(DEMONSTRATION_TEXT)
+    if csv is not None:
+        places = _with_lonlat(table)
+        csv.write_text(places.to_csv(index=False), encoding="utf-8-sig")
+
+
+def _with_lonlat(table: Any) -> Any:
+    """Return a table of points with longitude and latitude in place of the geometry."""
+    import geopandas as gpd
+
+    lonlat = gpd.GeoSeries(table["geometry"]).to_crs("EPSG:4326")
+    return table.drop(columns="geometry").assign(lon=lonlat.x.round(7), lat=lonlat.y.round(7))
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Run a command; return its exit code. Every failure on purpose prints one clear message."""
     try:
@@ -268,7 +336,7 @@ def main(arguments: list[str] | None = None) -> int:
         if len(rows) > 50:
             _err.print(escape(f"  …… 另有 {len(rows) - 50} 处，用 check 命令看全部"))
         return DATA
-    except (SourceError, ScenarioError) as error:
+    except (SourceError, ScenarioError, SitingError) as error:
         _err.print(escape(str(error)))
         return DATA
     except UnknownNameError as error:

@@ -109,8 +109,12 @@ _COLUMNS_OF: Mapping[str, tuple[str, ...]] = {
 _SCOPE_LAYERS = {
     "district": "district", "zone": "zones", "area": "areas", "community": "communities", "parcel": "parcels", "home": "homes",
 }  # fmt: skip
-#: Metrics over homes: the whole district is all its homes, whatever its outline.
-_OVER_HOMES = ("coverage", "completeness", "in_gap", "difference", "gini", "theil")
+#: Metrics that take the whole district for all its homes or communities, whatever its outline.
+_WHOLE_DISTRICT = (
+    "coverage", "completeness", "in_gap", "difference", "gini", "theil", "communities_with", "communities_without", "mix",
+)  # fmt: skip
+#: Layers that change a walk where there are any: a walk does without them, and rests on them.
+_ON_THE_WAY = ("gates", "entrances", "barriers")
 #: Metrics that some of is better than none of.
 _IN_PARTS = ("communities_with", "coverage", "completeness", "count", "kinds_present", "near", "along", "area")
 _WEIGHTS = {
@@ -442,7 +446,8 @@ def _row(district: District, m: Measure, promise: pd.Series) -> dict[str, Any]:
     rule = district.rule(m["rule"]) if m["rule"] else None
     target = found.target if np.isfinite(found.target) else _target(m)
     weak = _demonstration(found.touched)
-    verdict = _verdict(m, found, target, rule, bool(weak))
+    confidences = {district.rule(name).confidence for name in (m["rule"], *_list(m["also_rules"])) if name}
+    verdict = _verdict(m, found, target, confidences | {m["confidence"]}, bool(weak))
     label, formula = FORMULAS[str(m["metric"])]
     method = f"{label}（{METHOD_LABELS[rule.method]}）" if rule and m["metric"] == "coverage" else label
     target_text = _target_text(m, target)
@@ -476,7 +481,8 @@ def _target_text(m: Measure, target: float) -> str:
     return f"{_SIGNS[m['operator']]} {target:g} {m['unit']}".strip()
 
 
-def _verdict(m: Measure, found: _Found, target: float, rule: Rule | None, is_demonstration: bool) -> str:
+def _verdict(m: Measure, found: _Found, target: float, confidences: set[str], is_demonstration: bool) -> str:
+    """Judge a value; `confidences` are those of the standard and of every rule that made the number."""
     if found.waits:
         return TO_FILL
     if not np.isfinite(found.value):
@@ -485,10 +491,7 @@ def _verdict(m: Measure, found: _Found, target: float, rule: Rule | None, is_dem
         return DEMONSTRATED
     if not m["operator"] or m["target_from"] == "reference" or not np.isfinite(target):
         return REPORTED
-    unverified = ("recalled", "second_hand")
-    if m["confidence"] in unverified or (rule is not None and rule.confidence in unverified):
-        return UNVERIFIED
-    if m["target_from"] == "standard" and m["confidence"] != "read":
+    if confidences & {"recalled", "second_hand"} or (m["target_from"] == "standard" and m["confidence"] != "read"):
         return UNVERIFIED
     if _holds(m, found.value, target):
         return MET
@@ -514,7 +517,8 @@ def _sentence(m: Measure, found: _Found, verdict: str, target_text: str, needs: 
         return f"{m['label']}：数据不足：{needs}"
     number = _number(found.value, str(m["unit"])) if np.isfinite(found.value) else ""
     parts = [part for part in (number, found.said) if part]
-    parts += [f"目标 {target_text}"] if target_text else []
+    against = {"reference": "参考线", "standard": "标准"}.get(m["target_from"], "目标")
+    parts += [f"{against} {target_text}"] if target_text else []
     if verdict == TO_FILL:
         parts.append(f"待填：{needs}")
     else:
@@ -573,12 +577,7 @@ def _layers_for(m: Measure) -> list[str]:
         return [n for n in LAYERS if n in names]
     if m["scope"] == "line":
         names.add(m["lines"])
-    elif m["scope"] != "district" or m["metric"] not in (
-        *_OVER_HOMES,
-        "communities_with",
-        "communities_without",
-        "mix",
-    ):
+    elif m["scope"] != "district" or m["metric"] not in _WHOLE_DISTRICT:
         names.add(_SCOPE_LAYERS[m["scope"]])
     if m["group"]:
         names.add(_SCOPE_LAYERS[m["group"]])
@@ -604,6 +603,12 @@ def _touch(district: District, layer: str, rows: Iterable[object] | None = None)
     return {layer: basis}
 
 
+def _walk(district: District) -> dict[str, pd.Series]:
+    """Return the basis of what every walk rests on: streets, and gates, entrances and barriers where there are any."""
+    way = [n for n in ("streets", *_ON_THE_WAY) if n in district.layers and len(district.layers[n])]
+    return {layer: basis for name in way for layer, basis in _touch(district, name).items()}
+
+
 def _demonstration(touched: Mapping[str, pd.Series]) -> str:
     """Say how much of the input is schematic or synthetic: "社区 13 处中 13 处为示意"; empty where none is."""
     parts = []
@@ -621,26 +626,18 @@ def _weakest(touched: Mapping[str, pd.Series]) -> str:
     return next((b for b in reversed(BASES) if b in have), "")
 
 
+#: Columns that are said elsewhere in the row.
+_TOLD = (
+    "measure", "commitment", "label", "metric", "role", "text", "unit", "standard", "confidence", "lacks", "needs", "scope", "codes",
+)  # fmt: skip
+
+
 def _parameters(district: District, m: Measure) -> str:
     """Return the filled parameters of a measure in words."""
-    told = {
-        "measure",
-        "commitment",
-        "label",
-        "metric",
-        "role",
-        "text",
-        "unit",
-        "standard",
-        "confidence",
-        "lacks",
-        "needs",
-        "scope",
-    }
     parts = [f"范围 {_scope_text(district, m)}"]
     for name, column in LAYERS["measures"].names.items():
         value = m[name]
-        if name in told or name == "codes" or value == "" or pd.isna(value):
+        if name in _TOLD or value == "" or pd.isna(value):
             continue
         if name in ("kinds", "near_kinds"):
             shown = _kind_names(district, _list(value))
@@ -681,7 +678,9 @@ def _inputs(district: District, m: Measure) -> str:
     """Return one line per file a row rests on: layer, file, hash, date, basis, source."""
     lines = []
     tables = ["commitments", "measures", *(["rules", "profiles"] if m["rule"] else [])]
-    for name in [*_layers_for(m), *tables]:
+    own = _layers_for(m)
+    own += [n for n in _ON_THE_WAY if {"homes", "streets"} <= set(own) and n in district.layers]
+    for name in dict.fromkeys([*own, *tables]):
         if name not in district.files.index:
             lines.append(f"{LAYERS[name].label}｜没有声明")
             continue
@@ -905,7 +904,7 @@ def _near(district: District, m: Measure) -> _Found:
     everywhere = district.open_facilities
     assert everywhere is not None
     targets = everywhere[everywhere["kind"].isin(others).to_numpy()]
-    touched |= {**_facilities_of(district, [*kinds, *others]), **_touch(district, "streets")}
+    touched |= {**_facilities_of(district, [*kinds, *others]), **_walk(district)}
     if places.empty:
         raise _Lacks(f"{_scope_text(district, m)}里没有开放的{_kind_names(district, kinds)}，无从比较")
     metres = _walk_between(district, places, targets)
@@ -1062,7 +1061,7 @@ def _coverage(district: District, m: Measure) -> _Found:
     served = _served(district, rules).reindex(homes.index)
     others = [_mean(_served(district, rules, method).reindex(homes.index), weights) * 100 for method in METHODS]
     kinds = list(dict.fromkeys(k for rule in rules for k in rule.kinds))
-    touched |= {**_touch(district, "streets"), **_facilities_of(district, kinds)}
+    touched |= {**_walk(district), **_facilities_of(district, kinds)}
     value = _mean(served, weights) * 100
     limit = "、".join(dict.fromkeys(_limit(district, rule) for rule in rules))
     said = f"{limit}可达{_WEIGHTS[weight][0]}的份额，共 {_number(float(weights.sum()), _WEIGHTS[weight][1])}"
@@ -1127,7 +1126,7 @@ def _completeness(district: District, m: Measure) -> _Found:
     homes, touched = _homes_in(district, m)
     weight = str(m["weight"] or "people")
     weights = _weight_of(homes, weight)
-    touched |= {**_touch(district, "streets"), **_facilities_of(district, kinds)}
+    touched |= {**_walk(district), **_facilities_of(district, kinds)}
     value = _mean(level.reindex(homes.index), weights) * 100
     points = home_points(district)
     per_kind = {
@@ -1162,7 +1161,7 @@ def _difference(district: District, m: Measure) -> _Found:
         names.append(str(one["name"].iloc[0]))
     counted = homes.index[groups.isin(rows.index)]
     touched = {**_touch(district, "homes", counted), **_touch(district, layer, rows.index)}
-    touched |= {**_touch(district, "streets"), **_facilities_of(district, kinds)}
+    touched |= {**_walk(district), **_facilities_of(district, kinds)}
     value = means[0] - means[1]
     said = f"{names[0]} {means[0]:.1f} %，{names[1]} {means[1]:.1f} %"
     worse = names[0] if value < 0 else names[1]
@@ -1181,7 +1180,7 @@ def _inequality(district: District, m: Measure) -> _Found:
     values = level.reindex(homes.index)
     known = weights.notna() & (weights > 0)
     values, weights = values[known], weights[known]
-    touched |= {**_touch(district, "streets"), **_facilities_of(district, kinds)}
+    touched |= {**_walk(district), **_facilities_of(district, kinds)}
     said = f"按{_WEIGHTS[weight][0]}加权，{len(values)} 个小区；0 为人人一样"
     note = _unsurveyed(district, _list(m["kinds"]))
     if m["metric"] == "gini":
@@ -1257,7 +1256,7 @@ def _in_gap(district: District, m: Measure) -> _Found:
     lacking = (level.reindex(own) < 1 - SHARE_TOLERANCE).to_numpy()
     by_home = has.astype(float).groupby(home_points(district)["home"]).mean().reindex(own)
     wanted = by_home.lt(0.5).sum().sort_values(ascending=False, kind="stable")
-    touched = {**_touch(district, layer), **_touch(district, "homes", own), **_touch(district, "streets")}
+    touched = {**_touch(district, layer), **_touch(district, "homes", own), **_walk(district)}
     touched |= _facilities_of(district, kinds)
     value = float(lacking.mean() * 100 if m["unit"] == "%" else lacking.sum())
     labels = district.kinds["label"]
@@ -1630,7 +1629,12 @@ def _sheets(
         "unit": "单位",
         "note": "没有逐条核的原因",
     }
-    yield "未列入的表述", rows[list(names)].rename(columns=names), "56 条不是全部：原文还有下列表述", (top, 1)
+    yield (
+        "未列入的表述",
+        rows[list(names)].rename(columns=names),
+        f"{table.index.get_level_values(0).nunique()} 条不是全部：原文还有下列表述",
+        (top, 1),
+    )
     rows = _table(district, "contradictions").fillna("").reset_index()
     names = {"id": "编号", "issue": "矛盾", "quote_a": "原文一", "section_a": "章节一", "quote_b": "原文二", "section_b": "章节二",
              "handling": "处理", "touches": "涉及"}  # fmt: skip

@@ -101,6 +101,7 @@ var xinhe = {};
   function around(net, x, y, visit, enough) {
     const i0 = Math.floor(x / CELL), j0 = Math.floor(y / CELL), { squares, key } = net.pieces;
     let seen = 0;
+    if (!squares.size) return;
     for (let ring = 0; ring < 2000; ring++) {
       for (let i = i0 - ring; i <= i0 + ring; i++) {
         const whole = i === i0 - ring || i === i0 + ring;
@@ -111,7 +112,7 @@ var xinhe = {};
           for (let n = 0; n < list.length; n += 2) visit(list[n], list[n + 1]);
         }
       }
-      if (enough(ring * CELL) || (seen && seen >= squares.size)) return;
+      if (enough(ring * CELL) || seen >= squares.size) return;
     }
   }
 

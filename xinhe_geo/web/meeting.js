@@ -51,6 +51,7 @@
       parts.push("人群 " + p.label + " " + p.speed.toFixed(2) + " m/s");
     }
     parts.push("分母 " + DENOMINATORS[r.denominator], "数据年份 " + data.year);
+    if (data.scenario) parts.push("在方案“" + data.scenario + "”之上");
     return parts;
   }
 
@@ -211,9 +212,14 @@
 
   /* The address of the page carries the plans, so that loading it again loses nothing. */
   function keep() {
-    const touched = app.plans.length > 1 || app.plans.some((p) => p.added.length || Object.keys(p.edits).length || p.name !== NAMES[p.key - 1]);
-    const text = JSON.stringify({ preset: app.preset, rule: app.rule, at: app.at, plans: app.plans });
-    try { window.history.replaceState(null, "", touched && text.length < 200000 ? "#" + encodeURIComponent(text) : "#"); } catch { /* the plans stay in memory */ }
+    clearTimeout(app.keeping);
+    app.keeping = setTimeout(() => {
+      const touched = app.plans.length > 1 || app.plans.some((p) => p.added.length || Object.keys(p.edits).length || p.name !== NAMES[p.key - 1]);
+      const text = JSON.stringify({ preset: app.preset, rule: app.rule, at: app.at, plans: app.plans });
+      const hash = touched && text.length < 200000 ? "#" + encodeURIComponent(text) : "";
+      if (hash === window.location.hash) return;
+      try { window.history.replaceState(null, "", hash || "#"); } catch { /* the plans stay in memory */ }
+    }, 400); // browsers complain about an address that changes with every key
   }
   function kept() {
     try {
@@ -305,7 +311,6 @@
     const r = rule();
     put(ui.title, `${data.name}选址推演 · ${r.label}`);
     ui.line.replaceChildren(...line(r).map((t) => make("span", {}, t)));
-    put(ui.evidence, "");
     const notes = [r.standard, ...(r.evidence ? [r.evidence] : []), ...data.foot];
     ui.foot.replaceChildren(...(data.demo_text ? [make("strong", {}, data.demo_text)] : []), ...notes.map((t) => make("span", {}, t)));
   }
@@ -713,7 +718,7 @@
   }
 
   function build() {
-    ui.title = make("h1"); ui.line = make("p", { class: "xm-line" }); ui.evidence = make("span");
+    ui.title = make("h1"); ui.line = make("p", { class: "xm-line" });
     const badges = make("div", { class: "xm-badges" }, ...data.badges.map(([kind, text]) => make("b", { class: kind }, text)));
     ui.foot = make("footer", { class: "xm-foot" });
     ui.live = make("div", { class: "xm-sr", "aria-live": "polite", role: "status" });
