@@ -19,6 +19,7 @@ from .errors import (
     UnknownNameError,
     XinheError,
 )
+from .ledger import explain, ledger
 from .maps import draw, picture
 from .network import WalkNetwork
 from .reach import isochrones
@@ -50,9 +51,11 @@ __all__ = [
     "completeness",
     "coverage",
     "draw",
+    "explain",
     "gaps",
     "headlines",
     "isochrones",
+    "ledger",
     "picture",
     "presence",
     "sites",

@@ -316,6 +316,27 @@ def sites(
         csv.write_text(places.to_csv(index=False), encoding="utf-8-sig")
 
 
+@app.command()
+def ledger(
+    folder: Annotated[Path | None, typer.Argument(help="街道目录；省略为随程序的演示街道")] = None,
+    out: Annotated[Path, typer.Option("--out", help="输出目录")] = Path("output"),
+    lang: Lang = "zh",
+) -> None:
+    """规划目标落实核对表：规划的每一条承诺现在到了哪一步，凭什么这样说。"""
+    from .district import District
+    from .ledger import ledger as evaluate
+    from .ledger import verdicts
+    from .report import write_ledger
+
+    with _err.status(_text(lang, "loading")):
+        district = District.load(folder)
+        table = evaluate(district)
+        write_ledger(district, table, out)
+    for verdict, n in verdicts(table).value_counts().items():
+        _out.print(f"{escape(str(verdict))}：{n}")
+    _out.print(escape(_text(lang, "done", _show(out / "ledger.html"))))
+
+
 def _with_lonlat(table: Any) -> Any:
     """Return a table of points with longitude and latitude in place of the geometry."""
     import geopandas as gpd

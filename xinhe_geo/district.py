@@ -14,7 +14,7 @@ import tomllib
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -412,7 +412,9 @@ def _read(folder: Path) -> tuple[dict[str, Any], dict[str, pd.DataFrame], pd.Dat
             continue
         rows[name] = frame
         file = path / str(entry["file"])
-        files.append((name, str(entry["file"]), "随程序" if path != folder else "本目录", _sha256(file)))
+        files.append(
+            (name, str(entry["file"]), "本目录" if path.resolve() == folder.resolve() else "随程序", _sha256(file))
+        )
     if target is not None:
         problems += _misplaced(rows, declared)
     problems += _orphans(rows, declared)
@@ -577,6 +579,12 @@ def _layer_crs(layer: Layer, entry: Mapping[str, Any], frame: gpd.GeoDataFrame, 
     return crs
 
 
+@cache
+def _to_degrees(crs: pyproj.CRS) -> pyproj.Transformer:
+    """Building a transformer takes longer than reading many a layer."""
+    return pyproj.Transformer.from_crs(crs, "EPSG:4326", always_xy=True)
+
+
 def _outside_crs(layer: Layer, frame: gpd.GeoDataFrame, file: str, target: pyproj.CRS) -> list[Problem]:
     """Report features that cannot lie where the CRSs say: swapped axes, metres taken for degrees, a wrong zone."""
     if frame.empty:
@@ -587,7 +595,7 @@ def _outside_crs(layer: Layer, frame: gpd.GeoDataFrame, file: str, target: pypro
         beyond = (np.abs(bounds[:, [0, 2]]) > 180).any(axis=1) | (np.abs(bounds[:, [1, 3]]) > 90).any(axis=1)
         lonlat = bounds
     else:
-        to_degrees = pyproj.Transformer.from_crs(crs, "EPSG:4326", always_xy=True)
+        to_degrees = _to_degrees(crs)
         west, south = to_degrees.transform(bounds[:, 0], bounds[:, 1])
         east, north = to_degrees.transform(bounds[:, 2], bounds[:, 3])
         lonlat = np.column_stack([west, south, east, north])
@@ -631,9 +639,7 @@ def _misplaced(rows: Mapping[str, pd.DataFrame], declared: Mapping[str, Any]) ->
         return
     west, south, east, north = own.total_bounds
     crs = own.crs
-    lon, lat = pyproj.Transformer.from_crs(crs, crs.geodetic_crs, always_xy=True).transform(
-        (west + east) / 2, (south + north) / 2
-    )
+    lon, lat = _to_degrees(crs).transform((west + east) / 2, (south + north) / 2)
     stretch = float(np.sqrt(pyproj.Proj(crs).get_factors(lon, lat).areal_scale)) - 1
     if abs(stretch) > STRETCH:
         yield Problem("error", "district.toml", MANIFEST, "", "crs", f"这个坐标系在本地把长度拉伸了 {stretch:+.1%}",
@@ -673,12 +679,13 @@ def _unknown_kinds(manifest: Mapping[str, Any], rows: Mapping[str, pd.DataFrame]
         if kind not in known:
             yield Problem("error", "district.toml", MANIFEST, "", "surveyed_kinds", f"没有设施类别“{kind}”",
                           _nearest(str(kind), known))  # fmt: skip
-    if "rules" in rows:
-        for rule, kinds in rows["rules"]["kinds"].dropna().items():
-            for kind in str(kinds).split(";"):
-                if kind not in known:
-                    yield Problem("error", "rules", "rules.csv", str(rule), "kinds", f"没有设施类别“{kind}”",
-                                  _nearest(kind, known))  # fmt: skip
+    for table, column in (("rules", "kinds"), ("measures", "kinds"), ("measures", "near_kinds")):
+        if table in rows and column in rows[table].columns:
+            for row, kinds in rows[table][column].dropna().items():
+                for kind in str(kinds).split(";"):
+                    if kind not in known:
+                        yield Problem("error", table, f"{table}.csv", str(row), column, f"没有设施类别“{kind}”",
+                                      _nearest(kind, known))  # fmt: skip
 
 
 #: An end of an added link this near to a street is joined to it (metres).

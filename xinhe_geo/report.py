@@ -35,6 +35,7 @@ from .coverage import basis_text, completeness, coverage, gaps, headlines, prese
 from .district import District, check
 from .errors import EnvironmentProblem, UnknownNameError, XinheError
 from .layers import BASIS_LABELS, DEMONSTRATION, LAYERS
+from .ledger import ledger, ledger_page, ledger_workbook
 from .reach import isochrones
 from .values import DENOMINATOR_LABELS, METHOD_LABELS, Rule
 
@@ -85,12 +86,47 @@ def brief(
         say("写表格和 GIS 数据")
         workbook(district, results, folder / "tables" / "coverage.xlsx")
         geopackage(district, results, folder / "gis" / "coverage.gpkg")
+        if _has_own_plan(district):
+            say("核对规划目标")
+            _write_ledger(district, results, folder, Path(to))
         say("写简报")
         (folder / "index.html").write_text(_page(district, results, pictures), encoding="utf-8")
         record = _record(district, results, preset, folder)
         (folder / RECORD).write_text(json.dumps(record, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
     headline: pd.DataFrame = results["headlines"]
     return headline
+
+
+def _has_own_plan(district: District) -> bool:
+    """A folder without its own commitments has no plan here: the bundled one is another district's."""
+    return "commitments" in district.files.index and district.files.at["commitments", "from"] == "本目录"
+
+
+def _write_ledger(district: District, results: Mapping[str, Any], folder: Path, target: Path) -> None:
+    """Write the ledger of the plan's targets; columns that people filled in an earlier workbook are carried over."""
+    name = "规划目标落实核对表.xlsx"
+    table = ledger(district)
+    earlier = target / "tables" / name
+    ledger_workbook(district, table, folder / "tables" / name, earlier=earlier if earlier.is_file() else None)
+    pictured = {rule: f"maps/{rule}.html" for rule in _mapped_rules(district, results)}
+    (folder / "ledger.html").write_text(ledger_page(district, table, maps=pictured), encoding="utf-8")
+
+
+def write_ledger(district: District, table: pd.DataFrame, to: str | Path) -> None:
+    """Write the ledger alone into a folder: `ledger.html` and its workbook, whose filled-in columns are kept."""
+    target = Path(to)
+    name = "规划目标落实核对表.xlsx"
+    try:
+        (target / "tables").mkdir(parents=True, exist_ok=True)
+        earlier = target / "tables" / name
+        fresh = earlier.with_name(f".{name}")
+        ledger_workbook(district, table, fresh, earlier=earlier if earlier.is_file() else None)
+        os.replace(fresh, earlier)
+        page = target / ".ledger.html"
+        page.write_text(ledger_page(district, table), encoding="utf-8")
+        os.replace(page, target / "ledger.html")
+    except OSError as error:
+        raise _cannot_write(error, target) from error
 
 
 def analyse(district: District, *, preset: str = "plan", progress: Progress | None = None) -> dict[str, Any]:
@@ -522,6 +558,7 @@ def _page(district: District, results: Mapping[str, Any], pictures: Sequence[Map
     e = html.escape
     style = importlib.resources.files("xinhe_geo").joinpath("web/brief.css").read_text("utf-8")
     mark = f'<p class="demo">{e(DEMONSTRATION_TEXT)}</p>' if district.is_demonstration else ""
+    plan = '<a href="ledger.html">规划目标落实核对表</a>　' if _has_own_plan(district) else ""
     return f"""<!DOCTYPE html>
 <html lang="zh-CN">
 <head>
@@ -534,6 +571,7 @@ def _page(district: District, results: Mapping[str, Any], pictures: Sequence[Map
 <body>
 <header>
 <h1>{e(district.name)} 公共服务设施覆盖简报</h1>
+<nav>{plan}<a href="maps/overview.html">现状总图</a>　<a href="tables/coverage.xlsx">表格</a></nav>
 <p class="line">口径：{e(PRESETS[results["preset"]])}　数据年份：{district.year}　社区名录：{district.list_year} 年　坐标系：{e(district.crs)}</p>
 {mark}
 </header>
@@ -652,6 +690,12 @@ def _other_table(results: Mapping[str, Any]) -> str:
 
 def _rests_on(district: District, results: Mapping[str, Any]) -> str:
     """What the numbers rest on: layers with their basis, and how each number is made."""
+    book = "tables/规划目标落实核对表.xlsx"
+    plan = (
+        f'规划目标落实核对表：<a href="ledger.html">ledger.html</a>、<a href="{book}">{book}</a>　'
+        if _has_own_plan(district)
+        else ""
+    )
     e = html.escape
     table = sources_table(district)
     table = table[table["要素数"].notna()]
@@ -674,7 +718,7 @@ def _rests_on(district: District, results: Mapping[str, Any]) -> str:
         '<div class="scroll"><table><thead><tr><th>图层</th><th class="n">要素数</th><th class="n">其中示意或合成</th>'
         "<th>依据类型</th><th>来源</th><th>许可</th><th>日期</th>"
         f"</tr></thead><tbody>{rows}</tbody></table></div>"
-        '<p class="small">表格：<a href="tables/coverage.xlsx">tables/coverage.xlsx</a>　GIS：<a href="gis/coverage.gpkg">gis/coverage.gpkg</a>　'
+        f'<p class="small">{plan}表格：<a href="tables/coverage.xlsx">tables/coverage.xlsx</a>　GIS：<a href="gis/coverage.gpkg">gis/coverage.gpkg</a>　'
         '运行记录：<a href="run.json">run.json</a></p></section>'
     )
 
@@ -763,6 +807,11 @@ def _swapped_in(target: Path) -> Iterator[Path]:
         ) from error
     finally:
         shutil.rmtree(fresh, ignore_errors=True)
+
+
+def _cannot_write(error: OSError, target: Path) -> EnvironmentProblem:
+    name = Path(str(error.filename or target)).name
+    return EnvironmentProblem(f"写 {name} 时出错：{error.strerror}。若它正被 Excel 或浏览器打开，请关闭后重试")
 
 
 def _replace(fresh: Path, target: Path) -> None:

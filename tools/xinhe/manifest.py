@@ -122,6 +122,15 @@ def write_toml(path: Path, kinds: Sequence[str]) -> None:
             f"date = {_quoted(DATE)}",
             'secrecy = "public"',
         ]
+    lines += [
+        "",
+        "[layers.series]",
+        'file = "ledger/series.csv"',
+        'source = "规划原文专栏1；各年实际值待填"',
+        'licence = "CC BY 4.0"',
+        f"date = {_quoted(DATE)}",
+        'secrecy = "public"',
+    ]
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("\n".join(lines) + "\n", encoding="utf-8", newline="\n")
 
