@@ -181,8 +181,10 @@ RANDOM_PLANS = """([seed, n, rules]) => {
     const asks = E.ask(m, rule.id, null, random() < 0.4 ? pick(m.data.profiles).id : null), result = E.evaluate(m, plan, asks);
     const methods = {};
     for (const method of Object.keys(m.data.methods)) methods[method] = plain(E.served(m, plan, Object.assign({}, asks, { method, metric: "reach" })));
+    const before = E.served(m, E.emptyPlan(), asks), effects = E.effects(m, before, result.share);
     out.push({ toml: E.toml(m, plan, "随机"), rule: rule.id, kinds: rule.kinds, profile: asks.profile, served: plain(result.share), methods,
-      people: result.totals.whole.people.served, elderly: result.totals.whole.people_60plus.served, has: Array.from(result.has) });
+      people: result.totals.whole.people.served, elderly: result.totals.whole.people_60plus.served,
+      gain: effects.gain.people, lose: effects.lose.people, has: Array.from(result.has) });
   }
   return out;
 }"""
@@ -208,6 +210,10 @@ def assert_equal_plans(district: District, plans: list[dict[str, Any]], folder: 
             )
         assert plan["people"] == pytest.approx((cover["served"] * cover["people"]).sum(), abs=1e-6), where
         assert plan["elderly"] == pytest.approx((cover["served"] * cover["people_60plus"]).sum(), abs=1e-6), where
+        old = coverage(district, rules=[plan["rule"]], profile=plan["profile"]).droplevel("rule")["served"]
+        change = ((cover["served"] - old) * cover["people"]).dropna()
+        assert plan["gain"] == pytest.approx(change[change > 0].sum(), abs=1e-6), where
+        assert plan["lose"] == pytest.approx(-change[change < 0].sum(), abs=1e-6), where
         matrix = presence(after)
         has = matrix.reindex(columns=plan["kinds"], fill_value=0).sum(axis=1) > 0
         assert plan["has"] == has.sort_index().astype(int).tolist(), where
@@ -239,11 +245,10 @@ def test_random_plans_of_the_bundled_district_equal_python(
 @pytest.mark.browser
 @pytest.mark.slow
 def test_another_year_with_planned_facilities_equals_python(show: Opener, bundled: District, tmp_path: Path) -> None:
-    plans = show(meeting(bundled.at(2025, planned=True))).evaluate(
-        RANDOM_PLANS, [11, 5, ["plan_clinic_15", "plan_elderly_daycare_15"]]
-    )
+    later = bundled.at(2025, planned=True)
+    plans = show(meeting(later)).evaluate(RANDOM_PLANS, [11, 5, ["plan_clinic_15", "plan_elderly_daycare_15"]])
     assert all("planned = true" in p["toml"] and "year = 2025" in p["toml"] for p in plans)
-    assert_equal_plans(bundled, plans, tmp_path)
+    assert_equal_plans(later, plans, tmp_path)
 
 
 @pytest.mark.browser

@@ -332,6 +332,15 @@ def _longer_floats(array: Floats, size: int) -> Floats:
 
 
 @_jit
+def _wrong_door(e: int, at: float, access: float, edge_len: Floats) -> int:
+    if e >= len(edge_len):
+        return 1
+    if not 0.0 <= at <= edge_len[e] + SAME_M:
+        return 2
+    return 0 if access >= 0.0 else 3
+
+
+@_jit
 def check_doors(edge: Shorts, at: Floats, access: Floats, edge_len: Floats) -> int:
     """
     Put positions that exceed their edge by rounding back on it, and doors without an edge (-1) to nothing, in place.
@@ -343,14 +352,11 @@ def check_doors(edge: Shorts, at: Floats, access: Floats, edge_len: Floats) -> i
         if e < 0:
             at[i] = 0.0
             access[i] = 0.0
-        elif e >= len(edge_len):
-            return 1
-        elif not 0.0 <= at[i] <= edge_len[e] + SAME_M:
-            return 2
-        elif not access[i] >= 0.0:
-            return 3
-        else:
-            at[i] = min(at[i], edge_len[e])
+            continue
+        wrong = _wrong_door(e, at[i], access[i], edge_len)
+        if wrong > 0:
+            return wrong
+        at[i] = min(at[i], edge_len[e])
     return 0
 
 
@@ -385,13 +391,13 @@ def at_doors(
     out_cost: Floats,
     out_label: Shorts,
     out_metres: Floats,
-) -> None:
+) -> int:
     """
     Read the nearest label, its cost and its walked metres at doors, from the costs at the nodes.
 
     A door reaches its targets by one end of its edge, by the other, or along the edge itself (`door_first`,
     `door_next`: the targets' doors of each edge). Of ways that tie, the label of smallest `rank` counts, then the
-    fewest metres.
+    fewest metres. `edge`, `at` and `access` are only read. Returns what `check_doors` does.
     """
     for i in range(len(edge)):
         out_cost[i] = np.nan
@@ -401,10 +407,13 @@ def at_doors(
         e = edge[i]
         if e < 0:
             continue
+        wrong = _wrong_door(e, at[i], access[i], edge_len)
+        if wrong > 0:
+            return wrong
         leg = access[i] * unit
         rate = edge_rate[e]
         u, v = edge_u[e], edge_v[e]
-        ahead = edge_len[e] - at[i]
+        ahead = max(edge_len[e] - at[i], 0.0)
         by_u = leg + (_along(rate, at[i]) + cost[u])
         by_v = leg + (_along(rate, ahead) + cost[v])
         best = min(by_u, by_v)
@@ -428,6 +437,7 @@ def at_doors(
                 way = access[i] + door_access[door] + abs(at[i] - door_at[door])
                 _prefer(door_label[door], way, metres, -1, two, rank, i, out_label, out_metres)
             door = door_next[door]
+    return 0
 
 
 @_jit

@@ -32,7 +32,7 @@ from .values import DENOMINATOR_LABELS, METHOD_LABELS, TOLERANCE_M, Rule
 PRESETS: Mapping[str, str] = {"plan": "规划目标", "td1063": "体检评估", "elderly": "老年人"}
 DEMONSTRATION_TEXT = "演示数据：地名真实，边界、街道、设施和人口为示意或合成，不作任何结论"
 #: Scripts in the order they build on each other.
-SCRIPTS = ("meeting-engine.js", "meeting-map.js", "meeting.js")
+SCRIPTS = ("meeting-engine.js", "meeting-map.js", "meeting-sheet.js", "meeting.js")
 #: A street this near to a walled compound is no place to put a facility: it would stand inside the wall.
 WALL_M = 0.1
 #: Degree of the polynomials that turn metres into degrees: below a millimetre over a city.

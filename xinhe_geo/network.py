@@ -336,10 +336,12 @@ class WalkNetwork:
         longest = float(finite.max(initial=0.0))
         # Four buckets to a mean edge, and a ring that stays in cache even where one edge is very long.
         width = max(float(finite.mean()) / 4 if len(finite) else 0.0, longest / 16384) or 1.0
-        arc = edge[self._csr[2]]
-        return _Weights(
-            edge, rate, arc, unit, TOLERANCE_M * unit, waits, 1.0 / width, 1 << (int(longest / width) + 2).bit_length()
-        )
+        # A dead end leads nowhere else, and a door on its edge is reached from the other end or along the edge itself:
+        # closing the way into it spares the search every dead end of the city.
+        indptr, adj, arc_edge = self._csr
+        arc = np.where(np.diff(indptr)[adj] == 1, np.inf, edge[arc_edge])
+        ring = 1 << (int(longest / width) + 2).bit_length()
+        return _Weights(edge, rate, arc, unit, TOLERANCE_M * unit, waits, 1.0 / width, ring)
 
     # --- attaching places ---------------------------------------------------------------------------------------------
 
@@ -649,14 +651,9 @@ class WalkNetwork:
         """Check and return where doors are: edge, metres along it, metres of access."""
         from . import _kernel
 
-        column = frame["edge"]
-        edge: Shorts = (column if column.dtype.kind == "i" else column.fillna(-1)).to_numpy(np.int32, copy=True)
-        at: Floats = frame["at_m"].to_numpy(np.float64, copy=True)
-        access: Floats = frame["access_m"].to_numpy(np.float64, copy=True)
-        wrong = _kernel.check_doors(edge, at, access, self._length)
-        if wrong:
-            what = {1: "边的编号不存在", 2: "位置不在边上", 3: "到街道的距离不是不小于 0 的数"}[wrong]
-            raise NetworkError(f"这些出入口属于另一个路网，或已损坏：{what}")
+        edge, at, access = _columns(frame)
+        edge, at, access = edge.copy(), at.copy(), access.copy()
+        _refuse(_kernel.check_doors(edge, at, access, self._length))
         return edge, at, access
 
     def _seeds(self, doors: _Doors, weights: _Weights) -> _Seeds:
@@ -951,17 +948,19 @@ class SearchState:
         net, weights = self.net, self.weights
         bound = min(_limit(limit) + weights.same, self.bound)
         first, following = self._doors_by_edge
+        edge, at, access = _columns(origins)
         rank, count = self._rank, len(origins)
         cost, label, metres = np.empty(count), np.empty(count, np.int32), np.empty(count)
 
         def run(start: int, stop: int) -> tuple[NDArray[Any], ...]:
             part = slice(start, stop)
-            _kernel.at_doors(
-                *net._positions(origins.iloc[part]), weights.unit, weights.waits, bound, weights.same,
+            wrong = _kernel.at_doors(
+                edge[part], at[part], access[part], weights.unit, weights.waits, bound, weights.same,
                 net._u, net._v, net._length, weights.rate, *self.field, rank,
                 first, following, self.doors.at, self.doors.access, self.doors.place,
                 cost[part], label[part], metres[part],
             )  # fmt: skip
+            _refuse(wrong)
             if not weights.waits:
                 np.divide(cost[part], weights.unit, out=metres[part])
             return ()
@@ -1726,6 +1725,24 @@ def excluded_ways(path: StrPath, *, walk_filter: WalkFilter | None = None) -> pd
 
 def _as(array: NDArray[Any], dtype: Any) -> NDArray[Any]:
     return np.ascontiguousarray(array, dtype)
+
+
+def _columns(frame: pd.DataFrame) -> tuple[Shorts, Floats, Floats]:
+    """Return edge, metres along it and metres of access as arrays that nobody may write to (they may be the frame's)."""
+    column = frame["edge"]
+    edge = np.ascontiguousarray((column if column.dtype.kind == "i" else column.fillna(-1)).to_numpy(np.int32)).view()
+    at = np.ascontiguousarray(frame["at_m"].to_numpy(np.float64)).view()
+    access = np.ascontiguousarray(frame["access_m"].to_numpy(np.float64)).view()
+    for array in (edge, at, access):
+        array.flags.writeable = False
+    return edge, at, access
+
+
+def _refuse(wrong: int) -> None:
+    """Raise for doors that are not of this network; the numbers are those of `_kernel.check_doors`."""
+    if wrong:
+        what = {1: "边的编号不存在", 2: "位置不在边上", 3: "到街道的距离不是不小于 0 的数"}[wrong]
+        raise NetworkError(f"这些出入口属于另一个路网，或已损坏：{what}")
 
 
 def _along(rate: Floats, part: Floats) -> Floats:

@@ -126,6 +126,7 @@ def write_toml(path: Path, kinds: Sequence[str]) -> None:
         "",
         "[layers.series]",
         'file = "ledger/series.csv"',
+        'basis = "official"',
         'source = "规划原文专栏1；各年实际值待填"',
         'licence = "CC BY 4.0"',
         f"date = {_quoted(DATE)}",

@@ -339,11 +339,16 @@
     ctx.beginPath();
     for (const [e, from, to] of state.reached) {
       let first = true;
-      const put = (x, y) => { const a = (x - ox) * view.s - view.left, b = view.top - (y - oy) * view.s; if (first) ctx.moveTo(a, b); else ctx.lineTo(a, b); first = false; };
+      const put = (x, y) => {
+        const a = (x - ox) * view.s - view.left, b = view.top - (y - oy) * view.s;
+        if (first) ctx.moveTo(a, b); else ctx.lineTo(a, b);
+        first = false;
+      };
       for (let k = net.off[e]; k < net.off[e + 1] - 1; k++) {
         const a = net.cum[k], b = net.cum[k + 1];
         if (b < from || a > to || !(b > a)) continue;
-        const at = (m) => { const t = (m - a) / (b - a); put(net.xy[2 * k] + t * (net.xy[2 * k + 2] - net.xy[2 * k]), net.xy[2 * k + 1] + t * (net.xy[2 * k + 3] - net.xy[2 * k + 1])); };
+        const [ax, ay, bx, by] = net.xy.subarray(2 * k, 2 * k + 4);
+        const at = (m) => { const t = (m - a) / (b - a); put(ax + t * (bx - ax), ay + t * (by - ay)); };
         if (first) at(Math.max(a, from));
         at(Math.min(b, to));
       }
@@ -366,13 +371,17 @@
       if (f.fresh || !f.edit || !f.edit.xy) continue;
       const a = view.screen(f.from), b = view.screen(f.xy);
       ctx.beginPath(); ctx.moveTo(a[0], a[1]); ctx.lineTo(b[0], b[1]); stroke(ctx, "#8a3b52", 1.6 * view.u, [4, 3], view.u);
-      ctx.beginPath(); ctx.arc(a[0], a[1], r * 0.55, 0, TAU); ctx.fillStyle = "rgba(255,255,255,0.85)"; ctx.fill(); stroke(ctx, "#8a3b52", 1.4 * view.u, [2, 2], view.u);
+      ctx.beginPath(); ctx.arc(a[0], a[1], r * 0.55, 0, TAU); ctx.fillStyle = "rgba(255,255,255,0.85)"; ctx.fill();
+      stroke(ctx, "#8a3b52", 1.4 * view.u, [2, 2], view.u);
     }
     const rank = (f) => (f.id === state.selected ? 3 : f.fresh || f.edit ? 2 : f.serves ? 1 : 0);
     for (const f of state.facilities.slice().sort((a, b) => rank(a) - rank(b))) {
       const [x, y] = view.screen(f.xy), chosen = f.id === state.selected;
       if (x < -40 || y < -40 || x > view.w + 40 || y > view.h + 40) continue;
-      if (chosen) { ctx.beginPath(); ctx.arc(x, y, r * 1.85, 0, TAU); ctx.fillStyle = "rgba(29,95,191,0.2)"; ctx.fill(); stroke(ctx, "#1d5fbf", 2 * view.u, null, view.u); }
+      if (chosen) {
+        ctx.beginPath(); ctx.arc(x, y, r * 1.85, 0, TAU); ctx.fillStyle = "rgba(29,95,191,0.2)"; ctx.fill();
+        stroke(ctx, "#1d5fbf", 2 * view.u, null, view.u);
+      }
       drawIcon(ctx, x, y, chosen ? r * 1.15 : r, kinds[f.kind], looksLike(f));
       if (chosen || f.id === state.hover || f.fresh || view.zoom > 16) {
         ctx.font = (chosen ? "700 " : "500 ") + 12.5 * view.u + "px " + FONT; ctx.textAlign = "left"; ctx.textBaseline = "middle";
@@ -415,7 +424,8 @@
     const [ox, oy] = data.origin, b = data.first;
     map.shrink = Math.cos((xinhe.engine.degrees(model, [(b[0] + b[2]) / 2, (b[1] + b[3]) / 2])[1] * Math.PI) / 180);
     map.ground = data.base.ground.map(readLayer);
-    map.lines = [...(data.base.streets.length ? [readStreets(model, data.base.streets)] : []), ...data.base.roads.map(readLayer), ...data.base.borders.map(readLayer)];
+    const streets = data.base.streets.length ? [readStreets(model, data.base.streets)] : [];
+    map.lines = [...streets, ...data.base.roads.map(readLayer), ...data.base.borders.map(readLayer)];
     map.labels = data.base.labels.map((l) => {
       const lines = l.l && l.l.map(readPart);
       return Object.assign({}, l, lines ? { lines, box: boxOf(lines) } : { at: readPart(l.p) });
@@ -435,7 +445,8 @@
     stage.prepend(still, top);
     const ctxs = canvases.map((c) => c.getContext("2d"));
     let view = null, painted = null, waiting = 0, frame = 0, fitted = null;
-    const size = () => [Math.max(50, stage.clientWidth), Math.max(50, stage.clientHeight), Math.min(3, window.devicePixelRatio || 1), parseFloat(getComputedStyle(document.documentElement).fontSize) / 16];
+    const rem = () => parseFloat(getComputedStyle(document.documentElement).fontSize) / 16;
+    const size = () => [Math.max(50, stage.clientWidth), Math.max(50, stage.clientHeight), Math.min(3, window.devicePixelRatio || 1), rem()];
 
     function look(cx, cy, s) {
       const [w, h, ratio, u] = size(), whole = data.bounds, least = Math.min(w / (whole[2] - whole[0]), h / (whole[3] - whole[1])) * 0.55;
@@ -459,7 +470,12 @@
       return ctxs[i];
     }
     function paintTop() { if (map.state) drawFacilities(clear(3), map, view, map.state); }
-    function paintHomesNow() { if (map.state) paintHomes(clear(1), map, view, map.state); map.drawn = map.state && { share: map.state.share.slice(), before: map.state.before, key: map.state.key, has: Array.from(map.state.has).join("") }; }
+    function paintHomesNow() {
+      const state = map.state;
+      if (!state) return;
+      paintHomes(clear(1), map, view, state);
+      map.drawn = { share: state.share.slice(), key: state.key, has: Array.from(state.has).join("") };
+    }
     function paint() {
       clearTimeout(waiting); waiting = 0;
       still.style.transform = "";

@@ -4,6 +4,7 @@
   "use strict";
   const E = xinhe.engine, data = JSON.parse(document.getElementById("xh-data").textContent), model = E.read(data);
   const NAMES = ["方案一", "方案二", "方案三", "方案四"], STEP_M = 10, MARK = "演示值（不作结论）";
+  const UNITS = { people: ["人", 1, 0], people_60plus: ["人", 1, 0], area_m2: ["公顷", 1e-4, 1], homes: ["个", 1, 1] }; // word, factor, digits
   const DENOMINATORS = Object.assign({ homes: "小区数" }, data.denominators);
   const app = {
     preset: data.presets.length ? data.presets[0].id : "", rule: "", method: "", profile: "", plans: [Object.assign(E.emptyPlan(NAMES[0]), { key: 1 })], at: 0,
@@ -26,11 +27,16 @@
   const put = (e, text) => { if (e.textContent !== text) e.textContent = text; };
   const number = (v, digits) => (Number.isFinite(v) ? v.toLocaleString("zh-CN", { minimumFractionDigits: digits || 0, maximumFractionDigits: digits || 0 }) : "—");
   const percent = (v) => (Number.isFinite(v) ? (100 * v).toFixed(1) + "%" : "数据不足");
-  const signed = (v, digits) => (!Number.isFinite(v) ? "—" : Math.abs(v) < 0.5 * Math.pow(10, -(digits || 0)) ? "0" : (v > 0 ? "+" : "−") + number(Math.abs(v), digits));
+  function signed(v, digits) {
+    if (!Number.isFinite(v)) return "—";
+    if (Math.abs(v) < 0.5 * Math.pow(10, -(digits || 0))) return "0";
+    return (v > 0 ? "+" : "−") + number(Math.abs(v), digits);
+  }
   const points = (a, b) => (Number.isFinite(a) && Number.isFinite(b) ? signed(100 * (b - a), 1) : "—");
   const shareOf = (t) => (t.any && t.known > 0 ? t.served / t.known : NaN);
   const kindOf = (i) => data.kinds[i];
   const plan = () => app.plans[app.at];
+  const nameOf = (p) => p.name || NAMES[p.key - 1];
   const shown = () => (app.today ? E.emptyPlan("现状") : plan());
   const rule = () => E.ask(model, app.rule, app.method, app.profile);
   const weak = (r) => Boolean(data.demo && r.evidence);
@@ -92,40 +98,47 @@
   function spoken() {
     const { rule: r, totals, base, effects } = app.result, d = E.denominator(r, totals.whole);
     if (!d) return r.label + "：数据不足";
-    return `${plan().name}，${r.label}：${DENOMINATORS[d]}可达 ${percent(shareOf(totals.whole[d]))}，现状 ${percent(shareOf(base.totals.whole[d]))}；受益 ${number(effects.gain.people)} 人，受影响 ${number(effects.lose.people)} 人`;
+    const now = percent(shareOf(totals.whole[d])), was = percent(shareOf(base.totals.whole[d]));
+    return `${nameOf(plan())}，${r.label}：${DENOMINATORS[d]}可达 ${now}，现状 ${was}；` +
+      `受益 ${number(effects.gain.people)} 人，受影响 ${number(effects.lose.people)} 人`;
   }
 
   function communityCount(result) { return [Array.from(result.has).reduce((a, b) => a + b, 0), result.has.length]; }
 
-  function counters() {
-    const { rule: r, totals, base, effects, has } = app.result, d = E.denominator(r, totals.whole), presence = r.metric === "presence";
-    const [now, all] = communityCount(app.result), [was] = communityCount(base);
-    const known = d !== null;
-    if (presence && known) {
-      put(ui.what, `${all} 个社区（${data.list_year} 年名录）中有`);
-      put(ui.big, `${now} 个`);
-      put(ui.delta, now === was ? "与现状相同" : `现状 ${was} 个，${signed(now - was)}`);
+  /* What leads: how many communities have one, or the share of the rule's denominator. */
+  function headline(r, d) {
+    const { totals, base, has } = app.result, [now, all] = communityCount(app.result), [was] = communityCount(base);
+    if (d === null) return { what: r.label, big: "数据不足", delta: "没有调查过这类设施，或缺人口和用地", note: "", now: 0, was: 0 };
+    if (r.metric === "presence") {
       const lack = data.communities.filter((_, i) => !has[i]).map((c) => c.name);
-      put(ui.note, lack.length ? "缺：" + lack.join("、") : "全部都有");
-      bar(now / Math.max(1, all), was / Math.max(1, all));
-    } else if (known) {
-      const t = totals.whole[d], a = shareOf(base.totals.whole[d]), b = shareOf(t), unit = d === "area_m2" ? "公顷" : d === "homes" ? "个" : "人", k = d === "area_m2" ? 1e-4 : 1;
-      put(ui.what, `${r.method === "walk_min" ? model.profiles.get(r.profile).label.replace(/（.*）/, "") + "步行" : data.methods[r.method]} ${limitText(r)}可达${DENOMINATORS[d]}`);
-      put(ui.big, percent(b));
-      put(ui.delta, Math.abs(b - a) < 5e-5 ? "与现状相同" : `现状 ${percent(a)}，${points(a, b)} 个百分点`);
-      put(ui.note, `可达 ${number(t.served * k, k === 1 ? 0 : 1)} / ${number(t.known * k, k === 1 ? 0 : 1)} ${unit}，还够不着 ${number((t.known - t.served) * k, k === 1 ? 0 : 1)} ${unit}`);
-      bar(b, a);
-    } else {
-      put(ui.what, r.label); put(ui.big, "数据不足"); put(ui.delta, "没有调查过这类设施，或缺人口和用地"); put(ui.note, "新增一处即可试算"); bar(0, 0);
+      return {
+        what: `${all} 个社区（${data.list_year} 年名录）中有`, big: `${now} 个`, now: now / Math.max(1, all), was: was / Math.max(1, all),
+        delta: now === was ? "与现状相同" : `现状 ${was} 个，${signed(now - was)}`, note: lack.length ? "缺：" + lack.join("、") : "全部都有",
+      };
     }
-    ui.delta.className = "xm-delta " + (!known ? "" : effects.gain.people > effects.lose.people ? "up" : effects.lose.people > effects.gain.people ? "down" : "");
-    put(ui.sheetButton, `结果 ${ui.big.textContent}${now !== was && presence ? "（" + signed(now - was) + "）" : ""}`);
-    ui.mark.hidden = !weak(r) || !known;
+    const t = totals.whole[d], a = shareOf(base.totals.whole[d]), b = shareOf(t), [unit, k, digits] = UNITS[d];
+    const who = r.method === "walk_min" ? model.profiles.get(r.profile).label.replace(/（.*）/, "") + "步行" : data.methods[r.method];
+    const amount = (v) => number(v * k, digits), blank = d in model.homes ? model.homes[d].filter(Number.isNaN).length : 0;
+    return {
+      what: `${who} ${limitText(r)}可达${DENOMINATORS[d]}`, big: percent(b), now: b, was: a,
+      delta: Math.abs(b - a) < 5e-5 ? "与现状相同" : `现状 ${percent(a)}，${points(a, b)} 个百分点`,
+      note: `可达 ${amount(t.served)} / ${amount(t.known)} ${unit}，还够不着 ${amount(t.known - t.served)} ${unit}` +
+        (blank && d !== "area_m2" ? `；另有 ${blank} 个小区人口不详，未计入` : ""),
+    };
+  }
+
+  function counters() {
+    const { rule: r, totals, effects } = app.result, d = E.denominator(r, totals.whole), h = headline(r, d), change = effects.gain.people - effects.lose.people;
+    put(ui.what, h.what); put(ui.big, h.big); put(ui.delta, h.delta); put(ui.note, h.note);
+    bar(h.now, h.was);
+    put(ui.sheetButton, `结果 ${h.big}`);
+    ui.delta.className = "xm-delta " + (change > 0 ? "up" : change < 0 ? "down" : "");
+    for (const mark of ui.marks) mark.hidden = !weak(r) || d === null;
     numbersTable(r, d);
     for (const [side, box, word] of [["gain", ui.gain, "受益"], ["lose", ui.lose, "受影响"]]) {
       const e = effects[side];
       put(box.people, (e.people > 0.5 ? (side === "gain" ? "+" : "−") : "") + number(e.people) + " 人");
-      put(box.more, `${word}，60岁及以上 ${number(e.people_60plus)} 人；${e.homes.length} 个小区`);
+      put(box.more, `${word}，其中60+ ${number(e.people_60plus)} 人；${e.homes.length} 个小区`);
       box.root.classList.toggle("none", !e.homes.length);
     }
   }
@@ -315,25 +328,27 @@
     ui.foot.replaceChildren(...(data.demo_text ? [make("strong", {}, data.demo_text)] : []), ...notes.map((t) => make("span", {}, t)));
   }
 
+  const WHY_NOT = { buffer: "直线半径与步速无关", network_m: "路网距离与步速无关" };
   function chooser() {
     const own = rulesOf(app.preset), promised = own.filter((r) => r.promised), others = own.filter((r) => !r.promised), r = rule();
+    const choice = (value, label, chosen) => make("option", { value, selected: chosen }, label);
+    const ofRule = (x) => choice(x.id, x.label, x.id === app.rule);
+    const first = promised.length ? promised : own, here = own.find((x) => x.id === app.rule), given = model.rules.get(app.rule);
     data.presets.forEach((p, i) => { ui.presets[i].setAttribute("aria-pressed", String(p.id === app.preset)); });
-    const option = (x) => make("option", { value: x.id, selected: x.id === app.rule }, x.label);
-    const first = promised.length ? promised : own, here = own.find((x) => x.id === app.rule);
-    ui.rule.replaceChildren(...first.map(option), ...(first.includes(here) ? [] : [make("optgroup", { label: "高级" }, option(here))]));
-    ui.other.replaceChildren(make("option", { value: "" }, promised.length ? `其他 ${others.length} 项…` : "（都在上面）"), ...(promised.length ? others.map(option) : []));
+    ui.rule.replaceChildren(...first.map(ofRule), ...(first.includes(here) ? [] : [make("optgroup", { label: "高级" }, ofRule(here))]));
     ui.other.disabled = !promised.length || !others.length;
-    const methods = Object.entries(data.methods).map(([id, label]) => make("option", { value: id, selected: app.method === id }, label));
-    ui.method.replaceChildren(make("option", { value: "", selected: !app.method }, `按规则（${methodText(model.rules.get(app.rule))}）`), ...methods);
-    const base = model.profiles.get(model.rules.get(app.rule).profile);
-    ui.profile.replaceChildren(make("option", { value: "", selected: !app.profile }, `按规则（${base.label}）`), ...data.profiles.map((p) => make("option", { value: p.id, selected: p.id === app.profile }, `${p.label} ${p.speed.toFixed(2)} m/s`)));
-    const why = r.metric === "presence" ? "按社区计数，与步速无关" : r.method === "buffer" ? "直线半径与步速无关" : r.method === "network_m" ? "路网距离与步速无关" : "";
+    ui.other.replaceChildren(choice("", ui.other.disabled ? "（都在上面）" : `其他 ${others.length} 项…`), ...(ui.other.disabled ? [] : others.map(ofRule)));
+    ui.method.replaceChildren(choice("", `按规则（${methodText(given)}）`, !app.method),
+      ...Object.entries(data.methods).map(([id, label]) => choice(id, label, app.method === id)));
+    ui.profile.replaceChildren(choice("", `按规则（${model.profiles.get(given.profile).label}）`, !app.profile),
+      ...data.profiles.map((p) => choice(p.id, `${p.label} ${p.speed.toFixed(2)} m/s`, p.id === app.profile)));
+    const why = r.metric === "presence" ? "按社区计数，与步速无关" : WHY_NOT[r.method] || "";
     ui.profile.disabled = Boolean(why);
     put(ui.why, why);
   }
 
   function planBox() {
-    ui.tabs.replaceChildren(...app.plans.map((p, i) => make("button", { type: "button", "aria-pressed": String(i === app.at && !app.today), onclick: () => showPlan(i) }, p.name || NAMES[p.key - 1])));
+    ui.tabs.replaceChildren(...app.plans.map((p, i) => button(nameOf(p), () => showPlan(i), { "aria-pressed": String(i === app.at && !app.today) })));
     ui.todayButton.setAttribute("aria-pressed", String(app.today));
     ui.more.disabled = app.plans.length >= NAMES.length;
     if (document.activeElement !== ui.planName) ui.planName.value = plan().name;
@@ -357,27 +372,40 @@
 
   const distance = (a, b) => Math.hypot(a[0] - b[0], a[1] - b[1]);
 
+  function stateWords(f) {
+    const e = f.edit || {};
+    if (f.fresh) return "方案新增";
+    if (e.closed) return "方案撤除";
+    if (isPlanned(f.id)) return e.open ? "规划设施，已纳入方案" : "规划设施，未计入";
+    return e.xy ? `已移动 ${number(distance(f.from, f.xy))} 米` : "现有";
+  }
+
+  const field = (label, control) => make("label", { class: "xm-field" }, label + " ", control);
+  const cross = (label, on) => button("×", on, { class: "xm-x", "aria-label": label });
+
   function chosenBox() {
     const f = app.result.facilities.find((x) => x.id === app.selected), box = ui.chosen;
     box.hidden = !f;
     if (!f) return;
-    const e = f.edit || {}, kind = kindOf(f.kind), closed = Boolean(e.closed), planned = isPlanned(f.id);
-    const state = f.fresh ? "方案新增" : closed ? "方案撤除" : planned ? (e.open ? "规划设施，已纳入方案" : "规划设施，未计入") : e.xy ? `已移动 ${number(distance(f.from, f.xy))} 米` : "现有";
-    const rows = [make("div", { class: "xm-row" }, icon(f), make("b", {}, f.name), make("button", { type: "button", class: "xm-x", "aria-label": "取消选中", onclick: () => { app.selected = null; settle(); } }, "×"))];
-    rows.push(make("p", { class: "xm-soft" }, `${kind.label}　${state}`));
-    if (f.fresh) rows.push(make("label", { class: "xm-field" }, "名称 ", make("input", { value: f.name, maxlength: 60, onchange: (ev) => change((p) => { fresh(p, f.id).name = ev.target.value.trim() || f.name; }) })));
-    const act = [];
-    act.push(make("button", { type: "button", onclick: () => close(f.id) }, f.fresh ? "删除" : planned ? (e.open ? "不纳入" : "纳入方案") : closed ? "恢复" : "撤除"));
-    if (!f.fresh && e.xy) act.push(make("button", { type: "button", onclick: () => change((p) => { const x = edited(p, f.id); delete x.xy; delete x.raw; delete x.corrected; delete x.note; }) }, "放回原处"));
-    rows.push(make("div", { class: "xm-acts" }, ...act));
-    if (!f.fresh && e.xy && !closed) {
-      rows.push(make("label", { class: "xm-check" }, make("input", { type: "checkbox", checked: Boolean(e.corrected), onchange: (ev) => change((p) => { edited(p, f.id).corrected = ev.target.checked; }) }), " 资料位置有误，标为订正"));
-      if (e.corrected) rows.push(make("label", { class: "xm-field" }, "说明 ", make("input", { value: e.note || "", maxlength: 120, placeholder: "依据，如：现场核对", onchange: (ev) => change((p) => { edited(p, f.id).note = ev.target.value; }) })));
+    const e = f.edit || {}, moved = !f.fresh && e.xy;
+    const act = f.fresh ? "删除" : isPlanned(f.id) ? (e.open ? "不纳入" : "纳入方案") : e.closed ? "恢复" : "撤除";
+    const back = () => change((p) => ["xy", "raw", "corrected", "note"].forEach((k) => delete edited(p, f.id)[k]));
+    const rows = [
+      make("div", { class: "xm-row" }, icon(f), make("b", {}, f.name), cross("取消选中", () => { app.selected = null; settle(); })),
+      make("p", { class: "xm-soft" }, `${kindOf(f.kind).label}　${stateWords(f)}`),
+    ];
+    if (f.fresh) rows.push(field("名称", input(f.name, 60, (text) => change((p) => { fresh(p, f.id).name = text.trim() || f.name; }))));
+    rows.push(make("div", { class: "xm-acts" }, button(act, () => close(f.id)), moved ? button("放回原处", back) : null));
+    if (moved && !e.closed) {
+      const mark = (ev) => change((p) => { edited(p, f.id).corrected = ev.target.checked; });
+      rows.push(make("label", { class: "xm-check" }, make("input", { type: "checkbox", checked: Boolean(e.corrected), onchange: mark }), " 资料位置有误，标为订正"));
+      const note = (text) => change((p) => { edited(p, f.id).note = text; });
+      if (e.corrected) rows.push(field("说明", input(e.note || "", 120, note, { placeholder: "依据，如：现场核对" })));
     }
     rows.push(make("p", { class: "xm-soft" }, "拖动，或用方向键每次移 10 米（落在最近的公共街道上）；Delete 撤除"));
-    const held = box.contains(document.activeElement) ? Array.from(box.querySelectorAll("button,input")).indexOf(document.activeElement) : -1;
+    const controls = () => Array.from(box.querySelectorAll("button,input")), held = controls().indexOf(document.activeElement);
     box.replaceChildren(...rows);
-    if (held >= 0) { const all = box.querySelectorAll("button,input"); if (all[held]) all[held].focus(); }
+    if (held >= 0 && controls()[held]) controls()[held].focus();
   }
 
   function icon(f) {
@@ -388,9 +416,9 @@
 
   function effectLists() {
     for (const [side, box] of [["gain", ui.gain], ["lose", ui.lose]]) {
-      const all = app.result.effects[side].homes;
-      box.list.replaceChildren(...all.slice(0, 4).map((h) => make("button", { type: "button", onclick: () => lookAt(h.home) },
-        `${model.homes.name[h.home]} ${Number.isFinite(h.people) ? number(h.people) + " 人" : "人口不详"}`)), ...(all.length > 4 ? [make("span", {}, `等 ${all.length} 个小区`)] : []));
+      const all = app.result.effects[side].homes, who = (h) => (Number.isFinite(h.people) ? number(h.people) + " 人" : "人口不详");
+      const chips = all.slice(0, 4).map((h) => button(`${model.homes.name[h.home]} ${who(h)}`, () => lookAt(h.home)));
+      box.list.replaceChildren(...chips, ...(all.length > 4 ? [make("span", {}, `等 ${all.length} 个小区`)] : []));
     }
   }
   function lookAt(h) {
@@ -400,31 +428,35 @@
   }
 
   function editWords(p) {
-    const out = [];
-    for (const f of p.added) out.push({ id: f.id, text: "新增 " + f.name });
+    const out = p.added.map((f) => ({ id: f.id, text: "新增 " + f.name }));
     for (const f of model.facilities) {
       const e = p.edits[f.id];
       if (!e) continue;
+      const how = e.corrected ? "订正 " : f.state === "planned" ? "纳入并移动 " : "移动 ";
       if (e.closed) out.push({ id: f.id, text: "撤除 " + f.name });
-      else if (e.xy) out.push({ id: f.id, text: (e.corrected ? "订正 " : e.open && f.state === "planned" ? "纳入并移动 " : "移动 ") + f.name + " " + number(distance(f.xy, e.xy)) + " 米" });
+      else if (e.xy) out.push({ id: f.id, text: `${how}${f.name} ${number(distance(f.xy, e.xy))} 米` });
       else if (e.open) out.push({ id: f.id, text: "纳入规划 " + f.name });
     }
     return out;
   }
   function editList() {
     const words = editWords(plan()), here = new Set(app.result.facilities.map((f) => f.id));
-    put(ui.editsHead, `${plan().name || NAMES[0]}：${words.length ? words.length + " 项改动" : "还没有改动"}`);
-    ui.edits.replaceChildren(...words.map((w) => make("li", {}, make("button", { type: "button", class: "xm-link", disabled: !here.has(w.id), onclick: () => select(w.id, true) }, w.text + (here.has(w.id) ? "" : "（其他类别）")),
-      make("button", { type: "button", class: "xm-x", "aria-label": "去掉这一项：" + w.text, onclick: () => revert(w.id) }, "×"))));
-    if (!words.length) ui.edits.replaceChildren(make("li", { class: "xm-soft" }, "拖动图上的设施，或点“添加设施”。"));
+    put(ui.editsHead, `${nameOf(plan())}：${words.length ? words.length + " 项改动" : "还没有改动"}`);
+    const row = (w) => make("li", {},
+      button(w.text + (here.has(w.id) ? "" : "（其他类别）"), () => select(w.id, true), { class: "xm-link", disabled: !here.has(w.id) }),
+      cross("去掉这一项：" + w.text, () => revert(w.id)));
+    ui.edits.replaceChildren(...(words.length ? words.map(row) : [make("li", { class: "xm-soft" }, "拖动图上的设施，或点“添加设施”。")]));
   }
   function facilityList() {
     const all = app.result.facilities, open = all.filter((f) => f.serves).length;
     put(ui.listHead, `设施清单（开放 ${open} 处${all.length > open ? "，另 " + (all.length - open) + " 处未计入" : ""}）`);
     const focus = document.activeElement && document.activeElement.dataset ? document.activeElement.dataset.facility : "";
-    ui.list.replaceChildren(...all.map((f) => make("li", {}, make("button", { type: "button", class: "xm-link", "data-facility": f.id, "aria-pressed": String(f.id === app.selected), onclick: () => select(f.id, true) },
-      f.name, make("span", { class: "xm-soft" }, f.fresh ? "新增" : f.edit && f.edit.closed ? "撤除" : !f.serves ? "规划" : f.edit ? "改动" : "")))));
-    if (focus) { const b = Array.from(ui.list.querySelectorAll("button")).find((x) => x.dataset.facility === focus); if (b) b.focus(); }
+    const words = { "": "", fresh: "改动", planned: "规划", closed: "撤除" };
+    ui.list.replaceChildren(...all.map((f) => make("li", {}, make("button", {
+      type: "button", class: "xm-link", "data-facility": f.id, "aria-pressed": String(f.id === app.selected), onclick: () => select(f.id, true),
+    }, f.name, make("span", { class: "xm-soft" }, f.fresh ? "新增" : words[xinhe.looksLike(f)])))));
+    const held = focus && Array.from(ui.list.querySelectorAll("button")).find((b) => b.dataset.facility === focus);
+    if (held) held.focus();
   }
   function select(id, reveal) {
     app.selected = id;
@@ -433,23 +465,34 @@
     if (reveal && f) { app.map.reveal(f.xy); app.map.top.focus({ preventScroll: true }); }
   }
 
-  function compareTable() {
+  /* Today and every plan under the present question: the leading number, who gains, who loses, how many changes. */
+  function comparison() {
     const r = rule(), base = before(r), d = E.denominator(r, base.totals.whole), presence = r.metric === "presence";
-    const head2 = ["方案", presence ? "社区" : "可达" + (d ? DENOMINATORS[d].replace("人口", "") : ""), "受益", "受影响", "改动"];
-    const row = (name, result, edits, here) => {
-      const e = E.effects(model, base.share, result.share), dd = E.denominator(r, result.totals.whole), [now, all] = communityCount(result);
-      const value = presence ? `${now}/${all}` : dd ? percent(shareOf(result.totals.whole[dd])) : "数据不足";
-      return make("tr", { class: here ? "here" : "" }, make("th", { scope: "row" }, name), make("td", {}, value), make("td", {}, edits === null ? "" : number(e.gain.people)), make("td", {}, edits === null ? "" : number(e.lose.people)), make("td", {}, edits === null ? "" : edits));
+    const value = (result) => {
+      const dd = E.denominator(r, result.totals.whole), [now, all] = communityCount(result);
+      return presence ? `${now}/${all}` : dd ? percent(shareOf(result.totals.whole[dd])) : "数据不足";
     };
-    const rows = [row("现状", base, null, app.today), ...app.plans.map((p, i) => row(p.name || NAMES[p.key - 1], i === app.at && !app.today ? app.result : E.evaluate(model, p, r), editWords(p).length, i === app.at && !app.today))];
-    ui.compare.replaceChildren(make("thead", {}, make("tr", {}, ...head2.map((h) => make("th", { scope: "col" }, h)))), make("tbody", {}, ...rows));
-    const alt = ["buffer", "network_m", "walk_min"].map((m) => {
-      const q = Object.assign({}, r, { method: m, metric: "reach" }), t = E.totals(model, E.served(model, shown(), q)).whole, dd = E.denominator(r, t);
-      return `${data.methods[m].slice(0, 2)} ${dd ? percent(shareOf(t[dd])) : "—"}`;
+    const rows = [{ cells: ["方案", presence ? "社区" : "可达" + (d ? DENOMINATORS[d].replace("人口", "") : ""), "受益", "受影响", "改动"] }];
+    rows.push({ cells: ["现状", value(base), "", "", ""], here: app.today });
+    app.plans.forEach((p, i) => {
+      const here = i === app.at && !app.today, result = here ? app.result : E.evaluate(model, p, r), e = E.effects(model, base.share, result.share);
+      rows.push({ cells: [nameOf(p), value(result), number(e.gain.people), number(e.lose.people), String(editWords(p).length)], here });
     });
-    put(ui.alternatives, d ? `换算法（${DENOMINATORS[d]}）：${alt.join("｜")}` : "");
+    return rows;
+  }
+  function compareTable() {
+    const [first, ...rest] = comparison(), r = rule(), d = E.denominator(r, before(r).totals.whole);
+    ui.compare.replaceChildren(make("thead", {}, make("tr", {}, ...first.cells.map((h) => make("th", { scope: "col" }, h)))),
+      make("tbody", {}, ...rest.map(({ cells, here }) => make("tr", { class: here ? "here" : "" },
+        ...cells.map((text, i) => make(i ? "td" : "th", i ? {} : { scope: "row" }, text))))));
+    const others = Object.entries(data.methods).map(([method, label]) => {
+      const t = E.totals(model, E.served(model, shown(), Object.assign({}, r, { method, metric: "reach" }))).whole, dd = E.denominator(r, t);
+      return `${label.slice(0, 2)} ${dd ? percent(shareOf(t[dd])) : "—"}`;
+    });
+    put(ui.alternatives, d ? `换算法（${DENOMINATORS[d]}）：${others.join("｜")}` : "");
   }
 
+  const STATES = { "": "开放的设施", fresh: "方案新增、移动", planned: "规划设施，未计入", closed: "方案撤除" };
   function legend() {
     const s = app.state, used = {};
     for (let h = 0; h < s.share.length; h++) {
@@ -462,7 +505,7 @@
       x.fillStyle = look.hatch ? xinhe.hatch(x, look.fill, look.hatch, 2) : look.fill; x.fillRect(1, 1, 42, 24);
       x.strokeStyle = look.line || "#6f675d"; x.lineWidth = look.line ? 3 : 1.5; x.strokeRect(1, 1, 42, 24);
       return make("li", {}, key, make("span", {}, look.label), make("em", {}, (used[c] || 0) + " 个小区"));
-    }), ...[["", "开放的设施"], ["fresh", "方案新增、移动"], ["planned", "规划设施，未计入"], ["closed", "方案撤除"]].map(([state, label]) => {
+    }), ...Object.entries(STATES).map(([state, label]) => {
       const c = make("canvas", { width: 48, height: 48, class: "xm-icon", "aria-hidden": "true" });
       xinhe.drawIcon(c.getContext("2d"), 24, 24, 15, kindOf(rule().kinds[0]), state);
       return make("li", {}, c, make("span", {}, label), make("em", {}, app.result.facilities.filter((f) => xinhe.looksLike(f) === state).length + " 处"));
@@ -471,20 +514,22 @@
 
   /* --- tip over the map ------------------------------------------------------------------------------------------------ */
 
+  /* The median of a home's points, in words. */
+  function nearestWords(h) {
+    const r = app.result.rule, cost = E.pointCosts(model, r, app.result.facilities.filter((f) => f.serves), false);
+    const own = cost.filter((_, p) => model.homes.home[p] === h).sort(), middle = own[Math.floor((own.length - 1) / 2)];
+    if (!own.length || middle === Infinity) return "走不到";
+    return r.method === "walk_min" ? `到最近一处 ${middle.toFixed(1)} 分钟` : `到最近一处 ${number(middle)} 米`;
+  }
   function tip(h, x, y, full) {
     if (h < 0) { ui.tip.hidden = true; return; }
-    const homes = model.homes, { share, base, rule: r } = app.result, rows = [make("b", {}, homes.name[h])];
-    rows.push(make("span", {}, `${Number.isNaN(homes.people[h]) ? "人口不详" : number(homes.people[h]) + " 人"}，60岁及以上 ${number(homes.people_60plus[h])}`));
-    if (homes.community[h] >= 0) rows.push(make("span", {}, data.communities[homes.community[h]].name));
-    rows.push(make("span", {}, Number.isNaN(share[h]) ? "数据不足" : `可达 ${percent(share[h])}（现状 ${percent(base.share[h])}）`));
-    if (full && r.metric !== "presence") {
-      const cost = E.pointCosts(model, r, app.result.facilities.filter((f) => f.serves), false), own = [];
-      for (let p = 0; p < cost.length; p++) if (homes.home[p] === h) own.push(cost[p]);
-      own.sort((a, b) => a - b);
-      const middle = own[Math.floor((own.length - 1) / 2)];
-      rows.push(make("span", {}, !own.length || middle === Infinity ? "走不到" : r.method === "walk_min" ? `到最近一处 ${middle.toFixed(1)} 分钟` : `到最近一处 ${number(middle)} 米`));
-    }
-    ui.tip.replaceChildren(...rows);
+    const homes = model.homes, { share, base, rule: r } = app.result;
+    const people = Number.isNaN(homes.people[h]) ? "人口不详" : number(homes.people[h]) + " 人";
+    const rows = [`${people}，60岁及以上 ${number(homes.people_60plus[h])}`];
+    if (homes.community[h] >= 0) rows.push(data.communities[homes.community[h]].name);
+    rows.push(Number.isNaN(share[h]) ? "数据不足" : `可达 ${percent(share[h])}（现状 ${percent(base.share[h])}）`);
+    if (full && r.metric !== "presence") rows.push(nearestWords(h));
+    ui.tip.replaceChildren(make("b", {}, homes.name[h]), ...rows.map((text) => make("span", {}, text)));
     ui.tip.hidden = false;
     const w = ui.stage.clientWidth, tw = ui.tip.offsetWidth, th = ui.tip.offsetHeight;
     ui.tip.style.left = Math.max(4, Math.min(w - tw - 4, x + 14)) + "px";
@@ -499,132 +544,50 @@
     document.body.append(a); a.click(); a.remove();
     setTimeout(() => URL.revokeObjectURL(a.href), 20000);
   }
-  const planName = () => plan().name || NAMES[plan().key - 1];
   const tomlText = (p) => {
-    const q = Object.assign({}, p, { name: p.name || NAMES[p.key - 1] });
-    return E.toml(model, q, `${data.name} ${data.year} 年，选址推演页导出；位置为 ${data.crs} 米制坐标` + (data.demo ? "；" + MARK : ""));
+    const note = `${data.name} ${data.year} 年，选址推演页导出；位置为 ${data.crs} 米制坐标` + (data.demo ? "；" + MARK : "");
+    return E.toml(model, Object.assign({}, p, { name: nameOf(p) }), note);
   };
+  const shownName = () => (app.today ? "现状" : nameOf(plan()));
 
   function resultRows() {
     const { rule: r, share, base } = app.result, homes = model.homes, name = (list, i) => (i >= 0 ? list[i].name : "");
-    const rows = [["方案", "指标", "口径", "小区编号", "小区", "分区", "社区", "常住人口", "60岁及以上", "居住用地（平方米）", "现状可达份额", "方案可达份额", "可达人口变化", "说明"]];
+    const head = ["方案", "指标", "口径", "小区编号", "小区", "分区", "社区", "常住人口", "60岁及以上", "居住用地（平方米）"];
+    const rows = [[...head, "现状可达份额", "方案可达份额", "可达人口变化", "说明"]], asked = line(r).slice(1, 5).join("；");
     for (let h = 0; h < homes.count; h++) {
-      rows.push([app.today ? "现状" : planName(), r.label, line(r).slice(1, 5).join("；"), homes.id[h], homes.name[h], name(data.zones, homes.zone[h]), name(data.communities, homes.community[h]),
-        homes.people[h], homes.people_60plus[h], Math.round(homes.area_m2[h] * 10) / 10, base.share[h], share[h], (share[h] - base.share[h]) * homes.people[h], weak(r) ? MARK : ""]);
+      const where = [name(data.zones, homes.zone[h]), name(data.communities, homes.community[h])];
+      const counted = [homes.people[h], homes.people_60plus[h], Math.round(homes.area_m2[h] * 10) / 10];
+      const result = [base.share[h], share[h], (share[h] - base.share[h]) * homes.people[h], weak(r) ? MARK : ""];
+      rows.push([shownName(), r.label, asked, homes.id[h], homes.name[h], ...where, ...counted, ...result]);
     }
     return rows;
   }
 
-  function wrap(ctx, text, width) {
-    const out = [];
-    let row = "";
-    for (const c of text) {
-      if (row && ctx.measureText(row + c).width > width) { out.push(row); row = c; } else row += c;
-    }
-    return row ? [...out, row] : out;
+  /* What the printed sheet says. */
+  function sheetContent() {
+    const r = app.result.rule, words = app.today ? [] : editWords(plan());
+    const effect = (side, word, sign) => {
+      const e = app.result.effects[side], names = e.homes.slice(0, 5).map((v) => model.homes.name[v.home]).join("、");
+      return {
+        text: `${word} ${e.people > 0.5 ? sign : ""}${number(e.people)} 人（60岁及以上 ${number(e.people_60plus)}）`,
+        homes: names + (e.homes.length > 5 ? ` 等 ${e.homes.length} 个小区` : ""),
+      };
+    };
+    return {
+      title: ui.title.textContent, line: [shownName(), ...line(r)].join("　"), badges: data.badges, what: ui.what.textContent, big: ui.big.textContent,
+      mark: ui.marks[0].hidden ? "" : MARK, delta: ui.delta.textContent, note: ui.note.textContent, table: ui.table,
+      effects: [effect("gain", "受益", "+"), effect("lose", "受影响", "−")], editsHead: app.today ? "现状" : `${nameOf(plan())}的改动`,
+      edits: words.length ? words.map((w) => w.text) : ["没有改动"], compare: comparison(), kinds: r.kinds.map(kindOf),
+      legend: Object.entries(xinhe.classes).filter(([c]) => app.used[c]).map(([c, look]) => [look, `${look.label}　${app.used[c]} 个`]),
+      states: Object.entries(STATES).filter(([state]) => state && app.result.facilities.some((f) => xinhe.looksLike(f) === state)),
+      foot: [data.demo_text, r.standard, r.evidence, ...data.foot].filter(Boolean).join("　"),
+    };
   }
-
-  /* The sheet: an A-format landscape page with title, map, numbers, legend, sources; for the picture and the printer. */
-  function sheet(pixels) {
-    const W = 1680, H = 1188, c = document.createElement("canvas"), ctx = c.getContext("2d"), k = pixels / W, r = app.result.rule;
-    c.width = pixels; c.height = Math.round(H * k);
-    ctx.scale(k, k);
-    ctx.fillStyle = "#fffdf9"; ctx.fillRect(0, 0, W, H);
-    const font = (size, weight) => { ctx.font = `${weight || 400} ${size}px ${xinhe.FONT}`; };
-    const write = (text, x, y, size, colour, weight, align) => { font(size, weight); ctx.fillStyle = colour || "#2b3138"; ctx.textAlign = align || "left"; ctx.textBaseline = "alphabetic"; ctx.fillText(text, x, y); };
-    write(ui.title.textContent, 30, 54, 32, "#2b3138", 700);
-    write(`${app.today ? "现状" : planName()}　${line(r).join("　")}`, 30, 84, 15.5, "#626a72");
-    let right = W - 30;
-    for (const [kind, text] of data.badges.slice().reverse()) {
-      font(15, 600);
-      const w = ctx.measureText(text).width + 18;
-      ctx.fillStyle = kind === "demo" ? "#8a3b52" : "#fffdf9"; ctx.fillRect(right - w, 28, w, 28);
-      ctx.strokeStyle = "#8a3b52"; ctx.lineWidth = 1; ctx.strokeRect(right - w, 28, w, 28);
-      write(text, right - w + 9, 48, 15, kind === "demo" ? "#ffffff" : "#8a3b52", 600);
-      right -= w + 10;
-    }
-    ctx.fillStyle = "#8a3b52"; ctx.fillRect(0, 97, W, 4);
-    const X = 30, Y = 114, w = 1190, h = 990;
-    ctx.save(); ctx.translate(X, Y);
-    const view = app.map.into(ctx, w, h, k);
-    ctx.restore();
-    ctx.strokeStyle = "#555555"; ctx.lineWidth = 1.2; ctx.strokeRect(X, Y, w, h);
-    drawScale(ctx, X + 16, Y + h - 18, view.s, write);
-    sheetColumn(ctx, 1244, 132, 406, write, font);
-    let y = 1126;
-    font(12.5);
-    const foot = [...(data.demo_text ? [data.demo_text] : []), r.standard, r.evidence, ...data.foot].filter(Boolean).join("　");
-    for (const row of wrap(ctx, foot, W - 60).slice(0, 3)) { write(row, 30, y, 12.5, "#626a72"); y += 18; }
-    return c;
-  }
-
-  function niceScale(s, most) {
-    const metres = most / s, base = Math.pow(10, Math.floor(Math.log10(metres)));
-    return [5, 2, 1].map((n) => n * base).find((v) => v <= metres) || base;
-  }
-  function drawScale(ctx, x, y, s, write) {
-    const metres = niceScale(s, 200), px = metres * s, text = metres >= 1000 ? metres / 1000 + " km" : metres + " m";
-    ctx.fillStyle = "rgba(255,253,249,0.9)"; ctx.fillRect(x - 8, y - 62, px + 60, 74);
-    ctx.fillStyle = "#2b3138"; ctx.fillRect(x + 34, y - 7, px / 2, 7); ctx.strokeStyle = "#2b3138"; ctx.lineWidth = 1; ctx.strokeRect(x + 34, y - 7, px, 7);
-    write("0", x + 34, y - 13, 12, "#2b3138", 400, "center"); write(text, x + 34 + px, y - 13, 12, "#2b3138", 400, "center");
-    ctx.beginPath(); ctx.moveTo(x + 10, y - 40); ctx.lineTo(x + 3, y - 8); ctx.lineTo(x + 10, y - 15); ctx.lineTo(x + 17, y - 8); ctx.closePath(); ctx.fill();
-    write("北", x + 10, y - 44, 12, "#2b3138", 600, "center");
-  }
-
-  function sheetColumn(ctx, x, y, width, write, font) {
-    const r = app.result.rule, section = (text) => { y += 14; write(text, x, y, 17, "#2b3138", 700); y += 8; ctx.fillStyle = "#d9d3c7"; ctx.fillRect(x, y, width, 1); y += 22; };
-    const para = (text, size, colour, most) => { font(size); for (const row of wrap(ctx, text, width).slice(0, most || 4)) { write(row, x, y, size, colour); y += size * 1.45; } };
-    write(ui.what.textContent, x, y, 17, "#626a72"); y += 50;
-    write(ui.big.textContent, x, y, 48, "#0b4f5c", 700);
-    if (weak(r)) write(MARK, x + width, y, 15, "#a4471b", 600, "right");
-    y += 26;
-    para(ui.delta.textContent, 15, "#2b3138"); para(ui.note.textContent, 14, "#626a72");
-    section("现状与方案");
-    write("现状", x + width - 190, y - 4, 13, "#626a72", 400, "right"); write("方案", x + width - 110, y - 4, 13, "#626a72", 400, "right"); write("变化", x + width, y - 4, 13, "#626a72", 400, "right"); y += 18;
-    for (const row of ui.table) {
-      write(row[0], x, y, 14); write(row[1], x + width - 190, y, 14, "#2b3138", 400, "right"); write(row[2], x + width - 110, y, 14, "#2b3138", 600, "right");
-      write(row[3], x + width, y, 14, row[3].startsWith("−") ? "#b02040" : row[3].startsWith("+") ? "#0b5c6b" : "#626a72", 600, "right"); y += 23;
-    }
-    section("谁受益，谁受影响");
-    for (const [side, word, sign] of [["gain", "受益", "+"], ["lose", "受影响", "−"]]) {
-      const e = app.result.effects[side];
-      write(`${word} ${e.people > 0.5 ? sign : ""}${number(e.people)} 人（60岁及以上 ${number(e.people_60plus)}）`, x, y, 15, side === "gain" ? "#0b5c6b" : "#b02040", 600); y += 21;
-      if (e.homes.length) para(e.homes.slice(0, 5).map((v) => model.homes.name[v.home]).join("、") + (e.homes.length > 5 ? ` 等 ${e.homes.length} 个小区` : ""), 13, "#626a72", 2);
-    }
-    section(app.today ? "现状" : `${planName()}的改动`);
-    const words = app.today ? [] : editWords(plan());
-    for (const e of words.slice(0, 8)) para("· " + e.text, 13.5, "#2b3138", 1);
-    if (words.length > 8) para(`另有 ${words.length - 8} 项`, 13, "#626a72");
-    if (!words.length) para("没有改动", 13.5, "#626a72");
-    section("图例（小区）");
-    for (const [c, look] of Object.entries(xinhe.classes)) {
-      if (!app.used[c]) continue;
-      ctx.fillStyle = look.hatch ? xinhe.hatch(ctx, look.fill, look.hatch, 1.5) : look.fill; ctx.fillRect(x, y - 13, 30, 16);
-      ctx.strokeStyle = look.line || "#6f675d"; ctx.lineWidth = look.line ? 2 : 1; ctx.strokeRect(x, y - 13, 30, 16);
-      write(`${look.label}　${app.used[c]} 个`, x + 42, y, 14); y += 23;
-    }
-    let at = x;
-    for (const kind of r.kinds) {
-      font(14);
-      const label = data.kinds[kind].label, w = ctx.measureText(label).width + 46;
-      if (at + w > x + width && at > x) { at = x; y += 26; }
-      xinhe.drawIcon(ctx, at + 13, y - 3, 9, data.kinds[kind], "");
-      write(label, at + 30, y + 2, 14); at += w;
-    }
-    y += 30;
-    if (app.plans.length > 1) {
-      section("方案比较");
-      for (const tr of ui.compare.querySelectorAll("tr")) {
-        const t = Array.from(tr.children, (cell) => cell.textContent);
-        write(t[0], x, y, 13.5, "#2b3138", tr.className === "here" ? 700 : 400);
-        [1, 2, 3, 4].forEach((i) => write(t[i], x + width - [250, 160, 70, 0][i - 1], y, 13.5, "#2b3138", 400, "right"));
-        y += 21;
-      }
-    }
-  }
+  const sheet = (pixels) => xinhe.drawSheet(pixels, sheetContent(), app.map);
 
   function preparePrint() {
     const c = sheet(3360);
+    c.setAttribute("role", "img");
     c.setAttribute("aria-label", ui.title.textContent);
     ui.print.replaceChildren(c);
   }
@@ -632,75 +595,95 @@
   /* --- building the page ---------------------------------------------------------------------------------------------------- */
 
   function button(label, on, more) { return make("button", Object.assign({ type: "button", onclick: on }, more), label); }
+  function input(value, most, on, more) {
+    return make("input", Object.assign({ value, maxlength: most, onchange: (e) => on(e.target.value) }, more));
+  }
   function menu(label, ...children) {
     const root = make("details", { class: "xm-menu" }, make("summary", {}, label), make("div", { class: "xm-pop" }, ...children));
-    root.addEventListener("keydown", (e) => { if (e.key === "Escape" && root.open) { root.open = false; root.querySelector("summary").focus(); e.stopPropagation(); } });
+    root.addEventListener("keydown", (e) => {
+      if (e.key !== "Escape" || !root.open) return;
+      root.open = false; root.querySelector("summary").focus(); e.stopPropagation();
+    });
     document.addEventListener("pointerdown", (e) => { if (!root.contains(e.target)) root.open = false; });
     return root;
   }
-  const closed = (root, f) => () => { root().open = false; f(); };
+  /* A button inside a menu, which closes when it is used. */
+  const entry = (label, on) => button(label, (e) => { e.target.closest("details").open = false; on(); });
 
   function toolbar() {
+    const group = (...children) => make("span", { class: "xm-seg" }, ...children), rule2 = () => make("i", {});
     ui.presets = data.presets.map((p) => button(p.label, () => choosePreset(p.id)));
     ui.rule = make("select", { "aria-label": "指标", onchange: (e) => chooseRule(e.target.value) });
-    ui.kind = make("select", { "aria-label": "添加哪一类" });
-    ui.kindBox = make("label", { class: "xm-field" }, "类别 ", ui.kind);
-    const kind = () => (ui.kindBox.hidden ? rule().kindIds[0] : ui.kind.value);
-    ui.add = menu("添加设施", ui.kindBox,
-      button("在图上点一下", closed(() => ui.add, () => { app.adding = kind(); app.today = false; settle(); app.map.top.focus({ preventScroll: true }); })),
-      button("放在图中央", closed(() => ui.add, () => add(kind(), app.map.centre()))),
-      ...(data.parcels.length ? [make("p", { class: "xm-soft" }, "备选地块"), ...data.parcels.map((p) => button("放在 " + p.name, closed(() => ui.add, () => add(kind(), p.xy))))] : []));
     ui.undo = button("撤销", undo, { title: "Ctrl+Z" }); ui.redo = button("重做", redo, { title: "Ctrl+Y" });
     ui.reset = button("清空", () => { app.selected = null; change((p) => { p.edits = {}; p.added = []; }); }, { title: "回到没有改动" });
     ui.todayButton = button("现状", () => { app.today = !app.today; settle(); }, { "aria-pressed": "false" });
-    ui.tabs = make("span", { class: "xm-seg" });
+    ui.tabs = make("span", { class: "xm-seg", role: "group", "aria-label": "方案" });
     ui.more = button("＋", newPlan, { title: "复制为新方案", "aria-label": "复制为新方案" });
-    ui.toml = button("导出方案（.toml）", closed(() => ui.export, () => save(planName() + ".toml", tomlText(plan()), "application/toml;charset=utf-8")));
-    ui.corrections = button("导出订正表（.csv）", closed(() => ui.export, () => save(data.name + " 订正表.csv", E.csv(E.corrections(model, plan())), "text/csv;charset=utf-8")));
-    ui.file = make("input", { type: "file", accept: ".toml", hidden: true, onchange: (e) => {
+    return make("div", { class: "xm-bar", role: "toolbar", "aria-label": "推演工具" },
+      make("span", { class: "xm-seg", role: "group", "aria-label": "口径" }, ...ui.presets), ui.rule, rule2(), addMenu(),
+      group(ui.undo, ui.redo, ui.reset), rule2(), group(ui.todayButton), ui.tabs, ui.more, make("span", { class: "xm-gap" }), fileMenu());
+  }
+
+  function addMenu() {
+    ui.kind = make("select", { "aria-label": "添加哪一类" });
+    ui.kindBox = field("类别", ui.kind);
+    const kind = () => (ui.kindBox.hidden ? rule().kindIds[0] : ui.kind.value);
+    const pick = () => { app.adding = kind(); app.today = false; settle(); app.map.top.focus({ preventScroll: true }); };
+    const sites = data.parcels.map((p) => entry("放在 " + p.name, () => add(kind(), p.xy)));
+    return menu("添加设施", ui.kindBox, entry("在图上点一下", pick), entry("放在图中央", () => add(kind(), app.map.centre())),
+      ...(sites.length ? [make("p", { class: "xm-soft" }, "备选地块"), ...sites] : []));
+  }
+
+  function fileMenu() {
+    const table = "text/csv;charset=utf-8", named = () => `${shownName()} ${rule().label}`;
+    const load = (e) => {
       const file = e.target.files[0];
       if (file) file.text().then((text) => open(text, file.name)).catch((error) => say(`${file.name} 读不懂：${error.message}`));
       e.target.value = "";
-    } });
-    ui.export = menu("文件", button("载入方案（.toml）…", closed(() => ui.export, () => ui.file.click())), ui.file, ui.toml,
-      button("导出结果明细（.csv）", closed(() => ui.export, () => save(`${planName()} ${rule().label}.csv`, E.csv(resultRows()), "text/csv;charset=utf-8"))),
-      button("导出图片（.png）", closed(() => ui.export, () => sheet(3360).toBlob((blob) => { if (blob) save(`${planName()} ${rule().label}.png`, blob); }, "image/png"))),
-      button("打印（A3/A4 横向）", closed(() => ui.export, () => window.print())), ui.corrections);
-    return make("div", { class: "xm-bar", role: "toolbar", "aria-label": "推演工具" },
-      make("span", { class: "xm-seg", role: "group", "aria-label": "口径" }, ...ui.presets), ui.rule, make("i", {}), ui.add, make("span", { class: "xm-seg" }, ui.undo, ui.redo, ui.reset), make("i", {}),
-      make("span", { class: "xm-seg" }, ui.todayButton), ui.tabs, ui.more, make("span", { class: "xm-gap" }), ui.export);
+    };
+    ui.file = make("input", { type: "file", accept: ".toml", hidden: true, onchange: load });
+    ui.toml = entry("导出方案（.toml）", () => save(nameOf(plan()) + ".toml", tomlText(plan()), "application/toml;charset=utf-8"));
+    ui.corrections = entry("导出订正表（.csv）", () => save(data.name + " 订正表.csv", E.csv(E.corrections(model, plan())), table));
+    return menu("文件", entry("载入方案（.toml）…", () => ui.file.click()), ui.file, ui.toml,
+      entry("导出结果明细（.csv）", () => save(named() + ".csv", E.csv(resultRows()), table)),
+      entry("导出图片（.png）", () => sheet(3360).toBlob((blob) => { if (blob) save(named() + ".png", blob); }, "image/png")),
+      entry("打印（A3/A4 横向）", () => window.print()), ui.corrections);
   }
 
   function side() {
-    const section = (title, ...children) => make("section", {}, make("h2", {}, title), ...children);
-    const fold = (title, open, ...children) => { const s = make("summary", {}, title); return [make("details", { open, class: "xm-fold" }, s, ...children), s]; };
-    ui.what = make("p", { class: "xm-what" }); ui.big = make("b", { class: "xm-big" }); ui.mark = make("em", { class: "xm-mark" }, MARK);
-    ui.delta = make("p", { class: "xm-delta" }); ui.note = make("p", { class: "xm-soft" });
-    ui.barNow = make("i", { class: "now" }); ui.barWas = make("i", { class: "was", title: "现状" }); ui.barRoot = make("div", { class: "xm-scale", role: "img" }, ui.barNow, ui.barWas);
-    ui.numbers = make("tbody"); ui.rows = [];
-    const table = make("table", { class: "xm-table" }, make("thead", {}, make("tr", {}, ...["可达", "现状", "方案", "变化"].map((h) => make("th", { scope: "col" }, h)))), ui.numbers);
+    const section = (title, ...children) => make("section", {}, make("h2", {}, ...[title].flat()), ...children);
+    ui.marks = [0, 1, 2].map(() => make("em", { class: "xm-mark" }, MARK)); // beside every group of numbers
+    const fold = (head, ...children) => make("details", { class: "xm-fold" }, head, ...children);
     for (const name of ["gain", "lose"]) {
       const people = make("b"), more = make("span"), list = make("div", { class: "xm-chips" });
       ui[name] = { people, more, list, root: make("div", { class: "xm-" + name }, people, more, list) };
     }
-    ui.planName = make("input", { maxlength: 30, "aria-label": "方案名称", onchange: (e) => change((p) => { p.name = e.target.value.trim() || NAMES[p.key - 1]; }) });
+    ui.planName = input("", 30, (text) => change((p) => { p.name = text.trim() || NAMES[p.key - 1]; }), { "aria-label": "方案名称" });
     ui.drop = button("删除方案", dropPlan);
     ui.editsHead = make("h2"); ui.edits = make("ul", { class: "xm-list" });
     ui.compare = make("table", { class: "xm-table" }); ui.alternatives = make("p", { class: "xm-soft" });
-    ui.list = make("ul", { class: "xm-list tall" });
-    const [list, listHead] = fold("", false, ui.list);
-    ui.listHead = listHead;
+    ui.listHead = make("summary"); ui.list = make("ul", { class: "xm-list tall" });
     ui.other = make("select", { "aria-label": "其他指标", onchange: (e) => { if (e.target.value) chooseRule(e.target.value); } });
     ui.method = make("select", { "aria-label": "方法", onchange: (e) => { app.method = e.target.value; settle(); } });
     ui.profile = make("select", { "aria-label": "人群", onchange: (e) => { app.profile = e.target.value; settle(); } });
     ui.why = make("span", { class: "xm-soft" });
-    const [more] = fold("高级", false, make("label", { class: "xm-field" }, "其他指标 ", ui.other), make("label", { class: "xm-field" }, "方法 ", ui.method), make("label", { class: "xm-field" }, "人群 ", ui.profile), ui.why);
     ui.legend = make("ul", { class: "xm-legend" });
-    return make("aside", { class: "xm-side", "aria-label": "结果" },
-      make("section", { class: "xm-main" }, ui.what, make("p", { class: "xm-top-line" }, ui.big, ui.mark), ui.barRoot, ui.delta, ui.note, table),
-      make("section", { class: "xm-effects" }, ui.gain.root, ui.lose.root),
+    return make("aside", { class: "xm-side", "aria-label": "结果" }, counterBox(),
+      make("section", { class: "xm-effects" }, make("h2", {}, "谁受益，谁受影响 ", ui.marks[1]), ui.gain.root, ui.lose.root),
       make("section", {}, ui.editsHead, ui.edits, make("div", { class: "xm-acts" }, ui.planName, ui.drop)),
-      section("方案比较", ui.compare, ui.alternatives), section("图例", ui.legend), list, more);
+      section(["方案比较 ", ui.marks[2]], ui.compare, ui.alternatives), section("图例", ui.legend), fold(ui.listHead, ui.list),
+      fold(make("summary", {}, "高级"), field("其他指标", ui.other), field("方法", ui.method), field("人群", ui.profile), ui.why));
+  }
+
+  function counterBox() {
+    ui.what = make("p", { class: "xm-what" }); ui.big = make("b", { class: "xm-big" }); 
+    ui.delta = make("p", { class: "xm-delta" }); ui.note = make("p", { class: "xm-soft" });
+    ui.barNow = make("i", { class: "now" }); ui.barWas = make("i", { class: "was", title: "现状" });
+    ui.barRoot = make("div", { class: "xm-scale", role: "img" }, ui.barNow, ui.barWas);
+    ui.numbers = make("tbody"); ui.rows = [];
+    const heads = ["可达", "现状", "方案", "变化"].map((h) => make("th", { scope: "col" }, h));
+    const table = make("table", { class: "xm-table" }, make("thead", {}, make("tr", {}, ...heads)), ui.numbers);
+    return make("section", { class: "xm-main" }, ui.what, make("p", { class: "xm-top-line" }, ui.big, ui.marks[0]), ui.barRoot, ui.delta, ui.note, table);
   }
 
   function stage() {
@@ -724,7 +707,8 @@
     ui.live = make("div", { class: "xm-sr", "aria-live": "polite", role: "status" });
     ui.print = make("div", { id: "xm-print" });
     ui.sheetButton = button("结果", () => document.body.classList.toggle("xm-open"), { class: "xm-sheet" });
-    document.body.append(make("div", { class: "xm" }, make("header", { class: "xm-head" }, ui.title, ui.line, badges, ui.sheetButton), toolbar(), make("main", { class: "xm-map" }, stage()), side(), ui.foot), ui.live, ui.print);
+    const header = make("header", { class: "xm-head" }, ui.title, ui.line, badges, ui.sheetButton);
+    document.body.append(make("div", { class: "xm" }, header, toolbar(), make("main", { class: "xm-map" }, stage()), side(), ui.foot), ui.live, ui.print);
   }
 
   function choosePreset(id) {
@@ -736,8 +720,7 @@
   }
   function chooseRule(id) {
     app.rule = id; app.method = ""; app.profile = ""; app.adding = null;
-    const kinds = rule().kinds;
-    if (app.selected) { const f = model.byId.get(app.selected), g = fresh(plan(), app.selected); if (!(f && kinds.includes(f.kind)) && !(g && rule().kindIds.includes(g.kind))) app.selected = null; }
+    if (!E.facilitiesOf(model, plan(), rule().kinds).some((f) => f.id === app.selected)) app.selected = null;
     settle();
   }
 
@@ -764,7 +747,7 @@
   let grabbed = null;
   const on = {
     view(view) {
-      const metres = niceScale(view.s, 130 * view.u);
+      const metres = xinhe.roundLength(view.s, 130 * view.u);
       ui.scale.style.width = metres * view.s + "px";
       put(ui.scale.lastChild, metres >= 1000 ? metres / 1000 + " km" : metres + " m");
     },
@@ -807,13 +790,17 @@
     kept();
     app.map = xinhe.makeMap(ui.stage, model, on);
     const top = app.map.top;
-    Object.entries({ tabindex: "0", role: "application", "aria-label": "地图：方向键移动选中的设施或地图，加减号缩放，方括号换下一处设施，Delete 撤除" }).forEach(([k, v]) => top.setAttribute(k, v));
+    const help = "地图：方向键移动选中的设施或地图，加减号缩放，方括号换下一处设施，Delete 撤除";
+    Object.entries({ tabindex: "0", role: "application", "aria-label": help }).forEach(([k, v]) => top.setAttribute(k, v));
     top.addEventListener("keydown", keys);
     document.addEventListener("keydown", (event) => {
       const typing = /^(INPUT|SELECT|TEXTAREA)$/.test(event.target.tagName);
       if ((event.ctrlKey || event.metaKey) && !typing && event.key.toLowerCase() === "z") { event.preventDefault(); if (event.shiftKey) redo(); else undo(); }
       else if ((event.ctrlKey || event.metaKey) && !typing && event.key.toLowerCase() === "y") { event.preventDefault(); redo(); }
-      else if (event.key === "Escape") { if (app.adding) { app.adding = null; settle(); } else if (app.selected !== null && !typing) { app.selected = null; settle(); } ui.tip.hidden = true; }
+      else if (event.key === "Escape") {
+        ui.tip.hidden = true;
+        if (app.adding) { app.adding = null; settle(); } else if (app.selected !== null && !typing) { app.selected = null; settle(); }
+      }
     });
     window.addEventListener("beforeprint", preparePrint);
     window.addEventListener("afterprint", () => ui.print.replaceChildren());
@@ -824,7 +811,9 @@
 
   xinhe.model = model;
   xinhe.app = app;
-  xinhe.page = { update, settle, undo, redo, add, close, change, moveTo, choosePreset, chooseRule, newPlan, showPlan, select, sheet, resultRows, tomlText, open, on };
+  xinhe.page = {
+    update, settle, undo, redo, add, close, change, moveTo, choosePreset, chooseRule, newPlan, showPlan, select, sheet, resultRows, tomlText, open, on,
+  };
   if (data.rules.length) start();
   else document.body.append(make("p", { class: "old" }, "没有可推演的规则"));
 })();
