@@ -24,6 +24,8 @@ REPO = Path(__file__).parents[1]
 DATA = REPO / "data"
 SHARED = REPO / "../shared"
 MANIFEST = tomllib.loads((DATA / "district.toml").read_text(encoding="utf-8"))
+#: The layers with geometry; the ledger's series is a table of what the plan states.
+DRAWN = {name: entry for name, entry in MANIFEST["layers"].items() if LAYERS[name].geometry}
 CODE = "120116006"
 
 
