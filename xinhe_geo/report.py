@@ -30,6 +30,7 @@ import pyogrio
 import shapely
 
 from . import maps
+from ._meeting import DEMONSTRATION_TEXT, PRESETS, meeting
 from .audit import SEVERITIES, audit, rests_on
 from .coverage import basis_text, completeness, coverage, gaps, headlines, presence, rules_of, summary
 from .district import District, check
@@ -39,12 +40,9 @@ from .ledger import ledger, ledger_page, ledger_workbook
 from .reach import isochrones
 from .values import DENOMINATOR_LABELS, METHOD_LABELS, Rule
 
-#: The three presets: which rules, who walks by default, and what they are called.
-PRESETS: Mapping[str, str] = {"plan": "规划目标", "td1063": "体检评估", "elderly": "老年人"}
 RECORD = "run.json"
 #: How many maps the brief shows as pictures; the others are links.
 PICTURES = 8
-DEMONSTRATION_TEXT = "演示数据：地名真实，边界、街道、设施和人口为示意或合成，不作任何结论"
 
 Progress = Callable[[str], None]
 
@@ -53,7 +51,7 @@ def brief(
     district: District, to: str | Path = "output", *, preset: str = "plan", progress: Progress | None = None
 ) -> pd.DataFrame:
     """
-    Write the whole report into a folder: `index.html`, `maps/`, `tables/`, `gis/`, `run.json`.
+    Write the whole report into a folder: `index.html`, `meeting.html`, `maps/`, `tables/`, `gis/`, `run.json`.
 
     Parameters
     ----------
@@ -83,6 +81,8 @@ def brief(
     with _swapped_in(Path(to)) as folder:
         say("画地图")
         pictures = _write_maps(district, results, folder / "maps")
+        say("写会议用的活地图")
+        has_meeting = _write_meeting(district, folder)
         say("写表格和 GIS 数据")
         workbook(district, results, folder / "tables" / "coverage.xlsx")
         geopackage(district, results, folder / "gis" / "coverage.gpkg")
@@ -90,11 +90,20 @@ def brief(
             say("核对规划目标")
             _write_ledger(district, results, folder, Path(to))
         say("写简报")
-        (folder / "index.html").write_text(_page(district, results, pictures), encoding="utf-8")
+        (folder / "index.html").write_text(_page(district, results, pictures, has_meeting), encoding="utf-8")
         record = _record(district, results, preset, folder)
         (folder / RECORD).write_text(json.dumps(record, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
     headline: pd.DataFrame = results["headlines"]
     return headline
+
+
+def _write_meeting(district: District, folder: Path) -> bool:
+    """Write the live map, where there are homes, streets and facilities to move; say whether."""
+    if any(name not in district.layers or district.layers[name].empty for name in ("homes", "streets", "facilities")):
+        return False
+    page = meeting(district)
+    (folder / "meeting.html").write_text(page, encoding="utf-8")
+    return True
 
 
 def _has_own_plan(district: District) -> bool:
@@ -553,12 +562,15 @@ def _symbol(name: str, kind: str, colour: str) -> str:
 # --- the brief -------------------------------------------------------------------------------------------------------
 
 
-def _page(district: District, results: Mapping[str, Any], pictures: Sequence[Mapping[str, str]]) -> str:
+def _page(
+    district: District, results: Mapping[str, Any], pictures: Sequence[Mapping[str, str]], has_meeting: bool
+) -> str:
     """Return `index.html`: headlines, maps, gaps, what it rests on. One file, nothing loaded."""
     e = html.escape
     style = importlib.resources.files("xinhe_geo").joinpath("web/brief.css").read_text("utf-8")
     mark = f'<p class="demo">{e(DEMONSTRATION_TEXT)}</p>' if district.is_demonstration else ""
-    plan = '<a href="ledger.html">规划目标落实核对表</a>　' if _has_own_plan(district) else ""
+    plan = '<a href="meeting.html">会议活地图：拖动设施看谁受益</a>　' if has_meeting else ""
+    plan += '<a href="ledger.html">规划目标落实核对表</a>　' if _has_own_plan(district) else ""
     return f"""<!DOCTYPE html>
 <html lang="zh-CN">
 <head>
