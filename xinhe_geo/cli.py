@@ -219,8 +219,8 @@ def compare(
     lang: Lang = "zh",
 ) -> None:
     """比较方案实施前后：哪些指标变了，谁受益，谁受影响。"""
+    from ._meeting import DEMONSTRATION_TEXT
     from .district import District
-    from .report import DEMONSTRATION_TEXT
     from .scenario import Scenario, effects
 
     with _err.status(_text(lang, "loading")):
@@ -281,8 +281,8 @@ def sites(
     lang: Lang = "zh",
 ) -> None:
     """选址：增加 n 处，新增覆盖最多；证明最优，并列出相近的方案。"""
+    from ._meeting import DEMONSTRATION_TEXT
     from .district import District
-    from .report import DEMONSTRATION_TEXT
     from .siting import Siting
     from .siting import sites as find_sites
 

@@ -569,6 +569,9 @@ def _page(
     e = html.escape
     style = importlib.resources.files("xinhe_geo").joinpath("web/brief.css").read_text("utf-8")
     mark = f'<p class="demo">{e(DEMONSTRATION_TEXT)}</p>' if district.is_demonstration else ""
+    borrowed = ""
+    if district.files.at["rules", "from"] != "本目录":
+        borrowed = '<p class="line">规则表用的是随程序的默认口径，不是本街道自己的规划承诺</p>'
     plan = '<a href="meeting.html">会议活地图：拖动设施看谁受益</a>　' if has_meeting else ""
     plan += '<a href="ledger.html">规划目标落实核对表</a>　' if _has_own_plan(district) else ""
     return f"""<!DOCTYPE html>
@@ -583,9 +586,10 @@ def _page(
 <body>
 <header>
 <h1>{e(district.name)} 公共服务设施覆盖简报</h1>
-<nav>{plan}<a href="maps/overview.html">现状总图</a>　<a href="tables/coverage.xlsx">表格</a></nav>
 <p class="line">口径：{e(PRESETS[results["preset"]])}　数据年份：{district.year}　社区名录：{district.list_year} 年　坐标系：{e(district.crs)}</p>
+{borrowed}
 {mark}
+<nav>{plan}<a href="maps/overview.html">现状总图</a>　<a href="tables/coverage.xlsx">表格</a></nav>
 </header>
 <main>
 {_cards(district, results)}
@@ -606,31 +610,38 @@ def _promised(district: District, results: Mapping[str, Any]) -> list[str]:
 
 
 def _cards(district: District, results: Mapping[str, Any]) -> str:
+    """Return a card for each promise that has a value, and one line for those that have none, with what is missing."""
     e, lead = html.escape, results["headlines"]
-    cards = []
-    for rule in _promised(district, results):
-        row = lead.loc[rule]
-        value = float(row["value"])
-        bar = (
-            f'<div class="bar" role="img" aria-label="{value:.0%}"><i style="width:{value:.1%}"></i></div>'
-            if np.isfinite(value)
-            else ""
-        )
-        number = f"{value:.0%}" if np.isfinite(value) else "数据不足"
-        if np.isfinite(value) and district.rule(rule).metric == "presence":
-            n = len(results["presence"])
-            number = f"{round(value * n)} / {n}"
-        mark = f'<span class="mark">{e(row["mark"])}</span>' if row["mark"] else ""
-        depends = row["dependent_share"]
-        outside = (
-            f'<p class="small">其中 {depends:.1%} 依赖界外设施</p>' if np.isfinite(depends) and depends > 0.0005 else ""
-        )
-        cards.append(
-            f'<article class="card"><h3>{e(row["label"])}</h3><p class="number">{number}{mark}</p>{bar}'
-            f'<p>{e(row["headline"])}</p><p class="small">{e(row["alternatives"])}</p>{outside}'
-            f'<p class="small">{e(row["standard_text"])}</p></article>'
-        )
-    return f'<section><h2>一眼看结果</h2><div class="cards">{"".join(cards)}</div></section>' if cards else ""
+    promised = _promised(district, results)
+    known = [r for r in promised if np.isfinite(lead.loc[r, "value"])]
+    # where nothing that is promised can be said, say what can be said of the rest
+    known = known or [r for r in results["order"] if np.isfinite(lead.loc[r, "value"])][:8]
+    cards = "".join(_card(district, results, rule) for rule in known)
+    unknown = [r for r in promised if not np.isfinite(lead.loc[r, "value"])]
+    rows = "".join(f"<li>{e(lead.loc[r, 'label'])}：{e(lead.loc[r, 'headline'])}</li>" for r in unknown)
+    missing = (
+        f'<details open><summary>数据不足的 {len(unknown)} 项</summary><ul class="links">{rows}</ul></details>'
+        if unknown
+        else ""
+    )
+    return f'<section><h2>一眼看结果</h2><div class="cards">{cards}</div>{missing}</section>'
+
+
+def _card(district: District, results: Mapping[str, Any], rule: str) -> str:
+    e, row = html.escape, results["headlines"].loc[rule]
+    value, n = float(row["value"]), len(results["presence"])
+    number = f"{round(value * n)} / {n}" if district.rule(rule).metric == "presence" else f"{value:.0%}"
+    mark = f'<span class="mark">{e(row["mark"])}</span>' if row["mark"] else ""
+    depends = row["dependent_share"]
+    outside = (
+        f'<p class="small">其中 {depends:.1%} 依赖界外设施</p>' if np.isfinite(depends) and depends > 0.0005 else ""
+    )
+    return (
+        f'<article class="card"><h3>{e(row["label"])}</h3><p class="number">{number}{mark}</p>'
+        f'<div class="bar" role="img" aria-label="{value:.0%}"><i style="width:{value:.1%}"></i></div>'
+        f'<p>{e(row["headline"])}</p><p class="small">{e(row["alternatives"])}</p>{outside}'
+        f'<p class="small">{e(row["standard_text"])}</p></article>'
+    )
 
 
 def _figures(pictures: Sequence[Mapping[str, str]]) -> str:
