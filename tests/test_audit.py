@@ -71,3 +71,28 @@ def test_near_miss_is_found(tmp_path: Path) -> None:
         near = table[table["finding"].str.contains("却没有相接")]
         # without a shared vertex the touching stub is not joined either: from its end to the street is 0 m
         assert len(near) == expected
+
+
+def test_a_street_drawn_as_two_lines_wants_crossings(tmp_path: Path) -> None:
+    """Two lines of one name, 20 m apart and 1 km long, joined at one end only: far from the other side at the open end."""
+    import json
+    import shutil
+
+    folder = Path(shutil.copytree(TOY, tmp_path / "toy"))
+    path = folder / "network/streets.geojson"
+    data = json.loads(path.read_text("utf-8"))
+
+    def add(key: str, name: str | None, line: list[list[float]]) -> None:
+        shape = {"type": "LineString", "coordinates": [[500000 + x, 4320000 + y] for x, y in line]}
+        properties = {"street": key, "name": name, "class": "secondary"}
+        data["features"].append({"type": "Feature", "properties": properties, "geometry": shape})
+
+    add("n", "双幅路", [[0, 520], [1000, 520]])
+    add("s", "双幅路", [[0, 500], [500, 500], [1000, 500]])
+    add("j", None, [[0, 500], [0, 520]])
+    path.write_text(json.dumps(data), "utf-8")
+    table = audit(xh.District.load(folder))
+    found = table[table["finding"].str.contains("走到对面")]
+    assert list(found["where"]) == ["双幅路"]
+    # spots every 1000/6 m from the closed end: 83, 250, 417 ... m; the way round is 2x + 20, over 400 from x = 190 on
+    assert found["count"].iloc[0] >= 5

@@ -116,6 +116,12 @@ def _network(district: District) -> Iterator[_Finding]:
             "路网", "medium", f"{len(near)} 个路段端点离另一条路不到 {NEAR_MISS_M:g} 米却没有相接", _names(near), len(near), np.nan,
             "在 GIS 里把端点接上（捕捉到同一顶点）",
         )  # fmt: skip
+    far = _far_twins(district, public)
+    if len(far):
+        yield _Finding(
+            "路网", "medium", f"分成两条线画的路上有 {len(far)} 处，走到对面要超过 {TWIN_WALK_M:g} 米（没有画过街）", _names(far.unique()),
+            len(far), np.nan, "补画过街（斑马线、天桥、地道），否则路对面会被算成很远",
+        )  # fmt: skip
     sizes = public.groupby("component")["length_m"].sum().sort_values(ascending=False)
     if len(sizes) > 1:
         island = public[(public["component"] != sizes.index[0]).to_numpy()]
@@ -123,6 +129,40 @@ def _network(district: District) -> Iterator[_Finding]:
             "路网", "medium", f"有 {len(sizes) - 1} 片路网与主网不通，共 {sizes.iloc[1:].sum() / 1000:,.2f} km",
             _names(pd.Index(island["street"].drop_duplicates())), len(sizes) - 1, np.nan, "核对是否漏画了桥、通道或连接路",
         )  # fmt: skip
+
+
+#: Two lines of one name this far apart (metres) are the carriageways of one street; they are looked at every so many metres.
+TWIN_GAP_M, TWIN_EVERY_M = (4.0, 45.0), 150.0
+#: A walk to the other side longer than this means that no crossing is drawn (metres).
+TWIN_WALK_M = 400.0
+
+
+def _far_twins(district: District, edges: gpd.GeoDataFrame) -> pd.Index:
+    """Return the streets, once per spot, whose other carriageway is near as the crow flies and far on foot."""
+    named = edges[(edges["name"].notna() & ~edges["class"].isin(FOOTWAYS)).to_numpy()]
+    if named.empty:
+        return pd.Index([])
+    counts = np.maximum((named["length_m"] // TWIN_EVERY_M).astype(int), 1).to_numpy()
+    owner = np.repeat(np.arange(len(named)), counts)
+    along = (np.arange(len(owner)) - np.repeat(np.r_[0, np.cumsum(counts)[:-1]], counts) + 0.5) / counts[owner]
+    spots = shapely.line_interpolate_point(named.geometry.array[owner], along, normalized=True)
+    spot, other = named.sindex.query(spots, predicate="dwithin", distance=TWIN_GAP_M[1])
+    names, nodes = named["name"].to_numpy(), named[["u", "v"]].to_numpy()
+    own = owner[spot]
+    apart = shapely.distance(spots[spot], named.geometry.array[other])
+    meet = (nodes[own][:, :, None] == nodes[other][:, None, :]).any(axis=(1, 2))
+    twin = (names[own] == names[other]) & (own != other) & ~meet & (apart > TWIN_GAP_M[0])
+    first = np.flatnonzero(twin)[np.unique(spot[twin], return_index=True)[1]]
+    if not len(first):
+        return pd.Index([])
+    here = pd.DataFrame({"place": spot[first], "edge": named.index[own[first]],
+                         "at_m": named["length_m"].to_numpy()[own[first]] * along[spot[first]], "access_m": 0.0})  # fmt: skip
+    lines = named.geometry.array[other[first]]
+    there = here.assign(edge=named.index[other[first]], at_m=shapely.line_locate_point(lines, spots[spot[first]]))
+    near = district.network.pairs(here, there, limit=TWIN_WALK_M).reset_index()
+    reached = near.loc[near["origin"] == near["target"], "origin"]
+    lost = here[~here["place"].isin(reached)]
+    return pd.Index(edges["name"].loc[lost["edge"]])
 
 
 def _dead_ends(edges: gpd.GeoDataFrame) -> gpd.GeoSeries:

@@ -95,6 +95,7 @@ def report(
     out: Annotated[Path, typer.Option("--out", help="输出目录")] = Path("output"),
     year: Annotated[int | None, typer.Option("--year", help="哪一年的状态")] = None,
     planned: Annotated[bool, typer.Option("--planned", help="到期的规划设施也算开放")] = False,
+    communities: Annotated[int | None, typer.Option("--communities", help="用哪一年的社区名录")] = None,
     preset: Annotated[str, typer.Option("--preset", help="plan 规划目标 | td1063 体检评估 | elderly 老年人")] = "plan",
     lang: Lang = "zh",
 ) -> None:
@@ -104,8 +105,8 @@ def report(
 
     with _err.status(_text(lang, "loading")) as status:
         district = District.load(folder)
-        if year is not None or planned:
-            district = district.at(district.year if year is None else year, planned=planned)
+        if year is not None or planned or communities is not None:
+            district = district.at(district.year if year is None else year, planned=planned, communities=communities)
         brief(district, out, preset=preset, progress=lambda step: status.update(escape(step)))
     _out.print(escape(_text(lang, "done", _show(out / "index.html"))))
 
