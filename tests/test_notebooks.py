@@ -71,6 +71,7 @@ LEGAL: dict[str, dict[str, list[object]]] = {
         "plan_b": ["wuchedi-renewal"],
         "rules": ["elderly"],
         "kind": ["canteen"],
+        "least": [0],
     },
     "06": {
         "folder": [TOY],
@@ -116,6 +117,7 @@ ILLEGAL: dict[str, dict[str, tuple[object, str]]] = {
         "plan_b": ("none", "wuchedi-renewal"),
         "rules": ("plans", "plan"),
         "kind": ("clinic", "clinic_station"),
+        "least": (-1, "0 或更大"),
     },
     "06": {
         "folder": ("no-such-folder", "no-such-folder"),
