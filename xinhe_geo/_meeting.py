@@ -347,7 +347,7 @@ def _shown(district: District, kinds: Sequence[str]) -> gpd.GeoDataFrame | None:
         return None
     planned = rows[(rows["state"] == "planned").to_numpy() & ~rows.index.isin(now.index)]
     frame = pd.concat([now.assign(state="open"), planned])
-    frame = frame[frame["kind"].isin(kinds).to_numpy() & frame.geometry.notna().to_numpy()]
+    frame = frame[frame["kind"].isin(kinds).to_numpy() & ~maps._blank_shapes(frame)]
     return frame[~frame.index.duplicated()]
 
 

@@ -250,12 +250,19 @@ def _rule_label(district: Any, rule: Rule, lang: str) -> str:
 # --- what the data rest on -------------------------------------------------------------------------------------------
 
 
+def _blank_shapes(frame: gpd.GeoDataFrame) -> np.ndarray:
+    """Return which rows have nothing to draw. (geopandas' own `notna` warns as soon as a shape is empty.)"""
+    shapes = np.asarray(frame.geometry.array)
+    blank: np.ndarray = shapely.is_missing(shapes) | shapely.is_empty(shapes)
+    return blank
+
+
 def _layer(district: Any, name: str) -> gpd.GeoDataFrame | None:
     """Return a layer without features that have no place on a map; None where it is absent or empty."""
     frame = district.layers.get(name)
     if frame is None or len(frame) == 0:
         return None
-    there = frame.geometry.notna() & ~frame.geometry.is_empty
+    there = ~_blank_shapes(frame)
     return frame if there.all() else (frame[there] if there.any() else None)
 
 
@@ -994,7 +1001,7 @@ def _ring_layers(district: Any, rings: gpd.GeoDataFrame, bare: bool, lang: str) 
     """
     t, look = _texts(lang), _style()["rings"]
     rings = rings.to_crs(district.crs) if rings.crs is not None else rings
-    there = (rings.geometry.notna() & ~rings.geometry.is_empty).to_numpy()
+    there = ~_blank_shapes(rings)
     rings, minutes = rings[there], _ring_minutes(rings)[there]
     metres = "metres" in rings.columns or "metres" in rings.index.names
     unit = t["m"] if metres else t["min"]
@@ -1023,7 +1030,7 @@ def _gap_layers(district: Any, gaps: gpd.GeoDataFrame, lang: str) -> list[_Layer
     """Return gap places, most people first, as numbered points with the reasons beside them."""
     t, look = _texts(lang), _style()["gap"]
     gaps = gaps.to_crs(district.crs) if gaps.crs is not None else gaps
-    there = (gaps.geometry.notna() & ~gaps.geometry.is_empty).to_numpy()
+    there = ~_blank_shapes(gaps)
     gaps = gaps[there]
     people = _floats(gaps, "unserved" if "unserved" in gaps.columns else "people_unserved")
     elderly = "counted" in gaps.columns and bool((gaps["counted"] == "people_60plus").all())
