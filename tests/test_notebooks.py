@@ -67,7 +67,7 @@ LEGAL: dict[str, dict[str, list[object]]] = {
         "top": [3],
     },
     "05": {
-        "plan_a": ["plan-2025", "canal-bridge", "open-gates", "two-stations"],
+        "plan_a": ["plan-2025", "canal-bridge"],
         "plan_b": ["wuchedi-renewal"],
         "rules": ["elderly"],
         "kind": ["canteen"],
@@ -351,7 +351,12 @@ def test_runs_twice_with_equal_results(number: str, desk: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("number", "name", "value"),
-    [(number, name, value) for number in LEGAL for name, values in LEGAL[number].items() for value in values],
+    [
+        pytest.param(number, name, value, id=f"{number}-{name}-{'toy' if value == TOY else value}")
+        for number in LEGAL
+        for name, values in LEGAL[number].items()
+        for value in values
+    ],
 )
 def test_other_legal_values_run(number: str, name: str, value: object, desk: Path) -> None:
     if number == "10" and not (ROOT.parent / "shared").is_dir():
@@ -493,3 +498,24 @@ def test_map_is_drawn_in_jupyterlab_without_a_network(lab: str, chromium: Any, t
     finally:
         context.close()
     assert (tmp_path / "clone" / "output" / "notebooks").is_dir()
+
+
+# --- the tutorial ---------------------------------------------------------------------------------------------------
+
+
+def test_the_tutorial_names_every_notebook() -> None:
+    text = (ROOT / "docs" / "tutorial.md").read_text("utf-8")
+    assert {number for number in NUMBERS if re.search(rf"^## .*（{number}）$", text, re.MULTILINE)} == set(NUMBERS)
+    for picture in re.findall(r"!\[[^\]]+\]\(([^)]+)\)", text):
+        assert (ROOT / "docs" / picture).is_file(), picture
+
+
+@pytest.mark.slow
+def test_the_lines_of_the_tutorial_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, Any] = {}
+    for block in re.findall(r"^```python\n(.+?)^```", (ROOT / "docs" / "tutorial.md").read_text("utf-8"), re.M | re.S):
+        exec(compile(block, "tutorial.md", "exec"), names)
+    assert (tmp_path / "output" / "老年人步行范围.html").is_file()
+    assert (tmp_path / "output" / "index.html").is_file()
+    assert names["best"]["share_after"].iloc[-1] >= names["best"]["share_before"].iloc[0]

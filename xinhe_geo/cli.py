@@ -30,7 +30,7 @@ MESSAGES = {
     "zh": {
         "done": "完成：打开 {}",
         "loading": "读取街道数据",
-        "clean": "检查完毕：{} 处错误，{} 处提示",
+        "clean": "数据格式：{} 处错误，{} 处提示",
         "auditing": "核查数据能支撑到什么程度",
         "solving": "计算候选点并求解",
         "proven": "已证明最优（差距 {}）",
@@ -44,7 +44,7 @@ MESSAGES = {
     "en": {
         "done": "Done: open {}",
         "loading": "Reading the district",
-        "clean": "Checked: {} errors, {} warnings",
+        "clean": "Format: {} errors, {} warnings",
         "auditing": "Auditing what the data can carry",
         "solving": "Costs of the candidates, then the solver",
         "proven": "Proven optimal (gap {})",
@@ -163,6 +163,7 @@ def import_(
     lang: Lang = "zh",
 ) -> None:
     """从 OSM 提取文件建立一个街道目录。"""
+    from .layers import LAYERS
     from .sources import import_osm
 
     with _err.status(escape(file.name)) as status:
@@ -170,7 +171,8 @@ def import_(
             file, out, homes=homes, name=name, code=code, crs=crs, overwrite=overwrite,
             progress=lambda step: status.update(escape(str(step))),
         )  # fmt: skip
-    table = _grid(*(str(c) for c in taken.reset_index().columns))
+    table = _grid("图层", "内容", "取用", "未取", "原因", "例")
+    taken = taken.rename(index={name: layer.label for name, layer in LAYERS.items()})
     for row in taken.reset_index().itertuples(index=False):
         table.add_row(*("" if v is None or str(v) == "nan" else escape(str(v)) for v in row))
     _out.print(table)
@@ -229,7 +231,8 @@ def compare(
         plan = Scenario.read(scenario) if scenario.endswith(".toml") else district.scenario(scenario)
         # the same year on both sides: what changes is the plan, not the calendar
         before = district if plan.year is None else district.at(plan.year)
-        table = effects(before, plan.on(district), rules=preset)
+        after = plan.on(district)
+        table = effects(before, after, rules=preset)
     shown = _grid(
         "指标",
         "实施前",
@@ -240,17 +243,32 @@ def compare(
         "新居民可达",
         title=escape(plan.label or plan.name),
     )
-    for row in table.itertuples():
+    table = table.reindex(table["change"].abs().sort_values(ascending=False, kind="stable").index)
+    for row in table[table["change"].abs().round(4) > 0].itertuples():
         if row.before == row.before:
-            after = "—" if row.after != row.after else f"{row.after:.1%}"
+            share = "—" if row.after != row.after else f"{row.after:.1%}"
             change = "—" if row.change != row.change else f"{row.change * 100:+.1f} 个百分点"
             shown.add_row(
-                escape(row.label), f"{row.before:.1%}", after, change, f"{row.people_gain:,.0f}", f"{row.people_lose:,.0f}",
+                escape(row.label), f"{row.before:.1%}", share, change, f"{row.people_gain:,.0f}", f"{row.people_lose:,.0f}",
                 f"{row.people_new_served:,.0f}",
             )  # fmt: skip
+    _out.print(_people_line(before, after))
     _out.print(shown)
+    _out.print(f"另有 {int((table['change'].abs().round(4) <= 0).sum())} 项没有变化")
     if district.is_demonstration:
         _out.print(DEMONSTRATION_TEXT)
+
+
+def _people_line(before: Any, after: Any) -> str:
+    """Say for which year both sides stand, and who lives there before and after: moved out, moved in."""
+    old, new = before.homes, after.homes
+    gone, fresh = old[~old.index.isin(new.index)], new[~new.index.isin(old.index)]
+    text = f"两边都按 {before.year} 年：实施前常住人口 {old['people'].sum():,.0f}，实施后 {new['people'].sum():,.0f}"
+    if len(gone):
+        text += f"；拆除 {len(gone)} 个小区，迁出 {gone['people'].sum():,.0f} 人（不计入受影响居民）"
+    if len(fresh):
+        text += f"；新建 {len(fresh)} 个小区，迁入 {fresh['people'].sum():,.0f} 人"
+    return text
 
 
 @app.command("scenarios")
@@ -289,6 +307,8 @@ def sites(
 
     with _err.status(_text(lang, "solving")):
         district = District.load(folder)
+        labels = district.kinds["label"]
+        kind = str(labels.index[(labels == kind).to_numpy()][0]) if (labels == kind).any() else kind
         table = find_sites(district, kind, n, siting=Siting(plans=plans), each=True)
         table = table.drop(columns="plan").reset_index()
     shown = _grid(
@@ -302,7 +322,8 @@ def sites(
         "理由",
         title=escape(str(table["label"].iloc[0])),
     )
-    for row in table.itertuples():
+    before = table["share_after"].shift().where(table["rank"] > 1, table["share_before"])
+    for row in table.assign(share_before=before).itertuples():
         shown.add_row(
             str(row.plan), str(row.rank), escape(str(row.site)), f"{row.people_gained:,.0f}",
             f"{row.people_60plus_gained:,.0f}", f"{row.share_before:.1%}", f"{row.share_after:.1%}", escape(row.reason),
@@ -310,6 +331,7 @@ def sites(
     _out.print(shown)
     proven = bool(table["proven"].all())
     _out.print(_text(lang, "proven" if proven else "not_proven", f"{float(table['gap'].max()):.2%}"))
+    _out.print(escape(str(table["near_ties"].iloc[0])))
     if district.is_demonstration:
         _out.print(DEMONSTRATION_TEXT)
     if csv is not None:
@@ -349,7 +371,9 @@ def _with_lonlat(table: Any) -> Any:
 def main(arguments: list[str] | None = None) -> int:
     """Run a command; return its exit code. Every failure on purpose prints one clear message."""
     try:
-        code = app(args=sys.argv[1:] if arguments is None else arguments, standalone_mode=False)
+        code = app(
+            args=sys.argv[1:] if arguments is None else arguments, standalone_mode=False, prog_name="python run.py"
+        )
     except DataError as error:
         rows = error.problems[error.problems["severity"] == "error"]
         _err.print(escape(f"数据有 {len(rows)} 处错误，没有写出任何结果："))
@@ -385,5 +409,6 @@ def _usage_or_raise(error: Exception) -> int:
     show = getattr(error, "show", None)
     if show is None:
         raise error
+    _err.print("命令写得不对（python run.py --help 列出全部命令）：")
     show()
     return int(getattr(error, "exit_code", USAGE))

@@ -425,7 +425,7 @@ def gaps(district: District, cover: pd.DataFrame, rule: str) -> gpd.GeoDataFrame
 def _headline_rule(district: District, cover: pd.DataFrame, name: str) -> str:
     """Return `name` where it is a rule of `cover`, else the headline rule of the kind it names."""
     names = list(dict.fromkeys(cover.index.get_level_values("rule")))
-    if name not in names and name in district.kinds.index:
+    if name not in names and name in district.kinds.index and pd.notna(district.kinds.loc[name, "rule"]):
         name = str(district.kinds.loc[name, "rule"])
     if name not in names:
         raise UnknownNameError("规则或类别", name, names)

@@ -118,7 +118,14 @@ class District:
             Count planned facilities whose year has come as open. They never count unless asked for.
         communities
             Year of the list of communities; unchanged by default.
+
+        Raises
+        ------
+        UnknownNameError
+            Not a year between 1900 and 2200.
         """
+        if not 1900 <= int(year) <= 2200:
+            raise UnknownNameError("年份", str(year), ("1900—2200 之间的整数",))
         return replace(self, year=int(year), with_planned=planned, list_year=int(communities or self.list_year))
 
     @property

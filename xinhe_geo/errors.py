@@ -51,6 +51,10 @@ def problems_table(problems: Iterable[Problem]) -> pd.DataFrame:
 class XinheError(Exception):
     """Base of everything raised on purpose: `except XinheError` catches them all."""
 
+    def _render_traceback_(self) -> list[str]:
+        """Show the message alone in a notebook: it says what to do, the calls that led to it do not."""
+        return [f"{type(self).__name__}: {self}"]
+
 
 class DataError(XinheError, ValueError):
     """
@@ -78,7 +82,9 @@ class UnknownNameError(XinheError, LookupError):
 
     def __init__(self, what: str, name: str, known: Sequence[str]) -> None:
         close = get_close_matches(name, known, n=3, cutoff=0.5)
-        hint = f"是否想写：{'、'.join(close)}" if close else f"可选：{'、'.join(known)}"
+        hint = f"是否想写：{'、'.join(close)}" if close else ""
+        if not close or len(known) <= 12:
+            hint += ("；" if hint else "") + (f"可选：{'、'.join(known)}" if known else "现在一个也没有")
         super().__init__(f'没有{what} "{name}"；{hint}')
 
 

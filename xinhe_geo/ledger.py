@@ -285,7 +285,7 @@ def explain(table: pd.DataFrame, row: str | tuple[str, str]) -> str:
 def _explained(key: str, row: pd.Series) -> str:
     lines = [f"{key}　{row['label']}"]
     if row["quote"]:
-        lines.append(f"原文：“{row['quote']}”（{row['section']}）")
+        lines.append(f"原文：{_quoted(row['quote'])}（{row['section']}）")
     number = _number(float(row["value"]), str(row["unit"])) if np.isfinite(row["value"]) else "—"
     lines += [
         f"数值：{number}　目标：{row['target_text'] or '原文没有数'}　判定：{row['verdict']}",
@@ -1946,7 +1946,7 @@ def _promise(district: District, code: str, rows: pd.DataFrame, verdict: str, ma
     measures = "".join(_measure(str(key[-1]), row, maps) for key, row in rows.iterrows())
     data = f'data-category="{e(first["category"])}" data-place="{e(first["spatial_unit"])}" data-verdict="{e(verdict)}"'
     return (
-        f'<details class="promise" id="{e(code)}" {data}><summary><b>{e(code)}</b><span>“{e(first["quote"])}”</span>{_chip(verdict)}'
+        f'<details class="promise" id="{e(code)}" {data}><summary><b>{e(code)}</b><span>{e(_quoted(first["quote"]))}</span>{_chip(verdict)}'
         f'<span class="state">{state}</span></summary><div class="inside">{_facts(facts)}{measures}</div></details>'
     )
 
@@ -1989,7 +1989,7 @@ def _left_out_section(district: District) -> str:
     if table.empty:
         return ""
     rows = "".join(
-        f"<tr><td>{e(str(r.Index))}</td><td>“{e(r.quote)}”</td><td>{e(r.section)}</td><td>{e(r.note)}</td></tr>"
+        f"<tr><td>{e(str(r.Index))}</td><td>{e(_quoted(r.quote))}</td><td>{e(r.section)}</td><td>{e(r.note)}</td></tr>"
         for r in table.itertuples()
     )
     head = "<th>编号</th><th>原文</th><th>章节</th><th>没有逐条核的原因</th>"
@@ -1997,3 +1997,8 @@ def _left_out_section(district: District) -> str:
         f"<section><h2>原文还有、这里没有逐条核的 {len(table)} 处</h2>"
         f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div></section>'
     )
+
+
+def _quoted(text: str) -> str:
+    """Return words of the plan in quotation marks; quotations inside them get single ones."""
+    return "“" + text.replace("“", "‘").replace("”", "’") + "”"

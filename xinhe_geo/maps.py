@@ -681,10 +681,14 @@ def _minutes_mode(rule: Rule, rows: pd.DataFrame, homes: gpd.GeoDataFrame, lang:
         rule.method
     ]
     title = t["line_shown"].format(v=shown)
-    return _mode(t[f"mode_{rule.method}"], title, styles, pick, homes, lang)
+    return _mode(t[f"mode_{rule.method}"], title, styles, pick, homes, lang, _counted(rule))
 
 
-def _straight_mode(rows: pd.DataFrame, homes: gpd.GeoDataFrame, lang: str) -> _Mode | None:
+def _counted(rule: Rule) -> str:
+    return "people_60plus" if rule.denominator == "people_60plus" else "people"
+
+
+def _straight_mode(rule: Rule, rows: pd.DataFrame, homes: gpd.GeoDataFrame, lang: str) -> _Mode | None:
     """Colour homes that a circle counts as served and a walk does not; None where the table cannot tell."""
     t, look = _texts(lang), _style()["straight"]
     circle = _floats(rows, "served_buffer")
@@ -702,21 +706,28 @@ def _straight_mode(rows: pd.DataFrame, homes: gpd.GeoDataFrame, lang: str) -> _M
     ]
     pick = np.where(walk >= 0.5, 0, np.where(circle >= 0.5, 1, 2))
     pick = np.where(np.isnan(walk) | np.isnan(circle), 3, pick)
-    return _mode(t["mode_straight"], t["mode_straight"], styles, pick, homes, lang)
+    return _mode(t["mode_straight"], t["mode_straight"], styles, pick, homes, lang, _counted(rule))
 
 
 def _mode(
-    label: str, title: str, styles: list[dict[str, Any]], pick: np.ndarray, homes: gpd.GeoDataFrame, lang: str
+    label: str,
+    title: str,
+    styles: list[dict[str, Any]],
+    pick: np.ndarray,
+    homes: gpd.GeoDataFrame,
+    lang: str,
+    counted: str = "people",
 ) -> _Mode:
-    """Return a mode with how many homes and people each class holds."""
+    """Return a mode with how many homes and people (or people 60+, where the rule counts them) each class holds."""
     t = _texts(lang)
-    people = _floats(homes, "people")
+    people = _floats(homes, counted)
+    words = t["count_60plus"] if counted == "people_60plus" else t["count_people"]
     counts = [int((pick == i).sum()) for i in range(len(styles))]
     texts = []
     for i, n in enumerate(counts):
         inside = people[pick == i]
         known = inside[~np.isnan(inside)]
-        whole = t["count_people"].format(n=n, p=f"{known.sum():,.0f}") if len(known) else t["count"].format(n=n)
+        whole = words.format(n=n, p=f"{known.sum():,.0f}") if len(known) else t["count"].format(n=n)
         texts.append(whole if n else t["count"].format(n=0))
     return _Mode(label, title, styles, pick.astype("int64"), counts, texts)
 
@@ -768,6 +779,10 @@ def _reach_facts(
     unknown = int(np.isnan(weights).sum())
     if unknown and column != "area_m2":
         notes.append(t["unknown_people"].format(n=unknown))
+    served = _floats(rows, "served")
+    partly = int(((served > 1e-9) & (served < 1 - 1e-9)).sum())
+    if partly:
+        notes.append(t["partly"].format(n=partly))
     return [fact], notes
 
 
@@ -794,7 +809,7 @@ def _reach_theme(
     facts, notes = _reach_facts(rule, rows, homes, demonstration, lang)
     label = _rule_label(district, rule, lang)
     modes = [_minutes_mode(rule, rows, homes, lang)]
-    straight = _straight_mode(rows, homes, lang)
+    straight = _straight_mode(rule, rows, homes, lang)
     if straight is not None:
         modes.append(straight)
     start = 1 if show == "straight" and straight is not None else 0
@@ -1005,9 +1020,11 @@ def _ring_layers(district: Any, rings: gpd.GeoDataFrame, bare: bool, lang: str) 
     rings, minutes = rings[there], _ring_minutes(rings)[there]
     metres = "metres" in rings.columns or "metres" in rings.index.names
     unit = t["m"] if metres else t["min"]
+    walkers = list(dict.fromkeys(_column(rings, "profile").dropna().astype(str))) if "profile" in rings.columns else []
+    who = f" · {walkers[0]}" if len(walkers) == 1 else ""
     levels = sorted(set(minutes))
     styles = [
-        {**_without(look), "dash": look["dashes"][min(len(levels) - 1 - i, 2)], "label": f"{level:g} {unit}"}
+        {**_without(look), "dash": look["dashes"][min(len(levels) - 1 - i, 2)], "label": f"{level:g} {unit}{who}"}
         for i, level in enumerate(levels)
     ]
     for style in styles:

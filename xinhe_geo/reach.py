@@ -524,7 +524,7 @@ def isochrones(
     -------
     rings
         Index `minutes` (or `metres`), with `place` first where `each`; columns `area_m2`, `street_m` (reached street),
-        geometry in the network's CRS. Smaller limits lie inside larger ones; holes are kept.
+        `profile` (who walks, in words; missing for metres), geometry in the network's CRS. Smaller limits lie inside larger ones; holes are kept.
 
     Raises
     ------
@@ -553,6 +553,7 @@ def isochrones(
         [r[:4] for r in rows], columns=["place", name, "area_m2", "street_m"], geometry=[r[4] for r in rows],
         crs=network.crs,
     )  # fmt: skip
+    frame.insert(2, "profile", pd.Series(walker.label if metres is None else np.nan, index=frame.index, dtype="str"))
     return frame.set_index(["place", name]) if each else frame.drop(columns="place").set_index(name)
 
 

@@ -32,8 +32,8 @@ import shapely
 from . import maps
 from ._meeting import DEMONSTRATION_TEXT, PRESETS, meeting
 from .audit import SEVERITIES, audit, rests_on
-from .coverage import basis_text, completeness, coverage, gaps, headlines, presence, rules_of, summary
-from .district import District, check
+from .coverage import completeness, coverage, gaps, headlines, presence, rules_of, summary
+from .district import MANIFEST, District, check
 from .errors import EnvironmentProblem, UnknownNameError, XinheError
 from .layers import BASIS_LABELS, DEMONSTRATION, LAYERS
 from .ledger import ledger, ledger_page, ledger_workbook
@@ -246,6 +246,7 @@ def _rings(district: District, rule: Rule) -> gpd.GeoDataFrame | None:
     parts = [isochrones(district, kind, minutes=limits, profile=rule.profile) for kind in rule.kinds]
     shapes = [shapely.union_all([p.geometry.loc[m] for p in parts]) for m in limits]
     rings = gpd.GeoDataFrame(geometry=shapes, crs=district.crs, index=pd.Index(limits, name="minutes"))
+    rings["profile"] = district.profile(rule.profile).label
     return rings[~rings.is_empty]
 
 
@@ -299,7 +300,7 @@ def _sheets(district: District, results: Mapping[str, Any]) -> Iterator[tuple[st
             "home": "小区编号", "name": "小区", "community": "社区代码", "completeness": "齐全度", "complete": "全部齐全的份额",
             "kinds": "计入类别数", "lacks": "缺", "people": "常住人口", "people_60plus": "60岁及以上",
         }), "成人步行 15 分钟内有的必备类别份额，0–1"  # fmt: skip
-    yield "附表 全部口径", _annex(results["summary"]), "方法 × 分母；份额为 0–1"
+    yield "附表 全部口径", _annex(district, results["summary"]), "方法 × 分母；份额为 0–1"
     findings = results["audit"].assign(severity=results["audit"]["severity"].map(SEVERITIES))
     yield "数据核查", _named(findings, {
         "severity": "轻重", "topic": "方面", "finding": "发现", "where": "哪里", "count": "处数", "people": "涉及人口", "remedy": "怎么办",
@@ -352,6 +353,9 @@ def _cover_sheet(district: District, cover: pd.DataFrame) -> pd.DataFrame:
     rows["facility"] = rows["facility"].map(names[~names.index.duplicated()]).fillna(rows["facility"])
     rows["method"] = rows["method"].map(METHOD_LABELS)
     rows["basis"] = rows["basis"].map(BASIS_LABELS)
+    rows["method"] = rows["method"].where(rows["metric"] != "presence", "按社区计（界内有即算）")
+    if district.zones is not None:
+        rows["zone"] = rows["zone"].map(district.zones["name"]).fillna(rows["zone"])
     return _named(rows, {
         "home": "小区编号", "name": "小区", "label": "指标", "method": "方法", "facility": "最近设施", "straight_metres": "直线距离（米）",
         "metres": "路网距离（米）", "minutes": "步行时间（分钟）", "served": "可达份额", "served_buffer": "直线半径", "served_network_m":
@@ -360,8 +364,9 @@ def _cover_sheet(district: District, cover: pd.DataFrame) -> pd.DataFrame:
     })  # fmt: skip
 
 
-def _annex(total: pd.DataFrame) -> pd.DataFrame:
+def _annex(district: District, total: pd.DataFrame) -> pd.DataFrame:
     rows = total.reset_index()
+    rows["profile"] = rows["profile"].map(district.profiles["label"])
     rows["method"] = rows["method"].map(METHOD_LABELS)
     rows["denominator"] = rows["denominator"].map(DENOMINATOR_LABELS)
     return _named(rows, {"method": "方法", "profile": "人群", "denominator": "分母", **_SUMMARY_NAMES})
@@ -422,6 +427,8 @@ def _number_format(values: pd.Series, column: str) -> str:
     if values.dtype == object or pd.api.types.is_string_dtype(values.dtype):
         return "General"
     numbers = pd.to_numeric(values, errors="coerce").dropna()
+    if "份额" not in column and any(word in column for word in ("人口", "60岁", "人数")):
+        return "#,##0"
     if "份额" in column or column in ("齐全度", "直线半径", "路网距离", "步行时间", "仅界内设施"):
         return "0.0%"
     return "#,##0" if len(numbers) == 0 or (numbers == numbers.round()).all() or numbers.abs().max() >= 1000 else "0.0"
@@ -569,9 +576,12 @@ def _page(
     e = html.escape
     style = importlib.resources.files("xinhe_geo").joinpath("web/brief.css").read_text("utf-8")
     mark = f'<p class="demo">{e(DEMONSTRATION_TEXT)}</p>' if district.is_demonstration else ""
+    lists = f"　社区名录：{district.list_year} 年" if district.communities is not None else ""
     borrowed = ""
     if district.files.at["rules", "from"] != "本目录":
         borrowed = '<p class="line">规则表用的是随程序的默认口径，不是本街道自己的规划承诺</p>'
+    if district.manifest.get("survey_note"):
+        borrowed += f'<p class="demo">{e(str(district.manifest["survey_note"]))}</p>'
     plan = '<a href="meeting.html">会议活地图：拖动设施看谁受益</a>　' if has_meeting else ""
     plan += '<a href="ledger.html">规划目标落实核对表</a>　' if _has_own_plan(district) else ""
     return f"""<!DOCTYPE html>
@@ -586,7 +596,7 @@ def _page(
 <body>
 <header>
 <h1>{e(district.name)} 公共服务设施覆盖简报</h1>
-<p class="line">口径：{e(PRESETS[results["preset"]])}　数据年份：{district.year}　社区名录：{district.list_year} 年　坐标系：{e(district.crs)}</p>
+<p class="line">口径：{e(PRESETS[results["preset"]])}　数据年份：{district.year}{lists}　坐标系：{e(district.crs)}</p>
 {borrowed}
 {mark}
 <nav>{plan}<a href="maps/overview.html">现状总图</a>　<a href="tables/coverage.xlsx">表格</a></nav>
@@ -736,7 +746,7 @@ def _rests_on(district: District, results: Mapping[str, Any]) -> str:
         "<li>从小区内均匀分布的点出发，直线走到小区出入口（不翻墙、不过铁路河道），再沿街道走到设施的门；距离沿街道精确切算，不取最近节点。</li>"
         f"<li>步速：{e(walkers)}；过街等候按路段上的秒数计入。</li>"
         "<li>三种算法量的是同一对门之间的距离，直线不会比步行长；“数据不足”不是 0。</li>"
-        f"<li>{e(basis_text(district, names[0])) if names and basis_text(district, names[0]) else '没有示意或合成的输入'}。</li></ul>"
+        f"<li>{e(rests_on(district))}。</li></ul>"
         f"{_findings(results['audit'])}"
         '<div class="scroll"><table><thead><tr><th>图层</th><th class="n">要素数</th><th class="n">其中示意或合成</th>'
         "<th>依据类型</th><th>来源</th><th>许可</th><th>日期</th>"
@@ -811,6 +821,8 @@ def _record(district: District, results: Mapping[str, Any], preset: str, folder:
 @contextmanager
 def _swapped_in(target: Path) -> Iterator[Path]:
     """Give a folder to write into; when all went well its files replace those of an earlier run, else nothing changes."""
+    if (target / MANIFEST).is_file():
+        raise EnvironmentProblem(f"{target.name} 是街道数据目录，不能把结果写在里面；用 --out 另写一个文件夹")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         fresh = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))

@@ -542,6 +542,9 @@ var xinhe = {};
   /* Reads a plan back from such a file: keys with texts, whole numbers, true or false and pairs of numbers. Steps that this
      page cannot carry out are an error, for leaving them out would change the numbers. */
   function readToml(text) {
+    const can = ["open_facility", "move_facility", "close_facility", "open_planned"];
+    for (const found of String(text).matchAll(/^\s*do\s*=\s*"([a-z_]+)"/gm))
+      if (!can.includes(found[1])) throw new Error(`本页只能开、关、移动设施，做不了 ${found[1]}；请在桌面用 compare 命令比较这个方案`);
     const plan = emptyPlan(), steps = [];
     let into = {};
     const head = into;
@@ -559,8 +562,9 @@ var xinhe = {};
       else if (s.do === "move_facility" && s.xy) { if (own) own.xy = s.xy; else edit().xy = s.xy; }
       else if (s.do === "close_facility") { if (own) plan.added.splice(plan.added.indexOf(own), 1); else edit().closed = true; }
       else if (s.do === "open_planned") edit().open = true;
-      else throw new Error(`本页做不了 ${s.do}`);
+      else throw new Error(`本页做不了 ${s.do}（位置要写成 xy）`);
     }
+    plan.year = head.year; plan.planned = head.planned === true;
     return plan;
   }
 

@@ -246,7 +246,10 @@
   }
 
   function open(text, name) {
-    const [p, left] = adopted(E.readToml(text), 1);
+    const given = E.readToml(text), asked = given.planned !== Boolean(data.planned);
+    if ((given.year !== undefined && given.year !== data.year) || asked)
+      throw new Error(`方案按 ${given.year || data.year} 年${given.planned ? "、规划设施到期即开放" : ""}计算，本页是 ${data.year} 年；年份不同数就不同，请在桌面用 compare 命令比较`);
+    const [p, left] = adopted(given, 1);
     remember();
     const here = plan(), empty = !here.added.length && !Object.keys(here.edits).length;
     if (empty || app.plans.length >= NAMES.length) { p.key = here.key; app.plans[app.at] = p; } else {
@@ -638,7 +641,7 @@
     const table = "text/csv;charset=utf-8", named = () => `${shownName()} ${rule().label}`;
     const load = (e) => {
       const file = e.target.files[0];
-      if (file) file.text().then((text) => open(text, file.name)).catch((error) => say(`${file.name} 读不懂：${error.message}`));
+      if (file) file.text().then((text) => open(text, file.name)).catch((error) => say(`${file.name} 没有载入：${error.message}`));
       e.target.value = "";
     };
     ui.file = make("input", { type: "file", accept: ".toml", hidden: true, onchange: load });
