@@ -27,7 +27,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
 #: A module may import only what stands before it.
 ORDER = (
     "errors", "datum", "values", "layers", "_kernel", "network", "district", "reach", "coverage", "audit", "siting",
-    "scenario", "ledger", "maps", "_meeting", "report", "_overpass", "sources", "batch", "cli",
+    "scenario", "ledger", "maps", "_meeting", "report", "_overpass", "_intake", "sources", "batch", "cli",
 )  # fmt: skip
 #: These stand above all and only pass on.
 FRONT = ("__init__", "__main__")
@@ -38,7 +38,7 @@ ONLY_IMPORTER = {
     "numba": {"_kernel"},
     "folium": {"maps"},
     "branca": {"maps"},
-    "xlsxwriter": {"report", "ledger"},
+    "xlsxwriter": {"report", "ledger", "_intake"},
     "typer": {"cli"},
     "rich": {"cli"},
 }

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+import xinhe_geo as xh
 from xinhe_geo.cli import main
 
 TOY = Path(__file__).parent / "toy"
@@ -82,3 +83,21 @@ def test_a_bad_scenario_file_is_named(tmp_path: Path, capsys: pytest.CaptureFixt
     path.write_text('name = "x"\n[[edit]]\ndo = "close_facility"\nfacility = "none"\n', "utf-8")
     assert main(["compare", str(path)]) == 3
     assert "close_facility" in capsys.readouterr().err
+
+
+def test_template_add_and_undo(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["template", "--out", str(tmp_path / "模板.xlsx")]) == 0
+    folder = Path(shutil.copytree(TOY, tmp_path / "toy"))
+    before = {p: p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+    table = tmp_path / "站点.csv"
+    table.write_text("编号,名称,类别,经度,纬度\nN1,新站,clinic_station,117.0,39.0\nN2,坏站,clinc,117.0,39.0\n", "utf-8")
+    asked = ["add", str(table), "--to", str(folder), "--layer", "facilities", "--crs", "WGS84"]
+    assert main(asked) in {1, 3}  # a row is refused, or the place is not this district's
+    assert {p: p.read_bytes() for p in folder.rglob("*") if p.is_file()} == before
+    good = xh.District.load(folder).facilities.to_crs("EPSG:4326").geometry["F1"]
+    table.write_text(f"编号,名称,类别,经度,纬度\nN1,新站,canteen,{good.x:.7f},{good.y:.7f}\n", "utf-8")
+    assert main([*asked, "--yes"]) == 0
+    assert "N1" in xh.District.load(folder).facilities.index
+    assert main(["undo", str(folder)]) == 0
+    assert {p: p.read_bytes() for p in before} == before
+    assert "已撤销" in capsys.readouterr().out

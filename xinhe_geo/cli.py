@@ -32,6 +32,9 @@ MESSAGES = {
         "loading": "读取街道数据",
         "clean": "数据格式：{} 处错误，{} 处提示",
         "auditing": "核查数据能支撑到什么程度",
+        "applied": "已写入；要撤销用 undo 命令",
+        "not_applied": "还没有写入：加 --yes 写入",
+        "undone": "已撤销",
         "solving": "计算候选点并求解",
         "proven": "已证明最优（差距 {}）",
         "not_proven": "没有证明最优，与上界还差 {}",
@@ -46,6 +49,9 @@ MESSAGES = {
         "loading": "Reading the district",
         "clean": "Format: {} errors, {} warnings",
         "auditing": "Auditing what the data can carry",
+        "applied": "Written; `undo` takes it back",
+        "not_applied": "Nothing written yet: add --yes to write",
+        "undone": "Undone",
         "solving": "Costs of the candidates, then the solver",
         "proven": "Proven optimal (gap {})",
         "not_proven": "Not proven: {} from the bound",
@@ -358,6 +364,75 @@ def ledger(
     for verdict, n in verdicts(table).value_counts().items():
         _out.print(f"{escape(str(verdict))}：{n}")
     _out.print(escape(_text(lang, "done", _show(out / "ledger.html"))))
+
+
+@app.command()
+def template(
+    out: Annotated[Path, typer.Option("--out", help="写到哪个 .xlsx 文件")] = Path("模板.xlsx"),
+    folder: Annotated[Path | None, typer.Option("--for", help="街道目录：下拉选项用它的类别表")] = None,
+    lang: Lang = "zh",
+) -> None:
+    """写一个可以填的 Excel 模板：每个图层一张表，中文表头、单位、下拉选项、示例行。"""
+    from .sources import template as write_template
+
+    write_template(out, folder)
+    _out.print(escape(_text(lang, "done", _show(out))))
+
+
+@app.command()
+def add(
+    file: Annotated[Path, typer.Argument(help=".xlsx .csv .geojson .gpkg .shp")],
+    to: Annotated[Path, typer.Option("--to", help="街道目录")],
+    layer: Annotated[str, typer.Option("--layer", help="图层，如 facilities、homes、gates")],
+    crs: Annotated[
+        str | None, typer.Option("--crs", help="坐标系：EPSG:4326、WGS84、GCJ-02、BD-09 …（有坐标时必写）")
+    ] = None,
+    sheet: Annotated[str | None, typer.Option("--sheet", help="Excel 的哪一张表")] = None,
+    key: Annotated[str | None, typer.Option("--key", help="哪一列是编号")] = None,
+    replace: Annotated[bool, typer.Option("--replace", help="文件里没有的行从图层里去掉")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="写入；不写则只列出会改什么")] = False,
+    lang: Lang = "zh",
+) -> None:
+    """把自己的表格或 GIS 文件加进街道目录：每一行要么取用，要么说明原因；先看改动，再加 --yes 写入。"""
+    from .sources import RESULT_LABELS, tally
+    from .sources import add as add_rows
+
+    with _err.status(escape(file.name)):
+        report_ = add_rows(file, to, layer, crs=crs, sheet=sheet, key=key, apply=yes, replace=replace)
+    counts = tally(report_)
+    shown = _grid("行", "编号", "结果", "列", "值", "原因", "怎么办")
+    for row in report_[~report_["result"].isin(["gone", "unchanged"])].head(60).itertuples():
+        cells = (
+            row.row,
+            row.key,
+            RESULT_LABELS.get(row.result, row.result),
+            row.column,
+            row.value,
+            row.reason,
+            row.remedy,
+        )
+        shown.add_row(*("" if str(v) in {"nan", "None", "<NA>"} else escape(str(v)) for v in cells))
+    _out.print(shown)
+    words = {**RESULT_LABELS, "rows": "共读到行数", "taken": "取用", "reported": "未取（原因如上）"}
+    said = [f"{words.get(name, name)} {n}" for name, n in counts.items() if n and (replace or name != "gone")]
+    _out.print(escape("，".join(said)))
+    _out.print(_text(lang, "applied" if yes else "not_applied"))
+    if counts.get("refused", 0):
+        raise typer.Exit(PARTLY)
+
+
+@app.command()
+def undo(
+    folder: Annotated[Path, typer.Argument(help="街道目录")],
+    lang: Lang = "zh",
+) -> None:
+    """撤销最近一次 add：街道目录逐字节回到之前。"""
+    from .sources import undo as undo_last
+
+    for row in undo_last(folder).reset_index().itertuples(index=False):
+        what = {"restored": "已恢复", "removed": "已移除"}.get(str(row.what), str(row.what))
+        _out.print(escape(f"{row.file}　{what}"))
+    _out.print(_text(lang, "undone"))
 
 
 def _with_lonlat(table: Any) -> Any:

@@ -34,10 +34,24 @@ import pyproj
 import shapely
 
 from . import _overpass
+from ._intake import RESULT_LABELS, add, recover, tally, template, undo
 from .district import MANIFEST, District
 from .errors import DataError, EnvironmentProblem, NetworkError, SourceError
 from .layers import LAYERS, SCHEMA_VERSION, bundled_folder
 from .network import excluded_ways, read_osm_streets
+
+__all__ = [
+    "RESULT_LABELS",
+    "add",
+    "box_to_fetch",
+    "fetch",
+    "import_osm",
+    "read_tag_rules",
+    "recover",
+    "tally",
+    "template",
+    "undo",
+]
 
 Progress = Callable[[str], object]
 Tags = Mapping[str, str]
