@@ -178,6 +178,7 @@ def everything(net: WalkNetwork, places: gpd.GeoSeries, profile: Profile) -> lis
         net.nearest(places, places[::4]),
         pd.DataFrame(net.reach(places, 250.0)),
         pd.DataFrame(net.reached(doors, [2.0, 4.0], profile=profile, each=True)),
+        *net.search_each(doors, {0: doors[::3], 1: doors[1::7], 2: doors[:0]}, profile=profile, limit=6.0).values(),
         state.without_place(0).with_place(doors[1:2]).at(doors),
     ]
 

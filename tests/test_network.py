@@ -677,6 +677,29 @@ def test_search_and_pairs_against_networkx(seed: int, exact: bool, kind: int) ->
 
 @cases
 @settings(max_examples=35)
+def test_kinds_at_once_are_what_each_is_alone(seed: int, exact: bool, kind: int) -> None:
+    profile = PROFILES[kind]
+    net = WalkNetwork.from_streets(random_streets(seed, exact))
+    doors = random_doors(net, seed, exact, 24)
+    origins = doors.iloc[:8].set_axis([5, 5, *range(6)])  # rows of an index that repeats itself
+    numbered = doors.iloc[16:].assign(place=np.arange(8) // 2)
+    targets = {"clinic": doors.iloc[8:16], 3: numbered, None: doors.iloc[:0], "canteen": doors.iloc[12:20]}
+    limit = [np.inf, 300.0 * (1.0 if profile is None else 1 / profile.speed_m_s / 60)][seed % 2]
+    found = net.search_each(origins, targets, profile=profile, limit=limit)
+    assert list(found) == list(targets)
+    for key, frame in targets.items():
+        alone = net.search(origins, frame, profile=profile, limit=limit)
+        assert_frame_equal(found[key], alone, check_exact=True)
+        assert alone.index.equals(origins.index)
+        pairs = net.pairs(origins.reset_index(drop=True).assign(place=range(8)), frame, profile=profile, limit=limit)
+        least = pairs.iloc[:, 0].groupby(level="origin").min().reindex(range(8))
+        np.testing.assert_allclose(alone["cost"], least, atol=1e-9)
+        assert alone["target"].isna().tolist() == least.isna().tolist()
+    assert found[None].isna().all(axis=None)
+
+
+@cases
+@settings(max_examples=35)
 def test_walked_metres_belong_to_a_least_time_way(seed: int, exact: bool, kind: int) -> None:
     profile = PROFILES[kind] or ADULT
     net = WalkNetwork.from_streets(random_streets(seed, exact))
@@ -862,10 +885,47 @@ def test_batches_of_seeds_change_nothing(profile: Profile | None, monkeypatch: p
     whole = whole.where(whole["cost"] <= limit + 1e-7)
     for size, threads in ((10**6, 1), (8, 1), (8, 3), (5, 2)):
         monkeypatch.setattr(module, "SEED_BATCH", size)
+        monkeypatch.setattr(module, "THREAD_STEPS", 0)
         monkeypatch.setattr(module, "thread_count", lambda threads=threads: threads)
         found = net.search(doors, doors[::5], profile=profile, limit=limit)
         assert_frame_equal(found, whole, check_dtype=False, check_exact=True)
     assert 50 < found["cost"].notna().sum() < 400
+
+
+@pytest.mark.parametrize("profile", [None, ADULT])
+def test_neither_threads_nor_batches_change_kinds(
+    town: WalkNetwork, profile: Profile | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rng = np.random.default_rng(7)
+    doors = town.attach(gpd.GeoSeries(shapely.points(rng.integers(0, 4000, (900, 2))), crs=CRS))
+    targets = {kind: doors[kind::40] for kind in range(5)} | {"one": doors[:1], "none": doors[:0]}
+    limit = 400.0 if profile is None else 400.0 / 60
+    whole = {key: town.search(doors, frame, profile=profile) for key, frame in targets.items()}  # one batch each
+    for seeds, rows, threads in ((10**6, 10**6, 1), (4, 50, 1), (4, 50, 2), (2, 7, 5), (10**6, 100, 3)):
+        monkeypatch.setattr(module, "SEED_BATCH", seeds)
+        monkeypatch.setattr(module, "READ_BATCH", rows)
+        monkeypatch.setattr(module, "THREAD_STEPS", 0)
+        monkeypatch.setattr(module, "thread_count", lambda threads=threads: threads)
+        found = town.search_each(doors, targets, profile=profile, limit=limit)
+        for key, frame in whole.items():
+            near = frame.where(frame["cost"] <= limit + 1e-7)
+            assert_frame_equal(found[key], near, check_dtype=False, check_exact=True)
+    assert 100 < found[0]["cost"].notna().sum() < 800
+    assert found["one"]["cost"].notna().sum() > 1
+    assert town.search_each(doors, {}) == {}
+
+
+def test_labels_keep_their_type(toy: WalkNetwork) -> None:
+    near, far = door(toy, "x", 50, 0), door(toy, "x", 1050, 0)
+    for label in (7, "clinic", 2.5, ("a", 1)):
+        targets = {"kind": door(toy, 0, 0, 0).assign(place=pd.Series([label], index=pd.RangeIndex(1, name="door")))}
+        alone, both = (toy.search_each(o, targets)["kind"]["target"] for o in (near, pd.concat([far, near])))
+        assert alone.tolist() == [label]
+        assert pd.isna(both.iloc[0])
+        assert both.iloc[1] == label
+    numbers = door(toy, 7, 0, 0)
+    assert toy.search(near, numbers)["target"].dtype == "int64"
+    assert toy.search(pd.concat([far, near]), numbers)["target"].dtype == "Int64"
 
 
 def test_the_order_of_points_changes_nothing(town: WalkNetwork) -> None:
@@ -1251,6 +1311,17 @@ def test_a_failed_save_leaves_the_old_file(toy: WalkNetwork, tmp_path: Path, mon
         toy.save(path)
     assert path.read_bytes() == b"old"
     assert [p.name for p in tmp_path.iterdir()] == ["net.npz"]
+
+
+def test_origins_of_another_network_are_refused_for_kinds_too(toy: WalkNetwork) -> None:
+    here = door(toy, "a", 50, 0)
+    for wrong in (here.assign(edge=10**6), here.assign(at_m=1e6), here.assign(at_m=np.nan), here.assign(access_m=-1.0)):
+        with pytest.raises(NetworkError, match="另一个路网"):
+            toy.search_each(wrong, {"clinic": here})
+        with pytest.raises(NetworkError, match="另一个路网"):
+            toy.search_each(here, {"clinic": here, "canteen": wrong})
+    with pytest.raises(ValueError, match="上限"):
+        toy.search_each(here, {"clinic": here}, limit=-1.0)
 
 
 def test_doors_of_another_network_are_refused(toy: WalkNetwork) -> None:

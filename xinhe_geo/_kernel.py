@@ -367,16 +367,52 @@ def _along(rate: float, part: float) -> float:
 
 
 @_jit
+def door_ends(
+    edge: Shorts,
+    at: Floats,
+    access: Floats,
+    edge_u: Shorts,
+    edge_v: Shorts,
+    edge_len: Floats,
+    edge_rate: Floats,
+    end_u: Shorts,
+    end_v: Shorts,
+    to_u: Floats,
+    to_v: Floats,
+) -> int:
+    """
+    Write the two ends of the doors' edges (-1 for doors without an edge) and the cost of walking along to each.
+
+    Doors are only read. Returns what `check_doors` does.
+    """
+    for i in range(len(edge)):
+        e = edge[i]
+        if e < 0:
+            end_u[i] = -1
+            continue
+        wrong = _wrong_door(e, at[i], access[i], edge_len)
+        if wrong > 0:
+            return wrong
+        end_u[i] = edge_u[e]
+        end_v[i] = edge_v[e]
+        to_u[i] = _along(edge_rate[e], at[i])
+        to_v[i] = _along(edge_rate[e], max(edge_len[e] - at[i], 0.0))
+    return 0
+
+
+@_jit
 def at_doors(
     edge: Shorts,
     at: Floats,
     access: Floats,
+    end_u: Shorts,
+    end_v: Shorts,
+    to_u: Floats,
+    to_v: Floats,
     unit: float,
     two: bool,
     bound: float,
     same: float,
-    edge_u: Shorts,
-    edge_v: Shorts,
     edge_len: Floats,
     edge_rate: Floats,
     cost: Floats,
@@ -391,53 +427,92 @@ def at_doors(
     out_cost: Floats,
     out_label: Shorts,
     out_metres: Floats,
-) -> int:
+) -> None:
     """
     Read the nearest label, its cost and its walked metres at doors, from the costs at the nodes.
 
-    A door reaches its targets by one end of its edge, by the other, or along the edge itself (`door_first`,
-    `door_next`: the targets' doors of each edge). Of ways that tie, the label of smallest `rank` counts, then the
-    fewest metres. `edge`, `at` and `access` are only read. Returns what `check_doors` does.
+    A door reaches its targets by one end of its edge, by the other (`door_ends`), or along the edge itself
+    (`door_first`, `door_next`: the targets' doors of each edge). Of ways that tie, the label of smallest `rank` counts,
+    then the fewest metres.
     """
     for i in range(len(edge)):
-        out_cost[i] = np.nan
-        out_label[i] = -1
-        if two:
+        u, v = end_u[i], end_v[i]
+        if u < 0:
+            out_cost[i] = np.nan
+            out_label[i] = -1
             out_metres[i] = np.nan
-        e = edge[i]
-        if e < 0:
             continue
-        wrong = _wrong_door(e, at[i], access[i], edge_len)
-        if wrong > 0:
-            return wrong
         leg = access[i] * unit
-        rate = edge_rate[e]
-        u, v = edge_u[e], edge_v[e]
-        ahead = max(edge_len[e] - at[i], 0.0)
-        by_u = leg + (_along(rate, at[i]) + cost[u])
-        by_v = leg + (_along(rate, ahead) + cost[v])
-        best = min(by_u, by_v)
-        door = door_first[e]
-        while door >= 0:
-            best = min(best, leg + (door_access[door] * unit + _along(rate, abs(at[i] - door_at[door]))))
-            door = door_next[door]
-        if best == np.inf or not best <= bound:
+        by_u = leg + (to_u[i] + cost[u])
+        by_v = leg + (to_v[i] + cost[v])
+        of_u, of_v = label[u], label[v]
+        if two or door_first[edge[i]] >= 0 or (of_u != of_v and abs(by_u - by_v) <= same):
+            _at_door(
+                i, edge[i], at[i], access[i], u, v, by_u, by_v, unit, two, bound, same, edge_len, edge_rate,
+                label, metres, rank, door_first, door_next, door_at, door_access, door_label,
+                out_cost, out_label, out_metres,
+            )  # fmt: skip
             continue
-        out_cost[i] = best
-        if door_first[e] < 0 and not two and abs(by_u - by_v) > same:  # nearly always
-            out_label[i] = label[u] if by_u < by_v else label[v]
-            continue
-        if by_u <= best + same:
-            _prefer(label[u], access[i] + at[i], metres, u, two, rank, i, out_label, out_metres)
-        if by_v <= best + same:
-            _prefer(label[v], access[i] + ahead, metres, v, two, rank, i, out_label, out_metres)
-        door = door_first[e]
-        while door >= 0:
-            if leg + (door_access[door] * unit + _along(rate, abs(at[i] - door_at[door]))) <= best + same:
-                way = access[i] + door_access[door] + abs(at[i] - door_at[door])
-                _prefer(door_label[door], way, metres, -1, two, rank, i, out_label, out_metres)
-            door = door_next[door]
-    return 0
+        best = min(by_u, by_v)  # nearly always, and without a branch that the processor would have to guess
+        there = best <= bound and best < np.inf
+        out_cost[i] = best if there else np.nan
+        out_label[i] = (of_u if by_u < by_v else of_v) if there else -1
+        out_metres[i] = best / unit if there else np.nan
+
+
+@_jit
+def _at_door(
+    i: int,
+    e: int,
+    at: float,
+    access: float,
+    u: int,
+    v: int,
+    by_u: float,
+    by_v: float,
+    unit: float,
+    two: bool,
+    bound: float,
+    same: float,
+    edge_len: Floats,
+    edge_rate: Floats,
+    label: Shorts,
+    metres: Floats,
+    rank: Shorts,
+    door_first: Shorts,
+    door_next: Shorts,
+    door_at: Floats,
+    door_access: Floats,
+    door_label: Shorts,
+    out_cost: Floats,
+    out_label: Shorts,
+    out_metres: Floats,
+) -> None:
+    """Do for one door what `at_doors` does, where ways may tie or a target is on the edge itself."""
+    out_cost[i] = np.nan
+    out_label[i] = -1
+    out_metres[i] = np.nan
+    leg, rate = access * unit, edge_rate[e]
+    best = min(by_u, by_v)
+    door = door_first[e]
+    while door >= 0:
+        best = min(best, leg + (door_access[door] * unit + _along(rate, abs(at - door_at[door]))))
+        door = door_next[door]
+    if best == np.inf or not best <= bound:
+        return
+    out_cost[i] = best
+    if not two:
+        out_metres[i] = best / unit
+    if by_u <= best + same:
+        _prefer(label[u], access + at, metres, u, two, rank, i, out_label, out_metres)
+    if by_v <= best + same:
+        _prefer(label[v], access + max(edge_len[e] - at, 0.0), metres, v, two, rank, i, out_label, out_metres)
+    door = door_first[e]
+    while door >= 0:
+        if leg + (door_access[door] * unit + _along(rate, abs(at - door_at[door]))) <= best + same:
+            way = access + door_access[door] + abs(at - door_at[door])
+            _prefer(door_label[door], way, metres, -1, two, rank, i, out_label, out_metres)
+        door = door_next[door]
 
 
 @_jit

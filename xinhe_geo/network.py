@@ -25,7 +25,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypeVar
 
 import geopandas as gpd
 import numpy as np
@@ -48,10 +48,15 @@ Ints: TypeAlias = NDArray[np.int64]
 Shorts: TypeAlias = NDArray[np.int32]
 Flags: TypeAlias = NDArray[np.bool_]
 StrPath: TypeAlias = str | os.PathLike[str]
+Key = TypeVar("Key", bound=Hashable)
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 WalkFilter: TypeAlias = StrPath | Mapping[str, Any]
 
 SNAP_M = 1e-3  # lines join where their vertices are this close
 SEED_BATCH = 512
+THREAD_STEPS = 10_000  # nodes or rows to go through: with fewer, handing over to a thread takes longer
+READ_BATCH = 32768  # doors read off at once: what is known of them stays in the processor's cache for all kinds
 WKB_HEAD = 9  # bytes before the coordinates of a line: byte order, type, number of points
 FORMAT = "xinhe-walk-network"
 FORMAT_VERSION = 1
@@ -529,18 +534,47 @@ class WalkNetwork:
             One row per row of `origins`, same index: `target` (label), `cost`, `metres` walked on that way. Missing
             where no target is within the limit. Of targets equally near (1e-6 m) the first in sorted order is named.
         """
-        return self._state(targets, profile, _limit(limit)).at(origins, limit=limit)
+        return self.search_each(origins, {"": targets}, profile=profile, limit=limit)[""]
+
+    def search_each(
+        self,
+        origins: pd.DataFrame,
+        targets: Mapping[Key, pd.DataFrame],
+        *,
+        profile: Profile | None = None,
+        limit: float = math.inf,
+    ) -> dict[Key, pd.DataFrame]:
+        """
+        Find the nearest target of every door for several kinds of target at once.
+
+        Parameters
+        ----------
+        targets
+            The doors of each kind, by any key. A kind without doors is allowed: all its answers are missing.
+
+        Returns
+        -------
+        dict
+            By key, in the order of `targets`: the frame that `search` returns for the kind alone, to the last bit. Where
+            the origins lie is found once for all kinds, and all processors work on them. Other parameters are as in
+            `search`.
+        """
+        bound = _limit(limit)
+        states = [self._start(frame, profile, bound) for frame in targets.values()]
+        _relax([(state, self._seeds(state.doors, state.weights)) for state in states])
+        return dict(zip(targets, _read_off(states, origins, bound), strict=True))
 
     def search_state(self, targets: pd.DataFrame, *, profile: Profile | None = None) -> SearchState:
         """Search from all targets at once and keep the result, so that one place more or less costs little."""
-        return self._state(targets, profile, math.inf)
+        start = self._start(targets, profile, math.inf)
+        return start._relaxed(self._seeds(start.doors, start.weights))
 
-    def _state(self, targets: pd.DataFrame, profile: Profile | None, limit: float) -> SearchState:
+    def _start(self, targets: pd.DataFrame, profile: Profile | None, limit: float) -> SearchState:
+        """Return the state of a search that has yet to be made."""
         doors, labels = self._doors(targets)
         weights = self._weights(profile)
         empty = self._empty_field(weights)
-        start = SearchState(self, weights, limit + weights.same, tuple(labels), doors, empty)
-        return start._relaxed(self._seeds(doors, weights))
+        return SearchState(self, weights, limit + weights.same, tuple(labels), doors, empty)
 
     def _empty_field(self, weights: _Weights) -> _Field:
         nodes = len(self._node_xy)
@@ -943,31 +977,7 @@ class SearchState:
 
     def at(self, origins: pd.DataFrame, *, limit: float = math.inf) -> pd.DataFrame:
         """Return `target`, `cost`, `metres` for doors, as `WalkNetwork.search` does."""
-        from . import _kernel
-
-        net, weights = self.net, self.weights
-        bound = min(_limit(limit) + weights.same, self.bound)
-        first, following = self._doors_by_edge
-        edge, at, access = _columns(origins)
-        rank, count = self._rank, len(origins)
-        cost, label, metres = np.empty(count), np.empty(count, np.int32), np.empty(count)
-
-        def run(start: int, stop: int) -> tuple[NDArray[Any], ...]:
-            part = slice(start, stop)
-            wrong = _kernel.at_doors(
-                edge[part], at[part], access[part], weights.unit, weights.waits, bound, weights.same,
-                net._u, net._v, net._length, weights.rate, *self.field, rank,
-                first, following, self.doors.at, self.doors.access, self.doors.place,
-                cost[part], label[part], metres[part],
-            )  # fmt: skip
-            _refuse(wrong)
-            if not weights.waits:
-                np.divide(cost[part], weights.unit, out=metres[part])
-            return ()
-
-        _in_threads(run, count, 0, size=65536)
-        target = _take(pd.Index(self.labels, tupleize_cols=False), label)
-        return pd.DataFrame({"target": target, "cost": cost, "metres": metres}, index=origins.index, copy=False)
+        return _read_off([self], origins, _limit(limit))[0]
 
     def with_place(self, doors: pd.DataFrame) -> SearchState:
         """Return the state with these doors added; places that exist already get them as further doors."""
@@ -1019,38 +1029,42 @@ class SearchState:
         return _Seeds(node[kept], cost[kept], self.field.label[other][kept], metres[kept])
 
     def _relaxed(self, seeds: _Seeds) -> SearchState:
-        """Search from seeds into this state's own (new) arrays, and settle ties if there are any."""
+        """Search from seeds into this state's own (new) arrays."""
+        _relax([(self, seeds)])
+        return self
+
+    def _shares(self, seeds: _Seeds, parts: int) -> list[tuple[Sequence[_Seeds], _Field]]:
+        """Return batches of seeds in at most `parts` shares, each with arrays of its own to search into."""
+        batches = self._batches(seeds)
+        size = max(2, -(-len(batches) // parts))  # neighbours stay together
+        shares = [batches[k : k + size] for k in range(0, len(batches), size)]
+        fields = [self.field, *(self.net._empty_field(self.weights) for _ in shares[1:])]
+        return list(zip(shares, fields, strict=True))
+
+    def _spread(self, batches: Sequence[_Seeds], field: _Field) -> bool:
+        """Search from seeds into `field`; return whether ways of equal cost met."""
         from . import _kernel
 
         net, weights = self.net, self.weights
         indptr, adj, _ = net._csr
+        heads, touched = np.full(weights.ring, -1, np.int64), np.empty(len(field.cost), np.int32)
+        tied = False
+        for batch in batches:
+            _, more = _kernel.spread(
+                indptr, adj, weights.arc, net._arc_length, self.bound, weights.same,
+                weights.per_unit, heads, *batch, *field, touched,
+            )  # fmt: skip
+            tied |= more
+        return tied
 
-        def run(batches: Sequence[_Seeds], field: _Field) -> bool:
-            heads, touched = np.full(weights.ring, -1, np.int64), np.empty(len(field.cost), np.int32)
-            tied = False
-            for batch in batches:
-                _, more = _kernel.spread(
-                    indptr, adj, weights.arc, net._arc_length, self.bound, weights.same,
-                    weights.per_unit, heads, *batch, *field, touched,
-                )  # fmt: skip
-                tied |= more
-            return tied
+    def _gather(self, others: Sequence[_Field], tied: bool) -> None:
+        """Take what other shares found into this state's own arrays, and settle ties if there are any."""
+        from . import _kernel
 
-        batches = self._batches(seeds)
-        threads = min(thread_count(), len(batches) // 2)
-        if threads > 1:
-            share = -(-len(batches) // threads)  # neighbours stay together
-            shares = [batches[k : k + share] for k in range(0, len(batches), share)]
-            fields = [self.field, *(net._empty_field(weights) for _ in shares[1:])]
-            with ThreadPoolExecutor(threads) as pool:
-                tied = any(list(pool.map(run, shares, fields)))
-            for other in fields[1:]:
-                tied |= _kernel.merge(*self.field, weights.waits, weights.same, *other)
-        else:
-            tied = run(batches, self.field)
+        for other in others:
+            tied |= _kernel.merge(*self.field, self.weights.waits, self.weights.same, *other)
         if tied:
             self._settle()
-        return self
 
     def _batches(self, seeds: _Seeds) -> list[_Seeds]:
         """
@@ -1109,6 +1123,88 @@ class SearchState:
         first[edge[order[begins]]] = order[begins]
         following[order[:-1][~begins[1:]]] = order[1:][~begins[1:]]
         return first, following
+
+
+def _relax(starts: Sequence[tuple[SearchState, _Seeds]]) -> None:
+    """Search from seeds into the (new) arrays of each state, all states in the same threads."""
+    threads = thread_count()
+    parts = min(threads, -(-2 * threads // max(1, len(starts))))  # enough to keep all busy; each costs a field
+    states = [state for state, _ in starts]
+    work = [state._shares(seeds, parts) for state, seeds in starts]
+    jobs = [(number, *share) for number, shares in enumerate(work) for share in shares]
+    nodes = len(starts[0][0].field.cost) if starts else 0
+    ties = _each(lambda job: states[job[0]]._spread(*job[1:]), jobs, nodes)
+    tied = {number for (number, *_), tie in zip(jobs, ties, strict=True) if tie}
+
+    def gather(number: int) -> None:
+        states[number]._gather([field for _, field in work[number][1:]], number in tied)
+
+    _each(gather, range(len(states)), nodes)
+
+
+def _read_off(states: Sequence[SearchState], origins: pd.DataFrame, limit: float) -> list[pd.DataFrame]:
+    """Return `target`, `cost`, `metres` of doors from each state; the states share a network and a profile."""
+    from . import _kernel
+
+    if not states:
+        return []
+    net, weights = states[0].net, states[0].weights
+    edge, at, access = _columns(origins)
+    count = len(edge)
+    found = [_Found(state, count) for state in states]
+
+    def run(start: int, stop: int) -> tuple[NDArray[Any], ...]:
+        part, size = slice(start, stop), stop - start
+        doors = edge[part], at[part], access[part]
+        u: Shorts = np.empty(size, np.int32)
+        v: Shorts = np.empty(size, np.int32)
+        to_u: Floats = np.empty(size)
+        to_v: Floats = np.empty(size)
+        _refuse(_kernel.door_ends(*doors, net._u, net._v, net._length, weights.rate, u, v, to_u, to_v))
+        label: Shorts = np.empty(size, np.int32)
+        for state, out in zip(states, found, strict=True):
+            _kernel.at_doors(
+                *doors, u, v, to_u, to_v,
+                weights.unit, weights.waits, min(limit + weights.same, state.bound), weights.same,
+                net._length, weights.rate, *state.field, *out.tables,
+                state.doors.at, state.doors.access, state.doors.place, out.cost[part], label, out.metres[part],
+            )  # fmt: skip
+            out.name(part, label)
+        return ()
+
+    _in_threads(run, count, 0, size=READ_BATCH)
+    return _each(lambda out: out.frame(origins.index), found, count)
+
+
+class _Found:
+    """What is read off a state: columns of a frame in the making."""
+
+    def __init__(self, state: SearchState, count: int) -> None:
+        self.labels = pd.Index(state.labels, tupleize_cols=False)
+        whole = self.labels.dtype == np.int64 and len(self.labels) > 0
+        self.numbers: Ints | None = self.labels.to_numpy() if whole else None
+        self.tables = (state._rank, *state._doors_by_edge)
+        self.cost: Floats = np.empty(count)
+        self.metres: Floats = np.empty(count)
+        self.target: NDArray[Any] = np.empty(count, np.int32 if self.numbers is None else np.int64)
+        self.missing: Flags = np.empty(count if self.numbers is not None else 0, np.bool_)
+
+    def name(self, part: slice, label: Shorts) -> None:
+        """Write the labels of some rows; whole numbers at once, while the rows are in the processor's cache."""
+        if self.numbers is None:
+            self.target[part] = label
+            return
+        np.take(self.numbers, label, mode="clip", out=self.target[part])
+        np.less(label, 0, out=self.missing[part])
+
+    def frame(self, index: pd.Index) -> pd.DataFrame:
+        """Return what was found, for rows of this index."""
+        target: Any = self.target
+        if self.numbers is None:
+            target = _take(self.labels, target)
+        elif self.missing.any():
+            target = pd.arrays.IntegerArray(target, self.missing)
+        return pd.DataFrame({"target": target, "cost": self.cost, "metres": self.metres}, index=index, copy=False)
 
 
 # --- from lines to arrays --------------------------------------------------------------------------------------------
@@ -1865,7 +1961,6 @@ def _sorted_codes(labels: pd.Series) -> tuple[Shorts, pd.Index]:
 
 def _take(labels: pd.Index, codes: NDArray[Any]) -> Any:
     """Return labels by number, missing for -1."""
-    codes = codes.astype(np.int64)
     if not len(labels):
         return pd.array([None] * len(codes), dtype=object)
     if (codes >= 0).all():
@@ -1915,9 +2010,17 @@ def _in_threads(
     spans = [(start, min(start + size, count)) for start in range(0, count, size)]
     if len(spans) == 1:
         return run(*spans[0])
-    with ThreadPoolExecutor(threads) as pool:
-        found = list(pool.map(lambda span: run(*span), spans))
+    found = _each(lambda span: run(*span), spans)
     return tuple(np.concatenate(arrays) for arrays in zip(*found, strict=True))
+
+
+def _each(run: Callable[[Item], Result], items: Sequence[Item], steps: float = math.inf) -> list[Result]:
+    """Run over items and return the results in order; in threads if there are several and many steps in each."""
+    threads = min(thread_count(), len(items)) if steps >= THREAD_STEPS else 1
+    if threads < 2:
+        return [run(item) for item in items]
+    with ThreadPoolExecutor(threads) as pool:
+        return list(pool.map(run, items))
 
 
 def _plain(column: pd.Series) -> list[Any]:
