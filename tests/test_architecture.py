@@ -27,7 +27,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
 #: A module may import only what stands before it.
 ORDER = (
     "errors", "datum", "values", "layers", "_kernel", "network", "district", "reach", "coverage", "capacity", "audit",
-    "siting", "scenario", "provision", "ledger", "maps", "_meeting", "live", "sheet", "_word", "report", "_overpass",
+    "siting", "scenario", "provision", "ledger", "_analysis", "maps", "_meeting", "live", "sheet", "_word", "report", "_overpass",
     "_intake", "sources", "split", "batch", "cli",
 )  # fmt: skip
 #: These stand above all and only pass on.

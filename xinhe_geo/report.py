@@ -17,7 +17,7 @@ import platform
 import shutil
 import sqlite3
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,24 +27,21 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 import pyogrio
-import shapely
 
 from . import maps
+from ._analysis import Progress, analyse, has_own_plan, mapped_rules, promised_rules, rings_of
 from ._meeting import DEMONSTRATION_TEXT, PRESETS, meeting
-from .audit import SEVERITIES, audit, rests_on
-from .coverage import completeness, coverage, gaps, headlines, presence, rules_of, summary
+from .audit import SEVERITIES, rests_on
+from .coverage import rules_of
 from .district import MANIFEST, District, check
 from .errors import EnvironmentProblem, UnknownNameError, XinheError
 from .layers import BASIS_LABELS, DEMONSTRATION, LAYERS
 from .ledger import ledger, ledger_page, ledger_workbook
-from .reach import isochrones
-from .values import DENOMINATOR_LABELS, METHOD_LABELS, Rule
+from .values import DENOMINATOR_LABELS, METHOD_LABELS
 
 RECORD = "run.json"
 #: How many maps the brief shows as pictures; the others are links.
 PICTURES = 8
-
-Progress = Callable[[str], None]
 
 
 def brief(
@@ -86,7 +83,7 @@ def brief(
         say("写表格和 GIS 数据")
         workbook(district, results, folder / "tables" / "coverage.xlsx")
         geopackage(district, results, folder / "gis" / "coverage.gpkg")
-        if _has_own_plan(district):
+        if has_own_plan(district):
             say("核对规划目标")
             _write_ledger(district, results, folder, Path(to))
         say("写简报")
@@ -106,18 +103,13 @@ def _write_meeting(district: District, folder: Path) -> bool:
     return True
 
 
-def _has_own_plan(district: District) -> bool:
-    """A folder without its own commitments has no plan here: the bundled one is another district's."""
-    return "commitments" in district.files.index and district.files.at["commitments", "from"] == "本目录"
-
-
 def _write_ledger(district: District, results: Mapping[str, Any], folder: Path, target: Path) -> None:
     """Write the ledger of the plan's targets; columns that people filled in an earlier workbook are carried over."""
     name = "规划目标落实核对表.xlsx"
     table = ledger(district)
     earlier = target / "tables" / name
     ledger_workbook(district, table, folder / "tables" / name, earlier=earlier if earlier.is_file() else None)
-    pictured = {rule: f"maps/{rule}.html" for rule in _mapped_rules(district, results)}
+    pictured = {rule: f"maps/{rule}.html" for rule in mapped_rules(district, results)}
     (folder / "ledger.html").write_text(ledger_page(district, table, maps=pictured), encoding="utf-8")
 
 
@@ -138,60 +130,6 @@ def write_ledger(district: District, table: pd.DataFrame, to: str | Path) -> Non
         raise _cannot_write(error, target) from error
 
 
-def analyse(district: District, *, preset: str = "plan", progress: Progress | None = None) -> dict[str, Any]:
-    """
-    Compute everything the report shows, once.
-
-    Returns
-    -------
-    results
-        `cover`, `headlines`, `gaps` (all rules, one table), `gap_tables` (per rule), `presence`, `completeness`, `summary`
-        (whole district), `by` (per grouping), `preset`, `order` (leading rules first).
-    """
-    say = progress or (lambda _: None)
-    say("计算可达和覆盖")
-    cover = coverage(district, rules=preset)
-    lead = headlines(district, cover)
-    order = _leading_rules(district, lead)
-    say("找缺口和原因")
-    tables = {rule: gaps(district, cover, rule) for rule in order if np.isfinite(lead.loc[rule, "value"])}
-    return {
-        "preset": preset,
-        "cover": cover,
-        "headlines": lead,
-        "order": order,
-        "gap_tables": tables,
-        "gaps": _all_gaps(district, tables),
-        "presence": presence(district),
-        "completeness": completeness(district),
-        "audit": audit(district),
-        "summary": summary(cover),
-        "by": {g: summary(cover, by=g) for g in ("zone", "area", "community") if cover.get(g, pd.Series(dtype=str)).notna().any()},
-    }  # fmt: skip
-
-
-def _leading_rules(district: District, lead: pd.DataFrame) -> list[str]:
-    """Rules that lead: what the plan promises (per community, then within a circle); the rest follow."""
-    kinds = district.kinds
-    how = {"community": 0, "circle": 1, "tier": 2}
-
-    def rank(rule: str) -> int:
-        own = [k for k in str(lead.loc[rule, "kind"]).split(";") if k in kinds.index]
-        promised = district.rule(rule).confidence == "read" and district.rule(rule).standard.startswith("《")
-        return min([how[str(kinds.loc[k, "lead"])] for k in own] or [2]) if promised else 2
-
-    return sorted(lead.index, key=lambda r: (rank(r), list(lead.index).index(r)))
-
-
-def _all_gaps(district: District, tables: Mapping[str, gpd.GeoDataFrame]) -> pd.DataFrame:
-    parts = [
-        t.drop(columns="geometry").reset_index().assign(rule=rule, label=district.rule(rule).label)
-        for rule, t in tables.items()
-        if len(t) and "reason" in t.columns
-    ]
-    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
-
-
 # --- maps ------------------------------------------------------------------------------------------------------------
 
 
@@ -209,45 +147,18 @@ def _write_maps(district: District, results: Mapping[str, Any], folder: Path) ->
     table = results["completeness"]
     if len(table):
         put("completeness.html", f"{district.name} 15分钟配套齐全度", values=table["completeness"])
-    for rule in _mapped_rules(district, results):
+    for rule in mapped_rules(district, results):
         own, gap = district.rule(rule), results["gap_tables"].get(rule)
         gap = gap if gap is not None and len(gap) else None
         put(
             f"{rule}.html",
             f"{district.name} {own.label}",
             cover=results["cover"],
-            rings=_rings(district, own),
+            rings=rings_of(district, own),
             rule=rule,
             gaps=gap,
         )
     return shown
-
-
-def _mapped_rules(district: District, results: Mapping[str, Any]) -> list[str]:
-    """One map per leading rule that has a value: all that is promised, and the essential kinds of daily life."""
-    lead, kinds = results["headlines"], district.kinds
-    essential = set(kinds.index[kinds["essential"].to_numpy(dtype=bool)])
-    chosen = []
-    for rule in results["order"]:
-        own = set(str(lead.loc[rule, "kind"]).split(";"))
-        if np.isfinite(lead.loc[rule, "value"]) and (district.rule(rule).confidence == "read" or own & essential):
-            chosen.append(rule)
-    return chosen
-
-
-def _rings(district: District, rule: Rule) -> gpd.GeoDataFrame | None:
-    """Return the outline a reach rule is drawn with: 5, 10 and 15 minutes up to its own limit, all its kinds together."""
-    if rule.metric != "reach" or rule.method == "buffer":
-        return None
-    limits = sorted({m for m in (5.0, 10.0, 15.0) if m < rule.minutes} | {rule.minutes})
-    facilities = district.open_facilities
-    if facilities is None or not facilities["kind"].isin(rule.kinds).any():
-        return None
-    parts = [isochrones(district, kind, minutes=limits, profile=rule.profile) for kind in rule.kinds]
-    shapes = [shapely.union_all([p.geometry.loc[m] for p in parts]) for m in limits]
-    rings = gpd.GeoDataFrame(geometry=shapes, crs=district.crs, index=pd.Index(limits, name="minutes"))
-    rings["profile"] = district.profile(rule.profile).label
-    return rings[~rings.is_empty]
 
 
 # --- workbook --------------------------------------------------------------------------------------------------------
@@ -481,7 +392,7 @@ def _gis_layers(district: District, results: Mapping[str, Any]) -> dict[str, gpd
     homes, cover = district.homes, results["cover"]
     layers: dict[str, gpd.GeoDataFrame] = {}
     if homes is not None and len(cover):
-        for rule in _mapped_rules(district, results):
+        for rule in mapped_rules(district, results):
             own = cover.xs(rule, level="rule")
             layers[f"覆盖_{rule}"] = gpd.GeoDataFrame(own, geometry=homes.geometry.reindex(own.index), crs=district.crs)
             table = results["gap_tables"].get(rule)
@@ -583,7 +494,7 @@ def _page(
     if district.manifest.get("survey_note"):
         borrowed += f'<p class="demo">{e(str(district.manifest["survey_note"]))}</p>'
     plan = '<a href="meeting.html">会议活地图：拖动设施看谁受益</a>　' if has_meeting else ""
-    plan += '<a href="ledger.html">规划目标落实核对表</a>　' if _has_own_plan(district) else ""
+    plan += '<a href="ledger.html">规划目标落实核对表</a>　' if has_own_plan(district) else ""
     return f"""<!DOCTYPE html>
 <html lang="zh-CN">
 <head>
@@ -614,15 +525,10 @@ def _page(
 """
 
 
-def _promised(district: District, results: Mapping[str, Any]) -> list[str]:
-    """Rules that stand in a text someone read: the plan's own promises first."""
-    return [r for r in results["order"] if district.rule(r).confidence == "read"][:12]
-
-
 def _cards(district: District, results: Mapping[str, Any]) -> str:
     """Return a card for each promise that has a value, and one line for those that have none, with what is missing."""
     e, lead = html.escape, results["headlines"]
-    promised = _promised(district, results)
+    promised = promised_rules(district, results)
     known = [r for r in promised if np.isfinite(lead.loc[r, "value"])]
     # where nothing that is promised can be said, say what can be said of the rest
     known = known or [r for r in results["order"] if np.isfinite(lead.loc[r, "value"])][:8]
@@ -672,7 +578,7 @@ def _figures(pictures: Sequence[Mapping[str, str]]) -> str:
 def _gap_section(district: District, results: Mapping[str, Any]) -> str:
     """The places that lack most of what is promised: one row per place, its largest gap with the reason, what else it lacks."""
     e, table = html.escape, results["gaps"]
-    promised = _promised(district, results)
+    promised = promised_rules(district, results)
     table = table[table["rule"].isin(promised)] if len(table) else table
     if table.empty:
         return "<section><h2>谁还够不着，为什么</h2><p>承诺的指标没有发现缺口，或数据不足以判断。</p></section>"
@@ -726,7 +632,7 @@ def _rests_on(district: District, results: Mapping[str, Any]) -> str:
     book = "tables/规划目标落实核对表.xlsx"
     plan = (
         f'规划目标落实核对表：<a href="ledger.html">ledger.html</a>、<a href="{book}">{book}</a>　'
-        if _has_own_plan(district)
+        if has_own_plan(district)
         else ""
     )
     e = html.escape

@@ -1,0 +1,110 @@
+"""What report, sheets, slides and Word brief all show, computed once: coverage, headlines, gaps, and which of it leads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import shapely
+
+from .audit import audit
+from .coverage import completeness, coverage, gaps, headlines, presence, summary
+from .district import District
+from .reach import isochrones
+from .values import Rule
+
+Progress = Callable[[str], None]
+
+
+def has_own_plan(district: District) -> bool:
+    """A folder without its own commitments has no plan here: the bundled one is another district's."""
+    return "commitments" in district.files.index and district.files.at["commitments", "from"] == "本目录"
+
+
+def analyse(district: District, *, preset: str = "plan", progress: Progress | None = None) -> dict[str, Any]:
+    """
+    Compute everything the report shows, once.
+
+    Returns
+    -------
+    results
+        `cover`, `headlines`, `gaps` (all rules, one table), `gap_tables` (per rule), `presence`, `completeness`, `summary`
+        (whole district), `by` (per grouping), `preset`, `order` (leading rules first).
+    """
+    say = progress or (lambda _: None)
+    say("计算可达和覆盖")
+    cover = coverage(district, rules=preset)
+    lead = headlines(district, cover)
+    order = _leading_rules(district, lead)
+    say("找缺口和原因")
+    tables = {rule: gaps(district, cover, rule) for rule in order if np.isfinite(lead.loc[rule, "value"])}
+    return {
+        "preset": preset,
+        "cover": cover,
+        "headlines": lead,
+        "order": order,
+        "gap_tables": tables,
+        "gaps": _all_gaps(district, tables),
+        "presence": presence(district),
+        "completeness": completeness(district),
+        "audit": audit(district),
+        "summary": summary(cover),
+        "by": {g: summary(cover, by=g) for g in ("zone", "area", "community") if cover.get(g, pd.Series(dtype=str)).notna().any()},
+    }  # fmt: skip
+
+
+def _leading_rules(district: District, lead: pd.DataFrame) -> list[str]:
+    """Rules that lead: what the plan promises (per community, then within a circle); the rest follow."""
+    kinds = district.kinds
+    how = {"community": 0, "circle": 1, "tier": 2}
+
+    def rank(rule: str) -> int:
+        own = [k for k in str(lead.loc[rule, "kind"]).split(";") if k in kinds.index]
+        promised = district.rule(rule).confidence == "read" and district.rule(rule).standard.startswith("《")
+        return min([how[str(kinds.loc[k, "lead"])] for k in own] or [2]) if promised else 2
+
+    return sorted(lead.index, key=lambda r: (rank(r), list(lead.index).index(r)))
+
+
+def _all_gaps(district: District, tables: Mapping[str, gpd.GeoDataFrame]) -> pd.DataFrame:
+    parts = [
+        t.drop(columns="geometry").reset_index().assign(rule=rule, label=district.rule(rule).label)
+        for rule, t in tables.items()
+        if len(t) and "reason" in t.columns
+    ]
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
+
+
+def promised_rules(district: District, results: Mapping[str, Any]) -> list[str]:
+    """Rules that stand in a text someone read: the plan's own promises first."""
+    return [r for r in results["order"] if district.rule(r).confidence == "read"][:12]
+
+
+def mapped_rules(district: District, results: Mapping[str, Any]) -> list[str]:
+    """One map per leading rule that has a value: all that is promised, and the essential kinds of daily life."""
+    lead, kinds = results["headlines"], district.kinds
+    essential = set(kinds.index[kinds["essential"].to_numpy(dtype=bool)])
+    chosen = []
+    for rule in results["order"]:
+        own = set(str(lead.loc[rule, "kind"]).split(";"))
+        if np.isfinite(lead.loc[rule, "value"]) and (district.rule(rule).confidence == "read" or own & essential):
+            chosen.append(rule)
+    return chosen
+
+
+def rings_of(district: District, rule: Rule) -> gpd.GeoDataFrame | None:
+    """Return the outline a reach rule is drawn with: 5, 10 and 15 minutes up to its own limit, all its kinds together."""
+    if rule.metric != "reach" or rule.method == "buffer":
+        return None
+    limits = sorted({m for m in (5.0, 10.0, 15.0) if m < rule.minutes} | {rule.minutes})
+    facilities = district.open_facilities
+    if facilities is None or not facilities["kind"].isin(rule.kinds).any():
+        return None
+    parts = [isochrones(district, kind, minutes=limits, profile=rule.profile) for kind in rule.kinds]
+    shapes = [shapely.union_all([p.geometry.loc[m] for p in parts]) for m in limits]
+    rings = gpd.GeoDataFrame(geometry=shapes, crs=district.crs, index=pd.Index(limits, name="minutes"))
+    rings["profile"] = district.profile(rule.profile).label
+    return rings[~rings.is_empty]
