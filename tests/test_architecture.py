@@ -27,8 +27,8 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
 #: A module may import only what stands before it.
 ORDER = (
     "errors", "datum", "values", "layers", "_kernel", "network", "district", "reach", "coverage", "capacity", "audit",
-    "siting", "scenario", "provision", "ledger", "_analysis", "maps", "_meeting", "live", "sheet", "_word", "report", "_overpass",
-    "_intake", "sources", "split", "batch", "cli",
+    "siting", "scenario", "provision", "ledger", "_analysis", "_style", "_basemap", "_themes", "_scene", "_picture",
+    "maps", "_meeting", "live", "sheet", "_word", "report", "_overpass", "_intake", "sources", "split", "batch", "cli",
 )  # fmt: skip
 #: These stand above all and only pass on.
 FRONT = ("__init__", "__main__")

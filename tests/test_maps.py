@@ -22,7 +22,7 @@ import shapely
 from branca.element import CssLink, JavascriptLink
 
 import xinhe_geo as xh
-from xinhe_geo import maps
+from xinhe_geo import _style, maps
 
 PAYLOADS = (
     "<img src=x onerror=window.pwned=1>",
@@ -415,7 +415,7 @@ def test_ten_thousand_features_stay_small() -> None:
 
 def test_colours_of_the_classes_differ_in_lightness() -> None:
     """In order: darker is nearer inside the limit, and both sides of the limit differ without any hue."""
-    look = maps._style()["cover"]
+    look = _style.house_style()["cover"]
 
     def light(colour: str) -> float:
         r, g, b = (int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5))
@@ -428,18 +428,21 @@ def test_colours_of_the_classes_differ_in_lightness() -> None:
 
 
 def test_the_words_exist_in_both_languages() -> None:
-    assert set(maps._texts("zh")) == set(maps._texts("en"))
-    source = Path(maps.__file__).read_text("utf-8")
+    assert set(_style.wording("zh")) == set(_style.wording("en"))
+    folder = Path(maps.__file__).parent
+    source = "".join(
+        (folder / f"{m}.py").read_text("utf-8") for m in ("_style", "_basemap", "_themes", "_scene", "maps")
+    )
     for key in re.findall(r'\bt\["(\w+)"\]', source):
-        assert key in maps._texts("zh"), key
-    script = maps._web("map.js")
+        assert key in _style.wording("zh"), key
+    script = _style.web_file("map.js")
     used = set(re.findall(r"\b(?:scene\.t|t)\.([a-z]\w+)", script))
     assert used == set(maps._SCRIPT_WORDS)
 
 
 def test_our_own_files_name_no_address() -> None:
     for name in ("map.js", "map.css", "style.json", "texts.json"):
-        assert "http" not in maps._web(name).replace("http://www.w3.org/2000/svg", "")
+        assert "http" not in _style.web_file(name).replace("http://www.w3.org/2000/svg", "")
 
 
 @pytest.fixture(scope="module")

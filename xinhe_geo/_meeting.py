@@ -12,7 +12,6 @@ import base64
 import html
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from importlib import resources
 from typing import Any
 
 import geopandas as gpd
@@ -21,7 +20,8 @@ import pandas as pd
 import pyproj
 import shapely
 
-from . import maps
+from ._basemap import FIRST_LABELS, border_layers, ground_layers, labels_of, point_styles, road_layers
+from ._style import blank_shapes, foot_lines, house_style, layer_of, web_file, wording
 from .coverage import TOLERANCE_MIN, basis_text, rules_of
 from .district import District
 from .errors import UnknownNameError
@@ -55,12 +55,8 @@ def meeting(district: District) -> str:
     DataError
         The district has no streets.
     """
-    page = _web("meeting.css"), _text(_content(district)), "\n".join(_web(name) for name in SCRIPTS)
+    page = web_file("meeting.css"), _text(_content(district)), "\n".join(web_file(name) for name in SCRIPTS)
     return _page(district, *page)
-
-
-def _web(name: str) -> str:
-    return (resources.files(__package__) / "web" / name).read_text("utf-8")
 
 
 def _page(district: District, css: str, data: str, script: str) -> str:
@@ -131,13 +127,13 @@ def _content(district: District) -> dict[str, Any]:
 
 def _badges(district: District) -> list[list[str]]:
     """Return the marks of the page; whatever the maps may become, this one carries coordinates and counts: internal."""
-    words = maps._texts("zh")
+    words = wording("zh")
     return [*([["demo", words["demo"]]] if district.is_demonstration else []), ["", words["internal"]]]
 
 
 def _foot(district: District) -> list[str]:
     """Return the lines every map carries; this one shows the very coordinates it computes in."""
-    lines = [line for line in maps._foot(district, "zh") if not line.startswith("坐标系")]
+    lines = [line for line in foot_lines(district, "zh") if not line.startswith("坐标系")]
     return [*lines, f"坐标系：{pyproj.CRS.from_user_input(district.crs).name}（{district.crs}）"]
 
 
@@ -197,7 +193,7 @@ def _rules(district: District) -> list[dict[str, Any]]:
 def _kinds(district: District, kinds: Sequence[str]) -> list[dict[str, Any]]:
     rows = []
     for kind in kinds:
-        style = maps._point_styles(district, kind, gpd.GeoDataFrame({"state": []}, geometry=[]), "zh")[0][0]
+        style = point_styles(district, kind, gpd.GeoDataFrame({"state": []}, geometry=[]), "zh")[0][0]
         rows.append(
             {
                 "id": kind,
@@ -242,7 +238,7 @@ def _network(district: District) -> dict[str, Any]:
     """Return the walk network: vertices of all edges one after the other, and what each edge is."""
     edges = district.network.edges
     xy, part = shapely.get_coordinates(edges.geometry.array, return_index=True)
-    classes = {c: i for i, entry in enumerate(maps._style()["roads"]) for c in entry["classes"]}
+    classes = {c: i for i, entry in enumerate(house_style()["roads"]) for c in entry["classes"]}
     look = edges["class"].fillna("").astype(str).map(lambda c: classes.get(c, classes[""]))
     return {
         "nodes": len(district.network.nodes), "xy": _packed(xy, "<f8"), "count": _packed(np.bincount(part, minlength=len(edges)), "<u2"),
@@ -347,7 +343,7 @@ def _shown(district: District, kinds: Sequence[str]) -> gpd.GeoDataFrame | None:
         return None
     planned = rows[(rows["state"] == "planned").to_numpy() & ~rows.index.isin(now.index)]
     frame = pd.concat([now.assign(state="open"), planned])
-    frame = frame[frame["kind"].isin(kinds).to_numpy() & ~maps._blank_shapes(frame)]
+    frame = frame[frame["kind"].isin(kinds).to_numpy() & ~blank_shapes(frame)]
     return frame[~frame.index.duplicated()]
 
 
@@ -421,7 +417,7 @@ def _prefix(district: District) -> str:
 
 def _parcels(district: District, origin: np.ndarray) -> list[dict[str, Any]]:
     """Return the candidate sites: renewal parcels, each with a point on it."""
-    parcels = maps._layer(district, "parcels")
+    parcels = layer_of(district, "parcels")
     if parcels is None:
         return []
     spots = shapely.get_coordinates(shapely.point_on_surface(np.asarray(parcels.geometry.array)))
@@ -460,14 +456,12 @@ def _steps(coordinates: np.ndarray, origin: np.ndarray) -> list[int]:
 
 def _base(district: District, origin: np.ndarray) -> dict[str, Any]:
     """Return the base map in the house style: the ground, barriers, outlines and names. Streets come with the network."""
-    grounds = [x for x in maps._ground(district, "zh") if x.id not in ("bare_ground", "micro_spaces")]
-    roads = [x for x in maps._roads(district, "zh") if x.id != "streets"]
-    borders = [x for x in maps._borders(district, "zh") if x.id in ("communities", "zones", "district")]
-    keep = [
-        label for label in maps._labels(district, "zh") if not label.layer.startswith("k-") and label.kind != "area"
-    ]
+    grounds = [x for x in ground_layers(district, "zh") if x.id not in ("bare_ground", "micro_spaces")]
+    roads = [x for x in road_layers(district, "zh") if x.id != "streets"]
+    borders = [x for x in border_layers(district, "zh") if x.id in ("communities", "zones", "district")]
+    keep = [label for label in labels_of(district, "zh") if not label.layer.startswith("k-") and label.kind != "area"]
     layer = district.layers.get("streets")
-    look = next((x.styles for x in maps._roads(district, "zh") if x.id == "streets"), []) if layer is not None else []
+    look = next((x.styles for x in road_layers(district, "zh") if x.id == "streets"), []) if layer is not None else []
     return {
         "ground": [_layer(x, origin) for x in grounds], "roads": [_layer(x, origin) for x in roads],
         "borders": [_layer(x, origin) for x in borders], "streets": look, "labels": [_label(x, origin) for x in keep],
@@ -488,12 +482,12 @@ def _label(label: Any, origin: np.ndarray) -> dict[str, Any]:
     shape = shapely.simplify(label.geometry, 2.0) if line else label.geometry
     parts = [_steps(part, origin) for part in _parts(shape)]
     entry["l" if line else "p"] = parts if line else parts[0]
-    for key, value in (("d", label.away), ("max", label.until), ("f", int(label.kind in maps._FIRST_LABELS))):
+    for key, value in (("d", label.away), ("max", label.until), ("f", int(label.kind in FIRST_LABELS))):
         if value:
             entry[key] = value
     return entry
 
 
 def _looks() -> dict[str, Any]:
-    style = maps._style()
+    style = house_style()
     return {k: style[k] for k in ("paper", "labels", "place", "parcel", "home", "cover", "presence", "straight", "gap")}
