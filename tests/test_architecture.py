@@ -27,8 +27,9 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
 #: A module may import only what stands before it.
 ORDER = (
     "errors", "datum", "values", "layers", "_kernel", "network", "district", "reach", "coverage", "capacity", "audit",
-    "siting", "scenario", "provision", "ledger", "_analysis", "_style", "_basemap", "_themes", "_scene", "_picture",
-    "maps", "_meeting", "live", "sheet", "_word", "report", "_overpass", "_intake", "sources", "split", "batch", "cli",
+    "siting", "scenario", "provision", "_measures", "ledger", "_ledger_book", "_ledger_page", "_analysis", "_style",
+    "_basemap", "_themes", "_scene", "_picture", "maps", "_meeting", "live", "sheet", "_word", "report", "_overpass",
+    "_intake", "sources", "split", "batch", "cli",
 )  # fmt: skip
 #: These stand above all and only pass on.
 FRONT = ("__init__", "__main__")
@@ -39,7 +40,7 @@ ONLY_IMPORTER = {
     "numba": {"_kernel"},
     "folium": {"maps"},
     "branca": {"maps"},
-    "xlsxwriter": {"report", "ledger", "_intake"},
+    "xlsxwriter": {"report", "_ledger_book", "_intake"},
     "matplotlib": {"sheet"},
     "zhplot": {"sheet"},
     "pptx": {"sheet"},

@@ -21,6 +21,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import xinhe_geo as xh
+from xinhe_geo import _ledger_book as book_of
+from xinhe_geo import _measures
+from xinhe_geo._ledger_page import ledger_page
 from xinhe_geo.layers import LAYERS, METRICS
 from xinhe_geo.layers import check as check_rows
 
@@ -224,7 +227,9 @@ def test_by_hand(by_hand: pd.DataFrame, name: str, value: float, verdict: str) -
 
 
 def test_every_metric_is_worked_out() -> None:
-    assert {row[1] for row in BY_HAND} | {"series"} == set(METRICS) == set(lg.FORMULAS) == set(lg._METRICS)
+    assert (
+        {row[1] for row in BY_HAND} | {"series"} == set(METRICS) == set(_measures.FORMULAS) == set(_measures._METRICS)
+    )
 
 
 def test_what_is_said_beside_the_number(by_hand: pd.DataFrame) -> None:
@@ -279,7 +284,7 @@ def test_how_far_apart_a_line_can_be_crossed() -> None:
     """Across the toy's grid at y = 50: streets at 0, 100 … 500; the last 130 m have none."""
     streets = toy().layers["streets"]
     line = shapely.LineString([(499_980, 4_320_050), (500_630, 4_320_050)])
-    gaps, crossings = lg._crossings(line, streets)
+    gaps, crossings = _measures._crossings(line, streets)
     assert crossings == 6 and max(gaps) == pytest.approx(130) and sorted(gaps)[:-1] == pytest.approx([20] + [100] * 5)
 
 
@@ -295,15 +300,15 @@ def test_how_much_of_a_line_is_accompanied() -> None:
 def test_gini_and_theil_by_hand() -> None:
     one = pd.Series([1.0, 1, 1, 1])
     # mean absolute difference of 1..4 over all 16 pairs is 20/16, mean 2.5
-    assert lg.gini(pd.Series([1.0, 2, 3, 4]), one) == pytest.approx(20 / 16 / 2 / 2.5)
-    assert lg.gini(pd.Series([3.0, 3]), pd.Series([1.0, 9])) == pytest.approx(0)
-    assert lg.theil(pd.Series([0.0, 1]), one[:2])["total"] == pytest.approx(0.693147, abs=1e-6)  # ln 2
-    parts = lg.theil(pd.Series([1.0, 1, 3, 3]), one, pd.Series(list("aabb")))
+    assert _measures.gini(pd.Series([1.0, 2, 3, 4]), one) == pytest.approx(20 / 16 / 2 / 2.5)
+    assert _measures.gini(pd.Series([3.0, 3]), pd.Series([1.0, 9])) == pytest.approx(0)
+    assert _measures.theil(pd.Series([0.0, 1]), one[:2])["total"] == pytest.approx(0.693147, abs=1e-6)  # ln 2
+    parts = _measures.theil(pd.Series([1.0, 1, 3, 3]), one, pd.Series(list("aabb")))
     assert parts["within"] == pytest.approx(0) and parts["total"] == pytest.approx(
         0.25 * math.log(0.5) + 0.75 * math.log(1.5)
     )
-    assert math.isnan(lg.gini(pd.Series([0.0, 0]), one[:2])) and math.isnan(
-        lg.theil(pd.Series([0.0, 0]), one[:2])["total"]
+    assert math.isnan(_measures.gini(pd.Series([0.0, 0]), one[:2])) and math.isnan(
+        _measures.theil(pd.Series([0.0, 0]), one[:2])["total"]
     )
 
 
@@ -315,9 +320,9 @@ def test_weights_are_people(rows: list[tuple[int, int]]) -> None:
     if everyone.sum() == 0:
         return
     pairs = np.mean([abs(x - y) for x, y in itertools.product(everyone, everyone)])
-    assert lg.gini(a, p) == pytest.approx(pairs / 2 / everyone.mean(), abs=1e-12)
+    assert _measures.gini(a, p) == pytest.approx(pairs / 2 / everyone.mean(), abs=1e-12)
     ratio = everyone[everyone > 0] / everyone.mean()
-    assert lg.theil(a, p)["total"] == pytest.approx((ratio * np.log(ratio)).sum() / len(everyone), abs=1e-12)
+    assert _measures.theil(a, p)["total"] == pytest.approx((ratio * np.log(ratio)).sum() / len(everyone), abs=1e-12)
 
 
 # --- yearly figures -------------------------------------------------------------------------------------------------
@@ -514,23 +519,23 @@ def test_workbook_keeps_what_was_filled_in(tmp_path: Path) -> None:
     district = toy_with([measure("c", "communities_with", kinds="canteen", **ALL)])
     table = lg.ledger(district)
     path = tmp_path / "out" / "规划目标落实核对表.xlsx"
-    lg.ledger_workbook(district, table, path)
+    book_of.ledger_workbook(district, table, path)
     first = path.read_bytes()
-    lg.ledger_workbook(district, table, path)
+    book_of.ledger_workbook(district, table, path)
     assert path.read_bytes() == first, "same inputs, same bytes"
     book = openpyxl.load_workbook(path)
     assert book.sheetnames == ["核对表", "专栏1", "任务分解表", "标准之外", "未列入的表述", "原文矛盾", "来源"]
     sheet = book["任务分解表"]
     head = [cell.value for cell in sheet[3]]
-    assert sheet.freeze_panes == "C4" and head[0] == "编号" and head[-5:] == list(lg.USER_COLUMNS)
+    assert sheet.freeze_panes == "C4" and head[0] == "编号" and head[-5:] == list(book_of.USER_COLUMNS)
     sheet.cell(4, head.index("责任科室") + 1, "=民政科")
     sheet.cell(5, head.index("进度") + 1, 60)
     sheet.cell(6, 1, "T8")
     sheet.cell(6, head.index("佐证材料") + 1, "会议纪要")
     book.save(path)
     again = tmp_path / "again.xlsx"
-    lg.ledger_workbook(district, table, again, earlier=path)
-    kept = lg.read_tasks(again)
+    book_of.ledger_workbook(district, table, again, earlier=path)
+    kept = book_of.read_tasks(again)
     assert kept.loc["T2", "进度"] == 60 and kept.loc["T8", "佐证材料"] == "会议纪要"
     for row in openpyxl.load_workbook(again)["任务分解表"].iter_rows():
         assert all(cell.data_type != "f" for cell in row)
@@ -541,14 +546,14 @@ def test_a_damaged_workbook_is_not_written_over(tmp_path: Path) -> None:
     path = tmp_path / "规划目标落实核对表.xlsx"
     path.write_bytes(b"not a workbook")
     with pytest.raises(xh.EnvironmentProblem, match="任务分解表"):
-        lg.ledger_workbook(district, lg.ledger(district), path)
+        book_of.ledger_workbook(district, lg.ledger(district), path)
     assert path.read_bytes() == b"not a workbook" and list(tmp_path.glob(".*.part")) == []
 
 
 def test_the_panel_shows_years_and_targets(tmp_path: Path) -> None:
     row = measure("s", "series", **SUM)
     district = toy_with([row], series=figures(y2020=4.4, y2021=4, y2022=5))
-    panel = lg._panel_sheet(district, lg.ledger(district))
+    panel = book_of._panel_sheet(district, lg.ledger(district))
     assert (
         list(panel["编号"]) == ["T1"]
         and panel.loc[0, "2020"] == 4.4
@@ -561,17 +566,17 @@ def test_the_panel_shows_years_and_targets(tmp_path: Path) -> None:
 def test_page_is_one_file_and_escapes(tmp_path: Path) -> None:
     row = measure("c", "communities_with", kinds="canteen", **ALL)
     district = toy_with([row])
-    page = lg.ledger_page(district, lg.ledger(district), maps={"plan_clinic_15": "maps/plan_clinic_15.html"})
+    page = ledger_page(district, lg.ledger(district), maps={"plan_clinic_15": "maps/plan_clinic_15.html"})
     assert "&lt;b&gt;完善&lt;/b&gt;十五分钟圈" in page and "<b>完善</b>" not in page
     assert "http:" not in page and "https:" not in page and 'src="' not in page
     assert 'data-category="养老;医疗"' in page and "default-src 'none'" in page and page.count('class="promise"') == 2
-    assert page == lg.ledger_page(district, lg.ledger(district), maps={"plan_clinic_15": "maps/plan_clinic_15.html"})
+    assert page == ledger_page(district, lg.ledger(district), maps={"plan_clinic_15": "maps/plan_clinic_15.html"})
 
 
 @pytest.mark.browser
 def test_page_filters(tmp_path: Path, chromium: Any, bundled: xh.District, table: pd.DataFrame) -> None:
     path = tmp_path / "ledger.html"
-    path.write_text(lg.ledger_page(bundled, table), "utf-8")
+    path.write_text(ledger_page(bundled, table), "utf-8")
     page = chromium.new_page()
     said: list[str] = []
     page.on("console", lambda message: said.append(message.text))

@@ -30,13 +30,15 @@ import pyogrio
 
 from . import maps
 from ._analysis import Progress, analyse, has_own_plan, mapped_rules, promised_rules, rings_of
+from ._ledger_book import ledger_workbook
+from ._ledger_page import ledger_page
 from ._meeting import DEMONSTRATION_TEXT, PRESETS, meeting
 from .audit import SEVERITIES, rests_on
 from .coverage import rules_of
 from .district import MANIFEST, District, check
 from .errors import EnvironmentProblem, UnknownNameError, XinheError
 from .layers import BASIS_LABELS, DEMONSTRATION, LAYERS
-from .ledger import ledger, ledger_page, ledger_workbook
+from .ledger import ledger
 from .values import DENOMINATOR_LABELS, METHOD_LABELS
 
 RECORD = "run.json"
