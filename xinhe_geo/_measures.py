@@ -160,21 +160,25 @@ def once(district: District, key: Hashable, make: Callable[[], Any]) -> Any:
 
 
 def rows_of(district: District, name: str) -> pd.DataFrame:
+    """Return the rows of a table as they were read; the same frame for everybody."""
     table: pd.DataFrame = once(district, ("table", name), lambda: district.rows[name])
     return table
 
 
 def listed(text: str) -> list[str]:
+    """Return the parts of a cell that lists several things."""
     return [part.strip() for part in text.split(";") if part.strip()]
 
 
 def target_of(m: Measure) -> float:
+    """Return the number a row is compared with; missing where it states none."""
     if m["metric"] == "per_communities" or not m["operator"]:
         return math.nan
     return float(m["high"] if m["operator"] == "<=" else m["low"])
 
 
 def number_text(value: float, unit: str) -> str:
+    """Return a number with its unit, in as many digits as say something."""
     digits = (
         0 if value == round(value) or abs(value) >= 1000 else 1 if abs(value) >= 10 else 2 if abs(value) >= 1 else 3
     )
@@ -254,6 +258,7 @@ def demonstration(touched: Mapping[str, pd.Series]) -> str:
 
 
 def weakest(touched: Mapping[str, pd.Series]) -> str:
+    """Return the weakest basis among the rows a number rests on."""
     have = {b for basis in touched.values() for b in basis}
     return next((b for b in reversed(BASES) if b in have), "")
 
