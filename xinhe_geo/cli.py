@@ -159,7 +159,9 @@ def _show_audit(folder: Path | None, lang: str) -> None:
 
 @app.command("import")
 def import_(
-    file: Annotated[Path, typer.Argument(help="OSM 提取文件：.osm.pbf .osm .osm.gz .osm.bz2")],
+    file: Annotated[
+        Path, typer.Argument(help="OSM 提取文件（.osm.pbf .osm .osm.gz .osm.bz2），或只有街道的 .graphml .gpkg")
+    ],
     out: Annotated[Path, typer.Option("--out", help="新的街道目录")],
     homes: Annotated[Path | None, typer.Option("--homes", help="人口表 CSV：id, lon, lat, population")] = None,
     name: Annotated[str | None, typer.Option("--name", help="街道名称")] = None,
@@ -183,6 +185,28 @@ def import_(
         table.add_row(*("" if v is None or str(v) == "nan" else escape(str(v)) for v in row))
     _out.print(table)
     _out.print(escape(_text(lang, "imported", _show(out), _show(out))))
+
+
+@app.command()
+def ways(
+    file: Annotated[Path, typer.Argument(help="import 能读的文件")],
+    walk_filter: Annotated[Path | None, typer.Option("--filter", help="自己的 walk_filter.toml")] = None,
+    csv: Annotated[Path | None, typer.Option("--csv", help="逐条写到 CSV")] = None,
+) -> None:
+    """列出不能步行的道路和原因（步行规则在 network/walk_filter.toml，可以改）。"""
+    from .sources import left_out
+
+    with _err.status(escape(file.name)):
+        table = left_out(file, walk_filter=walk_filter)
+    shown = _grid("原因", "条数", "例")
+    for reason, rows in table.groupby("reason", sort=False):
+        examples = [f"{way}{'' if name is None else f' {name}'}" for way, name in rows["name"].head(6).items()]
+        shown.add_row(escape(str(reason)), str(len(rows)), escape("、".join(examples)))
+    _out.print(shown)
+    _out.print(f"共 {len(table)} 条道路不计入步行网")
+    if csv is not None:
+        csv.write_text(table.to_csv(lineterminator="\n"), encoding="utf-8-sig")
+        _out.print(escape(_show(csv)))
 
 
 @app.command()

@@ -1816,6 +1816,63 @@ def excluded_ways(path: StrPath, *, walk_filter: WalkFilter | None = None) -> pd
     return pd.DataFrame(rows, columns=["way", "name", "class", "reason"], dtype=object)
 
 
+def walkable(lines: Iterable[Sequence[Mapping[str, str]]], *, walk_filter: WalkFilter | None = None) -> pd.DataFrame:
+    """
+    Judge lines by their tags, as the ways of an extract are judged.
+
+    Parameters
+    ----------
+    lines
+        The tags of each line; several sets of them where streets were merged into one line: walkable if one is.
+    walk_filter
+        As for `read_osm_streets`.
+
+    Returns
+    -------
+    DataFrame
+        One row per line: `walk`, `reason` (why not), `wait_s`, `steps`.
+    """
+    rules = _walk_filter(walk_filter)
+    rows = []
+    for sets in lines:
+        verdicts = [rules.decide(tags) for tags in sets]
+        walk = any(verdict[0] for verdict in verdicts)
+        wait = max((rules.wait(tags) for tags in sets), default=0.0)
+        steps = any(rules.steps is not None and rules.steps.fits(tags) for tags in sets)
+        rows.append((walk, "" if walk or not verdicts else verdicts[0][1], wait, steps))
+    return pd.DataFrame(rows, columns=["walk", "reason", "wait_s", "steps"])
+
+
+def graph_edges(path: StrPath) -> tuple[gpd.GeoDataFrame, str]:
+    """
+    Read the edges of a graph that `osmnx.save_graphml` wrote.
+
+    Returns
+    -------
+    edges, made
+        The edges in the graph's CRS, both directions where the graph has both; the day the graph was made, or "".
+
+    Raises
+    ------
+    NetworkError
+        Not such a file: no edges, no coordinates, no CRS.
+    """
+    import osmnx
+
+    try:
+        graph = osmnx.load_graphml(Path(path), edge_dtypes={"osmid": str})  # our own ids are no numbers
+        edges = osmnx.graph_to_gdfs(graph, nodes=False, fill_edge_geometry=True)
+    except Exception as error:  # networkx, its XML parser and OSMnx each raise what they like
+        said = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise NetworkError(f"不是 OSMnx 存的 .graphml（{said}）。用 osmnx.save_graphml 另存") from error
+    if edges.crs is None:
+        raise NetworkError("图没有坐标系")
+    edges = edges.reset_index()
+    if "osmid" not in edges:
+        edges["osmid"] = [f"{u}-{v}" for u, v in zip(edges["u"], edges["v"], strict=True)]
+    return edges, str(graph.graph.get("created_date", ""))
+
+
 # --- small things ----------------------------------------------------------------------------------------------------
 
 

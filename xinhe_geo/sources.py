@@ -35,6 +35,8 @@ import shapely
 
 from . import _overpass
 from ._intake import RESULT_LABELS, add, recover, tally, template, undo
+from ._streetfile import SUFFIXES as STREET_SUFFIXES
+from ._streetfile import is_street_file, read_street_file
 from .district import MANIFEST, District
 from .errors import DataError, EnvironmentProblem, NetworkError, SourceError
 from .layers import LAYERS, SCHEMA_VERSION, bundled_folder
@@ -46,6 +48,7 @@ __all__ = [
     "box_to_fetch",
     "fetch",
     "import_osm",
+    "left_out",
     "read_tag_rules",
     "recover",
     "tally",
@@ -242,8 +245,9 @@ def _check_extract(path: Path) -> None:
         raise SourceError(f"文件不存在：{path.name}。检查路径；需要 OSM 数据（.osm.pbf、.osm、.osm.gz、.osm.bz2）")
     if path.is_dir():
         raise SourceError(f"{path.name} 是文件夹，不是 OSM 数据文件")
-    if not path.name.lower().endswith(OSM_SUFFIXES):
-        raise SourceError(f"{path.name} 不是 OSM 数据：文件名应以 {'、'.join(OSM_SUFFIXES[:4])} 结尾")
+    if not path.name.lower().endswith((*OSM_SUFFIXES, *STREET_SUFFIXES)):
+        known = "、".join((*OSM_SUFFIXES[:4], *STREET_SUFFIXES))
+        raise SourceError(f"{path.name} 不是 OSM 数据或街道文件：文件名应以 {known} 结尾")
 
 
 def _read_extract(path: Path, rules: Sequence[TagRule]) -> _Found:
@@ -705,13 +709,57 @@ def _streets(path: Path, walk_filter: str | Path | None, report: _Report) -> gpd
         raise SourceError(f"{path.name}：{error}") from error
     except RuntimeError as error:
         raise SourceError(f"{path.name} 读不出来（{error}）。文件不完整或不是 OSM 数据，请重新下载") from error
+    return _reported(streets, excluded_ways(path, walk_filter=walk_filter), path, report)
+
+
+def _streets_alone(path: Path, walk_filter: str | Path | None, report: _Report) -> tuple[gpd.GeoDataFrame, _Origin]:
+    """Return the streets of a file that has nothing else, and where they come from."""
+    read = read_street_file(path, walk_filter=walk_filter)
+    for note in read.notes:
+        report.note("streets", path.name, note)
+    report.note(
+        "facilities", "设施、用地、水系", f"{path.name} 只有街道；设施和居住点用 add 命令加，或改用 OSM 提取文件"
+    )
+    origin = _osm_origin(f"OpenStreetMap 街道文件 {path.name}", read.day) if read.from_osm else None
+    return _reported(read.streets, read.excluded, path, report), origin or _own_origin(path.name, read.day)
+
+
+def _reported(streets: gpd.GeoDataFrame, left: pd.DataFrame, path: Path, report: _Report) -> gpd.GeoDataFrame:
+    """Report what is taken as a street and what is not, and why; return the streets with their id as a column."""
     if streets.empty:
         raise SourceError(f"{path.name} 里没有可步行的道路。检查是否取错了范围，或步行规则（walk_filter.toml）过严")
     report.took("streets", "可步行的道路", len(streets), "", streets.index.astype(str))
-    left = excluded_ways(path, walk_filter=walk_filter)
     for reason, rows in left.groupby("reason", sort=False):
         report.left("streets", "道路", len(rows), str(reason), rows["way"].astype(str))
     return streets.rename_axis("street").reset_index()
+
+
+def left_out(path: str | Path, *, walk_filter: str | Path | None = None) -> pd.DataFrame:
+    """
+    List every road of a file that is not walkable, with the reason.
+
+    Parameters
+    ----------
+    path
+        What `import_osm` reads.
+    walk_filter
+        Rules in place of the bundled `walk_filter.toml`.
+
+    Returns
+    -------
+    DataFrame
+        Index `way`; columns `name`, `class`, `reason`, in the order of the file.
+
+    Raises
+    ------
+    SourceError
+        The file, or the rules, cannot be read.
+    """
+    source = Path(path)
+    _check_extract(source)
+    if is_street_file(source):
+        return read_street_file(source, walk_filter=walk_filter).excluded.set_index("way")
+    return excluded_ways(source, walk_filter=walk_filter).set_index("way")
 
 
 def _metric(streets: gpd.GeoDataFrame, crs: Any) -> pyproj.CRS:
@@ -890,7 +938,8 @@ def import_osm(
     Parameters
     ----------
     path
-        The extract: .osm.pbf, .osm, .osm.gz or .osm.bz2; clipped ones load.
+        The extract: .osm.pbf, .osm, .osm.gz or .osm.bz2; clipped ones load. Or a file of streets alone: .graphml as
+        OSMnx saves it, or a layer of lines (.gpkg, .geojson, .fgb, .shp).
     out
         The folder to make. It must be new, empty, or (with `overwrite`) an earlier import nobody has edited since.
     homes
@@ -931,12 +980,17 @@ def import_osm(
     labels = _labels(rules)
     report = _Report()
     tell("读道路")
-    streets = _streets(source, walk_filter, report)
-    metric = _metric(streets, crs)
-    day = _date_of(source, report)
-    tell("读设施、用地、水系")
-    found = _read_extract(source, rules)
-    layers = _map_layers(found, labels, report)
+    if is_street_file(source):
+        streets, origin = _streets_alone(source, walk_filter, report)
+        metric = _metric(streets, crs)
+        found, layers = _Found(), {}
+    else:
+        streets = _streets(source, walk_filter, report)
+        metric = _metric(streets, crs)
+        origin = _osm_origin(f"OpenStreetMap 提取文件 {source.name}", _date_of(source, report))
+        tell("读设施、用地、水系")
+        found = _read_extract(source, rules)
+        layers = _map_layers(found, labels, report)
     if homes is None:
         people = _homes_from_map(found, report)
     else:
@@ -951,16 +1005,18 @@ def import_osm(
     border = gpd.GeoDataFrame({"code": [code], "name": [name]}, geometry=[outline], crs=metric)
     layers = {"district": border.to_crs(LONLAT), "homes": people, **layers, "streets": streets.to_crs(metric)}
     layers = {layer: frame for layer, frame in layers.items() if len(frame)}
-    head = _head(name, code, metric, day, layers.get("facilities"), labels, public=homes is None)
-    entries = {layer: _entry(layer, source, day, homes, boundary, basis) for layer in layers}
+    head = _head(name, code, metric, origin, layers.get("facilities"), labels, public=homes is None)
+    entries = {layer: _entry(layer, origin, homes, boundary, basis) for layer in layers}
     tell("写入文件夹")
-    _write_folder(target, head, layers, entries, day, report, {"walk_filter": walk_filter, "osm_tags": osm_tags})
+    _write_folder(
+        target, head, layers, entries, origin.date, report, {"walk_filter": walk_filter, "osm_tags": osm_tags}
+    )
     return report.frame()
 
 
 def _stem(path: Path) -> str:
     lower = path.name.lower()
-    suffix = max((s for s in OSM_SUFFIXES if lower.endswith(s)), key=len)
+    suffix = max((s for s in (*OSM_SUFFIXES, *STREET_SUFFIXES) if lower.endswith(s)), key=len)
     return path.name[: -len(suffix)] or "osm"
 
 
@@ -968,7 +1024,7 @@ def _head(
     name: str,
     code: str,
     metric: pyproj.CRS,
-    day: str,
+    origin: _Origin,
     facilities: gpd.GeoDataFrame | None,
     labels: Mapping[str, str],
     *,
@@ -982,40 +1038,48 @@ def _head(
         "name": name,
         "code": code,
         "crs": ":".join(authority) if authority else metric.to_wkt(),
-        "data_year": int(day[:4]),
+        "data_year": int(origin.date[:4]),
         "surveyed_kinds": [kind for kind in labels if kind in present],
         "survey_note": SURVEY_NOTE,
-        "credit": CREDIT,
-        "secrecy": "public" if public else "internal",
+        "credit": origin.credit,
+        "secrecy": origin.secrecy if public else "internal",
         "made_by": MADE_BY,
     }
 
 
-def _entry(
-    layer: str, source: Path, day: str, homes: str | Path | None, boundary: str | Path | None, basis: str
-) -> dict[str, Any]:
+class _Origin(NamedTuple):
+    """Where the streets come from, and with them whatever is not given by a file of its own."""
+
+    basis: str
+    source: str
+    licence: str
+    date: str
+    secrecy: str
+    credit: str
+
+
+def _osm_origin(source: str, day: str) -> _Origin:
+    return _Origin("osm", source, "ODbL 1.0", day, "public", CREDIT)
+
+
+def _own_origin(file: str, day: str) -> _Origin:
+    # Nobody has said how these lines were drawn, so they are not called official; nor public.
+    return _Origin("derived", f"街道文件 {file}（来源未说明）", "见原文件", day, "internal", f"街道：{file}")
+
+
+def _entry(layer: str, origin: _Origin, homes: str | Path | None, boundary: str | Path | None, basis: str) -> Any:
     """Return a layer's provenance."""
-    osm = {"basis": "osm", "source": f"OpenStreetMap 提取文件 {source.name}", "licence": "ODbL 1.0", "date": day,
-           "secrecy": "public"}  # fmt: skip
+    entry = {**origin._asdict()}
+    del entry["credit"]
     if layer == "homes" and homes is not None:
-        return {
-            **osm,
-            "basis": "derived",
-            "source": f"人口表 {Path(homes).name}",
-            "licence": "见原表",
-            "secrecy": "internal",
-        }
+        own = {"basis": "derived", "source": f"人口表 {Path(homes).name}", "licence": "见原表", "secrecy": "internal"}
+        return {**entry, **own}
     if layer == "district" and boundary is not None:
-        return {
-            **osm,
-            "basis": basis,
-            "source": f"边界文件 {Path(boundary).name}",
-            "licence": "见原文件",
-            "secrecy": "internal",
-        }
+        own = {"source": f"边界文件 {Path(boundary).name}", "licence": "见原文件", "secrecy": "internal"}
+        return {**entry, "basis": basis, **own}
     if layer == "district":
-        return {**osm, "basis": basis, "note": "街道和居住点的外包络，不是法定界线"}
-    return osm
+        return {**entry, "basis": basis, "note": "街道和居住点的外包络，不是法定界线"}
+    return entry
 
 
 def _write_folder(
