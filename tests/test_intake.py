@@ -28,8 +28,11 @@ import pyogrio
 import pytest
 import shapely
 
-from xinhe_geo import _intake
-from xinhe_geo._intake import REPORT_COLUMNS, add, recover, tally, template, undo
+from xinhe_geo import _journal
+from xinhe_geo._intake import add
+from xinhe_geo._journal import recover, undo
+from xinhe_geo._tables import REPORT_COLUMNS, coordinate, tally
+from xinhe_geo._template import template
 from xinhe_geo.datum import DATUMS, from_wgs84
 from xinhe_geo.district import District, check
 from xinhe_geo.errors import DataError, EnvironmentProblem, SourceError, UnknownNameError
@@ -236,9 +239,9 @@ def test_degrees_minutes_seconds() -> None:
         "117.65",
         117.65,
     ):
-        assert _intake._angle(said) == pytest.approx(117.65, abs=1e-9), said
+        assert coordinate(said) == pytest.approx(117.65, abs=1e-9), said
     for said in ("", "nan", "inf", "117°61′", "北京", "1,2,x", "--3", "1e999x"):
-        assert not np.isfinite(_intake._angle(said)), said
+        assert not np.isfinite(coordinate(said)), said
 
 
 def test_all_rows_swapped_is_seen_as_a_whole(tmp_path: Path, toy: Path) -> None:
@@ -720,7 +723,7 @@ def test_undo_does_not_lose_later_work(tmp_path: Path, toy: Path) -> None:
 
 def test_two_at_once(tmp_path: Path, toy: Path) -> None:
     path = text(tmp_path / "a.csv", one())
-    with _intake._locked(toy), pytest.raises(EnvironmentProblem, match="另一个程序正在改"):
+    with _journal.locked(toy), pytest.raises(EnvironmentProblem, match="另一个程序正在改"):
         add(path, toy, "facilities", crs="WGS84", apply=True)
     assert contents(toy) == contents(TOY)
     add(path, toy, "facilities", crs="WGS84", apply=True)
@@ -761,7 +764,7 @@ KILLED = """
 import os, shutil, signal, sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
-from xinhe_geo import _intake
+from xinhe_geo import _intake, _journal
 from xinhe_geo.district import District
 
 template, work, layer, *files = sys.argv[2:]
@@ -774,7 +777,7 @@ def act(folder, what):
     if what == "add":
         _intake.add(files[0], folder, layer, crs="WGS84", apply=True)
     else:
-        _intake.undo(folder)
+        _journal.undo(folder)
 
 def run(folder, what, n):
     # Dies just before the n-th change of the disk; returns whether it did.
@@ -810,7 +813,7 @@ for what, start in (("add", old), ("undo", new)):
         killed = run(folder, what, n)
         seen = len(District.load(folder).rows.get(layer, ()))
         assert seen in rows.values(), (what, n, seen)
-        _intake.recover(folder)
+        _journal.recover(folder)
         found = state(folder)
         assert found in (before, after), (what, n, sorted(set(found) ^ set(after)))
         outcomes.add(found == after)

@@ -34,9 +34,12 @@ import pyproj
 import shapely
 
 from . import _overpass
-from ._intake import RESULT_LABELS, add, recover, tally, template, undo
+from ._intake import add
+from ._journal import recover, undo
 from ._streetfile import SUFFIXES as STREET_SUFFIXES
 from ._streetfile import is_street_file, read_street_file
+from ._tables import RESULT_LABELS, decoded_csv, tally
+from ._template import template
 from .district import MANIFEST, District
 from .errors import DataError, EnvironmentProblem, NetworkError, SourceError
 from .layers import LAYERS, SCHEMA_VERSION, bundled_folder
@@ -451,17 +454,7 @@ _HOME_COLUMNS: Mapping[str, tuple[str, ...]] = {
 
 def _read_csv(path: Path) -> pd.DataFrame:
     """Read a CSV as text, as Excel writes them: UTF-8 with or without BOM or GB18030; comma, semicolon or tab."""
-    raw = path.read_bytes()
-    for encoding in ("utf-8-sig", "gb18030"):
-        try:
-            text = raw.decode(encoding)
-            break
-        except UnicodeDecodeError:
-            continue
-    else:
-        raise SourceError(f"{path.name}：编码既不是 UTF-8 也不是 GB18030。在 Excel 里另存为“CSV UTF-8”")
-    head = text.split("\n", 1)[0]
-    separator = max(",;\t", key=head.count)
+    text, separator = decoded_csv(path)
     try:
         table = pd.read_csv(
             StringIO(text), sep=separator, dtype="str", keep_default_na=False, na_values=[""], skip_blank_lines=False

@@ -1,0 +1,123 @@
+"""Files with geometry of their own: GeoJSON, GeoPackage, shapefile, KML, file geodatabase."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from pathlib import Path
+from typing import Any
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import pyogrio
+import pyproj
+import shapely
+
+from ._tables import MOST_COLUMNS, MOST_ROWS, Incoming, cannot_take, printable
+from .errors import SourceError
+
+
+def read_geojson(path: Path) -> Incoming:
+    """Read a feature collection; its own CRS, where it names one, is kept for comparison."""
+    try:
+        found = json.loads(path.read_bytes().decode("utf-8-sig"))
+        features = found["features"]
+        if found.get("type") != "FeatureCollection" or not isinstance(features, list):
+            raise TypeError
+        properties = [dict(f.get("properties") or {}) for f in features]
+        texts = [json.dumps(f["geometry"]) if f.get("geometry") else None for f in features]
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise cannot_take(path.name, "不是完整的 GeoJSON（要素集合）", "在 QGIS 里打开，重新导出为 GeoJSON") from error
+    if len(features) > MOST_ROWS:
+        raise cannot_take(path.name, f"超过 {MOST_ROWS:,} 个要素", "分成几份导入")
+    heads = list(dict.fromkeys(str(k) for p in properties for k in p))
+    with np.errstate(invalid="ignore"):
+        shapes = shapely.from_geojson(np.array(texts, dtype=object), on_invalid="ignore")
+    crs: pyproj.CRS | None = None
+    if found.get("crs"):
+        try:
+            crs = pyproj.CRS.from_user_input(found["crs"]["properties"]["name"])
+        except (KeyError, TypeError, pyproj.exceptions.CRSError) as error:
+            raise cannot_take(path.name, "里面写的坐标系读不懂", "在 QGIS 里重新导出为 GeoJSON") from error
+    rows = [[p.get(h) for h in heads] for p in properties]
+    return Incoming(path.name, heads, rows, list(range(1, len(rows) + 1)), np.atleast_1d(shapes), crs)
+
+
+def read_geopackage(path: Path, layer: str | None) -> Incoming:
+    """Read one layer of a GeoPackage."""
+    with path.open("rb") as stream:
+        if not stream.read(16).startswith(b"SQLite format 3"):
+            raise cannot_take(path.name, "不是 GeoPackage", "检查扩展名；在 QGIS 里重新导出")
+    try:
+        names = [str(n) for n, kind in pyogrio.list_layers(path) if kind is not None]
+    except Exception as error:
+        raise cannot_take(path.name, "GeoPackage 打不开", "文件可能不完整，重新拷贝或重新导出") from error
+    if layer is None and len(names) != 1:
+        raise cannot_take(
+            path.name, f"里面有 {len(names)} 个图层", f"用 sheet（--sheet）说明读哪个：{'、'.join(names)}"
+        )
+    if layer is not None and layer not in names:
+        raise cannot_take(path.name, f"没有图层“{printable(layer)}”", f"可选：{'、'.join(names)}")
+    return _of_frame(path, _drivers(path, layer=layer or names[0]))
+
+
+def read_shapefile(path: Path) -> Incoming:
+    """
+    Read a shapefile whatever its encoding says.
+
+    Text is read byte by byte (every byte is a Latin-1 letter) and decoded here: UTF-8 where everything is UTF-8, else
+    GB18030, which GBK is part of. A missing or wrong .cpg does no harm that way, nor does a name cut within a letter.
+    """
+    for part in (".dbf", ".shx"):
+        if not any((path.parent / (path.stem + p)).is_file() for p in (part, part.upper())):
+            raise cannot_take(path.name, f"旁边缺少 {path.stem}{part}", "shapefile 的 .shp、.shx、.dbf 要一起拷贝")
+    frame = _drivers(path, encoding="ISO-8859-1")
+    texts = [c for c in frame.columns if c != frame.geometry.name and not pd.api.types.is_numeric_dtype(frame[c])]
+    cells = [v.encode("latin-1", "ignore") for c in texts for v in frame[c] if isinstance(v, str)]
+    names = [str(c).encode("latin-1", "ignore") for c in frame.columns]
+    encoding = "utf-8" if all(_decodes(v) for v in cells) and all(_decodes(n, cut=True) for n in names) else "gb18030"
+
+    def decoded(value: Any) -> Any:
+        return value.encode("latin-1", "ignore").decode(encoding, "ignore") if isinstance(value, str) else value
+
+    for column in texts:
+        frame[column] = pd.Series([decoded(v) for v in frame[column]], index=frame.index, dtype="object")
+    geometry = frame.geometry.name
+    frame.columns = [c if c == geometry else decoded(str(c)) for c in frame.columns]
+    found = _of_frame(path, frame)
+    found.short = encoding
+    return found
+
+
+def _decodes(raw: bytes, *, cut: bool = False) -> bool:
+    try:
+        raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        return cut and error.reason == "unexpected end of data"
+    return True
+
+
+def _drivers(path: Path, **how: Any) -> gpd.GeoDataFrame:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            info = pyogrio.read_info(path, **how)
+            if info["features"] > MOST_ROWS or len(info["fields"]) > MOST_COLUMNS:
+                raise cannot_take(path.name, f"有 {info['features']:,} 个要素、{len(info['fields'])} 列",
+                           f"最多 {MOST_ROWS:,} 个要素、{MOST_COLUMNS} 列")  # fmt: skip
+            frame = pyogrio.read_dataframe(path, **how)
+        except SourceError:
+            raise
+        except Exception as error:  # drivers raise many types; the message is what matters
+            raise cannot_take(path.name, "读不出来，可能不完整", "在 QGIS 里打开看看，重新拷贝或重新导出") from error
+    if not isinstance(frame, gpd.GeoDataFrame):
+        raise cannot_take(path.name, "没有图形", "表格请存为 .xlsx 或 .csv")
+    return frame
+
+
+def _of_frame(path: Path, frame: gpd.GeoDataFrame) -> Incoming:
+    heads = [str(c) for c in frame.columns if c != frame.geometry.name]
+    columns = [frame[c].astype("object").where(frame[c].notna(), None).tolist() for c in heads]
+    rows = [list(cells) for cells in zip(*columns, strict=True)] if heads else [[] for _ in range(len(frame))]
+    return Incoming(path.name, heads, rows, list(range(1, len(frame) + 1)), np.asarray(frame.geometry.array), frame.crs)
