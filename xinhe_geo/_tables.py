@@ -161,9 +161,11 @@ class Report:
 
     def say(self, result: str, reason: str, remedy: str = "", *, row: int | None = None, key: str = "",
             column: str = "", value: object = "") -> None:  # fmt: skip
+        """Add a line."""
         self.lines.append((row, key, result, column, printable(value), reason, remedy))
 
     def frame(self) -> pd.DataFrame:
+        """Return the lines as the report."""
         frame = pd.DataFrame(self.lines, columns=list(REPORT_COLUMNS), dtype="object")
         frame["row"] = frame["row"].astype("Int64")
         return frame
