@@ -197,6 +197,13 @@ BY_HAND: list[tuple[str, str, dict[str, Any], float, str]] = [
     ("theil", "theil", {**CIRCLE, "group": "zone"}, math.log(360 / 350), "报现状（原文无量化目标）"),
     ("per_thousand", "per_thousand", {"kinds": "clinic_station", "field": "count", "per": 1000, "unit": "处/千人"}, 1000 / 360,
      "报现状（原文无量化目标）"),
+    # one station per 300 people: A has enough, B and D 0.68 * 300 / 270 of it (see test_capacity)
+    ("enough", "capacity", {"kinds": "clinic_station", "field": "count", "per": 300, "norm": 1, "decay": "walk15", **ALL},
+     (100 + 250 * 0.68 * 300 / 270) / 360 * 100, "部分达标"),
+    ("enough_read", "capacity", {"kinds": "clinic_station", "field": "count", "per": 300, "norm": 1, "decay": "walk15", "unit": "%",
+                                 "operator": ">=", "low": 80, "target_from": "standard", "confidence": "recalled"},
+     (100 + 250 * 0.68 * 300 / 270) / 360 * 100, "参考值（未核）"),
+    ("no_beds", "capacity", {"kinds": "clinic_station", "field": "capacity", "per": 300, "norm": 1, "decay": "walk15"}, math.nan, "数据不足"),
     ("read", "per_communities", {"kinds": "clinic_station", "low": 3, "high": 4, "operator": ">=", "target_from": "standard",
                                  "confidence": "read"}, 1, "达标"),
     ("second_hand", "per_communities", {"kinds": "clinic_station", "low": 3, "high": 4, "operator": ">=", "target_from": "standard",
@@ -250,6 +257,12 @@ def test_what_is_said_beside_the_number(by_hand: pd.DataFrame) -> None:
     assert "layers.parcels" in by_hand.loc["no_layer", "needs"]
     assert "T07" in by_hand.loc["no_community", "needs"] and "行车时间" in by_hand.loc["no_engine", "needs"]
     assert "capacity" in by_hand.loc["no_capacity", "needs"] and "floor_area_m2" in by_hand.loc["no_area", "needs"]
+    assert "够不着或不够用，在 3 个小区：乙苑 49、丁楼 12、戊苑 10" in by_hand.loc["enough", "gap"]
+    assert "有的 97.2%，有且够用的 80.2%" in by_hand.loc["enough", "text"]
+    assert (
+        "5 分钟以内 1、10 分钟以内 0.68" in by_hand.loc["enough", "parameters"]
+        and "decays.csv" in by_hand.loc["enough", "inputs"]
+    )
     assert "缝 0 m²，叠 0 m²" in by_hand.loc["tiles", "text"]
     assert (by_hand["contradiction"] == "X1：两个数。处理：并列。").all()
 
@@ -271,6 +284,15 @@ def test_attribute_against_a_number() -> None:
     for floor, verdict in ((1999.0, "未达标"), (2000.0, "达标")):
         own = of_t1(toy_with([measure("area", "attribute", **cells)], F5={"floor_area_m2": floor})).loc["area"]
         assert own["value"] == floor and own["verdict"] == verdict
+
+
+def test_sizes_in_different_units_are_not_added() -> None:
+    beds = {"kinds": "clinic_station;canteen", "field": "capacity", "per": 1000}
+    row = measure("beds", "per_thousand", **beds)
+    places = {"F1": {"capacity": 9.0, "capacity_unit": "床"}, "F2": {"capacity": 9.0, "capacity_unit": "座"}}
+    assert "床、座" in of_t1(toy_with([row], **places)).loc["beds", "needs"]
+    places["F2"]["capacity_unit"] = "床"
+    assert of_t1(toy_with([row], **places)).loc["beds", "value"] == pytest.approx(18 / 360 * 1000)
 
 
 def test_planned_places_count_when_asked_for() -> None:
@@ -467,6 +489,8 @@ def test_a_bad_cell_is_named_at_the_door(tmp_path: Path, cells: dict[str, Any], 
         ({"needs": "roads"}, "needs"),
         ({"commitment": "T9"}, "commitment"),
         ({"metric": "attribute", "field": "height"}, "field"),
+        ({"metric": "capacity", "field": "count", "per": 300, "norm": 1, "decay": "walk51"}, "decay"),
+        ({"metric": "capacity", "field": "count", "per": 300, "norm": 0, "decay": "walk15"}, "norm"),
     ],
 )
 def test_cells_that_contradict_each_other_are_named(cells: dict[str, Any], field: str) -> None:

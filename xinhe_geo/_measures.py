@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 import shapely
 
+from .capacity import COUNT, decay_of, sizes, within_capacity
 from .coverage import SHARE_TOLERANCE, TOLERANCE_MIN, presence
 from .district import District
 from .layers import BASES, BASIS_LABELS, DEMONSTRATION, LAYERS
@@ -40,6 +41,10 @@ FORMULAS: Mapping[str, tuple[str, str]] = {
     "gini": ("基尼系数", "Σi Σj pi·pj·|ai − aj| ÷ (2·ā)，p 为人口份额，a 为小区的可达水平"),
     "theil": ("泰尔指数", "Σ pi·(ai ÷ ā)·ln(ai ÷ ā)，并分成组间与组内两部分"),
     "per_thousand": ("人均规模", "Σ 规模 ÷ 人口 × 每多少人"),
+    "capacity": (
+        "够得着且够用",
+        "Rj = Sj ÷ Σk Pk·w(tkj)，Ai = Σj Rj·w(tij)；Σ Pi·min(1, Ai × 每多少人 ÷ 应有数) ÷ Σ Pi，w 按距离衰减表",
+    ),
     "per_communities": ("按社区数配置", "应有 = 社区数 ÷ 每处服务的社区数，向上取整；缺口 = 应有 − 现有"),
     "attribute": ("设施属性", "范围内开放设施的属性值，与数比较"),
     "mix": ("用地混合熵", "−Σ p·ln p ÷ ln K，p 为各类用地的面积份额，K 为全图的类数"),
@@ -59,6 +64,7 @@ _LAYERS_OF: Mapping[str, tuple[str, ...]] = {
     "gini": ("homes", "facilities", "streets"),
     "theil": ("homes", "facilities", "streets"),
     "per_thousand": ("homes", "facilities"),
+    "capacity": ("homes", "facilities", "streets"),
     "per_communities": ("communities", "facilities"),
     "attribute": ("facilities",),
     "series": ("series",),
@@ -76,6 +82,7 @@ COLUMNS_OF: Mapping[str, tuple[str, ...]] = {
     "in_gap": ("layer", "kinds", "minutes"),
     "difference": ("group", "codes"),
     "per_thousand": ("kinds", "field", "per"),
+    "capacity": ("kinds", "field", "per", "norm", "decay"),
     "per_communities": ("kinds", "low", "high"),
     "attribute": ("kinds", "field"),
     "mix": ("layer", "field"),
@@ -87,12 +94,22 @@ SCOPE_LAYERS = {
 }  # fmt: skip
 #: Metrics that take the whole district for all its homes or communities, whatever its outline.
 _WHOLE_DISTRICT = (
-    "coverage", "completeness", "in_gap", "difference", "gini", "theil", "communities_with", "communities_without", "mix",
+    "coverage", "completeness", "capacity", "in_gap", "difference", "gini", "theil", "communities_with", "communities_without", "mix",
 )  # fmt: skip
 #: Layers that change a walk where there are any: a walk does without them, and rests on them.
 _ON_THE_WAY = ("gates", "entrances", "barriers")
 #: Metrics that some of is better than none of.
-IN_PARTS = ("communities_with", "coverage", "completeness", "count", "kinds_present", "near", "along", "area")
+IN_PARTS = (
+    "communities_with",
+    "coverage",
+    "completeness",
+    "capacity",
+    "count",
+    "kinds_present",
+    "near",
+    "along",
+    "area",
+)
 _WEIGHTS = {
     "people": ("常住人口", "人"),
     "people_60plus": ("60岁及以上人口", "位60岁及以上老人"),
@@ -289,6 +306,9 @@ def parameters(district: District, m: Measure) -> str:
             shown = _WEIGHTS[value][0]
         elif name in ("layer", "other_layer", "lines"):
             shown = LAYERS[value].label
+        elif name == "decay":
+            zones = decay_of(district, value)
+            shown = "、".join(f"{limit:g} 分钟以内 {weight:g}" for limit, weight in zones.items())
         elif name == "profile":
             walker = district.profile(value)
             shown = f"{walker.label} {walker.speed_m_s:g} m/s"
@@ -316,6 +336,7 @@ def inputs(district: District, m: Measure) -> str:
     """Return one line per file a row rests on: layer, file, hash, date, basis, source."""
     lines = []
     tables = ["commitments", "measures", *(["rules", "profiles"] if m["rule"] else [])]
+    tables += ["decays", "profiles"] if m["decay"] else []
     own = layers_for(m)
     own += [n for n in _ON_THE_WAY if {"homes", "streets"} <= set(own) and n in district.layers]
     for name in dict.fromkeys([*own, *tables]):
@@ -599,20 +620,80 @@ def _per_thousand(district: District, m: Measure) -> Found:
     people = _weight_of(homes, weight)
     places, more = _open_places(district, m, kinds)
     touched |= more
-    sizes = pd.Series(1.0, index=places.index) if field == "count" else pd.to_numeric(places[field], errors="coerce")
-    what = _kind_names(district, kinds, "或")
-    if sizes.isna().any():
-        label = LAYERS["facilities"].names[field].label
-        raise Lacks(
-            f"缺{what}的{label}（facilities 的 {field} 列，{len(sizes)} 处中 {int(sizes.isna().sum())} 处没有填）"
-        )
-    total, base = float(sizes.sum()), float(people.sum())
+    offered = _sizes(places, field, kinds, district)
+    total, base = float(offered.sum()), float(people.sum())
     value = total / base * m["per"]
     size = "" if field == "count" else f"共 {number_text(total, '')}"
     said = f"{len(places)} 处{size}，{_WEIGHTS[weight][0]} {number_text(base, '')}"
     short = target_of(m) * base / m["per"] - total
     gap = f"按 {target_of(m):g} 计还差 {math.ceil(short - 1e-9):,}" if m["operator"] == ">=" and short > 1e-9 else ""
     return Found(value, said, touched, gap, _planned_text(_planned(district, kinds)) if gap else "")
+
+
+def _sizes(places: gpd.GeoDataFrame, field: str, kinds: Sequence[str], district: District) -> pd.Series:
+    """Return how much each place offers; a place without a size, or sizes in different units, is 数据不足."""
+    what, label = (
+        _kind_names(district, kinds, "或"),
+        "个数" if field == COUNT else LAYERS["facilities"].names[field].label,
+    )
+    try:
+        offered = sizes(places, field)
+    except ValueError as error:
+        raise Lacks(f"{what}的{error}，不能相加（facilities 的 capacity_unit 列）") from error
+    if offered.isna().any():
+        blank = int(offered.isna().sum())
+        raise Lacks(f"缺{what}的{label}（facilities 的 {field} 列，{len(offered)} 处中 {blank} 处没有填）")
+    return offered
+
+
+def _capacity(district: District, m: Measure) -> Found:
+    """Share of people with a place in reach and room in it; supply is shared out among all who can walk to it."""
+    kinds, weight, per = listed(m["kinds"]), str(m["weight"] or "people"), float(m["per"])
+    _require_survey(district, kinds)
+    homes, touched = _homes_in(district, m)
+    demand = _weight_of(homes, weight)
+    everywhere = district.open_facilities
+    assert everywhere is not None  # the layer was asked for before
+    _sizes(everywhere[everywhere["kind"].isin(kinds).to_numpy()], str(m["field"]), kinds, district)
+    rows = shared_out(district, m).reindex(homes.index)
+    touched |= {**_walk(district), **_facilities_of(district, kinds)}
+    total = float(rows["demand"].sum())
+    reach, served = float(rows["within"].sum()), float(rows["served"].sum())
+    unit, walker = _WEIGHTS[weight][1], district.profile(m["profile"] or _first_profile(district))
+    limit = decay_of(district, str(m["decay"])).index[-1]
+    said = (
+        f"按{walker.label}的速度 {limit:g} 分钟内有的 {reach / total:.1%}，有且够用的 {served / total:.1%}"
+        f"（应有每 {per:g} 人 {m['norm']:g}；分到的合每 {per:g} 人 {number_text(float(rows['supply'].sum()) / total * per, '')}）"
+    )
+    short = float(rows["short"].sum())
+    where = _missed(homes, (rows["demand"] - rows["served"]).dropna(), weight).replace("不可达", "够不着或不够用")
+    gap = f"{where}；按应有数还差 {number_text(round(short, 2), '')}" if where else ""
+    unknown = int(demand.isna().sum())
+    note = f"{unknown} 处小区的{_WEIGHTS[weight][0]}不详、未计入" if unknown else ""
+    planned = _planned_text(_planned(district, kinds)) if gap else ""
+    fix = f"在缺口最大的小区附近增设{_kind_names(district, kinds, '或')}，或扩大现有的规模" if gap else ""
+    return Found(served / total * 100, said.replace(" 人 ", f" {unit} ") if unit != "人" else said, touched, gap,
+                 "；".join(part for part in (fix, planned) if part), note=note)  # fmt: skip
+
+
+def shared_out(district: District, m: Measure) -> pd.DataFrame:
+    """Return what `within_capacity` finds for a row of metric capacity: index home."""
+    key = ("capacity", *(m[c] for c in ("kinds", "norm", "per", "decay", "field", "profile", "weight")))
+
+    def make() -> pd.DataFrame:
+        return within_capacity(
+            district,
+            listed(m["kinds"]),
+            norm=float(m["norm"]),
+            per=float(m["per"]),
+            decay=str(m["decay"]),
+            field=str(m["field"]),
+            profile=m["profile"] or _first_profile(district),
+            weight=str(m["weight"] or "people"),
+        )
+
+    rows: pd.DataFrame = once(district, key, make)
+    return rows
 
 
 def _per_communities(district: District, m: Measure) -> Found:
@@ -1144,6 +1225,7 @@ _METRICS: Mapping[str, Callable[[District, Measure], Found]] = {
     "gini": _inequality,
     "theil": _inequality,
     "per_thousand": _per_thousand,
+    "capacity": _capacity,
     "per_communities": _per_communities,
     "attribute": _attribute,
     "mix": _mix,

@@ -89,8 +89,8 @@ POINT = ("Point",)
 #: How a commitment can be measured (`ledger`), over what, and how two things can lie to each other.
 METRICS = (
     "communities_with", "communities_without", "coverage", "completeness", "count", "kinds_present", "area", "topology",
-    "near", "along", "in_gap", "difference", "gini", "theil", "per_thousand", "per_communities", "attribute", "mix",
-    "series", "missing",
+    "near", "along", "in_gap", "difference", "gini", "theil", "per_thousand", "capacity", "per_communities", "attribute",
+    "mix", "series", "missing",
 )  # fmt: skip
 SCOPES = ("district", "zone", "area", "community", "parcel", "line", "home")
 LINEAR = ("named_roads", "water", "barriers")
@@ -344,6 +344,20 @@ _LAYERS = (
         default=True,
     ),
     Layer(
+        "decays",
+        "距离衰减表",
+        "id",
+        (
+            _id("id"),
+            Column("decay", "衰减", required=True, help="measures.csv 的 decay 用这个名称"),
+            Column("minutes", "这一圈到几分钟", "float", "分钟", required=True, minimum=0),
+            Column("weight", "权重", "float", required=True, minimum=0, help="最近一圈写 1"),
+            Column("source", "出处"),
+        ),
+        folder="standards",
+        default=True,
+    ),
+    Layer(
         "commitments",
         "规划承诺表",
         "id",
@@ -404,6 +418,8 @@ _LAYERS = (
             Column("combine", "合并", values=("any", "all"), help="all：各类都有才算"),
             Column("field", "字段"),
             Column("per", "每多少", "float", minimum=0),
+            Column("norm", "应有数", "float", minimum=0, help="每 per 人应有多少；只有 capacity 用"),
+            Column("decay", "距离衰减", help="decays.csv 的衰减；只有 capacity 用"),
             Column("group", "分组", values=("zone", "area", "community")),
             Column("since", "起始年", "year"),
             Column("until", "截止年", "year"),

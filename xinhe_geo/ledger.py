@@ -41,6 +41,7 @@ from ._measures import (
     target_of,
     weakest,
 )
+from .capacity import COUNT
 from .district import District
 from .errors import DataError, Problem, UnknownNameError, problems_table
 from .layers import LAYERS
@@ -277,7 +278,7 @@ def measure_problems(district: District) -> pd.DataFrame:
     shapes = {name for name, layer in LAYERS.items() if layer.geometry}
     known = {
         "kinds": set(district.kinds.index), "near_kinds": set(district.kinds.index), "also_rules": set(district.rules.index),
-        "layer": shapes, "other_layer": shapes, "needs": set(LAYERS),
+        "layer": shapes, "other_layer": shapes, "needs": set(LAYERS), "decay": set(rows_of(district, "decays")["decay"]),
     }  # fmt: skip
     found = [p for m in measure_rows(district) for p in _measure_problems(district, m, known)]
     codes = set(promises(district).index)
@@ -308,18 +309,24 @@ def _names_unknown(m: Measure, known: Mapping[str, set[str]]) -> Iterator[tuple[
                 yield field, f"{{}}：没有“{name}”", "改成已有的名称，多个用 ; 隔开"
 
 
+#: Metrics that take the size of facilities from one of their columns.
+_SIZED = ("attribute", "per_thousand", "capacity")
+
+
 def _cells_missing(m: Measure) -> Iterator[tuple[str, str, str]]:
     for field in COLUMNS_OF.get(m["metric"], ()):
         if m[field] == "" or pd.isna(m[field]):
             yield field, f"算法 {m['metric']} 必须填（{{}}）", "填上这一格"
     if m["metric"] in ("completeness", "in_gap", "difference", "gini", "theil") and not (m["rule"] or m["kinds"]):
         yield "kinds", f"算法 {m['metric']} 要有类别或规则", "填上 kinds 和 minutes，或填 rule"
-    holder = {"mix": m["layer"], "attribute": "facilities", "per_thousand": "facilities"}.get(m["metric"], "")
+    holder = m["layer"] if m["metric"] == "mix" else "facilities" if m["metric"] in _SIZED else ""
     if holder in LAYERS and m["field"] not in (
         *LAYERS[holder].names,
-        *(["count"] if m["metric"] == "per_thousand" else []),
+        *([COUNT] if m["metric"] != "attribute" else []),
     ):
         yield "field", f"{LAYERS[holder].label}没有“{m['field']}”这一列", f"可选：{'、'.join(LAYERS[holder].names)}"
+    if m["metric"] == "capacity" and not (m["norm"] > 0 and m["per"] > 0):
+        yield "norm", "{}和每多少人要大于 0", "写大于 0 的数"
     if m["scope"] != "district" and not m["codes"]:
         yield "codes", f"范围是 {m['scope']}，没有写编号", "写编号或名称，多个用 ; 隔开"
     if m["scope"] == "line" and not m["lines"]:

@@ -489,6 +489,46 @@ def _put(table: pd.DataFrame, found: pd.DataFrame, search_as: Profile | None, pr
     table["gate_known"] = found["gate_known"].fillna(False).to_numpy(dtype=bool)
 
 
+def pairs(district: District, kinds: Iterable[str], *, profile: str | Profile = "adult", minutes: float) -> pd.Series:
+    """
+    Return the least time of every walk from a point of `home_points` to an open facility of some kinds, within a limit.
+
+    Unlike the hinge, which keeps only the nearest, this holds every pair: asked for per kind, and never kept.
+
+    Parameters
+    ----------
+    kinds
+        Kinds to look for.
+    profile
+        Who walks.
+    minutes
+        Longest walk.
+
+    Returns
+    -------
+    minutes
+        Sorted MultiIndex (point, facility); `minutes`. Pairs further apart, or without a way, are absent.
+    """
+    walker = district.profile(profile)
+    facilities = _open(district, inside_only=False)
+    facilities = facilities[facilities["kind"].isin(list(kinds)).to_numpy()]
+    points, doors = home_points(district), home_doors(district)
+    names = ["point", "facility"]
+    if facilities.empty or points.empty:
+        return pd.Series([], index=pd.MultiIndex.from_arrays([[], []], names=names), dtype="float64", name="minutes")
+    targets = facility_doors(district, facilities)
+    reachable = targets[(targets["edge"] >= 0).to_numpy()]
+    by_street = district.network.pairs(doors, reachable, profile=walker, limit=minutes)["minutes"]
+    same = _same_compound(district, points, targets)
+    inside = pd.Series(
+        same["metres"].to_numpy(dtype=float) / walker.speed_m_s / 60.0,
+        index=pd.MultiIndex.from_arrays([same["place"].to_numpy(), same["target"].to_numpy()]),
+    )
+    inside = inside[(inside <= minutes).to_numpy()]
+    rows = pd.concat([part for part in (by_street, inside) if len(part)] or [by_street])
+    return rows.groupby(level=[0, 1]).min().rename_axis(names).rename("minutes")
+
+
 # --- isochrones ------------------------------------------------------------------------------------------------------
 
 
