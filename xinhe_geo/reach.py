@@ -134,32 +134,28 @@ def _doors_through_gates(
     used = [home for home in points["home"].drop_duplicates() if len(gates[home])]
     if not used:
         return pd.DataFrame(columns=["place", "home", "edge", "at_m", "access_m", "gate_metres", "gate_known"])
-    all_gates = pd.concat([gates[home] for home in used])
-    feet = district.network.attach(all_gates, barriers=_barriers(district))
-    feet.index = pd.Index(np.arange(len(feet)))
-    rows, first = [], 0
-    by_home = dict(tuple(points.groupby("home", sort=False)))
-    for home in used:
-        own = by_home[home]
-        spots = gates[home]
-        inside = walk_inside(homes.geometry[home], own.geometry.array, spots.array)
-        foot = feet.iloc[first : first + len(spots)]
-        first += len(spots)
-        n, g = inside.shape
-        rows.append(
-            pd.DataFrame(
-                {
-                    "place": np.repeat(np.asarray(own.index), g),
-                    "home": home,
-                    "edge": np.tile(foot["edge"].to_numpy(), n),
-                    "at_m": np.tile(foot["at_m"].to_numpy(), n),
-                    "access_m": inside.ravel() + np.tile(foot["access_m"].to_numpy(), n),
-                    "gate_metres": inside.ravel(),
-                    "gate_known": True,
-                }
-            )
-        )
-    doors = pd.concat(rows, ignore_index=True)
+    feet = district.network.attach(pd.concat([gates[home] for home in used]), barriers=_barriers(district))
+    first = np.cumsum([0, *(len(gates[home]) for home in used)])
+    at_home = points.groupby("home", sort=False).indices
+    shapes = points.geometry.to_numpy()
+    own, gate, inside = [], [], []
+    for k, home in enumerate(used):
+        rows, foot = at_home[home], np.arange(first[k], first[k + 1])
+        inside.append(walk_inside(homes.geometry[home], shapes[rows], gates[home].array).ravel())
+        own.append(np.repeat(rows, len(foot)))
+        gate.append(np.tile(foot, len(rows)))
+    point, foot, metres = np.concatenate(own), np.concatenate(gate), np.concatenate(inside)
+    doors = pd.DataFrame(
+        {
+            "place": points.index.to_numpy()[point],
+            "home": points["home"].to_numpy()[point],
+            "edge": feet["edge"].to_numpy()[foot],
+            "at_m": feet["at_m"].to_numpy()[foot],
+            "access_m": metres + feet["access_m"].to_numpy()[foot],
+            "gate_metres": metres,
+            "gate_known": True,
+        }
+    )
     return doors[(doors["edge"] >= 0) & np.isfinite(doors["access_m"])]
 
 
