@@ -23,7 +23,7 @@ import shapely
 from ._basemap import FIRST_LABELS, border_layers, ground_layers, labels_of, point_styles, road_layers
 from ._style import blank_shapes, foot_lines, house_style, layer_of, web_file, wording
 from .coverage import TOLERANCE_MIN, basis_text, rules_of
-from .district import District
+from .district import District, to_degrees
 from .errors import UnknownNameError
 from .reach import facility_doors, home_doors, home_points, walk_inside
 from .values import DENOMINATOR_LABELS, METHOD_LABELS, TOLERANCE_M, Rule
@@ -284,8 +284,7 @@ def _degrees(district: District, bounds: tuple[float, float, float, float]) -> d
     middle = np.array([(west + east) / 2, (south + north) / 2])
     half = float(max(east - west, north - south) / 2 + 2000.0)
     u, v = (a.ravel() for a in np.meshgrid(np.cos(np.linspace(0, np.pi, 15)), np.cos(np.linspace(0, np.pi, 15))))
-    to_degrees = pyproj.Transformer.from_crs(district.crs, "EPSG:4326", always_xy=True)
-    lon, lat = to_degrees.transform(middle[0] + half * u, middle[1] + half * v)
+    lon, lat = to_degrees(pyproj.CRS(district.crs)).transform(middle[0] + half * u, middle[1] + half * v)
     powers = [(i, j) for i in range(DEGREE + 1) for j in range(DEGREE + 1 - i)]
     terms = np.stack([u**i * v**j for i, j in powers], axis=1)
     found = np.linalg.lstsq(terms, np.stack([lon, lat], axis=1), rcond=None)[0]

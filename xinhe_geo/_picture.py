@@ -16,6 +16,7 @@ from ._basemap import FIRST_LABELS, Label, Layer
 from ._scene import Scene, off_for
 from ._style import OWN, escape, house_style, joined, wording
 from ._themes import Mode, Theme
+from .district import to_degrees
 
 # --- the picture -----------------------------------------------------------------------------------------------------
 
@@ -37,8 +38,7 @@ class _View:
         self.y1 = (south + north) / 2 + self.height / 2 / self.scale
         box = (self.x0, self.y1 - self.height / self.scale, self.x0 + self.width / self.scale, self.y1)
         self.box = box
-        to_degrees = pyproj.Transformer.from_crs(scene.crs, "EPSG:4326", always_xy=True)
-        latitude = to_degrees.transform((west + east) / 2, (south + north) / 2)[1]
+        latitude = to_degrees(pyproj.CRS(scene.crs)).transform((west + east) / 2, (south + north) / 2)[1]
         self.zoom = math.log2(40_075_016.686 * math.cos(math.radians(latitude)) / 256 * self.scale)
         self.taken: list[tuple[float, float, float, float]] = []
 

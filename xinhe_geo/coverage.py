@@ -19,7 +19,7 @@ import shapely
 from .district import District
 from .errors import UnknownNameError
 from .layers import BASES, BASIS_LABELS, DEMONSTRATION
-from .reach import hinge, home_points
+from .reach import hinge, hinge_of_kinds, home_points
 from .values import DENOMINATOR_LABELS, METHOD_LABELS, TOLERANCE_M, Profile, Rule
 
 GROUPINGS = ("zone", "area", "community", "grid")
@@ -65,18 +65,32 @@ def coverage(
         )
     points = _homes_of(home_points(district))
     facts = _home_facts(district, homes)
-    parts = []
+    parts: dict[str, Mapping[str, Any]] = {}
     for walker in dict.fromkeys(rule.profile for rule in chosen):
         own = [rule for rule in chosen if rule.profile == walker]
         kinds = dict.fromkeys(kind for rule in own for kind in rule.kinds)
         who = profile if isinstance(profile, Profile) else district.profile(walker)
-        tables = tuple(hinge(district, kinds, profile=who, inside_only=inside) for inside in (False, True))
+        everywhere, inside = (hinge_of_kinds(district, kinds, profile=who, inside_only=only) for only in (False, True))
         for rule in own:
-            parts.append(_cover_rule(district, rule, points, (tables[0], tables[1]), facts))
-    order = {rule.name: i for i, rule in enumerate(chosen)}
-    cover = pd.concat(parts, ignore_index=True)
-    cover = cover.sort_values(["home", "rule"], key=lambda s: s.map(order) if s.name == "rule" else s, kind="stable")
-    return cover.set_index(["home", "rule"])
+            tables = _any_of(everywhere, rule.kinds), _any_of(inside, rule.kinds)
+            parts[rule.name] = _cover_rule(district, rule, points, tables, facts)
+    return _joined(facts, [parts[rule.name] for rule in chosen])
+
+
+def _joined(facts: pd.DataFrame, rules: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    """Return the rows of all rules, home by home: what the homes carry beside what each rule found for them."""
+    count, homes = len(rules), len(facts)
+    order = np.repeat(facts.index.argsort(), count), np.tile(np.arange(count), homes)
+    rows = order[1] * homes + order[0]
+    columns: dict[str, Any] = {"home": facts.index.take(order[0])}
+    columns |= {name: facts[name].array.take(order[0]) for name in facts.columns if name != "home_basis"}
+    for name, first in rules[0].items():
+        if isinstance(first, (str, float)):
+            words = pd.array([rule[name] for rule in rules], dtype="str" if isinstance(first, str) else "float64")
+            columns[name] = words.take(order[1])
+        else:
+            columns[name] = pd.concat([rule[name] for rule in rules], ignore_index=True).array.take(rows)
+    return pd.DataFrame(columns).set_index(["home", "rule"])
 
 
 def rules_of(district: District, rules: str | Sequence[str | Rule], profile: str | Profile | None = None) -> list[Rule]:
@@ -119,28 +133,26 @@ def _cover_rule(
     homes: _Homes,
     tables: tuple[pd.DataFrame, pd.DataFrame],
     facts: pd.DataFrame,
-) -> pd.DataFrame:
-    """Return the rows of one rule, one per home; `tables` are the hinge over all facilities and over those inside."""
-    best, near = (_any_of(table, rule.kinds) for table in tables)
-    table = facts.copy()
-    table["rule"], table["label"], table["kind"] = rule.name, rule.label, ";".join(rule.kinds)
-    table["metric"], table["method"], table["profile"] = rule.metric, rule.method, rule.profile
-    table["denominator"] = rule.denominator
-    table["limit_metres"], table["limit_minutes"] = rule.metres, rule.minutes
-    for column in ("metres", "straight_metres", "minutes"):
-        table[column] = _median(homes, best[column])
-    table["facility"] = _most(homes, best["facility_minutes" if rule.method == "walk_min" else "facility"])
-    for method in METHOD_LABELS:
-        table[f"served_{method}"] = _share(homes, _within(best, rule, method))
-    table["served"] = table[f"served_{rule.method}"]
-    table["served_inside"] = _share(homes, _within(near, rule, rule.method))
+) -> dict[str, Any]:
+    """Return the columns of one rule, one row per home; `tables` are the hinge over all facilities and over those inside."""
+    best, near = tables
+    found: dict[str, Any] = {
+        "rule": rule.name, "label": rule.label, "kind": ";".join(rule.kinds), "metric": rule.metric,
+        "method": rule.method, "profile": rule.profile, "denominator": rule.denominator,
+        "limit_metres": float(rule.metres), "limit_minutes": float(rule.minutes),
+    }  # fmt: skip
+    found |= {column: _median(homes, best[column]) for column in ("metres", "straight_metres", "minutes")}
+    found["facility"] = _most(homes, best["facility_minutes" if rule.method == "walk_min" else "facility"])
+    served = {f"served_{method}": _share(homes, _within(best, rule, method)) for method in METHOD_LABELS}
+    served["served"] = served[f"served_{rule.method}"]
+    served["served_inside"] = _share(homes, _within(near, rule, rule.method))
     if rule.metric == "presence":
-        table["served"] = _present(district, rule, facts)
-        table["served_inside"] = table["served"]
+        served["served"] = served["served_inside"] = _present(district, rule, facts)
     if not _is_surveyed(district, rule.kinds):
-        table[[c for c in table.columns if c.startswith("served")]] = np.nan
-    table["basis"] = _weakest(district, rule, table.pop("home_basis"))
-    return table.reset_index(names="home")
+        served = dict.fromkeys(served, pd.Series(np.nan, index=homes.names))
+    found = {name: value.reindex(facts.index) if isinstance(value, pd.Series) else value
+             for name, value in (found | served).items()}  # fmt: skip
+    return found | {"basis": _weakest(district, rule, facts["home_basis"])}
 
 
 def _is_surveyed(district: District, kinds: Iterable[str]) -> bool:
@@ -150,9 +162,9 @@ def _is_surveyed(district: District, kinds: Iterable[str]) -> bool:
     return bool((district.surveyed_kinds | known) & set(kinds))
 
 
-def _any_of(table: pd.DataFrame, kinds: Sequence[str]) -> pd.DataFrame:
+def _any_of(tables: Mapping[str, pd.DataFrame], kinds: Sequence[str]) -> pd.DataFrame:
     """Return, per point, the nearest of any of `kinds`; index point."""
-    frames = [table.xs(kind, level="kind").droplevel("home").sort_index() for kind in kinds]
+    frames = [tables[kind] for kind in kinds]
     best = frames[0]
     for other in frames[1:]:
         nearer = (other["metres"] < best["metres"]) | best["metres"].isna()
@@ -398,7 +410,7 @@ def gaps(district: District, cover: pd.DataFrame, rule: str) -> gpd.GeoDataFrame
     if homes is None or facilities is None or own.empty:
         return gpd.GeoDataFrame({"people_unserved": []}, geometry=[], crs=district.crs)
     walker = district.profile(str(own["profile"].iloc[0]))
-    best = _any_of(hinge(district, chosen.kinds, profile=walker), chosen.kinds)
+    best = _any_of(hinge_of_kinds(district, chosen.kinds, profile=walker), chosen.kinds)
     points = home_points(district)
     worst = _median_unserved(points, best, chosen, own.index)
     table = own[[c for c in (*GROUPINGS, "people", "people_60plus") if c in own.columns]].copy()

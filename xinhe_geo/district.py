@@ -587,8 +587,8 @@ def _layer_crs(layer: Layer, entry: Mapping[str, Any], frame: gpd.GeoDataFrame, 
 
 
 @cache
-def _to_degrees(crs: pyproj.CRS) -> pyproj.Transformer:
-    """Building a transformer takes longer than reading many a layer."""
+def to_degrees(crs: pyproj.CRS) -> pyproj.Transformer:
+    """Return the transformer to longitude and latitude, kept: building one takes longer than drawing many a layer."""
     return pyproj.Transformer.from_crs(crs, "EPSG:4326", always_xy=True)
 
 
@@ -602,9 +602,8 @@ def _outside_crs(layer: Layer, frame: gpd.GeoDataFrame, file: str, target: pypro
         beyond = (np.abs(bounds[:, [0, 2]]) > 180).any(axis=1) | (np.abs(bounds[:, [1, 3]]) > 90).any(axis=1)
         lonlat = bounds
     else:
-        to_degrees = _to_degrees(crs)
-        west, south = to_degrees.transform(bounds[:, 0], bounds[:, 1])
-        east, north = to_degrees.transform(bounds[:, 2], bounds[:, 3])
+        west, south = to_degrees(crs).transform(bounds[:, 0], bounds[:, 1])
+        east, north = to_degrees(crs).transform(bounds[:, 2], bounds[:, 3])
         lonlat = np.column_stack([west, south, east, north])
         beyond = ~np.isfinite(lonlat).all(axis=1)
     area = target.area_of_use
@@ -646,7 +645,7 @@ def _misplaced(rows: Mapping[str, pd.DataFrame], declared: Mapping[str, Any]) ->
         return
     west, south, east, north = own.total_bounds
     crs = own.crs
-    lon, lat = _to_degrees(crs).transform((west + east) / 2, (south + north) / 2)
+    lon, lat = to_degrees(crs).transform((west + east) / 2, (south + north) / 2)
     stretch = float(np.sqrt(pyproj.Proj(crs).get_factors(lon, lat).areal_scale)) - 1
     if abs(stretch) > STRETCH:
         yield Problem("error", "district.toml", MANIFEST, "", "crs", f"这个坐标系在本地把长度拉伸了 {stretch:+.1%}",

@@ -35,6 +35,7 @@ from ._picture import sheet_of
 from ._scene import Scene, off_for, scene_of
 from ._style import escape, house_style, web_file, wording
 from ._themes import Theme
+from .district import to_degrees
 from .errors import EnvironmentProblem
 from .values import Rule
 
@@ -179,14 +180,8 @@ def _theme_json(scene: Scene, theme: Theme) -> dict[str, Any]:
     }  # fmt: skip
 
 
-@cache
-def to_degrees(crs: str) -> pyproj.Transformer:
-    """Building a transformer takes longer than drawing many a layer."""
-    return pyproj.Transformer.from_crs(crs, "EPSG:4326", always_xy=True)
-
-
 def _corners(scene: Scene, bounds: tuple[float, float, float, float]) -> list[list[float]]:
-    west, south, east, north = to_degrees(str(scene.crs)).transform_bounds(*bounds)
+    west, south, east, north = to_degrees(pyproj.CRS(scene.crs)).transform_bounds(*bounds)
     return [[round(south, 6), round(west, 6)], [round(north, 6), round(east, 6)]]
 
 

@@ -9,9 +9,9 @@ line is never longer than a walk.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import geopandas as gpd
 import numpy as np
@@ -307,22 +307,23 @@ def _gate_doors(district: District, spots: gpd.GeoSeries, compound: pd.Series) -
         return _street_doors(district, spots[:0])
     gates = gates[(gates["state"].fillna("open") == "open").to_numpy()]
     feet = district.network.attach(gates.geometry, barriers=_barriers(district))
-    feet.index = gates.index
-    for label, spot in spots.items():
-        home = compound[label]
-        own = gates.index[(gates["home"] == home).to_numpy()]
-        inside = walk_inside(homes.geometry[home], [spot], gates.geometry[own].array)[0]
-        foot = feet.loc[own]
+    at_home = {str(home): rows for home, rows in gates.groupby("home").indices.items()}
+    shapes, number = spots.to_numpy(), compound.to_numpy(object)
+    for home in dict.fromkeys(number):
+        own, here = at_home.get(home, np.empty(0, np.int64)), np.flatnonzero(number == home)
+        foot = feet.iloc[own]
+        inside = walk_inside(homes.geometry[home], shapes[here], gates.geometry.array[own])
+        n, g = len(here), max(len(own), 1)
         rows.append(
             pd.DataFrame(
                 {
-                    "place": label,
-                    "edge": foot["edge"].to_numpy() if len(own) else [-1],
-                    "at_m": foot["at_m"].to_numpy() if len(own) else [np.nan],
-                    "access_m": inside + foot["access_m"].to_numpy() if len(own) else [np.nan],
-                    "x": spot.x,
-                    "y": spot.y,
-                    "inside": pd.array([home] * max(len(own), 1), dtype="str"),
+                    "place": np.repeat(np.asarray(spots.index)[here], g),
+                    "edge": np.tile(foot["edge"].to_numpy(), n) if len(own) else -1,
+                    "at_m": np.tile(foot["at_m"].to_numpy(), n) if len(own) else np.nan,
+                    "access_m": (inside + foot["access_m"].to_numpy()).ravel() if len(own) else np.nan,
+                    "x": np.repeat(shapely.get_x(shapes[here]), g),
+                    "y": np.repeat(shapely.get_y(shapes[here]), g),
+                    "inside": pd.array([home] * n * g, dtype="str"),
                 }
             )
         )
@@ -355,22 +356,27 @@ def hinge(
         `walked_metres`, `wait_minutes`, `gate_metres` (parts of that least-time walk), `gate_known`. Missing where
         unreachable.
     """
-    profile = district.profile(profile)
+    tables = hinge_of_kinds(district, kinds, profile=profile, inside_only=inside_only)
+    table = pd.concat([own.assign(kind=kind) for kind, own in tables.items()], ignore_index=False)
+    return table.reset_index().set_index(["home", "point", "kind"]).sort_index()[list(HINGE_COLUMNS)]
+
+
+def hinge_of_kinds(
+    district: District, kinds: Iterable[str], *, profile: str | Profile = "adult", inside_only: bool = False
+) -> dict[str, pd.DataFrame]:
+    """Return the rows of `hinge` kind by kind: index point, in the order of `home_points`, column `home` first."""
+    walker = district.profile(profile)
+    asked = list(dict.fromkeys(kinds))
     facilities = _open(district, inside_only)
     outside = set() if not inside_only else _kinds_outside(district, facilities)
-    parts = []
-    for kind in dict.fromkeys(kinds):
-        # without facilities outside the outline both tables are one
-        inside = inside_only and kind in outside
-        parts.append(
-            _kept(
-                district,
-                ("hinge", kind, profile, inside),
-                partial(_hinge_of, district, facilities[(facilities["kind"] == kind).to_numpy()], profile),
-            ).assign(kind=kind)
-        )
-    table = pd.concat(parts, ignore_index=True)
-    return table.set_index(["home", "point", "kind"]).sort_index()[list(HINGE_COLUMNS)]
+    # without facilities outside the outline both tables are one
+    keys = {kind: ("hinge", kind, walker, inside_only and kind in outside) for kind in asked}
+    new = [kind for kind in asked if keys[kind] not in district.memo]
+    if new:
+        own = {kind: facilities.index[(facilities["kind"] == kind).to_numpy()] for kind in new}
+        for kind, table in _hinges(district, own, walker).items():
+            district.memo[keys[kind]] = table
+    return {kind: district.memo[key].copy(deep=False) for kind, key in keys.items()}
 
 
 def _kinds_outside(district: District, inside: gpd.GeoDataFrame) -> set[str]:
@@ -379,6 +385,11 @@ def _kinds_outside(district: District, inside: gpd.GeoDataFrame) -> set[str]:
 
 
 def _open(district: District, inside_only: bool) -> gpd.GeoDataFrame:
+    frame: gpd.GeoDataFrame = _kept(district, ("open", inside_only), partial(_find_open, district, inside_only))
+    return frame
+
+
+def _find_open(district: District, inside_only: bool) -> gpd.GeoDataFrame:
     facilities = district.open_facilities
     if facilities is None:
         return gpd.GeoDataFrame({"kind": []}, geometry=[], crs=district.crs)
@@ -388,101 +399,131 @@ def _open(district: District, inside_only: bool) -> gpd.GeoDataFrame:
     return facilities
 
 
-def _hinge_of(district: District, facilities: gpd.GeoDataFrame, profile: Profile) -> pd.DataFrame:
-    """Return the hinge rows of one kind, one per point."""
-    points, doors = home_points(district), home_doors(district)
-    table = pd.DataFrame(
-        {
-            "home": points["home"].to_numpy(),
-            "point": np.asarray(points.index),
-            "facility": pd.array([np.nan] * len(points), dtype="str"),
-            "metres": np.nan,
-            "straight_metres": np.nan,
-            "facility_minutes": pd.array([np.nan] * len(points), dtype="str"),
-            "minutes": np.nan,
-            "walked_metres": np.nan,
-            "wait_minutes": np.nan,
-            "gate_metres": np.nan,
-            "gate_known": False,
-        }
-    )
-    if facilities.empty or points.empty:
-        return table
-    doors_of_all = _kept(
+def _doors_of_open(district: District) -> pd.DataFrame:
+    doors: pd.DataFrame = _kept(
         district, "facility_doors", lambda: facility_doors(district, _open(district, inside_only=False))
     )
-    targets = doors_of_all[doors_of_all["place"].isin(facilities.index).to_numpy()]
-    xy = shapely.get_coordinates(np.asarray(points.geometry.array))
-    table["straight_metres"] = cKDTree(targets[["x", "y"]].to_numpy()).query(xy)[0]
-    reachable = targets[(targets["edge"] >= 0).to_numpy()]
-    same = _same_compound(district, points, targets)
-    for search_as in (None, profile):
-        found = _best_door(district.network, doors, reachable, search_as, same)
-        _put(table, found, search_as, profile)
-    return table
+    return doors
 
 
-def _best_door(
-    network: WalkNetwork, doors: pd.DataFrame, targets: pd.DataFrame, profile: Profile | None, same: pd.DataFrame
+class _Targets(NamedTuple):
+    """The doors of one kind of facilities: those by a street, and the walks to them that never leave a wall."""
+
+    straight: np.ndarray
+    doors: pd.DataFrame
+    same: pd.DataFrame
+
+
+def _hinges(district: District, own: Mapping[str, pd.Index], profile: Profile) -> dict[str, pd.DataFrame]:
+    """Return the hinge rows of each kind, given the facilities of each."""
+    points, doors = home_points(district), home_doors(district)
+    targets = {kind: _targets(district, points, facilities) for kind, facilities in own.items()}
+    asked = {kind: found.doors for kind, found in targets.items() if found is not None and len(points)}
+    searches = [(walker, district.network.search_each(doors, asked, profile=walker)) for walker in (None, profile)]
+    return {
+        kind: _hinge_table(points, doors, found, [(walker, each.get(kind)) for walker, each in searches])
+        for kind, found in targets.items()
+    }
+
+
+def _targets(district: District, points: gpd.GeoDataFrame, facilities: pd.Index) -> _Targets | None:
+    if not len(facilities) or points.empty:
+        return None
+    everything, walks = _doors_of_open(district), _walks_inside(district)
+    targets = everything[everything["place"].isin(facilities).to_numpy()]
+    straight = cKDTree(targets[["x", "y"]].to_numpy()).query(shapely.get_coordinates(points.geometry.to_numpy()))[0]
+    same = walks[walks["target"].isin(facilities).to_numpy()]
+    return _Targets(np.asarray(straight), targets[(targets["edge"] >= 0).to_numpy()], same)
+
+
+def _hinge_table(
+    points: gpd.GeoDataFrame,
+    doors: pd.DataFrame,
+    targets: _Targets | None,
+    searches: Iterable[tuple[Profile | None, pd.DataFrame | None]],
 ) -> pd.DataFrame:
-    """Return, per point that gets anywhere, the best of its doors and of the walks inside its own compound."""
-    found = network.search(doors, targets, profile=profile)
-    rows = pd.DataFrame(
-        {
-            "place": doors["place"].to_numpy(),
-            "target": found["target"].to_numpy(),
-            "cost": found["cost"].to_numpy(),
-            "metres": found["metres"].to_numpy(),
-            "gate_metres": doors["gate_metres"].to_numpy(dtype=float),
-            "gate_known": doors["gate_known"].to_numpy(dtype=bool),
-        }
+    count = len(points)
+    columns: dict[str, Any] = {"home": points["home"].to_numpy()}
+    columns |= dict.fromkeys(HINGE_COLUMNS, np.nan)
+    columns["facility"] = columns["facility_minutes"] = pd.array([np.nan] * count, dtype="str")
+    columns["gate_known"] = np.zeros(count, np.bool_)
+    if targets is not None:
+        columns["straight_metres"] = targets.straight
+        for walker, found in searches:
+            if found is not None:
+                columns |= _best_doors(count, doors, found, targets.same, walker)
+    return pd.DataFrame(columns, index=pd.RangeIndex(count, name="point"))
+
+
+def _best_doors(
+    count: int, doors: pd.DataFrame, found: pd.DataFrame, same: pd.DataFrame, walker: Profile | None
+) -> dict[str, Any]:
+    """Return, per point, the best of its doors (as `found`) and of the walks inside its own compound."""
+    inside = same["metres"].to_numpy() if walker is None else same["metres"].to_numpy() / walker.speed_m_s / 60.0
+    place = np.concatenate([doors["place"].to_numpy(np.int64), same["place"].to_numpy(np.int64)])
+    cost = np.concatenate([found["cost"].to_numpy(float), inside])
+    there = np.flatnonzero(np.isfinite(cost))
+    least = np.full(count, np.inf)
+    np.minimum.at(least, place[there], cost[there])
+    best = there[cost[there] == least[place[there]]]
+    name = np.concatenate([found["target"].to_numpy(object)[best[best < len(doors)]],
+                           same["target"].to_numpy(object)[best[best >= len(doors)] - len(doors)]])  # fmt: skip
+    code, names = pd.factorize(name, sort=True)
+    order = np.lexsort((best, code, place[best]))  # of equally near facilities the first by id, of its doors the first
+    points, first = np.unique(place[best[order]], return_index=True)
+    row, target = best[order[first]], np.full(count, -1)
+    target[points] = code[order[first]]
+    facility = pd.array(names, dtype="str").take(target, allow_fill=True)
+    if walker is None:
+        return {"facility": facility, "metres": _spread_out(count, points, cost[row])}
+    minutes = _spread_out(count, points, cost[row])
+    walked = _spread_out(count, points, np.concatenate([found["metres"].to_numpy(float), same["metres"]])[row])
+    wait = minutes - walked / walker.speed_m_s / 60.0
+    gate = np.concatenate([doors["gate_metres"].to_numpy(float), np.zeros(len(same))])[row]
+    known = np.zeros(count, np.bool_)
+    known[points] = np.concatenate([doors["gate_known"].to_numpy(bool), np.ones(len(same), bool)])[row]
+    return {
+        "facility_minutes": facility,
+        "minutes": minutes,
+        "walked_metres": walked,
+        "wait_minutes": np.where(np.isnan(minutes), np.nan, np.where(wait > 1e-9, wait, 0.0)),
+        "gate_metres": _spread_out(count, points, gate),
+        "gate_known": known,
+    }
+
+
+def _spread_out(count: int, rows: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Return an array of `count` numbers, missing but for `rows`."""
+    out = np.full(count, np.nan)
+    out[rows] = values
+    return out
+
+
+def _walks_inside(district: District) -> pd.DataFrame:
+    """Return the walks to all open facilities that never leave a wall, kept."""
+    walks: pd.DataFrame = _kept(
+        district,
+        "walks_inside",
+        lambda: _same_compound(district, home_points(district), _doors_of_open(district)),
     )
-    if not same.empty:
-        cost = same["metres"] if profile is None else same["metres"] / profile.speed_m_s / 60.0
-        rows = pd.concat([rows, same.assign(cost=cost, gate_metres=0.0, gate_known=True)], ignore_index=True)
-    rows = rows[np.isfinite(rows["cost"].to_numpy(dtype=float))]
-    rows = rows.sort_values(["place", "cost", "target"], kind="stable")
-    return rows.drop_duplicates("place").set_index("place")
+    return walks
 
 
 def _same_compound(district: District, points: gpd.GeoDataFrame, targets: pd.DataFrame) -> pd.DataFrame:
     """Walks that never leave the wall: residents to a facility inside their own compound."""
     homes = district.homes
     inside = targets[targets["inside"].notna()].drop_duplicates(["place", "x", "y"])
-    rows = []
+    at_home, shapes = points.groupby("home").indices, points.geometry.to_numpy()
+    place, target, metres = [np.empty(0, np.int64)], [np.empty(0, object)], [np.empty(0)]
     for home, own in inside.groupby("inside"):
-        residents = points[(points["home"] == home).to_numpy()]
-        if residents.empty or homes is None:
+        if home not in at_home or homes is None:
             continue
-        spots = shapely.points(own[["x", "y"]].to_numpy())
-        metres = walk_inside(homes.geometry[home], residents.geometry.array, spots)
-        n, m = metres.shape
-        rows.append(
-            pd.DataFrame(
-                {
-                    "place": np.repeat(np.asarray(residents.index), m),
-                    "target": np.tile(own["place"].to_numpy(), n),
-                    "metres": metres.ravel(),
-                }
-            )
-        )
-    return pd.concat(rows, ignore_index=True) if rows else pd.DataFrame(columns=["place", "target", "metres"])
-
-
-def _put(table: pd.DataFrame, found: pd.DataFrame, search_as: Profile | None, profile: Profile) -> None:
-    """Write one search into the hinge rows (which this module has just made itself)."""
-    found = found.reindex(table["point"])
-    if search_as is None:
-        table["facility"] = found["target"].astype("str").array
-        table["metres"] = found["cost"].to_numpy(dtype=float)
-        return
-    table["facility_minutes"] = found["target"].astype("str").array
-    table["minutes"] = found["cost"].to_numpy(dtype=float)
-    table["walked_metres"] = found["metres"].to_numpy(dtype=float)
-    wait = table["minutes"] - table["walked_metres"] / profile.speed_m_s / 60.0
-    table["wait_minutes"] = wait.where(wait > 1e-9, 0.0).where(table["minutes"].notna())
-    table["gate_metres"] = found["gate_metres"].to_numpy(dtype=float)
-    table["gate_known"] = found["gate_known"].fillna(False).to_numpy(dtype=bool)
+        residents, spots = at_home[home], shapely.points(own[["x", "y"]].to_numpy())
+        place.append(np.repeat(points.index.to_numpy()[residents], len(spots)))
+        target.append(np.tile(own["place"].to_numpy(object), len(residents)))
+        metres.append(walk_inside(homes.geometry[home], shapes[residents], spots).ravel())
+    join = np.concatenate
+    return pd.DataFrame({"place": join(place), "target": join(target), "metres": join(metres)})
 
 
 def pairs(district: District, kinds: Iterable[str], *, profile: str | Profile = "adult", minutes: float) -> pd.Series:
@@ -603,8 +644,8 @@ def _start(
         if isinstance(places, str):
             if places not in where.kinds.index:
                 raise UnknownNameError("设施类别", places, list(where.kinds.index))
-            facilities = _open(where, inside_only=False)
-            doors = facility_doors(where, facilities[(facilities["kind"] == places).to_numpy()])
+            facilities, doors = _open(where, inside_only=False), _doors_of_open(where)
+            doors = doors[doors["place"].isin(facilities.index[(facilities["kind"] == places).to_numpy()])]
             return network, doors[doors["edge"] >= 0], walker
     else:
         network = where
