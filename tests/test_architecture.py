@@ -48,6 +48,7 @@ ORDER = (
     "_style",
     "_basemap",
     "_themes",
+    "_changes",
     "_scene",
     "_picture",
     "maps",

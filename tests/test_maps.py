@@ -23,6 +23,7 @@ from branca.element import CssLink, JavascriptLink
 
 import xinhe_geo as xh
 from xinhe_geo import _style, maps
+from xinhe_geo.errors import UnknownNameError, XinheError
 
 PAYLOADS = (
     "<img src=x onerror=window.pwned=1>",
@@ -338,6 +339,20 @@ def test_data_never_become_markup(payload: str) -> None:
     assert text.count("<script") == text.count("</script>")
     content = scene(text)
     assert payload in content["head"]["title"] and payload in layer(content, "gaps")["list"][0]["name"]
+    later = poisoned(payload)
+    later.layers["facilities"] = later.layers["facilities"].drop(index="f1")
+    later.layers["homes"] = later.layers["homes"].drop(index="h74")
+    two = tuple(c.assign(facility=payload, kind=payload) for c in two_covers())
+    others = [
+        maps.walkers(d, "clinic15", covers=two), maps.difference(d, later, "clinic15", covers=two),
+        maps.swipe(d, later, "clinic15", covers=two, sides=(payload, payload)),
+    ]  # fmt: skip
+    for other in others:
+        text = page(other)
+        body = text.split("<body>")[1].split('<script id="xh-data"')[0]
+        assert "<img" not in body and "${" not in body and "`" not in body
+        assert text.count("<script") == text.count("</script>")
+        ET.fromstring(other.picture())
     root = ET.fromstring(maps.picture(d, cover, fakes.rings(), gaps=gaps, title=payload))
     assert any(payload in (e.text or "") for e in root.iter() if e.tag.endswith("title"))
 
@@ -479,3 +494,106 @@ def test_the_map_says_the_same_numbers_as_the_tables(bundled: tuple[xh.District,
             assert float(big.removesuffix(" %")) == pytest.approx(share * 100, abs=0.11), rule.name
             compared += 1
     assert compared > 10
+
+
+# --- two walkers, before and after ------------------------------------------------------------------------------------
+
+
+def two_covers() -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return coverages of one rule: the second reaches h00 no longer, h70 newly, and half of h01."""
+    first = fakes.cover(("clinic15",))
+    first = first.assign(served=first["served"].fillna(0.0))
+    second = first.copy()
+    first.loc[("h70", "clinic15"), "served"], second.loc[("h70", "clinic15"), "served"] = 0.0, 1.0
+    first.loc[("h00", "clinic15"), "served"], second.loc[("h00", "clinic15"), "served"] = 1.0, 0.0
+    first.loc[("h01", "clinic15"), "served"], second.loc[("h01", "clinic15"), "served"] = 1.0, 0.5
+    return first, second
+
+
+def test_the_walkers_map_counts_people_60plus_whom_only_the_first_walker_serves() -> None:
+    d = fakes.district()
+    content = scene(page(maps.walkers(d, "clinic", covers=two_covers())))
+    theme = content["themes"][0]
+    mode = theme["modes"][0]
+    homes = list(d.layers["homes"].index)
+    assert [homes[i] for i, s in enumerate(mode["s"]) if s == 1] == ["h00", "h01"]
+    old = d.layers["homes"]["people_60plus"]
+    expected = old["h00"] + 0.5 * old["h01"]
+    assert theme["facts"][0]["big"] == f"{expected:,.0f} 人" and "60岁及以上" in theme["facts"][0]["text"]
+    assert f"60岁以上 {expected:,.0f} 人" in mode["texts"][1]
+    assert theme["facts"][0]["tag"] == "演示值（不作结论）"
+    with pytest.raises(UnknownNameError, match="步行时间"):
+        maps.walkers(d, "canteen1", covers=two_covers())
+
+
+def test_the_difference_map_adds_up_and_lists_what_changes() -> None:
+    before, after = fakes.district(), fakes.district()
+    facilities = after.layers["facilities"]
+    new = facilities.loc[["f0"]].set_index(pd.Index(["n1"], name="facility")).assign(name="新站<b>")
+    moved = facilities.drop(index="f1").copy()
+    moved.loc["f0", "geometry"] = shapely.Point(fakes.X + 700, fakes.Y + 700)
+    after.layers["facilities"] = pd.concat([moved, new])
+    after.layers["homes"] = after.layers["homes"].drop(index="h74")
+    m = maps.difference(before, after, "clinic", covers=two_covers())
+    content = scene(page(m))
+    theme = content["themes"][0]
+    homes = list(after.layers["homes"].index)
+    effect = [[homes[i] for i, s in enumerate(theme["modes"][0]["s"]) if s == k] for k in (0, 1)]
+    assert effect == [["h70"], ["h00", "h01"]]
+    people = before.layers["homes"]["people"]
+    assert theme["facts"][0]["big"] == f"{people['h70']:,.0f} 人"
+    assert theme["facts"][1]["big"] == f"{people['h00'] + people['h01'] / 2:,.0f} 人"
+    assert any("拆除 1 个小区" in note for note in theme["notes"])
+    assert {x["name"]: x["people"] for x in layer(content, "changed")["list"]} == {
+        "新站<b>": "新开", facilities["name"]["f0"]: "迁址", facilities["name"]["f1"]: "撤除"
+    }  # fmt: skip
+    assert len(layer(content, "gone")["g"]) == 1
+    assert ET.fromstring(m.picture()) is not None
+    assert page(m) == page(maps.difference(before, after, "clinic", covers=two_covers()))
+
+
+def test_the_difference_of_communities_counts_those_that_get_one() -> None:
+    before, after = fakes.district(), fakes.district()
+    after.layers["facilities"] = after.layers["facilities"].assign(state="open")
+    theme = scene(page(maps.difference(before, after, "canteen1")))["themes"][0]
+    assert theme["facts"][0]["big"] == "+1" and theme["modes"][0]["counts"] == [1, 0, 1, 0]
+
+
+def test_the_swipe_map_carries_what_is_the_same_once() -> None:
+    before, after = fakes.district(), fakes.district()
+    after.layers["facilities"] = after.layers["facilities"].drop(index="f1")
+    text = page(maps.swipe(before, after, "clinic15", covers=two_covers()))
+    content = scene(text)
+    other = [x for x in content["past"]["layers"] if not isinstance(x, str)]
+    assert [x["id"] for x in other] == ["k-clinic"] and content["past"]["labels"] is not None
+    assert content["sides"] == ["现状", "方案"]
+    assert content["past"]["themes"][0]["facts"] != content["themes"][0]["facts"]
+    assert scene(page(maps.swipe(before, before)))["past"]["labels"] is None
+
+
+# --- online tiles -----------------------------------------------------------------------------------------------------
+
+
+def test_online_tiles_only_when_asked_and_only_from_their_host() -> None:
+    plain = page(maps.draw(fakes.district()))
+    assert "tianditu" not in plain
+    text = page(maps.draw(fakes.district(), tiles="tianditu", key="0123456789abcdef"))
+    policy = re.search(r'Content-Security-Policy" content="([^"]*)"', text)
+    assert policy is not None
+    assert policy.group(1) == maps.POLICY.replace("img-src ", "img-src https://t0.tianditu.gov.cn ")
+    addresses = scene(text)["tiles"]["addresses"]
+    assert all(a.startswith("https://t0.tianditu.gov.cn/") and a.endswith("tk=0123456789abcdef") for a in addresses)
+    assert "天地图" in text.split('<script id="xh-data"')[0]
+
+
+@pytest.mark.parametrize(
+    ("tiles", "key", "words"),
+    [
+        ("amap", "0123456789abcdef", "GCJ-02"), ("https://webrd01.is.autonavi.com/{x}", "0123456789abcdef", "GCJ-02"),
+        ("baidu", "0123456789abcdef", "BD-09"), ("https://tiles.example/{z}/{x}/{y}.png", "", "无从核对"), ("tianditu", "", "密钥"),
+        ("tianditu", "abc\"><script>", "密钥"), ("bing", "0123456789abcdef", "在线底图"),
+    ],
+)  # fmt: skip
+def test_tiles_of_another_datum_are_refused(tiles: str, key: str, words: str) -> None:
+    with pytest.raises(XinheError, match=words):
+        maps.draw(fakes.district(), tiles=tiles, key=key)

@@ -11,7 +11,7 @@ from typing import Any
 import fakes
 import folium
 import pytest
-from test_maps import PAYLOADS, poisoned
+from test_maps import PAYLOADS, poisoned, two_covers
 
 from xinhe_geo import maps
 
@@ -252,11 +252,13 @@ def test_a_phone_opens_the_legend_as_a_drawer(show: Opener) -> None:
     assert page.get_attribute("#xh-open", "aria-expanded") == "true"
 
 
-@pytest.mark.parametrize("paper", ["A3", "A4"])
+@pytest.mark.parametrize("paper", ["A3", "A4", "Letter"])
 def test_it_prints_on_one_sheet_with_legend_scale_and_north(show: Opener, paper: str) -> None:
-    page = show(maps.draw(fakes.district(), fakes.cover(), fakes.rings()))
+    page = show(maps.draw(fakes.district(), fakes.cover(), fakes.rings(), gaps=fakes.gaps()))
     made = page.pdf(format=paper, landscape=True, print_background=True)
     assert len(re.findall(rb"/Type\s*/Page\b(?!s)", made)) == 1
+    sizes = {"A3": (1527, 1062), "A4": (1062, 733), "Letter": (996, 755)}
+    page.set_viewport_size(dict(zip(("width", "height"), sizes[paper], strict=True)))
     page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
     page.emulate_media(media="print")
     words = "".join(page.locator("#xh-print").text_content().split())
@@ -264,9 +266,83 @@ def test_it_prints_on_one_sheet_with_legend_scale_and_north(show: Opener, paper:
     assert page.locator("#xh-print svg").count() == 1
     assert not page.locator("#xh-tools").is_visible() and not page.locator(".xh-search").is_visible()
     assert page.locator(".xh-classes").is_visible()
+    fits = page.evaluate(
+        """() => {
+            const box = (e) => e.getBoundingClientRect(), side = document.querySelector("#xh-side");
+            const inside = (e) => { const r = box(e); return r.left >= 0 && r.right <= innerWidth + 1 && r.bottom <= innerHeight + 1; };
+            const svg = document.querySelector("#xh-print svg"), view = svg.viewBox.baseVal, r = box(svg);
+            return {
+                whole: Math.abs(r.width / r.height - view.width / view.height) < 0.02, // nothing is cut off the drawn sheet
+                legend: side.scrollHeight <= side.clientHeight + 2, side: inside(side), foot: inside(document.querySelector(".xh-foot")),
+            };
+        }"""
+    )
+    assert fits == {"whole": True, "legend": True, "side": True, "foot": True}
     page.emulate_media(media="screen")
     page.evaluate("window.dispatchEvent(new Event('afterprint'))")
     assert page.locator("#xh-print svg").count() == 0
+
+
+def test_no_name_hides_a_facility_the_map_is_about(show: Opener) -> None:
+    # Both clinics are put where the names of the two communities would stand.
+    d = fakes.district()
+    spots = [fakes.shapely.Point(fakes.X + x, fakes.Y + 800) for x in (550, 1850)]
+    d.layers["facilities"].loc[["f0", "f1"], "geometry"] = spots
+    page = show(maps.draw(d, fakes.cover(), rule="clinic15"))
+    shown = page.evaluate(
+        """() => {
+            const c = document.querySelector(".xh-canvas"), app = window.xinheMap, ratio = c.width / c.getBoundingClientRect().width;
+            const b = app.drawing._bounds, all = c.getContext("2d").getImageData(0, 0, c.width, c.height).data;
+            return app.byId["k-clinic"].parts.slice(0, 2).map((p) => {
+                const at = app.map.latLngToLayerPoint(app.map.unproject(L.point(p[0][0], p[0][1]), 0)).subtract(b.min);
+                const i = 4 * (Math.round(at.y * ratio) * c.width + Math.round((at.x - 7) * ratio));
+                return Array.from(all.slice(i, i + 3));
+            });
+        }"""
+    )
+    assert shown == [[204, 51, 17], [204, 51, 17]]
+
+
+def test_the_divider_moves_by_mouse_and_keys_and_each_side_answers_for_itself(show: Opener) -> None:
+    before, after = fakes.district(), fakes.district()
+    after.layers["facilities"] = after.layers["facilities"].drop(index="f1")
+    page = show(maps.swipe(before, after, "clinic15", covers=two_covers()))
+    bar = page.get_by_role("slider")
+    box = bar.bounding_box()
+    page.mouse.move(box["x"] + box["width"] / 2, 400)
+    page.mouse.down()
+    page.mouse.move(900, 400, steps=3)
+    page.mouse.up()
+    stage = page.locator(".xh-stage").bounding_box()
+    assert abs(page.evaluate("window.xinheMap.scene.split") - (900 - stage["x"]) / stage["width"]) < 0.02
+    bar.press("Home")
+    assert bar.get_attribute("aria-valuenow") == "0"
+    bar.press("ArrowRight")
+    bar.press("PageUp")
+    assert bar.get_attribute("aria-valuenow") == "12"
+
+    def minutes(split: str) -> str:
+        bar.press(split)
+        x, y = centre(page, "homes", list(after.layers["homes"].index).index("h70"))
+        page.mouse.click(x, y + 20)
+        return str(page.locator(".xh-pop").inner_text())
+
+    assert "100" in minutes("Home") and "0 %" in minutes("End")
+    page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
+    assert page.locator("#xh-print svg").count() == 2
+    words = "".join(page.locator("#xh-print").text_content().split())
+    assert "现状" in words and "方案" in words
+
+
+def test_search_takes_what_an_input_method_commits(show: Opener) -> None:
+    page = show(maps.draw(fakes.district()))
+    page.focus("#xh-q")
+    client = page.context.new_cdp_session(page)
+    client.send("Input.imeSetComposition", {"text": "shi fan", "selectionStart": 7, "selectionEnd": 7})
+    page.keyboard.press("Enter")  # ends the composition of an input method, and must choose nothing
+    client.send("Input.insertText", {"text": "示范00里"})
+    page.wait_for_selector("#xh-hits li")
+    assert "示范00里" in page.locator("#xh-hits li").first.inner_text()
 
 
 def test_a_notebook_cell_is_as_self_contained(show: Opener) -> None:

@@ -196,7 +196,10 @@ def _icon(x: float, y: float, r: float, style: Mapping[str, Any]) -> str:
     fill, dark, symbol = style["fill"], style.get("dark", style["fill"]), str(style.get("symbol", ""))
     hollow = bool(style.get("hollow"))
     dash = f' stroke-dasharray="{r * 0.55:.1f} {r * 0.3:.1f}"' if hollow else ""
-    out = (
+    out = ""
+    if style.get("ring"):
+        out = f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{r * 1.55:.1f}" fill="#fff" fill-opacity=".85" stroke="{style["ring"]}" stroke-width="{r * 0.3:.1f}"/>'
+    out += (
         f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{r * 1.18:.1f}" fill="#fff"/><circle cx="{x:.1f}" cy="{y:.1f}" r="{r:g}" '
         f'fill="{"#ffffff" if hollow else fill}" stroke="{dark}" stroke-width="{r * (0.24 if hollow else 0.12):.1f}"{dash}/>'
     )
@@ -238,8 +241,12 @@ def _wrap(text: str, size: float, width: float) -> list[str]:
     return [*lines, line] if line else lines
 
 
-def _draw_points(scene: Scene, off: set[str], view: _View) -> str:
-    """Return point symbols: whole ones where there is room, dots where not."""
+def _draw_points(scene: Scene, off: set[str], view: _View, own: set[str], *, first: bool) -> str:
+    """
+    Return point symbols: whole ones where there is room, dots where not.
+
+    `first` are those the map is about (`own`, and what is always kept), placed before any name so that no name hides one.
+    """
     radius = 6.5 if view.zoom < 13 else 8.0 if view.zoom < 14.5 else 9.5
     dots, icons = [], []
     for layer in scene.layers:
@@ -251,14 +258,17 @@ def _draw_points(scene: Scene, off: set[str], view: _View) -> str:
             r = float(style.get("size", radius))
             if not (-r < x < view.width + r and -r < y < view.height + r):
                 continue
+            if bool(style.get("keep") or layer.id in own) is not first:
+                continue
             box = (x - r, y - r, x + r, y + r)
             if style.get("keep") or view.free(box):
                 view.taken.append(box)
                 icons.append(_icon(x, y, r, style))
-            else:
-                dots.append(
-                    f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{radius * 0.42:.1f}" fill="{style["fill"]}" stroke="#fff"/>'
-                )
+                continue
+            d = radius * 0.42
+            if first:
+                view.taken.append((x - d, y - d, x + d, y + d))
+            dots.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{d:.1f}" fill="{style["fill"]}" stroke="#fff"/>')
     return "".join([*dots, *reversed(icons)])
 
 
@@ -555,9 +565,11 @@ def sheet_of(scene: Scene) -> str:
         themed = theme is not None and mode is not None and layer.id == theme.layer
         styles, pick = (mode.styles, mode.pick) if themed and mode is not None else (layer.styles, layer.pick)
         body.append(_draw_layer(layer, styles, pick, view, hatches))
+    own = {f"k-{k}" for k in theme.kinds} if theme is not None else set()
+    chosen = _draw_points(scene, off, view, own, first=True)
     names = _draw_labels(scene, off, view, True)
-    points = _draw_points(scene, off, view)
-    labels = names + _draw_labels(scene, off, view, False)
+    points = _draw_points(scene, off, view, own, first=False)
+    labels = names + _draw_labels(scene, off, view, False) + chosen
     column = _legend(scene, theme, mode, off, hatches)
     left, top, width, height = _FRAME
     title = theme.title if theme is not None else scene.title

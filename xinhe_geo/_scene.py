@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import geopandas as gpd
@@ -198,13 +198,19 @@ def scene_of(
     show: str,
     title: str | None,
     lang: str,
+    themes: Sequence[Theme] = (),
+    extra: Sequence[Layer] = (),
 ) -> Scene:
-    """Collect what a map shows: layers from the ground up, labels, themes, legend, and the words of the sheet."""
+    """
+    Collect what a map shows: layers from the ground up, labels, themes, legend, and the words of the sheet.
+
+    `themes` made elsewhere come instead of those of `cover`; `extra` layers lie over the others of their shape.
+    """
     t = wording(lang)
     if show not in SHOWS:
         raise UnknownNameError("显示方式", show, SHOWS)
     homes, communities = layer_of(district, "homes"), layer_of(district, "communities")
-    themes = themes_of(district, cover, rule, rings, show, lang)
+    themes = list(themes) or themes_of(district, cover, rule, rings, show, lang)
     if values is not None and homes is not None:
         themes.insert(0, values_theme(district, values, title, unit, homes, lang))
     start = 0 if values is not None else first_theme(district, themes, rings)
@@ -216,7 +222,7 @@ def scene_of(
     if rings is not None and len(rings):
         ring_layers, ring_labels = _ring_layers(district, rings, any(theme.layer == "homes" for theme in themes), lang)
     gap_layers = _gap_layers(district, gaps, lang) if gaps is not None and len(gaps) else []
-    layers = _stack(district, themes, communities, ring_layers, gap_layers, lang)
+    layers = _stack(district, themes, communities, ring_layers, [*gap_layers, *extra], lang)
     demonstration = is_demonstration(district, CORE)
     first, whole = _fit(district, themes, gaps, rings, start)
     name = title or f"{district.name} · " + (t["gaps"] if gap_layers else t["overview"])
@@ -227,6 +233,22 @@ def scene_of(
         t["demo"] if demonstration else "", district.crs, first, whole, layers, labels, themes,
         _groups(district, layers, lang), _start_off(district, layers, themes), start,
     )  # fmt: skip
+
+
+def with_layers_of(old: Scene, new: Scene) -> tuple[list[Layer], list[dict[str, Any]]]:
+    """Return the layers and the legend of `new` with those that only `old` has: a switch for everything that is drawn."""
+    known = {layer.id for layer in new.layers}
+    missing = [layer for layer in old.layers if layer.id not in known]
+    layers = [
+        *new.layers,
+        *(replace(x, geometry=x.geometry.iloc[:0], pick=x.pick[:0], names=None, table=[], written={}) for x in missing),
+    ]
+    groups = []
+    for group in new.groups:
+        own = [row["ids"][0] for row in group["rows"]]
+        more = [r for g in old.groups if g["id"] == group["id"] for r in g["rows"] if r["ids"][0] not in own]
+        groups.append({**group, "rows": [*group["rows"], *more]})
+    return layers, groups
 
 
 def _overview(district: Any, lang: str) -> list[str]:
@@ -278,7 +300,11 @@ def _stack(
     outline = layer_of(district, "district")
     if outline is not None:
         layers.append(area_layer(outline, "veil", "", {"fill": style["paper"]}))
-    layers += [*made_once(district, "borders", lang, border_layers), *(x for x in [*rings, *gaps] if x.shape == "L")]
+    layers += [
+        *made_once(district, "borders", lang, border_layers),
+        *(x for x in [*rings, *gaps] if x.shape == "L"),
+        *(x for x in gaps if x.shape == "A"),
+    ]
     places = layer_of(district, "places")
     if places is not None:
         points = gpd.GeoDataFrame(geometry=points_of(places), crs=places.crs)
@@ -333,6 +359,11 @@ def _groups(district: Any, layers: Sequence[Layer], lang: str) -> list[dict[str,
     if "gaps" in by_id:
         ids = [i for i in ("gaps", "gaps-a") if i in by_id]
         top.append({"ids": ids, "label": t["gaps"], "count": str(len(by_id["gaps"].geometry))})
+    if "changed" in by_id:
+        top.append({"ids": ["changed"], "label": t["changed"], "count": str(len(by_id["changed"].geometry))})
+    if "gone" in by_id:
+        key = [_swatch(by_id["gone"].styles[0]), "A"]
+        top.append({"ids": ["gone"], "label": t["homes_gone"], "count": str(len(by_id["gone"].geometry)), "key": key})
     if top:
         groups.append({"id": "theme", "label": t["theme"], "open": True, "rows": top})
     kinds = [layer for layer in layers if layer.id.startswith("k-") and layer.shape == "P"]

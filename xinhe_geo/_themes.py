@@ -66,19 +66,20 @@ class Theme:
 # --- themes ----------------------------------------------------------------------------------------------------------
 
 
-def _rule_of(district: Any, name: str | Rule) -> Rule:
+def rule_of(district: Any, name: str | Rule) -> Rule:
+    """Return a rule by name; a `Rule` as it is."""
     if isinstance(name, Rule):
         return name
     found: Rule = district.rule(name)
     return found
 
 
-def _is_presence(district: Any, rule: Rule) -> bool:
+def is_presence(district: Any, rule: Rule) -> bool:
     """Whether a rule asks that each community has one, rather than that homes reach one."""
     return getattr(rule, "metric", "") == "presence" or rule.denominator == "community"
 
 
-def _rows_of(cover: pd.DataFrame, rule: str, homes: gpd.GeoDataFrame) -> pd.DataFrame:
+def rows_of(cover: pd.DataFrame, rule: str, homes: gpd.GeoDataFrame) -> pd.DataFrame:
     """Return a rule's rows in the order of the homes; missing where the table has none."""
     names = list(cover.index.names)
     level = "rule" if "rule" in names else cover.index.nlevels - 1
@@ -87,7 +88,8 @@ def _rows_of(cover: pd.DataFrame, rule: str, homes: gpd.GeoDataFrame) -> pd.Data
     return rows[~rows.index.duplicated()].reindex(homes.index)
 
 
-def _limit_text(rule: Rule, lang: str) -> str:
+def limit_text(rule: Rule, lang: str) -> str:
+    """Return a rule's own limit: its minutes, or its metres."""
     t = wording(lang)
     if rule.method == "walk_min":
         return t["up_to"].format(b=f"{rule.minutes:g}", u=t["min"])
@@ -99,22 +101,25 @@ def _standing(rule: Rule, lang: str) -> str:
     return rule.basis_text if lang == "zh" else wording(lang)[f"confidence_{rule.confidence}"]
 
 
-def _rule_lines(district: Any, rule: Rule, lang: str, shown: str = "") -> list[str]:
+def walker_text(district: Any, name: str, lang: str) -> str:
+    """Return what a profile is called, with its speed."""
+    who, table = name, getattr(district, "profiles", None)
+    if table is not None and name in table.index:
+        who = (cell_text(table, name, "label_en") if lang == "en" else "") or cell_text(table, name, "label")
+        speed = number_text(table.loc[name, "speed_m_s"], "m/s", 2) if "speed_m_s" in table.columns else None
+        who += f" {speed}" if speed else ""
+    return who
+
+
+def rule_lines(district: Any, rule: Rule, lang: str, shown: str = "") -> list[str]:
     """Return 方法/人群/标准/分母 and what may be said about the rule's standing."""
     t = wording(lang)
-    who = rule.profile
-    table = getattr(district, "profiles", None)
-    if table is not None and rule.profile in table.index:
-        who = (cell_text(table, rule.profile, "label_en") if lang == "en" else "") or cell_text(
-            table, rule.profile, "label"
-        )
-        speed = number_text(table.loc[rule.profile, "speed_m_s"], "m/s", 2) if "speed_m_s" in table.columns else None
-        who += f" {speed}" if speed else ""
+    who = walker_text(district, rule.profile, lang)
     lines = [t["line_method"].format(v=t[f"method_{rule.method}"])]
     if rule.method == "walk_min":
         lines.append(t["line_who"].format(v=who))
     lines += [
-        t["line_limit"].format(v=_limit_text(rule, lang)),
+        t["line_limit"].format(v=limit_text(rule, lang)),
         t["line_denominator"].format(v=t[f"den_{rule.denominator}"]),
     ]
     return [*lines, *([shown] if shown else []), _standing(rule, lang)]
@@ -160,10 +165,11 @@ def _minutes_mode(rule: Rule, rows: pd.DataFrame, homes: gpd.GeoDataFrame, lang:
         rule.method
     ]
     title = t["line_shown"].format(v=shown)
-    return _mode(t[f"mode_{rule.method}"], title, styles, pick, homes, lang, _counted(rule))
+    return _mode(t[f"mode_{rule.method}"], title, styles, pick, homes, lang, counted_in(rule))
 
 
-def _counted(rule: Rule) -> str:
+def counted_in(rule: Rule) -> str:
+    """Return whom the classes of a rule count: everybody, or people 60+ where the rule is about them."""
     return "people_60plus" if rule.denominator == "people_60plus" else "people"
 
 
@@ -185,7 +191,7 @@ def _straight_mode(rule: Rule, rows: pd.DataFrame, homes: gpd.GeoDataFrame, lang
     ]
     pick = np.where(walk >= 0.5, 0, np.where(circle >= 0.5, 1, 2))
     pick = np.where(np.isnan(walk) | np.isnan(circle), 3, pick)
-    return _mode(t["mode_straight"], t["mode_straight"], styles, pick, homes, lang, _counted(rule))
+    return _mode(t["mode_straight"], t["mode_straight"], styles, pick, homes, lang, counted_in(rule))
 
 
 def _mode(
@@ -211,7 +217,7 @@ def _mode(
     return Mode(label, title, styles, pick.astype("int64"), counts, texts)
 
 
-def _percent(value: float) -> str:
+def percent(value: float) -> str:
     """Return a share as a percentage that is 100 (or 0) only when it is."""
     if math.isnan(value):
         return "—"
@@ -223,7 +229,7 @@ def _percent(value: float) -> str:
     return f"{shown:g} %"
 
 
-def _share(rows: pd.DataFrame, weights: np.ndarray, column: str) -> tuple[float, float]:
+def share_of(rows: pd.DataFrame, weights: np.ndarray, column: str) -> tuple[float, float]:
     """Return the served share (NaN where nothing is known) and the weight not served."""
     served = floats_of(rows, column)
     known = ~np.isnan(served) & ~np.isnan(weights)
@@ -242,20 +248,20 @@ def _reach_facts(
     weights = np.where(np.isnan(weights), floats_of(homes, column), weights)
     if column == "area_m2":
         weights = np.where(np.isnan(weights), homes.geometry.area.to_numpy(), weights)
-    share, lost = _share(rows, weights, "served")
+    share, lost = share_of(rows, weights, "served")
     if math.isnan(share):
         return [{"big": t["unknown"], "text": ""}], []
     unit = t["m2"] if column == "area_m2" else t["person"]
     text = (
         t["share"].format(den=t[f"den_{column}"]) + t["semicolon"] + t["not_served"].format(n=number_text(lost, unit))
     )
-    fact = {"big": _percent(share), "text": text}
+    fact = {"big": percent(share), "text": text}
     if demonstration:
         fact["tag"] = t["demo_value"]
-    others = [_share(rows, weights, c)[0] for c in ("served_buffer", "served_network_m", "served_walk_min")]
+    others = [share_of(rows, weights, c)[0] for c in ("served_buffer", "served_network_m", "served_walk_min")]
     notes = []
     if not all(math.isnan(o) for o in others):
-        a, b, c = (_percent(o) for o in others)
+        a, b, c = (percent(o) for o in others)
         notes.append(t["alternatives"].format(a=a, b=b, c=c))
     unknown = int(np.isnan(weights).sum())
     if unknown and column != "area_m2":
@@ -269,7 +275,7 @@ def _reach_facts(
 
 def _reach_table(district: Any, rows: pd.DataFrame, lang: str) -> list[tuple[str, list[str | None]]]:
     t = wording(lang)
-    served = [None if math.isnan(s) else _percent(s) for s in floats_of(rows, "served")]
+    served = [None if math.isnan(s) else percent(s) for s in floats_of(rows, "served")]
     return [
         (t["minutes"], numbers_of(rows, "minutes", t["min"], 1)),
         (t["metres"], numbers_of(rows, "metres", t["m"])),
@@ -282,7 +288,7 @@ def _reach_table(district: Any, rows: pd.DataFrame, lang: str) -> list[tuple[str
 def _reach_theme(
     district: Any, cover: pd.DataFrame, rule: Rule, homes: gpd.GeoDataFrame, show: str, lang: str
 ) -> Theme:
-    rows = _rows_of(cover, rule.name, homes)
+    rows = rows_of(cover, rule.name, homes)
     if "basis" in rows.columns and rows["basis"].notna().any():
         demonstration = bool(rows["basis"].isin(DEMONSTRATION).any())
     else:
@@ -296,12 +302,12 @@ def _reach_theme(
     start = 1 if show == "straight" and straight is not None else 0
     title = f"{district.name} · {label}" + (f" · {wording(lang)['only_straight']}" if start else "")
     return Theme(
-        rule.name, label, title, _rule_lines(district, rule, lang), "homes", modes, _reach_table(district, rows, lang),
+        rule.name, label, title, rule_lines(district, rule, lang), "homes", modes, _reach_table(district, rows, lang),
         rule.kinds, facts, notes, [], evidence_line(district, rule.kinds, lang), start,
     )  # fmt: skip
 
 
-def _presence(district: Any, rule: Rule, communities: gpd.GeoDataFrame) -> pd.DataFrame:
+def has_one(district: Any, rule: Rule, communities: gpd.GeoDataFrame) -> pd.DataFrame:
     """
     Count a rule's facilities in each community.
 
@@ -331,7 +337,7 @@ def _presence(district: Any, rule: Rule, communities: gpd.GeoDataFrame) -> pd.Da
 def _presence_theme(district: Any, rule: Rule, communities: gpd.GeoDataFrame, lang: str) -> Theme:
     """Colour communities that have one, have only a planned one, have none."""
     t, look = wording(lang), house_style()["presence"]
-    count = _presence(district, rule, communities)
+    count = has_one(district, rule, communities)
     surveyed = getattr(district, "surveyed_kinds", None)
     unknown = surveyed is not None and not set(rule.kinds) & set(surveyed) and not count.to_numpy().any()
     edge = {"line": look["line"], "width": look["width"]}
@@ -397,14 +403,14 @@ def values_theme(
         mean = float((number[both] * people[both]).sum() / people[both].sum())
         facts = [
             {
-                "big": _percent(mean),
+                "big": percent(mean),
                 "text": t["weighted"].format(v=label),
             }
         ]
         if is_demonstration(district, ("homes", "facilities", "streets")):
             facts[0]["tag"] = t["demo_value"]
     shown: list[str | None] = [
-        None if math.isnan(v) else _percent(v) if share else number_text(v, unit, 1) for v in number
+        None if math.isnan(v) else percent(v) if share else number_text(v, unit, 1) for v in number
     ]
     return Theme(
         "values", label, f"{district.name} · {label}", [], "homes", [_mode(label, label, styles, pick, homes, lang)],
@@ -428,17 +434,13 @@ def themes_of(
         level = "rule" if "rule" in cover.index.names else cover.index.nlevels - 1
         listed = list(dict.fromkeys(cover.index.get_level_values(level)))
         wanted = rule.name if isinstance(rule, Rule) else rule
-        if (
-            wanted is not None
-            and wanted not in listed
-            and not _is_presence(district, _rule_of(district, rule or wanted))
-        ):
+        if wanted is not None and wanted not in listed and not is_presence(district, rule_of(district, rule or wanted)):
             raise UnknownNameError("这张表里的规则", wanted, [str(n) for n in listed])
         names = [rule] if rule is not None else listed
     themes = []
     for name in names:
-        found = _rule_of(district, name)
-        if _is_presence(district, found) and communities is not None:
+        found = rule_of(district, name)
+        if is_presence(district, found) and communities is not None:
             themes.append(_presence_theme(district, found, communities, lang))
         elif homes is not None and cover is not None:
             themes.append(_reach_theme(district, cover, found, homes, show, lang))

@@ -16,7 +16,7 @@ import os
 import re
 import tempfile
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -31,15 +31,17 @@ from branca.element import CssLink, Element, Figure, JavascriptLink, Link
 from folium.template import Template
 
 from ._basemap import FIRST_LABELS, Label, Layer, anchors
+from ._changes import change_theme, changed_layers, rule_for, rules_of_change, walkers_theme
 from ._picture import sheet_of
-from ._scene import Scene, off_for, scene_of
+from ._scene import Scene, off_for, scene_of, with_layers_of
 from ._style import escape, house_style, web_file, wording
 from ._themes import Theme
+from .coverage import coverage
 from .district import to_degrees
-from .errors import EnvironmentProblem
+from .errors import EnvironmentProblem, SourceError, UnknownNameError
 from .values import Rule
 
-__all__ = ["HouseMap", "MissingAsset", "draw", "picture"]
+__all__ = ["HouseMap", "MissingAsset", "difference", "draw", "picture", "swipe", "walkers"]
 
 #: A file larger than this opens slowly on an office machine.
 LARGE_BYTES = 5_000_000
@@ -54,8 +56,8 @@ POLICY = (
 )
 #: What the page's script says itself.
 _SCRIPT_WORDS = (
-    "all", "full", "gaps", "missing", "more", "north", "nothing", "nothing_shown", "other_kinds", "print", "unknown", "whole",
-    "zoom_in", "zoom_out",
+    "all", "changed", "full", "gaps", "missing", "more", "north", "nothing", "nothing_shown", "other_kinds", "print", "swipe",
+    "unknown", "whole", "zoom_in", "zoom_out",
 )  # fmt: skip
 
 
@@ -177,6 +179,7 @@ def _theme_json(scene: Scene, theme: Theme) -> dict[str, Any]:
         "modes": modes, "table": _table_json(theme.table), "facts": theme.facts, "notes": theme.notes,
         "missing": theme.missing, "evidence": theme.evidence, "start": theme.start,
         "off": [*off_for(scene.layers, theme), *([] if theme.layer == "presence" else ["presence"])], "on": [],
+        "own": [f"k-{k}" for k in theme.kinds],
     }  # fmt: skip
 
 
@@ -185,19 +188,32 @@ def _corners(scene: Scene, bounds: tuple[float, float, float, float]) -> list[li
     return [[round(south, 6), round(west, 6)], [round(north, 6), round(east, 6)]]
 
 
-def _scene_json(scene: Scene) -> str:
-    """Return the scene as JSON that is safe inside a script element."""
-    whole = _corners(scene, scene.whole)
-    origin = np.rint(np.array([whole[0][1], whole[0][0]]) * MICRO).astype("int64")
-    content = {
+def _content(scene: Scene, origin: np.ndarray) -> dict[str, Any]:
+    """Return what a page needs of a scene, as plain values."""
+    return {
         "t": {k: wording(scene.lang)[k] for k in _SCRIPT_WORDS}, "style": {k: house_style()[k] for k in ("paper", "veil", "place", "labels")},
         "head": {"title": scene.title, "lines": scene.lines, "evidence": scene.evidence}, "mark": scene.mark,
-        "bounds": _corners(scene, scene.bounds), "whole": whole, "origin": [int(v) for v in origin],
+        "bounds": _corners(scene, scene.bounds), "whole": _corners(scene, scene.whole), "origin": [int(v) for v in origin],
         "layers": [_layer_json(layer, origin) for layer in scene.layers],
         "labels": _labels_json(scene.labels, scene.crs, origin),
         "themes": [_theme_json(scene, theme) for theme in scene.themes], "current": scene.first, "groups": scene.groups,
         "start": scene.off,
     }  # fmt: skip
+
+
+def _scene_json(scene: Scene, past: Scene | None, sides: Sequence[str], tiles: Mapping[str, Any] | None) -> str:
+    """Return the scene as JSON that is safe inside a script element; of `past` only what differs from it."""
+    south_west = _corners(scene, scene.whole)[0]
+    origin = np.rint(np.array([south_west[1], south_west[0]]) * MICRO).astype("int64")
+    content = _content(scene, origin)
+    if past is not None:
+        old, same = _content(past, origin), {layer["id"]: layer for layer in content["layers"]}
+        layers = [x["id"] if same.get(x["id"]) == x else x for x in old["layers"]]
+        labels = None if old["labels"] == content["labels"] else old["labels"]
+        content["past"] = {"layers": layers, "labels": labels, "themes": old["themes"], "head": old["head"]}
+        content["sides"] = list(sides)
+    if tiles is not None:
+        content["tiles"] = {k: tiles[k] for k in ("addresses", "max_zoom")}
     text = json.dumps(content, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     for raw, escaped in (("<", "\\u003c"), (">", "\\u003e"), ("\u2028", "\\u2028"), ("\u2029", "\\u2029")):
         text = text.replace(raw, escaped)
@@ -305,7 +321,14 @@ class HouseMap(folium.Map):
         xinheDraw({{ this.get_name() }});
         {% endmacro %}""")
 
-    def __init__(self, scene: Scene) -> None:
+    def __init__(
+        self,
+        scene: Scene,
+        *,
+        past: Scene | None = None,
+        sides: Sequence[str] = (),
+        tiles: Mapping[str, Any] | None = None,
+    ) -> None:
         south_west, north_east = _corners(scene, scene.bounds)
         middle = [(a + b) / 2 for a, b in zip(south_west, north_east, strict=True)]
         super().__init__(
@@ -314,14 +337,16 @@ class HouseMap(folium.Map):
         )  # fmt: skip
         self.css = web_file("map.css")
         self._scene = scene
-        self._data = _data_block(_scene_json(scene))
+        self._past, self._sides, self._tiles = past, tuple(sides), tiles
+        self._data = _data_block(_scene_json(scene, past, sides, tiles))
         _Page(title=scene.title).add_child(self)
 
     def frame(self) -> str:
         """Return the markup of the sheet around the map."""
         scene, t = self._scene, wording(self._scene.lang)
         badges = "".join(f'<b class="{kind}">{escape(text)}</b>' for kind, text in scene.badges)
-        foot = "".join(f"<span>{escape(line)}</span>" for line in scene.foot)
+        credit = [self._tiles["credit"]] if self._tiles else []
+        foot = "".join(f"<span>{escape(line)}</span>" for line in [*scene.foot, *credit])
         names = {k: escape(v) for k, v in t.items()}
         return (
             f'<div class="xh"><header class="xh-head"><h1 id="xh-title" data-old="{names["old"]}">{escape(scene.title)}</h1>'
@@ -340,6 +365,10 @@ class HouseMap(folium.Map):
             f'<footer class="xh-foot">{foot}<strong id="xh-evidence">{escape(scene.evidence)}</strong></footer></div>'
             f"<noscript>{names['script']}</noscript><!--xh-data-->"
         )
+
+    def picture(self) -> str:
+        """Return the same map as an SVG picture without any script, as `maps.picture` makes it; of a swipe map the later side."""
+        return sheet_of(self._scene)
 
     def save(self, outfile: Any, close_file: bool = True, **kwargs: Any) -> None:
         """
@@ -385,6 +414,11 @@ def _north(letter: str) -> str:
     )
 
 
+def _policy(house: HouseMap) -> str:
+    """Return what the page may load: nothing, or pictures of the one host that online tiles were asked from."""
+    return POLICY.replace("img-src ", f"img-src {house._tiles['host']} ") if house._tiles else POLICY
+
+
 def _page(figure: Figure, house: HouseMap) -> str:
     """Put the page together: policy first, then our files and Leaflet's as text, then what folium rendered."""
     _fill_links(figure.header)
@@ -401,7 +435,7 @@ def _page(figure: Figure, house: HouseMap) -> str:
     known = _ids(figure)
     shell = (
         f'<!DOCTYPE html>\n<html lang="{lang}">\n<head>\n<meta charset="utf-8">\n'
-        f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">\n'
+        f'<meta http-equiv="Content-Security-Policy" content="{_policy(house)}">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n<link rel="icon" href="data:,">\n'
         f"<title>{escape(house._scene.title)}</title>\n<!--xh-links-->\n{''.join(rest)}\n</head>\n"
         f"<body>\n{body}\n<script>\n{web_file('map.js')}\n{script}\n</script>\n</body>\n</html>\n"
@@ -478,6 +512,8 @@ def draw(
     show: str = "minutes",
     title: str | None = None,
     lang: str = "zh",
+    tiles: str | None = None,
+    key: str = "",
 ) -> HouseMap:
     """
     Draw a map that needs no network: `.save("map.html")` writes one file, a notebook shows the same.
@@ -502,6 +538,9 @@ def draw(
         图名; made from the district and the rule by default.
     lang
         "zh" or "en".
+    tiles, key
+        Online tiles under the district's own layers, with the user's own key: "tianditu" (天地图 vector), "tianditu-image".
+        Only such a file asks the network for something, and only that host. Default: none.
 
     Returns
     -------
@@ -510,14 +549,194 @@ def draw(
 
     Raises
     ------
+    SourceError
+        The tiles are in GCJ-02 or BD-09 and would lie half a kilometre off; or there is no key.
     UnknownNameError
         The rule is not in `cover`, or `show` or `lang` is not one of the words above.
     """
-    return HouseMap(
-        scene_of(
-            district, cover, rings, rule=rule, gaps=gaps, values=values, unit=unit, show=show, title=title, lang=lang
-        )
+    asked = online(tiles, key) if tiles else None
+    scene = scene_of(
+        district, cover, rings, rule=rule, gaps=gaps, values=values, unit=unit, show=show, title=title, lang=lang
     )
+    return HouseMap(scene, tiles=asked)
+
+
+def online(tiles: str, key: str) -> dict[str, Any]:
+    """
+    Return the addresses, host, credit and deepest zoom of online tiles.
+
+    Raises
+    ------
+    SourceError
+        Tiles of another datum than the data's, an address of one's own (its datum is unknown), or a missing or odd key.
+    UnknownNameError
+        No such tiles.
+    """
+    known = json.loads(web_file("tiles.json"))
+    for entry in known.values():
+        if any(word in tiles.lower() for word in entry.get("refused", ())):
+            raise SourceError(
+                f"{entry['label']}的瓦片是 {entry['datum']} 坐标，街道数据是 WGS84/CGCS2000：叠在一起会差出三五百米。"
+                '请改用天地图：tiles="tianditu"，key 填自己申请的密钥'
+            )
+    if tiles not in known or "addresses" not in known[tiles]:
+        if "/" in tiles:
+            raise SourceError(
+                "不接受自写的瓦片地址：它用哪种坐标无从核对。可用："
+                + "、".join(k for k, v in known.items() if "addresses" in v)
+            )
+        raise UnknownNameError("在线底图", tiles, [k for k, v in known.items() if "addresses" in v])
+    if not re.fullmatch(r"[0-9A-Za-z]{8,64}", key):
+        raise SourceError("在线底图要用自己申请的密钥（字母和数字），写在 key 里；程序不带密钥")
+    found = dict(known[tiles])
+    return {**found, "addresses": [address.replace("{key}", key) for address in found["addresses"]]}
+
+
+_NONE: dict[str, Any] = {"gaps": None, "values": None, "unit": "", "show": "minutes"}
+
+
+def walkers(
+    district: Any,
+    rule: str | Rule,
+    first: str = "adult",
+    second: str = "elderly",
+    *,
+    covers: tuple[pd.DataFrame, pd.DataFrame] | None = None,
+    title: str | None = None,
+    lang: str = "zh",
+) -> HouseMap:
+    """
+    Draw which homes one walker reaches within a rule's minutes and another does not: 老年人 against 成人.
+
+    Parameters
+    ----------
+    district
+        The district.
+    rule
+        A reach rule, by name or value, or the kind it leads; judged by walking time whatever its own method.
+    first, second
+        Profiles (`profiles.csv`). People 60+ are counted where they are known, else residents.
+    covers
+        Coverages by walking time of the same rule for `first` and `second`; computed where not given.
+    title, lang
+        As in `draw`.
+
+    Returns
+    -------
+    map
+        As of `draw`; `.picture()` is the same as SVG.
+
+    Raises
+    ------
+    UnknownNameError
+        No such rule or profile, or a rule that asks whether a community has one.
+    """
+    theme = walkers_theme(district, rule, first, second, covers, lang)
+    return HouseMap(scene_of(district, None, None, rule=None, title=title, lang=lang, themes=[theme], **_NONE))
+
+
+def difference(
+    before: Any,
+    after: Any,
+    rule: str | Rule | None = None,
+    *,
+    covers: tuple[pd.DataFrame, pd.DataFrame] | None = None,
+    title: str | None = None,
+    lang: str = "zh",
+) -> HouseMap:
+    """
+    Draw what a plan changes: who gains (受益), who loses (受影响), and by how many minutes.
+
+    Homes have two colourings (who gains; minutes nearer or farther); facilities that open, close or move, and homes that are
+    demolished, are marked and listed. People who gain are, as in `scenario.effects`, those of homes that exist on both sides:
+    the sum over homes of people times what their served share grows.
+
+    Parameters
+    ----------
+    before, after
+        The district without and with the plan (`plan.on(district)`), both for the same year.
+    rule
+        A rule, by name or value, or the kind it leads. None puts every rule of the plan into the page, the one that moves
+        most people first.
+    covers
+        Coverages of `before` and `after` under the rule; computed where not given.
+    title, lang
+        As in `draw`.
+
+    Returns
+    -------
+    map
+        As of `draw`; `.picture()` is the same as SVG.
+
+    Raises
+    ------
+    UnknownNameError
+        No such rule.
+    """
+    if rule is None:
+        covers = covers or (coverage(before), coverage(after))
+        rules: list[Rule] = rules_of_change(before, covers)
+    else:
+        rules = [rule_for(before, rule)]
+    themes = [change_theme(before, after, own, covers, lang) for own in rules]
+    kinds = rules[0].kinds if len(rules) == 1 else None
+    extra = changed_layers(before, after, kinds, lang)
+    scene = scene_of(after, None, None, rule=None, title=title, lang=lang, themes=themes, extra=extra, **_NONE)
+    return HouseMap(scene)
+
+
+def swipe(
+    before: Any,
+    after: Any,
+    rule: str | Rule | None = None,
+    *,
+    covers: tuple[pd.DataFrame, pd.DataFrame] | None = None,
+    sides: tuple[str, str] | None = None,
+    title: str | None = None,
+    lang: str = "zh",
+) -> HouseMap:
+    """
+    Draw two states under one divider: left of it `before`, right of it `after`; the divider moves by mouse, touch and keys.
+
+    Printed, both stand side by side.
+
+    Parameters
+    ----------
+    before, after
+        Two states of one district: with and without a plan, or two years.
+    rule
+        A rule, by name or value, or the kind it leads: what the homes are coloured by. None shows both as they are.
+    covers
+        Coverages of `before` and `after` under the rule; computed where not given.
+    sides
+        What stands over the two sides; by default 现状 and 方案, with their years where these differ.
+    title, lang
+        As in `draw`.
+
+    Returns
+    -------
+    map
+        As of `draw`.
+
+    Raises
+    ------
+    UnknownNameError
+        No such rule.
+    """
+    t = wording(lang)
+    own = None if rule is None else rule_for(before, rule)
+    if own is not None and covers is None:
+        covers = (coverage(before, rules=[own]), coverage(after, rules=[own]))
+    if sides is None:
+        years = [f" {d.year}" if before.year != after.year else "" for d in (before, after)]
+        sides = (t["state_now"] + years[0], t["state_plan"] + years[1])
+    scenes = [
+        scene_of(d, covers[i] if covers else None, None, rule=own, title=title, lang=lang, **_NONE)
+        for i, d in enumerate((before, after))
+    ]
+    old, new = scenes
+    new.layers, new.groups = with_layers_of(old, new)
+    return HouseMap(new, past=old, sides=sides)
 
 
 def picture(

@@ -69,12 +69,14 @@
     return b;
   }
 
+  function styleOf(i) { return this.styles[typeof this.s === "number" ? this.s : this.s[i]]; }
+
   function readLayer(layer, origin) {
     layer.parts = layer.g.map((feature) => feature.map((flat) => readPart(flat, origin)));
     layer.boxes = layer.parts.map(boxOf);
     delete layer.g;
     const n = layer.parts.length;
-    layer.styleOf = (i) => layer.styles[typeof layer.s === "number" ? layer.s : layer.s[i]];
+    layer.styleOf = styleOf;
     layer.byStyle = layer.styles.map(() => []);
     for (let i = 0; i < n; i++) layer.byStyle[typeof layer.s === "number" ? layer.s : layer.s[i]].push(i);
     return layer;
@@ -188,6 +190,10 @@
 
   function drawIcon(ctx, x, y, r, style) {
     const hollow = style.hollow, size = Math.round(r * 1.25);
+    if (style.ring) {
+      ctx.beginPath(); ctx.arc(x, y, r * 1.55, 0, TAU); ctx.fillStyle = "rgba(255,255,255,0.85)"; ctx.fill();
+      ctx.strokeStyle = style.ring; ctx.lineWidth = r * 0.3; ctx.stroke();
+    }
     ctx.beginPath(); ctx.arc(x, y, r + r * 0.18, 0, TAU); ctx.fillStyle = "rgba(255,255,255,0.95)"; ctx.fill();
     ctx.beginPath(); ctx.arc(x, y, r, 0, TAU);
     ctx.fillStyle = hollow ? "#ffffff" : style.fill; ctx.fill();
@@ -223,20 +229,23 @@
     };
   }
 
-  /* Points: whole symbols where there is room, dots where there is not; never one symbol over another. `keep` are those
-     placed before any name. Returns what to draw, so that dots can lie under names and symbols over them. */
-  function placePoints(scene, view, room, keep) {
-    const full = iconRadius(view), found = { dots: [], icons: [], gates: [] };
+  /* Points: whole symbols where there is room, dots where there is not; never one symbol over another. `first` are those the
+     map is about, placed before any name so that no name hides one; all others give way to the names of communities.
+     Returns what to draw, so that dots can lie under names and symbols over them. */
+  function placePoints(scene, view, room, first) {
+    const full = iconRadius(view), found = { dots: [], icons: [], gates: [] }, theme = scene.themes[scene.current];
+    const own = new Set(theme ? theme.own : []);
     for (const layer of scene.layers) {
       if (layer.shape !== "P" || !shown(scene, layer, view)) continue;
       layer.parts.forEach((parts, i) => {
         if (!parts.length || !inView(layer.boxes[i], view, 20)) return;
         const style = layer.styleOf(i), x = parts[0][0] * view.k - view.ox, y = parts[0][1] * view.k - view.oy;
-        if (Boolean(style.keep) !== keep) return;
+        if (Boolean(style.keep || own.has(layer.id)) !== first) return;
         if (style.mark === "gate") { found.gates.push([x, y, style]); return; }
-        const r = style.size ? style.size * view.u : full, b = [x - r, y - r, x + r, y + r];
-        if (keep || room.free(b)) { room.take(b); found.icons.push([x, y, r, style]); }
-        else found.dots.push([x, y, full * 0.42, style]);
+        const r = style.size ? style.size * view.u : full, b = [x - r, y - r, x + r, y + r], d = full * 0.42;
+        if (style.keep || room.free(b)) { room.take(b); found.icons.push([x, y, r, style]); return; }
+        if (first) room.take([x - d, y - d, x + d, y + d]);
+        found.dots.push([x, y, d, style]);
       });
     }
     return found;
@@ -390,7 +399,8 @@
   function paint(ctx, scene, view) {
     ctx.save();
     ctx.scale(view.ratio, view.ratio);
-    ctx.fillStyle = scene.style.paper; ctx.fillRect(0, 0, view.w, view.h);
+    if (scene.tiles && !ctx.hatch) ctx.clearRect(0, 0, view.w, view.h);
+    else { ctx.fillStyle = scene.style.paper; ctx.fillRect(0, 0, view.w, view.h); }
     for (const layer of scene.layers) {
       if (layer.id === "veil") drawVeil(ctx, scene, layer, view);
       else if (!shown(scene, layer, view)) continue;
@@ -398,13 +408,12 @@
       else if (layer.shape === "L") drawLines(ctx, layer, view);
     }
     const room = Room(64);
-    // Names of zones and communities come before symbols, which can shrink to dots; all others give way to symbols.
     const kept = placePoints(scene, view, room, true), names = [], rest = [];
     placeLabels(ctx, scene, view, room, true, names);
     const others = placePoints(scene, view, room, false);
     placeLabels(ctx, scene, view, room, false, rest);
     others.gates.forEach(([x, y, style]) => drawGate(ctx, x, y, view, style));
-    others.dots.forEach((dot) => drawDot(ctx, ...dot));
+    others.dots.concat(kept.dots).forEach((dot) => drawDot(ctx, ...dot));
     rest.forEach((draw) => draw());
     names.forEach((draw) => draw());
     others.icons.reverse().concat(kept.icons.reverse()).forEach((icon) => drawIcon(ctx, ...icon));
@@ -446,9 +455,14 @@
     options: { padding: 0.25, pane: "xh-base" },
     initialize: function (scene) { L.Renderer.prototype.initialize.call(this); this.scene = scene; },
     _initContainer: function () {
-      this._container = make("canvas", "xh-canvas");
-      this._container.setAttribute("aria-hidden", "true");
-      this._ctx = this._container.getContext("2d");
+      const canvas = (name) => { const c = make("canvas", name); c.setAttribute("aria-hidden", "true"); return c; };
+      this._sides = [[this.scene, canvas("xh-canvas")]];
+      this._container = this._sides[0][1];
+      if (!this.scene.past) return;
+      // The earlier state lies over the later one and is cut at the divider.
+      this._sides.push([this.scene.past, canvas("xh-canvas xh-past")]);
+      this._container = make("div", "xh-both");
+      this._sides.forEach(([, c]) => this._container.appendChild(c));
     },
     _destroyContainer: function () { this._container.remove(); },
     _updatePaths: function () {},
@@ -458,16 +472,25 @@
       this.redraw();
     },
     redraw: function () {
-      const map = this._map, b = this._bounds, size = b.getSize(), c = this._container;
+      const map = this._map, b = this._bounds, size = b.getSize();
       const ratio = window.devicePixelRatio || 1, zoom = map.getZoom(), origin = map.getPixelOrigin();
-      L.DomUtil.setPosition(c, b.min);
-      c.width = size.x * ratio; c.height = size.y * ratio;
-      c.style.width = size.x + "px"; c.style.height = size.y + "px";
+      L.DomUtil.setPosition(this._container, b.min);
       const m = map.getSize(), px = (size.x - m.x) / 2, py = (size.y - m.y) / 2;
-      paint(this._ctx, this.scene, {
-        zoom: zoom - Math.log2(unit()), k: Math.pow(2, zoom), ox: origin.x + b.min.x, oy: origin.y + b.min.y,
-        w: size.x, h: size.y, u: unit(), ratio: ratio, inner: [px + 4, py + 4, px + m.x - 4, py + m.y - 4],
-      });
+      for (const [scene, c] of this._sides) {
+        c.width = size.x * ratio; c.height = size.y * ratio;
+        c.style.width = size.x + "px"; c.style.height = size.y + "px";
+        paint(c.getContext("2d"), scene, {
+          zoom: zoom - Math.log2(unit()), k: Math.pow(2, zoom), ox: origin.x + b.min.x, oy: origin.y + b.min.y,
+          w: size.x, h: size.y, u: unit(), ratio: ratio, inner: [px + 4, py + 4, px + m.x - 4, py + m.y - 4],
+        });
+      }
+      this.cut();
+    },
+    cut: function () {
+      if (!this.scene.past || !this._bounds || !this._map) return;
+      const map = this._map, size = this._bounds.getSize();
+      const x = map.containerPointToLayerPoint([this.scene.split * map.getSize().x, 0]).x - this._bounds.min.x;
+      this._sides[1][1].style.clipPath = "inset(0 " + Math.max(0, size.x - x) + "px 0 0)";
     },
   });
 
@@ -555,9 +578,9 @@
     app.glow.addTo(app.map);
   }
 
-  function openPopup(app, layer, i, at) {
+  function openPopup(app, layer, i, at, scene) {
     highlight(app, layer, i);
-    app.popup.setLatLng(at || latLng(app.map, centreOf(layer, i))).setContent(tableOf(app.scene, layer, i)).openOn(app.map);
+    app.popup.setLatLng(at || latLng(app.map, centreOf(layer, i))).setContent(tableOf(scene || app.scene, layer, i)).openOn(app.map);
   }
 
   function goTo(app, layer, i) {
@@ -579,7 +602,7 @@
   function paintSwatch(e, style, shape) {
     e.textContent = "";
     if (shape === "P") {
-      const c = make("canvas"), r = 9, ratio = 3;
+      const c = make("canvas"), r = style.ring ? 6.6 : 9, ratio = 3;
       c.width = c.height = 24 * ratio; c.className = "xh-icon";
       const x = c.getContext("2d"); x.scale(ratio, ratio);
       if (style.mark === "gate") drawGate(x, 12, 12, { zoom: 18, u: 1.2 }, style);
@@ -625,11 +648,7 @@
     return s;
   }
 
-  function buildTheme(app) {
-    const scene = app.scene, theme = scene.themes[scene.current], box = $("xh-theme");
-    box.textContent = "";
-    if (!theme) { box.hidden = true; return; }
-    box.hidden = false;
+  function facts(box, theme) {
     for (const fact of theme.facts) {
       const p = make("div", "xh-fact");
       p.appendChild(make("b", "", fact.big)); p.appendChild(make("span", "", fact.text));
@@ -637,6 +656,18 @@
       box.appendChild(p);
     }
     theme.notes.forEach((n) => box.appendChild(make("p", "xh-note", n)));
+  }
+
+  function buildTheme(app) {
+    const scene = app.scene, theme = scene.themes[scene.current], box = $("xh-theme");
+    box.textContent = "";
+    if (!theme) { box.hidden = true; return; }
+    box.hidden = false;
+    const past = scene.past ? scene.past.themes[scene.current] : null;
+    if (past) box.appendChild(make("h3", "", scene.sides[0]));
+    if (past) facts(box, past);
+    if (past) box.appendChild(make("h3", "", scene.sides[1]));
+    facts(box, theme);
     if (theme.modes.length > 1) {
       const group = make("div", "xh-modes"); group.setAttribute("role", "radiogroup");
       theme.modes.forEach((mode, j) => {
@@ -649,11 +680,14 @@
     }
     const mode = theme.modes[scene.mode], key = make("div", "xh-classes");
     key.appendChild(make("h3", "", mode.title));
+    const old = past ? past.modes[scene.mode] : null;
     mode.styles.forEach((style, j) => {
-      if (!mode.counts[j] && style.skip) return;
+      if (!mode.counts[j] && !(old && old.counts[j]) && style.skip) return;
       const row = make("div", "xh-row plain"), s = make("span", "xh-swatch");
       paintSwatch(s, style); row.appendChild(s); row.appendChild(make("span", "xh-name", style.label));
-      row.appendChild(make("span", "xh-count", mode.texts[j])); key.appendChild(row);
+      const count = make("span", "xh-count", mode.texts[j]);
+      if (old) count.prepend(make("s", "", old.texts[j]));
+      row.appendChild(count); key.appendChild(row);
     });
     box.appendChild(key);
     if (theme.missing.length) {
@@ -666,23 +700,28 @@
     }
   }
 
+  /* Places that miss out, or what a plan changes: a list whose entries lead to the map. */
   function buildGaps(app) {
-    const box = $("xh-gaps"), gaps = app.byId.gaps;
+    const box = $("xh-gaps"), t = app.scene.t;
     box.textContent = "";
-    if (!gaps) { box.hidden = true; return; }
-    box.hidden = false;
-    box.appendChild(make("h2", "", app.scene.t.gaps));
-    const list = make("ol");
-    gaps.list.forEach((gap, i) => {
-      const li = make("li"), b = make("button"); b.type = "button";
-      b.appendChild(make("i", "", String(i + 1))); b.appendChild(make("b", "", gap.name));
-      b.appendChild(make("span", "xh-people", gap.people));
-      b.appendChild(make("span", "xh-why", gap.why));
-      b.addEventListener("click", () => goTo(app, gaps, i));
-      li.appendChild(b); list.appendChild(li);
-    });
-    box.appendChild(list);
-    if (gaps.list.length > 5) box.appendChild(make("p", "xh-note xh-rest", fill(app.scene.t.more, { n: gaps.list.length - 5 })));
+    box.hidden = true;
+    for (const [layer, title] of [[app.byId.gaps, t.gaps], [app.byId.changed, t.changed]]) {
+      if (!layer || !layer.list) continue;
+      box.hidden = false;
+      box.appendChild(make("h2", "", title));
+      const list = make("ol");
+      layer.list.forEach((entry, i) => {
+        const li = make("li"), b = make("button"), mark = make("i", "", layer.id === "gaps" ? String(i + 1) : ""); b.type = "button";
+        if (layer.id !== "gaps") { mark.className = "xh-mark"; paintSwatch(mark, layer.styleOf(i), "P"); }
+        b.appendChild(mark); b.appendChild(make("b", "", entry.name));
+        b.appendChild(make("span", "xh-people", entry.people));
+        b.appendChild(make("span", "xh-why", entry.why));
+        b.addEventListener("click", () => goTo(app, layer, i));
+        li.appendChild(b); list.appendChild(li);
+      });
+      box.appendChild(list);
+      if (layer.list.length > 5) box.appendChild(make("p", "xh-note xh-rest", fill(t.more, { n: layer.list.length - 5 })));
+    }
   }
 
   function buildLayers(app) {
@@ -760,10 +799,15 @@
   }
 
   function applyTheme(app) {
-    const scene = app.scene, theme = scene.themes[scene.current];
+    colour(app.scene, app.byId);
+    if (app.scene.past) colour(app.scene.past, app.scene.past.byId);
+  }
+
+  function colour(scene, byId) {
+    const theme = scene.themes[scene.current];
     for (const layer of scene.layers) if (layer.plain) { layer.styles = layer.plain[0]; layer.s = layer.plain[1]; layer.byStyle = layer.plain[2]; }
     if (!theme) return;
-    const layer = app.byId[theme.layer], mode = theme.modes[scene.mode];
+    const layer = byId[theme.layer], mode = theme.modes[scene.mode];
     if (!layer || !mode) return;
     if (!layer.plain) layer.plain = [layer.styles, layer.s, layer.byStyle];
     layer.styles = mode.styles; layer.s = mode.s;
@@ -813,6 +857,39 @@
     input.addEventListener("blur", () => setTimeout(close, 150));
   }
 
+  /* --- before and after ------------------------------------------------------------------------------------------- */
+
+  const sideAt = (app, x) => (app.scene.past && x < app.scene.split * app.map.getSize().x ? app.scene.past : app.scene);
+
+  /* The divider between two states: by mouse, touch, and as a slider by keys. */
+  function buildSwipe(app) {
+    const scene = app.scene, stage = app.map.getContainer().parentNode, bar = make("div", "xh-swipe"), tags = scene.sides.map((text) => make("span", "xh-side-tag", text));
+    bar.tabIndex = 0;
+    Object.entries({ role: "slider", "aria-label": scene.t.swipe, "aria-valuemin": 0, "aria-valuemax": 100, "aria-orientation": "horizontal" })
+      .forEach(([k, v]) => bar.setAttribute(k, v));
+    bar.append(tags[0], make("i", "", "‹ ›"), tags[1]);
+    stage.appendChild(bar);
+    app.divide = (share) => {
+      if (share !== undefined) scene.split = Math.min(1, Math.max(0, share));
+      bar.style.left = scene.split * stage.clientWidth + "px";
+      bar.setAttribute("aria-valuenow", Math.round(100 * scene.split));
+      bar.setAttribute("aria-valuetext", scene.sides[0] + " " + Math.round(100 * scene.split) + "%");
+      app.drawing.cut();
+    };
+    const follow = (event) => app.divide((event.clientX - stage.getBoundingClientRect().left) / stage.clientWidth);
+    bar.addEventListener("pointerdown", (event) => { bar.setPointerCapture(event.pointerId); event.preventDefault(); bar.focus(); });
+    bar.addEventListener("pointermove", (event) => { if (bar.hasPointerCapture(event.pointerId)) follow(event); });
+    bar.addEventListener("keydown", (event) => {
+      const step = event.shiftKey ? 0.1 : 0.02;
+      const to = { ArrowLeft: scene.split - step, ArrowDown: scene.split - step, ArrowRight: scene.split + step, ArrowUp: scene.split + step,
+        PageDown: scene.split - 0.1, PageUp: scene.split + 0.1, Home: 0, End: 1 }[event.key];
+      if (to === undefined) return;
+      event.preventDefault(); app.divide(to);
+    });
+    app.map.on("move zoomend resize", () => app.drawing.cut());
+    app.divide();
+  }
+
   /* --- scale and north ------------------------------------------------------------------------------------------ */
 
   const niceLength = (limit) => {
@@ -834,8 +911,8 @@
   /* --- print ----------------------------------------------------------------------------------------------------- */
 
   /* Takes the strokes of a canvas and writes them down as SVG: on paper lines and letters stay sharp at any size. */
-  function Paper(w, h) {
-    const root = svg("svg", { viewBox: "0 0 " + w + " " + h, preserveAspectRatio: "xMidYMid slice", width: "100%", height: "100%" });
+  function Paper(w, h, own, parts) {
+    const root = svg("svg", { viewBox: "0 0 " + w + " " + h, preserveAspectRatio: "xMidYMid meet", width: 100 / parts + "%", height: "100%" });
     const defs = svg("defs", {}), pen = document.createElement("canvas").getContext("2d"), patterns = new Map(), stack = [];
     root.appendChild(defs);
     let matrix = new DOMMatrix(), d = [], dash = [], halo = null;
@@ -879,7 +956,7 @@
       hatch(style) {
         const key = style.fill + style.hatch;
         if (!patterns.has(key)) {
-          const id = "xh-hatch-" + patterns.size, p = svg("pattern", { id: id, width: 7, height: 7, patternUnits: "userSpaceOnUse" });
+          const id = own + patterns.size, p = svg("pattern", { id: id, width: 7, height: 7, patternUnits: "userSpaceOnUse" });
           if (style.fill) p.appendChild(svg("rect", { width: 7, height: 7, fill: style.fill }));
           p.appendChild(svg("path", { d: "M0 7 7 0M-3.5 3.5 3.5-3.5M3.5 10.5 10.5 3.5", stroke: style.hatch, "stroke-width": 1.15 }));
           defs.appendChild(p); patterns.set(key, "url(#" + id + ")");
@@ -904,13 +981,27 @@
     return me;
   }
 
-  /* The sheet for the printer is drawn anew, at the shape its place has on an A3 or A4 landscape page. */
+  /* The sheet for the printer is drawn anew, at the shape its place has on paper; two states side by side. */
   function preparePrint(app) {
-    const w = 1240, h = 1000, map = app.map, b = map.getBounds(), paper = Paper(w, h);
+    const box = $("xh-print"), root = document.documentElement, side = $("xh-side");
+    root.classList.add("xh-paper"); root.style.setProperty("--fit", 1);
+    // The column is made smaller where the legend is longer than the sheet.
+    let fit = 1;
+    for (let i = 0; i < 6 && side.scrollHeight > side.clientHeight + 1 && fit > 0.5; i++) {
+      fit = Math.max(0.5, fit * Math.min(0.97, Math.sqrt(side.clientHeight / side.scrollHeight)));
+      root.style.setProperty("--fit", fit.toFixed(3));
+    }
+    const sides = app.scene.past ? [app.scene.past, app.scene] : [app.scene], w = 1240 / sides.length;
+    const h = Math.round((1240 * box.clientHeight) / Math.max(1, box.clientWidth));
+    box.replaceChildren(...sides.map((scene, i) => sheetOf(app, scene, app.scene.past ? app.scene.sides[i] : "", w, h, i, sides.length)));
+  }
+
+  function sheetOf(app, scene, name, w, h, index, n) {
+    const map = app.map, b = map.getBounds(), paper = Paper(w, h, "xh-hatch-" + index + "-", n);
     const world = [map.project(b.getNorthWest(), 0), map.project(b.getSouthEast(), 0)];
     const zoom = Math.log2(Math.min(w / (world[1].x - world[0].x), h / (world[1].y - world[0].y)));
     const k = Math.pow(2, zoom), cx = (world[0].x + world[1].x) / 2, cy = (world[0].y + world[1].y) / 2;
-    paint(paper, app.scene, { zoom: zoom, k: k, ox: cx * k - w / 2, oy: cy * k - h / 2, w: w, h: h, u: 1, ratio: 1, inner: [22, 22, w - 22, h - 22] });
+    paint(paper, scene, { zoom: zoom, k: k, ox: cx * k - w / 2, oy: cy * k - h / 2, w: w, h: h, u: 1, ratio: 1, inner: [22, 22, w - 22, h - 22] });
     const mpp = metresPerPixel(map, zoom, map.getCenter().lat), metres = niceLength(mpp * 200), px = metres / mpp;
     const t = (m) => (m >= 1000 ? m / 1000 + " km" : m + " m");
     paper.save();
@@ -919,13 +1010,19 @@
     paper.fillStyle = "#2b3138"; paper.fillRect(38, h - 40, px / 2, 6); paper.strokeRect(38, h - 40, px, 6);
     paper.font = "12px " + FONT; paper.textAlign = "center";
     ["0", t(metres / 2), t(metres)].forEach((s, i) => paper.fillText(s, 38 + (px * i) / 2, h - 46));
+    if (name) {
+      paper.font = "700 20px " + FONT; paper.textAlign = "left";
+      paper.fillStyle = "rgba(255,253,249,0.92)"; paper.fillRect(22, 20, paper.measureText(name).width + 28, 36);
+      paper.fillStyle = "#8a3b52"; paper.fillText(name, 36, 45); paper.textAlign = "center";
+    }
     paper.translate(w - 56, 60);
+    paper.fillStyle = "#2b3138";
     paper.beginPath(); paper.moveTo(0, -24); paper.lineTo(10, 14); paper.lineTo(0, 7); paper.closePath(); paper.fill();
     paper.beginPath(); paper.moveTo(0, -24); paper.lineTo(-10, 14); paper.lineTo(0, 7); paper.closePath();
     paper.fillStyle = "#fff"; paper.fill(); paper.stroke();
     paper.fillStyle = "#2b3138"; paper.font = "700 15px " + FONT; paper.fillText(app.scene.t.north, 0, 30);
     paper.restore();
-    $("xh-print").replaceChildren(paper.root);
+    return paper.root;
   }
 
   /* --- start ----------------------------------------------------------------------------------------------------- */
@@ -963,15 +1060,25 @@
   function start(map, scene) {
     scene.off = new Set(scene.start); scene.mode = 0;
     scene.layers.forEach((layer) => readLayer(layer, scene.origin));
-    scene.labels.forEach((label) => {
+    const readLabel = (label) => {
       if (label.l) { label.parts = label.l.map((f) => readPart(f, scene.origin)); label.box = boxOf(label.parts); delete label.l; }
       else { const p = readPart(label.p, scene.origin); label.p = [p[0], p[1]]; }
-    });
-    const app = { map: map, scene: scene, byId: {}, glow: null };
-    scene.layers.forEach((layer) => {
-      app.byId[layer.id] = layer;
+    };
+    const middles = (layer) => {
       if (layer.at) { layer.c = layer.at.map((f) => { const p = readPart(f, scene.origin); return [p[0], p[1]]; }); delete layer.at; }
-    });
+    };
+    scene.labels.forEach(readLabel);
+    const app = { map: map, scene: scene, byId: {}, glow: null };
+    scene.layers.forEach((layer) => { app.byId[layer.id] = layer; middles(layer); });
+    if (scene.past) {
+      // What is the same on both sides travels once; what is switched on and chosen is always the same.
+      const past = Object.assign(Object.create(scene), scene.past, { past: null, byId: {} });
+      past.layers = past.layers.map((layer) => (typeof layer === "string" ? Object.assign({}, app.byId[layer]) : readLayer(layer, scene.origin)));
+      past.layers.forEach((layer) => { past.byId[layer.id] = layer; middles(layer); });
+      if (past.labels) past.labels.forEach(readLabel); else past.labels = scene.labels;
+      scene.past = past; scene.split = 0.5;
+    }
+    if (scene.tiles) scene.tiles.addresses.forEach((address) => L.tileLayer(address, { maxNativeZoom: scene.tiles.max_zoom, maxZoom: 20 }).addTo(map));
     map.createPane("xh-base").style.zIndex = 250;
     map.createPane("xh-glow").style.zIndex = 450;
     map.getPane("xh-glow").style.pointerEvents = "none";
@@ -979,7 +1086,10 @@
     app.popup = L.popup({ maxWidth: 300 * unit(), autoPanPadding: [16, 16] });
     app.refresh = () => { applyTheme(app); if (app.drawing._map) app.drawing.redraw(); syncLayers(app); };
     map.on("popupclose", () => highlight(app, null));
-    map.on("click", (e) => { const h = hit(scene, map, e.latlng); if (h) openPopup(app, h[0], h[1], h[0].shape === "P" ? null : e.latlng); });
+    map.on("click", (e) => {
+      const side = sideAt(app, e.containerPoint.x), h = hit(side, map, e.latlng);
+      if (h) openPopup(app, h[0], h[1], h[0].shape === "P" ? null : e.latlng, side);
+    });
     const tip = L.tooltip({ direction: "top", offset: [0, -10], opacity: 0.95 });
     let waiting = false;
     map.on("mousemove", (e) => {
@@ -987,7 +1097,7 @@
       waiting = true;
       requestAnimationFrame(() => {
         waiting = false;
-        const h = hit(scene, map, e.latlng), name = h && cell(h[0].n, h[1]);
+        const h = hit(sideAt(app, e.containerPoint.x), map, e.latlng), name = h && cell(h[0].n, h[1]);
         map.getContainer().style.cursor = h ? "pointer" : "";
         if (!name) { tip.remove(); return; }
         tip.setLatLng(e.latlng).setContent(make("span", "", name));
@@ -1006,7 +1116,8 @@
     map.fitBounds(scene.bounds, { animate: false });
     app.drawing.addTo(map);
     app.refresh(); updateScale(app);
-    new ResizeObserver(() => { map.invalidateSize({ animate: false }); }).observe(map.getContainer());
+    new ResizeObserver(() => { map.invalidateSize({ animate: false }); if (app.divide) app.divide(); }).observe(map.getContainer());
+    if (scene.past) buildSwipe(app);
     let closed = [];
     window.addEventListener("beforeprint", () => {
       closed = Array.from(document.querySelectorAll("#xh-layers details:not([open])"));
@@ -1016,6 +1127,7 @@
     window.addEventListener("afterprint", () => {
       closed.forEach((d) => { d.open = false; });
       $("xh-print").replaceChildren();
+      document.documentElement.classList.remove("xh-paper");
     });
     document.body.classList.add("xh-ready");
     window.xinheMap = app;
