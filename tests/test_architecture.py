@@ -37,6 +37,8 @@ ORDER = (
     "coverage",
     "capacity",
     "audit",
+    "_median",
+    "_models",
     "siting",
     "scenario",
     "provision",

@@ -10,6 +10,7 @@ from __future__ import annotations
 import itertools
 import json
 import shutil
+import time
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from hypothesis import strategies as st
 from scipy.sparse.csgraph import dijkstra
 
 import xinhe_geo as xh
+from xinhe_geo._median import narrowed
 from xinhe_geo.errors import SitingError
 from xinhe_geo.siting import Siting, assign, candidate_sites, sites, solve
 
@@ -573,3 +575,76 @@ def test_the_bundled_district_is_counted_again(tmp_path: Path) -> None:
     before, after = (xh.summary(xh.coverage(d, rules=[rule])).iloc[0] for d in (bundled, built))
     assert chosen["objective"].iloc[0] == pytest.approx(after["people_served"] - before["people_served"], abs=1e-6)
     assert (chosen["mark"] != "").all() == bundled.is_demonstration
+
+
+# --- what is left out, and what is interrupted -----------------------------------------------------------------------
+
+
+def test_few_sites_are_looked_at_and_every_near_plan_is_found() -> None:
+    """The plans of a p-median within five per cent, against every plan counted."""
+    rng = np.random.default_rng(11)
+    here, there = rng.uniform(0, 100, (40, 2)), rng.uniform(0, 100, (14, 2))
+    far = np.hypot(*(here[:, None] - there[None]).transpose(2, 0, 1))
+    index = pd.MultiIndex.from_product([range(40), range(14)], names=["demand", "site"])
+    costs = pd.DataFrame({"metres": far.ravel()}, index=index)
+    every = {trio: float(far[:, trio].min(axis=1).sum()) for trio in itertools.combinations(range(14), 3)}
+    best = min(every.values())
+    near = {trio for trio, value in every.items() if value <= 1.05 * best}
+    plans = solve(costs, None, 3, siting=Siting(model="p_median", within=0.05, plans=99))
+    assert set(plans["sites"]) == near and 1 < len(near) < len(every)
+    assert plans["proven"].all()
+    left = narrowed(far, np.full(40, np.inf), 3, np.zeros(14, dtype=bool), np.empty((0, 2), dtype=np.int64), 0.0)
+    assert left is not None and left.bound <= best <= left.most
+    assert left.kept.sum() < 14
+
+
+def test_the_solver_takes_over_where_plans_are_too_many_to_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(12)
+    rows = {(d, s): float(rng.integers(1, 1000)) for d in range(30) for s in range(12)}
+    weights = pd.Series(rng.integers(0, 50, 30).astype(float)).where(lambda w: w != 7)
+    siting = Siting(model="p_median", plans=4, within=0.1)
+    counted = solve(table(rows), weights, 3, siting=siting)
+    monkeypatch.setattr("xinhe_geo._median.COUNT_AT_MOST", 0)
+    solved = solve(table(rows), weights, 3, siting=siting)
+    assert counted["sites"].tolist() == solved["sites"].tolist()
+    assert counted["objective"].to_numpy() == pytest.approx(solved["objective"].to_numpy())
+    assert solved["proven"].all()
+
+
+@pytest.mark.parametrize("model", ["mclp", "lscp", "p_center"])
+def test_an_interrupted_solve_gives_a_plan_and_an_honest_gap(model: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C while the solver works: what is returned can be done, and the bound is one."""
+    rng = np.random.default_rng(13)
+    here, there = rng.uniform(0, 100, (60, 2)), rng.uniform(0, 100, (25, 2))
+    far = np.hypot(*(here[:, None] - there[None]).transpose(2, 0, 1))
+    index = pd.MultiIndex.from_product([range(60), range(25)], names=["demand", "site"])
+    costs = pd.DataFrame({"metres": far.ravel()}, index=index)
+    n = None if model == "lscp" else 4
+    siting = Siting(model=model, limit=None if model == "p_center" else 35.0)
+    best = solve(costs, None, n, siting=siting).loc[1]
+
+    def slow(*_: Any, **__: Any) -> None:
+        time.sleep(0.5)
+
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("xinhe_geo._models.milp", slow)
+    monkeypatch.setattr("threading.Thread.join", interrupted)
+    plan = solve(costs, None, n, siting=siting).loc[1]
+    sign = -1 if model == "mclp" else 1
+    assert sign * plan["objective"] >= sign * best["objective"] >= sign * plan["bound"]
+    assert not plan["proven"]
+    assert plan["gap"] > 0
+    nearest = far[:, list(plan["sites"])].min(axis=1)
+    assert len(plan["sites"]) == 4 if model != "lscp" else (nearest <= 35).all()
+
+
+def test_long_solves_say_how_far_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(14)
+    rows = {(d, s): 1.0 for d in range(60) for s in rng.choice(40, 5, replace=False)}
+    said: list[str] = []
+    monkeypatch.setattr("xinhe_geo._models.FIRST_SLICE_S", 1e-4)
+    best = solve(table(rows), None, 6, siting=Siting(plans=1), progress=said.append).loc[1]
+    assert best["proven"]
+    assert said and "Ctrl-C" in said[0]
