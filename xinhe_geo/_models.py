@@ -449,6 +449,7 @@ def in_order(labels: Iterable[Hashable]) -> list[Hashable]:
 
 
 def some(labels: Iterable[Hashable], most: int = 8) -> str:
+    """Return the first few labels, and how many there are."""
     names = [str(v) for v in labels]
     return "、".join(names[:most]) + (f" 等 {len(names)} 处" if len(names) > most else "")
 
