@@ -49,9 +49,13 @@ __all__ = [
     "RESULT_LABELS",
     "add",
     "box_to_fetch",
+    "check_extract",
+    "date_of",
     "fetch",
+    "home_columns",
     "import_osm",
     "left_out",
+    "keys_of_interest",
     "read_tag_rules",
     "recover",
     "tally",
@@ -243,7 +247,8 @@ class _Found:
         self.rows.setdefault(layer, []).append(row)
 
 
-def _check_extract(path: Path) -> None:
+def check_extract(path: Path) -> None:
+    """Refuse what is not an OSM file, before anything is read."""
     if not path.exists():
         raise SourceError(f"文件不存在：{path.name}。检查路径；需要 OSM 数据（.osm.pbf、.osm、.osm.gz、.osm.bz2）")
     if path.is_dir():
@@ -257,8 +262,8 @@ def _read_extract(path: Path, rules: Sequence[TagRule]) -> _Found:
     """Read nodes, ways and multipolygons once, and sort each into the layers it belongs to."""
     found = _Found()
     forms = _layer_rules()
-    every = [*rules, *(rule for of_form in forms.values() for _, rule in of_form)]
-    wanted = osmium.filter.KeyFilter(*sorted({key for rule in every for key, _ in rule.tags} - {"name"} | {*_SUBJECTS}))
+    every = [*rules, *_rules_of(forms)]
+    wanted = osmium.filter.KeyFilter(*_keys_of(every))
     sorter = _Sorter(rules, forms, found)
     try:
         for thing in osmium.FileProcessor(str(path)).with_areas(wanted).with_filter(wanted):
@@ -266,6 +271,19 @@ def _read_extract(path: Path, rules: Sequence[TagRule]) -> _Found:
     except RuntimeError as error:
         raise SourceError(f"{path.name} 读不出来（{error}）。文件不完整或不是 OSM 数据，请重新下载") from error
     return found
+
+
+def _rules_of(forms: Mapping[str, Sequence[tuple[str, TagRule]]]) -> list[TagRule]:
+    return [rule for of_form in forms.values() for _, rule in of_form]
+
+
+def _keys_of(rules: Iterable[TagRule]) -> list[str]:
+    return sorted({key for rule in rules for key, _ in rule.tags} - {"name"} | {*_SUBJECTS})
+
+
+def keys_of_interest() -> list[str]:
+    """Return the tag keys by which an import with the bundled tables finds the objects it looks at, sorted."""
+    return _keys_of([*read_tag_rules(), *_rules_of(_layer_rules())])
 
 
 class _Sorter:
@@ -411,6 +429,11 @@ def _house_name(tags: Tags) -> str | None:
 # --- the date of the data --------------------------------------------------------------------------------------------
 
 
+def date_of(path: str | Path) -> str:
+    """Return the day (YYYY-MM-DD) an extract stands for, as an import finds it."""
+    return _date_of(Path(path), _Report())
+
+
 def _date_of(path: Path, report: _Report) -> str:
     """Return the day (YYYY-MM-DD) the data stand for: the file's stamp, its newest object's, or the file's own."""
     header = osmium.io.Reader(str(path)).header()
@@ -519,9 +542,16 @@ def _column(table: pd.DataFrame, column: str | None) -> np.ndarray:
     return np.full(len(table), None, dtype=object) if column is None else table[column].to_numpy(dtype=object)
 
 
-def _recognise(table: pd.DataFrame, path: Path, report: _Report) -> dict[str, str]:
-    """Return which column of the table means what; the rest is listed in the report."""
-    lower = {c.lower().replace(" ", ""): c for c in reversed(table.columns)}
+def home_columns(columns: Sequence[str], file: str) -> dict[str, str]:
+    """
+    Return which column of a table of homes means what: `home`, `name`, `lon`, `lat`, `x`, `y`, `people` and so on.
+
+    Raises
+    ------
+    SourceError
+        ``people.csv：没有坐标列``.
+    """
+    lower = {c.lower().replace(" ", ""): c for c in reversed(columns)}
     found: dict[str, str] = {}
     for meaning, names in _HOME_COLUMNS.items():
         column = next((lower[n] for n in names if n in lower and lower[n] not in found.values()), None)
@@ -529,9 +559,14 @@ def _recognise(table: pd.DataFrame, path: Path, report: _Report) -> dict[str, st
             found[meaning] = column
     if not ({"lon", "lat"} <= set(found) or {"x", "y"} <= set(found)):
         raise SourceError(
-            f"{path.name}：没有坐标列（现有列：{'、'.join(table.columns)}）。"
-            "加上 lon、lat（经纬度），或 x、y（并说明坐标系）"
+            f"{file}：没有坐标列（现有列：{'、'.join(columns)}）。加上 lon、lat（经纬度），或 x、y（并说明坐标系）"
         )
+    return found
+
+
+def _recognise(table: pd.DataFrame, path: Path, report: _Report) -> dict[str, str]:
+    """Return which column of the table means what; the rest is listed in the report."""
+    found = home_columns(list(table.columns), path.name)
     ignored = [c for c in table.columns if c not in found.values()]
     if ignored:
         report.note("homes", f"人口表 {path.name} 的列", "不认识，已忽略", ignored)
@@ -967,7 +1002,7 @@ def import_osm(
     """
     source, target = Path(path), Path(out).resolve()
     tell = progress or (lambda text: None)
-    _check_extract(source)
+    check_extract(source)
     _may_write(target, overwrite)
     rules = read_tag_rules(osm_tags)
     labels = _labels(rules)
