@@ -39,6 +39,8 @@ MESSAGES = {
         "proven": "已证明最优（差距 {}）",
         "not_proven": "没有证明最优，与上界还差 {}",
         "imported": "已建立街道目录 {}；下一步：python run.py report {}",
+        "was_split": "建立 {} 个街道目录，失败 {} 个；下一步：python run.py batch {} --out 结果",
+        "homes_left": "人口表里有些行没有取用，连同原因在 {}",
         "leaves": "将向 {1} 发送的只有这个取整后的范围（西, 南, 东, 北）：{0}",
         "sure": "发送并下载？",
         "interrupted": "已中断；原有输出没有改动",
@@ -56,6 +58,8 @@ MESSAGES = {
         "proven": "Proven optimal (gap {})",
         "not_proven": "Not proven: {} from the bound",
         "imported": "Made district folder {}; next: python run.py report {}",
+        "was_split": "Made {} district folders, {} failed; next: python run.py batch {} --out RESULTS",
+        "homes_left": "Some rows of the table of people were not taken; they and the reasons are in {}",
         "leaves": "Only this rounded box (west, south, east, north) is sent to {1}: {0}",
         "sure": "Send and download?",
         "interrupted": "Interrupted; earlier outputs are unchanged",
@@ -185,6 +189,42 @@ def import_(
         table.add_row(*("" if v is None or str(v) == "nan" else escape(str(v)) for v in row))
     _out.print(table)
     _out.print(escape(_text(lang, "imported", _show(out), _show(out))))
+
+
+@app.command("split")
+def split_(
+    extract: Annotated[Path, typer.Argument(help="全市 OSM 提取文件：.osm.pbf")],
+    districts: Annotated[Path, typer.Option("--districts", help="街道界：GeoJSON 或 GeoPackage 的面")],
+    code: Annotated[str, typer.Option("--code", help="代码列（街道按代码识别）")],
+    out: Annotated[Path, typer.Option("--out", help="放各街道目录的文件夹")],
+    name: Annotated[str | None, typer.Option("--name", help="名称列")] = None,
+    margin: Annotated[float, typer.Option("--margin", help="界外多取多少米的街道和设施")] = 1500.0,
+    homes: Annotated[Path | None, typer.Option("--homes", help="全市人口表 CSV：id, lon, lat, people")] = None,
+    crs: Annotated[str | None, typer.Option("--crs", help="计算用的投影坐标系；省略为各街道的 UTM 带")] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="替换以前切分的结果")] = False,
+    lang: Lang = "zh",
+) -> None:
+    """把一座城市的 OSM 提取文件切成各街道的目录（按代码，每个街道带界外一段步行距离）。"""
+    from .split import CATALOGUE, LEFT_OUT, split
+
+    with _err.status(escape(extract.name)) as status:
+        made = split(
+            extract, districts, out, code=code, name=name, margin=margin, homes=homes, crs=crs, overwrite=overwrite,
+            progress=lambda step: status.update(escape(str(step))),
+        )  # fmt: skip
+    shown = _grid("代码", "名称", "居住点", "人口", "道路", "设施", "说明")
+    noted = made[(made["status"] == "failed") | (made["note"] != "")]
+    for row in (made if len(made) <= 40 else noted.head(40)).itertuples():
+        people = "" if row.people != row.people else f"{row.people:,.0f}"
+        cells = (row.Index, row.name, f"{row.homes:,}", people, f"{row.streets:,}", f"{row.facilities:,}", row.note)
+        shown.add_row(*(escape(str(cell)) for cell in cells))
+    _out.print(shown)
+    failed = int((made["status"] == "failed").sum())
+    if (out / LEFT_OUT).exists():
+        _out.print(escape(_text(lang, "homes_left", _show(out / LEFT_OUT))))
+    _out.print(escape(_text(lang, "was_split", len(made) - failed, failed, _show(out / CATALOGUE))))
+    if failed:
+        raise typer.Exit(PARTLY)
 
 
 @app.command()

@@ -129,8 +129,13 @@ class _Chains(NamedTuple):
 
 
 def thread_count() -> int:
-    """Return how many threads searches from many places use. No answer depends on it."""
-    return max(1, os.cpu_count() or 1)
+    """
+    Return how many threads searches from many places use: all cores, or fewer where `OMP_NUM_THREADS` says so.
+
+    No answer depends on it. The variable is the one by which clusters give each worker its share of a machine.
+    """
+    cores, asked = os.cpu_count() or 1, os.environ.get("OMP_NUM_THREADS", "")
+    return max(1, min(cores, int(asked))) if asked.isdecimal() else cores
 
 
 class WalkNetwork:

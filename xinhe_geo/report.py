@@ -17,7 +17,7 @@ import platform
 import shutil
 import sqlite3
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -77,23 +77,58 @@ def brief(
         raise UnknownNameError("口径预设", preset, list(PRESETS))
     say = progress or (lambda _: None)
     results = analyse(district, preset=preset, progress=say)
+    write_report(district, results, to, progress=say)
+    headline: pd.DataFrame = results["headlines"]
+    return headline
+
+
+def write_report(
+    district: District,
+    results: Mapping[str, Any],
+    to: str | Path,
+    *,
+    only: str | None = None,
+    progress: Progress | None = None,
+) -> None:
+    """
+    Write what `analyse` found into a folder, as `brief` does.
+
+    Parameters
+    ----------
+    only
+        "tables": the workbook, the GeoPackage and the record, without maps, meeting page, ledger and brief; None: everything.
+
+    Raises
+    ------
+    UnknownNameError
+        No such part of a report.
+    EnvironmentProblem
+        As `brief`.
+    """
+    if only not in (None, "tables"):
+        raise UnknownNameError("输出内容", str(only), ["tables"])
+    say = progress or (lambda _: None)
     with _swapped_in(Path(to)) as folder:
-        say("画地图")
-        pictures = _write_maps(district, results, folder / "maps")
-        say("写会议用的活地图")
-        has_meeting = _write_meeting(district, folder)
         say("写表格和 GIS 数据")
         workbook(district, results, folder / "tables" / "coverage.xlsx")
         geopackage(district, results, folder / "gis" / "coverage.gpkg")
-        if has_own_plan(district):
-            say("核对规划目标")
-            _write_ledger(district, results, folder, Path(to))
-        say("写简报")
-        (folder / "index.html").write_text(_page(district, results, pictures, has_meeting), encoding="utf-8")
-        record = _record(district, results, preset, folder)
+        if only is None:
+            _write_pages(district, results, folder, Path(to), say)
+        record = _record(district, results, results["preset"], folder)
         (folder / RECORD).write_text(json.dumps(record, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
-    headline: pd.DataFrame = results["headlines"]
-    return headline
+
+
+def _write_pages(district: District, results: Mapping[str, Any], folder: Path, target: Path, say: Progress) -> None:
+    """Write what people look at: maps, the live map, the ledger, the brief."""
+    say("画地图")
+    pictures = _write_maps(district, results, folder / "maps")
+    say("写会议用的活地图")
+    has_meeting = _write_meeting(district, folder)
+    if has_own_plan(district):
+        say("核对规划目标")
+        _write_ledger(district, results, folder, target)
+    say("写简报")
+    (folder / "index.html").write_text(_page(district, results, pictures, has_meeting), encoding="utf-8")
 
 
 def _write_meeting(district: District, folder: Path) -> bool:
@@ -168,6 +203,14 @@ def _write_maps(district: District, results: Mapping[str, Any], folder: Path) ->
 
 def workbook(district: District, results: Mapping[str, Any], path: Path) -> None:
     """Write `coverage.xlsx`: 社区×设施矩阵 and 缺口清单 first, then headlines, groups, homes, the annex, sources."""
+    sheets = _sheets(district, results)
+    write_workbook(path, f"{district.name} 公共服务设施覆盖", district.year, sheets, _foot(district))
+
+
+def write_workbook(
+    path: Path, title: str, year: int, sheets: Iterable[tuple[str, pd.DataFrame, str]], note: str
+) -> None:
+    """Write a workbook of tables: (sheet name, table with Chinese headers, what its numbers are); `note` under each title."""
     import xlsxwriter
 
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -175,11 +218,8 @@ def workbook(district: District, results: Mapping[str, Any], path: Path) -> None
         str(path), {"strings_to_formulas": False, "strings_to_urls": False, "nan_inf_to_errors": False}
     )
     # A fixed creation time: the same inputs must give the same bytes.
-    book.set_properties(
-        {"title": f"{district.name} 公共服务设施覆盖", "created": datetime(district.year, 1, 1, tzinfo=UTC)}
-    )
-    note = _foot(district)
-    for name, table, unit in _sheets(district, results):
+    book.set_properties({"title": title, "created": datetime(year, 1, 1, tzinfo=UTC)})
+    for name, table, unit in sheets:
         _sheet(book, name, table, unit, note)
     book.close()
 
@@ -376,18 +416,23 @@ def geopackage(district: District, results: Mapping[str, Any], path: Path) -> No
     One layer per mapped rule (homes with their shares, metres, minutes) and its gaps; one layer of all rules side by side;
     completeness, facilities and outlines.
     """
+    labels = {**dict(district.rules["label"]), **_ALIASES}
+    write_layers(path, _gis_layers(district, results), district.year, labels)
+
+
+def write_layers(path: Path, layers: Mapping[str, gpd.GeoDataFrame], year: int, labels: Mapping[str, str]) -> None:
+    """Write layers into a GeoPackage, styled for QGIS; `labels` are the Chinese aliases of columns."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.unlink(missing_ok=True)
-    layers = _gis_layers(district, results)
     # GDAL stamps the time of writing into a GeoPackage unless told which, and waits for the disk after every layer.
-    options = {"OGR_CURRENT_DATE": f"{district.year}-01-01T00:00:00.000Z", "OGR_SQLITE_SYNCHRONOUS": "OFF"}
+    options = {"OGR_CURRENT_DATE": f"{year}-01-01T00:00:00.000Z", "OGR_SQLITE_SYNCHRONOUS": "OFF"}
     pyogrio.set_gdal_config_options(options)
     try:
         for name, frame in layers.items():
             pyogrio.write_dataframe(_plain(frame), path, layer=name, driver="GPKG", promote_to_multi=False)
     finally:
         pyogrio.set_gdal_config_options(dict.fromkeys(options))
-    _dress(path, layers, district)
+    _dress(path, layers, year, labels)
 
 
 def _gis_layers(district: District, results: Mapping[str, Any]) -> dict[str, gpd.GeoDataFrame]:
@@ -420,7 +465,7 @@ def _plain(frame: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
     return frame
 
 
-def _dress(path: Path, layers: Mapping[str, gpd.GeoDataFrame], district: District) -> None:
+def _dress(path: Path, layers: Mapping[str, gpd.GeoDataFrame], year: int, labels: Mapping[str, str]) -> None:
     """Put Chinese aliases and default QGIS styles into the GeoPackage."""
     with closing(sqlite3.connect(path)) as db, db:
         db.execute(
@@ -431,9 +476,8 @@ def _dress(path: Path, layers: Mapping[str, gpd.GeoDataFrame], district: Distric
         db.execute(
             "INSERT INTO gpkg_contents (table_name, data_type, identifier, last_change) "
             "VALUES ('layer_styles', 'attributes', 'layer_styles', ?)",
-            (f"{district.year}-01-01T00:00:00.000Z",),
+            (f"{year}-01-01T00:00:00.000Z",),
         )
-        labels = {**dict(district.rules["label"]), **_ALIASES}
         for name, frame in layers.items():
             fields = [str(c) for c in frame.reset_index().columns if c != frame.geometry.name]
             db.execute(
@@ -740,7 +784,7 @@ def _swapped_in(target: Path) -> Iterator[Path]:
         ) from error
     try:
         yield fresh
-        _replace(fresh, target)
+        put_in_place(fresh, target)
     except XinheError:
         raise
     except OSError as error:
@@ -757,7 +801,7 @@ def _cannot_write(error: OSError, target: Path) -> EnvironmentProblem:
     return EnvironmentProblem(f"写 {name} 时出错：{error.strerror}。若它正被 Excel 或浏览器打开，请关闭后重试")
 
 
-def _replace(fresh: Path, target: Path) -> None:
+def put_in_place(fresh: Path, target: Path) -> None:
     """Move the new files over the old ones; files of the earlier run that are no longer made go, others stay."""
     target.mkdir(exist_ok=True)
     earlier: set[str] = set()

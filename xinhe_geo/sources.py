@@ -784,7 +784,7 @@ def left_out(path: str | Path, *, walk_filter: str | Path | None = None) -> pd.D
         The file, or the rules, cannot be read.
     """
     source = Path(path)
-    _check_extract(source)
+    check_extract(source)
     if is_street_file(source):
         return read_street_file(source, walk_filter=walk_filter).excluded.set_index("way")
     return excluded_ways(source, walk_filter=walk_filter).set_index("way")
@@ -957,6 +957,7 @@ def import_osm(
     crs: Any = None,
     walk_filter: str | Path | None = None,
     osm_tags: str | Path | None = None,
+    all_inside: bool = False,
     overwrite: bool = False,
     progress: Progress | None = None,
 ) -> pd.DataFrame:
@@ -983,6 +984,8 @@ def import_osm(
         The projected CRS in metres to compute in; by default the UTM zone of the streets.
     walk_filter, osm_tags
         Files in place of the bundled walk filter and tag table; they are kept in the folder.
+    all_inside
+        The table of homes holds this district's homes only: none is left out for lying a centimetre beyond its edge.
     overwrite
         Replace an earlier import.
     progress
@@ -1025,7 +1028,7 @@ def import_osm(
         extent = shapely.box(*streets.to_crs(metric).total_bounds)
         people = _homes_from_table(Path(homes), metric, crs is not None, extent, report)
     outline, basis = _outline(streets, people, boundary, metric, report)
-    if boundary is not None and len(people):
+    if boundary is not None and len(people) and not (all_inside and homes is not None):
         people = _inside(people, outline, metric, report)
     if people.empty:
         report.note("homes", "居住点", "没有：文件里没有住宅楼和住宅用地。用 homes（--homes）给出居住点和人口的 CSV 表")

@@ -14,6 +14,7 @@ import shutil
 import tempfile
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -26,7 +27,7 @@ import shapely
 from numpy.typing import NDArray
 
 from .errors import SourceError, XinheError
-from .sources import check_extract, date_of, home_columns, import_osm, keys_of_interest
+from .sources import OSM_SUFFIXES, check_extract, date_of, home_columns, import_osm, keys_of_interest
 
 __all__ = ["CATALOGUE", "LEFT_OUT", "safe_name", "split"]
 
@@ -78,7 +79,9 @@ def _read_districts(path: Path, code: str, name: str | None) -> gpd.GeoDataFrame
     absent = [c for c in (code, name) if c is not None and c not in frame.columns]
     if absent:
         known = "、".join(str(c) for c in frame.columns if c != frame.geometry.name)
-        raise SourceError(f"{path.name} 没有列 {'、'.join(absent)}（现有列：{known}）。用 --code、--name 指明代码列和名称列")
+        raise SourceError(
+            f"{path.name} 没有列 {'、'.join(absent)}（现有列：{known}）。用 --code、--name 指明代码列和名称列"
+        )
     codes = [_text(v) for v in frame[code]]
     faults = [*_code_faults(codes), *_shape_faults(frame, codes)]
     if faults:
@@ -87,7 +90,9 @@ def _read_districts(path: Path, code: str, name: str | None) -> gpd.GeoDataFrame
     names = codes if name is None else [_text(v) or c for v, c in zip(frame[name], codes, strict=True)]
     shapes = shapely.make_valid(shapely.force_2d(frame.to_crs(LONLAT).geometry.array))
     shapes = [shapely.MultiPolygon(_polygons(shape)) for shape in shapes]
-    return gpd.GeoDataFrame({"name": names}, geometry=shapes, index=pd.Index(codes, name="code"), crs=LONLAT).sort_index()
+    return gpd.GeoDataFrame(
+        {"name": names}, geometry=shapes, index=pd.Index(codes, name="code"), crs=LONLAT
+    ).sort_index()
 
 
 def _text(value: object) -> str:
@@ -149,7 +154,7 @@ def _neighbours_together(districts: gpd.GeoDataFrame) -> NDArray[Any]:
 class _Spill:
     """Rows on disk in buckets by id: what belongs together meets in one bucket, of which one at a time is in memory."""
 
-    def __init__(self, folder: Path, name: str, dtype: np.dtype[Any], bounds: Sequence[int]) -> None:
+    def __init__(self, folder: Path, name: str, dtype: np.dtype[Any], bounds: Sequence[int] | Ids) -> None:
         self.folder, self.name, self.dtype = folder, name, dtype
         self.bounds = np.asarray(bounds, dtype=np.int64)
         self.waiting: list[NDArray[Any]] = []
@@ -173,7 +178,7 @@ class _Spill:
         bucket = np.maximum(np.searchsorted(self.bounds, rows["id"], side="right") - 1, 0)
         order = np.argsort(bucket, kind="stable")
         starts = np.searchsorted(bucket[order], np.arange(len(self.bounds) + 1))
-        for i, (a, b) in enumerate(zip(starts[:-1], starts[1:], strict=True)):
+        for i, (a, b) in enumerate(pairwise(starts)):
             if b > a:
                 with open(self._file(i), "ab") as file:
                     rows[order[a:b]].tofile(file)
@@ -236,6 +241,10 @@ class _Plan(NamedTuple):
 
 def _things(path: Path, what: Any) -> Iterable[Any]:
     return osmium.FileProcessor(str(path), what)
+
+
+def _wanted(path: Path, keys: Sequence[str]) -> Iterable[Any]:
+    return osmium.FileProcessor(str(path), osmium.osm.RELATION).with_filter(osmium.filter.KeyFilter(*keys))
 
 
 def _in_order(ids: Ids, last: int, path: Path) -> int:
@@ -323,8 +332,12 @@ def _way_refs(path: Path, folder: Path, nodes: _Spill) -> tuple[_Spill, _Spill]:
 
 def _read_relations(path: Path, keys: Sequence[str]) -> _Relations:
     """Return the relations with a tag that an import looks at."""
-    ids, whole, position, is_way, member = [], [], [], [], []
-    for relation in _things(path, osmium.osm.RELATION).with_filter(osmium.filter.KeyFilter(*keys)):  # type: ignore[attr-defined]
+    ids: list[int] = []
+    whole: list[bool] = []
+    position: list[int] = []
+    is_way: list[bool] = []
+    member: list[int] = []
+    for relation in _wanted(path, keys):
         for one in relation.members:
             if one.type in ("w", "n"):
                 position.append(len(ids))
@@ -390,7 +403,6 @@ def _divide(
     plan = _plan(path, folder, shapes, part, keys)
     head = osmium.io.Header()
     # The date of the whole city: a district's data year does not depend on when its last shop was edited.
-    head.set("timestamp", stamp)
     head.set("osmosis_replication_timestamp", stamp)
     writers = [osmium.SimpleWriter(str(file), bufsz=_BUFFER, header=head, overwrite=True) for file in files]
     targets: dict[int, list[Any]] = {}
@@ -410,8 +422,7 @@ def _divide(
     try:
         write(_things(path, osmium.osm.NODE), (plan.nodes.take(b) for b in range(len(plan.nodes.bounds))))
         write(_things(path, osmium.osm.WAY), (plan.ways.take(b) for b in range(len(plan.ways.bounds))))
-        wanted = _things(path, osmium.osm.RELATION).with_filter(osmium.filter.KeyFilter(*keys))  # type: ignore[attr-defined]
-        write(wanted, [plan.relations])
+        write(_wanted(path, keys), [plan.relations])
     finally:
         for writer in writers:
             writer.close()
@@ -476,8 +487,8 @@ def _split_homes(
     counts, left = np.zeros(len(districts), dtype=np.int64), 0
     shapes = districts.geometry.array
     tree = shapely.STRtree(shapes)
-    for table in pd.read_csv(path, chunksize=CHUNK, **options):
-        table.columns = [str(c).strip() for c in table.columns]
+    for chunk in pd.read_csv(path, chunksize=CHUNK, **options):
+        table = chunk.set_axis([str(c).strip() for c in chunk.columns], axis=1)
         table = table[(table != "").any(axis=1)]
         points = _home_points(table, path, crs)
         home, place = tree.query(points, predicate="intersects")
@@ -492,7 +503,7 @@ def _split_homes(
         outside = np.setdiff1d(np.arange(len(table)), home)
         if len(outside):
             reason = np.where(shapely.is_missing(points[outside]), "坐标是空的或不是数", "不在任何街道界内")
-            _append(table.iloc[outside].assign(**{"未取原因": reason}), out, first=left == 0)
+            _append(table.iloc[outside].assign(未取原因=reason), out, first=left == 0)
             left += len(outside)
     return counts, left
 
@@ -579,6 +590,8 @@ def split(
     source, target, border = Path(extract), Path(out), Path(districts)
     say = progress or (lambda _: None)
     check_extract(source)
+    if not source.name.lower().endswith(OSM_SUFFIXES):
+        raise SourceError(f"{source.name} 只有街道，不能切分：需要 OSM 提取文件（{'、'.join(OSM_SUFFIXES[:4])}）")
     if not (np.isfinite(margin) and margin >= 0):
         raise SourceError(f"外扩距离应为 0 或更大的米数：{margin}")
     frame = _read_districts(border, code, name)
@@ -598,7 +611,9 @@ def split(
         shapes = _widened(frame, margin)
         say(f"把 {source.name} 分给 {len(frame)} 个街道")
         made: dict[int, dict[str, Any]] = {}
-        for at, file in _extracts(source, work, shapes, _neighbours_together(frame), stamp, keys_of_interest(), source.name):
+        for at, file in _extracts(
+            source, work, shapes, _neighbours_together(frame), stamp, keys_of_interest(), source.name
+        ):
             table = None if counts is None or counts[at] == 0 else tables[at]
             say(f"建立街道目录 {len(made) + 1}/{len(frame)}：{frame['name'].iloc[at]}（{frame.index[at]}）")
             made[at] = _make(file, border, frame.iloc[[at]], target, table, crs, overwrite)
@@ -625,8 +640,9 @@ def _make(
     one.to_file(outline, driver="GeoJSON")
     try:
         report = import_osm(
-            file, target / folder, boundary=outline, name=name, code=code, homes=homes, crs=crs, overwrite=overwrite
-        )
+            file, target / folder, boundary=outline, name=name, code=code, homes=homes, crs=crs, overwrite=overwrite,
+            all_inside=True,
+        )  # fmt: skip
     except XinheError as error:
         return {**row, "note": str(error)}
     taken = report["taken"].groupby(level=0).sum()
