@@ -391,13 +391,16 @@ def test(arguments: Sequence[str]) -> int:
     """Run the tests; without `--all` those that need neither a browser nor patience."""
     everything = "--all" in arguments
     rest = [argument for argument in arguments if argument != "--all"]
-    ensure(*(("dev", "lab") if everything else ("dev",)))
+    ensure(*(("cluster", "dev", "lab") if everything else ("dev",)))
     command = ["-m", "pytest", "--rootdir", str(ROOT), "-c", str(ROOT / "pyproject.toml")]
     if not everything and not any(argument.startswith("-m") for argument in rest):
         command += ["-m", "not slow and not browser"]
     # Paths that the user names count from where the user stands; without any, all tests are meant.
     named = any(not argument.startswith("-") and Path(argument.partition("::")[0]).exists() for argument in rest)
-    return call(*command, *rest, *([] if named else [str(ROOT / "tests")]))
+    # All of them on every core; a file's tests stay together, because they share what is costly to make.
+    spread = [] if named or any(argument.startswith(("-n", "--pdb")) for argument in rest) else ["-n", "auto"]
+    spread += ["--dist", "loadfile"] if spread else []
+    return call(*command, *spread, *rest, *([] if named else [str(ROOT / "tests")]))
 
 
 def lab(arguments: Sequence[str]) -> int:

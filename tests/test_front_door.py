@@ -202,14 +202,17 @@ def test_help_installs_nothing(run: ModuleType, capsys: pytest.CaptureFixture[st
     assert "python run.py lab" in capsys.readouterr().out
 
 
+SPREAD = ["-n", "auto", "--dist", "loadfile"]
+
+
 @pytest.mark.parametrize(
     ("given", "extras", "expected"),
     [
-        ([], ".[dev]", ["-m", "not slow and not browser", "{root}/tests"]),
-        (["--all"], ".[dev,lab]", ["{root}/tests"]),
-        (["-k", "stamp", "-x"], ".[dev]", ["-m", "not slow and not browser", "-k", "stamp", "-x", "{root}/tests"]),
-        (["-m", "slow"], ".[dev]", ["-m", "slow", "{root}/tests"]),
-        (["some.py::test_a", "--all"], ".[dev,lab]", ["some.py::test_a"]),
+        ([], ".[dev]", ["-m", "not slow and not browser", *SPREAD, "{root}/tests"]),
+        (["--all"], ".[cluster,dev,lab]", [*SPREAD, "{root}/tests"]),
+        (["-k", "st", "-x"], ".[dev]", ["-m", "not slow and not browser", *SPREAD, "-k", "st", "-x", "{root}/tests"]),
+        (["-m", "slow", "-n0"], ".[dev]", ["-m", "slow", "-n0", "{root}/tests"]),
+        (["some.py::test_a", "--all"], ".[cluster,dev,lab]", ["some.py::test_a"]),
     ],
 )
 def test_what_pytest_is_given(
