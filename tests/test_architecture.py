@@ -56,6 +56,8 @@ ORDER = (
     "maps",
     "_meeting",
     "live",
+    "_paper",
+    "_carto",
     "sheet",
     "_word",
     "report",
@@ -84,9 +86,17 @@ ONLY_IMPORTER = {
     "numba": {"_kernel"},
     "folium": {"maps"},
     "branca": {"maps"},
-    "xlsxwriter": {"report", "_ledger_book", "_template"},
-    "matplotlib": {"sheet"},
-    "zhplot": {"sheet"},
+    "xlsxwriter",
+    "report",
+    "ledger",
+    "_intake",
+    "_ledger_book",
+    "_template",
+    "matplotlib",
+    "_paper",
+    "sheet",
+    "zhplot",
+    "sheet",
     "pptx": {"sheet"},
     "docx": {"_word"},
     "anywidget": {"live"},
@@ -97,8 +107,8 @@ ONLY_IMPORTER = {
 #: Libraries of an extra, and the module that works only with that extra.
 OPTIONAL = {"live": {"anywidget", "traitlets"}, "batch": {"dask", "distributed"}}
 DECLARED = {canonicalize_name(Requirement(line).name) for line in PROJECT["project"]["dependencies"]}
-#: Declared though no module imports them: what users bring graphs in, and what pandas reads workbooks with.
-BEHIND = {"osmnx", "openpyxl"}
+#: Declared though no module imports them: what users bring graphs in, what pandas reads workbooks with, the typeface of sheets.
+BEHIND = {"osmnx", "openpyxl", "zhplot"}
 #: Words of OpenStreetMap that happen to be kinds too.
 MAP_WORDS = {"sources": {"park"}}
 #: Import names that differ from the name of the distribution.
@@ -132,6 +142,7 @@ PUBLIC = [
     "ledger",
     "picture",
     "presence",
+    "sheet",
     "sites",
     "summary",
 ]

@@ -25,6 +25,7 @@ from .network import WalkNetwork
 from .reach import isochrones
 from .report import brief
 from .scenario import Scenario
+from .sheet import sheet
 from .siting import Siting, sites
 from .values import Profile, Rule
 
@@ -58,6 +59,7 @@ __all__ = [
     "ledger",
     "picture",
     "presence",
+    "sheet",
     "sites",
     "summary",
 ]

@@ -116,7 +116,8 @@ def _seen(layer: Layer, view: _View) -> np.ndarray:
     return np.asarray(shapely.simplify(shapes, 0.4 / view.scale))
 
 
-def _width_at(width: Any, zoom: float) -> float:
+def width_at(width: Any, zoom: float) -> float:
+    """Return a line's width at a zoom: itself, or what its four widths (zoom 12, 14, 16, 18) say."""
     if isinstance(width, int | float):
         return float(width)
     t = min(max((zoom - 12) / 2, 0.0), 2.9999)
@@ -165,7 +166,7 @@ def _draw_layer(layer: Layer, styles: list[dict[str, Any]], pick: np.ndarray, vi
                 )
             else:
                 paint = _fill(style["fill"], opacity) if "fill" in style else ' fill="none"'
-            width = _width_at(style.get("width", 1), view.zoom)
+            width = width_at(style.get("width", 1), view.zoom)
             if "casing" in style:
                 out.append(f'<path d="{d}" fill="none"{_stroke(style["casing"], width + style.get("extra", 2))}/>')
             line = _stroke(style["line"], width, style.get("dash", ())) if "line" in style else ""
@@ -173,7 +174,7 @@ def _draw_layer(layer: Layer, styles: list[dict[str, Any]], pick: np.ndarray, vi
         return "".join(out)
     for casing in (True, False):
         for style, d in zip(styles, paths, strict=True):
-            width = _width_at(style.get("width", 1), view.zoom)
+            width = width_at(style.get("width", 1), view.zoom)
             if not d or width <= 0.25 or (casing and "casing" not in style):
                 continue
             extra = style.get("extra", min(2.0, 0.6 + width * 0.22)) if casing else 0.0
@@ -185,7 +186,8 @@ def _draw_layer(layer: Layer, styles: list[dict[str, Any]], pick: np.ndarray, vi
     return "".join(out)
 
 
-def _ink_on(colour: str) -> str:
+def ink_on(colour: str) -> str:
+    """Return dark or white: what can be read on a colour."""
     parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
     linear = [v / 12.92 if v <= 0.03928 else ((v + 0.055) / 1.055) ** 2.4 for v in parts]
     return "#1f2429" if 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2] > 0.42 else "#ffffff"
@@ -206,7 +208,7 @@ def _icon(x: float, y: float, r: float, style: Mapping[str, Any]) -> str:
     if not symbol or r < 5:
         return out
     size = r * (1.25 if len(symbol) == 1 else 0.9)
-    return out + _words(x, y, symbol, size, dark if hollow else _ink_on(fill), "middle", 600)
+    return out + _words(x, y, symbol, size, dark if hollow else ink_on(fill), "middle", 600)
 
 
 def _words(
@@ -403,7 +405,7 @@ def _key(style: Mapping[str, Any], shape: str, x: float, y: float, hatches: _Hat
         return f'<rect x="{x + 9:g}" y="{y - 4:g}" width="8" height="8" fill="#fff" stroke="{style["line"]}" stroke-width="1.4"/>' \
             if style.get("mark") == "gate" else _icon(x + 13, y, 8.5, style)  # fmt: skip
     if shape == "L":
-        width = min(6.0, max(1.2, _width_at(style.get("width", 1), 15)))
+        width = min(6.0, max(1.2, width_at(style.get("width", 1), 15)))
         lines = []
         if "casing" in style:
             lines.append((style["casing"], width + min(float(style.get("extra", 1.8)), 6.0), ()))
@@ -472,7 +474,7 @@ def _legend(scene: Scene, theme: Theme | None, mode: Mode | None, off: set[str],
     t, column = wording(scene.lang), _Column(hatches)
     if theme is not None and mode is not None:
         _legend_theme(column, theme, mode, scene.lang)
-    groups = _legend_groups(scene, theme, off)
+    groups = legend_groups(scene, theme, off)
     gaps = next((x for x in scene.layers if x.id == "gaps"), None)
     if gaps is not None:
         # The legend comes after the list and must stay whole.
@@ -514,7 +516,7 @@ def _legend_theme(column: _Column, theme: Theme, mode: Mode, lang: str) -> None:
     column.y += 10
 
 
-def _legend_groups(
+def legend_groups(
     scene: Scene, theme: Theme | None, off: set[str]
 ) -> list[tuple[str, list[tuple[Sequence[Any], str, str]]]]:
     """Return the legend's groups with what is shown: (key, label, count), no label twice."""

@@ -30,6 +30,7 @@ MESSAGES = {
     "zh": {
         "done": "完成：打开 {}",
         "loading": "读取街道数据",
+        "drawing": "画图",
         "clean": "数据格式：{} 处错误，{} 处提示",
         "auditing": "核查数据能支撑到什么程度",
         "applied": "已写入；要撤销用 undo 命令",
@@ -49,6 +50,7 @@ MESSAGES = {
     "en": {
         "done": "Done: open {}",
         "loading": "Reading the district",
+        "drawing": "Drawing",
         "clean": "Format: {} errors, {} warnings",
         "auditing": "Auditing what the data can carry",
         "applied": "Written; `undo` takes it back",
@@ -428,6 +430,40 @@ def ledger(
     for verdict, n in verdicts(table).value_counts().items():
         _out.print(f"{escape(str(verdict))}：{n}")
     _out.print(escape(_text(lang, "done", _show(out / "ledger.html"))))
+
+
+@app.command("sheet")
+def one_sheet(
+    theme: Annotated[str, typer.Argument(help="overview | completeness | gaps | 规则名；list 列出全部")] = "overview",
+    folder: Annotated[Path | None, typer.Argument(help="街道目录；省略为随程序的演示街道")] = None,
+    out: Annotated[Path | None, typer.Option("--out", help="写到哪个 .pdf 或 .png 文件；没有后缀则两种都写")] = None,
+    size: Annotated[str, typer.Option("--size", help="A3 | A4")] = "A3",
+    straight: Annotated[bool, typer.Option("--straight", help="与直线半径对照")] = False,
+    public: Annotated[
+        bool, typer.Option("--public", help="公开版：不画行政界线，小于 10 的数不显示，留审图号")
+    ] = False,
+    number: Annotated[str, typer.Option("--number", help="图号")] = "",
+    lang: Lang = "zh",
+) -> None:
+    """一张图一页：现状总图、某条规则的结论图、缺口图、配套齐全度，A3 或 A4 的 PDF 和 PNG。"""
+    from .district import District
+    from .sheet import file_name, sheet, themes
+
+    with _err.status(_text(lang, "loading")) as status:
+        district = District.load(folder)
+        known = themes(district)
+        if theme == "list":
+            shown = _grid("图", "图名")
+            for name, title in known.items():
+                shown.add_row(escape(str(name)), escape(str(title)))
+            _out.print(shown)
+            return
+        status.update(_text(lang, "drawing"))
+        to = out or Path(file_name(f"{district.name}-{known.get(theme, theme)}") + ".pdf")
+        show = "straight" if straight else "minutes"
+        written = sheet(district, theme, to, size=size, show=show, public=public, number=number)
+    for path in written:
+        _out.print(escape(_text(lang, "done", _show(path))))
 
 
 @app.command()

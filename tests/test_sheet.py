@@ -1,0 +1,171 @@
+"""Sheets: every glyph there, nothing left behind in matplotlib, the same bytes again, names that do not overlap."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import geopandas as gpd
+import matplotlib
+import numpy as np
+import pypdf
+import pytest
+import shapely
+
+import xinhe_geo as xh
+from xinhe_geo import _carto, _paper
+from xinhe_geo.sheet import _for_public, scene_for, themes, without_small_numbers
+
+TOY = Path(__file__).parent / "toy"
+
+
+@pytest.fixture(scope="module")
+def toy() -> xh.District:
+    return xh.District.load(TOY)
+
+
+def text_of(path: Path) -> str:
+    return re.sub(r"\s", "", "".join(page.extract_text() for page in pypdf.PdfReader(path).pages))
+
+
+# --- paper --------------------------------------------------------------------------------------------------------------
+
+
+def test_a_text_breaks_where_it_must_and_not_before() -> None:
+    lines = _paper.wrap("一二三四五（六七）八，九", 10, 60)
+    assert lines == ["一二三四五", "（六七）八，", "九"]
+    assert all(_paper.span(line, 10) <= 61 for line in _paper.wrap("averyveryverylongword " * 3, 10, 60))
+    assert _paper.cut("一二三四五六", 10, 40) == "一二三…"
+
+
+def test_what_the_typeface_lacks_becomes_a_box_without_a_warning(tmp_path: Path) -> None:
+    assert _paper.legible("新\n河\u200b𠮷🏥") == "新 河 □□"
+    page = _paper.Paper(60, 40, 300)
+    page.words(10, 20, "50$ 到 60$ 🏥", 12, bold=True, halo="#ffffff")
+    (tmp_path / "a.pdf").write_bytes(_paper.pdf_bytes([page], "x"))
+    assert text_of(tmp_path / "a.pdf") == "50$到60$□"
+
+
+def test_hatching_stays_inside_and_lies_on_one_grid() -> None:
+    shapes = np.array([shapely.box(3, 5, 40, 50), shapely.box(60, 20, 90, 44)], dtype=object)
+    lines = _paper._hatching(shapes)
+    assert all(shapely.union_all(shapes).buffer(1e-6).covers(line) for line in lines)
+    offsets = {round(float(x + y), 6) % 6.5 for line in lines for x, y in line.coords[:1]}
+    assert len({round(o, 3) % 6.5 for o in offsets}) == 1
+
+
+# --- the map ------------------------------------------------------------------------------------------------------------
+
+
+def test_the_scale_is_round_and_the_bar_as_long_as_it_says() -> None:
+    page = _paper.Paper(420, 297, 1600)
+    ground = _carto.Ground(page, _carto.Frame(20, 90, 1000, 900), "EPSG:4548", (550_000, 4_320_000, 555_000, 4_324_000))
+    # 5 km and 3 % on either side on 1000 of 1600 units of 420 mm: 5300 m on 262.5 mm, 1:20,190; the next round one
+    assert ground.denominator == 25_000
+    (x0, _), (x1, _) = ground.on_page(np.array([[551_000.0, 4_321_000.0], [552_000.0, 4_321_000.0]]))
+    assert (x1 - x0) * page.metre == pytest.approx(1000 / 25_000)
+
+
+def test_room_is_given_once() -> None:
+    page = _paper.Paper(420, 297, 1600)
+    ground = _carto.Ground(page, _carto.Frame(0, 0, 1000, 900), "EPSG:4548", (0, 4_320_000, 5_000, 4_324_000))
+    assert ground.free([(100, 100, 140, 120)])
+    ground.take((100, 100, 140, 120))
+    assert not ground.free([(139, 110, 160, 130)])
+    assert ground.free([(141, 110, 160, 130)])
+    assert not ground.free([(-5, 10, 20, 30)])
+
+
+# --- sheets -------------------------------------------------------------------------------------------------------------
+
+
+def test_a_sheet_says_what_it_shows_and_how(toy: xh.District, tmp_path: Path) -> None:
+    (path,) = xh.sheet(toy, "plan_clinic_15", tmp_path / "clinic.pdf", size="A4", number="T-1")
+    said = text_of(path)
+    for words in ("玩具街道", "图名", "制图单位", "数据年份2022", "坐标系", "EPSG:4548", "比例尺", "1:", "方法", "步行时间", "分母",
+                  "常住人口", "图号", "T-1", "北", "来源", "依据"):  # fmt: skip
+        assert words in said, words
+    page = pypdf.PdfReader(path).pages[0]
+    assert [round(float(v)) for v in page.mediabox[2:]] == [842, 595]
+    fonts = [f.get_object() for f in page["/Resources"]["/Font"].values()]
+    assert {str(f["/BaseFont"]).split("+")[-1] for f in fonts if "/BaseFont" in f} == {"NotoSansSC-Regular"}
+    assert len(path.read_bytes()) < 400_000
+
+
+def test_same_inputs_same_bytes_and_matplotlib_as_before(toy: xh.District, tmp_path: Path) -> None:
+    before = dict(matplotlib.rcParams)
+    first = [p.read_bytes() for p in xh.sheet(toy, "plan_canteen_community", tmp_path / "a", size="A4")]
+    again = [
+        p.read_bytes() for p in xh.sheet(xh.District.load(TOY), "plan_canteen_community", tmp_path / "b", size="A4")
+    ]
+    assert first == again
+    assert first[0].startswith(b"%PDF") and first[1].startswith(b"\x89PNG")
+    assert b"CreationDate" not in first[0]
+    assert dict(matplotlib.rcParams) == before
+
+
+@pytest.mark.parametrize("what", ["overview", "completeness", "gaps"])
+def test_fixed_themes(toy: xh.District, tmp_path: Path, what: str) -> None:
+    (path,) = xh.sheet(toy, what, tmp_path / f"{what}.pdf", size="A4")
+    assert themes(toy)[what] in text_of(path)
+
+
+def test_wrong_words_are_named(toy: xh.District, tmp_path: Path) -> None:
+    with pytest.raises(xh.UnknownNameError, match="overview"):
+        xh.sheet(toy, "overvieuw", tmp_path / "a.pdf")
+    with pytest.raises(xh.UnknownNameError, match="A3"):
+        xh.sheet(toy, "overview", tmp_path / "a.pdf", size="A5")
+    with pytest.raises(xh.UnknownNameError, match=r"\.pdf"):
+        xh.sheet(toy, "overview", tmp_path / "a.tif")
+    assert not list(tmp_path.iterdir())
+
+
+# --- for the public -----------------------------------------------------------------------------------------------------
+
+
+def test_public_sheets_show_no_borders_and_no_small_numbers(toy: xh.District, tmp_path: Path) -> None:
+    scene = _for_public(toy, scene_for(toy, "plan_canteen_community"))
+    assert not {layer.id for layer in scene.layers} & set(_carto.BORDERS)
+    assert scene.themes[0].layer == "homes"
+    (path,) = xh.sheet(
+        toy, "plan_canteen_community", tmp_path / "p.pdf", size="A4", public=True, approval="津S(2026)001"
+    )
+    said = text_of(path)
+    assert "审图号" in said and "津S(2026)001" in said
+    assert "街道界" not in said and "社区界" not in said and "内部资料" not in said
+    assert (
+        without_small_numbers("3 个小区 · 8 人，13 个小区，1,204 人，缺 2 处")
+        == "少于10 个小区 · 少于10 人，13 个小区，1,204 人，缺 2 处"
+    )
+
+
+def test_public_sheets_of_schematic_boundaries_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(xh.DataError, match="公开"):
+        xh.sheet(xh.District.load(), "overview", tmp_path / "p.pdf", public=True)
+    assert not list(tmp_path.iterdir())
+
+
+def test_public_sheets_colour_homes_by_their_community(toy: xh.District) -> None:
+    inside = scene_for(toy, "plan_canteen_community")
+    outside = _for_public(toy, inside)
+    by_code = dict(zip(toy.communities.index, inside.themes[0].modes[0].pick, strict=True))
+    homes = next(layer for layer in outside.layers if layer.id == "homes").geometry
+    assert isinstance(homes, gpd.GeoSeries)
+    codes = toy.groups["community"].reindex(homes.index)
+    expected = [by_code.get(code, len(outside.themes[0].modes[0].styles) - 1) for code in codes]
+    assert list(outside.themes[0].modes[0].pick) == expected
+
+
+@pytest.mark.slow
+def test_the_bundled_district_opens_in_a_reader(tmp_path: Path) -> None:
+    program = shutil.which("pdftoppm")
+    if program is None:
+        pytest.skip("no pdftoppm on this machine")
+    (path,) = xh.sheet(xh.District.load(), "plan_clinic_15", tmp_path / "clinic.pdf")
+    done = subprocess.run(
+        [program, "-r", "30", "-png", path, tmp_path / "page"], capture_output=True, text=True, check=True
+    )
+    assert not done.stderr
+    assert "演示数据" in text_of(path) and "□" not in text_of(path)
