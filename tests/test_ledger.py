@@ -548,7 +548,16 @@ def test_workbook_keeps_what_was_filled_in(tmp_path: Path) -> None:
     book_of.ledger_workbook(district, table, path)
     assert path.read_bytes() == first, "same inputs, same bytes"
     book = openpyxl.load_workbook(path)
-    assert book.sheetnames == ["核对表", "专栏1", "任务分解表", "标准之外", "未列入的表述", "原文矛盾", "来源"]
+    assert book.sheetnames == [
+        "核对表",
+        "专栏1",
+        "任务分解表",
+        "社区一览",
+        "标准之外",
+        "未列入的表述",
+        "原文矛盾",
+        "来源",
+    ]
     sheet = book["任务分解表"]
     head = [cell.value for cell in sheet[3]]
     assert sheet.freeze_panes == "C4" and head[0] == "编号" and head[-5:] == list(book_of.USER_COLUMNS)

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from ._communities import community_sheet
 from ._measures import rows_of
 from .district import District
 from .errors import EnvironmentProblem
@@ -116,6 +117,7 @@ def _sheets(
     yield "核对表", _check_sheet(table.reset_index()), said, (top, 2)
     yield "专栏1", _panel_sheet(district, table), "实际值填在 ledger/series.csv；空格为待填，不是 0", (top, 2)
     yield TASKS_SHEET, _task_sheet(table, filled), "右边五列由街道填写；再次运行时保留", (top, 2)
+    yield "社区一览", community_sheet(district, table), "每个社区一页的版本：communities.html。" + said, (top, 2)
     note = "不属于规划承诺的标准；只有读到正文的标准才作判定"
     yield "标准之外", _check_sheet(beyond(district).reset_index()), note, (top, 2)
     rows = left_out(district).reset_index()

@@ -789,6 +789,30 @@ def _coverage(district: District, m: Measure) -> Found:
     return Found(value, said, touched, gap, fix, min(others), max(others), note=note)
 
 
+def by_home(district: District, m: Measure) -> tuple[pd.Series, pd.Series, str]:
+    """
+    Return the share (0-1) of each home of a row's scope, what each counts, and the unit of that in words; index home.
+
+    For the metrics that are means over homes: coverage, completeness, capacity.
+
+    Raises
+    ------
+    Lacks
+        What the row cannot do without.
+    """
+    _require_layers(district, m)
+    homes, _ = _homes_in(district, m)
+    weight = str(m["weight"] or "people")
+    if m["metric"] == "capacity":
+        rows = shared_out(district, m).reindex(homes.index)
+        return rows["served"] / rows["demand"].where(rows["demand"] > 0), rows["demand"], _WEIGHTS[weight][1]
+    if m["metric"] == "coverage" and not m["weight"]:
+        asked = district.rule(m["rule"]).denominator
+        weight = "people" if asked == "community" else asked
+    level, _, _ = _level(district, m)
+    return level.reindex(homes.index), _weight_of(homes, weight), _WEIGHTS[weight][1]
+
+
 def _limit(district: District, rule: Rule) -> str:
     if rule.method == "walk_min":
         return f"按{district.profile(rule.profile).label}的速度 {rule.minutes:g} 分钟"
@@ -809,8 +833,13 @@ def _missed(homes: gpd.GeoDataFrame, missed: pd.Series, weight: str) -> str:
 
 def _reached(district: District, kinds: Sequence[str], minutes: float, profile: str) -> pd.DataFrame:
     """Return, per point and kind, whether a walk of so many minutes gets there."""
-    table = hinge(district, kinds, profile=profile)["minutes"].unstack("kind").droplevel("home")[list(kinds)]
-    return (table <= minutes + TOLERANCE_MIN).reindex(home_points(district).index)
+
+    def make() -> pd.DataFrame:
+        table = hinge(district, kinds, profile=profile)["minutes"].unstack("kind").droplevel("home")[list(kinds)]
+        return (table <= minutes + TOLERANCE_MIN).reindex(home_points(district).index)
+
+    reached: pd.DataFrame = once(district, ("reached", tuple(kinds), minutes, profile), make)
+    return reached
 
 
 def _level(district: District, m: Measure) -> tuple[pd.Series, list[str], pd.DataFrame]:

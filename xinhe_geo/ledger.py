@@ -406,10 +406,15 @@ def _verdict(m: Measure, found: Found, target: float, confidences: set[str], is_
         return REPORTED
     if confidences & {"recalled", "second_hand"} or (m["target_from"] == "standard" and m["confidence"] != "read"):
         return UNVERIFIED
-    if _holds(m, found.value, target):
+    return judged(m, found.value, target)
+
+
+def judged(m: Measure, value: float, target: float | None = None) -> str:
+    """Return 达标, 部分达标 or 未达标 for a value against a number, by default the row's own."""
+    if _holds(m, value, target_of(m) if target is None else target):
         return MET
     in_parts = m["metric"] in IN_PARTS or (m["metric"] == "series" and m["aggregate"] == "sum")
-    return PARTLY if in_parts and m["operator"] == ">=" and found.value > 0 else UNMET
+    return PARTLY if in_parts and m["operator"] == ">=" and value > 0 else UNMET
 
 
 def _holds(m: Measure, value: float, target: float) -> bool:

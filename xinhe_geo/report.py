@@ -30,6 +30,7 @@ import pyogrio
 
 from . import maps
 from ._analysis import Progress, analyse, has_own_plan, mapped_rules, promised_rules, rings_of
+from ._communities import communities_page
 from ._ledger_book import ledger_workbook
 from ._ledger_page import ledger_page
 from ._meeting import DEMONSTRATION_TEXT, PRESETS, meeting
@@ -140,30 +141,39 @@ def _write_meeting(district: District, folder: Path) -> bool:
     return True
 
 
+#: The ledger's workbook, and its pages.
+LEDGER_BOOK = "tables/规划目标落实核对表.xlsx"
+
+
 def _write_ledger(district: District, results: Mapping[str, Any], folder: Path, target: Path) -> None:
     """Write the ledger of the plan's targets; columns that people filled in an earlier workbook are carried over."""
-    name = "规划目标落实核对表.xlsx"
-    table = ledger(district)
-    earlier = target / "tables" / name
-    ledger_workbook(district, table, folder / "tables" / name, earlier=earlier if earlier.is_file() else None)
     pictured = {rule: f"maps/{rule}.html" for rule in mapped_rules(district, results)}
+    _write_ledger_files(district, ledger(district), folder, target / LEDGER_BOOK, pictured)
+
+
+def _write_ledger_files(
+    district: District, table: pd.DataFrame, folder: Path, earlier: Path, pictured: Mapping[str, str]
+) -> None:
+    ledger_workbook(district, table, folder / LEDGER_BOOK, earlier=earlier)
     (folder / "ledger.html").write_text(ledger_page(district, table, maps=pictured), encoding="utf-8")
+    (folder / "communities.html").write_text(communities_page(district, table), encoding="utf-8")
 
 
 def write_ledger(district: District, table: pd.DataFrame, to: str | Path) -> None:
-    """Write the ledger alone into a folder: `ledger.html` and its workbook, whose filled-in columns are kept."""
+    """Write the ledger alone into a folder: its pages and its workbook, whose filled-in columns are kept."""
     target = Path(to)
-    name = "规划目标落实核对表.xlsx"
     try:
-        (target / "tables").mkdir(parents=True, exist_ok=True)
-        earlier = target / "tables" / name
-        fresh = earlier.with_name(f".{name}")
-        ledger_workbook(district, table, fresh, earlier=earlier if earlier.is_file() else None)
-        os.replace(fresh, earlier)
-        page = target / ".ledger.html"
-        page.write_text(ledger_page(district, table), encoding="utf-8")
-        os.replace(page, target / "ledger.html")
+        target.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".ledger-", dir=target) as name:
+            fresh = Path(name)
+            _write_ledger_files(district, table, fresh, target / LEDGER_BOOK, {})
+            for path in sorted(p for p in fresh.rglob("*") if p.is_file()):
+                place = target / path.relative_to(fresh)
+                place.parent.mkdir(parents=True, exist_ok=True)
+                os.replace(path, place)
     except OSError as error:
+        if isinstance(error, EnvironmentProblem):
+            raise
         raise _cannot_write(error, target) from error
 
 
@@ -540,7 +550,11 @@ def _page(
     if district.manifest.get("survey_note"):
         borrowed += f'<p class="demo">{e(str(district.manifest["survey_note"]))}</p>'
     plan = '<a href="meeting.html">会议活地图：拖动设施看谁受益</a>　' if has_meeting else ""
-    plan += '<a href="ledger.html">规划目标落实核对表</a>　' if has_own_plan(district) else ""
+    plan += (
+        '<a href="ledger.html">规划目标落实核对表</a>　<a href="communities.html">一社区一页</a>　'
+        if has_own_plan(district)
+        else ""
+    )
     return f"""<!DOCTYPE html>
 <html lang="zh-CN">
 <head>
