@@ -38,7 +38,7 @@ def targets() -> pd.DataFrame:
     return community_targets(district, xh.ledger(district))
 
 
-#: 甲社区 (T01): A, the station (E is in no community); 乙社区 (T02): B and D, and C whose people are unknown, the canteen.
+#: 甲社区 (T01): A, and C whose people are unknown, the station (E is in no community); 乙社区 (T02): B and D, the canteen.
 @pytest.mark.parametrize(
     ("community", "name", "value", "verdict", "text"),
     [
@@ -71,7 +71,7 @@ def test_who_lives_there_and_what_is_there() -> None:
     overview = community_overview(toy())
     assert list(overview.index) == ["T01", "T02"] and list(overview["name"]) == ["甲社区", "乙社区"]
     assert list(overview["people"]) == [100, 250] and list(overview["people_60plus"]) == [40, 70]
-    assert list(overview["homes"]) == [1, 3] and overview.loc["T01", "has"] == "社区卫生服务站 1"
+    assert list(overview["homes"]) == [2, 2] and overview.loc["T01", "has"] == "社区卫生服务站 1"
     assert (
         "老年食堂" in overview.loc["T01", "lacks_promised"]
         and "社区卫生服务站" in overview.loc["T02", "lacks_essential"]
