@@ -44,6 +44,7 @@ ORDER = (
     "provision",
     "_measures",
     "ledger",
+    "_communities",
     "_ledger_book",
     "_ledger_page",
     "_analysis",
