@@ -206,6 +206,10 @@ def write_readme(path: Path, layers: Mapping[str, Sequence[Mapping[str, Any]]]) 
 `scenarios/` 里六个方案：五车地改造、新河庄南北河底更新、南益和威海路两处卫生服务站、干渠人行桥、增开出入口、规划设施全部建成。
 规模和位置都是假定。
 
+## 没有画出的地点
+规划只在讲区位时提到、又没有可查坐标的地方不画，以免编造：天津经济技术开发区西区、滨海西站、滨海机场、双城绿廊。
+阳光家园是服务品牌，不是地点。它们都在街道界外，不影响任何计算。
+
 ## 许可与署名
 - 标为 ODbL-1.0 的图层含有或依托 OpenStreetMap 的道路线位：**© OpenStreetMap contributors**，
   [Open Database License 1.0](https://opendatacommons.org/licenses/odbl/1-0/)。在地图、报告和衍生数据库上都要写出这一句。
