@@ -134,6 +134,7 @@ PUBLIC = [
     "headlines",
     "isochrones",
     "ledger",
+    "live",
     "picture",
     "presence",
     "sheet",

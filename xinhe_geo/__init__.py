@@ -20,6 +20,7 @@ from .errors import (
     XinheError,
 )
 from .ledger import explain, ledger
+from .live import live
 from .maps import draw, picture
 from .network import WalkNetwork
 from .reach import isochrones
@@ -57,6 +58,7 @@ __all__ = [
     "headlines",
     "isochrones",
     "ledger",
+    "live",
     "picture",
     "presence",
     "sheet",
