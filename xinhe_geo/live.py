@@ -21,6 +21,7 @@ import shapely
 from scipy.spatial import cKDTree
 
 from . import _meeting, maps
+from ._style import web_file
 from .coverage import (
     _home_facts,
     _homes_of,
@@ -797,8 +798,8 @@ def _widget_class() -> Any:
     class LiveMap(_Hand, anywidget.AnyWidget):
         """The live map; see `live`."""
 
-        _esm = "\n".join(maps._web(name) for name in ("meeting-engine.js", "meeting-map.js", "live.js"))
-        _css = maps._web("live.css")
+        _esm = "\n".join(web_file(name) for name in ("meeting-engine.js", "meeting-map.js", "live.js"))
+        _css = web_file("live.css")
         _content = traitlets.Unicode().tag(sync=True)
         height = traitlets.Int(620).tag(sync=True)
         selected = traitlets.List(traitlets.Unicode()).tag(sync=True)
