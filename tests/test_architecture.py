@@ -45,6 +45,7 @@ ORDER = (
     "_measures",
     "ledger",
     "_communities",
+    "_since",
     "_ledger_book",
     "_ledger_page",
     "_analysis",

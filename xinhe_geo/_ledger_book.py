@@ -19,6 +19,7 @@ import pandas as pd
 
 from ._communities import community_sheet
 from ._measures import rows_of
+from ._since import since_sheet
 from .district import District
 from .errors import EnvironmentProblem
 from .layers import BASIS_LABELS, LAYERS
@@ -33,7 +34,12 @@ _HEADER_ROW = 2
 
 
 def ledger_workbook(
-    district: District, table: pd.DataFrame, path: str | Path, *, earlier: str | Path | None = None
+    district: District,
+    table: pd.DataFrame,
+    path: str | Path,
+    *,
+    earlier: str | Path | None = None,
+    since: pd.DataFrame | None = None,
 ) -> None:
     """
     Write 规划目标落实核对表.xlsx.
@@ -46,6 +52,8 @@ def ledger_workbook(
         The file to write; it is swapped in when complete.
     earlier
         The workbook of an earlier run, whose 任务分解表 keeps what was filled in by hand; by default the one at `path`.
+    since
+        What changed since an earlier run (`_since.changes`): a sheet of its own.
 
     Raises
     ------
@@ -64,7 +72,7 @@ def ledger_workbook(
         with xlsxwriter.Workbook(str(fresh), options) as book:
             created = datetime(district.year, 1, 1, tzinfo=UTC)
             book.set_properties({"title": f"{district.name} 规划目标落实核对表", "created": created})
-            for name, rows, note, frozen in _sheets(district, table, filled):
+            for name, rows, note, frozen in (*_sheets(district, table, filled), *_since_sheet(since)):
                 _write_sheet(book, name, rows, note, frozen)
         os.replace(fresh, path)
     except (OSError, xlsxwriter.exceptions.FileCreateError) as error:
@@ -159,6 +167,11 @@ def _check_sheet(rows: pd.DataFrame) -> pd.DataFrame:
             *[c for c in kept if c not in ("measure", "quote", "section", "category", "binding", "spatial_unit")],
         ]
     return rows[kept].rename(columns=names)
+
+
+def _since_sheet(since: pd.DataFrame | None) -> Iterator[tuple[str, pd.DataFrame, str, tuple[int, int]]]:
+    if since is not None:
+        yield "与上次相比", since_sheet(since), "上次运行以来变了的参数、数据和结果", (_HEADER_ROW + 1, 0)
 
 
 def _panel_sheet(district: District, table: pd.DataFrame) -> pd.DataFrame:

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from ._measures import listed, number_text
+from ._since import since_section
 from .district import District
 from .ledger import COLOURS, ROLES, VERDICTS, beyond, foot, left_out, quoted, verdicts
 
@@ -61,7 +62,13 @@ _PAGE_SCRIPT = """
 """
 
 
-def ledger_page(district: District, table: pd.DataFrame, *, maps: Mapping[str, str] | None = None) -> str:
+def ledger_page(
+    district: District,
+    table: pd.DataFrame,
+    *,
+    maps: Mapping[str, str] | None = None,
+    since: pd.DataFrame | None = None,
+) -> str:
     """
     Return `ledger.html`: one file that loads nothing, a promise per row, to walk down in a meeting.
 
@@ -71,6 +78,8 @@ def ledger_page(district: District, table: pd.DataFrame, *, maps: Mapping[str, s
         Result of `ledger`.
     maps
         Per rule, the address of its evidence map, relative to the page.
+    since
+        What changed since an earlier run (`_since.changes`); shown first.
     """
     e = html.escape
     style = importlib.resources.files(__package__ or "xinhe_geo").joinpath("web/brief.css").read_text("utf-8")
@@ -100,6 +109,7 @@ def ledger_page(district: District, table: pd.DataFrame, *, maps: Mapping[str, s
 </header>
 <div class="tools">{_tools(table, together)}</div>
 <main>
+{"" if since is None else since_section(since)}
 {promises}
 {_beyond_section(district)}
 {_left_out_section(district)}

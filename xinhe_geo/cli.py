@@ -30,6 +30,7 @@ MESSAGES = {
     "zh": {
         "done": "完成：打开 {}",
         "loading": "读取街道数据",
+        "changed": "与上次相比有 {} 处变化",
         "drawing": "画图",
         "clean": "数据格式：{} 处错误，{} 处提示",
         "auditing": "核查数据能支撑到什么程度",
@@ -50,6 +51,7 @@ MESSAGES = {
     "en": {
         "done": "Done: open {}",
         "loading": "Reading the district",
+        "changed": "{} changes since the earlier run",
         "drawing": "Drawing",
         "clean": "Format: {} errors, {} warnings",
         "auditing": "Auditing what the data can carry",
@@ -78,6 +80,9 @@ app = typer.Typer(
 )
 _out = Console(highlight=False)
 _err = Console(stderr=True, highlight=False)
+Since = Annotated[
+    Path | None, typer.Option("--since", help="上次输出里的 run.json（或那个文件夹）：列出与上次相比的变化")
+]
 Lang = Annotated[str, typer.Option("--lang", help="zh 或 en")]
 
 
@@ -109,6 +114,7 @@ def report(
     planned: Annotated[bool, typer.Option("--planned", help="到期的规划设施也算开放")] = False,
     communities: Annotated[int | None, typer.Option("--communities", help="用哪一年的社区名录")] = None,
     preset: Annotated[str, typer.Option("--preset", help="plan 规划目标 | td1063 体检评估 | elderly 老年人")] = "plan",
+    since: Since = None,
     lang: Lang = "zh",
 ) -> None:
     """分析一个街道，写出简报、地图、表格和 GIS 数据。"""
@@ -119,7 +125,7 @@ def report(
         district = District.load(folder)
         if year is not None or planned or communities is not None:
             district = district.at(district.year if year is None else year, planned=planned, communities=communities)
-        brief(district, out, preset=preset, progress=lambda step: status.update(escape(step)))
+        brief(district, out, preset=preset, since=since, progress=lambda step: status.update(escape(step)))
     _out.print(escape(_text(lang, "done", _show(out / "index.html"))))
 
 
@@ -415,6 +421,7 @@ def sites(
 def ledger(
     folder: Annotated[Path | None, typer.Argument(help="街道目录；省略为随程序的演示街道")] = None,
     out: Annotated[Path, typer.Option("--out", help="输出目录")] = Path("output"),
+    since: Since = None,
     lang: Lang = "zh",
 ) -> None:
     """规划目标落实核对表：规划的每一条承诺现在到了哪一步，凭什么这样说。"""
@@ -426,9 +433,11 @@ def ledger(
     with _err.status(_text(lang, "loading")):
         district = District.load(folder)
         table = evaluate(district)
-        write_ledger(district, table, out)
+        changed = write_ledger(district, table, out, since=since)
     for verdict, n in verdicts(table).value_counts().items():
         _out.print(f"{escape(str(verdict))}：{n}")
+    if changed is not None:
+        _out.print(_text(lang, "changed", len(changed)))
     _out.print(escape(_text(lang, "done", _show(out / "ledger.html"))))
 
 

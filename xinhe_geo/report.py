@@ -34,6 +34,7 @@ from ._communities import communities_page
 from ._ledger_book import ledger_workbook
 from ._ledger_page import ledger_page
 from ._meeting import DEMONSTRATION_TEXT, PRESETS, meeting
+from ._since import RECORDS, Record, changes, ledger_record, read_record, since_section
 from .audit import SEVERITIES, rests_on
 from .coverage import rules_of
 from .district import MANIFEST, District, check
@@ -48,7 +49,12 @@ PICTURES = 8
 
 
 def brief(
-    district: District, to: str | Path = "output", *, preset: str = "plan", progress: Progress | None = None
+    district: District,
+    to: str | Path = "output",
+    *,
+    preset: str = "plan",
+    since: str | Path | None = None,
+    progress: Progress | None = None,
 ) -> pd.DataFrame:
     """
     Write the whole report into a folder: `index.html`, `meeting.html`, `maps/`, `tables/`, `gis/`, `run.json`.
@@ -59,6 +65,8 @@ def brief(
         Folder for the outputs; made where absent. Files of an earlier run are replaced as a whole, other files are kept.
     preset
         "plan" (规划目标), "td1063" (体检评估) or "elderly" (老年人).
+    since
+        `run.json` of an earlier run, or its folder: what changed since then is shown (与上次相比).
     progress
         Called with a short Chinese line as each step begins.
 
@@ -71,14 +79,17 @@ def brief(
     ------
     UnknownNameError
         No such preset.
+    SourceError
+        No such record, or one of another district.
     EnvironmentProblem
         The folder cannot be written, or a file in it is held open.
     """
     if preset not in PRESETS:
         raise UnknownNameError("口径预设", preset, list(PRESETS))
     say = progress or (lambda _: None)
+    before = None if since is None else read_record(since)  # now: it may lie in the folder that is written
     results = analyse(district, preset=preset, progress=say)
-    write_report(district, results, to, progress=say)
+    write_report(district, results, to, since=before, progress=say)
     headline: pd.DataFrame = results["headlines"]
     return headline
 
@@ -89,6 +100,7 @@ def write_report(
     to: str | Path,
     *,
     only: str | None = None,
+    since: Record | None = None,
     progress: Progress | None = None,
 ) -> None:
     """
@@ -98,6 +110,8 @@ def write_report(
     ----------
     only
         "tables": the workbook, the GeoPackage and the record, without maps, meeting page, ledger and brief; None: everything.
+    since
+        Record of an earlier run (`_since.read_record`).
 
     Raises
     ------
@@ -113,23 +127,39 @@ def write_report(
         say("写表格和 GIS 数据")
         workbook(district, results, folder / "tables" / "coverage.xlsx")
         geopackage(district, results, folder / "gis" / "coverage.gpkg")
+        now: Record = _record(district, results, results["preset"])
         if only is None:
-            _write_pages(district, results, folder, Path(to), say)
-        record = _record(district, results, results["preset"], folder)
+            now = _write_pages(district, results, folder, Path(to), now, since, say)
+        record = {**now, "files": _hashes(folder)}
         (folder / RECORD).write_text(json.dumps(record, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
 
 
-def _write_pages(district: District, results: Mapping[str, Any], folder: Path, target: Path, say: Progress) -> None:
-    """Write what people look at: maps, the live map, the ledger, the brief."""
+def _write_pages(
+    district: District,
+    results: Mapping[str, Any],
+    folder: Path,
+    target: Path,
+    now: Record,
+    since: Record | None,
+    say: Progress,
+) -> Record:
+    """Write what people look at: maps, the live map, the ledger, the brief; return the record with the ledger's rows."""
     say("画地图")
     pictures = _write_maps(district, results, folder / "maps")
     say("写会议用的活地图")
     has_meeting = _write_meeting(district, folder)
+    table = None
     if has_own_plan(district):
         say("核对规划目标")
-        _write_ledger(district, results, folder, target)
+        table = ledger(district)
+    now = {**now, "ledger": ledger_record(district, table)["ledger"]}
+    changed = None if since is None else changes(now, since)
+    if table is not None:
+        pictured = {rule: f"maps/{rule}.html" for rule in mapped_rules(district, results)}
+        _write_ledger_files(district, table, folder, target / LEDGER_BOOK, pictured, changed)
     say("写简报")
-    (folder / "index.html").write_text(_page(district, results, pictures, has_meeting), encoding="utf-8")
+    (folder / "index.html").write_text(_page(district, results, pictures, has_meeting, changed), encoding="utf-8")
+    return now
 
 
 def _write_meeting(district: District, folder: Path) -> bool:
@@ -145,28 +175,54 @@ def _write_meeting(district: District, folder: Path) -> bool:
 LEDGER_BOOK = "tables/规划目标落实核对表.xlsx"
 
 
-def _write_ledger(district: District, results: Mapping[str, Any], folder: Path, target: Path) -> None:
-    """Write the ledger of the plan's targets; columns that people filled in an earlier workbook are carried over."""
-    pictured = {rule: f"maps/{rule}.html" for rule in mapped_rules(district, results)}
-    _write_ledger_files(district, ledger(district), folder, target / LEDGER_BOOK, pictured)
-
-
 def _write_ledger_files(
-    district: District, table: pd.DataFrame, folder: Path, earlier: Path, pictured: Mapping[str, str]
+    district: District,
+    table: pd.DataFrame,
+    folder: Path,
+    earlier: Path,
+    pictured: Mapping[str, str],
+    changed: pd.DataFrame | None,
 ) -> None:
-    ledger_workbook(district, table, folder / LEDGER_BOOK, earlier=earlier)
-    (folder / "ledger.html").write_text(ledger_page(district, table, maps=pictured), encoding="utf-8")
+    """Write the ledger's pages and workbook; columns that people filled in an earlier workbook are carried over."""
+    ledger_workbook(district, table, folder / LEDGER_BOOK, earlier=earlier, since=changed)
+    (folder / "ledger.html").write_text(ledger_page(district, table, maps=pictured, since=changed), encoding="utf-8")
     (folder / "communities.html").write_text(communities_page(district, table), encoding="utf-8")
 
 
-def write_ledger(district: District, table: pd.DataFrame, to: str | Path) -> None:
-    """Write the ledger alone into a folder: its pages and its workbook, whose filled-in columns are kept."""
+def write_ledger(
+    district: District, table: pd.DataFrame, to: str | Path, *, since: str | Path | None = None
+) -> pd.DataFrame | None:
+    """
+    Write the ledger alone into a folder: its pages, its workbook, whose filled-in columns are kept, and `ledger.json`.
+
+    Parameters
+    ----------
+    table
+        Result of `ledger`.
+    since
+        `run.json` or `ledger.json` of an earlier run, or its folder: what changed since then is shown (与上次相比).
+
+    Returns
+    -------
+    changes
+        What changed, as `_since.changes`; None where nothing was compared.
+
+    Raises
+    ------
+    SourceError
+        No such record, or one of another district.
+    EnvironmentProblem
+        The folder cannot be written, or a file in it is held open.
+    """
     target = Path(to)
+    now = ledger_record(district, table)
+    changed = None if since is None else changes(now, read_record(since))
     try:
         target.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".ledger-", dir=target) as name:
             fresh = Path(name)
-            _write_ledger_files(district, table, fresh, target / LEDGER_BOOK, {})
+            _write_ledger_files(district, table, fresh, target / LEDGER_BOOK, {}, changed)
+            (fresh / RECORDS[-1]).write_text(json.dumps(now, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
             for path in sorted(p for p in fresh.rglob("*") if p.is_file()):
                 place = target / path.relative_to(fresh)
                 place.parent.mkdir(parents=True, exist_ok=True)
@@ -175,6 +231,7 @@ def write_ledger(district: District, table: pd.DataFrame, to: str | Path) -> Non
         if isinstance(error, EnvironmentProblem):
             raise
         raise _cannot_write(error, target) from error
+    return changed
 
 
 # --- maps ------------------------------------------------------------------------------------------------------------
@@ -537,7 +594,11 @@ def _symbol(name: str, kind: str, colour: str) -> str:
 
 
 def _page(
-    district: District, results: Mapping[str, Any], pictures: Sequence[Mapping[str, str]], has_meeting: bool
+    district: District,
+    results: Mapping[str, Any],
+    pictures: Sequence[Mapping[str, str]],
+    has_meeting: bool,
+    changed: pd.DataFrame | None = None,
 ) -> str:
     """Return `index.html`: headlines, maps, gaps, what it rests on. One file, nothing loaded."""
     e = html.escape
@@ -573,6 +634,7 @@ def _page(
 <nav>{plan}<a href="maps/overview.html">现状总图</a>　<a href="tables/coverage.xlsx">表格</a></nav>
 </header>
 <main>
+{"" if changed is None else since_section(changed)}
 {_cards(district, results)}
 {_figures(pictures)}
 {_gap_section(district, results)}
@@ -739,8 +801,8 @@ def _findings(table: pd.DataFrame) -> str:
 # --- record and swap -------------------------------------------------------------------------------------------------
 
 
-def _record(district: District, results: Mapping[str, Any], preset: str, folder: Path) -> dict[str, Any]:
-    """Return what the outputs were made from: inputs with hashes, parameters, versions, and the files written."""
+def _record(district: District, results: Mapping[str, Any], preset: str) -> dict[str, Any]:
+    """Return what the outputs were made from: inputs with hashes, parameters, versions; and what was found."""
     packages = (
         "xinhe-geo",
         "geopandas",
@@ -765,7 +827,7 @@ def _record(district: District, results: Mapping[str, Any], preset: str, folder:
         "district": {"name": district.name, "code": district.code, "crs": district.crs},
         "parameters": {
             "preset": preset, "year": district.year, "community_list_year": district.list_year,
-            "planned": district.with_planned, "rules": [r.name for r in rules_of(district, preset)],
+            "planned": district.with_planned, "scenario": str(district.manifest.get("scenario", "")), "rules": [r.name for r in rules_of(district, preset)],
         },
         "inputs": {
             str(name): {"file": row["file"], "from": row["from"], "sha256": row["sha256"]}
@@ -773,15 +835,22 @@ def _record(district: District, results: Mapping[str, Any], preset: str, folder:
         },
         "versions": versions,
         "results": {
-            rule: {"headline": row["headline"], "value": None if pd.isna(row["value"]) else round(float(row["value"]), 9), "mark": row["mark"]}
+            rule: {
+                "label": row["label"], "headline": row["headline"], "mark": row["mark"],
+                "value": None if pd.isna(row["value"]) else round(float(row["value"]), 9),
+            }
             for rule, row in lead.iterrows()
         },
-        "files": {
-            p.relative_to(folder).as_posix(): hashlib.sha256(p.read_bytes()).hexdigest()
-            for p in sorted(folder.rglob("*"))
-            if p.is_file()
-        },
     }  # fmt: skip
+
+
+def _hashes(folder: Path) -> dict[str, str]:
+    """Return the hash of every file written, by its place in the folder."""
+    return {
+        p.relative_to(folder).as_posix(): hashlib.sha256(p.read_bytes()).hexdigest()
+        for p in sorted(folder.rglob("*"))
+        if p.is_file()
+    }
 
 
 @contextmanager
