@@ -56,6 +56,7 @@ ORDER = (
     "_scene",
     "_picture",
     "maps",
+    "_pack",
     "_meeting",
     "live",
     "_paper",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import json
 import re
 import statistics
@@ -17,9 +18,11 @@ import pyproj
 import pytest
 import shapely
 
+from xinhe_geo import _pack
 from xinhe_geo._meeting import meeting
 from xinhe_geo.coverage import coverage, presence
 from xinhe_geo.district import District
+from xinhe_geo.reach import home_doors
 from xinhe_geo.scenario import Scenario
 
 TOY = Path(__file__).parent / "toy"
@@ -87,9 +90,11 @@ def show(chromium: Any, tmp_path: Path) -> Iterator[Opener]:
 
 
 def content_of(page: str) -> dict[str, Any]:
-    found = re.search(r'<script type="application/json" id="xh-data">(.*?)</script>', page, re.DOTALL)
+    """Return the page's plain values; arrays in it are references."""
+    found = re.search(r'<script type="text/plain" id="xh-data">(.*?)</script>', page, re.DOTALL)
     assert found is not None
-    return dict(json.loads(found[1]))
+    raw = gzip.decompress(base64.b64decode(found[1]))
+    return dict(json.loads(raw[8 : 8 + int.from_bytes(raw[:8], "little")]))
 
 
 def poisoned(district: District) -> District:
@@ -139,10 +144,37 @@ def test_degrees_are_those_of_the_projection(bundled: District, bundled_page: st
     assert np.abs(terms @ given["lat"] - lat).max() < 1e-9
 
 
-def test_numbers_travel_unrounded(bundled: District, bundled_page: str) -> None:
-    net = content_of(bundled_page)["net"]
-    xy = np.frombuffer(base64.b64decode(net["xy"]), "<f8").reshape(-1, 2)
-    assert np.array_equal(xy, shapely.get_coordinates(bundled.network.edges.geometry.array))
+def test_numbers_travel_unrounded(show: Opener, bundled: District, bundled_page: str) -> None:
+    """Every coordinate, street and door arrives with the bits that Python has."""
+    assert "points" in content_of(bundled_page)["net"]["xy"]
+    page = show(bundled_page)
+    sent = """(array) => btoa(Array.from(new Uint8Array(array.buffer, array.byteOffset, array.byteLength), (b) => String.fromCharCode(b)).join(""))"""
+    edges, doors = bundled.network.edges, home_doors(bundled)
+    for name, expected in {
+        "net.xy": shapely.get_coordinates(edges.geometry.array), "net.u": edges["u"].to_numpy("<i4"), "net.v": edges["v"].to_numpy("<i4"),
+        "walls.xy": shapely.get_coordinates(shapely.get_parts(np.asarray(bundled.barriers.geometry.array))),
+        "homes.doors.edge": doors["edge"].to_numpy("<i4"), "homes.doors.at": doors["at_m"].to_numpy("<f8"),
+    }.items():  # fmt: skip
+        found = base64.b64decode(page.evaluate(f"({sent})(xinhe.model.{name})"))
+        assert found == np.ascontiguousarray(expected).tobytes(), name
+
+
+def test_coordinates_off_the_lattice_and_of_the_south_travel_unrounded() -> None:
+    rng = np.random.default_rng(7)
+    for crs, middle in (
+        ("EPSG:32723", (330_000.0, 7_390_000.0)),
+        ("EPSG:4548", (554_000.0, 4_320_000.0)),
+        ("EPSG:3857", (-5e6, -2.7e6)),
+    ):
+        xy = rng.uniform(-8000, 8000, (900, 2)) + middle
+        found = _pack._lattice(xy, crs)
+        if found is None:  # sent as it is
+            continue
+        frame, columns = found
+        whole = np.stack([np.cumsum(columns[0]), np.cumsum(columns[1])], axis=1)
+        for k, name in enumerate(("x", "y")):
+            guess = _pack.evaluate(frame, frame[name], whole)
+            assert np.array_equal((guess.view("int64") + columns[2 + k]).view("float64"), xy[:, k])
 
 
 def test_payloads_stay_text(toy: District) -> None:

@@ -8,9 +8,7 @@ travels as the very float64 values Python computes with; only what is merely dra
 
 from __future__ import annotations
 
-import base64
 import html
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -21,6 +19,7 @@ import pyproj
 import shapely
 
 from ._basemap import FIRST_LABELS, border_layers, ground_layers, labels_of, point_styles, road_layers
+from ._pack import Packed, block, packed
 from ._style import blank_shapes, foot_lines, house_style, layer_of, web_file, wording
 from .coverage import TOLERANCE_MIN, basis_text, rules_of
 from .district import District, to_degrees
@@ -55,7 +54,11 @@ def meeting(district: District) -> str:
     DataError
         The district has no streets.
     """
-    page = web_file("meeting.css"), _text(_content(district)), "\n".join(web_file(name) for name in SCRIPTS)
+    page = (
+        web_file("meeting.css"),
+        block(_content(district), district.crs),
+        "\n".join(web_file(name) for name in SCRIPTS),
+    )
     return _page(district, *page)
 
 
@@ -71,28 +74,14 @@ def _page(district: District, css: str, data: str, script: str) -> str:
 <style>
 {css}</style>
 </head>
-<body>
+<body data-old="浏览器太旧，打不开这张图；请用 2023 年以后的 Chrome、Edge、Firefox 或 360 极速模式。">
 <noscript><p class="old">本图需要启用脚本（JavaScript）。</p></noscript>
-<script type="application/json" id="xh-data">{data}</script>
+<script type="text/plain" id="xh-data">{data}</script>
 <script>
 {script}</script>
 </body>
 </html>
 """
-
-
-def _text(content: Mapping[str, Any]) -> str:
-    """Return JSON that is safe inside a script element."""
-    text = json.dumps(content, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-    for raw, escaped in (
-        ("<", "\\u003c"),
-        (">", "\\u003e"),
-        ("&", "\\u0026"),
-        ("\u2028", "\\u2028"),
-        ("\u2029", "\\u2029"),
-    ):
-        text = text.replace(raw, escaped)
-    return text
 
 
 # --- what goes in ----------------------------------------------------------------------------------------------------
@@ -135,11 +124,6 @@ def _foot(district: District) -> list[str]:
     """Return the lines every map carries; this one shows the very coordinates it computes in."""
     lines = [line for line in foot_lines(district, "zh") if not line.startswith("坐标系")]
     return [*lines, f"坐标系：{pyproj.CRS.from_user_input(district.crs).name}（{district.crs}）"]
-
-
-def _packed(values: Any, kind: str) -> str:
-    """Return an array as base64 of its little-endian bytes; `kind` is a numpy type such as "<f8"."""
-    return base64.b64encode(np.ascontiguousarray(values, dtype=kind).tobytes()).decode("ascii")
 
 
 def _numbers(values: Iterable[Any]) -> list[float | None]:
@@ -241,10 +225,10 @@ def _network(district: District) -> dict[str, Any]:
     classes = {c: i for i, entry in enumerate(house_style()["roads"]) for c in entry["classes"]}
     look = edges["class"].fillna("").astype(str).map(lambda c: classes.get(c, classes[""]))
     return {
-        "nodes": len(district.network.nodes), "xy": _packed(xy, "<f8"), "count": _packed(np.bincount(part, minlength=len(edges)), "<u2"),
-        "u": _packed(edges["u"], "<i4"), "v": _packed(edges["v"], "<i4"), "wait": _packed(edges["wait_s"], "<f8"),
-        "steps": _packed(edges["steps"], "<u1"), "public": _packed(edges["home"].isna(), "<u1"), "look": _packed(look, "<u1"),
-        "closed": _packed(_in_compounds(district, edges), "<u1"),
+        "nodes": len(district.network.nodes), "xy": packed(xy, "<f8", "points"), "count": packed(np.bincount(part, minlength=len(edges)), "<u2"),
+        "u": packed(edges["u"], "<i4", "steps"), "v": packed(edges["v"], "<i4", "steps"), "wait": packed(edges["wait_s"], "<f8"),
+        "steps": packed(edges["steps"], "<u1"), "public": packed(edges["home"].isna(), "<u1"), "look": packed(look, "<u1"),
+        "closed": packed(_in_compounds(district, edges), "<u1"),
     }  # fmt: skip
 
 
@@ -275,7 +259,7 @@ def _walls(district: District) -> dict[str, str]:
         shapely.get_parts(np.asarray(barriers.geometry.array)) if barriers is not None else np.array([], dtype=object)
     )
     xy, part = shapely.get_coordinates(lines, return_index=True)
-    return {"xy": _packed(xy, "<f8"), "count": _packed(np.bincount(part, minlength=len(lines)), "<u4")}
+    return {"xy": packed(xy, "<f8", "points"), "count": packed(np.bincount(part, minlength=len(lines)), "<u4")}
 
 
 def _degrees(district: District, bounds: tuple[float, float, float, float]) -> dict[str, Any]:
@@ -325,12 +309,12 @@ def _homes(
         "area": _numbers(area.where(area > 0)), "zone": _numbered(groups["zone"], outlines["zones"]),
         "community": _numbered(groups["community"], outlines["communities"]), "shape": _drawn(shapes, "A", origin),
         "points": {
-            "xy": _packed(shapely.get_coordinates(np.asarray(points.geometry.array)), "<f8"),
-            "home": _packed(points["home"].map(number), "<i4"), "weight": _packed(points["weight"], "<f8"),
+            "xy": packed(shapely.get_coordinates(np.asarray(points.geometry.array)), "<f8"),
+            "home": packed(points["home"].map(number), "<i4", "steps"), "weight": packed(points["weight"], "<f8"),
         },
         "doors": {
-            "point": _packed(doors["place"], "<i4"), "edge": _packed(doors["edge"], "<i4"),
-            "at": _packed(doors["at_m"], "<f8"), "access": _packed(doors["access_m"], "<f8"),
+            "point": packed(doors["place"], "<i4", "steps"), "edge": packed(doors["edge"], "<i4", "steps"),
+            "at": packed(doors["at_m"], "<f8"), "access": packed(doors["access_m"], "<f8"),
         },
     }  # fmt: skip
 
@@ -361,11 +345,11 @@ def _facilities(district: District, kinds: Sequence[str], communities: Sequence[
         "id": [str(i) for i in frame.index], "name": _words(frame["name"], frame.index),
         "kind": [kinds.index(k) for k in frame["kind"]], "state": [str(s) for s in frame["state"]],
         "community": _numbered(district.locate(frame)["community"], communities), "typed": _numbered(typed, communities),
-        "xy": _packed(shapely.get_coordinates(shapely.point_on_surface(np.asarray(frame.geometry.array))), "<f8"),
+        "xy": packed(shapely.get_coordinates(shapely.point_on_surface(np.asarray(frame.geometry.array))), "<f8", "points"),
         "doors": {
-            "place": _packed(doors["number"], "<i4"), "edge": _packed(doors["edge"], "<i4"),
-            "at": _packed(doors["at_m"], "<f8"), "access": _packed(doors["access_m"], "<f8"),
-            "x": _packed(doors["x"], "<f8"), "y": _packed(doors["y"], "<f8"),
+            "place": packed(doors["number"], "<i4"), "edge": packed(doors["edge"], "<i4", "steps"),
+            "at": packed(doors["at_m"], "<f8"), "access": packed(doors["access_m"], "<f8"),
+            "x": packed(doors["x"], "<f8"), "y": packed(doors["y"], "<f8"),
         },
         "inside": _inside(district, doors),
     }  # fmt: skip
@@ -388,10 +372,10 @@ def _inside(district: District, doors: pd.DataFrame) -> dict[str, str]:
         point.append(np.repeat(np.asarray(residents.index), m))
         metres.append(walks.ravel())
     join = [np.concatenate(a) if a else np.empty(0) for a in (place, point, metres)]
-    return {"place": _packed(join[0], "<i4"), "point": _packed(join[1], "<i4"), "metres": _packed(join[2], "<f8")}
+    return {"place": packed(join[0], "<i4"), "point": packed(join[1], "<i4"), "metres": packed(join[2], "<f8")}
 
 
-def _areas(district: District) -> list[list[str]]:
+def _areas(district: District) -> list[list[Packed]]:
     """Return the rings of each community (by id) as float64, for finding which one a facility is put in."""
     communities = district.communities
     if communities is None:
@@ -399,7 +383,7 @@ def _areas(district: District) -> list[list[str]]:
     rings = []
     for shape in communities.sort_index().geometry:
         own = [r for p in shapely.get_parts(shape) if p.geom_type == "Polygon" for r in (p.exterior, *p.interiors)]
-        rings.append([_packed(shapely.get_coordinates(ring), "<f8") for ring in own])
+        rings.append([packed(shapely.get_coordinates(ring), "<f8") for ring in own])
     return rings
 
 

@@ -9,8 +9,58 @@ var xinhe = {};
 
   /* --- reading ------------------------------------------------------------------------------------------------ */
 
-  function unpack(text, Type) {
-    const raw = atob(text), bytes = new Uint8Array(raw.length);
+  /* The page's data: JSON, and the arrays it refers to, in one compressed block (see _pack.py). */
+  let arrays = null;
+  async function open(text) {
+    const raw = Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
+    const stream = new Blob([raw]).stream().pipeThrough(new DecompressionStream("gzip"));
+    const whole = await new Response(stream).arrayBuffer(), length = Number(new DataView(whole).getUint32(0, true));
+    arrays = whole.slice(8 + Math.ceil(length / 8) * 8);
+    return JSON.parse(new TextDecoder().decode(new Uint8Array(whole, 8, length)));
+  }
+
+  /* Whole numbers from four planes of bytes; the sign is in the lowest bit. Each is the step from the one before it. */
+  function planes(at, n, follow) {
+    const b = new Uint8Array(arrays, at, 4 * n), out = new Int32Array(n);
+    for (let i = 0, last = 0; i < n; i++) {
+      const folded = (b[i] | (b[n + i] << 8) | (b[2 * n + i] << 16) | (b[3 * n + i] << 24)) >>> 0, step = folded % 2 ? -(folded + 1) / 2 : folded / 2;
+      last = follow ? last + step : step;
+      out[i] = last;
+    }
+    return out;
+  }
+
+  /* Coordinates from whole numbers of degrees: the polynomial, then the difference in units of the last bit. */
+  function lattice(raw, n) {
+    const { middle, scale, degree } = raw, [lon, lat] = raw.at.slice(0, 2).map((at) => planes(at, n, true)), out = new Float64Array(2 * n), bits = new Uint32Array(out.buffer);
+    [raw.x, raw.y].forEach((terms, k) => {
+      const more = planes(raw.at[2 + k], n, false);
+      for (let p = 0; p < n; p++) {
+        const u = (lon[p] - middle[0]) * scale, v = (lat[p] - middle[1]) * scale;
+        let total = 0, end = terms.length;
+        for (let i = degree; i >= 0; i--) {
+          const start = end - (degree + 1 - i);
+          let inner = 0;
+          for (let j = end - 1; j >= start; j--) inner = inner * v + terms[j];
+          total = total * u + inner;
+          end = start;
+        }
+        out[2 * p + k] = total;
+        const w = 2 * (2 * p + k), low = bits[w] + more[p];
+        bits[w] = low; // modulo 2^32
+        if (low < 0) bits[w + 1] -= 1; else if (low >= 4294967296) bits[w + 1] += 1;
+      }
+    });
+    return out;
+  }
+
+  function unpack(ref, Type) {
+    if (typeof ref !== "string") {
+      if (ref.points) return lattice(ref.points, ref.n / 2);
+      if (ref.steps !== undefined) return planes(ref.steps, ref.n, true);
+      return new Type(arrays.slice(ref.at, ref.at + ref.n * Type.BYTES_PER_ELEMENT));
+    }
+    const raw = atob(ref), bytes = new Uint8Array(raw.length);
     for (let i = 0; i < raw.length; i++) bytes[i] = raw.charCodeAt(i);
     return new Type(bytes.buffer);
   }
@@ -597,6 +647,7 @@ var xinhe = {};
   }
 
   xinhe.engine = {
+    open,
     read, snap, attach, communityAt, emptyPlan, copyPlan, facilitiesOf, ask, served, evaluate, totals, effects, denominator,
     presence, pointCosts, reached, toml, readToml, csv, degrees, corrections, unpack,
   };

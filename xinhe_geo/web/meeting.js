@@ -1,8 +1,9 @@
 /* The page of the live map: controls, counters, plans, undo, export. Everything lives in memory: no storage, no network.
    Texts from data are only ever set as text. */
-(function () {
+(async function () {
   "use strict";
-  const E = xinhe.engine, data = JSON.parse(document.getElementById("xh-data").textContent), model = E.read(data);
+  if (!("DecompressionStream" in window)) { document.body.prepend(document.body.dataset.old); return; }
+  const E = xinhe.engine, data = await E.open(document.getElementById("xh-data").textContent.trim()), model = E.read(data);
   const NAMES = ["方案一", "方案二", "方案三", "方案四"], STEP_M = 10, MARK = "演示值（不作结论）";
   const UNITS = { people: ["人", 1, 0], people_60plus: ["人", 1, 0], area_m2: ["公顷", 1e-4, 1], homes: ["个", 1, 1] }; // word, factor, digits
   const DENOMINATORS = Object.assign({ homes: "小区数" }, data.denominators);
