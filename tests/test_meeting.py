@@ -8,7 +8,9 @@ import json
 import re
 import statistics
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import geopandas as gpd
@@ -749,3 +751,50 @@ def test_an_update_while_dragging_fits_two_frames(
         )
     assert max(f[1] for f in found.values()) <= 33.0
     assert min(f[2] for f in found.values()) <= 33.4, "two frames at 60 Hz, drawn"
+
+
+def test_it_opens_on_what_can_be_answered(show: Opener, toy: District) -> None:
+    """As in a city from an extract: none of the kinds that the plan promises was surveyed, another one was."""
+    shops = toy.rows["facilities"].assign(kind="convenience")
+    elsewhere = toy.with_rows({**toy.rows, "facilities": shops})
+    elsewhere = replace(elsewhere, manifest=MappingProxyType({**toy.manifest, "surveyed_kinds": ["convenience"]}))
+    page = show(meeting(elsewhere))
+    assert page.evaluate("xinhe.model.rules.get(xinhe.app.rule).kindIds") == ["convenience"]
+    assert page.inner_text(".xm-big") != "数据不足"
+
+
+def test_the_comparison_keeps_up_with_a_drag(show: Opener, bundled_page: str) -> None:
+    page = show(bundled_page)
+    at = page.evaluate(
+        """() => {
+            const f = xinhe.app.result.facilities.find((f) => f.serves && f.state === "open"), b = document.querySelector(".xm-top").getBoundingClientRect();
+            const [x, y] = xinhe.app.map.screen(f.xy);
+            return [x + b.left, y + b.top];
+        }"""
+    )
+    page.mouse.move(*at)
+    page.mouse.down()
+    for y in (40, 90, 140):
+        page.mouse.move(at[0] - 30, at[1] + y)
+        page.wait_for_timeout(60)
+        shown = page.evaluate(
+            """() => [document.querySelector("tbody tr.here td").textContent, document.querySelector(".xm-big").textContent]"""
+        )
+        assert shown[0] == shown[1] != "51.3%"
+    page.mouse.up()
+
+
+def test_a_plan_renamed_carries_its_name_out(show: Opener, bundled_page: str) -> None:
+    page = show(bundled_page)
+    page.evaluate(
+        "() => { const p = xinhe.page; p.close(xinhe.app.result.facilities.find((f) => f.state === 'open').id); }"
+    )
+    box = page.get_by_label("方案名称")
+    box.fill('南片/"加一处"')
+    box.press("Enter")
+    page.locator("summary", has_text="文件").click()
+    with page.expect_download() as download:
+        page.get_by_text("导出方案（.toml）").click()
+    assert download.value.suggested_filename == "南片__加一处_.toml"
+    plan = Scenario.read(download.value.path())
+    assert plan.name == plan.label == '南片/"加一处"'

@@ -34,6 +34,8 @@ DEMONSTRATION_TEXT = "演示数据：地名真实，边界、街道、设施和�
 SCRIPTS = ("meeting-engine.js", "meeting-map.js", "meeting-sheet.js", "meeting.js")
 #: A street this near to a walled compound is no place to put a facility: it would stand inside the wall.
 WALL_M = 0.1
+#: What is shown first is at least this wide and high (metres).
+FIRST_M = 1000.0
 #: Degree of the polynomials that turn metres into degrees: below a millimetre over a city.
 DEGREE = 6
 #: Outlines are drawn, not measured: this much detail is lost (metres).
@@ -147,9 +149,11 @@ def _bounds(district: District) -> tuple[float, float, float, float]:
 
 
 def _first(district: District) -> list[float]:
-    """Return what is shown first: where people live."""
+    """Return what is shown first: where people live, at least a kilometre of it."""
     homes = district.homes
-    return [float(v) for v in (_bounds(district) if homes is None or homes.empty else homes.total_bounds)]
+    west, south, east, north = _bounds(district) if homes is None or homes.empty else homes.total_bounds
+    x, y = max(FIRST_M - (east - west), 0.0) / 2, max(FIRST_M - (north - south), 0.0) / 2
+    return [float(v) for v in (west - x, south - y, east + x, north + y)]
 
 
 def _rules(district: District) -> list[dict[str, Any]]:

@@ -85,7 +85,7 @@
       reached: walking && r.method !== "buffer" && own.doors.length ? E.reached(model, r, own.doors) : null, circle: walking && r.method === "buffer" ? r.metres : 0,
     };
     app.map.show(app.state);
-    counters();
+    counters(); compareLive();
     app.updated = performance.now() - started;
   }
 
@@ -470,19 +470,28 @@
   }
 
   /* Today and every plan under the present question: the leading number, who gains, who loses, how many changes. */
+  function compared(r, result) {
+    const d = E.denominator(r, result.totals.whole), [now, all] = communityCount(result);
+    return r.metric === "presence" ? `${now}/${all}` : d ? percent(shareOf(result.totals.whole[d])) : "数据不足";
+  }
+  function planCells(r, p, result) {
+    const e = E.effects(model, before(r).share, result.share);
+    return [nameOf(p), compared(r, result), number(e.gain.people), number(e.lose.people), String(editWords(p).length)];
+  }
   function comparison() {
     const r = rule(), base = before(r), d = E.denominator(r, base.totals.whole), presence = r.metric === "presence";
-    const value = (result) => {
-      const dd = E.denominator(r, result.totals.whole), [now, all] = communityCount(result);
-      return presence ? `${now}/${all}` : dd ? percent(shareOf(result.totals.whole[dd])) : "数据不足";
-    };
     const rows = [{ cells: ["方案", presence ? "社区" : "可达" + (d ? DENOMINATORS[d].replace("人口", "") : ""), "受益", "受影响", "改动"] }];
-    rows.push({ cells: ["现状", value(base), "", "", ""], here: app.today });
+    rows.push({ cells: ["现状", compared(r, base), "", "", ""], here: app.today });
     app.plans.forEach((p, i) => {
-      const here = i === app.at && !app.today, result = here ? app.result : E.evaluate(model, p, r), e = E.effects(model, base.share, result.share);
-      rows.push({ cells: [nameOf(p), value(result), number(e.gain.people), number(e.lose.people), String(editWords(p).length)], here });
+      const here = i === app.at && !app.today;
+      rows.push({ cells: planCells(r, p, here ? app.result : E.evaluate(model, p, r)), here });
     });
     return rows;
+  }
+  /* The row of the plan in hand keeps up with a drag; the others stay as they are. */
+  function compareLive() {
+    const row = app.today ? null : ui.compare.querySelector("tbody tr.here");
+    if (row) planCells(rule(), plan(), app.result).forEach((text, i) => put(row.children[i], text));
   }
   function compareTable() {
     const [first, ...rest] = comparison(), r = rule(), d = E.denominator(r, before(r).totals.whole);
@@ -786,11 +795,22 @@
     },
   };
 
+  /* Opens on what can be answered: the first promised rule with a value, of the first set of rules that has one. */
+  function firstRule() {
+    const rank = (r) => (r.promised ? 0 : 2) + (r.metric === "reach" ? 0 : 1);
+    for (const preset of data.presets) for (const r of rulesOf(preset.id).sort((a, b) => rank(a) - rank(b))) {
+      if (!app.rule) { app.preset = preset.id; app.rule = r.id; }
+      const asked = E.ask(model, r.id, "", ""), base = before(asked);
+      if (E.denominator(asked, base.totals.whole) === null) continue;
+      app.preset = preset.id; app.rule = r.id;
+      return;
+    }
+  }
+
   function start() {
     document.documentElement.style.visibility = "";
     build();
-    const own = rulesOf(app.preset);
-    app.rule = (own.find((r) => r.promised && r.metric === "reach") || own[0]).id;
+    firstRule();
     kept();
     app.map = xinhe.makeMap(ui.stage, model, on);
     const top = app.map.top;
