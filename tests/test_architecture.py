@@ -65,6 +65,7 @@ ORDER = (
     "_atlas",
     "_slides",
     "_word",
+    "_aside",
     "report",
     "_overpass",
     "_streetfile",

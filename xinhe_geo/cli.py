@@ -125,7 +125,14 @@ def report(
         district = District.load(folder)
         if year is not None or planned or communities is not None:
             district = district.at(district.year if year is None else year, planned=planned, communities=communities)
-        brief(district, out, preset=preset, since=since, progress=lambda step: status.update(escape(step)))
+        brief(
+            district,
+            out,
+            preset=preset,
+            since=since,
+            progress=lambda step: status.update(escape(step)),
+            processes=2,
+        )
     _out.print(escape(_text(lang, "done", _show(out / "index.html"))))
 
 

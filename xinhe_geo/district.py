@@ -75,6 +75,17 @@ class District:
     #: Tables derived from this district, kept by who derives them; another year or scenario starts with none.
     memo: dict[Any, Any] = field(repr=False, init=False, default_factory=dict)
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Go to another process without what is derived; the network takes longer to build than to send."""
+        kept = {f: getattr(self, f) for f in ("year", "list_year", "folder", "files", "with_planned")}
+        made = {"network": self.__dict__["network"]} if "network" in self.__dict__ else {}
+        return {**kept, **made, "manifest": dict(self.manifest), "_rows": dict(self._rows)}
+
+    def __setstate__(self, state: Mapping[str, Any]) -> None:
+        """Freeze again what came from another process."""
+        frozen = {name: MappingProxyType(state[name]) for name in ("manifest", "_rows")}
+        self.__dict__.update({**state, **frozen, "memo": {}})
+
     # --- opening
 
     @staticmethod

@@ -159,6 +159,11 @@ class WalkNetwork:
         self._weights_of: dict[tuple[float, bool, float] | None, _Weights] = {}
         self._trees: dict[tuple[str, bool], tuple[shapely.STRtree, Ints]] = {}
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Go to another process as what it was made from; what is derived is made again there."""
+        made = ("_crs", "_table", "_node_xy", "_u", "_v", "_row", "_off", "_xy", "_cum", "_length")
+        return {name: self.__dict__[name] for name in made} | {"_weights_of": {}, "_trees": {}}
+
     # --- making one ---------------------------------------------------------------------------------------------------
 
     @classmethod

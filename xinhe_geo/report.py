@@ -17,11 +17,11 @@ import platform
 import shutil
 import sqlite3
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import geopandas as gpd
 import numpy as np
@@ -30,6 +30,7 @@ import pyogrio
 
 from . import maps
 from ._analysis import Progress, analyse, has_own_plan, mapped_rules, promised_rules, rings_of
+from ._aside import Aside
 from ._communities import communities_page
 from ._ledger_book import ledger_workbook
 from ._ledger_page import ledger_page
@@ -55,6 +56,7 @@ def brief(
     preset: str = "plan",
     since: str | Path | None = None,
     progress: Progress | None = None,
+    processes: int = 1,
 ) -> pd.DataFrame:
     """
     Write the whole report into a folder: `index.html`, `meeting.html`, `maps/`, `tables/`, `gis/`, `run.json`.
@@ -69,6 +71,8 @@ def brief(
         `run.json` of an earlier run, or its folder: what changed since then is shown (与上次相比).
     progress
         Called with a short Chinese line as each step begins.
+    processes
+        2 draws the maps in a second process, where there is a processor for it; the files are the same.
 
     Returns
     -------
@@ -88,10 +92,22 @@ def brief(
         raise UnknownNameError("口径预设", preset, list(PRESETS))
     say = progress or (lambda _: None)
     before = None if since is None else read_record(since)  # now: it may lie in the folder that is written
-    results = analyse(district, preset=preset, progress=say)
-    write_report(district, results, to, since=before, progress=say)
+    with Aside(processes=processes) as aside:
+        live = aside(_meeting_page, district)
+        results = analyse(district, preset=preset, progress=say)
+        _write(district, results, Path(to), _Run(None, before, say, aside, live))
     headline: pd.DataFrame = results["headlines"]
     return headline
+
+
+class _Run(NamedTuple):
+    """How a report is written: which part of it, compared with what, told to whom, by whom."""
+
+    only: str | None
+    since: Record | None
+    say: Progress
+    aside: Aside
+    live: Callable[[], str | None]
 
 
 def write_report(
@@ -122,14 +138,20 @@ def write_report(
     """
     if only not in (None, "tables"):
         raise UnknownNameError("输出内容", str(only), ["tables"])
-    say = progress or (lambda _: None)
-    with _swapped_in(Path(to)) as folder:
-        say("写表格和 GIS 数据")
+    here = Aside(processes=1)
+    live = here(_meeting_page, district)
+    _write(district, results, Path(to), _Run(only, since, progress or (lambda _: None), here, live))
+
+
+def _write(district: District, results: Mapping[str, Any], to: Path, run: _Run) -> None:
+    with _swapped_in(to) as folder, run.aside:  # nobody may write into the folder any more when it goes
+        drawn = run.aside(_write_maps, district, results, folder / "maps")
+        run.say("写表格和 GIS 数据")
         workbook(district, results, folder / "tables" / "coverage.xlsx")
         geopackage(district, results, folder / "gis" / "coverage.gpkg")
         now: Record = _record(district, results, results["preset"])
-        if only is None:
-            now = _write_pages(district, results, folder, Path(to), now, since, say)
+        if run.only is None:
+            now = _write_pages(district, results, folder, to, now, run, drawn)
         record = {**now, "files": _hashes(folder)}
         (folder / RECORD).write_text(json.dumps(record, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
 
@@ -140,35 +162,35 @@ def _write_pages(
     folder: Path,
     target: Path,
     now: Record,
-    since: Record | None,
-    say: Progress,
+    run: _Run,
+    drawn: Callable[[], list[dict[str, str]]],
 ) -> Record:
-    """Write what people look at: maps, the live map, the ledger, the brief; return the record with the ledger's rows."""
-    say("画地图")
-    pictures = _write_maps(district, results, folder / "maps")
-    say("写会议用的活地图")
-    has_meeting = _write_meeting(district, folder)
+    """Write what people look at: the ledger, the live map, maps, the brief; return the record with the ledger's rows."""
     table = None
     if has_own_plan(district):
-        say("核对规划目标")
+        run.say("核对规划目标")
         table = ledger(district)
     now = {**now, "ledger": ledger_record(district, table)["ledger"]}
-    changed = None if since is None else changes(now, since)
+    changed = None if run.since is None else changes(now, run.since)
     if table is not None:
         pictured = {rule: f"maps/{rule}.html" for rule in mapped_rules(district, results)}
         _write_ledger_files(district, table, folder, target / LEDGER_BOOK, pictured, changed)
-    say("写简报")
-    (folder / "index.html").write_text(_page(district, results, pictures, has_meeting, changed), encoding="utf-8")
+    run.say("写会议用的活地图")
+    page = run.live()
+    if page is not None:
+        (folder / "meeting.html").write_text(page, encoding="utf-8")
+    run.say("画地图")
+    pictures = drawn()
+    run.say("写简报")
+    (folder / "index.html").write_text(_page(district, results, pictures, page is not None, changed), encoding="utf-8")
     return now
 
 
-def _write_meeting(district: District, folder: Path) -> bool:
-    """Write the live map, where there are homes, streets and facilities to move; say whether."""
+def _meeting_page(district: District) -> str | None:
+    """Return the live map, where there are homes, streets and facilities to move."""
     if any(name not in district.layers or district.layers[name].empty for name in ("homes", "streets", "facilities")):
-        return False
-    page = meeting(district)
-    (folder / "meeting.html").write_text(page, encoding="utf-8")
-    return True
+        return None
+    return meeting(district)
 
 
 #: The ledger's workbook, and its pages.
