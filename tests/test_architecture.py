@@ -92,7 +92,7 @@ ONLY_IMPORTER = {
     "numba": {"_kernel"},
     "folium": {"maps"},
     "branca": {"maps"},
-    "xlsxwriter": {"report", "ledger", "_intake", "_ledger_book", "_template"},
+    "xlsxwriter": {"report", "_ledger_book", "_template"},
     "matplotlib": {"_paper"},
     "pptx": {"_slides"},
     "docx": {"_word"},

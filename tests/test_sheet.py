@@ -10,12 +10,14 @@ from pathlib import Path
 import geopandas as gpd
 import matplotlib
 import numpy as np
+import pandas as pd
 import pypdf
 import pytest
 import shapely
 
 import xinhe_geo as xh
-from xinhe_geo import _carto, _paper
+from xinhe_geo import _atlas, _carto, _paper
+from xinhe_geo._analysis import analyse, promised_rules
 from xinhe_geo.sheet import _for_public, scene_for, themes, without_small_numbers
 
 TOY = Path(__file__).parent / "toy"
@@ -169,3 +171,47 @@ def test_the_bundled_district_opens_in_a_reader(tmp_path: Path) -> None:
     )
     assert not done.stderr
     assert "演示数据" in text_of(path) and "□" not in text_of(path)
+
+
+# --- the atlas ----------------------------------------------------------------------------------------------------------
+
+
+def test_the_atlas_has_a_sheet_per_community(toy: xh.District, tmp_path: Path) -> None:
+    written = _atlas.atlas(toy, tmp_path, size="A4")
+    assert written == [tmp_path / "图册.pdf"]
+    pages = [re.sub(r"\s", "", page.extract_text()) for page in pypdf.PdfReader(written[0]).pages]
+    for name in toy.communities["name"]:
+        (own,) = [page for page in pages if page.startswith(f"玩具街道·{name}")]
+        assert "规划承诺在本社区" in own and "必备设施" in own
+    assert all(page.startswith("玩具街道") for page in pages)
+
+
+def test_a_community_s_numbers_are_those_of_the_report(toy: xh.District) -> None:
+    results = analyse(toy)
+    by = results["by"]["community"]
+    for code in toy.communities.index:
+        facts = _atlas.community_promises(toy, results, code)
+        assert list(facts.index) == promised_rules(toy, results)
+        for name, row in facts.iterrows():
+            rule = toy.rule(name)
+            if rule.metric == "presence":
+                kinds = [k for k in rule.kinds if k in results["presence"]]
+                assert row["places"] == results["presence"].loc[code, kinds].sum()
+            elif (code, name) in by.index:
+                assert row["share"] == pytest.approx(by.loc[(code, name), "share"], nan_ok=True)
+    # those whom the communities miss are those whom the district misses
+    everywhere = pd.concat([_atlas.community_promises(toy, results, c) for c in toy.communities.index])
+    missed = everywhere["missed"].groupby(level=0).sum()
+    lead = results["headlines"]
+    reach = [r for r in missed.index if toy.rule(r).metric == "reach" and lead.loc[r, "denominator"] == "people"]
+    nowhere = results["cover"][results["cover"]["community"].isna().to_numpy()]
+    rest = (nowhere["people"] * (1 - nowhere["served"])).groupby(level="rule").sum()
+    assert reach and rest[reach].gt(0).any()
+    assert (missed + rest)[reach].to_numpy() == pytest.approx(lead.loc[reach, "people_unserved"].to_numpy())
+
+
+def test_the_middle_resident_is_found_by_people() -> None:
+    minutes = pd.Series([4.0, 9.0, np.nan, 20.0])
+    assert _atlas._middle(minutes, pd.Series([10, 10, 10, 1])) == 9.0
+    assert _atlas._middle(minutes, pd.Series([1, 1, 30, 1])) == np.inf
+    assert np.isnan(_atlas._middle(minutes, pd.Series([np.nan, 0, np.nan, 0])))

@@ -134,9 +134,9 @@ def shown_mode(scene: Scene) -> tuple[Theme | None, Mode | None]:
     return theme, theme.modes[theme.start] if theme else None
 
 
-def draw_map(paper: Paper, frame: Frame, scene: Scene, bounds: Box | None = None) -> Ground:
-    """Draw a scene into a frame, with scale bar and north arrow."""
-    ground = Ground(paper, frame, scene.crs, bounds or scene.bounds)
+def draw_map(paper: Paper, frame: Frame, scene: Scene, keep_free: Sequence[Box] = ()) -> Ground:
+    """Draw a scene into a frame, with scale bar and north arrow; no names and symbols where something else is to lie."""
+    ground = Ground(paper, frame, scene.crs, scene.bounds)
     off = hidden(scene)
     theme, mode = shown_mode(scene)
     paper.rectangle(frame.left, frame.top, frame.width, frame.height, fill=house_style()["paper"])
@@ -153,6 +153,8 @@ def draw_map(paper: Paper, frame: Frame, scene: Scene, bounds: Box | None = None
         if scene.mark:
             _watermark(paper, frame, scene.mark)
         _reserve_corners(ground)
+        for box in keep_free:
+            ground.take(box)
         own = {f"k-{k}" for k in theme.kinds} | {"gaps"} if theme else {"gaps"}
         points = [x for x in scene.layers if x.shape == "P" and x.id not in off and x.min_zoom <= ground.zoom]
         # What the theme is about comes first, then the names of areas, other symbols, other names; names lie on top.
@@ -424,15 +426,22 @@ class Column:
             self.paper.words(left + width, self.y + 9, count, 11.5, QUIET, "end")
 
     def rows(self, entries: Sequence[tuple[Sequence[Any], str, str]]) -> None:
-        """Write legend entries one below the other, or in two columns where there are many."""
-        two = len(entries) > 5
-        wide = (self.width - 12) / 2 if two else self.width
+        """Write legend entries one below the other, or side by side where there are many."""
+        n = self._abreast(len(entries))
+        wide = (self.width - 12 * (n - 1)) / n
         for i, (key, label, count) in enumerate(entries):
             if self.y > self.bottom - 17:
                 return
-            self.row(key, label, "" if two else count, self.left + ((wide + 12) * (i % 2) if two else 0.0), wide)
-            if not two or i % 2 or i == len(entries) - 1:
+            self.row(key, label, count if n == 1 else "", self.left + (wide + 12) * (i % n), wide)
+            if i % n == n - 1 or i == len(entries) - 1:
                 self.y += 20.0
+
+    def _abreast(self, entries: int) -> int:
+        return max(int(self.width // 150), 1) if entries > 5 else 1
+
+    def height(self, entries: int) -> float:
+        """Return how much room so many legend entries take."""
+        return math.ceil(entries / self._abreast(entries)) * 20.0
 
     def table(
         self, head: Sequence[str], rows: Sequence[Sequence[str]], shares: Sequence[float], *, size: float = 11.5, numbers: Sequence[int] = (),
@@ -521,16 +530,24 @@ def headline(column: Column, scene: Scene) -> None:
     for note in theme.notes:
         column.text(note, 12, QUIET)
     column.y += 8
+    headline_classes(column, scene)
+    if theme.missing:
+        names = joined([name for name, _ in theme.missing], scene.lang)
+        column.text(t["missing"] + ("：" if scene.lang == "zh" else ": ") + names, 13.5, WARN, bold=True)
+        column.y += 10
+
+
+def headline_classes(column: Column, scene: Scene) -> None:
+    """Write what the theme's colours mean, and how many homes and people each holds."""
+    _, mode = shown_mode(scene)
+    if mode is None:
+        return
     column.text(mode.title, 13, QUIET, bold=True)
     for style, count, words in zip(mode.styles, mode.counts, mode.texts, strict=True):
         if count or not style.get("skip"):
-            column.row((style, "A"), style["label"], words, column.left, column.width)
+            column.row((style, "A"), style["label"], words, column.left, min(column.width, 380.0))
             column.y += 22
-    if theme.missing:
-        column.y += 4
-        names = joined([name for name, _ in theme.missing], scene.lang)
-        column.text(t["missing"] + ("：" if scene.lang == "zh" else ": ") + names, 13.5, WARN, bold=True)
-    column.y += 10
+    column.y += 8
 
 
 def _groups(scene: Scene, zoom: float) -> list[tuple[str, list[tuple[Sequence[Any], str, str]]]]:
@@ -544,9 +561,9 @@ def _groups(scene: Scene, zoom: float) -> list[tuple[str, list[tuple[Sequence[An
     return [(n, entries) for n, entries in groups if entries]
 
 
-def legend_height(scene: Scene, zoom: float) -> float:
+def legend_height(column: Column, scene: Scene, zoom: float) -> float:
     """Return how much room the legend of symbols and base map takes."""
-    return sum(30 + math.ceil(len(e) / (2 if len(e) > 5 else 1)) * 20 for _, e in _groups(scene, zoom))
+    return sum(30 + column.height(len(e)) for _, e in _groups(scene, zoom))
 
 
 def legend(column: Column, scene: Scene, zoom: float) -> None:

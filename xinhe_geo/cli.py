@@ -32,6 +32,7 @@ MESSAGES = {
         "loading": "读取街道数据",
         "changed": "与上次相比有 {} 处变化",
         "drawing": "画图",
+        "pictures": "另有 {} 张图在 {}",
         "clean": "数据格式：{} 处错误，{} 处提示",
         "auditing": "核查数据能支撑到什么程度",
         "applied": "已写入；要撤销用 undo 命令",
@@ -53,6 +54,7 @@ MESSAGES = {
         "loading": "Reading the district",
         "changed": "{} changes since the earlier run",
         "drawing": "Drawing",
+        "pictures": "{} pictures in {}",
         "clean": "Format: {} errors, {} warnings",
         "auditing": "Auditing what the data can carry",
         "applied": "Written; `undo` takes it back",
@@ -480,6 +482,29 @@ def one_sheet(
         written = sheet(district, theme, to, size=size, show=show, public=public, number=number)
     for path in written:
         _out.print(escape(_text(lang, "done", _show(path))))
+
+
+@app.command("atlas")
+def make_atlas(
+    folder: Annotated[Path | None, typer.Argument(help="街道目录；省略为随程序的演示街道")] = None,
+    out: Annotated[Path, typer.Option("--out", help="输出目录")] = Path("output"),
+    size: Annotated[str, typer.Option("--size", help="A3 | A4")] = "A3",
+    figures: Annotated[bool, typer.Option("--figures", help="每页另存一张 300 dpi 的 PNG（figures/）")] = False,
+    preset: Annotated[str, typer.Option("--preset", help="plan | td1063 | elderly")] = "plan",
+    lang: Lang = "zh",
+) -> None:
+    """图册：现状、缺口、每项承诺各一页，再每个社区一页（一社区一图一表），合成一个 PDF。"""
+    from ._atlas import atlas
+    from .district import District
+
+    with _err.status(_text(lang, "loading")) as status:
+        district = District.load(folder)
+        written = atlas(
+            district, out, size=size, figures=figures, preset=preset, progress=lambda step: status.update(escape(step))
+        )
+    _out.print(escape(_text(lang, "done", _show(written[0]))))
+    if len(written) > 1:
+        _out.print(escape(_text(lang, "pictures", len(written) - 1, _show(written[1].parent))))
 
 
 @app.command()

@@ -211,15 +211,15 @@ def _page(district: District, scene: Scene, size: str, slots: Mapping[str, str])
     """Lay a scene out on a page: title and marks, map, column with headline, gaps, legend and title block, foot."""
     paper = Paper(*SIZES[size], UNITS[size])
     theme, _ = carto.shown_mode(scene)
-    _head(paper, theme.title if theme else scene.title, scene.badges, theme.lines if theme else scene.lines)
+    page_head(paper, theme.title if theme else scene.title, scene.badges, theme.lines if theme else scene.lines)
     frame, columns = _split(paper, size, scene.bounds)
     ground = carto.draw_map(paper, frame, scene)
     first, last = columns[0], columns[-1]
-    cells = _title_cells(district, scene, ground.denominator, size, slots)
-    last.bottom -= _block_height(cells, last.width) + 10
+    cells = title_cells(district, scene, ground.denominator, size, slots)
+    last.bottom = title_block(paper, last, frame.bottom, cells) - 10
     carto.headline(first, scene)
     listed: list[dict[str, str]] = next((layer.extra["list"] for layer in scene.layers if layer.id == "gaps"), [])
-    below = 0.0 if first is not last else carto.legend_height(scene, ground.zoom)
+    below = 0.0 if first is not last else carto.legend_height(last, scene, ground.zoom)
     done = _gap_table(last, listed, 0, below) if listed else 0
     carto.legend(first, scene, ground.zoom)
     if first is not last and done < len(listed):
@@ -228,8 +228,7 @@ def _page(district: District, scene: Scene, size: str, slots: Mapping[str, str])
         (first if first is not last else last).text(
             wording("zh")["more"].format(n=len(listed) - done), 11.5, carto.QUIET
         )
-    _title_block(paper, last, frame.bottom, cells)
-    _foot(paper, frame.bottom, [*scene.foot[2:], theme.evidence if theme else scene.evidence])
+    page_foot(paper, frame.bottom, [*scene.foot[2:], theme.evidence if theme else scene.evidence])
     return paper
 
 
@@ -248,17 +247,15 @@ def _split(paper: Paper, size: str, bounds: Sequence[float]) -> tuple[Frame, lis
     return frame, [Column(paper, x, frame.top, half, frame.bottom) for x in (left, left + half + 16)]
 
 
-def _head(paper: Paper, title: str, badges: Sequence[tuple[str, str]], lines: Sequence[str]) -> None:
+def page_head(paper: Paper, title: str, badges: Sequence[tuple[str, str]], lines: Sequence[str]) -> None:
     """Write title, marks, and how the numbers were made."""
-    x = paper.width - _MARGIN
-    for kind, words in reversed(badges):
-        wide = span(words, 14) + 18
-        x -= wide
-        dark = kind == "demo"
-        paper.rectangle(x, 20, wide, 26, fill=carto.MARK if dark else "", line=carto.MARK)
-        paper.words(x + wide / 2, 33, words, 14, "#ffffff" if dark else carto.MARK, "middle", bold=True)
-        x -= 10
-    paper.words(_MARGIN, 34, cut(title, 27, x - _MARGIN - 10), 27, carto.INK, bold=True)
+    left = paper.width - _MARGIN - sum(span(words, 14) + 28 for _, words in badges) + 10
+    paper.words(_MARGIN, 34, cut(title, 27, left - _MARGIN - 10), 27, carto.INK, bold=True)
+    for kind, words in badges:
+        wide, dark = span(words, 14) + 18, kind == "demo"
+        paper.rectangle(left, 20, wide, 26, fill=carto.MARK if dark else "", line=carto.MARK)
+        paper.words(left + wide / 2, 33, words, 14, "#ffffff" if dark else carto.MARK, "middle", bold=True)
+        left += wide + 10
     paper.words(_MARGIN, 67, cut("　".join(lines), 14, paper.width - 2 * _MARGIN), 14, carto.QUIET)
     edge = shapely.LineString([(_MARGIN, 82), (paper.width - _MARGIN, 82)])
     paper.lines([edge], carto.MARK, 2.5, flat=True)
@@ -280,7 +277,7 @@ def _gap_table(column: Column, listed: Sequence[Mapping[str, str]], start: int, 
     return start + done
 
 
-def _title_cells(
+def title_cells(
     district: District, scene: Scene, denominator: float, size: str, slots: Mapping[str, str]
 ) -> list[tuple[str, str]]:
     """Return 图签: what the drawing is, who made it, of when, and how its numbers were made."""
@@ -299,32 +296,43 @@ def _title_cells(
     return cells + [(k, v) for k, v in slots.items() if v]
 
 
-def _block_height(cells: Sequence[tuple[str, str]], width: float) -> float:
-    return sum(_cell_height(value, width) for _, value in cells)
+def title_block(paper: Paper, column: Column, bottom: float, cells: Sequence[tuple[str, str]]) -> float:
+    """Draw 图签 at the foot of a column, in two halves where it is wide; return where it begins."""
+    n = 2 if column.width > 500 else 1
+    each = -(-len(cells) // n)
+    parts = [cells[i : i + each] for i in range(0, len(cells), each)]
+    wide = column.width / len(parts)
+    height = max(sum(_cell_height(value, wide) for _, value in part) for part in parts)
+    for i, part in enumerate(parts):
+        _title_part(paper, column.left + i * wide, bottom - height, wide, height, part)
+    return bottom - height
 
 
 def _cell_height(value: str, width: float) -> float:
     return 5 + 15 * min(len(wrap(value, 11.5, width - 84)), 2)
 
 
-def _title_block(paper: Paper, column: Column, bottom: float, cells: Sequence[tuple[str, str]]) -> None:
-    y = bottom - _block_height(cells, column.width)
-    top, edges = y, []
-    paper.rectangle(column.left, y, 70, bottom - y, fill="#efeae0")
+def _title_part(
+    paper: Paper, left: float, top: float, width: float, height: float, cells: Sequence[tuple[str, str]]
+) -> None:
+    edges, y = [], top
+    more = (height - sum(_cell_height(value, width) for _, value in cells)) / len(cells)
+    paper.rectangle(left, top, 70, height, fill="#efeae0")
     for label, value in cells:
-        height = _cell_height(value, column.width)
-        lines = wrap(value, 11.5, column.width - 84)
-        lines = lines if len(lines) <= 2 else [lines[0], cut("".join(lines[1:]), 11.5, column.width - 84)]
-        paper.words(column.left + 35, y + height / 2, label, 11.5, carto.QUIET, "middle")
+        lines = wrap(value, 11.5, width - 84)
+        lines = lines if len(lines) <= 2 else [lines[0], cut("".join(lines[1:]), 11.5, width - 84)]
+        own = _cell_height(value, width) + more
+        paper.words(left + 35, y + own / 2, label, 11.5, carto.QUIET, "middle")
         for i, line in enumerate(lines):
-            paper.words(column.left + 77, y + 2.5 + 15 * (i + 0.5), line, 11.5, carto.INK)
-        y += height
-        edges.append(shapely.LineString([(column.left, y), (column.left + column.width, y)]))
+            paper.words(left + 77, y + own / 2 + 15 * (i - (len(lines) - 1) / 2), line, 11.5, carto.INK)
+        y += own
+        edges.append(shapely.LineString([(left, y), (left + width, y)]))
     paper.lines(edges[:-1], "#b8b0a4", 0.7)
-    paper.rectangle(column.left, top, column.width, bottom - top, line="#555555")
+    paper.rectangle(left, top, width, height, line="#555555")
 
 
-def _foot(paper: Paper, bottom: float, lines: Sequence[str]) -> None:
+def page_foot(paper: Paper, bottom: float, lines: Sequence[str]) -> None:
+    """Write sources and what the page rests on."""
     y = bottom + 14
     for line in wrap("　".join(lines), 11.5, paper.width - 2 * _MARGIN)[:3]:
         paper.words(_MARGIN, y, line, 11.5, carto.QUIET)
