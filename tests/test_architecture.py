@@ -80,6 +80,8 @@ ORDER = (
     "_intake",
     "sources",
     "split",
+    "_many",
+    "_many_page",
     "batch",
     "cli",
 )

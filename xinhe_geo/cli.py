@@ -43,6 +43,8 @@ MESSAGES = {
         "not_proven": "没有证明最优，与上界还差 {}",
         "imported": "已建立街道目录 {}；下一步：python run.py report {}",
         "was_split": "建立 {} 个街道目录，失败 {} 个；下一步：python run.py batch {} --out 结果",
+        "starting": "启动工作进程",
+        "batched": "新做 {} 个，以前做好 {} 个，失败 {} 个，没有做 {} 个；打开 {}",
         "homes_left": "人口表里有些行没有取用，连同原因在 {}",
         "leaves": "将向 {1} 发送的只有这个取整后的范围（西, 南, 东, 北）：{0}",
         "sure": "发送并下载？",
@@ -65,6 +67,8 @@ MESSAGES = {
         "not_proven": "Not proven: {} from the bound",
         "imported": "Made district folder {}; next: python run.py report {}",
         "was_split": "Made {} district folders, {} failed; next: python run.py batch {} --out RESULTS",
+        "starting": "Starting workers",
+        "batched": "Done {}, kept {}, failed {}, not run {}; open {}",
         "homes_left": "Some rows of the table of people were not taken; they and the reasons are in {}",
         "leaves": "Only this rounded box (west, south, east, north) is sent to {1}: {0}",
         "sure": "Send and download?",
@@ -264,6 +268,54 @@ def ways(
     if csv is not None:
         csv.write_text(table.to_csv(lineterminator="\n"), encoding="utf-8-sig")
         _out.print(escape(_show(csv)))
+
+
+@app.command()
+def batch(
+    folders: Annotated[list[str], typer.Argument(help="街道目录、通配符或 catalogue.csv，可写几个")],
+    out: Annotated[Path, typer.Option("--out", help="输出目录")] = Path("output-many"),
+    workers: Annotated[int | None, typer.Option("--workers", help="本机几个进程；省略为每核一个")] = None,
+    scheduler: Annotated[str | None, typer.Option("--scheduler", help="现有 Dask 集群：tcp://主机:8786")] = None,
+    ship: Annotated[bool, typer.Option("--ship", help="没有共享存储：把目录发给工作进程")] = False,
+    force: Annotated[bool, typer.Option("--force", help="做过的也重做")] = False,
+    only: Annotated[str | None, typer.Option("--only", help="tables：只写表格和 GIS 数据，快得多")] = None,
+    preset: Annotated[str, typer.Option("--preset", help="plan 规划目标 | td1063 体检评估 | elderly 老年人")] = "plan",
+    timings: Annotated[Path | None, typer.Option("--timings", help="另存每个街道的用时和内存（CSV）")] = None,
+    lang: Lang = "zh",
+) -> None:
+    """分析许多街道（本机几个进程或 Dask 集群），并相互比较；做完的不重做，一个失败不影响别的。"""
+    from .batch import batch as run
+
+    with _err.status(_text(lang, "starting")) as status:
+
+        def show(tick: Any) -> None:
+            status.update(escape(tick.text))
+            # where nobody watches a moving line, one line for each tenth
+            if not _err.is_terminal and tick.done * 10 // tick.total > (tick.done - 1) * 10 // tick.total:
+                _err.print(escape(tick.text))
+
+        table = run(
+            folders, out, workers=workers, scheduler=scheduler, preset=preset, only=only, ship=ship, force=force, progress=show
+        )  # fmt: skip
+    if timings is not None:
+        timings.write_text("\ufeff" + table.round(3).to_csv(lineterminator="\n"), encoding="utf-8")
+    bad = table[table["status"].isin(["failed", "not_run"])]
+    if len(bad):
+        shown = _grid("街道", "代码", "结果", "问题")
+        for row in bad.head(40).itertuples():
+            shown.add_row(
+                *(
+                    escape(str(v))
+                    for v in (row.name, row.code, {"failed": "失败"}.get(row.status, "没有做"), row.problem)
+                )
+            )
+        _out.print(shown)
+    n = table["status"].value_counts()
+    counts = (n.get("done", 0), n.get("kept", 0), n.get("failed", 0), n.get("not_run", 0))
+    page = out / ("index.html" if counts[0] + counts[1] else "status.csv")
+    _out.print(escape(_text(lang, "batched", *counts, _show(page))))
+    if len(bad):
+        raise typer.Exit(PARTLY)
 
 
 @app.command()
