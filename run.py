@@ -56,6 +56,9 @@ LEFTOVERS = {
     "__pycache__", "build", "dist", "output", "wheels",
 }  # fmt: skip
 
+#: Commands that need more than the core, and the extras they need.
+EXTRAS = {"batch": ("cluster",)}
+
 #: What pip says -> what a planner can do about it. The first that matches is shown.
 HINTS = (
     (
@@ -562,7 +565,7 @@ def main(arguments: Sequence[str]) -> int:
             return report()
         if command in own:
             return own[command](rest)
-        ensure()
+        ensure(*EXTRAS.get(command, ()))
         return call("-P", "-m", "xinhe_geo", *arguments)
     except Trouble as trouble:
         say(str(trouble))
