@@ -38,6 +38,7 @@ MESSAGES = {
         "applied": "已写入；要撤销用 undo 命令",
         "not_applied": "还没有写入：加 --yes 写入",
         "undone": "已撤销",
+        "unchanged": "没有改动",
         "solving": "计算候选点并求解",
         "proven": "已证明最优（差距 {}）",
         "not_proven": "没有证明最优，与上界还差 {}",
@@ -62,6 +63,7 @@ MESSAGES = {
         "applied": "Written; `undo` takes it back",
         "not_applied": "Nothing written yet: add --yes to write",
         "undone": "Undone",
+        "unchanged": "Nothing changed",
         "solving": "Costs of the candidates, then the solver",
         "proven": "Proven optimal (gap {})",
         "not_proven": "Not proven: {} from the bound",
@@ -614,12 +616,88 @@ def add(
         raise typer.Exit(PARTLY)
 
 
+rules_app = typer.Typer(name="rules", help="规则：列出、导出成 Excel 改、改完导回。", no_args_is_help=True)
+app.add_typer(rules_app)
+
+
+@rules_app.command("list")
+def list_rules(
+    folder: Annotated[Path | None, typer.Argument(help="街道目录；省略为随程序的演示街道")] = None,
+    set_: Annotated[str | None, typer.Option("--set", help="只列一套的每一条")] = None,
+) -> None:
+    """列出规则集，或一套里的每一条：问什么、限值、可信度。"""
+    from .district import District
+    from .values import METHOD_LABELS
+
+    district = District.load(folder)
+    table = district.rules
+    sets = list(dict.fromkeys(table["set"]))
+    if set_ is not None and set_ not in sets:
+        raise UnknownNameError("规则集", set_, sets)
+    if set_ is None:
+        shown = _grid("规则集", "条数", "读到原文", "转引", "凭记忆", "本工具约定")
+        for name in sets:
+            counts = table.loc[(table["set"] == name).to_numpy(), "confidence"].value_counts()
+            grades = [str(counts.get(c, 0)) for c in ("read", "second_hand", "recalled", "convention")]
+            shown.add_row(escape(name), str(int(counts.sum())), *grades)
+    else:
+        shown = _grid("规则", "名称", "方法", "米", "分钟", "能印什么")
+        for name in table.index[(table["set"] == set_).to_numpy()]:
+            rule = district.rule(name)
+            cells = (
+                name,
+                rule.label,
+                METHOD_LABELS[rule.method],
+                f"{rule.metres:g}",
+                f"{rule.minutes:g}",
+                rule.basis_text,
+            )
+            shown.add_row(*(escape(cell) for cell in cells))
+    _out.print(shown)
+
+
+@rules_app.command("export")
+def export_rules(
+    file: Annotated[Path, typer.Argument(help="写到哪个 .xlsx 文件")],
+    folder: Annotated[Path | None, typer.Argument(help="街道目录；省略为随程序的演示街道")] = None,
+    lang: Lang = "zh",
+) -> None:
+    """把规则、量法、步行人群、距离衰减写成一个可以改的工作簿。"""
+    from ._rulebook import export_rules as write_rules
+
+    write_rules(file, folder)
+    _out.print(escape(_text(lang, "done", _show(file))))
+
+
+@rules_app.command("import")
+def import_rules(
+    file: Annotated[Path, typer.Argument(help="rules export 写出、改过的 .xlsx")],
+    to: Annotated[Path, typer.Option("--to", help="街道目录")],
+    yes: Annotated[bool, typer.Option("--yes", help="写入；不写则只列出会改什么")] = False,
+    lang: Lang = "zh",
+) -> None:
+    """把改过的规则导回街道目录：先列出每一处改动，再加 --yes 写入；undo 可以撤销。"""
+    from ._rulebook import import_rules as read_rules
+    from .layers import LAYERS
+
+    changes = read_rules(file, to, apply=yes)
+    if changes.empty:
+        _out.print(_text(lang, "unchanged"))
+        return
+    shown = _grid("表", "行", "改动", "列", "原来", "改成")
+    for row in changes.itertuples(index=False):
+        cells = (LAYERS[row.table].label, row.row, row.change, row.column, row.before, row.after)
+        shown.add_row(*(escape(str(cell)) for cell in cells))
+    _out.print(shown)
+    _out.print(_text(lang, "applied" if yes else "not_applied"))
+
+
 @app.command()
 def undo(
     folder: Annotated[Path, typer.Argument(help="街道目录")],
     lang: Lang = "zh",
 ) -> None:
-    """撤销最近一次 add：街道目录逐字节回到之前。"""
+    """撤销最近一次 add 或 rules import：街道目录逐字节回到之前。"""
     from .sources import undo as undo_last
 
     for row in undo_last(folder).reset_index().itertuples(index=False):
