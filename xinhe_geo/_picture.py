@@ -20,6 +20,7 @@ from .district import to_degrees
 
 # --- the picture -----------------------------------------------------------------------------------------------------
 
+LINE, RING, POLYGON = 1, 2, 3  # types of shapes, as Shapely numbers them
 _FONT = "'Microsoft YaHei','PingFang SC','Noto Sans CJK SC','Noto Sans SC','Source Han Sans SC',sans-serif"
 #: The picture's sheet, in its own units: about the shape of a landscape page.
 _SHEET = (1600.0, 1120.0)
@@ -84,20 +85,35 @@ def _stroke(value: str, width: float, dash: Sequence[float] = ()) -> str:
 
 def _path(shapes: Iterable[Any], view: _View) -> str:
     """Return shapes as one path in tenths of a picture unit, relative and without what cannot be seen."""
-    found = []
-    for part in shapely.get_parts(list(shapes)):
-        rings = [part.exterior, *part.interiors] if part.geom_type == "Polygon" else [part]
-        for ring in rings:
-            if ring.is_empty or ring.geom_type not in ("LineString", "LinearRing"):
-                continue
-            closed = ring.geom_type == "LinearRing"
-            whole = np.rint(view.xy(shapely.get_coordinates(ring)) * 10).astype("int64")
-            step = np.diff(whole[: -1 if closed else None], axis=0)
-            step = step[step.any(axis=1)]
-            if len(step):
-                moves = "".join(f"{x:d}{y:+d}" if i == 0 or x < 0 else f" {x:d}{y:+d}" for i, (x, y) in enumerate(step))
-                found.append(f"M{whole[0][0]} {whole[0][1]}l{moves}{'z' if closed else ''}")
-    return "".join(found)
+    parts = shapely.get_parts(list(shapes))
+    kind = shapely.get_type_id(parts)
+    rings, owner = shapely.get_rings(np.where(kind == POLYGON, parts, None), return_index=True)
+    others = np.flatnonzero((kind == LINE) | (kind == RING))
+    order = np.argsort(np.concatenate([owner, others]), kind="stable")
+    lines = np.concatenate([rings, parts[others]])[order]
+    coordinates, line = shapely.get_coordinates(lines, return_index=True)
+    if not len(line):
+        return ""
+    closed = shapely.get_type_id(lines) == RING
+    whole = np.rint(view.xy(coordinates) * 10).astype("int64")
+    last = np.append(line[1:] != line[:-1], True)
+    whole, line = whole[~(last & closed[line])], line[~(last & closed[line])]
+    first = np.append(True, line[1:] != line[:-1])
+    step = np.diff(whole, axis=0, prepend=whole[:1])
+    moved = ~first & step.any(axis=1)
+    begins = np.append(True, line[moved][1:] != line[moved][:-1])
+    moves = [
+        f"{x:d}{y:+d}" if new or x < 0 else f" {x:d}{y:+d}"
+        for (x, y), new in zip(step[moved].tolist(), begins.tolist(), strict=True)
+    ]
+    ends = np.searchsorted(line[moved], np.arange(len(lines) + 1)).tolist()
+    start = np.zeros((len(lines), 2), "int64")
+    start[line[first]] = whole[first]
+    return "".join(
+        f"M{x} {y}l{''.join(moves[ends[k] : ends[k + 1]])}{'z' if closed[k] else ''}"
+        for k, (x, y) in enumerate(start.tolist())
+        if ends[k] < ends[k + 1]
+    )
 
 
 def _seen(layer: Layer, view: _View) -> np.ndarray:

@@ -403,8 +403,9 @@ def gaps(district: District, cover: pd.DataFrame, rule: str) -> gpd.GeoDataFrame
     UnknownNameError
         No such rule or kind in `cover`.
     """
-    chosen = _rule_in(district, cover, _headline_rule(district, cover, rule))
-    own = cover.xs(chosen.name, level="rule")
+    name = _headline_rule(district, cover, rule)
+    own = cover.xs(name, level="rule")
+    chosen = _rule_in(district, own, name)
     own = own[(own["served"] < 1 - SHARE_TOLERANCE).to_numpy()]
     homes, facilities = district.homes, district.facilities
     if homes is None or facilities is None or own.empty:
@@ -436,7 +437,7 @@ def gaps(district: District, cover: pd.DataFrame, rule: str) -> gpd.GeoDataFrame
 
 def _headline_rule(district: District, cover: pd.DataFrame, name: str) -> str:
     """Return `name` where it is a rule of `cover`, else the headline rule of the kind it names."""
-    names = list(dict.fromkeys(cover.index.get_level_values("rule")))
+    names = cover.index.unique("rule").tolist()
     if name not in names and name in district.kinds.index and pd.notna(district.kinds.loc[name, "rule"]):
         name = str(district.kinds.loc[name, "rule"])
     if name not in names:
@@ -444,9 +445,9 @@ def _headline_rule(district: District, cover: pd.DataFrame, name: str) -> str:
     return name
 
 
-def _rule_in(district: District, cover: pd.DataFrame, name: str) -> Rule:
-    """Return the rule that `cover` was made with: its limits and walker may differ from those of `rules.csv`."""
-    row = cover.xs(name, level="rule").iloc[0]
+def _rule_in(district: District, own: pd.DataFrame, name: str) -> Rule:
+    """Return the rule that its rows of a cover were made with: its limits and walker may differ from `rules.csv`."""
+    row = own.iloc[0]
     asked: dict[str, Any] = {
         "label": str(row["label"]), "kinds": tuple(str(row["kind"]).split(";")), "method": str(row["method"]),
         "metres": float(row["limit_metres"]), "minutes": float(row["limit_minutes"]), "profile": str(row["profile"]),
@@ -457,14 +458,18 @@ def _rule_in(district: District, cover: pd.DataFrame, name: str) -> Rule:
 
 def _median_unserved(points: gpd.GeoDataFrame, best: pd.DataFrame, rule: Rule, homes: pd.Index) -> pd.DataFrame:
     """Return, per home, the hinge row of its median unserved point: a real point, so that its parts add up."""
-    rows = best.reindex(points.index).assign(home=points["home"]).reset_index()
-    rows = rows[rows["home"].isin(homes).to_numpy()]
+    home = homes.get_indexer(pd.Index(points["home"]))
+    minutes = best["minutes"].reindex(points.index).to_numpy(dtype=float)
+    unserved = home >= 0
     if rule.metric == "reach":
-        rows = rows[~_within(rows, rule, rule.method)]
-    rows = rows.sort_values(["home", "minutes", "point"], na_position="last", kind="stable")
-    rank = rows.groupby("home").cumcount()
-    middle = (rows.groupby("home")["point"].transform("size") - 1) // 2
-    return rows[(rank == middle).to_numpy()].set_index("home")
+        unserved &= ~_within(best.reindex(points.index), rule, rule.method)
+    rows = np.flatnonzero(unserved)
+    rows = rows[np.lexsort((rows, minutes[rows], home[rows]))]  # what cannot get there comes last
+    start = np.flatnonzero(np.r_[True, home[rows][1:] != home[rows][:-1]][: len(rows)])
+    middle = rows[start + (np.diff(np.r_[start, len(rows)]) - 1) // 2]
+    table = best.reindex(points.index[middle]).reset_index()
+    table["home"] = homes[home[middle]]
+    return table.set_index("home")
 
 
 def _crossed(
@@ -528,8 +533,9 @@ def headlines(district: District, cover: pd.DataFrame) -> pd.DataFrame:
     """
     whole = summary(cover)
     matrix = presence(district)
-    rows = [_headline(district, _rule_in(district, cover, name), whole.loc[name], cover.xs(name, level="rule"), matrix)
-            for name in dict.fromkeys(cover.index.get_level_values("rule"))]  # fmt: skip
+    rules = {name: cover.xs(name, level="rule") for name in cover.index.unique("rule")}
+    rows = [_headline(district, _rule_in(district, own, name), whole.loc[name], own, matrix)
+            for name, own in rules.items()]  # fmt: skip
     return pd.DataFrame(rows).set_index("rule")
 
 

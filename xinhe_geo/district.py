@@ -71,13 +71,15 @@ class District:
     folder: Path
     files: pd.DataFrame = field(repr=False)
     with_planned: bool = False
+    #: What `check` says of the folder as it was read: warnings, for errors are refused.
+    problems: pd.DataFrame = field(repr=False, default_factory=lambda: problems_table([]))
     _rows: Mapping[str, pd.DataFrame] = field(repr=False, default_factory=dict)
     #: Tables derived from this district, kept by who derives them; another year or scenario starts with none.
     memo: dict[Any, Any] = field(repr=False, init=False, default_factory=dict)
 
     def __getstate__(self) -> dict[str, Any]:
         """Go to another process without what is derived; the network takes longer to build than to send."""
-        kept = {f: getattr(self, f) for f in ("year", "list_year", "folder", "files", "with_planned")}
+        kept = {f: getattr(self, f) for f in ("year", "list_year", "folder", "files", "with_planned", "problems")}
         made = {"network": self.__dict__["network"]} if "network" in self.__dict__ else {}
         return {**kept, **made, "manifest": dict(self.manifest), "_rows": dict(self._rows)}
 
@@ -114,6 +116,7 @@ class District:
             list_year=int(manifest.get("community_list_year", year)),
             folder=folder,
             files=files,
+            problems=problems_table(problems),
             _rows=MappingProxyType(rows),
         )
 

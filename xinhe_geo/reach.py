@@ -620,9 +620,12 @@ def isochrones(
     groups = pieces.groupby("place", sort=True) if each else [(None, pieces)]
     for place, own in groups:
         inner: shapely.Geometry | None = None
+        # what a smaller limit reached whole is drawn already
+        new = ~own.duplicated(["edge", "from_m", "to_m"]).to_numpy()
         for limit in limits:
-            part = own[(own["limit"] == limit).to_numpy()]
-            shape = _frontage(part.geometry.array, frontage_m)
+            within = (own["limit"] == limit).to_numpy()
+            part = own[within]
+            shape = _frontage(own.geometry.array[within & new], frontage_m)
             inner = shape if inner is None else shapely.union(inner, shape)
             street = float((part["to_m"] - part["from_m"]).sum())
             rows.append((place, limit, inner.area, street, inner))

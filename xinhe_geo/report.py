@@ -12,6 +12,7 @@ import html
 import importlib.metadata
 import importlib.resources
 import json
+import math
 import os
 import platform
 import shutil
@@ -38,7 +39,7 @@ from ._meeting import DEMONSTRATION_TEXT, PRESETS, meeting
 from ._since import RECORDS, Record, changes, ledger_record, read_record, since_section
 from .audit import SEVERITIES, rests_on
 from .coverage import rules_of
-from .district import MANIFEST, District, check
+from .district import MANIFEST, District
 from .errors import EnvironmentProblem, UnknownNameError, XinheError
 from .layers import BASIS_LABELS, DEMONSTRATION, LAYERS
 from .ledger import ledger
@@ -304,7 +305,8 @@ def write_workbook(
 
     path.parent.mkdir(parents=True, exist_ok=True)
     book = xlsxwriter.Workbook(
-        str(path), {"strings_to_formulas": False, "strings_to_urls": False, "nan_inf_to_errors": False}
+        str(path),
+        {"strings_to_formulas": False, "strings_to_urls": False, "nan_inf_to_errors": False, "in_memory": True},
     )
     # A fixed creation time: the same inputs must give the same bytes.
     book.set_properties({"title": title, "created": datetime(year, 1, 1, tzinfo=UTC)})
@@ -348,7 +350,7 @@ def _sheets(district: District, results: Mapping[str, Any]) -> Iterator[tuple[st
         "severity": "轻重", "topic": "方面", "finding": "发现", "where": "哪里", "count": "处数", "people": "涉及人口", "remedy": "怎么办",
     }), rests_on(district)  # fmt: skip
     yield "来源与依据", sources_table(district), ""
-    problems = check(district.folder)
+    problems = district.problems
     yield "数据提示", _named(problems, {
         "severity": "级别", "layer": "图层", "file": "文件", "row": "行", "field": "列", "problem": "问题", "remedy": "怎么办",
     }), ""  # fmt: skip
@@ -443,12 +445,13 @@ def _sheet(book: Any, name: str, table: pd.DataFrame, unit: str, note: str) -> N
     for j, column in enumerate(table.columns):
         sheet.write_string(2, j, str(column), head)
         style = book.add_format({"num_format": _number_format(table[column], str(column))})
-        for i, value in enumerate(table[column]):
+        values = table[column].to_numpy(dtype=object).tolist()
+        for i, value in enumerate(values, start=3):
             if isinstance(value, str):
-                sheet.write_string(3 + i, j, value)
-            elif value is not None and value is not pd.NA and np.isfinite(float(value)):
-                sheet.write_number(3 + i, j, float(value), style)
-        longest = max([_width(str(column)), *(_width(v) for v in table[column] if isinstance(v, str))], default=8)
+                sheet.write_string(i, j, value)
+            elif value is not None and value is not pd.NA and math.isfinite(value):
+                sheet.write_number(i, j, float(value), style)
+        longest = max(map(_width, {str(column), *(v for v in values if isinstance(v, str))}))
         sheet.set_column(j, j, min(max(longest + 1, 7), 60))
     sheet.freeze_panes(3, 2 if len(table.columns) > 4 else 0)
     if len(table) and len(table.columns):
