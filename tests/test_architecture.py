@@ -66,6 +66,7 @@ ORDER = (
     "_slides",
     "_word",
     "_aside",
+    "edition",
     "report",
     "_overpass",
     "_streetfile",

@@ -32,6 +32,7 @@ MESSAGES = {
         "loading": "读取街道数据",
         "changed": "与上次相比有 {} 处变化",
         "drawing": "画图",
+        "before_review": "送审前还缺：{}",
         "pictures": "另有 {} 张图在 {}",
         "clean": "数据格式：{} 处错误，{} 处提示",
         "auditing": "核查数据能支撑到什么程度",
@@ -57,6 +58,7 @@ MESSAGES = {
         "loading": "Reading the district",
         "changed": "{} changes since the earlier run",
         "drawing": "Drawing",
+        "before_review": "Still missing before the map is sent for approval: {}",
         "pictures": "{} pictures in {}",
         "clean": "Format: {} errors, {} warnings",
         "auditing": "Auditing what the data can carry",
@@ -559,6 +561,64 @@ def make_atlas(
     _out.print(escape(_text(lang, "done", _show(written[0]))))
     if len(written) > 1:
         _out.print(escape(_text(lang, "pictures", len(written) - 1, _show(written[1].parent))))
+
+
+@app.command("map")
+def one_map(
+    what: Annotated[
+        str,
+        typer.Argument(
+            help="overview 现状 | rule 一条规则 | walkers 老年人与成人 | difference 前后变化 | swipe 前后对比"
+        ),
+    ] = "overview",
+    folder: Annotated[Path | None, typer.Argument(help="街道目录；省略为随程序的演示街道")] = None,
+    rule: Annotated[str | None, typer.Option("--rule", help="规则名或设施类别（kinds.csv）")] = None,
+    scenario: Annotated[str | None, typer.Option("--scenario", help="方案名或 .toml 文件（difference、swipe）")] = None,
+    out: Annotated[Path | None, typer.Option("--out", help="写到哪个 .html 或 .svg 文件")] = None,
+    tiles: Annotated[
+        str | None, typer.Option("--tiles", help="在线底图：tianditu | tianditu-image（要联网，只用于现状和规则图）")
+    ] = None,
+    key: Annotated[str, typer.Option("--key", help="自己申请的天地图密钥")] = "",
+    lang: Lang = "zh",
+) -> None:
+    """画一张图：一个断网也能打开的 HTML，或一张 SVG。"""
+    from .district import District
+    from .maps import of_district
+
+    with _err.status(_text(lang, "loading")) as status:
+        district = District.load(folder)
+        status.update(_text(lang, "drawing"))
+        drawn = of_district(district, what, rule=rule, scenario=scenario, tiles=tiles, key=key, lang=lang)
+        to = out or Path(f"{what}{'-' + rule if rule else ''}.html")
+        drawn.write(to)
+    _out.print(escape(_text(lang, "done", _show(to))))
+
+
+@app.command("public")
+def public_edition(
+    folder: Annotated[Path | None, typer.Argument(help="街道目录；省略为随程序的演示街道")] = None,
+    out: Annotated[Path, typer.Option("--out", help="输出目录")] = Path("public"),
+    rule: Annotated[list[str] | None, typer.Option("--rule", help="出哪些规则的图，可重复；省略为规划承诺的")] = None,
+    size: Annotated[str, typer.Option("--size", help="A3 | A4")] = "A3",
+    approval: Annotated[str, typer.Option("--approval", help="审图号")] = "",
+    number: Annotated[str, typer.Option("--number", help="图号")] = "",
+    contact: Annotated[str, typer.Option("--contact", help="审图咨询电话")] = "",
+    lang: Lang = "zh",
+) -> None:
+    """公开版：只有图片（PDF、PNG、一页 HTML），不画行政界线，小数不显示；界线为示意时拒绝。"""
+    from .district import District
+    from .edition import missing_on_sheets, public
+
+    with _err.status(_text(lang, "loading")) as status:
+        district = District.load(folder)
+        written = public(
+            district, out, rules=rule or None, size=size, approval=approval, number=number, contact=contact,
+            progress=lambda step: status.update(escape(step)),
+        )  # fmt: skip
+    missing = missing_on_sheets(district, approval=approval, number=number)
+    if missing:
+        _out.print(escape(_text(lang, "before_review", "、".join(missing))))
+    _out.print(escape(_text(lang, "done", _show(written[0]))))
 
 
 @app.command()

@@ -30,6 +30,7 @@ import shapely
 from branca.element import CssLink, Element, Figure, JavascriptLink, Link
 from folium.template import Template
 
+from ._analysis import rings_of
 from ._basemap import FIRST_LABELS, Label, Layer, anchors
 from ._changes import change_theme, changed_layers, rule_for, rules_of_change, walkers_theme
 from ._picture import sheet_of
@@ -38,7 +39,8 @@ from ._style import escape, house_style, web_file, wording
 from ._themes import Theme
 from .coverage import coverage
 from .district import to_degrees
-from .errors import EnvironmentProblem, SourceError, UnknownNameError
+from .errors import EnvironmentProblem, ScenarioError, SourceError, UnknownNameError
+from .scenario import Scenario
 from .values import Rule
 
 __all__ = ["HouseMap", "MissingAsset", "difference", "draw", "picture", "swipe", "walkers"]
@@ -370,6 +372,15 @@ class HouseMap(folium.Map):
         """Return the same map as an SVG picture without any script, as `maps.picture` makes it; of a swipe map the later side."""
         return sheet_of(self._scene)
 
+    def write(self, path: Path) -> None:
+        """Write the page (".html") or the picture (".svg") to a path; raises as `save`, and `UnknownNameError` for other endings."""
+        if path.suffix.lower() == ".svg":
+            _write(path, self.picture().encode())
+        elif path.suffix.lower() in (".html", ".htm"):
+            self.save(path)
+        else:
+            raise UnknownNameError("图的格式", path.suffix or path.name, [".html", ".svg"])
+
     def save(self, outfile: Any, close_file: bool = True, **kwargs: Any) -> None:
         """
         Write the map as one HTML file.
@@ -590,6 +601,67 @@ def online(tiles: str, key: str) -> dict[str, Any]:
         raise SourceError("在线底图要用自己申请的密钥（字母和数字），写在 key 里；程序不带密钥")
     found = dict(known[tiles])
     return {**found, "addresses": [address.replace("{key}", key) for address in found["addresses"]]}
+
+
+def of_district(
+    district: Any,
+    what: str,
+    *,
+    rule: str | None = None,
+    scenario: str | None = None,
+    tiles: str | None = None,
+    key: str = "",
+    lang: str = "zh",
+) -> HouseMap:
+    """
+    Draw one of the maps by its name, computing what it needs: what the command line does.
+
+    Parameters
+    ----------
+    what
+        "overview", "rule", "walkers", "difference" or "swipe".
+    rule, scenario
+        A rule or the kind it leads; a scenario of the folder, or a TOML file. "rule" and "walkers" need the first,
+        "difference" and "swipe" the second.
+    tiles, key, lang
+        As in `draw`; only the first two maps lie on online tiles.
+
+    Raises
+    ------
+    UnknownNameError
+        No such map, rule or scenario.
+    ScenarioError
+        A scenario is needed and none was given, or it cannot be carried out.
+    """
+    kinds = ("overview", "rule", "walkers", "difference", "swipe")
+    if what not in kinds:
+        raise UnknownNameError("图", what, kinds)
+    if tiles and what not in kinds[:2]:
+        raise SourceError("在线底图只用于现状图（overview）和规则图（rule）")
+    if what in ("rule", "walkers") and rule is None:
+        raise UnknownNameError(
+            "规则（用 --rule 写规则名或设施类别）", "未写", [str(n) for n in district.rules.index][:8]
+        )
+    if what == "overview":
+        return draw(district, tiles=tiles, key=key, lang=lang)
+    if what == "rule" and rule is not None:
+        own = rule_for(district, rule)
+        return draw(
+            district,
+            coverage(district, rules=[own]),
+            rings_of(district, own),
+            rule=own,
+            tiles=tiles,
+            key=key,
+            lang=lang,
+        )
+    if what == "walkers" and rule is not None:
+        return walkers(district, rule, lang=lang)
+    if not scenario:
+        raise ScenarioError("请用 --scenario 写方案名（目录里的 scenarios/名.toml）或 .toml 文件")
+    plan = Scenario.read(scenario) if scenario.endswith(".toml") else district.scenario(scenario)
+    before = district if plan.year is None else district.at(plan.year)
+    return (difference if what == "difference" else swipe)(before, plan.on(district), rule, lang=lang)
 
 
 _NONE: dict[str, Any] = {"gaps": None, "values": None, "unit": "", "show": "minutes"}

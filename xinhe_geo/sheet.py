@@ -341,7 +341,7 @@ def page_foot(paper: Paper, bottom: float, lines: Sequence[str]) -> None:
 
 # --- for the public -----------------------------------------------------------------------------------------------------
 
-_COUNT = re.compile(r"(?<![\d,.])([1-9])(?= ?(?:人|个小区|户))")
+_COUNT = re.compile(r"(?<![\d,.])[1-9](?= ?(?:人|个小区|户))|(?<=小区 )[1-9](?= 个)")
 
 
 def without_small_numbers(text: str) -> str:
@@ -363,7 +363,8 @@ def _for_public(district: District, scene: Scene) -> Scene:
         listed = [{k: hush(v) for k, v in gap.items()} for gap in layer.extra.get("list", ())]
         layers.append(replace(layer, extra={**layer.extra, "list": listed}) if listed else layer)
     badges = [b for b in scene.badges if b[0] == "demo"] + [("", wording("zh")["public"])]
-    return replace(scene, themes=themes_, layers=layers, badges=badges)
+    lines = [hush(line) for line in scene.lines]
+    return replace(scene, themes=themes_, layers=layers, badges=badges, lines=lines)
 
 
 def _on_homes(district: District, scene: Scene) -> Scene:
