@@ -48,7 +48,9 @@ def test_the_page_holds_no_coordinates_counts_or_scripts(toy: xh.District, writt
     plain = re.sub(r'src="data:image/png;base64,[^"]*"', "", page)
     assert not [name for name in toy.homes["name"] if name in plain]
     words = re.sub(r"<style>.*?</style>|<[^>]*>", " ", plain, flags=re.DOTALL)
-    assert set(re.findall(r"\d+", words)) == {"10", "15", "022", "0000"}, "the limit, the titles and the telephone; no count"
+    assert set(re.findall(r"\d+", words)) == {"10", "15", "022", "0000"}, (
+        "the limit, the titles and the telephone; no count"
+    )
     x, y = toy.homes.total_bounds[:2]
     assert f"{x:.0f}" not in plain and f"{y:.0f}" not in plain and not re.search(r"11[67]\.\d{3}|39\.\d{3}", plain)
     pictures = [base64.b64decode(p) for p in re.findall(r"base64,([^\"]*)", page)]
