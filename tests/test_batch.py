@@ -170,7 +170,8 @@ def test_interrupted_work_is_told_and_kept(tmp_path: Path, here: None) -> None:
 
     table = module.batch([tmp_path / "in"], tmp_path / "out", only="tables", progress=stop)
     assert list(table["status"]) == ["done", "not_run", "not_run"]
-    assert "没有做" in (tmp_path / "out" / "index.html").read_text("utf-8")
+    page = (tmp_path / "out" / "index.html").read_text("utf-8")
+    assert "没有做" in page and "1 个代码出现不止一次" in page
     # those already handed out may have been finished behind our back; what is recorded is whole
     again = module.batch([tmp_path / "in"], tmp_path / "out", only="tables")
     assert again["status"].iloc[0] == "kept" and set(again["status"]) <= {"kept", "done"}

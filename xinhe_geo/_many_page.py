@@ -37,11 +37,14 @@ _STYLE = """
 .indicator h3 { font-size: 17px; margin-top: 16px; }
 td .bar { min-width: 90px; margin-top: 8px; }
 tr.quiet td { color: var(--quiet); }
+ul.outliers { margin: 4px 14px 12px; padding-left: 18px; font-size: 13.5px; }
 ul.outliers li { margin: 4px 0; }
 """
 
 
-def write_comparison(districts: gpd.GeoDataFrame, values: pd.DataFrame, status: pd.DataFrame, out: Path) -> None:
+def write_comparison(
+    districts: gpd.GeoDataFrame, values: pd.DataFrame, status: pd.DataFrame, out: Path, *, page: str = "index.html"
+) -> None:
     """
     Write `index.html`, `tables/comparison.xlsx` and `gis/comparison.gpkg` into a folder, each whole or not at all.
 
@@ -51,12 +54,14 @@ def write_comparison(districts: gpd.GeoDataFrame, values: pd.DataFrame, status: 
         Of `_many.side_by_side`.
     status
         Index key; `name`, `code`, `status` (done / failed / not_run), `problem`.
+    page
+        The file of each district's own outputs that its name links to.
     """
     table, year = spread(values), int(districts["year"].max())
     note = _note(districts)
     with tempfile.TemporaryDirectory(prefix=".comparison-", dir=out) as name:
         fresh = Path(name)
-        (fresh / "index.html").write_text(_page(districts, values, status, table), encoding="utf-8")
+        (fresh / "index.html").write_text(_page(districts, values, status, table, page), encoding="utf-8")
         write_workbook(
             fresh / "tables" / "comparison.xlsx", "街道比较", year, _sheets(districts, values, status, table), note
         )
@@ -159,17 +164,22 @@ def _layers(districts: gpd.GeoDataFrame, values: pd.DataFrame) -> dict[str, gpd.
 # --- the page --------------------------------------------------------------------------------------------------------
 
 
-def _page(districts: gpd.GeoDataFrame, values: pd.DataFrame, status: pd.DataFrame, table: pd.DataFrame) -> str:
+def _page(
+    districts: gpd.GeoDataFrame, values: pd.DataFrame, status: pd.DataFrame, table: pd.DataFrame, page: str
+) -> str:
     e = html.escape
     demo, n = int(districts["demonstration"].sum()), len(districts)
     mark = f'<p class="demo">{n} 个街道中 {demo} 个是{e(DEMONSTRATION_TEXT)}：列出而不排名</p>' if demo else ""
     unsurveyed = int((districts["survey_note"] != "").sum())
     if unsurveyed:
         mark += f'<p class="demo">{unsurveyed} 个街道的设施没有实地调查（来自 OpenStreetMap）：低值可能只是图上没有画，先核对再比较</p>'
+    twice = sorted({str(c) for c in status["code"][status["code"].duplicated() & (status["code"] != "")]})
+    if twice:
+        mark += f'<p class="demo">{len(twice)} 个代码出现不止一次：{e("、".join(twice[:8]))}。同一个街道给了两次，或代码写错</p>'
     bad = int((status["status"] != "done").sum())
-    failed = f"，{bad} 个没有完成（见表末）" if bad else ""
+    failed = f"，{bad} 个没有完成（见“各街道”）" if bad else ""
     known = table[table["known"] > 0]
-    shapes = _Shapes(districts)
+    shapes = _Shapes(districts, page)
     sections = "".join(_indicator(districts, values, rule, known.loc[rule], shapes) for rule in known.index)
     lacking = "、".join(e(label) for label in table.loc[table["known"] == 0, "label"])
     missing = f'<p class="small">所有街道都数据不足的 {len(table) - len(known)} 项：{lacking}</p>' if lacking else ""
@@ -197,7 +207,7 @@ def _page(districts: gpd.GeoDataFrame, values: pd.DataFrame, status: pd.DataFram
 {LARGEST_HOME:.0%}，或不足 {FEW_COMMUNITIES} 个社区，一个小区就能左右结果。离群：与中位数的差超过 3.5 个稳健标准差，至少
 {FEW_DISTRICTS} 个街道可比时才判；所列原因是与同类中位数的差别，供核对，不是结论。</p>
 {sections}</section>
-<section><h2>各街道</h2>{_district_rows(districts, status)}</section>
+<section><h2>各街道</h2>{_district_rows(districts, status, page)}</section>
 </main>
 <footer><p>{e(_note(districts))}。各街道的数据来源和许可见各自的简报。</p></footer>
 </body>
@@ -247,6 +257,7 @@ def _box(row: Any) -> str:
 def _indicator(districts: gpd.GeoDataFrame, values: pd.DataFrame, rule: str, row: pd.Series, shapes: _Shapes) -> str:
     e = html.escape
     part = ranking(values, rule, districts["name"])
+    part["code"] = part["key"].map(districts["code"])
     known = part[part["value"].notna()]
     legend = "".join(
         f'<span class="key" style="background:{c}"></span>{20 * i}–{20 * i + 20}%' for i, c in enumerate(COLOURS)
@@ -261,7 +272,7 @@ def _indicator(districts: gpd.GeoDataFrame, values: pd.DataFrame, rule: str, row
         f"分母：{e(DENOMINATORS.get(row['denominator'], '—'))}　{e(row['standard'])}</p>"
         f'<div class="two"><figure>{shapes.map(part)}<figcaption class="small">{legend}</figcaption></figure>'
         f'<figure>{_distribution(known, row)}<figcaption class="small">每点一个街道：实心有名次，空心不排名，红色离群；竖线为中位数'
-        f"</figcaption></figure></div>{_outliers(part)}{_rank_table(part)}</div>"
+        f"</figcaption>{_outliers(part)}</figure></div>{_rank_table(part, shapes.page)}</div>"
     )
 
 
@@ -307,14 +318,15 @@ def _outliers(part: pd.DataFrame) -> str:
     if odd.empty:
         return ""
     rows = "".join(
-        f"<li><b>{html.escape(str(row.name))}</b> {row.value:.1%}，{_OUTLIER[row.outlier]}（中位 {row.median:.1%}）：{html.escape(row.why)}</li>"
-        for row in odd.head(12).itertuples()
+        f"<li><b>{html.escape(str(row.name))}</b>（{html.escape(str(row.code))}）{row.value:.1%}，{_OUTLIER[row.outlier]}"
+        f"（中位 {row.median:.1%}）：{html.escape(row.why)}</li>"
+        for row in odd.head(8).itertuples()
     )
-    more = f"<li>另有 {len(odd) - 12} 个，见工作簿“离群”表</li>" if len(odd) > 12 else ""
+    more = f"<li>另有 {len(odd) - 8} 个，见工作簿“离群”表</li>" if len(odd) > 8 else ""
     return f'<ul class="outliers">{rows}{more}</ul>'
 
 
-def _rank_table(part: pd.DataFrame) -> str:
+def _rank_table(part: pd.DataFrame, page: str) -> str:
     """Return the ranked table; of very many, the first and last, and where the rest is."""
     cut, note = part, ""
     if len(part) > ROWS:
@@ -322,16 +334,16 @@ def _rank_table(part: pd.DataFrame) -> str:
         last = max(ranked, ROWS)
         cut = pd.concat([part.iloc[: ROWS // 2], part.iloc[last - ROWS // 2 : last]])
         note = f'<p class="small">列出前后各 {ROWS // 2} 个；全部 {len(part)} 个见工作簿“排名”表。</p>'
-    rows = "".join(_rank_row(row, rank) for row, rank in zip(cut.itertuples(), without_rank(cut), strict=True))
+    rows = "".join(_rank_row(row, rank, page) for row, rank in zip(cut.itertuples(), without_rank(cut), strict=True))
     head = '<th class="n">名次</th><th>街道</th><th>结果</th><th class="n">其中可达 / 分母</th><th class="n">直线｜路网｜步行</th>'
     head += '<th class="n">界内设施</th><th class="n">依赖界外</th><th>说明</th>'
     body = f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>{note}'
     return body if len(part) <= 30 else f"<details><summary>排名表（{len(part)} 个街道）</summary>{body}</details>"
 
 
-def _rank_row(row: Any, rank: str) -> str:
+def _rank_row(row: Any, rank: str, page: str) -> str:
     e, known = html.escape, row.value == row.value
-    link = f'<a href="districts/{e(_url(row.key))}/index.html">{e(str(row.name))}</a>'
+    link = f'<a href="districts/{e(_url(row.key))}/{page}">{e(str(row.name))}</a> <span class="small">{e(str(row.code))}</span>'
     number = rank if row.rank == row.rank else "—"
     value = f'{row.value:.1%}<div class="bar"><i style="width:{row.value:.1%}"></i></div>' if known else "数据不足"
     ways = "｜".join(
@@ -353,7 +365,7 @@ def _url(text: str) -> str:
     return text.replace("%", "%25")
 
 
-def _district_rows(districts: gpd.GeoDataFrame, status: pd.DataFrame) -> str:
+def _district_rows(districts: gpd.GeoDataFrame, status: pd.DataFrame, page: str) -> str:
     """Return a row per district: those that failed first, with their message."""
     e = html.escape
     order = status.assign(bad=status["status"] != "done").sort_values("bad", ascending=False, kind="stable")
@@ -366,7 +378,7 @@ def _district_rows(districts: gpd.GeoDataFrame, status: pd.DataFrame) -> str:
             )
             continue
         d = districts.loc[key]
-        link = f'<a href="districts/{e(_url(str(key)))}/index.html">{e(d["name"])}</a>'
+        link = f'<a href="districts/{e(_url(str(key)))}/{page}">{e(d["name"])}</a>'
         demo = f'<span class="mark">{e(DEMONSTRATION_TEXT)}</span>' if d["demonstration"] else ""
         rows.append(
             f'<tr><td>{link}{demo}</td><td>{e(d["code"])}</td><td class="n">{d["year"]}</td><td class="n">{_count(d["people"])}</td>'
@@ -386,7 +398,8 @@ def _district_rows(districts: gpd.GeoDataFrame, status: pd.DataFrame) -> str:
 class _Shapes:
     """The districts as shapes drawn once and used by every map; far apart ones stand side by side at one scale."""
 
-    def __init__(self, districts: gpd.GeoDataFrame) -> None:
+    def __init__(self, districts: gpd.GeoDataFrame, page: str) -> None:
+        self.page = page
         drawn = districts[districts.geometry.notna().to_numpy()]
         self.keys = {key: i for i, key in enumerate(drawn.index)}
         self.names = drawn["name"]

@@ -165,7 +165,7 @@ def versions() -> dict[str, str]:
     total = hashlib.sha256()
     files = [(f"code/{p.relative_to(here).as_posix()}", p) for p in here.rglob("*")
              if p.suffix in (".py", ".js", ".css", ".json") and lent not in p.parents]  # fmt: skip
-    files += [(f"data/{p.relative_to(lent).as_posix()}", p) for p in lent.rglob("*") if p.suffix in (".csv", ".toml")]
+    files += [(f"data/{name}", p) for name, p in _files(lent)]
     for name, file in sorted(files):
         total.update(f"{name}\0".encode() + hashlib.sha256(file.read_bytes()).digest())
     found = {"xinhe-geo": f"{_version('xinhe-geo')}+{total.hexdigest()[:12]}", "python": platform.python_version()}
@@ -314,6 +314,8 @@ def _shipped(task: Task) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="xinhe-") as name:
         folder, out = Path(name) / "in" / Path(task.folder).name, Path(name) / "out"
         _unpack(task.shipped or b"", {"in": folder, "out": out})
+        # The bundled district does not travel: every worker has the same, and as itself its tables are its own.
+        folder = folder if folder.exists() else bundled_folder()
         _report(task, folder, out, _hash_of(folder))
         return {"status": "done", "result": _pack({"": out})}
 
@@ -407,7 +409,7 @@ def batch(
             _clear(target, folders)
     table = pd.DataFrame.from_dict({key: rows[key] for key in folders}, orient="index")
     table = table.reindex(columns=["status", "problem", "seconds", "cpu_seconds", "peak_mb"]).rename_axis("key")
-    return _compare(target, folders, table)
+    return _compare(target, folders, table, "index.html" if only is None else "tables/coverage.xlsx")
 
 
 def _refuse_inside(folders: Mapping[str, Path], target: Path) -> None:
@@ -547,7 +549,8 @@ def _to_do(tasks: Sequence[Task], ship: bool, rows: dict[str, dict[str, Any]]) -
                 for p in sorted((out / DISTRICTS / task.key / "tables").glob("*.xlsx"))
                 if task.only is None
             }
-            yield task._replace(shipped=_pack({"in": folder}, earlier))
+            sent = {} if folder == bundled_folder().resolve() else {"in": folder}
+            yield task._replace(shipped=_pack(sent, earlier))
         except (OSError, XinheError) as error:
             rows[task.key] = {"status": "failed", "problem": str(error)}
 
@@ -590,7 +593,7 @@ def _clear(out: Path, folders: Mapping[str, Path]) -> None:
 # --- the comparison --------------------------------------------------------------------------------------------------
 
 
-def _compare(out: Path, folders: Mapping[str, Path], table: pd.DataFrame) -> pd.DataFrame:
+def _compare(out: Path, folders: Mapping[str, Path], table: pd.DataFrame, page: str) -> pd.DataFrame:
     """Write the comparison of all districts that are done, and the table of what became of each."""
     good = [key for key in table.index if table.at[key, "status"] in ("done", "kept")]
 
@@ -610,7 +613,7 @@ def _compare(out: Path, folders: Mapping[str, Path], table: pd.DataFrame) -> pd.
     _write(out / "status.csv", "\ufeff" + status.to_csv(lineterminator="\n"))
     if good:
         districts, values = side_by_side(records())
-        write_comparison(districts, values, status, out)
+        write_comparison(districts, values, status, out, page=page)
     else:  # what an earlier run compared is no longer so
         for file in COMPARISON:
             (out / file).unlink(missing_ok=True)
