@@ -452,6 +452,17 @@ def test_without_a_layer_only_its_rows_change(tmp_path: Path, by_hand: pd.DataFr
     pd.testing.assert_frame_equal(by_hand[~needs_it], without[~needs_it])
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("layer", ["parcels", "series", "streets"])
+def test_without_a_layer_of_the_bundled_district_only_its_rows_change(
+    bundled: xh.District, table: pd.DataFrame, layer: str
+) -> None:
+    without = lg.ledger(bundled.with_rows({name: rows for name, rows in bundled.rows.items() if name != layer}))
+    needs_it = without["needs"].str.contains(f"layers.{layer}）", regex=False)
+    assert needs_it.any() and (without.loc[needs_it, "verdict"] == "数据不足").all()
+    pd.testing.assert_frame_equal(table[~needs_it], without[~needs_it])
+
+
 def test_editing_a_row_changes_the_output() -> None:
     row = measure("c", "communities_with", kinds="canteen", **ALL)
     assert evaluated(row).loc["c", "verdict"] == "部分达标"
@@ -594,6 +605,31 @@ def test_the_panel_shows_years_and_targets(tmp_path: Path) -> None:
         and panel.loc[0, "目标"] == 20
     )
     assert math.isnan(panel.loc[0, "2025"]) and panel.loc[0, "判定"] == "待填"
+
+
+def test_the_panel_is_locked_and_says_where_to_type(tmp_path: Path) -> None:
+    district = toy_with([measure("s", "series", **SUM)], series=figures(y2021=4, y2022=5))
+    book_of.ledger_workbook(district, lg.ledger(district), tmp_path / "book.xlsx")
+    book = openpyxl.load_workbook(tmp_path / "book.xlsx")
+    assert [sheet.title for sheet in book if sheet.protection.sheet] == ["专栏1"]
+    assert not book["专栏1"].protection.autoFilter and "ledger/series.csv" in book["专栏1"]["A2"].value
+    assert len(book["专栏1"]._charts) == 1
+
+
+def test_trend_to_the_target() -> None:
+    row = measure("s", "series", **SUM)
+    district = toy_with([row], series=figures(y2020=4.4, y2021=4, y2022=5))
+    m = lg.measure_rows(district)[0]
+    table = _measures.trend(district, m)
+    assert list(table.index) == [2020, 2021, 2022, 2023, 2024, 2025]
+    assert table["actual"].tolist()[1:3] == [4, 9] and table["actual"].isna().sum() == 4
+    assert list(table["path"]) == pytest.approx([0, 4, 8, 12, 16, 20])
+    latest = _measures.trend(district, {**m, "aggregate": "latest", "low": 14.4})
+    assert latest["actual"].tolist()[:2] == [4.4, 4] and latest["path"].tolist() == pytest.approx(
+        [4.4, 6.4, 8.4, 10.4, 12.4, 14.4]
+    )
+    page = ledger_page(district, lg.ledger(district))
+    assert page.count('class="trend"') == 1 and "2021：4 亿元" in page
 
 
 def test_page_is_one_file_and_escapes(tmp_path: Path) -> None:

@@ -27,7 +27,9 @@ from .ledger import COLOURS, ROLES, beyond, foot, left_out, measure_rows, promis
 
 # --- the workbook ----------------------------------------------------------------------------------------------------
 
-TASKS_SHEET = "任务分解表"
+TASKS_SHEET, PANEL_SHEET = "任务分解表", "专栏1"
+#: A sheet of results is locked, so that nobody types figures where they are not read; filters and widths stay free.
+_READ_ONLY = {"autofilter": True, "sort": True, "format_columns": True, "format_rows": True}
 #: What a 街道 fills in by hand; kept from one run to the next.
 USER_COLUMNS = ("责任科室", "配合单位", "年度节点", "进度", "佐证材料")
 _HEADER_ROW = 2
@@ -123,7 +125,8 @@ def _sheets(
     top = _HEADER_ROW + 1
     said = foot(district)
     yield "核对表", _check_sheet(table.reset_index()), said, (top, 2)
-    yield "专栏1", _panel_sheet(district, table), "实际值填在 ledger/series.csv；空格为待填，不是 0", (top, 2)
+    panel_note = "这张表是算出来的，已锁定：实际值填在 ledger/series.csv，或填模板（template 命令）的“台账填报表”再 add；空格为待填，不是 0"
+    yield PANEL_SHEET, _panel_sheet(district, table), panel_note, (top, 2)
     yield TASKS_SHEET, _task_sheet(table, filled), "右边五列由街道填写；再次运行时保留", (top, 2)
     yield "社区一览", community_sheet(district, table), "每个社区一页的版本：communities.html。" + said, (top, 2)
     note = "不属于规划承诺的标准；只有读到正文的标准才作判定"
@@ -266,6 +269,8 @@ def _write_sheet(book: Any, name: str, rows: pd.DataFrame, note: str, frozen: tu
             _write_cell(sheet, first + i, j, value, style, number if style is plain else style)
     if "目标" in rows.columns and any(str(column).isdigit() for column in rows.columns):
         _charts(book, sheet, name, rows, first)
+    if name == PANEL_SHEET:
+        sheet.protect("", _READ_ONLY)
     sheet.freeze_panes(*frozen)
     if len(rows):
         sheet.autofilter(_HEADER_ROW, 0, _HEADER_ROW + len(rows), len(rows.columns) - 1)
@@ -303,7 +308,8 @@ def _charts(book: Any, sheet: Any, name: str, rows: pd.DataFrame, first: int) ->
                 "marker": {"type": "circle"},
             }
         )
-        chart.set_title({"name": str(rows["指标"].iloc[i]), "name_font": {"size": 10}})
+        words = f"{rows['指标'].iloc[i]}（{rows['属性'].iloc[i]}，目标 {rows['目标'].iloc[i]}）"
+        chart.set_title({"name": words, "name_font": {"size": 10}})
         chart.set_legend({"none": True})
         chart.set_size({"width": 360, "height": 200})
         across, down = drawn % 3, drawn // 3

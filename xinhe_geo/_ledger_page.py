@@ -5,14 +5,15 @@ from __future__ import annotations
 import html
 import importlib.resources
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from ._measures import listed, number_text
+from ._measures import listed, number_text, trend
 from ._since import since_section
 from .district import District
-from .ledger import COLOURS, ROLES, VERDICTS, beyond, foot, left_out, quoted, verdicts
+from .ledger import COLOURS, ROLES, VERDICTS, beyond, foot, left_out, measure_rows, quoted, verdicts
 
 # --- the page --------------------------------------------------------------------------------------------------------
 
@@ -27,7 +28,7 @@ _PAGE_STYLE = """
 .facts { display: grid; grid-template-columns: 5.5em 1fr; gap: 2px 10px; font-size: 13.5px; margin: 6px 0; }
 .facts dt { color: var(--quiet); } .facts dd { margin: 0; white-space: pre-line; overflow-wrap: anywhere; }
 .measure { border-top: 1px dashed var(--line); padding-top: 8px; margin-top: 8px; } .measure.beside h3 { font-weight: 400; }
-.hidden { display: none; }
+.hidden { display: none; } .trend { display: block; width: 420px; max-width: 100%; font-size: 11px; fill: #5f6d77; }
 @media print { .tools { display: none; } .promise { border-color: #999; } details.promise { display: block; } }
 """
 _PAGE_SCRIPT = """
@@ -162,7 +163,10 @@ def _promise(district: District, code: str, rows: pd.DataFrame, verdict: str, ma
         "范围": first["spatial_unit"],
     }
     facts["原文矛盾"] = first["contradiction"]
-    measures = "".join(_measure(str(key[-1]), row, maps) for key, row in rows.iterrows())
+    known = {str(m["measure"]): m for m in measure_rows(district)}
+    measures = "".join(
+        _measure(district, str(key[-1]), row, known.get(str(key[-1])), maps) for key, row in rows.iterrows()
+    )
     data = f'data-category="{e(first["category"])}" data-place="{e(first["spatial_unit"])}" data-verdict="{e(verdict)}"'
     return (
         f'<details class="promise" id="{e(code)}" {data}><summary><b>{e(code)}</b><span>{e(quoted(first["quote"]))}</span>{_chip(verdict)}'
@@ -170,7 +174,7 @@ def _promise(district: District, code: str, rows: pd.DataFrame, verdict: str, ma
     )
 
 
-def _measure(key: str, row: pd.Series, maps: Mapping[str, str]) -> str:
+def _measure(district: District, key: str, row: pd.Series, m: Mapping[str, Any] | None, maps: Mapping[str, str]) -> str:
     e = html.escape
     number = number_text(float(row["value"]), str(row["unit"])) if np.isfinite(row["value"]) else "—"
     other = f"{row['low_other']:.1f}—{row['high_other']:.1f} {row['unit']}" if np.isfinite(row["low_other"]) else ""
@@ -180,9 +184,57 @@ def _measure(key: str, row: pd.Series, maps: Mapping[str, str]) -> str:
         "输入": row["inputs"],
     }  # fmt: skip
     link = f'<p><a href="{e(maps[row["rule"]])}">证据图</a></p>' if row["rule"] in maps else ""
+    link += "" if m is None or m["metric"] != "series" else _trend_chart(trend(district, m), str(row["unit"]))
     return (
         f'<section class="measure {e(row["role"])}"><h3>{e(row["label"])} {_chip(row["verdict"])} '
         f'<span class="small">{e(key)}　{ROLES.get(row["role"], "")}</span></h3>{_facts(facts)}{link}</section>'
+    )
+
+
+#: Size of a trend chart, and its margins: left, top, right, bottom.
+_CHART, _MARGIN = (420.0, 150.0), (52.0, 14.0, 60.0, 24.0)
+
+
+def _trend_chart(table: pd.DataFrame, unit: str) -> str:
+    """Return a line of the figures typed in, beside the straight path to the target; nothing where there is neither."""
+    values = table.to_numpy(dtype=float)
+    if not np.isfinite(values).any():
+        return ""
+    low, high = float(np.nanmin(values)), float(np.nanmax(values))
+    low = min(low, 0.0) if low < 0.5 * high else low
+    low, high = (low, high) if high > low else (low - 1.0, high + 1.0)
+    (width, height), (left, top, right, bottom) = _CHART, _MARGIN
+    years = [int(y) for y in table.index]
+    x = [left + (width - left - right) * i / max(len(years) - 1, 1) for i in range(len(years))]
+    y = top + (height - top - bottom) * (1 - (values - low) / (high - low))
+
+    def line(column: int, style: str) -> str:
+        known = [i for i in range(len(years)) if np.isfinite(values[i, column])]
+        points = " ".join(f"{x[i]:.1f},{y[i, column]:.1f}" for i in known)
+        return f'<polyline points="{points}" fill="none" {style}/>' if len(known) > 1 else ""
+
+    known = [i for i in range(len(years)) if np.isfinite(values[i, 0])]
+    dots = "".join(
+        f'<circle cx="{x[i]:.1f}" cy="{y[i, 0]:.1f}" r="3.5" fill="#1f6f78"><title>{years[i]}：{number_text(values[i, 0], html.escape(unit))}'
+        "</title></circle>"
+        for i in known
+    )
+    ticks = "".join(
+        f'<text x="{x[i]:.1f}" y="{height - 7:.0f}" text-anchor="middle">{year}</text>' for i, year in enumerate(years)
+    )
+    ends = "".join(
+        f'<text x="{left - 8:.0f}" y="{top + (height - top - bottom) * (1 - (v - low) / (high - low)) + 4:.1f}" text-anchor="end">'
+        f"{number_text(v, '')}</text>"
+        for v in (low, high)
+    )
+    goal = f'<text x="{x[-1] + 7:.1f}" y="{y[-1, 1] + 4:.1f}">目标</text>' if np.isfinite(values[-1, 1]) else ""
+    axis = f'<path d="M{left:.0f} {top:.0f}V{height - bottom:.0f}H{width - right:.0f}" fill="none" stroke="#c9c2b4"/>'
+    dashed = line(1, 'stroke="#a2421f" stroke-dasharray="5 4" stroke-width="1.5"')
+    solid = line(0, 'stroke="#1f6f78" stroke-width="2"')
+    return (
+        f'<svg class="trend" viewBox="0 0 {width:.0f} {height:.0f}" role="img" aria-label="逐年填报数和到目标的直线进度">'
+        f"{axis}{dashed}{solid}{dots}{ticks}{ends}{goal}</svg>"
+        '<p class="small">实线和圆点为填报数，虚线为到目标的直线进度</p>'
     )
 
 

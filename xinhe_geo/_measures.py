@@ -1201,6 +1201,36 @@ def _series(district: District, m: Measure) -> Found:
     return Found(value, said, touched, _short_of({**m, "low": goal, "high": goal}, value), waits=waits, target=target)
 
 
+def trend(district: District, m: Measure) -> pd.DataFrame:
+    """
+    Return what was typed in for a row of metric series, year by year, and the straight path to its target.
+
+    Returns
+    -------
+    trend
+        Index year, from the one before `since` to `until`. `actual` (added up where the row adds up; missing where nothing was
+        typed in), `path` (missing without a target, or without a base where the row does not add up). Empty where nothing is known.
+    """
+    try:
+        own = _figures(district, str(m["series"]))
+        target = _typed_target(district, m, int(m["until"])) if np.isfinite(m["until"]) else math.nan
+    except Lacks:
+        return pd.DataFrame(columns=["actual", "path"])
+    goal = target if np.isfinite(target) else target_of(m)
+    if not np.isfinite(m["since"]) or not np.isfinite(m["until"]):
+        return pd.DataFrame(columns=["actual", "path"])
+    since, until = int(m["since"]), int(m["until"])
+    years = pd.RangeIndex(since - 1, until + 1, name="year")
+    actual = own.set_index("year")["value"].reindex(years)
+    if m["aggregate"] == "sum":
+        actual.loc[since - 1] = math.nan  # a year of before the plan does not count towards it
+        actual, base = actual.cumsum(), 0.0
+    else:
+        base = float(actual.loc[since - 1])
+    path = base + (goal - base) * (np.asarray(years) - (since - 1)) / (until - since + 1)
+    return pd.DataFrame({"actual": actual, "path": path}, index=years)
+
+
 def _figures(district: District, indicator: str) -> pd.DataFrame:
     """Return the filled rows of one indicator; a year filled twice is 数据不足."""
     table = rows_of(district, "series")
