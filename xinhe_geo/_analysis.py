@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import geopandas as gpd
@@ -13,7 +14,10 @@ import shapely
 from .audit import audit
 from .coverage import completeness, coverage, gaps, headlines, presence, summary
 from .district import District
+from .errors import SitingError
+from .layers import BASIS_LABELS, DEMONSTRATION, LAYERS
 from .reach import isochrones
+from .siting import sites
 from .values import Rule
 
 Progress = Callable[[str], None]
@@ -83,6 +87,61 @@ def promised_rules(district: District, results: Mapping[str, Any]) -> list[str]:
     return [r for r in results["order"] if district.rule(r).confidence == "read"][:12]
 
 
+def best_sites(district: District, results: Mapping[str, Any]) -> pd.DataFrame:
+    """
+    Find, for every promise that is not kept for all, where one more facility serves most people.
+
+    Returns
+    -------
+    best
+        Index rule; columns of `siting.sites` (one site each): `label`, `reason`, `people_gained`, `share_before`, `share_after`,
+        `near_ties`, `mark` …; rules for which no site helps are absent.
+    """
+    lead, found = results["headlines"], []
+    for name in promised_rules(district, results):
+        if not lead.loc[name, "value"] < 1 - 1e-9 or not lead.loc[name, "people_unserved"] > 0:
+            continue
+        try:
+            table = sites(district, name, 1)
+        except SitingError:  # no candidate helps: nothing to recommend
+            continue
+        found.append(table.drop(columns="geometry").head(1).assign(rule=name))
+    columns = ["rule", "label", "reason", "people_gained", "share_before", "share_after", "near_ties", "mark"]
+    table = pd.concat(found) if found else pd.DataFrame(columns=columns)
+    return table.set_index("rule")
+
+
+def speed_range(district: District, results: Mapping[str, Any], *, part: float = 0.1) -> pd.DataFrame:
+    """
+    Return what the promised walking times come to if people walk a little slower or faster than supposed.
+
+    Returns
+    -------
+    range
+        Index rule; `label`, `speed_m_s`, `slower`, `usual`, `faster` (shares 0-1 of the rule's own denominator, at 1 - `part`, 1 and
+        1 + `part` times the speed).
+    """
+    lead, rows = results["headlines"], {}
+    for name in promised_rules(district, results):
+        rule = district.rule(name)
+        if rule.metric != "reach" or rule.method != "walk_min" or pd.isna(lead.loc[name, "value"]):
+            continue
+        walker = district.profile(rule.profile)
+        shares = []
+        for factor in (1 - part, 1.0, 1 + part):
+            who = replace(walker, name=f"{walker.name}*{factor:g}", speed_m_s=walker.speed_m_s * factor)
+            cover = results["cover"] if factor == 1.0 else coverage(district, rules=[rule], profile=who)
+            shares.append(float(summary(cover).loc[name, "share"]))
+        rows[name] = {
+            "label": rule.label,
+            "speed_m_s": walker.speed_m_s,
+            **dict(zip(("slower", "usual", "faster"), shares, strict=True)),
+        }
+    return pd.DataFrame.from_dict(
+        rows, orient="index", columns=["label", "speed_m_s", "slower", "usual", "faster"]
+    ).rename_axis("rule")
+
+
 def mapped_rules(district: District, results: Mapping[str, Any]) -> list[str]:
     """One map per leading rule that has a value: all that is promised, and the essential kinds of daily life."""
     lead, kinds = results["headlines"], district.kinds
@@ -108,3 +167,22 @@ def rings_of(district: District, rule: Rule) -> gpd.GeoDataFrame | None:
     rings = gpd.GeoDataFrame(geometry=shapes, crs=district.crs, index=pd.Index(limits, name="minutes"))
     rings["profile"] = district.profile(rule.profile).label
     return rings[~rings.is_empty]
+
+
+def sources_table(district: District) -> pd.DataFrame:
+    """Return, per layer and table: file, basis, source, licence, date, number of rows, of which schematic or synthetic, hash."""
+    rows = []
+    for name, entry in district.files.iterrows():
+        said = district.manifest["layers"].get(name, {})
+        layer = LAYERS[str(name)]
+        frame = district.layers.get(str(name)) if layer.geometry else None
+        weak = int(district.basis(str(name)).isin(DEMONSTRATION).sum()) if frame is not None else 0
+        rows.append(
+            {
+                "图层": layer.label, "文件": entry["file"], "出处": entry["from"],
+                "依据类型": BASIS_LABELS.get(said.get("basis", ""), ""), "要素数": np.nan if frame is None else len(frame),
+                "其中示意或合成": np.nan if frame is None else weak, "来源": said.get("source", ""), "许可": said.get("licence", ""),
+                "日期": str(said.get("date", "")), "SHA-256": entry["sha256"][:16],
+            }
+        )  # fmt: skip
+    return pd.DataFrame(rows)

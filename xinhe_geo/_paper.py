@@ -86,9 +86,14 @@ def _written(char: str) -> str:
     return char if _face().get_char_index(ord(char)) else _BOX
 
 
+def plain(text: object) -> str:
+    """Return a text on one line, without characters that cannot be seen (which some documents may not hold)."""
+    return "".join(c for c in _UNSEEN.sub(" ", str(text)) if not "\ud800" <= c <= "\udfff" and c not in "\ufffe\uffff")
+
+
 def legible(text: object) -> str:
     """Return a text as the typeface can write it: one line, a box for every character it does not have."""
-    return "".join(_written(c) for c in _UNSEEN.sub(" ", str(text)))
+    return "".join(_written(c) for c in plain(text))
 
 
 def span(text: str, size: float, spacing: float = 0.0) -> float:

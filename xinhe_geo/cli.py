@@ -621,6 +621,46 @@ def public_edition(
     _out.print(escape(_text(lang, "done", _show(written[0]))))
 
 
+@app.command("slides")
+def make_slides(
+    folder: Annotated[Path | None, typer.Argument(help="街道目录；省略为随程序的演示街道")] = None,
+    out: Annotated[Path, typer.Option("--out", help="写到哪个 .pptx 文件")] = Path("汇报.pptx"),
+    preset: Annotated[str, typer.Option("--preset", help="plan | td1063 | elderly")] = "plan",
+    lang: Lang = "zh",
+) -> None:
+    """汇报幻灯片（16:9）：一页一个结论，配图、数字和可编辑的图表，备注写明依据。"""
+    from ._slides import slides
+
+    _write_document(slides, folder, out, ".pptx", preset, lang)
+
+
+@app.command("word")
+def make_word(
+    folder: Annotated[Path | None, typer.Argument(help="街道目录；省略为随程序的演示街道")] = None,
+    out: Annotated[Path, typer.Option("--out", help="写到哪个 .docx 文件")] = Path("汇报.docx"),
+    preset: Annotated[str, typer.Option("--preset", help="plan | td1063 | elderly")] = "plan",
+    lang: Lang = "zh",
+) -> None:
+    """Word 汇报：目标是什么、现状多少、差多少、补哪里、补完多少、有多不确定、什么无法核对。"""
+    from ._word import write_brief
+
+    _write_document(write_brief, folder, out, ".docx", preset, lang)
+
+
+def _write_document(write: Any, folder: Path | None, out: Path, ending: str, preset: str, lang: str) -> None:
+    from ._meeting import PRESETS
+    from .district import District
+
+    if out.suffix.lower() != ending:
+        raise UnknownNameError("文件格式", out.suffix or out.name, [ending])
+    if preset not in PRESETS:
+        raise UnknownNameError("口径预设", preset, list(PRESETS))
+    with _err.status(_text(lang, "loading")) as status:
+        district = District.load(folder)
+        path = write(district, out, preset=preset, progress=lambda step: status.update(escape(step)))
+    _out.print(escape(_text(lang, "done", _show(path))))
+
+
 @app.command()
 def template(
     out: Annotated[Path, typer.Option("--out", help="写到哪个 .xlsx 文件")] = Path("模板.xlsx"),

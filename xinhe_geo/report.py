@@ -30,7 +30,7 @@ import pandas as pd
 import pyogrio
 
 from . import maps
-from ._analysis import Progress, analyse, has_own_plan, mapped_rules, promised_rules, rings_of
+from ._analysis import Progress, analyse, has_own_plan, mapped_rules, promised_rules, rings_of, sources_table
 from ._aside import Aside
 from ._communities import communities_page
 from ._ledger_book import ledger_workbook
@@ -41,7 +41,7 @@ from .audit import SEVERITIES, rests_on
 from .coverage import rules_of
 from .district import MANIFEST, District
 from .errors import EnvironmentProblem, UnknownNameError, XinheError
-from .layers import BASIS_LABELS, DEMONSTRATION, LAYERS
+from .layers import BASIS_LABELS, LAYERS
 from .ledger import ledger
 from .values import DENOMINATOR_LABELS, METHOD_LABELS
 
@@ -414,25 +414,6 @@ def _annex(district: District, total: pd.DataFrame) -> pd.DataFrame:
     rows["method"] = rows["method"].map(METHOD_LABELS)
     rows["denominator"] = rows["denominator"].map(DENOMINATOR_LABELS)
     return _named(rows, {"method": "方法", "profile": "人群", "denominator": "分母", **_SUMMARY_NAMES})
-
-
-def sources_table(district: District) -> pd.DataFrame:
-    """Return, per layer and table: file, basis, source, licence, date, number of rows, of which schematic or synthetic, hash."""
-    rows = []
-    for name, entry in district.files.iterrows():
-        said = district.manifest["layers"].get(name, {})
-        layer = LAYERS[str(name)]
-        frame = district.layers.get(str(name)) if layer.geometry else None
-        weak = int(district.basis(str(name)).isin(DEMONSTRATION).sum()) if frame is not None else 0
-        rows.append(
-            {
-                "图层": layer.label, "文件": entry["file"], "出处": entry["from"],
-                "依据类型": BASIS_LABELS.get(said.get("basis", ""), ""), "要素数": np.nan if frame is None else len(frame),
-                "其中示意或合成": np.nan if frame is None else weak, "来源": said.get("source", ""), "许可": said.get("licence", ""),
-                "日期": str(said.get("date", "")), "SHA-256": entry["sha256"][:16],
-            }
-        )  # fmt: skip
-    return pd.DataFrame(rows)
 
 
 def _sheet(book: Any, name: str, table: pd.DataFrame, unit: str, note: str) -> None:

@@ -339,6 +339,13 @@ def page_foot(paper: Paper, bottom: float, lines: Sequence[str]) -> None:
         y += 16
 
 
+def map_png(scene: Scene, width_mm: float, height_mm: float, *, units: float = 900.0, dpi: int = 200) -> bytes:
+    """Return the map alone, with scale bar and north arrow, as a PNG for a slide or a document."""
+    paper = Paper(width_mm, height_mm, units)
+    carto.draw_map(paper, Frame(1, 1, paper.width - 2, paper.height - 2), scene)
+    return png_bytes(paper, dpi)
+
+
 # --- for the public -----------------------------------------------------------------------------------------------------
 
 _COUNT = re.compile(r"(?<![\d,.])[1-9](?= ?(?:人|个小区|户))|(?<=小区 )[1-9](?= 个)")
