@@ -62,6 +62,7 @@ ORDER = (
     "_paper",
     "_carto",
     "sheet",
+    "_office",
     "_atlas",
     "_slides",
     "_word",
