@@ -5,6 +5,8 @@
     python run.py                      主任务：内置街道的差距分析，结果在 output/，打开 output/index.html
     python run.py report 文件夹 --out 结果   自己的街道；其他命令同样写法（check、import …）
     python run.py lab                  打开 JupyterLab（只在本机）
+    python run.py app [文件夹]          打开活地图：不见代码，拖动设施看谁受益（只在本机）
+    python run.py notebook 03 -p profile=elderly   跑一个笔记本，另存结果和可以断网打开的 HTML
     python run.py test [--all] [...]   跑测试；--all 含浏览器和慢测试；其余参数交给 pytest
     python run.py bundle --out 文件夹  做离线包（--platform win_amd64 --python 3.11 给别的电脑）
 
@@ -37,6 +39,7 @@ import time
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from urllib.parse import quote
 
 ROOT = Path(__file__).resolve().parent
 ENV = ROOT / ".venv"
@@ -46,8 +49,10 @@ LOG = ENV / "install.log"
 LOCK = ROOT / ".venv.lock"
 WHEELS = ROOT / "wheels"
 BUNDLE_NOTE = WHEELS / "bundle.json"
+#: What JupyterLab opens first.
+WELCOME = "notebooks/00-欢迎与地图总览.ipynb"
 
-BAD_ENVIRONMENT = 4
+WRONG_COMMAND, BAD_DATA, BAD_ENVIRONMENT = 2, 3, 4
 INTERRUPTED = 130
 
 #: Never part of a bundle: what running leaves behind.
@@ -425,8 +430,34 @@ def lab(arguments: Sequence[str]) -> int:
     if hasattr(os, "geteuid") and os.geteuid() == 0:
         command.append("--allow-root")
     if not any(not argument.startswith("-") for argument in arguments):
-        command.append(f"--ServerApp.root_dir={ROOT}")
+        command += [f"--ServerApp.root_dir={ROOT}", f"--LabApp.default_url=/lab/tree/{quote(WELCOME)}"]
     return call(*command, *arguments)
+
+
+def app(arguments: Sequence[str]) -> int:
+    """Open the live map of a district as a page without code, on this computer only."""
+    folders = [argument for argument in arguments if not argument.startswith("-")]
+    if len(folders) > 1:
+        say(f"只能写一个街道目录：{'、'.join(folders)}。 / One district folder at most.")
+        return WRONG_COMMAND
+    if folders and not Path(folders[0], "district.toml").is_file():
+        say(f"不是街道目录（里面没有 district.toml）：{folders[0]}。 / Not a district folder.")
+        return BAD_DATA
+    ensure("lab")
+    os.environ["XINHE_FOLDER"] = str(Path(folders[0]).resolve()) if folders else ""
+    web = ROOT / "xinhe_geo" / "web"
+    # Voilà's own page asks the network for fonts; the template beside the notebook does not.
+    os.environ["JUPYTER_PATH"] = os.pathsep.join(filter(None, [str(web), os.environ.get("JUPYTER_PATH")]))
+    command = ["-m", "voila", str(web / "app.ipynb"), "--Voila.ip=127.0.0.1", "--VoilaConfiguration.template=xinhe"]
+    command += ["--VoilaConfiguration.theme=light", "--VoilaConfiguration.show_tracebacks=True"]
+    return call(*command, *(argument for argument in arguments if argument.startswith("-")))
+
+
+def notebook(arguments: Sequence[str]) -> int:
+    """Run one of the project's notebooks with other parameters; the command itself is the library's."""
+    ensure("lab")
+    own = [] if "--from" in arguments else ["--from", str(ROOT / "notebooks")]
+    return call("-P", "-m", "xinhe_geo", "notebook", *arguments, *own)
 
 
 def bundle(arguments: Sequence[str]) -> int:
@@ -556,7 +587,7 @@ def main(arguments: Sequence[str]) -> int:
         if base != sys.executable:
             return subprocess.call([base, __file__, *arguments])
     command, rest = (arguments[0], arguments[1:]) if arguments else ("", [])
-    own = {"test": test, "lab": lab, "bundle": bundle}
+    own = {"test": test, "lab": lab, "app": app, "notebook": notebook, "bundle": bundle}
     try:
         if command in ("-h", "--help"):
             print(__doc__.strip() if __doc__ else "")

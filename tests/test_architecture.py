@@ -59,6 +59,7 @@ ORDER = (
     "_pack",
     "_meeting",
     "live",
+    "notebook",
     "_paper",
     "_carto",
     "sheet",
@@ -107,7 +108,11 @@ ONLY_IMPORTER = {
     "rich": {"cli"},
 }
 #: Libraries of an extra, and the module that works only with that extra.
-OPTIONAL = {"live": {"anywidget", "traitlets"}, "batch": {"dask", "distributed"}}
+OPTIONAL = {
+    "live": {"anywidget", "traitlets"},
+    "notebook": {"ipykernel", "mistune", "nbclient", "nbformat"},
+    "batch": {"dask", "distributed"},
+}
 DECLARED = {canonicalize_name(Requirement(line).name) for line in PROJECT["project"]["dependencies"]}
 #: Declared though no module imports them: what users bring graphs in, what pandas reads workbooks with, the typeface of sheets.
 BEHIND = {"osmnx", "openpyxl", "zhplot"}

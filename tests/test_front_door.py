@@ -17,6 +17,7 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
+from urllib.parse import unquote
 
 import pytest
 import typer
@@ -238,11 +239,52 @@ def test_lab_listens_on_this_computer_only_and_speaks_chinese(run: ModuleType) -
     assert run.main(["lab"]) == 0
     assert "--ServerApp.ip=127.0.0.1" in run.done[-1]
     assert f"--ServerApp.root_dir={run.ROOT}" in run.done[-1]
+    opened = next(part for part in run.done[-1] if part.startswith("--LabApp.default_url=/lab/tree/"))
+    assert (ROOT / unquote(opened.partition("/lab/tree/")[2])).is_file(), "the welcome notebook"
     settings = json.loads(next(run.ENV.rglob("overrides.json")).read_text("utf-8"))
     assert settings["@jupyterlab/translation-extension:plugin"]["locale"] == "zh_CN"
     run.main(["lab", "my.ipynb"])
     assert not [part for part in run.done[-1] if "root_dir" in part]
     assert run.done[-1][-1] == "my.ipynb"
+
+
+def test_app_shows_one_district_on_this_computer_only(
+    run: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("JUPYTER_PATH", "mine")
+    monkeypatch.setenv("XINHE_FOLDER", "")
+    assert run.main(["app"]) == 0
+    assert run.done[-2] == ".[lab]"
+    assert run.done[-1][:3] == ("-m", "voila", str(run.ROOT / "xinhe_geo" / "web" / "app.ipynb"))
+    assert "--Voila.ip=127.0.0.1" in run.done[-1] and "--VoilaConfiguration.template=xinhe" in run.done[-1]
+    assert os.environ["XINHE_FOLDER"] == ""
+    assert os.environ["JUPYTER_PATH"].split(os.pathsep) == [str(run.ROOT / "xinhe_geo" / "web"), "mine"]
+    own = tmp_path / "我的街道"
+    own.mkdir()
+    count = len(run.done)
+    assert run.main(["app", str(own)]) == 3 and "district.toml" in capsys.readouterr().err
+    assert run.main(["app", str(own), str(own)]) == 2
+    assert len(run.done) == count, "nothing was started"
+    (own / "district.toml").touch()
+    assert run.main(["app", str(own), "--no-browser"]) == 0
+    assert os.environ["XINHE_FOLDER"] == str(own.resolve()) and run.done[-1][-1] == "--no-browser"
+
+
+def test_the_page_of_the_app_is_there() -> None:
+    web = ROOT / "xinhe_geo" / "web"
+    book = json.loads((web / "app.ipynb").read_text("utf-8"))
+    assert "xh.live(" in "".join(book["cells"][0]["source"]) and book["cells"][0]["outputs"] == []
+    for file in (web / "voila" / "templates" / "xinhe").iterdir():
+        assert "http" not in file.read_text("utf-8")
+
+
+def test_notebook_is_the_librarys_command_on_the_projects_notebooks(run: ModuleType) -> None:
+    assert run.main(["notebook", "03", "-p", "profile=elderly"]) == 0
+    assert run.done[-2] == ".[lab]"
+    fixed = ("-P", "-m", "xinhe_geo", "notebook")
+    assert run.done[-1] == (*fixed, "03", "-p", "profile=elderly", "--from", str(run.ROOT / "notebooks"))
+    run.main(["notebook", "03", "--from", "mine"])
+    assert run.done[-1] == (*fixed, "03", "--from", "mine")
 
 
 def test_settings_of_other_pythons_stay_outside(run: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -459,7 +501,7 @@ def test_commands_named_for_the_reader_exist(run: ModuleType, name: str) -> None
     told = commands_in((ROOT / name).read_text("utf-8"))
     assert [] in told, "the main job is not mentioned"
     for words in told:
-        if not words or words[0] in ("test", "lab", "bundle"):
+        if not words or words[0] in ("test", "lab", "app", "bundle"):
             continue
         assert words[0] in commands, words
         options = {option for parameter in commands[words[0]].params for option in parameter.opts}

@@ -83,6 +83,12 @@ LEGAL: dict[str, dict[str, list[object]]] = {
     },
     "07": {"folder": [TOY], "year": [2025], "commitment": ["I09"]},
     "08": {"folder": [TOY], "preset": ["elderly"], "scenario": ["two-stations"]},
+    "09": {
+        "rows": [[("my-1", "一处", "药店", 117.63, 39.045)]],
+        "crs": ["GCJ-02"],
+        "kind": ["pharmacy"],
+        "take_back": [False],
+    },
     "10": {"city": ["saopaulo"], "kind": ["park"], "profile": ["elderly"]},
 }
 #: Per notebook and parameter: a value that is not legal, and what the message must name.
@@ -132,6 +138,12 @@ ILLEGAL: dict[str, dict[str, tuple[object, str]]] = {
         "folder": ("no-such-folder", "no-such-folder"),
         "preset": ("full", "plan、td1063、elderly"),
         "scenario": ("wuchedi", "wuchedi-renewal"),
+    },
+    "09": {
+        "rows": ([], "每行五项"),
+        "crs": ("XYZ", "WGS84、GCJ-02、BD-09"),
+        "kind": ("clinic", "clinic_station"),
+        "take_back": ("maybe", "True"),
     },
     "10": {"city": ("atlantis", "helsinki"), "kind": ("clinic", "clinic_station"), "profile": ("oldest", "adult")},
 }

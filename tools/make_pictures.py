@@ -3,13 +3,18 @@ Make the pictures of the README from a fresh report of the bundled district.
 
     python tools/make_pictures.py
 
-Needs the `dev` extra and a Chromium on the PATH; writes `docs/images/*.png`. No network.
+Needs the `dev` and `lab` extras and a Chromium on the PATH; writes `docs/images/*.png`. No network.
 """
 
 from __future__ import annotations
 
+import os
 import shutil
+import socket
+import subprocess
+import sys
 import tempfile
+import time
 from pathlib import Path
 
 from playwright.sync_api import Browser, sync_playwright
@@ -30,6 +35,36 @@ def shoot(browser: Browser, page: Path, image: Path, width: int, height: int) ->
     context.close()
 
 
+def shoot_live(browser: Browser, image: Path, width: int, height: int) -> None:
+    """Save the live map as `python run.py app` shows it, with one facility chosen and moved."""
+    web = IMAGES.parent.parent / "xinhe_geo" / "web"
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "voila", str(web / "app.ipynb"), "--Voila.ip=127.0.0.1", f"--port={port}"]
+    command += ["--no-browser", "--VoilaConfiguration.template=xinhe", "--VoilaConfiguration.theme=light"]
+    path = os.pathsep.join(filter(None, [str(web), os.environ.get("JUPYTER_PATH")]))
+    with subprocess.Popen(command, env={**os.environ, "JUPYTER_PATH": path}) as server:
+        for _ in range(120):
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", port)) == 0:
+                    break
+            time.sleep(0.5)
+        tab = browser.new_page(viewport={"width": width, "height": height})
+        tab.goto(f"http://127.0.0.1:{port}/")
+        tab.locator(".xl[data-answers]").wait_for(timeout=120_000)
+        tab.locator(".xl-tall button").first.click()
+        tab.locator(".xm-top").focus()
+        for _ in range(8):
+            tab.keyboard.press("Shift+ArrowRight")
+            tab.wait_for_timeout(300)
+        tab.locator(".xl-side").evaluate("side => { side.scrollTop = 0; }")
+        tab.wait_for_timeout(1500)
+        tab.screenshot(path=image)
+        tab.close()
+        server.terminate()
+
+
 def main() -> None:
     """Report into a temporary folder and photograph it."""
     IMAGES.mkdir(parents=True, exist_ok=True)
@@ -42,6 +77,7 @@ def main() -> None:
             )
             shoot(browser, output / "index.html", IMAGES / "brief.png", 1280, 1180)
             shoot(browser, output / "maps" / "plan_clinic_15.html", IMAGES / "clinic.png", 1366, 768)
+            shoot_live(browser, IMAGES / "live.png", 1300, 920)
             browser.close()
 
 

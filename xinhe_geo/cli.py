@@ -806,6 +806,24 @@ def undo(
     _out.print(_text(lang, "undone"))
 
 
+@app.command("notebook")
+def run_notebook(
+    name: Annotated[str, typer.Argument(help="笔记本的编号（如 03）、文件名或路径")],
+    parameter: Annotated[
+        list[str] | None, typer.Option("-p", "--parameter", help="名=值，可写几个；名和值见笔记本最上面一格")
+    ] = None,
+    out: Annotated[Path | None, typer.Option("--out", help="存到哪个文件夹；省略为 output/notebooks")] = None,
+    from_: Annotated[Path, typer.Option("--from", help="笔记本在哪个文件夹")] = Path("notebooks"),
+    lang: Lang = "zh",
+) -> None:
+    """换参数跑一个笔记本，存下跑好的笔记本和一个断网也能打开的 HTML 文件。"""
+    from .notebook import run_notebook as run
+
+    with _err.status(escape(name)) as status:
+        _, page = run(name, parameter or (), folder=from_, out=out, progress=lambda step: status.update(escape(step)))
+    _out.print(escape(_text(lang, "done", _show(page))))
+
+
 def _with_lonlat(table: Any) -> Any:
     """Return a table of points with longitude and latitude in place of the geometry."""
     import geopandas as gpd
