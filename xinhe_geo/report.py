@@ -43,7 +43,7 @@ from .district import MANIFEST, District
 from .errors import EnvironmentProblem, UnknownNameError, XinheError
 from .layers import BASIS_LABELS, LAYERS
 from .ledger import ledger
-from .values import DENOMINATOR_LABELS, METHOD_LABELS
+from .values import DENOMINATOR_LABELS, METHOD_LABELS, Rule
 
 RECORD = "run.json"
 #: How many maps the brief shows as pictures; the others are links.
@@ -285,7 +285,20 @@ def _write_maps(district: District, results: Mapping[str, Any], folder: Path) ->
             rule=rule,
             gaps=gap,
         )
+    walked = _walked_rule(district, results)
+    if walked is not None:
+        maps.walkers(district, walked).save(folder / "walkers.html")
+        title = f"{district.name} {walked.label}：老年人与成人对照"
+        shown.append({"file": "maps/walkers.html", "title": title, "svg": ""})
     return shown
+
+
+def _walked_rule(district: District, results: Mapping[str, Any]) -> Rule | None:
+    """Return the leading rule that grown-ups are measured by in minutes, and that older people may miss."""
+    if not {"adult", "elderly"} <= set(district.profiles.index):
+        return None
+    rules = [district.rule(name) for name in mapped_rules(district, results)]
+    return next((r for r in rules if r.metric == "reach" and r.method == "walk_min" and r.profile == "adult"), None)
 
 
 # --- workbook --------------------------------------------------------------------------------------------------------
