@@ -244,7 +244,13 @@ def _source_sheet(district: District) -> pd.DataFrame:
 
 _WIDE = {"原文": 42, "怎么量": 46, "差距": 46, "怎么补": 36, "一句话": 60, "说明": 60, "现状": 56, "参数": 50, "原文矛盾": 50, "公式": 40,
          "数据情况": 40, "缺什么": 30, "量什么": 26, "出处": 30, "矛盾": 50, "处理": 50, "原文一": 36, "原文二": 36, "来源": 50,
-         "没有逐条核的原因": 60, "SHA-256": 66, "判定": 22, "指标": 30, "年度节点": 22, "佐证材料": 26, "文件": 30}  # fmt: skip
+         "没有逐条核的原因": 60, "SHA-256": 66, "判定": 22, "指标": 30, "年度节点": 22, "佐证材料": 26, "文件": 30,
+    "有": 60, "承诺每个社区都有、这里缺": 26, "其他必备设施里缺": 30,
+}  # fmt: skip
+
+
+#: What is printed of wide sheets: the columns up to this one; the rest is for the screen.
+_PRINTED_UP_TO = ("缺什么", "其他必备设施里缺")
 
 
 def _write_sheet(book: Any, name: str, rows: pd.DataFrame, note: str, frozen: tuple[int, int]) -> None:
@@ -274,6 +280,8 @@ def _write_sheet(book: Any, name: str, rows: pd.DataFrame, note: str, frozen: tu
     sheet.freeze_panes(*frozen)
     if len(rows):
         sheet.autofilter(_HEADER_ROW, 0, _HEADER_ROW + len(rows), len(rows.columns) - 1)
+    for j in [j for j, column in enumerate(rows.columns) if column in _PRINTED_UP_TO]:
+        sheet.print_area(0, 0, _HEADER_ROW + len(rows), j)
     sheet.set_landscape()
     sheet.set_paper(8)
     sheet.fit_to_pages(1, 0)

@@ -20,6 +20,7 @@ from .ledger import COLOURS, ROLES, VERDICTS, beyond, foot, left_out, measure_ro
 _PAGE_STYLE = """
 .tools { position: sticky; top: 0; z-index: 2; background: var(--paper); padding: 10px 0; display: flex; flex-wrap: wrap; gap: 10px; }
 .tools select, .tools input, .tools button { font: inherit; padding: 4px 8px; border: 1px solid var(--line); border-radius: 4px; background: #fff; }
+main > * { scroll-margin-top: 64px; }
 .promise { background: var(--card); border: 1px solid var(--line); border-radius: 8px; margin: 8px 0; break-inside: avoid; }
 .promise > summary { display: grid; grid-template-columns: 3.2em 1fr auto; gap: 4px 12px; align-items: start; padding: 10px 14px; color: var(--ink); }
 .promise > summary > .state { grid-column: 2 / 4; font-size: 13.5px; color: var(--quiet); }
