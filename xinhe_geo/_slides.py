@@ -20,7 +20,7 @@ from pptx.util import Emu, Inches, Pt
 from ._analysis import analyse, best_sites, has_own_plan, promised_rules
 from ._meeting import DEMONSTRATION_TEXT
 from ._office import document_bytes
-from ._paper import plain
+from ._paper import plain, wrap
 from .audit import SEVERITIES, rests_on
 from .district import District
 from .ledger import ledger, verdicts
@@ -109,7 +109,7 @@ class _Deck:
         foot = f"{self.district.name}　数据年份 {self.district.year}　{self.district.manifest.get('credit', '')}"
         self.text(slide, _LEFT - 0.1, 7.0, 8.4, 0.35, [(foot, 9.5, _QUIET, False)])
         mark = f"{DEMONSTRATION_TEXT}　" if self.district.is_demonstration else ""
-        self.text(slide, 7.9, 6.68, 5.03, 0.3, [(f"{mark}{number}", 10, _MARK, True)], right=True)
+        self.text(slide, 5.9, 6.68, 7.03, 0.3, [(f"{mark}{number}", 10, _MARK, True)], right=True)
         slide.notes_slide.notes_text_frame.text = "\n".join(plain(n) for n in notes if n)
         return slide
 
@@ -139,16 +139,27 @@ class _Deck:
         self, slide: Any, head: Sequence[str], rows: Sequence[Sequence[str]], left: float, top: float, widths: Sequence[float], *,
         size: float = 12, right: Sequence[int] = (),
     ) -> None:  # fmt: skip
-        """Put a table that can be edited on a page; widths in inches, columns in `right` are set right."""
-        tall = 0.32 if len(rows) < 12 else 0.27
+        """
+        Put a table that can be edited on a page; widths in inches, columns in `right` are set right.
+
+        Rows are as high as their text needs (not every program lets them grow); rows that would run off the page are left out,
+        and counted in the last one.
+        """
+        least = 0.32 if len(rows) < 12 else 0.27
+        tall = [max(least, _height(r, widths, size)) for r in [head, *rows]]
+        fits = int(np.searchsorted(np.cumsum(tall), _TOP + _HIGH - top + 1e-6))
+        if fits < len(tall):
+            left_out = len(tall) - fits + 1
+            rows = [*rows[: fits - 2], [f"另有 {left_out} 行", *([""] * (len(head) - 1))]]
+            tall = [*tall[: fits - 1], least]
         shape = slide.shapes.add_table(
-            len(rows) + 1, len(head), Inches(left), Inches(top), Inches(sum(widths)), Inches(tall * (len(rows) + 1))
+            len(rows) + 1, len(head), Inches(left), Inches(top), Inches(sum(widths)), Inches(sum(tall))
         )
         grid = shape.table
         for j, width in enumerate(widths):
             grid.columns[j].width = Inches(width)
         for i, cells in enumerate([head, *rows]):
-            grid.rows[i].height = Inches(tall)
+            grid.rows[i].height = Inches(tall[i])
             for j, words in enumerate(cells):
                 cell = grid.cell(i, j)
                 cell.margin_top = cell.margin_bottom = Emu(12000)
@@ -222,6 +233,12 @@ class _Deck:
         return document_bytes(
             show.save, show.core_properties, f"{self.district.name}公共服务设施步行可达评估", self.district.year
         )
+
+
+def _height(cells: Sequence[str], widths: Sequence[float], size: float) -> float:
+    """Return how high a row must be, in inches: faces differ, so a little more than the packaged one needs."""
+    lines = max(len(wrap(c, size * 1.06, w * 72 - 8)) for c, w in zip(cells, widths, strict=True))
+    return lines * size * 1.25 / 72 + 0.05
 
 
 def _write(paragraph: Any, words: str, size: float, colour: str, *, bold: bool = False) -> None:
@@ -391,8 +408,12 @@ def _help(deck: _Deck, results: Mapping[str, Any]) -> None:
     if best.empty:
         return
     best = best.sort_values("people_gained", ascending=False, kind="stable")
-    first = best.iloc[0]
-    title = f"补一处受益最多的是“{first['label']}”：新增 {first['people_gained']:,.0f} 人够得着"
+    # what the plan itself promises comes first: a standard's hospital is not a district's to build
+    own = [deck.district.rule(str(r)).standard.startswith("《") for r in best.index]
+    first = best[own].iloc[0] if any(own) else best.iloc[0]
+    title = (
+        "规划承诺里，" if any(own) else ""
+    ) + f"补一处受益最多的是“{first['label']}”：新增 {first['people_gained']:,.0f} 人够得着"
     notes = [
         "每项各补一处，取新增覆盖最多的候选点，已证明最优；没有考虑用地和造价。",
         *(f"{r.label}：{r.near_ties}" for r in best.itertuples()),

@@ -238,7 +238,8 @@ def _opening(paper: _Document, results: Mapping[str, Any]) -> None:
         f"核对 {len(promised_rules(district, results))} 项有原文可查的承诺和标准：{len(known) - len(short)} 项人人够得着，{len(short)} 项还有人够不着。",
         bold=True,
     )
-    for name in short[:4]:
+    worst = lead.loc[short, "people_unserved"].sort_values(ascending=False, kind="stable").index
+    for name in worst[:4]:
         paper.text(f"{lead.loc[name, 'label']}：{lead.loc[name, 'headline']} {lead.loc[name, 'mark']}", bullet=True)
 
 
