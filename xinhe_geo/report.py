@@ -294,11 +294,12 @@ def _write_maps(district: District, results: Mapping[str, Any], folder: Path) ->
 
 
 def _walked_rule(district: District, results: Mapping[str, Any]) -> Rule | None:
-    """Return the leading rule that grown-ups are measured by in minutes, and that older people may miss."""
+    """Return, of the rules that grown-ups are measured by in minutes, the one that most of them miss."""
     if not {"adult", "elderly"} <= set(district.profiles.index):
         return None
     rules = [district.rule(name) for name in mapped_rules(district, results)]
-    return next((r for r in rules if r.metric == "reach" and r.method == "walk_min" and r.profile == "adult"), None)
+    walked = [r for r in rules if r.metric == "reach" and r.method == "walk_min" and r.profile == "adult"]
+    return min(walked, key=lambda r: float(results["headlines"].loc[r.name, "value"]), default=None)
 
 
 # --- workbook --------------------------------------------------------------------------------------------------------
