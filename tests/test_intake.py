@@ -436,7 +436,7 @@ def district_copy(tmp_path: Path) -> Path:
 def test_bundled_facilities_in_a_wrong_datum(
     tmp_path: Path, bundled_district: District, district_copy: Path, datum: str
 ) -> None:
-    """Rows already known give a wrong datum away; so do 602 new ones by the streets; 65 new ones cannot tell, and say so."""
+    """Rows already known give a wrong datum away; so do 602 new ones by the streets; 65 new ones by what they are named after."""
     everything = bundled_district.rows["facilities"]
     some = everything.iloc[:65]
     before = contents(district_copy)
@@ -447,8 +447,11 @@ def test_bundled_facilities_in_a_wrong_datum(
     with pytest.raises(SourceError, match=f"(?s)像是 {datum}.*中位距离.*BD-09　"):
         add(many, district_copy, "facilities", crs="WGS84", apply=True)
     few = listed(tmp_path / "c.csv", some, datum, keys=False)
-    report = add(few, district_copy, "facilities", crs="WGS84")
-    assert of(report, "note")["reason"].str.contains("没有得到证实：分不出").any()
+    with pytest.raises(SourceError, match=f"(?s)像是 {datum}.*名称里有已知的地方") as caught:
+        add(few, district_copy, "facilities", crs="WGS84", apply=True)
+    assert caught.value.residuals.loc[datum, "median_m"] < 20
+    assert caught.value.page.count("<figure>") == 3
+    assert "http" not in caught.value.page
     assert contents(district_copy) == before
 
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
+import tempfile
 import warnings
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +17,7 @@ import pyogrio
 import pyproj
 import shapely
 
-from ._tables import MOST_COLUMNS, MOST_ROWS, Incoming, cannot_take, printable
+from ._tables import MOST_COLUMNS, MOST_ROWS, MOST_UNPACKED, Incoming, cannot_take, printable, unpack_safely
 from .errors import SourceError
 
 
@@ -44,22 +47,101 @@ def read_geojson(path: Path) -> Incoming:
     return Incoming(path.name, heads, rows, list(range(1, len(rows) + 1)), np.atleast_1d(shapes), crs)
 
 
+def is_collection(path: Path) -> bool:
+    """Whether a .json file is GeoJSON rather than a list of records."""
+    return re.search(rb'"type"\s*:\s*"FeatureCollection"', path.read_bytes()) is not None
+
+
 def read_geopackage(path: Path, layer: str | None) -> Incoming:
     """Read one layer of a GeoPackage."""
     with path.open("rb") as stream:
         if not stream.read(16).startswith(b"SQLite format 3"):
             raise cannot_take(path.name, "不是 GeoPackage", "检查扩展名；在 QGIS 里重新导出")
+    return _of_frame(path, _drivers(path, layer=_layer_wanted(path, layer)))
+
+
+def read_geodatabase(path: Path, layer: str | None) -> Incoming:
+    """Read one layer of an Esri file geodatabase (a folder that ends in .gdb)."""
+    parts = [p for p in path.iterdir() if p.is_file()]
+    if not any(p.suffix.lower() == ".gdbtable" for p in parts):
+        raise cannot_take(path.name, "不是文件地理数据库", "整个 .gdb 文件夹要一起拷贝")
+    if sum(p.stat().st_size for p in parts) > MOST_UNPACKED:
+        raise cannot_take(path.name, "太大", "在 GIS 里只导出要用的图层")
+    return _of_frame(path, _drivers(path, layer=_layer_wanted(path, layer)))
+
+
+def _layer_wanted(path: Path, layer: str | None) -> str:
+    try:
+        names = [str(n) for n, kind in pyogrio.list_layers(path) if kind is not None]
+    except Exception as error:  # drivers raise many types; the message is what matters
+        raise cannot_take(path.name, "打不开", "文件可能不完整，重新拷贝或重新导出") from error
+    if layer is None and len(names) != 1:
+        raise cannot_take(path.name, f"里面有 {len(names)} 个图层",
+                          f"用 sheet（--sheet）说明读哪个：{printable('、'.join(names))}")  # fmt: skip
+    if layer is not None and layer not in names:
+        raise cannot_take(path.name, f"没有图层“{printable(layer)}”", f"可选：{printable('、'.join(names))}")
+    return layer or names[0]
+
+
+def read_kml(path: Path, layer: str | None) -> Incoming:
+    """Read the placemarks of all folders of a KML, or of one; links to elsewhere are not followed."""
+    start = path.read_bytes()
+    head = start[:4096]
+    if b"<!DOCTYPE" in start or b"<!ENTITY" in start:
+        raise cannot_take(path.name, "里面有实体定义", "在导出它的程序里重新导出为 KML")
+    if re.match(rb"(\xef\xbb\xbf)?\s*(<\?xml[^>]*\?>)?\s*(<!--.*?-->\s*)*<(\w+:)?kml[\s>]", head, re.DOTALL) is None:
+        raise cannot_take(path.name, "不是 KML", "检查扩展名；在导出它的程序里重新导出为 KML")
+    if b"<NetworkLink" in start and b"<Placemark" not in start:
+        raise cannot_take(path.name, "里面只有指向网上的链接，没有要素", "在导出它的程序里另存为带内容的 KML")
     try:
         names = [str(n) for n, kind in pyogrio.list_layers(path) if kind is not None]
     except Exception as error:
-        raise cannot_take(path.name, "GeoPackage 打不开", "文件可能不完整，重新拷贝或重新导出") from error
-    if layer is None and len(names) != 1:
-        raise cannot_take(
-            path.name, f"里面有 {len(names)} 个图层", f"用 sheet（--sheet）说明读哪个：{'、'.join(names)}"
-        )
+        raise cannot_take(path.name, "KML 读不出来，可能不完整", "重新拷贝或重新导出") from error
     if layer is not None and layer not in names:
-        raise cannot_take(path.name, f"没有图层“{printable(layer)}”", f"可选：{'、'.join(names)}")
-    return _of_frame(path, _drivers(path, layer=layer or names[0]))
+        raise cannot_take(path.name, f"没有图层“{printable(layer)}”", f"可选：{printable('、'.join(names))}")
+    if not names:
+        raise cannot_take(path.name, "没有要素", "检查是否导出了地标")
+    frames = [_drivers(path, layer=name) for name in ([layer] if layer else dict.fromkeys(names))]
+    frame = frames[0] if len(frames) == 1 else pd.concat(frames, ignore_index=True)
+    # What the format adds to every placemark, and nobody filled in.
+    own = {
+        "id",
+        "timestamp",
+        "begin",
+        "end",
+        "altitudeMode",
+        "tessellate",
+        "extrude",
+        "visibility",
+        "drawOrder",
+        "icon",
+    }
+    idle = [c for c in frame.columns if c in own or (c != frame.geometry.name and frame[c].isin(["", None]).all())]
+    return _of_frame(path, frame.drop(columns=idle).rename(columns={"Name": "名称", "description": "备注"}))
+
+
+def read_kmz(path: Path, layer: str | None) -> Incoming:
+    """Read the KML inside a KMZ; whatever else lies in it is left alone."""
+    unpack_safely(path, " KMZ", "重新导出为 KMZ 或 KML")
+    with zipfile.ZipFile(path) as package:
+        names = [n for n in package.namelist() if n.lower().endswith(".kml")]
+        if not names:
+            raise cannot_take(path.name, "里面没有 .kml", "重新导出为 KMZ 或 KML")
+        name = "doc.kml" if "doc.kml" in names else names[0]
+        try:
+            content = package.read(name)
+        except Exception as error:
+            raise cannot_take(path.name, "不是完整的 KMZ", "重新拷贝或重新导出") from error
+    with tempfile.TemporaryDirectory() as place:
+        # A name of our own: that of a member may lead anywhere.
+        inner = Path(place) / "doc.kml"
+        inner.write_bytes(content)
+        try:
+            found = read_kml(inner, layer)
+        except SourceError as error:
+            raise SourceError(str(error).replace("doc.kml", path.name, 1)) from error
+    found.file = path.name
+    return found
 
 
 def read_shapefile(path: Path) -> Incoming:
@@ -72,6 +154,9 @@ def read_shapefile(path: Path) -> Incoming:
     for part in (".dbf", ".shx"):
         if not any((path.parent / (path.stem + p)).is_file() for p in (part, part.upper())):
             raise cannot_take(path.name, f"旁边缺少 {path.stem}{part}", "shapefile 的 .shp、.shx、.dbf 要一起拷贝")
+    with path.open("rb") as stream:
+        if stream.read(4) != b"\x00\x00\x27\x0a":
+            raise cannot_take(path.name, "不是 shapefile", "检查扩展名；在 QGIS 里重新导出")
     frame = _drivers(path, encoding="ISO-8859-1")
     texts = [c for c in frame.columns if c != frame.geometry.name and not pd.api.types.is_numeric_dtype(frame[c])]
     cells = [v.encode("latin-1", "ignore") for c in texts for v in frame[c] if isinstance(v, str)]

@@ -24,10 +24,21 @@ import pyproj
 import shapely
 
 from ._contents import Edit, check_copy, is_missing, new_files
-from ._gisfiles import read_geojson, read_geopackage, read_shapefile
-from ._journal import commit, finish, locked
-from ._positions import Place, Placed, check_anchors, check_datum, declaration, locate, place_of, raw_shapes
+from ._dxf import read_dxf
+from ._gisfiles import (
+    is_collection,
+    read_geodatabase,
+    read_geojson,
+    read_geopackage,
+    read_kml,
+    read_kmz,
+    read_shapefile,
+)
+from ._journal import commit, finish, locked, write_whole
+from ._placing import placing_page
+from ._positions import Place, Placed, check_anchors, check_datum, declaration, locate, place_of, raw_shapes, tied
 from ._tables import (
+    LONLAT,
     MOST_BYTES,
     MOST_COLUMNS,
     NEVER,
@@ -37,17 +48,20 @@ from ._tables import (
     Report,
     cannot_take,
     cell_text,
+    header_words,
+    is_blank,
     meanings,
     never,
+    plain_header,
     printable,
-    read_text_table,
-    read_workbook,
+    read_table,
     tally,
+    unit_factor,
     value_labels,
     why_hostile,
 )
 from .district import MANIFEST, _read
-from .errors import DataError, Problem, SourceError, UnknownNameError, problems_table
+from .errors import DataError, Problem, SourceError, UnknownNameError, XinheError, problems_table
 from .layers import BASES, LAYERS, Column, Layer
 from .layers import check as check_rows
 
@@ -55,27 +69,50 @@ from .layers import check as check_rows
 SAME_M = 0.01
 
 
+#: What can be read; a reader gets path, layer, sheet and report.
+_READERS: Mapping[str, Callable[[Path, Layer, str | None, Report], Incoming]] = {
+    **dict.fromkeys((".xlsx", ".xls", ".csv"), read_table),
+    ".json": lambda path, layer, sheet, report: (
+        read_geojson(path) if is_collection(path) else read_table(path, layer, sheet, report)
+    ),
+    ".geojson": lambda path, *_: read_geojson(path),
+    ".gpkg": lambda path, _layer, sheet, _report: read_geopackage(path, sheet),
+    ".shp": lambda path, *_: read_shapefile(path),
+    ".kml": lambda path, _layer, sheet, _report: read_kml(path, sheet),
+    ".kmz": lambda path, _layer, sheet, _report: read_kmz(path, sheet),
+    ".gdb": lambda path, _layer, sheet, _report: read_geodatabase(path, sheet),
+    ".dxf": read_dxf,
+}
+_REMEDIES = {
+    ".dwg": "DWG 是 CAD 的内部格式：在 CAD 里“另存为”，类型选 DXF（2013 或 2007），再导入 .dxf",
+    ".dgn": "在 CAD 里另存为 DXF（2013 或 2007），再导入 .dxf",
+    ".parquet": "GeoParquet 请在 QGIS 里打开，“导出”、“要素另存为”，格式选 GeoPackage",
+    ".geoparquet": "GeoParquet 请在 QGIS 里打开，“导出”、“要素另存为”，格式选 GeoPackage",
+    ".zip": "先解压，再导入里面的文件",
+    ".rar": "先解压，再导入里面的文件",
+    ".7z": "先解压，再导入里面的文件",
+    ".et": "在 WPS 里另存为 .xlsx",
+    ".ods": "另存为 .xlsx",
+    ".xlsm": "另存为不带宏的 .xlsx",
+    ".xlsb": "另存为 .xlsx",
+    ".doc": "把表格复制到 Excel，存为 .xlsx",
+    ".docx": "把表格复制到 Excel，存为 .xlsx",
+    ".pdf": "把表格录入 Excel（template 生成模板）",
+    ".tab": "在 QGIS 里导出为 GeoPackage",
+    ".mdb": "在 GIS 里导出为 GeoPackage",
+}  # fmt: skip
+
+
 def _open(path: Path, layer: Layer, sheet: str | None, report: Report) -> Incoming:
     """Read a file of any kind that is known, within bounds."""
-    readers: dict[str, Callable[[], Incoming]] = {
-        ".xlsx": lambda: read_workbook(path, layer, sheet, report),
-        ".csv": lambda: read_text_table(path, layer, report),
-        ".geojson": lambda: read_geojson(path),
-        ".json": lambda: read_geojson(path),
-        ".gpkg": lambda: read_geopackage(path, sheet),
-        ".shp": lambda: read_shapefile(path),
-    }
-    if not path.is_file():
-        raise SourceError(f"文件不存在：{path.name}")
     suffix = path.suffix.lower()
-    if suffix not in readers:
-        remedies = {
-            ".xls": "在 Excel 里另存为 .xlsx",
-            ".dwg": "在 CAD 里另存为 DXF，再在 QGIS 里转成 GeoPackage",
-            ".zip": "先解压，再导入里面的文件",
-        }
-        raise cannot_take(path.name, f"不认识的文件类型 {suffix or '（没有扩展名）'}",
-                   remedies.get(suffix, f"可用：{'、'.join(readers)}"))  # fmt: skip
+    if not path.exists():
+        raise SourceError(f"文件不存在：{printable(path.name)}")
+    if NEVER.search(path.stem):
+        raise never(path.name, path.stem)
+    if suffix not in _READERS or path.is_dir() != (suffix == ".gdb"):
+        raise cannot_take(path.name, f"不认识的文件类型 {printable(suffix) or '（没有扩展名）'}",
+                          _REMEDIES.get(suffix, f"可用：{'、'.join(_READERS)}"))  # fmt: skip
     size = path.stat().st_size
     if size == 0:
         raise cannot_take(path.name, "文件是空的", "重新导出或重新拷贝")
@@ -83,13 +120,13 @@ def _open(path: Path, layer: Layer, sheet: str | None, report: Report) -> Incomi
         raise cannot_take(
             path.name, f"文件太大（{size / 1e6:,.0f} MB）", f"分成不超过 {MOST_BYTES / 1e6:,.0f} MB 的几份"
         )
-    if NEVER.search(path.stem):
-        raise never(path.name, path.stem)
-    if layer.geometry is None and suffix not in (".xlsx", ".csv"):
+    if layer.geometry is None and suffix not in (".xlsx", ".xls", ".csv", ".json"):
         raise cannot_take(path.name, f"{layer.label}是表格，没有图形", "用 .xlsx 或 .csv")
     try:
-        found = readers[suffix]()
+        found = _READERS[suffix](path, layer, sheet, report)
     except OSError as error:
+        if isinstance(error, XinheError):
+            raise
         raise cannot_take(
             path.name, f"读不出来（{error.strerror or '文件不完整'}）", "若正被其他程序打开，请关闭后重试"
         ) from error
@@ -136,7 +173,12 @@ def _cells(
         codes = {label: v for v, label in value_labels(column).items()}
         if column.parent == ("kinds", "kind"):
             codes |= {label: kind for kind, label in kinds.items()}
-        values = [cell_text(column, row[j], codes) for row in incoming.rows]
+        factor = unit_factor(incoming.heads[j], column)
+        if factor != 1:
+            report.say(
+                "note", f"按表头的单位换算：乘以 {factor:,.6g}，存为{column.unit}", column=printable(incoming.heads[j])
+            )
+        values = [cell_text(column, row[j], codes, factor) for row in incoming.rows]
         for i, value in enumerate(values):
             if not isinstance(value, str):
                 continue
@@ -230,10 +272,23 @@ def _later(old: pd.DataFrame, position: int, since: Any) -> bool:
     return bool(pd.notna(number) and number > old["until"].iloc[position])
 
 
-def _plan(
-    source: Path, folder: Path, layer: Layer, *, crs: str | int | None, sheet: str | None, key: str | None,
-    replace: bool, basis: str,
-) -> _Plan:  # fmt: skip
+@dataclass(frozen=True)
+class _Options:
+    """What a caller says about a file."""
+
+    crs: str | int | None
+    sheet: str | None
+    key: str | None
+    replace: bool
+    basis: str
+    fill: Mapping[str, str]
+    control: Path | None
+    affine: bool
+    repair: bool
+    place: Path | None
+
+
+def _plan(source: Path, folder: Path, layer: Layer, how: _Options) -> _Plan:
     """Work out everything an import would do; nothing is written into the folder."""
     if layer.default:
         raise SourceError(
@@ -241,40 +296,135 @@ def _plan(
         )
     manifest, rows, metric = _state(folder, layer)
     report = Report()
-    incoming = _open(source, layer, sheet, report)
-    columns = meanings(incoming, layer, key, report)
+    incoming = _open(source, layer, how.sheet, report)
+    columns = meanings(incoming, layer, how.key, report)
     n = len(incoming.rows)
     refused: dict[int, list[tuple[str, Any, str, str]]] = {}
-    cells = _cells(incoming, layer, columns, dict(rows["kinds"]["label"]) if "kinds" in rows else {}, refused, report)
+    kinds = dict(rows["kinds"]["label"]) if "kinds" in rows else {}
+    cells = _cells(incoming, layer, columns, kinds, refused, report)
+    _fill(cells, layer, how.fill, kinds, n)
     old = rows.get(layer.name, _nothing(layer, metric))
     placed, datum, place = None, "WGS84", place_of(metric, rows)
     if layer.geometry is not None:
-        placed, datum = _positions(incoming, columns, crs, place, refused, report)
+        placed, datum = _positions(incoming, columns, how, place, refused, report)
     keys = _keys(layer, cells, n, placed, old, report)
     match = _match(layer, keys, cells, old, incoming.lines, refused)
     if placed is not None:
-        _refuse_unplaced(placed, match, refused)
         if not shapely.is_missing(placed.lonlat).all():
-            old_shapes = {i: old.geometry.iloc[p] for i, p in match.items() if not replace}
-            check_anchors(placed, datum, old_shapes, place, source.name)
-            check_datum(placed, datum, rows, source.name, report)
+            old_shapes = {i: old.geometry.iloc[p] for i, p in match.items() if not how.replace}
+            check_anchors(placed, datum, old_shapes, place, source.name, rows)
+            check_datum(placed, datum, rows, source.name, cells.get("name", [None] * n), report)
+        unplaced = _place_by_name(layer, incoming, columns, cells, placed, match, rows, refused, report)
+        if unplaced and how.place is not None:
+            _write_places(how.place, source.name, layer, keys, cells, unplaced, rows)
     tidy = _judge(layer, cells, keys, match, old, placed, rows, source.name, refused)
     entry = manifest["layers"].get(layer.name)
-    edits = _edits(layer, incoming, cells, keys, match, old, tidy, placed, refused, report, (basis, entry))
+    edits = _edits(layer, incoming, cells, keys, match, old, tidy, placed, refused, report, (how.basis, entry))
     matched = set(match.values())
     gone = [p for p in range(len(old)) if p not in matched]
     known, names = _identity(layer, old), old["name"].tolist() if "name" in old.columns else [""] * len(old)
     for p in gone:
-        what = "删去" if replace else "保留"
+        what = "删去" if how.replace else "保留"
         report.say("gone", f"目录里有，文件里没有：{what}", key=printable(known[p]), value=names[p])
     counts = tally(report.frame())
     if not counts["taken"]:
         raise DataError(_as_problems(report, layer, source.name), source.name)
     files = {}
-    if edits or (replace and gone):
-        files = new_files(folder, layer, entry, edits, set(gone) if replace else set(), basis, source.name, manifest)
+    if edits or (how.replace and gone):
+        leave = set(gone) if how.replace else set()
+        files = new_files(folder, layer, entry, edits, leave, how.basis, source.name, manifest)
         check_copy(folder, files)
     return _Plan(report.frame(), files, layer.name, source.name)
+
+
+def _fill(cells: dict[str, list[Any]], layer: Layer, fill: Mapping[str, str], kinds: Mapping[str, str], n: int) -> None:
+    """Write what holds for every row of the file ("这张表全是食堂") into blank cells."""
+    words = header_words(layer)
+    for said, value in fill.items():
+        name = words.get(plain_header(said), "@")
+        if name.startswith("@") or name == layer.key:
+            raise UnknownNameError("列", said, [f"{c.label}" for c in layer.names.values() if c.name != layer.key])
+        column = layer.names[name]
+        codes = {label: v for v, label in value_labels(column).items()}
+        if column.parent == ("kinds", "kind"):
+            codes |= {label: kind for kind, label in kinds.items()}
+        wrong = why_hostile(value)
+        if wrong is not None:
+            raise SourceError(f"{said} 的值{wrong[0]}。{wrong[1]}")
+        cell = cell_text(column, value, codes)
+        cells[name] = [cell if v is None else v for v in cells.get(name, [None] * n)]
+
+
+#: Layers of single places, which may stand where the compound they are in stands.
+_BY_NAME = ("facilities", "own_facilities", "micro_spaces", "places")
+
+
+def _place_by_name(
+    layer: Layer, incoming: Incoming, columns: Mapping[str, int], cells: dict[str, list[Any]], placed: Placed,
+    match: Mapping[int, int], rows: Mapping[str, pd.DataFrame], refused: dict[int, list[tuple[str, Any, str, str]]],
+    report: Report,
+) -> dict[int, str]:  # fmt: skip
+    """
+    Put rows without coordinates into the one compound their address names; refuse the rest.
+
+    Returns for each row that is left without a position what is known about where it lies.
+    """
+    n, left = len(incoming.rows), {}
+    homes = rows.get("homes") if layer.name in _BY_NAME else None
+    known = [] if homes is None else [(bare_name(v), i) for i, v in enumerate(homes["name"]) if isinstance(v, str)]
+    for i in range(n):
+        if placed.lonlat[i] is not None or i in match or (i in refused and "坐标" in {r[0] for r in refused[i]}):
+            continue
+        said = [cells["name"][i] if "name" in cells else None]
+        if "@address" in columns:
+            said.insert(0, incoming.rows[i][columns["@address"]])
+        text = next((str(s) for s in said if not is_blank(s)), "")
+        hits = _in_text(text, known)
+        if len(hits) == 1 and i not in refused:
+            assert homes is not None
+            shape = shapely.point_on_surface(homes.geometry.iloc[hits[0]])
+            placed.metric[i] = shape
+            placed.lonlat[i] = gpd.GeoSeries([shape], crs=homes.crs).to_crs(LONLAT).iloc[0]
+            marks = cells.setdefault("basis", [None] * n)
+            marks[i] = marks[i] or "derived"
+            report.say("note", f"没有坐标，按名称放在小区“{printable(homes['name'].iloc[hits[0]])}”内一点，依据记为推算",
+                       "核对；放得不对就写上坐标", row=incoming.lines[i], value=text)  # fmt: skip
+            continue
+        several = "、".join(str(homes["name"].iloc[h]) for h in hits[:6]) if homes is not None and len(hits) > 1 else ""
+        if layer.geometry is not None and "Point" in layer.geometry:
+            left[i] = (printable(text) if text else "没有地址") + (f"；可能在 {several}" if several else "")
+        hint = f"，名称对应几个小区：{printable(several)}" if several else ""
+        remedy = "补上经度和纬度，或用 --place 落点.html 在地图上放"
+        refused.setdefault(i, []).append(("坐标", text, f"没有坐标，目录里也没有这个编号{hint}", remedy))
+    return left
+
+
+def bare_name(text: object) -> str:
+    """Return a name without what stands in brackets."""
+    return re.sub(r"[（(].*?[)）]", "", str(text)).strip()
+
+
+def _in_text(text: str, known: Sequence[tuple[str, int]]) -> list[int]:
+    """Return which known names a text contains; a name inside a longer one that is there too does not count."""
+    said = bare_name(text)
+    names = {name for name, _ in known if len(name) >= 2 and name in said}
+    longest = {a for a in names if not any(a != b and a in b for b in names)}
+    return [i for name, i in known if name in longest]
+
+
+def _write_places(
+    path: Path, file: str, layer: Layer, keys: Sequence[str | None], cells: Mapping[str, list[Any]],
+    unplaced: Mapping[int, str], rows: Mapping[str, pd.DataFrame],
+) -> None:  # fmt: skip
+    if path.suffix.lower() not in (".html", ".htm"):
+        raise SourceError(f"{path.name}：落点页的文件名要以 .html 结尾")
+    if not any(name in rows and len(rows[name]) for name in ("district", "communities", "homes", "streets", "zones")):
+        raise SourceError("街道目录里没有可以画底图的图层，不能在地图上放。先导入街道界、小区或路网")
+    at = list(unplaced)
+    table = {layer.names[layer.key].label: [keys[i] for i in at]}
+    table |= {layer.names[c].label: [v[i] for i in at] for c, v in cells.items() if c != layer.key}
+    page = placing_page(pd.DataFrame(table, dtype="object"), [unplaced[i] for i in at], rows, file, layer.name)
+    write_whole(path, page.encode())
 
 
 def _nothing(layer: Layer, metric: pyproj.CRS) -> pd.DataFrame:
@@ -305,7 +455,7 @@ def _state(folder: Path, layer: Layer) -> tuple[dict[str, Any], dict[str, pd.Dat
 
 
 def _positions(
-    incoming: Incoming, columns: Mapping[str, int], crs: str | int | None, place: Place,
+    incoming: Incoming, columns: Mapping[str, int], how: _Options, place: Place,
     refused: dict[int, list[tuple[str, Any, str, str]]], report: Report,
 ) -> tuple[Placed, str]:  # fmt: skip
     shapes, said = raw_shapes(incoming, columns)
@@ -315,7 +465,13 @@ def _positions(
     if shapely.is_missing(shapes).all() and not any(said):
         n = len(shapes)
         return Placed(np.full(n, None, dtype=object), np.full(n, None, dtype=object), {}), "WGS84"
-    datum, declared = declaration(crs, incoming)
+    if how.repair:
+        shapes = _repaired(shapes, incoming.lines, report)
+    if how.control is not None:
+        shapes = tied(shapes, how.control, how.crs, place, how.affine, report)
+        datum, declared = "WGS84", place.metric
+    else:
+        datum, declared = declaration(how.crs, incoming)
     placed = locate(shapes, datum, declared, place, report)
     for i, (reason, remedy) in placed.reasons.items():
         value = said[i] or "，".join(f"{v:.6g}" for v in shapely.get_coordinates(shapes[i])[0])
@@ -323,12 +479,22 @@ def _positions(
     return placed, datum
 
 
-def _refuse_unplaced(
-    placed: Placed, match: Mapping[int, int], refused: dict[int, list[tuple[str, Any, str, str]]]
-) -> None:
-    for i, shape in enumerate(placed.lonlat):
-        if shape is None and i not in match and i not in refused:
-            refused[i] = [("坐标", "", "没有坐标，目录里也没有这个编号", "补上经度和纬度")]
+def _repaired(shapes: Any, lines: Sequence[int], report: Report) -> Any:
+    """Mend polygons that cross themselves, and say of each by how much its area changed."""
+    fixed = shapes.copy()
+    wrong = ~(shapely.is_missing(shapes) | shapely.is_valid(shapes)) & np.isfinite(shapely.bounds(shapes)).all(axis=1)
+    for i in np.flatnonzero(wrong):
+        why = shapely.is_valid_reason(shapes[i])
+        whole = shapely.make_valid(shapes[i], method="structure", keep_collapsed=False)
+        parts = [p for p in shapely.get_parts(whole) if p.geom_type == "Polygon" and p.area > 0]
+        if not parts:
+            continue
+        fixed[i] = parts[0] if len(parts) == 1 else shapely.MultiPolygon(parts)
+        before, after = shapely.area(shapes[i]), fixed[i].area
+        change = f"面积变为原来的 {after / before:.1%}" if before > 0 else "原来的面积算不出"
+        report.say("note", f"图形已修复：{printable(why)}；{change}，{len(parts)} 块", "在 GIS 里核对",
+                   row=lines[int(i)], column="图形")  # fmt: skip
+    return fixed
 
 
 def _judge(
@@ -503,6 +669,11 @@ def add(
     apply: bool = False,
     replace: bool = False,
     basis: str = "surveyed",
+    fill: Mapping[str, str] | None = None,
+    control: str | Path | None = None,
+    affine: bool = False,
+    repair: bool = False,
+    place: str | Path | None = None,
 ) -> pd.DataFrame:
     """
     Take a planner's file into a layer of a district folder, or say row by row why not.
@@ -510,16 +681,17 @@ def add(
     Parameters
     ----------
     file
-        .xlsx, .csv (UTF-8 or GB18030), .geojson, .gpkg or .shp.
+        .xlsx, .xls, .csv (UTF-8 or GB18030), .json (records), .geojson, .gpkg, .shp, .kml, .kmz, .gdb (a folder) or .dxf.
     folder
         A district folder. A layer that is not declared there yet is declared.
     layer
         Name of the layer.
     crs
         What the coordinates are: WGS84, GCJ-02, BD-09 or an EPSG code. Required wherever the file has coordinates, and
-        tested against the district's streets and against rows that are there already.
+        tested against the district's streets and names and against rows that are there already. With `control`, what the
+        known coordinates of the control points are.
     sheet
-        Worksheet, or layer of a GeoPackage.
+        Worksheet, layer of a GeoPackage, geodatabase or KML, or layers of a drawing joined by `;`.
     key
         Header of the column that identifies a row; by default the layer's key in any of its spellings. Without one,
         names identify, where they can.
@@ -529,6 +701,16 @@ def add(
         Remove rows of the folder that the file does not have; by default they stay.
     basis
         What new and moved rows rest on, unless the file says so itself.
+    fill
+        Column (name or label) and what stands in it where the file leaves it blank, for every row.
+    control
+        CSV of control points for a drawing in a grid of its own: 点名, 图上X, 图上Y, and 经度, 纬度 or 东坐标, 北坐标.
+    affine
+        Six parameters instead of four (`datum.tie`).
+    repair
+        Mend polygons that cross themselves; each is listed.
+    place
+        An .html to write where rows have no position: a map to place them on, which saves a table for this function.
 
     Returns
     -------
@@ -539,18 +721,20 @@ def add(
     Raises
     ------
     SourceError
-        A file that cannot be read, no declaration of its coordinates, or one that the streets contradict.
+        A file that cannot be read, no declaration of its coordinates, or one that streets, names or known rows contradict
+        (then with `.residuals` and `.page`), or control points that do not fit.
     DataError
         Not one row can be taken, or the folder would not pass its check; `.problems` lists each row.
     UnknownNameError
-        No such layer.
+        No such layer, basis or column.
     EnvironmentProblem
         The folder cannot be written, or another process is writing it.
 
     Notes
     -----
     On any error the folder is byte for byte as it was. A blank cell leaves what is there. A point does not replace an
-    outline that is there.
+    outline that is there. A row with an address or name in which exactly one known compound is named stands there, with
+    basis `derived`.
     """
     target = Path(folder)
     if layer not in LAYERS:
@@ -559,15 +743,17 @@ def add(
         raise UnknownNameError("依据类型", basis, list(BASES))
     if not (target / MANIFEST).is_file():
         raise SourceError(f"{target.name or target} 不是街道目录：里面没有 {MANIFEST}")
-
-    def plan() -> _Plan:
-        return _plan(Path(file), target, LAYERS[layer], crs=crs, sheet=sheet, key=key, replace=replace, basis=basis)
-
+    how = _Options(
+        crs, sheet, key, replace, basis, dict(fill or {}), None if control is None else Path(control), affine, repair,
+        None if place is None else Path(place),
+    )  # fmt: skip
+    if how.control is not None and not how.control.is_file():
+        raise SourceError(f"文件不存在：{printable(how.control.name)}")
     if not apply:
-        return plan().report
+        return _plan(Path(file), target, LAYERS[layer], how).report
     with locked(target):
         finish(target)
-        found = plan()
+        found = _plan(Path(file), target, LAYERS[layer], how)
         if found.files:
             commit(target, found.files, found.layer, found.source)
     return found.report

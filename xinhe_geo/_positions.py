@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import re
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import geopandas as gpd
@@ -14,8 +17,21 @@ import pandas as pd
 import pyproj
 import shapely
 
-from ._tables import LONLAT, Floats, Incoming, Report, Shapes, cannot_take, coordinate, is_blank, printable
-from .datum import DATUM_LABELS, DATUMS, datum_name, diagnose, from_wgs84, to_wgs84
+from ._placing import as_written, datum_page, known_by_name
+from ._tables import (
+    LONLAT,
+    Floats,
+    Incoming,
+    Report,
+    Shapes,
+    cannot_take,
+    coordinate,
+    decoded_csv,
+    is_blank,
+    plain_header,
+    printable,
+)
+from .datum import DATUM_LABELS, DATUMS, datum_name, diagnose, diagnose_names, tie, to_wgs84
 from .district import FAR_M
 from .errors import SourceError, UnknownNameError
 
@@ -229,57 +245,151 @@ def _why_far(raw: Floats, there: Floats, place: Place, hits: Sequence[str], crs:
     return "坐标不在声明的坐标系里", "检查坐标和声明的坐标系"
 
 
-def check_datum(placed: Placed, datum: str, rows: Mapping[str, pd.DataFrame], file: str, report: Report) -> None:
-    """Stop where the streets clearly say another datum than the one declared; say so where they cannot tell."""
+def check_datum(
+    placed: Placed, datum: str, rows: Mapping[str, pd.DataFrame], file: str, names: Sequence[Any], report: Report
+) -> None:
+    """Stop where streets or names clearly say another datum than the one declared; say so where they cannot tell."""
     streets = rows.get("streets")
-    shapes = placed.lonlat[~shapely.is_missing(placed.lonlat)]
-    if streets is None or streets.empty or not len(shapes):
+    here = ~shapely.is_missing(placed.lonlat)
+    if not here.any():
+        return
+    written = as_written(placed.lonlat[here], datum)
+    points = gpd.GeoSeries(written, crs=LONLAT)
+    tables = []
+    if streets is not None and len(streets):
+        tables.append(diagnose(points, streets))
+    known = known_by_name(rows, next(iter(f.crs for f in rows.values() if isinstance(f, gpd.GeoDataFrame)), LONLAT))
+    if len(known):
+        tables.append(diagnose_names(points, [n for n, is_here in zip(names, here, strict=True) if is_here], known))
+    if not tables:
         report.say("note", "没有街道图层可比，坐标基准没有检验", "导入路网以后再核对")
         return
-    table = diagnose(gpd.GeoSeries(_as_written(shapes, datum), crs=LONLAT), streets)
-    winners = list(table.index[table["winner"].to_numpy()])
-    if winners and winners[0] != datum:
-        raise SourceError(
-            f"{file}：声明的坐标基准是 {datum}，但坐标不像。{table['text'].iloc[0]}\n{_residuals(table)}\n"
-            f"没有写入任何东西。核实来源；若确是 {winners[0]}，用 crs={winners[0]} 再导入"
-        )
-    if winners:
-        report.say("note", f"坐标基准 {datum} 与街道吻合", value=table["text"].iloc[0])
+    winners = [str(table.index[table["winner"].to_numpy()][0]) for table in tables if table["winner"].any()]
+    for table in tables:
+        said = list(table.index[table["winner"].to_numpy()])
+        # Streets and names that contradict each other accuse nobody.
+        if said and said[0] != datum and datum not in winners:
+            raise _wrong_datum(file, datum, str(said[0]), table, written, rows)
+    if datum in winners:
+        text = next(t["text"].iloc[0] for t in tables if bool(t.loc[datum, "winner"]))
+        report.say("note", f"坐标基准 {datum} 与街道吻合", value=text)
     else:
-        reason = f"坐标基准 {datum} 没有得到证实：{table['text'].iloc[0]}"
+        reason = f"坐标基准 {datum} 没有得到证实：{tables[0]['text'].iloc[0]}"
         report.say("note", reason, "向提供者核实坐标来源；在地图上抽查几个点")
 
 
-def _as_written(shapes: Shapes, datum: str) -> Shapes:
-    return shapely.transform(shapes, lambda xy: np.column_stack(from_wgs84(xy[:, 0], xy[:, 1], datum)))
+def _wrong_datum(
+    file: str, datum: str, winner: str, table: pd.DataFrame, written: Shapes, rows: Mapping[str, pd.DataFrame]
+) -> SourceError:
+    said = f"声明的坐标基准是 {datum}，但坐标不像，像是 {DATUM_LABELS[winner]}。"
+    spots = shapely.get_coordinates(shapely.point_on_surface(written))
+    page = datum_page(spots, datum, table, rows, file, said + str(table["text"].iloc[0]))
+    return SourceError(
+        f"{file}：{said}{table['text'].iloc[0]}\n{_residuals(table)}\n"
+        f"没有写入任何东西。核实来源；若确是 {winner}，用 crs={winner} 再导入",
+        table, page,
+    )  # fmt: skip
 
 
 def _residuals(table: pd.DataFrame) -> str:
-    lines = ["假设坐标是　到街道的中位距离　九成在　整体移动"]
+    lines = ["假设坐标是　到参照的中位距离　九成在　整体移动"]
     for name, row in table.iterrows():
         lines.append(f"{name}　{row['median_m']:,.0f} 米　{row['p90_m']:,.0f} 米　{row['moved_m']:,.0f} 米")
     return "\n".join(lines)
 
 
-def check_anchors(placed: Placed, datum: str, old: Mapping[int, Any], place: Place, file: str) -> None:
+def check_anchors(
+    placed: Placed, datum: str, old: Mapping[int, Any], place: Place, file: str, rows: Mapping[str, pd.DataFrame]
+) -> None:
     """Stop where rows that are there already lie as far off, and in the direction, as a wrong datum would put them."""
     pairs = [(i, shape) for i, shape in old.items() if placed.lonlat[i] is not None and shape is not None]
     if len(pairs) < ANCHORS:
         return
     here = shapely.point_on_surface(np.array([shape for _, shape in pairs], dtype=object))
-    points = shapely.point_on_surface(_as_written(np.array([placed.lonlat[i] for i, _ in pairs], dtype=object), datum))
+    points = shapely.point_on_surface(as_written(np.array([placed.lonlat[i] for i, _ in pairs], dtype=object), datum))
     lon, lat = shapely.get_coordinates(points).T
     to_metric = pyproj.Transformer.from_crs(LONLAT, place.metric, always_xy=True)
-    away = {}
-    for name in DATUMS:
-        xy = np.column_stack(to_metric.transform(*to_wgs84(lon, lat, name)))
-        away[name] = np.hypot(*(xy - shapely.get_coordinates(here)).T)
+    at = {name: np.column_stack(to_metric.transform(*to_wgs84(lon, lat, name))) for name in DATUMS}
+    away = {name: np.hypot(*(xy - shapely.get_coordinates(here)).T) for name, xy in at.items()}
     best = min(DATUMS, key=lambda name: float(np.median(away[name])))
     clear = np.quantile(away[best], 0.75) <= ANCHOR_NEAR_M and np.quantile(away[datum], 0.25) >= ANCHOR_FAR_M
     if best != datum and clear:
-        lines = "；".join(f"{name} {np.median(away[name]):,.0f} 米" for name in DATUMS)
-        raise SourceError(
-            f"{file}：声明的坐标基准是 {datum}，但和目录里编号相同的 {len(pairs)} 个要素整体错开；"
-            f"到原位置的中位距离，假设坐标是：{lines}。像是 {DATUM_LABELS[best]}。没有写入任何东西。"
-            f"核实来源；若确是 {best}，用 crs={best} 再导入；若原来的图层才是错的，用 replace=True（--replace）整层替换"
+        table = pd.DataFrame(
+            {"label": [DATUM_LABELS[n] for n in DATUMS], "points": len(pairs),
+             "moved_m": [float(np.median(np.hypot(*(at[n] - at["WGS84"]).T))) for n in DATUMS],
+             "median_m": [float(np.median(away[n])) for n in DATUMS],
+             "p90_m": [float(np.quantile(away[n], 0.9)) for n in DATUMS], "winner": [n == best for n in DATUMS]},
+            index=pd.Index(DATUMS, name="datum"),
+        )  # fmt: skip
+        lines = "；".join(f"{name} {metres:,.0f} 米" for name, metres in table["median_m"].items())
+        said = (
+            f"声明的坐标基准是 {datum}，但和目录里编号相同的 {len(pairs)} 个要素整体错开；"
+            f"到原位置的中位距离，假设坐标是：{lines}。像是 {DATUM_LABELS[best]}。"
         )
+        raise SourceError(
+            f"{file}：{said}没有写入任何东西。"
+            f"核实来源；若确是 {best}，用 crs={best} 再导入；若原来的图层才是错的，用 replace=True（--replace）整层替换",
+            table, datum_page(np.column_stack([lon, lat]), datum, table, rows, file, said),
+        )  # fmt: skip
+
+
+# --- drawings in a grid of their own --------------------------------------------------------------------------------
+
+_CONTROL = {
+    "x": ("图上x", "x", "x坐标", "localx", "图x"), "y": ("图上y", "y", "y坐标", "localy", "图y"),
+    "east": ("经度", "东经", "lon", "lng", "已知x", "东坐标", "已知东", "e", "east"),
+    "north": ("纬度", "北纬", "lat", "已知y", "北坐标", "已知北", "n", "north"),
+    "name": ("点名", "名称", "点号", "编号", "name", "id"),
+}  # fmt: skip
+
+
+def tied(shapes: Shapes, control: Path, crs: str | int | None, place: Place, affine: bool, report: Report) -> Shapes:
+    """Bring the shapes of a drawing in a grid of its own into the district's CRS, by the control points of a CSV."""
+    text, separator = decoded_csv(control)
+    lines = [
+        line for line in csv.reader(io.StringIO(text, newline=""), delimiter=separator) if any(map(str.strip, line))
+    ]
+    heads = [plain_header(h) for h in lines[0]] if lines else []
+    at = {k: next((heads.index(w) for w in words if w in heads), None) for k, words in _CONTROL.items()}
+    absent = [f"{'、'.join(_CONTROL[k][:2])}" for k in ("x", "y", "east", "north") if at[k] is None]
+    if absent:
+        raise cannot_take(
+            control.name, f"缺少列：{'；'.join(absent)}", "表头写 点名, 图上X, 图上Y, 经度, 纬度（或 东坐标, 北坐标）"
+        )
+    numbers = np.array(
+        [[coordinate(row[i]) if (i := at[k]) is not None and i < len(row) else np.nan for k in ("x", "y", "east", "north")]
+         for row in lines[1:]]
+    ).reshape(-1, 4)  # fmt: skip
+    i = at["name"]
+    names = [
+        row[i].strip() if i is not None and i < len(row) and row[i].strip() else str(k)
+        for k, row in enumerate(lines[1:], 1)
+    ]
+    datum, declared = declaration(crs, Incoming(control.name, [], [], []))
+    lonlat = _to_lonlat(numbers[:, 2:], datum, declared)
+    bad = [
+        n
+        for n, ok in zip(names, np.isfinite(lonlat).all(axis=1) & np.isfinite(numbers).all(axis=1), strict=True)
+        if not ok
+    ]
+    if bad:
+        raise cannot_take(
+            control.name, f"控制点 {printable('、'.join(bad))} 的坐标读不懂，或不在声明的坐标系里", "每个点写四个数"
+        )
+    to_metric = pyproj.Transformer.from_crs(LONLAT, place.metric, always_xy=True)
+    try:
+        matrix, residuals = tie(
+            numbers[:, :2], np.column_stack(to_metric.transform(*lonlat.T)), affine=affine, names=names
+        )
+    except SourceError as error:
+        raise SourceError(f"{control.name}：{error}", error.residuals) from error
+    for point, row in residuals.iterrows():
+        report.say(
+            "note",
+            f"控制点 {printable(point)} 的残差 {row['residual_m']:.3f} 米（东 {row['east_m']:+.3f}，北 {row['north_m']:+.3f}）",
+        )
+    first = residuals.iloc[0]
+    axes = "，图上 X 为北" if first["swapped"] else ""
+    report.say("note", f"按 {len(residuals)} 个控制点配准：比例 {first['scale']:.6f}，旋转 {first['rotation_deg']:.4f}°{axes}",
+               "三个点几乎没有多余的检验，最好四个以上" if len(residuals) < 4 else "")  # fmt: skip
+    return shapely.transform(shapes, lambda xy: np.column_stack([xy, np.ones(len(xy))]) @ matrix)

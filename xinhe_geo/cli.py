@@ -676,15 +676,23 @@ def template(
 
 @app.command()
 def add(
-    file: Annotated[Path, typer.Argument(help=".xlsx .csv .geojson .gpkg .shp")],
+    file: Annotated[Path, typer.Argument(help=".xlsx .xls .csv .json .geojson .gpkg .shp .kml .kmz .gdb .dxf")],
     to: Annotated[Path, typer.Option("--to", help="街道目录")],
     layer: Annotated[str, typer.Option("--layer", help="图层，如 facilities、homes、gates")],
     crs: Annotated[
         str | None, typer.Option("--crs", help="坐标系：EPSG:4326、WGS84、GCJ-02、BD-09 …（有坐标时必写）")
     ] = None,
-    sheet: Annotated[str | None, typer.Option("--sheet", help="Excel 的哪一张表")] = None,
+    sheet: Annotated[str | None, typer.Option("--sheet", help="Excel 的哪一张表，或 GIS 文件的哪个图层")] = None,
+    dxf_layer: Annotated[list[str] | None, typer.Option("--dxf-layer", help="读哪些 CAD 图层，可写几次")] = None,
     key: Annotated[str | None, typer.Option("--key", help="哪一列是编号")] = None,
     replace: Annotated[bool, typer.Option("--replace", help="文件里没有的行从图层里去掉")] = False,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", help="整张表都一样的列，如 类别=社区食堂；可写几次")
+    ] = None,
+    control: Annotated[Path | None, typer.Option("--control", help="CAD 自有坐标：控制点表 CSV")] = None,
+    affine: Annotated[bool, typer.Option("--affine", help="控制点用六参数（扫描的图）")] = False,
+    repair: Annotated[bool, typer.Option("--repair", help="修复自相交的面，逐个列出")] = False,
+    place: Annotated[Path | None, typer.Option("--place", help="没有坐标的行：写一页地图（.html），在上面放")] = None,
     yes: Annotated[bool, typer.Option("--yes", help="写入；不写则只列出会改什么")] = False,
     lang: Lang = "zh",
 ) -> None:
@@ -693,7 +701,16 @@ def add(
     from .sources import add as add_rows
 
     with _err.status(escape(file.name)):
-        report_ = add_rows(file, to, layer, crs=crs, sheet=sheet, key=key, apply=yes, replace=replace)
+        try:
+            report_ = add_rows(
+                file, to, layer, crs=crs, sheet=sheet or (";".join(dxf_layer) if dxf_layer else None), key=key, apply=yes,
+                replace=replace, fill=_pairs(set_), control=control, affine=affine, repair=repair, place=place,
+            )  # fmt: skip
+        except SourceError as error:
+            _keep_page(error, file)
+            raise
+    if place is not None and place.is_file():
+        _out.print(escape(_text(lang, "done", _show(place))))
     counts = tally(report_)
     shown = _grid("行", "编号", "结果", "列", "值", "原因", "怎么办")
     for row in report_[~report_["result"].isin(["gone", "unchanged"])].head(60).itertuples():
@@ -790,6 +807,52 @@ def import_rules(
         shown.add_row(*(escape(str(cell)) for cell in cells))
     _out.print(shown)
     _out.print(_text(lang, "applied" if yes else "not_applied"))
+
+
+def _pairs(said: list[str] | None) -> dict[str, str]:
+    """Return `column=value` pairs; anything else is a wrong command line."""
+    pairs = [text.partition("=") for text in said or ()]
+    for column, equals, value in pairs:
+        if not (column.strip() and equals and value.strip()):
+            raise SourceError(f"--set 写成 列=值，如 --set 类别=社区食堂；现在是 {column}{equals}{value}")
+    return {column.strip(): value.strip() for column, _, value in pairs}
+
+
+def _keep_page(error: SourceError, file: Path) -> None:
+    """Write the page of what was measured beside the file it is about; say where."""
+    if error.page:
+        page = file.with_name(f"{file.stem}-坐标核对.html")
+        try:
+            page.write_text(error.page, encoding="utf-8")
+        except OSError:
+            return
+        _err.print(escape(f"每种假设的残差和地图：{_show(page)}"))
+
+
+@app.command()
+def dxf(
+    folder: Annotated[Path | None, typer.Argument(help="街道目录；省略为随程序的演示街道")] = None,
+    out: Annotated[Path, typer.Option("--out", help="写到哪个 .dxf 文件")] = Path("街道.dxf"),
+    kind: Annotated[str | None, typer.Option("--sites", help="同时画出这一类设施的选址结果")] = None,
+    n: Annotated[int, typer.Option("--n", help="选址几处")] = 1,
+    lang: Lang = "zh",
+) -> None:
+    """导出 DXF 给设计院：街道界、小区、地块、路网、设施（和选址），用街道的投影坐标系。"""
+    from ._dxf import drawing_of
+    from .district import District
+    from .siting import sites as find_sites
+
+    with _err.status(_text(lang, "loading")):
+        district = District.load(folder)
+        found = None
+        if kind is not None:
+            labels = district.kinds["label"]
+            kind = str(labels.index[(labels == kind).to_numpy()][0]) if (labels == kind).any() else kind
+            found = find_sites(district, kind, n)
+        counts = drawing_of(district, out, found)
+    for layer, number in counts.items():
+        _out.print(escape(f"{layer}：{number}"))
+    _out.print(escape(_text(lang, "done", _show(out))))
 
 
 @app.command()

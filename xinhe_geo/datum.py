@@ -12,7 +12,8 @@ is compared with twenty cities from another implementation. The inverses are ite
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import re
+from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -186,6 +187,107 @@ def _undo(forward: Move, lon: Floats, lat: Floats) -> tuple[Floats, Floats]:
     return x, y
 
 
+# --- local grids -----------------------------------------------------------------------------------------------------
+
+#: Control points that lie farther than this from where the fit puts them (metres) are wrong.
+TIE_LIMIT_M = 0.5
+#: A drawing is true to scale: a fit that stretches it by more than this has the wrong points.
+TIE_SCALE = 0.01
+
+
+def tie(
+    local: ArrayLike, known: ArrayLike, *, affine: bool = False, limit_m: float = TIE_LIMIT_M, names: Iterable[str] = ()
+) -> tuple[Floats, pd.DataFrame]:
+    """
+    Fit a local grid to a known one by control points, in least squares.
+
+    Parameters
+    ----------
+    local
+        Positions in the drawing, shape (n, 2); x may be north, as surveyors write it: both orders are tried.
+    known
+        The same points in a metric CRS, shape (n, 2), east before north.
+    affine
+        Six parameters (n >= 4) instead of four: for scanned drawings, which stretch unevenly.
+    limit_m
+        Refuse where a point lies farther than this from where the fit puts it.
+    names
+        What the points are called, for the table.
+
+    Returns
+    -------
+    matrix, residuals
+        `matrix` of shape (3, 2): `np.column_stack([local, ones]) @ matrix` is the position in the known CRS. `residuals`:
+        index `point`; columns `x`, `y` (fitted, metres), `east_m`, `north_m`, `residual_m`, and in every row `scale`,
+        `rotation_deg`, `swapped`.
+
+    Raises
+    ------
+    SourceError
+        Fewer than 3 (affine: 4) points, points on one line or one spot, a scale that is not near 1, or a residual above the limit;
+        `.residuals` holds the table.
+
+    Notes
+    -----
+    Four parameters (Helmert): E = a x - b y + c, N = b x + a y + d. Where x is north the axes are swapped first. Of the two
+    orders the one with the smaller sum of squares is taken. With three points only 2 of 6 equations check the fit: four or
+    more find a wrong one.
+    """
+    x, y = np.asarray(local, dtype=np.float64), np.asarray(known, dtype=np.float64)
+    least = 4 if affine else 3
+    if x.shape != y.shape or x.ndim != 2 or x.shape[1] != 2 or len(x) < least:
+        raise SourceError(f"控制点只有 {len(x)} 个，至少要 {least} 个不在一条线上的点")
+    if not (np.isfinite(x).all() and np.isfinite(y).all()):
+        raise SourceError("控制点里有不是数的坐标。每个点写四个数：图上 X、Y，已知坐标两个")
+    if _flat(x) or _flat(y):
+        raise SourceError("控制点几乎在一条线上或一个点上，定不出旋转。换成分布在图的四角的点")
+    fits = [_fit(x[:, order], y, affine) for order in ([0, 1], [1, 0])]
+    k = int(np.argmin([float((residual**2).sum()) for _, residual in fits]))
+    matrix, residual = fits[k]
+    if k:
+        matrix = matrix[[1, 0, 2]]
+    fitted = np.column_stack([x, np.ones(len(x))]) @ matrix
+    labels = [*names] or [str(i + 1) for i in range(len(x))]
+    scale = float(np.sqrt(abs(np.linalg.det(matrix[:2]))))
+    east = matrix[0] if not k else matrix[1]
+    table = pd.DataFrame(
+        {"x": fitted[:, 0], "y": fitted[:, 1], "east_m": residual[:, 0], "north_m": residual[:, 1],
+         "residual_m": np.hypot(*residual.T), "scale": scale,
+         "rotation_deg": float(np.degrees(np.arctan2(east[1], east[0]))), "swapped": bool(k)},
+        index=pd.Index(labels, name="point"),
+    )  # fmt: skip
+    said = "；".join(f"{n} {r:,.2f} 米" for n, r in table["residual_m"].items())
+    if table["residual_m"].max() > limit_m:
+        worst = table["residual_m"].idxmax()
+        raise SourceError(
+            f"控制点对不上：残差 {said}，超过 {limit_m:g} 米（最大的是 {worst}）。核对点号、坐标和坐标系，或去掉写错的点",
+            table,
+        )
+    if abs(scale - 1) > TIE_SCALE:
+        raise SourceError(f"配准的比例是 {scale:.4f}，不是 1：图的单位不是米，或控制点写错。残差 {said}", table)
+    return matrix, table
+
+
+def _flat(xy: Floats) -> bool:
+    """Whether points lie on a line or on a spot."""
+    spread = np.linalg.svd(xy - xy.mean(axis=0), compute_uv=False)
+    return bool(spread[0] < 1.0 or spread[1] < 0.02 * spread[0])
+
+
+def _fit(x: Floats, y: Floats, affine: bool) -> tuple[Floats, Floats]:
+    """Return the matrix (3, 2) that moves x to y in least squares, and what is left; centred, so that digits last."""
+    mx, my = x.mean(axis=0), y.mean(axis=0)
+    u, v = x - mx, y - my
+    if affine:
+        turn = np.linalg.lstsq(u, v, rcond=None)[0]
+    else:
+        size = float((u**2).sum())
+        a, b = float((u * v).sum()) / size, float((u[:, 0] * v[:, 1] - u[:, 1] * v[:, 0]).sum()) / size
+        turn = np.array([[a, b], [-b, a]])
+    matrix: Floats = np.vstack([turn, my - mx @ turn])
+    return matrix, np.asarray(u @ turn - v)
+
+
 # --- which one is it -------------------------------------------------------------------------------------------------
 
 #: Fewer points than this say nothing: two or three lie well by chance.
@@ -273,6 +375,105 @@ def diagnose(
     )
     table["text"] = _verdict(table)
     return table
+
+
+#: Names decide where at least so many rows are nearer to their namesake by more than this (metres), and hardly any is farther.
+NAMED_AT_LEAST, NAMED_BY_M, NAMED_AGAINST = 5, 100.0, 0.1
+#: … and where most of these rows then lie at or inside it.
+NAMED_NEAR_M, NAMED_SHARE = 60.0, 0.75
+
+
+def diagnose_names(points: gpd.GeoSeries, names: Iterable[object], known: gpd.GeoDataFrame) -> pd.DataFrame:
+    """
+    Measure which datum coordinates are in, by how near they lie to what they are named after.
+
+    Parameters
+    ----------
+    points
+        The layer in doubt, CRS declared.
+    names
+        A name or address for each point; missing ones say nothing.
+    known
+        Column `name` and shapes (compounds, communities, parks, roads ...) in true WGS84/CGCS2000, any CRS. Shapes of one
+        name count together.
+
+    Returns
+    -------
+    residuals
+        Index `datum`; columns `label`, `points` (rows with a namesake), `moved_m`, `median_m`, `p90_m` (distance to the
+        namesake), `nearer`, `farther` (rows nearer or farther than under the best other hypothesis by more than
+        `NAMED_BY_M`), `winner`, `text`. Without a namesake, a table of no winner.
+
+    Notes
+    -----
+    "Longest known name that the row's name contains", brackets and the word for community left out. A hypothesis wins where
+    it brings `NAMED_AT_LEAST` or more rows nearer than each other one does, a tenth of them at most farther, and most of
+    these to their namesake's very place. Rows named after something far away are as often nearer as farther.
+    """
+    shapes = _by_name(known)
+    pairs = [(i, _namesake(name, shapes)) for i, name in enumerate(names)]
+    pairs = [(i, stem) for i, stem in pairs if stem]
+    table = pd.DataFrame(
+        {"label": [DATUM_LABELS[n] for n in DATUMS], "points": len(pairs), "moved_m": np.nan, "median_m": np.nan,
+         "p90_m": np.nan, "nearer": 0, "farther": 0, "winner": False, "text": ""},
+        index=pd.Index(DATUMS, name="datum"),
+    )  # fmt: skip
+    if not pairs:
+        return table.assign(text="没有一行的名称里有已知的小区、社区或道路")
+    metric = _metric(known.geometry)
+    spots = points.iloc[[i for i, _ in pairs]].to_crs("EPSG:4326")
+    lon, lat = shapely.get_coordinates(shapely.point_on_surface(np.asarray(spots.array))).T
+    to_metric = _to_metric(metric)
+    targets = gpd.GeoSeries([shapes[stem] for _, stem in pairs], crs=known.crs).to_crs(metric)
+    here = np.column_stack([np.column_stack(to_metric.transform(*to_wgs84(lon, lat, name))) for name in DATUMS])
+    here = here.reshape(len(pairs), len(DATUMS), 2)
+    away = np.stack([shapely.distance(shapely.points(here[:, k]), targets.array) for k in range(len(DATUMS))])
+    table["median_m"], table["p90_m"] = np.median(away, axis=1), np.quantile(away, 0.9, axis=1)
+    table["moved_m"] = [float(np.median(np.hypot(*(here[:, k] - here[:, 0]).T))) for k in range(len(DATUMS))]
+    for k, name in enumerate(DATUMS):
+        table.loc[name, ["nearer", "farther", "winner"]] = _wins_by_names(away, k)
+    table["winner"] = table["winner"].astype(bool)
+    said = "，".join(f"{name} {metres:,.0f} 米" for name, metres in table["median_m"].items())
+    table["text"] = f"{len(pairs)} 行的名称里有已知的地方，到那里的中位距离：{said}"
+    return table
+
+
+def _wins_by_names(away: Floats, k: int) -> tuple[int, int, bool]:
+    others = np.delete(away, k, axis=0)
+    nearer = (others - away[k] > NAMED_BY_M).all(axis=0)
+    # Against each other hypothesis on its own: a tie with one of them is no vote.
+    farther = max(int((away[k] - other > NAMED_BY_M).sum()) for other in others)
+    votes = [int((other - away[k] > NAMED_BY_M).sum()) for other in others]
+    least = min(votes)
+    there = float((away[k][(others - away[k] > NAMED_BY_M).any(axis=0)] <= NAMED_NEAR_M).mean()) if least else 0.0
+    return (
+        int(nearer.sum()),
+        farther,
+        least >= NAMED_AT_LEAST and farther <= NAMED_AGAINST * least and there >= NAMED_SHARE,
+    )
+
+
+def _stem(name: object) -> str:
+    said = re.sub(r"[（(].*?[)）]", "", str(name)).strip()
+    return said.removesuffix("社区")
+
+
+def _by_name(known: gpd.GeoDataFrame) -> dict[str, Any]:
+    """Return the shape of each name, those of one name together."""
+    found: dict[str, list[Any]] = {}
+    for name, shape in zip(known["name"], known.geometry, strict=True):
+        if isinstance(name, str) and shape is not None and len(_stem(name)) >= 2:
+            found.setdefault(_stem(name), []).append(shape)
+    return {stem: shapely.union_all(shapes) for stem, shapes in found.items()}
+
+
+def _namesake(name: object, shapes: Mapping[str, Any]) -> str:
+    """Return the longest known name that a name contains; "" for none, or for two of one length."""
+    if not isinstance(name, str):
+        return ""
+    said = re.sub(r"[（(].*?[)）]", "", name)
+    hits = sorted((stem for stem in shapes if stem in said), key=lambda s: (-len(s), s))
+    return hits[0] if hits and (len(hits) == 1 or len(hits[1]) < len(hits[0])) else ""
 
 
 def _logs(away: Floats) -> Floats:

@@ -97,7 +97,22 @@ class ScenarioError(XinheError, ValueError):
 
 
 class SourceError(XinheError, ValueError):
-    """A file from outside that cannot be taken in. Example: ``文件不存在：city.osm.pbf``."""
+    """
+    A file from outside that cannot be taken in. Example: ``文件不存在：city.osm.pbf``.
+
+    Attributes
+    ----------
+    residuals
+        What was measured, where that is the reason (a wrong datum: one row for each hypothesis; control points that do not
+        fit: one for each point); otherwise None.
+    page
+        The same as one HTML page with a map; "" where there is none.
+    """
+
+    def __init__(self, message: str, residuals: pd.DataFrame | None = None, page: str = "") -> None:
+        self.residuals = residuals
+        self.page = page
+        super().__init__(message)
 
 
 class EnvironmentProblem(XinheError, OSError):

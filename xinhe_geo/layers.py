@@ -7,7 +7,7 @@ The check at the door, the templates, the tooltips and the data dictionary all c
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from .errors import Problem
+from .errors import Problem, SourceError
 
 SCHEMA_VERSION = 1
 
@@ -476,6 +476,62 @@ def bundled_folder() -> Path:
     """Return the folder of the bundled district: inside the wheel, or beside the package in a checkout."""
     inside = Path(__file__).parent / "data"
     return inside if inside.is_dir() else Path(__file__).parent.parent / "data"
+
+
+# --- what may leave the house ---------------------------------------------------------------------------------------
+
+#: Words of `secrecy` in a manifest that keep a layer in the house.
+SECRET = ("secret", "confidential", "秘密", "机密", "绝密")
+#: Fewer people (or households) than this could be recognised.
+SMALL = 10
+
+
+def secret_layers(manifest: Mapping[str, object]) -> dict[str, str]:
+    """Return the layers a manifest marks as secret, and the word it uses; the whole folder's mark counts for each."""
+    own = str(manifest.get("secrecy", "")).strip()
+    declared = manifest.get("layers")
+    layers: Mapping[str, object] = declared if isinstance(declared, Mapping) else {}
+    marks = {n: str(e.get("secrecy") or own).strip() for n, e in layers.items() if isinstance(e, Mapping)}
+    return {name: mark for name, mark in marks.items() if mark.lower() in SECRET}
+
+
+def refuse_secret(manifest: Mapping[str, object], layers: Iterable[str], doing: str) -> None:
+    """
+    Stop an output that would carry a secret layer out of the house.
+
+    Raises
+    ------
+    SourceError
+        Naming every such layer. Example: ``图层 设施 的密级是 秘密，不能导出 DXF``
+    """
+    secret = secret_layers(manifest)
+    named = [f"{LAYERS[n].label if n in LAYERS else n} 的密级是 {secret[n]}" for n in layers if n in secret]
+    if named:
+        raise SourceError(f"图层 {'；'.join(named)}，不能{doing}。去掉这个图层，或由有权的人核定密级后改 district.toml")
+
+
+def suppressed(counts: pd.Series, *, fewer_than: int = SMALL) -> pd.Series:
+    """
+    Return counts of people or households as an output that leaves the house may show them.
+
+    Parameters
+    ----------
+    counts
+        Numbers, one for each place; missing ones stay missing.
+    fewer_than
+        Numbers from 1 to below this become missing. 0 stays: nobody can be recognised in it.
+
+    Returns
+    -------
+    counts
+        The same index, `Float64`; print a missing one as "少于 10".
+
+    Notes
+    -----
+    A single hidden number beside a printed total could be worked out: print totals of groups only, or round them.
+    """
+    number = pd.to_numeric(counts, errors="coerce").astype("Float64")
+    return number.mask(((number > 0) & (number < fewer_than)).fillna(False))
 
 
 # --- the check at the door ------------------------------------------------------------------------------------------

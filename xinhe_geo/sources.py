@@ -42,7 +42,7 @@ from ._tables import RESULT_LABELS, decoded_csv, tally
 from ._template import template
 from .district import MANIFEST, District
 from .errors import DataError, EnvironmentProblem, NetworkError, SourceError
-from .layers import LAYERS, SCHEMA_VERSION, bundled_folder
+from .layers import LAYERS, SCHEMA_VERSION, bundled_folder, refuse_secret
 from .network import excluded_ways, read_osm_streets
 
 __all__ = [
@@ -1155,7 +1155,6 @@ def _write_folder(
 # --- fetching --------------------------------------------------------------------------------------------------------
 
 #: Layers marked so must not leave the house, not even as a rounded box around them.
-SECRET = ("secret", "confidential", "秘密", "机密", "绝密")
 
 
 def box_to_fetch(
@@ -1183,9 +1182,7 @@ def box_to_fetch(
         if len(values) != 4:
             raise SourceError("范围要四个数：西,南,东,北")
         return _overpass.rounded((values[0], values[1], values[2], values[3]))
-    for name, entry in district.manifest.get("layers", {}).items():
-        if str(entry.get("secrecy", "")).strip().lower() in SECRET:
-            raise SourceError(f"图层 {name} 的密级是 {entry['secrecy']}，不能联网下载；请在外网机上用 --bbox 另行下载")
+    refuse_secret(district.manifest, district.manifest.get("layers", {}), "联网下载；请在外网机上用 --bbox 另行下载")
     own = next((district.layers[n] for n in ("district", "zones", "homes", "streets") if n in district.layers), None)
     if own is None or own.empty:
         raise SourceError("街道目录里没有可以定范围的图层；请用 --bbox 西,南,东,北")
