@@ -17,7 +17,9 @@ import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from xinhe_geo.datum import DATUMS, convert, datum_name, diagnose, from_wgs84, to_wgs84
+from xinhe_geo._placing import known_by_name
+from xinhe_geo.datum import DATUMS, convert, datum_name, diagnose, diagnose_names, from_wgs84, tie, to_wgs84
+from xinhe_geo.district import District
 from xinhe_geo.errors import SourceError, UnknownNameError, XinheError
 from xinhe_geo.layers import bundled_folder
 
@@ -234,3 +236,79 @@ def test_what_cannot_be_measured_is_said() -> None:
         diagnose(spot, streets[:0])
     with pytest.raises(SourceError, match="参照"):
         diagnose(spot, [])
+
+
+# --- names -----------------------------------------------------------------------------------------------------------
+
+
+def bundled() -> tuple[gpd.GeoDataFrame, gpd.GeoDataFrame]:
+    district = District.load()
+    facilities = district.rows["facilities"]
+    spots = facilities.set_geometry(facilities.geometry.representative_point())
+    return spots, known_by_name(district.rows, district.crs)
+
+
+def test_names_tell_what_streets_cannot() -> None:
+    spots, known = bundled()
+    for datum in DATUMS:
+        some = spots.iloc[:60]
+        found = diagnose_names(convert(some.geometry, "WGS84", datum), some["name"], known)
+        assert found.index[found["winner"]].tolist() in ([datum], [] if datum == "WGS84" else [datum])
+    nobody = diagnose_names(spots.geometry.iloc[:5], [None] * 5, known)
+    assert not nobody["winner"].any()
+
+
+@pytest.mark.slow
+def test_honest_names_are_never_accused() -> None:
+    """1,000 random subsets of five or more facilities, with their own names and with somebody else's."""
+    spots, known = bundled()
+    rng = np.random.default_rng(11)
+    for k in range(1000):
+        some = spots.iloc[rng.choice(len(spots), int(rng.integers(5, 25)), replace=False)]
+        names = some["name"] if k % 2 else rng.permutation(some["name"].to_numpy())
+        found = diagnose_names(some.geometry, names, known)
+        assert not found["winner"].drop("WGS84").any(), found.to_string()
+
+
+# --- local grids -----------------------------------------------------------------------------------------------------
+
+
+def turned(xy: np.ndarray, degrees: float, scale: float = 1.0) -> np.ndarray:
+    a = np.radians(degrees)
+    return scale * xy @ np.array([[np.cos(a), np.sin(a)], [-np.sin(a), np.cos(a)]]) + [5000.0, -300.0]
+
+
+@settings(max_examples=50, deadline=None, derandomize=True)
+@given(degrees=st.floats(-180, 180), seed=st.integers(0, 99), n=st.integers(3, 8))
+def test_a_local_grid_is_found(degrees: float, seed: int, n: int) -> None:
+    rng = np.random.default_rng(seed)
+    angle = np.linspace(0, 2 * np.pi, n, endpoint=False)
+    known = np.column_stack([np.cos(angle), np.sin(angle)]) * 400 + rng.uniform(-50, 50, (n, 2)) + [X0, Y0]
+    local = turned(known - [X0, Y0], degrees)
+    for given_order in (local, local[:, ::-1]):
+        matrix, table = tie(given_order, known)
+        assert np.abs(np.column_stack([given_order, np.ones(n)]) @ matrix - known).max() < 1e-6
+        assert table["residual_m"].max() < 1e-6
+        assert table["scale"].iloc[0] == pytest.approx(1)
+    assert table["swapped"].all()
+
+
+def test_control_points_that_cannot_be_right() -> None:
+    known = np.array([[0.0, 0], [400, 0], [400, 300], [0, 300]]) + np.array([X0, Y0])
+    local = turned(known - [X0, Y0], 20)
+    noisy = local + np.array([[0.05, 0], [0, -0.05], [-0.05, 0], [0, 0.05]])
+    _, table = tie(noisy, known)
+    assert 0.01 < table["residual_m"].max() < 0.1
+    assert tie(noisy, known, affine=True)[1]["residual_m"].max() < 0.1
+    local[2] += 3.0
+    with pytest.raises(SourceError, match="最大的是 丙") as caught:
+        tie(local, known, names="甲乙丙丁")
+    assert list(caught.value.residuals.index) == list("甲乙丙丁")
+    with pytest.raises(SourceError, match="不是 1"):
+        tie(turned(known - [X0, Y0], 20, 1.5), known)
+    with pytest.raises(SourceError, match="一条线"):
+        tie(local[:3], np.array([[0.0, 0], [1, 1], [2, 2.0001]]) * 100)
+    with pytest.raises(SourceError, match="至少要 4 个"):
+        tie(local[:3], known[:3], affine=True)
+    with pytest.raises(SourceError, match="不是数"):
+        tie(local * np.nan, known)

@@ -12,7 +12,8 @@ import shapely
 from hypothesis import given
 from hypothesis import strategies as st
 
-from xinhe_geo.layers import LAYERS, at_year, bundled_folder, check
+from xinhe_geo.errors import SourceError
+from xinhe_geo.layers import LAYERS, at_year, bundled_folder, check, refuse_secret, secret_layers, suppressed
 
 ROOT = Path(__file__).parent.parent
 
@@ -86,3 +87,15 @@ def test_dictionary_is_up_to_date() -> None:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     assert module.TARGET.read_text("utf-8") == module.dictionary(), "python tools/make_dictionary.py"
+
+
+def test_what_may_leave_the_house() -> None:
+    counts = suppressed(pd.Series([0, 1, 9, 10, 250, None], index=list("abcdef")))
+    assert counts.isna().tolist() == [False, True, True, False, False, True]
+    assert counts["a"] == 0
+    manifest = {"layers": {"homes": {"secrecy": "秘密"}, "streets": {"secrecy": "public"}, "gates": {}}}
+    assert secret_layers(manifest) == {"homes": "秘密"}
+    assert set(secret_layers({**manifest, "secrecy": "confidential"})) == {"homes", "gates"}
+    refuse_secret(manifest, ["streets", "gates"], "导出")
+    with pytest.raises(SourceError, match="小区 的密级是 秘密，不能导出"):
+        refuse_secret(manifest, ["streets", "homes"], "导出")

@@ -91,12 +91,20 @@ def _drawing(path: Path) -> Any:
 def _text(raw: bytes, file: str, remedy: str) -> str:
     if b"\x00" in raw[:2000] or not re.search(rb"^\s*0\s*\r?\n\s*SECTION", raw[:4000], re.MULTILINE):
         raise cannot_take(file, "不是 DXF", f"检查扩展名；{remedy}")
-    for encoding in ("utf-8-sig", "gb18030"):
-        try:
-            return raw.decode(encoding).replace("\r\n", "\n").replace("\r", "\n")
-        except UnicodeDecodeError:
-            continue
-    return raw.decode("gb18030", "replace").replace("\r\n", "\n").replace("\r", "\n")
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        text = raw.decode("gb18030", "replace")
+    # Characters beyond the code page of an old drawing: \\U+98DF, and \\M+5CAB3 of code page 936.
+    text = re.sub(r"\\U\+([0-9A-Fa-f]{4})", _unicode, text)
+    text = re.sub(r"\\M\+5([0-9A-Fa-f]{4})", lambda m: bytes.fromhex(m[1]).decode("gbk", "replace"), text)
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _unicode(found: re.Match[str]) -> str:
+    """Return the character of an escape; control characters stay written out, they would break the drawing's lines."""
+    code = int(found[1], 16)
+    return chr(code) if code >= 0xA0 and not 0xD800 <= code <= 0xDFFF else found[0]
 
 
 def _rows(path: Path, entities: list[Any], layer: Layer, report: Report) -> Incoming:
@@ -111,7 +119,7 @@ def _rows(path: Path, entities: list[Any], layer: Layer, report: Report) -> Inco
     for number, entity in enumerate(entities, 1):
         kind = entity.dxftype()
         if kind in _TEXTS:
-            labels.append((shapely.Point(entity.dxf.insert[:2]), _words(entity), number))
+            labels.append((shapely.Point(tuple(entity.dxf.insert)[:2]), _words(entity), number))
             continue
         shape = _shape(entity, kind, areas)
         if shape is None:
@@ -147,9 +155,9 @@ def _record(entity: Any, kind: str) -> dict[str, Any]:
 
 def _shape(entity: Any, kind: str, areas: bool) -> Any:
     if kind == "INSERT":
-        return shapely.Point(entity.dxf.insert[:2])
+        return shapely.Point(tuple(entity.dxf.insert)[:2])
     if kind == "POINT":
-        return shapely.Point(entity.dxf.location[:2])
+        return shapely.Point(tuple(entity.dxf.location)[:2])
     if kind not in _CURVES or (kind == "POLYLINE" and not (entity.is_2d_polyline or entity.is_3d_polyline)):
         return None
     from ezdxf.lldxf.const import DXFError
@@ -232,6 +240,9 @@ def drawing_of(district: District, path: str | Path, sites: Any = None) -> dict[
     try:
         drawing = new("R2010", units=6)
         counts = _draw(drawing, district, drawn, sites)
+        # The library registers classes in the order of a set, which differs from run to run.
+        drawing.classes.add_required_classes(drawing.dxfversion)
+        drawing.classes.classes = dict(sorted(drawing.classes.classes.items()))
         stream = io.StringIO()
         drawing.write(stream)
     finally:

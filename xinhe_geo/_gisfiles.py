@@ -7,8 +7,10 @@ import re
 import tempfile
 import warnings
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import geopandas as gpd
 import numpy as np
@@ -17,7 +19,17 @@ import pyogrio
 import pyproj
 import shapely
 
-from ._tables import MOST_COLUMNS, MOST_ROWS, MOST_UNPACKED, Incoming, cannot_take, printable, unpack_safely
+from ._tables import (
+    LONLAT,
+    MOST_COLUMNS,
+    MOST_ROWS,
+    MOST_UNPACKED,
+    Incoming,
+    cannot_take,
+    decoded,
+    printable,
+    unpack_safely,
+)
 from .errors import SourceError
 
 
@@ -71,10 +83,12 @@ def read_geodatabase(path: Path, layer: str | None) -> Incoming:
 
 
 def _layer_wanted(path: Path, layer: str | None) -> str:
-    try:
-        names = [str(n) for n, kind in pyogrio.list_layers(path) if kind is not None]
-    except Exception as error:  # drivers raise many types; the message is what matters
-        raise cannot_take(path.name, "打不开", "文件可能不完整，重新拷贝或重新导出") from error
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # what is odd about a file, the reader reports
+        try:
+            names = [str(n) for n, kind in pyogrio.list_layers(path) if kind is not None]
+        except Exception as error:  # drivers raise many types; the message is what matters
+            raise cannot_take(path.name, "打不开", "文件可能不完整，重新拷贝或重新导出") from error
     if layer is None and len(names) != 1:
         raise cannot_take(path.name, f"里面有 {len(names)} 个图层",
                           f"用 sheet（--sheet）说明读哪个：{printable('、'.join(names))}")  # fmt: skip
@@ -84,40 +98,106 @@ def _layer_wanted(path: Path, layer: str | None) -> str:
 
 
 def read_kml(path: Path, layer: str | None) -> Incoming:
-    """Read the placemarks of all folders of a KML, or of one; links to elsewhere are not followed."""
-    start = path.read_bytes()
-    head = start[:4096]
-    if b"<!DOCTYPE" in start or b"<!ENTITY" in start:
-        raise cannot_take(path.name, "里面有实体定义", "在导出它的程序里重新导出为 KML")
-    if re.match(rb"(\xef\xbb\xbf)?\s*(<\?xml[^>]*\?>)?\s*(<!--.*?-->\s*)*<(\w+:)?kml[\s>]", head, re.DOTALL) is None:
-        raise cannot_take(path.name, "不是 KML", "检查扩展名；在导出它的程序里重新导出为 KML")
-    if b"<NetworkLink" in start and b"<Placemark" not in start:
-        raise cannot_take(path.name, "里面只有指向网上的链接，没有要素", "在导出它的程序里另存为带内容的 KML")
+    """
+    Read the placemarks of all folders of a KML, or of the folder `layer`; links to elsewhere are not followed.
+
+    GDAL's driver turns every Chinese name of a field into underscores, so the file is read here.
+    """
+    text = decoded(path)
+    remedy = "在导出它的程序里重新导出为 KML"
+    if "<!DOCTYPE" in text or "<!ENTITY" in text:
+        raise cannot_take(path.name, "里面有实体定义", remedy)
     try:
-        names = [str(n) for n, kind in pyogrio.list_layers(path) if kind is not None]
-    except Exception as error:
-        raise cannot_take(path.name, "KML 读不出来，可能不完整", "重新拷贝或重新导出") from error
-    if layer is not None and layer not in names:
-        raise cannot_take(path.name, f"没有图层“{printable(layer)}”", f"可选：{printable('、'.join(names))}")
-    if not names:
-        raise cannot_take(path.name, "没有要素", "检查是否导出了地标")
-    frames = [_drivers(path, layer=name) for name in ([layer] if layer else dict.fromkeys(names))]
-    frame = frames[0] if len(frames) == 1 else pd.concat(frames, ignore_index=True)
-    # What the format adds to every placemark, and nobody filled in.
-    own = {
-        "id",
-        "timestamp",
-        "begin",
-        "end",
-        "altitudeMode",
-        "tessellate",
-        "extrude",
-        "visibility",
-        "drawOrder",
-        "icon",
-    }
-    idle = [c for c in frame.columns if c in own or (c != frame.geometry.name and frame[c].isin(["", None]).all())]
-    return _of_frame(path, frame.drop(columns=idle).rename(columns={"Name": "名称", "description": "备注"}))
+        # Encoded again: what the declaration says no longer holds.
+        root = ElementTree.fromstring(re.sub(r"^\s*<\?xml[^>]*\?>", "", text).encode())
+    except (ElementTree.ParseError, RecursionError, ValueError) as error:
+        raise cannot_take(path.name, "不是完整的 KML", f"检查扩展名；{remedy}") from error
+    if _tag(root) != "kml":
+        raise cannot_take(path.name, "不是 KML", f"检查扩展名；{remedy}")
+    marks = list(_placemarks(root, ""))
+    folders = list(dict.fromkeys(folder for folder, _ in marks))
+    if layer is not None and layer not in folders:
+        raise cannot_take(path.name, f"没有文件夹“{printable(layer)}”", f"可选：{printable('、'.join(folders))}")
+    marks = [(folder, mark) for folder, mark in marks if layer in (None, folder)]
+    if not marks:
+        link = any(_tag(e) == "NetworkLink" for e in root.iter())
+        raise cannot_take(path.name, "里面只有指向网上的链接，没有要素" if link else "没有地标",
+                          "在导出它的程序里另存为带内容的 KML")  # fmt: skip
+    if len(marks) > MOST_ROWS:
+        raise cannot_take(path.name, f"超过 {MOST_ROWS:,} 个要素", "分成几份导入")
+    records = [_kml_cells(mark, folder) for folder, mark in marks]
+    shapes = np.array([*(_kml_shape(mark) for _, mark in marks), None], dtype=object)[:-1]
+    heads = list(dict.fromkeys(name for record in records for name in record))
+    rows = [[record.get(h) for h in heads] for record in records]
+    return Incoming(path.name, heads, rows, list(range(1, len(rows) + 1)), shapes, pyproj.CRS(LONLAT))
+
+
+def _tag(element: Any) -> str:
+    return str(element.tag).rpartition("}")[2]
+
+
+def _placemarks(element: Any, folder: str) -> Iterator[tuple[str, Any]]:
+    """Yield the folder and the element of each placemark, whatever lies inside what."""
+    waiting = [(element, folder)]
+    while waiting:
+        here, inside = waiting.pop()
+        if _tag(here) == "Placemark":
+            yield inside, here
+            continue
+        own = next((str(c.text or "").strip() for c in here if _tag(c) == "name"), "") if _tag(here) == "Folder" else ""
+        waiting += [(child, own or inside) for child in reversed(here)]
+
+
+def _kml_cells(mark: Any, folder: str) -> dict[str, Any]:
+    """Return what a placemark says: its name, its description, and the data it carries."""
+    found: dict[str, Any] = {}
+    for element in mark.iter():
+        if _tag(element) == "Data":
+            value = next((c.text for c in element if _tag(c) == "value"), None)
+            found[str(element.get("name"))] = value
+        elif _tag(element) == "SimpleData":
+            found[str(element.get("name"))] = element.text
+    for name, head in (("name", "名称"), ("address", "地址"), ("description", "备注")):
+        said = next((c.text for c in mark if _tag(c) == name and c.text and c.text.strip()), None)
+        if said is not None and head not in found:
+            found[head] = re.sub(r"<[^>]*>", " ", said).strip() if name == "description" else said.strip()
+    if folder:
+        found["文件夹"] = folder
+    return found
+
+
+def _kml_shape(mark: Any) -> Any:
+    """Return the shape of a placemark; None for none, or one that cannot be read."""
+    parts = [_kml_part(e) for e in mark.iter() if _tag(e) in ("Point", "LineString", "Polygon")]
+    if not parts or any(part is None for part in parts):
+        return None
+    if len(parts) == 1:
+        return parts[0]
+    kinds = {part.geom_type for part in parts}
+    many = {"Point": shapely.MultiPoint, "LineString": shapely.MultiLineString, "Polygon": shapely.MultiPolygon}
+    return many[kinds.pop()](parts) if len(kinds) == 1 else shapely.GeometryCollection(parts)
+
+
+def _kml_part(element: Any) -> Any:
+    rings = {"outerBoundaryIs": [], "innerBoundaryIs": []}  # type: dict[str, list[Any]]
+    try:
+        if _tag(element) == "Polygon":
+            for child in element:
+                if _tag(child) in rings:
+                    rings[_tag(child)] += [_positions(e) for e in child.iter() if _tag(e) == "coordinates"]
+            return shapely.Polygon(rings["outerBoundaryIs"][0], rings["innerBoundaryIs"])
+        positions = next(_positions(e) for e in element if _tag(e) == "coordinates")
+        return shapely.Point(positions[0]) if _tag(element) == "Point" else shapely.LineString(positions)
+    except (ValueError, IndexError, StopIteration, shapely.errors.GEOSException):
+        return None
+
+
+def _positions(element: Any) -> list[tuple[float, float]]:
+    """Return the positions of a `coordinates` element: "lon,lat[,height]", blanks between."""
+    found = [tuple(float(v) for v in said.split(",")[:2]) for said in str(element.text or "").split()]
+    if any(len(position) != 2 or not np.isfinite(position).all() for position in found):
+        raise ValueError("not a position")
+    return [(position[0], position[1]) for position in found]
 
 
 def read_kmz(path: Path, layer: str | None) -> Incoming:

@@ -295,7 +295,7 @@ def _plan(source: Path, folder: Path, layer: Layer, how: _Options) -> _Plan:
             f"{layer.label}是随程序的表，不能这样导入；把 data 里的 {layer.name}.csv 复制到目录里修改并声明"
         )
     manifest, rows, metric = _state(folder, layer)
-    report = Report()
+    report, file = Report(), printable(source.name)
     incoming = _open(source, layer, how.sheet, report)
     columns = meanings(incoming, layer, how.key, report)
     n = len(incoming.rows)
@@ -312,12 +312,12 @@ def _plan(source: Path, folder: Path, layer: Layer, how: _Options) -> _Plan:
     if placed is not None:
         if not shapely.is_missing(placed.lonlat).all():
             old_shapes = {i: old.geometry.iloc[p] for i, p in match.items() if not how.replace}
-            check_anchors(placed, datum, old_shapes, place, source.name, rows)
-            check_datum(placed, datum, rows, source.name, cells.get("name", [None] * n), report)
+            check_anchors(placed, datum, old_shapes, place, file, rows)
+            check_datum(placed, datum, rows, file, cells.get("name", [None] * n), report)
         unplaced = _place_by_name(layer, incoming, columns, cells, placed, match, rows, refused, report)
         if unplaced and how.place is not None:
-            _write_places(how.place, source.name, layer, keys, cells, unplaced, rows)
-    tidy = _judge(layer, cells, keys, match, old, placed, rows, source.name, refused)
+            _write_places(how.place, file, layer, keys, cells, unplaced, rows)
+    tidy = _judge(layer, cells, keys, match, old, placed, rows, file, refused)
     entry = manifest["layers"].get(layer.name)
     edits = _edits(layer, incoming, cells, keys, match, old, tidy, placed, refused, report, (how.basis, entry))
     matched = set(match.values())
@@ -328,13 +328,13 @@ def _plan(source: Path, folder: Path, layer: Layer, how: _Options) -> _Plan:
         report.say("gone", f"目录里有，文件里没有：{what}", key=printable(known[p]), value=names[p])
     counts = tally(report.frame())
     if not counts["taken"]:
-        raise DataError(_as_problems(report, layer, source.name), source.name)
+        raise DataError(_as_problems(report, layer, file), file)
     files = {}
     if edits or (how.replace and gone):
         leave = set(gone) if how.replace else set()
-        files = new_files(folder, layer, entry, edits, leave, how.basis, source.name, manifest)
+        files = new_files(folder, layer, entry, edits, leave, how.basis, file, manifest)
         check_copy(folder, files)
-    return _Plan(report.frame(), files, layer.name, source.name)
+    return _Plan(report.frame(), files, layer.name, file)
 
 
 def _fill(cells: dict[str, list[Any]], layer: Layer, fill: Mapping[str, str], kinds: Mapping[str, str], n: int) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import html
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -101,11 +102,14 @@ def placing_page(
     """
     flat, extent = _flat(layers)
     names = []
-    for name in ("homes", "named_roads", "places", "communities", "green"):
+    for name in ("communities", "named_roads", "places", "green", "homes"):
         if name in layers and "name" in layers[name].columns:
             frame = layers[name][layers[name]["name"].notna().to_numpy()].to_crs(LONLAT)
             spots = shapely.get_coordinates(shapely.point_on_surface(np.asarray(frame.geometry.array)))
-            names += [[n, *np.round(xy, 1).tolist()] for n, xy in zip(frame["name"], flat.of(spots), strict=True)]
+            names += [
+                [re.sub(r"[（(].*?[)）]", "", n), *np.round(xy, 1).tolist()]
+                for n, xy in zip(frame["name"], flat.of(spots), strict=True)
+            ]
     data = {
         "heads": [*map(str, rows.columns)], "rows": [["" if pd.isna(v) else str(v) for v in r] for r in rows.to_numpy()],
         "hints": hints, "names": names, "extent": np.round(extent, 1).tolist(), "lon": flat.lon, "lat": flat.lat,

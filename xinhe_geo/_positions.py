@@ -389,7 +389,10 @@ def tied(shapes: Shapes, control: Path, crs: str | int | None, place: Place, aff
             f"控制点 {printable(point)} 的残差 {row['residual_m']:.3f} 米（东 {row['east_m']:+.3f}，北 {row['north_m']:+.3f}）",
         )
     first = residuals.iloc[0]
-    axes = "，图上 X 为北" if first["swapped"] else ""
+    axes = "，控制点表的 X 为北" if first["swapped"] else ""
+    if first["swapped"]:
+        # A drawing is not a mirror image: the table writes north first, as surveyors do, the drawing east.
+        matrix = matrix[[1, 0, 2]]
     report.say("note", f"按 {len(residuals)} 个控制点配准：比例 {first['scale']:.6f}，旋转 {first['rotation_deg']:.4f}°{axes}",
                "三个点几乎没有多余的检验，最好四个以上" if len(residuals) < 4 else "")  # fmt: skip
     return shapely.transform(shapes, lambda xy: np.column_stack([xy, np.ones(len(xy))]) @ matrix)

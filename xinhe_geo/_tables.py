@@ -130,7 +130,7 @@ _REMARK = re.compile("^(注|备注|说明|填报|填表|制表|审核|单位负�
 EXAMPLE = "示例"
 
 
-_MARKUP = re.compile(r"<\s*[/!a-zA-Z]")
+_MARKUP = re.compile(r"<\s*[/!?a-zA-Z]")
 
 
 _ANGLE = re.compile(
@@ -156,7 +156,7 @@ def header_words(layer: Layer) -> dict[str, str]:
     for column in layer.names.values():
         own = (column.name, column.label, *_SYNONYMS.get(column.name, ()))
         if column.name == layer.key:
-            own += ("编号", "id", "编码", f"{layer.label}编号", f"{layer.label}代码")
+            own += ("编号", "id", "编码", f"{layer.label}编号", f"{layer.label}代码", "CAD句柄")
         if column.name == "name":
             own += (f"{layer.label}名称", layer.label)
         for word in own:
@@ -235,7 +235,7 @@ class Incoming:
 
 def cannot_take(file: str, what: str, remedy: str) -> SourceError:
     """Return the error for a file as a whole: what is wrong, what to do."""
-    return SourceError(f"{file}：{what}。{remedy}")
+    return SourceError(f"{printable(file)}：{what}。{remedy}")
 
 
 def never(file: str, word: str) -> SourceError:
@@ -301,7 +301,7 @@ def _check_package(path: Path) -> None:
                 if not member.filename.endswith((".xml", ".rels")):
                     continue
                 with package.open(member) as stream:
-                    start = stream.read(4096)
+                    start = stream.read(4096).replace(b"\0", b"")  # UTF-16 says the same in twice the bytes
                 if b"<!DOCTYPE" in start or b"<!ENTITY" in start:
                     raise cannot_take(path.name, "工作簿里有实体定义，不是 Excel 写的", "在 Excel 里另存为新的 .xlsx")
                 if member.filename.startswith("xl/worksheets/") and _many_rows(package, member):
@@ -774,7 +774,7 @@ def why_hostile(text: str) -> tuple[str, str] | None:
     """Say why a text cannot be taken as it is."""
     if any(unicodedata.category(c) in ("Cc", "Cf", "Cs", "Co") and c not in "\n\t\u200d" for c in text):
         return "含有看不见的控制字符", "删去重新输入"
-    if text.startswith("="):
+    if re.match(r"[=@]|[+-].*[|!(]", text):
         return "是没有算出结果的公式", "在 Excel 里复制、选择性粘贴为数值"
     if _MARKUP.search(text):
         return "像网页代码", "只写文字"

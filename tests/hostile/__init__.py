@@ -1,0 +1,1 @@
+"""Broken and hostile files, each made by code."""
