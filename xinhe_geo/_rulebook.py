@@ -19,7 +19,7 @@ import pandas as pd
 
 from ._contents import check_copy
 from ._journal import commit, finish, locked, write_whole
-from ._tables import _check_package, _grids
+from ._tables import workbook_rows
 from .district import MANIFEST, District
 from .errors import DataError, Problem, SourceError, problems_table
 from .layers import LAYERS, Column, Layer, bundled_folder
@@ -204,8 +204,7 @@ def _sheets(path: Path) -> dict[str, list[tuple[int, list[Any]]]]:
     """Return the rows of each table's sheet, with their line numbers."""
     if path.suffix.lower() != ".xlsx" or not path.is_file():
         raise SourceError(f"没有这个工作簿：{path.name}；给 rules export 写出的 .xlsx")
-    _check_package(path)
-    grids = _grids(path, None, formulas=False)
+    grids = workbook_rows(path)
     labels = {LAYERS[name].label: name for name in TABLES}
     found = {labels[title]: rows for title, rows in grids.items() if title in labels}
     if not found:

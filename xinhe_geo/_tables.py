@@ -285,6 +285,17 @@ def read_table(path: Path, layer: Layer, sheet: str | None, report: Report) -> I
     return _table(path.name, sheets[name], layer, report)
 
 
+def workbook_rows(path: Path) -> dict[str, Grid]:
+    """Return the filled rows (number, cells) of each worksheet of an .xlsx, after the checks every workbook gets."""
+    _check_package(path)
+    try:
+        return {name: sheet.rows for name, sheet in _sheets(path, None, formulas=False).items()}
+    except SourceError:
+        raise
+    except Exception as error:  # the reader raises whatever broken parts make it stumble over
+        raise cannot_take(path.name, "工作簿读不出来", "在 Excel 里打开，另存为新的 .xlsx") from error
+
+
 def _is_old_workbook(path: Path) -> bool:
     with path.open("rb") as stream:
         return stream.read(8).startswith(b"\xd0\xcf\x11\xe0")
