@@ -158,7 +158,8 @@ function render({ model, el }) {
     const x = c.getContext("2d");
     x.setTransform(v.ratio, 0, 0, v.ratio, 0, 0);
     x.clearRect(0, 0, v.w, v.h);
-    const [ox, oy] = data.origin, selected = new Set(model.get("selected"));
+    const [ox, oy] = data.origin, selected = new Set(model.get("selected")), own = named(app.state.chosen);
+    root.dataset.chosen = own ? v.screen(own.xy).map(Math.round).join() : "";
     x.lineWidth = 3; x.strokeStyle = "#1d5fbf"; x.lineJoin = "round";
     homes.id.forEach((id, i) => {
       if (!selected.has(id)) return;
