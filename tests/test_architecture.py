@@ -230,6 +230,28 @@ def test_public_names_are_these() -> None:
         assert getattr(xinhe_geo, name).__module__.startswith("xinhe_geo.")
 
 
+#: Columns that carry a unit, and words that say what a table has: what `?` has to tell.
+SHAPES = re.compile(r"\bIndex\b|\bindex\b|\bColumns\b|\bcolumns?\b|HTML|SVG|GeoPackage|folder|file|sentence|str\b|text")
+
+
+@pytest.mark.parametrize("name", [name for name in PUBLIC if inspect.isfunction(getattr(xinhe_geo, name))])
+def test_help_of_a_public_function_says_shapes_and_errors(name: str) -> None:
+    function = getattr(xinhe_geo, name)
+    words = inspect.getdoc(function) or ""
+    # the district, and what several functions share, are described once
+    known = {"district", "cover", "a", "b"}
+    missing = [
+        p for p in inspect.signature(function).parameters if p not in known and not re.search(rf"\b{p}\b", words)
+    ]
+    assert not missing or "as in `draw`" in words, f"not described: {missing}"
+    assert "Returns\n---" in words or words.startswith(("Return", "Report", "Check", "Say", "Print")), (
+        "says what comes out"
+    )
+    assert SHAPES.search(words), "names the shape of what comes out"
+    own = [e for e in ("UnknownNameError", "DataError") if f"raise {e}" in inspect.getsource(function)]
+    assert all(e in words for e in own), f"raises {own} without saying so"
+
+
 def test_version_is_the_one_of_the_project() -> None:
     assert xinhe_geo.__version__ == PROJECT["project"]["version"]
 

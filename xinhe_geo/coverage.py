@@ -276,6 +276,11 @@ def summary(cover: pd.DataFrame, *, by: str | None = None) -> pd.DataFrame:
         whose value is not known. `communities`, `communities_served`, `communities_share` for rules of presence: a community
         counts once, however many facilities it has. `share` is by the rule's own denominator.
         Homes in no group are in group missing.
+
+    Raises
+    ------
+    UnknownNameError
+        `cover` has no such grouping.
     """
     if by is not None and by not in cover.columns:
         raise UnknownNameError("分组", by, [g for g in GROUPINGS if g in cover.columns])
@@ -651,10 +656,22 @@ def compare(a: pd.DataFrame, b: pd.DataFrame, *, by: str | None = None) -> pd.Da
     """
     Subtract two coverages: what changes from `a` to `b`, in people and shares.
 
+    Parameters
+    ----------
+    a, b
+        Results of `coverage` under the same rules.
+    by
+        A grouping as in `summary`; None for the whole district.
+
     Returns
     -------
     table
         Index as `summary`; for each of people, people_60plus, area_m2, homes: `…_served` and `…_share` of `b` minus `a`.
+
+    Raises
+    ------
+    UnknownNameError
+        The coverages have no such grouping.
     """
     left, right = summary(a, by=by), summary(b, by=by)
     names = [f"{c}_{w}" for c in ("people", "people_60plus", "area_m2", "homes") for w in ("served", "share")]
