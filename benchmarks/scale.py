@@ -136,6 +136,46 @@ def split_city(work: Path, results: dict[str, Any]) -> None:
     }
 
 
+def tiled(extract: Path, file: Path, n: int) -> None:
+    """Write n copies of an extract side by side, each with ids of its own: a larger city of the same density."""
+    last = max(thing.id for thing in osmium.FileProcessor(str(extract))) + 1
+    mutable = osmium.osm.mutable
+    with osmium.SimpleWriter(str(file), overwrite=True) as writer:
+        for k in range(n):
+            for node in osmium.FileProcessor(str(extract), osmium.osm.NODE):
+                place = (node.lon + 0.5 * k, node.lat)
+                writer.add_node(mutable.Node(id=node.id + k * last, location=place, tags=dict(node.tags)))
+        for k in range(n):
+            for way in osmium.FileProcessor(str(extract), osmium.osm.WAY):
+                refs = [ref.ref + k * last for ref in way.nodes]
+                writer.add_way(mutable.Way(id=way.id + k * last, nodes=refs, tags=dict(way.tags)))
+
+
+def split_memory(work: Path, extract: Path) -> dict[str, Any]:
+    """Split the same twelve districts out of the city and out of four and eight times as much: what memory does it take?"""
+    frame = gpd.read_file(work / "districts.geojson").iloc[::20].head(12)
+    frame.to_file(work / "twelve.geojson", driver="GeoJSON")
+    found: dict[str, Any] = {}
+    for n in (1, 4, 8):
+        city = work / f"tiled-{n}.osm.pbf"
+        tiled(extract, city, n)
+        code = (
+            "import sys, resource; from xinhe_geo.split import split;"
+            "split(*sys.argv[1:4], code='code', overwrite=True);"
+            "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, sum(resource.getrusage(resource.RUSAGE_SELF)[:2]))"
+        )
+        arguments = [sys.executable, "-c", code, str(city), str(work / "twelve.geojson"), str(work / "twelve")]
+        done = subprocess.run(arguments, check=True, capture_output=True, text=True)
+        peak, cpu = map(float, done.stdout.split()[-2:])
+        found[f"x{n}"] = {
+            "extract_mb": round(city.stat().st_size / 1e6, 1),
+            "peak_mb": round(peak),
+            "cpu_s": round(cpu, 1),
+        }
+        city.unlink()
+    return found
+
+
 def run(work: Path, name: str, n: int, workers: int, only: str | None, *, kill: bool = False) -> dict[str, Any]:
     """Report the first n districts; `kill` kills a worker once a third is done."""
     out, made = work / name, pd.read_csv(work / "folders" / "catalogue.csv", dtype={"folder": "str"})
@@ -212,6 +252,8 @@ def main() -> None:
     if "split" not in results:
         split_city(options.work, results)
         keep("split", results["split"])
+    if "split-memory" not in results:
+        keep("split-memory", split_memory(options.work, options.extract))
     kind = options.only or "all"
     for workers, kill in ((1, False), (2, False), (2, True)):
         name = f"{kind}-{options.pairs}-w{workers}{'-killed' if kill else ''}"

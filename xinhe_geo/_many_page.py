@@ -21,6 +21,8 @@ from ._style import web_file
 from .report import write_layers, write_workbook
 
 COMPARISON = ("index.html", "tables/comparison.xlsx", "gis/comparison.gpkg")
+#: Rows of one sheet: Excel holds 1,048,576 and would lose the rest without a word.
+SHEET_ROWS = 1_000_000
 #: Rows of a table on the page; the workbook has all of them.
 ROWS = 200
 #: Classes of a share, from lowest to highest; the colours of the GeoPackage.
@@ -91,7 +93,10 @@ def _sheets(
     """Yield the workbook's sheets."""
     known = table[table["known"] > 0]
     yield "指标", _spread_table(table), "份额为 0–1；中位数、四分位只算有名次的街道；合计是这些街道的分母加在一起"
-    yield "排名", _long_table(districts, values[values["rule"].isin(known.index)]), "按指标、名次；没有名次的写明原因"
+    long = _long_table(districts, values[values["rule"].isin(known.index)])
+    for part, start in enumerate(range(0, max(len(long), 1), SHEET_ROWS), 1):
+        name = "排名" if part == 1 else f"排名 {part}"
+        yield name, long.iloc[start : start + SHEET_ROWS], "按指标、名次；没有名次的写明原因"
     wide = values.pivot(index="key", columns="rule", values="value").reindex(index=districts.index, columns=known.index)
     wide = wide.rename(columns={rule: f"{label}（份额）" for rule, label in known["label"].items()})
     yield "街道×指标", pd.concat([_who(districts), wide], axis=1).reset_index(drop=True), "份额为 0–1；空白为数据不足"
