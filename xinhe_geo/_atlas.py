@@ -255,7 +255,7 @@ def _method_lines(district: District) -> list[str]:
     return [
         "方法 步行时间：走到最近一处，含出入口和过街等候；承诺按各自规则的方法",
         f"人群 {walker.label} {walker.speed_m_s:g} m/s；承诺按各自规则的人群",
-        "口径 步行分钟取居中的居民（按人口的中位数）；够不着的人含部分够不着的小区按份额折算",
+        "口径 步行分钟取居中的居民；部分够不着的小区按份额计人",
     ]
 
 
@@ -343,19 +343,23 @@ def _floor_percent(share: float) -> str:
 
 
 def _kind_table(column: Column, district: District, results: Mapping[str, Any], code: str) -> None:
-    """Write the kinds of daily life in two tables side by side."""
+    """Write the kinds of daily life in tables side by side."""
     facts = community_kinds(district, results, code)
     if facts.empty:
         return
     column.text("必备设施：社区内几处，最近的步行几分钟（成人，居中的居民）", 14, bold=True)
-    half, gap = -(-len(facts) // 2), 14.0
+    n, gap = 3, 14.0
+    each = -(-len(facts) // n)
     top, lowest = column.y, column.y
-    wide = (column.width - gap) / 2
-    for part, left in ((facts.iloc[:half], column.left), (facts.iloc[half:], column.left + wide + gap)):
+    wide = (column.width - gap * (n - 1)) / n
+    for k in range(n):
+        part, left = facts.iloc[k * each : (k + 1) * each], column.left + k * (wide + gap)
+        if part.empty:
+            continue
         beside = Column(column.paper, left, top, wide, column.bottom)
-        rows = [[r.label, f"{r.places}", _minutes(r.minutes)] for r in part.itertuples()]
+        rows = [[str(r.label).split("（")[0], f"{r.places}", _minutes(r.minutes)] for r in part.itertuples()]
         strong = {(i, 1): carto.WARN for i, r in enumerate(part.itertuples()) if r.places == 0}
         strong |= {(i, 2): carto.WARN for i, r in enumerate(part.itertuples()) if r.minutes > 15}
-        beside.table(["类别", "处", "分钟"], rows, (190, 40, 62), numbers=(1, 2), strong=strong, most_lines=1)
+        beside.table(["类别", "处", "分钟"], rows, (126, 26, 40), numbers=(1, 2), strong=strong, most_lines=1)
         lowest = max(lowest, beside.y)
     column.y = lowest + 10

@@ -425,9 +425,9 @@ class Column:
         if count:
             self.paper.words(left + width, self.y + 9, count, 11.5, QUIET, "end")
 
-    def rows(self, entries: Sequence[tuple[Sequence[Any], str, str]]) -> None:
+    def rows(self, entries: Sequence[tuple[Sequence[Any], str, str]], abreast: int = 0) -> None:
         """Write legend entries one below the other, or side by side where there are many."""
-        n = self._abreast(len(entries))
+        n = abreast or self._abreast(len(entries))
         wide = (self.width - 12 * (n - 1)) / n
         for i, (key, label, count) in enumerate(entries):
             if self.y > self.bottom - 17:
@@ -543,6 +543,12 @@ def headline_classes(column: Column, scene: Scene) -> None:
     if mode is None:
         return
     column.text(mode.title, 13, QUIET, bold=True)
+    if column.width > 500:
+        shown = [(s, n) for s, n in zip(mode.styles, mode.counts, strict=True) if n or not s.get("skip")]
+        entries = [((s, "A"), str(s["label"]), "") for s, _ in shown]
+        column.rows(entries, max(int(column.width // 112), 1))
+        column.y += 6
+        return
     for style, count, words in zip(mode.styles, mode.counts, mode.texts, strict=True):
         if count or not style.get("skip"):
             column.row((style, "A"), style["label"], words, column.left, min(column.width, 380.0))
@@ -569,6 +575,8 @@ def legend_height(column: Column, scene: Scene, zoom: float) -> float:
 def legend(column: Column, scene: Scene, zoom: float) -> None:
     """Write the legend of symbols and base map."""
     for label, entries in _groups(scene, zoom):
+        if column.room() < 44:  # a heading alone explains nothing
+            return
         column.text(label, 14, bold=True)
         column.rows(entries)
         column.y += 8

@@ -7,6 +7,7 @@ import re
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -131,7 +132,9 @@ def theme_page(
     """Return one theme as a page; `results` of `_analysis.analyse` spare computing it again. Parameters as in `sheet`."""
     known = themes(district)
     if what not in known.index:
-        raise UnknownNameError("图", what, list(known.index))
+        names = list(known.index)
+        close = get_close_matches(what, names, n=1, cutoff=0.5)
+        raise UnknownNameError("图（全部：sheet list）", what, names if close else names[:3])
     scene = scene_for(district, what, show=show, results=results)
     if public:
         scene = _for_public(district, scene)
