@@ -464,7 +464,7 @@ def test_years_differ() -> None:
 def test_scenarios_can_be_carried_out() -> None:
     district = District.load(DATA)
     names = sorted(p.stem for p in (DATA / "scenarios").glob("*.toml"))
-    assert len(names) == 6
+    assert len(names) == 8
     for name in names:
         after = district.scenario(name).on(district)
         assert after.facilities is not None, name

@@ -14,7 +14,7 @@ from xinhe_geo.layers import LAYERS, bundled_folder, check
 from xinhe_geo.sources import read_tag_rules
 
 REFERENCE = Path(__file__).parents[1] / "../shared/reference"
-TABLES = ("kinds", "osm_tags", "profiles", "rules", "decays", "commitments", "measures", "contradictions")
+TABLES = ("kinds", "osm_tags", "profiles", "rules", "decays", "norms", "commitments", "measures", "contradictions")
 #: Keys of standards.md section 4 that are no facilities: levels of the circle, planning zones, and parts of streets.
 NOT_FACILITIES = {"settlement", "zone", "crossing", "sidewalk"}
 #: Kinds that nothing on foot is asked of, and why (data/standards/README.md says it to planners).

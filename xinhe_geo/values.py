@@ -116,13 +116,18 @@ class Rule:
     @property
     def basis_text(self) -> str:
         """What may be printed after the number: only a clause that was read counts as a standard."""
-        if self.confidence == "read":
-            return f"依据 {self.standard} {self.clause}".strip()
-        if self.confidence == "second_hand":
-            return f"转引自 {self.source or self.standard}，待核正式文本"
-        if self.confidence == "recalled":
-            return "参考值（未核）"
-        return "本工具约定"
+        return standing(self.confidence, self.standard, self.clause, self.source)
+
+
+def standing(confidence: str, standard: str, clause: str, source: str) -> str:
+    """Say in Chinese what a number may claim, by how well its source is known (one of `CONFIDENCES`)."""
+    if confidence == "read":
+        return f"依据 {standard} {clause}".strip()
+    if confidence == "second_hand":
+        return f"转引自 {source or standard}，待核正式文本"
+    if confidence == "recalled":
+        return "参考值（未核）"
+    return "本工具约定"
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,6 +49,7 @@ def _planned(layers: Layers, *names: str) -> list[dict[str, Any]]:
 
 def build(layers: Layers) -> dict[str, dict[str, Any]]:
     """Return the scenarios by name: label, year, note, edits."""
+    gates = [{"do": "open_gate", "gate": str(g["gate"])} for g in _find(layers["gates"], state="planned")]
     return {
         "wuchedi-renewal": _wuchedi(layers),
         "xinhezhuang-renewal": _xinhezhuang(layers),
@@ -69,13 +70,26 @@ def build(layers: Layers) -> dict[str, dict[str, Any]]:
             "label": "增开出入口",
             "year": 2025,
             "note": "打开两处拟增开的小区出入口",
-            "edit": [{"do": "open_gate", "gate": str(g["gate"])} for g in _find(layers["gates"], state="planned")],
+            "edit": gates,
         },
         "plan-2025": {
             "label": "规划设施全部建成",
             "year": 2025,
             "planned": True,
             "note": "到2025年应建成的规划设施都算开放",
+            "edit": [],
+        },
+        "plan-2035": {
+            "label": "全部规划建成",
+            "year": 2035,
+            "planned": True,
+            "note": "到2035年规划设施全部开放，两处拟增开的出入口打开；五车地、南河底更新后的住房按小区图层的起始年（2027、2029）",
+            "edit": gates,
+        },
+        "nothing-built": {
+            "label": "什么也不建",
+            "year": 2025,
+            "note": "到2025年规划设施一处也没有建，也不改造；已有的设施和小区照旧",
             "edit": [],
         },
     }
@@ -95,7 +109,8 @@ def _wuchedi(layers: Layers) -> dict[str, Any]:
     site = shapely.Point(corner[0], corner[1] - 17)
     return {
         "label": "五车地改造",
-        "note": "拆除平房，按容积率1.6新建住房，配建卫生服务站、老年食堂和日间照料中心；数值均为假定",
+        "year": 2025,
+        "note": "拆除平房，按容积率1.6新建住房，配建卫生服务站、老年食堂和日间照料中心；数值均为假定；平房按小区图层到2024年已腾空",
         "edit": [
             {"do": "demolish_homes", "homes": homes},
             {"do": "build_homes", "parcel": "wuchedi", "home": "wuchedi-new", "name": "五车地新居", "far": 1.6,
