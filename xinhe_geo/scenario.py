@@ -9,6 +9,7 @@ district's own CRS, as the live map exports them.
 from __future__ import annotations
 
 import difflib
+import json
 import math
 import re
 import tomllib
@@ -271,7 +272,8 @@ def blank(district: District, name: str) -> str:
 
 
 def _toml(value: Any) -> str:
-    return tomli_w.dumps({"v": value}).removeprefix("v = ").strip().replace("\n", " ")
+    """Return a text, number, list or truth value as TOML on one line, which JSON's notation is."""
+    return json.dumps(value, ensure_ascii=False)
 
 
 def _sample(district: District, do: str, key: str) -> Any:
@@ -286,14 +288,14 @@ def _sample(district: District, do: str, key: str) -> Any:
     if (do, key) in fresh:
         return fresh[do, key]
     if key in _LAYER_OF:
-        frame = district.layers.get(_LAYER_OF[key])
+        frame = district.rows.get(_LAYER_OF[key])
         ids = [] if frame is None else list(frame.index[:1])
         if key == "facility" and do == "open_planned" and frame is not None:
             ids = list(frame.index[(frame["state"] == "planned").to_numpy()][:1]) or ids
         first = str(ids[0]) if ids else "编号"
         return [first] if key == "homes" else first
     return {
-        "at": at, "line": [at, [at[0] + 0.001, at[1]]], "gates": [at], "kind": str(district.kinds.index[0]), "name": "名称",
+        "at": at, "line": [at, [round(at[0] + 0.001, 7), at[1]]], "gates": [at], "kind": str(district.kinds.index[0]), "name": "名称",
         "xy": [round(float(v), 2) for v in shapely.get_coordinates(district.network.edges.geometry.iloc[0])[0]],
         "capacity": 100, "people": 2000, "people_60plus": 400, "households": 800, "far": 1.6, "site_share": 0.6,
         "m2_per_dwelling": 95, "household_size": 2.6, "share_60plus": 0.2, "class": "footway", "wait_s": 30, "steps": False,

@@ -27,6 +27,7 @@ import pandas as pd
 import shapely
 from scipy.spatial import cKDTree
 
+from ._links import fixes, links, links_plan
 from ._models import MODEL_LABELS, MODELS, ROUNDING, Progress, Siting, assign, in_order, solve, some
 from .coverage import TOLERANCE_MIN, coverage, presence
 from .district import District
@@ -35,7 +36,18 @@ from .layers import BASES, DEMONSTRATION
 from .reach import _same_compound, facility_doors, hinge, home_doors, home_points
 from .values import METHOD_LABELS, TOLERANCE_M, Profile, Rule
 
-__all__ = ["MODELS", "MODEL_LABELS", "Siting", "assign", "candidate_sites", "sites", "solve"]
+__all__ = [
+    "MODELS",
+    "MODEL_LABELS",
+    "Siting",
+    "assign",
+    "candidate_sites",
+    "fixes",
+    "links",
+    "links_plan",
+    "sites",
+    "solve",
+]
 
 WEIGHTS = ("people", "people_60plus", "area_m2", "homes", "community")
 #: One candidate per cell of this size: the point of a public street nearest to its middle.
