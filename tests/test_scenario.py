@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 
@@ -10,7 +11,16 @@ import pytest
 
 import xinhe_geo as xh
 from xinhe_geo.reach import hinge
-from xinhe_geo.scenario import Scenario, effects, scenarios
+from xinhe_geo.scenario import (
+    Scenario,
+    blank,
+    conflicts,
+    effects,
+    home_changes,
+    scenarios,
+    sharing,
+    steps,
+)
 from xinhe_geo.values import Edit
 
 TOY = Path(__file__).parent / "toy"
@@ -193,3 +203,73 @@ def test_scenarios_of_the_bundled_district_can_be_carried_out() -> None:
         assert after.name == district.name
     with pytest.raises(xh.UnknownNameError):
         district.scenario("nothing-like-it")
+
+
+# --- what changes, for whom -------------------------------------------------------------------------------------------
+
+
+def test_changes_turn_round_and_vanish(toy: xh.District) -> None:
+    """Nothing changes between a state and itself; from b to a everything is the other way round."""
+    after = plan(
+        ("open_facility", {"facility": "N1", "kind": "clinic_station", "at": lonlat(toy, 120, 300)}),
+        ("demolish_homes", {"homes": ["C"]}),
+    ).on(toy)
+    there, back = home_changes(toy, after), home_changes(after, toy)
+    for column in ("minutes_change", "served_change"):
+        pd.testing.assert_series_equal(there[column], -back[column].reindex(there.index))
+    assert there.loc[("B", "plan_clinic_15"), "minutes_change"] < 0
+    assert set(there.xs("C", level="home")["state"]) == {"gone"} and set(back.xs("C", level="home")["state"]) == {"new"}
+    same = home_changes(toy, toy)
+    assert (same[["minutes_change", "served_change"]].fillna(0) == 0).all().all()
+    assert (sharing(toy, toy)["change"] == 0).all()
+    nothing = effects(toy, toy).filter(like="people_")
+    assert (nothing == 0).all().all()
+    pd.testing.assert_series_equal(
+        sharing(toy, after)["change"], -sharing(after, toy)["change"], check_index_type=False
+    )
+    a, b = effects(toy, after), effects(after, toy)
+    pd.testing.assert_series_equal(a["people_crowded"], b["people_relieved"], check_names=False)
+
+
+def test_who_now_shares_a_clinic(toy: xh.District) -> None:
+    """All who used F1 share it with 500 newcomers; those who moved away from it share less."""
+    homes = toy.rows["homes"]
+    crowd = homes.copy()
+    crowd.loc["A", "people"] += 500
+    after = toy.with_rows({**toy.rows, "homes": crowd})
+    users = sharing(toy, after, rules=["plan_clinic_15"]).loc[("plan_clinic_15", "F1")]
+    assert users["change"] == pytest.approx(500 * xh.coverage(toy).loc[("A", "plan_clinic_15"), "served"])
+    row = effects(toy, after, rules=["plan_clinic_15"]).loc["plan_clinic_15"]
+    assert row["people_crowded"] == pytest.approx(users["users_before"]) and row["people_relieved"] == 0
+
+
+def test_every_conflict_is_listed_with_its_step(toy: xh.District) -> None:
+    bad = plan(
+        ("close_facility", {"facility": "F9"}),
+        ("close_facility", {"facility": "F1"}),
+        ("open_planned", {"facility": "F1"}),
+    )
+    found = conflicts(bad, toy)
+    assert list(found.index) == [1, 3] and "没有设施 F9" in found.loc[1, "problem"]
+    assert conflicts(plan(), toy).empty
+
+
+def test_a_blank_plan_can_be_read_and_every_edit_in_it_too(toy: xh.District, tmp_path: Path) -> None:
+    text = blank(toy, "方案一")
+    path = tmp_path / "方案一.toml"
+    path.write_text(text, "utf-8")
+    assert Scenario.read(path).edits == ()
+    path.write_text(re.sub(r"(?m)^# (?=\[\[edit\]\]$|\w+ = )", "", text), "utf-8")
+    every = Scenario.read(path)
+    assert len({e.do for e in every.edits}) == len(every.edits) == 12
+    with pytest.raises(xh.ScenarioError, match="方案名"):
+        blank(toy, "../x")
+
+
+def test_steps_spell_out_what_is_assumed() -> None:
+    district = xh.District.load()
+    listed = steps(district.scenario("wuchedi-renewal"), district)
+    built = listed[listed["do"] == "build_homes"].iloc[0]
+    for words in ("容积率 1.6", "住宅用地占 55%", "每户 95 m²", "户均 2.6 人", "60 岁及以上占 18%", "户，"):
+        assert words in built["assumes"]
+    assert (listed["text"] != "").all()

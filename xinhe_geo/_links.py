@@ -179,8 +179,8 @@ def _other_rules(district: District, rule: Rule) -> list[str]:
     """Return rules about the same kinds that do depend on streets."""
     rules = district.rules
     fits = (rules["metric"] == "reach") & (rules["method"] != "buffer")
-    same = [bool(set(str(k).split(";")) & set(rule.kinds)) for k in rules["kinds"]]
-    return list(rules.index[(fits & same).to_numpy()])[:4]
+    same = np.array([bool(set(str(k).split(";")) & set(rule.kinds)) for k in rules["kinds"]], dtype=bool)
+    return list(rules.index[fits.to_numpy() & same])[:4]
 
 
 # --- candidates ------------------------------------------------------------------------------------------------------
@@ -333,8 +333,8 @@ def _note(ask: _Ask, tries: _Tries, sort: str, shape: shapely.Geometry, home: st
     if not better.any():
         return
     inside = better & (new <= ask.limit + ask.tolerance) & (ask.today > ask.limit + ask.tolerance)
-    was = np.where(np.isfinite(ask.today), ask.today, new)
-    saved = float((ask.people * np.where(better, was - new, 0.0)).sum())
+    known = better & np.isfinite(ask.today)  # whoever gets nowhere today saves nothing that could be counted
+    saved = float((ask.people[known] * (ask.today[known] - new[known])).sum())
     if ask.walker is None:
         saved = saved / (ask.district.profile(ask.rule.profile).speed_m_s * 60.0)
     tries.kind.append(sort)

@@ -51,6 +51,8 @@ MESSAGES = {
         "leaves": "将向 {1} 发送的只有这个取整后的范围（西, 南, 东, 北）：{0}",
         "sure": "发送并下载？",
         "interrupted": "已中断；原有输出没有改动",
+        "edit_next": "已写好 {0}：打开它，去掉要用的行前面的 #，填好；再用 scenario check 检查",
+        "steps": "共 {} 步，{} 步做不了",
         "took": "数据：{} 处提示，见 check 命令",
     },
     "en": {
@@ -77,6 +79,8 @@ MESSAGES = {
         "leaves": "Only this rounded box (west, south, east, north) is sent to {1}: {0}",
         "sure": "Send and download?",
         "interrupted": "Interrupted; earlier outputs are unchanged",
+        "edit_next": "Wrote {0}: open it, uncomment what is wanted, fill it in; then `scenario check`",
+        "steps": "{} steps, {} of them cannot be carried out",
         "took": "Data: {} warnings, see the check command",
     },
 }
@@ -360,32 +364,33 @@ def _numbers(text: str) -> list[float]:
 @app.command()
 def compare(
     scenario: Annotated[str, typer.Argument(help="方案名（目录里的 scenarios/名.toml）或 TOML 文件")],
+    other: Annotated[
+        str | None, typer.Argument(help="与哪个方案比：写了就是 第一个→第二个；不写就是 现状→方案")
+    ] = None,
     folder: Annotated[Path | None, typer.Option("--for", help="街道目录；省略为随程序的演示街道")] = None,
     preset: Annotated[str, typer.Option("--preset", help="plan | td1063 | elderly")] = "plan",
+    out: Annotated[Path | None, typer.Option("--out", help="写出网页、表格、差异图和左右对比图的文件夹")] = None,
     lang: Lang = "zh",
 ) -> None:
-    """比较方案实施前后：哪些指标变了，谁受益，谁受影响。"""
+    """比较方案实施前后，或两个方案：哪些指标变了，谁受益，谁受影响。"""
     from ._meeting import DEMONSTRATION_TEXT
     from .district import District
-    from .scenario import Scenario, effects
+    from .plans import people_line, state_of, write_comparison
+    from .scenario import effects
 
-    with _err.status(_text(lang, "loading")):
+    with _err.status(_text(lang, "loading")) as status:
         district = District.load(folder)
-        plan = Scenario.read(scenario) if scenario.endswith(".toml") else district.scenario(scenario)
+        after, name_after = state_of(district, scenario if other is None else other)
         # the same year on both sides: what changes is the plan, not the calendar
-        before = district if plan.year is None else district.at(plan.year)
-        after = plan.on(district)
+        before, name_before = state_of(district, None if other is None else scenario, year=after.year)
         table = effects(before, after, rules=preset)
-    shown = _grid(
-        "指标",
-        "实施前",
-        "实施后",
-        "变化",
-        "受益居民",
-        "受影响居民",
-        "新居民可达",
-        title=escape(plan.label or plan.name),
-    )
+        if out is not None:
+            write_comparison(
+                before, after, out, names=(name_before, name_after), rules=preset,
+                progress=lambda step: status.update(escape(step)),
+            )  # fmt: skip
+    title = escape(name_after if other is None else f"{name_before} → {name_after}")
+    shown = _grid("指标", "实施前", "实施后", "变化", "受益居民", "受影响居民", "更挤的居民", "新居民可达", title=title)
     table = table.reindex(table["change"].abs().sort_values(ascending=False, kind="stable").index)
     for row in table[table["change"].abs().round(4) > 0].itertuples():
         if row.before == row.before:
@@ -393,28 +398,134 @@ def compare(
             change = "—" if row.change != row.change else f"{row.change * 100:+.1f} 个百分点"
             shown.add_row(
                 escape(row.label), f"{row.before:.1%}", share, change, f"{row.people_gain:,.0f}", f"{row.people_lose:,.0f}",
-                f"{row.people_new_served:,.0f}",
+                f"{row.people_crowded:,.0f}", f"{row.people_new_served:,.0f}",
             )  # fmt: skip
-    _out.print(_people_line(before, after))
+    _out.print(people_line(before, after))
     _out.print(shown)
     _out.print(f"另有 {int((table['change'].abs().round(4) <= 0).sum())} 项没有变化")
     if district.is_demonstration:
         _out.print(DEMONSTRATION_TEXT)
+    if out is not None:
+        _out.print(escape(_text(lang, "done", _show(out / "compare.html"))))
 
 
-def _people_line(before: Any, after: Any) -> str:
-    """Say for which year both sides stand, and who lives there before and after: moved out, moved in."""
-    old, new = before.homes, after.homes
-    gone, fresh = old[~old.index.isin(new.index)], new[~new.index.isin(old.index)]
-    text = f"两边都按 {before.year} 年：实施前常住人口 {old['people'].sum():,.0f}，实施后 {new['people'].sum():,.0f}"
-    if len(gone):
-        text += f"；拆除 {len(gone)} 个小区，迁出 {gone['people'].sum():,.0f} 人（不计入受影响居民）"
-    if len(fresh):
-        text += f"；新建 {len(fresh)} 个小区，迁入 {fresh['people'].sum():,.0f} 人"
-    return text
+@app.command()
+def plans(
+    folder: Annotated[Path | None, typer.Argument(help="街道目录；省略为随程序的演示街道")] = None,
+    out: Annotated[Path, typer.Option("--out", help="输出目录；与 report 用同一个，简报会链接过去")] = Path("output"),
+    lang: Lang = "zh",
+) -> None:
+    """把目录里的方案写成一页 plans.html：做什么、假定什么、谁受益、要配建什么。"""
+    from .district import District
+    from .plans import write_plans
+
+    with _err.status(_text(lang, "loading")) as status:
+        write_plans(District.load(folder), out, progress=lambda step: status.update(escape(step)))
+    _out.print(escape(_text(lang, "done", _show(out / "plans.html"))))
 
 
-@app.command("scenarios")
+@app.command("provision")
+def provision_list(
+    scenario: Annotated[str | None, typer.Argument(help="方案名或 TOML 文件；不写就用 --parcel 和 --people")] = None,
+    folder: Annotated[Path | None, typer.Option("--for", help="街道目录；省略为随程序的演示街道")] = None,
+    norms: Annotated[str | None, typer.Option("--norms", help="只用 norms.csv 里的哪一套或哪一条")] = None,
+    parcel: Annotated[str | None, typer.Option("--parcel", help="在哪个地块上建")] = None,
+    people: Annotated[float | None, typer.Option("--people", help="新增常住人口")] = None,
+    elderly: Annotated[float | None, typer.Option("--elderly", help="其中 60 岁及以上")] = None,
+    households: Annotated[int | None, typer.Option("--households", help="新增户数")] = None,
+    out: Annotated[Path | None, typer.Option("--out", help="另存为 .xlsx 或 .csv")] = None,
+    lang: Lang = "zh",
+) -> None:
+    """配建清单：新增人口按配建标准要配什么，周边还能接纳多少，还缺多少。"""
+    from ._meeting import DEMONSTRATION_TEXT
+    from .district import District
+    from .plans import provision_sheet, write_table
+    from .provision import on_parcel, provision
+    from .scenario import Scenario
+
+    with _err.status(_text(lang, "loading")):
+        district = District.load(folder)
+        if scenario is not None:
+            plan = Scenario.read(scenario) if scenario.endswith(".toml") else district.scenario(scenario)
+        else:
+            plan = on_parcel(parcel, people, people_60plus=elderly, households=households)
+        table = provision(district, plan, norms=norms)
+    shown = _grid("配什么", "应配", "方案自带", "周边可接纳", "还缺", "结论", "依据与可信度", title=escape(plan.label))
+    for row in table.itertuples():
+        amounts = (row.required, row.own, row.absorbed, row.missing)
+        numbers = ("数据不足" if np.isnan(v) else f"{v:,.4g} {row.unit}" for v in amounts)
+        shown.add_row(*(escape(str(v)) for v in (row.label, *numbers, row.verdict, row.standard_text)))
+    _out.print(shown)
+    if district.is_demonstration:
+        _out.print(DEMONSTRATION_TEXT)
+    if out is not None:
+        write_table(out, district, "配建清单", provision_sheet(table), "应配 = 新增数 ÷ 每多少 × 应有多少")
+        _out.print(escape(_text(lang, "done", _show(out))))
+
+
+@app.command("links")
+def find_links(
+    rule: Annotated[str, typer.Argument(help="规则名，或设施类别")],
+    n: Annotated[int, typer.Option("--n", min=1, help="列几处")] = 10,
+    folder: Annotated[Path | None, typer.Option("--for", help="街道目录；省略为随程序的演示街道")] = None,
+    weight: Annotated[str | None, typer.Option("--weight", help="people | people_60plus；省略按规则的分母")] = None,
+    layer: Annotated[Path | None, typer.Option("--layer", help="只试这个图层里的线（通道）和点（出入口）")] = None,
+    csv: Annotated[Path | None, typer.Option("--csv", help="另存为 CSV 或 .xlsx")] = None,
+    toml: Annotated[Path | None, typer.Option("--toml", help="把最好的一处存成方案")] = None,
+    gaps: Annotated[bool, typer.Option("--gaps", help="逐个小区说怎样才够得着")] = False,
+    lang: Lang = "zh",
+) -> None:
+    """增开出入口效果：只开一处出入口、过街、桥或断头路，哪一处让最多的人够得着。"""
+    from ._meeting import DEMONSTRATION_TEXT
+    from .district import District
+    from .plans import read_shapes, write_scenario, write_table
+    from .siting import fixes, links, links_plan
+
+    with _err.status(_text(lang, "loading")) as status:
+        district = District.load(folder)
+        labels = district.kinds["label"]
+        rule = str(labels.index[(labels == rule).to_numpy()][0]) if (labels == rule).any() else rule
+        given = None if layer is None else read_shapes(layer)
+        table = links(
+            district, rule, n=n, weight=weight, candidates=given, progress=lambda step: status.update(escape(step))
+        )
+        places = fixes(district, rule) if gaps else None
+    shown = _grid("序", "种类", "新增可达", "其中60岁以上", "共省（人·分钟）", "实施后", "说明")
+    for row in table.itertuples():
+        shown.add_row(
+            str(row.Index), row.kind_label, f"{row.people_gained:,.0f}", f"{row.people_60plus_gained:,.0f}",
+            f"{row.minutes_saved:,.0f}", f"{row.share_after:.1%}", escape(row.text),
+        )  # fmt: skip
+    _out.print(shown if len(table) else "没有一处单独的通道能让更多人够得着，或少走路")
+    if places is not None:
+        fixed = _grid("小区", "不可达", "分钟", "到出入口", "等候", "沿街", "怎样才够得着")
+        for row in places.itertuples():
+            minutes = (row.minutes, row.gate_minutes, row.wait_minutes, row.street_minutes)
+            fixed.add_row(
+                escape(str(row.name)), "人口不详" if row.unserved != row.unserved else f"{row.unserved:,.0f}",
+                *("—" if np.isnan(v) else f"{v:.1f}" for v in minutes), escape(row.fix),
+            )  # fmt: skip
+        _out.print(fixed)
+    if district.is_demonstration:
+        _out.print(DEMONSTRATION_TEXT)
+    if csv is not None:
+        write_table(csv, district, "增开通道", _with_middle(table))
+        _out.print(escape(_text(lang, "done", _show(csv))))
+    if toml is not None and len(table):
+        write_scenario(toml, links_plan(table, name=toml.stem))
+        _out.print(escape(_text(lang, "done", _show(toml))))
+
+
+def _with_middle(table: Any) -> Any:
+    """Return a table of lines and points with the longitude and latitude of their middles; what is no cell is left out."""
+    return _with_lonlat(table.reset_index().drop(columns="edit").assign(geometry=table.geometry.centroid.array))
+
+
+scenario_app = typer.Typer(help="方案：列出、新建、检查。", no_args_is_help=True)
+app.add_typer(scenario_app, name="scenario")
+
+
+@scenario_app.command("list")
 def list_scenarios(
     folder: Annotated[Path | None, typer.Argument(help="街道目录；省略为随程序的演示街道")] = None,
 ) -> None:
@@ -427,10 +538,63 @@ def list_scenarios(
         shown.add_row(
             *(
                 escape(str(v))
-                for v in (row.Index, row.label, "" if row.year != row.year else f"{row.year:.0f}", row.edits, row.note)
+                for v in (
+                    row.Index,
+                    row.label,
+                    "" if not row.year or np.isnan(row.year) else f"{row.year:.0f}",
+                    row.edits,
+                    row.note,
+                )
             )
         )
     _out.print(shown)
+
+
+app.command("scenarios")(list_scenarios)
+
+
+@scenario_app.command("new")
+def new_scenario(
+    name: Annotated[str, typer.Argument(help="方案名：文字、数字、- 和 _")],
+    folder: Annotated[
+        Path | None, typer.Option("--for", help="街道目录：写进它的 scenarios/；省略就写在当前文件夹")
+    ] = None,
+    lang: Lang = "zh",
+) -> None:
+    """写一个带注释的方案文件：去掉要用的那几行前面的 #，填好，就是一个方案。"""
+    from .district import District
+    from .plans import write_new
+    from .scenario import blank
+
+    with _err.status(_text(lang, "loading")):
+        text = blank(District.load(folder), name)
+    path = (Path() if folder is None else folder / "scenarios") / f"{name}.toml"
+    write_new(path, text)
+    _out.print(escape(_text(lang, "edit_next", _show(path))))
+
+
+@scenario_app.command("check")
+def check_scenario(
+    file: Annotated[str, typer.Argument(help="方案文件（.toml）或方案名")],
+    folder: Annotated[Path | None, typer.Option("--for", help="街道目录；省略为随程序的演示街道")] = None,
+    lang: Lang = "zh",
+) -> None:
+    """检查一个方案：每一步做什么、假定什么，哪一步做不了、为什么。"""
+    from .district import District
+    from .scenario import Scenario, conflicts, steps
+
+    with _err.status(_text(lang, "loading")):
+        district = District.load(folder)
+        plan = Scenario.read(file) if file.endswith(".toml") else district.scenario(file)
+        done, wrong = steps(plan, district), conflicts(plan, district)
+    shown = _grid("步", "做什么", "假定", "做不做得了", title=escape(plan.label or plan.name))
+    for row in done.itertuples():
+        reason = wrong.loc[row.Index, "problem"] if row.Index in wrong.index else "可以"
+        shown.add_row(str(row.Index), *(escape(v) for v in (row.text, row.assumes, reason)))
+    _out.print(shown)
+    _out.print(_text(lang, "steps", len(done), len(wrong)))
+    if len(wrong):
+        raise typer.Exit(DATA)
 
 
 @app.command()
@@ -438,21 +602,28 @@ def sites(
     kind: Annotated[str, typer.Argument(help="设施类别（kinds.csv）或规则名")],
     n: Annotated[int, typer.Option("--n", help="增加几处")] = 1,
     folder: Annotated[Path | None, typer.Option("--for", help="街道目录；省略为随程序的演示街道")] = None,
-    plans: Annotated[int, typer.Option("--plans", help="最多列几个相近的方案")] = 3,
+    plans: Annotated[int, typer.Option("--plans", min=1, help="最多列几个相近的方案")] = 3,
+    model: Annotated[
+        str, typer.Option("--model", help="mclp 新增覆盖最多 | lscp 最少几处全覆盖 | p_median | p_center")
+    ] = "mclp",
+    weight: Annotated[str | None, typer.Option("--weight", help="people | people_60plus | area_m2 | homes")] = None,
     csv: Annotated[Path | None, typer.Option("--csv", help="另存为 CSV")] = None,
     lang: Lang = "zh",
 ) -> None:
-    """选址：增加 n 处，新增覆盖最多；证明最优，并列出相近的方案。"""
+    """选址：增加 n 处，新增覆盖最多；证明最优，并列出相近的方案。Ctrl-C 取目前最好的方案。"""
     from ._meeting import DEMONSTRATION_TEXT
     from .district import District
     from .siting import Siting
     from .siting import sites as find_sites
 
-    with _err.status(_text(lang, "solving")):
+    with _err.status(_text(lang, "solving")) as status:
         district = District.load(folder)
         labels = district.kinds["label"]
         kind = str(labels.index[(labels == kind).to_numpy()][0]) if (labels == kind).any() else kind
-        table = find_sites(district, kind, n, siting=Siting(plans=plans), each=True)
+        table = find_sites(
+            district, kind, None if model == "lscp" else n, siting=Siting(model=model, weight=weight, plans=plans), each=True,
+            progress=lambda step: status.update(escape(step)),
+        )  # fmt: skip
         table = table.drop(columns="plan").reset_index()
     shown = _grid(
         "方案",

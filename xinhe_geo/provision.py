@@ -20,7 +20,7 @@ from .errors import DataError, Problem, ScenarioError, UnknownNameError, problem
 from .layers import BASIS_LABELS, DEMONSTRATION
 from .reach import hinge, home_points, pairs
 from .scenario import Scenario
-from .values import Rule, standing
+from .values import Edit, Rule, standing
 
 BASE_LABELS = {"people": "新增常住人口", "people_60plus": "新增60岁及以上", "households": "新增户数"}
 #: What is built in whole pieces; the rest (m²) is not rounded.
@@ -84,6 +84,25 @@ def provision(district: District, plan: Scenario, *, norms: str | Sequence[str] 
     already = pd.Index([]) if open_before is None else open_before.index
     rows = {str(name): _line(after, norm, new, already) for name, norm in table.iterrows()}
     return pd.DataFrame(list(rows.values()), index=pd.Index(list(rows), name="norm"), columns=list(COLUMNS))
+
+
+def on_parcel(
+    parcel: str | None, people: float | None, *, people_60plus: float | None = None, households: int | None = None
+) -> Scenario:
+    """
+    Return the plan that builds homes for so many people on one parcel, for a list without a scenario of one's own.
+
+    Raises
+    ------
+    ScenarioError
+        Parcel or people not given.
+    """
+    if parcel is None or people is None:
+        raise ScenarioError("写方案名，或写地块和人口：--parcel 地块编号 --people 人数")
+    what: dict[str, Any] = {"parcel": parcel, "home": f"{parcel}-new", "people": people}
+    what |= {} if people_60plus is None else {"people_60plus": people_60plus}
+    what |= {} if households is None else {"households": households}
+    return Scenario(f"{parcel}-new", f"{parcel} 新建住房", (Edit("build_homes", what),))
 
 
 def _chosen(district: District, norms: str | Sequence[str] | None) -> pd.DataFrame:

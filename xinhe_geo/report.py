@@ -183,7 +183,9 @@ def _write_pages(
     run.say("画地图")
     pictures = drawn()
     run.say("写简报")
-    (folder / "index.html").write_text(_page(district, results, pictures, page is not None, changed), encoding="utf-8")
+    has_plans = (target / "plans.html").is_file()  # made by a command of its own
+    brief_page = _page(district, results, pictures, page is not None, changed, has_plans)
+    (folder / "index.html").write_text(brief_page, encoding="utf-8")
     return now
 
 
@@ -619,6 +621,7 @@ def _page(
     pictures: Sequence[Mapping[str, str]],
     has_meeting: bool,
     changed: pd.DataFrame | None = None,
+    has_plans: bool = False,
 ) -> str:
     """Return `index.html`: headlines, maps, gaps, what it rests on. One file, nothing loaded."""
     e = html.escape
@@ -636,6 +639,7 @@ def _page(
         if has_own_plan(district)
         else ""
     )
+    plan += '<a href="plans.html">方案</a>　' if has_plans else ""
     return f"""<!DOCTYPE html>
 <html lang="zh-CN">
 <head>

@@ -27,7 +27,7 @@ from .coverage import coverage, summary
 from .district import District, join_ends
 from .errors import ScenarioError
 from .layers import LAYERS
-from .values import Edit
+from .values import Edit, Rule
 
 Rows = dict[str, pd.DataFrame]
 
@@ -311,7 +311,11 @@ def scenarios(district: District) -> pd.DataFrame:
     return pd.DataFrame(found, columns=["name", "label", "year", "edits", "note"]).set_index("name")
 
 
-def effects(before: District, after: District, *, rules: str = "plan") -> pd.DataFrame:
+#: Half a person more or fewer is rounding.
+PERSON = 0.5
+
+
+def effects(before: District, after: District, *, rules: str | Sequence[str | Rule] = "plan") -> pd.DataFrame:
     """
     Say, rule by rule, what a plan changes for whom.
 
@@ -320,7 +324,8 @@ def effects(before: District, after: District, *, rules: str = "plan") -> pd.Dat
     table
         Index rule. `label`, `before`, `after` (shares by the rule's denominator), `change`; `people_gain`, `people_lose`
         (people of homes that exist in both, newly served or no longer), `people_60plus_gain`, `people_60plus_lose`,
-        `people_new_served`, `people_new_unserved` (in homes that only exist after), `homes_gain`, `homes_lose` (names, the
+        `people_new_served`, `people_new_unserved` (in homes that only exist after), `people_crowded`, `people_relieved` (people of
+        homes in both that are served in both, and now share their facility with more, or fewer, than before), `homes_gain`, `homes_lose` (names, the
         first ten).
     """
     a, b = coverage(before, rules=rules), coverage(after, rules=rules)
@@ -336,6 +341,7 @@ def effects(before: District, after: District, *, rules: str = "plan") -> pd.Dat
     fresh = b[~b.index.isin(a.index)]
     table["people_new_served"] = (fresh["served"] * fresh["people"]).groupby(level="rule").sum()
     table["people_new_unserved"] = ((1 - fresh["served"]) * fresh["people"]).groupby(level="rule").sum()
+    table = table.join(_crowding(a, b))
     names = both["name"].fillna(both.index.get_level_values("home").to_series(index=both.index))
     for column, mask in (("homes_gain", change > 1e-9), ("homes_lose", change < -1e-9)):
         table[column] = names[mask].groupby(level="rule").apply(_some)
@@ -343,6 +349,94 @@ def effects(before: District, after: District, *, rules: str = "plan") -> pd.Dat
     table[counted] = table[counted].fillna(0.0)
     table[["homes_gain", "homes_lose"]] = table[["homes_gain", "homes_lose"]].astype("object").fillna("")
     return table
+
+
+def home_changes(before: District, after: District, *, rules: str | Sequence[str | Rule] = "plan") -> pd.DataFrame:
+    """
+    Say home by home what changes between two states: minutes, and who is served.
+
+    Returns
+    -------
+    table
+        MultiIndex (home, rule), every home of either state. `name`, `label`, `people`, `people_60plus` (of `after`, or of
+        `before` for homes that are gone), `state` (both, new, gone), `minutes_before`, `minutes_after` (median point, missing
+        where unreachable), `minutes_change` (missing where either is), `served_before`, `served_after`, `served_change` (shares
+        0-1; missing for homes that are not in both), `facility_before`, `facility_after`. Swapping the states turns the sign of
+        every change.
+    """
+    a, b = coverage(before, rules=rules), coverage(after, rules=rules)
+    return _changes(a, b)
+
+
+def _changes(a: pd.DataFrame, b: pd.DataFrame) -> pd.DataFrame:
+    every = b.index.append(a.index[~a.index.isin(b.index)])
+    left, right = a.reindex(every), b.reindex(every)
+    here, there = every.isin(a.index), every.isin(b.index)
+    table = pd.DataFrame(index=every)
+    for column in ("name", "label", "people", "people_60plus"):
+        table[column] = right[column].where(there, left[column])
+    table["state"] = pd.Series("both", index=every).where(here, "new").where(there, "gone")
+    for column in ("minutes", "served"):
+        table[f"{column}_before"], table[f"{column}_after"] = left[column], right[column]
+        table[f"{column}_change"] = right[column] - left[column]
+    table["facility_before"], table["facility_after"] = left["facility"], right["facility"]
+    return table
+
+
+def sharing(before: District, after: District, *, rules: str | Sequence[str | Rule] = "plan") -> pd.DataFrame:
+    """
+    Count how many people share each facility in two states: everybody who is served, at the nearest.
+
+    Returns
+    -------
+    table
+        MultiIndex (rule, facility), facilities that anybody uses in either state. `label`, `name`, `users_before`,
+        `users_after`, `change` (people); homes whose people are not known do not count.
+    """
+    covers = coverage(before, rules=rules), coverage(after, rules=rules)
+    names: dict[str, Any] = {}
+    for district in (before, after):
+        frame = district.facilities
+        names |= {} if frame is None else dict(zip(frame.index, frame["name"], strict=True))
+    return _sharing(*covers, names)
+
+
+def _sharing(a: pd.DataFrame, b: pd.DataFrame, names: Mapping[str, Any]) -> pd.DataFrame:
+    users = [_users(cover) for cover in (a, b)]
+    table = pd.DataFrame({"users_before": users[0], "users_after": users[1]}).fillna(0.0).sort_index()
+    table["change"] = table["users_after"] - table["users_before"]
+    labels = pd.concat([a, b])["label"].groupby(level="rule").first()
+    table.insert(0, "label", labels.reindex(table.index.get_level_values("rule")).to_numpy())
+    ids = table.index.get_level_values("facility")
+    table.insert(1, "name", [names[i] if isinstance(names.get(i), str) else i for i in ids])
+    return table
+
+
+def _users(cover: pd.DataFrame) -> pd.Series:
+    """Return the people served at each facility, index (rule, facility)."""
+    rows = cover.assign(users=cover["served"] * cover["people"]).reset_index()
+    found: pd.Series = rows[rows["users"] > 0].groupby(["rule", "facility"])["users"].sum()
+    return found
+
+
+def _crowding(a: pd.DataFrame, b: pd.DataFrame) -> pd.DataFrame:
+    """
+    Return, per rule, the people whose facility has more (and fewer) users than theirs had before.
+
+    Of homes that are in both states and served in both; columns people_crowded, people_relieved.
+    """
+    both = a[["served", "people", "facility"]].join(b[["served", "facility"]].add_suffix("_after"), how="inner")
+    rule = both.index.get_level_values("rule")
+    counts = []
+    for cover, column in ((a, "facility"), (b, "facility_after")):
+        keys = pd.MultiIndex.from_arrays([rule, both[column]])
+        counts.append(_users(cover).reindex(keys).to_numpy(dtype=float))
+    people = both["people"] * both[["served", "served_after"]].min(axis=1)
+    more = pd.Series(counts[1] > counts[0] + PERSON, index=both.index)
+    fewer = pd.Series(counts[1] < counts[0] - PERSON, index=both.index)
+    sums = {name: (people * mask).groupby(level="rule").sum() for name, mask in
+            (("people_crowded", more), ("people_relieved", fewer))}  # fmt: skip
+    return pd.DataFrame(sums)
 
 
 def _some(names: pd.Series) -> str:

@@ -1,0 +1,97 @@
+"""Comparisons and the page of plans: what the files say is what the functions count; nothing is loaded, all is escaped."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import openpyxl
+import pandas as pd
+import pytest
+
+import xinhe_geo as xh
+from xinhe_geo.cli import main
+from xinhe_geo.errors import EnvironmentProblem
+from xinhe_geo.plans import comparison, state_of, verdict_changes, write_comparison, write_new, write_plans
+from xinhe_geo.scenario import effects
+
+TOY = Path(__file__).parent / "toy"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The toy with two plans, one of them with a name that must be escaped."""
+    import shutil
+
+    target = Path(shutil.copytree(TOY, tmp_path_factory.mktemp("plans") / "toy"))
+    (target / "scenarios").mkdir()
+    first = 'label = "<b>开&关</b>"\n[[edit]]\ndo = "close_facility"\nfacility = "F1"\n'
+    (target / "scenarios/close.toml").write_text(first, "utf-8")
+    (target / "scenarios/open.toml").write_text('[[edit]]\ndo = "open_planned"\nfacility = "F4"\n', "utf-8")
+    return target
+
+
+def test_a_comparison_is_written(folder: Path, tmp_path: Path) -> None:
+    district = xh.District.load(folder)
+    after, name = state_of(district, "close")
+    before, now = state_of(district, None)
+    out = tmp_path / "out"
+    table = write_comparison(before, after, out, names=(now, name))
+    page = (out / "compare.html").read_text("utf-8")
+    assert "<b>开" not in page and "&lt;b&gt;开&amp;关" in page
+    assert not re.search(r'(?:src|href)="(?:https?:)?//', page)
+    counted = effects(before, after)
+    lost = float(counted["people_lose"].max())
+    assert lost > 0 and float(table["受影响居民（人）"].max()) == pytest.approx(lost)
+    book = openpyxl.load_workbook(out / "方案比较.xlsx")
+    assert book.sheetnames[:3] == ["一页表", "小区变化", "设施使用人数"]
+    links = re.findall(r'href="(maps/[^"]+)"', page)
+    assert links and all((out / link).is_file() for link in links)
+    first = (out / "方案比较.xlsx").read_bytes()
+    write_comparison(before, after, out, names=(now, name))
+    assert (out / "方案比较.xlsx").read_bytes() == first
+
+
+def test_nothing_differs_from_itself(folder: Path) -> None:
+    district = xh.District.load(folder)
+    sheets = comparison(district, district, targets=False)
+    assert all(table.empty for table, _ in sheets.values())
+    assert verdict_changes(district, district).empty
+
+
+def test_two_plans_against_each_other(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    district = xh.District.load(folder)
+    a, b = (state_of(district, name)[0] for name in ("close", "open"))
+    there, back = effects(a, b), effects(b, a)
+    pd.testing.assert_series_equal(there["people_gain"], back["people_lose"], check_names=False)
+    assert main(["compare", "close", "open", "--for", str(folder)]) == 0
+    assert "→" in capsys.readouterr().out
+    assert main(["compare", "nix", "--for", str(folder)]) == 2
+
+
+def test_the_page_of_plans(folder: Path, tmp_path: Path) -> None:
+    district = xh.District.load(folder)
+    table = write_plans(district, tmp_path)
+    page = (tmp_path / "plans.html").read_text("utf-8")
+    assert list(table.index) == ["close", "open"]
+    assert "&lt;b&gt;开&amp;关" in page and "<b>开" not in page and "default-src 'none'" in page
+    assert (tmp_path / "tables/方案.xlsx").is_file()
+
+
+def test_commands(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["scenario", "new", "甲", "--for", str(folder)]) == 0
+    path = folder / "scenarios/甲.toml"
+    assert main(["scenario", "check", str(path), "--for", str(folder)]) == 0
+    assert main(["scenario", "new", "甲", "--for", str(folder)]) == 4
+    path.write_text('[[edit]]\ndo = "close_facility"\nfacility = "F9"\n', "utf-8")
+    capsys.readouterr()
+    assert main(["scenario", "check", str(path), "--for", str(folder)]) == 3
+    assert "F9" in capsys.readouterr().out
+    path.unlink()
+    assert main(["scenario", "list", str(folder)]) == 0 and main(["scenarios", str(folder)]) == 0
+    assert main(["links", "plan_clinic_15", "--n", "1", "--for", str(folder), "--toml", "best.toml"]) == 0
+    with pytest.raises(EnvironmentProblem, match="已经有了"):
+        write_new(folder / "district.toml", "")

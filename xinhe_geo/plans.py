@@ -1,0 +1,518 @@
+"""
+Plans for the meeting: two states side by side, and all plans of a folder on one page.
+
+Everything is counted by `scenario`, `provision` and `ledger`; here it is put into one table a meeting can read, a workbook,
+and pages that load nothing.
+"""
+
+from __future__ import annotations
+
+import html
+import importlib.resources
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import pyogrio
+import xlsxwriter
+
+from . import maps
+from ._meeting import DEMONSTRATION_TEXT
+from .district import District
+from .errors import EnvironmentProblem, ScenarioError, SourceError
+from .ledger import ledger
+from .provision import BASE_LABELS, provision
+from .report import _foot, _sheet
+from .scenario import Scenario, effects, home_changes, scenarios, sharing, steps
+
+Progress = Callable[[str], None]
+#: How many rules get a map of their own in a comparison.
+MAPS_AT_MOST = 6
+#: Smaller changes of a share are rounding.
+SHARE = 5e-5
+
+_EFFECT_NAMES = {
+    "label": "指标", "before": "之前", "after": "之后", "change": "变化（百分点）", "people_gain": "受益居民（人）",
+    "people_60plus_gain": "其中60岁及以上（人）", "people_lose": "受影响居民（人）", "people_crowded": "同一处设施更挤的居民（人）",
+    "people_relieved": "同一处设施更松的居民（人）", "people_new_served": "新居民可达（人）", "people_new_unserved": "新居民不可达（人）",
+    "homes_gain": "受益小区", "homes_lose": "受影响小区",
+}  # fmt: skip
+
+
+def state_of(district: District, name: str | None, *, year: int | None = None) -> tuple[District, str]:
+    """
+    Return a state of a district and what it is called.
+
+    Parameters
+    ----------
+    name
+        A scenario of the folder, a TOML file, or None: the district as it is.
+    year
+        The year it stands for where the scenario names none; None keeps the district's.
+
+    Raises
+    ------
+    UnknownNameError, ScenarioError
+        No such scenario, or one that cannot be carried out.
+    """
+    if name is None:
+        state = district if year is None else district.at(year, planned=district.with_planned)
+        return state, f"现状（{state.year} 年）"
+    plan: Scenario = Scenario.read(name) if name.endswith(".toml") else district.scenario(name)
+    base = district if year is None or plan.year is not None else district.at(year, planned=district.with_planned)
+    after = plan.on(base)
+    return after, f"{plan.label or plan.name}（{after.year} 年）"
+
+
+def verdict_changes(before: District, after: District) -> pd.DataFrame:
+    """
+    List the targets of the plan whose value or verdict differs between two states.
+
+    Returns
+    -------
+    table
+        Index (commitment, measure). `label`, `unit`, `target_text`, `value_before`, `value_after`, `value_change`,
+        `verdict_before`, `verdict_after`, `reached` (what the numbers alone would say: 达到, 不再达到 or empty; a demonstration
+        carries its mark in the verdicts).
+    """
+    a, b = ledger(before), ledger(after)
+    both = a[["label", "unit", "target_text", "operator", "target", "value", "verdict"]].join(
+        b[["value", "verdict"]].add_suffix("_after"), how="inner"
+    )
+    same = (both["value"] == both["value_after"]) | (both["value"].isna() & both["value_after"].isna())
+    both = both[~same | (both["verdict"] != both["verdict_after"])]
+    table = both[["label", "unit", "target_text"]].copy()
+    table["value_before"], table["value_after"] = both["value"], both["value_after"]
+    table["value_change"] = both["value_after"] - both["value"]
+    table["verdict_before"], table["verdict_after"] = both["verdict"], both["verdict_after"]
+    table["reached"] = [_reached(row) for row in both.itertuples()]
+    return table
+
+
+def _reached(row: Any) -> str:
+    """Say whether the number crosses the target: only for targets that are a floor or a ceiling."""
+    if row.operator not in (">=", "<=") or not np.isfinite(row.target):
+        return ""
+    sign = 1.0 if row.operator == ">=" else -1.0
+    was, now = (np.isfinite(v) and sign * (v - row.target) >= -1e-9 for v in (row.value, row.value_after))
+    return "" if was == now else "达到" if now else "不再达到"
+
+
+def comparison(
+    before: District, after: District, *, rules: str = "plan", targets: bool = True
+) -> dict[str, tuple[pd.DataFrame, str]]:
+    """
+    Put what differs between two states into tables with Chinese headers.
+
+    Parameters
+    ----------
+    rules
+        A set of rules.
+    targets
+        Whether the plan's targets are evaluated too (some seconds).
+
+    Returns
+    -------
+    tables
+        By sheet name: table, and what its numbers are.
+    """
+    table = effects(before, after, rules=rules)
+    shown = table[(table["change"].abs() > SHARE) | (table[["people_gain", "people_lose"]].max(axis=1) > 0.5)
+                  | (table[["people_crowded", "people_new_served", "people_new_unserved"]].max(axis=1) > 0.5)]  # fmt: skip
+    shown = shown.reindex(shown["change"].abs().sort_values(ascending=False, kind="stable").index)
+    shown = shown.assign(change=shown["change"] * 100)
+    homes = home_changes(before, after, rules=rules)
+    moved = homes[
+        (homes["minutes_change"].abs() > 0.05) | (homes["served_change"].abs() > SHARE) | (homes["state"] != "both")
+    ]
+    states = {"both": "前后都有", "new": "新建", "gone": "拆除"}
+    moved = moved.assign(state=moved["state"].map(states)).reset_index()
+    users = sharing(before, after, rules=rules)
+    users = users[users["change"].abs() > 0.5].reset_index()
+    sheets = {
+        "一页表": (_titled(shown, _EFFECT_NAMES), "之前、之后为各指标自己分母的份额 0–1"),
+        "小区变化": (_titled(moved, {
+            "home": "小区编号", "name": "小区", "label": "指标", "state": "状态", "people": "常住人口", "people_60plus": "60岁及以上",
+            "minutes_before": "之前（分钟）", "minutes_after": "之后（分钟）", "minutes_change": "变化（分钟）", "served_before": "之前可达份额",
+            "served_after": "之后可达份额", "served_change": "变化份额", "facility_before": "之前最近", "facility_after": "之后最近",
+        }), "分钟为小区中位点到最近设施；负数为更近"),
+        "设施使用人数": (_titled(users, {
+            "label": "指标", "facility": "设施编号", "name": "设施", "users_before": "之前人口", "users_after": "之后人口", "change": "变化人数",
+        }), "可达居民按最近一处计"),
+    }  # fmt: skip
+    if targets and "commitments" in before.rows:
+        sheets["目标变化"] = (_titled(verdict_changes(before, after).reset_index(), {
+            "commitment": "承诺", "measure": "量法", "label": "量什么", "target_text": "目标", "unit": "单位", "value_before": "之前",
+            "value_after": "之后", "value_change": "变化", "reached": "数值是否到目标", "verdict_before": "之前判定", "verdict_after": "之后判定",
+        }), "规划目标中数值或判定有变化的各项")  # fmt: skip
+    return sheets
+
+
+def _titled(table: pd.DataFrame, names: Mapping[str, str]) -> pd.DataFrame:
+    kept = [c for c in names if c in table.columns]
+    return table[kept].rename(columns=dict(names)).reset_index(drop=True)
+
+
+def workbook(path: Path, district: District, sheets: Mapping[str, tuple[pd.DataFrame, str]]) -> None:
+    """
+    Write tables into one workbook, beside the target first; a demonstration says so on every sheet.
+
+    Raises
+    ------
+    EnvironmentProblem
+        It cannot be written, or is held open.
+    """
+    note = (DEMONSTRATION_TEXT + "　" if district.is_demonstration else "") + _foot(district)
+    fresh = path.with_name(f".{path.name}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with xlsxwriter.Workbook(fresh, {"strings_to_formulas": False, "strings_to_urls": False}) as book:
+            book.set_properties({"title": path.stem, "created": _EPOCH})
+            for name, (table, unit) in sheets.items():
+                _sheet(book, name[:31], table if len(table) else pd.DataFrame({"说明": ["没有变化"]}), unit, note)
+        os.replace(fresh, path)
+    except OSError as error:
+        raise _cannot_write(path, error) from error
+
+
+_EPOCH = pd.Timestamp(2000, 1, 1).to_pydatetime()
+
+
+def _cannot_write(path: Path, error: OSError) -> EnvironmentProblem:
+    return EnvironmentProblem(f"写 {path.name} 时出错：{error.strerror}。若它正被 Excel 或浏览器打开，请关闭后重试")
+
+
+def write_table(path: Path, district: District, name: str, table: pd.DataFrame, unit: str = "") -> None:
+    """
+    Write one table as .xlsx or .csv, by the ending of the file's name.
+
+    Raises
+    ------
+    EnvironmentProblem
+        It cannot be written, or the ending is another.
+    """
+    if path.suffix.lower() == ".xlsx":
+        workbook(path, district, {name: (table, unit)})
+        return
+    if path.suffix.lower() != ".csv":
+        raise EnvironmentProblem(f"表格写成 .xlsx 或 .csv，不认识 {path.name}")
+    marked = table.assign(标记="演示值（不作结论）") if district.is_demonstration else table
+    _write(path, ("\ufeff" + marked.to_csv(index=False, lineterminator="\n")).encode("utf-8"))
+
+
+def _write(path: Path, content: bytes) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        fresh = path.with_name(f".{path.name}")
+        fresh.write_bytes(content)
+        os.replace(fresh, path)
+    except OSError as error:
+        raise _cannot_write(path, error) from error
+
+
+def read_shapes(path: Path) -> gpd.GeoDataFrame:
+    """
+    Read a layer of lines and points (GeoJSON, GeoPackage, shapefile) to try as links.
+
+    Raises
+    ------
+    SourceError
+        It is not there, cannot be read, or names no CRS.
+    """
+    if not path.is_file():
+        raise SourceError(f"文件不存在：{path.name}")
+    try:
+        frame = pyogrio.read_dataframe(path)
+    except Exception as error:  # drivers raise many types; the message is what matters
+        raise SourceError(f"读不出来：{path.name}（{str(error).splitlines()[0][:160]}）") from error
+    if not isinstance(frame, gpd.GeoDataFrame) or frame.crs is None:
+        raise SourceError(f"{path.name} 没有图形或坐标系；用 GIS 存成 GeoJSON 或 GeoPackage")
+    return frame.explode(index_parts=False, ignore_index=True)
+
+
+def write_scenario(path: Path, plan: Scenario) -> None:
+    """
+    Write a scenario as TOML.
+
+    Raises
+    ------
+    EnvironmentProblem
+        It cannot be written.
+    """
+    _write(path, plan.text().encode("utf-8"))
+
+
+def write_new(path: Path, text: str) -> None:
+    """
+    Write a new file; one that is there already is left alone.
+
+    Raises
+    ------
+    EnvironmentProblem
+        It is there already, or cannot be written.
+    """
+    if path.exists():
+        raise EnvironmentProblem(f"{path.name} 已经有了，没有改动它；换一个方案名，或先移走")
+    _write(path, text.encode("utf-8"))
+
+
+def provision_sheet(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a provision list with Chinese headers."""
+    rows = table.assign(base=table["base"].map(BASE_LABELS))
+    return _titled(rows, {
+        "label": "配什么", "base": "按什么算", "base_amount": "新增数", "required": "应配", "unit": "单位", "required_m2": "应配建筑面积（m²）",
+        "required_site_m2": "应配用地（m²）", "own": "方案自带可用", "absorbed": "周边可接纳", "missing": "还缺", "to_build": "须新建（取整）",
+        "verdict": "结论", "reach": "周边指", "facilities": "周边设施", "standard_text": "依据与可信度", "note": "备注", "mark": "标记",
+    })  # fmt: skip
+
+
+def write_comparison(
+    before: District,
+    after: District,
+    to: str | Path,
+    *,
+    names: tuple[str, str],
+    rules: str = "plan",
+    progress: Progress | None = None,
+) -> pd.DataFrame:
+    """
+    Write a comparison into a folder: `compare.html`, `方案比较.xlsx`, and a map of differences and a swipe map per changed rule.
+
+    Parameters
+    ----------
+    names
+        What the two states are called.
+    rules
+        A set of rules.
+
+    Returns
+    -------
+    table
+        The one-page table (Chinese headers).
+
+    Raises
+    ------
+    EnvironmentProblem
+        A file cannot be written.
+    """
+    say = progress or (lambda _: None)
+    folder = Path(to)
+    say("计算两边的覆盖、人数和目标")
+    sheets = comparison(before, after, rules=rules)
+    table = effects(before, after, rules=rules)
+    moved = table[["people_gain", "people_lose", "people_new_served"]].sum(axis=1)
+    chosen = list(moved[moved > 0.5].sort_values(ascending=False, kind="stable").index[:MAPS_AT_MOST])
+    links = []
+    for rule in chosen:
+        say(f"画地图：{table.loc[rule, 'label']}")
+        files = f"maps/difference-{rule}.html", f"maps/swipe-{rule}.html"
+        _save(maps.difference(before, after, rule), folder / files[0])
+        _save(maps.swipe(before, after, rule, sides=names), folder / files[1])
+        links += [
+            (files[0], f"{table.loc[rule, 'label']}：差异图"),
+            (files[1], f"{table.loc[rule, 'label']}：左右对比"),
+        ]
+    workbook(folder / "方案比较.xlsx", before, sheets)
+    title = f"{names[0]} 与 {names[1]}"
+    body = "".join(_section(name, data, unit) for name, (data, unit) in sheets.items() if name != "小区变化")
+    listed = "".join(f'<li><a href="{html.escape(file)}">{html.escape(text)}</a></li>' for file, text in links)
+    listed = f'<section><h2>地图</h2><ul class="links">{listed}</ul></section>' if links else ""
+    page = _page(before, title, '<a href="方案比较.xlsx">表格（含每个小区）</a>', listed + body)
+    _write(folder / "compare.html", page.encode("utf-8"))
+    return sheets["一页表"][0]
+
+
+def _save(house: Any, path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    house.save(str(path))
+
+
+def write_plans(
+    district: District, to: str | Path, *, rules: str = "plan", progress: Progress | None = None
+) -> pd.DataFrame:
+    """
+    Write all plans of a district's folder into `plans.html` and `方案.xlsx`, each against the same year without it.
+
+    Returns
+    -------
+    table
+        Index scenario; `label`, `year`, `people_gain`, `people_60plus_gain`, `people_lose` of the rule it moves most, `rule`.
+
+    Raises
+    ------
+    ScenarioError
+        The folder has no plan.
+    EnvironmentProblem
+        A file cannot be written.
+    """
+    say = progress or (lambda _: None)
+    listed = scenarios(district)
+    if listed.empty:
+        raise ScenarioError("这个目录里没有方案（scenarios/*.toml）；用 scenario new 建一个")
+    parts, rows, sheets = [], [], {}
+    for name in listed.index:
+        plan: Scenario = district.scenario(name)
+        say(f"计算方案：{plan.label or name}")
+        before = district if plan.year is None else district.at(plan.year)
+        after = plan.on(district)
+        table = effects(before, after, rules=rules)
+        table = table.reindex(table["people_gain"].sort_values(ascending=False, kind="stable").index)
+        needs = provision(district, plan) if _builds(plan) else None
+        parts.append(_plan_section(district, name, plan, before, after, table, needs))
+        best = table.iloc[0]
+        rows.append(
+            (
+                name,
+                plan.label,
+                after.year,
+                best["people_gain"],
+                best["people_60plus_gain"],
+                best["people_lose"],
+                best["label"],
+            )
+        )
+        sheets[name] = (
+            _titled(table.assign(change=table["change"] * 100), _EFFECT_NAMES),
+            "之前、之后为份额 0–1；之前是同一年没有这个方案",
+        )
+        if needs is not None:
+            sheets[f"配建 {name}"] = (provision_sheet(needs), "应配 = 新增数 ÷ 每多少 × 应有多少")
+    columns = ["scenario", "label", "year", "people_gain", "people_60plus_gain", "people_lose", "rule"]
+    summary = pd.DataFrame(rows, columns=columns).set_index("scenario")
+    folder = Path(to)
+    workbook(folder / "tables" / "方案.xlsx", district, sheets)
+    nav = '<a href="index.html">简报</a>　' if (folder / "index.html").is_file() else ""
+    page = _page(district, f"{district.name} 方案", nav + '<a href="tables/方案.xlsx">表格</a>', "".join(parts))
+    _write(folder / "plans.html", page.encode("utf-8"))
+    return summary
+
+
+def _builds(plan: Scenario) -> bool:
+    return any(edit.do == "build_homes" for edit in plan.edits)
+
+
+def _plan_section(
+    district: District,
+    name: str,
+    plan: Scenario,
+    before: District,
+    after: District,
+    table: pd.DataFrame,
+    needs: pd.DataFrame | None,
+) -> str:
+    """Return one plan: what it does and assumes, whom it serves, what it must provide."""
+    e = html.escape
+    done = steps(plan, district)
+    items = "".join(
+        f"<li>{e(row.text)}"
+        + (f'<br><span class="small">假定：{e(row.assumes)}</span>' if row.assumes else "")
+        + "</li>"
+        for row in done.itertuples()
+    )
+    planned = "<li>到期的规划设施全部开放</li>" if plan.planned else ""
+    what = (
+        f"<ol>{items}</ol>{'<ul>' + planned + '</ul>' if planned else ''}" if items or planned else "<p>没有改动。</p>"
+    )
+    gains = table[(table["change"].abs() > SHARE) | (table["people_gain"] > 0.5) | (table["people_lose"] > 0.5)].head(
+        10
+    )
+    effect = _table(_short(gains)) if len(gains) else '<p class="line">各项指标都没有变化。</p>'
+    note = f'<p class="small">说明：{e(plan.note)}</p>' if plan.note else ""
+    need = ""
+    if needs is not None:
+        need = "<h3>配建清单</h3>" + _table(
+            provision_sheet(needs)[
+                ["配什么", "应配", "单位", "方案自带可用", "周边可接纳", "须新建（取整）", "结论", "依据与可信度"]
+            ]
+        )
+    return (
+        f'<section><h2 id="{e(name)}">{e(plan.label or name)}（{after.year} 年）</h2>{note}<p class="line">{e(people_line(before, after))}</p>'
+        f"<h3>做什么，假定什么</h3>{what}<h3>谁受益，谁受影响</h3>{effect}{need}"
+        f'<p class="small">细看：<code>python run.py compare {e(name)} --out 文件夹</code></p></section>'
+    )
+
+
+def people_line(before: District, after: District) -> str:
+    """Say for which years both sides stand, and who lives there before and after: moved out, moved in."""
+    old, new = before.homes, after.homes
+    if old is None or new is None:
+        return "数据不足：没有小区图层"
+    gone, fresh = old[~old.index.isin(new.index)], new[~new.index.isin(old.index)]
+    years = (
+        f"两边都按 {before.year} 年" if before.year == after.year else f"之前 {before.year} 年，之后 {after.year} 年"
+    )
+    text = f"{years}：之前常住人口 {old['people'].sum():,.0f}，之后 {new['people'].sum():,.0f}"
+    if len(gone):
+        text += f"；减少 {len(gone)} 个小区，迁出 {gone['people'].sum():,.0f} 人（不计入受影响居民）"
+    if len(fresh):
+        text += f"；新增 {len(fresh)} 个小区，迁入 {fresh['people'].sum():,.0f} 人"
+    return text
+
+
+def _short(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the columns a meeting reads."""
+    names = {
+        k: v for k, v in _EFFECT_NAMES.items() if k not in ("homes_lose", "people_relieved", "people_new_unserved")
+    }
+    return _titled(table.assign(change=table["change"] * 100), names)
+
+
+def _section(name: str, table: pd.DataFrame, unit: str) -> str:
+    body = _table(table) if len(table) else '<p class="line">没有变化。</p>'
+    return f'<section><h2>{html.escape(name)}</h2><p class="small">{html.escape(unit)}</p>{body}</section>'
+
+
+def _table(table: pd.DataFrame) -> str:
+    """Return a table as HTML; numbers in the form their column's name asks for."""
+    head = "".join(f"<th{_right(table[c])}>{html.escape(str(c))}</th>" for c in table.columns)
+    rows = "".join(
+        "<tr>"
+        + "".join(f"<td{_right(table[c])}>{_cell(str(c), v)}</td>" for c, v in zip(table.columns, row, strict=True))
+        + "</tr>"
+        for row in table.itertuples(index=False, name=None)
+    )
+    return f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>'
+
+
+def _right(values: pd.Series) -> str:
+    return ' class="n"' if pd.api.types.is_numeric_dtype(values.dtype) else ""
+
+
+def _cell(column: str, value: Any) -> str:
+    if isinstance(value, str):
+        return html.escape(value)
+    if value is None or pd.isna(value):
+        return "—"
+    number = float(value)
+    if column in ("之前", "之后") and 0 <= number <= 1:
+        return f"{number:.1%}"
+    if column.startswith("变化"):
+        return f"{number:+,.1f}"
+    return f"{number:,.0f}" if abs(number) >= 100 or number == round(number) else f"{number:,.2f}"
+
+
+def _page(district: District, title: str, nav: str, body: str) -> str:
+    """Return a page in the style of the brief; it loads nothing."""
+    e = html.escape
+    style = importlib.resources.files("xinhe_geo").joinpath("web/brief.css").read_text("utf-8")
+    mark = f'<p class="demo">{e(DEMONSTRATION_TEXT)}</p>' if district.is_demonstration else ""
+    return f"""<!DOCTYPE html>
+<html lang="zh-CN">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; img-src data:">
+<title>{e(title)}</title>
+<style>{style}</style>
+</head>
+<body>
+<header><h1>{e(title)}</h1>{mark}<nav>{nav}</nav></header>
+<main>{body}</main>
+<footer><p>{e(_foot(district))}</p></footer>
+</body>
+</html>
+"""
