@@ -390,12 +390,14 @@ def compare(
                 progress=lambda step: status.update(escape(step)),
             )  # fmt: skip
     title = escape(name_after if other is None else f"{name_before} → {name_after}")
-    shown = _grid("指标", "实施前", "实施后", "变化", "受益居民", "受影响居民", "更挤的居民", "新居民可达", title=title)
+    shown = _grid("指标", "前", "后", "百分点", "受益居民", "受影响居民", "更挤", "迁入可达", title=title)
+    for column in shown.columns[1:]:
+        column.no_wrap = True
     table = table.reindex(table["change"].abs().sort_values(ascending=False, kind="stable").index)
     for row in table[table["change"].abs().round(4) > 0].itertuples():
         if row.before == row.before:
             share = "—" if row.after != row.after else f"{row.after:.1%}"
-            change = "—" if row.change != row.change else f"{row.change * 100:+.1f} 个百分点"
+            change = "—" if row.change != row.change else f"{row.change * 100:+.1f}"
             shown.add_row(
                 escape(row.label), f"{row.before:.1%}", share, change, f"{row.people_gain:,.0f}", f"{row.people_lose:,.0f}",
                 f"{row.people_crowded:,.0f}", f"{row.people_new_served:,.0f}",
