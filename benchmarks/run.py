@@ -4,7 +4,8 @@ Measure the walk engine beside its peers: `python benchmarks/run.py` writes RESU
 Wants an environment with networkx, osmnx, scipy, pandana, igraph and networkit beside what xinhe_geo needs, and the
 extracts in ../shared/places. Every network has a process of its own; in it the methods take turns, so that a noisy
 neighbour hits all alike. Answers are compared before anything is timed. Peak memory is taken in a process that holds one
-method only. Whole run: about ten minutes.
+method only. The main job wants what `pip install` of this project brings: name another interpreter with `--python` where the
+peers' own environment lacks it. `--kept FOLDER` keeps the parts, so that a run can go on where it ended.
 """
 
 from __future__ import annotations
@@ -32,6 +33,8 @@ import shapely
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE.parent), str(HERE)]
 
+import isochrones  # noqa: E402
+import main_job  # noqa: E402
 from networks import PLACES, Plain, load  # noqa: E402
 
 from xinhe_geo.network import WalkNetwork  # noqa: E402
@@ -42,7 +45,9 @@ NETWORKS = ("helsinki", "porto", "porto-x4")
 #: How far an answer may be from SciPy's: pandana keeps single precision and truncates.
 TOLERANCE = {"pandana": 0.2}
 #: On networks of more than 100,000 nodes, so many measurements of these are enough.
-SLOW = {"networkx": 2, "pandana": 3, "igraph": 3}
+SLOW = {"networkx": 2, "pandana": 3, "igraph": 2, "networkit": 5}
+#: Where the polygons are measured, and how often the main job is.
+POLYGONS, JOBS = "porto", 3
 
 Kinds = Sequence[np.ndarray]
 Nearest = Callable[[Kinds], list[np.ndarray]]
@@ -352,6 +357,25 @@ def measure_memory(name: str, method: str) -> dict[str, float]:
     return {"mb": (peak() - before) / 1024.0}
 
 
+def measure_isochrones(rounds: int) -> dict[str, Any]:
+    net = WalkNetwork.from_osm(PLACES / f"{POLYGONS}.osm.pbf")
+    found = isochrones.measure(net, clock, rounds)
+    return {**found, "seconds": {name: summary(times) for name, times in found["seconds"].items()}}
+
+
+def measure_main_job(python: str) -> dict[str, Any]:
+    return main_job.measure(python, JOBS, timed)
+
+
+def timed(command: list[str], folder: Path) -> tuple[float, float]:
+    """Run a command; return its seconds by the clock and in processor time, its own and its children's."""
+    before, start = os.times(), time.perf_counter()
+    subprocess.run(command, cwd=folder, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    seconds, after = time.perf_counter() - start, os.times()
+    own = after.children_user + after.children_system - before.children_user - before.children_system
+    return seconds, own
+
+
 def keep(name: str, file: str) -> None:
     _, net, doors = own(load(name))
     net.save(file)
@@ -500,6 +524,8 @@ def report(data: dict[str, Any]) -> str:
             for r in results
         ]
         rows.append(f"| {label} | " + " | ".join(cells) + " |")
+    rows += polygon_rows(data["isochrones"]) if data.get("isochrones") else []
+    rows += job_rows(data["main_job"]) if data.get("main_job") else []
     if data.get("loading"):
         t = data["loading"]
         ratio = t["osmnx"]["median"] / t["xinhe_geo"]["median"]
@@ -520,11 +546,61 @@ def report(data: dict[str, Any]) -> str:
     return "\n".join(rows) + "\n"
 
 
+def polygon_rows(found: dict[str, Any]) -> list[str]:
+    """Say what a polygon costs and how well it matches the exact reach."""
+    base = found["seconds"]["xinhe_geo"]["median"]
+    rows = [
+        "",
+        f"## One isochrone polygon, {isochrones.MINUTES:g} minutes: ms, and intersection over union with the exact reach",
+        "",
+        f"{POLYGONS}, {found['junctions']:,} junctions, {isochrones.PLACES} places in turn; exact: every street cut where the",
+        f"minutes run out (NetworkX), buffered by {isochrones.FRONTAGE_M:g} m with 64 corners.",
+        "",
+        "| | ms | IoU, least-most |",
+        "|---|--:|--:|",
+    ]
+    for name, t in found["seconds"].items():
+        match = found["match"][name]
+        rows.append(f"| {name} | {cell(t)} = {t['median'] / base:.3g}x | {min(match):.3f}-{max(match):.3f} |")
+    return rows
+
+
+def job_rows(found: dict[str, Any]) -> list[str]:
+    """Say what the main job takes against the bare imports."""
+    clocked, processor = ([pair[k] for pair in found["imports"]] for k in (0, 1))
+    base = statistics.median(clocked), statistics.median(processor)
+    rows = [
+        "",
+        "## The main job on the bundled district, against `import geopandas, osmnx, folium`: seconds",
+        "",
+        "Fresh processes in turn, caches warm. The report draws its maps in a second process. Beside other work the processor's time is",
+        "the fairer one.",
+        "",
+        "| | by the clock | processor time |",
+        "|---|--:|--:|",
+    ]
+    lines = {
+        "bare imports": (clocked, processor),
+        "analysis: load, every kind by every method, profile and tier of the plan": tuple(
+            [run[key] for run in found["analysis"]] for key in ("plan", "plan_processor")
+        ),
+        "analysis, and every rule of every set for every profile": tuple(
+            [run[key] for run in found["analysis"]] for key in ("all", "all_processor")
+        ),
+        "report: everything": tuple([pair[k] for pair in found["report"]] for k in (0, 1)),
+    }
+    for name, both in lines.items():
+        cells = [f"{cell(summary(s), 1.0)} = {statistics.median(s) / b:.3g}x" for s, b in zip(both, base, strict=True)]
+        rows.append(f"| {name} | " + " | ".join(cells) + " |")
+    return rows
+
+
 def child(*arguments: str, kept: Path | None = None) -> dict[str, Any]:
     """Run one measurement in a process of its own."""
     print("…", *arguments, flush=True)
     with tempfile.TemporaryDirectory() as folder:
-        file = (kept or Path(folder)) / f"{'-'.join(part.strip('-') for part in arguments)}.json"
+        name = "-".join(Path(part).name.strip("-") for part in arguments)
+        file = (kept or Path(folder)) / f"{name}.json"
         if file.exists():
             return dict(json.loads(file.read_text()))
         command = [sys.executable, __file__, *arguments, "--to", str(file)]
@@ -542,7 +618,10 @@ def main() -> None:
         "--kept", type=Path, help="a folder that keeps the parts, so that a run can go on where it ended"
     )
     parser.add_argument("--note", default="", help="what else the machine was busy with, for the report")
+    parser.add_argument("--python", default=sys.executable, help="the interpreter that has the project installed")
     parser.add_argument("--one", help=argparse.SUPPRESS)
+    parser.add_argument("--isochrones", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--main-job", help=argparse.SUPPRESS)
     parser.add_argument("--memory", nargs=2, help=argparse.SUPPRESS)
     parser.add_argument("--keep", nargs=2, help=argparse.SUPPRESS)
     parser.add_argument("--loading", action="store_true", help=argparse.SUPPRESS)
@@ -554,6 +633,10 @@ def main() -> None:
         given.to.write_text(json.dumps(measure_memory(*given.memory)))
     elif given.keep:
         keep(*given.keep)
+    elif given.isochrones:
+        given.to.write_text(json.dumps(measure_isochrones(given.rounds)))
+    elif given.main_job:
+        given.to.write_text(json.dumps(measure_main_job(given.main_job)))
     elif given.loading:
         given.to.write_text(json.dumps(measure_loading()))
     else:
@@ -567,6 +650,8 @@ def main() -> None:
                 child("--one", name, "--rounds", str(given.rounds), kept=given.kept) for name in given.networks
             ],
         }
+        data["isochrones"] = child("--isochrones", "--rounds", "2", kept=given.kept)
+        data["main_job"] = child("--main-job", given.python, kept=given.kept)
         if not given.short:
             data["loading"] = child("--loading", kept=given.kept)
             data["memory"] = {

@@ -616,25 +616,28 @@ def isochrones(
         raise ValueError("街道两侧宽度 frontage_m 必须大于 0")
     pieces = network.reached(doors, limits, profile=walker if metres is None else None, each=each)
     name = "minutes" if metres is None else "metres"
-    rows = []
-    groups = pieces.groupby("place", sort=True) if each else [(None, pieces)]
-    for place, own in groups:
+    lines, street = pieces.geometry.to_numpy(), (pieces["to_m"] - pieces["from_m"]).to_numpy()
+    limit_of, first = pieces["limit"].to_numpy(), np.ones(len(pieces), np.bool_)
+    keys = ["place", "edge", "from_m", "to_m"] if each else ["edge", "from_m", "to_m"]
+    if len(limits) > 1:  # what a smaller limit reached whole is drawn already
+        first = ~pieces.duplicated(keys).to_numpy()
+    groups = pieces.groupby("place", sort=True).indices if each else {None: np.arange(len(pieces))}
+    rows, shapes = [], []
+    for place, own in groups.items():
         inner: shapely.Geometry | None = None
-        # what a smaller limit reached whole is drawn already
-        new = ~own.duplicated(["edge", "from_m", "to_m"]).to_numpy()
         for limit in limits:
-            within = (own["limit"] == limit).to_numpy()
-            part = own[within]
-            shape = _frontage(own.geometry.array[within & new], frontage_m)
+            within = own[limit_of[own] == limit]
+            shape = _frontage(lines[within[first[within]]], frontage_m)
             inner = shape if inner is None else shapely.union(inner, shape)
-            street = float((part["to_m"] - part["from_m"]).sum())
-            rows.append((place, limit, inner.area, street, inner))
-    frame = gpd.GeoDataFrame(
-        [r[:4] for r in rows], columns=["place", name, "area_m2", "street_m"], geometry=[r[4] for r in rows],
-        crs=network.crs,
-    )  # fmt: skip
-    frame.insert(2, "profile", pd.Series(walker.label if metres is None else np.nan, index=frame.index, dtype="str"))
-    return frame.set_index(["place", name]) if each else frame.drop(columns="place").set_index(name)
+            rows.append((place, limit, inner.area, float(street[within].sum())))
+            shapes.append(inner)
+    label, limit_labels, area, length = zip(*rows, strict=True) if rows else ((), (), (), ())
+    index = pd.Index(limit_labels, dtype="float64", name=name)
+    if each:
+        index = pd.MultiIndex.from_arrays([pd.Index(label, tupleize_cols=False), index], names=["place", name])
+    who = pd.array([walker.label if metres is None else np.nan] * len(rows), dtype="str")
+    columns = {"profile": who, "area_m2": np.array(area, float), "street_m": np.array(length, float)}
+    return gpd.GeoDataFrame(columns, geometry=shapes, index=index, crs=network.crs)
 
 
 def _start(
@@ -657,7 +660,7 @@ def _start(
         walker = profile
         if isinstance(places, str):
             raise UnknownNameError("设施类别（只有网络、没有街道数据时给点位）", places, ())
-    doors = network.attach(places.geometry.to_crs(network.crs))
+    doors = network.attach(places)
     return network, doors[(doors["edge"] >= 0).to_numpy()], walker
 
 

@@ -1,0 +1,59 @@
+"""
+The main job on the bundled district beside the bare import of what it is made of, in fresh processes that take turns.
+
+`python benchmarks/main_job.py` prints what the analysis alone takes, by the clock and in processor time, imports not counted.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+IMPORTS = "import geopandas, osmnx, folium"
+
+
+def analysis() -> dict[str, float]:
+    """Load, every kind by every method, profile and tier of the plan; then every rule of every set for every profile."""
+    sys.path.insert(0, str(ROOT))
+    import numba  # noqa: F401  (an import, and not the analysis)
+
+    import xinhe_geo as xh
+
+    start = (time.perf_counter(), time.process_time())
+    district = xh.District.load()
+    xh.coverage(district)
+    plan = (time.perf_counter(), time.process_time())
+    for profile in district.profiles.index:
+        xh.coverage(district, rules=list(district.rules.index), profile=profile)
+    end = (time.perf_counter(), time.process_time())
+    return {
+        "plan": plan[0] - start[0],
+        "plan_processor": plan[1] - start[1],
+        "all": end[0] - start[0],
+        "all_processor": end[1] - start[1],
+    }
+
+
+def measure(python: str, rounds: int, timed: Callable[[list[str], Path], tuple[float, float]]) -> dict[str, Any]:
+    """Run imports, analysis and report in turn; each once beforehand, so that caches are warm."""
+    found: dict[str, list[Any]] = {"imports": [], "analysis": [], "report": []}
+    with tempfile.TemporaryDirectory() as folder:
+        for turn in range(rounds + 1):
+            imports = timed([python, "-c", IMPORTS], ROOT)
+            alone = json.loads(subprocess.check_output([python, __file__], cwd=ROOT))
+            report = timed([python, "-m", "xinhe_geo", "report", "--out", str(Path(folder) / "out")], ROOT)
+            if turn:
+                for name, value in (("imports", imports), ("analysis", alone), ("report", report)):
+                    found[name].append(value)
+    return found
+
+
+if __name__ == "__main__":
+    print(json.dumps(analysis()))
