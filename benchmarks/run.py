@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import gc
 import importlib.metadata
+import importlib.util
 import json
 import os
 import platform
@@ -43,9 +44,11 @@ LIMIT = 1200.0
 KINDS = 3  # of facilities, asked for at once
 NETWORKS = ("helsinki", "porto", "porto-x4")
 #: How far an answer may be from SciPy's: pandana keeps single precision and truncates.
-TOLERANCE = {"pandana": 0.2}
+TOLERANCE = {"pandana": 0.2, "cityseer": 0.01}
 #: On networks of more than 100,000 nodes, so many measurements of these are enough.
 SLOW = {"networkx": 2, "pandana": 3, "igraph": 2, "networkit": 5}
+#: Measured on small networks alone, and once: it works out several measures at every node beside the nearest.
+SMALL_ONLY = {"cityseer"}
 #: Where the polygons are measured, and how often the main job is.
 POLYGONS, JOBS = "porto", 3
 
@@ -168,12 +171,39 @@ def by_networkit(plain: Plain) -> Nearest:
     return lambda kinds: [run(f) for f in kinds]
 
 
+def by_cityseer(plain: Plain) -> Nearest:
+    import networkx as nx
+    import pandas as pd
+    from cityseer.metrics import layers
+    from cityseer.tools import io
+
+    crs = plain.streets.crs
+    graph = nx.MultiGraph(crs=crs.to_string())
+    graph.add_nodes_from((str(i), {"x": x, "y": y, "live": True, "weight": 1}) for i, (x, y) in enumerate(plain.xy))
+    ends = shapely.linestrings(np.stack([plain.xy[plain.u], plain.xy[plain.v]], axis=1))
+    graph.add_edges_from((str(a), str(b), {"geom": g}) for a, b, g in zip(plain.u, plain.v, ends, strict=True))
+    nodes, _, net = io.network_structure_from_nx(graph)
+    names = [str(i) for i in range(len(plain.xy))]
+
+    def run(kinds: Kinds) -> list[np.ndarray]:
+        labels = [f"kind{k}" for k in range(len(kinds))]
+        rows = np.concatenate(list(kinds))
+        kind = np.repeat(labels, [len(f) for f in kinds])
+        places = gpd.GeoDataFrame({"kind": kind}, geometry=shapely.points(plain.xy[rows]), crs=crs)
+        found = layers.compute_accessibilities(places, "kind", labels, nodes, net, distances=[int(LIMIT)])
+        columns = [pd.to_numeric(found[f"cc_{k}_nearest_max_{LIMIT:g}"]).reindex(names).to_numpy(float) for k in labels]
+        return [np.where(np.isnan(metres), np.inf, metres) for metres in columns]
+
+    return run
+
+
 PEERS: dict[str, Callable[[Plain], Nearest]] = {
     "scipy": by_scipy,
     "networkit": by_networkit,
     "igraph": by_igraph,
     "pandana": Pandana,
     "networkx": by_networkx,
+    "cityseer": by_cityseer,
 }
 
 
@@ -202,6 +232,8 @@ def measure(name: str, rounds: int) -> dict[str, Any]:
     build["xinhe_geo"], (run, net, doors) = clock(lambda: own(plain))
     methods: dict[str, Nearest] = {"xinhe_geo": run}
     for peer, make in PEERS.items():
+        if peer in SMALL_ONLY and (nodes >= 10**5 or importlib.util.find_spec(peer) is None):
+            continue
         build[peer], methods[peer] = clock(lambda make=make: make(plain))
     methods["pandana query"] = methods["pandana"].query  # type: ignore[attr-defined]
     wrong = compare(methods, kinds)
@@ -209,7 +241,8 @@ def measure(name: str, rounds: int) -> dict[str, Any]:
     alone = []
     for turn in range(3 * rounds):
         for method, call in methods.items():
-            if nodes < 10**5 or turn < SLOW.get(method.split()[0], 3 * rounds):
+            most = SLOW.get(method.split()[0], 3 * rounds) if nodes >= 10**5 else 3 * rounds
+            if turn < (1 if method in SMALL_ONLY else most):
                 times[method].append(clock(lambda call=call: call(kinds))[0])
         alone.append(clock(lambda: [net.search(doors, doors.iloc[f], limit=LIMIT) for f in kinds])[0])
     return {
@@ -412,10 +445,11 @@ def reset_peak() -> None:
 def figure(results: list[dict[str, Any]]) -> str:
     """Draw milliseconds for all kinds against nodes, both logarithmic, one line per method."""
     palette = ("#c0392b", "#2c3e50", "#2980b9", "#16a085", "#8e44ad", "#7f8c8d", "#b8860b")
-    colours = dict(zip(results[0]["nearest"], palette, strict=True))
+    methods = [m for m in results[0]["nearest"] if all(m in r["nearest"] for r in results) and m not in SMALL_ONLY]
+    colours = dict(zip(methods, palette, strict=True))
     wide, high, left, top = 720, 440, 70, 30
     sizes = [r["nodes"] for r in results]
-    costs = [t["median"] * 1000 for r in results for t in r["nearest"].values()]
+    costs = [r["nearest"][m]["median"] * 1000 for r in results for m in methods]
     x0, x1 = np.log10(min(sizes)) - 0.1, np.log10(max(sizes)) + 0.1
     y0, y1 = np.floor(np.log10(min(costs))), np.ceil(np.log10(max(costs)))
     px = lambda n: left + (np.log10(n) - x0) / (x1 - x0) * (wide - left - 130)  # noqa: E731
@@ -453,6 +487,7 @@ def cell(t: dict[str, float], unit: float = 1000.0) -> str:
 def report(data: dict[str, Any]) -> str:
     results = data["networks"]
     packages = ["numpy", "scipy", "numba", "networkx", "osmnx", "pandana", "igraph", "networkit", "shapely", "pandas"]
+    packages += [name for name in sorted(SMALL_ONLY) if importlib.util.find_spec(name)]
     versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in packages)
     rows = [
         "# Benchmarks of the walk engine",
@@ -476,8 +511,8 @@ def report(data: dict[str, Any]) -> str:
         "|---|" + "--:|" * len(results),
     ]
     for method in results[0]["nearest"]:
-        ratio = [r["nearest"][method]["median"] / r["nearest"]["xinhe_geo"]["median"] for r in results]
-        cells = [f"{cell(r['nearest'][method])} = {x:.3g}x" for r, x in zip(results, ratio, strict=True)]
+        pairs = [(r["nearest"].get(method), r["nearest"]["xinhe_geo"]["median"]) for r in results]
+        cells = [f"{cell(t)} = {t['median'] / base:.3g}x" if t else "—" for t, base in pairs]
         rows.append(f"| {method} | " + " | ".join(cells) + " |")
     rows += [
         "",
@@ -493,7 +528,11 @@ def report(data: dict[str, Any]) -> str:
         "|---|" + "--:|" * len(results),
     ]
     for method in results[0]["build"]:
-        rows.append(f"| {method} | " + " | ".join(f"{r['build'][method]:.3g}" for r in results) + " |")
+        rows.append(
+            f"| {method} | "
+            + " | ".join(f"{r['build'][method]:.3g}" if method in r["build"] else "—" for r in results)
+            + " |"
+        )
     rows += ["", "Nodes on the other side of the cut-off than SciPy's: " + "; ".join(
         f"{r['network']} " + ", ".join(f"{m} {n}" for m, n in r["mismatches"].items() if n) for r in results
         if any(r["mismatches"].values())) + "." if any(any(r["mismatches"].values()) for r in results) else "", ""]  # fmt: skip
