@@ -255,14 +255,14 @@ def _in_order(ids: Ids, last: int, path: Path) -> int:
 
 
 def _node_masks(path: Path, folder: Path, shapes: NDArray[Any], part: Masks) -> _Spill:
-    """Return (node, parts it lies in), bucketed so that each bucket holds `BUCKET` nodes."""
+    """Return (node, parts it lies in), bucketed in buckets of `BUCKET` nodes of the file."""
     tree = shapely.STRtree(shapes)
     bit = np.left_shift(np.uint32(1), part)
     spill = _Spill(folder, "nodes", _NODES, [0])
-    bounds, kept, last = [0], 0, -1
+    bounds, seen, last = [0], 0, -1
 
     def judge(ids: list[int], x: list[int], y: list[int]) -> None:
-        nonlocal kept, last
+        nonlocal seen, last
         number = np.array(ids, dtype=np.int64)
         last = _in_order(number, last, path)
         at = shapely.points(np.array(x) / 1e7, np.array(y) / 1e7)
@@ -270,11 +270,12 @@ def _node_masks(path: Path, folder: Path, shapes: NDArray[Any], part: Masks) -> 
         mask = np.zeros(len(number), dtype=np.uint32)
         np.bitwise_or.at(mask, point, bit[shape])
         inside = mask > 0
-        if kept + inside.sum() > BUCKET and kept:
+        # All nodes count, not only those kept: the ways of the whole city are put into the same buckets.
+        if seen + len(number) > BUCKET and seen:
             spill.flush()
             bounds.append(int(number[0]))
-            spill.bounds, kept = np.array(bounds, dtype=np.int64), 0
-        kept += int(inside.sum())
+            spill.bounds, seen = np.array(bounds, dtype=np.int64), 0
+        seen += len(number)
         spill.add(number[inside], mask[inside])
 
     ids: list[int] = []
