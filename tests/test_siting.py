@@ -648,3 +648,13 @@ def test_long_solves_say_how_far_they_are(monkeypatch: pytest.MonkeyPatch) -> No
     best = solve(table(rows), None, 6, siting=Siting(plans=1), progress=said.append).loc[1]
     assert best["proven"]
     assert said and "Ctrl-C" in said[0]
+
+
+def test_no_site_is_needed_where_everybody_is_served() -> None:
+    """Every community of the bundled district has one of some kind already: the fewest sites are none."""
+    bundled = xh.District.load()
+    matrix = xh.presence(bundled)
+    presence_kinds = [k for k in bundled.kinds.index if bundled.kinds.loc[k, "lead"] == "community"]
+    there = next(k for k in presence_kinds if (matrix[k] > 0).all())
+    assert sites(bundled, there, siting=Siting(model="lscp")).empty
+    assert sites(bundled, there, siting=Siting(model="lscp"), each=True).empty

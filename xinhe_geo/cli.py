@@ -627,6 +627,9 @@ def sites(
             progress=lambda step: status.update(escape(step)),
         )  # fmt: skip
         table = table.drop(columns="plan").reset_index()
+    if table.empty:
+        _out.print("现在已经全部够得着，不需要新增")
+        return
     shown = _grid(
         "方案",
         "次序",

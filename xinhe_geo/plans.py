@@ -37,8 +37,8 @@ SHARE = 5e-5
 
 _EFFECT_NAMES = {
     "label": "指标", "before": "之前", "after": "之后", "change": "变化（百分点）", "people_gain": "受益居民（人）",
-    "people_60plus_gain": "其中60岁及以上（人）", "people_lose": "受影响居民（人）", "people_crowded": "同一处设施更挤的居民（人）",
-    "people_relieved": "同一处设施更松的居民（人）", "people_new_served": "新居民可达（人）", "people_new_unserved": "新居民不可达（人）",
+    "people_60plus_gain": "其中60岁及以上（人）", "people_lose": "受影响居民（人）", "people_crowded": "设施更挤的居民（人）",
+    "people_relieved": "设施更松的居民（人）", "people_new_served": "新居民可达（人）", "people_new_unserved": "新居民不可达（人）",
     "homes_gain": "受益小区", "homes_lose": "受影响小区",
 }  # fmt: skip
 
@@ -134,7 +134,7 @@ def comparison(
     users = sharing(before, after, rules=rules)
     users = users[users["change"].abs() > 0.5].reset_index()
     sheets = {
-        "一页表": (_titled(shown, _EFFECT_NAMES), "之前、之后为各指标自己分母的份额 0–1"),
+        "一页表": (_titled(shown, _EFFECT_NAMES), "之前、之后为各指标自己分母的份额 0–1；设施更挤、更松：最近的一处使用人口多或少一成以上"),
         "小区变化": (_titled(moved, {
             "home": "小区编号", "name": "小区", "label": "指标", "state": "状态", "people": "常住人口", "people_60plus": "60岁及以上",
             "minutes_before": "之前（分钟）", "minutes_after": "之后（分钟）", "minutes_change": "变化（分钟）", "served_before": "之前可达份额",
@@ -318,7 +318,9 @@ def write_comparison(
         ]
     workbook(folder / "方案比较.xlsx", before, sheets)
     title = f"{names[0]} 与 {names[1]}"
-    body = "".join(_section(name, data, unit) for name, (data, unit) in sheets.items() if name != "小区变化")
+    body = "".join(
+        _section(name, _few_names(data), unit) for name, (data, unit) in sheets.items() if name != "小区变化"
+    )
     listed = "".join(f'<li><a href="{html.escape(file)}">{html.escape(text)}</a></li>' for file, text in links)
     listed = f'<section><h2>地图</h2><ul class="links">{listed}</ul></section>' if links else ""
     page = _page(before, title, '<a href="方案比较.xlsx">表格（含每个小区）</a>', listed + body)
@@ -453,12 +455,21 @@ def people_line(before: District, after: District) -> str:
     return text
 
 
+def _few_names(table: pd.DataFrame, most: int = 3) -> pd.DataFrame:
+    """Return a table whose lists of homes are short enough for a page; the workbook has them in full."""
+    short = table.copy()
+    for column in short.columns.intersection(["受益小区", "受影响小区"]):
+        lists = [str(text).split(" 等 ")[0].split("、") for text in short[column]]
+        short[column] = ["、".join(names[:most]) + (" 等" if len(names) > most else "") for names in lists]
+    return short
+
+
 def _short(table: pd.DataFrame) -> pd.DataFrame:
     """Return the columns a meeting reads."""
     names = {
         k: v for k, v in _EFFECT_NAMES.items() if k not in ("homes_lose", "people_relieved", "people_new_unserved")
     }
-    return _titled(table.assign(change=table["change"] * 100), names)
+    return _few_names(_titled(table.assign(change=table["change"] * 100), names))
 
 
 def _section(name: str, table: pd.DataFrame, unit: str) -> str:
@@ -492,7 +503,12 @@ def _cell(column: str, value: Any) -> str:
         return f"{number:.1%}"
     if column.startswith("变化"):
         return f"{number:+,.1f}"
-    return f"{number:,.0f}" if abs(number) >= 100 or number == round(number) else f"{number:,.2f}"
+    whole = abs(number) >= 100 or number == round(number) or column.endswith(("（人）", "人口", "人数"))
+    return f"{number:,.0f}" if whole else f"{number:,.2f}"
+
+
+#: Many columns: headers wrap, texts keep a width that can be read.
+_WIDE = "th{white-space:normal;min-width:3.5em} td:not(.n){min-width:8em} td{vertical-align:top}"
 
 
 def _page(district: District, title: str, nav: str, body: str) -> str:
@@ -507,7 +523,7 @@ def _page(district: District, title: str, nav: str, body: str) -> str:
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; img-src data:">
 <title>{e(title)}</title>
-<style>{style}</style>
+<style>{style}{_WIDE}</style>
 </head>
 <body>
 <header><h1>{e(title)}</h1>{mark}<nav>{nav}</nav></header>

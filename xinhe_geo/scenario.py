@@ -311,8 +311,8 @@ def scenarios(district: District) -> pd.DataFrame:
     return pd.DataFrame(found, columns=["name", "label", "year", "edits", "note"]).set_index("name")
 
 
-#: Half a person more or fewer is rounding.
-PERSON = 0.5
+#: A place counts as fuller (or emptier) when it has a tenth more (or fewer) users: a convention of this tool.
+FULLER = 1.1
 
 
 def effects(before: District, after: District, *, rules: str | Sequence[str | Rule] = "plan") -> pd.DataFrame:
@@ -325,7 +325,7 @@ def effects(before: District, after: District, *, rules: str | Sequence[str | Ru
         Index rule. `label`, `before`, `after` (shares by the rule's denominator), `change`; `people_gain`, `people_lose`
         (people of homes that exist in both, newly served or no longer), `people_60plus_gain`, `people_60plus_lose`,
         `people_new_served`, `people_new_unserved` (in homes that only exist after), `people_crowded`, `people_relieved` (people of
-        homes in both that are served in both, and now share their facility with more, or fewer, than before), `homes_gain`, `homes_lose` (names, the
+        homes in both that are served in both, and now share their facility with a tenth more, or fewer, than before), `homes_gain`, `homes_lose` (names, the
         first ten).
     """
     a, b = coverage(before, rules=rules), coverage(after, rules=rules)
@@ -421,7 +421,7 @@ def _users(cover: pd.DataFrame) -> pd.Series:
 
 def _crowding(a: pd.DataFrame, b: pd.DataFrame) -> pd.DataFrame:
     """
-    Return, per rule, the people whose facility has more (and fewer) users than theirs had before.
+    Return, per rule, the people whose facility has a tenth more (and fewer) users than theirs had before.
 
     Of homes that are in both states and served in both; columns people_crowded, people_relieved.
     """
@@ -432,8 +432,8 @@ def _crowding(a: pd.DataFrame, b: pd.DataFrame) -> pd.DataFrame:
         keys = pd.MultiIndex.from_arrays([rule, both[column]])
         counts.append(_users(cover).reindex(keys).to_numpy(dtype=float))
     people = both["people"] * both[["served", "served_after"]].min(axis=1)
-    more = pd.Series(counts[1] > counts[0] + PERSON, index=both.index)
-    fewer = pd.Series(counts[1] < counts[0] - PERSON, index=both.index)
+    more = pd.Series(counts[1] > counts[0] * FULLER, index=both.index)
+    fewer = pd.Series(counts[1] * FULLER < counts[0], index=both.index)
     sums = {name: (people * mask).groupby(level="rule").sum() for name, mask in
             (("people_crowded", more), ("people_relieved", fewer))}  # fmt: skip
     return pd.DataFrame(sums)

@@ -135,7 +135,8 @@ def sites(
         `homes_unknown` (homes that gain and whose people are not known), `share_before`, `share_after` (0-1 of the
         known weight, after this site and those before it); `objective`, `bound`, `gap`, `proven` of the whole plan;
         `basis` (weakest input), `mark` (演示值（不作结论） or empty), `reason`, `near_ties` (Chinese), geometry in the
-        district's CRS. `coverage` finds `share_after` once the sites are there.
+        district's CRS. `coverage` finds `share_after` once the sites are there. Empty where "lscp" needs no site: everybody is
+        served today.
 
     Notes
     -----
@@ -542,7 +543,8 @@ def _explain(case: _Case, table: _Table, plan: Any) -> pd.DataFrame:
         row |= {column: group[site] for column, group in groups.items()}
         row["reason"] = _reason(case, table, row, gained, plan)
         rows.append(row)
-    frame = pd.DataFrame(rows).set_index("site")
+    # "lscp" may need no site at all: everybody is served today
+    frame = (pd.DataFrame(rows) if rows else pd.DataFrame(columns=["site", *COLUMNS])).set_index("site")
     for column in (*_AMOUNTS, "communities"):
         frame[f"{column}_cumulative"] = frame[f"{column}_gained"].cumsum()
     basis = case.cover["basis"].dropna()
