@@ -66,7 +66,7 @@ def test_the_script_writes_exactly_these_bytes(tmp_path: Path) -> None:
     run = [sys.executable, str(REPO / "tools" / "make_xinhe.py"), "--out", str(tmp_path)]
     subprocess.run(run, check=True, capture_output=True)
     made = sorted(p.relative_to(tmp_path) for p in tmp_path.rglob("*") if p.is_file())
-    assert len(made) == len(MANIFEST["layers"]) + 2 + 6  # the manifest, the note on the data, six scenarios
+    assert len(made) == len(MANIFEST["layers"]) + 2 + 8  # the manifest, the note on the data, eight scenarios
     different = [str(p) for p in made if (tmp_path / p).read_bytes() != (DATA / p).read_bytes()]
     assert different == []
 

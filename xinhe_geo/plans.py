@@ -508,7 +508,7 @@ def _cell(column: str, value: Any) -> str:
 
 
 #: Many columns: headers wrap, texts keep a width that can be read.
-_WIDE = "th{white-space:normal;min-width:3.5em} td:not(.n){min-width:8em} td{vertical-align:top}"
+_WIDE = "main th,main th.n,main td{white-space:normal} main th{min-width:3.5em} main td:not(.n){min-width:8em} td{vertical-align:top}"
 
 
 def _page(district: District, title: str, nav: str, body: str) -> str:
