@@ -45,24 +45,26 @@ def shoot_live(browser: Browser, image: Path, width: int, height: int) -> None:
     command += ["--no-browser", "--VoilaConfiguration.template=xinhe", "--VoilaConfiguration.theme=light"]
     path = os.pathsep.join(filter(None, [str(web), os.environ.get("JUPYTER_PATH")]))
     with subprocess.Popen(command, env={**os.environ, "JUPYTER_PATH": path}) as server:
-        for _ in range(120):
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", port)) == 0:
-                    break
-            time.sleep(0.5)
-        tab = browser.new_page(viewport={"width": width, "height": height})
-        tab.goto(f"http://127.0.0.1:{port}/")
-        tab.locator(".xl[data-answers]").wait_for(timeout=120_000)
-        tab.locator(".xl-tall button").first.click()
-        tab.locator(".xm-top").focus()
-        for _ in range(8):
-            tab.keyboard.press("Shift+ArrowRight")
-            tab.wait_for_timeout(300)
-        tab.locator(".xl-side").evaluate("side => { side.scrollTop = 0; }")
-        tab.wait_for_timeout(1500)
-        tab.screenshot(path=image)
-        tab.close()
-        server.terminate()
+        try:
+            for _ in range(120):
+                with socket.socket() as probe:
+                    if probe.connect_ex(("127.0.0.1", port)) == 0:
+                        break
+                time.sleep(0.5)
+            tab = browser.new_page(viewport={"width": width, "height": height})
+            tab.goto(f"http://127.0.0.1:{port}/")
+            tab.locator(".xl[data-answers]").wait_for(timeout=120_000)
+            tab.locator(".xl-tall button").first.click()
+            tab.locator(".xm-top").focus()
+            for _ in range(8):
+                tab.keyboard.press("Shift+ArrowRight")
+                tab.wait_for_timeout(300)
+            tab.locator(".xl-side").evaluate("side => { side.scrollTop = 0; }")
+            tab.wait_for_timeout(1500)
+            tab.screenshot(path=image)
+            tab.close()
+        finally:
+            server.terminate()  # or leaving the block would wait for ever
 
 
 def main() -> None:
