@@ -27,6 +27,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
 #: A module may import only what stands before it.
 ORDER = (
     "errors",
+    "progress",
     "datum",
     "values",
     "layers",
@@ -111,6 +112,7 @@ ONLY_IMPORTER = {
 }
 #: Libraries of an extra, and the module that works only with that extra.
 OPTIONAL = {
+    "progress": {"IPython"},
     "live": {"anywidget", "traitlets"},
     "notebook": {"ipykernel", "mistune", "nbclient", "nbformat"},
     "batch": {"dask", "distributed"},

@@ -22,6 +22,7 @@ from ._style import house_style
 from ._themes import Mode
 from .district import District
 from .errors import UnknownNameError
+from .progress import told
 from .reach import hinge_of_kinds, home_points
 from .sheet import (
     COMPLETENESS,
@@ -45,6 +46,7 @@ _MAP = 0.52
 _KEY_MAP = (150.0, 176.0)
 
 
+@told("写图册", 28)
 def atlas(
     district: District, to: str | Path = "output", *, size: str = "A3", figures: bool = False, preset: str = "plan",
     progress: Callable[[str], None] | None = None,

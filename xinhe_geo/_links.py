@@ -22,6 +22,7 @@ from .coverage import TOLERANCE_MIN, coverage, gaps, summary
 from .district import District
 from .errors import SitingError, UnknownNameError
 from .layers import BASES, DEMONSTRATION
+from .progress import told
 from .reach import facility_doors, hinge, home_doors, home_points, walk_inside
 from .scenario import Scenario
 from .values import TOLERANCE_M, Edit, Profile, Rule
@@ -72,6 +73,7 @@ class _Tries(NamedTuple):
     homes: list[dict[str, float]]  # home: share of it that comes inside
 
 
+@told("找通道", 14)
 def links(
     district: District,
     rule_or_kind: str,

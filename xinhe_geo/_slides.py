@@ -24,6 +24,7 @@ from ._paper import plain, wrap
 from .audit import SEVERITIES, rests_on
 from .district import District
 from .ledger import ledger, verdicts
+from .progress import told
 from .sheet import COMPLETENESS, GAPS, OVERVIEW, map_png, scene_for, worst_gaps, write_bytes
 from .values import DENOMINATOR_LABELS, METHOD_LABELS
 
@@ -37,6 +38,7 @@ _LEFT, _TOP, _WIDE, _HIGH = 0.5, 1.45, 12.33, 5.2
 _MAP = (5.6, 5.2)
 
 
+@told("写幻灯片", 5)
 def slides(
     district: District, to: str | Path = SLIDES, *, preset: str = "plan", progress: Callable[[str], None] | None = None
 ) -> Path:

@@ -23,6 +23,7 @@ from ._paper import plain
 from .audit import SEVERITIES, rests_on
 from .district import District
 from .ledger import ledger, verdicts
+from .progress import told
 from .sheet import COMPLETENESS, GAPS, OVERVIEW, map_png, scene_for, worst_gaps, write_bytes
 from .values import DENOMINATOR_LABELS, METHOD_LABELS
 
@@ -32,6 +33,7 @@ _BODY, _HEAD = "宋体", "黑体"
 _WIDTH = 16.6  # centimetres of text on an A4 page
 
 
+@told("写 Word 简报", 6)
 def write_brief(
     district: District, to: str | Path = BRIEF, *, preset: str = "plan", progress: Callable[[str], None] | None = None
 ) -> Path:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,6 +12,7 @@ import numpy as np
 import typer
 from rich.console import Console
 from rich.markup import escape
+from rich.status import Status
 from rich.table import Table
 
 from .errors import (
@@ -22,6 +25,7 @@ from .errors import (
     XinheError,
     describe,
 )
+from .progress import listening
 
 #: 0 done; 1 done in part; 2 wrong command line; 3 the data; 4 the environment.
 DONE, PARTLY, USAGE, DATA, ENVIRONMENT = range(5)
@@ -104,6 +108,13 @@ def _text(lang: str, key: str, *args: object) -> str:
     return MESSAGES["en" if lang == "en" else "zh"][key].format(*args)
 
 
+@contextmanager
+def _watched(text: str) -> Iterator[Status]:
+    """Show a line that says what the work is at and how much of it is done."""
+    with _err.status(text) as status, listening(lambda what, done: status.update(f"{escape(what)}　{done:.0%}")):
+        yield status
+
+
 def _grid(*columns: str, title: str | None = None) -> Table:
     """Return an empty table whose long Chinese cells wrap instead of being cut off."""
     table = Table(title=title)
@@ -135,7 +146,7 @@ def report(
     from .district import District
     from .report import brief
 
-    with _err.status(_text(lang, "loading")) as status:
+    with _watched(_text(lang, "loading")) as status:
         district = District.load(folder)
         if year is not None or planned or communities is not None:
             district = district.at(district.year if year is None else year, planned=planned, communities=communities)
@@ -177,7 +188,7 @@ def _show_audit(folder: Path | None, lang: str) -> None:
     from .audit import SEVERITIES, audit, rests_on
     from .district import District
 
-    with _err.status(_text(lang, "auditing")):
+    with _watched(_text(lang, "auditing")):
         district = District.load(folder)
         table = audit(district)
     shown = _grid("轻重", "方面", "数据核查发现", "哪里", "涉及人口", "怎么办")
@@ -207,7 +218,7 @@ def import_(
     from .layers import LAYERS
     from .sources import import_osm
 
-    with _err.status(escape(file.name)) as status:
+    with _watched(escape(file.name)) as status:
         taken = import_osm(
             file, out, homes=homes, name=name, code=code, crs=crs, overwrite=overwrite,
             progress=lambda step: status.update(escape(str(step))),
@@ -236,7 +247,7 @@ def split_(
     """把一座城市的 OSM 提取文件切成各街道的目录（按代码，每个街道带界外一段步行距离）。"""
     from .split import CATALOGUE, LEFT_OUT, split
 
-    with _err.status(escape(extract.name)) as status:
+    with _watched(escape(extract.name)) as status:
         made = split(
             extract, districts, out, code=code, name=name, margin=margin, homes=homes, crs=crs, overwrite=overwrite,
             progress=lambda step: status.update(escape(str(step))),
@@ -265,7 +276,7 @@ def ways(
     """列出不能步行的道路和原因（步行规则在 network/walk_filter.toml，可以改）。"""
     from .sources import left_out
 
-    with _err.status(escape(file.name)):
+    with _watched(escape(file.name)):
         table = left_out(file, walk_filter=walk_filter)
     shown = _grid("原因", "条数", "例")
     for reason, rows in table.groupby("reason", sort=False):
@@ -294,7 +305,7 @@ def batch(
     """分析许多街道（本机几个进程或 Dask 集群），并相互比较；做完的不重做，一个失败不影响别的。"""
     from .batch import batch as run
 
-    with _err.status(_text(lang, "starting")) as status:
+    with _watched(_text(lang, "starting")) as status:
 
         def show(tick: Any) -> None:
             status.update(escape(tick.text))
@@ -348,7 +359,7 @@ def fetch(
     _out.print(escape(_text(lang, "leaves", ", ".join(f"{v:.2f}" for v in box), (host or HOSTS)[0])))
     if not yes and not typer.confirm(_text(lang, "sure")):
         raise typer.Exit(DONE)
-    with _err.status("…") as status:
+    with _watched("…") as status:
         fetch_osm(out, box, hosts=host or HOSTS, homes=homes, progress=lambda step: status.update(escape(str(step))))
     _out.print(escape(_text(lang, "imported", _show(out), _show(out))))
 
@@ -378,7 +389,7 @@ def compare(
     from .plans import people_line, state_of, write_comparison
     from .scenario import effects
 
-    with _err.status(_text(lang, "loading")) as status:
+    with _watched(_text(lang, "loading")) as status:
         district = District.load(folder)
         after, name_after = state_of(district, scenario if other is None else other)
         # the same year on both sides: what changes is the plan, not the calendar
@@ -421,7 +432,7 @@ def plans(
     from .district import District
     from .plans import write_plans
 
-    with _err.status(_text(lang, "loading")) as status:
+    with _watched(_text(lang, "loading")) as status:
         write_plans(District.load(folder), out, progress=lambda step: status.update(escape(step)))
     _out.print(escape(_text(lang, "done", _show(out / "plans.html"))))
 
@@ -445,7 +456,7 @@ def provision_list(
     from .provision import on_parcel, provision
     from .scenario import Scenario
 
-    with _err.status(_text(lang, "loading")):
+    with _watched(_text(lang, "loading")):
         district = District.load(folder)
         if scenario is not None:
             plan = Scenario.read(scenario) if scenario.endswith(".toml") else district.scenario(scenario)
@@ -483,7 +494,7 @@ def find_links(
     from .plans import read_shapes, write_scenario, write_table
     from .siting import fixes, links, links_plan
 
-    with _err.status(_text(lang, "loading")) as status:
+    with _watched(_text(lang, "loading")) as status:
         district = District.load(folder)
         labels = district.kinds["label"]
         rule = str(labels.index[(labels == rule).to_numpy()][0]) if (labels == rule).any() else rule
@@ -568,7 +579,7 @@ def new_scenario(
     from .plans import write_new
     from .scenario import blank
 
-    with _err.status(_text(lang, "loading")):
+    with _watched(_text(lang, "loading")):
         text = blank(District.load(folder), name)
     path = (Path() if folder is None else folder / "scenarios") / f"{name}.toml"
     write_new(path, text)
@@ -585,7 +596,7 @@ def check_scenario(
     from .district import District
     from .scenario import Scenario, conflicts, steps
 
-    with _err.status(_text(lang, "loading")):
+    with _watched(_text(lang, "loading")):
         district = District.load(folder)
         plan = Scenario.read(file) if file.endswith(".toml") else district.scenario(file)
         done, wrong = steps(plan, district), conflicts(plan, district)
@@ -618,7 +629,7 @@ def sites(
     from .siting import Siting
     from .siting import sites as find_sites
 
-    with _err.status(_text(lang, "solving")) as status:
+    with _watched(_text(lang, "solving")) as status:
         district = District.load(folder)
         labels = district.kinds["label"]
         kind = str(labels.index[(labels == kind).to_numpy()][0]) if (labels == kind).any() else kind
@@ -671,7 +682,7 @@ def ledger(
     from .ledger import verdicts
     from .report import write_ledger
 
-    with _err.status(_text(lang, "loading")):
+    with _watched(_text(lang, "loading")):
         district = District.load(folder)
         table = evaluate(district)
         changed = write_ledger(district, table, out, since=since)
@@ -699,7 +710,7 @@ def one_sheet(
     from .district import District
     from .sheet import file_name, sheet, themes
 
-    with _err.status(_text(lang, "loading")) as status:
+    with _watched(_text(lang, "loading")) as status:
         district = District.load(folder)
         known = themes(district)
         if theme == "list":
@@ -729,7 +740,7 @@ def make_atlas(
     from ._atlas import atlas
     from .district import District
 
-    with _err.status(_text(lang, "loading")) as status:
+    with _watched(_text(lang, "loading")) as status:
         district = District.load(folder)
         written = atlas(
             district, out, size=size, figures=figures, preset=preset, progress=lambda step: status.update(escape(step))
@@ -761,7 +772,7 @@ def one_map(
     from .district import District
     from .maps import of_district
 
-    with _err.status(_text(lang, "loading")) as status:
+    with _watched(_text(lang, "loading")) as status:
         district = District.load(folder)
         status.update(_text(lang, "drawing"))
         drawn = of_district(district, what, rule=rule, scenario=scenario, tiles=tiles, key=key, lang=lang)
@@ -785,7 +796,7 @@ def public_edition(
     from .district import District
     from .edition import missing_on_sheets, public
 
-    with _err.status(_text(lang, "loading")) as status:
+    with _watched(_text(lang, "loading")) as status:
         district = District.load(folder)
         written = public(
             district, out, rules=rule or None, size=size, approval=approval, number=number, contact=contact,
@@ -831,7 +842,7 @@ def _write_document(write: Any, folder: Path | None, out: Path, ending: str, pre
         raise UnknownNameError("文件格式", out.suffix or out.name, [ending])
     if preset not in PRESETS:
         raise UnknownNameError("口径预设", preset, list(PRESETS))
-    with _err.status(_text(lang, "loading")) as status:
+    with _watched(_text(lang, "loading")) as status:
         district = District.load(folder)
         path = write(district, out, preset=preset, progress=lambda step: status.update(escape(step)))
     _out.print(escape(_text(lang, "done", _show(path))))
@@ -876,7 +887,7 @@ def add(
     from .sources import RESULT_LABELS, tally
     from .sources import add as add_rows
 
-    with _err.status(escape(file.name)):
+    with _watched(escape(file.name)):
         try:
             report_ = add_rows(
                 file, to, layer, crs=crs, sheet=sheet or (";".join(dxf_layer) if dxf_layer else None), key=key, apply=yes,
@@ -1018,7 +1029,7 @@ def dxf(
     from .district import District
     from .siting import sites as find_sites
 
-    with _err.status(_text(lang, "loading")):
+    with _watched(_text(lang, "loading")):
         district = District.load(folder)
         found = None
         if kind is not None:
@@ -1058,7 +1069,7 @@ def run_notebook(
     """换参数跑一个笔记本，存下跑好的笔记本和一个断网也能打开的 HTML 文件。"""
     from .notebook import run_notebook as run
 
-    with _err.status(escape(name)) as status:
+    with _watched(escape(name)) as status:
         _, page = run(name, parameter or (), folder=from_, out=out, progress=lambda step: status.update(escape(step)))
     _out.print(escape(_text(lang, "done", _show(page))))
 

@@ -19,6 +19,7 @@ import shapely
 from .district import District
 from .errors import UnknownNameError
 from .layers import BASES, BASIS_LABELS, DEMONSTRATION
+from .progress import work
 from .reach import hinge, hinge_of_kinds, home_points
 from .values import DENOMINATOR_LABELS, METHOD_LABELS, TOLERANCE_M, Profile, Rule
 
@@ -66,14 +67,19 @@ def coverage(
     points = _homes_of(home_points(district))
     facts = _home_facts(district, homes)
     parts: dict[str, Mapping[str, Any]] = {}
-    for walker in dict.fromkeys(rule.profile for rule in chosen):
-        own = [rule for rule in chosen if rule.profile == walker]
-        kinds = dict.fromkeys(kind for rule in own for kind in rule.kinds)
-        who = profile if isinstance(profile, Profile) else district.profile(walker)
-        everywhere, inside = (hinge_of_kinds(district, kinds, profile=who, inside_only=only) for only in (False, True))
-        for rule in own:
-            tables = _any_of(everywhere, rule.kinds), _any_of(inside, rule.kinds)
-            parts[rule.name] = _cover_rule(district, rule, points, tables, facts)
+    walkers = list(dict.fromkeys(rule.profile for rule in chosen))
+    with work("计算覆盖率", len(walkers) + len(chosen)) as step:
+        for walker in walkers:
+            own = [rule for rule in chosen if rule.profile == walker]
+            kinds = dict.fromkeys(kind for rule in own for kind in rule.kinds)
+            who = profile if isinstance(profile, Profile) else district.profile(walker)
+            step(f"{who.label}步行")
+            nearest = (hinge_of_kinds(district, kinds, profile=who, inside_only=only) for only in (False, True))
+            everywhere, inside = nearest
+            for rule in own:
+                step(rule.label)
+                tables = _any_of(everywhere, rule.kinds), _any_of(inside, rule.kinds)
+                parts[rule.name] = _cover_rule(district, rule, points, tables, facts)
     return _joined(facts, [parts[rule.name] for rule in chosen])
 
 

@@ -30,6 +30,7 @@ from .errors import DataError, Problem, UnknownNameError, problems_table
 from .layers import BASES, DEMONSTRATION, LAYERS, SCHEMA_VERSION, Layer, at_year, bundled_folder
 from .layers import check as check_rows
 from .network import WalkNetwork
+from .progress import work
 from .values import Profile, Rule
 
 MANIFEST = "district.toml"
@@ -106,7 +107,8 @@ class District:
             With *every* problem of *every* layer in `.problems` (layer, file, row, field, problem, remedy).
         """
         folder = bundled_folder() if path is None else Path(path)
-        manifest, rows, files, problems = _read(folder)
+        with work("打开街道目录", len(LAYERS)) as step:
+            manifest, rows, files, problems = _read(folder, step)
         if any(p.severity == "error" for p in problems):
             raise DataError(problems_table(problems), folder.name)
         year = int(manifest["data_year"])
@@ -294,7 +296,9 @@ class District:
                                         "在 district.toml 里声明 [layers.streets]")]),
                 self.folder.name,
             )  # fmt: skip
-        return WalkNetwork.from_streets(streets)
+        with work("建步行网络", 1) as step:
+            step(f"{len(streets):,} 段街道")
+            return WalkNetwork.from_streets(streets)
 
     # --- tables
 
@@ -414,7 +418,9 @@ def check(folder: str | Path | None = None) -> pd.DataFrame:
 # --- reading ---------------------------------------------------------------------------------------------------------
 
 
-def _read(folder: Path) -> tuple[dict[str, Any], dict[str, pd.DataFrame], pd.DataFrame, list[Problem]]:
+def _read(
+    folder: Path, step: Callable[[str], None] = lambda _: None
+) -> tuple[dict[str, Any], dict[str, pd.DataFrame], pd.DataFrame, list[Problem]]:
     """Read manifest, layers and tables; collect all problems."""
     problems: list[Problem] = []
     manifest = _read_manifest(folder, problems)
@@ -423,6 +429,7 @@ def _read(folder: Path) -> tuple[dict[str, Any], dict[str, pd.DataFrame], pd.Dat
     rows: dict[str, pd.DataFrame] = {}
     files = []
     for name, layer in LAYERS.items():
+        step(layer.label)
         path, entry = folder, declared.get(name)
         if entry is None and layer.default:
             path, entry = bundled_folder(), _bundled_entry(name)

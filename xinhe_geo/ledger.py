@@ -45,6 +45,7 @@ from .capacity import COUNT
 from .district import District
 from .errors import DataError, Problem, UnknownNameError, problems_table
 from .layers import LAYERS
+from .progress import work
 from .values import METHOD_LABELS
 
 MET, PARTLY, UNMET = "达标", "部分达标", "未达标"
@@ -99,9 +100,11 @@ def ledger(district: District) -> pd.DataFrame:
     commitments = promises(district)
     measures = [m for m in measure_rows(district) if m["commitment"]]
     rows = []
-    for code in commitments.index:
-        own = [m for m in measures if m["commitment"] == code] or [_unmeasured(str(code))]
-        rows += [_row(district, m, commitments.loc[code]) for m in own]
+    with work("核对规划目标", len(commitments)) as step:
+        for code in commitments.index:
+            step(str(code))
+            own = [m for m in measures if m["commitment"] == code] or [_unmeasured(str(code))]
+            rows += [_row(district, m, commitments.loc[code]) for m in own]
     index = ["commitment", "measure"]
     table = pd.DataFrame(rows, columns=[*index, *COLUMNS]) if rows else pd.DataFrame(columns=[*index, *COLUMNS])
     return table.set_index(index)

@@ -143,6 +143,8 @@ def run_notebook(
         raise XinheError(f"{path.name} 没有跑完：{error.ename}：{error.evalue}") from None
     for cell in book.cells:
         cell.metadata.pop("execution", None)
+        if cell.cell_type == "code":  # what a bar of progress leaves: a place with nothing in it
+            cell.outputs = [output for output in cell.outputs if any(output.get("data", {"": output}).values())]
     target = path.parent.parent / "output" / "notebooks" if out is None else out
     stem = "-".join([path.stem, *(re.sub(r"[^\w.]+", "-", text.partition("=")[2]).strip("-") for text in given)])
     copy, page = target / f"{stem}.ipynb", target / f"{stem}.html"

@@ -43,6 +43,7 @@ from .district import MANIFEST, District
 from .errors import EnvironmentProblem, UnknownNameError, XinheError
 from .layers import BASIS_LABELS, LAYERS
 from .ledger import ledger
+from .progress import told
 from .values import DENOMINATOR_LABELS, METHOD_LABELS, Rule
 
 RECORD = "run.json"
@@ -50,6 +51,7 @@ RECORD = "run.json"
 PICTURES = 8
 
 
+@told("写会议材料", 7)
 def brief(
     district: District,
     to: str | Path = "output",

@@ -33,6 +33,7 @@ from .coverage import TOLERANCE_MIN, coverage, presence
 from .district import District
 from .errors import SitingError, UnknownNameError
 from .layers import BASES, DEMONSTRATION
+from .progress import told
 from .reach import _same_compound, facility_doors, hinge, home_doors, home_points
 from .values import METHOD_LABELS, TOLERANCE_M, Profile, Rule
 
@@ -92,6 +93,7 @@ class _Table(NamedTuple):
     total: float  # known weight of the district, served or not
 
 
+@told("选址", 4)
 def sites(
     district: District,
     kind: str,
@@ -150,6 +152,8 @@ def sites(
     UnknownNameError
         No such kind, rule, profile or candidate.
     """
+    say = progress or (lambda _: None)
+    say("找候选点，算路程")
     case = _case(district, kind, candidates, siting, profile)
     distances = _distances(case, siting)
     siting = siting if siting.apart_m is not None else replace(siting, apart_m=APART_M)
@@ -159,10 +163,12 @@ def sites(
         table = _point_table(case, siting)
     else:
         table = _home_table(case, siting)
+    say("求最优解")
     plans = solve(
         table.costs, table.weights, n, siting=table.siting, site_distances=distances,
         candidates=[*case.spots.index, *table.siting.existing], progress=progress,
     )  # fmt: skip
+    say("算每处的好处")
     ties = _near_ties(plans, siting)
     parts = [_explain(case, table, plan) for plan in plans.itertuples()]
     frame = pd.concat(parts if each else parts[:1])

@@ -44,6 +44,7 @@ from .district import MANIFEST, District
 from .errors import DataError, EnvironmentProblem, NetworkError, SourceError
 from .layers import LAYERS, SCHEMA_VERSION, bundled_folder, refuse_secret
 from .network import excluded_ways, read_osm_streets
+from .progress import told
 
 __all__ = [
     "RESULT_LABELS",
@@ -946,6 +947,7 @@ def _swap(fresh: Path, target: Path) -> None:
 # --- the import ------------------------------------------------------------------------------------------------------
 
 
+@told("导入地图数据", 6)
 def import_osm(
     path: str | Path,
     out: str | Path,
