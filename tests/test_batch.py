@@ -19,8 +19,8 @@ import pyogrio
 import pytest
 
 from xinhe_geo import batch as module
-from xinhe_geo._many import DENOMINATORS, FEW_DISTRICTS, ranking, side_by_side, spread
-from xinhe_geo._many_page import write_comparison
+from xinhe_geo._batch.many import DENOMINATORS, FEW_DISTRICTS, ranking, side_by_side, spread
+from xinhe_geo._batch.page import write_comparison
 from xinhe_geo.batch import Task, districts_of, versions, work
 from xinhe_geo.cli import main
 from xinhe_geo.errors import EnvironmentProblem, SourceError, UnknownNameError

@@ -11,7 +11,7 @@ import pytest
 from test_ledger import ALL, CIRCLE, measure, toy, toy_with
 
 import xinhe_geo as xh
-from xinhe_geo._communities import (
+from xinhe_geo._ledger.communities import (
     communities_page,
     community_minutes,
     community_overview,

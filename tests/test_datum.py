@@ -17,7 +17,7 @@ import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from xinhe_geo._placing import known_by_name
+from xinhe_geo._doors.placing import known_by_name
 from xinhe_geo.datum import DATUMS, convert, datum_name, diagnose, diagnose_names, from_wgs84, tie, to_wgs84
 from xinhe_geo.district import District
 from xinhe_geo.errors import SourceError, UnknownNameError, XinheError

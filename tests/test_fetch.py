@@ -14,8 +14,8 @@ import osmium
 import pytest
 
 import xinhe_geo as xh
-from xinhe_geo import _overpass
-from xinhe_geo._overpass import Patience, download, rounded
+from xinhe_geo._doors import overpass as _overpass
+from xinhe_geo._doors.overpass import Patience, download, rounded
 
 ANSWER = b"""<?xml version="1.0" encoding="UTF-8"?>
 <osm version="0.6"><meta osm_base="2026-10-04T05:58:01Z"/>

@@ -15,9 +15,9 @@ from hostile.corpus import HARMLESS, HOSTILE, book, drawing, geopackage, one, te
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from xinhe_geo import _intake
-from xinhe_geo._intake import add
-from xinhe_geo._tables import tally
+from xinhe_geo._doors import intake as _intake
+from xinhe_geo._doors.intake import add
+from xinhe_geo._doors.tables import tally
 from xinhe_geo.cli import DATA, main
 from xinhe_geo.errors import XinheError
 

@@ -29,12 +29,12 @@ import pyogrio
 import pytest
 import shapely
 
-from xinhe_geo import _journal
-from xinhe_geo._dxf import drawing_of
-from xinhe_geo._intake import add
-from xinhe_geo._journal import recover, undo
-from xinhe_geo._tables import REPORT_COLUMNS, cell_text, coordinate, tally, unit_factor
-from xinhe_geo._template import template
+from xinhe_geo._doors import journal as _journal
+from xinhe_geo._doors.dxf import drawing_of
+from xinhe_geo._doors.intake import add
+from xinhe_geo._doors.journal import recover, undo
+from xinhe_geo._doors.tables import REPORT_COLUMNS, cell_text, coordinate, tally, unit_factor
+from xinhe_geo._doors.template import template
 from xinhe_geo.datum import DATUMS, from_wgs84
 from xinhe_geo.district import District, check
 from xinhe_geo.errors import DataError, EnvironmentProblem, SourceError, UnknownNameError
@@ -873,7 +873,8 @@ KILLED = """
 import os, shutil, signal, sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
-from xinhe_geo import _intake, _journal
+from xinhe_geo._doors import intake as _intake
+from xinhe_geo._doors import journal as _journal
 from xinhe_geo.district import District
 
 template, work, layer, *files = sys.argv[2:]

@@ -21,9 +21,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import xinhe_geo as xh
-from xinhe_geo import _ledger_book as book_of
-from xinhe_geo import _measures
-from xinhe_geo._ledger_page import ledger_page
+from xinhe_geo._ledger import book as book_of
+from xinhe_geo._ledger import measures as _measures
+from xinhe_geo._ledger.page import ledger_page
 from xinhe_geo.layers import LAYERS, METRICS
 from xinhe_geo.layers import check as check_rows
 

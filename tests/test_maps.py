@@ -22,7 +22,8 @@ import shapely
 from branca.element import CssLink, JavascriptLink
 
 import xinhe_geo as xh
-from xinhe_geo import _style, maps
+from xinhe_geo import maps
+from xinhe_geo._drawing import style as _style
 from xinhe_geo.errors import UnknownNameError, XinheError
 
 PAYLOADS = (

@@ -20,8 +20,8 @@ import pyproj
 import pytest
 import shapely
 
-from xinhe_geo import _pack
-from xinhe_geo._meeting import meeting
+from xinhe_geo._drawing import pack as _pack
+from xinhe_geo._drawing.meeting import meeting
 from xinhe_geo.coverage import coverage, presence
 from xinhe_geo.district import District
 from xinhe_geo.reach import home_doors

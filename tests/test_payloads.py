@@ -13,7 +13,7 @@ import pytest
 
 import xinhe_geo as xh
 from xinhe_geo import maps
-from xinhe_geo._meeting import meeting
+from xinhe_geo._drawing.meeting import meeting
 
 TOY = Path(__file__).parent / "toy"
 #: Each would set `window.pwned` if a page took it for markup or code, or compute something if a sheet took it for a formula.

@@ -13,7 +13,7 @@ import pytest
 from test_ledger import folder_with, measure
 
 import xinhe_geo as xh
-from xinhe_geo._rulebook import export_rules, import_rules
+from xinhe_geo._ledger.rulebook import export_rules, import_rules
 from xinhe_geo.cli import main
 from xinhe_geo.sources import undo
 

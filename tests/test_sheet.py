@@ -16,8 +16,10 @@ import pytest
 import shapely
 
 import xinhe_geo as xh
-from xinhe_geo import _atlas, _carto, _paper
 from xinhe_geo._analysis import analyse, promised_rules
+from xinhe_geo._printing import atlas as _atlas
+from xinhe_geo._printing import carto as _carto
+from xinhe_geo._printing import paper as _paper
 from xinhe_geo.sheet import _for_public, scene_for, themes, without_small_numbers
 
 TOY = Path(__file__).parent / "toy"

@@ -10,7 +10,7 @@ import pytest
 from test_ledger import ALL, CIRCLE, folder_with, measure, toy_with
 
 import xinhe_geo as xh
-from xinhe_geo._since import changes, ledger_record, read_record, since_section
+from xinhe_geo._ledger.since import changes, ledger_record, read_record, since_section
 from xinhe_geo.report import write_ledger
 
 ROWS = [measure("c", "communities_with", kinds="canteen", **ALL), measure("d", "coverage", **{**ALL, **CIRCLE})]

@@ -24,7 +24,7 @@ from hypothesis import strategies as st
 from scipy.sparse.csgraph import dijkstra
 
 import xinhe_geo as xh
-from xinhe_geo._median import narrowed
+from xinhe_geo._siting.median import narrowed
 from xinhe_geo.errors import SitingError
 from xinhe_geo.siting import Siting, assign, candidate_sites, sites, solve
 
@@ -604,7 +604,7 @@ def test_the_solver_takes_over_where_plans_are_too_many_to_count(monkeypatch: py
     weights = pd.Series(rng.integers(0, 50, 30).astype(float)).where(lambda w: w != 7)
     siting = Siting(model="p_median", plans=4, within=0.1)
     counted = solve(table(rows), weights, 3, siting=siting)
-    monkeypatch.setattr("xinhe_geo._median.COUNT_AT_MOST", 0)
+    monkeypatch.setattr("xinhe_geo._siting.median.COUNT_AT_MOST", 0)
     solved = solve(table(rows), weights, 3, siting=siting)
     assert counted["sites"].tolist() == solved["sites"].tolist()
     assert counted["objective"].to_numpy() == pytest.approx(solved["objective"].to_numpy())
@@ -629,7 +629,7 @@ def test_an_interrupted_solve_gives_a_plan_and_an_honest_gap(model: str, monkeyp
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("xinhe_geo._models.milp", slow)
+    monkeypatch.setattr("xinhe_geo._siting.models.milp", slow)
     monkeypatch.setattr("threading.Thread.join", interrupted)
     plan = solve(costs, None, n, siting=siting).loc[1]
     sign = -1 if model == "mclp" else 1
@@ -644,7 +644,7 @@ def test_long_solves_say_how_far_they_are(monkeypatch: pytest.MonkeyPatch) -> No
     rng = np.random.default_rng(14)
     rows = {(d, s): 1.0 for d in range(60) for s in rng.choice(40, 5, replace=False)}
     said: list[str] = []
-    monkeypatch.setattr("xinhe_geo._models.FIRST_SLICE_S", 1e-4)
+    monkeypatch.setattr("xinhe_geo._siting.models.FIRST_SLICE_S", 1e-4)
     best = solve(table(rows), None, 6, siting=Siting(plans=1), progress=said.append).loc[1]
     assert best["proven"]
     assert said and "Ctrl-C" in said[0]

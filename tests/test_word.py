@@ -15,8 +15,9 @@ import pypdf
 import pytest
 
 import xinhe_geo as xh
-from xinhe_geo import _slides, _word
 from xinhe_geo._analysis import analyse, best_sites, promised_rules, speed_range
+from xinhe_geo._printing import slides as _slides
+from xinhe_geo._printing import word as _word
 from xinhe_geo.sheet import map_png, scene_for
 
 TOY = Path(__file__).parent / "toy"

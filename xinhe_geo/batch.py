@@ -32,9 +32,9 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from ._analysis import analyse
-from ._many import facts, side_by_side
-from ._many_page import COMPARISON, write_comparison
-from ._meeting import PRESETS
+from ._batch.many import facts, side_by_side
+from ._batch.page import COMPARISON, write_comparison
+from ._drawing.meeting import PRESETS
 from .district import MANIFEST, District
 from .errors import DataError, EnvironmentProblem, SourceError, UnknownNameError, XinheError, describe
 from .layers import bundled_folder

@@ -348,7 +348,7 @@ def fetch(
     lang: Lang = "zh",
 ) -> None:
     """联网下载 OpenStreetMap 的街道和设施（唯一会联网的命令）。"""
-    from ._overpass import HOSTS
+    from ._doors.overpass import HOSTS
     from .district import District
     from .sources import box_to_fetch
     from .sources import fetch as fetch_osm
@@ -384,7 +384,7 @@ def compare(
     lang: Lang = "zh",
 ) -> None:
     """比较方案实施前后，或两个方案：哪些指标变了，谁受益，谁受影响。"""
-    from ._meeting import DEMONSTRATION_TEXT
+    from ._drawing.meeting import DEMONSTRATION_TEXT
     from .district import District
     from .plans import people_line, state_of, write_comparison
     from .scenario import effects
@@ -450,7 +450,7 @@ def provision_list(
     lang: Lang = "zh",
 ) -> None:
     """配建清单：新增人口按配建标准要配什么，周边还能接纳多少，还缺多少。"""
-    from ._meeting import DEMONSTRATION_TEXT
+    from ._drawing.meeting import DEMONSTRATION_TEXT
     from .district import District
     from .plans import provision_sheet, write_table
     from .provision import on_parcel, provision
@@ -489,7 +489,7 @@ def find_links(
     lang: Lang = "zh",
 ) -> None:
     """增开出入口效果：只开一处出入口、过街、桥或断头路，哪一处让最多的人够得着。"""
-    from ._meeting import DEMONSTRATION_TEXT
+    from ._drawing.meeting import DEMONSTRATION_TEXT
     from .district import District
     from .plans import read_shapes, write_scenario, write_table
     from .siting import fixes, links, links_plan
@@ -624,7 +624,7 @@ def sites(
     lang: Lang = "zh",
 ) -> None:
     """选址：增加 n 处，新增覆盖最多；证明最优，并列出相近的方案。Ctrl-C 取目前最好的方案。"""
-    from ._meeting import DEMONSTRATION_TEXT
+    from ._drawing.meeting import DEMONSTRATION_TEXT
     from .district import District
     from .siting import Siting
     from .siting import sites as find_sites
@@ -737,7 +737,7 @@ def make_atlas(
     lang: Lang = "zh",
 ) -> None:
     """图册：现状、缺口、每项承诺各一页，再每个社区一页（一社区一图一表），合成一个 PDF。"""
-    from ._atlas import atlas
+    from ._printing.atlas import atlas
     from .district import District
 
     with _watched(_text(lang, "loading")) as status:
@@ -816,7 +816,7 @@ def make_slides(
     lang: Lang = "zh",
 ) -> None:
     """汇报幻灯片（16:9）：一页一个结论，配图、数字和可编辑的图表，备注写明依据。"""
-    from ._slides import slides
+    from ._printing.slides import slides
 
     _write_document(slides, folder, out, ".pptx", preset, lang)
 
@@ -829,13 +829,13 @@ def make_word(
     lang: Lang = "zh",
 ) -> None:
     """Word 汇报：目标是什么、现状多少、差多少、补哪里、补完多少、有多不确定、什么无法核对。"""
-    from ._word import write_brief
+    from ._printing.word import write_brief
 
     _write_document(write_brief, folder, out, ".docx", preset, lang)
 
 
 def _write_document(write: Any, folder: Path | None, out: Path, ending: str, preset: str, lang: str) -> None:
-    from ._meeting import PRESETS
+    from ._drawing.meeting import PRESETS
     from .district import District
 
     if out.suffix.lower() != ending:
@@ -967,7 +967,7 @@ def export_rules(
     lang: Lang = "zh",
 ) -> None:
     """把规则、量法、步行人群、距离衰减写成一个可以改的工作簿。"""
-    from ._rulebook import export_rules as write_rules
+    from ._ledger.rulebook import export_rules as write_rules
 
     write_rules(file, folder)
     _out.print(escape(_text(lang, "done", _show(file))))
@@ -981,7 +981,7 @@ def import_rules(
     lang: Lang = "zh",
 ) -> None:
     """把改过的规则导回街道目录：先列出每一处改动，再加 --yes 写入；undo 可以撤销。"""
-    from ._rulebook import import_rules as read_rules
+    from ._ledger.rulebook import import_rules as read_rules
     from .layers import LAYERS
 
     changes = read_rules(file, to, apply=yes)
@@ -1025,7 +1025,7 @@ def dxf(
     lang: Lang = "zh",
 ) -> None:
     """导出 DXF 给设计院：街道界、小区、地块、路网、设施（和选址），用街道的投影坐标系。"""
-    from ._dxf import drawing_of
+    from ._doors.dxf import drawing_of
     from .district import District
     from .siting import sites as find_sites
 

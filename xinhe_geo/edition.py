@@ -13,8 +13,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from ._analysis import analyse, promised_rules
-from ._paper import pdf_bytes, png_bytes
-from ._style import escape, web_file
+from ._drawing.style import escape, web_file
+from ._printing.paper import pdf_bytes, png_bytes
 from .district import District
 from .errors import DataError, Problem, UnknownNameError, problems_table
 from .sheet import COMPLETENESS, OVERVIEW, SMALL, file_name, refuse_public, theme_page, themes, write_bytes

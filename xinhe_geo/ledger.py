@@ -4,7 +4,7 @@ The plan's promises, one by one: what was promised, where things stand, who is m
 Everything that belongs to a plan stands in tables: `commitments.csv` (what it says, word for word), `measures.csv` (how each
 promise is measured: a metric bound by its name, with plain parameters), `contradictions.csv`, and the yearly figures people
 type in (`series.csv`). The metrics stand in
-`_measures`; here are the rules for verdicts:
+`_ledger.measures`; here are the rules for verdicts:
 
 - 达标, 部分达标, 未达标 only against a number that the plan or a verified standard states;
 - 报现状（原文无量化目标） where there is none, 参考值（未核） where the standard was not verified;
@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ._measures import (
+from ._ledger.measures import (
     COLUMNS_OF,
     FORMULAS,
     IN_PARTS,

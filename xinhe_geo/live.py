@@ -20,8 +20,9 @@ import pandas as pd
 import shapely
 from scipy.spatial import cKDTree
 
-from . import _meeting, maps
-from ._style import web_file
+from . import maps
+from ._drawing import meeting as _meeting
+from ._drawing.style import web_file
 from .coverage import (
     _home_facts,
     _homes_of,

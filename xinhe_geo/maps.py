@@ -31,12 +31,12 @@ from branca.element import CssLink, Element, Figure, JavascriptLink, Link
 from folium.template import Template
 
 from ._analysis import rings_of
-from ._basemap import FIRST_LABELS, Label, Layer, anchors
-from ._changes import change_theme, changed_layers, rule_for, rules_of_change, walkers_theme
-from ._picture import sheet_of
-from ._scene import Scene, off_for, scene_of, with_layers_of
-from ._style import escape, house_style, web_file, wording
-from ._themes import Theme
+from ._drawing.basemap import FIRST_LABELS, Label, Layer, anchors
+from ._drawing.changes import change_theme, changed_layers, rule_for, rules_of_change, walkers_theme
+from ._drawing.picture import sheet_of
+from ._drawing.scene import Scene, off_for, scene_of, with_layers_of
+from ._drawing.style import escape, house_style, web_file, wording
+from ._drawing.themes import Theme
 from .coverage import coverage
 from .district import to_degrees
 from .errors import EnvironmentProblem, ScenarioError, SourceError, UnknownNameError

@@ -17,7 +17,7 @@ from typing import Any
 
 import pandas as pd
 
-from ._style import web_file
+from ._drawing.style import web_file
 from .errors import EnvironmentProblem, SourceError, UnknownNameError, XinheError
 
 PARAMETERS = "parameters"

@@ -21,7 +21,7 @@ import pyogrio
 import xlsxwriter
 
 from . import maps
-from ._meeting import DEMONSTRATION_TEXT
+from ._drawing.meeting import DEMONSTRATION_TEXT
 from .district import District
 from .errors import EnvironmentProblem, ScenarioError, SourceError
 from .ledger import ledger

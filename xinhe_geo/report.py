@@ -32,11 +32,11 @@ import pyogrio
 from . import maps
 from ._analysis import Progress, analyse, has_own_plan, mapped_rules, promised_rules, rings_of, sources_table
 from ._aside import Aside
-from ._communities import communities_page
-from ._ledger_book import ledger_workbook
-from ._ledger_page import ledger_page
-from ._meeting import DEMONSTRATION_TEXT, PRESETS, meeting
-from ._since import RECORDS, Record, changes, ledger_record, read_record, since_section
+from ._drawing.meeting import DEMONSTRATION_TEXT, PRESETS, meeting
+from ._ledger.book import ledger_workbook
+from ._ledger.communities import communities_page
+from ._ledger.page import ledger_page
+from ._ledger.since import RECORDS, Record, changes, ledger_record, read_record, since_section
 from .audit import SEVERITIES, rests_on
 from .coverage import rules_of
 from .district import MANIFEST, District
@@ -130,7 +130,7 @@ def write_report(
     only
         "tables": the workbook, the GeoPackage and the record, without maps, meeting page, ledger and brief; None: everything.
     since
-        Record of an earlier run (`_since.read_record`).
+        Record of an earlier run (`_ledger.since.read_record`).
 
     Raises
     ------
@@ -232,7 +232,7 @@ def write_ledger(
     Returns
     -------
     changes
-        What changed, as `_since.changes`; None where nothing was compared.
+        What changed, as `_ledger.since.changes`; None where nothing was compared.
 
     Raises
     ------

@@ -16,12 +16,12 @@ import pandas as pd
 import pyproj
 import shapely
 
-from . import _carto as carto
 from ._analysis import rings_of
-from ._carto import Column, Frame
-from ._paper import SIZES, UNITS, Paper, cut, legible, pdf_bytes, png_bytes, span, wrap
-from ._scene import Scene, scene_of
-from ._style import wording
+from ._drawing.scene import Scene, scene_of
+from ._drawing.style import wording
+from ._printing import carto
+from ._printing.carto import Column, Frame
+from ._printing.paper import SIZES, UNITS, Paper, cut, legible, pdf_bytes, png_bytes, span, wrap
 from .coverage import completeness, coverage, gaps, headlines
 from .district import District
 from .errors import DataError, EnvironmentProblem, Problem, UnknownNameError, problems_table

@@ -12,7 +12,7 @@ p_median   总路程最短   `n` more sites: least weight x cost in all, everybo
 p_center   最远者最近   `n` more sites: least cost of whoever is farthest
 =========  ===========  ================================================================================
 
-Church and ReVelle 1974; Toregas et al. 1971; ReVelle and Swain 1970; Hakimi 1964. The models themselves: `_models`.
+Church and ReVelle 1974; Toregas et al. 1971; ReVelle and Swain 1970; Hakimi 1964. The models themselves: `_siting.models`.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ import pandas as pd
 import shapely
 from scipy.spatial import cKDTree
 
-from ._links import fixes, links, links_plan
-from ._models import MODEL_LABELS, MODELS, ROUNDING, Progress, Siting, assign, in_order, solve, some
+from ._siting.links import fixes, links, links_plan
+from ._siting.models import MODEL_LABELS, MODELS, ROUNDING, Progress, Siting, assign, in_order, solve, some
 from .coverage import TOLERANCE_MIN, coverage, presence
 from .district import District
 from .errors import SitingError, UnknownNameError

@@ -33,13 +33,13 @@ import pyogrio
 import pyproj
 import shapely
 
-from . import _overpass
-from ._intake import add
-from ._journal import recover, undo
-from ._streetfile import SUFFIXES as STREET_SUFFIXES
-from ._streetfile import is_street_file, read_street_file
-from ._tables import RESULT_LABELS, decoded_csv, tally
-from ._template import template
+from ._doors import overpass as _overpass
+from ._doors.intake import add
+from ._doors.journal import recover, undo
+from ._doors.streetfile import SUFFIXES as STREET_SUFFIXES
+from ._doors.streetfile import is_street_file, read_street_file
+from ._doors.tables import RESULT_LABELS, decoded_csv, tally
+from ._doors.template import template
 from .district import MANIFEST, District
 from .errors import DataError, EnvironmentProblem, NetworkError, SourceError
 from .layers import LAYERS, SCHEMA_VERSION, bundled_folder, refuse_secret

@@ -1,0 +1,1 @@
+"""Inside of `batch`: what only many districts show, and its page."""

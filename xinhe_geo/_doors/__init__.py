@@ -1,0 +1,1 @@
+"""Inside of `sources`: files and downloads into a district folder, never half-done."""

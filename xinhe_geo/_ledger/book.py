@@ -1,0 +1,325 @@
+"""
+规划目标落实核对表.xlsx: the ledger as a workbook, and what people typed into an earlier one.
+
+The columns of the 任务分解表 belong to whoever fills them in; they are read back before the workbook is written anew.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import warnings
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ..district import District
+from ..errors import EnvironmentProblem
+from ..layers import BASIS_LABELS, LAYERS
+from ..ledger import COLOURS, ROLES, beyond, foot, left_out, measure_rows, promises, together, verdicts
+from .communities import community_sheet
+from .measures import rows_of
+from .since import since_sheet
+
+# --- the workbook ----------------------------------------------------------------------------------------------------
+
+TASKS_SHEET, PANEL_SHEET = "任务分解表", "专栏1"
+#: A sheet of results is locked, so that nobody types figures where they are not read; filters and widths stay free.
+_READ_ONLY = {"autofilter": True, "sort": True, "format_columns": True, "format_rows": True}
+#: What a 街道 fills in by hand; kept from one run to the next.
+USER_COLUMNS = ("责任科室", "配合单位", "年度节点", "进度", "佐证材料")
+_HEADER_ROW = 2
+
+
+def ledger_workbook(
+    district: District,
+    table: pd.DataFrame,
+    path: str | Path,
+    *,
+    earlier: str | Path | None = None,
+    since: pd.DataFrame | None = None,
+) -> None:
+    """
+    Write 规划目标落实核对表.xlsx.
+
+    Parameters
+    ----------
+    table
+        Result of `ledger`.
+    path
+        The file to write; it is swapped in when complete.
+    earlier
+        The workbook of an earlier run, whose 任务分解表 keeps what was filled in by hand; by default the one at `path`.
+    since
+        What changed since an earlier run (`_ledger.since.changes`): a sheet of its own.
+
+    Raises
+    ------
+    EnvironmentProblem
+        The earlier workbook cannot be read (what was filled in would be lost), or the file cannot be written.
+    """
+    import xlsxwriter
+
+    path = Path(path)
+    filled = read_tasks(path if earlier is None else Path(earlier))
+    fresh = path.with_name(f".{path.name}.part")
+    # A fixed creation time, and no text of the data ever becomes a formula or a link.
+    options = {"strings_to_formulas": False, "strings_to_urls": False, "nan_inf_to_errors": False}
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with xlsxwriter.Workbook(str(fresh), options) as book:
+            created = datetime(district.year, 1, 1, tzinfo=UTC)
+            book.set_properties({"title": f"{district.name} 规划目标落实核对表", "created": created})
+            for name, rows, note, frozen in (*_sheets(district, table, filled), *_since_sheet(since)):
+                _write_sheet(book, name, rows, note, frozen)
+        os.replace(fresh, path)
+    except (OSError, xlsxwriter.exceptions.FileCreateError) as error:
+        fresh.unlink(missing_ok=True)
+        raise EnvironmentProblem(f"写 {path.name} 时出错：若它正被 Excel 打开，请关闭后重试") from error
+
+
+def read_tasks(path: Path) -> pd.DataFrame:
+    """
+    Return what was filled in by hand in the 任务分解表 of an earlier workbook.
+
+    Returns
+    -------
+    filled
+        Index commitment, columns `USER_COLUMNS`; empty where there is no such file or sheet.
+
+    Raises
+    ------
+    EnvironmentProblem
+        The file is there and cannot be read.
+    """
+    import openpyxl
+
+    nothing = pd.DataFrame(columns=list(USER_COLUMNS), index=pd.Index([], name="commitment"), dtype="object")
+    if not path.is_file():
+        return nothing
+    try:
+        with path.open("rb") as stream, warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of decorations that are not read
+            book = openpyxl.load_workbook(stream, read_only=True, data_only=True)
+            rows = list(book[TASKS_SHEET].iter_rows(values_only=True)) if TASKS_SHEET in book.sheetnames else []
+    except Exception as error:  # a damaged file fails in many ways; what was typed into it must not be lost
+        raise EnvironmentProblem(f"读不出 {path.name} 里已填的任务分解表，没有覆盖它；请先另存或移走") from error
+    head = next((i for i, row in enumerate(rows) if row and row[0] == "编号"), None)
+    if head is None:
+        return nothing
+    names = [str(v) for v in rows[head]]
+    frame = pd.DataFrame(rows[head + 1 :], columns=names).dropna(subset=["编号"])
+    frame = frame.reindex(columns=["编号", *USER_COLUMNS]).astype("object").drop_duplicates("编号").set_index("编号")
+    frame.index = frame.index.astype("str").rename("commitment")
+    return frame[frame.notna().any(axis=1)]
+
+
+def _sheets(
+    district: District, table: pd.DataFrame, filled: pd.DataFrame
+) -> Iterator[tuple[str, pd.DataFrame, str, tuple[int, int]]]:
+    """Yield (sheet name, rows under Chinese headers, a note, frozen columns and rows)."""
+    top = _HEADER_ROW + 1
+    said = foot(district)
+    yield "核对表", _check_sheet(table.reset_index()), said, (top, 2)
+    panel_note = "这张表是算出来的，已锁定：实际值填在 ledger/series.csv，或填模板（template 命令）的“台账填报表”再 add；空格为待填，不是 0"
+    yield PANEL_SHEET, _panel_sheet(district, table), panel_note, (top, 2)
+    yield TASKS_SHEET, _task_sheet(table, filled), "右边五列由街道填写；再次运行时保留", (top, 2)
+    yield "社区一览", community_sheet(district, table), "每个社区一页的版本：communities.html。" + said, (top, 2)
+    note = "不属于规划承诺的标准；只有读到正文的标准才作判定"
+    yield "标准之外", _check_sheet(beyond(district).reset_index()), note, (top, 2)
+    rows = left_out(district).reset_index()
+    names = {
+        "id": "编号",
+        "quote": "原文",
+        "section": "章节",
+        "category": "类别",
+        "target": "目标",
+        "unit": "单位",
+        "note": "没有逐条核的原因",
+    }
+    yield (
+        "未列入的表述",
+        rows[list(names)].rename(columns=names),
+        f"{table.index.get_level_values(0).nunique()} 条不是全部：原文还有下列表述",
+        (top, 1),
+    )
+    rows = rows_of(district, "contradictions").fillna("").reset_index()
+    names = {"id": "编号", "issue": "矛盾", "quote_a": "原文一", "section_a": "章节一", "quote_b": "原文二", "section_b": "章节二",
+             "handling": "处理", "touches": "涉及"}  # fmt: skip
+    yield "原文矛盾", rows[list(names)].rename(columns=names), "并列，不代为取舍", (top, 1)
+    yield "来源", _source_sheet(district), said, (top, 1)
+
+
+def _check_sheet(rows: pd.DataFrame) -> pd.DataFrame:
+    rows = rows.assign(role=rows["role"].map(ROLES))
+    names = {
+        "commitment": "承诺", "quote": "原文", "section": "章节", "category": "类别", "binding": "属性", "spatial_unit": "空间范围",
+        "label": "量什么", "role": "地位", "value": "数值", "unit": "单位", "target_text": "目标", "verdict": "判定", "gap": "差距",
+        "fix": "怎么补", "needs": "缺什么", "low_other": "换算法最低", "high_other": "换算法最高", "how": "怎么量", "method": "算法",
+        "parameters": "参数", "demonstration": "数据情况", "standard": "出处", "contradiction": "原文矛盾", "text": "一句话",
+        "measure": "编号",
+    }  # fmt: skip
+    kept = [c for c in names if c in rows.columns and not (c == "commitment" and (rows[c] == "").all())]
+    if (rows["quote"] == "").all():
+        kept = [
+            "measure",
+            *[c for c in kept if c not in ("measure", "quote", "section", "category", "binding", "spatial_unit")],
+        ]
+    return rows[kept].rename(columns=names)
+
+
+def _since_sheet(since: pd.DataFrame | None) -> Iterator[tuple[str, pd.DataFrame, str, tuple[int, int]]]:
+    if since is not None:
+        yield "与上次相比", since_sheet(since), "上次运行以来变了的参数、数据和结果", (_HEADER_ROW + 1, 0)
+
+
+def _panel_sheet(district: District, table: pd.DataFrame) -> pd.DataFrame:
+    """The indicators with an attribute (约束性, 预期性): typed-in figures by year, target, and what the map gives."""
+    own = table[((table["binding"] != "") & (table["role"] == "own")).to_numpy()]
+    figures = district.rows.get("series", pd.DataFrame(columns=["indicator", "year", "value"]))
+    figures = figures[figures["value"].notna().to_numpy()].drop_duplicates(["indicator", "year"], keep=False)
+    typed = {str(m["commitment"]): m for m in reversed(measure_rows(district)) if m["series"] and m["role"] == "own"}
+    asked = [m[end] for m in typed.values() for end in ("since", "until") if np.isfinite(m[end])]
+    years = [int(y) for y in (*figures["year"], *asked)] or [district.year]
+    rows = []
+    for code, mine in own.groupby(level="commitment", sort=False):
+        m = typed.get(str(code), {"series": str(code), "target_series": ""})
+        by_year = figures[(figures["indicator"] == m["series"]).to_numpy()].set_index("year")["value"]
+        handed = figures[(figures["indicator"] == m["target_series"]).to_numpy()]["value"]
+        targets = [*mine["target"].dropna(), *handed]
+        first = mine.iloc[0]
+        row: dict[str, object] = {"编号": code, "指标": first["quote"], "属性": first["binding"], "单位": first["unit"]}
+        row |= {str(year): float(by_year.get(year, math.nan)) for year in range(min(years), max(years) + 1)}
+        row |= {"目标": float(targets[-1]) if targets else _promised(district, str(code))}
+        row |= {"判定": together(mine["verdict"]), "说明": "；".join(mine["text"])}
+        rows.append(row)
+    return pd.DataFrame(rows) if rows else pd.DataFrame({"说明": ["承诺表里没有写属性的指标"]})
+
+
+def _promised(district: District, code: str) -> str:
+    """Return the target in the plan's own words, where it is not a number."""
+    return str(promises(district).loc[code, "target"])
+
+
+def _task_sheet(table: pd.DataFrame, filled: pd.DataFrame) -> pd.DataFrame:
+    verdict_of = verdicts(table)
+    rows = []
+    for code, verdict in verdict_of.items():
+        own = table.loc[[code]]
+        first, decides = own.iloc[0], own[(own["role"] == "own").to_numpy()]
+        row = {
+            "编号": code,
+            "原文": first["quote"],
+            "章节": first["section"],
+            "年份": first["year"],
+            "空间范围": first["spatial_unit"],
+        }
+        row |= {"属性": first["binding"], "判定": verdict, "现状": "\n".join(decides["text"])}
+        row["差距"] = "\n".join(dict.fromkeys(g for g in decides["gap"] if g))
+        row["怎么补"] = "\n".join(dict.fromkeys(f for f in decides["fix"] if f))
+        rows.append(row)
+    for code in filled.index.difference(verdict_of.index):
+        rows.append({"编号": code, "原文": "（承诺表里已没有这一条，保留已填的内容）"})
+    frame = pd.DataFrame(rows).set_index("编号")
+    return frame.join(filled.reindex(frame.index)).reset_index()
+
+
+def _source_sheet(district: District) -> pd.DataFrame:
+    rows = []
+    for name, file in district.files.iterrows():
+        said = district.manifest["layers"].get(name, {})
+        rows.append(
+            {
+                "图层或表": LAYERS[str(name)].label, "文件": file["file"], "出自": file["from"],
+                "依据类型": BASIS_LABELS.get(str(said.get("basis", "")), ""), "来源": str(said.get("source", "")),
+                "许可": str(said.get("licence", "")), "日期": str(said.get("date", "")), "SHA-256": file["sha256"],
+            }
+        )  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+_WIDE = {"原文": 42, "怎么量": 46, "差距": 46, "怎么补": 36, "一句话": 60, "说明": 60, "现状": 56, "参数": 50, "原文矛盾": 50, "公式": 40,
+         "数据情况": 40, "缺什么": 30, "量什么": 26, "出处": 30, "矛盾": 50, "处理": 50, "原文一": 36, "原文二": 36, "来源": 50,
+         "没有逐条核的原因": 60, "SHA-256": 66, "判定": 22, "指标": 30, "年度节点": 22, "佐证材料": 26, "文件": 30,
+    "有": 60, "承诺每个社区都有、这里缺": 26, "其他必备设施里缺": 30,
+}  # fmt: skip
+
+
+#: What is printed of wide sheets: the columns up to this one; the rest is for the screen.
+_PRINTED_UP_TO = ("缺什么", "其他必备设施里缺")
+
+
+def _write_sheet(book: Any, name: str, rows: pd.DataFrame, note: str, frozen: tuple[int, int]) -> None:
+    """Write one sheet: title, note, header, rows coloured by verdict, frozen panes, filter, print setup."""
+    sheet = book.add_worksheet(name)
+    wrap = {"text_wrap": True, "valign": "top"}
+    head = book.add_format({"bold": True, "bg_color": "#DDE7EE", "border": 1, "text_wrap": True, "valign": "vcenter"})
+    plain = book.add_format(wrap)
+    mine = book.add_format({**wrap, "bg_color": "#FFFDF0", "border": 1, "border_color": "#D9D2B8"})
+    coloured = {
+        verdict: book.add_format({**wrap, "bg_color": colour, "bold": True}) for verdict, colour in COLOURS.items()
+    }
+    sheet.write_string(0, 0, name, book.add_format({"bold": True, "font_size": 14}))
+    sheet.write_string(1, 0, note, book.add_format({"italic": True, "font_color": "#666666"}))
+    first = _HEADER_ROW + 1
+    for j, column in enumerate(rows.columns):
+        sheet.write_string(_HEADER_ROW, j, str(column), head)
+        sheet.set_column(j, j, _WIDE.get(str(column), 12))
+        number = book.add_format({**wrap, "num_format": "#,##0.##"})
+        for i, value in enumerate(rows[column]):
+            style = coloured.get(str(value), plain) if column == "判定" else mine if column in USER_COLUMNS else plain
+            _write_cell(sheet, first + i, j, value, style, number if style is plain else style)
+    if "目标" in rows.columns and any(str(column).isdigit() for column in rows.columns):
+        _charts(book, sheet, name, rows, first)
+    if name == PANEL_SHEET:
+        sheet.protect("", _READ_ONLY)
+    sheet.freeze_panes(*frozen)
+    if len(rows):
+        sheet.autofilter(_HEADER_ROW, 0, _HEADER_ROW + len(rows), len(rows.columns) - 1)
+    for j in [j for j, column in enumerate(rows.columns) if column in _PRINTED_UP_TO]:
+        sheet.print_area(0, 0, _HEADER_ROW + len(rows), j)
+    sheet.set_landscape()
+    sheet.set_paper(8)
+    sheet.fit_to_pages(1, 0)
+    sheet.repeat_rows(_HEADER_ROW)
+    sheet.set_footer("&L" + note.replace("&", "&&")[:200] + "&R&P / &N")
+
+
+def _write_cell(sheet: Any, i: int, j: int, value: object, style: Any, number: Any) -> None:
+    if value is None or value is pd.NA or (isinstance(value, float) and math.isnan(value)):
+        sheet.write_blank(i, j, None, style)
+    elif isinstance(value, int | float | np.number) and not isinstance(value, bool):
+        sheet.write_number(i, j, float(value), number)
+    elif isinstance(value, datetime):
+        sheet.write_string(i, j, value.date().isoformat(), style)
+    else:
+        sheet.write_string(i, j, str(value)[:32_000], style)
+
+
+def _charts(book: Any, sheet: Any, name: str, rows: pd.DataFrame, first: int) -> None:
+    """Draw a small line per indicator with at least two years filled in, below the table."""
+    years = [j for j, column in enumerate(rows.columns) if str(column).isdigit()]
+    drawn = 0
+    for i in range(len(rows)):
+        if rows.iloc[i, years].notna().sum() < 2:
+            continue
+        chart = book.add_chart({"type": "line"})
+        chart.add_series(
+            {
+                "name": [name, first + i, 1],
+                "categories": [name, first - 1, years[0], first - 1, years[-1]],
+                "values": [name, first + i, years[0], first + i, years[-1]],
+                "marker": {"type": "circle"},
+            }
+        )
+        words = f"{rows['指标'].iloc[i]}（{rows['属性'].iloc[i]}，目标 {rows['目标'].iloc[i]}）"
+        chart.set_title({"name": words, "name_font": {"size": 10}})
+        chart.set_legend({"none": True})
+        chart.set_size({"width": 360, "height": 200})
+        across, down = drawn % 3, drawn // 3
+        sheet.insert_chart(first + len(rows) + 1 + 11 * down, 1, chart, {"x_offset": 370 * across})
+        drawn += 1

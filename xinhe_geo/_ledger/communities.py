@@ -1,0 +1,386 @@
+"""One page per community: who lives there, what it has and lacks, how long the walks are, which targets it misses."""
+
+from __future__ import annotations
+
+import html
+import importlib.resources
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+import pandas as pd
+
+from ..coverage import SHARE_TOLERANCE, TOLERANCE_MIN, presence
+from ..district import District
+from ..ledger import COLOURS, MET, NO_DATA, PARTLY, UNMET, beyond, foot, judged, measure_rows
+from ..reach import hinge, home_points
+from .measures import Lacks, Measure, by_home, listed, number_text, once
+
+#: Metrics whose number of the district is a mean over its homes, so that each community has its own.
+_PER_HOME = ("coverage", "completeness", "capacity")
+#: Longest walk of the circle, in minutes.
+CIRCLE_MIN = 15.0
+
+
+def community_overview(district: District) -> pd.DataFrame:
+    """
+    Say of each community who lives there, and what it has and lacks.
+
+    Returns
+    -------
+    overview
+        Index community, in the order of the list. `name`; `zone` (its name); `homes`, `people`, `people_60plus` (missing where no
+        home of it says), `area_m2` (of the homes); `has` (kinds with their number); `lacks_promised` (kinds promised to every
+        community), `lacks_essential` (other kinds of daily life). Empty where there are no communities.
+    """
+    communities, homes, kinds = district.communities, district.homes, district.kinds
+    if communities is None:
+        return pd.DataFrame()
+    matrix, labels = presence(district), kinds["label"]
+    own = district.groups.get("community", pd.Series(dtype="str"))
+    rows = []
+    for code in communities.index:
+        row: dict[str, object] = {"community": code, "name": communities.loc[code, "name"], "zone": ""}
+        if homes is not None:
+            mine = homes[(own.reindex(homes.index) == code).to_numpy(dtype=bool)]
+            row |= {c: mine[c].astype("float64").sum(min_count=1) for c in ("people", "people_60plus")}
+            row |= {"homes": len(mine), "area_m2": float(mine.geometry.area.sum())}
+        counts = matrix.loc[code] if code in matrix.index else pd.Series(dtype="int64")
+        there = counts[counts > 0]
+        absent = [k for k in counts.index if counts[k] == 0]
+        promised = [k for k in absent if kinds.loc[k, "lead"] == "community"]
+        row["has"] = "、".join(f"{labels[k]} {n}" for k, n in there.items())
+        row["lacks_promised"] = "、".join(labels[k] for k in promised)
+        row["lacks_essential"] = "、".join(labels[k] for k in absent if kinds.loc[k, "essential"] and k not in promised)
+        rows.append(row)
+    frame = pd.DataFrame(rows).set_index("community")
+    zones = district.zones
+    if zones is not None:
+        frame["zone"] = district.locate(communities)["zone"].map(zones["name"]).fillna("")
+    return frame
+
+
+def community_minutes(district: District) -> pd.DataFrame:
+    """
+    Say how long people of each community walk to the nearest place of each kind of daily life.
+
+    Returns
+    -------
+    minutes
+        Index (community, kind): `minutes` (mean of those who get anywhere, by people, or by points of homes where nobody is known),
+        `within` (share of them within 15 minutes). The first walker of `profiles.csv` walks.
+    """
+    kinds = [k for k in district.kinds.index[district.kinds["essential"]] if k in district.surveyed_kinds]
+    points, homes = home_points(district), district.homes
+    if homes is None or points.empty or not kinds or "streets" not in district.layers:
+        return pd.DataFrame(columns=["minutes", "within"])
+    walks = hinge(district, kinds, profile=str(district.profiles.index[0]))["minutes"].droplevel("home").reset_index()
+    people = points["weight"] * points["home"].map(homes["people"].astype("float64"))
+    community = points["home"].map(district.groups["community"])
+    nobody = people.groupby(community).transform("sum") <= 0
+    weight = people.where(~nobody, points["weight"]).fillna(0.0)
+    walks["community"] = walks["point"].map(community)
+    walks["weight"] = walks["point"].map(weight)
+    walks["reached"] = walks["weight"].where(walks["minutes"].notna(), 0.0)
+    walks["spent"] = (walks["weight"] * walks["minutes"]).fillna(0.0)
+    walks["near"] = walks["weight"].where(walks["minutes"] <= CIRCLE_MIN + TOLERANCE_MIN, 0.0)
+    total = walks.groupby(["community", "kind"], sort=True)[["weight", "reached", "spent", "near"]].sum()
+    found = pd.DataFrame({"minutes": total["spent"] / total["reached"].where(total["reached"] > 0)})
+    found["within"] = total["near"] / total["weight"].where(total["weight"] > 0)
+    return found
+
+
+def community_targets(district: District, table: pd.DataFrame) -> pd.DataFrame:
+    """
+    Say where each community stands on every measure that can be taken of one community.
+
+    Parameters
+    ----------
+    table
+        Result of `ledger`.
+
+    Returns
+    -------
+    targets
+        Index (community, measure): `commitment`, `label`, `value`, `unit`, `whole` (the district's own number), `target_text`,
+        `verdict` (of this community; 演示值 as in the ledger), `short` (whether something is missing), `text` (in a sentence). Own
+        measures of the plan, and capacity.
+    """
+    # two outputs ask for the same; the key is what they ask of
+    key = ("community_targets", tuple(table.index), tuple(table["verdict"]), tuple(table["value"].map(repr)))
+    targets: pd.DataFrame = once(district, key, lambda: _targets(district, table))
+    return targets.copy(deep=False)
+
+
+def _targets(district: District, table: pd.DataFrame) -> pd.DataFrame:
+    both = [table.reset_index("commitment"), beyond(district).assign(commitment="")]
+    rows = pd.concat([part for part in both if len(part)] or both[:1])
+    known = {str(m["measure"]): m for m in measure_rows(district)}
+    parts = []
+    for key, row in rows.iterrows():
+        m = known.get(str(key))
+        own = row["role"] == "own" and bool(row["commitment"])
+        if m is None or row["verdict"] == NO_DATA or not (own or m["metric"] == "capacity"):
+            continue
+        parts += list(
+            _of_presence(district, m, row) if m["metric"] == "communities_with" else _of_homes(district, m, row)
+        )
+    columns = [
+        "community",
+        "measure",
+        "commitment",
+        "label",
+        "value",
+        "unit",
+        "whole",
+        "target_text",
+        "verdict",
+        "short",
+        "text",
+    ]
+    frame = pd.DataFrame(parts, columns=columns)
+    communities = district.communities
+    order = {} if communities is None else {code: i for i, code in enumerate(communities.index)}
+    return frame.sort_values("community", key=lambda s: s.map(order), kind="stable").set_index(["community", "measure"])
+
+
+def _of_presence(district: District, m: Measure, row: pd.Series) -> Iterator[dict[str, object]]:
+    """Whether each community has the kinds."""
+    kinds, labels = listed(m["kinds"]), district.kinds["label"]
+    counts = presence(district).reindex(columns=kinds, fill_value=0)
+    if m["scope"] == "community":
+        names = district.layers["communities"]["name"]
+        counts = counts[counts.index.isin(listed(m["codes"])) | names.reindex(counts.index).isin(listed(m["codes"]))]
+    elif m["scope"] != "district":
+        return
+    for code, own in counts.iterrows():
+        has = bool((own > 0).all() if m["combine"] == "all" else (own > 0).any())
+        lacking = [str(labels[k]) for k in kinds if own[k] == 0]
+        said = "有" if has else f"缺{('和' if m['combine'] == 'all' else '或').join(lacking)}"
+        verdict = row["verdict"] if row["verdict"] not in (MET, PARTLY, UNMET) else MET if has else UNMET
+        yield _target_row(code, m, row, 1.0 if has else 0.0, "", "要有", verdict, not has, said)
+
+
+def _of_homes(district: District, m: Measure, row: pd.Series) -> Iterator[dict[str, object]]:
+    """The mean of a measure over the homes of each community, and who falls short."""
+    if m["metric"] not in _PER_HOME:
+        return
+    try:
+        share, weight, words = by_home(district, m)
+    except Lacks:
+        return
+    frame = pd.DataFrame({"part": share * weight, "weight": weight.where(share.notna())}).dropna()
+    frame["community"] = district.groups["community"].reindex(frame.index)
+    total = frame.groupby("community")[["part", "weight"]].sum()
+    for code, (part, whole) in total[(total["weight"] > 0).to_numpy()].iterrows():
+        value, missed = part / whole * 100, whole - part
+        verdict = row["verdict"] if row["verdict"] not in (MET, PARTLY, UNMET) else judged(m, value)
+        short = bool(missed > SHARE_TOLERANCE * whole)
+        # a mean of shares of kinds is no number of people
+        counted = short and (m["metric"] != "completeness" or m["combine"] == "all")
+        said = f"{value:.0f} %" + (f"，差 {_amount(missed, words)}" if counted else "")
+        yield _target_row(code, m, row, value, "%", row["target_text"], verdict, short, said)
+
+
+def _amount(value: float, words: str) -> str:
+    if words.startswith("m²"):
+        return f"{value / 1e4:.1f} 公顷{words.removeprefix('m²').strip()}"
+    return number_text(float(round(value)), words)
+
+
+def _target_row(
+    code: object,
+    m: Measure,
+    row: pd.Series,
+    value: float,
+    unit: str,
+    target: str,
+    verdict: str,
+    short: bool,
+    text: str,
+) -> dict[str, object]:
+    return {
+        "community": code, "measure": m["measure"], "commitment": m["commitment"], "label": m["label"], "value": value, "unit": unit,
+        "whole": row["value"], "target_text": target, "verdict": verdict, "short": short, "text": text,
+    }  # fmt: skip
+
+
+def community_sheet(district: District, table: pd.DataFrame) -> pd.DataFrame:
+    """Return 社区一览 for the workbook: one row per community, what it has and lacks, and one column per measure."""
+    overview = community_overview(district)
+    if overview.empty:
+        return pd.DataFrame({"说明": ["数据不足：没有社区界（layers.communities）"]})
+    names = {
+        "name": "社区", "zone": "分区", "homes": "小区数", "people": "常住人口", "people_60plus": "60岁及以上", "has": "有",
+        "lacks_promised": "承诺每个社区都有、这里缺", "lacks_essential": "其他必备设施里缺",
+    }  # fmt: skip
+    sheet = overview[[c for c in names if c in overview]].rename(columns=names)
+    sheet.insert(0, "社区代码", sheet.index)
+    targets = community_targets(district, table)
+    if len(targets):
+        heads = targets["label"].groupby(level="measure", sort=False).first()
+        wide = targets["text"].unstack("measure").reindex(columns=heads.index)
+        wide.columns = pd.Index([f"{heads[c]}（{c}）" for c in wide.columns])
+        sheet = sheet.join(wide)
+    return sheet.reset_index(drop=True)
+
+
+# --- the pages -------------------------------------------------------------------------------------------------------
+
+_STYLE = """
+.tools { position: sticky; top: 0; z-index: 2; background: var(--paper); padding: 10px 0; display: flex; gap: 10px; }
+.tools select, .tools button { font: inherit; padding: 4px 8px; border: 1px solid var(--line); border-radius: 4px; background: #fff; }
+.community { background: var(--card); border: 1px solid var(--line); border-radius: 8px; padding: 4px 20px 16px; margin: 14px 0; }
+.community h2 { margin-top: 16px; } .community h3 { margin-top: 14px; }
+.facts { display: flex; flex-wrap: wrap; gap: 2px 22px; margin: 4px 0; } .facts b { font-size: 18px; font-variant-numeric: tabular-nums; }
+.two { display: grid; grid-template-columns: 1.35fr 1fr; gap: 0 22px; } .two p { margin: 2px 0; font-size: 14px; }
+.lack { color: var(--warn); } .hidden { display: none; }
+.verdict { border-radius: 4px; padding: 1px 6px; font-size: 12.5px; font-weight: 600; white-space: nowrap; }
+@media print {
+  .tools { display: none; } .community { border: 0; padding: 0; margin: 0; break-after: page; } .community:last-of-type { break-after: auto; }
+  html, body { background: #fff; } header, footer { display: none; } .facts b { font-size: 12pt; } .two p, table { font-size: 8.5pt; line-height: 1.4; }
+  th, td { padding: 2px 5px; } tr { break-inside: avoid; } .community h3 { margin-top: 6px; font-size: 10pt; }
+  .verdict { padding: 0; background: none !important; font-weight: 400; font-size: 7.5pt; white-space: normal; }
+  .two { grid-template-columns: 1.7fr 1fr; gap: 0 14px; } th { white-space: normal; } .community h2 { margin-top: 0; }
+}
+"""
+_SCRIPT = """
+(function () {
+  'use strict';
+  var pages = Array.prototype.slice.call(document.querySelectorAll('.community')), pick = document.getElementById('pick');
+  function show() {
+    pages.forEach(function (page) { page.classList.toggle('hidden', Boolean(pick.value) && page.id !== pick.value); });
+  }
+  pick.addEventListener('change', show);
+  document.getElementById('print').addEventListener('click', function () { window.print(); });
+  if (location.hash) { pick.value = location.hash.slice(1); if (pick.selectedIndex < 0) { pick.value = ''; } }
+  show();
+}());
+"""
+
+
+def communities_page(district: District, table: pd.DataFrame) -> str:
+    """
+    Return `communities.html`: one file that loads nothing, one printed page per community.
+
+    Parameters
+    ----------
+    table
+        Result of `ledger`.
+    """
+    e = html.escape
+    style = importlib.resources.files("xinhe_geo").joinpath("web/brief.css").read_text("utf-8")
+    overview, minutes, targets = (
+        community_overview(district),
+        community_minutes(district),
+        community_targets(district, table),
+    )
+    options = "".join(
+        f'<option value="c-{e(str(c))}">{e(str(n))}</option>' for c, n in overview.get("name", {}).items()
+    )
+    pages = "".join(
+        _page(district, str(code), row, _of(minutes, code), _of(targets, code)) for code, row in overview.iterrows()
+    )
+    empty = "<p>数据不足：没有社区界（layers.communities）</p>"
+    policy = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
+    mark = f'<p class="demo">{e(foot(district))}</p>' if district.is_demonstration else ""
+    return f"""<!DOCTYPE html>
+<html lang="zh-CN">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="Content-Security-Policy" content="{policy}">
+<title>{e(district.name)} 一社区一页</title>
+<style>{style}{_STYLE}</style>
+</head>
+<body>
+<header>
+<h1>{e(district.name)} 一社区一页</h1>
+<p class="line">{len(overview)} 个社区（{district.list_year} 年名录）　数据年份：{district.year}　<a href="ledger.html">规划目标落实核对表</a></p>
+{mark}
+</header>
+<div class="tools"><select id="pick" aria-label="社区"><option value="">全部社区</option>{options}</select>
+<button id="print" type="button">打印（每个社区一页）</button></div>
+<main>{pages or empty}</main>
+<footer><p>{e(foot(district))}</p></footer>
+<script>{_SCRIPT}</script>
+</body>
+</html>
+"""
+
+
+def _of(frame: pd.DataFrame, code: object) -> pd.DataFrame:
+    return frame.loc[code] if len(frame) and code in frame.index.get_level_values(0) else frame.iloc[:0]
+
+
+def _page(district: District, code: str, row: pd.Series, minutes: pd.DataFrame, targets: pd.DataFrame) -> str:
+    e = html.escape
+
+    def figure(label: str, value: float, unit: str) -> str:
+        shown = "不详" if not np.isfinite(value) else f"{value:,.0f}"
+        return f"<span>{label} <b>{shown}</b> {unit if np.isfinite(value) else ''}</span>"
+
+    number = {c: float(row.get(c, np.nan)) for c in ("homes", "people", "people_60plus", "area_m2")}
+    facts = figure("常住人口", number["people"], "人") + figure("60岁及以上", number["people_60plus"], "人")
+    facts += figure("小区", number["homes"], "个") + figure("小区用地", number["area_m2"] / 1e4, "公顷")
+    zone = f"　{e(row['zone'])}" if row["zone"] else ""
+    mark = '<p class="small lack">演示数据，不作任何结论</p>' if district.is_demonstration else ""
+    return (
+        f'<section class="community" id="c-{e(code)}"><h2>{e(str(row["name"]))} <span class="small">{e(code)}{zone}</span></h2>{mark}'
+        f'<p class="facts">{facts}</p><div class="two"><div>{_target_table(targets)}</div><div>'
+        f"<h3>承诺每个社区都有的，这里缺</h3><p{_lack(row['lacks_promised'])}>{e(row['lacks_promised']) or '都有'}</p>"
+        f"<h3>其他必备设施，界内没有</h3><p>{e(row['lacks_essential']) or '都有'}</p>"
+        f"{_minutes_table(district, minutes)}"
+        f"<h3>界内有（处）</h3><p>{e(row['has']) or '没有'}</p></div></div></section>"
+    )
+
+
+def _lack(text: str) -> str:
+    return ' class="lack"' if text else ""
+
+
+def _target_table(targets: pd.DataFrame) -> str:
+    e = html.escape
+    if targets.empty:
+        return "<h3>承诺落到这里</h3><p>数据不足，见核对表</p>"
+    short = targets[targets["short"].to_numpy(dtype=bool)]
+    body = "".join(
+        f'<tr><td>{e(r.commitment) or "标准"}</td><td>{e(r.label)}</td><td class="lack">{e(r.text)}</td>'
+        f'<td class="n">{_whole(r)}</td><td>{e(r.target_text)}</td><td>{_chip(r.verdict)}</td></tr>'
+        for r in short.itertuples()
+    )
+    head = '<th>承诺</th><th>量什么</th><th>这里</th><th class="n">全街道</th><th>目标</th><th>判定</th>'
+    table = (
+        f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+        if body
+        else "<p>没有</p>"
+    )
+    rest = targets[~targets["short"].to_numpy(dtype=bool)]
+    words = "；".join(f"{r.label}（{r.commitment or '标准'}）{r.text}" for r in rest.itertuples())
+    return f"<h3>承诺在这里还差的</h3>{table}<h3>这里已有、已够的</h3><p>{e(words) or '没有'}</p>"
+
+
+def _whole(row: object) -> str:
+    value: float = row.whole  # type: ignore[attr-defined]
+    return "" if not np.isfinite(value) or row.unit != "%" else f"{value:.0f} %"  # type: ignore[attr-defined]
+
+
+def _chip(verdict: str) -> str:
+    return f'<span class="verdict" style="background:{COLOURS.get(verdict, "#eee")}">{html.escape(verdict)}</span>'
+
+
+def _minutes_table(district: District, minutes: pd.DataFrame) -> str:
+    if minutes.empty:
+        return ""
+    e, labels = html.escape, district.kinds["label"]
+    walker = district.profile(str(district.profiles.index[0])).label
+
+    def cell(r: Mapping[str, float]) -> str:
+        return f"{r['minutes']:.1f} 分钟" if np.isfinite(r["minutes"]) else "走不到"
+
+    rows = minutes.sort_values("within", kind="stable")
+    body = "".join(
+        f'<tr><td>{e(str(labels[kind]))}</td><td class="n">{cell(r)}</td><td class="n">{r["within"]:.0%}</td></tr>'
+        for kind, r in rows.iterrows()
+    )
+    head = f'<th>走到最近的（{e(walker)}，含界外）</th><th class="n">平均</th><th class="n">{CIRCLE_MIN:g} 分钟以内的居民</th>'
+    return f'<h3>日常生活要走多久</h3><div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'

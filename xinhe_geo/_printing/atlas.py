@@ -1,0 +1,367 @@
+"""The atlas: what the whole district shows, then one sheet per community with its map, what it has and lacks, and whom that misses."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import shapely
+
+from .._analysis import analyse, promised_rules
+from .._drawing.basemap import Layer
+from .._drawing.scene import Scene
+from .._drawing.style import house_style
+from .._drawing.themes import Mode
+from ..district import District
+from ..errors import UnknownNameError
+from ..progress import told
+from ..reach import hinge_of_kinds, home_points
+from ..sheet import (
+    COMPLETENESS,
+    GAPS,
+    OVERVIEW,
+    file_name,
+    page_foot,
+    page_head,
+    scene_for,
+    theme_page,
+    themes,
+    title_block,
+    title_cells,
+    write_bytes,
+)
+from . import carto
+from .carto import Column, Frame
+from .paper import SIZES, UNITS, Box, Paper, pdf_bytes, png_bytes
+
+ATLAS = "图册.pdf"
+_MARGIN, _TOP, _FOOT = 22.0, 92.0, 66.0
+#: Where the map ends, as a share of the page.
+_MAP = 0.52
+_KEY_MAP = (150.0, 176.0)
+
+
+@told("写图册", 28)
+def atlas(
+    district: District, to: str | Path = "output", *, size: str = "A3", figures: bool = False, preset: str = "plan",
+    progress: Callable[[str], None] | None = None,
+) -> list[Path]:  # fmt: skip
+    """
+    Write an atlas of many pages as one PDF: present state, completeness, gaps, what is promised, then one sheet per community.
+
+    Parameters
+    ----------
+    to
+        Folder; the atlas is `图册.pdf` in it, pictures are in `figures/`.
+    size
+        "A3" or "A4".
+    figures
+        Write every page as a PNG of 300 dots per inch too.
+
+    Returns
+    -------
+    files
+        What was written.
+
+    Raises
+    ------
+    UnknownNameError
+        No such size.
+    EnvironmentProblem
+        A file cannot be written, or the typeface is missing.
+    """
+    if size not in SIZES:
+        raise UnknownNameError("图幅", size, list(SIZES))
+    say = progress or (lambda _: None)
+    results, folder = analyse(district, preset=preset, progress=say), Path(to)
+    pictures: list[Path] = []
+
+    def leaves() -> Iterator[Paper]:
+        for i, (name, page) in enumerate(_pages(district, results, size)):
+            say(f"第 {i + 1} 页 {name}")
+            if figures:
+                path = folder / "figures" / f"{i + 1:02d}-{file_name(name)}.png"
+                pictures.append(write_bytes(path, png_bytes(page)))
+            yield page
+
+    book = pdf_bytes(leaves(), f"{district.name}图册")
+    return [write_bytes(folder / ATLAS, book), *pictures]
+
+
+def _pages(district: District, results: Mapping[str, Any], size: str) -> Iterator[tuple[str, Paper]]:
+    chosen = [r for r in promised_rules(district, results) if pd.notna(results["headlines"].loc[r, "value"])]
+    named = themes(district)
+    for i, what in enumerate([OVERVIEW, COMPLETENESS, GAPS, *chosen]):
+        page = theme_page(district, what, size=size, number=f"{i + 1:02d}", results=results)
+        yield str(named[what]), page
+    if district.communities is None or district.homes is None:
+        return
+    for j, code in enumerate(district.layers["communities"].index):
+        number = f"{len(chosen) + 4 + j:02d}"
+        yield (
+            str(district.layers["communities"].at[code, "name"]),
+            community_page(district, results, code, size, number),
+        )
+
+
+# --- what a community has -----------------------------------------------------------------------------------------------
+
+
+def community_promises(district: District, results: Mapping[str, Any], code: str) -> pd.DataFrame:
+    """
+    Return how a community stands with everything that is promised.
+
+    Returns
+    -------
+    promises
+        Index rule; `label`, `metric` ("presence" or "reach"), `places` (open facilities in the community), `share` (0-1 of the
+        rule's own denominator; for presence 0 or 1), `minutes` (walk of the middle resident to the nearest, inf where more than
+        half cannot get there), `missed` (people not served), `counted` ("people" or "people_60plus"). Unknown is missing.
+    """
+    cover, counts = results["cover"], results["presence"]
+    lead, rows = results["headlines"], {}
+    by = results["by"].get("community")
+    for name in promised_rules(district, results):
+        rule = district.rule(name)
+        own = cover.xs(name, level="rule")
+        own = own[(own["community"] == code).to_numpy()]
+        counted = "people_60plus" if rule.denominator == "people_60plus" else "people"
+        kinds = [k for k in rule.kinds if k in counts.columns]
+        places = float(counts.loc[code, kinds].sum()) if kinds and code in counts.index else np.nan
+        known = pd.notna(lead.loc[name, "value"])
+        found = by.loc[(code, name)] if known and by is not None and (code, name) in by.index else None
+        share = np.nan if found is None else float(found["share"])
+        if known and rule.metric == "presence":
+            share = float(places > 0)
+        missed = np.nan if found is None else float(found[counted] - found[f"{counted}_served"])
+        rows[name] = {"label": rule.label, "metric": rule.metric, "places": places, "share": share,
+                      "minutes": _middle(own["minutes"], own[counted]), "missed": missed, "counted": counted}  # fmt: skip
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("rule")
+
+
+def community_kinds(district: District, results: Mapping[str, Any], code: str) -> pd.DataFrame:
+    """
+    Return what a community has of the kinds of daily life.
+
+    Returns
+    -------
+    kinds
+        Index kind; `label`, `places` (open facilities in the community), `minutes` (adult walk of the middle resident to the
+        nearest, inside the community or not; inf where more than half cannot get there, missing where there is none at all).
+    """
+    kinds, counts, homes = district.kinds, results["presence"], district.layers["homes"]
+    chosen = [
+        k
+        for k in kinds.index
+        if (kinds.at[k, "essential"] is True or kinds.at[k, "essential"] == 1) and k in counts.columns
+    ]
+    own = homes.index[(district.groups["community"].reindex(homes.index) == code).to_numpy()]
+    points = home_points(district)
+    points = points[points["home"].isin(own).to_numpy()]
+    # a point carries its share of the home's people
+    people = points["weight"] * points["home"].map(homes["people"])
+    rows = {}
+    for kind, table in hinge_of_kinds(district, chosen).items():
+        minutes = table["minutes"].reindex(points.index)
+        places = int(counts.at[code, kind]) if code in counts.index else 0
+        middle = _middle(minutes, people)
+        if not (district.layers["facilities"]["kind"] == kind).any():
+            middle = np.nan  # nowhere in the data: nothing to walk to
+        rows[kind] = {"label": kinds.at[kind, "label"], "places": places, "minutes": middle}
+    return pd.DataFrame.from_dict(rows, orient="index", columns=["label", "places", "minutes"]).rename_axis("kind")
+
+
+def _middle(minutes: pd.Series, weight: pd.Series) -> float:
+    """Return the minutes of the middle resident; unreachable is infinite, nobody known is missing."""
+    value, weights = minutes.to_numpy(dtype="float64"), pd.to_numeric(weight).to_numpy(dtype="float64")
+    known = ~np.isnan(weights) & (weights > 0)
+    if not known.any():
+        return np.nan
+    value, weights = np.where(np.isnan(value[known]), np.inf, value[known]), weights[known]
+    order = np.argsort(value, kind="stable")
+    return float(value[order][np.searchsorted(np.cumsum(weights[order]), weights.sum() / 2)])
+
+
+# --- the sheet ----------------------------------------------------------------------------------------------------------
+
+
+def community_page(
+    district: District, results: Mapping[str, Any], code: str, size: str = "A3", number: str = ""
+) -> Paper:
+    """Return a community's sheet: its map with homes coloured by completeness, and tables beside it."""
+    scene = _community_scene(district, results, code)
+    paper = Paper(*SIZES[size], UNITS[size])
+    page_head(paper, scene.title, scene.badges, [_people_line(district, code)])
+    frame = Frame(_MARGIN, _TOP, paper.width * _MAP - _MARGIN, paper.height - _TOP - _FOOT)
+    inset = Frame(frame.right - _KEY_MAP[0] - 8, frame.bottom - _KEY_MAP[1] - 8, *_KEY_MAP)
+    room = (inset.left - 6, inset.top - 6, frame.right, frame.bottom)
+    ground = carto.draw_map(paper, frame, scene, keep_free=[room])
+    _key_map(paper, inset, district, code)
+    left = frame.right + 16
+    column = Column(paper, left, frame.top, paper.width - _MARGIN - left, frame.bottom)
+    cells = title_cells(district, scene, ground.denominator, size, {"图号": number})
+    column.bottom = title_block(paper, column, frame.bottom, cells) - 8
+    _promise_table(column, district, results, code)
+    _kind_table(column, district, results, code)
+    carto.headline_classes(column, scene)
+    carto.legend(column, scene, ground.zoom)
+    page_foot(paper, frame.bottom, [*scene.foot[2:], scene.evidence])
+    return paper
+
+
+def _community_scene(district: District, results: Mapping[str, Any], code: str) -> Scene:
+    scene = scene_for(district, COMPLETENESS, results=results)
+    area = district.layers["communities"].loc[[code]]
+    name, kinds = str(area["name"].iloc[0]), district.kinds
+    shown = tuple(kinds.index[kinds["essential"].eq(True) | kinds["lead"].isin(["community", "circle"])])
+    look = {**house_style()["bounds"]["district"], "label": name, "width": 2.4}
+    outline = Layer("own", name, "A", area.geometry, [look], np.zeros(1, dtype="int64"))
+    layers = [replace(x, geometry=area.geometry, styles=x.styles) if x.id == "veil" else x for x in scene.layers]
+    place = max((i + 1 for i, x in enumerate(layers) if x.shape in ("A", "L")), default=0)
+    layers.insert(place, outline)
+    lines, theme = _method_lines(district), None
+    if scene.themes:
+        first = scene.themes[0]
+        mode = _own_mode(first.modes[0], district, code)
+        theme = replace(
+            first, title=f"{district.name} · {name}", lines=lines, modes=[mode], kinds=shown, notes=[], facts=[]
+        )
+    bounds = tuple(float(v) for v in area.total_bounds)
+    whole: Box = (bounds[0], bounds[1], bounds[2], bounds[3])
+    off = [x for x in scene.off if x != "gates"]
+    return replace(
+        scene, title=f"{district.name} · {name}", lines=lines, layers=layers, bounds=whole, themes=[theme] if theme else [], off=off,
+        labels=[x for x in scene.labels if x.kind != "zone"],
+    )  # fmt: skip
+
+
+def _people_line(district: District, code: str) -> str:
+    homes = district.layers["homes"]
+    own = homes[(district.groups["community"].reindex(homes.index) == code).to_numpy()]
+    unknown = int(own["people"].isna().sum())
+    more = f"（另有 {unknown} 个小区人口未知）" if unknown else ""
+    area = district.layers["communities"].geometry.loc[code].area / 1e6
+    return (
+        f"小区 {len(own)} 个　常住人口 {own['people'].sum():,.0f} 人{more}　60岁及以上 {own['people_60plus'].sum():,.0f} 人　"
+        f"面积 {area:.2f} 平方公里　社区代码 {code}"
+    )
+
+
+def _method_lines(district: District) -> list[str]:
+    walker = district.profile("adult")
+    return [
+        "方法 步行时间：走到最近一处，含出入口和过街等候；承诺按各自规则的方法",
+        f"人群 {walker.label} {walker.speed_m_s:g} m/s；承诺按各自规则的人群",
+        "口径 步行分钟取居中的居民；部分够不着的小区按份额计人",
+    ]
+
+
+def _own_mode(mode: Mode, district: District, code: str) -> Mode:
+    """Return a mode that counts the community's own homes only."""
+    homes = district.layers["homes"]
+    own = (district.groups["community"].reindex(homes.index) == code).to_numpy()
+    # `pick` is in the order of the homes that have a shape
+    there = (~(homes.geometry.isna() | homes.geometry.is_empty)).to_numpy()
+    mine = own[there]
+    counts = [int((mode.pick[mine] == j).sum()) for j in range(len(mode.styles))]
+    people = homes["people"].to_numpy(dtype="float64", na_value=np.nan)[there]
+    texts = []
+    for j, n in enumerate(counts):
+        total = np.nansum(people[mine & (mode.pick == j)])
+        texts.append(f"{n} 个小区 · {total:,.0f} 人" if n else "0 个小区")
+    return replace(mode, title="小区颜色：15分钟配套齐全度", counts=counts, texts=texts)
+
+
+def _key_map(paper: Paper, frame: Frame, district: District, code: str) -> None:
+    """Draw where in the district the community lies."""
+    communities = district.layers["communities"]
+    whole = district.layers.get("district", communities)
+    west, south, east, north = whole.total_bounds
+    scale = min((frame.width - 12) / (east - west), (frame.height - 12) / (north - south))
+    x0 = frame.left + frame.width / 2 - (west + east) / 2 * scale
+    y0 = frame.top + frame.height / 2 + (south + north) / 2 * scale
+
+    def on_page(shapes: gpd.GeoSeries) -> Any:
+        return shapely.transform(
+            np.asarray(shapes.array), lambda p: np.column_stack([x0 + p[:, 0] * scale, y0 - p[:, 1] * scale])
+        )
+
+    paper.rectangle(frame.left, frame.top, frame.width, frame.height, fill=carto.SHEET, line="#555555")
+    paper.areas(on_page(whole.geometry), fill="#efeae0", line=carto.MARK, width=1.4)
+    paper.areas(on_page(communities.geometry), line="#a59a91", width=0.6)
+    paper.areas(on_page(communities.loc[[code]].geometry), fill=carto.MARK)
+
+
+def _minutes(value: float) -> str:
+    return "—" if np.isnan(value) else "走不到" if np.isinf(value) else f"{value:.1f}"
+
+
+def _promise_table(column: Column, district: District, results: Mapping[str, Any], code: str) -> None:
+    facts = community_promises(district, results, code)
+    rows, strong = [], {}
+    for i, row in enumerate(facts.itertuples()):
+        lacking = row.share < 1 - 1e-9
+        if np.isnan(row.share):
+            state = "数据不足"
+        elif row.metric == "presence":
+            state = f"有（{row.places:.0f} 处）" if row.share else "无"
+        else:
+            state = f"{_floor_percent(row.share)} 可达"
+        who = "（60岁以上）" if row.counted == "people_60plus" else ""
+        missed = "—" if np.isnan(row.missed) else f"{row.missed:,.0f}{who if row.missed else ''}"
+        rows.append([row.label, state, _minutes(row.minutes), missed])
+        if lacking:
+            strong[(i, 1)] = carto.WARN
+    mark = "　演示值（不作结论）" if district.is_demonstration else ""
+    column.text(f"规划承诺在本社区{mark}", 14, bold=True)
+    column.table(
+        ["承诺", "本社区", "步行分钟", "够不着的人"],
+        rows,
+        (250, 120, 80, 140),
+        numbers=(2, 3),
+        strong=strong,
+        most_lines=1,
+    )
+    names = [r.label for r in facts.itertuples() if r.share < 1 - 1e-9]
+    column.y += 5
+    column.text(
+        "没有做到的：" + ("、".join(names) if names else "无"),
+        12.5,
+        carto.WARN if names else carto.INK,
+        bold=bool(names),
+        lines=3,
+    )
+    column.y += 8
+
+
+def _floor_percent(share: float) -> str:
+    shown = round(share * 100, 1)
+    return f"{min(shown, 99.9) if share < 1 - 1e-9 else shown:g}%"
+
+
+def _kind_table(column: Column, district: District, results: Mapping[str, Any], code: str) -> None:
+    """Write the kinds of daily life in tables side by side."""
+    facts = community_kinds(district, results, code)
+    if facts.empty:
+        return
+    column.text("必备设施：社区内几处，最近的步行几分钟（成人，居中的居民）", 14, bold=True)
+    n, gap = 3, 14.0
+    each = -(-len(facts) // n)
+    top, lowest = column.y, column.y
+    wide = (column.width - gap * (n - 1)) / n
+    for k in range(n):
+        part, left = facts.iloc[k * each : (k + 1) * each], column.left + k * (wide + gap)
+        if part.empty:
+            continue
+        beside = Column(column.paper, left, top, wide, column.bottom)
+        rows = [[str(r.label).split("（")[0], f"{r.places}", _minutes(r.minutes)] for r in part.itertuples()]
+        strong = {(i, 1): carto.WARN for i, r in enumerate(part.itertuples()) if r.places == 0}
+        strong |= {(i, 2): carto.WARN for i, r in enumerate(part.itertuples()) if r.minutes > 15}
+        beside.table(["类别", "处", "分钟"], rows, (126, 26, 40), numbers=(1, 2), strong=strong, most_lines=1)
+        lowest = max(lowest, beside.y)
+    column.y = lowest + 10

@@ -1,0 +1,1 @@
+"""Inside of `siting`: the models, their exact solution, and single links as candidates."""
