@@ -256,6 +256,17 @@ def test_every_declared_parent_exists() -> None:
                 assert column.parent[1] in LAYERS[column.parent[0]].names
 
 
+def test_layers_that_are_not_there_are_said_in_words(toy: Path) -> None:
+    assert xh.District.load(toy).without == {"entrances"}
+    path, text = toy / "district.toml", (toy / "district.toml").read_text("utf-8")
+    path.write_text(text.replace('without = ["entrances"]', 'without = ["entrances", "gates", "homes"]'), "utf-8")
+    problems = xh.check(toy).set_index("severity")
+    assert problems.loc["error", "field"] == "without" and "“homes”" in problems.loc["error", "problem"]
+    assert "gates" in problems.loc["warning", "problem"] and problems.loc["warning", "remedy"]
+    path.write_text(text.replace('without = ["entrances"]', 'without = "entrances"'), "utf-8")
+    assert errors_of(toy).loc[0, ["file", "field"]].tolist() == ["district.toml", "without"]
+
+
 def declare(folder: Path, layer: str, file: str) -> None:
     path = folder / "district.toml"
     text = f'\n[layers.{layer}]\nfile = "{file}"\ncrs = "EPSG:4548"\nbasis = "surveyed"\n'

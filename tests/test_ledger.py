@@ -8,6 +8,7 @@ import importlib
 import itertools
 import math
 import shutil
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +25,10 @@ import xinhe_geo as xh
 from xinhe_geo._ledger import book as book_of
 from xinhe_geo._ledger import measures as _measures
 from xinhe_geo._ledger.page import ledger_page
+from xinhe_geo._ledger.panel import panel_sheet
 from xinhe_geo.layers import LAYERS, METRICS
 from xinhe_geo.layers import check as check_rows
+from xinhe_geo.report import write_ledger
 
 #: `xinhe_geo.ledger` is the function; its module goes by the same name.
 lg = importlib.import_module("xinhe_geo.ledger")
@@ -443,24 +446,60 @@ def test_the_station_norm_stands_against_the_plan(bundled: xh.District) -> None:
     assert "应有 4—5 处" in row["text"] and "规划只写新建 1—2 个" in row["how"] and row["target"] == 4
 
 
-@pytest.mark.parametrize("layer", ["district", "zones", "communities", "homes", "facilities", "streets"])
+TOY_LAYERS = tuple(tomllib.loads((TOY / "district.toml").read_text("utf-8"))["layers"])
+BUNDLED_LAYERS = tuple(tomllib.loads((ROOT / "data" / "district.toml").read_text("utf-8"))["layers"])
+
+
+def only_rows_that_need_it_change(before: pd.DataFrame, after: pd.DataFrame, layer: str) -> pd.Series:
+    needs_it = after["needs"].str.contains(f"（layers.{layer}）", regex=False)
+    assert (after.loc[needs_it, "verdict"] == "数据不足").all() and after.loc[needs_it, "value"].isna().all()
+    pd.testing.assert_frame_equal(before[~needs_it], after[~needs_it])
+    return needs_it
+
+
+@pytest.mark.parametrize("layer", TOY_LAYERS)
 def test_without_a_layer_only_its_rows_change(tmp_path: Path, by_hand: pd.DataFrame, layer: str) -> None:
     rows = [measure(name, metric, **cells) for name, metric, cells, _, _ in BY_HAND]
-    without = of_t1(xh.District.load(folder_with(tmp_path / "without", rows, drop=(layer,))))
-    needs_it = without["needs"].str.contains(f"layers.{layer}", regex=False)
-    assert needs_it.any() and (without.loc[needs_it, "verdict"] == "数据不足").all()
-    pd.testing.assert_frame_equal(by_hand[~needs_it], without[~needs_it])
+    district = xh.District.load(folder_with(tmp_path / "without", rows, drop=(layer,)))
+    assert only_rows_that_need_it_change(by_hand, of_t1(district), layer).any()
+    write_ledger(district, lg.ledger(district), tmp_path / "out")
+    assert f"layers.{layer}" in (tmp_path / "out" / "ledger.html").read_text("utf-8")
+
+
+def test_walks_need_to_know_what_is_on_the_way(tmp_path: Path, by_hand: pd.DataFrame) -> None:
+    """The toy has no entrances and says so; silent, or once it says so of gates, too, its walks are other walks."""
+    rows = [measure(name, metric, **cells) for name, metric, cells, _, _ in BY_HAND]
+
+    def with_manifest(name: str, line: str, *drop: str) -> pd.DataFrame:
+        folder = folder_with(tmp_path / name, rows, drop=drop)
+        text = (folder / "district.toml").read_text("utf-8").replace('without = ["entrances"]\n', line)
+        (folder / "district.toml").write_text(text, "utf-8")
+        return of_t1(xh.District.load(folder))
+
+    silent = with_manifest("silent", "")
+    turned = only_rows_that_need_it_change(by_hand, silent, "entrances")
+    assert turned["circle"] and turned["near"] and turned["enough"] and not turned["canteen"] and not turned["area"]
+    needs = silent.loc["circle", "needs"]
+    assert needs.startswith("缺图层或表：设施出入口（layers.entrances）") and 'without = ["entrances"]' in needs
+    said = with_manifest("said", 'without = ["entrances", "gates", "barriers"]\n', "gates", "barriers")
+    assert (
+        said.loc["circle", "verdict"] == "报现状（原文无量化目标）" and "小区出入口" not in said.loc["circle", "inputs"]
+    )
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("layer", ["parcels", "series", "streets"])
+@pytest.mark.parametrize("layer", BUNDLED_LAYERS)
 def test_without_a_layer_of_the_bundled_district_only_its_rows_change(
     bundled: xh.District, table: pd.DataFrame, layer: str
 ) -> None:
-    without = lg.ledger(bundled.with_rows({name: rows for name, rows in bundled.rows.items() if name != layer}))
-    needs_it = without["needs"].str.contains(f"layers.{layer}）", regex=False)
-    assert needs_it.any() and (without.loc[needs_it, "verdict"] == "数据不足").all()
-    pd.testing.assert_frame_equal(table[~needs_it], without[~needs_it])
+    district = bundled.with_rows({name: rows for name, rows in bundled.rows.items() if name != layer})
+    own = only_rows_that_need_it_change(table, lg.ledger(district), layer)
+    beside = only_rows_that_need_it_change(lg.beyond(bundled), lg.beyond(district), layer)
+    assert own.any() or beside.any() or layer in NOT_ASKED_FOR
+
+
+#: Layers that are drawn and that no row of the bundled ledger is measured by.
+NOT_ASKED_FOR = ()
 
 
 def test_editing_a_row_changes_the_output() -> None:
@@ -568,7 +607,9 @@ def test_workbook_keeps_what_was_filled_in(tmp_path: Path) -> None:
         "未列入的表述",
         "原文矛盾",
         "来源",
+        "专栏1底稿",
     ]
+    assert [sheet.title for sheet in book if sheet.sheet_state != "visible"] == ["专栏1底稿"]
     sheet = book["任务分解表"]
     head = [cell.value for cell in sheet[3]]
     assert sheet.freeze_panes == "C4" and head[0] == "编号" and head[-5:] == list(book_of.USER_COLUMNS)
@@ -597,7 +638,7 @@ def test_a_damaged_workbook_is_not_written_over(tmp_path: Path) -> None:
 def test_the_panel_shows_years_and_targets(tmp_path: Path) -> None:
     row = measure("s", "series", **SUM)
     district = toy_with([row], series=figures(y2020=4.4, y2021=4, y2022=5))
-    panel = book_of._panel_sheet(district, lg.ledger(district))
+    panel = panel_sheet(district, lg.ledger(district))
     assert (
         list(panel["编号"]) == ["T1"]
         and panel.loc[0, "2020"] == 4.4
@@ -607,13 +648,16 @@ def test_the_panel_shows_years_and_targets(tmp_path: Path) -> None:
     assert math.isnan(panel.loc[0, "2025"]) and panel.loc[0, "判定"] == "待填"
 
 
-def test_the_panel_is_locked_and_says_where_to_type(tmp_path: Path) -> None:
+def test_the_panel_is_open_only_where_it_is_read(tmp_path: Path) -> None:
     district = toy_with([measure("s", "series", **SUM)], series=figures(y2021=4, y2022=5))
     book_of.ledger_workbook(district, lg.ledger(district), tmp_path / "book.xlsx")
     book = openpyxl.load_workbook(tmp_path / "book.xlsx")
     assert [sheet.title for sheet in book if sheet.protection.sheet] == ["专栏1"]
-    assert not book["专栏1"].protection.autoFilter and "ledger/series.csv" in book["专栏1"]["A2"].value
-    assert len(book["专栏1"]._charts) == 1
+    sheet = book["专栏1"]
+    assert not sheet.protection.autoFilter and "--take" in sheet["A2"].value
+    open_cells = {sheet.cell(3, c.column).value for c in sheet[4] if not c.protection.locked}
+    assert open_cells == {"2021", "2022", "2023", "2024", "2025"}
+    assert len(sheet._charts) == 1
 
 
 def test_trend_to_the_target() -> None:

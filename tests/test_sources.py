@@ -150,6 +150,7 @@ def test_every_layer_of_the_town(taken: tuple[pd.DataFrame, District]) -> None:
     assert set(d.layers) == {
         "district", "streets", "homes", "facilities", "barriers", "green", "water", "landuse",
     }  # fmt: skip
+    assert d.without == {"gates", "entrances"}, "what an extract does not hold is said, not guessed"
     assert d.facilities is not None
     assert d.facilities["kind"].to_dict() == {
         "n50": "clinic_station", "n52": "pharmacy", "r1": "park", "w30": "kindergarten",

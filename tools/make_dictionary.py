@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from xinhe_geo.layers import BASIS_LABELS, LAYERS, PROVENANCE, Column, Layer
+from xinhe_geo.layers import BASIS_LABELS, LAYERS, ON_THE_WAY, PROVENANCE, Column, Layer
 
 TARGET = Path(__file__).parent.parent / "docs" / "data-dictionary.md"
 TYPES = {"text": "文字", "int": "整数", "float": "数", "bool": "是/否", "year": "年份"}
@@ -17,6 +17,8 @@ TYPES = {"text": "文字", "int": "整数", "float": "数", "bool": "是/否", "
 def dictionary() -> str:
     """Return the whole page."""
     basis = "、".join(f"`{name}` {label}" for name, label in BASIS_LABELS.items())
+    on_the_way = "、".join(LAYERS[name].label for name in ON_THE_WAY)
+    names = ", ".join(f'"{name}"' for name in ON_THE_WAY)
     head = f"""# 数据字典
 
 由 `python tools/make_dictionary.py` 从 `xinhe_geo/layers.py` 生成；改列先改那里。
@@ -24,6 +26,8 @@ def dictionary() -> str:
 一个街道是一个目录：`district.toml` 声明每个图层的文件、坐标系（`crs`，必写，不猜）、依据类型（`basis`）、来源、许可、日期、密级。
 依据类型：{basis}。每个要素可以另写 {"、".join(f"`{c.name}` {c.label}" for c in PROVENANCE)}，要素自己的优先于图层的。
 没有声明的图层就是没有，需要它的结果写“数据不足”；声明了却缺失或有错的图层是错误。不知道的人口留空，不写 0。
+步行会受{on_the_way}影响：本区确实没有、或明知不计的，写 `without = [{names}]` 里相应的名称，步行就按没有算；
+既没有声明、也没有这样写的，覆盖率照算并注明未计，核对表里凡是走出来的数写“数据不足”。`import`、`fetch`、`split` 会写好这一行，`add` 加进图层时去掉相应的名称。
 """
     return "\n".join([head, *(section(layer) for layer in LAYERS.values())])
 

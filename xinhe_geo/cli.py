@@ -35,6 +35,8 @@ MESSAGES = {
         "done": "完成：打开 {}",
         "loading": "读取街道数据",
         "changed": "与上次相比有 {} 处变化",
+        "taken": "记进台账填报表 {} 个数；undo 可撤销",
+        "typed": "专栏1 工作表里新填的 {} 个数已计入；要长期保留，用 ledger --take 记进台账填报表",
         "drawing": "画图",
         "before_review": "送审前还缺：{}",
         "pictures": "另有 {} 张图在 {}",
@@ -63,6 +65,8 @@ MESSAGES = {
         "done": "Done: open {}",
         "loading": "Reading the district",
         "changed": "{} changes since the earlier run",
+        "taken": "{} figures taken into the yearly table; undo takes them out again",
+        "typed": "{} figures typed into the panel sheet count; ledger --take keeps them in the yearly table",
         "drawing": "Drawing",
         "before_review": "Still missing before the map is sent for approval: {}",
         "pictures": "{} pictures in {}",
@@ -669,23 +673,44 @@ def sites(
         csv.write_text(places.to_csv(index=False), encoding="utf-8-sig")
 
 
+def _take(workbook: Path, folder: Path, by: str, lang: str) -> None:
+    """Take the figures typed into a workbook into the folder, and say which."""
+    from ._ledger.take import take_figures
+
+    figures = take_figures(workbook, folder, by=by)
+    for row in figures.itertuples():
+        before = "" if row.before != row.before else f"{row.before:g} → "
+        _out.print(escape(f"{row.indicator} {row.year}：{before}{row.after:g} {row.unit}"))
+    _out.print(_text(lang, "taken", len(figures)))
+
+
 @app.command()
 def ledger(
     folder: Annotated[Path | None, typer.Argument(help="街道目录；省略为随程序的演示街道")] = None,
     out: Annotated[Path, typer.Option("--out", help="输出目录")] = Path("output"),
     since: Since = None,
+    take: Annotated[
+        Path | None, typer.Option("--take", help="先把这个核对表工作簿专栏1里填的数记进街道目录（undo 可撤销）")
+    ] = None,
+    by: Annotated[str, typer.Option("--by", help="填报人，与 --take 一起用")] = "",
     lang: Lang = "zh",
 ) -> None:
     """规划目标落实核对表：规划的每一条承诺现在到了哪一步，凭什么这样说。"""
+    from ._ledger.panel import with_typed
     from .district import District
+    from .layers import bundled_folder
     from .ledger import ledger as evaluate
     from .ledger import verdicts
-    from .report import write_ledger
+    from .report import LEDGER_BOOK, write_ledger
 
+    if take is not None:
+        _take(take, folder or bundled_folder(), by, lang)
     with _watched(_text(lang, "loading")):
-        district = District.load(folder)
+        district, typed = with_typed(District.load(folder), out / LEDGER_BOOK)
         table = evaluate(district)
-        changed = write_ledger(district, table, out, since=since)
+        changed = write_ledger(district, table, out, since=since, typed=typed)
+    if len(typed):
+        _out.print(_text(lang, "typed", len(typed)))
     for verdict, n in verdicts(table).value_counts().items():
         _out.print(f"{escape(str(verdict))}：{n}")
     if changed is not None:

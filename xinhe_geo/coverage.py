@@ -18,7 +18,7 @@ import shapely
 
 from .district import District
 from .errors import UnknownNameError
-from .layers import BASES, BASIS_LABELS, DEMONSTRATION
+from .layers import BASES, BASIS_LABELS, DEMONSTRATION, LAYERS, ON_THE_WAY
 from .progress import work
 from .reach import hinge, hinge_of_kinds, home_points
 from .values import DENOMINATOR_LABELS, METHOD_LABELS, TOLERANCE_M, Profile, Rule
@@ -640,7 +640,11 @@ def _what_is_missing(district: District, rule: Rule) -> str:
 
 
 def basis_text(district: District, rule: Rule) -> str:
-    """Say what a rule's numbers rest on: "小区 101 处中 101 处为合成；设施 38 处中 12 处为示意"."""
+    """
+    Say what a rule's numbers rest on: "小区 101 处中 101 处为合成；设施 38 处中 12 处为示意".
+
+    A walk is counted without gates, entrances or barriers where the district has no such layer, and says so.
+    """
     parts = []
     facilities = district.facilities
     rows = {
@@ -655,6 +659,9 @@ def basis_text(district: District, rule: Rule) -> str:
         if len(weak):
             kinds = "、".join(BASIS_LABELS[b] for b in DEMONSTRATION if (weak == b).any())
             parts.append(f"{label} {len(basis)} 处中 {len(weak)} 处为{kinds}")
+    absent = [LAYERS[name].label for name in ON_THE_WAY if name not in district.layers]
+    if absent and rule.metric == "reach" and rule.method != "buffer":
+        parts.append(f"没有图层、步行未计：{'、'.join(absent)}")
     return "；".join(parts)
 
 

@@ -27,7 +27,7 @@ import pyproj
 import shapely
 
 from .errors import DataError, Problem, UnknownNameError, problems_table
-from .layers import BASES, DEMONSTRATION, LAYERS, SCHEMA_VERSION, Layer, at_year, bundled_folder
+from .layers import BASES, DEMONSTRATION, LAYERS, ON_THE_WAY, SCHEMA_VERSION, Layer, at_year, bundled_folder
 from .layers import check as check_rows
 from .network import WalkNetwork
 from .progress import work
@@ -36,7 +36,7 @@ from .values import Profile, Rule
 MANIFEST = "district.toml"
 _KEYS = {
     "schema", "name", "code", "crs", "data_year", "community_list_year", "surveyed_kinds", "survey_note", "credit",
-    "secrecy", "made_by", "note", "layers", "publisher",
+    "secrecy", "made_by", "note", "layers", "publisher", "without",
 }  # fmt: skip
 _LAYER_KEYS = {"file", "crs", "basis", "source", "licence", "date", "secrecy", "note"}
 #: Features farther than this from the district itself are in the wrong place, not merely outside it.
@@ -195,6 +195,11 @@ class District:
             facilities = self.facilities
             return frozenset() if facilities is None else frozenset(facilities["kind"])
         return frozenset(str(k) for k in declared)
+
+    @property
+    def without(self) -> frozenset[str]:
+        """Layers that the manifest says walks are counted without (`without`): none there, or left out knowingly."""
+        return frozenset(str(name) for name in self.manifest.get("without", ()))
 
     @cached_property
     def layers(self) -> Mapping[str, gpd.GeoDataFrame]:
@@ -483,6 +488,7 @@ def _read_manifest(folder: Path, problems: list[Problem]) -> dict[str, Any]:
     for key in sorted(set(manifest) - _KEYS):
         wrong(key, "不认识的项，已忽略", _nearest(key, _KEYS), "warning")
     _check_entries(manifest["layers"], wrong)
+    _check_without(manifest, wrong)
     manifest["layers"] = {
         n: e for n, e in manifest["layers"].items() if n in LAYERS and isinstance(e, dict) and "file" in e
     }
@@ -501,6 +507,20 @@ def _check_entries(layers: Mapping[str, Any], wrong: Callable[..., None]) -> Non
                 wrong(f"layers.{name}.{key}", "不认识的项，已忽略", _nearest(key, _LAYER_KEYS), "warning")
             if LAYERS[name].geometry and entry.get("basis") not in BASES:
                 wrong(f"layers.{name}.basis", f"依据类型是 {entry.get('basis')}", f"可选：{'、'.join(BASES)}")
+
+
+def _check_without(manifest: dict[str, Any], wrong: Callable[..., None]) -> None:
+    """Report what is wrong with the layers that walks are counted without; what is not a list counts as nothing."""
+    listed = manifest.get("without", [])
+    if not isinstance(listed, list) or not all(isinstance(name, str) for name in listed):
+        wrong("without", "不是一列图层名称", f'写 without = ["{ON_THE_WAY[0]}"] 这样的列表')
+        manifest["without"] = []
+        return
+    for name in listed:
+        if name not in ON_THE_WAY:
+            wrong("without", f"“{name}”不能写在这里", f"可写：{'、'.join(ON_THE_WAY)}（步行时可以按没有算的图层）")
+        elif name in manifest["layers"]:
+            wrong("without", f"写了没有 {name}，又声明了这个图层；按声明的算", f"从 without 里去掉 {name}", "warning")
 
 
 def _nearest(name: str, known: Mapping[str, Any] | set[str]) -> str:

@@ -32,6 +32,8 @@ BASIS_LABELS = {
 }
 #: What nothing may be concluded from (DESIGN decision 8).
 DEMONSTRATION = ("schematic", "synthetic")
+#: Layers that change a walk where there are any. Whether there are none is said in the manifest (`without`), not guessed.
+ON_THE_WAY = ("gates", "entrances", "barriers")
 STATES = ("open", "planned", "closed")
 STATE_LABELS = {"open": "开放", "planned": "规划", "closed": "停用"}
 

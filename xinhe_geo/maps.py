@@ -33,6 +33,7 @@ from folium.template import Template
 from ._analysis import rings_of
 from ._drawing.basemap import FIRST_LABELS, Label, Layer, anchors
 from ._drawing.changes import change_theme, changed_layers, rule_for, rules_of_change, walkers_theme
+from ._drawing.evidence import evidence_themes
 from ._drawing.picture import sheet_of
 from ._drawing.scene import Scene, off_for, scene_of, with_layers_of
 from ._drawing.style import escape, house_style, web_file, wording
@@ -809,6 +810,27 @@ def swipe(
     old, new = scenes
     new.layers, new.groups = with_layers_of(old, new)
     return HouseMap(new, past=old, sides=sides)
+
+
+def evidence(district: Any, table: pd.DataFrame) -> HouseMap:
+    """
+    Draw what the rows of the ledger rest on: one page, a theme per row, opened by its id (`evidence.html#S17.people`).
+
+    Homes are coloured by what was measured there, communities by whether they have what was promised; the facilities that a
+    row counts are shown with it.
+
+    Parameters
+    ----------
+    table
+        Result of `ledger`.
+
+    Returns
+    -------
+    map
+        As of `draw`.
+    """
+    themes = evidence_themes(district, table)
+    return HouseMap(scene_of(district, None, None, rule=None, title=None, lang="zh", themes=themes, **_NONE))
 
 
 def picture(

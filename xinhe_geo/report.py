@@ -36,6 +36,7 @@ from ._drawing.meeting import DEMONSTRATION_TEXT, PRESETS, meeting
 from ._ledger.book import ledger_workbook
 from ._ledger.communities import communities_page
 from ._ledger.page import ledger_page
+from ._ledger.panel import with_typed
 from ._ledger.since import RECORDS, Record, changes, ledger_record, read_record, since_section
 from .audit import SEVERITIES, rests_on
 from .coverage import rules_of
@@ -169,15 +170,19 @@ def _write_pages(
     drawn: Callable[[], list[dict[str, str]]],
 ) -> Record:
     """Write what people look at: the ledger, the live map, maps, the brief; return the record with the ledger's rows."""
-    table = None
+    judged, table, typed = district, None, None
     if has_own_plan(district):
         run.say("核对规划目标")
-        table = ledger(district)
-    now = {**now, "ledger": ledger_record(district, table)["ledger"]}
+        judged, typed = with_typed(district, target / LEDGER_BOOK)
+        if len(typed):
+            run.say(TYPED_TEXT.format(len(typed)))
+        table = ledger(judged)
+    record = ledger_record(judged, table)
+    now = {**now, "inputs": record["inputs"], "ledger": record["ledger"]}
     changed = None if run.since is None else changes(now, run.since)
     if table is not None:
         pictured = {rule: f"maps/{rule}.html" for rule in mapped_rules(district, results)}
-        _write_ledger_files(district, table, folder, target / LEDGER_BOOK, pictured, changed)
+        _write_ledger_files(_Ledger(judged, table, typed, changed, pictured), folder, target / LEDGER_BOOK)
     run.say("写会议用的活地图")
     page = run.live()
     if page is not None:
@@ -200,32 +205,51 @@ def _meeting_page(district: District) -> str | None:
 
 #: The ledger's workbook, and its pages.
 LEDGER_BOOK = "tables/规划目标落实核对表.xlsx"
+#: The map of what its rows rest on.
+EVIDENCE = "maps/evidence.html"
+#: What is said when figures of an earlier workbook count.
+TYPED_TEXT = "专栏1 工作表里新填的 {} 个数已计入；要长期保留，用 ledger --take 记进台账填报表"
 
 
-def _write_ledger_files(
-    district: District,
-    table: pd.DataFrame,
-    folder: Path,
-    earlier: Path,
-    pictured: Mapping[str, str],
-    changed: pd.DataFrame | None,
-) -> None:
-    """Write the ledger's pages and workbook; columns that people filled in an earlier workbook are carried over."""
-    ledger_workbook(district, table, folder / LEDGER_BOOK, earlier=earlier, since=changed)
-    (folder / "ledger.html").write_text(ledger_page(district, table, maps=pictured, since=changed), encoding="utf-8")
+class _Ledger(NamedTuple):
+    """A ledger to be written: of which district, with which figures of an earlier 专栏1, what changed, which maps show it."""
+
+    district: District
+    table: pd.DataFrame
+    typed: pd.DataFrame | None
+    since: pd.DataFrame | None
+    maps: Mapping[str, str]
+
+
+def _write_ledger_files(own: _Ledger, folder: Path, earlier: Path) -> None:
+    """Write the ledger's pages and workbook; what people filled into an earlier workbook is carried over."""
+    district, table = own.district, own.table
+    ledger_workbook(district, table, folder / LEDGER_BOOK, earlier=earlier, since=own.since, typed=own.typed)
+    (folder / EVIDENCE).parent.mkdir(exist_ok=True)
+    maps.evidence(district, table).save(folder / EVIDENCE)
+    page = ledger_page(district, table, maps={**own.maps, "": EVIDENCE}, since=own.since)
+    (folder / "ledger.html").write_text(page, encoding="utf-8")
     (folder / "communities.html").write_text(communities_page(district, table), encoding="utf-8")
 
 
 def write_ledger(
-    district: District, table: pd.DataFrame, to: str | Path, *, since: str | Path | None = None
+    district: District,
+    table: pd.DataFrame,
+    to: str | Path,
+    *,
+    since: str | Path | None = None,
+    typed: pd.DataFrame | None = None,
 ) -> pd.DataFrame | None:
     """
-    Write the ledger alone into a folder: its pages, its workbook, whose filled-in columns are kept, and `ledger.json`.
+    Write the ledger alone into a folder: its pages, its workbook, whose filled-in cells are kept, and `ledger.json`.
 
     Parameters
     ----------
     table
         Result of `ledger`.
+    typed
+        Figures of the earlier workbook there that `district` counts already (`_ledger.panel.with_typed`); by default they are read
+        here, and where there are any the ledger is evaluated again with them.
     since
         `run.json` or `ledger.json` of an earlier run, or its folder: what changed since then is shown (与上次相比).
 
@@ -238,17 +262,22 @@ def write_ledger(
     ------
     SourceError
         No such record, or one of another district.
+    DataError
+        Cells of the earlier 专栏1 that are no figures.
     EnvironmentProblem
         The folder cannot be written, or a file in it is held open.
     """
     target = Path(to)
+    if typed is None:
+        district, typed = with_typed(district, target / LEDGER_BOOK)
+        table = ledger(district) if len(typed) else table
     now = ledger_record(district, table)
     changed = None if since is None else changes(now, read_record(since))
     try:
         target.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".ledger-", dir=target) as name:
             fresh = Path(name)
-            _write_ledger_files(district, table, fresh, target / LEDGER_BOOK, {}, changed)
+            _write_ledger_files(_Ledger(district, table, typed, changed, {}), fresh, target / LEDGER_BOOK)
             (fresh / RECORDS[-1]).write_text(json.dumps(now, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
             for path in sorted(p for p in fresh.rglob("*") if p.is_file()):
                 place = target / path.relative_to(fresh)

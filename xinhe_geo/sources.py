@@ -42,7 +42,7 @@ from ._doors.tables import RESULT_LABELS, decoded_csv, tally
 from ._doors.template import template
 from .district import MANIFEST, District
 from .errors import DataError, EnvironmentProblem, NetworkError, SourceError
-from .layers import LAYERS, SCHEMA_VERSION, bundled_folder, refuse_secret
+from .layers import LAYERS, ON_THE_WAY, SCHEMA_VERSION, bundled_folder, refuse_secret
 from .network import excluded_ways, read_osm_streets
 from .progress import told
 
@@ -1039,6 +1039,7 @@ def import_osm(
     layers = {"district": border.to_crs(LONLAT), "homes": people, **layers, "streets": streets.to_crs(metric)}
     layers = {layer: frame for layer, frame in layers.items() if len(frame)}
     head = _head(name, code, metric, origin, layers.get("facilities"), labels, public=homes is None)
+    head["without"] = [layer for layer in ON_THE_WAY if layer not in layers]
     entries = {layer: _entry(layer, origin, homes, boundary, basis) for layer in layers}
     tell("写入文件夹")
     _write_folder(

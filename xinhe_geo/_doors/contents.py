@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import tempfile
 import tomllib
@@ -57,7 +58,7 @@ def new_files(
             entry |= {"crs": LONLAT, "basis": basis}
         entry |= {"source": source, "licence": "内部资料", "secrecy": str(manifest.get("secrecy", "internal"))}
         table = "".join(f"{k} = {json.dumps(v, ensure_ascii=False)}\n" for k, v in entry.items())
-        before = (folder / MANIFEST).read_bytes()
+        before = _no_longer_without((folder / MANIFEST).read_bytes(), layer.name, manifest)
         text = before + (b"" if before.endswith(b"\n") else b"\n") + f"\n[layers.{layer.name}]\n{table}".encode()
         try:
             tomllib.loads(text.decode("utf-8-sig"))
@@ -76,6 +77,15 @@ def new_files(
         metric = pyproj.CRS.from_user_input(manifest["crs"])
         _bring(edits, metric, pyproj.CRS.from_user_input(entry["crs"]))
     return {file: writer(path, layer, edits, gone, entry), **files}
+
+
+def _no_longer_without(text: bytes, layer: str, manifest: Mapping[str, Any]) -> bytes:
+    """Return a manifest that does not say any more that walks are counted without a layer which now comes in."""
+    listed = list(manifest.get("without", ()))
+    if layer not in listed:
+        return text
+    kept = json.dumps([name for name in listed if name != layer])
+    return re.sub(rb"(?ms)^without\s*=\s*\[.*?\]", f"without = {kept}".encode(), text, count=1)
 
 
 def _bring(edits: Sequence[Edit], metric: pyproj.CRS, crs: pyproj.CRS) -> None:

@@ -20,15 +20,16 @@ import pandas as pd
 from ..district import District
 from ..errors import EnvironmentProblem
 from ..layers import BASIS_LABELS, LAYERS
-from ..ledger import COLOURS, ROLES, beyond, foot, left_out, measure_rows, promises, together, verdicts
+from ..ledger import COLOURS, ROLES, beyond, foot, left_out, verdicts
 from .communities import community_sheet
 from .measures import rows_of
+from .panel import DRAFT_SHEET, PANEL_SHEET, draft_sheet, panel_sheet, typed_into
 from .since import since_sheet
 
 # --- the workbook ----------------------------------------------------------------------------------------------------
 
-TASKS_SHEET, PANEL_SHEET = "任务分解表", "专栏1"
-#: A sheet of results is locked, so that nobody types figures where they are not read; filters and widths stay free.
+TASKS_SHEET = "任务分解表"
+#: Of 专栏1 only the cells that are read back are open, so that nobody types figures where they are lost; filters and widths are free.
 _READ_ONLY = {"autofilter": True, "sort": True, "format_columns": True, "format_rows": True}
 #: What a 街道 fills in by hand; kept from one run to the next.
 USER_COLUMNS = ("责任科室", "配合单位", "年度节点", "进度", "佐证材料")
@@ -42,6 +43,7 @@ def ledger_workbook(
     *,
     earlier: str | Path | None = None,
     since: pd.DataFrame | None = None,
+    typed: pd.DataFrame | None = None,
 ) -> None:
     """
     Write 规划目标落实核对表.xlsx.
@@ -56,6 +58,8 @@ def ledger_workbook(
         The workbook of an earlier run, whose 任务分解表 keeps what was filled in by hand; by default the one at `path`.
     since
         What changed since an earlier run (`_ledger.since.changes`): a sheet of its own.
+    typed
+        Figures of an earlier 专栏1 that `district` counts and its folder does not have (`_ledger.panel.with_typed`).
 
     Raises
     ------
@@ -74,8 +78,11 @@ def ledger_workbook(
         with xlsxwriter.Workbook(str(fresh), options) as book:
             created = datetime(district.year, 1, 1, tzinfo=UTC)
             book.set_properties({"title": f"{district.name} 规划目标落实核对表", "created": created})
+            draft = pd.DataFrame()
             for name, rows, note, frozen in (*_sheets(district, table, filled), *_since_sheet(since)):
-                _write_sheet(book, name, rows, note, frozen)
+                _write_sheet(book, name, rows, note, frozen, _typed_into(district, name, rows))
+                draft = draft_sheet(district, rows, typed) if name == PANEL_SHEET else draft
+            _write_draft(book, draft)
         os.replace(fresh, path)
     except (OSError, xlsxwriter.exceptions.FileCreateError) as error:
         fresh.unlink(missing_ok=True)
@@ -125,8 +132,8 @@ def _sheets(
     top = _HEADER_ROW + 1
     said = foot(district)
     yield "核对表", _check_sheet(table.reset_index()), said, (top, 2)
-    panel_note = "这张表是算出来的，已锁定：实际值填在 ledger/series.csv，或填模板（template 命令）的“台账填报表”再 add；空格为待填，不是 0"
-    yield PANEL_SHEET, _panel_sheet(district, table), panel_note, (top, 2)
+    panel_note = "黄色格子填各年实际值（只写数；空格为待填，不是 0），存盘后再运行就计入；ledger --take 这个文件，就记进 ledger/series.csv。其余格子已锁定"
+    yield PANEL_SHEET, panel_sheet(district, table), panel_note, (top, 2)
     yield TASKS_SHEET, _task_sheet(table, filled), "右边五列由街道填写；再次运行时保留", (top, 2)
     yield "社区一览", community_sheet(district, table), "每个社区一页的版本：communities.html。" + said, (top, 2)
     note = "不属于规划承诺的标准；只有读到正文的标准才作判定"
@@ -177,34 +184,6 @@ def _since_sheet(since: pd.DataFrame | None) -> Iterator[tuple[str, pd.DataFrame
         yield "与上次相比", since_sheet(since), "上次运行以来变了的参数、数据和结果", (_HEADER_ROW + 1, 0)
 
 
-def _panel_sheet(district: District, table: pd.DataFrame) -> pd.DataFrame:
-    """The indicators with an attribute (约束性, 预期性): typed-in figures by year, target, and what the map gives."""
-    own = table[((table["binding"] != "") & (table["role"] == "own")).to_numpy()]
-    figures = district.rows.get("series", pd.DataFrame(columns=["indicator", "year", "value"]))
-    figures = figures[figures["value"].notna().to_numpy()].drop_duplicates(["indicator", "year"], keep=False)
-    typed = {str(m["commitment"]): m for m in reversed(measure_rows(district)) if m["series"] and m["role"] == "own"}
-    asked = [m[end] for m in typed.values() for end in ("since", "until") if np.isfinite(m[end])]
-    years = [int(y) for y in (*figures["year"], *asked)] or [district.year]
-    rows = []
-    for code, mine in own.groupby(level="commitment", sort=False):
-        m = typed.get(str(code), {"series": str(code), "target_series": ""})
-        by_year = figures[(figures["indicator"] == m["series"]).to_numpy()].set_index("year")["value"]
-        handed = figures[(figures["indicator"] == m["target_series"]).to_numpy()]["value"]
-        targets = [*mine["target"].dropna(), *handed]
-        first = mine.iloc[0]
-        row: dict[str, object] = {"编号": code, "指标": first["quote"], "属性": first["binding"], "单位": first["unit"]}
-        row |= {str(year): float(by_year.get(year, math.nan)) for year in range(min(years), max(years) + 1)}
-        row |= {"目标": float(targets[-1]) if targets else _promised(district, str(code))}
-        row |= {"判定": together(mine["verdict"]), "说明": "；".join(mine["text"])}
-        rows.append(row)
-    return pd.DataFrame(rows) if rows else pd.DataFrame({"说明": ["承诺表里没有写属性的指标"]})
-
-
-def _promised(district: District, code: str) -> str:
-    """Return the target in the plan's own words, where it is not a number."""
-    return str(promises(district).loc[code, "target"])
-
-
 def _task_sheet(table: pd.DataFrame, filled: pd.DataFrame) -> pd.DataFrame:
     verdict_of = verdicts(table)
     rows = []
@@ -253,13 +232,35 @@ _WIDE = {"原文": 42, "怎么量": 46, "差距": 46, "怎么补": 36, "一句�
 _PRINTED_UP_TO = ("缺什么", "其他必备设施里缺")
 
 
-def _write_sheet(book: Any, name: str, rows: pd.DataFrame, note: str, frozen: tuple[int, int]) -> None:
-    """Write one sheet: title, note, header, rows coloured by verdict, frozen panes, filter, print setup."""
+def _typed_into(district: District, name: str, rows: pd.DataFrame) -> pd.DataFrame:
+    """Return which cells of a sheet people fill in: same shape, true or false."""
+    if name == PANEL_SHEET:
+        return typed_into(district, rows)
+    own = name == TASKS_SHEET
+    return pd.DataFrame({c: own and c in USER_COLUMNS for c in rows.columns}, index=rows.index, columns=rows.columns)
+
+
+def _write_draft(book: Any, rows: pd.DataFrame) -> None:
+    """Keep beside 专栏1, out of sight, what was written into the cells that are typed into."""
+    sheet = book.add_worksheet(DRAFT_SHEET)
+    plain = book.add_format({})
+    for j, column in enumerate(rows.columns):
+        sheet.write_string(0, j, str(column))
+        for i, value in enumerate(rows[column], 1):
+            _write_cell(sheet, i, j, value, plain, plain)
+    sheet.very_hidden()
+
+
+def _write_sheet(
+    book: Any, name: str, rows: pd.DataFrame, note: str, frozen: tuple[int, int], mine: pd.DataFrame
+) -> None:
+    """Write one sheet: title, note, header, rows coloured by verdict, frozen panes, filter, print setup; `mine` is typed into."""
     sheet = book.add_worksheet(name)
     wrap = {"text_wrap": True, "valign": "top"}
     head = book.add_format({"bold": True, "bg_color": "#DDE7EE", "border": 1, "text_wrap": True, "valign": "vcenter"})
     plain = book.add_format(wrap)
-    mine = book.add_format({**wrap, "bg_color": "#FFFDF0", "border": 1, "border_color": "#D9D2B8"})
+    filled = {**wrap, "bg_color": "#FFFDF0", "border": 1, "border_color": "#D9D2B8", "locked": False}
+    own, own_number = book.add_format(filled), book.add_format({**filled, "num_format": "#,##0.##"})
     coloured = {
         verdict: book.add_format({**wrap, "bg_color": colour, "bold": True}) for verdict, colour in COLOURS.items()
     }
@@ -271,7 +272,10 @@ def _write_sheet(book: Any, name: str, rows: pd.DataFrame, note: str, frozen: tu
         sheet.set_column(j, j, _WIDE.get(str(column), 12))
         number = book.add_format({**wrap, "num_format": "#,##0.##"})
         for i, value in enumerate(rows[column]):
-            style = coloured.get(str(value), plain) if column == "判定" else mine if column in USER_COLUMNS else plain
+            if mine.iat[i, j]:
+                _write_cell(sheet, first + i, j, value, own, own_number)
+                continue
+            style = coloured.get(str(value), plain) if column == "判定" else plain
             _write_cell(sheet, first + i, j, value, style, number if style is plain else style)
     if "目标" in rows.columns and any(str(column).isdigit() for column in rows.columns):
         _charts(book, sheet, name, rows, first)

@@ -20,7 +20,7 @@ import shapely
 from ..capacity import COUNT, decay_of, sizes, within_capacity
 from ..coverage import SHARE_TOLERANCE, TOLERANCE_MIN, presence
 from ..district import District
-from ..layers import BASES, BASIS_LABELS, DEMONSTRATION, LAYERS
+from ..layers import BASES, BASIS_LABELS, DEMONSTRATION, LAYERS, ON_THE_WAY
 from ..reach import facility_doors, hinge, home_points
 from ..values import METHOD_LABELS, METHODS, TOLERANCE_M, Rule
 
@@ -96,8 +96,6 @@ SCOPE_LAYERS = {
 _WHOLE_DISTRICT = (
     "coverage", "completeness", "capacity", "in_gap", "difference", "gini", "theil", "communities_with", "communities_without", "mix",
 )  # fmt: skip
-#: Layers that change a walk where there are any: a walk does without them, and rests on them.
-_ON_THE_WAY = ("gates", "entrances", "barriers")
 #: Metrics that some of is better than none of.
 IN_PARTS = (
     "communities_with",
@@ -239,10 +237,23 @@ def layers_for(m: Measure) -> list[str]:
 
 def _require_layers(district: District, m: Measure) -> None:
     have = once(district, "declared", lambda: frozenset(district.rows))
-    missing = [n for n in layers_for(m) if n not in have]
+    unsaid = _unsaid(district, m)
+    missing = [n for n in LAYERS if n in {*layers_for(m), *unsaid} and n not in have]
     if missing:
         words = "、".join(f"{LAYERS[n].label}（layers.{n}）" for n in missing)
-        raise Lacks(f"缺图层或表：{words}")
+        names = ", ".join(f'"{n}"' for n in unsaid)
+        known = f"；确实没有或不计的，在 district.toml 里写 without = [{names}]" if unsaid else ""
+        raise Lacks(f"缺图层或表：{words}{known}")
+
+
+def _walked(m: Measure) -> bool:
+    """Whether a measure rests on walks: from homes along the streets."""
+    return {"homes", "streets"} <= set(layers_for(m))
+
+
+def _unsaid(district: District, m: Measure) -> list[str]:
+    """Return the layers on the way that are not there, and of which nobody said that there are none."""
+    return [n for n in ON_THE_WAY if _walked(m) and n not in district.layers and n not in district.without]
 
 
 def _touch(district: District, layer: str, rows: Iterable[object] | None = None) -> dict[str, pd.Series]:
@@ -258,7 +269,7 @@ def _touch(district: District, layer: str, rows: Iterable[object] | None = None)
 
 def _walk(district: District) -> dict[str, pd.Series]:
     """Return the basis of what every walk rests on: streets, and gates, entrances and barriers where there are any."""
-    way = [n for n in ("streets", *_ON_THE_WAY) if n in district.layers and len(district.layers[n])]
+    way = [n for n in ("streets", *ON_THE_WAY) if n in district.layers and len(district.layers[n])]
     return {layer: basis for name in way for layer, basis in _touch(district, name).items()}
 
 
@@ -338,7 +349,7 @@ def inputs(district: District, m: Measure) -> str:
     tables = ["commitments", "measures", *(["rules", "profiles"] if m["rule"] else [])]
     tables += ["decays", "profiles"] if m["decay"] else []
     own = layers_for(m)
-    own += [n for n in _ON_THE_WAY if {"homes", "streets"} <= set(own) and n in district.layers]
+    own += [n for n in ON_THE_WAY if _walked(m) and n in district.layers]
     for name in dict.fromkeys([*own, *tables]):
         if name not in district.files.index:
             lines.append(f"{LAYERS[name].label}｜没有声明")
@@ -455,11 +466,8 @@ def _communities_with(district: District, m: Measure) -> Found:
     """How many communities have one of the kinds (or all of them); each counts once however many it has."""
     kinds = listed(m["kinds"])
     _require_survey(district, kinds, every=m["combine"] == "all")
-    matrix = once(district, "presence", lambda: presence(district))
-    own = matrix.reindex(columns=kinds, fill_value=0) > 0
-    has = own.all(axis=1) if m["combine"] == "all" else own.any(axis=1)
     touched = _facilities_of(district, kinds)
-    has = has[has.index.isin(_communities_in(district, m, touched))]
+    has, _ = presence_of(district, m, touched)
     touched |= _touch(district, "communities", has.index)
     names = district.layers["communities"]["name"]
     lacking = [names.get(c, c) for c in has.index[~has]]
@@ -470,6 +478,18 @@ def _communities_with(district: District, m: Measure) -> Found:
     value = float(len(lacking) if without else has.mean() * 100 if m["unit"] == "%" else has.sum())
     gap = f"缺 {len(lacking)} 个社区：{_named(lacking)}" if lacking else ""
     return Found(value, counted, touched, gap, _fill_communities(district, kinds, has, what) if lacking else "")
+
+
+def presence_of(
+    district: District, m: Measure, touched: dict[str, pd.Series] | None = None
+) -> tuple[pd.Series, pd.DataFrame]:
+    """Return whether each community of a row's scope has what is asked, and how many of each kind; `touched` is added to."""
+    kinds = listed(m["kinds"])
+    matrix = once(district, "presence", lambda: presence(district))
+    counts = matrix.reindex(columns=kinds, fill_value=0)
+    counts = counts[counts.index.isin(_communities_in(district, m, {} if touched is None else touched))]
+    own = counts > 0
+    return own.all(axis=1) if m["combine"] == "all" else own.any(axis=1), counts
 
 
 def _communities_in(district: District, m: Measure, touched: dict[str, pd.Series]) -> pd.Index:
@@ -1194,11 +1214,17 @@ def _series(district: District, m: Measure) -> Found:
     blank = [y for y in range(since, until + 1) if y not in filled.index]
     to_fill = blank if m["aggregate"] == "sum" else [y for y in blank if y > last]
     goal = target if np.isfinite(target) else target_of(m)
-    said = f"已填到 {last} 年" + (
+    said = f"已填到 {last} 年{_filled_text(own[(own['year'] == last).to_numpy()])}" + (
         f"，{_path_text(district, m, value, last, since, until, goal)}" if last < until else ""
     )
     waits = f"台账填报表 {m['series']} 的 {'、'.join(map(str, to_fill))} 年" if to_fill else ""
     return Found(value, said, touched, _short_of({**m, "low": goal, "high": goal}, value), waits=waits, target=target)
+
+
+def _filled_text(own: pd.DataFrame) -> str:
+    """Say who filled in a figure and where it comes from, as far as the table says."""
+    words = [str(v) for c in ("filled_by", "source") for v in own[c].dropna()]
+    return f"（{'，'.join(dict.fromkeys(words))}）" if words else ""
 
 
 def trend(district: District, m: Measure) -> pd.DataFrame:
@@ -1212,6 +1238,7 @@ def trend(district: District, m: Measure) -> pd.DataFrame:
         typed in), `path` (missing without a target, or without a base where the row does not add up). Empty where nothing is known.
     """
     try:
+        _require_layers(district, m)
         own = _figures(district, str(m["series"]))
         target = _typed_target(district, m, int(m["until"])) if np.isfinite(m["until"]) else math.nan
     except Lacks:

@@ -79,7 +79,7 @@ def ledger_page(
     table
         Result of `ledger`.
     maps
-        Per rule, the address of its evidence map, relative to the page.
+        Per rule, the address of its map, relative to the page; under "" that of the map of all rows (`maps.evidence`).
     since
         What changed since an earlier run (`_ledger.since.changes`); shown first.
     """
@@ -113,7 +113,7 @@ def ledger_page(
 <main>
 {"" if since is None else since_section(since)}
 {promises}
-{_beyond_section(district)}
+{_beyond_section(district, maps or {})}
 {_left_out_section(district)}
 </main>
 <footer><p>{e(foot(district))}</p></footer>
@@ -184,12 +184,22 @@ def _measure(district: District, key: str, row: pd.Series, m: Mapping[str, Any] 
         "怎么量": row["how"], "公式": row["formula"], "参数": row["parameters"], "出处": row["standard"], "数据情况": row["demonstration"],
         "输入": row["inputs"],
     }  # fmt: skip
-    link = f'<p><a href="{e(maps[row["rule"]])}">证据图</a></p>' if row["rule"] in maps else ""
+    link = _links(key, row, maps)
     link += "" if m is None or m["metric"] != "series" else _trend_chart(trend(district, m), str(row["unit"]))
     return (
         f'<section class="measure {e(row["role"])}"><h3>{e(row["label"])} {_chip(row["verdict"])} '
         f'<span class="small">{e(key)}　{ROLES.get(row["role"], "")}</span></h3>{_facts(facts)}{link}</section>'
     )
+
+
+def _links(key: str, row: pd.Series, maps: Mapping[str, str]) -> str:
+    """Return the links to what a row rests on: its theme of the evidence map, and the map of its rule."""
+    e, found = html.escape, []
+    if "" in maps and np.isfinite(row["value"]) and row["metric"] != "series":
+        found.append(f'<a href="{e(maps[""])}#{e(key)}">证据图</a>')
+    if row["rule"] in maps:
+        found.append(f'<a href="{e(maps[row["rule"]])}">这条规则的图（圈层、缺口）</a>')
+    return f'<p class="small">{"　".join(found)}</p>' if found else ""
 
 
 #: Size of a trend chart, and its margins: left, top, right, bottom.
@@ -244,13 +254,14 @@ def _facts(facts: Mapping[str, str]) -> str:
     return f'<dl class="facts">{rows}</dl>'
 
 
-def _beyond_section(district: District) -> str:
+def _beyond_section(district: District, maps: Mapping[str, str]) -> str:
     e, table = html.escape, beyond(district)
     if table.empty:
         return ""
     rows = "".join(
-        f"<tr><td>{e(r.label)}</td><td>{e(r.text)}</td><td>{e(r.gap)}</td><td>{e(r.how)}</td><td>{e(r.standard)}</td></tr>"
-        for r in table.itertuples()
+        f'<tr id="{e(str(key))}"><td>{e(r["label"])}{_links(str(key), r, maps)}</td><td>{e(r["text"])}</td><td>{e(r["gap"])}</td>'
+        f"<td>{e(r['how'])}</td><td>{e(r['standard'])}</td></tr>"
+        for key, r in table.iterrows()
     )
     head = "<th>指标</th><th>现状</th><th>差距</th><th>怎么量</th><th>出处</th>"
     return f'<section><h2>标准之外</h2><div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div></section>'

@@ -1048,17 +1048,27 @@
     add("print", t.print, () => window.print());
   }
 
+  /* The theme that the address asks for (map.html#rule), -1 where it asks for none. */
+  function asked(scene) {
+    let id = "";
+    try { id = decodeURIComponent(location.hash.slice(1)); } catch (e) { return -1; }
+    return id ? scene.themes.findIndex((theme) => theme.id === id) : -1;
+  }
+
   function buildChooser(app) {
     const scene = app.scene, box = $("xh-choose");
     if (scene.themes.length < 2) { box.hidden = true; return; }
     const s = $("xh-select");
     scene.themes.forEach((theme, i) => { const o = make("option", "", theme.label); o.value = i; s.appendChild(o); });
+    const show = (index) => { setTheme(app, index); app.refresh(); };
     s.value = scene.current;
-    s.addEventListener("change", () => { setTheme(app, Number(s.value)); app.refresh(); });
+    s.addEventListener("change", () => show(Number(s.value)));
+    window.addEventListener("hashchange", () => { const i = asked(scene); if (i >= 0) { s.value = i; show(i); } });
   }
 
   function start(map, scene) {
     scene.off = new Set(scene.start); scene.mode = 0;
+    scene.current = Math.max(asked(scene), scene.current);
     scene.layers.forEach((layer) => readLayer(layer, scene.origin));
     const readLabel = (label) => {
       if (label.l) { label.parts = label.l.map((f) => readPart(f, scene.origin)); label.box = boxOf(label.parts); delete label.l; }
