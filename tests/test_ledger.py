@@ -499,7 +499,7 @@ def test_without_a_layer_of_the_bundled_district_only_its_rows_change(
 
 
 #: Layers that are drawn and that no row of the bundled ledger is measured by.
-NOT_ASKED_FOR = ()
+NOT_ASKED_FOR = ("places", "ramps")
 
 
 def test_editing_a_row_changes_the_output() -> None:
