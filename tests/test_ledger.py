@@ -7,7 +7,10 @@ import functools
 import importlib
 import itertools
 import math
+import os
 import shutil
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -24,6 +27,7 @@ from hypothesis import strategies as st
 import xinhe_geo as xh
 from xinhe_geo._ledger import book as book_of
 from xinhe_geo._ledger import measures as _measures
+from xinhe_geo._ledger.communities import community_targets
 from xinhe_geo._ledger.page import ledger_page
 from xinhe_geo._ledger.panel import panel_sheet
 from xinhe_geo.layers import LAYERS, METRICS
@@ -457,6 +461,25 @@ def only_rows_that_need_it_change(before: pd.DataFrame, after: pd.DataFrame, lay
     return needs_it
 
 
+def test_what_the_city_examination_counts_and_nobody_knows_is_named(bundled: xh.District) -> None:
+    """Nine numbers of gaps: those without data say in words which data and from whom, and give no number."""
+    standards = lg.beyond(bundled)
+    own = standards[standards["label"].str.startswith("城市体检：")]
+    assert len(own) == 10, "nine numbers; charging as communities without, and as piles short"
+    unknown = own[own["verdict"] == "数据不足"]
+    named = {
+        "B.gap_school_places": ("适龄儿童数", "学位数"),
+        "B.gap_parking": ("汽车保有量", "泊位数"),
+        "B.gap_piles": ("新能源汽车保有量", "充电桩数"),
+        "B.gap_pavement": ("净宽", "人行道普查"),
+        "B.gap_sorting": ("垃圾分类台账",),
+    }
+    assert set(unknown.index) == set(named) and unknown["value"].isna().all()
+    for key, words in named.items():
+        assert all(word in unknown.loc[key, "needs"] for word in words) and "缺" in unknown.loc[key, "text"]
+        assert unknown.loc[key, "fix"].startswith("补齐数据：")
+
+
 @pytest.mark.parametrize("layer", TOY_LAYERS)
 def test_without_a_layer_only_its_rows_change(tmp_path: Path, by_hand: pd.DataFrame, layer: str) -> None:
     rows = [measure(name, metric, **cells) for name, metric, cells, _, _ in BY_HAND]
@@ -626,6 +649,35 @@ def test_workbook_keeps_what_was_filled_in(tmp_path: Path) -> None:
         assert all(cell.data_type != "f" for cell in row)
 
 
+#: What the ledger writes.
+OUTPUTS = ("communities.html", "ledger.html", "ledger.json", "maps/evidence.html", "tables/规划目标落实核对表.xlsx")
+
+
+def written(folder: Path) -> dict[str, bytes]:
+    return {p.relative_to(folder).as_posix(): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
+
+
+def test_every_output_is_the_same_to_the_byte(tmp_path: Path) -> None:
+    rows = [measure(name, metric, **cells) for name, metric, cells, _, _ in BY_HAND]
+    folder = folder_with(tmp_path / "toy", [*rows, measure("s", "series", **SUM)])
+    for out in ("a", "b", "b"):  # into an empty folder, another, and over what is there
+        district = xh.District.load(folder)
+        write_ledger(district, lg.ledger(district), tmp_path / out)
+    first = written(tmp_path / "a")
+    assert tuple(first) == OUTPUTS and first == written(tmp_path / "b")
+
+
+@pytest.mark.slow
+def test_the_bundled_outputs_are_the_same_in_any_process(tmp_path: Path) -> None:
+    """Another order of hashes, another time zone, another folder."""
+    for out, seed, zone in (("a", "1", "UTC"), ("b", "2", "Asia/Shanghai")):
+        env = {**os.environ, "PYTHONHASHSEED": seed, "TZ": zone, "PYTHONPATH": str(ROOT)}
+        args = [sys.executable, "-m", "xinhe_geo", "ledger", "--out", str(tmp_path / out)]
+        subprocess.run(args, check=True, env=env, cwd=tmp_path, capture_output=True)
+    first = written(tmp_path / "a")
+    assert tuple(first) == OUTPUTS and first == written(tmp_path / "b")
+
+
 def test_a_damaged_workbook_is_not_written_over(tmp_path: Path) -> None:
     district = toy_with([])
     path = tmp_path / "规划目标落实核对表.xlsx"
@@ -682,6 +734,7 @@ def test_page_is_one_file_and_escapes(tmp_path: Path) -> None:
     page = ledger_page(district, lg.ledger(district), maps={"plan_clinic_15": "maps/plan_clinic_15.html"})
     assert "&lt;b&gt;完善&lt;/b&gt;十五分钟圈" in page and "<b>完善</b>" not in page
     assert "http:" not in page and "https:" not in page and 'src="' not in page
+    assert 'data-lacks="T01"' in page and "甲社区：c：缺老年食堂" in page
     assert 'data-category="养老;医疗"' in page and "default-src 'none'" in page and page.count('class="promise"') == 2
     assert page == ledger_page(district, lg.ledger(district), maps={"plan_clinic_15": "maps/plan_clinic_15.html"})
 
@@ -700,6 +753,19 @@ def test_page_filters(tmp_path: Path, chromium: Any, bundled: xh.District, table
     assert page.inner_text("#count") == "4 / 56" and page.locator(".promise:visible").count() == 4
     page.fill("#find", "没有这样的字")
     assert page.inner_text("#count") == "0 / 56"
+    page.fill("#find", "")
+    page.select_option("#category", "")
+    targets = community_targets(bundled, table)
+    for code in ("120116006010", "120116006001"):
+        short = targets.loc[code][targets.loc[code, "short"].to_numpy(dtype=bool)]
+        wanted = [c for c in dict.fromkeys(short["commitment"]) if c]
+        page.select_option("#community", code)
+        shown = page.locator(".promise:visible").evaluate_all("rows => rows.map(row => row.id)")
+        assert sorted(shown) == sorted(wanted) and 0 < len(wanted) < 56
+        first = short[(short["commitment"] == shown[0]).to_numpy()].iloc[0]
+        line = page.locator(f"#{shown[0]} .here:visible")
+        assert line.count() == 1 and first["text"] in line.inner_text()
+        assert line.locator("a").get_attribute("href") == f"communities.html#c-{code}"
     page.close()
     assert said == []
 

@@ -726,12 +726,13 @@ def _unknown_kinds(manifest: Mapping[str, Any], rows: Mapping[str, pd.DataFrame]
         if kind not in known:
             yield Problem("error", "district.toml", MANIFEST, "", "surveyed_kinds", f"没有设施类别“{kind}”",
                           _nearest(str(kind), known))  # fmt: skip
-    for table, column in (("rules", "kinds"), ("measures", "kinds"), ("measures", "near_kinds")):
+    for table, column in (("rules", "kinds"), ("norms", "kinds"), ("measures", "kinds"), ("measures", "near_kinds")):
         if table in rows and column in rows[table].columns:
+            file = str(manifest["layers"].get(table, {}).get("file", f"{LAYERS[table].folder}/{table}.csv"))
             for row, kinds in rows[table][column].dropna().items():
                 for kind in str(kinds).split(";"):
                     if kind not in known:
-                        yield Problem("error", table, f"{table}.csv", str(row), column, f"没有设施类别“{kind}”",
+                        yield Problem("error", table, file, str(row), column, f"没有设施类别“{kind}”",
                                       _nearest(kind, known))  # fmt: skip
 
 

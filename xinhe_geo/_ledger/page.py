@@ -12,6 +12,7 @@ import pandas as pd
 
 from ..district import District
 from ..ledger import COLOURS, ROLES, VERDICTS, beyond, foot, left_out, measure_rows, quoted, verdicts
+from .communities import community_targets
 from .measures import listed, number_text, trend
 from .since import since_section
 
@@ -23,6 +24,7 @@ _PAGE_STYLE = """
 main > * { scroll-margin-top: 64px; }
 .promise { background: var(--card); border: 1px solid var(--line); border-radius: 8px; margin: 8px 0; break-inside: avoid; }
 .promise > summary { display: grid; grid-template-columns: 3.2em 1fr auto; gap: 4px 12px; align-items: start; padding: 10px 14px; color: var(--ink); }
+.promise > summary > .here { grid-column: 2 / 4; font-size: 13.5px; color: var(--warn); } .promise > summary > .here.hidden { display: none; }
 .promise > summary > .state { grid-column: 2 / 4; font-size: 13.5px; color: var(--quiet); }
 .promise .inside { padding: 0 14px 12px; }
 .verdict { border-radius: 4px; padding: 2px 8px; font-size: 13px; font-weight: 600; white-space: nowrap; }
@@ -36,22 +38,33 @@ _PAGE_SCRIPT = """
 (function () {
   'use strict';
   var rows = Array.prototype.slice.call(document.querySelectorAll('.promise'));
-  var by = { category: 'category', place: 'place', verdict: 'verdict' };
+  var by = { category: 'category', place: 'place', verdict: 'verdict', community: 'lacks' };
+  var said = rows.map(function (row) {
+    var own = row.cloneNode(true);
+    own.querySelectorAll('.here').forEach(function (line) { line.remove(); });
+    return own.textContent.toLowerCase();
+  });
   var text = document.getElementById('find'), count = document.getElementById('count');
-  function chosen(id) { return document.getElementById(id).value; }
+  function chosen(id) { var own = document.getElementById(id); return own ? own.value : ''; }
   function apply() {
     var shown = 0, words = text.value.trim().toLowerCase();
-    rows.forEach(function (row) {
+    rows.forEach(function (row, i) {
       var keep = Object.keys(by).every(function (id) {
         var value = chosen(id);
         return !value || row.dataset[by[id]].split(';').indexOf(value) >= 0;
-      }) && (!words || row.textContent.toLowerCase().indexOf(words) >= 0);
+      }) && (!words || said[i].indexOf(words) >= 0);
       row.classList.toggle('hidden', !keep);
+      row.querySelectorAll('.here').forEach(function (line) {
+        line.classList.toggle('hidden', !chosen('community') || line.dataset.community !== chosen('community'));
+      });
       if (keep) { shown += 1; }
     });
     count.textContent = shown + ' / ' + rows.length;
   }
-  Object.keys(by).forEach(function (id) { document.getElementById(id).addEventListener('change', apply); });
+  Object.keys(by).forEach(function (id) {
+    var own = document.getElementById(id);
+    if (own) { own.addEventListener('change', apply); }
+  });
   text.addEventListener('input', apply);
   document.getElementById('all').addEventListener('click', function () {
     var open = rows.some(function (row) { return !row.open && !row.classList.contains('hidden'); });
@@ -85,9 +98,10 @@ def ledger_page(
     """
     e = html.escape
     style = importlib.resources.files("xinhe_geo").joinpath("web/brief.css").read_text("utf-8")
-    together = verdicts(table)
+    together, here = verdicts(table), _lacking(district, table)
     promises = "".join(
-        _promise(district, code, table.loc[[code]], verdict, maps or {}) for code, verdict in together.items()
+        _promise(district, code, table.loc[[code]], verdict, maps or {}, here.get(str(code), {}))
+        for code, verdict in together.items()
     )
     policy = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:"
     mark = f'<p class="demo">{e(foot(district))}</p>' if district.is_demonstration else ""
@@ -109,7 +123,7 @@ def ledger_page(
 {mark}
 <p>{chips}</p>
 </header>
-<div class="tools">{_tools(table, together)}</div>
+<div class="tools">{_tools(table, together, _names(district))}</div>
 <main>
 {"" if since is None else since_section(since)}
 {promises}
@@ -129,11 +143,29 @@ def _chip(verdict: str, more: str = "") -> str:
     )
 
 
-def _option(value: str) -> str:
-    return f'<option value="{html.escape(value)}">{html.escape(value)}</option>'
+def _option(value: str, label: str = "") -> str:
+    return f'<option value="{html.escape(value)}">{html.escape(label or value)}</option>'
 
 
-def _tools(table: pd.DataFrame, together: pd.Series) -> str:
+def _names(district: District) -> dict[str, str]:
+    """Return what the communities are called, in the order of their list."""
+    communities = district.communities
+    return {} if communities is None else {str(k): str(v) for k, v in communities["name"].items()}
+
+
+def _lacking(district: District, table: pd.DataFrame) -> dict[str, dict[str, str]]:
+    """Return, per commitment, which communities lack something of it, and what, in words."""
+    targets = community_targets(district, table)
+    short = targets[targets["short"].to_numpy(dtype=bool) & (targets["commitment"] != "").to_numpy()]
+    found: dict[str, dict[str, str]] = {}
+    for (code, _), row in short.iterrows():
+        own = found.setdefault(str(row["commitment"]), {})
+        said = f"{row['label']}：{row['text']}"
+        own[str(code)] = f"{own[str(code)]}；{said}" if str(code) in own else said
+    return found
+
+
+def _tools(table: pd.DataFrame, together: pd.Series, communities: Mapping[str, str]) -> str:
     first = table.groupby(level="commitment", sort=False).first()
     categories = dict.fromkeys(c for cell in first["category"] for c in listed(cell))
     places = dict.fromkeys(c for cell in first["spatial_unit"] for c in listed(cell))
@@ -148,11 +180,18 @@ def _tools(table: pd.DataFrame, together: pd.Series) -> str:
         + "</select>"
         for name, label, values in choices
     )
+    if communities:
+        own = "".join(_option(code, f"{name}还差的") for code, name in communities.items())
+        selects += (
+            f'<select id="community" aria-label="哪个社区还差"><option value="">哪个社区还差</option>{own}</select>'
+        )
     find = '<input id="find" type="search" placeholder="找字" aria-label="找字">'
     return f'{selects}{find}<button id="all" type="button">全部展开/收起</button><span id="count"></span>'
 
 
-def _promise(district: District, code: str, rows: pd.DataFrame, verdict: str, maps: Mapping[str, str]) -> str:
+def _promise(
+    district: District, code: str, rows: pd.DataFrame, verdict: str, maps: Mapping[str, str], here: Mapping[str, str]
+) -> str:
     e, first = html.escape, rows.iloc[0]
     own = rows[(rows["role"] == "own").to_numpy()]
     state = "<br>".join(e(text) for text in own["text"])
@@ -169,9 +208,15 @@ def _promise(district: District, code: str, rows: pd.DataFrame, verdict: str, ma
         _measure(district, str(key[-1]), row, known.get(str(key[-1])), maps) for key, row in rows.iterrows()
     )
     data = f'data-category="{e(first["category"])}" data-place="{e(first["spatial_unit"])}" data-verdict="{e(verdict)}"'
+    data += f' data-lacks="{e(";".join(here))}"'
+    names = _names(district)
+    lines = "".join(
+        f'<span class="here hidden" data-community="{e(c)}">{e(names.get(c, c))}：{e(said)}　<a href="communities.html#c-{e(c)}">这个社区的一页</a></span>'
+        for c, said in here.items()
+    )
     return (
         f'<details class="promise" id="{e(code)}" {data}><summary><b>{e(code)}</b><span>{e(quoted(first["quote"]))}</span>{_chip(verdict)}'
-        f'<span class="state">{state}</span></summary><div class="inside">{_facts(facts)}{measures}</div></details>'
+        f'<span class="state">{state}</span>{lines}</summary><div class="inside">{_facts(facts)}{measures}</div></details>'
     )
 
 
