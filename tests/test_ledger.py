@@ -612,6 +612,33 @@ def test_explain_names_inputs_and_formula(bundled: xh.District, table: pd.DataFr
         lg.explain(table, "S17.peple")
 
 
+def test_every_row_can_be_explained(bundled: xh.District, table: pd.DataFrame) -> None:
+    """Inputs (file, hash, date, basis), measure, parameters, formula in words: for each row of both tables."""
+    for part in (table, lg.beyond(bundled)):
+        for key in part.index:
+            name = key[-1] if isinstance(key, tuple) else key
+            row, text = part.loc[key], xh.explain(part, name)
+            assert text.startswith(f"{name}　{row['label']}")
+            assert all(f"\n{word}：" in text for word in ("怎么量", "算法", "公式", "参数", "输入", "一句话"))
+            lines = text.split("输入：\n")[1].split("\n")
+            assert {"规划承诺表", "量法表"} <= {line.strip().split("｜")[0] for line in lines}
+            for line in lines:
+                layer, file, digest, *rest = line.strip().split("｜")
+                known = bundled.files[(bundled.files["file"] == file).to_numpy()]
+                assert digest.removeprefix("sha256 ") == known["sha256"].iloc[0][:16], layer
+                if "standards/" not in file and "pois/kinds" not in file:
+                    assert rest[0].startswith("20") and rest[1] in (
+                        "示意",
+                        "合成",
+                        "官方",
+                        "开放地图",
+                        "推算",
+                        "实测",
+                    ), line
+            if np.isfinite(row["value"]):
+                assert _measures.number_text(row["value"], row["unit"]) in text
+
+
 def test_workbook_keeps_what_was_filled_in(tmp_path: Path) -> None:
     district = toy_with([measure("c", "communities_with", kinds="canteen", **ALL)])
     table = lg.ledger(district)

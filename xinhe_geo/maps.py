@@ -181,7 +181,7 @@ def _theme_json(scene: Scene, theme: Theme) -> dict[str, Any]:
         "id": theme.id, "label": theme.label, "title": theme.title, "lines": theme.lines, "layer": theme.layer,
         "modes": modes, "table": _table_json(theme.table), "facts": theme.facts, "notes": theme.notes,
         "missing": theme.missing, "evidence": theme.evidence, "start": theme.start,
-        "off": [*off_for(scene.layers, theme), *([] if theme.layer == "presence" else ["presence"])], "on": [],
+        "off": [*off_for(scene.layers, theme), *([] if theme.layer == "presence" else ["presence"])], "on": theme.on,
         "own": [f"k-{k}" for k in theme.kinds],
     }  # fmt: skip
 

@@ -14,7 +14,7 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 
-from .._ledger.measures import Lacks, by_home, listed, number_text, presence_of, scope_text, shared_out
+from .._ledger.measures import Lacks, by_home, layers_for, listed, number_text, presence_of, scope_text, shared_out
 from ..district import District
 from ..ledger import beyond, measure_rows
 from .style import evidence_line, house_style
@@ -65,6 +65,7 @@ def _theme(district: District, key: str, row: pd.Series, m: Mapping[str, Any]) -
     return Theme(
         key, f"{key}　{row['label']}", f"{district.name} · {row['label']}", lines, layer, [mode], cells, kinds,
         [{**fact, "tag": str(row["verdict"])}], notes, [], evidence_line(district, kinds, "zh"),
+        on=layers_for(m),
     )  # fmt: skip
 
 
@@ -75,7 +76,7 @@ def _coloured(district: District, m: Mapping[str, Any]) -> tuple[str, Mode, list
     if m["metric"] in _OF_HOMES:
         return ("homes", *_homes(district, m))
     homes = district.layers.get("homes")
-    plain = {**house_style()["cover"]["unknown"], "label": "小区（这一条不按小区量）"}
+    plain = {**house_style()["home"], "label": "小区（这一条不按小区量）"}
     n = 0 if homes is None else len(homes)
     return "homes", Mode("", "", [plain], np.zeros(n, dtype="int64"), [n], [f"{n} 个"]), []
 

@@ -61,6 +61,7 @@ class Theme:
     missing: list[tuple[str, int]] = field(default_factory=list)
     evidence: str = ""
     start: int = 0
+    on: list[str] = field(default_factory=list)  # layers that are hidden at first otherwise
 
 
 # --- themes ----------------------------------------------------------------------------------------------------------

@@ -19,7 +19,7 @@ from .since import since_section
 # --- the page --------------------------------------------------------------------------------------------------------
 
 _PAGE_STYLE = """
-.tools { position: sticky; top: 0; z-index: 2; background: var(--paper); padding: 10px 0; display: flex; flex-wrap: wrap; gap: 10px; }
+.tools { position: sticky; top: 0; z-index: 2; background: var(--paper); padding: 10px 0; display: flex; flex-wrap: wrap; align-items: center; gap: 10px; }
 .tools select, .tools input, .tools button { font: inherit; padding: 4px 8px; border: 1px solid var(--line); border-radius: 4px; background: #fff; }
 main > * { scroll-margin-top: 64px; }
 .promise { background: var(--card); border: 1px solid var(--line); border-radius: 8px; margin: 8px 0; break-inside: avoid; }
@@ -31,6 +31,7 @@ main > * { scroll-margin-top: 64px; }
 .facts { display: grid; grid-template-columns: 5.5em 1fr; gap: 2px 10px; font-size: 13.5px; margin: 6px 0; }
 .facts dt { color: var(--quiet); } .facts dd { margin: 0; white-space: pre-line; overflow-wrap: anywhere; }
 .measure { border-top: 1px dashed var(--line); padding-top: 8px; margin-top: 8px; } .measure.beside h3 { font-weight: 400; }
+#beyond td:first-child { min-width: 11em; } #beyond .small { margin: 2px 0 0; }
 .hidden { display: none; } .trend { display: block; width: 420px; max-width: 100%; font-size: 11px; fill: #5f6d77; }
 @media print { .tools { display: none; } .promise { border-color: #999; } details.promise { display: block; } }
 """
@@ -242,7 +243,7 @@ def _links(key: str, row: pd.Series, maps: Mapping[str, str]) -> str:
     e, found = html.escape, []
     if "" in maps and np.isfinite(row["value"]) and row["metric"] != "series":
         found.append(f'<a href="{e(maps[""])}#{e(key)}">证据图</a>')
-    if row["rule"] in maps:
+    if row["rule"] and row["rule"] in maps:
         found.append(f'<a href="{e(maps[row["rule"]])}">这条规则的图（圈层、缺口）</a>')
     return f'<p class="small">{"　".join(found)}</p>' if found else ""
 
@@ -304,12 +305,12 @@ def _beyond_section(district: District, maps: Mapping[str, str]) -> str:
     if table.empty:
         return ""
     rows = "".join(
-        f'<tr id="{e(str(key))}"><td>{e(r["label"])}{_links(str(key), r, maps)}</td><td>{e(r["text"])}</td><td>{e(r["gap"])}</td>'
+        f'<tr id="{e(str(key))}"><td>{e(r["label"])}<br>{_chip(r["verdict"])}{_links(str(key), r, maps)}</td><td>{e(r["text"])}</td><td>{e(r["gap"])}</td>'
         f"<td>{e(r['how'])}</td><td>{e(r['standard'])}</td></tr>"
         for key, r in table.iterrows()
     )
     head = "<th>指标</th><th>现状</th><th>差距</th><th>怎么量</th><th>出处</th>"
-    return f'<section><h2>标准之外</h2><div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div></section>'
+    return f'<section id="beyond"><h2>标准之外</h2><div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div></section>'
 
 
 def _left_out_section(district: District) -> str:
