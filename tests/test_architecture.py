@@ -66,6 +66,7 @@ ORDER = (
     "notebook",
     "_printing.paper",
     "_printing.carto",
+    "_printing.inventory",
     "sheet",
     "_printing.office",
     "_printing.atlas",

@@ -129,13 +129,22 @@ def test_language_title_and_watermark() -> None:
         maps.draw(fakes.district(), lang="fr")
 
 
+def test_the_strictest_layer_marks_every_output() -> None:
+    d = fakes.district()
+    assert _style.badges_of(d, False, "zh") == [("", "内部资料 注意保管")]
+    d.manifest = {"secrecy": "public", "layers": {"homes": {"secrecy": "秘密"}, "streets": {"secrecy": "机密"}}}
+    assert _style.badges_of(d, True, "zh") == [("demo", "演示数据 不作结论"), ("", "机密 按保密规定保管")]
+
+
 def test_real_data_carry_no_watermark() -> None:
     d = fakes.district()
     d.manifest = {"credit": "", "secrecy": "public", "layers": {n: {"basis": "surveyed"} for n in d.layers}}
     text = page(maps.draw(d, fakes.cover().assign(basis="surveyed"), rule="clinic15"))
     content = scene(text)
     assert content["mark"] == "" and "tag" not in content["themes"][0]["facts"][0]
-    assert "内部资料" not in text and "审图号" in text and "没有示意或合成数据" in text
+    assert "内部资料 注意保管" in text and "没有示意或合成数据" in text, (
+        "a map of public layers still shows coordinates and counts"
+    )
     assert "不作结论" not in maps.picture(d)
 
 

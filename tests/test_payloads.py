@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import csv
+import io
+import re
+import xml.etree.ElementTree as ET
+import zipfile
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
@@ -9,11 +15,17 @@ from typing import Any
 
 import openpyxl
 import pandas as pd
+import pypdf
 import pytest
 
 import xinhe_geo as xh
-from xinhe_geo import maps
+from xinhe_geo import edition, maps, plans
 from xinhe_geo._drawing.meeting import meeting
+from xinhe_geo._printing import atlas as _atlas
+from xinhe_geo._printing.slides import slides
+from xinhe_geo._printing.word import write_brief
+from xinhe_geo.coverage import headlines
+from xinhe_geo.sheet import file_name
 
 TOY = Path(__file__).parent / "toy"
 #: Each would set `window.pwned` if a page took it for markup or code, or compute something if a sheet took it for a formula.
@@ -89,7 +101,21 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
         drawn.write(more / f"{name}.html")
         drawn.write(more / f"{name}.svg")
     (more / "meeting.html").write_text(meeting(district), "utf-8")
+    printed(district, folder / "printed")
     return folder
+
+
+def printed(district: xh.District, folder: Path) -> None:
+    """Write everything that goes on paper or to office programs."""
+    for lang in ("zh", "en"):
+        xh.sheet(district, "gaps", folder / f"gaps-{lang}", size="A4", lang=lang)
+    _atlas.atlas(district, folder, size="A4", figures=True)
+    write_brief(district, folder / "brief.docx")
+    slides(district, folder / "slides.pptx")
+    edition.public(
+        district, folder / "public", rules=["plan_clinic_15"], size="A4", approval=PAYLOADS[0], contact=PAYLOADS[1]
+    )
+    plans.write_table(folder / "table.csv", district, PAYLOADS[4], headlines(district, xh.coverage(district)))
 
 
 @pytest.mark.slow
@@ -136,3 +162,83 @@ def test_no_cell_is_a_formula_and_no_file_left_its_folder(written: Path) -> None
     names = {p.name for p in written.parent.iterdir()}
     assert not [n for n in names if "旁边" in n or "<" in n]
     assert not [p for p in written.rglob("*") if "<" in p.name or "旁边" in p.name]
+
+
+def parts_of(document: bytes, name: str) -> Iterator[tuple[str, bytes]]:
+    """Yield the files inside an office document, and those of the workbooks inside it."""
+    with zipfile.ZipFile(io.BytesIO(document)) as archive:
+        for entry in archive.namelist():
+            content = archive.read(entry)
+            if entry.endswith((".xlsx", ".docx", ".pptx")):
+                yield from parts_of(content, f"{name}/{entry}")
+            else:
+                yield f"{name}/{entry}", content
+
+
+@pytest.mark.slow
+def test_office_documents_hold_names_as_text(written: Path) -> None:
+    for name in ("brief.docx", "slides.pptx"):
+        said, fields, charts = [], set(), 0
+        for part, content in parts_of((written / "printed" / name).read_bytes(), name):
+            if not part.endswith((".xml", ".rels")):
+                continue
+            assert b"<!DOCTYPE" not in content and b"<!ENTITY" not in content, part
+            root = ET.fromstring(content)
+            said.append("".join(root.itertext()))
+            for element in root.iter():
+                kind = element.tag.rpartition("}")[2]
+                assert kind not in ("f", "hlinkClick", "hyperlink", "oleObj", "control"), (part, kind)
+                assert element.get("TargetMode") != "External", part
+                if kind == "instrText":
+                    fields.add((element.text or "").strip())
+            charts += "chart" in part and part.endswith(".xml")
+        assert 'onerror="window.pwned' in "".join(said) and "=HYPERLINK(" in "".join(said), name
+        assert fields <= {"PAGE", "NUMPAGES"}, name
+        assert charts or name.endswith(".docx")
+
+
+@pytest.mark.slow
+def test_paper_holds_names_as_ink(written: Path) -> None:
+    files = sorted(written.rglob("*.pdf"))
+    assert {f.name for f in files} >= {"gaps-zh.pdf", "gaps-en.pdf", "图册.pdf"} and len(files) > 5
+    for file in files:
+        reader = pypdf.PdfReader(file)
+        for word in (b"/JavaScript", b"/JS", b"/URI", b"/Launch", b"/OpenAction", b"/AA", b"/Annots", b"/EmbeddedFile"):
+            assert word + b" " not in file.read_bytes(), (file.name, word)
+        assert reader.xmp_metadata is None and not reader.attachments
+        assert "window.pwned" in "".join(page.extract_text() for page in reader.pages), file.name
+    pictures = sorted(written.rglob("*.png"))
+    assert len(pictures) > 10
+    for file in pictures:
+        content, chunks, at = file.read_bytes(), set(), 8
+        while at < len(content):
+            chunks.add(content[at + 4 : at + 8])
+            at += 12 + int.from_bytes(content[at : at + 4], "big")
+        assert chunks == {b"IHDR", b"pHYs", b"IDAT", b"IEND"}, (file.name, chunks)
+
+
+@pytest.mark.slow
+def test_no_cell_of_a_table_begins_like_a_formula(written: Path) -> None:
+    text = (written / "printed" / "table.csv").read_text("utf-8-sig")
+    cells = [cell for row in csv.reader(io.StringIO(text)) for cell in row]
+    assert any(cell.startswith("'=HYPERLINK") for cell in cells)
+    assert not [c for c in cells if re.match(r"[=+@\t\r]|-(?![\d.]+$)", c)]
+
+
+@pytest.mark.slow
+def test_file_names_are_safe_on_every_system(written: Path) -> None:
+    names = [p.name for p in written.rglob("*")]
+    assert any("onerror" in name for name in names), "a name from the data, made safe"
+    for name in names:
+        assert re.fullmatch(r"[^<>:\"/\\|?*%$`\s\x00-\x1f]{1,80}", name) and not re.match(r"[-.=+@~]", name), name
+        assert len(name.encode()) < 250
+
+
+@pytest.mark.parametrize(
+    "text", [*PAYLOADS, "CON", "nul.txt", "com1", "...", "-rf", "~root", "长" * 300, "", "a/../../b"]
+)
+def test_any_text_becomes_a_file_name(text: str) -> None:
+    name = file_name(text)
+    assert name and not re.search(r'[<>:"/\\|?*%$`\s\x00-\x1f]', name) and name[0] not in "-.=+@~"
+    assert len(name.encode()) <= 185 and name.split(".")[0].upper() not in {"CON", "NUL", "COM1"}
+    assert ".." not in name.split("_")

@@ -17,10 +17,12 @@ import shapely
 
 import xinhe_geo as xh
 from xinhe_geo._analysis import analyse, promised_rules
+from xinhe_geo._drawing.style import shown_count
 from xinhe_geo._printing import atlas as _atlas
 from xinhe_geo._printing import carto as _carto
+from xinhe_geo._printing import inventory as _overview
 from xinhe_geo._printing import paper as _paper
-from xinhe_geo.sheet import _for_public, scene_for, themes, without_small_numbers
+from xinhe_geo.sheet import _for_public, scene_for, themes
 
 TOY = Path(__file__).parent / "toy"
 
@@ -139,10 +141,88 @@ def test_public_sheets_show_no_borders_and_no_small_numbers(toy: xh.District, tm
     said = text_of(path)
     assert "审图号" in said and "津S(2026)001" in said
     assert "街道界" not in said and "社区界" not in said and "内部资料" not in said
-    assert (
-        without_small_numbers("3 个小区 · 8 人，13 个小区，1,204 人，缺 2 处")
-        == "少于10 个小区 · 少于10 人，13 个小区，1,204 人，缺 2 处"
+
+
+def test_small_counts_are_gone_before_anything_is_drawn(toy: xh.District) -> None:
+    assert [shown_count(n, "人", "zh", 10) for n in (0, 1, 9.4, 10, 14.9, 15, 1204)] == [
+        "0 人", "少于10 人", "少于10 人", "10 人", "10 人", "20 人", "1,200 人",
+    ]  # fmt: skip
+    assert shown_count(None, "人", "zh", 10) is None and shown_count(7, "people", "en") == "7 people"
+    homes = toy.rows["homes"].copy()
+    homes["people"] = [7, *homes["people"].iloc[1:]]
+    small = toy.with_rows({**toy.rows, "homes": homes})
+    for what in ("overview", "completeness", "gaps", "plan_clinic_15"):
+        inside, outside = (scene_for(small, what, fewer_than=n) for n in (0, 10))
+        for scene, hidden in ((inside, False), (outside, True)):
+            words = [
+                *scene.lines,
+                *(w for theme in scene.themes for w in (*theme.notes, *(f["text"] for f in theme.facts))),
+            ]
+            words += [text for theme in scene.themes for mode in theme.modes for text in mode.texts]
+            words += [g["people"] for layer in scene.layers for g in layer.extra.get("list", ())]
+            counts = [
+                n.replace(",", "")
+                for w in words
+                for n in re.findall(r"([\d,]+) ?(?:人|个小区)|小区 ([\d,]+)", w)
+                for n in n
+                if n
+            ]
+            assert counts or what == "gaps"
+            if hidden:
+                assert all(int(n) % 10 == 0 for n in counts), (what, words)
+            else:
+                assert any(int(n) % 10 for n in counts), (what, words)
+
+
+def test_an_overview_says_who_lives_where_and_what_there_is(toy: xh.District, tmp_path: Path) -> None:
+    figures = _overview.zone_figures(toy)
+    whole = figures.iloc[-1]
+    assert list(figures["name"])[-1] == "玩具街道" and len(figures) == len(toy.zones) + 1
+    for column in ("homes", "people", "people_60plus", "facilities", "communities"):
+        assert figures[column].iloc[:-1].sum() == whole[column], column
+    assert whole["people"] == toy.homes["people"].sum() and whole["area_km2"] == pytest.approx(
+        toy.layers["district"].area.sum() / 1e6
     )
+    kinds = _overview.kind_figures(toy)
+    assert set(toy.surveyed_kinds) <= set(kinds.index)
+    for kind, row in kinds.iterrows():
+        assert row["open"] == (toy.open_facilities["kind"] == kind).sum()
+        assert row["communities"] == (xh.presence(toy)[kind] > 0).sum()
+    (path,) = xh.sheet(toy, "overview", tmp_path / "o.pdf")
+    said = text_of(path)
+    for word in ("分区概况", "数据来源", f"{whole['people']:,.0f}", *toy.zones["name"]):
+        assert word in said, word
+
+
+def test_gaps_without_room_go_on_overleaf(toy: xh.District, tmp_path: Path) -> None:
+    homes = toy.rows["homes"]
+    many = pd.concat(
+        [homes.set_axis([f"{i}-{n}" for i in homes.index]).rename_axis(homes.index.name) for n in range(12)]
+    )
+    crowded = toy.with_rows({**toy.rows, "homes": gpd.GeoDataFrame(many, crs=homes.crs)})
+    scene = scene_for(crowded, "plan_clinic_15")
+    listed = next(layer.extra["list"] for layer in scene.layers if layer.id == "gaps")
+    (path,) = xh.sheet(crowded, "plan_clinic_15", tmp_path / "c.pdf", size="A4")
+    pages = [re.sub(r"\s", "", page.extract_text()) for page in pypdf.PdfReader(path).pages]
+    assert len(pages) > 1 and "见下页" in pages[0]
+    assert f"{len(listed)}{listed[-1]['name']}" in pages[-1]
+    left = int(re.search(r"另有(\d+)处", pages[0])[1])
+    assert f"{len(listed) - left + 1}{listed[len(listed) - left]['name']}" in pages[1]
+
+
+def test_a_sheet_speaks_english_but_for_names(toy: xh.District, tmp_path: Path) -> None:
+    named = {toy.name, toy.manifest["credit"], *toy.kinds["symbol"].dropna()}
+    for frame in toy.layers.values():
+        named |= set(frame["name"].dropna()) if "name" in frame else set()
+    for what in ("overview", "completeness", "gaps", "plan_clinic_15", "plan_canteen_community"):
+        for path in xh.sheet(toy, what, tmp_path / f"{what}.pdf", lang="en"):
+            said = text_of(path)
+            assert "Madeby" in said and "Scale" in said and "Internal" in said
+            for name in sorted(map(str, named), key=len, reverse=True):
+                said = said.replace(re.sub(r"\s", "", name), "")
+            assert not re.findall("[\u4e00-\u9fff]", said), (what, said)
+    with pytest.raises(xh.UnknownNameError):
+        xh.sheet(toy, "overview", tmp_path / "x.pdf", lang="fr")
 
 
 def test_public_sheets_of_schematic_boundaries_are_refused(tmp_path: Path) -> None:

@@ -289,7 +289,9 @@ def ways(
     _out.print(shown)
     _out.print(f"共 {len(table)} 条道路不计入步行网")
     if csv is not None:
-        csv.write_text(table.to_csv(lineterminator="\n"), encoding="utf-8-sig")
+        from ._printing.office import csv_text
+
+        csv.write_text(csv_text(table), encoding="utf-8-sig")
         _out.print(escape(_show(csv)))
 
 
@@ -670,7 +672,9 @@ def sites(
         _out.print(DEMONSTRATION_TEXT)
     if csv is not None:
         places = _with_lonlat(table)
-        csv.write_text(places.to_csv(index=False), encoding="utf-8-sig")
+        from ._printing.office import csv_text
+
+        csv.write_text(csv_text(places, index=False), encoding="utf-8-sig")
 
 
 def _take(workbook: Path, folder: Path, by: str, lang: str) -> None:
@@ -737,7 +741,7 @@ def one_sheet(
 
     with _watched(_text(lang, "loading")) as status:
         district = District.load(folder)
-        known = themes(district)
+        known = themes(district, lang)
         if theme == "list":
             shown = _grid("图", "图名")
             for name, title in known.items():
@@ -747,7 +751,7 @@ def one_sheet(
         status.update(_text(lang, "drawing"))
         to = out or Path(file_name(f"{district.name}-{known.get(theme, theme)}") + ".pdf")
         show = "straight" if straight else "minutes"
-        written = sheet(district, theme, to, size=size, show=show, public=public, number=number)
+        written = sheet(district, theme, to, size=size, show=show, public=public, number=number, lang=lang)
     for path in written:
         _out.print(escape(_text(lang, "done", _show(path))))
 
@@ -768,7 +772,13 @@ def make_atlas(
     with _watched(_text(lang, "loading")) as status:
         district = District.load(folder)
         written = atlas(
-            district, out, size=size, figures=figures, preset=preset, progress=lambda step: status.update(escape(step))
+            district,
+            out,
+            size=size,
+            figures=figures,
+            preset=preset,
+            lang=lang,
+            progress=lambda step: status.update(escape(step)),
         )
     _out.print(escape(_text(lang, "done", _show(written[0]))))
     if len(written) > 1:

@@ -17,19 +17,28 @@ from ._drawing.style import escape, web_file
 from ._printing.paper import pdf_bytes, png_bytes
 from .district import District
 from .errors import DataError, Problem, UnknownNameError, problems_table
-from .sheet import COMPLETENESS, OVERVIEW, SMALL, file_name, refuse_public, theme_page, themes, write_bytes
+from .layers import SMALL, secret_layers
+from .sheet import (
+    COMPLETENESS,
+    OVERVIEW,
+    Format,
+    check_size,
+    file_name,
+    refuse_public,
+    theme_pages,
+    themes,
+    write_bytes,
+)
 
 __all__ = ["missing_on_sheets", "public"]
 
 #: Dots per inch of the pictures inside the page; those beside it have the resolution of print.
 SCREEN_DPI = 110
-#: Words for what must not leave the house at all.
-SECRET = ("秘密", "机密", "绝密", "涉密", "secret", "confidential")
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
 #: What stands on the page whatever the district (《地图审核管理规定》 5, 6; reference on publication).
 WARNINGS = (
     "向社会出版、展示、登载地图须送审；街区地图等内容简单的地图可以免审，但画了行政区域界线或范围就可能不再免审。公开前请问自然资源主管部门。",
-    "本版不画街道、分区、片区、社区和网格的界线，不含坐标、明细表和活地图；小于 {n} 的人数、户数、小区数不显示。",
+    "本版不画街道、分区、片区、社区和网格的界线，不含坐标、可取出的数据表和活地图；小于 {n} 的人数、户数、小区数不显示，其余取整到 10，由合计也推不出来。",
     "涉密地形图、国土数据不得进入联网的计算机；老人名单、户号不得入图。",
     "本版之外的文件（报告、会议图、工作簿、GIS 数据）是内部资料，不得随本版一起公开。",
 )
@@ -75,6 +84,7 @@ def public(
         A file cannot be written.
     """
     say = progress or (lambda _: None)
+    check_size(size)
     _refuse(district)
     known = themes(district)
     unknown = [r for r in rules or () if r not in known.index]
@@ -87,7 +97,7 @@ def public(
     for i, what in enumerate(dict.fromkeys(wanted), 1):
         title = str(known[what])
         say(f"画图 {title}")
-        page = theme_page(district, what, size=size, public=True, approval=approval, number=number, results=results)
+        (page,) = theme_pages(district, what, Format(size, "zh", True, approval, number), results=results, whole=False)
         name = f"{i:02d}-{file_name(title)}"
         written.append(write_bytes(folder / f"{name}.pdf", pdf_bytes([page], title)))
         written.append(write_bytes(folder / f"{name}.png", png_bytes(page)))
@@ -111,10 +121,9 @@ def missing_on_sheets(district: District, *, approval: str = "", number: str = "
 def _refuse(district: District) -> None:
     """Stop where something must not be shown; every reason at once."""
     found = [
-        Problem("error", name, str(layer.get("file", "")), "", "secrecy", f"这一层的密级是 {layer['secrecy']}，不能出公开版",
-                "从公开用的街道目录里去掉这一层")
-        for name, layer in district.manifest["layers"].items()
-        if name in district.layers and str(layer.get("secrecy", "")).strip().lower() in SECRET
+        Problem("error", name, str(district.manifest["layers"][name].get("file", "")), "", "secrecy",
+                f"这一层的密级是 {mark}，不能出公开版", "从公开用的街道目录里去掉这一层，或由有权的人核定密级")
+        for name, mark in secret_layers(district.manifest).items()
     ]  # fmt: skip
     try:
         refuse_public(district)

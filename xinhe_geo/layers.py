@@ -507,8 +507,8 @@ def bundled_folder() -> Path:
 
 # --- what may leave the house ---------------------------------------------------------------------------------------
 
-#: Words of `secrecy` in a manifest that keep a layer in the house.
-SECRET = ("secret", "confidential", "秘密", "机密", "绝密")
+#: Words of `secrecy` in a manifest that keep a layer in the house, the strictest last.
+SECRET = ("confidential", "secret", "涉密", "秘密", "机密", "绝密")
 #: Fewer people (or households) than this could be recognised.
 SMALL = 10
 

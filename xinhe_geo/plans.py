@@ -22,6 +22,7 @@ import xlsxwriter
 
 from . import maps
 from ._drawing.meeting import DEMONSTRATION_TEXT
+from ._printing.office import csv_text
 from .district import District
 from .errors import EnvironmentProblem, ScenarioError, SourceError
 from .ledger import ledger
@@ -201,7 +202,7 @@ def write_table(path: Path, district: District, name: str, table: pd.DataFrame, 
     if path.suffix.lower() != ".csv":
         raise EnvironmentProblem(f"表格写成 .xlsx 或 .csv，不认识 {path.name}")
     marked = table.assign(标记="演示值（不作结论）") if district.is_demonstration else table
-    _write(path, ("\ufeff" + marked.to_csv(index=False, lineterminator="\n")).encode("utf-8"))
+    _write(path, ("\ufeff" + csv_text(marked, index=False)).encode("utf-8"))
 
 
 def _write(path: Path, content: bytes) -> None:

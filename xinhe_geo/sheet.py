@@ -6,33 +6,35 @@ import os
 import re
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 import geopandas as gpd
+import numpy as np
 import pandas as pd
 import pyproj
 import shapely
 
 from ._analysis import rings_of
-from ._drawing.scene import Scene, scene_of
-from ._drawing.style import wording
+from ._drawing.scene import Scene, reasons_of, scene_of
+from ._drawing.style import cell_text, joined, kind_label, rule_label, shown_count, wording
 from ._printing import carto
 from ._printing.carto import Column, Frame
+from ._printing.inventory import kind_figures, zone_figures
 from ._printing.paper import SIZES, UNITS, Paper, cut, legible, pdf_bytes, png_bytes, span, wrap
 from .coverage import completeness, coverage, gaps, headlines
 from .district import District
 from .errors import DataError, EnvironmentProblem, Problem, UnknownNameError, problems_table
-from .layers import DEMONSTRATION, LAYERS
+from .layers import DEMONSTRATION, LAYERS, SMALL
 from .values import Rule
 
 #: Themes that are not rules.
 OVERVIEW, COMPLETENESS, GAPS = "overview", "completeness", "gaps"
-#: Fewer people, homes or households than this are not printed on a public sheet.
-SMALL = 10
 _BORDER_LAYERS = ("district", "zones", "areas", "communities", "grid")
+#: Names that mean a device on Windows, with whatever ending.
+_DEVICES = {"CON", "PRN", "AUX", "NUL", *(f"{port}{i}" for port in ("COM", "LPT") for i in range(10))}
 _MARGIN, _HEAD, _FOOT = 22.0, 92.0, 66.0
 #: The column beside the map: its least width, the largest share of the page it may have, and what each of two needs.
 _COLUMN = {"A3": 410.0, "A4": 356.0}
@@ -40,7 +42,23 @@ _MOST = {"A3": 0.46, "A4": 0.5}
 _NARROW = 296.0
 
 
-def themes(district: District) -> pd.Series:
+@dataclass(frozen=True)
+class Format:
+    """What sheets are made for: paper, language, whether they may leave the house, and the numbers they carry."""
+
+    size: str = "A3"
+    lang: str = "zh"
+    public: bool = False
+    approval: str = ""
+    number: str = ""
+
+    @property
+    def fewer_than(self) -> int:
+        """Counts of people and homes below this are not told."""
+        return SMALL if self.public else 0
+
+
+def themes(district: District, lang: str = "zh") -> pd.Series:
     """
     List what a sheet can show.
 
@@ -49,17 +67,20 @@ def themes(district: District) -> pd.Series:
     titles
         Index: what to ask `sheet` for ("overview", "completeness", "gaps", the names of the district's rules); values: 图名.
     """
-    rules = district.rules
-    fixed = {OVERVIEW: "现状总图", COMPLETENESS: "15分钟配套齐全度", GAPS: "规划目标缺口图"}
-    return pd.Series({**fixed, **dict(zip(rules.index, rules["label"], strict=True))}, name="title", dtype="str")
+    t, rules = wording(lang), district.rules
+    fixed = {OVERVIEW: t["overview"], COMPLETENESS: t["sheet_completeness"], GAPS: t["sheet_gaps"]}
+    own = {name: rule_label(district, district.rule(name), lang) for name in rules.index}
+    return pd.Series({**fixed, **own}, name="title", dtype="str")
 
 
 def sheet(
     district: District, what: str = OVERVIEW, to: str | Path = "sheet.pdf", *, size: str = "A3", show: str = "minutes",
-    public: bool = False, approval: str = "", number: str = "",
+    public: bool = False, approval: str = "", number: str = "", lang: str = "zh",
 ) -> list[Path]:  # fmt: skip
     """
     Draw one theme on one landscape page, in the house style of the maps.
+
+    A list of gaps that the page has no room for goes on on further pages.
 
     Parameters
     ----------
@@ -76,26 +97,29 @@ def sheet(
         Draw for publication: without administrative boundaries, numbers under 10 suppressed, a slot for 审图号.
     approval, number
         审图号 and 图号 where they are known.
+    lang
+        "zh" or "en"; names stay as the data have them.
 
     Returns
     -------
     files
-        What was written.
+        What was written: one PDF of all pages, one PNG per page.
 
     Raises
     ------
     UnknownNameError
-        No such theme, size or way to show it.
+        No such theme, size, language or way to show it.
     DataError
         `public` with boundaries that are schematic or synthetic.
     EnvironmentProblem
         The file cannot be written, or the typeface is missing.
     """
-    _check_size(size)
+    check_size(size)
     if public:
         refuse_public(district)
-    page = theme_page(district, what, size=size, show=show, public=public, approval=approval, number=number)
-    return _write_pages([page], Path(to), str(themes(district)[what]))
+    form = Format(size, lang, public, approval, number)
+    pages = theme_pages(district, what, form, show=show)
+    return _write_pages(pages, Path(to), str(themes(district, lang)[what]))
 
 
 def refuse_public(district: District) -> None:
@@ -117,7 +141,8 @@ def refuse_public(district: District) -> None:
         raise DataError(problems_table(found), district.name)
 
 
-def _check_size(size: str) -> None:
+def check_size(size: str) -> None:
+    """Stop where no paper is called so."""
     if size not in SIZES:
         raise UnknownNameError("图幅", size, list(SIZES))
 
@@ -125,29 +150,40 @@ def _check_size(size: str) -> None:
 # --- what a page shows --------------------------------------------------------------------------------------------------
 
 
-def theme_page(
-    district: District, what: str, *, size: str = "A3", show: str = "minutes", public: bool = False, approval: str = "",
-    number: str = "", results: Mapping[str, Any] | None = None,
-) -> Paper:  # fmt: skip
-    """Return one theme as a page; `results` of `_analysis.analyse` spare computing it again. Parameters as in `sheet`."""
-    known = themes(district)
+def theme_pages(
+    district: District, what: str, form: Format, *, show: str = "minutes", results: Mapping[str, Any] | None = None,
+    whole: bool = True,
+) -> list[Paper]:  # fmt: skip
+    """
+    Return one theme as a page, and (`whole`) the gaps it has no room for as further ones.
+
+    `results` of `_analysis.analyse` spare computing it again; other parameters as in `sheet`.
+    """
+    known = themes(district, form.lang)
     if what not in known.index:
         names = list(known.index)
         close = get_close_matches(what, names, n=1, cutoff=0.5)
         raise UnknownNameError("图（全部：sheet list）", what, names if close else names[:3])
-    scene = scene_for(district, what, show=show, results=results)
-    if public:
-        scene = _for_public(district, scene)
-    slots = {"图号": number, **({"审图号": approval or "送审后填写"} if public else {})}
-    return _page(district, scene, size, slots)
+    scene = scene_for(district, what, show=show, results=results, lang=form.lang, fewer_than=form.fewer_than)
+    scene = _for_public(district, scene) if form.public else scene
+    return _pages(district, scene, form, inventory=what == OVERVIEW, whole=whole)
 
 
 def scene_for(
-    district: District, what: str, *, show: str = "minutes", results: Mapping[str, Any] | None = None
-) -> Scene:
-    """Return what a theme shows; see `theme_page`."""
-    more: dict[str, Any] = {"rule": None, "gaps": None, "values": None, "unit": "", "show": show, "lang": "zh"}
-    title = f"{district.name}{themes(district)[what]}"
+    district: District, what: str, *, show: str = "minutes", results: Mapping[str, Any] | None = None, lang: str = "zh",
+    fewer_than: int = 0,
+) -> Scene:  # fmt: skip
+    """Return what a theme shows; see `theme_pages`, and `shown_count` for `fewer_than`."""
+    more: dict[str, Any] = {
+        "rule": None,
+        "gaps": None,
+        "values": None,
+        "unit": "",
+        "show": show,
+        "lang": lang,
+        "fewer_than": fewer_than,
+    }
+    title = f"{district.name}{'' if lang == 'zh' else ' · '}{themes(district, lang)[what]}"
     if what == OVERVIEW:
         return scene_of(district, None, None, title=title, **more)
     if what == COMPLETENESS:
@@ -155,13 +191,16 @@ def scene_for(
         values = table["completeness"] if len(table) else pd.Series(dtype="float64")
         return scene_of(district, None, None, title=title, **{**more, "values": values if len(values) else None})
     if what == GAPS:
-        scene = scene_of(district, None, None, title=title, **{**more, "gaps": worst_gaps(district, results)})
+        scene = scene_of(district, None, None, title=title, **{**more, "gaps": worst_gaps(district, results, lang)})
         return replace(scene, off=[*scene.off, *(x.id for x in scene.layers if x.id.startswith("k-"))])
     rule = district.rule(what)
     cover = coverage(district, rules=[what]) if results is None else results["cover"]
     missing = _gaps_of(district, cover, rule, results)
     more |= {"rule": what, "gaps": missing}
-    return scene_of(district, cover, rings_of(district, rule), title=f"{district.name} · {rule.label}", **more)
+    rings = rings_of(district, rule)
+    if rings is not None and lang == "en":
+        rings["profile"] = cell_text(district.profiles, rule.profile, "label_en") or rule.profile
+    return scene_of(district, cover, rings, title=f"{district.name} · {rule_label(district, rule, lang)}", **more)
 
 
 def _gaps_of(
@@ -175,7 +214,9 @@ def _gaps_of(
     return table if table is not None and len(table) else None
 
 
-def worst_gaps(district: District, results: Mapping[str, Any] | None = None) -> gpd.GeoDataFrame | None:
+def worst_gaps(
+    district: District, results: Mapping[str, Any] | None = None, lang: str = "zh"
+) -> gpd.GeoDataFrame | None:
     """
     List the homes that miss something promised, each with its largest gap.
 
@@ -187,10 +228,13 @@ def worst_gaps(district: District, results: Mapping[str, Any] | None = None) -> 
     cover = coverage(district) if results is None else results["cover"]
     if not len(cover):
         return None
-    lead = headlines(district, cover)
+    t, lead = wording(lang), headlines(district, cover)
     promised = [r for r in lead.index if district.rule(r).confidence == "read" and pd.notna(lead.loc[r, "value"])]
     own = {} if results is None else results["gap_tables"]
-    parts = [(own[r] if r in own else gaps(district, cover, r)).assign(lacks=district.rule(r).label) for r in promised]
+    parts = [
+        (own[r] if r in own else gaps(district, cover, r)).assign(lacks=rule_label(district, district.rule(r), lang))
+        for r in promised
+    ]
     parts = [p for p in parts if len(p) and "reason" in p.columns]
     if not parts:
         return None
@@ -201,38 +245,67 @@ def worst_gaps(district: District, results: Mapping[str, Any] | None = None) -> 
         ["unserved", "n", "order"], ascending=[False, False, True], kind="stable", na_position="last"
     )
     worst = every[~every.index.duplicated()]
-    more = worst["n"] - 1
-    tail = [f"；另有 {n} 项承诺够不着" if n else "" for n in more]
-    worst = worst.assign(reason=[f"{w}：{r}{t}" for w, r, t in zip(worst["lacks"], worst["reason"], tail, strict=True)])
+    tail = [t["also_lacks"].format(n=n) if n else "" for n in worst["n"] - 1]
+    why = reasons_of(district, worst, lang)
+    worst = worst.assign(
+        reason=[f"{t['because'].format(w=w, r=r)}{x}" for w, r, x in zip(worst["lacks"], why, tail, strict=True)]
+    )
     return gpd.GeoDataFrame(worst, geometry="geometry", crs=district.crs)
 
 
 # --- the page -----------------------------------------------------------------------------------------------------------
 
 
-def _page(district: District, scene: Scene, size: str, slots: Mapping[str, str]) -> Paper:
-    """Lay a scene out on a page: title and marks, map, column with headline, gaps, legend and title block, foot."""
-    paper = Paper(*SIZES[size], UNITS[size])
+def _pages(
+    district: District, scene: Scene, form: Format, *, inventory: bool = False, whole: bool = True
+) -> list[Paper]:
+    """Lay a scene out: title and marks, map, columns with headline, gaps, legend and title block, foot; then the rest of the gaps."""
+    t, paper = wording(form.lang), Paper(*SIZES[form.size], UNITS[form.size])
     theme, _ = carto.shown_mode(scene)
     page_head(paper, theme.title if theme else scene.title, scene.badges, theme.lines if theme else scene.lines)
-    frame, columns = _split(paper, size, scene.bounds)
+    frame, columns = _split(paper, form.size, scene.bounds)
     ground = carto.draw_map(paper, frame, scene)
     first, last = columns[0], columns[-1]
-    cells = title_cells(district, scene, ground.denominator, size, slots)
+    cells = title_cells(district, scene, ground.denominator, form)
     last.bottom = title_block(paper, last, frame.bottom, cells) - 10
+    below = carto.legend_height(last, scene, ground.zoom) if first is last else 0.0
+    if inventory:
+        _zone_table(last, district, form)
+        _kind_table(first, district, form.lang, below)
     carto.headline(first, scene)
     listed: list[dict[str, str]] = next((layer.extra["list"] for layer in scene.layers if layer.id == "gaps"), [])
-    below = 0.0 if first is not last else carto.legend_height(last, scene, ground.zoom)
-    done = _gap_table(last, listed, 0, below) if listed else 0
-    carto.legend(first, scene, ground.zoom)
+    done = _gap_table(first, listed, 0, below, form.lang) if listed else 0
+    carto.legend(last, scene, ground.zoom)
     if first is not last and done < len(listed):
-        done = _gap_table(first, listed, done, 0.0)
+        done = _gap_table(last, listed, done, 0.0, form.lang)
     if done < len(listed):
-        (first if first is not last else last).text(
-            wording("zh")["more"].format(n=len(listed) - done), 11.5, carto.QUIET
-        )
-    page_foot(paper, frame.bottom, [*scene.foot[2:], theme.evidence if theme else scene.evidence])
-    return paper
+        last.text(t["more_overleaf" if whole else "more"].format(n=len(listed) - done), 11.5, carto.QUIET)
+    if inventory and last.room() > 110:
+        _source_table(last, district, form.lang)
+    foot = [*scene.foot[2:], theme.evidence if theme else scene.evidence]
+    foot += [t["rounded"].format(n=SMALL)] if form.public else []
+    page_foot(paper, frame.bottom, foot)
+    return [paper, *(_list_pages(scene, listed, done, form, foot) if whole else [])]
+
+
+def _list_pages(
+    scene: Scene, listed: Sequence[Mapping[str, str]], done: int, form: Format, foot: Sequence[str]
+) -> list[Paper]:
+    """Return pages with the gaps that the page of the map has no room for."""
+    t, pages = wording(form.lang), []
+    theme, _ = carto.shown_mode(scene)
+    title = f"{theme.title if theme else scene.title} · {t['gap_list']}"
+    while done < len(listed):
+        paper = Paper(*SIZES[form.size], UNITS[form.size])
+        page_head(paper, title, scene.badges, theme.lines if theme else scene.lines)
+        column = Column(paper, _MARGIN, _HEAD, paper.width - 2 * _MARGIN, paper.height - _FOOT)
+        head, rows, _ = _gap_rows(listed, done, form.lang)
+        shares = (26, 92, 52 if form.lang == "zh" else 76, 330)
+        put = column.tables(2, head, rows, shares, numbers=(0, 2), size=11, most_lines=4, fill=True)
+        page_foot(paper, column.bottom, foot)
+        pages.append(paper)
+        done += max(put, 1)
+    return pages
 
 
 def _split(paper: Paper, size: str, bounds: Sequence[float]) -> tuple[Frame, list[Column]]:
@@ -264,39 +337,126 @@ def page_head(paper: Paper, title: str, badges: Sequence[tuple[str, str]], lines
     paper.lines([edge], carto.MARK, 2.5, flat=True)
 
 
-def _gap_table(column: Column, listed: Sequence[Mapping[str, str]], start: int, below: float) -> int:
+def _gap_rows(
+    listed: Sequence[Mapping[str, str]], start: int, lang: str
+) -> tuple[list[str], list[list[str]], tuple[int, ...]]:
+    """Return head, rows and widths of the table of gaps from place `start` on."""
+    t = wording(lang)
+    rows = [[str(start + i + 1), g["name"], g["people"], g["why"]] for i, g in enumerate(listed[start:])]
+    return (
+        [t["col_rank"], t["home_one"], t["col_missed"], t["col_why"]],
+        rows,
+        (30, 90, 58 if lang == "zh" else 78, 196),
+    )
+
+
+def _gap_table(column: Column, listed: Sequence[Mapping[str, str]], start: int, below: float, lang: str) -> int:
     """Write who misses out from place `start` on, as many as the column has room for above `below`; return the next place."""
     bottom = column.bottom
     column.bottom = bottom - below - 24
     if column.room() < 90:
         column.bottom = bottom
         return start
-    column.text(wording("zh")["gaps"] + ("" if start == 0 else "（续）"), 14, bold=True)
-    rows = [[str(start + i + 1), g["name"], g["people"], g["why"]] for i, g in enumerate(listed[start:])]
-    head, shares = ["序", "小区", "不可达", "社区 · 原因"], (30, 90, 58, 196)
-    done = column.table(head, rows, shares, numbers=(0, 2), size=11, most_lines=7)
+    t = wording(lang)
+    column.text(t["gaps"] + ("" if start == 0 else t["continued"]), 14, bold=True)
+    done = column.table(*_gap_rows(listed, start, lang), numbers=(0, 2), size=11, most_lines=7)
     column.bottom = bottom
     column.y += 5
     return start + done
 
 
-def title_cells(
-    district: District, scene: Scene, denominator: float, size: str, slots: Mapping[str, str]
-) -> list[tuple[str, str]]:
-    """Return 图签: what the drawing is, who made it, of when, and how its numbers were made."""
+def _zone_table(column: Column, district: District, form: Format) -> None:
+    t, figures = wording(form.lang), zone_figures(district)
+
+    def count(value: float) -> str:
+        return shown_count(value, "", form.lang, form.fewer_than) or "—"
+
+    rows = [
+        [str(r.name_), "—" if np.isnan(r.area_km2) else f"{r.area_km2:.2f}", "—" if np.isnan(r.communities) else f"{r.communities:.0f}",
+         count(r.homes), count(r.people), count(r.people_60plus), "—" if np.isnan(r.facilities) else f"{r.facilities:.0f}"]
+        for r in figures.rename(columns={"name": "name_"}).itertuples()
+    ]  # fmt: skip
+    head = [t["zone"], t["col_area"], t["community"], t["home_one"], t["people"], t["col_60plus"], t["facilities"]]
+    column.text(t["by_zone"], 14, bold=True)
+    column.table(head, rows, (76, 66, 44, 44, 68, 72, 44), numbers=(1, 2, 3, 4, 5, 6), size=11)
+    outside = (
+        0 if district.open_facilities is None else len(district.open_facilities) - int(figures["facilities"].iloc[-1])
+    )
+    if outside:
+        column.y += 4
+        column.text(t["facilities_outside"].format(n=outside), 11, carto.QUIET)
+    column.y += 12
+
+
+def _kind_table(column: Column, district: District, lang: str, below: float) -> None:
+    """Write the kinds of facilities, as many as there is room for above `below`."""
+    t, figures, communities = wording(lang), kind_figures(district), district.communities
+    bottom, n = column.bottom, 0 if communities is None else len(communities)
+    column.bottom -= below + 24
+    rows = [
+        [short_label(kind_label(district, str(r.Index), lang)), f"{r.open}" + (f"+{r.planned}" if r.planned else ""),
+         *([f"{r.communities:.0f}"] if n else [])]
+        for r in figures.itertuples()
+    ]  # fmt: skip
+    none = {(i, j): carto.WARN for i, open_ in enumerate(figures["open"]) for j in range(1, 2 + bool(n)) if open_ == 0}
+    head = [t["kind"], t["col_places"], *([t["col_communities"]] if n else [])]
+    column.text(t["by_kind"].format(n=n) if n else t["facilities"], 14, bold=True)
+    shares, abreast = (118, 40, 44)[: len(head)], 2 if column.width > 380 else 1
+    done = column.tables(abreast, head, rows, shares, numbers=(1, 2), strong=none, size=10.5)
+    column.bottom = bottom
+    if done < len(rows):
+        column.y += 4
+        column.text(t["more_kinds"].format(n=len(rows) - done), 11.5, carto.QUIET)
+    column.y += 12
+
+
+def short_label(label: str) -> str:
+    """Return a label without what stands in brackets."""
+    return re.split("[（(]", label)[0].strip()
+
+
+def _source_table(column: Column, district: District, lang: str) -> None:
+    """Write where each layer comes from, and how much of it is invented."""
+    t, rows = wording(lang), []
+    for name, entry in district.manifest["layers"].items():
+        frame = district.layers.get(name)
+        if frame is None:
+            continue
+        basis = district.basis(name)
+        weak, bases = (
+            int(basis.isin(DEMONSTRATION).sum()),
+            [t.get(f"basis_{b}", str(b)) for b in sorted(set(basis.dropna()))],
+        )
+        label = short_label(LAYERS[name].label) if lang == "zh" else name.replace("_", " ").capitalize()
+        rows.append([label, f"{len(frame):,}", f"{weak:,}", joined(bases, lang), str(entry.get("date", ""))])
+    column.text(t["sources"], 14, bold=True)
+    head = [t["col_layer"], t["col_features"], t["col_weak"], t["basis"], t["col_date"]]
+    done = column.table(head, rows, (96, 50, 66, 110, 76), numbers=(1, 2), size=10.5, most_lines=1)
+    if done < len(rows):
+        column.text(t["more_layers"].format(n=len(rows) - done), 11.5, carto.QUIET)
+
+
+def title_cells(district: District, scene: Scene, denominator: float, form: Format) -> list[tuple[str, str]]:
+    """
+    Return 图签: what the drawing is, who made it, of when, and how its numbers were made.
+
+    Who made it is left blank where the manifest does not say: a name can then be written or stamped there.
+    """
+    t = wording(form.lang)
     theme, _ = carto.shown_mode(scene)
     crs = pyproj.CRS.from_user_input(district.crs)
     cells = [
-        ("图名", theme.title if theme else scene.title),
-        ("制图单位", str(district.manifest.get("made_by") or "未填（清单 made_by）")),
-        ("数据日期", scene.foot[0]),
-        ("坐标系", f"{crs.name}（{district.crs}）"),
-        ("比例尺", f"1:{denominator:,.0f}（{size}）"),
+        (t["cell_title"], theme.title if theme else scene.title),
+        (t["cell_maker"], str(district.manifest.get("made_by") or "")),
+        (t["cell_date"], scene.foot[0]),
+        (t["cell_crs"], f"{crs.name} ({district.crs})"),
+        (t["cell_scale"], f"1:{denominator:,.0f} ({form.size})"),
     ]
     for line in theme.lines if theme else []:
-        label, _, value = line.partition(" ")
-        cells.append((label, value) if value else ("依据", label))
-    return cells + [(k, v) for k, v in slots.items() if v]
+        label, _, value = line.partition(" " if form.lang == "zh" else ": ")
+        cells.append((label, value) if value else (t["basis"], label))
+    cells += [(t["cell_number"], form.number)] if form.number else []
+    return cells + ([(t["cell_approval"], form.approval or t["approval_later"])] if form.public else [])
 
 
 def title_block(paper: Paper, column: Column, bottom: float, cells: Sequence[tuple[str, str]]) -> float:
@@ -312,7 +472,7 @@ def title_block(paper: Paper, column: Column, bottom: float, cells: Sequence[tup
 
 
 def _cell_height(value: str, width: float) -> float:
-    return 5 + 15 * min(len(wrap(value, 11.5, width - 84)), 2)
+    return 5 + 15 * min(max(len(wrap(value, 11.5, width - 84)), 1), 2)
 
 
 def _title_part(
@@ -351,30 +511,12 @@ def map_png(scene: Scene, width_mm: float, height_mm: float, *, units: float = 9
 
 # --- for the public -----------------------------------------------------------------------------------------------------
 
-_COUNT = re.compile(r"(?<![\d,.])[1-9](?= ?(?:人|个小区|户))|(?<=小区 )[1-9](?= 个)")
-
-
-def without_small_numbers(text: str) -> str:
-    """Return a text in which counts of people, homes and households under 10 are not told."""
-    return _COUNT.sub(f"少于{SMALL}", text)
-
 
 def _for_public(district: District, scene: Scene) -> Scene:
-    """Return a scene fit to be shown outside: no administrative boundaries, no small numbers, marked as not yet approved."""
+    """Return a scene (made without small numbers) that shows no administrative boundaries and is marked as not yet approved."""
     scene = carto.without_borders(_on_homes(district, scene))
-    hush = without_small_numbers
-    themes_ = []
-    for theme in scene.themes:
-        modes = [replace(m, texts=[hush(x) for x in m.texts]) for m in theme.modes]
-        facts = [{k: hush(v) for k, v in fact.items()} for fact in theme.facts]
-        themes_.append(replace(theme, modes=modes, facts=facts, notes=[hush(n) for n in theme.notes]))
-    layers = []
-    for layer in scene.layers:
-        listed = [{k: hush(v) for k, v in gap.items()} for gap in layer.extra.get("list", ())]
-        layers.append(replace(layer, extra={**layer.extra, "list": listed}) if listed else layer)
-    badges = [b for b in scene.badges if b[0] == "demo"] + [("", wording("zh")["public"])]
-    lines = [hush(line) for line in scene.lines]
-    return replace(scene, themes=themes_, layers=layers, badges=badges, lines=lines)
+    badges = [b for b in scene.badges if b[0] == "demo"] + [("", wording(scene.lang)["public"])]
+    return replace(scene, badges=badges)
 
 
 def _on_homes(district: District, scene: Scene) -> Scene:
@@ -432,5 +574,6 @@ def write_bytes(path: Path, content: bytes) -> Path:
 
 
 def file_name(text: str) -> str:
-    """Return a text as part of a file name on any system."""
-    return re.sub(r'[<>:"/\\|?*\s]+', "_", legible(text)).strip("._") or "_"
+    """Return a text as part of a file name on any system: no path, no option of a command, nothing reserved, not too long."""
+    name = re.sub(r'[<>:"/\\|?*%$`\s]+', "_", legible(text)).lstrip("._-+=@~").rstrip("._")[:60].rstrip("._")
+    return f"_{name}" if not name or name.split(".")[0].upper() in _DEVICES else name

@@ -64,6 +64,8 @@ class Label:
     layer: str = ""
     away: float = 0.0
     until: float = 0.0
+    #: The area that is named, where a name may move about in it.
+    area: Any = None
 
 
 # --- the base map ----------------------------------------------------------------------------------------------------
@@ -360,7 +362,8 @@ def _area_labels(district: Any, lang: str) -> Iterable[Label]:
         ):
             if text:
                 away = 5.0 if name == "places" else 0.0
-                yield Label(text, kind, shape if line else point, zoom, rank, name, 0 if line else away, until)
+                area = shape if kind in FIRST_LABELS else None
+                yield Label(text, kind, shape if line else point, zoom, rank, name, 0 if line else away, until, area)
 
 
 def _road_labels(district: Any) -> Iterable[Label]:

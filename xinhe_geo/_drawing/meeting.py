@@ -25,7 +25,7 @@ from ..reach import facility_doors, home_doors, home_points, walk_inside
 from ..values import DENOMINATOR_LABELS, METHOD_LABELS, TOLERANCE_M, Rule
 from .basemap import FIRST_LABELS, border_layers, ground_layers, labels_of, point_styles, road_layers
 from .pack import Packed, block, packed
-from .style import blank_shapes, foot_lines, house_style, layer_of, web_file, wording
+from .style import badges_of, blank_shapes, foot_lines, house_style, layer_of, web_file
 
 #: The sets of rules a meeting may choose from, and what they are called.
 PRESETS: Mapping[str, str] = {"plan": "规划目标", "td1063": "体检评估", "elderly": "老年人"}
@@ -117,9 +117,8 @@ def _content(district: District) -> dict[str, Any]:
 
 
 def _badges(district: District) -> list[list[str]]:
-    """Return the marks of the page; whatever the maps may become, this one carries coordinates and counts: internal."""
-    words = wording("zh")
-    return [*([["demo", words["demo"]]] if district.is_demonstration else []), ["", words["internal"]]]
+    """Return the marks of the page, those of every map."""
+    return [list(badge) for badge in badges_of(district, district.is_demonstration, "zh")]
 
 
 def _foot(district: District) -> list[str]:

@@ -45,6 +45,7 @@ from .style import (
     layer_of,
     number_text,
     numbers_of,
+    shown_count,
     texts_of,
     wording,
 )
@@ -121,7 +122,7 @@ def _ring_layers(district: Any, rings: gpd.GeoDataFrame, bare: bool, lang: str) 
     return layers, labels
 
 
-def _gap_layers(district: Any, gaps: gpd.GeoDataFrame, lang: str) -> list[Layer]:
+def _gap_layers(district: Any, gaps: gpd.GeoDataFrame, lang: str, fewer_than: int) -> list[Layer]:
     """Return gap places, most people first, as numbered points with the reasons beside them."""
     t, look = wording(lang), house_style()["gap"]
     gaps = gaps.to_crs(district.crs) if gaps.crs is not None else gaps
@@ -133,9 +134,11 @@ def _gap_layers(district: Any, gaps: gpd.GeoDataFrame, lang: str) -> list[Layer]
     gaps, people = gaps.iloc[order], people[order]
     names = [n or str(i) for n, i in zip(texts_of(gaps, "name"), gaps.index, strict=True)]
     minutes = numbers_of(gaps, "minutes", t["min"], 1)
-    reasons = [r or "" for r in texts_of(gaps, "reason")]
+    reasons = [
+        r or "" for r in (texts_of(gaps, "reason") if "lacks" in gaps.columns else reasons_of(district, gaps, lang))
+    ]
     communities = names_of(district, "communities", column_of(gaps, "community"))
-    counts = [number_text(p, t["person"]) for p in people]
+    counts = [shown_count(p, t["person"], lang, fewer_than) for p in people]
     table: list[tuple[str, list[str | None]]] = [
         (t["unserved_60plus" if elderly else "unserved"], counts), (t["minutes"], minutes), (t["community"], communities), (t["reason"], list(reasons)),
     ]  # fmt: skip
@@ -155,6 +158,26 @@ def _gap_layers(district: Any, gaps: gpd.GeoDataFrame, lang: str) -> list[Layer]
     points = Layer("gaps", t["gaps"], "P", points_of(gaps), styles, np.arange(len(gaps)), list(names), table, find=True)
     points.extra["list"] = listing
     return [*layers, points]
+
+
+def reasons_of(district: Any, gaps: gpd.GeoDataFrame, lang: str) -> list[str | None]:
+    """Return why each place is not served: the sentence of `gaps`, or the same facts in the other language."""
+    walked, crow, detour = (floats_of(gaps, c) for c in ("minutes", "straight_metres", "detour"))
+    if lang == "zh" or "straight_metres" not in gaps.columns:
+        return texts_of(gaps, "reason")
+    t = wording(lang)
+    names = names_of(district, "facilities", column_of(gaps, "facility_minutes"))
+    found: list[str | None] = []
+    for name, m, s, d, wall in zip(names, walked, crow, detour, texts_of(gaps, "crosses"), strict=True):
+        if np.isnan(s):
+            found.append(t["why_none"])
+        elif np.isnan(m):
+            found.append(t["why_cut_off"].format(s=number_text(s, t["m"])))
+        else:
+            more = t["why_behind"].format(w=wall) if wall else ""
+            more += t["why_detour"].format(d=f"{d:.1f}") if d > 1.5 else ""
+            found.append(t["why_far"].format(f=name or "", m=f"{m:.1f}", s=number_text(s, t["m"])) + more)
+    return found
 
 
 # --- the scene -------------------------------------------------------------------------------------------------------
@@ -200,19 +223,21 @@ def scene_of(
     lang: str,
     themes: Sequence[Theme] = (),
     extra: Sequence[Layer] = (),
+    fewer_than: int = 0,
 ) -> Scene:
     """
     Collect what a map shows: layers from the ground up, labels, themes, legend, and the words of the sheet.
 
-    `themes` made elsewhere come instead of those of `cover`; `extra` layers lie over the others of their shape.
+    `themes` made elsewhere come instead of those of `cover`; `extra` layers lie over the others of their shape;
+    `fewer_than` as in `shown_count`: no smaller count of people or homes is among the words.
     """
     t = wording(lang)
     if show not in SHOWS:
         raise UnknownNameError("显示方式", show, SHOWS)
     homes, communities = layer_of(district, "homes"), layer_of(district, "communities")
-    themes = list(themes) or themes_of(district, cover, rule, rings, show, lang)
+    themes = list(themes) or themes_of(district, cover, rule, rings, show, lang, fewer_than)
     if values is not None and homes is not None:
-        themes.insert(0, values_theme(district, values, title, unit, homes, lang))
+        themes.insert(0, values_theme(district, values, title, unit, homes, lang, fewer_than))
     start = 0 if values is not None else first_theme(district, themes, rings)
     for theme in themes:
         if title:
@@ -221,7 +246,7 @@ def scene_of(
     ring_labels: list[Label] = []
     if rings is not None and len(rings):
         ring_layers, ring_labels = _ring_layers(district, rings, any(theme.layer == "homes" for theme in themes), lang)
-    gap_layers = _gap_layers(district, gaps, lang) if gaps is not None and len(gaps) else []
+    gap_layers = _gap_layers(district, gaps, lang, fewer_than) if gaps is not None and len(gaps) else []
     layers = _stack(district, themes, communities, ring_layers, [*gap_layers, *extra], lang)
     demonstration = is_demonstration(district, CORE)
     first, whole = _fit(district, themes, gaps, rings, start)
@@ -229,7 +254,8 @@ def scene_of(
     name = themes[start].title if themes else name
     labels = sorted([*ring_labels, *made_once(district, "labels", lang, labels_of)], key=lambda x: x.rank)
     return Scene(
-        lang, name, _overview(district, lang), badges_of(district, demonstration, lang), foot_lines(district, lang), evidence_line(district, (), lang),
+        lang, name, _overview(district, lang, fewer_than), badges_of(district, demonstration, lang), foot_lines(district, lang),
+        evidence_line(district, (), lang),
         t["demo"] if demonstration else "", district.crs, first, whole, layers, labels, themes,
         _groups(district, layers, lang), _start_off(district, layers, themes), start,
     )  # fmt: skip
@@ -251,15 +277,15 @@ def with_layers_of(old: Scene, new: Scene) -> tuple[list[Layer], list[dict[str, 
     return layers, groups
 
 
-def _overview(district: Any, lang: str) -> list[str]:
+def _overview(district: Any, lang: str, fewer_than: int) -> list[str]:
     """Return what there is: homes, residents, facilities, communities."""
     t, lines = wording(lang), []
     homes, facilities, communities = (layer_of(district, n) for n in ("homes", "facilities", "communities"))
     if homes is not None:
-        lines.append(t["n_homes"].format(n=f"{len(homes):,}"))
+        lines.append(t["n_homes"].format(n=shown_count(len(homes), "", lang, fewer_than)))
         people = floats_of(homes, "people")
         if not np.isnan(people).all():
-            lines.append(t["n_people"].format(n=f"{np.nansum(people):,.0f}"))
+            lines.append(t["n_people"].format(n=shown_count(float(np.nansum(people)), "", lang, fewer_than)))
     if facilities is not None:
         lines.append(t["n_facilities"].format(n=f"{len(facilities):,}"))
     if communities is not None:

@@ -18,7 +18,7 @@ import pyproj
 import shapely
 
 from ..errors import UnknownNameError
-from ..layers import DEMONSTRATION
+from ..layers import DEMONSTRATION, SECRET, secret_layers, suppressed
 from ..values import Rule
 
 #: Stands before names of a picture's own until the picture is complete; no text can hold it.
@@ -77,6 +77,21 @@ def number_text(value: Any, unit: str = "", digits: int = 0) -> str | None:
     if not math.isfinite(number):
         return None
     return f"{number:,.{digits}f}" + (f" {unit}" if unit else "")
+
+
+def shown_count(count: Any, unit: str, lang: str, fewer_than: int = 0) -> str | None:
+    """
+    Return a count of people or homes as text; None where it is unknown.
+
+    With `fewer_than`, counts below it only say so, and all others are rounded to tens: what is hidden cannot be worked out
+    from a total that stands beside it.
+    """
+    if not fewer_than or is_blank(count) or not math.isfinite(float(count)):
+        return number_text(count, unit)
+    shown = suppressed(pd.Series([float(count)]), fewer_than=fewer_than).iloc[0]
+    if is_blank(shown):
+        return wording(lang)["fewer"].format(n=fewer_than) + (f" {unit}" if unit else "")
+    return number_text(math.floor(float(shown) / 10 + 0.5) * 10, unit)
 
 
 def column_of(frame: pd.DataFrame, name: str) -> pd.Series:
@@ -204,11 +219,17 @@ def foot_lines(district: Any, lang: str) -> list[str]:
 
 
 def badges_of(district: Any, demonstration: bool, lang: str) -> list[tuple[str, str]]:
-    """Return the marks beside the title: demonstration, internal or for publication."""
+    """
+    Return the marks beside the title: demonstration, and how the output is to be kept.
+
+    Every output but the public edition carries coordinates or counts of homes and is internal, whatever its layers are; a layer
+    that is marked as secret lends all of them its mark.
+    """
     t = wording(lang)
-    secrecy = str(district.manifest.get("secrecy", "internal") or "internal")
+    secret = list(dict.fromkeys(secret_layers(district.manifest).values()))
+    strictest = max(secret, key=lambda mark: SECRET.index(mark.lower())) if secret else ""
     badges = [("demo", t["demo"])] if demonstration else []
-    return [*badges, ("", t["public"] if secrecy == "public" else t["internal"])]
+    return [*badges, ("", t["secret"].format(s=strictest) if strictest else t["internal"])]
 
 
 # --- markup ------------------------------------------------------------------------------------------------------------

@@ -27,6 +27,7 @@ from .style import (
     number_text,
     numbers_of,
     rule_label,
+    shown_count,
     texts_of,
     wording,
 )
@@ -155,7 +156,7 @@ def _classes(rule: Rule, lang: str) -> tuple[list[float], str, list[dict[str, An
     return breaks, column, styles
 
 
-def _minutes_mode(rule: Rule, rows: pd.DataFrame, homes: gpd.GeoDataFrame, lang: str) -> Mode:
+def _minutes_mode(rule: Rule, rows: pd.DataFrame, homes: gpd.GeoDataFrame, lang: str, fewer_than: int) -> Mode:
     """Colour homes by their own minutes (or metres, where that is how the rule judges)."""
     t = wording(lang)
     breaks, column, styles = _classes(rule, lang)
@@ -166,7 +167,7 @@ def _minutes_mode(rule: Rule, rows: pd.DataFrame, homes: gpd.GeoDataFrame, lang:
         rule.method
     ]
     title = t["line_shown"].format(v=shown)
-    return _mode(t[f"mode_{rule.method}"], title, styles, pick, homes, lang, counted_in(rule))
+    return _mode(t[f"mode_{rule.method}"], title, styles, pick, homes, lang, counted_in(rule), fewer_than)
 
 
 def counted_in(rule: Rule) -> str:
@@ -174,7 +175,7 @@ def counted_in(rule: Rule) -> str:
     return "people_60plus" if rule.denominator == "people_60plus" else "people"
 
 
-def _straight_mode(rule: Rule, rows: pd.DataFrame, homes: gpd.GeoDataFrame, lang: str) -> Mode | None:
+def _straight_mode(rule: Rule, rows: pd.DataFrame, homes: gpd.GeoDataFrame, lang: str, fewer_than: int) -> Mode | None:
     """Colour homes that a circle counts as served and a walk does not; None where the table cannot tell."""
     t, look = wording(lang), house_style()["straight"]
     circle = floats_of(rows, "served_buffer")
@@ -192,7 +193,7 @@ def _straight_mode(rule: Rule, rows: pd.DataFrame, homes: gpd.GeoDataFrame, lang
     ]
     pick = np.where(walk >= 0.5, 0, np.where(circle >= 0.5, 1, 2))
     pick = np.where(np.isnan(walk) | np.isnan(circle), 3, pick)
-    return _mode(t["mode_straight"], t["mode_straight"], styles, pick, homes, lang, counted_in(rule))
+    return _mode(t["mode_straight"], t["mode_straight"], styles, pick, homes, lang, counted_in(rule), fewer_than)
 
 
 def _mode(
@@ -203,19 +204,23 @@ def _mode(
     homes: gpd.GeoDataFrame,
     lang: str,
     counted: str = "people",
+    fewer_than: int = 0,
 ) -> Mode:
     """Return a mode with how many homes and people (or people 60+, where the rule counts them) each class holds."""
-    t = wording(lang)
     people = floats_of(homes, counted)
-    words = t["count_60plus"] if counted == "people_60plus" else t["count_people"]
     counts = [int((pick == i).sum()) for i in range(len(styles))]
-    texts = []
-    for i, n in enumerate(counts):
-        inside = people[pick == i]
-        known = inside[~np.isnan(inside)]
-        whole = words.format(n=n, p=f"{known.sum():,.0f}") if len(known) else t["count"].format(n=n)
-        texts.append(whole if n else t["count"].format(n=0))
+    texts = [class_text(people[pick == i], counted, lang, fewer_than) for i in range(len(styles))]
     return Mode(label, title, styles, pick.astype("int64"), counts, texts)
+
+
+def class_text(people: np.ndarray, counted: str, lang: str, fewer_than: int = 0) -> str:
+    """Return how many homes a class holds, and how many of the people who are `counted`; `fewer_than` as in `shown_count`."""
+    t, known = wording(lang), people[~np.isnan(people)]
+    n = shown_count(len(people), "", lang, fewer_than)
+    if not len(known):
+        return t["count"].format(n=n)
+    words = t["count_60plus"] if counted == "people_60plus" else t["count_people"]
+    return words.format(n=n, p=shown_count(float(known.sum()), "", lang, fewer_than))
 
 
 def percent(value: float) -> str:
@@ -240,7 +245,7 @@ def share_of(rows: pd.DataFrame, weights: np.ndarray, column: str) -> tuple[floa
 
 
 def _reach_facts(
-    rule: Rule, rows: pd.DataFrame, homes: gpd.GeoDataFrame, demonstration: bool, lang: str
+    rule: Rule, rows: pd.DataFrame, homes: gpd.GeoDataFrame, demonstration: bool, lang: str, fewer_than: int
 ) -> tuple[list[dict[str, str]], list[str]]:
     """Return the headline of a reach rule and the notes under it."""
     t = wording(lang)
@@ -253,9 +258,8 @@ def _reach_facts(
     if math.isnan(share):
         return [{"big": t["unknown"], "text": ""}], []
     unit = t["m2"] if column == "area_m2" else t["person"]
-    text = (
-        t["share"].format(den=t[f"den_{column}"]) + t["semicolon"] + t["not_served"].format(n=number_text(lost, unit))
-    )
+    lost_text = number_text(lost, unit) if column == "area_m2" else shown_count(lost, unit, lang, fewer_than)
+    text = t["share"].format(den=t[f"den_{column}"]) + t["semicolon"] + t["not_served"].format(n=lost_text)
     fact = {"big": percent(share), "text": text}
     if demonstration:
         fact["tag"] = t["demo_value"]
@@ -266,11 +270,11 @@ def _reach_facts(
         notes.append(t["alternatives"].format(a=a, b=b, c=c))
     unknown = int(np.isnan(weights).sum())
     if unknown and column != "area_m2":
-        notes.append(t["unknown_people"].format(n=unknown))
+        notes.append(t["unknown_people"].format(n=shown_count(unknown, "", lang, fewer_than)))
     served = floats_of(rows, "served")
     partly = int(((served > 1e-9) & (served < 1 - 1e-9)).sum())
     if partly:
-        notes.append(t["partly"].format(n=partly))
+        notes.append(t["partly"].format(n=shown_count(partly, "", lang, fewer_than)))
     return [fact], notes
 
 
@@ -287,17 +291,17 @@ def _reach_table(district: Any, rows: pd.DataFrame, lang: str) -> list[tuple[str
 
 
 def _reach_theme(
-    district: Any, cover: pd.DataFrame, rule: Rule, homes: gpd.GeoDataFrame, show: str, lang: str
+    district: Any, cover: pd.DataFrame, rule: Rule, homes: gpd.GeoDataFrame, show: str, lang: str, fewer_than: int
 ) -> Theme:
     rows = rows_of(cover, rule.name, homes)
     if "basis" in rows.columns and rows["basis"].notna().any():
         demonstration = bool(rows["basis"].isin(DEMONSTRATION).any())
     else:
         demonstration = is_demonstration(district, ("homes", "facilities", "streets"))
-    facts, notes = _reach_facts(rule, rows, homes, demonstration, lang)
+    facts, notes = _reach_facts(rule, rows, homes, demonstration, lang, fewer_than)
     label = rule_label(district, rule, lang)
-    modes = [_minutes_mode(rule, rows, homes, lang)]
-    straight = _straight_mode(rule, rows, homes, lang)
+    modes = [_minutes_mode(rule, rows, homes, lang, fewer_than)]
+    straight = _straight_mode(rule, rows, homes, lang, fewer_than)
     if straight is not None:
         modes.append(straight)
     start = 1 if show == "straight" and straight is not None else 0
@@ -371,7 +375,13 @@ def _presence_theme(district: Any, rule: Rule, communities: gpd.GeoDataFrame, la
 
 
 def values_theme(
-    district: Any, values: pd.Series, title: str | None, unit: str, homes: gpd.GeoDataFrame, lang: str
+    district: Any,
+    values: pd.Series,
+    title: str | None,
+    unit: str,
+    homes: gpd.GeoDataFrame,
+    lang: str,
+    fewer_than: int = 0,
 ) -> Theme:
     """Colour homes by any series: shares in fifths, other numbers in five equal steps."""
     t, look = wording(lang), house_style()
@@ -414,7 +424,7 @@ def values_theme(
         None if math.isnan(v) else percent(v) if share else number_text(v, unit, 1) for v in number
     ]
     return Theme(
-        "values", label, f"{district.name} · {label}", [], "homes", [_mode(label, label, styles, pick, homes, lang)],
+        "values", label, f"{district.name} · {label}", [], "homes", [_mode(label, label, styles, pick, homes, lang, fewer_than=fewer_than)],
         [(label, shown)], (), facts, [], [], evidence_line(district, (), lang),
     )  # fmt: skip
 
@@ -426,6 +436,7 @@ def themes_of(
     rings: gpd.GeoDataFrame | None,
     show: str,
     lang: str,
+    fewer_than: int = 0,
 ) -> list[Theme]:
     """Return a theme per rule of the table (one where a rule is asked for), the one that fits the rings first."""
     homes, communities = layer_of(district, "homes"), layer_of(district, "communities")
@@ -444,7 +455,7 @@ def themes_of(
         if is_presence(district, found) and communities is not None:
             themes.append(_presence_theme(district, found, communities, lang))
         elif homes is not None and cover is not None:
-            themes.append(_reach_theme(district, cover, found, homes, show, lang))
+            themes.append(_reach_theme(district, cover, found, homes, show, lang, fewer_than))
     return themes
 
 

@@ -15,21 +15,23 @@ import shapely
 from .._analysis import analyse, promised_rules
 from .._drawing.basemap import Layer
 from .._drawing.scene import Scene
-from .._drawing.style import house_style
-from .._drawing.themes import Mode
+from .._drawing.style import house_style, joined, kind_label, number_text, rule_label, wording
+from .._drawing.themes import Mode, class_text, percent, walker_text
 from ..district import District
-from ..errors import UnknownNameError
 from ..progress import told
 from ..reach import hinge_of_kinds, home_points
 from ..sheet import (
     COMPLETENESS,
     GAPS,
     OVERVIEW,
+    Format,
+    check_size,
     file_name,
     page_foot,
     page_head,
     scene_for,
-    theme_page,
+    short_label,
+    theme_pages,
     themes,
     title_block,
     title_cells,
@@ -48,7 +50,7 @@ _KEY_MAP = (150.0, 176.0)
 
 @told("写图册", 28)
 def atlas(
-    district: District, to: str | Path = "output", *, size: str = "A3", figures: bool = False, preset: str = "plan",
+    district: District, to: str | Path = "output", *, size: str = "A3", figures: bool = False, preset: str = "plan", lang: str = "zh",
     progress: Callable[[str], None] | None = None,
 ) -> list[Path]:  # fmt: skip
     """
@@ -62,6 +64,8 @@ def atlas(
         "A3" or "A4".
     figures
         Write every page as a PNG of 300 dots per inch too.
+    lang
+        "zh" or "en"; names stay as the data have them.
 
     Returns
     -------
@@ -71,42 +75,41 @@ def atlas(
     Raises
     ------
     UnknownNameError
-        No such size.
+        No such size or language.
     EnvironmentProblem
         A file cannot be written, or the typeface is missing.
     """
-    if size not in SIZES:
-        raise UnknownNameError("图幅", size, list(SIZES))
-    say = progress or (lambda _: None)
+    check_size(size)
+    t, say = wording(lang), progress or (lambda _: None)
     results, folder = analyse(district, preset=preset, progress=say), Path(to)
     pictures: list[Path] = []
 
     def leaves() -> Iterator[Paper]:
-        for i, (name, page) in enumerate(_pages(district, results, size)):
-            say(f"第 {i + 1} 页 {name}")
+        for i, (name, page) in enumerate(_pages(district, results, Format(size, lang))):
+            say(t["page"].format(n=i + 1) + f" {name}")
             if figures:
                 path = folder / "figures" / f"{i + 1:02d}-{file_name(name)}.png"
                 pictures.append(write_bytes(path, png_bytes(page)))
             yield page
 
-    book = pdf_bytes(leaves(), f"{district.name}图册")
+    book = pdf_bytes(leaves(), f"{district.name} {t['atlas']}")
     return [write_bytes(folder / ATLAS, book), *pictures]
 
 
-def _pages(district: District, results: Mapping[str, Any], size: str) -> Iterator[tuple[str, Paper]]:
+def _pages(district: District, results: Mapping[str, Any], form: Format) -> Iterator[tuple[str, Paper]]:
+    """Yield the pages with their names; a theme's further pages have the number of its first."""
     chosen = [r for r in promised_rules(district, results) if pd.notna(results["headlines"].loc[r, "value"])]
-    named = themes(district)
+    named = themes(district, form.lang)
     for i, what in enumerate([OVERVIEW, COMPLETENESS, GAPS, *chosen]):
-        page = theme_page(district, what, size=size, number=f"{i + 1:02d}", results=results)
-        yield str(named[what]), page
+        for page in theme_pages(
+            district, what, replace(form, number=f"{i + 1:02d}"), results=results, whole=what == GAPS
+        ):
+            yield str(named[what]), page
     if district.communities is None or district.homes is None:
         return
     for j, code in enumerate(district.layers["communities"].index):
-        number = f"{len(chosen) + 4 + j:02d}"
-        yield (
-            str(district.layers["communities"].at[code, "name"]),
-            community_page(district, results, code, size, number),
-        )
+        own = replace(form, number=f"{len(chosen) + 4 + j:02d}")
+        yield str(district.layers["communities"].at[code, "name"]), community_page(district, results, code, own)
 
 
 # --- what a community has -----------------------------------------------------------------------------------------------
@@ -190,13 +193,11 @@ def _middle(minutes: pd.Series, weight: pd.Series) -> float:
 # --- the sheet ----------------------------------------------------------------------------------------------------------
 
 
-def community_page(
-    district: District, results: Mapping[str, Any], code: str, size: str = "A3", number: str = ""
-) -> Paper:
+def community_page(district: District, results: Mapping[str, Any], code: str, form: Format) -> Paper:
     """Return a community's sheet: its map with homes coloured by completeness, and tables beside it."""
-    scene = _community_scene(district, results, code)
-    paper = Paper(*SIZES[size], UNITS[size])
-    page_head(paper, scene.title, scene.badges, [_people_line(district, code)])
+    scene = _community_scene(district, results, code, form.lang)
+    paper = Paper(*SIZES[form.size], UNITS[form.size])
+    page_head(paper, scene.title, scene.badges, [_people_line(district, code, form.lang)])
     frame = Frame(_MARGIN, _TOP, paper.width * _MAP - _MARGIN, paper.height - _TOP - _FOOT)
     inset = Frame(frame.right - _KEY_MAP[0] - 8, frame.bottom - _KEY_MAP[1] - 8, *_KEY_MAP)
     room = (inset.left - 6, inset.top - 6, frame.right, frame.bottom)
@@ -204,18 +205,18 @@ def community_page(
     _key_map(paper, inset, district, code)
     left = frame.right + 16
     column = Column(paper, left, frame.top, paper.width - _MARGIN - left, frame.bottom)
-    cells = title_cells(district, scene, ground.denominator, size, {"图号": number})
+    cells = title_cells(district, scene, ground.denominator, form)
     column.bottom = title_block(paper, column, frame.bottom, cells) - 8
-    _promise_table(column, district, results, code)
-    _kind_table(column, district, results, code)
+    _promise_table(column, district, results, code, form.lang)
+    _kind_table(column, district, results, code, form.lang)
     carto.headline_classes(column, scene)
     carto.legend(column, scene, ground.zoom)
     page_foot(paper, frame.bottom, [*scene.foot[2:], scene.evidence])
     return paper
 
 
-def _community_scene(district: District, results: Mapping[str, Any], code: str) -> Scene:
-    scene = scene_for(district, COMPLETENESS, results=results)
+def _community_scene(district: District, results: Mapping[str, Any], code: str, lang: str) -> Scene:
+    scene = scene_for(district, COMPLETENESS, results=results, lang=lang)
     area = district.layers["communities"].loc[[code]]
     name, kinds = str(area["name"].iloc[0]), district.kinds
     shown = tuple(kinds.index[kinds["essential"].eq(True) | kinds["lead"].isin(["community", "circle"])])
@@ -224,10 +225,10 @@ def _community_scene(district: District, results: Mapping[str, Any], code: str) 
     layers = [replace(x, geometry=area.geometry, styles=x.styles) if x.id == "veil" else x for x in scene.layers]
     place = max((i + 1 for i, x in enumerate(layers) if x.shape in ("A", "L")), default=0)
     layers.insert(place, outline)
-    lines, theme = _method_lines(district), None
+    lines, theme = _method_lines(district, lang), None
     if scene.themes:
         first = scene.themes[0]
-        mode = _own_mode(first.modes[0], district, code)
+        mode = _own_mode(first.modes[0], district, code, lang)
         theme = replace(
             first, title=f"{district.name} · {name}", lines=lines, modes=[mode], kinds=shown, notes=[], facts=[]
         )
@@ -240,41 +241,44 @@ def _community_scene(district: District, results: Mapping[str, Any], code: str) 
     )  # fmt: skip
 
 
-def _people_line(district: District, code: str) -> str:
-    homes = district.layers["homes"]
+def _people_line(district: District, code: str, lang: str) -> str:
+    t, homes = wording(lang), district.layers["homes"]
     own = homes[(district.groups["community"].reindex(homes.index) == code).to_numpy()]
     unknown = int(own["people"].isna().sum())
-    more = f"（另有 {unknown} 个小区人口未知）" if unknown else ""
     area = district.layers["communities"].geometry.loc[code].area / 1e6
-    return (
-        f"小区 {len(own)} 个　常住人口 {own['people'].sum():,.0f} 人{more}　60岁及以上 {own['people_60plus'].sum():,.0f} 人　"
-        f"面积 {area:.2f} 平方公里　社区代码 {code}"
-    )
+    parts = [
+        t["n_homes"].format(n=len(own)),
+        t["n_people"].format(n=f"{own['people'].sum():,.0f}")
+        + (t["of_them_unknown"].format(n=unknown) if unknown else ""),
+        t["n_60plus"].format(n=f"{own['people_60plus'].sum():,.0f}"),
+        t["n_area"].format(n=f"{area:.2f}"),
+        t["code_of"].format(c=code),
+    ]
+    return "　".join(parts)
 
 
-def _method_lines(district: District) -> list[str]:
-    walker = district.profile("adult")
+def _method_lines(district: District, lang: str) -> list[str]:
+    t = wording(lang)
     return [
-        "方法 步行时间：走到最近一处，含出入口和过街等候；承诺按各自规则的方法",
-        f"人群 {walker.label} {walker.speed_m_s:g} m/s；承诺按各自规则的人群",
-        "口径 步行分钟取居中的居民；部分够不着的小区按份额计人",
+        t["community_method"],
+        t["community_who"].format(w=walker_text(district, "adult", lang)),
+        t["community_middle"],
     ]
 
 
-def _own_mode(mode: Mode, district: District, code: str) -> Mode:
+def _own_mode(mode: Mode, district: District, code: str, lang: str) -> Mode:
     """Return a mode that counts the community's own homes only."""
     homes = district.layers["homes"]
     own = (district.groups["community"].reindex(homes.index) == code).to_numpy()
     # `pick` is in the order of the homes that have a shape
     there = (~(homes.geometry.isna() | homes.geometry.is_empty)).to_numpy()
     mine = own[there]
-    counts = [int((mode.pick[mine] == j).sum()) for j in range(len(mode.styles))]
     people = homes["people"].to_numpy(dtype="float64", na_value=np.nan)[there]
-    texts = []
-    for j, n in enumerate(counts):
-        total = np.nansum(people[mine & (mode.pick == j)])
-        texts.append(f"{n} 个小区 · {total:,.0f} 人" if n else "0 个小区")
-    return replace(mode, title="小区颜色：15分钟配套齐全度", counts=counts, texts=texts)
+    classes = [people[mine & (mode.pick == j)] for j in range(len(mode.styles))]
+    title = wording(lang)["homes_by_completeness"]
+    return replace(
+        mode, title=title, counts=[len(c) for c in classes], texts=[class_text(c, "people", lang) for c in classes]
+    )
 
 
 def _key_map(paper: Paper, frame: Frame, district: District, code: str) -> None:
@@ -297,71 +301,53 @@ def _key_map(paper: Paper, frame: Frame, district: District, code: str) -> None:
     paper.areas(on_page(communities.loc[[code]].geometry), fill=carto.MARK)
 
 
-def _minutes(value: float) -> str:
-    return "—" if np.isnan(value) else "走不到" if np.isinf(value) else f"{value:.1f}"
+def _minutes(value: float, lang: str) -> str:
+    return "—" if np.isnan(value) else wording(lang)["unreachable"] if np.isinf(value) else f"{value:.1f}"
 
 
-def _promise_table(column: Column, district: District, results: Mapping[str, Any], code: str) -> None:
-    facts = community_promises(district, results, code)
+def _promise_table(column: Column, district: District, results: Mapping[str, Any], code: str, lang: str) -> None:
+    t, facts = wording(lang), community_promises(district, results, code)
+    labels = [rule_label(district, district.rule(str(name)), lang) for name in facts.index]
+    lacking = [label for label, share in zip(labels, facts["share"], strict=True) if share < 1 - 1e-9]
     rows, strong = [], {}
-    for i, row in enumerate(facts.itertuples()):
-        lacking = row.share < 1 - 1e-9
+    for i, (label, row) in enumerate(zip(labels, facts.itertuples(), strict=True)):
         if np.isnan(row.share):
-            state = "数据不足"
+            state = t["unknown"]
         elif row.metric == "presence":
-            state = f"有（{row.places:.0f} 处）" if row.share else "无"
+            state = t["has_n"].format(n=f"{row.places:.0f}") if row.share else t["hasnt"]
         else:
-            state = f"{_floor_percent(row.share)} 可达"
-        who = "（60岁以上）" if row.counted == "people_60plus" else ""
-        missed = "—" if np.isnan(row.missed) else f"{row.missed:,.0f}{who if row.missed else ''}"
-        rows.append([row.label, state, _minutes(row.minutes), missed])
-        if lacking:
+            state = t["share_reached"].format(p=percent(row.share))
+        missed = "—" if np.isnan(row.missed) else number_text(row.missed) or ""
+        missed += t["aged"] if row.counted == "people_60plus" and row.missed > 0 else ""
+        rows.append([label, state, _minutes(row.minutes, lang), missed])
+        if row.share < 1 - 1e-9:
             strong[(i, 1)] = carto.WARN
-    mark = "　演示值（不作结论）" if district.is_demonstration else ""
-    column.text(f"规划承诺在本社区{mark}", 14, bold=True)
-    column.table(
-        ["承诺", "本社区", "步行分钟", "够不着的人"],
-        rows,
-        (250, 120, 80, 140),
-        numbers=(2, 3),
-        strong=strong,
-        most_lines=1,
-    )
-    names = [r.label for r in facts.itertuples() if r.share < 1 - 1e-9]
+    mark = f"　{t['demo_value']}" if district.is_demonstration else ""
+    column.text(t["promises_here"] + mark, 14, bold=True)
+    head = [t["col_promise"], t["col_here"], t["col_minutes"], t["col_missed_people"]]
+    column.table(head, rows, (250, 120, 80, 140), numbers=(2, 3), strong=strong, most_lines=1)
     column.y += 5
-    column.text(
-        "没有做到的：" + ("、".join(names) if names else "无"),
-        12.5,
-        carto.WARN if names else carto.INK,
-        bold=bool(names),
-        lines=3,
-    )
+    said = t["not_kept"].format(w=joined(lacking, lang) if lacking else t["nothing_lacks"])
+    column.text(said, 12.5, carto.WARN if lacking else carto.INK, bold=bool(lacking), lines=3)
     column.y += 8
 
 
-def _floor_percent(share: float) -> str:
-    shown = round(share * 100, 1)
-    return f"{min(shown, 99.9) if share < 1 - 1e-9 else shown:g}%"
-
-
-def _kind_table(column: Column, district: District, results: Mapping[str, Any], code: str) -> None:
+def _kind_table(column: Column, district: District, results: Mapping[str, Any], code: str, lang: str) -> None:
     """Write the kinds of daily life in tables side by side."""
-    facts = community_kinds(district, results, code)
+    t, facts = wording(lang), community_kinds(district, results, code)
     if facts.empty:
         return
-    column.text("必备设施：社区内几处，最近的步行几分钟（成人，居中的居民）", 14, bold=True)
-    n, gap = 3, 14.0
-    each = -(-len(facts) // n)
-    top, lowest = column.y, column.y
-    wide = (column.width - gap * (n - 1)) / n
-    for k in range(n):
-        part, left = facts.iloc[k * each : (k + 1) * each], column.left + k * (wide + gap)
-        if part.empty:
-            continue
-        beside = Column(column.paper, left, top, wide, column.bottom)
-        rows = [[str(r.label).split("（")[0], f"{r.places}", _minutes(r.minutes)] for r in part.itertuples()]
-        strong = {(i, 1): carto.WARN for i, r in enumerate(part.itertuples()) if r.places == 0}
-        strong |= {(i, 2): carto.WARN for i, r in enumerate(part.itertuples()) if r.minutes > 15}
-        beside.table(["类别", "处", "分钟"], rows, (126, 26, 40), numbers=(1, 2), strong=strong, most_lines=1)
-        lowest = max(lowest, beside.y)
-    column.y = lowest + 10
+    column.text(t["essential_here"], 14, bold=True)
+    rows = [
+        [
+            short_label(kind_label(district, str(r.Index), lang)),
+            f"{r.places}",
+            _minutes(r.minutes, lang),
+        ]
+        for r in facts.itertuples()
+    ]
+    strong = {(i, 1): carto.WARN for i, r in enumerate(facts.itertuples()) if r.places == 0}
+    strong |= {(i, 2): carto.WARN for i, r in enumerate(facts.itertuples()) if r.minutes > 15}
+    head = [t["kind"], t["col_places"], t["min"]]
+    column.tables(3, head, rows, (126, 30, 44), numbers=(1, 2), strong=strong)
+    column.y += 10

@@ -25,6 +25,8 @@ SHEET = "#fffdf9"
 _HALO = "#fffdf8"
 #: Layers that show where an administrative area ends; a public sheet has none of them.
 BORDERS = ("district", "zones", "areas", "communities", "grid", "veil", "presence")
+#: Detail finer than this is not drawn (millimetres of paper).
+_FINE = 0.09
 #: Scales that a ruler can be laid on: these times a power of ten.
 _ROUND = (1.0, 1.25, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0)
 
@@ -73,6 +75,8 @@ class Ground:
         self.zoom = math.log2(40_075_016.686 * math.cos(math.radians(latitude)) / 256 * self.scale)
         self._taken = np.empty((64, 4))
         self._n = 0
+        #: Where symbols that may be drawn over by a name lie.
+        self.dots = np.empty((0, 2))
 
     def on_page(self, coordinates: np.ndarray) -> np.ndarray:
         """Return metric coordinates as units on the page."""
@@ -93,7 +97,7 @@ class Ground:
         if cropped.any():
             box = (west - margin, south - margin, east + margin, north + margin)
             shapes[cropped] = shapely.clip_by_rect(shapes[cropped], *box)
-        return shapely.transform(shapely.simplify(shapes, 0.25 / self.scale), self.on_page)
+        return shapely.transform(shapely.simplify(shapes, _FINE * 0.001 / self.paper.metre / self.scale), self.on_page)
 
     def take(self, box: Box) -> None:
         """Mark room as taken."""
@@ -157,6 +161,8 @@ def draw_map(paper: Paper, frame: Frame, scene: Scene, keep_free: Sequence[Box] 
             ground.take(box)
         own = {f"k-{k}" for k in theme.kinds} | {"gaps"} if theme else {"gaps"}
         points = [x for x in scene.layers if x.shape == "P" and x.id not in off and x.min_zoom <= ground.zoom]
+        places = [shapely.get_coordinates(x.geometry.array) for x in points if x.styles[0].get("mark") != "none"]
+        ground.dots = ground.on_page(np.concatenate(places)) if places else ground.dots
         # What the theme is about comes first, then the names of areas, other symbols, other names; names lie on top.
         _draw_points(ground, [x for x in points if x.id in own])
         names = [_draw_labels(ground, scene.labels, off, first=True)]
@@ -312,9 +318,11 @@ def _point_label(ground: Ground, label: Label, style: Mapping[str, Any]) -> list
     w, h, d = span(label.text, size, spacing), size * 1.25, label.away
     if d:
         tries = [(w / 2 + d, 0.0), (-w / 2 - d, 0.0), (0.0, -h / 2 - d), (0.0, h / 2 + d)]
+    elif label.kind in FIRST_LABELS:
+        tries = [(i * w / 8, j * h / 2) for j in range(-6, 7) for i in range(-6, 7)]
     else:
         tries = [
-            (0.0, 0.0),
+            (0, 0),
             (0, -h),
             (0, h),
             (-w * 0.4, 0),
@@ -324,8 +332,9 @@ def _point_label(ground: Ground, label: Label, style: Mapping[str, Any]) -> list
             (-w * 0.5, -h),
             (w * 0.5, h),
         ]
-        if label.kind in FIRST_LABELS:
-            tries += [(-w * 0.5, h), (w * 0.5, -h), (-w * 0.8, 0), (w * 0.8, 0), (0, -3 * h), (0, 3 * h)]
+    if label.kind in FIRST_LABELS:  # near its place, on few symbols, and never on somebody else's ground
+        tries = [(dx, dy) for dx, dy in tries if _over(ground, label.area, x0 + dx, y0 + dy)]
+        tries.sort(key=lambda move: 10 * _covered(ground, x0 + move[0], y0 + move[1], w, h) + math.hypot(*move))
     for dx, dy in tries:
         x, y = x0 + dx, y0 + dy
         box = (x - w / 2 - 2, y - h / 2 - 1, x + w / 2 + 2, y + h / 2 + 1)
@@ -336,6 +345,19 @@ def _point_label(ground: Ground, label: Label, style: Mapping[str, Any]) -> list
             look = {"bold": style["weight"] >= 600, "halo": _HALO, "spacing": spacing}
             return [partial(ground.paper.words, x, y, label.text, size, style["colour"], "middle", **look)]
     return []
+
+
+def _over(ground: Ground, area: Any, x: float, y: float) -> bool:
+    """Whether a place on the page lies in an area of the map."""
+    f = ground.frame
+    place = ground.x0 + (x - f.left) / ground.scale, ground.y1 - (y - f.top) / ground.scale
+    return area is None or bool(shapely.contains_xy(area, *place))
+
+
+def _covered(ground: Ground, x: float, y: float, width: float, height: float) -> int:
+    """Return how many symbols a name would lie on."""
+    away = np.abs(ground.dots - (x, y))
+    return int(((away[:, 0] < width / 2 + 5) & (away[:, 1] < height / 2 + 4)).sum())
 
 
 def _line_label(ground: Ground, label: Label, style: Mapping[str, Any]) -> list[_Write]:
@@ -486,6 +508,31 @@ class Column:
         paper.lines(
             [shapely.LineString([(self.left, y), (self.left + self.width, y)]) for y in (top, self.y)], "#8d857a", 1
         )
+        return done
+
+    def tables(
+        self, abreast: int, head: Sequence[str], rows: Sequence[Sequence[str]], shares: Sequence[float], *, numbers: Sequence[int] = (),
+        strong: Mapping[tuple[int, int], str] | None = None, fill: bool = False, size: float = 11.5, most_lines: int = 1,
+    ) -> int:  # fmt: skip
+        """
+        Write one long table as several side by side, of equal length or (`fill`) each as long as there is room.
+
+        Returns how many rows there was room for.
+        """
+        gap, top, lowest, done = 14.0, self.y, self.y, 0
+        wide = (self.width - gap * (abreast - 1)) / abreast
+        each = len(rows) if fill else math.ceil(len(rows) / abreast)
+        for k in range(abreast):
+            part = rows[done : done + each]
+            if not part:
+                break
+            own = {(i - done, j): colour for (i, j), colour in (strong or {}).items()}
+            beside = Column(self.paper, self.left + k * (wide + gap), top, wide, self.bottom)
+            put = beside.table(head, part, shares, size=size, numbers=numbers, strong=own, most_lines=most_lines)
+            done, lowest = done + put, max(lowest, beside.y)
+            if put < len(part) and not fill:
+                each = math.ceil((len(rows) - done) / max(abreast - k - 1, 1))
+        self.y = lowest
         return done
 
 

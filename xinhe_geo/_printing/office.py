@@ -1,4 +1,7 @@
-"""Documents for Word and PowerPoint that come out the same to the byte: no clock in the archive, in its facts or in what is embedded."""
+"""
+What goes to office programs: documents that come out the same to the byte (no clock in the archive, in its facts or in what is
+embedded), and tables in which no text of the data is taken for a formula.
+"""
 
 from __future__ import annotations
 
@@ -9,9 +12,27 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
+import pandas as pd
+
 #: The earliest moment a zip archive can name.
 _EPOCH = (1980, 1, 1, 0, 0, 0)
+#: A spreadsheet takes a text that begins so for a formula.
+_FORMULA = re.compile(r"[=+@\t\r]|-(?![\d.,]+$)")
 _CLOCK = re.compile(rb"(<dcterms:(?:created|modified)[^>]*>)[^<]*(</dcterms:)")
+
+
+def csv_text(table: pd.DataFrame, *, index: bool = True) -> str:
+    """Return a table as CSV for a spreadsheet: texts that would be taken for a formula begin with an apostrophe."""
+    safe = table.reset_index() if index else table.copy()
+    safe.columns = [_no_formula(c) for c in safe.columns]
+    for column in safe.columns:
+        if safe[column].dtype.kind not in "ifbuM":
+            safe[column] = safe[column].map(_no_formula)
+    return str(safe.to_csv(index=False, lineterminator="\n"))
+
+
+def _no_formula(value: Any) -> Any:
+    return f"'{value}" if isinstance(value, str) and _FORMULA.match(value) else value
 
 
 def document_bytes(save: Callable[[io.BytesIO], Any], properties: Any, title: str, year: int) -> bytes:

@@ -33,6 +33,7 @@ _SETTINGS = {"pdf.fonttype": 42, "pdf.compression": 6, "axes.unicode_minus": Fal
              "text.usetex": False, "text.hinting": "none", "agg.path.chunksize": 0}  # fmt: skip
 _UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\ufe00-\ufe0f\ufeff]")
 _BOX = "□"
+_CLOSING = "，。；、：）》”！？)"
 
 
 @cache
@@ -103,17 +104,35 @@ def span(text: str, size: float, spacing: float = 0.0) -> float:
 
 
 def wrap(text: str, size: float, width: float) -> list[str]:
-    """Break a text into lines of at most `width`: anywhere between Chinese characters, at spaces in Latin text where possible."""
-    lines, line = [], ""
+    """
+    Break a text into lines of at most `width`: anywhere between Chinese characters, at spaces in Latin text where possible.
+
+    No line begins with a closing mark or ends with an opening one: what it belongs to goes with it.
+    """
+    lines: list[str] = []
+    line: list[str] = []
     for token in re.findall(r"[\x21-\x7e\u00a0-\u2e7f]+\s*|\s+|.", legible(text)):
         for piece in _pieces(token, size, width):
-            if line and piece not in "，。；、：）》”！？" and span((line + piece).rstrip(), size) > width:
-                carried = line[-1] if line[-1] in "（《“" else ""  # an opening bracket goes with what it opens
-                lines.append(line[: len(line) - len(carried)].rstrip())
-                line = carried + piece.lstrip()
+            if line and span("".join([*line, piece]).rstrip(), size) > width:
+                carried = _carried(line, piece)
+                lines.append("".join(line[: len(line) - len(carried)]).rstrip())
+                line = [*carried, piece] if carried else [piece.lstrip()]
             else:
-                line += piece
-    return [*lines, line.rstrip()] if line.strip() else lines
+                line.append(piece)
+    rest = "".join(line).rstrip()
+    return [*lines, rest] if rest else lines
+
+
+def _carried(line: Sequence[str], piece: str) -> list[str]:
+    """Return the end of a line that must stand on the next one with `piece`."""
+    n = len(line)
+    if piece[0] in _CLOSING:
+        while n > 1 and line[n - 1][0] in _CLOSING:
+            n -= 1
+        n -= 1
+    while n > 0 and line[n - 1][0] in "（《“(":
+        n -= 1
+    return list(line[n:]) if n > 0 else []
 
 
 def _pieces(token: str, size: float, width: float) -> Iterable[str]:
@@ -192,16 +211,18 @@ class Paper:
     ) -> None:  # fmt: skip
         """Draw polygons (in units): filled, hatched with a second colour, outlined."""
         parts = [p for p in shapely.get_parts(np.asarray(shapes)) if p.geom_type == "Polygon" and not p.is_empty]
+        colour, own_opacity = colour_of(fill or "none")
+        solid = opacity * own_opacity
+        # one path for area and edge where that looks the same
+        both = bool(line) and colour != "none" and solid == 1.0 and not (hatch or dash) and colour_of(line)[1] == 1.0
+        edge = {"edgecolor": line, "linewidth": width * self.point, "joinstyle": "round"} if both else {"linewidth": 0}
         for i in range(0, len(parts), _PARTS):
             own = shapely.orient_polygons(np.array(parts[i : i + _PARTS], dtype=object))
-            if fill and fill != "none":
-                colour, own_opacity = colour_of(fill)
-                self._put(
-                    _matplotlib().PathPatch(_outline(own), facecolor=colour, alpha=opacity * own_opacity, linewidth=0)
-                )
+            if colour != "none":
+                self._put(_matplotlib().PathPatch(self._outline(own), facecolor=colour, alpha=solid, **edge))
             if hatch:
                 self.lines(_hatching(own), hatch, 1.1, opacity=opacity)
-        if line:
+        if line and not both:
             self.lines(shapely.boundary(np.array(parts, dtype=object)), line, width, dash)
 
     def lines(
@@ -224,7 +245,7 @@ class Paper:
             if dash:
                 # matplotlib counts dashes in line widths.
                 look["linestyle"] = (0, [d * max(1.0, width / 3) / width for d in dash])
-            self._put(_matplotlib().PathPatch(_outline(parts[i : i + _PARTS]), fill=False, **look))
+            self._put(_matplotlib().PathPatch(self._outline(parts[i : i + _PARTS]), fill=False, **look))
 
     def rectangle(
         self, left: float, top: float, width: float, height: float, *, fill: str = "", line: str = "", pen: float = 1.0,
@@ -244,6 +265,17 @@ class Paper:
         if dash and line:
             patch.set_linestyle((0, [d / pen for d in dash]))
         self._put(patch)
+
+    def _outline(self, shapes: Any) -> Any:
+        """Return shapes as one path of coordinates as fine as a printer, and short to write down."""
+        path = _outline(shapes)
+        return _matplotlib().Outline(self._snapped(path.vertices), path.codes)
+
+    def _snapped(self, places: np.ndarray) -> np.ndarray:
+        """Return places on a grid of hundredths of a point: two digits in the file instead of six."""
+        x = np.round(places[:, 0] * self.point, 2) / self.point
+        high = self.height * self.point
+        return np.column_stack([x, (high - np.round(high - places[:, 1] * self.point, 2)) / self.point])
 
     # --- words --------------------------------------------------------------------------------------------------------
 
@@ -289,23 +321,27 @@ class Paper:
         turn: float,
         opacity: float,
     ) -> None:
-        shape = _glyphs(line)
-        points = shape.vertices * (size / 100.0) * (1.0, -1.0)
+        # a rim wider than its strokes hides what is simplified
+        rings = _glyphs(line, round(min(width * 0.06, size * 0.012) * 100 / size, 3))
+        points = shapely.get_coordinates(rings) * (size / 100.0) * (1.0, -1.0)
         ahead = {"start": 0.0, "middle": 0.5, "end": 1.0}[anchor] * span(line, size)
         points = points + np.array([-ahead, size * 0.36])
         angle = np.radians(turn)
         turned = points @ np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]]) + (x, y)
-        patch = _matplotlib().PathPatch(
-            _matplotlib().Outline(turned, shape.codes), fill=False, edgecolor=colour, linewidth=width * self.point
-        )
+        path = _matplotlib().Outline(self._snapped(turned), _outline(rings).codes)
+        patch = _matplotlib().PathPatch(path, fill=False, edgecolor=colour, linewidth=width * self.point)
         patch.set_joinstyle("round")
         patch.set_alpha(opacity)
         self._put(patch)
 
 
 @cache
-def _glyphs(line: str) -> Any:
-    return _matplotlib().TextPath((0, 0), line, size=100, prop=_properties())
+def _glyphs(line: str, tolerance: float) -> Any:
+    """Return the outlines of a line of type of size 100 as rings."""
+    drawn = _matplotlib().TextPath((0, 0), line, size=100, prop=_properties())
+    # `to_polygons` gives ten points per curve at this size; most are within the tolerance of a straight line
+    rings = [shapely.LinearRing(p) for p in drawn.to_polygons(closed_only=True) if len(p) > 3]
+    return shapely.simplify(np.array(rings, dtype=object), tolerance)
 
 
 def _outline(shapes: Any) -> Any:

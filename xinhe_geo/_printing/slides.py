@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from pptx.util import Emu, Inches, Pt
 
 from .._analysis import analyse, best_sites, has_own_plan, promised_rules
 from .._drawing.meeting import DEMONSTRATION_TEXT
+from .._drawing.style import badges_of
 from ..audit import SEVERITIES, rests_on
 from ..district import District
 from ..ledger import ledger, verdicts
@@ -110,8 +112,9 @@ class _Deck:
         number = len(self.show.slides)
         foot = f"{self.district.name}　数据年份 {self.district.year}　{self.district.manifest.get('credit', '')}"
         self.text(slide, _LEFT - 0.1, 7.0, 8.4, 0.35, [(foot, 9.5, _QUIET, False)])
-        mark = f"{DEMONSTRATION_TEXT}　" if self.district.is_demonstration else ""
-        self.text(slide, 5.9, 6.68, 7.03, 0.3, [(f"{mark}{number}", 10, _MARK, True)], right=True)
+        badges = badges_of(self.district, self.district.is_demonstration, "zh")
+        mark = "　".join(DEMONSTRATION_TEXT if kind == "demo" else words for kind, words in badges)
+        self.text(slide, 4.9, 6.68, 8.03, 0.3, [(f"{mark}　{number}", 10, _MARK, True)], right=True)
         slide.notes_slide.notes_text_frame.text = "\n".join(plain(n) for n in notes if n)
         return slide
 
@@ -180,9 +183,9 @@ class _Deck:
     ) -> None:  # fmt: skip
         """Put a bar chart that can be edited on a page, the first name on top."""
         data = _CHART(number_format="0%" if share else "0")
-        data.categories = [plain(n) for n in names]
+        data.categories = [_category(n) for n in names]
         for name, values in series.items():
-            data.add_series(plain(name), values)
+            data.add_series(_category(name), values)
         kind = XL_CHART_TYPE.BAR_STACKED if stacked else XL_CHART_TYPE.BAR_CLUSTERED
         chart = slide.shapes.add_chart(kind, Inches(left), Inches(top), Inches(width), Inches(height), data).chart
         chart.has_title = True
@@ -235,6 +238,11 @@ class _Deck:
         return document_bytes(
             show.save, show.core_properties, f"{self.district.name}公共服务设施步行可达评估", self.district.year
         )
+
+
+def _category(name: str) -> str:
+    """Return a name as the workbook inside a chart may hold it: a space keeps it from being a formula or a link there."""
+    return re.sub(r"^(?=[={]|(?:ftp|http)s?://|mailto:|(?:in|ex)ternal:)", " ", plain(name))
 
 
 def _height(cells: Sequence[str], widths: Sequence[float], size: float) -> float:

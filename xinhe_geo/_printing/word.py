@@ -18,6 +18,7 @@ from docx.shared import Cm, Pt, RGBColor
 
 from .._analysis import analyse, best_sites, has_own_plan, promised_rules, sources_table, speed_range
 from .._drawing.meeting import DEMONSTRATION_TEXT, PRESETS
+from .._drawing.style import badges_of
 from ..audit import SEVERITIES, rests_on
 from ..district import District
 from ..ledger import ledger, verdicts
@@ -95,7 +96,8 @@ class _Document:
             _set_style(self.file.styles[name], face, size)
         head = section.header.paragraphs[0]
         _run(head, f"{district.name}公共服务设施步行可达评估", 9, _QUIET)
-        _run(head, f"　{DEMONSTRATION_TEXT}" if district.is_demonstration else "", 9, _MARK)
+        badges = badges_of(district, district.is_demonstration, "zh")
+        _run(head, "　" + "　".join(words for _, words in badges), 9, _MARK)
         foot = section.footer.paragraphs[0]
         foot.alignment = WD_ALIGN_PARAGRAPH.CENTER
         _run(foot, "第 ", 9, _QUIET)
