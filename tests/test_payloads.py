@@ -161,7 +161,11 @@ def test_no_cell_is_a_formula_and_no_file_left_its_folder(written: Path) -> None
         assert cell.hyperlink is None or "example.com" not in str(cell.hyperlink.target), cell.value
     names = {p.name for p in written.parent.iterdir()}
     assert not [n for n in names if "旁边" in n or "<" in n]
-    assert not [p for p in written.rglob("*") if "<" in p.name or "旁边" in p.name]
+    assert not [
+        p
+        for p in written.rglob("*")
+        if "<" in p.name or ("旁边" in p.name and p.parent.name not in ("figures", "public"))
+    ]
 
 
 def parts_of(document: bytes, name: str) -> Iterator[tuple[str, bytes]]:
@@ -187,7 +191,8 @@ def test_office_documents_hold_names_as_text(written: Path) -> None:
             said.append("".join(root.itertext()))
             for element in root.iter():
                 kind = element.tag.rpartition("}")[2]
-                assert kind not in ("f", "hlinkClick", "hyperlink", "oleObj", "control"), (part, kind)
+                assert kind not in ("hlinkClick", "hyperlink", "oleObj", "control"), (part, kind)
+                assert kind != "f" or "/xl/" not in part, (part, element.text)
                 assert element.get("TargetMode") != "External", part
                 if kind == "instrText":
                     fields.add((element.text or "").strip())
@@ -203,9 +208,10 @@ def test_paper_holds_names_as_ink(written: Path) -> None:
     assert {f.name for f in files} >= {"gaps-zh.pdf", "gaps-en.pdf", "图册.pdf"} and len(files) > 5
     for file in files:
         reader = pypdf.PdfReader(file)
-        for word in (b"/JavaScript", b"/JS", b"/URI", b"/Launch", b"/OpenAction", b"/AA", b"/Annots", b"/EmbeddedFile"):
+        for word in (b"/JavaScript", b"/JS", b"/URI", b"/Launch", b"/OpenAction", b"/AA", b"/EmbeddedFile"):
             assert word + b" " not in file.read_bytes(), (file.name, word)
         assert reader.xmp_metadata is None and not reader.attachments
+        assert not any(page.annotations for page in reader.pages), file.name
         assert "window.pwned" in "".join(page.extract_text() for page in reader.pages), file.name
     pictures = sorted(written.rglob("*.png"))
     assert len(pictures) > 10
@@ -241,4 +247,4 @@ def test_any_text_becomes_a_file_name(text: str) -> None:
     name = file_name(text)
     assert name and not re.search(r'[<>:"/\\|?*%$`\s\x00-\x1f]', name) and name[0] not in "-.=+@~"
     assert len(name.encode()) <= 185 and name.split(".")[0].upper() not in {"CON", "NUL", "COM1"}
-    assert ".." not in name.split("_")
+    assert ".." not in name

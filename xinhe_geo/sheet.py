@@ -575,5 +575,5 @@ def write_bytes(path: Path, content: bytes) -> Path:
 
 def file_name(text: str) -> str:
     """Return a text as part of a file name on any system: no path, no option of a command, nothing reserved, not too long."""
-    name = re.sub(r'[<>:"/\\|?*%$`\s]+', "_", legible(text)).lstrip("._-+=@~").rstrip("._")[:60].rstrip("._")
+    name = re.sub(r'([<>:"/\\|?*%$`\s]|\.\.+)+', "_", legible(text)).lstrip("._-+=@~").rstrip("._")[:60].rstrip("._")
     return f"_{name}" if not name or name.split(".")[0].upper() in _DEVICES else name
