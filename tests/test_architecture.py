@@ -42,6 +42,8 @@ ORDER = (
     "_siting.median",
     "_siting.models",
     "_siting.links",
+    "_siting.pairs",
+    "_siting.candidates",
     "siting",
     "provision",
     "_ledger.measures",

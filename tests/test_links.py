@@ -11,8 +11,8 @@ import shapely
 
 import xinhe_geo as xh
 from xinhe_geo.errors import SitingError, UnknownNameError
-from xinhe_geo.scenario import effects
-from xinhe_geo.siting import fixes, links, links_plan
+from xinhe_geo.scenario import Scenario, effects
+from xinhe_geo.siting import fixes, link_pairs, links, links_plan, pairs_plan
 
 TOY = Path(__file__).parent / "toy"
 
@@ -95,3 +95,52 @@ def test_the_fast_search_says_what_coverage_counts() -> None:
     assert (found["mark"] != "").all() == district.is_demonstration
     again = links(district, "plan_elderly_canteen_15", n=3)
     assert again["text"].tolist() == found["text"].tolist()
+
+
+# --- two together ----------------------------------------------------------------------------------------------------
+
+
+def test_every_pair_is_what_both_edits_give(toy: xh.District) -> None:
+    """Bridges and closed gates of the toy in every combination: the search says what coverage counts with both there."""
+    lines = [
+        shapely.LineString(at((150, 300), (150, 200))),  # alone 410 m for B: not enough
+        shapely.LineString(at((150, 300), (200, 200))),
+        shapely.LineString(at((170, 200), (205, 0))),  # south of the canal: shortens what comes over a bridge
+        shapely.LineString(at((60, 300), (60, 200))),
+    ]
+    given = gpd.GeoSeries([*lines, shapely.Point(500_180, 4_320_350)], crs=toy.crs)
+    pairs = link_pairs(toy, "near", candidates=given, n=20)
+    assert len(pairs) >= 3 and pairs["people_gained"].is_monotonic_decreasing
+    assert pairs["estimated"].to_numpy() == pytest.approx(pairs["people_gained"].to_numpy())
+    single = links(toy, "near", candidates=given, n=1)["people_gained"].iloc[0]
+    assert pairs["people_gained"].iloc[0] >= single - 1e-9
+    assert pairs["with_best"].any()
+    for row in pairs.itertuples():
+        assert row.people_gained >= max(row.alone_first, row.alone_second) - 1e-9
+        after = Scenario("both", edits=row.edits).on(toy)
+        assert effects(toy, after, rules=["near"]).loc["near", "people_gain"] == pytest.approx(row.people_gained)
+    assert pairs_plan(pairs).edits == pairs["edits"].iloc[0]
+    with pytest.raises(UnknownNameError, match="P01"):
+        pairs_plan(pairs, "P99")
+
+
+def test_two_halves_that_only_help_together(toy: xh.District) -> None:
+    """A bridge at x = 150: 410 m for B. From (170, 200) to (205, 0) in 203 m: nobody's way, but with it 50 + 100 + 20 + 203 + 5 + 10."""
+    halves = [shapely.LineString(at((150, 300), (150, 200))), shapely.LineString(at((170, 200), (205, 0)))]
+    given = gpd.GeoSeries(halves, crs=toy.crs)
+    alone = links(toy, "near", candidates=given, n=2)
+    both = link_pairs(toy, "near", candidates=given)
+    people = float(toy.homes.loc["B", "people"])
+    assert alone["people_gained"].max() == 0
+    assert both["people_gained"].iloc[0] == pytest.approx(people) == pytest.approx(both["estimated"].iloc[0])
+    assert "同时" in both["text"].iloc[0]
+
+
+@pytest.mark.slow
+def test_pairs_on_the_bundled_district() -> None:
+    district = xh.District.load()
+    found = link_pairs(district, "plan_elderly_canteen_15", n=3)
+    assert found["estimated"].to_numpy() == pytest.approx(found["people_60plus_gained"].to_numpy())
+    best = links(district, "plan_elderly_canteen_15", n=1)
+    assert found["people_60plus_gained"].iloc[0] >= best["people_60plus_gained"].iloc[0]
+    assert found["with_best"].any() and (found["mark"] != "").all() == district.is_demonstration

@@ -24,9 +24,9 @@ from hypothesis import strategies as st
 from scipy.sparse.csgraph import dijkstra
 
 import xinhe_geo as xh
-from xinhe_geo._siting.median import narrowed
+from xinhe_geo._siting.median import Purse, affordable, narrowed
 from xinhe_geo.errors import SitingError
-from xinhe_geo.siting import Siting, assign, candidate_sites, sites, solve
+from xinhe_geo.siting import Siting, assign, candidate_sites, phases, sites, solve
 
 TOY = Path(__file__).parent / "toy"
 YARDSTICKS = Path(__file__).parents[1] / "../shared/yardsticks"
@@ -507,11 +507,14 @@ def test_default_candidates(toy: xh.District) -> None:
     spots = candidate_sites(toy)
     assert spots.index.is_unique
     public = shapely.union_all(toy.network.edges.geometry.array)
-    assert shapely.distance(spots.geometry.array, public).max() < 1e-6
+    along = spots[(spots["origin"] == "street").to_numpy()]
+    assert shapely.distance(along.geometry.array, public).max() < 1e-6
     outline = shapely.union_all(toy.boundary.geometry.array)
     assert shapely.intersects(outline, spots.geometry.array).all()
-    cells = np.floor(shapely.get_coordinates(spots.geometry.array) / 150)
-    assert len(np.unique(cells, axis=0)) == len(spots)
+    cells = np.floor(shapely.get_coordinates(along.geometry.array) / 150)
+    assert len(np.unique(cells, axis=0)) == len(along)
+    hosts = toy.open_facilities[toy.open_facilities["kind"].isin(toy.kinds.index[toy.kinds["hosts"]]).to_numpy()]
+    assert list(spots.index[(spots["origin"] == "host").to_numpy()]) == [f"at-{i}" for i in hosts.index] != []
     pd.testing.assert_frame_equal(pd.DataFrame(spots), pd.DataFrame(candidate_sites(toy)))
     more = candidate_sites(toy, extra=shift({"mine": (10, 10)}).to_crs("EPSG:4326"))
     assert len(more) == len(spots) + 1
@@ -551,6 +554,97 @@ def test_lscp_on_a_district_names_homes(toy: xh.District) -> None:
     assert (caught.value.uncovered["cost"] > 3.0).all()
     whole = sites(toy, "clinic_station", candidates=shift(SPOTS), siting=Siting(model="lscp", limit=5.0))
     assert whole["share_after"].iloc[-1] == pytest.approx(1.0)
+
+
+def test_vacant_land_is_a_candidate() -> None:
+    bundled = xh.District.load()
+    spots = candidate_sites(bundled)
+    vacant = spots[(spots["origin"] == "vacant").to_numpy()]
+    bare = bundled.rows["bare_ground"]
+    assert [f"bare-{i}" for i in bare.index] == [i for i in vacant.index if i.startswith("bare-")]
+    land = bundled.rows["landuse"]
+    empty = land[land["use"].isin(["vacant", "brownfield", "greenfield"]).to_numpy()]
+    ground = shapely.union_all([*bare.geometry, *empty.geometry])
+    assert len(empty) and shapely.intersects(ground, vacant.geometry.array).all()
+
+
+@pytest.mark.parametrize("limit", [1.2, 0.4])
+def test_whoever_no_candidate_reaches_gets_a_place_nearer(toy: xh.District, tmp_path: Path, limit: float) -> None:
+    """Within 1.2 minutes a place beside the gate will do; within 0.4 it must stand inside the wall. Built, coverage finds all."""
+    asked = Siting(model="lscp", limit=limit, plans=1, leave_out=True)
+    chosen = sites(toy, "clinic_station", siting=asked)
+    assert chosen["proven"].all()
+    drawn = chosen[chosen["origin"].isin(["door", "inside"]).to_numpy()]
+    assert len(drawn) and drawn["reason"].str.contains("待核").all()
+    assert ("inside" in set(chosen["origin"])) == (limit < 1)
+    built = with_facilities(TOY, tmp_path / "toy", "clinic_station", chosen.geometry)
+    rule = with_limit(toy, "clinic_station", limit)
+    found = xh.summary(xh.coverage(built, rules=[rule])).iloc[0]
+    assert found["people_share"] == pytest.approx(chosen["share_after"].iloc[-1])
+    served = xh.coverage(built, rules=[rule])["served"].droplevel("rule")
+    assert {home for home in served.index if served[home] < 1} == ({"C"} if limit < 1 else set())
+    assert ("丙苑 C（" in chosen["left_out"].iloc[0]) == (limit < 1)
+    again = sites(toy, "clinic_station", siting=asked)
+    pd.testing.assert_frame_equal(pd.DataFrame(chosen), pd.DataFrame(again))
+
+
+def with_limit(district: xh.District, kind: str, minutes: float) -> xh.Rule:
+    rule: Any = district.rule(str(district.kinds.loc[kind, "rule"]))
+    return xh.Rule(**{f: getattr(rule, f) for f in rule.__dataclass_fields__} | {"minutes": minutes})
+
+
+def test_streets_are_asked_for_by_name(toy: xh.District) -> None:
+    few = sites(toy, "clinic_station", 4, siting=Siting(limit=0.4, plans=1))
+    many = sites(toy, "clinic_station", 4, candidates="streets", siting=Siting(limit=0.4, plans=1))
+    assert many["people_gained"].sum() > few["people_gained"].sum()
+    assert set(many["origin"]) >= {"inside"} and not set(few["origin"]) & {"door", "inside"}
+    with pytest.raises(xh.UnknownNameError, match="streets"):
+        sites(toy, "clinic_station", 1, candidates="street")
+
+
+def test_those_out_of_reach_are_left_out_where_allowed(toy: xh.District) -> None:
+    """Only the north can be built on: E on the island is named, and how far the rest walks is counted without it."""
+    north = shift({"north": SPOTS["north"]})
+    chosen = sites(toy, "clinic_station", 1, candidates=north, siting=Siting(model="p_median", leave_out=True))
+    assert "E" in chosen["left_out"].iloc[0] and "走不到" in chosen["left_out"].iloc[0]
+    assert chosen["proven"].all() and chosen["share_after"].iloc[-1] < 1
+    costs = table({("near", "X"): 300, ("far", "X"): 1240, ("far", "Y"): 2000})
+    weights = pd.Series({"near": 1.0, "far": 1.0, "lost": 2.0, "silent": np.nan})
+    plan = solve(costs, weights, siting=Siting(model="lscp", limit=500, leave_out=True)).loc[1]
+    assert plan["sites"] == ("X",) and (plan["share"], plan["unknown"]) == (0.25, 1)
+    assert [row[0] for row in plan["left_out"]] == ["far", "lost", "silent"]
+    assert plan["left_out"][0][1:] == ("X", 1240)
+
+
+def test_a_kind_without_a_rule_is_asked_in_metres() -> None:
+    bundled = xh.District.load()
+    kind = next(k for k in bundled.kinds.index if not isinstance(bundled.kinds.loc[k, "rule"], str))
+    with pytest.raises(SitingError, match="limit"):
+        sites(bundled, kind, 1)
+    chosen = sites(bundled, kind, 1, siting=Siting(limit=800, plans=1))
+    assert chosen["method"].iloc[0] == "network_m" and chosen["proven"].all() and "800" in chosen["label"].iloc[0]
+
+
+def test_a_promise_to_communities_is_walked_by_the_distance_models(toy: xh.District) -> None:
+    for model in ("p_median", "p_center"):
+        chosen = sites(toy, "elderly_daycare", 2, candidates=shift(SPOTS), siting=Siting(model=model, plans=1))
+        assert chosen["proven"].all() and chosen["weight"].iloc[0] == "people" and "平均" in chosen["reason"].iloc[0]
+
+
+def test_phases_build_on_each_other(toy: xh.District) -> None:
+    spots, asked = shift(SPOTS), Siting(limit=3.0)
+    staged = phases(toy, "clinic_station", [1, 1], candidates=spots, siting=asked)
+    assert list(staged.index.get_level_values("phase")) == [1, 2]
+    first = sites(toy, "clinic_station", 1, candidates=spots, siting=asked)
+    assert staged.index.get_level_values("site")[0] == first.index[0]
+    assert staged["share_before"].iloc[1] == pytest.approx(first["share_after"].iloc[0])
+    both = sites(toy, "clinic_station", 2, candidates=spots, siting=asked)
+    assert staged["people_gained"].sum() <= both["people_gained"].sum() + 1e-9
+    paid = phases(toy, "clinic_station", [None, None], budgets=[10.0, 25.0], candidates=spots,
+                  siting=Siting(limit=3.0, costs=10.0))  # fmt: skip
+    assert paid.groupby(level="phase").size().le(pd.Series({1: 1, 2: 2})).all()
+    with pytest.raises(SitingError, match="2 个预算"):
+        phases(toy, "clinic_station", [1, 1], budgets=[1.0])
 
 
 def test_a_district_refuses_what_is_not_known(toy: xh.District) -> None:
@@ -609,6 +703,48 @@ def test_the_solver_takes_over_where_plans_are_too_many_to_count(monkeypatch: py
     assert counted["sites"].tolist() == solved["sites"].tolist()
     assert counted["objective"].to_numpy() == pytest.approx(solved["objective"].to_numpy())
     assert solved["proven"].all()
+
+
+@settings(max_examples=40, deadline=None, derandomize=True)
+@given(case=small_cases(), price=st.lists(st.integers(0, 5), min_size=6, max_size=6), budget=st.integers(0, 12))
+def test_median_with_a_budget_by_brute_force(
+    case: tuple[pd.DataFrame, pd.Series, int], price: list[int], budget: int
+) -> None:
+    """Least walking that the budget pays for, at most n sites; all plans within a tenth are listed."""
+    costs, weights, n = case
+    labels = sorted(set(costs.index.get_level_values(1)))
+    prices = {f"s{i}": float(p) for i, p in enumerate(price)}
+    every = {c: value_of("p_median", c, costs, weights, 99) for k in range(n + 1) for c in itertools.combinations(labels, k)
+             if sum(prices[s] for s in c) <= budget}  # fmt: skip
+    possible = {c: v for c, v in every.items() if np.isfinite(v)}
+    siting = Siting(model="p_median", budget=float(budget), costs=prices, plans=200, within=0.1)
+    if not possible:
+        with pytest.raises(SitingError):
+            solve(costs, weights, n, siting=siting)
+        return
+    best = min(possible.values())
+    found = solve(costs, weights, n, siting=siting)
+    assert found.loc[1, "objective"] == pytest.approx(best)
+    assert found["proven"].all() and (found["price"] <= budget).all()
+    # what only leaves out a site of a plan is not another plan
+    listed = [frozenset(p) for p in found["sites"]]
+    near = [frozenset(c) for c, v in possible.items() if v <= 1.1 * best * (1 - 1e-9)]
+    assert all(any(plan <= other for other in listed) for plan in near)
+
+
+def test_few_sites_are_looked_at_where_a_budget_counts() -> None:
+    """The bound with a price on the budget holds, rules sites out, and leaves the optimum: against every affordable plan."""
+    rng = np.random.default_rng(17)
+    here, there = rng.uniform(0, 100, (60, 2)), rng.uniform(0, 100, (14, 2))
+    far = np.hypot(*(here[:, None] - there[None]).transpose(2, 0, 1))
+    price = rng.uniform(1, 3, 14)
+    plans = {c: float(far[:, c].min(axis=1).sum()) for k in range(1, 7) for c in itertools.combinations(range(14), k)
+             if price[list(c)].sum() <= 6.0}  # fmt: skip
+    best = min(plans, key=plans.__getitem__)
+    none = np.zeros(14, dtype=bool)
+    left = affordable(far, np.full(60, np.inf), Purse(price, 6.0, 14), none, np.empty((0, 2), dtype=np.int64), 0.0)
+    assert left is not None and left.bound <= plans[best] <= left.most
+    assert left.kept[list(best)].all() and left.kept.sum() < 14
 
 
 @pytest.mark.parametrize("model", ["mclp", "lscp", "p_center"])

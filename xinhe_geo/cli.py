@@ -492,23 +492,27 @@ def find_links(
     csv: Annotated[Path | None, typer.Option("--csv", help="另存为 CSV 或 .xlsx")] = None,
     toml: Annotated[Path | None, typer.Option("--toml", help="把最好的一处存成方案")] = None,
     gaps: Annotated[bool, typer.Option("--gaps", help="逐个小区说怎样才够得着")] = False,
+    pairs: Annotated[bool, typer.Option("--pairs", help="再列两处一起开的组合")] = False,
     lang: Lang = "zh",
 ) -> None:
     """增开出入口效果：只开一处出入口、过街、桥或断头路，哪一处让最多的人够得着。"""
     from ._drawing.meeting import DEMONSTRATION_TEXT
     from .district import District
     from .plans import read_shapes, write_scenario, write_table
-    from .siting import fixes, links, links_plan
+    from .siting import fixes, link_pairs, links, links_plan
 
     with _watched(_text(lang, "loading")) as status:
         district = District.load(folder)
         labels = district.kinds["label"]
         rule = str(labels.index[(labels == rule).to_numpy()][0]) if (labels == rule).any() else rule
         given = None if layer is None else read_shapes(layer)
-        table = links(
-            district, rule, n=n, weight=weight, candidates=given, progress=lambda step: status.update(escape(step))
-        )
+
+        def show(step: str) -> None:
+            status.update(escape(step))
+
+        table = links(district, rule, n=n, weight=weight, candidates=given, progress=show)
         places = fixes(district, rule) if gaps else None
+        both = link_pairs(district, rule, weight=weight, candidates=given, progress=show) if pairs else None
     shown = _grid("序", "种类", "新增可达", "其中60岁以上", "共省（人·分钟）", "实施后", "说明")
     for row in table.itertuples():
         shown.add_row(
@@ -516,6 +520,14 @@ def find_links(
             f"{row.minutes_saved:,.0f}", f"{row.share_after:.1%}", escape(row.text),
         )  # fmt: skip
     _out.print(shown if len(table) else "没有一处单独的通道能让更多人够得着，或少走路")
+    if both is not None:
+        paired = _grid("序", "新增可达", "其中60岁以上", "共省（人·分钟）", "实施后", "两处一起开", title="两处一起开")
+        for row in both.itertuples():
+            paired.add_row(
+                str(row.Index), f"{row.people_gained:,.0f}", f"{row.people_60plus_gained:,.0f}", f"{row.minutes_saved:,.0f}",
+                f"{row.share_after:.1%}", escape(row.text),
+            )  # fmt: skip
+        _out.print(paired if len(both) else "没有两处一起开能让更多人够得着，或少走路")
     if places is not None:
         fixed = _grid("小区", "不可达", "分钟", "到出入口", "等候", "沿街", "怎样才够得着")
         for row in places.itertuples():
@@ -626,12 +638,23 @@ def sites(
         str, typer.Option("--model", help="mclp 新增覆盖最多 | lscp 最少几处全覆盖 | p_median | p_center")
     ] = "mclp",
     weight: Annotated[str | None, typer.Option("--weight", help="people | people_60plus | area_m2 | homes")] = None,
-    csv: Annotated[Path | None, typer.Option("--csv", help="另存为 CSV")] = None,
+    limit: Annotated[
+        float | None, typer.Option("--limit", help="多远算够得着（分钟或米，同规则）；省略按领头规则")
+    ] = None,
+    layer: Annotated[Path | None, typer.Option("--layer", help="只在这个点图层里选（GeoJSON、GeoPackage）")] = None,
+    streets: Annotated[bool, typer.Option("--streets", help="候选点加上小区门口和小区内的点")] = False,
+    lock: Annotated[list[str] | None, typer.Option("--lock", help="一定要选的候选点，可写几个")] = None,
+    ban: Annotated[list[str] | None, typer.Option("--ban", help="不许选的候选点，可写几个")] = None,
+    leave_out: Annotated[
+        bool, typer.Option("--leave-out", help="够不着的小区留下并列出，而不是拒绝（lscp、p_median、p_center）")
+    ] = False,
+    csv: Annotated[Path | None, typer.Option("--csv", help="另存为 CSV 或 .xlsx")] = None,
     lang: Lang = "zh",
 ) -> None:
     """选址：增加 n 处，新增覆盖最多；证明最优，并列出相近的方案。Ctrl-C 取目前最好的方案。"""
     from ._drawing.meeting import DEMONSTRATION_TEXT
     from .district import District
+    from .plans import read_shapes, write_table
     from .siting import Siting
     from .siting import sites as find_sites
 
@@ -639,8 +662,18 @@ def sites(
         district = District.load(folder)
         labels = district.kinds["label"]
         kind = str(labels.index[(labels == kind).to_numpy()][0]) if (labels == kind).any() else kind
+        asked = Siting(
+            model=model,
+            weight=weight,
+            plans=plans,
+            limit=limit,
+            locked=lock or (),
+            banned=ban or (),
+            leave_out=leave_out,
+        )
+        given = "streets" if streets else None if layer is None else _labelled(read_shapes(layer))
         table = find_sites(
-            district, kind, None if model == "lscp" else n, siting=Siting(model=model, weight=weight, plans=plans), each=True,
+            district, kind, None if model == "lscp" else n, siting=asked, candidates=given, each=True,
             progress=lambda step: status.update(escape(step)),
         )  # fmt: skip
         table = table.drop(columns="plan").reset_index()
@@ -668,13 +701,21 @@ def sites(
     proven = bool(table["proven"].all())
     _out.print(_text(lang, "proven" if proven else "not_proven", f"{float(table['gap'].max()):.2%}"))
     _out.print(escape(str(table["near_ties"].iloc[0])))
+    if table["left_out"].iloc[0]:
+        _out.print(escape(str(table["left_out"].iloc[0])))
     if district.is_demonstration:
         _out.print(DEMONSTRATION_TEXT)
     if csv is not None:
-        places = _with_lonlat(table)
-        from ._printing.office import csv_text
+        write_table(csv, district, "选址", _with_lonlat(table))
+        _out.print(escape(_text(lang, "done", _show(csv))))
 
-        csv.write_text(csv_text(places, index=False), encoding="utf-8-sig")
+
+def _labelled(points: Any) -> Any:
+    """Return places of a file under their own ids (a column `site` or `id`), else numbered p001, p002 …"""
+    for column in ("site", "id"):
+        if column in points.columns:
+            return points.set_index(points[column].astype("str"))
+    return points.set_index([f"p{i + 1:03d}" for i in range(len(points))])
 
 
 def _take(workbook: Path, folder: Path, by: str, lang: str) -> None:

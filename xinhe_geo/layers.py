@@ -279,6 +279,7 @@ _LAYERS = (
             Column("colour", "颜色", required=True),
             Column("symbol", "符号"),
             Column("elderly", "为老设施", "bool"),
+            Column("hosts", "可附设其他设施", "bool", help="开放的这类设施里可以附设新设施：选址的候选点"),
         ),
         folder="pois",
         default=True,

@@ -17,7 +17,7 @@ Church and ReVelle 1974; Toregas et al. 1971; ReVelle and Swain 1970; Hakimi 196
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -27,8 +27,18 @@ import pandas as pd
 import shapely
 from scipy.spatial import cKDTree
 
+from ._siting.candidates import (
+    DOOR_APART_M,
+    ORIGIN_LABELS,
+    candidate_sites,
+    community_spots,
+    door_spots,
+    given_spots,
+    inside_spots,
+)
 from ._siting.links import fixes, links, links_plan
-from ._siting.models import MODEL_LABELS, MODELS, ROUNDING, Progress, Siting, assign, in_order, solve, some
+from ._siting.models import MODEL_LABELS, MODELS, ROUNDING, Progress, Siting, assign, solve, some
+from ._siting.pairs import link_pairs, pairs_plan
 from .coverage import TOLERANCE_MIN, coverage, presence
 from .district import District
 from .errors import SitingError, UnknownNameError
@@ -40,23 +50,23 @@ from .values import METHOD_LABELS, TOLERANCE_M, Profile, Rule
 __all__ = [
     "MODELS",
     "MODEL_LABELS",
+    "ORIGIN_LABELS",
     "Siting",
     "assign",
     "candidate_sites",
     "fixes",
+    "link_pairs",
     "links",
     "links_plan",
+    "pairs_plan",
+    "phases",
     "sites",
     "solve",
 ]
 
 WEIGHTS = ("people", "people_60plus", "area_m2", "homes", "community")
-#: One candidate per cell of this size: the point of a public street nearest to its middle.
-GRID_M = 150.0
 #: `sites` calls two plans different only when some site of one lies farther than this from every site of the other.
 APART_M = 300.0
-#: Streets are sampled at this spacing for the grid of candidates.
-SAMPLE_M = 10.0
 #: A place beside a street without a name is told by a named one this near.
 NEAR_STREET_M = 300.0
 
@@ -99,7 +109,7 @@ def sites(
     kind: str,
     n: int | None = None,
     *,
-    candidates: gpd.GeoDataFrame | gpd.GeoSeries | None = None,
+    candidates: gpd.GeoDataFrame | gpd.GeoSeries | str | None = None,
     siting: Siting = _DEFAULT,
     profile: str | Profile | None = None,
     each: bool = False,
@@ -113,11 +123,15 @@ def sites(
     district
         Facilities open in its year are there already.
     kind
-        A kind, judged by its headline rule in `kinds.csv`; or a rule, for a new facility of its first kind.
+        A kind, judged by its headline rule in `kinds.csv`; or a rule, for a new facility of its first kind. A kind without a
+        headline rule is judged by metres along the streets: `siting.limit`, which only "p_median" and "p_center" do without.
     n
         How many new sites.
     candidates
-        Where they may be built, any CRS, index: their ids; optional column `name`. None: `candidate_sites(district)`.
+        Where they may be built, any CRS, index: their ids; optional column `name`. None: `candidate_sites(district)`, and
+        for the models in which everybody must be reached ("lscp", "p_median", "p_center") also places for those whom none
+        of these reaches: beside their gates, and where that is not near enough, inside the wall. "streets": these too,
+        whatever the model.
     siting
         What is asked for, in the ids of the candidates. Its limit replaces the rule's.
     profile
@@ -130,12 +144,14 @@ def sites(
     Returns
     -------
     chosen
-        Index `site`, or (`plan`, `site`) where `each`; most gained first. Columns `plan`, `rank`, `name`, `kind`,
+        Index `site`, or (`plan`, `site`) where `each`; most gained first. Columns `plan`, `rank`, `name`, `origin` (what sort
+        of place: a key of `ORIGIN_LABELS`; door, inside and community are less certain than the others), `kind`,
         `rule`, `label`, `method`, `profile`, `weight` (what was weighed), `community`, `zone`; `people_gained`,
         `people_60plus_gained`, `area_m2_gained`, `homes_gained`, `communities_gained` (what this site adds to those
         before it; communities in which somebody gains, or that get their first facility), the same as `…_cumulative`;
         `homes_unknown` (homes that gain and whose people are not known), `share_before`, `share_after` (0-1 of the
         known weight, after this site and those before it); `objective`, `bound`, `gap`, `proven` of the whole plan;
+        `left_out` (Chinese: homes that no candidate reaches and `siting.leave_out` leaves out, how far; else empty);
         `basis` (weakest input), `mark` (演示值（不作结论） or empty), `reason`, `near_ties` (Chinese), geometry in the
         district's CRS. `coverage` finds `share_after` once the sites are there. Empty where "lscp" needs no site: everybody is
         served today.
@@ -143,12 +159,13 @@ def sites(
     Notes
     -----
     With "mclp" and "lscp" every point of a home is a demand. With "p_median" and "p_center" a home goes to one facility
-    as a whole, by the mean (or greatest) cost of its points, and facilities of today take part.
+    as a whole, by the mean (or greatest) cost of its points, and facilities of today take part; a kind promised to every
+    community is then judged by the walk of its rule.
 
     Raises
     ------
     SitingError
-        It cannot be done; says why.
+        It cannot be done; says why: where homes are out of reach, which ones and how far their nearest candidate is.
     UnknownNameError
         No such kind, rule, profile or candidate.
     """
@@ -164,102 +181,82 @@ def sites(
     else:
         table = _home_table(case, siting)
     say("求最优解")
-    plans = solve(
-        table.costs, table.weights, n, siting=table.siting, site_distances=distances,
-        candidates=[*case.spots.index, *table.siting.existing], progress=progress,
-    )  # fmt: skip
+    try:
+        plans = solve(
+            table.costs, table.weights, n, siting=table.siting, site_distances=distances,
+            candidates=[*case.spots.index, *table.siting.existing], progress=progress,
+        )  # fmt: skip
+    except SitingError as error:
+        if error.uncovered.empty:
+            raise
+        raise SitingError(_lost_text(case, error.uncovered) + _LOST_HINT, error.uncovered) from None
     say("算每处的好处")
     ties = _near_ties(plans, siting)
-    parts = [_explain(case, table, plan) for plan in plans.itertuples()]
-    frame = pd.concat(parts if each else parts[:1])
+    told = plans if each else plans.iloc[:1]
+    frame = pd.concat([_explain(case, table, plan) for plan in told.itertuples()])
     frame["near_ties"] = ties
+    lost = pd.DataFrame(plans["left_out"].iloc[0], columns=["demand", "site", "cost"]).set_index("demand")
+    frame["left_out"] = f"{_lost_text(case, lost)}；没有算在内" if len(lost) else ""
     frame = gpd.GeoDataFrame(frame, geometry=case.spots.geometry.reindex(frame.index).array, crs=district.crs)
     return frame.set_index("plan", append=True, drop=False).swaplevel() if each else frame
 
 
-def candidate_sites(
-    district: District, *, spacing_m: float = GRID_M, extra: gpd.GeoDataFrame | gpd.GeoSeries | None = None
+def phases(
+    district: District,
+    kind: str,
+    ns: Sequence[int | None],
+    *,
+    budgets: Sequence[float] | None = None,
+    candidates: gpd.GeoDataFrame | gpd.GeoSeries | str | None = None,
+    siting: Siting = _DEFAULT,
+    profile: str | Profile | None = None,
+    progress: Progress | None = None,
 ) -> gpd.GeoDataFrame:
     """
-    Propose where something could be built: evenly along the public streets, in every parcel, and where asked.
+    Build in phases: what is best in each, once what was built before stands.
 
     Parameters
     ----------
-    spacing_m
-        One candidate per cell of this size that a public street runs through: the street point nearest to its middle.
-    extra
-        More places, any CRS, index: their ids; optional column `name`.
+    ns
+        How many new sites in each phase; None: as many as the phase's budget pays for.
+    budgets
+        What each phase may spend; `siting.costs` gives the prices.
+    district, kind, candidates, siting, profile, progress
+        As in `sites`. A locked site belongs to the first phase.
 
     Returns
     -------
-    spots
-        Index `site`; columns `name` (street, parcel or own name, may be missing), `origin` (street, parcel, given);
-        geometry in the district's CRS. Inside the district's outline where it has one.
+    chosen
+        Index (`phase`, `site`), phase 1 first; columns as in `sites`. Each phase is proven by itself: together they need not be
+        the best for all sites at once.
+
+    Raises
+    ------
+    SitingError, UnknownNameError
+        As in `sites`; or phases and budgets differ in number.
     """
-    parts = [_street_grid(district, spacing_m)]
-    parcels = district.parcels
-    if parcels is not None and not parcels.empty:
-        inside = shapely.point_on_surface(parcels.geometry.array)
-        parts.append(_spots(parcels.index, parcels["name"].array, "parcel", inside, district.crs))
-    if extra is not None:
-        parts.append(_given_spots(district, extra))
-    spots = pd.concat(parts)
-    twice = spots.index[spots.index.duplicated()]
-    if len(twice):
-        raise SitingError(f"候选点编号重复：{some(twice)}；换一个编号")
-    return gpd.GeoDataFrame(spots, geometry="geometry", crs=district.crs)
-
-
-def _spots(index: Any, names: Any, origin: str, points: Any, crs: Any) -> gpd.GeoDataFrame:
-    frame = pd.DataFrame({"name": pd.array(names, dtype="str"), "origin": origin}, index=pd.Index(index, name="site"))
-    return gpd.GeoDataFrame(frame, geometry=np.asarray(points, dtype=object), crs=crs)
-
-
-def _given_spots(district: District, given: gpd.GeoDataFrame | gpd.GeoSeries) -> gpd.GeoDataFrame:
-    if given.crs is None:
-        raise SitingError("候选点没有声明坐标系；先用 set_crs 声明")
-    if given.index.has_duplicates:
-        raise SitingError(f"候选点编号重复：{some(given.index[given.index.duplicated()])}")
-    names = given["name"].array if isinstance(given, gpd.GeoDataFrame) and "name" in given.columns else None
-    names = np.full(len(given), np.nan) if names is None else names
-    return _spots(given.index, names, "given", given.geometry.to_crs(district.crs).array, district.crs)
-
-
-def _street_grid(district: District, spacing_m: float) -> gpd.GeoDataFrame:
-    if not spacing_m > 0:
-        raise SitingError(f"候选点间距必须大于 0：{spacing_m}")
-    edges = district.network.edges
-    edges = edges[edges["home"].isna().to_numpy() & ~edges["steps"].to_numpy(dtype=bool)]
-    count = np.maximum(np.ceil(edges["length_m"].to_numpy() / SAMPLE_M), 1).astype(np.int64)
-    edge = np.repeat(np.arange(len(edges)), count)
-    step = np.arange(len(edge)) - np.repeat(np.cumsum(count) - count, count)
-    points = shapely.line_interpolate_point(
-        np.asarray(edges.geometry.array)[edge], (step + 0.5) / count[edge], normalized=True
-    )
-    xy = shapely.get_coordinates(points)
-    if district.boundary is not None:
-        outline = shapely.union_all(district.boundary.geometry.array)
-        shapely.prepare(outline)
-        inside = shapely.intersects_xy(outline, xy)
-        points, xy, edge = points[inside], xy[inside], edge[inside]
-    cell = np.floor(xy / spacing_m).astype(np.int64)
-    off = np.hypot(*(xy - (cell + 0.5) * spacing_m).T)
-    order = np.lexsort((edge, off, cell[:, 0], -cell[:, 1]))  # north to south, west to east, the middle first
-    first = np.r_[True, (np.diff(cell[order], axis=0) != 0).any(axis=1)] if len(order) else np.zeros(0, dtype=bool)
-    best = order[first]
-    labels = [f"c{i + 1:04d}" for i in range(len(best))]
-    return _spots(labels, edges["name"].to_numpy(dtype=object)[edge[best]], "street", points[best], district.crs)
+    if not ns or (budgets is not None and len(budgets) != len(ns)):
+        raise SitingError(f"分 {len(ns)} 期，就要给 {len(ns)} 个预算；现在给了 {len(budgets or ())} 个")
+    parts, built = [], list[Hashable]()
+    for phase, n in enumerate(ns, start=1):
+        budget = siting.budget if budgets is None else budgets[phase - 1]
+        locked = siting.locked if phase == 1 else ()
+        asked = replace(siting, existing=(*siting.existing, *built), locked=locked, budget=budget, plans=1)
+        chosen = sites(district, kind, n, candidates=candidates, siting=asked, profile=profile, progress=progress)
+        built += list(chosen.index)
+        parts.append(chosen.assign(phase=phase).set_index("phase", append=True).swaplevel())
+    return gpd.GeoDataFrame(pd.concat(parts), geometry="geometry", crs=district.crs)
 
 
 def _case(
     district: District,
     kind: str,
-    candidates: gpd.GeoDataFrame | gpd.GeoSeries | None,
+    candidates: gpd.GeoDataFrame | gpd.GeoSeries | str | None,
     siting: Siting,
     profile: str | Profile | None,
 ) -> _Case:
     """Put together what today looks like; refuse where it is not known."""
-    own, rule = _rule_for(district, kind)
+    own, rule = _rule_for(district, kind, siting)
     if siting.limit is not None:
         limit = "minutes" if rule.method == "walk_min" else "metres"
         rule = replace(rule, **{limit: siting.limit})  # type: ignore[arg-type]
@@ -270,7 +267,10 @@ def _case(
     if cover["served"].isna().all():
         labels = "、".join(str(district.kinds.loc[k, "label"]) for k in rule.kinds)
         raise SitingError(f"数据不足：不知道现在哪里有{labels}；先调查并写进 surveyed_kinds")
-    spots = candidate_sites(district) if candidates is None else _given_spots(district, candidates)
+    if isinstance(candidates, str) and candidates != "streets":
+        raise UnknownNameError("候选点", candidates, ["streets"])
+    by_itself = candidates is None or isinstance(candidates, str)
+    spots = candidate_sites(district) if by_itself else given_spots(district, candidates)
     if spots.empty:
         raise SitingError("没有候选点")
     clash = spots.index[spots.index.isin(() if district.facilities is None else district.facilities.index)]
@@ -282,20 +282,90 @@ def _case(
     points = points.assign(demand=points["home"].where(~many, points["home"] + "#" + number))
     doors, targets = home_doors(district), facility_doors(district, spots)
     weight = _weight_name(rule, cover, siting)
-    return _Case(district, own, rule, walker, cover, points, doors, spots, targets, weight)
+    case = _Case(district, own, rule, walker, cover, points, doors, spots, targets, weight)
+    asked = siting.model != "mclp" or candidates is not None
+    silent = any(isinstance(each, Mapping) for each in (siting.costs, siting.capacity))  # say nothing of more places
+    return _completed(case, siting) if by_itself and asked and not silent else case
 
 
-def _rule_for(district: District, name: str) -> tuple[str, Rule]:
+def _rule_for(district: District, name: str, siting: Siting) -> tuple[str, Rule]:
     """Return the kind to be built and the rule it is judged by."""
     kinds, rules = district.kinds, district.rules
-    if name in kinds.index:
-        rule = kinds.loc[name, "rule"]
-        if not isinstance(rule, str):
-            raise SitingError(f"类别 {name} 在 kinds.csv 里没有领头规则；写上 rule，或直接给规则名")
-        return name, district.rule(rule)
-    if name in rules.index:
-        return district.rule(name).kinds[0], district.rule(name)
-    raise UnknownNameError("设施类别或规则", name, [*kinds.index, *rules.index])
+    walked = siting.model in ("p_median", "p_center")
+    if name in kinds.index and not isinstance(kinds.loc[name, "rule"], str):
+        return name, _bare_rule(district, name, siting.limit, walked)
+    if name not in kinds.index and name not in rules.index:
+        raise UnknownNameError("设施类别或规则", name, [*kinds.index, *rules.index])
+    rule = district.rule(str(kinds.loc[name, "rule"]) if name in kinds.index else name)
+    if walked and rule.metric == "presence":  # how far people walk, not which community it stands in
+        rule = replace(rule, metric="reach", denominator="people")
+    return (name if name in kinds.index else rule.kinds[0]), rule
+
+
+def _bare_rule(district: District, kind: str, limit: float | None, walked: bool) -> Rule:
+    """Return what a kind that no standard judges is judged by: metres along the streets."""
+    label = str(district.kinds.loc[kind, "label"])
+    if limit is None and not walked:
+        raise SitingError(
+            f"{label}（{kind}）在 kinds.csv 里没有领头规则，不知道多远算够得着；用 limit 给出沿街多少米，或直接给规则名"
+        )
+    walker = str(district.profiles.index[0])
+    metres = np.inf if limit is None else limit
+    text = label if limit is None else f"{label} {limit:g} 米"
+    return Rule(kind, f"{text}（沿街，本次指定）", (kind,), "network_m", metres, np.inf, walker, "people")
+
+
+def _completed(case: _Case, siting: Siting) -> _Case:
+    """Add places for those whom no candidate reaches: beside the gate, every gate, inside the wall."""
+    if case.rule.metric == "presence":
+        here = case.district.locate(case.spots)["community"]
+        matrix = presence(case.district)
+        return _with_spots(case, community_spots(case.district, matrix.index[~matrix.index.isin(here)]))
+    for spacing in (DOOR_APART_M, 1.0, None):
+        lost = _out_of_reach(case, siting)
+        if lost.empty:
+            break
+        number = int(case.spots["origin"].isin(["door", "inside"]).sum())
+        more = inside_spots(case.district, lost, number) if spacing is None else door_spots(
+            case.district, lost, spacing, number
+        )  # fmt: skip
+        case = _with_spots(case, more)
+    return case
+
+
+def _with_spots(case: _Case, more: gpd.GeoDataFrame) -> _Case:
+    if more.empty:
+        return case
+    spots = gpd.GeoDataFrame(pd.concat([case.spots, more]), geometry="geometry", crs=case.district.crs)
+    return case._replace(spots=spots, targets=facility_doors(case.district, spots))
+
+
+def _out_of_reach(case: _Case, siting: Siting) -> pd.Index:
+    """Return the points of homes that nothing of today and no candidate that may be used reaches."""
+    walked = siting.model in ("p_median", "p_center")
+    limit = np.inf if walked else _limit(case.rule) + _rule_tolerance(case.rule)
+    today = _today(case).fillna(np.inf).to_numpy(dtype=float)
+    nearest = np.minimum(today, _nearest_candidate(case, case.targets[~case.targets["place"].isin(siting.banned)]))
+    lost = ~np.isfinite(nearest) if walked else nearest > limit
+    values = _home_values(case).reindex(case.points["home"]).to_numpy(dtype=float)
+    return case.points.index[lost & (values != 0)]
+
+
+def _nearest_candidate(case: _Case, targets: pd.DataFrame) -> np.ndarray:
+    """Return the cost of each point of a home to the nearest candidate; inf where none can be reached."""
+    nearest = np.full(len(case.points), np.inf)
+    row = case.points.index
+    if case.rule.method == "buffer":
+        here = shapely.get_coordinates(np.asarray(case.points.geometry.array))
+        return np.asarray(cKDTree(targets[["x", "y"]].to_numpy(dtype=float)).query(here)[0])
+    walker = case.walker if case.rule.method == "walk_min" else None
+    found = case.district.network.search(case.doors, targets[(targets["edge"] >= 0).to_numpy()], profile=walker)
+    same = _same_compound(case.district, case.points, targets)
+    inside = same["metres"].to_numpy(dtype=float) / (1.0 if walker is None else walker.speed_m_s * 60.0)
+    for place, cost in ((case.doors["place"], found["cost"].to_numpy(dtype=float)), (same["place"], inside)):
+        there = np.isfinite(cost)
+        np.minimum.at(nearest, row.get_indexer(pd.Index(place))[there], cost[there])
+    return nearest
 
 
 def _weight_name(rule: Rule, cover: pd.DataFrame, siting: Siting) -> str:
@@ -518,7 +588,7 @@ def _distances(case: _Case, siting: Siting) -> pd.DataFrame:
 
 _AMOUNTS = ("people", "people_60plus", "area_m2", "homes")
 COLUMNS = (
-    "plan", "rank", "name", "kind", "rule", "label", "method", "profile", "weight", "community", "zone",
+    "plan", "rank", "name", "origin", "kind", "rule", "label", "method", "profile", "weight", "community", "zone",
     *(f"{c}_gained" for c in (*_AMOUNTS, "communities")), *(f"{c}_cumulative" for c in (*_AMOUNTS, "communities")),
     "homes_unknown", "share_before", "share_after", "objective", "bound", "gap", "proven", "basis", "mark", "reason",
 )  # fmt: skip
@@ -532,11 +602,17 @@ def _explain(case: _Case, table: _Table, plan: Any) -> pd.DataFrame:
     served = table.total - float(table.gain.sum())
     seen: set[Hashable] = set()
     rows: list[dict[str, Any]] = []
-    names = case.spots["name"].to_dict()
+    names, origins = case.spots["name"].to_dict(), case.spots["origin"].to_dict()
     groups = {column: where[column].to_dict() for column in where.columns}
     for rank, (site, demands) in enumerate(_in_order(list(plan.sites), table), start=1):
         gained = units[units["demand"].isin(demands)]
-        row: dict[str, Any] = {"site": site, "plan": plan.Index, "rank": rank, "name": names[site]}
+        row: dict[str, Any] = {
+            "site": site,
+            "plan": plan.Index,
+            "rank": rank,
+            "name": names[site],
+            "origin": origins[site],
+        }
         for column in _AMOUNTS:
             row[f"{column}_gained"] = _amount(facts[column], gained[column] * gained["share"])
         communities = demands if case.rule.metric == "presence" else set(gained["community"].dropna())
@@ -572,16 +648,17 @@ def _amount(all_homes: pd.Series, gained: pd.Series) -> float:
 
 def _in_order(chosen: list[Hashable], table: _Table) -> list[tuple[Hashable, set[Hashable]]]:
     """Put the sites of a plan in order, each time the one that adds most, with the demands each adds."""
-    own = table.reached[table.reached["site"].isin(chosen)]
-    serves: dict[Hashable, set[Hashable]] = {site: set(rows["demand"]) for site, rows in own.groupby("site")}
-    left, done = list(chosen), set[Hashable]()
+    own = table.reached[table.reached["site"].isin(chosen) & table.reached["demand"].isin(table.gain.index)]
+    reach = np.zeros((len(chosen), len(table.gain)), dtype=bool)
+    reach[pd.Index(chosen).get_indexer(own["site"]), table.gain.index.get_indexer(own["demand"])] = True
+    gain, demands = np.nan_to_num(table.gain.to_numpy(dtype=float)), table.gain.index.to_numpy(dtype=object)
+    left = list(range(len(chosen)))
     steps: list[tuple[Hashable, set[Hashable]]] = []
     while left:
-        adds = [(serves.get(site, set()) - done) & set(table.gain.index) for site in left]
-        sums = [float(table.gain.reindex(in_order(demands)).sum()) for demands in adds]
-        best = int(np.argmax(sums))  # the first of equals: sites come sorted
-        steps.append((left.pop(best), adds[best]))
-        done |= adds[best]
+        best = left.pop(int(np.argmax(reach[left] @ gain)))  # the first of equals: sites come sorted
+        adds = reach[best].copy()
+        steps.append((chosen[best], set(demands[adds])))
+        reach[:, adds] = False
     return steps
 
 
@@ -590,7 +667,8 @@ def _reason(case: _Case, table: _Table, row: Mapping[str, Any], gained: pd.DataF
     rule = case.rule
     place = _place_text(case, row)
     if gained.empty and not row["communities_gained"]:
-        return f"{place}：在前面几处之外没有新增" + _travel_text(table, plan, rule)
+        none = "在前面几处之外没有新增" if np.isfinite(_limit(rule)) else "缩短路程"
+        return f"{place}：{none}" + _travel_text(table, plan, rule)
     whom = _whom_text(row)
     if rule.metric == "presence":
         label = str(case.district.kinds["label"][case.kind])
@@ -608,6 +686,7 @@ def _reason(case: _Case, table: _Table, row: Mapping[str, Any], gained: pd.DataF
         if rule.method == "walk_min"
         else f"{METHOD_LABELS[rule.method]} {rule.metres:g} 米"
     )
+    limit = limit if np.isfinite(_limit(rule)) else "步行"
     unknown = f"；另有 {row['homes_unknown']} 个小区人口不详" if row["homes_unknown"] else ""
     return f"{place}：新增{whom}{limit}可达，主要是{homes}{more}{unknown}" + _travel_text(table, plan, rule)
 
@@ -618,10 +697,18 @@ def _place_text(case: _Case, row: Mapping[str, Any]) -> str:
     inside = communities["name"].get(row["community"]) if communities is not None else None
     if not isinstance(row["name"], str):
         near = _near_street(case, row["site"])
-        hints = [text for text in (inside, near and f"近{near}") if isinstance(text, str) and text]
+        sort = ORIGIN_LABELS[origin] if origin == "vacant" else ""
+        hints = [text for text in (sort, inside, near and f"近{near}") if isinstance(text, str) and text]
         return f"设在 {row['site']}" + (f"（{'，'.join(hints)}）" if hints else "")
-    inside = f"（{inside}）" if isinstance(inside, str) else ""
-    return f"设在{row['name']}{'旁' if origin == 'street' else '地块' if origin == 'parcel' else ''}{inside}"
+    inside = f"（{inside}）" if isinstance(inside, str) and origin != "community" else ""
+    return f"{_AT[origin].format(row['name'])}{inside}"
+
+
+#: How a sentence says where a site is, by the origin of the candidate.
+_AT = {
+    "street": "设在{}旁", "parcel": "设在{}地块", "vacant": "设在{}", "host": "附设在{}", "given": "设在{}",
+    "door": "设在{}出入口旁（街边点，待核）", "inside": "设在{}内（待核）", "community": "设在{}内（位置待核）",
+}  # fmt: skip
 
 
 def _near_street(case: _Case, site: Hashable) -> str:
@@ -663,3 +750,33 @@ def _near_ties(plans: pd.DataFrame, siting: Siting) -> str:
         off = abs(float(objective) - best) / best if best else 0.0
         parts.append(f"{'、'.join(str(s) for s in chosen)}（{'一样好' if off < ROUNDING else f'差 {off:.1%}'}）")
     return f"另有 {len(parts)} 个相差不到 {siting.within:.0%} 的方案：{'；'.join(parts)}"
+
+
+_LOST_HINT = "。放宽距离，在它们附近加候选点，或允许把它们留下（leave_out）"
+
+
+def _lost_text(case: _Case, uncovered: pd.DataFrame) -> str:
+    """Name the homes that no candidate reaches, and how far the nearest is from their farthest point."""
+    demands = pd.Index(case.points["demand"])
+    communities = case.district.communities
+    unit = "分钟" if case.rule.method == "walk_min" else "米"
+    if case.rule.metric == "presence":
+        names = pd.Series(dtype="str") if communities is None else communities["name"]
+        listed = [str(names.get(c, c)) for c in uncovered.index]
+        return f"{len(listed)} 个社区里没有候选点：{some(listed)}"
+    homes = case.points["home"].to_numpy(dtype=object)[demands.get_indexer(uncovered.index)] if (
+        uncovered.index.isin(demands).all()
+    ) else np.asarray(uncovered.index, dtype=object)  # fmt: skip
+    worst = uncovered.assign(home=homes, far=uncovered["cost"].fillna(np.inf)).sort_values(
+        ["home", "far"], ascending=[True, False], kind="stable"
+    ).drop_duplicates("home").sort_values(["far", "home"], ascending=[False, True], kind="stable")  # fmt: skip
+    names = case.district.homes["name"] if case.district.homes is not None else pd.Series(dtype="str")
+    texts = []
+    for row in worst.itertuples():
+        name = names.get(row.home)
+        name = f"{name} {row.home}" if isinstance(name, str) else str(row.home)
+        far = "走不到任何候选点" if pd.isna(row.cost) else f"最近的候选点 {row.site}，{row.cost:,.1f} {unit}"
+        texts.append(f"{name}（{far}）")
+    limit = _limit(case.rule)
+    within = f"{limit:g} {unit}内" if np.isfinite(limit) and uncovered["cost"].notna().any() else ""
+    return f"{len(texts)} 个小区{within}没有候选点够得着：{some(texts)}"

@@ -8,7 +8,7 @@ judged so; the best are then carried out one by one on the district and coverage
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import geopandas as gpd
@@ -59,6 +59,8 @@ class _Ask(NamedTuple):
     today: Floats  # per point: cost to the nearest
     targets: pd.DataFrame  # doors of what serves
     people: Floats  # per point, of the weight asked for; 0 where not known
+    weight: str
+    idle: bool = False  # whether candidates that help nobody by themselves are kept
 
 
 class _Tries(NamedTuple):
@@ -129,18 +131,26 @@ def links(
         if kind not in KIND_LABELS:
             raise UnknownNameError("连接种类", kind, list(KIND_LABELS))
     ask = _asked(district, rule_or_kind, weight)
+    tries = judged(ask, candidates, wait_s, kinds, say)
+    order = _apart(tries, _best_first(tries), n + SPARE)
+    return _counted(ask, tries, order, n, wait_s, say)
+
+
+def judged(
+    ask: _Ask, candidates: gpd.GeoDataFrame | gpd.GeoSeries | None, wait_s: float, kinds: Sequence[str], say: Progress
+) -> _Tries:
+    """Try every candidate by itself, by the fast search; those that help nobody are left out."""
     say("找候选：围墙、断头路、阻隔两侧")
     tries = _Tries([], [], [], [], [], [], [])
     if candidates is not None:
-        lines, gates = _given(district, candidates)
+        lines, gates = _given(ask.district, candidates)
     else:
         lines = _pairs_of_streets(ask) if set(kinds) - {"gate"} else []
-        gates = _walls(district) if "gate" in kinds else []
+        gates = _walls(ask.district) if "gate" in kinds else []
     say(f"快速估算 {len(lines) + len(gates)} 处")
     _judge_lines(ask, lines, wait_s, kinds, tries)
     _judge_gates(ask, gates, tries)
-    order = _apart(tries, _best_first(tries), n + SPARE)
-    return _counted(ask, tries, order, n, wait_s, say)
+    return tries
 
 
 def _asked(district: District, name: str, weight: str | None) -> _Ask:
@@ -173,7 +183,7 @@ def _asked(district: District, name: str, weight: str | None) -> _Ask:
     return _Ask(
         district, rule, walker if by_time else None, rule.minutes if by_time else rule.metres,
         TOLERANCE_MIN if by_time else TOLERANCE_M, walker.speed_m_s * 60.0 if by_time else 1.0, points,
-        today.fillna(np.inf).to_numpy(dtype=float), targets[(targets["edge"] >= 0).to_numpy()], people,
+        today.fillna(np.inf).to_numpy(dtype=float), targets[(targets["edge"] >= 0).to_numpy()], people, weight,
     )  # fmt: skip
 
 
@@ -269,15 +279,37 @@ def _given(
 # --- the fast search -------------------------------------------------------------------------------------------------
 
 
+class _Walk(NamedTuple):
+    """How everybody gets to the ends of one candidate, and from there to what serves; costs as the rule counts."""
+
+    number: int
+    to: Floats  # (end, point): from each point to each end; inf where out of reach
+    price: float  # from end to end
+    away: Floats  # per end: to the nearest that serves
+    feet: pd.DataFrame  # doors of the ends
+
+    @property
+    def new(self) -> Floats:
+        """Cost of each point by way of the candidate; the single end of a gate is entry and exit in one."""
+        new: Floats = (self.to + self.price + self.away[::-1, None]).min(axis=0)
+        return new
+
+
 def _judge_lines(
     ask: _Ask, lines: Sequence[shapely.LineString], wait_s: float, kinds: Sequence[str], tries: _Tries
 ) -> None:
     """Add the lines that bring somebody inside, or nearer."""
     sorts, _ = _sorts(ask.district, lines)
     keep = [number for number, sort in enumerate(sorts) if sort in kinds]
-    if not keep:
-        return
     lines, sorts = [lines[i] for i in keep], [sorts[i] for i in keep]
+    for walk in line_walks(ask, lines, sorts, wait_s):
+        _note(ask, tries, sorts[walk.number], lines[walk.number], "", "", walk.new)
+
+
+def line_walks(ask: _Ask, lines: Sequence[shapely.LineString], sorts: Sequence[str], wait_s: float) -> Iterator[_Walk]:
+    """Find how everybody gets to both ends of each line."""
+    if not lines:
+        return
     network = ask.district.network
     ends = gpd.GeoSeries(
         [shapely.Point(line.coords[i]) for line in lines for i in (0, -1)],
@@ -294,16 +326,23 @@ def _judge_lines(
     first = np.searchsorted(end, np.arange(2 * len(lines) + 1))
     for i, (line, sort) in enumerate(zip(lines, sorts, strict=True)):
         waited = wait_s / 60.0 * (ask.walker.waits if ask.walker is not None else 0.0) if sort == "crossing" else 0.0
-        price = line.length / ask.speed + waited
-        new = np.full(len(ask.today), np.inf)
-        for here, there in ((2 * i, 2 * i + 1), (2 * i + 1, 2 * i)):
-            own = slice(first[here], first[here + 1])
-            np.minimum.at(new, row[own], cost[own] + price + away[there])
-        _note(ask, tries, sort, line, "", "", new)
+        to = np.full((2, len(ask.today)), np.inf)
+        for k in (0, 1):
+            own = slice(first[2 * i + k], first[2 * i + k + 1])
+            np.minimum.at(to[k], row[own], cost[own])
+        both = slice(2 * i, 2 * i + 2)
+        yield _Walk(i, to, line.length / ask.speed + waited, away[both], feet.iloc[both])
 
 
 def _judge_gates(ask: _Ask, gates: Sequence[tuple[str, str, shapely.Point]], tries: _Tries) -> None:
     """Add the gates that bring somebody inside, or nearer."""
+    for walk in gate_walks(ask, gates):
+        home, gate, spot = gates[walk.number]
+        _note(ask, tries, "gate", spot, home, gate, walk.new)
+
+
+def gate_walks(ask: _Ask, gates: Sequence[tuple[str, str, shapely.Point]]) -> Iterator[_Walk]:
+    """Find how residents get out by each gate; nobody else is let in."""
     homes = ask.district.homes
     if not gates or homes is None:
         return
@@ -318,21 +357,21 @@ def _judge_gates(ask: _Ask, gates: Sequence[tuple[str, str, shapely.Point]], tri
     )
     rows = dict(tuple(pd.Series(np.arange(len(ask.points))).groupby(ask.points["home"].to_numpy())))
     by_home: dict[str, list[int]] = {}
-    for number in np.flatnonzero(usable & np.isfinite(away)).tolist():
+    for number in np.flatnonzero(usable).tolist():
         by_home.setdefault(gates[number][0], []).append(number)
     for home, own in by_home.items():
         mine = rows[home].to_numpy()
         inside = walk_inside(homes.geometry[home], ask.points.geometry.iloc[mine].array, [gates[i][2] for i in own])
         for column, i in enumerate(own):
-            new = np.full(len(ask.today), np.inf)
-            new[mine] = inside[:, column] / ask.speed + away[i]
-            _note(ask, tries, "gate", gates[i][2], home, gates[i][1], new)
+            to = np.full((1, len(ask.today)), np.inf)
+            to[0, mine] = inside[:, column] / ask.speed
+            yield _Walk(i, to, 0.0, away[i : i + 1], feet.iloc[i : i + 1])
 
 
 def _note(ask: _Ask, tries: _Tries, sort: str, shape: shapely.Geometry, home: str, gate: str, new: Floats) -> None:
     """Keep a candidate that helps somebody: how many come inside, and how much walking it saves."""
     better = new < ask.today - ask.tolerance
-    if not better.any():
+    if not better.any() and not ask.idle:
         return
     inside = better & (new <= ask.limit + ask.tolerance) & (ask.today > ask.limit + ask.tolerance)
     known = better & np.isfinite(ask.today)  # whoever gets nowhere today saves nothing that could be counted
@@ -411,11 +450,10 @@ def _counted(ask: _Ask, tries: _Tries, order: Sequence[int], n: int, wait_s: flo
             "share_before": share, "estimated": tries.gained[i], "rule": ask.rule.name, "edit": edit, "geometry": tries.shape[i],
         }  # fmt: skip
         rows.append(row)
-    weight = "people_60plus" if ask.rule.denominator == "people_60plus" else "people"
     frame = gpd.GeoDataFrame(rows, columns=list(COLUMNS), geometry="geometry", crs=ask.district.crs)
-    frame["weight"] = weight
+    frame["weight"] = ask.weight
     frame["name"] = _place_names(ask.district, frame)
-    frame = frame.sort_values([f"{weight}_gained", "minutes_saved"], ascending=False, kind="stable").head(n)
+    frame = frame.sort_values([f"{ask.weight}_gained", "minutes_saved"], ascending=False, kind="stable").head(n)
     frame = frame[(frame["people_gained"].fillna(0.0) > 0) | (frame["minutes_saved"] > 0)]
     frame.index = pd.Index([f"L{i + 1:02d}" for i in range(len(frame))], name="link")
     frame["text"] = [_text(ask, row) for row in frame.itertuples()]

@@ -8,6 +8,8 @@ once: a site whose bound is worse than any plan worth listing can be left out wi
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from math import comb
 from typing import NamedTuple
 
@@ -17,6 +19,8 @@ from numpy.typing import NDArray
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
+#: From each site's number: how much of each site is chosen, and a lower bound of what they come to.
+Choose = Callable[[Floats], tuple[Floats, float]]
 
 #: Steps of the subgradient, and how many of them without progress halve its length.
 STEPS, PATIENCE = 800, 20
@@ -26,6 +30,18 @@ ROOM = 1e-9
 COUNT_AT_MOST = 600_000_000
 #: More plans than this within reach of the best are not worth keeping in a list.
 PLANS_AT_MOST = 400_000
+
+
+class Purse(NamedTuple):
+    """What may be chosen: at most `n` sites that cost at most `budget` together."""
+
+    price: Floats
+    budget: float
+    n: int
+
+    def pays(self, chosen: Ints) -> bool:
+        """Whether it pays for all of these."""
+        return len(chosen) <= self.n and float(self.price[chosen].sum()) <= self.budget + ROOM * max(self.budget, 1.0)
 
 
 class Narrowed(NamedTuple):
@@ -64,17 +80,15 @@ def narrowed(cost: Floats, there: Floats, n: int, locked: Flags, conflicts: Ints
     left
         None where no plan was found to start from.
     """
-    apart: Flags | None = None
-    if len(conflicts):
-        apart = np.zeros((cost.shape[1], cost.shape[1]), dtype=bool)
-        apart[conflicts[:, 0], conflicts[:, 1]] = apart[conflicts[:, 1], conflicts[:, 0]] = True
+    apart = _pairs_apart(conflicts, cost.shape[1])
     start = _improved(cost, there, _one_by_one(cost, there, n, locked, apart), locked, apart)
     if start is None:
         return None
-    best = _total(cost, there, start)
-    lower, prices, rho, best = _relaxed(cost, there, n, locked, apart, best)
-    most = best * (1 + within) + ROOM * max(abs(best), 1.0)
     free = np.flatnonzero(~locked)
+    lower, prices, rho, best = _relaxed(
+        cost, there, partial(_cheapest, free, locked, n), partial(_far_enough, apart), _total(cost, there, start)
+    )
+    most = best * (1 + within) + ROOM * max(abs(best), 1.0)
     order = free[np.argsort(rho[free], kind="stable")]
     k = n - int(locked.sum())
     room = ROOM * max(abs(best), 1.0)
@@ -89,6 +103,100 @@ def narrowed(cost: Floats, there: Floats, n: int, locked: Flags, conflicts: Ints
     forced = np.maximum(cost - prices[:, None], 0.0) + extra[None, :]
     useful = (lower + forced <= most + room) & kept[None, :]
     return Narrowed(cost, there, n, kept, fixed, useful, most, lower, apart)
+
+
+def affordable(
+    cost: Floats, there: Floats, purse: Purse, locked: Flags, conflicts: Ints, within: float
+) -> Narrowed | None:
+    """
+    Rule out sites that no plan within `within` of the optimum can have, where a budget limits what is chosen.
+
+    Parameters are as in `narrowed`, and `purse`: at most so many sites at at most so much. The relaxation also puts a price
+    on the budget (or on the number, whichever binds harder), which makes it fall apart into one number per site again.
+    """
+    apart = _pairs_apart(conflicts, cost.shape[1])
+    best = min(
+        (
+            _total(cost, there, plan)
+            for plan in (_bought(cost, there, purse, locked, apart, each) for each in (0.0, 1.0))
+        ),
+        default=np.inf,
+    )
+    if not np.isfinite(best):
+        return None
+    lower, prices, rho, best = _relaxed(
+        cost, there, lambda each: _knapsack(each, purse, locked)[:2],
+        lambda chosen: purse.pays(chosen) and _far_enough(apart, chosen), best,
+    )  # fmt: skip
+    reduced = _knapsack(rho, purse, locked)[2]
+    most = best * (1 + within) + ROOM * max(abs(best), 1.0)
+    room = ROOM * max(abs(best), 1.0)
+    kept = (lower + np.maximum(reduced, 0.0) <= most + room) | locked
+    fixed = (lower - np.minimum(reduced, 0.0) > most + room) | locked
+    forced = np.maximum(cost - prices[:, None], 0.0) + np.maximum(reduced, 0.0)[None, :] * ~locked
+    useful = (lower + forced <= most + room) & kept[None, :]
+    return Narrowed(cost, there, int(kept.sum()), kept, fixed, useful, most, lower, apart)
+
+
+def _pairs_apart(conflicts: Ints, m: int) -> Flags | None:
+    if not len(conflicts):
+        return None
+    apart = np.zeros((m, m), dtype=bool)
+    apart[conflicts[:, 0], conflicts[:, 1]] = apart[conflicts[:, 1], conflicts[:, 0]] = True
+    return apart
+
+
+def _far_enough(apart: Flags | None, chosen: Ints) -> bool:
+    """Whether no two of these exclude each other."""
+    return apart is None or not apart[np.ix_(chosen, chosen)].any()
+
+
+def _bought(cost: Floats, there: Floats, purse: Purse, locked: Flags, apart: Flags | None, thrift: float) -> Ints:
+    """Buy the locked sites, then each time the one that helps most (for its price, where `thrift` is 1)."""
+    far = 2.0 * float(cost[np.isfinite(cost)].max(initial=1.0)) + 1.0
+    chosen = [int(i) for i in np.flatnonzero(locked)]
+    near = np.minimum(np.minimum(there, far), cost[:, chosen].min(axis=1, initial=np.inf))
+    worth = np.maximum(purse.price, 1e-12) ** thrift
+    while len(chosen) < purse.n:
+        allowed = purse.price <= purse.budget - purse.price[chosen].sum()
+        allowed[chosen] = False
+        if apart is not None and chosen:
+            allowed &= ~apart[chosen].any(axis=0)
+        gain = np.where(allowed, (near[:, None] - np.minimum(near[:, None], cost)).sum(axis=0) / worth, 0.0)
+        if not gain.max(initial=0.0) > 0:
+            break
+        chosen.append(int(np.argmax(gain)))
+        near = np.minimum(near, cost[:, chosen[-1]])
+    return np.array(sorted(chosen), dtype=np.int64)
+
+
+def _knapsack(each: Floats, purse: Purse, locked: Flags) -> tuple[Floats, float, Floats]:
+    """
+    Choose sites of least `each` (all at most 0) within the purse, where a part of a site may be bought.
+
+    Return how much of each site is bought, a lower bound of their sum, and each site's number after the purse has its price.
+    """
+    free = np.flatnonzero(~locked)
+    left, count = purse.budget - float(purse.price[locked].sum()), purse.n - int(locked.sum())
+    found = []
+    for size, room in ((purse.price[free], left), (np.ones(len(free)), float(count))):
+        with np.errstate(divide="ignore", invalid="ignore"):
+            value = np.where(each[free] < 0, -each[free] / size, 0.0)  # free of charge: first of all
+        order = np.argsort(-np.nan_to_num(value, posinf=np.inf), kind="stable")
+        order = order[value[order] > 0]
+        filled = np.cumsum(size[order])
+        whole = int(np.searchsorted(filled, room * (1 + ROOM), side="right"))
+        price = float(value[order[whole]]) if whole < len(order) else 0.0
+        reduced = each.copy()
+        reduced[free] += price * size
+        low = float(each[locked].sum() + np.minimum(reduced[free], 0.0).sum() - price * room)
+        part = locked.astype(float)
+        part[free[order[:whole]]] = 1.0
+        if whole < len(order) and size[order[whole]] > 0:
+            part[free[order[whole]]] = (room - (filled[whole - 1] if whole else 0.0)) / size[order[whole]]
+        found.append((low, part, reduced))
+    low, part, reduced = max(found, key=lambda way: way[0])
+    return part, low, reduced
 
 
 def _total(cost: Floats, there: Floats, chosen: Ints) -> float:
@@ -138,32 +246,41 @@ def _improved(cost: Floats, there: Floats, chosen: Ints | None, locked: Flags, a
     return chosen if np.isfinite(best) else None
 
 
+def _cheapest(free: Ints, locked: Flags, n: int, each: Floats) -> tuple[Floats, float]:
+    """Choose the locked sites and those of least `each`, `n` in all; return what is chosen and their sum."""
+    order = free[np.argsort(each[free], kind="stable")[: n - int(locked.sum())]]
+    part = locked.astype(float)
+    part[order] = 1.0
+    return part, float(each[locked].sum() + each[order].sum())
+
+
 def _relaxed(
-    cost: Floats, there: Floats, n: int, locked: Flags, apart: Flags | None, best: float
+    cost: Floats, there: Floats, choose: Choose, may: Callable[[Ints], bool], best: float
 ) -> tuple[float, Floats, Floats, float]:
     """Raise the Lagrangian bound; return the bound, its prices, each site's number, and the best plan's cost so far."""
     u = np.sort(np.column_stack([there, cost]), axis=1)[:, 1]
     u = np.where(np.isfinite(u), u, np.minimum(there, cost.min(axis=1)))
-    k, free = n - int(locked.sum()), np.flatnonzero(~locked)
     lower, prices, rho = -np.inf, u, np.zeros(cost.shape[1])
     pace, waited = 1.0, 0
     for _ in range(STEPS):
         gain = np.minimum(cost - u[:, None], 0.0)
         each = gain.sum(axis=0)
-        chosen = np.r_[np.flatnonzero(locked), free[np.argsort(each[free], kind="stable")[:k]]].astype(np.int64)
-        value = float(u.sum() + np.minimum(there - u, 0.0).sum() + each[chosen].sum())
+        part, least = choose(each)
+        value = float(u.sum() + np.minimum(there - u, 0.0).sum() + least)
+        chosen = np.flatnonzero(part >= 1)
         if value > lower + ROOM * max(abs(lower), 1.0) or np.isinf(lower):
             lower, prices, rho, waited = value, u, each, 0
         else:
             waited += 1
-        if apart is None or not apart[np.ix_(chosen, chosen)].any():
+        if may(chosen):
             best = min(best, _total(cost, there, chosen))
         if best - lower <= ROOM * max(abs(best), 1.0) or pace < 1e-4:
             break
         if waited >= PATIENCE:
             pace, waited, u = pace / 2, 0, prices
             continue
-        slope = 1.0 - (there < u) - (gain[:, chosen] < 0).sum(axis=1)
+        some = np.flatnonzero(part)
+        slope = 1.0 - (there < u) - (gain[:, some] < 0) @ part[some]
         size = float(slope @ slope)
         if size == 0:
             break

@@ -23,7 +23,7 @@ from scipy.sparse import csr_array
 from ..coverage import TOLERANCE_MIN
 from ..errors import SitingError, UnknownNameError
 from ..values import TOLERANCE_M
-from .median import counted, narrowed
+from .median import Purse, affordable, counted, narrowed
 
 MODELS = ("mclp", "lscp", "p_median", "p_center")
 MODEL_LABELS = {
@@ -68,8 +68,8 @@ class Siting:
     spacing_m
         Least distance between two new sites, in metres.
     budget, costs
-        The new sites together cost at most `budget`; `costs` gives the price of each site. With a budget `n` is the
-        greatest number.
+        The new sites together cost at most `budget`; `costs` gives the price of each site, or one price for all. With a
+        budget `n` is the greatest number.
     capacity
         The weight one site can serve, one number or one per site. Demand may be shared among sites.
     within
@@ -83,6 +83,8 @@ class Siting:
         Stop when this close to the proven bound (share); 0 asks for the optimum.
     nodes
         Stop after so many branches. Neither is a time, so that results repeat.
+    leave_out
+        Where everybody must be reached, leave out those whom no site can reach instead of refusing; the answer names them.
     """
 
     model: str = "mclp"
@@ -93,13 +95,14 @@ class Siting:
     existing: Sequence[Hashable] = ()
     spacing_m: float = 0.0
     budget: float | None = None
-    costs: Mapping[Hashable, float] | None = None
+    costs: float | Mapping[Hashable, float] | None = None
     capacity: float | Mapping[Hashable, float] | None = None
     within: float = 0.02
     plans: int = 5
     apart_m: float | None = None
     gap: float = 0.0
     nodes: int | None = None
+    leave_out: bool = False
 
     def __post_init__(self) -> None:
         if self.model not in MODELS:
@@ -170,7 +173,9 @@ def solve(
         cost), `bound` (proven: no plan can be better), `gap` (their relative difference), `proven`, `covered` (weight
         within the limit), `share` (of the known weight), `mean`, `worst` (cost to the nearest site, mean weighted;
         missing with capacities, where not everybody goes to the nearest), `price` (missing without `siting.costs`),
-        `unknown`, `unknown_covered` (demands of unknown weight, and those of them within the limit). Objectives are
+        `unknown`, `unknown_covered` (demands of unknown weight, and those of them within the limit), `left_out` (tuple of
+        (demand, nearest site or None, cost or NaN): whom `siting.leave_out` left out; they count in `share` all the same).
+        Objectives are
         counted afresh from the costs, not taken from the solver. Equal plans: the one nearer on average first.
 
     Raises
@@ -180,7 +185,7 @@ def solve(
     UnknownNameError
         A locked, banned or existing site that is not a candidate.
     """
-    task = _task(costs, weights, n, siting, site_distances, candidates, _Watch(progress))
+    task = _without_lost(_task(costs, weights, n, siting, site_distances, candidates, _Watch(progress)))
     found: list[_Found] = []
     cuts: list[Flags] = []
     search = _search(task)
@@ -287,6 +292,7 @@ class _Task(NamedTuple):
     unit: str
     siting: Siting
     watch: _Watch
+    lost: pd.DataFrame  # demands left out (as `_unreachable` returns them), with their `weight`
 
     @property
     def new(self) -> Flags:
@@ -341,10 +347,22 @@ def _task(
     return _Task(
         demands=demands, sites=sites, row=row[order].astype(np.int64), col=col[order].astype(np.int64),
         cost=table["cost"].to_numpy(dtype=float)[order], beyond=table[~within], weight=weight,
-        existing=existing, locked=locked, banned=banned, n=n, price=_per_site(sites, siting.costs, "造价"),
+        existing=existing, locked=locked, banned=banned, n=n, price=_per_site(sites, siting.costs, "造价", siting.existing),
         capacity=_per_site(sites, siting.capacity, "规模"), conflicts=conflicts, close=close,
         unit={"metres": "米", "minutes": "分钟"}.get(_column(costs), ""), siting=siting, watch=watch,
+        lost=pd.DataFrame({"site": [], "cost": [], "weight": []}),
     )  # fmt: skip
+
+
+def _without_lost(task: _Task) -> _Task:
+    """Let nobody stand behind demands that no site can reach, where that is allowed."""
+    if not task.siting.leave_out or task.siting.model == "mclp":
+        return task
+    lost = _unreachable(task)
+    place = task.demands.get_indexer(lost.index)
+    weight = task.weight.copy()
+    weight[place] = 0.0
+    return task._replace(weight=weight, lost=lost.assign(weight=task.weight[place]))
 
 
 def _check_n(n: int | None, siting: Siting, sites: pd.Index, known_sites: set[Hashable]) -> None:
@@ -404,10 +422,14 @@ def _weights(weights: pd.DataFrame | pd.Series | None, siting: Siting) -> pd.Ser
     return weights.astype("float64")
 
 
-def _per_site(sites: pd.Index, given: float | Mapping[Hashable, float] | None, what: str) -> Floats | None:
+def _per_site(
+    sites: pd.Index, given: float | Mapping[Hashable, float] | None, what: str, free: Sequence[Hashable] = ()
+) -> Floats | None:
+    """Return what is given for each site; those of `free` that are not named have 0."""
     if given is None:
         return None
-    each = given if isinstance(given, (Mapping, pd.Series)) else dict.fromkeys(sites, given)
+    each = dict(given) if isinstance(given, (Mapping, pd.Series)) else dict.fromkeys(sites, given)
+    each = {**dict.fromkeys(free, 0.0), **each}
     values = np.array([float(each.get(site, np.nan)) for site in sites])
     if np.isnan(values).any() or (values < 0).any():
         bad = sites[np.isnan(values) | (values < 0)]
@@ -550,7 +572,7 @@ def _median_search(task: _Task) -> Search:
     by one, or, where these are too many, left to the solver.
     """
     needs = task.needs
-    if not task.exact or task.n is None or not needs.any():
+    if not needs.any():
         return partial(_assigned, task)
     new = np.flatnonzero(task.new)
     cost = np.full(
@@ -562,17 +584,18 @@ def _median_search(task: _Task) -> Search:
     place[new] = np.arange(len(new))
     pairs = place[task.conflicts]
     within = task.siting.within if task.siting.plans > 1 else 0.0
-    few = narrowed(
-        np.ascontiguousarray(cost[needs][:, new]),
-        there,
-        task.n,
-        task.locked[new],
-        pairs[(pairs >= 0).all(axis=1)],
-        within,
-    )
+    mine = np.ascontiguousarray(cost[needs][:, new])
+    locked_new, apart = task.locked[new], pairs[(pairs >= 0).all(axis=1)]
+    if task.exact and task.n is not None:
+        few = narrowed(mine, there, task.n, locked_new, apart, within)
+    elif task.price is not None and task.siting.budget is not None:
+        purse = Purse(task.price[new], task.siting.budget, len(new) if task.n is None else task.n)
+        few = affordable(mine, there, purse, locked_new, apart, within)
+    else:
+        few = None
     if few is None:
         return partial(_assigned, task)
-    plans = counted(few)
+    plans = counted(few) if task.exact else None
     if plans is not None:
         return partial(_next_counted, task, [(value, np.sort(new[list(chosen)])) for value, chosen in plans])
     banned = task.banned.copy()
@@ -993,7 +1016,7 @@ def _report(task: _Task, plan: _Found) -> dict[str, Any]:
     nearest = _nearest_cost(task, plan.chosen)
     reached, unknown = np.isfinite(nearest), np.isnan(task.weight)
     known = np.where(unknown, 0.0, task.weight)
-    total, covered = float(known.sum()), float(known[reached].sum())
+    total, covered = float(known.sum() + task.lost["weight"].sum()), float(known[reached].sum())
     capacity = task.capacity is not None
     capped = capacity and task.siting.model == "mclp"
     bound, objective = plan.bound, plan.objective
@@ -1013,8 +1036,9 @@ def _report(task: _Task, plan: _Found) -> dict[str, Any]:
         "mean": walked / covered if covered > 0 and not capacity else np.nan,
         "worst": float(nearest[counted].max()) if counted.any() and not capacity else np.nan,
         "price": np.nan if task.price is None else float(task.price[plan.chosen].sum()),
-        "unknown": int(unknown.sum()),
+        "unknown": int(unknown.sum() + task.lost["weight"].isna().sum()),
         "unknown_covered": int((unknown & reached).sum()),
+        "left_out": tuple(task.lost[["site", "cost"]].itertuples(name=None)),
     }
 
 
