@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import csv
+import dataclasses
 import importlib
 import inspect
 import re
@@ -11,7 +12,7 @@ import shutil
 import subprocess
 import sys
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -247,26 +248,88 @@ def test_public_names_are_these() -> None:
         assert getattr(xinhe_geo, name).__module__.startswith("xinhe_geo.")
 
 
-#: Columns that carry a unit, and words that say what a table has: what `?` has to tell.
-SHAPES = re.compile(r"\bIndex\b|\bindex\b|\bColumns\b|\bcolumns?\b|HTML|SVG|GeoPackage|folder|file|sentence|str\b|text")
+def public_callables() -> dict[str, Callable[..., object]]:
+    """Return every public function, and every public method of a public class, by the name a user types."""
+    found: dict[str, Callable[..., object]] = {}
+    for name in PUBLIC:
+        thing = getattr(xinhe_geo, name)
+        if inspect.isfunction(thing):
+            found[name] = thing
+        for member in vars(thing) if inspect.isclass(thing) else ():
+            if not member.startswith("_") and callable(getattr(thing, member)):
+                found[f"{name}.{member}"] = getattr(thing, member)
+    return found
 
 
-@pytest.mark.parametrize("name", [name for name in PUBLIC if inspect.isfunction(getattr(xinhe_geo, name))])
-def test_help_of_a_public_function_says_shapes_and_errors(name: str) -> None:
-    function = getattr(xinhe_geo, name)
-    words = inspect.getdoc(function) or ""
-    # the district, and what several functions share, are described once
-    known = {"district", "cover", "a", "b"}
-    missing = [
-        p for p in inspect.signature(function).parameters if p not in known and not re.search(rf"\b{p}\b", words)
-    ]
-    assert not missing or "as in `draw`" in words, f"not described: {missing}"
-    assert "Returns\n---" in words or words.startswith(("Return", "Report", "Check", "Say", "Print")), (
-        "says what comes out"
-    )
-    assert SHAPES.search(words), "names the shape of what comes out"
-    own = [e for e in ("UnknownNameError", "DataError") if f"raise {e}" in inspect.getsource(function)]
-    assert all(e in words for e in own), f"raises {own} without saying so"
+CALLABLES = public_callables()
+#: What a parameter that measures must say it is in.
+UNITS = {
+    "minutes": "inute",
+    "metres": "etre",
+    "limit": "etre|inute",
+    "limits": "etre|inute",
+    "frontage_m": "etre",
+    "height": "pixel",
+}
+#: These refuse nothing: whatever goes in, something comes out.
+NEVER_RAISES = {
+    "District.locate", "District.with_rows", "Profile.metres", "Profile.minutes", "Scenario.text", "Scenario.then",
+    "WalkNetwork.to_graph", "check", "headlines", "presence",
+}  # fmt: skip
+
+
+def sections_of(words: str) -> dict[str, str]:
+    parts = re.split(r"^(Parameters|Attributes|Returns|Notes|Raises)\n-+\n", words, flags=re.MULTILINE)
+    return dict(zip(parts[1::2], parts[2::2], strict=True))
+
+
+def entries_of(section: str) -> dict[str, str]:
+    """Return the entries of a section, "a, b" as two of them with one text."""
+    parts = re.split(r"^(\S.*)\n", section, flags=re.MULTILINE)
+    return {name: text for names, text in zip(parts[1::2], parts[2::2], strict=True) for name in names.split(", ")}
+
+
+@pytest.mark.parametrize("name", CALLABLES)
+def test_help_says_parameters_units_shapes_crs_and_errors(name: str) -> None:
+    function = CALLABLES[name]
+    signature, sections = inspect.signature(function), sections_of(inspect.getdoc(function) or "")
+    described = entries_of(sections.get("Parameters", ""))
+    parameters = [p for p in signature.parameters if p not in ("self", "cls")]
+    assert set(parameters) == set(described), "each parameter, and nothing else, is described"
+    for parameter in set(parameters) & set(UNITS):
+        assert re.search(UNITS[parameter], described[parameter]), f"{parameter}: no unit"
+    result, returned = str(signature.return_annotation), sections.get("Returns", "")
+    assert bool(returned) == (result != "None"), "says what comes out"
+    if "DataFrame" in result:
+        assert re.search(r"[Ii]ndex|[Cc]olumns", returned), "names the shape of what comes out"
+    if "GeoDataFrame" in result or "WalkNetwork" in result:
+        assert re.search(r"CRS|`crs`|geometry", returned), "names the CRS or geometry of what comes out"
+    assert ("Raises" in sections) == (name not in NEVER_RAISES), "says which errors"
+    for error in re.findall(r"raise (\w+)\(", inspect.getsource(inspect.unwrap(function))):
+        assert re.search(rf"\b{error}\b", sections["Raises"]), f"raises {error} without saying so"
+
+
+@pytest.mark.parametrize("name", [name for name in PUBLIC if dataclasses.is_dataclass(getattr(xinhe_geo, name))])
+def test_help_of_a_value_names_its_fields(name: str) -> None:
+    thing = getattr(xinhe_geo, name)
+    sections = sections_of(inspect.getdoc(thing) or "")
+    described = entries_of(sections.get("Parameters", "") or sections.get("Attributes", ""))
+    fields = [field.name for field in dataclasses.fields(thing) if not field.name.startswith("_")]
+    assert set(fields) - {"memo", "problems"} <= set(described)
+
+
+def test_help_of_a_layer_says_what_it_is_in() -> None:
+    layers = [name for name, thing in vars(xinhe_geo.District).items() if "GeoDataFrame | None" in returned_by(thing)]
+    assert len(layers) >= 12
+    for name in layers:
+        words = inspect.getdoc(getattr(xinhe_geo.District, name)) or ""
+        assert "Index" in words and "`crs`" in words, name
+
+
+def returned_by(thing: object) -> str:
+    """Return what a property gives back, as written; "" where it is none."""
+    getter = thing.fget if isinstance(thing, property) else None
+    return "" if getter is None else str(inspect.signature(getter).return_annotation)
 
 
 def test_version_is_the_one_of_the_project() -> None:

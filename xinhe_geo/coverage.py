@@ -38,6 +38,8 @@ def coverage(
 
     Parameters
     ----------
+    district
+        What `District.load` opened; it stays as it was.
     rules
         A set of `rules.csv` ("plan", "td1063", "elderly" …), or names of rules, or `Rule` values.
     profile
@@ -325,6 +327,11 @@ def presence(district: District) -> pd.DataFrame:
     """
     Count open facilities per community and kind (社区×设施矩阵).
 
+    Parameters
+    ----------
+    district
+        What `District.load` opened; it stays as it was.
+
     Returns
     -------
     matrix
@@ -353,8 +360,10 @@ def completeness(district: District, *, minutes: float = 15.0, profile: str | Pr
 
     Parameters
     ----------
+    district
+        What `District.load` opened; it stays as it was.
     minutes
-        Walking time from the home's points.
+        Walking time from the home's points, in minutes.
     profile
         Who walks.
 
@@ -364,6 +373,11 @@ def completeness(district: District, *, minutes: float = 15.0, profile: str | Pr
         Index home; `completeness` (0-1: share of the essential kinds of `kinds.csv` that were surveyed, averaged over the
         home's points), `complete` (share of the home that has them all), `kinds` (how many were counted), `lacks` (Chinese
         names of the kinds most of the home lacks), `people`, groups, geometry.
+
+    Raises
+    ------
+    UnknownNameError
+        No such profile.
     """
     homes = district.homes
     kinds = district.kinds
@@ -395,6 +409,8 @@ def gaps(district: District, cover: pd.DataFrame, rule: str) -> gpd.GeoDataFrame
 
     Parameters
     ----------
+    district
+        What `District.load` opened; it stays as it was.
     cover
         Result of `coverage`.
     rule
@@ -534,6 +550,13 @@ def _reason(what: str, rule: Rule, row: object, names: Mapping[str, object]) -> 
 def headlines(district: District, cover: pd.DataFrame) -> pd.DataFrame:
     """
     Say, rule by rule, the one number that leads, in the words of a planner.
+
+    Parameters
+    ----------
+    district
+        What `District.load` opened; it stays as it was.
+    cover
+        Result of `coverage`.
 
     Returns
     -------

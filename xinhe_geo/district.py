@@ -101,6 +101,11 @@ class District:
         path
             A folder with `district.toml`; None opens the bundled demonstration district.
 
+        Returns
+        -------
+        District
+            In the year of its data (`data_year`), every layer in its metric CRS.
+
         Raises
         ------
         DataError
@@ -135,6 +140,11 @@ class District:
         communities
             Year of the list of communities; unchanged by default.
 
+        Returns
+        -------
+        District
+            Another one; this one stays as it was.
+
         Raises
         ------
         UnknownNameError
@@ -150,18 +160,44 @@ class District:
         return MappingProxyType({name: frame.copy(deep=False) for name, frame in self._rows.items()})
 
     def with_rows(self, rows: Mapping[str, pd.DataFrame], *, scenario: str = "") -> District:
-        """Return this district with other rows, as a scenario makes them; `scenario` is printed with every number."""
+        """
+        Return this district with other rows, as a scenario makes them.
+
+        Parameters
+        ----------
+        rows
+            Per layer or table: its rows, as in `rows` (layers in `crs`, metres; index: the layer's key).
+        scenario
+            Name of the plan; it is printed with every number.
+
+        Returns
+        -------
+        District
+            Another one; rows are taken as they are, nothing is checked again.
+        """
         manifest = MappingProxyType({**self.manifest, "scenario": scenario}) if scenario else self.manifest
         return replace(self, _rows=MappingProxyType(dict(rows)), manifest=manifest)
 
     def scenario(self, name: str) -> Any:
         """
-        Return a scenario of this district's folder (`scenarios/NAME.toml`); see `scenario.Scenario`.
+        Return a scenario of this district's folder; see `Scenario`.
+
+        Parameters
+        ----------
+        name
+            Its file is `scenarios/NAME.toml`.
+
+        Returns
+        -------
+        Scenario
+            `.on(district)` carries it out.
 
         Raises
         ------
         UnknownNameError
             No such scenario.
+        ScenarioError
+            The file cannot be read as a scenario.
         """
         known = sorted(p.stem for p in (self.folder / "scenarios").glob("*.toml"))
         if name not in known:
@@ -232,63 +268,111 @@ class District:
 
     @property
     def boundary(self) -> gpd.GeoDataFrame | None:
-        """The district's own outline."""
+        """
+        The district's own outline.
+
+        Index: its key. Columns as in the data dictionary (docs/data-dictionary.md), geometry in `crs`; None where the folder has none.
+        """
         return self._get("district")
 
     @property
     def zones(self) -> gpd.GeoDataFrame | None:
-        """老城区 and 新城区, or whatever zones the folder has."""
+        """
+        老城区 and 新城区, or whatever zones the folder has.
+
+        Index: its key. Columns as in the data dictionary (docs/data-dictionary.md), geometry in `crs`; None where the folder has none.
+        """
         return self._get("zones")
 
     @property
     def areas(self) -> gpd.GeoDataFrame | None:
-        """片区."""
+        """
+        片区.
+
+        Index: its key. Columns as in the data dictionary (docs/data-dictionary.md), geometry in `crs`; None where the folder has none.
+        """
         return self._get("areas")
 
     @property
     def communities(self) -> gpd.GeoDataFrame | None:
-        """Communities of `list_year`."""
+        """
+        Communities of `list_year`.
+
+        Index: its key. Columns as in the data dictionary (docs/data-dictionary.md), geometry in `crs`; None where the folder has none.
+        """
         return self._get("communities")
 
     @property
     def parcels(self) -> gpd.GeoDataFrame | None:
-        """Renewal parcels."""
+        """
+        Renewal parcels.
+
+        Index: its key. Columns as in the data dictionary (docs/data-dictionary.md), geometry in `crs`; None where the folder has none.
+        """
         return self._get("parcels")
 
     @property
     def barriers(self) -> gpd.GeoDataFrame | None:
-        """Lines nobody walks across: expressways, railways, canals, walls."""
+        """
+        Lines nobody walks across: expressways, railways, canals, walls.
+
+        Index: its key. Columns as in the data dictionary (docs/data-dictionary.md), geometry in `crs`; None where the folder has none.
+        """
         return self._get("barriers")
 
     @property
     def homes(self) -> gpd.GeoDataFrame | None:
-        """Residential compounds (or cells, or buildings): polygons or points."""
+        """
+        Residential compounds (or cells, or buildings): polygons or points.
+
+        Index: its key. Columns as in the data dictionary (docs/data-dictionary.md), geometry in `crs`; None where the folder has none.
+        """
         return self._get("homes")
 
     @property
     def gates(self) -> gpd.GeoDataFrame | None:
-        """Gates of the compounds."""
+        """
+        Gates of the compounds.
+
+        Index: its key. Columns as in the data dictionary (docs/data-dictionary.md), geometry in `crs`; None where the folder has none.
+        """
         return self._get("gates")
 
     @property
     def facilities(self) -> gpd.GeoDataFrame | None:
-        """All facilities of `year`, whatever their state; see `open_facilities`."""
+        """
+        All facilities of `year`, whatever their state; see `open_facilities`.
+
+        Index: its key. Columns as in the data dictionary (docs/data-dictionary.md), geometry in `crs`; None where the folder has none.
+        """
         return self._get("facilities")
 
     @property
     def open_facilities(self) -> gpd.GeoDataFrame | None:
-        """Facilities that serve in `year`: open, or planned and due where `with_planned`."""
+        """
+        Facilities that serve in `year`: open, or planned and due where `with_planned`.
+
+        Index: its key. Columns as in the data dictionary (docs/data-dictionary.md), geometry in `crs`; None where the folder has none.
+        """
         frame = self._get("facilities")
         return None if frame is None else frame[frame["state"].fillna("open") == "open"]
 
     @property
     def entrances(self) -> gpd.GeoDataFrame | None:
-        """Entrances of facilities."""
+        """
+        Entrances of facilities.
+
+        Index: its key. Columns as in the data dictionary (docs/data-dictionary.md), geometry in `crs`; None where the folder has none.
+        """
         return self._get("entrances")
 
     @property
     def streets(self) -> gpd.GeoDataFrame | None:
-        """Streets one can walk on, residents' lanes included."""
+        """
+        Streets one can walk on, residents' lanes included.
+
+        Index: its key. Columns as in the data dictionary (docs/data-dictionary.md), geometry in `crs`; None where the folder has none.
+        """
         return self._get("streets")
 
     @cached_property
@@ -309,21 +393,38 @@ class District:
 
     @property
     def kinds(self) -> pd.DataFrame:
-        """Facility kinds; index kind."""
+        """Facility kinds; index kind; columns `label`, `group`, `essential`, `rule` (its headline rule) …."""
         return self._rows["kinds"].copy(deep=False)
 
     @property
     def profiles(self) -> pd.DataFrame:
-        """Who walks; index profile."""
+        """Who walks; index profile; columns `label`, `speed_m_s` (metres per second), `steps`, `waits` (a factor), `source`."""
         return self._rows["profiles"].copy(deep=False)
 
     @property
     def rules(self) -> pd.DataFrame:
-        """Rules of every set; index rule."""
+        """Rules of every set; index rule; columns `set`, `label`, `kinds`, `method`, `metres`, `minutes`, `profile`, `denominator`, `confidence` …."""
         return self._rows["rules"].copy(deep=False)
 
     def profile(self, name: str | Profile) -> Profile:
-        """Return a profile by name; a `Profile` is returned as it is."""
+        """
+        Return a profile by name; a `Profile` is returned as it is.
+
+        Parameters
+        ----------
+        name
+            Index of `profiles`, such as "adult" or "elderly".
+
+        Returns
+        -------
+        Profile
+            Speed in metres per second.
+
+        Raises
+        ------
+        UnknownNameError
+            No such profile.
+        """
         if isinstance(name, Profile):
             return name
         table = self._rows["profiles"]
@@ -335,7 +436,24 @@ class District:
         return Profile(name, str(row["label"]), float(row["speed_m_s"]), bool(row["steps"]), waits, source)
 
     def rule(self, name: str | Rule) -> Rule:
-        """Return a rule by name; a `Rule` is returned as it is."""
+        """
+        Return a rule by name; a `Rule` is returned as it is.
+
+        Parameters
+        ----------
+        name
+            Index of `rules`.
+
+        Returns
+        -------
+        Rule
+            Limits in metres and minutes.
+
+        Raises
+        ------
+        UnknownNameError
+            No such rule.
+        """
         if isinstance(name, Rule):
             return name
         table = self._rows["rules"]
@@ -374,7 +492,20 @@ class District:
         return self.locate(homes)
 
     def locate(self, frame: gpd.GeoDataFrame) -> pd.DataFrame:
-        """Return the zone, area, community and grid cell of each row of `frame` (in `crs`); missing where in none."""
+        """
+        Say in which zone, area, community and grid cell each row lies.
+
+        Parameters
+        ----------
+        frame
+            Any shapes in `crs`; a code in a column `zone`, `area`, `community` or `grid` wins where the layer knows it.
+
+        Returns
+        -------
+        table
+            Index as `frame`; columns `zone`, `area`, `community`, `grid`; missing where in none. Shapes count where a point
+            well inside them lies.
+        """
         points = gpd.GeoSeries(shapely.point_on_surface(frame.geometry.array), index=frame.index, crs=frame.crs)
         found = {}
         for layer, column in (("zones", "zone"), ("areas", "area"), ("communities", "community"), ("grid", "grid")):
@@ -390,7 +521,25 @@ class District:
         return pd.DataFrame(found)
 
     def basis(self, layer: str) -> pd.Series:
-        """Return the basis of each row of a layer: its own, or its layer's from the manifest."""
+        """
+        Return what each row of a layer rests on.
+
+        Parameters
+        ----------
+        layer
+            A layer or table that is there.
+
+        Returns
+        -------
+        basis
+            Index: the layer's key; measured, official, osm, derived, schematic or synthetic: the row's own, or its layer's
+            from the manifest.
+
+        Raises
+        ------
+        KeyError
+            The district has no such layer.
+        """
         frame = self._rows[layer] if LAYERS[layer].geometry is None else self.layers[layer]
         if "basis" not in frame.columns:
             return pd.Series(self._default_basis(layer), index=frame.index)
@@ -413,9 +562,18 @@ class District:
 
 def check(folder: str | Path | None = None) -> pd.DataFrame:
     """
-    Return every problem of a district folder as a table; never raises for what is wrong with the data.
+    List every problem of a district folder; never raises for what is wrong with the data.
 
-    Columns: severity (error, warning), layer, file, row, field, problem, remedy.
+    Parameters
+    ----------
+    folder
+        A folder with `district.toml`; None checks the bundled demonstration district.
+
+    Returns
+    -------
+    problems
+        One row per problem, empty where there is none. Columns `severity` (error, warning), `layer`, `file`, `row`,
+        `field`, `problem`, `remedy` (Chinese).
     """
     return problems_table(_read(bundled_folder() if folder is None else Path(folder))[3])
 

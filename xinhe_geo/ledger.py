@@ -76,6 +76,11 @@ def ledger(district: District) -> pd.DataFrame:
     """
     Evaluate every commitment of the plan by every one of its measures.
 
+    Parameters
+    ----------
+    district
+        What `District.load` opened; it stays as it was.
+
     Returns
     -------
     table
@@ -175,6 +180,11 @@ def explain(table: pd.DataFrame, row: str | tuple[str, str]) -> str:
         Result of `ledger` or `beyond`.
     row
         A measure ("S17.people"), a commitment ("S17": all its measures), or an index pair.
+
+    Returns
+    -------
+    text
+        Chinese lines, a block per measure; nothing is hidden that the number was made from.
 
     Raises
     ------

@@ -533,6 +533,8 @@ def draw(
     Parameters
     ----------
     district
+        What `District.load` opened; its layers are the base map, whatever their CRS (drawn in degrees, WGS84).
+    district
         The district; its layers are the base map.
     cover
         Result of `coverage`, index (home, rule). None gives the map of the present state.
@@ -544,6 +546,8 @@ def draw(
         Places that miss out (index place; name, community, people_unserved, minutes, reason): numbered, listed, linked.
     values
         A number per home (index home), for example 配套齐全度 from 0 to 1, with `title` and `unit`.
+    unit
+        What `values` are in, as printed beside them; "" for shares and plain numbers.
     show
         "minutes" colours homes by their own minutes; "straight" shows who is near in a straight line only.
     title
@@ -849,12 +853,22 @@ def picture(
     """
     Draw the same map as `draw` as an SVG picture without any script, for a brief or a page.
 
-    Where `cover` holds several rules and none is asked for, the picture shows the first. Parameters as in `draw`.
+    Where `cover` holds several rules and none is asked for, the picture shows the first.
+
+    Parameters
+    ----------
+    district, cover, rings, rule, gaps, values, unit, show, title, lang
+        As in `draw`.
 
     Returns
     -------
     svg
         One SVG element, sized by its viewBox; it refers to no font, file or address.
+
+    Raises
+    ------
+    UnknownNameError
+        The rule is not in `cover`, or `show` or `lang` is not one of the words that `draw` knows.
     """
     return sheet_of(
         scene_of(

@@ -179,6 +179,11 @@ class WalkNetwork:
         crs
             Projected CRS to compute in; needed when the lines are in degrees.
 
+        Returns
+        -------
+        WalkNetwork
+            In `crs`, or in the CRS of the lines.
+
         Raises
         ------
         NetworkError
@@ -212,6 +217,16 @@ class WalkNetwork:
             `name`, `highway`, `wait_s`, `steps`, `home`.
         crs
             Projected CRS to compute in. Default: the graph's own, or the UTM zone of a graph in degrees.
+
+        Returns
+        -------
+        WalkNetwork
+            In `crs`, one edge per street between two nodes.
+
+        Raises
+        ------
+        NetworkError
+            No CRS, a CRS that is not in metres, nodes without coordinates, a length below 0, or nothing to walk on.
         """
         return _from_graph(G, crs)
 
@@ -228,6 +243,11 @@ class WalkNetwork:
             Projected CRS to compute in. Default: the UTM zone of the extract.
         walk_filter
             Rules in place of the bundled `network/walk_filter.toml`: a file, or its content as a mapping.
+
+        Returns
+        -------
+        WalkNetwork
+            In `crs`, only what the walk filter lets people walk on.
 
         Raises
         ------
@@ -389,6 +409,11 @@ class WalkNetwork:
         DataFrame
             One row per point in the same order, index `door`: `place`, `edge` (-1: none), `at_m` (metres from the
             edge's start), `access_m` (length of the straight leg), `x`, `y` (the foot on the street).
+
+        Raises
+        ------
+        TypeError, ValueError
+            Not points, no CRS, an empty place or label, or `home` of another length: which, in Chinese.
         """
         xy = self._coordinates(points)
         own = _aligned(home, points)
@@ -543,6 +568,13 @@ class WalkNetwork:
         DataFrame
             One row per row of `origins`, same index: `target` (label), `cost`, `metres` walked on that way. Missing
             where no target is within the limit. Of targets equally near (1e-6 m) the first in sorted order is named.
+
+        Raises
+        ------
+        NetworkError
+            Doors of another network.
+        ValueError
+            A limit below 0 or a missing label.
         """
         return self.search_each(origins, {"": targets}, profile=profile, limit=limit)[""]
 
@@ -559,15 +591,30 @@ class WalkNetwork:
 
         Parameters
         ----------
+        origins
+            Doors: frames with `place` (label), `edge`, `at_m` and `access_m` (metres), as `attach` returns them. A place
+            may own several rows.
         targets
             The doors of each kind, by any key. A kind without doors is allowed: all its answers are missing.
+        profile
+            None: the cost is metres. A profile: minutes, waits included; edges with steps closed to those who cannot use
+            them.
+        limit
+            In metres, or minutes with a profile.
 
         Returns
         -------
         dict
-            By key, in the order of `targets`: the frame that `search` returns for the kind alone, to the last bit. Where
-            the origins lie is found once for all kinds, and all processors work on them. Other parameters are as in
-            `search`.
+            By key, in the order of `targets`: the frame that `search` returns for the kind alone, to the last bit (index as
+            `origins`; `target`, `cost` in metres or minutes, `metres`). Where the origins lie is found once for all kinds,
+            and all processors work on them.
+
+        Raises
+        ------
+        NetworkError
+            Doors of another network.
+        ValueError
+            A limit below 0 or a missing label.
         """
         bound = _limit(limit)
         states = [self._start(frame, profile, bound) for frame in targets.values()]
@@ -575,7 +622,29 @@ class WalkNetwork:
         return dict(zip(targets, _read_off(states, origins, bound), strict=True))
 
     def search_state(self, targets: pd.DataFrame, *, profile: Profile | None = None) -> SearchState:
-        """Search from all targets at once and keep the result, so that one place more or less costs little."""
+        """
+        Search from all targets at once and keep the result, so that one place more or less costs little.
+
+        Parameters
+        ----------
+        targets
+            Doors: frames with `place` (label), `edge`, `at_m` and `access_m` (metres), as `attach` returns them. A place
+            may own several rows.
+        profile
+            None: the cost is metres. A profile: minutes, waits included; edges with steps closed to those who cannot use
+            them.
+
+        Returns
+        -------
+        SearchState
+            Its `.at(origins)` answers as `search` does; `.with_place(doors)` and `.without_place(label)` give the state
+            with one place more or less.
+
+        Raises
+        ------
+        NetworkError
+            Doors of another network.
+        """
         start = self._start(targets, profile, math.inf)
         return start._relaxed(self._seeds(start.doors, start.weights))
 
@@ -602,10 +671,28 @@ class WalkNetwork:
         """
         Find the cost between every place and every place within the limit, the least over their doors.
 
+        Parameters
+        ----------
+        origins, targets
+            Doors: frames with `place` (label), `edge`, `at_m` and `access_m` (metres), as `attach` returns them. A place
+            may own several rows.
+        profile
+            None: the cost is metres. A profile: minutes, waits included; edges with steps closed to those who cannot use
+            them.
+        limit
+            In metres, or minutes with a profile. Pairs beyond it are absent.
+
         Returns
         -------
         DataFrame
             Sorted MultiIndex (origin, target), one column: `metres`, or `minutes` with a profile.
+
+        Raises
+        ------
+        NetworkError
+            Doors of another network.
+        ValueError
+            A limit below 0 or a missing label.
         """
         rows, columns, cost, names = self._pair_costs(origins, targets, profile, limit)
         return _pair_frame(rows, columns, cost, names, "metres" if profile is None else "minutes")
@@ -627,6 +714,9 @@ class WalkNetwork:
             Frame with `place`, `edge`, `at_m`, `access_m`.
         limits
             One or several, in metres, or minutes with a profile.
+        profile
+            None: the limits are metres. A profile: minutes, waits included; edges with steps closed to those who cannot use
+            them.
         each
             For every place by itself (column `place`) instead of for all together.
 
@@ -635,6 +725,13 @@ class WalkNetwork:
         GeoDataFrame
             (`place`,) `limit`, `edge`, `from_m`, `to_m` along the edge, `geometry`. The pieces of a smaller limit lie
             within those of a larger one. In order of place, limit, edge.
+
+        Raises
+        ------
+        NetworkError
+            Doors of another network.
+        ValueError
+            A limit below 0 or a missing label.
         """
         from . import _kernel
 
@@ -778,6 +875,11 @@ class WalkNetwork:
         -------
         DataFrame
             Sorted MultiIndex (origin, target), column `metres`. A point to itself is 0, on the street or off it.
+
+        Raises
+        ------
+        TypeError, ValueError
+            Not points, no CRS, an empty place or label, or a limit below 0: which, in Chinese.
         """
         return self._between(origins, targets, limit, None, access)
 
@@ -793,8 +895,30 @@ class WalkNetwork:
         """
         Measure the least time from every place to every place: walking at the profile's speed, and waits.
 
-        The quickest way is not always the shortest. `profile` is a `Profile` or a name in the bundled `profiles.csv`;
-        other parameters and the result are as in `metres`, with the column `minutes` and the limit in minutes.
+        The quickest way is not always the shortest.
+
+        Parameters
+        ----------
+        origins, targets
+            Points in any CRS; the index holds labels, and a label that repeats is one place with several doors.
+        limit
+            Minutes. Pairs beyond it are absent.
+        profile
+            A `Profile` or a name in the bundled `profiles.csv`.
+        access
+            Whether the straight legs between the points and the street count.
+
+        Returns
+        -------
+        DataFrame
+            Sorted MultiIndex (origin, target), column `minutes`. A point to itself is 0, on the street or off it.
+
+        Raises
+        ------
+        UnknownNameError
+            No such profile.
+        TypeError, ValueError
+            Not points, no CRS, an empty place or label, or a limit below 0: which, in Chinese.
         """
         return self._between(origins, targets, limit, _profile(profile), access)
 
@@ -821,11 +945,25 @@ class WalkNetwork:
         """
         Find the nearest target of every place.
 
+        Parameters
+        ----------
+        origins, targets
+            Points in any CRS; the index holds labels, and a label that repeats is one place with several doors.
+        limit
+            Metres. A target beyond it is not found.
+        access
+            Whether the straight legs between the points and the street count.
+
         Returns
         -------
         DataFrame
             Index `origin` in order of first appearance; `target` (of equally near ones the first in sorted order) and
-            `metres`. Missing where none is within the limit. Parameters are as in `metres`.
+            `metres`. Missing where none is within the limit.
+
+        Raises
+        ------
+        TypeError, ValueError
+            Not points, no CRS, an empty place or label, or a limit below 0: which, in Chinese.
         """
         starts, ends = self._at_street(origins, access, None), self._at_street(targets, access, None)
         found = self.search(starts, ends, limit=limit)
@@ -851,9 +989,29 @@ class WalkNetwork:
         self, points: gpd.GeoSeries, limit: float, *, each: bool = False, access: bool = True
     ) -> gpd.GeoDataFrame:
         """
-        Return the street pieces within `limit` metres of points: `edge`, `from_m`, `to_m`, `geometry`.
+        Return the street pieces that can be reached from points, cut exactly where the limit runs out.
 
-        With `each`, of every place by itself (column `place`). In the network's CRS.
+        Parameters
+        ----------
+        points
+            Points in any CRS; the index holds labels, and a label that repeats is one place with several doors.
+        limit
+            Metres along the street.
+        each
+            For every place by itself (column `place`) instead of for all together.
+        access
+            Whether the straight legs between the points and the street count.
+
+        Returns
+        -------
+        GeoDataFrame
+            Columns (`place`,) `edge`, `from_m`, `to_m` (metres along the edge), `geometry`: lines in the CRS of the
+            network.
+
+        Raises
+        ------
+        TypeError, ValueError
+            Not points, no CRS, an empty place or label, or a limit below 0: which, in Chinese.
         """
         pieces = self.reached(self._at_street(points, access, None), limit, each=each)
         return pieces.drop(columns="limit")
@@ -881,6 +1039,11 @@ class WalkNetwork:
 
         Edges carry `osmid` and `street` (the street), `highway`, `name`, `length`, `wait_s`, `steps`, `home`,
         `oneway=False`, `reversed` and `geometry`; a loop is one directed edge. `from_graph` of it is the same network.
+
+        Returns
+        -------
+        MultiDiGraph
+            `networkx`; nodes with `x` and `y` in metres, `graph["crs"]` the CRS of the network.
         """
         import networkx as nx
 
@@ -905,7 +1068,19 @@ class WalkNetwork:
         return graph
 
     def save(self, path: StrPath) -> None:
-        """Write to one file (.npz) with its version and a hash of its content: same network, same bytes."""
+        """
+        Write to one file (.npz) with its version and a hash of its content: same network, same bytes.
+
+        Parameters
+        ----------
+        path
+            The file; it is written whole or not at all.
+
+        Raises
+        ------
+        OSError
+            The file cannot be written.
+        """
         arrays: dict[str, NDArray[Any]] = {
             "node_xy": self._node_xy,
             "edge_u": self._u,
@@ -934,6 +1109,16 @@ class WalkNetwork:
     def load(cls, path: StrPath) -> WalkNetwork:
         """
         Read what `save` wrote.
+
+        Parameters
+        ----------
+        path
+            A file that `save` wrote.
+
+        Returns
+        -------
+        WalkNetwork
+            Equal to the one that was saved, in the same CRS.
 
         Raises
         ------

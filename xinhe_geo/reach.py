@@ -607,6 +607,8 @@ def isochrones(
     ------
     UnknownNameError
         No such kind or profile.
+    ValueError
+        A limit or `frontage_m` that is not above 0.
     """
     network, doors, walker = _start(where, places, profile)
     limits = sorted({float(v) for v in (minutes if metres is None else metres)})

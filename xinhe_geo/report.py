@@ -67,6 +67,8 @@ def brief(
 
     Parameters
     ----------
+    district
+        What `District.load` opened; it stays as it was.
     to
         Folder for the outputs; made where absent. Files of an earlier run are replaced as a whole, other files are kept.
     preset
@@ -81,7 +83,7 @@ def brief(
     Returns
     -------
     headlines
-        What the brief says first; see `coverage.headlines`.
+        What the brief says first: index rule, columns as `coverage.headlines`.
 
     Raises
     ------

@@ -63,6 +63,16 @@ class Scenario:
         """
         Read a scenario from TOML; everything that is wrong is reported at once.
 
+        Parameters
+        ----------
+        path
+            A .toml file as `text` writes it.
+
+        Returns
+        -------
+        Scenario
+            As it stands in the file: positions (`xy`) in metres in the CRS of the district.
+
         Raises
         ------
         ScenarioError
@@ -91,7 +101,14 @@ class Scenario:
         )
 
     def text(self) -> str:
-        """Return the scenario as TOML; `read` gives an equal one back."""
+        """
+        Write the scenario as TOML.
+
+        Returns
+        -------
+        text
+            `read` of a file with this text gives an equal scenario.
+        """
         head: dict[str, Any] = {"name": self.name, "label": self.label}
         if self.year is not None:
             head["year"] = self.year
@@ -102,7 +119,19 @@ class Scenario:
         return tomli_w.dumps({**head, "edit": [{"do": e.do, **e.what} for e in self.edits]})
 
     def then(self, other: Scenario) -> Scenario:
-        """Return both as one: this one's edits, then the other's, for the other's year where it has one."""
+        """
+        Put both into one: this one's edits, then the other's.
+
+        Parameters
+        ----------
+        other
+            The scenario that follows; its year counts where it has one.
+
+        Returns
+        -------
+        Scenario
+            A third one; both stay as they were.
+        """
         return replace(
             other,
             name=f"{self.name}+{other.name}",
@@ -115,6 +144,16 @@ class Scenario:
     def on(self, district: District) -> District:
         """
         Return the district with this plan carried out; `district` stays as it was.
+
+        Parameters
+        ----------
+        district
+            What `District.load` opened; it stays as it was.
+
+        Returns
+        -------
+        District
+            In the year of the plan, its layers in the same CRS (metres); every number of it names the plan.
 
         Raises
         ------

@@ -84,6 +84,8 @@ def sheet(
 
     Parameters
     ----------
+    district
+        What `District.load` opened; it stays as it was.
     what
         "overview" (现状总图), "completeness" (配套齐全度), "gaps" (who misses most of what is promised), or the name of a rule; see
         `themes`.

@@ -40,6 +40,11 @@ class Profile:
         Factor on the waiting time of crossings: 0 ignores waits, 1 takes them as they stand on the streets.
     source
         Where the speed comes from.
+
+    Raises
+    ------
+    ValueError
+        A speed that is not above 0, or a factor below 0.
     """
 
     name: str
@@ -56,11 +61,35 @@ class Profile:
             raise ValueError(f"等待系数不能为负：{self.name} {self.waits}")
 
     def minutes(self, metres: float) -> float:
-        """Return `metres / speed` in minutes, without waits."""
+        """
+        Say how long this walker takes, without waits.
+
+        Parameters
+        ----------
+        metres
+            Metres walked.
+
+        Returns
+        -------
+        minutes
+            Metres by metres per second, in minutes.
+        """
         return metres / self.speed_m_s / 60.0
 
     def metres(self, minutes: float) -> float:
-        """Return how far this walker gets in `minutes` without waiting, in metres."""
+        """
+        Say how far this walker gets, without waits.
+
+        Parameters
+        ----------
+        minutes
+            Minutes walked.
+
+        Returns
+        -------
+        metres
+            Minutes times speed, in metres.
+        """
         return minutes * 60.0 * self.speed_m_s
 
 
@@ -71,23 +100,32 @@ class Rule:
 
     Parameters
     ----------
-    name
-        Key in `rules.csv`.
+    name, label
+        Key in `rules.csv` and what planners read.
     kinds
         Any one of these kinds serves.
     method
-        How it is judged: one of `METHODS`.
+        How it is judged: one of `METHODS` (buffer, network_m, walk_min).
     metres, minutes
-        The limits: `metres` for `buffer` and `network_m`, `minutes` for `walk_min`. The other one says what the same tier
-        asks under the other methods, so that the three stand beside each other.
+        The limits: `metres` for `buffer` and `network_m`, `minutes` for `walk_min`. The other one says what the same
+        tier asks under the other methods, so that the three stand beside each other.
     profile
         Who walks, a key of `profiles.csv`.
     denominator
         What the share is counted in: one of `DENOMINATORS`.
-    metric
-        "reach": the share that gets there in time; "presence": the community has one.
+    standard, clause, source
+        The text it stands in, where in it, and where that was read.
     confidence
         read / second_hand / recalled / convention: what may be printed as a standard depends on it.
+    tier_min
+        The circle it belongs to, in minutes (5, 10, 15); None: none.
+    metric
+        "reach": the share that gets there in time; "presence": the community has one.
+
+    Raises
+    ------
+    ValueError
+        No such method or denominator, or a limit that is not above 0.
     """
 
     name: str

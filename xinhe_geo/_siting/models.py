@@ -85,6 +85,11 @@ class Siting:
         Stop after so many branches. Neither is a time, so that results repeat.
     leave_out
         Where everybody must be reached, leave out those whom no site can reach instead of refusing; the answer names them.
+
+    Raises
+    ------
+    SitingError
+        No such model, a number below 0, a budget without prices, or a site both locked and banned.
     """
 
     model: str = "mclp"
