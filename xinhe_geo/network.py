@@ -723,8 +723,8 @@ class WalkNetwork:
         Returns
         -------
         GeoDataFrame
-            (`place`,) `limit`, `edge`, `from_m`, `to_m` along the edge, `geometry`. The pieces of a smaller limit lie
-            within those of a larger one. In order of place, limit, edge.
+            Columns (`place`,) `limit`, `edge`, `from_m`, `to_m` (metres along the edge), `geometry` in the CRS of the network.
+            The pieces of a smaller limit lie within those of a larger one. In order of place, limit, edge.
 
         Raises
         ------
