@@ -125,15 +125,31 @@ def _geometry_json(shapes: gpd.GeoSeries, shape: str, origin: np.ndarray) -> lis
     return _features(shapes.to_crs(4326).array, origin)
 
 
-def _layer_json(layer: Layer, origin: np.ndarray) -> dict[str, Any]:
+def _text(value: Any) -> str:
+    """Return JSON that is safe inside a script element."""
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    for raw, escaped in (("<", "\\u003c"), (">", "\\u003e"), ("\u2028", "\\u2028"), ("\u2029", "\\u2029")):
+        text = text.replace(raw, escaped)
+    return text
+
+
+def _list(texts: Sequence[str]) -> str:
+    return f"[{','.join(texts)}]"
+
+
+def _object(texts: Mapping[str, str]) -> str:
+    return "{" + ",".join(f"{json.dumps(key)}:{text}" for key, text in texts.items()) + "}"
+
+
+def _layer_text(layer: Layer, origin: np.ndarray) -> str:
     """Return a layer's JSON, kept on the layer: ground, roads and facilities come back on every map of a district."""
     key = tuple(int(v) for v in origin)
     if key not in layer.written:
-        layer.written[key] = _new_layer_json(layer, origin)
+        layer.written[key] = _text(_layer_json(layer, origin))
     return layer.written[key]
 
 
-def _new_layer_json(layer: Layer, origin: np.ndarray) -> dict[str, Any]:
+def _layer_json(layer: Layer, origin: np.ndarray) -> dict[str, Any]:
     pick = layer.pick
     out: dict[str, Any] = {
         "id": layer.id, "label": layer.label, "shape": layer.shape, "styles": layer.styles,
@@ -151,6 +167,15 @@ def _new_layer_json(layer: Layer, origin: np.ndarray) -> dict[str, Any]:
         if value:
             out[key] = value
     return {**out, **layer.extra}
+
+
+def _label_texts(labels: Sequence[Label], crs: Any, origin: np.ndarray) -> list[str]:
+    """Return the JSON of labels, kept on them as that of layers is."""
+    key = tuple(int(v) for v in origin)
+    new = [label for label in labels if key not in label.written]
+    for label, entry in zip(new, _labels_json(new, crs, origin), strict=True):
+        label.written[key] = _text(entry)
+    return [label.written[key] for label in labels]
 
 
 def _labels_json(labels: Sequence[Label], crs: Any, origin: np.ndarray) -> list[dict[str, Any]]:
@@ -191,17 +216,22 @@ def _corners(scene: Scene, bounds: tuple[float, float, float, float]) -> list[li
     return [[round(south, 6), round(west, 6)], [round(north, 6), round(east, 6)]]
 
 
-def _content(scene: Scene, origin: np.ndarray) -> dict[str, Any]:
-    """Return what a page needs of a scene, as plain values."""
-    return {
+def _content(scene: Scene, origin: np.ndarray) -> dict[str, str]:
+    """Return the JSON of all that a page needs of a scene, by name; layers and labels stand apart (`_layer_text`)."""
+    plain = {
         "t": {k: wording(scene.lang)[k] for k in _SCRIPT_WORDS}, "style": {k: house_style()[k] for k in ("paper", "veil", "place", "labels")},
         "head": {"title": scene.title, "lines": scene.lines, "evidence": scene.evidence}, "mark": scene.mark,
         "bounds": _corners(scene, scene.bounds), "whole": _corners(scene, scene.whole), "origin": [int(v) for v in origin],
-        "layers": [_layer_json(layer, origin) for layer in scene.layers],
-        "labels": _labels_json(scene.labels, scene.crs, origin),
+    }  # fmt: skip
+    drawn = {
+        "layers": _list([_layer_text(layer, origin) for layer in scene.layers]),
+        "labels": _list(_label_texts(scene.labels, scene.crs, origin)),
+    }
+    rest = {
         "themes": [_theme_json(scene, theme) for theme in scene.themes], "current": scene.first, "groups": scene.groups,
         "start": scene.off,
     }  # fmt: skip
+    return {**{k: _text(v) for k, v in plain.items()}, **drawn, **{k: _text(v) for k, v in rest.items()}}
 
 
 def _scene_json(scene: Scene, past: Scene | None, sides: Sequence[str], tiles: Mapping[str, Any] | None) -> str:
@@ -210,17 +240,17 @@ def _scene_json(scene: Scene, past: Scene | None, sides: Sequence[str], tiles: M
     origin = np.rint(np.array([south_west[1], south_west[0]]) * MICRO).astype("int64")
     content = _content(scene, origin)
     if past is not None:
-        old, same = _content(past, origin), {layer["id"]: layer for layer in content["layers"]}
-        layers = [x["id"] if same.get(x["id"]) == x else x for x in old["layers"]]
-        labels = None if old["labels"] == content["labels"] else old["labels"]
-        content["past"] = {"layers": layers, "labels": labels, "themes": old["themes"], "head": old["head"]}
-        content["sides"] = list(sides)
+        old, same = _content(past, origin), {layer.id: _layer_text(layer, origin) for layer in scene.layers}
+        own = [(layer.id, _layer_text(layer, origin)) for layer in past.layers]
+        layers = [_text(name) if same.get(name) == text else text for name, text in own]
+        labels = "null" if old["labels"] == content["labels"] else old["labels"]
+        content["past"] = _object(
+            {"layers": _list(layers), "labels": labels, "themes": old["themes"], "head": old["head"]}
+        )
+        content["sides"] = _text(list(sides))
     if tiles is not None:
-        content["tiles"] = {k: tiles[k] for k in ("addresses", "max_zoom")}
-    text = json.dumps(content, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-    for raw, escaped in (("<", "\\u003c"), (">", "\\u003e"), ("\u2028", "\\u2028"), ("\u2029", "\\u2029")):
-        text = text.replace(raw, escaped)
-    return text
+        content["tiles"] = _text({k: tiles[k] for k in ("addresses", "max_zoom")})
+    return _object(content)
 
 
 def _data_block(text: str) -> str:

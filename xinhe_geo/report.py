@@ -301,8 +301,9 @@ def _write_maps(district: District, results: Mapping[str, Any], folder: Path) ->
     shown: list[dict[str, str]] = []
 
     def put(file: str, title: str, **content: Any) -> None:
-        maps.draw(district, title=title, **content).save(folder / file)
-        picture = maps.picture(district, title=title, **content) if len(shown) < PICTURES else ""
+        drawn = maps.draw(district, title=title, **content)
+        drawn.save(folder / file)
+        picture = drawn.picture() if len(shown) < PICTURES else ""
         shown.append({"file": f"maps/{file}", "title": title, "svg": picture})
 
     put("overview.html", f"{district.name}现状总图")

@@ -49,7 +49,7 @@ class Layer:
     ask: bool = False
     one: str = ""
     extra: dict[str, Any] = field(default_factory=dict)
-    written: dict[tuple[int, ...], dict[str, Any]] = field(default_factory=dict, repr=False)
+    written: dict[tuple[int, ...], str] = field(default_factory=dict, repr=False)
 
 
 @dataclass
@@ -66,6 +66,7 @@ class Label:
     until: float = 0.0
     #: The area that is named, where a name may move about in it.
     area: Any = None
+    written: dict[tuple[int, ...], str] = field(default_factory=dict, repr=False)
 
 
 # --- the base map ----------------------------------------------------------------------------------------------------
