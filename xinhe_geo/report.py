@@ -12,7 +12,6 @@ import html
 import importlib.metadata
 import importlib.resources
 import json
-import math
 import os
 import platform
 import shutil
@@ -468,7 +467,9 @@ def _annex(district: District, total: pd.DataFrame) -> pd.DataFrame:
 
 def _sheet(book: Any, name: str, table: pd.DataFrame, unit: str, note: str) -> None:
     """Write one table: title line, header, rows, filter, frozen panes, widths, number formats."""
-    sheet = book.add_worksheet(name)
+    from ._quicksheet import QuickSheet
+
+    sheet = book.add_worksheet(name, worksheet_class=QuickSheet)
     head = book.add_format({"bold": True, "bg_color": "#DDE7EE", "border": 1, "text_wrap": True, "valign": "vcenter"})
     quiet = book.add_format({"italic": True, "font_color": "#666666"})
     sheet.write_string(0, 0, f"{name}　{unit}".strip(), book.add_format({"bold": True, "font_size": 13}))
@@ -477,11 +478,7 @@ def _sheet(book: Any, name: str, table: pd.DataFrame, unit: str, note: str) -> N
         sheet.write_string(2, j, str(column), head)
         style = book.add_format({"num_format": _number_format(table[column], str(column))})
         values = table[column].to_numpy(dtype=object).tolist()
-        for i, value in enumerate(values, start=3):
-            if isinstance(value, str):
-                sheet.write_string(i, j, value)
-            elif value is not None and value is not pd.NA and math.isfinite(value):
-                sheet.write_number(i, j, float(value), style)
+        sheet.put_column(3, j, values, style)
         longest = max(map(_width, {str(column), *(v for v in values if isinstance(v, str))}))
         sheet.set_column(j, j, min(max(longest + 1, 7), 60))
     sheet.freeze_panes(3, 2 if len(table.columns) > 4 else 0)
