@@ -370,3 +370,48 @@ def test_a_packed_page_opens(show: Opener, monkeypatch: pytest.MonkeyPatch) -> N
     assert page.inner_text("#xh-title") == "示范街道 · Present state"
     assert "Facilities" in page.inner_text("#xh-layers")
     assert page.get_attribute("#xh-q", "placeholder") == "Search homes, facilities, roads"
+
+
+def test_full_screen_is_entered_and_left_by_its_button(show: Opener) -> None:
+    page = show(maps.draw(fakes.district()))
+    for inside in (True, False):
+        page.click("#xh-do-full")
+        page.wait_for_function("(inside) => Boolean(document.fullscreenElement) === inside", arg=inside)
+        page.wait_for_function("() => document.querySelector('.xh-canvas').getBoundingClientRect().width > 100")
+        assert page.locator("#xh-title").is_visible() and page.locator("#xh-do-full").is_visible()
+        assert ink(page)
+
+
+def test_a_finger_moves_the_map_and_a_tap_opens_a_table(show: Opener) -> None:
+    page = show(maps.draw(fakes.district(), fakes.cover(), rule="clinic15"), 1024, 700, has_touch=True)
+    page.touchscreen.tap(*centre(page, "homes", 11))
+    page.wait_for_selector(".leaflet-popup-content")
+    assert "示范21里" in page.locator(".leaflet-popup-content").inner_text()
+    x, y = centre(page, "homes", 20)
+    before = page.evaluate("window.xinheMap.map.getCenter()")
+    session = page.context.new_cdp_session(page)
+    for kind, dx in (("touchStart", 0), ("touchMove", 30), ("touchMove", 90), ("touchEnd", 90)):
+        points = [] if kind == "touchEnd" else [{"x": x - dx, "y": y}]
+        session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+    page.wait_for_function("(lng) => window.xinheMap.map.getCenter().lng > lng", arg=before["lng"])
+
+
+def test_it_works_without_storage_and_in_a_window_that_changes(show: Opener) -> None:
+    first = show(maps.draw(fakes.district()))
+    context, address = first.context, first.url
+    context.add_init_script(
+        "for (const s of ['localStorage', 'sessionStorage', 'indexedDB', 'caches'])"
+        " Object.defineProperty(window, s, { get() { throw new DOMException('denied', 'SecurityError'); } });"
+    )
+    page = context.new_page()
+    page.goto(address)
+    page.wait_for_selector("body.xh-ready", timeout=20_000)
+    page.set_viewport_size({"width": 820, "height": 560})
+    page.wait_for_function("() => document.querySelector('.xh-canvas').getBoundingClientRect().right <= 821")
+    small = page.evaluate("document.querySelector('.xh-canvas').width")
+    page.set_viewport_size({"width": 1920, "height": 1080})
+    page.wait_for_function("(small) => document.querySelector('.xh-canvas').width > small", arg=small)
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    x, y = centre(page, "homes", 11)
+    page.mouse.click(x, y)
+    assert "示范21里" in page.locator(".leaflet-popup-content").inner_text(), "clicks meet what is drawn there"

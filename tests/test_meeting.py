@@ -592,6 +592,22 @@ def test_an_address_that_is_not_ours_does_no_harm(chromium: Any, toy_page: str, 
 
 
 @pytest.mark.browser
+def test_a_window_that_changes_keeps_the_plan_and_the_hand(show: Opener, toy_page: str) -> None:
+    page = show(toy_page)
+    where = "() => { const c = document.querySelector('canvas').getBoundingClientRect(); return [c.width, c.height]; }"
+    before = page.evaluate(where)
+    page.set_viewport_size({"width": 1920, "height": 1080})
+    page.wait_for_function("(w) => document.querySelector('canvas').getBoundingClientRect().width > w", arg=before[0])
+    page.set_viewport_size({"width": 1024, "height": 640})
+    page.wait_for_function("(w) => document.querySelector('canvas').getBoundingClientRect().width < w", arg=before[0])
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    ratio = page.evaluate(
+        "() => { const c = document.querySelector('canvas'), b = c.getBoundingClientRect(); return c.width / b.width; }"
+    )
+    assert ratio == pytest.approx(page.evaluate("window.devicePixelRatio"), rel=0.01), "drawn for the new size"
+
+
+@pytest.mark.browser
 def test_it_prints_on_one_sheet(show: Opener, bundled_page: str) -> None:
     page = show(bundled_page)
     for paper in ("A3", "A4"):

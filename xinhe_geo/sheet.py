@@ -20,9 +20,10 @@ import shapely
 from ._analysis import rings_of
 from ._drawing.scene import Scene, reasons_of, scene_of
 from ._drawing.style import cell_text, joined, kind_label, rule_label, shown_count, wording
+from ._drawing.themes import percent
 from ._printing import carto
 from ._printing.carto import Column, Frame
-from ._printing.inventory import kind_figures, zone_figures
+from ._printing.inventory import community_completeness, kind_figures, lacking_figures, zone_figures
 from ._printing.paper import SIZES, UNITS, Paper, cut, legible, pdf_bytes, png_bytes, span, wrap
 from .coverage import completeness, coverage, gaps, headlines
 from .district import District
@@ -168,7 +169,10 @@ def theme_pages(
         raise UnknownNameError("图（全部：sheet list）", what, names if close else names[:3])
     scene = scene_for(district, what, show=show, results=results, lang=form.lang, fewer_than=form.fewer_than)
     scene = _for_public(district, scene) if form.public else scene
-    return _pages(district, scene, form, inventory=what == OVERVIEW, whole=whole)
+    table = None
+    if what == COMPLETENESS:
+        table = completeness(district) if results is None else results["completeness"]
+    return _pages(district, scene, form, inventory=what == OVERVIEW, whole=whole, table=table)
 
 
 def scene_for(
@@ -259,8 +263,9 @@ def worst_gaps(
 
 
 def _pages(
-    district: District, scene: Scene, form: Format, *, inventory: bool = False, whole: bool = True
-) -> list[Paper]:
+    district: District, scene: Scene, form: Format, *, inventory: bool = False, whole: bool = True,
+    table: pd.DataFrame | None = None,
+) -> list[Paper]:  # fmt: skip
     """Lay a scene out: title and marks, map, columns with headline, gaps, legend and title block, foot; then the rest of the gaps."""
     t, paper = wording(form.lang), Paper(*SIZES[form.size], UNITS[form.size])
     theme, _ = carto.shown_mode(scene)
@@ -275,6 +280,8 @@ def _pages(
         _zone_table(last, district, form)
         _kind_table(first, district, form.lang, below)
     carto.headline(first, scene)
+    if table is not None and len(table):
+        _completeness_tables(first, district, table, form, below)
     listed: list[dict[str, str]] = next((layer.extra["list"] for layer in scene.layers if layer.id == "gaps"), [])
     done = _gap_table(first, listed, 0, below, form.lang) if listed else 0
     carto.legend(last, scene, ground.zoom)
@@ -388,6 +395,36 @@ def _zone_table(column: Column, district: District, form: Format) -> None:
         column.y += 4
         column.text(t["facilities_outside"].format(n=outside), 11, carto.QUIET)
     column.y += 12
+
+
+def _completeness_tables(column: Column, district: District, table: pd.DataFrame, form: Format, below: float) -> None:
+    """Write which kinds are out of reach and how the communities stand, above `below`."""
+    t, bottom = wording(form.lang), column.bottom
+    column.bottom -= below + 10
+
+    def count(value: float) -> str:
+        return shown_count(value, "", form.lang, form.fewer_than) or "—"
+
+    english = {str(district.kinds.at[k, "label"]): kind_label(district, k, form.lang) for k in district.kinds.index}
+    lacks = lacking_figures(district, table)
+    rows = [
+        [short_label(english.get(str(r.Index), str(r.Index))), count(r.homes), count(r.people)]
+        for r in lacks.itertuples()
+    ]
+    if rows and column.room() > 90:
+        column.text(t["out_of_reach"], 14, bold=True)
+        column.table(
+            [t["kind"], t["home_one"], t["people"]], rows, (150, 60, 80), numbers=(1, 2), size=11, most_lines=1
+        )
+        column.y += 12
+    own = community_completeness(district, table)
+    rows = [[str(r.name), count(r.homes), count(r.people), percent(r.share)] for r in own.itertuples(index=False)]
+    if rows and column.room() > 90:
+        column.text(t["by_community"], 14, bold=True)
+        head = [t["community"], t["home_one"], t["people"], t["completeness"]]
+        column.table(head, rows, (120, 50, 76, 84), numbers=(1, 2, 3), size=11, most_lines=1)
+        column.y += 12
+    column.bottom = bottom
 
 
 def _kind_table(column: Column, district: District, lang: str, below: float) -> None:

@@ -108,6 +108,7 @@ def write_toml(path: Path, kinds: Sequence[str]) -> None:
         *(f"    {_quoted(k)}," for k in kinds),
         "]",
         'credit = "© OpenStreetMap contributors（ODbL 1.0）；示意与合成数据：xinhe_geo（CC BY 4.0）"',
+        'made_by = "xinhe_geo（演示，非测绘成果）"',
         'secrecy = "public"',
     ]
     for name, entry in LAYERS.items():
@@ -220,6 +221,8 @@ def write_readme(path: Path, layers: Mapping[str, Sequence[Mapping[str, Any]]]) 
 
 ## 换成真实数据
 界线、人口、设施由街道提供后，用同名文件替换，并在 `district.toml` 里改 `basis`、`source`、`licence`、`date`。
+图签的“制图单位”取 `district.toml` 的 `made_by`：演示街道写的是“xinhe_geo（演示，非测绘成果）”，换成自己的单位名；不写则图签留空，
+供手填或盖章。
 逐条替换也可以：行上的 `basis` 优先于图层的。
 """
     path.write_text(text, encoding="utf-8", newline="\n")

@@ -237,7 +237,7 @@ def _community_scene(district: District, results: Mapping[str, Any], code: str, 
     off = [x for x in scene.off if x != "gates"]
     return replace(
         scene, title=f"{district.name} · {name}", lines=lines, layers=layers, bounds=whole, themes=[theme] if theme else [], off=off,
-        labels=[x for x in scene.labels if x.kind != "zone"],
+        labels=[x for x in scene.labels if x.kind != "zone" and (x.kind, x.text) != ("community", name)],
     )  # fmt: skip
 
 

@@ -76,3 +76,55 @@ def kind_figures(district: District) -> pd.DataFrame:
     has = (matrix > 0).sum() if len(matrix) else pd.Series(dtype="float64")
     table["communities"] = has.reindex(table.index).astype("float64")
     return table
+
+
+def lacking_figures(district: District, table: pd.DataFrame) -> pd.DataFrame:
+    """
+    Return which kinds of daily life are out of reach, and for how many.
+
+    Parameters
+    ----------
+    table
+        Result of `completeness`.
+
+    Returns
+    -------
+    figures
+        Index label of the kind, most people first; `homes`, `people` (of homes of which at most half reaches one).
+    """
+    lacks = table["lacks"].fillna("").astype(str).str.split("、").explode()
+    lacks = lacks[lacks != ""]
+    people = pd.to_numeric(table["people"]).reindex(lacks.index).to_numpy(dtype="float64", na_value=np.nan)
+    rows = pd.DataFrame({"label": lacks.to_numpy(), "people": people})
+    found = rows.groupby("label").agg(homes=("label", "size"), people=("people", "sum"))
+    return found.sort_values(["people", "homes"], ascending=False, kind="stable")
+
+
+def community_completeness(district: District, table: pd.DataFrame) -> pd.DataFrame:
+    """
+    Return how complete the services of each community are.
+
+    Returns
+    -------
+    figures
+        Index community, the least complete first; `name`, `homes`, `people`, `share` (mean of `completeness`, 0-1, by people).
+        Empty where there are no communities.
+    """
+    communities = district.communities
+    if communities is None:
+        return pd.DataFrame(columns=["name", "homes", "people", "share"])
+    own = district.groups["community"].reindex(table.index)
+    people = pd.to_numeric(table["people"]).astype("float64")
+    known = people.notna() & table["completeness"].notna()
+    rows = pd.DataFrame(
+        {
+            "community": own,
+            "homes": 1.0,
+            "people": people.where(known),
+            "got": (people * table["completeness"]).where(known),
+        }
+    )
+    sums = rows.groupby("community")[["homes", "people", "got"]].sum().reindex(communities.index)
+    sums["share"] = sums["got"] / sums["people"].where(sums["people"] > 0)
+    sums.insert(0, "name", communities["name"])
+    return sums.drop(columns="got").sort_values("share", kind="stable")

@@ -267,15 +267,15 @@ class Paper:
         self._put(patch)
 
     def _outline(self, shapes: Any) -> Any:
-        """Return shapes as one path of coordinates as fine as a printer, and short to write down."""
+        """Return shapes as one path of coordinates finer than print shows (0.035 mm), and short to write down."""
         path = _outline(shapes)
-        return _matplotlib().Outline(self._snapped(path.vertices), path.codes)
+        return _matplotlib().Outline(self._snapped(path.vertices, 1), path.codes)
 
-    def _snapped(self, places: np.ndarray) -> np.ndarray:
-        """Return places on a grid of hundredths of a point: two digits in the file instead of six."""
-        x = np.round(places[:, 0] * self.point, 2) / self.point
+    def _snapped(self, places: np.ndarray, digits: int) -> np.ndarray:
+        """Return places on a grid of tenths (or hundredths) of a point: so many digits in the file instead of six."""
+        x = np.round(places[:, 0] * self.point, digits) / self.point
         high = self.height * self.point
-        return np.column_stack([x, (high - np.round(high - places[:, 1] * self.point, 2)) / self.point])
+        return np.column_stack([x, (high - np.round(high - places[:, 1] * self.point, digits)) / self.point])
 
     # --- words --------------------------------------------------------------------------------------------------------
 
@@ -328,7 +328,7 @@ class Paper:
         points = points + np.array([-ahead, size * 0.36])
         angle = np.radians(turn)
         turned = points @ np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]]) + (x, y)
-        path = _matplotlib().Outline(self._snapped(turned), _outline(rings).codes)
+        path = _matplotlib().Outline(self._snapped(turned, 2), _outline(rings).codes)
         patch = _matplotlib().PathPatch(path, fill=False, edgecolor=colour, linewidth=width * self.point)
         patch.set_joinstyle("round")
         patch.set_alpha(opacity)
