@@ -20,7 +20,7 @@ import shapely
 from ._analysis import rings_of
 from ._drawing.scene import Scene, reasons_of, scene_of
 from ._drawing.style import cell_text, joined, kind_label, rule_label, shown_count, wording
-from ._drawing.themes import percent
+from ._drawing.themes import percent, walker_text
 from ._printing import carto
 from ._printing.carto import Column, Frame
 from ._printing.inventory import community_completeness, kind_figures, lacking_figures, zone_figures
@@ -195,7 +195,10 @@ def scene_for(
     if what == COMPLETENESS:
         table = completeness(district) if results is None else results["completeness"]
         values = table["completeness"] if len(table) else pd.Series(dtype="float64")
-        return scene_of(district, None, None, title=title, **{**more, "values": values if len(values) else None})
+        scene = scene_of(district, None, None, title=title, **{**more, "values": values if len(values) else None})
+        return replace(
+            scene, themes=[replace(theme, lines=_completeness_lines(district, lang)) for theme in scene.themes]
+        )
     if what == GAPS:
         scene = scene_of(district, None, None, title=title, **{**more, "gaps": worst_gaps(district, results, lang)})
         return replace(scene, off=[*scene.off, *(x.id for x in scene.layers if x.id.startswith("k-"))])
@@ -207,6 +210,17 @@ def scene_for(
     if rings is not None and lang == "en":
         rings["profile"] = cell_text(district.profiles, rule.profile, "label_en") or rule.profile
     return scene_of(district, cover, rings, title=f"{district.name} · {rule_label(district, rule, lang)}", **more)
+
+
+def _completeness_lines(district: District, lang: str) -> list[str]:
+    """Return how completeness is counted; 15 minutes of an adult is what `completeness` takes by itself."""
+    t = wording(lang)
+    return [
+        t["line_method"].format(v=t["method_walk_min"]),
+        t["line_who"].format(v=walker_text(district, "adult", lang)),
+        t["line_limit"].format(v=t["up_to"].format(b=15, u=t["min"])),
+        t["line_denominator"].format(v=t["den_people"]),
+    ]
 
 
 def _gaps_of(
@@ -522,7 +536,7 @@ def _title_part(
     paper.rectangle(left, top, 70, height, fill="#efeae0")
     for label, value in cells:
         lines = wrap(value, 11.5, width - 84)
-        lines = lines if len(lines) <= 2 else [lines[0], cut("".join(lines[1:]), 11.5, width - 84)]
+        lines = lines if len(lines) <= 2 else [lines[0], cut(carto.rejoined(lines[1:]), 11.5, width - 84)]
         own = _cell_height(value, width) + more
         paper.words(left + 35, y + own / 2, label, 11.5, carto.QUIET, "middle")
         for i, line in enumerate(lines):

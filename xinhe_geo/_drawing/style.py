@@ -137,7 +137,11 @@ def rule_label(district: Any, rule: Rule, lang: str) -> str:
     """Return what a rule is called in a language."""
     if lang != "en":
         return rule.label
-    return " / ".join(kind_label(district, k, lang) for k in rule.kinds)
+    t, kinds = wording(lang), " / ".join(kind_label(district, k, lang) for k in rule.kinds)
+    if rule.metric == "presence":
+        return t["rule_presence"].format(k=kinds)
+    limit = f"{rule.minutes:g} {t['min']}" if rule.method == "walk_min" else f"{rule.metres:g} {t['m']}"
+    return t["rule_within"].format(k=kinds, m=limit)
 
 
 # --- what the data rest on -------------------------------------------------------------------------------------------

@@ -449,7 +449,7 @@ class Column:
 
     def rows(self, entries: Sequence[tuple[Sequence[Any], str, str]], abreast: int = 0) -> None:
         """Write legend entries one below the other, or side by side where there are many."""
-        n = abreast or self._abreast(len(entries))
+        n = abreast or self._abreast(entries)
         wide = (self.width - 12 * (n - 1)) / n
         for i, (key, label, count) in enumerate(entries):
             if self.y > self.bottom - 17:
@@ -458,12 +458,16 @@ class Column:
             if i % n == n - 1 or i == len(entries) - 1:
                 self.y += 20.0
 
-    def _abreast(self, entries: int) -> int:
-        return max(int(self.width // 150), 1) if entries > 5 else 1
+    def _abreast(self, entries: Sequence[tuple[Sequence[Any], str, str]]) -> int:
+        """Return how many legend entries stand side by side: as many as the longest of the usual labels leaves room for."""
+        if len(entries) <= 5:
+            return 1
+        spans = sorted(span(label, 13) for _, label, _ in entries)
+        return max(int(self.width // max(150.0, spans[int(0.9 * len(spans))] + 50)), 1)
 
-    def height(self, entries: int) -> float:
-        """Return how much room so many legend entries take."""
-        return math.ceil(entries / self._abreast(entries)) * 20.0
+    def height(self, entries: Sequence[tuple[Sequence[Any], str, str]]) -> float:
+        """Return how much room legend entries take."""
+        return math.ceil(len(entries) / self._abreast(entries)) * 20.0
 
     def table(
         self, head: Sequence[str], rows: Sequence[Sequence[str]], shares: Sequence[float], *, size: float = 11.5, numbers: Sequence[int] = (),
@@ -536,9 +540,17 @@ class Column:
         return done
 
 
+def rejoined(lines: Sequence[str]) -> str:
+    """Return broken lines as one again: Latin words apart, Chinese characters not."""
+    whole = lines[0]
+    for line in lines[1:]:
+        whole += (" " if whole[-1:].isascii() and line[:1].isascii() else "") + line
+    return whole
+
+
 def _lines(text: str, size: float, width: float, most: int) -> list[str]:
     lines = wrap(text, size, width) or [""]
-    return lines if len(lines) <= most else [*lines[: most - 1], cut("".join(lines[most - 1 :]), size, width)]
+    return lines if len(lines) <= most else [*lines[: most - 1], cut(rejoined(lines[most - 1 :]), size, width)]
 
 
 def legend_key(paper: Paper, style: Mapping[str, Any], shape: str, x: float, y: float) -> None:
@@ -616,7 +628,7 @@ def _groups(scene: Scene, zoom: float) -> list[tuple[str, list[tuple[Sequence[An
 
 def legend_height(column: Column, scene: Scene, zoom: float) -> float:
     """Return how much room the legend of symbols and base map takes."""
-    return sum(30 + column.height(len(e)) for _, e in _groups(scene, zoom))
+    return sum(30 + column.height(e) for _, e in _groups(scene, zoom))
 
 
 def legend(column: Column, scene: Scene, zoom: float) -> None:

@@ -321,14 +321,14 @@ class Paper:
         turn: float,
         opacity: float,
     ) -> None:
-        # a rim wider than its strokes hides what is simplified
-        rings = _glyphs(line, round(min(width * 0.06, size * 0.012) * 100 / size, 3))
+        # the wider a rim, the less of what is simplified shows
+        rings = _glyphs(line, round(width * (0.12 if width > 2 else 0.1) * 100 / size, 3))
         points = shapely.get_coordinates(rings) * (size / 100.0) * (1.0, -1.0)
         ahead = {"start": 0.0, "middle": 0.5, "end": 1.0}[anchor] * span(line, size)
         points = points + np.array([-ahead, size * 0.36])
         angle = np.radians(turn)
         turned = points @ np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]]) + (x, y)
-        path = _matplotlib().Outline(self._snapped(turned, 2), _outline(rings).codes)
+        path = _matplotlib().Outline(self._snapped(turned, 1 if width > 2 else 2), _outline(rings).codes)
         patch = _matplotlib().PathPatch(path, fill=False, edgecolor=colour, linewidth=width * self.point)
         patch.set_joinstyle("round")
         patch.set_alpha(opacity)
