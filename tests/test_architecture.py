@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import csv
 import dataclasses
-import importlib
+import importlib.util
 import inspect
 import re
 import shutil
@@ -222,6 +222,16 @@ def test_imports_go_one_way(module: str) -> None:
     if module not in FRONT:
         before = set(ORDER[: ORDER.index(module)])
         assert siblings <= before, f"{module} imports {sorted(siblings - before)}"
+
+
+def test_the_module_map_is_up_to_date() -> None:
+    spec = importlib.util.spec_from_file_location("make_architecture", ROOT / "tools" / "make_architecture.py")
+    assert spec and spec.loader
+    tool = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(tool)
+    assert tool.order() == ORDER
+    assert set(ORDER) == set(MODULES) - set(FRONT)
+    assert tool.TARGET.read_text("utf-8") == tool.page(), "python tools/make_architecture.py"
 
 
 @pytest.mark.parametrize("module", MODULES)

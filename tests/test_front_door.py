@@ -509,6 +509,14 @@ def test_commands_named_for_the_reader_exist(run: ModuleType, name: str) -> None
 
 
 @pytest.mark.parametrize("name", READMES)
+def test_every_command_has_a_row(name: str) -> None:
+    rows = re.findall(r"^\| (`.+?`[^|]*) \|", (ROOT / name).read_text("utf-8").replace(r"\|", ""), re.MULTILINE)
+    told = {words.split()[0] for row in rows for words in re.findall(r"`(?:python run\.py )?([^`]+)`", row)}
+    own = {"lab", "app", "bundle"}
+    assert own | set(typer.main.get_command(app).commands) <= told  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("name", READMES)
 def test_python_lines_of_the_readme_call_what_exists(name: str) -> None:
     blocks = re.findall(r"```python\n(.*?)```", (ROOT / name).read_text("utf-8"), re.DOTALL)
     assert blocks
