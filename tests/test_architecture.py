@@ -35,6 +35,7 @@ ORDER = (
     "_kernel",
     "network",
     "district",
+    "_frontage",
     "reach",
     "coverage",
     "capacity",

@@ -997,3 +997,12 @@ def link(mate: Ints, order: Ints, flip: NDArray[np.bool_], opens: NDArray[np.boo
                 head = False
                 size += 1
                 half = mate[half ^ 1]
+
+
+@_jit
+def pair_off(one: Ints, other: Ints, mate: Ints) -> None:
+    """Make mates of pairs in the order given, where neither has a mate yet."""
+    for i in range(len(one)):
+        if mate[one[i]] < 0 and mate[other[i]] < 0:
+            mate[one[i]] = other[i]
+            mate[other[i]] = one[i]

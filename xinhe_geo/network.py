@@ -774,7 +774,7 @@ class WalkNetwork:
         from . import _kernel
 
         edge = frame["edge"].to_numpy(np.int32)
-        room = np.diff(self._off)[edge]
+        room = self._off[edge + 1] - self._off[edge]
         out = np.empty((int(room.sum()), 2))
         counts = np.empty(len(edge), np.int64)
         start, stop = frame["from_m"].to_numpy(np.float64), frame["to_m"].to_numpy(np.float64)

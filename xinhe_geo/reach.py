@@ -20,6 +20,7 @@ import shapely
 from scipy.sparse.csgraph import dijkstra
 from scipy.spatial import cKDTree
 
+from ._frontage import frontage
 from .district import District
 from .errors import UnknownNameError
 from .network import WalkNetwork
@@ -629,7 +630,7 @@ def isochrones(
         inner: shapely.Geometry | None = None
         for limit in limits:
             within = own[limit_of[own] == limit]
-            shape = _frontage(lines[within[first[within]]], frontage_m)
+            shape = frontage(lines[within[first[within]]], frontage_m)
             inner = shape if inner is None else shapely.union(inner, shape)
             rows.append((place, limit, inner.area, float(street[within].sum())))
             shapes.append(inner)
@@ -668,12 +669,3 @@ def _start(
 
 def _needs_district(name: str) -> Profile:
     raise UnknownNameError("步行人群（只有网络时请给 Profile 值）", name, ("adult",))
-
-
-def _frontage(lines: Any, width: float) -> shapely.Geometry:
-    """Buffer street pieces. Merged lines are buffered one by one: one buffer() of them all takes several times longer."""
-    lines = np.asarray(lines, dtype=object)
-    if not len(lines):
-        return shapely.Polygon()
-    merged = shapely.get_parts(shapely.line_merge(shapely.multilinestrings(shapely.get_parts(lines))))
-    return shapely.union_all(shapely.buffer(merged, width, quad_segs=4))
