@@ -16,6 +16,7 @@ from __future__ import annotations
 import bz2
 import gzip
 import itertools
+import pickle
 from pathlib import Path
 from typing import Any
 
@@ -913,6 +914,37 @@ def test_neither_threads_nor_batches_change_kinds(
     assert 100 < found[0]["cost"].notna().sum() < 800
     assert found["one"]["cost"].notna().sum() > 1
     assert town.search_each(doors, {}) == {}
+
+
+def test_a_frame_that_was_asked_about_may_change(town: WalkNetwork, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The network remembers long frames of doors; whatever is written to one, its answers are those of the new doors."""
+    monkeypatch.setattr(module, "THREAD_STEPS", 1)
+    rng = np.random.default_rng(8)
+    doors = town.attach(gpd.GeoSeries(shapely.points(rng.uniform(0, 4000, (60, 2))), crs=CRS))
+    near = doors.iloc[:7].copy()
+
+    def move_one() -> None:
+        doors.loc[30, ["edge", "at_m"]] = [int(near.loc[3, "edge"]), 1.0]
+
+    def lengthen() -> None:
+        doors["access_m"] += 25.0
+
+    def rename() -> None:
+        doors["place"] = doors["place"] // 2
+
+    def nothing() -> None:
+        pass
+
+    seen = []
+    for change in (nothing, move_one, lengthen, rename, nothing):
+        change()
+        found = town.pairs(near, doors, limit=1500.0)
+        copy = pickle.loads(pickle.dumps(town))  # remembers nothing
+        assert_frame_equal(found, copy.pairs(near.copy(), doors.copy(), limit=1500.0), check_exact=True)
+        seen.append(found)
+    assert not any(one.equals(two) for one, two in itertools.pairwise(seen[:4]))
+    assert seen[3].equals(seen[4])
+    assert len(town._known) == module.FRAMES_KNOWN
 
 
 def test_labels_keep_their_type(toy: WalkNetwork) -> None:

@@ -603,7 +603,7 @@ def turn_pairs(source: Shorts, place: Shorts, cost: Floats, places: int) -> tupl
 
 
 @_jit
-def pairs(
+def pairs(  # noqa: C901, PLR0912  (one pass over what a place reaches)
     indptr: Ints,
     adj: Shorts,
     arc_edge: Shorts,
@@ -630,100 +630,119 @@ def pairs(
     far_access: Floats,
     far_place: Shorts,
     places: int,
-) -> tuple[Shorts, Shorts, Floats]:
+    cost: Floats,
+    label: Shorts,
+    touched: Shorts,
+    counts: Ints,
+) -> tuple[Shorts, Floats]:
     """
-    Search from each of the sources `first` to `last`: (source, place, cost) of the places within `bound`, in order.
+    Search from each of the sources `first` to `last`: place and cost of the places within `bound`, in order of place.
 
-    `near_off` lists the doors of each source, `far_off` those of the places on each edge. Work per source follows what
-    it reaches: arrays are put back by the list of what was touched, never cleared.
+    `near_off` lists the doors of each source, `far_off` those of the places on each edge. `counts` receives how many
+    places each source reaches. Work per source follows what it reaches: `cost`, infinite at every node, is put back by
+    the list of what was touched, never cleared, and nothing is as long as the list of places.
     """
-    nodes = len(indptr) - 1
-    cost = np.full(nodes, np.inf)
-    label = np.zeros(nodes, np.int32)
     none = np.empty(0, np.float64)
-    touched = np.empty(nodes, np.int32)
     heads = np.full(ring, -1, np.int64)
     zero = np.zeros(max(len(seed_node), 1), np.int32)
-    seen = np.full(len(edge_u), -1, np.int32)
-    best = np.full(places, np.inf)
-    found = np.empty(places, np.int32)
     size = 0
-    out_source = np.empty(1024, np.int32)
-    out_place = np.empty(1024, np.int32)
-    out_cost = np.empty(1024, np.float64)
+    place = np.empty(1024, np.int32)
+    far = np.empty(1024, np.float64)
+    spare = np.empty(1024, np.int32)
+    spare_far = np.empty(1024, np.float64)
     for source in range(first, last):
         a, b = seed_off[source], seed_off[source + 1]
         reached, _ = spread(
             indptr, adj, weight, none, bound, -1.0, per_unit, heads,
             seed_node[a:b], seed_cost[a:b], zero[a:b], none, cost, label, none, touched,
         )  # fmt: skip
-        count = 0
+        begin = size
         for i in range(reached):
-            for arc in range(indptr[touched[i]], indptr[touched[i] + 1]):
+            node = touched[i]
+            for arc in range(indptr[node], indptr[node + 1]):
                 e = arc_edge[arc]
-                if seen[e] == source:
-                    continue
-                seen[e] = source
+                k, stop = far_off[e], far_off[e + 1]
+                if k == stop or (node != edge_u[e] and cost[edge_u[e]] < np.inf):
+                    continue  # nobody lives there, or the edge is looked at from its other end
+                if size + stop - k > len(place):
+                    place = _longer(place, 2 * (size + stop - k))
+                    far = _longer_floats(far, len(place))
                 from_u, from_v = cost[edge_u[e]], cost[edge_v[e]]
-                for k in range(far_off[e], far_off[e + 1]):
-                    by_u = from_u + _along(edge_rate[e], far_at[k])
-                    by_v = from_v + _along(edge_rate[e], edge_len[e] - far_at[k])
-                    count = _better(far_place[k], far_access[k] * unit + min(by_u, by_v), bound, best, found, count)
+                rate, length = edge_rate[e], edge_len[e]
+                while k < stop:
+                    by_u = from_u + _along(rate, far_at[k])
+                    by_v = from_v + _along(rate, length - far_at[k])
+                    new = far_access[k] * unit + min(by_u, by_v)
+                    if new <= bound and new < np.inf:
+                        place[size] = far_place[k]
+                        far[size] = new
+                        size += 1
+                    k += 1
         for near in range(near_off[source], near_off[source + 1]):
             e = near_edge[near]
             for k in range(far_off[e], far_off[e + 1]):
                 along = _along(edge_rate[e], abs(far_at[k] - near_at[near]))
                 new = near_access[near] * unit + (far_access[k] * unit + along)
-                count = _better(far_place[k], new, bound, best, found, count)
+                if new <= bound and new < np.inf:
+                    if size == len(place):
+                        place = _longer(place, 2 * size)
+                        far = _longer_floats(far, 2 * size)
+                    place[size] = far_place[k]
+                    far[size] = new
+                    size += 1
         for i in range(reached):
             cost[touched[i]] = np.inf
-        if size + count > len(out_source):
-            room = max(2 * len(out_source), size + count)
-            out_source = _longer(out_source, room)
-            out_place = _longer(out_place, room)
-            out_cost = _longer_floats(out_cost, room)
-        count = _in_order(best, found, count)
-        for i in range(count):
-            out_source[size] = source
-            out_place[size] = found[i]
-            out_cost[size] = best[found[i]]
-            best[found[i]] = np.inf
+        if size - begin > len(spare):
+            spare = np.empty(2 * (size - begin), np.int32)
+            spare_far = np.empty(2 * (size - begin), np.float64)
+        _sort_places(place, far, begin, size, spare, spare_far, places)
+        size = _least_of_each(place, far, begin, size)
+        counts[source] = size - begin
+    return place[:size], far[:size]
+
+
+@_jit
+def _sort_places(
+    place: Shorts, far: Floats, begin: int, end: int, spare: Shorts, spare_far: Floats, places: int
+) -> None:
+    """Sort by place: a few by insertion, many byte by byte."""
+    if end - begin <= 48:
+        for i in range(begin + 1, end):
+            one, cost, k = place[i], far[i], i
+            while k > begin and place[k - 1] > one:
+                place[k], far[k] = place[k - 1], far[k - 1]
+                k -= 1
+            place[k], far[k] = one, cost
+        return
+    first = np.empty(257, np.int32)
+    shift = 0
+    while places >> shift > 0:
+        first[:] = 0
+        for i in range(begin, end):
+            first[((place[i] >> shift) & 255) + 1] += 1
+        for digit in range(256):
+            first[digit + 1] += first[digit]
+        for i in range(begin, end):
+            digit = (place[i] >> shift) & 255
+            k = first[digit]
+            first[digit] += 1
+            spare[k], spare_far[k] = place[i], far[i]
+        for i in range(end - begin):
+            place[begin + i], far[begin + i] = spare[i], spare_far[i]
+        shift += 8
+
+
+@_jit
+def _least_of_each(place: Shorts, far: Floats, begin: int, end: int) -> int:
+    """Keep the least cost of each place in a sorted run; return where it ends now."""
+    size = begin
+    for i in range(begin, end):
+        if size > begin and place[size - 1] == place[i]:
+            far[size - 1] = min(far[size - 1], far[i])
+        else:
+            place[size], far[size] = place[i], far[i]
             size += 1
-    return out_source[:size], out_place[:size], out_cost[:size]
-
-
-@_jit
-def _in_order(best: Floats, found: Shorts, count: int) -> int:
-    """Sort the places found; where they are many, by looking through all places."""
-    if 16 * count <= len(best):
-        gap = 1
-        while gap < count // 3:
-            gap = 3 * gap + 1
-        while gap > 0:  # Shell's sort: a few lines, where the library's takes Numba seconds to compile
-            for i in range(gap, count):
-                one, k = found[i], i
-                while k >= gap and found[k - gap] > one:
-                    found[k] = found[k - gap]
-                    k -= gap
-                found[k] = one
-            gap //= 3
-        return count
-    count = 0
-    for place in range(len(best)):
-        if best[place] < np.inf:
-            found[count] = place
-            count += 1
-    return count
-
-
-@_jit
-def _better(place: int, new: float, bound: float, best: Floats, found: Shorts, count: int) -> int:
-    if new <= bound and new < best[place]:
-        if best[place] == np.inf:
-            found[count] = place
-            count += 1
-        best[place] = new
-    return count
+    return size
 
 
 # --- street pieces within reach --------------------------------------------------------------------------------------

@@ -56,10 +56,12 @@ WalkFilter: TypeAlias = StrPath | Mapping[str, Any]
 SNAP_M = 1e-3  # lines join where their vertices are this close
 SEED_BATCH = 512
 THREAD_STEPS = 10_000  # nodes or rows to go through: with fewer, handing over to a thread takes longer
+FRAMES_KNOWN = 2  # long frames of doors that a network remembers
 READ_BATCH = 32768  # doors read off at once: what is known of them stays in the processor's cache for all kinds
 WKB_HEAD = 9  # bytes before the coordinates of a line: byte order, type, number of points
 FORMAT = "xinhe-walk-network"
 FORMAT_VERSION = 1
+DOOR_COLUMNS = ("place", "edge", "at_m", "access_m")
 TABLE_COLUMNS = ("street", "name", "class", "wait_s", "steps", "home")
 
 
@@ -97,6 +99,24 @@ class _Doors(NamedTuple):
         )
 
 
+@dataclass(frozen=True, eq=False)
+class _Known:
+    """A frame of doors that was asked about: its columns and where in memory they lie, checked and numbered doors."""
+
+    columns: Sequence[pd.Series]
+    spots: Sequence[Any]
+    doors: _Doors
+    labels: pd.Index
+    edges: int
+
+    @cached_property
+    def by_edge(self) -> tuple[Ints, Floats, Floats, Shorts]:
+        """The doors edge by edge: the offset of each edge, then `at`, `access` and `place`."""
+        from . import _kernel
+
+        return _kernel.by_edge(self.edges, self.doors.edge, self.doors.at, self.doors.access, self.doors.place)
+
+
 class _Seeds(NamedTuple):
     """Where a search starts: nodes with the cost, place and metres they start from."""
 
@@ -116,6 +136,14 @@ class _Seeds(NamedTuple):
             join([self.place, more.place]),
             join([self.metres, more.metres]),
         )
+
+
+class _Scratch(NamedTuple):
+    """Arrays over the nodes that a search writes to and puts back: costs (infinite), labels, nodes touched."""
+
+    cost: Floats
+    label: Shorts
+    touched: Shorts
 
 
 class _Chains(NamedTuple):
@@ -158,11 +186,14 @@ class WalkNetwork:
         self._length: Floats = _as(self._cum[self._off[1:] - 1], np.float64)
         self._weights_of: dict[tuple[float, bool, float] | None, _Weights] = {}
         self._trees: dict[tuple[str, bool], tuple[shapely.STRtree, Ints]] = {}
+        self._known: list[_Known] = []
+        self._spare: list[_Scratch] = []
 
     def __getstate__(self) -> dict[str, Any]:
         """Go to another process as what it was made from; what is derived is made again there."""
         made = ("_crs", "_table", "_node_xy", "_u", "_v", "_row", "_off", "_xy", "_cum", "_length")
-        return {name: self.__dict__[name] for name in made} | {"_weights_of": {}, "_trees": {}}
+        again: dict[str, Any] = {"_weights_of": {}, "_trees": {}, "_known": [], "_spare": []}
+        return {name: self.__dict__[name] for name in made} | again
 
     # --- making one ---------------------------------------------------------------------------------------------------
 
@@ -785,8 +816,27 @@ class WalkNetwork:
 
     def _doors(self, frame: pd.DataFrame) -> tuple[_Doors, pd.Index]:
         """Check a frame of doors and return it as arrays, with the labels of places in sorted order."""
-        place, labels = _sorted_codes(frame["place"])
-        return _Doors(place, *self._positions(frame)), labels
+        known = self._known_doors(frame)
+        return known.doors, known.labels
+
+    def _known_doors(self, frame: pd.DataFrame) -> _Known:
+        """
+        Return the doors of a frame, those of a long one from when it was asked about before.
+
+        A frame is the same when its columns lie where they lay. That they hold the same then is due to pandas, which
+        writes to no column that another frame or series shares, and a `_Known` keeps its columns.
+        """
+        columns = [frame[name] for name in DOOR_COLUMNS]
+        lasting = len(frame) >= THREAD_STEPS and all(isinstance(column.dtype, np.dtype) for column in columns)
+        spots = [column.to_numpy().__array_interface__ for column in columns] if lasting else []
+        for known in self._known:
+            if lasting and known.spots == spots:
+                return known
+        place, labels = _sorted_codes(columns[0])
+        new = _Known(columns, spots, _Doors(place, *self._positions(frame)), labels, len(self._u))
+        if lasting:
+            self._known = [new, *self._known[: FRAMES_KNOWN - 1]]
+        return new
 
     def _positions(self, frame: pd.DataFrame) -> tuple[Shorts, Floats, Floats]:
         """Check and return where doors are: edge, metres along it, metres of access."""
@@ -820,39 +870,49 @@ class WalkNetwork:
 
         weights = self._weights(profile)
         bound = _limit(limit) + weights.same
-        (here, from_labels), (there, to_labels) = self._doors(origins), self._doors(targets)
-        swapped = len(from_labels) > len(to_labels)  # walking is symmetric: search from the side with fewer places
+        here, there = self._known_doors(origins), self._known_doors(targets)
+        swapped = len(here.labels) > len(there.labels)  # walking is symmetric: search from the side with fewer places
         near, far = (there, here) if swapped else (here, there)
-        sizes = (len(to_labels), len(from_labels)) if swapped else (len(from_labels), len(to_labels))
-        source, sink, cost = self._reach_pairs(near, far, sizes, weights, bound)
+        source, sink, cost = self._reach_pairs(near, far, weights, bound)
         if swapped:
-            source, sink, cost = _kernel.turn_pairs(source, sink, cost, len(from_labels))
-        return source, sink, cost, (from_labels, to_labels)
+            source, sink, cost = _kernel.turn_pairs(source, sink, cost, len(here.labels))
+        return source, sink, cost, (here.labels, there.labels)
 
     def _reach_pairs(
-        self, near: _Doors, far: _Doors, sizes: tuple[int, int], weights: _Weights, bound: float
+        self, near_doors: _Known, far_doors: _Known, weights: _Weights, bound: float
     ) -> tuple[Shorts, Shorts, Floats]:
         from . import _kernel
 
         indptr, adj, arc_edge = self._csr
-        sources, sinks = sizes
-        near = near.take(np.flatnonzero(near.edge >= 0))
+        sources, sinks = len(near_doors.labels), len(far_doors.labels)
+        near = near_doors.doors.take(np.flatnonzero(near_doors.doors.edge >= 0))
         near = near.take(np.argsort(near.place, kind="stable"))
         seeds = self._seeds(near, weights)
         seeds = seeds.take(np.lexsort((seeds.cost, seeds.place)))
         seed_off, near_off = _offsets(seeds.place, sources), _offsets(near.place, sources)
-        by_edge = _kernel.by_edge(len(self._u), far.edge, far.at, far.access, far.place)
+        counts, by_edge = np.zeros(sources, np.int64), far_doors.by_edge
 
         def run(first: int, last: int) -> tuple[NDArray[Any], ...]:
+            field = self._borrow()
             found: tuple[NDArray[Any], ...] = _kernel.pairs(
                 indptr, adj, arc_edge, weights.arc, self._u, self._v, self._length, weights.rate, weights.unit, bound,
                 weights.per_unit, weights.ring, first, last, seed_off, seeds.node, seeds.cost,
-                near_off, near.edge, near.at, near.access, *by_edge, sinks,
+                near_off, near.edge, near.at, near.access, *by_edge, sinks, *field, counts,
             )  # fmt: skip
+            self._spare.append(field)
             return found
 
-        source, sink, cost = _in_threads(run, sources if sinks else 0, 3)
-        return source.astype(np.int32), sink.astype(np.int32), cost.astype(np.float64)
+        sink, cost = _in_threads(run, sources if sinks else 0, 2)
+        source = np.repeat(np.arange(sources, dtype=np.int32), counts)
+        return source, sink.astype(np.int32, copy=False), cost
+
+    def _borrow(self) -> _Scratch:
+        """Return arrays for one search at a time, clean: they are made once for each thread and given back clean."""
+        try:
+            return self._spare.pop()
+        except IndexError:
+            nodes = len(self._node_xy)
+            return _Scratch(np.full(nodes, np.inf), np.empty(nodes, np.int32), np.empty(nodes, np.int32))
 
     # --- points in, frames out ----------------------------------------------------------------------------------------
 
