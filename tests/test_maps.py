@@ -455,10 +455,10 @@ def test_colours_of_the_classes_differ_in_lightness() -> None:
 def test_the_words_exist_in_both_languages() -> None:
     assert set(_style.wording("zh")) == set(_style.wording("en"))
     folder = Path(maps.__file__).parent
-    source = "".join(
-        (folder / f"{m}.py").read_text("utf-8") for m in ("_style", "_basemap", "_themes", "_scene", "maps")
-    )
-    for key in re.findall(r'\bt\["(\w+)"\]', source):
+    files = [folder / "maps.py", *sorted((folder / "_drawing").glob("*.py"))]
+    used = {key for file in files for key in re.findall(r'\bt\["(\w+)"\]', file.read_text("utf-8"))}
+    assert len(used) > 50
+    for key in used:
         assert key in _style.wording("zh"), key
     script = _style.web_file("map.js")
     used = set(re.findall(r"\b(?:scene\.t|t)\.([a-z]\w+)", script))
