@@ -66,8 +66,7 @@ def coverage(
         return pd.DataFrame(
             columns=["label", "kind", "served"], index=pd.MultiIndex.from_arrays([[], []], names=["home", "rule"])
         )
-    points = _homes_of(home_points(district))
-    facts = _home_facts(district, homes)
+    ground = _ground(district, homes)
     parts: dict[str, Mapping[str, Any]] = {}
     walkers = list(dict.fromkeys(rule.profile for rule in chosen))
     with work("计算覆盖率", len(walkers) + len(chosen)) as step:
@@ -78,11 +77,13 @@ def coverage(
             step(f"{who.label}步行")
             nearest = (hinge_of_kinds(district, kinds, profile=who, inside_only=only) for only in (False, True))
             everywhere, inside = nearest
-            for rule in own:
-                step(rule.label)
-                tables = _any_of(everywhere, rule.kinds), _any_of(inside, rule.kinds)
-                parts[rule.name] = _cover_rule(district, rule, points, tables, facts)
-    return _joined(facts, [parts[rule.name] for rule in chosen])
+            for group in dict.fromkeys(rule.kinds for rule in own):
+                asking = [rule for rule in own if rule.kinds == group]
+                tables = _any_of(everywhere, group), _any_of(inside, group)
+                for rule, found in zip(asking, _cover_kinds(district, asking, ground, tables), strict=True):
+                    step(rule.label)
+                    parts[rule.name] = found
+    return _joined(ground.facts, [parts[rule.name] for rule in chosen])
 
 
 def _joined(facts: pd.DataFrame, rules: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
@@ -97,7 +98,8 @@ def _joined(facts: pd.DataFrame, rules: Sequence[Mapping[str, Any]]) -> pd.DataF
             words = pd.array([rule[name] for rule in rules], dtype="str" if isinstance(first, str) else "float64")
             columns[name] = words.take(order[1])
         else:
-            columns[name] = pd.concat([rule[name] for rule in rules], ignore_index=True).array.take(rows)
+            values = np.concatenate([rule[name] for rule in rules]).take(rows)
+            columns[name] = pd.array(values, dtype="str") if values.dtype == object else values
     return pd.DataFrame(columns).set_index(["home", "rule"])
 
 
@@ -135,66 +137,105 @@ def _home_facts(district: District, homes: gpd.GeoDataFrame) -> pd.DataFrame:
     ).join(district.groups)
 
 
-def _cover_rule(
-    district: District,
-    rule: Rule,
-    homes: _Homes,
-    tables: tuple[pd.DataFrame, pd.DataFrame],
-    facts: pd.DataFrame,
-) -> dict[str, Any]:
-    """Return the columns of one rule, one row per home; `tables` are the hinge over all facilities and over those inside."""
-    best, near = tables
-    found: dict[str, Any] = {
-        "rule": rule.name, "label": rule.label, "kind": ";".join(rule.kinds), "metric": rule.metric,
-        "method": rule.method, "profile": rule.profile, "denominator": rule.denominator,
-        "limit_metres": float(rule.metres), "limit_minutes": float(rule.minutes),
-    }  # fmt: skip
-    found |= {column: _median(homes, best[column]) for column in ("metres", "straight_metres", "minutes")}
-    found["facility"] = _most(homes, best["facility_minutes" if rule.method == "walk_min" else "facility"])
-    served = {f"served_{method}": _share(homes, _within(best, rule, method)) for method in METHOD_LABELS}
-    served["served"] = served[f"served_{rule.method}"]
-    served["served_inside"] = _share(homes, _within(near, rule, rule.method))
-    if rule.metric == "presence":
-        served["served"] = served["served_inside"] = _present(district, rule, facts)
-    if not _is_surveyed(district, rule.kinds):
-        served = dict.fromkeys(served, pd.Series(np.nan, index=homes.names))
-    found = {name: value.reindex(facts.index) if isinstance(value, pd.Series) else value
-             for name, value in (found | served).items()}  # fmt: skip
-    return found | {"basis": _weakest(district, rule, facts["home_basis"])}
+class _Ground(NamedTuple):
+    """What all rules of a district stand on: its homes, what they carry, and the weakest basis of what they walk along and to."""
+
+    homes: _Homes
+    facts: pd.DataFrame
+    basis: np.ndarray  # of each home, as its place in BASES
+    streets: int
+    facilities: Mapping[str, int]  # by kind
+
+
+def _ground(district: District, homes: gpd.GeoDataFrame) -> _Ground:
+    facts = _home_facts(district, homes)
+    order = {name: i for i, name in enumerate(BASES)}
+    streets = district.basis("streets").unique() if "streets" in district.layers else []
+    kinds: dict[str, int] = {}
+    facilities = district.facilities
+    if facilities is not None:
+        known = pd.DataFrame({"kind": facilities["kind"].array, "basis": district.basis("facilities").array})
+        for kind, basis in known.drop_duplicates().itertuples(index=False):
+            kinds[kind] = max(kinds.get(kind, 0), order[basis])
+    points = _homes_of(home_points(district))
+    weakest = max((order[basis] for basis in streets), default=0)
+    return _Ground(points, facts, facts["home_basis"].map(order).to_numpy(), weakest, kinds)
+
+
+def _cover_kinds(
+    district: District, rules: Sequence[Rule], ground: _Ground, tables: tuple[pd.DataFrame, pd.DataFrame]
+) -> list[dict[str, Any]]:
+    """
+    Return, rule by rule, its columns with one row per home; the rules ask for the same kinds and the same walker.
+
+    `tables` are the hinge over all facilities and over those inside. Rules that ask for the same differ in their limits alone.
+    """
+    best = tables[0]
+    homes, kinds = ground.homes, rules[0].kinds
+    rows = homes.names.get_indexer(ground.facts.index)
+    shared = {column: _median(homes, best[column])[rows] for column in ("metres", "straight_metres", "minutes")}
+    columns = {rule.method: "facility_minutes" if rule.method == "walk_min" else "facility" for rule in rules}
+    nearest = {column: _most(homes, best[column])[rows] for column in set(columns.values())}
+    costs, inside = ({column: table[column].to_numpy() for column in COST_COLUMNS} for table in tables)
+    within = [[*(_within(costs, rule, method) for method in METHOD_LABELS), _within(inside, rule, rule.method)]
+              for rule in rules]  # fmt: skip
+    shares = _share(homes, np.array(within))[:, :, rows]
+    if not _is_surveyed(district, kinds):
+        shares[:] = np.nan
+    floor = max(ground.streets, *(ground.facilities.get(kind, 0) for kind in kinds))
+    basis = np.array(BASES, dtype=object)[np.maximum(ground.basis, floor)]
+    answers = []
+    for rule, share in zip(rules, shares, strict=True):
+        served = {f"served_{method}": share[i] for i, method in enumerate(METHOD_LABELS)}
+        served |= {"served": served[f"served_{rule.method}"], "served_inside": share[-1]}
+        if rule.metric == "presence" and _is_surveyed(district, kinds):
+            served["served"] = served["served_inside"] = _present(district, kinds, ground.facts)
+        answers.append({
+            "rule": rule.name, "label": rule.label, "kind": ";".join(kinds), "metric": rule.metric,
+            "method": rule.method, "profile": rule.profile, "denominator": rule.denominator,
+            "limit_metres": float(rule.metres), "limit_minutes": float(rule.minutes),
+            **shared, "facility": nearest[columns[rule.method]], **served, "basis": basis,
+        })  # fmt: skip
+    return answers
 
 
 def _is_surveyed(district: District, kinds: Iterable[str]) -> bool:
     """A kind nobody surveyed, and of which nothing is known, gives 数据不足 rather than 0."""
-    facilities = district.facilities
-    known = set() if facilities is None else set(facilities["kind"])
-    return bool((district.surveyed_kinds | known) & set(kinds))
+    if "known_kinds" not in district.memo:
+        facilities = district.facilities
+        district.memo["known_kinds"] = district.surveyed_kinds | set(() if facilities is None else facilities["kind"])
+    return not district.memo["known_kinds"].isdisjoint(kinds)
 
 
 def _any_of(tables: Mapping[str, pd.DataFrame], kinds: Sequence[str]) -> pd.DataFrame:
     """Return, per point, the nearest of any of `kinds`; index point."""
     frames = [tables[kind] for kind in kinds]
-    best = frames[0]
-    for other in frames[1:]:
-        nearer = (other["metres"] < best["metres"]) | best["metres"].isna()
-        sooner = (other["minutes"] < best["minutes"]) | best["minutes"].isna()
-        merged = best.copy()
-        for column in ("facility", "metres"):
-            merged[column] = best[column].where(~nearer, other[column])
-        timed = ("facility_minutes", "minutes", "walked_metres", "wait_minutes", "gate_metres", "gate_known")
-        for column in timed:
-            merged[column] = best[column].where(~sooner, other[column])
-        merged["straight_metres"] = np.fmin(best["straight_metres"], other["straight_metres"])
-        best = merged
-    return best
+    first, count = frames[0], len(frames[0])
+    if len(frames) == 1:
+        return first
+    every = pd.concat(frames, ignore_index=True)
+
+    def least(cost: str) -> np.ndarray:
+        """Return the rows of the kinds that cost each point least; of equals the first kind's."""
+        values = every[cost].fillna(np.inf).to_numpy().reshape(len(frames), count)
+        return np.asarray(values.argmin(axis=0) * count + np.arange(count))
+
+    nearest, soonest = least("metres"), least("minutes")
+    by_metres = ("home", "facility", "metres")
+    columns = {c: every[c].array.take(nearest if c in by_metres else soonest) for c in first.columns}
+    columns["straight_metres"] = np.fmin.reduce([frame["straight_metres"].to_numpy() for frame in frames])
+    return pd.DataFrame(columns, index=first.index)
 
 
-def _within(best: pd.DataFrame, rule: Rule, method: str) -> np.ndarray:
+#: What the three methods compare with their limits.
+COST_COLUMNS = ("straight_metres", "metres", "minutes")
+
+
+def _within(costs: Mapping[str, Any] | pd.DataFrame, rule: Rule, method: str) -> np.ndarray:
     """Return which points are within the rule's limit by a method; the limit itself is within."""
-    if method == "buffer":
-        return best["straight_metres"].to_numpy() <= rule.metres + TOLERANCE_M
-    if method == "network_m":
-        return best["metres"].to_numpy() <= rule.metres + TOLERANCE_M
-    return best["minutes"].to_numpy() <= rule.minutes + TOLERANCE_MIN
+    if method == "walk_min":
+        return np.asarray(costs["minutes"]) <= rule.minutes + TOLERANCE_MIN
+    return np.asarray(costs["straight_metres" if method == "buffer" else "metres"]) <= rule.metres + TOLERANCE_M
 
 
 class _Homes(NamedTuple):
@@ -215,51 +256,43 @@ def _homes_of(points: gpd.GeoDataFrame) -> _Homes:
     return _Homes(start, count, pd.Index(home[start], name="home"), code, points["weight"].to_numpy())
 
 
-def _share(homes: _Homes, within: np.ndarray) -> pd.Series:
-    """Return the share of each home's points that are within, index home."""
-    share = np.add.reduceat(within * homes.weight, homes.start)
-    return pd.Series(np.where(share < 1 - SHARE_TOLERANCE, share, 1.0), index=homes.names)
+def _share(homes: _Homes, within: np.ndarray) -> np.ndarray:
+    """Return the share of each home's points that are within; points, and homes, along the last axis."""
+    share = np.add.reduceat(within * homes.weight, homes.start, axis=-1)
+    return np.where(share < 1 - SHARE_TOLERANCE, share, 1.0)
 
 
-def _median(homes: _Homes, values: pd.Series) -> pd.Series:
+def _median(homes: _Homes, values: Any) -> np.ndarray:
     """Return the (lower) median over each home's points; a point that cannot get there is farther than any that can."""
-    filled = values.fillna(np.inf).to_numpy(dtype=float)
+    values = np.asarray(values, dtype=float)
+    filled = np.where(np.isnan(values), np.inf, values)
     ranked = filled[np.lexsort((filled, homes.code))]
     median = ranked[homes.start + (homes.size - 1) // 2]
-    return pd.Series(np.where(np.isfinite(median), median, np.nan), index=homes.names)
+    return np.where(np.isfinite(median), median, np.nan)
 
 
-def _most(homes: _Homes, facility: pd.Series) -> pd.Series:
-    """Return the facility nearest for most of each home's points; ties by id."""
+def _most(homes: _Homes, facility: pd.Series) -> np.ndarray:
+    """Return the facility nearest for most of each home's points, missing where none; ties by id."""
     number, names = pd.factorize(facility, sort=True)
     there = number >= 0
     found = np.full(len(homes.names), np.nan, dtype=object)
     if there.any():
-        pair, n = np.unique(np.column_stack([homes.code[there], number[there]]), axis=0, return_counts=True)
-        order = np.lexsort((pair[:, 1], -n, pair[:, 0]))
-        first = order[np.unique(pair[order, 0], return_index=True)[1]]
-        found[pair[first, 0]] = np.asarray(names)[pair[first, 1]]
-    return pd.Series(found, index=homes.names, dtype="str")
+        count = len(names)
+        pair, n = np.unique(homes.code[there] * count + number[there], return_counts=True)
+        home, which = pair // count, pair % count
+        order = np.lexsort((which, -n, home))
+        first = order[np.unique(home[order], return_index=True)[1]]
+        found[home[first]] = np.asarray(names)[which[first]]
+    return found
 
 
-def _present(district: District, rule: Rule, facts: pd.DataFrame) -> pd.Series:
-    """1 where the home's community has an open facility of the rule's kinds, 0 where not, missing where it is in none."""
+def _present(district: District, kinds: Sequence[str], facts: pd.DataFrame) -> np.ndarray:
+    """1 where the home's community has an open facility of the kinds, 0 where not, missing where it is in none."""
     matrix = presence(district)
     if matrix.empty:
-        return pd.Series(np.nan, index=facts.index)
-    has = (matrix.reindex(columns=list(rule.kinds), fill_value=0).sum(axis=1) > 0).astype("float64")
-    return facts["community"].map(has).astype("float64")
-
-
-def _weakest(district: District, rule: Rule, homes: pd.Series) -> pd.Series:
-    """Return the weakest basis among each home, the streets and the facilities of the rule's kinds."""
-    order = {name: i for i, name in enumerate(BASES)}
-    others = [district.basis("streets")] if "streets" in district.layers else []
-    facilities = district.facilities
-    if facilities is not None:
-        others.append(district.basis("facilities")[facilities["kind"].isin(rule.kinds)])
-    floor = max((order[b] for s in others for b in s.unique()), default=0)
-    return homes.map(order).clip(lower=floor).map({i: name for name, i in order.items()})
+        return np.full(len(facts), np.nan)
+    has = (matrix.reindex(columns=list(kinds), fill_value=0).sum(axis=1) > 0).astype("float64")
+    return facts["community"].map(has).to_numpy(dtype="float64")
 
 
 # --- groups ----------------------------------------------------------------------------------------------------------
@@ -388,8 +421,8 @@ def completeness(district: District, *, minutes: float = 15.0, profile: str | Pr
     table = hinge(district, essential, profile=profile)["minutes"].unstack("kind").droplevel("home")[essential]
     has = (table.reindex(points.index) <= minutes + TOLERANCE_MIN).to_numpy()
     homes_of = _homes_of(points)
-    by_home = pd.DataFrame({k: _share(homes_of, has[:, i]) for i, k in enumerate(essential)})
-    complete = _share(homes_of, has.all(axis=1))
+    by_home = pd.DataFrame({k: _share(homes_of, has[:, i]) for i, k in enumerate(essential)}, index=homes_of.names)
+    complete = pd.Series(_share(homes_of, has.all(axis=1)), index=homes_of.names)
     labels = kinds["label"]
     lacks = by_home.apply(lambda row: "、".join(str(labels[k]) for k in essential if row[k] < 0.5), axis=1)
     result = homes[["name", "people", "people_60plus", "geometry"]].join(district.groups)

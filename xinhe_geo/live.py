@@ -269,10 +269,10 @@ class _Desk:
             known = dict(zip(self.areas, has.astype(float), strict=True))
             share = self.facts["community"].map(known).to_numpy(dtype=float)
         else:
-            share = _share(homes, within).to_numpy()
-        median = _median(homes, pd.Series(cost)).to_numpy()
+            share = _share(homes, within)
+        median = _median(homes, cost)
         lacking = np.where(within & (rule.metric == "reach"), -np.inf, cost)
-        return _Answer(share, median, _most(homes, nearest).to_numpy(dtype=object), self._of_unserved(lacking), has)
+        return _Answer(share, median, _most(homes, nearest), self._of_unserved(lacking), has)
 
     def _of_unserved(self, cost: np.ndarray) -> np.ndarray:
         """Return the lower median of each home's unserved points (others: -inf), as `gaps` names it; missing where none."""

@@ -375,7 +375,11 @@ def hinge_of_kinds(
     new = [kind for kind in asked if keys[kind] not in district.memo]
     if new:
         own = {kind: facilities.index[(facilities["kind"] == kind).to_numpy()] for kind in new}
-        for kind, table in _hinges(district, own, walker).items():
+        by_metres = {kind: ("by metres", *keys[kind][1::2]) for kind in new}
+        missing = {kind: own[kind] for kind in new if by_metres[kind] not in district.memo}
+        for kind, found in _by_metres(district, missing).items():
+            district.memo[by_metres[kind]] = found
+        for kind, table in _hinges(district, {k: district.memo[by_metres[k]] for k in new}, walker).items():
             district.memo[keys[kind]] = table
     return {kind: district.memo[key].copy(deep=False) for kind, key in keys.items()}
 
@@ -407,53 +411,54 @@ def _doors_of_open(district: District) -> pd.DataFrame:
     return doors
 
 
-class _Targets(NamedTuple):
-    """The doors of one kind of facilities: those by a street, and the walks to them that never leave a wall."""
+class _ByMetres(NamedTuple):
+    """What the hinge holds of one kind whoever walks; the doors by a street, and the walks to them that never leave a wall."""
 
-    straight: np.ndarray
+    columns: dict[str, Any]
     doors: pd.DataFrame
     same: pd.DataFrame
 
 
-def _hinges(district: District, own: Mapping[str, pd.Index], profile: Profile) -> dict[str, pd.DataFrame]:
-    """Return the hinge rows of each kind, given the facilities of each."""
+def _by_metres(district: District, own: Mapping[str, pd.Index]) -> dict[str, _ByMetres | None]:
+    """Return, given the facilities of each kind, what does not depend on who walks; None where there are none."""
     points, doors = home_points(district), home_doors(district)
-    targets = {kind: _targets(district, points, facilities) for kind, facilities in own.items()}
-    asked = {kind: found.doors for kind, found in targets.items() if found is not None and len(points)}
-    searches = [(walker, district.network.search_each(doors, asked, profile=walker)) for walker in (None, profile)]
-    return {
-        kind: _hinge_table(points, doors, found, [(walker, each.get(kind)) for walker, each in searches])
-        for kind, found in targets.items()
-    }
-
-
-def _targets(district: District, points: gpd.GeoDataFrame, facilities: pd.Index) -> _Targets | None:
-    if not len(facilities) or points.empty:
-        return None
+    kinds = [kind for kind, facilities in own.items() if len(facilities) and len(points)]
     everything, walks = _doors_of_open(district), _walks_inside(district)
-    targets = everything[everything["place"].isin(facilities).to_numpy()]
-    straight = cKDTree(targets[["x", "y"]].to_numpy()).query(shapely.get_coordinates(points.geometry.to_numpy()))[0]
-    same = walks[walks["target"].isin(facilities).to_numpy()]
-    return _Targets(np.asarray(straight), targets[(targets["edge"] >= 0).to_numpy()], same)
+    place = pd.Index(np.concatenate([np.empty(0, object), *(own[kind] for kind in kinds)]))
+    kind_of = np.append(np.repeat(np.arange(len(kinds)), [len(own[kind]) for kind in kinds]), -1)
+    door_kind, walk_kind = (kind_of[place.get_indexer(labels)] for labels in (everything["place"], walks["target"]))
+    spots = shapely.get_coordinates(points.geometry.to_numpy())
+    found: dict[str, _ByMetres] = {}
+    for number, kind in enumerate(kinds):
+        targets = everything.iloc[np.flatnonzero(door_kind == number)]
+        straight = cKDTree(targets[["x", "y"]].to_numpy()).query(spots)[0]
+        by_street = targets[(targets["edge"] >= 0).to_numpy()]
+        same = walks.iloc[np.flatnonzero(walk_kind == number)]
+        found[kind] = _ByMetres({"straight_metres": np.asarray(straight)}, by_street, same)
+    searches = district.network.search_each(doors, {kind: near.doors for kind, near in found.items()})
+    for kind, search in searches.items():
+        found[kind].columns.update(_best_doors(len(points), doors, search, found[kind].same, None))
+    return {kind: found.get(kind) for kind in own}
 
 
-def _hinge_table(
-    points: gpd.GeoDataFrame,
-    doors: pd.DataFrame,
-    targets: _Targets | None,
-    searches: Iterable[tuple[Profile | None, pd.DataFrame | None]],
-) -> pd.DataFrame:
+def _hinges(district: District, near: Mapping[str, _ByMetres | None], walker: Profile) -> dict[str, pd.DataFrame]:
+    """Return the hinge rows of each kind, given what does not depend on who walks."""
+    points, doors = home_points(district), home_doors(district)
+    there = {kind: found for kind, found in near.items() if found is not None}
+    targets = {kind: found.doors for kind, found in there.items()}
+    searches = district.network.search_each(doors, targets, profile=walker)
     count = len(points)
-    columns: dict[str, Any] = {"home": points["home"].to_numpy()}
-    columns |= dict.fromkeys(HINGE_COLUMNS, np.nan)
-    columns["facility"] = columns["facility_minutes"] = pd.array([np.nan] * count, dtype="str")
-    columns["gate_known"] = np.zeros(count, np.bool_)
-    if targets is not None:
-        columns["straight_metres"] = targets.straight
-        for walker, found in searches:
-            if found is not None:
-                columns |= _best_doors(count, doors, found, targets.same, walker)
-    return pd.DataFrame(columns, index=pd.RangeIndex(count, name="point"))
+    blank: dict[str, Any] = {"home": points["home"].array, **dict.fromkeys(HINGE_COLUMNS, np.nan)}
+    blank["facility"] = blank["facility_minutes"] = pd.array([np.nan] * count, dtype="str")
+    blank["gate_known"] = np.zeros(count, np.bool_)
+    tables = {}
+    for kind in near:
+        columns = dict(blank)
+        if kind in there:
+            timed = _best_doors(count, doors, searches[kind], there[kind].same, walker)
+            columns |= there[kind].columns | timed
+        tables[kind] = pd.DataFrame(columns, index=pd.RangeIndex(count, name="point"))
+    return tables
 
 
 def _best_doors(
