@@ -412,32 +412,40 @@ def _doors_of_open(district: District) -> pd.DataFrame:
 
 
 class _ByMetres(NamedTuple):
-    """What the hinge holds of one kind whoever walks; the doors by a street, and the walks to them that never leave a wall."""
+    """
+    What the hinge holds of one kind whoever walks; the doors by a street, and the walks to them that never leave a wall.
+
+    Facilities are numbers here, in the order of their ids: places in `names`.
+    """
 
     columns: dict[str, Any]
     doors: pd.DataFrame
     same: pd.DataFrame
+    names: pd.api.extensions.ExtensionArray
 
 
 def _by_metres(district: District, own: Mapping[str, pd.Index]) -> dict[str, _ByMetres | None]:
     """Return, given the facilities of each kind, what does not depend on who walks; None where there are none."""
     points, doors = home_points(district), home_doors(district)
-    kinds = [kind for kind, facilities in own.items() if len(facilities) and len(points)]
     everything, walks = _doors_of_open(district), _walks_inside(district)
-    place = pd.Index(np.concatenate([np.empty(0, object), *(own[kind] for kind in kinds)]))
-    kind_of = np.append(np.repeat(np.arange(len(kinds)), [len(own[kind]) for kind in kinds]), -1)
-    door_kind, walk_kind = (kind_of[place.get_indexer(labels)] for labels in (everything["place"], walks["target"]))
+    places = _open(district, inside_only=False).index.sort_values()
+    names = pd.array(places, dtype="str")
+    everything["place"] = places.get_indexer(everything["place"])
+    walks["target"] = places.get_indexer(walks["target"])
     spots = shapely.get_coordinates(points.geometry.to_numpy())
     found: dict[str, _ByMetres] = {}
-    for number, kind in enumerate(kinds):
-        targets = everything.iloc[np.flatnonzero(door_kind == number)]
+    for kind, facilities in own.items():
+        if points.empty or facilities.empty:
+            continue
+        asked = np.zeros(len(places), np.bool_)
+        asked[places.get_indexer(facilities)] = True
+        targets, same = everything[asked[everything["place"]]], walks[asked[walks["target"]]]
         straight = cKDTree(targets[["x", "y"]].to_numpy()).query(spots)[0]
-        by_street = targets[(targets["edge"] >= 0).to_numpy()]
-        same = walks.iloc[np.flatnonzero(walk_kind == number)]
-        found[kind] = _ByMetres({"straight_metres": np.asarray(straight)}, by_street, same)
+        columns = {"straight_metres": np.asarray(straight)}
+        found[kind] = _ByMetres(columns, targets[(targets["edge"] >= 0).to_numpy()], same, names)
     searches = district.network.search_each(doors, {kind: near.doors for kind, near in found.items()})
     for kind, search in searches.items():
-        found[kind].columns.update(_best_doors(len(points), doors, search, found[kind].same, None))
+        found[kind].columns.update(_best_doors(len(points), doors, search, found[kind], None))
     return {kind: found.get(kind) for kind in own}
 
 
@@ -448,38 +456,39 @@ def _hinges(district: District, near: Mapping[str, _ByMetres | None], walker: Pr
     targets = {kind: found.doors for kind, found in there.items()}
     searches = district.network.search_each(doors, targets, profile=walker)
     count = len(points)
-    blank: dict[str, Any] = {"home": points["home"].array, **dict.fromkeys(HINGE_COLUMNS, np.nan)}
+    blank: dict[str, Any] = {"home": points["home"].array, **dict.fromkeys(HINGE_COLUMNS, np.full(count, np.nan))}
     blank["facility"] = blank["facility_minutes"] = pd.array([np.nan] * count, dtype="str")
     blank["gate_known"] = np.zeros(count, np.bool_)
     tables = {}
     for kind in near:
         columns = dict(blank)
         if kind in there:
-            timed = _best_doors(count, doors, searches[kind], there[kind].same, walker)
+            timed = _best_doors(count, doors, searches[kind], there[kind], walker)
             columns |= there[kind].columns | timed
         tables[kind] = pd.DataFrame(columns, index=pd.RangeIndex(count, name="point"))
     return tables
 
 
 def _best_doors(
-    count: int, doors: pd.DataFrame, found: pd.DataFrame, same: pd.DataFrame, walker: Profile | None
+    count: int, doors: pd.DataFrame, found: pd.DataFrame, near: _ByMetres, walker: Profile | None
 ) -> dict[str, Any]:
     """Return, per point, the best of its doors (as `found`) and of the walks inside its own compound."""
+    same = near.same
     inside = same["metres"].to_numpy() if walker is None else same["metres"].to_numpy() / walker.speed_m_s / 60.0
     place = np.concatenate([doors["place"].to_numpy(np.int64), same["place"].to_numpy(np.int64)])
     cost = np.concatenate([found["cost"].to_numpy(float), inside])
+    code = np.concatenate([found["target"].to_numpy(np.int64, na_value=-1), same["target"].to_numpy(np.int64)])
     there = np.flatnonzero(np.isfinite(cost))
     least = np.full(count, np.inf)
     np.minimum.at(least, place[there], cost[there])
     best = there[cost[there] == least[place[there]]]
-    name = np.concatenate([found["target"].to_numpy(object)[best[best < len(doors)]],
-                           same["target"].to_numpy(object)[best[best >= len(doors)] - len(doors)]])  # fmt: skip
-    code, names = pd.factorize(name, sort=True)
-    order = np.lexsort((best, code, place[best]))  # of equally near facilities the first by id, of its doors the first
+    order = np.lexsort(
+        (best, code[best], place[best])
+    )  # of equally near facilities the first by id, of its doors the first
     points, first = np.unique(place[best[order]], return_index=True)
     row, target = best[order[first]], np.full(count, -1)
-    target[points] = code[order[first]]
-    facility = pd.array(names, dtype="str").take(target, allow_fill=True)
+    target[points] = code[row]
+    facility = near.names.take(target, allow_fill=True)
     if walker is None:
         return {"facility": facility, "metres": _spread_out(count, points, cost[row])}
     minutes = _spread_out(count, points, cost[row])
