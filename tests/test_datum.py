@@ -260,14 +260,14 @@ def test_names_tell_what_streets_cannot() -> None:
 
 @pytest.mark.slow
 def test_honest_names_are_never_accused() -> None:
-    """1,000 random subsets of five or more facilities, with their own names and with somebody else's."""
+    """Random subsets of five or more facilities, with their own names and with somebody else's: not even a suspicion."""
     spots, known = bundled()
     rng = np.random.default_rng(11)
-    for k in range(1000):
+    for k in range(400):
         some = spots.iloc[rng.choice(len(spots), int(rng.integers(5, 25)), replace=False)]
         names = some["name"] if k % 2 else rng.permutation(some["name"].to_numpy())
         found = diagnose_names(some.geometry, names, known)
-        assert not found["winner"].drop("WGS84").any(), found.to_string()
+        assert not found[["leans", "winner"]].drop("WGS84").any(axis=None), found.to_string()
 
 
 # --- local grids -----------------------------------------------------------------------------------------------------

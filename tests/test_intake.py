@@ -29,12 +29,15 @@ import pyogrio
 import pytest
 import shapely
 
+from xinhe_geo._doors import contents as _contents
 from xinhe_geo._doors import journal as _journal
 from xinhe_geo._doors.dxf import drawing_of
 from xinhe_geo._doors.intake import add
 from xinhe_geo._doors.journal import recover, undo
+from xinhe_geo._doors.positions import UNPROVEN
 from xinhe_geo._doors.tables import REPORT_COLUMNS, cell_text, coordinate, tally, unit_factor
 from xinhe_geo._doors.template import template
+from xinhe_geo.cli import DONE, main
 from xinhe_geo.datum import DATUMS, from_wgs84
 from xinhe_geo.district import District, check
 from xinhe_geo.errors import DataError, EnvironmentProblem, SourceError, UnknownNameError
@@ -750,15 +753,52 @@ def test_declared_right_they_come_back(
     assert away.max() < 0.01
 
 
-def test_honest_lists_are_never_refused(tmp_path: Path, bundled_district: District) -> None:
+@pytest.mark.slow
+def test_honest_lists_are_never_refused(
+    tmp_path: Path, bundled_district: District, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """1,000 random subsets of five rows and more through the whole of `add`: known ids, new ids, new ids and names. Two minutes."""
+    whole = _contents._read(bundled_folder())
+    monkeypatch.setattr("xinhe_geo._doors.intake._read", lambda folder: whole)
+    monkeypatch.setattr("xinhe_geo._doors.intake.check_copy", lambda folder, files: None)
     everything = bundled_district.rows["facilities"]
     choose = np.random.default_rng(7)
-    for k in range(6):
-        some = everything.iloc[np.sort(choose.choice(len(everything), 5 + 40 * k, replace=False))]
+    for k in range(1000):
+        some = everything.iloc[np.sort(choose.choice(len(everything), int(choose.integers(5, 41)), replace=False))]
+        if k % 3 == 2:
+            some = some.assign(name=[f"点{i}" for i in range(len(some))])
         report = add(
-            listed(tmp_path / f"{k}.csv", some, "WGS84", keys=k % 2 == 0), bundled_folder(), "facilities", crs="WGS84"
+            listed(tmp_path / "a.csv", some, "WGS84", keys=k % 3 == 0), bundled_folder(), "facilities", crs="WGS84"
         )
         assert tally(report)["refused"] == 0
+
+
+def test_what_cannot_be_told_is_said_and_a_suspicion_asks(
+    tmp_path: Path, bundled_district: District, district_copy: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Three namesakes that fit another datum stop an import until somebody is sure; nothing to compare with is said aloud."""
+    homes = bundled_district.rows["homes"]
+    named = homes[homes["name"].notna()].iloc[[3, 40, 77]]
+    some = gpd.GeoDataFrame(
+        {"name": [*named["name"], "甲", "乙"], "kind": "canteen"}, crs=homes.crs, geometry=[
+            *named.representative_point(), *homes.representative_point().iloc[[100, 120]]
+        ],
+    )  # fmt: skip
+    wrong = listed(tmp_path / "a.csv", some, "GCJ-02", keys=False)
+    with pytest.raises(SourceError, match=r"(?s)更像 GCJ-02.*不能断定.*--sure"):
+        add(wrong, district_copy, "facilities", crs="WGS84", apply=True)
+    assert UNPROVEN in set(add(wrong, district_copy, "facilities", crs="WGS84", sure=True)["column"])
+    for datum in ("WGS84", "GCJ-02"):
+        right = listed(tmp_path / "b.csv", some, datum, keys=False)
+        assert tally(add(right, district_copy, "facilities", crs=datum))["new"] == 5
+    unknown = listed(tmp_path / "c.csv", some.assign(name=[*"甲乙丙丁戊"]), "GCJ-02", keys=False)
+    code = main(["add", str(unknown), "--to", str(district_copy), "--layer", "facilities", "--crs", "WGS84"])
+    assert code == DONE
+    assert "没有得到证实" in capsys.readouterr().err
+    known = listed(tmp_path / "d.csv", bundled_district.rows["facilities"].iloc[:5], "WGS84", keys=True)
+    report = add(known, district_copy, "facilities", crs="WGS84")
+    assert UNPROVEN not in set(report["column"])
+    assert report["reason"].str.contains("编号相同的 5 个要素吻合").any()
 
 
 # --- persons --------------------------------------------------------------------------------------------------------
@@ -874,6 +914,7 @@ import os, shutil, signal, sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
 from xinhe_geo._doors import intake as _intake
+from xinhe_geo._doors import contents as _contents
 from xinhe_geo._doors import journal as _journal
 from xinhe_geo.district import District
 

@@ -956,18 +956,19 @@ def add(
     affine: Annotated[bool, typer.Option("--affine", help="控制点用六参数（扫描的图）")] = False,
     repair: Annotated[bool, typer.Option("--repair", help="修复自相交的面，逐个列出")] = False,
     place: Annotated[Path | None, typer.Option("--place", help="没有坐标的行：写一页地图（.html），在上面放")] = None,
+    sure: Annotated[bool, typer.Option("--sure", help="核实过坐标来源：能比的几行像另一种基准，也照声明取用")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="写入；不写则只列出会改什么")] = False,
     lang: Lang = "zh",
 ) -> None:
     """把自己的表格或 GIS 文件加进街道目录：每一行要么取用，要么说明原因；先看改动，再加 --yes 写入。"""
-    from .sources import RESULT_LABELS, tally
+    from .sources import RESULT_LABELS, UNPROVEN, tally
     from .sources import add as add_rows
 
     with _watched(escape(file.name)):
         try:
             report_ = add_rows(
                 file, to, layer, crs=crs, sheet=sheet or (";".join(dxf_layer) if dxf_layer else None), key=key, apply=yes,
-                replace=replace, fill=_pairs(set_), control=control, affine=affine, repair=repair, place=place,
+                replace=replace, fill=_pairs(set_), control=control, affine=affine, repair=repair, place=place, sure=sure,
             )  # fmt: skip
         except SourceError as error:
             _keep_page(error, file)
@@ -991,6 +992,8 @@ def add(
     words = {**RESULT_LABELS, "rows": "共读到行数", "taken": "取用", "reported": "未取（原因如上）"}
     said = [f"{words.get(name, name)} {n}" for name, n in counts.items() if n and (replace or name != "gone")]
     _out.print(escape("，".join(said)))
+    for row in report_[report_["column"] == UNPROVEN].itertuples():
+        _err.print(escape(f"注意：{row.reason}。{row.remedy}"))
     _out.print(_text(lang, "applied" if yes else "not_applied"))
     if counts.get("refused", 0):
         raise typer.Exit(PARTLY)

@@ -350,7 +350,7 @@ def diagnose(
     spots, shapes = _lonlat_points(points), _reference_shapes(references)
     metric = _metric(shapes)
     tree = shapely.STRtree(np.asarray(shapes.to_crs(metric).array))
-    to_metric = _to_metric(metric)
+    to_metric = between("EPSG:4326", metric)
     here = np.column_stack(to_metric.transform(*spots.T))
     lon, lat = spots.T
     moves = [np.column_stack(to_metric.transform(*to_wgs84(lon, lat, name))) - here for name in DATUMS]
@@ -379,6 +379,8 @@ def diagnose(
 
 #: Names decide where at least so many rows are nearer to their namesake by more than this (metres), and hardly any is farther.
 NAMED_AT_LEAST, NAMED_BY_M, NAMED_AGAINST = 5, 100.0, 0.1
+#: So many of them, and none against, make a suspicion.
+NAMED_HINT = 3
 #: … and where most of these rows then lie at or inside it.
 NAMED_NEAR_M, NAMED_SHARE = 60.0, 0.75
 
@@ -402,7 +404,7 @@ def diagnose_names(points: gpd.GeoSeries, names: Iterable[object], known: gpd.Ge
     residuals
         Index `datum`; columns `label`, `points` (rows with a namesake), `moved_m`, `median_m`, `p90_m` (distance to the
         namesake), `nearer`, `farther` (rows nearer or farther than under the best other hypothesis by more than
-        `NAMED_BY_M`), `winner`, `text`. Without a namesake, a table of no winner.
+        `NAMED_BY_M`), `leans` (a suspicion, short of a winner), `winner`, `text`. Without a namesake, a table of no winner.
 
     Notes
     -----
@@ -415,7 +417,7 @@ def diagnose_names(points: gpd.GeoSeries, names: Iterable[object], known: gpd.Ge
     pairs = [(i, stem) for i, stem in pairs if stem]
     table = pd.DataFrame(
         {"label": [DATUM_LABELS[n] for n in DATUMS], "points": len(pairs), "moved_m": np.nan, "median_m": np.nan,
-         "p90_m": np.nan, "nearer": 0, "farther": 0, "winner": False, "text": ""},
+         "p90_m": np.nan, "nearer": 0, "farther": 0, "leans": False, "winner": False, "text": ""},
         index=pd.Index(DATUMS, name="datum"),
     )  # fmt: skip
     if not pairs:
@@ -423,7 +425,7 @@ def diagnose_names(points: gpd.GeoSeries, names: Iterable[object], known: gpd.Ge
     metric = _metric(known.geometry)
     spots = points.iloc[[i for i, _ in pairs]].to_crs("EPSG:4326")
     lon, lat = shapely.get_coordinates(shapely.point_on_surface(np.asarray(spots.array))).T
-    to_metric = _to_metric(metric)
+    to_metric = between("EPSG:4326", metric)
     targets = gpd.GeoSeries([shapes[stem] for _, stem in pairs], crs=known.crs).to_crs(metric)
     here = np.column_stack([np.column_stack(to_metric.transform(*to_wgs84(lon, lat, name))) for name in DATUMS])
     here = here.reshape(len(pairs), len(DATUMS), 2)
@@ -431,14 +433,14 @@ def diagnose_names(points: gpd.GeoSeries, names: Iterable[object], known: gpd.Ge
     table["median_m"], table["p90_m"] = np.median(away, axis=1), np.quantile(away, 0.9, axis=1)
     table["moved_m"] = [float(np.median(np.hypot(*(here[:, k] - here[:, 0]).T))) for k in range(len(DATUMS))]
     for k, name in enumerate(DATUMS):
-        table.loc[name, ["nearer", "farther", "winner"]] = _wins_by_names(away, k)
-    table["winner"] = table["winner"].astype(bool)
+        table.loc[name, ["nearer", "farther", "leans", "winner"]] = _wins_by_names(away, k)
+    table = table.astype({"leans": bool, "winner": bool})
     said = "，".join(f"{name} {metres:,.0f} 米" for name, metres in table["median_m"].items())
     table["text"] = f"{len(pairs)} 行的名称里有已知的地方，到那里的中位距离：{said}"
     return table
 
 
-def _wins_by_names(away: Floats, k: int) -> tuple[int, int, bool]:
+def _wins_by_names(away: Floats, k: int) -> tuple[int, int, bool, bool]:
     others = np.delete(away, k, axis=0)
     nearer = (others - away[k] > NAMED_BY_M).all(axis=0)
     # Against each other hypothesis on its own: a tie with one of them is no vote.
@@ -446,11 +448,9 @@ def _wins_by_names(away: Floats, k: int) -> tuple[int, int, bool]:
     votes = [int((other - away[k] > NAMED_BY_M).sum()) for other in others]
     least = min(votes)
     there = float((away[k][(others - away[k] > NAMED_BY_M).any(axis=0)] <= NAMED_NEAR_M).mean()) if least else 0.0
-    return (
-        int(nearer.sum()),
-        farther,
-        least >= NAMED_AT_LEAST and farther <= NAMED_AGAINST * least and there >= NAMED_SHARE,
-    )
+    leans = least >= NAMED_HINT and not farther and there >= NAMED_SHARE
+    wins = least >= NAMED_AT_LEAST and farther <= NAMED_AGAINST * least and there >= NAMED_SHARE
+    return int(nearer.sum()), farther, leans, wins
 
 
 def _stem(name: object) -> str:
@@ -559,10 +559,10 @@ def _metric(shapes: gpd.GeoSeries) -> pyproj.CRS:
     return crs if metres else pyproj.CRS(shapes.estimate_utm_crs())
 
 
-@lru_cache(maxsize=8)
-def _to_metric(crs: pyproj.CRS) -> pyproj.Transformer:
-    """Return longitudes and latitudes to `crs`, kept: making one takes longer than everything else here."""
-    return pyproj.Transformer.from_crs("EPSG:4326", crs, always_xy=True)
+@lru_cache(maxsize=16)
+def between(start: pyproj.CRS | str, end: pyproj.CRS | str) -> pyproj.Transformer:
+    """Return the transformer, east before north, kept: making one takes longer than everything else here."""
+    return pyproj.Transformer.from_crs(start, end, always_xy=True)
 
 
 def _distance(tree: shapely.STRtree, xy: Floats) -> Floats:

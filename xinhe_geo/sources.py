@@ -36,6 +36,7 @@ import shapely
 from ._doors import overpass as _overpass
 from ._doors.intake import add
 from ._doors.journal import recover, undo
+from ._doors.positions import UNPROVEN
 from ._doors.streetfile import SUFFIXES as STREET_SUFFIXES
 from ._doors.streetfile import is_street_file, read_street_file
 from ._doors.tables import RESULT_LABELS, decoded_csv, tally
@@ -48,6 +49,7 @@ from .progress import told
 
 __all__ = [
     "RESULT_LABELS",
+    "UNPROVEN",
     "add",
     "box_to_fetch",
     "check_extract",

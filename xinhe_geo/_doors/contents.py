@@ -20,6 +20,7 @@ import pyogrio
 import pyproj
 import shapely
 
+from ..datum import between
 from ..district import MANIFEST, _read
 from ..errors import DataError, EnvironmentProblem, Problem, SourceError, problems_table
 from ..layers import Layer
@@ -90,7 +91,7 @@ def _no_longer_without(text: bytes, layer: str, manifest: Mapping[str, Any]) -> 
 
 def _bring(edits: Sequence[Edit], metric: pyproj.CRS, crs: pyproj.CRS) -> None:
     """Bring new shapes into the CRS of the layer's file; a hundredth of a millimetre is enough for anything."""
-    move = pyproj.Transformer.from_crs(metric, crs, always_xy=True)
+    move = between(metric, crs)
     digits = 9 if crs.is_geographic else 4
     for edit in edits:
         if edit.shape is not None:

@@ -286,6 +286,7 @@ class _Options:
     affine: bool
     repair: bool
     place: Path | None
+    sure: bool
 
 
 def _plan(source: Path, folder: Path, layer: Layer, how: _Options) -> _Plan:
@@ -312,8 +313,9 @@ def _plan(source: Path, folder: Path, layer: Layer, how: _Options) -> _Plan:
     if placed is not None:
         if not shapely.is_missing(placed.lonlat).all():
             old_shapes = {i: old.geometry.iloc[p] for i, p in match.items() if not how.replace}
-            check_anchors(placed, datum, old_shapes, place, file, rows)
-            check_datum(placed, datum, rows, file, cells.get("name", [None] * n), report)
+            anchored = check_anchors(placed, datum, old_shapes, place, file, rows, report)
+            names = cells.get("name", [None] * n)
+            check_datum(placed, datum, rows, file, names, report, anchored=anchored, sure=how.sure)
         unplaced = _place_by_name(layer, incoming, columns, cells, placed, match, rows, refused, report)
         if unplaced and how.place is not None:
             _write_places(how.place, file, layer, keys, cells, unplaced, rows)
@@ -674,6 +676,7 @@ def add(
     affine: bool = False,
     repair: bool = False,
     place: str | Path | None = None,
+    sure: bool = False,
 ) -> pd.DataFrame:
     """
     Take a planner's file into a layer of a district folder, or say row by row why not.
@@ -711,6 +714,9 @@ def add(
         Mend polygons that cross themselves; each is listed.
     place
         An .html to write where rows have no position: a map to place them on, which saves a table for this function.
+    sure
+        Take the declared datum although the few rows that can be compared point to another one. What clearly contradicts
+        it stops the import all the same.
 
     Returns
     -------
@@ -722,7 +728,7 @@ def add(
     ------
     SourceError
         A file that cannot be read, no declaration of its coordinates, or one that streets, names or known rows contradict
-        (then with `.residuals` and `.page`), or control points that do not fit.
+        (then with `.residuals` and `.page`; see `sure`), or control points that do not fit.
     DataError
         Not one row can be taken, or the folder would not pass its check; `.problems` lists each row.
     UnknownNameError
@@ -745,7 +751,7 @@ def add(
         raise SourceError(f"{target.name or target} 不是街道目录：里面没有 {MANIFEST}")
     how = _Options(
         crs, sheet, key, replace, basis, dict(fill or {}), None if control is None else Path(control), affine, repair,
-        None if place is None else Path(place),
+        None if place is None else Path(place), sure,
     )  # fmt: skip
     if how.control is not None and not how.control.is_file():
         raise SourceError(f"文件不存在：{printable(how.control.name)}")

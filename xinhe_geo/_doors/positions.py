@@ -17,7 +17,7 @@ import pandas as pd
 import pyproj
 import shapely
 
-from ..datum import DATUM_LABELS, DATUMS, datum_name, diagnose, diagnose_names, tie, to_wgs84
+from ..datum import DATUM_LABELS, DATUMS, between, datum_name, diagnose, diagnose_names, tie, to_wgs84
 from ..district import FAR_M
 from ..errors import SourceError, UnknownNameError
 from .placing import as_written, datum_page, known_by_name
@@ -37,6 +37,8 @@ from .tables import (
 
 #: Rows that are there already tell the datum where at least so many of them agree on a shift to within so many metres.
 ANCHORS, ANCHOR_NEAR_M, ANCHOR_FAR_M = 5, 20.0, 100.0
+#: The column of the report's line that says that nothing has confirmed the declared datum.
+UNPROVEN = "坐标基准"
 
 
 def raw_shapes(incoming: Incoming, columns: Mapping[str, int]) -> tuple[Shapes, list[str]]:
@@ -133,9 +135,7 @@ def place_of(metric: pyproj.CRS, rows: Mapping[str, pd.DataFrame]) -> Place:
     area = metric.area_of_use
     if area is None:
         return Place(metric, np.array([-np.inf, -np.inf, np.inf, np.inf]), False)
-    box = pyproj.Transformer.from_crs(LONLAT, metric, always_xy=True).transform_bounds(
-        area.west, area.south, area.east, area.north
-    )
+    box = between(LONLAT, metric).transform_bounds(area.west, area.south, area.east, area.north)
     return Place(metric, np.asarray(box), False)
 
 
@@ -149,7 +149,7 @@ def _to_lonlat(xy: Floats, datum: str, crs: pyproj.CRS) -> Floats:
         return out
     x, y = xy[good].T
     if crs.to_epsg() != 4326:
-        x, y = pyproj.Transformer.from_crs(crs, LONLAT, always_xy=True).transform(x, y)
+        x, y = between(crs, LONLAT).transform(x, y)
     fine = np.isfinite(x) & np.isfinite(y)
     x, y = np.where(fine, x, 0.0), np.where(fine, y, 0.0)
     x, y = to_wgs84(x, y, datum)
@@ -197,7 +197,7 @@ def locate(shapes: Shapes, datum: str, crs: pyproj.CRS, place: Place, report: Re
     filled = np.flatnonzero(~(shapely.is_missing(shapes) | shapely.is_empty(shapes)))
     if not len(filled):
         return result
-    to_metric = pyproj.Transformer.from_crs(LONLAT, place.metric, always_xy=True)
+    to_metric = between(LONLAT, place.metric)
 
     def metric(lonlat: Floats) -> Floats:
         out = np.full(lonlat.shape, np.nan)
@@ -246,9 +246,15 @@ def _why_far(raw: Floats, there: Floats, place: Place, hits: Sequence[str], crs:
 
 
 def check_datum(
-    placed: Placed, datum: str, rows: Mapping[str, pd.DataFrame], file: str, names: Sequence[Any], report: Report
-) -> None:
-    """Stop where streets or names clearly say another datum than the one declared; say so where they cannot tell."""
+    placed: Placed, datum: str, rows: Mapping[str, pd.DataFrame], file: str, names: Sequence[Any], report: Report,
+    *, anchored: bool = False, sure: bool = False,
+) -> None:  # fmt: skip
+    """
+    Stop where streets or names clearly say another datum than the one declared; say so where they cannot tell.
+
+    Names that only point to another datum stop too, until somebody is `sure`. `anchored`: rows that are there already
+    have confirmed the declaration.
+    """
     streets = rows.get("streets")
     here = ~shapely.is_missing(placed.lonlat)
     if not here.any():
@@ -261,9 +267,6 @@ def check_datum(
     known = known_by_name(rows, next(iter(f.crs for f in rows.values() if isinstance(f, gpd.GeoDataFrame)), LONLAT))
     if len(known):
         tables.append(diagnose_names(points, [n for n, is_here in zip(names, here, strict=True) if is_here], known))
-    if not tables:
-        report.say("note", "没有街道图层可比，坐标基准没有检验", "导入路网以后再核对")
-        return
     winners = [str(table.index[table["winner"].to_numpy()][0]) for table in tables if table["winner"].any()]
     for table in tables:
         said = list(table.index[table["winner"].to_numpy()])
@@ -273,20 +276,32 @@ def check_datum(
     if datum in winners:
         text = next(t["text"].iloc[0] for t in tables if bool(t.loc[datum, "winner"]))
         report.say("note", f"坐标基准 {datum} 与街道吻合", value=text)
-    else:
-        reason = f"坐标基准 {datum} 没有得到证实：{tables[0]['text'].iloc[0]}"
-        report.say("note", reason, "向提供者核实坐标来源；在地图上抽查几个点")
+        return
+    if anchored:
+        return
+    leaning = next((str(n) for t in tables if "leans" in t for n in t.index[t["leans"].to_numpy()] if n != datum), None)
+    if leaning is not None and not sure:
+        raise _wrong_datum(file, datum, leaning, tables[-1], written, rows, proven=False)
+    why = tables[0]["text"].iloc[0] if tables else "没有街道和地名可比"
+    report.say(
+        "note", f"坐标基准 {datum} 没有得到证实：{why}", "向提供者核实坐标来源；在地图上抽查几个点", column=UNPROVEN
+    )
 
 
 def _wrong_datum(
-    file: str, datum: str, winner: str, table: pd.DataFrame, written: Shapes, rows: Mapping[str, pd.DataFrame]
-) -> SourceError:
+    file: str, datum: str, winner: str, table: pd.DataFrame, written: Shapes, rows: Mapping[str, pd.DataFrame],
+    *, proven: bool = True,
+) -> SourceError:  # fmt: skip
     said = f"声明的坐标基准是 {datum}，但坐标不像，像是 {DATUM_LABELS[winner]}。"
+    remedy = f"核实来源；若确是 {winner}，用 crs={winner} 再导入"
+    if not proven:
+        said = f"声明的坐标基准是 {datum}，但能比的几行都更像 {DATUM_LABELS[winner]}；行数少，不能断定。"
+        remedy += f"；若确是 {datum}，加 sure=True（--sure）"
     spots = shapely.get_coordinates(shapely.point_on_surface(written))
     page = datum_page(spots, datum, table, rows, file, said + str(table["text"].iloc[0]))
     return SourceError(
         f"{file}：{said}{table['text'].iloc[0]}\n{_residuals(table)}\n"
-        f"没有写入任何东西。核实来源；若确是 {winner}，用 crs={winner} 再导入",
+        f"没有写入任何东西。{remedy}",
         table, page,
     )  # fmt: skip
 
@@ -299,21 +314,28 @@ def _residuals(table: pd.DataFrame) -> str:
 
 
 def check_anchors(
-    placed: Placed, datum: str, old: Mapping[int, Any], place: Place, file: str, rows: Mapping[str, pd.DataFrame]
-) -> None:
-    """Stop where rows that are there already lie as far off, and in the direction, as a wrong datum would put them."""
+    placed: Placed, datum: str, old: Mapping[int, Any], place: Place, file: str, rows: Mapping[str, pd.DataFrame],
+    report: Report,
+) -> bool:  # fmt: skip
+    """
+    Stop where rows that are there already lie as far off, and in the direction, as a wrong datum would put them.
+
+    Returns whether they lie where the declared datum puts them.
+    """
     pairs = [(i, shape) for i, shape in old.items() if placed.lonlat[i] is not None and shape is not None]
     if len(pairs) < ANCHORS:
-        return
+        return False
     here = shapely.point_on_surface(np.array([shape for _, shape in pairs], dtype=object))
     points = shapely.point_on_surface(as_written(np.array([placed.lonlat[i] for i, _ in pairs], dtype=object), datum))
     lon, lat = shapely.get_coordinates(points).T
-    to_metric = pyproj.Transformer.from_crs(LONLAT, place.metric, always_xy=True)
+    to_metric = between(LONLAT, place.metric)
     at = {name: np.column_stack(to_metric.transform(*to_wgs84(lon, lat, name))) for name in DATUMS}
     away = {name: np.hypot(*(xy - shapely.get_coordinates(here)).T) for name, xy in at.items()}
     best = min(DATUMS, key=lambda name: float(np.median(away[name])))
-    clear = np.quantile(away[best], 0.75) <= ANCHOR_NEAR_M and np.quantile(away[datum], 0.25) >= ANCHOR_FAR_M
-    if best != datum and clear:
+    near = bool(np.quantile(away[best], 0.75) <= ANCHOR_NEAR_M)
+    if best == datum and near:
+        report.say("note", f"坐标基准 {datum} 与目录里编号相同的 {len(pairs)} 个要素吻合")
+    if best != datum and near and np.quantile(away[datum], 0.25) >= ANCHOR_FAR_M:
         table = pd.DataFrame(
             {"label": [DATUM_LABELS[n] for n in DATUMS], "points": len(pairs),
              "moved_m": [float(np.median(np.hypot(*(at[n] - at["WGS84"]).T))) for n in DATUMS],
@@ -331,6 +353,7 @@ def check_anchors(
             f"核实来源；若确是 {best}，用 crs={best} 再导入；若原来的图层才是错的，用 replace=True（--replace）整层替换",
             table, datum_page(np.column_stack([lon, lat]), datum, table, rows, file, said),
         )  # fmt: skip
+    return best == datum and near
 
 
 # --- drawings in a grid of their own --------------------------------------------------------------------------------
@@ -376,7 +399,7 @@ def tied(shapes: Shapes, control: Path, crs: str | int | None, place: Place, aff
         raise cannot_take(
             control.name, f"控制点 {printable('、'.join(bad))} 的坐标读不懂，或不在声明的坐标系里", "每个点写四个数"
         )
-    to_metric = pyproj.Transformer.from_crs(LONLAT, place.metric, always_xy=True)
+    to_metric = between(LONLAT, place.metric)
     try:
         matrix, residuals = tie(
             numbers[:, :2], np.column_stack(to_metric.transform(*lonlat.T)), affine=affine, names=names
