@@ -53,6 +53,7 @@ def spread(kernel: ModuleType, net: tuple[np.ndarray, ...], seeds: list[tuple[in
         indptr, adj, weight, weight.copy(), more.get("bound", np.inf), 1e-6, 1 / width,
         np.full(ring, -1, np.int64), node.astype(np.int32), cost.astype(float), label.astype(np.int32),
         cost.astype(float), *out, touched,
+        np.empty(0, np.uint8), np.empty(0), np.empty(0, np.int32), np.empty(0),
     )  # fmt: skip
     return *out, sorted(touched[:reached].tolist()), tied
 

@@ -17,6 +17,7 @@ import bz2
 import gzip
 import itertools
 import pickle
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -811,20 +812,37 @@ def test_a_place_more_or_less_equals_a_new_search(seed: int, exact: bool, kind: 
     rng = np.random.default_rng(seed)
     names = sorted(targets["place"].unique())
     here = {names[0]} if len(names) < 3 else set(rng.choice(names, 2, replace=False))
-    state = net.search_state(targets[targets["place"].isin(here)], profile=profile)
+    states = [(net.search_state(targets[targets["place"].isin(here)], profile=profile), here)]
     for _ in range(6):
+        state, here = states[int(rng.integers(len(states)))]  # any that there was: they go on side by side
         name = str(rng.choice(names))
         before = state.at(origins)
         if name in here and len(here) > 1:
-            here.discard(name)
-            new = state.without_place(name)
+            new, now = state.without_place(name), here - {name}
         else:
-            here.add(name)
-            new = state.with_place(targets[targets["place"] == name])
+            new, now = state.with_place(targets[targets["place"] == name]), here | {name}
         assert_frame_equal(state.at(origins), before)  # the old state stays what it was
-        state = new
+        states.append((new, now))
+    for number in rng.permutation(len(states)):
+        state, here = states[number]
         full = net.search(origins, targets[targets["place"].isin(here)], profile=profile)
         assert_frame_equal(state.at(origins), full, atol=1e-9, rtol=0, check_dtype=False)
+
+
+def test_states_of_one_search_may_be_asked_in_threads(town: WalkNetwork) -> None:
+    rng = np.random.default_rng(9)
+    doors = town.attach(gpd.GeoSeries(shapely.points(rng.uniform(0, 4000, (80, 2))), crs=CRS))
+    states = [town.search_state(doors[:5])]
+    for row in range(5, 15):
+        states.append(states[row // 2 - 2].with_place(doors[row : row + 1]))
+    alone = [state.at(doors) for state in states]
+    with ThreadPoolExecutor(4) as pool:
+        for found, want in zip(pool.map(lambda k: states[k % 11].at(doors), range(88)), alone * 8, strict=True):
+            assert_frame_equal(found, want, check_exact=True)
+    closed = states[-1].without_place(0)
+    with pytest.raises(UnknownNameError, match="0"):
+        closed.without_place(0)
+    assert_frame_equal(closed.with_place(doors[:1]).at(doors), alone[-1], check_exact=True)
 
 
 def test_closing_a_place_that_does_not_exist(toy: WalkNetwork) -> None:

@@ -28,6 +28,7 @@ except ImportError:  # the slow path: see the module's docstring
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Shorts = NDArray[np.int32]
+Marks = NDArray[np.uint8]
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 HAVE_NUMBA = numba is not None
@@ -90,6 +91,31 @@ def _wider(chain: Shorts, who: Shorts, key: Floats, needed: int) -> tuple[Shorts
 
 
 @_jit
+def _note(
+    node: int,
+    reached: int,
+    cost: Floats,
+    label: Shorts,
+    metres: Floats,
+    touched: Shorts,
+    mark: Marks,
+    was_cost: Floats,
+    was_label: Shorts,
+    was_metres: Floats,
+) -> int:
+    """List a node that is about to change for the first time, and what stood there; return how many are listed."""
+    if mark[node] != 0:
+        return reached
+    mark[node] = 1
+    touched[reached] = node
+    was_cost[reached] = cost[node]
+    was_label[reached] = label[node]
+    if len(metres) > 0:
+        was_metres[reached] = metres[node]
+    return reached + 1
+
+
+@_jit
 def _spread(  # noqa: C901, PLR0912, PLR0915  (one loop; parts of it would share a dozen arrays)
     indptr: Ints,
     adj: Shorts,
@@ -107,9 +133,13 @@ def _spread(  # noqa: C901, PLR0912, PLR0915  (one loop; parts of it would share
     label: Shorts,
     metres: Floats,
     touched: Shorts,
+    mark: Marks,
+    was_cost: Floats,
+    was_label: Shorts,
+    was_metres: Floats,
 ) -> tuple[int, bool]:
     ring = len(heads) - 1  # a mask: the length is a power of two
-    two = len(metres) > 0
+    two, noting = len(metres) > 0, len(mark) > 0
     chain = np.empty(256, np.int32)
     who = np.empty(256, np.int32)
     key = np.empty(256, np.float64)
@@ -134,7 +164,11 @@ def _spread(  # noqa: C901, PLR0912, PLR0915  (one loop; parts of it would share
                 ):
                     tied = True
                 if new < old:
-                    if old == np.inf:
+                    if noting:
+                        reached = _note(
+                            node, reached, cost, label, metres, touched, mark, was_cost, was_label, was_metres
+                        )
+                    elif old == np.inf:
                         touched[reached] = node
                         reached += 1
                     cost[node] = new
@@ -163,11 +197,15 @@ def _spread(  # noqa: C901, PLR0912, PLR0915  (one loop; parts of it would share
                 if new < old:
                     if new > bound:
                         continue
-                    if old == np.inf:
+                    if old - new <= same and label[node] != mine:
+                        tied = True
+                    if noting:
+                        reached = _note(
+                            node, reached, cost, label, metres, touched, mark, was_cost, was_label, was_metres
+                        )
+                    elif old == np.inf:
                         touched[reached] = node
                         reached += 1
-                    elif old - new <= same and label[node] != mine:
-                        tied = True
                     cost[node] = new
                     label[node] = mine
                     if two:
@@ -200,11 +238,15 @@ def _spread_scipy(
     label: Shorts,
     metres: Floats,
     touched: Shorts,
+    mark: Marks,
+    was_cost: Floats,
+    was_label: Shorts,
+    was_metres: Floats,
 ) -> tuple[int, bool]:
     from scipy.sparse import csr_matrix
     from scipy.sparse.csgraph import dijkstra
 
-    del metre, same, per_unit, heads, seed_metres, label, metres
+    del metre, same, per_unit, heads, seed_metres
     nodes = len(indptr) - 1
     good = seed_cost <= bound
     order = np.lexsort((seed_cost[good], seed_node[good]))
@@ -221,15 +263,20 @@ def _spread_scipy(
         shape=(nodes + 1, nodes + 1),
     )
     found = np.asarray(dijkstra(matrix, indices=nodes, limit=bound))[:nodes]
-    new = np.flatnonzero(np.isfinite(found) & ~np.isfinite(cost))
+    noting = len(mark) > 0
+    new = np.flatnonzero((found < cost) & (mark == 0) if noting else np.isfinite(found) & ~np.isfinite(cost))
     touched[: len(new)] = new
+    if noting:
+        mark[new], was_cost[: len(new)], was_label[: len(new)] = 1, cost[new], label[new]
+        was_metres[: len(new) if len(metres) else 0] = metres[new] if len(metres) else metres
     np.minimum(cost, found, out=cost)
     return len(new), True  # no labels came with it: they are all to be settled
 
 
 #: Relax from seeds (sorted by cost) into `cost`, `label` and, unless it is empty, `metres`, which may already hold an earlier
-#: search. `touched` receives the nodes that had no cost before. Returns their number and whether ways of equal cost
-#: met, so that labels have to be settled.
+#: search. `touched` receives the nodes that had no cost before; with `mark` (zero but for nodes listed earlier) it receives
+#: all that change, and `was_cost`, `was_label` and `was_metres` what stood there. Returns how many nodes it listed and
+#: whether ways of equal cost met, so that labels have to be settled.
 spread = _spread if HAVE_NUMBA else _spread_scipy
 
 
@@ -310,6 +357,78 @@ def settle_metres(
                 if way < metres[there] and cost[here] + weight[arc] <= cost[there] + same:
                     metres[there] = way
                     changed = True
+
+
+@_jit
+def orphan(
+    indptr: Ints,
+    adj: Shorts,
+    number: int,
+    start: Shorts,
+    cost: Floats,
+    label: Shorts,
+    metres: Floats,
+    touched: Shorts,
+    mark: Marks,
+    was_cost: Floats,
+    was_label: Shorts,
+    was_metres: Floats,
+) -> int:
+    """
+    Take every node from the label `number`, which floods from its seeds at `start`; list them as `spread` does.
+
+    A label's nodes hang together: each got it from a neighbour that has it, or from a seed.
+    """
+    size = 0
+    for i in range(len(start)):
+        if label[start[i]] == number:
+            size = _note(start[i], size, cost, label, metres, touched, mark, was_cost, was_label, was_metres)
+    done = 0
+    while done < size:  # what is listed is the queue as well
+        here = touched[done]
+        done += 1
+        cost[here] = np.inf
+        label[here] = -1
+        for arc in range(indptr[here], indptr[here + 1]):
+            if label[adj[arc]] == number:
+                size = _note(adj[arc], size, cost, label, metres, touched, mark, was_cost, was_label, was_metres)
+    return size
+
+
+@_jit
+def offers(
+    indptr: Ints,
+    adj: Shorts,
+    weight: Floats,
+    metre: Floats,
+    orphans: Shorts,
+    cost: Floats,
+    label: Shorts,
+    metres: Floats,
+    seed_node: Shorts,
+    seed_cost: Floats,
+    seed_label: Shorts,
+    seed_metres: Floats,
+) -> int:
+    """
+    Write as seeds what the neighbours of orphaned nodes offer them, at most one per arc; return how many.
+
+    Ways are as long there as back, but for those into dead ends, which no search walks.
+    """
+    size = 0
+    for i in range(len(orphans)):
+        here = orphans[i]
+        if indptr[here + 1] - indptr[here] == 1:
+            continue
+        for arc in range(indptr[here], indptr[here + 1]):
+            there = adj[arc]
+            if cost[there] + weight[arc] < np.inf:
+                seed_node[size] = here
+                seed_cost[size] = cost[there] + weight[arc]
+                seed_label[size] = label[there]
+                seed_metres[size] = metre[arc] + (metres[there] if len(metres) > 0 else 0.0)
+                size += 1
+    return size
 
 
 @_jit
@@ -398,6 +517,48 @@ def door_ends(
         to_u[i] = _along(edge_rate[e], at[i])
         to_v[i] = _along(edge_rate[e], max(edge_len[e] - at[i], 0.0))
     return 0
+
+
+@_jit
+def seeds(
+    edge: Shorts,
+    at: Floats,
+    access: Floats,
+    place: Shorts,
+    edge_u: Shorts,
+    edge_v: Shorts,
+    edge_len: Floats,
+    edge_rate: Floats,
+    unit: float,
+    only: Marks,
+    seed_node: Shorts,
+    seed_cost: Floats,
+    seed_label: Shorts,
+    seed_metres: Floats,
+) -> int:
+    """
+    Write where searches from doors start, at most two nodes per door; return how many.
+
+    These are both ends of the doors' edges (first all starts, then all ends of edges), but for ends behind closed edges
+    and, if `only` is not empty, for nodes that it does not mark.
+    """
+    size = 0
+    for far_end in range(2):
+        for i in range(len(edge)):
+            e = edge[i]
+            if e < 0:
+                continue
+            node = edge_v[e] if far_end else edge_u[e]
+            part = edge_len[e] - at[i] if far_end else at[i]
+            cost = access[i] * unit + _along(edge_rate[e], part)
+            if cost == np.inf or (len(only) > 0 and only[node] == 0):
+                continue
+            seed_node[size] = node
+            seed_cost[size] = cost
+            seed_label[size] = place[i]
+            seed_metres[size] = access[i] + part
+            size += 1
+    return size
 
 
 @_jit
@@ -642,7 +803,7 @@ def pairs(  # noqa: C901, PLR0912  (one pass over what a place reaches)
     places each source reaches. Work per source follows what it reaches: `cost`, infinite at every node, is put back by
     the list of what was touched, never cleared, and nothing is as long as the list of places.
     """
-    none = np.empty(0, np.float64)
+    none, unmarked = np.empty(0, np.float64), np.empty(0, np.uint8)
     heads = np.full(ring, -1, np.int64)
     zero = np.zeros(max(len(seed_node), 1), np.int32)
     size = 0
@@ -655,6 +816,7 @@ def pairs(  # noqa: C901, PLR0912  (one pass over what a place reaches)
         reached, _ = spread(
             indptr, adj, weight, none, bound, -1.0, per_unit, heads,
             seed_node[a:b], seed_cost[a:b], zero[a:b], none, cost, label, none, touched,
+            unmarked, none, zero, none,
         )  # fmt: skip
         begin = size
         for i in range(reached):
@@ -834,7 +996,7 @@ def pieces(  # noqa: C901, PLR0915  (one pass over what a place reaches)
     nodes = len(indptr) - 1
     cost = np.full(nodes, np.inf)
     label = np.zeros(nodes, np.int32)
-    none = np.empty(0, np.float64)
+    none, unmarked = np.empty(0, np.float64), np.empty(0, np.uint8)
     touched = np.empty(nodes, np.int32)
     heads = np.full(ring, -1, np.int64)
     zero = np.zeros(max(len(seed_node), 1), np.int32)
@@ -858,6 +1020,7 @@ def pieces(  # noqa: C901, PLR0915  (one pass over what a place reaches)
         reached, _ = spread(
             indptr, adj, weight, none, limits[-1] + same, -1.0, per_unit, heads,
             seed_node[a:b], seed_cost[a:b], zero[a:b], none, cost, label, none, touched,
+            unmarked, none, zero, none,
         )  # fmt: skip
         count = 0
         for door in range(door_off[source], door_off[source + 1]):

@@ -14,6 +14,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
+import itertools
 import json
 import math
 import os
@@ -22,9 +23,11 @@ import tomllib
 import zipfile
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from threading import RLock
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypeVar
 
 import geopandas as gpd
@@ -47,6 +50,7 @@ Floats: TypeAlias = NDArray[np.float64]
 Ints: TypeAlias = NDArray[np.int64]
 Shorts: TypeAlias = NDArray[np.int32]
 Flags: TypeAlias = NDArray[np.bool_]
+Marks: TypeAlias = NDArray[np.uint8]
 StrPath: TypeAlias = str | os.PathLike[str]
 Key = TypeVar("Key", bound=Hashable)
 Item = TypeVar("Item")
@@ -61,6 +65,7 @@ READ_BATCH = 32768  # doors read off at once: what is known of them stays in the
 WKB_HEAD = 9  # bytes before the coordinates of a line: byte order, type, number of points
 FORMAT = "xinhe-walk-network"
 FORMAT_VERSION = 1
+NO_MARKS: Marks = np.empty(0, np.uint8)
 DOOR_COLUMNS = ("place", "edge", "at_m", "access_m")
 TABLE_COLUMNS = ("street", "name", "class", "wait_s", "steps", "home")
 
@@ -125,7 +130,7 @@ class _Seeds(NamedTuple):
     place: Shorts
     metres: Floats
 
-    def take(self, rows: NDArray[Any]) -> _Seeds:
+    def take(self, rows: NDArray[Any] | slice) -> _Seeds:
         return _Seeds(self.node[rows], self.cost[rows], self.place[rows], self.metres[rows])
 
     def plus(self, more: _Seeds) -> _Seeds:
@@ -144,6 +149,26 @@ class _Scratch(NamedTuple):
     cost: Floats
     label: Shorts
     touched: Shorts
+
+
+class _Notes(NamedTuple):
+    """Arrays over the nodes in which a search notes what it changes: nodes listed, marks (zero), what stood there."""
+
+    touched: Shorts
+    mark: Marks
+    cost: Floats
+    label: Shorts
+    metres: Floats
+
+    def after(self, count: int) -> _Notes:
+        """Return where to note what comes after so many nodes."""
+        return _Notes(self.touched[count:], self.mark, self.cost[count:], self.label[count:], self.metres[count:])
+
+    def cleaned(self, count: int, waits: bool) -> _Change:
+        """Return a copy of what was noted, and take the marks away."""
+        node, metres = self.touched[:count].copy(), self.metres[: count if waits else 0].copy()
+        self.mark[node] = 0
+        return _Change(node, self.cost[:count].copy(), self.label[:count].copy(), metres)
 
 
 class _Chains(NamedTuple):
@@ -188,11 +213,12 @@ class WalkNetwork:
         self._trees: dict[tuple[str, bool], tuple[shapely.STRtree, Ints]] = {}
         self._known: list[_Known] = []
         self._spare: list[_Scratch] = []
+        self._pads: list[_Notes] = []
 
     def __getstate__(self) -> dict[str, Any]:
         """Go to another process as what it was made from; what is derived is made again there."""
         made = ("_crs", "_table", "_node_xy", "_u", "_v", "_row", "_off", "_xy", "_cum", "_length")
-        again: dict[str, Any] = {"_weights_of": {}, "_trees": {}, "_known": [], "_spare": []}
+        again: dict[str, Any] = {"_weights_of": {}, "_trees": {}, "_known": [], "_spare": [], "_pads": []}
         return {name: self.__dict__[name] for name in made} | again
 
     # --- making one ---------------------------------------------------------------------------------------------------
@@ -683,7 +709,7 @@ class WalkNetwork:
         """Return the state of a search that has yet to be made."""
         doors, labels = self._doors(targets)
         weights = self._weights(profile)
-        empty = self._empty_field(weights)
+        empty = _Version(self._empty_field(weights), RLock())
         return SearchState(self, weights, limit + weights.same, tuple(labels), doors, empty)
 
     def _empty_field(self, weights: _Weights) -> _Field:
@@ -826,8 +852,8 @@ class WalkNetwork:
         A frame is the same when its columns lie where they lay. That they hold the same then is due to pandas, which
         writes to no column that another frame or series shares, and a `_Known` keeps its columns.
         """
-        columns = [frame[name] for name in DOOR_COLUMNS]
-        lasting = len(frame) >= THREAD_STEPS and all(isinstance(column.dtype, np.dtype) for column in columns)
+        columns = [frame[name] for name in DOOR_COLUMNS] if len(frame) >= THREAD_STEPS else [frame["place"]]
+        lasting = len(columns) > 1 and all(isinstance(column.dtype, np.dtype) for column in columns)
         spots = [column.to_numpy().__array_interface__ for column in columns] if lasting else []
         for known in self._known:
             if lasting and known.spots == spots:
@@ -847,20 +873,20 @@ class WalkNetwork:
         _refuse(_kernel.check_doors(edge, at, access, self._length))
         return edge, at, access
 
-    def _seeds(self, doors: _Doors, weights: _Weights) -> _Seeds:
-        """Return both ends of the doors' edges and the cost of getting there, but for ends behind closed edges."""
-        node, cost, metres = self._ends(doors, weights)
-        place = np.concatenate([doors.place, doors.place])
-        kept = np.isfinite(cost)
-        return _Seeds(node[kept], cost[kept], place[kept], metres[kept])
+    def _seeds(self, doors: _Doors, weights: _Weights, only: Marks | None = None) -> _Seeds:
+        """
+        Return both ends of the doors' edges and the cost of getting there, but for ends behind closed edges.
 
-    def _ends(self, doors: _Doors, weights: _Weights) -> tuple[Shorts, Floats, Floats]:
-        edge = doors.edge
-        part = np.concatenate([doors.at, self._length[edge] - doors.at])
-        access = np.concatenate([doors.access, doors.access])
-        cost = access * weights.unit + _along(np.concatenate([weights.rate[edge]] * 2), part)
-        cost[np.concatenate([edge, edge]) < 0] = np.inf
-        return np.concatenate([self._u[edge], self._v[edge]]), cost, access + part
+        `only`: of these nodes alone, which it marks.
+        """
+        from . import _kernel
+
+        seeds = _new_seeds(2 * len(doors.edge))
+        size = _kernel.seeds(
+            doors.edge, doors.at, doors.access, doors.place, self._u, self._v, self._length, weights.rate, weights.unit,
+            NO_MARKS if only is None else only, *seeds,
+        )  # fmt: skip
+        return seeds.take(slice(size))
 
     def _pair_costs(
         self, origins: pd.DataFrame, targets: pd.DataFrame, profile: Profile | None, limit: float
@@ -913,6 +939,15 @@ class WalkNetwork:
         except IndexError:
             nodes = len(self._node_xy)
             return _Scratch(np.full(nodes, np.inf), np.empty(nodes, np.int32), np.empty(nodes, np.int32))
+
+    def _notepad(self) -> _Notes:
+        """Return arrays to note changes in, clean; whoever borrows them cleans them and gives them back."""
+        try:
+            return self._pads.pop()
+        except IndexError:
+            nodes = len(self._node_xy)
+            marks = np.zeros(nodes, np.uint8)
+            return _Notes(np.empty(nodes, np.int32), marks, np.empty(nodes), np.empty(nodes, np.int32), np.empty(nodes))
 
     # --- points in, frames out ----------------------------------------------------------------------------------------
 
@@ -1215,12 +1250,64 @@ class _Field(NamedTuple):
     metres: Floats
 
 
+class _Change(NamedTuple):
+    """Nodes, each once, and the cost, label and metres that other arrays have there."""
+
+    node: Shorts
+    cost: Floats
+    label: Shorts
+    metres: Floats
+
+    def swap(self, field: _Field) -> _Change:
+        """Write these values into a field; return those that stood there."""
+        node, waits = self.node, len(field.metres) > 0
+        there = _Change(node, field.cost[node], field.label[node], field.metres[node] if waits else field.metres)
+        field.cost[node], field.label[node] = self.cost, self.label
+        if waits:
+            field.metres[node] = self.metres
+        return there
+
+
+@dataclass(eq=False)
+class _Version:
+    """
+    The field of one state among its kin, who share one set of arrays and differ at few nodes.
+
+    The arrays stand at one version; every other knows the next on the way there, and how it differs from that one
+    (Baker's rerooting). Going to another version costs what differs, however large the network.
+    """
+
+    field: _Field | None
+    lock: AbstractContextManager[Any]
+    onward: _Version | None = None
+    change: _Change | None = None
+
+    def stand(self) -> _Field:
+        """Make the shared arrays those of this version and return them, to be used while the lock is held."""
+        way = [self]
+        while (onward := way[-1].onward) is not None:
+            way.append(onward)
+        field = way[-1].field
+        assert field is not None
+        for there, here in itertools.pairwise(reversed(way)):
+            assert here.change is not None
+            there.onward, there.change, there.field = here, here.change.swap(field), None
+            here.onward, here.change, here.field = None, None, field
+        return field
+
+    def hand_over(self, new: _Version, back: _Change) -> None:
+        """Leave the arrays, which have changed, to a new version; `back` is what stood there."""
+        new.field = self.field
+        self.field, self.onward, self.change = None, new, back
+
+
 @dataclass(frozen=True, eq=False)
 class SearchState:
     """
     A finished search from many places. Adding or closing a place gives a new state; this one stays as it is.
 
-    Made by `WalkNetwork.search_state`. Places are numbered in the order they came; `labels` names them.
+    Made by `WalkNetwork.search_state`. Places are numbered in the order they came; `labels` names them, those as well that
+    were closed and have no doors.
     """
 
     net: WalkNetwork
@@ -1228,23 +1315,24 @@ class SearchState:
     bound: float
     labels: tuple[Hashable, ...]
     doors: _Doors
-    field: _Field
+    version: _Version
 
     def at(self, origins: pd.DataFrame, *, limit: float = math.inf) -> pd.DataFrame:
         """Return `target`, `cost`, `metres` for doors, as `WalkNetwork.search` does."""
-        return _read_off([self], origins, _limit(limit))[0]
+        with self.version.lock:
+            return _read_off([self], origins, _limit(limit))[0]
 
     def with_place(self, doors: pd.DataFrame) -> SearchState:
         """Return the state with these doors added; places that exist already get them as further doors."""
-        new, names = self.net._doors(doors)
-        added = [name for name in names if name not in self._number]
+        column = doors["place"]
+        if column.hasnans:
+            raise ValueError("地点的编号不能为空")
+        names = column.tolist()
+        added = [name for name in dict.fromkeys(names) if name not in self._number]
         number = {name: len(self.labels) + i for i, name in enumerate(added)}
-        codes = np.array([number.get(name, self._number.get(name)) for name in names], np.int32)
-        new = new._replace(place=codes[new.place])
-        field = _Field(self.field.cost.copy(), self.field.label.copy(), self.field.metres.copy())
-        labels = (*self.labels, *added)
-        state = SearchState(self.net, self.weights, self.bound, labels, self.doors.plus(new), field)
-        return state._relaxed(self.net._seeds(new, self.weights))
+        place = np.array([number.get(name, self._number.get(name)) for name in names], np.int32)
+        new = _Doors(place, *self.net._positions(doors))
+        return self._followed((*self.labels, *added), self.doors.plus(new), new)
 
     def without_place(self, label: Hashable) -> SearchState:
         """
@@ -1255,33 +1343,60 @@ class SearchState:
         UnknownNameError
             No such place.
         """
-        if label not in self._number:
-            raise UnknownNameError("地点", str(label), [str(name) for name in self.labels])
-        number = self._number[label]
-        kept = np.flatnonzero(self.doors.place != number)
-        doors = self.doors.take(kept)
-        doors = doors._replace(place=np.where(doors.place > number, doors.place - 1, doors.place).astype(np.int32))
-        labels = self.labels[:number] + self.labels[number + 1 :]
-        orphaned = self.field.label == number
-        shifted = np.where(self.field.label > number, self.field.label - 1, self.field.label).astype(np.int32)
-        shifted[orphaned] = -1
-        field = _Field(np.where(orphaned, np.inf, self.field.cost), shifted, self.field.metres.copy())
-        state = SearchState(self.net, self.weights, self.bound, labels, doors, field)
-        seeds = self.net._seeds(doors, self.weights)
-        seeds = seeds.take(np.flatnonzero(orphaned[seeds.node]))
-        border = state._border(np.flatnonzero(orphaned))
-        return state._relaxed(seeds.plus(border))
+        gone = self.doors.place == self._number.get(label, -1)
+        if not gone.any():
+            standing = np.unique(self.doors.place)
+            raise UnknownNameError("地点", str(label), [str(self.labels[number]) for number in standing])
+        return self._followed(self.labels, self.doors.take(~gone), self.doors.take(gone), closing=True)
 
-    def _border(self, orphans: Ints) -> _Seeds:
-        """Return what the neighbours of orphaned nodes offer them."""
-        indptr, adj, _ = self.net._csr
-        count = indptr[orphans + 1] - indptr[orphans]
-        arc = np.repeat(indptr[orphans] - (np.cumsum(count) - count), count) + np.arange(count.sum())
-        node, other = np.repeat(orphans, count).astype(np.int32), adj[arc]
-        cost = self.field.cost[other] + self.weights.arc[arc]
-        metres = self.net._arc_length[arc] + (self.field.metres[other] if self.weights.waits else 0.0)
-        kept = np.isfinite(cost)
-        return _Seeds(node[kept], cost[kept], self.field.label[other][kept], metres[kept])
+    def _followed(
+        self, labels: tuple[Hashable, ...], doors: _Doors, moved: _Doors, *, closing: bool = False
+    ) -> SearchState:
+        """Return the state with `doors`, of which `moved` are new; or are gone, which is the last of their place."""
+        net, lock = self.net, self.version.lock
+        state = SearchState(net, self.weights, self.bound, labels, doors, _Version(None, lock))
+        seeds = net._seeds(moved, self.weights)
+        with lock:
+            field, notes, count = self.version.stand(), net._notepad(), 0
+            if closing:
+                count, seeds = state._orphaned(int(moved.place[0]), seeds.node, field, notes)
+            seeds = seeds.take(np.argsort(seeds.cost, kind="stable"))
+            listed, tied = state._spread([seeds], field, notes.after(count))
+            count += listed
+            if tied:
+                count = state._settle_and_note(field, notes, count)
+            self.version.hand_over(state.version, notes.cleaned(count, self.weights.waits))
+            net._pads.append(notes)
+        return state
+
+    def _orphaned(self, number: int, start: Shorts, field: _Field, notes: _Notes) -> tuple[int, _Seeds]:
+        """Take the nodes of a place from it; return how many, and what their neighbours and the doors there offer."""
+        from . import _kernel
+
+        net, weights = self.net, self.weights
+        indptr, adj, _ = net._csr
+        arrays = (*field, *notes)
+        count = _kernel.orphan(indptr, adj, number, start, *arrays)
+        orphans = notes.touched[:count]
+        border = _new_seeds(int((indptr[orphans + 1] - indptr[orphans]).sum()))
+        places = (*field, *border)
+        size = _kernel.offers(indptr, adj, weights.arc, net._arc_length, orphans, *places)
+        return count, net._seeds(self.doors, weights, notes.mark).plus(border.take(slice(size)))
+
+    def _settle_and_note(self, field: _Field, notes: _Notes, count: int) -> int:
+        """Settle ties, and note what that changes where nothing was noted; return how many nodes are noted now."""
+        before = _Field(field.cost.copy(), field.label.copy(), field.metres.copy())
+        self._settle(field)
+        changed = field.label != before.label
+        if self.weights.waits:
+            changed |= field.metres != before.metres
+        more = np.flatnonzero(changed & (notes.mark == 0))
+        notes.mark[more] = 1
+        added = slice(count, count + len(more))
+        notes.touched[added], notes.cost[added], notes.label[added] = more, before.cost[more], before.label[more]
+        if self.weights.waits:
+            notes.metres[added] = before.metres[more]
+        return count + len(more)
 
     def _relaxed(self, seeds: _Seeds) -> SearchState:
         """Search from seeds into this state's own (new) arrays."""
@@ -1293,33 +1408,37 @@ class SearchState:
         batches = self._batches(seeds)
         size = max(2, -(-len(batches) // parts))  # neighbours stay together
         shares = [batches[k : k + size] for k in range(0, len(batches), size)]
-        fields = [self.field, *(self.net._empty_field(self.weights) for _ in shares[1:])]
+        fields = [self.version.stand(), *(self.net._empty_field(self.weights) for _ in shares[1:])]
         return list(zip(shares, fields, strict=True))
 
-    def _spread(self, batches: Sequence[_Seeds], field: _Field) -> bool:
-        """Search from seeds into `field`; return whether ways of equal cost met."""
+    def _spread(self, batches: Sequence[_Seeds], field: _Field, notes: _Notes | None = None) -> tuple[int, bool]:
+        """Search from seeds into `field`; return how many changes were noted and whether ways of equal cost met."""
         from . import _kernel
 
         net, weights = self.net, self.weights
         indptr, adj, _ = net._csr
-        heads, touched = np.full(weights.ring, -1, np.int64), np.empty(len(field.cost), np.int32)
-        tied = False
+        heads = np.full(weights.ring, -1, np.int64)
+        if notes is None:
+            nothing = np.empty(0)
+            notes = _Notes(np.empty(len(field.cost), np.int32), NO_MARKS, nothing, np.empty(0, np.int32), nothing)
+        listed, tied = 0, False
         for batch in batches:
-            _, more = _kernel.spread(
+            arrays = (*batch, *field, *notes)
+            listed, more = _kernel.spread(
                 indptr, adj, weights.arc, net._arc_length, self.bound, weights.same,
-                weights.per_unit, heads, *batch, *field, touched,
+                weights.per_unit, heads, *arrays,
             )  # fmt: skip
             tied |= more
-        return tied
+        return listed, tied
 
-    def _gather(self, others: Sequence[_Field], tied: bool) -> None:
+    def _gather(self, field: _Field, others: Sequence[_Field], tied: bool) -> None:
         """Take what other shares found into this state's own arrays, and settle ties if there are any."""
         from . import _kernel
 
         for other in others:
-            tied |= _kernel.merge(*self.field, self.weights.waits, self.weights.same, *other)
+            tied |= _kernel.merge(*field, self.weights.waits, self.weights.same, *other)
         if tied:
-            self._settle()
+            self._settle(field)
 
     def _batches(self, seeds: _Seeds) -> list[_Seeds]:
         """
@@ -1336,7 +1455,7 @@ class SearchState:
         parts = [seeds.take(by_node[k : k + SEED_BATCH]) for k in range(0, len(by_node), SEED_BATCH)]
         return [part.take(np.argsort(part.cost, kind="stable")) for part in parts]
 
-    def _settle(self) -> None:
+    def _settle(self, field: _Field) -> None:
         from . import _kernel
 
         net, weights = self.net, self.weights
@@ -1344,13 +1463,11 @@ class SearchState:
         seeds = net._seeds(self.doors, weights)
         seeds = seeds.take(np.argsort(self._rank[seeds.place], kind="stable"))
         node, cost, place, _ = seeds
-        _kernel.settle_labels(
-            indptr, adj, weights.arc, weights.same, node, cost, place, self.field.cost, self.field.label
-        )
+        _kernel.settle_labels(indptr, adj, weights.arc, weights.same, node, cost, place, field.cost, field.label)
         if weights.waits:
-            order = np.argsort(self.field.cost, kind="stable")
+            order = np.argsort(field.cost, kind="stable")
             _kernel.settle_metres(
-                indptr, adj, weights.arc, net._arc_length, weights.same, order, *seeds, *self.field
+                indptr, adj, weights.arc, net._arc_length, weights.same, order, *seeds, *field
             )  # fmt: skip
 
     @cached_property
@@ -1387,12 +1504,13 @@ def _relax(starts: Sequence[tuple[SearchState, _Seeds]]) -> None:
     states = [state for state, _ in starts]
     work = [state._shares(seeds, parts) for state, seeds in starts]
     jobs = [(number, *share) for number, shares in enumerate(work) for share in shares]
-    nodes = len(starts[0][0].field.cost) if starts else 0
-    ties = _each(lambda job: states[job[0]]._spread(*job[1:]), jobs, nodes)
+    nodes = len(states[0].net._node_xy) if starts else 0
+    ties = _each(lambda job: states[job[0]]._spread(*job[1:])[1], jobs, nodes)
     tied = {number for (number, *_), tie in zip(jobs, ties, strict=True) if tie}
 
     def gather(number: int) -> None:
-        states[number]._gather([field for _, field in work[number][1:]], number in tied)
+        own, *others = (field for _, field in work[number])
+        states[number]._gather(own, others, number in tied)
 
     _each(gather, range(len(states)), nodes)
 
@@ -1421,7 +1539,7 @@ def _read_off(states: Sequence[SearchState], origins: pd.DataFrame, limit: float
             _kernel.at_doors(
                 *doors, u, v, to_u, to_v,
                 weights.unit, weights.waits, min(limit + weights.same, state.bound), weights.same,
-                net._length, weights.rate, *state.field, *out.tables,
+                net._length, weights.rate, *out.field, *out.tables,
                 state.doors.at, state.doors.access, state.doors.place, out.cost[part], label, out.metres[part],
             )  # fmt: skip
             out.name(part, label)
@@ -1438,6 +1556,7 @@ class _Found:
         self.labels = pd.Index(state.labels, tupleize_cols=False)
         whole = self.labels.dtype == np.int64 and len(self.labels) > 0
         self.numbers: Ints | None = self.labels.to_numpy() if whole else None
+        self.field = state.version.stand()
         self.tables = (state._rank, *state._doors_by_edge)
         self.cost: Floats = np.empty(count)
         self.metres: Floats = np.empty(count)
@@ -2153,10 +2272,8 @@ def _refuse(wrong: int) -> None:
         raise NetworkError(f"这些出入口属于另一个路网，或已损坏：{what}")
 
 
-def _along(rate: Floats, part: Floats) -> Floats:
-    """Return the cost of `part` metres of edges; a closed edge (infinite rate) can be stood on but not walked."""
-    with np.errstate(invalid="ignore"):
-        return np.where(part == 0.0, 0.0, rate * part)
+def _new_seeds(size: int) -> _Seeds:
+    return _Seeds(np.empty(size, np.int32), np.empty(size), np.empty(size, np.int32), np.empty(size))
 
 
 def _limit(limit: float) -> float:
