@@ -1,13 +1,16 @@
 """
 Many districts, measured: split a city into 250, report them with 1 and 2 workers, kill a worker, watch the memory.
 
-    python benchmarks/scale.py EXTRACT.osm.pbf --work DIR [--side 20] [--districts 250] [--counts 25,125,250]
-        [--pairs 24] [--only tables]
+    python benchmarks/scale.py EXTRACT.osm.pbf --work DIR [--districts 250] [--minutes 30] [--write]
 
 The city is semi-synthetic: real streets of the extract, with facilities and homes put on them by a seeded generator and
-districts cut as a grid. It says what the work costs and nothing about any place. Steps whose result lies in DIR are not
-repeated, so that a stopped run goes on. `DIR/results.json` holds what was measured; wall times only mean something on a
-machine that does nothing else, CPU seconds nearly always.
+districts cut as a grid. It says what the work costs and nothing about any place. Every step is a process of its own, and
+what `DIR/results.json` holds already is not measured again, so that a stopped run goes on. A step that would take longer
+than what is left of `--minutes` is left out, and said to be. `--write` makes the tables and the figure of docs/scale.md of
+what was measured. Exit code 1: something that must hold does not.
+
+Processor time is to be trusted on a busy machine too, wall time only where `others` (processors that other work took) is
+near 0.
 """
 
 from __future__ import annotations
@@ -16,19 +19,22 @@ import argparse
 import hashlib
 import json
 import os
-import resource
+import platform
 import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import geopandas as gpd
 import numpy as np
 import osmium
 import pandas as pd
+import psutil
+import scale_page
 import shapely
 
 from xinhe_geo import batch as batch_module
@@ -37,6 +43,37 @@ from xinhe_geo.layers import bundled_folder
 SEED = 2035
 HOMES_PER_DISTRICT = 60
 FACILITIES_PER_DISTRICT = 45
+#: Processor seconds of one district before anything is known, to plan with.
+GUESS = {"tables": 4.5, None: 14.0}
+
+
+class Step(NamedTuple):
+    """One run of `batch`: how many districts, spread over the city, by how many workers; is one killed on the way?"""
+
+    name: str
+    districts: int
+    workers: int
+    only: str | None = "tables"
+    kill: bool = False
+    largest: bool = False
+
+
+def steps(n: int) -> list[Step]:
+    """Return the runs for a city of n districts, the most telling first."""
+    few, pair = max(3, n // 10), min(n, max(4, round(n * 0.16)))
+    return [
+        Step("few", few, 2),
+        Step("killed", few, 2, kill=True),
+        Step("one", pair, 1),
+        Step("two", pair, 2),
+        Step("all", n, 2),
+        Step("half", max(few + 1, n // 2), 2),
+        Step("largest", 1, 1, largest=True),
+        Step("everything", max(2, n // 20), 2, only=None),
+    ]
+
+
+# --- the city --------------------------------------------------------------------------------------------------------
 
 
 def nodes_of(path: Path) -> tuple[np.ndarray, int]:
@@ -100,40 +137,53 @@ def make_city(extract: Path, work: Path, side: int, districts: int) -> None:
     )
 
 
-def command(*arguments: str) -> dict[str, float]:
-    """Run a command; return wall and CPU seconds and the largest process's memory, children included."""
-    begun, before = time.perf_counter(), os.times()
-    done = subprocess.run([sys.executable, "-m", "xinhe_geo", *arguments], check=False, capture_output=True, text=True)
-    if done.returncode not in (0, 1):
-        sys.exit(done.stdout[-2000:] + done.stderr[-4000:])
-    after = os.times()
-    cpu = after.children_user + after.children_system - before.children_user - before.children_system
-    return {"wall_s": round(time.perf_counter() - begun, 1), "cpu_s": round(cpu, 1), "exit": done.returncode}
+# --- measuring -------------------------------------------------------------------------------------------------------
 
 
-def split_city(work: Path, results: dict[str, Any]) -> None:
-    if (work / "folders" / "catalogue.csv").exists():
-        return
-    arguments = [
-        "split",
-        str(work / "city.osm.pbf"),
-        "--districts",
-        str(work / "districts.geojson"),
-        "--code",
-        "code",
-        "--name",
-        "name",
-    ]
-    used = command(*arguments, "--homes", str(work / "people.csv"), "--out", str(work / "folders"), "--overwrite")
-    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
-    made = pd.read_csv(work / "folders" / "catalogue.csv")
+def spent(command: list[str]) -> dict[str, float]:
+    """
+    Run a command; return what it took, its descendants included.
+
+    `peak_mb` is that of the largest process; `others` the processors that other work took meanwhile.
+    """
+    busy, begun = processors_busy(), time.perf_counter()
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    _, status, used = os.wait4(process.pid, 0)
+    wall, cpu = time.perf_counter() - begun, used.ru_utime + used.ru_stime
+    code = process.returncode = os.waitstatus_to_exitcode(status)
+    if code not in (0, 1):
+        sys.exit(f"{' '.join(command)} ended with {code}")
+    others = max(processors_busy() - busy - cpu, 0.0) / wall
+    return {"wall_s": round(wall, 1), "cpu_s": round(cpu, 1), "peak_mb": round(used.ru_maxrss / 1024), "others": round(others, 2)}  # fmt: skip
+
+
+def processors_busy() -> float:
+    """Return processor seconds that this machine has worked so far, all processes together."""
+    now = psutil.cpu_times()
+    return float(now.user + now.system + getattr(now, "nice", 0.0))
+
+
+def split_city(work: Path) -> dict[str, Any]:
+    used = spent([
+        sys.executable, "-m", "xinhe_geo", "split", str(work / "city.osm.pbf"), "--districts", str(work / "districts.geojson"),
+        "--code", "code", "--name", "name", "--homes", str(work / "people.csv"), "--out", str(work / "folders"), "--overwrite",
+    ])  # fmt: skip
+    made = catalogue(work)
     size = sum(f.stat().st_size for f in (work / "folders").rglob("*") if f.is_file()) / 1e6
-    results["split"] = {
-        **used,
-        "peak_mb": round(peak),
-        "folders": int((made["status"] == "done").sum()),
-        "folders_mb": round(size),
-    }
+    return {
+        **used, "districts": len(made), "folders_mb": round(size, 1),
+        "streets": spread_of(made["streets"]), "facilities": spread_of(made["facilities"]), "homes": spread_of(made["homes"]),
+    }  # fmt: skip
+
+
+def spread_of(column: pd.Series) -> list[int]:
+    """Return least, median and most."""
+    return [int(column.min()), int(column.median()), int(column.max())]
+
+
+def catalogue(work: Path) -> pd.DataFrame:
+    made = pd.read_csv(work / "folders" / "catalogue.csv", dtype={"folder": "str"})
+    return made[made["status"] == "done"].reset_index(drop=True)
 
 
 def tiled(extract: Path, file: Path, n: int) -> None:
@@ -176,43 +226,84 @@ def split_memory(work: Path, extract: Path) -> dict[str, Any]:
     return found
 
 
-def run(work: Path, name: str, n: int, workers: int, only: str | None, *, kill: bool = False) -> dict[str, Any]:
-    """Report the first n districts; `kill` kills a worker once a third is done."""
-    out, made = work / name, pd.read_csv(work / "folders" / "catalogue.csv", dtype={"folder": "str"})
+def run(work: Path, step: Step) -> dict[str, Any]:
+    """Report districts that lie spread over the city; called in a process of its own."""
+    made, out = catalogue(work), work / f"out-{step.name}"
     shutil.rmtree(out, ignore_errors=True)
-    folders = [work / "folders" / f for f in made.loc[made["status"] == "done", "folder"].iloc[:n]]
-    killed: list[int] = []
-
-    def watch(tick: batch_module.Tick) -> None:
-        if kill and not killed and tick.done >= n // 3:
-            killed.append(kill_a_worker())
-
-    begun, own = time.perf_counter(), time.process_time()
-    table = batch_module.batch(folders, out, workers=workers, only=only, progress=watch)
+    rows = np.linspace(0, len(made) - 1, step.districts).round().astype(int)
+    if step.largest:
+        rows = np.array([int((made["streets"] + made["facilities"]).to_numpy().argmax())])
+    folders = [work / "folders" / f for f in made["folder"].iloc[rows]]
+    watch = Watch(len(folders), kill=step.kill)
+    begun = time.perf_counter()
+    table = batch_module.batch(folders, out, workers=step.workers, only=step.only, progress=watch.tick)
     wall = time.perf_counter() - begun
+    watch.ended.set()
     size = sum(f.stat().st_size for f in out.rglob("*") if f.is_file()) / 1e6
-    return {
-        "districts": n, "workers": workers, "only": only or "all", "wall_s": round(wall, 1), "work_wall_s": round(table["seconds"].sum(), 1),
-        "work_cpu_s": round(table["cpu_seconds"].sum(), 1), "client_cpu_s": round(time.process_time() - own, 1),
-        "cpu_per_district_s": round(float(table["cpu_seconds"].median()), 2), "slowest_s": round(float(table["cpu_seconds"].max()), 2),
-        "worker_peak_mb": round(float(table["peak_mb"].max())), "client_peak_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
-        "output_mb": round(size, 1), "status": table["status"].value_counts().to_dict(), "killed": len(killed), "digest": digest(out),
+    found = {
+        "districts": len(folders), "workers": step.workers, "only": step.only or "all", "batch_s": round(wall, 2),
+        "work_cpu_s": round(float(table["cpu_seconds"].sum()), 1), "median_cpu_s": round(float(table["cpu_seconds"].median()), 2),
+        "slowest_cpu_s": round(float(table["cpu_seconds"].max()), 2), "worker_peak_mb": round(float(table["peak_mb"].max())),
+        "client_peak_mb": round(psutil.Process().memory_info().rss / 1e6 if sys.platform == "win32" else peak_mb()),
+        "output_mb": round(size, 1), "status": table["status"].value_counts().to_dict(), "killed": len(watch.killed),
+        "progress": watch.marks, "digest": digest(out),
     }  # fmt: skip
+    if step.name != "all":  # which is kept to be looked at
+        shutil.rmtree(out)
+    return found
 
 
-def kill_a_worker() -> int:
-    """Kill one worker process of this benchmark: a grandchild whose command line says so."""
-    for status in Path("/proc").glob("[0-9]*/stat"):
+def peak_mb() -> float:
+    import resource
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+class Watch:
+    """Looks at the workers' memory while they work, and kills one of them once a third is done, where asked to."""
+
+    def __init__(self, n: int, *, kill: bool) -> None:
+        self.n, self.kill = n, kill
+        self.killed: list[int] = []
+        self.marks: list[dict[str, float]] = []
+        self.seen: list[float] = []
+        self.begun, self.ended = time.perf_counter(), threading.Event()
+        threading.Thread(target=self._look, daemon=True).start()
+
+    def _look(self) -> None:
+        while not self.ended.wait(1.0):
+            held = [memory_of(worker) for worker in workers_of_this()]
+            self.seen += [max(held)] if held else []
+
+    def tick(self, tick: batch_module.Tick) -> None:
+        """Note each twentieth: the most a worker held since the one before."""
+        if self.kill and not self.killed and tick.done >= max(1, self.n // 3):
+            worker = max(workers_of_this(), key=lambda p: p.pid)
+            worker.send_signal(signal.SIGKILL)
+            self.killed.append(worker.pid)
+        if tick.done == self.n or tick.done % max(1, self.n // 20) == 0:
+            seen, self.seen = self.seen, []
+            held = round(max(seen)) if seen else float("nan")
+            self.marks.append({"done": tick.done, "s": round(time.perf_counter() - self.begun, 1), "worker_mb": held})
+
+
+def workers_of_this() -> list[psutil.Process]:
+    """Return the worker processes of this benchmark: children whose command line says so."""
+    found = []
+    for child in psutil.Process().children():
         try:
-            parent = int(status.read_text().rpartition(")")[2].split()[1])
-            text = (status.parent / "cmdline").read_bytes()
-        except (OSError, ValueError):
+            if any("spawn_main" in part for part in child.cmdline()):
+                found.append(child)
+        except psutil.Error:  # gone meanwhile
             continue
-        if parent == os.getpid() and b"spawn_main" in text:
-            pid = int(status.parent.name)
-            os.kill(pid, signal.SIGKILL)
-            return pid
-    raise RuntimeError("no worker found to kill")
+    return found
+
+
+def memory_of(process: psutil.Process) -> float:
+    try:
+        return float(process.memory_info().rss) / 2**20
+    except psutil.Error:
+        return 0.0
 
 
 def digest(folder: Path) -> str:
@@ -223,53 +314,93 @@ def digest(folder: Path) -> str:
     return total.hexdigest()[:16]
 
 
-def load() -> float:
-    return round(os.getloadavg()[0], 1)
+# --- the whole -------------------------------------------------------------------------------------------------------
+
+
+class Results:
+    """What was measured, on disk after every step."""
+
+    def __init__(self, file: Path, settings: dict[str, Any], minutes: float) -> None:
+        self.file, self.until = file, time.perf_counter() + 60 * minutes
+        self.found: dict[str, Any] = json.loads(file.read_text()) if file.exists() else {"settings": settings}
+        if any(self.found["settings"].get(k) != v for k, v in settings.items()):
+            sys.exit(f"{file} was measured with {self.found['settings']}, not {settings}: give another --work")
+
+    def measure(self, name: str, guess_s: float, call: Any) -> None:
+        """Measure what is not known yet, if it fits into the time left; `guess_s` is what it will take."""
+        if name in self.found and "left_out" not in self.found[name]:
+            return
+        left = self.until - time.perf_counter()
+        if guess_s > left:
+            self._keep(name, {"left_out": f"about {guess_s / 60:.0f} min, {max(left, 0) / 60:.0f} min left"})
+            return
+        self._keep(name, {**call(), "load": round(os.getloadavg()[0], 1)})
+
+    def _keep(self, name: str, value: dict[str, Any]) -> None:
+        self.found[name] = value
+        self.file.write_text(json.dumps(self.found, indent=1) + "\n")
+        print(
+            time.strftime("%H:%M:%S"), name, json.dumps({k: v for k, v in value.items() if k != "progress"}), flush=True
+        )
+
+    def per_district(self, only: str | None) -> float:
+        """Return processor seconds of a district as far as known."""
+        known = [r["cpu_s"] / r["districts"] for r in self.found.values()
+                 if r.get("only") == (only or "all") and r["districts"] > 2]  # fmt: skip
+        return max(known) if known else GUESS[only]
+
+
+def measured(work: Path, step: Step) -> dict[str, Any]:
+    file = work / "one.json"
+    used = spent([sys.executable, __file__, "--work", str(work), "--one", json.dumps(step), "--to", str(file)])
+    return {**json.loads(file.read_text()), **used}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("extract", type=Path)
+    parser.add_argument("extract", type=Path, nargs="?")
     parser.add_argument("--work", type=Path, required=True)
-    parser.add_argument("--side", type=int, default=20)
-    parser.add_argument("--districts", type=int, default=250)
-    parser.add_argument("--counts", default="25,125,250", help="how many districts, one run with two workers each")
     parser.add_argument(
-        "--pairs", type=int, default=24, help="districts of the runs with 1 and 2 workers, and of the one killed"
+        "--side", type=int, default=20, help="the grid has side x side cells, of which the fullest are districts"
     )
-    parser.add_argument("--only", choices=["tables"], default=None)
-    options = parser.parse_args()
-    options.work.mkdir(parents=True, exist_ok=True)
-    file = options.work / "results.json"
-    results: dict[str, Any] = json.loads(file.read_text()) if file.exists() else {}
-
-    def keep(name: str, value: dict[str, Any]) -> None:
-        results[name] = {**value, "load": load()}
-        file.write_text(json.dumps(results, indent=1) + "\n")
-        print(name, json.dumps(results[name]), flush=True)
-
-    make_city(options.extract, options.work, options.side, options.districts)
-    if "split" not in results:
-        split_city(options.work, results)
-        keep("split", results["split"])
-    if "split-memory" not in results:
-        keep("split-memory", split_memory(options.work, options.extract))
-    kind = options.only or "all"
-    for workers, kill in ((1, False), (2, False), (2, True)):
-        name = f"{kind}-{options.pairs}-w{workers}{'-killed' if kill else ''}"
-        if name not in results:
-            keep(name, run(options.work, "out-pairs", options.pairs, workers, options.only, kill=kill))
-    one, two, hurt = (results[f"{kind}-{options.pairs}-{n}"] for n in ("w1", "w2", "w2-killed"))
-    assert one["digest"] == two["digest"] == hurt["digest"], "the same bytes whoever does the work"
-    print(
-        "efficiency",
-        round(one["wall_s"] / 2 / two["wall_s"], 2),
-        "in CPU",
-        round(one["work_cpu_s"] / two["work_cpu_s"], 2),
+    parser.add_argument("--districts", type=int, default=250)
+    parser.add_argument("--minutes", type=float, default=30.0)
+    parser.add_argument(
+        "--write", action="store_true", help="write docs/scale.md, its figure, and benchmarks/scale.json"
     )
-    for n in map(int, options.counts.split(",")):
-        if f"{kind}-{n}" not in results:
-            keep(f"{kind}-{n}", run(options.work, "out-many", n, 2, options.only))
+    parser.add_argument("--note", default="", help="what else the machine was busy with, for the page")
+    parser.add_argument("--one", help=argparse.SUPPRESS)
+    parser.add_argument("--to", type=Path, help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.one:
+        given.to.write_text(json.dumps(run(given.work, Step(*json.loads(given.one)))))
+        return
+    if given.extract is None or not given.extract.is_file():
+        parser.error("the extract is needed")
+    given.work.mkdir(parents=True, exist_ok=True)
+    results = Results(given.work / "results.json", settings(given), given.minutes)
+    make_city(given.extract, given.work, given.side, given.districts)
+    results.measure("split", 0.0, lambda: split_city(given.work))
+    for step in steps(given.districts):
+        guess = results.per_district(step.only) * step.districts / step.workers * 1.1 + 15
+        results.measure(step.name, guess, lambda step=step: measured(given.work, step))
+    results.measure(
+        "split-memory", 150.0 if given.districts > 20 else 0.0, lambda: split_memory(given.work, given.extract)
+    )
+    if given.write:
+        scale_page.write(results.found | {"note": given.note})
+    faults = scale_page.faults(results.found)
+    print("\n".join(faults) or "all that must hold holds")
+    sys.exit(1 if faults else 0)
+
+
+def settings(given: argparse.Namespace) -> dict[str, Any]:
+    processor = next((line.split(":")[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines()
+                      if line.startswith("model name")), platform.machine())  # fmt: skip
+    return {
+        "extract": given.extract.name, "side": given.side, "districts": given.districts, "code": batch_module.versions()["xinhe-geo"],
+        "python": platform.python_version(), "machine": f"{processor}, {os.cpu_count()} cores",
+    }  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ import pytest
 
 from xinhe_geo import batch as module
 from xinhe_geo._batch.many import DENOMINATORS, FEW_DISTRICTS, ranking, side_by_side, spread
-from xinhe_geo._batch.page import write_comparison
+from xinhe_geo._batch.page import _dense, write_comparison
 from xinhe_geo.batch import Task, districts_of, versions, work
 from xinhe_geo.cli import main
 from xinhe_geo.errors import EnvironmentProblem, SourceError, UnknownNameError
@@ -352,3 +352,14 @@ def test_page_workbook_and_layers_say_the_same_and_load_nothing(tmp_path: Path) 
     assert ranks[0] == "1" and ranks[-1] == "数据不足"
     layer = pyogrio.read_dataframe(tmp_path / "gis" / "comparison.gpkg", layer="指标_r")
     assert len(layer) == 14 and layer["rank_text"].tolist() == ranks
+
+
+def test_a_crowd_on_the_map_is_drawn_again_larger() -> None:
+    rng = np.random.default_rng(3)
+    spread_out, crowd = rng.uniform((0, 0), (560, 420), (40, 2)), rng.normal((400, 100), 12, (60, 2))
+    x, y, wide, high = _dense(np.concatenate([spread_out, crowd]), np.repeat([40.0, 5.0], [40, 60])) or (0, 0, 0, 0)
+    inside = ((crowd >= (x, y)) & (crowd <= (x + wide, y + high))).all(axis=1)
+    assert inside.mean() > 0.75 and wide < 560 / 2 and wide / high == pytest.approx(2)
+    assert _dense(spread_out, np.full(40, 5.0)) is None  # few districts
+    everywhere = rng.uniform((0, 0), (560, 420), (400, 2))
+    assert _dense(everywhere, np.full(400, 9.0)) is None  # small all over: nothing to enlarge

@@ -6,7 +6,7 @@ import html
 import math
 import os
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +29,11 @@ ROWS = 200
 COLOURS = ("#b23a2e", "#e8965a", "#f0d68c", "#78b496", "#26786e")
 UNKNOWN = "#e4e0d8"
 _MAP = (560.0, 420.0)
-_CHART = (560.0, 150.0)
+#: Height of the crowded part, drawn again as wide as the map.
+_INSET = 280.0
+_CHART = (560.0, 170.0)
+#: Height of the strip of dots under a histogram.
+_DOTS = 42.0
 
 _STYLE = """
 .two { display: grid; grid-template-columns: repeat(auto-fit, minmax(420px, 1fr)); gap: 16px; margin: 10px 0; }
@@ -268,6 +272,8 @@ def _indicator(districts: gpd.GeoDataFrame, values: pd.DataFrame, rule: str, row
         f'<span class="key" style="background:{c}"></span>{20 * i}–{20 * i + 20}%' for i, c in enumerate(COLOURS)
     )
     legend += f'<span class="key" style="background:{UNKNOWN}"></span>数据不足'
+    if shapes.dense is not None:
+        legend += "　下图为框内放大"
     if shapes.apart:
         legend += "　相距太远，并排画，比例尺相同"
     if (known["no_rank"] != "").any():
@@ -284,7 +290,7 @@ def _indicator(districts: gpd.GeoDataFrame, values: pd.DataFrame, rule: str, row
 def _distribution(known: pd.DataFrame, row: pd.Series) -> str:
     """Return a histogram of the ranked districts over a strip of dots."""
     width, height = _CHART
-    left, right, base = 30.0, width - 20, height - 58
+    left, right, base = 30.0, width - 20, height - 78
     ranked = known[known["rank"].notna()]
     counts = np.histogram(ranked["value"], bins=20, range=(0, 1))[0]
     step, top = (right - left) / 20, max(int(counts.max()), 1) if len(ranked) else 1
@@ -305,17 +311,24 @@ def _distribution(known: pd.DataFrame, row: pd.Series) -> str:
         out.append(
             f'<path d="M{x:.1f} {base - 74:.1f}V{base + 40:.1f}" stroke="#1f6f78" stroke-width="1.5" stroke-dasharray="4 3"/>'
         )
-    stacked: dict[int, int] = {}
-    for item in known.sort_values(["value", "key"], kind="stable").itertuples():
-        x = left + (right - left) * item.value
-        level = stacked[round(x / 5)] = stacked.get(round(x / 5), -1) + 1
+    out += _dots(known, lambda value: left + (right - left) * value, base + 27)
+    return f'<svg viewBox="0 0 {width:g} {height:g}" role="img" aria-label="分布" font-size="11" fill="#5f6d77">{"".join(out)}</svg>'
+
+
+def _dots(known: pd.DataFrame, across: Callable[[float], float], top: float) -> Iterator[str]:
+    """Yield one dot per district, those of like value below each other; where there are many, smaller and closer."""
+    order = known.sort_values(["value", "key"], kind="stable")
+    wide = 5 if len(order) <= 60 else 3
+    column = (order["value"] * (across(1) - across(0)) / wide).round()
+    level = column.groupby(column).cumcount()
+    step = min(wide, _DOTS / max(int(level.max()), 1)) if len(order) else 0
+    for item, c, i in zip(order.itertuples(), column, level, strict=True):
         fill = "#b02040" if item.outlier else "#1f6f78" if item.rank == item.rank else "#fff"
         edge = "#b02040" if item.outlier else "#1f6f78"
-        out.append(
-            f'<circle cx="{x:.1f}" cy="{base + 27 + 5 * (level % 5):.1f}" r="3" fill="{fill}" stroke="{edge}">'
+        yield (
+            f'<circle cx="{across(0) + wide * c:.1f}" cy="{top + step * i:.1f}" r="{0.6 * wide if wide > 3 else 1.6:g}" fill="{fill}" stroke="{edge}">'
             f"<title>{html.escape(str(item.name))} {item.value:.1%}</title></circle>"
         )
-    return f'<svg viewBox="0 0 {width:g} {height:g}" role="img" aria-label="分布" font-size="11" fill="#5f6d77">{"".join(out)}</svg>'
 
 
 def _outliers(part: pd.DataFrame) -> str:
@@ -411,6 +424,7 @@ class _Shapes:
         self.paths: list[str] = []
         self.places: list[tuple[float, float]] = []
         self.apart = False
+        self.dense: tuple[float, float, float, float] | None = None
         if len(drawn):
             self._lay_out([shapely.from_wkb(shapely.to_wkb(g)) for g in drawn.geometry])
 
@@ -431,6 +445,9 @@ class _Shapes:
         flat = math.cos(math.radians(middle)) * scale
         for shape in shapes:
             self._add(shape, lambda x, y: (x0 + (x - spans[0]) * flat, y0 - (y - spans[1]) * scale))
+        self.dense = _dense(
+            np.array(self.places), np.sqrt((bounds[:, 2] - bounds[:, 0]) * (bounds[:, 3] - bounds[:, 1])) * scale
+        )
 
     def _side_by_side(self, shapes: Sequence[Any], bounds: np.ndarray) -> None:
         columns = math.ceil(math.sqrt(len(shapes) * _MAP[0] / _MAP[1]))
@@ -482,4 +499,32 @@ class _Shapes:
                 f'paint-order="stroke">{html.escape(str(name))}</text>'
                 for (x, y), name in zip(self.places, self.names, strict=True)
             ]
-        return f'<svg viewBox="0 0 {_MAP[0]:g} {_MAP[1]:g}" role="img" aria-label="地图" stroke-width=".7">{"".join(out)}</svg>'
+        drawn = "".join(out)
+        if self.dense is not None:
+            x, y, wide, high = self.dense
+            drawn += (
+                f'<rect x="{x:.1f}" y="{y:.1f}" width="{wide:.1f}" height="{high:.1f}" fill="none" stroke="#23303a"/>'
+            )
+        whole = (
+            f'<svg viewBox="0 0 {_MAP[0]:g} {_MAP[1]:g}" role="img" aria-label="地图" stroke-width=".7">{drawn}</svg>'
+        )
+        return whole if self.dense is None else whole + self._enlarged("".join(out))
+
+    def _enlarged(self, drawn: str) -> str:
+        """Return the dense part of a map again, as wide as the map."""
+        x, y, wide, high = self.dense or (0.0, 0.0, *_MAP)
+        return (
+            f'<svg viewBox="{x:.1f} {y:.1f} {wide:.1f} {high:.1f}" role="img" aria-label="框内放大" stroke-width="{0.7 * wide / _MAP[0]:.2f}" '
+            f'style="border-top:1px solid #23303a">{drawn}</svg>'
+        )
+
+
+def _dense(places: np.ndarray, sizes: np.ndarray) -> tuple[float, float, float, float] | None:
+    """Return the frame (x, y, width, height) of the half of many districts that is crowded; None where none is too small to see."""
+    if len(sizes) < 60 or np.median(sizes) > _MAP[0] / 30:
+        return None
+    middle, part = np.median(places, axis=0), np.array([_MAP[0], _INSET])
+    reach = float(np.quantile((np.abs(places - middle) / part).max(axis=1), 0.5)) * 1.1
+    if reach > 0.25:  # no crowd: they are small everywhere
+        return None
+    return (*(middle - reach * part), *(2 * reach * part))
