@@ -62,6 +62,7 @@ ORDER = (
     "_drawing.changes",
     "_drawing.evidence",
     "_drawing.scene",
+    "_drawing.named",
     "_drawing.picture",
     "maps",
     "_drawing.pack",

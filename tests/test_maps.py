@@ -24,6 +24,7 @@ from branca.element import CssLink, JavascriptLink
 import xinhe_geo as xh
 from xinhe_geo import maps
 from xinhe_geo._drawing import style as _style
+from xinhe_geo._drawing.scene import beside
 from xinhe_geo.errors import UnknownNameError, XinheError
 
 PAYLOADS = (
@@ -607,3 +608,60 @@ def test_online_tiles_only_when_asked_and_only_from_their_host() -> None:
 def test_tiles_of_another_datum_are_refused(tiles: str, key: str, words: str) -> None:
     with pytest.raises(XinheError, match=words):
         maps.draw(fakes.district(), tiles=tiles, key=key)
+
+
+# --- maps by name -----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def toy() -> xh.District:
+    return xh.District.load(Path(__file__).parent / "toy")
+
+
+def test_the_map_of_all_gaps_counts_the_promises_each_home_misses(toy: xh.District) -> None:
+    theme = scene(page(maps.of_district(toy, "gaps")))["themes"][0]
+    cover = xh.coverage(toy)
+    read = [rule for rule in toy.rules.index if toy.rule(rule).confidence == "read"]
+    missed = cover[cover.index.get_level_values("rule").isin(read) & (cover["served"] < 1 - 1e-9)]
+    counts = missed.groupby(level="home").size().reindex(toy.homes.index, fill_value=0)
+    assert theme["facts"][0]["big"] == f"{(counts > 0).sum()} 个小区"
+    shown = theme["table"][0]["v"]
+    words = theme["table"][0].get("d")
+    assert [words[i] if words else i for i in shown] == [f"{n} 项" for n in counts]
+
+
+def test_the_map_of_parcels_says_who_lives_on_them(toy: xh.District) -> None:
+    home = toy.homes.iloc[[0]]
+    parcels = gpd.GeoDataFrame(
+        {"name": ["甲地", "乙地"], "use": ["棚改", "城市更新"]},
+        geometry=[home.geometry.iloc[0].buffer(5), shapely.box(-900, -900, -800, -800)], index=pd.Index(["a", "b"], name="parcel"), crs=toy.crs,
+    )  # fmt: skip
+    listed = layer(
+        scene(page(maps.of_district(toy.with_rows({**toy.rows, "parcels": parcels}), "parcels"))), "parcels"
+    )["list"]
+    assert [entry["name"] for entry in listed] == ["甲地", "乙地"]
+    assert listed[0]["why"].startswith(f"棚改；地块上有 1 个小区 {home['people'].iloc[0]:,.0f} 人")
+    assert listed[1] == {"name": "乙地", "people": "1.0 公顷", "why": "城市更新；地块上没有小区"}
+
+
+def test_whole_numbers_fall_into_whole_classes() -> None:
+    d = fakes.district()
+    homes = d.layers["homes"].index
+    for top, expected in ((3, ["0 项", "1 项", "2 项", "3 项"]), (9, ["0 项", "1–3 项", "4–6 项", "7–9 项"])):
+        values = pd.Series(np.arange(len(homes)) % (top + 1), index=homes, dtype="float64", name="缺")
+        theme = scene(page(maps.draw(d, values=values, unit="项")))["themes"][0]
+        labels = [style["label"] for style in theme["modes"][0]["styles"] if not style.get("skip")]
+        assert labels == expected
+        assert sum(theme["modes"][0]["counts"]) == len(homes)
+
+
+def test_a_symbol_that_must_be_seen_stands_beside_another() -> None:
+    taken = [(90.0, 90.0, 110.0, 110.0)]
+
+    def free(b: tuple[float, float, float, float]) -> bool:
+        return not any(o[0] < b[2] and o[2] > b[0] and o[1] < b[3] and o[3] > b[1] for o in taken)
+
+    assert beside(50.0, 50.0, 9.0, free) == (50.0, 50.0)
+    x, y = beside(100.0, 105.0, 9.0, free)
+    assert free((x - 9, y - 9, x + 9, y + 9)) and abs(x - 100) + abs(y - 105) < 20
+    assert beside(100.0, 100.0, 9.0, lambda _: False) == (100.0, 100.0)

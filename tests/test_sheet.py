@@ -17,12 +17,13 @@ import shapely
 
 import xinhe_geo as xh
 from xinhe_geo._analysis import analyse, promised_rules
+from xinhe_geo._drawing.named import scene_for, themes
 from xinhe_geo._drawing.style import shown_count
 from xinhe_geo._printing import atlas as _atlas
 from xinhe_geo._printing import carto as _carto
 from xinhe_geo._printing import inventory as _overview
 from xinhe_geo._printing import paper as _paper
-from xinhe_geo.sheet import _for_public, scene_for, themes
+from xinhe_geo.sheet import _for_public
 
 TOY = Path(__file__).parent / "toy"
 

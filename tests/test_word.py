@@ -16,9 +16,10 @@ import pytest
 
 import xinhe_geo as xh
 from xinhe_geo._analysis import analyse, best_sites, promised_rules, speed_range
+from xinhe_geo._drawing.named import scene_for
 from xinhe_geo._printing import slides as _slides
 from xinhe_geo._printing import word as _word
-from xinhe_geo.sheet import map_png, scene_for
+from xinhe_geo.sheet import map_png
 
 TOY = Path(__file__).parent / "toy"
 

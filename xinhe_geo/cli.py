@@ -776,9 +776,10 @@ def one_sheet(
     number: Annotated[str, typer.Option("--number", help="图号")] = "",
     lang: Lang = "zh",
 ) -> None:
-    """一张图一页：现状总图、某条规则的结论图、缺口图、配套齐全度，A3 或 A4 的 PDF 和 PNG。"""
+    """一张图一页：现状总图、某条规则的结论图、缺口图、配套齐全度、更新地块图，A3 或 A4 的 PDF 和 PNG。"""
+    from ._drawing.named import themes
     from .district import District
-    from .sheet import file_name, sheet, themes
+    from .sheet import file_name, sheet
 
     with _watched(_text(lang, "loading")) as status:
         district = District.load(folder)
@@ -831,7 +832,8 @@ def one_map(
     what: Annotated[
         str,
         typer.Argument(
-            help="overview 现状 | rule 一条规则 | walkers 老年人与成人 | difference 前后变化 | swipe 前后对比"
+            help="overview 现状 | completeness 配套齐全度 | gaps 缺口 | parcels 更新地块 | rule 一条规则 | "
+            "walkers 老年人与成人 | difference 前后变化 | swipe 前后对比"
         ),
     ] = "overview",
     folder: Annotated[Path | None, typer.Argument(help="街道目录；省略为随程序的演示街道")] = None,

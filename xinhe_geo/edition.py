@@ -13,20 +13,18 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from ._analysis import analyse, promised_rules
+from ._drawing.named import COMPLETENESS, OVERVIEW, themes
 from ._drawing.style import escape, web_file
 from ._printing.paper import pdf_bytes, png_bytes
 from .district import District
 from .errors import DataError, Problem, UnknownNameError, problems_table
 from .layers import SMALL, secret_layers
 from .sheet import (
-    COMPLETENESS,
-    OVERVIEW,
     Format,
     check_size,
     file_name,
     refuse_public,
     theme_pages,
-    themes,
     write_bytes,
 )
 

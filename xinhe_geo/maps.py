@@ -30,10 +30,10 @@ import shapely
 from branca.element import CssLink, Element, Figure, JavascriptLink, Link
 from folium.template import Template
 
-from ._analysis import rings_of
-from ._drawing.basemap import FIRST_LABELS, Label, Layer, anchors
+from ._drawing.basemap import Label, Layer, anchors
 from ._drawing.changes import change_theme, changed_layers, rule_for, rules_of_change, walkers_theme
 from ._drawing.evidence import evidence_themes
+from ._drawing.named import COMPLETENESS, GAPS, OVERVIEW, PARCELS, scene_for
 from ._drawing.picture import sheet_of
 from ._drawing.scene import Scene, off_for, scene_of, with_layers_of
 from ._drawing.style import escape, house_style, web_file, wording
@@ -59,7 +59,7 @@ POLICY = (
 )
 #: What the page's script says itself.
 _SCRIPT_WORDS = (
-    "all", "changed", "full", "gaps", "missing", "more", "north", "nothing", "nothing_shown", "other_kinds", "print", "swipe",
+    "all", "changed", "full", "gaps", "missing", "more", "north", "nothing", "nothing_shown", "other_kinds", "parcels", "print", "swipe",
     "unknown", "whole", "zoom_in", "zoom_out",
 )  # fmt: skip
 
@@ -188,7 +188,7 @@ def _labels_json(labels: Sequence[Label], crs: Any, origin: np.ndarray) -> list[
     for label, parts, line in zip(labels, _features(shapes.array, origin), lines, strict=True):
         entry: dict[str, Any] = {"text": label.text, "k": label.kind, "z": label.zoom}
         entry["l" if line else "p"] = parts if line else parts[0]
-        first = int(label.kind in FIRST_LABELS)
+        first = int(label.first)
         for key, value in (("y", label.layer), ("d", label.away), ("max", label.until), ("f", first)):
             if value:
                 entry[key] = value
@@ -564,8 +564,6 @@ def draw(
     ----------
     district
         What `District.load` opened; its layers are the base map, whatever their CRS (drawn in degrees, WGS84).
-    district
-        The district; its layers are the base map.
     cover
         Result of `coverage`, index (home, rule). None gives the map of the present state.
     rings
@@ -654,12 +652,12 @@ def of_district(
     Parameters
     ----------
     what
-        "overview", "rule", "walkers", "difference" or "swipe".
+        "overview", "completeness", "gaps", "parcels", "rule", "walkers", "difference" or "swipe".
     rule, scenario
         A rule or the kind it leads; a scenario of the folder, or a TOML file. "rule" and "walkers" need the first,
         "difference" and "swipe" the second.
     tiles, key, lang
-        As in `draw`; only the first two maps lie on online tiles.
+        As in `draw`; only "overview" and "rule" lie on online tiles.
 
     Raises
     ------
@@ -668,28 +666,18 @@ def of_district(
     ScenarioError
         A scenario is needed and none was given, or it cannot be carried out.
     """
-    kinds = ("overview", "rule", "walkers", "difference", "swipe")
+    kinds = (OVERVIEW, COMPLETENESS, GAPS, PARCELS, "rule", "walkers", "difference", "swipe")
     if what not in kinds:
         raise UnknownNameError("图", what, kinds)
-    if tiles and what not in kinds[:2]:
+    if tiles and what not in (OVERVIEW, "rule"):
         raise SourceError("在线底图只用于现状图（overview）和规则图（rule）")
     if what in ("rule", "walkers") and rule is None:
         raise UnknownNameError(
             "规则（用 --rule 写规则名或设施类别）", "未写", [str(n) for n in district.rules.index][:8]
         )
-    if what == "overview":
-        return draw(district, tiles=tiles, key=key, lang=lang)
-    if what == "rule" and rule is not None:
-        own = rule_for(district, rule)
-        return draw(
-            district,
-            coverage(district, rules=[own]),
-            rings_of(district, own),
-            rule=own,
-            tiles=tiles,
-            key=key,
-            lang=lang,
-        )
+    if what in kinds[:4] or (what == "rule" and rule is not None):
+        named = rule_for(district, rule).name if what == "rule" and rule is not None else what
+        return HouseMap(scene_for(district, named, lang=lang), tiles=online(tiles, key) if tiles else None)
     if what == "walkers" and rule is not None:
         return walkers(district, rule, lang=lang)
     if not scenario:

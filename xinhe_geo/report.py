@@ -29,9 +29,11 @@ import pandas as pd
 import pyogrio
 
 from . import maps
-from ._analysis import Progress, analyse, has_own_plan, mapped_rules, promised_rules, rings_of, sources_table
+from ._analysis import Progress, analyse, has_own_plan, mapped_rules, promised_rules, sources_table
 from ._aside import Aside
 from ._drawing.meeting import DEMONSTRATION_TEXT, PRESETS, meeting
+from ._drawing.named import COMPLETENESS, GAPS, OVERVIEW, PARCELS, scene_for, worst_gaps
+from ._drawing.style import layer_of
 from ._ledger.book import ledger_workbook
 from ._ledger.communities import communities_page
 from ._ledger.page import ledger_page
@@ -299,27 +301,17 @@ def _write_maps(district: District, results: Mapping[str, Any], folder: Path) ->
     folder.mkdir(parents=True, exist_ok=True)
     shown: list[dict[str, str]] = []
 
-    def put(file: str, title: str, **content: Any) -> None:
-        drawn = maps.draw(district, title=title, **content)
-        drawn.save(folder / file)
+    chosen = [OVERVIEW, *([COMPLETENESS] if len(results["completeness"]) else []), *mapped_rules(district, results)]
+    if worst_gaps(district, results) is not None:
+        chosen.insert(PICTURES, GAPS)
+    if layer_of(district, "parcels") is not None:
+        chosen.append(PARCELS)
+    for what in chosen:
+        scene = scene_for(district, what, results=results)
+        drawn = maps.HouseMap(scene)
+        drawn.save(folder / f"{what}.html")
         picture = drawn.picture() if len(shown) < PICTURES else ""
-        shown.append({"file": f"maps/{file}", "title": title, "svg": picture})
-
-    put("overview.html", f"{district.name}现状总图")
-    table = results["completeness"]
-    if len(table):
-        put("completeness.html", f"{district.name} 15分钟配套齐全度", values=table["completeness"])
-    for rule in mapped_rules(district, results):
-        own, gap = district.rule(rule), results["gap_tables"].get(rule)
-        gap = gap if gap is not None and len(gap) else None
-        put(
-            f"{rule}.html",
-            f"{district.name} {own.label}",
-            cover=results["cover"],
-            rings=rings_of(district, own),
-            rule=rule,
-            gaps=gap,
-        )
+        shown.append({"file": f"maps/{what}.html", "title": scene.title, "svg": picture})
     walked = _walked_rule(district, results)
     if walked is not None:
         maps.walkers(district, walked).save(folder / "walkers.html")

@@ -11,28 +11,24 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-import geopandas as gpd
 import numpy as np
 import pandas as pd
 import pyproj
 import shapely
 
-from ._analysis import rings_of
-from ._drawing.scene import Scene, reasons_of, scene_of
-from ._drawing.style import cell_text, joined, kind_label, rule_label, shown_count, wording
-from ._drawing.themes import percent, walker_text
+from ._drawing.named import COMPLETENESS, OVERVIEW, scene_for, themes
+from ._drawing.scene import Scene
+from ._drawing.style import joined, kind_label, shown_count, wording
+from ._drawing.themes import percent
 from ._printing import carto
 from ._printing.carto import Column, Frame
 from ._printing.inventory import community_completeness, kind_figures, lacking_figures, zone_figures
 from ._printing.paper import SIZES, UNITS, Paper, cut, legible, pdf_bytes, png_bytes, span, wrap
-from .coverage import completeness, coverage, gaps, headlines
+from .coverage import completeness
 from .district import District
 from .errors import DataError, EnvironmentProblem, Problem, UnknownNameError, problems_table
 from .layers import DEMONSTRATION, LAYERS, SMALL
-from .values import Rule
 
-#: Themes that are not rules.
-OVERVIEW, COMPLETENESS, GAPS = "overview", "completeness", "gaps"
 _BORDER_LAYERS = ("district", "zones", "areas", "communities", "grid")
 #: Names that mean a device on Windows, with whatever ending.
 _DEVICES = {"CON", "PRN", "AUX", "NUL", *(f"{port}{i}" for port in ("COM", "LPT") for i in range(10))}
@@ -57,21 +53,6 @@ class Format:
     def fewer_than(self) -> int:
         """Counts of people and homes below this are not told."""
         return SMALL if self.public else 0
-
-
-def themes(district: District, lang: str = "zh") -> pd.Series:
-    """
-    List what a sheet can show.
-
-    Returns
-    -------
-    titles
-        Index: what to ask `sheet` for ("overview", "completeness", "gaps", the names of the district's rules); values: 图名.
-    """
-    t, rules = wording(lang), district.rules
-    fixed = {OVERVIEW: t["overview"], COMPLETENESS: t["sheet_completeness"], GAPS: t["sheet_gaps"]}
-    own = {name: rule_label(district, district.rule(name), lang) for name in rules.index}
-    return pd.Series({**fixed, **own}, name="title", dtype="str")
 
 
 def sheet(
@@ -175,104 +156,6 @@ def theme_pages(
     return _pages(district, scene, form, inventory=what == OVERVIEW, whole=whole, table=table)
 
 
-def scene_for(
-    district: District, what: str, *, show: str = "minutes", results: Mapping[str, Any] | None = None, lang: str = "zh",
-    fewer_than: int = 0,
-) -> Scene:  # fmt: skip
-    """Return what a theme shows; see `theme_pages`, and `shown_count` for `fewer_than`."""
-    more: dict[str, Any] = {
-        "rule": None,
-        "gaps": None,
-        "values": None,
-        "unit": "",
-        "show": show,
-        "lang": lang,
-        "fewer_than": fewer_than,
-    }
-    title = f"{district.name}{'' if lang == 'zh' else ' · '}{themes(district, lang)[what]}"
-    if what == OVERVIEW:
-        return scene_of(district, None, None, title=title, **more)
-    if what == COMPLETENESS:
-        table = completeness(district) if results is None else results["completeness"]
-        values = table["completeness"] if len(table) else pd.Series(dtype="float64")
-        scene = scene_of(district, None, None, title=title, **{**more, "values": values if len(values) else None})
-        return replace(
-            scene, themes=[replace(theme, lines=_completeness_lines(district, lang)) for theme in scene.themes]
-        )
-    if what == GAPS:
-        scene = scene_of(district, None, None, title=title, **{**more, "gaps": worst_gaps(district, results, lang)})
-        return replace(scene, off=[*scene.off, *(x.id for x in scene.layers if x.id.startswith("k-"))])
-    rule = district.rule(what)
-    cover = coverage(district, rules=[what]) if results is None else results["cover"]
-    missing = _gaps_of(district, cover, rule, results)
-    more |= {"rule": what, "gaps": missing}
-    rings = rings_of(district, rule)
-    if rings is not None and lang == "en":
-        rings["profile"] = cell_text(district.profiles, rule.profile, "label_en") or rule.profile
-    return scene_of(district, cover, rings, title=f"{district.name} · {rule_label(district, rule, lang)}", **more)
-
-
-def _completeness_lines(district: District, lang: str) -> list[str]:
-    """Return how completeness is counted; 15 minutes of an adult is what `completeness` takes by itself."""
-    t = wording(lang)
-    return [
-        t["line_method"].format(v=t["method_walk_min"]),
-        t["line_who"].format(v=walker_text(district, "adult", lang)),
-        t["line_limit"].format(v=t["up_to"].format(b=15, u=t["min"])),
-        t["line_denominator"].format(v=t["den_people"]),
-    ]
-
-
-def _gaps_of(
-    district: District, cover: pd.DataFrame, rule: Rule, results: Mapping[str, Any] | None
-) -> gpd.GeoDataFrame | None:
-    if results is not None:
-        table = results["gap_tables"].get(rule.name)
-    else:
-        known = len(cover) and headlines(district, cover)["value"].notna().get(rule.name, False)
-        table = gaps(district, cover, rule.name) if known else None
-    return table if table is not None and len(table) else None
-
-
-def worst_gaps(
-    district: District, results: Mapping[str, Any] | None = None, lang: str = "zh"
-) -> gpd.GeoDataFrame | None:
-    """
-    List the homes that miss something promised, each with its largest gap.
-
-    Returns
-    -------
-    homes
-        Index home, most people not served first; as `gaps`, the reason begins with what else is missing. None without any gap.
-    """
-    cover = coverage(district) if results is None else results["cover"]
-    if not len(cover):
-        return None
-    t, lead = wording(lang), headlines(district, cover)
-    promised = [r for r in lead.index if district.rule(r).confidence == "read" and pd.notna(lead.loc[r, "value"])]
-    own = {} if results is None else results["gap_tables"]
-    parts = [
-        (own[r] if r in own else gaps(district, cover, r)).assign(lacks=rule_label(district, district.rule(r), lang))
-        for r in promised
-    ]
-    parts = [p for p in parts if len(p) and "reason" in p.columns]
-    if not parts:
-        return None
-    every = pd.concat(parts)
-    every["n"] = every.groupby(level=0)["lacks"].transform("count")
-    every["order"] = range(len(every))
-    every = every.sort_values(
-        ["unserved", "n", "order"], ascending=[False, False, True], kind="stable", na_position="last"
-    )
-    worst = every[~every.index.duplicated()]
-    tail = [t["also_lacks"].format(n=n) if n else "" for n in worst["n"] - 1]
-    why = reasons_of(district, worst, lang)
-    worst = worst.assign(
-        reason=[f"{t['because'].format(w=w, r=r)}{x}" for w, r, x in zip(worst["lacks"], why, tail, strict=True)]
-    )
-    return gpd.GeoDataFrame(worst, geometry="geometry", crs=district.crs)
-
-
 # --- the page -----------------------------------------------------------------------------------------------------------
 
 
@@ -298,6 +181,11 @@ def _pages(
         _completeness_tables(first, district, table, form, below)
     listed: list[dict[str, str]] = next((layer.extra["list"] for layer in scene.layers if layer.id == "gaps"), [])
     done = _gap_table(first, listed, 0, below, form.lang) if listed else 0
+    for parcels in (layer.extra["list"] for layer in scene.layers if layer.id == "parcels" and "list" in layer.extra):
+        first.text(t["parcels"], 14, bold=True)
+        rows = [[p["name"], p["people"], p["why"]] for p in parcels]
+        first.table([t["name"], t["land"], t["parcel_what"]], rows, (84, 70, 220), numbers=(1,), size=11, most_lines=9)
+        first.y += 8
     carto.legend(last, scene, ground.zoom)
     if first is not last and done < len(listed):
         done = _gap_table(last, listed, done, 0.0, form.lang)
@@ -556,9 +444,13 @@ def page_foot(paper: Paper, bottom: float, lines: Sequence[str]) -> None:
 
 
 def map_png(scene: Scene, width_mm: float, height_mm: float, *, units: float = 900.0, dpi: int = 200) -> bytes:
-    """Return the map alone, with scale bar and north arrow, as a PNG for a slide or a document."""
+    """Return the map alone, with scale bar, north arrow and what its colours mean, as a PNG for a slide or a document."""
     paper = Paper(width_mm, height_mm, units)
-    carto.draw_map(paper, Frame(1, 1, paper.width - 2, paper.height - 2), scene)
+    frame = Frame(1, 1, paper.width - 2, paper.height - 2)
+    key = carto.key_box(frame, scene)
+    carto.draw_map(paper, frame, carto.with_few_numbers(scene), [key] if key else [])
+    if key:
+        carto.draw_key(paper, key, scene)
     return png_bytes(paper, dpi)
 
 

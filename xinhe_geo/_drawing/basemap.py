@@ -68,6 +68,11 @@ class Label:
     area: Any = None
     written: dict[tuple[int, ...], str] = field(default_factory=dict, repr=False)
 
+    @property
+    def first(self) -> bool:
+        """Whether it is placed before the points: names of communities and zones, and what a map is about."""
+        return self.kind in FIRST_LABELS or self.rank < 0
+
 
 # --- the base map ----------------------------------------------------------------------------------------------------
 

@@ -23,7 +23,7 @@ from ..district import District, to_degrees
 from ..errors import UnknownNameError
 from ..reach import facility_doors, home_doors, home_points, walk_inside
 from ..values import DENOMINATOR_LABELS, METHOD_LABELS, TOLERANCE_M, Rule
-from .basemap import FIRST_LABELS, border_layers, ground_layers, labels_of, point_styles, road_layers
+from .basemap import border_layers, ground_layers, labels_of, point_styles, road_layers
 from .pack import Packed, block, packed
 from .style import badges_of, blank_shapes, foot_lines, house_style, layer_of, web_file
 
@@ -468,7 +468,7 @@ def _label(label: Any, origin: np.ndarray) -> dict[str, Any]:
     shape = shapely.simplify(label.geometry, 2.0) if line else label.geometry
     parts = [_steps(part, origin) for part in _parts(shape)]
     entry["l" if line else "p"] = parts if line else parts[0]
-    for key, value in (("d", label.away), ("max", label.until), ("f", int(label.kind in FIRST_LABELS))):
+    for key, value in (("d", label.away), ("max", label.until), ("f", int(label.first))):
         if value:
             entry[key] = value
     return entry

@@ -13,8 +13,8 @@ import pyproj
 import shapely
 
 from ..district import to_degrees
-from .basemap import FIRST_LABELS, Label, Layer
-from .scene import Scene, off_for
+from .basemap import Label, Layer
+from .scene import Scene, beside, off_for
 from .style import OWN, escape, house_style, joined, wording
 from .themes import Mode, Theme
 
@@ -271,15 +271,17 @@ def _draw_points(scene: Scene, off: set[str], view: _View, own: set[str], *, fir
         if layer.shape != "P" or layer.id in off or layer.min_zoom > view.zoom or "mark" in layer.styles[0]:
             continue
         places = view.xy(shapely.get_coordinates(layer.geometry.array))
-        for (x, y), j in zip(places, layer.pick, strict=True):
-            style = layer.styles[j]
+        for place, j in zip(places, layer.pick, strict=True):
+            style, (x, y) = layer.styles[j], place
             r = float(style.get("size", radius))
             if not (-r < x < view.width + r and -r < y < view.height + r):
                 continue
             if bool(style.get("keep") or layer.id in own) is not first:
                 continue
+            if style.get("keep"):
+                x, y = beside(x, y, r, view.free)
             box = (x - r, y - r, x + r, y + r)
-            if style.get("keep") or view.free(box):
+            if style.get("keep") or ("near" not in style and view.free(box)):
                 view.taken.append(box)
                 icons.append(_icon(x, y, r, style))
                 continue
@@ -293,7 +295,7 @@ def _draw_points(scene: Scene, off: set[str], view: _View, own: set[str], *, fir
 def _draw_labels(scene: Scene, off: set[str], view: _View, first: bool) -> str:
     out: list[str] = []
     for label in scene.labels:
-        if (label.kind in FIRST_LABELS) is not first:
+        if label.first is not first:
             continue
         hidden = label.layer in off or view.zoom < label.zoom or (label.until and view.zoom > label.until)
         if hidden or label.geometry is None or label.geometry.is_empty:
@@ -491,17 +493,20 @@ def _legend(scene: Scene, theme: Theme | None, mode: Mode | None, off: set[str],
     if theme is not None and mode is not None:
         _legend_theme(column, theme, mode, scene.lang)
     groups = legend_groups(scene, theme, off)
-    gaps = next((x for x in scene.layers if x.id == "gaps"), None)
+    gaps = next((x for x in scene.layers if x.id in ("gaps", "parcels") and "list" in x.extra), None)
     if gaps is not None:
         # The legend comes after the list and must stay whole.
         below = sum(30 + (math.ceil(len(e) / 2) * 21 if len(e) > 7 else len(e) * 23) for _, e in groups)
-        column.text(t["gaps"], 14.5, weight=700)
+        column.text(gaps.label, 14.5, weight=700)
         for i, gap in enumerate(gaps.extra["list"]):
             need = 20 + 17.4 * len(_wrap(gap["why"], 12, column.width))
             if column.y + need > column.bottom - below - 25:
                 column.text(t["more"].format(n=len(gaps.extra["list"]) - i), 12, "#626a72")
                 break
-            column.text(f"{i + 1}  {gap['name']}  {gap['people']}", 13.5, "#b02040", 600)
+            number = f"{i + 1}  " if gaps.shape == "P" else ""
+            column.text(
+                f"{number}{gap['name']}  {gap['people']}", 13.5, gaps.styles[0].get("line", gaps.styles[0]["fill"]), 600
+            )
             column.text(gap["why"], 12, "#626a72")
         column.y += 8
     for label, entries in groups:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -74,6 +74,22 @@ class Scene:
     groups: list[dict[str, Any]]
     off: list[str]
     first: int
+
+
+#: So many gaps carry their number at once; the others are dots until one comes near, so that the colours below stay visible.
+FIRST_GAPS, NEAR_ZOOM = 20, 15.0
+
+
+def beside(
+    x: float, y: float, r: float, free: Callable[[tuple[float, float, float, float]], bool]
+) -> tuple[float, float]:
+    """Return where a symbol goes that must be seen: at its place or as near to it as there is room; over others where there is none."""
+    for far in (0.0, 1.0, 1.5, 2.05):
+        for i, j in ((0, 1), (0, -1), (1, 0), (-1, 0)):
+            bx, by = x + i * far * r, y + j * far * r
+            if free((bx - r, by - r, bx + r, by + r)):
+                return bx, by
+    return x, y
 
 
 # --- rings and gaps --------------------------------------------------------------------------------------------------
@@ -147,7 +163,14 @@ def _gap_layers(district: Any, gaps: gpd.GeoDataFrame, lang: str, fewer_than: in
         for n, p, c, m, r in zip(names, counts, communities, minutes, reasons, strict=True)
     ]
     styles: list[dict[str, Any]] = [
-        {"fill": look["line"], "symbol": str(i + 1) if i < 99 else "", "size": 9, "keep": i < 10, "label": t["gaps"]}
+        {
+            "fill": look["line"],
+            "symbol": str(i + 1) if i < 99 else "",
+            "size": 9,
+            "keep": i < 10,
+            "label": t["gaps"],
+            **({"near": NEAR_ZOOM} if i >= FIRST_GAPS else {}),
+        }
         for i in range(len(gaps))
     ]
     layers = []

@@ -235,6 +235,12 @@ def percent(value: float) -> str:
     return f"{shown:g} %"
 
 
+def land_text(square_metres: float, lang: str) -> str:
+    """Return an amount of land in hectares."""
+    hectares = square_metres / 10_000.0
+    return wording(lang)["hectares"].format(n=f"{hectares:,.0f}" if hectares >= 100 else f"{hectares:,.1f}")
+
+
 def share_of(rows: pd.DataFrame, weights: np.ndarray, column: str) -> tuple[float, float]:
     """Return the served share (NaN where nothing is known) and the weight not served."""
     served = floats_of(rows, column)
@@ -257,8 +263,8 @@ def _reach_facts(
     share, lost = share_of(rows, weights, "served")
     if math.isnan(share):
         return [{"big": t["unknown"], "text": ""}], []
-    unit = t["m2"] if column == "area_m2" else t["person"]
-    lost_text = number_text(lost, unit) if column == "area_m2" else shown_count(lost, unit, lang, fewer_than)
+    unit = t["person"]
+    lost_text = land_text(lost, lang) if column == "area_m2" else shown_count(lost, unit, lang, fewer_than)
     text = t["share"].format(den=t[f"den_{column}"]) + t["semicolon"] + t["not_served"].format(n=lost_text)
     fact = {"big": percent(share), "text": text}
     if demonstration:
@@ -385,27 +391,35 @@ def values_theme(
 ) -> Theme:
     """Colour homes by any series: shares in fifths, other numbers in five equal steps."""
     t, look = wording(lang), house_style()
-    label = title or t.get(str(values.name), str(values.name) if values.name else t["completeness"])
+    label = t.get(str(values.name)) or title or (str(values.name) if values.name else t["completeness"])
     number = pd.to_numeric(values.reindex(homes.index), errors="coerce").to_numpy(dtype="float64", na_value=np.nan)
     known = number[~np.isnan(number)]
     share = not unit and (not len(known) or (known.min() >= 0 and known.max() <= 1))
     low, high = (0.0, 1.0) if share else (float(known.min()), float(known.max()))
-    edges = np.linspace(low, high if high > low else low + 1, 6)
-    pick = np.clip(np.searchsorted(edges[1:-1] - 1e-9, number, side="right"), 0, 4)
-    pick = np.where(np.isnan(number), 5, pick)
+    whole = not share and bool(np.all(known == np.rint(known)))
+    if whole:  # none by itself, then classes of as many whole numbers each
+        none = [0.0] if low == 0 < high else []
+        start = low + len(none)
+        step = math.ceil((high - start + 1) / (5 - len(none)))
+        edges = np.array([*none, *np.arange(start, high + step + 0.5, step)])
+    else:
+        edges = np.linspace(low, high if high > low else low + 1, 6)
+    classes = len(edges) - 1
+    pick = np.clip(np.searchsorted(edges[1:-1] - 1e-9, number, side="right"), 0, classes - 1)
+    pick = np.where(np.isnan(number), classes, pick)
 
     def words(value: float) -> str:
         return f"{value * 100:.0f}" if share else f"{value:,.4g}"
 
+    def label_of(i: int) -> str:
+        first, last = edges[i], edges[i + 1] - (1 if whole else 0)
+        if first == last:
+            return f"{words(first)} {unit}".rstrip()
+        return t["between"].format(a=words(first), b=words(last), u="%" if share else unit).rstrip()
+
     edge = {"line": look["cover"]["line"], "width": look["cover"]["width"]}
-    styles: list[dict[str, Any]] = [
-        {
-            "fill": c,
-            **edge,
-            "label": t["between"].format(a=words(edges[i]), b=words(edges[i + 1]), u="%" if share else unit),
-        }
-        for i, c in enumerate(look["values"])
-    ]
+    ramp = [look["values"][round(i * 4 / max(classes - 1, 1))] for i in range(classes)]
+    styles: list[dict[str, Any]] = [{"fill": c, **edge, "label": label_of(i)} for i, c in enumerate(ramp)]
     styles.append({**look["cover"]["unknown"], "label": t["unknown"], "skip": True})
     people = floats_of(homes, "people")
     both = ~np.isnan(number) & ~np.isnan(people)
@@ -421,7 +435,7 @@ def values_theme(
         if is_demonstration(district, ("homes", "facilities", "streets")):
             facts[0]["tag"] = t["demo_value"]
     shown: list[str | None] = [
-        None if math.isnan(v) else percent(v) if share else number_text(v, unit, 1) for v in number
+        None if math.isnan(v) else percent(v) if share else number_text(v, unit, 0 if whole else 1) for v in number
     ]
     return Theme(
         "values", label, f"{district.name} · {label}", [], "homes", [_mode(label, label, styles, pick, homes, lang, fewer_than=fewer_than)],

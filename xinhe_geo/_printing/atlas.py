@@ -14,25 +14,21 @@ import shapely
 
 from .._analysis import analyse, promised_rules
 from .._drawing.basemap import Layer
+from .._drawing.named import COMPLETENESS, GAPS, OVERVIEW, PARCELS, scene_for, themes
 from .._drawing.scene import Scene
-from .._drawing.style import house_style, joined, kind_label, number_text, rule_label, wording
+from .._drawing.style import house_style, joined, kind_label, layer_of, number_text, rule_label, wording
 from .._drawing.themes import Mode, class_text, percent, walker_text
 from ..district import District
 from ..progress import told
 from ..reach import hinge_of_kinds, home_points
 from ..sheet import (
-    COMPLETENESS,
-    GAPS,
-    OVERVIEW,
     Format,
     check_size,
     file_name,
     page_foot,
     page_head,
-    scene_for,
     short_label,
     theme_pages,
-    themes,
     title_block,
     title_cells,
     write_bytes,
@@ -100,7 +96,8 @@ def _pages(district: District, results: Mapping[str, Any], form: Format) -> Iter
     """Yield the pages with their names; a theme's further pages have the number of its first."""
     chosen = [r for r in promised_rules(district, results) if pd.notna(results["headlines"].loc[r, "value"])]
     named = themes(district, form.lang)
-    for i, what in enumerate([OVERVIEW, COMPLETENESS, GAPS, *chosen]):
+    fixed = [OVERVIEW, COMPLETENESS, GAPS, *([PARCELS] if layer_of(district, "parcels") is not None else [])]
+    for i, what in enumerate([*fixed, *chosen]):
         for page in theme_pages(
             district, what, replace(form, number=f"{i + 1:02d}"), results=results, whole=what == GAPS
         ):
@@ -108,7 +105,7 @@ def _pages(district: District, results: Mapping[str, Any], form: Format) -> Iter
     if district.communities is None or district.homes is None:
         return
     for j, code in enumerate(district.layers["communities"].index):
-        own = replace(form, number=f"{len(chosen) + 4 + j:02d}")
+        own = replace(form, number=f"{len(fixed) + len(chosen) + 1 + j:02d}")
         yield str(district.layers["communities"].at[code, "name"]), community_page(district, results, code, own)
 
 

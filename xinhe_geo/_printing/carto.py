@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -13,9 +14,9 @@ import numpy as np
 import pyproj
 import shapely
 
-from .._drawing.basemap import FIRST_LABELS, Label, Layer
+from .._drawing.basemap import Label, Layer
 from .._drawing.picture import ink_on, legend_groups, width_at
-from .._drawing.scene import Scene, off_for
+from .._drawing.scene import Scene, beside, off_for
 from .._drawing.style import house_style, joined, wording
 from .._drawing.themes import Mode, Theme
 from .paper import Box, Paper, cut, span, wrap
@@ -256,11 +257,13 @@ def _draw_points(ground: Ground, layers: Iterable[Layer]) -> None:
         if layer.styles[0].get("mark") == "none":
             continue
         places = ground.on_page(shapely.get_coordinates(layer.geometry.array))
-        for (x, y), j in zip(places, layer.pick, strict=True):
-            style = layer.styles[j]
+        for place, j in zip(places, layer.pick, strict=True):
+            style, (x, y) = layer.styles[j], place
             r = 3.5 if "mark" in style else float(style.get("size", radius))
             if not (f.left - r < x < f.right + r and f.top - r < y < f.bottom + r):
                 continue
+            if style.get("keep"):
+                x, y = beside(x, y, r, lambda b: ground.free([b]))
             box = (x - r, y - r, x + r, y + r)
             if "mark" in style or not style.get("symbol", "·"):
                 dots.append((x, y, style))
@@ -299,7 +302,7 @@ def _draw_labels(ground: Ground, labels: Iterable[Label], off: set[str], *, firs
     """Find room for names; return what writes them."""
     found: list[_Write] = []
     for label in labels:
-        if (label.kind in FIRST_LABELS) is not first or label.layer in off:
+        if label.first is not first or label.layer in off:
             continue
         late = label.until and ground.zoom > label.until
         if ground.zoom < label.zoom or late or label.geometry is None or label.geometry.is_empty:
@@ -318,7 +321,7 @@ def _point_label(ground: Ground, label: Label, style: Mapping[str, Any]) -> list
     w, h, d = span(label.text, size, spacing), size * 1.25, label.away
     if d:
         tries = [(w / 2 + d, 0.0), (-w / 2 - d, 0.0), (0.0, -h / 2 - d), (0.0, h / 2 + d)]
-    elif label.kind in FIRST_LABELS:
+    elif label.first:
         tries = [(i * w / 8, j * h / 2) for j in range(-6, 7) for i in range(-6, 7)]
     else:
         tries = [
@@ -332,7 +335,7 @@ def _point_label(ground: Ground, label: Label, style: Mapping[str, Any]) -> list
             (-w * 0.5, -h),
             (w * 0.5, h),
         ]
-    if label.kind in FIRST_LABELS:  # near its place, on few symbols, and never on somebody else's ground
+    if label.first:  # near its place, on few symbols, and never on somebody else's ground
         tries = [(dx, dy) for dx, dy in tries if _over(ground, label.area, x0 + dx, y0 + dy)]
         tries.sort(key=lambda move: 10 * _covered(ground, x0 + move[0], y0 + move[1], w, h) + math.hypot(*move))
     for dx, dy in tries:
@@ -639,6 +642,50 @@ def legend(column: Column, scene: Scene, zoom: float) -> None:
         column.text(label, 14, bold=True)
         column.rows(entries)
         column.y += 8
+
+
+# --- a map without a column beside it ----------------------------------------------------------------------------------
+
+_KEY_ROW, _KEY_TEXT = 22.0, 13.5
+
+
+def _key_rows(scene: Scene) -> list[tuple[Sequence[Any], str]]:
+    """Return what must be explained on the map itself: the theme's classes and its facilities."""
+    theme, mode = shown_mode(scene)
+    if theme is None or mode is None:
+        return []
+    classes = zip(mode.styles, mode.counts, strict=True)
+    rows: list[tuple[Sequence[Any], str]] = [((s, "A"), str(s["label"])) for s, n in classes if n or not s.get("skip")]
+    own = [x for x in scene.layers if x.shape == "P" and x.id in {f"k-{k}" for k in theme.kinds}]
+    return [*rows, *(((x.styles[0], "P"), re.split("[（(]", x.label)[0]) for x in own)]
+
+
+def key_box(frame: Frame, scene: Scene) -> Box | None:
+    """Return where the key lies: in the lower right corner; None where there is nothing to explain."""
+    rows = _key_rows(scene)
+    if not rows:
+        return None
+    width = max(span(label, _KEY_TEXT) for _, label in rows) + 54
+    return frame.right - width, frame.bottom - len(rows) * _KEY_ROW - 14, frame.right, frame.bottom
+
+
+def draw_key(paper: Paper, box: Box, scene: Scene) -> None:
+    """Write what the colours and symbols of a map mean into a corner of it."""
+    left, top, right, bottom = box
+    paper.rectangle(left, top, right - left, bottom - top, fill=SHEET, line="#555555")
+    column = Column(paper, left + 9, top + 7, right - left - 14, bottom)
+    for key, label in _key_rows(scene):
+        column.row(key, label, "", column.left, column.width)
+        column.y += _KEY_ROW
+
+
+def with_few_numbers(scene: Scene) -> Scene:
+    """Return a scene whose lesser gaps are dots: without the list beside the map their numbers say nothing."""
+    layers = [
+        replace(x, styles=[{**s, "symbol": ""} if "near" in s else s for s in x.styles]) if x.id == "gaps" else x
+        for x in scene.layers
+    ]
+    return replace(scene, layers=layers)
 
 
 # --- for the public ---------------------------------------------------------------------------------------------------

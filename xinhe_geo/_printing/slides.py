@@ -20,12 +20,13 @@ from pptx.util import Emu, Inches, Pt
 
 from .._analysis import analyse, best_sites, has_own_plan, promised_rules
 from .._drawing.meeting import DEMONSTRATION_TEXT
+from .._drawing.named import COMPLETENESS, GAPS, OVERVIEW, scene_for, worst_gaps
 from .._drawing.style import badges_of
 from ..audit import SEVERITIES, rests_on
 from ..district import District
 from ..ledger import ledger, verdicts
 from ..progress import told
-from ..sheet import COMPLETENESS, GAPS, OVERVIEW, map_png, scene_for, worst_gaps, write_bytes
+from ..sheet import map_png, write_bytes
 from ..values import DENOMINATOR_LABELS, METHOD_LABELS
 from .office import document_bytes
 from .paper import plain, wrap

@@ -229,6 +229,16 @@
     };
   }
 
+  /* Where a symbol goes that must be seen: beside its place, as near as there is room; over others where there is none. */
+  function beside(room, x, y, r) {
+    for (const far of [1, 1.5, 2.05])
+      for (const [i, j] of [[0, 1], [0, -1], [1, 0], [-1, 0]]) {
+        const bx = x + i * far * r, by = y + j * far * r;
+        if (room.free([bx - r, by - r, bx + r, by + r])) return [bx, by];
+      }
+    return [x, y];
+  }
+
   /* Points: whole symbols where there is room, dots where there is not; never one symbol over another. `first` are those the
      map is about, placed before any name so that no name hides one; all others give way to the names of communities.
      Returns what to draw, so that dots can lie under names and symbols over them. */
@@ -243,7 +253,11 @@
         if (Boolean(style.keep || own.has(layer.id)) !== first) return;
         if (style.mark === "gate") { found.gates.push([x, y, style]); return; }
         const r = style.size ? style.size * view.u : full, b = [x - r, y - r, x + r, y + r], d = full * 0.42;
-        if (style.keep || room.free(b)) { room.take(b); found.icons.push([x, y, r, style]); return; }
+        if (style.keep && !room.free(b)) {
+          const [bx, by] = beside(room, x, y, r);
+          room.take([bx - r, by - r, bx + r, by + r]); found.icons.push([bx, by, r, style]); return;
+        }
+        if ((!style.near || view.zoom >= style.near) && room.free(b)) { room.take(b); found.icons.push([x, y, r, style]); return; }
         if (first) room.take([x - d, y - d, x + d, y + d]);
         found.dots.push([x, y, d, style]);
       });
@@ -705,14 +719,14 @@
     const box = $("xh-gaps"), t = app.scene.t;
     box.textContent = "";
     box.hidden = true;
-    for (const [layer, title] of [[app.byId.gaps, t.gaps], [app.byId.changed, t.changed]]) {
+    for (const [layer, title] of [[app.byId.gaps, t.gaps], [app.byId.changed, t.changed], [app.byId.parcels, t.parcels]]) {
       if (!layer || !layer.list) continue;
       box.hidden = false;
       box.appendChild(make("h2", "", title));
       const list = make("ol");
       layer.list.forEach((entry, i) => {
         const li = make("li"), b = make("button"), mark = make("i", "", layer.id === "gaps" ? String(i + 1) : ""); b.type = "button";
-        if (layer.id !== "gaps") { mark.className = "xh-mark"; paintSwatch(mark, layer.styleOf(i), "P"); }
+        if (layer.id !== "gaps") { mark.className = "xh-mark"; paintSwatch(mark, layer.styleOf(i), layer.shape); }
         b.appendChild(mark); b.appendChild(make("b", "", entry.name));
         b.appendChild(make("span", "xh-people", entry.people));
         b.appendChild(make("span", "xh-why", entry.why));
@@ -743,7 +757,7 @@
       if (off.length) {
         const more = make("details", "xh-more");
         more.appendChild(make("summary", "", fill(scene.t.other_kinds, { n: off.length })));
-        more.open = !on.length && !scene.themes.length; d.appendChild(more); grids.push([more, off]);
+        more.open = !on.length && !scene.themes.length && !app.scene.layers.some((layer) => layer.list); d.appendChild(more); grids.push([more, off]);
       }
       grids.forEach(([place, rows]) => {
         const grid = make("div", rows.length > 5 && wide ? "xh-grid two" : "xh-grid");
