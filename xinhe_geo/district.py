@@ -609,7 +609,7 @@ def _read(
     if target is not None:
         problems += _misplaced(rows, declared)
     problems += _orphans(rows, declared)
-    problems += _unknown_kinds(manifest, rows)
+    problems += _unknown_kinds(manifest, rows, declared)
     table = pd.DataFrame(files, columns=["layer", "file", "from", "sha256"]).set_index("layer")
     return manifest, rows, table, problems
 
@@ -876,7 +876,9 @@ def _orphans(rows: Mapping[str, pd.DataFrame], declared: Mapping[str, Any]) -> I
                 )  # fmt: skip
 
 
-def _unknown_kinds(manifest: Mapping[str, Any], rows: Mapping[str, pd.DataFrame]) -> Iterator[Problem]:
+def _unknown_kinds(
+    manifest: Mapping[str, Any], rows: Mapping[str, pd.DataFrame], declared: Mapping[str, Any]
+) -> Iterator[Problem]:
     if "kinds" not in rows:
         return
     known = set(rows["kinds"].index)
@@ -886,7 +888,7 @@ def _unknown_kinds(manifest: Mapping[str, Any], rows: Mapping[str, pd.DataFrame]
                           _nearest(str(kind), known))  # fmt: skip
     for table, column in (("rules", "kinds"), ("norms", "kinds"), ("measures", "kinds"), ("measures", "near_kinds")):
         if table in rows and column in rows[table].columns:
-            file = str(manifest["layers"].get(table, {}).get("file", f"{LAYERS[table].folder}/{table}.csv"))
+            file = str(declared.get(table, {}).get("file", f"{LAYERS[table].folder}/{table}.csv"))
             for row, kinds in rows[table][column].dropna().items():
                 for kind in str(kinds).split(";"):
                     if kind not in known:
