@@ -7,7 +7,7 @@ profile, year and basis. Unknown people are missing, never 0, and shares are tak
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -173,9 +173,20 @@ def _cover_kinds(
     best = tables[0]
     homes, kinds = ground.homes, rules[0].kinds
     rows = homes.names.get_indexer(ground.facts.index)
-    shared = {column: _median(homes, best[column])[rows] for column in ("metres", "straight_metres", "minutes")}
-    columns = {rule.method: "facility_minutes" if rule.method == "walk_min" else "facility" for rule in rules}
-    nearest = {column: _most(homes, best[column])[rows] for column in set(columns.values())}
+
+    def by_metres(column: str, told: Callable[[_Homes, pd.Series], np.ndarray]) -> np.ndarray:
+        """Return what is told of a column that is the same whoever walks, kept for the next walker."""
+        key = ("cover", kinds, column)
+        if key not in district.memo:
+            district.memo[key] = told(homes, best[column])[rows]
+        found: np.ndarray = district.memo[key]
+        return found
+
+    shared = {column: by_metres(column, _median) for column in ("metres", "straight_metres")}
+    shared["minutes"] = _median(homes, best["minutes"])[rows]
+    nearest = {}
+    for timed in {rule.method == "walk_min" for rule in rules}:
+        nearest[timed] = _most(homes, best["facility_minutes"])[rows] if timed else by_metres("facility", _most)
     costs, inside = ({column: table[column].to_numpy() for column in COST_COLUMNS} for table in tables)
     within = [[*(_within(costs, rule, method) for method in METHOD_LABELS), _within(inside, rule, rule.method)]
               for rule in rules]  # fmt: skip
@@ -194,7 +205,7 @@ def _cover_kinds(
             "rule": rule.name, "label": rule.label, "kind": ";".join(kinds), "metric": rule.metric,
             "method": rule.method, "profile": rule.profile, "denominator": rule.denominator,
             "limit_metres": float(rule.metres), "limit_minutes": float(rule.minutes),
-            **shared, "facility": nearest[columns[rule.method]], **served, "basis": basis,
+            **shared, "facility": nearest[rule.method == "walk_min"], **served, "basis": basis,
         })  # fmt: skip
     return answers
 
@@ -291,8 +302,9 @@ def _present(district: District, kinds: Sequence[str], facts: pd.DataFrame) -> n
     matrix = presence(district)
     if matrix.empty:
         return np.full(len(facts), np.nan)
-    has = (matrix.reindex(columns=list(kinds), fill_value=0).sum(axis=1) > 0).astype("float64")
-    return facts["community"].map(has).to_numpy(dtype="float64")
+    has = (matrix[matrix.columns.intersection(kinds)].to_numpy() > 0).any(axis=1)
+    row = matrix.index.get_indexer(facts["community"])
+    return np.where(row >= 0, has[row], np.nan)
 
 
 # --- groups ----------------------------------------------------------------------------------------------------------
@@ -701,24 +713,32 @@ def basis_text(district: District, rule: Rule) -> str:
 
     A walk is counted without gates, entrances or barriers where the district has no such layer, and says so.
     """
+    if ("weak rows", rule.kinds) not in district.memo:
+        district.memo["weak rows", rule.kinds] = _weak_rows(district, rule.kinds)
+    parts = list(district.memo["weak rows", rule.kinds])
+    absent = [LAYERS[name].label for name in ON_THE_WAY if name not in district.layers]
+    if absent and rule.metric == "reach" and rule.method != "buffer":
+        parts.append(f"没有图层、步行未计：{'、'.join(absent)}")
+    return "；".join(parts)
+
+
+def _weak_rows(district: District, kinds: Sequence[str]) -> list[str]:
+    """Say of homes, facilities of some kinds and streets how many are schematic or synthetic."""
     parts = []
     facilities = district.facilities
     rows = {
         "小区": district.basis("homes") if district.homes is not None else pd.Series(dtype="str"),
         "设施": pd.Series(dtype="str")
         if facilities is None
-        else district.basis("facilities")[facilities["kind"].isin(rule.kinds)],
+        else district.basis("facilities")[facilities["kind"].isin(kinds)],
         "路段": district.basis("streets") if "streets" in district.layers else pd.Series(dtype="str"),
     }
     for label, basis in rows.items():
         weak = basis[basis.isin(DEMONSTRATION)]
         if len(weak):
-            kinds = "、".join(BASIS_LABELS[b] for b in DEMONSTRATION if (weak == b).any())
-            parts.append(f"{label} {len(basis)} 处中 {len(weak)} 处为{kinds}")
-    absent = [LAYERS[name].label for name in ON_THE_WAY if name not in district.layers]
-    if absent and rule.metric == "reach" and rule.method != "buffer":
-        parts.append(f"没有图层、步行未计：{'、'.join(absent)}")
-    return "；".join(parts)
+            words = "、".join(BASIS_LABELS[b] for b in DEMONSTRATION if (weak == b).any())
+            parts.append(f"{label} {len(basis)} 处中 {len(weak)} 处为{words}")
+    return parts
 
 
 def compare(a: pd.DataFrame, b: pd.DataFrame, *, by: str | None = None) -> pd.DataFrame:

@@ -456,6 +456,12 @@ class District:
         """
         if isinstance(name, Rule):
             return name
+        if ("rule", name) not in self.memo:
+            self.memo["rule", name] = self._read_rule(name)
+        rule: Rule = self.memo["rule", name]
+        return rule
+
+    def _read_rule(self, name: str) -> Rule:
         table = self._rows["rules"]
         if name not in table.index:
             raise UnknownNameError("规则", name, list(table.index))

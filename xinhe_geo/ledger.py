@@ -244,12 +244,21 @@ def quoted(text: str) -> str:
 
 def promises(district: District) -> pd.DataFrame:
     """Return the registered commitments: index id, columns of `commitments.csv` without `kind`; blanks are empty text."""
-    table = rows_of(district, "commitments")
-    return table[(table["kind"] == "commitment").to_numpy()].drop(columns="kind").fillna("")
+
+    def make() -> pd.DataFrame:
+        table = rows_of(district, "commitments")
+        return table[(table["kind"] == "commitment").to_numpy()].drop(columns="kind").fillna("")
+
+    table: pd.DataFrame = once(district, "promises", make)
+    return table.copy(deep=False)
 
 
 def measure_rows(district: District) -> list[dict[str, Any]]:
     """Return the rows of `measures.csv` as plain values: missing text is empty, a missing number is NaN."""
+    return [dict(m) for m in once(district, "measures", lambda: _measure_rows(district))]
+
+
+def _measure_rows(district: District) -> list[dict[str, Any]]:
     table = rows_of(district, "measures").reset_index()
     types = {c.name: c.type for c in LAYERS["measures"].names.values()}
     rows: list[dict[str, Any]] = []
@@ -293,8 +302,8 @@ def measure_problems(district: District) -> pd.DataFrame:
         "kinds": set(district.kinds.index), "near_kinds": set(district.kinds.index), "also_rules": set(district.rules.index),
         "layer": shapes, "other_layer": shapes, "needs": set(LAYERS), "decay": set(rows_of(district, "decays")["decay"]),
     }  # fmt: skip
-    found = [p for m in measure_rows(district) for p in _measure_problems(district, m, known)]
     codes = set(promises(district).index)
+    found = [p for m in measure_rows(district) for p in _measure_problems(district, m, known, codes)]
     for key, touches in rows_of(district, "contradictions")["touches"].dropna().items():
         found += [
             _problem(district, "contradictions", str(key), "touches", f"没有登记承诺“{code}”", "写已登记的编号")
@@ -308,9 +317,11 @@ def _problem(district: District, layer: str, row: str, field: str, problem: str,
     return Problem("error", layer, str(district.files.loc[layer, "file"]), row, field, problem, remedy)
 
 
-def _measure_problems(district: District, m: Measure, known: Mapping[str, set[str]]) -> Iterator[Problem]:
+def _measure_problems(
+    district: District, m: Measure, known: Mapping[str, set[str]], codes: set[str]
+) -> Iterator[Problem]:
     labels = LAYERS["measures"].names
-    for field, problem, remedy in (*_names_unknown(m, known), *_cells_missing(m), *_targets_wrong(district, m)):
+    for field, problem, remedy in (*_names_unknown(m, known), *_cells_missing(m), *_targets_wrong(m, codes)):
         said = problem.replace("{}", labels[field].label)
         yield _problem(district, "measures", str(m["measure"]), field, said, remedy)
 
@@ -346,7 +357,7 @@ def _cells_missing(m: Measure) -> Iterator[tuple[str, str, str]]:
         yield "lines", "范围是线，没有写线在哪个图层", "写 named_roads、water 或 barriers"
 
 
-def _targets_wrong(district: District, m: Measure) -> Iterator[tuple[str, str, str]]:
+def _targets_wrong(m: Measure, codes: set[str]) -> Iterator[tuple[str, str, str]]:
     if m["operator"] and not m["target_from"]:
         yield "target_from", "有目标，没有写出自哪里", "写 plan、standard 或 reference"
     for field in {">=": ("low",), "<=": ("high",), "==": ("low",), "between": ("low", "high")}.get(m["operator"], ()):
@@ -354,12 +365,12 @@ def _targets_wrong(district: District, m: Measure) -> Iterator[tuple[str, str, s
             yield field, f"比较是 {m['operator']}，没有写{{}}", "填上这个数，或写目标所在的台账指标"
     if m["low"] > m["high"]:
         yield "low", f"下限 {m['low']:g} 大于上限 {m['high']:g}", "核对两列"
-    if m["commitment"] and m["commitment"] not in promises(district).index:
+    if m["commitment"] and m["commitment"] not in codes:
         yield "commitment", f"“{m['commitment']}”登记为没有逐条核的表述", "改成已登记的承诺编号，或改登记"
 
 
 def _refuse_bad_rows(district: District) -> None:
-    problems = measure_problems(district)
+    problems = once(district, "problems", lambda: measure_problems(district))
     if len(problems):
         raise DataError(problems, district.folder.name)
 
@@ -464,10 +475,9 @@ def _fix_for(m: Measure, needs: str) -> str:
 
 
 def _contradictions(district: District, code: str) -> str:
-    table = rows_of(district, "contradictions")
-    rows = [
+    rows = once(district, "contradictions", lambda: list(rows_of(district, "contradictions").fillna("").iterrows()))
+    return "\n".join(
         f"{key}：{row['issue']}处理：{row['handling']}"
-        for key, row in table.fillna("").iterrows()
+        for key, row in rows
         if code and code in listed(str(row["touches"]))
-    ]
-    return "\n".join(rows)
+    )

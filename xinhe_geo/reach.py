@@ -465,7 +465,7 @@ def _hinges(district: District, near: Mapping[str, _ByMetres | None], walker: Pr
         if kind in there:
             timed = _best_doors(count, doors, searches[kind], there[kind], walker)
             columns |= there[kind].columns | timed
-        tables[kind] = pd.DataFrame(columns, index=pd.RangeIndex(count, name="point"))
+        tables[kind] = pd.DataFrame(columns, index=pd.RangeIndex(count, name="point"), copy=False)
     return tables
 
 

@@ -199,7 +199,7 @@ def evidence_line(district: Any, kinds: Sequence[str], lang: str) -> str:
             what = joined([kind_label(district, k, lang) for k in kinds], lang) if len(kinds) <= 2 else word
         weak = basis[basis.isin(DEMONSTRATION)]
         if len(weak):
-            words = joined([t[f"basis_{b}"] for b in sorted(set(weak))], lang)
+            words = joined([t[f"basis_{b}"] for b in sorted(weak.unique())], lang)
             parts.append(t["of_which"].format(what=what, n=f"{len(basis):,}", k=f"{len(weak):,}", unit=unit, b=words))
     return t["evidence"].format(e=t["semicolon"].join(parts) if parts else t["all_real"])
 
