@@ -30,14 +30,16 @@ import hashlib
 import importlib.util
 import json
 import os
+import queue
 import re
 import shutil
 import signal
 import subprocess
 import sysconfig
+import threading
 import time
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from urllib.parse import quote
 
@@ -261,7 +263,9 @@ def install(stamp: Mapping[str, object], extras: set[str]) -> None:
             STAMP.write_bytes(before)
         raise
     write_stamp(sorted(extras))
-    say("准备完毕。 / Ready.")
+    say(
+        "准备完毕；第一次分析还要编译寻路程序，多用半分钟左右。 / Ready; the first analysis also compiles the walk engine, once."
+    )
 
 
 def source() -> list[str]:
@@ -346,15 +350,14 @@ def pip(*arguments: str, python: Sequence[str] = ("-m", "pip")) -> None:
         command, cwd=ROOT, env=child, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, encoding="utf-8",
         errors="replace",
     ) as process:  # fmt: skip
-        assert process.stdout is not None
         try:
-            for line in process.stdout:
+            for line in lines_of(process):
                 lines.append(line)
                 show_progress(line)
         except BaseException:
             process.terminate()
             raise
-    show_progress("")
+    show_progress(None)
     LOG.write_text("".join(lines), "utf-8")
     if process.returncode:
         text = "".join(lines)
@@ -365,18 +368,48 @@ def pip(*arguments: str, python: Sequence[str] = ("-m", "pip")) -> None:
         )
 
 
-def show_progress(line: str) -> None:
-    """Show what pip is at, on one line that is written over; nothing where nobody is watching."""
+def lines_of(process: "subprocess.Popen[str]") -> Iterator[str]:
+    """Yield what a program prints, line by line, and an empty text for every second in which it prints nothing."""
+    assert process.stdout is not None
+    lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+
+    def listen(pipe: Iterable[str]) -> None:
+        for line in pipe:
+            lines.put(line)
+        lines.put(None)
+
+    threading.Thread(target=listen, args=(process.stdout,), daemon=True).start()
+    while True:
+        try:
+            line = lines.get(timeout=1)
+        except queue.Empty:
+            line = ""
+        if line is None:
+            return
+        yield line
+
+
+#: What pip is at, and since when.
+NOW = {"text": "", "since": 0.0}
+
+
+def show_progress(line: str | None) -> None:
+    """Show what pip is at, on one line that is written over, with the seconds it takes; nothing where nobody is watching."""
     if not sys.stderr.isatty():
         return
-    found = re.match(r"\s*(Collecting|Processing|Downloading|Using cached|Installing collected packages:) (.*)", line)
-    if line and not found:
+    found = re.match(
+        r"\s*(Collecting|Processing|Downloading|Using cached|Installing collected packages:) (.*)", line or ""
+    )
+    if found:
+        words = {"Collecting": "查找 / finding", "Processing": "读取 / reading"}
+        text = f"  {words.get(found[1], '下载 / downloading')} {found[2].partition(' (from')[0]}"
+        if found[1].startswith("Installing"):
+            text = f"  正在安装 {found[2].count(',') + 1} 个软件包，还要一会儿…… / installing, a moment more"
+        NOW.update(text=text[:64], since=time.monotonic())
+    elif line:
         return
-    words = {"Collecting": "查找 / finding", "Processing": "读取 / reading"}
-    text = f"  {words.get(found[1], '下载 / downloading')} {found[2].partition(' (from')[0]}" if found else ""
-    if found and found[1].startswith("Installing"):
-        text = f"  正在安装 {found[2].count(',') + 1} 个软件包，还要一会儿…… / installing, a moment more"
-    text = text[:72]
+    seconds = int(time.monotonic() - NOW["since"])
+    text = "" if line is None else NOW["text"] + (f" {seconds} s" if seconds >= 5 and NOW["text"] else "")
     sys.stderr.write(f"\r{text:<72}\r" if os.name == "nt" else f"\r\033[K{text}")
     sys.stderr.flush()
 

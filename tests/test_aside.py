@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 import os
 import pickle
 from pathlib import Path
@@ -28,6 +29,17 @@ def test_answers_come_in_any_order_and_failures_are_met_here(monkeypatch: pytest
         aside._process.kill()
         assert last() in (os.getpid(), pid())  # whoever did it: there is an answer
         assert aside(os.getpid)() == os.getpid()
+
+
+def test_what_is_handed_over_again_travels_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    kept, other = [[1, 2], [1, 2]]
+    with Aside(processes=2) as aside:
+        first, again, both = aside(id, kept), aside(id, kept), aside(operator.is_, kept, other)
+        assert first() == again()  # the very object, not a copy of it
+        assert not both()
+        assert aside(len, kept)() == aside(len, other)() == 2
+        assert len(aside._held) == 2
 
 
 def test_one_process_does_it_itself() -> None:

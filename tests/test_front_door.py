@@ -335,6 +335,14 @@ def test_a_venv_that_cannot_be_filled_says_the_same(
     assert "缺少 ensurepip" in capsys.readouterr().err
 
 
+def test_a_program_that_says_nothing_for_a_while_is_heard_of_every_second(run: ModuleType) -> None:
+    code = "import time; print('one', flush=True); time.sleep(1.5); print('two')"
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as process:
+        lines = list(run.lines_of(process))
+    assert [line for line in lines if line] == ["one\n", "two\n"]
+    assert "" in lines[lines.index("one\n") : lines.index("two\n")]
+
+
 def test_an_old_python_is_told_which_one_is_needed() -> None:
     code = "import runpy, sys; sys.version_info = (3, 8, 10); runpy.run_path(sys.argv[1], run_name='__main__')"
     done = subprocess.run(

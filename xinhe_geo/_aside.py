@@ -17,7 +17,7 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 from types import TracebackType
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, NamedTuple, ParamSpec, TypeVar
 
 P = ParamSpec("P")
 Result = TypeVar("Result")
@@ -27,12 +27,14 @@ class Aside:
     """
     Work handed over, in order, and fetched when needed: `fetch = aside(function, *args)`, then `fetch()`.
 
-    Leaving it as a context ends the other process, whatever it is at. Without `processes` to spare the work is done in
+    What is handed over again travels once: the other process holds every argument it was given, with what it has derived from
+    it since. Leaving it as a context ends the other process, whatever it is at. Without `processes` to spare the work is done in
     this process, when it is fetched.
     """
 
     def __init__(self, *, processes: int) -> None:
         self._sent = 0
+        self._held: list[Any] = []
         self._answers: list[tuple[bool, Any]] = []
         self._more = queue.SimpleQueue[tuple[bool, Any] | None]()
         self._process: subprocess.Popen[bytes] | None = None
@@ -65,7 +67,7 @@ class Aside:
 
     def __call__(self, function: Callable[P, Result], /, *args: P.args, **kwargs: P.kwargs) -> Callable[[], Result]:
         """Hand over a call of a function of this library and return what waits for its result."""
-        number = self._send((function, args, kwargs))
+        number = self._send(function, args, kwargs)
 
         def fetch() -> Result:
             done, result = self._answer(number)
@@ -83,13 +85,16 @@ class Aside:
                 self._answers.append(more)
         return self._answers[number] if number < len(self._answers) else (False, None)
 
-    def _send(self, work: Any) -> int:
+    def _send(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> int:
         """Send work and return its number."""
         number, self._sent = self._sent, self._sent + 1
         if self._process is None or self._process.stdin is None:
             return number
+        places = {id(known): place for place, known in enumerate(self._held)}
+        told = [_Held(places[id(value)]) if id(value) in places else value for value in args]
+        self._held += [value for value in told if not isinstance(value, _Held)]
         try:
-            pickle.dump(work, self._process.stdin, protocol=pickle.HIGHEST_PROTOCOL)
+            pickle.dump((function, told, kwargs), self._process.stdin, protocol=pickle.HIGHEST_PROTOCOL)
             self._process.stdin.flush()
         except (OSError, pickle.PicklingError, TypeError, AttributeError):
             self._give_up()
@@ -110,15 +115,24 @@ def _listen(pipe: Any, answers: queue.SimpleQueue[tuple[bool, Any] | None]) -> N
                 return
 
 
+class _Held(NamedTuple):
+    """In place of an argument that the other process holds: which of those it was given, counted from 0."""
+
+    place: int
+
+
 def serve() -> None:
     """Do what comes in on standard input until it ends, and answer on standard output."""
+    held: list[Any] = []
     work, answers = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what libraries print is no answer
     while True:
         try:
-            function, args, kwargs = pickle.load(work)
+            function, told, kwargs = pickle.load(work)
         except EOFError:
             return
+        args = [held[value.place] if isinstance(value, _Held) else value for value in told]
+        held += [value for value in told if not isinstance(value, _Held)]
         try:
             answer = (True, function(*args, **kwargs))
         except Exception:  # the caller does it again, and meets the same failure where it can be shown

@@ -79,7 +79,7 @@ def brief(
     progress
         Called with a short Chinese line as each step begins.
     processes
-        2 draws the maps in a second process, where there is a processor for it; the files are the same.
+        2 draws the maps and fills the workbook in a second process, where there is a processor for it; the files are the same.
 
     Returns
     -------
@@ -153,12 +153,14 @@ def write_report(
 def _write(district: District, results: Mapping[str, Any], to: Path, run: _Run) -> None:
     with _swapped_in(to) as folder, run.aside:  # nobody may write into the folder any more when it goes
         drawn = run.aside(_write_maps, district, results, folder / "maps")
+        # the ledger, which is to be written here, takes about as long as maps and workbook together
+        booked = run.aside(workbook, district, results, folder / "tables" / "coverage.xlsx")
         run.say("写表格和 GIS 数据")
-        workbook(district, results, folder / "tables" / "coverage.xlsx")
         geopackage(district, results, folder / "gis" / "coverage.gpkg")
         now: Record = _record(district, results, results["preset"])
         if run.only is None:
             now = _write_pages(district, results, folder, to, now, run, drawn)
+        booked()
         record = {**now, "files": _hashes(folder)}
         (folder / RECORD).write_text(json.dumps(record, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
 
@@ -918,10 +920,7 @@ def _swapped_in(target: Path) -> Iterator[Path]:
     except XinheError:
         raise
     except OSError as error:
-        name = Path(str(error.filename or target)).name
-        raise EnvironmentProblem(
-            f"写 {name} 时出错：{error.strerror}。若它正被 Excel 或浏览器打开，请关闭后重试"
-        ) from error
+        raise _cannot_write(error, target) from error
     finally:
         shutil.rmtree(fresh, ignore_errors=True)
 
