@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -32,8 +33,8 @@ def test_a_table_has_units_separators_and_says_what_is_unknown() -> None:
     assert "12,345.0" in page and page.count("数据不足") >= 1
     assert "<script" not in page and "onclick=" in page
     assert page == sortable(frame, "t1").to_html(), "the same bytes"
-    named = sortable(frame.rename_axis("编号")).to_html()
-    assert "编号" in named
+    named = sortable(frame.rename_axis("编号", columns="列")).to_html()
+    assert re.findall(r"<th[^>]*>([^<]*)</th>", named)[0] == "编号" and named.count("<tr") == len(frame) + 1
 
 
 @pytest.mark.browser
@@ -61,6 +62,10 @@ def test_a_click_on_a_heading_sorts(chromium: Any) -> None:
         ("7.5", (5, 10), (7.5,)),
         ("5,10", (5, 10), (5, 10)),
         ("5，10", (5, 10), (5, 10)),
+        ("word", ("sheet",), ("word",)),
+        ("'word'", ("sheet",), ("word",)),
+        ("word, slides", ("sheet",), ("word", "slides")),
+        ("()", ("sheet",), ()),
         ("None", None, None),
         ("2025", None, 2025),
         ("td1063", None, "td1063"),

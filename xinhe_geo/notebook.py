@@ -51,7 +51,8 @@ def sortable(frame: pd.DataFrame, name: str = "table", *, digits: int = 1, missi
     Parameters
     ----------
     frame
-        What to show; units belong into its column names. An index without a name is not shown.
+        What to show; units belong into its column names. A named index becomes the first column, one without a name is
+        not shown.
     name
         Tells the tables of one page apart; the same name gives the same bytes.
     digits
@@ -64,9 +65,13 @@ def sortable(frame: pd.DataFrame, name: str = "table", *, digits: int = 1, missi
     styler
         A pandas `Styler`: further formats and bars may be added to it.
     """
+    keys = [name for name in frame.index.names if name is not None]
+    # one row of headings, whatever the index: a second one would hold nothing but its name
+    frame = (frame.reset_index() if keys else frame.reset_index(drop=True)).rename_axis(columns=None)
     words = [c for c in frame.columns if not pd.api.types.is_numeric_dtype(frame[c])]
     table = frame.style.set_uuid(name).format(precision=digits, thousands=",", na_rep=missing)
     table = table.set_properties(subset=words, **{"text-align": "left"}) if words else table
+    table = table.set_properties(subset=keys, **{"font-weight": "600"}) if keys else table
     heading = "cursor: pointer; white-space: nowrap;"
     arrows = [
         {"selector": f'thead th[aria-sort="{way}"]::after', "props": f'content: " {mark}";'}
@@ -74,7 +79,7 @@ def sortable(frame: pd.DataFrame, name: str = "table", *, digits: int = 1, missi
     ]
     table = table.set_table_styles([{"selector": "thead th", "props": heading}, *arrows])
     table = table.set_table_attributes(f'onclick="{SORT}" title="点表头排序"')
-    return table.hide() if frame.index.name is None and frame.index.nlevels == 1 else table
+    return table.hide()
 
 
 class Refused(UnknownNameError):
@@ -100,7 +105,7 @@ def run_notebook(
     name
         Its number ("03"), its file name, or a path.
     parameters
-        "name=value" each; texts need no quotes, several numbers are written with commas.
+        "name=value" each; texts need no quotes, several numbers or words are written with commas.
     folder
         Where the notebooks lie; it is the working folder, so that the notebook's own outputs go where they always go.
     out
@@ -214,14 +219,15 @@ def _assigned(source: str) -> dict[str, object]:
 
 
 def _value(text: str, usual: object) -> object:
-    """Return what is meant: as Python writes it, else as text; one number stands for a list of one where a list is usual."""
+    """Return what is meant: as Python writes it, else as text; where a list is usual, words and single numbers make one."""
     if isinstance(usual, str):
         return text.strip("'\"")
+    several = isinstance(usual, (tuple, list))
     try:
         value = ast.literal_eval(text.replace("，", ","))
     except (ValueError, SyntaxError):
-        return text
-    return (value,) if isinstance(usual, (tuple, list)) and isinstance(value, (int, float)) else value
+        return tuple(word.strip("'\" ") for word in re.split("[,，]", text)) if several else text
+    return (value,) if several and isinstance(value, (int, float, str)) else value
 
 
 def _write(path: Path, text: str) -> None:

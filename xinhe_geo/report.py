@@ -51,6 +51,8 @@ from .values import DENOMINATOR_LABELS, METHOD_LABELS, Rule
 RECORD = "run.json"
 #: How many maps the brief shows as pictures; the others are links.
 PICTURES = 8
+#: What is printed or edited beside the report -> its file.
+DOCUMENTS = {"sheet": "现状总图.pdf", "word": "汇报.docx", "slides": "汇报.pptx"}
 
 
 @told("写会议材料", 7)
@@ -105,6 +107,64 @@ def brief(
         _write(district, results, Path(to), _Run(None, before, say, aside, live))
     headline: pd.DataFrame = results["headlines"]
     return headline
+
+
+def documents(
+    district: District,
+    names: str | Sequence[str] = tuple(DOCUMENTS),
+    to: str | Path = "output",
+    *,
+    preset: str = "plan",
+    progress: Progress | None = None,
+) -> list[Path]:
+    """
+    Write what is printed or edited: the overview sheet, the Word brief, the slides, each under its name in `DOCUMENTS`.
+
+    Parameters
+    ----------
+    names
+        "sheet" (A3, PDF), "word" (.docx), "slides" (.pptx); one, several or none of them.
+    to
+        Folder for the files; made where absent.
+    preset
+        "plan", "td1063" or "elderly"; the sheet is the same for all.
+    progress
+        Called with a short Chinese line as each step begins.
+
+    Returns
+    -------
+    files
+        What was written, in the order of `names`.
+
+    Raises
+    ------
+    UnknownNameError
+        No such document or preset.
+    EnvironmentProblem
+        A file cannot be written, or the typeface of the maps is missing.
+    """
+    names = (names,) if isinstance(names, str) else names
+    for name in names:
+        if name not in DOCUMENTS:
+            raise UnknownNameError("材料", str(name), list(DOCUMENTS))
+    files = [Path(to) / DOCUMENTS[name] for name in names]
+    for name, file in zip(
+        names, files, strict=True
+    ):  # the office formats take a second to import, and few ask for them
+        file.parent.mkdir(parents=True, exist_ok=True)
+        if name == "sheet":
+            from .sheet import sheet
+
+            sheet(district, to=file)
+        elif name == "word":
+            from ._printing.word import write_brief
+
+            write_brief(district, file, preset=preset, progress=progress)
+        else:
+            from ._printing.slides import slides
+
+            slides(district, file, preset=preset, progress=progress)
+    return files
 
 
 class _Run(NamedTuple):
