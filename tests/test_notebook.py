@@ -13,7 +13,7 @@ import pytest
 
 import xinhe_geo as xh
 from xinhe_geo import cli
-from xinhe_geo.notebook import _assigned, _found, _value, page_of, run_notebook, sortable
+from xinhe_geo.notebook import _assigned, _found, _joined, _value, page_of, run_notebook, sortable
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "notebooks"
@@ -51,6 +51,14 @@ def test_a_click_on_a_heading_sorts(chromium: Any) -> None:
         assert first() == ["甲", "丁", "乙", "丙"]
     finally:
         page.close()
+
+
+def test_what_was_printed_line_by_line_stands_together() -> None:
+    line = lambda text, name="stdout": {"output_type": "stream", "name": name, "text": text}  # noqa: E731
+    table = {"output_type": "display_data", "data": {"text/plain": "x"}}
+    outputs = [line("a\n"), line("b\n"), line("c\n", "stderr"), table, line("d\n"), table]
+    kept = [output.get("text") for output in _joined(outputs)]
+    assert kept == ["a\nb\n", "c\n", None, "d\n", None]
 
 
 @pytest.mark.parametrize(

@@ -352,6 +352,8 @@ def test_runs_twice_with_equal_results(number: str, desk: Path) -> None:
     assert run(notebook(number)) == first
     assert files_under(desk) == kept
     said = "\n".join(first)
+    headings = re.findall(r"<th[^>]*>([^<]+)</th>", said)
+    assert [heading for heading in headings if not CHINESE.search(heading)] == []
     if number == "10" and not (ROOT.parent / "shared").is_dir():
         assert "跳过" in said
         return

@@ -70,16 +70,24 @@ def sortable(frame: pd.DataFrame, name: str = "table", *, digits: int = 1, missi
     frame = (frame.reset_index() if keys else frame.reset_index(drop=True)).rename_axis(columns=None)
     words = [c for c in frame.columns if not pd.api.types.is_numeric_dtype(frame[c])]
     table = frame.style.set_uuid(name).format(precision=digits, thousands=",", na_rep=missing)
-    table = table.set_properties(subset=words, **{"text-align": "left"}) if words else table
     table = table.set_properties(subset=keys, **{"font-weight": "600"}) if keys else table
-    heading = "cursor: pointer; white-space: nowrap;"
     arrows = [
         {"selector": f'thead th[aria-sort="{way}"]::after', "props": f'content: " {mark}";'}
         for way, mark in (("ascending", "▲"), ("descending", "▼"))
     ]
-    table = table.set_table_styles([{"selector": "thead th", "props": heading}, *arrows])
+    table = table.set_table_styles(
+        [{"selector": "thead th", "props": "cursor: pointer; vertical-align: bottom; min-width: 3em;"}, *arrows]
+    )
+    left = {name: [{"selector": "", "props": f"text-align: left; min-width: {_ems(frame[name])}em;"}] for name in words}
+    table = table.set_table_styles(left, overwrite=False) if left else table
     table = table.set_table_attributes(f'onclick="{SORT}" title="点表头排序"')
     return table.hide()
+
+
+def _ems(texts: pd.Series) -> int:
+    """Return how wide a column of texts is at least, in characters: names on a line or two, sentences no narrow stack."""
+    longest = max((len(str(text)) for text in texts.dropna()), default=0)
+    return min(longest, 10) if longest <= 30 else 22
 
 
 class Refused(UnknownNameError):
@@ -149,7 +157,7 @@ def run_notebook(
     for cell in book.cells:
         cell.metadata.pop("execution", None)
         if cell.cell_type == "code":  # what a bar of progress leaves: a place with nothing in it
-            cell.outputs = [output for output in cell.outputs if any(output.get("data", {"": output}).values())]
+            cell.outputs = _joined([o for o in cell.outputs if any(o.get("data", {"": o}).values())])
     target = path.parent.parent / "output" / "notebooks" if out is None else out
     stem = "-".join([path.stem, *(re.sub(r"[^\w.]+", "-", text.partition("=")[2]).strip("-") for text in given)])
     copy, page = target / f"{stem}.ipynb", target / f"{stem}.html"
@@ -157,6 +165,18 @@ def run_notebook(
     _write(copy, nbformat.writes(book) + "\n")
     _write(page, page_of(book, path.stem))
     return copy, page
+
+
+def _joined(outputs: Sequence[Any]) -> list[Any]:
+    """Return outputs with what was printed in one go put together: bars of progress that came between are gone."""
+    kept: list[Any] = []
+    for output in outputs:
+        before = kept[-1] if kept else {}
+        if output["output_type"] == "stream" and before.get("name") == output["name"]:
+            before["text"] += output["text"]
+        else:
+            kept.append(output)
+    return kept
 
 
 def _jupyter() -> tuple[Any, Any]:
