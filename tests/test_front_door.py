@@ -534,6 +534,22 @@ def test_python_lines_of_the_readme_call_what_exists(name: str) -> None:
             assert used in xinhe_geo.__all__, used
 
 
+def python_of(name: str) -> str:
+    return "".join(re.findall(r"```python\n(.*?)```", (ROOT / name).read_text("utf-8"), re.DOTALL))
+
+
+def test_both_readmes_show_the_same_lines() -> None:
+    assert len({ast.dump(ast.parse(python_of(name))) for name in READMES}) == 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [READMES[0], "docs/quickstart.md"])
+def test_python_lines_of_the_front_door_run(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    exec(compile(python_of(name), name, "exec"), {})
+    assert len(list(tmp_path.glob("*.html"))) == 1
+
+
 @pytest.mark.parametrize("name", READMES)
 def test_links_of_the_readme_lead_somewhere(name: str) -> None:
     for link in re.findall(r"\]\(([^)#:]+)\)", (ROOT / name).read_text("utf-8")):

@@ -76,7 +76,7 @@ def sortable(frame: pd.DataFrame, name: str = "table", *, digits: int = 1, missi
         for way, mark in (("ascending", "▲"), ("descending", "▼"))
     ]
     table = table.set_table_styles(
-        [{"selector": "thead th", "props": "cursor: pointer; vertical-align: bottom; min-width: 3em;"}, *arrows]
+        [{"selector": "thead th", "props": "cursor: pointer; vertical-align: bottom; min-width: 4em;"}, *arrows]
     )
     left = {name: [{"selector": "", "props": f"text-align: left; min-width: {_ems(frame[name])}em;"}] for name in words}
     table = table.set_table_styles(left, overwrite=False) if left else table
@@ -87,7 +87,7 @@ def sortable(frame: pd.DataFrame, name: str = "table", *, digits: int = 1, missi
 def _ems(texts: pd.Series) -> int:
     """Return how wide a column of texts is at least, in characters: names on a line or two, sentences no narrow stack."""
     longest = max((len(str(text)) for text in texts.dropna()), default=0)
-    return min(longest, 10) if longest <= 30 else 22
+    return min(longest, 10) if longest <= 30 else 16
 
 
 class Refused(UnknownNameError):
