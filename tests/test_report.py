@@ -48,6 +48,16 @@ def test_same_inputs_same_bytes(output: Path, tmp_path: Path) -> None:
     assert digest(tmp_path / "again") == digest(output)
 
 
+def test_documents_are_written_by_name(tmp_path: Path) -> None:
+    district = xh.District.load(TOY)
+    assert report.documents(district, (), tmp_path / "none") == []
+    with pytest.raises(xh.UnknownNameError, match="sheet、word、slides"):
+        report.documents(district, ["sheet", "pdf"], tmp_path / "none")
+    assert not (tmp_path / "none").exists()
+    (sheet,) = report.documents(district, "sheet", tmp_path)
+    assert sheet.name == report.DOCUMENTS["sheet"] and sheet.read_bytes().startswith(b"%PDF")
+
+
 def test_no_clock_no_path_no_address_in_outputs(output: Path) -> None:
     for path in output.rglob("*"):
         if path.suffix in {".html", ".json"}:
