@@ -5,7 +5,8 @@ Wants an environment with networkx, osmnx, scipy, pandana, igraph and networkit 
 extracts in ../shared/places. Every network has a process of its own; in it the methods take turns, so that a noisy
 neighbour hits all alike. Answers are compared before anything is timed. Peak memory is taken in a process that holds one
 method only. The main job wants what `pip install` of this project brings: name another interpreter with `--python` where the
-peers' own environment lacks it. `--kept FOLDER` keeps the parts, so that a run can go on where it ended.
+peers' own environment lacks it. `--only PART ...` measures some parts alone and prints them; `--kept FOLDER` keeps what is
+measured, so that a run can go on where it ended, and one of all parts, which writes the files, takes what is there.
 """
 
 from __future__ import annotations
@@ -49,6 +50,9 @@ TOLERANCE = {"pandana": 0.2, "cityseer": 0.01}
 SLOW = {"networkx": 2, "pandana": 3, "igraph": 2, "networkit": 5}
 #: Measured on small networks alone, and once: it works out several measures at every node beside the nearest.
 SMALL_ONLY = {"cityseer"}
+#: What is measured on each network, and what besides.
+OF_NETWORKS = ("nearest", "reach", "what-if")
+PARTS = (*OF_NETWORKS, "isochrones", "main-job", "loading", "memory")
 #: Where the polygons are measured, and how often the main job is.
 POLYGONS, JOBS = "porto", 3
 
@@ -221,15 +225,37 @@ def summary(seconds: list[float]) -> dict[str, float]:
     return {"median": statistics.median(seconds), "min": min(seconds), "max": max(seconds), "n": len(seconds)}
 
 
-def measure(name: str, rounds: int) -> dict[str, Any]:
+def measure(name: str, rounds: int, parts: Sequence[str]) -> dict[str, Any]:
     load_before = os.getloadavg()[0]
     plain = load(name)
     nodes = len(plain.xy)
-    rng = np.random.default_rng(1)
     count = min(2000, max(10, nodes // 500))
+    seconds, (run, net, doors) = clock(lambda: own(plain))
+    measures: dict[str, Callable[[], dict[str, Any]]] = {
+        "nearest": lambda: nearest(plain, net, doors, run, seconds, count, rounds),
+        "reach": lambda: reach_sets(plain, net, doors, rounds),
+        "what-if": lambda: what_if(net, doors, count),
+    }
+    return {
+        "network": name,
+        "nodes": nodes,
+        "segments": len(plain.u),
+        "own": repr(net),
+        "facilities": count,
+        **{part: measures[part]() for part in parts},
+        "load_before": load_before,
+        "load_average": os.getloadavg()[0],
+    }
+
+
+def nearest(
+    plain: Plain, net: WalkNetwork, doors: Any, run: Nearest, seconds: float, count: int, rounds: int
+) -> dict[str, Any]:
+    """Nearest facility of every node, for several kinds: seconds of every method, ours made in `seconds`."""
+    nodes = len(plain.xy)
+    rng = np.random.default_rng(1)
     kinds = [np.sort(rng.choice(nodes, count, replace=False)) for _ in range(KINDS)]
-    build: dict[str, float] = {}
-    build["xinhe_geo"], (run, net, doors) = clock(lambda: own(plain))
+    build = {"xinhe_geo": seconds}
     methods: dict[str, Nearest] = {"xinhe_geo": run}
     for peer, make in PEERS.items():
         if peer in SMALL_ONLY and (nodes >= 10**5 or importlib.util.find_spec(peer) is None):
@@ -246,19 +272,10 @@ def measure(name: str, rounds: int) -> dict[str, Any]:
                 times[method].append(clock(lambda call=call: call(kinds))[0])
         alone.append(clock(lambda: [net.search(doors, doors.iloc[f], limit=LIMIT) for f in kinds])[0])
     return {
-        "network": name,
-        "nodes": nodes,
-        "segments": len(plain.u),
-        "own": repr(net),
-        "facilities": count,
         "build": build,
         "mismatches": wrong,
-        "nearest": {method: summary(seconds) for method, seconds in times.items()},
+        "seconds": {method: summary(taken) for method, taken in times.items()},
         "kind_by_kind": summary(alone),
-        "reach": reach_sets(plain, net, doors, rounds),
-        "what_if": what_if(net, doors, count),
-        "load_before": load_before,
-        "load_average": os.getloadavg()[0],
     }
 
 
@@ -293,7 +310,7 @@ def reach_sets(plain: Plain, net: WalkNetwork, doors: Any, rounds: int) -> dict[
         inside = np.flatnonzero(np.isfinite(found))
         return inside, found[inside]
 
-    pairs = net.pairs(doors.iloc[many], doors, limit=LIMIT)["metres"]
+    first, pairs = clock(lambda: net.pairs(doors.iloc[many], doors, limit=LIMIT)["metres"])
     for f in three.tolist():
         inside, far = one(f)
         mine = pairs.loc[f]
@@ -310,6 +327,7 @@ def reach_sets(plain: Plain, net: WalkNetwork, doors: Any, rounds: int) -> dict[
     return {
         "facilities": len(many),
         "nodes_each": len(pairs) / len(many),
+        "first": first / len(many),
         "seconds_each": {method: summary(seconds) for method, seconds in times.items()},
     }
 
@@ -445,11 +463,12 @@ def reset_peak() -> None:
 def figure(results: list[dict[str, Any]]) -> str:
     """Draw milliseconds for all kinds against nodes, both logarithmic, one line per method."""
     palette = ("#c0392b", "#2c3e50", "#2980b9", "#16a085", "#8e44ad", "#7f8c8d", "#b8860b")
-    methods = [m for m in results[0]["nearest"] if all(m in r["nearest"] for r in results) and m not in SMALL_ONLY]
+    taken = [r["nearest"]["seconds"] for r in results]
+    methods = [m for m in taken[0] if all(m in t for t in taken) and m not in SMALL_ONLY]
     colours = dict(zip(methods, palette, strict=True))
     wide, high, left, top = 720, 440, 70, 30
     sizes = [r["nodes"] for r in results]
-    costs = [r["nearest"][m]["median"] * 1000 for r in results for m in methods]
+    costs = [t[m]["median"] * 1000 for t in taken for m in methods]
     x0, x1 = np.log10(min(sizes)) - 0.1, np.log10(max(sizes)) + 0.1
     y0, y1 = np.floor(np.log10(min(costs))), np.ceil(np.log10(max(costs)))
     px = lambda n: left + (np.log10(n) - x0) / (x1 - x0) * (wide - left - 130)  # noqa: E731
@@ -467,8 +486,8 @@ def figure(results: list[dict[str, Any]]) -> str:
         out.append(f'<text x="{x:.1f}" y="{high - 28}" text-anchor="middle">{r["network"]}</text>')
         out.append(f'<text x="{x:.1f}" y="{high - 12}" text-anchor="middle" fill="#666">{r["nodes"]:,} nodes</text>')
     free = np.inf  # where the name below begins: names of lines that end close together are moved apart
-    for method, colour in sorted(colours.items(), key=lambda item: results[-1]["nearest"][item[0]]["median"]):
-        spots = [(px(r["nodes"]), py(r["nearest"][method]["median"] * 1000)) for r in results]
+    for method, colour in sorted(colours.items(), key=lambda item: taken[-1][item[0]]["median"]):
+        spots = [(px(r["nodes"]), py(t[method]["median"] * 1000)) for r, t in zip(results, taken, strict=True)]
         line = " ".join(f"{x:.1f},{y:.1f}" for x, y in spots)
         heavy = 3 if method == "xinhe_geo" else 1.5
         out.append(f'<polyline points="{line}" fill="none" stroke="{colour}" stroke-width="{heavy}"/>')
@@ -500,71 +519,12 @@ def report(data: dict[str, Any]) -> str:
         "Where it was above 2, compare ratios rather than milliseconds; ours and pandana use all cores and suffer most from company.",
         "Map data © OpenStreetMap contributors, ODbL 1.0.",
         "Porto x4 is semi-synthetic: Porto mirrored twice, with links where the copies meet.",
-        "",
-        f"## Nearest facility within {LIMIT:g} m, for every node and each of {KINDS} kinds: ms for all kinds",
-        "",
-        "![cost against size](cost.svg)",
-        "",
-        "| | "
-        + " | ".join(f"{r['network']}: {r['nodes']:,} nodes, {KINDS} x {r['facilities']:,} facilities" for r in results)
-        + " |",
-        "|---|" + "--:|" * len(results),
     ]
-    for method in results[0]["nearest"]:
-        pairs = [(r["nearest"].get(method), r["nearest"]["xinhe_geo"]["median"]) for r in results]
-        cells = [f"{cell(t)} = {t['median'] / base:.3g}x" if t else "—" for t, base in pairs]
-        rows.append(f"| {method} | " + " | ".join(cells) + " |")
-    rows += [
-        "",
-        "Ours is one call of `search_each`: it takes frames of doors and gives, per kind, a frame with the nearest facility, its cost and its",
-        'metres. The peers are asked kind by kind, each as its manual advises, and give costs only. "pandana" is `set_pois` and',
-        '`nearest_pois`, "pandana query" is `nearest_pois` alone, about facilities it was told before. Kind by kind (`search`), ours takes '
-        + "; ".join(f"{r['network']} {cell(r['kind_by_kind'])}" for r in results)
-        + ".",
-        "",
-        "Getting ready, in seconds (ours: from lines, and finding every node's door on the street; most users load a file):",
-        "",
-        "| | " + " | ".join(r["network"] for r in results) + " |",
-        "|---|" + "--:|" * len(results),
-    ]
-    for method in results[0]["build"]:
-        rows.append(
-            f"| {method} | "
-            + " | ".join(f"{r['build'][method]:.3g}" if method in r["build"] else "—" for r in results)
-            + " |"
-        )
-    rows += ["", "Nodes on the other side of the cut-off than SciPy's: " + "; ".join(
-        f"{r['network']} " + ", ".join(f"{m} {n}" for m, n in r["mismatches"].items() if n) for r in results
-        if any(r["mismatches"].values())) + "." if any(any(r["mismatches"].values()) for r in results) else "", ""]  # fmt: skip
-    rows += [
-        f"## Each facility's own nodes within {LIMIT:g} m: ms per facility",
-        "",
-        "| | " + " | ".join(f"{r['network']}: {r['reach']['nodes_each']:.0f} nodes each" for r in results) + " |",
-        "|---|" + "--:|" * len(results),
-    ]
-    for method in results[0]["reach"]["seconds_each"]:
-        base = [r["reach"]["seconds_each"]["xinhe_geo"]["median"] for r in results]
-        mine = [r["reach"]["seconds_each"][method] for r in results]
-        rows.append(
-            f"| {method} | "
-            + " | ".join(f"{cell(t)} = {t['median'] / b:.3g}x" for t, b in zip(mine, base, strict=True))
-            + " |"
-        )
-    rows += [
-        "",
-        "## One place more or less: ms, against our own whole search",
-        "",
-        "| | " + " | ".join(f"{r['network']}: {r['what_if']['nodes']:,} junctions" for r in results) + " |",
-        "|---|" + "--:|" * len(results),
-    ]
-    for what, label in (("full", "whole search"), ("add", "one place added"), ("close", "one place closed")):
-        cells = [
-            f"{cell(r['what_if'][what])} = 1/{r['what_if']['full']['median'] / r['what_if'][what]['median']:.3g}"
-            for r in results
-        ]
-        rows.append(f"| {label} | " + " | ".join(cells) + " |")
+    writers = {"nearest": nearest_rows, "reach": reach_rows, "what-if": what_if_rows}
+    for part, write in writers.items():
+        rows += write(results) if results and all(part in r for r in results) else []
     rows += polygon_rows(data["isochrones"]) if data.get("isochrones") else []
-    rows += job_rows(data["main_job"]) if data.get("main_job") else []
+    rows += job_rows(data["main-job"]) if data.get("main-job") else []
     if data.get("loading"):
         t = data["loading"]
         ratio = t["osmnx"]["median"] / t["xinhe_geo"]["median"]
@@ -583,6 +543,74 @@ def report(data: dict[str, Any]) -> str:
             f"xinhe_geo {m['xinhe_geo']['mb']:.0f} (a saved network opened, {KINDS} kinds asked at once); pandana {m['pandana']['mb']:.0f}.",
         ]
     return "\n".join(rows) + "\n"
+
+
+def table_head(results: list[dict[str, Any]], say: Callable[[dict[str, Any]], str]) -> list[str]:
+    names = " | ".join(f"{r['network']}{say(r)}" for r in results)
+    return ["", f"| | {names} |", "|---|" + "--:|" * len(results)]
+
+
+def nearest_rows(results: list[dict[str, Any]]) -> list[str]:
+    """Say what the nearest of every node costs, and getting ready for it."""
+    found = [r["nearest"] for r in results]
+    rows = [
+        "",
+        f"## Nearest facility within {LIMIT:g} m, for every node and each of {KINDS} kinds: ms for all kinds",
+        "",
+        "![cost against size](cost.svg)",
+        *table_head(results, lambda r: f": {r['nodes']:,} nodes, {KINDS} x {r['facilities']:,} facilities"),
+    ]
+    for method in found[0]["seconds"]:
+        pairs = [(f["seconds"].get(method), f["seconds"]["xinhe_geo"]["median"]) for f in found]
+        cells = [f"{cell(t)} = {t['median'] / base:.3g}x" if t else "—" for t, base in pairs]
+        rows.append(f"| {method} | " + " | ".join(cells) + " |")
+    rows += [
+        "",
+        "Ours is one call of `search_each`: it takes frames of doors and gives, per kind, a frame with the nearest facility, its cost and its",
+        "metres; like the peers' graphs, what it worked out about the nodes' doors when it was first asked about them is kept. The peers are",
+        'asked kind by kind, each as its manual advises, and give costs only. "pandana" is `set_pois` and `nearest_pois`, "pandana query" is',
+        "`nearest_pois` alone, about facilities it was told before. Kind by kind (`search`), ours takes "
+        + "; ".join(f"{r['network']} {cell(f['kind_by_kind'])}" for r, f in zip(results, found, strict=True))
+        + ".",
+        "",
+        "Getting ready, in seconds (ours: from lines, and finding every node's door on the street; most users load a file):",
+        *table_head(results, lambda r: ""),
+    ]
+    for method in found[0]["build"]:
+        cells = [f"{f['build'][method]:.3g}" if method in f["build"] else "—" for f in found]
+        rows.append(f"| {method} | " + " | ".join(cells) + " |")
+    beyond = {r["network"]: {m: n for m, n in r["nearest"]["mismatches"].items() if n} for r in results}
+    listed = [f"{name} " + ", ".join(f"{m} {n}" for m, n in some.items()) for name, some in beyond.items() if some]
+    return rows + (["", f"Nodes on the other side of the cut-off than SciPy's: {'; '.join(listed)}."] if listed else [])
+
+
+def reach_rows(results: list[dict[str, Any]]) -> list[str]:
+    """Say what each facility's own reach costs."""
+    found = [r["reach"] for r in results]
+    rows = ["", f"## Each facility's own nodes within {LIMIT:g} m: ms per facility"]
+    rows += table_head(results, lambda r: f": {r['reach']['nodes_each']:.0f} nodes each")
+    for method in found[0]["seconds_each"]:
+        pairs = [(f["seconds_each"][method], f["seconds_each"]["xinhe_geo"]["median"]) for f in found]
+        cells = [f"{cell(t)} = {t['median'] / base:.3g}x" for t, base in pairs]
+        rows.append(f"| {method} | " + " | ".join(cells) + " |")
+    first = "; ".join(f"{r['network']} {1000 * f['first']:.3g}" for r, f in zip(results, found, strict=True))
+    return [
+        *rows,
+        "",
+        f"All facilities in one call of `pairs`. The first call ({first}) sorts the nodes' doors by street as well, and is not counted,",
+        "nor are the peers' graphs.",
+    ]
+
+
+def what_if_rows(results: list[dict[str, Any]]) -> list[str]:
+    """Say what one place more or less costs."""
+    rows = ["", "## One place more or less: ms, against our own whole search"]
+    rows += table_head(results, lambda r: f": {r['what-if']['nodes']:,} junctions")
+    for what, label in (("full", "whole search"), ("add", "one place added"), ("close", "one place closed")):
+        found = [r["what-if"] for r in results]
+        cells = [f"{cell(f[what])} = 1/{f['full']['median'] / f[what]['median']:.3g}" for f in found]
+        rows.append(f"| {label} | " + " | ".join(cells) + " |")
+    return rows
 
 
 def polygon_rows(found: dict[str, Any]) -> list[str]:
@@ -636,26 +664,62 @@ def job_rows(found: dict[str, Any]) -> list[str]:
 
 def child(*arguments: str, kept: Path | None = None) -> dict[str, Any]:
     """Run one measurement in a process of its own."""
-    print("…", *arguments, flush=True)
     with tempfile.TemporaryDirectory() as folder:
         name = "-".join(Path(part).name.strip("-") for part in arguments)
         file = (kept or Path(folder)) / f"{name}.json"
         if file.exists():
             return dict(json.loads(file.read_text()))
+        print("…", *arguments, flush=True)
         command = [sys.executable, __file__, *arguments, "--to", str(file)]
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL)  # pandana talks
         result: dict[str, Any] = json.loads(file.read_text())
     return result
 
 
+def network(name: str, parts: Sequence[str], rounds: int, kept: Path | None) -> dict[str, Any]:
+    """Measure what is not kept of these parts of a network, all in one process."""
+    file = kept / f"{name}.json" if kept else None
+    found = dict(json.loads(file.read_text())) if file and file.exists() else {}
+    missing = [part for part in parts if part not in found]
+    if missing:
+        found |= child("--one", name, "--rounds", str(rounds), "--only", *missing)
+    if file:
+        file.write_text(json.dumps(found))
+    return found
+
+
+def everything(given: argparse.Namespace) -> dict[str, Any]:
+    """Measure the parts asked for, and take those that are kept."""
+    processor = next((line.split(":")[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines()
+                      if line.startswith("model name")), platform.machine())  # fmt: skip
+    data: dict[str, Any] = {
+        "date": time.strftime("%Y-%m-%d"),
+        "note": given.note,
+        "machine": f"{processor}, {os.cpu_count()} cores",
+        "networks": [],
+    }
+    parts = [part for part in OF_NETWORKS if part in given.only]
+    if parts:
+        data["networks"] = [network(name, parts, given.rounds, given.kept) for name in given.networks]
+    if "isochrones" in given.only:
+        data["isochrones"] = child("--isochrones", "--rounds", "2", kept=given.kept)
+    if "main-job" in given.only:
+        data["main-job"] = child("--main-job", given.python, kept=given.kept)
+    if "loading" in given.only:
+        data["loading"] = child("--loading", kept=given.kept)
+    if "memory" in given.only:
+        data["memory"] = {
+            method: child("--memory", "porto-x4", method, kept=given.kept) for method in ("xinhe_geo", "pandana")
+        }
+    return data
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--networks", nargs="*", default=list(NETWORKS))
-    parser.add_argument("--short", action="store_true", help="neither loading nor memory")
-    parser.add_argument(
-        "--kept", type=Path, help="a folder that keeps the parts, so that a run can go on where it ended"
-    )
+    parser.add_argument("--only", nargs="+", choices=PARTS, default=list(PARTS), help="parts, instead of all")
+    parser.add_argument("--kept", type=Path, help="a folder that keeps what was measured")
     parser.add_argument("--note", default="", help="what else the machine was busy with, for the report")
     parser.add_argument("--python", default=sys.executable, help="the interpreter that has the project installed")
     parser.add_argument("--one", help=argparse.SUPPRESS)
@@ -667,7 +731,7 @@ def main() -> None:
     parser.add_argument("--to", type=Path, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.one:
-        given.to.write_text(json.dumps(measure(given.one, given.rounds)))
+        given.to.write_text(json.dumps(measure(given.one, given.rounds, given.only)))
     elif given.memory:
         given.to.write_text(json.dumps(measure_memory(*given.memory)))
     elif given.keep:
@@ -679,25 +743,11 @@ def main() -> None:
     elif given.loading:
         given.to.write_text(json.dumps(measure_loading()))
     else:
-        processor = next((line.split(":")[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines()
-                          if line.startswith("model name")), platform.machine())  # fmt: skip
-        data: dict[str, Any] = {
-            "date": time.strftime("%Y-%m-%d"),
-            "note": given.note,
-            "machine": f"{processor}, {os.cpu_count()} cores",
-            "networks": [
-                child("--one", name, "--rounds", str(given.rounds), kept=given.kept) for name in given.networks
-            ],
-        }
-        data["isochrones"] = child("--isochrones", "--rounds", "2", kept=given.kept)
-        data["main_job"] = child("--main-job", given.python, kept=given.kept)
-        if not given.short:
-            data["loading"] = child("--loading", kept=given.kept)
-            data["memory"] = {
-                method: child("--memory", "porto-x4", method, kept=given.kept) for method in ("xinhe_geo", "pandana")
-            }
-        (HERE / "RESULTS.md").write_text(report(data), encoding="utf-8")
-        (HERE / "cost.svg").write_text(figure(data["networks"]), encoding="utf-8")
+        data = everything(given)
+        whole = set(given.only) == set(PARTS) and list(given.networks) == list(NETWORKS)
+        if whole:
+            (HERE / "RESULTS.md").write_text(report(data), encoding="utf-8")
+            (HERE / "cost.svg").write_text(figure(data["networks"]), encoding="utf-8")
         print(report(data))
 
 

@@ -934,6 +934,18 @@ def test_neither_threads_nor_batches_change_kinds(
     assert town.search_each(doors, {}) == {}
 
 
+@pytest.mark.parametrize("steps", [0, 10**6])
+def test_columns_of_an_answer_are_their_own(toy: WalkNetwork, steps: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Metres are the cost where there is no profile: one array, if long, until somebody writes to either."""
+    monkeypatch.setattr(module, "THREAD_STEPS", steps)
+    found = toy.search(door(toy, "x", 0, 0), door(toy, "clinic", 50, 0))
+    found.loc[0, "cost"] = -1.0
+    assert found["metres"].tolist() == [50.0]
+    again = toy.search(door(toy, "x", 0, 0), door(toy, "clinic", 50, 0))
+    again["metres"] *= 2
+    assert again["cost"].tolist() == [50.0]
+
+
 def test_a_frame_that_was_asked_about_may_change(town: WalkNetwork, monkeypatch: pytest.MonkeyPatch) -> None:
     """The network remembers long frames of doors; whatever is written to one, its answers are those of the new doors."""
     monkeypatch.setattr(module, "THREAD_STEPS", 1)
@@ -959,6 +971,9 @@ def test_a_frame_that_was_asked_about_may_change(town: WalkNetwork, monkeypatch:
         found = town.pairs(near, doors, limit=1500.0)
         copy = pickle.loads(pickle.dumps(town))  # remembers nothing
         assert_frame_equal(found, copy.pairs(near.copy(), doors.copy(), limit=1500.0), check_exact=True)
+        for profile in (None, ADULT, None):
+            nearest = town.search(doors, near, profile=profile)
+            assert_frame_equal(nearest, copy.search(doors.copy(), near.copy(), profile=profile), check_exact=True)
         seen.append(found)
     assert not any(one.equals(two) for one, two in itertools.pairwise(seen[:4]))
     assert seen[3].equals(seen[4])

@@ -570,6 +570,7 @@ def at_doors(
     end_v: Shorts,
     to_u: Floats,
     to_v: Floats,
+    near: NDArray[np.bool_],
     unit: float,
     two: bool,
     bound: float,
@@ -585,45 +586,52 @@ def at_doors(
     door_at: Floats,
     door_access: Floats,
     door_label: Shorts,
+    names: Ints,
     out_cost: Floats,
-    out_label: Shorts,
     out_metres: Floats,
+    out_target: NDArray[Any],
+    out_missing: NDArray[np.bool_],
 ) -> None:
     """
     Read the nearest label, its cost and its walked metres at doors, from the costs at the nodes.
 
     A door reaches its targets by one end of its edge, by the other (`door_ends`), or along the edge itself
-    (`door_first`, `door_next`: the targets' doors of each edge). Of ways that tie, the label of smallest `rank` counts,
-    then the fewest metres.
+    (`door_first`, `door_next`: the targets' doors of each edge; `near`: whether to look there). Of ways that tie, the label of smallest `rank` counts,
+    then the fewest metres. `out_target` receives the label, or what `names` calls it (something, where `out_missing` says
+    that there is none). `out_metres` may be empty where metres are the cost.
     """
+    named, measured = len(names) > 0, len(out_metres) > 0
     for i in range(len(edge)):
         u, v = end_u[i], end_v[i]
-        if u < 0:
-            out_cost[i] = np.nan
-            out_label[i] = -1
-            out_metres[i] = np.nan
-            continue
-        leg = access[i] * unit
-        by_u = leg + (to_u[i] + cost[u])
-        by_v = leg + (to_v[i] + cost[v])
-        of_u, of_v = label[u], label[v]
-        if two or door_first[edge[i]] >= 0 or (of_u != of_v and abs(by_u - by_v) <= same):
-            _at_door(
-                i, edge[i], at[i], access[i], u, v, by_u, by_v, unit, two, bound, same, edge_len, edge_rate,
-                label, metres, rank, door_first, door_next, door_at, door_access, door_label,
-                out_cost, out_label, out_metres,
-            )  # fmt: skip
-            continue
-        best = min(by_u, by_v)  # nearly always, and without a branch that the processor would have to guess
-        there = best <= bound and best < np.inf
-        out_cost[i] = best if there else np.nan
-        out_label[i] = (of_u if by_u < by_v else of_v) if there else -1
-        out_metres[i] = best / unit if there else np.nan
+        best, nearest, walked = np.nan, -1, np.nan
+        if u >= 0:
+            leg = access[i] * unit
+            by_u = leg + (to_u[i] + cost[u])
+            by_v = leg + (to_v[i] + cost[v])
+            of_u, of_v = label[u], label[v]
+            if two or (near[i] and door_first[edge[i]] >= 0) or (of_u != of_v and abs(by_u - by_v) <= same):
+                best, nearest, walked = _at_door(
+                    edge[i], at[i], access[i], u, v, by_u, by_v, unit, two, bound, same, edge_len, edge_rate,
+                    label, metres, rank, door_first, door_next, door_at, door_access, door_label,
+                )  # fmt: skip
+            else:  # nearly always, and without a branch that the processor would have to guess
+                least = min(by_u, by_v)
+                there = least <= bound and least < np.inf
+                best = least if there else np.nan
+                nearest = (of_u if by_u < by_v else of_v) if there else -1
+                walked = best / unit
+        out_cost[i] = best
+        if measured:
+            out_metres[i] = walked
+        if named:
+            out_target[i] = names[max(nearest, 0)]
+            out_missing[i] = nearest < 0
+        else:
+            out_target[i] = nearest
 
 
 @_jit
 def _at_door(
-    i: int,
     e: int,
     at: float,
     access: float,
@@ -645,14 +653,8 @@ def _at_door(
     door_at: Floats,
     door_access: Floats,
     door_label: Shorts,
-    out_cost: Floats,
-    out_label: Shorts,
-    out_metres: Floats,
-) -> None:
-    """Do for one door what `at_doors` does, where ways may tie or a target is on the edge itself."""
-    out_cost[i] = np.nan
-    out_label[i] = -1
-    out_metres[i] = np.nan
+) -> tuple[float, int, float]:
+    """Return cost, label and metres of one door where ways may tie or a target is on the edge itself."""
     leg, rate = access * unit, edge_rate[e]
     best = min(by_u, by_v)
     door = door_first[e]
@@ -660,43 +662,31 @@ def _at_door(
         best = min(best, leg + (door_access[door] * unit + _along(rate, abs(at - door_at[door]))))
         door = door_next[door]
     if best == np.inf or not best <= bound:
-        return
-    out_cost[i] = best
-    if not two:
-        out_metres[i] = best / unit
+        return np.nan, -1, np.nan
+    nearest, walked = -1, np.inf
     if by_u <= best + same:
-        _prefer(label[u], access + at, metres, u, two, rank, i, out_label, out_metres)
+        way = access + at + (metres[u] if two else 0.0)
+        nearest, walked = _prefer(label[u], way, rank, nearest, walked)
     if by_v <= best + same:
-        _prefer(label[v], access + max(edge_len[e] - at, 0.0), metres, v, two, rank, i, out_label, out_metres)
+        way = access + max(edge_len[e] - at, 0.0) + (metres[v] if two else 0.0)
+        nearest, walked = _prefer(label[v], way, rank, nearest, walked)
     door = door_first[e]
     while door >= 0:
         if leg + (door_access[door] * unit + _along(rate, abs(at - door_at[door]))) <= best + same:
             way = access + door_access[door] + abs(at - door_at[door])
-            _prefer(door_label[door], way, metres, -1, two, rank, i, out_label, out_metres)
+            nearest, walked = _prefer(door_label[door], way, rank, nearest, walked)
         door = door_next[door]
+    return best, nearest, walked if two else best / unit
 
 
 @_jit
-def _prefer(
-    label: int,
-    way: float,
-    metres: Floats,
-    node: int,
-    two: bool,
-    rank: Shorts,
-    i: int,
-    out_label: Shorts,
-    out_metres: Floats,
-) -> None:
-    """Take a label that ties if it ranks before the one that is there; of one label, the fewest metres."""
-    old = out_label[i]
-    first = old < 0 or (label != old and rank[label] < rank[old])
-    if first:
-        out_label[i] = label
-    if two and (first or label == old):
-        if node >= 0:
-            way += metres[node]
-        out_metres[i] = way if first else min(out_metres[i], way)
+def _prefer(label: int, way: float, rank: Shorts, nearest: int, walked: float) -> tuple[int, float]:
+    """Return the label that ranks first of two that tie, and its metres; of one label, the fewest metres."""
+    if nearest >= 0 and label == nearest:
+        return nearest, min(way, walked)
+    if nearest < 0 or rank[label] < rank[nearest]:
+        return label, way
+    return nearest, walked
 
 
 @_jit

@@ -58,8 +58,9 @@ Result = TypeVar("Result")
 WalkFilter: TypeAlias = StrPath | Mapping[str, Any]
 
 SNAP_M = 1e-3  # lines join where their vertices are this close
-SEED_BATCH = 512
+SEED_BATCH = 128
 THREAD_STEPS = 10_000  # nodes or rows to go through: with fewer, handing over to a thread takes longer
+FIELDS_KEPT = 4  # of searches that are over
 FRAMES_KNOWN = 2  # long frames of doors that a network remembers
 READ_BATCH = 32768  # doors read off at once: what is known of them stays in the processor's cache for all kinds
 WKB_HEAD = 9  # bytes before the coordinates of a line: byte order, type, number of points
@@ -104,22 +105,27 @@ class _Doors(NamedTuple):
         )
 
 
-@dataclass(frozen=True, eq=False)
+class _Ends(NamedTuple):
+    """The two ends of doors' edges (-1 for doors without one) and what walking along the edge to each costs."""
+
+    u: Shorts
+    v: Shorts
+    to_u: Floats
+    to_v: Floats
+
+    def take(self, rows: slice) -> _Ends:
+        return _Ends(self.u[rows], self.v[rows], self.to_u[rows], self.to_v[rows])
+
+
+@dataclass(eq=False)
 class _Known:
-    """A frame of doors that was asked about: its columns and where in memory they lie, checked and numbered doors."""
+    """A frame of doors that was asked about: its columns, where in memory they lie, and what was made of them so far."""
 
-    columns: Sequence[pd.Series]
+    columns: Mapping[str, pd.Series]
     spots: Sequence[Any]
-    doors: _Doors
-    labels: pd.Index
-    edges: int
-
-    @cached_property
-    def by_edge(self) -> tuple[Ints, Floats, Floats, Shorts]:
-        """The doors edge by edge: the offset of each edge, then `at`, `access` and `place`."""
-        from . import _kernel
-
-        return _kernel.by_edge(self.edges, self.doors.edge, self.doors.at, self.doors.access, self.doors.place)
+    numbered: tuple[_Doors, pd.Index] | None = None
+    by_edge: tuple[Ints, Floats, Floats, Shorts] | None = None
+    ends: tuple[_Weights, _Ends] | None = None
 
 
 class _Seeds(NamedTuple):
@@ -214,11 +220,12 @@ class WalkNetwork:
         self._known: list[_Known] = []
         self._spare: list[_Scratch] = []
         self._pads: list[_Notes] = []
+        self._used: list[_Field] = []
 
     def __getstate__(self) -> dict[str, Any]:
         """Go to another process as what it was made from; what is derived is made again there."""
         made = ("_crs", "_table", "_node_xy", "_u", "_v", "_row", "_off", "_xy", "_cum", "_length")
-        again: dict[str, Any] = {"_weights_of": {}, "_trees": {}, "_known": [], "_spare": [], "_pads": []}
+        again: dict[str, Any] = {"_weights_of": {}, "_trees": {}, "_known": [], "_spare": [], "_pads": [], "_used": []}
         return {name: self.__dict__[name] for name in made} | again
 
     # --- making one ---------------------------------------------------------------------------------------------------
@@ -676,7 +683,9 @@ class WalkNetwork:
         bound = _limit(limit)
         states = [self._start(frame, profile, bound) for frame in targets.values()]
         _relax([(state, self._seeds(state.doors, state.weights)) for state in states])
-        return dict(zip(targets, _read_off(states, origins, bound), strict=True))
+        found = _read_off(states, origins, bound)
+        self._give_back([state.version.stand() for state in states])
+        return dict(zip(targets, found, strict=True))
 
     def search_state(self, targets: pd.DataFrame, *, profile: Profile | None = None) -> SearchState:
         """
@@ -710,12 +719,22 @@ class WalkNetwork:
         doors, labels = self._doors(targets)
         weights = self._weights(profile)
         empty = _Version(self._empty_field(weights), RLock())
-        return SearchState(self, weights, limit + weights.same, tuple(labels), doors, empty)
+        plain = labels.dtype in (np.int64, "str")  # of others pandas finds out what they are
+        return SearchState(self, weights, limit + weights.same, labels if plain else tuple(labels), doors, empty)
 
     def _empty_field(self, weights: _Weights) -> _Field:
         nodes = len(self._node_xy)
-        metres = np.zeros(nodes if weights.waits else 0)
-        return _Field(np.full(nodes, np.inf), np.full(nodes, -1, np.int32), metres)
+        try:
+            cost, label, _ = self._used.pop()  # new memory costs more than clearing old
+        except IndexError:
+            cost, label = np.empty(nodes), np.empty(nodes, np.int32)
+        cost.fill(np.inf)
+        label.fill(-1)
+        return _Field(cost, label, np.zeros(nodes if weights.waits else 0))
+
+    def _give_back(self, fields: Sequence[_Field]) -> None:
+        """Keep a few fields that nobody needs any more for the next search."""
+        self._used = [*self._used, *fields][:FIELDS_KEPT]
 
     def pairs(
         self,
@@ -842,29 +861,43 @@ class WalkNetwork:
 
     def _doors(self, frame: pd.DataFrame) -> tuple[_Doors, pd.Index]:
         """Check a frame of doors and return it as arrays, with the labels of places in sorted order."""
-        known = self._known_doors(frame)
-        return known.doors, known.labels
+        return self._numbered(self._recall(frame))
 
-    def _known_doors(self, frame: pd.DataFrame) -> _Known:
+    def _recall(self, frame: pd.DataFrame) -> _Known:
         """
-        Return the doors of a frame, those of a long one from when it was asked about before.
+        Return what is known of a frame of doors: of a long one, all that was made of it when it was asked about before.
 
         A frame is the same when its columns lie where they lay. That they hold the same then is due to pandas, which
         writes to no column that another frame or series shares, and a `_Known` keeps its columns.
         """
-        columns = [frame[name] for name in DOOR_COLUMNS] if len(frame) >= THREAD_STEPS else [frame["place"]]
-        lasting = len(columns) > 1 and all(isinstance(column.dtype, np.dtype) for column in columns)
-        spots = [column.to_numpy().__array_interface__ for column in columns] if lasting else []
-        for known in self._known:
-            if lasting and known.spots == spots:
-                return known
-        place, labels = _sorted_codes(columns[0])
-        new = _Known(columns, spots, _Doors(place, *self._positions(frame)), labels, len(self._u))
-        if lasting:
-            self._known = [new, *self._known[: FRAMES_KNOWN - 1]]
-        return new
+        if len(frame) < THREAD_STEPS:
+            return _Known(frame, ())
+        columns = {name: frame[name] for name in DOOR_COLUMNS}
+        if not all(isinstance(column.dtype, np.dtype) for column in columns.values()):
+            return _Known(columns, ())
+        spots = [column.to_numpy().__array_interface__ for column in columns.values()]
+        found = next((known for known in self._known if known.spots == spots), None)
+        if found is None:
+            found = _Known(columns, spots)
+            self._known = [found, *self._known[: FRAMES_KNOWN - 1]]
+        return found
 
-    def _positions(self, frame: pd.DataFrame) -> tuple[Shorts, Floats, Floats]:
+    def _numbered(self, known: _Known) -> tuple[_Doors, pd.Index]:
+        if known.numbered is None:
+            place, labels = _sorted_codes(known.columns["place"])
+            known.numbered = _Doors(place, *self._positions(known.columns)), labels
+        return known.numbered
+
+    def _by_edge(self, known: _Known) -> tuple[Ints, Floats, Floats, Shorts]:
+        """Return doors edge by edge: the offset of each edge, then `at`, `access` and `place`."""
+        from . import _kernel
+
+        if known.by_edge is None:
+            place, edge, at, access = self._numbered(known)[0]
+            known.by_edge = _kernel.by_edge(len(self._u), edge, at, access, place)
+        return known.by_edge
+
+    def _positions(self, frame: Mapping[str, pd.Series]) -> tuple[Shorts, Floats, Floats]:
         """Check and return where doors are: edge, metres along it, metres of access."""
         from . import _kernel
 
@@ -896,27 +929,29 @@ class WalkNetwork:
 
         weights = self._weights(profile)
         bound = _limit(limit) + weights.same
-        here, there = self._known_doors(origins), self._known_doors(targets)
-        swapped = len(here.labels) > len(there.labels)  # walking is symmetric: search from the side with fewer places
+        here, there = self._recall(origins), self._recall(targets)
+        from_labels, to_labels = self._numbered(here)[1], self._numbered(there)[1]
+        swapped = len(from_labels) > len(to_labels)  # walking is symmetric: search from the side with fewer places
         near, far = (there, here) if swapped else (here, there)
         source, sink, cost = self._reach_pairs(near, far, weights, bound)
         if swapped:
-            source, sink, cost = _kernel.turn_pairs(source, sink, cost, len(here.labels))
-        return source, sink, cost, (here.labels, there.labels)
+            source, sink, cost = _kernel.turn_pairs(source, sink, cost, len(from_labels))
+        return source, sink, cost, (from_labels, to_labels)
 
     def _reach_pairs(
-        self, near_doors: _Known, far_doors: _Known, weights: _Weights, bound: float
+        self, here: _Known, there: _Known, weights: _Weights, bound: float
     ) -> tuple[Shorts, Shorts, Floats]:
         from . import _kernel
 
         indptr, adj, arc_edge = self._csr
-        sources, sinks = len(near_doors.labels), len(far_doors.labels)
-        near = near_doors.doors.take(np.flatnonzero(near_doors.doors.edge >= 0))
+        (near, from_labels), (_, to_labels) = self._numbered(here), self._numbered(there)
+        sources, sinks = len(from_labels), len(to_labels)
+        near = near.take(np.flatnonzero(near.edge >= 0))
         near = near.take(np.argsort(near.place, kind="stable"))
         seeds = self._seeds(near, weights)
         seeds = seeds.take(np.lexsort((seeds.cost, seeds.place)))
         seed_off, near_off = _offsets(seeds.place, sources), _offsets(near.place, sources)
-        counts, by_edge = np.zeros(sources, np.int64), far_doors.by_edge
+        counts, by_edge = np.zeros(sources, np.int64), self._by_edge(there)
 
         def run(first: int, last: int) -> tuple[NDArray[Any], ...]:
             field = self._borrow()
@@ -1307,13 +1342,13 @@ class SearchState:
     A finished search from many places. Adding or closing a place gives a new state; this one stays as it is.
 
     Made by `WalkNetwork.search_state`. Places are numbered in the order they came; `labels` names them, those as well that
-    were closed and have no doors.
+    were closed and have no doors: an index in sorted order, or a tuple in any.
     """
 
     net: WalkNetwork
     weights: _Weights
     bound: float
-    labels: tuple[Hashable, ...]
+    labels: pd.Index | tuple[Hashable, ...]
     doors: _Doors
     version: _Version
 
@@ -1332,7 +1367,7 @@ class SearchState:
         number = {name: len(self.labels) + i for i, name in enumerate(added)}
         place = np.array([number.get(name, self._number.get(name)) for name in names], np.int32)
         new = _Doors(place, *self.net._positions(doors))
-        return self._followed((*self.labels, *added), self.doors.plus(new), new)
+        return self._followed((*self._number, *added), self.doors.plus(new), new)
 
     def without_place(self, label: Hashable) -> SearchState:
         """
@@ -1347,7 +1382,7 @@ class SearchState:
         if not gone.any():
             standing = np.unique(self.doors.place)
             raise UnknownNameError("地点", str(label), [str(self.labels[number]) for number in standing])
-        return self._followed(self.labels, self.doors.take(~gone), self.doors.take(gone), closing=True)
+        return self._followed(tuple(self._number), self.doors.take(~gone), self.doors.take(gone), closing=True)
 
     def _followed(
         self, labels: tuple[Hashable, ...], doors: _Doors, moved: _Doors, *, closing: bool = False
@@ -1406,7 +1441,7 @@ class SearchState:
     def _shares(self, seeds: _Seeds, parts: int) -> list[tuple[Sequence[_Seeds], _Field]]:
         """Return batches of seeds in at most `parts` shares, each with arrays of its own to search into."""
         batches = self._batches(seeds)
-        size = max(2, -(-len(batches) // parts))  # neighbours stay together
+        size = max(2, -(-len(batches) // parts))  # neighbours stay together; each share costs a field
         shares = [batches[k : k + size] for k in range(0, len(batches), size)]
         fields = [self.version.stand(), *(self.net._empty_field(self.weights) for _ in shares[1:])]
         return list(zip(shares, fields, strict=True))
@@ -1451,9 +1486,9 @@ class SearchState:
         local = self.bound < max(width, height) * self.weights.unit / 8
         if not local or len(seeds.node) <= SEED_BATCH:
             return [seeds.take(np.argsort(seeds.cost, kind="stable"))]
-        by_node = np.argsort(seeds.node, kind="stable")
-        parts = [seeds.take(by_node[k : k + SEED_BATCH]) for k in range(0, len(by_node), SEED_BATCH)]
-        return [part.take(np.argsort(part.cost, kind="stable")) for part in parts]
+        seeds = seeds.take(np.argsort(seeds.node, kind="stable"))
+        seeds = seeds.take(np.lexsort((seeds.cost, np.arange(len(seeds.node)) // SEED_BATCH)))
+        return [seeds.take(slice(k, k + SEED_BATCH)) for k in range(0, len(seeds.node), SEED_BATCH)]
 
     def _settle(self, field: _Field) -> None:
         from . import _kernel
@@ -1471,13 +1506,20 @@ class SearchState:
             )  # fmt: skip
 
     @cached_property
+    def names(self) -> pd.Index:
+        """The labels as an index."""
+        return self.labels if isinstance(self.labels, pd.Index) else pd.Index(self.labels, tupleize_cols=False)
+
+    @cached_property
     def _number(self) -> dict[Hashable, int]:
         return {label: i for i, label in enumerate(self.labels)}
 
     @cached_property
     def _rank(self) -> Shorts:
         """The place of each label in sorted order."""
-        order = _sorted_order(pd.Index(self.labels, tupleize_cols=False))
+        if isinstance(self.labels, pd.Index):
+            return np.arange(max(len(self.labels), 1), dtype=np.int32)
+        order = _sorted_order(self.names)
         rank = np.empty(max(len(order), 1), np.int32)
         rank[order] = np.arange(len(order), dtype=np.int32)
         return rank
@@ -1500,9 +1542,10 @@ class SearchState:
 def _relax(starts: Sequence[tuple[SearchState, _Seeds]]) -> None:
     """Search from seeds into the (new) arrays of each state, all states in the same threads."""
     threads = thread_count()
-    parts = min(threads, -(-2 * threads // max(1, len(starts))))  # enough to keep all busy; each costs a field
+    left = len(starts) % threads  # one thread for each search as long as there are enough; the last are divided
+    parts = [1] * (len(starts) - left) + [-(-threads // left)] * left if left else [1] * len(starts)
     states = [state for state, _ in starts]
-    work = [state._shares(seeds, parts) for state, seeds in starts]
+    work = [state._shares(seeds, share) for (state, seeds), share in zip(starts, parts, strict=True)]
     jobs = [(number, *share) for number, shares in enumerate(work) for share in shares]
     nodes = len(states[0].net._node_xy) if starts else 0
     ties = _each(lambda job: states[job[0]]._spread(*job[1:])[1], jobs, nodes)
@@ -1513,6 +1556,8 @@ def _relax(starts: Sequence[tuple[SearchState, _Seeds]]) -> None:
         states[number]._gather(own, others, number in tied)
 
     _each(gather, range(len(states)), nodes)
+    for state, shares in zip(states, work, strict=True):
+        state.net._give_back([field for _, field in shares[1:]])
 
 
 def _read_off(states: Sequence[SearchState], origins: pd.DataFrame, limit: float) -> list[pd.DataFrame]:
@@ -1522,63 +1567,70 @@ def _read_off(states: Sequence[SearchState], origins: pd.DataFrame, limit: float
     if not states:
         return []
     net, weights = states[0].net, states[0].weights
-    edge, at, access = _columns(origins)
+    known = net._recall(origins)
+    edge, at, access = _columns(known.columns)
     count = len(edge)
-    found = [_Found(state, count) for state in states]
+    found = [_Found(state, origins.index) for state in states]
+    served = np.zeros(len(net._u), np.bool_)  # edges with a target on them
+    for state in states:
+        served[state.doors.edge[state.doors.edge >= 0]] = True
+    fresh = known.ends is None or known.ends[0] is not weights
+    ends = _new_ends(count) if known.ends is None or fresh else known.ends[1]
 
     def run(start: int, stop: int) -> tuple[NDArray[Any], ...]:
-        part, size = slice(start, stop), stop - start
-        doors = edge[part], at[part], access[part]
-        u: Shorts = np.empty(size, np.int32)
-        v: Shorts = np.empty(size, np.int32)
-        to_u: Floats = np.empty(size)
-        to_v: Floats = np.empty(size)
-        _refuse(_kernel.door_ends(*doors, net._u, net._v, net._length, weights.rate, u, v, to_u, to_v))
-        label: Shorts = np.empty(size, np.int32)
+        part = slice(start, stop)
+        doors, their = (edge[part], at[part], access[part]), ends.take(part)
+        here = (*doors, *their)
+        if fresh:
+            _refuse(
+                _kernel.door_ends(
+                    *doors, net._u, net._v, net._length, weights.rate, their.u, their.v, their.to_u, their.to_v
+                )
+            )
+        near = np.take(served, doors[0], mode="clip")
         for state, out in zip(states, found, strict=True):
             _kernel.at_doors(
-                *doors, u, v, to_u, to_v,
+                *here, near,
                 weights.unit, weights.waits, min(limit + weights.same, state.bound), weights.same,
                 net._length, weights.rate, *out.field, *out.tables,
-                state.doors.at, state.doors.access, state.doors.place, out.cost[part], label, out.metres[part],
+                state.doors.at, state.doors.access, state.doors.place, out.numbers,
+                out.cost[part], out.metres[part], out.target[part], out.missing[part],
             )  # fmt: skip
-            out.name(part, label)
         return ()
 
     _in_threads(run, count, 0, size=READ_BATCH)
-    return _each(lambda out: out.frame(origins.index), found, count)
+    known.ends = weights, ends
+    return [out.frame() for out in found]
 
 
 class _Found:
     """What is read off a state: columns of a frame in the making."""
 
-    def __init__(self, state: SearchState, count: int) -> None:
-        self.labels = pd.Index(state.labels, tupleize_cols=False)
-        whole = self.labels.dtype == np.int64 and len(self.labels) > 0
-        self.numbers: Ints | None = self.labels.to_numpy() if whole else None
+    def __init__(self, state: SearchState, index: pd.Index) -> None:
+        count, weights = len(index), state.weights
+        self.index, self.names = index, state.names
+        whole = self.names.dtype == np.int64 and len(self.names) > 0
+        self.numbers: Ints = self.names.to_numpy() if whole else np.empty(0, np.int64)
         self.field = state.version.stand()
         self.tables = (state._rank, *state._doors_by_edge)
         self.cost: Floats = np.empty(count)
-        self.metres: Floats = np.empty(count)
-        self.target: NDArray[Any] = np.empty(count, np.int32 if self.numbers is None else np.int64)
-        self.missing: Flags = np.empty(count if self.numbers is not None else 0, np.bool_)
+        # Metres that are the cost are no array of their own, where that saves more than it takes.
+        shared = count >= THREAD_STEPS and weights.unit == 1.0 and not weights.waits
+        self.metres: Floats = np.empty(0 if shared else count)
+        self.target: NDArray[Any] = np.empty(count, np.int64 if whole else np.int32)
+        self.missing: Flags = np.empty(count if whole else 0, np.bool_)
 
-    def name(self, part: slice, label: Shorts) -> None:
-        """Write the labels of some rows; whole numbers at once, while the rows are in the processor's cache."""
-        if self.numbers is None:
-            self.target[part] = label
-            return
-        np.take(self.numbers, label, mode="clip", out=self.target[part])
-        np.less(label, 0, out=self.missing[part])
-
-    def frame(self, index: pd.Index) -> pd.DataFrame:
-        """Return what was found, for rows of this index."""
+    def frame(self) -> pd.DataFrame:
+        """Return what was found."""
         target: Any = self.target
-        if self.numbers is None:
-            target = _take(self.labels, target)
+        if not len(self.numbers):
+            target = _take(self.names, target)
         elif self.missing.any():
             target = pd.arrays.IntegerArray(target, self.missing)
-        return pd.DataFrame({"target": target, "cost": self.cost, "metres": self.metres}, index=index, copy=False)
+        cost, metres = self.cost, self.metres
+        if len(metres) < len(cost):
+            cost = metres = pd.Series(cost, self.index, copy=False)  # pandas parts them when somebody writes to either
+        return pd.DataFrame({"target": target, "cost": cost, "metres": metres}, index=self.index, copy=False)
 
 
 # --- from lines to arrays --------------------------------------------------------------------------------------------
@@ -2254,7 +2306,7 @@ def _as(array: NDArray[Any], dtype: Any) -> NDArray[Any]:
     return np.ascontiguousarray(array, dtype)
 
 
-def _columns(frame: pd.DataFrame) -> tuple[Shorts, Floats, Floats]:
+def _columns(frame: Mapping[str, pd.Series]) -> tuple[Shorts, Floats, Floats]:
     """Return edge, metres along it and metres of access as arrays that nobody may write to (they may be the frame's)."""
     column = frame["edge"]
     edge = np.ascontiguousarray((column if column.dtype.kind == "i" else column.fillna(-1)).to_numpy(np.int32)).view()
@@ -2270,6 +2322,10 @@ def _refuse(wrong: int) -> None:
     if wrong:
         what = {1: "边的编号不存在", 2: "位置不在边上", 3: "到街道的距离不是不小于 0 的数"}[wrong]
         raise NetworkError(f"这些出入口属于另一个路网，或已损坏：{what}")
+
+
+def _new_ends(size: int) -> _Ends:
+    return _Ends(np.empty(size, np.int32), np.empty(size, np.int32), np.empty(size), np.empty(size))
 
 
 def _new_seeds(size: int) -> _Seeds:
