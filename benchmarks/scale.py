@@ -20,6 +20,7 @@ import hashlib
 import json
 import os
 import platform
+import resource
 import shutil
 import signal
 import subprocess
@@ -140,9 +141,9 @@ def make_city(extract: Path, work: Path, side: int, districts: int) -> None:
 # --- measuring -------------------------------------------------------------------------------------------------------
 
 
-def spent(command: list[str]) -> dict[str, float]:
+def spent(command: list[str], *, fine: tuple[int, ...] = (0,)) -> dict[str, float]:
     """
-    Run a command; return what it took, its descendants included.
+    Run a command that ends with a code that is `fine`; return what it took, its descendants included.
 
     `peak_mb` is that of the largest process; `others` the processors that other work took meanwhile.
     """
@@ -151,7 +152,7 @@ def spent(command: list[str]) -> dict[str, float]:
     _, status, used = os.wait4(process.pid, 0)
     wall, cpu = time.perf_counter() - begun, used.ru_utime + used.ru_stime
     code = process.returncode = os.waitstatus_to_exitcode(status)
-    if code not in (0, 1):
+    if code not in fine:
         sys.exit(f"{' '.join(command)} ended with {code}")
     others = max(processors_busy() - busy - cpu, 0.0) / wall
     return {"wall_s": round(wall, 1), "cpu_s": round(cpu, 1), "peak_mb": round(used.ru_maxrss / 1024), "others": round(others, 2)}  # fmt: skip
@@ -167,7 +168,7 @@ def split_city(work: Path) -> dict[str, Any]:
     used = spent([
         sys.executable, "-m", "xinhe_geo", "split", str(work / "city.osm.pbf"), "--districts", str(work / "districts.geojson"),
         "--code", "code", "--name", "name", "--homes", str(work / "people.csv"), "--out", str(work / "folders"), "--overwrite",
-    ])  # fmt: skip
+    ], fine=(0, 1))  # fmt: skip
     made = catalogue(work)
     size = sum(f.stat().st_size for f in (work / "folders").rglob("*") if f.is_file()) / 1e6
     return {
@@ -244,19 +245,13 @@ def run(work: Path, step: Step) -> dict[str, Any]:
         "districts": len(folders), "workers": step.workers, "only": step.only or "all", "batch_s": round(wall, 2),
         "work_cpu_s": round(float(table["cpu_seconds"].sum()), 1), "median_cpu_s": round(float(table["cpu_seconds"].median()), 2),
         "slowest_cpu_s": round(float(table["cpu_seconds"].max()), 2), "worker_peak_mb": round(float(table["peak_mb"].max())),
-        "client_peak_mb": round(psutil.Process().memory_info().rss / 1e6 if sys.platform == "win32" else peak_mb()),
+        "client_peak_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
         "output_mb": round(size, 1), "status": table["status"].value_counts().to_dict(), "killed": len(watch.killed),
         "progress": watch.marks, "digest": digest(out),
     }  # fmt: skip
     if step.name != "all":  # which is kept to be looked at
         shutil.rmtree(out)
     return found
-
-
-def peak_mb() -> float:
-    import resource
-
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 class Watch:
@@ -278,9 +273,9 @@ class Watch:
     def tick(self, tick: batch_module.Tick) -> None:
         """Note each twentieth: the most a worker held since the one before."""
         if self.kill and not self.killed and tick.done >= max(1, self.n // 3):
-            worker = max(workers_of_this(), key=lambda p: p.pid)
-            worker.send_signal(signal.SIGKILL)
-            self.killed.append(worker.pid)
+            for worker in workers_of_this()[:1]:
+                worker.send_signal(signal.SIGKILL)
+                self.killed.append(worker.pid)
         if tick.done == self.n or tick.done % max(1, self.n // 20) == 0:
             seen, self.seen = self.seen, []
             held = round(max(seen)) if seen else float("nan")
@@ -352,6 +347,7 @@ class Results:
 
 def measured(work: Path, step: Step) -> dict[str, Any]:
     file = work / "one.json"
+    file.unlink(missing_ok=True)
     used = spent([sys.executable, __file__, "--work", str(work), "--one", json.dumps(step), "--to", str(file)])
     return {**json.loads(file.read_text()), **used}
 

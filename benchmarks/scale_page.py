@@ -235,7 +235,13 @@ def figure(found: dict[str, Any]) -> str:
             f'<path d="M{px(0):.1f} {py(max(fit[0], 0)):.1f}L{px(most):.1f} {py(fit[0] + fit[1] * most):.1f}" stroke="#1f6f78"/>'
         )
     out += [f'<circle cx="{px(n):.1f}" cy="{py(c):.1f}" r="4.5" fill="#1f6f78"/>' for n, c in costs]
-    out += [f'<text x="{px(n) - 8:.1f}" y="{py(c) - 7:.1f}" text-anchor="end">{n}: {c:.0f} s</text>' for n, c in costs]
+    for n, cost in costs:
+        at = (
+            f'x="{px(n) + 9:.1f}" y="{py(cost) + 14:.1f}"'
+            if n < most
+            else f'x="{px(n) - 10:.1f}" y="{py(cost) + 4:.1f}" text-anchor="end"'
+        )
+        out.append(f"<text {at}>{n}: {cost:.0f} s</text>")
     top = max(mark["worker_mb"] for run in series for mark in run["progress"] if mark["worker_mb"] == mark["worker_mb"])
     out += panel(440, "MB of the larger worker, while districts are done", most, top)
     px, py = scales(440, most, top)
@@ -245,8 +251,11 @@ def figure(found: dict[str, Any]) -> str:
         out.append(f'<path d="M{path}" fill="none" stroke="{colour}" stroke-width="1.8"/>')
         if spots:
             out.append(f'<circle cx="{spots[-1][0]:.1f}" cy="{spots[-1][1]:.1f}" r="3" fill="{colour}"/>')
+            short_run = run["districts"] <= most / 4
+            x, anchor = (spots[0][0], "start") if short_run else (spots[-1][0], "end")
+            y = spots[-1][1] + (-10 if short_run else 18)
             out.append(
-                f'<text x="{spots[-1][0]:.1f}" y="{spots[-1][1] + 18:.1f}" text-anchor="end" fill="{colour}">{run["districts"]} districts</text>'
+                f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" fill="{colour}">{run["districts"]} districts</text>'
             )
     return "\n".join([*out, "</svg>"]) + "\n"
 

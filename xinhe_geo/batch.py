@@ -54,6 +54,8 @@ PATIENCE = 30.0
 _LIBRARIES = (
     "numpy", "pandas", "geopandas", "shapely", "scipy", "numba", "pyproj", "pyogrio", "folium", "branca", "xlsxwriter",
 )  # fmt: skip
+#: Ctrl-C goes to every process of a terminal: it is for this one to say what becomes of its workers.
+_DEAF = "import signal\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\n"
 #: Writers set options of GDAL for the whole process, so a worker with several threads does one district at a time.
 _ONE_AT_A_TIME = threading.Lock()
 
@@ -399,14 +401,15 @@ def batch(
     _refuse_inside(folders, target)
     tasks = [Task(key, str(folder), str(target), preset, only, force, versions()) for key, folder in folders.items()]
     rows: dict[str, dict[str, Any]] = {}
-    with _cluster(workers, scheduler, len(tasks)) as client:
-        _require_same_versions(client)
-        try:
-            _run(client, tasks, ship, rows, progress or (lambda _: None))
-        except KeyboardInterrupt:
-            rows |= {t.key: {"status": "not_run", "problem": "中断前还没有做"} for t in tasks if t.key not in rows}
-        finally:
-            _clear(target, folders)
+    try:
+        with _cluster(workers, scheduler, len(tasks)) as client:
+            _require_same_versions(client)
+            try:
+                _run(client, tasks, ship, rows, progress or (lambda _: None))
+            except KeyboardInterrupt:
+                rows |= {t.key: {"status": "not_run", "problem": "中断前还没有做"} for t in tasks if t.key not in rows}
+    finally:  # now none of our own workers writes any more
+        _clear(target, folders)
     table = pd.DataFrame.from_dict({key: rows[key] for key in folders}, orient="index")
     table = table.reindex(columns=["status", "problem", "seconds", "cpu_seconds", "peak_mb"]).rename_axis("key")
     return _compare(target, folders, table, "index.html" if only is None else "tables/coverage.xlsx")
@@ -430,7 +433,7 @@ def _cluster(workers: int | None, scheduler: str | None, districts: int) -> Iter
     dd: Any = distributed  # it has no types
     if workers is not None and workers < 1:
         raise UnknownNameError("工作进程数", str(workers), ["1 或更大的整数"])
-    settings = {
+    settings: dict[str, Any] = {
         "distributed.scheduler.allowed-failures": FAILURES,
         "distributed.comm.timeouts.connect": f"{PATIENCE:g}s",
         "distributed.worker.use-file-locking": False,
@@ -438,6 +441,8 @@ def _cluster(workers: int | None, scheduler: str | None, districts: int) -> Iter
         # Several MB as an argument is what --ship is: not worth a warning each time.
         "distributed.admin.large-graph-warning-threshold": "1GB",
     }
+    if scheduler is None:
+        settings["distributed.worker.preload"] = [_DEAF]
     with dask.config.set(settings), tempfile.TemporaryDirectory(prefix="xinhe-dask-") as scratch:
         if scheduler is None:
             count = min(workers or _cores(), max(districts, 1))
