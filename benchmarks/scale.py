@@ -260,7 +260,7 @@ class Watch:
     def __init__(self, n: int, *, kill: bool) -> None:
         self.n, self.kill = n, kill
         self.killed: list[int] = []
-        self.marks: list[dict[str, float]] = []
+        self.marks: list[dict[str, float | None]] = []
         self.seen: list[float] = []
         self.begun, self.ended = time.perf_counter(), threading.Event()
         threading.Thread(target=self._look, daemon=True).start()
@@ -278,7 +278,7 @@ class Watch:
                 self.killed.append(worker.pid)
         if tick.done == self.n or tick.done % max(1, self.n // 20) == 0:
             seen, self.seen = self.seen, []
-            held = round(max(seen)) if seen else float("nan")
+            held = round(max(seen)) if seen else None
             self.marks.append({"done": tick.done, "s": round(time.perf_counter() - self.begun, 1), "worker_mb": held})
 
 
@@ -377,6 +377,9 @@ def main() -> None:
     results = Results(given.work / "results.json", settings(given), given.minutes)
     make_city(given.extract, given.work, given.side, given.districts)
     results.measure("split", 0.0, lambda: split_city(given.work))
+    # what numba compiles it keeps on disk: a run that compiles costs more, and holds more memory, than all later ones
+    compiling = Step("largest", 1, 1, largest=True)
+    results.measure("compiling", 0.0, lambda: {"seconds": measured(given.work, compiling)["batch_s"]})
     for step in steps(given.districts):
         guess = results.per_district(step.only) * step.districts / step.workers * 1.1 + 15
         results.measure(step.name, guess, lambda step=step: measured(given.work, step))

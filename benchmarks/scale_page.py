@@ -242,11 +242,11 @@ def figure(found: dict[str, Any]) -> str:
             else f'x="{px(n) - 10:.1f}" y="{py(cost) + 4:.1f}" text-anchor="end"'
         )
         out.append(f"<text {at}>{n}: {cost:.0f} s</text>")
-    top = max(mark["worker_mb"] for run in series for mark in run["progress"] if mark["worker_mb"] == mark["worker_mb"])
+    top = max(mark["worker_mb"] for run in series for mark in run["progress"] if mark["worker_mb"] is not None)
     out += panel(440, "MB of the larger worker, while districts are done", most, top)
     px, py = scales(440, most, top)
     for run, colour in zip(series, ("#b8860b", "#8e44ad", "#c0392b"), strict=False):
-        spots = [(px(m["done"]), py(m["worker_mb"])) for m in run["progress"] if m["worker_mb"] == m["worker_mb"]]
+        spots = [(px(m["done"]), py(m["worker_mb"])) for m in run["progress"] if m["worker_mb"] is not None]
         path = "L".join(f"{x:.1f} {y:.1f}" for x, y in spots)
         out.append(f'<path d="M{path}" fill="none" stroke="{colour}" stroke-width="1.8"/>')
         if spots:

@@ -64,6 +64,8 @@ def test_helsinki_without_people(tmp_path: Path) -> None:
 @contextmanager
 def cluster(folder: Path, workers: int) -> Iterator[str]:
     """Start a Dask scheduler and workers as someone else would, from the command line; give its address."""
+    from distributed import Client
+
     env = {**os.environ, "PYTHONPATH": str(ROOT)}
     said = folder / "scheduler.json"
     options = ["--scheduler-file", str(said), "--no-dashboard"]
@@ -75,11 +77,14 @@ def cluster(folder: Path, workers: int) -> Iterator[str]:
 
         started = [start("scheduler", "--host", "127.0.0.1", "--port", "0")]
         try:
-            until = time.monotonic() + 120
+            until = time.monotonic() + 300
             while not said.exists() and time.monotonic() < until:
                 time.sleep(0.1)
             started += [start("worker", "--host", "127.0.0.1", "--nthreads", "1") for _ in range(workers)]
-            yield str(json.loads(said.read_text("utf-8"))["address"])
+            address = str(json.loads(said.read_text("utf-8"))["address"])
+            with Client(address, timeout=300) as client:  # on a busy machine they need longer than a planner would wait
+                client.wait_for_workers(workers, timeout=300)
+            yield address
         finally:
             for process in reversed(started):
                 process.terminate()

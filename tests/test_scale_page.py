@@ -22,7 +22,7 @@ def page() -> Any:
 
 
 def run(n: int, workers: int, **more: Any) -> dict[str, Any]:
-    marks = [{"done": n // 2, "s": 1.0, "worker_mb": float("nan")}, {"done": n, "s": 2.0, "worker_mb": 400}]
+    marks = [{"done": n // 2, "s": 1.0, "worker_mb": None}, {"done": n, "s": 2.0, "worker_mb": 400}]
     return {
         "districts": n, "workers": workers, "only": "tables", "batch_s": 3.0 * n / workers, "wall_s": 3.1 * n / workers, "cpu_s": 3.0 * n + 8,
         "worker_peak_mb": 400, "client_peak_mb": 250, "output_mb": 1.5 * n, "status": {"done": n}, "killed": 0, "progress": marks, "digest": "a",
