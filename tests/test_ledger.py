@@ -532,6 +532,22 @@ def test_editing_a_row_changes_the_output() -> None:
     assert evaluated({**row, "kinds": "fitness;clinic_station"}).loc["c", "value"] == 100
 
 
+def test_a_copied_folder_is_judged_by_its_own_tables(tmp_path: Path) -> None:
+    """Copied, a cell changed: no line of the manifest is needed for that."""
+    folder = shutil.copytree(TOY, tmp_path / "copy")
+    shutil.copytree(ROOT / "data" / "standards", folder / "standards")
+    file = folder / "standards" / "measures.csv"
+    rows = pd.read_csv(file, dtype=str, keep_default_na=False)
+    rows.loc[rows["measure"] == "I09.communities", "low"] = "40"
+    rows.to_csv(file, index=False, encoding="utf-8-sig")
+    rules = folder / "standards" / "rules.csv"
+    rules.write_text(rules.read_text("utf-8-sig").replace(",buffer,", ",bufer,", 1), "utf-8")
+    assert (xh.check(folder)["file"] == "standards/rules.csv").any(), "and by their mistakes"
+    shutil.copy(ROOT / "data" / "standards" / "rules.csv", rules)
+    row = lg.ledger(xh.District.load(folder)).loc[("I09", "I09.communities")]
+    assert row["target"] == 40 and "measures.csv｜sha256" in row["inputs"] and row["inputs"].count("本目录") == 4
+
+
 @pytest.mark.parametrize(
     ("cells", "field", "said"),
     [
@@ -653,13 +669,25 @@ def test_workbook_keeps_what_was_filled_in(tmp_path: Path) -> None:
         "专栏1",
         "任务分解表",
         "社区一览",
-        "标准之外",
+        "规划之外的标准",
         "未列入的表述",
         "原文矛盾",
         "来源",
         "专栏1底稿",
     ]
     assert [sheet.title for sheet in book if sheet.sheet_state != "visible"] == ["专栏1底稿"]
+    sheet = book["核对表"]
+    head = [cell.value for cell in sheet[3]]
+    assert sheet["A2"].value.startswith("2 条承诺：部分达标 1，数据不足 1。")
+    # what a meeting asks is printed, how it was made is not; whole numbers have no point
+    assert head[:2] == ["承诺", "原文"] and sheet.print_area.endswith(
+        f"${openpyxl.utils.get_column_letter(head.index('缺什么') + 1)}$5"
+    )
+    assert head.index("差距") < head.index("缺什么") < head.index("参数")
+    assert (
+        sheet.cell(4, head.index("数值") + 1).value == 50
+        and sheet.cell(4, head.index("数值") + 1).number_format == "#,##0"
+    )
     sheet = book["任务分解表"]
     head = [cell.value for cell in sheet[3]]
     assert sheet.freeze_panes == "C4" and head[0] == "编号" and head[-5:] == list(book_of.USER_COLUMNS)
@@ -782,6 +810,16 @@ def test_page_filters(tmp_path: Path, chromium: Any, bundled: xh.District, table
     assert page.inner_text("#count") == "0 / 56"
     page.fill("#find", "")
     page.select_option("#category", "")
+    page.check("#gap")
+    own = table[(table["role"] == "own") & (table["gap"] != "")]
+    short = list(dict.fromkeys(own.index.get_level_values("commitment")))
+    assert page.locator(".promise:visible").evaluate_all("rows => rows.map(row => row.id)") == short
+    page.uncheck("#gap")
+    chip = page.locator("button.verdict", has_text="数据不足")
+    chip.click()
+    assert page.inner_text("#count") == f"{(lg.verdicts(table) == '数据不足').sum()} / 56"
+    chip.click()
+    assert page.inner_text("#count") == "56 / 56"
     targets = community_targets(bundled, table)
     for code in ("120116006010", "120116006001"):
         short = targets.loc[code][targets.loc[code, "short"].to_numpy(dtype=bool)]

@@ -92,6 +92,18 @@ def test_a_changed_cell_is_named_and_changes_the_numbers(edited: Callable[..., P
     assert contents(folder) == before
 
 
+def test_a_table_at_its_usual_place_is_the_folder_s_own(edited: Callable[..., Path], folder: Path) -> None:
+    """Nobody has to declare it; what is imported goes into it."""
+    import_rules(edited(RECALLED, metres=200), folder, apply=True)
+    shutil.copy(TOY / "district.toml", folder)
+    district = xh.District.load(folder)
+    assert district.rule(RECALLED).metres == 200 and district.files.at["rules", "from"] == "本目录"
+    assert district.files.at["profiles", "from"] == "随程序"
+    import_rules(edited(RECALLED, metres=250), folder, apply=True)
+    assert xh.District.load(folder).rule(RECALLED).metres == 250
+    assert (folder / "district.toml").read_bytes() == (TOY / "district.toml").read_bytes()
+
+
 def test_a_checked_limit_becomes_a_standard(edited: Callable[..., Path], folder: Path) -> None:
     assert xh.District.load(folder).rule(RECALLED).basis_text == "参考值（未核）"
     changes = import_rules(edited(RECALLED, **VERIFIED), folder, apply=True)

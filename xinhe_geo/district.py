@@ -601,7 +601,8 @@ def _read(
         step(layer.label)
         path, entry = folder, declared.get(name)
         if entry is None and layer.default:
-            path, entry = bundled_folder(), _bundled_entry(name)
+            entry = _usual_entry(name)
+            path = folder if (folder / entry["file"]).is_file() else bundled_folder()
         if entry is None:
             continue
         frame = _read_layer(path, layer, entry, target, problems)
@@ -714,9 +715,9 @@ def _metric_crs(manifest: dict[str, Any], problems: list[Problem]) -> pyproj.CRS
     return crs
 
 
-def _bundled_entry(name: str) -> dict[str, str]:
-    layer = LAYERS[name]
-    return {"file": f"{layer.folder}/{name}.csv"}
+def _usual_entry(name: str) -> dict[str, str]:
+    """Return where a table lies that nobody declared: at its usual place in the folder, else among those of the program."""
+    return {"file": f"{LAYERS[name].folder}/{name}.csv"}
 
 
 def _read_layer(

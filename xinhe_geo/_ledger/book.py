@@ -9,10 +9,10 @@ from __future__ import annotations
 import math
 import os
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 import pandas as pd
@@ -20,7 +20,7 @@ import pandas as pd
 from ..district import District
 from ..errors import EnvironmentProblem
 from ..layers import BASIS_LABELS, LAYERS
-from ..ledger import COLOURS, ROLES, beyond, foot, left_out, verdicts
+from ..ledger import COLOURS, ROLES, VERDICTS, beyond, foot, left_out, verdicts
 from .communities import community_sheet
 from .measures import rows_of
 from .panel import DRAFT_SHEET, PANEL_SHEET, draft_sheet, panel_sheet, typed_into
@@ -131,13 +131,15 @@ def _sheets(
     """Yield (sheet name, rows under Chinese headers, a note, frozen columns and rows)."""
     top = _HEADER_ROW + 1
     said = foot(district)
-    yield "核对表", _check_sheet(table.reset_index()), said, (top, 2)
+    counts = verdicts(table).value_counts()
+    counted = "，".join(f"{verdict} {counts[verdict]}" for verdict in VERDICTS if verdict in counts.index)
+    yield "核对表", _check_sheet(table.reset_index()), f"{counts.sum()} 条承诺：{counted}。{said}", (top, 2)
     panel_note = "黄色格子填各年实际值（只写数；空格为待填，不是 0），存盘后再运行就计入；ledger --take 这个文件，就记进 ledger/series.csv。其余格子已锁定"
     yield PANEL_SHEET, panel_sheet(district, table), panel_note, (top, 2)
     yield TASKS_SHEET, _task_sheet(table, filled), "右边五列由街道填写；再次运行时保留", (top, 2)
     yield "社区一览", community_sheet(district, table), "每个社区一页的版本：communities.html。" + said, (top, 2)
     note = "不属于规划承诺的标准；只有读到正文的标准才作判定"
-    yield "标准之外", _check_sheet(beyond(district).reset_index()), note, (top, 2)
+    yield "规划之外的标准", _check_sheet(beyond(district).reset_index()), note, (top, 2)
     rows = left_out(district).reset_index()
     names = {
         "id": "编号",
@@ -163,20 +165,18 @@ def _sheets(
 
 def _check_sheet(rows: pd.DataFrame) -> pd.DataFrame:
     rows = rows.assign(role=rows["role"].map(ROLES))
+    # what a meeting asks comes first and is printed; how the number was made stands to the right of it
     names = {
-        "commitment": "承诺", "quote": "原文", "section": "章节", "category": "类别", "binding": "属性", "spatial_unit": "空间范围",
-        "label": "量什么", "role": "地位", "value": "数值", "unit": "单位", "target_text": "目标", "verdict": "判定", "gap": "差距",
-        "fix": "怎么补", "needs": "缺什么", "low_other": "换算法最低", "high_other": "换算法最高", "how": "怎么量", "method": "算法",
-        "parameters": "参数", "demonstration": "数据情况", "standard": "出处", "contradiction": "原文矛盾", "text": "一句话",
+        "commitment": "承诺", "quote": "原文", "category": "类别", "label": "量什么", "role": "地位", "value": "数值", "unit": "单位",
+        "target_text": "目标", "verdict": "判定", "gap": "差距", "fix": "怎么补", "needs": "缺什么", "section": "章节", "binding": "属性",
+        "spatial_unit": "空间范围", "contradiction": "原文矛盾", "low_other": "换算法最低", "high_other": "换算法最高", "how": "怎么量",
+        "method": "算法", "formula": "公式", "parameters": "参数", "demonstration": "数据情况", "standard": "出处", "text": "一句话",
         "measure": "编号",
     }  # fmt: skip
-    kept = [c for c in names if c in rows.columns and not (c == "commitment" and (rows[c] == "").all())]
     if (rows["quote"] == "").all():
-        kept = [
-            "measure",
-            *[c for c in kept if c not in ("measure", "quote", "section", "category", "binding", "spatial_unit")],
-        ]
-    return rows[kept].rename(columns=names)
+        of_a_plan = ("commitment", "quote", "category", "section", "binding", "spatial_unit", "contradiction")
+        names = {"measure": names["measure"], **{c: n for c, n in names.items() if c not in of_a_plan}}
+    return rows[list(names)].rename(columns=names)
 
 
 def _since_sheet(since: pd.DataFrame | None) -> Iterator[tuple[str, pd.DataFrame, str, tuple[int, int]]]:
@@ -197,7 +197,9 @@ def _task_sheet(table: pd.DataFrame, filled: pd.DataFrame) -> pd.DataFrame:
             "年份": first["year"],
             "空间范围": first["spatial_unit"],
         }
-        row |= {"属性": first["binding"], "判定": verdict, "现状": "\n".join(decides["text"])}
+        # how much of it is a demonstration is said in the first sheet
+        said = [r.text.removesuffix(f"：{r.demonstration}") for r in decides.itertuples()]
+        row |= {"属性": first["binding"], "判定": verdict, "现状": "\n".join(said)}
         row["差距"] = "\n".join(dict.fromkeys(g for g in decides["gap"] if g))
         row["怎么补"] = "\n".join(dict.fromkeys(f for f in decides["fix"] if f))
         rows.append(row)
@@ -221,10 +223,12 @@ def _source_sheet(district: District) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-_WIDE = {"原文": 42, "章节": 20, "怎么量": 46, "差距": 46, "怎么补": 36, "一句话": 60, "说明": 60, "现状": 56, "参数": 50, "原文矛盾": 50, "公式": 40,
-         "数据情况": 40, "缺什么": 30, "量什么": 26, "出处": 30, "矛盾": 50, "处理": 50, "原文一": 36, "原文二": 36, "来源": 50,
-         "没有逐条核的原因": 60, "SHA-256": 66, "判定": 22, "指标": 30, "年度节点": 22, "佐证材料": 26, "文件": 30,
-    "有": 60, "承诺每个社区都有、这里缺": 26, "其他必备设施里缺": 30,
+#: How wide columns are, in characters; others 12.
+_WIDE = {
+    "承诺": 7, "编号": 10, "类别": 9, "地位": 9, "单位": 8, "数值": 10, "目标": 13, "判定": 20, "原文": 36, "章节": 20, "量什么": 25,
+    "差距": 46, "怎么补": 36, "缺什么": 28, "怎么量": 46, "一句话": 60, "说明": 60, "现状": 56, "参数": 50, "公式": 40, "数据情况": 40,
+    "出处": 30, "原文矛盾": 50, "矛盾": 50, "处理": 50, "原文一": 36, "原文二": 36, "没有逐条核的原因": 60, "指标": 30, "年度节点": 22,
+    "佐证材料": 26, "文件": 30, "来源": 50, "SHA-256": 66, "有": 60, "承诺每个社区都有、这里缺": 26, "其他必备设施里缺": 30,
 }  # fmt: skip
 
 
@@ -247,7 +251,7 @@ def _write_draft(book: Any, rows: pd.DataFrame) -> None:
     for j, column in enumerate(rows.columns):
         sheet.write_string(0, j, str(column))
         for i, value in enumerate(rows[column], 1):
-            _write_cell(sheet, i, j, value, plain, plain)
+            _write_cell(sheet, i, j, value, plain)
     sheet.very_hidden()
 
 
@@ -255,28 +259,22 @@ def _write_sheet(
     book: Any, name: str, rows: pd.DataFrame, note: str, frozen: tuple[int, int], mine: pd.DataFrame
 ) -> None:
     """Write one sheet: title, note, header, rows coloured by verdict, frozen panes, filter, print setup; `mine` is typed into."""
-    sheet = book.add_worksheet(name)
-    wrap = {"text_wrap": True, "valign": "top"}
-    head = book.add_format({"bold": True, "bg_color": "#DDE7EE", "border": 1, "text_wrap": True, "valign": "vcenter"})
-    plain = book.add_format(wrap)
-    filled = {**wrap, "bg_color": "#FFFDF0", "border": 1, "border_color": "#D9D2B8", "locked": False}
-    own, own_number = book.add_format(filled), book.add_format({**filled, "num_format": "#,##0.##"})
-    coloured = {
-        verdict: book.add_format({**wrap, "bg_color": colour, "bold": True}) for verdict, colour in COLOURS.items()
-    }
+    sheet, style = book.add_worksheet(name), _Styles(book)
+    first, again = _HEADER_ROW + 1, _repeats(rows)
     sheet.write_string(0, 0, name, book.add_format({"bold": True, "font_size": 14}))
     sheet.write_string(1, 0, note, book.add_format({"italic": True, "font_color": "#666666"}))
-    first = _HEADER_ROW + 1
     for j, column in enumerate(rows.columns):
-        sheet.write_string(_HEADER_ROW, j, str(column), head)
-        sheet.set_column(j, j, _WIDE.get(str(column), 12))
-        number = book.add_format({**wrap, "num_format": "#,##0.##"})
+        sheet.write_string(_HEADER_ROW, j, str(column), style.head)
+        sheet.set_column(j, j, _width(column))
         for i, value in enumerate(rows[column]):
+            look: Mapping[str, object] = (
+                {"bg_color": COLOURS[value], "bold": True} if column == "判定" and value in COLOURS else {}
+            )
             if mine.iat[i, j]:
-                _write_cell(sheet, first + i, j, value, own, own_number)
-                continue
-            style = coloured.get(str(value), plain) if column == "判定" else plain
-            _write_cell(sheet, first + i, j, value, style, number if style is plain else style)
+                look = _TYPED
+            elif again[i] and column in _OF_THE_PROMISE:
+                look = _REPEATED
+            _write_cell(sheet, first + i, j, value, style.of(look, value, starts=not again[i]))
     if "目标" in rows.columns and any(str(column).isdigit() for column in rows.columns):
         _charts(book, sheet, name, rows, first)
     if name == PANEL_SHEET:
@@ -286,18 +284,82 @@ def _write_sheet(
         sheet.autofilter(_HEADER_ROW, 0, _HEADER_ROW + len(rows), len(rows.columns) - 1)
     for j in [j for j, column in enumerate(rows.columns) if column in _PRINTED_UP_TO]:
         sheet.print_area(0, 0, _HEADER_ROW + len(rows), j)
+        # a row is as high as what is printed of it; elsewhere the reader's program finds the height
+        for i, height in enumerate(_heights(rows.iloc[:, : j + 1])):
+            sheet.set_row(_HEADER_ROW + i, height)
     sheet.set_landscape()
     sheet.set_paper(8)
+    sheet.set_margins(left=0.4, right=0.4, top=0.5, bottom=0.6)
     sheet.fit_to_pages(1, 0)
     sheet.repeat_rows(_HEADER_ROW)
     sheet.set_footer("&L" + note.replace("&", "&&")[:200] + "&R&P / &N")
 
 
-def _write_cell(sheet: Any, i: int, j: int, value: object, style: Any, number: Any) -> None:
+#: Cells of the promise itself, which stand in each of its rows so that filters find them; from the second row on in grey.
+_OF_THE_PROMISE = ("承诺", "原文", "类别", "章节", "属性", "空间范围", "原文矛盾")
+_REPEATED = {"font_color": "#A8A39A"}
+_TYPED = {"bg_color": "#FFFDF0", "border": 1, "border_color": "#D9D2B8", "locked": False}
+
+
+class _Styles:
+    """The looks of cells, each made once in a workbook."""
+
+    def __init__(self, book: Any) -> None:
+        self.book, self.made = book, dict[tuple[Any, ...], Any]()
+        look = {"bold": True, "bg_color": "#DDE7EE", "border": 1, "border_color": "#B9C6CF", "text_wrap": True}
+        self.head = book.add_format({**look, "valign": "vcenter"})
+
+    def of(self, look: Mapping[str, Any], value: object, *, starts: bool) -> Any:
+        """Return a look, with the digits a number deserves; a row that starts something has a line above it."""
+        base = {"text_wrap": True, "valign": "top", "top": 1, "top_color": "#8FA1AD" if starts else "#E6E1D8"}
+        whole = {**base, **look, **({"num_format": _digits(float(value))} if _is_number(value) else {})}
+        key = tuple(whole.items())
+        if key not in self.made:
+            self.made[key] = self.book.add_format(whole)
+        return self.made[key]
+
+
+def _repeats(rows: pd.DataFrame) -> list[bool]:
+    """Return which rows belong to the same promise as the row above."""
+    if "承诺" not in rows.columns:
+        return [False] * len(rows)
+    return list(rows["承诺"].eq(rows["承诺"].shift()))
+
+
+def _width(column: object) -> float:
+    """Return how wide a column is, in characters."""
+    return _WIDE.get(str(column), 12)
+
+
+def _heights(rows: pd.DataFrame) -> list[float]:
+    """Return the height of the header and of each row in points, by what is written in them: a Chinese character is two wide."""
+    wide = [_width(column) - 1.5 for column in rows.columns]
+
+    def lines(text: str, width: float) -> int:
+        return sum(math.ceil(max(sum(1 + (ord(c) > 0x2E7F) for c in part), 1) / width) for part in text.split("\n"))
+
+    return [
+        min(max(lines(str(v), w) for v, w in zip(cells, wide, strict=True)) * 15.0 + 5.0, 409.0)
+        for cells in (rows.columns, *rows.astype("object").fillna("").itertuples(index=False, name=None))
+    ]
+
+
+def _is_number(value: object) -> TypeGuard[float]:
+    return isinstance(value, int | float | np.number) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _digits(value: float) -> str:
+    """Return the format that shows a number in as many digits as `number_text`."""
+    if value == round(value) or abs(value) >= 1000:
+        return "#,##0"
+    return "#,##0.0" if abs(value) >= 10 else "0.00" if abs(value) >= 1 else "0.000"
+
+
+def _write_cell(sheet: Any, i: int, j: int, value: object, style: Any) -> None:
     if value is None or value is pd.NA or (isinstance(value, float) and math.isnan(value)):
         sheet.write_blank(i, j, None, style)
-    elif isinstance(value, int | float | np.number) and not isinstance(value, bool):
-        sheet.write_number(i, j, float(value), number)
+    elif _is_number(value):
+        sheet.write_number(i, j, float(value), style)
     elif isinstance(value, datetime):
         sheet.write_string(i, j, value.date().isoformat(), style)
     else:

@@ -26,14 +26,24 @@ main > * { scroll-margin-top: 64px; }
 .promise > summary { display: grid; grid-template-columns: 3.2em 1fr auto; gap: 4px 12px; align-items: start; padding: 10px 14px; color: var(--ink); }
 .promise > summary > .here { grid-column: 2 / 4; font-size: 13.5px; color: var(--warn); } .promise > summary > .here.hidden { display: none; }
 .promise > summary > .state { grid-column: 2 / 4; font-size: 13.5px; color: var(--quiet); }
+.promise > summary > .gap { grid-column: 2 / 4; font-size: 13.5px; color: var(--warn); }
+.promise[open] > summary > .gap { display: none; }
 .promise .inside { padding: 0 14px 12px; }
-.verdict { border-radius: 4px; padding: 2px 8px; font-size: 13px; font-weight: 600; white-space: nowrap; }
+.verdict { border: 0; border-radius: 4px; padding: 2px 8px; font: inherit; font-size: 13px; font-weight: 600; white-space: nowrap; color: inherit; }
+button.verdict { cursor: pointer; } button.verdict[aria-pressed=true] { outline: 2px solid var(--accent); }
+.both { display: grid; grid-template-columns: minmax(0, 1fr) minmax(0, 1fr); gap: 0 26px; } .trace { font-size: 12.5px; color: var(--quiet); }
+@media (max-width: 900px) { .both { grid-template-columns: 1fr; } }
 .facts { display: grid; grid-template-columns: 5.5em 1fr; gap: 2px 10px; font-size: 13.5px; margin: 6px 0; }
 .facts dt { color: var(--quiet); } .facts dd { margin: 0; white-space: pre-line; overflow-wrap: anywhere; }
 .measure { border-top: 1px dashed var(--line); padding-top: 8px; margin-top: 8px; } .measure.beside h3 { font-weight: 400; }
-#beyond td:first-child { min-width: 11em; } #beyond .small { margin: 2px 0 0; }
+#beyond td:first-child { min-width: 11em; } #beyond td:nth-child(4) { min-width: 24em; } #beyond .facts { font-size: 12.5px; color: var(--quiet); }
+#beyond .small { margin: 2px 0 0; }
 .hidden { display: none; } .trend { display: block; width: 420px; max-width: 100%; font-size: 11px; fill: #5f6d77; }
-@media print { .tools { display: none; } .promise { border-color: #999; } details.promise { display: block; } }
+@media print {
+  .tools, .links-of, .trace { display: none; } .both { display: block; } .promise { border-color: #999; } details.promise { display: block; margin: 3px 0; }
+  .promise > summary { padding: 4px 8px; font-size: 9.5pt; } .promise > summary > * { font-size: 8.5pt; } td, th { font-size: 8pt; padding: 3px 5px; }
+  .facts { font-size: 8.5pt; margin: 2px 0; } .verdict { white-space: normal; font-size: 8pt; }
+}
 """
 _PAGE_SCRIPT = """
 (function () {
@@ -45,7 +55,8 @@ _PAGE_SCRIPT = """
     own.querySelectorAll('.here').forEach(function (line) { line.remove(); });
     return own.textContent.toLowerCase();
   });
-  var text = document.getElementById('find'), count = document.getElementById('count');
+  var text = document.getElementById('find'), count = document.getElementById('count'), gap = document.getElementById('gap');
+  var chips = Array.prototype.slice.call(document.querySelectorAll('button.verdict'));
   function chosen(id) { var own = document.getElementById(id); return own ? own.value : ''; }
   function apply() {
     var shown = 0, words = text.value.trim().toLowerCase();
@@ -53,7 +64,7 @@ _PAGE_SCRIPT = """
       var keep = Object.keys(by).every(function (id) {
         var value = chosen(id);
         return !value || row.dataset[by[id]].split(';').indexOf(value) >= 0;
-      }) && (!words || said[i].indexOf(words) >= 0);
+      }) && (!words || said[i].indexOf(words) >= 0) && (!gap.checked || row.dataset.gap === '1');
       row.classList.toggle('hidden', !keep);
       row.querySelectorAll('.here').forEach(function (line) {
         line.classList.toggle('hidden', !chosen('community') || line.dataset.community !== chosen('community'));
@@ -61,17 +72,24 @@ _PAGE_SCRIPT = """
       if (keep) { shown += 1; }
     });
     count.textContent = shown + ' / ' + rows.length;
+    chips.forEach(function (chip) { chip.setAttribute('aria-pressed', String(chip.value === chosen('verdict'))); });
   }
-  Object.keys(by).forEach(function (id) {
+  Object.keys(by).concat('gap').forEach(function (id) {
     var own = document.getElementById(id);
     if (own) { own.addEventListener('change', apply); }
+  });
+  chips.forEach(function (chip) {
+    chip.addEventListener('click', function () {
+      var own = document.getElementById('verdict');
+      own.value = own.value === chip.value ? '' : chip.value;
+      apply();
+    });
   });
   text.addEventListener('input', apply);
   document.getElementById('all').addEventListener('click', function () {
     var open = rows.some(function (row) { return !row.open && !row.classList.contains('hidden'); });
     rows.forEach(function (row) { row.open = open; });
   });
-  window.addEventListener('beforeprint', function () { rows.forEach(function (row) { row.open = true; }); });
   if (location.hash) { var own = document.getElementById(location.hash.slice(1)); if (own) { own.open = true; } }
   apply();
 }());
@@ -107,7 +125,11 @@ def ledger_page(
     policy = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:"
     mark = f'<p class="demo">{e(foot(district))}</p>' if district.is_demonstration else ""
     counts = together.value_counts()
-    chips = " ".join(_chip(v, f" {counts[v]}") for v in VERDICTS if v in counts.index)
+    chips = " ".join(
+        f'<button type="button" class="verdict" value="{e(v)}" style="background:{COLOURS[v]}">{e(v)} {counts[v]}</button>'
+        for v in VERDICTS
+        if v in counts.index
+    )
     return f"""<!DOCTYPE html>
 <html lang="zh-CN">
 <head>
@@ -138,10 +160,8 @@ def ledger_page(
 """
 
 
-def _chip(verdict: str, more: str = "") -> str:
-    return (
-        f'<span class="verdict" style="background:{COLOURS.get(verdict, "#eee")}">{html.escape(verdict + more)}</span>'
-    )
+def _chip(verdict: str) -> str:
+    return f'<span class="verdict" style="background:{COLOURS[verdict]}">{html.escape(verdict)}</span>'
 
 
 def _option(value: str, label: str = "") -> str:
@@ -187,7 +207,8 @@ def _tools(table: pd.DataFrame, together: pd.Series, communities: Mapping[str, s
             f'<select id="community" aria-label="哪个社区还差"><option value="">哪个社区还差</option>{own}</select>'
         )
     find = '<input id="find" type="search" placeholder="找字" aria-label="找字">'
-    return f'{selects}{find}<button id="all" type="button">全部展开/收起</button><span id="count"></span>'
+    short = '<label><input id="gap" type="checkbox"> 只看还差的</label>'
+    return f'{selects}{find}{short}<button id="all" type="button">全部展开/收起</button><span id="count"></span>'
 
 
 def _promise(
@@ -195,7 +216,10 @@ def _promise(
 ) -> str:
     e, first = html.escape, rows.iloc[0]
     own = rows[(rows["role"] == "own").to_numpy()]
-    state = "<br>".join(e(text) for text in own["text"])
+    # how much of it is a demonstration stands once, inside
+    state = "<br>".join(e(r.text.removesuffix(f"：{r.demonstration}")) for r in own.itertuples())
+    gaps = "<br>".join(e(f"差距：{g}") for g in dict.fromkeys(own["gap"]) if g)
+    gap = f'<span class="gap">{gaps}</span>' if gaps else ""
     facts = {
         "章节": first["section"],
         "类别": first["category"],
@@ -209,7 +233,7 @@ def _promise(
         _measure(district, str(key[-1]), row, known.get(str(key[-1])), maps) for key, row in rows.iterrows()
     )
     data = f'data-category="{e(first["category"])}" data-place="{e(first["spatial_unit"])}" data-verdict="{e(verdict)}"'
-    data += f' data-lacks="{e(";".join(here))}"'
+    data += f' data-lacks="{e(";".join(here))}" data-gap="{1 if gap else 0}"'
     names = _names(district)
     lines = "".join(
         f'<span class="here hidden" data-community="{e(c)}">{e(names.get(c, c))}：{e(said)}　<a href="communities.html#c-{e(c)}">这个社区的一页</a></span>'
@@ -217,7 +241,7 @@ def _promise(
     )
     return (
         f'<details class="promise" id="{e(code)}" {data}><summary><b>{e(code)}</b><span>{e(quoted(first["quote"]))}</span>{_chip(verdict)}'
-        f'<span class="state">{state}</span>{lines}</summary><div class="inside">{_facts(facts)}{measures}</div></details>'
+        f'<span class="state">{state}</span>{gap}{lines}</summary><div class="inside">{_facts(facts)}{measures}</div></details>'
     )
 
 
@@ -225,16 +249,18 @@ def _measure(district: District, key: str, row: pd.Series, m: Mapping[str, Any] 
     e = html.escape
     number = number_text(float(row["value"]), str(row["unit"])) if np.isfinite(row["value"]) else "—"
     other = f"{row['low_other']:.1f}—{row['high_other']:.1f} {row['unit']}" if np.isfinite(row["low_other"]) else ""
-    facts = {
+    found = {
         "数值": number, "目标": row["target_text"], "换算法": other, "差距": row["gap"], "怎么补": row["fix"], "缺": row["needs"],
-        "怎么量": row["how"], "公式": row["formula"], "参数": row["parameters"], "出处": row["standard"], "数据情况": row["demonstration"],
-        "输入": row["inputs"],
+        "数据情况": row["demonstration"],
     }  # fmt: skip
-    link = _links(key, row, maps)
-    link += "" if m is None or m["metric"] != "series" else _trend_chart(trend(district, m), str(row["unit"]))
+    trace = {
+        "怎么量": row["how"], "公式": row["formula"], "参数": row["parameters"], "出处": row["standard"], "输入": row["inputs"],
+    }  # fmt: skip
+    chart = "" if m is None or m["metric"] != "series" else _trend_chart(trend(district, m), str(row["unit"]))
     return (
         f'<section class="measure {e(row["role"])}"><h3>{e(row["label"])} {_chip(row["verdict"])} '
-        f'<span class="small">{e(key)}　{ROLES.get(row["role"], "")}</span></h3>{_facts(facts)}{link}</section>'
+        f'<span class="small">{e(key)}　{ROLES.get(row["role"], "")}</span></h3>'
+        f'<div class="both"><div>{_facts(found)}{_links(key, row, maps)}{chart}</div><div class="trace">{_facts(trace)}</div></div></section>'
     )
 
 
@@ -245,7 +271,7 @@ def _links(key: str, row: pd.Series, maps: Mapping[str, str]) -> str:
         found.append(f'<a href="{e(maps[""])}#{e(key)}">证据图</a>')
     if row["rule"] and row["rule"] in maps:
         found.append(f'<a href="{e(maps[row["rule"]])}">这条规则的图（圈层、缺口）</a>')
-    return f'<p class="small">{"　".join(found)}</p>' if found else ""
+    return f'<p class="small links-of">{"　".join(found)}</p>' if found else ""
 
 
 #: Size of a trend chart, and its margins: left, top, right, bottom.
@@ -305,12 +331,27 @@ def _beyond_section(district: District, maps: Mapping[str, str]) -> str:
     if table.empty:
         return ""
     rows = "".join(
-        f'<tr id="{e(str(key))}"><td>{e(r["label"])}<br>{_chip(r["verdict"])}{_links(str(key), r, maps)}</td><td>{e(r["text"])}</td><td>{e(r["gap"])}</td>'
-        f"<td>{e(r['how'])}</td><td>{e(r['standard'])}</td></tr>"
+        f'<tr id="{e(str(key))}"><td>{e(r["label"])}<br>{_chip(r["verdict"])}{_links(str(key), r, maps)}</td>'
+        f"<td>{e(r['text'].removesuffix('：' + r['demonstration']))}</td><td>{e(r['gap'])}</td>"
+        f'<td>{e(r["how"])}<p class="small">{e(r["standard"])}</p><details><summary>凭什么</summary>{_facts(_made_from(r))}</details></td></tr>'
         for key, r in table.iterrows()
     )
-    head = "<th>指标</th><th>现状</th><th>差距</th><th>怎么量</th><th>出处</th>"
-    return f'<section id="beyond"><h2>标准之外</h2><div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div></section>'
+    head = "<th>指标</th><th>现状</th><th>差距</th><th>怎么量，出处</th>"
+    return (
+        f'<section id="beyond"><h2>规划之外的标准</h2><div class="scroll"><table><thead><tr>{head}</tr></thead>'
+        f"<tbody>{rows}</tbody></table></div></section>"
+    )
+
+
+def _made_from(row: pd.Series) -> dict[str, str]:
+    """Return what a number was made from, under Chinese headers."""
+    return {
+        "编号": str(row.name),
+        "公式": row["formula"],
+        "参数": row["parameters"],
+        "数据情况": row["demonstration"],
+        "输入": row["inputs"],
+    }
 
 
 def _left_out_section(district: District) -> str:

@@ -79,8 +79,12 @@ def export_rules(path: str | Path, folder: str | Path | None = None) -> Path:
 
 
 def _tables_of(district: District) -> list[Layer]:
-    own = district.folder == bundled_folder() or "measures" in district.manifest.get("layers", {})
-    return [LAYERS[name] for name in TABLES if name != "measures" or own]
+    return [LAYERS[name] for name in TABLES if name != "measures" or _is_own(district, name)]
+
+
+def _is_own(district: District, name: str) -> bool:
+    """Whether a folder carries a table itself, declared or at its usual place."""
+    return str(district.files.loc[name, "from"]) == "本目录"
 
 
 def _workbook(district: District) -> bytes:
@@ -361,15 +365,10 @@ def _csv(layer: Layer, rows: pd.DataFrame) -> bytes:
 
 def _declare(district: District, files: dict[str, bytes], source: Path) -> None:
     """Add the tables a folder did not carry to its manifest, which is written last."""
-    declared = district.manifest.get("layers", {})
     text = ""
-    for layer in (LAYERS[name] for name in TABLES if name not in declared):
+    for layer in (LAYERS[name] for name in TABLES if not _is_own(district, name)):
         file = f"{layer.folder}/{layer.name}.csv"
         if file in files:
-            if (district.folder / file).exists():
-                raise SourceError(
-                    f"{district.folder.name} 里已有没有声明的文件 {file}。先在 {MANIFEST} 里声明它，或把它移走"
-                )
             said = json.dumps(f"由 {source.name} 导入", ensure_ascii=False)
             text += f'\n[layers.{layer.name}]\nfile = {json.dumps(file)}\nsource = {said}\nsecrecy = "internal"\n'
     if text:
@@ -389,7 +388,7 @@ def _check_measures(folder: Path, district: District, files: Mapping[str, bytes]
             na_values=[""],
         )
         rows[layer.name] = check_rows(layer, frame.astype("object"), layer.label)[0]
-    if "measures" in district.manifest.get("layers", {}):
+    if _is_own(district, "measures"):
         found = measure_problems(district.with_rows(rows))
         if len(found):
             raise DataError(found, folder.name)

@@ -20,6 +20,7 @@ from .._analysis import analyse, best_sites, has_own_plan, promised_rules, sourc
 from .._drawing.meeting import DEMONSTRATION_TEXT, PRESETS
 from .._drawing.named import COMPLETENESS, GAPS, OVERVIEW, scene_for, worst_gaps
 from .._drawing.style import badges_of
+from .._ledger.measures import number_text
 from ..audit import SEVERITIES, rests_on
 from ..district import District
 from ..ledger import ledger, verdicts
@@ -281,12 +282,21 @@ def _targets(paper: _Document, results: Mapping[str, Any], plan: pd.DataFrame) -
     paper.table(
         caption, ["类别", *map(str, cross.columns), "合计"], [*body, total], (3, *([2.6] * n)), right=range(1, n + 1)
     )
-    measured = first[~said.isin(["待填", "数据不足"]).reindex(first.index).to_numpy()]
+    measured = first.index[~said.isin(["待填", "数据不足"]).reindex(first.index).to_numpy()]
     quotes = [
-        [str(code), str(row.quote), str(row.section)]
-        for code, row in zip(measured.index, measured.itertuples(), strict=True)
+        [str(c), f"{first.loc[c, 'quote']}（{first.loc[c, 'section']}）", _where_it_stands(plan.loc[[c]])]
+        for c in measured
     ]
-    paper.table("有数可核的承诺：原文和章节", ["编号", "原文", "章节"], quotes, (1.5, 10, 5.1))
+    paper.table("有数可核的承诺：原文、章节和现状", ["编号", "原文（章节）", "现状"], quotes, (1.4, 7.6, 7.6))
+
+
+def _where_it_stands(rows: pd.DataFrame) -> str:
+    """Say the numbers that decide about a promise, each with its target."""
+    own = rows[((rows["role"] == "own") & rows["value"].notna()).to_numpy()]
+    return "；".join(
+        f"{r.label} {number_text(float(r.value), str(r.unit))}{f'（目标 {r.target_text}）' if r.target_text else ''}"
+        for r in own.itertuples()
+    )
 
 
 def _standing(paper: _Document, results: Mapping[str, Any]) -> None:
