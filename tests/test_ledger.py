@@ -26,8 +26,11 @@ from hypothesis import strategies as st
 
 import xinhe_geo as xh
 from xinhe_geo._ledger import book as book_of
+from xinhe_geo._ledger import figures as typed_in
+from xinhe_geo._ledger import homes, shapes
 from xinhe_geo._ledger import measures as _measures
 from xinhe_geo._ledger.communities import community_targets
+from xinhe_geo._ledger.grounds import number_text
 from xinhe_geo._ledger.page import ledger_page
 from xinhe_geo._ledger.panel import panel_sheet
 from xinhe_geo.layers import LAYERS, METRICS
@@ -241,13 +244,12 @@ def test_by_hand(by_hand: pd.DataFrame, name: str, value: float, verdict: str) -
 
 
 def test_every_metric_is_worked_out() -> None:
-    assert (
-        {row[1] for row in BY_HAND} | {"series"} == set(METRICS) == set(_measures.FORMULAS) == set(_measures._METRICS)
-    )
+    assert {row[1] for row in BY_HAND} | {"series"} == set(METRICS) == set(_measures.FORMULAS) == set(_measures.METRICS)
 
 
 def test_what_is_said_beside_the_number(by_hand: pd.DataFrame) -> None:
     assert by_hand.loc["canteen", "gap"] == "缺 1 个社区：甲社区"
+    assert by_hand.loc["no_engine", "fix"] == "补齐数据：行车时间"
     assert by_hand.loc["canteen", "text"].startswith(
         "canteen：50 %；2 个社区（2022 年名录）中 1 个有；目标 ≥ 100 %；部分达标"
     )
@@ -313,7 +315,7 @@ def test_how_far_apart_a_line_can_be_crossed() -> None:
     """Across the toy's grid at y = 50: streets at 0, 100 … 500; the last 130 m have none."""
     streets = toy().layers["streets"]
     line = shapely.LineString([(499_980, 4_320_050), (500_630, 4_320_050)])
-    gaps, crossings = _measures._crossings(line, streets)
+    gaps, crossings = shapes._crossings(line, streets)
     assert crossings == 6 and max(gaps) == pytest.approx(130) and sorted(gaps)[:-1] == pytest.approx([20] + [100] * 5)
 
 
@@ -329,15 +331,15 @@ def test_how_much_of_a_line_is_accompanied() -> None:
 def test_gini_and_theil_by_hand() -> None:
     one = pd.Series([1.0, 1, 1, 1])
     # mean absolute difference of 1..4 over all 16 pairs is 20/16, mean 2.5
-    assert _measures.gini(pd.Series([1.0, 2, 3, 4]), one) == pytest.approx(20 / 16 / 2 / 2.5)
-    assert _measures.gini(pd.Series([3.0, 3]), pd.Series([1.0, 9])) == pytest.approx(0)
-    assert _measures.theil(pd.Series([0.0, 1]), one[:2])["total"] == pytest.approx(0.693147, abs=1e-6)  # ln 2
-    parts = _measures.theil(pd.Series([1.0, 1, 3, 3]), one, pd.Series(list("aabb")))
+    assert homes.gini(pd.Series([1.0, 2, 3, 4]), one) == pytest.approx(20 / 16 / 2 / 2.5)
+    assert homes.gini(pd.Series([3.0, 3]), pd.Series([1.0, 9])) == pytest.approx(0)
+    assert homes.theil(pd.Series([0.0, 1]), one[:2])["total"] == pytest.approx(0.693147, abs=1e-6)  # ln 2
+    parts = homes.theil(pd.Series([1.0, 1, 3, 3]), one, pd.Series(list("aabb")))
     assert parts["within"] == pytest.approx(0) and parts["total"] == pytest.approx(
         0.25 * math.log(0.5) + 0.75 * math.log(1.5)
     )
-    assert math.isnan(_measures.gini(pd.Series([0.0, 0]), one[:2])) and math.isnan(
-        _measures.theil(pd.Series([0.0, 0]), one[:2])["total"]
+    assert math.isnan(homes.gini(pd.Series([0.0, 0]), one[:2])) and math.isnan(
+        homes.theil(pd.Series([0.0, 0]), one[:2])["total"]
     )
 
 
@@ -349,9 +351,9 @@ def test_weights_are_people(rows: list[tuple[int, int]]) -> None:
     if everyone.sum() == 0:
         return
     pairs = np.mean([abs(x - y) for x, y in itertools.product(everyone, everyone)])
-    assert _measures.gini(a, p) == pytest.approx(pairs / 2 / everyone.mean(), abs=1e-12)
+    assert homes.gini(a, p) == pytest.approx(pairs / 2 / everyone.mean(), abs=1e-12)
     ratio = everyone[everyone > 0] / everyone.mean()
-    assert _measures.theil(a, p)["total"] == pytest.approx((ratio * np.log(ratio)).sum() / len(everyone), abs=1e-12)
+    assert homes.theil(a, p)["total"] == pytest.approx((ratio * np.log(ratio)).sum() / len(everyone), abs=1e-12)
 
 
 # --- yearly figures -------------------------------------------------------------------------------------------------
@@ -652,7 +654,7 @@ def test_every_row_can_be_explained(bundled: xh.District, table: pd.DataFrame) -
                         "实测",
                     ), line
             if np.isfinite(row["value"]):
-                assert _measures.number_text(row["value"], row["unit"]) in text
+                assert number_text(row["value"], row["unit"]) in text
 
 
 def test_workbook_keeps_what_was_filled_in(tmp_path: Path) -> None:
@@ -733,6 +735,32 @@ def test_the_bundled_outputs_are_the_same_in_any_process(tmp_path: Path) -> None
     assert tuple(first) == OUTPUTS and first == written(tmp_path / "b")
 
 
+@pytest.mark.slow
+def test_libreoffice_finds_every_cell_as_it_was_written(tmp_path: Path) -> None:
+    """Nothing is repaired, nothing lost: about ten seconds."""
+    soffice = shutil.which("soffice")
+    if soffice is None:
+        pytest.skip("LibreOffice is not there")
+    rows = [measure(name, metric, **cells) for name, metric, cells, _, _ in BY_HAND]
+    district = toy_with([*rows, measure("s", "series", **SUM)], series=figures(y2021=4, y2022=5))
+    path, again = tmp_path / "a" / "核对表.xlsx", tmp_path / "b" / "核对表.xlsx"
+    book_of.ledger_workbook(district, lg.ledger(district), path)
+    profile = f"-env:UserInstallation={(tmp_path / 'profile').as_uri()}"
+    command = [soffice, profile, "--headless", "--convert-to", "xlsx", "--outdir", str(again.parent), str(path)]
+    subprocess.run(command, check=True, capture_output=True, timeout=300)
+    ours, theirs = openpyxl.load_workbook(path), openpyxl.load_workbook(again)
+    assert ours.sheetnames == theirs.sheetnames
+    for sheet in ours:
+        other = theirs[sheet.title]
+        assert sheet.freeze_panes == other.freeze_panes and sheet.dimensions == other.dimensions
+        for row in sheet.iter_rows():
+            for cell in row:
+                read = other[cell.coordinate].value
+                assert read == (pytest.approx(cell.value) if isinstance(cell.value, float) else cell.value), (
+                    cell.coordinate
+                )
+
+
 def test_a_damaged_workbook_is_not_written_over(tmp_path: Path) -> None:
     district = toy_with([])
     path = tmp_path / "规划目标落实核对表.xlsx"
@@ -771,11 +799,11 @@ def test_trend_to_the_target() -> None:
     row = measure("s", "series", **SUM)
     district = toy_with([row], series=figures(y2020=4.4, y2021=4, y2022=5))
     m = lg.measure_rows(district)[0]
-    table = _measures.trend(district, m)
+    table = typed_in.trend(district, m)
     assert list(table.index) == [2020, 2021, 2022, 2023, 2024, 2025]
     assert table["actual"].tolist()[1:3] == [4, 9] and table["actual"].isna().sum() == 4
     assert list(table["path"]) == pytest.approx([0, 4, 8, 12, 16, 20])
-    latest = _measures.trend(district, {**m, "aggregate": "latest", "low": 14.4})
+    latest = typed_in.trend(district, {**m, "aggregate": "latest", "low": 14.4})
     assert latest["actual"].tolist()[:2] == [4.4, 4] and latest["path"].tolist() == pytest.approx(
         [4.4, 6.4, 8.4, 10.4, 12.4, 14.4]
     )

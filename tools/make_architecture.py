@@ -21,7 +21,7 @@ FLOORS = {
     "_kernel": ("Streets and district", "A folder becomes one frozen `District` with one `WalkNetwork`."),
     "reach": ("Counting", "Home x place x cost, and what is read off it: shares, gaps, room, before and after."),
     "_siting.median": ("Siting", "What to build where, which link to open, what a plan must provide."),
-    "_ledger.measures": ("Ledger", "The plan's promises, measured and judged."),
+    "_ledger.grounds": ("Ledger", "The plan's promises, measured and judged."),
     "_analysis": ("Screen", "Maps, pictures, the live maps of meeting and notebook."),
     "_printing.paper": ("Paper", "Sheets, atlas, slides, Word, the edition for outside."),
     "_quicksheet": ("Handing over", "The whole output folder, and plans side by side."),

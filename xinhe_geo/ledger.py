@@ -21,16 +21,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ._ledger.measures import (
-    COLUMNS_OF,
-    FORMULAS,
-    IN_PARTS,
+from ._ledger.grounds import (
     SIGNS,
     Found,
     Lacks,
     Measure,
     demonstration,
-    evaluate,
     inputs,
     listed,
     number_text,
@@ -41,6 +37,7 @@ from ._ledger.measures import (
     target_of,
     weakest,
 )
+from ._ledger.measures import COLUMNS_OF, FORMULAS, IN_PARTS, evaluate
 from .capacity import COUNT
 from .district import District
 from .errors import DataError, Problem, UnknownNameError, problems_table
@@ -471,7 +468,9 @@ def _sentence(m: Measure, found: Found, verdict: str, target_text: str, needs: s
 def _fix_for(m: Measure, needs: str) -> str:
     if not needs:
         return ""
-    return f"填报{needs}" if m["metric"] == "series" and m["series"] in needs else f"补齐数据：{needs}"
+    return (
+        f"填报{needs}" if m["metric"] == "series" and m["series"] in needs else f"补齐数据：{needs.removeprefix('缺')}"
+    )
 
 
 def _contradictions(district: District, code: str) -> str:

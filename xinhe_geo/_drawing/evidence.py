@@ -14,7 +14,9 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 
-from .._ledger.measures import Lacks, by_home, layers_for, listed, number_text, presence_of, scope_text, shared_out
+from .._ledger.grounds import Lacks, layers_for, listed, number_text, scope_text
+from .._ledger.homes import by_home, shared_out
+from .._ledger.places import presence_of
 from ..district import District
 from ..ledger import beyond, measure_rows
 from .style import evidence_line, house_style

@@ -22,7 +22,7 @@ from ..errors import EnvironmentProblem
 from ..layers import BASIS_LABELS, LAYERS
 from ..ledger import COLOURS, ROLES, VERDICTS, beyond, foot, left_out, verdicts
 from .communities import community_sheet
-from .measures import rows_of
+from .grounds import rows_of
 from .panel import DRAFT_SHEET, PANEL_SHEET, draft_sheet, panel_sheet, typed_into
 from .since import since_sheet
 
@@ -356,7 +356,7 @@ def _digits(value: float) -> str:
 
 
 def _write_cell(sheet: Any, i: int, j: int, value: object, style: Any) -> None:
-    if value is None or value is pd.NA or (isinstance(value, float) and math.isnan(value)):
+    if value is None or value is pd.NA or value == "" or (isinstance(value, float) and math.isnan(value)):
         sheet.write_blank(i, j, None, style)
     elif _is_number(value):
         sheet.write_number(i, j, float(value), style)

@@ -13,7 +13,8 @@ from ..coverage import SHARE_TOLERANCE, TOLERANCE_MIN, presence
 from ..district import District
 from ..ledger import COLOURS, MET, NO_DATA, PARTLY, UNMET, beyond, foot, judged, measure_rows
 from ..reach import hinge, home_points
-from .measures import Lacks, Measure, by_home, listed, number_text, once
+from .grounds import Lacks, Measure, listed, number_text, once
+from .homes import by_home
 
 #: Metrics whose number of the district is a mean over its homes, so that each community has its own.
 _PER_HOME = ("coverage", "completeness", "capacity")

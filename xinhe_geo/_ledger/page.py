@@ -13,7 +13,8 @@ import pandas as pd
 from ..district import District
 from ..ledger import COLOURS, ROLES, VERDICTS, beyond, foot, left_out, measure_rows, quoted, verdicts
 from .communities import community_targets
-from .measures import listed, number_text, trend
+from .figures import trend
+from .grounds import listed, number_text
 from .since import since_section
 
 # --- the page --------------------------------------------------------------------------------------------------------

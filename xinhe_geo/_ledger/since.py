@@ -16,7 +16,7 @@ from ..district import District
 from ..errors import SourceError
 from ..layers import LAYERS
 from ..ledger import beyond
-from .measures import number_text
+from .grounds import number_text
 
 #: The records of a whole report and of the ledger alone.
 RECORDS = ("run.json", "ledger.json")

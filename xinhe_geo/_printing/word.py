@@ -20,7 +20,7 @@ from .._analysis import analyse, best_sites, has_own_plan, promised_rules, sourc
 from .._drawing.meeting import DEMONSTRATION_TEXT, PRESETS
 from .._drawing.named import COMPLETENESS, GAPS, OVERVIEW, scene_for, worst_gaps
 from .._drawing.style import badges_of
-from .._ledger.measures import number_text
+from .._ledger.grounds import number_text
 from ..audit import SEVERITIES, rests_on
 from ..district import District
 from ..ledger import ledger, verdicts

@@ -1,0 +1,418 @@
+"""
+What a measure stands on: its row, its scope, the layers it cannot do without, and how much of them is a demonstration.
+
+What a metric finds is a `Found`; what it cannot do without it names (`Lacks`). Everything a number was made from can be said
+in words here: parameters, scope, inputs.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import geopandas as gpd
+import pandas as pd
+import shapely
+
+from ..capacity import decay_of
+from ..district import District
+from ..layers import BASES, BASIS_LABELS, DEMONSTRATION, LAYERS, ON_THE_WAY
+from ..values import METHOD_LABELS
+
+#: What a metric cannot do without: layers, and columns of its row.
+_LAYERS_OF: Mapping[str, tuple[str, ...]] = {
+    "communities_with": ("communities", "facilities"),
+    "communities_without": ("communities", "facilities"),
+    "coverage": ("homes", "facilities", "streets"),
+    "completeness": ("homes", "facilities", "streets"),
+    "kinds_present": ("facilities",),
+    "near": ("homes", "facilities", "streets"),  # the wall of a compound is part of the way
+    "in_gap": ("homes", "facilities", "streets"),
+    "difference": ("homes", "facilities", "streets"),
+    "gini": ("homes", "facilities", "streets"),
+    "theil": ("homes", "facilities", "streets"),
+    "per_thousand": ("homes", "facilities"),
+    "capacity": ("homes", "facilities", "streets"),
+    "per_communities": ("communities", "facilities"),
+    "attribute": ("facilities",),
+    "series": ("series",),
+}
+
+
+SCOPE_LAYERS = {
+    "district": "district", "zone": "zones", "area": "areas", "community": "communities", "parcel": "parcels", "home": "homes",
+}  # fmt: skip
+
+
+#: Metrics that take the whole district for all its homes or communities, whatever its outline.
+_WHOLE_DISTRICT = (
+    "coverage", "completeness", "capacity", "in_gap", "difference", "gini", "theil", "communities_with", "communities_without", "mix",
+)  # fmt: skip
+
+
+WEIGHTS = {
+    "people": ("常住人口", "人"),
+    "people_60plus": ("60岁及以上人口", "位60岁及以上老人"),
+    "households": ("户数", "户"),
+    "area_m2": ("居住用地", "m² 居住用地"),
+    "homes": ("小区数", "个小区"),
+}
+
+
+_WORDS = {
+    "plan": "规划原文",
+    "standard": "标准",
+    "reference": "参考线",
+    "any": "任一",
+    "all": "都要",
+    ">=": "≥",
+    "<=": "≤",
+    "==": "＝",
+}
+
+
+SIGNS = {">=": "≥", "<=": "≤", "==": "＝"}
+
+
+#: How many places a gap names before it says "and so on".
+NAMED_AT_MOST = 8
+
+
+Measure = Mapping[str, Any]
+
+
+class Found(NamedTuple):
+    """What a metric found: the value, what it counted in words, and which rows of which layers it touched."""
+
+    value: float
+    said: str
+    touched: Mapping[str, pd.Series]
+    gap: str = ""
+    fix: str = ""
+    low: float = math.nan  # the same number by other methods
+    high: float = math.nan
+    target: float = math.nan  # replaces the number of the table
+    waits: str = ""  # what still has to be typed in
+    note: str = ""  # what was left out of the number
+
+
+class Lacks(Exception):
+    """Something a measure cannot do without; the message names it."""
+
+
+def once(district: District, key: Hashable, make: Callable[[], Any]) -> Any:
+    """Return a table derived from this district, made once."""
+    if ("ledger", key) not in district.memo:
+        district.memo["ledger", key] = make()
+    return district.memo["ledger", key]
+
+
+def rows_of(district: District, name: str) -> pd.DataFrame:
+    """Return the rows of a table as they were read; the same frame for everybody."""
+    table: pd.DataFrame = once(district, ("table", name), lambda: district.rows[name])
+    return table
+
+
+def listed(text: str) -> list[str]:
+    """Return the parts of a cell that lists several things."""
+    return [part.strip() for part in text.split(";") if part.strip()]
+
+
+def target_of(m: Measure) -> float:
+    """Return the number a row is compared with; missing where it states none."""
+    if m["metric"] == "per_communities" or not m["operator"]:
+        return math.nan
+    return float(m["high"] if m["operator"] == "<=" else m["low"])
+
+
+def number_text(value: float, unit: str) -> str:
+    """Return a number with its unit, in as many digits as say something."""
+    digits = (
+        0 if value == round(value) or abs(value) >= 1000 else 1 if abs(value) >= 10 else 2 if abs(value) >= 1 else 3
+    )
+    return f"{value:,.{digits}f} {unit}".strip()
+
+
+def in_words(names: Iterable[object]) -> str:
+    words = [str(n) for n in names]
+    more = f" 等 {len(words)} 处" if len(words) > NAMED_AT_MOST else ""
+    return "、".join(words[:NAMED_AT_MOST]) + more
+
+
+def kind_names(district: District, kinds: Iterable[str], joint: str = "、") -> str:
+    labels = district.kinds["label"]
+    return joint.join(str(labels.get(k, k)) for k in kinds)
+
+
+def layers_for(m: Measure) -> list[str]:
+    """Return the layers and tables a measure cannot do without, in the order of their declaration."""
+    names = {*_LAYERS_OF.get(m["metric"], ()), *listed(m["needs"])}
+    names |= {n for n in (m["layer"], m["other_layer"]) if n}
+    if m["metric"] == "count" and not m["layer"]:
+        names.add("facilities")
+    if m["metric"] == "area" and m["per"] > 0:
+        names.add("homes")
+    if m["metric"] == "along" and m["relation"] != "length":
+        names.add("facilities" if m["relation"] == "facilities" else "streets")
+    if m["metric"] == "topology" or m["metric"] in ("series", "missing", "per_communities"):
+        return [n for n in LAYERS if n in names]
+    if m["scope"] == "line":
+        names.add(m["lines"])
+    elif m["scope"] != "district" or m["metric"] not in _WHOLE_DISTRICT:
+        names.add(SCOPE_LAYERS[m["scope"]])
+    if m["group"]:
+        names.add(SCOPE_LAYERS[m["group"]])
+    return [n for n in LAYERS if n in names]
+
+
+def require_layers(district: District, m: Measure) -> None:
+    have = once(district, "declared", lambda: frozenset(district.rows))
+    unsaid = _unsaid(district, m)
+    missing = [n for n in LAYERS if n in {*layers_for(m), *unsaid} and n not in have]
+    if missing:
+        words = "、".join(f"{LAYERS[n].label}（layers.{n}）" for n in missing)
+        names = ", ".join(f'"{n}"' for n in unsaid)
+        known = f"；确实没有或不计的，在 district.toml 里写 without = [{names}]" if unsaid else ""
+        raise Lacks(f"缺图层或表：{words}{known}")
+
+
+def _walked(m: Measure) -> bool:
+    """Whether a measure rests on walks: from homes along the streets."""
+    return {"homes", "streets"} <= set(layers_for(m))
+
+
+def _unsaid(district: District, m: Measure) -> list[str]:
+    """Return the layers on the way that are not there, and of which nobody said that there are none."""
+    return [n for n in ON_THE_WAY if _walked(m) and n not in district.layers and n not in district.without]
+
+
+def touch(district: District, layer: str, rows: Iterable[object] | None = None) -> dict[str, pd.Series]:
+    """Return the basis of the rows of a layer that a number rests on; where there are none, the basis of the layer."""
+    basis = district.basis(layer)
+    if rows is not None:
+        basis = basis[basis.index.isin(list(rows))]
+    if basis.empty:
+        default = str(district.manifest["layers"].get(layer, {}).get("basis", "derived"))
+        basis = pd.Series([default], index=[""])
+    return {layer: basis}
+
+
+def walk(district: District) -> dict[str, pd.Series]:
+    """Return the basis of what every walk rests on: streets, and gates, entrances and barriers where there are any."""
+    way = [n for n in ("streets", *ON_THE_WAY) if n in district.layers and len(district.layers[n])]
+    return {layer: basis for name in way for layer, basis in touch(district, name).items()}
+
+
+def demonstration(touched: Mapping[str, pd.Series]) -> str:
+    """Say how much of the input is schematic or synthetic: "社区 13 处中 13 处为示意"; empty where none is."""
+    parts = []
+    for layer, basis in touched.items():
+        weak = basis[basis.isin(DEMONSTRATION)]
+        if len(weak):
+            words = "、".join(BASIS_LABELS[b] for b in DEMONSTRATION if (weak == b).any())
+            counted = "" if list(basis.index) == [""] else f" {len(basis):,} 处中 {len(weak):,} 处"
+            parts.append(f"{LAYERS[layer].label}{counted}为{words}")
+    return "；".join(parts)
+
+
+def weakest(touched: Mapping[str, pd.Series]) -> str:
+    """Return the weakest basis among the rows a number rests on."""
+    have = {b for basis in touched.values() for b in basis}
+    return next((b for b in reversed(BASES) if b in have), "")
+
+
+#: Columns that are said elsewhere in the row.
+_TOLD = (
+    "measure", "commitment", "label", "metric", "role", "text", "unit", "standard", "confidence", "lacks", "needs", "scope", "codes",
+)  # fmt: skip
+
+
+def parameters(district: District, m: Measure) -> str:
+    """Return the filled parameters of a measure in words."""
+    parts = [f"范围 {scope_text(district, m)}"]
+    for name, column in LAYERS["measures"].names.items():
+        value = m[name]
+        if name in _TOLD or value == "" or pd.isna(value):
+            continue
+        if name in ("kinds", "near_kinds"):
+            shown = kind_names(district, listed(value))
+        elif name == "rule":
+            rule = district.rule(value)
+            walker = district.profile(rule.profile)
+            shown = (
+                f"{rule.label}（{METHOD_LABELS[rule.method]}，{rule.metres:g} m / {rule.minutes:g} 分钟，"
+                f"{walker.label} {walker.speed_m_s:g} m/s）"
+            )
+        elif name == "weight":
+            shown = WEIGHTS[value][0]
+        elif name in ("layer", "other_layer", "lines"):
+            shown = LAYERS[value].label
+        elif name == "decay":
+            zones = decay_of(district, value)
+            shown = "、".join(f"{limit:g} 分钟以内 {weight:g}" for limit, weight in zones.items())
+        elif name == "profile":
+            walker = district.profile(value)
+            shown = f"{walker.label} {walker.speed_m_s:g} m/s"
+        else:
+            shown = _WORDS.get(value, value) if isinstance(value, str) else f"{value:g}"
+        parts.append(f"{column.label} {shown}{column.unit and ' ' + column.unit}")
+    parts.append(f"数据年份 {district.year}，社区名录 {district.list_year} 年")
+    return "；".join(parts)
+
+
+def scope_text(district: District, m: Measure) -> str:
+    """Say over what a row is measured."""
+    if m["scope"] == "district":
+        return "全街道"
+    layer = m["lines"] if m["scope"] == "line" else SCOPE_LAYERS[m["scope"]]
+    frame = district.layers.get(layer)
+    names = pd.Series(dtype="str") if frame is None else frame["name"]
+    names = names[~names.index.duplicated()]
+    words = [str(names.get(c, c)) for c in listed(m["codes"])]
+    near = f" {m['metres']:g} m 以内" if m["scope"] in ("line", "parcel", "home") and m["metres"] > 0 else ""
+    return f"{LAYERS[layer].label}：{'、'.join(words)}{near}"
+
+
+def inputs(district: District, m: Measure) -> str:
+    """Return one line per file a row rests on: layer, file, hash, date, basis, source."""
+    lines = []
+    tables = ["commitments", "measures", *(["rules", "profiles"] if m["rule"] else [])]
+    tables += ["decays", "profiles"] if m["decay"] else []
+    own = layers_for(m)
+    own += [n for n in ON_THE_WAY if _walked(m) and n in district.layers]
+    for name in dict.fromkeys([*own, *tables]):
+        if name not in district.files.index:
+            lines.append(f"{LAYERS[name].label}｜没有声明")
+            continue
+        file, said = district.files.loc[name], district.manifest["layers"].get(name, {})
+        parts = [LAYERS[name].label, str(file["file"]), f"sha256 {str(file['sha256'])[:16]}", str(said.get("date", ""))]
+        parts += [BASIS_LABELS.get(str(said.get("basis", "")), ""), str(file["from"]), str(said.get("source", ""))]
+        lines.append("｜".join(p for p in parts if p))
+    return "\n".join(lines)
+
+
+def pick(district: District, layer: str, codes: str) -> gpd.GeoDataFrame:
+    """Return the rows of a layer whose key or name is asked for; all where nothing is."""
+    frame = district.layers[layer]
+    if not codes:
+        return frame
+    wanted = listed(codes)
+    names = set(frame["name"].dropna())
+    missing = [c for c in wanted if c not in frame.index and c not in names]
+    # phases of an estate are built one after the other: those that stand are taken
+    if missing and not (layer == "homes" and len(missing) < len(wanted)):
+        when = f"（{district.list_year} 年名录）" if layer == "communities" else ""
+        raise Lacks(f"{LAYERS[layer].label}{when}里没有“{'、'.join(missing)}”")
+    return frame[frame.index.isin(wanted) | frame["name"].isin(wanted).to_numpy()]
+
+
+def _scope_rows(district: District, m: Measure) -> tuple[str, gpd.GeoDataFrame]:
+    layer = m["lines"] if m["scope"] == "line" else SCOPE_LAYERS[m["scope"]]
+    return layer, pick(district, layer, m["codes"] if m["scope"] != "district" else "")
+
+
+def scope_shape(district: District, m: Measure) -> tuple[shapely.Geometry, dict[str, pd.Series]]:
+    """Return the outline of a measure's scope, widened by `metres` around lines, parcels and homes."""
+    layer, rows = _scope_rows(district, m)
+    shape = shapely.union_all(rows.geometry.array)
+    if m["scope"] in ("line", "parcel", "home") and m["metres"] > 0:
+        shape = shapely.buffer(shape, m["metres"])
+    return shape, touch(district, layer, rows.index)
+
+
+def homes_in(district: District, m: Measure) -> tuple[gpd.GeoDataFrame, dict[str, pd.Series]]:
+    """Return the homes of a measure's scope, and the basis of what says so."""
+    homes = district.layers["homes"]
+    touched: dict[str, pd.Series] = {}
+    if m["scope"] in ("zone", "area", "community"):
+        layer, rows = _scope_rows(district, m)
+        homes = homes[district.groups[m["scope"]].reindex(homes.index).isin(rows.index).to_numpy()]
+        touched = touch(district, layer, rows.index)
+    elif m["scope"] == "home" and not m["metres"] > 0:
+        homes = pick(district, "homes", m["codes"])
+    elif m["scope"] != "district":
+        shape, touched = scope_shape(district, m)
+        spots = homes.geometry.array if m["scope"] == "line" else shapely.point_on_surface(homes.geometry.array)
+        homes = homes[shapely.intersects(shape, spots)]
+    if homes.empty:
+        raise Lacks(f"{scope_text(district, m)}里没有 {district.year} 年的小区")
+    return homes, {**touch(district, "homes", homes.index), **touched}
+
+
+def facilities_of(district: District, kinds: Sequence[str]) -> dict[str, pd.Series]:
+    facilities = district.layers["facilities"]
+    return touch(district, "facilities", facilities.index[facilities["kind"].isin(kinds)])
+
+
+def surveyed(district: District, kinds: Iterable[str]) -> list[str]:
+    """Return the kinds that were surveyed, or of which something is known at all."""
+    known = district.surveyed_kinds | set(district.layers["facilities"]["kind"])
+    return [k for k in kinds if k in known]
+
+
+def require_survey(district: District, kinds: Sequence[str], *, every: bool = False) -> None:
+    have = surveyed(district, kinds)
+    if not have or (every and len(have) < len(kinds)):
+        raise Lacks(f"没有调查过{kind_names(district, [k for k in kinds if k not in have])}")
+
+
+def open_places(district: District, m: Measure, kinds: Sequence[str]) -> tuple[gpd.GeoDataFrame, dict[str, pd.Series]]:
+    """Return the open facilities of some kinds inside a measure's scope, opened no earlier than its `since`."""
+    require_survey(district, kinds)
+    shape, touched = scope_shape(district, m)
+    places = district.open_facilities
+    assert places is not None  # the layer was asked for before
+    places = places[places["kind"].isin(kinds).to_numpy()]
+    if m["since"] == m["since"]:
+        places = places[(places["since"].fillna(-1) >= m["since"]).to_numpy(dtype=bool)]
+    return places[shapely.intersects(shape, places.geometry.array)], {**facilities_of(district, kinds), **touched}
+
+
+def planned_places(district: District, kinds: Sequence[str], shape: shapely.Geometry | None = None) -> gpd.GeoDataFrame:
+    """Return planned facilities that are not counted as open, whatever their year: a plan is for later."""
+    places = gpd.GeoDataFrame(rows_of(district, "facilities"))
+    due = places["since"].notna() & (places["since"].fillna(0) <= district.year) & district.with_planned
+    places = places[(places["kind"].isin(kinds) & (places["state"] == "planned") & ~due).to_numpy(dtype=bool)]
+    return places if shape is None else places[shapely.intersects(shape, places.geometry.array)]
+
+
+def planned_text(places: gpd.GeoDataFrame) -> str:
+    if places.empty:
+        return ""
+    words = [
+        f"{name if isinstance(name, str) else key}{'' if pd.isna(year) else f'（{int(year)} 年）'}"
+        for key, name, year in zip(places.index, places["name"], places["since"], strict=True)
+    ]
+    return f"已有规划点位：{in_words(words)}"
+
+
+def place_names(places: gpd.GeoDataFrame) -> str:
+    return in_words(n if isinstance(n, str) else k for k, n in zip(places.index, places["name"], strict=True))
+
+
+def short_of(m: Measure, value: float) -> str:
+    target = target_of(m)
+    if m["operator"] in (">=", "between", "==") and value < target:
+        return f"还差 {number_text(target - value, str(m['unit']))}"
+    above = m["high"] if m["operator"] == "between" else target
+    if m["operator"] in ("<=", "between", "==") and value > above:
+        return f"超出 {number_text(value - above, str(m['unit']))}"
+    return ""
+
+
+def unsurveyed(district: District, kinds: Sequence[str]) -> str:
+    missing = [k for k in kinds if k not in surveyed(district, kinds)]
+    return f"没有调查过、未计入：{kind_names(district, missing)}" if missing else ""
+
+
+def weight_of(homes: gpd.GeoDataFrame, weight: str) -> pd.Series:
+    """Return what each home counts; unknown stays unknown, and all unknown is 数据不足."""
+    if weight == "homes":
+        return pd.Series(1.0, index=homes.index)
+    values = homes.geometry.area if weight == "area_m2" else homes[weight].astype("float64")
+    values = values.where(values > 0) if weight == "area_m2" else values
+    if not values.sum() > 0:
+        column = "homes 画成面" if weight == "area_m2" else f"homes 的 {weight} 列"
+        raise Lacks(f"缺{WEIGHTS[weight][0]}（{column}）")
+    return values

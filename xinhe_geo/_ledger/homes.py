@@ -1,0 +1,419 @@
+"""Metrics of homes: who is served, by how much, how unequally, and whether there is enough."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import shapely
+
+from ..capacity import COUNT, decay_of, sizes, within_capacity
+from ..coverage import SHARE_TOLERANCE, TOLERANCE_MIN
+from ..district import District
+from ..layers import LAYERS
+from ..reach import hinge, home_points
+from ..values import METHOD_LABELS, METHODS, TOLERANCE_M, Rule
+from .grounds import (
+    SCOPE_LAYERS,
+    WEIGHTS,
+    Found,
+    Lacks,
+    Measure,
+    facilities_of,
+    homes_in,
+    in_words,
+    kind_names,
+    listed,
+    number_text,
+    once,
+    open_places,
+    pick,
+    planned_places,
+    planned_text,
+    require_layers,
+    require_survey,
+    surveyed,
+    target_of,
+    touch,
+    unsurveyed,
+    walk,
+    weight_of,
+)
+
+
+def _per_thousand(district: District, m: Measure) -> Found:
+    """Capacity (or number) of some kinds per so many people of the scope."""
+    kinds, field, weight = listed(m["kinds"]), str(m["field"]), str(m["weight"] or "people")
+    homes, touched = homes_in(district, m)
+    people = weight_of(homes, weight)
+    places, more = open_places(district, m, kinds)
+    touched |= more
+    offered = _sizes(places, field, kinds, district)
+    total, base = float(offered.sum()), float(people.sum())
+    value = total / base * m["per"]
+    size = "" if field == "count" else f"共 {number_text(total, '')}"
+    said = f"{len(places)} 处{size}，{WEIGHTS[weight][0]} {number_text(base, '')}"
+    short = target_of(m) * base / m["per"] - total
+    gap = f"按 {target_of(m):g} 计还差 {math.ceil(short - 1e-9):,}" if m["operator"] == ">=" and short > 1e-9 else ""
+    return Found(value, said, touched, gap, planned_text(planned_places(district, kinds)) if gap else "")
+
+
+def _sizes(places: gpd.GeoDataFrame, field: str, kinds: Sequence[str], district: District) -> pd.Series:
+    """Return how much each place offers; a place without a size, or sizes in different units, is 数据不足."""
+    what, label = (
+        kind_names(district, kinds, "或"),
+        "个数" if field == COUNT else LAYERS["facilities"].names[field].label,
+    )
+    try:
+        offered = sizes(places, field)
+    except ValueError as error:
+        raise Lacks(f"{what}的{error}，不能相加（facilities 的 capacity_unit 列）") from error
+    if offered.isna().any():
+        blank = int(offered.isna().sum())
+        raise Lacks(f"缺{what}的{label}（facilities 的 {field} 列，{len(offered)} 处中 {blank} 处没有填）")
+    return offered
+
+
+def _capacity(district: District, m: Measure) -> Found:
+    """Share of people with a place in reach and room in it; supply is shared out among all who can walk to it."""
+    kinds, weight, per = listed(m["kinds"]), str(m["weight"] or "people"), float(m["per"])
+    require_survey(district, kinds)
+    homes, touched = homes_in(district, m)
+    demand = weight_of(homes, weight)
+    everywhere = district.open_facilities
+    assert everywhere is not None  # the layer was asked for before
+    _sizes(everywhere[everywhere["kind"].isin(kinds).to_numpy()], str(m["field"]), kinds, district)
+    rows = shared_out(district, m).reindex(homes.index)
+    touched |= {**walk(district), **facilities_of(district, kinds)}
+    total = float(rows["demand"].sum())
+    reach, served = float(rows["within"].sum()), float(rows["served"].sum())
+    unit, walker = WEIGHTS[weight][1], district.profile(m["profile"] or _first_profile(district))
+    limit = decay_of(district, str(m["decay"])).index[-1]
+    said = (
+        f"按{walker.label}的速度 {limit:g} 分钟内有的 {reach / total:.1%}，有且够用的 {served / total:.1%}"
+        f"（应有每 {per:g} 人 {m['norm']:g}；分到的合每 {per:g} 人 {number_text(float(rows['supply'].sum()) / total * per, '')}）"
+    )
+    short = float(rows["short"].sum())
+    where = _missed(homes, (rows["demand"] - rows["served"]).dropna(), weight).replace("不可达", "够不着或不够用")
+    gap = f"{where}；按应有数还差 {number_text(round(short, 2), '')}" if where else ""
+    unknown = int(demand.isna().sum())
+    note = f"{unknown} 处小区的{WEIGHTS[weight][0]}不详、未计入" if unknown else ""
+    planned = planned_text(planned_places(district, kinds)) if gap else ""
+    fix = f"在缺口最大的小区附近增设{kind_names(district, kinds, '或')}，或扩大现有的规模" if gap else ""
+    return Found(served / total * 100, said.replace(" 人 ", f" {unit} ") if unit != "人" else said, touched, gap,
+                 "；".join(part for part in (fix, planned) if part), note=note)  # fmt: skip
+
+
+def shared_out(district: District, m: Measure) -> pd.DataFrame:
+    """Return what `within_capacity` finds for a row of metric capacity: index home."""
+    key = ("capacity", *(m[c] for c in ("kinds", "norm", "per", "decay", "field", "profile", "weight")))
+
+    def make() -> pd.DataFrame:
+        return within_capacity(
+            district,
+            listed(m["kinds"]),
+            norm=float(m["norm"]),
+            per=float(m["per"]),
+            decay=str(m["decay"]),
+            field=str(m["field"]),
+            profile=m["profile"] or _first_profile(district),
+            weight=str(m["weight"] or "people"),
+        )
+
+    rows: pd.DataFrame = once(district, key, make)
+    return rows
+
+
+def _points_within(district: District, rule: Rule, method: str) -> pd.Series:
+    """Return which points of `home_points` get to any of the rule's kinds within its limit; index point."""
+    table = hinge(district, rule.kinds, profile=rule.profile)
+    if method == "walk_min":
+        within = table["minutes"] <= rule.minutes + TOLERANCE_MIN
+    else:
+        within = table["metres" if method == "network_m" else "straight_metres"] <= rule.metres + TOLERANCE_M
+    return within.groupby(level="point").any()
+
+
+def _served(district: District, rules: Sequence[Rule], method: str = "") -> pd.Series:
+    """Return the share (0-1) of each home that meets all rules, by their own methods or by one method; index home."""
+
+    def make() -> pd.Series:
+        points = home_points(district)
+        within = np.ones(len(points), dtype=bool)
+        for rule in rules:
+            within &= _points_within(district, rule, method or rule.method).reindex(points.index).to_numpy(dtype=bool)
+        return _share_of_points(points, within.astype(float))
+
+    served: pd.Series = once(district, ("served", tuple(rules), method), make)
+    return served
+
+
+def _share_of_points(points: gpd.GeoDataFrame, values: np.ndarray) -> pd.Series:
+    share = (points["weight"] * values).groupby(points["home"].to_numpy()).sum()
+    return share.where(share < 1 - SHARE_TOLERANCE, 1.0)
+
+
+def _mean(values: pd.Series, weights: pd.Series) -> float:
+    both = values.notna() & weights.notna()
+    return float((values[both] * weights[both]).sum() / weights[both].sum())
+
+
+def _coverage(district: District, m: Measure) -> Found:
+    """Share of people (or land, homes) within the limit of a rule, or of several at once, by the rule's own method."""
+    rules = [district.rule(name) for name in (m["rule"], *listed(m["also_rules"]))]
+    for rule in rules:
+        require_survey(district, rule.kinds)
+    homes, touched = homes_in(district, m)
+    first = "people" if rules[0].denominator == "community" else rules[0].denominator
+    weight = str(m["weight"] or first)
+    weights = weight_of(homes, weight)
+    served = _served(district, rules).reindex(homes.index)
+    others = [_mean(_served(district, rules, method).reindex(homes.index), weights) * 100 for method in METHODS]
+    kinds = list(dict.fromkeys(k for rule in rules for k in rule.kinds))
+    touched |= {**walk(district), **facilities_of(district, kinds)}
+    value = _mean(served, weights) * 100
+    limit = "、".join(dict.fromkeys(_limit(district, rule) for rule in rules))
+    said = f"{limit}可达{WEIGHTS[weight][0]}的份额，共 {number_text(float(weights.sum()), WEIGHTS[weight][1])}"
+    unknown = int(weights.isna().sum())
+    note = f"{unknown} 处小区的{WEIGHTS[weight][0]}不详、未计入" if unknown else ""
+    missed = (weights * (1.0 - served)).dropna()
+    gap = _missed(homes, missed, weight)
+    fix = (
+        f"在缺口最大的小区附近增设{kind_names(district, kinds, '或')}，或增开出入口；候选位置用选址计算" if gap else ""
+    )
+    return Found(value, said, touched, gap, fix, min(others), max(others), note=note)
+
+
+def by_home(district: District, m: Measure) -> tuple[pd.Series, pd.Series, str]:
+    """
+    Return the share (0-1) of each home of a row's scope, what each counts, and the unit of that in words; index home.
+
+    For the metrics that are means over homes: coverage, completeness, capacity.
+
+    Raises
+    ------
+    Lacks
+        What the row cannot do without.
+    """
+    require_layers(district, m)
+    homes, _ = homes_in(district, m)
+    weight = str(m["weight"] or "people")
+    if m["metric"] == "capacity":
+        rows = shared_out(district, m).reindex(homes.index)
+        return rows["served"] / rows["demand"].where(rows["demand"] > 0), rows["demand"], WEIGHTS[weight][1]
+    if m["metric"] == "coverage" and not m["weight"]:
+        asked = district.rule(m["rule"]).denominator
+        weight = "people" if asked == "community" else asked
+    level, _, _ = _level(district, m)
+    return level.reindex(homes.index), weight_of(homes, weight), WEIGHTS[weight][1]
+
+
+def _limit(district: District, rule: Rule) -> str:
+    if rule.method == "walk_min":
+        return f"按{district.profile(rule.profile).label}的速度 {rule.minutes:g} 分钟"
+    return f"{METHOD_LABELS[rule.method]} {rule.metres:g} 米"
+
+
+def _missed(homes: gpd.GeoDataFrame, missed: pd.Series, weight: str) -> str:
+    """Say how many are not served, and where most of them are."""
+    total = float(missed.sum())
+    if total <= SHARE_TOLERANCE:
+        return ""
+    most = missed[missed > SHARE_TOLERANCE].sort_values(ascending=False, kind="stable")
+    names = homes["name"].where(homes["name"].notna(), homes.index)
+    unit = WEIGHTS[weight][1]
+    words = [f"{names[k]}" if weight == "homes" else f"{names[k]} {v:,.0f}" for k, v in most.items()]
+    return f"{number_text(round(total, 1), unit)}不可达，在 {len(most)} 个小区：{in_words(words)}"
+
+
+def _reached(district: District, kinds: Sequence[str], minutes: float, profile: str) -> pd.DataFrame:
+    """Return, per point and kind, whether a walk of so many minutes gets there."""
+
+    def make() -> pd.DataFrame:
+        table = hinge(district, kinds, profile=profile)["minutes"].unstack("kind").droplevel("home")[list(kinds)]
+        return (table <= minutes + TOLERANCE_MIN).reindex(home_points(district).index)
+
+    reached: pd.DataFrame = once(district, ("reached", tuple(kinds), minutes, profile), make)
+    return reached
+
+
+def _level(district: District, m: Measure) -> tuple[pd.Series, list[str], pd.DataFrame]:
+    """Return how well each home is served (0-1), by a rule or by the share of kinds within a walk; kinds; per point."""
+    if m["rule"]:
+        rules = [district.rule(name) for name in (m["rule"], *listed(m["also_rules"]))]
+        for rule in rules:
+            require_survey(district, rule.kinds)
+        kinds = list(dict.fromkeys(k for rule in rules for k in rule.kinds))
+        return _served(district, rules), kinds, pd.DataFrame()
+    asked = listed(m["kinds"])
+    require_survey(district, asked, every=m["combine"] == "all")
+    kinds = surveyed(district, asked)
+    has = _reached(district, kinds, m["minutes"], m["profile"] or _first_profile(district))
+    values = has.all(axis=1) if m["combine"] == "all" else has.mean(axis=1)
+    return _share_of_points(home_points(district), values.to_numpy(dtype=float)), kinds, has
+
+
+def _first_profile(district: District) -> str:
+    """Return the walker that stands first in `profiles.csv`: who walks where a row does not say."""
+    return str(district.profiles.index[0])
+
+
+def _completeness(district: District, m: Measure) -> Found:
+    """Mean share of kinds within a walk (or the share that has them all), over the homes of the scope."""
+    level, kinds, has = _level(district, m)
+    homes, touched = homes_in(district, m)
+    weight = str(m["weight"] or "people")
+    weights = weight_of(homes, weight)
+    touched |= {**walk(district), **facilities_of(district, kinds)}
+    value = _mean(level.reindex(homes.index), weights) * 100
+    points = home_points(district)
+    per_kind = {
+        k: _mean(_share_of_points(points, has[k].to_numpy(dtype=float)).reindex(homes.index), weights) for k in has
+    }
+    lacking = sorted((share, k) for k, share in per_kind.items() if share < 1 - SHARE_TOLERANCE)
+    labels = district.kinds["label"]
+    gap = "最缺：" + in_words(f"{labels[k]}（可达 {share:.0%}）" for share, k in lacking) if lacking else ""
+    walker = district.profile(m["profile"] or _first_profile(district))
+    what = "各类齐全的份额" if m["combine"] == "all" else "平均齐全度"
+    said = f"按{walker.label}的速度 {m['minutes']:g} 分钟，{len(kinds)} 类，按{WEIGHTS[weight][0]}加权的{what}"
+    fix = f"先补{labels[lacking[0][1]]}：可达份额最低" if lacking else ""
+    return Found(value, said, touched, gap, fix, note=unsurveyed(district, listed(m["kinds"])))
+
+
+def _difference(district: District, m: Measure) -> Found:
+    """Weighted mean of the first group less that of the second, in percentage points."""
+    level, kinds, _ = _level(district, m)
+    homes = district.layers["homes"]
+    layer = SCOPE_LAYERS[str(m["group"])]
+    groups = district.groups[str(m["group"])].reindex(homes.index)
+    rows = pick(district, layer, m["codes"])
+    weight = str(m["weight"] or "people")
+    weights = weight_of(homes, weight)
+    means, names = [], []
+    for code in listed(m["codes"])[:2]:
+        one = pick(district, layer, code)
+        own = groups.isin(one.index)
+        if not weights[own].sum() > 0:
+            raise Lacks(f"缺{WEIGHTS[weight][0]}：{one['name'].iloc[0]}里没有")
+        means.append(_mean(level.reindex(homes.index)[own], weights[own]) * 100)
+        names.append(str(one["name"].iloc[0]))
+    counted = homes.index[groups.isin(rows.index)]
+    touched = {**touch(district, "homes", counted), **touch(district, layer, rows.index)}
+    touched |= {**walk(district), **facilities_of(district, kinds)}
+    value = means[0] - means[1]
+    said = f"{names[0]} {means[0]:.1f} %，{names[1]} {means[1]:.1f} %"
+    worse = names[0] if value < 0 else names[1]
+    gap = f"{worse}低 {abs(value):.1f} 个百分点" if abs(value) > 0.05 else ""
+    return Found(
+        value, said, touched, gap, f"先补{worse}的缺项" if gap else "", note=unsurveyed(district, listed(m["kinds"]))
+    )
+
+
+def _inequality(district: District, m: Measure) -> Found:
+    """Gini or Theil of how well homes are served, people-weighted; Theil split between and within groups."""
+    level, kinds, _ = _level(district, m)
+    homes, touched = homes_in(district, m)
+    weight = str(m["weight"] or "people")
+    weights = weight_of(homes, weight)
+    values = level.reindex(homes.index)
+    known = weights.notna() & (weights > 0)
+    values, weights = values[known], weights[known]
+    touched |= {**walk(district), **facilities_of(district, kinds)}
+    said = f"按{WEIGHTS[weight][0]}加权，{len(values)} 个小区；0 为人人一样"
+    note = unsurveyed(district, listed(m["kinds"]))
+    if m["metric"] == "gini":
+        return Found(gini(values, weights), said, touched, note=note)
+    groups = None
+    if m["group"]:
+        groups = district.groups[str(m["group"])].reindex(values.index).fillna("")
+        touched |= touch(district, SCOPE_LAYERS[str(m["group"])])
+    parts = theil(values, weights, groups)
+    split = f"，其中组间 {parts['between']:.4f}，组内 {parts['within']:.4f}" if groups is not None else ""
+    return Found(float(parts["total"]), said + split, touched, note=note)
+
+
+def gini(values: pd.Series, weights: pd.Series) -> float:
+    """
+    Return the weighted Gini coefficient: half the mean absolute difference over the mean.
+
+    ``G = sum_ij p_i p_j |a_i - a_j| / (2 mean)`` with population shares `p`; 0 where all are alike; missing where the mean is 0.
+    With equal weights it is ``inequality.gini.Gini``.
+    """
+    order = np.argsort(np.asarray(values, dtype=float), kind="stable")
+    a = np.asarray(values, dtype=float)[order]
+    p = np.asarray(weights, dtype=float)[order]
+    p = p / p.sum()
+    mean = float((p * a).sum())
+    if mean <= 0:
+        return math.nan
+    # sorted, the sum over pairs is one pass: each value times (people below it - people above it)
+    below = np.cumsum(p) - p
+    return float((p * a * (2 * below + p - 1)).sum() / mean)
+
+
+def theil(values: pd.Series, weights: pd.Series, groups: pd.Series | None = None) -> pd.Series:
+    """
+    Return the weighted Theil index and its parts.
+
+    ``T = sum_i p_i (a_i / mean) ln(a_i / mean)``; 0 ln 0 is 0. With groups, `between` is the same sum over group means and
+    `within` the rest, so that they add up to `total` (Theil 1967; as ``inequality.theil.TheilD``).
+
+    Returns
+    -------
+    parts
+        Index total, between, within; all missing where the mean is 0.
+    """
+    a, p = np.asarray(values, dtype=float), np.asarray(weights, dtype=float)
+    total = _theil(a, p)
+    label = np.zeros(len(a)) if groups is None else np.asarray(groups)
+    table = pd.DataFrame({"group": label, "p": p, "pa": p * a}).groupby("group", sort=True).sum()
+    table = table[(table["p"] > 0).to_numpy()]
+    between = _theil((table["pa"] / table["p"]).to_numpy(), table["p"].to_numpy())
+    return pd.Series({"total": total, "between": between, "within": total - between})
+
+
+def _theil(a: np.ndarray, p: np.ndarray) -> float:
+    p = p / p.sum()
+    mean = float((p * a).sum())
+    if mean <= 0:
+        return math.nan
+    ratio = a / mean
+    return float((p * ratio * np.log(np.where(ratio > 0, ratio, 1.0))).sum())
+
+
+def _in_gap(district: District, m: Measure) -> Found:
+    """How many places of a layer lie by a home that lacks at least one of the kinds within a walk."""
+    layer = str(m["layer"])
+    spots = district.layers[layer]
+    level, kinds, has = _level(district, {**m, "combine": "all"})
+    homes = district.layers["homes"]
+    if spots.empty:
+        raise Lacks(f"{LAYERS[layer].label}图层里没有要素")
+    _, nearest = homes.sindex.nearest(shapely.point_on_surface(spots.geometry.array), return_all=False)
+    own = homes.index[nearest]
+    lacking = (level.reindex(own) < 1 - SHARE_TOLERANCE).to_numpy()
+    by_home = has.astype(float).groupby(home_points(district)["home"]).mean().reindex(own)
+    wanted = by_home.lt(0.5).sum().sort_values(ascending=False, kind="stable")
+    touched = {**touch(district, layer), **touch(district, "homes", own), **walk(district)}
+    touched |= facilities_of(district, kinds)
+    value = float(lacking.mean() * 100 if m["unit"] == "%" else lacking.sum())
+    labels = district.kinds["label"]
+    words = [f"{labels[k]}（{n} 处）" for k, n in wanted.items() if n > 0]
+    gap = f"这些地方可补：{in_words(words)}" if words else ""
+    return Found(value, f"{len(spots)} 处中 {int(lacking.sum())} 处挨着缺配套的小区", touched, gap, gap)
+
+
+#: Metrics by name.
+METRICS: Mapping[str, Callable[[District, Measure], Found]] = {
+    "coverage": _coverage,
+    "completeness": _completeness,
+    "in_gap": _in_gap,
+    "difference": _difference,
+    "gini": _inequality,
+    "theil": _inequality,
+    "per_thousand": _per_thousand,
+    "capacity": _capacity,
+}

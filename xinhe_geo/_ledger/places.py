@@ -1,0 +1,224 @@
+"""Metrics of places: which communities have one, how many there are, what stands near, how many there should be."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import shapely
+
+from ..coverage import presence
+from ..district import District
+from ..layers import LAYERS
+from ..reach import facility_doors
+from ..values import TOLERANCE_M
+from .grounds import (
+    NAMED_AT_MOST,
+    Found,
+    Lacks,
+    Measure,
+    facilities_of,
+    in_words,
+    kind_names,
+    listed,
+    number_text,
+    once,
+    open_places,
+    pick,
+    place_names,
+    planned_places,
+    planned_text,
+    require_survey,
+    scope_shape,
+    scope_text,
+    short_of,
+    surveyed,
+    touch,
+    unsurveyed,
+    walk,
+)
+
+
+def _communities_with(district: District, m: Measure) -> Found:
+    """How many communities have one of the kinds (or all of them); each counts once however many it has."""
+    kinds = listed(m["kinds"])
+    require_survey(district, kinds, every=m["combine"] == "all")
+    touched = facilities_of(district, kinds)
+    has, _ = presence_of(district, m, touched)
+    touched |= touch(district, "communities", has.index)
+    names = district.layers["communities"]["name"]
+    lacking = [names.get(c, c) for c in has.index[~has]]
+    joint = "和" if m["combine"] == "all" else "或"
+    what = kind_names(district, kinds, joint)
+    counted = f"{len(has)} 个社区（{district.list_year} 年名录）中 {int(has.sum())} 个有"
+    without = m["metric"] == "communities_without"
+    value = float(len(lacking) if without else has.mean() * 100 if m["unit"] == "%" else has.sum())
+    gap = f"缺 {len(lacking)} 个社区：{'、'.join(map(str, lacking))}" if lacking else ""
+    return Found(value, counted, touched, gap, _fill_communities(district, kinds, has, what) if lacking else "")
+
+
+def presence_of(
+    district: District, m: Measure, touched: dict[str, pd.Series] | None = None
+) -> tuple[pd.Series, pd.DataFrame]:
+    """Return whether each community of a row's scope has what is asked, and how many of each kind; `touched` is added to."""
+    kinds = listed(m["kinds"])
+    matrix = once(district, "presence", lambda: presence(district))
+    counts = matrix.reindex(columns=kinds, fill_value=0)
+    counts = counts[counts.index.isin(_communities_in(district, m, {} if touched is None else touched))]
+    own = counts > 0
+    return own.all(axis=1) if m["combine"] == "all" else own.any(axis=1), counts
+
+
+def _communities_in(district: District, m: Measure, touched: dict[str, pd.Series]) -> pd.Index:
+    """Return the communities of a measure's scope: named themselves, or well inside it."""
+    communities = district.layers["communities"]
+    if m["scope"] == "district":
+        return communities.index
+    if m["scope"] == "community":
+        return pick(district, "communities", m["codes"]).index
+    shape, outline = scope_shape(district, m)
+    touched |= outline
+    inside = shapely.intersects(shape, shapely.point_on_surface(communities.geometry.array))
+    if not inside.any():
+        raise Lacks(f"{scope_text(district, m)}里没有社区")
+    return communities.index[inside]
+
+
+def _fill_communities(district: District, kinds: Sequence[str], has: pd.Series, what: str) -> str:
+    """Say what would close the gap: one place in each community that lacks one; planned places there are named."""
+    planned = planned_places(district, kinds)
+    there = district.locate(planned)["community"] if len(planned) else pd.Series(dtype="str")
+    due = planned[there.isin(has.index[~has]).to_numpy(dtype=bool)] if len(planned) else planned
+    text = f"每个缺的社区补 1 处{what}，共 {int((~has).sum())} 处"
+    said = planned_text(due)
+    return f"{text}；{said}" if said else text
+
+
+def _count(district: District, m: Measure) -> Found:
+    """How many places of some kinds, or rows of a layer, are in the scope."""
+    if m["layer"]:
+        layer = str(m["layer"])
+        frame = district.layers[layer]
+        shape, touched = scope_shape(district, m)
+        rows = frame[shapely.intersects(shape, shapely.point_on_surface(frame.geometry.array))]
+        value, what = float(len(rows)), LAYERS[layer].label
+        return Found(value, f"{scope_text(district, m)}里有 {len(rows)} 处{what}", {**touch(district, layer), **touched},
+                      short_of(m, value))  # fmt: skip
+    kinds = listed(m["kinds"]) or list(district.kinds.index)
+    places, touched = open_places(district, m, kinds)
+    value = float(len(places))
+    said = f"{scope_text(district, m)}里开放 {len(places)} 处" + (f"：{place_names(places)}" if len(places) else "")
+    gap = short_of(m, value)
+    due = planned_text(planned_places(district, kinds, scope_shape(district, m)[0])) if gap else ""
+    return Found(value, said, touched, gap, due)
+
+
+def _kinds_present(district: District, m: Measure) -> Found:
+    """How many of the kinds the scope has at least one of."""
+    kinds = listed(m["kinds"])
+    asked = surveyed(district, kinds)
+    places, touched = open_places(district, m, kinds)
+    have = [k for k in asked if (places["kind"] == k).any()]
+    lacking = [k for k in asked if k not in have]
+    value = len(have) / len(asked) * 100 if m["unit"] == "%" else float(len(have))
+    gap = f"缺：{kind_names(district, lacking)}" if lacking else ""
+    fix = (
+        f"配建{kind_names(district, lacking)}；{planned_text(planned_places(district, lacking, scope_shape(district, m)[0]))}".rstrip(
+            "；"
+        )
+        if lacking
+        else ""
+    )
+    said = f"{scope_text(district, m)}：{len(asked)} 类中有 {len(have)} 类"
+    return Found(value, said, touched, gap, fix, note=unsurveyed(district, kinds))
+
+
+def _near(district: District, m: Measure) -> Found:
+    """Which places of some kinds have one of other kinds within a walk along the streets."""
+    kinds, others = listed(m["kinds"]), listed(m["near_kinds"])
+    require_survey(district, others)
+    places, touched = open_places(district, m, kinds)
+    everywhere = district.open_facilities
+    assert everywhere is not None
+    targets = everywhere[everywhere["kind"].isin(others).to_numpy()]
+    touched |= {**facilities_of(district, [*kinds, *others]), **walk(district)}
+    if places.empty:
+        raise Lacks(f"{scope_text(district, m)}里没有开放的{kind_names(district, kinds)}，无从比较")
+    metres = _walk_between(district, places, targets)
+    near = metres <= m["metres"] + TOLERANCE_M
+    value = float(near.mean() * 100 if m["unit"] == "%" else near.sum())
+    names = places["name"].where(places["name"].notna(), places.index)
+    order = metres[near].sort_values(kind="stable").index
+    words = [f"{names[k]}（{metres[k]:,.0f} m）" for k in order]
+    said = f"{len(places)} 处中 {int(near.sum())} 处的 {m['metres']:g} m 内有{kind_names(district, others, '或')}"
+    return Found(value, said + (f"：{in_words(words)}" if words else ""), touched,
+                  f"还没有的：{in_words(names[~near])}" if (~near).any() else "",
+                  "由近到远先作试点" if words else "")  # fmt: skip
+
+
+def _walk_between(district: District, places: gpd.GeoDataFrame, targets: gpd.GeoDataFrame) -> pd.Series:
+    """Return metres along the streets from each place to its nearest target; missing where there is no way."""
+    nothing = pd.Series(np.nan, index=places.index)
+    if targets.empty:
+        return nothing
+    ends = [facility_doors(district, frame) for frame in (places, targets)]
+    doors, goals = (frame[(frame["edge"] >= 0).to_numpy()].reset_index(drop=True) for frame in ends)
+    if doors.empty or goals.empty:
+        return nothing
+    found = district.network.search(doors, goals)
+    metres = pd.Series(found["cost"].to_numpy(dtype=float)).groupby(doors["place"].to_numpy()).min()
+    return metres.reindex(places.index)
+
+
+def _attribute(district: District, m: Measure) -> Found:
+    """The largest, smallest or summed attribute of the open facilities of some kinds."""
+    kinds, field = listed(m["kinds"]), str(m["field"])
+    places, touched = open_places(district, m, kinds)
+    what = kind_names(district, kinds, "或")
+    if places.empty:
+        raise Lacks(f"{scope_text(district, m)}里没有开放的{what}，没有属性可比")
+    values = pd.to_numeric(places[field], errors="coerce").dropna()
+    label = LAYERS["facilities"].names[field].label
+    if values.empty:
+        raise Lacks(f"缺{what}的{label}（facilities 的 {field} 列，{len(places)} 处都没有填）")
+    value = float(getattr(values, m["aggregate"] if m["aggregate"] in ("max", "min", "sum") else "max")())
+    blank = len(places) - len(values)
+    names = places["name"].where(places["name"].notna(), places.index)
+    said = "、".join(
+        f"{names[k]} {number_text(float(v), str(m['unit']))}" for k, v in values.head(NAMED_AT_MOST).items()
+    )
+    note = f"{blank} 处没有填{label}" if blank else ""
+    return Found(value, said, touched, short_of(m, value), planned_text(planned_places(district, kinds)), note=note)
+
+
+def _per_communities(district: District, m: Measure) -> Found:
+    """How many places there should be where each serves `low` to `high` communities, against how many there are."""
+    kinds = listed(m["kinds"])
+    require_survey(district, kinds)
+    places = district.open_facilities
+    assert places is not None
+    places = places[places["kind"].isin(kinds).to_numpy()]
+    communities = district.layers["communities"]
+    inside = district.locate(places)["community"].notna().to_numpy()
+    value, n = float(inside.sum()), len(communities)
+    few, many = math.ceil(n / m["high"]), math.ceil(n / m["low"])
+    short = f"还差 {few - value:.0f}—{many - value:.0f} 处" if value < few else f"还差 0—{many - value:.0f} 处"
+    said = f"{n} 个社区（{district.list_year} 年名录），每 {m['low']:g}—{m['high']:g} 个 1 处，应有 {few}—{many} 处，现有 {value:.0f} 处"
+    touched = {**touch(district, "communities"), **facilities_of(district, kinds)}
+    fix = planned_text(planned_places(district, kinds)) if value < many else ""
+    return Found(value, said, touched, short if value < many else "", fix, target=float(few))
+
+
+#: Metrics by name.
+METRICS: Mapping[str, Callable[[District, Measure], Found]] = {
+    "communities_with": _communities_with,
+    "communities_without": _communities_with,
+    "count": _count,
+    "kinds_present": _kinds_present,
+    "near": _near,
+    "per_communities": _per_communities,
+    "attribute": _attribute,
+}
