@@ -199,3 +199,18 @@ def test_commands(
     assert main(["rules", "list", str(folder)]) == 0 and "td1063" in capsys.readouterr().out
     assert main(["rules", "list", str(folder), "--set", "gb50180"]) == 0 and "参考值（未核）" in capsys.readouterr().out
     assert main(["rules", "list", "--set", "gb5018"]) == 2
+
+
+def test_every_set_runs_by_its_name(capsys: pytest.CaptureFixture[str]) -> None:
+    district = xh.District.load(TOY)
+    sets = list(dict.fromkeys(district.rules["set"]))
+    assert {"plan", "td1063", "gb50180", "td1062", "tianjin", "wanzheng", "yikezhong"} <= set(sets)
+    for name in sets:
+        table = xh.headlines(district, xh.coverage(district, rules=name))
+        assert list(table.index) == list(district.rules.index[(district.rules["set"] == name).to_numpy()])
+        assert (table["headline"] != "").all() and (table["standard_text"] != "").all()
+    assert main(["rules", "run", "td1062", str(TOY)]) == 0
+    # B, D and E are farther than 500 m from the station: 260 people; nobody looked for schools
+    said = capsys.readouterr().out
+    assert "260" in said and "数据不足" in said
+    assert main(["rules", "run", "td1064", str(TOY)]) == 2 and "td1063" in capsys.readouterr().err

@@ -1041,6 +1041,33 @@ def list_rules(
     _out.print(shown)
 
 
+@rules_app.command("run")
+def run_rules(
+    set_: Annotated[str, typer.Argument(metavar="SET", help="规则集，如 gb50180；rules list 列出全部")],
+    folder: Annotated[Path | None, typer.Argument(help="街道目录；省略为随程序的演示街道")] = None,
+    lang: Lang = "zh",
+) -> None:
+    """按一套规则算一遍：每条现在多少，换算法多少，多少人够不着，凭什么。"""
+    from .coverage import coverage, headlines
+    from .district import District
+
+    with _watched(_text(lang, "loading")):
+        district = District.load(folder)
+        table = headlines(district, coverage(district, rules=set_))
+    shown = _grid("规则", "现在", "换算法", "够不着的人", "凭什么")
+    for name, row in table.iterrows():
+        unserved = row["people_unserved"]
+        cells = (
+            f"{row['label']}\n{name}",
+            f"{row['headline']} {row['mark']}".strip(),
+            row["alternatives"],
+            "不详" if np.isnan(unserved) else f"{unserved:,.0f}",
+            row["standard_text"],
+        )
+        shown.add_row(*(escape(str(cell)) for cell in cells))
+    _out.print(shown)
+
+
 @rules_app.command("export")
 def export_rules(
     file: Annotated[Path, typer.Argument(help="写到哪个 .xlsx 文件")],
