@@ -34,6 +34,7 @@ main > * { scroll-margin-top: 64px; }
 button.verdict { cursor: pointer; } button.verdict[aria-pressed=true] { outline: 2px solid var(--accent); }
 .both { display: grid; grid-template-columns: minmax(0, 1fr) minmax(0, 1fr); gap: 0 26px; } .trace { font-size: 12.5px; color: var(--quiet); }
 @media (max-width: 900px) { .both { grid-template-columns: 1fr; } }
+@media (max-width: 620px) { .tools { position: static; } }
 .facts { display: grid; grid-template-columns: 5.5em 1fr; gap: 2px 10px; font-size: 13.5px; margin: 6px 0; }
 .facts dt { color: var(--quiet); } .facts dd { margin: 0; white-space: pre-line; overflow-wrap: anywhere; }
 .measure { border-top: 1px dashed var(--line); padding-top: 8px; margin-top: 8px; } .measure.beside h3 { font-weight: 400; }
@@ -217,8 +218,7 @@ def _promise(
 ) -> str:
     e, first = html.escape, rows.iloc[0]
     own = rows[(rows["role"] == "own").to_numpy()]
-    # how much of it is a demonstration stands once, inside
-    state = "<br>".join(e(r.text.removesuffix(f"：{r.demonstration}")) for r in own.itertuples())
+    state = "<br>".join(e(_said(row)) for _, row in own.iterrows())
     gaps = "<br>".join(e(f"差距：{g}") for g in dict.fromkeys(own["gap"]) if g)
     gap = f'<span class="gap">{gaps}</span>' if gaps else ""
     facts = {
@@ -333,7 +333,7 @@ def _beyond_section(district: District, maps: Mapping[str, str]) -> str:
         return ""
     rows = "".join(
         f'<tr id="{e(str(key))}"><td>{e(r["label"])}<br>{_chip(r["verdict"])}{_links(str(key), r, maps)}</td>'
-        f"<td>{e(r['text'].removesuffix('：' + r['demonstration']))}</td><td>{e(r['gap'])}</td>"
+        f"<td>{e(_said(r, bare=True))}</td><td>{e(r['gap'])}</td>"
         f'<td>{e(r["how"])}<p class="small">{e(r["standard"])}</p><details><summary>凭什么</summary>{_facts(_made_from(r))}</details></td></tr>'
         for key, r in table.iterrows()
     )
@@ -342,6 +342,12 @@ def _beyond_section(district: District, maps: Mapping[str, str]) -> str:
         f'<section id="beyond"><h2>规划之外的标准</h2><div class="scroll"><table><thead><tr>{head}</tr></thead>'
         f"<tbody>{rows}</tbody></table></div></section>"
     )
+
+
+def _said(row: pd.Series, *, bare: bool = False) -> str:
+    """Return the sentence of a row; how much of it is a demonstration stands beside it, and so does, if `bare`, its label."""
+    text = str(row["text"]).removesuffix(f"：{row['demonstration']}")
+    return text.removeprefix(f"{row['label']}：") if bare else text
 
 
 def _made_from(row: pd.Series) -> dict[str, str]:
