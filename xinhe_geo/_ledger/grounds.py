@@ -135,12 +135,14 @@ def number_text(value: float, unit: str) -> str:
 
 
 def in_words(names: Iterable[object]) -> str:
+    """Return names in a row, the first few of many."""
     words = [str(n) for n in names]
     more = f" 等 {len(words)} 处" if len(words) > NAMED_AT_MOST else ""
     return "、".join(words[:NAMED_AT_MOST]) + more
 
 
 def kind_names(district: District, kinds: Iterable[str], joint: str = "、") -> str:
+    """Return what kinds are called, joined."""
     labels = district.kinds["label"]
     return joint.join(str(labels.get(k, k)) for k in kinds)
 
@@ -167,6 +169,7 @@ def layers_for(m: Measure) -> list[str]:
 
 
 def require_layers(district: District, m: Measure) -> None:
+    """Name the layers a measure cannot do without and that are not there (`Lacks`)."""
     have = once(district, "declared", lambda: frozenset(district.rows))
     unsaid = _unsaid(district, m)
     missing = [n for n in LAYERS if n in {*layers_for(m), *unsaid} and n not in have]
@@ -341,6 +344,7 @@ def homes_in(district: District, m: Measure) -> tuple[gpd.GeoDataFrame, dict[str
 
 
 def facilities_of(district: District, kinds: Sequence[str]) -> dict[str, pd.Series]:
+    """Return the basis of the facilities of some kinds, open or not."""
     facilities = district.layers["facilities"]
     return touch(district, "facilities", facilities.index[facilities["kind"].isin(kinds)])
 
@@ -352,6 +356,7 @@ def surveyed(district: District, kinds: Iterable[str]) -> list[str]:
 
 
 def require_survey(district: District, kinds: Sequence[str], *, every: bool = False) -> None:
+    """Name the kinds nobody surveyed (`Lacks`), where none was or, with `every`, where one was not."""
     have = surveyed(district, kinds)
     if not have or (every and len(have) < len(kinds)):
         raise Lacks(f"没有调查过{kind_names(district, [k for k in kinds if k not in have])}")
@@ -378,6 +383,7 @@ def planned_places(district: District, kinds: Sequence[str], shape: shapely.Geom
 
 
 def planned_text(places: gpd.GeoDataFrame) -> str:
+    """Say which planned places there are already; empty where there are none."""
     if places.empty:
         return ""
     words = [
@@ -388,10 +394,12 @@ def planned_text(places: gpd.GeoDataFrame) -> str:
 
 
 def place_names(places: gpd.GeoDataFrame) -> str:
+    """Return the names of places, their keys where they have none, the first few of many."""
     return in_words(n if isinstance(n, str) else k for k, n in zip(places.index, places["name"], strict=True))
 
 
 def short_of(m: Measure, value: float) -> str:
+    """Say how far a value is from what its row asks; empty where it is not short."""
     target = target_of(m)
     if m["operator"] in (">=", "between", "==") and value < target:
         return f"还差 {number_text(target - value, str(m['unit']))}"
@@ -402,6 +410,7 @@ def short_of(m: Measure, value: float) -> str:
 
 
 def unsurveyed(district: District, kinds: Sequence[str]) -> str:
+    """Say which kinds nobody surveyed and were left out; empty where there are none."""
     missing = [k for k in kinds if k not in surveyed(district, kinds)]
     return f"没有调查过、未计入：{kind_names(district, missing)}" if missing else ""
 
