@@ -241,6 +241,7 @@ _STYLE = """
   html, body { background: #fff; } header, footer { display: none; } .facts b { font-size: 12pt; } .two p, table { font-size: 8.5pt; line-height: 1.4; }
   th, td { padding: 2px 5px; } tr { break-inside: avoid; } .community h3 { margin-top: 6px; font-size: 10pt; }
   .verdict { padding: 0; background: none !important; font-weight: 400; font-size: 7.5pt; white-space: normal; }
+  .two > div:first-child :is(th, td):is(:first-child, :nth-child(5)) { white-space: nowrap; }
   .two { grid-template-columns: 1.7fr 1fr; gap: 0 14px; } th { white-space: normal; } .community h2 { margin-top: 0; }
 }
 """
