@@ -284,7 +284,11 @@ def _targets(paper: _Document, results: Mapping[str, Any], plan: pd.DataFrame) -
     )
     measured = first.index[~said.isin(["待填", "数据不足"]).reindex(first.index).to_numpy()]
     quotes = [
-        [str(c), f"{first.loc[c, 'quote']}（{first.loc[c, 'section']}）", _where_it_stands(plan.loc[[c]])]
+        [
+            str(c),
+            f"{first.loc[c, 'quote']}（{first.loc[c, 'section']}）",
+            f"{_where_it_stands(plan.loc[[c]])}；{said[c]}",
+        ]
         for c in measured
     ]
     paper.table("有数可核的承诺：原文、章节和现状", ["编号", "原文（章节）", "现状"], quotes, (1.4, 7.6, 7.6))
