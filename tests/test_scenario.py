@@ -5,13 +5,17 @@ from __future__ import annotations
 import re
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import xinhe_geo as xh
 from xinhe_geo.reach import hinge
 from xinhe_geo.scenario import (
+    _DO,
     Scenario,
     blank,
     conflicts,
@@ -273,3 +277,205 @@ def test_steps_spell_out_what_is_assumed() -> None:
     for words in ("容积率 1.6", "住宅用地占 55%", "每户 95 m²", "户均 2.6 人", "60 岁及以上占 18%", "户，"):
         assert words in built["assumes"]
     assert (listed["text"] != "").all()
+
+
+# --- whatever the plan ------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def ground(toy: xh.District) -> xh.District:
+    """The toy with a parcel to build on, where its home D stands."""
+    parcels = toy.rows["homes"].loc[["D"], ["name", "geometry", "basis", "source"]].rename_axis("parcel")
+    parcels.index = pd.Index(["plot"], name="parcel")
+    return toy.with_rows({**toy.rows, "parcels": parcels})
+
+
+def edits_of(district: xh.District) -> st.SearchStrategy[Edit]:
+    """Any edit there is, on anything there is."""
+    ids = {
+        layer: st.sampled_from([str(i) for i in district.rows[layer].index])
+        for layer in ("facilities", "homes", "gates", "streets")
+    }
+    xy = st.tuples(st.integers(0, 900), st.integers(0, 450)).map(lambda p: [500_000.0 + p[0], 4_320_000.0 + p[1]])
+    at = st.tuples(st.integers(0, 900), st.integers(0, 450)).map(lambda p: lonlat(district, *p))
+    kind, fresh = st.sampled_from(sorted(district.surveyed_kinds)), st.sampled_from(["n1", "n2", "n3"])
+    some: dict[str, dict[str, st.SearchStrategy[Any]]] = {
+        "open_facility": {"facility": fresh, "kind": kind, "xy": xy},
+        "close_facility": {"facility": ids["facilities"]},
+        "move_facility": {"facility": ids["facilities"], "at": at},
+        "resize_facility": {"facility": ids["facilities"], "capacity": st.integers(0, 90)},
+        "open_planned": {"facility": st.just("F4")},
+        "demolish_homes": {"homes": st.lists(ids["homes"], min_size=1, max_size=2, unique=True)},
+        "build_homes": {"parcel": st.just("plot"), "home": fresh, "people": st.integers(0, 500), "gates": st.lists(at, min_size=1, max_size=2)},
+        "open_gate": {"gate": ids["gates"]},
+        "close_gate": {"gate": ids["gates"]},
+        "add_street": {"street": fresh, "line": st.lists(at, min_size=2, max_size=3, unique_by=tuple)},
+        "close_street": {"street": ids["streets"]},
+        "set_wait": {"street": ids["streets"], "wait_s": st.integers(0, 300)},
+    }  # fmt: skip
+    assert set(some) == set(_DO)
+    return st.sampled_from(sorted(some)).flatmap(
+        lambda do: st.fixed_dictionaries(some[do]).map(lambda what: Edit(do, what))
+    )
+
+
+def feasible(edits: list[Edit], district: xh.District) -> Scenario:
+    """Leave out the edits that cannot be carried out."""
+    wrong = conflicts(plan(*((e.do, dict(e.what)) for e in edits)), district)
+    return Scenario("p", edits=tuple(e for i, e in enumerate(edits, 1) if i not in wrong.index))
+
+
+#: A rule in minutes, one that asks what each community has, one for people 60+.
+FEW = ["plan_clinic_15", "plan_canteen_community", "plan_elderly_canteen_15"]
+
+
+def state_of(district: xh.District) -> dict[str, pd.DataFrame]:
+    return {name: pd.DataFrame(frame).copy() for name, frame in district.rows.items()}
+
+
+@settings(max_examples=12, deadline=None, derandomize=True)
+@given(data=st.data())
+def test_any_plan_can_be_taken_back_and_turns_round(ground: xh.District, data: st.DataObject) -> None:
+    """The district is as it was; two plans compared one way are the negative of the other way; one with itself is nothing."""
+    before = state_of(ground)
+    first, second = (
+        feasible(data.draw(st.lists(edits_of(ground), min_size=1, max_size=4)), ground).on(ground) for _ in "ab"
+    )
+    a, b = xh.coverage(first, rules=FEW), xh.coverage(second, rules=FEW)
+    for by in (None, "community"):
+        there, back = xh.compare(a, b, by=by), xh.compare(b, a, by=by)
+        pd.testing.assert_frame_equal(there, -back, check_exact=True)
+        assert (xh.compare(a, a, by=by).fillna(0.0) == 0).all().all()
+    there, back = (home_changes(*pair, rules=FEW) for pair in ((first, second), (second, first)))
+    for column in ("minutes_change", "served_change"):
+        pd.testing.assert_series_equal(there[column], -back[column].reindex(there.index), check_exact=True)
+    gains, losses = (effects(*pair, rules=FEW) for pair in ((first, second), (second, first)))
+    pd.testing.assert_series_equal(gains["people_gain"], losses["people_lose"], check_names=False, check_exact=True)
+    pd.testing.assert_series_equal(gains["change"], -losses["change"], check_exact=True)
+    for name, frame in before.items():
+        pd.testing.assert_frame_equal(pd.DataFrame(ground.rows[name]), frame)
+
+
+@pytest.mark.parametrize("do", sorted(_DO))
+@settings(max_examples=3, deadline=None, derandomize=True)
+@given(data=st.data())
+def test_every_edit_taken_back_leaves_the_district_it_was(ground: xh.District, do: str, data: st.DataObject) -> None:
+    """With the edit and without it again: the same rows, the same streets, the same coverage."""
+    edit = data.draw(
+        edits_of(ground).filter(lambda e: e.do == do and conflicts(Scenario("p", edits=(e,)), ground).empty)
+    )
+    before, cover, streets = state_of(ground), xh.coverage(ground, rules=FEW), ground.network.edges.copy()
+    done = Scenario("p", edits=(edit,)).on(ground)
+    xh.coverage(done, rules=FEW)
+    again = Scenario("p").on(ground)
+    for name, frame in before.items():
+        pd.testing.assert_frame_equal(pd.DataFrame(again.rows[name]), frame)
+    pd.testing.assert_frame_equal(pd.DataFrame(again.network.edges), pd.DataFrame(streets))
+    pd.testing.assert_frame_equal(xh.coverage(again, rules=FEW), cover)
+    changed = [n for n in done.rows if n not in before or not pd.DataFrame(done.rows[n]).equals(before[n])]
+    same = edit.do in ("resize_facility", "set_wait", "open_gate", "close_gate")  # it may be so already
+    assert changed or same
+
+
+#: Edits that another edit takes back, on rows of the toy.
+BACK = [
+    ("close_gate", {"gate": "gA"}, ("open_gate", {"gate": "gA"})),
+    ("open_gate", {"gate": "gB2"}, ("close_gate", {"gate": "gB2"})),
+    ("set_wait", {"street": "bridge", "wait_s": 500}, ("set_wait", {"street": "bridge", "wait_s": 0})),
+    ("add_street", {"street": "n", "line": [[0.0, 150.0], [200.0, 150.0]]}, ("close_street", {"street": "n"})),
+    ("build_homes", {"parcel": "plot", "home": "n", "people": 90}, ("demolish_homes", {"homes": ["n"]})),
+    ("open_facility", {"facility": "n", "kind": "canteen", "xy": [500_050.0, 4_320_000.0]}, ("close_facility", {"facility": "n"})),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("do", "what", "back"), BACK)
+def test_what_the_opposite_edit_takes_back(
+    ground: xh.District, do: str, what: dict[str, Any], back: tuple[str, dict[str, Any]]
+) -> None:
+    if "line" in what:
+        what = {**what, "line": [lonlat(ground, x, y) for x, y in what["line"]]}
+    if "wait_s" in what:
+        back = (back[0], {**back[1], "wait_s": float(ground.rows["streets"].loc["bridge", "wait_s"])})
+    done, undone = plan((do, what)).on(ground), plan((do, what), back).on(ground)
+    cover = xh.coverage(ground, rules=FEW)
+    pd.testing.assert_frame_equal(xh.coverage(undone, rules=FEW), cover, check_exact=False, rtol=0, atol=1e-9)
+    assert not pd.DataFrame(done.rows[_TOUCHED[do]]).equals(pd.DataFrame(ground.rows[_TOUCHED[do]]))
+
+
+_TOUCHED = {
+    "close_gate": "gates", "open_gate": "gates", "set_wait": "streets", "add_street": "streets", "build_homes": "homes",
+    "open_facility": "facilities",
+}  # fmt: skip
+
+
+def scenarios_of_any_kind() -> st.SearchStrategy[Scenario]:
+    """Whatever can be written: any text, any number, any of the edits."""
+    number = st.floats(0, 1e9) | st.integers(0, 10**9)
+    lonlats = st.tuples(st.floats(-180, 180), st.floats(-90, 90)).map(list)
+    name = st.text(min_size=1).filter(lambda t: bool(t.strip()))
+    values: dict[str, st.SearchStrategy[Any]] = {
+        "at": lonlats, "xy": st.tuples(st.floats(-1e7, 1e7), st.floats(-1e7, 1e7)).map(list), "steps": st.booleans(),
+        "gates": st.lists(lonlats, min_size=1, max_size=2), "homes": st.lists(name, min_size=1, max_size=3),
+        "line": st.lists(lonlats, min_size=2, max_size=3, unique_by=tuple), "households": st.integers(0, 10**6),
+    } | dict.fromkeys(
+        ("capacity", "people", "people_60plus", "far", "site_share", "m2_per_dwelling", "household_size", "share_60plus", "wait_s"), number
+    ) | dict.fromkeys(("name", "class"), st.text())  # fmt: skip
+
+    def edit(do: str) -> st.SearchStrategy[Edit]:
+        what = st.fixed_dictionaries(
+            {key: values.get(key, name) for key in _DO[do].needs},
+            optional={key: values.get(key, name) for key in _DO[do].may},
+        )
+        return what.map(lambda w: Edit(do, w))
+
+    edits = st.lists(st.sampled_from(sorted(_DO)).flatmap(edit), max_size=4).map(tuple)
+    return st.builds(
+        Scenario, name=name, label=st.text(), edits=edits, year=st.none() | st.integers(1900, 2200), planned=st.booleans(), note=st.text()
+    )  # fmt: skip
+
+
+@settings(max_examples=150, deadline=None, derandomize=True)
+@given(first=scenarios_of_any_kind())
+def test_any_plan_comes_back_from_its_file(first: Scenario, tmp_path_factory: pytest.TempPathFactory) -> None:
+    path = tmp_path_factory.getbasetemp() / "any.toml"
+    path.write_bytes(first.text().encode("utf-8"))
+    again = Scenario.read(path)
+    assert again == first and again.text() == first.text()
+
+
+#: What somebody types into a plan, and what is said about it.
+TYPED = [
+    ('year = "2025"', "year 的写法不对"),
+    ("year = 2025.5", "整数"),
+    ('planned = "no"', "true 或 false"),
+    ("label = 5", "加引号"),
+    ("edit = 5", r"\[\[edit\]\]"),
+    ('[edit]\ndo = "close_facility"', "两层方括号"),
+    ('[[edit]]\ndo = "move_facility"\nfacility = "F1"\nat = ["a", "b"]', r"at 的写法不对.*\[经度, 纬度\]"),
+    ('[[edit]]\ndo = "move_facility"\nfacility = "F1"\nat = [39.03, 117.6]', "经度, 纬度"),
+    ('[[edit]]\ndo = "move_facility"\nfacility = "F1"\nat = [117.6]', "经度, 纬度"),
+    ('[[edit]]\ndo = "move_facility"\nfacility = "F1"\nxy = [nan, 1.0]', "东, 北"),
+    ('[[edit]]\ndo = "add_street"\nstreet = "s"\nline = [1, 2]', "至少两个不同的点"),
+    ('[[edit]]\ndo = "add_street"\nstreet = "s"\nline = [[117.6, 39.0], [117.6, 39.0]]', "至少两个不同的点"),
+    ('[[edit]]\ndo = "demolish_homes"\nhomes = [1]', "编号的列表"),
+    ('[[edit]]\ndo = "resize_facility"\nfacility = "F1"\ncapacity = nan', "不小于 0"),
+    ('[[edit]]\ndo = "resize_facility"\nfacility = "F1"\ncapacity = -4', "不小于 0"),
+]
+
+
+@pytest.mark.parametrize(("text", "words"), TYPED)
+def test_what_is_typed_wrongly_is_said(tmp_path: Path, text: str, words: str) -> None:
+    path = tmp_path / "typed.toml"
+    path.write_text(text, "utf-8")
+    with pytest.raises(xh.ScenarioError, match=words):
+        Scenario.read(path)
+
+
+def test_edits_made_in_python_are_looked_at_too(toy: xh.District) -> None:
+    for edit in (
+        Edit("close_facilty", {}),
+        Edit("close_facility"),
+        Edit("set_wait", {"street": "bridge", "wait_s": "9"}),
+    ):
+        with pytest.raises(xh.ScenarioError, match=r"第 1 步.*(是否想写|缺少|写法不对)"):
+            Scenario("p", edits=(edit,)).on(toy)

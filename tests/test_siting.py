@@ -9,7 +9,12 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
+import re
 import shutil
+import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -25,8 +30,10 @@ from scipy.sparse.csgraph import dijkstra
 
 import xinhe_geo as xh
 from xinhe_geo._siting.median import Purse, affordable, narrowed
+from xinhe_geo._siting.page import write_choice, write_links
 from xinhe_geo.errors import SitingError
-from xinhe_geo.siting import Siting, assign, candidate_sites, phases, sites, solve
+from xinhe_geo.reach import _same_compound, facility_doors, home_doors, home_points
+from xinhe_geo.siting import Siting, assign, candidate_sites, judged_by, phases, sites, sites_plan, solve
 
 TOY = Path(__file__).parent / "toy"
 YARDSTICKS = Path(__file__).parents[1] / "../shared/yardsticks"
@@ -780,7 +787,7 @@ def test_long_solves_say_how_far_they_are(monkeypatch: pytest.MonkeyPatch) -> No
     rng = np.random.default_rng(14)
     rows = {(d, s): 1.0 for d in range(60) for s in rng.choice(40, 5, replace=False)}
     said: list[str] = []
-    monkeypatch.setattr("xinhe_geo._siting.models.FIRST_SLICE_S", 1e-4)
+    monkeypatch.setattr("xinhe_geo._siting.task.FIRST_SLICE_S", 1e-4)
     best = solve(table(rows), None, 6, siting=Siting(plans=1), progress=said.append).loc[1]
     assert best["proven"]
     assert said and "Ctrl-C" in said[0]
@@ -794,3 +801,164 @@ def test_no_site_is_needed_where_everybody_is_served() -> None:
     there = next(k for k in presence_kinds if (matrix[k] > 0).all())
     assert sites(bundled, there, siting=Siting(model="lscp")).empty
     assert sites(bundled, there, siting=Siting(model="lscp"), each=True).empty
+
+
+# --- every model for every kind of the bundled district ---------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def bundled() -> xh.District:
+    return xh.District.load()
+
+
+def home_costs(district: xh.District, rule: xh.Rule, how: str) -> pd.DataFrame:
+    """Cost of each home, as a whole, to each facility of the rule's kinds: index (home, facility), one column."""
+    facilities = district.open_facilities
+    own = facilities[facilities["kind"].isin(rule.kinds).to_numpy()]
+    points, targets = home_points(district), facility_doors(district, own)
+    walker = district.profile(rule.profile) if rule.method == "walk_min" else None
+    if rule.method == "buffer":
+        off = shapely.distance(
+            points.geometry.array[:, None], shapely.points(targets[["x", "y"]].to_numpy(dtype=float))[None, :]
+        )
+        found = pd.DataFrame(off.T, index=targets["place"].to_numpy(), columns=points.index).groupby(level=0).min()
+        rows = found.T.stack().rename_axis(["point", "site"]).rename("cost").reset_index()
+    else:
+        found = district.network.pairs(
+            home_doors(district), targets[targets["edge"] >= 0], profile=walker, limit=np.inf
+        )
+        rows = found.reset_index().set_axis(["point", "site", "cost"], axis=1)
+        inside = _same_compound(district, points, targets).set_axis(["point", "site", "cost"], axis=1)
+        inside["cost"] /= 1.0 if walker is None else walker.speed_m_s * 60.0
+        rows = pd.concat([rows, inside]).groupby(["point", "site"])["cost"].min().reset_index()
+    rows["home"], rows["share"] = (points[c].reindex(rows["point"]).to_numpy() for c in ("home", "weight"))
+    whole = rows.groupby(["home", "site"])["share"].sum() > 1 - 1e-9
+    cost = (rows["cost"] * rows["share"] if how == "mean" else rows["cost"]).groupby([rows["home"], rows["site"]])
+    cost = cost.sum() if how == "mean" else cost.max()
+    return cost[whole].groupby(level="home").min()
+
+
+def counted_again(before: xh.District, after: xh.District, rule: xh.Rule, model: str, weight: str) -> float:
+    """Count a plan's objective from the district with the sites built."""
+    if model in ("p_median", "p_center"):
+        cost = home_costs(after, rule, "mean" if model == "p_median" else "max")
+        people = (
+            before.homes[weight].reindex(cost.index) if weight in before.homes else pd.Series(1.0, index=cost.index)
+        )
+        return float((cost * people).sum()) if model == "p_median" else float(cost[(people != 0)].max())
+    if rule.metric == "presence":
+        has = [
+            (xh.presence(d).reindex(columns=list(rule.kinds), fill_value=0).sum(axis=1) > 0).sum()
+            for d in (before, after)
+        ]
+        return float(has[1] - has[0])
+    sums = [xh.summary(xh.coverage(d, rules=[rule])).iloc[0][f"{weight}_served"] for d in (before, after)]
+    return float(sums[1] - sums[0])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("model", FOUR)
+def test_every_kind_is_solved_to_the_optimum_and_counted_again(bundled: xh.District, model: str) -> None:
+    """Proven for every kind; built on the district, what is counted from scratch is the objective."""
+    asked = 0
+    for kind in bundled.kinds.index:
+        ruled = isinstance(bundled.kinds.loc[kind, "rule"], str)
+        limit = None if ruled or model.startswith("p_") else 800.0
+        siting = Siting(model=model, limit=limit, plans=1, leave_out=model != "mclp")
+        chosen = sites(bundled, kind, None if model == "lscp" else 2, siting=siting)
+        if chosen.empty:  # everybody is served already
+            assert model == "lscp"
+            continue
+        assert chosen["proven"].all() and (chosen["left_out"] == "").all(), kind
+        own, rule = judged_by(bundled, kind, siting)
+        after = sites_plan(chosen).on(bundled)
+        assert len(after.facilities) == len(bundled.facilities) + len(chosen) and own == kind
+        objective, weight = float(chosen["objective"].iloc[0]), str(chosen["weight"].iloc[0])
+        if model == "lscp":
+            assert objective == len(chosen), kind
+            has = (xh.presence(after)[list(rule.kinds)].sum(axis=1) > 0).all() if rule.metric == "presence" else (
+                xh.coverage(after, rules=[rule])["served"] > 1 - 1e-9
+            ).all()  # fmt: skip
+            assert has, kind
+        else:
+            assert counted_again(bundled, after, rule, model, weight) == pytest.approx(objective, rel=1e-9, abs=1e-6), (
+                kind
+            )
+        asked += 1
+    assert asked > 40
+
+
+# --- plans of sites, and the page that compares them ------------------------------------------------------------------
+
+
+def test_a_plan_of_sites_gives_what_was_promised(toy: xh.District, tmp_path: Path) -> None:
+    """Written, read and carried out, coverage finds the share that `sites` said; of several plans each its own."""
+    siting = Siting(limit=3.0, within=1.0)
+    every = sites(toy, "clinic_station", 1, candidates=shift(SPOTS), siting=siting, each=True)
+    rule = judged_by(toy, "clinic_station", siting)[1]
+    for number in (1, 2):
+        path = tmp_path / f"{number}.toml"
+        path.write_text(sites_plan(every, number, name="x").text(), "utf-8")
+        after = xh.Scenario.read(path).on(toy)
+        share = xh.summary(xh.coverage(after, rules=[rule]))["share"].iloc[0]
+        assert share == pytest.approx(every.loc[number]["share_after"].iloc[-1])
+    with pytest.raises(xh.UnknownNameError, match="99"):
+        sites_plan(every, 99)
+
+
+def test_the_page_of_sites_and_that_of_links(toy: xh.District, tmp_path: Path) -> None:
+    """What the pages say is what the functions count; nothing is loaded; a brief beside them links both at once."""
+    siting = Siting(limit=3.0, within=1.0, plans=3)
+    every = sites(toy, "clinic_station", 1, candidates=shift(SPOTS), siting=siting, each=True)
+    (tmp_path / "index.html").write_text('<nav><span id="beside"></span></nav>', "utf-8")
+    (tmp_path / "run.json").write_text('{"files": {"index.html": ""}}', "utf-8")
+    written = write_choice(toy, every, tmp_path, siting=siting)
+    assert written["方案"].tolist() == ["现状", "A", "B", "C"]
+    assert written["新增居民（人）"].iloc[1:].tolist() == pytest.approx(every["people_cumulative"].tolist())
+    assert written["实施后"].iloc[1:].tolist() == [f"{v:.1%}" for v in every["share_after"]]
+    page = (tmp_path / "sites-clinic_station.html").read_text("utf-8")
+    assert page.count("<figure>") == 3 and "与方案 A 比" in page and "default-src 'none'" in page
+    assert not re.search(r'(?:src|href)="(?:https?:)?//', page)
+    for link in re.findall(r'href="([^"#]+)"', page):
+        assert (tmp_path / link).is_file(), link
+    ranked = write_links(toy, "clinic_station", tmp_path, n=3)
+    page = (tmp_path / "links-plan_clinic_15.html").read_text("utf-8")
+    assert all(text in page for text in ranked["text"]) and "怎样才够得着" in page
+    brief = (tmp_path / "index.html").read_text("utf-8")
+    assert 'href="sites-clinic_station.html"' in brief and 'href="links-plan_clinic_15.html"' in brief
+    first = {p: p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()}
+    write_choice(toy, every, tmp_path, siting=siting)
+    assert {p: p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()} == first
+
+
+#: A command whose solver never ends: it says so by a file, and waits.
+ENDLESS = """
+import sys, time
+import xinhe_geo._siting.models as models
+def endless(*_, **__):
+    open(sys.argv[1], "w").close()
+    time.sleep(600)
+models.milp = endless
+from xinhe_geo.cli import main
+raise SystemExit(main(["sites", "clinic_station", "--for", sys.argv[2], "--limit", "3"]))
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no such signal")
+def test_ctrl_c_in_a_long_solve_prints_the_best_plan_and_its_gap(tmp_path: Path) -> None:
+    """A real interrupt sent to the command while the solver works: it ends well, with a plan that is not called proven."""
+    working = tmp_path / "working"
+    with subprocess.Popen(
+        [sys.executable, "-c", ENDLESS, str(working), str(TOY)], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": str(Path(xh.__file__).parents[1]), "PYTHONUTF8": "1", "COLUMNS": "160"},
+    ) as command:  # fmt: skip
+        try:
+            until = time.monotonic() + 240
+            while not working.exists() and command.poll() is None and time.monotonic() < until:
+                time.sleep(0.1)
+            command.send_signal(signal.SIGINT)
+            said, wrong = (text.decode() for text in command.communicate(timeout=120))
+        finally:
+            command.kill()
+    assert command.returncode == 0, wrong
+    assert "没有证明最优，与上界还差" in said and "新增" in said and "Traceback" not in wrong

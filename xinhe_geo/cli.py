@@ -493,13 +493,16 @@ def find_links(
     toml: Annotated[Path | None, typer.Option("--toml", help="把最好的一处存成方案")] = None,
     gaps: Annotated[bool, typer.Option("--gaps", help="逐个小区说怎样才够得着")] = False,
     pairs: Annotated[bool, typer.Option("--pairs", help="再列两处一起开的组合")] = False,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="写出一页：开哪里，每个小区为什么够不着、怎样才够得着")
+    ] = None,
     lang: Lang = "zh",
 ) -> None:
     """增开出入口效果：只开一处出入口、过街、桥或断头路，哪一处让最多的人够得着。"""
     from ._drawing.meeting import DEMONSTRATION_TEXT
     from .district import District
     from .plans import read_shapes, write_scenario, write_table
-    from .siting import fixes, link_pairs, links, links_plan
+    from .siting import fixes, judged_by, link_pairs, links, links_plan
 
     with _watched(_text(lang, "loading")) as status:
         district = District.load(folder)
@@ -510,7 +513,12 @@ def find_links(
         def show(step: str) -> None:
             status.update(escape(step))
 
-        table = links(district, rule, n=n, weight=weight, candidates=given, progress=show)
+        if out is not None:
+            from ._siting.page import write_links
+
+            table = write_links(district, rule, out, n=n, weight=weight, candidates=given, progress=show)
+        else:
+            table = links(district, rule, n=n, weight=weight, candidates=given, progress=show)
         places = fixes(district, rule) if gaps else None
         both = link_pairs(district, rule, weight=weight, candidates=given, progress=show) if pairs else None
     shown = _grid("序", "种类", "新增可达", "其中60岁以上", "共省（人·分钟）", "实施后", "说明")
@@ -545,6 +553,8 @@ def find_links(
     if toml is not None and len(table):
         write_scenario(toml, links_plan(table, name=toml.stem))
         _out.print(escape(_text(lang, "done", _show(toml))))
+    if out is not None:
+        _out.print(escape(_text(lang, "done", _show(out / f"links-{judged_by(district, rule)[1].name}.html"))))
 
 
 def _with_middle(table: Any) -> Any:
@@ -645,17 +655,29 @@ def sites(
     streets: Annotated[bool, typer.Option("--streets", help="候选点加上小区门口和小区内的点")] = False,
     lock: Annotated[list[str] | None, typer.Option("--lock", help="一定要选的候选点，可写几个")] = None,
     ban: Annotated[list[str] | None, typer.Option("--ban", help="不许选的候选点，可写几个")] = None,
+    spacing: Annotated[float, typer.Option("--spacing", min=0, help="新设的几处两两相距至少多少米")] = 0.0,
+    within: Annotated[float, typer.Option("--within", min=0, help="比最好的差多少以内也列出：0.02 为 2%")] = 0.02,
+    price: Annotated[float | None, typer.Option("--price", min=0, help="每处造价；与 --budget 一起用")] = None,
+    budget: Annotated[
+        float | None, typer.Option("--budget", min=0, help="造价合计不超过多少；--n 成为最多几处")
+    ] = None,
+    capacity: Annotated[float | None, typer.Option("--capacity", min=0, help="每处最多服务多少（同权重）")] = None,
+    profile: Annotated[str | None, typer.Option("--profile", help="谁在走（profiles.csv）；省略按规则")] = None,
+    gap: Annotated[float, typer.Option("--gap", min=0, help="离证明的界多近就停：0.01 为 1%；0 为求到最优")] = 0.0,
+    nodes: Annotated[int | None, typer.Option("--nodes", min=1, help="最多搜索几个分支就停")] = None,
     leave_out: Annotated[
         bool, typer.Option("--leave-out", help="够不着的小区留下并列出，而不是拒绝（lscp、p_median、p_center）")
     ] = False,
     csv: Annotated[Path | None, typer.Option("--csv", help="另存为 CSV 或 .xlsx")] = None,
+    toml: Annotated[Path | None, typer.Option("--toml", help="把最好的方案存成方案文件")] = None,
+    out: Annotated[Path | None, typer.Option("--out", help="写出选址比选页、表格和各方案的文件夹")] = None,
     lang: Lang = "zh",
 ) -> None:
     """选址：增加 n 处，新增覆盖最多；证明最优，并列出相近的方案。Ctrl-C 取目前最好的方案。"""
     from ._drawing.meeting import DEMONSTRATION_TEXT
     from .district import District
-    from .plans import read_shapes, write_table
-    from .siting import Siting
+    from .plans import read_shapes, write_scenario, write_table
+    from .siting import Siting, sites_plan
     from .siting import sites as find_sites
 
     with _watched(_text(lang, "solving")) as status:
@@ -663,51 +685,57 @@ def sites(
         labels = district.kinds["label"]
         kind = str(labels.index[(labels == kind).to_numpy()][0]) if (labels == kind).any() else kind
         asked = Siting(
-            model=model,
-            weight=weight,
-            plans=plans,
-            limit=limit,
-            locked=lock or (),
-            banned=ban or (),
-            leave_out=leave_out,
-        )
-        given = "streets" if streets else None if layer is None else _labelled(read_shapes(layer))
-        table = find_sites(
-            district, kind, None if model == "lscp" else n, siting=asked, candidates=given, each=True,
-            progress=lambda step: status.update(escape(step)),
+            model=model, weight=weight, plans=plans, limit=limit, locked=lock or (), banned=ban or (), spacing_m=spacing,
+            within=within, costs=price, budget=budget, capacity=capacity, gap=gap, nodes=nodes, leave_out=leave_out,
         )  # fmt: skip
-        table = table.drop(columns="plan").reset_index()
+        given = "streets" if streets else None if layer is None else _labelled(read_shapes(layer))
+
+        def show(step: str) -> None:
+            status.update(escape(step))
+
+        found = find_sites(
+            district, kind, None if model == "lscp" else n, siting=asked, candidates=given, profile=profile, each=True,
+            progress=show,
+        )  # fmt: skip
+        if out is not None and len(found):
+            from ._siting.page import write_choice
+
+            write_choice(district, found, out, siting=asked, profile=profile, progress=show)
+        table = found.drop(columns="plan").reset_index()
     if table.empty:
         _out.print("现在已经全部够得着，不需要新增")
         return
-    shown = _grid(
-        "方案",
-        "次序",
-        "位置",
-        "新增居民",
-        "其中60岁以上",
-        "实施前",
-        "实施后",
-        "理由",
-        title=escape(str(table["label"].iloc[0])),
-    )
-    before = table["share_after"].shift().where(table["rank"] > 1, table["share_before"])
-    for row in table.assign(share_before=before).itertuples():
-        shown.add_row(
-            str(row.plan), str(row.rank), escape(str(row.site)), f"{row.people_gained:,.0f}",
-            f"{row.people_60plus_gained:,.0f}", f"{row.share_before:.1%}", f"{row.share_after:.1%}", escape(row.reason),
-        )  # fmt: skip
-    _out.print(shown)
-    proven = bool(table["proven"].all())
-    _out.print(_text(lang, "proven" if proven else "not_proven", f"{float(table['gap'].max()):.2%}"))
-    _out.print(escape(str(table["near_ties"].iloc[0])))
-    if table["left_out"].iloc[0]:
-        _out.print(escape(str(table["left_out"].iloc[0])))
+    _show_sites(table, lang)
     if district.is_demonstration:
         _out.print(DEMONSTRATION_TEXT)
     if csv is not None:
         write_table(csv, district, "选址", _with_lonlat(table))
         _out.print(escape(_text(lang, "done", _show(csv))))
+    if toml is not None:
+        write_scenario(toml, sites_plan(found, name=toml.stem))
+        _out.print(escape(_text(lang, "done", _show(toml))))
+    if out is not None:
+        _out.print(escape(_text(lang, "done", _show(out / f"sites-{table['kind'].iloc[0]}.html"))))
+
+
+def _show_sites(table: Any, lang: str) -> None:
+    """Print the plans of a siting, how sure they are, and whom they leave out."""
+    columns = ("方案", "次序", "位置", "新增居民", "其中60岁以上", "实施前", "实施后")
+    shown = _grid(*columns, title=escape(str(table["label"].iloc[0])))
+    before = table["share_after"].shift().where(table["rank"] > 1, table["share_before"])
+    for row in table.assign(share_before=before).itertuples():
+        shown.add_row(
+            str(row.plan), str(row.rank), escape(str(row.site)), f"{row.people_gained:,.0f}",
+            f"{row.people_60plus_gained:,.0f}", f"{row.share_before:.1%}", f"{row.share_after:.1%}",
+        )  # fmt: skip
+    _out.print(shown)
+    for row in table.itertuples():
+        _out.print(escape(f"{row.plan}-{row.rank} {row.reason}"))
+    proven = bool(table["proven"].all())
+    _out.print(_text(lang, "proven" if proven else "not_proven", f"{float(table['gap'].max()):.2%}"))
+    _out.print(escape(str(table["near_ties"].iloc[0])))
+    if table["left_out"].iloc[0]:
+        _out.print(escape(str(table["left_out"].iloc[0])))
 
 
 def _labelled(points: Any) -> Any:

@@ -27,7 +27,7 @@ from .district import District
 from .errors import EnvironmentProblem, ScenarioError, SourceError
 from .ledger import ledger
 from .provision import BASE_LABELS, provision
-from .report import _foot, _sheet
+from .report import _foot, _sheet, link_pages
 from .scenario import Scenario, effects, home_changes, scenarios, sharing, steps
 
 Progress = Callable[[str], None]
@@ -391,6 +391,7 @@ def write_plans(
     nav = '<a href="index.html">简报</a>　' if (folder / "index.html").is_file() else ""
     page = _page(district, f"{district.name} 方案", nav + '<a href="tables/方案.xlsx">表格</a>', "".join(parts))
     _write(folder / "plans.html", page.encode("utf-8"))
+    link_pages(folder)
     return summary
 
 

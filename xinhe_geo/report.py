@@ -14,6 +14,7 @@ import importlib.resources
 import json
 import os
 import platform
+import re
 import shutil
 import sqlite3
 import tempfile
@@ -255,10 +256,52 @@ def _write_pages(
     run.say("画地图")
     pictures = drawn()
     run.say("写简报")
-    has_plans = (target / "plans.html").is_file()  # made by a command of its own
-    brief_page = _page(district, results, pictures, page is not None, changed, has_plans)
-    (folder / "index.html").write_text(brief_page, encoding="utf-8")
+    brief_page = _page(district, results, pictures, page is not None, changed)
+    (folder / "index.html").write_text(_with_links(brief_page, target), encoding="utf-8")
     return now
+
+
+#: Pages that commands of their own write beside the brief.
+BESIDE = ("plans.html", "sites-*.html", "links-*.html")
+_LINKS = re.compile(r"<span id=\"beside\">.*?</span>", re.DOTALL)
+
+
+def _with_links(page: str, folder: Path) -> str:
+    """Link the pages that lie beside the brief, by their titles."""
+    found = [path for pattern in BESIDE for path in sorted(folder.glob(pattern))]
+    titles = [re.search(r"<title>(.*?)</title>", path.read_text("utf-8"), re.DOTALL) for path in found]
+    links = "　".join(
+        f'<a href="{html.escape(path.name)}">{title.group(1) if title else html.escape(path.stem)}</a>'
+        for path, title in zip(found, titles, strict=True)
+    )
+    return _LINKS.sub(lambda _: f'<span id="beside">{links}</span>', page, count=1)
+
+
+def link_pages(folder: Path) -> None:
+    """
+    Link the pages beside a brief from it, where there is one: what the next report would write, now.
+
+    Raises
+    ------
+    EnvironmentProblem
+        The brief cannot be written.
+    """
+    brief_file, record_file = folder / "index.html", folder / RECORD
+    if not (brief_file.is_file() and record_file.is_file()):
+        return
+    try:
+        old = brief_file.read_text("utf-8")
+        page = _with_links(old, folder)
+        if page == old:
+            return
+        record = json.loads(record_file.read_text("utf-8"))
+        record["files"]["index.html"] = hashlib.sha256(page.encode("utf-8")).hexdigest()
+        for path, text in ((brief_file, page), (record_file, json.dumps(record, ensure_ascii=False, indent=1) + "\n")):
+            fresh = path.with_name(f".{path.name}")
+            fresh.write_bytes(text.encode("utf-8"))
+            os.replace(fresh, path)
+    except OSError as error:
+        raise _cannot_write(error, folder) from error
 
 
 def _meeting_page(district: District) -> str | None:
@@ -706,7 +749,6 @@ def _page(
     pictures: Sequence[Mapping[str, str]],
     has_meeting: bool,
     changed: pd.DataFrame | None = None,
-    has_plans: bool = False,
 ) -> str:
     """Return `index.html`: headlines, maps, gaps, what it rests on. One file, nothing loaded."""
     e = html.escape
@@ -724,7 +766,6 @@ def _page(
         if has_own_plan(district)
         else ""
     )
-    plan += '<a href="plans.html">方案</a>　' if has_plans else ""
     return f"""<!DOCTYPE html>
 <html lang="zh-CN">
 <head>
@@ -740,7 +781,7 @@ def _page(
 <p class="line">口径：{e(PRESETS[results["preset"]])}　数据年份：{district.year}{lists}　坐标系：{e(district.crs)}</p>
 {borrowed}
 {mark}
-<nav>{plan}<a href="maps/overview.html">现状总图</a>　<a href="tables/coverage.xlsx">表格</a></nav>
+<nav>{plan}<a href="maps/overview.html">现状总图</a>　<a href="tables/coverage.xlsx">表格</a>　<span id="beside"></span></nav>
 </header>
 <main>
 {"" if changed is None else since_section(changed)}

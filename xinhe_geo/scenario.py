@@ -13,10 +13,11 @@ import json
 import math
 import re
 import tomllib
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from numbers import Real
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import geopandas as gpd
 import pandas as pd
@@ -85,20 +86,17 @@ class Scenario:
             raise ScenarioError(f"方案文件读不出来：{path.name}（{error.strerror}）") from error
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise ScenarioError(f"方案文件 {path.name} 读不懂：{error}") from error
-        wrong = list(_unknown(data, {f.name for f in fields(Scenario)} - {"edits"} | {"edit"}, path.name))
-        edits = data.get("edit", [])
+        wrong = [f"{path.name}：{text}" for text in (*_unknown(data, [*_HEAD, "edit"]), *_misfits(data, _HEAD))]
+        edits = data.pop("edit", [])
+        if not isinstance(edits, list) or not all(isinstance(entry, dict) for entry in edits):
+            wrong.append(f"{path.name}：每一步写成一个 [[edit]]（两层方括号），下面写 do = …")
+            edits = []
         for number, entry in enumerate(edits, 1):
-            wrong += _wrong_edit(entry, f"{path.name} 第 {number} 步")
+            wrong += [f"{path.name} 第 {number} 步 {entry.get('do', '')}：{text}" for text in _wrong_edit(entry)]
         if wrong:
             raise ScenarioError("\n".join(wrong))
-        return Scenario(
-            name=str(data.get("name", path.stem)),
-            label=str(data.get("label", "")),
-            edits=tuple(Edit(e["do"], {k: v for k, v in e.items() if k != "do"}) for e in edits),
-            year=data.get("year"),
-            planned=bool(data.get("planned", False)),
-            note=str(data.get("note", "")),
-        )
+        steps = tuple(Edit(e["do"], {k: v for k, v in e.items() if k != "do"}) for e in edits)
+        return Scenario(**{**data, "name": data.get("name") or path.stem}, edits=steps)
 
     def text(self) -> str:
         """
@@ -181,6 +179,9 @@ def _carried_out(plan: Scenario, district: District, *, all_problems: bool) -> t
     problems: list[Trouble] = []
     for number, edit in enumerate(plan.edits, 1):
         try:
+            wrong = list(_wrong_edit({"do": edit.do, **edit.what}))
+            if wrong:  # edits made in Python have not come in by `read`
+                raise ScenarioError("；".join(wrong))
             _DO[edit.do].carry_out(work, edit.what)
         except ScenarioError as error:
             problems.append((number, edit.do, str(error)))
@@ -548,16 +549,58 @@ class _Work:
         return spot
 
 
+class _Form(NamedTuple):
+    """What a value of a plan may be, and how that is said."""
+
+    fits: Callable[[Any], bool]
+    text: str
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _is_list(value: Any, fits: Callable[[Any], bool], least: int) -> bool:
+    return isinstance(value, list | tuple) and len(value) >= least and all(map(fits, value))
+
+
+def _is_pair(value: Any) -> bool:
+    return _is_list(value, _is_number, 2) and len(value) == 2
+
+
+def _is_lonlat(value: Any) -> bool:
+    return _is_pair(value) and abs(value[0]) <= 180 and abs(value[1]) <= 90
+
+
+def _is_name(value: Any) -> bool:
+    return isinstance(value, str) and bool(value.strip())
+
+
+_TEXT = _Form(lambda v: isinstance(v, str), "写成文字，加引号")
+_ID = _Form(_is_name, "写成编号，加引号")
+_IDS = _Form(lambda v: _is_list(v, _is_name, 1), '写成编号的列表：["H001", "H002"]')
+_AMOUNT = _Form(lambda v: _is_number(v) and v >= 0, "写成不小于 0 的数")
+_WHOLE = _Form(lambda v: _is_number(v) and v >= 0 and float(v).is_integer(), "写成不小于 0 的整数")
+_YEAR = _Form(lambda v: _WHOLE.fits(v) and 1900 <= v <= 2200, "写成 1900—2200 之间的整数")
+_FLAG = _Form(lambda v: isinstance(v, bool), "写成 true 或 false，不加引号")
+_AT = _Form(_is_lonlat, "写成 [经度, 纬度]")
+_XY = _Form(_is_pair, "写成 [东, 北]（米）")
+_SPOTS = _Form(lambda v: _is_list(v, _is_lonlat, 1), "写成 [经度, 纬度] 的列表：[[117.60, 39.03]]")
+_LINE = _Form(
+    lambda v: _is_list(v, _is_lonlat, 2) and any(tuple(at) != tuple(v[0]) for at in v),
+    "至少两个不同的点：[[117.60, 39.03], [117.61, 39.03]]",
+)
+#: What stands at the head of a plan's file.
+_HEAD = {"name": _TEXT, "label": _TEXT, "year": _YEAR, "planned": _FLAG, "note": _TEXT}
+
+
 @dataclass(frozen=True, slots=True)
 class _Do:
     """One kind of edit: what it needs, what it may have, and how it is carried out."""
 
-    needs: Mapping[str, type | tuple[type, ...]]
-    may: Mapping[str, type | tuple[type, ...]]
+    needs: Mapping[str, _Form]
+    may: Mapping[str, _Form]
     carry_out: Callable[[_Work, Mapping[str, Any]], None] = field(repr=False)
-
-
-_NUMBER = (int, float)
 
 
 def _open_facility(work: _Work, e: Mapping[str, Any]) -> None:
@@ -653,8 +696,6 @@ def _close_gate(work: _Work, e: Mapping[str, Any]) -> None:
 
 
 def _add_street(work: _Work, e: Mapping[str, Any]) -> None:
-    if len(e["line"]) < 2:
-        raise ScenarioError("街道至少要两个点")
     streets, line = join_ends(work.frame("streets"), shapely.LineString([work.place(at) for at in e["line"]]))
     work.rows["streets"] = streets
     row = {
@@ -678,25 +719,25 @@ def _set_wait(work: _Work, e: Mapping[str, Any]) -> None:
 
 
 _DO: Mapping[str, _Do] = {
-    "open_facility": _Do({"facility": str, "kind": str}, {"at": list, "xy": list, "name": str, "capacity": _NUMBER}, _open_facility),
-    "close_facility": _Do({"facility": str}, {}, _close_facility),
-    "move_facility": _Do({"facility": str}, {"at": list, "xy": list}, _move_facility),
-    "resize_facility": _Do({"facility": str, "capacity": _NUMBER}, {}, _resize_facility),
-    "open_planned": _Do({"facility": str}, {}, _open_planned),
-    "demolish_homes": _Do({"homes": list}, {}, _demolish_homes),
+    "open_facility": _Do({"facility": _ID, "kind": _ID}, {"at": _AT, "xy": _XY, "name": _TEXT, "capacity": _AMOUNT}, _open_facility),
+    "close_facility": _Do({"facility": _ID}, {}, _close_facility),
+    "move_facility": _Do({"facility": _ID}, {"at": _AT, "xy": _XY}, _move_facility),
+    "resize_facility": _Do({"facility": _ID, "capacity": _AMOUNT}, {}, _resize_facility),
+    "open_planned": _Do({"facility": _ID}, {}, _open_planned),
+    "demolish_homes": _Do({"homes": _IDS}, {}, _demolish_homes),
     "build_homes": _Do(
-        {"parcel": str, "home": str},
+        {"parcel": _ID, "home": _ID},
         {
-            "name": str, "people": _NUMBER, "people_60plus": _NUMBER, "households": int, "far": _NUMBER, "site_share": _NUMBER,
-            "m2_per_dwelling": _NUMBER, "household_size": _NUMBER, "share_60plus": _NUMBER, "gates": list,
+            "name": _TEXT, "people": _AMOUNT, "people_60plus": _AMOUNT, "households": _WHOLE, "far": _AMOUNT, "site_share": _AMOUNT,
+            "m2_per_dwelling": _AMOUNT, "household_size": _AMOUNT, "share_60plus": _AMOUNT, "gates": _SPOTS,
         },
         _build_homes,
     ),
-    "open_gate": _Do({"gate": str}, {"home": str, "at": list}, _open_gate),
-    "close_gate": _Do({"gate": str}, {}, _close_gate),
-    "add_street": _Do({"street": str, "line": list}, {"name": str, "class": str, "wait_s": _NUMBER, "steps": bool}, _add_street),
-    "close_street": _Do({"street": str}, {}, _close_street),
-    "set_wait": _Do({"street": str, "wait_s": _NUMBER}, {}, _set_wait),
+    "open_gate": _Do({"gate": _ID}, {"home": _ID, "at": _AT}, _open_gate),
+    "close_gate": _Do({"gate": _ID}, {}, _close_gate),
+    "add_street": _Do({"street": _ID, "line": _LINE}, {"name": _TEXT, "class": _TEXT, "wait_s": _AMOUNT, "steps": _FLAG}, _add_street),
+    "close_street": _Do({"street": _ID}, {}, _close_street),
+    "set_wait": _Do({"street": _ID, "wait_s": _AMOUNT}, {}, _set_wait),
 }  # fmt: skip
 
 
@@ -720,25 +761,27 @@ _LAYER_OF = {
 }  # fmt: skip
 
 
-def _unknown(data: Mapping[str, Any], known: set[str], where: str) -> Iterator[str]:
-    for key in sorted(set(data) - known):
+def _unknown(data: Mapping[str, Any], known: Iterable[str]) -> Iterator[str]:
+    for key in sorted(set(data) - set(known)):
         close = difflib.get_close_matches(key, sorted(known), n=1)
-        yield f"{where}：不认识的项 {key}；" + (
-            f"是否想写 {close[0]}" if close else f"可用：{'、'.join(sorted(known))}"
-        )
+        yield f"不认识的项 {key}；" + (f"是否想写 {close[0]}" if close else f"可用：{'、'.join(sorted(known))}")
 
 
-def _wrong_edit(entry: Mapping[str, Any], where: str) -> Iterator[str]:
-    do = str(entry.get("do"))
+def _wrong_edit(edit: Mapping[str, Any]) -> Iterator[str]:
+    """Name everything that is wrong with one edit as it is written."""
+    do = str(edit.get("do"))
     if do not in _DO:
         close = difflib.get_close_matches(do, list(_DO), n=1)
-        yield f"{where}：不认识的动作 {do}；" + (f"是否想写 {close[0]}" if close else f"可用：{'、'.join(_DO)}")
+        yield f"不认识的动作 {do}；" + (f"是否想写 {close[0]}" if close else f"可用：{'、'.join(_DO)}")
         return
-    what = _DO[do]
-    yield from _unknown(entry, {"do", *what.needs, *what.may}, f"{where} {do}")
-    for key, kind in {**what.needs, **what.may}.items():
-        if key not in entry:
-            if key in what.needs:
-                yield f"{where} {do}：缺少 {key}"
-        elif not isinstance(entry[key], kind) or (isinstance(entry[key], bool) and kind is not bool):
-            yield f"{where} {do}：{key} 的写法不对（{entry[key]!r}）"
+    forms = {**_DO[do].needs, **_DO[do].may}
+    yield from _unknown(edit, ["do", *forms])
+    yield from (f"缺少 {key}" for key in _DO[do].needs if key not in edit)
+    yield from _misfits(edit, forms)
+
+
+def _misfits(entry: Mapping[str, Any], forms: Mapping[str, _Form]) -> Iterator[str]:
+    """Name the values that are not what they may be."""
+    for key, form in forms.items():
+        if key in entry and not form.fits(entry[key]):
+            yield f"{key} 的写法不对（{entry[key]!r}）；{form.text}"

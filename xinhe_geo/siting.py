@@ -37,15 +37,17 @@ from ._siting.candidates import (
     inside_spots,
 )
 from ._siting.links import fixes, links, links_plan
-from ._siting.models import MODEL_LABELS, MODELS, ROUNDING, Progress, Siting, assign, solve, some
+from ._siting.models import ROUNDING, assign, solve
 from ._siting.pairs import link_pairs, pairs_plan
+from ._siting.task import MODEL_LABELS, MODELS, Progress, Siting, some
 from .coverage import TOLERANCE_MIN, coverage, presence
 from .district import District
 from .errors import SitingError, UnknownNameError
 from .layers import BASES, DEMONSTRATION
 from .progress import told
 from .reach import _same_compound, facility_doors, hinge, home_doors, home_points
-from .values import METHOD_LABELS, TOLERANCE_M, Profile, Rule
+from .scenario import Scenario
+from .values import METHOD_LABELS, TOLERANCE_M, Edit, Profile, Rule
 
 __all__ = [
     "MODELS",
@@ -55,12 +57,14 @@ __all__ = [
     "assign",
     "candidate_sites",
     "fixes",
+    "judged_by",
     "link_pairs",
     "links",
     "links_plan",
     "pairs_plan",
     "phases",
     "sites",
+    "sites_plan",
     "solve",
 ]
 
@@ -201,6 +205,43 @@ def sites(
     return frame.set_index("plan", append=True, drop=False).swaplevel() if each else frame
 
 
+def sites_plan(chosen: gpd.GeoDataFrame, plan: int = 1, *, name: str = "sites") -> Scenario:
+    """
+    Return the scenario that opens what was chosen, to be edited, compared and taken to the meeting.
+
+    Parameters
+    ----------
+    chosen
+        Result of `sites`, of one plan or of several (`each`), or of `phases` (all of them).
+    plan
+        Which plan of it.
+    name
+        The scenario's name.
+
+    Returns
+    -------
+    Scenario
+        One `open_facility` per site, under the id of the site, in metres of the district's CRS: on the same district
+        `coverage` finds the `share_after` that `sites` promised.
+
+    Raises
+    ------
+    UnknownNameError
+        No such plan.
+    """
+    own = chosen[(chosen["plan"] == plan).to_numpy()] if len(chosen) else chosen
+    if len(chosen) and own.empty:
+        raise UnknownNameError("方案", str(plan), [str(p) for p in dict.fromkeys(chosen["plan"])])
+    spots = zip(own.index.get_level_values("site"), own.geometry.array, own["kind"], own["name"], strict=True)
+    edits = tuple(
+        Edit("open_facility", {
+            "facility": str(site), "kind": str(kind), "name": f"拟设（{where}）" if isinstance(where, str) else f"拟设 {site}",
+            "xy": [float(spot.x), float(spot.y)],
+        }) for site, spot, kind, where in spots
+    )  # fmt: skip
+    return Scenario(name, f"选址方案 {plan}", edits, note=f"位置为推算：{'；'.join(map(str, own['reason']))}")
+
+
 def phases(
     district: District,
     kind: str,
@@ -256,10 +297,7 @@ def _case(
     profile: str | Profile | None,
 ) -> _Case:
     """Put together what today looks like; refuse where it is not known."""
-    own, rule = _rule_for(district, kind, siting)
-    if siting.limit is not None:
-        limit = "minutes" if rule.method == "walk_min" else "metres"
-        rule = replace(rule, **{limit: siting.limit})  # type: ignore[arg-type]
+    own, rule = judged_by(district, kind, siting)
     if district.homes is None or district.homes.empty:
         raise SitingError("没有小区图层，不知道谁还没有服务到")
     walker = district.profile(rule.profile if profile is None else profile)
@@ -288,8 +326,28 @@ def _case(
     return _completed(case, siting) if by_itself and asked and not silent else case
 
 
+def judged_by(district: District, kind: str, siting: Siting = _DEFAULT) -> tuple[str, Rule]:
+    """
+    Return the kind to be built and the rule it is judged by, with the limit that is asked for.
+
+    Parameters
+    ----------
+    kind, siting
+        As in `sites`.
+
+    Raises
+    ------
+    SitingError, UnknownNameError
+        As in `sites`.
+    """
+    own, rule = _rule_for(district, kind, siting)
+    if siting.limit is not None:
+        limit = "minutes" if rule.method == "walk_min" else "metres"
+        rule = replace(rule, **{limit: siting.limit})  # type: ignore[arg-type]
+    return own, rule
+
+
 def _rule_for(district: District, name: str, siting: Siting) -> tuple[str, Rule]:
-    """Return the kind to be built and the rule it is judged by."""
     kinds, rules = district.kinds, district.rules
     walked = siting.model in ("p_median", "p_center")
     if name in kinds.index and not isinstance(kinds.loc[name, "rule"], str):

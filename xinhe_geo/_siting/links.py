@@ -435,8 +435,8 @@ def _apart(tries: _Tries, order: Sequence[int], n: int) -> list[int]:
 
 def _counted(ask: _Ask, tries: _Tries, order: Sequence[int], n: int, wait_s: float, say: Progress) -> gpd.GeoDataFrame:
     """Carry out each proposal on the district and count again."""
-    before = coverage(ask.district, rules=[ask.rule]).droplevel("rule")
-    share = float(summary(coverage(ask.district, rules=[ask.rule]))["share"].iloc[0])
+    cover = coverage(ask.district, rules=[ask.rule])
+    before, share = cover.droplevel("rule"), float(summary(cover)["share"].iloc[0])
     _, crossed = _sorts(ask.district, [tries.shape[i] for i in order])
     rows = []
     for k, i in enumerate(order):

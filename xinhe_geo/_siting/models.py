@@ -7,127 +7,39 @@ Solved with HiGHS (scipy).
 
 from __future__ import annotations
 
-import threading
-import time
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from scipy.optimize import Bounds, LinearConstraint, milp
 from scipy.sparse import csr_array
 
-from ..coverage import TOLERANCE_MIN
 from ..errors import SitingError, UnknownNameError
-from ..values import TOLERANCE_M
 from .median import Purse, affordable, counted, narrowed
+from .task import (
+    Flags,
+    Floats,
+    Found,
+    Ints,
+    Progress,
+    Siting,
+    Task,
+    Watch,
+    in_order,
+    task_of,
+    tidy_costs,
+    tolerance,
+    unreachable,
+    without_lost,
+)
 
-MODELS = ("mclp", "lscp", "p_median", "p_center")
-MODEL_LABELS = {
-    "mclp": "增加 n 处，新增覆盖最多",
-    "lscp": "最少几处能全部覆盖",
-    "p_median": "总路程最短",
-    "p_center": "最远的人走得最近",
-}
 #: What the solver calls proven may differ from the objective counted afresh by rounding.
 ROUNDING = 1e-7
 #: Largest coefficient handed to the solver: its tolerances are absolute.
 SCALE = 1e4
-#: The solver works in slices of seconds, each this many times longer than the one before: an interrupted solve has what
-#: the last whole slice found.
-FIRST_SLICE_S, SLICE_GROWTH = 4.0, 4.0
-
-Ints = NDArray[np.int64]
-Floats = NDArray[np.float64]
-Flags = NDArray[np.bool_]
-Progress = Callable[[str], None]
-
-
-@dataclass(frozen=True)
-class Siting:
-    """
-    What is asked of new sites.
-
-    Parameters
-    ----------
-    model
-        One of `MODELS`.
-    limit
-        Within reach means at most this, in the unit of the cost table (metres or minutes). None: every pair in the
-        table; in `sites`, the limit of the kind's rule.
-    weight
-        Column that demand is weighted with: of the table of weights in `solve`; in `sites` one of `WEIGHTS`, by default
-        the denominator of the kind's rule.
-    locked, banned
-        Sites that are chosen in any case (they count among the `n`), and never.
-    existing
-        Sites that are there and stay; they cost nothing and do not count.
-    spacing_m
-        Least distance between two new sites, in metres.
-    budget, costs
-        The new sites together cost at most `budget`; `costs` gives the price of each site, or one price for all. With a
-        budget `n` is the greatest number.
-    capacity
-        The weight one site can serve, one number or one per site. Demand may be shared among sites.
-    within
-        List also the plans that are worse than the best by at most this share (0.02 is 2 %) …
-    plans
-        … but no more than so many in all.
-    apart_m
-        A plan is another one only when at least one site of it lies farther than this from every site of those before.
-        None: 0 in `solve` (every plan), 300 in `sites`.
-    gap
-        Stop when this close to the proven bound (share); 0 asks for the optimum.
-    nodes
-        Stop after so many branches. Neither is a time, so that results repeat.
-    leave_out
-        Where everybody must be reached, leave out those whom no site can reach instead of refusing; the answer names them.
-
-    Raises
-    ------
-    SitingError
-        No such model, a number below 0, a budget without prices, or a site both locked and banned.
-    """
-
-    model: str = "mclp"
-    limit: float | None = None
-    weight: str | None = None
-    locked: Sequence[Hashable] = ()
-    banned: Sequence[Hashable] = ()
-    existing: Sequence[Hashable] = ()
-    spacing_m: float = 0.0
-    budget: float | None = None
-    costs: float | Mapping[Hashable, float] | None = None
-    capacity: float | Mapping[Hashable, float] | None = None
-    within: float = 0.02
-    plans: int = 5
-    apart_m: float | None = None
-    gap: float = 0.0
-    nodes: int | None = None
-    leave_out: bool = False
-
-    def __post_init__(self) -> None:
-        if self.model not in MODELS:
-            raise UnknownNameError("选址模型", self.model, MODELS)
-        for name in ("locked", "banned", "existing"):
-            given = getattr(self, name)
-            labels = (given,) if isinstance(given, str) else tuple(dict.fromkeys(given))
-            object.__setattr__(self, name, labels)
-        for name in ("limit", "budget", "apart_m", "spacing_m", "within", "gap"):
-            value = getattr(self, name)
-            if value is not None and not value >= 0:
-                raise SitingError(f"{name} 不能是负数：{value}")
-        if self.plans < 1:
-            raise SitingError(f"plans 至少是 1：{self.plans}")
-        if self.budget is not None and self.costs is None:
-            raise SitingError("给了预算 budget，还要用 costs 给出每处候选点的造价")
-        both = [str(s) for s in self.locked if s in self.banned]
-        if both:
-            raise SitingError(f"既锁定又禁用：{'、'.join(both)}")
-
 
 _DEFAULT = Siting()
 
@@ -190,8 +102,8 @@ def solve(
     UnknownNameError
         A locked, banned or existing site that is not a candidate.
     """
-    task = _without_lost(_task(costs, weights, n, siting, site_distances, candidates, _Watch(progress)))
-    found: list[_Found] = []
+    task = without_lost(task_of(costs, weights, n, siting, site_distances, candidates, Watch(progress)))
+    found: list[Found] = []
     cuts: list[Flags] = []
     search = _search(task)
     while len(found) < siting.plans:
@@ -221,7 +133,7 @@ def assign(costs: pd.DataFrame | pd.Series, chosen: Iterable[Hashable], *, limit
         Index demand (every one in `costs`, sorted); `site` (the nearest, the first in order among equals) and `cost`;
         both missing where none is within the limit.
     """
-    table = _tidy_costs(costs)
+    table = tidy_costs(costs)
     wanted = list(dict.fromkeys(chosen))
     missing = [s for s in wanted if s not in set(table["site"])]
     if missing:
@@ -230,255 +142,9 @@ def assign(costs: pd.DataFrame | pd.Series, chosen: Iterable[Hashable], *, limit
     rank = {site: i for i, site in enumerate(in_order(wanted))}
     own = table[table["site"].isin(wanted)]
     if limit is not None:
-        own = own[(own["cost"] <= limit + _tolerance(costs)).to_numpy()]
+        own = own[(own["cost"] <= limit + tolerance(costs)).to_numpy()]
     own = own.assign(rank=own["site"].map(rank)).sort_values(["cost", "rank"], kind="stable")
     return own.drop_duplicates("demand").set_index("demand")[["site", "cost"]].reindex(demands)
-
-
-class _Watch:
-    """Keeps an eye on a long solve: says how far it is, and remembers that somebody pressed Ctrl-C."""
-
-    def __init__(self, say: Progress | None) -> None:
-        self.say = say or (lambda _: None)
-        self.stopped = False
-
-    def run(self, solver: Callable[[float], Any], nodes: int | None) -> Any:
-        """
-        Solve in ever longer slices of time until done; return the last whole slice's result, None where there is none.
-
-        A slice starts afresh, so that what a finished solve returns does not depend on how fast the machine is. The
-        solver works in a thread of its own: while it does, this one can be interrupted.
-        """
-        seconds, last = FIRST_SLICE_S, None
-        while not self.stopped:
-            begun = time.perf_counter()
-            result = self._slice(solver, seconds)
-            if result is None:
-                return last
-            last = result
-            if result.status != 1 or (nodes is not None and time.perf_counter() - begun < seconds):
-                return last
-            gap = "" if result.mip_gap is None or not np.isfinite(result.mip_gap) else f"，差距 {result.mip_gap:.1%}"
-            self.say(f"求解 {seconds:.0f} 秒{gap}；继续（Ctrl-C 取目前最好的方案）")
-            seconds *= SLICE_GROWTH
-        return last
-
-    def _slice(self, solver: Callable[[float], Any], seconds: float) -> Any:
-        found: list[Any] = []
-        thread = threading.Thread(target=lambda: found.append(solver(seconds)), daemon=True)
-        try:
-            thread.start()
-            while thread.is_alive():
-                thread.join(0.2)
-        except KeyboardInterrupt:
-            self.stopped = True
-            return None
-        return found[0]
-
-
-class _Task(NamedTuple):
-    """A siting question in numbers: demands and sites are positions in sorted lists of their ids."""
-
-    demands: pd.Index
-    sites: pd.Index
-    row: Ints  # pairs within the limit, sorted by (row, col)
-    col: Ints
-    cost: Floats
-    beyond: pd.DataFrame  # pairs beyond the limit: demand, site, cost
-    weight: Floats  # NaN where not known
-    existing: Flags
-    locked: Flags
-    banned: Flags
-    n: int | None
-    price: Floats | None
-    capacity: Floats | None
-    conflicts: Ints  # (k, 2) pairs of sites closer than the spacing
-    close: csr_array | None  # which sites count as the same place
-    unit: str
-    siting: Siting
-    watch: _Watch
-    lost: pd.DataFrame  # demands left out (as `_unreachable` returns them), with their `weight`
-
-    @property
-    def new(self) -> Flags:
-        """Sites that may be chosen."""
-        return ~self.existing & ~self.banned
-
-    @property
-    def needs(self) -> Flags:
-        """Demands that somebody stands behind, or may."""
-        needs: Flags = self.weight != 0
-        return needs
-
-    @property
-    def exact(self) -> bool:
-        """Whether exactly `n` sites are chosen."""
-        return self.n is not None and self.siting.budget is None and self.siting.model != "lscp"
-
-
-class _Found(NamedTuple):
-    chosen: Ints  # positions of the new sites, sorted
-    objective: float
-    bound: float
-
-
-def _task(
-    costs: pd.DataFrame | pd.Series,
-    weights: pd.DataFrame | pd.Series | None,
-    n: int | None,
-    siting: Siting,
-    site_distances: pd.DataFrame | pd.Series | None,
-    candidates: Iterable[Hashable] | None,
-    watch: _Watch,
-) -> _Task:
-    table = _tidy_costs(costs)
-    known = _weights(weights, siting)
-    candidates = list(candidates or ())
-    demands = pd.Index(in_order([*table["demand"].unique(), *known.index]) if weights is not None else
-                       in_order(table["demand"].unique()), name="demand")  # fmt: skip
-    weight = np.ones(len(demands)) if weights is None else known.reindex(demands).to_numpy(dtype=float)
-    if (weight < 0).any() or np.isinf(weight).any():
-        raise SitingError(f"权重必须是不小于 0 的数：{some(demands[(weight < 0) | np.isinf(weight)])}")
-    sites = pd.Index(in_order([*table["site"].unique(), *candidates, *siting.existing]), name="site")
-    _check_n(n, siting, sites, known_sites={*table["site"], *candidates})
-    within = np.ones(len(table), dtype=bool)
-    if siting.limit is not None:
-        within = (table["cost"] <= siting.limit + _tolerance(costs)).to_numpy()
-    row, col = demands.get_indexer(pd.Index(table["demand"])), sites.get_indexer(pd.Index(table["site"]))
-    order = np.lexsort((col, row))
-    order = order[within[order]]
-    conflicts, close = _neighbours(sites, siting, site_distances)
-    existing, locked, banned = (sites.isin(list(v)) for v in (siting.existing, siting.locked, siting.banned))
-    return _Task(
-        demands=demands, sites=sites, row=row[order].astype(np.int64), col=col[order].astype(np.int64),
-        cost=table["cost"].to_numpy(dtype=float)[order], beyond=table[~within], weight=weight,
-        existing=existing, locked=locked, banned=banned, n=n, price=_per_site(sites, siting.costs, "造价", siting.existing),
-        capacity=_per_site(sites, siting.capacity, "规模"), conflicts=conflicts, close=close,
-        unit={"metres": "米", "minutes": "分钟"}.get(_column(costs), ""), siting=siting, watch=watch,
-        lost=pd.DataFrame({"site": [], "cost": [], "weight": []}),
-    )  # fmt: skip
-
-
-def _without_lost(task: _Task) -> _Task:
-    """Let nobody stand behind demands that no site can reach, where that is allowed."""
-    if not task.siting.leave_out or task.siting.model == "mclp":
-        return task
-    lost = _unreachable(task)
-    place = task.demands.get_indexer(lost.index)
-    weight = task.weight.copy()
-    weight[place] = 0.0
-    return task._replace(weight=weight, lost=lost.assign(weight=task.weight[place]))
-
-
-def _check_n(n: int | None, siting: Siting, sites: pd.Index, known_sites: set[Hashable]) -> None:
-    for label in (*siting.locked, *siting.banned, *siting.existing):
-        if label not in known_sites:
-            raise UnknownNameError("候选点", str(label), [str(s) for s in sites if s in known_sites])
-    if n is None:
-        if siting.model != "lscp" and siting.budget is None:
-            raise SitingError(f"“{MODEL_LABELS[siting.model]}”要给 n（新增几处）")
-    elif n < 1 or n != int(n):
-        raise SitingError(f"n 必须是不小于 1 的整数：{n}")
-    elif len(set(siting.locked) - set(siting.existing)) > n:
-        raise SitingError(f"锁定了 {len(siting.locked)} 处，多于要选的 {n} 处")
-
-
-def _tidy_costs(costs: pd.DataFrame | pd.Series) -> pd.DataFrame:
-    """Return columns demand, site, cost; pairs without a cost are left out."""
-    index = costs.index
-    if not isinstance(index, pd.MultiIndex) or index.nlevels != 2:
-        raise SitingError("代价表的索引必须是 (demand, site) 两级")
-    if isinstance(costs, pd.DataFrame) and costs.shape[1] != 1:
-        raise SitingError(f"代价表只能有一列，现在是 {list(costs.columns)}")
-    values = (costs.iloc[:, 0] if isinstance(costs, pd.DataFrame) else costs).to_numpy(dtype=float)
-    table: pd.DataFrame = pd.DataFrame(
-        {"demand": index.get_level_values(0), "site": index.get_level_values(1), "cost": values}
-    )
-    table = table.dropna()
-    if np.isinf(table["cost"]).any():
-        raise SitingError("代价不能是无穷大；到不了的就不要那一行")
-    if (table["cost"] < 0).any():
-        raise SitingError("代价不能是负数")
-    twice = table.duplicated(["demand", "site"])
-    if twice.any():
-        demand, site = table.loc[twice, ["demand", "site"]].iloc[0]
-        raise SitingError(f"代价表里 ({demand}, {site}) 出现了两次")
-    return table
-
-
-def _column(costs: pd.DataFrame | pd.Series) -> str:
-    return str(costs.columns[0] if isinstance(costs, pd.DataFrame) else costs.name)
-
-
-def _tolerance(costs: pd.DataFrame | pd.Series) -> float:
-    return TOLERANCE_MIN if _column(costs) == "minutes" else TOLERANCE_M
-
-
-def _weights(weights: pd.DataFrame | pd.Series | None, siting: Siting) -> pd.Series:
-    if weights is None:
-        return pd.Series(dtype="float64")
-    if isinstance(weights, pd.DataFrame):
-        name = siting.weight or (str(weights.columns[0]) if weights.shape[1] == 1 else "")
-        if name not in weights.columns:
-            raise UnknownNameError("权重列", name, [str(c) for c in weights.columns])
-        weights = weights[name]
-    if weights.index.has_duplicates:
-        raise SitingError(f"权重表里有重复的编号：{some(weights.index[weights.index.duplicated()])}")
-    return weights.astype("float64")
-
-
-def _per_site(
-    sites: pd.Index, given: float | Mapping[Hashable, float] | None, what: str, free: Sequence[Hashable] = ()
-) -> Floats | None:
-    """Return what is given for each site; those of `free` that are not named have 0."""
-    if given is None:
-        return None
-    each = dict(given) if isinstance(given, (Mapping, pd.Series)) else dict.fromkeys(sites, given)
-    each = {**dict.fromkeys(free, 0.0), **each}
-    values = np.array([float(each.get(site, np.nan)) for site in sites])
-    if np.isnan(values).any() or (values < 0).any():
-        bad = sites[np.isnan(values) | (values < 0)]
-        raise SitingError(f"每处候选点都要有不小于 0 的{what}；缺或不对的：{some(bad)}")
-    return values
-
-
-def _neighbours(
-    sites: pd.Index, siting: Siting, distances: pd.DataFrame | pd.Series | None
-) -> tuple[Ints, csr_array | None]:
-    """Return pairs closer than the spacing, and the matrix of sites that count as the same place."""
-    none = np.empty((0, 2), dtype=np.int64)
-    if not (siting.spacing_m or siting.apart_m):
-        return none, None
-    if distances is None:
-        raise SitingError("要求间距 spacing_m 或 apart_m 时，要给候选点之间的距离 site_distances")
-    table = _tidy_costs(distances)
-    a, b = sites.get_indexer(pd.Index(table["demand"])), sites.get_indexer(pd.Index(table["site"]))
-    metres = table["cost"].to_numpy(dtype=float)
-    both = (a >= 0) & (b >= 0) & (a != b)
-    a, b, metres = a[both], b[both], metres[both]
-    near = metres < siting.spacing_m - TOLERANCE_M
-    conflicts = np.unique(np.sort(np.column_stack([a[near], b[near]]), axis=1), axis=0) if near.any() else none
-    if not siting.apart_m:
-        return conflicts, None
-    near = metres <= siting.apart_m + TOLERANCE_M
-    every = np.arange(len(sites))
-    rows, cols = np.r_[a[near], b[near], every], np.r_[b[near], a[near], every]
-    return conflicts, csr_array((np.ones(len(rows)), (rows, cols)), shape=(len(sites), len(sites)))
-
-
-def in_order(labels: Iterable[Hashable]) -> list[Hashable]:
-    """Return labels once each in an order that does not depend on that of the rows."""
-    unique = list(dict.fromkeys(labels))
-    try:
-        return sorted(unique)  # type: ignore[type-var]
-    except TypeError:
-        return sorted(unique, key=lambda v: (type(v).__name__, str(v)))
-
-
-def some(labels: Iterable[Hashable], most: int = 8) -> str:
-    """Return the first few labels, and how many there are."""
-    names = [str(v) for v in labels]
-    return "、".join(names[:most]) + (f" 等 {len(names)} 处" if len(names) > most else "")
 
 
 # --- the programmes --------------------------------------------------------------------------------------------------
@@ -487,7 +153,7 @@ def some(labels: Iterable[Hashable], most: int = 8) -> str:
 class _Programme:
     """A mixed-integer programme being written down: sites first, then whatever the model adds; sparse rows."""
 
-    def __init__(self, task: _Task, kept: Flags, more: int = 0) -> None:
+    def __init__(self, task: Task, kept: Flags, more: int = 0) -> None:
         self.watch = task.watch
         self.size = len(task.sites) + more
         self.sites = len(task.sites)
@@ -536,7 +202,7 @@ class _Programme:
         return done.x, bound, done.status == 2
 
 
-def _site_rows(task: _Task, programme: _Programme, cuts: Sequence[Flags]) -> None:
+def _site_rows(task: Task, programme: _Programme, cuts: Sequence[Flags]) -> None:
     """Number, budget, spacing, and plans that are listed already."""
     new = np.flatnonzero(task.new)
     if task.n is not None:
@@ -554,10 +220,10 @@ def _site_rows(task: _Task, programme: _Programme, cuts: Sequence[Flags]) -> Non
         programme.add(np.zeros(len(elsewhere)), elsewhere, 1.0, 1.0, np.inf)
 
 
-Search = Callable[[Sequence[Flags]], "_Found | None"]
+Search = Callable[[Sequence[Flags]], "Found | None"]
 
 
-def _search(task: _Task) -> Search:
+def _search(task: Task) -> Search:
     """Return what finds the best plan that is none of those cut off, or None where there is none."""
     model = task.siting.model
     if model == "p_center":
@@ -569,7 +235,7 @@ def _search(task: _Task) -> Search:
     return partial(_max_cover if model == "mclp" else _full_cover, task)
 
 
-def _median_search(task: _Task) -> Search:
+def _median_search(task: Task) -> Search:
     """
     Look at the sites only that can be part of a plan worth listing.
 
@@ -618,22 +284,22 @@ def _median_search(task: _Task) -> Search:
     return partial(_counted_in_full, task, smaller)
 
 
-def _counted_in_full(task: _Task, smaller: _Task, cuts: Sequence[Flags]) -> _Found | None:
+def _counted_in_full(task: Task, smaller: Task, cuts: Sequence[Flags]) -> Found | None:
     """Solve the smaller task; count the objective over all pairs."""
     plan = _assigned(smaller, cuts)
     return None if plan is None else plan._replace(objective=_objective(task, plan.chosen))
 
 
-def _next_counted(task: _Task, plans: list[tuple[float, Ints]], cuts: Sequence[Flags]) -> _Found | None:
+def _next_counted(task: Task, plans: list[tuple[float, Ints]], cuts: Sequence[Flags]) -> Found | None:
     """Return the first of plans in order that is none of those cut off; its bound is its own value: all were counted."""
     for _, chosen in plans:
         if all(not same[chosen].all() for same in cuts):
             objective = _objective(task, chosen)
-            return _Found(chosen, objective, objective)
+            return Found(chosen, objective, objective)
     return None
 
 
-def _so_far(task: _Task, plan: _Found | None) -> _Found:
+def _so_far(task: Task, plan: Found | None) -> Found:
     """Return the best plan known when somebody pressed Ctrl-C: the solver's, or one built up site by site."""
     by_hand = _greedy(task)
     sign = -1.0 if task.siting.model == "mclp" else 1.0
@@ -645,7 +311,7 @@ def _so_far(task: _Task, plan: _Found | None) -> _Found:
     return plan
 
 
-def _greedy(task: _Task) -> _Found | None:
+def _greedy(task: Task) -> Found | None:
     """Choose sites one by one, each time the one that helps most; None where that does not end in a plan."""
     if task.capacity is not None:
         return None
@@ -680,10 +346,10 @@ def _greedy(task: _Task) -> _Found | None:
         return None
     chosen = np.sort(chosen)
     best = np.nansum(task.weight[np.unique(task.row[(task.existing | task.new)[task.col]])]) if not whole else 0.0
-    return _Found(chosen, _objective(task, chosen), float(best))
+    return Found(chosen, _objective(task, chosen), float(best))
 
 
-def _worth_a_look(task: _Task, cuts: Sequence[Flags], wanted: Flags, limit: float = np.inf) -> Flags:
+def _worth_a_look(task: Task, cuts: Sequence[Flags], wanted: Flags, limit: float = np.inf) -> Flags:
     """
     Drop sites that another one beats: it reaches all that they reach, at no higher price.
 
@@ -719,7 +385,7 @@ def _worth_a_look(task: _Task, cuts: Sequence[Flags], wanted: Flags, limit: floa
     return kept
 
 
-def _groups(task: _Task, kept: Flags, wanted: Flags, limit: float = np.inf) -> tuple[Floats, Ints, Ints]:
+def _groups(task: Task, kept: Flags, wanted: Flags, limit: float = np.inf) -> tuple[Floats, Ints, Ints]:
     """
     Merge demands that the same sites reach: weight per group, and the (group, site) pairs.
 
@@ -745,7 +411,7 @@ def _groups(task: _Task, kept: Flags, wanted: Flags, limit: float = np.inf) -> t
     return np.array(list(weights.values())), group, np.concatenate(list(members.values()))
 
 
-def _max_cover(task: _Task, cuts: Sequence[Flags]) -> _Found | None:
+def _max_cover(task: Task, cuts: Sequence[Flags]) -> Found | None:
     """Most weight within the limit: y of a group at most the sum of its sites."""
     wanted = np.nan_to_num(task.weight) > 0
     kept = _worth_a_look(task, cuts, wanted)
@@ -763,7 +429,7 @@ def _max_cover(task: _Task, cuts: Sequence[Flags]) -> _Found | None:
     return _nearer(task, _finish(task, x, reached_anyway - bound), cuts)
 
 
-def _full_cover(task: _Task, cuts: Sequence[Flags]) -> _Found | None:
+def _full_cover(task: Task, cuts: Sequence[Flags]) -> Found | None:
     """Fewest (cheapest) sites that reach everybody."""
     kept = _worth_a_look(task, cuts, task.needs)
     programme = _Programme(task, kept)
@@ -775,7 +441,7 @@ def _full_cover(task: _Task, cuts: Sequence[Flags]) -> _Found | None:
     return None if x is None else _nearer(task, _finish(task, x, bound), cuts)
 
 
-def _cover_rows(task: _Task, programme: _Programme, kept: Flags, limit: float, wanted: Flags | None = None) -> bool:
+def _cover_rows(task: Task, programme: _Programme, kept: Flags, limit: float, wanted: Flags | None = None) -> bool:
     """Ask that every (wanted) demand is reached; False where no site can."""
     weight, group, site = _groups(task, kept, task.needs if wanted is None else wanted, limit)
     if len(np.unique(group)) < len(weight):
@@ -785,7 +451,7 @@ def _cover_rows(task: _Task, programme: _Programme, kept: Flags, limit: float, w
     return True
 
 
-def _center(task: _Task, cuts: Sequence[Flags]) -> _Found | None:
+def _center(task: Task, cuts: Sequence[Flags]) -> Found | None:
     """Least radius within which the sites reach everybody: bisection over the costs that occur, each step proven."""
     usable = (task.existing | task.new)[task.col] & task.needs[task.row]
     nearest = np.full(len(task.demands), np.inf)
@@ -795,7 +461,7 @@ def _center(task: _Task, cuts: Sequence[Flags]) -> _Found | None:
         return None
     radii = np.unique(task.cost[usable & (task.cost >= floor)]) if task.needs.any() else np.zeros(1)
     low, high, impossible = 0, len(radii) - 1, -1  # impossible: the largest position proven to be too small
-    best: _Found | None = None
+    best: Found | None = None
     while low <= high:
         middle = (low + high) // 2
         found, proven = _within_radius(task, cuts, float(radii[middle]))
@@ -813,7 +479,7 @@ def _center(task: _Task, cuts: Sequence[Flags]) -> _Found | None:
     return best if task.capacity is not None else _nearer(task, best, cuts)
 
 
-def _within_radius(task: _Task, cuts: Sequence[Flags], radius: float) -> tuple[Floats | None, bool]:
+def _within_radius(task: Task, cuts: Sequence[Flags], radius: float) -> tuple[Floats | None, bool]:
     """Return a plan that reaches everybody within `radius`, and where there is none whether that is proven."""
     programme: _Programme | None
     if task.capacity is not None:
@@ -830,7 +496,7 @@ def _within_radius(task: _Task, cuts: Sequence[Flags], radius: float) -> tuple[F
     return x, none
 
 
-def _assignment(task: _Task, cuts: Sequence[Flags], limit: float) -> tuple[_Programme | None, Ints]:
+def _assignment(task: Task, cuts: Sequence[Flags], limit: float) -> tuple[_Programme | None, Ints]:
     """Write down who goes where (z of a pair: the share of a demand that goes to a site); return the pairs too."""
     known = np.nan_to_num(task.weight) > 0
     every = np.ones(len(task.sites), dtype=bool)
@@ -872,7 +538,7 @@ def _assignment(task: _Task, cuts: Sequence[Flags], limit: float) -> tuple[_Prog
     return programme, pairs
 
 
-def _assigned(task: _Task, cuts: Sequence[Flags]) -> _Found | None:
+def _assigned(task: Task, cuts: Sequence[Flags]) -> Found | None:
     """Models in which it matters who goes where: p_median, and any with capacities."""
     programme, pairs = _assignment(task, cuts, np.inf)
     if programme is None:
@@ -898,13 +564,13 @@ def _assigned(task: _Task, cuts: Sequence[Flags]) -> _Found | None:
     return best
 
 
-def _finish(task: _Task, x: Floats, bound: float) -> _Found:
+def _finish(task: Task, x: Floats, bound: float) -> Found:
     """Read the chosen sites and count their objective afresh from the costs."""
     chosen = np.flatnonzero((x[: len(task.sites)] > 0.5) & task.new)
-    return _Found(chosen, _objective(task, chosen), bound)
+    return Found(chosen, _objective(task, chosen), bound)
 
 
-def _objective(task: _Task, chosen: Ints) -> float:
+def _objective(task: Task, chosen: Ints) -> float:
     model = task.siting.model
     if model == "lscp":
         return float(len(chosen)) if task.price is None else float(task.price[chosen].sum())
@@ -917,7 +583,7 @@ def _objective(task: _Task, chosen: Ints) -> float:
     return float(np.nansum(np.where(reached, nearest, 0.0) * task.weight))
 
 
-def _nearest_cost(task: _Task, chosen: Ints) -> Floats:
+def _nearest_cost(task: Task, chosen: Ints) -> Floats:
     """Return the least cost of each demand to an open site within the limit; inf where none."""
     is_open = task.existing.copy()
     is_open[chosen] = True
@@ -927,7 +593,7 @@ def _nearest_cost(task: _Task, chosen: Ints) -> Floats:
     return nearest
 
 
-def _nearer(task: _Task, best: _Found, cuts: Sequence[Flags]) -> _Found:
+def _nearer(task: Task, best: Found, cuts: Sequence[Flags]) -> Found:
     """
     Among plans equal by the model prefer one whose sites lie near the people: move sites one by one while that helps.
 
@@ -947,7 +613,7 @@ def _nearer(task: _Task, best: _Found, cuts: Sequence[Flags]) -> _Found:
     return best._replace(chosen=chosen, objective=_objective(task, chosen))
 
 
-def _without_idle(task: _Task, chosen: Ints, objective: float, cuts: Sequence[Flags]) -> Ints:
+def _without_idle(task: Task, chosen: Ints, objective: float, cuts: Sequence[Flags]) -> Ints:
     price = np.ones(len(task.sites)) if task.price is None else task.price
     for site in sorted(chosen, key=lambda i: (-price[i], -i)):
         rest = chosen[chosen != site]
@@ -957,7 +623,7 @@ def _without_idle(task: _Task, chosen: Ints, objective: float, cuts: Sequence[Fl
     return chosen
 
 
-def _moved(task: _Task, chosen: Ints, site: int, best: _Found, cuts: Sequence[Flags]) -> Ints:
+def _moved(task: Task, chosen: Ints, site: int, best: Found, cuts: Sequence[Flags]) -> Ints:
     """Put one site where the plan is as good and the walks of those it reaches are shortest."""
     rest = chosen[chosen != site]
     m = len(task.sites)
@@ -993,7 +659,7 @@ def _moved(task: _Task, chosen: Ints, site: int, best: _Found, cuts: Sequence[Fl
     return np.sort(np.r_[rest, better])
 
 
-def _same_place(task: _Task, chosen: Ints) -> Flags:
+def _same_place(task: Task, chosen: Ints) -> Flags:
     """Return which sites belong to a plan, or are as good as in it."""
     if task.close is None:
         same = np.zeros(len(task.sites), dtype=bool)
@@ -1009,7 +675,7 @@ def _rank(siting: Siting, row: Mapping[str, Any]) -> tuple[float, float]:
     return (-objective if siting.model == "mclp" else objective, np.nan_to_num(row["mean"]))
 
 
-def _near(task: _Task, objective: float, best: float) -> bool:
+def _near(task: Task, objective: float, best: float) -> bool:
     """Whether a plan is within the asked share of the best."""
     rounding = 1e-9 * max(abs(best), 1e-9)
     if task.siting.model == "mclp":
@@ -1017,7 +683,7 @@ def _near(task: _Task, objective: float, best: float) -> bool:
     return objective <= best * (1 + task.siting.within) + rounding
 
 
-def _report(task: _Task, plan: _Found) -> dict[str, Any]:
+def _report(task: Task, plan: Found) -> dict[str, Any]:
     nearest = _nearest_cost(task, plan.chosen)
     reached, unknown = np.isfinite(nearest), np.isnan(task.weight)
     known = np.where(unknown, 0.0, task.weight)
@@ -1050,11 +716,11 @@ def _report(task: _Task, plan: _Found) -> dict[str, Any]:
 # --- why not ---------------------------------------------------------------------------------------------------------
 
 
-def _refusal(task: _Task) -> SitingError:
+def _refusal(task: Task) -> SitingError:
     """Find out why there is no plan, and say what to do."""
     siting, new = task.siting, task.new
     if siting.model != "mclp":
-        out = _unreachable(task)
+        out = unreachable(task)
         if len(out):
             return SitingError(_unreachable_text(task, out), out)
     if task.n is not None and task.exact and int(new.sum()) < task.n:
@@ -1072,24 +738,13 @@ def _refusal(task: _Task) -> SitingError:
     return SitingError(_not_found_text(task))
 
 
-def _not_found_text(task: _Task) -> str:
+def _not_found_text(task: Task) -> str:
     if task.siting.nodes is not None:
         return f"搜索 {task.siting.nodes} 个节点还没有找到方案；放宽 nodes"
     return "没有同时满足各项要求（处数、锁定、间距、预算、规模）的方案；逐项放宽试试"
 
 
-def _unreachable(task: _Task) -> pd.DataFrame:
-    """Return the demands that no site which may be used reaches within the limit, with the nearest beyond it."""
-    usable = (task.existing | task.new)[task.col]
-    reached = np.zeros(len(task.demands), dtype=bool)
-    reached[task.row[usable]] = True
-    out = task.demands[task.needs & ~reached]
-    beyond = task.beyond[task.beyond["demand"].isin(out) & task.beyond["site"].isin(task.sites[~task.banned])]
-    beyond = beyond.sort_values(["cost", "site"], kind="stable").drop_duplicates("demand").set_index("demand")
-    return beyond[["site", "cost"]].reindex(out)
-
-
-def _unreachable_text(task: _Task, out: pd.DataFrame) -> str:
+def _unreachable_text(task: Task, out: pd.DataFrame) -> str:
     def one(demand: Hashable, site: Any, cost: float) -> str:
         if np.isnan(cost):
             return f"{demand}（走不到任何候选点）"
@@ -1101,7 +756,7 @@ def _unreachable_text(task: _Task, out: pd.DataFrame) -> str:
     return f"{len(out)} 处需求{limit}没有候选点够得着：{'、'.join(first)}{more}。放宽距离，或在它们附近加候选点"
 
 
-def _too_few(task: _Task) -> SitingError:
+def _too_few(task: Task) -> SitingError:
     """Everybody can be reached, but not by so few sites: say how many it takes."""
     free = replace(task.siting, model="lscp", budget=None, costs=None, spacing_m=0.0, capacity=None)
     loose = task._replace(siting=free, n=None, price=None, conflicts=np.empty((0, 2), dtype=np.int64), capacity=None)
