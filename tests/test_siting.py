@@ -819,7 +819,8 @@ def home_costs(district: xh.District, rule: xh.Rule, how: str) -> pd.DataFrame:
     walker = district.profile(rule.profile) if rule.method == "walk_min" else None
     if rule.method == "buffer":
         off = shapely.distance(
-            points.geometry.array[:, None], shapely.points(targets[["x", "y"]].to_numpy(dtype=float))[None, :]
+            np.asarray(points.geometry.array)[:, None],
+            shapely.points(targets[["x", "y"]].to_numpy(dtype=float))[None, :],
         )
         found = pd.DataFrame(off.T, index=targets["place"].to_numpy(), columns=points.index).groupby(level=0).min()
         rows = found.T.stack().rename_axis(["point", "site"]).rename("cost").reset_index()

@@ -557,7 +557,7 @@ class _Form(NamedTuple):
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
+    return not isinstance(value, bool) and isinstance(value, Real) and math.isfinite(value)
 
 
 def _is_list(value: Any, fits: Callable[[Any], bool], least: int) -> bool:

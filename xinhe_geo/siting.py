@@ -53,6 +53,7 @@ __all__ = [
     "MODELS",
     "MODEL_LABELS",
     "ORIGIN_LABELS",
+    "ROUNDING",
     "Siting",
     "assign",
     "candidate_sites",
@@ -807,7 +808,8 @@ def _near_ties(plans: pd.DataFrame, siting: Siting) -> str:
     for chosen, objective in zip(plans["sites"].iloc[1:], plans["objective"].iloc[1:], strict=True):
         off = abs(float(objective) - best) / best if best else 0.0
         parts.append(f"{'、'.join(str(s) for s in chosen)}（{'一样好' if off < ROUNDING else f'差 {off:.1%}'}）")
-    return f"另有 {len(parts)} 个相差不到 {siting.within:.0%} 的方案：{'；'.join(parts)}"
+    more = "至少另有" if len(plans) == siting.plans else "另有"  # the list ends where it was told to
+    return f"{more} {len(parts)} 个相差不到 {siting.within:.0%} 的方案：{'；'.join(parts)}"
 
 
 _LOST_HINT = "。放宽距离，在它们附近加候选点，或允许把它们留下（leave_out）"

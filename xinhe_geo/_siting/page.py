@@ -21,7 +21,7 @@ from ..district import District
 from ..plans import _page, _table, _titled, _write, workbook, write_scenario
 from ..report import link_pages
 from ..scenario import sharing
-from ..siting import Siting, fixes, judged_by, link_pairs, links, links_plan, pairs_plan, sites_plan
+from ..siting import ROUNDING, Siting, fixes, judged_by, link_pairs, links, links_plan, pairs_plan, sites_plan
 from ..values import Profile, Rule
 
 Progress = Callable[[str], None]
@@ -85,7 +85,7 @@ def write_choice(
     kind, rule = judged_by(district, str(chosen["kind"].iloc[0]), siting)
     rule = rule if rule.name == chosen["rule"].iloc[0] else judged_by(district, str(chosen["rule"].iloc[0]), siting)[1]
     now = _Now(district, rule, profile, coverage(district, rules=[rule], profile=profile))
-    choices = []
+    choices: list[_Choice] = []
     for number in dict.fromkeys(chosen["plan"]):
         say(f"复核方案 {LETTERS[len(choices) % 26]}")
         choices.append(_carried_out(now, chosen, int(number), LETTERS[len(choices) % 26]))
@@ -133,15 +133,16 @@ def _carried_out(now: _Now, chosen: gpd.GeoDataFrame, number: int, letter: str) 
 def _compared(now: _Now, choices: list[_Choice]) -> pd.DataFrame:
     """Return one row per plan, and the first of how it is today."""
     rows = [{"方案": "现状", "位置": "—", **_state(now, now.cover)}]
-    best = float(choices[0].rows["objective"].iloc[0])
-    for choice in choices:
-        first, last = choice.rows.iloc[0], choice.rows.iloc[-1]
-        off = abs(float(first["objective"]) - best) / best if best else 0.0
+    values = [float(choice.rows["objective"].iloc[0]) for choice in choices]
+    off = [abs(value - values[0]) / values[0] if values[0] else 0.0 for value in values]
+    tied = sum(share < ROUNDING for share in off) > 1
+    for choice, share in zip(choices, off, strict=True):
+        last = choice.rows.iloc[-1]
         rows.append({
             "方案": choice.letter, "位置": _places(choice), "新增居民（人）": last["people_cumulative"],
             "其中60岁及以上（人）": last["people_60plus_cumulative"], "惠及社区": last["communities_cumulative"],
             "人口不详的小区": int(choice.rows["homes_unknown"].sum()), **_state(now, choice.cover),
-            "与最好的差": "最好" if choice is choices[0] else "一样好" if off < 1e-7 else f"{off:.1%}",
+            "与最好的差": f"{share:.1%}" if share >= ROUNDING else "并列最好" if tied else "最好",
         })  # fmt: skip
     order = ["方案", "位置", "新增居民（人）", "其中60岁及以上（人）", "惠及社区", "实施后", "平均步行（分钟）", "仍不可达（人）",
              "覆盖最低的社区", "人口不详的小区", "与最好的差"]  # fmt: skip
@@ -317,7 +318,7 @@ def write_links(
     workbook(folder / book, district, sheets)
     for found, plan in ((ranked, links_plan), (both, pairs_plan)):
         if len(found):
-            made = plan(found, name=f"{'links' if found is ranked else 'pairs'}-{own.name}")  # type: ignore[operator]
+            made = plan(found, name=f"{'links' if found is ranked else 'pairs'}-{own.name}")
             write_scenario(folder / "scenarios" / f"{made.name}.toml", made)
     empty = {
         "一处": "没有一处单独的通道能让更多人够得着，或少走路。",
