@@ -843,10 +843,8 @@ def counted_again(before: xh.District, after: xh.District, rule: xh.Rule, model:
     """Count a plan's objective from the district with the sites built."""
     if model in ("p_median", "p_center"):
         cost = home_costs(after, rule, "mean" if model == "p_median" else "max")
-        people = (
-            before.homes[weight].reindex(cost.index) if weight in before.homes else pd.Series(1.0, index=cost.index)
-        )
-        return float((cost * people).sum()) if model == "p_median" else float(cost[(people != 0)].max())
+        values = xh.coverage(before, rules=[rule]).droplevel("rule").assign(homes=1.0)[weight].reindex(cost.index)
+        return float((cost * values).sum()) if model == "p_median" else float(cost[values != 0].max())
     if rule.metric == "presence":
         has = [
             (xh.presence(d).reindex(columns=list(rule.kinds), fill_value=0).sum(axis=1) > 0).sum()

@@ -521,21 +521,21 @@ def find_links(
             table = links(district, rule, n=n, weight=weight, candidates=given, progress=show)
         places = fixes(district, rule) if gaps else None
         both = link_pairs(district, rule, weight=weight, candidates=given, progress=show) if pairs else None
-    shown = _grid("序", "种类", "新增可达", "其中60岁以上", "共省（人·分钟）", "实施后", "说明")
+    shown = _grid("序", "种类", "新增可达", "其中60岁以上", "共省（人·分钟）", "实施后")
     for row in table.itertuples():
         shown.add_row(
             str(row.Index), row.kind_label, f"{row.people_gained:,.0f}", f"{row.people_60plus_gained:,.0f}",
-            f"{row.minutes_saved:,.0f}", f"{row.share_after:.1%}", escape(row.text),
+            f"{row.minutes_saved:,.0f}", f"{row.share_after:.1%}",
         )  # fmt: skip
-    _out.print(shown if len(table) else "没有一处单独的通道能让更多人够得着，或少走路")
+    _show_ranked(shown, table, "没有一处单独的通道能让更多人够得着，或少走路")
     if both is not None:
-        paired = _grid("序", "新增可达", "其中60岁以上", "共省（人·分钟）", "实施后", "两处一起开", title="两处一起开")
+        paired = _grid("序", "新增可达", "其中60岁以上", "共省（人·分钟）", "实施后", title="两处一起开")
         for row in both.itertuples():
             paired.add_row(
                 str(row.Index), f"{row.people_gained:,.0f}", f"{row.people_60plus_gained:,.0f}", f"{row.minutes_saved:,.0f}",
-                f"{row.share_after:.1%}", escape(row.text),
+                f"{row.share_after:.1%}",
             )  # fmt: skip
-        _out.print(paired if len(both) else "没有两处一起开能让更多人够得着，或少走路")
+        _show_ranked(paired, both, "没有两处一起开能让更多人够得着，或少走路")
     if places is not None:
         fixed = _grid("小区", "不可达", "分钟", "到出入口", "等候", "沿街", "怎样才够得着")
         for row in places.itertuples():
@@ -555,6 +555,13 @@ def find_links(
         _out.print(escape(_text(lang, "done", _show(toml))))
     if out is not None:
         _out.print(escape(_text(lang, "done", _show(out / f"links-{judged_by(district, rule)[1].name}.html"))))
+
+
+def _show_ranked(shown: Table, table: Any, none: str) -> None:
+    """Print a table of openings, and below it what each of them is."""
+    _out.print(shown if len(table) else none)
+    for row in table.itertuples():
+        _out.print(escape(f"{row.Index} {row.text}"))
 
 
 def _with_middle(table: Any) -> Any:

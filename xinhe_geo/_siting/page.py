@@ -27,6 +27,8 @@ from ..values import Profile, Rule
 Progress = Callable[[str], None]
 #: Homes that are named in a sentence about who gains.
 NAMED = 6
+#: Homes that a page lists; the workbook has all.
+HOMES = 25
 #: Plans are called by letters, the best one A.
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
@@ -326,8 +328,8 @@ def write_links(
         "逐个小区": "没有够不着的小区，或数据不足。",
     }
     body = "".join(
-        f"<section><h2>{html.escape(name)}</h2><p class=\"small\">{html.escape(unit)}</p>"
-        + (_table(table) if len(table) else f'<p class="line">{empty[name]}</p>') + "</section>"
+        f'<section><h2>{name}</h2><p class="small">{html.escape(unit)}{_rest(table)}</p>'
+        + (_table(_on_page(table)) if len(table) else f'<p class="line">{empty[name]}</p>') + "</section>"
         for name, (table, unit) in sheets.items()
     )  # fmt: skip
     figure = f'<div class="figures"><figure>{drawn}<figcaption>现在谁够不着（{html.escape(own.label)}）</figcaption></figure></div>'
@@ -342,8 +344,18 @@ def write_links(
     return ranked
 
 
+def _on_page(table: pd.DataFrame) -> pd.DataFrame:
+    """Return what a page shows of a table: its first rows, and no text that only repeats the numbers."""
+    return table.head(HOMES).drop(columns=["小区编号", "为什么"], errors="ignore")
+
+
+def _rest(table: pd.DataFrame) -> str:
+    return f"；共 {len(table)} 个小区，这里列不可达最多的 {HOMES} 个，其余和原因见表格" if len(table) > HOMES else ""
+
+
 def _link_sheet(ranked: gpd.GeoDataFrame) -> pd.DataFrame:
-    return _titled(ranked.drop(columns="geometry").reset_index(), {
+    length = ranked["length_m"].where(ranked["length_m"] > 0).round()  # a gate has none
+    return _titled(ranked.drop(columns="geometry").assign(length_m=length).reset_index(), {
         "link": "序", "kind_label": "种类", "text": "开在哪里，谁受益", "people_gained": "新增居民（人）",
         "people_60plus_gained": "其中60岁及以上（人）", "minutes_saved": "每趟共省（人·分钟）", "length_m": "长度（米）", "share_after": "之后",
     })  # fmt: skip
@@ -359,7 +371,8 @@ def _pair_sheet(both: gpd.GeoDataFrame) -> pd.DataFrame:
 def _gap_sheet(places: gpd.GeoDataFrame) -> pd.DataFrame:
     if places.empty:
         return pd.DataFrame()
-    return _titled(places.drop(columns="geometry").reset_index(), {
+    minutes = places[["minutes", "gate_minutes", "wait_minutes", "street_minutes", "detour"]].round(1)
+    return _titled(places.drop(columns="geometry").assign(**minutes).reset_index(), {
         "home": "小区编号", "name": "小区", "unserved": "不可达（人）", "minutes": "到最近（分钟）", "gate_minutes": "到出入口（分钟）",
         "wait_minutes": "等候（分钟）", "street_minutes": "沿街（分钟）", "detour": "绕行（倍）", "crosses": "隔着", "reason": "为什么",
         "fix": "怎样才够得着",

@@ -114,7 +114,7 @@ class Siting:
         if self.plans < 1:
             raise SitingError(f"plans 至少是 1：{self.plans}")
         if self.budget is not None and self.costs is None:
-            raise SitingError("给了预算 budget，还要用 costs 给出每处候选点的造价")
+            raise SitingError("给了预算 budget，还要用 costs（命令里是 --price）给出每处候选点的造价")
         both = [str(s) for s in self.locked if s in self.banned]
         if both:
             raise SitingError(f"既锁定又禁用：{'、'.join(both)}")
