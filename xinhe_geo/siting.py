@@ -839,4 +839,7 @@ def _lost_text(case: _Case, uncovered: pd.DataFrame) -> str:
         texts.append(f"{name}（{far}）")
     limit = _limit(case.rule)
     within = f"{limit:g} {unit}内" if np.isfinite(limit) and uncovered["cost"].notna().any() else ""
-    return f"{len(texts)} 个小区{within}没有候选点够得着：{some(texts)}"
+    gates = case.district.gates
+    silent = len(worst) if gates is None else int((~worst["home"].isin(gates["home"])).sum())
+    why = f"；其中 {silent} 个没有出入口资料，只能从边上最近的街道量起，先补出入口" if silent else ""
+    return f"{len(texts)} 个小区{within}没有候选点够得着：{some(texts)}{why}"
