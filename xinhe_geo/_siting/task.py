@@ -202,6 +202,8 @@ class Task(NamedTuple):
 
 
 class Found(NamedTuple):
+    """A plan, what it is worth, and the proven bound."""
+
     chosen: Ints  # positions of the new sites, sorted
     objective: float
     bound: float
@@ -216,6 +218,7 @@ def task_of(
     candidates: Iterable[Hashable] | None,
     watch: Watch,
 ) -> Task:
+    """Check what is asked, and put it into numbers; parameters as in `_siting.models.solve`."""
     table = tidy_costs(costs)
     known = _weights(weights, siting)
     candidates = list(candidates or ())
@@ -307,6 +310,7 @@ def _column(costs: pd.DataFrame | pd.Series) -> str:
 
 
 def tolerance(costs: pd.DataFrame | pd.Series) -> float:
+    """Return how much more than the limit still counts as within, in the unit of the costs."""
     return TOLERANCE_MIN if _column(costs) == "minutes" else TOLERANCE_M
 
 
