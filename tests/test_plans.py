@@ -12,7 +12,7 @@ import pytest
 import xinhe_geo as xh
 from xinhe_geo.cli import main
 from xinhe_geo.errors import EnvironmentProblem
-from xinhe_geo.plans import comparison, state_of, verdict_changes, write_comparison, write_new, write_plans
+from xinhe_geo.plans import _table, comparison, state_of, verdict_changes, write_comparison, write_new, write_plans
 from xinhe_geo.scenario import effects
 
 TOY = Path(__file__).parent / "toy"
@@ -57,6 +57,12 @@ def test_nothing_differs_from_itself(folder: Path) -> None:
     sheets = comparison(district, district, targets=False)
     assert all(table.empty for table, _ in sheets.values())
     assert verdict_changes(district, district).empty
+
+
+def test_a_count_of_one_is_not_a_hundred_per_cent() -> None:
+    """Shares stand under 之前 and 之后; what a target counts stands under other names, in its own unit."""
+    page = _table(pd.DataFrame({"之前": [1.0], "之前的数": [0.0], "之后的数": [1.0]}))
+    assert re.findall(r'<td class="n">(.*?)</td>', page) == ["100.0%", "0", "1"]
 
 
 def test_two_plans_against_each_other(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

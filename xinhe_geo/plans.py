@@ -147,8 +147,8 @@ def comparison(
     }  # fmt: skip
     if targets and "commitments" in before.rows:
         sheets["目标变化"] = (_titled(verdict_changes(before, after).reset_index(), {
-            "commitment": "承诺", "measure": "量法", "label": "量什么", "target_text": "目标", "unit": "单位", "value_before": "之前",
-            "value_after": "之后", "value_change": "变化", "reached": "数值是否到目标", "verdict_before": "之前判定", "verdict_after": "之后判定",
+            "commitment": "承诺", "measure": "量法", "label": "量什么", "target_text": "目标", "unit": "单位", "value_before": "之前的数",
+            "value_after": "之后的数", "value_change": "变化", "reached": "数值是否到目标", "verdict_before": "之前判定", "verdict_after": "之后判定",
         }), "规划目标中数值或判定有变化的各项")  # fmt: skip
     return sheets
 
