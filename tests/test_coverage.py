@@ -53,6 +53,17 @@ def test_unknown_people_are_not_zero(toy: xh.District) -> None:
     assert total["area_m2_share"] == pytest.approx(0.5)
 
 
+def test_rules_answered_together_are_as_each_alone(toy: xh.District) -> None:
+    """Whoever walked before: what is shared among rules and walkers is what each would have found for itself."""
+    rules = toy.rules
+    names = [*rules.index[::40], *rules.index[rules["kinds"].str.contains(";")][:2]]
+    for profile in ("adult", "elderly"):
+        together = xh.coverage(toy, rules=names, profile=profile)
+        for name in names:
+            alone = xh.coverage(toy.at(toy.year), rules=[name], profile=profile)
+            pd.testing.assert_frame_equal(together.xs(name, level="rule", drop_level=False), alone, check_exact=True)
+
+
 def test_groups_add_up(toy: xh.District) -> None:
     cover = xh.coverage(toy)
     whole = xh.summary(cover)
