@@ -203,25 +203,30 @@ def touch(district: District, layer: str, rows: Iterable[object] | None = None) 
 
 def walk(district: District) -> dict[str, pd.Series]:
     """Return the basis of what every walk rests on: streets, and gates, entrances and barriers where there are any."""
-    way = [n for n in ("streets", *ON_THE_WAY) if n in district.layers and len(district.layers[n])]
-    return {layer: basis for name in way for layer, basis in touch(district, name).items()}
+
+    def make() -> dict[str, pd.Series]:
+        way = [n for n in ("streets", *ON_THE_WAY) if n in district.layers and len(district.layers[n])]
+        return {layer: basis for name in way for layer, basis in touch(district, name).items()}
+
+    return dict(once(district, "walk", make))
 
 
 def demonstration(touched: Mapping[str, pd.Series]) -> str:
     """Say how much of the input is schematic or synthetic: "社区 13 处中 13 处为示意"; empty where none is."""
     parts = []
     for layer, basis in touched.items():
-        weak = basis[basis.isin(DEMONSTRATION)]
-        if len(weak):
-            words = "、".join(BASIS_LABELS[b] for b in DEMONSTRATION if (weak == b).any())
-            counted = "" if list(basis.index) == [""] else f" {len(basis):,} 处中 {len(weak):,} 处"
+        counts = basis.value_counts()
+        weak = [b for b in DEMONSTRATION if b in counts.index]
+        if weak:
+            words = "、".join(BASIS_LABELS[b] for b in weak)
+            counted = "" if basis.index.tolist() == [""] else f" {len(basis):,} 处中 {counts[weak].sum():,} 处"
             parts.append(f"{LAYERS[layer].label}{counted}为{words}")
     return "；".join(parts)
 
 
 def weakest(touched: Mapping[str, pd.Series]) -> str:
     """Return the weakest basis among the rows a number rests on."""
-    have = {b for basis in touched.values() for b in basis}
+    have = {b for basis in touched.values() for b in basis.unique()}
     return next((b for b in reversed(BASES) if b in have), "")
 
 
@@ -351,7 +356,7 @@ def facilities_of(district: District, kinds: Sequence[str]) -> dict[str, pd.Seri
 
 def surveyed(district: District, kinds: Iterable[str]) -> list[str]:
     """Return the kinds that were surveyed, or of which something is known at all."""
-    known = district.surveyed_kinds | set(district.layers["facilities"]["kind"])
+    known = once(district, "surveyed", lambda: district.surveyed_kinds | set(district.layers["facilities"]["kind"]))
     return [k for k in kinds if k in known]
 
 

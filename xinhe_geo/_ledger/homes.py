@@ -14,7 +14,7 @@ from ..capacity import COUNT, decay_of, sizes, within_capacity
 from ..coverage import SHARE_TOLERANCE, TOLERANCE_MIN
 from ..district import District
 from ..layers import LAYERS
-from ..reach import hinge, home_points
+from ..reach import hinge_of_kinds, home_points
 from ..values import METHOD_LABELS, METHODS, TOLERANCE_M, Rule
 from .grounds import (
     SCOPE_LAYERS,
@@ -129,12 +129,10 @@ def shared_out(district: District, m: Measure) -> pd.DataFrame:
 
 def _points_within(district: District, rule: Rule, method: str) -> pd.Series:
     """Return which points of `home_points` get to any of the rule's kinds within its limit; index point."""
-    table = hinge(district, rule.kinds, profile=rule.profile)
-    if method == "walk_min":
-        within = table["minutes"] <= rule.minutes + TOLERANCE_MIN
-    else:
-        within = table["metres" if method == "network_m" else "straight_metres"] <= rule.metres + TOLERANCE_M
-    return within.groupby(level="point").any()
+    tables = hinge_of_kinds(district, rule.kinds, profile=rule.profile).values()
+    column = {"walk_min": "minutes", "network_m": "metres"}.get(method, "straight_metres")
+    limit = rule.minutes + TOLERANCE_MIN if method == "walk_min" else rule.metres + TOLERANCE_M
+    return pd.concat([table[column] <= limit for table in tables], axis=1).any(axis=1)
 
 
 def _served(district: District, rules: Sequence[Rule], method: str = "") -> pd.Series:
@@ -233,8 +231,8 @@ def _reached(district: District, kinds: Sequence[str], minutes: float, profile: 
     """Return, per point and kind, whether a walk of so many minutes gets there."""
 
     def make() -> pd.DataFrame:
-        table = hinge(district, kinds, profile=profile)["minutes"].unstack("kind").droplevel("home")[list(kinds)]
-        return (table <= minutes + TOLERANCE_MIN).reindex(home_points(district).index)
+        tables = hinge_of_kinds(district, kinds, profile=profile)
+        return pd.DataFrame({kind: table["minutes"] <= minutes + TOLERANCE_MIN for kind, table in tables.items()})
 
     reached: pd.DataFrame = once(district, ("reached", tuple(kinds), minutes, profile), make)
     return reached
