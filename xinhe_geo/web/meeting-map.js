@@ -227,11 +227,17 @@
     }
   }
 
+  const nameFont = (view, chosen) => (chosen ? "700 " : "500 ") + 12.5 * view.u + "px " + FONT;
+
   function drawLabels(ctx, map, view, state) {
     const room = makeRoom(), r = radius(view) * 1.2;
     for (const f of state ? state.facilities : []) {
       const [x, y] = view.screen(f.from || f.xy);
       room.take([x - r, y - r, x + r, y + r]);
+      if (f.fresh) { // its own name is written over all others
+        ctx.font = nameFont(view, false);
+        room.take([x + r, y - 10 * view.u, x + r * 1.6 + ctx.measureText(f.name).width + 8 * view.u, y + 10 * view.u]);
+      }
     }
     for (const first of [1, 0]) for (const label of map.labels) {
       if ((label.f || 0) !== first || view.zoom < label.z || (label.max && view.zoom > label.max)) continue;
@@ -384,7 +390,7 @@
       }
       drawIcon(ctx, x, y, chosen ? r * 1.15 : r, kinds[f.kind], looksLike(f));
       if (chosen || f.id === state.hover || f.fresh || view.zoom > 16) {
-        ctx.font = (chosen ? "700 " : "500 ") + 12.5 * view.u + "px " + FONT; ctx.textAlign = "left"; ctx.textBaseline = "middle";
+        ctx.font = nameFont(view, chosen); ctx.textAlign = "left"; ctx.textBaseline = "middle";
         const w = ctx.measureText(f.name).width, free = x + r * 1.9 + w <= view.w - 6;
         const left = Math.max(6, free ? x + r * 1.9 : x - r * 1.9 - w);
         ctx.fillStyle = chosen ? "rgba(255,255,255,0.94)" : "rgba(255,253,249,0.8)";
@@ -493,6 +499,8 @@
       waiting = setTimeout(paint, 130);
     }
 
+    const freshNames = (state) => state.facilities.filter((f) => f.fresh).map((f) => f.id + f.name).join();
+
     /* Shows another state; homes are painted one by one where only some of them changed. */
     map.show = function (state) {
       const old = map.drawn;
@@ -507,6 +515,8 @@
         if (changed.length) drawHomes(ctxs[1], map, painted, state, changed);
         old.share.set(state.share);
       }
+      if (map.fresh !== freshNames(state)) paintLines(clear(2), map, painted, state); // other names make room
+      map.fresh = freshNames(state);
       paintTop();
     };
 

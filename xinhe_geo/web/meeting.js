@@ -364,7 +364,7 @@
     const touched = Object.keys(plan().edits).length + plan().added.length;
     ui.reset.disabled = !touched; ui.toml.disabled = !touched;
     ui.corrections.disabled = E.corrections(model, plan()).length < 2;
-    ui.corrections.title = ui.corrections.disabled ? "先拖动一处设施，再勾选“真实位置有误，标为订正”" : "";
+    ui.corrections.title = ui.corrections.disabled ? "先拖动一处设施，再勾选“资料位置有误，标为订正”" : "用 add 命令收进街道目录：--layer facilities --crs WGS84";
     ui.banner.hidden = !app.adding;
     if (app.adding) put(ui.bannerText, `点一下地图放置：${data.kinds.find((k) => k.id === app.adding).label}`);
     const kinds = rule().kindIds;
@@ -699,6 +699,11 @@
     return make("section", { class: "xm-main" }, ui.what, make("p", { class: "xm-top-line" }, ui.big, ui.marks[0]), ui.barRoot, ui.delta, ui.note, table);
   }
 
+  function fullScreen() {
+    if (document.fullscreenElement) document.exitFullscreen();
+    else document.documentElement.requestFullscreen().catch(() => {});
+  }
+
   function stage() {
     const tool = (label, icon2, on) => make("button", { type: "button", "aria-label": label, title: label, onclick: on }, icon2);
     ui.tip = make("div", { class: "xm-tip", hidden: true });
@@ -708,7 +713,8 @@
     ui.banner = make("div", { class: "xm-banner", hidden: true }, ui.bannerText, button("取消", () => { app.adding = null; settle(); }));
     ui.scale = make("div", { class: "xm-ruler", "aria-hidden": "true" }, make("span", {}, "0"), make("span"));
     ui.stage = make("div", { class: "xm-stage" }, make("div", { class: "xm-tools", role: "group", "aria-label": "地图" },
-      tool("放大", "＋", () => app.map.zoom(1.6)), tool("缩小", "－", () => app.map.zoom(1 / 1.6)), tool("看全图", "⌂", () => app.map.fit(data.first))),
+      tool("放大", "＋", () => app.map.zoom(1.6)), tool("缩小", "－", () => app.map.zoom(1 / 1.6)), tool("看全图", "⌂", () => app.map.fit(data.first)),
+      ...(document.documentElement.requestFullscreen ? [tool("全屏", make("i", { class: "xm-full" }), fullScreen)] : [])),
       make("div", { class: "xm-rule", "aria-hidden": "true" }, make("span", { class: "xm-north" }, "北"), ui.scale), ui.chosen, ui.banner, ui.toast, ui.tip);
     return ui.stage;
   }
