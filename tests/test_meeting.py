@@ -790,6 +790,7 @@ def test_an_update_while_dragging_fits_two_frames(
     assert min(f[2] for f in found.values()) <= 33.4, "two frames at 60 Hz, drawn"
 
 
+@pytest.mark.browser
 def test_it_opens_on_what_can_be_answered(show: Opener, toy: District) -> None:
     """As in a city from an extract: none of the kinds that the plan promises was surveyed, another one was."""
     shops = toy.rows["facilities"].assign(kind="convenience")
@@ -800,6 +801,7 @@ def test_it_opens_on_what_can_be_answered(show: Opener, toy: District) -> None:
     assert page.inner_text(".xm-big") != "数据不足"
 
 
+@pytest.mark.browser
 def test_the_comparison_keeps_up_with_a_drag(show: Opener, bundled_page: str) -> None:
     page = show(bundled_page)
     at = page.evaluate(
@@ -821,6 +823,7 @@ def test_the_comparison_keeps_up_with_a_drag(show: Opener, bundled_page: str) ->
     page.mouse.up()
 
 
+@pytest.mark.browser
 def test_a_plan_renamed_carries_its_name_out(show: Opener, bundled_page: str) -> None:
     page = show(bundled_page)
     page.evaluate(

@@ -422,6 +422,10 @@
       else if (layer.shape === "L") drawLines(ctx, layer, view);
     }
     const room = Room(64);
+    if (ctx.hatch) { // on paper north arrow and scale lie on the map
+      room.take([view.w - 92, 20, view.w - 20, 104]);
+      room.take([20, view.h - 70, 200, view.h - 16]);
+    }
     const kept = placePoints(scene, view, room, true), names = [], rest = [];
     placeLabels(ctx, scene, view, room, true, names);
     const others = placePoints(scene, view, room, false);
