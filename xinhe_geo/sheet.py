@@ -269,8 +269,8 @@ def _gap_table(column: Column, listed: Sequence[Mapping[str, str]], start: int, 
         column.bottom = bottom
         return start
     t = wording(lang)
-    column.text(t["gaps"] + ("" if start == 0 else t["continued"]), 14, bold=True)
-    done = column.table(*_gap_rows(listed, start, lang), numbers=(0, 2), size=11, most_lines=7)
+    title = t["gaps"] + ("" if start == 0 else t["continued"])
+    done = column.table(*_gap_rows(listed, start, lang), numbers=(0, 2), size=11, most_lines=7, title=title)
     column.bottom = bottom
     column.y += 5
     return start + done

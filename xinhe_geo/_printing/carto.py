@@ -474,20 +474,23 @@ class Column:
 
     def table(
         self, head: Sequence[str], rows: Sequence[Sequence[str]], shares: Sequence[float], *, size: float = 11.5, numbers: Sequence[int] = (),
-        strong: Mapping[tuple[int, int], str] | None = None, most_lines: int = 2,
+        strong: Mapping[tuple[int, int], str] | None = None, most_lines: int = 2, title: str = "",
     ) -> int:  # fmt: skip
         """
         Write a table; `shares` are the columns' widths, columns in `numbers` are set right, `strong` gives cells a colour.
 
-        Returns how many rows there was room for.
+        Returns how many rows there was room for; where not even the first one fits, neither title nor head is written.
         """
         edges = self.left + np.concatenate([[0.0], np.cumsum(np.asarray(shares) / sum(shares))]) * self.width
         widths = np.diff(edges) - 8
         paper, step = self.paper, size * 1.32
 
-        def put(cells: Sequence[str], i: int) -> float:
+        def broken_of(cells: Sequence[str]) -> tuple[list[list[str]], float]:
             broken = [_lines(c, size, w, most_lines) for c, w in zip(cells, widths, strict=True)]
-            height = max(1, *(len(b) for b in broken)) * step + 5
+            return broken, max(1, *(len(b) for b in broken)) * step + 5
+
+        def put(cells: Sequence[str], i: int) -> float:
+            broken, height = broken_of(cells)
             if self.y + height > self.bottom:
                 return 0.0
             if i < 0:
@@ -504,8 +507,12 @@ class Column:
             self.y += height
             return height
 
-        if not put(head, -1):
+        least = (20.0 if title else 0.0) + sum(broken_of(cells)[1] for cells in [head, *rows[:1]])
+        if self.y + least > self.bottom:
             return 0
+        if title:
+            self.text(title, 14, bold=True)
+        put(head, -1)
         top = self.y
         done = 0
         for i, cells in enumerate(rows):
