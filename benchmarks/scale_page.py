@@ -157,12 +157,12 @@ def findings(found: dict[str, Any]) -> list[str]:
     if fit is not None:
         middle = "" if off is None else f"; {own['half']['districts']} districts lie {off:+.1%} off that line"
         said.append(
-            f"- Cost is linear: {fit[0]:.0f} processor seconds for starting and {fit[1]:.2f} per district{middle}."
+            f"- Cost against number, a line: {fit[0]:.0f} processor seconds for starting and {fit[1]:.2f} per district{middle}."
         )
     if {"few", "all"} <= set(own):
         most = f", the largest district alone took {own['largest']['worker_peak_mb']}" if "largest" in own else ""
         said.append(
-            f"- Memory does not follow the number: a worker's peak was {own['few']['worker_peak_mb']} MB over {own['few']['districts']} districts and "
+            f"- Memory against number: a worker's peak was {own['few']['worker_peak_mb']} MB over {own['few']['districts']} districts and "
             f"{own['all']['worker_peak_mb']} over {own['all']['districts']}{most}; the client's "
             f"{own['few']['client_peak_mb']} and {own['all']['client_peak_mb']}."
         )  # fmt: skip
@@ -203,7 +203,7 @@ def projected(found: dict[str, Any]) -> str:
         cells = [short(n * cpu / 3600) for cpu, _ in each] + [short(n * mb / 1000) for _, mb in each]
         rows.append(f"| {name} | " + " | ".join(cells) + " |")
     seconds = "; ".join(f"{cpu:.2f} s and {mb:.2f} MB" for cpu, mb in each)
-    rows += ["", f"Per district, for `split`, tables and everything: {seconds}, as measured above."]
+    rows += ["", f"Per district, for `split`, tables and everything: {seconds}, as measured above, starting included."]
     return "\n".join(rows)
 
 
