@@ -496,8 +496,8 @@ class _Shapes:
         if self.apart or len(self.paths) <= 30:
             out += [
                 f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="middle" font-size="12" fill="#23303a" stroke="#fffdf9" stroke-width="3" '
-                f'paint-order="stroke">{html.escape(str(name))}</text>'
-                for (x, y), name in zip(self.places, self.names, strict=True)
+                f'paint-order="stroke">{html.escape(name)}</text>'
+                for x, y, name in _clear_of_each_other(self.places, [str(name) for name in self.names])
             ]
         drawn = "".join(out)
         if self.dense is not None:
@@ -517,6 +517,18 @@ class _Shapes:
             f'<svg viewBox="{x:.1f} {y:.1f} {wide:.1f} {high:.1f}" role="img" aria-label="框内放大" stroke-width="{0.7 * wide / _MAP[0]:.2f}" '
             f'style="border-top:1px solid #23303a">{drawn}</svg>'
         )
+
+
+def _clear_of_each_other(
+    places: Sequence[tuple[float, float]], names: Sequence[str]
+) -> Iterator[tuple[float, float, str]]:
+    """Yield the names that stand on no earlier one; the others are told by the mouse and in the table."""
+    kept: list[tuple[float, float, float]] = []
+    for (x, y), name in zip(places, names, strict=True):
+        half = sum(6.0 if ord(c) > 0x2E7F else 3.5 for c in name)
+        if all(abs(x - a) >= half + b or abs(y - c) >= 13 for a, c, b in kept):
+            kept.append((x, y, half))
+            yield x, y, name
 
 
 def _dense(places: np.ndarray, sizes: np.ndarray) -> tuple[float, float, float, float] | None:
