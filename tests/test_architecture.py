@@ -97,6 +97,7 @@ ORDER = (
     "_doors.template",
     "_doors.gisfiles",
     "_doors.dxf",
+    "_doors.parquet",
     "_doors.placing",
     "_doors.positions",
     "_doors.intake",

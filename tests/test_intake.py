@@ -446,6 +446,38 @@ def test_files_of_other_programs(tmp_path: Path, toy: Path, kind: str) -> None:
     assert shapely.distance(new.geometry.iloc[0], shapely.Point(X, Y)) < 0.2
 
 
+def geoparquet(path: Path, frame: gpd.GeoDataFrame, encoding: str = "WKB") -> Path:
+    """Write GeoParquet as geopandas does with pyarrow, which is not installed here."""
+    import fastparquet
+
+    said = {"version": "1.0.0", "primary_column": "geometry", "columns": {"geometry": {
+        "encoding": encoding, "geometry_types": [], "crs": frame.crs.to_json_dict()}}}  # fmt: skip
+    plain = (
+        pd.DataFrame(frame.drop(columns="geometry")).astype("object").assign(geometry=shapely.to_wkb(frame.geometry))
+    )
+    fastparquet.write(path, plain, custom_metadata={"geo": json.dumps(said)}, compression="ZSTD", object_encoding={
+        c: "bytes" if c == "geometry" else "utf8" for c in plain})  # fmt: skip
+    return path
+
+
+def test_geoparquet(tmp_path: Path, toy: Path) -> None:
+    frame = gpd.GeoDataFrame(
+        {"编号": ["Q1", "Q2", "Q3"], "日间照料中心名称": ["甲", "乙", "丙"], "类别": ["canteen", "canteen", "没有这类"]},
+        geometry=gpd.points_from_xy([LON] * 3, [LAT] * 3), crs=4490,
+    ).rename(columns={"日间照料中心名称": "名称"})  # fmt: skip
+    report = add(geoparquet(tmp_path / "a.parquet", frame), toy, "facilities", crs="EPSG:4490", apply=True)
+    assert adds_up(report, 3) and tally(report)["new"] == 2
+    assert shapely.distance(District.load(toy).layers["facilities"].geometry["Q1"], shapely.Point(X, Y)) < 0.01
+    with pytest.raises(SourceError, match="声明 EPSG:4548，文件里写的是"):
+        add(tmp_path / "a.parquet", toy, "facilities", crs="EPSG:4548")
+    with pytest.raises(SourceError, match="不是按 WKB"):
+        add(geoparquet(tmp_path / "b.parquet", frame, "point"), toy, "facilities", crs="WGS84")
+    whole = (tmp_path / "a.parquet").read_bytes()
+    (tmp_path / "c.parquet").write_bytes(whole[:-200] + bytes(100) + whole[-100:])
+    with pytest.raises(SourceError, match=r"c\.parquet：读不出来，可能不完整"):
+        add(tmp_path / "c.parquet", toy, "facilities", crs="WGS84")
+
+
 @pytest.mark.parametrize("repair", [False, True])
 def test_polygons_are_mended_only_when_asked(tmp_path: Path, toy: Path, repair: bool) -> None:
     bow = shapely.Polygon([(LON, LAT), (LON + 1e-3, LAT + 1e-3), (LON + 1e-3, LAT), (LON, LAT + 1e-3)])

@@ -976,7 +976,9 @@ def template(
 
 @app.command()
 def add(
-    file: Annotated[Path, typer.Argument(help=".xlsx .xls .csv .json .geojson .gpkg .shp .kml .kmz .gdb .dxf")],
+    file: Annotated[
+        Path, typer.Argument(help=".xlsx .xls .csv .json .geojson .gpkg .shp .kml .kmz .parquet .gdb .dxf")
+    ],
     to: Annotated[Path, typer.Option("--to", help="街道目录")],
     layer: Annotated[str, typer.Option("--layer", help="图层，如 facilities、homes、gates")],
     crs: Annotated[

@@ -37,6 +37,7 @@ MANIFEST = "district.toml"
 _KEYS = {
     "schema", "name", "code", "crs", "data_year", "community_list_year", "surveyed_kinds", "survey_note", "credit",
     "secrecy", "made_by", "note", "layers", "publisher", "without",
+    "secret_outputs",
 }  # fmt: skip
 _LAYER_KEYS = {"file", "crs", "basis", "source", "licence", "date", "secrecy", "note"}
 #: Features farther than this from the district itself are in the wrong place, not merely outside it.

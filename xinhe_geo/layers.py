@@ -538,6 +538,25 @@ def refuse_secret(manifest: Mapping[str, object], layers: Iterable[str], doing: 
         raise SourceError(f"图层 {'；'.join(named)}，不能{doing}。去掉这个图层，或由有权的人核定密级后改 district.toml")
 
 
+def refuse_uncleared(manifest: Mapping[str, object], doing: str) -> None:
+    """
+    Stop every file made from a district with a secret layer, unless its manifest says who cleared that (`secret_outputs`).
+
+    What goes to others by its nature (the public edition, a drawing for the design institute, a download) is refused all the
+    same: `refuse_secret`.
+
+    Raises
+    ------
+    SourceError
+        Naming every such layer.
+    """
+    declared = manifest.get("layers")
+    if isinstance(declared, Mapping) and not str(manifest.get("secret_outputs", "")).strip():
+        refuse_secret(
+            manifest, declared, f'{doing}（只在涉密机上用，经核准可在 district.toml 写 secret_outputs = "核准人 日期"）'
+        )
+
+
 def suppressed(counts: pd.Series, *, fewer_than: int = SMALL) -> pd.Series:
     """
     Return counts of people or households as an output that leaves the house may show them.

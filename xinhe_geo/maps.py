@@ -41,6 +41,7 @@ from ._drawing.themes import Theme
 from .coverage import coverage
 from .district import to_degrees
 from .errors import EnvironmentProblem, ScenarioError, SourceError, UnknownNameError
+from .layers import refuse_uncleared
 from .scenario import Scenario
 from .values import Rule
 
@@ -406,6 +407,7 @@ class HouseMap(folium.Map):
     def write(self, path: Path) -> None:
         """Write the page (".html") or the picture (".svg") to a path; raises as `save`, and `UnknownNameError` for other endings."""
         if path.suffix.lower() == ".svg":
+            refuse_uncleared(self._scene.manifest, "写出地图")
             _write(path, self.picture().encode())
         elif path.suffix.lower() in (".html", ".htm"):
             self.save(path)
@@ -427,9 +429,12 @@ class HouseMap(folium.Map):
         ------
         MissingAsset
             Something added to the map would have to be loaded.
+        SourceError
+            A layer of the district is secret, and nobody has cleared its outputs.
         EnvironmentProblem
             The file cannot be written.
         """
+        refuse_uncleared(self._scene.manifest, "写出地图")
         page = self.get_root().render().encode("utf-8")
         if len(page) > LARGE_BYTES:
             warnings.warn(f"地图有 {len(page) / 1e6:.1f} MB，在办公电脑上打开会慢；可少放图层或先汇总", stacklevel=2)

@@ -25,6 +25,7 @@ from ._drawing.meeting import DEMONSTRATION_TEXT
 from ._printing.office import csv_text
 from .district import District
 from .errors import EnvironmentProblem, ScenarioError, SourceError
+from .layers import refuse_uncleared
 from .ledger import ledger
 from .provision import BASE_LABELS, provision
 from .report import _foot, _sheet, link_pages
@@ -167,6 +168,7 @@ def workbook(path: Path, district: District, sheets: Mapping[str, tuple[pd.DataF
     EnvironmentProblem
         It cannot be written, or is held open.
     """
+    refuse_uncleared(district.manifest, "写出表格")
     note = (DEMONSTRATION_TEXT + "　" if district.is_demonstration else "") + _foot(district)
     fresh = path.with_name(f".{path.name}")
     try:
@@ -201,6 +203,7 @@ def write_table(path: Path, district: District, name: str, table: pd.DataFrame, 
         return
     if path.suffix.lower() != ".csv":
         raise EnvironmentProblem(f"表格写成 .xlsx 或 .csv，不认识 {path.name}")
+    refuse_uncleared(district.manifest, "写出表格")
     marked = table.assign(标记="演示值（不作结论）") if district.is_demonstration else table
     _write(path, ("\ufeff" + csv_text(marked, index=False)).encode("utf-8"))
 
@@ -300,6 +303,7 @@ def write_comparison(
     EnvironmentProblem
         A file cannot be written.
     """
+    refuse_uncleared(before.manifest, "写出方案比较")
     say = progress or (lambda _: None)
     folder = Path(to)
     say("计算两边的覆盖、人数和目标")
@@ -352,6 +356,7 @@ def write_plans(
     EnvironmentProblem
         A file cannot be written.
     """
+    refuse_uncleared(district.manifest, "写出方案比较")
     say = progress or (lambda _: None)
     listed = scenarios(district)
     if listed.empty:

@@ -44,7 +44,7 @@ from .audit import SEVERITIES, rests_on
 from .coverage import rules_of
 from .district import MANIFEST, District
 from .errors import EnvironmentProblem, UnknownNameError, XinheError
-from .layers import BASIS_LABELS, LAYERS
+from .layers import BASIS_LABELS, LAYERS, refuse_uncleared
 from .ledger import ledger
 from .progress import told
 from .values import DENOMINATOR_LABELS, METHOD_LABELS, Rule
@@ -100,6 +100,7 @@ def brief(
     """
     if preset not in PRESETS:
         raise UnknownNameError("口径预设", preset, list(PRESETS))
+    refuse_uncleared(district.manifest, "写出报告")
     say = progress or (lambda _: None)
     before = None if since is None else read_record(since)  # now: it may lie in the folder that is written
     with Aside(processes=processes) as aside:
@@ -206,6 +207,7 @@ def write_report(
     """
     if only not in (None, "tables"):
         raise UnknownNameError("输出内容", str(only), ["tables"])
+    refuse_uncleared(district.manifest, "写出报告")
     here = Aside(processes=1)
     live = here(_meeting_page, district)
     _write(district, results, Path(to), _Run(only, since, progress or (lambda _: None), here, live))
@@ -376,6 +378,7 @@ def write_ledger(
         The folder cannot be written, or a file in it is held open.
     """
     target = Path(to)
+    refuse_uncleared(district.manifest, "写出核对表")
     if typed is None:
         district, typed = with_typed(district, target / LEDGER_BOOK)
         table = ledger(district) if len(typed) else table

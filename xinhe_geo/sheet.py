@@ -27,7 +27,7 @@ from ._printing.paper import SIZES, UNITS, Paper, cut, legible, pdf_bytes, png_b
 from .coverage import completeness
 from .district import District
 from .errors import DataError, EnvironmentProblem, Problem, UnknownNameError, problems_table
-from .layers import DEMONSTRATION, LAYERS, SMALL
+from .layers import DEMONSTRATION, LAYERS, SMALL, refuse_secret, refuse_uncleared
 
 _BORDER_LAYERS = ("district", "zones", "areas", "communities", "grid")
 #: Names that mean a device on Windows, with whatever ending.
@@ -100,7 +100,9 @@ def sheet(
     """
     check_size(size)
     if public:
+        refuse_secret(district.manifest, district.manifest["layers"], "出公开版")
         refuse_public(district)
+    refuse_uncleared(district.manifest, "写出图纸")
     form = Format(size, lang, public, approval, number)
     pages = theme_pages(district, what, form, show=show)
     return _write_pages(pages, Path(to), str(themes(district, lang)[what]))

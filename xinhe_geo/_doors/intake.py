@@ -25,7 +25,7 @@ import shapely
 
 from ..district import MANIFEST, _read
 from ..errors import DataError, Problem, SourceError, UnknownNameError, XinheError, problems_table
-from ..layers import BASES, LAYERS, Column, Layer
+from ..layers import BASES, LAYERS, Column, Layer, refuse_uncleared, secret_layers
 from ..layers import check as check_rows
 from .contents import Edit, check_copy, is_missing, new_files
 from .dxf import read_dxf
@@ -39,6 +39,7 @@ from .gisfiles import (
     read_shapefile,
 )
 from .journal import commit, finish, locked, write_whole
+from .parquet import read_parquet
 from .placing import placing_page
 from .positions import Place, Placed, check_anchors, check_datum, declaration, locate, place_of, raw_shapes, tied
 from .tables import (
@@ -81,13 +82,13 @@ _READERS: Mapping[str, Callable[[Path, Layer, str | None, Report], Incoming]] = 
     ".kml": lambda path, _layer, sheet, _report: read_kml(path, sheet),
     ".kmz": lambda path, _layer, sheet, _report: read_kmz(path, sheet),
     ".gdb": lambda path, _layer, sheet, _report: read_geodatabase(path, sheet),
+    ".parquet": lambda path, *_: read_parquet(path),
+    ".geoparquet": lambda path, *_: read_parquet(path),
     ".dxf": read_dxf,
 }
 _REMEDIES = {
     ".dwg": "DWG 是 CAD 的内部格式：在 CAD 里“另存为”，类型选 DXF（2013 或 2007），再导入 .dxf",
     ".dgn": "在 CAD 里另存为 DXF（2013 或 2007），再导入 .dxf",
-    ".parquet": "GeoParquet 请在 QGIS 里打开，“导出”、“要素另存为”，格式选 GeoPackage",
-    ".geoparquet": "GeoParquet 请在 QGIS 里打开，“导出”、“要素另存为”，格式选 GeoPackage",
     ".zip": "先解压，再导入里面的文件",
     ".rar": "先解压，再导入里面的文件",
     ".7z": "先解压，再导入里面的文件",
@@ -313,11 +314,17 @@ def _plan(source: Path, folder: Path, layer: Layer, how: _Options) -> _Plan:
     if placed is not None:
         if not shapely.is_missing(placed.lonlat).all():
             old_shapes = {i: old.geometry.iloc[p] for i, p in match.items() if not how.replace}
-            anchored = check_anchors(placed, datum, old_shapes, place, file, rows, report)
             names = cells.get("name", [None] * n)
-            check_datum(placed, datum, rows, file, names, report, anchored=anchored, sure=how.sure)
+            try:
+                anchored = check_anchors(placed, datum, old_shapes, place, file, rows, report)
+                check_datum(placed, datum, rows, file, names, report, anchored=anchored, sure=how.sure)
+            except SourceError as error:
+                if secret_layers(manifest):  # the page shows the district
+                    error.page = ""
+                raise
         unplaced = _place_by_name(layer, incoming, columns, cells, placed, match, rows, refused, report)
         if unplaced and how.place is not None:
+            refuse_uncleared(manifest, "写出落点页")
             _write_places(how.place, file, layer, keys, cells, unplaced, rows)
     tidy = _judge(layer, cells, keys, match, old, placed, rows, file, refused)
     entry = manifest["layers"].get(layer.name)
@@ -684,7 +691,8 @@ def add(
     Parameters
     ----------
     file
-        .xlsx, .xls, .csv (UTF-8 or GB18030), .json (records), .geojson, .gpkg, .shp, .kml, .kmz, .gdb (a folder) or .dxf.
+        .xlsx, .xls, .csv (UTF-8 or GB18030), .json (records), .geojson, .gpkg, .shp, .kml, .kmz, .parquet, .gdb (a folder)
+        or .dxf.
     folder
         A district folder. A layer that is not declared there yet is declared.
     layer

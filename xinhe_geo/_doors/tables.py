@@ -74,6 +74,14 @@ _SYNONYMS: Mapping[str, tuple[str, ...]] = {
 }
 
 
+#: What a row of a layer is called in headers, beside the layer's own label.
+_NOUNS: Mapping[str, tuple[str, ...]] = {
+    "parcels": ("地块",), "barriers": ("阻隔",), "landuse": ("地块", "图斑"), "green": ("公园",), "named_roads": ("道路",),
+    "homes": ("居住区",), "gates": ("出入口", "大门"), "own_facilities": ("设施",), "entrances": ("出入口",),
+    "streets": ("道路", "路段"),
+}  # fmt: skip
+
+
 _COORDINATES: Mapping[str, tuple[str, ...]] = {
     "lon": (
         "经度",
@@ -110,6 +118,7 @@ _COORDINATES: Mapping[str, tuple[str, ...]] = {
 
 _PRIVATE = re.compile(
     "身份证|证件号|公民身份|电话|手机|联系方式|联系人|姓名|户主|负责人|法人|户号|户籍号|银行卡|微信|电子邮箱|"
+    "(填表|填报|制表|审核|审批|经办)人|(填表|填报|制表|审核|审批|经办|院长|主任)[:：]|"
     r"^(tel|phone|mobile|telephone|id_?card|idno|e?mail)$"
 )
 
@@ -155,10 +164,11 @@ def header_words(layer: Layer) -> dict[str, str]:
     found: dict[str, str] = {}
     for column in layer.names.values():
         own = (column.name, column.label, *_SYNONYMS.get(column.name, ()))
+        nouns = (layer.label, *_NOUNS.get(layer.name, ()))
         if column.name == layer.key:
-            own += ("编号", "id", "编码", f"{layer.label}编号", f"{layer.label}代码", "CAD句柄")
+            own += ("编号", "id", "编码", *(f"{n}{e}" for n in nouns for e in ("编号", "代码", "编码")), "CAD句柄")
         if column.name == "name":
-            own += (f"{layer.label}名称", layer.label)
+            own += (*(f"{n}名称" for n in nouns), layer.label)
         for word in own:
             found.setdefault(plain_header(word), column.name)
     if layer.geometry is not None:

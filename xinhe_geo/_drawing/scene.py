@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import geopandas as gpd
@@ -74,6 +74,7 @@ class Scene:
     groups: list[dict[str, Any]]
     off: list[str]
     first: int
+    manifest: Mapping[str, Any] = field(default_factory=dict)  # what may become a file is written there
 
 
 #: So many gaps carry their number at once; the others are dots until one comes near, so that the colours below stay visible.
@@ -281,6 +282,7 @@ def scene_of(
         evidence_line(district, (), lang),
         t["demo"] if demonstration else "", district.crs, first, whole, layers, labels, themes,
         _groups(district, layers, lang), _start_off(district, layers, themes), start,
+        district.manifest,
     )  # fmt: skip
 
 

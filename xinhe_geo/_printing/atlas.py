@@ -19,6 +19,7 @@ from .._drawing.scene import Scene
 from .._drawing.style import house_style, joined, kind_label, layer_of, number_text, rule_label, wording
 from .._drawing.themes import Mode, class_text, percent, walker_text
 from ..district import District
+from ..layers import refuse_uncleared
 from ..progress import told
 from ..reach import hinge_of_kinds, home_points
 from ..sheet import (
@@ -76,6 +77,7 @@ def atlas(
         A file cannot be written, or the typeface is missing.
     """
     check_size(size)
+    refuse_uncleared(district.manifest, "写出图册")
     t, say = wording(lang), progress or (lambda _: None)
     results, folder = analyse(district, preset=preset, progress=say), Path(to)
     pictures: list[Path] = []

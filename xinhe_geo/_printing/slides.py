@@ -24,6 +24,7 @@ from .._drawing.named import COMPLETENESS, GAPS, OVERVIEW, scene_for, worst_gaps
 from .._drawing.style import badges_of
 from ..audit import SEVERITIES, rests_on
 from ..district import District
+from ..layers import refuse_uncleared
 from ..ledger import ledger, verdicts
 from ..progress import told
 from ..sheet import map_png, write_bytes
@@ -65,6 +66,7 @@ def slides(
     EnvironmentProblem
         The file cannot be written, or the typeface of the maps is missing.
     """
+    refuse_uncleared(district.manifest, "写出汇报")
     say = progress or (lambda _: None)
     results = analyse(district, preset=preset, progress=say)
     deck = _Deck(district)

@@ -23,6 +23,7 @@ from .._drawing.style import badges_of
 from .._ledger.grounds import number_text
 from ..audit import SEVERITIES, rests_on
 from ..district import District
+from ..layers import refuse_uncleared
 from ..ledger import ledger, verdicts
 from ..progress import told
 from ..sheet import map_png, write_bytes
@@ -64,6 +65,7 @@ def write_brief(
     EnvironmentProblem
         The file cannot be written, or the typeface of the maps is missing.
     """
+    refuse_uncleared(district.manifest, "写出汇报")
     say = progress or (lambda _: None)
     results = analyse(district, preset=preset, progress=say)
     plan = ledger(district) if has_own_plan(district) else pd.DataFrame()
