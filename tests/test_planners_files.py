@@ -28,7 +28,7 @@ from xinhe_geo._doors.template import template
 from xinhe_geo.cli import DONE, main
 from xinhe_geo.datum import from_wgs84
 from xinhe_geo.district import District
-from xinhe_geo.errors import EnvironmentProblem
+from xinhe_geo.errors import DataError, EnvironmentProblem
 
 resource = pytest.importorskip("resource", reason="a full disk is a limit on the size of files")
 TOY = Path(__file__).parent / "toy"
@@ -90,12 +90,15 @@ def test_an_answer_of_a_web_map(tmp_path: Path, toy: Path) -> None:
     pois.append({**pois[0], "id": "B0FF9", "location": [], "tel": []})
     path = tmp_path / "食堂.json"
     path.write_text(json.dumps({"status": "1", "count": "5", "pois": pois}, ensure_ascii=False), "utf-8")
-    report = add(path, toy, "facilities", crs="GCJ-02", fill={"类别": "canteen"}, apply=True)
+    report = add(path, toy, "facilities", crs="GCJ-02", fill={"类别": "社区食堂"}, apply=True)
     balanced(report, 5, 4)
     assert "tel" in set(report.loc[report["result"] == "dropped", "column"])
     assert b"12345678" not in b"".join(contents(toy).values())
     got = District.load(toy).rows["facilities"]
     assert shapely.distance(got.geometry["B0FF1"], shapely.Point(X + 30, Y)) < 0.2
+    assert got.loc["B0FF1", "kind"] == "canteen"
+    with pytest.raises(DataError, match="可写：社区卫生服务中心"):
+        add(path, toy, "facilities", crs="GCJ-02", fill={"类别": "饭馆"})
 
 
 # --- the civil affairs office ---------------------------------------------------------------------------------------

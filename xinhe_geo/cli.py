@@ -1009,8 +1009,11 @@ def add(
                 file, to, layer, crs=crs, sheet=sheet or (";".join(dxf_layer) if dxf_layer else None), key=key, apply=yes,
                 replace=replace, fill=_pairs(set_), control=control, affine=affine, repair=repair, place=place, sure=sure,
             )  # fmt: skip
-        except SourceError as error:
-            _keep_page(error, file)
+        except (SourceError, DataError) as error:
+            if isinstance(error, SourceError):
+                _keep_page(error, file)
+            elif place is not None and place.is_file():
+                _err.print(escape(f"没有坐标的行可以在 {_show(place)} 上放，存下的表再用 add 导入。"))
             raise
     if place is not None and place.is_file():
         _out.print(escape(_text(lang, "done", _show(place))))

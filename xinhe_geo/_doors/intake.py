@@ -157,6 +157,22 @@ def _identity(layer: Layer, frame: pd.DataFrame) -> list[str]:
                                                                                      strict=True)]  # fmt: skip
 
 
+def _codes(column: Column, kinds: Mapping[str, str]) -> dict[str, str]:
+    """
+    Return the words that stand for a column's coded values.
+
+    A kind may be called by its label, by the label without what stands in brackets, or by what stands in them at its end:
+    "老年食堂（社区食堂）" by either, where no other kind is called so.
+    """
+    codes = {label: v for v, label in value_labels(column).items()}
+    if column.parent != ("kinds", "kind"):
+        return codes
+    said = [(word, kind) for kind, label in kinds.items() for word in
+            (bare_name(label), *re.findall(r"[（(]([^（()）]{3,})[)）]$", label))]  # fmt: skip
+    times = Counter(word for word, _ in said)
+    return codes | {w: kind for w, kind in said if times[w] == 1} | {label: kind for kind, label in kinds.items()}
+
+
 def _cells(
     incoming: Incoming,
     layer: Layer,
@@ -171,14 +187,12 @@ def _cells(
         if name.startswith("@"):
             continue
         column = layer.names[name]
-        codes = {label: v for v, label in value_labels(column).items()}
-        if column.parent == ("kinds", "kind"):
-            codes |= {label: kind for kind, label in kinds.items()}
         factor = unit_factor(incoming.heads[j], column)
         if factor != 1:
             report.say(
                 "note", f"按表头的单位换算：乘以 {factor:,.6g}，存为{column.unit}", column=printable(incoming.heads[j])
             )
+        codes = _codes(column, kinds)
         values = [cell_text(column, row[j], codes, factor) for row in incoming.rows]
         for i, value in enumerate(values):
             if not isinstance(value, str):
@@ -354,13 +368,10 @@ def _fill(cells: dict[str, list[Any]], layer: Layer, fill: Mapping[str, str], ki
         if name.startswith("@") or name == layer.key:
             raise UnknownNameError("列", said, [f"{c.label}" for c in layer.names.values() if c.name != layer.key])
         column = layer.names[name]
-        codes = {label: v for v, label in value_labels(column).items()}
-        if column.parent == ("kinds", "kind"):
-            codes |= {label: kind for kind, label in kinds.items()}
         wrong = why_hostile(value)
         if wrong is not None:
             raise SourceError(f"{said} 的值{wrong[0]}。{wrong[1]}")
-        cell = cell_text(column, value, codes)
+        cell = cell_text(column, value, _codes(column, kinds))
         cells[name] = [cell if v is None else v for v in cells.get(name, [None] * n)]
 
 
@@ -555,9 +566,11 @@ def _refuse_orphans(
     words = next((c for c in ("label", "name") if c in parents.columns), None)
     names = {} if words is None else {str(w): str(k) for k, w in parents[words].dropna().items()}
     known = [*(str(k) for k in parents.index), *names]
+    shown = [*names] or known
+    choices = f"可写：{'、'.join(map(printable, shown[:12]))}{' 等' if len(shown) > 12 else ''}；或先补上那一行"
     for i in np.flatnonzero((codes.notna() & ~codes.isin(parents.index)).to_numpy()):
         close = get_close_matches(str(codes.iloc[i]), known, n=3)
-        remedy = f"是否想写 {'、'.join(close)}" if close else "改成已有的编号，或先补上那一行"
+        remedy = f"是否想写 {'、'.join(close)}" if close else choices
         refused.setdefault(int(i), []).append((column.label, codes.iloc[i], f"在{label}里不存在", remedy))
 
 

@@ -282,10 +282,9 @@ def check_datum(
     leaning = next((str(n) for t in tables if "leans" in t for n in t.index[t["leans"].to_numpy()] if n != datum), None)
     if leaning is not None and not sure:
         raise _wrong_datum(file, datum, leaning, tables[-1], written, rows, proven=False)
-    why = tables[0]["text"].iloc[0] if tables else "没有街道和地名可比"
-    report.say(
-        "note", f"坐标基准 {datum} 没有得到证实：{why}", "向提供者核实坐标来源；在地图上抽查几个点", column=UNPROVEN
-    )
+    why, _, measured = (str(tables[0]["text"].iloc[0]) if tables else "没有街道和地名可比").partition("。")
+    remedy = "向提供者核实坐标来源；在地图上抽查几个点"
+    report.say("note", f"坐标基准 {datum} 没有得到证实：{why}", remedy, column=UNPROVEN, value=measured)
 
 
 def _wrong_datum(
