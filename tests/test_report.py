@@ -129,6 +129,15 @@ def test_geopackage_opens_with_styles(output: Path) -> None:
     with closing(sqlite3.connect(path)) as db:
         styles = dict(db.execute("SELECT f_table_name, styleQML FROM layer_styles").fetchall())
     assert "graduatedSymbol" in styles["覆盖_plan_clinic_15"] and 'name="常住人口"' in styles["覆盖_plan_clinic_15"]
+    assert set(styles) == {str(name) for name, _ in pyogrio.list_layers(path) if name != "layer_styles"}
+    # Every field has a Chinese alias; those of a table side by side are named by their rules.
+    fields = {
+        f
+        for qml in styles.values()
+        for f, alias in re.findall(r'field="([^"]*)" name="([^"]*)"', qml)
+        if not re.search("[一-龟]|OSM", alias)
+    }
+    assert not fields
 
 
 def test_record_names_inputs_and_outputs(output: Path) -> None:

@@ -625,7 +625,12 @@ _ALIASES = {
     "people": "常住人口", "people_60plus": "60岁及以上", "served": "可达份额", "minutes": "步行时间_分钟", "metres": "路网距离_米",
     "straight_metres": "直线距离_米", "people_unserved": "不可达人口", "reason": "原因", "completeness": "配套齐全度", "lacks": "缺",
     "state": "状态", "basis": "依据类型", "zone": "分区", "area": "片区", "served_buffer": "直线半径_份额",
-    "served_network_m": "路网距离_份额", "served_walk_min": "步行时间_份额", "method": "方法",
+    "served_network_m": "路网距离_份额", "served_walk_min": "步行时间_份额", "served_inside": "仅界内设施_份额", "method": "方法",
+    "profile": "人群", "denominator": "分母", "metric": "量法", "limit_metres": "限值_米", "limit_minutes": "限值_分钟", "grid": "网格编号",
+    "people_60plus_unserved": "不可达60岁及以上", "share_unserved": "不可达比例", "unserved": "不可达数", "counted": "按什么人口", "crosses": "隔着",
+    "gate_known": "出入口已知", "gate_minutes": "到出入口_分钟", "wait_minutes": "过街等候_分钟", "street_minutes": "沿街步行_分钟",
+    "facility_minutes": "步行最近设施", "walked_metres": "步行距离_米", "detour": "绕行倍数", "kinds": "应配类数", "complete": "齐全",
+    "area_m2": "面积_平方米", "area_km2": "面积_平方公里",
 }  # fmt: skip
 
 
@@ -636,7 +641,8 @@ def geopackage(district: District, results: Mapping[str, Any], path: Path) -> No
     One layer per mapped rule (homes with their shares, metres, minutes) and its gaps; one layer of all rules side by side;
     completeness, facilities and outlines.
     """
-    labels = {**dict(district.rules["label"]), **_ALIASES}
+    declared = {column.name: column.label for layer in LAYERS.values() for column in layer.names.values()}
+    labels = {**declared, **dict(district.rules["label"]), **_ALIASES}
     write_layers(path, _gis_layers(district, results), district.year, labels)
 
 

@@ -1159,8 +1159,6 @@ def _write_folder(
 
 # --- fetching --------------------------------------------------------------------------------------------------------
 
-#: Layers marked so must not leave the house, not even as a rounded box around them.
-
 
 def box_to_fetch(
     *, bbox: Sequence[float] | None = None, district: District | None = None
