@@ -258,6 +258,7 @@ def test_a_full_disk_is_a_message_and_changes_nothing(tmp_path: Path, toy: Path,
         except EnvironmentProblem as error:
             refused += 1
             assert "磁盘空间" in str(error)
+            assert not (toy / ".history").exists()
         finally:
             resource.setrlimit(resource.RLIMIT_FSIZE, soft)
         if limit < 1_000_000 and contents(toy) != before:

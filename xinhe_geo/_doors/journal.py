@@ -125,7 +125,25 @@ def commit(folder: Path, files: Mapping[str, bytes], layer: str, source: str) ->
     version = history / f"{number:03d}"
     fresh = history / f"new-{number:03d}"
     shutil.rmtree(fresh, ignore_errors=True)
-    steps = []
+    try:
+        steps = _prepare(folder, fresh, files)
+        record = {"layer": layer, "source": source, "files": steps}
+        write_whole(fresh / "record.json", json.dumps(record, ensure_ascii=False, indent=1).encode())
+        write_whole(history / "journal.json", json.dumps({"version": version.name, "do": "apply"}).encode())
+    except BaseException:
+        if not (history / "journal.json").is_file():
+            shutil.rmtree(fresh, ignore_errors=True)
+        raise
+    try:
+        finish(folder)
+    except OSError:
+        _step_back(folder, version, steps)
+        raise
+
+
+def _prepare(folder: Path, fresh: Path, files: Mapping[str, bytes]) -> list[dict[str, str | None]]:
+    """Write what is there and what is to come beside each other; return one step for each file."""
+    steps: list[dict[str, str | None]] = []
     for name, content in files.items():
         place = folder / name
         old = place.read_bytes() if place.is_file() else None
@@ -133,14 +151,7 @@ def commit(folder: Path, files: Mapping[str, bytes], layer: str, source: str) ->
             write_whole(fresh / "old" / name, old)
         write_whole(fresh / "new" / name, content)
         steps.append({"file": name, "old": None if old is None else _sha(old), "new": _sha(content)})
-    record = {"layer": layer, "source": source, "files": steps}
-    write_whole(fresh / "record.json", json.dumps(record, ensure_ascii=False, indent=1).encode())
-    write_whole(history / "journal.json", json.dumps({"version": version.name, "do": "apply"}).encode())
-    try:
-        finish(folder)
-    except OSError:
-        _step_back(folder, version, steps)
-        raise
+    return steps
 
 
 def _step_back(folder: Path, version: Path, steps: Sequence[Mapping[str, Any]]) -> None:
