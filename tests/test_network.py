@@ -849,6 +849,9 @@ def test_closing_a_place_that_does_not_exist(toy: WalkNetwork) -> None:
     state = toy.search_state(door(toy, "clinic", 0, 0))
     with pytest.raises(UnknownNameError, match="clinic"):
         state.without_place("clinik")
+    nameless = door(toy, "clinic", 0, 0).assign(place=[None])
+    with pytest.raises(ValueError, match="不能为空"):
+        state.with_place(nameless)
     empty = state.without_place("clinic")
     assert empty.at(door(toy, "x", 0, 0))["target"].isna().all()
     again = empty.with_place(door(toy, "clinic", 50, 0))

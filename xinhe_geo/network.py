@@ -1359,10 +1359,9 @@ class SearchState:
 
     def with_place(self, doors: pd.DataFrame) -> SearchState:
         """Return the state with these doors added; places that exist already get them as further doors."""
-        column = doors["place"]
-        if column.hasnans:
+        names = doors["place"].tolist()
+        if any(pd.api.types.is_scalar(name) and pd.isna(name) for name in names):
             raise ValueError("地点的编号不能为空")
-        names = column.tolist()
         added = [name for name in dict.fromkeys(names) if name not in self._number]
         number = {name: len(self.labels) + i for i, name in enumerate(added)}
         place = np.array([number.get(name, self._number.get(name)) for name in names], np.int32)
