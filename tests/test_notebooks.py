@@ -554,7 +554,11 @@ def test_maps_and_the_live_map_in_jupyterlab_without_a_network(lab: str, chromiu
             if number != "03":
                 before, after = drag_a_facility(page)
                 assert before.endswith("%") and after.endswith("%") and before != after
-                assert not page.locator(".jp-OutputArea-output:has-text('Error displaying widget')").count()
+            if number == "05":  # what the hand did has reached Python: the next cell, run again, counts it
+                page.locator(".jp-Notebook .jp-CodeCell").last.locator(".cm-content").click()
+                page.keyboard.press("Shift+Enter")
+                page.get_by_text("其中活地图上改了 1 步").wait_for(timeout=60_000)
+            assert not page.locator(".jp-OutputArea-output:has-text('Error displaying widget')").count()
         outside = [
             url for url in asked if not url.startswith((lab, "data:", "blob:", "about:", lab.replace("http", "ws")))
         ]
