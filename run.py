@@ -322,16 +322,21 @@ def child_environment() -> dict[str, str]:
 
 def call(*arguments: str) -> int:
     """Run .venv's Python in the folder where the user stands and return its exit code."""
-    with subprocess.Popen([str(PYTHON), *arguments], env=child_environment()) as process:
-        previous = signal.signal(signal.SIGTERM, lambda *_: process.terminate())
-        try:
-            while True:
-                # Ctrl-C reaches the program itself, which knows how to stop (JupyterLab asks first); wait for it.
-                with contextlib.suppress(KeyboardInterrupt):
-                    code = process.wait()
-                    return code if code >= 0 else 128 - code
-        finally:
-            signal.signal(signal.SIGTERM, previous)
+    # Ctrl-C reaches the program itself, which knows how to stop (JupyterLab asks first); here it is heard and nothing is
+    # done, from before the program starts. Not "ignored": what is ignored here the program would ignore too.
+    heard = signal.getsignal(signal.SIGINT)
+    if heard is not signal.SIG_IGN:
+        signal.signal(signal.SIGINT, lambda *_: None)
+    try:
+        with subprocess.Popen([str(PYTHON), *arguments], env=child_environment()) as process:
+            previous = signal.signal(signal.SIGTERM, lambda *_: process.terminate())
+            try:
+                code = process.wait()
+                return code if code >= 0 else 128 - code
+            finally:
+                signal.signal(signal.SIGTERM, previous)
+    finally:
+        signal.signal(signal.SIGINT, heard)
 
 
 def run_quietly(*arguments: str) -> bool:

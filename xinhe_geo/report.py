@@ -149,10 +149,11 @@ def documents(
     for name in names:
         if name not in DOCUMENTS:
             raise UnknownNameError("材料", str(name), list(DOCUMENTS))
+    if preset not in PRESETS:
+        raise UnknownNameError("口径预设", preset, list(PRESETS))
     files = [Path(to) / DOCUMENTS[name] for name in names]
-    for name, file in zip(
-        names, files, strict=True
-    ):  # the office formats take a second to import, and few ask for them
+    for name, file in zip(names, files, strict=True):
+        # The office formats take a second to import, and few ask for them.
         file.parent.mkdir(parents=True, exist_ok=True)
         if name == "sheet":
             from .sheet import sheet
