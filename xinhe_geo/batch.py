@@ -438,6 +438,7 @@ def _cluster(workers: int | None, scheduler: str | None, districts: int) -> Iter
         "distributed.comm.timeouts.connect": f"{PATIENCE:g}s",
         "distributed.worker.use-file-locking": False,
         "distributed.admin.log-length": 0,
+        "distributed.worker.profile.enabled": False,  # it keeps what it saw, second by second, for as long as a worker lives
         # Several MB as an argument is what --ship is: not worth a warning each time.
         "distributed.admin.large-graph-warning-threshold": "1GB",
     }
