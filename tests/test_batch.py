@@ -225,6 +225,20 @@ def test_wrong_settings_are_refused_before_anything_starts(tmp_path: Path) -> No
 
 
 @pytest.mark.slow
+def test_a_worker_keeps_no_profile_of_its_work() -> None:
+    """Dask's profiler keeps what it saw for as long as a worker lives: a megabyte a district."""
+
+    def profiled() -> tuple[bool, int]:
+        import dask
+        from distributed import get_worker
+
+        return dask.config.get("distributed.worker.profile.enabled"), len(get_worker().profile_history)
+
+    with module._cluster(1, None, 1) as client:
+        assert client.submit(profiled).result() == (False, 0)
+
+
+@pytest.mark.slow
 def test_two_processes_and_one_killed_give_the_same(
     tmp_path: Path, here: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
