@@ -521,7 +521,13 @@ def test_every_command_has_a_row(name: str) -> None:
     rows = re.findall(r"^\| (`.+?`[^|]*) \|", (ROOT / name).read_text("utf-8").replace(r"\|", ""), re.MULTILINE)
     told = {words.split()[0] for row in rows for words in re.findall(r"`(?:python run\.py )?([^`]+)`", row)}
     own = {"lab", "app", "bundle"}
-    assert own | set(typer.main.get_command(app).commands) <= told  # type: ignore[attr-defined]
+    commands = typer.main.get_command(app).commands  # type: ignore[attr-defined]
+    for row in rows:
+        for words in (text.split() for text in re.findall(r"`(?:python run\.py )?([^`]+)`", row)):
+            if words[0] in commands and words[1:2] in (["FOLDER"], ["文件夹"]):
+                first = next(p.name for p in commands[words[0]].params if not p.opts[0].startswith("-"))
+                assert first == "folder", words
+    assert own | set(commands) <= told
 
 
 @pytest.mark.parametrize("name", READMES)

@@ -136,7 +136,7 @@ def comparison(
     users = sharing(before, after, rules=rules)
     users = users[users["change"].abs() > 0.5].reset_index()
     sheets = {
-        "一页表": (_titled(shown, _EFFECT_NAMES), "之前、之后为各指标自己分母的份额 0–1；设施更挤、更松：最近的一处使用人口多或少一成以上"),
+        "一页表": (_titled(shown, _EFFECT_NAMES), "之前、之后为各指标自己的分母中可达的份额；设施更挤、更松：最近的一处使用人口多或少一成以上"),
         "小区变化": (_titled(moved, {
             "home": "小区编号", "name": "小区", "label": "指标", "state": "状态", "people": "常住人口", "people_60plus": "60岁及以上",
             "minutes_before": "之前（分钟）", "minutes_after": "之后（分钟）", "minutes_change": "变化（分钟）", "served_before": "之前可达份额",
@@ -385,7 +385,7 @@ def write_plans(
         )
         sheets[name] = (
             _titled(table.assign(change=table["change"] * 100), _EFFECT_NAMES),
-            "之前、之后为份额 0–1；之前是同一年没有这个方案",
+            "之前、之后为可达的份额；之前是同一年没有这个方案",
         )
         if needs is not None:
             sheets[f"配建 {name}"] = (provision_sheet(needs), "应配 = 新增数 ÷ 每多少 × 应有多少")
