@@ -620,8 +620,8 @@ lab = []
 MAIN = """
 import json, os, sys, time
 if sys.argv[1:2] == ["sleep"]:
-    print("up", flush=True)
     try:
+        print("up", flush=True)  # inside: whoever reads this may press Ctrl-C before the next line
         time.sleep(60)
     except KeyboardInterrupt:
         sys.exit(7)

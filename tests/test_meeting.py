@@ -363,7 +363,7 @@ def facility_on_screen(page: Any, which: str = "f.serves") -> tuple[str, float, 
 
 def until(page: Any, true: str, arg: Any = None) -> None:
     """Wait until something holds; Playwright's own waiting evaluates text inside the page, which its policy forbids."""
-    for _ in range(100):
+    for _ in range(400):
         if page.evaluate(true, arg):
             return
         page.wait_for_timeout(50)
@@ -816,10 +816,11 @@ def test_the_comparison_keeps_up_with_a_drag(show: Opener, bundled_page: str) ->
     for y in (40, 90, 140):
         page.mouse.move(at[0] - 30, at[1] + y)
         page.wait_for_timeout(60)
-        shown = page.evaluate(
-            """() => [document.querySelector("tbody tr.here td").textContent, document.querySelector(".xm-big").textContent]"""
+        until(
+            page,
+            """() => { const row = document.querySelector("tbody tr.here td").textContent;
+                return row === document.querySelector(".xm-big").textContent && row !== "51.3%"; }""",
         )
-        assert shown[0] == shown[1] != "51.3%"
     page.mouse.up()
 
 

@@ -934,7 +934,8 @@ def test_the_page_of_sites_and_that_of_links(toy: xh.District, tmp_path: Path) -
 
 #: A command whose solver never ends: it says so by a file, and waits.
 ENDLESS = """
-import sys, time
+import signal, sys, time
+signal.signal(signal.SIGINT, signal.default_int_handler)  # programs in the background are started deaf to it
 import xinhe_geo._siting.models as models
 def endless(*_, **__):
     open(sys.argv[1], "w").close()
