@@ -248,7 +248,9 @@ def test_every_metric_is_worked_out() -> None:
 
 
 def test_what_is_said_beside_the_number(by_hand: pd.DataFrame) -> None:
-    assert by_hand.loc["canteen", "gap"] == "缺 1 个社区：甲社区"
+    # 甲社区: A 100 people, C nobody knows; 乙社区: B 200 and D 50; E (10) lies in no community
+    known = "；1 处小区的常住人口不详、未计入"
+    assert by_hand.loc["canteen", "gap"] == f"缺 1 个社区：甲社区（100 人）；涉及常住人口 100 人（依据：实测）{known}"
     assert by_hand.loc["no_engine", "fix"] == "补齐数据：行车时间"
     assert by_hand.loc["canteen", "text"].startswith(
         "canteen：50 %；2 个社区（2022 年名录）中 1 个有；目标 ≥ 100 %；部分达标"
@@ -274,6 +276,64 @@ def test_what_is_said_beside_the_number(by_hand: pd.DataFrame) -> None:
     )
     assert "缝 0 m²，叠 0 m²" in by_hand.loc["tiles", "text"]
     assert (by_hand["contradiction"] == "X1：两个数。处理：并列。").all()
+
+
+#: 甲社区 has neither: A (100 people, 40 of them 60+, 40 households, 60 m by 60 m of land), C (unknown, 60 m by 60 m).
+#: 乙社区 has no day care: B 200 people, 20, 80 households, 60 m by 60 m; D 50 people, 50, 20 households, drawn as a point.
+@pytest.mark.parametrize(
+    ("kind", "weight", "size", "of", "said"),
+    [
+        ("canteen", "", 100, "常住人口（人）", "甲社区（100 人）；涉及常住人口 100 人（依据：实测）；1 处小区的常住人口不详"),
+        ("elderly_daycare", "", 350, "常住人口（人）", "甲社区（100 人）、乙社区（250 人）；涉及常住人口 350 人"),
+        ("elderly_daycare", "people_60plus", 110, "60岁及以上人口（人）", "甲社区（40 人）、乙社区（70 人）；涉及60岁及以上人口 110 人"),
+        ("canteen", "households", 40, "户数（户）", "甲社区（40 户）；涉及户数 40 户"),
+        ("elderly_daycare", "area_m2", 10_800, "居住用地（m²）", "甲社区（7,200 m²）、乙社区（3,600 m²）；涉及居住用地 10,800 m²"),
+        ("elderly_daycare", "homes", 4, "小区数（个小区）", "甲社区（2 个小区）、乙社区（2 个小区）；涉及小区数 4 个小区"),
+    ],
+)  # fmt: skip
+def test_who_lives_where_a_community_lacks_it_by_hand(kind: str, weight: str, size: float, of: str, said: str) -> None:
+    row = evaluated(measure("c", "communities_with", kinds=kind, weight=weight, **ALL)).loc["c"]
+    assert row["gap_size"] == pytest.approx(size) and row["gap_of"] == of and row["gap_basis"] == "实测"
+    assert said in row["gap"]
+
+
+def test_what_nobody_knows_of_the_people_is_said_and_judges_nothing() -> None:
+    """People of A are synthetic, then unknown, then there are no homes: the verdict on communities stays."""
+    district = toy_with([measure("c", "communities_with", kinds="canteen", **ALL)])
+    homes = district.rows["homes"]
+    verdict = of_t1(district).loc["c", "verdict"]
+
+    def with_homes(frame: pd.DataFrame | None) -> pd.Series:
+        rows = {name: own for name, own in district.rows.items() if name != "homes"}
+        return of_t1(district.with_rows(rows if frame is None else {**rows, "homes": frame})).loc["c"]
+
+    made_up = with_homes(homes.assign(basis=["synthetic", *["surveyed"] * (len(homes) - 1)]))
+    assert (
+        made_up["gap_basis"] == "合成，演示值不作结论"
+        and made_up["demonstration"] == ""
+        and made_up["verdict"] == verdict
+    )
+    other = homes.copy()
+    other.loc["A", "people"] = pd.NA
+    blank = with_homes(other)
+    assert blank["gap"] == "缺 1 个社区：甲社区；涉及的常住人口：数据不足（2 处小区的常住人口都没有填）"
+    assert np.isnan(blank["gap_size"]) and blank["gap_of"] == "常住人口（人）" and blank["gap_basis"] == "数据不足"
+    none = with_homes(None)
+    assert "数据不足（缺图层：小区（layers.homes））" in none["gap"] and none["verdict"] == verdict
+    away = with_homes(homes.drop(index=["A", "C"]))
+    assert away["gap"] == "缺 1 个社区：甲社区；涉及的常住人口：数据不足（界内没有 2022 年的小区）"
+
+
+def test_who_a_walk_leaves_out_is_a_number_too(by_hand: pd.DataFrame) -> None:
+    """E's 10 people have no way; of the canteen and the station 乙苑 49, 丁楼 12, 戊苑 10 (see above)."""
+    circle, enough = by_hand.loc["circle"], by_hand.loc["enough"]
+    assert (
+        circle["gap_size"] == pytest.approx(10)
+        and circle["gap_of"] == "常住人口（人）"
+        and circle["gap_basis"] == "实测"
+    )
+    assert enough["gap_size"] == pytest.approx(360 - 100 - 250 * 0.68 * 300 / 270)
+    assert np.isnan(by_hand.loc["circle_north", "gap_size"]) and by_hand.loc["circle_north", "gap_of"] == ""
 
 
 def test_theil_adds_up(by_hand: pd.DataFrame) -> None:
@@ -418,7 +478,7 @@ def test_all_promises_are_there_and_nothing_is_concluded(bundled: xh.District, t
     assert (lacking["needs"] != "").all() and lacking["text"].str.contains("数据不足：").all()
     assert (
         list(table.columns) == list(lg.COLUMNS)
-        and not table.drop(columns=["value", "target", "low_other", "high_other"]).isna().any().any()
+        and not table.drop(columns=["value", "target", "low_other", "high_other", "gap_size"]).isna().any().any()
     )
     assert len(table[table["binding"] != ""].groupby(level="commitment").size()) == 14
     assert set(lg.verdicts(table)) <= set(lg.VERDICTS)
@@ -459,7 +519,17 @@ BUNDLED_LAYERS = tuple(tomllib.loads((ROOT / "data" / "district.toml").read_text
 def only_rows_that_need_it_change(before: pd.DataFrame, after: pd.DataFrame, layer: str) -> pd.Series:
     needs_it = after["needs"].str.contains(f"（layers.{layer}）", regex=False)
     assert (after.loc[needs_it, "verdict"] == "数据不足").all() and after.loc[needs_it, "value"].isna().all()
-    pd.testing.assert_frame_equal(before[~needs_it], after[~needs_it])
+    same, gone = before[~needs_it], after[~needs_it]
+    if layer == "homes":  # who lives in a community that lacks something is known from homes; all else of the row stays
+        of_gap = ["gap", "gap_size", "gap_of", "gap_basis", "inputs"]
+        who = same["metric"].str.startswith("communities_")
+        assert (
+            gone.loc[who & (same["gap"] != ""), "gap"]
+            .str.contains("数据不足（缺图层：小区（layers.homes））", regex=False)
+            .all()
+        )
+        same, gone = (frame.assign(**{c: frame[c].where(~who) for c in of_gap}) for frame in (same, gone))
+    pd.testing.assert_frame_equal(same, gone)
     return needs_it
 
 
@@ -686,6 +756,9 @@ def test_workbook_keeps_what_was_filled_in(tmp_path: Path) -> None:
         f"${openpyxl.utils.get_column_letter(head.index('缺什么') + 1)}$5"
     )
     assert head.index("差距") < head.index("缺什么") < head.index("参数")
+    at = head.index("差距涉及")
+    assert head[at : at + 3] == ["差距涉及", "涉及什么", "涉及的依据"]
+    assert [sheet.cell(4, at + j).value for j in (1, 2, 3)] == [100, "常住人口（人）", "实测"]
     assert (
         sheet.cell(4, head.index("数值") + 1).value == 50
         and sheet.cell(4, head.index("数值") + 1).number_format == "#,##0"

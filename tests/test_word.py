@@ -84,6 +84,19 @@ def test_the_brief_s_numbers_are_the_report_s(toy: xh.District, brief: Path) -> 
         assert lead.loc[name, "basis_text"] in cells
 
 
+def test_who_lives_where_a_community_lacks_it(toy: xh.District, tmp_path: Path) -> None:
+    """Nobody has day care: 甲社区 100 people (and C, unknown), 乙社区 250. Where nobody is known the table says so."""
+
+    def row(district: xh.District, name: str) -> list[str]:
+        document = docx.Document(str(_word.write_brief(district, tmp_path / name)))
+        table = next(t for t in document.tables if t.rows[0].cells[2].text == "分母")
+        return next([c.text for c in r.cells] for r in table.rows if "日间照料中心" in r.cells[0].text)
+
+    assert row(toy, "a.docx")[1:] == ["2", "常住人口", "350 人", "乙社区 250 人、甲社区 100 人"]
+    blank = toy.rows["homes"].assign(people=float("nan"))
+    assert row(toy.with_rows({**toy.rows, "homes": blank}), "b.docx")[3] == "数据不足"
+
+
 def test_pages_are_numbered_and_tables_repeat_their_heads(brief: Path) -> None:
     with zipfile.ZipFile(brief) as archive:
         foot = "".join(archive.read(n).decode() for n in archive.namelist() if "footer" in n)

@@ -23,6 +23,8 @@ import pandas as pd
 
 from ._ledger.grounds import (
     SIGNS,
+    UNITS,
+    WEIGHTS,
     Found,
     Lacks,
     Measure,
@@ -53,7 +55,7 @@ VERDICTS = (UNMET, PARTLY, MET, REPORTED, UNVERIFIED, DEMONSTRATED, NO_DATA, TO_
 
 COLUMNS = (
     "label", "value", "unit", "target", "operator", "target_text", "verdict", "role", "metric", "scope", "method", "how",
-    "formula", "parameters", "basis", "demonstration", "needs", "text", "gap", "fix", "low_other", "high_other", "inputs",
+    "formula", "parameters", "basis", "demonstration", "needs", "text", "gap", "gap_size", "gap_of", "gap_basis", "fix", "low_other", "high_other", "inputs",
     "rule", "quote", "section", "category", "spatial_unit", "binding", "year", "standard", "contradiction",
 )  # fmt: skip
 
@@ -87,8 +89,9 @@ def ledger(district: District) -> pd.DataFrame:
         there is none), `operator`, `target_text`, `verdict` (one of `VERDICTS`), `role` ("own" decides, "beside" does not),
         `metric`, `scope`, `method`, `how` (one sentence), `formula` (in words), `parameters`;
         `basis` (weakest basis among the rows used), `demonstration` ("社区 13 处中 13 处为示意"), `needs` (what is missing),
-        `text` (the number and its verdict in a sentence), `gap`, `fix`, `low_other` and `high_other` (the same number by other
-        methods), `inputs` (file, hash, date, basis of each layer), `rule`;
+        `text` (the number and its verdict in a sentence), `gap`; `gap_size`, how many people (or whatever counts) it is about,
+        `gap_of` what that is, with its unit ("常住人口（人）"), `gap_basis` what it rests on (数据不足 where nobody knows);
+        `fix`, `low_other` and `high_other` (the same number by other methods), `inputs` (file, hash, date, basis of each layer), `rule`;
         `quote`, `section`, `category`, `spatial_unit`, `binding`, `year`, `standard`, `contradiction`.
 
         A commitment without a measure has one row whose measure is its own id: 数据不足.
@@ -397,11 +400,19 @@ def _row(district: District, m: Measure, promise: pd.Series) -> dict[str, Any]:
         "verdict": verdict, "role": m["role"], "metric": m["metric"], "scope": scope_text(district, m), "method": method,
         "how": m["text"], "formula": formula, "parameters": parameters(district, m), "basis": weakest(found.touched),
         "demonstration": weak, "needs": needs, "text": _sentence(m, found, verdict, target_text, needs, weak),
-        "gap": found.gap, "fix": found.fix or _fix_for(m, needs), "low_other": found.low, "high_other": found.high,
+        "gap": found.gap, **_gap_of(found), "fix": found.fix or _fix_for(m, needs), "low_other": found.low, "high_other": found.high,
         "inputs": inputs(district, m), "rule": m["rule"], **{k: promise[k] for k in _PROMISE},
         "standard": m["standard"] or (rule.basis_text if rule else ""),
         "contradiction": _contradictions(district, str(m["commitment"])),
     }  # fmt: skip
+
+
+def _gap_of(found: Found) -> dict[str, Any]:
+    """Return who the gap is about, where it is about anybody."""
+    if found.short is None:
+        return {"gap_size": math.nan, "gap_of": "", "gap_basis": ""}
+    size, weight, basis = found.short
+    return {"gap_size": size, "gap_of": f"{WEIGHTS[weight][0]}（{UNITS[weight]}）", "gap_basis": basis or NO_DATA}
 
 
 _PROMISE = ("quote", "section", "category", "spatial_unit", "binding", "year")

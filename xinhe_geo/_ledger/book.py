@@ -168,8 +168,9 @@ def _check_sheet(rows: pd.DataFrame) -> pd.DataFrame:
     # what a meeting asks comes first and is printed; how the number was made stands to the right of it
     names = {
         "commitment": "承诺", "quote": "原文", "category": "类别", "label": "量什么", "role": "地位", "value": "数值", "unit": "单位",
-        "target_text": "目标", "verdict": "判定", "gap": "差距", "fix": "怎么补", "needs": "缺什么", "section": "章节", "binding": "属性",
-        "spatial_unit": "空间范围", "contradiction": "原文矛盾", "low_other": "换算法最低", "high_other": "换算法最高", "how": "怎么量",
+        "target_text": "目标", "verdict": "判定", "gap": "差距", "gap_size": "差距涉及", "gap_of": "涉及什么", "gap_basis": "涉及的依据",
+        "fix": "怎么补", "needs": "缺什么", "section": "章节", "binding": "属性", "spatial_unit": "空间范围",
+        "contradiction": "原文矛盾", "low_other": "换算法最低", "high_other": "换算法最高", "how": "怎么量",
         "method": "算法", "formula": "公式", "parameters": "参数", "demonstration": "数据情况", "standard": "出处", "text": "一句话",
         "measure": "编号",
     }  # fmt: skip
@@ -226,7 +227,8 @@ def _source_sheet(district: District) -> pd.DataFrame:
 #: How wide columns are, in characters; others 12.
 _WIDE = {
     "承诺": 7, "编号": 10, "类别": 9, "地位": 9, "单位": 8, "数值": 10, "目标": 13, "判定": 20, "原文": 36, "章节": 20, "量什么": 25,
-    "差距": 46, "怎么补": 36, "缺什么": 28, "怎么量": 46, "一句话": 60, "说明": 60, "现状": 56, "参数": 50, "公式": 40, "数据情况": 40,
+    "差距": 46, "差距涉及": 10, "涉及什么": 11, "涉及的依据": 13, "怎么补": 36, "缺什么": 28, "怎么量": 46, "一句话": 60,
+    "说明": 60, "现状": 56, "参数": 50, "公式": 40, "数据情况": 40,
     "出处": 30, "原文矛盾": 50, "矛盾": 50, "处理": 50, "原文一": 36, "原文二": 36, "没有逐条核的原因": 60, "指标": 30, "年度节点": 22,
     "佐证材料": 26, "文件": 30, "来源": 50, "SHA-256": 66, "有": 60, "承诺每个社区都有、这里缺": 26, "其他必备设施里缺": 30,
 }  # fmt: skip

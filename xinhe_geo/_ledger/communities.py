@@ -15,6 +15,7 @@ from ..ledger import COLOURS, MET, NO_DATA, PARTLY, UNMET, beyond, foot, judged,
 from ..reach import hinge, home_points
 from .grounds import Lacks, Measure, listed, number_text, once
 from .homes import by_home
+from .places import living_text, residents
 
 #: Metrics whose number of the district is a mean over its homes, so that each community has its own.
 _PER_HOME = ("coverage", "completeness", "capacity")
@@ -156,7 +157,10 @@ def _of_presence(district: District, m: Measure, row: pd.Series) -> Iterator[dic
     for code, own in counts.iterrows():
         has = bool((own > 0).all() if m["combine"] == "all" else (own > 0).any())
         lacking = [str(labels[k]) for k in kinds if own[k] == 0]
-        said = "有" if has else f"缺{('和' if m['combine'] == 'all' else '或').join(lacking)}"
+        said = "有"
+        if not has:
+            living = living_text(residents(district, m, pd.Index([code])))
+            said = f"缺{('和' if m['combine'] == 'all' else '或').join(lacking)}，{living}"
         verdict = row["verdict"] if row["verdict"] not in (MET, PARTLY, UNMET) else MET if has else UNMET
         yield _target_row(code, m, row, 1.0 if has else 0.0, "", "要有", verdict, not has, said)
 

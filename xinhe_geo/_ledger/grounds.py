@@ -40,6 +40,10 @@ _LAYERS_OF: Mapping[str, tuple[str, ...]] = {
 }
 
 
+#: Metrics that count communities; what they lack is said with the people who live there.
+IN_COMMUNITIES = ("communities_with", "communities_without")
+
+
 SCOPE_LAYERS = {
     "district": "district", "zone": "zones", "area": "areas", "community": "communities", "parcel": "parcels", "home": "homes",
 }  # fmt: skip
@@ -58,6 +62,10 @@ WEIGHTS = {
     "area_m2": ("居住用地", "m² 居住用地"),
     "homes": ("小区数", "个小区"),
 }
+
+
+#: The units of `WEIGHTS` where what is counted was said before.
+UNITS = {"people": "人", "people_60plus": "人", "households": "户", "area_m2": "m²", "homes": "个小区"}
 
 
 _WORDS = {
@@ -82,6 +90,14 @@ NAMED_AT_MOST = 8
 Measure = Mapping[str, Any]
 
 
+class Short(NamedTuple):
+    """Who a gap is about: how many (missing where nobody knows), of what (a key of `WEIGHTS`), and what that rests on."""
+
+    size: float
+    weight: str
+    basis: str
+
+
 class Found(NamedTuple):
     """What a metric found: the value, what it counted in words, and which rows of which layers it touched."""
 
@@ -95,6 +111,7 @@ class Found(NamedTuple):
     target: float = math.nan  # replaces the number of the table
     waits: str = ""  # what still has to be typed in
     note: str = ""  # what was left out of the number
+    short: Short | None = None  # who the gap is about
 
 
 class Lacks(Exception):
@@ -230,6 +247,13 @@ def weakest(touched: Mapping[str, pd.Series]) -> str:
     return next((b for b in reversed(BASES) if b in have), "")
 
 
+def bases_text(basis: pd.Series) -> str:
+    """Return what some rows rest on, in words, the strongest first; figures to conclude nothing from are called so."""
+    have = [b for b in BASES if b in set(basis)]
+    words = "、".join(BASIS_LABELS[b] for b in have)
+    return f"{words}，演示值不作结论" if any(b in DEMONSTRATION for b in have) else words
+
+
 #: Columns that are said elsewhere in the row.
 _TOLD = (
     "measure", "commitment", "label", "metric", "role", "text", "unit", "standard", "confidence", "lacks", "needs", "scope", "codes",
@@ -289,6 +313,7 @@ def inputs(district: District, m: Measure) -> str:
     tables += ["decays", "profiles"] if m["decay"] else []
     own = layers_for(m)
     own += [n for n in ON_THE_WAY if _walked(m) and n in district.layers]
+    own += ["homes"] if m["metric"] in IN_COMMUNITIES and "homes" in district.layers else []  # who lives where it lacks
     for name in dict.fromkeys([*own, *tables]):
         if name not in district.files.index:
             lines.append(f"{LAYERS[name].label}｜没有声明")

@@ -22,6 +22,8 @@ from .grounds import (
     Found,
     Lacks,
     Measure,
+    Short,
+    bases_text,
     facilities_of,
     homes_in,
     in_words,
@@ -97,14 +99,16 @@ def _capacity(district: District, m: Measure) -> Found:
         f"（应有每 {per:g} 人 {m['norm']:g}；分到的合每 {per:g} 人 {number_text(float(rows['supply'].sum()) / total * per, '')}）"
     )
     short = float(rows["short"].sum())
-    where = _missed(homes, (rows["demand"] - rows["served"]).dropna(), weight).replace("不可达", "够不着或不够用")
+    missed = (rows["demand"] - rows["served"]).dropna()
+    where = _missed(homes, missed, weight).replace("不可达", "够不着或不够用")
     gap = f"{where}；按应有数还差 {number_text(round(short, 2), '')}" if where else ""
     unknown = int(demand.isna().sum())
     note = f"{unknown} 处小区的{WEIGHTS[weight][0]}不详、未计入" if unknown else ""
     planned = planned_text(planned_places(district, kinds)) if gap else ""
     fix = f"在缺口最大的小区附近增设{kind_names(district, kinds, '或')}，或扩大现有的规模" if gap else ""
     return Found(served / total * 100, said.replace(" 人 ", f" {unit} ") if unit != "人" else said, touched, gap,
-                 "；".join(part for part in (fix, planned) if part), note=note)  # fmt: skip
+                 "；".join(part for part in (fix, planned) if part), note=note,
+                 short=_short(district, missed, weight))  # fmt: skip
 
 
 def shared_out(district: District, m: Measure) -> pd.DataFrame:
@@ -182,7 +186,8 @@ def _coverage(district: District, m: Measure) -> Found:
     fix = (
         f"在缺口最大的小区附近增设{kind_names(district, kinds, '或')}，或增开出入口；候选位置用选址计算" if gap else ""
     )
-    return Found(value, said, touched, gap, fix, min(others), max(others), note=note)
+    short = _short(district, missed, weight)
+    return Found(value, said, touched, gap, fix, min(others), max(others), note=note, short=short)
 
 
 def by_home(district: District, m: Measure) -> tuple[pd.Series, pd.Series, str]:
@@ -213,6 +218,14 @@ def _limit(district: District, rule: Rule) -> str:
     if rule.method == "walk_min":
         return f"按{district.profile(rule.profile).label}的速度 {rule.minutes:g} 分钟"
     return f"{METHOD_LABELS[rule.method]} {rule.metres:g} 米"
+
+
+def _short(district: District, missed: pd.Series, weight: str) -> Short | None:
+    """Return how many are not served; nothing where all are."""
+    if float(missed.sum()) <= SHARE_TOLERANCE:
+        return None
+    some = missed.index[(missed > SHARE_TOLERANCE).to_numpy()]
+    return Short(float(missed.sum()), weight, bases_text(district.basis("homes").reindex(some)))
 
 
 def _missed(homes: gpd.GeoDataFrame, missed: pd.Series, weight: str) -> str:

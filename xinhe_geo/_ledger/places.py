@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
 
 import geopandas as gpd
 import numpy as np
@@ -17,9 +18,13 @@ from ..reach import facility_doors
 from ..values import TOLERANCE_M
 from .grounds import (
     NAMED_AT_MOST,
+    UNITS,
+    WEIGHTS,
     Found,
     Lacks,
     Measure,
+    Short,
+    bases_text,
     facilities_of,
     in_words,
     kind_names,
@@ -39,6 +44,7 @@ from .grounds import (
     touch,
     unsurveyed,
     walk,
+    weight_of,
 )
 
 
@@ -50,14 +56,87 @@ def _communities_with(district: District, m: Measure) -> Found:
     has, _ = presence_of(district, m, touched)
     touched |= touch(district, "communities", has.index)
     names = district.layers["communities"]["name"]
-    lacking = [names.get(c, c) for c in has.index[~has]]
+    lacking = has.index[~has]
     joint = "和" if m["combine"] == "all" else "或"
     what = kind_names(district, kinds, joint)
     counted = f"{len(has)} 个社区（{district.list_year} 年名录）中 {int(has.sum())} 个有"
     without = m["metric"] == "communities_without"
     value = float(len(lacking) if without else has.mean() * 100 if m["unit"] == "%" else has.sum())
-    gap = f"缺 {len(lacking)} 个社区：{'、'.join(map(str, lacking))}" if lacking else ""
-    return Found(value, counted, touched, gap, _fill_communities(district, kinds, has, what) if lacking else "")
+    if not len(lacking):
+        return Found(value, counted, touched)
+    living = residents(district, m, lacking)
+    words = "、".join(f"{names.get(c, c)}{_in_brackets(living, c)}" for c in lacking)
+    gap = f"缺 {len(lacking)} 个社区：{words}；{living_text(living)}"
+    return Found(value, counted, touched, gap, _fill_communities(district, kinds, has, what), short=living.short)
+
+
+class Residents(NamedTuple):
+    """Who lives in some communities: per community, all together, how many homes do not say, and why nothing is known."""
+
+    counts: pd.Series
+    short: Short
+    unknown: int = 0
+    why: str = ""
+
+
+def residents(district: District, m: Measure, communities: pd.Index) -> Residents:
+    """
+    Return who lives in some communities, by what the row weighs with (people where it does not say).
+
+    It is no part of the row's value: that counts communities, so its verdict does not rest on these figures. A community of
+    which no home says is missing, and so is the sum where none does.
+    """
+    weight = str(m["weight"] or "people")
+    why, homes = once(district, ("living", weight), lambda: _living(district, weight))
+    own = pd.concat([homes[c] for c in communities if c in homes] or [pd.DataFrame(columns=_LIVING)])
+    known = own[own["size"].notna().to_numpy()]
+    if known.empty:
+        blank = why or (_not_said(weight, len(own)) if len(own) else f"界内没有 {district.year} 年的小区")
+        return Residents(pd.Series(math.nan, index=communities), Short(math.nan, weight, ""), len(own), blank)
+    counts = known.groupby("community")["size"].sum().reindex(communities)
+    return Residents(counts, Short(float(counts.sum()), weight, bases_text(known["basis"])), len(own) - len(known))
+
+
+_LIVING = ["community", "size", "basis"]
+
+
+def _living(district: District, weight: str) -> tuple[str, dict[object, pd.DataFrame]]:
+    """Return the homes of each community with what they count and what that rests on; or why nothing is known."""
+    homes, groups = district.layers.get("homes"), district.groups.get("community")
+    if homes is None or groups is None:
+        return f"缺图层：{LAYERS['homes'].label}（layers.homes）", {}
+    try:
+        size = weight_of(homes, weight)
+    except Lacks as lack:
+        return str(lack), {}
+    cells = {
+        "community": groups.reindex(homes.index),
+        "size": size,
+        "basis": district.basis("homes").reindex(homes.index),
+    }
+    return "", dict(iter(pd.DataFrame(cells, columns=_LIVING).groupby("community")))
+
+
+def _not_said(weight: str, homes: int) -> str:
+    return f"{homes} 处小区的{WEIGHTS[weight][0]}都没有填"
+
+
+def _in_brackets(living: Residents, community: object) -> str:
+    """Return how many live in one of several communities; where nobody knows of any, that is said once behind them."""
+    if living.why:
+        return ""
+    count = float(living.counts[community])
+    return f"（{number_text(float(round(count)), UNITS[living.short.weight]) if np.isfinite(count) else '不详'}）"
+
+
+def living_text(living: Residents) -> str:
+    """Say how many live there, by which denominator, on what that rests, and of how many homes nobody knows."""
+    size, weight, basis = living.short
+    name = WEIGHTS[weight][0]
+    if living.why:
+        return f"涉及的{name}：数据不足（{living.why}）"
+    unknown = f"；{living.unknown} 处小区的{name}不详、未计入" if living.unknown else ""
+    return f"涉及{name} {number_text(float(round(size)), UNITS[weight])}（依据：{basis}）{unknown}"
 
 
 def presence_of(

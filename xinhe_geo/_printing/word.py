@@ -20,7 +20,7 @@ from .._analysis import analyse, best_sites, has_own_plan, promised_rules, sourc
 from .._drawing.meeting import DEMONSTRATION_TEXT, PRESETS
 from .._drawing.named import COMPLETENESS, GAPS, OVERVIEW, scene_for, worst_gaps
 from .._drawing.style import badges_of
-from .._ledger.grounds import number_text
+from .._ledger.grounds import bases_text, number_text
 from ..audit import SEVERITIES, rests_on
 from ..district import District
 from ..layers import refuse_uncleared
@@ -300,9 +300,19 @@ def _where_it_stands(rows: pd.DataFrame) -> str:
     """Say the numbers that decide about a promise, each with its target."""
     own = rows[((rows["role"] == "own") & rows["value"].notna()).to_numpy()]
     return "；".join(
-        f"{r.label} {number_text(float(r.value), str(r.unit))}{f'（目标 {r.target_text}）' if r.target_text else ''}"
+        f"{r.label} {number_text(float(r.value), str(r.unit))}{f'（目标 {r.target_text}）' if r.target_text else ''}{_who(r)}"
         for r in own.itertuples()
     )
+
+
+def _who(row: Any) -> str:
+    """Say how many the gap of a row of the ledger is about, of what, and what that rests on; nothing where it is about nobody."""
+    if not row.gap_of:
+        return ""
+    what, unit = str(row.gap_of).removesuffix("）").split("（")
+    if not np.isfinite(row.gap_size):
+        return f"，差距涉及的{what}数据不足"
+    return f"，差距涉及{what} {number_text(float(round(row.gap_size)), unit)}（依据：{row.gap_basis}）"
 
 
 def _standing(paper: _Document, results: Mapping[str, Any]) -> None:
@@ -354,15 +364,19 @@ def _missing(paper: _Document, results: Mapping[str, Any]) -> None:
             own = own[own.index.isin(names.index) & (own["share"] < 1 - 1e-9).to_numpy()]
             counted = "people_60plus" if district.rule(rule).denominator == "people_60plus" else "people"
             lost = (own[counted] - own[f"{counted}_served"]).sort_values(ascending=False, kind="stable")
-            where = "、".join(f"{names[c]}{n:,.0f}" for c, n in lost.items()) or "无"
-            who = "60岁以上 " if counted == "people_60plus" else ""
-            rows.append([str(lead.loc[rule, "label"]), f"{len(lost)}", f"{who}{lost.sum():,.0f}", where])
+            where = "、".join(f"{names[c]} {_people(n, '不详')}" for c, n in lost.items()) or "无"
+            who = "60岁及以上人口" if counted == "people_60plus" else "常住人口"
+            total = _people(float(lost.sum(min_count=1)) if len(lost) else 0.0, "数据不足")
+            rows.append([str(lead.loc[rule, "label"]), f"{len(lost)}", who, total, where])
         paper.table(
-            "每条承诺差在哪些社区",
-            ["承诺", "社区数", "够不着的人", "哪些社区（人）"],
+            "每条承诺差在哪些社区，涉及多少人",
+            ["承诺", "社区数", "分母", "没有或够不着的", "哪些社区"],
             rows,
-            (3.8, 1.4, 2.6, 8.8),
-            right=(1,),
+            (3.6, 1.4, 2.3, 2.2, 7.1),
+            right=(1, 3),
+        )
+        paper.text(
+            f"人数依据：小区表（{bases_text(district.basis('homes'))}）；按社区有无判定的承诺，算的是没有的社区里住的人。"
         )
     worst = worst_gaps(district, results)
     if worst is None:
@@ -382,6 +396,10 @@ def _missing(paper: _Document, results: Mapping[str, Any]) -> None:
         (0.9, 3.4, 1.6, 10.7),
         right=(0, 2),
     )
+
+
+def _people(number: float, unknown: str) -> str:
+    return f"{number:,.0f} 人" if np.isfinite(number) else unknown
 
 
 def _help(paper: _Document, results: Mapping[str, Any]) -> None:
