@@ -63,6 +63,9 @@ LEFTOVERS = {
     "__pycache__", "build", "dist", "output", "wheels",
 }  # fmt: skip
 
+#: Words of `secrecy` in a district's manifest that keep a layer out of a bundle (the library's own list; a test compares).
+SECRET = ("confidential", "secret", "涉密", "秘密", "机密", "绝密")
+
 #: Commands that need more than the core, and the extras they need.
 EXTRAS = {"batch": ("cluster",)}
 
@@ -512,10 +515,16 @@ def bundle(arguments: Sequence[str]) -> int:
         parser.error(f"已经存在，请换一个新文件夹：{out}")
     if not re.fullmatch(r"3\.\d+", options.python):
         parser.error(f"--python 应当像 3.11：{options.python}")
+    files = project_files()
+    secret = secret_layers(files)
+    if secret:
+        say(f"没有做离线包：里面会带上密级图层 / No bundle: it would carry secret layers:\n{chr(10).join(secret)}")
+        say("离线包是拿到别的电脑上用的。把涉密的街道目录移到程序的文件夹之外，按保密规定另行拷贝，再做离线包；核准输出"
+            "（secret_outputs）也不解除这一条。 / Move such folders out of the project first.")  # fmt: skip
+        return BAD_DATA
     ensure()
     part = out.with_name(out.name + ".part")
     shutil.rmtree(part, ignore_errors=True)
-    files = project_files()
     for name in files:
         (part / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(ROOT / name, part / name)
@@ -534,6 +543,25 @@ def bundle(arguments: Sequence[str]) -> int:
         " / The bundle is ready: copy it and run run.py there."
     )
     return 0
+
+
+def secret_layers(files: Iterable[str]) -> list[str]:
+    """Return a line for every layer marked as secret in the districts among these files, and for what cannot be judged."""
+    found = []
+    for name in files:
+        if Path(name).name != "district.toml":
+            continue
+        try:
+            manifest = tomllib.loads((ROOT / name).read_text("utf-8-sig"))
+        except (OSError, ValueError) as error:
+            found.append(f"{name}：读不懂，密级不明（{error}）")
+            continue
+        own, layers = manifest.get("secrecy", ""), manifest.get("layers", {})
+        entries = {layer: entry for layer, entry in layers.items() if isinstance(entry, dict)}
+        marks = {layer: str(entry.get("secrecy") or own).strip() for layer, entry in entries.items()}
+        marks = marks or {"": str(own).strip()}
+        found += [f"{name}　{layer}：{mark}" for layer, mark in marks.items() if mark.lower() in SECRET]
+    return found
 
 
 def project_files() -> list[str]:

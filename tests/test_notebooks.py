@@ -289,7 +289,7 @@ def test_every_figure_is_kept_and_explained(path: Path) -> None:
         if cell["cell_type"] != "code" or not any(word in text for word in FIGURES):
             continue
         figures += 1
-        assert re.search(r"\.save\(|\.to_html\(", text), f"{path.name}: a figure is not kept in a file"
+        assert re.search(r"\.save\(|\bkeep\(", text), f"{path.name}: a figure is not kept in a file"
         below = text_of(cells[number + 1])
         assert re.match(r"\*\*图 \d+　.+?\*\*", below), f"{path.name}: no caption under cell {number}"
         assert "依据：" in below and below.rstrip().endswith("。")

@@ -27,7 +27,17 @@ import pyproj
 import shapely
 
 from .errors import DataError, Problem, UnknownNameError, problems_table
-from .layers import BASES, DEMONSTRATION, LAYERS, ON_THE_WAY, SCHEMA_VERSION, Layer, at_year, bundled_folder
+from .layers import (
+    BASES,
+    DEMONSTRATION,
+    LAYERS,
+    ON_THE_WAY,
+    SCHEMA_VERSION,
+    Layer,
+    at_year,
+    bundled_folder,
+    secret_layers,
+)
 from .layers import check as check_rows
 from .network import WalkNetwork
 from .progress import work
@@ -42,8 +52,20 @@ _KEYS = {
 _LAYER_KEYS = {"file", "crs", "basis", "source", "licence", "date", "secrecy", "note"}
 #: Features farther than this from the district itself are in the wrong place, not merely outside it.
 FAR_M = 50_000.0
+#: Of every folder with a secret layer that this process has opened: what its manifest says of secrecy.
+_SECRETS_OPENED: dict[str, dict[str, Any]] = {}
 #: A metric CRS that stretches lengths by more than this at the district is the wrong one (3857 at 39 N: 29 %).
 STRETCH = 0.005
+
+
+def secrets_opened() -> list[dict[str, Any]]:
+    """
+    Return what the manifests of all secret districts that this process has opened say of secrecy.
+
+    Frames do not know what they were computed from: whoever keeps everything a process has shown (a notebook's copy) asks
+    here what mark it carries, and whether it may be kept.
+    """
+    return list(_SECRETS_OPENED.values())
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,6 +139,10 @@ class District:
             manifest, rows, files, problems = _read(folder, step)
         if any(p.severity == "error" for p in problems):
             raise DataError(problems_table(problems), folder.name)
+        if secret := secret_layers(manifest):
+            marks = {name: {"secrecy": mark} for name, mark in secret.items()}
+            cleared = str(manifest.get("secret_outputs", ""))
+            _SECRETS_OPENED[str(folder.resolve())] = {"layers": marks, "secret_outputs": cleared}
         year = int(manifest["data_year"])
         return District(
             manifest=MappingProxyType(manifest),

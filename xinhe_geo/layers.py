@@ -523,6 +523,17 @@ def secret_layers(manifest: Mapping[str, object]) -> dict[str, str]:
     return {name: mark for name, mark in marks.items() if mark.lower() in SECRET}
 
 
+def strictest(manifest: Mapping[str, object]) -> str:
+    """Return the strictest secret mark of a manifest's layers; "" where none is secret."""
+    return max(secret_layers(manifest).values(), key=lambda mark: SECRET.index(mark.lower()), default="")
+
+
+def keeping(manifest: Mapping[str, object]) -> str:
+    """Return the words that say how whatever is made of a district is to be kept: as a secret, or as internal."""
+    mark = strictest(manifest)
+    return f"{mark} 按保密规定保管" if mark else "内部资料 注意保管"
+
+
 def refuse_secret(manifest: Mapping[str, object], layers: Iterable[str], doing: str) -> None:
     """
     Stop an output that would carry a secret layer out of the house.

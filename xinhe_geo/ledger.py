@@ -43,7 +43,7 @@ from ._ledger.measures import COLUMNS_OF, FORMULAS, IN_PARTS, evaluate
 from .capacity import COUNT
 from .district import District
 from .errors import DataError, Problem, UnknownNameError, problems_table
-from .layers import LAYERS
+from .layers import LAYERS, keeping
 from .progress import work
 from .values import METHOD_LABELS
 
@@ -227,8 +227,9 @@ def _explained(key: str, row: pd.Series) -> str:
 
 
 def foot(district: District) -> str:
-    """Return the line that stands below every sheet and page: whose data, which years, and whether it is a demonstration."""
+    """Return the line that stands below every sheet and page: how it is to be kept, whose data, which years, a demonstration or not."""
     mark = "演示数据，不作任何结论。" if district.is_demonstration else ""
+    mark += f"{keeping(district.manifest)}。"
     scenario = f"，方案：{district.manifest['scenario']}" if district.manifest.get("scenario") else ""
     credit = str(district.manifest.get("credit", ""))
     return f"{mark}{district.name}，数据年份 {district.year}，社区名录 {district.list_year} 年{scenario}。{credit}"

@@ -2,13 +2,15 @@
 For notebooks: tables that sort when a heading is clicked, and a run with other parameters that is kept.
 
 A run leaves an executed copy and one HTML file that loads nothing. nbconvert's own pages ask the network for scripts, so
-the page is written here: text, folded code, and what each cell showed. Running needs the extra `lab`.
+the page is written here: text, folded code, and what each cell showed. Running needs the extra `lab`. What is kept says how
+it is to be kept, and nothing is kept of a secret layer that nobody has cleared.
 """
 
 from __future__ import annotations
 
 import ast
 import html
+import json
 import os
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -17,8 +19,11 @@ from typing import Any
 
 import pandas as pd
 
-from ._drawing.style import web_file
+from ._drawing.style import badges_of, web_file
+from ._printing.office import csv_text, marked_rows
+from .district import District
 from .errors import EnvironmentProblem, SourceError, UnknownNameError, XinheError
+from .layers import SECRET, keeping, refuse_uncleared, strictest
 
 PARAMETERS = "parameters"
 #: What a page shows of several forms of the same output.
@@ -27,6 +32,8 @@ POLICY = (
     "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:; font-src data:; "
     "base-uri 'none'; form-action 'none'"
 )
+#: Asks a kernel, after the last cell, what the districts it has opened say of secrecy.
+ASK = "import json\nfrom xinhe_geo.district import secrets_opened\nprint(json.dumps(secrets_opened()))"
 #: Errors that say themselves what to write instead.
 OWN_WORDS = {"UnknownNameError", "ValueError"}
 
@@ -90,6 +97,48 @@ def _ems(texts: pd.Series) -> int:
     return min(longest, 10) if longest <= 30 else 16
 
 
+def keep(what: Any, path: str | Path, district: District) -> Path:
+    """
+    Write a table or figure of a notebook into a file that carries its marks, as maps and workbooks do.
+
+    Parameters
+    ----------
+    what
+        A frame (.csv; a named index becomes the first column), what `sortable` returns (.html), or text (a picture as .svg,
+        which carries its marks already).
+    path
+        Where to; an earlier file is replaced.
+    district
+        What it was computed from.
+
+    Returns
+    -------
+    path
+        The file.
+
+    Raises
+    ------
+    SourceError
+        A layer of the district is secret, and nobody has cleared its outputs.
+    EnvironmentProblem
+        The file cannot be written.
+    """
+    path = Path(path)
+    refuse_uncleared(district.manifest, f"存下 {path.name}")
+    if isinstance(what, pd.DataFrame):
+        named = any(name is not None for name in what.index.names)
+        text = "\ufeff" + csv_text(marked_rows(what.reset_index() if named else what, district), index=False)
+    elif isinstance(what, str):
+        text = what
+    else:
+        badges = "　".join(html.escape(words) for _, words in badges_of(district, district.is_demonstration, "zh"))
+        page = what.to_html(doctype_html=True, encoding="utf-8")
+        text = page.replace("<body>", f"<body>\n<p><b>{html.escape(district.name)}　{badges}</b></p>", 1)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    _write(path, text)
+    return path
+
+
 class Refused(UnknownNameError):
     """A parameter that the notebook does not take; the message is the notebook's own."""
 
@@ -134,6 +183,8 @@ def run_notebook(
         No such notebook or parameter, or a value that the notebook refuses, in its own words.
     XinheError
         A cell failed: which one, and why.
+    SourceError
+        The notebook opened a district with a secret layer whose outputs nobody has cleared: neither file is written.
     """
     nbformat, nbclient = _jupyter()
     path = _found(name, folder)
@@ -142,8 +193,10 @@ def run_notebook(
     cells = [number for number, cell in enumerate(book.cells) if cell.cell_type == "code"]
 
     def say(cell: Any, cell_index: int) -> None:
-        progress(f"{path.stem}：第 {cells.index(cell_index) + 1}／{len(cells)} 格")
+        if cell_index in cells:
+            progress(f"{path.stem}：第 {cells.index(cell_index) + 1}／{len(cells)} 格")
 
+    book.cells.append(nbformat.v4.new_code_cell(ASK))
     client = nbclient.NotebookClient(
         book, timeout=1800, kernel_name="python3", record_timing=False, on_cell_execute=say,
         resources={"metadata": {"path": str(path.parent)}}, extra_arguments=["--IPKernelApp.log_level=40"],
@@ -154,10 +207,14 @@ def run_notebook(
         if error.ename in OWN_WORDS and given:
             raise Refused(f"{path.name}（{'，'.join(given)}）：{error.evalue}") from None
         raise XinheError(f"{path.name} 没有跑完：{error.ename}：{error.evalue}") from None
+    mark = _mark_of(json.loads("".join(o["text"] for o in book.cells.pop().outputs if o.get("name") == "stdout")), path)
     for cell in book.cells:
         cell.metadata.pop("execution", None)
         if cell.cell_type == "code":  # what a bar of progress leaves: a place with nothing in it
             cell.outputs = _joined([o for o in cell.outputs if any(o.get("data", {"": o}).values())])
+    top = nbformat.v4.new_markdown_cell(f"**{mark}**")
+    top["id"] = "mark"
+    book.cells.insert(0, top)
     target = path.parent.parent / "output" / "notebooks" if out is None else out
     stem = "-".join([path.stem, *(re.sub(r"[^\w.]+", "-", text.partition("=")[2]).strip("-") for text in given)])
     copy, page = target / f"{stem}.ipynb", target / f"{stem}.html"
@@ -165,6 +222,13 @@ def run_notebook(
     _write(copy, nbformat.writes(book) + "\n")
     _write(page, page_of(book, path.stem))
     return copy, page
+
+
+def _mark_of(opened: Sequence[Mapping[str, object]], path: Path) -> str:
+    """Return how a notebook is to be kept that has opened these secret districts; refuse where nobody has cleared them."""
+    for manifest in opened:
+        refuse_uncleared(manifest, f"存下笔记本 {path.name}")
+    return keeping(max(opened, key=lambda m: SECRET.index(strictest(m).lower()), default={}))
 
 
 def _joined(outputs: Sequence[Any]) -> list[Any]:

@@ -22,7 +22,7 @@ import xlsxwriter
 
 from . import maps
 from ._drawing.meeting import DEMONSTRATION_TEXT
-from ._printing.office import csv_text
+from ._printing.office import csv_text, marked_rows
 from .district import District
 from .errors import EnvironmentProblem, ScenarioError, SourceError
 from .layers import refuse_uncleared
@@ -204,7 +204,7 @@ def write_table(path: Path, district: District, name: str, table: pd.DataFrame, 
     if path.suffix.lower() != ".csv":
         raise EnvironmentProblem(f"表格写成 .xlsx 或 .csv，不认识 {path.name}")
     refuse_uncleared(district.manifest, "写出表格")
-    marked = table.assign(标记="演示值（不作结论）") if district.is_demonstration else table
+    marked = marked_rows(table, district)
     _write(path, ("\ufeff" + csv_text(marked, index=False)).encode("utf-8"))
 
 

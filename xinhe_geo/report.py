@@ -44,7 +44,7 @@ from .audit import SEVERITIES, rests_on
 from .coverage import rules_of
 from .district import MANIFEST, District
 from .errors import EnvironmentProblem, UnknownNameError, XinheError
-from .layers import BASIS_LABELS, LAYERS, refuse_uncleared
+from .layers import BASIS_LABELS, LAYERS, keeping, refuse_uncleared
 from .ledger import ledger
 from .progress import told
 from .values import DENOMINATOR_LABELS, METHOD_LABELS, Rule
@@ -616,6 +616,7 @@ def _width(text: str) -> int:
 def _foot(district: District) -> str:
     mark = f"{DEMONSTRATION_TEXT}。" if district.is_demonstration else ""
     credit = str(district.manifest.get("credit", ""))
+    mark += f"{keeping(district.manifest)}。"
     return f"{mark}{district.name}，数据年份 {district.year}，社区名录 {district.list_year} 年，坐标系 {district.crs}。{credit}"
 
 

@@ -18,7 +18,7 @@ import pyproj
 import shapely
 
 from ..errors import UnknownNameError
-from ..layers import DEMONSTRATION, SECRET, secret_layers, suppressed
+from ..layers import DEMONSTRATION, strictest, suppressed
 from ..values import Rule
 
 #: Stands before names of a picture's own until the picture is complete; no text can hold it.
@@ -230,10 +230,9 @@ def badges_of(district: Any, demonstration: bool, lang: str) -> list[tuple[str, 
     that is marked as secret lends all of them its mark.
     """
     t = wording(lang)
-    secret = list(dict.fromkeys(secret_layers(district.manifest).values()))
-    strictest = max(secret, key=lambda mark: SECRET.index(mark.lower())) if secret else ""
+    secret = strictest(district.manifest)
     badges = [("demo", t["demo"])] if demonstration else []
-    return [*badges, ("", t["secret"].format(s=strictest) if strictest else t["internal"])]
+    return [*badges, ("", t["secret"].format(s=secret) if secret else t["internal"])]
 
 
 # --- markup ------------------------------------------------------------------------------------------------------------

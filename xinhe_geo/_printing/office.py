@@ -14,6 +14,8 @@ from typing import Any
 
 import pandas as pd
 
+from ..layers import keeping, strictest
+
 #: The earliest moment a zip archive can name.
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 #: A spreadsheet takes a text that begins so for a formula.
@@ -29,6 +31,13 @@ def csv_text(table: pd.DataFrame, *, index: bool = True) -> str:
         if safe[column].dtype.kind not in "ifbuM":
             safe[column] = safe[column].map(_no_formula)
     return str(safe.to_csv(index=False, lineterminator="\n"))
+
+
+def marked_rows(table: pd.DataFrame, district: Any) -> pd.DataFrame:
+    """Return a table whose every row says that it is a demonstration, and that it rests on a secret layer, where it does."""
+    if district.is_demonstration and "标记" not in table.columns:
+        table = table.assign(标记="演示值（不作结论）")
+    return table.assign(密级=keeping(district.manifest)) if strictest(district.manifest) else table
 
 
 def _no_formula(value: Any) -> Any:
