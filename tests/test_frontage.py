@@ -25,10 +25,10 @@ def _segments(lines: np.ndarray) -> list[tuple[float, ...]]:
 
 @st.composite
 def streets(draw: st.DrawFn) -> np.ndarray:
-    """Random streets between points of a coarse grid: crossings, parallels, loops, rings and islands."""
-    spot = st.tuples(st.integers(0, 5), st.integers(0, 5))
+    """Random streets between points of a grid, narrow or wide: crossings, parallels, loops, rings and islands."""
+    spot, step = st.tuples(st.integers(0, 5), st.integers(0, 5)), draw(st.sampled_from([40.0, 700.0]))
     ways = draw(st.lists(st.lists(spot, min_size=2, max_size=4), min_size=1, max_size=40))
-    lines = [[np.multiply(p, 40.0) for i, p in enumerate(way) if i == 0 or way[i - 1] != p] for way in ways]
+    lines = [[np.multiply(p, step) for i, p in enumerate(way) if i == 0 or way[i - 1] != p] for way in ways]
     return np.array([shapely.LineString(line) for line in lines if len(line) > 1], dtype=object)
 
 
@@ -57,6 +57,18 @@ def test_the_same_ground_as_street_by_street(lines: np.ndarray) -> None:
     )  # GEOS leaves out corners of less than 1 % of the width
 
 
+@pytest.mark.parametrize("step", [60.0, 700.0])
+def test_all_at_once_or_one_by_one_the_ground_is_the_same(step: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    spots = np.random.default_rng(5).integers(0, 6, (40, 2, 2)) * step
+    lines = shapely.linestrings(spots[(spots[:, 0] != spots[:, 1]).any(axis=1)])
+    grounds = []
+    for sparse in (0.0, np.inf):
+        monkeypatch.setattr(_frontage, "SPARSE", sparse)
+        grounds.append(frontage(lines, 25.0))
+    assert shapely.is_valid(grounds).all()
+    assert shapely.area(shapely.symmetric_difference(*grounds)) < 1e-3 * shapely.area(grounds[0])
+
+
 def test_a_stroke_goes_straight_on_through_a_crossing() -> None:
     cross = np.array([shapely.LineString([(0, 0), end]) for end in ((100, 3), (0, 100), (-100, 0), (5, -100))])
     assert sorted(line.length for line in strokes(cross)) == pytest.approx(
@@ -72,7 +84,7 @@ def test_a_ring_is_closed() -> None:
 
 
 def test_threads_change_no_byte(monkeypatch: pytest.MonkeyPatch) -> None:
-    spots = np.random.default_rng(3).uniform(0.0, 900.0, (60, 2, 2))
+    spots = np.random.default_rng(3).uniform(0.0, 900.0, (80, 2, 2))
     lines = shapely.linestrings(spots)
     assert len(lines) >= _frontage.HALVES_FROM
     shapes = []

@@ -631,22 +631,20 @@ def isochrones(
         raise ValueError("时间或距离必须是大于 0 的数")
     if frontage_m <= 0:
         raise ValueError("街道两侧宽度 frontage_m 必须大于 0")
-    pieces = network.reached(doors, limits, profile=walker if metres is None else None, each=each)
+    pieces = network.pieces(doors, limits, profile=walker if metres is None else None, each=each)
     name = "minutes" if metres is None else "metres"
-    lines, street = pieces.geometry.to_numpy(), (pieces["to_m"] - pieces["from_m"]).to_numpy()
-    limit_of, first = pieces["limit"].to_numpy(), np.ones(len(pieces), np.bool_)
-    keys = ["place", "edge", "from_m", "to_m"] if each else ["edge", "from_m", "to_m"]
+    lines, street, first = network.cut(pieces), pieces.to_m - pieces.from_m, np.ones(len(pieces.edge), np.bool_)
     if len(limits) > 1:  # what a smaller limit reached whole is drawn already
-        first = ~pieces.duplicated(keys).to_numpy()
-    groups = pieces.groupby("place", sort=True).indices if each else {None: np.arange(len(pieces))}
+        first = ~pd.DataFrame(dict(enumerate((pieces.place, *pieces[3:])))).duplicated().to_numpy()
     rows, shapes = [], []
-    for place, own in groups.items():
+    for place in np.unique(pieces.place) if each else (0,):
+        own = np.arange(*np.searchsorted(pieces.place, [place, place + 1]))
         inner: shapely.Geometry | None = None
         for limit in limits:
-            within = own[limit_of[own] == limit]
+            within = own[pieces.limit[own] == limit]
             shape = frontage(lines[within[first[within]]], frontage_m)
             inner = shape if inner is None else shapely.union(inner, shape)
-            rows.append((place, limit, inner.area, float(street[within].sum())))
+            rows.append((pieces.places[place] if each else None, limit, inner.area, float(street[within].sum())))
             shapes.append(inner)
     label, limit_labels, area, length = zip(*rows, strict=True) if rows else ((), (), (), ())
     index = pd.Index(limit_labels, dtype="float64", name=name)
@@ -678,7 +676,8 @@ def _start(
         if isinstance(places, str):
             raise UnknownNameError("设施类别（只有网络、没有街道数据时给点位）", places, ())
     doors = network.attach(places)
-    return network, doors[(doors["edge"] >= 0).to_numpy()], walker
+    there = doors["edge"].to_numpy() >= 0
+    return network, doors if there.all() else doors[there], walker
 
 
 def _needs_district(name: str) -> Profile:
