@@ -823,13 +823,13 @@ class WalkNetwork:
         ValueError
             A limit below 0 or a missing label.
         """
-        pieces = self.pieces(doors, limits, profile=profile, each=each)
+        pieces = self._pieces(doors, limits, profile=profile, each=each)
         columns = {"limit": pieces.limit, "edge": pieces.edge, "from_m": pieces.from_m, "to_m": pieces.to_m}
         if each:
             columns = {"place": pieces.places.take(pieces.place), **columns}
-        return gpd.GeoDataFrame(columns, geometry=self.cut(pieces), crs=self._crs)
+        return gpd.GeoDataFrame(columns, geometry=self._cut(pieces), crs=self._crs)
 
-    def pieces(
+    def _pieces(
         self,
         doors: pd.DataFrame,
         limits: float | Iterable[float],
@@ -872,7 +872,7 @@ class WalkNetwork:
             stop[order].astype(np.float64),
         )
 
-    def cut(self, pieces: Pieces) -> NDArray[Any]:
+    def _cut(self, pieces: Pieces) -> NDArray[Any]:
         """Return the line of every piece, in the CRS of the network."""
         from . import _kernel
 

@@ -631,9 +631,9 @@ def isochrones(
         raise ValueError("时间或距离必须是大于 0 的数")
     if frontage_m <= 0:
         raise ValueError("街道两侧宽度 frontage_m 必须大于 0")
-    pieces = network.pieces(doors, limits, profile=walker if metres is None else None, each=each)
+    pieces = network._pieces(doors, limits, profile=walker if metres is None else None, each=each)
     name = "minutes" if metres is None else "metres"
-    lines, street, first = network.cut(pieces), pieces.to_m - pieces.from_m, np.ones(len(pieces.edge), np.bool_)
+    lines, street, first = network._cut(pieces), pieces.to_m - pieces.from_m, np.ones(len(pieces.edge), np.bool_)
     if len(limits) > 1:  # what a smaller limit reached whole is drawn already
         first = ~pd.DataFrame(dict(enumerate((pieces.place, *pieces[3:])))).duplicated().to_numpy()
     rows, shapes = [], []
