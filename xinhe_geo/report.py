@@ -33,7 +33,7 @@ from . import maps
 from ._analysis import Progress, analyse, has_own_plan, mapped_rules, promised_rules, sources_table
 from ._aside import Aside
 from ._drawing.meeting import DEMONSTRATION_TEXT, PRESETS, meeting
-from ._drawing.named import COMPLETENESS, GAPS, OVERVIEW, PARCELS, scene_for, worst_gaps
+from ._drawing.named import COMPLETENESS, GAPS, OVERVIEW, PARCELS, misses_any, scene_for
 from ._drawing.style import layer_of
 from ._ledger.book import ledger_workbook
 from ._ledger.communities import communities_page
@@ -411,7 +411,7 @@ def _write_maps(district: District, results: Mapping[str, Any], folder: Path) ->
     shown: list[dict[str, str]] = []
 
     chosen = [OVERVIEW, *([COMPLETENESS] if len(results["completeness"]) else []), *mapped_rules(district, results)]
-    if worst_gaps(district, results) is not None:
+    if misses_any(district, results):
         chosen.insert(PICTURES, GAPS)
     if layer_of(district, "parcels") is not None:
         chosen.append(PARCELS)

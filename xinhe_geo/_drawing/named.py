@@ -105,9 +105,9 @@ def _gaps_of(
     return table if table is not None and len(table) else None
 
 
-def _promises(district: District, cover: pd.DataFrame) -> list[str]:
+def _promises(district: District, cover: pd.DataFrame, results: Mapping[str, Any] | None) -> list[str]:
     """Return the rules that stand in a text someone read and have a value here."""
-    lead = headlines(district, cover)
+    lead = headlines(district, cover) if results is None else results["headlines"]
     return [r for r in lead.index if district.rule(r).confidence == "read" and pd.notna(lead.loc[r, "value"])]
 
 
@@ -116,8 +116,13 @@ def _promised_gaps(
 ) -> dict[str, gpd.GeoDataFrame]:
     """Return the gaps of each promise that is not kept for all, with their reasons."""
     own = {} if results is None else results["gap_tables"]
-    tables = {r: own[r] if r in own else gaps(district, cover, r) for r in _promises(district, cover)}
+    tables = {r: own[r] if r in own else gaps(district, cover, r) for r in _promises(district, cover, results)}
     return {r: table for r, table in tables.items() if len(table) and "reason" in table.columns}
+
+
+def misses_any(district: District, results: Mapping[str, Any]) -> bool:
+    """Return whether `worst_gaps` finds any home."""
+    return len(results["cover"]) > 0 and bool(_promised_gaps(district, results["cover"], results))
 
 
 def worst_gaps(
@@ -168,7 +173,7 @@ def _of_gaps(district: District, title: str, results: Mapping[str, Any] | None, 
         district, None, None, title=title, **{**more, "gaps": worst, "values": counts, "unit": t["promise"]}
     )
     cover = coverage(district) if results is None else results["cover"]
-    lines = [t["promises_asked"].format(n=len(_promises(district, cover)))]
+    lines = [t["promises_asked"].format(n=len(_promises(district, cover, results)))]
     fact = {
         "big": t["count"].format(n=shown_count(len(worst), "", lang, more["fewer_than"])),
         "text": t["gaps_fact"],
