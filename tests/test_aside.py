@@ -6,33 +6,75 @@ import math
 import operator
 import os
 import pickle
+import signal
+import sys
+import threading
 from pathlib import Path
 
 import pytest
 
 import xinhe_geo as xh
+from xinhe_geo import _aside, progress
 from xinhe_geo._aside import Aside
 
 TOY = Path(__file__).parent / "toy"
 
 
-def test_answers_come_in_any_order_and_failures_are_met_here(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(params=["fork", "fresh"])
+def two(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Two processors, and either way in which the other process comes about."""
+    if request.param == "fork" and sys.platform != "linux":
+        pytest.skip("forks are for Linux")
     monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    monkeypatch.setattr(_aside, "_may_fork", lambda: request.param == "fork")
+    return str(request.param)
+
+
+def test_answers_come_in_any_order_and_failures_are_met_here(two: str) -> None:
     with Aside(processes=2) as aside:
-        assert aside._process is not None
         wrong, large, pid = aside(math.sqrt, -1.0), aside(bytes, 1 << 22), aside(os.getpid)
-        assert pid() == aside._process.pid != os.getpid()
+        assert pid() == aside.pid != os.getpid()
         assert len(large()) == 1 << 22
         with pytest.raises(ValueError, match=r"math domain|nonnegative"):
             wrong()
         last = aside(os.getpid)
-        aside._process.kill()
+        assert aside.pid is not None
+        os.kill(aside.pid, signal.SIGTERM)
         assert last() in (os.getpid(), pid())  # whoever did it: there is an answer
         assert aside(os.getpid)() == os.getpid()
 
 
-def test_what_is_handed_over_again_travels_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+def _told() -> int:
+    with progress.work("x", 1) as step:
+        step("y")
+    return os.getpid()
+
+
+def test_a_copy_of_this_process_tells_nobody_and_leaves_nothing(two: str, capfd: pytest.CaptureFixture[str]) -> None:
+    heard: list[str] = []
+    with progress.listening(lambda what, share: heard.append(what)), Aside(processes=2) as aside:
+        print("before", end="")  # not flushed yet: must not be written by both
+        assert aside(_told)() == aside.pid != os.getpid()
+        aside(print, "noise")()
+        pid = aside.pid
+    assert heard == []
+    assert capfd.readouterr().out == "before"
+    with pytest.raises(ChildProcessError):  # it has ended, and been waited for
+        os.waitpid(pid, os.WNOHANG)
+
+
+def test_other_threads_mean_a_fresh_interpreter() -> None:
+    end = threading.Event()
+    thread = threading.Thread(target=end.wait)
+    thread.start()
+    try:
+        assert not _aside._may_fork()
+    finally:
+        end.set()
+        thread.join()
+
+
+def test_what_is_handed_over_again_travels_once(two: str) -> None:
     kept, other = [[1, 2], [1, 2]]
     with Aside(processes=2) as aside:
         first, again, both = aside(id, kept), aside(id, kept), aside(operator.is_, kept, other)

@@ -28,9 +28,16 @@ def has_own_plan(district: District) -> bool:
     return "commitments" in district.files.index and district.files.at["commitments", "from"] == "本目录"
 
 
-def analyse(district: District, *, preset: str = "plan", progress: Progress | None = None) -> dict[str, Any]:
+def analyse(
+    district: District, *, preset: str = "plan", progress: Progress | None = None, cover: pd.DataFrame | None = None
+) -> dict[str, Any]:
     """
     Compute everything the report shows, once.
+
+    Parameters
+    ----------
+    cover
+        Result of `coverage` for `preset`, where it is there already.
 
     Returns
     -------
@@ -39,8 +46,9 @@ def analyse(district: District, *, preset: str = "plan", progress: Progress | No
         (whole district), `by` (per grouping), `preset`, `order` (leading rules first).
     """
     say = progress or (lambda _: None)
-    say("计算可达和覆盖")
-    cover = coverage(district, rules=preset)
+    if cover is None:
+        say("计算可达和覆盖")
+        cover = coverage(district, rules=preset)
     lead = headlines(district, cover)
     order = _leading_rules(district, lead)
     say("找缺口和原因")

@@ -46,6 +46,12 @@ def listening(listener: Listener) -> Iterator[None]:
         _listeners.remove(listener)
 
 
+def silence() -> None:
+    """Tell nobody any more: this is a copy of the process in which somebody listens."""
+    _listeners.clear()
+    _open.clear()
+
+
 @contextmanager
 def work(what: str, steps: int, also: Callable[[str], None] | None = None) -> Iterator[Callable[[str], None]]:
     """

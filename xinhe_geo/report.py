@@ -41,7 +41,7 @@ from ._ledger.page import ledger_page
 from ._ledger.panel import with_typed
 from ._ledger.since import RECORDS, Record, changes, ledger_record, read_record, since_section
 from .audit import SEVERITIES, rests_on
-from .coverage import rules_of
+from .coverage import coverage, rules_of
 from .district import MANIFEST, District
 from .errors import EnvironmentProblem, UnknownNameError, XinheError
 from .layers import BASIS_LABELS, LAYERS, keeping, refuse_uncleared
@@ -104,8 +104,10 @@ def brief(
     say = progress or (lambda _: None)
     before = None if since is None else read_record(since)  # now: it may lie in the folder that is written
     with Aside(processes=processes) as aside:
+        say("计算可达和覆盖")
+        cover = coverage(district, rules=preset)  # before anything is handed over: all need its network and its walks
         live = aside(_meeting_page, district)
-        results = analyse(district, preset=preset, progress=say)
+        results = analyse(district, preset=preset, progress=say, cover=cover)
         _write(district, results, Path(to), _Run(None, before, say, aside, live))
     headline: pd.DataFrame = results["headlines"]
     return headline
