@@ -26,7 +26,7 @@ from xinhe_geo._drawing import pack as _pack
 from xinhe_geo._drawing.meeting import meeting
 from xinhe_geo.coverage import coverage, presence
 from xinhe_geo.district import District
-from xinhe_geo.reach import home_doors
+from xinhe_geo.reach import facility_doors, home_doors
 from xinhe_geo.scenario import Scenario
 
 TOY = Path(__file__).parent / "toy"
@@ -342,6 +342,36 @@ def test_a_dropped_facility_stands_on_a_public_street_to_the_centimetre(
     assert shapely.distance(public, spots).max() < 0.01
     walled = bundled.homes[bundled.homes.index.isin(bundled.gates["home"])]
     assert not shapely.STRtree(walled.geometry.array).query(spots, predicate="within").size
+
+
+@pytest.mark.browser
+def test_a_plan_inside_a_home_is_left_to_python(show: Opener, bundled: District, bundled_page: str) -> None:
+    """Wherever residents reach a place without the street, the page says so; elsewhere it may stand, off the street as well."""
+    page = show(bundled_page)
+    homes = bundled.homes
+    rng = np.random.default_rng(3)
+    west, south, east, north = homes.total_bounds
+    xy = np.round(np.column_stack([rng.uniform(west, east, 400), rng.uniform(south, north, 400)]), 2)
+    middle = np.round(shapely.get_coordinates(shapely.point_on_surface(homes.geometry.array)), 2)
+    xy = np.concatenate([xy, middle])
+    may = np.array(page.evaluate("(all) => all.map(([x, y]) => xinhe.engine.canStand(xinhe.model, x, y))", xy.tolist()))
+    spots = gpd.GeoDataFrame(
+        {"kind": "x"}, geometry=shapely.points(xy), index=[f"s{i}" for i in range(len(xy))], crs=bundled.crs
+    )
+    doors = facility_doors(bundled, spots).drop_duplicates("place").set_index("place").reindex(spots.index)
+    assert not (may & doors["inside"].notna().to_numpy()).any()
+    far = shapely.distance(shapely.union_all(homes.geometry.array), shapely.points(xy)) > 1.0
+    assert may[far].all() and far.sum() > 100
+    assert not may[400:].any() and (~homes.index.isin(bundled.gates["home"])).any()
+    plan = '[[edit]]\ndo = "open_facility"\nfacility = "z"\nkind = "{}"\nname = "院内点"\nxy = [{}, {}]\n'
+    kind = bundled.rule("plan_clinic_15").kinds[0]
+    for place, text in ((middle[0], "院内点放在小区里"), (xy[:400][far[:400]][0], "已载入")):
+        page.set_input_files(
+            "input[type=file]",
+            {"name": "丙.toml", "mimeType": "text/plain", "buffer": plan.format(kind, *place).encode()},
+        )
+        until(page, "(text) => document.querySelector('.xm-toast').innerText.includes(text)", text)
+    assert page.evaluate("xinhe.app.plans[0].added.length") == 1
 
 
 # --- using it -------------------------------------------------------------------------------------------------------------

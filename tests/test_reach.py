@@ -99,6 +99,46 @@ def test_facility_inside_a_compound(toy: xh.District) -> None:
     assert row(toy, "D", "party_service_center")["metres"] == pytest.approx(150 + 150 + 20 + inside)
 
 
+def with_canteen(district: xh.District, x: float, y: float, **layers: gpd.GeoDataFrame) -> xh.District:
+    """Return the toy with its only canteen somewhere else, in metres from its corner."""
+    frame = district.rows["facilities"].copy()
+    frame.loc[frame["kind"] == "canteen", "geometry"] = shapely.Point(500000 + x, 4320000 + y)
+    return district.with_rows({**district.rows, "facilities": frame, **layers})
+
+
+def test_facility_in_a_home_without_known_gates(toy: xh.District) -> None:
+    """C is 410..470 by 120..180, its point (440, 150) 40 m from the street x = 400."""
+    inside = with_canteen(toy, 450, 160)
+    found = row(inside, "C", "canteen")
+    assert found["metres"] == pytest.approx(np.hypot(10, 10))
+    assert found["straight_metres"] == pytest.approx(np.hypot(10, 10))
+    assert not found["gate_known"] and np.isnan(found["gate_metres"])
+    # D: down x = 300 to y = 200: 250; east to x = 450: 150; in from the nearest street: 40
+    assert row(inside, "D", "canteen")["metres"] == pytest.approx(250 + 150 + 40)
+    # next door, 20 m from x = 500: out to x = 400, round by y = 200, and in
+    assert row(with_canteen(toy, 480, 150), "C", "canteen")["metres"] == pytest.approx(40 + 50 + 100 + 50 + 20)
+
+
+def test_a_barrier_or_a_street_parts_a_home_without_known_gates(toy: xh.District) -> None:
+    """What stands between them sends people to the street: 40 to x = 400, 50 up to y = 200, 50 along it, 40 down to the canteen."""
+    wall = gpd.GeoDataFrame(toy.rows["barriers"].iloc[:1].copy())
+    wall.geometry = [shapely.LineString([(500445, 4320130), (500445, 4320170)])]
+    wall.index = pd.Index(["wall"], name=wall.index.name)
+    barriers = gpd.GeoDataFrame(pd.concat([toy.rows["barriers"], wall]), crs=toy.crs)
+    walled = with_canteen(toy, 450, 160, barriers=barriers)
+    assert row(walled, "C", "canteen")["metres"] == pytest.approx(40 + 50 + 50 + 40)
+    streets = toy.rows["streets"]
+    lane = streets.iloc[:1].copy()
+    lane.geometry = [shapely.LineString([(500400, 4320155), (500500, 4320155)])]
+    lane.index = pd.Index(["lane"], name=streets.index.name)
+    streets = gpd.GeoDataFrame(pd.concat([streets, lane]), crs=toy.crs)
+    cut = with_canteen(toy, 450, 160, streets=streets)
+    assert row(cut, "C", "canteen")["metres"] == pytest.approx(5 + 10 + 5)
+    on_it = with_canteen(toy, 450, 155.3, streets=streets)
+    assert row(on_it, "C", "canteen")["metres"] == pytest.approx(5 + 10 + 0.3)
+    assert facility_doors(on_it, on_it.open_facilities)["inside"].dropna().tolist() == ["B"]
+
+
 def test_planned_facilities_do_not_count(toy: xh.District) -> None:
     assert row(toy.at(2025), "B", "clinic_station")["facility"] == "F1"
     with_planned = row(toy.at(2025, planned=True), "B", "clinic_station")

@@ -578,7 +578,7 @@ def test_vacant_land_is_a_candidate() -> None:
 @pytest.mark.parametrize("limit", [1.2, 0.4])
 def test_whoever_no_candidate_reaches_gets_a_place_nearer(toy: xh.District, tmp_path: Path, limit: float) -> None:
     """Within 1.2 minutes a place beside the gate will do; within 0.4 it must stand inside the wall. Built, coverage finds all."""
-    asked = Siting(model="lscp", limit=limit, plans=1, leave_out=True)
+    asked = Siting(model="lscp", limit=limit, plans=1)
     chosen = sites(toy, "clinic_station", siting=asked)
     assert chosen["proven"].all()
     drawn = chosen[chosen["origin"].isin(["door", "inside"]).to_numpy()]
@@ -588,9 +588,8 @@ def test_whoever_no_candidate_reaches_gets_a_place_nearer(toy: xh.District, tmp_
     rule = with_limit(toy, "clinic_station", limit)
     found = xh.summary(xh.coverage(built, rules=[rule])).iloc[0]
     assert found["people_share"] == pytest.approx(chosen["share_after"].iloc[-1])
-    served = xh.coverage(built, rules=[rule])["served"].droplevel("rule")
-    assert {home for home in served.index if served[home] < 1} == ({"C"} if limit < 1 else set())
-    assert ("丙苑 C（" in chosen["left_out"].iloc[0]) == (limit < 1)
+    assert (xh.coverage(built, rules=[rule])["served"] == 1).all()
+    assert (chosen["left_out"] == "").all()
     again = sites(toy, "clinic_station", siting=asked)
     pd.testing.assert_frame_equal(pd.DataFrame(chosen), pd.DataFrame(again))
 
@@ -863,24 +862,21 @@ def test_every_kind_is_solved_to_the_optimum_and_counted_again(bundled: xh.Distr
     for kind in bundled.kinds.index:
         ruled = isinstance(bundled.kinds.loc[kind, "rule"], str)
         limit = None if ruled or model.startswith("p_") else 800.0
-        siting = Siting(model=model, limit=limit, plans=1, leave_out=model != "mclp")
+        siting = Siting(model=model, limit=limit, plans=1)
         chosen = sites(bundled, kind, None if model == "lscp" else 2, siting=siting)
         if chosen.empty:  # everybody is served already
             assert model == "lscp"
             continue
-        lost = {home for home in bundled.homes.index if f" {home}（" in chosen["left_out"].iloc[0]}
-        assert chosen["proven"].all() and not lost & set(bundled.gates["home"]), kind  # whose gates are not known
+        assert chosen["proven"].all() and (chosen["left_out"] == "").all(), kind
         own, rule = judged_by(bundled, kind, siting)
         after = sites_plan(chosen).on(bundled)
         assert len(after.facilities) == len(bundled.facilities) + len(chosen) and own == kind
         objective, weight = float(chosen["objective"].iloc[0]), str(chosen["weight"].iloc[0])
         if model == "lscp":
             assert objective == len(chosen), kind
-            if rule.metric == "presence":
-                has = xh.presence(after)[list(rule.kinds)].sum(axis=1) > 0
-            else:
-                has = xh.coverage(after, rules=[rule])["served"].droplevel("rule").drop(list(lost)) > 1 - 1e-9
-            assert has.all(), kind
+            has = xh.presence(after)[list(rule.kinds)].sum(axis=1) > 0
+            everybody = has if rule.metric == "presence" else xh.coverage(after, rules=[rule])["served"] > 1 - 1e-9
+            assert everybody.all(), kind
         else:
             assert counted_again(bundled, after, rule, model, weight) == pytest.approx(objective, rel=1e-9, abs=1e-6), (
                 kind

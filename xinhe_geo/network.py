@@ -510,6 +510,23 @@ class WalkNetwork:
             index=pd.RangeIndex(len(xy), name="door"),
         )
 
+    def meets(self, legs: NDArray[Any], *, barriers: Any = None) -> Flags:
+        """
+        Tell which straight legs, lines in the network's CRS, touch a public street or cross a barrier.
+
+        Parameters
+        ----------
+        barriers
+            As in `attach`.
+        """
+        tree, _ = self._edge_tree("", False)
+        met = np.zeros(len(legs), np.bool_)
+        met[tree.query(legs, predicate="intersects")[0]] = True
+        walls = _barrier_tree(barriers, self._crs)
+        if walls is not None:
+            met[walls.query(legs, predicate="crosses")[0]] = True
+        return met
+
     def _coordinates(self, points: gpd.GeoSeries) -> Floats:
         """Check points and return their coordinates in the network's CRS, shape (n, 2)."""
         if not isinstance(points, (gpd.GeoSeries, gpd.GeoDataFrame)):

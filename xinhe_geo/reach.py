@@ -2,8 +2,9 @@
 The hinge table home x place x cost, and its picture.
 
 Doors come first. A home is a polygon inside a wall, stood for by evenly spread points; a point walks straight to each
-gate (inside the wall), then the street. A facility has entrances, or the gates of the compound it stands in, or the edge
-of its park, or the nearest street. Straight-line, street and time measures all run between these same doors, so a straight
+gate (inside the wall), then the street; where no gate is known, straight to the nearest street. A facility has entrances, or
+the gates of the compound it stands in, or the edge of its park, or the nearest street. Who lives around a facility walks to
+it without the street. Straight-line, street and time measures all run between these same doors, so a straight
 line is never longer than a walk.
 """
 
@@ -35,6 +36,8 @@ EDGE_DOORS_AT_MOST = 200
 EDGE_TO_STREET_M = 30.0
 #: A gate may lie this far off its wall: drawn coordinates are no better.
 WALL_TOLERANCE_M = 0.6
+#: A place this near to a public street stands on it, not in the home around it.
+ON_STREET_M = 0.6
 
 HINGE_COLUMNS = (
     "facility", "metres", "straight_metres", "facility_minutes", "minutes", "walked_metres", "wait_minutes",
@@ -235,7 +238,7 @@ def facility_doors(district: District, facilities: gpd.GeoDataFrame) -> pd.DataF
     -------
     doors
         Columns `place` (facility), `edge`, `at_m`, `access_m`, `x`, `y` (the door itself, for straight lines), `inside`
-        (the compound it stands in, whose residents walk to it without leaving). `edge` is -1 where no street can be reached.
+        (the home it stands in, whose residents walk to it without the street). `edge` is -1 where no street can be reached.
     """
     entrances = district.entrances
     with_entrance = facilities.index[:0]
@@ -250,7 +253,8 @@ def facility_doors(district: District, facilities: gpd.GeoDataFrame) -> pd.DataF
     spots = rest[is_point]
     compound = _compound_of(district, spots)
     walled = compound.notna().to_numpy()
-    parts.append(_street_doors(district, spots.geometry[~walled]))
+    open_doors = _street_doors(district, spots.geometry[~walled])
+    parts.append(open_doors.assign(inside=_ungated_home_of(district, spots[~walled]).array))
     parts.append(_gate_doors(district, spots.geometry[walled], compound[walled]))
     doors = pd.concat([p for p in parts if not p.empty] or parts[:1], ignore_index=True)
     return doors.sort_values(["place", "access_m"], kind="stable", ignore_index=True)
@@ -295,8 +299,31 @@ def _compound_of(district: District, spots: gpd.GeoDataFrame) -> pd.Series:
     if homes is None or gates is None or spots.empty:
         return missing
     walled = homes[homes.index.isin(gates["home"]) & (homes.geom_type != "Point").to_numpy()]
-    point, home = walled.sindex.query(spots.geometry.array, predicate="within")
-    found = pd.Series(np.asarray(walled.index)[home], index=spots.index[point]).groupby(level=0).min()
+    return _home_around(walled, spots)
+
+
+def _ungated_home_of(district: District, spots: gpd.GeoDataFrame) -> pd.Series:
+    """
+    Return the home without known gates each point stands in, missing where none, or where it stands on a public street.
+
+    Such an outline may be one compound or a quarter with streets through it: what stands on a street is reached by it.
+    """
+    homes, gates = district.homes, district.gates
+    missing = pd.Series(np.nan, index=spots.index, dtype="str")
+    if homes is None or spots.empty:
+        return missing
+    found = _home_around(homes if gates is None else homes[~homes.index.isin(gates["home"])], spots)
+    some = found.notna().to_numpy()
+    if some.any():
+        off = district.network.attach(spots.geometry[some])["access_m"].to_numpy()
+        found[some] = found[some].where(~(off <= ON_STREET_M))
+    return found
+
+
+def _home_around(homes: gpd.GeoDataFrame, spots: gpd.GeoDataFrame) -> pd.Series:
+    """Return the first home (by id) each point lies in, missing where none; a home drawn as a point holds what is at it."""
+    point, home = homes.sindex.query(spots.geometry.array, predicate="within")
+    found = pd.Series(np.asarray(homes.index)[home], index=spots.index[point]).groupby(level=0).min()
     return found.reindex(spots.index).astype("str")
 
 
@@ -494,9 +521,10 @@ def _best_doors(
     minutes = _spread_out(count, points, cost[row])
     walked = _spread_out(count, points, np.concatenate([found["metres"].to_numpy(float), same["metres"]])[row])
     wait = minutes - walked / walker.speed_m_s / 60.0
-    gate = np.concatenate([doors["gate_metres"].to_numpy(float), np.zeros(len(same))])[row]
+    gated = same["gate_known"].to_numpy(bool)
+    gate = np.concatenate([doors["gate_metres"].to_numpy(float), np.where(gated, 0.0, np.nan)])[row]
     known = np.zeros(count, np.bool_)
-    known[points] = np.concatenate([doors["gate_known"].to_numpy(bool), np.ones(len(same), bool)])[row]
+    known[points] = np.concatenate([doors["gate_known"].to_numpy(bool), gated])[row]
     return {
         "facility_minutes": facility,
         "minutes": minutes,
@@ -515,18 +543,27 @@ def _spread_out(count: int, rows: np.ndarray, values: np.ndarray) -> np.ndarray:
 
 
 def _walks_inside(district: District) -> pd.DataFrame:
-    """Return the walks to all open facilities that never leave a wall, kept."""
-    walks: pd.DataFrame = _kept(
-        district,
-        "walks_inside",
-        lambda: _same_compound(district, home_points(district), _doors_of_open(district)),
-    )
+    """Return the walks to all open facilities that never leave a home, kept; `gate_known`: whether it is known to be walled."""
+
+    def make() -> pd.DataFrame:
+        points, gates = home_points(district), district.gates
+        walks = _same_compound(district, points, _doors_of_open(district))
+        home = points["home"].reindex(walks["place"])
+        return walks.assign(gate_known=False if gates is None else home.isin(gates["home"]).to_numpy())
+
+    walks: pd.DataFrame = _kept(district, "walks_inside", make)
     return walks
 
 
 def _same_compound(district: District, points: gpd.GeoDataFrame, targets: pd.DataFrame) -> pd.DataFrame:
-    """Walks that never leave the wall: residents to a facility inside their own compound."""
-    homes = district.homes
+    """
+    Walks that never leave the home: residents to a facility inside their own compound.
+
+    Where no gate is known the outline need not be a wall: only a straight walk counts that stays in it and meets neither
+    barrier nor public street, as the straight walk to the street does.
+    """
+    homes, gates = district.homes, district.gates
+    walled = set() if gates is None else set(gates["home"])
     inside = targets[targets["inside"].notna()].drop_duplicates(["place", "x", "y"])
     at_home, shapes = points.groupby("home").indices, points.geometry.to_numpy()
     place, target, metres = [np.empty(0, np.int64)], [np.empty(0, object)], [np.empty(0)]
@@ -536,9 +573,21 @@ def _same_compound(district: District, points: gpd.GeoDataFrame, targets: pd.Dat
         residents, spots = at_home[home], shapely.points(own[["x", "y"]].to_numpy())
         place.append(np.repeat(points.index.to_numpy()[residents], len(spots)))
         target.append(np.tile(own["place"].to_numpy(object), len(residents)))
-        metres.append(walk_inside(homes.geometry[home], shapes[residents], spots).ravel())
+        within = walk_inside if home in walled else partial(_walk_in_sight, district)
+        metres.append(within(homes.geometry[home], shapes[residents], spots).ravel())
     join = np.concatenate
-    return pd.DataFrame({"place": join(place), "target": join(target), "metres": join(metres)})
+    walks = pd.DataFrame({"place": join(place), "target": join(target), "metres": join(metres)})
+    return walks[np.isfinite(walks["metres"].to_numpy())]
+
+
+def _walk_in_sight(district: District, area: shapely.Geometry, points: np.ndarray, spots: np.ndarray) -> np.ndarray:
+    """Return straight metres from points to spots, shape (points, spots); `inf` where something is in the way."""
+    legs = shapely.linestrings(_pairs_of_coordinates(points, spots)).ravel()
+    room = shapely.buffer(area, WALL_TOLERANCE_M, join_style="mitre")
+    shapely.prepare(room)
+    clear = shapely.covers(room, legs)
+    clear[clear] = ~district.network.meets(legs[clear], barriers=_barriers(district))
+    return np.asarray(np.where(clear, shapely.length(legs), np.inf)).reshape(len(points), len(spots))
 
 
 def pairs(district: District, kinds: Iterable[str], *, profile: str | Profile = "adult", minutes: float) -> pd.Series:

@@ -21,7 +21,7 @@ import shapely
 from ..coverage import TOLERANCE_MIN, basis_text, rules_of
 from ..district import District, to_degrees
 from ..errors import UnknownNameError
-from ..reach import facility_doors, home_doors, home_points, walk_inside
+from ..reach import _same_compound, facility_doors, home_doors, home_points
 from ..values import DENOMINATOR_LABELS, METHOD_LABELS, TOLERANCE_M, Rule
 from .basemap import border_layers, ground_layers, labels_of, point_styles, road_layers
 from .pack import Packed, block, packed
@@ -359,23 +359,11 @@ def _facilities(district: District, kinds: Sequence[str], communities: Sequence[
 
 
 def _inside(district: District, doors: pd.DataFrame) -> dict[str, str]:
-    """Return the walks of residents to facilities inside their own wall: facility, point, metres."""
-    homes, points = district.homes, home_points(district)
-    inside = doors[doors["inside"].notna().to_numpy()].drop_duplicates(["place", "x", "y"])
-    place: list[Any] = []
-    point: list[Any] = []
-    metres: list[Any] = []
-    for home, own in inside.groupby("inside"):
-        residents = points[(points["home"] == home).to_numpy()]
-        if homes is None or residents.empty:
-            continue
-        walks = walk_inside(homes.geometry[home], residents.geometry.array, shapely.points(own[["x", "y"]].to_numpy()))
-        n, m = walks.shape
-        place.append(np.tile(own["number"].to_numpy(), n))
-        point.append(np.repeat(np.asarray(residents.index), m))
-        metres.append(walks.ravel())
-    join = [np.concatenate(a) if a else np.empty(0) for a in (place, point, metres)]
-    return {"place": packed(join[0], "<i4"), "point": packed(join[1], "<i4"), "metres": packed(join[2], "<f8")}
+    """Return the walks of residents to facilities inside their own home: facility, point, metres."""
+    walks = _same_compound(district, home_points(district), doors.assign(place=doors["number"]))
+    return {
+        "place": packed(walks["target"], "<i4"), "point": packed(walks["place"], "<i4"), "metres": packed(walks["metres"], "<f8"),
+    }  # fmt: skip
 
 
 def _areas(district: District) -> list[list[Packed]]:

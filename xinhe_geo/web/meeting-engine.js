@@ -405,6 +405,36 @@ var xinhe = {};
     return model.placed.get(key);
   }
 
+  /* Whether a facility at a position is one this page can count: on a street as the page puts it, or outside every home. Inside
+     one, residents reach it without the street and others through its gates, which is left to Python. Outlines are those that
+     are drawn, so they are taken half a metre wider than the page has them. */
+  const WIDER = 0.5, ON_STREET = 0.02;
+  function outlinesOf(model) {
+    const homes = model.homes, [west, south] = model.data.origin;
+    return homes.shape.filter((_, h) => !Number.isNaN(homes.area_m2[h])).map((parts) => parts.map((steps) => {
+      const ring = [];
+      for (let i = 0, x = 0, y = 0; i < steps.length; i += 2) { x += steps[i]; y += steps[i + 1]; ring.push([west + x / 100, south + y / 100]); }
+      return ring;
+    }));
+  }
+  function canStand(model, x, y) {
+    const street = snap(model, x, y);
+    if (street && Math.hypot(street[0] - x, street[1] - y) <= ON_STREET) return true;
+    model.outlines = model.outlines || outlinesOf(model);
+    return !model.outlines.some((rings) => {
+      let inside = false;
+      for (const r of rings) {
+        for (let i = 0; i < r.length; i++) {
+          const [ax, ay] = r[i], [bx, by] = r[(i + 1) % r.length], dx = bx - ax, dy = by - ay, square = dx * dx + dy * dy;
+          const t = square > 0 ? Math.min(1, Math.max(0, ((x - ax) * dx + (y - ay) * dy) / square)) : 0;
+          if (Math.hypot(x - ax - t * dx, y - ay - t * dy) <= WIDER) return true;
+          if (ay > y !== by > y && (dx * (y - ay) - dy * (x - ax) > 0) === (by > ay)) inside = !inside;
+        }
+      }
+      return inside;
+    });
+  }
+
   /* The facilities of some kinds as a plan has them: where they are, whether they serve, what was done to them. */
   function facilitiesOf(model, plan, kinds) {
     const out = [];
@@ -648,7 +678,7 @@ var xinhe = {};
 
   xinhe.engine = {
     open,
-    read, snap, attach, communityAt, emptyPlan, copyPlan, facilitiesOf, ask, served, evaluate, totals, effects, denominator,
+    read, snap, attach, canStand, communityAt, emptyPlan, copyPlan, facilitiesOf, ask, served, evaluate, totals, effects, denominator,
     presence, pointCosts, reached, toml, readToml, csv, degrees, corrections, unpack,
   };
 })();

@@ -205,21 +205,22 @@
   /* Takes over a plan from a file or from the address of the page: only what is known here, and only numbers as positions. */
   function adopted(raw, key) {
     const text = (v, otherwise) => (typeof v === "string" && v.trim() ? v.slice(0, 120) : otherwise);
-    const spot = (v) => (Array.isArray(v) && v.length === 2 && v.every(Number.isFinite) ? v.map((c) => Math.round(c * 100) / 100) : null);
+    const pair = (v) => (Array.isArray(v) && v.length === 2 && v.every(Number.isFinite) ? v.map((c) => Math.round(c * 100) / 100) : null);
+    const spot = (v) => { const xy = pair(v); return xy && E.canStand(model, xy[0], xy[1]) ? xy : null; };
     const p = Object.assign(E.emptyPlan(text(raw.name, NAMES[key - 1])), { key }), left = [];
     for (const [id, e] of Object.entries(raw.edits || {})) {
       if (!model.byId.has(id)) { left.push(id); continue; }
       const own = {}, xy = spot(e.xy);
       if (e.closed === true) own.closed = true;
       if (e.open === true) own.open = true;
-      if (xy) { own.xy = xy; own.raw = spot(e.raw) || xy; }
+      if (xy) { own.xy = xy; own.raw = pair(e.raw) || xy; }
       if (xy && e.corrected === true) { own.corrected = true; own.note = text(e.note, ""); }
       if (own.closed || own.open || own.xy) p.edits[id] = own;
     }
     for (const f of raw.added || []) {
       const xy = spot(f.xy), kind = data.kinds.find((k) => k.id === f.kind);
       if (!xy || !kind || typeof f.id !== "string" || model.byId.has(f.id) || fresh(p, f.id)) left.push(String(f.id));
-      else p.added.push({ id: f.id, kind: kind.id, name: text(f.name, kind.label), xy, raw: spot(f.raw) || xy });
+      else p.added.push({ id: f.id, kind: kind.id, name: text(f.name, kind.label), xy, raw: pair(f.raw) || xy });
     }
     return [p, left];
   }
@@ -250,6 +251,10 @@
     const given = E.readToml(text), asked = given.planned !== Boolean(data.planned);
     if ((given.year !== undefined && given.year !== data.year) || asked)
       throw new Error(`方案按 ${given.year || data.year} 年${given.planned ? "、规划设施到期即开放" : ""}计算，本页是 ${data.year} 年；年份不同数就不同，请在桌面用 compare 命令比较`);
+    const placed = [...given.added, ...Object.entries(given.edits).map(([id, e]) => ({ name: (model.byId.get(id) || {}).name || id, xy: e.xy }))];
+    const inside = placed.filter((f) => Array.isArray(f.xy) && f.xy.length === 2 && !E.canStand(model, f.xy[0], f.xy[1]));
+    if (inside.length)
+      throw new Error(`${inside.slice(0, 5).map((f) => f.name).join("、")}${inside.length > 5 ? ` 等 ${inside.length} 处` : ""}放在小区里，要从小区的出入口量起，本页算不了；请在桌面用 compare 命令比较这个方案`);
     const [p, left] = adopted(given, 1);
     remember();
     const here = plan(), empty = !here.added.length && !Object.keys(here.edits).length;
