@@ -512,12 +512,19 @@ class WalkNetwork:
 
     def meets(self, legs: NDArray[Any], *, barriers: Any = None) -> Flags:
         """
-        Tell which straight legs, lines in the network's CRS, touch a public street or cross a barrier.
+        Tell which straight legs meet a public street or cross a barrier.
 
         Parameters
         ----------
+        legs
+            Lines in the network's CRS, shape (n,).
         barriers
             As in `attach`.
+
+        Returns
+        -------
+        flags
+            Shape (n,): whether something lies in the way. Touching a street counts; beginning or ending on a barrier does not.
         """
         tree, _ = self._edge_tree("", False)
         met = np.zeros(len(legs), np.bool_)
