@@ -525,6 +525,11 @@ class WalkNetwork:
         -------
         flags
             Shape (n,): whether something lies in the way. Touching a street counts; beginning or ending on a barrier does not.
+
+        Raises
+        ------
+        TypeError
+            Legs that are no geometries.
         """
         tree, _ = self._edge_tree("", False)
         met = np.zeros(len(legs), np.bool_)
