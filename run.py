@@ -463,7 +463,7 @@ def lab(arguments: Sequence[str]) -> int:
             "@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False},
         }
         settings.write_text(json.dumps(defaults, indent=1), "utf-8")
-    command = ["-m", "jupyterlab", "--ServerApp.ip=127.0.0.1", "--LabApp.news_url=None"]
+    command = ["-P", str(ROOT / "tools" / "serve.py"), "lab", "--ServerApp.ip=127.0.0.1", "--LabApp.news_url=None"]
     command += [
         "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
         "--LabApp.extension_manager=readonly",
@@ -489,8 +489,12 @@ def app(arguments: Sequence[str]) -> int:
     web = ROOT / "xinhe_geo" / "web"
     # Voilà's own page asks the network for fonts; the template beside the notebook does not.
     os.environ["JUPYTER_PATH"] = os.pathsep.join(filter(None, [str(web), os.environ.get("JUPYTER_PATH")]))
-    command = ["-m", "voila", str(web / "app.ipynb"), "--Voila.ip=127.0.0.1", "--VoilaConfiguration.template=xinhe"]
-    command += ["--VoilaConfiguration.theme=light", "--VoilaConfiguration.show_tracebacks=True"]
+    command = ["-P", str(ROOT / "tools" / "serve.py"), "app", str(web / "app.ipynb"), "--Voila.ip=127.0.0.1"]
+    command += [
+        "--VoilaConfiguration.template=xinhe",
+        "--VoilaConfiguration.theme=light",
+        "--VoilaConfiguration.show_tracebacks=True",
+    ]
     return call(*command, *(argument for argument in arguments if argument.startswith("-")))
 
 

@@ -70,7 +70,7 @@ def no_cluster(*_: Any) -> Iterator[Any]:
 @pytest.fixture
 def here(monkeypatch: pytest.MonkeyPatch) -> None:
     """Do the work in this process: quick, and what is tested is not Dask."""
-    import distributed
+    distributed = pytest.importorskip("distributed")
 
     class Running(list[Any]):
         def __init__(self, items: list[Any]) -> None:

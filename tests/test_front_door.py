@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import importlib.util
 import json
 import os
@@ -13,10 +14,13 @@ import subprocess
 import sys
 import time
 import tomllib
+import urllib.error
+import urllib.request
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 from urllib.parse import unquote
 
 import pytest
@@ -237,6 +241,7 @@ def test_what_pytest_is_given(
 
 def test_lab_listens_on_this_computer_only_and_speaks_chinese(run: ModuleType) -> None:
     assert run.main(["lab"]) == 0
+    assert run.done[-1][:3] == ("-P", str(run.ROOT / "tools" / "serve.py"), "lab")
     assert "--ServerApp.ip=127.0.0.1" in run.done[-1]
     assert f"--ServerApp.root_dir={run.ROOT}" in run.done[-1]
     opened = next(part for part in run.done[-1] if part.startswith("--LabApp.default_url=/lab/tree/"))
@@ -255,7 +260,8 @@ def test_app_shows_one_district_on_this_computer_only(
     monkeypatch.setenv("XINHE_FOLDER", "")
     assert run.main(["app"]) == 0
     assert run.done[-2] == ".[lab]"
-    assert run.done[-1][:3] == ("-m", "voila", str(run.ROOT / "xinhe_geo" / "web" / "app.ipynb"))
+    serve, page = run.ROOT / "tools" / "serve.py", run.ROOT / "xinhe_geo" / "web" / "app.ipynb"
+    assert run.done[-1][:4] == ("-P", str(serve), "app", str(page)) and (ROOT / "tools" / "serve.py").is_file()
     assert "--Voila.ip=127.0.0.1" in run.done[-1] and "--VoilaConfiguration.template=xinhe" in run.done[-1]
     assert os.environ["XINHE_FOLDER"] == ""
     assert os.environ["JUPYTER_PATH"].split(os.pathsep) == [str(run.ROOT / "xinhe_geo" / "web"), "mine"]
@@ -705,25 +711,152 @@ def test_started_by_its_own_python(installed: Path) -> None:
     assert json.loads(done.stdout)["arguments"] == ["x"]
 
 
-@pytest.mark.slow
-@pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
-def test_ctrl_c_is_quiet_and_the_program_decides_the_exit_code(installed: Path) -> None:
+def begin(*command: str, **more: Any) -> subprocess.Popen[str]:
+    """Start a program as a terminal does: in a group of its own, to which Ctrl-C goes."""
     # Where the tests run in the background SIGINT may be ignored, and children inherit that; a handler they do not.
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
-        process = subprocess.Popen(
-            [base_python(), str(installed), "sleep"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-            start_new_session=True, env=clean_environment(),
-        )  # fmt: skip
+        more = {"env": clean_environment(), "stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | more
+        return subprocess.Popen(command, text=True, encoding="utf-8", start_new_session=True, **more)
     finally:
         signal.signal(signal.SIGINT, before)
-    with process:
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
+def test_ctrl_c_is_quiet_and_the_program_decides_the_exit_code(installed: Path) -> None:
+    with begin(base_python(), str(installed), "sleep") as process:
         assert process.stdout is not None
         assert process.stderr is not None
         assert process.stdout.readline() == "up\n"
         os.killpg(process.pid, signal.SIGINT)
         assert process.wait(timeout=60) == 7
         assert process.stderr.read() == ""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
+@pytest.mark.parametrize(
+    ("command", "first"), [("app", "jupyter_core/utils.py"), ("lab", "jupyter_server/serverapp.py")]
+)
+def test_ctrl_c_while_a_server_loads(installed: Path, command: str, first: str) -> None:
+    """The servers take seconds to load; a stand-in for the first thing they load says when that is."""
+    module = installed.parent / first
+    for folder in (module.parent, installed.parent / "tools"):
+        folder.mkdir(exist_ok=True)
+    module.write_text("import time\nprint('loading', flush=True)\ntime.sleep(600)\n", "utf-8")
+    shutil.copy(ROOT / "tools" / "serve.py", installed.parent / "tools")
+    with begin(base_python(), str(installed), command) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        said = process.stdout.readline()
+        assert said == "loading\n", process.stderr.read()
+        os.killpg(process.pid, signal.SIGINT)
+        assert process.wait(timeout=60) == 0
+        assert "Traceback" not in process.stderr.read()
+
+
+#: The launcher as it is, but with this Python in place of the one in .venv, and nothing installed.
+SERVING = """
+import runpy, sys
+from pathlib import Path
+run = runpy.run_path(sys.argv[1])
+shared = run["main"].__globals__
+shared.update(ensure=lambda *_: None, PYTHON=Path(sys.executable), ENV=Path(sys.argv[2]))
+sys.exit(run["main"](sys.argv[3:]))
+"""
+
+
+def asked(url: str, data: bytes | None = None) -> bytes:
+    """Return the first of what a server answers; it may say where it is a moment before it listens."""
+    until = time.monotonic() + 300
+    while True:
+        try:
+            with urllib.request.urlopen(urllib.request.Request(url, data=data), timeout=300) as answer:
+                return bytes(answer.read(1000))
+        except urllib.error.URLError as error:
+            if not isinstance(error.reason, ConnectionRefusedError) or time.monotonic() > until:
+                raise
+            time.sleep(0.05)
+
+
+def start_a_kernel(command: str, url: str, runtime: Path) -> None:
+    """Open the page as a browser does, whose kernel works while the page is being written; or ask JupyterLab for one."""
+    if command == "app":
+        assert asked(url)
+        return
+    address, _, token = url.partition("?token=")
+    kernels = f"{address[: address.index('/', len('http://'))]}/api/kernels?token={token}"
+    name = json.loads(asked(kernels, b'{"name": "python3"}'))["id"]
+    client = pytest.importorskip("jupyter_client").BlockingKernelClient(
+        connection_file=str(runtime / f"kernel-{name}.json")
+    )
+    client.load_connection_file()
+    client.start_channels(hb=False)  # a slow machine is not a dead kernel
+    client.wait_for_ready(timeout=300)
+    client.stop_channels()
+
+
+@contextlib.contextmanager
+def serving(folder: Path, command: str, **more: Any) -> Iterator[subprocess.Popen[str]]:
+    """Start one of the servers, whose files all go into `folder`; kill what is left of it if the test fails."""
+    own = {"TMPDIR": str(folder), "JUPYTER_RUNTIME_DIR": str(folder / "runtime"), "LC_ALL": "C.UTF-8"}
+    own |= {"JUPYTER_DATA_DIR": str(folder / "data"), "JUPYTER_CONFIG_DIR": str(folder / "config")}
+    with begin(
+        sys.executable, "-c", SERVING, str(ROOT / "run.py"), str(folder / "env"), command, "--no-browser",
+        env=clean_environment() | own, stderr=subprocess.STDOUT, **more,
+    ) as process:  # fmt: skip
+        try:
+            yield process
+        except BaseException:
+            os.killpg(process.pid, signal.SIGKILL)
+            raise
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
+@pytest.mark.parametrize("how", ["app", "app, terminated", "lab", "lab, twice", "lab, y"])
+def test_ctrl_c_ends_a_server_and_its_kernels(tmp_path: Path, how: str) -> None:
+    pytest.importorskip("voila")
+    psutil = pytest.importorskip("psutil")
+    command, _, answer = how.partition(", ")
+    said = ""
+    # At a terminal JupyterLab asks; a terminal is what its standard input says it is.
+    desk, keys = os.openpty() if command == "lab" and answer else (-1, subprocess.DEVNULL)
+    with serving(tmp_path, command, stdin=keys) as process:
+
+        def read_until(pattern: str) -> str:
+            nonlocal said
+            assert process.stdout is not None
+            while not (found := re.search(pattern, said)):
+                character = process.stdout.read(1)
+                assert character, said
+                said += character
+            return found[1]
+
+        start_a_kernel(command, read_until(r"(http://127\.0\.0\.1:\d+/\S*)\s"), tmp_path / "runtime")
+        started = psutil.Process(process.pid).children(recursive=True)
+        assert [one for one in started if "ipykernel_launcher" in " ".join(one.cmdline())], started
+        if answer == "terminated":
+            process.terminate()
+        else:
+            os.killpg(process.pid, signal.SIGINT)
+        if command == "lab" and answer:
+            read_until(r"(\(y/\[n\]\)\? )")
+            if answer == "y":
+                os.write(desk, b"y\n")
+            else:
+                os.killpg(process.pid, signal.SIGINT)
+        assert process.stdout is not None
+        said += process.stdout.read()
+        assert process.wait(timeout=300) == 0, said
+    for end in {desk, keys} - {-1, subprocess.DEVNULL}:
+        os.close(end)
+    assert "Traceback" not in said, said
+    assert "Ctrl-C" in said
+    assert psutil.wait_procs(started, timeout=300)[1] == [], "left behind"
+    left = [path.name for path in tmp_path.rglob("*") if path.name.startswith(("voila_", "kernel-", "jpserver-"))]
+    assert left == []
 
 
 @pytest.mark.slow
