@@ -38,7 +38,7 @@ TOY = str(ROOT / "tests" / "toy")
 MOST_LINES = 60
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
 #: Calls that make a figure; each must be kept in a file, shown, and followed by a sentence.
-FIGURES = ("xh.draw(", "xh.picture(", ".bar(")
+FIGURES = ("xh.draw(", "xh.picture(", "difference(", ".bar(")
 
 #: Per notebook and parameter: other legal values (one at a time, the rest as it stands).
 LEGAL: dict[str, dict[str, list[object]]] = {

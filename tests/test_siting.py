@@ -503,10 +503,26 @@ def test_what_a_planner_reads(toy: xh.District) -> None:
     assert f"{row['people_gained']:,.0f} 人" in row["reason"]
     assert row["near_ties"]
     assert row["mark"] == ""
+    assert row["tag"] == "A" and row["name"].startswith(f"{row.name}（") and "路" in row["name"]
     every = sites(toy, "clinic_station", 1, candidates=shift(SPOTS), siting=Siting(limit=3.0, within=1.0), each=True)
     assert every.index.names == ["plan", "site"]
     assert len(every) > 1
     assert (every["objective"].diff().dropna() <= 0).all()
+    assert list(every["tag"]) == list("ABCDEFG"[: len(every)])
+    assert f"B {every.loc[2]['name'].iloc[0]}（差" in every["near_ties"].iloc[0]
+    assert [edit.what["name"] for edit in sites_plan(every, 2).edits] == [f"拟设 B（{every.loc[2]['name'].iloc[0]}）"]
+
+
+def test_sites_have_names_and_letters(toy: xh.District) -> None:
+    """A place on the grid is told by its community and the streets about it; its code stays in the index."""
+    chosen = sites(toy, "clinic_station", 2, siting=Siting(limit=2.0, plans=1))
+    assert list(chosen["tag"]) == ["A1", "A2"]
+    layers = [toy.rows["streets"], toy.communities, toy.facilities]
+    names = [name for layer in layers for name in layer["name"].dropna()]
+    for site, row in chosen.iterrows():
+        assert site not in row["name"] and site not in row["reason"]
+        assert any(name in row["name"] for name in names) and row["name"] in row["reason"]
+    assert chosen["name"].is_unique
 
 
 def test_default_candidates(toy: xh.District) -> None:
@@ -914,6 +930,9 @@ def test_the_page_of_sites_and_that_of_links(toy: xh.District, tmp_path: Path) -
     assert written["新增居民（人）"].iloc[1:].tolist() == pytest.approx(every["people_cumulative"].tolist())
     assert written["实施后"].iloc[1:].tolist() == [f"{v:.1%}" for v in every["share_after"]]
     page = (tmp_path / "sites-clinic_station.html").read_text("utf-8")
+    for letter, figure in zip("ABC", re.findall(r"<figure>.*?</figure>", page, re.DOTALL), strict=True):
+        assert re.search(rf">{letter}</text>", figure), "the site carries its letter on the map"
+        assert f"<b>{letter}</b>" in page and f"{letter} {every.loc['ABC'.index(letter) + 1]['name'].iloc[0]}" in page
     assert page.count("<figure>") == 3 and "与方案 A 比" in page and "default-src 'none'" in page
     assert not re.search(r'(?:src|href)="(?:https?:)?//', page)
     for link in re.findall(r'href="([^"#]+)"', page):

@@ -22,7 +22,7 @@ from playwright.sync_api import Browser, sync_playwright
 
 import xinhe_geo as xh
 from xinhe_geo import maps
-from xinhe_geo.values import Edit
+from xinhe_geo.siting import sites_plan
 
 IMAGES = Path(__file__).parent.parent / "docs" / "images"
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-sync"]
@@ -83,13 +83,9 @@ def draw_maps(district: xh.District, folder: Path, kind: str, plan: str) -> None
         folder / "difference.html"
     )
     best = xh.sites(district, kind, 2)
-    edits = [
-        Edit("open_facility", {"facility": site, "kind": kind, "name": f"选址 {rank}", "xy": [spot.x, spot.y]})
-        for site, rank, spot in zip(best.index, best["rank"], best.geometry, strict=True)
-    ]
-    built = xh.Scenario("sites", "", tuple(edits)).on(district)
-    rule = best["rule"].iloc[0]
-    xh.draw(built, xh.coverage(built, rules=[rule]), rule=rule).save(folder / "sites.html")
+    tags = dict(zip(best.index.astype(str), best["tag"], strict=True))
+    gains = maps.difference(district, sites_plan(best).on(district), best["rule"].iloc[0], tags=tags)
+    gains.save(folder / "sites.html")
 
 
 def fewer_colours(image: Path) -> None:

@@ -727,17 +727,17 @@ def sites(
 
 def _show_sites(table: Any, lang: str) -> None:
     """Print the plans of a siting, how sure they are, and whom they leave out."""
-    columns = ("方案", "次序", "位置", "新增居民", "其中60岁以上", "实施前", "实施后")
+    columns = ("图上编号", "位置", "新增居民", "其中60岁以上", "实施前", "实施后", "候选点")
     shown = _grid(*columns, title=escape(str(table["label"].iloc[0])))
     before = table["share_after"].shift().where(table["rank"] > 1, table["share_before"])
     for row in table.assign(share_before=before).itertuples():
         shown.add_row(
-            str(row.plan), str(row.rank), escape(str(row.site)), f"{row.people_gained:,.0f}",
-            f"{row.people_60plus_gained:,.0f}", f"{row.share_before:.1%}", f"{row.share_after:.1%}",
+            str(row.tag), escape(str(row.name)), f"{row.people_gained:,.0f}", f"{row.people_60plus_gained:,.0f}",
+            f"{row.share_before:.1%}", f"{row.share_after:.1%}", escape(str(row.site)),
         )  # fmt: skip
     _out.print(shown)
     for row in table.itertuples():
-        _out.print(escape(f"{row.plan}-{row.rank} {row.reason}"))
+        _out.print(escape(f"{row.tag} {row.reason}"))
     proven = bool(table["proven"].all())
     _out.print(_text(lang, "proven" if proven else "not_proven", f"{float(table['gap'].max()):.2%}"))
     _out.print(escape(str(table["near_ties"].iloc[0])))

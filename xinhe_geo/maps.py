@@ -741,6 +741,7 @@ def difference(
     rule: str | Rule | None = None,
     *,
     covers: tuple[pd.DataFrame, pd.DataFrame] | None = None,
+    tags: Mapping[str, str] | None = None,
     title: str | None = None,
     lang: str = "zh",
 ) -> HouseMap:
@@ -760,6 +761,8 @@ def difference(
         most people first.
     covers
         Coverages of `before` and `after` under the rule; computed where not given.
+    tags
+        Id of a facility that opens or moves -> what is written in its symbol instead of its kind's sign, as the `tag` of `sites`.
     title, lang
         As in `draw`.
 
@@ -780,7 +783,7 @@ def difference(
         rules = [rule_for(before, rule)]
     themes = [change_theme(before, after, own, covers, lang) for own in rules]
     kinds = rules[0].kinds if len(rules) == 1 else None
-    extra = changed_layers(before, after, kinds, lang)
+    extra = changed_layers(before, after, kinds, lang, tags)
     scene = scene_of(after, None, None, rule=None, title=title, lang=lang, themes=themes, extra=extra, **_NONE)
     return HouseMap(scene)
 

@@ -17,7 +17,7 @@ Church and ReVelle 1974; Toregas et al. 1971; ReVelle and Swain 1970; Hakimi 196
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -50,6 +50,7 @@ from .scenario import Scenario
 from .values import METHOD_LABELS, TOLERANCE_M, Edit, Profile, Rule
 
 __all__ = [
+    "LETTERS",
     "MODELS",
     "MODEL_LABELS",
     "ORIGIN_LABELS",
@@ -72,8 +73,13 @@ __all__ = [
 WEIGHTS = ("people", "people_60plus", "area_m2", "homes", "community")
 #: `sites` calls two plans different only when some site of one lies farther than this from every site of the other.
 APART_M = 300.0
-#: A place beside a street without a name is told by a named one this near.
+#: A place is told by named streets this near, and by a second one only where that is about as near as the first.
 NEAR_STREET_M = 300.0
+SECOND_STREET_M = 100.0
+#: Sites in the sentence about near-ties.
+NAMED_TIES = 4
+#: Plans are called by letters, the best one A.
+LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 _DEFAULT = Siting()
 
@@ -149,8 +155,10 @@ def sites(
     Returns
     -------
     chosen
-        Index `site`, or (`plan`, `site`) where `each`; most gained first. Columns `plan`, `rank`, `name`, `origin` (what sort
-        of place: a key of `ORIGIN_LABELS`; door, inside and community are less certain than the others), `kind`,
+        Index `site`, or (`plan`, `site`) where `each`; most gained first. Columns `plan`, `rank`, `tag` (what a meeting calls
+        it, on maps and in tables: the plan's letter, A the best, and the rank where the plan has several: B, or B2), `name`
+        (where it is, in words: a name given, or community and nearest named streets), `origin` (what sort of place: a key of
+        `ORIGIN_LABELS`; door, inside and community are less certain than the others), `kind`,
         `rule`, `label`, `method`, `profile`, `weight` (what was weighed), `community`, `zone`; `people_gained`,
         `people_60plus_gained`, `area_m2_gained`, `homes_gained`, `communities_gained` (what this site adds to those
         before it; communities in which somebody gains, or that get their first facility), the same as `…_cumulative`;
@@ -196,7 +204,7 @@ def sites(
             raise
         raise SitingError(_lost_text(case, error.uncovered) + _LOST_HINT, error.uncovered) from None
     say("算每处的好处")
-    ties = _near_ties(plans, siting)
+    ties = _near_ties(case, plans, siting)
     told = plans if each else plans.iloc[:1]
     frame = pd.concat([_explain(case, table, plan) for plan in told.itertuples()])
     frame["near_ties"] = ties
@@ -233,10 +241,12 @@ def sites_plan(chosen: gpd.GeoDataFrame, plan: int = 1, *, name: str = "sites") 
     own = chosen[(chosen["plan"] == plan).to_numpy()] if len(chosen) else chosen
     if len(chosen) and own.empty:
         raise UnknownNameError("方案", str(plan), [str(p) for p in dict.fromkeys(chosen["plan"])])
-    spots = zip(own.index.get_level_values("site"), own.geometry.array, own["kind"], own["name"], strict=True)
+    spots = zip(
+        own.index.get_level_values("site"), own.geometry.array, own["kind"], own["tag"] + "（" + own["name"] + "）", strict=True
+    )  # fmt: skip
     edits = tuple(
         Edit("open_facility", {
-            "facility": str(site), "kind": str(kind), "name": f"拟设（{where}）" if isinstance(where, str) else f"拟设 {site}",
+            "facility": str(site), "kind": str(kind), "name": f"拟设 {where}",
             "xy": [float(spot.x), float(spot.y)],
         }) for site, spot, kind, where in spots
     )  # fmt: skip
@@ -269,8 +279,8 @@ def phases(
     Returns
     -------
     chosen
-        Index (`phase`, `site`), phase 1 first; columns as in `sites`. Each phase is proven by itself: together they need not be
-        the best for all sites at once.
+        Index (`phase`, `site`), phase 1 first; columns as in `sites`, `tag` a number in the order of building. Each phase is
+        proven by itself: together they need not be the best for all sites at once.
 
     Raises
     ------
@@ -287,7 +297,9 @@ def phases(
         chosen = sites(district, kind, n, candidates=candidates, siting=asked, profile=profile, progress=progress)
         built += list(chosen.index)
         parts.append(chosen.assign(phase=phase).set_index("phase", append=True).swaplevel())
-    return gpd.GeoDataFrame(pd.concat(parts), geometry="geometry", crs=district.crs)
+    frame = pd.concat(parts)
+    frame["tag"] = [str(i + 1) for i in range(len(frame))]
+    return gpd.GeoDataFrame(frame, geometry="geometry", crs=district.crs)
 
 
 def _case(
@@ -647,7 +659,7 @@ def _distances(case: _Case, siting: Siting) -> pd.DataFrame:
 
 _AMOUNTS = ("people", "people_60plus", "area_m2", "homes")
 COLUMNS = (
-    "plan", "rank", "name", "origin", "kind", "rule", "label", "method", "profile", "weight", "community", "zone",
+    "plan", "rank", "tag", "name", "origin", "kind", "rule", "label", "method", "profile", "weight", "community", "zone",
     *(f"{c}_gained" for c in (*_AMOUNTS, "communities")), *(f"{c}_cumulative" for c in (*_AMOUNTS, "communities")),
     "homes_unknown", "share_before", "share_after", "objective", "bound", "gap", "proven", "basis", "mark", "reason",
 )  # fmt: skip
@@ -661,7 +673,8 @@ def _explain(case: _Case, table: _Table, plan: Any) -> pd.DataFrame:
     served = table.total - float(table.gain.sum())
     seen: set[Hashable] = set()
     rows: list[dict[str, Any]] = []
-    names, origins = case.spots["name"].to_dict(), case.spots["origin"].to_dict()
+    names, origins = _called(case, plan.sites), case.spots["origin"].to_dict()
+    letter = LETTERS[(plan.Index - 1) % len(LETTERS)]
     groups = {column: where[column].to_dict() for column in where.columns}
     for rank, (site, demands) in enumerate(_in_order(list(plan.sites), table), start=1):
         gained = units[units["demand"].isin(demands)]
@@ -669,6 +682,7 @@ def _explain(case: _Case, table: _Table, plan: Any) -> pd.DataFrame:
             "site": site,
             "plan": plan.Index,
             "rank": rank,
+            "tag": letter if len(plan.sites) == 1 else f"{letter}{rank}",
             "name": names[site],
             "origin": origins[site],
         }
@@ -751,32 +765,58 @@ def _reason(case: _Case, table: _Table, row: Mapping[str, Any], gained: pd.DataF
 
 
 def _place_text(case: _Case, row: Mapping[str, Any]) -> str:
-    origin = case.spots.loc[row["site"], "origin"]
-    communities = case.district.communities
-    inside = communities["name"].get(row["community"]) if communities is not None else None
-    if not isinstance(row["name"], str):
-        near = _near_street(case, row["site"])
-        sort = ORIGIN_LABELS[origin] if origin == "vacant" else ""
-        hints = [text for text in (sort, inside, near and f"近{near}") if isinstance(text, str) and text]
-        return f"设在 {row['site']}" + (f"（{'，'.join(hints)}）" if hints else "")
-    inside = f"（{inside}）" if isinstance(inside, str) and origin != "community" else ""
-    return f"{_AT[origin].format(row['name'])}{inside}"
+    """Say where a site is, and in which community where its name does not."""
+    inside, called = _community_name(case, row["community"]), str(row["name"])
+    more = f"（{inside}）" if inside and inside not in called else ""
+    return f"{'附设' if case.spots.loc[row['site'], 'origin'] == 'host' else '设'}在{called}{more}"
 
 
-#: How a sentence says where a site is, by the origin of the candidate.
-_AT = {
-    "street": "设在{}旁", "parcel": "设在{}地块", "vacant": "设在{}", "host": "附设在{}", "given": "设在{}",
-    "door": "设在{}出入口旁（街边点，待核）", "inside": "设在{}内（待核）", "community": "设在{}内（位置待核）",
+#: What a site with a name of its own is called, by the origin of the candidate.
+_CALLED = {
+    "parcel": "{}地块", "vacant": "{}", "host": "{}", "given": "{}", "door": "{}出入口旁（街边点，待核）", "inside": "{}内（待核）",
+    "community": "{}内（位置待核）",
 }  # fmt: skip
 
 
-def _near_street(case: _Case, site: Hashable) -> str:
-    """Return the name of the nearest street that has one, within `NEAR_STREET_M`; else empty."""
+def _called(case: _Case, sites: Iterable[Hashable]) -> dict[Hashable, str]:
+    """
+    Return what people call the places of candidates: by a name, else by the community and the streets about it.
+
+    What is no candidate, or has neither, keeps its id.
+    """
+    own = case.spots.loc[case.spots.index.isin(list(sites))]
+    communities = case.district.locate(own)["community"]
     edges = case.district.network.edges
-    edges = edges[edges["name"].notna().to_numpy()]
-    spot = case.spots.geometry[site]
-    near = edges.sindex.nearest(spot, max_distance=NEAR_STREET_M, return_all=False)[1]
-    return str(edges["name"].iloc[near[0]]) if len(near) else ""
+    edges = edges[edges["name"].notna().to_numpy() & edges["home"].isna().to_numpy()]
+    texts: dict[Hashable, str] = {site: str(site) for site in sites}
+    for site, name, origin, spot in zip(own.index, own["name"], own["origin"], own.geometry, strict=True):
+        if isinstance(name, str) and origin != "street":
+            texts[site] = _CALLED[origin].format(name)
+            continue
+        roads = _near_streets(edges, shapely.point_on_surface(spot))
+        if isinstance(name, str):  # the street it stands on
+            roads = [name, *(road for road in roads if road != name)][:2]
+        parts = (_community_name(case, communities[site]), "、".join(roads) + "附近" * bool(roads))
+        where = " ".join(part for part in parts if part)
+        if origin == "given":
+            where = f"{site}（{where}）" if where else str(site)
+        texts[site] = where + ("空地" if origin == "vacant" and where else "") or str(site)
+    return texts
+
+
+def _community_name(case: _Case, community: Any) -> str:
+    names = case.district.communities
+    name = None if names is None else names["name"].get(community)
+    return name if isinstance(name, str) else ""
+
+
+def _near_streets(edges: gpd.GeoDataFrame, spot: shapely.Point) -> list[str]:
+    """Return the nearest street's name, and another's about as near, as at a corner; empty where none is near."""
+    near = edges.iloc[edges.sindex.query(spot, predicate="dwithin", distance=NEAR_STREET_M)]
+    off = shapely.distance(np.asarray(near.geometry.array), spot)
+    each = pd.Series(off, index=near["name"].astype("str").to_numpy(dtype=object)).groupby(level=0).min()
+    each = each.sort_values(kind="stable")
+    return [str(road) for road in each.index[(each <= each.min() + SECOND_STREET_M).to_numpy()][:2]]
 
 
 def _whom_text(row: Mapping[str, Any]) -> str:
@@ -797,17 +837,20 @@ def _travel_text(table: _Table, plan: Any, rule: Rule) -> str:
     return f"；整个方案平均 {plan.mean:,.1f} {unit}，最远 {plan.worst:,.1f} {unit}"
 
 
-def _near_ties(plans: pd.DataFrame, siting: Siting) -> str:
+def _near_ties(case: _Case, plans: pd.DataFrame, siting: Siting) -> str:
     """Name the other plans and how much worse they are."""
+    names = _called(case, {site for chosen in plans["sites"].iloc[1:] for site in chosen})
     if not plans["proven"].iloc[0]:
         return "没有证明最优，也就没有找相近的方案"
     if len(plans) < 2:
         return f"没有相差 {siting.within:.0%} 以内的其他方案" if siting.plans > 1 else ""
     best = float(plans["objective"].iloc[0])
     parts = []
-    for chosen, objective in zip(plans["sites"].iloc[1:], plans["objective"].iloc[1:], strict=True):
+    for i, (chosen, objective) in enumerate(zip(plans["sites"].iloc[1:], plans["objective"].iloc[1:], strict=True)):
         off = abs(float(objective) - best) / best if best else 0.0
-        parts.append(f"{'、'.join(str(s) for s in chosen)}（{'一样好' if off < ROUNDING else f'差 {off:.1%}'}）")
+        places = "、".join(names[site] for site in chosen) if len(chosen) <= NAMED_TIES else f"{len(chosen)} 处"
+        letter = LETTERS[(i + 1) % len(LETTERS)]
+        parts.append(f"{letter} {places}（{'一样好' if off < ROUNDING else f'差 {off:.1%}'}）")
     more = "至少另有" if len(plans) == siting.plans else "另有"  # the list ends where it was told to
     return f"{more} {len(parts)} 个相差不到 {siting.within:.0%} 的方案：{'；'.join(parts)}"
 
@@ -831,11 +874,12 @@ def _lost_text(case: _Case, uncovered: pd.DataFrame) -> str:
         ["home", "far"], ascending=[True, False], kind="stable"
     ).drop_duplicates("home").sort_values(["far", "home"], ascending=[False, True], kind="stable")  # fmt: skip
     names = case.district.homes["name"] if case.district.homes is not None else pd.Series(dtype="str")
+    called = _called(case, list(worst["site"].dropna()))
     texts = []
     for row in worst.itertuples():
         name = names.get(row.home)
         name = f"{name} {row.home}" if isinstance(name, str) else str(row.home)
-        far = "走不到任何候选点" if pd.isna(row.cost) else f"最近的候选点 {row.site}，{row.cost:,.1f} {unit}"
+        far = "走不到任何候选点" if pd.isna(row.cost) else f"最近的候选点 {called[row.site]}，{row.cost:,.1f} {unit}"
         texts.append(f"{name}（{far}）")
     limit = _limit(case.rule)
     within = f"{limit:g} {unit}内" if np.isfinite(limit) and uncovered["cost"].notna().any() else ""

@@ -286,8 +286,11 @@ def _draw(drawing: Any, district: District, drawn: list[str], sites: Any) -> dic
     if sites is not None and len(sites):
         drawing.layers.add("选址", color=1)
         counts["选址"] = len(sites)
-        for key, shape in zip(sites.index, sites.geometry, strict=True):
-            _entity(drawing, space, shapely.point_on_surface(shape), "选址", {"编号": str(key)})
+        for key, tag, shape in zip(sites.index, sites.get("tag", sites.index), sites.geometry, strict=True):
+            spot = shapely.point_on_surface(shape)
+            _entity(drawing, space, spot, "选址", {"编号": str(key)})
+            at = {"layer": "选址", "style": "宋体", "insert": (spot.x, spot.y)}
+            space.add_text(_clean(str(tag)), height=20, dxfattribs=at)
     crs = pyproj.CRS(district.crs)
     note = f"{district.manifest.get('name', '')} {crs.name}（{crs.to_string()}），X 为东、Y 为北，单位米"
     drawing.header["$INSUNITS"] = 6

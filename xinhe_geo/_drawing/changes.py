@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -346,7 +346,9 @@ def _presence_change(before: Any, after: Any, rule: Rule, communities: gpd.GeoDa
 # --- what was changed ------------------------------------------------------------------------------------------------
 
 
-def changed_layers(before: Any, after: Any, kinds: Sequence[str] | None, lang: str) -> list[Layer]:
+def changed_layers(
+    before: Any, after: Any, kinds: Sequence[str] | None, lang: str, tags: Mapping[str, str] | None = None
+) -> list[Layer]:
     """Return the facilities that open, close or move, and the homes that are gone, as layers of their own."""
     t, layers = wording(lang), []
     old, new = layer_of(before, "homes"), layer_of(after, "homes")
@@ -357,7 +359,7 @@ def changed_layers(before: Any, after: Any, kinds: Sequence[str] | None, lang: s
             layers.append(
                 area_layer(gone, "gone", t["homes_gone"], look, names=texts_of(gone, "name"), one=t["homes_gone"])
             )
-    points = _changed_points(before, after, kinds, lang)
+    points = _changed_points(before, after, kinds, lang, tags or {})
     return [*layers, points] if points is not None else layers
 
 
@@ -369,8 +371,10 @@ def _open(district: Any, kinds: Sequence[str] | None) -> gpd.GeoDataFrame | None
     return frame[keep & (frame["kind"].isin(list(kinds)).to_numpy() if kinds else True)]
 
 
-def _changed_points(before: Any, after: Any, kinds: Sequence[str] | None, lang: str) -> Layer | None:
-    """Return one large numbered symbol per facility that opens, closes or moves; a list says what becomes of it."""
+def _changed_points(
+    before: Any, after: Any, kinds: Sequence[str] | None, lang: str, tags: Mapping[str, str]
+) -> Layer | None:
+    """Return one large symbol (with its tag, if any) per facility that opens, closes or moves; a list says what becomes of it."""
     t = wording(lang)
     a, b = (_open(d, kinds) for d in (before, after))
     if a is None or b is None:
@@ -389,9 +393,9 @@ def _changed_points(before: Any, after: Any, kinds: Sequence[str] | None, lang: 
     for what, row, _ in rows:
         kind = str(row["kind"].iloc[0])
         look = point_styles(after, kind, row.iloc[:0], lang)[0][2 if what == "closes" else 0]
-        styles.append(
-            {**look, "size": 11, "keep": True, "ring": house_style()["change"]["ring"][what], "label": t[what]}
-        )
+        tag = None if what == "closes" else tags.get(str(row.index[0]))
+        size = {"size": 11} if tag is None else {"symbol": tag, "size": 13}  # a letter is read across the room
+        styles.append({**look, **size, "keep": True, "ring": house_style()["change"]["ring"][what], "label": t[what]})
     names = [n or str(i) for n, i in zip(texts_of(frame, "name"), frame.index, strict=True)]
     labels = [kind_label(after, str(k), lang) for k in frame["kind"]]
     listing = [

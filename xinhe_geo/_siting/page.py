@@ -19,9 +19,10 @@ from .. import maps
 from ..coverage import coverage, gaps, summary
 from ..district import District
 from ..plans import _page, _table, _titled, _write, workbook, write_scenario
+from ..reach import facility_doors
 from ..report import link_pages
 from ..scenario import sharing
-from ..siting import ROUNDING, Siting, fixes, judged_by, link_pairs, links, links_plan, pairs_plan, sites_plan
+from ..siting import LETTERS, ROUNDING, Siting, fixes, judged_by, link_pairs, links, links_plan, pairs_plan, sites_plan
 from ..values import Profile, Rule
 
 Progress = Callable[[str], None]
@@ -29,8 +30,6 @@ Progress = Callable[[str], None]
 NAMED = 6
 #: Homes that a page lists; the workbook has all.
 HOMES = 25
-#: Plans are called by letters, the best one A.
-LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
 class _Choice(NamedTuple):
@@ -42,6 +41,7 @@ class _Choice(NamedTuple):
     cover: pd.DataFrame  # index (home, rule), with the plan
     gained: pd.Series  # index home: share newly served, homes that gain only
     users: pd.Series  # index site: people whose nearest one it becomes
+    inside: bool  # whether a site stands in a home, which the live map cannot count
 
 
 class _Now(NamedTuple):
@@ -96,9 +96,10 @@ def write_choice(
     figures = []
     for choice in choices:
         say(f"画方案 {choice.letter}")
-        drawn = maps.difference(district, choice.after, rule, covers=(now.cover, choice.cover)).picture()
+        covers = now.cover, choice.cover
+        drawn = maps.difference(district, choice.after, rule, covers=covers, tags=_tags(choice.rows)).picture()
         figures.append(
-            f"<figure>{drawn}<figcaption>方案 {choice.letter}：{html.escape(_places(choice))}</figcaption></figure>"
+            f"<figure>{drawn}<figcaption>{_plan_name(choice)}{html.escape(_places(choice))}</figcaption></figure>"
         )
         plan = sites_plan(chosen, int(choice.rows["plan"].iloc[0]), name=f"sites-{kind}-{choice.letter}")
         write_scenario(folder / "scenarios" / f"{plan.name}.toml", plan)
@@ -129,7 +130,10 @@ def _carried_out(now: _Now, chosen: gpd.GeoDataFrame, number: int, letter: str) 
     cover = coverage(after, rules=[now.rule], profile=now.walker)
     change = (cover["served"] - now.cover["served"]).droplevel("rule").fillna(0.0)
     users = sharing(now.district, after, rules=[now.rule])["users_after"].droplevel("rule")
-    return _Choice(letter, rows, after, cover, change[change > 1e-9], users.reindex(rows.index.astype(str)).fillna(0.0))
+    new = rows.index.astype(str)
+    built = after.open_facilities
+    inside = built is not None and bool(facility_doors(after, built.loc[new])["inside"].notna().any())
+    return _Choice(letter, rows, after, cover, change[change > 1e-9], users.reindex(new).fillna(0.0), inside)
 
 
 def _compared(now: _Now, choices: list[_Choice]) -> pd.DataFrame:
@@ -172,9 +176,20 @@ def _state(now: _Now, cover: pd.DataFrame) -> dict[str, Any]:
     return {"实施后": "数据不足" if np.isnan(share) else f"{share:.1%}", "平均步行（分钟）": mean, "仍不可达（人）": left, "覆盖最低的社区": text}  # fmt: skip
 
 
+def _tags(rows: pd.DataFrame) -> dict[str, str]:
+    """Return what is written on the map at each new facility."""
+    return dict(zip(rows.index.astype(str), rows["tag"], strict=True))
+
+
+def _plan_name(choice: _Choice) -> str:
+    """Return the beginning of a line about a plan; where it has one site, that carries the letter itself."""
+    return f"方案 {choice.letter}：" if len(choice.rows) > 1 else ""
+
+
 def _places(choice: _Choice) -> str:
-    """Say where the sites of a plan are, as their reasons do; many in short."""
-    names = [str(reason).split("：", maxsplit=1)[0].removeprefix("设在").strip() for reason in choice.rows["reason"]]
+    """Say where the sites of a plan are, as their reasons do, each after its letter; many in short."""
+    where = [str(reason).split("：", maxsplit=1)[0].removeprefix("设在").strip() for reason in choice.rows["reason"]]
+    names = [f"{tag} {text}" for tag, text in zip(choice.rows["tag"], where, strict=True)]
     return "、".join(names[:NAMED]) + (f" 等 {len(names)} 处" if len(names) > NAMED else "")
 
 
@@ -215,7 +230,7 @@ def _choice_section(now: _Now, choice: _Choice, best: _Choice, kind: str) -> str
     """Return one plan: why each site, who uses it, who gains here and not in the best plan."""
     e = html.escape
     items = "".join(
-        f"<li>{e(str(row.reason))}；建成后约 {choice.users[str(row.Index)]:,.0f} 人以它为最近的一处</li>"
+        f"<li><b>{e(str(row.tag))}</b> {e(str(row.reason))}；建成后约 {choice.users[str(row.Index)]:,.0f} 人以它为最近的一处</li>"
         for row in choice.rows.itertuples()
     )
     text = ""
@@ -225,9 +240,9 @@ def _choice_section(now: _Now, choice: _Choice, best: _Choice, kind: str) -> str
         text = f"<p>与方案 A 比：{e('；'.join(parts))}。</p>"
     file = f"scenarios/sites-{kind}-{choice.letter}.toml"
     return (
-        f"<section><h2>方案 {choice.letter}</h2><ol>{items}</ol>{text}"
+        f'<section><h2>方案 {choice.letter}</h2><ul class="plain">{items}</ul>{text}'
         f'<p class="small">方案文件 <a href="{e(file)}">{e(file)}</a>：细看用 <code>python run.py compare {e(file)} --out 文件夹</code>，'
-        "也可在会议活地图里打开</p></section>"
+        f"{'有一处在小区里，会议活地图打不开' if choice.inside else '也可在会议活地图里打开'}</p></section>"
     )
 
 
@@ -251,7 +266,7 @@ def _site_sheet(choices: list[_Choice]) -> pd.DataFrame:
         for c in choices
     ]
     return _titled(pd.concat(parts), {
-        "letter": "方案", "rank": "次序", "site": "候选点", "name": "位置", "people_gained": "新增居民（人）",
+        "letter": "方案", "tag": "图上编号", "name": "位置", "site": "候选点", "people_gained": "新增居民（人）",
         "people_60plus_gained": "其中60岁及以上（人）", "communities_gained": "惠及社区", "homes_unknown": "人口不详的小区",
         "share_after": "实施后份额", "users": "以它为最近的居民（人）", "reason": "理由", "mark": "标记",
     })  # fmt: skip
