@@ -787,7 +787,7 @@ def test_an_interrupted_solve_gives_a_plan_and_an_honest_gap(model: str, monkeyp
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("xinhe_geo._siting.models.milp", slow)
+    monkeypatch.setattr("scipy.optimize.milp", slow)
     monkeypatch.setattr("threading.Thread.join", interrupted)
     plan = solve(costs, None, n, siting=siting).loc[1]
     sign = -1 if model == "mclp" else 1

@@ -501,7 +501,8 @@ def gaps(district: District, cover: pd.DataFrame, rule: str) -> gpd.GeoDataFrame
     table["crosses"] = _crossed(district, points, worst, facilities)
     names = dict(zip(facilities.index, facilities["name"], strict=True))
     what = "、".join(str(district.kinds.loc[k, "label"]) for k in chosen.kinds)
-    table["reason"] = [_reason(what, chosen, row, names) for row in table.itertuples()]
+    walks = map(_Walk._make, zip(*(table[part].tolist() for part in _Walk._fields), strict=True))
+    table["reason"] = [_reason(what, chosen, walk, names) for walk in walks]
     table["geometry"] = homes.geometry.reindex(table.index)
     table = gpd.GeoDataFrame(table, geometry="geometry", crs=district.crs)
     return table.sort_values(["unserved", "share_unserved"], ascending=False, kind="stable", na_position="last")
@@ -563,29 +564,42 @@ def _crossed(
     return crossed
 
 
-def _reason(what: str, rule: Rule, row: object, names: Mapping[str, object]) -> str:
+class _Walk(NamedTuple):
+    """What is said of the walk to the nearest facility: columns of `gaps`."""
+
+    minutes: float
+    straight_metres: float
+    facility_minutes: str
+    gate_minutes: float
+    wait_minutes: float
+    street_minutes: float
+    crosses: str
+    detour: float
+
+
+def _reason(what: str, rule: Rule, row: _Walk, names: Mapping[str, object]) -> str:
     """Say in one Chinese sentence why a place is not served, with the parts of its walk."""
-    minutes, straight = float(row.minutes), float(row.straight_metres)  # type: ignore[attr-defined]
+    minutes, straight = float(row.minutes), float(row.straight_metres)
     if np.isnan(straight):
         return f"全区没有开放的{what}"
     if np.isnan(minutes):
         return f"走不到任何{what}：所在路网与其他街道不连通，或没有开放的出入口（直线 {straight:,.0f} 米）"
-    facility = row.facility_minutes  # type: ignore[attr-defined]
+    facility = row.facility_minutes
     name = names.get(facility, facility)
     name = facility if not isinstance(name, str) else name
     parts = []
-    if row.gate_minutes == row.gate_minutes and row.gate_minutes > 0:  # type: ignore[attr-defined]
-        parts.append(f"到小区出入口 {row.gate_minutes:.1f}")  # type: ignore[attr-defined]
-    if row.wait_minutes >= 0.05:  # type: ignore[attr-defined]
-        parts.append(f"过街等候 {row.wait_minutes:.1f}")  # type: ignore[attr-defined]
-    parts.append(f"沿街步行 {row.street_minutes:.1f}")  # type: ignore[attr-defined]
+    if row.gate_minutes == row.gate_minutes and row.gate_minutes > 0:
+        parts.append(f"到小区出入口 {row.gate_minutes:.1f}")
+    if row.wait_minutes >= 0.05:
+        parts.append(f"过街等候 {row.wait_minutes:.1f}")
+    parts.append(f"沿街步行 {row.street_minutes:.1f}")
     text = f"最近的{name}步行 {minutes:.1f} 分钟（{'，'.join(parts)}）"
     if rule.metric == "presence":
         return f"本社区没有开放的{what}；{text}"
-    if row.crosses and row.detour > 1.5:  # type: ignore[attr-defined]
-        return f"{text}；直线 {straight:,.0f} 米，隔着{row.crosses}，绕行 {row.detour:.1f} 倍"  # type: ignore[attr-defined]
+    if row.crosses and row.detour > 1.5:
+        return f"{text}；直线 {straight:,.0f} 米，隔着{row.crosses}，绕行 {row.detour:.1f} 倍"
     if straight <= rule.metres:
-        return f"{text}；直线只有 {straight:,.0f} 米，绕行 {row.detour:.1f} 倍"  # type: ignore[attr-defined]
+        return f"{text}；直线只有 {straight:,.0f} 米，绕行 {row.detour:.1f} 倍"
     return f"{text}；附近没有，直线也有 {straight:,.0f} 米"
 
 

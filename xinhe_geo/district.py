@@ -573,6 +573,12 @@ class District:
         KeyError
             The district has no such layer.
         """
+        if ("basis", layer) not in self.memo:
+            self.memo["basis", layer] = self._find_basis(layer)
+        basis: pd.Series = self.memo["basis", layer]
+        return basis.copy(deep=False)
+
+    def _find_basis(self, layer: str) -> pd.Series:
         frame = self._rows[layer] if LAYERS[layer].geometry is None else self.layers[layer]
         if "basis" not in frame.columns:
             return pd.Series(self._default_basis(layer), index=frame.index)

@@ -610,9 +610,12 @@ def _number_format(values: pd.Series, column: str) -> str:
     return "#,##0" if len(numbers) == 0 or (numbers == numbers.round()).all() or numbers.abs().max() >= 1000 else "0.0"
 
 
+_WIDE = re.compile("[^\0-\u2e7f]")
+
+
 def _width(text: str) -> int:
     """Return the width of text in Excel's half-width characters."""
-    return sum(2 if ord(c) > 0x2E7F else 1 for c in text)
+    return len(text) if text.isascii() else len(text) + len(_WIDE.findall(text))
 
 
 def _foot(district: District) -> str:

@@ -183,7 +183,7 @@ def is_demonstration(district: Any, names: Iterable[str]) -> bool:
 
 def evidence_line(district: Any, kinds: Sequence[str], lang: str) -> str:
     """Return what the map rests on, in one line: how many facilities, homes and streets are schematic or synthetic."""
-    t = wording(lang)
+    t, memo = wording(lang), getattr(district, "memo", {})
     parts = []
     for name, word, unit in (
         ("facilities", t["facility"], t["place"]),
@@ -193,15 +193,26 @@ def evidence_line(district: Any, kinds: Sequence[str], lang: str) -> str:
         frame = district.layers.get(name)
         if frame is None or len(frame) == 0:
             continue
-        basis, what = basis_of(district, name).reindex(frame.index), word
-        if name == "facilities" and kinds and "kind" in frame.columns:
-            basis = basis[frame["kind"].isin(list(kinds)).to_numpy()]
-            what = joined([kind_label(district, k, lang) for k in kinds], lang) if len(kinds) <= 2 else word
-        weak = basis[basis.isin(DEMONSTRATION)]
-        if len(weak):
-            words = joined([t[f"basis_{b}"] for b in sorted(weak.unique())], lang)
-            parts.append(t["of_which"].format(what=what, n=f"{len(basis):,}", k=f"{len(weak):,}", unit=unit, b=words))
+        own = tuple(kinds) if name == "facilities" and "kind" in frame.columns else ()
+        what = joined([kind_label(district, k, lang) for k in own], lang) if 1 <= len(own) <= 2 else word
+        key = ("weak rows of", name, own)  # a report says it of every map and of every row of the ledger
+        if key not in memo:
+            memo[key] = _weak_rows(district, name, own)
+        count, weak, bases = memo[key]
+        if weak:
+            words = joined([t[f"basis_{b}"] for b in bases], lang)
+            parts.append(t["of_which"].format(what=what, n=f"{count:,}", k=f"{weak:,}", unit=unit, b=words))
     return t["evidence"].format(e=t["semicolon"].join(parts) if parts else t["all_real"])
+
+
+def _weak_rows(district: Any, name: str, kinds: Sequence[str]) -> tuple[int, int, list[str]]:
+    """Return how many rows a layer has (facilities of some kinds, where there are any), how many are schematic or synthetic, which."""
+    frame = district.layers[name]
+    basis = basis_of(district, name).reindex(frame.index)
+    if kinds:
+        basis = basis[frame["kind"].isin(list(kinds)).to_numpy()]
+    weak = basis[basis.isin(DEMONSTRATION)]
+    return len(basis), len(weak), sorted(weak.unique())
 
 
 def foot_lines(district: Any, lang: str) -> list[str]:

@@ -8,6 +8,7 @@ in words here: parameters, scope, inputs.
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -232,11 +233,13 @@ def demonstration(touched: Mapping[str, pd.Series]) -> str:
     """Say how much of the input is schematic or synthetic: "社区 13 处中 13 处为示意"; empty where none is."""
     parts = []
     for layer, basis in touched.items():
-        counts = basis.value_counts()
-        weak = [b for b in DEMONSTRATION if b in counts.index]
+        counts = Counter(basis.tolist())
+        weak = [b for b in DEMONSTRATION if counts[b]]
         if weak:
             words = "、".join(BASIS_LABELS[b] for b in weak)
-            counted = "" if basis.index.tolist() == [""] else f" {len(basis):,} 处中 {counts[weak].sum():,} 处"
+            counted = (
+                "" if basis.index.tolist() == [""] else f" {len(basis):,} 处中 {sum(counts[b] for b in weak):,} 处"
+            )
             parts.append(f"{LAYERS[layer].label}{counted}为{words}")
     return "；".join(parts)
 
@@ -356,6 +359,12 @@ def scope_shape(district: District, m: Measure) -> tuple[shapely.Geometry, dict[
 
 def homes_in(district: District, m: Measure) -> tuple[gpd.GeoDataFrame, dict[str, pd.Series]]:
     """Return the homes of a measure's scope, and the basis of what says so."""
+    key = ("homes in", m["scope"], m["codes"], m["lines"], None if pd.isna(m["metres"]) else m["metres"])
+    homes, touched = once(district, key, lambda: _find_homes_in(district, m))
+    return homes, dict(touched)
+
+
+def _find_homes_in(district: District, m: Measure) -> tuple[gpd.GeoDataFrame, dict[str, pd.Series]]:
     homes = district.layers["homes"]
     touched: dict[str, pd.Series] = {}
     if m["scope"] in ("zone", "area", "community"):

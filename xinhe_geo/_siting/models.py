@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.optimize import Bounds, LinearConstraint, milp
 from scipy.sparse import csr_array
 
 from ..errors import SitingError, UnknownNameError
@@ -176,6 +175,12 @@ class _Programme:
 
     def minimise(self, objective: Floats, gap: float, nodes: int | None) -> tuple[Floats | None, float, bool]:
         """Return the best solution found, the proven lower bound, and whether it is known that there is none."""
+        from scipy.optimize import (
+            Bounds,
+            LinearConstraint,
+            milp,
+        )  # few solve anything, and everybody imports this module
+
         scale = SCALE / max(float(np.abs(objective).max(initial=0.0)), 1e-300)
         rows = []
         if self.count:
