@@ -339,18 +339,20 @@ def summary(cover: pd.DataFrame, *, by: str | None = None) -> pd.DataFrame:
         raise UnknownNameError("分组", by, [g for g in GROUPINGS if g in cover.columns])
     rows = cover.reset_index()
     rows["homes"] = 1.0
-    keys = ["rule"] if by is None else [by, "rule"]
+    keys, counted = ["rule"] if by is None else [by, "rule"], ["people", "people_60plus", "area_m2", "homes"]
+    known, unknown = rows["served"].notna(), [f"{column}_unknown" for column in counted]
+    for column in counted:
+        rows[f"{column}_unknown"] = rows[column].isna()
+        rows[f"{column}_served"] = rows[column] * rows["served"]
+        rows[column] = rows[column].where(known)
     groups = rows.groupby(keys, dropna=False, sort=False)
     table = groups[["label", "kind", "method", "profile", "denominator"]].first()
-    for column in ("people", "people_60plus", "area_m2", "homes"):
-        known = rows[column].where(rows["served"].notna())
-        table[column] = known.groupby([rows[k] for k in keys], dropna=False, sort=False).sum(min_count=1)
-        served = (rows[column] * rows["served"]).groupby([rows[k] for k in keys], dropna=False, sort=False)
-        table[f"{column}_served"] = served.sum(min_count=1)
+    sums = groups[[*counted, *(f"{column}_served" for column in counted)]].sum(min_count=1)
+    blank = groups[unknown].sum()
+    for column in counted:
+        table[column], table[f"{column}_served"] = sums[column], sums[f"{column}_served"]
         table[f"{column}_share"] = table[f"{column}_served"] / table[column].where(table[column] > 0)
-        table[f"{column}_unknown"] = (
-            rows[column].isna().groupby([rows[k] for k in keys], dropna=False, sort=False).sum()
-        )
+        table[f"{column}_unknown"] = blank[f"{column}_unknown"]
     table = table.join(_communities(rows, keys))
     own = table["denominator"].replace({"community": "communities"})
     own = own.where(own != "communities", np.where(table["communities"].notna(), "communities", "homes"))

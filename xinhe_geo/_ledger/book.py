@@ -103,11 +103,11 @@ def read_tasks(path: Path) -> pd.DataFrame:
     EnvironmentProblem
         The file is there and cannot be read.
     """
-    import openpyxl
-
     nothing = pd.DataFrame(columns=list(USER_COLUMNS), index=pd.Index([], name="commitment"), dtype="object")
     if not path.is_file():
         return nothing
+    import openpyxl
+
     try:
         with path.open("rb") as stream, warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of decorations that are not read
@@ -188,8 +188,7 @@ def _since_sheet(since: pd.DataFrame | None) -> Iterator[tuple[str, pd.DataFrame
 def _task_sheet(table: pd.DataFrame, filled: pd.DataFrame) -> pd.DataFrame:
     verdict_of = verdicts(table)
     rows = []
-    for code, verdict in verdict_of.items():
-        own = table.loc[[code]]
+    for code, own in table.groupby(level="commitment", sort=False):
         first, decides = own.iloc[0], own[(own["role"] == "own").to_numpy()]
         row = {
             "编号": code,
@@ -199,8 +198,9 @@ def _task_sheet(table: pd.DataFrame, filled: pd.DataFrame) -> pd.DataFrame:
             "空间范围": first["spatial_unit"],
         }
         # how much of it is a demonstration is said in the first sheet
-        said = [r.text.removesuffix(f"：{r.demonstration}") for r in decides.itertuples()]
-        row |= {"属性": first["binding"], "判定": verdict, "现状": "\n".join(said)}
+        told = zip(decides["text"], decides["demonstration"], strict=True)
+        said = [text.removesuffix(f"：{weak}") for text, weak in told]
+        row |= {"属性": first["binding"], "判定": verdict_of[code], "现状": "\n".join(said)}
         row["差距"] = "\n".join(dict.fromkeys(g for g in decides["gap"] if g))
         row["怎么补"] = "\n".join(dict.fromkeys(f for f in decides["fix"] if f))
         rows.append(row)

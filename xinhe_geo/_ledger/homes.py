@@ -147,15 +147,25 @@ def _served(district: District, rules: Sequence[Rule], method: str = "") -> pd.S
         within = np.ones(len(points), dtype=bool)
         for rule in rules:
             within &= _points_within(district, rule, method or rule.method).reindex(points.index).to_numpy(dtype=bool)
-        return _share_of_points(points, within.astype(float))
+        return _share_of_points(district, within.astype(float))
 
     served: pd.Series = once(district, ("served", tuple(rules), method), make)
     return served
 
 
-def _share_of_points(points: gpd.GeoDataFrame, values: np.ndarray) -> pd.Series:
-    share = (points["weight"] * values).groupby(points["home"].to_numpy()).sum()
-    return share.where(share < 1 - SHARE_TOLERANCE, 1.0)
+def _share_of_points(district: District, values: np.ndarray) -> pd.Series:
+    """Return the weighted sum of a value of each of `home_points`, by home."""
+
+    def make() -> tuple[pd.Series, np.ndarray, pd.Index]:
+        points = home_points(district)
+        names = points["weight"].groupby(points["home"].to_numpy()).sum().index
+        return points["weight"], names.get_indexer(pd.Index(points["home"])), names
+
+    weight, number, names = once(
+        district, "points by home", make
+    )  # names are slow to group by, and this is asked often
+    share = (weight * values).groupby(number).sum()
+    return share.where(share < 1 - SHARE_TOLERANCE, 1.0).set_axis(names)
 
 
 def _mean(values: pd.Series, weights: pd.Series) -> float:
@@ -264,7 +274,7 @@ def _level(district: District, m: Measure) -> tuple[pd.Series, list[str], pd.Dat
     kinds = surveyed(district, asked)
     has = _reached(district, kinds, m["minutes"], m["profile"] or _first_profile(district))
     values = has.all(axis=1) if m["combine"] == "all" else has.mean(axis=1)
-    return _share_of_points(home_points(district), values.to_numpy(dtype=float)), kinds, has
+    return _share_of_points(district, values.to_numpy(dtype=float)), kinds, has
 
 
 def _first_profile(district: District) -> str:
@@ -280,9 +290,8 @@ def _completeness(district: District, m: Measure) -> Found:
     weights = weight_of(homes, weight)
     touched |= {**walk(district), **facilities_of(district, kinds)}
     value = _mean(level.reindex(homes.index), weights) * 100
-    points = home_points(district)
     per_kind = {
-        k: _mean(_share_of_points(points, has[k].to_numpy(dtype=float)).reindex(homes.index), weights) for k in has
+        k: _mean(_share_of_points(district, has[k].to_numpy(dtype=float)).reindex(homes.index), weights) for k in has
     }
     lacking = sorted((share, k) for k, share in per_kind.items() if share < 1 - SHARE_TOLERANCE)
     labels = district.kinds["label"]

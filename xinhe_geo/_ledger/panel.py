@@ -178,10 +178,10 @@ def typed_figures(district: District, path: Path, *, by: str = "") -> pd.DataFra
 
 def _read(path: Path) -> tuple[list[Typed], Mapping[tuple[str, str], float]] | None:
     """Return the filled cells of the sheet, and what the program wrote into them; None where nothing can be typed there."""
-    import openpyxl
-
     if not path.is_file():
         return None
+    import openpyxl
+
     try:
         with path.open("rb") as stream, warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of decorations that are not read
