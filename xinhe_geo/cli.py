@@ -144,6 +144,9 @@ def report(
     communities: Annotated[int | None, typer.Option("--communities", help="用哪一年的社区名录")] = None,
     preset: Annotated[str, typer.Option("--preset", help="plan 规划目标 | td1063 体检评估 | elderly 老年人")] = "plan",
     since: Since = None,
+    plans: Annotated[
+        bool, typer.Option("--plans", help="再写目录里每个方案的比较页，和不可达人口最多一项的选址页（要几分钟）")
+    ] = False,
     lang: Lang = "zh",
 ) -> None:
     """分析一个街道，写出简报、地图、表格和 GIS 数据。"""
@@ -151,17 +154,20 @@ def report(
     from .report import brief
 
     with _watched(_text(lang, "loading")) as status:
+
+        def show(step: str) -> None:
+            status.update(escape(step))
+
         district = District.load(folder)
         if year is not None or planned or communities is not None:
             district = district.at(district.year if year is None else year, planned=planned, communities=communities)
-        brief(
-            district,
-            out,
-            preset=preset,
-            since=since,
-            progress=lambda step: status.update(escape(step)),
-            processes=2,
-        )
+        lead = brief(district, out, preset=preset, since=since, progress=show, processes=2)
+        if plans:
+            from ._siting.page import write_worst
+            from .plans import write_comparisons
+
+            write_comparisons(district, out, rules=preset, progress=show)
+            write_worst(district, lead, out, progress=show)
     _out.print(escape(_text(lang, "done", _show(out / "index.html"))))
 
 

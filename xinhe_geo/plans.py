@@ -11,6 +11,7 @@ import html
 import importlib.resources
 import os
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,8 @@ Progress = Callable[[str], None]
 MAPS_AT_MOST = 6
 #: Smaller changes of a share are rounding.
 SHARE = 5e-5
+#: Where the comparisons of a folder's plans lie beside a brief, each in a folder of its name.
+COMPARED = "plans"
 
 _EFFECT_NAMES = {
     "label": "指标", "before": "之前", "after": "之后", "change": "变化（百分点）", "people_gain": "受益居民（人）",
@@ -281,6 +284,7 @@ def write_comparison(
     *,
     names: tuple[str, str],
     rules: str = "plan",
+    back: str | None = None,
     progress: Progress | None = None,
 ) -> pd.DataFrame:
     """
@@ -292,6 +296,8 @@ def write_comparison(
         What the two states are called.
     rules
         A set of rules.
+    back
+        Where the page of all plans lies, as seen from the folder; None where there is none.
 
     Returns
     -------
@@ -328,7 +334,10 @@ def write_comparison(
     )
     listed = "".join(f'<li><a href="{html.escape(file)}">{html.escape(text)}</a></li>' for file, text in links)
     listed = f'<section><h2>地图</h2><ul class="links">{listed}</ul></section>' if links else ""
-    page = _page(before, title, '<a href="方案比较.xlsx">表格（含每个小区）</a>', listed + body)
+    nav = '<a href="方案比较.xlsx">表格（含每个小区）</a>' + (
+        "" if back is None else f'　<a href="{html.escape(back)}">全部方案</a>'
+    )
+    page = _page(before, title, nav, listed + body)
     _write(folder / "compare.html", page.encode("utf-8"))
     return sheets["一页表"][0]
 
@@ -370,7 +379,9 @@ def write_plans(
         table = effects(before, after, rules=rules)
         table = table.reindex(table["people_gain"].sort_values(ascending=False, kind="stable").index)
         needs = provision(district, plan) if _builds(plan) else None
-        parts.append(_plan_section(district, name, plan, before, after, table, needs))
+        detail = f"{COMPARED}/{name}/compare.html"
+        found = detail if (Path(to) / detail).is_file() else None
+        parts.append(_plan_section(district, name, plan, before, after, table, needs, found))
         best = table.iloc[0]
         rows.append(
             (
@@ -400,6 +411,43 @@ def write_plans(
     return summary
 
 
+def write_comparisons(
+    district: District, to: str | Path, *, rules: str = "plan", progress: Progress | None = None
+) -> list[str]:
+    """
+    Compare each plan of a district's folder with the same year without it (`plans/NAME/compare.html`), then write `plans.html`.
+
+    Returns
+    -------
+    names
+        The plans; none where the folder has none, and then nothing is written.
+
+    Raises
+    ------
+    ScenarioError
+        A plan that cannot be carried out.
+    EnvironmentProblem
+        A file cannot be written.
+    """
+    say = progress or (lambda _: None)
+    names = [str(name) for name in scenarios(district).index]
+    for number, name in enumerate(names, start=1):
+        after, label = state_of(district, name)
+        before, now = state_of(district, None, year=after.year)
+        head = f"方案 {number}/{len(names)} {label}："
+        write_comparison(
+            before, after, Path(to) / COMPARED / name, names=(now, label), rules=rules, back="../../plans.html",
+            progress=partial(_said, say, head),
+        )  # fmt: skip
+    if names:
+        write_plans(district, to, rules=rules, progress=progress)
+    return names
+
+
+def _said(say: Progress, head: str, step: str) -> None:
+    say(head + step)
+
+
 def _builds(plan: Scenario) -> bool:
     return any(edit.do == "build_homes" for edit in plan.edits)
 
@@ -412,6 +460,7 @@ def _plan_section(
     after: District,
     table: pd.DataFrame,
     needs: pd.DataFrame | None,
+    detail: str | None,
 ) -> str:
     """Return one plan: what it does and assumes, whom it serves, what it must provide."""
     e = html.escape
@@ -438,10 +487,13 @@ def _plan_section(
                 ["配什么", "应配", "单位", "方案自带可用", "周边可接纳", "须新建（取整）", "结论", "依据与可信度"]
             ]
         )
+    more = f"<code>python run.py compare {e(name)} --out 文件夹</code>"
+    if detail is not None:
+        more = f'<a href="{e(detail)}">{e(plan.label or name)}：比较页、差异图、左右对比图</a>'
     return (
         f'<section><h2 id="{e(name)}">{e(plan.label or name)}（{after.year} 年）</h2>{note}<p class="line">{e(people_line(before, after))}</p>'
         f"<h3>做什么，假定什么</h3>{what}<h3>谁受益，谁受影响</h3>{effect}{need}"
-        f'<p class="small">细看：<code>python run.py compare {e(name)} --out 文件夹</code></p></section>'
+        f'<p class="small">细看：{more}</p></section>'
     )
 
 

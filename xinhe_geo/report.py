@@ -269,16 +269,22 @@ def _write_pages(
 #: Pages that commands of their own write beside the brief.
 BESIDE = ("plans.html", "sites-*.html", "links-*.html")
 _LINKS = re.compile(r"<span id=\"beside\">.*?</span>", re.DOTALL)
+#: Of these, the ones that `report --plans` writes, and what they are called.
+ON_REQUEST = {"plans.html": "方案比较（目录里有方案时）", "sites-*.html": "选址比选"}
 
 
 def _with_links(page: str, folder: Path) -> str:
-    """Link the pages that lie beside the brief, by their titles."""
+    """Link the pages that lie beside the brief, by their titles; say how to get those that do not."""
     found = [path for pattern in BESIDE for path in sorted(folder.glob(pattern))]
     titles = [re.search(r"<title>(.*?)</title>", path.read_text("utf-8"), re.DOTALL) for path in found]
     links = "　".join(
         f'<a href="{html.escape(path.name)}">{title.group(1) if title else html.escape(path.stem)}</a>'
         for path, title in zip(found, titles, strict=True)
     )
+    missing = [name for pattern, name in ON_REQUEST.items() if not any(folder.glob(pattern))]
+    if missing:
+        how = f"<small>还没有写：{'、'.join(missing)}；要写，运行 <code>python run.py report --plans</code></small>"
+        links = "　".join(text for text in (links, how) if text)
     return _LINKS.sub(lambda _: f'<span id="beside">{links}</span>', page, count=1)
 
 

@@ -18,11 +18,24 @@ import pandas as pd
 from .. import maps
 from ..coverage import coverage, gaps, summary
 from ..district import District
+from ..errors import SitingError
 from ..plans import _page, _table, _titled, _write, workbook, write_scenario
 from ..reach import facility_doors
 from ..report import link_pages
 from ..scenario import sharing
-from ..siting import LETTERS, ROUNDING, Siting, fixes, judged_by, link_pairs, links, links_plan, pairs_plan, sites_plan
+from ..siting import (
+    LETTERS,
+    ROUNDING,
+    Siting,
+    fixes,
+    judged_by,
+    link_pairs,
+    links,
+    links_plan,
+    pairs_plan,
+    sites,
+    sites_plan,
+)
 from ..values import Profile, Rule
 
 Progress = Callable[[str], None]
@@ -117,6 +130,41 @@ def write_choice(
     _write(folder / f"sites-{kind}.html", _page(district, title, nav, body).encode("utf-8"))
     link_pages(folder)
     return table
+
+
+def write_worst(
+    district: District, lead: pd.DataFrame, to: str | Path, *, progress: Progress | None = None
+) -> str | None:
+    """
+    Write the page of sites for the headline that leaves most people out, or the next one that a new site helps.
+
+    Parameters
+    ----------
+    lead
+        Result of `coverage.headlines`; rules that stand in a text someone read go before the others.
+
+    Returns
+    -------
+    rule
+        The rule of that headline; None where no site helps anybody.
+
+    Raises
+    ------
+    EnvironmentProblem
+        A file cannot be written.
+    """
+    open_ = lead[(lead["value"] < 1 - 1e-9) & (lead["people_unserved"] > 0)]
+    read = [district.rule(str(name)).confidence == "read" for name in open_.index]
+    ranked = open_.assign(read=read).sort_values(["read", "people_unserved"], ascending=False, kind="stable")
+    siting = Siting(plans=3)
+    for name in map(str, ranked.index):
+        try:
+            found = sites(district, name, 1, siting=siting, each=True, progress=progress)
+        except SitingError:  # no candidate helps: look at the next
+            continue
+        write_choice(district, found, to, siting=siting, progress=progress)
+        return name
+    return None
 
 
 def _back(folder: Path) -> str:
