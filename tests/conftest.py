@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -51,3 +55,35 @@ def chromium() -> Iterator[Any]:
         browser = playwright.chromium.launch(executable_path=program, args=quiet)
         yield browser
         browser.close()
+
+
+@pytest.fixture
+def scheduler(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Start a Dask scheduler and two workers as someone else would, from the command line; give its address."""
+    distributed = pytest.importorskip("distributed")
+    folder = tmp_path_factory.mktemp("dask")
+    env = {**os.environ, "PYTHONPATH": str(ROOT)}
+    said = folder / "scheduler.json"
+    options = ["--scheduler-file", str(said), "--no-dashboard"]
+    with open(folder / "log", "w") as log:
+
+        def start(*arguments: str) -> subprocess.Popen[bytes]:
+            command = [sys.executable, "-m", "dask", *arguments, *options]
+            return subprocess.Popen(command, env=env, cwd=folder, stdout=log, stderr=log)
+
+        started = [start("scheduler", "--host", "127.0.0.1", "--port", "0")]
+        try:
+            until = time.monotonic() + 300
+            while not said.exists() and time.monotonic() < until:
+                time.sleep(0.1)
+            started += [start("worker", "--host", "127.0.0.1", "--nthreads", "1") for _ in range(2)]
+            address = str(json.loads(said.read_text("utf-8"))["address"])
+            with distributed.Client(
+                address, timeout=300
+            ) as client:  # on a busy machine they need longer than a planner would wait
+                client.wait_for_workers(2, timeout=300)
+            yield address
+        finally:
+            for process in reversed(started):
+                process.terminate()
+                process.wait(60)

@@ -8,6 +8,7 @@ import os
 import re
 import shutil
 import signal
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -239,6 +240,31 @@ def test_a_worker_keeps_no_profile_of_its_work() -> None:
 
 
 @pytest.mark.slow
+def test_workers_of_another_cluster_are_not_profiled_meanwhile(tmp_path: Path) -> None:
+    dask: Any = pytest.importorskip("dask")
+    dd: Any = pytest.importorskip("distributed")
+
+    def profiled(dask_worker: Any) -> tuple[bool, int]:
+        return "profile" in dask_worker.periodic_callbacks, len(dask_worker.profile_history)
+
+    with (
+        dask.config.set({"distributed.worker.profile.enabled": True}),
+        dd.LocalCluster(
+            n_workers=1, threads_per_worker=1, dashboard_address="127.0.0.1:0", host="127.0.0.1", local_directory=tmp_path
+        ) as theirs,
+        dd.Client(theirs) as other,
+    ):  # fmt: skip
+        assert [on for on, _ in other.run(profiled).values()] == [True]
+        with module._cluster(None, theirs.scheduler_address, 1) as client:
+            with dask.config.set({"distributed.worker.profile.enabled": True}):  # as their machine has it
+                theirs.scale(2)
+                client.wait_for_workers(2, timeout=300)
+            assert client.submit(sum, [1, 2]).result() == 3
+            assert list(client.run(profiled).values()) == [(False, 0)] * 2
+        assert [on for on, _ in other.run(profiled).values()] == [True] * 2
+
+
+@pytest.mark.slow
 def test_two_processes_and_one_killed_give_the_same(
     tmp_path: Path, here: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -271,6 +297,30 @@ def test_two_processes_and_one_killed_give_the_same(
     table = module.batch(folders, tmp_path / "two", workers=2, only="tables")
     assert killed and list(table["status"]) == ["done"] * 3
     assert files_of(tmp_path / "two") == files_of(tmp_path / "one")
+
+
+@pytest.mark.slow
+def test_everything_is_the_same_whoever_does_it(tmp_path: Path, scheduler: str) -> None:
+    """Maps, sheets and documents included: by one worker, by two, by a cluster with and without its own storage."""
+    folders = copies(tmp_path / "in", "甲", "乙")
+    manifest = folders[1] / "district.toml"
+    code = str(tomllib.loads(manifest.read_text("utf-8"))["code"])
+    manifest.write_text(manifest.read_text("utf-8").replace(code, code[::-1]).replace("玩具", "另一"), "utf-8")
+    ways: dict[str, dict[str, Any]] = {
+        "one": {"workers": 1},
+        "two": {"workers": 2},
+        "far": {"scheduler": scheduler},
+        "shipped": {"scheduler": scheduler, "ship": True},
+    }
+    for way, settings in ways.items():
+        table = module.batch(folders, tmp_path / way, **settings)
+        assert list(table["status"]) == ["done", "done"], table["problem"].tolist()
+        assert table["code"].nunique() == 2
+    files = files_of(tmp_path / "one")
+    assert {Path(name).suffix for name in files} >= {".html", ".xlsx", ".gpkg", ".json", ".csv"}
+    for way in ways:
+        made = files_of(tmp_path / way)
+        assert [name for name in {*files, *made} if made.get(name) != files.get(name)] == []
 
 
 # --- the comparison -------------------------------------------------------------------------------------------------

@@ -2,13 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pandas as pd
@@ -61,38 +54,8 @@ def test_helsinki_without_people(tmp_path: Path) -> None:
     assert (both["straight_metres"] <= both["metres"] + 1e-6).all()
 
 
-@contextmanager
-def cluster(folder: Path, workers: int) -> Iterator[str]:
-    """Start a Dask scheduler and workers as someone else would, from the command line; give its address."""
-    from distributed import Client
-
-    env = {**os.environ, "PYTHONPATH": str(ROOT)}
-    said = folder / "scheduler.json"
-    options = ["--scheduler-file", str(said), "--no-dashboard"]
-    with open(folder / "log", "w") as log:
-
-        def start(*arguments: str) -> subprocess.Popen[bytes]:
-            command = [sys.executable, "-m", "dask", *arguments, *options]
-            return subprocess.Popen(command, env=env, cwd=folder, stdout=log, stderr=log)
-
-        started = [start("scheduler", "--host", "127.0.0.1", "--port", "0")]
-        try:
-            until = time.monotonic() + 300
-            while not said.exists() and time.monotonic() < until:
-                time.sleep(0.1)
-            started += [start("worker", "--host", "127.0.0.1", "--nthreads", "1") for _ in range(workers)]
-            address = str(json.loads(said.read_text("utf-8"))["address"])
-            with Client(address, timeout=300) as client:  # on a busy machine they need longer than a planner would wait
-                client.wait_for_workers(workers, timeout=300)
-            yield address
-        finally:
-            for process in reversed(started):
-                process.terminate()
-                process.wait(60)
-
-
 @pytest.mark.slow
-def test_one_worker_two_workers_and_a_cluster_give_the_same_bytes(tmp_path: Path) -> None:
+def test_one_worker_two_workers_and_a_cluster_give_the_same_bytes(tmp_path: Path, scheduler: str) -> None:
     """About a minute of processor time: three districts three times, tables only."""
     folders = [bundled_folder()]
     for name, more in (("saopaulo", ["--homes", str(extract("saopaulo_hexgrid.csv"))]), ("helsinki", [])):
@@ -100,8 +63,7 @@ def test_one_worker_two_workers_and_a_cluster_give_the_same_bytes(tmp_path: Path
         assert main(["import", str(extract(f"{name}.osm.pbf")), *more, "--out", str(folders[-1])]) == 0
     one = batch(folders, tmp_path / "one", workers=1, only="tables")
     two = batch(folders, tmp_path / "two", workers=2, only="tables")
-    with cluster(tmp_path, 2) as address:
-        far = batch(folders, tmp_path / "far", scheduler=address, only="tables")
+    far = batch(folders, tmp_path / "far", scheduler=scheduler, only="tables")
     for table in (one, two, far):
         assert list(table["status"]) == ["done"] * 3
     files = files_of(tmp_path / "one")

@@ -21,6 +21,7 @@ import shutil
 import tempfile
 import threading
 import time
+import uuid
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -469,7 +470,45 @@ def _cluster(workers: int | None, scheduler: str | None, districts: int) -> Iter
                 raise EnvironmentProblem(
                     f"调度器 {scheduler} 上还没有工作进程：先启动 dask worker {scheduler}"
                 ) from error
-            yield client
+            with _unprofiled(client):
+                yield client
+
+
+@contextmanager
+def _unprofiled(client: Any) -> Iterator[None]:
+    """
+    Switch Dask's profiler off in the workers of someone else's cluster, also in those that join, as long as this lasts.
+
+    It keeps what it saw, second by second, and a worker grows with every district. Later it is as it was.
+    """
+    import distributed
+
+    dd: Any = distributed
+
+    class Unprofiled(dd.WorkerPlugin):  # type: ignore[misc]
+        """Defined here so that it travels as it is, also to workers without this package, which are refused by name later."""
+
+        def setup(self, worker: Any) -> None:
+            names = ("profile", "profile-cycle")
+            # A worker that is just joining starts those that it still has.
+            self.stopped = {n: worker.periodic_callbacks.pop(n) for n in names if n in worker.periodic_callbacks}
+            for callback in self.stopped.values():
+                callback.stop()
+            for kept in (worker.profile_history, worker.profile_keys_history, worker.profile_keys):
+                kept.clear()
+
+        def teardown(self, worker: Any) -> None:
+            worker.periodic_callbacks.update(self.stopped)
+            for callback in self.stopped.values():
+                callback.start()
+
+    name = f"xinhe-unprofiled-{uuid.uuid4()}"
+    client.register_plugin(Unprofiled(), name=name)
+    try:
+        yield
+    finally:
+        with suppress(Exception):  # a scheduler that is gone has no profiler either
+            client.unregister_worker_plugin(name)
 
 
 def _cores() -> int:
