@@ -96,7 +96,8 @@ def test_template_add_and_undo(tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert {p: p.read_bytes() for p in folder.rglob("*") if p.is_file()} == before
     good = xh.District.load(folder).facilities.to_crs("EPSG:4326").geometry["F1"]
     table.write_text(f"编号,名称,类别,经度,纬度\nN1,新站,canteen,{good.x:.7f},{good.y:.7f}\n", "utf-8")
-    assert main([*asked, "--yes"]) == 0
+    assert main([*asked, "--yes"]) == 3, "one row proves no datum"
+    assert main([*asked, "--yes", "--datum-checked", "测试里量过"]) == 0
     assert "N1" in xh.District.load(folder).facilities.index
     assert main(["undo", str(folder)]) == 0
     assert {p: p.read_bytes() for p in before} == before

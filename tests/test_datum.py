@@ -18,7 +18,22 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from xinhe_geo._doors.placing import known_by_name
-from xinhe_geo.datum import DATUMS, convert, datum_name, diagnose, diagnose_names, from_wgs84, tie, to_wgs84
+from xinhe_geo.datum import (
+    ANYWHERE,
+    DATUMS,
+    PEERS_AT_MOST,
+    _by_odds,
+    _lonlat_points,
+    _Places,
+    convert,
+    datum_name,
+    diagnose,
+    diagnose_likeness,
+    diagnose_names,
+    from_wgs84,
+    tie,
+    to_wgs84,
+)
 from xinhe_geo.district import District
 from xinhe_geo.errors import SourceError, UnknownNameError, XinheError
 from xinhe_geo.layers import bundled_folder
@@ -268,6 +283,69 @@ def test_honest_names_are_never_accused() -> None:
         names = some["name"] if k % 2 else rng.permutation(some["name"].to_numpy())
         found = diagnose_names(some.geometry, names, known)
         assert not found[["leans", "winner"]].drop("WGS84").any(axis=None), found.to_string()
+
+
+# --- how places lie --------------------------------------------------------------------------------------------------
+
+
+def lying() -> tuple[gpd.GeoSeries, gpd.GeoSeries, gpd.GeoSeries]:
+    rows = District.load().rows
+    spots = gpd.GeoSeries(rows["facilities"].geometry.representative_point())
+    return spots, rows["streets"].geometry, rows["homes"].geometry
+
+
+def test_twelve_places_tell_a_datum_by_how_their_like_lie() -> None:
+    spots, streets, homes = lying()
+    peers, some = spots.iloc[::2], spots.iloc[1::50].head(12)
+    for datum in DATUMS:
+        found = diagnose_likeness(convert(some, "WGS84", datum), peers, streets, homes)
+        assert found.index[found["winner"]].tolist() == [datum], found.to_string()
+        assert found.loc[datum, "supported"] and f"最像 {datum}" in found["text"].iloc[0]
+    alone = diagnose_likeness(convert(some, "WGS84", "GCJ-02"), peers, streets)
+    assert alone["lead"].max() < found["lead"].max(), "streets alone know less"
+
+
+def test_few_places_or_few_peers_or_peers_in_a_wrong_datum_say_nothing() -> None:
+    spots, streets, homes = lying()
+    gcj = convert(spots, "WGS84", "GCJ-02")
+    assert not diagnose_likeness(gcj.iloc[:4], spots.iloc[::2], streets, homes)["winner"].any()
+    few = diagnose_likeness(gcj.iloc[:40], spots.iloc[:29], streets, homes)
+    assert not few["winner"].any() and "29 个" in few["text"].iloc[0]
+    astray = diagnose_likeness(spots.iloc[1:40:2], gcj.iloc[::2], streets, homes)
+    assert not astray["winner"].drop("WGS84").any() and not astray["supported"].drop("WGS84").any()
+
+
+def test_likeness_is_the_ratio_of_counted_shares() -> None:
+    """Thirty peers within 5 m of the only street: honest ones fall in the classes up to 45 m, and no further."""
+    street = gpd.GeoSeries([shapely.LineString([(X0 - 9_000, Y0), (X0 + 9_000, Y0)])], crs=METRIC)
+    peers = gpd.GeoSeries([shapely.Point(X0 + 10 * i, Y0 + 1) for i in range(30)], crs=METRIC)
+    like = _Places(street, None).likeness(_lonlat_points(peers))
+    assert like.shape == (8,) and (like[[0, 2, 3]] > 0).all() and (like[5:] < 0).all()
+    assert like.min() >= np.log(ANYWHERE), "no point weighs more than this against"
+
+
+def test_honest_lists_are_never_taken_for_another_datum_by_how_they_lie() -> None:
+    """Two thousand random lists, of all kinds and of one, up to 40 m off, and lists that have nothing to do with the map."""
+    spots, streets, homes = lying()
+    rng = np.random.default_rng(17)
+    kinds = District.load().rows["facilities"]["kind"].to_numpy()
+    places = _Places(streets, homes)
+    like = places.likeness(_lonlat_points(spots, PEERS_AT_MOST))
+
+    def evidence(xy: np.ndarray) -> np.ndarray:
+        lonlat = shapely.get_coordinates(gpd.GeoSeries(shapely.points(xy), crs=spots.crs).to_crs(4326).array)
+        here, moves = places.moves(lonlat)
+        return np.stack([like[places.classes(here + move)[0]] for move in moves])
+
+    xy = shapely.get_coordinates(spots.array)
+    pools = [evidence(xy + rng.normal(0, off_m / np.sqrt(2), xy.shape)) for off_m in (0, 10, 20, 40)]
+    pools.append(evidence(rng.uniform(spots.total_bounds[:2], spots.total_bounds[2:], xy.shape)))
+    for k in range(2000):
+        of_kind = np.flatnonzero(kinds == rng.choice(kinds)) if k % 2 else np.arange(len(spots))
+        chosen = rng.choice(of_kind, min(int(rng.integers(5, 41)), len(of_kind)), replace=False)
+        _, supported, winner = _by_odds(pools[k % 5][:, chosen].sum(axis=1), len(chosen))
+        assert not winner[1:].any(), (k, len(chosen))
+        assert not supported[1:].any() or k % 5 == 4, "nor does anything but noise support another"
 
 
 # --- local grids -----------------------------------------------------------------------------------------------------

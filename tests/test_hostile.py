@@ -57,7 +57,21 @@ def test_hostile_files(tmp_path: Path, toy: Path, name: str, capsys: pytest.Capt
     path = HOSTILE[name](place)
     before, around = contents(toy), {p.name for p in place.iterdir()}
     start, peak = time.monotonic(), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    code = main(["add", str(path), "--to", str(toy), "--layer", "facilities", "--crs", "WGS84", "--yes"])
+    code = main(
+        [
+            "add",
+            str(path),
+            "--to",
+            str(toy),
+            "--layer",
+            "facilities",
+            "--crs",
+            "WGS84",
+            "--yes",
+            "--datum-checked",
+            "测试里量过",
+        ]
+    )
     said = capsys.readouterr()
     assert code == DATA
     assert time.monotonic() - start < SECONDS

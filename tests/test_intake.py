@@ -37,7 +37,7 @@ from xinhe_geo._doors.journal import recover, undo
 from xinhe_geo._doors.positions import UNPROVEN
 from xinhe_geo._doors.tables import REPORT_COLUMNS, cell_text, coordinate, tally, unit_factor
 from xinhe_geo._doors.template import template
-from xinhe_geo.cli import DONE, main
+from xinhe_geo.cli import DATA, DONE, main
 from xinhe_geo.datum import DATUMS, from_wgs84
 from xinhe_geo.district import District, check
 from xinhe_geo.errors import DataError, EnvironmentProblem, SourceError, UnknownNameError
@@ -45,6 +45,8 @@ from xinhe_geo.layers import LAYERS, bundled_folder
 
 ROOT = Path(__file__).resolve().parents[1]
 TOY = Path(__file__).parent / "toy"
+#: What a person answers for where nothing confirms the datum of a few rows.
+CHECKED = "测试里量过"
 
 
 @pytest.fixture
@@ -153,7 +155,7 @@ def test_template_filled_in_comes_back_equal(tmp_path: Path, bundled_district: D
     parts = manifest.split("\n[layers.")
     kept = [p for p in parts if not p.startswith(("facilities]", "entrances]"))]
     (folder / "district.toml").write_text("\n[layers.".join(kept), "utf-8")
-    report = add(path, folder, "facilities", crs="WGS84", apply=True)
+    report = add(path, folder, "facilities", crs="WGS84", apply=True, datum_checked=CHECKED)
     assert list(report.columns) == list(REPORT_COLUMNS)
     assert adds_up(report, 61)
     assert tally(report)["new"] == 60
@@ -166,7 +168,7 @@ def test_template_filled_in_comes_back_equal(tmp_path: Path, bundled_district: D
         assert got[column].fillna("").tolist() == wanted[column].fillna("").tolist()
     spots = wanted.geometry.representative_point().to_crs(district.crs)
     assert shapely.distance(got.geometry.array, spots.array).max() < 0.01
-    again = add(path, folder, "facilities", crs="WGS84", apply=True)
+    again = add(path, folder, "facilities", crs="WGS84", apply=True, datum_checked=CHECKED)
     assert tally(again)["unchanged"] == 60
     undo(folder)
     assert "facilities" not in District.load(folder).rows
@@ -224,7 +226,7 @@ def test_a_messy_list(tmp_path: Path, toy: Path, kind: str) -> None:
     assert set(of(report, "dropped")["column"]) == {"联系电话", "负责人"}
     said = report.to_csv()
     assert not [secret for secret in ("13800000000", "张三", "李四", "王五") if secret in said]
-    add(path, toy, "facilities", crs="WGS84", apply=True)
+    add(path, toy, "facilities", crs="WGS84", apply=True, datum_checked=CHECKED)
     everything = b"".join(contents(toy).values()).decode("utf-8", "replace")
     assert not [secret for secret in ("13800000000", "张三", "李四", "王五") if secret in everything]
     got = District.load(toy).rows["facilities"]
@@ -262,7 +264,7 @@ def test_projected_coordinates(tmp_path: Path, toy: Path, way: str) -> None:
     east, north = (X + 39e6 if "zone" in way else X), Y
     pair = [north, east] if way.startswith("north") else [east, north]
     rows = [["编号", "名称", "类别", "X坐标（m）", "Y坐标（m）"], ["P1", "点", "canteen", *pair]]
-    add(text(tmp_path / "a.csv", rows), toy, "facilities", crs=4548, apply=True)
+    add(text(tmp_path / "a.csv", rows), toy, "facilities", crs=4548, apply=True, datum_checked=CHECKED)
     assert shapely.distance(District.load(toy).rows["facilities"].geometry["P1"], shapely.Point(X, Y)) < 0.01
 
 
@@ -284,7 +286,7 @@ def test_numbers_without_positions_update_what_is_there(tmp_path: Path, toy: Pat
     homes = District.load(toy).rows["homes"]
     key = homes.index[0]
     rows = [["小区编号", "常住人口（人）"], [key, 77], ["没有的", 5]]
-    report = add(text(tmp_path / "a.csv", rows), toy, "homes", apply=True)
+    report = add(text(tmp_path / "a.csv", rows), toy, "homes", apply=True, datum_checked=CHECKED)
     assert tally(report)["changed"] == 1
     assert "没有坐标" in of(report, "refused")["reason"].iloc[0]
     after = District.load(toy).rows["homes"]
@@ -297,7 +299,7 @@ def test_a_point_does_not_replace_an_outline(tmp_path: Path, toy: Path) -> None:
     homes = District.load(toy).rows["homes"]
     outline = homes.index[(homes.geom_type == "Polygon").to_numpy()][0]
     rows = [["编号", "经度", "纬度", "户数"], [outline, LON, LAT, 9]]
-    report = add(text(tmp_path / "a.csv", rows), toy, "homes", crs="WGS84", apply=True)
+    report = add(text(tmp_path / "a.csv", rows), toy, "homes", crs="WGS84", apply=True, datum_checked=CHECKED)
     assert of(report, "note")["reason"].str.contains("面没有改").any()
     assert District.load(toy).rows["homes"].geometry[outline].equals(homes.geometry[outline])
 
@@ -305,10 +307,10 @@ def test_a_point_does_not_replace_an_outline(tmp_path: Path, toy: Path) -> None:
 def test_gone_rows_stay_unless_replaced(tmp_path: Path, toy: Path) -> None:
     before = set(District.load(toy).rows["facilities"].index)
     path = text(tmp_path / "a.csv", [HEAD, ["P1", "点", "canteen", LON, LAT]])
-    report = add(path, toy, "facilities", crs="WGS84", apply=True)
+    report = add(path, toy, "facilities", crs="WGS84", apply=True, datum_checked=CHECKED)
     assert set(of(report, "gone")["key"]) == before
     assert set(District.load(toy).rows["facilities"].index) == before | {"P1"}
-    add(path, toy, "facilities", crs="WGS84", apply=True, replace=True)
+    add(path, toy, "facilities", crs="WGS84", apply=True, datum_checked=CHECKED, replace=True)
     assert set(District.load(toy).rows["facilities"].index) == {"P1"}
 
 
@@ -317,7 +319,7 @@ def test_rows_without_a_key_are_known_by_name(tmp_path: Path, toy: Path) -> None
     name = there["name"].iloc[0]
     rows = [["名称", "类别", "经度", "纬度"], [name, None, None, None], ["新点", "canteen", LON, LAT]]
     path = text(tmp_path / "a.csv", rows)
-    report = add(path, toy, "facilities", crs="WGS84", apply=True)
+    report = add(path, toy, "facilities", crs="WGS84", apply=True, datum_checked=CHECKED)
     assert of(report, "unchanged")["key"].tolist() == [there.index[0]]
     assert tally(report)["new"] == 1
     assert tally(add(path, toy, "facilities", crs="WGS84"))["unchanged"] == 2, "the made key is the same next time"
@@ -328,11 +330,11 @@ def test_rows_without_a_key_are_known_by_name(tmp_path: Path, toy: Path) -> None
 
 def test_the_ledger_table(tmp_path: Path, toy: Path) -> None:
     rows = [["指标编号", "年份", "数值", "填报人"], ["i1", "2025年", "１２.５", "科室"], ["i1", 2026, "不知道", None]]
-    report = add(text(tmp_path / "a.csv", rows), toy, "series", apply=True)
+    report = add(text(tmp_path / "a.csv", rows), toy, "series", apply=True, datum_checked=CHECKED)
     assert tally(report)["new"] == 1
     assert tally(report)["refused"] == 1
     rows = [["指标编号", "年份", "数值"], ["i1", 2025, 13], ["i1", 2026, 14]]
-    report = add(text(tmp_path / "b.csv", rows), toy, "series", apply=True)
+    report = add(text(tmp_path / "b.csv", rows), toy, "series", apply=True, datum_checked=CHECKED)
     assert (tally(report)["changed"], tally(report)["new"]) == (1, 1)
     got = District.load(toy).rows["series"]
     assert got["value"].tolist() == [13, 14]
@@ -377,7 +379,7 @@ def test_gis_files(tmp_path: Path, toy: Path, kind: str) -> None:
         path.with_suffix(".cpg").unlink()
     with pytest.raises(SourceError, match="没有声明坐标系"):
         add(path, toy, "facilities")
-    report = add(path, toy, "facilities", crs="WGS84", apply=True)
+    report = add(path, toy, "facilities", crs="WGS84", apply=True, datum_checked=CHECKED)
     assert adds_up(report, 3)
     assert tally(report)["new"] == 3
     assert len(of(report, "dropped")) == 1
@@ -397,7 +399,7 @@ def test_a_geopackage_layer_is_edited_in_its_own_format(tmp_path: Path, toy: Pat
     assert not (check(toy)["severity"] == "error").any()
     before = contents(toy)
     path = text(tmp_path / "a.csv", [HEAD, ["P1", "点", "canteen", LON, LAT], ["F1", "改名", None, None, None]])
-    report = add(path, toy, "facilities", crs="WGS84", apply=True)
+    report = add(path, toy, "facilities", crs="WGS84", apply=True, datum_checked=CHECKED)
     assert (tally(report)["new"], tally(report)["changed"]) == (1, 1)
     got = District.load(toy).rows["facilities"]
     assert got.loc["F1", "name"] == "改名"
@@ -438,7 +440,7 @@ def test_files_of_other_programs(tmp_path: Path, toy: Path, kind: str) -> None:
         else:
             with zipfile.ZipFile(path, "w") as package:
                 package.writestr("doc.kml", content)
-    report = add(path, toy, "facilities", crs="WGS84", apply=True)
+    report = add(path, toy, "facilities", crs="WGS84", apply=True, datum_checked=CHECKED)
     assert adds_up(report, 2)
     got = District.load(toy).rows["facilities"]
     new = got[got["name"].isin(["第0食堂", "第1食堂"])]
@@ -465,7 +467,9 @@ def test_geoparquet(tmp_path: Path, toy: Path) -> None:
         {"编号": ["Q1", "Q2", "Q3"], "日间照料中心名称": ["甲", "乙", "丙"], "类别": ["canteen", "canteen", "没有这类"]},
         geometry=gpd.points_from_xy([LON] * 3, [LAT] * 3), crs=4490,
     ).rename(columns={"日间照料中心名称": "名称"})  # fmt: skip
-    report = add(geoparquet(tmp_path / "a.parquet", frame), toy, "facilities", crs="EPSG:4490", apply=True)
+    report = add(
+        geoparquet(tmp_path / "a.parquet", frame), toy, "facilities", crs="EPSG:4490", apply=True, datum_checked=CHECKED
+    )
     assert adds_up(report, 3) and tally(report)["new"] == 2
     assert shapely.distance(District.load(toy).layers["facilities"].geometry["Q1"], shapely.Point(X, Y)) < 0.01
     with pytest.raises(SourceError, match="声明 EPSG:4548，文件里写的是"):
@@ -484,7 +488,7 @@ def test_polygons_are_mended_only_when_asked(tmp_path: Path, toy: Path, repair: 
     square = shapely.box(LON, LAT + 2e-3, LON + 1e-3, LAT + 3e-3)
     frame = gpd.GeoDataFrame({"编号": ["B1", "B2"]}, geometry=[bow, square], crs=4326)
     pyogrio.write_dataframe(frame, tmp_path / "a.gpkg")
-    report = add(tmp_path / "a.gpkg", toy, "parcels", crs="WGS84", repair=repair, apply=True)
+    report = add(tmp_path / "a.gpkg", toy, "parcels", crs="WGS84", repair=repair, apply=True, datum_checked=CHECKED)
     assert adds_up(report, 2)
     assert tally(report)["new"] == (2 if repair else 1)
     said = report[report["reason"].str.contains("图形已修复")]
@@ -510,7 +514,7 @@ def test_two_levels_of_header_merged_cells_and_units(tmp_path: Path, toy: Path) 
     for cells in ("A1:H1", "A2:A3", "B2:B3", "C2:C3", "D2:E2", "F2:G2", "C4:C5", "F6:F7"):
         sheet.merge_cells(cells)
     made.save(tmp_path / "a.xlsx")
-    report = add(tmp_path / "a.xlsx", toy, "facilities", crs="WGS84", apply=True)
+    report = add(tmp_path / "a.xlsx", toy, "facilities", crs="WGS84", apply=True, datum_checked=CHECKED)
     assert adds_up(report, 5)
     assert tally(report)["new"] == 4
     got = District.load(toy).rows["facilities"]
@@ -549,7 +553,15 @@ def test_records_as_web_maps_export_them(tmp_path: Path, toy: Path) -> None:
     with pytest.raises(DataError, match="没有填（类别）"):
         add(tmp_path / "a.json", toy, "facilities", crs="WGS84")
     kind_label = str(District.load(toy).kinds["label"]["canteen"])
-    report = add(tmp_path / "a.json", toy, "facilities", crs="WGS84", fill={"类别": kind_label}, apply=True)
+    report = add(
+        tmp_path / "a.json",
+        toy,
+        "facilities",
+        crs="WGS84",
+        fill={"类别": kind_label},
+        apply=True,
+        datum_checked=CHECKED,
+    )
     assert tally(report)["new"] == 1
     assert of(report, "dropped")["column"].tolist() == ["tel"]
     assert District.load(toy).rows["facilities"].loc["B1", "kind"] == "canteen"
@@ -577,7 +589,7 @@ def test_rows_with_an_address_stand_in_the_compound_it_names(tmp_path: Path, toy
     rows = [["名称", "类别", "地址"], ["甲", "canteen", f"某街道{name}底商1号"], ["乙", "canteen", "不知道"],
             ["丙", "canteen", f"{name}和{homes['name'].iloc[1]}之间"]]  # fmt: skip
     page = tmp_path / "落点.html"
-    report = add(text(tmp_path / "a.csv", rows), toy, "facilities", place=page, apply=True)
+    report = add(text(tmp_path / "a.csv", rows), toy, "facilities", place=page, apply=True, datum_checked=CHECKED)
     assert adds_up(report, 3)
     assert of(report, "note")["reason"].str.contains(f"小区“{name}”内一点").any()
     assert of(report, "refused")["row"].tolist() == [3, 4]
@@ -610,7 +622,7 @@ def test_rows_are_placed_by_hand(tmp_path: Path, toy: Path, chromium: Any) -> No
     assert page.evaluate("window.pwned") is None
     assert not wrong
     page.close()
-    report = add(tmp_path / "落点.csv", toy, "facilities", crs="WGS84", apply=True)
+    report = add(tmp_path / "落点.csv", toy, "facilities", crs="WGS84", apply=True, datum_checked=CHECKED)
     assert tally(report)["new"] == 2
     got = District.load(toy).rows["facilities"]
     assert got.loc["N2", "name"] == '乙"，x'
@@ -657,13 +669,15 @@ def test_drawings(tmp_path: Path, toy: Path, kind: str) -> None:
         path.write_bytes(path.read_bytes().replace(b"ANSI_936", b"ANSI_1252"))
     with pytest.raises(SourceError, match="没有声明坐标系"):
         add(path, toy, "facilities", sheet="食堂", fill={"类别": "canteen"})
-    report = add(path, toy, "facilities", crs=4548, sheet="食堂", fill={"类别": "canteen"}, apply=True)
+    report = add(
+        path, toy, "facilities", crs=4548, sheet="食堂", fill={"类别": "canteen"}, apply=True, datum_checked=CHECKED
+    )
     assert adds_up(report, 3)
     assert tally(report)["new"] == 3
     got = District.load(toy).rows["facilities"]
     assert got.loc[["C0", "C1", "C2"], "name"].tolist() == ["第0食堂", "第1食堂", "第2食堂"]
     assert shapely.distance(got.geometry["C1"], shapely.Point(X + 10, Y)) < 0.01
-    report = add(path, toy, "parcels", crs=4548, sheet="地块", apply=True)
+    report = add(path, toy, "parcels", crs=4548, sheet="地块", apply=True, datum_checked=CHECKED)
     assert adds_up(report, 3)
     assert tally(report)["new"] == 1
     parcels = District.load(toy).rows["parcels"]
@@ -687,7 +701,9 @@ def control(path: Path, swapped: bool = False, wrong: float = 0.0, n: int = 4) -
 def test_a_drawing_in_a_grid_of_its_own_is_tied_in(tmp_path: Path, toy: Path, swapped: bool) -> None:
     path = drawing(tmp_path / "a.dxf", "R2013", to_local)
     how: dict[str, Any] = {"crs": 4548, "sheet": "食堂", "fill": {"类别": "canteen"}}
-    report = add(path, toy, "facilities", control=control(tmp_path / "c.csv", swapped), apply=True, **how)
+    report = add(
+        path, toy, "facilities", control=control(tmp_path / "c.csv", swapped), apply=True, datum_checked=CHECKED, **how
+    )
     assert tally(report)["new"] == 3
     assert of(report, "note")["reason"].str.contains("残差").sum() == 4
     assert of(report, "note")["reason"].str.contains("旋转 30.00").any()
@@ -754,13 +770,13 @@ def test_bundled_facilities_in_a_wrong_datum(
     before = contents(district_copy)
     known = listed(tmp_path / "a.csv", some, datum, keys=True)
     with pytest.raises(SourceError, match=f"(?s)声明的坐标基准是 WGS84.*{datum}"):
-        add(known, district_copy, "facilities", crs="WGS84", apply=True)
+        add(known, district_copy, "facilities", crs="WGS84", apply=True, datum_checked=CHECKED)
     many = listed(tmp_path / "b.csv", everything, datum, keys=False)
     with pytest.raises(SourceError, match=f"(?s)像是 {datum}.*中位距离.*BD-09　"):
-        add(many, district_copy, "facilities", crs="WGS84", apply=True)
+        add(many, district_copy, "facilities", crs="WGS84", apply=True, datum_checked=CHECKED)
     few = listed(tmp_path / "c.csv", some, datum, keys=False)
     with pytest.raises(SourceError, match=f"(?s)像是 {datum}.*名称里有已知的地方") as caught:
-        add(few, district_copy, "facilities", crs="WGS84", apply=True)
+        add(few, district_copy, "facilities", crs="WGS84", apply=True, datum_checked=CHECKED)
     assert caught.value.residuals.loc[datum, "median_m"] < 20
     assert caught.value.page.count("<figure>") == 3
     assert "http" not in caught.value.page
@@ -777,7 +793,14 @@ def test_declared_right_they_come_back(
     assert tally(
         add(listed(tmp_path / "a.csv", points_only, datum, keys=True), district_copy, "facilities", crs=datum)
     )["unchanged"] == len(points_only)
-    add(listed(tmp_path / "b.csv", points_only, datum, keys=False), district_copy, "facilities", crs=datum, apply=True)
+    add(
+        listed(tmp_path / "b.csv", points_only, datum, keys=False),
+        district_copy,
+        "facilities",
+        crs=datum,
+        apply=True,
+        datum_checked=CHECKED,
+    )
     got = District.load(district_copy).rows["facilities"]
     new = got[got.index.str.startswith("new-")]
     assert (new["basis"] == "surveyed").all(), "added to a layer of other basis"
@@ -808,7 +831,7 @@ def test_honest_lists_are_never_refused(
 def test_what_cannot_be_told_is_said_and_a_suspicion_asks(
     tmp_path: Path, bundled_district: District, district_copy: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Three namesakes that fit another datum stop an import until somebody is sure; nothing to compare with is said aloud."""
+    """Three namesakes that fit another datum stop an import until somebody has checked; nothing to compare with is said aloud."""
     homes = bundled_district.rows["homes"]
     named = homes[homes["name"].notna()].iloc[[3, 40, 77]]
     some = gpd.GeoDataFrame(
@@ -817,9 +840,9 @@ def test_what_cannot_be_told_is_said_and_a_suspicion_asks(
         ],
     )  # fmt: skip
     wrong = listed(tmp_path / "a.csv", some, "GCJ-02", keys=False)
-    with pytest.raises(SourceError, match=r"(?s)更像 GCJ-02.*不能断定.*--sure"):
-        add(wrong, district_copy, "facilities", crs="WGS84", apply=True)
-    assert UNPROVEN in set(add(wrong, district_copy, "facilities", crs="WGS84", sure=True)["column"])
+    with pytest.raises(SourceError, match=r"(?s)更像 GCJ-02.*不能断定.*--datum-checked"):
+        add(wrong, district_copy, "facilities", crs="WGS84")
+    assert UNPROVEN in set(add(wrong, district_copy, "facilities", crs="WGS84", datum_checked=CHECKED)["column"])
     for datum in ("WGS84", "GCJ-02"):
         right = listed(tmp_path / "b.csv", some, datum, keys=False)
         assert tally(add(right, district_copy, "facilities", crs=datum))["new"] == 5
@@ -833,6 +856,60 @@ def test_what_cannot_be_told_is_said_and_a_suspicion_asks(
     assert report["reason"].str.contains("编号相同的 5 个要素吻合").any()
 
 
+@pytest.mark.parametrize("datum", ["GCJ-02", "BD-09"])
+def test_twenty_unknown_places_in_a_wrong_datum_are_refused(
+    tmp_path: Path, bundled_district: District, district_copy: Path, datum: str
+) -> None:
+    """No known name, no known row, too few for the streets: how the rows that are there lie gives them away."""
+    some = bundled_district.rows["facilities"].iloc[5::30].head(20)
+    some = some.assign(name=[f"点{i}" for i in range(len(some))])
+    wrong = listed(tmp_path / "a.csv", some, datum, keys=False)
+    with pytest.raises(SourceError, match=f"(?s)声明的坐标基准是 WGS84.*同类要素.*最像 {datum}"):
+        add(wrong, district_copy, "facilities", crs="WGS84", datum_checked=CHECKED)
+    report = add(wrong, district_copy, "facilities", crs=datum)
+    assert UNPROVEN not in set(report["column"])
+    assert report["reason"].str.contains(f"坐标基准 {datum} 与目录吻合").any()
+
+
+def test_what_nothing_confirms_is_written_only_when_somebody_says_how_it_was_checked(
+    tmp_path: Path, toy: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, before = text(tmp_path / "a.csv", one()), contents(toy)
+    assert UNPROVEN in set(add(path, toy, "facilities", crs="WGS84")["column"]), "looking is free"
+    for said in ("", "   "):
+        with pytest.raises(SourceError, match=r"没有得到证实(?s:.*)没有写入任何东西(?s:.*)--datum-checked"):
+            add(path, toy, "facilities", crs="WGS84", apply=True, datum_checked=said)
+    for said in ("yes", "=cmd()|x"):
+        with pytest.raises(SourceError, match="--datum-checked"):
+            add(path, toy, "facilities", crs="WGS84", apply=True, datum_checked=said)
+    command = ["add", str(path), "--to", str(toy), "--layer", "facilities", "--crs", "WGS84", "--yes"]
+    assert main(command) == DATA and "--datum-checked" in capsys.readouterr().err
+    assert contents(toy) == before
+    assert main([*command, "--datum-checked", "天地图上抽查 1 点，张三"]) == DONE
+    source = District.load(toy).rows["facilities"].loc["P1", "source"]
+    assert source == "a.csv；坐标基准 WGS84 已核对：天地图上抽查 1 点，张三"
+    undo(toy)
+    assert contents(toy) == before
+
+
+def test_a_known_row_put_right_confirms_the_datum_and_one_half_a_kilometre_off_does_not(
+    tmp_path: Path, bundled_district: District, district_copy: Path
+) -> None:
+    some = bundled_district.rows["facilities"]
+    some = some[(some.geom_type == "Point").to_numpy()].iloc[[4]]
+    dragged = some.set_geometry(some.translate(110, -90))
+    report = add(
+        listed(tmp_path / "a.csv", dragged, "WGS84", keys=True), district_copy, "facilities", crs="WGS84", apply=True
+    )
+    assert tally(report)["changed"] == 1 and UNPROVEN not in set(report["column"])
+    undo(district_copy)
+    for datum in ("GCJ-02", "BD-09"):
+        with pytest.raises(SourceError, match="没有得到证实"):
+            add(
+                listed(tmp_path / "b.csv", some, datum, keys=True), district_copy, "facilities", crs="WGS84", apply=True
+            )
+
+
 # --- persons --------------------------------------------------------------------------------------------------------
 
 
@@ -841,7 +918,7 @@ def test_people_are_dropped_wherever_they_stand(tmp_path: Path, toy: Path) -> No
     rows = [[*HEAD, "身份证号", "代码2", "户号", "备注"],
             ["P1", "点", "canteen", LON, LAT, number, number, "HK-00125", f"找 {phone}"],
             ["P2", "点二", "canteen", LON, LAT, None, number, "HK-00126", "好"]]  # fmt: skip
-    report = add(text(tmp_path / "a.csv", rows), toy, "facilities", crs="WGS84", apply=True)
+    report = add(text(tmp_path / "a.csv", rows), toy, "facilities", crs="WGS84", apply=True, datum_checked=CHECKED)
     assert set(of(report, "dropped")["column"]) == {"身份证号", "代码2", "户号", "备注"}
     assert tally(report)["new"] == 2
     kept = b"".join(contents(toy).values()).decode("utf-8", "replace") + report.to_csv()
@@ -855,7 +932,7 @@ def test_lists_of_persons_in_trouble_are_refused(tmp_path: Path, toy: Path, wher
             ["P1", "点", "canteen", LON, LAT, ""]]  # fmt: skip
     path = text(tmp_path / ("信访人员.csv" if where == "file" else "a.csv"), rows)
     with pytest.raises(SourceError, match="特殊人群"):
-        add(path, toy, "facilities", crs="WGS84", apply=True)
+        add(path, toy, "facilities", crs="WGS84", apply=True, datum_checked=CHECKED)
 
 
 # --- hostile files --------------------------------------------------------------------------------------------------
@@ -881,7 +958,7 @@ def test_undo_is_byte_for_byte(tmp_path: Path, toy: Path) -> None:
     for i, layer in enumerate(("facilities", "entrances", "facilities")):
         entrance = [["编号", "设施编号", "经度", "纬度"], ["E1", "F1", LON, LAT]]
         cells = entrance if layer == "entrances" else [HEAD, [f"U{i}", "点", "canteen", LON, LAT]]
-        add(text(tmp_path / f"{i}.csv", cells), toy, layer, crs="WGS84", apply=True)
+        add(text(tmp_path / f"{i}.csv", cells), toy, layer, crs="WGS84", apply=True, datum_checked=CHECKED)
         states.append({k: v for k, v in contents(toy).items() if not k.startswith(".history")})
     assert "entrances" in District.load(toy).rows and not District.load(toy).without
     for state in states[-2::-1]:
@@ -895,7 +972,7 @@ def test_undo_is_byte_for_byte(tmp_path: Path, toy: Path) -> None:
 
 
 def test_undo_does_not_lose_later_work(tmp_path: Path, toy: Path) -> None:
-    add(text(tmp_path / "a.csv", one()), toy, "facilities", crs="WGS84", apply=True)
+    add(text(tmp_path / "a.csv", one()), toy, "facilities", crs="WGS84", apply=True, datum_checked=CHECKED)
     file = toy / "pois" / "facilities.geojson"
     file.write_bytes(file.read_bytes() + b"\n")
     with pytest.raises(SourceError, match="又改过"):
@@ -905,9 +982,9 @@ def test_undo_does_not_lose_later_work(tmp_path: Path, toy: Path) -> None:
 def test_two_at_once(tmp_path: Path, toy: Path) -> None:
     path = text(tmp_path / "a.csv", one())
     with _journal.locked(toy), pytest.raises(EnvironmentProblem, match="另一个程序正在改"):
-        add(path, toy, "facilities", crs="WGS84", apply=True)
+        add(path, toy, "facilities", crs="WGS84", apply=True, datum_checked=CHECKED)
     assert contents(toy) == contents(TOY)
-    add(path, toy, "facilities", crs="WGS84", apply=True)
+    add(path, toy, "facilities", crs="WGS84", apply=True, datum_checked=CHECKED)
 
 
 @pytest.mark.parametrize("layer", ["facilities", "entrances"])
@@ -926,7 +1003,7 @@ def test_a_file_held_open_changes_nothing(
 
     monkeypatch.setattr(os, "replace", refuse)
     with pytest.raises(EnvironmentProblem, match="关闭后重试"):
-        add(text(tmp_path / "a.csv", cells), toy, layer, crs="WGS84", apply=True)
+        add(text(tmp_path / "a.csv", cells), toy, layer, crs="WGS84", apply=True, datum_checked=CHECKED)
     monkeypatch.undo()
     assert contents(toy) == before
 
@@ -935,7 +1012,7 @@ def test_ten_thousand_rows_in_bounded_time(tmp_path: Path, toy: Path) -> None:
     cells = [[f"M{i}", f"点{i}", "canteen", LON + i * 1e-7, LAT] for i in range(10_000)]
     path = text(tmp_path / "a.csv", [HEAD, *cells])
     start = time.monotonic()
-    report = add(path, toy, "facilities", crs="WGS84", apply=True)
+    report = add(path, toy, "facilities", crs="WGS84", apply=True, datum_checked=CHECKED)
     assert adds_up(report, 10_000)
     assert tally(add(path, toy, "facilities", crs="WGS84"))["unchanged"] == 10_000
     assert time.monotonic() - start < 60
@@ -958,7 +1035,7 @@ def state(folder):
 
 def act(folder, what):
     if what == "add":
-        _intake.add(files[0], folder, layer, crs="WGS84", apply=True)
+        _intake.add(files[0], folder, layer, crs="WGS84", apply=True, datum_checked="测试里量过")
     else:
         _journal.undo(folder)
 
@@ -1042,7 +1119,7 @@ def test_recover_says_whether_there_was_anything(toy: Path) -> None:
 
 def test_a_folder_with_other_errors_can_still_be_added_to(tmp_path: Path, toy: Path) -> None:
     (toy / "homes" / "gates.geojson").write_bytes(b"{")
-    add(text(tmp_path / "a.csv", one()), toy, "facilities", crs="WGS84", apply=True)
+    add(text(tmp_path / "a.csv", one()), toy, "facilities", crs="WGS84", apply=True, datum_checked=CHECKED)
     broken = check(toy)
     assert set(broken[broken["severity"] == "error"]["layer"]) == {"gates"}
     with pytest.raises(DataError):
@@ -1058,7 +1135,7 @@ def test_same_inputs_same_bytes(tmp_path: Path, toy: Path) -> None:
     other = tmp_path / "other"
     shutil.copytree(toy, other)
     path = text(tmp_path / "a.csv", one())
-    first = add(path, toy, "facilities", crs="WGS84", apply=True)
-    second = add(path, other, "facilities", crs="WGS84", apply=True)
+    first = add(path, toy, "facilities", crs="WGS84", apply=True, datum_checked=CHECKED)
+    second = add(path, other, "facilities", crs="WGS84", apply=True, datum_checked=CHECKED)
     assert contents(toy) == contents(other)
     pd.testing.assert_frame_equal(first, second)

@@ -87,6 +87,7 @@ LEGAL: dict[str, dict[str, list[object]]] = {
     "09": {
         "rows": [[("my-1", "一处", "药店", 117.63, 39.045)]],
         "crs": ["GCJ-02"],
+        "checked": ["天地图上抽查过"],
         "kind": ["pharmacy"],
         "take_back": [False],
     },
@@ -144,6 +145,7 @@ ILLEGAL: dict[str, dict[str, tuple[object, str]]] = {
     "09": {
         "rows": ([], "每行五项"),
         "crs": ("XYZ", "WGS84、GCJ-02、BD-09"),
+        "checked": ("是", "怎么核对的"),
         "kind": ("clinic", "clinic_station"),
         "take_back": ("maybe", "True"),
     },

@@ -32,6 +32,7 @@ from xinhe_geo.errors import DataError, EnvironmentProblem
 
 resource = pytest.importorskip("resource", reason="a full disk is a limit on the size of files")
 TOY = Path(__file__).parent / "toy"
+CHECKED = "测试里量过"
 X, Y = 500_200.0, 4_320_100.0
 
 
@@ -67,7 +68,7 @@ def test_a_shapefile_of_the_planning_institute(tmp_path: Path, toy: Path) -> Non
     )  # fmt: skip
     pyogrio.write_dataframe(frame, tmp_path / "地块.shp", encoding="GBK", driver="ESRI Shapefile")
     (tmp_path / "地块.cpg").unlink()
-    report = add(tmp_path / "地块.shp", toy, "parcels", crs="EPSG:4527", apply=True)
+    report = add(tmp_path / "地块.shp", toy, "parcels", crs="EPSG:4527", apply=True, datum_checked=CHECKED)
     balanced(report, 7, 5)
     got = District.load(toy).rows["parcels"]
     assert got.loc["DK-01", "name"] == "二号地（新河）"
@@ -90,7 +91,7 @@ def test_an_answer_of_a_web_map(tmp_path: Path, toy: Path) -> None:
     pois.append({**pois[0], "id": "B0FF9", "location": [], "tel": []})
     path = tmp_path / "食堂.json"
     path.write_text(json.dumps({"status": "1", "count": "5", "pois": pois}, ensure_ascii=False), "utf-8")
-    report = add(path, toy, "facilities", crs="GCJ-02", fill={"类别": "社区食堂"}, apply=True)
+    report = add(path, toy, "facilities", crs="GCJ-02", fill={"类别": "社区食堂"}, apply=True, datum_checked=CHECKED)
     balanced(report, 5, 4)
     assert "tel" in set(report.loc[report["result"] == "dropped", "column"])
     assert b"12345678" not in b"".join(contents(toy).values())
@@ -131,7 +132,7 @@ def test_a_list_of_the_civil_affairs_office(tmp_path: Path, toy: Path) -> None:
     for row in (4, 7, 8, 9):
         sheet.cell(row, 3, label)
     book.save(tmp_path / "台账.xlsx")
-    report = add(tmp_path / "台账.xlsx", toy, "facilities", crs="WGS84", apply=True)
+    report = add(tmp_path / "台账.xlsx", toy, "facilities", crs="WGS84", apply=True, datum_checked=CHECKED)
     balanced(report, 7, 4)
     assert report["reason"].str.contains(f"放在小区“{home}”内").any()
     kept = b"".join(contents(toy).values()).decode("utf-8", "replace")
@@ -157,7 +158,9 @@ def test_a_drawing_of_an_old_cad(tmp_path: Path, toy: Path) -> None:
     for mark, name in (("=A=", r"\M+5D2D2\U+98DF\U+5802"), ("=B=", r"\U+4E19食堂")):
         raw = raw.replace(mark.encode(), name.encode("gbk"))
     (tmp_path / "a.dxf").write_bytes(raw)
-    report = add(tmp_path / "a.dxf", toy, "facilities", crs=4548, fill={"类别": "canteen"}, apply=True)
+    report = add(
+        tmp_path / "a.dxf", toy, "facilities", crs=4548, fill={"类别": "canteen"}, apply=True, datum_checked=CHECKED
+    )
     balanced(report, 5, 3)
     got = District.load(toy).rows["facilities"]
     assert sorted(n for n in got["name"].dropna() if n in ("甲食堂", "乙食堂", "丙食堂")) == [
@@ -218,7 +221,11 @@ def test_a_template_filled_by_chance_comes_back(
                 sheet.cell(4 + i, heads[head], value)
         wanted.append((f"T-{i}", row["名称"], kind, row["备注"], row["建筑面积"], row["起始年"]))
     book.save(tmp_path / "填.xlsx")
-    balanced(add(tmp_path / "填.xlsx", folder, "facilities", crs="WGS84", apply=True), len(rows) + 1, len(rows))
+    balanced(
+        add(tmp_path / "填.xlsx", folder, "facilities", crs="WGS84", apply=True, datum_checked=CHECKED),
+        len(rows) + 1,
+        len(rows),
+    )
     got = District.load(folder).rows["facilities"].loc[[w[0] for w in wanted]]
     columns = [
         got[c].astype("object").where(got[c].notna(), None) for c in ("name", "kind", "note", "floor_area_m2", "since")

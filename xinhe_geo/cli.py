@@ -1001,7 +1001,13 @@ def add(
     affine: Annotated[bool, typer.Option("--affine", help="控制点用六参数（扫描的图）")] = False,
     repair: Annotated[bool, typer.Option("--repair", help="修复自相交的面，逐个列出")] = False,
     place: Annotated[Path | None, typer.Option("--place", help="没有坐标的行：写一页地图（.html），在上面放")] = None,
-    sure: Annotated[bool, typer.Option("--sure", help="核实过坐标来源：能比的几行像另一种基准，也照声明取用")] = False,
+    datum_checked: Annotated[
+        str,
+        typer.Option(
+            "--datum-checked",
+            help="坐标基准得不到证实时必写：怎么核对的，如“天地图上抽查 3 点，张三 11-26”；记在来源里",
+        ),
+    ] = "",
     yes: Annotated[bool, typer.Option("--yes", help="写入；不写则只列出会改什么")] = False,
     lang: Lang = "zh",
 ) -> None:
@@ -1013,7 +1019,8 @@ def add(
         try:
             report_ = add_rows(
                 file, to, layer, crs=crs, sheet=sheet or (";".join(dxf_layer) if dxf_layer else None), key=key, apply=yes,
-                replace=replace, fill=_pairs(set_), control=control, affine=affine, repair=repair, place=place, sure=sure,
+                replace=replace, fill=_pairs(set_), control=control, affine=affine, repair=repair, place=place,
+                datum_checked=datum_checked,
             )  # fmt: skip
         except (SourceError, DataError) as error:
             if isinstance(error, SourceError):

@@ -377,6 +377,135 @@ def diagnose(
     return table
 
 
+#: Lists are compared with features that are there already where there are so many of them (or more: an even choice).
+PEERS_AT_LEAST, PEERS_AT_MOST = 30, 600
+#: How near to a street, and to or inside a compound: the classes that are compared (upper bounds in metres).
+STREET_CLASSES_M, COMPOUND_CLASSES_M = (5.0, 10.0, 20.0, 35.0, 60.0, 100.0, 200.0), (0.01, 30.0, 100.0)
+#: Honest lists are less exact than the map: features count as they lie, and moved by these distances in four directions.
+BLUR_M = (15.0, 30.0, 45.0)
+#: This share of honest positions may lie anywhere: no single point weighs more than its logarithm.
+ANYWHERE = 0.25
+#: Counts are drawn to those of unrelated classes as if by so many features.
+PRIOR = 20.0
+#: Supported: ahead of every other hypothesis by this much (natural logarithm of the likelihood), and this much likelier than chance.
+SUPPORTED_BY, SUPPORTED_OVER = 5.0, 2.0
+#: The datum beyond doubt, likewise.
+ODDS_BY, ODDS_OVER = 9.0, 4.0
+
+
+def diagnose_likeness(
+    points: gpd.GeoSeries, peers: gpd.GeoSeries, streets: gpd.GeoSeries, compounds: gpd.GeoSeries | None = None
+) -> pd.DataFrame:
+    """
+    Measure which datum a short list is in, by how likely its places are among features of its kind that are there already.
+
+    Parameters
+    ----------
+    points
+        The layer in doubt, CRS declared; shapes other than points stand as a point inside them.
+    peers
+        Features in true WGS84/CGCS2000 that lie as honest rows do, best of the same layer; fewer than `PEERS_AT_LEAST` say
+        nothing.
+    streets, compounds
+        What positions are measured by, any CRS.
+
+    Returns
+    -------
+    residuals
+        Index `datum`; columns `label`, `points`, `moved_m`, `median_m`, `p90_m` (distance to the nearest street), `over`
+        (logarithm of the likelihood against chance), `lead` (against the best other hypothesis), `supported`, `winner`,
+        `text`.
+
+    Notes
+    -----
+    A place is a class of distance to the nearest street by a class of distance to the nearest compound. How often honest
+    places fall in each is counted on the peers, blurred (`BLUR_M`); how often chance does, on the peers moved as far as a
+    wrong datum would move them, in `DIRECTIONS` directions. The sum of the logarithms of their ratios over the rows is the
+    evidence. Peers that are in a wrong datum themselves lie as chance does, and then nothing is said. Figures of trials:
+    `benchmarks/datum_trials.py`, docs/correctness.md.
+    """
+    spots = _lonlat_points(points)
+    table = pd.DataFrame(
+        {"label": [DATUM_LABELS[n] for n in DATUMS], "points": len(spots), "moved_m": np.nan, "median_m": np.nan, "p90_m": np.nan,
+         "over": 0.0, "lead": 0.0, "supported": False, "winner": False, "text": ""},
+        index=pd.Index(DATUMS, name="datum"),
+    )  # fmt: skip
+    if len(peers) < PEERS_AT_LEAST:
+        return table.assign(text=f"目录里可比的同类要素只有 {len(peers)} 个，少于 {PEERS_AT_LEAST} 个")
+    places = _Places(streets, compounds)
+    chosen = _lonlat_points(peers, PEERS_AT_MOST)
+    like = places.likeness(chosen)
+    here, moves = places.moves(spots)
+    classes, away = zip(*(places.classes(here + move) for move in moves), strict=True)
+    over = np.array([like[c].sum() for c in classes])
+    lead, supported, winner = _by_odds(over, len(spots))
+    table["moved_m"] = [float(np.median(np.hypot(*move.T))) for move in moves]
+    table["median_m"], table["p90_m"] = np.median(away, axis=1), np.quantile(away, 0.9, axis=1)
+    table["over"], table["lead"] = over, lead
+    table["supported"], table["winner"] = supported, winner
+    best, times = str(table["lead"].idxmax()), float(np.exp(min(lead.max(), np.log(9_999))))
+    return table.assign(
+        text=f"{len(spots)} 个点离街道和小区的远近，与目录里同类要素 {len(chosen)} 个相比，最像 {best}，可能性是其次的 {times:,.1f} 倍"
+        + ("以上" if lead.max() > np.log(9_999) else "")
+    )
+
+
+def _by_odds(over: Floats, points: int) -> tuple[Floats, NDArray[np.bool_], NDArray[np.bool_]]:
+    """Return by how much each hypothesis is ahead of the best other one, whether that supports it, and whether it decides."""
+    lead = np.array([over[i] - np.delete(over, i).max() for i in range(len(DATUMS))])
+    supported = (lead >= SUPPORTED_BY) & (over >= SUPPORTED_OVER)
+    return lead, supported, (lead >= ODDS_BY) & (over >= ODDS_OVER) & (points >= POINTS_AT_LEAST)
+
+
+class _Places:
+    """Sorts positions into classes by what is near them."""
+
+    def __init__(self, streets: gpd.GeoSeries, compounds: gpd.GeoSeries | None) -> None:
+        self.metric = _metric(streets)
+        self.to_metric = between("EPSG:4326", self.metric)
+        bounds = (STREET_CLASSES_M, COMPOUND_CLASSES_M)
+        layers = [streets, compounds if compounds is not None and len(compounds) else None]
+        self.trees = [
+            (shapely.STRtree(np.asarray(layer.to_crs(self.metric).array)), np.array(bound))
+            for layer, bound in zip(layers, bounds, strict=True) if layer is not None
+        ]  # fmt: skip
+        self.shape = tuple(len(bound) + 1 for _, bound in self.trees)
+
+    def moves(self, lonlat: Floats) -> tuple[Floats, list[Floats]]:
+        """Return where positions stand (metres), and how far each datum would move them."""
+        here = np.column_stack(self.to_metric.transform(*lonlat.T))
+        lon, lat = lonlat.T
+        return here, [np.column_stack(self.to_metric.transform(*to_wgs84(lon, lat, name))) - here for name in DATUMS]
+
+    def classes(self, xy: Floats) -> tuple[NDArray[np.intp], Floats]:
+        """Return the class of each position, and its distance to the nearest street."""
+        away = [_distance(tree, xy) for tree, _ in self.trees]
+        parts = [
+            np.searchsorted(bound, metres, side="right") for metres, (_, bound) in zip(away, self.trees, strict=True)
+        ]
+        return np.asarray(np.ravel_multi_index(tuple(parts), self.shape)), away[0]
+
+    def likeness(self, peers: Floats) -> Floats:
+        """Return, for each class, the logarithm of how much likelier an honest place is in it than one moved by chance."""
+        here, moves = self.moves(peers)
+        blur = [here] + [
+            here + metres * np.array(way) for metres in BLUR_M for way in ((1, 0), (0, 1), (-1, 0), (0, -1))
+        ]
+        chance = [here + move @ _turn(k) for move in moves[1:] for k in range(DIRECTIONS)]
+        honest, random = self._shares(blur), self._shares(chance)
+        return np.asarray(np.log(ANYWHERE + (1 - ANYWHERE) * honest / random))
+
+    def _shares(self, several: list[Floats]) -> Floats:
+        counts = np.bincount(
+            np.concatenate([self.classes(xy)[0] for xy in several]), minlength=int(np.prod(self.shape))
+        )
+        table = counts.reshape(self.shape) / len(several)
+        alone = [table.sum(axis=tuple(j for j in range(table.ndim) if j != i)) + 0.5 for i in range(table.ndim)]
+        unrelated = alone[0] if table.ndim == 1 else np.outer(*alone)
+        mixed = table + PRIOR * unrelated / unrelated.sum()
+        return np.asarray((mixed / mixed.sum()).ravel())
+
+
 #: Names decide where at least so many rows are nearer to their namesake by more than this (metres), and hardly any is farther.
 NAMED_AT_LEAST, NAMED_BY_M, NAMED_AGAINST = 5, 100.0, 0.1
 #: So many of them, and none against, make a suspicion.
@@ -527,15 +656,15 @@ def _verdict(table: pd.DataFrame) -> str:
     return f"像是 {DATUM_LABELS[winner]}，整体偏了约 {moved:,.0f} 米；请核实来源，按 {winner} 转换后再用。{measured}"
 
 
-def _lonlat_points(frame: gpd.GeoDataFrame | gpd.GeoSeries) -> Floats:
-    """Return longitudes and latitudes, as they stand, of at most `POINTS_AT_MOST` features evenly chosen."""
+def _lonlat_points(frame: gpd.GeoDataFrame | gpd.GeoSeries, most: int = POINTS_AT_MOST) -> Floats:
+    """Return longitudes and latitudes, as they stand, of at most `most` features evenly chosen."""
     if frame.crs is None:
         raise SourceError("图层没有声明坐标系；先声明（经纬度写 EPSG:4326），再判断")
     shapes = np.asarray(frame.geometry.to_crs("EPSG:4326").array)
     shapes = shapes[~(shapely.is_missing(shapes) | shapely.is_empty(shapes))]
     if not len(shapes):
         raise SourceError("图层里没有要素，无从判断坐标")
-    chosen = np.unique(np.linspace(0, len(shapes) - 1, min(len(shapes), POINTS_AT_MOST)).round().astype(np.int64))
+    chosen = np.unique(np.linspace(0, len(shapes) - 1, min(len(shapes), most)).round().astype(np.int64))
     xy: Floats = shapely.get_coordinates(shapely.point_on_surface(shapes[chosen]))
     _degrees(*xy.T)
     return xy

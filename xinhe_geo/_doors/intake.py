@@ -41,7 +41,18 @@ from .gisfiles import (
 from .journal import commit, finish, locked, write_whole
 from .parquet import read_parquet
 from .placing import placing_page
-from .positions import Place, Placed, check_anchors, check_datum, declaration, locate, place_of, raw_shapes, tied
+from .positions import (
+    UNPROVEN,
+    Place,
+    Placed,
+    check_anchors,
+    check_datum,
+    declaration,
+    locate,
+    place_of,
+    raw_shapes,
+    tied,
+)
 from .tables import (
     LONLAT,
     MOST_BYTES,
@@ -146,6 +157,7 @@ class _Plan:
     files: dict[str, bytes]
     layer: str
     source: str
+    proven: bool  # whether anything has confirmed the declared datum (or no row says where it lies)
 
 
 def _identity(layer: Layer, frame: pd.DataFrame) -> list[str]:
@@ -301,7 +313,7 @@ class _Options:
     affine: bool
     repair: bool
     place: Path | None
-    sure: bool
+    datum_checked: str
 
 
 def _plan(source: Path, folder: Path, layer: Layer, how: _Options) -> _Plan:
@@ -320,7 +332,7 @@ def _plan(source: Path, folder: Path, layer: Layer, how: _Options) -> _Plan:
     cells = _cells(incoming, layer, columns, kinds, refused, report)
     _fill(cells, layer, how.fill, kinds, n)
     old = rows.get(layer.name, _nothing(layer, metric))
-    placed, datum, place = None, "WGS84", place_of(metric, rows)
+    placed, datum, place, proven = None, "WGS84", place_of(metric, rows), True
     if layer.geometry is not None:
         placed, datum = _positions(incoming, columns, how, place, refused, report)
     keys = _keys(layer, cells, n, placed, old, report)
@@ -331,7 +343,8 @@ def _plan(source: Path, folder: Path, layer: Layer, how: _Options) -> _Plan:
             names = cells.get("name", [None] * n)
             try:
                 anchored = check_anchors(placed, datum, old_shapes, place, file, rows, report)
-                check_datum(placed, datum, rows, file, names, report, anchored=anchored, sure=how.sure)
+                proven = check_datum(placed, datum, rows, file, names, report, layer=layer.name, anchored=anchored,
+                                     checked=how.datum_checked)  # fmt: skip
             except SourceError as error:
                 if secret_layers(manifest):  # the page shows the district
                     error.page = ""
@@ -342,7 +355,10 @@ def _plan(source: Path, folder: Path, layer: Layer, how: _Options) -> _Plan:
             _write_places(how.place, file, layer, keys, cells, unplaced, rows)
     tidy = _judge(layer, cells, keys, match, old, placed, rows, file, refused)
     entry = manifest["layers"].get(layer.name)
-    edits = _edits(layer, incoming, cells, keys, match, old, tidy, placed, refused, report, (how.basis, entry))
+    origin = file if proven or not how.datum_checked else f"{file}；坐标基准 {datum} 已核对：{how.datum_checked}"
+    edits = _edits(
+        layer, cells, incoming.lines, keys, match, old, tidy, placed, refused, report, (how.basis, entry, origin)
+    )
     matched = set(match.values())
     gone = [p for p in range(len(old)) if p not in matched]
     known, names = _identity(layer, old), old["name"].tolist() if "name" in old.columns else [""] * len(old)
@@ -355,9 +371,9 @@ def _plan(source: Path, folder: Path, layer: Layer, how: _Options) -> _Plan:
     files = {}
     if edits or (how.replace and gone):
         leave = set(gone) if how.replace else set()
-        files = new_files(folder, layer, entry, edits, leave, how.basis, file, manifest)
+        files = new_files(folder, layer, entry, edits, leave, how.basis, origin, manifest)
         check_copy(folder, files)
-    return _Plan(report.frame(), files, layer.name, file)
+    return _Plan(report.frame(), files, layer.name, origin, proven or bool(how.datum_checked))
 
 
 def _fill(cells: dict[str, list[Any]], layer: Layer, fill: Mapping[str, str], kinds: Mapping[str, str], n: int) -> None:
@@ -575,18 +591,18 @@ def _refuse_orphans(
 
 
 def _edits(
-    layer: Layer, incoming: Incoming, cells: Mapping[str, list[Any]], keys: Sequence[str | None],
+    layer: Layer, cells: Mapping[str, list[Any]], lines: Sequence[int], keys: Sequence[str | None],
     match: Mapping[int, int], old: pd.DataFrame, tidy: pd.DataFrame, placed: Placed | None,
-    refused: Mapping[int, list[tuple[str, Any, str, str]]], report: Report, provenance: tuple[str, Any],
+    refused: Mapping[int, list[tuple[str, Any, str, str]]], report: Report, provenance: tuple[str, Any, str],
 ) -> list[Edit]:  # fmt: skip
     """Compare row by row, report each, and return what has to be written."""
     edits: list[Edit] = []
-    basis, entry = provenance
+    basis, entry, source = provenance
     typed = {name: tidy[name].tolist() for name in cells if name in tidy.columns}
     there = {name: old[name].tolist() for name in {*typed, "basis"} if name in old.columns}
     outlines = None if placed is None else np.asarray(old.geometry.array)
     for i, key in enumerate(keys):
-        line, shown = incoming.lines[i], printable(key or "")
+        line, shown = lines[i], printable(key or "")
         if i in refused:
             for column, value, reason, remedy in refused[i]:
                 report.say("refused", reason, remedy, row=line, key=shown, column=column, value=value)
@@ -599,14 +615,14 @@ def _edits(
                 values = {layer.key: cells[layer.key][i] if layer.key in cells else key, **values}
             report.say("new", "新增", row=line, key=shown, value=values.get("name", ""))
             if layer.geometry is not None:
-                _mark(values, basis, entry, incoming.file)
+                _mark(values, basis, entry, source)
             edits.append(Edit(None, values, shape))
             continue
         values, changes = _changes(layer, cells, i, typed, there, at)
         moved = _moved(shape, None if outlines is None else outlines[at], report, line, shown)
         if moved is not None:
             changes.append(("位置", moved, ""))
-            _mark(values, basis, entry, incoming.file)
+            _mark(values, basis, entry, source)
             if not is_missing(there["basis"][at]) and there["basis"][at] != basis:
                 values.setdefault("basis", basis)
         for column, value, before in changes:
@@ -653,12 +669,12 @@ def _moved(shape: Any, before: Any, report: Report, line: int, key: str) -> str 
     return "换成另一种图形"
 
 
-def _mark(values: dict[str, Any], basis: str, entry: Any, file: str) -> None:
+def _mark(values: dict[str, Any], basis: str, entry: Any, source: str) -> None:
     """Write where a row comes from into the row, where its layer says otherwise."""
     if entry is not None and entry.get("basis") != basis:
         values.setdefault("basis", basis)
-    if entry is not None and entry.get("source") != file:
-        values.setdefault("source", file)
+    if entry is not None and entry.get("source") != source:
+        values.setdefault("source", source)
 
 
 def _as_problems(report: Report, layer: Layer, file: str) -> pd.DataFrame:
@@ -680,6 +696,29 @@ def _as_problems(report: Report, layer: Layer, file: str) -> pd.DataFrame:
     )
 
 
+#: Shorter than this, nobody has said how a datum was checked.
+CHECKED_CHARACTERS = 4
+
+
+def _checked(said: str) -> str:
+    """Return how a datum was checked, as it will stand in the rows."""
+    text = " ".join(str(said).split())
+    wrong = why_hostile(text) if text else None
+    if wrong is not None:
+        raise SourceError(f"--datum-checked 的文字{wrong[0]}。{wrong[1]}")
+    if text and len(text) < CHECKED_CHARACTERS:
+        raise SourceError(f"--datum-checked 写的是“{text}”：写明怎么核对的，如“天地图上抽查 3 点，张三 11-26”")
+    return text
+
+
+def _unconfirmed(file: str, report: pd.DataFrame) -> SourceError:
+    said = report[report["column"] == UNPROVEN].iloc[0]
+    return SourceError(
+        f"{printable(file)}：{said['reason']}。{said['value']}\n没有写入任何东西。在天地图或影像上抽查几个点（在线地图抄来的坐标常差半公里），再用 "
+        "--datum-checked（datum_checked=）写明怎么核对的，如 --datum-checked “天地图上抽查 3 点，张三 11-26”；写明的话记在每行的来源里"
+    )
+
+
 def add(
     file: str | Path,
     folder: str | Path,
@@ -696,7 +735,7 @@ def add(
     affine: bool = False,
     repair: bool = False,
     place: str | Path | None = None,
-    sure: bool = False,
+    datum_checked: str = "",
 ) -> pd.DataFrame:
     """
     Take a planner's file into a layer of a district folder, or say row by row why not.
@@ -735,9 +774,10 @@ def add(
         Mend polygons that cross themselves; each is listed.
     place
         An .html to write where rows have no position: a map to place them on, which saves a table for this function.
-    sure
-        Take the declared datum although the few rows that can be compared point to another one. What clearly contradicts
-        it stops the import all the same.
+    datum_checked
+        How somebody made sure of the declared datum ("天地图上抽查 3 点，张三 11-26"): written is only what something in the
+        district confirms (streets, names, rows that are there, how rows of the layer lie), or what a person answers for. It
+        stands in the `source` of the rows. What clearly contradicts the declaration stops the import all the same.
 
     Returns
     -------
@@ -749,7 +789,7 @@ def add(
     ------
     SourceError
         A file that cannot be read, no declaration of its coordinates, or one that streets, names or known rows contradict
-        (then with `.residuals` and `.page`; see `sure`), or control points that do not fit.
+        (then with `.residuals` and `.page`) or that nothing confirms (see `datum_checked`), or control points that do not fit.
     DataError
         Not one row can be taken, or the folder would not pass its check; `.problems` lists each row.
     UnknownNameError
@@ -772,7 +812,7 @@ def add(
         raise SourceError(f"{target.name or target} 不是街道目录：里面没有 {MANIFEST}")
     how = _Options(
         crs, sheet, key, replace, basis, dict(fill or {}), None if control is None else Path(control), affine, repair,
-        None if place is None else Path(place), sure,
+        None if place is None else Path(place), _checked(datum_checked),
     )  # fmt: skip
     if how.control is not None and not how.control.is_file():
         raise SourceError(f"文件不存在：{printable(how.control.name)}")
@@ -781,6 +821,8 @@ def add(
     with locked(target):
         finish(target)
         found = _plan(Path(file), target, LAYERS[layer], how)
+        if found.files and not found.proven:
+            raise _unconfirmed(Path(file).name, found.report)
         if found.files:
             commit(target, found.files, found.layer, found.source)
     return found.report

@@ -17,7 +17,17 @@ import pandas as pd
 import pyproj
 import shapely
 
-from ..datum import DATUM_LABELS, DATUMS, between, datum_name, diagnose, diagnose_names, tie, to_wgs84
+from ..datum import (
+    DATUM_LABELS,
+    DATUMS,
+    between,
+    datum_name,
+    diagnose,
+    diagnose_likeness,
+    diagnose_names,
+    tie,
+    to_wgs84,
+)
 from ..district import FAR_M
 from ..errors import SourceError, UnknownNameError
 from .placing import as_written, datum_page, known_by_name
@@ -37,6 +47,9 @@ from .tables import (
 
 #: Rows that are there already tell the datum where at least so many of them agree on a shift to within so many metres.
 ANCHORS, ANCHOR_NEAR_M, ANCHOR_FAR_M = 5, 20.0, 100.0
+#: They confirm the declared datum, however few, where it brings three in four of them nearer than any other by `ANCHOR_FAR_M`,
+#: and half of them no farther than this: a place that was corrected moves less than a wrong datum moves it.
+CORRECTED_M = 250.0
 #: The column of the report's line that says that nothing has confirmed the declared datum.
 UNPROVEN = "坐标基准"
 
@@ -247,44 +260,74 @@ def _why_far(raw: Floats, there: Floats, place: Place, hits: Sequence[str], crs:
 
 def check_datum(
     placed: Placed, datum: str, rows: Mapping[str, pd.DataFrame], file: str, names: Sequence[Any], report: Report,
-    *, anchored: bool = False, sure: bool = False,
-) -> None:  # fmt: skip
+    *, layer: str, anchored: bool = False, checked: str = "",
+) -> bool:  # fmt: skip
     """
-    Stop where streets or names clearly say another datum than the one declared; say so where they cannot tell.
+    Stop where streets, names or known places clearly say another datum than the one declared; say so where they cannot tell.
 
-    Names that only point to another datum stop too, until somebody is `sure`. `anchored`: rows that are there already
-    have confirmed the declaration.
+    Names that only point to another datum stop too, until somebody has `checked` the declaration, and says how. `anchored`:
+    rows that are there already have confirmed it. Returns whether anything has.
     """
-    streets = rows.get("streets")
     here = ~shapely.is_missing(placed.lonlat)
     if not here.any():
-        return
+        return True
     written = as_written(placed.lonlat[here], datum)
     points = gpd.GeoSeries(written, crs=LONLAT)
-    tables = []
-    if streets is not None and len(streets):
-        tables.append(diagnose(points, streets))
-    known = known_by_name(rows, next(iter(f.crs for f in rows.values() if isinstance(f, gpd.GeoDataFrame)), LONLAT))
-    if len(known):
-        tables.append(diagnose_names(points, [n for n, is_here in zip(names, here, strict=True) if is_here], known))
+    if not _would_move(points):  # outside China all datums are one
+        return True
+    tables = _measured(points, [n for n, is_here in zip(names, here, strict=True) if is_here], rows, layer)
     winners = [str(table.index[table["winner"].to_numpy()][0]) for table in tables if table["winner"].any()]
+    winners += [datum for table in tables if "supported" in table and bool(table.loc[datum, "supported"])]
     for table in tables:
         said = list(table.index[table["winner"].to_numpy()])
-        # Streets and names that contradict each other accuse nobody.
+        # Measures that contradict each other accuse nobody.
         if said and said[0] != datum and datum not in winners:
             raise _wrong_datum(file, datum, str(said[0]), table, written, rows)
     if datum in winners:
-        text = next(t["text"].iloc[0] for t in tables if bool(t.loc[datum, "winner"]))
-        report.say("note", f"坐标基准 {datum} 与街道吻合", value=text)
-        return
+        agreed = [
+            t for t in tables if bool(t.loc[datum, "winner"]) or ("supported" in t and bool(t.loc[datum, "supported"]))
+        ]
+        report.say("note", f"坐标基准 {datum} 与目录吻合", value=str(agreed[0]["text"].iloc[0]))
+        return True
     if anchored:
-        return
-    leaning = next((str(n) for t in tables if "leans" in t for n in t.index[t["leans"].to_numpy()] if n != datum), None)
-    if leaning is not None and not sure:
-        raise _wrong_datum(file, datum, leaning, tables[-1], written, rows, proven=False)
+        return True
+    leaning = next(
+        ((str(n), t) for t in tables if "leans" in t for n in t.index[t["leans"].to_numpy()] if n != datum), None
+    )
+    if leaning is not None and not checked:
+        raise _wrong_datum(file, datum, *leaning, written, rows, proven=False)
     why, _, measured = (str(tables[0]["text"].iloc[0]) if tables else "没有街道和地名可比").partition("。")
-    remedy = "向提供者核实坐标来源；在地图上抽查几个点"
+    remedy = "向提供者核实坐标来源，在地图上抽查几个点，写入时用 --datum-checked（datum_checked=）写明怎么核对的"
+    remedy = f"由人核对：{checked}" if checked else remedy
     report.say("note", f"坐标基准 {datum} 没有得到证实：{why}", remedy, column=UNPROVEN, value=measured)
+    return False
+
+
+def _would_move(points: gpd.GeoSeries) -> bool:
+    """Whether another datum would put the points elsewhere at all."""
+    lon, lat = shapely.get_coordinates(shapely.point_on_surface(np.asarray(points.array))).T
+    return any(not np.allclose([lon, lat], to_wgs84(lon, lat, name), atol=1e-6) for name in DATUMS)
+
+
+def _measured(
+    points: gpd.GeoSeries, names: Sequence[Any], rows: Mapping[str, pd.DataFrame], layer: str
+) -> list[pd.DataFrame]:
+    """Return what each measure says that the district has the layers for: streets, names, how rows of its kind lie."""
+    tables = []
+    streets = rows.get("streets")
+    if streets is not None and len(streets):
+        tables.append(diagnose(points, streets))
+    known = known_by_name(rows, next((f.crs for f in rows.values() if isinstance(f, gpd.GeoDataFrame)), LONLAT))
+    if len(known):
+        tables.append(diagnose_names(points, names, known))
+    peers = rows.get(layer)
+    if tables and streets is not None and len(streets) and peers is not None and len(peers) and layer != "streets":
+        homes = rows.get("homes") if layer != "homes" else None
+        compounds = (
+            None if homes is None else homes.geometry[homes.geom_type.isin(["Polygon", "MultiPolygon"]).to_numpy()]
+        )
+        tables.append(diagnose_likeness(points, peers.geometry, streets.geometry, compounds))
+    return tables
 
 
 def _wrong_datum(
@@ -295,7 +338,7 @@ def _wrong_datum(
     remedy = f"核实来源；若确是 {winner}，用 crs={winner} 再导入"
     if not proven:
         said = f"声明的坐标基准是 {datum}，但能比的几行都更像 {DATUM_LABELS[winner]}；行数少，不能断定。"
-        remedy += f"；若确是 {datum}，加 sure=True（--sure）"
+        remedy += f"；若确是 {datum}，用 --datum-checked（datum_checked=）写明怎么核对的"
     spots = shapely.get_coordinates(shapely.point_on_surface(written))
     page = datum_page(spots, datum, table, rows, file, said + str(table["text"].iloc[0]))
     return SourceError(
@@ -322,7 +365,7 @@ def check_anchors(
     Returns whether they lie where the declared datum puts them.
     """
     pairs = [(i, shape) for i, shape in old.items() if placed.lonlat[i] is not None and shape is not None]
-    if len(pairs) < ANCHORS:
+    if not pairs:
         return False
     here = shapely.point_on_surface(np.array([shape for _, shape in pairs], dtype=object))
     points = shapely.point_on_surface(as_written(np.array([placed.lonlat[i] for i, _ in pairs], dtype=object), datum))
@@ -330,10 +373,14 @@ def check_anchors(
     to_metric = between(LONLAT, place.metric)
     at = {name: np.column_stack(to_metric.transform(*to_wgs84(lon, lat, name))) for name in DATUMS}
     away = {name: np.hypot(*(xy - shapely.get_coordinates(here)).T) for name, xy in at.items()}
+    nearer = np.all([away[name] - away[datum] > ANCHOR_FAR_M for name in DATUMS if name != datum], axis=0)
+    confirmed = bool(nearer.mean() >= 0.75 and np.median(away[datum]) <= CORRECTED_M)
+    if confirmed:
+        report.say("note", f"坐标基准 {datum} 与目录里编号相同的 {len(pairs)} 个要素吻合")
+    if confirmed or len(pairs) < ANCHORS:
+        return confirmed
     best = min(DATUMS, key=lambda name: float(np.median(away[name])))
     near = bool(np.quantile(away[best], 0.75) <= ANCHOR_NEAR_M)
-    if best == datum and near:
-        report.say("note", f"坐标基准 {datum} 与目录里编号相同的 {len(pairs)} 个要素吻合")
     if best != datum and near and np.quantile(away[datum], 0.25) >= ANCHOR_FAR_M:
         table = pd.DataFrame(
             {"label": [DATUM_LABELS[n] for n in DATUMS], "points": len(pairs),
@@ -352,7 +399,7 @@ def check_anchors(
             f"核实来源；若确是 {best}，用 crs={best} 再导入；若原来的图层才是错的，用 replace=True（--replace）整层替换",
             table, datum_page(np.column_stack([lon, lat]), datum, table, rows, file, said),
         )  # fmt: skip
-    return best == datum and near
+    return False
 
 
 # --- drawings in a grid of their own --------------------------------------------------------------------------------

@@ -22,7 +22,7 @@
   };
 
   /* the list */
-  make("p", list, "选一行，在地图上点它的位置（再点就是改正）；拖动地图、滚轮缩放。全部放好后保存，再用 add 命令导入保存的表。", "how");
+  make("p", list, "选一行，在地图上点它的位置（再点就是改正）；拖动地图、滚轮缩放。全部放好后保存，再用 add 命令导入保存的表（--crs WGS84 --datum-checked 在落点页上放的）。", "how");
   const save = make("button", list, "");
   save.id = "save";
   const buttons = DATA.rows.map((row, i) => {
