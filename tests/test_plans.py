@@ -110,7 +110,7 @@ def test_the_report_writes_plans_and_sites_when_asked(
     out = tmp_path / "out"
     assert main(["report", str(folder), "--out", str(out)]) == 0
     brief = (out / "index.html").read_text("utf-8")
-    assert "还没有写：方案比较（目录里有方案时）、选址比选" in brief and "python run.py report --plans" in brief
+    assert "还没有写：方案比较（目录里有方案时）、选址比选" in brief and "<code>--plans</code>" in brief
     assert not (out / "plans").exists() and not list(out.glob("sites-*.html"))
     assert main(["report", str(folder), "--out", str(out), "--plans"]) == 0
     brief = (out / "index.html").read_text("utf-8")

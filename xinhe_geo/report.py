@@ -283,7 +283,7 @@ def _with_links(page: str, folder: Path) -> str:
     )
     missing = [name for pattern, name in ON_REQUEST.items() if not any(folder.glob(pattern))]
     if missing:
-        how = f"<small>还没有写：{'、'.join(missing)}；要写，运行 <code>python run.py report --plans</code></small>"
+        how = f"<small>还没有写：{'、'.join(missing)}；写这份简报的 report 命令后面加 <code>--plans</code> 再运行一次</small>"
         links = "　".join(text for text in (links, how) if text)
     return _LINKS.sub(lambda _: f'<span id="beside">{links}</span>', page, count=1)
 
