@@ -617,7 +617,7 @@ def test_a_copied_folder_is_judged_by_its_own_tables(tmp_path: Path) -> None:
     assert (xh.check(folder)["file"] == "standards/rules.csv").any(), "and by their mistakes"
     shutil.copy(ROOT / "data" / "standards" / "rules.csv", rules)
     row = lg.ledger(xh.District.load(folder)).loc[("I09", "I09.communities")]
-    assert row["target"] == 40 and "measures.csv｜sha256" in row["inputs"] and row["inputs"].count("本目录") == 4
+    assert row["target"] == 40 and "measures.csv｜sha256" in row["inputs"] and row["inputs"].count("本目录") == 5
 
 
 @pytest.mark.parametrize(

@@ -793,12 +793,12 @@ def ledger(
         _take(take, folder or bundled_folder(), by, lang)
     with _watched(_text(lang, "loading")):
         district, typed = with_typed(District.load(folder), out / LEDGER_BOOK)
-        table = evaluate(district)
-        changed = write_ledger(district, table, out, since=since, typed=typed)
+        table = evaluate(district, lang=lang)
+        changed = write_ledger(district, table, out, since=since, typed=typed, lang=lang)
     if len(typed):
         _out.print(_text(lang, "typed", len(typed)))
     for verdict, n in verdicts(table).value_counts().items():
-        _out.print(f"{escape(str(verdict))}：{n}")
+        _out.print(f"{escape(str(verdict))}{': ' if lang == 'en' else '：'}{n}")
     if changed is not None:
         _out.print(_text(lang, "changed", len(changed)))
     _out.print(escape(_text(lang, "done", _show(out / "ledger.html"))))

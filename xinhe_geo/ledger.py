@@ -40,12 +40,13 @@ from ._ledger.grounds import (
     weakest,
 )
 from ._ledger.measures import COLUMNS_OF, FORMULAS, IN_PARTS, evaluate
+from ._ledger.words import cell, counted, language, say, speaking, word
 from .capacity import COUNT
 from .district import District
 from .errors import DataError, Problem, UnknownNameError, problems_table
-from .layers import LAYERS, keeping
+from .layers import LAYERS, keeping, strictest
 from .progress import work
-from .values import METHOD_LABELS
+from .values import METHOD_LABELS, Rule
 
 MET, PARTLY, UNMET = "达标", "部分达标", "未达标"
 REPORTED, UNVERIFIED = "报现状（原文无量化目标）", "参考值（未核）"
@@ -64,6 +65,8 @@ COLOURS = {
     MET: "#D5EBDD", PARTLY: "#FBEBC8", UNMET: "#F6D6CF", REPORTED: "#E3ECF3", UNVERIFIED: "#E9E4F1", DEMONSTRATED: "#F5E6D6",
     NO_DATA: "#E6E6E6", TO_FILL: "#FFF8D6",
 }  # fmt: skip
+#: The label of a commitment that nobody has said how to measure.
+UNMEASURED = "没有量法"
 #: Whether a measure decides or stands beside.
 ROLES = {"own": "决定判定", "beside": "并列"}
 
@@ -71,7 +74,7 @@ ROLES = {"own": "决定判定", "beside": "并列"}
 # --- the ledger ------------------------------------------------------------------------------------------------------
 
 
-def ledger(district: District) -> pd.DataFrame:
+def ledger(district: District, *, lang: str = "zh") -> pd.DataFrame:
     """
     Evaluate every commitment of the plan by every one of its measures.
 
@@ -79,6 +82,9 @@ def ledger(district: District) -> pd.DataFrame:
     ----------
     district
         What `District.load` opened; it stays as it was.
+    lang
+        "zh" or "en". In English everything is but the words of the plan, names of places, sources, and the cells of tables
+        that have no English beside them (`label_en`, `text_en` and `lacks_en` in `measures.csv`).
 
     Returns
     -------
@@ -100,12 +106,20 @@ def ledger(district: District) -> pd.DataFrame:
     ------
     DataError
         Rows of the tables that contradict themselves: see `measure_problems`.
+    UnknownNameError
+        Another language.
     """
+    with speaking(lang):
+        table = _evaluated(district)
+        return table.assign(verdict=[say(v) for v in table["verdict"]])
+
+
+def _evaluated(district: District) -> pd.DataFrame:
     _refuse_bad_rows(district)
     commitments = promises(district)
     measures = [m for m in measure_rows(district) if m["commitment"]]
     rows = []
-    with work("核对规划目标", len(commitments)) as step:
+    with work(say("核对规划目标"), len(commitments)) as step:
         for code in commitments.index:
             step(str(code))
             own = [m for m in measures if m["commitment"] == code] or [_unmeasured(str(code))]
@@ -124,7 +138,7 @@ def beyond(district: District) -> pd.DataFrame:
     table
         Index measure; columns as `ledger`. A standard judges only where it was read (`confidence`).
     """
-    table: pd.DataFrame = once(district, "beyond", lambda: _beyond(district))
+    table: pd.DataFrame = once(district, ("beyond", language()), lambda: _beyond(district))
     return table.copy(deep=False)
 
 
@@ -151,8 +165,25 @@ def verdicts(table: pd.DataFrame) -> pd.Series:
         Index commitment. One demonstration value makes a demonstration; something unmet or partly met beside something met is
         部分达标; otherwise what is missing or still to be typed in, otherwise what they all say.
     """
-    own = table[(table["role"] == "own").to_numpy()]
-    return own.groupby(level="commitment", sort=False)["verdict"].agg(together)
+    with speaking(spoken(table)):
+        known = canonical(table)
+        own = known[(known["role"] == "own").to_numpy()]
+        found = own.groupby(level="commitment", sort=False)["verdict"].agg(together)
+        return found.map(say).astype(found.dtype)
+
+
+def spoken(table: pd.DataFrame) -> str:
+    """Return the language a ledger was evaluated in, by its verdicts."""
+    return "en" if len(table) and not set(table["verdict"]) & set(VERDICTS) else "zh"
+
+
+def canonical(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a ledger whose verdicts are `VERDICTS`, whatever language its sentences are in."""
+    if spoken(table) == "zh":
+        return table
+    with speaking("en"):
+        known = {say(verdict): verdict for verdict in VERDICTS}
+    return table.assign(verdict=[known[v] for v in table["verdict"]])
 
 
 def together(said: pd.Series) -> str:
@@ -184,7 +215,7 @@ def explain(table: pd.DataFrame, row: str | tuple[str, str]) -> str:
     Returns
     -------
     text
-        Chinese lines, a block per measure; nothing is hidden that the number was made from.
+        Lines in the language of the table, a block per measure; nothing is hidden that the number was made from.
 
     Raises
     ------
@@ -200,39 +231,56 @@ def explain(table: pd.DataFrame, row: str | tuple[str, str]) -> str:
     if chosen.empty:
         known = [*dict.fromkeys(table.index.get_level_values(0)), *measures]
         raise UnknownNameError("核对表的行", row, list(dict.fromkeys(str(k) for k in known)))
-    parts = [_explained(str(key[-1] if isinstance(key, tuple) else key), line) for key, line in chosen.iterrows()]
+    with speaking(spoken(table)):
+        parts = [_explained(str(key[-1] if isinstance(key, tuple) else key), line) for key, line in chosen.iterrows()]
     return "\n\n".join(parts)
 
 
 def _explained(key: str, row: pd.Series) -> str:
-    lines = [f"{key}　{row['label']}"]
+    lines = [say("{0}\u3000{1}", key, row["label"])]
     if row["quote"]:
-        lines.append(f"原文：{quoted(row['quote'])}（{row['section']}）")
+        lines.append(say("原文：{0}（{1}）", quoted(row["quote"]), row["section"]))
     number = number_text(float(row["value"]), str(row["unit"])) if np.isfinite(row["value"]) else "—"
     lines += [
-        f"数值：{number}　目标：{row['target_text'] or '原文没有数'}　判定：{row['verdict']}",
-        f"一句话：{row['text']}",
+        say("数值：{0}\u3000目标：{1}\u3000判定：{2}", number, row["target_text"] or say("原文没有数"), row["verdict"]),
+        say("一句话：{0}", row["text"]),
     ]
     for label, column in (
-        ("怎么量", "how"), ("算法", "method"), ("公式", "formula"), ("参数", "parameters"), ("差距", "gap"), ("怎么补", "fix"),
-        ("缺", "needs"), ("数据情况", "demonstration"), ("出处", "standard"), ("原文矛盾", "contradiction"),
+        (say('怎么量'), "how"), (say('算法'), "method"), (say('公式'), "formula"), (say('参数'), "parameters"), (say('差距'), "gap"), (say('怎么补'), "fix"),
+        (say('缺什么'), "needs"), (say('数据情况'), "demonstration"), (say('出处'), "standard"), (say('原文矛盾'), "contradiction"),
     ):  # fmt: skip
         if row[column]:
-            lines.append(f"{label}：{row[column]}")
+            lines.append(say("{0}：{1}", label, row[column]))
     if np.isfinite(row["low_other"]):
-        lines.append(f"换算法：{row['low_other']:.1f}—{row['high_other']:.1f} {row['unit']}")
-    lines.append("输入：")
+        lines.append(say("换算法：{0:.1f}—{1:.1f} {2}", row["low_other"], row["high_other"], row["unit"]))
+    lines.append(say("输入："))
     lines += [f"  {line}" for line in str(row["inputs"]).split("\n") if line]
     return "\n".join(lines)
 
 
 def foot(district: District) -> str:
     """Return the line that stands below every sheet and page: how it is to be kept, whose data, which years, a demonstration or not."""
-    mark = "演示数据，不作任何结论。" if district.is_demonstration else ""
-    mark += f"{keeping(district.manifest)}。"
-    scenario = f"，方案：{district.manifest['scenario']}" if district.manifest.get("scenario") else ""
+    mark = say("演示数据，不作任何结论。") if district.is_demonstration else ""
+    mark += say("{0}。", _kept(district))
+    scenario = say("，方案：{0}", district.manifest["scenario"]) if district.manifest.get("scenario") else ""
     credit = str(district.manifest.get("credit", ""))
-    return f"{mark}{district.name}，数据年份 {district.year}，社区名录 {district.list_year} 年{scenario}。{credit}"
+    return say(
+        "{0}{1}，数据年份 {2}，社区名录 {3} 年{4}。{5}",
+        mark,
+        district.name,
+        district.year,
+        district.list_year,
+        scenario,
+        credit,
+    )
+
+
+def _kept(district: District) -> str:
+    """Say how what is made of the district is to be kept."""
+    if language() == "zh":
+        return keeping(district.manifest)
+    mark = strictest(district.manifest)
+    return say("{0} 按保密规定保管", mark) if mark else say("内部资料 注意保管")
 
 
 def quoted(text: str) -> str:
@@ -283,12 +331,12 @@ def _unmeasured(code: str) -> dict[str, Any]:
     row |= {
         "measure": code,
         "commitment": code,
-        "label": "没有量法",
+        "label": say(UNMEASURED),
         "metric": "missing",
         "role": "own",
         "scope": "district",
     }
-    row |= {"lacks": f"量法表里没有 {code} 的行", "text": "量法表里补一行"}
+    row |= {"lacks": say("量法表里没有 {0} 的行", code), "text": say("量法表里补一行")}
     return row
 
 
@@ -392,20 +440,31 @@ def _row(district: District, m: Measure, promise: pd.Series) -> dict[str, Any]:
     weak = demonstration(found.touched)
     confidences = {district.rule(name).confidence for name in (m["rule"], *listed(m["also_rules"])) if name}
     verdict = _verdict(m, found, target, confidences | {m["confidence"]}, bool(weak))
-    label, formula = FORMULAS[str(m["metric"])]
-    method = f"{label}（{METHOD_LABELS[rule.method]}）" if rule and m["metric"] == "coverage" else label
+    label, formula = (say(text) for text in FORMULAS[str(m["metric"])])
+    method = say("{0}（{1}）", label, say(METHOD_LABELS[rule.method])) if rule and m["metric"] == "coverage" else label
     target_text = _target_text(m, target)
     return {
-        "commitment": m["commitment"], "measure": m["measure"], "label": m["label"], "value": found.value, "unit": m["unit"],
+        "commitment": m["commitment"], "measure": m["measure"], "label": cell(m, "label"), "value": found.value, "unit": word(str(m["unit"])),
         "target": target if m["operator"] else math.nan, "operator": m["operator"], "target_text": target_text,
         "verdict": verdict, "role": m["role"], "metric": m["metric"], "scope": scope_text(district, m), "method": method,
-        "how": m["text"], "formula": formula, "parameters": parameters(district, m), "basis": weakest(found.touched),
+        "how": cell(m, "text"), "formula": formula, "parameters": parameters(district, m), "basis": weakest(found.touched),
         "demonstration": weak, "needs": needs, "text": _sentence(m, found, verdict, target_text, needs, weak),
         "gap": found.gap, **_gap_of(found), "fix": found.fix or _fix_for(m, needs), "low_other": found.low, "high_other": found.high,
         "inputs": inputs(district, m), "rule": m["rule"], **{k: promise[k] for k in _PROMISE},
-        "standard": m["standard"] or (rule.basis_text if rule else ""),
+        "standard": m["standard"] or (_standing(rule) if rule else ""),
         "contradiction": _contradictions(district, str(m["commitment"])),
     }  # fmt: skip
+
+
+def _standing(rule: Rule) -> str:
+    """Say what a rule rests on: only a clause that was read counts as a standard."""
+    if language() == "zh":
+        return rule.basis_text
+    if rule.confidence == "read":
+        return say("依据 {0}", f"{rule.standard} {rule.clause}".strip())
+    if rule.confidence == "second_hand":
+        return say("转引自 {0}，待核正式文本", rule.source or rule.standard)
+    return say(UNVERIFIED if rule.confidence == "recalled" else "本工具约定")
 
 
 def _gap_of(found: Found) -> dict[str, Any]:
@@ -413,7 +472,11 @@ def _gap_of(found: Found) -> dict[str, Any]:
     if found.short is None:
         return {"gap_size": math.nan, "gap_of": "", "gap_basis": ""}
     size, weight, basis = found.short
-    return {"gap_size": size, "gap_of": f"{WEIGHTS[weight][0]}（{UNITS[weight]}）", "gap_basis": basis or NO_DATA}
+    return {
+        "gap_size": size,
+        "gap_of": say("{0}（{1}）", say(WEIGHTS[weight][0]), say(UNITS[weight])),
+        "gap_basis": basis or say(NO_DATA),
+    }
 
 
 _PROMISE = ("quote", "section", "category", "spatial_unit", "binding", "year")
@@ -423,8 +486,8 @@ def _target_text(m: Measure, target: float) -> str:
     if not m["operator"] or not np.isfinite(target):
         return ""
     if m["operator"] == "between":
-        return f"{m['low']:g}—{m['high']:g} {m['unit']}".strip()
-    return f"{SIGNS[m['operator']]} {target:g} {m['unit']}".strip()
+        return say("{0:g}—{1:g} {2}", m["low"], m["high"], word(m["unit"])).strip()
+    return f"{word(SIGNS[m['operator']])} {target:g} {counted(target, word(m['unit']))}".strip()
 
 
 def _verdict(m: Measure, found: Found, target: float, confidences: set[str], is_demonstration: bool) -> str:
@@ -465,30 +528,34 @@ def _holds(m: Measure, value: float, target: float) -> bool:
 def _sentence(m: Measure, found: Found, verdict: str, target_text: str, needs: str, weak: str) -> str:
     """Say number, target, verdict and, where nothing may be concluded, why, in one sentence that names its measure."""
     if verdict == NO_DATA:
-        return f"{m['label']}：数据不足：{needs}"
+        return say("{0}：数据不足：{1}", cell(m, "label"), needs)
     number = number_text(found.value, str(m["unit"])) if np.isfinite(found.value) else ""
     parts = [part for part in (number, found.said) if part]
-    against = {"reference": "参考线", "standard": "标准"}.get(m["target_from"], "目标")
-    parts += [f"{against} {target_text}"] if target_text else []
+    against = {"reference": say("参考线 {0}", target_text), "standard": say("标准 {0}", target_text)}
+    parts += [against.get(m["target_from"], say("目标 {0}", target_text))] if target_text else []
     if verdict == TO_FILL:
-        parts.append(f"待填：{needs}")
+        parts.append(say("待填：{0}", needs))
     else:
-        parts.append(f"{verdict}：{weak}" if weak else verdict)
-    return f"{m['label']}：" + "；".join(parts)
+        parts.append(say("{0}：{1}", say(verdict), weak) if weak else say(verdict))
+    return say("{0}：{1}", cell(m, "label"), say("；").join(parts))
 
 
 def _fix_for(m: Measure, needs: str) -> str:
     if not needs:
         return ""
     return (
-        f"填报{needs}" if m["metric"] == "series" and m["series"] in needs else f"补齐数据：{needs.removeprefix('缺')}"
+        say("填报{0}", needs)
+        if m["metric"] == "series" and m["series"] in needs
+        else say("补齐数据：{0}", needs.removeprefix(say("缺")))
+        if not needs.startswith(say("没有调查过"))
+        else say("先调查{0}", needs.removeprefix(say("没有调查过")))
     )
 
 
 def _contradictions(district: District, code: str) -> str:
     rows = once(district, "contradictions", lambda: list(rows_of(district, "contradictions").fillna("").iterrows()))
     return "\n".join(
-        f"{key}：{row['issue']}处理：{row['handling']}"
+        say("{0}：{1}处理：{2}", key, row["issue"], row["handling"])
         for key, row in rows
         if code and code in listed(str(row["touches"]))
     )

@@ -42,6 +42,7 @@ from .coverage import coverage
 from .district import to_degrees
 from .errors import EnvironmentProblem, ScenarioError, SourceError, UnknownNameError
 from .layers import refuse_uncleared
+from .ledger import spoken
 from .scenario import Scenario
 from .values import Rule
 
@@ -852,15 +853,16 @@ def evidence(district: Any, table: pd.DataFrame) -> HouseMap:
     Parameters
     ----------
     table
-        Result of `ledger`.
+        Result of `ledger`; the map is in its language.
 
     Returns
     -------
     map
         As of `draw`.
     """
+    lang = spoken(table)
     themes = evidence_themes(district, table)
-    return HouseMap(scene_of(district, None, None, rule=None, title=None, lang="zh", themes=themes, **_NONE))
+    return HouseMap(scene_of(district, None, None, rule=None, title=None, lang=lang, themes=themes, **_NONE))
 
 
 def picture(

@@ -45,7 +45,7 @@ from .coverage import coverage, rules_of
 from .district import MANIFEST, District
 from .errors import EnvironmentProblem, UnknownNameError, XinheError
 from .layers import BASIS_LABELS, LAYERS, keeping, refuse_uncleared
-from .ledger import ledger
+from .ledger import ledger, spoken
 from .progress import told
 from .values import DENOMINATOR_LABELS, METHOD_LABELS, Rule
 
@@ -358,6 +358,7 @@ def write_ledger(
     *,
     since: str | Path | None = None,
     typed: pd.DataFrame | None = None,
+    lang: str = "zh",
 ) -> pd.DataFrame | None:
     """
     Write the ledger alone into a folder: its pages, its workbook, whose filled-in cells are kept, and `ledger.json`.
@@ -372,6 +373,9 @@ def write_ledger(
     since
         `run.json` or `ledger.json` of an earlier run, or its folder: what changed since then is shown (与上次相比).
 
+    lang
+        "zh" or "en", as `ledger`; a table in the other language is evaluated again. `ledger.json` is the same in both.
+
     Returns
     -------
     changes
@@ -379,6 +383,8 @@ def write_ledger(
 
     Raises
     ------
+    UnknownNameError
+        Another language.
     SourceError
         No such record, or one of another district.
     DataError
@@ -390,7 +396,9 @@ def write_ledger(
     refuse_uncleared(district.manifest, "写出核对表")
     if typed is None:
         district, typed = with_typed(district, target / LEDGER_BOOK)
-        table = ledger(district) if len(typed) else table
+        table = ledger(district, lang=lang) if len(typed) else table
+    if spoken(table) != lang:
+        table = ledger(district, lang=lang)
     now = ledger_record(district, table)
     changed = None if since is None else changes(now, read_record(since))
     try:

@@ -17,8 +17,9 @@ import pandas as pd
 from .._ledger.grounds import Lacks, layers_for, listed, number_text, scope_text
 from .._ledger.homes import by_home, shared_out
 from .._ledger.places import presence_of
+from .._ledger.words import kind_name, language, say, speaking
 from ..district import District
-from ..ledger import beyond, measure_rows
+from ..ledger import beyond, canonical, measure_rows, spoken
 from .style import evidence_line, house_style
 from .themes import Mode, Theme, percent
 
@@ -39,6 +40,11 @@ def evidence_themes(district: District, table: pd.DataFrame) -> list[Theme]:
     table
         Result of `ledger`. The standards beyond the plan follow its rows.
     """
+    with speaking(spoken(table)):
+        return _themes(district, canonical(table))
+
+
+def _themes(district: District, table: pd.DataFrame) -> list[Theme]:
     known = {str(m["measure"]): m for m in measure_rows(district)}
     themes = []
     for part in (table.reset_index("commitment", drop=True), beyond(district)):
@@ -55,18 +61,18 @@ def _theme(district: District, key: str, row: pd.Series, m: Mapping[str, Any]) -
     layer, mode, cells = _coloured(district, m)
     rules = [district.rule(name) for name in (m["rule"], *listed(m["also_rules"])) if name]
     kinds = tuple(dict.fromkeys([*listed(m["kinds"]), *listed(m["near_kinds"]), *(k for r in rules for k in r.kinds)]))
-    against = f"，目标 {row['target_text']}" if row["target_text"] else ""
+    against = say("，目标 {0}", row["target_text"]) if row["target_text"] else ""
     fact = {"big": number_text(float(row["value"]), str(row["unit"])), "text": f"{row['label']}{against}"}
     lines = [
-        f"核对表 {key}",
-        f"范围 {scope_text(district, m)}",
-        f"方法 {row['method']}",
+        say("核对表 {0}", key),
+        say("范围 {0}", scope_text(district, m)),
+        say("方法 {0}", row["method"]),
         *([row["standard"]] if row["standard"] else []),
     ]
-    notes = [str(row["how"]), *([f"差距：{row['gap']}"] if row["gap"] else [])]
+    notes = [str(row["how"]), *([say("差距：{0}", row["gap"])] if row["gap"] else [])]
     return Theme(
         key, f"{key}　{row['label']}", f"{district.name} · {row['label']}", lines, layer, [mode], cells, kinds,
-        [{**fact, "tag": str(row["verdict"])}], notes, [], evidence_line(district, kinds, "zh"),
+        [{**fact, "tag": say(row["verdict"])}], notes, [], evidence_line(district, kinds, language()),
         on=layers_for(m),
     )  # fmt: skip
 
@@ -78,9 +84,9 @@ def _coloured(district: District, m: Mapping[str, Any]) -> tuple[str, Mode, list
     if m["metric"] in _OF_HOMES:
         return ("homes", *_homes(district, m))
     homes = district.layers.get("homes")
-    plain = {**house_style()["home"], "label": "小区（这一条不按小区量）"}
+    plain = {**house_style()["home"], "label": say("小区（这一条不按小区量）")}
     n = 0 if homes is None else len(homes)
-    return "homes", Mode("", "", [plain], np.zeros(n, dtype="int64"), [n], [f"{n} 个"]), []
+    return "homes", Mode("", "", [plain], np.zeros(n, dtype="int64"), [n], [say("{0} 个", n)]), []
 
 
 def _communities(district: District, m: Mapping[str, Any]) -> tuple[Mode, list[tuple[str, list[str | None]]]]:
@@ -90,16 +96,16 @@ def _communities(district: District, m: Mapping[str, Any]) -> tuple[Mode, list[t
     edge = {"line": look["line"], "width": look["width"]}
     styles = [
         {**look[name], **edge, "label": label, "skip": name == "unknown"}
-        for name, label in (("yes", "有"), ("no", "没有"), ("unknown", _UNKNOWN))
+        for name, label in (("yes", say("有")), ("no", say("没有")), ("unknown", say(_UNKNOWN)))
     ]
     own = has.reindex(communities.index)
     pick = np.where(own.isna(), 2, np.where(own.eq(True), 0, 1)).astype("int64")
     sizes = [int((pick == i).sum()) for i in range(3)]
-    labels = district.kinds["label"]
     cells: list[tuple[str, list[str | None]]] = [
-        (str(labels[k]), [f"{n} 处" for n in counts[k].reindex(communities.index, fill_value=0)]) for k in counts
+        (kind_name(district, str(k)), [say("{0} 处", n) for n in counts[k].reindex(communities.index, fill_value=0)])
+        for k in counts
     ]
-    return Mode("有没有", "社区", styles, pick, sizes, [f"{n} 个" for n in sizes]), cells
+    return Mode(say("有没有"), say("社区"), styles, pick, sizes, [say("{0} 个", n) for n in sizes]), cells
 
 
 def _homes(district: District, m: Mapping[str, Any]) -> tuple[Mode, list[tuple[str, list[str | None]]]]:
@@ -117,10 +123,10 @@ def _homes(district: District, m: Mapping[str, Any]) -> tuple[Mode, list[tuple[s
     counts = [int((pick == i).sum()) for i in range(len(styles))]
     sums = [float(np.nansum(weights[pick == i])) for i in range(len(styles))]
     size = _hectares if unit.startswith("m²") else lambda v: number_text(float(round(v)), unit)
-    texts = [f"{n} 个" + (f"，{size(v)}" if v else "") for n, v in zip(counts, sums, strict=True)]
-    cells = [("份额", [None if np.isnan(v) else percent(v) for v in number])]
+    texts = [say("{0} 个", n) + (say("，{0}", size(v)) if v else "") for n, v in zip(counts, sums, strict=True)]
+    cells = [(say("份额"), [None if np.isnan(v) else percent(v) for v in number])]
     cells += list(_of_capacity(district, m, homes)) if m["metric"] == "capacity" else []
-    return Mode("份额", _title(m), styles, pick, counts, texts), cells
+    return Mode(say("份额"), say(_title(m)), styles, pick, counts, texts), cells
 
 
 def _title(m: Mapping[str, Any]) -> str:
@@ -134,7 +140,7 @@ def _title(m: Mapping[str, Any]) -> str:
 
 
 def _hectares(area: float) -> str:
-    return f"{area / 1e4:.1f} 公顷"
+    return say("{0:.1f} 公顷{1}", area / 1e4, "")
 
 
 def _steps(look: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
@@ -142,8 +148,8 @@ def _steps(look: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     edge = {"line": look["cover"]["line"], "width": look["cover"]["width"]}
     yield {**look["cover"]["unreachable"], **edge, "label": "0 %", "skip": True}
     for i, colour in enumerate(look["values"]):
-        yield {"fill": colour, **edge, "label": f"{i * 20}–{i * 20 + 20} %" if i else "不到 20 %"}
-    yield {**look["cover"]["unknown"], "label": _UNKNOWN, "skip": True}
+        yield {"fill": colour, **edge, "label": f"{i * 20}–{i * 20 + 20} %" if i else say("不到 20 %")}
+    yield {**look["cover"]["unknown"], "label": say(_UNKNOWN), "skip": True}
 
 
 def _of_capacity(
@@ -153,7 +159,8 @@ def _of_capacity(
     rows = shared_out(district, m).reindex(homes.index)
     per, norm = float(m["per"]), float(m["norm"])
     for column, label in (
-        ("demand", "需要的人"), ("within", "其中够得着的"), ("ratio", f"分到的（每 {per:g} 人，应有 {norm:g}）"), ("short", "按应有数还差"),
+        ("demand", say("需要的人")), ("within", say("其中够得着的")),
+        ("ratio", say("分到的（每 {0:g} 人，应有 {1:g}）", per, norm)), ("short", say("按应有数还差")),
     ):  # fmt: skip
         digits = 0 if column in ("demand", "within") else 2
         yield label, [None if pd.isna(v) else f"{v:,.{digits}f}" for v in rows[column]]

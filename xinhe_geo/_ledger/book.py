@@ -19,12 +19,13 @@ import pandas as pd
 
 from ..district import District
 from ..errors import EnvironmentProblem
-from ..layers import BASIS_LABELS, LAYERS
-from ..ledger import COLOURS, ROLES, VERDICTS, beyond, foot, left_out, verdicts
+from ..layers import BASIS_LABELS
+from ..ledger import COLOURS, ROLES, VERDICTS, beyond, canonical, foot, left_out, spoken, verdicts
 from .communities import community_sheet
 from .grounds import rows_of
 from .panel import DRAFT_SHEET, PANEL_SHEET, draft_sheet, panel_sheet, typed_into
 from .since import since_sheet
+from .words import back, language, layer_name, listed_words, say, speaking, title, word
 
 # --- the workbook ----------------------------------------------------------------------------------------------------
 
@@ -46,7 +47,7 @@ def ledger_workbook(
     typed: pd.DataFrame | None = None,
 ) -> None:
     """
-    Write 规划目标落实核对表.xlsx.
+    Write 规划目标落实核对表.xlsx, in the language of `table`; what was filled into an earlier one is kept whatever its language.
 
     Parameters
     ----------
@@ -66,10 +67,22 @@ def ledger_workbook(
     EnvironmentProblem
         The earlier workbook cannot be read (what was filled in would be lost), or the file cannot be written.
     """
-    import xlsxwriter
-
     path = Path(path)
     filled = read_tasks(path if earlier is None else Path(earlier))
+    with speaking(spoken(table)):
+        _write_book(district, canonical(table), path, filled, since, typed)
+
+
+def _write_book(
+    district: District,
+    table: pd.DataFrame,
+    path: Path,
+    filled: pd.DataFrame,
+    since: pd.DataFrame | None,
+    typed: pd.DataFrame | None,
+) -> None:
+    import xlsxwriter
+
     fresh = path.with_name(f".{path.name}.part")
     # A fixed creation time, and no text of the data ever becomes a formula or a link.
     options = {"strings_to_formulas": False, "strings_to_urls": False, "nan_inf_to_errors": False}
@@ -77,7 +90,7 @@ def ledger_workbook(
         path.parent.mkdir(parents=True, exist_ok=True)
         with xlsxwriter.Workbook(str(fresh), options) as book:
             created = datetime(district.year, 1, 1, tzinfo=UTC)
-            book.set_properties({"title": f"{district.name} 规划目标落实核对表", "created": created})
+            book.set_properties({"title": f"{district.name} {say('规划目标落实核对表')}", "created": created})
             draft = pd.DataFrame()
             for name, rows, note, frozen in (*_sheets(district, table, filled), *_since_sheet(since)):
                 _write_sheet(book, name, rows, note, frozen, _typed_into(district, name, rows))
@@ -112,13 +125,14 @@ def read_tasks(path: Path) -> pd.DataFrame:
         with path.open("rb") as stream, warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of decorations that are not read
             book = openpyxl.load_workbook(stream, read_only=True, data_only=True)
-            rows = list(book[TASKS_SHEET].iter_rows(values_only=True)) if TASKS_SHEET in book.sheetnames else []
+            own = next((name for name in book.sheetnames if back(name) == TASKS_SHEET), None)
+            rows = [] if own is None else list(book[own].iter_rows(values_only=True))
     except Exception as error:  # a damaged file fails in many ways; what was typed into it must not be lost
         raise EnvironmentProblem(f"读不出 {path.name} 里已填的任务分解表，没有覆盖它；请先另存或移走") from error
-    head = next((i for i, row in enumerate(rows) if row and row[0] == "编号"), None)
+    head = next((i for i, row in enumerate(rows) if row and back(str(row[0])) == "编号"), None)
     if head is None:
         return nothing
-    names = [str(v) for v in rows[head]]
+    names = [back(str(v)) for v in rows[head]]
     frame = pd.DataFrame(rows[head + 1 :], columns=names).dropna(subset=["编号"])
     frame = frame.reindex(columns=["编号", *USER_COLUMNS]).astype("object").drop_duplicates("编号").set_index("编号")
     frame.index = frame.index.astype("str").rename("commitment")
@@ -132,13 +146,20 @@ def _sheets(
     top = _HEADER_ROW + 1
     said = foot(district)
     counts = verdicts(table).value_counts()
-    counted = "，".join(f"{verdict} {counts[verdict]}" for verdict in VERDICTS if verdict in counts.index)
-    yield "核对表", _check_sheet(table.reset_index()), f"{counts.sum()} 条承诺：{counted}。{said}", (top, 2)
-    panel_note = "黄色格子填各年实际值（只写数；空格为待填，不是 0），存盘后再运行就计入；ledger --take 这个文件，就记进 ledger/series.csv。其余格子已锁定"
+    counted = say("，").join(f"{say(verdict)} {counts[verdict]}" for verdict in VERDICTS if verdict in counts.index)
+    yield (
+        "核对表",
+        _check_sheet(table.reset_index()),
+        say("{0} 条承诺：{1}。{2}", counts.sum(), counted, said),
+        (top, 2),
+    )
+    panel_note = say(
+        "黄色格子填各年实际值（只写数；空格为待填，不是 0），存盘后再运行就计入；ledger --take 这个文件，就记进 ledger/series.csv。其余格子已锁定"
+    )
     yield PANEL_SHEET, panel_sheet(district, table), panel_note, (top, 2)
-    yield TASKS_SHEET, _task_sheet(table, filled), "右边五列由街道填写；再次运行时保留", (top, 2)
-    yield "社区一览", community_sheet(district, table), "每个社区一页的版本：communities.html。" + said, (top, 2)
-    note = "不属于规划承诺的标准；只有读到正文的标准才作判定"
+    yield TASKS_SHEET, _task_sheet(table, filled), say("右边五列由街道填写；再次运行时保留"), (top, 2)
+    yield "社区一览", community_sheet(district, table), say("每个社区一页的版本：communities.html。{0}", said), (top, 2)
+    note = say("不属于规划承诺的标准；只有读到正文的标准才作判定")
     yield "规划之外的标准", _check_sheet(beyond(district).reset_index()), note, (top, 2)
     rows = left_out(district).reset_index()
     names = {
@@ -153,18 +174,19 @@ def _sheets(
     yield (
         "未列入的表述",
         rows[list(names)].rename(columns=names),
-        f"{table.index.get_level_values(0).nunique()} 条不是全部：原文还有下列表述",
+        say("{0} 条不是全部：原文还有下列表述", table.index.get_level_values(0).nunique()),
         (top, 1),
     )
     rows = rows_of(district, "contradictions").fillna("").reset_index()
     names = {"id": "编号", "issue": "矛盾", "quote_a": "原文一", "section_a": "章节一", "quote_b": "原文二", "section_b": "章节二",
              "handling": "处理", "touches": "涉及"}  # fmt: skip
-    yield "原文矛盾", rows[list(names)].rename(columns=names), "并列，不代为取舍", (top, 1)
+    yield "原文矛盾", rows[list(names)].rename(columns=names), say("并列，不代为取舍"), (top, 1)
     yield "来源", _source_sheet(district), said, (top, 1)
 
 
 def _check_sheet(rows: pd.DataFrame) -> pd.DataFrame:
-    rows = rows.assign(role=rows["role"].map(ROLES))
+    rows = rows.assign(role=[say(ROLES[r]) if r in ROLES else "" for r in rows["role"]])
+    rows = rows.assign(**{c: rows[c].map(listed_words) for c in ("category", "binding", "spatial_unit")})
     # what a meeting asks comes first and is printed; how the number was made stands to the right of it
     names = {
         "commitment": "承诺", "quote": "原文", "category": "类别", "label": "量什么", "role": "地位", "value": "数值", "unit": "单位",
@@ -182,7 +204,7 @@ def _check_sheet(rows: pd.DataFrame) -> pd.DataFrame:
 
 def _since_sheet(since: pd.DataFrame | None) -> Iterator[tuple[str, pd.DataFrame, str, tuple[int, int]]]:
     if since is not None:
-        yield "与上次相比", since_sheet(since), "上次运行以来变了的参数、数据和结果", (_HEADER_ROW + 1, 0)
+        yield "与上次相比", since_sheet(since), say("上次运行以来变了的参数、数据和结果"), (_HEADER_ROW + 1, 0)
 
 
 def _task_sheet(table: pd.DataFrame, filled: pd.DataFrame) -> pd.DataFrame:
@@ -195,17 +217,17 @@ def _task_sheet(table: pd.DataFrame, filled: pd.DataFrame) -> pd.DataFrame:
             "原文": first["quote"],
             "章节": first["section"],
             "年份": first["year"],
-            "空间范围": first["spatial_unit"],
+            "空间范围": listed_words(first["spatial_unit"]),
         }
         # how much of it is a demonstration is said in the first sheet
         told = zip(decides["text"], decides["demonstration"], strict=True)
-        said = [text.removesuffix(f"：{weak}") for text, weak in told]
-        row |= {"属性": first["binding"], "判定": verdict_of[code], "现状": "\n".join(said)}
+        said = [text.removesuffix(say("：{0}", weak)) for text, weak in told]
+        row |= {"属性": word(first["binding"]), "判定": verdict_of[code], "现状": "\n".join(said)}
         row["差距"] = "\n".join(dict.fromkeys(g for g in decides["gap"] if g))
         row["怎么补"] = "\n".join(dict.fromkeys(f for f in decides["fix"] if f))
         rows.append(row)
     for code in filled.index.difference(verdict_of.index):
-        rows.append({"编号": code, "原文": "（承诺表里已没有这一条，保留已填的内容）"})
+        rows.append({"编号": code, "原文": say("（承诺表里已没有这一条，保留已填的内容）")})
     frame = pd.DataFrame(rows).set_index("编号")
     return frame.join(filled.reindex(frame.index)).reset_index()
 
@@ -216,8 +238,8 @@ def _source_sheet(district: District) -> pd.DataFrame:
         said = district.manifest["layers"].get(name, {})
         rows.append(
             {
-                "图层或表": LAYERS[str(name)].label, "文件": file["file"], "出自": file["from"],
-                "依据类型": BASIS_LABELS.get(str(said.get("basis", "")), ""), "来源": str(said.get("source", "")),
+                "图层或表": layer_name(str(name)), "文件": file["file"], "出自": word(file["from"]),
+                "依据类型": word(BASIS_LABELS.get(str(said.get("basis", "")), "")), "来源": str(said.get("source", "")),
                 "许可": str(said.get("licence", "")), "日期": str(said.get("date", "")), "SHA-256": file["sha256"],
             }
         )  # fmt: skip
@@ -261,12 +283,12 @@ def _write_sheet(
     book: Any, name: str, rows: pd.DataFrame, note: str, frozen: tuple[int, int], mine: pd.DataFrame
 ) -> None:
     """Write one sheet: title, note, header, rows coloured by verdict, frozen panes, filter, print setup; `mine` is typed into."""
-    sheet, style = book.add_worksheet(name), _Styles(book)
+    sheet, style = book.add_worksheet(title(name)), _Styles(book)
     first, again = _HEADER_ROW + 1, _repeats(rows)
-    sheet.write_string(0, 0, name, book.add_format({"bold": True, "font_size": 14}))
+    sheet.write_string(0, 0, title(name), book.add_format({"bold": True, "font_size": 14}))
     sheet.write_string(1, 0, note, book.add_format({"italic": True, "font_color": "#666666"}))
     for j, column in enumerate(rows.columns):
-        sheet.write_string(_HEADER_ROW, j, str(column), style.head)
+        sheet.write_string(_HEADER_ROW, j, title(str(column)), style.head)
         sheet.set_column(j, j, _width(column))
         for i, value in enumerate(rows[column]):
             look: Mapping[str, object] = (
@@ -276,7 +298,8 @@ def _write_sheet(
                 look = _TYPED
             elif again[i] and column in _OF_THE_PROMISE:
                 look = _REPEATED
-            _write_cell(sheet, first + i, j, value, style.of(look, value, starts=not again[i]))
+            shown = say(value) if look.get("bold") else value  # a verdict
+            _write_cell(sheet, first + i, j, shown, style.of(look, value, starts=not again[i]))
     if "目标" in rows.columns and any(str(column).isdigit() for column in rows.columns):
         _charts(book, sheet, name, rows, first)
     if name == PANEL_SHEET:
@@ -330,7 +353,11 @@ def _repeats(rows: pd.DataFrame) -> list[bool]:
 
 def _width(column: object) -> float:
     """Return how wide a column is, in characters."""
-    return _WIDE.get(str(column), 12)
+    width = _WIDE.get(str(column), 12)
+    if language() == "zh":
+        return width
+    longest = max(len(part) for part in title(str(column)).split()) if str(column).strip() else 0
+    return max(width, longest + 3, 13 if column in ("类别", "单位", "属性", "空间范围") else 0)
 
 
 def _heights(rows: pd.DataFrame) -> list[float]:
@@ -342,7 +369,10 @@ def _heights(rows: pd.DataFrame) -> list[float]:
 
     return [
         min(max(lines(str(v), w) for v, w in zip(cells, wide, strict=True)) * 15.0 + 5.0, 409.0)
-        for cells in (rows.columns, *rows.astype("object").fillna("").itertuples(index=False, name=None))
+        for cells in (
+            [title(str(c)) for c in rows.columns],
+            *rows.astype("object").fillna("").itertuples(index=False, name=None),
+        )
     ]
 
 
@@ -378,13 +408,13 @@ def _charts(book: Any, sheet: Any, name: str, rows: pd.DataFrame, first: int) ->
         chart = book.add_chart({"type": "line"})
         chart.add_series(
             {
-                "name": [name, first + i, 1],
-                "categories": [name, first - 1, years[0], first - 1, years[-1]],
-                "values": [name, first + i, years[0], first + i, years[-1]],
+                "name": [title(name), first + i, 1],
+                "categories": [title(name), first - 1, years[0], first - 1, years[-1]],
+                "values": [title(name), first + i, years[0], first + i, years[-1]],
                 "marker": {"type": "circle"},
             }
         )
-        words = f"{rows['指标'].iloc[i]}（{rows['属性'].iloc[i]}，目标 {rows['目标'].iloc[i]}）"
+        words = say("{0}（{1}，目标 {2}）", *(rows[c].iloc[i] for c in ("指标", "属性", "目标")))
         chart.set_title({"name": words, "name_font": {"size": 10}})
         chart.set_legend({"none": True})
         chart.set_size({"width": 360, "height": 200})

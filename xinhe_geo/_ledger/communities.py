@@ -11,14 +11,16 @@ import pandas as pd
 
 from ..coverage import SHARE_TOLERANCE, TOLERANCE_MIN, presence
 from ..district import District
-from ..ledger import COLOURS, MET, NO_DATA, PARTLY, UNMET, beyond, foot, judged, measure_rows
+from ..ledger import COLOURS, MET, NO_DATA, PARTLY, UNMET, beyond, canonical, foot, judged, measure_rows, spoken
 from ..reach import hinge, home_points
 from .grounds import Lacks, Measure, listed, number_text, once
 from .homes import by_home
 from .places import living_text, residents
+from .words import HTML_LANG, cell, kind_name, language, marked, say, speaking, title, walker_name
 
 #: Metrics whose number of the district is a mean over its homes, so that each community has its own.
 _PER_HOME = ("coverage", "completeness", "capacity")
+_NUMBER = ' class="n"'
 #: Longest walk of the circle, in minutes.
 CIRCLE_MIN = 15.0
 
@@ -37,7 +39,7 @@ def community_overview(district: District) -> pd.DataFrame:
     communities, homes, kinds = district.communities, district.homes, district.kinds
     if communities is None:
         return pd.DataFrame()
-    matrix, labels = presence(district), kinds["label"]
+    matrix = presence(district)
     own = district.groups.get("community", pd.Series(dtype="str"))
     rows = []
     for code in communities.index:
@@ -50,9 +52,11 @@ def community_overview(district: District) -> pd.DataFrame:
         there = counts[counts > 0]
         absent = [k for k in counts.index if counts[k] == 0]
         promised = [k for k in absent if kinds.loc[k, "lead"] == "community"]
-        row["has"] = "、".join(f"{labels[k]} {n}" for k, n in there.items())
-        row["lacks_promised"] = "、".join(labels[k] for k in promised)
-        row["lacks_essential"] = "、".join(labels[k] for k in absent if kinds.loc[k, "essential"] and k not in promised)
+        row["has"] = say("、").join(f"{kind_name(district, k)} {n}" for k, n in there.items())
+        row["lacks_promised"] = say("、").join(kind_name(district, k) for k in promised)
+        row["lacks_essential"] = say("、").join(
+            kind_name(district, k) for k in absent if kinds.loc[k, "essential"] and k not in promised
+        )
         rows.append(row)
     frame = pd.DataFrame(rows).set_index("community")
     zones = district.zones
@@ -108,7 +112,14 @@ def community_targets(district: District, table: pd.DataFrame) -> pd.DataFrame:
         measures of the plan, and capacity.
     """
     # two outputs ask for the same; the key is what they ask of
-    key = ("community_targets", tuple(table.index), tuple(table["verdict"]), tuple(table["value"].map(repr)))
+    table = canonical(table)
+    key = (
+        "community_targets",
+        language(),
+        tuple(table.index),
+        tuple(table["verdict"]),
+        tuple(table["value"].map(repr)),
+    )
     targets: pd.DataFrame = once(district, key, lambda: _targets(district, table))
     return targets.copy(deep=False)
 
@@ -147,7 +158,7 @@ def _targets(district: District, table: pd.DataFrame) -> pd.DataFrame:
 
 def _of_presence(district: District, m: Measure, row: pd.Series) -> Iterator[dict[str, object]]:
     """Whether each community has the kinds."""
-    kinds, labels = listed(m["kinds"]), district.kinds["label"]
+    kinds = listed(m["kinds"])
     counts = presence(district).reindex(columns=kinds, fill_value=0)
     if m["scope"] == "community":
         names = district.layers["communities"]["name"]
@@ -156,13 +167,13 @@ def _of_presence(district: District, m: Measure, row: pd.Series) -> Iterator[dic
         return
     for code, own in counts.iterrows():
         has = bool((own > 0).all() if m["combine"] == "all" else (own > 0).any())
-        lacking = [str(labels[k]) for k in kinds if own[k] == 0]
-        said = "有"
+        lacking = [kind_name(district, k) for k in kinds if own[k] == 0]
+        said = say("有")
         if not has:
             living = living_text(residents(district, m, pd.Index([code])))
-            said = f"缺{('和' if m['combine'] == 'all' else '或').join(lacking)}，{living}"
+            said = say("缺{0}，{1}", (say("和") if m["combine"] == "all" else say("或")).join(lacking), living)
         verdict = row["verdict"] if row["verdict"] not in (MET, PARTLY, UNMET) else MET if has else UNMET
-        yield _target_row(code, m, row, 1.0 if has else 0.0, "", "要有", verdict, not has, said)
+        yield _target_row(code, m, row, 1.0 if has else 0.0, "", say("要有"), verdict, not has, said)
 
 
 def _of_homes(district: District, m: Measure, row: pd.Series) -> Iterator[dict[str, object]]:
@@ -182,13 +193,13 @@ def _of_homes(district: District, m: Measure, row: pd.Series) -> Iterator[dict[s
         short = bool(missed > SHARE_TOLERANCE * whole)
         # a mean of shares of kinds is no number of people
         counted = short and (m["metric"] != "completeness" or m["combine"] == "all")
-        said = f"{value:.0f} %" + (f"，差 {_amount(missed, words)}" if counted else "")
+        said = f"{value:.0f} %" + (say("，差 {0}", _amount(missed, words)) if counted else "")
         yield _target_row(code, m, row, value, "%", row["target_text"], verdict, short, said)
 
 
 def _amount(value: float, words: str) -> str:
     if words.startswith("m²"):
-        return f"{value / 1e4:.1f} 公顷{words.removeprefix('m²').strip()}"
+        return say("{0:.1f} 公顷{1}", value / 10000.0, words.removeprefix("m²").strip())
     return number_text(float(round(value)), words)
 
 
@@ -204,7 +215,7 @@ def _target_row(
     text: str,
 ) -> dict[str, object]:
     return {
-        "community": code, "measure": m["measure"], "commitment": m["commitment"], "label": m["label"], "value": value, "unit": unit,
+        "community": code, "measure": m["measure"], "commitment": m["commitment"], "label": cell(m, "label"), "value": value, "unit": unit,
         "whole": row["value"], "target_text": target, "verdict": verdict, "short": short, "text": text,
     }  # fmt: skip
 
@@ -213,7 +224,7 @@ def community_sheet(district: District, table: pd.DataFrame) -> pd.DataFrame:
     """Return 社区一览 for the workbook: one row per community, what it has and lacks, and one column per measure."""
     overview = community_overview(district)
     if overview.empty:
-        return pd.DataFrame({"说明": ["数据不足：没有社区界（layers.communities）"]})
+        return pd.DataFrame({"说明": [say("数据不足：没有社区界（layers.communities）")]})
     names = {
         "name": "社区", "zone": "分区", "homes": "小区数", "people": "常住人口", "people_60plus": "60岁及以上", "has": "有",
         "lacks_promised": "承诺每个社区都有、这里缺", "lacks_essential": "其他必备设施里缺",
@@ -224,7 +235,7 @@ def community_sheet(district: District, table: pd.DataFrame) -> pd.DataFrame:
     if len(targets):
         heads = targets["label"].groupby(level="measure", sort=False).first()
         wide = targets["text"].unstack("measure").reindex(columns=heads.index)
-        wide.columns = pd.Index([f"{heads[c]}（{c}）" for c in wide.columns])
+        wide.columns = pd.Index([say("{0}（{1}）", heads[c], c) for c in wide.columns])
         sheet = sheet.join(wide)
     return sheet.reset_index(drop=True)
 
@@ -237,7 +248,8 @@ _STYLE = """
 .community { background: var(--card); border: 1px solid var(--line); border-radius: 8px; padding: 4px 20px 16px; margin: 14px 0; }
 .community h2 { margin-top: 16px; } .community h3 { margin-top: 14px; }
 .facts { display: flex; flex-wrap: wrap; gap: 2px 22px; margin: 4px 0; } .facts b { font-size: 18px; font-variant-numeric: tabular-nums; }
-.two { display: grid; grid-template-columns: 1.35fr 1fr; gap: 0 22px; } .two p { margin: 2px 0; font-size: 14px; }
+.two { display: grid; grid-template-columns: minmax(0, 1.35fr) minmax(0, 1fr); gap: 0 22px; } th::first-letter { text-transform: uppercase; }
+@media (max-width: 1000px) { .two { grid-template-columns: minmax(0, 1fr); } .community { padding: 4px 14px 14px; } } .two p { margin: 2px 0; font-size: 14px; }
 .lack { color: var(--warn); } .hidden { display: none; }
 .verdict { border-radius: 4px; padding: 1px 6px; font-size: 12.5px; font-weight: 600; white-space: nowrap; }
 @media print {
@@ -246,7 +258,7 @@ _STYLE = """
   th, td { padding: 2px 5px; } tr { break-inside: avoid; } .community h3 { margin-top: 6px; font-size: 10pt; }
   .verdict { padding: 0; background: none !important; font-weight: 400; font-size: 7.5pt; white-space: normal; }
   .two > div:first-child :is(th, td):is(:first-child, :nth-child(5)) { white-space: nowrap; }
-  .two { grid-template-columns: 1.7fr 1fr; gap: 0 14px; } th { white-space: normal; } .community h2 { margin-top: 0; }
+  .two { grid-template-columns: minmax(0, 1.7fr) minmax(0, 1fr); gap: 0 14px; } th { white-space: normal; } .community h2 { margin-top: 0; }
 }
 """
 _SCRIPT = """
@@ -266,13 +278,18 @@ _SCRIPT = """
 
 def communities_page(district: District, table: pd.DataFrame) -> str:
     """
-    Return `communities.html`: one file that loads nothing, one printed page per community.
+    Return `communities.html`: one file that loads nothing, one printed page per community; in the language of `table`.
 
     Parameters
     ----------
     table
         Result of `ledger`.
     """
+    with speaking(spoken(table)):
+        return marked(_communities_page(district, canonical(table)))
+
+
+def _communities_page(district: District, table: pd.DataFrame) -> str:
     e = html.escape
     style = importlib.resources.files("xinhe_geo").joinpath("web/brief.css").read_text("utf-8")
     overview, minutes, targets = (
@@ -286,26 +303,27 @@ def communities_page(district: District, table: pd.DataFrame) -> str:
     pages = "".join(
         _page(district, str(code), row, _of(minutes, code), _of(targets, code)) for code, row in overview.iterrows()
     )
-    empty = "<p>数据不足：没有社区界（layers.communities）</p>"
+    line = say("{0} 个社区（{1} 年名录）　数据年份：{2}", len(overview), district.list_year, district.year)
+    empty = f"<p>{say('数据不足：没有社区界（layers.communities）')}</p>"
     policy = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
     mark = f'<p class="demo">{e(foot(district))}</p>' if district.is_demonstration else ""
     return f"""<!DOCTYPE html>
-<html lang="zh-CN">
+<html lang="{HTML_LANG[language()]}">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta http-equiv="Content-Security-Policy" content="{policy}">
-<title>{e(district.name)} 一社区一页</title>
+<title>{e(district.name)} {say("一社区一页")}</title>
 <style>{style}{_STYLE}</style>
 </head>
 <body>
 <header>
-<h1>{e(district.name)} 一社区一页</h1>
-<p class="line">{len(overview)} 个社区（{district.list_year} 年名录）　数据年份：{district.year}　<a href="ledger.html">规划目标落实核对表</a></p>
+<h1>{e(district.name)} {say("一社区一页")}</h1>
+<p class="line">{line}　<a href="ledger.html">{say("规划目标落实核对表")}</a></p>
 {mark}
 </header>
-<div class="tools"><select id="pick" aria-label="社区"><option value="">全部社区</option>{options}</select>
-<button id="print" type="button">打印（每个社区一页）</button></div>
+<div class="tools"><select id="pick" aria-label="{say("社区")}"><option value="">{say("全部社区")}</option>{options}</select>
+<button id="print" type="button">{say("打印（每个社区一页）")}</button></div>
 <main>{pages or empty}</main>
 <footer><p>{e(foot(district))}</p></footer>
 <script>{_SCRIPT}</script>
@@ -322,21 +340,26 @@ def _page(district: District, code: str, row: pd.Series, minutes: pd.DataFrame, 
     e = html.escape
 
     def figure(label: str, value: float, unit: str) -> str:
-        shown = "不详" if not np.isfinite(value) else f"{value:,.0f}"
+        shown = say("不详") if not np.isfinite(value) else f"{value:,.0f}"
         return f"<span>{label} <b>{shown}</b> {unit if np.isfinite(value) else ''}</span>"
 
     number = {c: float(row.get(c, np.nan)) for c in ("homes", "people", "people_60plus", "area_m2")}
-    facts = figure("常住人口", number["people"], "人") + figure("60岁及以上", number["people_60plus"], "人")
-    facts += figure("小区", number["homes"], "个") + figure("小区用地", number["area_m2"] / 1e4, "公顷")
+    facts = figure(title("常住人口"), number["people"], say("人")) + figure(
+        title("60岁及以上"), number["people_60plus"], say("人")
+    )
+    facts += figure(say("小区"), number["homes"], say("个")) + figure(
+        say("小区用地"), number["area_m2"] / 1e4, say("公顷")
+    )
     zone = f"　{e(row['zone'])}" if row["zone"] else ""
-    mark = '<p class="small lack">演示数据，不作任何结论</p>' if district.is_demonstration else ""
+    mark = f'<p class="small lack">{say("演示数据，不作任何结论")}</p>' if district.is_demonstration else ""
     return (
         f'<section class="community" id="c-{e(code)}"><h2>{e(str(row["name"]))} <span class="small">{e(code)}{zone}</span></h2>{mark}'
         f'<p class="facts">{facts}</p><div class="two"><div>{_target_table(targets)}</div><div>'
-        f"<h3>承诺每个社区都有的，这里缺</h3><p{_lack(row['lacks_promised'])}>{e(row['lacks_promised']) or '都有'}</p>"
-        f"<h3>其他必备设施，界内没有</h3><p>{e(row['lacks_essential']) or '都有'}</p>"
+        f"<h3>{say('承诺每个社区都有的，这里缺')}</h3>"
+        f"<p{_lack(row['lacks_promised'])}>{e(row['lacks_promised']) or say('都有')}</p>"
+        f"<h3>{say('其他必备设施，界内没有')}</h3><p>{e(row['lacks_essential']) or say('都有')}</p>"
         f"{_minutes_table(district, minutes)}"
-        f"<h3>界内有（处）</h3><p>{e(row['has']) or '没有'}</p></div></div></section>"
+        f"<h3>{say('界内有（处）')}</h3><p>{e(row['has']) or say('没有')}</p></div></div></section>"
     )
 
 
@@ -347,22 +370,27 @@ def _lack(text: str) -> str:
 def _target_table(targets: pd.DataFrame) -> str:
     e = html.escape
     if targets.empty:
-        return "<h3>承诺落到这里</h3><p>数据不足，见核对表</p>"
+        return f"<h3>{say('承诺落到这里')}</h3><p>{say('数据不足，见核对表')}</p>"
     short = targets[targets["short"].to_numpy(dtype=bool)]
     body = "".join(
-        f'<tr><td>{e(r.commitment) or "标准"}</td><td>{e(r.label)}</td><td class="lack">{e(r.text)}</td>'
+        f'<tr><td>{e(r.commitment) or say("标准")}</td><td>{e(r.label)}</td><td class="lack">{e(r.text)}</td>'
         f'<td class="n">{_whole(r)}</td><td>{e(r.target_text)}</td><td>{_chip(r.verdict)}</td></tr>'
         for r in short.itertuples()
     )
-    head = '<th>承诺</th><th>量什么</th><th>这里</th><th class="n">全街道</th><th>目标</th><th>判定</th>'
+    columns = ("承诺", "量什么", "这里", "全街道", "目标", "判定")
+    head = "".join(f"<th{_NUMBER if c == '全街道' else ''}>{say(c)}</th>" for c in columns)
     table = (
         f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
         if body
-        else "<p>没有</p>"
+        else f"<p>{say('没有')}</p>"
     )
     rest = targets[~targets["short"].to_numpy(dtype=bool)]
-    words = "；".join(f"{r.label}（{r.commitment or '标准'}）{r.text}" for r in rest.itertuples())
-    return f"<h3>承诺在这里还差的</h3>{table}<h3>这里已有、已够的</h3><p>{e(words) or '没有'}</p>"
+    words = say("；").join(
+        say("{0}（{1}）{2}", r.label, r.commitment or say("标准"), r.text) for r in rest.itertuples()
+    )
+    return (
+        f"<h3>{say('承诺在这里还差的')}</h3>{table}<h3>{say('这里已有、已够的')}</h3><p>{e(words) or say('没有')}</p>"
+    )
 
 
 def _whole(row: object) -> str:
@@ -371,22 +399,26 @@ def _whole(row: object) -> str:
 
 
 def _chip(verdict: str) -> str:
-    return f'<span class="verdict" style="background:{COLOURS.get(verdict, "#eee")}">{html.escape(verdict)}</span>'
+    return f'<span class="verdict" style="background:{COLOURS.get(verdict, "#eee")}">{html.escape(say(verdict))}</span>'
 
 
 def _minutes_table(district: District, minutes: pd.DataFrame) -> str:
     if minutes.empty:
         return ""
-    e, labels = html.escape, district.kinds["label"]
-    walker = district.profile(str(district.profiles.index[0])).label
+    e = html.escape
+    walker = walker_name(district, district.profile(str(district.profiles.index[0])))
 
-    def cell(r: Mapping[str, float]) -> str:
-        return f"{r['minutes']:.1f} 分钟" if np.isfinite(r["minutes"]) else "走不到"
+    def walk(r: Mapping[str, float]) -> str:
+        return say("{0:.1f} 分钟", r["minutes"]) if np.isfinite(r["minutes"]) else say("走不到")
 
     rows = minutes.sort_values("within", kind="stable")
     body = "".join(
-        f'<tr><td>{e(str(labels[kind]))}</td><td class="n">{cell(r)}</td><td class="n">{r["within"]:.0%}</td></tr>'
+        f'<tr><td>{e(kind_name(district, str(kind)))}</td><td class="n">{walk(r)}</td><td class="n">{r["within"]:.0%}</td></tr>'
         for kind, r in rows.iterrows()
     )
-    head = f'<th>走到最近的（{e(walker)}，含界外）</th><th class="n">平均</th><th class="n">{CIRCLE_MIN:g} 分钟以内的居民</th>'
-    return f'<h3>日常生活要走多久</h3><div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+    head = (
+        f'<th>{say("走到最近的（{0}，含界外）", e(walker))}</th><th class="n">{say("平均")}</th>'
+        f'<th class="n">{say("{0:g} 分钟以内的居民", CIRCLE_MIN)}</th>'
+    )
+    table = f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+    return f"<h3>{say('日常生活要走多久')}</h3>{table}"

@@ -10,6 +10,7 @@ import pandas as pd
 
 from ..district import District
 from .grounds import Found, Lacks, Measure, number_text, require_layers, rows_of, short_of, target_of, touch
+from .words import cell, say
 
 
 def _series(district: District, m: Measure) -> Found:
@@ -19,7 +20,7 @@ def _series(district: District, m: Measure) -> Found:
     until = int(m["until"]) if m["until"] == m["until"] else int(own["year"].max()) if len(own) else district.year
     filled = own[own["year"].between(since, until).to_numpy()].set_index("year")["value"].sort_index()
     target = _typed_target(district, m, until)
-    ask = f"台账填报表 {m['series']} 的 {since}—{until} 年"
+    ask = say("台账填报表 {0} 的 {1}—{2} 年", m["series"], since, until)
     if filled.empty:
         return Found(math.nan, "", touch(district, "series"), waits=ask, target=target)
     touched = touch(district, "series", own.index)
@@ -28,17 +29,17 @@ def _series(district: District, m: Measure) -> Found:
     blank = [y for y in range(since, until + 1) if y not in filled.index]
     to_fill = blank if m["aggregate"] == "sum" else [y for y in blank if y > last]
     goal = target if np.isfinite(target) else target_of(m)
-    said = f"已填到 {last} 年{_filled_text(own[(own['year'] == last).to_numpy()])}" + (
-        f"，{_path_text(district, m, value, last, since, until, goal)}" if last < until else ""
+    said = say("已填到 {0} 年{1}", last, _filled_text(own[(own["year"] == last).to_numpy()])) + (
+        say("，{0}", _path_text(district, m, value, last, since, until, goal)) if last < until else ""
     )
-    waits = f"台账填报表 {m['series']} 的 {'、'.join(map(str, to_fill))} 年" if to_fill else ""
+    waits = say("台账填报表 {0} 的 {1} 年", m["series"], say("、").join(map(str, to_fill))) if to_fill else ""
     return Found(value, said, touched, short_of({**m, "low": goal, "high": goal}, value), waits=waits, target=target)
 
 
 def _filled_text(own: pd.DataFrame) -> str:
     """Say who filled in a figure and where it comes from, as far as the table says."""
     words = [str(v) for c in ("filled_by", "source") for v in own[c].dropna()]
-    return f"（{'，'.join(dict.fromkeys(words))}）" if words else ""
+    return say("（{0}）", say("，").join(dict.fromkeys(words))) if words else ""
 
 
 def trend(district: District, m: Measure) -> pd.DataFrame:
@@ -78,7 +79,7 @@ def _figures(district: District, indicator: str) -> pd.DataFrame:
     own = table[((table["indicator"] == indicator) & table["value"].notna()).to_numpy()]
     twice = own["year"][own["year"].duplicated()]
     if len(twice):
-        raise Lacks(f"台账填报表 {indicator} 的 {int(twice.iloc[0])} 年填了两次，不知取哪一个")
+        raise Lacks(say("台账填报表 {0} 的 {1} 年填了两次，不知取哪一个", indicator, int(twice.iloc[0])))
     return own.astype({"year": "int64"})
 
 
@@ -94,19 +95,24 @@ def _typed_target(district: District, m: Measure, year: int) -> float:
 def _path_text(district: District, m: Measure, value: float, last: int, since: int, until: int, goal: float) -> str:
     """Say where a straight path to the target would be by now."""
     if not np.isfinite(goal) or until < since:
-        return f"{until} 年到期"
+        return say("{0} 年到期", until)
     base = 0.0
     if m["aggregate"] != "sum":
         before = _figures(district, str(m["series"])).set_index("year")["value"]
         base = float(before.get(since - 1, goal))
     due = base + (goal - base) * (last - since + 1) / (until - since + 1)
     on_path = value >= due - 1e-9 if m["operator"] != "<=" else value <= due + 1e-9
-    return f"按直线进度应为 {number_text(due, str(m['unit']))}，{'达到' if on_path else '落后于'}进度，{until} 年到期"
+    return say(
+        "按直线进度应为 {0}，{1}进度，{2} 年到期",
+        number_text(due, str(m["unit"])),
+        say("达到") if on_path else say("落后于"),
+        until,
+    )
 
 
 def _missing(district: District, m: Measure) -> Found:
     """Nothing here can measure it: the row says what is needed."""
-    raise Lacks(f"缺{m['lacks']}")
+    raise Lacks(say("缺{0}", cell(m, "lacks")))
 
 
 #: Metrics by name.

@@ -20,6 +20,7 @@ from ..capacity import decay_of
 from ..district import District
 from ..layers import BASES, BASIS_LABELS, DEMONSTRATION, LAYERS, ON_THE_WAY
 from ..values import METHOD_LABELS
+from .words import column_name, counted, kind_name, language, layer_name, say, walker_name, word
 
 #: What a metric cannot do without: layers, and columns of its row.
 _LAYERS_OF: Mapping[str, tuple[str, ...]] = {
@@ -149,20 +150,19 @@ def number_text(value: float, unit: str) -> str:
     digits = (
         0 if value == round(value) or abs(value) >= 1000 else 1 if abs(value) >= 10 else 2 if abs(value) >= 1 else 3
     )
-    return f"{value:,.{digits}f} {unit}".strip()
+    return f"{value:,.{digits}f} {counted(value, word(unit))}".strip()
 
 
 def in_words(names: Iterable[object]) -> str:
     """Return names in a row, the first few of many."""
     words = [str(n) for n in names]
-    more = f" 等 {len(words)} 处" if len(words) > NAMED_AT_MOST else ""
-    return "、".join(words[:NAMED_AT_MOST]) + more
+    more = say(" 等 {0} 处", len(words)) if len(words) > NAMED_AT_MOST else ""
+    return say("、").join(words[:NAMED_AT_MOST]) + more
 
 
 def kind_names(district: District, kinds: Iterable[str], joint: str = "、") -> str:
     """Return what kinds are called, joined."""
-    labels = district.kinds["label"]
-    return joint.join(str(labels.get(k, k)) for k in kinds)
+    return say(joint).join(kind_name(district, k) for k in kinds)
 
 
 def layers_for(m: Measure) -> list[str]:
@@ -192,10 +192,10 @@ def require_layers(district: District, m: Measure) -> None:
     unsaid = _unsaid(district, m)
     missing = [n for n in LAYERS if n in {*layers_for(m), *unsaid} and n not in have]
     if missing:
-        words = "、".join(f"{LAYERS[n].label}（layers.{n}）" for n in missing)
+        words = say("、").join(say("{0}（layers.{1}）", layer_name(n), n) for n in missing)
         names = ", ".join(f'"{n}"' for n in unsaid)
-        known = f"；确实没有或不计的，在 district.toml 里写 without = [{names}]" if unsaid else ""
-        raise Lacks(f"缺图层或表：{words}{known}")
+        known = say("；确实没有或不计的，在 district.toml 里写 without = [{0}]", names) if unsaid else ""
+        raise Lacks(say("缺图层或表：{0}{1}", words, known))
 
 
 def _walked(m: Measure) -> bool:
@@ -236,12 +236,11 @@ def demonstration(touched: Mapping[str, pd.Series]) -> str:
         counts = Counter(basis.tolist())
         weak = [b for b in DEMONSTRATION if counts[b]]
         if weak:
-            words = "、".join(BASIS_LABELS[b] for b in weak)
-            counted = (
-                "" if basis.index.tolist() == [""] else f" {len(basis):,} 处中 {sum(counts[b] for b in weak):,} 处"
-            )
-            parts.append(f"{LAYERS[layer].label}{counted}为{words}")
-    return "；".join(parts)
+            words = say("、").join(say(BASIS_LABELS[b]) for b in weak)
+            many = sum(counts[b] for b in weak)
+            counted = "" if basis.index.tolist() == [""] else say(" {0:,} 处中 {1:,} 处", len(basis), many)
+            parts.append(say("{0}{1}为{2}", layer_name(layer), counted, words))
+    return say("；").join(parts)
 
 
 def weakest(touched: Mapping[str, pd.Series]) -> str:
@@ -253,19 +252,20 @@ def weakest(touched: Mapping[str, pd.Series]) -> str:
 def bases_text(basis: pd.Series) -> str:
     """Return what some rows rest on, in words, the strongest first; figures to conclude nothing from are called so."""
     have = [b for b in BASES if b in set(basis)]
-    words = "、".join(BASIS_LABELS[b] for b in have)
-    return f"{words}，演示值不作结论" if any(b in DEMONSTRATION for b in have) else words
+    words = say("、").join(say(BASIS_LABELS[b]) for b in have)
+    return say("{0}，演示值不作结论", words) if any(b in DEMONSTRATION for b in have) else words
 
 
 #: Columns that are said elsewhere in the row.
 _TOLD = (
     "measure", "commitment", "label", "metric", "role", "text", "unit", "standard", "confidence", "lacks", "needs", "scope", "codes",
+    "label_en", "text_en", "lacks_en",
 )  # fmt: skip
 
 
 def parameters(district: District, m: Measure) -> str:
     """Return the filled parameters of a measure in words."""
-    parts = [f"范围 {scope_text(district, m)}"]
+    parts = [say("范围 {0}", scope_text(district, m))]
     for name, column in LAYERS["measures"].names.items():
         value = m[name]
         if name in _TOLD or value == "" or pd.isna(value):
@@ -275,38 +275,43 @@ def parameters(district: District, m: Measure) -> str:
         elif name == "rule":
             rule = district.rule(value)
             walker = district.profile(rule.profile)
-            shown = (
-                f"{rule.label}（{METHOD_LABELS[rule.method]}，{rule.metres:g} m / {rule.minutes:g} 分钟，"
-                f"{walker.label} {walker.speed_m_s:g} m/s）"
+            shown = say(
+                "{0}（{1}，{2:g} m / {3:g} 分钟，{4} {5:g} m/s）",
+                rule.label if language() == "zh" else rule.name,
+                say(METHOD_LABELS[rule.method]),
+                rule.metres,
+                rule.minutes,
+                walker_name(district, walker),
+                walker.speed_m_s,
             )
         elif name == "weight":
-            shown = WEIGHTS[value][0]
+            shown = say(WEIGHTS[value][0])
         elif name in ("layer", "other_layer", "lines"):
-            shown = LAYERS[value].label
+            shown = layer_name(value)
         elif name == "decay":
             zones = decay_of(district, value)
-            shown = "、".join(f"{limit:g} 分钟以内 {weight:g}" for limit, weight in zones.items())
+            shown = say("、").join(say("{0:g} 分钟以内 {1:g}", limit, weight) for limit, weight in zones.items())
         elif name == "profile":
             walker = district.profile(value)
-            shown = f"{walker.label} {walker.speed_m_s:g} m/s"
+            shown = f"{walker_name(district, walker)} {walker.speed_m_s:g} m/s"
         else:
-            shown = _WORDS.get(value, value) if isinstance(value, str) else f"{value:g}"
-        parts.append(f"{column.label} {shown}{column.unit and ' ' + column.unit}")
-    parts.append(f"数据年份 {district.year}，社区名录 {district.list_year} 年")
-    return "；".join(parts)
+            shown = word(_WORDS.get(value, value)) if isinstance(value, str) else f"{value:g}"
+        parts.append(f"{column_name('measures', name)} {shown}{column.unit and ' ' + word(column.unit)}")
+    parts.append(say("数据年份 {0}，社区名录 {1} 年", district.year, district.list_year))
+    return say("；").join(parts)
 
 
 def scope_text(district: District, m: Measure) -> str:
     """Say over what a row is measured."""
     if m["scope"] == "district":
-        return "全街道"
+        return say("全街道")
     layer = m["lines"] if m["scope"] == "line" else SCOPE_LAYERS[m["scope"]]
     frame = district.layers.get(layer)
     names = pd.Series(dtype="str") if frame is None else frame["name"]
     names = names[~names.index.duplicated()]
     words = [str(names.get(c, c)) for c in listed(m["codes"])]
-    near = f" {m['metres']:g} m 以内" if m["scope"] in ("line", "parcel", "home") and m["metres"] > 0 else ""
-    return f"{LAYERS[layer].label}：{'、'.join(words)}{near}"
+    near = say(" {0:g} m 以内", m["metres"]) if m["scope"] in ("line", "parcel", "home") and m["metres"] > 0 else ""
+    return say("{0}：{1}{2}", layer_name(layer), say("、").join(words), near)
 
 
 def inputs(district: District, m: Measure) -> str:
@@ -319,12 +324,16 @@ def inputs(district: District, m: Measure) -> str:
     own += ["homes"] if m["metric"] in IN_COMMUNITIES and "homes" in district.layers else []  # who lives where it lacks
     for name in dict.fromkeys([*own, *tables]):
         if name not in district.files.index:
-            lines.append(f"{LAYERS[name].label}｜没有声明")
+            lines.append(say("{0}｜没有声明", layer_name(name)))
             continue
         file, said = district.files.loc[name], district.manifest["layers"].get(name, {})
-        parts = [LAYERS[name].label, str(file["file"]), f"sha256 {str(file['sha256'])[:16]}", str(said.get("date", ""))]
-        parts += [BASIS_LABELS.get(str(said.get("basis", "")), ""), str(file["from"]), str(said.get("source", ""))]
-        lines.append("｜".join(p for p in parts if p))
+        parts = [layer_name(name), str(file["file"]), f"sha256 {str(file['sha256'])[:16]}", str(said.get("date", ""))]
+        parts += [
+            word(BASIS_LABELS.get(str(said.get("basis", "")), "")),
+            word(str(file["from"])),
+            str(said.get("source", "")),
+        ]
+        lines.append(say("｜").join(p for p in parts if p))
     return "\n".join(lines)
 
 
@@ -338,8 +347,8 @@ def pick(district: District, layer: str, codes: str) -> gpd.GeoDataFrame:
     missing = [c for c in wanted if c not in frame.index and c not in names]
     # phases of an estate are built one after the other: those that stand are taken
     if missing and not (layer == "homes" and len(missing) < len(wanted)):
-        when = f"（{district.list_year} 年名录）" if layer == "communities" else ""
-        raise Lacks(f"{LAYERS[layer].label}{when}里没有“{'、'.join(missing)}”")
+        when = say("（{0} 年名录）", district.list_year) if layer == "communities" else ""
+        raise Lacks(say("{0}{1}里没有“{2}”", layer_name(layer), when, say("、").join(missing)))
     return frame[frame.index.isin(wanted) | frame["name"].isin(wanted).to_numpy()]
 
 
@@ -378,7 +387,7 @@ def _find_homes_in(district: District, m: Measure) -> tuple[gpd.GeoDataFrame, di
         spots = homes.geometry.array if m["scope"] == "line" else shapely.point_on_surface(homes.geometry.array)
         homes = homes[shapely.intersects(shape, spots)]
     if homes.empty:
-        raise Lacks(f"{scope_text(district, m)}里没有 {district.year} 年的小区")
+        raise Lacks(say("{0}里没有 {1} 年的小区", scope_text(district, m), district.year))
     return homes, {**touch(district, "homes", homes.index), **touched}
 
 
@@ -398,7 +407,7 @@ def require_survey(district: District, kinds: Sequence[str], *, every: bool = Fa
     """Name the kinds nobody surveyed (`Lacks`), where none was or, with `every`, where one was not."""
     have = surveyed(district, kinds)
     if not have or (every and len(have) < len(kinds)):
-        raise Lacks(f"没有调查过{kind_names(district, [k for k in kinds if k not in have])}")
+        raise Lacks(say("没有调查过{0}", kind_names(district, [k for k in kinds if k not in have])))
 
 
 def open_places(district: District, m: Measure, kinds: Sequence[str]) -> tuple[gpd.GeoDataFrame, dict[str, pd.Series]]:
@@ -426,10 +435,10 @@ def planned_text(places: gpd.GeoDataFrame) -> str:
     if places.empty:
         return ""
     words = [
-        f"{name if isinstance(name, str) else key}{'' if pd.isna(year) else f'（{int(year)} 年）'}"
+        f"{(name if isinstance(name, str) else key)}{('' if pd.isna(year) else say('（{0} 年）', int(year)))}"
         for key, name, year in zip(places.index, places["name"], places["since"], strict=True)
     ]
-    return f"已有规划点位：{in_words(words)}"
+    return say("已有规划点位：{0}", in_words(words))
 
 
 def place_names(places: gpd.GeoDataFrame) -> str:
@@ -441,17 +450,17 @@ def short_of(m: Measure, value: float) -> str:
     """Say how far a value is from what its row asks; empty where it is not short."""
     target = target_of(m)
     if m["operator"] in (">=", "between", "==") and value < target:
-        return f"还差 {number_text(target - value, str(m['unit']))}"
+        return say("还差 {0}", number_text(target - value, str(m["unit"])))
     above = m["high"] if m["operator"] == "between" else target
     if m["operator"] in ("<=", "between", "==") and value > above:
-        return f"超出 {number_text(value - above, str(m['unit']))}"
+        return say("超出 {0}", number_text(value - above, str(m["unit"])))
     return ""
 
 
 def unsurveyed(district: District, kinds: Sequence[str]) -> str:
     """Say which kinds nobody surveyed and were left out; empty where there are none."""
     missing = [k for k in kinds if k not in surveyed(district, kinds)]
-    return f"没有调查过、未计入：{kind_names(district, missing)}" if missing else ""
+    return say("没有调查过、未计入：{0}", kind_names(district, missing)) if missing else ""
 
 
 def weight_of(homes: gpd.GeoDataFrame, weight: str) -> pd.Series:
@@ -461,6 +470,6 @@ def weight_of(homes: gpd.GeoDataFrame, weight: str) -> pd.Series:
     values = homes.geometry.area if weight == "area_m2" else homes[weight].astype("float64")
     values = values.where(values > 0) if weight == "area_m2" else values
     if not values.sum() > 0:
-        column = "homes 画成面" if weight == "area_m2" else f"homes 的 {weight} 列"
-        raise Lacks(f"缺{WEIGHTS[weight][0]}（{column}）")
+        column = say("homes 画成面") if weight == "area_m2" else say("homes 的 {0} 列", weight)
+        raise Lacks(say("缺{0}（{1}）", say(WEIGHTS[weight][0]), column))
     return values

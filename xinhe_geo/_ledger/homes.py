@@ -13,7 +13,6 @@ import shapely
 from ..capacity import COUNT, decay_of, sizes, within_capacity
 from ..coverage import SHARE_TOLERANCE, TOLERANCE_MIN
 from ..district import District
-from ..layers import LAYERS
 from ..reach import hinge_of_kinds, home_points
 from ..values import METHOD_LABELS, METHODS, TOLERANCE_M, Rule
 from .grounds import (
@@ -44,6 +43,7 @@ from .grounds import (
     walk,
     weight_of,
 )
+from .words import column_name, kind_name, layer_name, say, walker_name, word
 
 
 def _per_thousand(district: District, m: Measure) -> Found:
@@ -56,10 +56,14 @@ def _per_thousand(district: District, m: Measure) -> Found:
     offered = _sizes(places, field, kinds, district)
     total, base = float(offered.sum()), float(people.sum())
     value = total / base * m["per"]
-    size = "" if field == "count" else f"共 {number_text(total, '')}"
-    said = f"{len(places)} 处{size}，{WEIGHTS[weight][0]} {number_text(base, '')}"
+    size = "" if field == "count" else say("共 {0}", number_text(total, ""))
+    said = say("{0} 处{1}，{2} {3}", len(places), size, say(WEIGHTS[weight][0]), number_text(base, ""))
     short = target_of(m) * base / m["per"] - total
-    gap = f"按 {target_of(m):g} 计还差 {math.ceil(short - 1e-9):,}" if m["operator"] == ">=" and short > 1e-9 else ""
+    gap = (
+        say("按 {0:g} 计还差 {1:,}", target_of(m), math.ceil(short - 1e-09))
+        if m["operator"] == ">=" and short > 1e-9
+        else ""
+    )
     return Found(value, said, touched, gap, planned_text(planned_places(district, kinds)) if gap else "")
 
 
@@ -67,15 +71,17 @@ def _sizes(places: gpd.GeoDataFrame, field: str, kinds: Sequence[str], district:
     """Return how much each place offers; a place without a size, or sizes in different units, is 数据不足."""
     what, label = (
         kind_names(district, kinds, "或"),
-        "个数" if field == COUNT else LAYERS["facilities"].names[field].label,
+        say("个数") if field == COUNT else column_name("facilities", field),
     )
     try:
         offered = sizes(places, field)
     except ValueError as error:
-        raise Lacks(f"{what}的{error}，不能相加（facilities 的 capacity_unit 列）") from error
+        raise Lacks(say("{0}的{1}，不能相加（facilities 的 capacity_unit 列）", what, word(str(error)))) from error
     if offered.isna().any():
         blank = int(offered.isna().sum())
-        raise Lacks(f"缺{what}的{label}（facilities 的 {field} 列，{len(offered)} 处中 {blank} 处没有填）")
+        raise Lacks(
+            say("缺{0}的{1}（facilities 的 {2} 列，{3} 处中 {4} 处没有填）", what, label, field, len(offered), blank)
+        )
     return offered
 
 
@@ -92,22 +98,29 @@ def _capacity(district: District, m: Measure) -> Found:
     touched |= {**walk(district), **facilities_of(district, kinds)}
     total = float(rows["demand"].sum())
     reach, served = float(rows["within"].sum()), float(rows["served"].sum())
-    unit, walker = WEIGHTS[weight][1], district.profile(m["profile"] or _first_profile(district))
+    unit, walker = say(WEIGHTS[weight][1]), district.profile(m["profile"] or _first_profile(district))
     limit = decay_of(district, str(m["decay"])).index[-1]
-    said = (
-        f"按{walker.label}的速度 {limit:g} 分钟内有的 {reach / total:.1%}，有且够用的 {served / total:.1%}"
-        f"（应有每 {per:g} 人 {m['norm']:g}；分到的合每 {per:g} 人 {number_text(float(rows['supply'].sum()) / total * per, '')}）"
+    said = say(
+        "按{0}的速度 {1:g} 分钟内有的 {2:.1%}，有且够用的 {3:.1%}（应有每 {4:g} 人 {5:g}；分到的合每 {6:g} 人 {7}）",
+        walker_name(district, walker),
+        limit,
+        reach / total,
+        served / total,
+        per,
+        m["norm"],
+        per,
+        number_text(float(rows["supply"].sum()) / total * per, ""),
     )
     short = float(rows["short"].sum())
     missed = (rows["demand"] - rows["served"]).dropna()
-    where = _missed(homes, missed, weight).replace("不可达", "够不着或不够用")
-    gap = f"{where}；按应有数还差 {number_text(round(short, 2), '')}" if where else ""
+    where = _missed(homes, missed, weight, say("够不着或不够用"))
+    gap = say("{0}；按应有数还差 {1}", where, number_text(round(short, 2), "")) if where else ""
     unknown = int(demand.isna().sum())
-    note = f"{unknown} 处小区的{WEIGHTS[weight][0]}不详、未计入" if unknown else ""
+    note = say("{0} 处小区的{1}不详、未计入", unknown, say(WEIGHTS[weight][0])) if unknown else ""
     planned = planned_text(planned_places(district, kinds)) if gap else ""
-    fix = f"在缺口最大的小区附近增设{kind_names(district, kinds, '或')}，或扩大现有的规模" if gap else ""
-    return Found(served / total * 100, said.replace(" 人 ", f" {unit} ") if unit != "人" else said, touched, gap,
-                 "；".join(part for part in (fix, planned) if part), note=note,
+    fix = say("在缺口最大的小区附近增设{0}，或扩大现有的规模", kind_names(district, kinds, "或")) if gap else ""
+    return Found(served / total * 100, said.replace(' 人 ', f" {unit} ") if unit != '人' else said, touched, gap,
+                 say("；").join(part for part in (fix, planned) if part), note=note,
                  short=_short(district, missed, weight))  # fmt: skip
 
 
@@ -187,14 +200,21 @@ def _coverage(district: District, m: Measure) -> Found:
     kinds = list(dict.fromkeys(k for rule in rules for k in rule.kinds))
     touched |= {**walk(district), **facilities_of(district, kinds)}
     value = _mean(served, weights) * 100
-    limit = "、".join(dict.fromkeys(_limit(district, rule) for rule in rules))
-    said = f"{limit}可达{WEIGHTS[weight][0]}的份额，共 {number_text(float(weights.sum()), WEIGHTS[weight][1])}"
+    limit = say("、").join(dict.fromkeys(_limit(district, rule) for rule in rules))
+    said = say(
+        "{0}可达{1}的份额，共 {2}",
+        limit,
+        say(WEIGHTS[weight][0]),
+        number_text(float(weights.sum()), say(WEIGHTS[weight][1])),
+    )
     unknown = int(weights.isna().sum())
-    note = f"{unknown} 处小区的{WEIGHTS[weight][0]}不详、未计入" if unknown else ""
+    note = say("{0} 处小区的{1}不详、未计入", unknown, say(WEIGHTS[weight][0])) if unknown else ""
     missed = (weights * (1.0 - served)).dropna()
     gap = _missed(homes, missed, weight)
     fix = (
-        f"在缺口最大的小区附近增设{kind_names(district, kinds, '或')}，或增开出入口；候选位置用选址计算" if gap else ""
+        say("在缺口最大的小区附近增设{0}，或增开出入口；候选位置用选址计算", kind_names(district, kinds, "或"))
+        if gap
+        else ""
     )
     short = _short(district, missed, weight)
     return Found(value, said, touched, gap, fix, min(others), max(others), note=note, short=short)
@@ -216,18 +236,18 @@ def by_home(district: District, m: Measure) -> tuple[pd.Series, pd.Series, str]:
     weight = str(m["weight"] or "people")
     if m["metric"] == "capacity":
         rows = shared_out(district, m).reindex(homes.index)
-        return rows["served"] / rows["demand"].where(rows["demand"] > 0), rows["demand"], WEIGHTS[weight][1]
+        return rows["served"] / rows["demand"].where(rows["demand"] > 0), rows["demand"], say(WEIGHTS[weight][1])
     if m["metric"] == "coverage" and not m["weight"]:
         asked = district.rule(m["rule"]).denominator
         weight = "people" if asked == "community" else asked
     level, _, _ = _level(district, m)
-    return level.reindex(homes.index), weight_of(homes, weight), WEIGHTS[weight][1]
+    return level.reindex(homes.index), weight_of(homes, weight), say(WEIGHTS[weight][1])
 
 
 def _limit(district: District, rule: Rule) -> str:
     if rule.method == "walk_min":
-        return f"按{district.profile(rule.profile).label}的速度 {rule.minutes:g} 分钟"
-    return f"{METHOD_LABELS[rule.method]} {rule.metres:g} 米"
+        return say("按{0}的速度 {1:g} 分钟", walker_name(district, district.profile(rule.profile)), rule.minutes)
+    return say("{0} {1:g} 米", say(METHOD_LABELS[rule.method]), rule.metres)
 
 
 def _short(district: District, missed: pd.Series, weight: str) -> Short | None:
@@ -238,16 +258,22 @@ def _short(district: District, missed: pd.Series, weight: str) -> Short | None:
     return Short(float(missed.sum()), weight, bases_text(district.basis("homes").reindex(some)))
 
 
-def _missed(homes: gpd.GeoDataFrame, missed: pd.Series, weight: str) -> str:
-    """Say how many are not served, and where most of them are."""
+def _missed(homes: gpd.GeoDataFrame, missed: pd.Series, weight: str, lot: str = "") -> str:
+    """Say how many are not served (`lot`, by default that they have no way), and where most of them are."""
     total = float(missed.sum())
     if total <= SHARE_TOLERANCE:
         return ""
     most = missed[missed > SHARE_TOLERANCE].sort_values(ascending=False, kind="stable")
     names = homes["name"].where(homes["name"].notna(), homes.index)
-    unit = WEIGHTS[weight][1]
+    unit = say(WEIGHTS[weight][1])
     words = [f"{names[k]}" if weight == "homes" else f"{names[k]} {v:,.0f}" for k, v in most.items()]
-    return f"{number_text(round(total, 1), unit)}不可达，在 {len(most)} 个小区：{in_words(words)}"
+    return say(
+        "{0}{1}，在 {2} 个小区：{3}",
+        number_text(round(total, 1), unit),
+        lot or say("不可达"),
+        len(most),
+        in_words(words),
+    )
 
 
 def _reached(district: District, kinds: Sequence[str], minutes: float, profile: str) -> pd.DataFrame:
@@ -294,12 +320,22 @@ def _completeness(district: District, m: Measure) -> Found:
         k: _mean(_share_of_points(district, has[k].to_numpy(dtype=float)).reindex(homes.index), weights) for k in has
     }
     lacking = sorted((share, k) for k, share in per_kind.items() if share < 1 - SHARE_TOLERANCE)
-    labels = district.kinds["label"]
-    gap = "最缺：" + in_words(f"{labels[k]}（可达 {share:.0%}）" for share, k in lacking) if lacking else ""
+    gap = (
+        say("最缺：") + in_words(say("{0}（可达 {1:.0%}）", kind_name(district, k), share) for share, k in lacking)
+        if lacking
+        else ""
+    )
     walker = district.profile(m["profile"] or _first_profile(district))
-    what = "各类齐全的份额" if m["combine"] == "all" else "平均齐全度"
-    said = f"按{walker.label}的速度 {m['minutes']:g} 分钟，{len(kinds)} 类，按{WEIGHTS[weight][0]}加权的{what}"
-    fix = f"先补{labels[lacking[0][1]]}：可达份额最低" if lacking else ""
+    what = say("各类齐全的份额") if m["combine"] == "all" else say("平均齐全度")
+    said = say(
+        "按{0}的速度 {1:g} 分钟，{2} 类，按{3}加权的{4}",
+        walker_name(district, walker),
+        m["minutes"],
+        len(kinds),
+        say(WEIGHTS[weight][0]),
+        what,
+    )
+    fix = say("先补{0}：可达份额最低", kind_name(district, lacking[0][1])) if lacking else ""
     return Found(value, said, touched, gap, fix, note=unsurveyed(district, listed(m["kinds"])))
 
 
@@ -317,18 +353,23 @@ def _difference(district: District, m: Measure) -> Found:
         one = pick(district, layer, code)
         own = groups.isin(one.index)
         if not weights[own].sum() > 0:
-            raise Lacks(f"缺{WEIGHTS[weight][0]}：{one['name'].iloc[0]}里没有")
+            raise Lacks(say("缺{0}：{1}里没有", say(WEIGHTS[weight][0]), one["name"].iloc[0]))
         means.append(_mean(level.reindex(homes.index)[own], weights[own]) * 100)
         names.append(str(one["name"].iloc[0]))
     counted = homes.index[groups.isin(rows.index)]
     touched = {**touch(district, "homes", counted), **touch(district, layer, rows.index)}
     touched |= {**walk(district), **facilities_of(district, kinds)}
     value = means[0] - means[1]
-    said = f"{names[0]} {means[0]:.1f} %，{names[1]} {means[1]:.1f} %"
+    said = say("{0} {1:.1f} %，{2} {3:.1f} %", names[0], means[0], names[1], means[1])
     worse = names[0] if value < 0 else names[1]
-    gap = f"{worse}低 {abs(value):.1f} 个百分点" if abs(value) > 0.05 else ""
+    gap = say("{0}低 {1:.1f} 个百分点", worse, abs(value)) if abs(value) > 0.05 else ""
     return Found(
-        value, said, touched, gap, f"先补{worse}的缺项" if gap else "", note=unsurveyed(district, listed(m["kinds"]))
+        value,
+        said,
+        touched,
+        gap,
+        say("先补{0}的缺项", worse) if gap else "",
+        note=unsurveyed(district, listed(m["kinds"])),
     )
 
 
@@ -342,7 +383,7 @@ def _inequality(district: District, m: Measure) -> Found:
     known = weights.notna() & (weights > 0)
     values, weights = values[known], weights[known]
     touched |= {**walk(district), **facilities_of(district, kinds)}
-    said = f"按{WEIGHTS[weight][0]}加权，{len(values)} 个小区；0 为人人一样"
+    said = say("按{0}加权，{1} 个小区；0 为人人一样", say(WEIGHTS[weight][0]), len(values))
     note = unsurveyed(district, listed(m["kinds"]))
     if m["metric"] == "gini":
         return Found(gini(values, weights), said, touched, note=note)
@@ -351,7 +392,7 @@ def _inequality(district: District, m: Measure) -> Found:
         groups = district.groups[str(m["group"])].reindex(values.index).fillna("")
         touched |= touch(district, SCOPE_LAYERS[str(m["group"])])
     parts = theil(values, weights, groups)
-    split = f"，其中组间 {parts['between']:.4f}，组内 {parts['within']:.4f}" if groups is not None else ""
+    split = say("，其中组间 {0:.4f}，组内 {1:.4f}", parts["between"], parts["within"]) if groups is not None else ""
     return Found(float(parts["total"]), said + split, touched, note=note)
 
 
@@ -411,7 +452,7 @@ def _in_gap(district: District, m: Measure) -> Found:
     level, kinds, has = _level(district, {**m, "combine": "all"})
     homes = district.layers["homes"]
     if spots.empty:
-        raise Lacks(f"{LAYERS[layer].label}图层里没有要素")
+        raise Lacks(say("{0}图层里没有要素", layer_name(layer)))
     _, nearest = homes.sindex.nearest(shapely.point_on_surface(spots.geometry.array), return_all=False)
     own = homes.index[nearest]
     lacking = (level.reindex(own) < 1 - SHARE_TOLERANCE).to_numpy()
@@ -420,10 +461,9 @@ def _in_gap(district: District, m: Measure) -> Found:
     touched = {**touch(district, layer), **touch(district, "homes", own), **walk(district)}
     touched |= facilities_of(district, kinds)
     value = float(lacking.mean() * 100 if m["unit"] == "%" else lacking.sum())
-    labels = district.kinds["label"]
-    words = [f"{labels[k]}（{n} 处）" for k, n in wanted.items() if n > 0]
-    gap = f"这些地方可补：{in_words(words)}" if words else ""
-    return Found(value, f"{len(spots)} 处中 {int(lacking.sum())} 处挨着缺配套的小区", touched, gap, gap)
+    words = [say("{0}（{1} 处）", kind_name(district, k), n) for k, n in wanted.items() if n > 0]
+    gap = say("这些地方可补：{0}", in_words(words)) if words else ""
+    return Found(value, say("{0} 处中 {1} 处挨着缺配套的小区", len(spots), int(lacking.sum())), touched, gap, gap)
 
 
 #: Metrics by name.

@@ -11,18 +11,31 @@ import numpy as np
 import pandas as pd
 
 from ..district import District
-from ..ledger import COLOURS, ROLES, VERDICTS, beyond, foot, left_out, measure_rows, quoted, verdicts
+from ..ledger import (
+    COLOURS,
+    ROLES,
+    VERDICTS,
+    beyond,
+    canonical,
+    foot,
+    left_out,
+    measure_rows,
+    quoted,
+    spoken,
+    verdicts,
+)
 from .communities import community_targets
 from .figures import trend
 from .grounds import listed, number_text
 from .since import since_section
+from .words import HTML_LANG, language, listed_words, marked, say, speaking, word
 
 # --- the page --------------------------------------------------------------------------------------------------------
 
 _PAGE_STYLE = """
 .tools { position: sticky; top: 0; z-index: 2; background: var(--paper); padding: 10px 0; display: flex; flex-wrap: wrap; align-items: center; gap: 10px; }
 .tools select, .tools input, .tools button { font: inherit; padding: 4px 8px; border: 1px solid var(--line); border-radius: 4px; background: #fff; }
-main > * { scroll-margin-top: 64px; }
+main > * { scroll-margin-top: 112px; } th::first-letter { text-transform: uppercase; }
 .promise { background: var(--card); border: 1px solid var(--line); border-radius: 8px; margin: 8px 0; break-inside: avoid; }
 .promise > summary { display: grid; grid-template-columns: 3.2em 1fr auto; gap: 4px 12px; align-items: start; padding: 10px 14px; color: var(--ink); }
 .promise > summary > .here { grid-column: 2 / 4; font-size: 13.5px; color: var(--warn); } .promise > summary > .here.hidden { display: none; }
@@ -36,6 +49,7 @@ button.verdict { cursor: pointer; } button.verdict[aria-pressed=true] { outline:
 @media (max-width: 900px) { .both { grid-template-columns: 1fr; } }
 @media (max-width: 620px) { .tools { position: static; } }
 .facts { display: grid; grid-template-columns: 5.5em 1fr; gap: 2px 10px; font-size: 13.5px; margin: 6px 0; }
+[lang=en] .facts { grid-template-columns: 8.5em 1fr; }
 .facts dt { color: var(--quiet); } .facts dd { margin: 0; white-space: pre-line; overflow-wrap: anywhere; }
 .measure { border-top: 1px dashed var(--line); padding-top: 8px; margin-top: 8px; } .measure.beside h3 { font-weight: 400; }
 #beyond td:first-child { min-width: 11em; } #beyond td:nth-child(4) { min-width: 24em; } #beyond .facts { font-size: 12.5px; color: var(--quiet); }
@@ -106,7 +120,7 @@ def ledger_page(
     since: pd.DataFrame | None = None,
 ) -> str:
     """
-    Return `ledger.html`: one file that loads nothing, a promise per row, to walk down in a meeting.
+    Return `ledger.html`: one file that loads nothing, a promise per row, to walk down in a meeting; in the language of `table`.
 
     Parameters
     ----------
@@ -117,6 +131,13 @@ def ledger_page(
     since
         What changed since an earlier run (`_ledger.since.changes`); shown first.
     """
+    with speaking(spoken(table)):
+        return marked(_ledger_page(district, canonical(table), maps, since))
+
+
+def _ledger_page(
+    district: District, table: pd.DataFrame, maps: Mapping[str, str] | None, since: pd.DataFrame | None
+) -> str:
     e = html.escape
     style = importlib.resources.files("xinhe_geo").joinpath("web/brief.css").read_text("utf-8")
     together, here = verdicts(table), _lacking(district, table)
@@ -128,23 +149,23 @@ def ledger_page(
     mark = f'<p class="demo">{e(foot(district))}</p>' if district.is_demonstration else ""
     counts = together.value_counts()
     chips = " ".join(
-        f'<button type="button" class="verdict" value="{e(v)}" style="background:{COLOURS[v]}">{e(v)} {counts[v]}</button>'
+        f'<button type="button" class="verdict" value="{e(v)}" style="background:{COLOURS[v]}">{e(say(v))} {counts[v]}</button>'
         for v in VERDICTS
         if v in counts.index
     )
     return f"""<!DOCTYPE html>
-<html lang="zh-CN">
+<html lang="{HTML_LANG[language()]}">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta http-equiv="Content-Security-Policy" content="{policy}">
-<title>{e(district.name)} 规划目标落实核对表</title>
+<title>{e(district.name)} {say("规划目标落实核对表")}</title>
 <style>{style}{_PAGE_STYLE}</style>
 </head>
 <body>
 <header>
-<h1>{e(district.name)} 规划目标落实核对表</h1>
-<p class="line">{len(together)} 条承诺　数据年份：{district.year}　社区名录：{district.list_year} 年</p>
+<h1>{e(district.name)} {say("规划目标落实核对表")}</h1>
+<p class="line">{say("{0} 条承诺　数据年份：{1}　社区名录：{2} 年", len(together), district.year, district.list_year)}</p>
 {mark}
 <p>{chips}</p>
 </header>
@@ -163,7 +184,7 @@ def ledger_page(
 
 
 def _chip(verdict: str) -> str:
-    return f'<span class="verdict" style="background:{COLOURS[verdict]}">{html.escape(verdict)}</span>'
+    return f'<span class="verdict" style="background:{COLOURS[verdict]}">{html.escape(say(verdict))}</span>'
 
 
 def _option(value: str, label: str = "") -> str:
@@ -183,8 +204,8 @@ def _lacking(district: District, table: pd.DataFrame) -> dict[str, dict[str, str
     found: dict[str, dict[str, str]] = {}
     for (code, _), row in short.iterrows():
         own = found.setdefault(str(row["commitment"]), {})
-        said = f"{row['label']}：{row['text']}"
-        own[str(code)] = f"{own[str(code)]}；{said}" if str(code) in own else said
+        said = say("{0}：{1}", row["label"], row["text"])
+        own[str(code)] = say("；").join((own[str(code)], said)) if str(code) in own else said
     return found
 
 
@@ -193,24 +214,24 @@ def _tools(table: pd.DataFrame, together: pd.Series, communities: Mapping[str, s
     categories = dict.fromkeys(c for cell in first["category"] for c in listed(cell))
     places = dict.fromkeys(c for cell in first["spatial_unit"] for c in listed(cell))
     choices = (
-        ("category", "全部类别", categories),
-        ("place", "全部范围", places),
-        ("verdict", "全部判定", [v for v in VERDICTS if v in set(together)]),
+        ("category", say("全部类别"), categories),
+        ("place", say("全部范围"), places),
+        ("verdict", say("全部判定"), [v for v in VERDICTS if v in set(together)]),
     )
     selects = "".join(
         f'<select id="{name}" aria-label="{label}"><option value="">{label}</option>'
-        + "".join(_option(v) for v in values)
+        + "".join(_option(v, word(v)) for v in values)
         + "</select>"
         for name, label, values in choices
     )
     if communities:
-        own = "".join(_option(code, f"{name}还差的") for code, name in communities.items())
-        selects += (
-            f'<select id="community" aria-label="哪个社区还差"><option value="">哪个社区还差</option>{own}</select>'
-        )
-    find = '<input id="find" type="search" placeholder="找字" aria-label="找字">'
-    short = '<label><input id="gap" type="checkbox"> 只看还差的</label>'
-    return f'{selects}{find}{short}<button id="all" type="button">全部展开/收起</button><span id="count"></span>'
+        own = "".join(_option(code, say("{0}还差的", name)) for code, name in communities.items())
+        selects += f'<select id="community" aria-label="{say("哪个社区还差")}"><option value="">{say("哪个社区还差")}</option>{own}</select>'
+    find = f'<input id="find" type="search" placeholder="{say("找字")}" aria-label="{say("找字")}">'
+    short = f'<label><input id="gap" type="checkbox"> {say("只看还差的")}</label>'
+    return (
+        f'{selects}{find}{short}<button id="all" type="button">{say("全部展开/收起")}</button><span id="count"></span>'
+    )
 
 
 def _promise(
@@ -219,14 +240,14 @@ def _promise(
     e, first = html.escape, rows.iloc[0]
     own = rows[(rows["role"] == "own").to_numpy()]
     state = "<br>".join(e(_said(row)) for _, row in own.iterrows())
-    gaps = "<br>".join(e(f"差距：{g}") for g in dict.fromkeys(own["gap"]) if g)
+    gaps = "<br>".join(e(say("差距：{0}", g)) for g in dict.fromkeys(own["gap"]) if g)
     gap = f'<span class="gap">{gaps}</span>' if gaps else ""
     facts = {
         "章节": first["section"],
-        "类别": first["category"],
-        "属性": first["binding"],
+        "类别": listed_words(first["category"]),
+        "属性": word(first["binding"]),
         "年份": first["year"],
-        "范围": first["spatial_unit"],
+        "范围": listed_words(first["spatial_unit"]),
     }
     facts["原文矛盾"] = first["contradiction"]
     known = {str(m["measure"]): m for m in measure_rows(district)}
@@ -237,11 +258,12 @@ def _promise(
     data += f' data-lacks="{e(";".join(here))}" data-gap="{1 if gap else 0}"'
     names = _names(district)
     lines = "".join(
-        f'<span class="here hidden" data-community="{e(c)}">{e(names.get(c, c))}：{e(said)}　<a href="communities.html#c-{e(c)}">这个社区的一页</a></span>'
+        f'<span class="here hidden" data-community="{e(c)}">{e(say("{0}：{1}", names.get(c, c), said))}　'
+        f'<a href="communities.html#c-{e(c)}">{say("这个社区的一页")}</a></span>'
         for c, said in here.items()
     )
     return (
-        f'<details class="promise" id="{e(code)}" {data}><summary><b>{e(code)}</b><span>{e(quoted(first["quote"]))}</span>{_chip(verdict)}'
+        f'<details class="promise" id="{e(code)}" {data}><summary><b>{e(code)}</b><span lang="zh">{e(quoted(first["quote"]))}</span>{_chip(verdict)}'
         f'<span class="state">{state}</span>{gap}{lines}</summary><div class="inside">{_facts(facts)}{measures}</div></details>'
     )
 
@@ -251,7 +273,7 @@ def _measure(district: District, key: str, row: pd.Series, m: Mapping[str, Any] 
     number = number_text(float(row["value"]), str(row["unit"])) if np.isfinite(row["value"]) else "—"
     other = f"{row['low_other']:.1f}—{row['high_other']:.1f} {row['unit']}" if np.isfinite(row["low_other"]) else ""
     found = {
-        "数值": number, "目标": row["target_text"], "换算法": other, "差距": row["gap"], "怎么补": row["fix"], "缺": row["needs"],
+        "数值": number, "目标": row["target_text"], "换算法": other, "差距": row["gap"], "怎么补": row["fix"], "缺什么": row["needs"],
         "数据情况": row["demonstration"],
     }  # fmt: skip
     trace = {
@@ -260,7 +282,7 @@ def _measure(district: District, key: str, row: pd.Series, m: Mapping[str, Any] 
     chart = "" if m is None or m["metric"] != "series" else _trend_chart(trend(district, m), str(row["unit"]))
     return (
         f'<section class="measure {e(row["role"])}"><h3>{e(row["label"])} {_chip(row["verdict"])} '
-        f'<span class="small">{e(key)}　{ROLES.get(row["role"], "")}</span></h3>'
+        f'<span class="small">{e(key)}　{say(ROLES[row["role"]]) if row["role"] in ROLES else ""}</span></h3>'
         f'<div class="both"><div>{_facts(found)}{_links(key, row, maps)}{chart}</div><div class="trace">{_facts(trace)}</div></div></section>'
     )
 
@@ -269,9 +291,9 @@ def _links(key: str, row: pd.Series, maps: Mapping[str, str]) -> str:
     """Return the links to what a row rests on: its theme of the evidence map, and the map of its rule."""
     e, found = html.escape, []
     if "" in maps and np.isfinite(row["value"]) and row["metric"] != "series":
-        found.append(f'<a href="{e(maps[""])}#{e(key)}">证据图</a>')
+        found.append(f'<a href="{e(maps[""])}#{e(key)}">{say("证据图")}</a>')
     if row["rule"] and row["rule"] in maps:
-        found.append(f'<a href="{e(maps[row["rule"]])}">这条规则的图（圈层、缺口）</a>')
+        found.append(f'<a href="{e(maps[row["rule"]])}">{say("这条规则的图（圈层、缺口）")}</a>')
     return f'<p class="small links-of">{"　".join(found)}</p>' if found else ""
 
 
@@ -299,7 +321,7 @@ def _trend_chart(table: pd.DataFrame, unit: str) -> str:
 
     known = [i for i in range(len(years)) if np.isfinite(values[i, 0])]
     dots = "".join(
-        f'<circle cx="{x[i]:.1f}" cy="{y[i, 0]:.1f}" r="3.5" fill="#1f6f78"><title>{years[i]}：{number_text(values[i, 0], html.escape(unit))}'
+        f'<circle cx="{x[i]:.1f}" cy="{y[i, 0]:.1f}" r="3.5" fill="#1f6f78"><title>{say("{0}：{1}", years[i], number_text(values[i, 0], html.escape(unit)))}'
         "</title></circle>"
         for i in known
     )
@@ -311,19 +333,21 @@ def _trend_chart(table: pd.DataFrame, unit: str) -> str:
         f"{number_text(v, '')}</text>"
         for v in (low, high)
     )
-    goal = f'<text x="{x[-1] + 7:.1f}" y="{y[-1, 1] + 4:.1f}">目标</text>' if np.isfinite(values[-1, 1]) else ""
+    goal = (
+        f'<text x="{x[-1] + 7:.1f}" y="{y[-1, 1] + 4:.1f}">{say("目标")}</text>' if np.isfinite(values[-1, 1]) else ""
+    )
     axis = f'<path d="M{left:.0f} {top:.0f}V{height - bottom:.0f}H{width - right:.0f}" fill="none" stroke="#c9c2b4"/>'
     dashed = line(1, 'stroke="#a2421f" stroke-dasharray="5 4" stroke-width="1.5"')
     solid = line(0, 'stroke="#1f6f78" stroke-width="2"')
     return (
-        f'<svg class="trend" viewBox="0 0 {width:.0f} {height:.0f}" role="img" aria-label="逐年填报数和到目标的直线进度">'
+        f'<svg class="trend" viewBox="0 0 {width:.0f} {height:.0f}" role="img" aria-label="{say("逐年填报数和到目标的直线进度")}">'
         f"{axis}{dashed}{solid}{dots}{ticks}{ends}{goal}</svg>"
-        '<p class="small">实线和圆点为填报数，虚线为到目标的直线进度</p>'
+        f'<p class="small">{say("实线和圆点为填报数，虚线为到目标的直线进度")}</p>'
     )
 
 
 def _facts(facts: Mapping[str, str]) -> str:
-    rows = "".join(f"<dt>{html.escape(k)}</dt><dd>{html.escape(str(v))}</dd>" for k, v in facts.items() if v)
+    rows = "".join(f"<dt>{html.escape(say(k))}</dt><dd>{html.escape(str(v))}</dd>" for k, v in facts.items() if v)
     return f'<dl class="facts">{rows}</dl>'
 
 
@@ -334,20 +358,20 @@ def _beyond_section(district: District, maps: Mapping[str, str]) -> str:
     rows = "".join(
         f'<tr id="{e(str(key))}"><td>{e(r["label"])}<br>{_chip(r["verdict"])}{_links(str(key), r, maps)}</td>'
         f"<td>{e(_said(r, bare=True))}</td><td>{e(r['gap'])}</td>"
-        f'<td>{e(r["how"])}<p class="small">{e(r["standard"])}</p><details><summary>凭什么</summary>{_facts(_made_from(r))}</details></td></tr>'
+        f'<td>{e(r["how"])}<p class="small">{e(r["standard"])}</p><details><summary>{say("凭什么")}</summary>{_facts(_made_from(r))}</details></td></tr>'
         for key, r in table.iterrows()
     )
-    head = "<th>指标</th><th>现状</th><th>差距</th><th>怎么量，出处</th>"
+    head = f"<th>{say('指标')}</th><th>{say('现状')}</th><th>{say('差距')}</th><th>{say('怎么量，出处')}</th>"
     return (
-        f'<section id="beyond"><h2>规划之外的标准</h2><div class="scroll"><table><thead><tr>{head}</tr></thead>'
+        f'<section id="beyond"><h2>{say("规划之外的标准")}</h2><div class="scroll"><table><thead><tr>{head}</tr></thead>'
         f"<tbody>{rows}</tbody></table></div></section>"
     )
 
 
 def _said(row: pd.Series, *, bare: bool = False) -> str:
     """Return the sentence of a row; how much of it is a demonstration stands beside it, and so does, if `bare`, its label."""
-    text = str(row["text"]).removesuffix(f"：{row['demonstration']}")
-    return text.removeprefix(f"{row['label']}：") if bare else text
+    text = str(row["text"]).removesuffix(say("：{0}", row["demonstration"]))
+    return text.removeprefix(say("{0}：", row["label"])) if bare else text
 
 
 def _made_from(row: pd.Series) -> dict[str, str]:
@@ -366,11 +390,11 @@ def _left_out_section(district: District) -> str:
     if table.empty:
         return ""
     rows = "".join(
-        f"<tr><td>{e(str(r.Index))}</td><td>{e(quoted(r.quote))}</td><td>{e(r.section)}</td><td>{e(r.note)}</td></tr>"
+        f"<tr><td>{e(str(r.Index))}</td><td lang='zh'>{e(quoted(r.quote))}</td><td>{e(r.section)}</td><td>{e(r.note)}</td></tr>"
         for r in table.itertuples()
     )
-    head = "<th>编号</th><th>原文</th><th>章节</th><th>没有逐条核的原因</th>"
+    head = f"<th>{say('编号')}</th><th>{say('原文')}</th><th>{say('章节')}</th><th>{say('没有逐条核的原因')}</th>"
     return (
-        f"<section><h2>原文还有、这里没有逐条核的 {len(table)} 处</h2>"
+        f"<section><h2>{say('原文还有、这里没有逐条核的 {0} 处', len(table))}</h2>"
         f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div></section>'
     )

@@ -27,6 +27,7 @@ from ..errors import DataError, EnvironmentProblem, Problem, problems_table
 from ..layers import LAYERS
 from ..layers import check as check_rows
 from ..ledger import measure_rows, promises, together
+from .words import back, say, word
 
 PANEL_SHEET, DRAFT_SHEET = "专栏1", "专栏1底稿"
 #: The draft: commitment, column, and what the program wrote there.
@@ -70,13 +71,18 @@ def panel_sheet(district: District, table: pd.DataFrame) -> pd.DataFrame:
         handed = figures[(figures["indicator"] == m["target_series"]).to_numpy()]["value"]
         targets = [*mine["target"].dropna(), *handed]
         first = mine.iloc[0]
-        row: dict[str, object] = {"编号": code, "指标": first["quote"], "属性": first["binding"], "单位": first["unit"]}
+        row: dict[str, object] = {
+            "编号": code,
+            "指标": first["quote"],
+            "属性": word(first["binding"]),
+            "单位": first["unit"],
+        }
         row |= {str(year): float(by_year.get(year, math.nan)) for year in range(min(years), max(years) + 1)}
         blank: object = math.nan if m["target_series"] else str(promises(district).loc[code, "target"])
         row |= {TARGET: float(targets[-1]) if targets else blank}
-        row |= {"判定": together(mine["verdict"]), "说明": "；".join(mine["text"])}
+        row |= {"判定": together(mine["verdict"]), "说明": say("；").join(mine["text"])}
         rows.append(row)
-    return pd.DataFrame(rows) if rows else pd.DataFrame({"说明": ["承诺表里没有写属性的指标"]})
+    return pd.DataFrame(rows) if rows else pd.DataFrame({"说明": [say("承诺表里没有写属性的指标")]})
 
 
 def typed_into(district: District, sheet: pd.DataFrame) -> pd.DataFrame:
@@ -186,9 +192,10 @@ def _read(path: Path) -> tuple[list[Typed], Mapping[tuple[str, str], float]] | N
         with path.open("rb") as stream, warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of decorations that are not read
             book = openpyxl.load_workbook(stream, read_only=True, data_only=True)
-            if not {PANEL_SHEET, DRAFT_SHEET} <= set(book.sheetnames):
+            own = next((name for name in book.sheetnames if back(name) == PANEL_SHEET), None)
+            if own is None or DRAFT_SHEET not in book.sheetnames:
                 return None
-            cells = list(_cells(book[PANEL_SHEET].iter_rows()))
+            cells = list(_cells(book[own].iter_rows()))
             rows = [row for row in book[DRAFT_SHEET].iter_rows(values_only=True) if row and row[0]]
     except Exception as error:  # a damaged file fails in many ways; what was typed into it must not be lost
         raise EnvironmentProblem(f"读不出 {path.name} 里已填的{PANEL_SHEET}，没有覆盖它；请先另存或移走") from error
@@ -204,7 +211,7 @@ def _cells(rows: Iterator[Any]) -> Iterator[Typed]:
     for row in rows:
         values = {cell.column: cell for cell in row if cell.value is not None}
         if not heads:
-            named = {at: str(cell.value).strip() for at, cell in values.items()}
+            named = {at: back(str(cell.value).strip()) for at, cell in values.items()}
             heads = named if "编号" in named.values() else {}
             continue
         code = next(

@@ -13,7 +13,6 @@ import shapely
 
 from ..coverage import presence
 from ..district import District
-from ..layers import LAYERS
 from ..reach import facility_doors
 from ..values import TOLERANCE_M
 from .grounds import (
@@ -46,6 +45,7 @@ from .grounds import (
     walk,
     weight_of,
 )
+from .words import column_name, language, layer_name, say
 
 
 def _communities_with(district: District, m: Measure) -> Found:
@@ -59,14 +59,14 @@ def _communities_with(district: District, m: Measure) -> Found:
     lacking = has.index[~has]
     joint = "和" if m["combine"] == "all" else "或"
     what = kind_names(district, kinds, joint)
-    counted = f"{len(has)} 个社区（{district.list_year} 年名录）中 {int(has.sum())} 个有"
+    counted = say("{0} 个社区（{1} 年名录）中 {2} 个有", len(has), district.list_year, int(has.sum()))
     without = m["metric"] == "communities_without"
     value = float(len(lacking) if without else has.mean() * 100 if m["unit"] == "%" else has.sum())
     if not len(lacking):
         return Found(value, counted, touched)
     living = residents(district, m, lacking)
-    words = "、".join(f"{names.get(c, c)}{_in_brackets(living, c)}" for c in lacking)
-    gap = f"缺 {len(lacking)} 个社区：{words}；{living_text(living)}"
+    words = say("、").join(f"{names.get(c, c)}{_in_brackets(living, c)}" for c in lacking)
+    gap = say("缺 {0} 个社区：{1}；{2}", len(lacking), words, living_text(living))
     return Found(value, counted, touched, gap, _fill_communities(district, kinds, has, what), short=living.short)
 
 
@@ -87,11 +87,11 @@ def residents(district: District, m: Measure, communities: pd.Index) -> Resident
     which no home says is missing, and so is the sum where none does.
     """
     weight = str(m["weight"] or "people")
-    why, homes = once(district, ("living", weight), lambda: _living(district, weight))
+    why, homes = once(district, ("living", weight, language()), lambda: _living(district, weight))
     own = pd.concat([homes[c] for c in communities if c in homes] or [pd.DataFrame(columns=_LIVING)])
     known = own[own["size"].notna().to_numpy()]
     if known.empty:
-        blank = why or (_not_said(weight, len(own)) if len(own) else f"界内没有 {district.year} 年的小区")
+        blank = why or (_not_said(weight, len(own)) if len(own) else say("界内没有 {0} 年的小区", district.year))
         return Residents(pd.Series(math.nan, index=communities), Short(math.nan, weight, ""), len(own), blank)
     counts = known.groupby("community")["size"].sum().reindex(communities)
     return Residents(counts, Short(float(counts.sum()), weight, bases_text(known["basis"])), len(own) - len(known))
@@ -104,7 +104,7 @@ def _living(district: District, weight: str) -> tuple[str, dict[object, pd.DataF
     """Return the homes of each community with what they count and what that rests on; or why nothing is known."""
     homes, groups = district.layers.get("homes"), district.groups.get("community")
     if homes is None or groups is None:
-        return f"缺图层：{LAYERS['homes'].label}（layers.homes）", {}
+        return say("缺图层：{0}（layers.homes）", layer_name("homes")), {}
     try:
         size = weight_of(homes, weight)
     except Lacks as lack:
@@ -118,7 +118,7 @@ def _living(district: District, weight: str) -> tuple[str, dict[object, pd.DataF
 
 
 def _not_said(weight: str, homes: int) -> str:
-    return f"{homes} 处小区的{WEIGHTS[weight][0]}都没有填"
+    return say("{0} 处小区的{1}都没有填", homes, say(WEIGHTS[weight][0]))
 
 
 def _in_brackets(living: Residents, community: object) -> str:
@@ -126,17 +126,20 @@ def _in_brackets(living: Residents, community: object) -> str:
     if living.why:
         return ""
     count = float(living.counts[community])
-    return f"（{number_text(float(round(count)), UNITS[living.short.weight]) if np.isfinite(count) else '不详'}）"
+    return say(
+        "（{0}）",
+        number_text(float(round(count)), say(UNITS[living.short.weight])) if np.isfinite(count) else say("不详"),
+    )
 
 
 def living_text(living: Residents) -> str:
     """Say how many live there, by which denominator, on what that rests, and of how many homes nobody knows."""
     size, weight, basis = living.short
-    name = WEIGHTS[weight][0]
+    name = say(WEIGHTS[weight][0])
     if living.why:
-        return f"涉及的{name}：数据不足（{living.why}）"
-    unknown = f"；{living.unknown} 处小区的{name}不详、未计入" if living.unknown else ""
-    return f"涉及{name} {number_text(float(round(size)), UNITS[weight])}（依据：{basis}）{unknown}"
+        return say("涉及的{0}：数据不足（{1}）", name, living.why)
+    unknown = say("；{0} 处小区的{1}不详、未计入", living.unknown, name) if living.unknown else ""
+    return say("涉及{0} {1}（依据：{2}）{3}", name, number_text(float(round(size)), say(UNITS[weight])), basis, unknown)
 
 
 def presence_of(
@@ -162,7 +165,7 @@ def _communities_in(district: District, m: Measure, touched: dict[str, pd.Series
     touched |= outline
     inside = shapely.intersects(shape, shapely.point_on_surface(communities.geometry.array))
     if not inside.any():
-        raise Lacks(f"{scope_text(district, m)}里没有社区")
+        raise Lacks(say("{0}里没有社区", scope_text(district, m)))
     return communities.index[inside]
 
 
@@ -171,9 +174,9 @@ def _fill_communities(district: District, kinds: Sequence[str], has: pd.Series, 
     planned = planned_places(district, kinds)
     there = district.locate(planned)["community"] if len(planned) else pd.Series(dtype="str")
     due = planned[there.isin(has.index[~has]).to_numpy(dtype=bool)] if len(planned) else planned
-    text = f"每个缺的社区补 1 处{what}，共 {int((~has).sum())} 处"
+    text = say("每个缺的社区补 1 处{0}，共 {1} 处", what, int((~has).sum()))
     said = planned_text(due)
-    return f"{text}；{said}" if said else text
+    return say("{0}；{1}", text, said) if said else text
 
 
 def _count(district: District, m: Measure) -> Found:
@@ -183,13 +186,15 @@ def _count(district: District, m: Measure) -> Found:
         frame = district.layers[layer]
         shape, touched = scope_shape(district, m)
         rows = frame[shapely.intersects(shape, shapely.point_on_surface(frame.geometry.array))]
-        value, what = float(len(rows)), LAYERS[layer].label
-        return Found(value, f"{scope_text(district, m)}里有 {len(rows)} 处{what}", {**touch(district, layer), **touched},
+        value, what = float(len(rows)), layer_name(layer)
+        return Found(value, say('{0}里有 {1} 处{2}', scope_text(district, m), len(rows), what), {**touch(district, layer), **touched},
                       short_of(m, value))  # fmt: skip
     kinds = listed(m["kinds"]) or list(district.kinds.index)
     places, touched = open_places(district, m, kinds)
     value = float(len(places))
-    said = f"{scope_text(district, m)}里开放 {len(places)} 处" + (f"：{place_names(places)}" if len(places) else "")
+    said = say("{0}里开放 {1} 处", scope_text(district, m), len(places)) + (
+        say("：{0}", place_names(places)) if len(places) else ""
+    )
     gap = short_of(m, value)
     due = planned_text(planned_places(district, kinds, scope_shape(district, m)[0])) if gap else ""
     return Found(value, said, touched, gap, due)
@@ -203,15 +208,17 @@ def _kinds_present(district: District, m: Measure) -> Found:
     have = [k for k in asked if (places["kind"] == k).any()]
     lacking = [k for k in asked if k not in have]
     value = len(have) / len(asked) * 100 if m["unit"] == "%" else float(len(have))
-    gap = f"缺：{kind_names(district, lacking)}" if lacking else ""
+    gap = say("缺：{0}", kind_names(district, lacking)) if lacking else ""
     fix = (
-        f"配建{kind_names(district, lacking)}；{planned_text(planned_places(district, lacking, scope_shape(district, m)[0]))}".rstrip(
-            "；"
-        )
+        say(
+            "配建{0}；{1}",
+            kind_names(district, lacking),
+            planned_text(planned_places(district, lacking, scope_shape(district, m)[0])),
+        ).rstrip(say("；"))
         if lacking
         else ""
     )
-    said = f"{scope_text(district, m)}：{len(asked)} 类中有 {len(have)} 类"
+    said = say("{0}：{1} 类中有 {2} 类", scope_text(district, m), len(asked), len(have))
     return Found(value, said, touched, gap, fix, note=unsurveyed(district, kinds))
 
 
@@ -225,17 +232,23 @@ def _near(district: District, m: Measure) -> Found:
     targets = everywhere[everywhere["kind"].isin(others).to_numpy()]
     touched |= {**facilities_of(district, [*kinds, *others]), **walk(district)}
     if places.empty:
-        raise Lacks(f"{scope_text(district, m)}里没有开放的{kind_names(district, kinds)}，无从比较")
+        raise Lacks(say("{0}里没有开放的{1}，无从比较", scope_text(district, m), kind_names(district, kinds)))
     metres = _walk_between(district, places, targets)
     near = metres <= m["metres"] + TOLERANCE_M
     value = float(near.mean() * 100 if m["unit"] == "%" else near.sum())
     names = places["name"].where(places["name"].notna(), places.index)
     order = metres[near].sort_values(kind="stable").index
-    words = [f"{names[k]}（{metres[k]:,.0f} m）" for k in order]
-    said = f"{len(places)} 处中 {int(near.sum())} 处的 {m['metres']:g} m 内有{kind_names(district, others, '或')}"
-    return Found(value, said + (f"：{in_words(words)}" if words else ""), touched,
-                  f"还没有的：{in_words(names[~near])}" if (~near).any() else "",
-                  "由近到远先作试点" if words else "")  # fmt: skip
+    words = [say("{0}（{1:,.0f} m）", names[k], metres[k]) for k in order]
+    said = say(
+        "{0} 处中 {1} 处的 {2:g} m 内有{3}",
+        len(places),
+        int(near.sum()),
+        m["metres"],
+        kind_names(district, others, "或"),
+    )
+    return Found(value, said + (say('：{0}', in_words(words)) if words else ""), touched,
+                  say('还没有的：{0}', in_words(names[~near])) if (~near).any() else "",
+                  say('由近到远先作试点') if words else "")  # fmt: skip
 
 
 def _walk_between(district: District, places: gpd.GeoDataFrame, targets: gpd.GeoDataFrame) -> pd.Series:
@@ -258,18 +271,18 @@ def _attribute(district: District, m: Measure) -> Found:
     places, touched = open_places(district, m, kinds)
     what = kind_names(district, kinds, "或")
     if places.empty:
-        raise Lacks(f"{scope_text(district, m)}里没有开放的{what}，没有属性可比")
+        raise Lacks(say("{0}里没有开放的{1}，没有属性可比", scope_text(district, m), what))
     values = pd.to_numeric(places[field], errors="coerce").dropna()
-    label = LAYERS["facilities"].names[field].label
+    label = column_name("facilities", field)
     if values.empty:
-        raise Lacks(f"缺{what}的{label}（facilities 的 {field} 列，{len(places)} 处都没有填）")
+        raise Lacks(say("缺{0}的{1}（facilities 的 {2} 列，{3} 处都没有填）", what, label, field, len(places)))
     value = float(getattr(values, m["aggregate"] if m["aggregate"] in ("max", "min", "sum") else "max")())
     blank = len(places) - len(values)
     names = places["name"].where(places["name"].notna(), places.index)
-    said = "、".join(
+    said = say("、").join(
         f"{names[k]} {number_text(float(v), str(m['unit']))}" for k, v in values.head(NAMED_AT_MOST).items()
     )
-    note = f"{blank} 处没有填{label}" if blank else ""
+    note = say("{0} 处没有填{1}", blank, label) if blank else ""
     return Found(value, said, touched, short_of(m, value), planned_text(planned_places(district, kinds)), note=note)
 
 
@@ -284,8 +297,21 @@ def _per_communities(district: District, m: Measure) -> Found:
     inside = district.locate(places)["community"].notna().to_numpy()
     value, n = float(inside.sum()), len(communities)
     few, many = math.ceil(n / m["high"]), math.ceil(n / m["low"])
-    short = f"还差 {few - value:.0f}—{many - value:.0f} 处" if value < few else f"还差 0—{many - value:.0f} 处"
-    said = f"{n} 个社区（{district.list_year} 年名录），每 {m['low']:g}—{m['high']:g} 个 1 处，应有 {few}—{many} 处，现有 {value:.0f} 处"
+    short = (
+        say("还差 {0:.0f}—{1:.0f} 处", few - value, many - value)
+        if value < few
+        else say("还差 0—{0:.0f} 处", many - value)
+    )
+    said = say(
+        "{0} 个社区（{1} 年名录），每 {2:g}—{3:g} 个 1 处，应有 {4}—{5} 处，现有 {6:.0f} 处",
+        n,
+        district.list_year,
+        m["low"],
+        m["high"],
+        few,
+        many,
+        value,
+    )
     touched = {**touch(district, "communities"), **facilities_of(district, kinds)}
     fix = planned_text(planned_places(district, kinds)) if value < many else ""
     return Found(value, said, touched, short if value < many else "", fix, target=float(few))

@@ -11,7 +11,6 @@ import pandas as pd
 import shapely
 
 from ..district import District
-from ..layers import LAYERS
 from ..values import TOLERANCE_M
 from .grounds import (
     SCOPE_LAYERS,
@@ -34,6 +33,7 @@ from .grounds import (
     touch,
     weight_of,
 )
+from .words import layer_name, say
 
 
 def _area(district: District, m: Measure) -> Found:
@@ -46,13 +46,13 @@ def _area(district: District, m: Measure) -> Found:
     if not same:
         outline, more = scope_shape(district, m)
         shape, touched = shapely.intersection(shape, outline), {**touched, **more}
-    value = float(shape.area) / {"km²": 1e6, "公顷": 1e4}.get(str(m["unit"]), 1.0)
-    said = f"{len(rows)} 处{LAYERS[layer].label}合计 {number_text(shape.area, 'm²')}"
+    value = float(shape.area) / {"km²": 1e6, say("公顷"): 1e4}.get(str(m["unit"]), 1.0)
+    said = say("{0} 处{1}合计 {2}", len(rows), layer_name(layer), number_text(shape.area, "m²"))
     if m["per"] > 0:
         homes, more = homes_in(district, m)
         people = float(weight_of(homes, str(m["weight"] or "people")).sum())
         value, touched = value / people * m["per"], {**touched, **more}
-        said += f"，{WEIGHTS[str(m['weight'] or 'people')][0]} {number_text(people, '')}"
+        said += say("，{0} {1}", say(WEIGHTS[str(m["weight"] or "people")][0]), number_text(people, ""))
     return Found(value, said, touched, short_of(m, value))
 
 
@@ -63,7 +63,7 @@ def _topology(district: District, m: Measure) -> Found:
     others = pick(district, other, m["other_codes"])
     touched = {**touch(district, layer, rows.index), **touch(district, other, others.index)}
     own, whole = shapely.union_all(rows.geometry.array), shapely.union_all(others.geometry.array)
-    names = f"{LAYERS[layer].label} {len(rows)} 处", f"{LAYERS[other].label} {len(others)} 处"
+    names = say("{0} {1} 处", layer_name(layer), len(rows)), say("{0} {1} 处", layer_name(other), len(others))
     relation = str(m["relation"])
     if relation == "straddle":
         return _straddle(rows, others, touched, m)
@@ -73,27 +73,27 @@ def _topology(district: District, m: Measure) -> Found:
         north = shapely.intersection(own, _north_of(whole, own))
         rest = _ground(own.area - north.area)
         value = (1 - rest / own.area) * 100
-        said = f"{names[0]}中在线以北的面积份额"
+        said = say("{0}中在线以北的面积份额", names[0])
     elif relation == "inside":
         rest = _ground(shapely.difference(own, whole).area)
-        value, said = (1 - rest / own.area) * 100, f"{names[0]}落在{names[1]}以内的面积份额"
+        value, said = (1 - rest / own.area) * 100, say("{0}落在{1}以内的面积份额", names[0], names[1])
     elif relation == "covered":
-        value, rest, said = (1 - outside / whole.area) * 100, outside, f"{names[1]}被{names[0]}盖住的面积份额"
+        value, rest, said = (1 - outside / whole.area) * 100, outside, say("{0}被{1}盖住的面积份额", names[1], names[0])
     elif relation == "overlap":
         value, rest, said = (
             overlap / whole.area * 100,
             overlap,
-            f"{names[0]}互相重叠的面积占{LAYERS[other].label}的份额",
+            say("{0}互相重叠的面积占{1}的份额", names[0], layer_name(other)),
         )
     else:
         rest = outside + overlap
         value, said = (
             rest / whole.area * 100,
-            f"{names[0]}拼{names[1]}：缝 {number_text(outside, 'm²')}，叠 {number_text(overlap, 'm²')}",
+            say("{0}拼{1}：缝 {2}，叠 {3}", names[0], names[1], number_text(outside, "m²"), number_text(overlap, "m²")),
         )
     rest = _ground(rest)
-    gap = f"不合的面积 {number_text(rest, 'm²')}" if rest > 0 else ""
-    return Found(value, said, touched, gap, "核对两个图层的界线" if gap else "")
+    gap = say("不合的面积 {0}", number_text(rest, "m²")) if rest > 0 else ""
+    return Found(value, said, touched, gap, say("核对两个图层的界线") if gap else "")
 
 
 def _ground(area: float) -> float:
@@ -110,9 +110,9 @@ def _straddle(rows: gpd.GeoDataFrame, others: gpd.GeoDataFrame, touched: dict[st
     enough = shared > 0.01 * rows.geometry.area.to_numpy()[i]
     counts = np.bincount(i[enough], minlength=len(rows))
     across = rows[counts > 1]
-    said = f"{len(rows)} 处中 {len(across)} 处跨界"
-    return Found(float(len(across)), said, touched, f"跨界：{place_names(across)}" if len(across) else "",
-                  "按界线拆开" if len(across) else "")  # fmt: skip
+    said = say("{0} 处中 {1} 处跨界", len(rows), len(across))
+    return Found(float(len(across)), said, touched, say('跨界：{0}', place_names(across)) if len(across) else "",
+                  say('按界线拆开') if len(across) else "")  # fmt: skip
 
 
 def _north_of(line: shapely.Geometry, around: shapely.Geometry) -> shapely.Geometry:
@@ -141,16 +141,29 @@ def _along(district: District, m: Measure) -> Found:
         company = shapely.union_all(district.layers[other].geometry.array)
         near = shapely.buffer(company, max(m["metres"], 0.0), quad_segs=32)
         part = float(shapely.intersection(line, near).length)
-        said = f"{where}全长 {number_text(line.length, 'm')}，其中 {number_text(part, 'm')} 的 {m['metres']:g} m 内有{LAYERS[other].label}"
+        said = say(
+            "{0}全长 {1}，其中 {2} 的 {3:g} m 内有{4}",
+            where,
+            number_text(line.length, "m"),
+            number_text(part, "m"),
+            m["metres"],
+            layer_name(other),
+        )
         rest = line.length - part
-        gap = f"还有 {number_text(rest, 'm')} 没有" if rest > 1.0 else ""
+        gap = say("还有 {0} 没有", number_text(rest, "m")) if rest > 1.0 else ""
         return Found(
-            part / line.length * 100, said, {**touched, **touch(district, other)}, gap, "补连断开的段" if gap else ""
+            part / line.length * 100,
+            said,
+            {**touched, **touch(district, other)},
+            gap,
+            say("补连断开的段") if gap else "",
         )
     gaps, crossings = _crossings(line, district.layers["streets"])
-    said = f"{where}全长 {number_text(line.length, 'm')}，可步行穿越 {crossings} 处"
-    gap = f"最长的一段 {number_text(max(gaps), 'm')} 过不去"
-    return Found(max(gaps), said, {**touched, **touch(district, "streets")}, gap, "在最长的一段中间增加过街桥或通道")
+    said = say("{0}全长 {1}，可步行穿越 {2} 处", where, number_text(line.length, "m"), crossings)
+    gap = say("最长的一段 {0} 过不去", number_text(max(gaps), "m"))
+    return Found(
+        max(gaps), said, {**touched, **touch(district, "streets")}, gap, say("在最长的一段中间增加过街桥或通道")
+    )
 
 
 def _along_places(district: District, m: Measure, line: shapely.Geometry, touched: dict[str, pd.Series]) -> Found:
@@ -160,13 +173,13 @@ def _along_places(district: District, m: Measure, line: shapely.Geometry, touche
     assert places is not None
     places = places[places["kind"].isin(kinds).to_numpy()]
     if places.empty:
-        raise Lacks(f"没有开放的{kind_names(district, kinds)}，无从比较")
+        raise Lacks(say("没有开放的{0}，无从比较", kind_names(district, kinds)))
     metres = shapely.distance(line, places.geometry.array)
     near = metres <= m["metres"] + TOLERANCE_M
     value = float(near.mean() * 100 if m["unit"] == "%" else near.sum())
     names = places["name"].where(places["name"].notna(), places.index)
-    words = [f"{name}（{d:,.0f} m）" for name, d in zip(names, metres, strict=True)]
-    said = f"{len(places)} 处中 {int(near.sum())} 处在 {m['metres']:g} m 以内：{in_words(words)}"
+    words = [say("{0}（{1:,.0f} m）", name, d) for name, d in zip(names, metres, strict=True)]
+    said = say("{0} 处中 {1} 处在 {2:g} m 以内：{3}", len(places), int(near.sum()), m["metres"], in_words(words))
     return Found(value, said, {**touched, **facilities_of(district, kinds)}, short_of(m, value))
 
 
@@ -193,11 +206,11 @@ def _mix(district: District, m: Measure) -> Found:
         shapes, touched = shapely.intersection(shapes, outline), {**touched, **more}
     area = pd.Series(shapely.area(shapes), index=frame.index).groupby(frame[field]).sum()
     if not area.sum() > 0 or len(area) < 2:
-        raise Lacks(f"{scope_text(district, m)}里{LAYERS[layer].label}不到两类")
+        raise Lacks(say("{0}里{1}不到两类", scope_text(district, m), layer_name(layer)))
     share = (area / area.sum())[area > 0]
     value = float(-(share * np.log(share)).sum() / np.log(len(area)))
     most = share.sort_values(ascending=False, kind="stable").head(4)
-    return Found(value, "、".join(f"{k} {v:.0%}" for k, v in most.items()), touched)
+    return Found(value, say("、").join(f"{k} {v:.0%}" for k, v in most.items()), touched)
 
 
 #: Metrics by name.

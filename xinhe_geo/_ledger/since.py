@@ -15,8 +15,9 @@ import pandas as pd
 from ..district import District
 from ..errors import SourceError
 from ..layers import LAYERS
-from ..ledger import beyond
+from ..ledger import UNMEASURED, beyond, canonical, measure_rows
 from .grounds import number_text
+from .words import language, layer_name, say, word
 
 #: The records of a whole report and of the ledger alone.
 RECORDS = ("run.json", "ledger.json")
@@ -38,11 +39,13 @@ def ledger_record(district: District, table: pd.DataFrame | None) -> dict[str, A
     """
     rows: dict[str, Any] = {}
     if table is not None:
-        both = [table.droplevel("commitment"), beyond(district)]
-        for part in both:
+        known = {str(m["measure"]): m for m in measure_rows(district)}
+        for part in (canonical(table).droplevel("commitment"), beyond(district)):
             for key, row in part.iterrows():
                 value = None if math.isnan(row["value"]) else round(float(row["value"]), DIGITS)
-                rows[str(key)] = {"label": row["label"], "value": value, "unit": row["unit"], "verdict": row["verdict"]}
+                # a record is in Chinese, whatever language its ledger was shown in: the next one is compared with it
+                own = known.get(str(key), {"label": UNMEASURED, "unit": ""})
+                rows[str(key)] = {"label": own["label"], "value": value, "unit": own["unit"], "verdict": row["verdict"]}
     return {
         "district": {"name": district.name, "code": district.code, "crs": district.crs},
         "parameters": {
@@ -185,21 +188,40 @@ def since_section(table: pd.DataFrame) -> str:
     """Return 与上次相比 as a section of a page; `table` is what `changes` found."""
     e = html.escape
     if table.empty:
-        return '<section id="since"><h2>与上次相比</h2><p>数据、参数和结果都没有变化。</p></section>'
+        return f'<section id="since"><h2>{say("与上次相比")}</h2><p>{say("数据、参数和结果都没有变化。")}</p></section>'
     counts = table["part"].value_counts()
-    said = "，".join(f"{part} {counts[part]} 处" for part in ("参数", "数据", "指标", "结果") if part in counts)
-    body = "".join(
-        f"<tr><td>{e(r.part)}</td><td>{e(r.id)}</td><td>{e(r.label)}</td><td>{e(r.before) or '没有'}</td><td>{e(r.after) or '没有'}</td></tr>"
-        for r in table.itertuples(index=False)
+    said = say("，").join(
+        say("{0} {1} 处", word(part), counts[part]) for part in ("参数", "数据", "指标", "结果") if part in counts
     )
-    head = "<th>什么</th><th>编号</th><th>名称</th><th>上次</th><th>这次</th>"
+    body = "".join(
+        f"<tr><td>{e(r.part)}</td><td>{e(r.id)}</td><td>{e(r.label)}</td><td>{e(r.before) or say('没有')}</td><td>{e(r.after) or say('没有')}</td></tr>"
+        for r in _shown(table).itertuples(index=False)
+    )
+    head = f"<th>{say('什么')}</th><th>{say('编号')}</th><th>{say('名称')}</th><th>{say('上次')}</th><th>{say('这次')}</th>"
     return (
-        f'<section id="since"><h2>与上次相比</h2><p>有变化：{said}。</p><div class="scroll"><table><thead><tr>{head}</tr></thead>'
+        f'<section id="since"><h2>{say("与上次相比")}</h2><p>{say("有变化：{0}。", said)}</p><div class="scroll"><table><thead><tr>{head}</tr></thead>'
         f"<tbody>{body}</tbody></table></div></section>"
     )
+
+
+def _shown(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the changes in the language that is spoken; what an earlier record said of its own is Chinese, word by word put over."""
+    if language() == "zh":
+        return table
+
+    def over(text: str) -> str:
+        return "　".join(" ".join(word(piece) for piece in part.split(" ")) for part in text.split("　"))
+
+    label = [layer_name(r.id) if r.id in LAYERS else word(r.label) for r in table.itertuples(index=False)]
+    both = {c: [over(str(v)) for v in table[c]] for c in ("part", "before", "after")}
+    return table.assign(label=label, **both)
 
 
 def since_sheet(table: pd.DataFrame) -> pd.DataFrame:
     """Return 与上次相比 under Chinese headers, for the workbook."""
     names = {"part": "什么", "id": "编号", "label": "名称", "before": "上次", "after": "这次"}
-    return table.rename(columns=names) if len(table) else pd.DataFrame({"说明": ["数据、参数和结果都没有变化"]})
+    return (
+        _shown(table).rename(columns=names)
+        if len(table)
+        else pd.DataFrame({"说明": [say("数据、参数和结果都没有变化。")]})
+    )
