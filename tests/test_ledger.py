@@ -259,7 +259,7 @@ def test_what_is_said_beside_the_number(by_hand: pd.DataFrame) -> None:
     assert "北站（2025 年）" in by_hand.loc["since", "fix"] and by_hand.loc["since", "gap"] == "还差 1 处"
     assert "参考线 ≥ 100 %" in by_hand.loc["circle_line", "text"] and "标准 ≥ 1" in by_hand.loc["second_hand", "text"]
     circle = by_hand.loc["circle"]
-    assert circle["gap"] == "10 人不可达，在 1 个小区：戊苑 10"
+    assert circle["gap"] == "10 人不可达，在 1 个小区：戊苑 10 人"
     # the three methods as a range: 1000 m by street 350 of 360, 1000 m as the crow flies all of them
     assert circle["low_other"] == pytest.approx(REACHED) and circle["high_other"] == pytest.approx(100)
     assert circle["method"] == "可达份额（步行时间）"
@@ -268,7 +268,7 @@ def test_what_is_said_beside_the_number(by_hand: pd.DataFrame) -> None:
     assert "layers.parcels" in by_hand.loc["no_layer", "needs"]
     assert "T07" in by_hand.loc["no_community", "needs"] and "行车时间" in by_hand.loc["no_engine", "needs"]
     assert "capacity" in by_hand.loc["no_capacity", "needs"] and "floor_area_m2" in by_hand.loc["no_area", "needs"]
-    assert "够不着或不够用，在 3 个小区：乙苑 49、丁楼 12、戊苑 10" in by_hand.loc["enough", "gap"]
+    assert "够不着或不够用，在 3 个小区：乙苑 49 人、丁楼 12 人、戊苑 10 人" in by_hand.loc["enough", "gap"]
     assert "有的 97.2%，有且够用的 80.2%" in by_hand.loc["enough", "text"]
     assert (
         "5 分钟以内 1、10 分钟以内 0.68" in by_hand.loc["enough", "parameters"]

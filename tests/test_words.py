@@ -118,7 +118,7 @@ def test_every_metric_says_the_same_in_english(toy: xh.District) -> None:
         "communities without one (1): 甲社区 (100 people); living there: 100 people (residents; basis: surveyed); "
         "residents unknown at 1 of the homes, left out"
     )
-    assert theirs.loc[("T1", "T1.circle"), "gap"] == "10 people not served, homes (1): 戊苑 10"
+    assert theirs.loc[("T1", "T1.circle"), "gap"] == "10 people not served, homes (1): 戊苑 10 people"
     explained = xh.explain(theirs, "T1.canteen")
     assert "Verdict: Partly met".lower() in explained.lower() and "\nInputs:\n" in explained
 

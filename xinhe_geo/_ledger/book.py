@@ -25,7 +25,7 @@ from .communities import community_sheet
 from .grounds import rows_of
 from .panel import DRAFT_SHEET, PANEL_SHEET, draft_sheet, panel_sheet, typed_into
 from .since import since_sheet
-from .words import back, language, layer_name, listed_words, say, speaking, title, word
+from .words import back, language, layer_name, listed_words, parted, say, speaking, title, word
 
 # --- the workbook ----------------------------------------------------------------------------------------------------
 
@@ -186,12 +186,14 @@ def _sheets(
 
 def _check_sheet(rows: pd.DataFrame) -> pd.DataFrame:
     rows = rows.assign(role=[say(ROLES[r]) if r in ROLES else "" for r in rows["role"]])
-    rows = rows.assign(**{c: rows[c].map(listed_words) for c in ("category", "binding", "spatial_unit")})
+    cells = {c: rows[c].map(listed_words) for c in ("category", "binding", "spatial_unit")}
+    rows = rows.assign(section=rows["section"].map(parted), **cells)
     # what a meeting asks comes first and is printed; how the number was made stands to the right of it
     names = {
         "commitment": "承诺", "quote": "原文", "category": "类别", "label": "量什么", "role": "地位", "value": "数值", "unit": "单位",
-        "target_text": "目标", "verdict": "判定", "gap": "差距", "gap_size": "差距涉及", "gap_of": "涉及什么", "gap_basis": "涉及的依据",
-        "fix": "怎么补", "needs": "缺什么", "section": "章节", "binding": "属性", "spatial_unit": "空间范围",
+        "target_text": "目标", "verdict": "判定", "gap": "差距",
+        "fix": "怎么补", "needs": "缺什么",
+        "gap_size": "差距涉及", "gap_of": "涉及什么", "gap_basis": "涉及的依据", "section": "章节", "binding": "属性", "spatial_unit": "空间范围",
         "contradiction": "原文矛盾", "low_other": "换算法最低", "high_other": "换算法最高", "how": "怎么量",
         "method": "算法", "formula": "公式", "parameters": "参数", "demonstration": "数据情况", "standard": "出处", "text": "一句话",
         "measure": "编号",
@@ -215,7 +217,7 @@ def _task_sheet(table: pd.DataFrame, filled: pd.DataFrame) -> pd.DataFrame:
         row = {
             "编号": code,
             "原文": first["quote"],
-            "章节": first["section"],
+            "章节": parted(first["section"]),
             "年份": first["year"],
             "空间范围": listed_words(first["spatial_unit"]),
         }

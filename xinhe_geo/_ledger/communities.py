@@ -249,7 +249,13 @@ _STYLE = """
 .community h2 { margin-top: 16px; } .community h3 { margin-top: 14px; }
 .facts { display: flex; flex-wrap: wrap; gap: 2px 22px; margin: 4px 0; } .facts b { font-size: 18px; font-variant-numeric: tabular-nums; }
 .two { display: grid; grid-template-columns: minmax(0, 1.35fr) minmax(0, 1fr); gap: 0 22px; } th::first-letter { text-transform: uppercase; }
-@media (max-width: 1000px) { .two { grid-template-columns: minmax(0, 1fr); } .community { padding: 4px 14px 14px; } } .two p { margin: 2px 0; font-size: 14px; }
+@media (max-width: 1000px) { .two { grid-template-columns: minmax(0, 1fr); } .community { padding: 4px 14px 14px; } }
+@media screen and (max-width: 620px) {
+  .short thead { display: none; }
+  .short tr { display: grid; grid-template-columns: 3.4em minmax(0, 1fr); padding: 6px 0; border-bottom: 1px solid var(--line); }
+  .short td { border: 0; padding: 1px 8px; text-align: start; grid-column: 2; } .short td:first-child { grid-column: 1; grid-row: 1 / 9; }
+  .short td[data-label]::before { content: attr(data-label) " "; color: var(--quiet); }
+} .two p { margin: 2px 0; font-size: 14px; }
 .lack { color: var(--warn); } .hidden { display: none; }
 .verdict { border-radius: 4px; padding: 1px 6px; font-size: 12.5px; font-weight: 600; white-space: nowrap; }
 @media print {
@@ -374,13 +380,14 @@ def _target_table(targets: pd.DataFrame) -> str:
     short = targets[targets["short"].to_numpy(dtype=bool)]
     body = "".join(
         f'<tr><td>{e(r.commitment) or say("标准")}</td><td>{e(r.label)}</td><td class="lack">{e(r.text)}</td>'
-        f'<td class="n">{_whole(r)}</td><td>{e(r.target_text)}</td><td>{_chip(r.verdict)}</td></tr>'
+        f'<td class="n" data-label="{say("全街道")}">{_whole(r) or "—"}</td><td data-label="{say("目标")}">{e(r.target_text) or "—"}</td>'
+        f"<td>{_chip(r.verdict)}</td></tr>"
         for r in short.itertuples()
     )
     columns = ("承诺", "量什么", "这里", "全街道", "目标", "判定")
     head = "".join(f"<th{_NUMBER if c == '全街道' else ''}>{say(c)}</th>" for c in columns)
     table = (
-        f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+        f'<div class="scroll"><table class="short"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
         if body
         else f"<p>{say('没有')}</p>"
     )

@@ -296,7 +296,8 @@ def parameters(district: District, m: Measure) -> str:
             shown = f"{walker_name(district, walker)} {walker.speed_m_s:g} m/s"
         else:
             shown = word(_WORDS.get(value, value)) if isinstance(value, str) else f"{value:g}"
-        parts.append(f"{column_name('measures', name)} {shown}{column.unit and ' ' + word(column.unit)}")
+        called = column_name("measures", name).partition("（")[0]
+        parts.append(f"{called} {shown}{column.unit and ' ' + word(column.unit)}")
     parts.append(say("数据年份 {0}，社区名录 {1} 年", district.year, district.list_year))
     return say("；").join(parts)
 

@@ -17,6 +17,7 @@ from ..reach import hinge_of_kinds, home_points
 from ..values import METHOD_LABELS, METHODS, TOLERANCE_M, Rule
 from .grounds import (
     SCOPE_LAYERS,
+    UNITS,
     WEIGHTS,
     Found,
     Lacks,
@@ -266,7 +267,8 @@ def _missed(homes: gpd.GeoDataFrame, missed: pd.Series, weight: str, lot: str = 
     most = missed[missed > SHARE_TOLERANCE].sort_values(ascending=False, kind="stable")
     names = homes["name"].where(homes["name"].notna(), homes.index)
     unit = say(WEIGHTS[weight][1])
-    words = [f"{names[k]}" if weight == "homes" else f"{names[k]} {v:,.0f}" for k, v in most.items()]
+    of_one = say(UNITS[weight])
+    words = [f"{names[k]}" if weight == "homes" else f"{names[k]} {v:,.0f} {of_one}" for k, v in most.items()]
     return say(
         "{0}{1}，在 {2} 个小区：{3}",
         number_text(round(total, 1), unit),

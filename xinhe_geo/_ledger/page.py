@@ -28,7 +28,7 @@ from .communities import community_targets
 from .figures import trend
 from .grounds import listed, number_text
 from .since import since_section
-from .words import HTML_LANG, language, listed_words, marked, say, speaking, word
+from .words import HTML_LANG, language, listed_words, marked, parted, say, speaking, word
 
 # --- the page --------------------------------------------------------------------------------------------------------
 
@@ -47,7 +47,12 @@ main > * { scroll-margin-top: 112px; } th::first-letter { text-transform: upperc
 button.verdict { cursor: pointer; } button.verdict[aria-pressed=true] { outline: 2px solid var(--accent); }
 .both { display: grid; grid-template-columns: minmax(0, 1fr) minmax(0, 1fr); gap: 0 26px; } .trace { font-size: 12.5px; color: var(--quiet); }
 @media (max-width: 900px) { .both { grid-template-columns: 1fr; } }
-@media (max-width: 620px) { .tools { position: static; } }
+@media (max-width: 620px) {
+  .tools { position: static; }
+  .promise > summary { grid-template-columns: 2.6em minmax(0, 1fr); } .promise > summary > * { grid-column: 2 / 3 !important; }
+  .promise > summary > b { grid-column: 1 / 2 !important; }
+  .promise > summary > .verdict { justify-self: start; } [lang] .inside .facts { grid-template-columns: 4.5em minmax(0, 1fr); }
+}
 .facts { display: grid; grid-template-columns: 5.5em 1fr; gap: 2px 10px; font-size: 13.5px; margin: 6px 0; }
 [lang=en] .facts { grid-template-columns: 8.5em 1fr; }
 .facts dt { color: var(--quiet); } .facts dd { margin: 0; white-space: pre-line; overflow-wrap: anywhere; }
@@ -243,7 +248,7 @@ def _promise(
     gaps = "<br>".join(e(say("差距：{0}", g)) for g in dict.fromkeys(own["gap"]) if g)
     gap = f'<span class="gap">{gaps}</span>' if gaps else ""
     facts = {
-        "章节": first["section"],
+        "章节": parted(first["section"]),
         "类别": listed_words(first["category"]),
         "属性": word(first["binding"]),
         "年份": first["year"],
@@ -390,7 +395,7 @@ def _left_out_section(district: District) -> str:
     if table.empty:
         return ""
     rows = "".join(
-        f"<tr><td>{e(str(r.Index))}</td><td lang='zh'>{e(quoted(r.quote))}</td><td>{e(r.section)}</td><td>{e(r.note)}</td></tr>"
+        f"<tr><td>{e(str(r.Index))}</td><td lang='zh'>{e(quoted(r.quote))}</td><td>{e(parted(r.section))}</td><td>{e(r.note)}</td></tr>"
         for r in table.itertuples()
     )
     head = f"<th>{say('编号')}</th><th>{say('原文')}</th><th>{say('章节')}</th><th>{say('没有逐条核的原因')}</th>"

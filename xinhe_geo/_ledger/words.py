@@ -69,7 +69,12 @@ def counted(number: float, unit: str) -> str:
 
 def listed_words(text: str) -> str:
     """Return a cell that lists several words."""
-    return text if language() == "zh" else "; ".join(word(part) for part in text.split(";") if part)
+    return say("、").join(word(part.strip()) for part in text.split(";") if part.strip())
+
+
+def parted(text: str) -> str:
+    """Return a cell that lists several passages of the plan."""
+    return "；".join(part.strip() for part in text.split(";") if part.strip())
 
 
 def title(text: str) -> str:
