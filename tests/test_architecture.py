@@ -49,6 +49,7 @@ ORDER = (
     "_siting.candidates",
     "siting",
     "provision",
+    "_ledger.words",
     "_ledger.grounds",
     "_ledger.places",
     "_ledger.homes",
