@@ -249,6 +249,7 @@ _STYLE = """
 .community h2 { margin-top: 16px; } .community h3 { margin-top: 14px; }
 .facts { display: flex; flex-wrap: wrap; gap: 2px 22px; margin: 4px 0; } .facts b { font-size: 18px; font-variant-numeric: tabular-nums; }
 .two { display: grid; grid-template-columns: minmax(0, 1.35fr) minmax(0, 1fr); gap: 0 22px; } th::first-letter { text-transform: uppercase; }
+[lang=en] .two :is(th, .verdict) { white-space: normal; }
 @media (max-width: 1000px) { .two { grid-template-columns: minmax(0, 1fr); } .community { padding: 4px 14px 14px; } }
 @media screen and (max-width: 620px) {
   .short thead { display: none; }

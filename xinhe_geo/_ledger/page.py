@@ -51,7 +51,8 @@ button.verdict { cursor: pointer; } button.verdict[aria-pressed=true] { outline:
   .tools { position: static; }
   .promise > summary { grid-template-columns: 2.6em minmax(0, 1fr); } .promise > summary > * { grid-column: 2 / 3 !important; }
   .promise > summary > b { grid-column: 1 / 2 !important; }
-  .promise > summary > .verdict { justify-self: start; } [lang] .inside .facts { grid-template-columns: 4.5em minmax(0, 1fr); }
+  .promise > summary > .verdict { justify-self: start; } [lang=zh-CN] .inside .facts { grid-template-columns: 4.5em minmax(0, 1fr); }
+  [lang=en] .inside .facts { grid-template-columns: 7em minmax(0, 1fr); }
 }
 .facts { display: grid; grid-template-columns: 5.5em 1fr; gap: 2px 10px; font-size: 13.5px; margin: 6px 0; }
 [lang=en] .facts { grid-template-columns: 8.5em 1fr; }
