@@ -1509,7 +1509,8 @@ class SearchState:
         heads = np.full(weights.ring, -1, np.int64)
         if notes is None:
             nothing = np.empty(0)
-            notes = _Notes(np.empty(len(field.cost), np.int32), NO_MARKS, nothing, np.empty(0, np.int32), nothing)
+            none = np.empty(0, np.int32)
+            notes = _Notes(none, NO_MARKS, nothing, none, nothing)
         listed, tied = 0, False
         for batch in batches:
             arrays = (*batch, *field, *notes)
@@ -1625,7 +1626,9 @@ def _read_off(states: Sequence[SearchState], origins: pd.DataFrame, limit: float
     edge, at, access = _columns(known.columns)
     count = len(edge)
     found = [_Found(state, origins.index) for state in states]
-    served = np.zeros(len(net._u), np.bool_)  # edges with a target on them
+    served = np.full(
+        len(net._u), weights.waits
+    )  # edges to look at closely: with a target on them, or metres to be counted
     for state in states:
         served[state.doors.edge[state.doors.edge >= 0]] = True
     fresh = known.ends is None or known.ends[0] is not weights
