@@ -53,7 +53,7 @@ _FREE, _COUNT, _USED = 0, 1, 2  # state: head of the free list, entries queued, 
 
 
 @_jit
-def _push(node: int, cost: float, slot: int, heads: Ints, chain: Shorts, who: Shorts, key: Floats, state: Ints) -> None:
+def _push(node: Any, cost: float, slot: int, heads: Ints, chain: Shorts, who: Shorts, key: Floats, state: Ints) -> None:
     entry = state[_FREE]
     if entry >= 0:
         state[_FREE] = chain[entry]
@@ -92,7 +92,7 @@ def _wider(chain: Shorts, who: Shorts, key: Floats, needed: int) -> tuple[Shorts
 
 @_jit
 def _note(
-    node: int,
+    node: Any,
     reached: int,
     cost: Floats,
     label: Shorts,
@@ -656,8 +656,8 @@ def _at_door(
     e: int,
     at: float,
     access: float,
-    u: int,
-    v: int,
+    u: Any,
+    v: Any,
     by_u: float,
     by_v: float,
     unit: float,
