@@ -15,7 +15,7 @@ import pandas as pd
 import pytest
 import shapely
 
-from xinhe_geo import sources
+from xinhe_geo._doors import fresh as fresh_folder
 from xinhe_geo.district import District
 from xinhe_geo.errors import EnvironmentProblem, SourceError
 from xinhe_geo.sources import import_osm, read_tag_rules
@@ -277,7 +277,7 @@ def test_an_extract_without_homes_still_gives_streets_and_facilities(tmp_path: P
 
 def test_many_features_go_to_a_geopackage(tmp_path: Path, extract: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import_osm(extract, tmp_path / "few")
-    monkeypatch.setattr(sources, "MANY", 1)
+    monkeypatch.setattr(fresh_folder, "MANY", 1)
     import_osm(extract, tmp_path / "many")
     few, many = District.load(tmp_path / "few"), District.load(tmp_path / "many")
     assert many.manifest["layers"]["homes"]["file"] == "homes/homes.gpkg"
@@ -629,9 +629,9 @@ def test_a_failure_in_the_middle_leaves_nothing_new_and_the_old_as_it_was(
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    for step in ("_write_manifest", "_seal", "_swap"):
+    for step in ("_write_manifest", "_seal", "swap"):
         with monkeypatch.context() as patch:
-            patch.setattr(sources, step, full)
+            patch.setattr(fresh_folder, step, full)
             for name in ("old", "new"):
                 with pytest.raises(EnvironmentProblem, match=f"写不进 {name}"):
                     import_osm(extract, room / name, name="x", overwrite=True)
@@ -651,9 +651,9 @@ def test_a_swap_that_fails_puts_the_old_folder_back(tmp_path: Path, monkeypatch:
             raise PermissionError(13, "in use")
         real(source, destination)
 
-    monkeypatch.setattr(sources.os, "replace", held_open)
+    monkeypatch.setattr(fresh_folder.os, "replace", held_open)
     with pytest.raises(PermissionError):
-        sources._swap(fresh, target)
+        fresh_folder.swap(fresh, target)
     assert (target / "f").read_text("utf-8") == "target"
     assert sorted(p.name for p in tmp_path.iterdir()) == ["fresh", "target"]
 
