@@ -18,14 +18,17 @@ class Account:
         self.rows: list[tuple[str, str, int, int, str, str]] = []
 
     def took(self, layer: str, what: str, n: int, reason: str = "", examples: Iterable[str] = ()) -> None:
+        """Say what was taken; nothing where it is none."""
         if n:
             self.rows.append((layer, what, n, 0, reason, some(examples)))
 
     def left(self, layer: str, what: str, n: int, reason: str, examples: Iterable[str] = ()) -> None:
+        """Say what was left out, and why; nothing where it is none."""
         if n:
             self.rows.append((layer, what, 0, n, reason, some(examples)))
 
     def note(self, layer: str, what: str, reason: str, examples: Iterable[str] = ()) -> None:
+        """Say something that is no number of features."""
         self.rows.append((layer, what, 0, 0, reason, some(examples)))
 
     def frame(self) -> pd.DataFrame:
@@ -36,5 +39,6 @@ class Account:
 
 
 def some(examples: Iterable[str], n: int = 8) -> str:
+    """Return the first few of a list in words, and how many there are."""
     listed = list(examples)
     return "、".join(listed[:n]) + (f" 等 {len(listed)} 个" if len(listed) > n else "")

@@ -39,6 +39,7 @@ class Found:
     broken_lines: list[str] = field(default_factory=list)
 
     def add(self, layer: str, row: tuple[Any, ...]) -> None:
+        """Put a row into a layer."""
         self.rows.setdefault(layer, []).append(row)
 
 

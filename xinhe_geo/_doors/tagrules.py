@@ -68,10 +68,12 @@ def read_tag_rules(path: str | Path | None = None) -> list[TagRule]:
 
 
 def bundled_table(table: str) -> Path:
+    """Return the path of a table that comes with the program."""
     return bundled_folder() / LAYERS["osm_tags"].folder / f"{table}.csv"
 
 
 def rules_from(table: pd.DataFrame, file: str) -> list[TagRule]:
+    """Return the rules of a table; its file is named where a row is wrong."""
     missing = [c for c in ("id", "kind", "tags") if c not in table.columns]
     if missing:
         raise SourceError(f"{file}：缺少列 {'、'.join(missing)}。照自带的 {file} 补上")
