@@ -70,10 +70,12 @@ def read_extract(path: Path, rules: Sequence[TagRule]) -> Found:
 
 
 def rules_of(forms: Mapping[str, Sequence[tuple[str, TagRule]]]) -> list[TagRule]:
+    """Return the rules of every form in one list."""
     return [rule for of_form in forms.values() for _, rule in of_form]
 
 
 def _keys_of(rules: Iterable[TagRule]) -> list[str]:
+    """Return the rules of every form in one list."""
     return sorted({key for rule in rules for key, _ in rule.tags} - {"name"} | {*_SUBJECTS})
 
 
