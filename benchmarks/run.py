@@ -656,6 +656,10 @@ def job_rows(found: dict[str, Any]) -> list[str]:
         "analysis: load, every kind by every method, profile and tier of the plan": tuple(
             [run[key] for run in found["analysis"]] for key in ("plan", "plan_processor")
         ),
+        "the same, with what Numba imports at its first function": tuple(
+            [run[key] + run[numba] for run in found["analysis"]]
+            for key, numba in (("plan", "numba"), ("plan_processor", "numba_processor"))
+        ),
         "analysis, and every rule of every set for every profile": tuple(
             [run[key] for run in found["analysis"]] for key in ("all", "all_processor")
         ),

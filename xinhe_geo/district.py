@@ -884,8 +884,11 @@ def _misplaced(rows: Mapping[str, pd.DataFrame], declared: Mapping[str, Any]) ->
         return
     west, south, east, north = own.total_bounds
     crs = own.crs
-    lon, lat = to_degrees(crs).transform((west + east) / 2, (south + north) / 2)
-    stretch = float(np.sqrt(pyproj.Proj(crs).get_factors(lon, lat).areal_scale)) - 1
+    projection = pyproj.Proj(
+        crs
+    )  # degrees of its own datum are near enough here, and a transformer takes long to build
+    lon, lat = projection((west + east) / 2, (south + north) / 2, inverse=True)
+    stretch = float(np.sqrt(projection.get_factors(lon, lat).areal_scale)) - 1
     if abs(stretch) > STRETCH:
         yield Problem("error", "district.toml", MANIFEST, "", "crs", f"这个坐标系在本地把长度拉伸了 {stretch:+.1%}",
                       "换成本地的投影带，否则米数和面积都不对")  # fmt: skip

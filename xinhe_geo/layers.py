@@ -670,16 +670,17 @@ def _missing_column(layer: Layer, column: Column, file: str) -> Problem:
 def _text(values: pd.Series) -> pd.Series:
     """Return values as text, whole numbers without a decimal point, blanks as missing."""
 
-    def one(value: object) -> object:
-        if value is None or value is pd.NA or (isinstance(value, float) and np.isnan(value)):
-            return np.nan
-        if isinstance(value, float) and value.is_integer():
-            return str(int(value))
-        text = str(value).strip()
-        return text if text else np.nan
+    def other(value: object) -> object:
+        return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value).strip() or np.nan
 
     # an array of objects hands its values out faster than a column of text
-    return pd.Series([one(v) for v in values.to_numpy(object)], index=values.index, dtype="str")
+    cells = values.to_numpy(object)
+    blank = pd.isna(cells)
+    text = [
+        np.nan if empty else value.strip() or np.nan if type(value) is str else other(value)
+        for value, empty in zip(cells, blank, strict=True)
+    ]
+    return pd.Series(text, index=values.index, dtype="str")
 
 
 def _absent(column: Column, n: int) -> object:

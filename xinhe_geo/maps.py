@@ -259,7 +259,7 @@ def _data_block(text: str) -> str:
     """Return the script element that carries the scene: plain JSON, or packed where that is large."""
     if len(text.encode()) <= PACK_BYTES:
         return f'<script id="xh-data" type="application/json">{text}</script>'
-    packed = base64.b64encode(gzip.compress(text.encode(), compresslevel=9, mtime=0)).decode("ascii")
+    packed = base64.b64encode(gzip.compress(text.encode(), compresslevel=6, mtime=0)).decode("ascii")
     return f'<script id="xh-data" type="text/plain">{packed}</script>'
 
 

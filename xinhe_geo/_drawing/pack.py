@@ -54,7 +54,7 @@ def block(content: Mapping[str, Any], crs: Any) -> str:
     writer = _Writer(crs)
     text = json.dumps(writer.plain(content), ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
     head = len(text).to_bytes(8, "little") + text + b" " * (-len(text) % 8)
-    return base64.b64encode(gzip.compress(head + bytes(writer.bytes), compresslevel=9, mtime=0)).decode("ascii")
+    return base64.b64encode(gzip.compress(head + bytes(writer.bytes), compresslevel=6, mtime=0)).decode("ascii")
 
 
 class _Writer:
