@@ -34,8 +34,10 @@ from hypothesis import strategies as st
 from pandas.testing import assert_frame_equal
 from shapely import LineString, MultiLineString, Point
 
-from xinhe_geo import network as module
+from xinhe_geo._network.doors import FRAMES_KNOWN
+from xinhe_geo._network.osm import read_ways
 from xinhe_geo.errors import NetworkError, SourceError, UnknownNameError
+from xinhe_geo.layers import bundled_folder
 from xinhe_geo.network import WalkNetwork, excluded_ways, read_osm_streets
 from xinhe_geo.values import Profile
 
@@ -441,7 +443,7 @@ def test_steps_are_closed_to_those_who_cannot_use_them() -> None:
 
 def test_minutes_take_a_name_from_the_bundled_profiles(toy: WalkNetwork) -> None:
     found = toy.minutes(points(P=(50, -10)), points(Q=(150, 210)), profile="elderly")["minutes"]
-    speed = pd.read_csv(module.bundled_folder() / "standards" / "profiles.csv", index_col=0).loc["elderly", "speed_m_s"]
+    speed = pd.read_csv(bundled_folder() / "standards" / "profiles.csv", index_col=0).loc["elderly", "speed_m_s"]
     assert found.tolist() == [pytest.approx(320 / speed / 60)]
     with pytest.raises(UnknownNameError, match="elderly"):
         toy.minutes(points(P=(0, 0)), points(Q=(1, 0)), profile="elderley")
@@ -886,7 +888,7 @@ def test_threads_change_nothing(town: WalkNetwork, monkeypatch: pytest.MonkeyPat
     places = gpd.GeoSeries(shapely.points(rng.uniform(0, 4000, (300, 2))), crs=CRS)
     results = []
     for threads in (1, 2, 7):
-        monkeypatch.setattr(module, "thread_count", lambda threads=threads: threads)
+        monkeypatch.setattr("xinhe_geo._network.threads.thread_count", lambda threads=threads: threads)
         pieces = town.reach(places.iloc[:50], 500, each=True)
         results.append((town.metres(places, places, 900), town.nearest(places, places[::7]), pieces))
     for other in results[1:]:
@@ -906,9 +908,9 @@ def test_batches_of_seeds_change_nothing(profile: Profile | None, monkeypatch: p
     whole = net.search(doors, doors[::5], profile=profile)  # unbounded: one batch
     whole = whole.where(whole["cost"] <= limit + 1e-7)
     for size, threads in ((10**6, 1), (8, 1), (8, 3), (5, 2)):
-        monkeypatch.setattr(module, "SEED_BATCH", size)
-        monkeypatch.setattr(module, "THREAD_STEPS", 0)
-        monkeypatch.setattr(module, "thread_count", lambda threads=threads: threads)
+        monkeypatch.setattr("xinhe_geo._network.state.SEED_BATCH", size)
+        monkeypatch.setattr("xinhe_geo._network.threads.THREAD_STEPS", 0)
+        monkeypatch.setattr("xinhe_geo._network.threads.thread_count", lambda threads=threads: threads)
         found = net.search(doors, doors[::5], profile=profile, limit=limit)
         assert_frame_equal(found, whole, check_dtype=False, check_exact=True)
     assert 50 < found["cost"].notna().sum() < 400
@@ -924,10 +926,10 @@ def test_neither_threads_nor_batches_change_kinds(
     limit = 400.0 if profile is None else 400.0 / 60
     whole = {key: town.search(doors, frame, profile=profile) for key, frame in targets.items()}  # one batch each
     for seeds, rows, threads in ((10**6, 10**6, 1), (4, 50, 1), (4, 50, 2), (2, 7, 5), (10**6, 100, 3)):
-        monkeypatch.setattr(module, "SEED_BATCH", seeds)
-        monkeypatch.setattr(module, "READ_BATCH", rows)
-        monkeypatch.setattr(module, "THREAD_STEPS", 0)
-        monkeypatch.setattr(module, "thread_count", lambda threads=threads: threads)
+        monkeypatch.setattr("xinhe_geo._network.state.SEED_BATCH", seeds)
+        monkeypatch.setattr("xinhe_geo._network.state.READ_BATCH", rows)
+        monkeypatch.setattr("xinhe_geo._network.threads.THREAD_STEPS", 0)
+        monkeypatch.setattr("xinhe_geo._network.threads.thread_count", lambda threads=threads: threads)
         found = town.search_each(doors, targets, profile=profile, limit=limit)
         for key, frame in whole.items():
             near = frame.where(frame["cost"] <= limit + 1e-7)
@@ -940,7 +942,7 @@ def test_neither_threads_nor_batches_change_kinds(
 @pytest.mark.parametrize("steps", [0, 10**6])
 def test_columns_of_an_answer_are_their_own(toy: WalkNetwork, steps: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Metres are the cost where there is no profile: one array, if long, until somebody writes to either."""
-    monkeypatch.setattr(module, "THREAD_STEPS", steps)
+    monkeypatch.setattr("xinhe_geo._network.threads.THREAD_STEPS", steps)
     found = toy.search(door(toy, "x", 0, 0), door(toy, "clinic", 50, 0))
     found.loc[0, "cost"] = -1.0
     assert found["metres"].tolist() == [50.0]
@@ -951,7 +953,7 @@ def test_columns_of_an_answer_are_their_own(toy: WalkNetwork, steps: int, monkey
 
 def test_a_frame_that_was_asked_about_may_change(town: WalkNetwork, monkeypatch: pytest.MonkeyPatch) -> None:
     """The network remembers long frames of doors; whatever is written to one, its answers are those of the new doors."""
-    monkeypatch.setattr(module, "THREAD_STEPS", 1)
+    monkeypatch.setattr("xinhe_geo._network.threads.THREAD_STEPS", 1)
     rng = np.random.default_rng(8)
     doors = town.attach(gpd.GeoSeries(shapely.points(rng.uniform(0, 4000, (60, 2))), crs=CRS))
     near = doors.iloc[:7].copy()
@@ -980,7 +982,7 @@ def test_a_frame_that_was_asked_about_may_change(town: WalkNetwork, monkeypatch:
         seen.append(found)
     assert not any(one.equals(two) for one, two in itertools.pairwise(seen[:4]))
     assert seen[3].equals(seen[4])
-    assert len(town._known) == module.FRAMES_KNOWN
+    assert len(town._streets.known) == FRAMES_KNOWN
 
 
 def test_labels_keep_their_type(toy: WalkNetwork) -> None:
@@ -1360,7 +1362,7 @@ def test_broken_and_foreign_files_are_refused(toy: WalkNetwork, tmp_path: Path) 
 def test_a_file_of_another_version_is_refused(
     toy: WalkNetwork, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "FORMAT_VERSION", 99)
+    monkeypatch.setattr("xinhe_geo._network.file.FORMAT_VERSION", 99)
     toy.save(tmp_path / "new.npz")
     monkeypatch.undo()
     with pytest.raises(NetworkError, match="99"):
@@ -1374,7 +1376,7 @@ def test_a_failed_save_leaves_the_old_file(toy: WalkNetwork, tmp_path: Path, mon
     def fail(*_: Any) -> None:
         raise OSError("disk full")
 
-    monkeypatch.setattr(module, "_write_zip", fail)
+    monkeypatch.setattr("xinhe_geo._network.file._write_zip", fail)
     with pytest.raises(OSError, match="disk full"):
         toy.save(path)
     assert path.read_bytes() == b"old"
@@ -1431,7 +1433,7 @@ def test_real_extracts_have_the_published_counts(
     shared: Path, name: str, vertices: int, edges: int, junctions: int, kilometres: float, largest: float
 ) -> None:
     path = shared / "places" / f"{name}.osm.pbf"
-    ways = module._read_ways(path, README_FILTER)
+    ways = read_ways(path, README_FILTER)
     step = np.ones(len(ways.node), bool)
     step[ways.off[:-1]] = False
     pairs = np.column_stack([ways.node[:-1][step[1:]], ways.node[1:][step[1:]]])

@@ -35,9 +35,10 @@ Made by `python tools/make_architecture.py` from the docstrings of the modules; 
 
 A module imports only what stands above it in these tables; a folder with an underscore is the inside of the module it
 is named after, and private. Columns are code, rows are data: no kind of facility, place or local CRS is named in any of these
-files. Each big library has one importer (folium `maps`, matplotlib `_printing.paper`, numba `_kernel`, OSMnx graphs `network`,
-Dask `batch`, Typer `cli`), and only `_doors.overpass` opens a connection. `import xinhe_geo as xh` gives the public names; `cli`
-and `run.py` (standard library only: makes `.venv`, then calls `cli`, Jupyter or pytest) are the two front doors.
+files. Each big library has one importer (folium `maps`, matplotlib `_printing.paper`, numba `_kernel`, OSMnx graphs
+`_network.graphs`, Dask `batch`, Typer `cli`), and only `_doors.overpass` opens a connection. `import xinhe_geo as xh` gives the
+public names; `cli` and `run.py` (standard library only: makes `.venv`, then calls `cli`, Jupyter or pytest) are the two front
+doors.
 """
 
 

@@ -15,7 +15,7 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from .network import thread_count
+from ._network.threads import thread_count
 
 #: Corners of a quarter circle: the area of a round end is 2.5 % short, that of a whole isochrone 0.2 to 0.3 %.
 CORNERS = 4

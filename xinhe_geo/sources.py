@@ -31,10 +31,10 @@ from ._doors.streetfile import is_street_file, read_street_file
 from ._doors.tables import LONLAT, RESULT_LABELS, tally
 from ._doors.tagrules import labels_of, read_tag_rules
 from ._doors.template import template
+from ._network.osm import excluded_ways, read_osm_streets
 from .district import District
 from .errors import NetworkError, SourceError
 from .layers import LAYERS, ON_THE_WAY, SCHEMA_VERSION, refuse_secret
-from .network import excluded_ways, read_osm_streets
 from .progress import told
 
 __all__ = [

@@ -17,8 +17,9 @@ import pandas as pd
 import pyogrio
 import shapely
 
+from .._network.graphs import graph_edges
+from .._network.osm import walkable
 from ..errors import NetworkError, SourceError
-from ..network import graph_edges, walkable
 
 LONLAT = "EPSG:4326"
 SUFFIXES = (".graphml", ".gpkg", ".geojson", ".fgb", ".shp")

@@ -1,0 +1,1 @@
+"""Inside of `network`: streets as arrays, made from files, attached to, searched."""
