@@ -441,6 +441,8 @@ def test(arguments: Sequence[str]) -> int:
     everything = "--all" in arguments
     rest = [argument for argument in arguments if argument != "--all"]
     ensure(*(("cluster", "dev", "lab") if everything else ("dev",)))
+    # Where this is set, every program that a test starts would compile the whole library again.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     command = ["-m", "pytest", "--rootdir", str(ROOT), "-c", str(ROOT / "pyproject.toml")]
     if not everything and not any(argument.startswith("-m") for argument in rest):
         command += ["-m", "not slow and not browser"]

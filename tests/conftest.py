@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import shutil
@@ -22,6 +23,33 @@ settings.register_profile(
     "xinhe", derandomize=True, deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("xinhe")
+
+
+#: How many objects were kept from collections when last somebody here did so.
+FROZEN = [0]
+
+
+def settle() -> None:
+    """Collect garbage, and keep what is left out of the collections to come."""
+    gc.unfreeze()
+    gc.collect()
+    gc.freeze()
+    FROZEN[:] = [gc.get_freeze_count()]
+
+
+def pytest_collection_finish() -> None:
+    """Look for garbage as seldom as the command itself does."""
+    # Otherwise a quarter of the processor time goes into looking through pandas, matplotlib and the tests, again and again.
+    settle()
+    gc.set_threshold(50_000, 20, 50)
+
+
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
+    """After each file that forked: a fork keeps all there is from being collected, also what was to be thrown away."""
+    if nextitem is None:
+        gc.unfreeze()
+    elif nextitem.path != item.path and gc.get_freeze_count() > FROZEN[0]:
+        settle()
 
 
 @pytest.fixture(scope="session")

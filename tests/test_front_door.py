@@ -232,7 +232,9 @@ def test_what_pytest_is_given(
     here.mkdir()
     (here / "some.py").touch()
     monkeypatch.chdir(here)
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
     assert run.main(["test", *given]) == 0
+    assert "PYTHONDONTWRITEBYTECODE" not in run.child_environment(), "a test that starts programs would compile it all"
     fixed = ["-m", "pytest", "--rootdir", str(run.ROOT), "-c", str(run.ROOT / "pyproject.toml")]
     wanted = [part.replace("{root}/tests", str(run.ROOT / "tests")) for part in expected]
     assert list(run.done[-1]) == fixed + wanted
