@@ -17,8 +17,11 @@ import bz2
 import gzip
 import itertools
 import pickle
+import sys
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import geopandas as gpd
@@ -34,15 +37,19 @@ from hypothesis import strategies as st
 from pandas.testing import assert_frame_equal
 from shapely import LineString, MultiLineString, Point
 
+from xinhe_geo._network import arrays
+from xinhe_geo._network import state as state_module
 from xinhe_geo._network.doors import FRAMES_KNOWN
 from xinhe_geo._network.osm import read_ways
 from xinhe_geo.errors import NetworkError, SourceError, UnknownNameError
 from xinhe_geo.layers import bundled_folder
-from xinhe_geo.network import WalkNetwork, excluded_ways, read_osm_streets
+from xinhe_geo.network import SearchState, WalkNetwork, excluded_ways, read_osm_streets
 from xinhe_geo.values import Profile
 
 CRS = "EPSG:32650"
 ADULT = Profile("adult", "成人", 1.0)
+#: Where the states of a search are changed in place.
+CHANGES = state_module.__file__, arrays.__file__
 
 TOY = {
     "south": [(0, 0), (100, 0), (200, 0)],
@@ -845,6 +852,66 @@ def test_states_of_one_search_may_be_asked_in_threads(town: WalkNetwork) -> None
     with pytest.raises(UnknownNameError, match="0"):
         closed.without_place(0)
     assert_frame_equal(closed.with_place(doors[:1]).at(doors), alone[-1], check_exact=True)
+
+
+def interrupted(call: Callable[[SearchState], object], state: SearchState, line: int) -> bool:
+    """Call, and press Ctrl-C before so many lines of what changes states have run; return whether there were so many."""
+    left = line
+
+    def watch(frame: FrameType, event: str, _: object) -> Any:
+        nonlocal left
+        if not frame.f_code.co_filename.startswith(CHANGES):
+            return None
+        if event == "line":
+            left -= 1
+            if left < 0:
+                raise KeyboardInterrupt
+        return watch
+
+    before = sys.gettrace()
+    sys.settrace(watch)
+    try:
+        call(state)
+    except KeyboardInterrupt:
+        return True
+    finally:
+        sys.settrace(before)
+    return False
+
+
+@pytest.mark.parametrize("profile", [None, pytest.param(ADULT, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("change", ["with_place", "without_place", "at"])
+def test_an_interrupted_change_leaves_every_state_as_it_was(change: str, profile: Profile | None) -> None:
+    """Whatever line Ctrl-C comes at, all states answer as they did, and the change can be made again."""
+    at = np.arange(7) * 100.0
+    streets = [LineString([(x, y) for y in at]) for x in at] + [LineString([(x, y) for x in at]) for y in at]
+    waits = np.where(np.arange(len(streets)) % 3, 0.0, 45.0)
+    net = WalkNetwork.from_streets(gpd.GeoDataFrame({"wait_s": waits}, geometry=streets, crs=CRS))
+    spots = np.random.default_rng(10).integers(0, 600, (30, 2))  # on a grid: ways tie, so that labels are settled
+    doors = net.attach(gpd.GeoSeries(shapely.points(spots), crs=CRS))
+
+    def family() -> list[SearchState]:
+        first = net.search_state(doors[:3], profile=profile)
+        return [first, first.with_place(doors[3:4]), first.without_place(0), first.with_place(doors[5:6])]
+
+    def changed(state: SearchState) -> pd.DataFrame:
+        return {
+            "with_place": lambda: state.with_place(doors[4:5]).at(doors),
+            "without_place": lambda: state.without_place(1).at(doors),
+            "at": lambda: state.at(doors),
+        }[change]()
+
+    want, after = [state.at(doors) for state in family()], [changed(state) for state in family()]
+    line, states = 0, family()
+    while interrupted(changed, states[1], line):  # the arrays stand elsewhere: they have to come here first
+        for number in np.roll(range(4), line):
+            assert_frame_equal(states[number].at(doors), want[number], check_exact=True)
+        assert_frame_equal(changed(states[line % 4]), after[line % 4], check_exact=True)
+        interrupted(changed, states[2], line // 2)  # once more, of states that have been through it
+        assert_frame_equal(states[3].at(doors), want[3], check_exact=True)
+        line += 1
+        states = family()
+    assert line > 30
 
 
 def test_closing_a_place_that_does_not_exist(toy: WalkNetwork) -> None:

@@ -6,7 +6,7 @@ import itertools
 import math
 from collections.abc import Hashable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from threading import RLock
 from typing import Any, TypeVar
@@ -55,7 +55,7 @@ def search_each(
     states = [_start(streets, frame, profile, bound) for frame in targets.values()]
     _relax([(state, seeds_of(streets, state.doors, state.weights)) for state in states])
     found = _read_off(states, origins, bound)
-    _give_back(streets, [state.version.stand() for state in states])
+    _give_back(streets, [state._field() for state in states])
     return dict(zip(targets, found, strict=True))
 
 
@@ -82,6 +82,9 @@ class _Version:
 
     The arrays stand at one version; every other knows the next on the way there, and how it differs from that one
     (Baker's rerooting). Going to another version costs what differs, however large the network.
+
+    While the arrays change they are nobody's. Whatever interrupts that (Ctrl-C comes between any two lines) loses them, and
+    who misses them searches anew: half a change is never taken for a whole one.
     """
 
     field: Field | None
@@ -89,23 +92,26 @@ class _Version:
     onward: _Version | None = None
     change: Change | None = None
 
-    def stand(self) -> Field:
-        """Make the shared arrays those of this version and return them, to be used while the lock is held."""
+    def stand(self) -> Field | None:
+        """Make the shared arrays those of this version and return them, to be used while the lock is held; None: lost."""
         way = [self]
-        while (onward := way[-1].onward) is not None:
+        while way[-1].field is None and (onward := way[-1].onward) is not None:
             way.append(onward)
         field = way[-1].field
-        assert field is not None
+        if field is None:
+            return None
         for there, here in itertools.pairwise(reversed(way)):
             assert here.change is not None
-            there.onward, there.change, there.field = here, here.change.swap(field), None
-            here.onward, here.change, here.field = None, None, field
+            there.field, there.onward = None, None
+            there.change = here.change.swap(field)
+            here.field = field
+            there.onward, here.onward, here.change = here, None, None
         return field
 
-    def hand_over(self, new: _Version, back: Change) -> None:
-        """Leave the arrays, which have changed, to a new version; `back` is what stood there."""
-        new.field = self.field
-        self.field, self.onward, self.change = None, new, back
+    def hand_over(self, field: Field, new: _Version, back: Change) -> None:
+        """Leave the arrays, which have changed and were nobody's, to a new version; `back` is what stood there."""
+        new.field = field
+        self.onward, self.change = new, back
 
 
 @dataclass(frozen=True, eq=False)
@@ -155,6 +161,16 @@ class SearchState:
             raise UnknownNameError("地点", str(label), [str(self.labels[number]) for number in standing])
         return self._followed(tuple(self._number), self.doors.take(~gone), self.doors.take(gone), closing=True)
 
+    def _field(self) -> Field:
+        """Make the arrays that states share this one's, made anew if they were lost, to be used while the lock is held."""
+        field = self.version.stand()
+        if field is None:
+            again = replace(self, version=_Version(_empty_field(self.streets, self.weights), self.version.lock))
+            _relax([(again, seeds_of(self.streets, self.doors, self.weights))])
+            field = again._field()
+            self.version.field = field
+        return field
+
     def _followed(
         self, labels: tuple[Hashable, ...], doors: Doors, moved: Doors, *, closing: bool = False
     ) -> SearchState:
@@ -163,7 +179,8 @@ class SearchState:
         state = SearchState(streets, self.weights, self.bound, labels, doors, _Version(None, lock))
         seeds = seeds_of(streets, moved, self.weights)
         with lock:
-            field, notes, count = self.version.stand(), _notepad(streets), 0
+            field, notes, count = self._field(), _notepad(streets), 0
+            self.version.field = None
             if closing:
                 count, seeds = state._orphaned(int(moved.place[0]), seeds.node, field, notes)
             seeds = seeds.take(np.argsort(seeds.cost, kind="stable"))
@@ -171,7 +188,7 @@ class SearchState:
             count += listed
             if tied:
                 count = state._settle_and_note(field, notes, count)
-            self.version.hand_over(state.version, notes.cleaned(count, self.weights.waits))
+            self.version.hand_over(field, state.version, notes.cleaned(count, self.weights.waits))
             streets.pads.append(notes)
         return state
 
@@ -209,7 +226,7 @@ class SearchState:
         batches = self._batches(seeds)
         size = max(2, -(-len(batches) // parts))  # neighbours stay together; each share costs a field
         shares = [batches[k : k + size] for k in range(0, len(batches), size)]
-        fields = [self.version.stand(), *(_empty_field(self.streets, self.weights) for _ in shares[1:])]
+        fields = [self._field(), *(_empty_field(self.streets, self.weights) for _ in shares[1:])]
         return list(zip(shares, fields, strict=True))
 
     def _spread(self, batches: Sequence[Seeds], field: Field, notes: Notes | None = None) -> tuple[int, bool]:
@@ -380,7 +397,7 @@ class _Found:
         self.index, self.names = index, state.names
         whole = self.names.dtype == np.int64 and len(self.names) > 0
         self.numbers: Ints = self.names.to_numpy() if whole else np.empty(0, np.int64)
-        self.field = state.version.stand()
+        self.field = state._field()
         self.tables = (state._rank, *state._doors_by_edge)
         self.cost: Floats = np.empty(count)
         # Metres that are the cost are no array of their own, where that saves more than it takes.
