@@ -28,6 +28,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
 #: A module may import only what stands before it.
 ORDER = (
     "errors",
+    "_words",
     "progress",
     "datum",
     "values",
@@ -47,6 +48,7 @@ ORDER = (
     "_network.points",
     "network",
     "district",
+    "_names",
     "_frontage",
     "reach",
     "coverage",
@@ -61,7 +63,6 @@ ORDER = (
     "_siting.candidates",
     "siting",
     "provision",
-    "_ledger.words",
     "_ledger.grounds",
     "_ledger.places",
     "_ledger.homes",

@@ -21,7 +21,7 @@ from xinhe_geo._ledger.grounds import SIGNS, UNITS, WEIGHTS
 from xinhe_geo._ledger.measures import FORMULAS
 from xinhe_geo._ledger.page import ledger_page
 from xinhe_geo._ledger.panel import typed_figures
-from xinhe_geo._ledger.words import english, language, marked, say, speaking
+from xinhe_geo._words import english, language, marked, say, speaking
 from xinhe_geo.cli import app
 from xinhe_geo.layers import BASIS_LABELS
 from xinhe_geo.report import LEDGER_BOOK, write_ledger

@@ -40,7 +40,8 @@ from ._ledger.grounds import (
     weakest,
 )
 from ._ledger.measures import COLUMNS_OF, FORMULAS, IN_PARTS, evaluate
-from ._ledger.words import cell, counted, language, say, speaking, word
+from ._names import cell
+from ._words import counted, language, say, speaking, word
 from .capacity import COUNT
 from .district import District
 from .errors import DataError, Problem, UnknownNameError, problems_table

@@ -17,7 +17,8 @@ import pandas as pd
 from .._ledger.grounds import Lacks, layers_for, listed, number_text, scope_text
 from .._ledger.homes import by_home, shared_out
 from .._ledger.places import presence_of
-from .._ledger.words import kind_name, language, say, speaking
+from .._names import kind_name
+from .._words import language, say, speaking
 from ..district import District
 from ..ledger import beyond, canonical, measure_rows, spoken
 from .style import evidence_line, house_style

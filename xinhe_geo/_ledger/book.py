@@ -17,6 +17,8 @@ from typing import Any, TypeGuard
 import numpy as np
 import pandas as pd
 
+from .._names import layer_name
+from .._words import back, language, listed_words, parted, say, speaking, title, word
 from ..district import District
 from ..errors import EnvironmentProblem
 from ..layers import BASIS_LABELS
@@ -25,7 +27,6 @@ from .communities import community_sheet
 from .grounds import rows_of
 from .panel import DRAFT_SHEET, PANEL_SHEET, draft_sheet, panel_sheet, typed_into
 from .since import since_sheet
-from .words import back, language, layer_name, listed_words, parted, say, speaking, title, word
 
 # --- the workbook ----------------------------------------------------------------------------------------------------
 

@@ -9,6 +9,8 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 import pandas as pd
 
+from .._names import cell, kind_name, walker_name
+from .._words import HTML_LANG, language, marked, say, speaking, title
 from ..coverage import SHARE_TOLERANCE, TOLERANCE_MIN, presence
 from ..district import District
 from ..ledger import COLOURS, MET, NO_DATA, PARTLY, UNMET, beyond, canonical, foot, judged, measure_rows, spoken
@@ -16,7 +18,6 @@ from ..reach import hinge, home_points
 from .grounds import Lacks, Measure, listed, number_text, once
 from .homes import by_home
 from .places import living_text, residents
-from .words import HTML_LANG, cell, kind_name, language, marked, say, speaking, title, walker_name
 
 #: Metrics whose number of the district is a mean over its homes, so that each community has its own.
 _PER_HOME = ("coverage", "completeness", "capacity")

@@ -8,9 +8,10 @@ from collections.abc import Callable, Mapping
 import numpy as np
 import pandas as pd
 
+from .._names import cell
+from .._words import say
 from ..district import District
 from .grounds import Found, Lacks, Measure, number_text, require_layers, rows_of, short_of, target_of, touch
-from .words import cell, say
 
 
 def _series(district: District, m: Measure) -> Found:

@@ -16,11 +16,12 @@ import geopandas as gpd
 import pandas as pd
 import shapely
 
+from .._names import column_name, kind_name, layer_name, walker_name
+from .._words import counted, language, say, word
 from ..capacity import decay_of
 from ..district import District
 from ..layers import BASES, BASIS_LABELS, DEMONSTRATION, LAYERS, ON_THE_WAY
 from ..values import METHOD_LABELS
-from .words import column_name, counted, kind_name, language, layer_name, say, walker_name, word
 
 #: What a metric cannot do without: layers, and columns of its row.
 _LAYERS_OF: Mapping[str, tuple[str, ...]] = {

@@ -10,6 +10,8 @@ import numpy as np
 import pandas as pd
 import shapely
 
+from .._names import column_name, kind_name, layer_name, walker_name
+from .._words import say, word
 from ..capacity import COUNT, decay_of, sizes, within_capacity
 from ..coverage import SHARE_TOLERANCE, TOLERANCE_MIN
 from ..district import District
@@ -44,7 +46,6 @@ from .grounds import (
     walk,
     weight_of,
 )
-from .words import column_name, kind_name, layer_name, say, walker_name, word
 
 
 def _per_thousand(district: District, m: Measure) -> Found:

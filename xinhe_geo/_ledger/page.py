@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from .._words import HTML_LANG, language, listed_words, marked, parted, say, speaking, word
 from ..district import District
 from ..ledger import (
     COLOURS,
@@ -28,7 +29,6 @@ from .communities import community_targets
 from .figures import trend
 from .grounds import listed, number_text
 from .since import since_section
-from .words import HTML_LANG, language, listed_words, marked, parted, say, speaking, word
 
 # --- the page --------------------------------------------------------------------------------------------------------
 

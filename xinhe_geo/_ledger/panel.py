@@ -22,12 +22,12 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from .._words import back, say, word
 from ..district import District
 from ..errors import DataError, EnvironmentProblem, Problem, problems_table
 from ..layers import LAYERS
 from ..layers import check as check_rows
 from ..ledger import measure_rows, promises, together
-from .words import back, say, word
 
 PANEL_SHEET, DRAFT_SHEET = "专栏1", "专栏1底稿"
 #: The draft: commitment, column, and what the program wrote there.

@@ -11,6 +11,8 @@ import numpy as np
 import pandas as pd
 import shapely
 
+from .._names import column_name, layer_name
+from .._words import language, say
 from ..coverage import presence
 from ..district import District
 from ..reach import facility_doors
@@ -45,7 +47,6 @@ from .grounds import (
     walk,
     weight_of,
 )
-from .words import column_name, language, layer_name, say
 
 
 def _communities_with(district: District, m: Measure) -> Found:

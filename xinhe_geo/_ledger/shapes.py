@@ -10,6 +10,8 @@ import numpy as np
 import pandas as pd
 import shapely
 
+from .._names import layer_name
+from .._words import say
 from ..district import District
 from ..values import TOLERANCE_M
 from .grounds import (
@@ -33,7 +35,6 @@ from .grounds import (
     touch,
     weight_of,
 )
-from .words import layer_name, say
 
 
 def _area(district: District, m: Measure) -> Found:

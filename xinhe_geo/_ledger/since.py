@@ -12,12 +12,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from .._names import layer_name
+from .._words import language, say, word
 from ..district import District
 from ..errors import SourceError
 from ..layers import LAYERS
 from ..ledger import UNMEASURED, beyond, canonical, measure_rows
 from .grounds import number_text
-from .words import language, layer_name, say, word
 
 #: The records of a whole report and of the ledger alone.
 RECORDS = ("run.json", "ledger.json")

@@ -1,7 +1,7 @@
 """
-What the ledger says, in Chinese or in English.
+What reports and ledger say, in Chinese or in English.
 
-Sentences stand in the code in Chinese, as templates; `web/ledger-en.json` has each of them in English, and the words that come
+Sentences stand in the code in Chinese, as templates; `web/english.json` has each of them in English, and the words that come
 from tables (units, categories). Names of places and words of the plan are never translated. The language is that of the output
 that is being written (`speaking`), so that what finds a number need not be told what it will be read in.
 """
@@ -15,17 +15,13 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any
 
-from ..district import District
-from ..errors import UnknownNameError
-from ..layers import LAYERS
-from ..values import Profile
+from .errors import UnknownNameError
 
 LANGS = ("zh", "en")
 #: What a page says it is in.
 HTML_LANG = {"zh": "zh-CN", "en": "en"}
-_LANG = ContextVar("ledger_language", default="zh")
+_LANG = ContextVar("language", default="zh")
 
 
 @contextmanager
@@ -87,45 +83,10 @@ def back(text: str) -> str:
     return _chinese().get(text, text)
 
 
-def cell(row: Mapping[str, Any], column: str) -> str:
-    """Return a cell in the language that is spoken, where the table has it in that language (`label_en` beside `label`)."""
-    said = str(row.get(f"{column}_en") or "") if language() == "en" else ""
-    return said or str(row[column])
-
-
-def layer_name(name: str) -> str:
-    """Return what a layer or table is called."""
-    return LAYERS[name].label if language() == "zh" else name.replace("_", " ")
-
-
-def column_name(layer: str, column: str) -> str:
-    """Return what a column is called."""
-    return LAYERS[layer].names[column].label if language() == "zh" else column.replace("_m2", " (m²)").replace("_", " ")
-
-
-def walker_name(district: District, walker: Profile) -> str:
-    """Return what a walker is called."""
-    table = district.profiles
-    if language() == "zh" or "label_en" not in table or walker.name not in table.index:
-        return walker.label
-    said = table.loc[walker.name, "label_en"]
-    return str(said) if isinstance(said, str) and said else walker.label
-
-
-def kind_name(district: District, kind: str) -> str:
-    """Return what a kind of facility is called."""
-    table = district.kinds
-    if language() == "en" and kind in table.index and "label_en" in table:
-        said = table.loc[kind, "label_en"]
-        if isinstance(said, str) and said:
-            return said
-    return str(table["label"].get(kind, kind))
-
-
 @functools.cache
 def english() -> Mapping[str, Mapping[str, str]]:
     """Return the catalogue: `say` sentences, `words` of tables, `sheets` names and headers of the workbook."""
-    text = importlib.resources.files("xinhe_geo").joinpath("web/ledger-en.json").read_text("utf-8")
+    text = importlib.resources.files("xinhe_geo").joinpath("web/english.json").read_text("utf-8")
     catalogue: dict[str, dict[str, str]] = json.loads(text)
     return catalogue
 
