@@ -11,6 +11,8 @@ import numpy as np
 import pandas as pd
 import shapely
 
+from ._names import layer_name, rule_name, walker_name
+from ._words import language, say, word
 from .audit import audit
 from .coverage import completeness, coverage, gaps, headlines, presence, summary
 from .district import District
@@ -43,18 +45,20 @@ def analyse(
     -------
     results
         `cover`, `headlines`, `gaps` (all rules, one table), `gap_tables` (per rule), `presence`, `completeness`, `summary`
-        (whole district), `by` (per grouping), `preset`, `order` (leading rules first).
+        (whole district), `by` (per grouping), `preset`, `order` (leading rules first), `lang` (what its words are in: the language
+        that is spoken).
     """
-    say = progress or (lambda _: None)
+    tell = progress or (lambda _: None)
     if cover is None:
-        say("计算可达和覆盖")
+        tell(say("计算可达和覆盖"))
         cover = coverage(district, rules=preset)
     lead = headlines(district, cover)
     order = _leading_rules(district, lead)
-    say("找缺口和原因")
+    tell(say("找缺口和原因"))
     tables = {rule: gaps(district, cover, rule) for rule in order if np.isfinite(lead.loc[rule, "value"])}
     return {
         "preset": preset,
+        "lang": language(),
         "cover": cover,
         "headlines": lead,
         "order": order,
@@ -83,7 +87,7 @@ def _leading_rules(district: District, lead: pd.DataFrame) -> list[str]:
 
 def _all_gaps(district: District, tables: Mapping[str, gpd.GeoDataFrame]) -> pd.DataFrame:
     parts = [
-        t.drop(columns="geometry").reset_index().assign(rule=rule, label=district.rule(rule).label)
+        t.drop(columns="geometry").reset_index().assign(rule=rule, label=rule_name(district, district.rule(rule)))
         for rule, t in tables.items()
         if len(t) and "reason" in t.columns
     ]
@@ -141,7 +145,7 @@ def speed_range(district: District, results: Mapping[str, Any], *, part: float =
             cover = results["cover"] if factor == 1.0 else coverage(district, rules=[rule], profile=who)
             shares.append(float(summary(cover).loc[name, "share"]))
         rows[name] = {
-            "label": rule.label,
+            "label": rule_name(district, rule),
             "speed_m_s": walker.speed_m_s,
             **dict(zip(("slower", "usual", "faster"), shares, strict=True)),
         }
@@ -173,7 +177,7 @@ def rings_of(district: District, rule: Rule) -> gpd.GeoDataFrame | None:
     parts = [isochrones(district, kind, minutes=limits, profile=rule.profile) for kind in rule.kinds]
     shapes = [shapely.union_all([p.geometry.loc[m] for p in parts]) for m in limits]
     rings = gpd.GeoDataFrame(geometry=shapes, crs=district.crs, index=pd.Index(limits, name="minutes"))
-    rings["profile"] = district.profile(rule.profile).label
+    rings["profile"] = walker_name(district, district.profile(rule.profile))
     return rings[~rings.is_empty]
 
 
@@ -187,8 +191,8 @@ def sources_table(district: District) -> pd.DataFrame:
         weak = int(district.basis(str(name)).isin(DEMONSTRATION).sum()) if frame is not None else 0
         rows.append(
             {
-                "图层": layer.label, "文件": entry["file"], "出处": entry["from"],
-                "依据类型": BASIS_LABELS.get(said.get("basis", ""), ""), "要素数": np.nan if frame is None else len(frame),
+                "图层": layer_name(str(name)), "文件": entry["file"], "出处": word(entry["from"]),
+                "依据类型": word(BASIS_LABELS.get(said.get("basis", ""), "")), "要素数": np.nan if frame is None else len(frame),
                 "其中示意或合成": np.nan if frame is None else weak, "来源": said.get("source", ""), "许可": said.get("licence", ""),
                 "日期": str(said.get("date", "")), "SHA-256": entry["sha256"][:16],
             }

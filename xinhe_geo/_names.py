@@ -1,14 +1,14 @@
-"""What the things of a district's tables are called, in the language that is spoken: layers, columns, walkers, kinds."""
+"""What the things of a district's tables are called, in the language that is spoken: layers, columns, walkers, kinds, rules."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-from ._words import language
+from ._words import language, say
 from .district import District
 from .layers import LAYERS
-from .values import Profile
+from .values import Profile, Rule
 
 
 def cell(row: Mapping[str, Any], column: str) -> str:
@@ -44,3 +44,19 @@ def kind_name(district: District, kind: str) -> str:
         if isinstance(said, str) and said:
             return said
     return str(table["label"].get(kind, kind))
+
+
+def rule_name(district: District, rule: Rule) -> str:
+    """Return what a rule is called; without an English name of its own it is made of its kinds and its limit."""
+    if language() == "zh":
+        return rule.label
+    table = district.rules
+    said = table.loc[rule.name, "label_en"] if "label_en" in table and rule.name in table.index else None
+    if isinstance(said, str) and said:
+        return said
+    kinds = " / ".join(kind_name(district, kind) for kind in rule.kinds)
+    if rule.metric == "presence":
+        return say("每个社区有{0}", kinds)
+    limit = say("{0:g} 分钟", rule.minutes) if rule.method == "walk_min" else say("{0:g} 米", rule.metres)
+    who = say("（60岁及以上）") if rule.denominator == "people_60plus" else ""
+    return say("{0}内有{1}{2}", limit, kinds, who)

@@ -15,8 +15,10 @@ import numpy as np
 import pandas as pd
 import shapely
 
+from ._names import kind_name, layer_name
+from ._words import say
 from .district import District
-from .layers import BASIS_LABELS, DEMONSTRATION, LAYERS
+from .layers import BASIS_LABELS, DEMONSTRATION
 from .reach import home_doors, home_points
 
 #: Street ends this near to another street without touching it are probably drawn badly (metres).
@@ -73,18 +75,18 @@ def rests_on(district: District) -> str:
     parts = []
     for layer in ("homes", "facilities", "streets"):
         if layer not in district.layers:
-            parts.append(f"没有{LAYERS[layer].label}")
+            parts.append(say("没有{0}", layer_name(layer)))
             continue
         counts = district.basis(layer).value_counts()
-        words = "、".join(f"{BASIS_LABELS[b]} {counts[b]:,}" for b in BASIS_LABELS if b in counts)
-        parts.append(f"{LAYERS[layer].label}（{words}）")
-    weak = "；含示意或合成数据，不作结论" if district.is_demonstration else ""
-    return "依据：" + "；".join(parts) + weak
+        words = say("、").join(f"{say(BASIS_LABELS[b])} {counts[b]:,}" for b in BASIS_LABELS if b in counts)
+        parts.append(say("{0}（{1}）", layer_name(layer), words))
+    weak = say("；含示意或合成数据，不作结论") if district.is_demonstration else ""
+    return say("依据：{0}", say("；").join(parts)) + weak
 
 
 def _names(index: pd.Index) -> str:
     shown = [str(v) for v in index[:10]]
-    return "、".join(shown) + (f" 等 {len(index)} 处" if len(index) > 10 else "")
+    return say("、").join(shown) + (say(" 等 {0} 处", len(index)) if len(index) > 10 else "")
 
 
 def _people_of(district: District, homes: pd.Index) -> float:
@@ -101,33 +103,39 @@ def _network(district: District) -> Iterator[_Finding]:
     length = public["length_m"]
     foot = float(length[public["class"].isin(FOOTWAYS).to_numpy()].sum() / max(length.sum(), 1e-9))
     yield _Finding(
-        "路网", "medium" if foot < 0.05 else "info", f"步行道、小路占公共路网长度的 {foot:.0%}（共 {length.sum() / 1000:,.1f} km）",
+        say("路网"), "medium" if foot < 0.05 else "info", say("步行道、小路占公共路网长度的 {0:.0%}（共 {1:,.1f} km）", foot, length.sum() / 1000),
         "", len(public), np.nan,
-        "比例很低时多半是没有画步行道：补画过街、小路和小区出入口后再下结论" if foot < 0.05 else "无需处理",
+        say("比例很低时多半是没有画步行道：补画过街、小路和小区出入口后再下结论") if foot < 0.05 else say("无需处理"),
     )  # fmt: skip
     ends = _dead_ends(public)
     if len(ends):
         yield _Finding(
-            "路网", "info", f"断头路端点 {len(ends)} 个", "", len(ends), np.nan, "核对是否真的不通，尤其是小区之间"
+            say("路网"),
+            "info",
+            say("断头路端点 {0} 个", len(ends)),
+            "",
+            len(ends),
+            np.nan,
+            say("核对是否真的不通，尤其是小区之间"),
         )
     near = _near_misses(district, ends, public)
     if len(near):
         yield _Finding(
-            "路网", "medium", f"{len(near)} 个路段端点离另一条路不到 {NEAR_MISS_M:g} 米却没有相接", _names(near), len(near), np.nan,
-            "在 GIS 里把端点接上（捕捉到同一顶点）",
+            say("路网"), "medium", say("{0} 个路段端点离另一条路不到 {1:g} 米却没有相接", len(near), NEAR_MISS_M), _names(near), len(near), np.nan,
+            say("在 GIS 里把端点接上（捕捉到同一顶点）"),
         )  # fmt: skip
     far = _far_twins(district, public)
     if len(far):
         yield _Finding(
-            "路网", "medium", f"分成两条线画的路上有 {len(far)} 处，走到对面要超过 {TWIN_WALK_M:g} 米（没有画过街）", _names(far.unique()),
-            len(far), np.nan, "补画过街（斑马线、天桥、地道），否则路对面会被算成很远",
+            say("路网"), "medium", say("分成两条线画的路上有 {0} 处，走到对面要超过 {1:g} 米（没有画过街）", len(far), TWIN_WALK_M), _names(far.unique()),
+            len(far), np.nan, say("补画过街（斑马线、天桥、地道），否则路对面会被算成很远"),
         )  # fmt: skip
     sizes = public.groupby("component")["length_m"].sum().sort_values(ascending=False)
     if len(sizes) > 1:
         island = public[(public["component"] != sizes.index[0]).to_numpy()]
         yield _Finding(
-            "路网", "medium", f"有 {len(sizes) - 1} 片路网与主网不通，共 {sizes.iloc[1:].sum() / 1000:,.2f} km",
-            _names(pd.Index(island["street"].drop_duplicates())), len(sizes) - 1, np.nan, "核对是否漏画了桥、通道或连接路",
+            say("路网"), "medium", say("有 {0} 片路网与主网不通，共 {1:,.2f} km", len(sizes) - 1, sizes.iloc[1:].sum() / 1000),
+            _names(pd.Index(island["street"].drop_duplicates())), len(sizes) - 1, np.nan, say("核对是否漏画了桥、通道或连接路"),
         )  # fmt: skip
 
 
@@ -200,8 +208,8 @@ def _homes_and_network(district: District) -> Iterator[_Finding]:
     homes = pd.Index(points["home"].unique())
     lost = homes.difference(pd.Index(doors["home"].unique()))
     if len(lost):
-        yield _Finding("路网", "high", f"{len(lost)} 个小区没有任何走得出去的门", _names(lost), len(lost),
-                       _people_of(district, lost), "核对出入口的开闭状态，补画出入口")  # fmt: skip
+        yield _Finding(say("路网"), "high", say("{0} 个小区没有任何走得出去的门", len(lost)), _names(lost), len(lost),
+                       _people_of(district, lost), say("核对出入口的开闭状态，补画出入口"))  # fmt: skip
     if doors.empty:
         return
     first = doors.drop_duplicates("place")
@@ -212,21 +220,21 @@ def _homes_and_network(district: District) -> Iterator[_Finding]:
         doors["home"][edges["component"].reindex(doors["edge"]).to_numpy() == main]
     )
     if len(stranded):
-        yield _Finding("路网", "high", f"{len(stranded)} 个小区只连着孤立路网，走不到别处", _names(stranded), len(stranded),
-                       _people_of(district, stranded), "补画连接路，或确认确实隔绝")  # fmt: skip
+        yield _Finding(say("路网"), "high", say("{0} 个小区只连着孤立路网，走不到别处", len(stranded)), _names(stranded), len(stranded),
+                       _people_of(district, stranded), say("补画连接路，或确认确实隔绝"))  # fmt: skip
     street_leg = first["access_m"] - first["gate_metres"].fillna(0.0)
     far = pd.Index(first.loc[(street_leg > LONG_ACCESS_M).to_numpy(), "home"].unique())
     if len(far):
-        yield _Finding("路网", "medium", f"{len(far)} 个小区离最近的路超过 {LONG_ACCESS_M:g} 米", _names(far), len(far),
-                       _people_of(district, far), "补画小区出入口和门前的路")  # fmt: skip
+        yield _Finding(say("路网"), "medium", say("{0} 个小区离最近的路超过 {1:g} 米", len(far), LONG_ACCESS_M), _names(far), len(far),
+                       _people_of(district, far), say("补画小区出入口和门前的路"))  # fmt: skip
     guessed = pd.Index(first.loc[(~first["gate_known"].astype(bool)).to_numpy(), "home"].unique())
     frame = district.homes
     if frame is not None:
         guessed = guessed.intersection(frame.index[(frame.geom_type != "Point").to_numpy()])
     if len(guessed):
         severity = "medium" if len(guessed) > 0.2 * len(homes) else "info"
-        yield _Finding("路网", severity, f"{len(homes)} 个小区中 {len(guessed)} 个不知道出入口，按最近的路计算", _names(guessed),
-                       len(guessed), _people_of(district, guessed), "在 GIS 里点出出入口（gates 图层），再算一遍")  # fmt: skip
+        yield _Finding(say("路网"), severity, say("{0} 个小区中 {1} 个不知道出入口，按最近的路计算", len(homes), len(guessed)), _names(guessed),
+                       len(guessed), _people_of(district, guessed), say("在 GIS 里点出出入口（gates 图层），再算一遍"))  # fmt: skip
 
 
 # --- facilities, people, positions -----------------------------------------------------------------------------------
@@ -235,45 +243,48 @@ def _homes_and_network(district: District) -> Iterator[_Finding]:
 def _facilities(district: District) -> Iterator[_Finding]:
     facilities = district.facilities
     if facilities is None or facilities.empty:
-        yield _Finding("设施", "high", "没有设施图层，或图层是空的", "", 0, np.nan, "导入设施名录")
+        yield _Finding(say("设施"), "high", say("没有设施图层，或图层是空的"), "", 0, np.nan, say("导入设施名录"))
         return
     points = gpd.GeoSeries(
         shapely.point_on_surface(facilities.geometry.array), index=facilities.index, crs=facilities.crs
     )
-    labels = district.kinds["label"]
     twins = _duplicates(facilities, points)
     if len(twins):
-        yield _Finding("设施", "medium", f"{len(twins)} 处设施与同类设施相距不到 {DUPLICATE_M:g} 米，可能重复", _names(twins), len(twins),
-                       np.nan, "核对是否同一处；是则删去一处")  # fmt: skip
+        yield _Finding(say("设施"), "medium", say("{0} 处设施与同类设施相距不到 {1:g} 米，可能重复", len(twins), DUPLICATE_M), _names(twins), len(twins),
+                       np.nan, say("核对是否同一处；是则删去一处"))  # fmt: skip
     alike = _alike(district)
     if len(alike):
-        yield _Finding("设施", "medium", f"自有名录中 {len(alike)} 处设施与底图设施相近且名称相似，没有自动合并", _names(alike), len(alike),
-                       np.nan, "确认是同一处的，在自有名录里写上底图的编号")  # fmt: skip
+        yield _Finding(say("设施"), "medium", say("自有名录中 {0} 处设施与底图设施相近且名称相似，没有自动合并", len(alike)), _names(alike), len(alike),
+                       np.nan, say("确认是同一处的，在自有名录里写上底图的编号"))  # fmt: skip
     if district.streets is not None:
         edges = district.network.edges
         nearest = edges.sindex.nearest(facilities.geometry.array, return_all=False, return_distance=True)[1]
         off = facilities.index[nearest > OFF_STREET_M]
         if len(off):
-            yield _Finding("设施", "medium", f"{len(off)} 处设施离任何路都超过 {OFF_STREET_M:g} 米", _names(off), len(off), np.nan,
-                           "核对坐标；补画门前的路或出入口")  # fmt: skip
+            yield _Finding(say("设施"), "medium", say("{0} 处设施离任何路都超过 {1:g} 米", len(off), OFF_STREET_M), _names(off), len(off), np.nan,
+                           say("核对坐标；补画门前的路或出入口"))  # fmt: skip
     if district.boundary is not None:
         outline = shapely.union_all(district.boundary.geometry.array)
         out = facilities.index[~shapely.intersects(outline, facilities.geometry.array)]
         if len(out):
-            yield _Finding("设施", "info", f"{len(out)} 处设施在街道界外，居民走得到就算", _names(out), len(out), np.nan,
-                           "无需处理；结果里另列依赖界外设施的份额")  # fmt: skip
+            yield _Finding(say("设施"), "info", say("{0} 处设施在街道界外，居民走得到就算", len(out)), _names(out), len(out), np.nan,
+                           say("无需处理；结果里另列依赖界外设施的份额"))  # fmt: skip
     doubtful = facilities[
         (facilities["note"].fillna("").str.contains("人工确认") & facilities["checked_by"].isna()).to_numpy()
     ]
     if len(doubtful):
-        which = "、".join(f"{labels[k]} {n}" for k, n in doubtful["kind"].value_counts().head(6).items())
-        yield _Finding("设施", "medium", f"{len(doubtful)} 处设施是按地图标签归类的，标准不一定认可（{which}）", _names(doubtful.index),
-                       len(doubtful), np.nan, "逐处核对后填 checked_by；不算的改类别或删去（如私人诊所不等于社区卫生服务站）")  # fmt: skip
+        which = say("、").join(
+            f"{kind_name(district, str(k))} {n}" for k, n in doubtful["kind"].value_counts().head(6).items()
+        )
+        yield _Finding(say("设施"), "medium", say("{0} 处设施是按地图标签归类的，标准不一定认可（{1}）", len(doubtful), which), _names(doubtful.index),
+                       len(doubtful), np.nan, say("逐处核对后填 checked_by；不算的改类别或删去（如私人诊所不等于社区卫生服务站）"))  # fmt: skip
     seen = set(facilities["kind"])
-    never = [str(labels[k]) for k in district.kinds.index if k not in seen and k not in district.surveyed_kinds]
+    never = [
+        kind_name(district, str(k)) for k in district.kinds.index if k not in seen and k not in district.surveyed_kinds
+    ]
     if never:
-        yield _Finding("设施", "info", f"{len(never)} 类设施没有调查过，相关指标为数据不足", _names(pd.Index(never)), len(never), np.nan,
-                       "调查后写进 district.toml 的 surveyed_kinds")  # fmt: skip
+        yield _Finding(say("设施"), "info", say("{0} 类设施没有调查过，相关指标为数据不足", len(never)), _names(pd.Index(never)), len(never), np.nan,
+                       say("调查后写进 district.toml 的 surveyed_kinds"))  # fmt: skip
 
 
 def _duplicates(facilities: gpd.GeoDataFrame, points: gpd.GeoSeries) -> pd.Index:
@@ -311,29 +322,31 @@ def _alike(district: District) -> pd.Index:
 def _people(district: District) -> Iterator[_Finding]:
     homes = district.homes
     if homes is None or homes.empty:
-        yield _Finding("人口", "high", "没有小区图层，算不了任何覆盖率", "", 0, np.nan, "导入小区或人口表")
+        yield _Finding(
+            say("人口"), "high", say("没有小区图层，算不了任何覆盖率"), "", 0, np.nan, say("导入小区或人口表")
+        )
         return
     unknown = homes.index[homes["people"].isna().to_numpy()]
     if len(unknown):
         severity = "high" if len(unknown) == len(homes) else "medium"
-        yield _Finding("人口", severity, f"{len(homes)} 个小区中 {len(unknown)} 个不知道人口，不计入人口份额", _names(unknown), len(unknown),
-                       np.nan, "补填常住人口；不知道就留空，不要写 0")  # fmt: skip
+        yield _Finding(say("人口"), severity, say("{0} 个小区中 {1} 个不知道人口，不计入人口份额", len(homes), len(unknown)), _names(unknown), len(unknown),
+                       np.nan, say("补填常住人口；不知道就留空，不要写 0"))  # fmt: skip
     elderly = homes.index[homes["people_60plus"].isna().to_numpy()]
     if len(elderly) > len(unknown):
-        yield _Finding("人口", "medium", f"{len(elderly)} 个小区不知道60岁及以上人口", _names(elderly), len(elderly),
-                       _people_of(district, elderly), "为老指标只按有数的小区计算；补填后更可信")  # fmt: skip
+        yield _Finding(say("人口"), "medium", say("{0} 个小区不知道60岁及以上人口", len(elderly)), _names(elderly), len(elderly),
+                       _people_of(district, elderly), say("为老指标只按有数的小区计算；补填后更可信"))  # fmt: skip
     hectares = homes.geometry.area / 1e4
     density = (homes["people"] / hectares.where(hectares > 0)).dropna()
     odd = density.index[((density > DENSITY_MAX) | (density < DENSITY_MIN)).to_numpy()]
     if len(odd):
-        yield _Finding("人口", "medium", f"{len(odd)} 个小区的人口密度不合常理（每公顷 {DENSITY_MIN:g} 人以下或 {DENSITY_MAX:,.0f} 人以上）",
-                       _names(odd), len(odd), _people_of(district, odd), "核对人口和小区范围")  # fmt: skip
+        yield _Finding(say("人口"), "medium", say("{0} 个小区的人口密度不合常理（每公顷 {1:g} 人以下或 {2:,.0f} 人以上）", len(odd), DENSITY_MIN, DENSITY_MAX),
+                       _names(odd), len(odd), _people_of(district, odd), say("核对人口和小区范围"))  # fmt: skip
     groups = district.groups
     if district.communities is not None:
         none = groups.index[groups["community"].isna().to_numpy()]
         if len(none):
-            yield _Finding("人口", "info", f"{len(none)} 个小区不在任何社区里", _names(none), len(none), _people_of(district, none),
-                           "按社区汇总时单列；核对社区界")  # fmt: skip
+            yield _Finding(say("人口"), "info", say("{0} 个小区不在任何社区里", len(none)), _names(none), len(none), _people_of(district, none),
+                           say("按社区汇总时单列；核对社区界"))  # fmt: skip
     shapes = homes.geometry.array
     a, b = homes.sindex.query(shapes, predicate="overlaps")
     pairs = a < b
@@ -341,8 +354,8 @@ def _people(district: District) -> Iterator[_Finding]:
         shared = shapely.area(shapely.intersection(shapes[a[pairs]], shapes[b[pairs]]))
         both = homes.index[np.unique(a[pairs][shared > 100.0])]
         if len(both):
-            yield _Finding("人口", "medium", f"{len(both)} 个小区与别的小区重叠超过 100 平方米", _names(both), len(both),
-                           _people_of(district, both), "在 GIS 里改正边界")  # fmt: skip
+            yield _Finding(say("人口"), "medium", say("{0} 个小区与别的小区重叠超过 100 平方米", len(both)), _names(both), len(both),
+                           _people_of(district, both), say("在 GIS 里改正边界"))  # fmt: skip
 
 
 def _positions(district: District) -> Iterator[_Finding]:
@@ -352,10 +365,10 @@ def _positions(district: District) -> Iterator[_Finding]:
         basis = district.basis(layer)
         weak = basis.index[basis.isin(DEMONSTRATION).to_numpy()]
         if len(weak):
-            kinds = "、".join(BASIS_LABELS[b] for b in DEMONSTRATION if (basis == b).any())
+            kinds = say("、").join(say(BASIS_LABELS[b]) for b in DEMONSTRATION if (basis == b).any())
             people = _people_of(district, weak) if layer == "homes" else np.nan
             yield _Finding(
-                "位置", "high" if layer in ("homes", "facilities", "streets") else "medium",
-                f"{LAYERS[layer].label} {len(basis)} 处中 {len(weak)} 处为{kinds}，不能作结论", "", len(weak), people,
-                "换成实测、官方或开放地图数据，并在 basis 列写明",
+                say("位置"), "high" if layer in ("homes", "facilities", "streets") else "medium",
+                say("{0} {1} 处中 {2} 处为{3}，不能作结论", layer_name(layer), len(basis), len(weak), kinds), "", len(weak), people,
+                say("换成实测、官方或开放地图数据，并在 basis 列写明"),
             )  # fmt: skip

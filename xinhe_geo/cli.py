@@ -161,7 +161,7 @@ def report(
         district = District.load(folder)
         if year is not None or planned or communities is not None:
             district = district.at(district.year if year is None else year, planned=planned, communities=communities)
-        lead = brief(district, out, preset=preset, since=since, progress=show, processes=2)
+        lead = brief(district, out, preset=preset, since=since, progress=show, processes=2, lang=lang)
         if plans:
             from ._siting.page import write_worst
             from .plans import write_comparisons

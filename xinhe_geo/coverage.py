@@ -16,9 +16,11 @@ import numpy as np
 import pandas as pd
 import shapely
 
+from ._names import kind_name, layer_name, rule_name, walker_name
+from ._words import language, say
 from .district import District
 from .errors import UnknownNameError
-from .layers import BASES, BASIS_LABELS, DEMONSTRATION, LAYERS, ON_THE_WAY
+from .layers import BASES, BASIS_LABELS, DEMONSTRATION, ON_THE_WAY
 from .progress import work
 from .reach import hinge, hinge_of_kinds, home_points
 from .values import DENOMINATOR_LABELS, METHOD_LABELS, TOLERANCE_M, Profile, Rule
@@ -418,8 +420,8 @@ def completeness(district: District, *, minutes: float = 15.0, profile: str | Pr
     -------
     homes
         Index home; `completeness` (0-1: share of the essential kinds of `kinds.csv` that were surveyed, averaged over the
-        home's points), `complete` (share of the home that has them all), `kinds` (how many were counted), `lacks` (Chinese
-        names of the kinds most of the home lacks), `people`, groups, geometry.
+        home's points), `complete` (share of the home that has them all), `kinds` (how many were counted), `lacks` (names
+        of the kinds most of the home lacks), `people`, groups, geometry.
 
     Raises
     ------
@@ -437,8 +439,8 @@ def completeness(district: District, *, minutes: float = 15.0, profile: str | Pr
     homes_of = _homes_of(points)
     by_home = pd.DataFrame({k: _share(homes_of, has[:, i]) for i, k in enumerate(essential)}, index=homes_of.names)
     complete = pd.Series(_share(homes_of, has.all(axis=1)), index=homes_of.names)
-    labels = kinds["label"]
-    lacks = by_home.apply(lambda row: "、".join(str(labels[k]) for k in essential if row[k] < 0.5), axis=1)
+    labels, comma = {k: kind_name(district, k) for k in essential}, say("、")
+    lacks = by_home.apply(lambda row: comma.join(labels[k] for k in essential if row[k] < 0.5), axis=1)
     result = homes[["name", "people", "people_60plus", "geometry"]].join(district.groups)
     result["completeness"] = by_home.mean(axis=1)
     result["complete"] = complete
@@ -502,7 +504,7 @@ def gaps(district: District, cover: pd.DataFrame, rule: str) -> gpd.GeoDataFrame
     table["detour"] = table["metres"] / table["straight_metres"].where(table["straight_metres"] > 0)
     table["crosses"] = _crossed(district, points, worst, facilities)
     names = dict(zip(facilities.index, facilities["name"], strict=True))
-    what = "、".join(str(district.kinds.loc[k, "label"]) for k in chosen.kinds)
+    what = say("、").join(kind_name(district, k) for k in chosen.kinds)
     walks = map(_Walk._make, zip(*(table[part].tolist() for part in _Walk._fields), strict=True))
     table["reason"] = [_reason(what, chosen, walk, names) for walk in walks]
     table["geometry"] = homes.geometry.reindex(table.index)
@@ -562,7 +564,7 @@ def _crossed(
     line, barrier = barriers.sindex.query(shapely.linestrings(ends), predicate="intersects")
     names = barriers["name"].fillna(barriers["kind"]).to_numpy()
     for row in np.unique(line):
-        crossed[there.index[row]] = "、".join(dict.fromkeys(names[np.sort(barrier[line == row])]))
+        crossed[there.index[row]] = say("、").join(dict.fromkeys(names[np.sort(barrier[line == row])]))
     return crossed
 
 
@@ -580,29 +582,29 @@ class _Walk(NamedTuple):
 
 
 def _reason(what: str, rule: Rule, row: _Walk, names: Mapping[str, object]) -> str:
-    """Say in one Chinese sentence why a place is not served, with the parts of its walk."""
+    """Say in one sentence why a place is not served, with the parts of its walk."""
     minutes, straight = float(row.minutes), float(row.straight_metres)
     if np.isnan(straight):
-        return f"全区没有开放的{what}"
+        return say("全区没有开放的{0}", what)
     if np.isnan(minutes):
-        return f"走不到任何{what}：所在路网与其他街道不连通，或没有开放的出入口（直线 {straight:,.0f} 米）"
+        return say("走不到任何{0}：所在路网与其他街道不连通，或没有开放的出入口（直线 {1:,.0f} 米）", what, straight)
     facility = row.facility_minutes
     name = names.get(facility, facility)
     name = facility if not isinstance(name, str) else name
     parts = []
     if row.gate_minutes == row.gate_minutes and row.gate_minutes > 0:
-        parts.append(f"到小区出入口 {row.gate_minutes:.1f}")
+        parts.append(say("到小区出入口 {0:.1f}", row.gate_minutes))
     if row.wait_minutes >= 0.05:
-        parts.append(f"过街等候 {row.wait_minutes:.1f}")
-    parts.append(f"沿街步行 {row.street_minutes:.1f}")
-    text = f"最近的{name}步行 {minutes:.1f} 分钟（{'，'.join(parts)}）"
+        parts.append(say("过街等候 {0:.1f}", row.wait_minutes))
+    parts.append(say("沿街步行 {0:.1f}", row.street_minutes))
+    text = say("最近的{0}步行 {1:.1f} 分钟（{2}）", name, minutes, say("，").join(parts))
     if rule.metric == "presence":
-        return f"本社区没有开放的{what}；{text}"
+        return say("本社区没有开放的{0}；{1}", what, text)
     if row.crosses and row.detour > 1.5:
-        return f"{text}；直线 {straight:,.0f} 米，隔着{row.crosses}，绕行 {row.detour:.1f} 倍"
+        return say("{0}；直线 {1:,.0f} 米，隔着{2}，绕行 {3:.1f} 倍", text, straight, row.crosses, row.detour)
     if straight <= rule.metres:
-        return f"{text}；直线只有 {straight:,.0f} 米，绕行 {row.detour:.1f} 倍"
-    return f"{text}；附近没有，直线也有 {straight:,.0f} 米"
+        return say("{0}；直线只有 {1:,.0f} 米，绕行 {2:.1f} 倍", text, straight, row.detour)
+    return say("{0}；附近没有，直线也有 {1:,.0f} 米", text, straight)
 
 
 # --- what is shown first ---------------------------------------------------------------------------------------------
@@ -622,7 +624,7 @@ def headlines(district: District, cover: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     table
-        Index rule (in the order of `cover`). Columns `label`, `kind`, `headline` (Chinese sentence), `value` (0-1, missing =
+        Index rule (in the order of `cover`). Columns `label`, `kind`, `headline` (a sentence), `value` (0-1, missing =
         数据不足), `alternatives` (换算法 line), `mark` (演示值（不作结论）, 数据不足 or empty), `basis_text`, `standard_text`,
         `dependent_share` (share that only facilities outside the district serve), `people_unserved`.
     """
@@ -642,7 +644,7 @@ def _headline(
     counted = denominator if denominator == "people_60plus" else "people"
     unserved = (own[counted] * (1.0 - own["served"])).sum(min_count=1)
     row: dict[str, object] = {
-        "rule": rule.name, "label": rule.label, "kind": ";".join(rule.kinds), "value": np.nan, "headline": "数据不足",
+        "rule": rule.name, "label": rule_name(district, rule), "kind": ";".join(rule.kinds), "value": np.nan, "headline": say("数据不足"),
         "alternatives": "", "mark": "", "basis_text": basis_text(district, rule), "standard_text": rule.basis_text,
         "dependent_share": np.nan, "people_unserved": unserved, "denominator": denominator or "",
     }  # fmt: skip
@@ -657,8 +659,8 @@ def _headline(
             "area_m2": "居住用地",
             "homes": "小区（个数）",
         }[denominator]
-        missing = f"，{unserved:,.0f} 人不可达" if np.isfinite(unserved) and unserved >= 0.5 else ""
-        row["headline"] = f"{_limit_text(rule, walker)}可达{what} {value:.1%}{missing}"
+        missing = say("，{0:,.0f} 人不可达", unserved) if np.isfinite(unserved) and unserved >= 0.5 else ""
+        row["headline"] = say("{0}可达{1} {2:.1%}{3}", _limit_text(district, rule, walker), say(what), value, missing)
     if denominator is not None and own["served"].notna().any():
         row["alternatives"] = _alternatives(rule, own, denominator)
         weight = pd.Series(1.0, index=own.index) if denominator == "homes" else own[denominator]
@@ -666,10 +668,10 @@ def _headline(
         gain = ((own["served"] - own["served_inside"]).clip(lower=0) * weight).sum()
         row["dependent_share"] = gain / known if known > 0 else np.nan
     if not np.isfinite(float(row["value"])):  # type: ignore[arg-type]
-        row["mark"] = "数据不足"
+        row["mark"] = say("数据不足")
         row["headline"] = _what_is_missing(district, rule)
     elif own["basis"].isin(DEMONSTRATION).any():
-        row["mark"] = "演示值（不作结论）"
+        row["mark"] = say("演示值（不作结论）")
     return row
 
 
@@ -687,15 +689,16 @@ def _community_headline(district: District, rule: Rule, matrix: pd.DataFrame, ro
     names = communities["name"] if communities is not None else pd.Series(dtype="str")
     lacks = [str(names.get(c, c)) for c in has.index[~has]]
     row["value"] = float(has.mean())
-    row["headline"] = f"{len(has)} 个社区（{district.list_year} 年名录）中 {int(has.sum())} 个有" + (
-        f"；缺：{'、'.join(lacks)}" if lacks else ""
+    missing = say("；缺：{0}", say("、").join(lacks)) if lacks else ""
+    row["headline"] = say(
+        "{0} 个社区（{1} 年名录）中 {2} 个有{3}", len(has), district.list_year, int(has.sum()), missing
     )
 
 
-def _limit_text(rule: Rule, walker: Profile) -> str:
+def _limit_text(district: District, rule: Rule, walker: Profile) -> str:
     if rule.method == "walk_min":
-        return f"{walker.label}步行 {rule.minutes:g} 分钟"
-    return f"{METHOD_LABELS[rule.method]} {rule.metres:g} 米"
+        return say("{0}步行 {1:g} 分钟", walker_name(district, walker), rule.minutes)
+    return say("{0} {1:g} 米", say(METHOD_LABELS[rule.method]), rule.metres)
 
 
 def _alternatives(rule: Rule, own: pd.DataFrame, denominator: str) -> str:
@@ -705,22 +708,22 @@ def _alternatives(rule: Rule, own: pd.DataFrame, denominator: str) -> str:
     if not known > 0:
         return ""
     shares = [(own[f"served_{m}"] * weight).sum() / known for m in METHOD_LABELS]
-    words = "｜".join(f"{label[:2]} {share:.0%}" for label, share in zip(METHOD_LABELS.values(), shares, strict=True))
-    name = DENOMINATOR_LABELS.get(denominator, "小区数")
+    words = say("直线 {0:.0%}｜路网 {1:.0%}｜步行 {2:.0%}", *shares)
+    name = say(DENOMINATOR_LABELS.get(denominator, "小区数"))
     if rule.metric == "presence":
-        return f"另：{rule.metres:g} 米或 {rule.minutes:g} 分钟圈内的{name}：{words}"
-    return f"换算法（{name}）：{words}"
+        return say("另：{0:g} 米或 {1:g} 分钟圈内的{2}：{3}", rule.metres, rule.minutes, name, words)
+    return say("换算法（{0}）：{1}", name, words)
 
 
 def _what_is_missing(district: District, rule: Rule) -> str:
     if district.homes is None:
-        return "数据不足：缺小区图层"
+        return say("数据不足：缺小区图层")
     if rule.metric == "presence" and district.communities is None:
-        return "数据不足：缺社区界"
-    labels = "、".join(str(district.kinds.loc[k, "label"]) for k in rule.kinds)
+        return say("数据不足：缺社区界")
+    labels = say("、").join(kind_name(district, k) for k in rule.kinds)
     if not _is_surveyed(district, rule.kinds):
-        return f"数据不足：没有调查过{labels}"
-    return "数据不足：缺人口和用地"
+        return say("数据不足：没有调查过{0}", labels)
+    return say("数据不足：缺人口和用地")
 
 
 def basis_text(district: District, rule: Rule) -> str:
@@ -729,13 +732,14 @@ def basis_text(district: District, rule: Rule) -> str:
 
     A walk is counted without gates, entrances or barriers where the district has no such layer, and says so.
     """
-    if ("weak rows", rule.kinds) not in district.memo:
-        district.memo["weak rows", rule.kinds] = _weak_rows(district, rule.kinds)
-    parts = list(district.memo["weak rows", rule.kinds])
-    absent = [LAYERS[name].label for name in ON_THE_WAY if name not in district.layers]
+    key = ("weak rows", rule.kinds, language())
+    if key not in district.memo:
+        district.memo[key] = _weak_rows(district, rule.kinds)
+    parts = list(district.memo[key])
+    absent = [layer_name(name) for name in ON_THE_WAY if name not in district.layers]
     if absent and rule.metric == "reach" and rule.method != "buffer":
-        parts.append(f"没有图层、步行未计：{'、'.join(absent)}")
-    return "；".join(parts)
+        parts.append(say("没有图层、步行未计：{0}", say("、").join(absent)))
+    return say("；").join(parts)
 
 
 def _weak_rows(district: District, kinds: Sequence[str]) -> list[str]:
@@ -752,8 +756,8 @@ def _weak_rows(district: District, kinds: Sequence[str]) -> list[str]:
     for label, basis in rows.items():
         weak = basis[basis.isin(DEMONSTRATION)]
         if len(weak):
-            words = "、".join(BASIS_LABELS[b] for b in DEMONSTRATION if (weak == b).any())
-            parts.append(f"{label} {len(basis)} 处中 {len(weak)} 处为{words}")
+            words = say("、").join(say(BASIS_LABELS[b]) for b in DEMONSTRATION if (weak == b).any())
+            parts.append(say("{0} {1} 处中 {2} 处为{3}", say(label), len(basis), len(weak), words))
     return parts
 
 

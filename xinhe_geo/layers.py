@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 import shapely
 
+from ._words import say
 from .errors import Problem, SourceError
 
 SCHEMA_VERSION = 1
@@ -322,6 +323,7 @@ _LAYERS = (
             _id("rule"),
             Column("set", "规则集", required=True),
             Column("label", "中文名", required=True),
+            Column("label_en", "英文名", help="英文报告（--lang en）里的名称；留空由类别和限值拼成"),
             Column("kinds", "类别（; 为任一）", required=True),
             Column("tier_min", "圈层", "int", "分钟"),
             Column("metric", "指标", required=True, values=("reach", "presence")),
@@ -534,7 +536,7 @@ def strictest(manifest: Mapping[str, object]) -> str:
 def keeping(manifest: Mapping[str, object]) -> str:
     """Return the words that say how whatever is made of a district is to be kept: as a secret, or as internal."""
     mark = strictest(manifest)
-    return f"{mark} 按保密规定保管" if mark else "内部资料 注意保管"
+    return say("{0} 按保密规定保管", mark) if mark else say("内部资料 注意保管")
 
 
 def refuse_secret(manifest: Mapping[str, object], layers: Iterable[str], doing: str) -> None:

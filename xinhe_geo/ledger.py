@@ -45,9 +45,9 @@ from ._words import counted, language, say, speaking, word
 from .capacity import COUNT
 from .district import District
 from .errors import DataError, Problem, UnknownNameError, problems_table
-from .layers import LAYERS, keeping, strictest
+from .layers import LAYERS, keeping
 from .progress import work
-from .values import METHOD_LABELS, Rule
+from .values import METHOD_LABELS
 
 MET, PARTLY, UNMET = "达标", "部分达标", "未达标"
 REPORTED, UNVERIFIED = "报现状（原文无量化目标）", "参考值（未核）"
@@ -262,7 +262,7 @@ def _explained(key: str, row: pd.Series) -> str:
 def foot(district: District) -> str:
     """Return the line that stands below every sheet and page: how it is to be kept, whose data, which years, a demonstration or not."""
     mark = say("演示数据，不作任何结论。") if district.is_demonstration else ""
-    mark += say("{0}。", _kept(district))
+    mark += say("{0}。", keeping(district.manifest))
     scenario = say("，方案：{0}", district.manifest["scenario"]) if district.manifest.get("scenario") else ""
     credit = str(district.manifest.get("credit", ""))
     return say(
@@ -274,14 +274,6 @@ def foot(district: District) -> str:
         scenario,
         credit,
     )
-
-
-def _kept(district: District) -> str:
-    """Say how what is made of the district is to be kept."""
-    if language() == "zh":
-        return keeping(district.manifest)
-    mark = strictest(district.manifest)
-    return say("{0} 按保密规定保管", mark) if mark else say("内部资料 注意保管")
 
 
 def quoted(text: str) -> str:
@@ -452,20 +444,9 @@ def _row(district: District, m: Measure, promise: pd.Series) -> dict[str, Any]:
         "demonstration": weak, "needs": needs, "text": _sentence(m, found, verdict, target_text, needs, weak),
         "gap": found.gap, **_gap_of(found), "fix": found.fix or _fix_for(m, needs), "low_other": found.low, "high_other": found.high,
         "inputs": inputs(district, m), "rule": m["rule"], **{k: promise[k] for k in _PROMISE},
-        "standard": m["standard"] or (_standing(rule) if rule else ""),
+        "standard": m["standard"] or (rule.basis_text if rule else ""),
         "contradiction": _contradictions(district, str(m["commitment"])),
     }  # fmt: skip
-
-
-def _standing(rule: Rule) -> str:
-    """Say what a rule rests on: only a clause that was read counts as a standard."""
-    if language() == "zh":
-        return rule.basis_text
-    if rule.confidence == "read":
-        return say("依据 {0}", f"{rule.standard} {rule.clause}".strip())
-    if rule.confidence == "second_hand":
-        return say("转引自 {0}，待核正式文本", rule.source or rule.standard)
-    return say(UNVERIFIED if rule.confidence == "recalled" else "本工具约定")
 
 
 def _gap_of(found: Found) -> dict[str, Any]:

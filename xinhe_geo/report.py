@@ -40,8 +40,10 @@ from ._ledger.communities import communities_page
 from ._ledger.page import ledger_page
 from ._ledger.panel import with_typed
 from ._ledger.since import RECORDS, Record, changes, ledger_record, read_record, since_section
+from ._names import column_name, kind_name, rule_name, walker_name
+from ._words import HTML_LANG, language, marked, say, speaking, title, word
 from .audit import SEVERITIES, rests_on
-from .coverage import coverage, rules_of
+from .coverage import coverage, headlines, rules_of
 from .district import MANIFEST, District
 from .errors import EnvironmentProblem, UnknownNameError, XinheError
 from .layers import BASIS_LABELS, LAYERS, keeping, refuse_uncleared
@@ -65,6 +67,7 @@ def brief(
     since: str | Path | None = None,
     progress: Progress | None = None,
     processes: int = 1,
+    lang: str = "zh",
 ) -> pd.DataFrame:
     """
     Write the whole report into a folder: `index.html`, `meeting.html`, `maps/`, `tables/`, `gis/`, `run.json`.
@@ -80,9 +83,12 @@ def brief(
     since
         `run.json` of an earlier run, or its folder: what changed since then is shown (与上次相比).
     progress
-        Called with a short Chinese line as each step begins.
+        Called with a short line as each step begins.
     processes
         2 draws the maps and fills the workbook in a second process, where there is a processor for it; the files are the same.
+    lang
+        "zh" or "en": what every page, map and table is written in. Files, layers and record are called the same in both; names and
+        words of the plan stay Chinese.
 
     Returns
     -------
@@ -92,7 +98,7 @@ def brief(
     Raises
     ------
     UnknownNameError
-        No such preset.
+        No such preset or language.
     SourceError
         No such record, or one of another district.
     EnvironmentProblem
@@ -101,14 +107,14 @@ def brief(
     if preset not in PRESETS:
         raise UnknownNameError("口径预设", preset, list(PRESETS))
     refuse_uncleared(district.manifest, "写出报告")
-    say = progress or (lambda _: None)
+    tell = progress or (lambda _: None)
     before = None if since is None else read_record(since)  # now: it may lie in the folder that is written
-    with Aside(processes=processes) as aside:
-        say("计算可达和覆盖")
+    with speaking(lang), Aside(processes=processes) as aside:
+        tell(say("计算可达和覆盖"))
         cover = coverage(district, rules=preset)  # before anything is handed over: all need its network and its walks
-        live = aside(_meeting_page, district)
-        results = analyse(district, preset=preset, progress=say, cover=cover)
-        _write(district, results, Path(to), _Run(None, before, say, aside, live))
+        live = aside(_meeting_page, district, lang)
+        results = analyse(district, preset=preset, progress=tell, cover=cover)
+        _write(district, results, Path(to), _Run(None, before, tell, aside, live))
     headline: pd.DataFrame = results["headlines"]
     return headline
 
@@ -177,7 +183,7 @@ class _Run(NamedTuple):
 
     only: str | None
     since: Record | None
-    say: Progress
+    tell: Progress
     aside: Aside
     live: Callable[[], str | None]
 
@@ -212,8 +218,9 @@ def write_report(
         raise UnknownNameError("输出内容", str(only), ["tables"])
     refuse_uncleared(district.manifest, "写出报告")
     here = Aside(processes=1)
-    live = here(_meeting_page, district)
-    _write(district, results, Path(to), _Run(only, since, progress or (lambda _: None), here, live))
+    live = here(_meeting_page, district, results["lang"])
+    with speaking(results["lang"]):
+        _write(district, results, Path(to), _Run(only, since, progress or (lambda _: None), here, live))
 
 
 def _write(district: District, results: Mapping[str, Any], to: Path, run: _Run) -> None:
@@ -221,7 +228,7 @@ def _write(district: District, results: Mapping[str, Any], to: Path, run: _Run) 
         drawn = run.aside(_write_maps, district, results, folder / "maps")
         # the ledger, which is to be written here, takes about as long as maps and workbook together
         booked = run.aside(workbook, district, results, folder / "tables" / "coverage.xlsx")
-        run.say("写表格和 GIS 数据")
+        run.tell(say("写表格和 GIS 数据"))
         geopackage(district, results, folder / "gis" / "coverage.gpkg")
         now: Record = _record(district, results, results["preset"])
         if run.only is None:
@@ -243,24 +250,26 @@ def _write_pages(
     """Write what people look at: the ledger, the live map, maps, the brief; return the record with the ledger's rows."""
     judged, table, typed = district, None, None
     if has_own_plan(district):
-        run.say("核对规划目标")
+        run.tell(say("核对规划目标"))
         judged, typed = with_typed(district, target / LEDGER_BOOK)
         if len(typed):
-            run.say(TYPED_TEXT.format(len(typed)))
-        table = ledger(judged)
+            run.tell(say(TYPED_TEXT, len(typed)))
+        table = ledger(judged, lang=results["lang"])
     record = ledger_record(judged, table)
     now = {**now, "inputs": record["inputs"], "ledger": record["ledger"]}
     changed = None if run.since is None else changes(now, run.since)
+    if changed is not None:
+        changed["label"] = changed["id"].map(results["headlines"]["label"]).fillna(changed["label"])
     if table is not None:
         pictured = {rule: f"maps/{rule}.html" for rule in mapped_rules(district, results)}
         _write_ledger_files(_Ledger(judged, table, typed, changed, pictured), folder, target / LEDGER_BOOK)
-    run.say("写会议用的活地图")
+    run.tell(say("写会议用的活地图"))
     page = run.live()
     if page is not None:
         (folder / "meeting.html").write_text(page, encoding="utf-8")
-    run.say("画地图")
+    run.tell(say("画地图"))
     pictures = drawn()
-    run.say("写简报")
+    run.tell(say("写简报"))
     brief_page = _page(district, results, pictures, page is not None, changed)
     (folder / "index.html").write_text(_with_links(brief_page, target), encoding="utf-8")
     return now
@@ -277,14 +286,15 @@ def _with_links(page: str, folder: Path) -> str:
     """Link the pages that lie beside the brief, by their titles; say how to get those that do not."""
     found = [path for pattern in BESIDE for path in sorted(folder.glob(pattern))]
     titles = [re.search(r"<title>(.*?)</title>", path.read_text("utf-8"), re.DOTALL) for path in found]
-    links = "　".join(
+    links = say("　").join(
         f'<a href="{html.escape(path.name)}">{title.group(1) if title else html.escape(path.stem)}</a>'
         for path, title in zip(found, titles, strict=True)
     )
-    missing = [name for pattern, name in ON_REQUEST.items() if not any(folder.glob(pattern))]
+    missing = [say(name) for pattern, name in ON_REQUEST.items() if not any(folder.glob(pattern))]
     if missing:
-        how = f"<small>还没有写：{'、'.join(missing)}；写这份简报的 report 命令后面加 <code>--plans</code> 再运行一次</small>"
-        links = "　".join(text for text in (links, how) if text)
+        option = "<code>--plans</code>"
+        how = say("还没有写：{0}；写这份简报的 report 命令后面加 {1} 再运行一次", say("、").join(missing), option)
+        links = say("　").join(text for text in (links, f"<small>{how}</small>") if text)
     return _LINKS.sub(lambda _: f'<span id="beside">{links}</span>', page, count=1)
 
 
@@ -302,7 +312,8 @@ def link_pages(folder: Path) -> None:
         return
     try:
         old = brief_file.read_text("utf-8")
-        page = _with_links(old, folder)
+        with speaking("en" if '<html lang="en">' in old[:200] else "zh"):
+            page = _with_links(old, folder)
         if page == old:
             return
         record = json.loads(record_file.read_text("utf-8"))
@@ -315,11 +326,12 @@ def link_pages(folder: Path) -> None:
         raise _cannot_write(error, folder) from error
 
 
-def _meeting_page(district: District) -> str | None:
+def _meeting_page(district: District, lang: str) -> str | None:
     """Return the live map, where there are homes, streets and facilities to move."""
     if any(name not in district.layers or district.layers[name].empty for name in ("homes", "streets", "facilities")):
         return None
-    return meeting(district)
+    with speaking(lang):
+        return meeting(district)
 
 
 #: The ledger's workbook, and its pages.
@@ -425,22 +437,23 @@ def _write_maps(district: District, results: Mapping[str, Any], folder: Path) ->
     """Write the maps; return what the brief shows of them (title, file, picture)."""
     folder.mkdir(parents=True, exist_ok=True)
     shown: list[dict[str, str]] = []
-
+    lang = results["lang"]
     chosen = [OVERVIEW, *([COMPLETENESS] if len(results["completeness"]) else []), *mapped_rules(district, results)]
     if misses_any(district, results):
         chosen.insert(PICTURES, GAPS)
     if layer_of(district, "parcels") is not None:
         chosen.append(PARCELS)
     for what in chosen:
-        scene = scene_for(district, what, results=results)
+        scene = scene_for(district, what, results=results, lang=lang)
         drawn = maps.HouseMap(scene)
         drawn.save(folder / f"{what}.html")
         picture = drawn.picture() if len(shown) < PICTURES else ""
         shown.append({"file": f"maps/{what}.html", "title": scene.title, "svg": picture})
     walked = _walked_rule(district, results)
     if walked is not None:
-        maps.walkers(district, walked).save(folder / "walkers.html")
-        title = f"{district.name} {walked.label}：老年人与成人对照"
+        maps.walkers(district, walked, lang=lang).save(folder / "walkers.html")
+        with speaking(lang):
+            title = say("{0} {1}：老年人与成人对照", district.name, rule_name(district, walked))
         shown.append({"file": "maps/walkers.html", "title": title, "svg": ""})
     return shown
 
@@ -459,8 +472,9 @@ def _walked_rule(district: District, results: Mapping[str, Any]) -> Rule | None:
 
 def workbook(district: District, results: Mapping[str, Any], path: Path) -> None:
     """Write `coverage.xlsx`: 社区×设施矩阵 and 缺口清单 first, then headlines, groups, homes, the annex, sources."""
-    sheets = _sheets(district, results)
-    write_workbook(path, f"{district.name} 公共服务设施覆盖", district.year, sheets, _foot(district))
+    with speaking(results["lang"]):
+        sheets = _sheets(district, results)
+        write_workbook(path, say("{0} 公共服务设施覆盖", district.name), district.year, sheets, _foot(district))
 
 
 def write_workbook(
@@ -483,35 +497,43 @@ def write_workbook(
 
 def _sheets(district: District, results: Mapping[str, Any]) -> Iterator[tuple[str, pd.DataFrame, str]]:
     """Yield (sheet name, table with Chinese headers, what its numbers are)."""
-    kinds, lead = district.kinds["label"], results["headlines"]
+    lead = results["headlines"]
     matrix = results["presence"]
     names = district.communities["name"] if district.communities is not None else pd.Series(dtype="str")
     if len(matrix):
-        table = matrix.rename(columns=kinds)
+        table = matrix.rename(columns={kind: kind_name(district, str(kind)) for kind in matrix.columns})
         table.insert(0, "社区", names.reindex(table.index))
         table.index.name = "社区代码"
-        unit = f"开放设施个数；{district.list_year} 年社区名录共 {len(table)} 个"
+        unit = say("开放设施个数；{0} 年社区名录共 {1} 个", district.list_year, len(table))
     else:
-        table, unit = pd.DataFrame({"说明": ["数据不足：没有社区界或没有设施"]}), ""
+        table, unit = pd.DataFrame({"说明": [say("数据不足：没有社区界或没有设施")]}), ""
     yield "社区×设施矩阵", table.reset_index(), unit
-    yield "缺口清单", _gap_sheet(results["gaps"], names), "人口为常住人口；分钟按该规则的人群步速，含过街等候"
-    rows = lead.loc[results["order"]].reset_index()
+    yield "缺口清单", _gap_sheet(results["gaps"], names), say("人口为常住人口；分钟按该规则的人群步速，含过街等候")
+    rows, labels = lead.loc[results["order"]].reset_index(), lead["label"]
     yield "结论", _named(rows, {
         "label": "指标", "headline": "结果", "mark": "标记", "alternatives": "换算法", "standard_text": "依据",
         "dependent_share": "依赖界外设施的份额", "people_unserved": "不可达人口", "basis_text": "数据依据", "rule": "规则",
-    }), "份额为 0–1"  # fmt: skip
+    }), say("份额为 0–1")  # fmt: skip
     for group, label in (("zone", "分区"), ("area", "片区"), ("community", "社区")):
         if group in results["by"]:
-            yield f"按{label}", _group_sheet(district, results["by"][group], group, label), "人、平方米；份额为 0–1"
-    yield "小区明细", _cover_sheet(district, results["cover"]), "一行为一个小区在一条规则下的结果；份额为 0–1"
+            yield (
+                f"按{label}",
+                _group_sheet(district, results["by"][group], group, label, labels),
+                say("人、平方米；份额为 0–1"),
+            )
+    yield (
+        "小区明细",
+        _cover_sheet(district, results["cover"], labels),
+        say("一行为一个小区在一条规则下的结果；份额为 0–1"),
+    )
     table = results["completeness"]
     if len(table):
         yield "配套齐全度", _named(table.drop(columns="geometry").reset_index(), {
             "home": "小区编号", "name": "小区", "community": "社区代码", "completeness": "齐全度", "complete": "全部齐全的份额",
             "kinds": "计入类别数", "lacks": "缺", "people": "常住人口", "people_60plus": "60岁及以上",
-        }), "成人步行 15 分钟内有的必备类别份额，0–1"  # fmt: skip
-    yield "附表 全部口径", _annex(district, results["summary"]), "方法 × 分母；份额为 0–1"
-    findings = results["audit"].assign(severity=results["audit"]["severity"].map(SEVERITIES))
+        }), say("成人步行 15 分钟内有的必备类别份额，0–1")  # fmt: skip
+    yield "附表 全部口径", _annex(district, results["summary"], labels), say("方法 × 分母；份额为 0–1")
+    findings = results["audit"].assign(severity=results["audit"]["severity"].map(lambda s: say(SEVERITIES[s])))
     yield "数据核查", _named(findings, {
         "severity": "轻重", "topic": "方面", "finding": "发现", "where": "哪里", "count": "处数", "people": "涉及人口", "remedy": "怎么办",
     }), rests_on(district)  # fmt: skip
@@ -528,9 +550,14 @@ def _named(table: pd.DataFrame, names: Mapping[str, str]) -> pd.DataFrame:
     return table[kept].rename(columns=dict(names))
 
 
+def _said(labels: Mapping[str, str]) -> dict[str, str]:
+    """Return labels in the language that is spoken."""
+    return {key: say(label) for key, label in labels.items()}
+
+
 def _gap_sheet(table: pd.DataFrame, communities: pd.Series) -> pd.DataFrame:
     if table.empty:
-        return pd.DataFrame({"说明": ["没有缺口，或数据不足"]})
+        return pd.DataFrame({"说明": [say("没有缺口，或数据不足")]})
     rows = table.assign(community_name=table["community"].map(communities))
     return _named(rows, {
         "label": "指标", "name": "小区", "community_name": "社区", "people_unserved": "不可达人口",
@@ -548,22 +575,26 @@ _SUMMARY_NAMES = {
 }  # fmt: skip
 
 
-def _group_sheet(district: District, table: pd.DataFrame, group: str, label: str) -> pd.DataFrame:
+def _group_sheet(
+    district: District, table: pd.DataFrame, group: str, label: str, labels: Mapping[str, str]
+) -> pd.DataFrame:
     layer = {"zone": "zones", "area": "areas", "community": "communities"}[group]
     names = district.layers[layer]["name"] if layer in district.layers else pd.Series(dtype="str")
     rows = table.reset_index()
-    rows[group] = rows[group].map(names).fillna(rows[group]).fillna("（不在任何一个里）")
+    rows["label"] = rows["rule"].map(labels)
+    rows[group] = rows[group].map(names).fillna(rows[group]).fillna(say("（不在任何一个里）"))
     return _named(rows, {group: label, **_SUMMARY_NAMES})
 
 
-def _cover_sheet(district: District, cover: pd.DataFrame) -> pd.DataFrame:
+def _cover_sheet(district: District, cover: pd.DataFrame, labels: Mapping[str, str]) -> pd.DataFrame:
     facilities = district.facilities
     names = pd.Series(dtype="str") if facilities is None else facilities["name"]
     rows = cover.reset_index()
+    rows["label"] = rows["rule"].map(labels)
     rows["facility"] = rows["facility"].map(names[~names.index.duplicated()]).fillna(rows["facility"])
-    rows["method"] = rows["method"].map(METHOD_LABELS)
-    rows["basis"] = rows["basis"].map(BASIS_LABELS)
-    rows["method"] = rows["method"].where(rows["metric"] != "presence", "按社区计（界内有即算）")
+    rows["method"] = rows["method"].map(_said(METHOD_LABELS))
+    rows["basis"] = rows["basis"].map(_said(BASIS_LABELS))
+    rows["method"] = rows["method"].where(rows["metric"] != "presence", say("按社区计（界内有即算）"))
     if district.zones is not None:
         rows["zone"] = rows["zone"].map(district.zones["name"]).fillna(rows["zone"])
     return _named(rows, {
@@ -574,11 +605,12 @@ def _cover_sheet(district: District, cover: pd.DataFrame) -> pd.DataFrame:
     })  # fmt: skip
 
 
-def _annex(district: District, total: pd.DataFrame) -> pd.DataFrame:
+def _annex(district: District, total: pd.DataFrame, labels: Mapping[str, str]) -> pd.DataFrame:
     rows = total.reset_index()
-    rows["profile"] = rows["profile"].map(district.profiles["label"])
-    rows["method"] = rows["method"].map(METHOD_LABELS)
-    rows["denominator"] = rows["denominator"].map(DENOMINATOR_LABELS)
+    rows["label"] = rows["rule"].map(labels)
+    rows["profile"] = rows["profile"].map(lambda name: walker_name(district, district.profile(name)))
+    rows["method"] = rows["method"].map(_said(METHOD_LABELS))
+    rows["denominator"] = rows["denominator"].map(_said(DENOMINATOR_LABELS))
     return _named(rows, {"method": "方法", "profile": "人群", "denominator": "分母", **_SUMMARY_NAMES})
 
 
@@ -586,17 +618,23 @@ def _sheet(book: Any, name: str, table: pd.DataFrame, unit: str, note: str) -> N
     """Write one table: title line, header, rows, filter, frozen panes, widths, number formats."""
     from ._quicksheet import QuickSheet
 
-    sheet = book.add_worksheet(name, worksheet_class=QuickSheet)
+    sheet = book.add_worksheet(title(name), worksheet_class=QuickSheet)
     head = book.add_format({"bold": True, "bg_color": "#DDE7EE", "border": 1, "text_wrap": True, "valign": "vcenter"})
     quiet = book.add_format({"italic": True, "font_color": "#666666"})
-    sheet.write_string(0, 0, f"{name}　{unit}".strip(), book.add_format({"bold": True, "font_size": 13}))
+    sheet.write_string(
+        0,
+        0,
+        say("　").join(text for text in (title(name), unit) if text),
+        book.add_format({"bold": True, "font_size": 13}),
+    )
     sheet.write_string(1, 0, note, quiet)
     for j, column in enumerate(table.columns):
-        sheet.write_string(2, j, str(column), head)
+        shown = title(str(column))
+        sheet.write_string(2, j, shown, head)
         style = book.add_format({"num_format": _number_format(table[column], str(column))})
         values = table[column].to_numpy(dtype=object).tolist()
         sheet.put_column(3, j, values, style)
-        longest = max(map(_width, {str(column), *(v for v in values if isinstance(v, str))}))
+        longest = max(map(_width, {shown, *(v for v in values if isinstance(v, str))}))
         sheet.set_column(j, j, min(max(longest + 1, 7), 60))
     sheet.freeze_panes(3, 2 if len(table.columns) > 4 else 0)
     if len(table) and len(table.columns):
@@ -633,10 +671,11 @@ def _width(text: str) -> int:
 
 
 def _foot(district: District) -> str:
-    mark = f"{DEMONSTRATION_TEXT}。" if district.is_demonstration else ""
+    mark = say("{0}。", say(DEMONSTRATION_TEXT)) if district.is_demonstration else ""
     credit = str(district.manifest.get("credit", ""))
-    mark += f"{keeping(district.manifest)}。"
-    return f"{mark}{district.name}，数据年份 {district.year}，社区名录 {district.list_year} 年，坐标系 {district.crs}。{credit}"
+    mark += say("{0}。", keeping(district.manifest))
+    text = "{0}{1}，数据年份 {2}，社区名录 {3} 年，坐标系 {4}。{5}"
+    return say(text, mark, district.name, district.year, district.list_year, district.crs, credit)
 
 
 # --- GeoPackage ------------------------------------------------------------------------------------------------------
@@ -662,13 +701,13 @@ def geopackage(district: District, results: Mapping[str, Any], path: Path) -> No
     One layer per mapped rule (homes with their shares, metres, minutes) and its gaps; one layer of all rules side by side;
     completeness, facilities and outlines.
     """
-    declared = {column.name: column.label for layer in LAYERS.values() for column in layer.names.values()}
-    labels = {**declared, **dict(district.rules["label"]), **_ALIASES}
+    declared = {c.name: column_name(layer.name, c.name) for layer in LAYERS.values() for c in layer.names.values()}
+    labels = {**declared, **results["headlines"]["label"], **{name: word(alias) for name, alias in _ALIASES.items()}}
     write_layers(path, _gis_layers(district, results), district.year, labels)
 
 
 def write_layers(path: Path, layers: Mapping[str, gpd.GeoDataFrame], year: int, labels: Mapping[str, str]) -> None:
-    """Write layers into a GeoPackage, styled for QGIS; `labels` are the Chinese aliases of columns."""
+    """Write layers into a GeoPackage, styled for QGIS; `labels` are the aliases of columns."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.unlink(missing_ok=True)
     # GDAL stamps the time of writing into a GeoPackage unless told which, and waits for the disk after every layer.
@@ -783,35 +822,40 @@ def _page(
     """Return `index.html`: headlines, maps, gaps, what it rests on. One file, nothing loaded."""
     e = html.escape
     style = importlib.resources.files("xinhe_geo").joinpath("web/brief.css").read_text("utf-8")
-    mark = f'<p class="demo">{e(DEMONSTRATION_TEXT)}</p>' if district.is_demonstration else ""
-    lists = f"　社区名录：{district.list_year} 年" if district.communities is not None else ""
+    mark = f'<p class="demo">{e(say(DEMONSTRATION_TEXT))}</p>' if district.is_demonstration else ""
+    lists = say("　社区名录：{0} 年", district.list_year) if district.communities is not None else ""
     borrowed = ""
     if district.files.at["rules", "from"] != "本目录":
-        borrowed = '<p class="line">规则表用的是随程序的默认口径，不是本街道自己的规划承诺</p>'
+        borrowed = f'<p class="line">{say("规则表用的是随程序的默认口径，不是本街道自己的规划承诺")}</p>'
     if district.manifest.get("survey_note"):
         borrowed += f'<p class="demo">{e(str(district.manifest["survey_note"]))}</p>'
-    plan = '<a href="meeting.html">会议活地图：拖动设施看谁受益</a>　' if has_meeting else ""
-    plan += (
-        '<a href="ledger.html">规划目标落实核对表</a>　<a href="communities.html">一社区一页</a>　'
-        if has_own_plan(district)
-        else ""
+    links = {"meeting.html": say("会议活地图：拖动设施看谁受益")} if has_meeting else {}
+    if has_own_plan(district):
+        links |= {"ledger.html": say("规划目标落实核对表"), "communities.html": say("一社区一页")}
+    links |= {"maps/overview.html": say("现状总图"), "tables/coverage.xlsx": say("表格")}
+    nav = say("　").join(
+        [*(f'<a href="{file}">{what}</a>' for file, what in links.items()), '<span id="beside"></span>']
     )
-    return f"""<!DOCTYPE html>
-<html lang="zh-CN">
+    said = say(
+        "口径：{0}　数据年份：{1}{2}　坐标系：{3}", say(PRESETS[results["preset"]]), district.year, lists, district.crs
+    )
+    heading = say("{0} 公共服务设施覆盖简报", district.name)
+    return marked(f"""<!DOCTYPE html>
+<html lang="{HTML_LANG[language()]}">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; img-src data:">
-<title>{e(district.name)} 公共服务设施覆盖简报</title>
+<title>{e(heading)}</title>
 <style>{style}</style>
 </head>
 <body>
 <header>
-<h1>{e(district.name)} 公共服务设施覆盖简报</h1>
-<p class="line">口径：{e(PRESETS[results["preset"]])}　数据年份：{district.year}{lists}　坐标系：{e(district.crs)}</p>
+<h1>{e(heading)}</h1>
+<p class="line">{e(said)}</p>
 {borrowed}
 {mark}
-<nav>{plan}<a href="maps/overview.html">现状总图</a>　<a href="tables/coverage.xlsx">表格</a>　<span id="beside"></span></nav>
+<nav>{nav}</nav>
 </header>
 <main>
 {"" if changed is None else since_section(changed)}
@@ -824,7 +868,7 @@ def _page(
 <footer><p>{e(_foot(district))}</p></footer>
 </body>
 </html>
-"""
+""")
 
 
 def _cards(district: District, results: Mapping[str, Any]) -> str:
@@ -836,13 +880,13 @@ def _cards(district: District, results: Mapping[str, Any]) -> str:
     known = known or [r for r in results["order"] if np.isfinite(lead.loc[r, "value"])][:8]
     cards = "".join(_card(district, results, rule) for rule in known)
     unknown = [r for r in promised if not np.isfinite(lead.loc[r, "value"])]
-    rows = "".join(f"<li>{e(lead.loc[r, 'label'])}：{e(lead.loc[r, 'headline'])}</li>" for r in unknown)
+    rows = "".join(f"<li>{e(say('{0}：{1}', lead.loc[r, 'label'], lead.loc[r, 'headline']))}</li>" for r in unknown)
     missing = (
-        f'<details open><summary>数据不足的 {len(unknown)} 项</summary><ul class="links">{rows}</ul></details>'
+        f'<details open><summary>{say("数据不足的 {0} 项", len(unknown))}</summary><ul class="links">{rows}</ul></details>'
         if unknown
         else ""
     )
-    return f'<section><h2>一眼看结果</h2><div class="cards">{cards}</div>{missing}</section>'
+    return f'<section><h2>{say("一眼看结果")}</h2><div class="cards">{cards}</div>{missing}</section>'
 
 
 def _card(district: District, results: Mapping[str, Any], rule: str) -> str:
@@ -852,7 +896,9 @@ def _card(district: District, results: Mapping[str, Any], rule: str) -> str:
     mark = f'<span class="mark">{e(row["mark"])}</span>' if row["mark"] else ""
     depends = row["dependent_share"]
     outside = (
-        f'<p class="small">其中 {depends:.1%} 依赖界外设施</p>' if np.isfinite(depends) and depends > 0.0005 else ""
+        f'<p class="small">{say("其中 {0:.1%} 依赖界外设施", depends)}</p>'
+        if np.isfinite(depends) and depends > 0.0005
+        else ""
     )
     return (
         f'<article class="card"><h3>{e(row["label"])}</h3><p class="number">{number}{mark}</p>'
@@ -865,16 +911,18 @@ def _card(district: District, results: Mapping[str, Any], rule: str) -> str:
 def _figures(pictures: Sequence[Mapping[str, str]]) -> str:
     e = html.escape
     figures = "".join(
-        f'<figure>{p["svg"]}<figcaption><a href="{e(p["file"])}">{e(p["title"])}（打开可操作的地图）</a></figcaption></figure>'
+        f'<figure>{p["svg"]}<figcaption><a href="{e(p["file"])}">{e(say("{0}（打开可操作的地图）", p["title"]))}</a></figcaption></figure>'
         for p in pictures
         if p["svg"]
     )
     rest = [p for p in pictures if not p["svg"]]
     links = "".join(f'<li><a href="{e(p["file"])}">{e(p["title"])}</a></li>' for p in rest)
     more = (
-        f'<details><summary>其余 {len(rest)} 张地图</summary><ul class="links">{links}</ul></details>' if rest else ""
+        f'<details><summary>{say("其余 {0} 张地图", len(rest))}</summary><ul class="links">{links}</ul></details>'
+        if rest
+        else ""
     )
-    return f'<section><h2>地图</h2><div class="figures">{figures}</div>{more}</section>'
+    return f'<section><h2>{say("地图")}</h2><div class="figures">{figures}</div>{more}</section>'
 
 
 def _gap_section(district: District, results: Mapping[str, Any]) -> str:
@@ -883,7 +931,8 @@ def _gap_section(district: District, results: Mapping[str, Any]) -> str:
     promised = promised_rules(district, results)
     table = table[table["rule"].isin(promised)] if len(table) else table
     if table.empty:
-        return "<section><h2>谁还够不着，为什么</h2><p>承诺的指标没有发现缺口，或数据不足以判断。</p></section>"
+        none = say("承诺的指标没有发现缺口，或数据不足以判断。")
+        return f"<section><h2>{say('谁还够不着，为什么')}</h2><p>{none}</p></section>"
     rank = {rule: i for i, rule in enumerate(promised)}
     rows = table.assign(
         rank=table["rule"].map(rank), is_reach=[district.rule(r).metric == "reach" for r in table["rule"]]
@@ -894,15 +943,18 @@ def _gap_section(district: District, results: Mapping[str, Any]) -> str:
     lacking = table.groupby("home")["label"].apply(list)
     body = "".join(
         f'<tr><td>{e(_name(r.name, r.home))}</td><td>{e(r.label)}</td><td class="n">{_people(r.unserved, r.counted)}</td>'
-        f"<td>{e(r.reason)}</td><td>{e('、'.join(x for x in lacking[r.home] if x != r.label)) or '—'}</td></tr>"
+        f"<td>{e(r.reason)}</td><td>{e(say('、').join(x for x in lacking[r.home] if x != r.label)) or '—'}</td></tr>"
         for r in top.itertuples(index=False)
     )
+    book = '<a href="tables/coverage.xlsx">tables/coverage.xlsx</a>'
+    said = say(
+        "规划承诺的 {0} 项指标共有 {1} 个小区够不着其中至少一项；下面是不可达人口最多的 {2} 个。全部见 {3} 的“缺口清单”。",
+        len(promised), table["home"].nunique(), len(top), book,
+    )  # fmt: skip
     return (
-        "<section><h2>谁还够不着，为什么</h2>"
-        f'<p class="small">规划承诺的 {len(promised)} 项指标共有 {table["home"].nunique()} 个小区够不着其中至少一项；下面是不可达人口最多的 {len(top)} 个。'
-        '全部见 <a href="tables/coverage.xlsx">tables/coverage.xlsx</a> 的“缺口清单”。</p>'
-        '<div class="scroll"><table><thead><tr><th>小区</th><th>最大的缺口</th><th class="n">不可达人口</th><th>原因</th>'
-        f"<th>还缺</th></tr></thead><tbody>{body}</tbody></table></div></section>"
+        f'<section><h2>{say("谁还够不着，为什么")}</h2><p class="small">{said}</p>'
+        f'<div class="scroll"><table><thead><tr><th>{title("小区")}</th><th>{say("最大的缺口")}</th><th class="n">{say("不可达人口")}</th>'
+        f"<th>{say('原因')}</th><th>{say('还缺')}</th></tr></thead><tbody>{body}</tbody></table></div></section>"
     )
 
 
@@ -911,8 +963,9 @@ def _name(name: object, key: object) -> str:
 
 
 def _people(value: float, counted: str = "people") -> str:
-    who = "60岁以上 " if counted == "people_60plus" else ""
-    return f"{who}{value:,.0f} 人" if np.isfinite(value) else "人口不详"
+    if not np.isfinite(value):
+        return say("人口不详")
+    return say("60岁以上 {0:,.0f} 人" if counted == "people_60plus" else "{0:,.0f} 人", value)
 
 
 def _other_table(results: Mapping[str, Any]) -> str:
@@ -922,20 +975,22 @@ def _other_table(results: Mapping[str, Any]) -> str:
         f"<td>{e(row['standard_text'])}</td><td>{e(row['mark'])}</td></tr>"
         for _, row in lead.loc[results["order"]].iterrows()
     )
+    heads = "".join(f"<th>{title(name)}</th>" for name in ("指标", "结果", "换算法", "依据", "标记"))
     return (
-        "<section><h2>全部指标</h2><details><summary>展开 "
-        f'{len(lead)} 项</summary><div class="scroll"><table><thead><tr><th>指标</th><th>结果</th><th>换算法</th><th>依据</th><th>标记</th>'
-        f"</tr></thead><tbody>{rows}</tbody></table></div></details></section>"
+        f"<section><h2>{say('全部指标')}</h2><details><summary>{say('展开 {0} 项', len(lead))}</summary>"
+        f'<div class="scroll"><table><thead><tr>{heads}</tr></thead>'
+        f"<tbody>{rows}</tbody></table></div></details></section>"
     )
 
 
 def _rests_on(district: District, results: Mapping[str, Any]) -> str:
     """What the numbers rest on: layers with their basis, and how each number is made."""
     book = "tables/规划目标落实核对表.xlsx"
-    plan = (
-        f'规划目标落实核对表：<a href="ledger.html">ledger.html</a>、<a href="{book}">{book}</a>　'
-        if has_own_plan(district)
-        else ""
+    files = {say("表格"): ["tables/coverage.xlsx"], "GIS": ["gis/coverage.gpkg"], say("运行记录"): ["run.json"]}
+    if has_own_plan(district):
+        files = {say("规划目标落实核对表"): ["ledger.html", book], **files}
+    found = say("　").join(
+        say("{0}：{1}", what, say("、").join(f'<a href="{f}">{f}</a>' for f in own)) for what, own in files.items()
     )
     e = html.escape
     table = sources_table(district)
@@ -945,22 +1000,25 @@ def _rests_on(district: District, results: Mapping[str, Any]) -> str:
         f"<td>{e(str(r['来源']))}</td><td>{e(str(r['许可']))}</td><td>{e(r['日期'])}</td></tr>"
         for _, r in table.iterrows()
     )
+    heads = "".join(
+        f'<th class="n">{title(name)}</th>' if name in ("要素数", "其中示意或合成") else f"<th>{title(name)}</th>"
+        for name in ("图层", "要素数", "其中示意或合成", "依据类型", "来源", "许可", "日期")
+    )
     names = [district.rule(r) for r in results["order"]]
-    walkers = "；".join(
-        f"{p.label} {p.speed_m_s:g} m/s" for p in (district.profile(n) for n in dict.fromkeys(r.profile for r in names))
+    walkers = say("；").join(
+        f"{walker_name(district, p)} {p.speed_m_s:g} m/s"
+        for p in (district.profile(n) for n in dict.fromkeys(r.profile for r in names))
     )
     return (
-        "<section><h2>这些数字凭什么</h2><ul>"
-        "<li>从小区内均匀分布的点出发，直线走到小区出入口（不翻墙、不过铁路河道），再沿街道走到设施的门；距离沿街道精确切算，不取最近节点。</li>"
-        f"<li>步速：{e(walkers)}；过街等候按路段上的秒数计入。</li>"
-        "<li>三种算法量的是同一对门之间的距离，直线不会比步行长；“数据不足”不是 0。</li>"
-        f"<li>{e(rests_on(district))}。</li></ul>"
+        f"<section><h2>{say('这些数字凭什么')}</h2><ul>"
+        f"<li>{say('从小区内均匀分布的点出发，直线走到小区出入口（不翻墙、不过铁路河道），再沿街道走到设施的门；距离沿街道精确切算，不取最近节点。')}</li>"
+        f"<li>{say('步速：{0}；过街等候按路段上的秒数计入。', e(walkers))}</li>"
+        f"<li>{say('三种算法量的是同一对门之间的距离，直线不会比步行长；“数据不足”不是 0。')}</li>"
+        f"<li>{say('{0}。', e(rests_on(district)))}</li></ul>"
         f"{_findings(results['audit'])}"
-        '<div class="scroll"><table><thead><tr><th>图层</th><th class="n">要素数</th><th class="n">其中示意或合成</th>'
-        "<th>依据类型</th><th>来源</th><th>许可</th><th>日期</th>"
-        f"</tr></thead><tbody>{rows}</tbody></table></div>"
-        f'<p class="small">{plan}表格：<a href="tables/coverage.xlsx">tables/coverage.xlsx</a>　GIS：<a href="gis/coverage.gpkg">gis/coverage.gpkg</a>　'
-        '运行记录：<a href="run.json">run.json</a></p></section>'
+        f'<div class="scroll"><table><thead><tr>{heads}</tr></thead>'
+        f"<tbody>{rows}</tbody></table></div>"
+        f'<p class="small">{found}</p></section>'
     )
 
 
@@ -968,13 +1026,16 @@ def _findings(table: pd.DataFrame) -> str:
     """What the audit found that matters, with what to do about it."""
     e = html.escape
     rows = "".join(
-        f"<tr><td>{SEVERITIES[r.severity]}</td><td>{e(r.topic)}</td><td>{e(r.finding)}</td>"
+        f"<tr><td>{say(SEVERITIES[r.severity])}</td><td>{e(r.topic)}</td><td>{e(r.finding)}</td>"
         f'<td class="n">{"" if pd.isna(r.people) else f"{r.people:,.0f}"}</td><td>{e(r.remedy)}</td></tr>'
         for r in table[table["severity"] != "info"].itertuples(index=False)
     )
     if not rows:
         return ""
-    head = '<th>轻重</th><th>方面</th><th>数据核查发现</th><th class="n">涉及人口</th><th>怎么办</th>'
+    head = (
+        f"<th>{title('轻重')}</th><th>{title('方面')}</th><th>{say('数据核查发现')}</th>"
+        f'<th class="n">{title("涉及人口")}</th><th>{title("怎么办")}</th>'
+    )
     return f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div><p></p>'
 
 
@@ -1003,6 +1064,11 @@ def _record(district: District, results: Mapping[str, Any], preset: str) -> dict
         except importlib.metadata.PackageNotFoundError:
             versions[name] = "?"
     lead = results["headlines"]
+    if (
+        results["lang"] != "zh"
+    ):  # a record is in Chinese whatever the report is read in: the next one is compared with it
+        with speaking("zh"):
+            lead = headlines(district, results["cover"])
     return {
         "district": {"name": district.name, "code": district.code, "crs": district.crs},
         "parameters": {

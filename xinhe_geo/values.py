@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
+from ._words import say
+
 METHODS = ("buffer", "network_m", "walk_min")
 METHOD_LABELS = {"buffer": "直线半径", "network_m": "路网距离", "walk_min": "步行时间"}
 DENOMINATORS = ("people", "people_60plus", "area_m2", "community")
@@ -158,14 +160,14 @@ class Rule:
 
 
 def standing(confidence: str, standard: str, clause: str, source: str) -> str:
-    """Say in Chinese what a number may claim, by how well its source is known (one of `CONFIDENCES`)."""
+    """Say what a number may claim, by how well its source is known (one of `CONFIDENCES`)."""
     if confidence == "read":
-        return f"依据 {standard} {clause}".strip()
+        return say("依据 {0}", f"{standard} {clause}".strip())
     if confidence == "second_hand":
-        return f"转引自 {source or standard}，待核正式文本"
+        return say("转引自 {0}，待核正式文本", source or standard)
     if confidence == "recalled":
-        return "参考值（未核）"
-    return "本工具约定"
+        return say("参考值（未核）")
+    return say("本工具约定")
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,8 @@ import pandas as pd
 import pyproj
 import shapely
 
+from .._names import rule_name
+from .._words import speaking
 from ..errors import UnknownNameError
 from ..layers import DEMONSTRATION, strictest, suppressed
 from ..values import Rule
@@ -135,13 +137,8 @@ def kind_label(district: Any, kind: str, lang: str) -> str:
 
 def rule_label(district: Any, rule: Rule, lang: str) -> str:
     """Return what a rule is called in a language."""
-    if lang != "en":
-        return rule.label
-    t, kinds = wording(lang), " / ".join(kind_label(district, k, lang) for k in rule.kinds)
-    if rule.metric == "presence":
-        return t["rule_presence"].format(k=kinds)
-    limit = f"{rule.minutes:g} {t['min']}" if rule.method == "walk_min" else f"{rule.metres:g} {t['m']}"
-    return t["rule_within"].format(k=kinds, m=limit)
+    with speaking(lang):
+        return rule_name(district, rule)
 
 
 # --- what the data rest on -------------------------------------------------------------------------------------------

@@ -160,7 +160,15 @@ def _headlines(now: Record, before: Record) -> Iterator[tuple[str, ...]]:
     for key in [k for k in new if k in old]:
         if _moved(old[key].get("value"), new[key].get("value")):
             label = str(new[key].get("label", ""))
-            yield "指标", str(key), label, str(old[key].get("headline", "")), str(new[key].get("headline", ""))
+            yield "指标", str(key), label, _headline(old[key]), _headline(new[key])
+
+
+def _headline(entry: Mapping[str, Any]) -> str:
+    """Return what a record says of a headline: its sentence, which is Chinese, or else its number."""
+    value = entry.get("value")
+    if language() == "zh":
+        return str(entry.get("headline", ""))
+    return word("数据不足") if value is None else f"{float(value):.1%}"
 
 
 def _rows(now: Record, before: Record) -> Iterator[tuple[str, ...]]:

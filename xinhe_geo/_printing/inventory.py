@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import shapely
 
+from .._words import say
 from ..coverage import presence
 from ..district import District
 
@@ -92,7 +93,7 @@ def lacking_figures(district: District, table: pd.DataFrame) -> pd.DataFrame:
     figures
         Index label of the kind, most people first; `homes`, `people` (of homes of which at most half reaches one).
     """
-    lacks = table["lacks"].fillna("").astype(str).str.split("、").explode()
+    lacks = table["lacks"].fillna("").astype(str).str.split(say("、")).explode()
     lacks = lacks[lacks != ""]
     people = pd.to_numeric(table["people"]).reindex(lacks.index).to_numpy(dtype="float64", na_value=np.nan)
     rows = pd.DataFrame({"label": lacks.to_numpy(), "people": people})

@@ -22,6 +22,7 @@ from .._analysis import analyse, best_sites, has_own_plan, promised_rules
 from .._drawing.meeting import DEMONSTRATION_TEXT
 from .._drawing.named import COMPLETENESS, GAPS, OVERVIEW, scene_for, worst_gaps
 from .._drawing.style import badges_of
+from .._words import say
 from ..audit import SEVERITIES, rests_on
 from ..district import District
 from ..layers import refuse_uncleared
@@ -67,21 +68,21 @@ def slides(
         The file cannot be written, or the typeface of the maps is missing.
     """
     refuse_uncleared(district.manifest, "写出汇报")
-    say = progress or (lambda _: None)
-    results = analyse(district, preset=preset, progress=say)
+    tell = progress or (lambda _: None)
+    results = analyse(district, preset=preset, progress=tell)
     deck = _Deck(district)
     deck.cover(results)
     _whole(deck, results)
-    say("画地图")
+    tell("画地图")
     for name in promised_rules(district, results):
         if np.isfinite(results["headlines"].loc[name, "value"]):
             _promise(deck, results, name)
     _completeness(deck, results)
     _gaps(deck, results)
-    say("算补点")
+    tell("算补点")
     _help(deck, results)
     if has_own_plan(district):
-        say("核对规划目标")
+        tell("核对规划目标")
         _ledger(deck)
     _rests(deck, results)
     return write_bytes(Path(to), deck.save())
@@ -376,7 +377,7 @@ def _completeness(deck: _Deck, results: Mapping[str, Any]) -> None:
     deck.picture(slide, _map(scene_for(district, COMPLETENESS, results=results)), title)
     lacks: dict[str, float] = {}
     for words, people in zip(known["lacks"], known["people"], strict=True):
-        for word in str(words).split("、"):
+        for word in str(words).split(say("、")):
             if word:
                 lacks[word] = lacks.get(word, 0.0) + float(people)
     worst = sorted(lacks.items(), key=lambda x: (-x[1], x[0]))[:12]
