@@ -1,4 +1,4 @@
-"""The ledger in English: every sentence has its English, nothing but names and words of the plan stays Chinese, numbers are the same."""
+"""The catalogue, and the ledger in English: every sentence has its English, nothing but names and words of the plan stays Chinese, numbers are the same."""
 
 from __future__ import annotations
 
@@ -28,7 +28,15 @@ from xinhe_geo.report import LEDGER_BOOK, write_ledger
 from xinhe_geo.values import METHOD_LABELS
 
 PACKAGE = Path(xh.__file__).parent
-SPEAKERS = [*sorted((PACKAGE / "_ledger").glob("*.py")), PACKAGE / "ledger.py", PACKAGE / "_drawing" / "evidence.py"]
+SPEAKERS = [
+    *sorted((PACKAGE / "_ledger").glob("*.py")),
+    PACKAGE / "_drawing" / "evidence.py",
+    PACKAGE / "_drawing" / "meeting.py",
+    *(
+        PACKAGE / f"{name}.py"
+        for name in ("values", "layers", "_names", "coverage", "audit", "ledger", "_analysis", "report")
+    ),
+]
 HAN = re.compile(r"[\u3400-\u9fff]")
 SERIES = measure("s", "series", **SUM)
 

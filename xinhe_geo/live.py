@@ -489,7 +489,7 @@ class _Desk:
     def _line(self) -> list[str]:
         """Return what every number carries: method, limit, walker, denominator, year, basis."""
         rule = self.rule
-        limit = "按社区计（界内有即算）" if rule.metric == "presence" else _limit_text(rule, self.walker)
+        limit = "按社区计（界内有即算）" if rule.metric == "presence" else _limit_text(self.district, rule, self.walker)
         words = [f"标准 {limit}", f"分母 {DENOMINATOR_LABELS[rule.denominator]}", f"数据年份 {self.district.year}"]
         if rule.method == "walk_min" and rule.metric == "reach":
             words.insert(1, f"步速 {self.walker.speed_m_s:g} 米/秒")
@@ -546,7 +546,7 @@ class _Desk:
         blank = int(self.facts[denominator].isna().sum())
         note += f"；另有 {blank} 个小区不详，未计入" if blank else ""
         return {
-            "what": f"{_limit_text(rule, self.walker)}可达{what}", "big": f"{share:.1%}", "now": share,
+            "what": f"{_limit_text(self.district, rule, self.walker)}可达{what}", "big": f"{share:.1%}", "now": share,
             "was": before if np.isfinite(before) else 0, "note": note,
             "delta": "与现状相同" if abs(share - before) < 5e-5 else f"现状 {_percent(before)}，{100 * (share - before):+.1f} 个百分点",
         }  # fmt: skip

@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import html
 import importlib.metadata
-import importlib.resources
 import json
 import os
 import platform
@@ -34,7 +33,7 @@ from ._analysis import Progress, analyse, has_own_plan, mapped_rules, promised_r
 from ._aside import Aside
 from ._drawing.meeting import DEMONSTRATION_TEXT, PRESETS, meeting
 from ._drawing.named import COMPLETENESS, GAPS, OVERVIEW, PARCELS, misses_any, scene_for
-from ._drawing.style import layer_of
+from ._drawing.style import layer_of, web_file
 from ._ledger.book import ledger_workbook
 from ._ledger.communities import communities_page
 from ._ledger.page import ledger_page
@@ -54,6 +53,8 @@ from .values import DENOMINATOR_LABELS, METHOD_LABELS, Rule
 RECORD = "run.json"
 #: How many maps the brief shows as pictures; the others are links.
 PICTURES = 8
+#: What the brief looks like; English words take more room.
+STYLES = {"zh": ("brief.css",), "en": ("brief.css", "brief-en.css")}
 #: What is printed or edited beside the report -> its file.
 DOCUMENTS = {"sheet": "现状总图.pdf", "word": "汇报.docx", "slides": "汇报.pptx"}
 
@@ -821,7 +822,7 @@ def _page(
 ) -> str:
     """Return `index.html`: headlines, maps, gaps, what it rests on. One file, nothing loaded."""
     e = html.escape
-    style = importlib.resources.files("xinhe_geo").joinpath("web/brief.css").read_text("utf-8")
+    style = "".join(web_file(name) for name in STYLES[language()])
     mark = f'<p class="demo">{e(say(DEMONSTRATION_TEXT))}</p>' if district.is_demonstration else ""
     lists = say("　社区名录：{0} 年", district.list_year) if district.communities is not None else ""
     borrowed = ""

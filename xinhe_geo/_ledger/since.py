@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from .._names import layer_name
-from .._words import language, say, word
+from .._words import language, say, speaking, word
 from ..district import District
 from ..errors import SourceError
 from ..layers import LAYERS
@@ -41,10 +41,11 @@ def ledger_record(district: District, table: pd.DataFrame | None) -> dict[str, A
     rows: dict[str, Any] = {}
     if table is not None:
         known = {str(m["measure"]): m for m in measure_rows(district)}
-        for part in (canonical(table).droplevel("commitment"), beyond(district)):
+        with speaking("zh"):  # a record is in Chinese, whatever language its ledger was shown in: the next one is compared with it
+            others = beyond(district)
+        for part in (canonical(table).droplevel("commitment"), others):
             for key, row in part.iterrows():
                 value = None if math.isnan(row["value"]) else round(float(row["value"]), DIGITS)
-                # a record is in Chinese, whatever language its ledger was shown in: the next one is compared with it
                 own = known.get(str(key), {"label": UNMEASURED, "unit": ""})
                 rows[str(key)] = {"label": own["label"], "value": value, "unit": own["unit"], "verdict": row["verdict"]}
     return {

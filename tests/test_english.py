@@ -1,0 +1,173 @@
+"""The report in English: the numbers of the Chinese one, and nothing Chinese but names and words of the plan."""
+
+from __future__ import annotations
+
+import json
+import re
+import sqlite3
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import closing
+from html.parser import HTMLParser
+from pathlib import Path
+
+import openpyxl
+import pyogrio
+import pytest
+
+import xinhe_geo as xh
+
+#: Pages that are written in English, of those that lie in an output folder.
+PAGES = ("index.html",)
+#: Runs of Chinese, with the digits and signs inside them.
+HAN = re.compile(r"[\u3400-\u9fff][\u3400-\u9fff\w·—()（）“”]*")
+#: What may stay Chinese: columns that hold names or quote somebody, by table ("*": every table) …
+MAY_STAY = {
+    "*": ("name", "source", "note"),
+    "kinds": ("symbol",),
+    "rules": ("standard", "clause"),
+    "commitments": ("text", "section"),
+}
+#: … and what the manifest says of the district and its layers.
+SAID = ("name", "credit", "made_by", "source", "licence", "survey_note")
+#: … and the one file whose name is Chinese.
+FILES = ("规划目标落实核对表.xlsx",)
+#: Figures: shares, decimals and counts of thousands; what is counted in names of rules ("15 min") is not among them.
+FIGURE = re.compile(r"\d{1,3}(?:,\d{3})+|\d+\.\d+%?|\d+%")
+
+#: In a picture only shares: its sentences are cut off where the room ends, in either language elsewhere.
+SHARE = re.compile(r"\d+(?:\.\d+)?%")
+
+
+class Text(HTMLParser):
+    """Collects what a page shows, and the Chinese of it that is not marked as such."""
+
+    VOID = ("meta", "input", "br", "link", "path", "circle", "polyline", "line", "rect", "use", "wbr")
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.open: list[tuple[str, bool]] = []
+        self.shown: list[str] = []
+        self.unmarked: list[str] = []
+        self.figures: Counter[str] = Counter()
+        self.lang = ""
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        said = dict(attrs)
+        self.lang = self.lang or (said.get("lang") or "" if tag == "html" else "")
+        self.shown += [str(v) for k, v in attrs if k in ("aria-label", "placeholder", "alt", "title") and v]
+        if tag not in self.VOID:
+            self.open.append((tag, said.get("lang") == "zh" or (bool(self.open) and self.open[-1][1])))
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        pass
+
+    def handle_endtag(self, tag: str) -> None:
+        while self.open and self.open.pop()[0] != tag:
+            pass
+
+    def handle_data(self, data: str) -> None:
+        if not self.open or self.open[-1][0] in ("script", "style"):
+            return
+        drawn = "svg" in {tag for tag, _ in self.open}
+        self.shown.append(data)
+        self.figures += Counter(FIGURE.findall(data) if not drawn else SHARE.findall(data))
+        if HAN.search(data) and not self.open[-1][1] and not drawn and self.open[-1][0] != "title":
+            self.unmarked.append(data)
+
+
+def may_stay(district: xh.District) -> str:
+    """Return all that may stay Chinese, as one text in which a run is looked up."""
+
+    def parts() -> Iterator[str]:
+        for name, frame in district.rows.items():
+            for column in (*MAY_STAY["*"], *MAY_STAY.get(name, ())):
+                if column in frame:
+                    yield from (str(v) for v in frame[column].dropna().unique())
+        for entry in (district.manifest, *district.manifest["layers"].values()):
+            yield from (str(entry[key]) for key in SAID if key in entry)
+        yield from FILES
+
+    return "\n".join(parts())
+
+
+@pytest.fixture(scope="module")
+def district() -> xh.District:
+    return xh.District.load()
+
+
+@pytest.fixture(scope="module")
+def outputs(district: xh.District, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    folder = tmp_path_factory.mktemp("languages")
+    for lang in ("zh", "en"):
+        xh.brief(district, folder / lang, lang=lang)
+    return {lang: folder / lang for lang in ("zh", "en")}
+
+
+def files_of(folder: Path) -> list[str]:
+    return sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file())
+
+
+def test_files_are_called_the_same_and_the_record_is_in_chinese(outputs: dict[str, Path]) -> None:
+    assert files_of(outputs["en"]) == files_of(outputs["zh"])
+    ours, theirs = (json.loads((outputs[lang] / "run.json").read_text("utf-8")) for lang in ("zh", "en"))
+    assert {**ours, "files": {}} == {**theirs, "files": {}}
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_page_is_english_but_for_names_and_quotations(
+    district: xh.District, outputs: dict[str, Path], page: str
+) -> None:
+    text = Text((outputs["en"] / page).read_text("utf-8"))
+    stays = may_stay(district)
+    assert text.lang == "en" and not text.unmarked
+    left = {run for shown in text.shown for run in HAN.findall(shown) if run not in stays}
+    assert not left
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_figures_are_those_of_the_chinese_page(outputs: dict[str, Path], page: str) -> None:
+    ours, theirs = (Text((outputs[lang] / page).read_text("utf-8")).figures for lang in ("zh", "en"))
+    assert ours.total() > 50 and not ours - theirs and not theirs - ours
+
+
+def test_marks_have_their_english(outputs: dict[str, Path]) -> None:
+    page = (outputs["en"] / "index.html").read_text("utf-8")
+    assert "Demonstration data" in page and "Demonstration (no conclusion)" in page
+    assert "Reference (not verified)" in page and "insufficient data" in page.lower()
+
+
+def cells(book: Path) -> dict[str, list[list[object]]]:
+    sheets = openpyxl.load_workbook(book).worksheets
+    return {sheet.title: [list(row) for row in sheet.iter_rows(values_only=True)] for sheet in sheets}
+
+
+def test_the_workbook_is_english_with_the_same_numbers(district: xh.District, outputs: dict[str, Path]) -> None:
+    ours, theirs = (list(cells(outputs[lang] / "tables/coverage.xlsx").items()) for lang in ("zh", "en"))
+    stays = may_stay(district)
+    assert len(ours) == len(theirs)
+    for (_, rows), (title, said) in zip(ours, theirs, strict=True):
+        assert not HAN.search(title + str(said[0]) + "".join(map(str, said[2]))), title
+        assert len(set(said[2])) == len(said[2]), title
+        for row, own in zip(rows[3:], said[3:], strict=True):
+            for a, b in zip(row, own, strict=True):
+                assert (a == b) if not isinstance(a, str) else isinstance(b, str), (title, a, b)
+                assert not [run for run in HAN.findall(str(b)) if run not in stays], (title, b)
+
+
+def test_the_geopackage_has_english_aliases(outputs: dict[str, Path]) -> None:
+    layers = [
+        sorted(name for name, _ in pyogrio.list_layers(outputs[lang] / "gis/coverage.gpkg")) for lang in ("zh", "en")
+    ]
+    assert layers[0] == layers[1]
+    with closing(sqlite3.connect(outputs["en"] / "gis/coverage.gpkg")) as db:
+        styles = [row[0] for row in db.execute("SELECT styleQML FROM layer_styles")]
+    named = [name for style in styles for name in re.findall(r'<alias [^>]*name="([^"]*)"', style)]
+    assert "people not served" in named and not HAN.search("".join(named))
+
+
+def test_another_language_is_refused(district: xh.District, tmp_path: Path) -> None:
+    with pytest.raises(xh.UnknownNameError, match="fr"):
+        xh.brief(district, tmp_path / "fr", lang="fr")
+    assert not (tmp_path / "fr").exists()
