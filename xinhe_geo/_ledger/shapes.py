@@ -47,7 +47,7 @@ def _area(district: District, m: Measure) -> Found:
     if not same:
         outline, more = scope_shape(district, m)
         shape, touched = shapely.intersection(shape, outline), {**touched, **more}
-    value = float(shape.area) / {"km²": 1e6, say("公顷"): 1e4}.get(str(m["unit"]), 1.0)
+    value = float(shape.area) / {"km²": 1e6, "公顷": 1e4}.get(str(m["unit"]), 1.0)
     said = say("{0} 处{1}合计 {2}", len(rows), layer_name(layer), number_text(shape.area, "m²"))
     if m["per"] > 0:
         homes, more = homes_in(district, m)

@@ -41,7 +41,9 @@ def ledger_record(district: District, table: pd.DataFrame | None) -> dict[str, A
     rows: dict[str, Any] = {}
     if table is not None:
         known = {str(m["measure"]): m for m in measure_rows(district)}
-        with speaking("zh"):  # a record is in Chinese, whatever language its ledger was shown in: the next one is compared with it
+        with speaking(
+            "zh"
+        ):  # a record is in Chinese, whatever language its ledger was shown in: the next one is compared with it
             others = beyond(district)
         for part in (canonical(table).droplevel("commitment"), others):
             for key, row in part.iterrows():
