@@ -131,6 +131,7 @@ def district(**changes: Any) -> SimpleNamespace:
             "credit": "示范数据", "secrecy": "internal",
             "layers": {n: {"basis": "synthetic", "licence": "CC BY 4.0"} for n in layers},
         },
+        rules=pd.DataFrame(),
         profiles=pd.DataFrame({"label": ["成人"], "label_en": ["Adult"], "speed_m_s": [1.2]}, index=pd.Index(["adult"], name="profile")),
     )  # fmt: skip
 
