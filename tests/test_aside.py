@@ -9,6 +9,7 @@ import pickle
 import signal
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -30,9 +31,16 @@ def two(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     return str(request.param)
 
 
+def begun(aside: Aside) -> None:
+    """Wait until the other process has been given all that was handed over, so that none of it is done here."""
+    with aside._news:
+        assert aside._news.wait_for(lambda: not aside._due, timeout=60)
+
+
 def test_answers_come_in_any_order_and_failures_are_met_here(two: str) -> None:
     with Aside(processes=2) as aside:
         wrong, large, pid = aside(math.sqrt, -1.0), aside(bytes, 1 << 22), aside(os.getpid)
+        begun(aside)
         assert pid() == aside.pid != os.getpid()
         assert len(large()) == 1 << 22
         with pytest.raises(ValueError, match=r"math domain|nonnegative"):
@@ -54,8 +62,10 @@ def test_a_copy_of_this_process_tells_nobody_and_leaves_nothing(two: str, capfd:
     heard: list[str] = []
     with progress.listening(lambda what, share: heard.append(what)), Aside(processes=2) as aside:
         print("before", end="")  # not flushed yet: must not be written by both
-        assert aside(_told)() == aside.pid != os.getpid()
-        aside(print, "noise")()
+        told, noise = aside(_told), aside(print, "noise")
+        begun(aside)
+        assert told() == aside.pid != os.getpid()
+        noise()
         pid = aside.pid
     assert heard == []
     assert capfd.readouterr().out == "before"
@@ -78,10 +88,46 @@ def test_what_is_handed_over_again_travels_once(two: str) -> None:
     kept, other = [[1, 2], [1, 2]]
     with Aside(processes=2) as aside:
         first, again, both = aside(id, kept), aside(id, kept), aside(operator.is_, kept, other)
+        begun(aside)
         assert first() == again()  # the very object, not a copy of it
         assert not both()
-        assert aside(len, kept)() == aside(len, other)() == 2
+        sizes = [aside(len, kept), aside(len, other)]
+        begun(aside)
+        assert [size() for size in sizes] == [2, 2]
         assert len(aside._held) == 2
+
+
+def _until(end: str) -> int:
+    while not Path(end).exists():
+        time.sleep(0.01)
+    return os.getpid()
+
+
+def test_what_the_other_has_not_begun_is_done_here(two: str, tmp_path: Path) -> None:
+    end = tmp_path / "end"
+    with Aside(processes=2) as aside:
+        busy, first, last = aside(_until, str(end)), aside(os.getpid), aside(os.getpid)
+        assert last() == os.getpid()  # else it would wait for ever
+        end.touch()
+        begun(aside)
+        assert busy() == first() == aside.pid
+        pid = aside.pid
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
+
+
+def test_another_one_beside_it_is_a_fork_or_itself(two: str, tmp_path: Path) -> None:
+    end = tmp_path / "end"
+    with Aside(processes=2) as aside, aside.beside() as early:
+        assert (early is aside) == (two == "fresh")
+        busy = early(_until, str(end))
+        pid = aside(os.getpid)
+        end.touch()
+        begun(aside)
+        assert pid() == aside.pid
+        assert busy() == early.pid
+    with Aside(processes=1) as aside, aside.beside() as early:
+        assert early is aside
 
 
 def test_one_process_does_it_itself() -> None:

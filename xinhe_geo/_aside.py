@@ -13,12 +13,13 @@ import gc
 import multiprocessing
 import os
 import pickle
-import queue
 import subprocess
 import sys
 import threading
 import warnings
-from collections.abc import Callable, Sequence
+import weakref
+from collections import deque
+from collections.abc import Callable
 from contextlib import suppress
 from types import TracebackType
 from typing import IO, Any, NamedTuple, ParamSpec, Protocol, TypeVar
@@ -46,9 +47,20 @@ class _Other(NamedTuple):
     answers: IO[bytes]
 
 
+class _Job(NamedTuple):
+    """A call that waits for its turn: its number, which of the held arguments it takes, and itself, written out."""
+
+    number: int
+    places: tuple[int, ...]
+    text: bytes
+
+
 class Aside:
     """
     Work handed over, in order, and fetched when needed: `fetch = aside(function, *args)`, then `fetch()`.
+
+    The other process is given one piece at a time. What it has not begun by the time it is fetched is done here: whoever is free
+    takes what is left, this process from where it fetches first, the other from what was handed over first.
 
     What is handed over again travels once: the other process holds every argument it was given, with what it has derived from
     it since. Leaving it as a context ends the other process, whatever it is at. Without `processes` to spare the work is done in
@@ -56,29 +68,38 @@ class Aside:
     """
 
     def __init__(self, *, processes: int) -> None:
-        self._sent = 0
+        self._count = 0
         self._held: list[Any] = []
-        self._answers: list[tuple[bool, Any]] = []
-        self._more = queue.SimpleQueue[tuple[bool, Any] | None]()
+        self._texts: dict[int, bytes] = {}  # of what is held: what has not travelled yet, written out
+        self._due: deque[_Job] = deque()
+        self._answers: dict[int, tuple[bool, Any]] = {}
+        self._news = threading.Condition()
         self._other: _Other | None = None
+        self._tender: threading.Thread | None = None
+        self._answering = False
         self._forks = False
         if min(processes, os.cpu_count() or 1) < 2:
             return
         self._forks = _may_fork()
         if not self._forks:  # it starts while this process works out what it will be asked
-            self._listen_to(_started)
+            self._tend_to(_started)
 
-    def _listen_to(self, start: Callable[[], _Other]) -> None:
+    def _tend_to(self, start: Callable[[], _Other]) -> None:
         """Start the other process; where there is none to be had the work is done in this one."""
         with suppress(OSError):
-            self._other = start()
-            # Answers are taken as they come: who waits to be rid of one does not listen.
-            threading.Thread(target=_listen, args=(self._other.answers, self._more), daemon=True).start()
+            self._other, self._answering = start(), True
+            self._tender = threading.Thread(target=self._tend, args=(self._other,), daemon=True)
+            _TENDERS.add(self._tender)
+            self._tender.start()
+
+    def beside(self) -> Aside:
+        """Return another one where that costs no more than a fork, else this one: its context may be entered twice."""
+        return Aside(processes=2) if self._forks else self
 
     @property
     def pid(self) -> int | None:
         """The other process, where there is one by now."""
-        return None if self._other is None else self._other.process.pid
+        return self._other.process.pid if self._other is not None and self._answering else None
 
     def __enter__(self) -> Aside:
         return self
@@ -86,17 +107,20 @@ class Aside:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        other, self._other, self._forks = self._other, None, False
-        if other is None:
+        other, tender, self._other, self._forks = self._other, self._tender, None, False
+        self._let_go()
+        if other is None or tender is None:
             return
         other.process.kill()
         other.wait()
-        with suppress(OSError):  # what it had not read yet has nowhere to go
+        tender.join()  # nobody is left who would keep it waiting
+        with suppress(OSError):  # what had not been read yet has nowhere to go
             other.work.close()
+        other.answers.close()
 
     def __call__(self, function: Callable[P, Result], /, *args: P.args, **kwargs: P.kwargs) -> Callable[[], Result]:
         """Hand over a call of a function of this library and return what waits for its result."""
-        number = self._send(function, args, kwargs)
+        number = self._hand_over(function, args, kwargs)
 
         def fetch() -> Result:
             done, result = self._answer(number)
@@ -105,52 +129,70 @@ class Aside:
         return fetch
 
     def _answer(self, number: int) -> tuple[bool, Any]:
-        """Wait for the answer to what was sent as this number; say whether there is one."""
-        while len(self._answers) <= number and self._other is not None:
-            more = self._more.get()
-            if more is None:
-                self._give_up()
-            else:
-                self._answers.append(more)
-        return self._answers[number] if number < len(self._answers) else (False, None)
+        """Return the answer to a job that was begun, when it is there; say whether there is one."""
+        with self._news:
+            for job in self._due:
+                if job.number == number:
+                    self._due.remove(job)
+                    return False, None
+            self._news.wait_for(lambda: number in self._answers or not self._answering)
+            return self._answers.get(number, (False, None))
 
-    def _send(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> int:
-        """Send work and return its number."""
-        number, self._sent = self._sent, self._sent + 1
+    def _hand_over(self, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> int:
+        """Write work out as it is now, to be sent when the other process is free; return its number."""
+        number, self._count = self._count, self._count + 1
         if self._forks:
             self._forks, self._held = False, list(args)  # a fork has them already, with all that was derived from them
-            self._listen_to(lambda: _forked(self._held))
-        if self._other is None:
+            self._tend_to(lambda: _forked(dict(enumerate(self._held))))
+        if not self._answering:
             return number
-        places = {id(known): place for place, known in enumerate(self._held)}
-        told = [_Held(places[id(value)]) if id(value) in places else value for value in args]
-        self._held += [value for value in told if not isinstance(value, _Held)]
+        known = {id(value): place for place, value in enumerate(self._held)}
+        fresh = {id(value): value for value in args if id(value) not in known}
         try:
-            pickle.dump((function, told, kwargs), self._other.work, protocol=pickle.HIGHEST_PROTOCOL)
-            self._other.work.flush()
-        except (OSError, pickle.PicklingError, TypeError, AttributeError):
-            self._give_up()
+            texts = [pickle.dumps(value, protocol=pickle.HIGHEST_PROTOCOL) for value in fresh.values()]
+            places = {**known, **{key: len(known) + i for i, key in enumerate(fresh)}}
+            taken = tuple(places[id(value)] for value in args)
+            text = pickle.dumps((function, taken, kwargs), protocol=pickle.HIGHEST_PROTOCOL)
+        except (pickle.PicklingError, TypeError, AttributeError):
+            return number  # cannot travel: it is done here
+        with self._news:
+            self._texts.update(zip(range(len(self._held), len(self._held) + len(fresh)), texts, strict=True))
+            self._held += fresh.values()
+            self._due.append(_Job(number, taken, text))
+            self._news.notify_all()
         return number
 
-    def _give_up(self) -> None:
-        self.__exit__(None, None, None)
-
-
-def _listen(pipe: Any, answers: queue.SimpleQueue[tuple[bool, Any] | None]) -> None:
-    """Take answers off a pipe until it ends."""
-    with pipe:
+    def _tend(self, other: _Other) -> None:
+        """Give the other process one job after the other and take its answers, until one of the two is gone."""
         while True:
+            with self._news:
+                self._news.wait_for(lambda: self._due or not self._answering)
+                if not self._answering:
+                    return
+                job = self._due.popleft()
+                self._news.notify_all()
+                new = {place: self._texts.pop(place) for place in dict.fromkeys(job.places) if place in self._texts}
             try:
-                answers.put(pickle.load(pipe))
+                pickle.dump((new, job.text), other.work, protocol=pickle.HIGHEST_PROTOCOL)
+                other.work.flush()
+                answer = pickle.load(other.answers)
             except (OSError, EOFError, ValueError, pickle.UnpicklingError):
-                answers.put(None)
+                self._let_go()
                 return
+            with self._news:
+                self._answers[job.number] = answer
+                self._news.notify_all()
+
+    def _let_go(self) -> None:
+        """Expect nothing more of the other process: what is not answered by now is done here."""
+        with self._news:
+            self._answering = False
+            self._due.clear()
+            self._news.notify_all()
 
 
-class _Held(NamedTuple):
-    """In place of an argument that the other process holds: which of those it was given, counted from 0."""
-
-    place: int
+#: The threads that wait for other processes.
+_TENDERS: weakref.WeakSet[threading.Thread] = weakref.WeakSet()
 
 
 # --- how the other process comes about -------------------------------------------------------------------------------
@@ -171,15 +213,16 @@ def _may_fork() -> bool:
     """
     Return whether this process can be forked: nothing else runs in it that could hold a lock which the copy then waits for.
 
-    The thread that turns the spinner of a command draws a line and touches nothing that the copy uses.
+    The thread that turns the spinner of a command draws a line, and one that waits for another process reads a pipe: neither
+    touches anything that the copy uses.
     """
     if sys.platform != "linux" or multiprocessing.current_process().daemon:
         return False
     others = [thread for thread in threading.enumerate() if thread is not threading.current_thread()]
-    return all(type(thread).__module__ == "rich.live" for thread in others)
+    return all(type(thread).__module__ == "rich.live" or thread in _TENDERS for thread in others)
 
 
-def _forked(held: Sequence[Any]) -> _Other:
+def _forked(held: dict[int, Any]) -> _Other:
     """Fork this process; the copy listens, and knows the objects of `held`."""
     (work_out, work_in), (answers_out, answers_in) = os.pipe(), os.pipe()
 
@@ -191,7 +234,7 @@ def _forked(held: Sequence[Any]) -> _Other:
         for standard in (1, 2):
             os.dup2(sys.stdout.fileno(), standard)
         with open(work_out, "rb") as work, open(answers_in, "wb") as answers:
-            _serve(work, answers, list(held))
+            _serve(work, answers, held)
 
     frozen = gc.get_freeze_count()
     gc.freeze()  # the copy does not look through what is there by now for garbage, which would copy it page by page
@@ -217,20 +260,20 @@ def serve() -> None:
     work, answers = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what libraries print is no answer
     gc.freeze()
-    _serve(work, answers, [])
+    _serve(work, answers, {})
 
 
-def _serve(work: IO[bytes], answers: IO[bytes], held: list[Any]) -> None:
-    """Do what comes in until it ends, and answer; `held` is what an argument may be said to be."""
+def _serve(work: IO[bytes], answers: IO[bytes], held: dict[int, Any]) -> None:
+    """Do what comes in until it ends, and answer; `held` is what arguments are, by their places."""
     while True:
         try:
-            function, told, kwargs = pickle.load(work)
+            new, text = pickle.load(work)
         except EOFError:
             return
-        args = [held[value.place] if isinstance(value, _Held) else value for value in told]
-        held += [value for value in told if not isinstance(value, _Held)]
+        held.update({place: pickle.loads(value) for place, value in new.items()})
+        function, places, kwargs = pickle.loads(text)
         try:
-            answer = (True, function(*args, **kwargs))
+            answer = (True, function(*(held[place] for place in places), **kwargs))
         except Exception:  # the caller does it again, and meets the same failure where it can be shown
             answer = (False, None)
         pickle.dump(answer, answers, protocol=pickle.HIGHEST_PROTOCOL)

@@ -37,7 +37,7 @@ from ._drawing.style import layer_of, web_file
 from ._ledger.book import ledger_workbook
 from ._ledger.communities import communities_page
 from ._ledger.page import ledger_page
-from ._ledger.panel import with_typed
+from ._ledger.panel import counting, typed_figures, with_typed
 from ._ledger.since import RECORDS, Record, changes, ledger_record, read_record, since_section
 from ._names import column_name, kind_name, rule_name, walker_name
 from ._words import HTML_LANG, language, marked, say, speaking, title, word
@@ -110,12 +110,14 @@ def brief(
     refuse_uncleared(district.manifest, "写出报告")
     tell = progress or (lambda _: None)
     before = None if since is None else read_record(since)  # now: it may lie in the folder that is written
-    with speaking(lang), Aside(processes=processes) as aside:
+    with speaking(lang), Aside(processes=processes) as aside, aside.beside() as early:
         tell(say("计算可达和覆盖"))
-        cover = coverage(district, rules=preset)  # before anything is handed over: all need its network and its walks
-        live = aside(_meeting_page, district, lang)
+        district.network  # noqa: B018  (before anything is handed over: all need it)
+        live = early(_meeting_page, district, lang)
+        cover = coverage(district, rules=preset)
+        judged = aside(_judged, district, Path(to), lang)  # takes up what was walked until here
         results = analyse(district, preset=preset, progress=tell, cover=cover)
-        _write(district, results, Path(to), _Run(None, before, tell, aside, live))
+        _write(district, results, Path(to), _Run(None, before, tell, aside, live, judged))
     headline: pd.DataFrame = results["headlines"]
     return headline
 
@@ -179,6 +181,14 @@ def documents(
     return files
 
 
+class _Judged(NamedTuple):
+    """What the ledger says, with the figures of an earlier 专栏1 that it counts, and as it is put on record."""
+
+    table: pd.DataFrame
+    typed: pd.DataFrame
+    record: Record
+
+
 class _Run(NamedTuple):
     """How a report is written: which part of it, compared with what, told to whom, by whom."""
 
@@ -187,6 +197,7 @@ class _Run(NamedTuple):
     tell: Progress
     aside: Aside
     live: Callable[[], str | None]
+    judged: Callable[[], _Judged | None]
 
 
 def write_report(
@@ -219,57 +230,53 @@ def write_report(
         raise UnknownNameError("输出内容", str(only), ["tables"])
     refuse_uncleared(district.manifest, "写出报告")
     here = Aside(processes=1)
-    live = here(_meeting_page, district, results["lang"])
-    with speaking(results["lang"]):
-        _write(district, results, Path(to), _Run(only, since, progress or (lambda _: None), here, live))
+    lang = results["lang"]
+    live, judged = here(_meeting_page, district, lang), here(_judged, district, Path(to), lang)
+    with speaking(lang):
+        _write(district, results, Path(to), _Run(only, since, progress or (lambda _: None), here, live, judged))
 
 
 def _write(district: District, results: Mapping[str, Any], to: Path, run: _Run) -> None:
     with _swapped_in(to) as folder, run.aside:  # nobody may write into the folder any more when it goes
-        drawn = run.aside(_write_maps, district, results, folder / "maps")
-        # the ledger, which is to be written here, takes about as long as maps and workbook together
         booked = run.aside(workbook, district, results, folder / "tables" / "coverage.xlsx")
         run.tell(say("写表格和 GIS 数据"))
         geopackage(district, results, folder / "gis" / "coverage.gpkg")
         now: Record = _record(district, results, results["preset"])
         if run.only is None:
-            now = _write_pages(district, results, folder, to, now, run, drawn)
+            now = _write_pages(district, results, folder, to, now, run)
         booked()
         record = {**now, "files": _hashes(folder)}
         (folder / RECORD).write_text(json.dumps(record, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
 
 
 def _write_pages(
-    district: District,
-    results: Mapping[str, Any],
-    folder: Path,
-    target: Path,
-    now: Record,
-    run: _Run,
-    drawn: Callable[[], list[dict[str, str]]],
+    district: District, results: Mapping[str, Any], folder: Path, target: Path, now: Record, run: _Run
 ) -> Record:
     """Write what people look at: the ledger, the live map, maps, the brief; return the record with the ledger's rows."""
-    judged, table, typed = district, None, None
     if has_own_plan(district):
         run.tell(say("核对规划目标"))
-        judged, typed = with_typed(district, target / LEDGER_BOOK)
-        if len(typed):
-            run.tell(say(TYPED_TEXT, len(typed)))
-        table = ledger(judged, lang=results["lang"])
-    record = ledger_record(judged, table)
+    judged = run.judged()
+    if judged is not None and len(judged.typed):
+        run.tell(say(TYPED_TEXT, len(judged.typed)))
+    record = ledger_record(district, None) if judged is None else judged.record
     now = {**now, "inputs": record["inputs"], "ledger": record["ledger"]}
     changed = None if run.since is None else changes(now, run.since)
     if changed is not None:
         changed["label"] = changed["id"].map(results["headlines"]["label"]).fillna(changed["label"])
-    if table is not None:
-        pictured = {rule: f"maps/{rule}.html" for rule in mapped_rules(district, results)}
-        _write_ledger_files(_Ledger(judged, table, typed, changed, pictured), folder, target / LEDGER_BOOK)
+    pictured = {rule: f"maps/{rule}.html" for rule in mapped_rules(district, results)}
+    filed = run.aside(_write_judged, district, judged, changed, pictured, folder, target)
+    # The last first: maps are drawn here from the first on, and there from the last, until they meet.
+    drawn = [
+        run.aside(_write_map, district, results, name, i, folder / "maps")
+        for i, name in reversed([*enumerate(_maps(district, results))])
+    ]
     run.tell(say("写会议用的活地图"))
     page = run.live()
     if page is not None:
         (folder / "meeting.html").write_text(page, encoding="utf-8")
     run.tell(say("画地图"))
-    pictures = drawn()
+    pictures = [fetch() for fetch in reversed(drawn)]
+    filed()
     run.tell(say("写简报"))
     brief_page = _page(district, results, pictures, page is not None, changed)
     (folder / "index.html").write_text(_with_links(brief_page, target), encoding="utf-8")
@@ -353,6 +360,30 @@ class _Ledger(NamedTuple):
     maps: Mapping[str, str]
 
 
+def _judged(district: District, target: Path, lang: str) -> _Judged | None:
+    """Evaluate the plan, where the folder has one of its own, with what was typed into an earlier workbook in `target`."""
+    if not has_own_plan(district):
+        return None
+    typed = typed_figures(district, target / LEDGER_BOOK)
+    own = counting(district, typed)
+    table = ledger(own, lang=lang)
+    return _Judged(table, typed, ledger_record(own, table))
+
+
+def _write_judged(
+    district: District,
+    judged: _Judged | None,
+    since: pd.DataFrame | None,
+    pictured: Mapping[str, str],
+    folder: Path,
+    target: Path,
+) -> None:
+    """Write the ledger's files of a report, where there is a plan; `pictured`: the map of a rule."""
+    if judged is not None:
+        own = _Ledger(counting(district, judged.typed), judged.table, judged.typed, since, pictured)
+        _write_ledger_files(own, folder, target / LEDGER_BOOK)
+
+
 def _write_ledger_files(own: _Ledger, folder: Path, earlier: Path) -> None:
     """Write the ledger's pages and workbook; what people filled into an earlier workbook is carried over."""
     district, table = own.district, own.table
@@ -434,29 +465,36 @@ def write_ledger(
 # --- maps ------------------------------------------------------------------------------------------------------------
 
 
-def _write_maps(district: District, results: Mapping[str, Any], folder: Path) -> list[dict[str, str]]:
-    """Write the maps; return what the brief shows of them (title, file, picture)."""
-    folder.mkdir(parents=True, exist_ok=True)
-    shown: list[dict[str, str]] = []
-    lang = results["lang"]
+#: The map that shows elderly and grown-up walkers side by side.
+WALKERS = "walkers"
+
+
+def _maps(district: District, results: Mapping[str, Any]) -> list[str]:
+    """Return which maps there are, in the order of the brief."""
     chosen = [OVERVIEW, *([COMPLETENESS] if len(results["completeness"]) else []), *mapped_rules(district, results)]
     if misses_any(district, results):
         chosen.insert(PICTURES, GAPS)
     if layer_of(district, "parcels") is not None:
         chosen.append(PARCELS)
-    for what in chosen:
-        scene = scene_for(district, what, results=results, lang=lang)
-        drawn = maps.HouseMap(scene)
-        drawn.save(folder / f"{what}.html")
-        picture = drawn.picture() if len(shown) < PICTURES else ""
-        shown.append({"file": f"maps/{what}.html", "title": scene.title, "svg": picture})
-    walked = _walked_rule(district, results)
-    if walked is not None:
-        maps.walkers(district, walked, lang=lang).save(folder / "walkers.html")
+    return chosen if _walked_rule(district, results) is None else [*chosen, WALKERS]
+
+
+def _write_map(district: District, results: Mapping[str, Any], name: str, place: int, folder: Path) -> dict[str, str]:
+    """Write one of `_maps`, the `place`-th; return what the brief shows of it (title, file, picture)."""
+    folder.mkdir(parents=True, exist_ok=True)
+    file, lang = folder / f"{name}.html", results["lang"]
+    if name == WALKERS:
+        walked = _walked_rule(district, results)
+        assert walked is not None
+        maps.walkers(district, walked, lang=lang).save(file)
         with speaking(lang):
-            title = say("{0} {1}：老年人与成人对照", district.name, rule_name(district, walked))
-        shown.append({"file": "maps/walkers.html", "title": title, "svg": ""})
-    return shown
+            title, picture = say("{0} {1}：老年人与成人对照", district.name, rule_name(district, walked)), ""
+    else:
+        scene = scene_for(district, name, results=results, lang=lang)
+        drawn = maps.HouseMap(scene)
+        drawn.save(file)
+        title, picture = scene.title, drawn.picture() if place < PICTURES else ""
+    return {"file": f"maps/{name}.html", "title": title, "svg": picture}
 
 
 def _walked_rule(district: District, results: Mapping[str, Any]) -> Rule | None:

@@ -457,8 +457,7 @@ def themes_of(
     if cover is None:
         names: list[str | Rule] = [] if rule is None else [rule]
     else:
-        level = "rule" if "rule" in cover.index.names else cover.index.nlevels - 1
-        listed = list(dict.fromkeys(cover.index.get_level_values(level)))
+        listed = list(cover.index.unique("rule" if "rule" in cover.index.names else cover.index.nlevels - 1))
         wanted = rule.name if isinstance(rule, Rule) else rule
         if wanted is not None and wanted not in listed and not is_presence(district, rule_of(district, rule or wanted)):
             raise UnknownNameError("这张表里的规则", wanted, [str(n) for n in listed])

@@ -292,14 +292,19 @@ def _figure_of(district: District, indicator: str, year: int) -> float:
 
 
 def with_typed(district: District, path: Path) -> tuple[District, pd.DataFrame]:
-    """
-    Return the district with what was typed into 专栏1 of an earlier workbook, and those figures; raises as `typed_figures`.
-
-    The figures count as if they stood in the folder's own table, and the record of files says where they come from.
-    """
+    """Return the district with what was typed into 专栏1 of an earlier workbook, and those figures; raises as `typed_figures`."""
     figures = typed_figures(district, path)
+    return counting(district, figures), figures
+
+
+def counting(district: District, figures: pd.DataFrame) -> District:
+    """
+    Return the district with figures typed into 专栏1 (`typed_figures`): itself where there are none.
+
+    They count as if they stood in the folder's own table, and the record of files says where they come from.
+    """
     if figures.empty:
-        return district, figures
+        return district
     layer, old = LAYERS["series"], district.rows.get("series")
     text = pd.DataFrame(columns=list(layer.names)) if old is None else old.reset_index()[list(layer.names)]
     text = text.astype("object").where(text.notna(), None)
@@ -315,7 +320,7 @@ def with_typed(district: District, path: Path) -> tuple[District, pd.DataFrame]:
     file, digest = (str(files.at["series", c]) if had else "" for c in ("file", "sha256"))
     both = hashlib.sha256(digest.encode() + figures.to_csv(index=False).encode()).hexdigest()
     files.loc["series", ["file", "from", "sha256"]] = [f"{file}＋{PANEL_SHEET}工作表".lstrip("＋"), "本目录", both]
-    return replace(district.with_rows({**district.rows, "series": frame}), files=files), figures
+    return replace(district.with_rows({**district.rows, "series": frame}), files=files)
 
 
 def row_of(table: pd.DataFrame, indicator: str, year: int) -> int | None:
