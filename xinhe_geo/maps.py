@@ -119,12 +119,22 @@ def _features(shapes: Any, origin: np.ndarray) -> list[list[list[int]]]:
     return found
 
 
+def _in_degrees(shapes: Any, crs: Any) -> Any:
+    """Return shapes in longitude and latitude."""
+    known = pyproj.CRS(crs)
+    if known == pyproj.CRS(4326):
+        return shapes
+    turn = to_degrees(known)
+    return shapely.transform(np.asarray(shapes), lambda xy: np.column_stack(turn.transform(xy[:, 0], xy[:, 1])))
+
+
 def _geometry_json(shapes: gpd.GeoSeries, shape: str, origin: np.ndarray) -> list[list[list[int]]]:
+    own = np.asarray(shapes.array)
     if shape in SIMPLIFY_M:
-        shapes = shapes.simplify(SIMPLIFY_M[shape])
+        own = shapely.simplify(own, SIMPLIFY_M[shape])
     if shape == "A":
-        shapes = gpd.GeoSeries(shapely.orient_polygons(shapes.array), crs=shapes.crs)
-    return _features(shapes.to_crs(4326).array, origin)
+        own = shapely.orient_polygons(own)
+    return _features(_in_degrees(own, shapes.crs), origin)
 
 
 def _text(value: Any) -> str:
@@ -163,8 +173,7 @@ def _layer_json(layer: Layer, origin: np.ndarray) -> dict[str, Any]:
     out["table"] = _table_json(layer.table)
     if layer.shape == "A" and layer.names is not None:
         frame = gpd.GeoDataFrame(geometry=layer.geometry, crs=layer.geometry.crs)
-        middle = gpd.GeoSeries(anchors(frame), crs=frame.crs).to_crs(4326)
-        out["at"] = [parts[0] for parts in _features(middle.array, origin)]
+        out["at"] = [parts[0] for parts in _features(_in_degrees(anchors(frame), frame.crs), origin)]
     for key, value in (("z", layer.min_zoom), ("find", layer.find), ("ask", layer.ask), ("one", layer.one)):
         if value:
             out[key] = value
@@ -183,11 +192,11 @@ def _label_texts(labels: Sequence[Label], crs: Any, origin: np.ndarray) -> list[
 def _labels_json(labels: Sequence[Label], crs: Any, origin: np.ndarray) -> list[dict[str, Any]]:
     if not labels:
         return []
-    shapes = gpd.GeoSeries([label.geometry for label in labels], crs=crs)
-    lines = shapely.get_dimensions(shapes.array) == 1
-    shapes = shapes.where(~lines, shapes.simplify(2.0)).to_crs(4326)
+    shapes = np.array([label.geometry for label in labels], dtype="object")
+    lines = shapely.get_dimensions(shapes) == 1
+    shapes[lines] = shapely.simplify(shapes[lines], 2.0)
     out = []
-    for label, parts, line in zip(labels, _features(shapes.array, origin), lines, strict=True):
+    for label, parts, line in zip(labels, _features(_in_degrees(shapes, crs), origin), lines, strict=True):
         entry: dict[str, Any] = {"text": label.text, "k": label.kind, "z": label.zoom}
         entry["l" if line else "p"] = parts if line else parts[0]
         first = int(label.first)

@@ -264,34 +264,33 @@ def facility_layers(district: Any, lang: str) -> Iterable[Layer]:
     if frame is None:
         return
     kinds = column_of(frame, "kind").astype(str)
-    known = [k for k in district.kinds.index if (kinds == k).any()]
-    known += sorted(set(kinds) - set(known))
+    present = set(kinds)
+    known = [k for k in district.kinds.index if k in present]
+    known += sorted(present - set(known))
+    places, names, flat = points_of(frame), texts_of(frame, "name"), is_area(frame)
+    states = column_of(frame, "state").fillna("open").astype(str)
+    pick = states.map({"planned": 1, "closed": 2}).fillna(0).to_numpy(dtype="int64")
+    columns = _facility_columns(district, frame, lang)
     for kind in known:
-        rows = frame[(kinds == kind).to_numpy()]
-        styles, pick = point_styles(district, kind, rows, lang)
-        label = kind_label(district, kind, lang)
-        table = _facility_table(district, rows, label, lang)
-        flat = is_area(rows)
-        if flat.any():
+        own = np.flatnonzero((kinds == kind).to_numpy())
+        styles, label = point_styles(district, kind, lang), kind_label(district, kind, lang)
+        table = _facility_table(columns, own, label, lang)
+        if flat[own].any():
             look = {"fill": styles[0]["fill"], "opacity": 0.22}
-            yield area_layer(rows[flat], f"k-{kind}-a", label, look)
+            yield area_layer(frame.iloc[own[flat[own]]], f"k-{kind}-a", label, look)
         yield Layer(
-            f"k-{kind}", label, "P", points_of(rows), styles, pick, texts_of(rows, "name"), table, find=True, one=label
-        )
+            f"k-{kind}", label, "P", places.iloc[own], styles, pick[own], [names[i] for i in own], table, find=True, one=label
+        )  # fmt: skip
 
 
-def point_styles(
-    district: Any, kind: str, rows: gpd.GeoDataFrame, lang: str
-) -> tuple[list[dict[str, Any]], np.ndarray]:
-    """Return the styles of open, planned and closed facilities of a kind, and which each row has."""
+def point_styles(district: Any, kind: str, lang: str) -> list[dict[str, Any]]:
+    """Return the styles of open, planned and closed facilities of a kind."""
     colour = cell_text(district.kinds, kind, "colour")
     colour = colour if _HEX.match(colour) else _GREY
     label = kind_label(district, kind, lang)
     symbol = (cell_text(district.kinds, kind, "symbol") or label)[: 2 if label.isascii() else 1]
     base: dict[str, Any] = {"fill": colour, "symbol": symbol, "dark": _dark(colour), "label": label}
-    styles = [base, {**base, "hollow": True}, {**base, "fill": "#b9b6b1", "dark": "#8f8b85"}]
-    states = column_of(rows, "state").fillna("open").astype(str)
-    return styles, states.map({"planned": 1, "closed": 2}).fillna(0).to_numpy(dtype="int64")
+    return [base, {**base, "hollow": True}, {**base, "fill": "#b9b6b1", "dark": "#8f8b85"}]
 
 
 def _dark(colour: str) -> str:
@@ -301,23 +300,38 @@ def _dark(colour: str) -> str:
     return f"#{int(r * factor):02x}{int(g * factor):02x}{int(b * factor):02x}"
 
 
-def _facility_table(district: Any, rows: gpd.GeoDataFrame, label: str, lang: str) -> list[tuple[str, list[str | None]]]:
+def _facility_columns(district: Any, frame: gpd.GeoDataFrame, lang: str) -> list[tuple[str, list[str | None], bool]]:
+    """Return what is told of facilities beside their kind: label, words per row, whether it is told where no row has any."""
     t = wording(lang)
-    states = [t.get(s, s) for s in column_of(rows, "state").fillna("open").astype(str)]
-    years = _numbers_plain(column_of(rows, "since"))
+    states = [t.get(s, s) for s in column_of(frame, "state").fillna("open").astype(str)]
+    years = _numbers_plain(column_of(frame, "since"))
     states = [
         s + (f"（{y}）" if y and lang == "zh" else f" ({y})" if y else "") for s, y in zip(states, years, strict=True)
     ]
-    table: list[tuple[str, list[str | None]]] = [(t["kind"], [label] * len(rows)), (t["state"], list(states))]
-    if "capacity" in rows.columns and rows["capacity"].notna().any():
-        units = [u or "" for u in texts_of(rows, "capacity_unit")]
-        size = [number_text(v, u) or "" for v, u in zip(rows["capacity"], units, strict=True)]
-        table.append((t["capacity"], list(size)))
-    if "floor_area_m2" in rows.columns and rows["floor_area_m2"].notna().any():
-        table.append((t["floor"], [v or "" for v in numbers_of(rows, "floor_area_m2", t["m2"])]))
-    table.append((t["basis"], _basis_words(district, "facilities", rows, lang)))
-    if "note" in rows.columns and rows["note"].notna().any():
-        table.append((t["note"], [v or "" for v in texts_of(rows, "note")]))
+    told: list[tuple[str, list[str | None], bool]] = [(t["state"], list(states), True)]
+    if "capacity" in frame.columns:
+        units = [u or "" for u in texts_of(frame, "capacity_unit")]
+        size = [number_text(v, u) for v, u in zip(frame["capacity"], units, strict=True)]
+        told.append((t["capacity"], size, False))
+    if "floor_area_m2" in frame.columns:
+        told.append((t["floor"], numbers_of(frame, "floor_area_m2", t["m2"]), False))
+    told.append((t["basis"], _basis_words(district, "facilities", frame, lang), True))
+    if "note" in frame.columns:
+        told.append((t["note"], texts_of(frame, "note"), False))
+    return told
+
+
+def _facility_table(
+    columns: Sequence[tuple[str, list[str | None], bool]], own: np.ndarray, label: str, lang: str
+) -> list[tuple[str, list[str | None]]]:
+    """Return the table of the facilities of a kind, the rows `own`."""
+    table: list[tuple[str, list[str | None]]] = [(wording(lang)["kind"], [label] * len(own))]
+    for name, words, always in columns:
+        texts = [words[i] for i in own]
+        if always:
+            table.append((name, texts))
+        elif any(text is not None for text in texts):
+            table.append((name, [text or "" for text in texts]))
     return table
 
 

@@ -392,7 +392,7 @@ def _changed_points(
     styles: list[dict[str, Any]] = []
     for what, row, _ in rows:
         kind = str(row["kind"].iloc[0])
-        look = point_styles(after, kind, row.iloc[:0], lang)[0][2 if what == "closes" else 0]
+        look = point_styles(after, kind, lang)[2 if what == "closes" else 0]
         tag = None if what == "closes" else tags.get(str(row.index[0]))
         size = {"size": 11} if tag is None else {"symbol": tag, "size": 13}  # a letter is read across the room
         styles.append({**look, **size, "keep": True, "ring": house_style()["change"]["ring"][what], "label": t[what]})

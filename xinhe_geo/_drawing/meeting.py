@@ -180,7 +180,7 @@ def _rules(district: District) -> list[dict[str, Any]]:
 def _kinds(district: District, kinds: Sequence[str]) -> list[dict[str, Any]]:
     rows = []
     for kind in kinds:
-        style = point_styles(district, kind, gpd.GeoDataFrame({"state": []}, geometry=[]), "zh")[0][0]
+        style = point_styles(district, kind, "zh")[0]
         rows.append(
             {
                 "id": kind,
