@@ -41,9 +41,14 @@ def test_surveyed_data_carries_no_demonstration_finding(findings: dict[str, dict
     assert not [text for text in findings if "不能作结论" in text]
 
 
+def test_what_is_listed_is_counted_in_its_own_words(findings: dict[str, dict[str, object]]) -> None:
+    assert str(one(findings, "没有调查过")["where"]).endswith(" 类")
+
+
 def test_bundled_district_says_so() -> None:
     district = xh.District.load()
     table = audit(district)
+    assert table["finding"].str.contains(r"街道路网 \d,\d{3} 段中 \d,\d{3} 段为").any()
     assert table["finding"].str.contains("不能作结论").any()
     assert not table["remedy"].eq("").any()
     assert "不作结论" in rests_on(district)

@@ -102,3 +102,48 @@ def test_template_add_and_undo(tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert main(["undo", str(folder)]) == 0
     assert {p: p.read_bytes() for p in before} == before
     assert "已撤销" in capsys.readouterr().out
+
+
+def test_a_kind_is_named_as_planners_name_it_and_a_wrong_one_is_answered_in_few_words(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["sites", "卫生站", "--for", str(TOY)]) == 2
+    assert "社区卫生服务站" in capsys.readouterr().err
+    assert main(["links", "飞碟场", "--for", str(TOY)]) == 2
+    said = "".join(capsys.readouterr().err.split())
+    assert "可选：" in said and len(said) < 400, "not two hundred rule names"
+    assert main(["sites", "老年食堂", "--for", str(TOY), "--n", "1"]) == 0
+    assert "老年食堂" in capsys.readouterr().out
+
+
+def test_a_ledger_of_another_plan_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["ledger", str(TOY), "--out", str(tmp_path)]) == 0
+    assert "没有自己的规划承诺" in capsys.readouterr().err
+    for name in ("ledger.html", "communities.html"):
+        head = (tmp_path / name).read_text("utf-8").split("</header>")[0]
+        assert "没有自己的规划承诺" in head, name
+    assert main(["ledger", str(TOY), "--out", str(tmp_path), "--lang", "en"]) == 0
+    assert "no commitments of its own" in capsys.readouterr().err
+    assert "no commitments of its own" in (tmp_path / "ledger.html").read_text("utf-8").split("</header>")[0]
+
+
+def test_a_path_that_is_no_folder_is_told_from_a_folder_without_a_district(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["report", str(tmp_path / "没有的 街道"), "--out", str(tmp_path / "out")]) == 3
+    assert "没有这个文件夹" in capsys.readouterr().err
+    (tmp_path / "a.txt").write_text("x")
+    assert main(["check", str(tmp_path / "a.txt")]) == 3
+    assert "是文件" in capsys.readouterr().out
+    assert main(["check", str(tmp_path)]) == 3
+    assert "district.toml" in capsys.readouterr().out
+    assert main(["report", str(TOY), "--since", str(tmp_path / "old.json"), "--out", str(tmp_path / "out")]) == 3
+    assert "文件不存在：old.json" in "".join(capsys.readouterr().err.split())
+
+
+def test_an_output_that_is_a_file_is_answered_in_chinese(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "out").write_text("x")
+    assert main(["report", str(TOY), "--out", str(tmp_path / "out")]) == 4
+    said = capsys.readouterr().err
+    assert "已经有同名的文件" in "".join(said.split()) and "exists" not in said
+    assert (tmp_path / "out").read_text() == "x"

@@ -1139,3 +1139,18 @@ def test_same_inputs_same_bytes(tmp_path: Path, toy: Path) -> None:
     second = add(path, other, "facilities", crs="WGS84", apply=True, datum_checked=CHECKED)
     assert contents(toy) == contents(other)
     pd.testing.assert_frame_equal(first, second)
+
+
+def test_a_table_without_data_or_known_headers_says_what_it_has(toy: Path, tmp_path: Path) -> None:
+    (tmp_path / "空.csv").write_bytes(b"\xef\xbb\xbf\r\n")
+    with pytest.raises(SourceError, match="没有数据"):
+        add(tmp_path / "空.csv", toy, "facilities", crs="WGS84")
+    with pytest.raises(SourceError, match="甲、乙"):
+        add(text(tmp_path / "a.csv", [["甲", "乙"], [1, 2]]), toy, "facilities", crs="WGS84")
+
+
+def test_a_row_with_a_name_and_no_number_is_told_that_the_number_is_missing(toy: Path, tmp_path: Path) -> None:
+    rows = [HEAD, ["n1", "新站", "老年食堂", LON, LAT], ["", "有名称的站", "老年食堂", LON, LAT]]
+    report = add(text(tmp_path / "a.csv", rows), toy, "facilities", crs="WGS84")
+    (reason,) = of(report, "refused")["reason"]
+    assert "没有编号" in reason and "没有名称" not in reason

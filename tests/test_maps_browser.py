@@ -303,6 +303,21 @@ def test_no_name_hides_a_facility_the_map_is_about(show: Opener) -> None:
     assert shown == [[204, 51, 17], [204, 51, 17]]
 
 
+def test_the_names_of_both_sides_stay_on_a_narrow_screen(show: Opener) -> None:
+    before, after = fakes.district(), fakes.district()
+    sides = ("现状（2025 年）", "南益、威海路社区卫生服务站和老年食堂（2025 年）")
+    page = show(maps.swipe(before, after, "clinic15", covers=two_covers(), sides=sides), width=390, height=844)
+    for split in (0.5, 0.85, 0.98):
+        boxes = page.evaluate(
+            """(split) => { window.xinheMap.divide(split);
+                return [...document.querySelectorAll(".xh-side-tag")].filter((t) => !t.hidden)
+                    .map((t) => t.getBoundingClientRect()).map((r) => [r.left, r.right, r.bottom]); }""",
+            split,
+        )
+        scale = page.locator("#xh-scale").bounding_box()
+        assert boxes and all(left >= 0 and right <= 390 and bottom <= scale["y"] for left, right, bottom in boxes)
+
+
 def test_the_divider_moves_by_mouse_and_keys_and_each_side_answers_for_itself(show: Opener) -> None:
     before, after = fakes.district(), fakes.district()
     after.layers["facilities"] = after.layers["facilities"].drop(index="f1")

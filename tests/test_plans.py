@@ -12,7 +12,16 @@ import pytest
 import xinhe_geo as xh
 from xinhe_geo.cli import main
 from xinhe_geo.errors import EnvironmentProblem
-from xinhe_geo.plans import _table, comparison, state_of, verdict_changes, write_comparison, write_new, write_plans
+from xinhe_geo.plans import (
+    _table,
+    comparison,
+    signed,
+    state_of,
+    verdict_changes,
+    write_comparison,
+    write_new,
+    write_plans,
+)
 from xinhe_geo.scenario import effects
 
 TOY = Path(__file__).parent / "toy"
@@ -63,6 +72,13 @@ def test_a_count_of_one_is_not_a_hundred_per_cent() -> None:
     """Shares stand under 之前 and 之后; what a target counts stands under other names, in its own unit."""
     page = _table(pd.DataFrame({"之前": [1.0], "之前的数": [0.0], "之后的数": [1.0]}))
     assert re.findall(r'<td class="n">(.*?)</td>', page) == ["100.0%", "0", "1"]
+
+
+def test_a_change_is_written_as_people_write_it() -> None:
+    assert [signed(v) for v in (0.0, -0.0, 1.44, -2.0, -0.003, 0.049, -0.05)] == [
+        "0", "0", "+1.4", "-2.0", "-0.003", "+0.049", "-0.1"]  # fmt: skip
+    html = _table(pd.DataFrame({"设施": ["甲"], "变化人数": [-452.2], "变化": [-0.0]}))
+    assert "-452<" in html and "-0.0" not in html
 
 
 def test_two_plans_against_each_other(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -25,11 +25,6 @@ from .values import Rule
 Progress = Callable[[str], None]
 
 
-def has_own_plan(district: District) -> bool:
-    """A folder without its own commitments has no plan here: the bundled one is another district's."""
-    return "commitments" in district.files.index and district.files.at["commitments", "from"] == "本目录"
-
-
 def analyse(
     district: District, *, preset: str = "plan", progress: Progress | None = None, cover: pd.DataFrame | None = None
 ) -> dict[str, Any]:

@@ -84,9 +84,11 @@ def rests_on(district: District) -> str:
     return say("依据：{0}", say("；").join(parts)) + weak
 
 
-def _names(index: pd.Index) -> str:
+def _names(index: pd.Index, *, kinds: bool = False) -> str:
     shown = [str(v) for v in index[:10]]
-    return say("、").join(shown) + (say(" 等 {0} 处", len(index)) if len(index) > 10 else "")
+    if len(index) <= 10:
+        return say("、").join(shown)
+    return say("、").join(shown) + (say(" 等 {0} 类", len(index)) if kinds else say(" 等 {0} 处", len(index)))
 
 
 def _people_of(district: District, homes: pd.Index) -> float:
@@ -283,7 +285,7 @@ def _facilities(district: District) -> Iterator[_Finding]:
         kind_name(district, str(k)) for k in district.kinds.index if k not in seen and k not in district.surveyed_kinds
     ]
     if never:
-        yield _Finding(say("设施"), "info", say("{0} 类设施没有调查过，相关指标为数据不足", len(never)), _names(pd.Index(never)), len(never), np.nan,
+        yield _Finding(say("设施"), "info", say("{0} 类设施没有调查过，相关指标为数据不足", len(never)), _names(pd.Index(never), kinds=True), len(never), np.nan,
                        say("调查后写进 district.toml 的 surveyed_kinds"))  # fmt: skip
 
 
@@ -367,8 +369,11 @@ def _positions(district: District) -> Iterator[_Finding]:
         if len(weak):
             kinds = say("、").join(say(BASIS_LABELS[b]) for b in DEMONSTRATION if (basis == b).any())
             people = _people_of(district, weak) if layer == "homes" else np.nan
+            if layer == "streets":
+                said = say("{0} {1:,} 段中 {2:,} 段为{3}，不能作结论", layer_name(layer), len(basis), len(weak), kinds)
+            else:
+                said = say("{0} {1:,} 处中 {2:,} 处为{3}，不能作结论", layer_name(layer), len(basis), len(weak), kinds)
             yield _Finding(
                 say("位置"), "high" if layer in ("homes", "facilities", "streets") else "medium",
-                say("{0} {1} 处中 {2} 处为{3}，不能作结论", layer_name(layer), len(basis), len(weak), kinds), "", len(weak), people,
-                say("换成实测、官方或开放地图数据，并在 basis 列写明"),
+                said, "", len(weak), people, say("换成实测、官方或开放地图数据，并在 basis 列写明"),
             )  # fmt: skip

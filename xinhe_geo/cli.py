@@ -398,7 +398,7 @@ def compare(
     """比较方案实施前后，或两个方案：哪些指标变了，谁受益，谁受影响。"""
     from ._drawing.meeting import DEMONSTRATION_TEXT
     from .district import District
-    from .plans import people_line, state_of, write_comparison
+    from .plans import people_line, signed, state_of, write_comparison
     from .scenario import effects
 
     with _watched(_text(lang, "loading")) as status:
@@ -420,7 +420,7 @@ def compare(
     for row in table[table["change"].abs().round(4) > 0].itertuples():
         if row.before == row.before:
             share = "—" if row.after != row.after else f"{row.after:.1%}"
-            change = "—" if row.change != row.change else f"{row.change * 100:+.1f}"
+            change = "—" if row.change != row.change else signed(row.change * 100)
             shown.add_row(
                 escape(row.label), f"{row.before:.1%}", share, change, f"{row.people_gain:,.0f}", f"{row.people_lose:,.0f}",
                 f"{row.people_crowded:,.0f}", f"{row.people_new_served:,.0f}",
@@ -478,7 +478,7 @@ def provision_list(
     shown = _grid("配什么", "应配", "方案自带", "周边可接纳", "还缺", "结论", "依据与可信度", title=escape(plan.label))
     for row in table.itertuples():
         amounts = (row.required, row.own, row.absorbed, row.missing)
-        numbers = ("数据不足" if np.isnan(v) else f"{v:,.4g} {row.unit}" for v in amounts)
+        numbers = ("数据不足" if np.isnan(v) else f"{_amount(v)} {row.unit}" for v in amounts)
         shown.add_row(*(escape(str(v)) for v in (row.label, *numbers, row.verdict, row.standard_text)))
     _out.print(shown)
     if district.is_demonstration:
@@ -512,8 +512,7 @@ def find_links(
 
     with _watched(_text(lang, "loading")) as status:
         district = District.load(folder)
-        labels = district.kinds["label"]
-        rule = str(labels.index[(labels == rule).to_numpy()][0]) if (labels == rule).any() else rule
+        rule = _kind_or_rule(district, rule)
         given = None if layer is None else read_shapes(layer)
 
         def show(step: str) -> None:
@@ -695,8 +694,7 @@ def sites(
 
     with _watched(_text(lang, "solving")) as status:
         district = District.load(folder)
-        labels = district.kinds["label"]
-        kind = str(labels.index[(labels == kind).to_numpy()][0]) if (labels == kind).any() else kind
+        kind = _kind_or_rule(district, kind)
         asked = Siting(
             model=model, weight=weight, plans=plans, limit=limit, locked=lock or (), banned=ban or (), spacing_m=spacing,
             within=within, costs=price, budget=budget, capacity=capacity, gap=gap, nodes=nodes, leave_out=leave_out,
@@ -729,6 +727,27 @@ def sites(
         _out.print(escape(_text(lang, "done", _show(toml))))
     if out is not None:
         _out.print(escape(_text(lang, "done", _show(out / f"sites-{table['kind'].iloc[0]}.html"))))
+
+
+def _amount(value: float) -> str:
+    """Return an amount as people write it: a whole number, or what is less than ten with two decimals."""
+    return f"{value:,.0f}" if value == round(value) or abs(value) >= 10 else f"{value:.2f}"
+
+
+def _kind_or_rule(district: Any, said: str) -> str:
+    """Return the kind or rule that is meant: by its own name, or as planners call it ("老年食堂" for "老年食堂（社区食堂）")."""
+    from ._doors.intake import bare_name
+
+    kinds, rules = district.kinds["label"], district.rules["label"]
+    if said in kinds.index or said in rules.index:
+        return said
+    for labels in (kinds, kinds.map(bare_name), rules):
+        named = labels.index[(labels == said).to_numpy()]
+        if len(named) == 1:
+            return str(named[0])
+    if said.isascii():
+        return said  # the library says what is near it
+    raise UnknownNameError("设施类别或规则", said, [*kinds, *rules])
 
 
 def _show_sites(table: Any, lang: str) -> None:
@@ -785,8 +804,8 @@ def ledger(
     from ._ledger.panel import with_typed
     from .district import District
     from .layers import bundled_folder
+    from .ledger import borrowed_plan, verdicts
     from .ledger import ledger as evaluate
-    from .ledger import verdicts
     from .report import LEDGER_BOOK, write_ledger
 
     if take is not None:
@@ -797,6 +816,8 @@ def ledger(
         changed = write_ledger(district, table, out, since=since, typed=typed, lang=lang)
     if len(typed):
         _out.print(_text(lang, "typed", len(typed)))
+    if borrowed := borrowed_plan(district, lang):
+        _err.print(escape(borrowed))
     for verdict, n in verdicts(table).value_counts().items():
         _out.print(f"{escape(str(verdict))}{': ' if lang == 'en' else '：'}{n}")
     if changed is not None:
@@ -1044,8 +1065,13 @@ def add(
         )
         shown.add_row(*("" if str(v) in {"nan", "None", "<NA>"} else escape(str(v)) for v in cells))
     _out.print(shown)
-    words = {**RESULT_LABELS, "rows": "共读到行数", "taken": "取用", "reported": "未取（原因如上）"}
-    said = [f"{words.get(name, name)} {n}" for name, n in counts.items() if n and (replace or name != "gone")]
+    words = {**RESULT_LABELS, "rows": "共读到", "taken": "取用", "reported": "未取（原因如上）"}
+    units = {"dropped": "列", "note": "条"}
+    said = [
+        f"{words[name]} {n:,} {units.get(name, '行')}"
+        for name, n in counts.items()
+        if n and (replace or name != "gone")
+    ]
     _out.print(escape("，".join(said)))
     for row in report_[report_["column"] == UNPROVEN].itertuples():
         _err.print(escape(f"注意：{row.reason}。{row.remedy}"))
@@ -1194,8 +1220,7 @@ def dxf(
         district = District.load(folder)
         found = None
         if kind is not None:
-            labels = district.kinds["label"]
-            kind = str(labels.index[(labels == kind).to_numpy()][0]) if (labels == kind).any() else kind
+            kind = _kind_or_rule(district, kind)
             found = find_sites(district, kind, n)
         counts = drawing_of(district, out, found)
     for layer, number in counts.items():
@@ -1286,4 +1311,8 @@ def _usage_or_raise(error: Exception) -> int:
         raise error
     _err.print("命令写得不对（python run.py --help 列出全部命令）：")
     show()
+    if "unexpected extra argument" in str(error):
+        _err.print(
+            "这个命令不认得多出来的那一项；自己的街道目录写在 --for 后面的命令有：sites、links、compare、provision、scenario、template"
+        )
     return int(getattr(error, "exit_code", USAGE))

@@ -660,6 +660,10 @@ def _read_manifest(folder: Path, problems: list[Problem]) -> dict[str, Any]:
     def wrong(field: str, problem: str, remedy: str, severity: str = "error") -> None:
         problems.append(Problem(severity, "district.toml", MANIFEST, "", field, problem, remedy))
 
+    if not folder.is_dir():
+        what = "是文件，不是文件夹" if folder.is_file() else "没有这个文件夹"
+        wrong("", f"{what}：{folder.name or folder}", "检查路径有没有写错；路径里有空格时两边加引号")
+        return {}
     if not path.is_file():
         wrong(
             "", f"文件不存在（{folder.name or folder}）", "每个街道目录都要有 district.toml，可照 data/district.toml 写"

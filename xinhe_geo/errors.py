@@ -22,6 +22,7 @@ A caller writes::
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from typing import NamedTuple
@@ -77,14 +78,20 @@ class DataError(XinheError, ValueError):
         return "\n".join([head, *lines])
 
 
+#: A message lists no more names than this: two hundred rule names hide what to do.
+MOST_NAMED = 12
+
+
 class UnknownNameError(XinheError, LookupError):
     """A name that does not exist. Example: ``没有设施类别 "clinc"；是否想写：clinic_center``."""
 
     def __init__(self, what: str, name: str, known: Sequence[str]) -> None:
         close = get_close_matches(name, known, n=3, cutoff=0.5)
         hint = f"是否想写：{'、'.join(close)}" if close else ""
-        if not close or len(known) <= 12:
-            hint += ("；" if hint else "") + (f"可选：{'、'.join(known)}" if known else "现在一个也没有")
+        if not close or len(known) <= MOST_NAMED:
+            more = f" 等 {len(known)} 个" if len(known) > MOST_NAMED else ""
+            listed = f"可选：{'、'.join(known[:MOST_NAMED])}{more}" if known else "现在一个也没有"
+            hint += ("；" if hint else "") + listed
         super().__init__(f'没有{what} "{name}"；{hint}')
 
 
@@ -147,3 +154,23 @@ def describe(row: object) -> str:
     text = f"{place}：{row.problem}"  # type: ignore[attr-defined]
     remedy = getattr(row, "remedy", "")
     return f"{text}。{remedy}" if remedy else text
+
+
+_OS_WORDS = {
+    errno.EACCES: "没有权限",
+    errno.EPERM: "没有权限",
+    errno.EROFS: "这个盘是只读的",
+    errno.ENOSPC: "磁盘满了",
+    errno.ENOENT: "没有这个文件或文件夹",
+    errno.EEXIST: "已经有同名的文件，不是文件夹；换一个名字",
+    errno.ENOTDIR: "路径里有一段是文件，不是文件夹；换一个名字",
+    errno.EISDIR: "这是文件夹，不是文件；写上文件名",
+    errno.ENAMETOOLONG: "名字太长",
+    errno.EBUSY: "正被占用",
+    errno.EIO: "磁盘读写出错",
+}
+
+
+def os_words(error: OSError) -> str:
+    """Return why the system refused, in words a planner reads; the system's own where there are none."""
+    return _OS_WORDS.get(error.errno or 0, error.strerror or "原因不明")

@@ -262,6 +262,7 @@ def _explained(key: str, row: pd.Series) -> str:
 def foot(district: District) -> str:
     """Return the line that stands below every sheet and page: how it is to be kept, whose data, which years, a demonstration or not."""
     mark = say("演示数据，不作任何结论。") if district.is_demonstration else ""
+    mark += borrowed_plan(district)
     mark += say("{0}。", keeping(district.manifest))
     scenario = say("，方案：{0}", district.manifest["scenario"]) if district.manifest.get("scenario") else ""
     credit = str(district.manifest.get("credit", ""))
@@ -273,6 +274,23 @@ def foot(district: District) -> str:
         district.list_year,
         scenario,
         credit,
+    )
+
+
+def has_own_plan(district: District) -> bool:
+    """A folder without its own commitments has no plan here: the bundled one is another district's."""
+    return "commitments" in district.files.index and district.files.at["commitments", "from"] == "本目录"
+
+
+def borrowed_plan(district: District, lang: str | None = None) -> str:
+    """Say that the promises are another district's, where the folder has none of its own; "" where it has."""
+    if has_own_plan(district):
+        return ""
+    if lang is not None:
+        with speaking(lang):
+            return borrowed_plan(district)
+    return say(
+        "本街道目录没有自己的规划承诺（standards/commitments.csv），下面逐条核的是随程序的另一个街道的规划，判定不是对本街道的评价。"
     )
 
 

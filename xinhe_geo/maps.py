@@ -40,7 +40,7 @@ from ._drawing.style import escape, house_style, web_file, wording
 from ._drawing.themes import Theme
 from .coverage import coverage
 from .district import to_degrees
-from .errors import EnvironmentProblem, ScenarioError, SourceError, UnknownNameError
+from .errors import EnvironmentProblem, ScenarioError, SourceError, UnknownNameError, os_words
 from .layers import refuse_uncleared
 from .ledger import spoken
 from .scenario import Scenario
@@ -549,9 +549,7 @@ def _write(path: Path, content: bytes) -> None:
             Path(beside).unlink(missing_ok=True)
             raise
     except OSError as error:
-        raise EnvironmentProblem(
-            f"写不了 {path.name}：{error.strerror or error}；如果正在别的程序里打开，请先关闭"
-        ) from error
+        raise EnvironmentProblem(f"写不了 {path.name}：{os_words(error)}；如果正在别的程序里打开，请先关闭") from error
 
 
 # --- the two verbs ---------------------------------------------------------------------------------------------------

@@ -22,7 +22,7 @@ import pandas as pd
 from ._drawing.style import badges_of, web_file
 from ._printing.office import csv_text, marked_rows
 from .district import District
-from .errors import EnvironmentProblem, SourceError, UnknownNameError, XinheError
+from .errors import EnvironmentProblem, SourceError, UnknownNameError, XinheError, os_words
 from .layers import SECRET, keeping, refuse_uncleared, strictest
 
 PARAMETERS = "parameters"
@@ -284,7 +284,10 @@ def _set_parameters(book: Any, parameters: Sequence[str], nbformat: Any) -> list
             raise Refused(f"参数要写成 名=值，不是 {text}；可选的名：{'、'.join(known)}")
         if at is None or name not in known:
             raise UnknownNameError("参数", name, list(known))
-        lines.append(f"{name} = {_value(value, known[name])!r}")
+        meant = _value(value, known[name])
+        if _is_number(known[name]) and not _is_number(meant):
+            raise Refused(f"{name} 要写数（几个用逗号隔开），不是 {value}；平时是 {known[name]}")
+        lines.append(f"{name} = {meant!r}")
     cell = nbformat.v4.new_code_cell(
         "# 这次运行改了的参数\n" + "\n".join(lines), metadata={"tags": ["injected-parameters"]}
     )
@@ -300,6 +303,12 @@ def _assigned(source: str) -> dict[str, object]:
         for node in ast.parse(source).body
         if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name)
     }
+
+
+def _is_number(value: object) -> bool:
+    """Whether a value is a number, or a list of nothing but numbers."""
+    several = value if isinstance(value, (tuple, list)) else (value,)
+    return len(several) > 0 and all(isinstance(v, (int, float)) and not isinstance(v, bool) for v in several)
 
 
 def _value(text: str, usual: object) -> object:
@@ -321,7 +330,7 @@ def _write(path: Path, text: str) -> None:
         os.replace(part, path)
     except OSError as error:
         part.unlink(missing_ok=True)
-        raise EnvironmentProblem(f"{path} 写不进去（{error.strerror}）：关闭正在打开它的程序再试") from error
+        raise EnvironmentProblem(f"{path} 写不进去（{os_words(error)}）：关闭正在打开它的程序再试") from error
 
 
 # --- the page --------------------------------------------------------------------------------------------------------

@@ -25,7 +25,7 @@ from . import maps
 from ._drawing.meeting import DEMONSTRATION_TEXT
 from ._printing.office import csv_text, marked_rows
 from .district import District
-from .errors import EnvironmentProblem, ScenarioError, SourceError
+from .errors import EnvironmentProblem, ScenarioError, SourceError, os_words
 from .layers import refuse_uncleared
 from .ledger import ledger
 from .provision import BASE_LABELS, provision
@@ -147,7 +147,7 @@ def comparison(
         }), "分钟为小区中位点到最近设施；负数为更近"),
         "设施使用人数": (_titled(users, {
             "label": "指标", "facility": "设施编号", "name": "设施", "users_before": "之前人口", "users_after": "之后人口", "change": "变化人数",
-        }), "可达居民按最近一处计"),
+        }), "可达居民按最近一处计，单位：人"),
     }  # fmt: skip
     if targets and "commitments" in before.rows:
         sheets["目标变化"] = (_titled(verdict_changes(before, after).reset_index(), {
@@ -189,7 +189,7 @@ _EPOCH = pd.Timestamp(2000, 1, 1).to_pydatetime()
 
 
 def _cannot_write(path: Path, error: OSError) -> EnvironmentProblem:
-    return EnvironmentProblem(f"写 {path.name} 时出错：{error.strerror}。若它正被 Excel 或浏览器打开，请关闭后重试")
+    return EnvironmentProblem(f"写 {path.name} 时出错：{os_words(error)}。若它正被 Excel 或浏览器打开，请关闭后重试")
 
 
 def write_table(path: Path, district: District, name: str, table: pd.DataFrame, unit: str = "") -> None:
@@ -561,9 +561,16 @@ def _cell(column: str, value: Any) -> str:
     if column in ("之前", "之后") and 0 <= number <= 1:
         return f"{number:.1%}"
     if column.startswith("变化"):
-        return f"{number:+,.1f}"
+        return f"{number:+,.0f}" if column.endswith("人数") else signed(number)
     whole = abs(number) >= 100 or number == round(number) or column.endswith(("（人）", "人口", "人数"))
     return f"{number:,.0f}" if whole else f"{number:,.2f}"
+
+
+def signed(number: float) -> str:
+    """Return a change with its sign: one decimal, two digits of what is smaller than that, and never "-0.0"."""
+    if number == 0:
+        return "0"
+    return f"{number:+,.1f}" if abs(number) >= 0.05 else f"{number:+.2g}"
 
 
 #: Many columns: headers wrap, texts keep a width that can be read.

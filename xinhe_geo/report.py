@@ -29,7 +29,7 @@ import pandas as pd
 import pyogrio
 
 from . import maps
-from ._analysis import Progress, analyse, has_own_plan, mapped_rules, promised_rules, sources_table
+from ._analysis import Progress, analyse, mapped_rules, promised_rules, sources_table
 from ._aside import Aside
 from ._drawing.meeting import DEMONSTRATION_TEXT, PRESETS, meeting
 from ._drawing.named import COMPLETENESS, GAPS, OVERVIEW, PARCELS, misses_any, scene_for
@@ -44,9 +44,9 @@ from ._words import HTML_LANG, language, marked, say, speaking, title, word
 from .audit import SEVERITIES, rests_on
 from .coverage import coverage, headlines, rules_of
 from .district import MANIFEST, District
-from .errors import EnvironmentProblem, UnknownNameError, XinheError
+from .errors import EnvironmentProblem, UnknownNameError, XinheError, os_words
 from .layers import BASIS_LABELS, LAYERS, keeping, refuse_uncleared
-from .ledger import ledger, spoken
+from .ledger import has_own_plan, ledger, spoken
 from .progress import told
 from .values import DENOMINATOR_LABELS, METHOD_LABELS, Rule
 
@@ -1148,7 +1148,7 @@ def _swapped_in(target: Path) -> Iterator[Path]:
         fresh = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
     except OSError as error:
         raise EnvironmentProblem(
-            f"不能写入 {target.name}：{error.strerror}。换一个文件夹（--out），或检查权限和磁盘空间"
+            f"不能写入 {target.name}：{os_words(error)}。换一个文件夹（--out），或检查权限和磁盘空间"
         ) from error
     try:
         yield fresh
@@ -1163,7 +1163,7 @@ def _swapped_in(target: Path) -> Iterator[Path]:
 
 def _cannot_write(error: OSError, target: Path) -> EnvironmentProblem:
     name = Path(str(error.filename or target)).name
-    return EnvironmentProblem(f"写 {name} 时出错：{error.strerror}。若它正被 Excel 或浏览器打开，请关闭后重试")
+    return EnvironmentProblem(f"写 {name} 时出错：{os_words(error)}。若它正被 Excel 或浏览器打开，请关闭后重试")
 
 
 def put_in_place(fresh: Path, target: Path) -> None:

@@ -26,7 +26,7 @@ import tomli_w
 
 from .coverage import coverage, summary
 from .district import District, join_ends
-from .errors import ScenarioError
+from .errors import ScenarioError, os_words
 from .layers import LAYERS
 from .values import Edit, Rule
 
@@ -83,7 +83,7 @@ class Scenario:
         try:
             data = tomllib.loads(path.read_text("utf-8-sig"))
         except OSError as error:
-            raise ScenarioError(f"方案文件读不出来：{path.name}（{error.strerror}）") from error
+            raise ScenarioError(f"方案文件读不出来：{path.name}（{os_words(error)}）") from error
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise ScenarioError(f"方案文件 {path.name} 读不懂：{error}") from error
         wrong = [f"{path.name}：{text}" for text in (*_unknown(data, [*_HEAD, "edit"]), *_misfits(data, _HEAD))]

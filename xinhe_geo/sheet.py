@@ -26,7 +26,7 @@ from ._printing.inventory import community_completeness, kind_figures, lacking_f
 from ._printing.paper import SIZES, UNITS, Paper, cut, legible, pdf_bytes, png_bytes, span, wrap
 from .coverage import completeness
 from .district import District
-from .errors import DataError, EnvironmentProblem, Problem, UnknownNameError, problems_table
+from .errors import DataError, EnvironmentProblem, Problem, UnknownNameError, os_words, problems_table
 from .layers import DEMONSTRATION, LAYERS, SMALL, refuse_secret, refuse_uncleared
 
 _BORDER_LAYERS = ("district", "zones", "areas", "communities", "grid")
@@ -514,9 +514,7 @@ def write_bytes(path: Path, content: bytes) -> Path:
             Path(beside).unlink(missing_ok=True)
             raise
     except OSError as error:
-        raise EnvironmentProblem(
-            f"写不了 {path.name}：{error.strerror or error}；如果正在别的程序里打开，请先关闭"
-        ) from error
+        raise EnvironmentProblem(f"写不了 {path.name}：{os_words(error)}；如果正在别的程序里打开，请先关闭") from error
     return path
 
 

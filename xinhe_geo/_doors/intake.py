@@ -24,7 +24,7 @@ import pyproj
 import shapely
 
 from ..district import MANIFEST, _read
-from ..errors import DataError, Problem, SourceError, UnknownNameError, XinheError, problems_table
+from ..errors import DataError, Problem, SourceError, UnknownNameError, XinheError, os_words, problems_table
 from ..layers import BASES, LAYERS, Column, Layer, refuse_uncleared, secret_layers
 from ..layers import check as check_rows
 from .contents import Edit, check_copy, is_missing, new_files
@@ -140,7 +140,9 @@ def _open(path: Path, layer: Layer, sheet: str | None, report: Report) -> Incomi
         if isinstance(error, XinheError):
             raise
         raise cannot_take(
-            path.name, f"读不出来（{error.strerror or '文件不完整'}）", "若正被其他程序打开，请关闭后重试"
+            path.name,
+            f"读不出来（{os_words(error) if error.errno else '文件不完整'}）",
+            "若正被其他程序打开，请关闭后重试",
         ) from error
     if len(found.heads) > MOST_COLUMNS:
         raise cannot_take(path.name, f"有 {len(found.heads):,} 列", f"最多 {MOST_COLUMNS} 列，删去用不到的列")
@@ -271,7 +273,9 @@ def _match(
     found: dict[int, int] = {}
     for i, key in enumerate(keys):
         if key is None or not key.strip("|"):
-            refused.setdefault(i, []).append((label, "", "没有编号（也没有名称）", "每行写一个不重复的编号"))
+            refused.setdefault(i, []).append(
+                (label, "", "没有编号" if layer.key in cells else "没有编号，也没有名称", "每行写一个不重复的编号")
+            )
             continue
         since = cells["since"][i] if layer.dated and "since" in cells else None
         mark = (key, "" if since is None else str(since))

@@ -20,7 +20,7 @@ from typing import Any
 
 import pandas as pd
 
-from ..errors import EnvironmentProblem, SourceError, XinheError
+from ..errors import EnvironmentProblem, SourceError, XinheError, os_words
 
 HISTORY = ".history"
 
@@ -46,7 +46,7 @@ def write_whole(path: Path, content: bytes, by: Path | None = None) -> None:
             raise
     except OSError as error:
         raise EnvironmentProblem(
-            f"写 {path.name} 时出错：{error.strerror}。检查磁盘空间和权限；若它正被其他程序打开，请关闭后重试"
+            f"写 {path.name} 时出错：{os_words(error)}。检查磁盘空间和权限；若它正被其他程序打开，请关闭后重试"
         ) from error
 
 
@@ -62,7 +62,7 @@ def locked(folder: Path) -> Iterator[None]:
         history.mkdir(exist_ok=True)
         handle = _lock(history / "lock")
     except OSError as error:
-        raise EnvironmentProblem(f"不能写入 {folder.name}：{error.strerror}。检查权限和磁盘空间") from error
+        raise EnvironmentProblem(f"不能写入 {folder.name}：{os_words(error)}。检查权限和磁盘空间") from error
     if handle is None:
         raise EnvironmentProblem(f"另一个程序正在改 {folder.name}，请等它结束后重试")
     try:
@@ -71,7 +71,7 @@ def locked(folder: Path) -> Iterator[None]:
         if isinstance(error, XinheError):
             raise
         raise EnvironmentProblem(
-            f"写 {folder.name} 时出错：{error.strerror}。检查磁盘空间和权限；若其中文件正被其他程序打开，请关闭后重试"
+            f"写 {folder.name} 时出错：{os_words(error)}。检查磁盘空间和权限；若其中文件正被其他程序打开，请关闭后重试"
         ) from error
     finally:
         with suppress(OSError):

@@ -342,7 +342,7 @@ def unpack_safely(path: Path, what: str, remedy: str) -> None:
         with zipfile.ZipFile(path) as package:
             members = package.infolist()
     except _BROKEN_ZIP as error:
-        raise cannot_take(path.name, f"不是完整的{what}", f"检查扩展名，或重新拷贝；{remedy}") from error
+        raise cannot_take(path.name, f"不是完整的 {what}", f"检查扩展名，或重新拷贝；{remedy}") from error
     unpacked = sum(m.file_size for m in members)
     packed = max(sum(m.compress_size for m in members), 1)
     if len(members) > MOST_MEMBERS or unpacked > MOST_UNPACKED or (
@@ -604,9 +604,16 @@ def _table(file: str, sheet: _Sheet, layer: Layer, report: Report) -> Incoming:
     """Find the header, and leave out (reported) rows of totals, remarks, examples and repeated headers."""
     words, rows = header_words(layer), sheet.rows
     at, score = _find_header(rows, words)
+    if not rows:
+        raise cannot_take(file, "文件里没有数据", "检查是否存对了文件，或重新导出")
     if score == 0:
+        said = "、".join(printable(c) for c in rows[0][1] if not is_blank(c))
         wanted = "、".join(head_of(c) for c in layer.columns if c.required) or "名称"
-        raise cannot_take(file, f"前 {HEADER_WITHIN} 行里没有认得的表头", f"至少要有：{wanted}；可用 template 生成模板")
+        raise cannot_take(
+            file,
+            f"前 {HEADER_WITHIN} 行里没有认得的表头（第一行是：{printable(said)}）",
+            f"至少要有：{wanted}；可用 template 生成模板",
+        )
     top, bottom, heads = _two_levels(rows, at, words)
     for _, cells in rows[: bottom + 1]:
         for cell in cells:

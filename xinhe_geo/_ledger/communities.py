@@ -13,7 +13,20 @@ from .._names import cell, kind_name, walker_name
 from .._words import HTML_LANG, language, marked, say, speaking, title
 from ..coverage import SHARE_TOLERANCE, TOLERANCE_MIN, presence
 from ..district import District
-from ..ledger import COLOURS, MET, NO_DATA, PARTLY, UNMET, beyond, canonical, foot, judged, measure_rows, spoken
+from ..ledger import (
+    COLOURS,
+    MET,
+    NO_DATA,
+    PARTLY,
+    UNMET,
+    beyond,
+    canonical,
+    foot,
+    has_own_plan,
+    judged,
+    measure_rows,
+    spoken,
+)
 from ..reach import hinge, home_points
 from .grounds import Lacks, Measure, listed, number_text, once
 from .homes import by_home
@@ -314,7 +327,8 @@ def _communities_page(district: District, table: pd.DataFrame) -> str:
     line = say("{0} 个社区（{1} 年名录）　数据年份：{2}", len(overview), district.list_year, district.year)
     empty = f"<p>{say('数据不足：没有社区界（layers.communities）')}</p>"
     policy = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
-    mark = f'<p class="demo">{e(foot(district))}</p>' if district.is_demonstration else ""
+    warned = district.is_demonstration or not has_own_plan(district)
+    mark = f'<p class="demo">{e(foot(district))}</p>' if warned else ""
     return f"""<!DOCTYPE html>
 <html lang="{HTML_LANG[language()]}">
 <head>

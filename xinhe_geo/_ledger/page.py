@@ -19,6 +19,7 @@ from ..ledger import (
     beyond,
     canonical,
     foot,
+    has_own_plan,
     left_out,
     measure_rows,
     quoted,
@@ -152,7 +153,8 @@ def _ledger_page(
         for code, verdict in together.items()
     )
     policy = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:"
-    mark = f'<p class="demo">{e(foot(district))}</p>' if district.is_demonstration else ""
+    warned = district.is_demonstration or not has_own_plan(district)
+    mark = f'<p class="demo">{e(foot(district))}</p>' if warned else ""
     counts = together.value_counts()
     chips = " ".join(
         f'<button type="button" class="verdict" value="{e(v)}" style="background:{COLOURS[v]}">{e(say(v))} {counts[v]}</button>'

@@ -83,9 +83,8 @@ def read_record(path: str | Path) -> Record:
     if asked.is_dir():
         found = next((asked / name for name in RECORDS if (asked / name).is_file()), asked / RECORDS[0])
     if not found.is_file():
-        raise SourceError(
-            f"没有上次的运行记录：{found.name}（在 {asked.name} 里）；--since 后面写上次输出里的 run.json"
-        )
+        where = f"文件夹 {asked.name} 里没有 {found.name}" if asked.is_dir() else f"文件不存在：{asked.name}"
+        raise SourceError(f"没有上次的运行记录（{where}）；--since 后面写上次输出里的 run.json")
     try:
         record = json.loads(found.read_text("utf-8"))
         sound = isinstance(record, dict) and all(

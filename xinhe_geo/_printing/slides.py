@@ -18,7 +18,7 @@ from pptx.enum.text import MSO_ANCHOR, PP_ALIGN
 from pptx.oxml.ns import qn
 from pptx.util import Emu, Inches, Pt
 
-from .._analysis import analyse, best_sites, has_own_plan, promised_rules
+from .._analysis import analyse, best_sites, promised_rules
 from .._drawing.meeting import DEMONSTRATION_TEXT
 from .._drawing.named import COMPLETENESS, GAPS, OVERVIEW, scene_for, worst_gaps
 from .._drawing.style import badges_of
@@ -26,7 +26,7 @@ from .._words import say
 from ..audit import SEVERITIES, rests_on
 from ..district import District
 from ..layers import refuse_uncleared
-from ..ledger import ledger, verdicts
+from ..ledger import has_own_plan, ledger, verdicts
 from ..progress import told
 from ..sheet import map_png, write_bytes
 from ..values import DENOMINATOR_LABELS, METHOD_LABELS

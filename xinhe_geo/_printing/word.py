@@ -16,7 +16,7 @@ from docx.oxml import OxmlElement
 from docx.oxml.ns import qn
 from docx.shared import Cm, Pt, RGBColor
 
-from .._analysis import analyse, best_sites, has_own_plan, promised_rules, sources_table, speed_range
+from .._analysis import analyse, best_sites, promised_rules, sources_table, speed_range
 from .._drawing.meeting import DEMONSTRATION_TEXT, PRESETS
 from .._drawing.named import COMPLETENESS, GAPS, OVERVIEW, scene_for, worst_gaps
 from .._drawing.style import badges_of
@@ -24,7 +24,7 @@ from .._ledger.grounds import bases_text, number_text
 from ..audit import SEVERITIES, rests_on
 from ..district import District
 from ..layers import refuse_uncleared
-from ..ledger import ledger, verdicts
+from ..ledger import has_own_plan, ledger, verdicts
 from ..progress import told
 from ..sheet import map_png, write_bytes
 from ..values import DENOMINATOR_LABELS, METHOD_LABELS

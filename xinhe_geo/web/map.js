@@ -889,7 +889,9 @@
     stage.appendChild(bar);
     app.divide = (share) => {
       if (share !== undefined) scene.split = Math.min(1, Math.max(0, share));
-      bar.style.left = scene.split * stage.clientWidth + "px";
+      const at = scene.split * stage.clientWidth, room = [at, stage.clientWidth - at];
+      bar.style.left = at + "px";
+      tags.forEach((tag, i) => { tag.style.maxWidth = room[i] - 8 + "px"; tag.hidden = room[i] < 64; });
       bar.setAttribute("aria-valuenow", Math.round(100 * scene.split));
       bar.setAttribute("aria-valuetext", scene.sides[0] + " " + Math.round(100 * scene.split) + "%");
       app.drawing.cut();
@@ -904,7 +906,8 @@
       if (to === undefined) return;
       event.preventDefault(); app.divide(to);
     });
-    app.map.on("move zoomend resize", () => app.drawing.cut());
+    app.map.on("move zoomend", () => app.drawing.cut());
+    app.map.on("resize", () => app.divide());
     app.divide();
   }
 
