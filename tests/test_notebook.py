@@ -162,6 +162,6 @@ def test_a_run_is_kept_and_opens_without_a_network(
 
 def test_words_where_a_number_is_meant_are_refused_before_anything_runs(tmp_path: Path) -> None:
     folder = Path(__file__).parents[1] / "notebooks"
-    with pytest.raises(xh.UnknownNameError, match="minutes 要写数.*abc"):
+    with pytest.raises(xh.UnknownNameError, match="minutes 要写数"):
         run_notebook("02", ["minutes=abc"], folder=folder, out=tmp_path)
     assert not list(tmp_path.iterdir())

@@ -285,7 +285,8 @@ def _facilities(district: District) -> Iterator[_Finding]:
         kind_name(district, str(k)) for k in district.kinds.index if k not in seen and k not in district.surveyed_kinds
     ]
     if never:
-        yield _Finding(say("设施"), "info", say("{0} 类设施没有调查过，相关指标为数据不足", len(never)), _names(pd.Index(never), kinds=True), len(never), np.nan,
+        said = say("{0} 类设施没有调查过，相关指标为数据不足", len(never))
+        yield _Finding(say("设施"), "info", said, _names(pd.Index(never), kinds=True), len(never), np.nan,
                        say("调查后写进 district.toml 的 surveyed_kinds"))  # fmt: skip
 
 
