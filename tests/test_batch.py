@@ -19,9 +19,11 @@ import pandas as pd
 import pyogrio
 import pytest
 
+import xinhe_geo as xh
 from xinhe_geo import batch as module
-from xinhe_geo._batch.many import DENOMINATORS, FEW_DISTRICTS, ranking, side_by_side, spread
-from xinhe_geo._batch.page import _dense, write_comparison
+from xinhe_geo._analysis import analyse
+from xinhe_geo._batch.many import DENOMINATORS, FEW_DISTRICTS, facts, ranking, side_by_side, spread
+from xinhe_geo._batch.page import _MAP, _clear_of_each_other, _dense, write_comparison
 from xinhe_geo.batch import Task, districts_of, versions, work
 from xinhe_geo.cli import main
 from xinhe_geo.errors import EnvironmentProblem, SourceError, UnknownNameError
@@ -356,6 +358,21 @@ def sample() -> list[tuple[str, dict[str, Any]]]:
         record(13, None),
     ]
     return [(f"k{i:02d}", r) for i, r in enumerate(records)]
+
+
+def test_a_home_is_a_share_of_its_own_denominator_only() -> None:
+    district = xh.District.load(TOY)
+    shares = pd.DataFrame(facts(district, analyse(district))["indicators"]).set_index("rule")
+    largest = shares["largest_home"].astype("float64")
+    assert (shares["denominator"] == "communities").any()
+    assert largest[(shares["denominator"] == "communities").to_numpy()].isna().all()
+    assert largest.dropna().between(0, 1).all() and largest["plan_clinic_15"] == pytest.approx(200 / 360)
+
+
+def test_a_name_near_the_edge_of_a_map_stays_whole() -> None:
+    (left,) = _clear_of_each_other([(0.0, 50.0)], ["玩具街道"])
+    (right,) = _clear_of_each_other([(_MAP[0], 50.0)], ["玩具街道"])
+    assert left[0] >= 24 and right[0] <= _MAP[0] - 24
 
 
 def test_only_like_is_ranked_with_like() -> None:

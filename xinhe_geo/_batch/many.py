@@ -142,7 +142,9 @@ def _indicator(
         f"share_{m}": _number((own[f"served_{m}"] * known).sum() / size) if size > 0 and own[f"served_{m}"].notna().any() else None
         for m in METHODS
     }  # fmt: skip
+    largest = _number(known.max() / size) if size > 0 else None
     if rule.metric == "presence" and len(results["presence"]):
+        largest = None  # a home is no share of communities
         unit, size = "communities", float(len(results["presence"]))
     value = _number(lead["value"])
     of_kind = np.zeros(0, dtype=bool) if facilities is None else facilities["kind"].isin(rule.kinds).to_numpy()
@@ -155,7 +157,7 @@ def _indicator(
         "asks": _asks(district, rule), "standard": rule.basis_text, "value": value, "denominator": unit if value is not None else "",
         "size": _number(size, 3) if value is not None else None,
         "served": None if value is None else _number(value * size, 3), "unserved_people": _number(lead["people_unserved"], 3),
-        "homes": int(own["served"].notna().sum()), "largest_home": _number(known.max() / size) if size > 0 else None,
+        "homes": int(own["served"].notna().sum()), "largest_home": largest,
         **shares, "outside_share": _number(lead["dependent_share"]), "minutes": _number(own["minutes"].median(), 3),
         "facilities": int((of_kind & inside).sum()) if inside is not None else 0, "facilities_near": int(of_kind.sum()),
         "headline": str(lead["headline"]), "mark": str(lead["mark"]),

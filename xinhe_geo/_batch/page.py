@@ -36,7 +36,7 @@ _CHART = (560.0, 170.0)
 _DOTS = 42.0
 
 _STYLE = """
-.two { display: grid; grid-template-columns: repeat(auto-fit, minmax(420px, 1fr)); gap: 16px; margin: 10px 0; }
+.two { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(420px, 100%), 1fr)); gap: 16px; margin: 10px 0; }
 .two figure svg { background: #fffdf9; }
 .key { display: inline-block; width: 22px; height: 11px; border: 1px solid #b9b2a5; margin: 0 5px 0 14px; vertical-align: -1px; }
 .indicator { border-top: 1px solid var(--line); padding-top: 6px; break-before: auto; }
@@ -526,6 +526,7 @@ def _clear_of_each_other(
     kept: list[tuple[float, float, float]] = []
     for (x, y), name in zip(places, names, strict=True):
         half = sum(6.0 if ord(c) > 0x2E7F else 3.5 for c in name)
+        x = min(max(x, half + 2), _MAP[0] - half - 2)  # a name near the edge stays whole
         if all(abs(x - a) >= half + b or abs(y - c) >= 13 for a, c, b in kept):
             kept.append((x, y, half))
             yield x, y, name
