@@ -43,6 +43,12 @@ def test_everything_promised_is_there(output: Path) -> None:
         assert (output / name).is_file(), name
 
 
+def test_the_brief_says_in_which_order_it_names_who_misses_out(output: Path) -> None:
+    """Walks come first whatever the numbers: a home whose community has none may count more people further down."""
+    said = (output / "index.html").read_text("utf-8")
+    assert "走路够不着的人多的在前，其次是本社区没有的" in said
+
+
 def test_same_inputs_same_bytes(output: Path, tmp_path: Path) -> None:
     xh.brief(xh.District.load(TOY), tmp_path / "again")
     assert digest(tmp_path / "again") == digest(output)

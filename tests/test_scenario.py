@@ -175,6 +175,18 @@ def test_everything_wrong_is_named_at_once(tmp_path: Path) -> None:
         assert words in text
 
 
+def test_a_file_that_is_no_toml_says_where_in_chinese(tmp_path: Path) -> None:
+    path = tmp_path / "bad.toml"
+    for content, words in (
+        (b"label = \nyear = 2025\n", "第 1 行"),
+        (b'label = "a"\nyear = \n', "第 2 行"),
+        ("label = '方案'".encode("gb18030"), "另存为时编码选 UTF-8"),
+    ):
+        path.write_bytes(content)
+        with pytest.raises(xh.ScenarioError, match=words):
+            Scenario.read(path)
+
+
 @pytest.mark.parametrize(
     ("edit", "words"),
     [

@@ -180,3 +180,13 @@ def test_faster_walkers_reach_no_less_and_one_more_place_serves_more(toy: xh.Dis
     assert spread["usual"].to_dict() == pytest.approx(results["headlines"]["value"].reindex(spread.index).to_dict())
     best = best_sites(toy, results)
     assert len(best) and (best["share_after"] >= best["share_before"]).all() and (best["people_gained"] > 0).any()
+
+
+def test_a_facility_in_every_community_is_not_said_to_be_reached_by_everybody(brief: Path, deck: Path) -> None:
+    said = "".join(p.text for p in docx.Document(str(brief)).paragraphs)
+    titles = "".join(
+        shape.text_frame.text for slide in pptx.Presentation(str(deck)).slides for shape in slide.shapes
+        if shape.has_text_frame
+    )  # fmt: skip
+    for text in (said, titles):
+        assert re.search(r"\d+ 项没有缺口，\d+ 项还有缺口", text) and "人人够得着" not in text

@@ -26,7 +26,7 @@ import pyogrio
 import pyproj
 import shapely
 
-from .errors import DataError, Problem, UnknownNameError, problems_table
+from .errors import DataError, Problem, UnknownNameError, problems_table, text_words
 from .layers import (
     BASES,
     DEMONSTRATION,
@@ -672,7 +672,7 @@ def _read_manifest(folder: Path, problems: list[Problem]) -> dict[str, Any]:
     try:
         manifest = tomllib.loads(path.read_text("utf-8-sig"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        wrong("", f"读不懂：{error}", "检查引号、等号和编码（UTF-8）")
+        wrong("", f"读不懂：{text_words(error)}", "改正后再检查一次")
         return {}
     if manifest.get("schema") != SCHEMA_VERSION:
         wrong(

@@ -23,6 +23,7 @@ A caller writes::
 from __future__ import annotations
 
 import errno
+import re
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from typing import NamedTuple
@@ -169,6 +170,15 @@ _OS_WORDS = {
     errno.EBUSY: "正被占用",
     errno.EIO: "磁盘读写出错",
 }
+
+
+def text_words(error: ValueError) -> str:
+    """Return what is wrong with a text file (TOML, or not UTF-8), and where, in words a planner reads."""
+    if isinstance(error, UnicodeDecodeError):
+        return "编码不是 UTF-8；用记事本打开，另存为时编码选 UTF-8"
+    place = re.search(r"at line (\d+), column (\d+)", str(error))
+    where = f"第 {place[1]} 行第 {place[2]} 个字附近" if place else "文件末尾"
+    return f"{where}写得不对：检查引号、等号、括号是否成对（{error}）"
 
 
 def os_words(error: OSError) -> str:

@@ -987,7 +987,7 @@ def _gap_section(district: District, results: Mapping[str, Any]) -> str:
     )
     book = '<a href="tables/coverage.xlsx">tables/coverage.xlsx</a>'
     said = say(
-        "规划承诺的 {0} 项指标共有 {1} 个小区够不着其中至少一项；下面是不可达人口最多的 {2} 个。全部见 {3} 的“缺口清单”。",
+        "规划承诺的 {0} 项指标共有 {1} 个小区够不着其中至少一项；下面 {2} 个，走路够不着的人多的在前，其次是本社区没有的。全部见 {3} 的“缺口清单”。",
         len(promised), table["home"].nunique(), len(top), book,
     )  # fmt: skip
     return (

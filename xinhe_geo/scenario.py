@@ -26,7 +26,7 @@ import tomli_w
 
 from .coverage import coverage, summary
 from .district import District, join_ends
-from .errors import ScenarioError, os_words
+from .errors import ScenarioError, os_words, text_words
 from .layers import LAYERS
 from .values import Edit, Rule
 
@@ -85,7 +85,7 @@ class Scenario:
         except OSError as error:
             raise ScenarioError(f"方案文件读不出来：{path.name}（{os_words(error)}）") from error
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise ScenarioError(f"方案文件 {path.name} 读不懂：{error}") from error
+            raise ScenarioError(f"方案文件 {path.name} 读不懂：{text_words(error)}") from error
         wrong = [f"{path.name}：{text}" for text in (*_unknown(data, [*_HEAD, "edit"]), *_misfits(data, _HEAD))]
         edits = data.pop("edit", [])
         if not isinstance(edits, list) or not all(isinstance(entry, dict) for entry in edits):

@@ -524,9 +524,9 @@ def _clear_of_each_other(
 ) -> Iterator[tuple[float, float, str]]:
     """Yield the names that stand on no earlier one; the others are told by the mouse and in the table."""
     kept: list[tuple[float, float, float]] = []
-    for (x, y), name in zip(places, names, strict=True):
+    for (middle, y), name in zip(places, names, strict=True):
         half = sum(6.0 if ord(c) > 0x2E7F else 3.5 for c in name)
-        x = min(max(x, half + 2), _MAP[0] - half - 2)  # a name near the edge stays whole
+        x = min(max(middle, half + 2), _MAP[0] - half - 2)  # a name near the edge stays whole
         if all(abs(x - a) >= half + b or abs(y - c) >= 13 for a, c, b in kept):
             kept.append((x, y, half))
             yield x, y, name

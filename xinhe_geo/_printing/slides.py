@@ -279,7 +279,7 @@ def _whole(deck: _Deck, results: Mapping[str, Any]) -> None:
     known = [r for r in promised if np.isfinite(lead.loc[r, "value"])]
     whole = [r for r in known if lead.loc[r, "value"] >= 1 - 1e-9]
     unknown = len(promised) - len(known)
-    title = f"{len(promised)} 项承诺和标准中，{len(whole)} 项人人够得着，{len(known) - len(whole)} 项还有人够不着"
+    title = f"{len(promised)} 项承诺和标准中，{len(whole)} 项没有缺口，{len(known) - len(whole)} 项还有缺口"
     title += f"，{unknown} 项数据不足" if unknown else ""
     rows = [
         [str(lead.loc[r, "label"]), str(lead.loc[r, "headline"]), str(lead.loc[r, "alternatives"])] for r in promised

@@ -242,8 +242,10 @@ def _opening(paper: _Document, results: Mapping[str, Any]) -> None:
         paper.text(f"{DEMONSTRATION_TEXT}。{rests_on(district)}。", colour=_MARK, bold=True)
     known = _known(district, results)
     short = [r for r in known if lead.loc[r, "value"] < 1 - 1e-9]
+    promised = promised_rules(district, results)
+    unknown = f"，{len(promised) - len(known)} 项数据不足" if len(promised) > len(known) else ""
     paper.text(
-        f"核对 {len(promised_rules(district, results))} 项有原文可查的承诺和标准：{len(known) - len(short)} 项人人够得着，{len(short)} 项还有人够不着。",
+        f"核对 {len(promised)} 项有原文可查的承诺和标准：{len(known) - len(short)} 项没有缺口，{len(short)} 项还有缺口{unknown}。",
         bold=True,
     )
     worst = lead.loc[short, "people_unserved"].sort_values(ascending=False, kind="stable").index
