@@ -27,7 +27,29 @@ settings.load_profile("xinhe")
 
 #: Seconds of processor time, as once measured, of what takes longest: a file, or a test that shares nothing with its file.
 LONGEST = {
-    "tests/test_notebooks.py": 300,
+    "tests/test_ledger.py": 130,
+    "tests/test_meeting.py": 120,
+    "tests/test_notebooks.py": 100,
+    "tests/test_real_cities.py::test_one_worker_two_workers_and_a_cluster_give_the_same_bytes": 85,
+    "tests/test_datum.py": 84,
+    "tests/test_front_door.py": 80,
+    "tests/test_payloads.py": 72,
+    "tests/test_siting.py::test_every_kind_is_solved_to_the_optimum_and_counted_again": 68,
+    "tests/test_intake.py": 60,
+    "tests/test_network.py": 60,
+    "tests/test_siting.py": 50,
+    "tests/test_batch.py::test_everything_is_the_same_whoever_does_it": 49,
+    "tests/test_maps_browser.py": 48,
+    "tests/test_hostile.py": 40,
+    "tests/test_batch.py": 35,
+    "tests/test_report.py": 33,
+    "tests/test_sheet.py": 32,
+    "tests/test_plans.py": 31,
+    "tests/test_architecture.py": 30,
+    "tests/test_intake.py::test_honest_lists_are_never_refused": 27,
+    "tests/test_architecture.py::test_types": 24,
+    "tests/test_notebooks.py::test_runs_twice_with_equal_results": 12,
+    "tests/test_notebooks.py::test_other_legal_values_run": 5,
 }
 
 

@@ -15,6 +15,7 @@ import tomllib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import conftest
 import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
@@ -493,3 +494,11 @@ def test_git_carries_no_leftovers() -> None:
     listed = subprocess.run(["git", "-C", str(ROOT), "ls-files"], capture_output=True, text=True, check=False)
     names = listed.stdout.splitlines()
     assert not [name for name in names if re.search(r"(^|/)(output|\.venv|__pycache__|wheels)/|\.pyc$", name)]
+
+
+def test_what_workers_begin_with_is_there() -> None:
+    """A renamed test would quietly lose its place at the front, and be waited for at the end."""
+    for name in conftest.LONGEST:
+        file, _, function = name.partition("::")
+        text = (ROOT / file).read_text("utf-8")
+        assert not function or f"\ndef {function}(" in text, name

@@ -47,7 +47,7 @@ LEGAL: dict[str, dict[str, list[object]]] = {
     "01": {"folder": [TOY], "severity": ["high", "info"]},
     "02": {
         "folder": [TOY],
-        "kind": ["park", "nursing_home"],
+        "kind": ["nursing_home", "park"],
         "place": [0, 2],
         "minutes": [(7.5,), [20, 10]],
         "profile": ["wheelchair", "bicycle"],
@@ -62,7 +62,7 @@ LEGAL: dict[str, dict[str, list[object]]] = {
     },
     "04": {
         "folder": [TOY],
-        "kind": ["canteen", "embedded_hub"],
+        "kind": ["embedded_hub", "canteen"],
         "profile": ["elderly"],
         "year": [2022],
         "top": [3],
