@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gc
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -53,6 +54,7 @@ def analysis() -> dict[str, float]:
 
 def measure(python: str, rounds: int, timed: Callable[[list[str], Path], tuple[float, float]]) -> dict[str, Any]:
     """Run imports, analysis and report in turn; each once beforehand, so that caches are warm."""
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # what is installed has its byte code: nobody waits for it twice
     found: dict[str, list[Any]] = {"imports": [], "analysis": [], "report": []}
     with tempfile.TemporaryDirectory() as folder:
         for turn in range(rounds + 1):
