@@ -86,7 +86,7 @@ def brief(
     progress
         Called with a short line as each step begins.
     processes
-        2 draws the maps and fills the workbook in a second process, where there is a processor for it; the files are the same.
+        2 shares the work out with a second process, where there is a processor for it; the files are the same.
     lang
         "zh" or "en": what every page, map and table is written in. Files, layers and record are called the same in both; names and
         words of the plan stay Chinese.
