@@ -78,6 +78,7 @@ ORDER = (
     "_ledger.page",
     "_analysis",
     "_drawing.style",
+    "_drawing.script",
     "_drawing.basemap",
     "_drawing.themes",
     "_drawing.changes",

@@ -15,6 +15,9 @@ import pytest
 from test_ledger import ALL, BY_HAND, SUM, figures, folder_with, lg, measure, toy_with
 
 import xinhe_geo as xh
+from xinhe_geo._drawing.meeting import SCRIPTS
+from xinhe_geo._drawing.script import sentences, spoken_script
+from xinhe_geo._drawing.style import web_file
 from xinhe_geo._ledger import book as book_of
 from xinhe_geo._ledger.communities import communities_page
 from xinhe_geo._ledger.grounds import SIGNS, UNITS, WEIGHTS
@@ -69,6 +72,28 @@ def test_every_sentence_has_its_english_and_no_english_is_left_over() -> None:
         assert fields(own) <= fields(chinese), chinese
         assert not HAN.search(own), own
     assert set(SIGNS.values()) - {"≥", "≤"} <= set(english()["words"])
+
+
+def test_texts_of_scripts_have_their_english_and_keep_what_is_worked_out() -> None:
+    said = [text for name in SCRIPTS for text in sentences(web_file(name))]
+    catalogue = english()["scripts"]
+    assert len(said) > 200 and set(said) == set(catalogue)
+    for chinese, own in catalogue.items():
+        assert fields(own) == fields(chinese), chinese
+        assert not HAN.search(own), own
+
+
+def test_a_script_is_put_over_text_by_text() -> None:
+    script = "// 现状\nput(e, `方案 ${a ? `${b} 个` : \"现状\"}，现状 ${c}`); x.replace(/（.*）/, '人口'); y = `${d}`; z = a / b / c;"
+    assert sentences(script) == ["方案 {0}，现状 {1}", "{0} 个", "现状", "人口"]
+    assert spoken_script(script) == script
+    with speaking("en"):
+        own = spoken_script(script)
+        with pytest.raises(KeyError):
+            spoken_script("'没有这一句'")
+    assert own == (
+        '// 现状\nput(e, `plan ${a ? `${b}` : "Now"}, now ${c}`); x.replace(/（.*）/, " residents"); y = `${d}`; z = a / b / c;'
+    )
 
 
 def test_no_two_headers_of_the_workbook_are_called_the_same() -> None:

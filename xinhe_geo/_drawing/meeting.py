@@ -18,6 +18,8 @@ import pandas as pd
 import pyproj
 import shapely
 
+from .._names import rule_name, walker_name
+from .._words import HTML_LANG, language, say
 from ..coverage import TOLERANCE_MIN, basis_text, rules_of
 from ..district import District, to_degrees
 from ..errors import UnknownNameError
@@ -25,11 +27,14 @@ from ..reach import _same_compound, facility_doors, home_doors, home_points
 from ..values import DENOMINATOR_LABELS, METHOD_LABELS, TOLERANCE_M, Rule
 from .basemap import border_layers, ground_layers, labels_of, point_styles, road_layers
 from .pack import Packed, block, packed
-from .style import badges_of, blank_shapes, foot_lines, house_style, layer_of, web_file
+from .script import spoken_script
+from .style import badges_of, blank_shapes, foot_lines, house_style, layer_of, web_file, wording
 
 #: The sets of rules a meeting may choose from, and what they are called.
 PRESETS: Mapping[str, str] = {"plan": "规划目标", "td1063": "体检评估", "elderly": "老年人"}
 DEMONSTRATION_TEXT = "演示数据：地名真实，边界、街道、设施和人口为示意或合成，不作任何结论"
+#: What the page looks like; English words take more room.
+STYLES = {"zh": ("meeting.css",), "en": ("meeting.css", "meeting-en.css")}
 #: Scripts in the order they build on each other.
 SCRIPTS = ("meeting-engine.js", "meeting-map.js", "meeting-sheet.js", "meeting.js")
 #: A street this near to a walled compound is no place to put a facility: it would stand inside the wall.
@@ -57,27 +62,28 @@ def meeting(district: District) -> str:
         The district has no streets.
     """
     page = (
-        web_file("meeting.css"),
+        "".join(web_file(name) for name in STYLES[language()]),
         block(_content(district), district.crs),
-        "\n".join(web_file(name) for name in SCRIPTS),
+        "\n".join(spoken_script(web_file(name)) for name in SCRIPTS),
     )
     return _page(district, *page)
 
 
 def _page(district: District, css: str, data: str, script: str) -> str:
+    t = wording(language())
     policy = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:; base-uri 'none'; form-action 'none'"
     return f"""<!DOCTYPE html>
-<html lang="zh-CN">
+<html lang="{HTML_LANG[language()]}">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta http-equiv="Content-Security-Policy" content="{policy}">
-<title>{html.escape(district.name)} 选址推演</title>
+<title>{html.escape(say("{0} 选址推演", district.name))}</title>
 <style>
 {css}</style>
 </head>
-<body data-old="浏览器太旧，打不开这张图；请用 2023 年以后的 Chrome、Edge、Firefox 或 360 极速模式。">
-<noscript><p class="old">本图需要启用脚本（JavaScript）。</p></noscript>
+<body data-old="{t["old"]}">
+<noscript><p class="old">{t["script"]}</p></noscript>
 <script type="text/plain" id="xh-data">{data}</script>
 <script>
 {script}</script>
@@ -99,12 +105,12 @@ def _content(district: District) -> dict[str, Any]:
     network = _network(district)
     return {
         "name": district.name, "year": district.year, "list_year": district.list_year, "planned": district.with_planned,
-        "demo": district.is_demonstration, "demo_text": DEMONSTRATION_TEXT if district.is_demonstration else "",
+        "demo": district.is_demonstration, "demo_text": say(DEMONSTRATION_TEXT) if district.is_demonstration else "",
         "badges": _badges(district),
         "foot": _foot(district), "crs": district.crs, "scenario": str(district.manifest.get("scenario", "")),
         "tolerance": {"metres": TOLERANCE_M, "minutes": TOLERANCE_MIN},
-        "methods": METHOD_LABELS, "denominators": DENOMINATOR_LABELS,
-        "presets": [{"id": p, "label": label} for p, label in PRESETS.items() if any(p in r["presets"] for r in rules)],
+        "methods": _said(METHOD_LABELS), "denominators": _said(DENOMINATOR_LABELS),
+        "presets": [{"id": p, "label": say(label)} for p, label in PRESETS.items() if any(p in r["presets"] for r in rules)],
         "rules": rules, "kinds": _kinds(district, kinds), "profiles": _profiles(district),
         "surveyed": sorted({*district.surveyed_kinds, *_known_kinds(district)}),
         "origin": origin.tolist(), "bounds": [west, south, east, north], "first": _first(district),
@@ -116,15 +122,20 @@ def _content(district: District) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def _said(labels: Mapping[str, str]) -> dict[str, str]:
+    """Return labels in the language that is spoken."""
+    return {key: say(label) for key, label in labels.items()}
+
+
 def _badges(district: District) -> list[list[str]]:
     """Return the marks of the page, those of every map."""
-    return [list(badge) for badge in badges_of(district, district.is_demonstration, "zh")]
+    return [list(badge) for badge in badges_of(district, district.is_demonstration, language())]
 
 
 def _foot(district: District) -> list[str]:
     """Return the lines every map carries; this one shows the very coordinates it computes in."""
-    lines = [line for line in foot_lines(district, "zh") if not line.startswith("坐标系")]
-    return [*lines, f"坐标系：{pyproj.CRS.from_user_input(district.crs).name}（{district.crs}）"]
+    lines = [line for line in foot_lines(district, language()) if not line.startswith(say("坐标系"))]
+    return [*lines, say("坐标系：{0}（{1}）", pyproj.CRS.from_user_input(district.crs).name, district.crs)]
 
 
 def _numbers(values: Iterable[Any]) -> list[float | None]:
@@ -167,7 +178,7 @@ def _rules(district: District) -> list[dict[str, Any]]:
             found.setdefault(rule.name, (rule, []))[1].append(preset)
     rows = [
         {
-            "id": rule.name, "presets": presets, "label": rule.label, "kinds": list(rule.kinds), "metric": rule.metric,
+            "id": rule.name, "presets": presets, "label": rule_name(district, rule), "kinds": list(rule.kinds), "metric": rule.metric,
             "method": rule.method, "metres": rule.metres, "minutes": rule.minutes, "profile": rule.profile,
             "denominator": rule.denominator, "promised": rule.confidence == "read", "standard": rule.basis_text,
             "evidence": basis_text(district, rule),
@@ -180,7 +191,7 @@ def _rules(district: District) -> list[dict[str, Any]]:
 def _kinds(district: District, kinds: Sequence[str]) -> list[dict[str, Any]]:
     rows = []
     for kind in kinds:
-        style = point_styles(district, kind, "zh")[0]
+        style = point_styles(district, kind, language())[0]
         rows.append(
             {
                 "id": kind,
@@ -195,7 +206,10 @@ def _kinds(district: District, kinds: Sequence[str]) -> list[dict[str, Any]]:
 
 def _profiles(district: District) -> list[dict[str, Any]]:
     walkers = [district.profile(str(name)) for name in district.profiles.index]
-    return [{"id": p.name, "label": p.label, "speed": p.speed_m_s, "steps": p.steps, "waits": p.waits} for p in walkers]
+    return [
+        {"id": p.name, "label": walker_name(district, p), "speed": p.speed_m_s, "steps": p.steps, "waits": p.waits}
+        for p in walkers
+    ]
 
 
 def _known_kinds(district: District) -> set[str]:
@@ -430,12 +444,18 @@ def _steps(coordinates: np.ndarray, origin: np.ndarray) -> list[int]:
 
 def _base(district: District, origin: np.ndarray) -> dict[str, Any]:
     """Return the base map in the house style: the ground, barriers, outlines and names. Streets come with the network."""
-    grounds = [x for x in ground_layers(district, "zh") if x.id not in ("bare_ground", "micro_spaces")]
-    roads = [x for x in road_layers(district, "zh") if x.id != "streets"]
-    borders = [x for x in border_layers(district, "zh") if x.id in ("communities", "zones", "district")]
-    keep = [label for label in labels_of(district, "zh") if not label.layer.startswith("k-") and label.kind != "area"]
+    grounds = [x for x in ground_layers(district, language()) if x.id not in ("bare_ground", "micro_spaces")]
+    roads = [x for x in road_layers(district, language()) if x.id != "streets"]
+    borders = [x for x in border_layers(district, language()) if x.id in ("communities", "zones", "district")]
+    keep = [
+        label for label in labels_of(district, language()) if not label.layer.startswith("k-") and label.kind != "area"
+    ]
     layer = district.layers.get("streets")
-    look = next((x.styles for x in road_layers(district, "zh") if x.id == "streets"), []) if layer is not None else []
+    look = (
+        next((x.styles for x in road_layers(district, language()) if x.id == "streets"), [])
+        if layer is not None
+        else []
+    )
     return {
         "ground": [_layer(x, origin) for x in grounds], "roads": [_layer(x, origin) for x in roads],
         "borders": [_layer(x, origin) for x in borders], "streets": look, "labels": [_label(x, origin) for x in keep],

@@ -485,7 +485,7 @@
   }
   function comparison() {
     const r = rule(), base = before(r), d = E.denominator(r, base.totals.whole), presence = r.metric === "presence";
-    const rows = [{ cells: ["方案", presence ? "社区" : "可达" + (d ? DENOMINATORS[d].replace("人口", "") : ""), "受益", "受影响", "改动"] }];
+    const rows = [{ cells: ["方案", presence ? "社区" : `可达${d ? DENOMINATORS[d].replace("人口", "") : ""}`, "受益", "受影响", "改动"] }];
     rows.push({ cells: ["现状", compared(r, base), "", "", ""], here: app.today });
     app.plans.forEach((p, i) => {
       const here = i === app.at && !app.today;
