@@ -36,7 +36,7 @@ MAY_STAY = {
     "*": ("name", "source", "note"),
     "kinds": ("symbol",),
     "rules": ("standard", "clause"),
-    "commitments": ("quote", "section"),
+    "commitments": ("quote", "section", "spatial_unit"),
     "contradictions": ("issue", "quote_a", "section_a", "quote_b", "section_b", "handling"),
     "measures": ("standard",),
 }

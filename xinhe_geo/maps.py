@@ -48,6 +48,8 @@ from .values import Rule
 
 __all__ = ["HouseMap", "MissingAsset", "difference", "draw", "picture", "swipe", "walkers"]
 
+#: What a map looks like; English words take more room.
+STYLES = {"zh": ("map.css",), "en": ("map.css", "map-en.css")}
 #: A file larger than this opens slowly on an office machine.
 LARGE_BYTES = 5_000_000
 #: Above this the drawing data are packed: smaller than plain JSON, and still opened without any request.
@@ -379,7 +381,7 @@ class HouseMap(folium.Map):
             location=middle, zoom_start=13, tiles=None, zoom_control=False, attribution_control=False, zoom_snap=0.25,
             zoom_delta=0.5, wheel_px_per_zoom_level=100, max_zoom=20, min_zoom=9, center=middle,
         )  # fmt: skip
-        self.css = web_file("map.css")
+        self.css = "".join(web_file(name) for name in STYLES[scene.lang])
         self._scene = scene
         self._past, self._sides, self._tiles = past, tuple(sides), tiles
         self._data = _data_block(_scene_json(scene, past, sides, tiles))

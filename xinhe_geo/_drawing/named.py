@@ -17,7 +17,18 @@ from ..district import District
 from ..values import Rule
 from .basemap import points_of
 from .scene import Scene, reasons_of, scene_of
-from .style import cell_text, floats_of, house_style, joined, layer_of, rule_label, shown_count, texts_of, wording
+from .style import (
+    cell_text,
+    floats_of,
+    house_style,
+    joined,
+    layer_of,
+    rule_label,
+    shown_count,
+    texts_of,
+    wording,
+    words_of,
+)
 from .themes import land_text, walker_text
 
 #: Maps that are not of one rule.
@@ -221,7 +232,7 @@ def _parcel_texts(
     district: District, parcels: gpd.GeoDataFrame, results: Mapping[str, Any] | None, lang: str, fewer_than: int
 ) -> list[str]:
     """Return per parcel its use, the homes and residents on it, and how many of them each promise does not serve."""
-    t, uses, homes = wording(lang), texts_of(parcels, "use"), layer_of(district, "homes")
+    t, uses, homes = wording(lang), words_of(parcels, "use", lang), layer_of(district, "homes")
     if homes is None:
         return [use or "" for use in uses]
     cover = coverage(district) if results is None else results["cover"]

@@ -48,6 +48,7 @@ from .style import (
     shown_count,
     texts_of,
     wording,
+    words_of,
 )
 from .themes import Theme, first_theme, ring_minutes, themes_of, values_theme
 
@@ -341,7 +342,7 @@ def _stack(
     if parcels is not None:
         # A tint would falsify the colours of the homes below.
         look = only(style["parcel"], "line", "width", "dash") if themes else style["parcel"]
-        table = [(t["use"], [v or "" for v in texts_of(parcels, "use")])] if "use" in parcels else []
+        table = [(t["use"], [v or "" for v in words_of(parcels, "use", lang)])] if "use" in parcels else []
         layers.append(
             area_layer(
                 parcels, "parcels", t["parcels"], {**look, "label": t["parcels"]}, find=True, ask=True,

@@ -18,7 +18,7 @@ import pyproj
 import shapely
 
 from .._names import rule_name
-from .._words import speaking
+from .._words import speaking, word
 from ..errors import UnknownNameError
 from ..layers import DEMONSTRATION, strictest, suppressed
 from ..values import Rule
@@ -106,6 +106,12 @@ def texts_of(frame: pd.DataFrame, name: str) -> list[str | None]:
     return [text_of(v) for v in column_of(frame, name)]
 
 
+def words_of(frame: pd.DataFrame, name: str, lang: str) -> list[str | None]:
+    """Return a column of categories as texts in a language, None where unknown."""
+    with speaking(lang):
+        return [text and word(text) for text in texts_of(frame, name)]
+
+
 def numbers_of(frame: pd.DataFrame, name: str, unit: str = "", digits: int = 0) -> list[str | None]:
     """Return a column as numbers with their unit, None where unknown."""
     return [number_text(v, unit, digits) for v in column_of(frame, name)]
@@ -182,7 +188,7 @@ def evidence_line(district: Any, kinds: Sequence[str], lang: str) -> str:
     """Return what the map rests on, in one line: how many facilities, homes and streets are schematic or synthetic."""
     t, memo = wording(lang), getattr(district, "memo", {})
     parts = []
-    for name, word, unit in (
+    for name, noun, unit in (
         ("facilities", t["facility"], t["place"]),
         ("homes", t["home"], t["place"]),
         ("streets", t["street"], t["segment"]),
@@ -191,7 +197,7 @@ def evidence_line(district: Any, kinds: Sequence[str], lang: str) -> str:
         if frame is None or len(frame) == 0:
             continue
         own = tuple(kinds) if name == "facilities" and "kind" in frame.columns else ()
-        what = joined([kind_label(district, k, lang) for k in own], lang) if 1 <= len(own) <= 2 else word
+        what = joined([kind_label(district, k, lang) for k in own], lang) if 1 <= len(own) <= 2 else noun
         key = ("weak rows of", name, own)  # a report says it of every map and of every row of the ledger
         if key not in memo:
             memo[key] = _weak_rows(district, name, own)

@@ -219,7 +219,7 @@ def _task_sheet(table: pd.DataFrame, filled: pd.DataFrame) -> pd.DataFrame:
             "编号": code,
             "原文": first["quote"],
             "章节": parted(first["section"]),
-            "年份": first["year"],
+            "年份": word(first["year"]),
             "空间范围": listed_words(first["spatial_unit"]),
         }
         # how much of it is a demonstration is said in the first sheet

@@ -254,7 +254,7 @@ def _promise(
         "章节": parted(first["section"]),
         "类别": listed_words(first["category"]),
         "属性": word(first["binding"]),
-        "年份": first["year"],
+        "年份": word(first["year"]),
         "范围": listed_words(first["spatial_unit"]),
     }
     facts["原文矛盾"] = first["contradiction"]
