@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import shutil
 import sqlite3
 import zipfile
 from contextlib import closing
@@ -170,10 +171,9 @@ def test_bundled_district_prints_no_bare_verdict(tmp_path: Path) -> None:
     assert "不作任何结论" in text and "未达标" not in text
 
 
-def test_other_files_stay_and_stale_ones_go(tmp_path: Path) -> None:
-    folder = tmp_path / "output"
+def test_other_files_stay_and_stale_ones_go(output: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(output, tmp_path / "output"))
     district = xh.District.load(TOY)
-    xh.brief(district, folder)
     (folder / "我的笔记.txt").write_text("留着", "utf-8")
     before = digest(folder)
     xh.brief(district, folder, preset="td1063")
@@ -182,10 +182,9 @@ def test_other_files_stay_and_stale_ones_go(tmp_path: Path) -> None:
     assert "maps/plan_clinic_15.html" in before and "maps/plan_clinic_15.html" not in after
 
 
-def test_a_failure_leaves_earlier_outputs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    folder = tmp_path / "output"
+def test_a_failure_leaves_earlier_outputs(output: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = Path(shutil.copytree(output, tmp_path / "output"))
     district = xh.District.load(TOY)
-    xh.brief(district, folder)
     before = digest(folder)
 
     def full(*_: object) -> None:
