@@ -135,6 +135,28 @@ def test_nothing_is_sized_by_costs_or_limits() -> None:
     assert cost.tolist() == [1e12 + 1, 1e12]
 
 
+@pytest.mark.parametrize("starts", [1, 3000])
+def test_a_search_makes_room_for_as_many_ways_as_there_are(starts: int) -> None:
+    """A square that 5,000 streets leave, a ring of streets around it: far more is queued at once than there is room for."""
+    spokes, rng = 5000, np.random.default_rng(11)
+    rim = np.arange(1, spokes + 1)
+    tail = np.concatenate([np.zeros(spokes, int), rim, rim, np.roll(rim, -1)])
+    head = np.concatenate([rim, np.zeros(spokes, int), np.roll(rim, -1), rim])
+    metres = np.concatenate([np.tile(rng.uniform(50, 60, spokes), 2), np.tile(rng.uniform(1, 9, spokes), 2)])
+    order = np.argsort(tail, kind="stable")
+    net = (
+        np.concatenate([[0], np.cumsum(np.bincount(tail))]).astype(np.int64),
+        head[order].astype(np.int32),
+        metres[order],
+    )
+    seeds = [(int(node), float(node % 7), k) for k, node in enumerate(rng.choice(spokes + 1, starts, replace=False))]
+    cost, label, _, touched, _ = spread(_kernel, net, seeds)
+    want = by_scipy(net, seeds)
+    np.testing.assert_allclose(cost, want.min(axis=0), rtol=1e-13)
+    np.testing.assert_allclose(want[label, np.arange(spokes + 1)], cost, rtol=0, atol=1e-6)
+    assert touched == list(range(spokes + 1))
+
+
 # --- without Numba ---------------------------------------------------------------------------------------------------
 
 

@@ -950,6 +950,27 @@ def test_grid_distances_are_manhattan(town: WalkNetwork) -> None:
     assert near["target"].tolist() == (far.argmin(axis=1) + 40).tolist()
 
 
+def test_thousands_of_places_on_one_street_come_in_order() -> None:
+    """More than there is room for at first, on two edges; numbers of three bytes, in no order along the street."""
+    net = WalkNetwork.from_streets(
+        lines({"long": [(0, 0), (35_000, 0), (70_000, 0)], "side": [(35_000, 0), (35_000, 500)]})
+    )
+    rng = np.random.default_rng(12)
+    at = np.round(rng.uniform(0, 70_000, 70_000), 3)
+    homes = gpd.GeoSeries(shapely.points(at, np.zeros(len(at))), crs=CRS)
+    starts = gpd.GeoSeries(shapely.points([35_000, 100, 20_000], [200, 0, 0]), index=["side", "end", "middle"], crs=CRS)
+    for limit in (40.0, 3000.0):  # some tens, some thousands
+        found = net.metres(starts, homes, limit)["metres"]
+        assert found.index.is_monotonic_increasing
+        for name, (x, y) in {"side": (35_000, 200), "end": (100, 0), "middle": (20_000, 0)}.items():
+            far = np.abs(at - x) + y
+            near = np.flatnonzero(far <= limit)
+            mine = found[found.index.get_level_values("origin") == name]
+            assert mine.index.get_level_values("target").tolist() == near.tolist()
+            np.testing.assert_allclose(mine, far[near], rtol=0, atol=1e-6)
+    assert len(found) > 5000
+
+
 def test_threads_change_nothing(town: WalkNetwork, monkeypatch: pytest.MonkeyPatch) -> None:
     rng = np.random.default_rng(4)
     places = gpd.GeoSeries(shapely.points(rng.uniform(0, 4000, (300, 2))), crs=CRS)

@@ -34,6 +34,8 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 HAVE_NUMBA = numba is not None
 #: Two ways are the same length when they differ by no more than this many metres.
 SAME_M = 1e-6
+#: The greatest cost that is not infinite.
+MOST = float(np.finfo(np.float64).max)
 
 
 def _jit(function: Function) -> Function:
@@ -49,7 +51,9 @@ def _jit(function: Function) -> Function:
 
 # --- the queue: entries in linked lists, one list per bucket of the ring; spent entries are used again ----------------
 
-_FREE, _COUNT, _USED = 0, 1, 2  # state: head of the free list, entries queued, entries ever used
+#: State: head of the free list, entries queued, entries ever used, and where a search stands: seeds taken, bucket, nodes listed,
+#: whether ways tied, entries it wants room for.
+_FREE, _COUNT, _USED, _NEXT, _NOW, _LISTED, _TIED, _ROOM = range(8)
 
 
 @_jit
@@ -116,7 +120,7 @@ def _note(
 
 
 @_jit
-def _spread(  # noqa: C901, PLR0912, PLR0915  (one loop; parts of it would share a dozen arrays)
+def _spread(
     indptr: Ints,
     adj: Shorts,
     weight: Floats,
@@ -138,23 +142,67 @@ def _spread(  # noqa: C901, PLR0912, PLR0915  (one loop; parts of it would share
     was_label: Shorts,
     was_metres: Floats,
 ) -> tuple[int, bool]:
-    ring = len(heads) - 1  # a mask: the length is a power of two
-    two, noting, listing = len(metres) > 0, len(mark) > 0, len(touched) > 0
     chain = np.empty(256, np.int32)
     who = np.empty(256, np.int32)
     key = np.empty(256, np.float64)
-    state = np.zeros(3, np.int64)
+    state = np.zeros(8, np.int64)
     state[_FREE] = -1
-    reached = 0
-    tied = False
-    nxt = 0
-    now = 0
+    # Room is made out here: in a loop that may put another array in the place of one, every use of it costs more, and the
+    # whole loop takes twice as long.
+    while not _go_on(
+        indptr, adj, weight, metre, bound, same, per_unit, heads, seed_node, seed_cost, seed_label, seed_metres,
+        cost, label, metres, touched, mark, was_cost, was_label, was_metres, chain, who, key, state,
+    ):  # fmt: skip
+        chain, who, key = _wider(chain, who, key, state[_ROOM])
+    return state[_LISTED], state[_TIED] != 0
+
+
+@_jit
+def _stop(state: Ints, nxt: int, now: int, reached: int, tied: bool, room: int) -> None:
+    """Note where a search stands."""
+    state[_NEXT], state[_NOW], state[_LISTED], state[_TIED], state[_ROOM] = nxt, now, reached, tied, room
+
+
+@_jit
+def _go_on(  # noqa: C901, PLR0912, PLR0915  (one loop; parts of it would share a dozen arrays)
+    indptr: Ints,
+    adj: Shorts,
+    weight: Floats,
+    metre: Floats,
+    bound: float,
+    same: float,
+    per_unit: float,
+    heads: Ints,
+    seed_node: Shorts,
+    seed_cost: Floats,
+    seed_label: Shorts,
+    seed_metres: Floats,
+    cost: Floats,
+    label: Shorts,
+    metres: Floats,
+    touched: Shorts,
+    mark: Marks,
+    was_cost: Floats,
+    was_label: Shorts,
+    was_metres: Floats,
+    chain: Shorts,
+    who: Shorts,
+    key: Floats,
+    state: Ints,
+) -> bool:
+    """Search on from where `state` stands; return whether that is the end, or else room is wanted."""
+    ring = len(heads) - 1  # a mask: the length is a power of two
+    two, noting, listing = len(metres) > 0, len(mark) > 0, len(touched) > 0
+    nxt, now, reached, tied = state[_NEXT], state[_NOW], state[_LISTED], state[_TIED] != 0
     while True:
         if state[_COUNT] == 0:
             if nxt >= len(seed_node):
                 break
             now = int(seed_cost[nxt] * per_unit)
         while nxt < len(seed_node) and int(seed_cost[nxt] * per_unit) <= now:
+            if state[_COUNT] + 1 >= len(chain):
+                _stop(state, nxt, now, reached, tied, 0)
+                return False
             node = seed_node[nxt]
             new = seed_cost[nxt]
             old = cost[node]
@@ -175,21 +223,19 @@ def _spread(  # noqa: C901, PLR0912, PLR0915  (one loop; parts of it would share
                     label[node] = seed_label[nxt]
                     if two:
                         metres[node] = seed_metres[nxt]
-                    if state[_COUNT] + 1 >= len(chain):
-                        chain, who, key = _wider(chain, who, key, 0)
                     _push(node, new, now & ring, heads, chain, who, key, state)
             nxt += 1
         slot = now & ring
         while heads[slot] >= 0:
-            entry = _pop(slot, heads, chain, state)
             # Unsigned: Numba need not look whether an index counts from the end, which is a tenth of the time here.
-            here = np.uint32(who[entry])
-            base = key[entry]
-            if base > cost[here]:
-                continue  # a better way came in after this entry was made
+            here = np.uint32(who[heads[slot]])
             first, last = indptr[here], indptr[here + np.uint32(1)]
             if state[_COUNT] + (last - first) >= len(chain):
-                chain, who, key = _wider(chain, who, key, state[_COUNT] + (last - first) + 1)
+                _stop(state, nxt, now, reached, tied, state[_COUNT] + (last - first) + 1)
+                return False
+            base = key[_pop(slot, heads, chain, state)]
+            if base > cost[here]:
+                continue  # a better way came in after this entry was made
             mine = label[here]
             for step in range(last - first):
                 arc = np.uint64(first + step)
@@ -222,7 +268,8 @@ def _spread(  # noqa: C901, PLR0912, PLR0915  (one loop; parts of it would share
                 ):
                     tied = True
         now += 1
-    return reached, tied
+    _stop(state, nxt, now, reached, tied, 0)
+    return True
 
 
 def _spread_scipy(
@@ -775,13 +822,12 @@ def turn_pairs(source: Shorts, place: Shorts, cost: Floats, places: int) -> tupl
 
 
 @_jit
-def pairs(  # noqa: C901, PLR0912  (one pass over what a place reaches)
+def pairs(
     indptr: Ints,
     adj: Shorts,
     arc_edge: Shorts,
     weight: Floats,
     edge_u: Shorts,
-    edge_v: Shorts,
     edge_len: Floats,
     edge_rate: Floats,
     unit: float,
@@ -817,11 +863,14 @@ def pairs(  # noqa: C901, PLR0912  (one pass over what a place reaches)
     none, unmarked = np.empty(0, np.float64), np.empty(0, np.uint8)
     heads = np.full(ring, -1, np.int64)
     zero = np.zeros(max(len(seed_node), 1), np.int32)
+    most = min(bound, MOST)  # what cannot be reached costs infinity
     size = 0
     place = np.empty(1024, np.int32)
     far = np.empty(1024, np.float64)
-    spare = np.empty(1024, np.int32)
-    spare_far = np.empty(1024, np.float64)
+    key = np.empty(1024, np.int64)
+    spare = np.empty(1024, np.int64)
+    cost_of = np.empty(1024, np.float64)
+    digits = np.empty(4 * 256, np.int32)
     for source in range(first, last):
         a, b = seed_off[source], seed_off[source + 1]
         reached, _ = spread(
@@ -829,92 +878,149 @@ def pairs(  # noqa: C901, PLR0912  (one pass over what a place reaches)
             seed_node[a:b], seed_cost[a:b], zero[a:b], none, cost, label, none, touched,
             unmarked, none, zero, none,
         )  # fmt: skip
+        count = -1
+        while count < 0:  # room is made out here, as in `_spread`
+            count = _doors_near(
+                indptr, adj, arc_edge, edge_u, edge_len, edge_rate, unit, most, cost, touched, reached,
+                near_edge[near_off[source] : near_off[source + 1]], near_at[near_off[source] : near_off[source + 1]],
+                near_access[near_off[source] : near_off[source + 1]],
+                far_off, far_at, far_access, far_place, key, cost_of,
+            )  # fmt: skip
+            if count < 0:
+                key, spare = np.empty(2 * len(key), np.int64), np.empty(2 * len(key), np.int64)
+                cost_of = np.empty(len(key), np.float64)
+        for i in range(reached):
+            cost[np.uint32(touched[i])] = np.inf
+        if size + count > len(place):  # room for all, if the others reach as much as those so far (but not for ever)
+            room = (size + count) * (last - first) // (source - first + 1) * 9 // 8
+            room = min(max(room, 2 * (size + count)), 8 * (size + count))
+            place, far = _longer(place, room), _longer_floats(far, room)
         begin = size
-        for i in range(reached):
-            node = touched[i]
-            for arc in range(indptr[node], indptr[node + 1]):
-                e = arc_edge[arc]
-                k, stop = far_off[e], far_off[e + 1]
-                if k == stop or (node != edge_u[e] and cost[edge_u[e]] < np.inf):
-                    continue  # nobody lives there, or the edge is looked at from its other end
-                if size + stop - k > len(place):
-                    place = _longer(place, 2 * (size + stop - k))
-                    far = _longer_floats(far, len(place))
-                from_u, from_v = cost[edge_u[e]], cost[edge_v[e]]
-                rate, length = edge_rate[e], edge_len[e]
-                while k < stop:
-                    by_u = from_u + _along(rate, far_at[k])
-                    by_v = from_v + _along(rate, length - far_at[k])
-                    new = far_access[k] * unit + min(by_u, by_v)
-                    if new <= bound and new < np.inf:
-                        place[size] = far_place[k]
-                        far[size] = new
-                        size += 1
-                    k += 1
-        for near in range(near_off[source], near_off[source + 1]):
-            e = near_edge[near]
-            for k in range(far_off[e], far_off[e + 1]):
-                along = _along(edge_rate[e], abs(far_at[k] - near_at[near]))
-                new = near_access[near] * unit + (far_access[k] * unit + along)
-                if new <= bound and new < np.inf:
-                    if size == len(place):
-                        place = _longer(place, 2 * size)
-                        far = _longer_floats(far, 2 * size)
-                    place[size] = far_place[k]
-                    far[size] = new
-                    size += 1
-        for i in range(reached):
-            cost[touched[i]] = np.inf
-        if size - begin > len(spare):
-            spare = np.empty(2 * (size - begin), np.int32)
-            spare_far = np.empty(2 * (size - begin), np.float64)
-        _sort_places(place, far, begin, size, spare, spare_far, places)
-        size = _least_of_each(place, far, begin, size)
+        size = _least_of_each(_sorted(key, spare, count, places, digits), cost_of, count, place, far, size)
         counts[source] = size - begin
     return place[:size], far[:size]
 
 
 @_jit
-def _sort_places(
-    place: Shorts, far: Floats, begin: int, end: int, spare: Shorts, spare_far: Floats, places: int
-) -> None:
-    """Sort by place: a few by insertion, many byte by byte."""
-    if end - begin <= 48:
-        for i in range(begin + 1, end):
-            one, cost, k = place[i], far[i], i
-            while k > begin and place[k - 1] > one:
-                place[k], far[k] = place[k - 1], far[k - 1]
-                k -= 1
-            place[k], far[k] = one, cost
-        return
-    first = np.empty(257, np.int32)
-    shift = 0
-    while places >> shift > 0:
-        first[:] = 0
-        for i in range(begin, end):
-            first[((place[i] >> shift) & 255) + 1] += 1
-        for digit in range(256):
-            first[digit + 1] += first[digit]
-        for i in range(begin, end):
-            digit = (place[i] >> shift) & 255
-            k = first[digit]
-            first[digit] += 1
-            spare[k], spare_far[k] = place[i], far[i]
-        for i in range(end - begin):
-            place[begin + i], far[begin + i] = spare[i], spare_far[i]
-        shift += 8
+def _doors_near(
+    indptr: Ints,
+    adj: Shorts,
+    arc_edge: Shorts,
+    edge_u: Shorts,
+    edge_len: Floats,
+    edge_rate: Floats,
+    unit: float,
+    most: float,
+    cost: Floats,
+    touched: Shorts,
+    reached: int,
+    near_edge: Shorts,
+    near_at: Floats,
+    near_access: Floats,
+    far_off: Ints,
+    far_at: Floats,
+    far_access: Floats,
+    far_place: Shorts,
+    key: Ints,
+    cost_of: Floats,
+) -> int:
+    """
+    List the doors within `most` of a source; return how many, or -1 where there is no room for them.
+
+    `key` holds the place (upper half) and where in `cost_of` the cost is.
+    """
+    count = np.int64(0)
+    for i in range(reached):
+        node = np.uint32(touched[i])
+        mine = cost[node]
+        for arc in range(np.uint64(indptr[node]), np.uint64(indptr[node + np.uint32(1)])):
+            other = np.uint32(adj[arc])
+            theirs = cost[other]
+            if other < node and theirs < np.inf:
+                continue  # the edge is looked at from its other end
+            e = np.uint32(arc_edge[arc])
+            begin, end = far_off[e], far_off[e + np.uint32(1)]
+            if begin == end:
+                continue  # nobody lives there
+            if count + (end - begin) > len(key):
+                return -1
+            from_u, from_v = mine, theirs
+            if np.uint32(edge_u[e]) != node:
+                from_u, from_v = theirs, mine
+            rate, length = edge_rate[e], edge_len[e]
+            for k in range(np.uint64(begin), np.uint64(end)):
+                by_u, by_v = _along(rate, far_at[k]), _along(rate, length - far_at[k])
+                new = far_access[k] * unit + min(from_u + by_u, from_v + by_v)
+                key[np.uint64(count)] = (np.int64(far_place[k]) << 32) | count
+                cost_of[np.uint64(count)] = new
+                count += new <= most
+    for near in range(len(near_edge)):
+        e = np.uint32(near_edge[near])
+        if count + (far_off[e + np.uint32(1)] - far_off[e]) > len(key):
+            return -1
+        for k in range(far_off[e], far_off[e + np.uint32(1)]):
+            along = _along(edge_rate[e], abs(far_at[k] - near_at[near]))
+            new = near_access[near] * unit + (far_access[k] * unit + along)
+            key[np.uint64(count)] = (np.int64(far_place[k]) << 32) | count
+            cost_of[np.uint64(count)] = new
+            count += new <= most
+    return int(count)
 
 
 @_jit
-def _least_of_each(place: Shorts, far: Floats, begin: int, end: int) -> int:
-    """Keep the least cost of each place in a sorted run; return where it ends now."""
-    size = begin
-    for i in range(begin, end):
-        if size > begin and place[size - 1] == place[i]:
-            far[size - 1] = min(far[size - 1], far[i])
+def _sorted(key: Ints, spare: Ints, count: int, places: int, digits: Shorts) -> Ints:
+    """Return keys sorted by place (their upper half), in the one array or the other: a few by insertion, many by digits."""
+    if count <= 48:
+        for i in range(1, count):
+            one, k = key[i], i
+            while k > 0 and key[k - 1] > one:
+                key[k] = key[k - 1]
+                k -= 1
+            key[k] = one
+        return key
+    bits = 1
+    while places >> bits > 0:
+        bits += 1
+    rounds = (bits + 7) // 8
+    width = (bits + rounds - 1) // rounds
+    mask, size = np.int64((1 << width) - 1), 1 << width
+    for i in range(rounds * size):
+        digits[i] = 0
+    for i in range(count):
+        one = key[i] >> 32
+        for turn in range(rounds):
+            digits[np.uint32(((one >> (turn * width)) & mask) + turn * size)] += 1
+    for turn in range(rounds):
+        total = np.int32(0)
+        for i in range(turn * size, (turn + 1) * size):
+            many = digits[np.uint32(i)]
+            digits[np.uint32(i)] = total
+            total += many
+        shift = 32 + turn * width
+        for i in range(count):
+            one = key[i]
+            digit = np.uint32(((one >> shift) & mask) + turn * size)
+            k = digits[digit]
+            digits[digit] = k + np.int32(1)
+            spare[np.uint32(k)] = one
+        key, spare = spare, key
+    return key
+
+
+@_jit
+def _least_of_each(key: Ints, cost_of: Floats, count: int, place: Shorts, far: Floats, size: int) -> int:
+    """Write the least cost of each place in a sorted run from `size` on; return where it ends."""
+    last = np.int64(-1)
+    for i in range(count):
+        one = key[i] >> 32
+        new = cost_of[np.uint32(key[i] & 0xFFFFFFFF)]
+        if one == last:
+            far[size - 1] = min(far[size - 1], new)
         else:
-            place[size], far[size] = place[i], far[i]
+            place[size] = one
+            far[size] = new
             size += 1
+            last = one
     return size
 
 

@@ -53,7 +53,7 @@ def _reach_pairs(
     def run(first: int, last: int) -> tuple[NDArray[Any], ...]:
         field = _borrow(streets)
         found: tuple[NDArray[Any], ...] = _kernel.pairs(
-            indptr, adj, arc_edge, weights.arc, streets.u, streets.v, streets.length, weights.rate, weights.unit, bound,
+            indptr, adj, arc_edge, weights.arc, streets.u, streets.length, weights.rate, weights.unit, bound,
             weights.per_unit, weights.ring, first, last, seed_off, seeds.node, seeds.cost,
             near_off, near.edge, near.at, near.access, *far, sinks, *field, counts,
         )  # fmt: skip
