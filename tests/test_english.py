@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import html
 import json
 import re
 import sqlite3
+import zipfile
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
@@ -17,6 +19,7 @@ import pyogrio
 import pytest
 
 import xinhe_geo as xh
+from xinhe_geo import report
 
 #: Pages that are written in English, of those that lie in an output folder.
 PAGES = ("index.html", "ledger.html", "communities.html")
@@ -214,6 +217,30 @@ def test_the_geopackage_has_english_aliases(outputs: dict[str, Path]) -> None:
         styles = [row[0] for row in db.execute("SELECT styleQML FROM layer_styles")]
     named = [name for style in styles for name in re.findall(r'<alias [^>]*name="([^"]*)"', style)]
     assert "people not served" in named and not HAN.search("".join(named))
+
+
+def words_of(file: Path) -> list[str]:
+    """Return the texts of a Word document or of slides, with their notes."""
+    with zipfile.ZipFile(file) as archive:
+        parts = [
+            n
+            for n in archive.namelist()
+            if re.match(r"(word/(document|header|footer)|ppt/(slides|notesSlides)/\w)[^/]*xml$", n)
+        ]
+        texts = [re.sub(r"</(?:w|a):p>", "\n", archive.read(name).decode("utf-8")) for name in parts]
+    return [html.unescape(line) for text in texts for line in re.sub(r"<[^>]+>", "", text).split("\n")]
+
+
+@pytest.mark.parametrize("name", ["word", "slides"])
+def test_documents_are_english_with_the_same_figures(tmp_path: Path, name: str) -> None:
+    toy = xh.District.load(Path(__file__).parent / "toy")
+    files = [report.documents(toy, name, tmp_path / lang, lang=lang)[0] for lang in ("zh", "en")]
+    ours, theirs = map(words_of, files)
+    stays = may_stay(toy)
+    assert not {run for line in theirs for run in HAN.findall(line) if run not in stays}
+    assert len(theirs) == len(ours) > 50
+    figures = [Counter(f for line in lines for f in FIGURE.findall(line)) for lines in (ours, theirs)]
+    assert figures[0].total() > 20 and figures[0] == figures[1]
 
 
 def test_another_language_is_refused(district: xh.District, tmp_path: Path) -> None:

@@ -35,9 +35,10 @@ SPEAKERS = [
     *sorted((PACKAGE / "_ledger").glob("*.py")),
     PACKAGE / "_drawing" / "evidence.py",
     PACKAGE / "_drawing" / "meeting.py",
+    *(PACKAGE / "_printing" / f"{name}.py" for name in ("word", "slides")),
     *(
         PACKAGE / f"{name}.py"
-        for name in ("values", "layers", "_names", "coverage", "audit", "ledger", "_analysis", "report")
+        for name in ("values", "layers", "_names", "coverage", "audit", "ledger", "_analysis", "report", "siting")
     ),
 ]
 HAN = re.compile(r"[\u3400-\u9fff]")

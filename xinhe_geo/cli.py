@@ -976,13 +976,14 @@ def make_word(
 
 def _write_document(write: Any, folder: Path | None, out: Path, ending: str, preset: str, lang: str) -> None:
     from ._drawing.meeting import PRESETS
+    from ._words import speaking
     from .district import District
 
     if out.suffix.lower() != ending:
         raise UnknownNameError("文件格式", out.suffix or out.name, [ending])
     if preset not in PRESETS:
         raise UnknownNameError("口径预设", preset, list(PRESETS))
-    with _watched(_text(lang, "loading")) as status:
+    with speaking(lang), _watched(_text(lang, "loading")) as status:
         district = District.load(folder)
         path = write(district, out, preset=preset, progress=lambda step: status.update(escape(step)))
     _out.print(escape(_text(lang, "done", _show(path))))

@@ -38,7 +38,14 @@ from ._ledger.book import ledger_workbook
 from ._ledger.communities import communities_page
 from ._ledger.page import ledger_page
 from ._ledger.panel import counting, typed_figures, with_typed
-from ._ledger.since import RECORDS, Record, changes, ledger_record, read_record, since_section
+from ._ledger.since import (
+    RECORDS,
+    Record,
+    changes,
+    ledger_record,
+    read_record,
+    since_section,
+)
 from ._names import column_name, kind_name, rule_name, walker_name
 from ._words import HTML_LANG, language, marked, say, speaking, title, word
 from .audit import SEVERITIES, rests_on
@@ -129,6 +136,7 @@ def documents(
     *,
     preset: str = "plan",
     progress: Progress | None = None,
+    lang: str = "zh",
 ) -> list[Path]:
     """
     Write what is printed or edited: the overview sheet, the Word brief, the slides, each under its name in `DOCUMENTS`.
@@ -142,7 +150,9 @@ def documents(
     preset
         "plan", "td1063" or "elderly"; the sheet is the same for all.
     progress
-        Called with a short Chinese line as each step begins.
+        Called with a short line as each step begins.
+    lang
+        "zh" or "en", as `brief`.
 
     Returns
     -------
@@ -152,7 +162,7 @@ def documents(
     Raises
     ------
     UnknownNameError
-        No such document or preset.
+        No such document, preset or language.
     EnvironmentProblem
         A file cannot be written, or the typeface of the maps is missing.
     """
@@ -163,22 +173,30 @@ def documents(
     if preset not in PRESETS:
         raise UnknownNameError("口径预设", preset, list(PRESETS))
     files = [Path(to) / DOCUMENTS[name] for name in names]
-    for name, file in zip(names, files, strict=True):
-        # The office formats take a second to import, and few ask for them.
-        file.parent.mkdir(parents=True, exist_ok=True)
-        if name == "sheet":
-            from .sheet import sheet
-
-            sheet(district, to=file)
-        elif name == "word":
-            from ._printing.word import write_brief
-
-            write_brief(district, file, preset=preset, progress=progress)
-        else:
-            from ._printing.slides import slides
-
-            slides(district, file, preset=preset, progress=progress)
+    with speaking(lang):
+        for name, file in zip(names, files, strict=True):
+            _write_document(district, name, file, preset, progress, lang)
     return files
+
+
+def _write_document(
+    district: District, name: str, file: Path, preset: str, progress: Progress | None, lang: str
+) -> None:
+    """Write one of `DOCUMENTS` in the language that is spoken."""
+    # The office formats take a second to import, and few ask for them.
+    file.parent.mkdir(parents=True, exist_ok=True)
+    if name == "sheet":
+        from .sheet import sheet
+
+        sheet(district, to=file, lang=lang)
+    elif name == "word":
+        from ._printing.word import write_brief
+
+        write_brief(district, file, preset=preset, progress=progress)
+    else:
+        from ._printing.slides import slides
+
+        slides(district, file, preset=preset, progress=progress)
 
 
 class _Judged(NamedTuple):

@@ -27,6 +27,7 @@ import pandas as pd
 import shapely
 from scipy.spatial import cKDTree
 
+from ._names import kind_name, rule_name
 from ._siting.candidates import (
     DOOR_APART_M,
     ORIGIN_LABELS,
@@ -40,6 +41,7 @@ from ._siting.links import fixes, links, links_plan
 from ._siting.models import ROUNDING, assign, solve
 from ._siting.pairs import link_pairs, pairs_plan
 from ._siting.task import MODEL_LABELS, MODELS, Progress, Siting, some
+from ._words import say
 from .coverage import TOLERANCE_MIN, coverage, presence
 from .district import District
 from .errors import SitingError, UnknownNameError
@@ -182,8 +184,8 @@ def sites(
     UnknownNameError
         No such kind, rule, profile or candidate.
     """
-    say = progress or (lambda _: None)
-    say("找候选点，算路程")
+    tell = progress or (lambda _: None)
+    tell("找候选点，算路程")
     case = _case(district, kind, candidates, siting, profile)
     distances = _distances(case, siting)
     siting = siting if siting.apart_m is not None else replace(siting, apart_m=APART_M)
@@ -193,7 +195,7 @@ def sites(
         table = _point_table(case, siting)
     else:
         table = _home_table(case, siting)
-    say("求最优解")
+    tell("求最优解")
     try:
         plans = solve(
             table.costs, table.weights, n, siting=table.siting, site_distances=distances,
@@ -203,7 +205,7 @@ def sites(
         if error.uncovered.empty:
             raise
         raise SitingError(_lost_text(case, error.uncovered) + _LOST_HINT, error.uncovered) from None
-    say("算每处的好处")
+    tell("算每处的好处")
     ties = _near_ties(case, plans, siting)
     told = plans if each else plans.iloc[:1]
     frame = pd.concat([_explain(case, table, plan) for plan in told.itertuples()])
@@ -704,10 +706,10 @@ def _explain(case: _Case, table: _Table, plan: Any) -> pd.DataFrame:
         frame[f"{column}_cumulative"] = frame[f"{column}_gained"].cumsum()
     basis = case.cover["basis"].dropna()
     facts_of_all = {
-        "kind": case.kind, "rule": case.rule.name, "label": case.rule.label, "method": case.rule.method,
+        "kind": case.kind, "rule": case.rule.name, "label": rule_name(case.district, case.rule), "method": case.rule.method,
         "profile": case.walker.name, "weight": case.weight, "objective": plan.objective, "bound": plan.bound,
         "gap": plan.gap, "proven": plan.proven, "basis": max(basis, key=BASES.index),
-        "mark": "演示值（不作结论）" if basis.isin(DEMONSTRATION).any() else "",
+        "mark": say("演示值（不作结论）") if basis.isin(DEMONSTRATION).any() else "",
     }  # fmt: skip
     return frame.assign(**facts_of_all)[list(COLUMNS)]
 
@@ -740,35 +742,39 @@ def _reason(case: _Case, table: _Table, row: Mapping[str, Any], gained: pd.DataF
     rule = case.rule
     place = _place_text(case, row)
     if gained.empty and not row["communities_gained"]:
-        none = "在前面几处之外没有新增" if np.isfinite(_limit(rule)) else "缩短路程"
-        return f"{place}：{none}" + _travel_text(table, plan, rule)
+        none = say("在前面几处之外没有新增") if np.isfinite(_limit(rule)) else say("缩短路程")
+        return say("{0}：{1}", place, none) + _travel_text(table, plan, rule)
     whom = _whom_text(row)
     if rule.metric == "presence":
-        label = str(case.district.kinds["label"][case.kind])
+        label = kind_name(case.district, str(case.kind))
         communities = case.district.communities
         name = row["community"] if communities is None else communities["name"].get(row["community"])
-        walk = f"，居民平均步行 {plan.mean:.1f} 分钟" if len(plan.sites) == 1 and np.isfinite(plan.mean) else ""
-        return f"{place}：{name}从没有到有{label}，惠及{whom}{walk}"
+        walk = say("，居民平均步行 {0:.1f} 分钟", plan.mean) if len(plan.sites) == 1 and np.isfinite(plan.mean) else ""
+        return say("{0}：{1}从没有到有{2}，惠及{3}{4}", place, name, label, whom, walk)
     by_home = (gained["share"] * gained["people"].fillna(gained["area_m2"]).fillna(1.0)).groupby(gained["home"]).sum()
     names = case.district.homes["name"] if case.district.homes is not None else pd.Series(dtype="str")
     first = by_home.sort_values(ascending=False, kind="stable").index[:3]
-    homes = "、".join(str(names[h]) if isinstance(names[h], str) else str(h) for h in first)
-    more = f"等 {len(by_home)} 个小区" if len(by_home) > len(first) else ""
+    homes = say("、").join(str(names[h]) if isinstance(names[h], str) else str(h) for h in first)
+    more = say("等 {0} 个小区", len(by_home)) if len(by_home) > len(first) else ""
     limit = (
-        f"步行 {rule.minutes:g} 分钟"
+        say("步行 {0:g} 分钟", rule.minutes)
         if rule.method == "walk_min"
-        else f"{METHOD_LABELS[rule.method]} {rule.metres:g} 米"
+        else say("{0} {1:g} 米", say(METHOD_LABELS[rule.method]), rule.metres)
     )
-    limit = limit if np.isfinite(_limit(rule)) else "步行"
-    unknown = f"；另有 {row['homes_unknown']} 个小区人口不详" if row["homes_unknown"] else ""
-    return f"{place}：新增{whom}{limit}可达，主要是{homes}{more}{unknown}" + _travel_text(table, plan, rule)
+    limit = limit if np.isfinite(_limit(rule)) else say("步行")
+    unknown = say("；另有 {0} 个小区人口不详", row["homes_unknown"]) if row["homes_unknown"] else ""
+    return say("{0}：新增{1}{2}可达，主要是{3}{4}{5}", place, whom, limit, homes, more, unknown) + _travel_text(
+        table, plan, rule
+    )
 
 
 def _place_text(case: _Case, row: Mapping[str, Any]) -> str:
     """Say where a site is, and in which community where its name does not."""
     inside, called = _community_name(case, row["community"]), str(row["name"])
-    more = f"（{inside}）" if inside and inside not in called else ""
-    return f"{'附设' if case.spots.loc[row['site'], 'origin'] == 'host' else '设'}在{called}{more}"
+    more = say("（{0}）", inside) if inside and inside not in called else ""
+    return say(
+        "{0}在{1}{2}", say("附设") if case.spots.loc[row["site"], "origin"] == "host" else say("设"), called, more
+    )
 
 
 #: What a site with a name of its own is called, by the origin of the candidate.
@@ -791,16 +797,16 @@ def _called(case: _Case, sites: Iterable[Hashable]) -> dict[Hashable, str]:
     texts: dict[Hashable, str] = {site: str(site) for site in sites}
     for site, name, origin, spot in zip(own.index, own["name"], own["origin"], own.geometry, strict=True):
         if isinstance(name, str) and origin != "street":
-            texts[site] = _CALLED[origin].format(name)
+            texts[site] = say(_CALLED[origin], name)
             continue
         roads = _near_streets(edges, shapely.point_on_surface(spot))
         if isinstance(name, str):  # the street it stands on
             roads = [name, *(road for road in roads if road != name)][:2]
-        parts = (_community_name(case, communities[site]), "、".join(roads) + "附近" * bool(roads))
+        parts = (_community_name(case, communities[site]), say("、").join(roads) + say("附近") * bool(roads))
         where = " ".join(part for part in parts if part)
         if origin == "given":
-            where = f"{site}（{where}）" if where else str(site)
-        texts[site] = where + ("空地" if origin == "vacant" and where else "") or str(site)
+            where = say("{0}（{1}）", site, where) if where else str(site)
+        texts[site] = where + (say("空地") if origin == "vacant" and where else "") or str(site)
     return texts
 
 
@@ -822,37 +828,39 @@ def _near_streets(edges: gpd.GeoDataFrame, spot: shapely.Point) -> list[str]:
 def _whom_text(row: Mapping[str, Any]) -> str:
     people, older = row["people_gained"], row["people_60plus_gained"]
     if np.isfinite(people):
-        aged = f"（60 岁及以上 {older:,.0f} 人）" if np.isfinite(older) else ""
-        return f" {people:,.0f} 人{aged}"
+        aged = say("（60 岁及以上 {0:,.0f} 人）", older) if np.isfinite(older) else ""
+        return say(" {0:,.0f} 人{1}", people, aged)
     if np.isfinite(row["area_m2_gained"]):
-        return f"居住用地 {row['area_m2_gained'] / 1e4:,.1f} 公顷（人口不详）"
-    return f" {row['homes_gained']:,.1f} 个小区（人口不详）"
+        return say("居住用地 {0:,.1f} 公顷（人口不详）", row["area_m2_gained"] / 1e4)
+    return say(" {0:,.1f} 个小区（人口不详）", row["homes_gained"])
 
 
 def _travel_text(table: _Table, plan: Any, rule: Rule) -> str:
     """For the models about distance: what the whole plan gives."""
     if table.siting.model not in ("p_median", "p_center") or not np.isfinite(plan.mean):
         return ""
-    unit = "分钟" if rule.method == "walk_min" else "米"
-    return f"；整个方案平均 {plan.mean:,.1f} {unit}，最远 {plan.worst:,.1f} {unit}"
+    unit = say("分钟") if rule.method == "walk_min" else say("米")
+    return say("；整个方案平均 {0:,.1f} {1}，最远 {2:,.1f} {3}", plan.mean, unit, plan.worst, unit)
 
 
 def _near_ties(case: _Case, plans: pd.DataFrame, siting: Siting) -> str:
     """Name the other plans and how much worse they are."""
     names = _called(case, {site for chosen in plans["sites"].iloc[1:] for site in chosen})
     if not plans["proven"].iloc[0]:
-        return "没有证明最优，也就没有找相近的方案"
+        return say("没有证明最优，也就没有找相近的方案")
     if len(plans) < 2:
-        return f"没有相差 {siting.within:.0%} 以内的其他方案" if siting.plans > 1 else ""
+        return say("没有相差 {0:.0%} 以内的其他方案", siting.within) if siting.plans > 1 else ""
     best = float(plans["objective"].iloc[0])
     parts = []
     for i, (chosen, objective) in enumerate(zip(plans["sites"].iloc[1:], plans["objective"].iloc[1:], strict=True)):
         off = abs(float(objective) - best) / best if best else 0.0
-        places = "、".join(names[site] for site in chosen) if len(chosen) <= NAMED_TIES else f"{len(chosen)} 处"
+        places = (
+            say("、").join(names[site] for site in chosen) if len(chosen) <= NAMED_TIES else say("{0} 处", len(chosen))
+        )
         letter = LETTERS[(i + 1) % len(LETTERS)]
-        parts.append(f"{letter} {places}（{'一样好' if off < ROUNDING else f'差 {off:.1%}'}）")
-    more = "至少另有" if len(plans) == siting.plans else "另有"  # the list ends where it was told to
-    return f"{more} {len(parts)} 个相差不到 {siting.within:.0%} 的方案：{'；'.join(parts)}"
+        parts.append(say("{0} {1}（{2}）", letter, places, say("一样好") if off < ROUNDING else say("差 {0:.1%}", off)))
+    more = say("至少另有") if len(plans) == siting.plans else say("另有")  # the list ends where it was told to
+    return say("{0} {1} 个相差不到 {2:.0%} 的方案：{3}", more, len(parts), siting.within, say("；").join(parts))
 
 
 _LOST_HINT = "。放宽距离，在它们附近加候选点，或允许把它们留下（leave_out）"

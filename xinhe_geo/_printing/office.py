@@ -16,6 +16,8 @@ import pandas as pd
 
 from ..layers import keeping, strictest
 
+#: What a text is marked as being written in.
+TONGUES = {"zh": "zh-CN", "en": "en-GB"}
 #: The earliest moment a zip archive can name.
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 #: A spreadsheet takes a text that begins so for a formula.

@@ -22,7 +22,8 @@ from .._analysis import analyse, best_sites, promised_rules
 from .._drawing.meeting import DEMONSTRATION_TEXT
 from .._drawing.named import COMPLETENESS, GAPS, OVERVIEW, scene_for, worst_gaps
 from .._drawing.style import badges_of
-from .._words import say
+from .._names import walker_name
+from .._words import language, say, word
 from ..audit import SEVERITIES, rests_on
 from ..district import District
 from ..layers import refuse_uncleared
@@ -30,7 +31,7 @@ from ..ledger import has_own_plan, ledger, verdicts
 from ..progress import told
 from ..sheet import map_png, write_bytes
 from ..values import DENOMINATOR_LABELS, METHOD_LABELS
-from .office import document_bytes
+from .office import TONGUES, document_bytes
 from .paper import plain, wrap
 
 SLIDES = "汇报.pptx"
@@ -39,6 +40,8 @@ _RGB: Any = RGBColor
 _CHART: Any = CategoryChartData
 _INK, _QUIET, _STRONG, _WARN, _MARK = "2B3138", "626A72", "0B4F5C", "A4471B", "8A3B52"
 _FACE = "Microsoft YaHei"
+#: How wide a letter is, in Chinese ones.
+LETTER = {"zh": 1.0, "en": 0.55}
 _LEFT, _TOP, _WIDE, _HIGH = 0.5, 1.45, 12.33, 5.2
 _MAP = (5.6, 5.2)
 
@@ -73,16 +76,16 @@ def slides(
     deck = _Deck(district)
     deck.cover(results)
     _whole(deck, results)
-    tell("画地图")
+    tell(say("画地图"))
     for name in promised_rules(district, results):
         if np.isfinite(results["headlines"].loc[name, "value"]):
             _promise(deck, results, name)
     _completeness(deck, results)
     _gaps(deck, results)
-    tell("算补点")
+    tell(say("算补点"))
     _help(deck, results)
     if has_own_plan(district):
-        tell("核对规划目标")
+        tell(say("核对规划目标"))
         _ledger(deck)
     _rests(deck, results)
     return write_bytes(Path(to), deck.save())
@@ -108,17 +111,20 @@ class _Deck:
         box.left, box.top, box.width, box.height = Inches(_LEFT), Inches(0.3), Inches(_WIDE), Inches(0.95)
         frame = box.text_frame
         frame.word_wrap, frame.vertical_anchor = True, MSO_ANCHOR.MIDDLE
-        size = 28 if len(title) <= 34 else 24 if len(title) <= 56 else 20
+        letters = len(title) * LETTER[language()]
+        size = 28 if letters <= 34 else 24 if letters <= 56 else 20
         _write(frame.paragraphs[0], title, size, _INK, bold=True)
         frame.paragraphs[0].alignment = PP_ALIGN.LEFT
         line = slide.shapes.add_connector(1, Inches(_LEFT), Inches(1.3), Inches(_LEFT + _WIDE), Inches(1.3))
         line.line.color.rgb, line.line.width = _RGB.from_string(_MARK), Pt(2)
         number = len(self.show.slides)
-        foot = f"{self.district.name}　数据年份 {self.district.year}　{self.district.manifest.get('credit', '')}"
+        foot = say(
+            "{0}　数据年份 {1}　{2}", self.district.name, self.district.year, self.district.manifest.get("credit", "")
+        )
         self.text(slide, _LEFT - 0.1, 7.0, 8.4, 0.35, [(foot, 9.5, _QUIET, False)])
-        badges = badges_of(self.district, self.district.is_demonstration, "zh")
-        mark = "　".join(DEMONSTRATION_TEXT if kind == "demo" else words for kind, words in badges)
-        self.text(slide, 4.9, 6.68, 8.03, 0.3, [(f"{mark}　{number}", 10, _MARK, True)], right=True)
+        badges = badges_of(self.district, self.district.is_demonstration, language())
+        mark = say("　").join(say(DEMONSTRATION_TEXT) if kind == "demo" else words for kind, words in badges)
+        self.text(slide, 4.9, 6.68, 8.03, 0.3, [(say("{0}　{1}", mark, number), 10, _MARK, True)], right=True)
         slide.notes_slide.notes_text_frame.text = "\n".join(plain(n) for n in notes if n)
         return slide
 
@@ -159,7 +165,7 @@ class _Deck:
         fits = int(np.searchsorted(np.cumsum(tall), _TOP + _HIGH - top + 1e-6))
         if fits < len(tall):
             left_out = len(tall) - fits + 1
-            rows = [*rows[: fits - 2], [f"另有 {left_out} 行", *([""] * (len(head) - 1))]]
+            rows = [*rows[: fits - 2], [say("另有 {0} 行", left_out), *([""] * (len(head) - 1))]]
             tall = [*tall[: fits - 1], least]
         shape = slide.shapes.add_table(
             len(rows) + 1, len(head), Inches(left), Inches(top), Inches(sum(widths)), Inches(sum(tall))
@@ -222,26 +228,42 @@ class _Deck:
         """Add the first page."""
         district = self.district
         slide = self.page(
-            f"{district.name}公共服务设施步行可达评估",
-            ["本演示的每个数字见各页备注和 coverage.xlsx。", rests_on(district)],
+            say("{0}公共服务设施步行可达评估", district.name),
+            [say("本演示的每个数字见各页备注和 coverage.xlsx。"), rests_on(district)],
         )
-        lists = f"，社区名录 {district.list_year} 年" if district.communities is not None else ""
+        lists = say("，社区名录 {0} 年", district.list_year) if district.communities is not None else ""
         promised = promised_rules(district, results)
         lines = [
-            (f"数据年份 {district.year}{lists}；坐标系 {district.crs}", 20, _INK, False),
-            (f"核对 {len(promised)} 项有原文可查的承诺和标准：走得到吗，谁还够不着，补在哪里最划算", 20, _INK, False),
+            (say("数据年份 {0}{1}；坐标系 {2}", district.year, lists, district.crs), 20, _INK, False),
+            (
+                say("核对 {0} 项有原文可查的承诺和标准：走得到吗，谁还够不着，补在哪里最划算", len(promised)),
+                20,
+                _INK,
+                False,
+            ),
         ]
         if district.is_demonstration:
-            lines += [(DEMONSTRATION_TEXT, 22, _MARK, True), (rests_on(district), 14, _QUIET, False)]
+            lines += [(say(DEMONSTRATION_TEXT), 22, _MARK, True), (rests_on(district), 14, _QUIET, False)]
         self.text(slide, _LEFT, _TOP + 0.2, 6.4, 4.6, lines)
-        self.picture(slide, _map(scene_for(district, OVERVIEW, results=results)), f"{district.name}现状总图", left=7.23)
+        self.picture(
+            slide,
+            _map(scene_for(district, OVERVIEW, results=results, lang=language())),
+            say("{0}现状总图", district.name),
+            left=7.23,
+        )
 
     def save(self) -> bytes:
         """Return the presentation."""
         show = self.show
         return document_bytes(
-            show.save, show.core_properties, f"{self.district.name}公共服务设施步行可达评估", self.district.year
+            show.save, show.core_properties, say("{0}公共服务设施步行可达评估", self.district.name), self.district.year
         )
+
+
+def _cut(words: str, most: int) -> str:
+    """Return words cut off after as many as fit, counted in Chinese ones."""
+    most = int(most / LETTER[language()])
+    return words[:most] + ("…" if len(words) > most else "")
 
 
 def _category(name: str) -> str:
@@ -261,7 +283,7 @@ def _write(paragraph: Any, words: str, size: float, colour: str, *, bold: bool =
     font = run.font
     font.size, font.bold, font.color.rgb = Pt(size), bold, _RGB.from_string(colour)
     properties = run._r.get_or_add_rPr()
-    properties.set("lang", "zh-CN")
+    properties.set("lang", TONGUES[language()])
     face = properties.makeelement(qn("a:ea"), {"typeface": _FACE})
     properties.append(face)
 
@@ -279,33 +301,40 @@ def _whole(deck: _Deck, results: Mapping[str, Any]) -> None:
     known = [r for r in promised if np.isfinite(lead.loc[r, "value"])]
     whole = [r for r in known if lead.loc[r, "value"] >= 1 - 1e-9]
     unknown = len(promised) - len(known)
-    title = f"{len(promised)} 项承诺和标准中，{len(whole)} 项没有缺口，{len(known) - len(whole)} 项还有缺口"
-    title += f"，{unknown} 项数据不足" if unknown else ""
+    title = say(
+        "{0} 项承诺和标准中，{1} 项没有缺口，{2} 项还有缺口", len(promised), len(whole), len(known) - len(whole)
+    )
+    title += say("，{0} 项数据不足", unknown) if unknown else ""
     rows = [
         [str(lead.loc[r, "label"]), str(lead.loc[r, "headline"]), str(lead.loc[r, "alternatives"])] for r in promised
     ]
     slide = deck.page(
-        title, ["份额的分母见每行；换算法列出直线半径、路网距离、步行时间三种结果。", rests_on(deck.district)]
+        title, [say("份额的分母见每行；换算法列出直线半径、路网距离、步行时间三种结果。"), rests_on(deck.district)]
     )
-    deck.table(slide, ["承诺", "现状", "换算法"], rows, _LEFT, _TOP, (2.6, 5.3, 4.43), size=10.5)
+    deck.table(slide, [say("承诺"), say("现状"), say("换算法")], rows, _LEFT, _TOP, (2.6, 5.3, 4.43), size=10.5)
 
 
 def _promise(deck: _Deck, results: Mapping[str, Any], name: str) -> None:
     district, row = deck.district, results["headlines"].loc[name]
     rule = district.rule(name)
     walker = district.profile(rule.profile)
+    method = "按社区计（界内有即算）" if rule.metric == "presence" else METHOD_LABELS[rule.method]
     notes = [
-        f"口径：方法 {'按社区计（界内有即算）' if rule.metric == 'presence' else METHOD_LABELS[rule.method]}；分母 {DENOMINATOR_LABELS[row['denominator']]}；"
-        f"人群 {walker.label} {walker.speed_m_s:g} m/s；数据年份 {district.year}",
-        str(row["standard_text"]), str(row["alternatives"]), f"依据：{row['basis_text']}", str(row["mark"]),
+        say("口径：方法 {0}；分母 {1}；人群 {2} {3:g} m/s；数据年份 {4}", say(method), say(DENOMINATOR_LABELS[row["denominator"]]),
+            walker_name(district, walker), walker.speed_m_s, district.year),
+        str(row["standard_text"]), str(row["alternatives"]), say("依据：{0}", row['basis_text']), str(row["mark"]),
     ]  # fmt: skip
-    slide = deck.page(f"{row['label']}：{row['headline']}", notes)
-    deck.picture(slide, _map(scene_for(district, name, results=results)), f"{row['label']}：{row['headline']}")
+    slide = deck.page(say("{0}：{1}", row["label"], row["headline"]), notes)
+    deck.picture(
+        slide,
+        _map(scene_for(district, name, results=results, lang=language())),
+        say("{0}：{1}", row["label"], row["headline"]),
+    )
     left, width = _LEFT + _MAP[0] + 0.35, _WIDE - _MAP[0] - 0.35
     matrix = results["presence"]
     big = f"{row['value']:.0%}" if rule.metric != "presence" else f"{round(row['value'] * len(matrix))} / {len(matrix)}"
     lines = [
-        (f"{big}　{row['mark']}", 30, _STRONG, True),
+        (say("{0}　{1}", big, row["mark"]), 30, _STRONG, True),
         (str(row["alternatives"]), 13, _QUIET, False),
         (str(row["standard_text"]), 12, _QUIET, False),
     ]
@@ -331,12 +360,12 @@ def _by_group(deck: _Deck, slide: Any, results: Mapping[str, Any], name: str, le
         names = district.layers[layer]["name"].reindex(own.index).fillna("").astype(str)
         if rule.metric == "presence":
             rows = [
-                [n, "有" if s > 0.5 else "无", f"{m:,.0f}"]
+                [n, say("有") if s > 0.5 else say("无"), f"{m:,.0f}"]
                 for n, s, m in zip(names, own["share"], own["missed"], strict=True)
             ]
             deck.table(
                 slide,
-                ["社区", "有无", "涉及人口"],
+                [say("社区"), say("有无"), say("涉及人口")],
                 rows,
                 left,
                 _TOP + 1.3,
@@ -345,17 +374,20 @@ def _by_group(deck: _Deck, slide: Any, results: Mapping[str, Any], name: str, le
                 right=(2,),
             )
         else:
-            words = [f"{n}（{m:,.0f} 人够不着）" if m > 0.5 else n for n, m in zip(names, own["missed"], strict=True)]
+            words = [
+                say("{0}（{1:,.0f} 人够不着）", n, m) if m > 0.5 else n
+                for n, m in zip(names, own["missed"], strict=True)
+            ]
             shares = [round(float(s), 6) for s in own["share"]]
             deck.bars(
                 slide,
                 words,
-                {"可达份额": shares},
+                {say("可达份额"): shares},
                 left,
                 _TOP + 1.3,
                 width,
                 _HIGH - 1.3,
-                title="各社区可达份额，够不着的人多的在前",
+                title=say("各社区可达份额，够不着的人多的在前"),
             )
         return
 
@@ -366,44 +398,46 @@ def _completeness(deck: _Deck, results: Mapping[str, Any]) -> None:
     if not len(known) or known["people"].sum() <= 0:
         return
     mean = float((known["completeness"] * known["people"]).sum() / known["people"].sum())
-    title = f"走 15 分钟，居民平均够得着 {mean:.0%} 的必备设施"
+    title = say("走 15 分钟，居民平均够得着 {0:.0%} 的必备设施", mean)
     slide = deck.page(
         title,
         [
-            f"必备设施共 {int(known['kinds'].max())} 类（kinds.csv 的 essential）；按常住人口加权；成人步速。",
+            say("必备设施共 {0} 类（kinds.csv 的 essential）；按常住人口加权；成人步速。", int(known["kinds"].max())),
             rests_on(district),
         ],
     )
-    deck.picture(slide, _map(scene_for(district, COMPLETENESS, results=results)), title)
+    deck.picture(slide, _map(scene_for(district, COMPLETENESS, results=results, lang=language())), title)
     lacks: dict[str, float] = {}
     for words, people in zip(known["lacks"], known["people"], strict=True):
-        for word in str(words).split(say("、")):
-            if word:
-                lacks[word] = lacks.get(word, 0.0) + float(people)
+        for kind in str(words).split(say("、")):
+            if kind:
+                lacks[kind] = lacks.get(kind, 0.0) + float(people)
     worst = sorted(lacks.items(), key=lambda x: (-x[1], x[0]))[:12]
     left = _LEFT + _MAP[0] + 0.35
     if worst:
         deck.bars(
-            slide, [w for w, _ in worst], {"缺这一类的居民": [round(p) for _, p in worst]}, left, _TOP, _WIDE - _MAP[0] - 0.35, _HIGH,
-            title="最缺哪类：15 分钟内走不到的居民（人）", share=False, colours=("D0682C",),
+            slide, [w for w, _ in worst], {say("缺这一类的居民"): [round(p) for _, p in worst]}, left, _TOP, _WIDE - _MAP[0] - 0.35, _HIGH,
+            title=say("最缺哪类：15 分钟内走不到的居民（人）"), share=False, colours=("D0682C",),
         )  # fmt: skip
 
 
 def _gaps(deck: _Deck, results: Mapping[str, Any]) -> None:
-    worst = worst_gaps(deck.district, results)
+    worst = worst_gaps(deck.district, results, language())
     if worst is None:
         return
     top = worst.head(8)
     first = str(top["name"].iloc[0])
-    title = f"{len(worst)} 个小区至少有一项承诺够不着，缺口最大的是{first}"
-    slide = deck.page(title, ["一个小区只列最大的缺口；全部见 coverage.xlsx 的“缺口清单”。", rests_on(deck.district)])
-    deck.picture(slide, _map(scene_for(deck.district, GAPS, results=results)), title)
-    rows = [[str(i + 1), str(r.name or ""), _people(r.unserved), str(r.reason)[:58] + ("…" if len(str(r.reason)) > 58 else "")]
+    title = say("{0} 个小区至少有一项承诺够不着，缺口最大的是{1}", len(worst), first)
+    slide = deck.page(
+        title, [say("一个小区只列最大的缺口；全部见 coverage.xlsx 的“缺口清单”。"), rests_on(deck.district)]
+    )
+    deck.picture(slide, _map(scene_for(deck.district, GAPS, results=results, lang=language())), title)
+    rows = [[str(i + 1), str(r.name or ""), _people(r.unserved), _cut(str(r.reason), 58)]
             for i, r in enumerate(top.itertuples(index=False))]  # fmt: skip
     left = _LEFT + _MAP[0] + 0.3
     deck.table(
         slide,
-        ["序", "小区", "不可达", "原因"],
+        [say("序"), say("小区"), say("不可达"), say("原因")],
         rows,
         left,
         _TOP,
@@ -414,7 +448,7 @@ def _gaps(deck: _Deck, results: Mapping[str, Any]) -> None:
 
 
 def _people(value: float) -> str:
-    return f"{value:,.0f}" if np.isfinite(value) else "不详"
+    return f"{value:,.0f}" if np.isfinite(value) else say("不详")
 
 
 def _help(deck: _Deck, results: Mapping[str, Any]) -> None:
@@ -425,19 +459,19 @@ def _help(deck: _Deck, results: Mapping[str, Any]) -> None:
     # what the plan itself promises comes first: a standard's hospital is not a district's to build
     own = [deck.district.rule(str(r)).standard.startswith("《") for r in best.index]
     first = best[own].iloc[0] if any(own) else best.iloc[0]
-    title = (
-        "规划承诺里，" if any(own) else ""
-    ) + f"补一处受益最多的是“{first['label']}”：新增 {first['people_gained']:,.0f} 人够得着"
+    title = (say("规划承诺里，") if any(own) else "") + say(
+        "补一处受益最多的是“{0}”：新增 {1:,.0f} 人够得着", first["label"], first["people_gained"]
+    )
     notes = [
-        "每项各补一处，取新增覆盖最多的候选点，已证明最优；没有考虑用地和造价。",
-        *(f"{r.label}：{r.near_ties}" for r in best.itertuples()),
+        say("每项各补一处，取新增覆盖最多的候选点，已证明最优；没有考虑用地和造价。"),
+        *(say("{0}：{1}", r.label, r.near_ties) for r in best.itertuples()),
     ]
     slide = deck.page(title, [*notes, rests_on(deck.district)])
-    rows = [[r.label, f"{r.people_gained:,.0f}", f"{r.share_before:.0%} → {r.share_after:.0%}", str(r.reason)[:74] + ("…" if len(str(r.reason)) > 74 else "")]
+    rows = [[r.label, f"{r.people_gained:,.0f}", f"{r.share_before:.0%} → {r.share_after:.0%}", _cut(str(r.reason), 74)]
             for r in best.itertuples()]  # fmt: skip
     deck.table(
         slide,
-        ["承诺", "新增居民", "补前 → 补后", "补在哪里，为什么"],
+        [say("承诺"), say("新增居民"), say("补前 → 补后"), say("补在哪里，为什么")],
         rows,
         _LEFT,
         _TOP,
@@ -448,12 +482,16 @@ def _help(deck: _Deck, results: Mapping[str, Any]) -> None:
 
 
 def _ledger(deck: _Deck) -> None:
-    table = ledger(deck.district)
+    table = ledger(deck.district, lang=language())
     said = verdicts(table)
     counts = said.value_counts()
-    title = f"规划 {len(said)} 条承诺逐条核对：" + "，".join(f"{n} {v}" for v, n in counts.items())
+    title = say("规划 {0} 条承诺逐条核对：", len(said)) + say("，").join(f"{n} {v}" for v, n in counts.items())
     slide = deck.page(
-        title, ["逐条见规划目标落实核对表（ledger.html、xlsx）。", "“待填”是要台账填报的数，“数据不足”写明缺哪份数据。"]
+        title,
+        [
+            say("逐条见规划目标落实核对表（ledger.html、xlsx）。"),
+            say("“待填”是要台账填报的数，“数据不足”写明缺哪份数据。"),
+        ],
     )
     category = table.groupby(level="commitment", sort=False)["category"].first().str.split(";").str[0]
     cross = pd.crosstab(category, said).reindex(columns=counts.index)
@@ -462,35 +500,37 @@ def _ledger(deck: _Deck) -> None:
     series = {str(v): [int(x) for x in cross[v]] for v in counts.index}
     deck.bars(
         slide,
-        list(cross.index),
+        [word(str(c)) for c in cross.index],
         series,
         _LEFT,
         _TOP,
         7.4,
         _HIGH,
-        title="各类承诺的核对结果（条）",
+        title=say("各类承诺的核对结果（条）"),
         share=False,
         stacked=True,
         colours=palette,
     )
-    missing = table[(table["verdict"] == "数据不足").to_numpy()]
+    missing = table[(table["verdict"] == say("数据不足")).to_numpy()]
     rows = [[str(r.label), str(r.needs)] for r in missing.head(9).itertuples()]
     if rows:
-        deck.table(slide, ["无法核对", "缺什么"], rows, _LEFT + 7.6, _TOP, (1.6, 3.13), size=9.5)
+        deck.table(slide, [say("无法核对"), say("缺什么")], rows, _LEFT + 7.6, _TOP, (1.6, 3.13), size=9.5)
 
 
 def _rests(deck: _Deck, results: Mapping[str, Any]) -> None:
     findings = results["audit"]
     strong = findings[(findings["severity"] != "info").to_numpy()].head(8)
-    slide = deck.page(f"这些数字能说到什么程度：数据核查发现 {len(strong)} 处要先处理的问题", [rests_on(deck.district)])
+    slide = deck.page(
+        say("这些数字能说到什么程度：数据核查发现 {0} 处要先处理的问题", len(strong)), [rests_on(deck.district)]
+    )
     rows = [
-        [SEVERITIES[r.severity], r.topic, r.finding, "" if pd.isna(r.people) else f"{r.people:,.0f}", r.remedy]
+        [say(SEVERITIES[r.severity]), r.topic, r.finding, "" if pd.isna(r.people) else f"{r.people:,.0f}", r.remedy]
         for r in strong.itertuples(index=False)
     ]
     if rows:
         deck.table(
             slide,
-            ["轻重", "方面", "发现", "涉及人口", "怎么办"],
+            [say("轻重"), say("方面"), say("发现"), say("涉及人口"), say("怎么办")],
             rows,
             _LEFT,
             _TOP,
