@@ -944,3 +944,14 @@ def test_page_filters(tmp_path: Path, chromium: Any, bundled: xh.District, table
 def test_no_frame_of_the_district_is_changed(bundled: xh.District, table: pd.DataFrame) -> None:
     assert isinstance(bundled.layers["homes"], gpd.GeoDataFrame) and len(table)
     assert "served" not in bundled.layers["homes"].columns
+
+
+def test_parts_of_homes_are_not_counted_as_homes() -> None:
+    rows = toy().homes
+    halves = pd.Series([0.5, 0.25, 1.0], index=rows.index[:3])
+    assert homes._missed(rows, halves, "homes").startswith("折合 1.80 个小区不可达，涉及 3 个小区：")
+    assert homes._missed(rows, halves.round(), "homes").startswith("1 个小区不可达，在 1 个小区：")
+
+
+def test_a_bracket_that_a_cell_of_the_plan_cut_off_is_closed() -> None:
+    assert lg.quoted("增速(%") == "“增速(%)”" and lg.quoted("面积(亩)") == "“面积(亩)”"

@@ -125,6 +125,17 @@ def test_take_writes_them_into_the_table_and_undo_takes_them_out(folder: Path, t
     assert series.read_text("utf-8") == SERIES
 
 
+def test_figures_are_read_back_digit_by_digit(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "out"
+    run(folder, out)
+    path = fill(out, {("T1", "2021"): 1234567})
+    assert main(["ledger", str(folder), "--out", str(out), "--take", str(path)]) == 0
+    assert "1,234,567" in capsys.readouterr().out
+    assert main(["ledger", str(folder), "--out", str(out), "--take", str(path)]) == 0
+    said = capsys.readouterr().out
+    assert "没有改动" in said and "undo" not in said, "there is nothing new that undo would take out"
+
+
 def test_a_folder_without_the_table_gets_one(folder: Path, tmp_path: Path) -> None:
     (folder / "ledger" / "series.csv").unlink()
     manifest = folder / "district.toml"

@@ -784,9 +784,9 @@ def _take(workbook: Path, folder: Path, by: str, lang: str) -> None:
 
     figures = take_figures(workbook, folder, by=by)
     for row in figures.itertuples():
-        before = "" if row.before != row.before else f"{row.before:g} → "
-        _out.print(escape(f"{row.indicator} {row.year}：{before}{row.after:g} {row.unit}"))
-    _out.print(_text(lang, "taken", len(figures)))
+        before = "" if row.before != row.before else f"{row.before:,.15g} → "
+        _out.print(escape(f"{row.indicator} {row.year}：{before}{row.after:,.15g} {row.unit}"))
+    _out.print(_text(lang, "taken", len(figures)) if len(figures) else _text(lang, "unchanged"))
 
 
 @app.command()

@@ -295,8 +295,8 @@ def borrowed_plan(district: District, lang: str | None = None) -> str:
 
 
 def quoted(text: str) -> str:
-    """Return words of the plan in quotation marks; quotations inside them get single ones."""
-    return "“" + text.replace("“", "‘").replace("”", "’") + "”"
+    """Return words of the plan in quotation marks; quotations inside get single ones, brackets cut off by a table's cell are closed."""
+    return "“" + text.replace("“", "‘").replace("”", "’") + ")" * (text.count("(") - text.count(")")) + "”"
 
 
 # --- tables in -------------------------------------------------------------------------------------------------------

@@ -270,13 +270,10 @@ def _missed(homes: gpd.GeoDataFrame, missed: pd.Series, weight: str, lot: str = 
     unit = say(WEIGHTS[weight][1])
     of_one = say(UNITS[weight])
     words = [f"{names[k]}" if weight == "homes" else f"{names[k]} {v:,.0f} {of_one}" for k, v in most.items()]
-    return say(
-        "{0}{1}，在 {2} 个小区：{3}",
-        number_text(round(total, 1), unit),
-        lot or say("不可达"),
-        len(most),
-        in_words(words),
-    )
+    said = (number_text(round(total, 1), unit), lot or say("不可达"), len(most), in_words(words))
+    if weight == "homes" and total != len(most):  # parts of homes: more homes are named than add up
+        return say("折合 {0}{1}，涉及 {2} 个小区：{3}", *said)
+    return say("{0}{1}，在 {2} 个小区：{3}", *said)
 
 
 def _reached(district: District, kinds: Sequence[str], minutes: float, profile: str) -> pd.DataFrame:
