@@ -1067,7 +1067,7 @@ def add(
         shown.add_row(*("" if str(v) in {"nan", "None", "<NA>"} else escape(str(v)) for v in cells))
     _out.print(shown)
     words = {**RESULT_LABELS, "rows": "共读到", "taken": "取用", "reported": "未取（原因如上）"}
-    units = {"dropped": "列", "note": "条"}
+    units = {"dropped": "处", "note": "条"}
     said = [
         f"{words[name]} {n:,} {units.get(name, '行')}"
         for name, n in counts.items()

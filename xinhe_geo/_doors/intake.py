@@ -61,6 +61,7 @@ from .tables import (
     PRIVATE_VALUE,
     WIDE,
     Incoming,
+    Refusals,
     Report,
     cannot_take,
     cell_text,
@@ -192,7 +193,7 @@ def _cells(
     layer: Layer,
     columns: Mapping[str, int],
     kinds: Mapping[str, str],
-    refused: dict[int, list[tuple[str, Any, str, str]]],
+    refused: Refusals,
     report: Report,
 ) -> dict[str, list[Any]]:
     """Return the file's cells per declared column, as the check expects them; hostile ones refuse their row."""
@@ -262,7 +263,7 @@ def _keys(
 
 def _match(
     layer: Layer, keys: Sequence[str | None], cells: Mapping[str, list[Any]], old: pd.DataFrame,
-    lines: Sequence[int], refused: dict[int, list[tuple[str, Any, str, str]]],
+    lines: Sequence[int], refused: Refusals,
 ) -> dict[int, int]:  # fmt: skip
     """Return which row of the folder each row of the file is (by position); rows that cannot be told are refused."""
     label = layer.names[layer.key].label
@@ -331,28 +332,19 @@ def _plan(source: Path, folder: Path, layer: Layer, how: _Options) -> _Plan:
     incoming = _open(source, layer, how.sheet, report)
     columns = meanings(incoming, layer, how.key, report)
     n = len(incoming.rows)
-    refused: dict[int, list[tuple[str, Any, str, str]]] = {}
+    refused: Refusals = {}
     kinds = dict(rows["kinds"]["label"]) if "kinds" in rows else {}
     cells = _cells(incoming, layer, columns, kinds, refused, report)
     _fill(cells, layer, how.fill, kinds, n)
     old = rows.get(layer.name, _nothing(layer, metric))
-    placed, datum, place, proven = None, "WGS84", place_of(metric, rows), True
+    placed, datum, proven = None, "WGS84", True
+    place = place_of(metric, rows)
     if layer.geometry is not None:
         placed, datum = _positions(incoming, columns, how, place, refused, report)
     keys = _keys(layer, cells, n, placed, old, report)
     match = _match(layer, keys, cells, old, incoming.lines, refused)
     if placed is not None:
-        if not shapely.is_missing(placed.lonlat).all():
-            old_shapes = {i: old.geometry.iloc[p] for i, p in match.items() if not how.replace}
-            names = cells.get("name", [None] * n)
-            try:
-                anchored = check_anchors(placed, datum, old_shapes, place, file, rows, report)
-                proven = check_datum(placed, datum, rows, file, names, report, layer=layer.name, anchored=anchored,
-                                     checked=how.datum_checked)  # fmt: skip
-            except SourceError as error:
-                if secret_layers(manifest):  # the page shows the district
-                    error.page = ""
-                raise
+        proven = _datum_holds(layer, placed, datum, cells, match, old, (place, rows, manifest), how, file, report)
         unplaced = _place_by_name(layer, incoming, columns, cells, placed, match, rows, refused, report)
         if unplaced and how.place is not None:
             refuse_uncleared(manifest, "写出落点页")
@@ -363,21 +355,46 @@ def _plan(source: Path, folder: Path, layer: Layer, how: _Options) -> _Plan:
     edits = _edits(
         layer, cells, incoming.lines, keys, match, old, tidy, placed, refused, report, (how.basis, entry, origin)
     )
-    matched = set(match.values())
-    gone = [p for p in range(len(old)) if p not in matched]
-    known, names = _identity(layer, old), old["name"].tolist() if "name" in old.columns else [""] * len(old)
-    for p in gone:
-        what = "删去" if how.replace else "保留"
-        report.say("gone", f"目录里有，文件里没有：{what}", key=printable(known[p]), value=names[p])
-    counts = tally(report.frame())
-    if not counts["taken"]:
+    gone = _gone(layer, old, match, how.replace, report)
+    if not tally(report.frame())["taken"]:
         raise DataError(_as_problems(report, layer, file), file)
     files = {}
     if edits or (how.replace and gone):
-        leave = set(gone) if how.replace else set()
-        files = new_files(folder, layer, entry, edits, leave, how.basis, origin, manifest)
+        files = new_files(folder, layer, entry, edits, gone if how.replace else set(), how.basis, origin, manifest)
         check_copy(folder, files)
     return _Plan(report.frame(), files, layer.name, origin, proven or bool(how.datum_checked))
+
+
+def _datum_holds(
+    layer: Layer, placed: Placed, datum: str, cells: Mapping[str, list[Any]], match: Mapping[int, int], old: pd.DataFrame,
+    district: tuple[Place, Mapping[str, pd.DataFrame], Mapping[str, Any]], how: _Options, file: str, report: Report,
+) -> bool:  # fmt: skip
+    """Return whether something confirms the declared datum (or no row says where it lies); stop where something contradicts it."""
+    if shapely.is_missing(placed.lonlat).all():
+        return True
+    place, rows, manifest = district
+    known = {i: old.geometry.iloc[p] for i, p in match.items() if not how.replace}
+    names = cells.get("name", [None] * len(placed.lonlat))
+    try:
+        anchored = check_anchors(placed, datum, known, place, file, rows, report)
+        return check_datum(
+            placed, datum, rows, file, names, report, layer=layer.name, anchored=anchored, checked=how.datum_checked
+        )
+    except SourceError as error:
+        if secret_layers(manifest):  # the page shows the district
+            error.page = ""
+        raise
+
+
+def _gone(layer: Layer, old: pd.DataFrame, match: Mapping[int, int], replace: bool, report: Report) -> set[int]:
+    """Report the rows of the folder that the file does not have; return them (by position)."""
+    gone = sorted(set(range(len(old))) - set(match.values()))
+    keys = _identity(layer, old)
+    names = old["name"].tolist() if "name" in old.columns else [""] * len(old)
+    for p in gone:
+        said = f"目录里有，文件里没有：{'删去' if replace else '保留'}"
+        report.say("gone", said, key=printable(keys[p]), value=names[p])
+    return set(gone)
 
 
 def _fill(cells: dict[str, list[Any]], layer: Layer, fill: Mapping[str, str], kinds: Mapping[str, str], n: int) -> None:
@@ -401,7 +418,7 @@ _BY_NAME = ("facilities", "own_facilities", "micro_spaces", "places")
 
 def _place_by_name(
     layer: Layer, incoming: Incoming, columns: Mapping[str, int], cells: dict[str, list[Any]], placed: Placed,
-    match: Mapping[int, int], rows: Mapping[str, pd.DataFrame], refused: dict[int, list[tuple[str, Any, str, str]]],
+    match: Mapping[int, int], rows: Mapping[str, pd.DataFrame], refused: Refusals,
     report: Report,
 ) -> dict[int, str]:  # fmt: skip
     """
@@ -496,7 +513,7 @@ def _state(folder: Path, layer: Layer) -> tuple[dict[str, Any], dict[str, pd.Dat
 
 def _positions(
     incoming: Incoming, columns: Mapping[str, int], how: _Options, place: Place,
-    refused: dict[int, list[tuple[str, Any, str, str]]], report: Report,
+    refused: Refusals, report: Report,
 ) -> tuple[Placed, str]:  # fmt: skip
     shapes, said = raw_shapes(incoming, columns)
     for i, text in enumerate(said):
@@ -540,7 +557,7 @@ def _repaired(shapes: Any, lines: Sequence[int], report: Report) -> Any:
 def _judge(
     layer: Layer, cells: Mapping[str, list[Any]], keys: Sequence[str | None], match: Mapping[int, int],
     old: pd.DataFrame, placed: Placed | None, rows: Mapping[str, pd.DataFrame], file: str,
-    refused: dict[int, list[tuple[str, Any, str, str]]],
+    refused: Refusals,
 ) -> pd.DataFrame:  # fmt: skip
     """Check the rows as they would stand, blanks filled from what is there; return them typed, by position."""
     n = len(keys)
@@ -577,9 +594,7 @@ def _judge(
     return tidy
 
 
-def _refuse_orphans(
-    column: Column, tidy: pd.DataFrame, parents: pd.DataFrame, refused: dict[int, list[tuple[str, Any, str, str]]]
-) -> None:
+def _refuse_orphans(column: Column, tidy: pd.DataFrame, parents: pd.DataFrame, refused: Refusals) -> None:
     codes = tidy[column.name]
     assert column.parent is not None
     label = LAYERS[column.parent[0]].label
@@ -597,7 +612,7 @@ def _refuse_orphans(
 def _edits(
     layer: Layer, cells: Mapping[str, list[Any]], lines: Sequence[int], keys: Sequence[str | None],
     match: Mapping[int, int], old: pd.DataFrame, tidy: pd.DataFrame, placed: Placed | None,
-    refused: Mapping[int, list[tuple[str, Any, str, str]]], report: Report, provenance: tuple[str, Any, str],
+    refused: Refusals, report: Report, provenance: tuple[str, Any, str],
 ) -> list[Edit]:  # fmt: skip
     """Compare row by row, report each, and return what has to be written."""
     edits: list[Edit] = []

@@ -335,7 +335,7 @@ def _wrong_datum(
     *, proven: bool = True,
 ) -> SourceError:  # fmt: skip
     said = f"声明的坐标基准是 {datum}，但坐标不像，像是 {DATUM_LABELS[winner]}。"
-    remedy = f"核实来源；若确是 {winner}，用 crs={winner} 再导入"
+    remedy = f"核实来源；若确是 {winner}，用 --crs {winner}（crs=）再导入"
     if not proven:
         said = f"声明的坐标基准是 {datum}，但能比的几行都更像 {DATUM_LABELS[winner]}；行数少，不能断定。"
         remedy += f"；若确是 {datum}，用 --datum-checked（datum_checked=）写明怎么核对的"
@@ -396,7 +396,7 @@ def check_anchors(
         )
         raise SourceError(
             f"{file}：{said}没有写入任何东西。"
-            f"核实来源；若确是 {best}，用 crs={best} 再导入；若原来的图层才是错的，用 replace=True（--replace）整层替换",
+            f"核实来源；若确是 {best}，用 --crs {best}（crs=）再导入；若原来的图层才是错的，用 replace=True（--replace）整层替换",
             table, datum_page(np.column_stack([lon, lat]), datum, table, rows, file, said),
         )  # fmt: skip
     return False

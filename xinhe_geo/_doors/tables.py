@@ -28,13 +28,13 @@ from ..layers import BASIS_LABELS, STATE_LABELS, Column, Layer
 REPORT_COLUMNS = ("row", "key", "result", "column", "value", "reason", "remedy")
 
 
-#: What can become of a row of the file (the first five), of a row already there, of a column.
+#: What can become of a row of the file (the first five), of a row already there, of a column or cell about persons; a remark.
 RESULTS = ("new", "changed", "unchanged", "refused", "skipped", "gone", "dropped", "note")
 
 
 RESULT_LABELS = {
     "new": "新增", "changed": "修改", "unchanged": "没变", "refused": "没收", "skipped": "跳过", "gone": "文件里没有",
-    "dropped": "不收的列", "note": "说明",
+    "dropped": "不收的内容", "note": "说明",
 }  # fmt: skip
 
 
@@ -56,6 +56,10 @@ Floats = Any
 
 
 Shapes = Any
+
+
+#: Why rows of a file are not taken, by their position in it: column, value, reason, remedy.
+Refusals = dict[int, list[tuple[str, Any, str, str]]]
 
 
 _SYNONYMS: Mapping[str, tuple[str, ...]] = {
@@ -160,7 +164,7 @@ def plain_header(text: object) -> str:
 
 
 def header_words(layer: Layer) -> dict[str, str]:
-    """Return every header that is understood, as `_plain` spells it, and the column it means."""
+    """Return every header that is understood, as `plain_header` spells it, and the column it means."""
     found: dict[str, str] = {}
     for column in layer.names.values():
         own = (column.name, column.label, *_SYNONYMS.get(column.name, ()))
