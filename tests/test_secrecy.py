@@ -16,6 +16,7 @@ import pytest
 import xinhe_geo as xh
 from xinhe_geo import plans, report
 from xinhe_geo._printing import atlas, slides, word
+from xinhe_geo._report.workbook import foot
 from xinhe_geo.cli import DATA, main
 from xinhe_geo.district import secrets_opened
 from xinhe_geo.layers import SECRET, keeping, refuse_secret, refuse_uncleared
@@ -108,7 +109,7 @@ def test_whatever_is_kept_says_how_it_is_to_be_kept(tmp_path: Path) -> None:
     for district, mark in ((xh.District.load(TOY), "内部资料 注意保管"), (cleared, "秘密 按保密规定保管")):
         page = keep(sortable(table), tmp_path / "a.html", district).read_text("utf-8")
         assert page.index("<body>") < page.index(mark) < page.index("<table")
-        assert mark in report._foot(district)
+        assert mark in foot(district)
     assert keep(table, tmp_path / "a.csv", cleared).read_text("utf-8-sig") == "做法,人,密级\n甲,1,秘密 按保密规定保管\n"
     plans.write_table(tmp_path / "b.csv", cleared, "表", table)
     assert "秘密 按保密规定保管" in (tmp_path / "b.csv").read_text("utf-8-sig")

@@ -36,11 +36,12 @@ from ._analysis import analyse
 from ._batch.many import facts, side_by_side
 from ._batch.page import COMPARISON, write_comparison
 from ._drawing.meeting import PRESETS
+from ._report.record import RECORD as RUN
+from ._report.record import put_in_place
 from .district import MANIFEST, District
 from .errors import DataError, EnvironmentProblem, SourceError, UnknownNameError, XinheError, describe
 from .layers import bundled_folder
-from .report import RECORD as RUN
-from .report import put_in_place, write_report
+from .report import write_report
 from .split import CATALOGUE, safe_name
 
 __all__ = ["batch", "districts_of"]

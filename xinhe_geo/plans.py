@@ -24,12 +24,13 @@ import xlsxwriter
 from . import maps
 from ._drawing.meeting import DEMONSTRATION_TEXT
 from ._printing.office import csv_text, marked_rows
+from ._report.page import link_pages
+from ._report.workbook import foot, write_sheet
 from .district import District
 from .errors import EnvironmentProblem, ScenarioError, SourceError, os_words
 from .layers import refuse_uncleared
 from .ledger import ledger
 from .provision import BASE_LABELS, provision
-from .report import _foot, _sheet, link_pages
 from .scenario import Scenario, effects, home_changes, scenarios, sharing, steps
 
 Progress = Callable[[str], None]
@@ -172,14 +173,14 @@ def workbook(path: Path, district: District, sheets: Mapping[str, tuple[pd.DataF
         It cannot be written, or is held open.
     """
     refuse_uncleared(district.manifest, "写出表格")
-    note = (DEMONSTRATION_TEXT + "　" if district.is_demonstration else "") + _foot(district)
+    note = (DEMONSTRATION_TEXT + "　" if district.is_demonstration else "") + foot(district)
     fresh = path.with_name(f".{path.name}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with xlsxwriter.Workbook(fresh, {"strings_to_formulas": False, "strings_to_urls": False}) as book:
             book.set_properties({"title": path.stem, "created": _EPOCH})
             for name, (table, unit) in sheets.items():
-                _sheet(book, name[:31], table if len(table) else pd.DataFrame({"说明": ["没有变化"]}), unit, note)
+                write_sheet(book, name[:31], table if len(table) else pd.DataFrame({"说明": ["没有变化"]}), unit, note)
         os.replace(fresh, path)
     except OSError as error:
         raise _cannot_write(path, error) from error
@@ -594,7 +595,7 @@ def _page(district: District, title: str, nav: str, body: str) -> str:
 <body>
 <header><h1>{e(title)}</h1>{mark}<nav>{nav}</nav></header>
 <main>{body}</main>
-<footer><p>{e(_foot(district))}</p></footer>
+<footer><p>{e(foot(district))}</p></footer>
 </body>
 </html>
 """

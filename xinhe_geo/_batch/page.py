@@ -17,7 +17,8 @@ import shapely
 
 from .._drawing.meeting import DEMONSTRATION_TEXT
 from .._drawing.style import web_file
-from ..report import write_layers, write_workbook
+from .._report.gis import write_layers
+from .._report.workbook import write_workbook
 from .many import DENOMINATORS, FEW_COMMUNITIES, FEW_DISTRICTS, FEW_HOMES, LARGEST_HOME, ranking, spread, without_rank
 
 COMPARISON = ("index.html", "tables/comparison.xlsx", "gis/comparison.gpkg")

@@ -16,12 +16,12 @@ import numpy as np
 import pandas as pd
 
 from .. import maps
+from .._report.page import link_pages
 from ..coverage import coverage, gaps, summary
 from ..district import District
 from ..errors import SitingError
 from ..plans import _page, _table, _titled, _write, workbook, write_scenario
 from ..reach import facility_doors
-from ..report import link_pages
 from ..scenario import sharing
 from ..siting import (
     LETTERS,
