@@ -24,6 +24,7 @@ from .._drawing.named import COMPLETENESS, GAPS, OVERVIEW, scene_for, worst_gaps
 from .._drawing.style import badges_of
 from .._names import walker_name
 from .._words import language, say, word
+from .._words import title as column
 from ..audit import SEVERITIES, rests_on
 from ..district import District
 from ..layers import refuse_uncleared
@@ -311,7 +312,7 @@ def _whole(deck: _Deck, results: Mapping[str, Any]) -> None:
     slide = deck.page(
         title, [say("份额的分母见每行；换算法列出直线半径、路网距离、步行时间三种结果。"), rests_on(deck.district)]
     )
-    deck.table(slide, [say("承诺"), say("现状"), say("换算法")], rows, _LEFT, _TOP, (2.6, 5.3, 4.43), size=10.5)
+    deck.table(slide, [column("承诺"), say("现状"), say("换算法")], rows, _LEFT, _TOP, (2.6, 5.3, 4.43), size=10.5)
 
 
 def _promise(deck: _Deck, results: Mapping[str, Any], name: str) -> None:
@@ -437,7 +438,7 @@ def _gaps(deck: _Deck, results: Mapping[str, Any]) -> None:
     left = _LEFT + _MAP[0] + 0.3
     deck.table(
         slide,
-        [say("序"), say("小区"), say("不可达"), say("原因")],
+        [say("序"), column("小区"), say("不可达"), say("原因")],
         rows,
         left,
         _TOP,
@@ -471,7 +472,7 @@ def _help(deck: _Deck, results: Mapping[str, Any]) -> None:
             for r in best.itertuples()]  # fmt: skip
     deck.table(
         slide,
-        [say("承诺"), say("新增居民"), say("补前 → 补后"), say("补在哪里，为什么")],
+        [column("承诺"), say("新增居民"), say("补前 → 补后"), say("补在哪里，为什么")],
         rows,
         _LEFT,
         _TOP,

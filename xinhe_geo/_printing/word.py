@@ -24,6 +24,7 @@ from .._drawing.style import badges_of
 from .._ledger.grounds import bases_text, number_text
 from .._names import rule_name, walker_name
 from .._words import language, say, word
+from .._words import title as column
 from ..audit import SEVERITIES, rests_on
 from ..district import District
 from ..layers import refuse_uncleared
@@ -287,7 +288,7 @@ def _targets(paper: _Document, results: Mapping[str, Any], plan: pd.DataFrame) -
             else say("{0:g} 米", rule.metres)
         )
         rows.append([rule_name(district, rule), limit, str(results["headlines"].loc[name, "standard_text"])])
-    paper.table(say("承诺和标准，出自哪里"), [say("承诺"), say("要求"), say("出处")], rows, (5, 3, 8.6))
+    paper.table(say("承诺和标准，出自哪里"), [column("承诺"), say("要求"), say("出处")], rows, (5, 3, 8.6))
     if plan.empty:
         paper.text(say("本街道目录没有自己的规划承诺表，上面是随程序的默认口径。"))
         return
@@ -356,7 +357,7 @@ def _standing(paper: _Document, results: Mapping[str, Any]) -> None:
             for r in promised_rules(district, results)]  # fmt: skip
     paper.table(
         say("现状，三种算法并列"),
-        [say("承诺"), say("现状（本条自己的口径）"), say("换算法"), say("标记")],
+        [column("承诺"), say("现状（本条自己的口径）"), say("换算法"), say("标记")],
         rows,
         (3.4, 6.4, 4.6, 2.2),
     )
@@ -368,7 +369,7 @@ def _standing(paper: _Document, results: Mapping[str, Any]) -> None:
         names = [str(n) for n in district.zones["name"]]
         paper.table(
             say("分区比较（各条自己的分母）"),
-            [say("承诺"), *names],
+            [column("承诺"), *names],
             body,
             (5, *([3.0] * len(zones))),
             right=range(1, len(zones) + 1),
@@ -408,7 +409,7 @@ def _missing(paper: _Document, results: Mapping[str, Any]) -> None:
             rows.append([str(lead.loc[rule, "label"]), f"{len(lost)}", who, total, where])
         paper.table(
             say("每条承诺差在哪些社区，涉及多少人"),
-            [say("承诺"), say("社区数"), say("分母"), say("没有或够不着的"), say("哪些社区")],
+            [column("承诺"), say("社区数"), say("分母"), say("没有或够不着的"), say("哪些社区")],
             rows,
             (3.6, 1.4, 2.3, 2.2, 7.1),
             right=(1, 3),
@@ -432,7 +433,7 @@ def _missing(paper: _Document, results: Mapping[str, Any]) -> None:
             for i, r in enumerate(worst.head(15).itertuples(index=False))]  # fmt: skip
     paper.table(
         say("缺口最大的 15 个小区（每个小区列最大的一项）"),
-        [say("序"), say("小区"), say("不可达"), say("原因")],
+        [say("序"), column("小区"), say("不可达"), say("原因")],
         rows,
         (0.9, 3.4, 1.6, 10.7),
         right=(0, 2),
@@ -456,7 +457,7 @@ def _help(paper: _Document, results: Mapping[str, Any]) -> None:
     ]
     paper.table(
         say("每条承诺各补一处：新增覆盖最多的位置"),
-        [say("承诺"), say("新增居民"), say("补前"), say("补后"), say("补在哪里，惠及谁")],
+        [column("承诺"), say("新增居民"), say("补前"), say("补后"), say("补在哪里，惠及谁")],
         rows,
         (3.2, 1.7, 1.5, 1.5, 8.7),
         right=(1, 2, 3),
@@ -476,7 +477,7 @@ def _doubts(paper: _Document, results: Mapping[str, Any]) -> None:
         ]
         paper.table(
             say("步速快慢一成，结果差多少"),
-            [say("承诺"), say("步速（m/s）"), say("慢一成"), say("基准"), say("快一成")],
+            [column("承诺"), say("步速（m/s）"), say("慢一成"), say("基准"), say("快一成")],
             rows,
             (6, 2.4, 2.4, 2.4, 2.4),
             right=(1, 2, 3, 4),
@@ -537,7 +538,7 @@ def _how(paper: _Document, results: Mapping[str, Any]) -> None:
         )
     paper.table(
         say("每个数怎么算、凭什么"),
-        [say("承诺"), say("方法"), say("分母"), say("人群"), say("数据依据")],
+        [column("承诺"), say("方法"), say("分母"), say("人群"), say("数据依据")],
         rows,
         (3.4, 3, 2.2, 2.8, 5.2),
     )
