@@ -147,3 +147,14 @@ def test_an_output_that_is_a_file_is_answered_in_chinese(tmp_path: Path, capsys:
     said = capsys.readouterr().err
     assert "已经有同名的文件" in "".join(said.split()) and "exists" not in said
     assert (tmp_path / "out").read_text() == "x"
+
+
+def test_ctrl_c_says_that_nothing_was_changed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def stop(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(xh.District, "load", stop)
+    assert main(["report", str(TOY), "--out", str(tmp_path / "out")]) == 130
+    assert "已中断" in capsys.readouterr().err and not list(tmp_path.iterdir())

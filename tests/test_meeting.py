@@ -453,6 +453,12 @@ def test_add_name_compare_and_close(show: Opener, bundled_page: str) -> None:
 
 
 @pytest.mark.browser
+def test_the_page_is_as_high_as_the_screen(show: Opener, toy_page: str) -> None:
+    page = show(toy_page)
+    assert page.evaluate("document.documentElement.scrollHeight - window.innerHeight") == 0
+
+
+@pytest.mark.browser
 def test_clicking_the_map_adds_one(show: Opener, toy_page: str) -> None:
     page = show(toy_page)
     page.get_by_text("添加设施", exact=True).click()

@@ -1302,7 +1302,12 @@ def main(arguments: list[str] | None = None) -> int:
         return ENVIRONMENT
     except Exception as error:
         return _usage_or_raise(error)
+    if code == _BY_CTRL_C:  # typer turns the interrupt into this number and says nothing
+        _err.print(_text("zh", "interrupted"))
     return code if isinstance(code, int) else DONE
+
+
+_BY_CTRL_C = 130
 
 
 def _usage_or_raise(error: Exception) -> int:
