@@ -1081,7 +1081,7 @@ def _parts_of_edge(
 
 
 @_jit
-def pieces(  # noqa: C901, PLR0915  (one pass over what a place reaches)
+def pieces(
     indptr: Ints,
     adj: Shorts,
     arc_edge: Shorts,
@@ -1125,7 +1125,7 @@ def pieces(  # noqa: C901, PLR0915  (one pass over what a place reaches)
         most = max(most, door_off[source + 1] - door_off[source])
     start = np.empty(most + 2, np.float64)
     stop = np.empty(most + 2, np.float64)
-    todo = np.empty(256, np.int32)
+    todo = np.empty(len(edge_u), np.int32)
     size = 0
     out_source = np.empty(256, np.int32)
     out_limit = np.empty(256, np.int32)
@@ -1146,46 +1146,79 @@ def pieces(  # noqa: C901, PLR0915  (one pass over what a place reaches)
             head[e] = door
             if seen[e] != source:
                 seen[e] = source
-                todo, count = _append(todo, count, e)
+                todo[count] = e
+                count += 1
         for i in range(reached):
             for arc in range(indptr[touched[i]], indptr[touched[i] + 1]):
                 e = arc_edge[arc]
                 if seen[e] != source:
                     seen[e] = source
-                    todo, count = _append(todo, count, e)
+                    todo[count] = e
+                    count += 1
+        end = -1
+        while end < 0:  # room is made out here, as in `_spread`
+            end = _cut_edges(
+                source, todo, count, limits, edge_u, edge_v, edge_len, edge_cost, cost, head, follow, door_at, door_cost,
+                start, stop, size, out_source, out_limit, out_edge, out_from, out_to,
+            )  # fmt: skip
+            if end < 0:
+                room = 2 * len(out_edge) + len(start)
+                out_source, out_limit, out_edge = (
+                    _longer(out_source, room),
+                    _longer(out_limit, room),
+                    _longer(out_edge, room),
+                )
+                out_from, out_to = _longer_floats(out_from, room), _longer_floats(out_to, room)
+        size = end
         for i in range(count):
-            e = todo[i]
-            for k in range(len(limits)):
-                kept = _parts_of_edge(
-                    limits[k], edge_len[e], edge_cost[e], cost[edge_u[e]], cost[edge_v[e]],
-                    head[e], follow, door_at, door_cost, start, stop,
-                )  # fmt: skip
-                if size + kept > len(out_edge):
-                    room = 2 * len(out_edge) + kept
-                    out_source = _longer(out_source, room)
-                    out_limit = _longer(out_limit, room)
-                    out_edge = _longer(out_edge, room)
-                    out_from = _longer_floats(out_from, room)
-                    out_to = _longer_floats(out_to, room)
-                for part in range(kept):
-                    out_source[size] = source
-                    out_limit[size] = k
-                    out_edge[size] = e
-                    out_from[size] = start[part]
-                    out_to[size] = stop[part]
-                    size += 1
-            head[e] = -1
+            head[todo[i]] = -1
         for i in range(reached):
             cost[touched[i]] = np.inf
     return out_source[:size], out_limit[:size], out_edge[:size], out_from[:size], out_to[:size]
 
 
 @_jit
-def _append(array: Shorts, count: int, value: int) -> tuple[Shorts, int]:
-    if count == len(array):
-        array = _longer(array, 2 * count)
-    array[count] = value
-    return array, count + 1
+def _cut_edges(
+    source: int,
+    todo: Shorts,
+    count: int,
+    limits: Floats,
+    edge_u: Shorts,
+    edge_v: Shorts,
+    edge_len: Floats,
+    edge_cost: Floats,
+    cost: Floats,
+    head: Shorts,
+    follow: Shorts,
+    door_at: Floats,
+    door_cost: Floats,
+    start: Floats,
+    stop: Floats,
+    size: int,
+    out_source: Shorts,
+    out_limit: Shorts,
+    out_edge: Shorts,
+    out_from: Floats,
+    out_to: Floats,
+) -> int:
+    """Write the parts of the listed edges within each limit from `size` on; return where they end, -1 if there is no room."""
+    for i in range(count):
+        e = todo[i]
+        for k in range(len(limits)):
+            kept = _parts_of_edge(
+                limits[k], edge_len[e], edge_cost[e], cost[edge_u[e]], cost[edge_v[e]],
+                head[e], follow, door_at, door_cost, start, stop,
+            )  # fmt: skip
+            if size + kept > len(out_edge):
+                return -1
+            for part in range(kept):
+                out_source[size] = source
+                out_limit[size] = k
+                out_edge[size] = e
+                out_from[size] = start[part]
+                out_to[size] = stop[part]
+                size += 1
+    return size
 
 
 # --- geometry --------------------------------------------------------------------------------------------------------
