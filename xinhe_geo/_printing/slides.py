@@ -335,7 +335,7 @@ def _promise(deck: _Deck, results: Mapping[str, Any], name: str) -> None:
     matrix = results["presence"]
     big = f"{row['value']:.0%}" if rule.metric != "presence" else f"{round(row['value'] * len(matrix))} / {len(matrix)}"
     lines = [
-        (say("{0}　{1}", big, row["mark"]), 30, _STRONG, True),
+        (f"{big}　{row['mark']}", 30, _STRONG, True),
         (str(row["alternatives"]), 13, _QUIET, False),
         (str(row["standard_text"]), 12, _QUIET, False),
     ]

@@ -38,6 +38,8 @@ from .paper import plain
 BRIEF = "汇报.docx"
 _INK, _QUIET, _MARK = RGBColor(0x2B, 0x31, 0x38), RGBColor(0x62, 0x6A, 0x72), RGBColor(0x8A, 0x3B, 0x52)
 _BODY, _HEAD = "宋体", "黑体"
+#: Room that a letter of a word takes which cannot be broken (centimetres); Chinese breaks anywhere.
+LETTER_CM = {"zh": 0.0, "en": 0.15}
 _WIDTH = 16.6  # centimetres of text on an A4 page
 
 
@@ -146,13 +148,13 @@ class _Document:
         cells = [list(head), *(list(r) for r in rows)]
         grid = self.file.add_table(rows=len(cells), cols=len(head), style="Table Grid")
         grid.alignment, grid.autofit = WD_TABLE_ALIGNMENT.CENTER, False
-        scale = _WIDTH / sum(widths)
+        widths = _wide_enough(cells, widths)
         for j, width in enumerate(widths):
-            grid.columns[j].width = Cm(width * scale)
+            grid.columns[j].width = Cm(width)
         for i, (row, own) in enumerate(zip(cells, grid.rows, strict=True)):
             _keep_whole(own, first=i == 0)
             for j, (words, cell) in enumerate(zip(row, own.cells, strict=True)):
-                cell.width = Cm(widths[j] * scale)
+                cell.width = Cm(widths[j])
                 paragraph = cell.paragraphs[0]
                 paragraph.paragraph_format.space_after = Pt(1)
                 if j in right and i:
@@ -176,6 +178,22 @@ class _Document:
         """Return the document."""
         title = say("{0}公共服务设施步行可达评估", self.district.name)
         return document_bytes(self.file.save, self.file.core_properties, title, self.district.year)
+
+
+def _wide_enough(cells: Sequence[Sequence[str]], widths: Sequence[float]) -> list[float]:
+    """Return widths that fill the page, in centimetres; words that cannot be broken have room, where the language has such."""
+    scale = _WIDTH / sum(widths)
+    asked = [width * scale for width in widths]
+    least = [
+        max(len(part) for row in cells for part in [*row[j].split(), ""]) * LETTER_CM[language()]
+        for j in range(len(widths))
+    ]
+    wide = [max(width, room and room + 0.45) for width, room in zip(asked, least, strict=True)]
+    spare = [width - (room and room + 0.45) for width, room in zip(wide, least, strict=True)]
+    over = sum(wide) - sum(asked)
+    if not 0 < over < sum(spare):  # nothing is too narrow, or everything is
+        return asked
+    return [width - over * free / sum(spare) for width, free in zip(wide, spare, strict=True)]
 
 
 def _set_style(style: Any, face: str, size: float) -> None:
