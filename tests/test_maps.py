@@ -24,6 +24,7 @@ from branca.element import CssLink, JavascriptLink
 import xinhe_geo as xh
 from xinhe_geo import maps
 from xinhe_geo._drawing import style as _style
+from xinhe_geo._drawing.picture import _Column, _Hatches, write_groups
 from xinhe_geo._drawing.scene import beside
 from xinhe_geo.errors import UnknownNameError, XinheError
 
@@ -100,6 +101,22 @@ def test_a_picture_is_one_svg_without_script_and_the_same_every_time(case: str) 
     assert "http" not in text.replace("http://www.w3.org/2000/svg", "")
     assert "nan" not in text.lower().replace("unknown", "")
     assert text == maps.picture(fakes.district(), *args, **options)
+
+
+def test_a_legend_cuts_no_name_short_that_has_room_below_the_others() -> None:
+    key = ({"fill": "#000"}, "A")
+    short, long = [(key, f"n{i}", "7") for i in range(8)], [(key, f"a name of its own {i}", "7") for i in range(8)]
+
+    def drawn(entries: list[Any]) -> tuple[str, float]:
+        column = _Column(_Hatches())
+        write_groups(column, [("group", entries)])
+        return "".join(column.parts), column.y
+
+    two, one = drawn(short), drawn(long)
+    assert ">7<" not in two[0] and one[0].count(">7<") == 8  # counts have room in one column only
+    assert "…" not in one[0] and two[1] < one[1]
+    many = drawn(long * 6)  # too many for one column: cut
+    assert "…" in many[0]
 
 
 def test_two_pictures_in_one_page_do_not_share_names() -> None:

@@ -475,9 +475,8 @@ class _Column:
         if count:
             self.parts.append(_words(self.left + x + wide, self.y + 9, count, 12, "#626a72", "end"))
 
-    def rows(self, entries: Sequence[tuple[Sequence[Any], str, str]]) -> None:
-        """Write legend entries one below the other, or in two columns where there are many."""
-        two = len(entries) > 7
+    def rows(self, entries: Sequence[tuple[Sequence[Any], str, str]], *, two: bool) -> None:
+        """Write legend entries one below the other, or in two columns."""
         for i, (key, label, count) in enumerate(entries):
             if self.y > self.bottom - 17:
                 return
@@ -496,7 +495,7 @@ def _legend(scene: Scene, theme: Theme | None, mode: Mode | None, off: set[str],
     gaps = next((x for x in scene.layers if x.id in ("gaps", "parcels") and "list" in x.extra), None)
     if gaps is not None:
         # The legend comes after the list and must stay whole.
-        below = sum(30 + (math.ceil(len(e) / 2) * 21 if len(e) > 7 else len(e) * 23) for _, e in groups)
+        below = sum(_height(e, len(e) > 7) for _, e in groups)
         column.text(gaps.label, 14.5, weight=700)
         for i, gap in enumerate(gaps.extra["list"]):
             need = 20 + 17.4 * len(_wrap(gap["why"], 12, column.width))
@@ -509,11 +508,23 @@ def _legend(scene: Scene, theme: Theme | None, mode: Mode | None, off: set[str],
             )
             column.text(gap["why"], 12, "#626a72")
         column.y += 8
+    write_groups(column, groups)
+    return "".join(column.parts)
+
+
+def write_groups(column: _Column, groups: Sequence[tuple[str, Sequence[tuple[Sequence[Any], str, str]]]]) -> None:
+    """Write the legend's groups: two columns where there are many, but no name cut short that has room below the others."""
+    cut = any(len(e) > 7 and any(_span(label, 13.5) > column.width / 2 - 42 for _, label, _ in e) for _, e in groups)
+    single = cut and column.y + sum(_height(e, False) for _, e in groups) <= column.bottom
     for label, entries in groups:
         column.text(label, 14.5, weight=700)
-        column.rows(entries)
+        column.rows(entries, two=len(entries) > 7 and not single)
         column.y += 8
-    return "".join(column.parts)
+
+
+def _height(entries: Sequence[Any], two: bool) -> float:
+    """Return the height of a legend's group with its title."""
+    return 30 + (math.ceil(len(entries) / 2) * 21 if two else len(entries) * 23)
 
 
 def _legend_theme(column: _Column, theme: Theme, mode: Mode, lang: str) -> None:
