@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -158,3 +160,17 @@ def test_ctrl_c_says_that_nothing_was_changed(
     monkeypatch.setattr(xh.District, "load", stop)
     assert main(["report", str(TOY), "--out", str(tmp_path / "out")]) == 130
     assert "已中断" in capsys.readouterr().err and not list(tmp_path.iterdir())
+
+
+def test_ctrl_c_while_everything_is_imported_is_one_line() -> None:
+    code = """
+import runpy, sys
+class Interrupt:
+    def find_spec(self, name, path=None, target=None):
+        if name == "xinhe_geo.cli":
+            raise KeyboardInterrupt
+sys.meta_path.insert(0, Interrupt())
+runpy.run_module("xinhe_geo", run_name="__main__")
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, encoding="utf-8", check=False)
+    assert (done.returncode, done.stderr) == (130, "已中断；原有输出没有改动\n")

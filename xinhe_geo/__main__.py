@@ -3,9 +3,12 @@
 import gc
 import sys
 
-from .cli import main
-
 if __name__ == "__main__":
+    try:
+        from .cli import main
+    except KeyboardInterrupt:  # the imports take a second or two: nothing has begun
+        sys.stderr.write("已中断；原有输出没有改动\n")
+        sys.exit(130)
     # What was imported stays to the end; to look through it for garbage, again and again, took a twentieth of a report.
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)

@@ -757,7 +757,8 @@ def _weak_rows(district: District, kinds: Sequence[str]) -> list[str]:
         weak = basis[basis.isin(DEMONSTRATION)]
         if len(weak):
             words = say("、").join(say(BASIS_LABELS[b]) for b in DEMONSTRATION if (weak == b).any())
-            parts.append(say("{0} {1} 处中 {2} 处为{3}", say(label), len(basis), len(weak), words))
+            sentence = "{0} {1} 段中 {2} 段为{3}" if label == "路段" else "{0} {1} 处中 {2} 处为{3}"
+            parts.append(say(sentence, say(label), len(basis), len(weak), words))
     return parts
 
 
