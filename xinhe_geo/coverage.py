@@ -757,8 +757,10 @@ def _weak_rows(district: District, kinds: Sequence[str]) -> list[str]:
         weak = basis[basis.isin(DEMONSTRATION)]
         if len(weak):
             words = say("、").join(say(BASIS_LABELS[b]) for b in DEMONSTRATION if (weak == b).any())
-            sentence = "{0} {1} 段中 {2} 段为{3}" if label == "路段" else "{0} {1} 处中 {2} 处为{3}"
-            parts.append(say(sentence, say(label), len(basis), len(weak), words))
+            told = say(label), len(basis), len(weak), words
+            parts.append(
+                say("{0} {1} 段中 {2} 段为{3}", *told) if label == "路段" else say("{0} {1} 处中 {2} 处为{3}", *told)
+            )
     return parts
 
 
