@@ -31,15 +31,11 @@ from xinhe_geo.report import LEDGER_BOOK, write_ledger
 from xinhe_geo.values import METHOD_LABELS
 
 PACKAGE = Path(xh.__file__).parent
+#: Modules that say something: those which take their words from `_words`.
 SPEAKERS = [
-    *sorted((PACKAGE / "_ledger").glob("*.py")),
-    PACKAGE / "_drawing" / "evidence.py",
-    PACKAGE / "_drawing" / "meeting.py",
-    *(PACKAGE / "_printing" / f"{name}.py" for name in ("word", "slides")),
-    *(
-        PACKAGE / f"{name}.py"
-        for name in ("values", "layers", "_names", "coverage", "audit", "ledger", "_analysis", "report", "siting")
-    ),
+    path
+    for path in sorted(PACKAGE.rglob("*.py"))
+    if re.search(r"from \.+_words import .*\bsay\b", path.read_text("utf-8"))
 ]
 HAN = re.compile(r"[\u3400-\u9fff]")
 SERIES = measure("s", "series", **SUM)
