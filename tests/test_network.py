@@ -39,7 +39,7 @@ from shapely import LineString, MultiLineString, Point
 
 from xinhe_geo._network import arrays
 from xinhe_geo._network import state as state_module
-from xinhe_geo._network.doors import FRAMES_KNOWN
+from xinhe_geo._network.doors import FRAMES_KNOWN, columns_of, few_columns
 from xinhe_geo._network.osm import read_ways
 from xinhe_geo.errors import NetworkError, SourceError, UnknownNameError
 from xinhe_geo.layers import bundled_folder
@@ -1583,3 +1583,17 @@ def test_straight_line_is_never_longer_than_the_walk(helsinki: WalkNetwork) -> N
     found = helsinki.metres(places, places)["metres"]
     a, b = (places.loc[found.index.get_level_values(k)].reset_index(drop=True) for k in (0, 1))
     assert (found.to_numpy() >= a.distance(b).to_numpy() - 1e-6).all()
+
+
+@pytest.mark.parametrize("edge", ["int64", "int32", "float64", "Int64"])
+def test_a_short_frame_of_doors_is_read_like_a_long_one(edge: str) -> None:
+    rows = {"place": ["a", "b", "a"], "edge": [3, -1, 7], "at_m": [0.1, 0.0, 1 / 3], "access_m": [2.5, 0.0, 1e-9]}
+    frame = pd.DataFrame(rows).astype({"edge": edge}).assign(x="more", y=1)
+    if edge == "float64":
+        frame.loc[1, "edge"] = np.nan
+    few = few_columns(frame)
+    assert few["place"].tolist() == frame["place"].tolist()
+    for short, long in zip(columns_of(few), columns_of(frame), strict=True):
+        assert short.dtype == long.dtype and short.tobytes() == long.tobytes()
+    with pytest.raises(KeyError, match="edge"):
+        few_columns(frame.drop(columns="edge"))

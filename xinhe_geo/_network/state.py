@@ -33,7 +33,19 @@ from .arrays import (
     new_ends,
     new_seeds,
 )
-from .doors import checked_limit, columns_of, doors_of, positions, recall, refuse, seeds_of, sorted_order, take_labels
+from .doors import (
+    FEW_DOORS,
+    checked_limit,
+    columns_of,
+    doors_of,
+    few_columns,
+    positions,
+    recall,
+    refuse,
+    seeds_of,
+    sorted_order,
+    take_labels,
+)
 from .streets import Streets
 
 Key = TypeVar("Key", bound=Hashable)
@@ -137,13 +149,14 @@ class SearchState:
 
     def with_place(self, doors: pd.DataFrame) -> SearchState:
         """Return the state with these doors added; places that exist already get them as further doors."""
-        names = doors["place"].tolist()
+        columns: Mapping[str, Any] = few_columns(doors) if len(doors) <= FEW_DOORS else doors
+        names = columns["place"].tolist()
         if any(pd.api.types.is_scalar(name) and pd.isna(name) for name in names):
             raise ValueError("地点的编号不能为空")
         added = [name for name in dict.fromkeys(names) if name not in self._number]
         number = {name: len(self.labels) + i for i, name in enumerate(added)}
         place = np.array([number.get(name, self._number.get(name)) for name in names], np.int32)
-        new = Doors(place, *positions(self.streets, doors))
+        new = Doors(place, *positions(self.streets, columns))
         return self._followed((*self._number, *added), self.doors.plus(new), new)
 
     def without_place(self, label: Hashable) -> SearchState:
