@@ -59,9 +59,20 @@ INTERRUPTED = 130
 
 #: Never part of a bundle: what running leaves behind.
 LEFTOVERS = {
-    ".git", ".venv", ".venv.lock", ".hypothesis", ".ipynb_checkpoints", ".mypy_cache", ".pytest_cache", ".ruff_cache",
-    "__pycache__", "build", "dist", "output", "wheels",
-}  # fmt: skip
+    ".git",
+    ".venv",
+    ".venv.lock",
+    ".hypothesis",
+    ".ipynb_checkpoints",
+    ".mypy_cache",
+    ".pytest_cache",
+    ".ruff_cache",
+    "__pycache__",
+    "build",
+    "dist",
+    "output",
+    "wheels",
+}
 
 #: Words of `secrecy` in a district's manifest that keep a layer out of a bundle (the library's own list; a test compares).
 SECRET = ("confidential", "secret", "涉密", "秘密", "机密", "绝密")
@@ -306,9 +317,14 @@ def machine(tag: str) -> str:
 
 SYSTEMS = {"win": "windows", "linux": "linux", "manylinux": "linux", "musllinux": "musl", "macos": "macos"}
 PROCESSORS = {
-    "x86_64": "amd64", "amd64": "amd64", "aarch64": "arm64", "arm64": "arm64", "universal2": "arm64", "win32": "x86",
+    "x86_64": "amd64",
+    "amd64": "amd64",
+    "aarch64": "arm64",
+    "arm64": "arm64",
+    "universal2": "arm64",
+    "win32": "x86",
     "i686": "x86",
-}  # fmt: skip
+}
 
 
 # --- programs -------------------------------------------------------------------------------------------------------
@@ -355,9 +371,15 @@ def pip(*arguments: str, python: Sequence[str] = ("-m", "pip")) -> None:
     command = [str(PYTHON), *python, *arguments]
     lines: list[str] = []
     with subprocess.Popen(
-        command, cwd=ROOT, env=child, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, encoding="utf-8",
+        command,
+        cwd=ROOT,
+        env=child,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        encoding="utf-8",
         errors="replace",
-    ) as process:  # fmt: skip
+    ) as process:
         try:
             for line in lines_of(process):
                 lines.append(line)
@@ -488,7 +510,7 @@ def app(arguments: Sequence[str]) -> int:
         return BAD_DATA
     ensure("lab")
     os.environ["XINHE_FOLDER"] = str(Path(folders[0]).resolve()) if folders else ""
-    web = ROOT / "xinhe_geo" / "web"
+    web = ROOT / "xinhe_geo" / "app" / "web"
     # Voilà's own page asks the network for fonts; the template beside the notebook does not.
     os.environ["JUPYTER_PATH"] = os.pathsep.join(filter(None, [str(web), os.environ.get("JUPYTER_PATH")]))
     command = ["-P", str(ROOT / "tools" / "serve.py"), "app", str(web / "app.ipynb"), "--Voila.ip=127.0.0.1"]
@@ -511,8 +533,13 @@ def bundle(arguments: Sequence[str]) -> int:
     """Copy the project and every package it needs into a folder that installs without a network."""
     parser = argparse.ArgumentParser(prog="python run.py bundle", description=bundle.__doc__)
     parser.add_argument("--out", required=True, type=Path, help="新文件夹 / a new folder")
-    parser.add_argument("--platform", action="append", default=[], metavar="TAG",
-                        help="win_amd64、manylinux_2_28_x86_64、macosx_14_0_arm64；缺省：这台电脑")  # fmt: skip
+    parser.add_argument(
+        "--platform",
+        action="append",
+        default=[],
+        metavar="TAG",
+        help="win_amd64、manylinux_2_28_x86_64、macosx_14_0_arm64；缺省：这台电脑",
+    )
     parser.add_argument("--python", default=python_version(), metavar="X.Y", help="目标电脑的 Python 版本")
     parser.add_argument("--extras", default="lab", help="逗号分隔；缺省 lab；只要命令行就写 --extras=")
     options = parser.parse_args(arguments)
@@ -525,8 +552,10 @@ def bundle(arguments: Sequence[str]) -> int:
     secret = secret_layers(files)
     if secret:
         say(f"没有做离线包：里面会带上密级图层 / No bundle: it would carry secret layers:\n{chr(10).join(secret)}")
-        say("离线包是拿到别的电脑上用的。把涉密的街道目录移到程序的文件夹之外，按保密规定另行拷贝，再做离线包；核准输出"
-            "（secret_outputs）也不解除这一条。 / Move such folders out of the project first.")  # fmt: skip
+        say(
+            "离线包是拿到别的电脑上用的。把涉密的街道目录移到程序的文件夹之外，按保密规定另行拷贝，再做离线包；核准输出"
+            "（secret_outputs）也不解除这一条。 / Move such folders out of the project first."
+        )
         return BAD_DATA
     ensure()
     part = out.with_name(out.name + ".part")
@@ -634,8 +663,13 @@ def marker_values(tag: str, version: str) -> dict[str, str]:
     system, _, processor = machine(tag).partition(" ")
     names = {"windows": ("nt", "win32", "Windows"), "macos": ("posix", "darwin", "Darwin")}
     os_name, sys_platform, platform_system = names.get(system, ("posix", "linux", "Linux"))
-    spelling = {("Linux", "amd64"): "x86_64", ("Darwin", "amd64"): "x86_64", ("Linux", "arm64"): "aarch64",
-                ("Windows", "amd64"): "AMD64", ("Windows", "arm64"): "ARM64"}  # fmt: skip
+    spelling = {
+        ("Linux", "amd64"): "x86_64",
+        ("Darwin", "amd64"): "x86_64",
+        ("Linux", "arm64"): "aarch64",
+        ("Windows", "amd64"): "AMD64",
+        ("Windows", "arm64"): "ARM64",
+    }
     return {
         "implementation_name": "cpython",
         "implementation_version": f"{version}.0",

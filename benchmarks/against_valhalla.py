@@ -27,17 +27,33 @@ import shapely
 from valhalla import Actor, get_config
 
 import xinhe_geo as xh
-from xinhe_geo.network import excluded_ways, read_osm_streets
+from xinhe_geo.network.osm import excluded_ways, read_osm_streets
 
 ORIGINS = 60
 SEEDS = 8
 NEUTRAL = {
-    "shortest": True, "step_penalty": 0, "elevator_penalty": 0, "gate_penalty": 0, "gate_cost": 0, "maneuver_penalty": 0,
-    "service_penalty": 0, "destination_only_penalty": 0, "private_access_penalty": 0, "country_crossing_penalty": 0,
-    "country_crossing_cost": 0, "alley_factor": 1, "driveway_factor": 1, "walkway_factor": 1, "sidewalk_factor": 1,
-    "service_factor": 1, "living_street_factor": 1, "use_ferry": 0, "max_hiking_difficulty": 6, "use_living_streets": 1,
+    "shortest": True,
+    "step_penalty": 0,
+    "elevator_penalty": 0,
+    "gate_penalty": 0,
+    "gate_cost": 0,
+    "maneuver_penalty": 0,
+    "service_penalty": 0,
+    "destination_only_penalty": 0,
+    "private_access_penalty": 0,
+    "country_crossing_penalty": 0,
+    "country_crossing_cost": 0,
+    "alley_factor": 1,
+    "driveway_factor": 1,
+    "walkway_factor": 1,
+    "sidewalk_factor": 1,
+    "service_factor": 1,
+    "living_street_factor": 1,
+    "use_ferry": 0,
+    "max_hiking_difficulty": 6,
+    "use_living_streets": 1,
     "max_distance": 100000,
-}  # fmt: skip
+}
 
 
 def rewrite(source: Path, target: Path, streets: gpd.GeoDataFrame | None) -> None:

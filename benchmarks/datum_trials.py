@@ -18,7 +18,7 @@ import geopandas as gpd
 import numpy as np
 import shapely
 
-from xinhe_geo.datum import (
+from xinhe_geo.core.datum import (
     DATUMS,
     DIRECTIONS,
     Floats,
@@ -30,8 +30,8 @@ from xinhe_geo.datum import (
     _wins,
     from_wgs84,
 )
-from xinhe_geo.district import District
-from xinhe_geo.sources import import_osm
+from xinhe_geo.district.district import District
+from xinhe_geo.io.osm_import import import_osm
 
 EXTRACTS = Path(__file__).resolve().parents[2] / "shared" / "places"
 CITIES = ("saopaulo", "helsinki", "porto")

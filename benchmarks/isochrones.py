@@ -15,9 +15,9 @@ import numpy as np
 import shapely
 from shapely.ops import substring
 
-from xinhe_geo.network import WalkNetwork
-from xinhe_geo.reach import isochrones
-from xinhe_geo.values import Profile
+from xinhe_geo.access.isochrones import isochrones
+from xinhe_geo.core.models import Profile
+from xinhe_geo.network.walk_network import WalkNetwork
 
 MINUTES = 15.0
 FRONTAGE_M = 25.0

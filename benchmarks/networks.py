@@ -14,7 +14,7 @@ import geopandas as gpd
 import numpy as np
 import shapely
 
-from xinhe_geo.network import read_osm_streets
+from xinhe_geo.network.osm import read_osm_streets
 
 PLACES = Path(__file__).resolve().parents[2] / "shared" / "places"
 LINKS = 60  # per border of two copies

@@ -39,7 +39,7 @@ import isochrones  # noqa: E402
 import main_job  # noqa: E402
 from networks import PLACES, Plain, load  # noqa: E402
 
-from xinhe_geo.network import WalkNetwork  # noqa: E402
+from xinhe_geo.network.walk_network import WalkNetwork  # noqa: E402
 
 LIMIT = 1200.0
 KINDS = 3  # of facilities, asked for at once
@@ -388,7 +388,7 @@ def measure_memory(name: str, method: str) -> dict[str, float]:
     if method == "pandana":
         import pandana  # noqa: F401
     else:
-        from xinhe_geo import _kernel  # noqa: F401
+        pass
     with tempfile.TemporaryDirectory() as folder:  # a network made once is kept in a file: that is what a user opens
         if method == "xinhe_geo":
             file = Path(folder) / "net.npz"
@@ -699,8 +699,14 @@ def network(name: str, parts: Sequence[str], rounds: int, kept: Path | None) -> 
 
 def everything(given: argparse.Namespace) -> dict[str, Any]:
     """Measure the parts asked for, and take those that are kept."""
-    processor = next((line.split(":")[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines()
-                      if line.startswith("model name")), platform.machine())  # fmt: skip
+    processor = next(
+        (
+            line.split(":")[1].strip()
+            for line in Path("/proc/cpuinfo").read_text().splitlines()
+            if line.startswith("model name")
+        ),
+        platform.machine(),
+    )
     data: dict[str, Any] = {
         "date": time.strftime("%Y-%m-%d"),
         "note": given.note,

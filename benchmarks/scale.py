@@ -38,8 +38,8 @@ import psutil
 import scale_page
 import shapely
 
-from xinhe_geo import batch as batch_module
-from xinhe_geo.layers import bundled_folder
+from xinhe_geo.app import batch as batch_module
+from xinhe_geo.core.schema import bundled_folder
 
 SEED = 2035
 HOMES_PER_DISTRICT = 60
@@ -111,8 +111,11 @@ def make_city(extract: Path, work: Path, side: int, districts: int) -> None:
     inside = (at >= (west, south)).all(axis=1) & (at <= (east, north)).all(axis=1)
     counts = np.bincount(cell[inside], minlength=side * side)
     kept = np.sort(np.argsort(-counts, kind="stable")[:districts])
-    frame = gpd.GeoDataFrame({"code": [f"9{k:05d}" for k in kept], "name": [f"格 {k}" for k in kept]},
-                             geometry=[cells[k] for k in kept], crs="EPSG:4326")  # fmt: skip
+    frame = gpd.GeoDataFrame(
+        {"code": [f"9{k:05d}" for k in kept], "name": [f"格 {k}" for k in kept]},
+        geometry=[cells[k] for k in kept],
+        crs="EPSG:4326",
+    )
     frame.to_file(work / "districts.geojson", driver="GeoJSON")
     tags, points, homes = facility_tags(), [], []
     for k in kept:
@@ -155,7 +158,12 @@ def spent(command: list[str], *, fine: tuple[int, ...] = (0,)) -> dict[str, floa
     if code not in fine:
         sys.exit(f"{' '.join(command)} ended with {code}")
     others = max(processors_busy() - busy - cpu, 0.0) / wall
-    return {"wall_s": round(wall, 1), "cpu_s": round(cpu, 1), "peak_mb": round(used.ru_maxrss / 1024), "others": round(others, 2)}  # fmt: skip
+    return {
+        "wall_s": round(wall, 1),
+        "cpu_s": round(cpu, 1),
+        "peak_mb": round(used.ru_maxrss / 1024),
+        "others": round(others, 2),
+    }
 
 
 def processors_busy() -> float:
@@ -165,16 +173,37 @@ def processors_busy() -> float:
 
 
 def split_city(work: Path) -> dict[str, Any]:
-    used = spent([
-        sys.executable, "-m", "xinhe_geo", "split", str(work / "city.osm.pbf"), "--districts", str(work / "districts.geojson"),
-        "--code", "code", "--name", "name", "--homes", str(work / "people.csv"), "--out", str(work / "folders"), "--overwrite",
-    ], fine=(0, 1))  # fmt: skip
+    used = spent(
+        [
+            sys.executable,
+            "-m",
+            "xinhe_geo",
+            "split",
+            str(work / "city.osm.pbf"),
+            "--districts",
+            str(work / "districts.geojson"),
+            "--code",
+            "code",
+            "--name",
+            "name",
+            "--homes",
+            str(work / "people.csv"),
+            "--out",
+            str(work / "folders"),
+            "--overwrite",
+        ],
+        fine=(0, 1),
+    )
     made = catalogue(work)
     size = sum(f.stat().st_size for f in (work / "folders").rglob("*") if f.is_file()) / 1e6
     return {
-        **used, "districts": len(made), "folders_mb": round(size, 1),
-        "streets": spread_of(made["streets"]), "facilities": spread_of(made["facilities"]), "homes": spread_of(made["homes"]),
-    }  # fmt: skip
+        **used,
+        "districts": len(made),
+        "folders_mb": round(size, 1),
+        "streets": spread_of(made["streets"]),
+        "facilities": spread_of(made["facilities"]),
+        "homes": spread_of(made["homes"]),
+    }
 
 
 def spread_of(column: pd.Series) -> list[int]:
@@ -211,7 +240,7 @@ def split_memory(work: Path, extract: Path) -> dict[str, Any]:
         city = work / f"tiled-{n}.osm.pbf"
         tiled(extract, city, n)
         code = (
-            "import sys, resource; from xinhe_geo.split import split;"
+            "import sys, resource; from xinhe_geo.io import split;"
             "split(*sys.argv[1:4], code='code', overwrite=True);"
             "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, sum(resource.getrusage(resource.RUSAGE_SELF)[:2]))"
         )
@@ -242,13 +271,21 @@ def run(work: Path, step: Step) -> dict[str, Any]:
     watch.ended.set()
     size = sum(f.stat().st_size for f in out.rglob("*") if f.is_file()) / 1e6
     found = {
-        "districts": len(folders), "workers": step.workers, "only": step.only or "all", "batch_s": round(wall, 2),
-        "work_cpu_s": round(float(table["cpu_seconds"].sum()), 1), "median_cpu_s": round(float(table["cpu_seconds"].median()), 2),
-        "slowest_cpu_s": round(float(table["cpu_seconds"].max()), 2), "worker_peak_mb": round(float(table["peak_mb"].max())),
+        "districts": len(folders),
+        "workers": step.workers,
+        "only": step.only or "all",
+        "batch_s": round(wall, 2),
+        "work_cpu_s": round(float(table["cpu_seconds"].sum()), 1),
+        "median_cpu_s": round(float(table["cpu_seconds"].median()), 2),
+        "slowest_cpu_s": round(float(table["cpu_seconds"].max()), 2),
+        "worker_peak_mb": round(float(table["peak_mb"].max())),
         "client_peak_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
-        "output_mb": round(size, 1), "status": table["status"].value_counts().to_dict(), "killed": len(watch.killed),
-        "progress": watch.marks, "digest": digest(out),
-    }  # fmt: skip
+        "output_mb": round(size, 1),
+        "status": table["status"].value_counts().to_dict(),
+        "killed": len(watch.killed),
+        "progress": watch.marks,
+        "digest": digest(out),
+    }
     if step.name != "all":  # which is kept to be looked at
         shutil.rmtree(out)
     return found
@@ -340,8 +377,11 @@ class Results:
 
     def per_district(self, only: str | None) -> float:
         """Return processor seconds of a district as far as known."""
-        known = [r["cpu_s"] / r["districts"] for r in self.found.values()
-                 if r.get("only") == (only or "all") and r["districts"] > 2]  # fmt: skip
+        known = [
+            r["cpu_s"] / r["districts"]
+            for r in self.found.values()
+            if r.get("only") == (only or "all") and r["districts"] > 2
+        ]
         return max(known) if known else GUESS[only]
 
 
@@ -394,12 +434,22 @@ def main() -> None:
 
 
 def settings(given: argparse.Namespace) -> dict[str, Any]:
-    processor = next((line.split(":")[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines()
-                      if line.startswith("model name")), platform.machine())  # fmt: skip
+    processor = next(
+        (
+            line.split(":")[1].strip()
+            for line in Path("/proc/cpuinfo").read_text().splitlines()
+            if line.startswith("model name")
+        ),
+        platform.machine(),
+    )
     return {
-        "extract": given.extract.name, "side": given.side, "districts": given.districts, "code": batch_module.versions()["xinhe-geo"],
-        "python": platform.python_version(), "machine": f"{processor}, {os.cpu_count()} cores",
-    }  # fmt: skip
+        "extract": given.extract.name,
+        "side": given.side,
+        "districts": given.districts,
+        "code": batch_module.versions()["xinhe-geo"],
+        "python": platform.python_version(),
+        "machine": f"{processor}, {os.cpu_count()} cores",
+    }
 
 
 if __name__ == "__main__":

@@ -112,9 +112,13 @@ def measured(found: dict[str, Any]) -> str:
     own, split = runs(found), found["split"]
     said = found["settings"]
     busy = max([split["others"], *(run["others"] for run in own.values())])
-    quiet = "nothing else ran" if busy <= BUSY else (
-        f"other work took up to {busy:.1f} processors: **wall seconds mean nothing**, processor seconds are to be trusted within a quarter"
-    )  # fmt: skip
+    quiet = (
+        "nothing else ran"
+        if busy <= BUSY
+        else (
+            f"other work took up to {busy:.1f} processors: **wall seconds mean nothing**, processor seconds are to be trusted within a quarter"
+        )
+    )
     note = f"; {found['note']}" if found.get("note") else ""
     rows = [
         f"{said['machine']}, Python {said['python']}, {found.get('date', '')}; {quiet}{note}.",
@@ -125,10 +129,15 @@ def measured(found: dict[str, Any]) -> str:
         f"| {split['cpu_s'] / split['districts']:.2f} | | {split['peak_mb']} | {split['folders_mb']:.0f} MB |",
     ]
     names = {
-        "one": "`--only tables`, 1 worker", "two": "the same, 2 workers", "few": "`--only tables`, 2 workers",
-        "killed": "the same, one worker killed on the way", "half": "`--only tables`, 2 workers", "all": "`--only tables`, 2 workers",
-        "largest": "the largest district alone", "everything": "everything, 2 workers",
-    }  # fmt: skip
+        "one": "`--only tables`, 1 worker",
+        "two": "the same, 2 workers",
+        "few": "`--only tables`, 2 workers",
+        "killed": "the same, one worker killed on the way",
+        "half": "`--only tables`, 2 workers",
+        "all": "`--only tables`, 2 workers",
+        "largest": "the largest district alone",
+        "everything": "everything, 2 workers",
+    }
     rows += [run_row(names[role], own[role]) for role in names if role in own]
     rows += ["", "![cost and memory against the number of districts](images/scale.svg)", "", *findings(found)]
     return "\n".join(rows)
@@ -165,7 +174,7 @@ def findings(found: dict[str, Any]) -> list[str]:
             f"- Memory against number: a worker's peak was {own['few']['worker_peak_mb']} MB over {own['few']['districts']} districts and "
             f"{own['all']['worker_peak_mb']} over {own['all']['districts']}{most}; the client's "
             f"{own['few']['client_peak_mb']} and {own['all']['client_peak_mb']}."
-        )  # fmt: skip
+        )
     tiles = found.get("split-memory", {})
     if "x8" in tiles:
         told = "; ".join(

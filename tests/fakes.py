@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from xinhe_geo.values import Rule
+from xinhe_geo.core.models import Rule
 
 CRS = "EPSG:32650"
 X, Y = 400_000.0, 4_300_000.0
@@ -36,27 +36,47 @@ def _homes() -> gpd.GeoDataFrame:
             people = np.nan if (i, j) == (3, 3) else 200.0 + 50 * i
             rows.append(
                 {
-                    "home": f"h{i}{j}", "name": f"示范{i}{j}里", "community": f"c{i // 4}", "households": 80 + i,
-                    "people": people, "people_60plus": people * 0.2, "built": 1990 + i, "basis": None,
+                    "home": f"h{i}{j}",
+                    "name": f"示范{i}{j}里",
+                    "community": f"c{i // 4}",
+                    "households": 80 + i,
+                    "people": people,
+                    "people_60plus": people * 0.2,
+                    "built": 1990 + i,
+                    "basis": None,
                     "geometry": _box(x, y, x + 260, y + 260),
                 }
-            )  # fmt: skip
+            )
     return _frame(rows, "home")
 
 
 def _facilities() -> gpd.GeoDataFrame:
     rows = []
     for n, (kind, x, y, state) in enumerate(
-        [("clinic", 310, 290, "open"), ("clinic", 1810, 890, "open"), ("clinic", 900, 1210, "planned"),
-         ("canteen", 610, 590, "open"), ("canteen", 2290, 300, "planned"), ("shop", 1210, 610, "open"), ("shop", 1215, 612, "closed")]
-    ):  # fmt: skip
+        [
+            ("clinic", 310, 290, "open"),
+            ("clinic", 1810, 890, "open"),
+            ("clinic", 900, 1210, "planned"),
+            ("canteen", 610, 590, "open"),
+            ("canteen", 2290, 300, "planned"),
+            ("shop", 1210, 610, "open"),
+            ("shop", 1215, 612, "closed"),
+        ]
+    ):
         rows.append(
             {
-                "facility": f"f{n}", "name": f"{kind}{n}号", "kind": kind, "state": state, "since": 2020 + n, "until": None,
-                "capacity": 30.0 if n % 2 else np.nan, "capacity_unit": "床", "basis": "surveyed" if n == 0 else None,
+                "facility": f"f{n}",
+                "name": f"{kind}{n}号",
+                "kind": kind,
+                "state": state,
+                "since": 2020 + n,
+                "until": None,
+                "capacity": 30.0 if n % 2 else np.nan,
+                "capacity_unit": "床",
+                "basis": "surveyed" if n == 0 else None,
                 "geometry": shapely.Point(X + x, Y + y),
             }
-        )  # fmt: skip
+        )
     rows.append(
         {"facility": "f9", "name": "河滨公园", "kind": "park", "state": "open", "geometry": _box(620, 1220, 860, 1460)}
     )
@@ -66,11 +86,23 @@ def _facilities() -> gpd.GeoDataFrame:
 def _streets() -> gpd.GeoDataFrame:
     rows = []
     for i in range(9):
-        rows.append({"street": f"v{i}", "name": f"纬{i}路", "class": "secondary" if i % 4 == 0 else "residential",
-                     "geometry": _line((300 * i, 0), (300 * i, 1500))})  # fmt: skip
+        rows.append(
+            {
+                "street": f"v{i}",
+                "name": f"纬{i}路",
+                "class": "secondary" if i % 4 == 0 else "residential",
+                "geometry": _line((300 * i, 0), (300 * i, 1500)),
+            }
+        )
     for j in range(6):
-        rows.append({"street": f"w{j}", "name": f"经{j}路" if j else None, "class": "primary" if j == 2 else "footway",
-                     "geometry": _line((0, 300 * j), (2400, 300 * j))})  # fmt: skip
+        rows.append(
+            {
+                "street": f"w{j}",
+                "name": f"经{j}路" if j else None,
+                "class": "primary" if j == 2 else "footway",
+                "geometry": _line((0, 300 * j), (2400, 300 * j)),
+            }
+        )
     return _frame(rows, "street")
 
 
@@ -100,22 +132,47 @@ def district(**changes: Any) -> SimpleNamespace:
     layers: dict[str, gpd.GeoDataFrame] = {
         "district": _frame([{"code": "d", "name": "示范街道", "geometry": _box(-100, -100, 2500, 1700)}], "code"),
         "zones": _frame(
-            [{"zone": "s", "name": "南城区", "geometry": _box(-100, -100, 2500, 800)},
-             {"zone": "n", "name": "北城区", "geometry": _box(-100, 800, 2500, 1700)}], "zone"),
+            [
+                {"zone": "s", "name": "南城区", "geometry": _box(-100, -100, 2500, 800)},
+                {"zone": "n", "name": "北城区", "geometry": _box(-100, 800, 2500, 1700)},
+            ],
+            "zone",
+        ),
         "communities": _frame(
-            [{"community": "c0", "name": "甲社区", "zone": "s", "geometry": _box(-100, -100, 1200, 1700)},
-             {"community": "c1", "name": "乙社区", "zone": "n", "geometry": _box(1200, -100, 2500, 1700)}], "community"),
-        "landuse": _frame([{"id": "l", "name": None, "use": "industrial", "geometry": _box(0, 1500, 2400, 1700)}], "id"),
+            [
+                {"community": "c0", "name": "甲社区", "zone": "s", "geometry": _box(-100, -100, 1200, 1700)},
+                {"community": "c1", "name": "乙社区", "zone": "n", "geometry": _box(1200, -100, 2500, 1700)},
+            ],
+            "community",
+        ),
+        "landuse": _frame(
+            [{"id": "l", "name": None, "use": "industrial", "geometry": _box(0, 1500, 2400, 1700)}], "id"
+        ),
         "water": _frame(
-            [{"id": "w", "name": "示范河", "geometry": _box(-100, 1520, 2500, 1570)},
-             {"id": "x", "name": "小沟", "geometry": _line((0, -50), (2400, -60))}], "id"),
+            [
+                {"id": "w", "name": "示范河", "geometry": _box(-100, 1520, 2500, 1570)},
+                {"id": "x", "name": "小沟", "geometry": _line((0, -50), (2400, -60))},
+            ],
+            "id",
+        ),
         "green": _frame([{"id": "g", "name": "街心花园", "geometry": _box(20, 1580, 300, 1690)}], "id"),
-        "barriers": _frame([{"barrier": "b", "name": "示范铁路", "kind": "railway", "geometry": _line((0, 1500), (2400, 1505))}], "barrier"),
-        "named_roads": _frame([{"id": "r", "name": "示范高速", "class": "motorway", "geometry": _line((-100, 1600), (2500, 1640))}], "id"),
-        "places": _frame([{"id": "p", "name": "示范车站", "type": "站", "geometry": shapely.Point(X + 1500, Y + 1480)}], "id"),
-        "homes": _homes(), "facilities": _facilities(), "streets": _streets(),
-        "gates": _frame([{"gate": "g1", "name": None, "home": "h00", "geometry": shapely.Point(X + 20, Y + 150)}], "gate"),
-    }  # fmt: skip
+        "barriers": _frame(
+            [{"barrier": "b", "name": "示范铁路", "kind": "railway", "geometry": _line((0, 1500), (2400, 1505))}],
+            "barrier",
+        ),
+        "named_roads": _frame(
+            [{"id": "r", "name": "示范高速", "class": "motorway", "geometry": _line((-100, 1600), (2500, 1640))}], "id"
+        ),
+        "places": _frame(
+            [{"id": "p", "name": "示范车站", "type": "站", "geometry": shapely.Point(X + 1500, Y + 1480)}], "id"
+        ),
+        "homes": _homes(),
+        "facilities": _facilities(),
+        "streets": _streets(),
+        "gates": _frame(
+            [{"gate": "g1", "name": None, "home": "h00", "geometry": shapely.Point(X + 20, Y + 150)}], "gate"
+        ),
+    }
     for name, frame in changes.items():
         layers.pop(name, None)
         if frame is not None:
@@ -125,15 +182,25 @@ def district(**changes: Any) -> SimpleNamespace:
         return name if isinstance(name, Rule) else RULES[name]
 
     return SimpleNamespace(
-        name="示范街道", code="d", crs=CRS, year=2022, list_year=2022, layers=layers, kinds=_kinds(), rule=rule,
+        name="示范街道",
+        code="d",
+        crs=CRS,
+        year=2022,
+        list_year=2022,
+        layers=layers,
+        kinds=_kinds(),
+        rule=rule,
         surveyed_kinds=frozenset({"clinic", "canteen", "shop", "park"}),
         manifest={
-            "credit": "示范数据", "secrecy": "internal",
+            "credit": "示范数据",
+            "secrecy": "internal",
             "layers": {n: {"basis": "synthetic", "licence": "CC BY 4.0"} for n in layers},
         },
         rules=pd.DataFrame(),
-        profiles=pd.DataFrame({"label": ["成人"], "label_en": ["Adult"], "speed_m_s": [1.2]}, index=pd.Index(["adult"], name="profile")),
-    )  # fmt: skip
+        profiles=pd.DataFrame(
+            {"label": ["成人"], "label_en": ["Adult"], "speed_m_s": [1.2]}, index=pd.Index(["adult"], name="profile")
+        ),
+    )
 
 
 def cover(names: tuple[str, ...] = ("clinic15", "shop300", "canteen1", "school1")) -> pd.DataFrame:
@@ -151,15 +218,26 @@ def cover(names: tuple[str, ...] = ("clinic15", "shop300", "canteen1", "school1"
             unknown = home == "h03"
             rows.append(
                 {
-                    "home": home, "rule": name, "kind": ";".join(r.kinds), "label": r.label, "method": r.method,
-                    "facility": away.idxmin() if len(near) else None, "metres": np.nan if unknown else metres,
-                    "straight_metres": straight, "minutes": np.nan if unknown else minutes,
-                    "served": np.nan if unknown else float(within[r.method]), "served_buffer": float(within["buffer"]),
-                    "served_network_m": float(within["network_m"]), "served_walk_min": float(within["walk_min"]),
-                    "people": row["people"], "people_60plus": row["people_60plus"], "area_m2": row.geometry.area,
-                    "community": row["community"], "basis": "synthetic",
+                    "home": home,
+                    "rule": name,
+                    "kind": ";".join(r.kinds),
+                    "label": r.label,
+                    "method": r.method,
+                    "facility": away.idxmin() if len(near) else None,
+                    "metres": np.nan if unknown else metres,
+                    "straight_metres": straight,
+                    "minutes": np.nan if unknown else minutes,
+                    "served": np.nan if unknown else float(within[r.method]),
+                    "served_buffer": float(within["buffer"]),
+                    "served_network_m": float(within["network_m"]),
+                    "served_walk_min": float(within["walk_min"]),
+                    "people": row["people"],
+                    "people_60plus": row["people_60plus"],
+                    "area_m2": row.geometry.area,
+                    "community": row["community"],
+                    "basis": "synthetic",
                 }
-            )  # fmt: skip
+            )
     return pd.DataFrame(rows).set_index(["home", "rule"])
 
 
@@ -174,7 +252,14 @@ def gaps() -> gpd.GeoDataFrame:
     """Return two gap places, the smaller one first."""
     homes = _homes().loc[["h73", "h74"]]
     return gpd.GeoDataFrame(
-        {"name": ["东七里", "东八里"], "community": ["c1", "c1"], "people_unserved": [120.0, 550.0], "minutes": [18.2, np.nan],
-         "reason": ["绕行过长", "隔着河，没有桥"]}, index=pd.Index(["h73", "h74"], name="place"),
-        geometry=homes.geometry.to_numpy(), crs=CRS,
-    )  # fmt: skip
+        {
+            "name": ["东七里", "东八里"],
+            "community": ["c1", "c1"],
+            "people_unserved": [120.0, 550.0],
+            "minutes": [18.2, np.nan],
+            "reason": ["绕行过长", "隔着河，没有桥"],
+        },
+        index=pd.Index(["h73", "h74"], name="place"),
+        geometry=homes.geometry.to_numpy(),
+        crs=CRS,
+    )

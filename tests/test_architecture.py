@@ -13,7 +13,10 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Callable, Iterator
+from functools import cache
+from graphlib import TopologicalSorter
 from pathlib import Path
+from typing import NamedTuple
 
 import conftest
 import pytest
@@ -26,145 +29,61 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "xinhe_geo"
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
 
-#: A module may import only what stands before it.
-ORDER = (
-    "errors",
-    "_words",
-    "progress",
-    "datum",
-    "values",
-    "layers",
-    "_kernel",
-    "_network.threads",
-    "_network.arrays",
-    "_network.streets",
-    "_network.build",
-    "_network.osm",
-    "_network.graphs",
-    "_network.file",
-    "_network.attach",
-    "_network.doors",
-    "_network.state",
-    "_network.sets",
-    "_network.points",
-    "network",
-    "district",
-    "_names",
-    "_frontage",
-    "reach",
-    "coverage",
-    "capacity",
-    "audit",
-    "scenario",
-    "_siting.median",
-    "_siting.task",
-    "_siting.models",
-    "_siting.links",
-    "_siting.pairs",
-    "_siting.candidates",
-    "siting",
-    "provision",
-    "_ledger.grounds",
-    "_ledger.places",
-    "_ledger.homes",
-    "_ledger.shapes",
-    "_ledger.figures",
-    "_ledger.measures",
-    "ledger",
-    "_ledger.communities",
-    "_ledger.since",
-    "_ledger.panel",
-    "_ledger.book",
-    "_ledger.page",
-    "_analysis",
-    "_drawing.style",
-    "_drawing.script",
-    "_drawing.basemap",
-    "_drawing.themes",
-    "_drawing.changes",
-    "_drawing.evidence",
-    "_drawing.scene",
-    "_drawing.named",
-    "_drawing.picture",
-    "maps",
-    "_drawing.pack",
-    "_drawing.meeting",
-    "live",
-    "_printing.paper",
-    "_printing.carto",
-    "_printing.inventory",
-    "sheet",
-    "_printing.office",
-    "notebook",
-    "_printing.atlas",
-    "_printing.slides",
-    "_printing.word",
-    "_aside",
-    "edition",
-    "_quicksheet",
-    "_report.workbook",
-    "_report.gis",
-    "_report.record",
-    "_report.page",
-    "report",
-    "plans",
-    "_siting.page",
-    "_doors.overpass",
-    "_doors.streetfile",
-    "_doors.journal",
-    "_doors.contents",
-    "_doors.tables",
-    "_doors.template",
-    "_doors.account",
-    "_doors.tagrules",
-    "_doors.extract",
-    "_doors.homestable",
-    "_doors.fresh",
-    "_doors.gisfiles",
-    "_doors.dxf",
-    "_doors.parquet",
-    "_doors.placing",
-    "_doors.positions",
-    "_doors.intake",
-    "sources",
-    "_ledger.rulebook",
-    "_ledger.take",
-    "split",
-    "_batch.many",
-    "_batch.page",
-    "batch",
-    "cli",
-)
+#: A package imports only from packages on lower floors.
+FLOORS = {
+    "core": 1,
+    "network": 2,
+    "district": 3,
+    "io": 4,
+    "access": 4,
+    "siting": 5,
+    "ledger": 5,
+    "maps": 6,
+    "report": 7,
+    "app": 8,
+}
+#: Packages inside a package that offer names of their own: what they need is an extra, so the outer one does not load them.
+INNER_DOORS = ("report.paper",)
 #: These stand above all and only pass on.
 FRONT = ("__init__", "__main__")
+#: Imports by a name worked out at run time, which nobody can follow: a module of the system that Windows lacks.
+BY_NAME = {"app.batch": {"resource"}}
 #: Big or peculiar libraries have one importer each, which hides them from the rest.
 ONLY_IMPORTER = {
-    "osmnx": {"_network.graphs"},
-    "networkx": {"_network.graphs"},
-    "numba": {"_kernel"},
-    "folium": {"maps"},
-    "branca": {"maps"},
-    "xlsxwriter": {"_ledger.rulebook", "plans", "_report.workbook", "_quicksheet", "_ledger.book", "_doors.template"},
-    "matplotlib": {"_printing.paper"},
-    "pptx": {"_printing.slides"},
-    "docx": {"_printing.word"},
-    "anywidget": {"live"},
-    "distributed": {"batch"},
-    "typer": {"cli"},
-    "rich": {"cli"},
+    "osmnx": {"network.osmnx_graphs"},
+    "networkx": {"network.osmnx_graphs"},
+    "numba": {"network.kernel"},
+    "folium": {"maps.html_map"},
+    "branca": {"maps.html_map"},
+    "xlsxwriter": {
+        "core.xlsx",
+        "io.template",
+        "ledger.rulebook",
+        "report.ledger_workbook",
+        "report.pages.plans",
+        "report.workbook",
+    },
+    "matplotlib": {"report.paper.page"},
+    "pptx": {"report.paper.slides"},
+    "docx": {"report.paper.word"},
+    "anywidget": {"maps.live"},
+    "distributed": {"app.batch"},
+    "typer": {"app.cli"},
+    "rich": {"app.cli"},
+    "lazy_loader": {"__init__"},
 }
 #: Libraries of an extra, and the module that works only with that extra.
 OPTIONAL = {
-    "progress": {"IPython"},
-    "live": {"anywidget", "traitlets"},
-    "notebook": {"ipykernel", "mistune", "nbclient", "nbformat"},
-    "batch": {"dask", "distributed"},
+    "core.progress": {"IPython"},
+    "maps.live": {"anywidget", "traitlets"},
+    "app.notebook": {"ipykernel", "mistune", "nbclient", "nbformat"},
+    "app.batch": {"dask", "distributed"},
 }
 DECLARED = {canonicalize_name(Requirement(line).name) for line in PROJECT["project"]["dependencies"]}
 #: Declared though no module imports them: what users bring graphs in, what pandas reads workbooks with, the typeface of sheets.
 BEHIND = {"osmnx", "openpyxl", "zhplot"}
 #: Words of OpenStreetMap that happen to be kinds too.
-MAP_WORDS = {"sources": {"park"}}
+MAP_WORDS = {"io.osm_import": {"park"}}
 #: Import names that differ from the name of the distribution.
 DISTRIBUTIONS = {"xstatic": "xstatic-leaflet", "docx": "python-docx", "pptx": "python-pptx"}
 
@@ -202,27 +121,77 @@ PUBLIC = [
     "summary",
 ]
 
-#: A folder holds the inside of the module it is named after: `_doors.tables` is `_doors/tables.py`.
+#: `io.tables` is `io/tables.py`; the front of a package is not among them.
 MODULES = sorted(
     ".".join(path.relative_to(PACKAGE).with_suffix("").parts)
     for path in PACKAGE.rglob("*.py")
     if path.parent == PACKAGE or path.stem != "__init__"
 )
+DOORS = {
+    ".".join(path.parent.relative_to(PACKAGE).parts): path
+    for path in PACKAGE.rglob("__init__.py")
+    if path.parent != PACKAGE
+}
 
 
 def tree_of(module: str) -> ast.Module:
     return ast.parse((PACKAGE / f"{module.replace('.', '/')}.py").read_text("utf-8"))
 
 
-def imported_siblings(module: str) -> set[str]:
-    """Return the modules of the package that a module imports, wherever in it the import stands."""
-    found: set[str] = set()
-    for node in ast.walk(tree_of(module)):
-        if isinstance(node, ast.ImportFrom) and node.level:
-            base = module.split(".")[: -node.level] + (node.module.split(".") if node.module else [])
-            whole = ".".join(base)
-            found |= {whole} if whole in MODULES else {".".join([*base, alias.name]) for alias in node.names}
+class Imported(NamedTuple):
+    """One name that a module takes from this package, wherever in it and however the import is written."""
+
+    source: str  # the module or package named in the statement, "" the root
+    name: str  # what is taken from it, "" the module itself
+    line: int
+
+
+def imports_of(module: str, tree: ast.Module) -> list[Imported]:
+    """Return what a module takes from its own package: `from`, `import`, `import_module` and `__import__`."""
+    here = module.split(".")
+    found = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom):
+            own = node.level > 0 or (node.module or "").split(".")[0] == "xinhe_geo"
+            base = here[: len(here) - node.level] if node.level else []
+            base = base + [
+                part for part in (node.module or "").split(".") if part and (node.level or part != "xinhe_geo")
+            ]
+            found += [Imported(".".join(base), alias.name, node.lineno) for alias in node.names if own]
+        elif isinstance(node, ast.Import):
+            names = [alias.name.split(".") for alias in node.names]
+            found += [Imported(".".join(name[1:]), "", node.lineno) for name in names if name[0] == "xinhe_geo"]
+        elif isinstance(node, ast.Call) and called(node) in ("import_module", "__import__"):
+            text = node.args[0].value if node.args and isinstance(node.args[0], ast.Constant) else None
+            if not isinstance(text, str) or text.startswith(".") or text.split(".")[0] == "xinhe_geo":
+                found.append(Imported(f"<by name: {ast.unparse(node)}>", "", node.lineno))
+            elif text not in BY_NAME.get(module, ()):
+                found.append(Imported(f"<by name: {text}>", "", node.lineno))
     return found
+
+
+def called(node: ast.Call) -> str:
+    return getattr(node.func, "attr", getattr(node.func, "id", ""))
+
+
+def module_meant(imported: Imported) -> str:
+    """Return the module, or the package, that an import enters: `from . import kernel` enters `network.kernel`."""
+    whole = f"{imported.source}.{imported.name}".strip(".")
+    if imported.source in DOORS and imported.name in offered(imported.source):
+        return imported.source  # a function may be called like the module it stands in
+    return whole if whole in MODULES or whole in DOORS else imported.source
+
+
+def room_of(module: str) -> str:
+    return next((door for door in INNER_DOORS if module.startswith(f"{door}.")), module.split(".", maxsplit=1)[0])
+
+
+@cache
+def offered(door: str) -> frozenset[str]:
+    for node in ast.parse(DOORS[door].read_text("utf-8")).body:
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__":
+            return frozenset(ast.literal_eval(node.value))
+    return frozenset()
 
 
 def imported_libraries(tree: ast.Module) -> set[str]:
@@ -249,24 +218,90 @@ def strings_in_code(tree: ast.Module) -> Iterator[tuple[int, str]]:
 # --- direction ------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("module", MODULES)
-def test_imports_go_one_way(module: str) -> None:
-    assert module in ORDER + FRONT, f"{module} has no place in ORDER"
-    siblings = imported_siblings(module)
-    assert siblings <= set(ORDER)
-    if module not in FRONT:
-        before = set(ORDER[: ORDER.index(module)])
-        assert siblings <= before, f"{module} imports {sorted(siblings - before)}"
+def faults_of(module: str, tree: ast.Module) -> list[str]:
+    """Return every import of a module that the rules of the house forbid."""
+    faults, own, floor = [], room_of(module), FLOORS[module.split(".", maxsplit=1)[0]]
+    aliases: dict[str, str] = {}
+    for imported in imports_of(module, tree):
+        target = module_meant(imported)
+        said = f"{module}:{imported.line} {target} {imported.name}".rstrip()
+        if target.startswith("<"):
+            faults.append(f"{said}: imported by name")
+        elif target == "" or target.split(".")[0] not in FLOORS:
+            faults.append(f"{said}: taken from the front")
+        elif room_of(target) == own and target != own:
+            if imported.name.startswith("_") and target == imported.source:
+                faults.append(f"{said}: private to another module")
+            if target != imported.source:
+                aliases[imported.name] = target
+        elif target.split(".")[0] != module.split(".", maxsplit=1)[0] and FLOORS[target.split(".")[0]] >= floor:
+            faults.append(f"{said}: runs up")
+        elif target not in FLOORS and target not in INNER_DOORS:
+            faults.append(f"{said}: not by the front of its package")
+        elif target == own:
+            faults.append(f"{said}: a module enters its own package by its front")
+        elif imported.name not in offered(target) and target == imported.source:
+            faults.append(f"{said}: not offered")
+    faults += [
+        f"{module}:{node.lineno} {ast.unparse(node)}: private to another module"
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute)
+        and isinstance(node.value, ast.Name)
+        and node.value.id in aliases
+        and node.attr.startswith("_")
+    ]
+    return faults
 
 
-def test_the_module_map_is_up_to_date() -> None:
-    spec = importlib.util.spec_from_file_location("make_architecture", ROOT / "tools" / "make_architecture.py")
-    assert spec and spec.loader
-    tool = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(tool)
-    assert tool.order() == ORDER
-    assert set(ORDER) == set(MODULES) - set(FRONT)
-    assert tool.TARGET.read_text("utf-8") == tool.page(), "python tools/make_architecture.py"
+@pytest.mark.parametrize("module", [module for module in MODULES if module not in FRONT])
+def test_imports_run_down_and_by_the_front_door(module: str) -> None:
+    assert not faults_of(module, tree_of(module))
+
+
+@pytest.mark.parametrize(
+    ("module", "line", "fault"),
+    [
+        ("access.gaps", "from ..report import brief", "runs up"),
+        ("siting.task", "from ..ledger import ledger", "runs up"),
+        ("maps.scene", "from ..access.coverage import coverage", "not by the front"),
+        ("maps.scene", "import xinhe_geo.access.coverage", "not by the front"),
+        ("maps.scene", "def f():\n    from xinhe_geo.app import main", "runs up"),
+        ("maps.scene", "from ..access import nothing_of_the_kind", "not offered"),
+        ("access.gaps", "from .coverage import _joined", "private"),
+        ("network.od", "from . import kernel\nkernel._push()", "private"),
+        ("district.district", "import importlib\nimportlib.import_module('.scenario', __package__)", "by name"),
+        ("district.district", "__import__('xinhe_geo.access')", "by name"),
+        (
+            "district.district",
+            "from importlib import import_module as m, import_module\nimport_module(name)",
+            "by name",
+        ),
+        ("access.gaps", "from .. import coverage", "from the front"),
+        ("access.gaps", "from . import coverage as c\nfrom ..access import coverage", "its own package"),
+        ("app.cli", "from ..report.pages.plans import comparison", "not by the front"),
+    ],
+)
+def test_a_forbidden_import_is_seen(module: str, line: str, fault: str) -> None:
+    assert any(fault in said for said in faults_of(module, ast.parse(line)))
+
+
+def test_modules_form_no_circle() -> None:
+    below = {
+        module: {module_meant(i) for i in imports_of(module, tree_of(module))} & set(MODULES) for module in MODULES
+    }
+    TopologicalSorter(below).prepare()  # raises CycleError, which names the circle
+
+
+def test_every_package_offers_only_what_is_there_and_says_what_it_is_for() -> None:
+    assert {door for door in DOORS if "." not in door} == set(FLOORS)
+    assert {path.stem for path in PACKAGE.glob("*.py")} == set(FRONT)
+    for door in [*FLOORS, *INNER_DOORS]:
+        loaded = importlib.import_module(f"xinhe_geo.{door}")
+        names = offered(door)
+        assert names and (loaded.__doc__ or "").strip(), door
+        assert len(loaded.__all__) == len(names), f"{door} offers something twice"
+        for name in names:
+            assert not name.startswith("_") and hasattr(loaded, name), f"{door}.{name}"
 
 
 @pytest.mark.parametrize("module", MODULES)
@@ -319,9 +354,17 @@ UNITS = {
 }
 #: These refuse nothing: whatever goes in, something comes out.
 NEVER_RAISES = {
-    "District.locate", "District.with_rows", "Profile.metres", "Profile.minutes", "Scenario.text", "Scenario.then",
-    "WalkNetwork.to_graph", "check", "headlines", "presence",
-}  # fmt: skip
+    "District.locate",
+    "District.with_rows",
+    "Profile.metres",
+    "Profile.minutes",
+    "Scenario.text",
+    "Scenario.then",
+    "WalkNetwork.to_graph",
+    "check",
+    "headlines",
+    "presence",
+}
 
 
 def sections_of(words: str) -> dict[str, str]:

@@ -17,8 +17,9 @@ import pytest
 import shapely
 from shapely.geometry import MultiPolygon, Polygon, box
 
-from xinhe_geo.district import District, check
-from xinhe_geo.layers import LAYERS
+from xinhe_geo.core.schema import LAYERS
+from xinhe_geo.district.district import District
+from xinhe_geo.district.reader import check
 
 REPO = Path(__file__).parents[1]
 DATA = REPO / "data"
@@ -140,11 +141,14 @@ def test_zones_divide_the_district_and_the_new_one_is_21_km2_north_of_the_expres
 
 
 def test_extents_keep_to_what_is_known() -> None:
-    district, old, new = (g.to_crs(4326).iloc[0] for g in (
-        read("district").geometry,
-        read("zones").set_index("zone").geometry[["old"]],
-        read("zones").set_index("zone").geometry[["new"]],
-    ))  # fmt: skip
+    district, old, new = (
+        g.to_crs(4326).iloc[0]
+        for g in (
+            read("district").geometry,
+            read("zones").set_index("zone").geometry[["old"]],
+            read("zones").set_index("zone").geometry[["new"]],
+        )
+    )
     marine, xinbei = box(117.58598, 39.05600, 117.69129, 39.10812), box(117.62875, 39.04463, 117.67156, 39.07105)
     assert marine.covers(new)
     assert district.intersection(xinbei).area == 0

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from xinhe_geo.layers import BASIS_LABELS, LAYERS, ON_THE_WAY, PROVENANCE, Column, Layer
+from xinhe_geo.core.schema import BASIS_LABELS, LAYERS, ON_THE_WAY, PROVENANCE, Column, Layer
 
 TARGET = Path(__file__).parent.parent / "docs" / "data-dictionary.md"
 TYPES = {"text": "文字", "int": "整数", "float": "数", "bool": "是/否", "year": "年份"}

@@ -21,8 +21,8 @@ from PIL import Image
 from playwright.sync_api import Browser, sync_playwright
 
 import xinhe_geo as xh
-from xinhe_geo import maps
-from xinhe_geo.siting import sites_plan
+from xinhe_geo.maps import html_map as maps
+from xinhe_geo.siting.sites import sites_plan
 
 IMAGES = Path(__file__).parent.parent / "docs" / "images"
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-sync"]
@@ -40,7 +40,7 @@ def shoot(browser: Browser, page: Path, image: Path, width: int, height: int) ->
 
 def shoot_live(browser: Browser, image: Path, width: int, height: int) -> None:
     """Save the live map as `python run.py app` shows it, with one facility chosen and moved."""
-    web = IMAGES.parent.parent / "xinhe_geo" / "web"
+    web = IMAGES.parent.parent / "xinhe_geo" / "app" / "web"
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]

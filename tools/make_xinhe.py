@@ -84,9 +84,18 @@ def _zones(regions: Regions) -> list[Row]:
 
 
 def _home(c: blocks.Compound) -> Row:
-    return {"home": c.key, "name": c.name, "households": c.households, "people": c.people,
-            "people_60plus": c.people_60plus, "built": c.built, "since": c.since, "until": c.until, "note": c.note,
-            "geometry": c.shape}  # fmt: skip
+    return {
+        "home": c.key,
+        "name": c.name,
+        "households": c.households,
+        "people": c.people,
+        "people_60plus": c.people_60plus,
+        "built": c.built,
+        "since": c.since,
+        "until": c.until,
+        "note": c.note,
+        "geometry": c.shape,
+    }
 
 
 def _gates(c: blocks.Compound) -> list[Row]:
@@ -100,9 +109,17 @@ def _gates(c: blocks.Compound) -> list[Row]:
         used[side] = used.get(side, 0) + 1
         name = f"{side}门" + ("" if used[side] == 1 else str(used[side]))
         later = (x, y) in c.planned
-        rows.append({"gate": f"{c.key}-G{n}", "name": name, "home": c.key, "state": "planned" if later else None,
-                     "since": 2025 if later else c.since, "until": c.until,
-                     "geometry": shapely.Point(x, y)})  # fmt: skip
+        rows.append(
+            {
+                "gate": f"{c.key}-G{n}",
+                "name": name,
+                "home": c.key,
+                "state": "planned" if later else None,
+                "since": 2025 if later else c.since,
+                "until": c.until,
+                "geometry": shapely.Point(x, y),
+            }
+        )
     return rows
 
 
@@ -124,10 +141,22 @@ def _entrances(entrances: Sequence[tuple[int, tuple[float, float]]], lots: Seque
 def _streets(edges: Sequence[Street]) -> list[Row]:
     """One feature per edge."""
     return [
-        {"street": f"S{n:04d}", "name": e.name, "class": e.cls, "wait_s": e.wait_s, "steps": e.steps, "home": e.home,
-         "since": e.since, "until": e.until, "basis": e.basis, "source": e.source, "note": e.note, "geometry": e.line()}
+        {
+            "street": f"S{n:04d}",
+            "name": e.name,
+            "class": e.cls,
+            "wait_s": e.wait_s,
+            "steps": e.steps,
+            "home": e.home,
+            "since": e.since,
+            "until": e.until,
+            "basis": e.basis,
+            "source": e.source,
+            "note": e.note,
+            "geometry": e.line(),
+        }
         for n, e in enumerate(edges, 1)
-    ]  # fmt: skip
+    ]
 
 
 def write(folder: Path) -> dict[str, int]:

@@ -5,63 +5,12 @@ xinhe_geo: who can walk to what, and what would help, for the people who plan a 
 >>> xinhe = xh.District.load()                           # doctest: +SKIP
 >>> cover = xh.coverage(xinhe)                           # doctest: +SKIP
 >>> xh.summary(cover, by="zone")                         # doctest: +SKIP
+
+Each name is loaded when it is first used (SPEC 1): `__init__.pyi` beside this file says which package offers it.
 """
 
-from .coverage import compare, completeness, coverage, gaps, headlines, presence, summary
-from .district import District, check
-from .errors import (
-    DataError,
-    EnvironmentProblem,
-    NetworkError,
-    ScenarioError,
-    SitingError,
-    SourceError,
-    UnknownNameError,
-    XinheError,
-)
-from .ledger import explain, ledger
-from .live import live
-from .maps import draw, picture
-from .network import WalkNetwork
-from .reach import isochrones
-from .report import brief
-from .scenario import Scenario
-from .sheet import sheet
-from .siting import Siting, sites
-from .values import Profile, Rule
+import lazy_loader
 
 __version__ = "0.1.0"
 
-__all__ = [
-    "DataError",
-    "District",
-    "EnvironmentProblem",
-    "NetworkError",
-    "Profile",
-    "Rule",
-    "Scenario",
-    "ScenarioError",
-    "Siting",
-    "SitingError",
-    "SourceError",
-    "UnknownNameError",
-    "WalkNetwork",
-    "XinheError",
-    "brief",
-    "check",
-    "compare",
-    "completeness",
-    "coverage",
-    "draw",
-    "explain",
-    "gaps",
-    "headlines",
-    "isochrones",
-    "ledger",
-    "live",
-    "picture",
-    "presence",
-    "sheet",
-    "sites",
-    "summary",
-]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -5,7 +5,7 @@ import sys
 
 if __name__ == "__main__":
     try:
-        from .cli import main
+        from .app.cli import main
     except KeyboardInterrupt:  # the imports take a second or two: nothing has begun
         sys.stderr.write("已中断；原有输出没有改动\n")
         sys.exit(130)

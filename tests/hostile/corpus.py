@@ -130,8 +130,9 @@ def packed(name: str, **members: bytes) -> Make:
 def points() -> gpd.GeoDataFrame:
     return gpd.GeoDataFrame(
         {"编号": ["G1", "G2"], "名称": ["甲", "乙"], "类别": ["canteen"] * 2},
-        geometry=gpd.points_from_xy([LON, LON + 1e-4], [LAT] * 2), crs=4326,
-    )  # fmt: skip
+        geometry=gpd.points_from_xy([LON, LON + 1e-4], [LAT] * 2),
+        crs=4326,
+    )
 
 
 def shapefile(folder: Path) -> Path:
@@ -229,27 +230,74 @@ def long_lines(folder: Path) -> Path:
 LAUGHS = b'<?xml version="1.0"?><!DOCTYPE l [<!ENTITY a "ha"><!ENTITY b "&a;&a;&a;&a;&a;&a;">]>'
 BOW_TIE = [[117.0, 39.0], [117.001, 39.001], [117.001, 39.0], [117.0, 39.001], [117.0, 39.0]]
 INVISIBLE = {
-    "bell": "\x07", "escape": "\x1b", "backspace": "\x08", "delete": "\x7f", "c1": "\x9b", "soft hyphen": "\xad",
-    "zero width space": "\u200b", "left-to-right mark": "\u200e", "right-to-left mark": "\u200f",
-    "right-to-left override": "\u202e", "left-to-right override": "\u202d", "isolate": "\u2066", "word joiner": "\u2060",
-    "byte order mark": "\ufeff", "private use": "\ue000", "arabic letter mark": "\u061c", "tag": "\U000e0041",
-}  # fmt: skip
+    "bell": "\x07",
+    "escape": "\x1b",
+    "backspace": "\x08",
+    "delete": "\x7f",
+    "c1": "\x9b",
+    "soft hyphen": "\xad",
+    "zero width space": "\u200b",
+    "left-to-right mark": "\u200e",
+    "right-to-left mark": "\u200f",
+    "right-to-left override": "\u202e",
+    "left-to-right override": "\u202d",
+    "isolate": "\u2066",
+    "word joiner": "\u2060",
+    "byte order mark": "\ufeff",
+    "private use": "\ue000",
+    "arabic letter mark": "\u061c",
+    "tag": "\U000e0041",
+}
 MARKUP = (
-    "<script>alert(1)</script>", "<img src=x onerror=alert(1)>", "<svg/onload=alert(1)>", "</script><b>", "<!-- x",
-    "<a href=javascript:alert(1)>x</a>", "<iframe src=//x>", "点< b onclick=x>", "<style>*{}</style>", "<?php x ?>",
-)  # fmt: skip
+    "<script>alert(1)</script>",
+    "<img src=x onerror=alert(1)>",
+    "<svg/onload=alert(1)>",
+    "</script><b>",
+    "<!-- x",
+    "<a href=javascript:alert(1)>x</a>",
+    "<iframe src=//x>",
+    "点< b onclick=x>",
+    "<style>*{}</style>",
+    "<?php x ?>",
+)
 FORMULAS = (
-    '=HYPERLINK("http://x")', "=1+1", "=cmd|' /C calc'!A0", "@SUM(1+1)", "+cmd|' /C calc'!A0", "-2+3+cmd|' /C calc'!A0",
-    "=IMPORTXML(1)", "=DDE(1)",
-)  # fmt: skip
+    '=HYPERLINK("http://x")',
+    "=1+1",
+    "=cmd|' /C calc'!A0",
+    "@SUM(1+1)",
+    "+cmd|' /C calc'!A0",
+    "-2+3+cmd|' /C calc'!A0",
+    "=IMPORTXML(1)",
+    "=DDE(1)",
+)
 PATHS = ("../../etc/passwd", "..\\..\\x", "/etc/passwd", "C:\\x", "a/../b", "..", "x/y", "\\\\host\\share")
 NUMBERS = {
-    "nan": "NaN", "infinity": "inf", "minus infinity": "-Infinity", "overflow": "1e400", "words": "北京", "hex": "0x75",
-    "two numbers": "117.65 39.05 1", "minutes over 60": "117°61′", "seconds over 60": "117°10′75″", "two signs": "--117",
-    "two points": "117.0.1", "true": "TRUE", "a date": "2026-01-01", "only a sign": "-", "percent": "117%", "roman": "CXVII",
-    "chinese numerals": "一百一十七度", "beyond the world": "500", "far west": "-117.0", "antimeridian": "180",
-    "null": "NULL", "not available": "#N/A", "division": "#DIV/0!", "huge": "9" * 400, "tiny": "1e-320",
-}  # fmt: skip
+    "nan": "NaN",
+    "infinity": "inf",
+    "minus infinity": "-Infinity",
+    "overflow": "1e400",
+    "words": "北京",
+    "hex": "0x75",
+    "two numbers": "117.65 39.05 1",
+    "minutes over 60": "117°61′",
+    "seconds over 60": "117°10′75″",
+    "two signs": "--117",
+    "two points": "117.0.1",
+    "true": "TRUE",
+    "a date": "2026-01-01",
+    "only a sign": "-",
+    "percent": "117%",
+    "roman": "CXVII",
+    "chinese numerals": "一百一十七度",
+    "beyond the world": "500",
+    "far west": "-117.0",
+    "antimeridian": "180",
+    "null": "NULL",
+    "not available": "#N/A",
+    "division": "#DIV/0!",
+    "huge": "9" * 400,
+    "tiny": "1e-320",
+}
 SHAPES: dict[str, Make] = {
     "a point without coordinates": collection(feature({"type": "Point"})),
     "a point of one number": shape("Point", [117.0]),
@@ -269,12 +317,25 @@ SHAPES: dict[str, Make] = {
     "a ring of two points": shape("Polygon", [[[LON, LAT], [LON, LAT]]]),
     "an open ring": shape("Polygon", [[[LON, LAT], [LON + 1e-4, LAT], [LON, LAT + 1e-4]]]),
     "a bow tie": shape("Polygon", [BOW_TIE]),
-    "a hole outside": shape("Polygon", [
-        [[LON, LAT], [LON + 1e-3, LAT], [LON, LAT + 1e-3], [LON, LAT]],
-        [[LON + 0.1, LAT], [LON + 0.101, LAT], [LON + 0.1, LAT + 1e-3], [LON + 0.1, LAT]]]),
+    "a hole outside": shape(
+        "Polygon",
+        [
+            [[LON, LAT], [LON + 1e-3, LAT], [LON, LAT + 1e-3], [LON, LAT]],
+            [[LON + 0.1, LAT], [LON + 0.101, LAT], [LON + 0.1, LAT + 1e-3], [LON + 0.1, LAT]],
+        ],
+    ),
     "a polygon over the antimeridian": shape("Polygon", [[[179, 39], [-179, 39], [-179, 40], [179, 39]]]),
-    "a mixed collection": collection(feature({"type": "GeometryCollection", "geometries": [
-        {"type": "Point", "coordinates": [LON, LAT]}, {"type": "LineString", "coordinates": [[LON, LAT], [117, 39]]}]})),
+    "a mixed collection": collection(
+        feature(
+            {
+                "type": "GeometryCollection",
+                "geometries": [
+                    {"type": "Point", "coordinates": [LON, LAT]},
+                    {"type": "LineString", "coordinates": [[LON, LAT], [117, 39]]},
+                ],
+            }
+        )
+    ),
     "an empty collection": collection(feature({"type": "GeometryCollection", "geometries": []})),
     "an unknown shape": shape("Circle", [LON, LAT]),
     "a shape of text": collection(feature("POINT(117 39)")),
@@ -291,28 +352,57 @@ SHAPES: dict[str, Make] = {
     "deep json": raw("a.geojson", b"[" * 200_000),
     "latin json": raw("a.geojson", b'{"type":"FeatureCollection\xff","features":[]}'),
     "a crs of nonsense": collection(feature({"type": "Point", "coordinates": [LON, LAT]}), crs={"x": 1}),
-    "a crs nobody knows": collection(feature({"type": "Point", "coordinates": [LON, LAT]}),
-                                     crs={"type": "name", "properties": {"name": "EPSG:999999"}}),
+    "a crs nobody knows": collection(
+        feature({"type": "Point", "coordinates": [LON, LAT]}),
+        crs={"type": "name", "properties": {"name": "EPSG:999999"}},
+    ),
     "an unknown kind in json": collection(feature({"type": "Point", "coordinates": [LON, LAT]}, kind="{0.__class__}")),
     "an object for a kind": collection(feature({"type": "Point", "coordinates": [LON, LAT]}, kind={"a": 1})),
     "a list for a key": collection(feature({"type": "Point", "coordinates": [LON, LAT]}, facility=["../x"])),
     "a key of html": collection(feature({"type": "Point", "coordinates": [LON, LAT]}, facility="<script>x</script>")),
     "duplicate members": raw("a.geojson", b'{"type":"FeatureCollection","features":[],"features":3}'),
-}  # fmt: skip
+}
 
 HOSTILE: dict[str, Make] = {
     "absent": lambda folder: folder / "no.csv",
     "a folder": lambda folder: folder,
     "a folder that ends in csv": lambda folder: ((folder / "d.csv").mkdir(), folder / "d.csv")[1],
-    **{f"empty {e}": raw(f"a.{e}", b"") for e in ("csv", "xlsx", "xls", "json", "geojson", "gpkg", "shp", "kml", "kmz", "dxf")},
-    **{f"noise in {e}": raw(f"a.{e}", np.random.default_rng(5).bytes(3000))
-       for e in ("csv", "xlsx", "xls", "json", "geojson", "gpkg", "kml", "kmz", "dxf")},
-    **{f"png as {e}": raw(f"a.{e}", b"\x89PNG\r\n\x1a\n\xff\xff\xff\x00" * 20)
-       for e in ("csv", "xlsx", "xls", "json", "geojson", "gpkg", "kml", "kmz", "dxf")},
-    **{f"web page as {e}": raw(f"a.{e}", b"<!DOCTYPE html><html><body>404 not found</body></html>")
-       for e in ("csv", "xlsx", "xls", "json", "geojson", "gpkg", "kml", "kmz", "dxf")},
-    **{f"not taken: {e}": raw(f"a.{e}", b"x" * 50)
-       for e in ("dwg", "dgn", "zip", "rar", "7z", "parquet", "pdf", "docx", "xlsm", "ods", "tab", "mdb", "exe", "py", "vrt")},
+    **{
+        f"empty {e}": raw(f"a.{e}", b"")
+        for e in ("csv", "xlsx", "xls", "json", "geojson", "gpkg", "shp", "kml", "kmz", "dxf")
+    },
+    **{
+        f"noise in {e}": raw(f"a.{e}", np.random.default_rng(5).bytes(3000))
+        for e in ("csv", "xlsx", "xls", "json", "geojson", "gpkg", "kml", "kmz", "dxf")
+    },
+    **{
+        f"png as {e}": raw(f"a.{e}", b"\x89PNG\r\n\x1a\n\xff\xff\xff\x00" * 20)
+        for e in ("csv", "xlsx", "xls", "json", "geojson", "gpkg", "kml", "kmz", "dxf")
+    },
+    **{
+        f"web page as {e}": raw(f"a.{e}", b"<!DOCTYPE html><html><body>404 not found</body></html>")
+        for e in ("csv", "xlsx", "xls", "json", "geojson", "gpkg", "kml", "kmz", "dxf")
+    },
+    **{
+        f"not taken: {e}": raw(f"a.{e}", b"x" * 50)
+        for e in (
+            "dwg",
+            "dgn",
+            "zip",
+            "rar",
+            "7z",
+            "parquet",
+            "pdf",
+            "docx",
+            "xlsm",
+            "ods",
+            "tab",
+            "mdb",
+            "exe",
+            "py",
+            "vrt",
+        )
+    },
     "no extension": raw("a", b"x"),
     "only an extension": raw(".csv", b"x"),
     "two extensions": raw("a.csv.exe", b"x"),
@@ -327,8 +417,12 @@ HOSTILE: dict[str, Make] = {
     "a cell of many words": cell(名称="长" * 3000),
     "1,000,000 rows in csv": many_rows,
     "1,000,000 rows in xlsx": many_rows_book,
-    "10,000 columns in csv": lambda folder: text(folder / "a.csv", [[f"c{i}" for i in range(10_000)], list(range(10_000))]),
-    "10,000 columns in xlsx": lambda folder: book(folder / "a.xlsx", [[f"c{i}" for i in range(10_000)], list(range(10_000))]),
+    "10,000 columns in csv": lambda folder: text(
+        folder / "a.csv", [[f"c{i}" for i in range(10_000)], list(range(10_000))]
+    ),
+    "10,000 columns in xlsx": lambda folder: book(
+        folder / "a.xlsx", [[f"c{i}" for i in range(10_000)], list(range(10_000))]
+    ),
     "no header": lambda folder: text(folder / "a.csv", [["甲", "乙"], [1, 2]]),
     "header only": lambda folder: text(folder / "a.csv", [HEAD]),
     "total only": lambda folder: text(folder / "a.csv", [HEAD, ["合计", "", "", "", ""]]),
@@ -357,10 +451,10 @@ HOSTILE: dict[str, Make] = {
     **{f"markup in the key {i}": cell(编号=v) for i, v in enumerate(MARKUP[:4])},
     **{f"formula {i}": cell(名称=v) for i, v in enumerate(FORMULAS)},
     **{f"path in the key {i}": cell(编号=v) for i, v in enumerate(PATHS)},
-    **{f"persons: {w}": named(f"{w}名单.csv", one())
-       for w in ("信访", "吸毒", "刑释", "社区矫正", "精神障碍", "涉稳")},
-    **{f"persons in a title: {w}": named("a.csv", [[f"{w}人员一览"], *one()])
-       for w in ("上访", "戒毒人员", "刑满释放")},
+    **{f"persons: {w}": named(f"{w}名单.csv", one()) for w in ("信访", "吸毒", "刑释", "社区矫正", "精神障碍", "涉稳")},
+    **{
+        f"persons in a title: {w}": named("a.csv", [[f"{w}人员一览"], *one()]) for w in ("上访", "戒毒人员", "刑满释放")
+    },
     # workbooks
     "csv as xlsx": raw("a.xlsx", "编号,名称\n1,点\n".encode()),
     "xlsx as xls": lambda folder: book(folder / "b.xlsx", [["甲"], [1]]).rename(folder / "a.xls"),
@@ -368,10 +462,19 @@ HOSTILE: dict[str, Make] = {
     "an old workbook of nothing": raw("a.xls", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\0" * 5000),
     "an archive that is no workbook": packed("a.xlsx", a_dot_txt=b"x"),
     "a word document": packed("a.xlsx", word_dot_xml=b"x", **{"[Content_Types]_dot_xml": b"<Types/>"}),
-    **{f"xlsx cut at {s:.0%}": cut(lambda folder: book(folder / "a.xlsx", one()), s) for s in (0.02, 0.2, 0.5, 0.8, 0.95, 0.99)},
+    **{
+        f"xlsx cut at {s:.0%}": cut(lambda folder: book(folder / "a.xlsx", one()), s)
+        for s in (0.02, 0.2, 0.5, 0.8, 0.95, 0.99)
+    },
     **{f"without {n}": without(n) for n in ("workbook.xml", "sheet1.xml", "[Content_Types].xml", "workbook.xml.rels")},
-    **{f"broken {n}": changed(n, lambda b: b[: len(b) // 3]) for n in ("workbook.xml", "sheet1.xml", "[Content_Types].xml", "styles.xml")},
-    **{f"billion laughs in {n}": changed(n, lambda b: LAUGHS + b"<l>&b;</l>") for n in ("workbook.xml", "sheet1.xml", "theme1.xml", "styles.xml")},
+    **{
+        f"broken {n}": changed(n, lambda b: b[: len(b) // 3])
+        for n in ("workbook.xml", "sheet1.xml", "[Content_Types].xml", "styles.xml")
+    },
+    **{
+        f"billion laughs in {n}": changed(n, lambda b: LAUGHS + b"<l>&b;</l>")
+        for n in ("workbook.xml", "sheet1.xml", "theme1.xml", "styles.xml")
+    },
     "a sheet of another schema": changed("sheet1.xml", lambda b: b"<x/>"),
     "a zip bomb": bomb("a.xlsx", "[Content_Types].xml", b"<Types/>"),
     "many members": packed("a.xlsx", **{f"m{i}": b"" for i in range(6000)}),
@@ -388,22 +491,35 @@ HOSTILE: dict[str, Make] = {
     **{f"{e} cut at {s:.0%}": cut(shapefile, s, e) for e, s in itertools.product((".shp", ".dbf"), (0.0, 0.2))},
     "text as shp": lambda folder: (shapefile(folder).write_bytes(b"hello" * 40), folder / "a.shp")[1],
     "a virtual file as shp": lambda folder: (
-        shapefile(folder).write_bytes(b"<OGRVRTDataSource><OGRVRTLayer name='x'/></OGRVRTDataSource>"), folder / "a.shp")[1],
+        shapefile(folder).write_bytes(b"<OGRVRTDataSource><OGRVRTLayer name='x'/></OGRVRTDataSource>"),
+        folder / "a.shp",
+    )[1],
     "an empty geodatabase": lambda folder: ((folder / "a.gdb").mkdir(), folder / "a.gdb")[1],
     "a geodatabase of noise": lambda folder: (
-        (folder / "a.gdb").mkdir(), (folder / "a.gdb" / "a00000001.gdbtable").write_bytes(b"\x03\0\0\0" * 40), folder / "a.gdb")[2],
+        (folder / "a.gdb").mkdir(),
+        (folder / "a.gdb" / "a00000001.gdbtable").write_bytes(b"\x03\0\0\0" * 40),
+        folder / "a.gdb",
+    )[2],
     "a file named gdb": raw("a.gdb", b"x"),
     "kml of nothing": kml("<Document/>"),
-    "kml cut short": raw("a.kml", b'<?xml version="1.0"?><kml xmlns="http://www.opengis.net/kml/2.2"><Document><Placemark><Po'),
+    "kml cut short": raw(
+        "a.kml", b'<?xml version="1.0"?><kml xmlns="http://www.opengis.net/kml/2.2"><Document><Placemark><Po'
+    ),
     "billion laughs in kml": kml("<Document><Placemark><name>x</name></Placemark></Document>", LAUGHS.decode()[21:]),
     "a link to the network": kml("<NetworkLink><Link><href>http://127.0.0.1:9/x.kml</href></Link></NetworkLink>"),
     "another xml": raw("a.kml", b'<?xml version="1.0"?><gpx/>'),
     "a virtual file as kml": raw("a.kml", b"<OGRVRTDataSource><OGRVRTLayer name='x'/></OGRVRTDataSource>"),
     "kml without a shape": kml("<Document><Placemark><name>x</name></Placemark></Document>"),
-    "kml of words": kml("<Document><Placemark><name>x</name><Point><coordinates>a,b</coordinates></Point></Placemark></Document>"),
-    "kml of null island": kml("<Document><Placemark><name>x</name><Point><coordinates>0,0</coordinates></Point></Placemark></Document>"),
+    "kml of words": kml(
+        "<Document><Placemark><name>x</name><Point><coordinates>a,b</coordinates></Point></Placemark></Document>"
+    ),
+    "kml of null island": kml(
+        "<Document><Placemark><name>x</name><Point><coordinates>0,0</coordinates></Point></Placemark></Document>"
+    ),
     "billion laughs in utf-16": lambda folder: (
-        (folder / "a.kml").write_bytes((LAUGHS.decode()[21:] + "<kml>&b;</kml>").encode("utf-16")), folder / "a.kml")[1],
+        (folder / "a.kml").write_bytes((LAUGHS.decode()[21:] + "<kml>&b;</kml>").encode("utf-16")),
+        folder / "a.kml",
+    )[1],
     "a placemark of another shape": kml("<Document><Placemark><name>x</name><Model/></Placemark></Document>"),
     "kmz of nothing": packed("a.kmz", readme_dot_txt=b"x"),
     "kmz of noise": packed("a.kmz", doc_dot_kml=b"\x00\x01" * 50),
@@ -419,7 +535,7 @@ HOSTILE: dict[str, Make] = {
     "a drawing of lines": drawn(lambda space: space.add_line((LON, LAT), (LON, LAT + 1e-4))),
     "a drawing far away": drawn(lambda space: space.add_point((1e12, 1e12))),
     "a drawing in metres": drawn(lambda space: space.add_point((500_200, 4_320_100))),
-}  # fmt: skip
+}
 
 #: Files that look odd and are sound: they must be taken.
 HARMLESS: dict[str, Make] = {
@@ -433,11 +549,17 @@ HARMLESS: dict[str, Make] = {
     "gb18030": lambda folder: text(folder / "a.csv", one(名称="㐀𠮷"), "gb18030"),
     "utf-16": lambda folder: text(folder / "a.csv", one(), "utf-16"),
     "semicolons": raw("a.csv", f"编号;名称;类别;经度;纬度\nP1;点;canteen;{LON};{LAT}\n".encode()),
-    "a member that leads elsewhere": packed("a.kmz", **{"../../doc_dot_kml": (
-        f'<kml xmlns="http://www.opengis.net/kml/2.2"><Document><Placemark><name>点</name><ExtendedData><Data name="类别">'
-        f"<value>canteen</value></Data></ExtendedData><Point><coordinates>{LON},{LAT},12</coordinates></Point>"
-        "</Placemark></Document></kml>").encode()}),
+    "a member that leads elsewhere": packed(
+        "a.kmz",
+        **{
+            "../../doc_dot_kml": (
+                f'<kml xmlns="http://www.opengis.net/kml/2.2"><Document><Placemark><name>点</name><ExtendedData><Data name="类别">'
+                f"<value>canteen</value></Data></ExtendedData><Point><coordinates>{LON},{LAT},12</coordinates></Point>"
+                "</Placemark></Document></kml>"
+            ).encode()
+        },
+    ),
     "three dimensions": shape("Point", [LON, LAT, 12.5]),
     "a very long file name": lambda folder: text(folder / ("长" * 60 + ".csv"), one()),
     "a file name of markup": lambda folder: text(folder / "[red]&lt;b&gt;'$(x).csv", one()),
-}  # fmt: skip
+}

@@ -11,6 +11,7 @@ Crashing inputs are kept in the working directory; the first byte of one chooses
 
 from __future__ import annotations
 
+import importlib
 import shutil
 import sys
 import tempfile
@@ -19,12 +20,12 @@ from pathlib import Path
 
 import atheris
 
-with atheris.instrument_imports(include=["xinhe_geo._doors"]):
-    from xinhe_geo._doors import intake
+with atheris.instrument_imports(include=["xinhe_geo.io"]):
+    intake = importlib.import_module("xinhe_geo.io.add")
 
 from test_hostile import KINDS, TOY, sound
 
-from xinhe_geo.errors import XinheError
+from xinhe_geo.core.errors import XinheError
 
 PLACE = Path(tempfile.mkdtemp(prefix="fuzz-"))
 
@@ -43,8 +44,8 @@ def take(data: bytes) -> None:
 def main() -> None:
     """Start from sound files of every kind."""
     warnings.simplefilter("ignore")
-    state = intake._read(TOY)
-    intake._read = lambda folder: state
+    state = intake.read_folder(TOY)
+    intake.read_folder = lambda folder: state
     intake.check_copy = lambda *_: None  # it reads the whole folder again, which is the same every time
     seeds = PLACE / "seeds"
     seeds.mkdir()

@@ -135,7 +135,7 @@ CHOSEN: tuple[tuple[XY, str, str], ...] = (
     (_new(680, 6300, 6650), "logistics", "鹏程物流园"),
     (_new(2450, 6650, 7000), "logistics", "中远信达物流园"),
     (_new(1250, 6650, 7000), "logistics", "中储滨海现代物流园"),
-)  # fmt: skip
+)
 
 
 def _setback(edge: Street) -> float:
@@ -380,8 +380,16 @@ def lanes(compound: Compound) -> list[Street]:
     if not compound.gates:
         return []
     ring_shape = inset(compound.shape, 24.0 if compound.shape.area > 12000 else 14.0)
-    street = Street(((0, 0), (1, 1)), "service", None, home=compound.key, frontage=False, key="lane",
-                    since=compound.since, until=compound.until)  # fmt: skip
+    street = Street(
+        ((0, 0), (1, 1)),
+        "service",
+        None,
+        home=compound.key,
+        frontage=False,
+        key="lane",
+        since=compound.since,
+        until=compound.until,
+    )
     if ring_shape.area < 900:
         c = compound.shape.representative_point()
         middle = (round(c.x, 2), round(c.y, 2))
@@ -417,8 +425,21 @@ def _across(ring: shapely.LinearRing, share: float) -> list[XY] | None:
 
 # --- people -------------------------------------------------------------------------------------------------------
 
-BUILT = {"001": 1988, "002": 1990, "003": 1986, "004": 1983, "005": 1992, "006": 1985, "007": 1981, "008": 2014,
-         "009": 2003, "010": 1996, "011": 1999, "012": 1998, "013": 2006}  # fmt: skip
+BUILT = {
+    "001": 1988,
+    "002": 1990,
+    "003": 1986,
+    "004": 1983,
+    "005": 1992,
+    "006": 1985,
+    "007": 1981,
+    "008": 2014,
+    "009": 2003,
+    "010": 1996,
+    "011": 1999,
+    "012": 1998,
+    "013": 2006,
+}
 
 
 def populate(compounds: list[Compound]) -> None:
@@ -452,9 +473,16 @@ def _successor(old: Compound) -> Compound:
     people = round(households * 2.6 / 10) * 10
     stem = old.name.removesuffix("（合成）").replace("平房", "新居")
     return replace(
-        old, name=f"{stem}（合成）", built=year, since=year, until=None, households=households, people=people,
-        people_60plus=round(people * 0.16 / 5) * 5, note="更新后的住房，户数和人口为合成",
-    )  # fmt: skip
+        old,
+        name=f"{stem}（合成）",
+        built=year,
+        since=year,
+        until=None,
+        households=households,
+        people=people,
+        people_60plus=round(people * 0.16 / 5) * 5,
+        note="更新后的住房，户数和人口为合成",
+    )
 
 
 def _special(compounds: list[Compound]) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from xinhe_geo.layers import LAYERS as DECLARED
+from xinhe_geo.core.schema import LAYERS as DECLARED
 
 ODBL = "ODbL-1.0"
 CC_BY = "CC-BY-4.0"

@@ -19,13 +19,15 @@ from .regions import SKETCH, Regions, tidy
 Row = dict[str, Any]
 
 WINDOW_PLACES = (
-    ("贻成豪庭", "estate", 117.6470, 39.0680, "属新北街道"), ("贻锦台", "estate", 117.6441, 39.0626, "属新北街道"),
+    ("贻成豪庭", "estate", 117.6470, 39.0680, "属新北街道"),
+    ("贻锦台", "estate", 117.6441, 39.0626, "属新北街道"),
     ("广厦富城", "estate", 117.6398, 39.0615, "街道归属未核"),
     ("东海岸家园", "estate", 117.6355, 39.0626, "街道归属未核"),
-    ("桃源居", "estate", 117.6315, 39.0623, "属新北街道"), ("天津滨海职业学院", "university", 117.6369, 39.0674, ""),
+    ("桃源居", "estate", 117.6315, 39.0623, "属新北街道"),
+    ("天津滨海职业学院", "university", 117.6369, 39.0674, ""),
     ("天津市第一机动车驾驶员培训学校", "driving_school", 117.6357, 39.0712, ""),
     ("汉庭酒店", "building", 117.6427, 39.0712, ""),
-)  # fmt: skip
+)
 MARINE_BOX = ((117.58598, 39.05600), (117.69129, 39.05600), (117.69129, 39.10812), (117.58598, 39.10812))
 
 
@@ -34,17 +36,32 @@ def place_rows(
 ) -> list[Row]:
     """Named places: real positions where one is known, else where the drawing put them."""
     rows: list[Row] = [
-        {"name": "塘沽站", "type": "station", "basis": "derived",
-         "note": "由百度坐标117.649823, 39.033812反算（假定为BD-09），反算精度未核；在街道界外",
-         "geometry": shapely.Point(local(117.63710, 39.02725))},
-        {"name": "高新区海洋园区（外接框）", "type": "external_anchor", "basis": "derived",
-         "note": "海洋高新技术产业园区外接矩形，不是界线；与新城区重叠管理，统计单元120116402401",
-         "geometry": shapely.Polygon([local(*p) for p in MARINE_BOX])},
-    ]  # fmt: skip
+        {
+            "name": "塘沽站",
+            "type": "station",
+            "basis": "derived",
+            "note": "由百度坐标117.649823, 39.033812反算（假定为BD-09），反算精度未核；在街道界外",
+            "geometry": shapely.Point(local(117.63710, 39.02725)),
+        },
+        {
+            "name": "高新区海洋园区（外接框）",
+            "type": "external_anchor",
+            "basis": "derived",
+            "note": "海洋高新技术产业园区外接矩形，不是界线；与新城区重叠管理，统计单元120116402401",
+            "geometry": shapely.Polygon([local(*p) for p in MARINE_BOX]),
+        },
+    ]
     for name, kind, lon, lat, note in WINDOW_PLACES:
-        rows.append({"name": name, "type": kind, "basis": "osm", "source": s.OSM_NOTE,
-                     "note": "；".join(filter(None, ("面中心取自OpenStreetMap，坐标取至小数4位；在街道界外", note))),
-                     "geometry": shapely.Point(local(lon, lat))})  # fmt: skip
+        rows.append(
+            {
+                "name": name,
+                "type": kind,
+                "basis": "osm",
+                "source": s.OSM_NOTE,
+                "note": "；".join(filter(None, ("面中心取自OpenStreetMap，坐标取至小数4位；在街道界外", note))),
+                "geometry": shapely.Point(local(lon, lat)),
+            }
+        )
     rows += _named_lots(lots)
     rows += _named_facilities(facilities)
     rows += _named_homes(compounds)
@@ -64,9 +81,13 @@ def _named_lots(lots: Sequence[Lot]) -> list[Row]:
 
 def _named_facilities(facilities: Sequence[Row]) -> list[Row]:
     """Places that are facilities too: the same position."""
-    names = {"华庭路生鲜智慧（农贸）菜市场": "market", "响螺湾医院": "hospital",
-             "新河街社区卫生服务中心": "clinic_center",
-             "街道综合文化服务中心（新河文化站）": "culture_center", "金元宝海洋生活广场": "mall"}  # fmt: skip
+    names = {
+        "华庭路生鲜智慧（农贸）菜市场": "market",
+        "响螺湾医院": "hospital",
+        "新河街社区卫生服务中心": "clinic_center",
+        "街道综合文化服务中心（新河文化站）": "culture_center",
+        "金元宝海洋生活广场": "mall",
+    }
     rows = []
     for f in facilities:
         if f["name"] in names:
@@ -98,7 +119,7 @@ def _sites(regions: Regions) -> list[Row]:
         ("新建里棚改", "renewal_site", old(s.C_YI + 130, 1200), "“十三五”棚户区改造片；" + PLAN),
         ("小桥外", "renewal_site", old(s.C_6 + 60, 1200), "“十三五”棚户区改造片；" + PLAN),
         ("高新区信创谷", "external_anchor", s.new_row(7150, -1550), PLAN),
-    )  # fmt: skip
+    )
     rows = [{"name": n, "type": t, "note": note, "geometry": shapely.Point(rounded([p])[0])} for n, t, p, note in spots]
     canal = shapely.LineString(s.canal_axis()).intersection(regions.district.buffer(30))
     rows.append({"name": "新河干渠", "type": "water", "note": PLAN, "geometry": _lines(canal)})
@@ -113,30 +134,52 @@ def _lines(shape: Any) -> Any:
 def parcel_rows(lots: Sequence[Lot]) -> list[Row]:
     """The three renewal parcels: hulls of the blocks set aside for them."""
     out = []
-    names = (("wuchedi", "五车地", "old", "老城区棚户区改造地块，近安顺道、崇信路、赵新路"),
-             ("south", "新河庄南河底", "new", "城市更新地块，新河干渠南侧"),
-             ("north", "新河庄北河底", "new", "城市更新地块，新河干渠北侧"))  # fmt: skip
+    names = (
+        ("wuchedi", "五车地", "old", "老城区棚户区改造地块，近安顺道、崇信路、赵新路"),
+        ("south", "新河庄南河底", "new", "城市更新地块，新河干渠南侧"),
+        ("north", "新河庄北河底", "new", "城市更新地块，新河干渠北侧"),
+    )
     for label, name, zone, note in names:
         shape = shapely.union_all([q.shape for q in lots if q.label == label])
         shape = shape.buffer(45, quad_segs=2).buffer(-42, quad_segs=2)
         largest = max(getattr(shape, "geoms", [shape]), key=lambda g: g.area)
-        out.append({"parcel": label if label == "wuchedi" else f"xinhezhuang-{label}", "name": name, "zone": zone,
-                    "use": "城市更新" if zone == "new" else "棚户区改造", "note": f"{note}；{SKETCH}",
-                    "geometry": tidy(largest, 4.0)})  # fmt: skip
+        out.append(
+            {
+                "parcel": label if label == "wuchedi" else f"xinhezhuang-{label}",
+                "name": name,
+                "zone": zone,
+                "use": "城市更新" if zone == "new" else "棚户区改造",
+                "note": f"{note}；{SKETCH}",
+                "geometry": tidy(largest, 4.0),
+            }
+        )
     return out
 
 
 def barrier_rows(regions: Regions, lots: Sequence[Lot]) -> list[Row]:
     """Barriers as lines, and the walls of the logistics parks."""
     rows = [
-        {"barrier": b.key, "name": b.name, "kind": b.kind, "basis": b.basis, "note": b.note,
-         "source": s.OSM_NOTE if b.basis == "osm" else None,
-         "geometry": shapely.LineString(regions.expressway() if b.key == "exp" else b.points)}
+        {
+            "barrier": b.key,
+            "name": b.name,
+            "kind": b.kind,
+            "basis": b.basis,
+            "note": b.note,
+            "source": s.OSM_NOTE if b.basis == "osm" else None,
+            "geometry": shapely.LineString(regions.expressway() if b.key == "exp" else b.points),
+        }
         for b in s.BARRIERS
-    ]  # fmt: skip
+    ]
     for n, lot in enumerate([q for q in lots if q.label.endswith("物流园")], 1):
-        rows.append({"barrier": f"wall{n}", "name": lot.label + "围墙（示意）", "kind": "wall", "basis": "schematic",
-                     "geometry": shapely.LineString(lot.shape.exterior.coords)})  # fmt: skip
+        rows.append(
+            {
+                "barrier": f"wall{n}",
+                "name": lot.label + "围墙（示意）",
+                "kind": "wall",
+                "basis": "schematic",
+                "geometry": shapely.LineString(lot.shape.exterior.coords),
+            }
+        )
     return rows
 
 
@@ -145,12 +188,27 @@ def named_road_rows(regions: Regions) -> list[Row]:
     rows: list[Row] = []
     real = "线位取自OpenStreetMap（2026-10-04），坐标取至小数4位"
     for name, cls, points in s.REAL:
-        rows.append({"name": name, "class": cls, "basis": "osm", "source": s.OSM_NOTE, "note": real,
-                     "geometry": shapely.LineString([local(*p) for p in points])})  # fmt: skip
+        rows.append(
+            {
+                "name": name,
+                "class": cls,
+                "basis": "osm",
+                "source": s.OSM_NOTE,
+                "note": real,
+                "geometry": shapely.LineString([local(*p) for p in points]),
+            }
+        )
     for name, pairs in s.MOTORROADS:
-        rows.append({"name": name, "class": "primary", "basis": "osm", "source": s.OSM_NOTE,
-                     "note": real + "；机动车专用" + ("，高架" if name == "第九大街" else ""),
-                     "geometry": shapely.LineString([local(*p) for p in pairs])})  # fmt: skip
+        rows.append(
+            {
+                "name": name,
+                "class": "primary",
+                "basis": "osm",
+                "source": s.OSM_NOTE,
+                "note": real + "；机动车专用" + ("，高架" if name == "第九大街" else ""),
+                "geometry": shapely.LineString([local(*p) for p in pairs]),
+            }
+        )
     exp, freight, changshen = (next(b for b in s.BARRIERS if b.key == k) for k in ("exp", "freight", "changshen"))
     drawn: tuple[tuple[str, str, Sequence[XY], str], ...] = (
         ("京津塘高速公路", "motorway", regions.expressway(), "又作津京塘高速；" + exp.note),
@@ -174,24 +232,39 @@ def named_road_rows(regions: Regions) -> list[Row]:
         ("赵新路", "tertiary", curve(lambda x: s.old_row(s.R_ZHAOXIN, x), -720, 2600, 90), "五车地周边"),
     )
     rows += [
-        {"name": n, "class": c, "basis": "schematic", "note": f"{note}；线位为示意",
-         "geometry": shapely.LineString(rounded(p))}
+        {
+            "name": n,
+            "class": c,
+            "basis": "schematic",
+            "note": f"{note}；线位为示意",
+            "geometry": shapely.LineString(rounded(p)),
+        }
         for n, c, p, note in drawn
-    ]  # fmt: skip
+    ]
     return [{"id": f"R{n:02d}", **row} for n, row in enumerate(rows, 1)]
 
 
-USES = {"housing": "residential", "renewal": "residential", "village": "residential", "school": "education",
-        "park": "green", "memorial": "green"}  # fmt: skip
+USES = {
+    "housing": "residential",
+    "renewal": "residential",
+    "village": "residential",
+    "school": "education",
+    "park": "green",
+    "memorial": "green",
+}
 
 
 def landuse_rows(lots: Sequence[Lot]) -> list[Row]:
     """One polygon per block."""
     return [
-        {"id": f"L{n:03d}", "name": q.label if q.label and not q.label.isascii() else None,
-         "use": USES.get(q.use, q.use), "geometry": q.shape}
+        {
+            "id": f"L{n:03d}",
+            "name": q.label if q.label and not q.label.isascii() else None,
+            "use": USES.get(q.use, q.use),
+            "geometry": q.shape,
+        }
         for n, q in enumerate(lots, 1)
-    ]  # fmt: skip
+    ]
 
 
 def green_rows(lots: Sequence[Lot], regions: Regions) -> list[Row]:
@@ -211,17 +284,21 @@ def water_rows(regions: Regions, lots: Sequence[Lot]) -> list[Row]:
     rows: list[Row] = [{"name": "新河干渠", "note": "线位和宽度为示意", "geometry": tidy(canal, 0.3)}]
     for lot in [q for q in lots if q.use == "park" and q.shape.area > 2e4][::2]:
         c = lot.shape.centroid
-        ring = [(c.x + 26 + (24 + 5 * math.sin(3 * t)) * math.cos(t), c.y + (17 + 4 * math.cos(2 * t)) * math.sin(t))
-                for t in (k * math.pi / 12 for k in range(24))]  # fmt: skip
+        ring = [
+            (c.x + 26 + (24 + 5 * math.sin(3 * t)) * math.cos(t), c.y + (17 + 4 * math.cos(2 * t)) * math.sin(t))
+            for t in (k * math.pi / 12 for k in range(24))
+        ]
         rows.append({"name": None, "note": "公园水面（示意）", "geometry": shapely.Polygon(rounded(ring))})
     return [{"id": f"W{n:02d}", **row} for n, row in enumerate(rows, 1)]
 
 
 def ramp_rows() -> list[Row]:
     """Expressway ramps, schematic."""
-    spots = (("京津塘高速新河出入口（示意）", s.expressway(-560)),
-             ("京津塘高速威海路出入口（示意）", s.expressway(1330)),
-             ("长深高速港城大道出入口（示意）", (-2235 + 0.04 * 2890, 6820.0)))  # fmt: skip
+    spots = (
+        ("京津塘高速新河出入口（示意）", s.expressway(-560)),
+        ("京津塘高速威海路出入口（示意）", s.expressway(1330)),
+        ("长深高速港城大道出入口（示意）", (-2235 + 0.04 * 2890, 6820.0)),
+    )
     return [
         {"id": f"ramp{n}", "name": name, "geometry": shapely.Point(rounded([p])[0])}
         for n, (name, p) in enumerate(spots, 1)
@@ -238,8 +315,13 @@ def micro_rows(compounds: Sequence[Compound]) -> list[Row]:
         x, y = p.x + (dice.random() - 0.5) * 40, p.y + (dice.random() - 0.5) * 30
         w, h = 9 + round(dice.random() * 12), 7 + round(dice.random() * 8)
         box = [(x, y), (x + w, y), (x + w, y + h), (x, y + h)]
-        rows.append({"id": f"M{n:02d}", "name": f"{c.name.removesuffix('（合成）')}边角地（合成）",
-                     "geometry": shapely.Polygon(rounded(box))})  # fmt: skip
+        rows.append(
+            {
+                "id": f"M{n:02d}",
+                "name": f"{c.name.removesuffix('（合成）')}边角地（合成）",
+                "geometry": shapely.Polygon(rounded(box)),
+            }
+        )
     return rows
 
 

@@ -177,19 +177,38 @@ def _malls_and_logistics(r: Register) -> None:
 def _health(r: Register) -> None:
     x, y = s.old_row(880, s.column(s.C_ZHI, 900)[0] + 60)
     hospital = r.near("hospital", "响螺湾医院", (x, y), basis="schematic", note="是否在街道界内未核；位置为示意")
-    r.near("clinic_center", "新河街社区卫生服务中心", hospital, state="planned", since=2025, basis="schematic",
-           note="规划原文：由响螺湾医院成立；位置随医院示意")  # fmt: skip
+    r.near(
+        "clinic_center",
+        "新河街社区卫生服务中心",
+        hospital,
+        state="planned",
+        since=2025,
+        basis="schematic",
+        note="规划原文：由响螺湾医院成立；位置随医院示意",
+    )
     texts = "站名见公开报道（2011年）；位置为示意"
-    stations = (("003", "岷江里社区卫生服务站", 619.74), ("004", "新建里社区卫生服务站", None),
-                ("001", "湘江里社区卫生服务站", None), ("005", "高辛里社区卫生服务站", None))  # fmt: skip
+    stations = (
+        ("003", "岷江里社区卫生服务站", 619.74),
+        ("004", "新建里社区卫生服务站", None),
+        ("001", "湘江里社区卫生服务站", None),
+        ("005", "高辛里社区卫生服务站", None),
+    )
     for code, name, floor in stations:
         target = r.at_homes(code, 1, 2)[0]
         more = {"floor_area_m2": floor} if floor else {}
         r.near("clinic_station", name, target, within(code), basis="schematic", note=texts, **more)
     for code, name in (("010", "南益社区卫生服务站"), ("011", "威海路社区卫生服务站")):
         target = r.at_homes(code, 1, 1)[0]
-        r.near("clinic_station", name, target, within(code), state="planned", since=2025,
-               basis="schematic", note="规划原文：建设南益社区、威海路社区卫生服务站；位置为示意")  # fmt: skip
+        r.near(
+            "clinic_station",
+            name,
+            target,
+            within(code),
+            state="planned",
+            since=2025,
+            basis="schematic",
+            note="规划原文：建设南益社区、威海路社区卫生服务站；位置为示意",
+        )
     r.in_communities("pharmacy", _counts("001 002:2 003:2 004 005:2 006:2 008:2 009:2 010:2 011 012 013"), "药店", 3)
     r.near("pharmacy", "震新药店（合成，已停业）", r.at_homes("007", 1, 1)[0], state="closed", until=2021)
 
@@ -203,8 +222,17 @@ def _elderly(r: Register) -> None:
     r.in_communities("elderly_daycare", _counts("002 011"), "老年日间照料中心", 4, since=2024)
     r.in_communities("elderly_daycare", _counts("007 008 012 013"), "老年日间照料中心", 4, state="planned", since=2025)
     r.in_communities("elderly_station", _counts("001 002 004 005 009 010 012"), "老年服务站", 6)
-    r.near("nursing_home", "新河庄养老院", _parcel(r, "south"), state="planned", since=2025, capacity=120,
-           capacity_unit="床", basis="schematic", note="规划原文：更新区建设养老院；位置和床位为示意")  # fmt: skip
+    r.near(
+        "nursing_home",
+        "新河庄养老院",
+        _parcel(r, "south"),
+        state="planned",
+        since=2025,
+        capacity=120,
+        capacity_unit="床",
+        basis="schematic",
+        note="规划原文：更新区建设养老院；位置和床位为示意",
+    )
 
 
 def _parcel(r: Register, label: str) -> XY:
@@ -228,16 +256,31 @@ def _schools(r: Register) -> None:
         base = "新城" if new else "新河"
         quiet = lambda q: q.cls in ("residential", "tertiary")  # noqa: E731
         r.near(names[lot.label], f"{base}第{n}{lot.label}（合成）", (c.x, c.y), quiet, **more)
-    r.near("primary_school", "新河庄小学（规划）", _parcel(r, "north"), state="planned", since=2025, basis="schematic",
-           note="规划原文：更新区建设学校；位置为示意")  # fmt: skip
-    r.in_communities("kindergarten", _counts("001 002 003:2 004 005 006 009:2 010 011 012"), "幼儿园", 5, capacity=270,
-                     capacity_unit="座")  # fmt: skip
+    r.near(
+        "primary_school",
+        "新河庄小学（规划）",
+        _parcel(r, "north"),
+        state="planned",
+        since=2025,
+        basis="schematic",
+        note="规划原文：更新区建设学校；位置为示意",
+    )
+    r.in_communities(
+        "kindergarten",
+        _counts("001 002 003:2 004 005 006 009:2 010 011 012"),
+        "幼儿园",
+        5,
+        capacity=270,
+        capacity_unit="座",
+    )
     r.in_communities("kindergarten", _counts("008"), "幼儿园", 5, since=2023, capacity=360, capacity_unit="座")
-    r.in_communities("kindergarten", _counts("013"), "幼儿园", 5, state="planned", since=2025, capacity=270,
-                     capacity_unit="座")  # fmt: skip
+    r.in_communities(
+        "kindergarten", _counts("013"), "幼儿园", 5, state="planned", since=2025, capacity=270, capacity_unit="座"
+    )
     r.in_communities("nursery", _counts("003 009 010"), "托育点", 6, capacity=60, capacity_unit="托位")
-    r.in_communities("nursery", _counts("001 008"), "托育点", 6, state="planned", since=2025, capacity=80,
-                     capacity_unit="托位")  # fmt: skip
+    r.in_communities(
+        "nursery", _counts("001 008"), "托育点", 6, state="planned", since=2025, capacity=80, capacity_unit="托位"
+    )
 
 
 def _culture_and_party(r: Register) -> None:
@@ -245,21 +288,41 @@ def _culture_and_party(r: Register) -> None:
     every = _counts("001 002 003 004 005 006 007 008 009 010 011 012 013")
     for code in every:
         target = r.at_homes(code, 1, 2)[0]
-        r.near("party_service_center", f"{COMMUNITY_NAMES[code]}社区党群服务中心", target,
-               within(code), note=note)  # fmt: skip
-    r.near("party_service_center", "海洋园区党群服务中心（合成）", s.new_row(6150, 1950),
-           note=note + "；第14个假定在园区")  # fmt: skip
+        r.near("party_service_center", f"{COMMUNITY_NAMES[code]}社区党群服务中心", target, within(code), note=note)
+    r.near(
+        "party_service_center", "海洋园区党群服务中心（合成）", s.new_row(6150, 1950), note=note + "；第14个假定在园区"
+    )
     public = next(q for q in r.lots if q.use == "public").shape.centroid
-    r.near("culture_center", "街道综合文化服务中心（新河文化站）", (public.x, public.y), floor_area_m2=1650,
-           note="名称见规划原文；位置和面积为合成")  # fmt: skip
-    r.near("culture_center", "街道综合文化服务中心（达标扩建）", (public.x, public.y), state="planned", since=2025,
-           floor_area_m2=2100, basis="schematic", note="规划原文：面积不低于2000平方米；位置为示意")  # fmt: skip
+    r.near(
+        "culture_center",
+        "街道综合文化服务中心（新河文化站）",
+        (public.x, public.y),
+        floor_area_m2=1650,
+        note="名称见规划原文；位置和面积为合成",
+    )
+    r.near(
+        "culture_center",
+        "街道综合文化服务中心（达标扩建）",
+        (public.x, public.y),
+        state="planned",
+        since=2025,
+        floor_area_m2=2100,
+        basis="schematic",
+        note="规划原文：面积不低于2000平方米；位置为示意",
+    )
     r.near("library", "街道图书馆分馆（合成）", (public.x, public.y))
     r.near("street_service_center", "街道便民服务中心（合成）", (public.x, public.y))
     r.in_communities("culture_station", _counts("001 002 003 004 005 006 009 010 011 012"), "文化活动站", 1)
     r.in_communities("culture_station", _counts("007 008 013"), "文化活动站", 1, state="planned", since=2025)
-    r.near("embedded_hub", "五车地邻里中心（规划）", _parcel(r, "wuchedi"), state="planned", since=2025,
-           basis="schematic", note="五车地改造设想，位置为示意")  # fmt: skip
+    r.near(
+        "embedded_hub",
+        "五车地邻里中心（规划）",
+        _parcel(r, "wuchedi"),
+        state="planned",
+        since=2025,
+        basis="schematic",
+        note="五车地改造设想，位置为示意",
+    )
 
 
 def _sports_and_green(r: Register) -> None:
@@ -284,8 +347,15 @@ def _sports_and_green(r: Register) -> None:
     r.near("sports_center", "新城全民健身中心（规划）", s.new_row(5000, 900), state="planned", since=2028)
     for code, name in (("003", "漓江里文化广场"), ("009", "四季风情广场"), ("010", "南益广场")):
         r.near("square", name + "（合成）", r.at_homes(code, 1, 5)[0], within(code))
-    r.near("square", "新河庄中心广场（规划）", _parcel(r, "south"), state="planned", since=2025, basis="schematic",
-           note="规划原文：更新区建设广场；位置为示意")  # fmt: skip
+    r.near(
+        "square",
+        "新河庄中心广场（规划）",
+        _parcel(r, "south"),
+        state="planned",
+        since=2025,
+        basis="schematic",
+        note="规划原文：更新区建设广场；位置为示意",
+    )
     for k, shape in enumerate(belts(r.regions)):
         open_now = k % 2 == 1
         more = {"since": 2019} if open_now else {"state": "planned", "since": 2025}
@@ -312,8 +382,15 @@ def belts(regions: Regions) -> list[shapely.Polygon]:
 
 def _shops(r: Register) -> None:
     hua = lambda q: q.name == "华庭路" and q.zone == "old"  # noqa: E731
-    r.near("market", "华庭路生鲜智慧（农贸）菜市场", s.column(s.C_HUA, 2050), hua, since=2020, basis="schematic",
-           note="规划原文：已落地建设；位置在示意的华庭路旁")  # fmt: skip
+    r.near(
+        "market",
+        "华庭路生鲜智慧（农贸）菜市场",
+        s.column(s.C_HUA, 2050),
+        hua,
+        since=2020,
+        basis="schematic",
+        note="规划原文：已落地建设；位置在示意的华庭路旁",
+    )
     r.in_communities("market", _counts("006"), "菜市场", 2)
     r.in_communities("market", _counts("009"), "菜市场", 2, until=2023)
     r.in_communities("market", _counts("009"), "菜市场（原址改建）", 3, since=2025, state="planned")
@@ -337,8 +414,13 @@ def _shops(r: Register) -> None:
 
 def _transport(r: Register) -> None:
     _bus_stops(r)
-    r.add("metro_station", "塘沽站（地铁9号线）", local(117.63710, 39.02725), basis="derived",
-          note="由百度坐标117.649823, 39.033812反算，未经现场核对；在街道界外")  # fmt: skip
+    r.add(
+        "metro_station",
+        "塘沽站（地铁9号线）",
+        local(117.63710, 39.02725),
+        basis="derived",
+        note="由百度坐标117.649823, 39.033812反算，未经现场核对；在街道界外",
+    )
     r.near(
         "metro_station",
         "胡家园站（地铁9号线）",
@@ -346,13 +428,30 @@ def _transport(r: Register) -> None:
         basis="schematic",
         note="在街道界外；位置为示意",
     )
-    r.add("metro_station", "云山道站（B1线，在建）", local(117.6388, 39.0648), state="planned", since=2026, basis="osm",
-          source=s.OSM_NOTE, note="施工区域中心取自OpenStreetMap；开通年份为假定")  # fmt: skip
+    r.add(
+        "metro_station",
+        "云山道站（B1线，在建）",
+        local(117.6388, 39.0648),
+        state="planned",
+        since=2026,
+        basis="osm",
+        source=s.OSM_NOTE,
+        note="施工区域中心取自OpenStreetMap；开通年份为假定",
+    )
     r.in_communities(
         "parking", _counts("001 003 005 006 008 009 010 012"), "停车场", 5, capacity=80, capacity_unit="泊位"
     )
-    r.near("parking", "新河庄停车场（规划）", _parcel(r, "south"), state="planned", since=2025, basis="schematic",
-           capacity=300, capacity_unit="泊位", note="规划原文：更新区建设停车场；位置为示意")  # fmt: skip
+    r.near(
+        "parking",
+        "新河庄停车场（规划）",
+        _parcel(r, "south"),
+        state="planned",
+        since=2025,
+        basis="schematic",
+        capacity=300,
+        capacity_unit="泊位",
+        note="规划原文：更新区建设停车场；位置为示意",
+    )
     r.in_communities("charging", _counts("003 005 008:2 009 010 012"), "充电站", 6, capacity=8, capacity_unit="桩")
     r.in_communities("charging", _counts("001 006 011 013"), "充电站", 6, since=2024, capacity=12, capacity_unit="桩")
 
@@ -373,8 +472,14 @@ def _bus_stops(r: Register) -> None:
         slot = r.slots.take(p)
         road = slot.name or "无名路"
         r.add("bus_stop", f"{road}公交站{n}（合成）", slot.point)
-    r.near("bus_stop", "赵家地公交站", s.old_row(700, s.column(s.C_6, 700)[0]), lambda q: q.community == "006",
-           basis="schematic", note="站名见公开线路资料（518路）；位置为示意")  # fmt: skip
+    r.near(
+        "bus_stop",
+        "赵家地公交站",
+        s.old_row(700, s.column(s.C_6, 700)[0]),
+        lambda q: q.community == "006",
+        basis="schematic",
+        note="站名见公开线路资料（518路）；位置为示意",
+    )
 
 
 def _waste_and_safety(r: Register) -> None:
@@ -395,8 +500,15 @@ def _waste_and_safety(r: Register) -> None:
     r.in_communities("waste_station", _counts("003 009 010"), "垃圾收集站", 6)
     r.in_communities("waste_station", _counts("008"), "垃圾收集站", 6, state="planned", since=2025)
     r.in_communities("recycling", _counts("001 005 006 012"), "再生资源回收点", 5)
-    r.near("fire_station", "新河庄消防站（规划）", _parcel(r, "north"), state="planned", since=2025, basis="schematic",
-           note="规划原文：更新区建设消防；位置为示意")  # fmt: skip
+    r.near(
+        "fire_station",
+        "新河庄消防站（规划）",
+        _parcel(r, "north"),
+        state="planned",
+        since=2025,
+        basis="schematic",
+        note="规划原文：更新区建设消防；位置为示意",
+    )
     r.near("fire_station", "港城大道消防站（合成）", s.new_row(6560, 300))
 
 
@@ -414,17 +526,36 @@ def _outside(r: Register) -> None:
         (-250, 900),
         (-250, 2000),
     )
-    kinds = (("clinic_station", "邻街道社区卫生服务站"), ("primary_school", "邻街道小学"),
-             ("supermarket", "邻街道超市"),
-             ("kindergarten", "邻街道幼儿园"), ("clinic_station", "邻街道社区卫生服务站"), ("market", "邻街道菜市场"),
-             ("elderly_daycare", "邻街道日间照料中心"), ("fitness", "邻街道健身点"))  # fmt: skip
+    kinds = (
+        ("clinic_station", "邻街道社区卫生服务站"),
+        ("primary_school", "邻街道小学"),
+        ("supermarket", "邻街道超市"),
+        ("kindergarten", "邻街道幼儿园"),
+        ("clinic_station", "邻街道社区卫生服务站"),
+        ("market", "邻街道菜市场"),
+        ("elderly_daycare", "邻街道日间照料中心"),
+        ("fitness", "邻街道健身点"),
+    )
     for (kind, name), target in zip(kinds, wide, strict=True):
         r.near(kind, name + "（合成）", target, east, note=note)
     r.near("nursing_home", "邻街道养老院（合成）", (2080, 1500), east, note=note, capacity=150, capacity_unit="床")
     r.near("fire_station", "邻街道消防站（合成）", (2080, 950), east, note=note)
     r.near("middle_school", "邻街道初中（合成）", (1850, 3300), east, note=note)
-    r.add("mall", "金元宝海洋生活广场", local(117.6436, 39.0660), basis="osm", source=s.OSM_NOTE,
-          note="界外；面中心取自OpenStreetMap")  # fmt: skip
+    r.add(
+        "mall",
+        "金元宝海洋生活广场",
+        local(117.6436, 39.0660),
+        basis="osm",
+        source=s.OSM_NOTE,
+        note="界外；面中心取自OpenStreetMap",
+    )
     for n, (lon, lat) in enumerate(((117.6304, 39.0674), (117.6458, 39.0699)), 1):
-        r.add("park", f"无名公园{n}（界外）", local(lon, lat), basis="osm", source=s.OSM_NOTE,
-              note="界外；面中心取自OpenStreetMap", facility=f"park-9{n}")  # fmt: skip
+        r.add(
+            "park",
+            f"无名公园{n}（界外）",
+            local(lon, lat),
+            basis="osm",
+            source=s.OSM_NOTE,
+            note="界外；面中心取自OpenStreetMap",
+            facility=f"park-9{n}",
+        )

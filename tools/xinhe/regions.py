@@ -18,9 +18,21 @@ NEW_TOWN_M2 = 21_000_000.0
 SKETCH = "示意，非法定界线"
 
 COMMUNITY_NAMES = {
-    "001": "西江里", "002": "珠江里", "003": "漓江里", "004": "新建里", "005": "高辛里", "006": "赵家地", "007": "震新",
-    "008": "南河底", "009": "四季风情", "010": "南益", "011": "威海路", "012": "南瑞", "013": "福升园", "014": "华翠",
-}  # fmt: skip
+    "001": "西江里",
+    "002": "珠江里",
+    "003": "漓江里",
+    "004": "新建里",
+    "005": "高辛里",
+    "006": "赵家地",
+    "007": "震新",
+    "008": "南河底",
+    "009": "四季风情",
+    "010": "南益",
+    "011": "威海路",
+    "012": "南瑞",
+    "013": "福升园",
+    "014": "华翠",
+}
 CODE = "120116006"
 
 
@@ -75,12 +87,20 @@ def _dividers() -> list[list[XY]]:
     """Lines between communities: streets, the railway, the canal."""
     canal = [p for p in s.canal_axis() if p[0] > 90 and p[1] < 2500]
     return [
-        _col(s.C_ZHI, 200, 1120), _old(s.R_JINTANG, -60, 1200), curve(_rail, -60, 1900, 140),
-        _old(s.R_ANSHUN, -60, 1900), [(60, 2494), *reversed(canal)],
-        _col(s.C_HUA, 1040, 1750), _col(s.C_XIN, 1600, 2480), _col(s.C_ZHI, 1500, 2400),
-        _old(3080, 20, 1480), _col(s.C_HUA, 2290, 4000), _old(3560, 20, 960),
-        _col(-1100.0, 3900, 5460), curve(lambda x: s.new_row(5330, x), -1100, 1450, 110),
-    ]  # fmt: skip
+        _col(s.C_ZHI, 200, 1120),
+        _old(s.R_JINTANG, -60, 1200),
+        curve(_rail, -60, 1900, 140),
+        _old(s.R_ANSHUN, -60, 1900),
+        [(60, 2494), *reversed(canal)],
+        _col(s.C_HUA, 1040, 1750),
+        _col(s.C_XIN, 1600, 2480),
+        _col(s.C_ZHI, 1500, 2400),
+        _old(3080, 20, 1480),
+        _col(s.C_HUA, 2290, 4000),
+        _old(3560, 20, 960),
+        _col(-1100.0, 3900, 5460),
+        curve(lambda x: s.new_row(5330, x), -1100, 1450, 110),
+    ]
 
 
 def _grid_lines() -> list[list[XY]]:
@@ -88,13 +108,23 @@ def _grid_lines() -> list[list[XY]]:
     rows = [s.minor_row(*m) for m in s.MINOR_ROWS if 600 < m[0] < 700 or m[0] > 1300]
     columns = [s.minor_column(*m) for m in s.MINOR_COLUMNS if m[0] < 400 and m[1] > 2000]
     return [
-        *rows, *columns,
-        _col(s.C_XIN, 250, 1200), _col(s.C_HUA, 1600, 2400), _col(s.C_ZHI, 1100, 1700),
-        _col(s.C_ZHI, 2300, 4000), _col(s.C_WEI, 250, 2700), _old(2090, -60, 1900), _old(3560, 20, 1480),
-        _col(-490.0, 3900, 5460), _col(-200.0, 3900, 5460), [p for p in s.canal_axis() if p[1] > 3850],
-        curve(lambda x: s.new_row(4530, x), -1150, 1450, 110), _col(s.C_XIN, 3900, 5460), _col(s.C_XIN, 2300, 4000),
+        *rows,
+        *columns,
+        _col(s.C_XIN, 250, 1200),
+        _col(s.C_HUA, 1600, 2400),
+        _col(s.C_ZHI, 1100, 1700),
+        _col(s.C_ZHI, 2300, 4000),
+        _col(s.C_WEI, 250, 2700),
+        _old(2090, -60, 1900),
+        _old(3560, 20, 1480),
+        _col(-490.0, 3900, 5460),
+        _col(-200.0, 3900, 5460),
+        [p for p in s.canal_axis() if p[1] > 3850],
+        curve(lambda x: s.new_row(4530, x), -1150, 1450, 110),
+        _col(s.C_XIN, 3900, 5460),
+        _col(s.C_XIN, 2300, 4000),
         _col(s.C_1, 1100, 1640),
-    ]  # fmt: skip
+    ]
 
 
 def faces(lines: Iterable[Iterable[XY]]) -> list[shapely.Polygon]:
@@ -125,10 +155,20 @@ def northern_limit() -> float:
 
 #: Where to find each community on the map: a point inside (the first match wins).
 SEEDS: Mapping[str, tuple[XY, ...]] = {
-    "009": ((500, 500),), "006": ((1500, 500),), "007": ((300, 1120),), "004": ((300, 1500),), "005": ((1300, 1300),),
-    "001": ((350, 2050),), "002": ((850, 1950),), "003": ((1500, 1850),), "010": ((450, 2700),), "012": ((1200, 2600),),
-    "013": ((450, 3300), (450, 3750)), "011": ((1150, 3400),), "008": ((500, 4800),),
-}  # fmt: skip
+    "009": ((500, 500),),
+    "006": ((1500, 500),),
+    "007": ((300, 1120),),
+    "004": ((300, 1500),),
+    "005": ((1300, 1300),),
+    "001": ((350, 2050),),
+    "002": ((850, 1950),),
+    "003": ((1500, 1850),),
+    "010": ((450, 2700),),
+    "012": ((1200, 2600),),
+    "013": ((450, 3300), (450, 3750)),
+    "011": ((1150, 3400),),
+    "008": ((500, 4800),),
+}
 CARVED = (450.0, 3750.0)
 
 
@@ -191,14 +231,27 @@ class Regions:
                 continue
             rows.append({**row, "until": 2022, "note": note, "geometry": self.communities[code]})
             rows.append({**row, "since": 2023, "note": note + "；2023年起不含华翠", "geometry": self.rest})
-        rows.append({"community": CODE + "014", "name": COMMUNITY_NAMES["014"] + "社区", "zone": "old", "since": 2023,
-                     "note": SKETCH + "；2023年名录新增，假定自福升园划出", "geometry": self.carved})  # fmt: skip
+        rows.append(
+            {
+                "community": CODE + "014",
+                "name": COMMUNITY_NAMES["014"] + "社区",
+                "zone": "old",
+                "since": 2023,
+                "note": SKETCH + "；2023年名录新增，假定自福升园划出",
+                "geometry": self.carved,
+            }
+        )
         return rows
 
     def area_rows(self) -> list[Row]:
         """Thirteen 片区, all in the old town: five named by the plan, eight not."""
-        named = [("威海路片区", ["011"]), ("南益南瑞片区", ["010", "012"]), ("四季风情片区", ["009"]),
-                 ("赵家地片区", ["006"]), ("漓江里片区", ["003"])]  # fmt: skip
+        named = [
+            ("威海路片区", ["011"]),
+            ("南益南瑞片区", ["010", "012"]),
+            ("四季风情片区", ["009"]),
+            ("赵家地片区", ["006"]),
+            ("漓江里片区", ["003"]),
+        ]
         rows = []
         for name, codes in named:
             shape = _gather(self.cells, shapely.unary_union([self.communities[c].buffer(0.05) for c in codes]))
@@ -231,9 +284,13 @@ class Regions:
         for cell in self.cells:
             code = next(c for c in SEEDS if self.communities[c].contains(cell.representative_point()))
             count[code] = count.get(code, 0) + 1
-            rows.append({"grid": f"{CODE}{code}-{count[code]:02d}",
-                         "name": f"{COMMUNITY_NAMES[code]}第{count[code]}网格",
-                         "geometry": cell})  # fmt: skip
+            rows.append(
+                {
+                    "grid": f"{CODE}{code}-{count[code]:02d}",
+                    "name": f"{COMMUNITY_NAMES[code]}第{count[code]}网格",
+                    "geometry": cell,
+                }
+            )
         return sorted(rows, key=lambda r: str(r["grid"]))
 
     def community_of(self, p: XY) -> str | None:

@@ -113,17 +113,41 @@ def _wuchedi(layers: Layers) -> dict[str, Any]:
         "note": "拆除平房，按容积率1.6新建住房，配建卫生服务站、老年食堂和日间照料中心；数值均为假定；平房按小区图层到2024年已腾空",
         "edit": [
             {"do": "demolish_homes", "homes": homes},
-            {"do": "build_homes", "parcel": "wuchedi", "home": "wuchedi-new", "name": "五车地新居", "far": 1.6,
-             "site_share": 0.55, "m2_per_dwelling": 95, "household_size": 2.6, "share_60plus": 0.18,
-             "gates": _gates(layers, homes, "wuchedi")},
-            {"do": "open_facility", "facility": "wuchedi-clinic", "kind": "clinic_station", "name": "五车地卫生服务站",
-             "at": _at((site.x, site.y))},
-            {"do": "open_facility", "facility": "wuchedi-canteen", "kind": "canteen", "name": "五车地老年食堂",
-             "at": _at((c.x, c.y - 20))},
-            {"do": "open_facility", "facility": "wuchedi-daycare", "kind": "elderly_daycare", "name": "五车地日间照料中心",
-             "at": _at((c.x + 30, c.y - 20))},
+            {
+                "do": "build_homes",
+                "parcel": "wuchedi",
+                "home": "wuchedi-new",
+                "name": "五车地新居",
+                "far": 1.6,
+                "site_share": 0.55,
+                "m2_per_dwelling": 95,
+                "household_size": 2.6,
+                "share_60plus": 0.18,
+                "gates": _gates(layers, homes, "wuchedi"),
+            },
+            {
+                "do": "open_facility",
+                "facility": "wuchedi-clinic",
+                "kind": "clinic_station",
+                "name": "五车地卫生服务站",
+                "at": _at((site.x, site.y)),
+            },
+            {
+                "do": "open_facility",
+                "facility": "wuchedi-canteen",
+                "kind": "canteen",
+                "name": "五车地老年食堂",
+                "at": _at((c.x, c.y - 20)),
+            },
+            {
+                "do": "open_facility",
+                "facility": "wuchedi-daycare",
+                "kind": "elderly_daycare",
+                "name": "五车地日间照料中心",
+                "at": _at((c.x + 30, c.y - 20)),
+            },
         ],
-    }  # fmt: skip
+    }
 
 
 def _xinhezhuang(layers: Layers) -> dict[str, Any]:
@@ -142,12 +166,19 @@ def _xinhezhuang(layers: Layers) -> dict[str, Any]:
         "note": "规划原文：建设学校、养老院、社区服务中心、消防、停车场、广场；住房规模为假定",
         "edit": [
             {"do": "demolish_homes", "homes": old},
-            {"do": "build_homes", "parcel": "xinhezhuang-south", "home": "xinhezhuang-new", "name": "新河庄新居住区",
-             "people": 3600, "people_60plus": 620, "households": 1400,
-             "gates": _gates(layers, south, "xinhezhuang-south")},
+            {
+                "do": "build_homes",
+                "parcel": "xinhezhuang-south",
+                "home": "xinhezhuang-new",
+                "name": "新河庄新居住区",
+                "people": 3600,
+                "people_60plus": 620,
+                "households": 1400,
+                "gates": _gates(layers, south, "xinhezhuang-south"),
+            },
             *_planned(layers, *names),
         ],
-    }  # fmt: skip
+    }
 
 
 def _value(value: Any) -> str:

@@ -83,20 +83,52 @@ EAST_LIMIT = 3260.0
 
 #: Minor streets of the old town, one entry per stretch: they stop at the larger streets and are staggered there.
 MINOR_ROWS: tuple[tuple[float, float, float], ...] = (
-    (482, C_YI, C_XIN), (452, C_XIN, C_ZHI), (492, C_ZHI, C_WEI), (470, C_WEI, C_EAST),
-    (655, C_YI, C_XIN), (618, C_XIN, C_ZHI), (660, C_ZHI, C_WEI), (632, C_WEI, C_EAST),
-    (1412, C_YI, C_XIN), (1382, C_XIN, C_HUA), (1428, C_HUA, C_ZHI), (1388, C_ZHI, C_WEI), (1415, C_WEI, C_EAST),
-    (1848, C_YI, C_XIN), (1884, C_XIN, C_HUA), (1838, C_HUA, C_ZHI), (1872, C_ZHI, C_WEI), (1850, C_WEI, C_EAST),
-    (2836, C_YI, C_XIN), (2874, C_XIN, C_HUA), (2838, C_HUA, C_ZHI), (2882, C_ZHI, C_WEI),
-    (3334, C_YI, C_XIN), (3290, C_XIN, C_HUA), (3322, C_HUA, C_ZHI), (3298, C_ZHI, C_WEI),
-)  # fmt: skip
+    (482, C_YI, C_XIN),
+    (452, C_XIN, C_ZHI),
+    (492, C_ZHI, C_WEI),
+    (470, C_WEI, C_EAST),
+    (655, C_YI, C_XIN),
+    (618, C_XIN, C_ZHI),
+    (660, C_ZHI, C_WEI),
+    (632, C_WEI, C_EAST),
+    (1412, C_YI, C_XIN),
+    (1382, C_XIN, C_HUA),
+    (1428, C_HUA, C_ZHI),
+    (1388, C_ZHI, C_WEI),
+    (1415, C_WEI, C_EAST),
+    (1848, C_YI, C_XIN),
+    (1884, C_XIN, C_HUA),
+    (1838, C_HUA, C_ZHI),
+    (1872, C_ZHI, C_WEI),
+    (1850, C_WEI, C_EAST),
+    (2836, C_YI, C_XIN),
+    (2874, C_XIN, C_HUA),
+    (2838, C_HUA, C_ZHI),
+    (2882, C_ZHI, C_WEI),
+    (3334, C_YI, C_XIN),
+    (3290, C_XIN, C_HUA),
+    (3322, C_HUA, C_ZHI),
+    (3298, C_ZHI, C_WEI),
+)
 MINOR_COLUMNS: tuple[tuple[float, float, float], ...] = (
-    (328, R_XINHU, 655), (362, 655, R_JINTANG), (352, R_JINTANG, 1000), (332, R_ZHAOXIN, R_ANSHUN),
-    (368, R_ANSHUN, 2090), (326, 2090, 2262), (352, 2398, R_STEP), (338, 2836, 3080), (374, 3080, 3560),
-    (872, R_XINHU, 618), (838, 618, 1000),
-    (1604, 470, R_JINTANG), (1598, R_JINTANG, 1000), (1606, 1415, R_ANSHUN), (1566, R_ANSHUN, 2090), (1598, 2090, 2262),
+    (328, R_XINHU, 655),
+    (362, 655, R_JINTANG),
+    (352, R_JINTANG, 1000),
+    (332, R_ZHAOXIN, R_ANSHUN),
+    (368, R_ANSHUN, 2090),
+    (326, 2090, 2262),
+    (352, 2398, R_STEP),
+    (338, 2836, 3080),
+    (374, 3080, 3560),
+    (872, R_XINHU, 618),
+    (838, 618, 1000),
+    (1604, 470, R_JINTANG),
+    (1598, R_JINTANG, 1000),
+    (1606, 1415, R_ANSHUN),
+    (1566, R_ANSHUN, 2090),
+    (1598, 2090, 2262),
     (1580, 2398, R_STEP),
-)  # fmt: skip
+)
 OSM_NOTE = "© OpenStreetMap contributors，ODbL 1.0"
 
 # Real carriageways, longitude and latitude to four decimals (OpenStreetMap extract of 2026-10-04).
@@ -197,20 +229,60 @@ def barriers() -> list[Barrier]:
     rail = [*curve(lambda x: old_row(RAIL, x), -900, 1900, 140), (2040, 781), (2169, 750), (2480, 662), (2750, 580)]
     schematic = "schematic"
     return [
-        Barrier("rail", "京山铁路（示意）", "railway", rounded(rail), 58, 14, schematic,
-                "斜穿老城区、经塘沽站北侧（站点位置由百度坐标反算）；线位为示意"),
-        Barrier("canal", "新河干渠（示意）", "canal", rounded(canal_axis()), 58, 13, schematic,
-                "原文只有名称，线位为示意"),
-        Barrier("exp", "京津塘高速公路（示意）", "expressway",
-                rounded(curve(expressway, west, 3700, 150)), 70, 20, schematic,
-                "原文只说新城区在其以北；按海洋高新区南界（北纬39.0560度）略北处画出"),
-        Barrier("bei", "北大街", "expressway", rounded(bei), 58, 14, "osm",
-                "机动车专用路（motorroad），行人不能穿越；" + OSM_NOTE),
-        Barrier("freight", "天津港集疏运专用货运通道（示意）", "expressway",
-                rounded(curve(lambda x: new_row(FREIGHT, x), -2100, 3480, 150)), 70, 15, schematic, "线位为示意"),
-        Barrier("changshen", "长深高速公路（示意）", "expressway", rounded(changshen), 60, 20, schematic,
-                "新城区西缘；线位为示意"),
-    ]  # fmt: skip
+        Barrier(
+            "rail",
+            "京山铁路（示意）",
+            "railway",
+            rounded(rail),
+            58,
+            14,
+            schematic,
+            "斜穿老城区、经塘沽站北侧（站点位置由百度坐标反算）；线位为示意",
+        ),
+        Barrier(
+            "canal", "新河干渠（示意）", "canal", rounded(canal_axis()), 58, 13, schematic, "原文只有名称，线位为示意"
+        ),
+        Barrier(
+            "exp",
+            "京津塘高速公路（示意）",
+            "expressway",
+            rounded(curve(expressway, west, 3700, 150)),
+            70,
+            20,
+            schematic,
+            "原文只说新城区在其以北；按海洋高新区南界（北纬39.0560度）略北处画出",
+        ),
+        Barrier(
+            "bei",
+            "北大街",
+            "expressway",
+            rounded(bei),
+            58,
+            14,
+            "osm",
+            "机动车专用路（motorroad），行人不能穿越；" + OSM_NOTE,
+        ),
+        Barrier(
+            "freight",
+            "天津港集疏运专用货运通道（示意）",
+            "expressway",
+            rounded(curve(lambda x: new_row(FREIGHT, x), -2100, 3480, 150)),
+            70,
+            15,
+            schematic,
+            "线位为示意",
+        ),
+        Barrier(
+            "changshen",
+            "长深高速公路（示意）",
+            "expressway",
+            rounded(changshen),
+            60,
+            20,
+            schematic,
+            "新城区西缘；线位为示意",
+        ),
+    ]
 
 
 # --- streets ------------------------------------------------------------------------------------------------------
@@ -253,8 +325,23 @@ def axis_weihai() -> list[XY]:
 
 def axis_yunshan() -> list[XY]:
     """云山道 drawn on westwards from its real end, over the canal."""
-    return smooth([(1298, 4836), (1150, 4850), (800, 4842), (400, 4822), (170, 4812), (-60, 4780), (-260, 4748),
-                   (-600, 4730), (-1000, 4742), (-1500, 4790), (-1890, 4826), (-2170, 4850)], 2)  # fmt: skip
+    return smooth(
+        [
+            (1298, 4836),
+            (1150, 4850),
+            (800, 4842),
+            (400, 4822),
+            (170, 4812),
+            (-60, 4780),
+            (-260, 4748),
+            (-600, 4730),
+            (-1000, 4742),
+            (-1500, 4790),
+            (-1890, 4826),
+            (-2170, 4850),
+        ],
+        2,
+    )
 
 
 def axis_jintang() -> list[XY]:
@@ -284,19 +371,25 @@ def old_town() -> list[Street]:
         _col(C_HUA, 1130, 4230, "tertiary", "华庭路", "exp"),
         _col(C_ZHI, south, 3905, "secondary", "崇智路", "rail"),
         _col(C_WEI, south, 1080, "tertiary"),
-        _col(C_6, 2600, 3905), _col(C_6, south, 262),
+        _col(C_6, 2600, 3905),
+        _col(C_6, south, 262),
         _col(C_EAST, south, 3905, "tertiary", None, "rail"),
         *(_col(u, south, 3905) for u in (2060.0, 2310.0, 2550.0)),
         *(_col(u, south, 3905, over="canal" if u == -320 else "") for u in (-66.0, -320.0, -570.0)),
-    ]  # fmt: skip
+    ]
     rows: list[tuple[float, float, float, str, str | None]] = [
-        (-190, west, east, "residential", None), (50, west, east, "residential", None),
-        (R_XINHU, west, east, "tertiary", "新胡路"), (1000, west, east, "residential", None),
-        (R_ZHAOXIN, west, east, "tertiary", "赵新路"), (2090, west, east, "tertiary", None),
-        (2262, west, east, "residential", None), (2398, 100, east, "residential", None),
-        (R_STEP, west, east, "residential", None), (3080, west, east, "tertiary", None),
+        (-190, west, east, "residential", None),
+        (50, west, east, "residential", None),
+        (R_XINHU, west, east, "tertiary", "新胡路"),
+        (1000, west, east, "residential", None),
+        (R_ZHAOXIN, west, east, "tertiary", "赵新路"),
+        (2090, west, east, "tertiary", None),
+        (2262, west, east, "residential", None),
+        (2398, 100, east, "residential", None),
+        (R_STEP, west, east, "residential", None),
+        (3080, west, east, "tertiary", None),
         (3560, west, east, "residential", None),
-    ]  # fmt: skip
+    ]
     outer = [(level, -680.0, C_YI) for level in (470, 1400, 1860)] + [(level, -680.0, -66.0) for level in (2850, 3310)]
     outer += [(level, C_EAST, 2560.0) for level in (480, 640, 1400, 1860)] + [
         (2850, C_WEI, 2500.0),
@@ -305,8 +398,13 @@ def old_town() -> list[Street]:
     out += [_old(level, x0, x1, cls, name) for level, x0, x1, cls, name in rows]
     out += [Street(rounded(minor_row(*m)), "residential", key=f"r{m[0]:g}") for m in (*MINOR_ROWS, *outer)]
     out += [Street(rounded(minor_column(*m)), "residential", key=f"c{m[0]:g}") for m in MINOR_COLUMNS]
-    out.append(Street(rounded(extend(smooth([(1368, 1075), (1500, 1150), (1640, 1290), (1785, 1400)]), 34)),
-                      "residential", key="lane-east"))  # fmt: skip
+    out.append(
+        Street(
+            rounded(extend(smooth([(1368, 1075), (1500, 1150), (1640, 1290), (1785, 1400)]), 34)),
+            "residential",
+            key="lane-east",
+        )
+    )
     out.append(Street(rounded(curve(lambda x: expressway(x, -78), west, east, 110)), "residential", key="front"))
     out += _pair("jintang", axis_jintang(), 18, "primary", "津塘公路")
     out += _pair("anshun", curve(lambda x: old_row(R_ANSHUN, x), west, east, 90), 14, "secondary", "安顺道")
@@ -321,22 +419,33 @@ def new_town(north: float) -> list[Street]:
     freight, canal = {-1100.0, C_XIN, 2060.0}, {-1720.0, -1100.0, -490.0}
     bei = {C_XIN: "bei freight", C_ZHI: "bei"}
     out = [
-        _to_north(u, 3960, north, "tertiary" if u in (-1100.0, -200.0) else "residential",
-                  ("freight " if u in freight else "") + ("canal" if u in canal else ""))
+        _to_north(
+            u,
+            3960,
+            north,
+            "tertiary" if u in (-1100.0, -200.0) else "residential",
+            ("freight " if u in freight else "") + ("canal" if u in canal else ""),
+        )
         for u in WEST_COLUMNS
-    ]  # fmt: skip
+    ]
     out += [_to_north(u, 3960, north, "residential", bei.get(u, "")) for u in (C_YI, C_XIN, C_ZHI)]
     out += [_to_north(u, 5640, north, "residential", "freight" if u in freight else "") for u in EAST_COLUMNS]
     out.append(_col(C_HUA, 4230, 6640, "tertiary"))
     out.append(_col(1262.0, 4510, 6575, "tertiary"))
     west, east = -2200.0, 3372.0
     rows: list[tuple[float, float, float, str]] = [
-        (4270, west, 40, "residential"), (4530, 170, 2330, "residential"),
-        (5330, west, 1420, "tertiary"), (5560, -1610, 250, "residential"), (6000, west, 3335, "tertiary"),
-        (6300, 1400, east, "residential"), (7000, -925, 1790, "residential"), (7300, west, east, "residential"),
-        (FREIGHT - 85, west, east, "residential"), (FREIGHT + 85, west, east, "residential"),
+        (4270, west, 40, "residential"),
+        (4530, 170, 2330, "residential"),
+        (5330, west, 1420, "tertiary"),
+        (5560, -1610, 250, "residential"),
+        (6000, west, 3335, "tertiary"),
+        (6300, 1400, east, "residential"),
+        (7000, -925, 1790, "residential"),
+        (7300, west, east, "residential"),
+        (FREIGHT - 85, west, east, "residential"),
+        (FREIGHT + 85, west, east, "residential"),
         (north - 80, west, east, "residential"),
-    ]  # fmt: skip
+    ]
     out += [_new(level, x0, x1, cls) for level, x0, x1, cls in rows]
     out += _new_minor(north)
     out.append(Street(rounded(curve(lambda x: expressway(x, 78), west, 1660, 110)), "residential", key="front"))
@@ -349,21 +458,59 @@ def new_town(north: float) -> list[Street]:
 def _new_minor(north: float) -> list[Street]:
     """Minor streets of the new town, stretch by stretch: (level, from x, to x) and (column, from level, to level)."""
     rows = (
-        (4290, C_YI, C_XIN), (4255, C_XIN, C_HUA), (4285, C_HUA, 1400), (5075, C_YI, C_XIN), (5105, C_XIN, C_HUA),
-        (5070, C_HUA, 1262), (4540, -1720, -1100), (4535, -1100, -490), (4550, -490, -150), (5780, -1100, -200),
-        (5740, -1720, -1100), (6320, -1720, -1100), (6290, -490, C_YI), (6340, C_YI, C_XIN), (6310, C_XIN, C_ZHI),
-        (6960, 1540, 2060), (7030, 2060, 2600), (7980, -490, C_XIN), (7960, C_ZHI, 1540), (8010, 2060, 2600),
-    )  # fmt: skip
+        (4290, C_YI, C_XIN),
+        (4255, C_XIN, C_HUA),
+        (4285, C_HUA, 1400),
+        (5075, C_YI, C_XIN),
+        (5105, C_XIN, C_HUA),
+        (5070, C_HUA, 1262),
+        (4540, -1720, -1100),
+        (4535, -1100, -490),
+        (4550, -490, -150),
+        (5780, -1100, -200),
+        (5740, -1720, -1100),
+        (6320, -1720, -1100),
+        (6290, -490, C_YI),
+        (6340, C_YI, C_XIN),
+        (6310, C_XIN, C_ZHI),
+        (6960, 1540, 2060),
+        (7030, 2060, 2600),
+        (7980, -490, C_XIN),
+        (7960, C_ZHI, 1540),
+        (8010, 2060, 2600),
+    )
     columns = (
-        (358.0, 4005, 4290), (328.0, 4290, 4540), (352.0, 4530, 5075), (332.0, 5075, 5330), (362.0, 5330, 5680),
-        (-790.0, 4008, 4540), (-1400.0, 4270, 4945), (-1420.0, 5090, 5560), (-800.0, 5020, 5330), (-760.0, 5330, 6000),
-        (-1380.0, 6000, 6660), (-800.0, 6000, 7300), (-1980.0, 5330, 6000), (-1960.0, 6650, 7300), (310.0, 5775, 6340),
-        (350.0, 6340, 7000), (880.0, 6640, 7300), (-1420.0, 7300, 7560), (200.0, 7300, 7560), (2330.0, 5830, 6660),
-        (2320.0, 6640, 7300), (2860.0, 5850, 6310), (1800.0, 6300, 6650), (2870.0, 7300, 7560),
+        (358.0, 4005, 4290),
+        (328.0, 4290, 4540),
+        (352.0, 4530, 5075),
+        (332.0, 5075, 5330),
+        (362.0, 5330, 5680),
+        (-790.0, 4008, 4540),
+        (-1400.0, 4270, 4945),
+        (-1420.0, 5090, 5560),
+        (-800.0, 5020, 5330),
+        (-760.0, 5330, 6000),
+        (-1380.0, 6000, 6660),
+        (-800.0, 6000, 7300),
+        (-1980.0, 5330, 6000),
+        (-1960.0, 6650, 7300),
+        (310.0, 5775, 6340),
+        (350.0, 6340, 7000),
+        (880.0, 6640, 7300),
+        (-1420.0, 7300, 7560),
+        (200.0, 7300, 7560),
+        (2330.0, 5830, 6660),
+        (2320.0, 6640, 7300),
+        (2860.0, 5850, 6310),
+        (1800.0, 6300, 6650),
+        (2870.0, 7300, 7560),
         (1560.0, 7730, north - 80),
-        (-1400.0, 7730, north - 80), (350.0, 7980, north - 80), (2330.0, 7730, 8010), (850.0, 7730, north - 80),
+        (-1400.0, 7730, north - 80),
+        (350.0, 7980, north - 80),
+        (2330.0, 7730, 8010),
+        (850.0, 7730, north - 80),
         (-800.0, 7730, north - 80),
-    )  # fmt: skip
+    )
     out = []
     for level, u0, u1 in rows:
         x0, x1 = (column(u, new_row(level, u + 150)[1])[0] for u in (u0, u1))
@@ -387,9 +534,12 @@ def _fronts() -> list[Street]:
         Street(rounded(south), "residential", key="canal-south"),
         Street(rounded([column(C_YI, 4540), (150, 4590), *northern]), "residential", key="canal-north"),
         Street(rounded(offset([(-40, 5774), *bei], -66)), "residential", key="bei-south"),
-        Street(rounded([(meets[0] - 6, meets[1]), *offset(bei, 66), (1600, 5668), (2200, 5662), (3440, 5676)]),
-               "residential", key="bei-north"),
-    ]  # fmt: skip
+        Street(
+            rounded([(meets[0] - 6, meets[1]), *offset(bei, 66), (1600, 5668), (2200, 5662), (3440, 5676)]),
+            "residential",
+            key="bei-north",
+        ),
+    ]
 
 
 def _yunshan() -> list[Street]:
@@ -408,9 +558,17 @@ def real_streets() -> list[Street]:
     out = []
     for name, cls, points in REAL:
         out.append(
-            Street(rounded(local(*p) for p in points), cls, name, basis="osm", source=OSM_NOTE, pair=f"osm-{name}",
-                   key=f"osm-{name}", note="线位取自OpenStreetMap，坐标取至小数4位")
-        )  # fmt: skip
+            Street(
+                rounded(local(*p) for p in points),
+                cls,
+                name,
+                basis="osm",
+                source=OSM_NOTE,
+                pair=f"osm-{name}",
+                key=f"osm-{name}",
+                note="线位取自OpenStreetMap，坐标取至小数4位",
+            )
+        )
     links = [
         ("厦门路", (local(117.6432, 39.0758), (2652, 6140), new_row(6306, 2644))),
         (None, ((2190, 4052), (2196, 4010), (1660, 4020))),
@@ -484,9 +642,18 @@ def _crossings(edges: Sequence[Street], drawn: Sequence[Street]) -> list[Street]
             continue
         main = sides[crossed][0]
         out.append(
-            Street(edge.points, "footway", edge.name, edge.over, wait_s=WAITS[main.cls], pair=edge.pair, key="crossing",
-                   note=f"信号灯过街（示意）：{main.name}", frontage=False)
-        )  # fmt: skip
+            Street(
+                edge.points,
+                "footway",
+                edge.name,
+                edge.over,
+                wait_s=WAITS[main.cls],
+                pair=edge.pair,
+                key="crossing",
+                note=f"信号灯过街（示意）：{main.name}",
+                frontage=False,
+            )
+        )
     return out
 
 

@@ -1,0 +1,166 @@
+"""Shares, groups, gaps and headlines on the toy district; distances are worked out in test_reach.py."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import xinhe_geo as xh
+from xinhe_geo.core.models import Rule
+
+TOY = Path(__file__).parents[1] / "toy"
+
+
+@pytest.fixture(scope="module")
+def toy() -> xh.District:
+    return xh.District.load(TOY)
+
+
+def rule(method: str, *, metres: float = 400, minutes: float = 6, kinds: tuple[str, ...] = ("clinic_station",)) -> Rule:
+    return Rule("r", "卫生站", kinds, method, metres, minutes, "adult", "people")
+
+
+def test_served_by_method(toy: xh.District) -> None:
+    """Within 400 m of F1 (station): A 210 and C 380 by street; by straight line also B, 355 m across the river."""
+    cover = xh.coverage(toy, rules=[rule("network_m")]).xs("r", level="rule")
+    assert cover["served_network_m"].to_dict() == {"A": 1, "B": 0, "C": 1, "D": 0, "E": 0}
+    assert cover["served_buffer"].to_dict() == {"A": 1, "B": 1, "C": 1, "D": 0, "E": 0}
+    # 6 min at 1.1 m/s = 396 m
+    assert cover["served_walk_min"].to_dict() == {"A": 1, "B": 0, "C": 1, "D": 0, "E": 0}
+    assert (cover["served"] == cover["served_network_m"]).all()
+
+
+def test_the_limit_itself_is_within(toy: xh.District) -> None:
+    for metres, inside in ((380.0, 1.0), (379.999, 0.0)):
+        cover = xh.coverage(toy, rules=[rule("network_m", metres=metres)]).xs("r", level="rule")
+        assert cover.loc["C", "served"] == inside
+
+
+def test_unknown_people_are_not_zero(toy: xh.District) -> None:
+    """Known people: A 100, B 200, D 50, E 10 = 360; served: A. C is served too, but nobody knows how many live there."""
+    total = xh.summary(xh.coverage(toy, rules=[rule("network_m")])).loc["r"]
+    assert total["people"] == 360 and total["people_served"] == 100
+    assert total["people_share"] == pytest.approx(100 / 360)
+    assert total["people_unknown"] == 1
+    assert total["homes"] == 5 and total["homes_served"] == 2
+    assert total["area_m2"] == pytest.approx(4 * 3600)  # D is a point: its land is not known
+    assert total["area_m2_share"] == pytest.approx(0.5)
+
+
+def test_rules_answered_together_are_as_each_alone(toy: xh.District) -> None:
+    """Whoever walked before: what is shared among rules and walkers is what each would have found for itself."""
+    rules = toy.rules
+    names = [*rules.index[::40], *rules.index[rules["kinds"].str.contains(";")][:2]]
+    for profile in ("adult", "elderly"):
+        together = xh.coverage(toy, rules=names, profile=profile)
+        for name in names:
+            alone = xh.coverage(toy.at(toy.year), rules=[name], profile=profile)
+            pd.testing.assert_frame_equal(together.xs(name, level="rule", drop_level=False), alone, check_exact=True)
+
+
+def test_groups_add_up(toy: xh.District) -> None:
+    cover = xh.coverage(toy)
+    whole = xh.summary(cover)
+    for group in ("zone", "community"):
+        parts = xh.summary(cover, by=group)
+        for column in ("people", "people_served", "area_m2_served", "homes"):
+            added = parts[column].groupby(level="rule").sum(min_count=1)
+            pd.testing.assert_series_equal(added.reindex(whole.index), whole[column], check_names=False)
+
+
+def test_presence_per_community(toy: xh.District) -> None:
+    matrix = xh.presence(toy)
+    assert matrix.loc["T01", "clinic_station"] == 1 and matrix.loc["T02", "clinic_station"] == 0
+    assert matrix.loc["T02", "canteen"] == 1 and matrix.loc["T01", "canteen"] == 0
+    assert matrix.loc["T01", "elderly_daycare"] == 0  # surveyed, none found
+    assert "market" not in matrix.columns  # never surveyed
+    cover = xh.coverage(toy, rules=["plan_canteen_community"]).xs("plan_canteen_community", level="rule")
+    assert cover["served"].to_dict() == pytest.approx({"A": 0, "B": 1, "C": 0, "D": 1, "E": np.nan}, nan_ok=True)
+
+
+def test_communities_count_once(toy: xh.District) -> None:
+    """Two communities, one with a canteen: a half, however many homes or people each has; E is in none."""
+    total = xh.summary(xh.coverage(toy, rules=["plan_canteen_community"])).iloc[0]
+    assert (total["communities"], total["communities_served"], total["share"]) == (2, 1, 0.5)
+    by_zone = xh.summary(xh.coverage(toy, rules=["plan_canteen_community"]), by="zone")["share"].droplevel("rule")
+    assert by_zone.to_dict() == {"south": 0.0, "north": 1.0}
+
+
+def test_headlines_say_what_leads(toy: xh.District) -> None:
+    lead = xh.headlines(toy, xh.coverage(toy))
+    assert lead.loc["plan_canteen_community", "headline"] == "2 个社区（2022 年名录）中 1 个有；缺：甲社区"
+    clinic = lead.loc["plan_clinic_15"]
+    # everybody but E (10 of 360 known) walks less than 990 m
+    assert clinic["value"] == pytest.approx(350 / 360)
+    assert "10 人不可达" in clinic["headline"] and clinic["mark"] == ""
+    assert lead.loc["plan_market", "mark"] == "数据不足" and np.isnan(lead.loc["plan_market", "value"])
+
+
+def test_gaps_say_why(toy: xh.District) -> None:
+    short = replace(toy.rule("plan_clinic_15"), minutes=8.0, metres=500.0)
+    cover = xh.coverage(toy, rules=[short])
+    table = xh.gaps(toy, cover, "plan_clinic_15")
+    # the rule in the table asks for 15 minutes; `gaps` must go by what `cover` was made with
+    assert list(table.index) == ["B", "D", "E"]
+    assert table.loc["B", "minutes"] == pytest.approx(590 / 1.1 / 60 + 0.5)
+    assert table.loc["B", ["gate_minutes", "wait_minutes", "street_minutes"]].sum() == pytest.approx(
+        table.loc["B", "minutes"]
+    )
+    assert "玩具河" in table.loc["B", "crosses"] and "绕行" in table.loc["B", "reason"]
+    assert "走不到" in table.loc["E", "reason"]
+    assert table["people_unserved"].tolist() == [200, 50, 10]
+
+
+def test_outside_facilities_show(toy: xh.District) -> None:
+    cover = xh.coverage(toy)
+    assert (cover["served_inside"].dropna() <= cover["served"].dropna() + 1e-12).all()
+
+
+def test_completeness_counts_surveyed_kinds_only(toy: xh.District) -> None:
+    table = xh.completeness(toy)
+    essential = toy.kinds.index[toy.kinds["essential"]]
+    counted = [k for k in essential if k in toy.surveyed_kinds]
+    assert (table["kinds"] == len(counted)).all()
+    assert table.loc["E", "completeness"] == 0
+    assert table.loc["A", "completeness"] > 0
+
+
+def test_unknown_names(toy: xh.District) -> None:
+    with pytest.raises(xh.UnknownNameError, match="plan"):
+        xh.coverage(toy, rules="plann")
+    with pytest.raises(xh.UnknownNameError, match="分组"):
+        xh.summary(xh.coverage(toy, rules=["plan_clinic_15"]), by="zoo")
+
+
+def test_compare_is_antisymmetric(toy: xh.District) -> None:
+    now = xh.coverage(toy)
+    then = xh.coverage(toy.at(2025, planned=True))
+    same = xh.compare(now, now)
+    assert (same.fillna(0) == 0).all().all()
+    pd.testing.assert_frame_equal(xh.compare(now, then), -xh.compare(then, now) + 0.0)
+
+
+@settings(max_examples=12, deadline=None)
+@given(less=st.floats(50, 900), more=st.floats(0, 900), method=st.sampled_from(["buffer", "network_m", "walk_min"]))
+def test_more_reach_never_serves_less(toy: xh.District, less: float, more: float, method: str) -> None:
+    small = xh.coverage(toy, rules=[rule(method, metres=less, minutes=less / 66)])["served"]
+    large = xh.coverage(toy, rules=[rule(method, metres=less + more, minutes=(less + more) / 66)])["served"]
+    assert (large >= small).all()
+
+
+def test_another_facility_never_serves_less(toy: xh.District) -> None:
+    now = xh.coverage(toy)["served"].fillna(0)
+    then = xh.coverage(toy.at(2025, planned=True))["served"].fillna(0)
+    assert (then >= now).all()
+
+
+def test_straight_line_serves_at_least_as_much(toy: xh.District) -> None:
+    for district in (toy, xh.District.load()):
+        cover = xh.coverage(district).dropna(subset=["served_buffer"])
+        assert (cover["served_buffer"] >= cover["served_network_m"] - 1e-9).all()

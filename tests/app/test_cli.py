@@ -1,0 +1,176 @@
+"""Commands and exit codes: 0 done, 2 wrong command line, 3 the data, 4 the environment."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import xinhe_geo as xh
+from xinhe_geo.app.cli import main
+
+TOY = Path(__file__).parents[1] / "toy"
+
+
+def test_report_done(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "输出 目录"
+    assert main(["report", str(TOY), "--out", str(out)]) == 0
+    assert (out / "index.html").is_file()
+    assert "index.html" in capsys.readouterr().out
+
+
+def test_broken_folder_names_file_row_and_field(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = Path(shutil.copytree(TOY, tmp_path / "toy"))
+    homes = folder / "homes/homes.geojson"
+    homes.write_text(homes.read_text("utf-8").replace('"people": 200', '"people": -200'), "utf-8")
+    assert main(["report", str(folder), "--out", str(tmp_path / "out")]) == 3
+    said = capsys.readouterr().err
+    assert "homes/homes.geojson" in said and "B" in said and "people" in said and "-200" in said
+    assert not (tmp_path / "out").exists()
+
+
+def test_check_lists_problems(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", str(TOY)]) == 0
+    assert "0 处错误" in capsys.readouterr().out
+    assert main(["check", str(tmp_path / "nowhere")]) == 3
+    assert main(["check", str(TOY), "--lang", "en"]) == 0
+    assert "0 errors" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "arguments", [["reprot"], ["report", str(TOY), "--preset", "plam"], ["report", str(TOY), "--yaer", "2025"]]
+)
+def test_wrong_command_line(arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(arguments) == 2
+    assert not list(tmp_path.iterdir())
+
+
+def test_import_of_a_missing_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["import", str(tmp_path / "city.osm.pbf"), "--out", str(tmp_path / "city")]) == 3
+    assert "city.osm.pbf" in capsys.readouterr().err
+    assert not (tmp_path / "city").exists()
+
+
+def test_output_that_cannot_be_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "file").write_text("x")
+    assert main(["report", str(TOY), "--out", str(tmp_path / "file" / "out")]) == 4
+    assert "不能写入" in capsys.readouterr().err
+
+
+def test_compare_scenarios_and_sites(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    assert main(["scenarios"]) == 0
+    assert main(["compare", "two-stations"]) == 0
+    assert "受益居民" in capsys.readouterr().out
+    assert main(["compare", "two-statons"]) == 2
+    assert "two-stations" in capsys.readouterr().err
+    out = tmp_path / "sites.csv"
+    assert main(["sites", "clinic_station", "--for", str(TOY), "--csv", str(out)]) in {0, 3}
+    assert main(["sites", "clinik", "--for", str(TOY)]) == 2
+
+
+def test_sites_of_the_bundled_district(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    out = tmp_path / "sites.csv"
+    assert main(["sites", "clinic_station", "--n", "1", "--csv", str(out)]) == 0
+    said = capsys.readouterr().out
+    assert "已证明最优" in said and "不作任何结论" in said
+    assert "lon" in out.read_text("utf-8-sig").splitlines()[0]
+
+
+def test_a_bad_scenario_file_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "方案一.toml"
+    path.write_text('name = "x"\n[[edit]]\ndo = "close_facility"\nfacility = "none"\n', "utf-8")
+    assert main(["compare", str(path)]) == 3
+    assert "close_facility" in capsys.readouterr().err
+
+
+def test_template_add_and_undo(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["template", "--out", str(tmp_path / "模板.xlsx")]) == 0
+    folder = Path(shutil.copytree(TOY, tmp_path / "toy"))
+    before = {p: p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+    table = tmp_path / "站点.csv"
+    table.write_text("编号,名称,类别,经度,纬度\nN1,新站,clinic_station,117.0,39.0\nN2,坏站,clinc,117.0,39.0\n", "utf-8")
+    asked = ["add", str(table), "--to", str(folder), "--layer", "facilities", "--crs", "WGS84"]
+    assert main(asked) in {1, 3}  # a row is refused, or the place is not this district's
+    assert {p: p.read_bytes() for p in folder.rglob("*") if p.is_file()} == before
+    good = xh.District.load(folder).facilities.to_crs("EPSG:4326").geometry["F1"]
+    table.write_text(f"编号,名称,类别,经度,纬度\nN1,新站,canteen,{good.x:.7f},{good.y:.7f}\n", "utf-8")
+    assert main([*asked, "--yes"]) == 3, "one row proves no datum"
+    assert main([*asked, "--yes", "--datum-checked", "测试里量过"]) == 0
+    assert "N1" in xh.District.load(folder).facilities.index
+    assert main(["undo", str(folder)]) == 0
+    assert {p: p.read_bytes() for p in before} == before
+    assert "已撤销" in capsys.readouterr().out
+
+
+def test_a_kind_is_named_as_planners_name_it_and_a_wrong_one_is_answered_in_few_words(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["sites", "卫生站", "--for", str(TOY)]) == 2
+    assert "社区卫生服务站" in capsys.readouterr().err
+    assert main(["links", "飞碟场", "--for", str(TOY)]) == 2
+    said = "".join(capsys.readouterr().err.split())
+    assert "可选：" in said and len(said) < 400, "not two hundred rule names"
+    assert main(["sites", "老年食堂", "--for", str(TOY), "--n", "1"]) == 0
+    assert "老年食堂" in capsys.readouterr().out
+
+
+def test_a_ledger_of_another_plan_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["ledger", str(TOY), "--out", str(tmp_path)]) == 0
+    assert "没有自己的规划承诺" in capsys.readouterr().err
+    for name in ("ledger.html", "communities.html"):
+        head = (tmp_path / name).read_text("utf-8").split("</header>")[0]
+        assert "没有自己的规划承诺" in head, name
+    assert main(["ledger", str(TOY), "--out", str(tmp_path), "--lang", "en"]) == 0
+    assert "no commitments of its own" in capsys.readouterr().err
+    assert "no commitments of its own" in (tmp_path / "ledger.html").read_text("utf-8").split("</header>")[0]
+
+
+def test_a_path_that_is_no_folder_is_told_from_a_folder_without_a_district(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["report", str(tmp_path / "没有的 街道"), "--out", str(tmp_path / "out")]) == 3
+    assert "没有这个文件夹" in capsys.readouterr().err
+    (tmp_path / "a.txt").write_text("x")
+    assert main(["check", str(tmp_path / "a.txt")]) == 3
+    assert "是文件" in capsys.readouterr().out
+    assert main(["check", str(tmp_path)]) == 3
+    assert "district.toml" in capsys.readouterr().out
+    assert main(["report", str(TOY), "--since", str(tmp_path / "old.json"), "--out", str(tmp_path / "out")]) == 3
+    assert "文件不存在：old.json" in "".join(capsys.readouterr().err.split())
+
+
+def test_an_output_that_is_a_file_is_answered_in_chinese(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "out").write_text("x")
+    assert main(["report", str(TOY), "--out", str(tmp_path / "out")]) == 4
+    said = capsys.readouterr().err
+    assert "已经有同名的文件" in "".join(said.split()) and "exists" not in said
+    assert (tmp_path / "out").read_text() == "x"
+
+
+def test_ctrl_c_says_that_nothing_was_changed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def stop(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(xh.District, "load", stop)
+    assert main(["report", str(TOY), "--out", str(tmp_path / "out")]) == 130
+    assert "已中断" in capsys.readouterr().err and not list(tmp_path.iterdir())
+
+
+def test_ctrl_c_while_everything_is_imported_is_one_line() -> None:
+    code = """
+import runpy, sys
+class Interrupt:
+    def find_spec(self, name, path=None, target=None):
+        if name == "xinhe_geo.app.cli":
+            raise KeyboardInterrupt
+sys.meta_path.insert(0, Interrupt())
+runpy.run_module("xinhe_geo", run_name="__main__")
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, encoding="utf-8", check=False)
+    assert (done.returncode, done.stderr) == (130, "已中断；原有输出没有改动\n")

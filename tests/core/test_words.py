@@ -1,0 +1,266 @@
+"""The catalogue, and the ledger in English: every sentence has its English, nothing but names and words of the plan stays Chinese, numbers are the same."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import re
+import string
+from collections.abc import Iterator
+from html.parser import HTMLParser
+from pathlib import Path
+
+import openpyxl
+import pandas as pd
+import pytest
+from test_ledger import ALL, BY_HAND, SUM, figures, folder_with, lg, measure, toy_with
+
+import xinhe_geo as xh
+from xinhe_geo.app.cli import app
+from xinhe_geo.core.html import web_file
+from xinhe_geo.core.i18n import english, language, marked, say, speaking
+from xinhe_geo.core.models import METHOD_LABELS
+from xinhe_geo.core.schema import BASIS_LABELS
+from xinhe_geo.ledger.communities import communities_page
+from xinhe_geo.ledger.metrics.base import SIGNS, UNITS, WEIGHTS
+from xinhe_geo.ledger.metrics.registry import FORMULAS
+from xinhe_geo.ledger.panel import typed_figures
+from xinhe_geo.maps.meeting import SCRIPTS
+from xinhe_geo.maps.scripts import sentences, spoken_script
+from xinhe_geo.report.pages.ledger import ledger_page
+from xinhe_geo.report.report import LEDGER_BOOK, write_ledger
+
+book_of = importlib.import_module("xinhe_geo.report.ledger_workbook")
+
+PACKAGE = Path(xh.__file__).parent
+
+
+def speaks(path: Path) -> bool:
+    """Return whether a module imports `say`, from wherever its package offers it."""
+    imports = (node for node in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(node, ast.ImportFrom))
+    return any(alias.name == "say" for node in imports for alias in node.names)
+
+
+#: Modules that say something.
+SPEAKERS = [path for path in sorted(PACKAGE.rglob("*.py")) if path.name != "__init__.py" and speaks(path)]
+HAN = re.compile(r"[\u3400-\u9fff]")
+SERIES = measure("s", "series", **SUM)
+
+
+def constants() -> Iterator[tuple[str, bool]]:
+    """Yield every text of the modules that speak, and whether it is said as it stands."""
+    for path in SPEAKERS:
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                yield node.value, False
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "say":
+                first = node.args[0]
+                if isinstance(first, ast.Constant):
+                    yield str(first.value), True
+
+
+def fields(template: str) -> set[str]:
+    return {str(name) for _, name, _, _ in string.Formatter().parse(template) if name is not None}
+
+
+def test_every_sentence_has_its_english_and_no_english_is_left_over() -> None:
+    texts = list(constants())
+    said, all_texts = {text for text, is_said in texts if is_said}, {text for text, _ in texts}
+    tables = [*FORMULAS.values(), *WEIGHTS.values(), UNITS.values(), METHOD_LABELS.values(), BASIS_LABELS.values()]
+    known = {text for row in tables for text in row} | {*lg.VERDICTS, *lg.ROLES.values(), lg.UNMEASURED}
+    catalogue = english()["say"]
+    assert len(said) > 200 and not (said | known) - set(catalogue)
+    assert not set(catalogue) - said - known - all_texts
+    for chinese, own in catalogue.items():
+        assert fields(own) <= fields(chinese), chinese
+        assert not HAN.search(own), own
+    assert set(SIGNS.values()) - {"≥", "≤"} <= set(english()["words"])
+
+
+def test_texts_of_scripts_have_their_english_and_keep_what_is_worked_out() -> None:
+    said = [text for name in SCRIPTS for text in sentences(web_file(name))]
+    catalogue = english()["scripts"]
+    assert len(said) > 200 and set(said) == set(catalogue)
+    for chinese, own in catalogue.items():
+        assert fields(own) == fields(chinese), chinese
+        assert not HAN.search(own), own
+
+
+def test_a_script_is_put_over_text_by_text() -> None:
+    script = "// 现状\nput(e, `方案 ${a ? `${b} 个` : \"现状\"}，现状 ${c}`); x.replace(/（.*）/, '人口'); y = `${d}`; z = a / b / c;"
+    assert sentences(script) == ["方案 {0}，现状 {1}", "{0} 个", "现状", "人口"]
+    assert spoken_script(script) == script
+    with speaking("en"):
+        own = spoken_script(script)
+        with pytest.raises(KeyError):
+            spoken_script("'没有这一句'")
+    assert own == (
+        '// 现状\nput(e, `plan ${a ? `${b}` : "Now"}, now ${c}`); x.replace(/（.*）/, " residents"); y = `${d}`; z = a / b / c;'
+    )
+
+
+def test_no_two_headers_of_the_workbook_are_called_the_same() -> None:
+    """What was typed is read back by its header, in either language."""
+    sheets = english()["sheets"]
+    assert len(set(sheets.values())) == len(sheets) and set(book_of.USER_COLUMNS) <= set(sheets)
+
+
+def test_a_language_lasts_as_long_as_it_is_asked_for() -> None:
+    with pytest.raises(ZeroDivisionError), speaking("en"):
+        assert language() == "en" and say("差距") == "Gap"
+        raise ZeroDivisionError
+    assert language() == "zh" and say("差距") == "差距"
+    with pytest.raises(xh.UnknownNameError, match="fr"):
+        xh.ledger(toy_with([SERIES]), lang="fr")
+
+
+def names_of(district: xh.District) -> list[str]:
+    """Return what is called by a name in the layers of a district, the longest first."""
+    named = {str(n) for frame in district.rows.values() if "name" in frame for n in frame["name"].dropna()}
+    return sorted(named, key=len, reverse=True)
+
+
+@pytest.fixture(scope="module")
+def toy() -> xh.District:
+    rows = [measure(name, metric, **cells) for name, metric, cells, _, _ in BY_HAND]
+    return toy_with([*rows, SERIES], series=figures(y2021=4, y2022=5))
+
+
+def test_every_metric_says_the_same_in_english(toy: xh.District) -> None:
+    ours, theirs = lg.ledger(toy), lg.ledger(toy, lang="en")
+    numbers = ["value", "target", "low_other", "high_other", "gap_size"]
+    pd.testing.assert_frame_equal(ours[numbers], theirs[numbers])
+    assert list(lg.canonical(theirs)["verdict"]) == list(ours["verdict"])
+    assert list(lg.verdicts(theirs)) == [english()["say"][v] for v in lg.verdicts(ours)]
+    names = re.compile("|".join(map(re.escape, [*names_of(toy), "行车时间", "手工填报"])))
+    for column in (
+        "text",
+        "gap",
+        "fix",
+        "needs",
+        "method",
+        "formula",
+        "parameters",
+        "demonstration",
+        "gap_of",
+        "gap_basis",
+        "scope",
+    ):
+        for key, text in theirs[column].items():
+            assert not HAN.search(names.sub("", text)), (key, column, text)
+            assert bool(text) == bool(ours.loc[key, column]), (key, column)
+    row = theirs.loc[("T1", "T1.canteen")]
+    assert row["gap"] == (
+        "communities without one (1): 甲社区 (100 people); living there: 100 people (residents; basis: surveyed); "
+        "residents unknown at 1 of the homes, left out"
+    )
+    assert theirs.loc[("T1", "T1.circle"), "gap"] == "10 people not served, homes (1): 戊苑 10 people"
+    explained = xh.explain(theirs, "T1.canteen")
+    assert "Verdict: Partly met".lower() in explained.lower() and "\nInputs:\n" in explained
+
+
+class Chinese(HTMLParser):
+    """Collects the Chinese of a page that is not marked as such."""
+
+    VOID = ("meta", "input", "br", "link", "path", "circle", "polyline")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[tuple[str, bool]] = []
+        self.found: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        spoken = dict(attrs)
+        self.found += [str(v) for k, v in attrs if k in ("aria-label", "placeholder", "alt") and HAN.search(str(v))]
+        if tag not in self.VOID:
+            self.open.append((tag, spoken.get("lang") == "zh" or (bool(self.open) and self.open[-1][1])))
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        pass
+
+    def handle_endtag(self, tag: str) -> None:
+        while self.open and self.open.pop()[0] != tag:
+            pass
+
+    def handle_data(self, data: str) -> None:
+        if HAN.search(data) and self.open and not self.open[-1][1] and self.open[-1][0] not in ("script", "style"):
+            self.found.append(data)
+
+
+def test_pages_mark_what_stays_chinese() -> None:
+    """Names in choices and in the title cannot be marked: they are the only ones."""
+    district = xh.District.load()
+    table = xh.ledger(district, lang="en")
+    names = set(names_of(district)) | {district.name}
+    for page in (ledger_page(district, table, maps={"": "maps/evidence.html"}), communities_page(district, table)):
+        assert '<html lang="en">' in page and "Demonstration (no conclusion)" in page
+        reader = Chinese()
+        reader.feed(page)
+        left = [text for text in reader.found if not any(name in text for name in names)]
+        assert set(left) <= {w for w in english()["words"].values() if HAN.search(w)}, left[:5]
+    rows = district.rows["measures"]
+    assert rows["label_en"].notna().all() and rows["text_en"].notna().all()
+    assert (rows["lacks_en"].notna() == rows["lacks"].notna()).all()
+    assert not rows["label_en"].str.contains(r"[\u3001\uff0c\u3002]").any()
+
+
+def test_marking_leaves_markup_and_what_is_marked_alone() -> None:
+    page = '<style>p::after { content: "补" }</style><p title="甲">1 place: 甲苑 &amp; <b lang="zh">乙苑</b></p>'
+    assert marked(page) == page
+    with speaking("en"):
+        assert marked(page) == page.replace("甲苑", '<span lang="zh">甲苑</span>')
+
+
+def test_the_workbook_is_english_and_keeps_what_was_typed_in_either_language(tmp_path: Path) -> None:
+    promised = measure("c", "communities_with", kinds="canteen", **ALL)
+    district = xh.District.load(folder_with(tmp_path / "toy", [promised, SERIES]))
+    path = tmp_path / "a.xlsx"
+    book_of.ledger_workbook(district, xh.ledger(district, lang="en"), path)
+    book = openpyxl.load_workbook(path)
+    assert book.sheetnames[:4] == ["Ledger", "Panel 1", "Tasks", "Communities"]
+    for sheet in book.worksheets[:-1]:
+        heads = [str(cell.value) for cell in sheet[3] if cell.value is not None]
+        assert heads and not [h for h in heads if HAN.search(h)], sheet.title
+    tasks, panel = book["Tasks"], book["Panel 1"]
+    heads = [cell.value for cell in tasks[3]]
+    tasks.cell(4, heads.index("Responsible section") + 1, "民政科")
+    heads = [str(cell.value) for cell in panel[3]]
+    panel.cell(4, heads.index("2021") + 1, 7)
+    book.save(path)
+    typed = typed_figures(district, path)
+    assert list(typed["year"]) == [2021] and list(typed["value"]) == [7]
+    for lang, sheet in (("zh", "任务分解表"), ("en", "Tasks")):
+        book_of.ledger_workbook(district, xh.ledger(district, lang=lang), path)
+        assert sheet in openpyxl.load_workbook(path).sheetnames
+        assert book_of.read_tasks(path).loc["T1", "责任科室"] == "民政科"
+
+
+def test_outputs_follow_the_language_and_the_record_does_not(toy: xh.District, tmp_path: Path) -> None:
+    chinese = lg.ledger(toy)
+    write_ledger(toy, chinese, tmp_path / "zh")
+    changed = write_ledger(toy, chinese, tmp_path / "en", lang="en", since=tmp_path / "zh")
+    assert changed is not None and changed.empty
+    page = (tmp_path / "en" / "ledger.html").read_text("utf-8")
+    assert "Data, parameters and results are unchanged." in page and "Partly met" in page
+    assert "One page per community" in (tmp_path / "en" / "communities.html").read_text("utf-8")
+    evidence = (tmp_path / "en" / "maps" / "evidence.html").read_text("utf-8")
+    assert "Share within reach" in evidence and "差距" not in evidence and "部分达标" not in evidence
+    assert (tmp_path / "en" / "ledger.json").read_bytes() == (tmp_path / "zh" / "ledger.json").read_bytes()
+    homes = toy.rows["homes"].copy()
+    homes.loc["E", "people"] = 110
+    other = toy.with_rows({**toy.rows, "homes": homes})
+    write_ledger(other, lg.ledger(other), tmp_path / "en", lang="en", since=tmp_path / "zh")
+    page = (tmp_path / "en" / "ledger.html").read_text("utf-8")
+    part = page[page.index('<section id="since">') : page.index("</section>")]
+    assert "Since the earlier run" in part and "State reported (the plan states no number)" in part
+    assert not HAN.search(re.sub(r'<span lang="zh">[^<]*</span>', "", part).replace("手算", ""))
+
+
+def test_the_command_speaks_english(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = folder_with(tmp_path / "toy", [measure("c", "communities_with", kinds="canteen", **ALL)])
+    with pytest.raises(SystemExit) as end:
+        app(["ledger", str(folder), "--out", str(tmp_path / "out"), "--lang", "en"])
+    assert end.value.code == 0
+    said = capsys.readouterr().out
+    assert "Partly met: 1" in said and "Insufficient data: 1" in said and not HAN.search(said)
+    assert (tmp_path / "out" / LEDGER_BOOK).is_file()

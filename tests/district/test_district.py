@@ -1,0 +1,329 @@
+"""The door: every problem of a folder found at once, each naming file, row, field and remedy."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+import xinhe_geo as xh
+from xinhe_geo.core.schema import LAYERS
+
+TOY = Path(__file__).parents[1] / "toy"
+
+
+@pytest.fixture
+def toy(tmp_path: Path) -> Path:
+    """Return a copy of the toy district that a test may break."""
+    return Path(shutil.copytree(TOY, tmp_path / "玩具 街道"))
+
+
+def edit(folder: Path, file: str, change: Callable[[list[dict[str, Any]]], None]) -> None:
+    path = folder / file
+    data = json.loads(path.read_text("utf-8"))
+    change(data["features"])
+    path.write_text(json.dumps(data, ensure_ascii=False), "utf-8")
+
+
+def manifest(folder: Path, pattern: str, replacement: str) -> None:
+    path = folder / "district.toml"
+    text = path.read_text("utf-8")
+    changed = re.sub(pattern, replacement, text, count=1, flags=re.S)
+    assert changed != text
+    path.write_text(changed, "utf-8")
+
+
+def errors_of(folder: Path) -> pd.DataFrame:
+    table = xh.check(folder)
+    with pytest.raises(xh.DataError) as caught:
+        xh.District.load(folder)
+    assert caught.value.problems.equals(table)
+    return table[table["severity"] == "error"].reset_index(drop=True)
+
+
+def only(folder: Path) -> pd.Series:
+    table = errors_of(folder)
+    assert len(table) == 1, table.to_string()
+    assert table.loc[0, "remedy"]
+    return table.loc[0]
+
+
+def test_toy_is_clean() -> None:
+    assert xh.check(TOY).empty
+    district = xh.District.load(TOY)
+    assert district.name == "玩具街道"
+    assert list(district.homes.index) == ["A", "B", "C", "D", "E"]
+    assert pd.isna(district.homes.loc["C", "people"])
+
+
+def test_missing_declared_file(toy: Path) -> None:
+    (toy / "homes/gates.geojson").unlink()
+    row = only(toy)
+    assert row["layer"] == "gates" and row["file"] == "homes/gates.geojson" and "不存在" in row["problem"]
+
+
+def test_undeclared_layer_is_absent(toy: Path) -> None:
+    manifest(toy, r"\[layers\.communities\].*?(?=\n\[)", "")
+    district = xh.District.load(toy)
+    assert district.communities is None
+    assert district.groups["community"].isna().all()
+
+
+def test_missing_crs(toy: Path) -> None:
+    manifest(toy, r'(\[layers\.homes\]\nfile = "[^"]*"\n)crs = "[^"]*"\n', r"\1")
+    row = only(toy)
+    assert row["field"] == "layers.homes.crs" and "坐标系" in row["problem"]
+
+
+@pytest.mark.parametrize("crs", ["EPSG:4326", "EPSG:3857", "EPSG:4547", "EPSG:999999"])
+def test_wrong_layer_crs(toy: Path, crs: str) -> None:
+    manifest(toy, r'(\[layers\.homes\]\nfile = "[^"]*"\n)crs = "[^"]*"', rf'\1crs = "{crs}"')
+    table = errors_of(toy)
+    assert set(table["layer"]) == {"homes"}
+    assert set(table["field"]) <= {"geometry", "layers.homes.crs"}
+
+
+@pytest.mark.parametrize("crs", ["EPSG:4326", "EPSG:3857", "EPSG:4527", "nonsense"])
+def test_wrong_district_crs(toy: Path, crs: str) -> None:
+    manifest(toy, r'\ncrs = "EPSG:4548"', f'\ncrs = "{crs}"')
+    if crs == "EPSG:4527":  # the same belt with its number in front: lengths stay true
+        assert xh.check(toy).empty
+    else:
+        table = errors_of(toy)
+        assert (table["field"] == "crs").any()
+
+
+def test_duplicate_ids(toy: Path) -> None:
+    edit(toy, "homes/homes.geojson", lambda rows: rows[1]["properties"].update(home="A"))
+    table = errors_of(toy)
+    row = table[table["problem"].str.contains("重复")].iloc[0]
+    assert (row["file"], row["row"], row["field"]) == ("homes/homes.geojson", "A", "home")
+
+
+def test_unknown_kind_suggests(toy: Path) -> None:
+    edit(toy, "pois/facilities.geojson", lambda rows: rows[0]["properties"].update(kind="clinic_staton"))
+    row = only(toy)
+    assert (row["row"], row["field"]) == ("F1", "kind")
+    assert "clinic_staton" in row["problem"]
+
+
+def test_unknown_parent_code(toy: Path) -> None:
+    edit(toy, "boundaries/communities.geojson", lambda rows: rows[0]["properties"].update(zone="west"))
+    row = only(toy)
+    assert (row["layer"], row["row"], row["field"]) == ("communities", "T01", "zone")
+
+
+def test_gate_of_no_home(toy: Path) -> None:
+    edit(toy, "homes/gates.geojson", lambda rows: rows[0]["properties"].update(home="Z"))
+    row = only(toy)
+    assert (row["row"], row["field"]) == ("gA", "home")
+
+
+def test_self_crossing_polygon(toy: Path) -> None:
+    def cross(rows: list[dict[str, Any]]) -> None:
+        ring = rows[0]["geometry"]["coordinates"][0]
+        ring[1], ring[2] = ring[2], ring[1]
+
+    edit(toy, "homes/homes.geojson", cross)
+    row = only(toy)
+    assert (row["row"], row["field"]) == ("A", "geometry") and "自相交" in row["problem"]
+
+
+def test_text_where_a_number_belongs(toy: Path) -> None:
+    edit(toy, "homes/homes.geojson", lambda rows: rows[0]["properties"].update(people="一百"))
+    row = only(toy)
+    assert (row["row"], row["field"]) == ("A", "people") and "一百" in row["problem"]
+
+
+def test_negative_people(toy: Path) -> None:
+    edit(toy, "homes/homes.geojson", lambda rows: rows[3]["properties"].update(people_60plus=-5))
+    row = only(toy)
+    assert (row["row"], row["field"]) == ("D", "people_60plus") and "-5" in row["problem"]
+
+
+def test_more_elderly_than_people(toy: Path) -> None:
+    edit(toy, "homes/homes.geojson", lambda rows: rows[0]["properties"].update(people_60plus=101))
+    assert only(toy)["row"] == "A"
+
+
+def test_swapped_axes(toy: Path) -> None:
+    """Longitude and latitude written the wrong way round, in one row only."""
+    homes = xh.District.load(toy).homes.to_crs("EPSG:4326")
+    manifest(toy, r'(\[layers\.homes\]\nfile = "[^"]*"\n)crs = "[^"]*"', r'\1crs = "EPSG:4326"')
+    good = json.loads(homes.reset_index()[["home", "name", "people", "geometry"]].to_json())
+    point = next(f for f in good["features"] if f["properties"]["home"] == "D")
+    point["geometry"]["coordinates"].reverse()
+    (toy / "homes/homes.geojson").write_text(json.dumps(good), "utf-8")
+    row = only(toy)
+    assert (row["row"], row["field"]) == ("D", "geometry") and "写反" in row["problem"]
+
+
+def test_geometry_missing_or_of_the_wrong_type(toy: Path) -> None:
+    def spoil(rows: list[dict[str, Any]]) -> None:
+        rows[0]["geometry"] = None
+        rows[1]["geometry"] = {"type": "Point", "coordinates": [500000, 4320000]}
+
+    edit(toy, "network/streets.geojson", spoil)
+    table = errors_of(toy)
+    assert list(table["row"]) == ["h0", "h100"]
+
+
+def test_broken_json_and_toml(toy: Path) -> None:
+    (toy / "homes/homes.geojson").write_text('{"type": "FeatureCollection", "features": [', "utf-8")
+    table = errors_of(toy)
+    assert set(table["layer"]) == {"homes"}
+    (toy / "district.toml").write_text("name = ", "utf-8")
+    assert errors_of(toy).loc[0, "file"] == "district.toml"
+
+
+def test_everything_is_reported_at_once(toy: Path) -> None:
+    edit(toy, "homes/homes.geojson", lambda rows: rows[0]["properties"].update(people=-1, households="x"))
+    edit(toy, "pois/facilities.geojson", lambda rows: rows[2]["properties"].update(kind="nope"))
+    (toy / "boundaries/barriers.geojson").unlink()
+    table = errors_of(toy)
+    assert {(r.layer, r.field) for r in table.itertuples()} == {
+        ("homes", "people"),
+        ("homes", "households"),
+        ("facilities", "kind"),
+        ("barriers", "file"),
+    }
+
+
+def test_path_outside_the_folder_is_refused(toy: Path) -> None:
+    manifest(toy, r'file = "homes/homes.geojson"', 'file = "../homes.geojson"')
+    assert "homes" in set(errors_of(toy)["layer"])
+
+
+def test_unknown_layer_suggests(toy: Path) -> None:
+    manifest(toy, r"\[layers\.gates\]", "[layers.gate]")
+    row = errors_of(toy).iloc[0]
+    assert row["field"] == "layers.gate" and "gates" in row["remedy"]
+
+
+def test_not_a_folder(tmp_path: Path) -> None:
+    assert errors_of(tmp_path / "nowhere").loc[0, "file"] == "district.toml"
+
+
+def test_district_is_not_changed_by_its_callers() -> None:
+    district = xh.District.load(TOY)
+    homes = district.homes
+    homes.loc["A", "people"] = 999_999.0
+    homes["extra"] = 1
+    assert district.homes.loc["A", "people"] == 100
+    assert "extra" not in district.homes.columns
+
+
+def test_years() -> None:
+    district = xh.District.load(TOY)
+    assert "F4" not in district.open_facilities.index
+    assert "F4" not in district.at(2025).facilities.query("state == 'open'").index
+    assert "F4" in district.at(2025, planned=True).open_facilities.index
+    assert "F4" not in district.at(2024, planned=True).facilities.index
+    assert district.at(2025).year == 2025 and district.year == 2022
+
+
+def test_groups_by_position_and_by_code(toy: Path) -> None:
+    groups = xh.District.load(toy).groups
+    assert list(groups["community"].fillna("-")) == ["T01", "T02", "T01", "T02", "-"]
+    assert list(groups["zone"]) == ["south", "north", "south", "north", "south"]
+    edit(toy, "homes/homes.geojson", lambda rows: rows[4]["properties"].update(community="T02"))
+    assert xh.District.load(toy).groups.loc["E", "community"] == "T02"
+
+
+def test_unknown_names_suggest() -> None:
+    district = xh.District.load(TOY)
+    with pytest.raises(xh.UnknownNameError, match="elderly"):
+        district.profile("eldery")
+    with pytest.raises(LookupError, match="plan_clinic_15"):
+        district.rule("plan_clinic_5")
+
+
+def test_bundled_district_opens() -> None:
+    district = xh.District.load()
+    assert district.is_demonstration
+    problems = xh.check()
+    assert (problems["severity"] != "error").all(), problems.to_string()
+
+
+def test_every_declared_parent_exists() -> None:
+    for layer in LAYERS.values():
+        for column in layer.columns:
+            if column.parent:
+                assert column.parent[0] in LAYERS
+                assert column.parent[1] in LAYERS[column.parent[0]].names
+
+
+def test_layers_that_are_not_there_are_said_in_words(toy: Path) -> None:
+    assert xh.District.load(toy).without == {"entrances"}
+    path, text = toy / "district.toml", (toy / "district.toml").read_text("utf-8")
+    path.write_text(text.replace('without = ["entrances"]', 'without = ["entrances", "gates", "homes"]'), "utf-8")
+    problems = xh.check(toy).set_index("severity")
+    assert problems.loc["error", "field"] == "without" and "“homes”" in problems.loc["error", "problem"]
+    assert "gates" in problems.loc["warning", "problem"] and problems.loc["warning", "remedy"]
+    path.write_text(text.replace('without = ["entrances"]', 'without = "entrances"'), "utf-8")
+    assert errors_of(toy).loc[0, ["file", "field"]].tolist() == ["district.toml", "without"]
+
+
+def declare(folder: Path, layer: str, file: str) -> None:
+    path = folder / "district.toml"
+    text = f'\n[layers.{layer}]\nfile = "{file}"\ncrs = "EPSG:4548"\nbasis = "surveyed"\n'
+    path.write_text(path.read_text("utf-8") + text, "utf-8")
+
+
+def write(folder: Path, file: str, rows: list[tuple[dict[str, Any], str, Any]]) -> None:
+    features = [{"type": "Feature", "properties": p, "geometry": {"type": t, "coordinates": c}} for p, t, c in rows]
+    (folder / file).write_text(json.dumps({"type": "FeatureCollection", "features": features}), "utf-8")
+
+
+def at(x: float, y: float) -> list[float]:
+    return [500000 + x, 4320000 + y]
+
+
+def metres(folder: Path, home: str, kind: str) -> float:
+    from xinhe_geo.access.od_table import od_table
+
+    return float(od_table(xh.District.load(folder), [kind]).xs((home, kind), level=("home", "kind"))["metres"].iloc[0])
+
+
+def test_extra_links_join_the_streets_they_meet(toy: Path) -> None:
+    """A path across the river at x = 150, its ends drawn 2 m short of both banks' streets."""
+    write(
+        toy,
+        "network/extra_links.geojson",
+        [({"street": "neu", "name": "渡桥", "class": "footway"}, "LineString", [at(150, 298), at(150, 202)])],
+    )
+    declare(toy, "extra_links", "network/extra_links.geojson")
+    # B: 50 to (150, 300), 100 over the new path, 50 to x = 200, 200 down, 10 to the station
+    assert metres(toy, "B", "clinic_station") == pytest.approx(50 + 100 + 50 + 200 + 10)
+
+
+def test_closures_shut_what_they_touch(toy: Path) -> None:
+    """The bridge shut at its middle: nobody north of the river gets to the station."""
+    write(toy, "network/closures.geojson", [({"id": "c1", "name": "桥面施工"}, "Point", at(300, 250))])
+    declare(toy, "closures", "network/closures.geojson")
+    assert pd.isna(metres(toy, "B", "clinic_station"))
+    assert metres(toy, "A", "clinic_station") == pytest.approx(210)
+
+
+def test_own_facilities_win_and_likenesses_are_listed(toy: Path) -> None:
+    from xinhe_geo.access.audit import audit
+
+    rows = [
+        ({"facility": "F1", "name": "南站（核对）", "kind": "clinic_station"}, "Point", at(110, 0)),
+        ({"facility": "M1", "name": "北食堂（民政名录）", "kind": "canteen"}, "Point", at(170, 300)),
+    ]
+    write(toy, "pois/own.geojson", rows)
+    declare(toy, "own_facilities", "pois/own.geojson")
+    district = xh.District.load(toy)
+    assert district.facilities.loc["F1", "name"] == "南站（核对）"
+    assert {"F2", "M1"} <= set(district.facilities.index)  # both stay
+    assert metres(toy, "A", "clinic_station") == pytest.approx(50 + 60)
+    findings = audit(district)
+    alike = findings[findings["finding"].str.contains("没有自动合并")]
+    assert list(alike["where"]) == ["M1"]

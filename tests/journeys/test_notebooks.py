@@ -1,0 +1,613 @@
+"""
+The notebooks: their house rules, and that each runs from top to bottom, twice alike, with other legal values, and offline.
+
+They are run cell by cell in this process, without Jupyter: what a cell's last line shows is kept as Jupyter would show it.
+One is run by Jupyter's own client, and one is opened in JupyterLab by a real browser, where these are installed.
+"""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import hashlib
+import importlib.util
+import io
+import json
+import os
+import re
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+import xinhe_geo as xh
+
+ROOT = Path(__file__).resolve().parents[2]
+FOLDER = ROOT / "notebooks"
+NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
+NUMBERS = [path.name[:2] for path in NOTEBOOKS]
+TOY = str(ROOT / "tests" / "toy")
+MOST_LINES = 60
+CHINESE = re.compile(r"[\u4e00-\u9fff]")
+#: Calls that make a figure; each must be kept in a file, shown, and followed by a sentence.
+FIGURES = ("xh.draw(", "xh.picture(", "difference(", ".bar(")
+
+#: Per notebook and parameter: other legal values. Another district, another city and own rows run with the rest as it stands;
+#: of the others the first ones of all parameters run together, then the second ones.
+LEGAL: dict[str, dict[str, list[object]]] = {
+    "00": {"folder": [TOY], "year": [2025], "planned": [True]},
+    "01": {"folder": [TOY], "severity": ["high", "info"]},
+    "02": {
+        "folder": [TOY],
+        "kind": ["nursing_home", "park"],
+        "place": [0, 2],
+        "minutes": [(7.5,), [20, 10]],
+        "profile": ["wheelchair", "bicycle"],
+        "frontage_m": [40.0],
+    },
+    "03": {
+        "folder": [TOY],
+        "rules": ["td1063", "tiyu"],
+        "profile": ["frail"],
+        "denominator": ["people_60plus", "homes"],
+        "by": ["community", "grid"],
+    },
+    "04": {
+        "folder": [TOY],
+        "kind": ["embedded_hub", "canteen"],
+        "profile": ["elderly"],
+        "year": [2022],
+        "top": [3],
+    },
+    "05": {
+        "folder": [str(ROOT / "data")],
+        "plan_a": ["plan-2025", "canal-bridge"],
+        "plan_b": ["wuchedi-renewal"],
+        "rules": ["elderly"],
+        "kind": ["canteen"],
+        "least": [0],
+    },
+    "06": {
+        "folder": [TOY],
+        "kind": ["canteen", "supermarket"],
+        "n": [1],
+        "model": ["lscp", "p_center"],
+        "profile": ["elderly"],
+        "weight": ["people_60plus", "homes"],
+    },
+    "07": {"folder": [TOY], "year": [2025], "commitment": ["I09"]},
+    "08": {"folder": [TOY], "preset": ["elderly"], "scenario": ["two-stations"], "papers": [("slides",)]},
+    "09": {
+        "rows": [[("my-1", "一处", "药店", 117.63, 39.045)]],
+        "crs": ["GCJ-02"],
+        "checked": ["天地图上抽查过"],
+        "kind": ["pharmacy"],
+        "take_back": [False],
+    },
+    "10": {"city": ["saopaulo"], "kind": ["park"], "profile": ["elderly"]},
+}
+#: Per notebook and parameter: a value that is not legal, and what the message must name.
+ILLEGAL: dict[str, dict[str, tuple[object, str]]] = {
+    "00": {"folder": ("no-such-folder", "no-such-folder"), "year": (1, "2000"), "planned": ("maybe", "True")},
+    "01": {"folder": ("no-such-folder", "no-such-folder"), "severity": ("worst", "high、medium、info")},
+    "02": {
+        "folder": ("no-such-folder", "no-such-folder"),
+        "kind": ("clinic", "clinic_station"),
+        "place": (999, "0（全部）到"),
+        "minutes": ((0,), "大于 0"),
+        "profile": ("oldest", "adult、elderly"),
+        "frontage_m": (-1, "大于 0"),
+    },
+    "03": {
+        "folder": ("no-such-folder", "no-such-folder"),
+        "rules": ("plans", "plan"),
+        "profile": ("oldest", "adult、elderly"),
+        "denominator": ("persons", "people"),
+        "by": ("city", "community"),
+    },
+    "04": {
+        "folder": ("no-such-folder", "no-such-folder"),
+        "kind": ("clinic", "clinic_station"),
+        "profile": ("oldest", "adult、elderly"),
+        "year": (22, "2000"),
+        "top": (0, "大于 0"),
+    },
+    "05": {
+        "folder": ("no-such-folder", "no-such-folder"),
+        "plan_a": ("wuchedi", "wuchedi-renewal"),
+        "plan_b": ("none", "wuchedi-renewal"),
+        "rules": ("plans", "plan"),
+        "kind": ("clinic", "clinic_station"),
+        "least": (-1, "0 或更大"),
+    },
+    "06": {
+        "folder": ("no-such-folder", "no-such-folder"),
+        "kind": ("clinic", "clinic_station"),
+        "n": (0, "不小于 1"),
+        "model": ("best", "mclp、lscp、p_median、p_center"),
+        "profile": ("oldest", "adult、elderly"),
+        "weight": ("persons", "people"),
+    },
+    "07": {"folder": ("no-such-folder", "no-such-folder"), "year": (22, "2000"), "commitment": ("S99", "S19")},
+    "08": {
+        "folder": ("no-such-folder", "no-such-folder"),
+        "preset": ("full", "plan、td1063、elderly"),
+        "scenario": ("wuchedi", "wuchedi-renewal"),
+        "papers": (("pdf",), "sheet、word、slides"),
+    },
+    "09": {
+        "rows": ([], "每行五项"),
+        "crs": ("XYZ", "WGS84、GCJ-02、BD-09"),
+        "checked": ("是", "怎么核对的"),
+        "kind": ("clinic", "clinic_station"),
+        "take_back": ("maybe", "True"),
+    },
+    "10": {"city": ("atlantis", "helsinki"), "kind": ("clinic", "clinic_station"), "profile": ("oldest", "adult")},
+}
+
+
+def notebook(number: str) -> Path:
+    return next(path for path in NOTEBOOKS if path.name.startswith(number))
+
+
+def cells_of(path: Path) -> list[dict[str, Any]]:
+    cells: list[dict[str, Any]] = json.loads(path.read_text("utf-8"))["cells"]
+    return cells
+
+
+def text_of(cell: dict[str, Any]) -> str:
+    return "".join(cell["source"])
+
+
+def code_of(path: Path) -> list[str]:
+    return [text_of(cell) for cell in cells_of(path) if cell["cell_type"] == "code"]
+
+
+def is_parameters(cell: dict[str, Any]) -> bool:
+    return "parameters" in cell["metadata"].get("tags", [])
+
+
+def parameters_of(path: Path) -> dict[str, tuple[object, str]]:
+    """Return each parameter with its value and the comment above it."""
+    cell = next(cell for cell in cells_of(path) if is_parameters(cell))
+    lines = text_of(cell).split("\n")
+    found: dict[str, tuple[object, str]] = {}
+    for node in ast.parse(text_of(cell)).body:
+        assert isinstance(node, ast.Assign) and len(node.targets) == 1 and isinstance(node.targets[0], ast.Name)
+        first = node.lineno - 1
+        start = first
+        while start and lines[start - 1].startswith("#"):
+            start -= 1
+        found[node.targets[0].id] = (ast.literal_eval(node.value), "\n".join(lines[start:first]))
+    return found
+
+
+# --- house rules ----------------------------------------------------------------------------------------------------
+
+
+def test_notebooks_are_there_and_numbered() -> None:
+    assert len(NUMBERS) >= 10
+    assert len(set(NUMBERS)) == len(NUMBERS)
+    assert set(LEGAL) == set(ILLEGAL) == set(NUMBERS)
+    welcome = text_of(cells_of(notebook("00"))[0])
+    assert re.findall(r"\]\((.+?\.ipynb)\)", welcome) == [path.name for path in NOTEBOOKS[1:]]
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=NUMBERS)
+def test_file_is_stripped_and_repeatable(path: Path) -> None:
+    text = path.read_text("utf-8")
+    book = json.loads(text)
+    assert (book["nbformat"], book["nbformat_minor"]) == (4, 5)
+    assert book["metadata"]["kernelspec"]["name"] == "python3"
+    assert text == json.dumps(book, ensure_ascii=False, indent=1) + "\n", "stored in another form than the others"
+    assert [cell["id"] for cell in book["cells"]] == [f"c{i:02d}" for i in range(len(book["cells"]))]
+    for cell in book["cells"]:
+        if cell["cell_type"] == "code":
+            assert cell["outputs"] == [] and cell["execution_count"] is None
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=NUMBERS)
+def test_one_title_one_question(path: Path) -> None:
+    cells = cells_of(path)
+    prose = "\n".join(text_of(cell) for cell in cells if cell["cell_type"] == "markdown")
+    titles = re.findall(r"^# (.+)$", prose, re.MULTILINE)
+    assert len(titles) == 1 and text_of(cells[0]).startswith(f"# {titles[0]}")
+    assert path.stem == titles[0].replace(" ", "-"), "the file is called as its title"
+    assert len(re.findall(r"^\*\*问题：.+？\*\*$", prose, re.MULTILINE)) == 1
+    assert re.search(r"\*\*问题：.+？\*\*", text_of(cells[0]))
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=NUMBERS)
+def test_parameters_stand_on_top_and_name_their_legal_values(path: Path) -> None:
+    cells = [cell for cell in cells_of(path) if cell["cell_type"] == "code"]
+    assert is_parameters(cells[0]) and sum(map(is_parameters, cells)) == 1
+    found = parameters_of(path)
+    assert set(found) == set(ILLEGAL[path.name[:2]])
+    assert set(LEGAL[path.name[:2]]) == set(found)
+    for name, (value, comment) in found.items():
+        assert CHINESE.search(comment), f"{name}: no Chinese comment above it"
+        if isinstance(value, str):
+            assert re.search(rf"\b{re.escape(value)}\b", comment), f"{name}: {value} is not among the values named"
+
+
+def test_what_the_comments_name_exists() -> None:
+    """A word in a comment that the library would refuse would send a planner into an error."""
+    district = xh.District.load()
+    plans = {path.stem for path in (district.folder / "scenarios").glob("*.toml")}
+    known = {
+        "kind": set(district.kinds.index[district.kinds["rule"].notna()]),
+        "profile": set(district.profiles.index) | {"None"},
+        "rules": set(district.rules["set"]),
+        "preset": {"plan", "td1063", "elderly"},
+        "plan_a": plans,
+        "plan_b": plans,
+    }
+    for path in NOTEBOOKS:
+        for name, (_, comment) in parameters_of(path).items():
+            named = set(re.findall(r"(?:[：｜]|或 )([a-z][a-z0-9_-]+) [\u4e00-\u9fff]", comment.replace("\n# ", "")))
+            if name in known:
+                assert named and named <= known[name], f"{path.name} {name}: {sorted(named - known[name])}"
+            if name == "profile":
+                assert named == known[name] - {"None"}, f"{path.name}: not every kind of walker is named"
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=NUMBERS)
+def test_code_is_short_and_defines_nothing(path: Path) -> None:
+    code = [text_of(cell) for cell in cells_of(path) if cell["cell_type"] == "code" and not is_parameters(cell)]
+    lines = [line for text in code for line in text.split("\n") if line.strip() and not line.strip().startswith("#")]
+    assert len(lines) <= MOST_LINES
+    for node in ast.walk(ast.parse("\n".join(code))):
+        assert not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Lambda | ast.Try)
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=NUMBERS)
+def test_kinds_and_plans_are_named_in_parameters_only(path: Path) -> None:
+    district = xh.District.load()
+    names = set(district.kinds.index) | {p.stem for p in (district.folder / "scenarios").glob("*.toml")}
+    names |= {district.name, *district.communities["name"], *district.parcels["name"]}
+    for cell in cells_of(path):
+        if cell["cell_type"] == "code" and not is_parameters(cell):
+            for node in ast.walk(ast.parse(text_of(cell))):
+                if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                    assert node.value not in names, f"{path.name}: {node.value}"
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=NUMBERS)
+def test_every_figure_is_kept_and_explained(path: Path) -> None:
+    cells = cells_of(path)
+    figures = 0
+    for number, cell in enumerate(cells):
+        text = text_of(cell)
+        if cell["cell_type"] == "code" and number > 2:  # title, parameters, opening the district
+            assert cells[number + 1]["cell_type"] == "markdown", f"{path.name}: nothing said after cell {number}"
+            assert CHINESE.search(text_of(cells[number + 1]))
+        if cell["cell_type"] != "code" or not any(word in text for word in FIGURES):
+            continue
+        figures += 1
+        assert re.search(r"\.save\(|\bkeep\(", text), f"{path.name}: a figure is not kept in a file"
+        below = text_of(cells[number + 1])
+        assert re.match(r"\*\*图 \d+　.+?\*\*", below), f"{path.name}: no caption under cell {number}"
+        assert "依据：" in below and below.rstrip().endswith("。")
+        assert f"图 {figures}　" in below
+    assert figures
+
+
+# --- running --------------------------------------------------------------------------------------------------------
+
+
+def shown(thing: object) -> str:
+    """Return what Jupyter would show."""
+    return thing._repr_html_() if hasattr(thing, "_repr_html_") else repr(thing)
+
+
+def run(path: Path, **parameters: object) -> list[str]:
+    """Run a notebook in the working folder with other parameters; return what its cells print and show."""
+    found: list[str] = []
+    names: dict[str, Any] = {"__name__": "__main__", "display": lambda thing: found.append(shown(thing))}
+    for cell in cells_of(path):
+        if cell["cell_type"] != "code":
+            continue
+        tree = ast.parse(text_of(cell))
+        last = tree.body.pop() if isinstance(tree.body[-1], ast.Expr) else None
+        printed = io.StringIO()
+        with contextlib.redirect_stdout(printed):
+            exec(compile(tree, path.name, "exec"), names)
+            value = None if last is None else eval(compile(ast.Expression(last.value), path.name, "eval"), names)
+        found += [text for text in (printed.getvalue(), shown(value) if value is not None else "") if text]
+        if is_parameters(cell):
+            assert set(parameters) <= set(names), "no such parameter"
+            names |= parameters
+    return found
+
+
+def files_under(folder: Path) -> dict[str, str]:
+    return {
+        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+@pytest.fixture
+def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Return a fresh folder for outputs, standing where a notebook of a clone stands."""
+    (tmp_path / "clone" / "notebooks").mkdir(parents=True)
+    if (ROOT.parent / "shared").is_dir():
+        (tmp_path / "shared").symlink_to(ROOT.parent / "shared")
+    monkeypatch.chdir(tmp_path / "clone" / "notebooks")
+    yield tmp_path / "clone" / "output"
+    pd.reset_option("styler")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", NUMBERS)
+def test_runs_twice_with_equal_results(number: str, desk: Path) -> None:
+    first = run(notebook(number))
+    kept = files_under(desk)
+    assert run(notebook(number)) == first
+    assert files_under(desk) == kept
+    said = "\n".join(first)
+    headings = re.findall(r"<th[^>]*>([^<]+)</th>", said)
+    assert [heading for heading in headings if not CHINESE.search(heading)] == []
+    if number == "10" and not (ROOT.parent / "shared").is_dir():
+        assert "跳过" in said
+        return
+    assert len(kept) >= 1 and any(name.startswith(f"notebooks/{number}-") for name in kept)
+    assert "srcdoc=" in said, "no map shown"
+    for path in desk.rglob("*.html"):
+        loads = re.findall(
+            r"<(?:script|link|img|iframe)[^>]+(?:src|href)=[\"'](?!data:|#)([^\"']+)", path.read_text("utf-8")
+        )
+        assert not loads, f"{path.name} loads {loads}"
+
+
+#: What other values may not fit to: a plan or a kind that one district has, another may lack.
+BY_ITSELF = ("folder", "city", "rows")
+
+
+def legal_sets() -> Iterator[Any]:
+    """Yield values that are given to a notebook together, until each legal value was given."""
+    for number, legal in LEGAL.items():
+        for name in (name for name in BY_ITSELF if name in legal):
+            for value in legal[name]:
+                yield pytest.param(number, {name: value}, id=f"{number}-{name}-{Path(str(value)).name}")
+        free = {name: values for name, values in legal.items() if name not in BY_ITSELF}
+        for turn in range(max(map(len, free.values()))):
+            yield pytest.param(
+                number,
+                {name: values[turn] for name, values in free.items() if turn < len(values)},
+                id=f"{number}-{turn}",
+            )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("number", "values"), list(legal_sets()))
+def test_other_legal_values_run(number: str, values: dict[str, object], desk: Path) -> None:
+    if number == "10" and not (ROOT.parent / "shared").is_dir():
+        pytest.skip("no reference files (../shared) beside this checkout")
+    assert "srcdoc=" in "\n".join(run(notebook(number), **values))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("number", "name"), [(number, name) for number in ILLEGAL for name in ILLEGAL[number]])
+def test_an_illegal_value_gives_one_clear_message(number: str, name: str, desk: Path) -> None:
+    value, named = ILLEGAL[number][name]
+    if (number, name) == ("10", "city") and not (ROOT.parent / "shared").is_dir():
+        pytest.skip("no reference files (../shared) beside this checkout")
+    with pytest.raises((xh.XinheError, ValueError)) as caught:
+        run(notebook(number), **{name: value})
+    message = str(caught.value)
+    assert named in message and CHINESE.search(message)
+
+
+def test_a_missing_city_is_skipped_with_a_note(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "clone" / "notebooks").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "clone" / "notebooks")
+    said = run(notebook("10"))
+    pd.reset_option("styler")
+    assert len(said) == 1 and "跳过" in said[0] and "helsinki.osm.pbf" in said[0]
+    assert not (tmp_path / "clone" / "output").exists()
+
+
+# --- in Jupyter itself ----------------------------------------------------------------------------------------------
+
+#: Runs in every kernel before the first cell: nothing but this computer itself may be spoken to.
+OFFLINE = """
+import socket
+def _loopback_only(connect):
+    def checked(self, address):
+        if self.family in (socket.AF_INET, socket.AF_INET6) and address[0] not in ("127.0.0.1", "::1", "localhost"):
+            raise OSError(f"offline: {address}")
+        return connect(self, address)
+    return checked
+socket.socket.connect = _loopback_only(socket.socket.connect)
+socket.socket.connect_ex = _loopback_only(socket.socket.connect_ex)
+"""
+
+
+def jupyter_environment(folder: Path) -> dict[str, str]:
+    """Return an environment in which kernels are offline and nobody's own Jupyter settings count."""
+    startup = folder / "ipython" / "profile_default" / "startup"
+    startup.mkdir(parents=True)
+    (startup / "00-offline.py").write_text(OFFLINE, "utf-8")
+    own = {f"JUPYTER_{name}_DIR": str(folder / name.lower()) for name in ("CONFIG", "DATA", "RUNTIME")}
+    own |= {"IPYTHONDIR": str(folder / "ipython"), "JUPYTERLAB_SETTINGS_DIR": str(folder / "settings")}
+    own |= {"JUPYTERLAB_WORKSPACES_DIR": str(folder / "workspaces"), "PYTHONPATH": str(ROOT)}
+    return os.environ | own
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(importlib.util.find_spec("nbclient") is None, reason="Jupyter is not installed (extra: lab)")
+def test_jupyter_runs_the_first_notebook(desk: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import nbclient
+    import nbformat
+
+    for name, value in jupyter_environment(tmp_path / "jupyter").items():
+        monkeypatch.setenv(name, value)
+    book = nbformat.read(notebook("00"), as_version=4)
+    nbformat.validate(book)
+    client = nbclient.NotebookClient(
+        book, timeout=600, kernel_name="python3", resources={"metadata": {"path": str(Path.cwd())}}
+    )
+    client.execute()
+    outputs = [output for cell in book.cells if cell.cell_type == "code" for output in cell.outputs]
+    assert not [output for output in outputs if output.output_type == "stream" and output.name == "stderr"]
+    shown_html = [o["data"]["text/html"] for o in outputs if "text/html" in o.get("data", {})]
+    assert sum("srcdoc=" in text for text in shown_html) == 2
+    assert (desk / "notebooks" / "00-现状总图.html").is_file()
+
+
+@pytest.fixture
+def lab(tmp_path: Path) -> Iterator[str]:
+    """Return the address of a JupyterLab on a copy of the notebooks; it and its kernels reach this computer only."""
+    if importlib.util.find_spec("jupyterlab") is None:
+        pytest.skip("JupyterLab is not installed (extra: lab)")
+    home = tmp_path / "clone"
+    (home / "notebooks").mkdir(parents=True)
+    for path in NOTEBOOKS:
+        (home / "notebooks" / path.name).write_bytes(path.read_bytes())
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [
+        sys.executable,
+        "-m",
+        "jupyterlab",
+        "--no-browser",
+        "--ServerApp.ip=127.0.0.1",
+        f"--ServerApp.port={port}",
+        "--ServerApp.port_retries=0",
+        "--IdentityProvider.token=",
+        f"--ServerApp.root_dir={home}",
+        "--allow-root",
+        "--LabApp.news_url=None",
+        "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
+        "--LabApp.extension_manager=readonly",
+    ]
+    log = (tmp_path / "lab.log").open("wb")
+    server = subprocess.Popen(command, env=jupyter_environment(tmp_path / "jupyter"), stdout=log, stderr=log)
+    address = f"http://127.0.0.1:{port}"
+    try:
+        for _ in range(240):
+            with contextlib.suppress(urllib.error.URLError, ConnectionError):
+                urllib.request.urlopen(f"{address}/api/status", timeout=5).close()
+                break
+            assert server.poll() is None, (tmp_path / "lab.log").read_text("utf-8")
+            time.sleep(0.5)
+        yield address
+    finally:
+        server.terminate()
+        server.wait(30)
+        log.close()
+
+
+def run_all(page: Any, address: str, number: str) -> None:
+    """Open a notebook in JupyterLab and run all cells, without waiting for them."""
+    page.goto(f"{address}/lab/tree/notebooks/{notebook(number).name}?reset", wait_until="domcontentloaded")
+    page.locator(".jp-Notebook .jp-Cell").first.wait_for(timeout=120_000)
+    # what is asked of a kernel that is still starting is dropped
+    page.get_by_text("| Idle").wait_for(timeout=120_000)
+    page.get_by_role("menuitem", name="Run", exact=True).click()
+    page.get_by_text("Run All Cells", exact=True).click()
+
+
+def see_a_map(page: Any) -> None:
+    """Wait for the first map of a running notebook to be drawn."""
+    drawn = page.locator(".jp-OutputArea-output iframe[srcdoc]").first
+    drawn.wait_for(state="attached", timeout=240_000)
+    drawn.scroll_into_view_if_needed()
+    sheet = page.frame_locator(".jp-OutputArea-output iframe[srcdoc]").first
+    sheet.locator(".folium-map canvas, .folium-map svg path").first.wait_for(timeout=60_000)
+    assert not page.locator(".jp-RenderedText[data-mime-type*='stderr']").count()
+
+
+def drag_a_facility(page: Any) -> tuple[str, str]:
+    """Drag the first facility of the live map; return the headline before and after."""
+    for _ in range(600):  # cells far down are put into the page when they come near
+        if page.locator(".xl[data-answers]").count():
+            break
+        page.evaluate("document.querySelector('.jp-WindowedPanel-outer').scrollTop += 900")
+        page.wait_for_timeout(200)
+    live = page.locator(".xl[data-answers]")
+    live.wait_for(timeout=60_000)
+    live.locator(".xl-tall button").first.click()
+    page.wait_for_function("document.querySelector('.xl').dataset.chosen")
+    live.locator(".xl-stage").scroll_into_view_if_needed()
+    page.wait_for_timeout(500)
+    before = live.locator(".xl-big").inner_text()
+    answers = int(live.get_attribute("data-answers"))
+    x, y = (float(v) for v in live.get_attribute("data-chosen").split(","))
+    box = live.locator(".xm-top").bounding_box()
+    page.mouse.move(box["x"] + x, box["y"] + y)
+    page.mouse.down()
+    for step in range(1, 21):
+        page.mouse.move(box["x"] + x - 9 * step, box["y"] + y - 6 * step)
+        page.wait_for_timeout(40)
+    assert int(live.get_attribute("data-answers")) >= answers + 2, "nothing was answered while dragging"
+    page.mouse.up()
+    live.get_by_text("移动").first.wait_for(timeout=30_000)
+    return before, live.locator(".xl-big").inner_text()
+
+
+@pytest.mark.slow
+@pytest.mark.browser
+def test_maps_and_the_live_map_in_jupyterlab_without_a_network(lab: str, chromium: Any, tmp_path: Path) -> None:
+    context = chromium.new_context(viewport={"width": 1500, "height": 1000})
+    asked: list[str] = []
+    context.on("request", lambda request: asked.append(request.url))
+    pages = {number: context.new_page() for number in ("02", "03", "05")}
+    try:
+        for number, page in pages.items():  # the second computes while the first is looked at
+            run_all(page, lab, number)
+        for number, page in pages.items():
+            page.bring_to_front()
+            see_a_map(page)
+            # a click on a heading sorts, in a notebook that nobody has called trusted
+            heading = page.locator("table[onclick] thead th").first
+            heading.click()
+            assert heading.get_attribute("aria-sort") == "ascending"
+            if number != "03":
+                before, after = drag_a_facility(page)
+                assert before.endswith("%") and after.endswith("%") and before != after
+            if number == "05":  # what the hand did has reached Python: the next cell, run again, counts it
+                page.locator(".jp-Notebook .jp-CodeCell").last.locator(".cm-content").click()
+                page.keyboard.press("Shift+Enter")
+                page.get_by_text("其中活地图上改了 1 步").wait_for(timeout=60_000)
+            assert not page.locator(".jp-OutputArea-output:has-text('Error displaying widget')").count()
+        outside = [
+            url for url in asked if not url.startswith((lab, "data:", "blob:", "about:", lab.replace("http", "ws")))
+        ]
+        assert not outside
+    finally:
+        page.screenshot(path=str(tmp_path / "lab.png"))
+        context.close()
+    assert (tmp_path / "clone" / "output" / "notebooks").is_dir()
+
+
+# --- the tutorial ---------------------------------------------------------------------------------------------------
+
+
+def test_the_tutorial_names_every_notebook() -> None:
+    text = (ROOT / "docs" / "tutorial.md").read_text("utf-8")
+    assert {number for number in NUMBERS if re.search(rf"^## .*（{number}）$", text, re.MULTILINE)} == set(NUMBERS)
+    for picture in re.findall(r"!\[[^\]]+\]\(([^)]+)\)", text):
+        assert (ROOT / "docs" / picture).is_file(), picture
+
+
+@pytest.mark.slow
+def test_the_lines_of_the_tutorial_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, Any] = {}
+    for block in re.findall(r"^```python\n(.+?)^```", (ROOT / "docs" / "tutorial.md").read_text("utf-8"), re.M | re.S):
+        exec(compile(block, "tutorial.md", "exec"), names)
+    assert (tmp_path / "output" / "老年人步行范围.html").is_file()
+    assert (tmp_path / "output" / "index.html").is_file()
+    assert names["best"]["share_after"].iloc[-1] >= names["best"]["share_before"].iloc[0]

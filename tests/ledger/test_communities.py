@@ -1,0 +1,137 @@
+"""One page per community, on the toy district by hand and on the bundled one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from test_ledger import ALL, CIRCLE, measure, toy, toy_with
+
+import xinhe_geo as xh
+from xinhe_geo.ledger.communities import (
+    communities_page,
+    community_minutes,
+    community_overview,
+    community_sheet,
+    community_targets,
+)
+
+ENOUGH = {"kinds": "clinic_station", "field": "count", "per": 300, "norm": 1, "decay": "walk15", "unit": "%"}
+ROWS = [
+    measure("canteen", "communities_with", kinds="canteen", **ALL),
+    measure("both", "communities_with", kinds="clinic_station;canteen", combine="all", **ALL),
+    measure("one", "communities_with", kinds="canteen", scope="community", codes="乙社区", unit="个"),
+    measure("circle", "coverage", **{**ALL, **CIRCLE}),
+    measure("daily", "completeness", kinds="clinic_station;canteen", minutes=6, unit="%"),
+    measure("enough", "capacity", role="beside", **ENOUGH),
+    measure("aside", "coverage", role="beside", unit="%", **CIRCLE),
+    measure("lacking", "communities_with", kinds="market", **ALL),
+]
+
+
+@pytest.fixture(scope="module")
+def targets() -> pd.DataFrame:
+    district = toy_with(ROWS)
+    return community_targets(district, xh.ledger(district))
+
+
+#: 甲社区 (T01): A, and C whose people are unknown, the station (E is in no community); 乙社区 (T02): B and D, the canteen.
+@pytest.mark.parametrize(
+    ("community", "name", "value", "verdict", "text"),
+    [
+        (
+            "T01",
+            "canteen",
+            0,
+            "未达标",
+            "缺老年食堂（社区食堂），涉及常住人口 100 人（依据：实测）；1 处小区的常住人口不详、未计入",
+        ),
+        ("T02", "canteen", 1, "达标", "有"),
+        ("T02", "both", 0, "未达标", "缺社区卫生服务站，涉及常住人口 250 人（依据：实测）"),
+        ("T02", "one", 1, "报现状（原文无量化目标）", "有"),
+        ("T01", "circle", 100, "达标", "100 %"),
+        ("T02", "circle", 100, "达标", "100 %"),
+        ("T01", "daily", 50, "报现状（原文无量化目标）", "50 %"),
+        ("T02", "enough", 0.68 * 300 / 270 * 100, "报现状（原文无量化目标）", "76 %，差 61 人"),
+    ],
+)
+def test_each_community_by_hand(
+    targets: pd.DataFrame, community: str, name: str, value: float, verdict: str, text: str
+) -> None:
+    row = targets.loc[(community, f"T1.{name}")]
+    assert row["value"] == pytest.approx(value) and row["verdict"] == verdict and row["text"] == text
+    assert row["short"] == (value < 100 and text != "有")
+
+
+def test_only_what_can_be_taken_of_one_community_is_there(targets: pd.DataFrame) -> None:
+    assert "T1.aside" not in targets.index.get_level_values("measure")  # beside the plan's own measure
+    assert "T1.lacking" not in targets.index.get_level_values("measure")  # nobody looked for markets
+    assert ("T01", "T1.one") not in targets.index
+    assert targets.loc[("T01", "T1.circle"), "whole"] == pytest.approx(350 / 360 * 100)
+
+
+def test_who_lives_there_and_what_is_there() -> None:
+    overview = community_overview(toy())
+    assert list(overview.index) == ["T01", "T02"] and list(overview["name"]) == ["甲社区", "乙社区"]
+    assert list(overview["people"]) == [100, 250] and list(overview["people_60plus"]) == [40, 70]
+    assert list(overview["homes"]) == [2, 2] and overview.loc["T01", "has"] == "社区卫生服务站 1"
+    assert (
+        "老年食堂" in overview.loc["T01", "lacks_promised"]
+        and "社区卫生服务站" in overview.loc["T02", "lacks_essential"]
+    )
+
+
+def test_minutes_to_the_nearest_by_hand() -> None:
+    """To the station: A 210 m. B 590 m and D 540 m over the bridge (30 s): by people (200, 50)."""
+    minutes = community_minutes(toy())
+    assert minutes.loc[("T01", "canteen"), "minutes"] == pytest.approx(760 / 66 + 0.5)
+    assert minutes.loc[("T01", "clinic_station"), "minutes"] == pytest.approx(210 / 66)
+    assert minutes.loc[("T01", "clinic_station"), "within"] == 1
+    assert minutes.loc[("T02", "clinic_station"), "minutes"] == pytest.approx((200 * 590 + 50 * 540) / 250 / 66 + 0.5)
+
+
+def test_without_communities_or_homes_nothing_is_made_up() -> None:
+    district = toy_with(ROWS)
+    for layer in ("communities", "homes", "facilities", "streets"):
+        rows = {name: frame for name, frame in district.rows.items() if name != layer}
+        without = district.with_rows(rows)
+        table = xh.ledger(without)
+        page = communities_page(without, table)
+        assert ("layers.communities" in page) == (layer == "communities"), layer
+        assert len(community_sheet(without, table)) == (1 if layer == "communities" else 2)
+
+
+def test_page_is_one_file_and_escapes() -> None:
+    rows = dict(toy_with(ROWS).rows)
+    rows["communities"] = rows["communities"].assign(name="<img src=x>")
+    district = toy().with_rows(rows)
+    page = communities_page(district, xh.ledger(district))
+    assert "&lt;img src=x&gt;" in page and "<img" not in page and "http:" not in page and "https:" not in page
+    assert page.count('<section class="community"') == 2 and "default-src 'none'" in page
+
+
+def test_the_bundled_district_concludes_nothing() -> None:
+    district = xh.District.load()
+    table = xh.ledger(district)
+    targets = community_targets(district, table)
+    assert targets.index.get_level_values("community").nunique() == 13
+    assert set(targets["verdict"]) == {"演示值（不作结论）"}
+    sheet = community_sheet(district, table)
+    assert len(sheet) == 13 and sheet["有"].ne("").all() and np.isfinite(sheet["常住人口"]).all()
+
+
+@pytest.mark.browser
+def test_one_community_is_chosen_and_printed(tmp_path: Path, chromium: Any) -> None:
+    district = toy_with(ROWS)
+    path = tmp_path / "communities.html"
+    path.write_text(communities_page(district, xh.ledger(district)), "utf-8")
+    page = chromium.new_page()
+    page.goto(path.as_uri())
+    assert page.locator(".community:visible").count() == 2
+    page.select_option("#pick", label="乙社区")
+    assert page.locator(".community:visible").count() == 1 and "乙社区" in page.inner_text(".community:visible h2")
+    page.goto(path.as_uri() + "#c-T01")
+    page.close()

@@ -1,0 +1,1172 @@
+"""The ledger on the toy district, every number worked out by hand, and on the bundled one."""
+
+from __future__ import annotations
+
+import csv
+import functools
+import importlib
+import itertools
+import math
+import os
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import geopandas as gpd
+import numpy as np
+import openpyxl
+import pandas as pd
+import pytest
+import shapely
+from hypothesis import given
+from hypothesis import strategies as st
+
+import xinhe_geo as xh
+from xinhe_geo.core.schema import LAYERS, METRICS
+from xinhe_geo.core.validate import check_rows
+from xinhe_geo.ledger.communities import community_targets
+from xinhe_geo.ledger.metrics import figures as typed_in
+from xinhe_geo.ledger.metrics import homes, shapes
+from xinhe_geo.ledger.metrics import registry as _measures
+from xinhe_geo.ledger.metrics.base import number_text
+from xinhe_geo.ledger.panel import panel_sheet
+from xinhe_geo.report.pages.ledger import ledger_page
+from xinhe_geo.report.report import write_ledger
+
+book_of = importlib.import_module("xinhe_geo.report.ledger_workbook")
+
+#: `xinhe_geo.ledger.ledger` is the function; its module goes by the same name.
+lg = importlib.import_module("xinhe_geo.ledger.ledger")
+
+TOY = Path(__file__).parents[1] / "toy"
+ROOT = Path(__file__).resolve().parents[2]
+NO_CONTRADICTION = {"id": "X1", "issue": "两个数。", "quote_a": "甲", "handling": "并列。", "touches": "T1"}
+PROMISES = [
+    {
+        "id": "T1",
+        "kind": "commitment",
+        "quote": "社区全覆盖",
+        "section": "一",
+        "category": "养老;医疗",
+        "spatial_unit": "社区",
+        "binding": "约束性",
+    },
+    {
+        "id": "T2",
+        "kind": "commitment",
+        "quote": "<b>完善</b>十五分钟圈",
+        "section": "二",
+        "category": "便民",
+        "spatial_unit": "街道",
+    },
+    {"id": "T9", "kind": "left_out", "quote": "其余", "section": "三", "category": "便民", "note": "没有数"},
+]
+
+
+def write(path: Path, layer: str, rows: list[dict[str, Any]]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, [c for c in LAYERS[layer].names if c != "row"])
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def measure(name: str, metric: str, /, **cells: Any) -> dict[str, Any]:
+    row = {
+        "measure": f"T1.{name}",
+        "commitment": "T1",
+        "label": name,
+        "metric": metric,
+        "role": "own",
+        "scope": "district",
+    }
+    return {**row, "text": "手算", **({"target_from": "plan"} if "operator" in cells else {}), **cells}
+
+
+def folder_with(
+    folder: Path,
+    measures: list[dict[str, Any]],
+    *,
+    series: list[dict[str, Any]] | None = None,
+    drop: tuple[str, ...] = (),
+) -> Path:
+    """Return a copy of the toy district with its own tables, and without some layers."""
+    shutil.copytree(TOY, folder)
+    tables = {"commitments": PROMISES, "measures": measures, "contradictions": [NO_CONTRADICTION]}
+    manifest = (folder / "district.toml").read_text("utf-8")
+    for layer in drop:
+        before, _, after = manifest.partition(f"[layers.{layer}]")
+        manifest = before + (after[after.index("[layers.") :] if "[layers." in after else "")
+    for name, rows in tables.items():
+        write(folder / "tables" / f"{name}.csv", name, rows)
+        manifest += f'\n[layers.{name}]\nfile = "tables/{name}.csv"\n'
+    (folder / "district.toml").write_text(manifest, "utf-8")
+    return folder
+
+
+def read(layer: str, rows: list[dict[str, Any]]) -> pd.DataFrame:
+    """Return rows as they come through the door."""
+    names = [c for c in LAYERS[layer].names if c != "row"]
+    text = pd.DataFrame(rows, columns=names).astype(object)
+    frame, problems = check_rows(LAYERS[layer], text, "")
+    assert not problems
+    return frame
+
+
+@functools.cache
+def toy() -> xh.District:
+    return xh.District.load(TOY)
+
+
+def toy_with(
+    measures: list[dict[str, Any]], *, series: list[dict[str, Any]] | None = None, **facilities: dict[str, Any]
+) -> xh.District:
+    """Return the toy district with its own tables, and some facilities with other attributes."""
+    rows = dict(toy().rows)
+    tables = {"commitments": PROMISES, "measures": measures, "contradictions": [NO_CONTRADICTION], "series": series}
+    rows |= {name: read(name, table) for name, table in tables.items() if table is not None}
+    places = rows["facilities"].copy()
+    for facility, cells in facilities.items():
+        for column, value in cells.items():
+            places.loc[facility, column] = value
+    return toy().with_rows({**rows, "facilities": places})
+
+
+def evaluated(*measures: dict[str, Any], series: list[dict[str, Any]] | None = None) -> pd.DataFrame:
+    return of_t1(toy_with(list(measures), series=series))
+
+
+def of_t1(district: xh.District) -> pd.DataFrame:
+    return lg.ledger(district).loc["T1"].rename(lambda name: name.removeprefix("T1."))
+
+
+NORTH, SOUTH = {"scope": "zone", "codes": "north"}, {"scope": "zone", "codes": "south"}
+ALL = {"unit": "%", "operator": ">=", "low": 100}
+RIVER = {"scope": "line", "lines": "barriers", "codes": "river;river2"}
+CIRCLE = {"rule": "plan_clinic_15", "weight": "people"}
+# 15 min at 1.1 m/s is 990 m: A 210 m, B 590 m and D 540 m over the bridge (30 s) get there; E has no way. Known people: 360.
+REACHED = 350 / 360 * 100
+TOPOLOGY = {"layer": "zones", "other_layer": "district", "unit": "%"}
+
+#: name, metric, cells, value, verdict
+BY_HAND: list[tuple[str, str, dict[str, Any], float, str]] = [
+    # 乙社区 has the canteen, the fitness spot and the party centre, 甲社区 has the station; nobody has day care
+    ("canteen", "communities_with", {"kinds": "canteen", **ALL}, 50, "部分达标"),
+    ("daycare", "communities_with", {"kinds": "elderly_daycare", **ALL}, 0, "未达标"),
+    ("either", "communities_with", {"kinds": "clinic_station;canteen", **ALL}, 100, "达标"),
+    ("both", "communities_with", {"kinds": "clinic_station;canteen", "combine": "all", **ALL}, 0, "未达标"),
+    (
+        "named",
+        "communities_with",
+        {"kinds": "canteen", "scope": "community", "codes": "T02", "unit": "个", "operator": ">=", "low": 1},
+        1,
+        "达标",
+    ),
+    ("zone", "communities_with", {"kinds": "canteen", "unit": "%", **SOUTH}, 0, "报现状（原文无量化目标）"),
+    ("lacking", "communities_without", {"kinds": "canteen", "unit": "个", "operator": "<=", "high": 0}, 1, "未达标"),
+    ("circle", "coverage", {"unit": "%", **CIRCLE}, REACHED, "报现状（原文无量化目标）"),
+    ("circle_100", "coverage", {**ALL, **CIRCLE}, REACHED, "部分达标"),
+    ("circle_97", "coverage", {**ALL, **CIRCLE, "low": 97}, REACHED, "达标"),
+    ("circle_line", "coverage", {**ALL, **CIRCLE, "target_from": "reference"}, REACHED, "报现状（原文无量化目标）"),
+    ("circle_north", "coverage", {"unit": "%", **CIRCLE, **NORTH}, 100, "报现状（原文无量化目标）"),
+    # of the four homes with land only A is within 300 m; the 300 m are from memory
+    ("unverified", "coverage", {**ALL, "rule": "gb50180_clinic_station", "weight": "area_m2"}, 25, "参考值（未核）"),
+    # both the canteen and the station in 15 min at 0.8 m/s (720 m): B 60 and 590 m, D 310 and 540 m; A has 760 m to the canteen
+    (
+        "jointly",
+        "coverage",
+        {"unit": "%", "rule": "plan_elderly_canteen_15", "also_rules": "plan_elderly_clinic_15"},
+        70 / 115 * 100,
+        "报现状（原文无量化目标）",
+    ),
+    # 6 min are 396 m: the station for A, the canteen for B and D; half of what was asked for each, nothing for E
+    (
+        "half",
+        "completeness",
+        {"unit": "%", "kinds": "clinic_station;canteen", "minutes": 6, "weight": "people"},
+        175 / 360 * 100,
+        "报现状（原文无量化目标）",
+    ),
+    (
+        "complete",
+        "completeness",
+        {"unit": "%", "kinds": "clinic_station;canteen", "minutes": 6, "combine": "all"},
+        0,
+        "报现状（原文无量化目标）",
+    ),
+    ("count", "count", {"kinds": "fitness", "unit": "处", "operator": ">=", "low": 1}, 1, "达标"),
+    ("count_2", "count", {"kinds": "fitness", "unit": "处", "operator": ">=", "low": 2}, 1, "部分达标"),
+    ("count_south", "count", {"kinds": "fitness", "unit": "处", "operator": ">=", "low": 1, **SOUTH}, 0, "未达标"),
+    (
+        "since",
+        "count",
+        {"kinds": "clinic_station", "unit": "处", "operator": ">=", "low": 1, "since": 2021},
+        0,
+        "未达标",
+    ),
+    ("exactly", "count", {"layer": "communities", "unit": "个", "operator": "==", "low": 1, **SOUTH}, 1, "达标"),
+    (
+        "between",
+        "count",
+        {"layer": "communities", "unit": "个", "operator": "between", "low": 3, "high": 4},
+        2,
+        "未达标",
+    ),
+    (
+        "kinds",
+        "kinds_present",
+        {"kinds": "canteen;fitness;clinic_station", "unit": "类", **NORTH},
+        2,
+        "报现状（原文无量化目标）",
+    ),
+    (
+        "area",
+        "area",
+        {"layer": "zones", "unit": "km²", "operator": "between", "low": 0.285, "high": 0.315, **NORTH},
+        0.3,
+        "达标",
+    ),
+    (
+        "per_head",
+        "area",
+        {"layer": "communities", "unit": "m²", "per": 1, "weight": "people"},
+        390_000 / 360,
+        "报现状（原文无量化目标）",
+    ),
+    (
+        "inside",
+        "topology",
+        {**TOPOLOGY, "codes": "north", "relation": "inside", "operator": ">=", "low": 99.5},
+        100,
+        "达标",
+    ),
+    (
+        "north_of",
+        "topology",
+        {"layer": "zones", "codes": "north", "other_layer": "barriers", "relation": "north_of", **ALL},
+        100,
+        "达标",
+    ),
+    (
+        "south_of",
+        "topology",
+        {"layer": "zones", "codes": "south", "other_layer": "barriers", "relation": "north_of", **ALL},
+        0,
+        "未达标",
+    ),
+    ("tiles", "topology", {**TOPOLOGY, "relation": "tiles", "operator": "<=", "high": 0.1}, 0, "达标"),
+    ("covered", "topology", {**TOPOLOGY, "layer": "communities", "relation": "covered", **ALL}, 65, "未达标"),
+    ("overlap", "topology", {**TOPOLOGY, "relation": "overlap", "operator": "<=", "high": 0}, 0, "达标"),
+    (
+        "straddle",
+        "topology",
+        {"layer": "district", "other_layer": "zones", "relation": "straddle", "operator": "<=", "high": 0},
+        1,
+        "未达标",
+    ),
+    # the party centre is inside 乙苑: 22.4 m to the gate, 20 m to the street, where the canteen lies 10 m off: 52.4 m
+    (
+        "near",
+        "near",
+        {"kinds": "canteen", "near_kinds": "party_service_center", "metres": 53, "unit": "处"},
+        1,
+        "报现状（原文无量化目标）",
+    ),
+    (
+        "not_near",
+        "near",
+        {"kinds": "canteen", "near_kinds": "party_service_center", "metres": 52, "unit": "处"},
+        0,
+        "报现状（原文无量化目标）",
+    ),
+    # the canteen lies 40 m from the river, the station 250 m
+    (
+        "along",
+        "along",
+        {
+            "kinds": "clinic_station;canteen",
+            "relation": "facilities",
+            "metres": 100,
+            "unit": "处",
+            "operator": ">=",
+            "low": 2,
+            **RIVER,
+        },
+        1,
+        "部分达标",
+    ),
+    # nobody crosses the two banks themselves: the longer one is 640 m
+    ("spacing", "along", {"relation": "spacing", "unit": "m", **RIVER}, 640, "报现状（原文无量化目标）"),
+    # of the gates (A, B twice, E) only A's home has the station within 6 min
+    (
+        "in_gap",
+        "in_gap",
+        {"layer": "gates", "kinds": "clinic_station", "minutes": 6, "unit": "%"},
+        75,
+        "报现状（原文无量化目标）",
+    ),
+    (
+        "difference",
+        "difference",
+        {"group": "zone", "codes": "south;north", "unit": "百分点", **CIRCLE},
+        100 / 110 * 100 - 100,
+        "报现状（原文无量化目标）",
+    ),
+    # nought for a share q of the people and one for the rest: Gini is q, Theil is -ln(1 - q)
+    ("gini", "gini", CIRCLE, 10 / 360, "报现状（原文无量化目标）"),
+    ("theil", "theil", {**CIRCLE, "group": "zone"}, math.log(360 / 350), "报现状（原文无量化目标）"),
+    (
+        "per_thousand",
+        "per_thousand",
+        {"kinds": "clinic_station", "field": "count", "per": 1000, "unit": "处/千人"},
+        1000 / 360,
+        "报现状（原文无量化目标）",
+    ),
+    # one station per 300 people: A has enough, B and D 0.68 * 300 / 270 of it (see test_capacity)
+    (
+        "enough",
+        "capacity",
+        {"kinds": "clinic_station", "field": "count", "per": 300, "norm": 1, "decay": "walk15", **ALL},
+        (100 + 250 * 0.68 * 300 / 270) / 360 * 100,
+        "部分达标",
+    ),
+    (
+        "enough_read",
+        "capacity",
+        {
+            "kinds": "clinic_station",
+            "field": "count",
+            "per": 300,
+            "norm": 1,
+            "decay": "walk15",
+            "unit": "%",
+            "operator": ">=",
+            "low": 80,
+            "target_from": "standard",
+            "confidence": "recalled",
+        },
+        (100 + 250 * 0.68 * 300 / 270) / 360 * 100,
+        "参考值（未核）",
+    ),
+    (
+        "no_beds",
+        "capacity",
+        {"kinds": "clinic_station", "field": "capacity", "per": 300, "norm": 1, "decay": "walk15"},
+        math.nan,
+        "数据不足",
+    ),
+    (
+        "read",
+        "per_communities",
+        {
+            "kinds": "clinic_station",
+            "low": 3,
+            "high": 4,
+            "operator": ">=",
+            "target_from": "standard",
+            "confidence": "read",
+        },
+        1,
+        "达标",
+    ),
+    (
+        "second_hand",
+        "per_communities",
+        {
+            "kinds": "clinic_station",
+            "low": 3,
+            "high": 4,
+            "operator": ">=",
+            "target_from": "standard",
+            "confidence": "second_hand",
+        },
+        1,
+        "参考值（未核）",
+    ),
+    ("mix", "mix", {"layer": "zones", "field": "name"}, 1, "报现状（原文无量化目标）"),
+    (
+        "no_capacity",
+        "per_thousand",
+        {"kinds": "clinic_station", "field": "capacity", "per": 1000},
+        math.nan,
+        "数据不足",
+    ),
+    ("no_area", "attribute", {"kinds": "canteen", "field": "floor_area_m2"}, math.nan, "数据不足"),
+    ("no_survey", "communities_with", {"kinds": "market", **ALL}, math.nan, "数据不足"),
+    ("no_layer", "count", {"layer": "parcels"}, math.nan, "数据不足"),
+    (
+        "no_community",
+        "communities_with",
+        {"kinds": "canteen", "scope": "community", "codes": "T07"},
+        math.nan,
+        "数据不足",
+    ),
+    ("no_engine", "missing", {"lacks": "行车时间"}, math.nan, "数据不足"),
+]
+
+
+@pytest.fixture(scope="module")
+def by_hand(tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
+    rows = [measure(name, metric, **cells) for name, metric, cells, _, _ in BY_HAND]
+    return of_t1(xh.District.load(folder_with(tmp_path_factory.mktemp("hand") / "toy", rows)))
+
+
+@pytest.mark.parametrize(("name", "value", "verdict"), [(row[0], row[3], row[4]) for row in BY_HAND])
+def test_by_hand(by_hand: pd.DataFrame, name: str, value: float, verdict: str) -> None:
+    row = by_hand.loc[name]
+    assert row["value"] == pytest.approx(value, rel=1e-9, abs=1e-9, nan_ok=True)
+    assert row["verdict"] == verdict
+    assert row["demonstration"] == ""
+    assert row["needs"] if verdict == "数据不足" else row["needs"] == "" or "未计入" in row["needs"]
+
+
+def test_every_metric_is_worked_out() -> None:
+    assert {row[1] for row in BY_HAND} | {"series"} == set(METRICS) == set(_measures.FORMULAS) == set(_measures.METRICS)
+
+
+def test_what_is_said_beside_the_number(by_hand: pd.DataFrame) -> None:
+    # 甲社区: A 100 people, C nobody knows; 乙社区: B 200 and D 50; E (10) lies in no community
+    known = "；1 处小区的常住人口不详、未计入"
+    assert by_hand.loc["canteen", "gap"] == f"缺 1 个社区：甲社区（100 人）；涉及常住人口 100 人（依据：实测）{known}"
+    assert by_hand.loc["no_engine", "fix"] == "补齐数据：行车时间"
+    assert by_hand.loc["canteen", "text"].startswith(
+        "canteen：50 %；2 个社区（2022 年名录）中 1 个有；目标 ≥ 100 %；部分达标"
+    )
+    # 北站 is planned for 2025 in 乙社区
+    assert "北站（2025 年）" in by_hand.loc["since", "fix"] and by_hand.loc["since", "gap"] == "还差 1 处"
+    assert "参考线 ≥ 100 %" in by_hand.loc["circle_line", "text"] and "标准 ≥ 1" in by_hand.loc["second_hand", "text"]
+    circle = by_hand.loc["circle"]
+    assert circle["gap"] == "10 人不可达，在 1 个小区：戊苑 10 人"
+    # the three methods as a range: 1000 m by street 350 of 360, 1000 m as the crow flies all of them
+    assert circle["low_other"] == pytest.approx(REACHED) and circle["high_other"] == pytest.approx(100)
+    assert circle["method"] == "可达份额（步行时间）"
+    assert "1 处小区的常住人口不详" in circle["needs"]
+    assert "老年食堂" not in by_hand.loc["no_survey", "needs"] and "菜市场" in by_hand.loc["no_survey", "needs"]
+    assert "layers.parcels" in by_hand.loc["no_layer", "needs"]
+    assert "T07" in by_hand.loc["no_community", "needs"] and "行车时间" in by_hand.loc["no_engine", "needs"]
+    assert "capacity" in by_hand.loc["no_capacity", "needs"] and "floor_area_m2" in by_hand.loc["no_area", "needs"]
+    assert "够不着或不够用，在 3 个小区：乙苑 49 人、丁楼 12 人、戊苑 10 人" in by_hand.loc["enough", "gap"]
+    assert "有的 97.2%，有且够用的 80.2%" in by_hand.loc["enough", "text"]
+    assert (
+        "5 分钟以内 1、10 分钟以内 0.68" in by_hand.loc["enough", "parameters"]
+        and "decays.csv" in by_hand.loc["enough", "inputs"]
+    )
+    assert "缝 0 m²，叠 0 m²" in by_hand.loc["tiles", "text"]
+    assert (by_hand["contradiction"] == "X1：两个数。处理：并列。").all()
+
+
+#: 甲社区 has neither: A (100 people, 40 of them 60+, 40 households, 60 m by 60 m of land), C (unknown, 60 m by 60 m).
+#: 乙社区 has no day care: B 200 people, 20, 80 households, 60 m by 60 m; D 50 people, 50, 20 households, drawn as a point.
+@pytest.mark.parametrize(
+    ("kind", "weight", "size", "of", "said"),
+    [
+        (
+            "canteen",
+            "",
+            100,
+            "常住人口（人）",
+            "甲社区（100 人）；涉及常住人口 100 人（依据：实测）；1 处小区的常住人口不详",
+        ),
+        ("elderly_daycare", "", 350, "常住人口（人）", "甲社区（100 人）、乙社区（250 人）；涉及常住人口 350 人"),
+        (
+            "elderly_daycare",
+            "people_60plus",
+            110,
+            "60岁及以上人口（人）",
+            "甲社区（40 人）、乙社区（70 人）；涉及60岁及以上人口 110 人",
+        ),
+        ("canteen", "households", 40, "户数（户）", "甲社区（40 户）；涉及户数 40 户"),
+        (
+            "elderly_daycare",
+            "area_m2",
+            10_800,
+            "居住用地（m²）",
+            "甲社区（7,200 m²）、乙社区（3,600 m²）；涉及居住用地 10,800 m²",
+        ),
+        (
+            "elderly_daycare",
+            "homes",
+            4,
+            "小区数（个小区）",
+            "甲社区（2 个小区）、乙社区（2 个小区）；涉及小区数 4 个小区",
+        ),
+    ],
+)
+def test_who_lives_where_a_community_lacks_it_by_hand(kind: str, weight: str, size: float, of: str, said: str) -> None:
+    row = evaluated(measure("c", "communities_with", kinds=kind, weight=weight, **ALL)).loc["c"]
+    assert row["gap_size"] == pytest.approx(size) and row["gap_of"] == of and row["gap_basis"] == "实测"
+    assert said in row["gap"]
+
+
+def test_what_nobody_knows_of_the_people_is_said_and_judges_nothing() -> None:
+    """People of A are synthetic, then unknown, then there are no homes: the verdict on communities stays."""
+    district = toy_with([measure("c", "communities_with", kinds="canteen", **ALL)])
+    homes = district.rows["homes"]
+    verdict = of_t1(district).loc["c", "verdict"]
+
+    def with_homes(frame: pd.DataFrame | None) -> pd.Series:
+        rows = {name: own for name, own in district.rows.items() if name != "homes"}
+        return of_t1(district.with_rows(rows if frame is None else {**rows, "homes": frame})).loc["c"]
+
+    made_up = with_homes(homes.assign(basis=["synthetic", *["surveyed"] * (len(homes) - 1)]))
+    assert (
+        made_up["gap_basis"] == "合成，演示值不作结论"
+        and made_up["demonstration"] == ""
+        and made_up["verdict"] == verdict
+    )
+    other = homes.copy()
+    other.loc["A", "people"] = pd.NA
+    blank = with_homes(other)
+    assert blank["gap"] == "缺 1 个社区：甲社区；涉及的常住人口：数据不足（2 处小区的常住人口都没有填）"
+    assert np.isnan(blank["gap_size"]) and blank["gap_of"] == "常住人口（人）" and blank["gap_basis"] == "数据不足"
+    none = with_homes(None)
+    assert "数据不足（缺图层：小区（layers.homes））" in none["gap"] and none["verdict"] == verdict
+    away = with_homes(homes.drop(index=["A", "C"]))
+    assert away["gap"] == "缺 1 个社区：甲社区；涉及的常住人口：数据不足（界内没有 2022 年的小区）"
+
+
+def test_who_a_walk_leaves_out_is_a_number_too(by_hand: pd.DataFrame) -> None:
+    """E's 10 people have no way; of the canteen and the station 乙苑 49, 丁楼 12, 戊苑 10 (see above)."""
+    circle, enough = by_hand.loc["circle"], by_hand.loc["enough"]
+    assert (
+        circle["gap_size"] == pytest.approx(10)
+        and circle["gap_of"] == "常住人口（人）"
+        and circle["gap_basis"] == "实测"
+    )
+    assert enough["gap_size"] == pytest.approx(360 - 100 - 250 * 0.68 * 300 / 270)
+    assert np.isnan(by_hand.loc["circle_north", "gap_size"]) and by_hand.loc["circle_north", "gap_of"] == ""
+
+
+def test_theil_adds_up(by_hand: pd.DataFrame) -> None:
+    """South: 110 people, 100 of them served; north: 250, all."""
+    mean, p, a = 350 / 360, np.array([110 / 360, 250 / 360]), np.array([100 / 110, 1.0])
+    between = float((p * a / mean * np.log(a / mean)).sum())
+    assert f"组间 {between:.4f}，组内 {math.log(360 / 350) - between:.4f}" in by_hand.loc["theil", "text"]
+
+
+def test_coverage_is_that_of_the_library(by_hand: pd.DataFrame) -> None:
+    share = xh.summary(xh.coverage(toy(), rules=["plan_clinic_15"])).loc["plan_clinic_15", "people_share"]
+    assert by_hand.loc["circle", "value"] == pytest.approx(share * 100, abs=1e-9)
+
+
+def test_attribute_against_a_number() -> None:
+    cells = {"kinds": "party_service_center", "field": "floor_area_m2", "unit": "m²", "operator": ">=", "low": 2000}
+    for floor, verdict in ((1999.0, "未达标"), (2000.0, "达标")):
+        own = of_t1(toy_with([measure("area", "attribute", **cells)], F5={"floor_area_m2": floor})).loc["area"]
+        assert own["value"] == floor and own["verdict"] == verdict
+
+
+def test_sizes_in_different_units_are_not_added() -> None:
+    beds = {"kinds": "clinic_station;canteen", "field": "capacity", "per": 1000}
+    row = measure("beds", "per_thousand", **beds)
+    places = {"F1": {"capacity": 9.0, "capacity_unit": "床"}, "F2": {"capacity": 9.0, "capacity_unit": "座"}}
+    assert "床、座" in of_t1(toy_with([row], **places)).loc["beds", "needs"]
+    places["F2"]["capacity_unit"] = "床"
+    assert of_t1(toy_with([row], **places)).loc["beds", "value"] == pytest.approx(18 / 360 * 1000)
+
+
+def test_planned_places_count_when_asked_for() -> None:
+    district = toy_with([measure("since", "count", kinds="clinic_station", since=2021, operator=">=", low=1)])
+    assert of_t1(district.at(2025)).loc["since", "verdict"] == "未达标"
+    later = of_t1(district.at(2025, planned=True)).loc["since"]
+    assert later["verdict"] == "达标" and "北站" in later["text"]
+
+
+def test_how_far_apart_a_line_can_be_crossed() -> None:
+    """Across the toy's grid at y = 50: streets at 0, 100 … 500; the last 130 m have none."""
+    streets = toy().layers["streets"]
+    line = shapely.LineString([(499_980, 4_320_050), (500_630, 4_320_050)])
+    gaps, crossings = shapes._crossings(line, streets)
+    assert crossings == 6 and max(gaps) == pytest.approx(130) and sorted(gaps)[:-1] == pytest.approx([20] + [100] * 5)
+
+
+def test_how_much_of_a_line_is_accompanied() -> None:
+    """Homes 乙苑 and 丙苑 lie 70 m from the river: within 80 m of each are 60 + 2 * sqrt(80² - 70²) m of its 980 m."""
+    own = evaluated(measure("l", "along", relation="length", layer="homes", metres=80, unit="%", **RIVER)).loc["l"]
+    assert own["value"] == pytest.approx(2 * (60 + 2 * math.sqrt(1500)) / 980 * 100, rel=1e-3)
+
+
+# --- inequality -----------------------------------------------------------------------------------------------------
+
+
+def test_gini_and_theil_by_hand() -> None:
+    one = pd.Series([1.0, 1, 1, 1])
+    # mean absolute difference of 1..4 over all 16 pairs is 20/16, mean 2.5
+    assert homes.gini(pd.Series([1.0, 2, 3, 4]), one) == pytest.approx(20 / 16 / 2 / 2.5)
+    assert homes.gini(pd.Series([3.0, 3]), pd.Series([1.0, 9])) == pytest.approx(0)
+    assert homes.theil(pd.Series([0.0, 1]), one[:2])["total"] == pytest.approx(0.693147, abs=1e-6)  # ln 2
+    parts = homes.theil(pd.Series([1.0, 1, 3, 3]), one, pd.Series(list("aabb")))
+    assert parts["within"] == pytest.approx(0) and parts["total"] == pytest.approx(
+        0.25 * math.log(0.5) + 0.75 * math.log(1.5)
+    )
+    assert math.isnan(homes.gini(pd.Series([0.0, 0]), one[:2])) and math.isnan(
+        homes.theil(pd.Series([0.0, 0]), one[:2])["total"]
+    )
+
+
+@given(st.lists(st.tuples(st.integers(0, 50), st.integers(1, 9)), min_size=2, max_size=8))
+def test_weights_are_people(rows: list[tuple[int, int]]) -> None:
+    """A home of seven counts as seven people alike; Gini is half the mean absolute difference over the mean."""
+    a, p = (pd.Series(column, dtype=float) for column in zip(*rows, strict=True))
+    everyone = np.repeat(a.to_numpy(), p.astype(int))
+    if everyone.sum() == 0:
+        return
+    pairs = np.mean([abs(x - y) for x, y in itertools.product(everyone, everyone)])
+    assert homes.gini(a, p) == pytest.approx(pairs / 2 / everyone.mean(), abs=1e-12)
+    ratio = everyone[everyone > 0] / everyone.mean()
+    assert homes.theil(a, p)["total"] == pytest.approx((ratio * np.log(ratio)).sum() / len(everyone), abs=1e-12)
+
+
+# --- yearly figures -------------------------------------------------------------------------------------------------
+
+
+def figures(**years: Any) -> list[dict[str, Any]]:
+    return [{"indicator": "T", "year": year.removeprefix("y"), "value": value} for year, value in years.items()]
+
+
+SUM = {"series": "T", "since": 2021, "until": 2025, "aggregate": "sum", "unit": "亿元", "operator": ">=", "low": 20}
+LATEST = {**SUM, "aggregate": "latest", "operator": "<=", "low": "", "high": 3.5, "unit": "%"}
+
+
+@pytest.mark.parametrize(
+    ("cells", "filled", "value", "verdict", "said"),
+    [
+        (SUM, figures(y2020=4.4), math.nan, "待填", "T 的 2021—2025 年"),
+        (SUM, figures(y2020=4.4, y2021=4, y2022=5), 9, "待填", "应为 8 亿元，达到进度"),
+        (SUM, figures(y2021=4, y2022=3), 7, "待填", "应为 8 亿元，落后于进度"),
+        (SUM, figures(y2021=4, y2022=4, y2023=4, y2024=4, y2025=4), 20, "达标", "≥ 20 亿元"),
+        (SUM, figures(y2021=4, y2022=4, y2023=4, y2024=4, y2025=3), 19, "部分达标", "≥ 20 亿元"),
+        (SUM, figures(y2021=4, y2022=4, y2023=4, y2025=9), 21, "待填", "T 的 2024 年"),
+        (LATEST, figures(y2024=3.2, y2025=3.6), 3.6, "未达标", "≤ 3.5 %"),
+        (LATEST, figures(y2025=3.5), 3.5, "达标", "≤ 3.5 %"),
+        (LATEST, [*figures(y2025=3.5), *figures(y2025=3.4)], math.nan, "数据不足", "2025 年填了两次"),
+    ],
+)
+def test_series(cells: dict[str, Any], filled: list[dict[str, Any]], value: float, verdict: str, said: str) -> None:
+    own = evaluated(measure("s", "series", **cells), series=filled).loc["s"]
+    assert own["value"] == pytest.approx(value, nan_ok=True)
+    assert own["verdict"] == verdict and said in own["text"]
+
+
+def test_target_handed_down_is_typed_in() -> None:
+    row = measure("s", "series", **{**SUM, "low": "", "aggregate": "latest", "target_series": "T.target"})
+    handed = [{"indicator": "T.target", "year": 2025, "value": 90}]
+    for done, extra, verdict in ((80, [], "报现状（原文无量化目标）"), (80, handed, "未达标"), (90, handed, "达标")):
+        assert evaluated(row, series=[*figures(y2025=done), *extra]).loc["s", "verdict"] == verdict
+
+
+# --- whole tables ---------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def bundled() -> xh.District:
+    return xh.District.load()
+
+
+@pytest.fixture(scope="module")
+def table(bundled: xh.District) -> pd.DataFrame:
+    return lg.ledger(bundled)
+
+
+@pytest.fixture(scope="module")
+def beyond(bundled: xh.District) -> pd.DataFrame:
+    return lg.beyond(bundled)
+
+
+def test_all_promises_are_there_and_nothing_is_concluded(bundled: xh.District, table: pd.DataFrame) -> None:
+    codes = list(dict.fromkeys(table.index.get_level_values("commitment")))
+    assert len(codes) == 56 and codes[0] == "I01" and codes[-1] == "S42"
+    assert not set(table["verdict"]) & {"达标", "部分达标", "未达标"}
+    assert (table.groupby(level="commitment")["role"].agg(lambda r: (r == "own").any())).all()
+    shown = table[table["value"].notna() & (table["metric"] != "series")]
+    assert (shown["verdict"] == "演示值（不作结论）").all() and shown["demonstration"].str.contains("示意|合成").all()
+    lacking = table[table["verdict"] == "数据不足"]
+    assert (lacking["needs"] != "").all() and lacking["text"].str.contains("数据不足：").all()
+    assert (
+        list(table.columns) == list(lg.COLUMNS)
+        and not table.drop(columns=["value", "target", "low_other", "high_other", "gap_size"]).isna().any().any()
+    )
+    assert len(table[table["binding"] != ""].groupby(level="commitment").size()) == 14
+    assert set(lg.verdicts(table)) <= set(lg.VERDICTS)
+    pd.testing.assert_frame_equal(lg.ledger(bundled), table)
+
+
+def test_quotes_are_word_for_word(shared: Path, bundled: xh.District, table: pd.DataFrame) -> None:
+    plan = (shared / "reference" / "plan.txt").read_text("utf-8")
+    quotes = [*table["quote"], *lg.left_out(bundled)["quote"]]
+    contradictions = bundled.rows["contradictions"]
+    quotes += [*contradictions["quote_a"], *contradictions["quote_b"].dropna()]
+    assert not [quote for quote in quotes if quote not in plan]
+    known = pd.read_csv(shared / "reference" / "commitments.csv", dtype=str).set_index("id")
+    first = table.groupby(level="commitment", sort=False).first()
+    assert list(first.index) == list(known.index)
+    for column in ("quote", "section", "category", "binding"):
+        assert (first[column] == known[column].fillna("")).all(), column
+
+
+def test_what_is_left_out_says_why(bundled: xh.District) -> None:
+    rows = lg.left_out(bundled)
+    assert len(rows) >= 20 and (rows["note"] != "").all()
+    assert rows["quote"].str.contains("业委会组建率").any() and rows["quote"].str.contains("安置率达到98%").any()
+
+
+def test_the_station_norm_stands_against_the_plan(bundled: xh.District) -> None:
+    """Thirteen communities, one station per three or four: four to five."""
+    standards = lg.beyond(bundled)
+    assert "应有 4—5 处" in lg.explain(standards, "B.stations") and not set(standards["verdict"]) & {"达标", "未达标"}
+    row = standards.loc["B.stations"]
+    assert "应有 4—5 处" in row["text"] and "规划只写新建 1—2 个" in row["how"] and row["target"] == 4
+
+
+TOY_LAYERS = tuple(tomllib.loads((TOY / "district.toml").read_text("utf-8"))["layers"])
+BUNDLED_LAYERS = tuple(tomllib.loads((ROOT / "data" / "district.toml").read_text("utf-8"))["layers"])
+
+
+def only_rows_that_need_it_change(before: pd.DataFrame, after: pd.DataFrame, layer: str) -> pd.Series:
+    needs_it = after["needs"].str.contains(f"（layers.{layer}）", regex=False)
+    assert (after.loc[needs_it, "verdict"] == "数据不足").all() and after.loc[needs_it, "value"].isna().all()
+    same, gone = before[~needs_it], after[~needs_it]
+    if layer == "homes":  # who lives in a community that lacks something is known from homes; all else of the row stays
+        of_gap = ["gap", "gap_size", "gap_of", "gap_basis", "inputs"]
+        who = same["metric"].str.startswith("communities_")
+        assert (
+            gone.loc[who & (same["gap"] != ""), "gap"]
+            .str.contains("数据不足（缺图层：小区（layers.homes））", regex=False)
+            .all()
+        )
+        same, gone = (frame.assign(**{c: frame[c].where(~who) for c in of_gap}) for frame in (same, gone))
+    pd.testing.assert_frame_equal(same, gone)
+    return needs_it
+
+
+def test_what_the_city_examination_counts_and_nobody_knows_is_named(bundled: xh.District) -> None:
+    """Nine numbers of gaps: those without data say in words which data and from whom, and give no number."""
+    standards = lg.beyond(bundled)
+    own = standards[standards["label"].str.startswith("城市体检：")]
+    assert len(own) == 10, "nine numbers; charging as communities without, and as piles short"
+    unknown = own[own["verdict"] == "数据不足"]
+    named = {
+        "B.gap_school_places": ("适龄儿童数", "学位数"),
+        "B.gap_parking": ("汽车保有量", "泊位数"),
+        "B.gap_piles": ("新能源汽车保有量", "充电桩数"),
+        "B.gap_pavement": ("净宽", "人行道普查"),
+        "B.gap_sorting": ("垃圾分类台账",),
+    }
+    assert set(unknown.index) == set(named) and unknown["value"].isna().all()
+    for key, words in named.items():
+        assert all(word in unknown.loc[key, "needs"] for word in words) and "缺" in unknown.loc[key, "text"]
+        assert unknown.loc[key, "fix"].startswith("补齐数据：")
+
+
+@pytest.mark.parametrize("layer", TOY_LAYERS)
+def test_without_a_layer_only_its_rows_change(tmp_path: Path, by_hand: pd.DataFrame, layer: str) -> None:
+    rows = [measure(name, metric, **cells) for name, metric, cells, _, _ in BY_HAND]
+    district = xh.District.load(folder_with(tmp_path / "without", rows, drop=(layer,)))
+    assert only_rows_that_need_it_change(by_hand, of_t1(district), layer).any()
+    write_ledger(district, lg.ledger(district), tmp_path / "out")
+    assert f"layers.{layer}" in (tmp_path / "out" / "ledger.html").read_text("utf-8")
+
+
+def test_walks_need_to_know_what_is_on_the_way(tmp_path: Path, by_hand: pd.DataFrame) -> None:
+    """The toy has no entrances and says so; silent, or once it says so of gates, too, its walks are other walks."""
+    rows = [measure(name, metric, **cells) for name, metric, cells, _, _ in BY_HAND]
+
+    def with_manifest(name: str, line: str, *drop: str) -> pd.DataFrame:
+        folder = folder_with(tmp_path / name, rows, drop=drop)
+        text = (folder / "district.toml").read_text("utf-8").replace('without = ["entrances"]\n', line)
+        (folder / "district.toml").write_text(text, "utf-8")
+        return of_t1(xh.District.load(folder))
+
+    silent = with_manifest("silent", "")
+    turned = only_rows_that_need_it_change(by_hand, silent, "entrances")
+    assert turned["circle"] and turned["near"] and turned["enough"] and not turned["canteen"] and not turned["area"]
+    needs = silent.loc["circle", "needs"]
+    assert needs.startswith("缺图层或表：设施出入口（layers.entrances）") and 'without = ["entrances"]' in needs
+    said = with_manifest("said", 'without = ["entrances", "gates", "barriers"]\n', "gates", "barriers")
+    assert (
+        said.loc["circle", "verdict"] == "报现状（原文无量化目标）" and "小区出入口" not in said.loc["circle", "inputs"]
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("layer", BUNDLED_LAYERS)
+def test_without_a_layer_of_the_bundled_district_only_its_rows_change(
+    bundled: xh.District, table: pd.DataFrame, beyond: pd.DataFrame, layer: str
+) -> None:
+    district = bundled.with_rows({name: rows for name, rows in bundled.rows.items() if name != layer})
+    own = only_rows_that_need_it_change(table, lg.ledger(district), layer)
+    beside = only_rows_that_need_it_change(beyond, lg.beyond(district), layer)
+    assert own.any() or beside.any() or layer in NOT_ASKED_FOR
+
+
+#: Layers that are drawn and that no row of the bundled ledger is measured by.
+NOT_ASKED_FOR = ("places", "ramps")
+
+
+def test_editing_a_row_changes_the_output() -> None:
+    row = measure("c", "communities_with", kinds="canteen", **ALL)
+    assert evaluated(row).loc["c", "verdict"] == "部分达标"
+    assert evaluated({**row, "low": 50}).loc["c", "verdict"] == "达标"
+    assert evaluated({**row, "kinds": "fitness;clinic_station"}).loc["c", "value"] == 100
+
+
+def test_a_copied_folder_is_judged_by_its_own_tables(tmp_path: Path) -> None:
+    """Copied, a cell changed: no line of the manifest is needed for that."""
+    folder = shutil.copytree(TOY, tmp_path / "copy")
+    shutil.copytree(ROOT / "data" / "standards", folder / "standards")
+    file = folder / "standards" / "measures.csv"
+    rows = pd.read_csv(file, dtype=str, keep_default_na=False)
+    rows.loc[rows["measure"] == "I09.communities", "low"] = "40"
+    rows.to_csv(file, index=False, encoding="utf-8-sig")
+    rules = folder / "standards" / "rules.csv"
+    rules.write_text(rules.read_text("utf-8-sig").replace(",buffer,", ",bufer,", 1), "utf-8")
+    assert (xh.check(folder)["file"] == "standards/rules.csv").any(), "and by their mistakes"
+    shutil.copy(ROOT / "data" / "standards" / "rules.csv", rules)
+    row = lg.ledger(xh.District.load(folder)).loc[("I09", "I09.communities")]
+    assert row["target"] == 40 and "measures.csv｜sha256" in row["inputs"] and row["inputs"].count("本目录") == 5
+
+
+@pytest.mark.parametrize(
+    ("cells", "field", "said"),
+    [
+        ({"metric": "coverige"}, "metric", "coverige"),
+        ({"low": "many"}, "low", "不是数"),
+        ({"commitment": "T5"}, "commitment", "T5"),
+        ({"rule": "plan_clinc_15"}, "rule", "plan_clinc_15"),
+        ({"scope": "planet"}, "scope", "planet"),
+        ({"text": ""}, "text", "没有填"),
+    ],
+)
+def test_a_bad_cell_is_named_at_the_door(tmp_path: Path, cells: dict[str, Any], field: str, said: str) -> None:
+    folder = folder_with(tmp_path / "toy", [measure("c", "communities_with", kinds="canteen", **{**ALL, **cells})])
+    problem = xh.check(folder).query("severity == 'error'").iloc[0]
+    assert problem["file"] == "tables/measures.csv" and problem["row"] == "T1.c" and problem["field"] == field
+    assert said in problem["problem"] and problem["remedy"]
+
+
+@pytest.mark.parametrize(
+    ("cells", "field"),
+    [
+        ({"kinds": "cantine"}, "kinds"),
+        ({"kinds": ""}, "kinds"),
+        ({"target_from": ""}, "target_from"),
+        ({"low": ""}, "low"),
+        ({"low": 9, "high": 3}, "low"),
+        ({"scope": "zone"}, "codes"),
+        ({"needs": "roads"}, "needs"),
+        ({"commitment": "T9"}, "commitment"),
+        ({"metric": "attribute", "field": "height"}, "field"),
+        ({"metric": "capacity", "field": "count", "per": 300, "norm": 1, "decay": "walk51"}, "decay"),
+        ({"metric": "capacity", "field": "count", "per": 300, "norm": 0, "decay": "walk15"}, "norm"),
+    ],
+)
+def test_cells_that_contradict_each_other_are_named(cells: dict[str, Any], field: str) -> None:
+    district = toy_with([measure("c", "communities_with", **{"kinds": "canteen", **ALL, **cells})])
+    with pytest.raises(xh.DataError) as caught:
+        lg.ledger(district)
+    problem = caught.value.problems.iloc[0]
+    assert (problem["file"], problem["row"], problem["field"]) == ("standards/measures.csv", "T1.c", field)
+
+
+def test_one_schematic_row_makes_a_demonstration() -> None:
+    rows = [measure("c", "communities_with", kinds="canteen", **ALL), measure("d", "count", kinds="fitness")]
+    table = of_t1(toy_with(rows, F2={"basis": "schematic"}))
+    assert (
+        table.loc["c", "verdict"] == "演示值（不作结论）"
+        and table.loc["c", "demonstration"] == "设施 1 处中 1 处为示意"
+    )
+    assert table.loc["d", "verdict"] == "报现状（原文无量化目标）"
+
+
+def test_a_schematic_gate_is_part_of_the_way() -> None:
+    rows = dict(toy_with([measure("c", "coverage", **CIRCLE), measure("d", "count", kinds="fitness")]).rows)
+    gates = rows["gates"].assign(basis=["schematic", "", "", ""]).replace({"basis": {"": np.nan}})
+    table = of_t1(toy().with_rows({**rows, "gates": gates}))
+    assert (
+        table.loc["c", "verdict"] == "演示值（不作结论）" and "小区出入口 4 处中 1 处为示意" in table.loc["c", "text"]
+    )
+    assert "homes/gates.geojson" in table.loc["c", "inputs"] and table.loc["d", "demonstration"] == ""
+
+
+def test_a_promise_nobody_measures_says_so() -> None:
+    table = lg.ledger(toy_with([]))
+    assert list(table.index) == [("T1", "T1"), ("T2", "T2")] and (table["verdict"] == "数据不足").all()
+
+
+# --- explain, workbook, page ----------------------------------------------------------------------------------------
+
+
+def test_explain_names_inputs_and_formula(bundled: xh.District, table: pd.DataFrame) -> None:
+    text = lg.explain(table, "S17.people")
+    for part in (
+        "协调推进1-2个社区卫生服务站建设",
+        "homes/homes.geojson",
+        str(bundled.files.loc["homes", "sha256"])[:16],
+        "2026-11-24",
+        "合成",
+        "15 分钟",
+        "1.1 m/s",
+        "公式：",
+        "演示值（不作结论）",
+        "X04",
+        "rules.csv",
+    ):
+        assert part in text, part
+    assert lg.explain(table, ("S17", "S17.people")) == text and text in lg.explain(table, "S17")
+    with pytest.raises(xh.UnknownNameError, match=r"S17\.people"):
+        lg.explain(table, "S17.peple")
+
+
+def test_every_row_can_be_explained(bundled: xh.District, table: pd.DataFrame) -> None:
+    """Inputs (file, hash, date, basis), measure, parameters, formula in words: for each row of both tables."""
+    for part in (table, lg.beyond(bundled)):
+        for key in part.index:
+            name = key[-1] if isinstance(key, tuple) else key
+            row, text = part.loc[key], xh.explain(part, name)
+            assert text.startswith(f"{name}　{row['label']}")
+            assert all(f"\n{word}：" in text for word in ("怎么量", "算法", "公式", "参数", "输入", "一句话"))
+            lines = text.split("输入：\n")[1].split("\n")
+            assert {"规划承诺表", "量法表"} <= {line.strip().split("｜")[0] for line in lines}
+            for line in lines:
+                layer, file, digest, *rest = line.strip().split("｜")
+                known = bundled.files[(bundled.files["file"] == file).to_numpy()]
+                assert digest.removeprefix("sha256 ") == known["sha256"].iloc[0][:16], layer
+                if "standards/" not in file and "pois/kinds" not in file:
+                    assert rest[0].startswith("20") and rest[1] in (
+                        "示意",
+                        "合成",
+                        "官方",
+                        "开放地图",
+                        "推算",
+                        "实测",
+                    ), line
+            if np.isfinite(row["value"]):
+                assert number_text(row["value"], row["unit"]) in text
+
+
+def test_workbook_keeps_what_was_filled_in(tmp_path: Path) -> None:
+    district = toy_with([measure("c", "communities_with", kinds="canteen", **ALL)])
+    table = lg.ledger(district)
+    path = tmp_path / "out" / "规划目标落实核对表.xlsx"
+    book_of.ledger_workbook(district, table, path)
+    first = path.read_bytes()
+    book_of.ledger_workbook(district, table, path)
+    assert path.read_bytes() == first, "same inputs, same bytes"
+    book = openpyxl.load_workbook(path)
+    assert book.sheetnames == [
+        "核对表",
+        "专栏1",
+        "任务分解表",
+        "社区一览",
+        "规划之外的标准",
+        "未列入的表述",
+        "原文矛盾",
+        "来源",
+        "专栏1底稿",
+    ]
+    assert [sheet.title for sheet in book if sheet.sheet_state != "visible"] == ["专栏1底稿"]
+    sheet = book["核对表"]
+    head = [cell.value for cell in sheet[3]]
+    assert sheet["A2"].value.startswith("2 条承诺：部分达标 1，数据不足 1。")
+    # what a meeting asks is printed, how it was made is not; whole numbers have no point
+    assert head[:2] == ["承诺", "原文"] and sheet.print_area.endswith(
+        f"${openpyxl.utils.get_column_letter(head.index('缺什么') + 1)}$5"
+    )
+    assert head.index("差距") < head.index("缺什么") < head.index("参数")
+    at = head.index("差距涉及")
+    assert head[at : at + 3] == ["差距涉及", "涉及什么", "涉及的依据"]
+    assert [sheet.cell(4, at + j).value for j in (1, 2, 3)] == [100, "常住人口（人）", "实测"]
+    assert (
+        sheet.cell(4, head.index("数值") + 1).value == 50
+        and sheet.cell(4, head.index("数值") + 1).number_format == "#,##0"
+    )
+    sheet = book["任务分解表"]
+    head = [cell.value for cell in sheet[3]]
+    assert sheet.freeze_panes == "C4" and head[0] == "编号" and head[-5:] == list(book_of.USER_COLUMNS)
+    sheet.cell(4, head.index("责任科室") + 1, "=民政科")
+    sheet.cell(5, head.index("进度") + 1, 60)
+    sheet.cell(6, 1, "T8")
+    sheet.cell(6, head.index("佐证材料") + 1, "会议纪要")
+    book.save(path)
+    again = tmp_path / "again.xlsx"
+    book_of.ledger_workbook(district, table, again, earlier=path)
+    kept = book_of.read_tasks(again)
+    assert kept.loc["T2", "进度"] == 60 and kept.loc["T8", "佐证材料"] == "会议纪要"
+    for row in openpyxl.load_workbook(again)["任务分解表"].iter_rows():
+        assert all(cell.data_type != "f" for cell in row)
+
+
+#: What the ledger writes.
+OUTPUTS = ("communities.html", "ledger.html", "ledger.json", "maps/evidence.html", "tables/规划目标落实核对表.xlsx")
+
+
+def written(folder: Path) -> dict[str, bytes]:
+    return {p.relative_to(folder).as_posix(): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
+
+
+def test_every_output_is_the_same_to_the_byte(tmp_path: Path) -> None:
+    rows = [measure(name, metric, **cells) for name, metric, cells, _, _ in BY_HAND]
+    folder = folder_with(tmp_path / "toy", [*rows, measure("s", "series", **SUM)])
+    for out in ("a", "b", "b"):  # into an empty folder, another, and over what is there
+        district = xh.District.load(folder)
+        write_ledger(district, lg.ledger(district), tmp_path / out)
+    first = written(tmp_path / "a")
+    assert tuple(first) == OUTPUTS and first == written(tmp_path / "b")
+
+
+@pytest.mark.slow
+def test_the_bundled_outputs_are_the_same_in_any_process(tmp_path: Path) -> None:
+    """Another order of hashes, another time zone, another folder."""
+    for out, seed, zone in (("a", "1", "UTC"), ("b", "2", "Asia/Shanghai")):
+        env = {**os.environ, "PYTHONHASHSEED": seed, "TZ": zone, "PYTHONPATH": str(ROOT)}
+        args = [sys.executable, "-m", "xinhe_geo", "ledger", "--out", str(tmp_path / out)]
+        subprocess.run(args, check=True, env=env, cwd=tmp_path, capture_output=True)
+    first = written(tmp_path / "a")
+    assert tuple(first) == OUTPUTS and first == written(tmp_path / "b")
+
+
+@pytest.mark.slow
+def test_libreoffice_finds_every_cell_as_it_was_written(tmp_path: Path) -> None:
+    """Nothing is repaired, nothing lost: about ten seconds."""
+    soffice = shutil.which("soffice")
+    if soffice is None:
+        pytest.skip("LibreOffice is not there")
+    rows = [measure(name, metric, **cells) for name, metric, cells, _, _ in BY_HAND]
+    district = toy_with([*rows, measure("s", "series", **SUM)], series=figures(y2021=4, y2022=5))
+    path, again = tmp_path / "a" / "核对表.xlsx", tmp_path / "b" / "核对表.xlsx"
+    book_of.ledger_workbook(district, lg.ledger(district), path)
+    profile = f"-env:UserInstallation={(tmp_path / 'profile').as_uri()}"
+    command = [soffice, profile, "--headless", "--convert-to", "xlsx", "--outdir", str(again.parent), str(path)]
+    subprocess.run(command, check=True, capture_output=True, timeout=300)
+    ours, theirs = openpyxl.load_workbook(path), openpyxl.load_workbook(again)
+    assert ours.sheetnames == theirs.sheetnames
+    for sheet in ours:
+        other = theirs[sheet.title]
+        assert sheet.freeze_panes == other.freeze_panes and sheet.dimensions == other.dimensions
+        for row in sheet.iter_rows():
+            for cell in row:
+                read = other[cell.coordinate].value
+                assert read == (pytest.approx(cell.value) if isinstance(cell.value, float) else cell.value), (
+                    cell.coordinate
+                )
+
+
+def test_a_damaged_workbook_is_not_written_over(tmp_path: Path) -> None:
+    district = toy_with([])
+    path = tmp_path / "规划目标落实核对表.xlsx"
+    path.write_bytes(b"not a workbook")
+    with pytest.raises(xh.EnvironmentProblem, match="任务分解表"):
+        book_of.ledger_workbook(district, lg.ledger(district), path)
+    assert path.read_bytes() == b"not a workbook" and list(tmp_path.glob(".*.part")) == []
+
+
+def test_the_panel_shows_years_and_targets(tmp_path: Path) -> None:
+    row = measure("s", "series", **SUM)
+    district = toy_with([row], series=figures(y2020=4.4, y2021=4, y2022=5))
+    panel = panel_sheet(district, lg.ledger(district))
+    assert (
+        list(panel["编号"]) == ["T1"]
+        and panel.loc[0, "2020"] == 4.4
+        and panel.loc[0, "2022"] == 5
+        and panel.loc[0, "目标"] == 20
+    )
+    assert math.isnan(panel.loc[0, "2025"]) and panel.loc[0, "判定"] == "待填"
+
+
+def test_the_panel_is_open_only_where_it_is_read(tmp_path: Path) -> None:
+    district = toy_with([measure("s", "series", **SUM)], series=figures(y2021=4, y2022=5))
+    book_of.ledger_workbook(district, lg.ledger(district), tmp_path / "book.xlsx")
+    book = openpyxl.load_workbook(tmp_path / "book.xlsx")
+    assert [sheet.title for sheet in book if sheet.protection.sheet] == ["专栏1"]
+    sheet = book["专栏1"]
+    assert not sheet.protection.autoFilter and "--take" in sheet["A2"].value
+    open_cells = {sheet.cell(3, c.column).value for c in sheet[4] if not c.protection.locked}
+    assert open_cells == {"2021", "2022", "2023", "2024", "2025"}
+    assert len(sheet._charts) == 1
+
+
+def test_trend_to_the_target() -> None:
+    row = measure("s", "series", **SUM)
+    district = toy_with([row], series=figures(y2020=4.4, y2021=4, y2022=5))
+    m = lg.measure_rows(district)[0]
+    table = typed_in.trend(district, m)
+    assert list(table.index) == [2020, 2021, 2022, 2023, 2024, 2025]
+    assert table["actual"].tolist()[1:3] == [4, 9] and table["actual"].isna().sum() == 4
+    assert list(table["path"]) == pytest.approx([0, 4, 8, 12, 16, 20])
+    latest = typed_in.trend(district, {**m, "aggregate": "latest", "low": 14.4})
+    assert latest["actual"].tolist()[:2] == [4.4, 4] and latest["path"].tolist() == pytest.approx(
+        [4.4, 6.4, 8.4, 10.4, 12.4, 14.4]
+    )
+    page = ledger_page(district, lg.ledger(district))
+    assert page.count('class="trend"') == 1 and "2021：4 亿元" in page
+
+
+def test_page_is_one_file_and_escapes(tmp_path: Path) -> None:
+    row = measure("c", "communities_with", kinds="canteen", **ALL)
+    district = toy_with([row])
+    page = ledger_page(district, lg.ledger(district), maps={"plan_clinic_15": "maps/plan_clinic_15.html"})
+    assert "&lt;b&gt;完善&lt;/b&gt;十五分钟圈" in page and "<b>完善</b>" not in page
+    assert "http:" not in page and "https:" not in page and 'src="' not in page
+    assert 'data-lacks="T01"' in page and "甲社区：c：缺老年食堂" in page
+    assert 'data-category="养老;医疗"' in page and "default-src 'none'" in page and page.count('class="promise"') == 2
+    assert page == ledger_page(district, lg.ledger(district), maps={"plan_clinic_15": "maps/plan_clinic_15.html"})
+
+
+@pytest.mark.browser
+def test_page_filters(tmp_path: Path, chromium: Any, bundled: xh.District, table: pd.DataFrame) -> None:
+    path = tmp_path / "ledger.html"
+    path.write_text(ledger_page(bundled, table), "utf-8")
+    page = chromium.new_page()
+    said: list[str] = []
+    page.on("console", lambda message: said.append(message.text))
+    page.on("pageerror", lambda error: said.append(str(error)))
+    page.goto(path.as_uri())
+    assert page.inner_text("#count") == "56 / 56"
+    page.select_option("#category", "养老")
+    assert page.inner_text("#count") == "4 / 56" and page.locator(".promise:visible").count() == 4
+    page.fill("#find", "没有这样的字")
+    assert page.inner_text("#count") == "0 / 56"
+    page.fill("#find", "")
+    page.select_option("#category", "")
+    page.check("#gap")
+    own = table[(table["role"] == "own") & (table["gap"] != "")]
+    short = list(dict.fromkeys(own.index.get_level_values("commitment")))
+    assert page.locator(".promise:visible").evaluate_all("rows => rows.map(row => row.id)") == short
+    page.uncheck("#gap")
+    chip = page.locator("button.verdict", has_text="数据不足")
+    chip.click()
+    assert page.inner_text("#count") == f"{(lg.verdicts(table) == '数据不足').sum()} / 56"
+    chip.click()
+    assert page.inner_text("#count") == "56 / 56"
+    targets = community_targets(bundled, table)
+    for code in ("120116006010", "120116006001"):
+        short = targets.loc[code][targets.loc[code, "short"].to_numpy(dtype=bool)]
+        wanted = [c for c in dict.fromkeys(short["commitment"]) if c]
+        page.select_option("#community", code)
+        shown = page.locator(".promise:visible").evaluate_all("rows => rows.map(row => row.id)")
+        assert sorted(shown) == sorted(wanted) and 0 < len(wanted) < 56
+        first = short[(short["commitment"] == shown[0]).to_numpy()].iloc[0]
+        line = page.locator(f"#{shown[0]} .here:visible")
+        assert line.count() == 1 and first["text"] in line.inner_text()
+        assert line.locator("a").get_attribute("href") == f"communities.html#c-{code}"
+    page.close()
+    assert said == []
+
+
+def test_no_frame_of_the_district_is_changed(bundled: xh.District, table: pd.DataFrame) -> None:
+    assert isinstance(bundled.layers["homes"], gpd.GeoDataFrame) and len(table)
+    assert "served" not in bundled.layers["homes"].columns
+
+
+def test_parts_of_homes_are_not_counted_as_homes() -> None:
+    rows = toy().homes
+    halves = pd.Series([0.5, 0.25, 1.0], index=rows.index[:3])
+    assert homes._missed(rows, halves, "homes").startswith("折合 1.80 个小区不可达，涉及 3 个小区：")
+    assert homes._missed(rows, halves.round(), "homes").startswith("1 个小区不可达，在 1 个小区：")
+
+
+def test_a_bracket_that_a_cell_of_the_plan_cut_off_is_closed() -> None:
+    assert lg.quoted("增速(%") == "“增速(%)”" and lg.quoted("面积(亩)") == "“面积(亩)”"

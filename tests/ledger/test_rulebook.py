@@ -1,0 +1,217 @@
+"""Rules written out, edited in Excel, read back: every change named, nothing verified that was not."""
+
+from __future__ import annotations
+
+import datetime
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import openpyxl
+import pytest
+from test_ledger import folder_with, measure
+
+import xinhe_geo as xh
+from xinhe_geo.app.cli import main
+from xinhe_geo.district.journal import undo
+from xinhe_geo.ledger.rulebook import export_rules, import_rules
+
+TOY = Path(__file__).parents[1] / "toy"
+RECALLED, READ = "gb50180_clinic_station", "plan_clinic_15"
+VERIFIED = {"verified_by": "王工", "verified_on": datetime.datetime(2026, 11, 20), "clause": "附录 C"}
+
+
+@pytest.fixture(scope="module")
+def book(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return export_rules(tmp_path_factory.mktemp("book") / "规则.xlsx", TOY)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    shutil.copytree(TOY, tmp_path / "toy")
+    return tmp_path / "toy"
+
+
+@pytest.fixture
+def edited(book: Path, tmp_path: Path) -> Callable[..., Path]:
+    def edit(rule: str = "", /, sheet: str = "规则表", **cells: Any) -> Path:
+        workbook = openpyxl.load_workbook(book)
+        page = workbook[sheet]
+        heads = {str(cell.value).split("\n")[-1]: cell.column for cell in page[3]}
+        row = next((cell.row for cell in page["A"] if cell.value == rule), page.max_row + 1)
+        for column, value in cells.items():
+            page.cell(row, heads[column]).value = value
+        if not cells:
+            page.delete_rows(row)
+        workbook.save(tmp_path / "改过.xlsx")
+        return tmp_path / "改过.xlsx"
+
+    return edit
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {
+        str(p.relative_to(folder)): p.read_bytes()
+        for p in sorted(folder.rglob("*"))
+        if p.is_file() and ".xinhe" not in str(p)
+    }
+
+
+def test_the_book_is_the_same_and_says_how(book: Path, tmp_path: Path, folder: Path) -> None:
+    assert export_rules(tmp_path / "again.xlsx", TOY).read_bytes() == book.read_bytes()
+    workbook = openpyxl.load_workbook(book)
+    assert workbook.sheetnames == ["说明", "规则表", "步行人群表", "距离衰减表"], (
+        "measures belong to a plan of the folder's own"
+    )
+    page = workbook["规则表"]
+    assert page["A3"].value == "编号\nrule" and page.freeze_panes == "B4"
+    assert "read,second_hand,recalled,convention" in {
+        v.formula1.strip('"') for v in page.data_validations.dataValidation
+    }
+    assert import_rules(book, folder).empty
+
+
+def test_a_changed_cell_is_named_and_changes_the_numbers(edited: Callable[..., Path], folder: Path) -> None:
+    before = contents(folder)
+    file = edited(RECALLED, metres=200)
+    changes = import_rules(file, folder)
+    assert changes.values.tolist() == [["rules", RECALLED, "改", "距离", "300", "200"]]
+    assert contents(folder) == before, "not written without being told to"
+    import_rules(file, folder, apply=True)
+    district = xh.District.load(folder)
+    assert district.rule(RECALLED).metres == 200 and district.files.at["rules", "from"] == "本目录"
+    # A is 210 m from the station
+    share = xh.summary(xh.coverage(district, rules=[RECALLED])).loc[RECALLED, "area_m2_share"]
+    assert (
+        share == 0
+        and xh.summary(xh.coverage(xh.District.load(TOY), rules=[RECALLED])).loc[RECALLED, "area_m2_share"] == 0.25
+    )
+    assert import_rules(file, folder).empty
+    undo(folder)
+    assert contents(folder) == before
+
+
+def test_a_table_at_its_usual_place_is_the_folder_s_own(edited: Callable[..., Path], folder: Path) -> None:
+    """Nobody has to declare it; what is imported goes into it."""
+    import_rules(edited(RECALLED, metres=200), folder, apply=True)
+    shutil.copy(TOY / "district.toml", folder)
+    district = xh.District.load(folder)
+    assert district.rule(RECALLED).metres == 200 and district.files.at["rules", "from"] == "本目录"
+    assert district.files.at["profiles", "from"] == "随程序"
+    import_rules(edited(RECALLED, metres=250), folder, apply=True)
+    assert xh.District.load(folder).rule(RECALLED).metres == 250
+    assert (folder / "district.toml").read_bytes() == (TOY / "district.toml").read_bytes()
+
+
+def test_a_checked_limit_becomes_a_standard(edited: Callable[..., Path], folder: Path) -> None:
+    assert xh.District.load(folder).rule(RECALLED).basis_text == "参考值（未核）"
+    changes = import_rules(edited(RECALLED, **VERIFIED), folder, apply=True)
+    assert set(changes["change"]) == {"核对"} and "read" in set(changes["after"])
+    assert xh.District.load(folder).rule(RECALLED).basis_text == "依据 GB 50180-2018 附录 C"
+
+
+@pytest.mark.parametrize(
+    ("rule", "cells", "field", "said"),
+    [
+        (RECALLED, {"verified_by": "王工"}, "verified_on", "没有填核对日期"),
+        (RECALLED, {**VERIFIED, "verified_on": "去年"}, "verified_on", "不是日期"),
+        (RECALLED, {"confidence": "read"}, "confidence", "谁在哪天核对"),
+        (READ, {"minutes": 20}, "confidence", "改了时间"),
+        (RECALLED, {"method": "flying"}, "method", "不在可选值"),
+        (RECALLED, {"metres": "远"}, "metres", "不是数"),
+        (RECALLED, {"profile": "runner"}, "profile", "runner"),
+        ("new_rule", {"rule": "new_rule"}, "label", "没有填"),
+    ],
+)
+def test_a_bad_row_is_named_and_nothing_is_written(
+    edited: Callable[..., Path], folder: Path, rule: str, cells: dict[str, Any], field: str, said: str
+) -> None:
+    before = contents(folder)
+    with pytest.raises(xh.DataError) as caught:
+        import_rules(edited(rule, **cells), folder, apply=True)
+    problems = caught.value.problems
+    problem = problems[(problems["field"] == field).to_numpy()].iloc[0]
+    assert problem["row"] == rule and said in problem["problem"] and problem["remedy"]
+    assert contents(folder) == before
+
+
+def test_a_limit_that_is_checked_anew_may_change(edited: Callable[..., Path], folder: Path) -> None:
+    import_rules(edited(READ, minutes=20, **VERIFIED), folder, apply=True)
+    assert xh.District.load(folder).rule(READ).minutes == 20
+
+
+def test_rows_come_and_go(edited: Callable[..., Path], folder: Path) -> None:
+    gone = import_rules(edited("gb50180_fitness"), folder)
+    assert gone[["row", "change"]].values.tolist() == [["gb50180_fitness", "删去"]]
+    fast = {"profile": "runner", "label": "跑步的人", "speed_m_s": 3, "steps": "true", "waits": 1}
+    come = import_rules(edited("runner", sheet="步行人群表", **fast), folder, apply=True)
+    assert come[["table", "row", "change"]].values.tolist() == [["profiles", "runner", "新增"]]
+    assert xh.District.load(folder).profile("runner").speed_m_s == 3
+
+
+def test_a_rule_that_is_used_cannot_go(edited: Callable[..., Path], folder: Path) -> None:
+    with pytest.raises(xh.DataError, match="plan_canteen_community"):
+        import_rules(edited("plan_canteen_community"), folder, apply=True)
+
+
+def test_measures_of_a_plan_of_its_own(tmp_path: Path) -> None:
+    folder = folder_with(tmp_path / "toy", [measure("c", "communities_with", kinds="canteen", unit="%")])
+    file = export_rules(tmp_path / "规则.xlsx", folder)
+    workbook = openpyxl.load_workbook(file)
+    page = workbook["量法表"]
+    heads = {str(cell.value).split("\n")[-1]: cell.column for cell in page[3]}
+    for column, value in {"operator": ">=", "low": 50, "target_from": "plan"}.items():
+        page.cell(4, heads[column]).value = value
+    workbook.save(file)
+    assert len(import_rules(file, folder, apply=True)) == 3
+    assert xh.ledger(xh.District.load(folder)).loc[("T1", "T1.c"), "verdict"] == "达标"
+    page.cell(4, heads["kinds"]).value = "cantine"
+    workbook.save(file)
+    with pytest.raises(xh.DataError, match="cantine"):
+        import_rules(file, folder, apply=True)
+
+
+def test_odd_files_and_folders_are_refused(tmp_path: Path, book: Path, folder: Path) -> None:
+    for file, target, said in (
+        (tmp_path / "none.xlsx", folder, "没有这个工作簿"),
+        (book, tmp_path, "不是街道目录"),
+        (book, xh.District.load().folder, "随程序"),
+    ):
+        with pytest.raises(xh.SourceError, match=said):
+            import_rules(file, target)
+    with pytest.raises(xh.SourceError, match="xlsx"):
+        export_rules(tmp_path / "rules.csv")
+    workbook = openpyxl.load_workbook(book)
+    workbook["规则表"].delete_cols(3)
+    workbook.save(tmp_path / "cut.xlsx")
+    with pytest.raises(xh.DataError, match="label"):
+        import_rules(tmp_path / "cut.xlsx", folder)
+
+
+def test_commands(
+    tmp_path: Path, folder: Path, edited: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["rules", "export", str(tmp_path / "r.xlsx"), str(folder)]) == 0
+    assert main(["rules", "import", str(tmp_path / "r.xlsx"), "--to", str(folder)]) == 0
+    assert "没有改动" in capsys.readouterr().out
+    assert main(["rules", "import", str(edited(RECALLED, metres=200)), "--to", str(folder), "--yes"]) == 0
+    assert "200" in capsys.readouterr().out and "standards/rules.csv" in (folder / "district.toml").read_text("utf-8")
+    assert main(["rules", "list", str(folder)]) == 0 and "td1063" in capsys.readouterr().out
+    assert main(["rules", "list", str(folder), "--set", "gb50180"]) == 0 and "参考值（未核）" in capsys.readouterr().out
+    assert main(["rules", "list", "--set", "gb5018"]) == 2
+
+
+def test_every_set_runs_by_its_name(capsys: pytest.CaptureFixture[str]) -> None:
+    district = xh.District.load(TOY)
+    sets = list(dict.fromkeys(district.rules["set"]))
+    assert {"plan", "td1063", "gb50180", "td1062", "tianjin", "wanzheng", "yikezhong"} <= set(sets)
+    for name in sets:
+        table = xh.headlines(district, xh.coverage(district, rules=name))
+        assert list(table.index) == list(district.rules.index[(district.rules["set"] == name).to_numpy()])
+        assert (table["headline"] != "").all() and (table["standard_text"] != "").all()
+    assert main(["rules", "run", "td1062", str(TOY)]) == 0
+    # B, D and E are farther than 500 m from the station: 260 people; nobody looked for schools
+    said = capsys.readouterr().out
+    assert "260" in said and "数据不足" in said
+    assert main(["rules", "run", "td1064", str(TOY)]) == 2 and "td1063" in capsys.readouterr().err

@@ -1,0 +1,142 @@
+"""Comparisons and the page of plans: what the files say is what the functions count; nothing is loaded, all is escaped."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import openpyxl
+import pandas as pd
+import pytest
+
+import xinhe_geo as xh
+from xinhe_geo.access.effects import effects
+from xinhe_geo.app.cli import main
+from xinhe_geo.core.errors import EnvironmentProblem
+from xinhe_geo.report.pages.plans import comparison, state_of, verdict_changes, write_comparison, write_new, write_plans
+from xinhe_geo.report.pages.shell import signed, table_html
+
+TOY = Path(__file__).parents[1] / "toy"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The toy with two plans, one of them with a name that must be escaped."""
+    import shutil
+
+    target = Path(shutil.copytree(TOY, tmp_path_factory.mktemp("plans") / "toy"))
+    (target / "scenarios").mkdir()
+    first = 'label = "<b>开&关</b>"\n[[edit]]\ndo = "close_facility"\nfacility = "F1"\n'
+    (target / "scenarios/close.toml").write_text(first, "utf-8")
+    (target / "scenarios/open.toml").write_text('[[edit]]\ndo = "open_planned"\nfacility = "F4"\n', "utf-8")
+    return target
+
+
+def test_a_comparison_is_written(folder: Path, tmp_path: Path) -> None:
+    district = xh.District.load(folder)
+    after, name = state_of(district, "close")
+    before, now = state_of(district, None)
+    out = tmp_path / "out"
+    table = write_comparison(before, after, out, names=(now, name))
+    page = (out / "compare.html").read_text("utf-8")
+    assert "<b>开" not in page and "&lt;b&gt;开&amp;关" in page
+    assert not re.search(r'(?:src|href)="(?:https?:)?//', page)
+    counted = effects(before, after)
+    lost = float(counted["people_lose"].max())
+    assert lost > 0 and float(table["受影响居民（人）"].max()) == pytest.approx(lost)
+    book = openpyxl.load_workbook(out / "方案比较.xlsx")
+    assert book.sheetnames[:3] == ["一页表", "小区变化", "设施使用人数"]
+    links = re.findall(r'href="(maps/[^"]+)"', page)
+    assert links and all((out / link).is_file() for link in links)
+    first = (out / "方案比较.xlsx").read_bytes()
+    write_comparison(before, after, out, names=(now, name))
+    assert (out / "方案比较.xlsx").read_bytes() == first
+
+
+def test_nothing_differs_from_itself(folder: Path) -> None:
+    district = xh.District.load(folder)
+    sheets = comparison(district, district, targets=False)
+    assert all(table.empty for table, _ in sheets.values())
+    assert verdict_changes(district, district).empty
+
+
+def test_a_count_of_one_is_not_a_hundred_per_cent() -> None:
+    """Shares stand under 之前 and 之后; what a target counts stands under other names, in its own unit."""
+    page = table_html(pd.DataFrame({"之前": [1.0], "之前的数": [0.0], "之后的数": [1.0]}))
+    assert re.findall(r'<td class="n">(.*?)</td>', page) == ["100.0%", "0", "1"]
+
+
+def test_a_change_is_written_as_people_write_it() -> None:
+    assert [signed(v) for v in (0.0, -0.0, 1.44, -2.0, -0.003, 0.049, -0.05)] == [
+        "0",
+        "0",
+        "+1.4",
+        "-2.0",
+        "-0.003",
+        "+0.049",
+        "-0.1",
+    ]
+    html = table_html(pd.DataFrame({"设施": ["甲"], "变化人数": [-452.2], "变化": [-0.0]}))
+    assert "-452<" in html and "-0.0" not in html
+
+
+def test_two_plans_against_each_other(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    district = xh.District.load(folder)
+    a, b = (state_of(district, name)[0] for name in ("close", "open"))
+    there, back = effects(a, b), effects(b, a)
+    pd.testing.assert_series_equal(there["people_gain"], back["people_lose"], check_names=False)
+    assert main(["compare", "close", "open", "--for", str(folder)]) == 0
+    assert "→" in capsys.readouterr().out
+    assert main(["compare", "nix", "--for", str(folder)]) == 2
+
+
+def test_the_page_of_plans(folder: Path, tmp_path: Path) -> None:
+    district = xh.District.load(folder)
+    table = write_plans(district, tmp_path)
+    page = (tmp_path / "plans.html").read_text("utf-8")
+    assert list(table.index) == ["close", "open"]
+    assert "&lt;b&gt;开&amp;关" in page and "<b>开" not in page and "default-src 'none'" in page
+    assert (tmp_path / "tables/方案.xlsx").is_file()
+
+
+def test_commands(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["scenario", "new", "甲", "--for", str(folder)]) == 0
+    path = folder / "scenarios/甲.toml"
+    assert main(["scenario", "check", str(path), "--for", str(folder)]) == 0
+    assert main(["scenario", "new", "甲", "--for", str(folder)]) == 4
+    path.write_text('[[edit]]\ndo = "close_facility"\nfacility = "F9"\n', "utf-8")
+    capsys.readouterr()
+    assert main(["scenario", "check", str(path), "--for", str(folder)]) == 3
+    assert "F9" in capsys.readouterr().out
+    path.unlink()
+    assert main(["scenario", "list", str(folder)]) == 0 and main(["scenarios", str(folder)]) == 0
+    assert main(["links", "plan_clinic_15", "--n", "1", "--for", str(folder), "--toml", "best.toml"]) == 0
+    with pytest.raises(EnvironmentProblem, match="已经有了"):
+        write_new(folder / "district.toml", "")
+
+
+def test_the_report_writes_plans_and_sites_when_asked(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Without being asked the brief says how; asked, it links every page, and each of them leads back."""
+    out = tmp_path / "out"
+    assert main(["report", str(folder), "--out", str(out)]) == 0
+    brief = (out / "index.html").read_text("utf-8")
+    assert "还没有写：方案比较（目录里有方案时）、选址比选" in brief and "<code>--plans</code>" in brief
+    assert not (out / "plans").exists() and not list(out.glob("sites-*.html"))
+    assert main(["report", str(folder), "--out", str(out), "--plans"]) == 0
+    brief = (out / "index.html").read_text("utf-8")
+    (sites_page,) = out.glob("sites-*.html")
+    assert "还没有写" not in brief and 'href="plans.html"' in brief and f'href="{sites_page.name}"' in brief
+    for page in (out / "plans.html", *out.glob("plans/*/compare.html"), sites_page):
+        for link in re.findall(r'href="([^"#]+)"', page.read_text("utf-8")):
+            assert (page.parent / link).is_file(), (page.name, link)
+    pages = [f"plans/{name}/compare.html" for name in ("close", "open")]
+    plans_page = (out / "plans.html").read_text("utf-8")
+    assert all(f'href="{page}"' in plans_page for page in pages)
+    lead = xh.headlines(xh.District.load(folder), xh.coverage(xh.District.load(folder)))
+    worst = lead[lead["people_unserved"] == lead["people_unserved"].max()]
+    assert any(label in sites_page.read_text("utf-8") for label in worst["label"])

@@ -1,0 +1,92 @@
+"""The public edition: pictures only, nothing that could be taken out of them, refused where it must be."""
+
+from __future__ import annotations
+
+import base64
+import importlib
+import re
+from dataclasses import replace
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import pytest
+from pypdf import PdfReader
+
+import xinhe_geo as xh
+
+edition = importlib.import_module("xinhe_geo.report.paper.public")
+
+TOY = Path(__file__).parents[1] / "toy"
+PAYLOAD = "</title><script>window.pwned=1</script>"
+
+
+@pytest.fixture(scope="module")
+def toy() -> xh.District:
+    return xh.District.load(TOY)
+
+
+@pytest.fixture(scope="module")
+def written(toy: xh.District, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    folder = tmp_path_factory.mktemp("public")
+    return edition.public(toy, folder, rules=["plan_clinic_15"], size="A4", contact="022-0000")
+
+
+def with_layer(district: xh.District, name: str, **facts: Any) -> xh.District:
+    layers = {**district.manifest["layers"], name: {**district.manifest["layers"][name], **facts}}
+    return replace(district, manifest=MappingProxyType({**district.manifest, "layers": layers}))
+
+
+def test_a_surveyed_district_comes_out_as_pictures_only(written: list[Path]) -> None:
+    assert written[0].name == "index.html"
+    assert sorted({f.suffix for f in written}) == [".html", ".pdf", ".png"]
+    assert len(written) == 1 + 2 * 3, "the overview, the completeness and the rule asked for"
+    assert {f.name for f in written} == {f.name for f in written[0].parent.iterdir()}
+
+
+def test_the_page_holds_no_coordinates_counts_or_scripts(toy: xh.District, written: list[Path]) -> None:
+    page = written[0].read_text("utf-8")
+    assert "<script" not in page and "<svg" not in page and "default-src 'none'" in page
+    plain = re.sub(r'src="data:image/png;base64,[^"]*"', "", page)
+    assert not [name for name in toy.homes["name"] if name in plain]
+    words = re.sub(r"<style>.*?</style>|<[^>]*>", " ", plain, flags=re.DOTALL)
+    assert set(re.findall(r"\d+", words)) == {"10", "15", "022", "0000"}, (
+        "the limit, the titles and the telephone; no count"
+    )
+    x, y = toy.homes.total_bounds[:2]
+    assert f"{x:.0f}" not in plain and f"{y:.0f}" not in plain and not re.search(r"11[67]\.\d{3}|39\.\d{3}", plain)
+    pictures = [base64.b64decode(p) for p in re.findall(r"base64,([^\"]*)", page)]
+    assert len(pictures) == 3 and all(p.startswith(b"\x89PNG") for p in pictures)
+    for word in ("送审", "审图号", "小于 10", "涉密", "022-0000", "送审前还缺：审图号、图号"):
+        assert word in plain, word
+
+
+def test_the_sheets_are_marked_and_show_no_boundary(written: list[Path]) -> None:
+    for file in written:
+        if file.suffix != ".pdf":
+            continue
+        said = "".join(PdfReader(file).pages[0].extract_text().split())
+        assert "须先送审" in said and "内部资料" not in said
+        assert "街道界" not in said and "社区界" not in said
+        assert not re.search(r"(?<!\d)[1-9](人|个小区|户)|小区[1-9]个", said)
+
+
+def test_schematic_boundaries_are_refused(tmp_path: Path, toy: xh.District) -> None:
+    with pytest.raises(xh.DataError, match="公开"):
+        edition.public(xh.District.load(), tmp_path / "bundled")
+    with pytest.raises(xh.DataError, match="示意或合成"):
+        edition.public(with_layer(toy, "communities", basis="schematic"), tmp_path / "toy")
+    with pytest.raises(xh.DataError, match="密级"):
+        edition.public(with_layer(toy, "homes", secrecy="秘密"), tmp_path / "toy")
+    assert not list(tmp_path.iterdir())
+
+
+def test_names_and_numbers_of_the_user_stay_text(toy: xh.District) -> None:
+    named = replace(toy, manifest=MappingProxyType({**toy.manifest, "name": PAYLOAD}))
+    page = edition._page(named, [(PAYLOAD, b"")], PAYLOAD, [PAYLOAD], PAYLOAD)
+    assert "<script" not in page and page.count("</title>") == 1
+
+
+def test_the_same_edition_twice_has_the_same_bytes(toy: xh.District, written: list[Path], tmp_path: Path) -> None:
+    again = edition.public(toy, tmp_path, rules=["plan_clinic_15"], size="A4", contact="022-0000")
+    assert [f.read_bytes() for f in again] == [f.read_bytes() for f in written]

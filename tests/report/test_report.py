@@ -1,0 +1,202 @@
+"""The report: what it writes, that it repeats to the byte, that a failure leaves earlier outputs as they were."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import shutil
+import sqlite3
+import zipfile
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import openpyxl
+import pandas as pd
+import pyogrio
+import pytest
+
+import xinhe_geo as xh
+from xinhe_geo.report import report
+
+TOY = Path(__file__).parents[1] / "toy"
+
+
+def digest(folder: Path) -> dict[str, str]:
+    return {
+        p.relative_to(folder).as_posix(): hashlib.sha256(p.read_bytes()).hexdigest()
+        for p in sorted(folder.rglob("*"))
+        if p.is_file()
+    }
+
+
+@pytest.fixture(scope="module")
+def output(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("out") / "output"
+    xh.brief(xh.District.load(TOY), folder)
+    return folder
+
+
+def test_everything_promised_is_there(output: Path) -> None:
+    for name in ("index.html", "maps/overview.html", "tables/coverage.xlsx", "gis/coverage.gpkg", "run.json"):
+        assert (output / name).is_file(), name
+
+
+def test_the_brief_says_in_which_order_it_names_who_misses_out(output: Path) -> None:
+    """Walks come first whatever the numbers: a home whose community has none may count more people further down."""
+    said = (output / "index.html").read_text("utf-8")
+    assert "走路够不着的人多的在前，其次是本社区没有的" in said
+
+
+def test_same_inputs_same_bytes(output: Path, tmp_path: Path) -> None:
+    xh.brief(xh.District.load(TOY), tmp_path / "again")
+    assert digest(tmp_path / "again") == digest(output)
+
+
+def test_documents_are_written_by_name(tmp_path: Path) -> None:
+    district = xh.District.load(TOY)
+    assert report.documents(district, (), tmp_path / "none") == []
+    with pytest.raises(xh.UnknownNameError, match="sheet、word、slides"):
+        report.documents(district, ["sheet", "pdf"], tmp_path / "none")
+    assert not (tmp_path / "none").exists()
+    (sheet,) = report.documents(district, "sheet", tmp_path)
+    assert sheet.name == report.DOCUMENTS["sheet"] and sheet.read_bytes().startswith(b"%PDF")
+
+
+def test_no_clock_no_path_no_address_in_outputs(output: Path) -> None:
+    for path in output.rglob("*"):
+        if path.suffix in {".html", ".json"}:
+            text = path.read_text("utf-8")
+            assert str(output.parent) not in text
+            assert not re.search(r'(?:src|href)="https?://', text), path
+    with zipfile.ZipFile(output / "tables/coverage.xlsx") as book:
+        assert {i.date_time[0] for i in book.infolist()} == {1980}
+
+
+def test_workbook_begins_with_the_matrix_and_the_gaps(output: Path) -> None:
+    book = openpyxl.load_workbook(output / "tables/coverage.xlsx")
+    assert book.sheetnames[:2] == ["社区×设施矩阵", "缺口清单"]
+    matrix = [[cell.value for cell in row] for row in book["社区×设施矩阵"].iter_rows(min_row=3)]
+    kinds = xh.District.load(TOY).kinds["label"]
+    row = dict(zip(matrix[0], matrix[1], strict=True))
+    assert (row["社区"], row[kinds["clinic_station"]], row[kinds["canteen"]]) == ("甲社区", 1, 0)
+    gaps = [[cell.value for cell in row] for row in book["缺口清单"].iter_rows(min_row=3)]
+    assert "原因" in gaps[0] and any("走不到" in str(r) for r in gaps[1:])
+
+
+def test_workbook_never_writes_formulas(tmp_path: Path) -> None:
+    district = xh.District.load(TOY)
+    results = report.analyse(district)
+    results["presence"] = results["presence"].rename(index={"T01": "=1+1"})
+    report.workbook(district, results, tmp_path / "book.xlsx")
+    cell = openpyxl.load_workbook(tmp_path / "book.xlsx")["社区×设施矩阵"]["A4"]
+    assert cell.value == "=1+1" and cell.data_type == "s"
+
+
+def test_whole_columns_give_the_bytes_of_single_cells(tmp_path: Path) -> None:
+    import xlsxwriter
+    from xlsxwriter.worksheet import Worksheet
+
+    from xinhe_geo.core import xlsx as _quicksheet
+
+    class Plain(Worksheet):  # type: ignore[misc]
+        def put_column(self, first: int, column: int, values: list[object], style: object) -> None:
+            for row, value in enumerate(values, first):
+                if isinstance(value, str):
+                    self.write_string(row, column, value)
+                elif value is not None and value is not pd.NA and np.isfinite(value):
+                    self.write_number(row, column, float(value), style)
+
+    columns = {
+        0: ["甲", " <a&b> ", "甲", "=1+1", "长" * 40_000, None],
+        27: [1, 2.5, np.nan, pd.NA, 1 / 3, -1e-17],
+        28: [None] * 6,
+    }
+    made = []
+    for kind in (_quicksheet.QuickSheet, Plain):
+        path = tmp_path / f"{kind.__name__}.xlsx"
+        book = xlsxwriter.Workbook(str(path), {"strings_to_formulas": False})
+        book.set_properties({"created": datetime(2026, 1, 1, tzinfo=UTC)})
+        sheet = book.add_worksheet("表", worksheet_class=kind)
+        sheet.write_string(0, 0, "题", book.add_format({"bold": True}))
+        for column, values in columns.items():
+            sheet.put_column(1, column, values, book.add_format({"num_format": "0.0%"}))
+        book.close()
+        made.append(path.read_bytes())
+    assert made[0] == made[1]
+
+
+def test_geopackage_opens_with_styles(output: Path) -> None:
+    path = output / "gis/coverage.gpkg"
+    frame = pyogrio.read_dataframe(path, layer="覆盖_plan_clinic_15")
+    assert dict(zip(frame["home"], frame["served"], strict=True)) == {"A": 1, "B": 1, "C": 1, "D": 1, "E": 0}
+    assert frame.crs.to_epsg() == 4548
+    with closing(sqlite3.connect(path)) as db:
+        styles = dict(db.execute("SELECT f_table_name, styleQML FROM layer_styles").fetchall())
+    assert "graduatedSymbol" in styles["覆盖_plan_clinic_15"] and 'name="常住人口"' in styles["覆盖_plan_clinic_15"]
+    assert set(styles) == {str(name) for name, _ in pyogrio.list_layers(path) if name != "layer_styles"}
+    # Every field has a Chinese alias; those of a table side by side are named by their rules.
+    fields = {
+        f
+        for qml in styles.values()
+        for f, alias in re.findall(r'field="([^"]*)" name="([^"]*)"', qml)
+        if not re.search("[一-龟]|OSM", alias)
+    }
+    assert not fields
+
+
+def test_record_names_inputs_and_outputs(output: Path) -> None:
+    record = json.loads((output / "run.json").read_text("utf-8"))
+    assert record["inputs"]["homes"]["sha256"] == hashlib.sha256((TOY / "homes/homes.geojson").read_bytes()).hexdigest()
+    assert record["inputs"]["kinds"]["from"] == "随程序"
+    assert record["files"]["index.html"] == hashlib.sha256((output / "index.html").read_bytes()).hexdigest()
+    assert record["results"]["plan_clinic_15"]["value"] == pytest.approx(350 / 360, abs=1e-9)
+
+
+def test_brief_says_what_it_rests_on(output: Path) -> None:
+    text = (output / "index.html").read_text("utf-8")
+    assert "步行 15 分钟可达常住人口 97.2%" in text
+    assert "演示值" not in text  # the toy district is surveyed
+    assert "数据不足" in text
+
+
+def test_bundled_district_prints_no_bare_verdict(tmp_path: Path) -> None:
+    lead = xh.brief(xh.District.load(), tmp_path / "out")
+    known = lead[lead["value"].notna()]
+    assert len(known) > 20
+    assert (known["mark"] == "演示值（不作结论）").all()
+    text = (tmp_path / "out/index.html").read_text("utf-8")
+    assert "不作任何结论" in text and "未达标" not in text
+
+
+def test_other_files_stay_and_stale_ones_go(output: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(output, tmp_path / "output"))
+    district = xh.District.load(TOY)
+    (folder / "我的笔记.txt").write_text("留着", "utf-8")
+    before = digest(folder)
+    xh.brief(district, folder, preset="td1063")
+    after = digest(folder)
+    assert after["我的笔记.txt"] == before["我的笔记.txt"]
+    assert "maps/plan_clinic_15.html" in before and "maps/plan_clinic_15.html" not in after
+
+
+def test_a_failure_leaves_earlier_outputs(output: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = Path(shutil.copytree(output, tmp_path / "output"))
+    district = xh.District.load(TOY)
+    before = digest(folder)
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device", "coverage.gpkg")
+
+    monkeypatch.setattr(report, "geopackage", full)
+    with pytest.raises(xh.EnvironmentProblem, match=r"coverage\.gpkg"):
+        xh.brief(district, folder)
+    assert digest(folder) == before
+    assert [p.name for p in tmp_path.iterdir()] == ["output"]
+
+
+def test_unknown_preset() -> None:
+    with pytest.raises(xh.UnknownNameError, match="elderly"):
+        xh.brief(xh.District.load(TOY), preset="elder")

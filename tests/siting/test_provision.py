@@ -1,0 +1,145 @@
+"""What a plan must provide, on the toy district by hand; distances are worked out in test_reach.py."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import shapely
+
+import xinhe_geo as xh
+from xinhe_geo.core.errors import ScenarioError, UnknownNameError
+from xinhe_geo.core.models import Edit
+from xinhe_geo.district.scenario import Scenario
+from xinhe_geo.siting.provision import on_parcel, provision
+
+TOY = Path(__file__).parents[1] / "toy"
+
+
+@pytest.fixture(scope="module")
+def toy() -> xh.District:
+    """The toy with a parcel where its home A stands, and four norms for its clinic."""
+    toy = xh.District.load(TOY)
+    home = toy.rows["homes"].loc[["A"]]
+    parcels = home[["name", "geometry", "basis", "source", "checked_by", "checked_on", "note"]].assign(
+        zone=np.nan, use=np.nan
+    )
+    parcels.index = pd.Index(["plot"], name="parcel")
+    kind = str(toy.open_facilities.loc["F1", "kind"])
+    table = toy.rows["norms"].iloc[:0]
+    rows = {
+        "places": {
+            "unit": "处",
+            "base": "people",
+            "per": 1000.0,
+            "amount": 1.0,
+            "field": "count",
+            "confidence": "read",
+        },
+        "beds": {
+            "unit": "床",
+            "base": "people_60plus",
+            "per": 100.0,
+            "amount": 3.0,
+            "field": "capacity",
+            "m2_each": 35.0,
+            "confidence": "recalled",
+        },
+        "rooms": {
+            "unit": "m²",
+            "base": "households",
+            "per": 100.0,
+            "amount": 30.0,
+            "field": "floor_area_m2",
+            "confidence": "convention",
+        },
+    }
+    own = pd.DataFrame(
+        {c: [rows[n].get(c, np.nan) for n in rows] for c in table.columns}, index=pd.Index(list(rows), name="norm")
+    )
+    own["set"], own["label"], own["kinds"] = "toy", list(rows), kind
+    own[["standard", "clause", "source", "note"]] = ["标准", "第 1 条", "某处", ""]
+    return toy.with_rows({**toy.rows, "parcels": parcels, "norms": own})
+
+
+def plan(people: float, **more: object) -> Scenario:
+    """New homes where A stood, with A's gate."""
+    edits = (
+        Edit("demolish_homes", {"homes": ["A"]}),
+        Edit("build_homes", {"parcel": "plot", "home": "NEW", "people": people, **more}),
+    )
+    return Scenario("p", "试算", edits)
+
+
+def test_what_is_needed_and_what_is_left_over(toy: xh.District) -> None:
+    """
+    F1 is the only clinic near. Whoever has it as the nearest comes first: the people of the other homes.
+
+    400 newcomers need 0.4 of a place that 1,000 people share.
+    """
+    after = plan(400.0).on(toy)
+    others = after.homes[after.homes.index != "NEW"]
+    found = provision(toy, plan(400.0), norms="places").loc["places"]
+    assert found["required"] == pytest.approx(0.4)
+    nearest = xh.coverage(after).xs("plan_clinic_15", level="rule")["facility"]
+    users = float(others["people"][(nearest.reindex(others.index) == "F1").to_numpy()].sum())
+    assert users > 0
+    assert found["own"] == 0.0
+    assert found["absorbed"] == pytest.approx(min(0.4, max(0.0, 1 - users / 1000)))
+    assert found["missing"] == pytest.approx(0.4 - found["absorbed"])
+    assert found["standard_text"] == "依据 标准 第 1 条"
+    many = provision(toy, plan(4000.0), norms="places").loc["places"]
+    assert many["absorbed"] == pytest.approx(1 - users / 1000)
+    assert many["to_build"] == np.ceil(4.0 - many["absorbed"])
+    assert f"缺 {many['to_build']:.0f} 处" in many["verdict"]
+
+
+def test_what_is_not_known_is_said(toy: xh.District) -> None:
+    """F1 says no beds; the plan says no older people and no households."""
+    silent = provision(toy, plan(400.0)).loc[["beds", "rooms"]]
+    assert silent["required"].isna().all()
+    assert "没有写60岁及以上" in silent.loc["beds", "verdict"] and "没有写户数" in silent.loc["rooms", "verdict"]
+    told = provision(toy, plan(400.0, people_60plus=200, households=150))
+    assert told.loc["beds", "required"] == pytest.approx(6)
+    assert told.loc["beds", "required_m2"] == pytest.approx(6 * 35)
+    assert told.loc["rooms", "required"] == pytest.approx(45)
+    assert "没有写规模（F1）" in told.loc["beds", "verdict"]
+    assert told.loc["beds", "standard_text"] == "参考值（未核）" and told.loc["rooms", "standard_text"] == "本工具约定"
+    assert told["missing"].notna().tolist() == [True, False, False]
+
+
+def test_what_the_plan_opens_itself_counts_first(toy: xh.District) -> None:
+    spot = shapely.get_coordinates(toy.facilities.geometry["F1"])[0]
+    kind = str(toy.facilities.loc["F1", "kind"])
+    opened = Edit(
+        "open_facility", {"facility": "NEU", "kind": kind, "xy": [float(spot[0]), float(spot[1])], "capacity": 50}
+    )
+    with_own = Scenario("q", edits=(*plan(400.0).edits, opened))
+    found = provision(toy, with_own, norms="places").loc["places"]
+    assert found["own"] == pytest.approx(0.4)
+    assert found["missing"] == 0 and found["verdict"] == "够用"
+
+
+def test_refusals(toy: xh.District) -> None:
+    with pytest.raises(ScenarioError, match="没有新建住房"):
+        provision(toy, Scenario("nothing"))
+    with pytest.raises(UnknownNameError, match="places"):
+        provision(toy, plan(1.0), norms="place")
+    with pytest.raises(ScenarioError, match="--parcel"):
+        on_parcel("plot", None)
+    wrong = toy.rows["norms"].assign(kinds="nix")
+    with pytest.raises(xh.DataError, match="没有设施类别“nix”"):
+        provision(toy.with_rows({**toy.rows, "norms": wrong}), plan(1.0))
+
+
+def test_the_bundled_plan_carries_its_marks() -> None:
+    district = xh.District.load()
+    table = provision(district, district.scenario("wuchedi-renewal"))
+    assert (table["mark"] == "演示值（不作结论）").all()
+    assert set(table["confidence"]) >= {"read", "recalled", "convention"}
+    known = table.dropna(subset=["missing"])
+    parts = known[["own", "absorbed", "missing"]].sum(axis=1)
+    assert known["required"].to_numpy() == pytest.approx(parts.to_numpy()) and len(known) > 8
+    assert table.loc["nursing_beds", "required_m2"] == pytest.approx(35 * table.loc["nursing_beds", "required"])

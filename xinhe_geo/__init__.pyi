@@ -1,0 +1,36 @@
+"""The names of `xinhe_geo`, and the package that each is loaded from."""
+
+from .access import compare as compare
+from .access import completeness as completeness
+from .access import coverage as coverage
+from .access import gaps as gaps
+from .access import headlines as headlines
+from .access import isochrones as isochrones
+from .access import presence as presence
+from .access import summary as summary
+from .core import DataError as DataError
+from .core import EnvironmentProblem as EnvironmentProblem
+from .core import NetworkError as NetworkError
+from .core import Profile as Profile
+from .core import Rule as Rule
+from .core import ScenarioError as ScenarioError
+from .core import SitingError as SitingError
+from .core import SourceError as SourceError
+from .core import UnknownNameError as UnknownNameError
+from .core import XinheError as XinheError
+from .district import District as District
+from .district import Scenario as Scenario
+from .district import check as check
+from .ledger import explain as explain
+from .ledger import ledger as ledger
+from .maps import draw as draw
+from .maps import live as live
+from .maps import picture as picture
+from .network import WalkNetwork as WalkNetwork
+from .report import brief as brief
+from .report.paper import sheet as sheet
+from .siting import Siting as Siting
+from .siting import sites as sites
+
+__version__: str
+__all__: list[str]

@@ -1,1 +1,0 @@
-"""Inside of `batch`: what only many districts show, and its page."""

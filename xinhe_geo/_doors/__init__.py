@@ -1,1 +1,0 @@
-"""Inside of `sources`: files and downloads into a district folder, never half-done."""

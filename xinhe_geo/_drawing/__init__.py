@@ -1,1 +1,0 @@
-"""Inside of `maps`: house style, base map, themes, and the live map, as pages that load nothing."""

@@ -1,1 +1,0 @@
-"""Inside of `network`: streets as arrays, made from files, attached to, searched."""

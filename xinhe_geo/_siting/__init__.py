@@ -1,1 +1,0 @@
-"""Inside of `siting`: the models, their exact solution, and single links as candidates."""

@@ -1,0 +1,444 @@
+"""
+Who is served: shares per home and per any grouping, completeness, gaps and why.
+
+Three methods stand beside each other and run between the same doors; every number carries its method, denominator,
+profile, year and basis. Unknown people are missing, never 0, and shares are taken over what is known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+
+from ..core import (
+    BASES,
+    METHOD_LABELS,
+    Profile,
+    Rule,
+    UnknownNameError,
+    say,
+    work,
+)
+from ..district import District, kind_name
+from .entrances import home_points
+from .home_shares import (
+    COST_COLUMNS,
+    TOLERANCE_MIN,
+    PointsOfHomes,
+    median_by_home,
+    most_common,
+    points_of_homes,
+    share_within,
+    within_limit,
+)
+from .od_table import od_table, od_tables
+
+GROUPINGS = ("zone", "area", "community", "grid")
+
+
+def coverage(
+    district: District, *, rules: str | Sequence[str | Rule] = "plan", profile: str | Profile | None = None
+) -> pd.DataFrame:
+    """
+    Compute how much of each home is served under each rule.
+
+    Parameters
+    ----------
+    district
+        What `District.load` opened; it stays as it was.
+    rules
+        A set of `rules.csv` ("plan", "td1063", "elderly" …), or names of rules, or `Rule` values.
+    profile
+        Who walks, instead of each rule's own profile.
+
+    Returns
+    -------
+    cover
+        MultiIndex (home, rule). Columns: `label`, `kind` (";"-joined: any of them serves), `metric`, `method`, `profile`,
+        `denominator`, `limit_metres`, `limit_minutes`; `facility` (nearest by the rule's method for most of the home),
+        `metres`, `straight_metres`, `minutes` (medians over the home's points, missing where most of it cannot get there);
+        `served` (share 0-1 by the rule's own method), `served_buffer`, `served_network_m`, `served_walk_min` (each method),
+        `served_inside` (the rule's method, facilities inside the district only); `people`, `people_60plus`, `households`,
+        `area_m2`; `zone`, `area`, `community`, `grid`; `basis` (weakest input). Missing `served` means 数据不足.
+
+    Raises
+    ------
+    UnknownNameError
+        No such set, rule or profile.
+    """
+    chosen = rules_of(district, rules, profile)
+    homes = district.homes
+    if homes is None or homes.empty:
+        return pd.DataFrame(
+            columns=["label", "kind", "served"], index=pd.MultiIndex.from_arrays([[], []], names=["home", "rule"])
+        )
+    ground = _ground(district, homes)
+    parts: dict[str, Mapping[str, Any]] = {}
+    walkers = list(dict.fromkeys(rule.profile for rule in chosen))
+    with work("计算覆盖率", len(walkers) + len(chosen)) as step:
+        for walker in walkers:
+            own = [rule for rule in chosen if rule.profile == walker]
+            kinds = dict.fromkeys(kind for rule in own for kind in rule.kinds)
+            who = profile if isinstance(profile, Profile) else district.profile(walker)
+            step(f"{who.label}步行")
+            nearest = (od_tables(district, kinds, profile=who, inside_only=only) for only in (False, True))
+            everywhere, inside = nearest
+            for group in dict.fromkeys(rule.kinds for rule in own):
+                asking = [rule for rule in own if rule.kinds == group]
+                tables = nearest_of_any(everywhere, group), nearest_of_any(inside, group)
+                for rule, found in zip(asking, _cover_kinds(district, asking, ground, tables), strict=True):
+                    step(rule.label)
+                    parts[rule.name] = found
+    return _joined(ground.facts, [parts[rule.name] for rule in chosen])
+
+
+def _joined(facts: pd.DataFrame, rules: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    """Return the rows of all rules, home by home: what the homes carry beside what each rule found for them."""
+    count, homes = len(rules), len(facts)
+    order = np.repeat(facts.index.argsort(), count), np.tile(np.arange(count), homes)
+    rows = order[1] * homes + order[0]
+    columns: dict[str, Any] = {"home": facts.index.take(order[0])}
+    columns |= {name: facts[name].array.take(order[0]) for name in facts.columns if name != "home_basis"}
+    for name, first in rules[0].items():
+        if isinstance(first, (str, float)):
+            words = pd.array([rule[name] for rule in rules], dtype="str" if isinstance(first, str) else "float64")
+            columns[name] = words.take(order[1])
+        else:
+            values = np.concatenate([rule[name] for rule in rules]).take(rows)
+            columns[name] = pd.array(values, dtype="str") if values.dtype == object else values
+    return pd.DataFrame(columns).set_index(["home", "rule"])
+
+
+def rules_of(district: District, rules: str | Sequence[str | Rule], profile: str | Profile | None = None) -> list[Rule]:
+    """Return the rules a set name, a rule name or a list of either stands for, with `profile` put in where given."""
+    table = district.rules
+    if isinstance(rules, str):
+        names: list[str | Rule] = list(table.index[(table["set"] == rules).to_numpy()])
+        if not names:
+            if rules not in table.index:
+                known = [*dict.fromkeys(table["set"]), *table.index]
+                raise UnknownNameError("规则集或规则", rules, known)
+            names = [rules]
+    else:
+        names = list(rules)
+    chosen = [district.rule(name) for name in names]
+    if profile is None:
+        return chosen
+    walker = district.profile(profile)
+    return [replace(rule, profile=walker.name) for rule in chosen]
+
+
+def home_facts(district: District, homes: gpd.GeoDataFrame) -> pd.DataFrame:
+    """What every row of a home carries: people, land, groups, basis."""
+    area = homes.geometry.area
+    return pd.DataFrame(
+        {
+            "name": homes["name"],
+            "people": homes["people"],
+            "people_60plus": homes["people_60plus"],
+            "households": homes["households"].astype("float64"),
+            "area_m2": area.where(area > 0),
+            "home_basis": district.basis("homes"),
+        }
+    ).join(district.groups)
+
+
+class _Ground(NamedTuple):
+    """What all rules of a district stand on: its homes, what they carry, and the weakest basis of what they walk along and to."""
+
+    homes: PointsOfHomes
+    facts: pd.DataFrame
+    basis: np.ndarray  # of each home, as its place in BASES
+    streets: int
+    facilities: Mapping[str, int]  # by kind
+
+
+def _ground(district: District, homes: gpd.GeoDataFrame) -> _Ground:
+    facts = home_facts(district, homes)
+    order = {name: i for i, name in enumerate(BASES)}
+    streets = district.basis("streets").unique() if "streets" in district.layers else []
+    kinds: dict[str, int] = {}
+    facilities = district.facilities
+    if facilities is not None:
+        known = pd.DataFrame({"kind": facilities["kind"].array, "basis": district.basis("facilities").array})
+        for kind, basis in known.drop_duplicates().itertuples(index=False):
+            kinds[kind] = max(kinds.get(kind, 0), order[basis])
+    points = points_of_homes(home_points(district))
+    weakest = max((order[basis] for basis in streets), default=0)
+    return _Ground(points, facts, facts["home_basis"].map(order).to_numpy(), weakest, kinds)
+
+
+def _cover_kinds(
+    district: District, rules: Sequence[Rule], ground: _Ground, tables: tuple[pd.DataFrame, pd.DataFrame]
+) -> list[dict[str, Any]]:
+    """
+    Return, rule by rule, its columns with one row per home; the rules ask for the same kinds and the same walker.
+
+    `tables` are the hinge over all facilities and over those inside. Rules that ask for the same differ in their limits alone.
+    """
+    best = tables[0]
+    homes, kinds = ground.homes, rules[0].kinds
+    rows = homes.names.get_indexer(ground.facts.index)
+
+    def by_metres(column: str, told: Callable[[PointsOfHomes, pd.Series], np.ndarray]) -> np.ndarray:
+        """Return what is told of a column that is the same whoever walks, kept for the next walker."""
+        key = ("cover", kinds, column)
+        if key not in district.memo:
+            district.memo[key] = told(homes, best[column])[rows]
+        found: np.ndarray = district.memo[key]
+        return found
+
+    shared = {column: by_metres(column, median_by_home) for column in ("metres", "straight_metres")}
+    shared["minutes"] = median_by_home(homes, best["minutes"])[rows]
+    nearest = {}
+    for timed in {rule.method == "walk_min" for rule in rules}:
+        nearest[timed] = (
+            most_common(homes, best["facility_minutes"])[rows] if timed else by_metres("facility", most_common)
+        )
+    costs, inside = ({column: table[column].to_numpy() for column in COST_COLUMNS} for table in tables)
+    within = [
+        [*(within_limit(costs, rule, method) for method in METHOD_LABELS), within_limit(inside, rule, rule.method)]
+        for rule in rules
+    ]
+    shares = share_within(homes, np.array(within))[:, :, rows]
+    if not is_surveyed(district, kinds):
+        shares[:] = np.nan
+    floor = max(ground.streets, *(ground.facilities.get(kind, 0) for kind in kinds))
+    basis = np.array(BASES, dtype=object)[np.maximum(ground.basis, floor)]
+    answers = []
+    for rule, share in zip(rules, shares, strict=True):
+        served = {f"served_{method}": share[i] for i, method in enumerate(METHOD_LABELS)}
+        served |= {"served": served[f"served_{rule.method}"], "served_inside": share[-1]}
+        if rule.metric == "presence" and is_surveyed(district, kinds):
+            served["served"] = served["served_inside"] = _present(district, kinds, ground.facts)
+        answers.append(
+            {
+                "rule": rule.name,
+                "label": rule.label,
+                "kind": ";".join(kinds),
+                "metric": rule.metric,
+                "method": rule.method,
+                "profile": rule.profile,
+                "denominator": rule.denominator,
+                "limit_metres": float(rule.metres),
+                "limit_minutes": float(rule.minutes),
+                **shared,
+                "facility": nearest[rule.method == "walk_min"],
+                **served,
+                "basis": basis,
+            }
+        )
+    return answers
+
+
+def is_surveyed(district: District, kinds: Iterable[str]) -> bool:
+    """A kind nobody surveyed, and of which nothing is known, gives 数据不足 rather than 0."""
+    if "known_kinds" not in district.memo:
+        facilities = district.facilities
+        district.memo["known_kinds"] = district.surveyed_kinds | set(() if facilities is None else facilities["kind"])
+    return not district.memo["known_kinds"].isdisjoint(kinds)
+
+
+def nearest_of_any(tables: Mapping[str, pd.DataFrame], kinds: Sequence[str]) -> pd.DataFrame:
+    """Return, per point, the nearest of any of `kinds`; index point."""
+    frames = [tables[kind] for kind in kinds]
+    first, count = frames[0], len(frames[0])
+    if len(frames) == 1:
+        return first
+    every = pd.concat(frames, ignore_index=True)
+
+    def least(cost: str) -> np.ndarray:
+        """Return the rows of the kinds that cost each point least; of equals the first kind's."""
+        values = every[cost].fillna(np.inf).to_numpy().reshape(len(frames), count)
+        return np.asarray(values.argmin(axis=0) * count + np.arange(count))
+
+    nearest, soonest = least("metres"), least("minutes")
+    by_metres = ("home", "facility", "metres")
+    columns = {c: every[c].array.take(nearest if c in by_metres else soonest) for c in first.columns}
+    columns["straight_metres"] = np.fmin.reduce([frame["straight_metres"].to_numpy() for frame in frames])
+    return pd.DataFrame(columns, index=first.index)
+
+
+def _present(district: District, kinds: Sequence[str], facts: pd.DataFrame) -> np.ndarray:
+    """1 where the home's community has an open facility of the kinds, 0 where not, missing where it is in none."""
+    matrix = presence(district)
+    if matrix.empty:
+        return np.full(len(facts), np.nan)
+    has = (matrix[matrix.columns.intersection(kinds)].to_numpy() > 0).any(axis=1)
+    row = matrix.index.get_indexer(facts["community"])
+    return np.where(row >= 0, has[row], np.nan)
+
+
+# --- groups ----------------------------------------------------------------------------------------------------------
+
+
+def summary(cover: pd.DataFrame, *, by: str | None = None) -> pd.DataFrame:
+    """
+    Add homes up: how many people, how much land and how many homes each rule serves.
+
+    Parameters
+    ----------
+    cover
+        Result of `coverage`.
+    by
+        A grouping column of `cover` ("zone", "area", "community", "grid"); None for the whole district.
+
+    Returns
+    -------
+    table
+        MultiIndex (group, rule), or index rule where `by` is None. For each of `people`, `people_60plus`, `area_m2`, `homes`: the known
+        total, `…_served`, `…_share` (0-1 of the known total; missing where nothing is known); `…_unknown` counts homes
+        whose value is not known. `communities`, `communities_served`, `communities_share` for rules of presence: a community
+        counts once, however many facilities it has. `share` is by the rule's own denominator.
+        Homes in no group are in group missing.
+
+    Raises
+    ------
+    UnknownNameError
+        `cover` has no such grouping.
+    """
+    if by is not None and by not in cover.columns:
+        raise UnknownNameError("分组", by, [g for g in GROUPINGS if g in cover.columns])
+    rows = cover.reset_index()
+    rows["homes"] = 1.0
+    keys, counted = ["rule"] if by is None else [by, "rule"], ["people", "people_60plus", "area_m2", "homes"]
+    known, unknown = rows["served"].notna(), [f"{column}_unknown" for column in counted]
+    for column in counted:
+        rows[f"{column}_unknown"] = rows[column].isna()
+        rows[f"{column}_served"] = rows[column] * rows["served"]
+        rows[column] = rows[column].where(known)
+    groups = rows.groupby(keys, dropna=False, sort=False)
+    table = groups[["label", "kind", "method", "profile", "denominator"]].first()
+    sums = groups[[*counted, *(f"{column}_served" for column in counted)]].sum(min_count=1)
+    blank = groups[unknown].sum()
+    for column in counted:
+        table[column], table[f"{column}_served"] = sums[column], sums[f"{column}_served"]
+        table[f"{column}_share"] = table[f"{column}_served"] / table[column].where(table[column] > 0)
+        table[f"{column}_unknown"] = blank[f"{column}_unknown"]
+    table = table.join(_communities(rows, keys))
+    own = table["denominator"].replace({"community": "communities"})
+    own = own.where(own != "communities", np.where(table["communities"].notna(), "communities", "homes"))
+    table["share"] = [table[f"{d}_share"].iloc[i] for i, d in enumerate(own)]
+    return table if by is None else table.sort_index(level=0, sort_remaining=False)
+
+
+def _communities(rows: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
+    """Count, for rules of presence, the communities (that have homes) and those of them that have what is asked for."""
+    known = rows[(rows["metric"] == "presence") & rows["community"].notna() & rows["served"].notna()]
+    each = known.drop_duplicates([*dict.fromkeys([*keys, "community"])])
+    groups = each.groupby(keys, dropna=False, sort=False)["served"]
+    table = pd.DataFrame({"communities": groups.size().astype("float64"), "communities_served": groups.sum()})
+    table["communities_share"] = table["communities_served"] / table["communities"]
+    return table
+
+
+def presence(district: District) -> pd.DataFrame:
+    """
+    Count open facilities per community and kind (社区×设施矩阵).
+
+    Parameters
+    ----------
+    district
+        What `District.load` opened; it stays as it was.
+
+    Returns
+    -------
+    matrix
+        Index community (of the list of `list_year`), one column per kind that has facilities or was surveyed; whole numbers.
+        Empty where the district has no communities or no facilities.
+    """
+    if "presence" not in district.memo:
+        district.memo["presence"] = _presence(district)
+    matrix: pd.DataFrame = district.memo["presence"].copy(deep=False)
+    return matrix
+
+
+def _presence(district: District) -> pd.DataFrame:
+    communities, facilities = district.communities, district.open_facilities
+    if communities is None or facilities is None:
+        return pd.DataFrame()
+    where = district.locate(facilities)["community"]
+    kinds = [k for k in district.kinds.index if k in district.surveyed_kinds or (facilities["kind"] == k).any()]
+    counts = pd.crosstab(where, facilities["kind"]) if where.notna().any() else pd.DataFrame()
+    return counts.reindex(index=communities.index, columns=kinds, fill_value=0).astype("int64")
+
+
+def completeness(district: District, *, minutes: float = 15.0, profile: str | Profile = "adult") -> gpd.GeoDataFrame:
+    """
+    Return how complete daily life is within a walk of each home (配套齐全度).
+
+    Parameters
+    ----------
+    district
+        What `District.load` opened; it stays as it was.
+    minutes
+        Walking time from the home's points, in minutes.
+    profile
+        Who walks.
+
+    Returns
+    -------
+    homes
+        Index home; `completeness` (0-1: share of the essential kinds of `kinds.csv` that were surveyed, averaged over the
+        home's points), `complete` (share of the home that has them all), `kinds` (how many were counted), `lacks` (names
+        of the kinds most of the home lacks), `people`, groups, geometry.
+
+    Raises
+    ------
+    UnknownNameError
+        No such profile.
+    """
+    homes = district.homes
+    kinds = district.kinds
+    essential = [k for k in kinds.index[kinds["essential"].to_numpy(dtype=bool)] if is_surveyed(district, [k])]
+    if homes is None or not essential:
+        return gpd.GeoDataFrame({"completeness": []}, geometry=[], crs=district.crs)
+    points = home_points(district)
+    table = od_table(district, essential, profile=profile)["minutes"].unstack("kind").droplevel("home")[essential]
+    has = (table.reindex(points.index) <= minutes + TOLERANCE_MIN).to_numpy()
+    homes_of = points_of_homes(points)
+    by_home = pd.DataFrame(
+        {k: share_within(homes_of, has[:, i]) for i, k in enumerate(essential)}, index=homes_of.names
+    )
+    complete = pd.Series(share_within(homes_of, has.all(axis=1)), index=homes_of.names)
+    labels, comma = {k: kind_name(district, k) for k in essential}, say("、")
+    lacks = by_home.apply(lambda row: comma.join(labels[k] for k in essential if row[k] < 0.5), axis=1)
+    result = homes[["name", "people", "people_60plus", "geometry"]].join(district.groups)
+    result["completeness"] = by_home.mean(axis=1)
+    result["complete"] = complete
+    result["kinds"] = len(essential)
+    result["lacks"] = lacks
+    return result
+
+
+def compare(a: pd.DataFrame, b: pd.DataFrame, *, by: str | None = None) -> pd.DataFrame:
+    """
+    Subtract two coverages: what changes from `a` to `b`, in people and shares.
+
+    Parameters
+    ----------
+    a, b
+        Results of `coverage` under the same rules.
+    by
+        A grouping as in `summary`; None for the whole district.
+
+    Returns
+    -------
+    table
+        Index as `summary`; for each of people, people_60plus, area_m2, homes: `…_served` and `…_share` of `b` minus `a`.
+
+    Raises
+    ------
+    UnknownNameError
+        The coverages have no such grouping.
+    """
+    left, right = summary(a, by=by), summary(b, by=by)
+    names = [f"{c}_{w}" for c in ("people", "people_60plus", "area_m2", "homes") for w in ("served", "share")]
+    left, right = left[names].align(right[names], join="outer")
+    difference = right - left
+    return difference.where(difference.abs() > 1e-12, 0.0).where(difference.notna())

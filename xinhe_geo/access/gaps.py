@@ -1,0 +1,185 @@
+"""Who is outside, most people first, and why: the walk of the median point that is not served, in parts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import shapely
+
+from ..core import (
+    Rule,
+    UnknownNameError,
+    say,
+)
+from ..district import District, kind_name
+from .coverage import GROUPINGS, nearest_of_any
+from .entrances import home_points
+from .home_shares import SHARE_TOLERANCE, within_limit
+from .od_table import od_tables
+
+# --- gaps ------------------------------------------------------------------------------------------------------------
+
+
+def gaps(district: District, cover: pd.DataFrame, rule: str) -> gpd.GeoDataFrame:
+    """
+    List the homes that are not (wholly) served, most people first, and say why.
+
+    Parameters
+    ----------
+    district
+        What `District.load` opened; it stays as it was.
+    cover
+        Result of `coverage`.
+    rule
+        A rule in `cover`, or a kind (its headline rule of `kinds.csv`).
+
+    Returns
+    -------
+    places
+        Index home. Columns `name`, groups, `people_unserved`, `people_60plus_unserved`, `share_unserved`, `counted` and
+        `unserved` (which of the two the rule counts in, and that number), and of the median
+        unserved point: `facility`, `minutes`, `gate_minutes`, `wait_minutes`, `street_minutes` (they add up to `minutes`),
+        `metres`, `straight_metres`, `detour` (walked over straight), `crosses` (names of barriers between), `reason`
+        (one Chinese sentence), geometry. Homes fully served, or 数据不足, are absent.
+
+    Raises
+    ------
+    UnknownNameError
+        No such rule or kind in `cover`.
+    """
+    name = _headline_rule(district, cover, rule)
+    own = cover.xs(name, level="rule")
+    chosen = rule_in(district, own, name)
+    own = own[(own["served"] < 1 - SHARE_TOLERANCE).to_numpy()]
+    homes, facilities = district.homes, district.facilities
+    if homes is None or facilities is None or own.empty:
+        return gpd.GeoDataFrame({"people_unserved": []}, geometry=[], crs=district.crs)
+    walker = district.profile(str(own["profile"].iloc[0]))
+    best = nearest_of_any(od_tables(district, chosen.kinds, profile=walker), chosen.kinds)
+    points = home_points(district)
+    worst = _median_unserved(points, best, chosen, own.index)
+    table = own[[c for c in (*GROUPINGS, "people", "people_60plus") if c in own.columns]].copy()
+    table.insert(0, "name", homes["name"].reindex(own.index))
+    share = 1.0 - own["served"]
+    table["people_unserved"] = own["people"] * share
+    table["people_60plus_unserved"] = own["people_60plus"] * share
+    table["counted"] = "people_60plus" if chosen.denominator == "people_60plus" else "people"
+    table["unserved"] = table[f"{table['counted'].iloc[0]}_unserved"]
+    table["share_unserved"] = share
+    table = table.drop(columns=["people", "people_60plus"]).join(worst.drop(columns="point"))
+    table["gate_minutes"] = table.pop("gate_metres") / walker.speed_m_s / 60.0
+    table["street_minutes"] = table["minutes"] - table["wait_minutes"] - table["gate_minutes"].fillna(0.0)
+    table["detour"] = table["metres"] / table["straight_metres"].where(table["straight_metres"] > 0)
+    table["crosses"] = _crossed(district, points, worst, facilities)
+    names = dict(zip(facilities.index, facilities["name"], strict=True))
+    what = say("、").join(kind_name(district, k) for k in chosen.kinds)
+    walks = map(_Walk._make, zip(*(table[part].tolist() for part in _Walk._fields), strict=True))
+    table["reason"] = [_reason(what, chosen, walk, names) for walk in walks]
+    table["geometry"] = homes.geometry.reindex(table.index)
+    table = gpd.GeoDataFrame(table, geometry="geometry", crs=district.crs)
+    return table.sort_values(["unserved", "share_unserved"], ascending=False, kind="stable", na_position="last")
+
+
+def _headline_rule(district: District, cover: pd.DataFrame, name: str) -> str:
+    """Return `name` where it is a rule of `cover`, else the headline rule of the kind it names."""
+    names = cover.index.unique("rule").tolist()
+    if name not in names and name in district.kinds.index and pd.notna(district.kinds.loc[name, "rule"]):
+        name = str(district.kinds.loc[name, "rule"])
+    if name not in names:
+        raise UnknownNameError("规则或类别", name, names)
+    return name
+
+
+def rule_in(district: District, own: pd.DataFrame, name: str) -> Rule:
+    """Return the rule that its rows of a cover were made with: its limits and walker may differ from `rules.csv`."""
+    row = own.iloc[0]
+    asked: dict[str, Any] = {
+        "label": str(row["label"]),
+        "kinds": tuple(str(row["kind"]).split(";")),
+        "method": str(row["method"]),
+        "metres": float(row["limit_metres"]),
+        "minutes": float(row["limit_minutes"]),
+        "profile": str(row["profile"]),
+        "denominator": str(row["denominator"]),
+        "metric": str(row["metric"]),
+    }
+    return replace(district.rule(name), **asked) if name in district.rules.index else Rule(name=name, **asked)
+
+
+def _median_unserved(points: gpd.GeoDataFrame, best: pd.DataFrame, rule: Rule, homes: pd.Index) -> pd.DataFrame:
+    """Return, per home, the hinge row of its median unserved point: a real point, so that its parts add up."""
+    home = homes.get_indexer(pd.Index(points["home"]))
+    minutes = best["minutes"].reindex(points.index).to_numpy(dtype=float)
+    unserved = home >= 0
+    if rule.metric == "reach":
+        unserved &= ~within_limit(best.reindex(points.index), rule, rule.method)
+    rows = np.flatnonzero(unserved)
+    rows = rows[np.lexsort((rows, minutes[rows], home[rows]))]  # what cannot get there comes last
+    start = np.flatnonzero(np.r_[True, home[rows][1:] != home[rows][:-1]][: len(rows)])
+    middle = rows[start + (np.diff(np.r_[start, len(rows)]) - 1) // 2]
+    table = best.reindex(points.index[middle]).reset_index()
+    table["home"] = homes[home[middle]]
+    return table.set_index("home")
+
+
+def _crossed(
+    district: District, points: gpd.GeoDataFrame, worst: pd.DataFrame, facilities: gpd.GeoDataFrame
+) -> pd.Series:
+    """Return the names of the barriers between each place and its facility, as the crow flies."""
+    barriers = district.barriers
+    crossed = pd.Series("", index=worst.index, dtype="object")
+    there = worst["facility_minutes"].dropna()
+    if barriers is None or barriers.empty or there.empty:
+        return crossed
+    ends = np.empty((len(there), 2, 2))
+    ends[:, 0] = shapely.get_coordinates(points.geometry.loc[worst.loc[there.index, "point"]].array)
+    ends[:, 1] = shapely.get_coordinates(shapely.point_on_surface(facilities.geometry.loc[there].array))
+    line, barrier = barriers.sindex.query(shapely.linestrings(ends), predicate="intersects")
+    names = barriers["name"].fillna(barriers["kind"]).to_numpy()
+    for row in np.unique(line):
+        crossed[there.index[row]] = say("、").join(dict.fromkeys(names[np.sort(barrier[line == row])]))
+    return crossed
+
+
+class _Walk(NamedTuple):
+    """What is said of the walk to the nearest facility: columns of `gaps`."""
+
+    minutes: float
+    straight_metres: float
+    facility_minutes: str
+    gate_minutes: float
+    wait_minutes: float
+    street_minutes: float
+    crosses: str
+    detour: float
+
+
+def _reason(what: str, rule: Rule, row: _Walk, names: Mapping[str, object]) -> str:
+    """Say in one sentence why a place is not served, with the parts of its walk."""
+    minutes, straight = float(row.minutes), float(row.straight_metres)
+    if np.isnan(straight):
+        return say("全区没有开放的{0}", what)
+    if np.isnan(minutes):
+        return say("走不到任何{0}：所在路网与其他街道不连通，或没有开放的出入口（直线 {1:,.0f} 米）", what, straight)
+    facility = row.facility_minutes
+    name = names.get(facility, facility)
+    name = facility if not isinstance(name, str) else name
+    parts = []
+    if row.gate_minutes == row.gate_minutes and row.gate_minutes > 0:
+        parts.append(say("到小区出入口 {0:.1f}", row.gate_minutes))
+    if row.wait_minutes >= 0.05:
+        parts.append(say("过街等候 {0:.1f}", row.wait_minutes))
+    parts.append(say("沿街步行 {0:.1f}", row.street_minutes))
+    text = say("最近的{0}步行 {1:.1f} 分钟（{2}）", name, minutes, say("，").join(parts))
+    if rule.metric == "presence":
+        return say("本社区没有开放的{0}；{1}", what, text)
+    if row.crosses and row.detour > 1.5:
+        return say("{0}；直线 {1:,.0f} 米，隔着{2}，绕行 {3:.1f} 倍", text, straight, row.crosses, row.detour)
+    if straight <= rule.metres:
+        return say("{0}；直线只有 {1:,.0f} 米，绕行 {2:.1f} 倍", text, straight, row.detour)
+    return say("{0}；附近没有，直线也有 {1:,.0f} 米", text, straight)

@@ -1,0 +1,80 @@
+"""From points to homes: shares within a limit, medians, and the facility most points are nearest to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+
+from ..core import (
+    TOLERANCE_M,
+    Rule,
+)
+
+#: Minutes carry the rounding of their metres.
+TOLERANCE_MIN = 1e-8
+#: Unserved shares below this are rounding, not people.
+SHARE_TOLERANCE = 1e-9
+
+
+#: What the three methods compare with their limits.
+COST_COLUMNS = ("straight_metres", "metres", "minutes")
+
+
+def within_limit(costs: Mapping[str, Any] | pd.DataFrame, rule: Rule, method: str) -> np.ndarray:
+    """Return which points are within the rule's limit by a method; the limit itself is within."""
+    if method == "walk_min":
+        return np.asarray(costs["minutes"]) <= rule.minutes + TOLERANCE_MIN
+    return np.asarray(costs["straight_metres" if method == "buffer" else "metres"]) <= rule.metres + TOLERANCE_M
+
+
+class PointsOfHomes(NamedTuple):
+    """The points of each home lie together: where each home begins, how many it has, and the homes in that order."""
+
+    start: np.ndarray
+    size: np.ndarray
+    names: pd.Index
+    code: np.ndarray  # home number of each point
+    weight: np.ndarray
+
+
+def points_of_homes(points: gpd.GeoDataFrame) -> PointsOfHomes:
+    """Return where each home's points lie among `home_points`."""
+    home = points["home"].to_numpy(dtype=object)
+    start = np.flatnonzero(np.r_[True, home[1:] != home[:-1]])
+    count = np.diff(np.r_[start, len(home)])
+    code = np.repeat(np.arange(len(start)), count)
+    return PointsOfHomes(start, count, pd.Index(home[start], name="home"), code, points["weight"].to_numpy())
+
+
+def share_within(homes: PointsOfHomes, within: np.ndarray) -> np.ndarray:
+    """Return the share of each home's points that are within; points, and homes, along the last axis."""
+    share = np.add.reduceat(within * homes.weight, homes.start, axis=-1)
+    return np.where(share < 1 - SHARE_TOLERANCE, share, 1.0)
+
+
+def median_by_home(homes: PointsOfHomes, values: Any) -> np.ndarray:
+    """Return the (lower) median over each home's points; a point that cannot get there is farther than any that can."""
+    values = np.asarray(values, dtype=float)
+    filled = np.where(np.isnan(values), np.inf, values)
+    ranked = filled[np.lexsort((filled, homes.code))]
+    median = ranked[homes.start + (homes.size - 1) // 2]
+    return np.where(np.isfinite(median), median, np.nan)
+
+
+def most_common(homes: PointsOfHomes, facility: pd.Series) -> np.ndarray:
+    """Return the facility nearest for most of each home's points, missing where none; ties by id."""
+    number, names = pd.factorize(facility, sort=True)
+    there = number >= 0
+    found = np.full(len(homes.names), np.nan, dtype=object)
+    if there.any():
+        count = len(names)
+        pair, n = np.unique(homes.code[there] * count + number[there], return_counts=True)
+        home, which = pair // count, pair % count
+        order = np.lexsort((which, -n, home))
+        first = order[np.unique(home[order], return_index=True)[1]]
+        found[home[first]] = np.asarray(names)[which[first]]
+    return found

@@ -1,0 +1,690 @@
+"""
+The report for many district folders: on this machine's cores, or on a Dask cluster that someone else runs.
+
+Both ways are one way: a scheduler hands folders to worker processes, a few at a time, and each worker writes what a single
+`report` would write, byte for byte. `records/KEY.json` is written last and says from what (folder, code, parameters) and
+what came out, so that a district is done or not done, and never half. The comparison is made from the records.
+"""
+
+from __future__ import annotations
+
+import csv
+import glob
+import hashlib
+import importlib
+import importlib.metadata
+import io
+import json
+import os
+import platform
+import shutil
+import tempfile
+import threading
+import time
+import uuid
+import zipfile
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from functools import cache
+from itertools import islice
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pandas as pd
+
+from ..core import DataError, EnvironmentProblem, SourceError, UnknownNameError, XinheError, bundled_folder, describe
+from ..district import MANIFEST, District
+from ..io import CATALOGUE, safe_name
+from ..maps import PRESETS
+from ..report import COMPARISON, analyse, facts, put_in_place, side_by_side, write_report, write_side_by_side
+from ..report import RECORD as RUN
+
+__all__ = ["batch", "districts_of"]
+
+Progress = Callable[["Tick"], object]
+
+DISTRICTS, RECORDS = "districts", "records"
+#: A district whose worker dies this often is given up: it is likely too big for the machine.
+FAILURES = 3
+#: Seconds to wait for a scheduler that someone else runs, and for its first worker.
+PATIENCE = 30.0
+_LIBRARIES = (
+    "numpy",
+    "pandas",
+    "geopandas",
+    "shapely",
+    "scipy",
+    "numba",
+    "pyproj",
+    "pyogrio",
+    "folium",
+    "branca",
+    "xlsxwriter",
+)
+#: Ctrl-C goes to every process of a terminal: it is for this one to say what becomes of its workers.
+_DEAF = "import signal\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\n"
+#: Writers set options of GDAL for the whole process, so a worker with several threads does one district at a time.
+_ONE_AT_A_TIME = threading.Lock()
+
+
+class Tick(NamedTuple):
+    """How far a batch is."""
+
+    done: int
+    total: int
+    failed: int
+    seconds_left: float
+    name: str
+
+    @property
+    def text(self) -> str:
+        """One line for a person."""
+        left = "" if self.seconds_left != self.seconds_left else f"，约还要 {_duration(self.seconds_left)}"
+        failed = f"，失败 {self.failed}" if self.failed else ""
+        return f"{self.done}/{self.total} 个街道{failed}{left}　{self.name}"
+
+
+def _duration(seconds: float) -> str:
+    minutes = seconds / 60
+    return (
+        f"{seconds:.0f} 秒" if seconds < 90 else f"{minutes:.0f} 分钟" if minutes < 90 else f"{minutes / 60:.1f} 小时"
+    )
+
+
+# --- which districts -------------------------------------------------------------------------------------------------
+
+
+def districts_of(sources: Iterable[str | Path]) -> dict[str, Path]:
+    """
+    Find the district folders meant by folders, globs and catalogues.
+
+    Parameters
+    ----------
+    sources
+        District folders; folders of district folders (as `split` makes them); patterns with `*`, `?` or `[`; catalogues:
+        CSV tables with a column `folder`, relative to the table.
+
+    Returns
+    -------
+    folders
+        Key -> folder, in order of key. The key names the outputs: the folder's name, with as much of the path before it as
+        tells it from others.
+
+    Raises
+    ------
+    SourceError
+        Nothing found, or a catalogue that cannot be read.
+    """
+    found: dict[Path, None] = {}
+    for source in sources:
+        found |= dict.fromkeys(Path(os.path.abspath(folder)) for folder in _expand(str(source)))
+    if not found:
+        raise SourceError("没有给出任何街道目录")
+    depth, keys = 1, [""]
+    while True:
+        keys = [
+            "-".join(safe_name(part) for part in folder.parts[-depth:] if part != folder.anchor) for folder in found
+        ]
+        if len({key.casefold() for key in keys}) == len(keys) or depth > max(len(f.parts) for f in found):
+            break
+        depth += 1
+    return dict(sorted(zip(keys, found, strict=True)))
+
+
+def _expand(source: str) -> list[Path]:
+    path = Path(source)
+    if path.is_dir():
+        if (path / MANIFEST).exists():
+            return [path]
+        if (path / CATALOGUE).exists():
+            return _catalogue(path / CATALOGUE)
+        inner = sorted(p.parent for p in path.glob(f"*/{MANIFEST}"))
+        return inner or [path]
+    if path.is_file():
+        return _catalogue(path)
+    if any(c in source for c in "*?["):
+        folders = sorted(Path(p) for p in glob.glob(source, recursive=True) if Path(p).is_dir())
+        if not folders:
+            raise SourceError(f"没有文件夹符合 {source}")
+        return folders
+    return [path]  # it does not exist, which is that district's failure and not everybody's
+
+
+def _catalogue(path: Path) -> list[Path]:
+    try:
+        with open(path, encoding="utf-8-sig", newline="") as file:
+            rows = list(csv.DictReader(file))
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise SourceError(f"{path.name} 不是能读的 CSV 目录表。另存为“CSV UTF-8”，第一行写列名") from error
+    if not rows or "folder" not in rows[0]:
+        raise SourceError(f"{path.name} 里没有列 folder。目录表每行一个街道，folder 写街道目录（相对于这张表）")
+    named = [
+        row["folder"].strip() for row in rows if (row.get("folder") or "").strip() and row.get("status") != "failed"
+    ]
+    return [path.parent / folder for folder in named]
+
+
+# --- what decides a result -------------------------------------------------------------------------------------------
+
+
+@cache
+def versions() -> dict[str, str]:
+    """Return what a result depends on besides its folder: our code and tables (hashed), Python and the libraries."""
+    here, lent = Path(__file__).parents[1], bundled_folder()
+    total = hashlib.sha256()
+    files = [
+        (f"code/{p.relative_to(here).as_posix()}", p)
+        for p in here.rglob("*")
+        if p.suffix in (".py", ".js", ".css", ".json") and lent not in p.parents
+    ]
+    files += [(f"data/{name}", p) for name, p in _files(lent)]
+    for name, file in sorted(files):
+        total.update(f"{name}\0".encode() + hashlib.sha256(file.read_bytes()).digest())
+    found = {"xinhe-geo": f"{_version('xinhe-geo')}+{total.hexdigest()[:12]}", "python": platform.python_version()}
+    return found | {name: _version(name) for name in _LIBRARIES}
+
+
+def _version(name: str) -> str:
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return "?"
+
+
+def _hash_of(folder: Path) -> str:
+    """Return the hash of every file of a folder with its name."""
+    total = hashlib.sha256()
+    for name, file in _files(folder):
+        total.update(f"{name}\0".encode() + hashlib.sha256(file.read_bytes()).digest())
+    return total.hexdigest()
+
+
+def _files(folder: Path) -> list[tuple[str, Path]]:
+    return sorted((p.relative_to(folder).as_posix(), p) for p in folder.rglob("*") if p.is_file())
+
+
+# --- one district, in a worker ---------------------------------------------------------------------------------------
+
+
+class Task(NamedTuple):
+    """What a worker is told: names and settings, and the folder itself only where it is shipped."""
+
+    key: str
+    folder: str
+    out: str
+    preset: str
+    only: str | None
+    force: bool
+    versions: Mapping[str, str]
+    shipped: bytes | None = None
+
+
+def work(task: Task) -> dict[str, Any]:
+    """
+    Do one district and return its row; whatever goes wrong with it is said in the row and harms no other.
+
+    Returns
+    -------
+    row
+        `key`, `status` (done / kept / failed), `problem`, `seconds`, `cpu_seconds`, `peak_mb` (of the worker so far), and where
+        the folder was shipped `result`: a zip of the outputs.
+    """
+    begun, cpu = time.perf_counter(), time.process_time()
+    row: dict[str, Any] = {"key": task.key, "status": "failed", "problem": ""}
+    try:
+        differing = _differences(task.versions, versions())
+        if differing:
+            raise EnvironmentProblem(f"工作进程的版本不同：{differing}")
+        with _ONE_AT_A_TIME:
+            row |= _at_home(task) if task.shipped is None else _shipped(task)
+    except DataError as error:
+        wrong = error.problems[error.problems["severity"] == "error"]
+        said = "；".join(describe(r) for r in wrong.head(3).itertuples(index=False))
+        row["problem"] = f"数据有 {len(wrong)} 处错误：{said}"
+    except XinheError as error:
+        row["problem"] = str(error)
+    except Exception as error:
+        row["problem"] = f"程序出错（{type(error).__name__}：{error}）。单独运行 report 看详细情况"
+    used = {"seconds": time.perf_counter() - begun, "cpu_seconds": time.process_time() - cpu, "peak_mb": _peak_mb()}
+    return row | used
+
+
+def _peak_mb() -> float:
+    """Return the most memory this process has held so far, in MB; missing on systems that do not count it."""
+    try:
+        resource: Any = importlib.import_module("resource")
+    except ImportError:
+        return float("nan")
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return float(peak) / (1024**2 if platform.system() == "Darwin" else 1024)
+
+
+def _at_home(task: Task) -> dict[str, Any]:
+    """Do a district whose folder and outputs this worker reaches by path."""
+    folder, out = Path(task.folder), Path(task.out)
+    if not folder.is_dir():
+        raise SourceError(f"找不到文件夹 {folder.name}。检查路径；工作进程在别的机器上时，要用共享存储，或加 --ship")
+    inputs = _hash_of(folder)
+    if not task.force and _is_done(out, task, inputs):
+        return {"status": "kept"}
+    _record_file(out, task.key).unlink(missing_ok=True)
+    _report(task, folder, out, inputs)
+    return {"status": "done"}
+
+
+def _report(task: Task, folder: Path, out: Path, inputs: str) -> None:
+    """Write a district's report, then its record."""
+    target = out / DISTRICTS / task.key
+    district = District.load(folder)
+    results = analyse(district, preset=task.preset)
+    write_report(district, results, target, only=task.only)
+    run = (target / RUN).read_bytes()
+    made = {**json.loads(run)["files"], RUN: hashlib.sha256(run).hexdigest()}
+    record = {**_stamp(task, inputs), "outputs": made, "facts": facts(district, results)}
+    _write(_record_file(out, task.key), json.dumps(record, ensure_ascii=False, indent=1) + "\n")
+
+
+def _stamp(task: Task, inputs: str) -> dict[str, Any]:
+    return {"inputs": inputs, "parameters": {"preset": task.preset, "only": task.only}, "versions": dict(task.versions)}
+
+
+def _record_file(out: Path, key: str) -> Path:
+    return out / RECORDS / f"{key}.json"
+
+
+def _read_record(out: Path, key: str) -> dict[str, Any] | None:
+    try:
+        record: dict[str, Any] = json.loads(_record_file(out, key).read_text("utf-8"))
+    except (OSError, ValueError):
+        return None
+    return record
+
+
+def _is_done(out: Path, task: Task, inputs: str) -> bool:
+    """Whether an earlier run did the same, and all it wrote is still there, unchanged."""
+    record = _read_record(out, task.key)
+    if record is None or any(record.get(name) != value for name, value in _stamp(task, inputs).items()):
+        return False
+    target = out / DISTRICTS / task.key
+    with suppress(OSError):
+        return all(hashlib.sha256((target / n).read_bytes()).hexdigest() == h for n, h in record["outputs"].items())
+    return False
+
+
+def _write(path: Path, text: str) -> None:
+    """Write a file beside its place and move it there."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, fresh = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
+    with open(handle, "w", encoding="utf-8", newline="\n") as file:
+        file.write(text)
+    os.chmod(fresh, 0o644)
+    os.replace(fresh, path)
+
+
+def _shipped(task: Task) -> dict[str, Any]:
+    """Do a district that came as bytes, and return its outputs as bytes."""
+    with tempfile.TemporaryDirectory(prefix="xinhe-") as name:
+        folder, out = Path(name) / "in" / Path(task.folder).name, Path(name) / "out"
+        _unpack(task.shipped or b"", {"in": folder, "out": out})
+        # The bundled district does not travel: every worker has the same, and as itself its tables are its own.
+        folder = folder if folder.exists() else bundled_folder()
+        _report(task, folder, out, _hash_of(folder))
+        return {"status": "done", "result": _pack({"": out})}
+
+
+def _pack(folders: Mapping[str, Path], extra: Mapping[str, Path] | None = None) -> bytes:
+    """Return files as a zip, the same files always the same bytes."""
+    named = [(f"{p}/{n}" if p else n, file) for p, folder in folders.items() for n, file in _files(folder)]
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as packed:
+        for name, file in sorted([*named, *(extra or {}).items()]):
+            packed.writestr(zipfile.ZipInfo(name), file.read_bytes(), zipfile.ZIP_DEFLATED)
+    return buffer.getvalue()
+
+
+def _unpack(packed: bytes, folders: Mapping[str, Path]) -> None:
+    """Put a zip's files below the folder that the first part of their name stands for ("" for all)."""
+    with zipfile.ZipFile(io.BytesIO(packed)) as source:
+        for name in source.namelist():
+            first, _, rest = name.partition("/")
+            place = folders[""] / name if "" in folders else folders[first] / rest
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_bytes(source.read(name))
+
+
+# --- many districts, from the client ---------------------------------------------------------------------------------
+
+
+def batch(
+    sources: Iterable[str | Path],
+    out: str | Path,
+    *,
+    workers: int | None = None,
+    scheduler: str | None = None,
+    preset: str = "plan",
+    only: str | None = None,
+    ship: bool = False,
+    force: bool = False,
+    progress: Progress | None = None,
+) -> pd.DataFrame:
+    """
+    Write the report of many districts and their comparison.
+
+    Parameters
+    ----------
+    sources
+        As `districts_of` takes them.
+    out
+        Folder for `districts/KEY/` (what `report` writes), `records/KEY.json`, and the comparison: `index.html`,
+        `tables/comparison.xlsx`, `gis/comparison.gpkg`, `status.csv`.
+    workers
+        Processes on this machine, of one thread each; by default one per core.
+    scheduler
+        Instead: address of a running Dask scheduler, such as ``tcp://10.0.0.5:8786``, whose workers have this package.
+    preset, only
+        As `report.brief` and `report.write_report`.
+    ship
+        Send each folder to its worker as bytes and get the outputs back, where there is no shared storage.
+    force
+        Do again what an earlier run has done with the same folder, code and parameters.
+    progress
+        Called with a `Tick` whenever a district is finished.
+
+    Returns
+    -------
+    table
+        Index key, in order. Columns `name`, `code`, `status` (done / kept: done by an earlier run / failed / not_run:
+        stopped before its turn), `problem` (Chinese), `seconds`, `cpu_seconds`, `peak_mb` (of its worker until then).
+
+    Raises
+    ------
+    EnvironmentProblem
+        Dask is not installed, the scheduler cannot be reached, or its workers have other versions.
+    SourceError, UnknownNameError
+        No districts; no such preset.
+    """
+    if preset not in PRESETS:
+        raise UnknownNameError("口径预设", preset, list(PRESETS))
+    if only not in (None, "tables"):
+        raise UnknownNameError("输出内容", str(only), ["tables"])
+    folders, target = districts_of(sources), Path(os.path.abspath(out))
+    _refuse_inside(folders, target)
+    tasks = [Task(key, str(folder), str(target), preset, only, force, versions()) for key, folder in folders.items()]
+    rows: dict[str, dict[str, Any]] = {}
+    try:
+        with _cluster(workers, scheduler, len(tasks)) as client:
+            _require_same_versions(client)
+            try:
+                _run(client, tasks, ship, rows, progress or (lambda _: None))
+            except KeyboardInterrupt:
+                rows |= {t.key: {"status": "not_run", "problem": "中断前还没有做"} for t in tasks if t.key not in rows}
+    finally:  # now none of our own workers writes any more
+        _clear(target, folders)
+    table = pd.DataFrame.from_dict({key: rows[key] for key in folders}, orient="index")
+    table = table.reindex(columns=["status", "problem", "seconds", "cpu_seconds", "peak_mb"]).rename_axis("key")
+    return _compare(target, folders, table, "index.html" if only is None else "tables/coverage.xlsx")
+
+
+def _refuse_inside(folders: Mapping[str, Path], target: Path) -> None:
+    """Outputs inside a district folder would change its hash, and be read as its data."""
+    inside = [f.name for f in folders.values() if f == target or f in target.parents]
+    if inside:
+        raise EnvironmentProblem(f"输出文件夹在街道目录 {inside[0]} 里面。用 --out 另写一个文件夹")
+
+
+@contextmanager
+def _cluster(workers: int | None, scheduler: str | None, districts: int) -> Iterator[Any]:
+    """Give a client of the cluster asked for: one of this machine's own processes, or one that runs already."""
+    try:
+        import dask
+        import distributed
+    except ImportError as error:
+        raise EnvironmentProblem('批量计算要用 dask：先装 pip install "xinhe-geo[cluster]"') from error
+    dd: Any = distributed  # it has no types
+    if workers is not None and workers < 1:
+        raise UnknownNameError("工作进程数", str(workers), ["1 或更大的整数"])
+    settings: dict[str, Any] = {
+        "distributed.scheduler.allowed-failures": FAILURES,
+        "distributed.comm.timeouts.connect": f"{PATIENCE:g}s",
+        "distributed.worker.use-file-locking": False,
+        "distributed.admin.log-length": 0,
+        "distributed.worker.profile.enabled": False,  # it keeps what it saw, second by second, for as long as a worker lives
+        # Several MB as an argument is what --ship is: not worth a warning each time.
+        "distributed.admin.large-graph-warning-threshold": "1GB",
+    }
+    if scheduler is None:
+        settings["distributed.worker.preload"] = [_DEAF]
+    with dask.config.set(settings), tempfile.TemporaryDirectory(prefix="xinhe-dask-") as scratch:
+        if scheduler is None:
+            count = min(workers or _cores(), max(districts, 1))
+            with (
+                dd.LocalCluster(
+                    n_workers=count,
+                    threads_per_worker=1,
+                    processes=True,
+                    dashboard_address="127.0.0.1:0",
+                    silence_logs=50,
+                    local_directory=scratch,
+                    host="127.0.0.1",
+                ) as cluster,
+                dd.Client(cluster) as client,
+            ):
+                yield client
+            return
+        try:
+            client = dd.Client(scheduler, timeout=PATIENCE)
+        except (OSError, ValueError, TimeoutError) as error:
+            raise EnvironmentProblem(
+                f"连不上调度器 {scheduler}（{type(error).__name__}）。检查地址（形如 tcp://主机:8786）和网络"
+            ) from error
+        with client:
+            try:
+                client.wait_for_workers(1, timeout=PATIENCE)
+            except TimeoutError as error:
+                raise EnvironmentProblem(
+                    f"调度器 {scheduler} 上还没有工作进程：先启动 dask worker {scheduler}"
+                ) from error
+            with _unprofiled(client):
+                yield client
+
+
+@contextmanager
+def _unprofiled(client: Any) -> Iterator[None]:
+    """
+    Switch Dask's profiler off in the workers of someone else's cluster, also in those that join, as long as this lasts.
+
+    It keeps what it saw, second by second, and a worker grows with every district. Later it is as it was.
+    """
+    import distributed
+
+    dd: Any = distributed
+
+    class Unprofiled(dd.WorkerPlugin):  # type: ignore[misc]
+        """Defined here so that it travels as it is, also to workers without this package, which are refused by name later."""
+
+        def setup(self, worker: Any) -> None:
+            names = ("profile", "profile-cycle")
+            # A worker that is just joining starts those that it still has.
+            self.stopped = {n: worker.periodic_callbacks.pop(n) for n in names if n in worker.periodic_callbacks}
+            for callback in self.stopped.values():
+                callback.stop()
+            for kept in (worker.profile_history, worker.profile_keys_history, worker.profile_keys):
+                kept.clear()
+
+        def teardown(self, worker: Any) -> None:
+            worker.periodic_callbacks.update(self.stopped)
+            for callback in self.stopped.values():
+                callback.start()
+
+    name = f"xinhe-unprofiled-{uuid.uuid4()}"
+    client.register_plugin(Unprofiled(), name=name)
+    try:
+        yield
+    finally:
+        with suppress(Exception):  # a scheduler that is gone has no profiler either
+            client.unregister_worker_plugin(name)
+
+
+def _cores() -> int:
+    with suppress(AttributeError):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _require_same_versions(client: Any) -> None:
+    """Refuse a cluster whose workers would give other results, and say where they differ."""
+    ours = versions()
+    faults = []
+    for worker, theirs in sorted(client.run(versions, on_error="return").items()):
+        is_there = isinstance(theirs, Mapping)
+        said = _differences(ours, theirs) if is_there else f"没有可用的 xinhe_geo（{type(theirs).__name__}：{theirs}）"
+        if said:
+            faults.append(f"{worker}：{said}")
+    if faults:
+        more = f"\n  …… 另有 {len(faults) - 5} 个" if len(faults) > 5 else ""
+        raise EnvironmentProblem(
+            "工作进程和这里的版本不同，结果会不一样，没有开始。在工作进程的机器上装同样的版本：\n  "
+            + "\n  ".join(faults[:5])
+            + more
+        )
+
+
+def _differences(ours: Mapping[str, str], theirs: Mapping[str, str]) -> str:
+    return "，".join(
+        f"{name} 这里 {ours.get(name, '没有')}、工作进程 {theirs.get(name, '没有')}"
+        for name in dict.fromkeys([*ours, *theirs])
+        if ours.get(name) != theirs.get(name)
+    )
+
+
+def _run(client: Any, tasks: Sequence[Task], ship: bool, rows: dict[str, dict[str, Any]], progress: Progress) -> None:
+    """Hand out tasks, a few more than there are workers at any time, and collect their rows."""
+    import distributed
+
+    dd: Any = distributed
+    waiting = _to_do(tasks, ship, rows)
+    begun, fresh, names = time.perf_counter(), 0, {}
+    running = dd.as_completed([])
+
+    def hand_out(n: int) -> None:
+        for task in islice(waiting, n):
+            future = client.submit(work, task, key=f"xinhe-{task.key}-{time.monotonic_ns()}", pure=False)
+            names[future.key] = task
+            running.add(future)
+
+    hand_out(2 * _threads(client) + 2)
+    for future in running:
+        task = names.pop(future.key)
+        rows[task.key] = _row_of(future, task)
+        future.release()
+        fresh += rows[task.key]["status"] != "kept"
+        left = (len(tasks) - len(rows)) * (time.perf_counter() - begun) / fresh if fresh else float("nan")
+        failed = sum(row["status"] == "failed" for row in rows.values())
+        progress(Tick(len(rows), len(tasks), failed, left, Path(task.folder).name))
+        hand_out(max(1, 2 * _threads(client) + 2 - len(names)))
+
+
+def _threads(client: Any) -> int:
+    return sum(worker["nthreads"] for worker in client.scheduler_info(n_workers=-1)["workers"].values())
+
+
+def _to_do(tasks: Sequence[Task], ship: bool, rows: dict[str, dict[str, Any]]) -> Iterator[Task]:
+    """Yield tasks in order; where folders are shipped, packed only now, and those done already are not sent at all."""
+    for task in tasks:
+        if not ship:
+            yield task
+            continue
+        folder, out = Path(task.folder), Path(task.out)
+        try:
+            if not folder.is_dir():
+                raise SourceError(f"找不到文件夹 {folder.name}。检查路径")
+            if not task.force and _is_done(out, task, _hash_of(folder)):
+                rows[task.key] = {"status": "kept", "problem": ""}
+                continue
+            _record_file(out, task.key).unlink(missing_ok=True)
+            # What people filled into an earlier ledger is carried over, so it travels too.
+            earlier = {
+                f"out/{DISTRICTS}/{task.key}/tables/{p.name}": p
+                for p in sorted((out / DISTRICTS / task.key / "tables").glob("*.xlsx"))
+                if task.only is None
+            }
+            sent = {} if folder == bundled_folder().resolve() else {"in": folder}
+            yield task._replace(shipped=_pack(sent, earlier))
+        except (OSError, XinheError) as error:
+            rows[task.key] = {"status": "failed", "problem": str(error)}
+
+
+def _row_of(future: Any, task: Task) -> dict[str, Any]:
+    """Return a finished task's row; a worker that died again and again is that district's failure."""
+    try:
+        row: dict[str, Any] = future.result()
+        if "result" in row:
+            _receive(row.pop("result"), task)
+        return row
+    except Exception as error:
+        if type(error).__name__ == "KilledWorker":
+            said = f"工作进程 {FAILURES + 1} 次中途停止，多半是内存不够。减少 --workers 或换内存更大的机器"
+        else:
+            said = f"工作进程没有做完（{type(error).__name__}：{error}）"
+        return {"status": "failed", "problem": said}
+
+
+def _receive(packed: bytes, task: Task) -> None:
+    """Put shipped outputs where a worker with shared storage would have put them."""
+    out = Path(task.out)
+    target = out / DISTRICTS / task.key
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{task.key}-", dir=target.parent) as name:
+        _unpack(packed, {"": Path(name)})
+        put_in_place(Path(name) / DISTRICTS / task.key, target)
+        _write(_record_file(out, task.key), _record_file(Path(name), task.key).read_text("utf-8"))
+
+
+def _clear(out: Path, folders: Mapping[str, Path]) -> None:
+    """Remove what workers that died left half-written beside the places of these districts."""
+    for place, name in ((out / DISTRICTS, "{}"), (out / RECORDS, "{}.json")):
+        half = {f".{name.format(key)}-" for key in folders}
+        for path in place.glob(".*-*") if place.is_dir() else ():
+            if path.name.rpartition("-")[0] + "-" in half:
+                shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
+
+
+# --- the comparison --------------------------------------------------------------------------------------------------
+
+
+def _compare(out: Path, folders: Mapping[str, Path], table: pd.DataFrame, page: str) -> pd.DataFrame:
+    """Write the comparison of all districts that are done, and the table of what became of each."""
+    good = [key for key in table.index if table.at[key, "status"] in ("done", "kept")]
+
+    def records() -> Iterator[tuple[str, Mapping[str, Any]]]:
+        for key in good:
+            record = _read_record(out, key)
+            if record is not None:
+                yield key, record["facts"]
+
+    names: dict[str, dict[str, str]] = {key: _named(folder) for key, folder in folders.items()}
+    table.insert(0, "name", [names[key]["name"] for key in table.index])
+    table.insert(1, "code", [names[key]["code"] for key in table.index])
+    status = table[["name", "code", "status", "problem"]].copy()
+    # The same districts give the same bytes, whether done now or earlier.
+    status["status"] = status["status"].replace({"kept": "done"})
+    out.mkdir(parents=True, exist_ok=True)
+    _write(out / "status.csv", "\ufeff" + status.to_csv(lineterminator="\n"))
+    if good:
+        districts, values = side_by_side(records())
+        write_side_by_side(districts, values, status, out, page=page)
+    else:  # what an earlier run compared is no longer so
+        for file in COMPARISON:
+            (out / file).unlink(missing_ok=True)
+    return table
+
+
+def _named(folder: Path) -> dict[str, str]:
+    """Return name and code of a folder, as far as it can be read."""
+    import tomllib
+
+    try:
+        said = tomllib.loads((folder / MANIFEST).read_text("utf-8"))
+    except (OSError, ValueError):
+        said = {}
+    return {"name": str(said.get("name", folder.name)), "code": str(said.get("code", ""))}

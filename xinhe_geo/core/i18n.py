@@ -1,0 +1,120 @@
+"""
+What reports and ledger say, in Chinese or in English.
+
+Sentences stand in the code in Chinese, as templates; `english.json` has each of them in English, and the words that come
+from tables (units, categories). Names of places and words of the plan are never translated. The language is that of the output
+that is being written (`speaking`), so that what finds a number need not be told what it will be read in.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib.resources
+import json
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+from .errors import UnknownNameError
+
+LANGS = ("zh", "en")
+#: What a page says it is in.
+HTML_LANG = {"zh": "zh-CN", "en": "en"}
+_LANG = ContextVar("language", default="zh")
+
+
+@contextmanager
+def speaking(lang: str) -> Iterator[None]:
+    """
+    Say everything in a language ("zh" or "en") for as long as this lasts.
+
+    Raises
+    ------
+    UnknownNameError
+        Another language.
+    """
+    if lang not in LANGS:
+        raise UnknownNameError("语言", lang, list(LANGS))
+    before = _LANG.set(lang)
+    try:
+        yield
+    finally:
+        _LANG.reset(before)
+
+
+def language() -> str:
+    """Return the language that is spoken."""
+    return _LANG.get()
+
+
+def say(sentence: str, *values: object) -> str:
+    """Return a sentence with its values, in the language that is spoken; it must stand in the catalogue."""
+    return (sentence if language() == "zh" else english()["say"][sentence]).format(*values)
+
+
+def word(text: str) -> str:
+    """Return a word of a table (a unit, a category); one that nobody has translated stays as it is."""
+    return text if language() == "zh" else str(english()["words"].get(text, text))
+
+
+def counted(number: float, unit: str) -> str:
+    """Return a unit as it is said of a number: in English one of a thing is singular."""
+    return str(english()["one"].get(unit, unit)) if language() == "en" and number == 1 else unit
+
+
+def listed_words(text: str) -> str:
+    """Return a cell that lists several words."""
+    return say("、").join(word(part.strip()) for part in text.split(";") if part.strip())
+
+
+def parted(text: str) -> str:
+    """Return a cell that lists several passages of the plan."""
+    return "；".join(part.strip() for part in text.split(";") if part.strip())
+
+
+def title(text: str) -> str:
+    """Return the name of a sheet of the workbook, or of a column; one that is made of data stays as it is."""
+    return text if language() == "zh" else str(english()["sheets"].get(text, text))
+
+
+def back(text: str) -> str:
+    """Return the Chinese of a word the workbook has in either language: what was typed is read whatever it was written in."""
+    return _chinese().get(text, text)
+
+
+@functools.cache
+def english() -> Mapping[str, Mapping[str, str]]:
+    """Return the catalogue: `say` sentences, `words` of tables, `sheets` names and headers of the workbook."""
+    text = importlib.resources.files(__package__).joinpath("english.json").read_text("utf-8")
+    catalogue: dict[str, dict[str, str]] = json.loads(text)
+    return catalogue
+
+
+@functools.cache
+def _chinese() -> Mapping[str, str]:
+    return {en: zh for zh, en in english()["sheets"].items()}
+
+
+_TAG = re.compile(r"(<[^>]*>)")
+_QUOTE = re.compile(r"""lang=["']zh["']""")
+_HAN = re.compile(
+    r"[\u3001-\u303f\u3400-\u9fff\uff00-\uffef](?:[\u2014\u201c\u201d\u2018\u2019\u3000-\u303f\u3400-\u9fff\uff00-\uffef])*"
+)
+_SILENT = ("<style", "<script", "<title", "<option", "<text")
+
+
+def marked(page: str) -> str:
+    """Return an English page whose runs of Chinese (names, words of the plan) are marked as such, for fonts and readers aloud."""
+    if language() == "zh":
+        return page
+    parts, tag = [], ""
+    for part in _TAG.split(page):
+        if part.startswith("<"):
+            tag = part
+            parts.append(part)
+        elif tag.startswith(_SILENT) or _QUOTE.search(tag):
+            parts.append(part)
+        else:
+            parts.append(_HAN.sub(lambda m: f'<span lang="zh">{m.group()}</span>', part))
+    return "".join(parts)

@@ -1,0 +1,189 @@
+"""The small immutable values a planner sets: who walks (`Profile`), what is asked for (`Rule`), what is changed (`Edit`)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
+
+from .i18n import say
+
+METHODS = ("buffer", "network_m", "walk_min")
+METHOD_LABELS = {"buffer": "直线半径", "network_m": "路网距离", "walk_min": "步行时间"}
+DENOMINATORS = ("people", "people_60plus", "area_m2", "community")
+DENOMINATOR_LABELS = {
+    "people": "常住人口",
+    "people_60plus": "60岁及以上人口",
+    "area_m2": "居住用地",
+    "community": "社区数",
+}
+CONFIDENCES = ("read", "second_hand", "recalled", "convention")
+
+#: "Within" means this many metres more than the limit at most: sums of lengths carry rounding in the last bits.
+TOLERANCE_M = 1e-6
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """
+    Someone on foot (or on a bicycle), and how streets feel to them.
+
+    Parameters
+    ----------
+    name, label
+        Key in `profiles.csv` and what planners read.
+    speed_m_s
+        Metres per second; positive.
+    steps
+        Whether stairs can be used.
+    waits
+        Factor on the waiting time of crossings: 0 ignores waits, 1 takes them as they stand on the streets.
+    source
+        Where the speed comes from.
+
+    Raises
+    ------
+    ValueError
+        A speed that is not above 0, or a factor below 0.
+    """
+
+    name: str
+    label: str
+    speed_m_s: float
+    steps: bool = True
+    waits: float = 1.0
+    source: str = ""
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.speed_m_s) and self.speed_m_s > 0):
+            raise ValueError(f"步速必须大于 0 米/秒：{self.name} {self.speed_m_s}")
+        if not (math.isfinite(self.waits) and self.waits >= 0):
+            raise ValueError(f"等待系数不能为负：{self.name} {self.waits}")
+
+    def minutes(self, metres: float) -> float:
+        """
+        Say how long this walker takes, without waits.
+
+        Parameters
+        ----------
+        metres
+            Metres walked.
+
+        Returns
+        -------
+        minutes
+            Metres by metres per second, in minutes.
+        """
+        return metres / self.speed_m_s / 60.0
+
+    def metres(self, minutes: float) -> float:
+        """
+        Say how far this walker gets, without waits.
+
+        Parameters
+        ----------
+        minutes
+            Minutes walked.
+
+        Returns
+        -------
+        metres
+            Minutes times speed, in metres.
+        """
+        return minutes * 60.0 * self.speed_m_s
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """
+    What is asked for: any of `kinds`, within a distance or time, by one method.
+
+    Parameters
+    ----------
+    name, label
+        Key in `rules.csv` and what planners read.
+    kinds
+        Any one of these kinds serves.
+    method
+        How it is judged: one of `METHODS` (buffer, network_m, walk_min).
+    metres, minutes
+        The limits: `metres` for `buffer` and `network_m`, `minutes` for `walk_min`. The other one says what the same
+        tier asks under the other methods, so that the three stand beside each other.
+    profile
+        Who walks, a key of `profiles.csv`.
+    denominator
+        What the share is counted in: one of `DENOMINATORS`.
+    standard, clause, source
+        The text it stands in, where in it, and where that was read.
+    confidence
+        read / second_hand / recalled / convention: what may be printed as a standard depends on it.
+    tier_min
+        The circle it belongs to, in minutes (5, 10, 15); None: none.
+    metric
+        "reach": the share that gets there in time; "presence": the community has one.
+
+    Raises
+    ------
+    ValueError
+        No such method or denominator, or a limit that is not above 0.
+    """
+
+    name: str
+    label: str
+    kinds: tuple[str, ...]
+    method: str
+    metres: float
+    minutes: float
+    profile: str
+    denominator: str
+    standard: str = ""
+    clause: str = ""
+    confidence: str = "convention"
+    source: str = ""
+    tier_min: int | None = None
+    metric: str = "reach"
+
+    def __post_init__(self) -> None:
+        if self.method not in METHODS:
+            raise ValueError(f"规则 {self.name} 的方法 {self.method} 不在 {METHODS}")
+        if self.denominator not in DENOMINATORS:
+            raise ValueError(f"规则 {self.name} 的分母 {self.denominator} 不在 {DENOMINATORS}")
+        if not (self.metres > 0 and self.minutes > 0):
+            raise ValueError(f"规则 {self.name} 的距离和时间必须大于 0")
+
+    @property
+    def basis_text(self) -> str:
+        """What may be printed after the number: only a clause that was read counts as a standard."""
+        return standing(self.confidence, self.standard, self.clause, self.source)
+
+
+def standing(confidence: str, standard: str, clause: str, source: str) -> str:
+    """Say what a number may claim, by how well its source is known (one of `CONFIDENCES`)."""
+    if confidence == "read":
+        return say("依据 {0}", f"{standard} {clause}".strip())
+    if confidence == "second_hand":
+        return say("转引自 {0}，待核正式文本", source or standard)
+    if confidence == "recalled":
+        return say("参考值（未核）")
+    return say("本工具约定")
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """One step of a scenario: what is done (`do`, such as "open_facility") and to what (`what`, plain values)."""
+
+    do: str
+    what: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "what", MappingProxyType(dict(self.what)))
+
+    def __eq__(self, other: object) -> bool:
+        """Two edits are equal where they do the same to the same."""
+        return isinstance(other, Edit) and self.do == other.do and dict(self.what) == dict(other.what)
+
+    def __hash__(self) -> int:
+        """Edits may stand in sets; what they hold may be lists, so the text decides."""
+        return hash((self.do, repr(sorted(self.what.items()))))

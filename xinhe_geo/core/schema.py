@@ -1,0 +1,531 @@
+"""
+Every layer and table of a district folder, declared once.
+
+The check at the door, the templates, the tooltips and the data dictionary all come from these declarations. A new
+*kind* of facility is a row in `kinds.csv`; a new *column* is a line here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+
+import pandas as pd
+
+SCHEMA_VERSION = 1
+
+BASES = ("surveyed", "official", "osm", "derived", "schematic", "synthetic")
+BASIS_LABELS = {
+    "surveyed": "实测",
+    "official": "官方",
+    "osm": "开放地图",
+    "derived": "推算",
+    "schematic": "示意",
+    "synthetic": "合成",
+}
+#: What nothing may be concluded from (DESIGN decision 8).
+DEMONSTRATION = ("schematic", "synthetic")
+#: Layers that change a walk where there are any. Whether there are none is said in the manifest (`without`), not guessed.
+ON_THE_WAY = ("gates", "entrances", "barriers")
+STATES = ("open", "planned", "closed")
+STATE_LABELS = {"open": "开放", "planned": "规划", "closed": "停用"}
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column: `type` is text, int, float, bool or year; `parent` is the (layer, column) its codes must exist in."""
+
+    name: str
+    label: str
+    type: str = "text"
+    unit: str = ""
+    required: bool = False
+    values: tuple[str, ...] = ()
+    minimum: float | None = None
+    parent: tuple[str, str] | None = None
+    help: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """One layer (`geometry` says of what) or plain table (`geometry` is None)."""
+
+    name: str
+    label: str
+    key: str
+    columns: tuple[Column, ...]
+    geometry: tuple[str, ...] | None = None
+    folder: str = ""
+    default: bool = False  # a table that a folder may leave to the bundled defaults
+    dated: bool = False  # rows live from `since` to `until`; a key may come back in another period
+    names: Mapping[str, Column] = field(init=False, repr=False, compare=False, default_factory=dict)
+
+    def __post_init__(self) -> None:
+        columns = self.columns + (PROVENANCE if self.geometry else ())
+        object.__setattr__(self, "names", MappingProxyType({c.name: c for c in columns}))
+
+
+PROVENANCE = (
+    Column("basis", "依据类型", values=BASES, help="留空则按图层"),
+    Column("source", "来源"),
+    Column("checked_by", "核对人"),
+    Column("checked_on", "核对日期"),
+    Column("note", "备注"),
+)
+SINCE_UNTIL = (
+    Column("since", "起始年", "year", help="从这一年起；留空为一直如此"),
+    Column("until", "截止年", "year", help="到这一年为止（含）；留空为至今"),
+)
+POLYGON = ("Polygon", "MultiPolygon")
+LINE = ("LineString", "MultiLineString")
+POINT = ("Point",)
+
+
+#: How a commitment can be measured (`ledger`), over what, and how two things can lie to each other.
+METRICS = (
+    "communities_with",
+    "communities_without",
+    "coverage",
+    "completeness",
+    "count",
+    "kinds_present",
+    "area",
+    "topology",
+    "near",
+    "along",
+    "in_gap",
+    "difference",
+    "gini",
+    "theil",
+    "per_thousand",
+    "capacity",
+    "per_communities",
+    "attribute",
+    "mix",
+    "series",
+    "missing",
+)
+SCOPES = ("district", "zone", "area", "community", "parcel", "line", "home")
+LINEAR = ("named_roads", "water", "barriers")
+RELATIONS = ("inside", "north_of", "covered", "overlap", "tiles", "straddle", "facilities", "length", "spacing")
+
+
+def _id(name: str, label: str = "编号") -> Column:
+    return Column(name, label, required=True)
+
+
+_NAME = Column("name", "名称")
+
+_STREET = (
+    _id("street"),
+    _NAME,
+    Column("class", "等级", required=True, help="OSM highway 值：primary, residential, footway, steps …"),
+    Column("wait_s", "过街等待", "float", "秒", minimum=0, help="走完整段平均多等的秒数"),
+    Column("steps", "台阶", "bool"),
+    Column("home", "内部路所属小区", parent=("homes", "home"), help="只供该小区居民的内部路"),
+    *SINCE_UNTIL,
+)
+
+_FACILITY = (
+    _id("facility"),
+    _NAME,
+    Column("kind", "类别", required=True, parent=("kinds", "kind")),
+    Column("state", "状态", values=STATES, help="留空为开放"),
+    Column("community", "社区代码", parent=("communities", "community"), help="留空则按位置归属"),
+    Column("capacity", "规模", "float", minimum=0),
+    Column("capacity_unit", "规模单位"),
+    Column("floor_area_m2", "建筑面积", "float", "m²", minimum=0),
+    *SINCE_UNTIL,
+)
+
+_LAYERS = (
+    Layer("district", "街道界", "code", (_id("code", "代码"), _NAME), POLYGON, "boundaries"),
+    Layer(
+        "zones",
+        "分区（新老城区）",
+        "zone",
+        (_id("zone"), _NAME, Column("area_km2", "应有面积", "float", "km²", minimum=0)),
+        POLYGON,
+        "boundaries",
+    ),
+    Layer(
+        "areas",
+        "片区",
+        "area",
+        (_id("area"), _NAME, Column("zone", "分区", parent=("zones", "zone"))),
+        POLYGON,
+        "boundaries",
+    ),
+    Layer(
+        "communities",
+        "社区",
+        "community",
+        (_id("community", "社区代码"), _NAME, Column("zone", "分区", parent=("zones", "zone")), *SINCE_UNTIL),
+        POLYGON,
+        "boundaries",
+        dated=True,
+    ),
+    Layer(
+        "parcels",
+        "更新地块",
+        "parcel",
+        (_id("parcel"), _NAME, Column("zone", "分区", parent=("zones", "zone")), Column("use", "用途")),
+        POLYGON,
+        "boundaries",
+    ),
+    Layer(
+        "barriers",
+        "步行阻隔",
+        "barrier",
+        (
+            _id("barrier"),
+            _NAME,
+            Column("kind", "类型", required=True, values=("expressway", "railway", "canal", "wall")),
+        ),
+        LINE,
+        "boundaries",
+    ),
+    Layer("landuse", "用地", "id", (_id("id"), _NAME, Column("use", "用地类别", required=True)), POLYGON, "boundaries"),
+    Layer("green", "绿地", "id", (_id("id"), _NAME), POLYGON, "boundaries"),
+    Layer("water", "水系", "id", (_id("id"), _NAME), POLYGON + LINE, "boundaries"),
+    Layer("named_roads", "重点道路", "id", (_id("id"), _NAME, Column("class", "等级")), LINE, "boundaries"),
+    Layer("places", "地名", "id", (_id("id"), _NAME, Column("type", "类型")), POINT + POLYGON + LINE, "boundaries"),
+    Layer("ramps", "高速出入口", "id", (_id("id"), _NAME), POINT, "boundaries"),
+    Layer("grid", "网格", "grid", (_id("grid"), _NAME), POLYGON, "boundaries"),
+    Layer("micro_spaces", "小微空间", "id", (_id("id"), _NAME), POINT + POLYGON, "boundaries"),
+    Layer("bare_ground", "裸露地面", "id", (_id("id"), _NAME), POLYGON, "boundaries"),
+    Layer(
+        "homes",
+        "小区",
+        "home",
+        (
+            _id("home"),
+            _NAME,
+            Column("community", "社区代码", parent=("communities", "community"), help="留空则按位置归属"),
+            Column("households", "户数", "int", "户", minimum=0, help="不知道就留空"),
+            Column("people", "常住人口", "float", "人", minimum=0, help="不知道就留空，不要写 0"),
+            Column("people_60plus", "60岁及以上", "float", "人", minimum=0, help="不知道就留空"),
+            Column("built", "建成年代", "year"),
+            *SINCE_UNTIL,
+        ),
+        POLYGON + POINT,
+        "homes",
+        dated=True,
+    ),
+    Layer(
+        "gates",
+        "小区出入口",
+        "gate",
+        (
+            _id("gate"),
+            _NAME,
+            Column("home", "小区编号", required=True, parent=("homes", "home")),
+            Column("state", "状态", values=STATES, help="留空为开放"),
+            *SINCE_UNTIL,
+        ),
+        POINT,
+        "homes",
+        dated=True,
+    ),
+    Layer(
+        "facilities",
+        "设施",
+        "facility",
+        _FACILITY,
+        POINT + POLYGON,
+        "pois",
+        dated=True,
+    ),
+    Layer(
+        "own_facilities",
+        "自有设施名录",
+        "facility",
+        _FACILITY,
+        POINT + POLYGON,
+        "pois",
+        dated=True,
+    ),
+    Layer(
+        "entrances",
+        "设施出入口",
+        "entrance",
+        (_id("entrance"), _NAME, Column("facility", "设施编号", required=True, parent=("facilities", "facility"))),
+        POINT,
+        "pois",
+    ),
+    Layer(
+        "streets",
+        "街道路网",
+        "street",
+        _STREET,
+        LINE,
+        "network",
+        dated=True,
+    ),
+    Layer(
+        "extra_links",
+        "补充步行连接",
+        "street",
+        _STREET,
+        LINE,
+        "network",
+        dated=True,
+    ),
+    Layer(
+        "closures", "封闭路段", "id", (_id("id"), _NAME, *SINCE_UNTIL), POINT + LINE + POLYGON, "network", dated=True
+    ),
+    # tables
+    Layer(
+        "kinds",
+        "设施类别表",
+        "kind",
+        (
+            _id("kind", "类别"),
+            Column("label", "中文名", required=True),
+            Column("label_en", "英文名"),
+            Column("group", "大类"),
+            Column("lead", "如何承诺", required=True, values=("community", "circle", "tier")),
+            Column("rule", "领头规则", parent=("rules", "rule"), help="留空则不评价"),
+            Column("essential", "计入配套齐全度", "bool"),
+            Column("colour", "颜色", required=True),
+            Column("symbol", "符号"),
+            Column("elderly", "为老设施", "bool"),
+            Column("hosts", "可附设其他设施", "bool", help="开放的这类设施里可以附设新设施：选址的候选点"),
+        ),
+        folder="pois",
+        default=True,
+    ),
+    Layer(
+        "osm_tags",
+        "OSM 标签对照表",
+        "id",
+        (
+            _id("id"),
+            Column("kind", "类别", required=True, parent=("kinds", "kind")),
+            Column("tags", "标签条件", required=True, help="key=value，多个用 & 连接；value 可用 | 列举，* 为任意"),
+            Column("not_tags", "排除条件"),
+            Column("note", "备注"),
+        ),
+        folder="pois",
+        default=True,
+    ),
+    Layer(
+        "profiles",
+        "步行人群表",
+        "profile",
+        (
+            _id("profile"),
+            Column("label", "中文名", required=True),
+            Column("label_en", "英文名"),
+            Column("speed_m_s", "步速", "float", "m/s", required=True, minimum=0.05),
+            Column("steps", "能走台阶", "bool", required=True),
+            Column("waits", "等待系数", "float", minimum=0),
+            Column("source", "来源"),
+        ),
+        folder="standards",
+        default=True,
+    ),
+    Layer(
+        "rules",
+        "规则表",
+        "rule",
+        (
+            _id("rule"),
+            Column("set", "规则集", required=True),
+            Column("label", "中文名", required=True),
+            Column("label_en", "英文名", help="英文报告（--lang en）里的名称；留空由类别和限值拼成"),
+            Column("kinds", "类别（; 为任一）", required=True),
+            Column("tier_min", "圈层", "int", "分钟"),
+            Column("metric", "指标", required=True, values=("reach", "presence")),
+            Column("method", "方法", required=True, values=("buffer", "network_m", "walk_min")),
+            Column("metres", "距离", "float", "m", required=True, minimum=0),
+            Column("minutes", "时间", "float", "分钟", required=True, minimum=0),
+            Column("profile", "人群", required=True, parent=("profiles", "profile")),
+            Column(
+                "denominator",
+                "分母",
+                required=True,
+                values=("people", "people_60plus", "area_m2", "community"),
+            ),
+            Column("standard", "标准"),
+            Column("clause", "条款"),
+            Column("confidence", "可信度", required=True, values=("read", "second_hand", "recalled", "convention")),
+            Column("source", "来源"),
+            Column("note", "备注"),
+            Column("verified_by", "核对人"),
+            Column("verified_on", "核对日期"),
+        ),
+        folder="standards",
+        default=True,
+    ),
+    Layer(
+        "decays",
+        "距离衰减表",
+        "id",
+        (
+            _id("id"),
+            Column("decay", "衰减", required=True, help="measures.csv 的 decay 用这个名称"),
+            Column("minutes", "这一圈到几分钟", "float", "分钟", required=True, minimum=0),
+            Column("weight", "权重", "float", required=True, minimum=0, help="最近一圈写 1"),
+            Column("source", "出处"),
+        ),
+        folder="standards",
+        default=True,
+    ),
+    Layer(
+        "norms",
+        "配建标准表",
+        "norm",
+        (
+            _id("norm"),
+            Column("set", "出自哪一套", required=True),
+            Column("label", "配什么", required=True),
+            Column("kinds", "类别（; 为任一）", required=True, help="新建按第一类；附近有的按各类合计"),
+            Column("unit", "单位", required=True, help="处、床、座、m² …"),
+            Column("base", "按什么算", required=True, values=("people", "people_60plus", "households")),
+            Column("per", "每多少", "float", required=True, minimum=0),
+            Column("amount", "应有多少", "float", required=True, minimum=0),
+            Column("field", "现有量取自", required=True, values=("count", "capacity", "floor_area_m2", "area_m2")),
+            Column("m2_each", "每单位建筑面积", "float", "m²", minimum=0),
+            Column("site_m2_each", "每单位用地面积", "float", "m²", minimum=0),
+            Column("standard", "标准"),
+            Column("clause", "条款"),
+            Column("confidence", "可信度", required=True, values=("read", "second_hand", "recalled", "convention")),
+            Column("source", "来源"),
+            Column("note", "备注"),
+        ),
+        folder="standards",
+        default=True,
+    ),
+    Layer(
+        "commitments",
+        "规划承诺表",
+        "id",
+        (
+            _id("id"),
+            Column(
+                "kind",
+                "登记",
+                required=True,
+                values=("commitment", "left_out"),
+                help="left_out：原文有、核对表没有逐条核的",
+            ),
+            Column("quote", "原文", required=True, help="逐字照抄"),
+            Column("section", "章节", required=True),
+            Column("category", "类别", required=True, help="多个用 ; 隔开"),
+            Column("target", "目标"),
+            Column("unit", "单位"),
+            Column("year", "年份"),
+            Column("spatial_unit", "空间范围"),
+            Column("binding", "属性", values=("约束性", "预期性")),
+            Column("note", "备注", help="left_out 在这里写为什么没有逐条核"),
+        ),
+        folder="standards",
+        default=True,
+    ),
+    Layer(
+        "measures",
+        "量法表",
+        "measure",
+        (
+            _id("measure"),
+            Column("commitment", "承诺编号", parent=("commitments", "id"), help="留空：规划以外的标准"),
+            Column("label", "量什么", required=True),
+            Column("label_en", "量什么（英文）", help="核对表用英文（--lang en）时的写法；留空用中文"),
+            Column("metric", "算法", required=True, values=METRICS),
+            Column("role", "地位", required=True, values=("own", "beside"), help="own 决定判定，beside 只并列"),
+            Column("operator", "比较", values=(">=", "<=", "==", "between"), help="留空：原文没有数，只报现状"),
+            Column("low", "下限", "float"),
+            Column("high", "上限", "float"),
+            Column("unit", "单位"),
+            Column(
+                "target_from", "目标出自", values=("plan", "standard", "reference"), help="reference：参考线，不下结论"
+            ),
+            Column("scope", "范围", required=True, values=SCOPES),
+            Column("codes", "范围里的编号", help="编号或名称，多个用 ; 隔开；留空为全部"),
+            Column("lines", "线所在图层", values=LINEAR),
+            Column("kinds", "类别（; 为任一）"),
+            Column("near_kinds", "邻近的类别（; 为任一）"),
+            Column("rule", "规则", parent=("rules", "rule")),
+            Column("also_rules", "须同时满足的规则", help="多个用 ; 隔开"),
+            Column("layer", "量哪个图层"),
+            Column("other_layer", "与哪个图层比"),
+            Column("other_codes", "那个图层里的编号", help="编号或名称，多个用 ; 隔开"),
+            Column("relation", "关系", values=RELATIONS),
+            Column("metres", "距离", "float", "m", minimum=0),
+            Column("minutes", "时间", "float", "分钟", minimum=0),
+            Column("profile", "人群", parent=("profiles", "profile")),
+            Column("weight", "分母", values=("people", "people_60plus", "households", "area_m2", "homes")),
+            Column("combine", "合并", values=("any", "all"), help="all：各类都有才算"),
+            Column("field", "字段"),
+            Column("per", "每多少", "float", minimum=0),
+            Column("norm", "应有数", "float", minimum=0, help="每 per 人应有多少；只有 capacity 用"),
+            Column("decay", "距离衰减", help="decays.csv 的衰减；只有 capacity 用"),
+            Column("group", "分组", values=("zone", "area", "community")),
+            Column("since", "起始年", "year"),
+            Column("until", "截止年", "year"),
+            Column("aggregate", "汇总", values=("latest", "sum", "max", "min")),
+            Column("series", "台账指标"),
+            Column("target_series", "目标所在的台账指标"),
+            Column("needs", "需要的图层", help="算法本身用到的不必写；多个用 ; 隔开"),
+            Column("lacks", "缺什么"),
+            Column("lacks_en", "缺什么（英文）"),
+            Column("standard", "出处"),
+            Column("confidence", "可信度", values=("read", "second_hand", "recalled", "convention")),
+            Column("text", "怎么量", required=True),
+            Column("text_en", "怎么量（英文）"),
+        ),
+        folder="standards",
+        default=True,
+    ),
+    Layer(
+        "contradictions",
+        "原文矛盾表",
+        "id",
+        (
+            _id("id"),
+            Column("issue", "矛盾", required=True),
+            Column("quote_a", "原文一", required=True),
+            Column("section_a", "章节一"),
+            Column("quote_b", "原文二"),
+            Column("section_b", "章节二"),
+            Column("handling", "处理", required=True),
+            Column("touches", "涉及的承诺", help="编号，多个用 ; 隔开"),
+        ),
+        folder="standards",
+        default=True,
+    ),
+    Layer(
+        "series",
+        "台账填报表",
+        "row",
+        (
+            Column("row", "行号", help="不必填"),
+            Column("indicator", "指标编号", required=True),
+            Column("unit", "单位"),
+            Column("year", "年份", "year", required=True),
+            Column("value", "数值", "float", help="不知道就留空"),
+            Column("source", "来源"),
+            Column("filled_by", "填报人"),
+        ),
+        folder="ledger",
+    ),
+)
+
+LAYERS: Mapping[str, Layer] = MappingProxyType({layer.name: layer for layer in _LAYERS})
+
+
+def bundled_folder() -> Path:
+    """Return the folder of the bundled district: inside the wheel, or beside the package in a checkout."""
+    inside = Path(__file__).parents[1] / "data"
+    return inside if inside.is_dir() else Path(__file__).parents[2] / "data"
+
+
+def at_year(layer: Layer, frame: pd.DataFrame, year: int) -> pd.DataFrame:
+    """Return the rows of a dated layer that live in `year`; other layers as they are."""
+    if not layer.dated:
+        return frame
+    since, until = frame["since"].fillna(-10_000), frame["until"].fillna(10_000)
+    return frame[((since <= year) & (year <= until)).to_numpy(dtype=bool)]

@@ -1,0 +1,197 @@
+"""Rows held against their layer's columns: every problem with its row, field and what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import shapely
+
+from .errors import Problem
+from .schema import Column, Layer
+
+# --- the check at the door ------------------------------------------------------------------------------------------
+
+
+def check_rows(layer: Layer, frame: pd.DataFrame, file: str) -> tuple[pd.DataFrame, list[Problem]]:
+    """
+    Judge one layer's rows against its declaration and bring them into their declared types.
+
+    Parameters
+    ----------
+    layer
+        The declaration.
+    frame
+        Rows as read from a file; a GeoDataFrame where the layer has geometry.
+    file
+        The file's name, for the messages.
+
+    Returns
+    -------
+    frame, problems
+        The rows with every declared column in its type (absent ones missing), indexed by the layer's key; and everything
+        that is wrong. A frame with errors among its problems must not be used.
+    """
+    problems: list[Problem] = []
+    keys = _keys(layer, frame, file, problems)
+    columns: dict[str, object] = {}
+    for column in layer.names.values():
+        if column.name not in frame.columns:
+            if column.required:
+                problems.append(_missing_column(layer, column, file))
+            columns[column.name] = _absent(column, len(frame))
+        else:
+            columns[column.name] = _typed(layer, column, frame[column.name], keys, file, problems)
+    for name in frame.columns:
+        if name not in layer.names and name != "geometry":
+            problems.append(
+                Problem("warning", layer.name, file, "", str(name), "没有声明的列，已忽略", "写进 note 列，或删去")
+            )
+    tidy = pd.DataFrame(columns, index=pd.RangeIndex(len(frame)))
+    problems += _rows_that_disagree(layer, tidy, keys, file)
+    if layer.geometry is not None:
+        tidy = gpd.GeoDataFrame(tidy, geometry=np.asarray(frame["geometry"].array), crs=frame.crs)
+        problems += list(_geometry_problems(layer, tidy, keys, file))
+    tidy.index = pd.Index(keys, dtype="str", name=layer.key)
+    return tidy.drop(columns=layer.key), problems
+
+
+def _keys(layer: Layer, frame: pd.DataFrame, file: str, problems: list[Problem]) -> list[str]:
+    """Return the key of each row as text, and report missing or repeated ones."""
+    if layer.key not in frame.columns:
+        return [str(i + 1) for i in range(len(frame))]
+    raw = _text(frame[layer.key])
+    keys = [k if isinstance(k, str) else f"（第 {i + 1} 个要素）" for i, k in enumerate(raw)]
+    period = pd.Series(keys)
+    if layer.dated and "since" in frame.columns:
+        period = period + "|" + _text(frame["since"]).fillna("")
+    for i in np.flatnonzero(period.duplicated(keep="first") & raw.notna().to_numpy()):
+        first = int(np.flatnonzero(period == period[i])[0])
+        problems.append(
+            Problem(
+                "error",
+                layer.name,
+                file,
+                keys[i],
+                layer.key,
+                f"编号重复：第 {first + 1} 个和第 {i + 1} 个要素都是 {keys[i]}",
+                "每个要素用自己的编号",
+            )
+        )
+    return keys
+
+
+def _missing_column(layer: Layer, column: Column, file: str) -> Problem:
+    return Problem(
+        "error", layer.name, file, "", column.name, f"缺少必填列（{column.label}）", "加上这一列并填好每一行"
+    )
+
+
+def _text(values: pd.Series) -> pd.Series:
+    """Return values as text, whole numbers without a decimal point, blanks as missing."""
+
+    def other(value: object) -> object:
+        return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value).strip() or np.nan
+
+    # an array of objects hands its values out faster than a column of text
+    cells = values.to_numpy(object)
+    blank = pd.isna(cells)
+    text = [
+        np.nan if empty else value.strip() or np.nan if type(value) is str else other(value)
+        for value, empty in zip(cells, blank, strict=True)
+    ]
+    return pd.Series(text, index=values.index, dtype="str")
+
+
+def _absent(column: Column, n: int) -> object:
+    if column.type == "bool":
+        return np.zeros(n, dtype=bool)
+    if column.type == "float":
+        return np.full(n, np.nan)
+    if column.type in ("int", "year"):
+        return pd.array([pd.NA] * n, dtype="Int64")
+    return pd.array([np.nan] * n, dtype="str")
+
+
+def _typed(
+    layer: Layer, column: Column, values: pd.Series, keys: list[str], file: str, problems: list[Problem]
+) -> object:
+    """Return one column in its declared type; report every cell that does not fit."""
+    text = _text(values)
+
+    def wrong(rows: np.ndarray, problem: str, remedy: str) -> None:
+        for i in np.flatnonzero(rows):
+            cell = text.iloc[i]
+            said = problem.replace("{}", str(cell) if isinstance(cell, str) else "")
+            problems.append(Problem("error", layer.name, file, keys[i], column.name, said, remedy))
+
+    if column.required:
+        wrong(text.isna().to_numpy(), f"没有填（{column.label}）", "填上这一格")
+    if column.type in ("int", "float", "year"):
+        return _numbers(column, text, wrong)
+    if column.type == "bool":
+        truth = text.str.lower().map({"true": True, "1": True, "是": True, "false": False, "0": False, "否": False})
+        wrong((text.notna() & truth.isna()).to_numpy(), "“{}”不是 是/否", "写 true 或 false")
+        return truth.fillna(False).astype(bool).to_numpy()
+    if column.values:
+        wrong(
+            (text.notna() & ~text.isin(column.values)).to_numpy(),
+            "“{}”不在可选值中",
+            f"可选：{'、'.join(column.values)}",
+        )
+    return text.array
+
+
+def _numbers(column: Column, text: pd.Series, wrong: Callable[[np.ndarray, str, str], None]) -> object:
+    number = pd.to_numeric(text, errors="coerce").astype("float64")
+    bad = (text.notna() & ~np.isfinite(number)).to_numpy()
+    unit = f"（单位：{column.unit}）" if column.unit else ""
+    wrong(bad, "“{}”不是数", f"这一列只写数{unit}；不知道就留空")
+    if column.minimum is not None:
+        wrong(
+            (number < column.minimum).to_numpy(),
+            f"{{}} 小于 {column.minimum:g}",
+            f"改成不小于 {column.minimum:g} 的数；不知道就留空",
+        )
+    if column.type == "year":
+        wrong(((number < 1900) | (number > 2200)).to_numpy(), "{} 不像年份", "写四位年份，如 2025")
+    if column.type == "float":
+        return number.where(~bad).to_numpy()
+    whole = number.isna() | (number == number.round())
+    wrong((~whole & ~bad).to_numpy(), "{} 不是整数", "改成整数")
+    return number.where(whole & ~bad).astype("Int64").array
+
+
+def _rows_that_disagree(layer: Layer, rows: pd.DataFrame, keys: list[str], file: str) -> Iterator[Problem]:
+    """Yield rows whose own cells contradict each other."""
+    for less, more, problem in (
+        ("people_60plus", "people", "60岁及以上人口大于常住人口"),
+        ("since", "until", "起始年晚于截止年"),
+    ):
+        if less in rows.columns and more in rows.columns:
+            # a negative total is reported as such, not once more against its part
+            wrong = (rows[less] > rows[more]) & (rows[more] >= 0)
+            for i in np.flatnonzero(wrong.fillna(False).to_numpy(dtype=bool)):
+                said = f"{problem}（{rows[less].iloc[i]:g} > {rows[more].iloc[i]:g}）"
+                yield Problem("error", layer.name, file, keys[i], less, said, "核对两列，改正其中一个")
+
+
+def _geometry_problems(layer: Layer, frame: gpd.GeoDataFrame, keys: list[str], file: str) -> Iterator[Problem]:
+    """Yield features without geometry, of the wrong type, with impossible coordinates, or crossing themselves."""
+    shapes = np.asarray(frame.geometry.array)
+    empty = shapely.is_missing(shapes) | shapely.is_empty(shapes)
+    bounds = shapely.bounds(shapes)
+    types = np.asarray(frame.geom_type.fillna(""), dtype=object)
+    valid = shapely.is_valid(shapes)
+    for i in np.flatnonzero(empty | ~np.isfinite(bounds).all(axis=1) | ~np.isin(types, layer.geometry or ()) | ~valid):
+        if empty[i]:
+            problem, remedy = "没有图形", "在 GIS 里补画，或删去这个要素"
+        elif not np.isfinite(bounds[i]).all():
+            problem, remedy = "坐标里有不是数的值", "检查坐标列"
+        elif types[i] not in (layer.geometry or ()):
+            problem, remedy = f"图形类型是 {types[i]}", f"应为 {'/'.join(layer.geometry or ())}"
+        else:
+            problem, remedy = f"面自相交：{shapely.is_valid_reason(shapes[i])}", "在 GIS 里用“修复几何”改好后再导入"
+        yield Problem("error", layer.name, file, keys[i], "geometry", problem, remedy)

@@ -1,0 +1,41 @@
+"""One district in one year: its folder read and judged, its plans, its edits and the journal that undoes them."""
+
+from .district import District
+from .journal import commit, finish, locked, recover, undo, write_whole
+from .labels import cell, column_name, kind_name, layer_name, rule_name, walker_name
+from .reader import FAR_M, MANIFEST, check, read_folder, to_degrees
+from .scenario import Scenario
+from .scenario_text import blank, conflicts, scenarios, steps
+from .staging import Edit, check_copy, is_missing, new_files
+from .street_edits import join_ends
+
+__all__ = [
+    "FAR_M",
+    "MANIFEST",
+    "District",
+    "Edit",
+    "Scenario",
+    "blank",
+    "cell",
+    "check",
+    "check_copy",
+    "column_name",
+    "commit",
+    "conflicts",
+    "finish",
+    "is_missing",
+    "join_ends",
+    "kind_name",
+    "layer_name",
+    "locked",
+    "new_files",
+    "read_folder",
+    "recover",
+    "rule_name",
+    "scenarios",
+    "steps",
+    "to_degrees",
+    "undo",
+    "walker_name",
+    "write_whole",
+]

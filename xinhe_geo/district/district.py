@@ -1,0 +1,604 @@
+"""
+Opens a district folder, judges it once, projects it once.
+
+Past this door data is trusted: nothing downstream checks a column again. `District` is frozen, and hands out shallow
+copies (pandas copies on write), so that nothing a caller does to a frame changes the district.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import shapely
+
+from ..core import (
+    DEMONSTRATION,
+    LAYERS,
+    DataError,
+    Problem,
+    Profile,
+    Rule,
+    UnknownNameError,
+    at_year,
+    bundled_folder,
+    problems_table,
+    secret_layers,
+    work,
+)
+from ..network import WalkNetwork
+from .reader import MANIFEST, read_folder
+from .scenario import Scenario
+from .street_edits import merged_streets
+
+#: Of every folder with a secret layer that this process has opened: what its manifest says of secrecy.
+_SECRETS_OPENED: dict[str, dict[str, Any]] = {}
+
+
+def secrets_opened() -> list[dict[str, Any]]:
+    """
+    Return what the manifests of all secret districts that this process has opened say of secrecy.
+
+    Frames do not know what they were computed from: whoever keeps everything a process has shown (a notebook's copy) asks
+    here what mark it carries, and whether it may be kept.
+    """
+    return list(_SECRETS_OPENED.values())
+
+
+@dataclass(frozen=True, eq=False)
+class District:
+    """
+    One district in one year: layers in its metric CRS, tables, and where each comes from.
+
+    Attributes
+    ----------
+    manifest
+        `district.toml` as read.
+    year
+        The year the layers stand for: homes and streets there then, facilities open then.
+    list_year
+        The year of the list of communities; every count of communities prints it.
+    with_planned
+        Whether planned facilities whose year has come count as open.
+    folder
+        Where it was read from.
+    files
+        Per layer or table: file name and SHA-256.
+    """
+
+    manifest: Mapping[str, Any]
+    year: int
+    list_year: int
+    folder: Path
+    files: pd.DataFrame = field(repr=False)
+    with_planned: bool = False
+    #: What `check` says of the folder as it was read: warnings, for errors are refused.
+    problems: pd.DataFrame = field(repr=False, default_factory=lambda: problems_table([]))
+    _rows: Mapping[str, pd.DataFrame] = field(repr=False, default_factory=dict)
+    #: Tables derived from this district, kept by who derives them; another year or scenario starts with none.
+    memo: dict[Any, Any] = field(repr=False, init=False, default_factory=dict)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Go to another process without what is derived; the network takes longer to build than to send."""
+        kept = {f: getattr(self, f) for f in ("year", "list_year", "folder", "files", "with_planned", "problems")}
+        made = {"network": self.__dict__["network"]} if "network" in self.__dict__ else {}
+        return {**kept, **made, "manifest": dict(self.manifest), "_rows": dict(self._rows)}
+
+    def __setstate__(self, state: Mapping[str, Any]) -> None:
+        """Freeze again what came from another process."""
+        frozen = {name: MappingProxyType(state[name]) for name in ("manifest", "_rows")}
+        self.__dict__.update({**state, **frozen, "memo": {}})
+
+    # --- opening
+
+    @staticmethod
+    def load(path: str | Path | None = None) -> District:
+        """
+        Open a district folder.
+
+        Parameters
+        ----------
+        path
+            A folder with `district.toml`; None opens the bundled demonstration district.
+
+        Returns
+        -------
+        District
+            In the year of its data (`data_year`), every layer in its metric CRS.
+
+        Raises
+        ------
+        DataError
+            With *every* problem of *every* layer in `.problems` (layer, file, row, field, problem, remedy).
+        """
+        folder = bundled_folder() if path is None else Path(path)
+        with work("打开街道目录", len(LAYERS)) as step:
+            manifest, rows, files, problems = read_folder(folder, step)
+        if any(p.severity == "error" for p in problems):
+            raise DataError(problems_table(problems), folder.name)
+        if secret := secret_layers(manifest):
+            marks = {name: {"secrecy": mark} for name, mark in secret.items()}
+            cleared = str(manifest.get("secret_outputs", ""))
+            _SECRETS_OPENED[str(folder.resolve())] = {"layers": marks, "secret_outputs": cleared}
+        year = int(manifest["data_year"])
+        return District(
+            manifest=MappingProxyType(manifest),
+            year=year,
+            list_year=int(manifest.get("community_list_year", year)),
+            folder=folder,
+            files=files,
+            problems=problems_table(problems),
+            _rows=MappingProxyType(rows),
+        )
+
+    def at(self, year: int, *, planned: bool = False, communities: int | None = None) -> District:
+        """
+        Return this district as it stands in another year.
+
+        Parameters
+        ----------
+        year
+            Homes and streets there then, facilities open then.
+        planned
+            Count planned facilities whose year has come as open. They never count unless asked for.
+        communities
+            Year of the list of communities; unchanged by default.
+
+        Returns
+        -------
+        District
+            Another one; this one stays as it was.
+
+        Raises
+        ------
+        UnknownNameError
+            Not a year between 1900 and 2200.
+        """
+        if not 1900 <= int(year) <= 2200:
+            raise UnknownNameError("年份", str(year), ("1900—2200 之间的整数",))
+        return replace(self, year=int(year), with_planned=planned, list_year=int(communities or self.list_year))
+
+    @property
+    def rows(self) -> Mapping[str, pd.DataFrame]:
+        """All rows of all layers and tables, whatever their year; index: the layer's key."""
+        return MappingProxyType({name: frame.copy(deep=False) for name, frame in self._rows.items()})
+
+    def with_rows(self, rows: Mapping[str, pd.DataFrame], *, scenario: str = "") -> District:
+        """
+        Return this district with other rows, as a scenario makes them.
+
+        Parameters
+        ----------
+        rows
+            Per layer or table: its rows, as in `rows` (layers in `crs`, metres; index: the layer's key).
+        scenario
+            Name of the plan; it is printed with every number.
+
+        Returns
+        -------
+        District
+            Another one; rows are taken as they are, nothing is checked again.
+        """
+        manifest = MappingProxyType({**self.manifest, "scenario": scenario}) if scenario else self.manifest
+        return replace(self, _rows=MappingProxyType(dict(rows)), manifest=manifest)
+
+    def scenario(self, name: str) -> Scenario:
+        """
+        Return a scenario of this district's folder; see `Scenario`.
+
+        Parameters
+        ----------
+        name
+            Its file is `scenarios/NAME.toml`.
+
+        Returns
+        -------
+        Scenario
+            `.on(district)` carries it out.
+
+        Raises
+        ------
+        UnknownNameError
+            No such scenario.
+        ScenarioError
+            The file cannot be read as a scenario.
+        """
+        known = sorted(p.stem for p in (self.folder / "scenarios").glob("*.toml"))
+        if name not in known:
+            raise UnknownNameError("方案", name, known)
+        return Scenario.read(self.folder / "scenarios" / f"{name}.toml")
+
+    # --- what is in it
+
+    @property
+    def name(self) -> str:
+        """Name printed on maps and tables."""
+        return str(self.manifest["name"])
+
+    @property
+    def code(self) -> str:
+        """Statistical code: districts are joined by it, never by name."""
+        return str(self.manifest.get("code", ""))
+
+    @property
+    def crs(self) -> str:
+        """The projected CRS in metres that everything is computed in."""
+        return str(self.manifest["crs"])
+
+    @property
+    def surveyed_kinds(self) -> frozenset[str]:
+        """Kinds that were surveyed: for any other kind no features means 数据不足, not 0."""
+        declared = self.manifest.get("surveyed_kinds")
+        if declared is None:
+            facilities = self.facilities
+            return frozenset() if facilities is None else frozenset(facilities["kind"])
+        return frozenset(str(k) for k in declared)
+
+    @property
+    def without(self) -> frozenset[str]:
+        """Layers that the manifest says walks are counted without (`without`): none there, or left out knowingly."""
+        return frozenset(str(name) for name in self.manifest.get("without", ()))
+
+    @cached_property
+    def layers(self) -> Mapping[str, gpd.GeoDataFrame]:
+        """
+        Declared layers in `crs`, as they stand in `year`; index: the layer's key.
+
+        `streets` include the planner's `extra_links` (their ends joined to the streets they meet) and leave out what
+        `closures` cover; `own_facilities` stand before `facilities` and replace those of the same id.
+        """
+        found = {name: self._layer(name) for name in self._rows if LAYERS[name].geometry}
+        if "streets" in found:
+            found["streets"] = merged_streets(found["streets"], found.get("extra_links"), found.get("closures"))
+        own = found.get("own_facilities")
+        if own is not None:
+            others = found.get("facilities")
+            kept = None if others is None else others[~others.index.isin(own.index)]
+            found["facilities"] = own if kept is None or kept.empty else pd.concat([own, kept])
+        return MappingProxyType(found)
+
+    def _layer(self, name: str) -> gpd.GeoDataFrame:
+        frame = at_year(LAYERS[name], self._rows[name], self.list_year if name == "communities" else self.year)
+        if name in ("facilities", "own_facilities") and self.with_planned:
+            state = frame["state"].where(~((frame["state"] == "planned") & frame["since"].notna()), "open")
+            frame = frame.assign(state=state)
+        return frame
+
+    def _get(self, name: str) -> Any:
+        frame = self.layers.get(name)
+        return None if frame is None else frame.copy(deep=False)
+
+    @property
+    def boundary(self) -> gpd.GeoDataFrame | None:
+        """
+        The district's own outline.
+
+        Index: its key. Columns as in the data dictionary (docs/data-dictionary.md), geometry in `crs`; None where the folder has none.
+        """
+        return self._get("district")
+
+    @property
+    def zones(self) -> gpd.GeoDataFrame | None:
+        """
+        老城区 and 新城区, or whatever zones the folder has.
+
+        Index: its key. Columns as in the data dictionary (docs/data-dictionary.md), geometry in `crs`; None where the folder has none.
+        """
+        return self._get("zones")
+
+    @property
+    def areas(self) -> gpd.GeoDataFrame | None:
+        """
+        片区.
+
+        Index: its key. Columns as in the data dictionary (docs/data-dictionary.md), geometry in `crs`; None where the folder has none.
+        """
+        return self._get("areas")
+
+    @property
+    def communities(self) -> gpd.GeoDataFrame | None:
+        """
+        Communities of `list_year`.
+
+        Index: its key. Columns as in the data dictionary (docs/data-dictionary.md), geometry in `crs`; None where the folder has none.
+        """
+        return self._get("communities")
+
+    @property
+    def parcels(self) -> gpd.GeoDataFrame | None:
+        """
+        Renewal parcels.
+
+        Index: its key. Columns as in the data dictionary (docs/data-dictionary.md), geometry in `crs`; None where the folder has none.
+        """
+        return self._get("parcels")
+
+    @property
+    def barriers(self) -> gpd.GeoDataFrame | None:
+        """
+        Lines nobody walks across: expressways, railways, canals, walls.
+
+        Index: its key. Columns as in the data dictionary (docs/data-dictionary.md), geometry in `crs`; None where the folder has none.
+        """
+        return self._get("barriers")
+
+    @property
+    def homes(self) -> gpd.GeoDataFrame | None:
+        """
+        Residential compounds (or cells, or buildings): polygons or points.
+
+        Index: its key. Columns as in the data dictionary (docs/data-dictionary.md), geometry in `crs`; None where the folder has none.
+        """
+        return self._get("homes")
+
+    @property
+    def gates(self) -> gpd.GeoDataFrame | None:
+        """
+        Gates of the compounds.
+
+        Index: its key. Columns as in the data dictionary (docs/data-dictionary.md), geometry in `crs`; None where the folder has none.
+        """
+        return self._get("gates")
+
+    @property
+    def facilities(self) -> gpd.GeoDataFrame | None:
+        """
+        All facilities of `year`, whatever their state; see `open_facilities`.
+
+        Index: its key. Columns as in the data dictionary (docs/data-dictionary.md), geometry in `crs`; None where the folder has none.
+        """
+        return self._get("facilities")
+
+    @property
+    def open_facilities(self) -> gpd.GeoDataFrame | None:
+        """
+        Facilities that serve in `year`: open, or planned and due where `with_planned`.
+
+        Index: its key. Columns as in the data dictionary (docs/data-dictionary.md), geometry in `crs`; None where the folder has none.
+        """
+        frame = self._get("facilities")
+        return None if frame is None else frame[frame["state"].fillna("open") == "open"]
+
+    @property
+    def entrances(self) -> gpd.GeoDataFrame | None:
+        """
+        Entrances of facilities.
+
+        Index: its key. Columns as in the data dictionary (docs/data-dictionary.md), geometry in `crs`; None where the folder has none.
+        """
+        return self._get("entrances")
+
+    @property
+    def streets(self) -> gpd.GeoDataFrame | None:
+        """
+        Streets one can walk on, residents' lanes included.
+
+        Index: its key. Columns as in the data dictionary (docs/data-dictionary.md), geometry in `crs`; None where the folder has none.
+        """
+        return self._get("streets")
+
+    @cached_property
+    def network(self) -> WalkNetwork:
+        """The walk network of `streets`, built once."""
+        streets = self.streets
+        if streets is None:
+            raise DataError(
+                problems_table(
+                    [
+                        Problem(
+                            "error",
+                            "streets",
+                            MANIFEST,
+                            "",
+                            "layers.streets",
+                            "没有声明街道图层",
+                            "在 district.toml 里声明 [layers.streets]",
+                        )
+                    ]
+                ),
+                self.folder.name,
+            )
+        with work("建步行网络", 1) as step:
+            step(f"{len(streets):,} 段街道")
+            return WalkNetwork.from_streets(streets)
+
+    # --- tables
+
+    @property
+    def kinds(self) -> pd.DataFrame:
+        """Facility kinds; index kind; columns `label`, `group`, `essential`, `rule` (its headline rule) …."""
+        return self._rows["kinds"].copy(deep=False)
+
+    @property
+    def profiles(self) -> pd.DataFrame:
+        """Who walks; index profile; columns `label`, `speed_m_s` (metres per second), `steps`, `waits` (a factor), `source`."""
+        return self._rows["profiles"].copy(deep=False)
+
+    @property
+    def rules(self) -> pd.DataFrame:
+        """Rules of every set; index rule; columns `set`, `label`, `kinds`, `method`, `metres`, `minutes`, `profile`, `denominator`, `confidence` …."""
+        return self._rows["rules"].copy(deep=False)
+
+    def profile(self, name: str | Profile) -> Profile:
+        """
+        Return a profile by name; a `Profile` is returned as it is.
+
+        Parameters
+        ----------
+        name
+            Index of `profiles`, such as "adult" or "elderly".
+
+        Returns
+        -------
+        Profile
+            Speed in metres per second.
+
+        Raises
+        ------
+        UnknownNameError
+            No such profile.
+        """
+        if isinstance(name, Profile):
+            return name
+        table = self._rows["profiles"]
+        if name not in table.index:
+            raise UnknownNameError("步行人群", name, list(table.index))
+        row = table.loc[name]
+        waits = 1.0 if pd.isna(row["waits"]) else float(row["waits"])
+        source = "" if pd.isna(row["source"]) else str(row["source"])
+        return Profile(name, str(row["label"]), float(row["speed_m_s"]), bool(row["steps"]), waits, source)
+
+    def rule(self, name: str | Rule) -> Rule:
+        """
+        Return a rule by name; a `Rule` is returned as it is.
+
+        Parameters
+        ----------
+        name
+            Index of `rules`.
+
+        Returns
+        -------
+        Rule
+            Limits in metres and minutes.
+
+        Raises
+        ------
+        UnknownNameError
+            No such rule.
+        """
+        if isinstance(name, Rule):
+            return name
+        if ("rule", name) not in self.memo:
+            self.memo["rule", name] = self._read_rule(name)
+        rule: Rule = self.memo["rule", name]
+        return rule
+
+    def _read_rule(self, name: str) -> Rule:
+        table = self._rows["rules"]
+        if name not in table.index:
+            raise UnknownNameError("规则", name, list(table.index))
+        row = table.loc[name]
+        text = {c: "" if pd.isna(row[c]) else str(row[c]) for c in ("standard", "clause", "source")}
+        return Rule(
+            name=name,
+            label=str(row["label"]),
+            kinds=tuple(str(row["kinds"]).split(";")),
+            method=str(row["method"]),
+            metres=float(row["metres"]),
+            minutes=float(row["minutes"]),
+            profile=str(row["profile"]),
+            denominator=str(row["denominator"]),
+            confidence=str(row["confidence"]),
+            tier_min=None if pd.isna(row["tier_min"]) else int(row["tier_min"]),
+            metric=str(row["metric"]),
+            **text,
+        )
+
+    # --- groups and basis
+
+    @cached_property
+    def groups(self) -> pd.DataFrame:
+        """
+        Which zone, area (片区), community and grid cell each home is in: index home, one column per grouping layer.
+
+        A code typed on the home wins where the list of `list_year` knows it; otherwise the position decides (a point that
+        lies well inside the home). A home in none has a missing value.
+        """
+        homes = self.homes
+        if homes is None:
+            return pd.DataFrame(index=pd.Index([], name="home"))
+        return self.locate(homes)
+
+    def locate(self, frame: gpd.GeoDataFrame) -> pd.DataFrame:
+        """
+        Say in which zone, area, community and grid cell each row lies.
+
+        Parameters
+        ----------
+        frame
+            Any shapes in `crs`; a code in a column `zone`, `area`, `community` or `grid` wins where the layer knows it.
+
+        Returns
+        -------
+        table
+            Index as `frame`; columns `zone`, `area`, `community`, `grid`; missing where in none. Shapes count where a point
+            well inside them lies.
+        """
+        points = gpd.GeoSeries(shapely.point_on_surface(frame.geometry.array), index=frame.index, crs=frame.crs)
+        found = {}
+        for layer, column in (("zones", "zone"), ("areas", "area"), ("communities", "community"), ("grid", "grid")):
+            areas = self.layers.get(layer)
+            if areas is None:
+                found[column] = pd.Series(np.nan, index=frame.index, dtype="str")
+                continue
+            position = _within(points, areas)
+            if column in frame.columns:
+                typed = frame[column].where(frame[column].isin(areas.index))
+                position = typed.where(typed.notna(), position)
+            found[column] = position
+        return pd.DataFrame(found)
+
+    def basis(self, layer: str) -> pd.Series:
+        """
+        Return what each row of a layer rests on.
+
+        Parameters
+        ----------
+        layer
+            A layer or table that is there.
+
+        Returns
+        -------
+        basis
+            Index: the layer's key; measured, official, osm, derived, schematic or synthetic: the row's own, or its layer's
+            from the manifest.
+
+        Raises
+        ------
+        KeyError
+            The district has no such layer.
+        """
+        if ("basis", layer) not in self.memo:
+            self.memo["basis", layer] = self._find_basis(layer)
+        basis: pd.Series = self.memo["basis", layer]
+        return basis.copy(deep=False)
+
+    def _find_basis(self, layer: str) -> pd.Series:
+        frame = self._rows[layer] if LAYERS[layer].geometry is None else self.layers[layer]
+        if "basis" not in frame.columns:
+            return pd.Series(self._default_basis(layer), index=frame.index)
+        basis = frame["basis"].fillna(self._default_basis(layer))
+        other = {"streets": "extra_links", "facilities": "own_facilities"}.get(layer, "")
+        if other in self._rows:
+            from_other = frame.index.isin(self._rows[other].index)
+            basis = basis.where(~from_other | frame["basis"].notna().to_numpy(), self._default_basis(other))
+        return basis
+
+    def _default_basis(self, layer: str) -> str:
+        return str(self.manifest.get("layers", {}).get(layer, {}).get("basis", "derived"))
+
+    @cached_property
+    def is_demonstration(self) -> bool:
+        """Whether homes, streets or facilities rest on schematic or synthetic rows (DESIGN decision 8)."""
+        core = [n for n in ("homes", "streets", "facilities", "communities") if n in self.layers]
+        return any(self.basis(n).isin(DEMONSTRATION).any() for n in core)
+
+
+def _within(points: gpd.GeoSeries, areas: gpd.GeoDataFrame) -> pd.Series:
+    """Return the index of the area each point lies in; the first by index where areas overlap; missing where none."""
+    areas = areas.sort_index()
+    point, area = areas.sindex.query(points.array, predicate="intersects")
+    # areas are sorted by id, so the first hit of a point is the one with the least id
+    order = np.lexsort((area, point))
+    first = order[np.unique(point[order], return_index=True)[1]]
+    found = np.full(len(points), np.nan, dtype=object)
+    found[point[first]] = np.asarray(areas.index)[area[first]]
+    return pd.Series(found, index=points.index, dtype="str")

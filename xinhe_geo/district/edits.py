@@ -1,0 +1,323 @@
+"""The edits a plan is made of, as functions on rows: what each needs, how it is checked and carried out."""
+
+from __future__ import annotations
+
+import difflib
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from numbers import Real
+from typing import Any, NamedTuple
+
+import geopandas as gpd
+import pandas as pd
+import shapely
+
+from ..core import LAYERS, ScenarioError
+from .street_edits import join_ends
+
+Rows = dict[str, pd.DataFrame]
+
+
+# --- carrying out ----------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class EditedRows:
+    """The rows an `on` call edits: its own copies, never the district's."""
+
+    rows: Rows
+    crs: str
+    year: int
+    kinds: set[str]
+
+    def frame(self, layer: str) -> gpd.GeoDataFrame:
+        """Return the rows of a layer; empty, with its columns, where the district has none."""
+        if layer not in self.rows:
+            columns = {c: pd.Series(dtype="object") for c in LAYERS[layer].names if c != LAYERS[layer].key}
+            empty = gpd.GeoDataFrame(columns, geometry=gpd.GeoSeries([], crs=self.crs), crs=self.crs)
+            empty.index = pd.Index([], dtype="str", name=LAYERS[layer].key)
+            return empty
+        return self.rows[layer]
+
+    def need(self, layer: str, key: str) -> None:
+        """Raise where a layer has no such row, and name the nearest."""
+        known = list(self.frame(layer).index)
+        if key not in known:
+            close = difflib.get_close_matches(key, [str(k) for k in known], n=1)
+            hint = f"；是否想写 {close[0]}" if close else ""
+            raise ScenarioError(f"没有{LAYERS[layer].label} {key}{hint}")
+
+    def add(self, layer: str, key: str, row: Mapping[str, Any], shape: shapely.Geometry) -> None:
+        """Add a row of that key and shape; columns that are not given stay unknown."""
+        frame = self.frame(layer)
+        if key in frame.index:
+            raise ScenarioError(f"{LAYERS[layer].label}编号 {key} 已经有了，换一个")
+        columns = [c for c in LAYERS[layer].names if c != LAYERS[layer].key]
+        cells: dict[str, list[Any]] = {c: [row.get(c)] for c in columns}
+        cells["basis"] = [row.get("basis", "derived")]
+        cells["source"] = [row.get("source", "方案")]
+        new = gpd.GeoDataFrame(cells, geometry=[shape], crs=self.crs, index=pd.Index([key], name=LAYERS[layer].key))
+        if len(frame):
+            for column in columns:
+                new[column] = new[column].astype(frame[column].dtype) if column != "steps" else bool(row.get("steps"))
+            new = pd.concat([frame, new])
+        self.rows[layer] = new
+
+    def put(self, layer: str, key: str, column: str, value: Any) -> None:
+        """Put a value into one cell."""
+        self.need(layer, key)
+        frame = self.frame(layer).copy()
+        frame.loc[key, column] = value
+        self.rows[layer] = frame
+
+    def drop(self, layer: str, keys: Sequence[str]) -> None:
+        """Take rows out."""
+        frame = self.frame(layer)
+        self.rows[layer] = frame[~frame.index.isin(keys)]
+
+    def spot(self, e: Mapping[str, Any]) -> shapely.Point:
+        """Return where an edit puts something: `at` (longitude, latitude) or `xy` (metres in the district's CRS)."""
+        if ("at" in e) == ("xy" in e):
+            raise ScenarioError("位置写一个：at = [经度, 纬度]，或 xy = [东, 北]（米，本街道计算用的坐标系）")
+        return self.place(e["at"]) if "at" in e else shapely.Point(*map(float, e["xy"]))
+
+    def place(self, at: Sequence[float]) -> shapely.Point:
+        """Return a longitude and latitude as a point in the district's CRS."""
+        spot = gpd.GeoSeries([shapely.Point(*map(float, at))], crs="EPSG:4326").to_crs(self.crs).iloc[0]
+        if not math.isfinite(spot.x):
+            raise ScenarioError(f"位置不是经纬度：{list(at)}")
+        return spot
+
+
+class _Form(NamedTuple):
+    """What a value of a plan may be, and how that is said."""
+
+    fits: Callable[[Any], bool]
+    text: str
+
+
+def _is_number(value: Any) -> bool:
+    return not isinstance(value, bool) and isinstance(value, Real) and math.isfinite(value)
+
+
+def _is_list(value: Any, fits: Callable[[Any], bool], least: int) -> bool:
+    return isinstance(value, list | tuple) and len(value) >= least and all(map(fits, value))
+
+
+def _is_pair(value: Any) -> bool:
+    return _is_list(value, _is_number, 2) and len(value) == 2
+
+
+def _is_lonlat(value: Any) -> bool:
+    return _is_pair(value) and abs(value[0]) <= 180 and abs(value[1]) <= 90
+
+
+def _is_name(value: Any) -> bool:
+    return isinstance(value, str) and bool(value.strip())
+
+
+TEXT = _Form(lambda v: isinstance(v, str), "写成文字，加引号")
+_ID = _Form(_is_name, "写成编号，加引号")
+_IDS = _Form(lambda v: _is_list(v, _is_name, 1), '写成编号的列表：["H001", "H002"]')
+_AMOUNT = _Form(lambda v: _is_number(v) and v >= 0, "写成不小于 0 的数")
+_WHOLE = _Form(lambda v: _is_number(v) and v >= 0 and float(v).is_integer(), "写成不小于 0 的整数")
+YEAR = _Form(lambda v: _WHOLE.fits(v) and 1900 <= v <= 2200, "写成 1900—2200 之间的整数")
+FLAG = _Form(lambda v: isinstance(v, bool), "写成 true 或 false，不加引号")
+_AT = _Form(_is_lonlat, "写成 [经度, 纬度]")
+_XY = _Form(_is_pair, "写成 [东, 北]（米）")
+_SPOTS = _Form(lambda v: _is_list(v, _is_lonlat, 1), "写成 [经度, 纬度] 的列表：[[117.60, 39.03]]")
+_LINE = _Form(
+    lambda v: _is_list(v, _is_lonlat, 2) and any(tuple(at) != tuple(v[0]) for at in v),
+    "至少两个不同的点：[[117.60, 39.03], [117.61, 39.03]]",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """One kind of edit: what it needs, what it may have, and how it is carried out."""
+
+    needs: Mapping[str, _Form]
+    may: Mapping[str, _Form]
+    carry_out: Callable[[EditedRows, Mapping[str, Any]], None] = field(repr=False)
+
+
+def _open_facility(work: EditedRows, e: Mapping[str, Any]) -> None:
+    if e["kind"] not in work.kinds:
+        close = difflib.get_close_matches(e["kind"], work.kinds, n=1)
+        raise ScenarioError(f"没有设施类别 {e['kind']}" + (f"；是否想写 {close[0]}" if close else ""))
+    row = {"name": e.get("name", e["facility"]), "kind": e["kind"], "state": "open", "capacity": e.get("capacity")}
+    work.add("facilities", e["facility"], row, work.spot(e))
+
+
+def _close_facility(work: EditedRows, e: Mapping[str, Any]) -> None:
+    work.put("facilities", e["facility"], "state", "closed")
+
+
+def _move_facility(work: EditedRows, e: Mapping[str, Any]) -> None:
+    work.put("facilities", e["facility"], "geometry", work.spot(e))
+    # its drawn entrances stand where it was
+    entrances = work.frame("entrances")
+    if len(entrances):
+        work.drop("entrances", list(entrances.index[(entrances["facility"] == e["facility"]).to_numpy()]))
+
+
+def _resize_facility(work: EditedRows, e: Mapping[str, Any]) -> None:
+    work.put("facilities", e["facility"], "capacity", float(e["capacity"]))
+
+
+def _open_planned(work: EditedRows, e: Mapping[str, Any]) -> None:
+    work.need("facilities", e["facility"])
+    if work.frame("facilities").loc[e["facility"], "state"] != "planned":
+        raise ScenarioError(f"{e['facility']} 不是规划中的设施")
+    work.put("facilities", e["facility"], "state", "open")
+    work.put("facilities", e["facility"], "since", pd.NA)
+
+
+def _demolish_homes(work: EditedRows, e: Mapping[str, Any]) -> None:
+    gates = work.frame("gates")
+    for home in e["homes"]:
+        work.need("homes", home)
+    work.drop("homes", e["homes"])
+    if len(gates):
+        work.drop("gates", list(gates.index[gates["home"].isin(e["homes"]).to_numpy()]))
+    streets = work.frame("streets")
+    if len(streets):
+        work.drop("streets", list(streets.index[streets["home"].isin(e["homes"]).to_numpy()]))
+
+
+def new_home(work: EditedRows, e: Mapping[str, Any]) -> dict[str, Any]:
+    """People directly, or floor-area ratio x site area / m2 per dwelling x household size."""
+    work.need("parcels", e["parcel"])
+    site = work.frame("parcels").geometry[e["parcel"]]
+    share = float(e.get("site_share", 1.0))
+    if not 0 < share <= 1:
+        raise ScenarioError(f"site_share 应在 0 和 1 之间：{share}")
+    households, people = e.get("households"), e.get("people")
+    if people is None:
+        missing = [k for k in ("far", "m2_per_dwelling", "household_size") if k not in e]
+        if missing:
+            raise ScenarioError(
+                f"没有写 people，就要写全 far、m2_per_dwelling、household_size（缺 {'、'.join(missing)}）"
+            )
+        small = [k for k in ("far", "m2_per_dwelling", "household_size") if not float(e[k]) > 0]
+        if small:
+            raise ScenarioError(f"{'、'.join(small)} 必须大于 0")
+        households = round(float(e["far"]) * site.area * share / float(e["m2_per_dwelling"]))
+        people = households * float(e["household_size"])
+    older = e.get("people_60plus", float(people) * float(e["share_60plus"]) if "share_60plus" in e else None)
+    if float(people) < 0 or (older is not None and not 0 <= float(older) <= float(people)):
+        raise ScenarioError(f"人口不能为负，60 岁及以上不能多于常住人口：{people:g}、{older}")
+    return {"name": e.get("name", e["home"]), "households": households, "people": float(people), "people_60plus": older}
+
+
+def _build_homes(work: EditedRows, e: Mapping[str, Any]) -> None:
+    work.add("homes", e["home"], new_home(work, e), work.frame("parcels").geometry[e["parcel"]])
+    for i, at in enumerate(e.get("gates", ()), 1):
+        work.add("gates", f"{e['home']}-g{i}", {"home": e["home"], "state": "open"}, work.place(at))
+
+
+def _open_gate(work: EditedRows, e: Mapping[str, Any]) -> None:
+    if "at" in e:
+        if "home" not in e:
+            raise ScenarioError("新开出入口要写 home（哪个小区）")
+        work.need("homes", e["home"])
+        wall = shapely.boundary(work.frame("homes").geometry[e["home"]])
+        spot = work.place(e["at"])
+        work.add(
+            "gates",
+            e["gate"],
+            {"home": e["home"], "state": "open"},
+            wall.interpolate(wall.project(spot)) if not wall.is_empty else spot,
+        )
+        return
+    work.put("gates", e["gate"], "state", "open")
+
+
+def _close_gate(work: EditedRows, e: Mapping[str, Any]) -> None:
+    work.put("gates", e["gate"], "state", "closed")
+
+
+def _add_street(work: EditedRows, e: Mapping[str, Any]) -> None:
+    streets, line = join_ends(work.frame("streets"), shapely.LineString([work.place(at) for at in e["line"]]))
+    work.rows["streets"] = streets
+    row = {
+        "name": e.get("name", e["street"]),
+        "class": e.get("class", "footway"),
+        "wait_s": e.get("wait_s"),
+        "steps": e.get("steps", False),
+    }
+    work.add("streets", e["street"], row, line)
+
+
+def _close_street(work: EditedRows, e: Mapping[str, Any]) -> None:
+    work.need("streets", e["street"])
+    work.drop("streets", [e["street"]])
+
+
+def _set_wait(work: EditedRows, e: Mapping[str, Any]) -> None:
+    if not 0 <= float(e["wait_s"]) <= 3600:
+        raise ScenarioError(f"等待秒数不合理：{e['wait_s']}")
+    work.put("streets", e["street"], "wait_s", float(e["wait_s"]))
+
+
+ACTIONS: Mapping[str, Action] = {
+    "open_facility": Action(
+        {"facility": _ID, "kind": _ID}, {"at": _AT, "xy": _XY, "name": TEXT, "capacity": _AMOUNT}, _open_facility
+    ),
+    "close_facility": Action({"facility": _ID}, {}, _close_facility),
+    "move_facility": Action({"facility": _ID}, {"at": _AT, "xy": _XY}, _move_facility),
+    "resize_facility": Action({"facility": _ID, "capacity": _AMOUNT}, {}, _resize_facility),
+    "open_planned": Action({"facility": _ID}, {}, _open_planned),
+    "demolish_homes": Action({"homes": _IDS}, {}, _demolish_homes),
+    "build_homes": Action(
+        {"parcel": _ID, "home": _ID},
+        {
+            "name": TEXT,
+            "people": _AMOUNT,
+            "people_60plus": _AMOUNT,
+            "households": _WHOLE,
+            "far": _AMOUNT,
+            "site_share": _AMOUNT,
+            "m2_per_dwelling": _AMOUNT,
+            "household_size": _AMOUNT,
+            "share_60plus": _AMOUNT,
+            "gates": _SPOTS,
+        },
+        _build_homes,
+    ),
+    "open_gate": Action({"gate": _ID}, {"home": _ID, "at": _AT}, _open_gate),
+    "close_gate": Action({"gate": _ID}, {}, _close_gate),
+    "add_street": Action(
+        {"street": _ID, "line": _LINE}, {"name": TEXT, "class": TEXT, "wait_s": _AMOUNT, "steps": FLAG}, _add_street
+    ),
+    "close_street": Action({"street": _ID}, {}, _close_street),
+    "set_wait": Action({"street": _ID, "wait_s": _AMOUNT}, {}, _set_wait),
+}
+
+
+def unknown_keys(data: Mapping[str, Any], known: Iterable[str]) -> Iterator[str]:
+    """Name the keys that nobody knows, each with the nearest that is known."""
+    for key in sorted(set(data) - set(known)):
+        close = difflib.get_close_matches(key, sorted(known), n=1)
+        yield f"不认识的项 {key}；" + (f"是否想写 {close[0]}" if close else f"可用：{'、'.join(sorted(known))}")
+
+
+def wrong_edit(edit: Mapping[str, Any]) -> Iterator[str]:
+    """Name everything that is wrong with one edit as it is written."""
+    do = str(edit.get("do"))
+    if do not in ACTIONS:
+        close = difflib.get_close_matches(do, list(ACTIONS), n=1)
+        yield f"不认识的动作 {do}；" + (f"是否想写 {close[0]}" if close else f"可用：{'、'.join(ACTIONS)}")
+        return
+    forms = {**ACTIONS[do].needs, **ACTIONS[do].may}
+    yield from unknown_keys(edit, ["do", *forms])
+    yield from (f"缺少 {key}" for key in ACTIONS[do].needs if key not in edit)
+    yield from misfits(edit, forms)
+
+
+def misfits(entry: Mapping[str, Any], forms: Mapping[str, _Form]) -> Iterator[str]:
+    """Name the values that are not what they may be."""
+    for key, form in forms.items():
+        if key in entry and not form.fits(entry[key]):
+            yield f"{key} 的写法不对（{entry[key]!r}）；{form.text}"

@@ -1,0 +1,60 @@
+"""What the things of a district's tables are called, in the language that is spoken: layers, columns, walkers, kinds, rules."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ..core import LAYERS, Profile, Rule, language, say
+from .district import District
+
+
+def cell(row: Mapping[str, Any], column: str) -> str:
+    """Return a cell in the language that is spoken, where the table has it in that language (`label_en` beside `label`)."""
+    said = str(row.get(f"{column}_en") or "") if language() == "en" else ""
+    return said or str(row[column])
+
+
+def layer_name(name: str) -> str:
+    """Return what a layer or table is called."""
+    return LAYERS[name].label if language() == "zh" else name.replace("_", " ")
+
+
+def column_name(layer: str, column: str) -> str:
+    """Return what a column is called."""
+    return LAYERS[layer].names[column].label if language() == "zh" else column.replace("_m2", " (m²)").replace("_", " ")
+
+
+def walker_name(district: District, walker: Profile) -> str:
+    """Return what a walker is called."""
+    table = district.profiles
+    if language() == "zh" or "label_en" not in table or walker.name not in table.index:
+        return walker.label
+    said = table.loc[walker.name, "label_en"]
+    return str(said) if isinstance(said, str) and said else walker.label
+
+
+def kind_name(district: District, kind: str) -> str:
+    """Return what a kind of facility is called."""
+    table = district.kinds
+    if language() == "en" and kind in table.index and "label_en" in table:
+        said = table.loc[kind, "label_en"]
+        if isinstance(said, str) and said:
+            return said
+    return str(table["label"].get(kind, kind))
+
+
+def rule_name(district: District, rule: Rule) -> str:
+    """Return what a rule is called; without an English name of its own it is made of its kinds and its limit."""
+    if language() == "zh":
+        return rule.label
+    table = district.rules
+    said = table.loc[rule.name, "label_en"] if "label_en" in table and rule.name in table.index else None
+    if isinstance(said, str) and said:
+        return said
+    kinds = " / ".join(kind_name(district, kind) for kind in rule.kinds)
+    if rule.metric == "presence":
+        return say("每个社区有{0}", kinds)
+    limit = say("{0:g} 分钟", rule.minutes) if rule.method == "walk_min" else say("{0:g} 米", rule.metres)
+    who = say("（60岁及以上）") if rule.denominator == "people_60plus" else ""
+    return say("{0}内有{1}{2}", limit, kinds, who)

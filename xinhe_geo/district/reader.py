@@ -1,0 +1,434 @@
+"""Reads a district folder: manifest, layers and tables, each judged once, every problem reported at once."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import tomllib
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import pyogrio
+import pyproj
+
+from ..core import (
+    BASES,
+    LAYERS,
+    ON_THE_WAY,
+    SCHEMA_VERSION,
+    Layer,
+    Problem,
+    bundled_folder,
+    check_rows,
+    problems_table,
+    text_words,
+)
+
+MANIFEST = "district.toml"
+_KEYS = {
+    "schema",
+    "name",
+    "code",
+    "crs",
+    "data_year",
+    "community_list_year",
+    "surveyed_kinds",
+    "survey_note",
+    "credit",
+    "secrecy",
+    "made_by",
+    "note",
+    "layers",
+    "publisher",
+    "without",
+    "secret_outputs",
+}
+_LAYER_KEYS = {"file", "crs", "basis", "source", "licence", "date", "secrecy", "note"}
+#: Features farther than this from the district itself are in the wrong place, not merely outside it.
+FAR_M = 50_000.0
+#: A metric CRS that stretches lengths by more than this at the district is the wrong one (3857 at 39 N: 29 %).
+STRETCH = 0.005
+
+
+def check(folder: str | Path | None = None) -> pd.DataFrame:
+    """
+    List every problem of a district folder; never raises for what is wrong with the data.
+
+    Parameters
+    ----------
+    folder
+        A folder with `district.toml`; None checks the bundled demonstration district.
+
+    Returns
+    -------
+    problems
+        One row per problem, empty where there is none. Columns `severity` (error, warning), `layer`, `file`, `row`,
+        `field`, `problem`, `remedy` (Chinese).
+    """
+    return problems_table(read_folder(bundled_folder() if folder is None else Path(folder))[3])
+
+
+# --- reading ---------------------------------------------------------------------------------------------------------
+
+
+def read_folder(
+    folder: Path, step: Callable[[str], None] = lambda _: None
+) -> tuple[dict[str, Any], dict[str, pd.DataFrame], pd.DataFrame, list[Problem]]:
+    """Read manifest, layers and tables; collect all problems."""
+    problems: list[Problem] = []
+    manifest = _read_manifest(folder, problems)
+    declared = manifest.get("layers", {}) if isinstance(manifest.get("layers", {}), dict) else {}
+    target = _metric_crs(manifest, problems)
+    rows: dict[str, pd.DataFrame] = {}
+    files = []
+    for name, layer in LAYERS.items():
+        step(layer.label)
+        path, entry = folder, declared.get(name)
+        if entry is None and layer.default:
+            entry = _usual_entry(name)
+            path = folder if (folder / entry["file"]).is_file() else bundled_folder()
+        if entry is None:
+            continue
+        frame = _read_layer(path, layer, entry, target, problems)
+        if frame is None:
+            continue
+        rows[name] = frame
+        file = path / str(entry["file"])
+        files.append(
+            (name, str(entry["file"]), "本目录" if path.resolve() == folder.resolve() else "随程序", _sha256(file))
+        )
+    if target is not None:
+        problems += _misplaced(rows, declared)
+    problems += _orphans(rows, declared)
+    problems += _unknown_kinds(manifest, rows, declared)
+    table = pd.DataFrame(files, columns=["layer", "file", "from", "sha256"]).set_index("layer")
+    return manifest, rows, table, problems
+
+
+def _read_manifest(folder: Path, problems: list[Problem]) -> dict[str, Any]:
+    path = folder / MANIFEST
+
+    def wrong(field: str, problem: str, remedy: str, severity: str = "error") -> None:
+        problems.append(Problem(severity, "district.toml", MANIFEST, "", field, problem, remedy))
+
+    if not folder.is_dir():
+        what = "是文件，不是文件夹" if folder.is_file() else "没有这个文件夹"
+        wrong("", f"{what}：{folder.name or folder}", "检查路径有没有写错；路径里有空格时两边加引号")
+        return {}
+    if not path.is_file():
+        wrong(
+            "", f"文件不存在（{folder.name or folder}）", "每个街道目录都要有 district.toml，可照 data/district.toml 写"
+        )
+        return {}
+    try:
+        manifest = tomllib.loads(path.read_text("utf-8-sig"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        wrong("", f"读不懂：{text_words(error)}", "改正后再检查一次")
+        return {}
+    if manifest.get("schema") != SCHEMA_VERSION:
+        wrong(
+            "schema", f"版本是 {manifest.get('schema')}，本程序认得 {SCHEMA_VERSION}", f"写 schema = {SCHEMA_VERSION}"
+        )
+    if not str(manifest.get("name", "")).strip():
+        wrong("name", "没有写街道名称", '写 name = "…街道"')
+    if not isinstance(manifest.get("data_year"), int):
+        wrong("data_year", "没有写数据年份", "写 data_year = 2022 这样的整数")
+        manifest["data_year"] = 0
+    layers = manifest.get("layers")
+    if not isinstance(layers, dict) or not layers:
+        wrong("layers", "没有声明任何图层", "至少声明 [layers.homes]、[layers.facilities]、[layers.streets]")
+        manifest["layers"] = {}
+    for key in sorted(set(manifest) - _KEYS):
+        wrong(key, "不认识的项，已忽略", _nearest(key, _KEYS), "warning")
+    _check_entries(manifest["layers"], wrong)
+    _check_without(manifest, wrong)
+    manifest["layers"] = {
+        n: e for n, e in manifest["layers"].items() if n in LAYERS and isinstance(e, dict) and "file" in e
+    }
+    return manifest
+
+
+def _check_entries(layers: Mapping[str, Any], wrong: Callable[..., None]) -> None:
+    """Report what is wrong with the `[layers.*]` tables of a manifest."""
+    for name, entry in layers.items():
+        if name not in LAYERS:
+            wrong(f"layers.{name}", "没有这种图层", _nearest(name, LAYERS))
+        elif not isinstance(entry, dict) or "file" not in entry:
+            wrong(f"layers.{name}.file", "没有写文件名", '写 file = "…"')
+        else:
+            for key in sorted(set(entry) - _LAYER_KEYS):
+                wrong(f"layers.{name}.{key}", "不认识的项，已忽略", _nearest(key, _LAYER_KEYS), "warning")
+            if LAYERS[name].geometry and entry.get("basis") not in BASES:
+                wrong(f"layers.{name}.basis", f"依据类型是 {entry.get('basis')}", f"可选：{'、'.join(BASES)}")
+
+
+def _check_without(manifest: dict[str, Any], wrong: Callable[..., None]) -> None:
+    """Report what is wrong with the layers that walks are counted without; what is not a list counts as nothing."""
+    listed = manifest.get("without", [])
+    if not isinstance(listed, list) or not all(isinstance(name, str) for name in listed):
+        wrong("without", "不是一列图层名称", f'写 without = ["{ON_THE_WAY[0]}"] 这样的列表')
+        manifest["without"] = []
+        return
+    for name in listed:
+        if name not in ON_THE_WAY:
+            wrong("without", f"“{name}”不能写在这里", f"可写：{'、'.join(ON_THE_WAY)}（步行时可以按没有算的图层）")
+        elif name in manifest["layers"]:
+            wrong("without", f"写了没有 {name}，又声明了这个图层；按声明的算", f"从 without 里去掉 {name}", "warning")
+
+
+def _nearest(name: str, known: Mapping[str, Any] | set[str]) -> str:
+    close = difflib.get_close_matches(name, list(known), n=1)
+    return f"是否想写 {close[0]}" if close else f"可用：{'、'.join(sorted(known))}"
+
+
+def _metric_crs(manifest: dict[str, Any], problems: list[Problem]) -> pyproj.CRS | None:
+    """Return the CRS everything is computed in, or None (reported) where it cannot serve."""
+
+    def wrong(problem: str, remedy: str) -> None:
+        problems.append(Problem("error", "district.toml", MANIFEST, "", "crs", problem, remedy))
+
+    text = manifest.get("crs")
+    if not text:
+        if manifest:
+            wrong("没有写计算用的坐标系", '写投影坐标系，如 crs = "EPSG:……"（单位为米）')
+        return None
+    try:
+        crs = pyproj.CRS.from_user_input(text)
+    except pyproj.exceptions.CRSError:
+        wrong(f"不认识的坐标系 {text}", "写 EPSG 代码")
+        return None
+    if not crs.is_projected or any(axis.unit_name != "metre" for axis in crs.axis_info):
+        wrong(f"{text} 不是以米为单位的投影坐标系", "换成当地的投影坐标系，长度和面积才可信")
+        return None
+    return crs
+
+
+def _usual_entry(name: str) -> dict[str, str]:
+    """Return where a table lies that nobody declared: at its usual place in the folder, else among those of the program."""
+    return {"file": f"{LAYERS[name].folder}/{name}.csv"}
+
+
+def _read_layer(
+    folder: Path, layer: Layer, entry: Mapping[str, Any], target: pyproj.CRS | None, problems: list[Problem]
+) -> pd.DataFrame | None:
+    """Read, judge and project one layer; None (reported) where that cannot be done."""
+    file = str(entry["file"])
+    path = folder / file
+
+    def wrong(field: str, problem: str, remedy: str) -> None:
+        problems.append(Problem("error", layer.name, file, "", field, problem, remedy))
+
+    if Path(file).is_absolute() or ".." in Path(file).parts:
+        wrong("file", "文件必须在街道目录里面", "写相对路径，不用 ..")
+        return None
+    if not path.is_file():
+        wrong("file", "声明了但文件不存在", "放入文件，或从 district.toml 里删去这个图层")
+        return None
+    try:
+        frame = _read_table(path) if layer.geometry is None else _read_features(path)
+    except Exception as error:  # drivers raise many types; the message is what matters
+        wrong("", f"读不出来：{str(error).splitlines()[0][:160]}", "用 GIS 或文本编辑器打开看看是否完整")
+        return None
+    if layer.geometry is None:
+        table, found = check_rows(layer, frame, file)
+        problems += found
+        return table
+    crs = _layer_crs(layer, entry, frame, wrong)
+    if crs is None:
+        return None
+    frame = frame.set_crs(crs, allow_override=True)
+    tidy, found = check_rows(layer, frame, file)
+    problems += found
+    if any(p.severity == "error" and p.field == "geometry" for p in found) or target is None:
+        return None
+    found = _outside_crs(layer, tidy, file, target)
+    problems += found
+    return None if found else tidy.to_crs(target)
+
+
+def _read_table(path: Path) -> pd.DataFrame:
+    return pd.read_csv(path, dtype="str", encoding="utf-8-sig", keep_default_na=False, na_values=[""])
+
+
+def _read_features(path: Path) -> gpd.GeoDataFrame:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # drivers warn of what the check reports with row and remedy
+        frame = pyogrio.read_dataframe(path)
+    if not isinstance(frame, gpd.GeoDataFrame):
+        frame = gpd.GeoDataFrame(frame, geometry=[None] * len(frame))
+    return frame.rename_geometry("geometry") if frame.geometry.name != "geometry" else frame
+
+
+def _layer_crs(layer: Layer, entry: Mapping[str, Any], frame: gpd.GeoDataFrame, wrong: Any) -> pyproj.CRS | None:
+    """Return the declared CRS of a layer; the declaration is required, and a file that says otherwise is an error."""
+    field = f"layers.{layer.name}.crs"
+    text = entry.get("crs")
+    if not text:
+        wrong(field, "没有声明坐标系", '在 district.toml 里写 crs = "EPSG:4326" 或实际的坐标系；不能猜')
+        return None
+    try:
+        crs = pyproj.CRS.from_user_input(text)
+    except pyproj.exceptions.CRSError:
+        wrong(field, f"不认识的坐标系 {text}", "写 EPSG 代码，如 EPSG:4326")
+        return None
+    own = frame.crs
+    # GeoJSON that names no CRS is read as 4326 by every driver: that is the format's default, not the file's word.
+    silent = own is not None and own.to_epsg() == 4326 and str(entry["file"]).lower().endswith((".geojson", ".json"))
+    if own is not None and not silent and not own.equals(crs, ignore_axis_order=True):
+        wrong(field, f"声明 {text}，文件里写的是 {own.to_string()}", "改成一致；以实际坐标为准")
+        return None
+    return crs
+
+
+@cache
+def to_degrees(crs: pyproj.CRS) -> pyproj.Transformer:
+    """Return the transformer to longitude and latitude, kept: building one takes longer than drawing many a layer."""
+    return pyproj.Transformer.from_crs(crs, "EPSG:4326", always_xy=True)
+
+
+def _outside_crs(layer: Layer, frame: gpd.GeoDataFrame, file: str, target: pyproj.CRS) -> list[Problem]:
+    """Report features that cannot lie where the CRSs say: swapped axes, metres taken for degrees, a wrong zone."""
+    if frame.empty:
+        return []
+    bounds = np.asarray(frame.geometry.bounds)
+    crs = frame.crs
+    if crs.is_geographic:
+        beyond = (np.abs(bounds[:, [0, 2]]) > 180).any(axis=1) | (np.abs(bounds[:, [1, 3]]) > 90).any(axis=1)
+        lonlat = bounds
+    else:
+        west, south = to_degrees(crs).transform(bounds[:, 0], bounds[:, 1])
+        east, north = to_degrees(crs).transform(bounds[:, 2], bounds[:, 3])
+        lonlat = np.column_stack([west, south, east, north])
+        beyond = ~np.isfinite(lonlat).all(axis=1)
+    area = target.area_of_use
+    if area is not None:
+        beyond |= ~_in_area(lonlat, area)
+    return [
+        Problem("error", layer.name, file, str(frame.index[i]), "geometry", *_why_outside(bounds[i], crs, area))
+        for i in np.flatnonzero(beyond)
+    ]
+
+
+def _in_area(lonlat: np.ndarray, area: Any, margin: float = 0.5) -> np.ndarray:
+    """Return which (west, south, east, north) rows lie in a CRS's area of use, with a margin in degrees."""
+    inside: np.ndarray = (
+        (lonlat[:, 0] >= area.west - margin)
+        & (lonlat[:, 2] <= area.east + margin)
+        & (lonlat[:, 1] >= area.south - margin)
+        & (lonlat[:, 3] <= area.north + margin)
+    )
+    return inside
+
+
+def _why_outside(bounds: np.ndarray, crs: pyproj.CRS, area: Any) -> tuple[str, str]:
+    at = f"（{bounds[0]:.6g}, {bounds[1]:.6g}）"
+    swapped = bounds[[1, 0, 3, 2]][None, :]
+    if crs.is_geographic and area is not None and _in_area(swapped, area)[0]:
+        return f"经度和纬度写反了{at}", "第一列写经度，第二列写纬度"
+    if crs.is_geographic and (np.abs(bounds) > 180).any():
+        return f"坐标不是经纬度{at}", "这些像是以米为单位的投影坐标：把图层的 crs 改成实际的坐标系"
+    return f"坐标落在计算坐标系的适用范围以外{at}", "检查图层声明的 crs、district.toml 的 crs 和坐标本身"
+
+
+def _misplaced(rows: Mapping[str, pd.DataFrame], declared: Mapping[str, Any]) -> Iterator[Problem]:
+    """Yield features far from the district, and a metric CRS that stretches lengths there."""
+    own = next((rows[n] for n in ("district", "zones", "communities", "homes", "streets") if n in rows), None)
+    if own is None or own.empty:
+        return
+    west, south, east, north = own.total_bounds
+    crs = own.crs
+    projection = pyproj.Proj(
+        crs
+    )  # degrees of its own datum are near enough here, and a transformer takes long to build
+    lon, lat = projection((west + east) / 2, (south + north) / 2, inverse=True)
+    stretch = float(np.sqrt(projection.get_factors(lon, lat).areal_scale)) - 1
+    if abs(stretch) > STRETCH:
+        yield Problem(
+            "error",
+            "district.toml",
+            MANIFEST,
+            "",
+            "crs",
+            f"这个坐标系在本地把长度拉伸了 {stretch:+.1%}",
+            "换成本地的投影带，否则米数和面积都不对",
+        )
+    for name, frame in rows.items():
+        if LAYERS[name].geometry is None or frame.empty:
+            continue
+        b = np.asarray(frame.geometry.bounds)
+        away = np.maximum.reduce([west - b[:, 2], b[:, 0] - east, south - b[:, 3], b[:, 1] - north])
+        for i in np.flatnonzero(away > FAR_M):
+            yield Problem(
+                "error",
+                name,
+                str(declared[name]["file"]),
+                str(frame.index[i]),
+                "geometry",
+                f"离街道 {away[i] / 1000:.0f} 公里",
+                "检查坐标系和坐标；经纬度是否写反",
+            )
+
+
+def _orphans(rows: Mapping[str, pd.DataFrame], declared: Mapping[str, Any]) -> Iterator[Problem]:
+    """Yield codes whose parent does not exist. A parent layer that is not declared is absent, and asks nothing."""
+    for name, frame in rows.items():
+        file = str(declared[name]["file"]) if name in declared else f"{LAYERS[name].folder}/{name}.csv"
+        for column in LAYERS[name].names.values():
+            if column.parent is None or column.parent[0] not in rows:
+                continue
+            parent = rows[column.parent[0]].index
+            codes = frame[column.name]
+            for i in np.flatnonzero((codes.notna() & ~codes.isin(parent)).to_numpy()):
+                yield Problem(
+                    "error",
+                    name,
+                    file,
+                    str(frame.index[i]),
+                    column.name,
+                    f"“{codes.iloc[i]}”在{LAYERS[column.parent[0]].label}里不存在",
+                    _nearest(str(codes.iloc[i]), set(parent))
+                    if len(parent) <= 60
+                    else "改成已有的编号，或先补上那一行",
+                )
+
+
+def _unknown_kinds(
+    manifest: Mapping[str, Any], rows: Mapping[str, pd.DataFrame], declared: Mapping[str, Any]
+) -> Iterator[Problem]:
+    if "kinds" not in rows:
+        return
+    known = set(rows["kinds"].index)
+    for kind in manifest.get("surveyed_kinds") or ():
+        if kind not in known:
+            yield Problem(
+                "error",
+                "district.toml",
+                MANIFEST,
+                "",
+                "surveyed_kinds",
+                f"没有设施类别“{kind}”",
+                _nearest(str(kind), known),
+            )
+    for table, column in (("rules", "kinds"), ("norms", "kinds"), ("measures", "kinds"), ("measures", "near_kinds")):
+        if table in rows and column in rows[table].columns:
+            file = str(declared.get(table, {}).get("file", f"{LAYERS[table].folder}/{table}.csv"))
+            for row, kinds in rows[table][column].dropna().items():
+                for kind in str(kinds).split(";"):
+                    if kind not in known:
+                        yield Problem(
+                            "error", table, file, str(row), column, f"没有设施类别“{kind}”", _nearest(kind, known)
+                        )
+
+
+def _sha256(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as stream:
+        while block := stream.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()

@@ -1,0 +1,223 @@
+"""
+Named edits to a District, and what they change for whom.
+
+A scenario is pure data: a name, a year, an ordered list of edits, read from and written to TOML. `Scenario.on` returns a new
+District; the old one is untouched. Positions are longitude and latitude (WGS84), as a map shows them, or metres in the
+district's own CRS, as the live map exports them.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Protocol, Self, TypeVar
+
+import pandas as pd
+import tomli_w
+
+from ..core import Edit, ScenarioError, os_words, text_words
+from .edits import ACTIONS, FLAG, TEXT, YEAR, EditedRows, Rows, misfits, unknown_keys, wrong_edit
+
+
+class Plannable(Protocol):
+    """What a plan asks of a district: its rows, its year and CRS, and itself in another year or with other rows."""
+
+    @property
+    def year(self) -> int:
+        """The year it stands for."""
+        ...
+
+    @property
+    def with_planned(self) -> bool:
+        """Whether planned facilities whose year has come count."""
+        ...
+
+    @property
+    def crs(self) -> str:
+        """The CRS of its layers, in metres."""
+        ...
+
+    @property
+    def rows(self) -> Mapping[str, pd.DataFrame]:
+        """All rows of all layers and tables."""
+        ...
+
+    @property
+    def kinds(self) -> pd.DataFrame:
+        """The kinds of facility it knows."""
+        ...
+
+    def at(self, year: int, *, planned: bool = False) -> Self:
+        """Return it in another year."""
+        ...
+
+    def with_rows(self, rows: Mapping[str, pd.DataFrame], *, scenario: str = "") -> Self:
+        """Return it with other rows."""
+        ...
+
+
+#: A district, which a plan makes another of.
+D = TypeVar("D", bound=Plannable)
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """
+    A plan: what is opened, closed, built, demolished, in which order and for which year.
+
+    Parameters
+    ----------
+    name, label
+        Key (its file is `scenarios/NAME.toml`) and what planners read.
+    edits
+        In order; later edits see what earlier ones did.
+    year
+        The year it stands for; None keeps the district's.
+    planned
+        Whether planned facilities whose year has come count as open.
+    note
+        What it assumes, for the record.
+    """
+
+    name: str
+    label: str = ""
+    edits: tuple[Edit, ...] = ()
+    year: int | None = None
+    planned: bool = False
+    note: str = ""
+
+    @staticmethod
+    def read(path: str | Path) -> Scenario:
+        """
+        Read a scenario from TOML; everything that is wrong is reported at once.
+
+        Parameters
+        ----------
+        path
+            A .toml file as `text` writes it.
+
+        Returns
+        -------
+        Scenario
+            As it stands in the file: positions (`xy`) in metres in the CRS of the district.
+
+        Raises
+        ------
+        ScenarioError
+            Unreadable, or with unknown or missing keys (each with the nearest known one).
+        """
+        path = Path(path)
+        try:
+            data = tomllib.loads(path.read_text("utf-8-sig"))
+        except OSError as error:
+            raise ScenarioError(f"方案文件读不出来：{path.name}（{os_words(error)}）") from error
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise ScenarioError(f"方案文件 {path.name} 读不懂：{text_words(error)}") from error
+        wrong = [f"{path.name}：{text}" for text in (*unknown_keys(data, [*_HEAD, "edit"]), *misfits(data, _HEAD))]
+        edits = data.pop("edit", [])
+        if not isinstance(edits, list) or not all(isinstance(entry, dict) for entry in edits):
+            wrong.append(f"{path.name}：每一步写成一个 [[edit]]（两层方括号），下面写 do = …")
+            edits = []
+        for number, entry in enumerate(edits, 1):
+            wrong += [f"{path.name} 第 {number} 步 {entry.get('do', '')}：{text}" for text in wrong_edit(entry)]
+        if wrong:
+            raise ScenarioError("\n".join(wrong))
+        steps = tuple(Edit(e["do"], {k: v for k, v in e.items() if k != "do"}) for e in edits)
+        return Scenario(**{**data, "name": data.get("name") or path.stem}, edits=steps)
+
+    def text(self) -> str:
+        """
+        Write the scenario as TOML.
+
+        Returns
+        -------
+        text
+            `read` of a file with this text gives an equal scenario.
+        """
+        head: dict[str, Any] = {"name": self.name, "label": self.label}
+        if self.year is not None:
+            head["year"] = self.year
+        if self.planned:
+            head["planned"] = True
+        if self.note:
+            head["note"] = self.note
+        return tomli_w.dumps({**head, "edit": [{"do": e.do, **e.what} for e in self.edits]})
+
+    def then(self, other: Scenario) -> Scenario:
+        """
+        Put both into one: this one's edits, then the other's.
+
+        Parameters
+        ----------
+        other
+            The scenario that follows; its year counts where it has one.
+
+        Returns
+        -------
+        Scenario
+            A third one; both stay as they were.
+        """
+        return replace(
+            other,
+            name=f"{self.name}+{other.name}",
+            label="、".join(x for x in (self.label, other.label) if x),
+            edits=self.edits + other.edits,
+            year=self.year if other.year is None else other.year,
+            planned=self.planned or other.planned,
+        )
+
+    def on(self, district: D) -> D:
+        """
+        Return the district with this plan carried out; `district` stays as it was.
+
+        Parameters
+        ----------
+        district
+            What `District.load` opened; it stays as it was.
+
+        Returns
+        -------
+        District
+            In the year of the plan, its layers in the same CRS (metres); every number of it names the plan.
+
+        Raises
+        ------
+        ScenarioError
+            An edit that cannot be carried out: which one, and why.
+        """
+        base, rows, problems = carried_out(self, district, all_problems=False)
+        if problems:
+            raise ScenarioError(f"方案 {self.label or self.name} {_where(problems[0])}：{problems[0][2]}") from None
+        return base.with_rows(rows, scenario=self.label or self.name)
+
+
+Trouble = tuple[int, str, str]  # number of the edit from 1, what it does, why it cannot be done
+
+
+def _where(trouble: Trouble) -> str:
+    return f"第 {trouble[0]} 步 {trouble[1]}"
+
+
+def carried_out(plan: Scenario, district: D, *, all_problems: bool) -> tuple[D, Rows, list[Trouble]]:
+    """Carry out a plan's edits on copies; stop at the first that cannot be done, or note it and go on."""
+    year = district.year if plan.year is None else plan.year
+    base = district.at(year, planned=plan.planned or district.with_planned)
+    work = EditedRows(dict(base.rows), base.crs, year, set(base.kinds.index))
+    problems: list[Trouble] = []
+    for number, edit in enumerate(plan.edits, 1):
+        try:
+            wrong = list(wrong_edit({"do": edit.do, **edit.what}))
+            if wrong:  # edits made in Python have not come in by `read`
+                raise ScenarioError("；".join(wrong))
+            ACTIONS[edit.do].carry_out(work, edit.what)
+        except ScenarioError as error:
+            problems.append((number, edit.do, str(error)))
+            if not all_problems:
+                break
+    return base, work.rows, problems
+
+
+#: What stands at the head of a plan's file.
+_HEAD = {"name": TEXT, "label": TEXT, "year": YEAR, "planned": FLAG, "note": TEXT}

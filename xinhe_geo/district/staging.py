@@ -1,0 +1,220 @@
+"""The new contents of a district's files, judged in a copy of the folder before anything is written."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import tempfile
+import tomllib
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import pyogrio
+import pyproj
+import shapely
+
+from ..core import DataError, EnvironmentProblem, Layer, Problem, SourceError, between, problems_table
+from .journal import HISTORY
+from .reader import MANIFEST, read_folder
+
+LONLAT = "EPSG:4326"
+
+
+@dataclass
+class Edit:
+    """One row to write: where it stands in the old file (None: new), its changed cells, its new shape."""
+
+    at: int | None
+    cells: dict[str, Any]
+    shape: Any = None
+
+
+def is_missing(value: Any) -> bool:
+    """Whether a typed cell holds nothing."""
+    return bool(pd.isna(value))
+
+
+def new_files(
+    folder: Path,
+    layer: Layer,
+    entry: Any,
+    edits: Sequence[Edit],
+    gone: set[int],
+    basis: str,
+    source: str,
+    manifest: Mapping[str, Any],
+) -> dict[str, bytes]:
+    """Return the new contents of the layer's file, and of the manifest where the layer is new in it; manifest last."""
+    files: dict[str, bytes] = {}
+    if entry is None:
+        suffix = "csv" if layer.geometry is None else "geojson"
+        file = f"{layer.folder}/{layer.name}.{suffix}"
+        if (folder / file).exists():
+            raise SourceError(f"{folder.name} 里已有没有声明的文件 {file}。先在 {MANIFEST} 里声明它，或把它移走")
+        entry = {"file": file}
+        if layer.geometry is not None:
+            entry |= {"crs": LONLAT, "basis": basis}
+        entry |= {"source": source, "licence": "内部资料", "secrecy": str(manifest.get("secrecy", "internal"))}
+        table = "".join(f"{k} = {json.dumps(v, ensure_ascii=False)}\n" for k, v in entry.items())
+        before = _no_longer_without((folder / MANIFEST).read_bytes(), layer.name, manifest)
+        text = before + (b"" if before.endswith(b"\n") else b"\n") + f"\n[layers.{layer.name}]\n{table}".encode()
+        try:
+            tomllib.loads(text.decode("utf-8-sig"))
+        except tomllib.TOMLDecodeError as error:
+            raise SourceError(
+                f"{MANIFEST} 里加不进 [layers.{layer.name}]（{error}）。手工声明这个图层，再导入"
+            ) from error
+        files[MANIFEST] = text
+    file = str(entry["file"])
+    path = folder / file
+    writers = {".geojson": _geojson_bytes, ".json": _geojson_bytes, ".gpkg": _geopackage_bytes, ".csv": _csv_bytes}
+    writer = writers.get(path.suffix.lower())
+    if writer is None:
+        raise SourceError(f"{file}：这种格式只能读，不能改。在 QGIS 里另存为 GeoPackage，并改 {MANIFEST}")
+    if layer.geometry is not None:
+        metric = pyproj.CRS.from_user_input(manifest["crs"])
+        _bring(edits, metric, pyproj.CRS.from_user_input(entry["crs"]))
+    return {file: writer(path, layer, edits, gone, entry), **files}
+
+
+def _no_longer_without(text: bytes, layer: str, manifest: Mapping[str, Any]) -> bytes:
+    """Return a manifest that does not say any more that walks are counted without a layer which now comes in."""
+    listed = list(manifest.get("without", ()))
+    if layer not in listed:
+        return text
+    kept = json.dumps([name for name in listed if name != layer])
+    return re.sub(rb"(?ms)^without\s*=\s*\[.*?\]", f"without = {kept}".encode(), text, count=1)
+
+
+def _bring(edits: Sequence[Edit], metric: pyproj.CRS, crs: pyproj.CRS) -> None:
+    """Bring new shapes into the CRS of the layer's file; a hundredth of a millimetre is enough for anything."""
+    move = between(metric, crs)
+    digits = 9 if crs.is_geographic else 4
+    for edit in edits:
+        if edit.shape is not None:
+            edit.shape = shapely.transform(
+                edit.shape, lambda xy: np.round(np.column_stack(move.transform(xy[:, 0], xy[:, 1])), digits)
+            )
+
+
+def _json_value(value: Any) -> Any:
+    if isinstance(value, (bool, np.bool_)):
+        return bool(value)
+    if isinstance(value, (int, np.integer)):
+        return int(value)
+    if isinstance(value, (float, np.floating)):
+        return int(value) if float(value).is_integer() else float(value)
+    return str(value)
+
+
+def _geojson_bytes(path: Path, layer: Layer, edits: Sequence[Edit], gone: set[int], _entry: Any) -> bytes:
+    """Return the collection with the edits in it: untouched features, and members of the collection, stay as they are."""
+    whole: dict[str, Any] = {"type": "FeatureCollection", "name": layer.name, "features": []}
+    if path.is_file():
+        whole = json.loads(path.read_text("utf-8-sig"))
+    features = list(whole["features"])
+    for edit in edits:
+        cells = {k: _json_value(v) for k, v in edit.cells.items()}
+        shape = None if edit.shape is None else json.loads(shapely.to_geojson(edit.shape))
+        if edit.at is None:
+            features.append({"type": "Feature", "properties": cells, "geometry": shape})
+            continue
+        feature = {**features[edit.at]}
+        feature["properties"] = {**(feature.get("properties") or {}), **cells}
+        if shape is not None:
+            feature["geometry"] = shape
+        features[edit.at] = feature
+    kept = [f for i, f in enumerate(features) if i not in gone]
+    head = json.dumps({k: v for k, v in whole.items() if k != "features"}, ensure_ascii=False)[:-1]
+    lines = ",\n".join(json.dumps(f, ensure_ascii=False, separators=(",", ":")) for f in kept)
+    return f'{head}, "features": [\n{lines}\n]}}\n'.encode()
+
+
+def _with_edits(frame: pd.DataFrame, edits: Sequence[Edit], gone: set[int], names: Sequence[str]) -> pd.DataFrame:
+    """Return a frame with changed cells, added rows and without the gone ones; columns as they were, new ones last."""
+    columns: dict[str, list[Any]] = {c: frame[c].astype("object").tolist() for c in frame.columns}
+    for name in dict.fromkeys(n for e in edits for n in e.cells):
+        columns.setdefault(name, [None] * len(frame))
+    for edit in edits:
+        if edit.at is None:
+            for name, values in columns.items():
+                values.append(edit.shape if name == "geometry" else edit.cells.get(name))
+        else:
+            for name, value in edit.cells.items():
+                columns[name][edit.at] = value
+            if edit.shape is not None:
+                columns["geometry"][edit.at] = edit.shape
+    kept = [i for i in range(len(frame) + sum(e.at is None for e in edits)) if i not in gone]
+    order = [*frame.columns, *(n for n in names if n in columns and n not in frame.columns)]
+    return pd.DataFrame({c: pd.Series([columns[c][i] for i in kept], dtype="object") for c in order})
+
+
+def _geopackage_bytes(path: Path, layer: Layer, edits: Sequence[Edit], gone: set[int], entry: Any) -> bytes:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        raw = pyogrio.read_dataframe(path)
+        name = str(pyogrio.list_layers(path)[0][0])
+    if raw.geometry.name != "geometry":
+        raw = raw.rename_geometry("geometry")
+    frame = _with_edits(pd.DataFrame(raw), edits, gone, list(layer.names))
+    for column in frame.columns:
+        if column == "geometry":
+            continue
+        declared = layer.names.get(column)
+        kind = {"int": "Int64", "year": "Int64", "float": "float64"}.get(declared.type if declared else "", "")
+        old = raw[column].dtype if column in raw.columns else None
+        if kind:
+            frame[column] = pd.to_numeric(frame[column], errors="coerce").astype(kind)
+        elif old is not None and not frame[column].isna().any():
+            frame[column] = frame[column].astype(old)
+    shaped = gpd.GeoDataFrame(frame, geometry="geometry", crs=entry["crs"])
+    with tempfile.TemporaryDirectory() as place:
+        copy = Path(place) / path.name
+        shutil.copyfile(path, copy)
+        before = pyogrio.get_gdal_config_option("OGR_CURRENT_DATE")
+        # A GeoPackage stores when it was written: a fixed date instead, so that same inputs give same bytes.
+        pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": "2020-01-01T00:00:00.000Z"})
+        try:
+            pyogrio.write_dataframe(shaped, copy, driver="GPKG", layer=name)
+        finally:
+            pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": before})
+        return copy.read_bytes()
+
+
+def _csv_bytes(path: Path, layer: Layer, edits: Sequence[Edit], gone: set[int], _entry: Any) -> bytes:
+    if path.is_file():
+        raw = pd.read_csv(path, dtype="str", encoding="utf-8-sig", keep_default_na=False, na_values=[""])
+    else:
+        raw = pd.DataFrame({c.name: [] for c in layer.columns if c.name != layer.key or c.required}, dtype="object")
+    plain = [Edit(e.at, {k: None if is_missing(v) else str(_json_value(v)) for k, v in e.cells.items()}) for e in edits]
+    table = _with_edits(raw, plain, gone, list(layer.names))
+    return table.to_csv(index=False, lineterminator="\n").encode("utf-8-sig")
+
+
+def _where(problem: Problem) -> tuple[str, ...]:
+    """Return a problem without its words: a driver's words name the folder it read from."""
+    return problem.layer, problem.file, problem.row, problem.field, problem.remedy
+
+
+def check_copy(folder: Path, files: Mapping[str, bytes]) -> None:
+    """Judge a copy of the folder with the new files in it; anything wrong that was not wrong before stops the import."""
+    before = {_where(p) for p in read_folder(folder)[3] if p.severity == "error"}
+    with tempfile.TemporaryDirectory() as place:
+        copy = Path(place) / (folder.name or "district")
+        try:
+            shutil.copytree(folder, copy, ignore=shutil.ignore_patterns(HISTORY, "output", ".git"))
+        except OSError as error:  # of several files at once, too
+            raise EnvironmentProblem(f"{folder.name} 复制不出来检查。检查临时文件夹的磁盘空间和权限") from error
+        for name, content in files.items():
+            (copy / name).parent.mkdir(parents=True, exist_ok=True)
+            (copy / name).write_bytes(content)
+        after = [p for p in read_folder(copy)[3] if p.severity == "error" and _where(p) not in before]
+    if after:
+        raise DataError(problems_table(after), folder.name)

@@ -1,0 +1,293 @@
+"""Files with geometry of their own: GeoJSON, GeoPackage, shapefile, KML, file geodatabase."""
+
+from __future__ import annotations
+
+import json
+import re
+import tempfile
+import warnings
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import pyogrio
+import pyproj
+import shapely
+
+from ..core import SourceError
+from .tables import (
+    LONLAT,
+    MOST_COLUMNS,
+    MOST_ROWS,
+    MOST_UNPACKED,
+    Incoming,
+    cannot_take,
+    decoded,
+    printable,
+    unpack_safely,
+)
+
+
+def read_geojson(path: Path) -> Incoming:
+    """Read a feature collection; its own CRS, where it names one, is kept for comparison."""
+    try:
+        found = json.loads(path.read_bytes().decode("utf-8-sig"))
+        features = found["features"]
+        if found.get("type") != "FeatureCollection" or not isinstance(features, list):
+            raise TypeError
+        properties = [dict(f.get("properties") or {}) for f in features]
+        texts = [json.dumps(f["geometry"]) if f.get("geometry") else None for f in features]
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise cannot_take(path.name, "不是完整的 GeoJSON（要素集合）", "在 QGIS 里打开，重新导出为 GeoJSON") from error
+    if len(features) > MOST_ROWS:
+        raise cannot_take(path.name, f"超过 {MOST_ROWS:,} 个要素", "分成几份导入")
+    heads = list(dict.fromkeys(str(k) for p in properties for k in p))
+    with np.errstate(invalid="ignore"):
+        shapes = shapely.from_geojson(np.array(texts, dtype=object), on_invalid="ignore")
+    crs: pyproj.CRS | None = None
+    if found.get("crs"):
+        try:
+            crs = pyproj.CRS.from_user_input(found["crs"]["properties"]["name"])
+        except (KeyError, TypeError, pyproj.exceptions.CRSError) as error:
+            raise cannot_take(path.name, "里面写的坐标系读不懂", "在 QGIS 里重新导出为 GeoJSON") from error
+    rows = [[p.get(h) for h in heads] for p in properties]
+    return Incoming(path.name, heads, rows, list(range(1, len(rows) + 1)), np.atleast_1d(shapes), crs)
+
+
+def is_collection(path: Path) -> bool:
+    """Whether a .json file is GeoJSON rather than a list of records."""
+    return re.search(rb'"type"\s*:\s*"FeatureCollection"', path.read_bytes()) is not None
+
+
+def read_geopackage(path: Path, layer: str | None) -> Incoming:
+    """Read one layer of a GeoPackage."""
+    with path.open("rb") as stream:
+        if not stream.read(16).startswith(b"SQLite format 3"):
+            raise cannot_take(path.name, "不是 GeoPackage", "检查扩展名；在 QGIS 里重新导出")
+    return _of_frame(path, _drivers(path, layer=_layer_wanted(path, layer)))
+
+
+def read_geodatabase(path: Path, layer: str | None) -> Incoming:
+    """Read one layer of an Esri file geodatabase (a folder that ends in .gdb)."""
+    parts = [p for p in path.iterdir() if p.is_file()]
+    if not any(p.suffix.lower() == ".gdbtable" for p in parts):
+        raise cannot_take(path.name, "不是文件地理数据库", "整个 .gdb 文件夹要一起拷贝")
+    if sum(p.stat().st_size for p in parts) > MOST_UNPACKED:
+        raise cannot_take(path.name, "太大", "在 GIS 里只导出要用的图层")
+    return _of_frame(path, _drivers(path, layer=_layer_wanted(path, layer)))
+
+
+def _layer_wanted(path: Path, layer: str | None) -> str:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # what is odd about a file, the reader reports
+        try:
+            names = [str(n) for n, kind in pyogrio.list_layers(path) if kind is not None]
+        except Exception as error:  # drivers raise many types; the message is what matters
+            raise cannot_take(path.name, "打不开", "文件可能不完整，重新拷贝或重新导出") from error
+    if layer is None and len(names) != 1:
+        raise cannot_take(
+            path.name, f"里面有 {len(names)} 个图层", f"用 sheet（--sheet）说明读哪个：{printable('、'.join(names))}"
+        )
+    if layer is not None and layer not in names:
+        raise cannot_take(path.name, f"没有图层“{printable(layer)}”", f"可选：{printable('、'.join(names))}")
+    return layer or names[0]
+
+
+def read_kml(path: Path, layer: str | None) -> Incoming:
+    """
+    Read the placemarks of all folders of a KML, or of the folder `layer`; links to elsewhere are not followed.
+
+    GDAL's driver turns every Chinese name of a field into underscores, so the file is read here.
+    """
+    text = decoded(path)
+    remedy = "在导出它的程序里重新导出为 KML"
+    if "<!DOCTYPE" in text or "<!ENTITY" in text:
+        raise cannot_take(path.name, "里面有实体定义", remedy)
+    try:
+        # Encoded again: what the declaration says no longer holds.
+        root = ElementTree.fromstring(re.sub(r"^\s*<\?xml[^>]*\?>", "", text).encode())
+    except (ElementTree.ParseError, RecursionError, ValueError) as error:
+        raise cannot_take(path.name, "不是完整的 KML", f"检查扩展名；{remedy}") from error
+    if _tag(root) != "kml":
+        raise cannot_take(path.name, "不是 KML", f"检查扩展名；{remedy}")
+    marks = list(_placemarks(root, ""))
+    folders = list(dict.fromkeys(folder for folder, _ in marks))
+    if layer is not None and layer not in folders:
+        raise cannot_take(path.name, f"没有文件夹“{printable(layer)}”", f"可选：{printable('、'.join(folders))}")
+    marks = [(folder, mark) for folder, mark in marks if layer in (None, folder)]
+    if not marks:
+        link = any(_tag(e) == "NetworkLink" for e in root.iter())
+        raise cannot_take(
+            path.name, "里面只有指向网上的链接，没有要素" if link else "没有地标", "在导出它的程序里另存为带内容的 KML"
+        )
+    if len(marks) > MOST_ROWS:
+        raise cannot_take(path.name, f"超过 {MOST_ROWS:,} 个要素", "分成几份导入")
+    records = [_kml_cells(mark, folder) for folder, mark in marks]
+    shapes = np.array([*(_kml_shape(mark) for _, mark in marks), None], dtype=object)[:-1]
+    heads = list(dict.fromkeys(name for record in records for name in record))
+    rows = [[record.get(h) for h in heads] for record in records]
+    return Incoming(path.name, heads, rows, list(range(1, len(rows) + 1)), shapes, pyproj.CRS(LONLAT))
+
+
+def _tag(element: Any) -> str:
+    return str(element.tag).rpartition("}")[2]
+
+
+def _placemarks(element: Any, folder: str) -> Iterator[tuple[str, Any]]:
+    """Yield the folder and the element of each placemark, whatever lies inside what."""
+    waiting = [(element, folder)]
+    while waiting:
+        here, inside = waiting.pop()
+        if _tag(here) == "Placemark":
+            yield inside, here
+            continue
+        own = next((str(c.text or "").strip() for c in here if _tag(c) == "name"), "") if _tag(here) == "Folder" else ""
+        waiting += [(child, own or inside) for child in reversed(here)]
+
+
+def _kml_cells(mark: Any, folder: str) -> dict[str, Any]:
+    """Return what a placemark says: its name, its description, and the data it carries."""
+    found: dict[str, Any] = {}
+    for element in mark.iter():
+        if _tag(element) == "Data":
+            value = next((c.text for c in element if _tag(c) == "value"), None)
+            found[str(element.get("name"))] = value
+        elif _tag(element) == "SimpleData":
+            found[str(element.get("name"))] = element.text
+    for name, head in (("name", "名称"), ("address", "地址"), ("description", "备注")):
+        said = next((c.text for c in mark if _tag(c) == name and c.text and c.text.strip()), None)
+        if said is not None and head not in found:
+            found[head] = re.sub(r"<[^>]*>", " ", said).strip() if name == "description" else said.strip()
+    if folder:
+        found["文件夹"] = folder
+    return found
+
+
+def _kml_shape(mark: Any) -> Any:
+    """Return the shape of a placemark; None for none, or one that cannot be read."""
+    parts = [_kml_part(e) for e in mark.iter() if _tag(e) in ("Point", "LineString", "Polygon")]
+    if not parts or any(part is None for part in parts):
+        return None
+    if len(parts) == 1:
+        return parts[0]
+    kinds = {part.geom_type for part in parts}
+    many = {"Point": shapely.MultiPoint, "LineString": shapely.MultiLineString, "Polygon": shapely.MultiPolygon}
+    return many[kinds.pop()](parts) if len(kinds) == 1 else shapely.GeometryCollection(parts)
+
+
+def _kml_part(element: Any) -> Any:
+    rings = {"outerBoundaryIs": [], "innerBoundaryIs": []}  # type: dict[str, list[Any]]
+    try:
+        if _tag(element) == "Polygon":
+            for child in element:
+                if _tag(child) in rings:
+                    rings[_tag(child)] += [_positions(e) for e in child.iter() if _tag(e) == "coordinates"]
+            return shapely.Polygon(rings["outerBoundaryIs"][0], rings["innerBoundaryIs"])
+        positions = next(_positions(e) for e in element if _tag(e) == "coordinates")
+        return shapely.Point(positions[0]) if _tag(element) == "Point" else shapely.LineString(positions)
+    except (ValueError, IndexError, StopIteration, shapely.errors.GEOSException):
+        return None
+
+
+def _positions(element: Any) -> list[tuple[float, float]]:
+    """Return the positions of a `coordinates` element: "lon,lat[,height]", blanks between."""
+    found = [tuple(float(v) for v in said.split(",")[:2]) for said in str(element.text or "").split()]
+    if any(len(position) != 2 or not np.isfinite(position).all() for position in found):
+        raise ValueError("not a position")
+    return [(position[0], position[1]) for position in found]
+
+
+def read_kmz(path: Path, layer: str | None) -> Incoming:
+    """Read the KML inside a KMZ; whatever else lies in it is left alone."""
+    unpack_safely(path, " KMZ", "重新导出为 KMZ 或 KML")
+    with zipfile.ZipFile(path) as package:
+        names = [n for n in package.namelist() if n.lower().endswith(".kml")]
+        if not names:
+            raise cannot_take(path.name, "里面没有 .kml", "重新导出为 KMZ 或 KML")
+        name = "doc.kml" if "doc.kml" in names else names[0]
+        try:
+            content = package.read(name)
+        except Exception as error:
+            raise cannot_take(path.name, "不是完整的 KMZ", "重新拷贝或重新导出") from error
+    with tempfile.TemporaryDirectory() as place:
+        # A name of our own: that of a member may lead anywhere.
+        inner = Path(place) / "doc.kml"
+        inner.write_bytes(content)
+        try:
+            found = read_kml(inner, layer)
+        except SourceError as error:
+            raise SourceError(str(error).replace("doc.kml", path.name, 1)) from error
+    found.file = path.name
+    return found
+
+
+def read_shapefile(path: Path) -> Incoming:
+    """
+    Read a shapefile whatever its encoding says.
+
+    Text is read byte by byte (every byte is a Latin-1 letter) and decoded here: UTF-8 where everything is UTF-8, else
+    GB18030, which GBK is part of. A missing or wrong .cpg does no harm that way, nor does a name cut within a letter.
+    """
+    for part in (".dbf", ".shx"):
+        if not any((path.parent / (path.stem + p)).is_file() for p in (part, part.upper())):
+            raise cannot_take(path.name, f"旁边缺少 {path.stem}{part}", "shapefile 的 .shp、.shx、.dbf 要一起拷贝")
+    with path.open("rb") as stream:
+        if stream.read(4) != b"\x00\x00\x27\x0a":
+            raise cannot_take(path.name, "不是 shapefile", "检查扩展名；在 QGIS 里重新导出")
+    frame = _drivers(path, encoding="ISO-8859-1")
+    texts = [c for c in frame.columns if c != frame.geometry.name and not pd.api.types.is_numeric_dtype(frame[c])]
+    cells = [v.encode("latin-1", "ignore") for c in texts for v in frame[c] if isinstance(v, str)]
+    names = [str(c).encode("latin-1", "ignore") for c in frame.columns]
+    encoding = "utf-8" if all(_decodes(v) for v in cells) and all(_decodes(n, cut=True) for n in names) else "gb18030"
+
+    def decoded(value: Any) -> Any:
+        return value.encode("latin-1", "ignore").decode(encoding, "ignore") if isinstance(value, str) else value
+
+    for column in texts:
+        frame[column] = pd.Series([decoded(v) for v in frame[column]], index=frame.index, dtype="object")
+    geometry = frame.geometry.name
+    frame.columns = [c if c == geometry else decoded(str(c)) for c in frame.columns]
+    found = _of_frame(path, frame)
+    found.short = encoding
+    return found
+
+
+def _decodes(raw: bytes, *, cut: bool = False) -> bool:
+    try:
+        raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        return cut and error.reason == "unexpected end of data"
+    return True
+
+
+def _drivers(path: Path, **how: Any) -> gpd.GeoDataFrame:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            info = pyogrio.read_info(path, **how)
+            if info["features"] > MOST_ROWS or len(info["fields"]) > MOST_COLUMNS:
+                raise cannot_take(
+                    path.name,
+                    f"有 {info['features']:,} 个要素、{len(info['fields'])} 列",
+                    f"最多 {MOST_ROWS:,} 个要素、{MOST_COLUMNS} 列",
+                )
+            frame = pyogrio.read_dataframe(path, **how)
+        except SourceError:
+            raise
+        except Exception as error:  # drivers raise many types; the message is what matters
+            raise cannot_take(path.name, "读不出来，可能不完整", "在 QGIS 里打开看看，重新拷贝或重新导出") from error
+    if not isinstance(frame, gpd.GeoDataFrame):
+        raise cannot_take(path.name, "没有图形", "表格请存为 .xlsx 或 .csv")
+    return frame
+
+
+def _of_frame(path: Path, frame: gpd.GeoDataFrame) -> Incoming:
+    heads = [str(c) for c in frame.columns if c != frame.geometry.name]
+    columns = [frame[c].astype("object").where(frame[c].notna(), None).tolist() for c in heads]
+    rows = [list(cells) for cells in zip(*columns, strict=True)] if heads else [[] for _ in range(len(frame))]
+    return Incoming(path.name, heads, rows, list(range(1, len(frame) + 1)), np.asarray(frame.geometry.array), frame.crs)

@@ -1,0 +1,156 @@
+"""A new district folder: written beside its target, read back through the district's own door, sealed and swapped in."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import geopandas as gpd
+import pandas as pd
+import pyogrio
+
+from ..core import LAYERS, DataError, EnvironmentProblem, SourceError
+from ..district import MANIFEST, District
+from .import_log import Account, some
+from .tag_rules import read_csv
+
+#: More features than this go to a GeoPackage, fewer to a GeoJSON that a text editor can open.
+MANY = 2_000
+
+
+def write_folder(
+    target: Path,
+    head: Mapping[str, Any],
+    layers: Mapping[str, gpd.GeoDataFrame],
+    entries: Mapping[str, dict[str, Any]],
+    day: str,
+    report: Account,
+    tables: Mapping[str, str | Path | None],
+) -> None:
+    """Write everything beside the target, read it back through the district's own door, and swap it in."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    fresh = Path(tempfile.mkdtemp(prefix=f".{target.name}-new-", dir=target.parent))
+    try:
+        full: dict[str, dict[str, Any]] = {}
+        for layer, frame in layers.items():
+            file, crs = _write_layer(fresh, layer, frame, day)
+            full[layer] = {"file": file, "crs": crs, **entries[layer]}
+        if tables["osm_tags"] is not None:
+            file = f"{LAYERS['osm_tags'].folder}/osm_tags.csv"
+            shutil.copyfile(tables["osm_tags"], fresh / file)
+            full["osm_tags"] = {"file": file}
+        if tables["walk_filter"] is not None:
+            shutil.copyfile(tables["walk_filter"], fresh / LAYERS["streets"].folder / "walk_filter.toml")
+        _write_manifest(fresh, head, full)
+        try:
+            District.load(fresh)
+        except DataError as error:
+            raise SourceError(f"导入的数据没有通过检查：{error}") from error
+        _seal(fresh, report.frame())
+        os.chmod(fresh, 0o755)  # a temporary folder is private; a district is not
+        swap(fresh, target)
+    except (OSError, pyogrio.errors.DataSourceError) as error:
+        raise EnvironmentProblem(
+            f"写不进 {target.name}（{error}）。检查磁盘空间和权限，关闭正打开其中文件的程序"
+        ) from error
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)
+
+
+def _write_layer(folder: Path, name: str, frame: gpd.GeoDataFrame, day: str) -> tuple[str, str]:
+    """
+    Write one layer and return its file name (relative) and CRS.
+
+    Streets and everything with many rows go to a GeoPackage (opens fast, QGIS edits it); the rest to GeoJSON.
+    """
+    many = name == "streets" or len(frame) > MANY
+    file = f"{LAYERS[name].folder}/{name}.{'gpkg' if many else 'geojson'}"
+    path = folder / file
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if not many:
+        # OSM keeps seven decimals (a centimetre): more would be noise, and fewer would move shared corners apart.
+        pyogrio.write_dataframe(frame, path, driver="GeoJSON", layer=name, COORDINATE_PRECISION=7, WRITE_NAME="YES")
+        return file, str(frame.crs)
+    before = pyogrio.get_gdal_config_option("OGR_CURRENT_DATE")
+    # A GeoPackage stores when it was written: the date of the data instead, so that same inputs give same bytes.
+    pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": f"{day}T00:00:00.000Z"})
+    try:
+        pyogrio.write_dataframe(frame, path, driver="GPKG", layer=name)
+    finally:
+        pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": before})
+    return file, str(frame.crs)
+
+
+def _toml(value: Any) -> str:
+    if isinstance(value, list):
+        return "[" + ", ".join(_toml(v) for v in value) + "]"
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _write_manifest(folder: Path, head: Mapping[str, Any], layers: Mapping[str, Mapping[str, Any]]) -> None:
+    lines = [f"{key} = {_toml(value)}" for key, value in head.items()]
+    for name, entry in layers.items():
+        lines += ["", f"[layers.{name}]", *(f"{key} = {_toml(value)}" for key, value in entry.items())]
+    (folder / MANIFEST).write_text("\n".join(lines) + "\n", "utf-8", newline="\n")
+
+
+def _seal(folder: Path, report: pd.DataFrame) -> None:
+    """Write the report, and the hash of every file: a later import sees by it what a person has changed since."""
+    inner = folder / "import"
+    inner.mkdir()
+    report.to_csv(inner / "report.csv", encoding="utf-8-sig", lineterminator="\n")
+    hashes = [(f.relative_to(folder).as_posix(), _sha256(f)) for f in sorted(folder.rglob("*")) if f.is_file()]
+    table = pd.DataFrame(hashes, columns=["file", "sha256"])
+    table.to_csv(inner / "files.csv", index=False, encoding="utf-8-sig", lineterminator="\n")
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def may_write(target: Path, overwrite: bool) -> None:
+    """Refuse a target that holds anything but an earlier import, untouched since."""
+    if not target.exists() or (target.is_dir() and not any(target.iterdir())):
+        return
+    if not target.is_dir():
+        raise SourceError(f"{target.name} 已经有这个文件。换一个文件夹名")
+    seal = target / "import" / "files.csv"
+    if not seal.is_file():
+        raise SourceError(f"文件夹 {target.name} 不是空的，也不是以前导入的结果。换一个文件夹，以免盖掉里面的东西")
+    if not overwrite:
+        raise SourceError(
+            f"文件夹 {target.name} 里已有以前导入的结果。要重新导入就加 --overwrite（overwrite=True），或换一个文件夹"
+        )
+    known = read_csv(seal).set_index("file")["sha256"].to_dict()
+    mine = {"import/files.csv"}
+    changed = [
+        name
+        for name in sorted(f.relative_to(target).as_posix() for f in target.rglob("*") if f.is_file())
+        if name not in mine and known.get(name) != _sha256(target / name)
+    ]
+    if changed:
+        raise SourceError(
+            f"文件夹 {target.name} 导入以后又改过：{some(changed)}。先把这些文件移走，或导入到另一个文件夹"
+        )
+
+
+def swap(fresh: Path, target: Path) -> None:
+    """Put the finished folder in the place of the old one; the old one stays until the new one is there."""
+    aside = Path(tempfile.mkdtemp(prefix=f".{target.name}-old-", dir=target.parent))
+    had = target.exists()
+    if had:
+        os.replace(target, aside / target.name)
+    try:
+        os.replace(fresh, target)
+    except OSError:
+        if had:
+            os.replace(aside / target.name, target)
+        raise
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)

@@ -1,0 +1,258 @@
+"""One pass over an OpenStreetMap extract: every object sorted into the layers it belongs to, and what day it stands for."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import osmium
+import shapely
+
+from ..core import SourceError
+from .import_log import Account
+from .street_files import SUFFIXES as STREET_SUFFIXES
+from .tag_rules import TagRule, Tags, layer_rules, read_tag_rules
+
+OSM_SUFFIXES = (".osm", ".osm.gz", ".osm.bz2", ".osm.pbf", ".pbf")
+#: Keys under which the map keeps what a planner may look for; what has one and no rule is named in the report.
+_SUBJECTS = ("amenity", "shop", "healthcare", "leisure", "craft", "office", "social_facility", "public_transport")
+_LIFECYCLE = ("disused", "abandoned", "demolished", "razed", "removed")
+
+
+@dataclass
+class Found:
+    """What one pass over the extract found, before it is turned into layers."""
+
+    rows: dict[str, list[tuple[Any, ...]]] = field(default_factory=dict)
+    unbuilt: dict[str, str] = field(default_factory=dict)  # areas that should have come and have not: ref -> layer
+    several: list[str] = field(default_factory=list)
+    closed_down: list[str] = field(default_factory=list)
+    lines: list[str] = field(default_factory=list)
+    unmatched: Counter[str] = field(default_factory=Counter)
+    broken_lines: list[str] = field(default_factory=list)
+
+    def add(self, layer: str, row: tuple[Any, ...]) -> None:
+        """Put a row into a layer."""
+        self.rows.setdefault(layer, []).append(row)
+
+
+def check_extract(path: Path) -> None:
+    """Refuse what is not an OSM file, before anything is read."""
+    if not path.exists():
+        raise SourceError(f"文件不存在：{path.name}。检查路径；需要 OSM 数据（.osm.pbf、.osm、.osm.gz、.osm.bz2）")
+    if path.is_dir():
+        raise SourceError(f"{path.name} 是文件夹，不是 OSM 数据文件")
+    if not path.name.lower().endswith((*OSM_SUFFIXES, *STREET_SUFFIXES)):
+        known = "、".join((*OSM_SUFFIXES[:4], *STREET_SUFFIXES))
+        raise SourceError(f"{path.name} 不是 OSM 数据或街道文件：文件名应以 {known} 结尾")
+
+
+def read_extract(path: Path, rules: Sequence[TagRule]) -> Found:
+    """Read nodes, ways and multipolygons once, and sort each into the layers it belongs to."""
+    found = Found()
+    forms = layer_rules()
+    every = [*rules, *rules_of(forms)]
+    wanted = osmium.filter.KeyFilter(*_keys_of(every))
+    sorter = _Sorter(rules, forms, found)
+    try:
+        for thing in osmium.FileProcessor(str(path)).with_areas(wanted).with_filter(wanted):
+            sorter.take(thing)
+    except RuntimeError as error:
+        raise SourceError(f"{path.name} 读不出来（{error}）。文件不完整或不是 OSM 数据，请重新下载") from error
+    return found
+
+
+def rules_of(forms: Mapping[str, Sequence[tuple[str, TagRule]]]) -> list[TagRule]:
+    """Return the rules of every form in one list."""
+    return [rule for of_form in forms.values() for _, rule in of_form]
+
+
+def _keys_of(rules: Iterable[TagRule]) -> list[str]:
+    """Return the rules of every form in one list."""
+    return sorted({key for rule in rules for key, _ in rule.tags} - {"name"} | {*_SUBJECTS})
+
+
+def keys_of_interest() -> list[str]:
+    """Return the tag keys by which an import with the bundled tables finds the objects it looks at, sorted."""
+    return _keys_of([*read_tag_rules(), *rules_of(layer_rules())])
+
+
+class _Sorter:
+    """Puts each object of an extract into the layers it belongs to."""
+
+    def __init__(
+        self, rules: Sequence[TagRule], forms: Mapping[str, Sequence[tuple[str, TagRule]]], found: Found
+    ) -> None:
+        self.rules = rules
+        self.forms = forms
+        self.found = found
+        self.by_key: dict[str, list[int]] = {}
+        for i, rule in enumerate(rules):
+            self.by_key.setdefault(rule.tags[0][0], []).append(i)
+        self.factory = osmium.geom.WKBFactory()
+
+    def take(self, thing: Any) -> None:
+        """Sort one node, way, relation or area; a closed way comes twice, as itself and as an area."""
+        tags = {tag.k: tag.v for tag in thing.tags}
+        rules = self._matching(tags)
+        if thing.is_node():
+            if thing.location.valid():
+                point = shapely.Point(thing.location.lon, thing.location.lat)
+                self._spread(f"n{thing.id}", tags, self._layers("point", tags), point)
+                self._place(f"n{thing.id}", tags, rules, point)
+        elif thing.is_area():
+            ref = f"{'w' if thing.from_way() else 'r'}{thing.orig_id()}"
+            self.found.unbuilt.pop(ref, None)
+            self._area(ref, tags, rules, thing)
+        elif thing.is_way():
+            self._way(thing, tags, rules)
+        elif tags.get("type") in ("multipolygon", "boundary"):
+            self._expect_area(f"r{thing.id}", tags, rules)
+        elif rules:
+            self.found.lines.append(f"r{thing.id}")
+
+    def _matching(self, tags: Tags) -> list[TagRule]:
+        """Return the rules these tags satisfy, in the table's order: the first decides the kind."""
+        near = sorted({i for key in tags for i in self.by_key.get(key, ())})
+        return [self.rules[i] for i in near if self.rules[i].matches(tags)]
+
+    def _way(self, way: Any, tags: Tags, rules: Sequence[TagRule]) -> None:
+        ref = f"w{way.id}"
+        if way.is_closed() and tags.get("area") != "no":
+            self._expect_area(ref, tags, rules)
+        elif rules:
+            self.found.lines.append(ref)
+        layers = self._layers("line", tags)
+        if layers:
+            pieces = _pieces(way)
+            for layer, value in layers.items():
+                if pieces:
+                    self.found.add(layer, (ref, tags.get("name"), value, pieces))
+                else:
+                    self.found.broken_lines.append(ref)
+
+    def _layers(self, form: str, tags: Tags) -> dict[str, str]:
+        """Return the layers an object with these tags belongs to, facilities aside, and its value in each."""
+        found: dict[str, str] = {}
+        for layer, rule in self.forms[form]:
+            if layer not in found and rule.matches(tags):
+                found[layer] = rule.kind
+        return found
+
+    def _expect_area(self, ref: str, tags: Tags, rules: Sequence[TagRule]) -> None:
+        """Remember an outline whose area has to come; one that does not come lacks parts in a clipped extract."""
+        layer = "facilities" if rules else next(iter(self._layers("area", tags)), "")
+        if layer:
+            self.found.unbuilt[ref] = layer
+
+    def _area(self, ref: str, tags: Tags, rules: Sequence[TagRule], area: Any) -> None:
+        layers = self._layers("area", tags)
+        if not layers and not rules:
+            self._count(tags)
+            return
+        try:
+            shape = area_of(shapely.from_wkb(self.factory.create_multipolygon(area)))
+        except RuntimeError:
+            shape = None
+        if shape is None:
+            self.found.unbuilt[ref] = "facilities" if rules else next(iter(layers))
+            return
+        self._spread(ref, tags, layers, shape)
+        self._place(ref, tags, rules, shape)
+
+    def _spread(self, ref: str, tags: Tags, layers: Mapping[str, str], shape: Any) -> None:
+        """Put one shape into each of its layers."""
+        for layer, value in layers.items():
+            name = _house_name(tags) if layer == "homes" else tags.get("name")
+            self.found.add(layer, (ref, name, tags["landuse"] if layer == "landuse" else value, shape))
+
+    def _place(self, ref: str, tags: Tags, rules: Sequence[TagRule], shape: Any) -> None:
+        """Take a point or polygon as a facility where a rule says so."""
+        if not rules:
+            self._count(tags)
+            return
+        if any(tags.get(key) == "yes" for key in _LIFECYCLE):
+            self.found.closed_down.append(ref)
+            return
+        kind = rules[0].kind
+        others = sorted({rule.kind for rule in rules} - {kind})
+        if others:
+            self.found.several.append(f"{ref}（取 {kind}，也合 {'、'.join(others)}）")
+        self.found.add("facilities", (ref, tags.get("name"), kind, rules[0].note, shape))
+
+    def _count(self, tags: Tags) -> None:
+        """Count what looks like a facility and has no rule, so that the report can name it."""
+        key = next((k for k in _SUBJECTS if k in tags), None)
+        if key is not None:
+            self.found.unmatched[f"{key}={tags[key]}"] += 1
+
+
+def _pieces(way: Any) -> list[Any]:
+    """Return the lines of a way; a clipped extract lacks nodes, and the way is split where they are missing."""
+    lines, run = [], []
+    for node in way.nodes:
+        if node.location.valid():
+            run.append((node.location.lon, node.location.lat))
+            continue
+        lines.append(run)
+        run = []
+    lines.append(run)
+    shapes = [shapely.LineString(line) for line in lines if len(line) > 1]
+    return [shape for shape in shapes if shape.length > 0]
+
+
+def area_of(shape: Any) -> Any:
+    """Return a valid Polygon or MultiPolygon, or None where nothing of an area is left."""
+    if not shapely.is_valid(shape):
+        shape = shapely.make_valid(shape)
+    parts = [p for p in shapely.get_parts(shape, return_index=False) if p.geom_type in ("Polygon", "MultiPolygon")]
+    parts = [q for p in parts for q in shapely.get_parts(p) if q.area > 0]
+    if not parts:
+        return None
+    return parts[0] if len(parts) == 1 else shapely.MultiPolygon(parts)
+
+
+def _house_name(tags: Tags) -> str | None:
+    address = " ".join(tags[k] for k in ("addr:street", "addr:housenumber") if k in tags)
+    return tags.get("name") or address or None
+
+
+# --- the date of the data --------------------------------------------------------------------------------------------
+
+
+def date_of(path: str | Path) -> str:
+    """Return the day (YYYY-MM-DD) an extract stands for, as an import finds it."""
+    return day_of(Path(path), Account())
+
+
+def day_of(path: Path, report: Account) -> str:
+    """Return the day (YYYY-MM-DD) the data stand for: the file's stamp, its newest object's, or the file's own."""
+    header = osmium.io.Reader(str(path)).header()
+    for key in ("osmosis_replication_timestamp", "timestamp"):
+        if re.match(r"\d{4}-\d\d-\d\d", header.get(key)):
+            return str(header.get(key))[:10]
+    if ".osm" in path.name.lower() and (stamp := re.search(rb'osm_base="(\d{4}-\d\d-\d\d)', _first_bytes(path))):
+        return stamp.group(1).decode()
+    things: Iterable[Any] = osmium.FileProcessor(str(path))
+    newest = max((thing.timestamp for thing in things), default=datetime(1970, 1, 1, tzinfo=UTC))
+    if newest.year > 1970:
+        report.note("district", "数据日期", f"文件没有写日期，取其中最新的对象：{newest:%Y-%m-%d}")
+        return f"{newest:%Y-%m-%d}"
+    day = datetime.fromtimestamp(path.stat().st_mtime, UTC)
+    report.note(
+        "district", "数据日期", f"文件里没有任何日期，暂取文件自己的修改日期 {day:%Y-%m-%d}；请在 district.toml 里核对"
+    )
+    return f"{day:%Y-%m-%d}"
+
+
+def _first_bytes(path: Path, n: int = 4096) -> bytes:
+    opener: Any = {".gz": gzip.open, ".bz2": bz2.open}.get(path.suffix.lower(), open)
+    with opener(path, "rb") as stream:
+        return bytes(stream.read(n))

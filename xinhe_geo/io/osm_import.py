@@ -1,0 +1,530 @@
+"""
+The doors in: an OpenStreetMap extract (and a table of people) becomes a complete district folder.
+
+Nothing is dropped in silence: whatever is taken and whatever is left out is a row of the report, with the reason, and
+the same report lies in the finished folder as `import/report.csv`. A folder appears whole or not at all: it is written
+beside its target and swapped in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import pyproj
+import shapely
+
+from ..core import LAYERS, ON_THE_WAY, SCHEMA_VERSION, NetworkError, SourceError, refuse_secret, told
+from ..district import District, recover, undo
+from ..network import excluded_ways, read_osm_streets
+from . import overpass as _overpass
+from .add import add
+from .homes_table import COUNTS, home_columns, homes_from_table
+from .import_log import Account
+from .new_folder import may_write, write_folder
+from .osm_extract import OSM_SUFFIXES, Found, area_of, check_extract, date_of, day_of, keys_of_interest, read_extract
+from .positions import UNPROVEN
+from .street_files import SUFFIXES as STREET_SUFFIXES
+from .street_files import is_street_file, read_street_file
+from .tables import LONLAT, RESULT_LABELS, tally
+from .tag_rules import labels_of, read_tag_rules
+from .template import template
+
+__all__ = [
+    "OSM_SUFFIXES",
+    "RESULT_LABELS",
+    "UNPROVEN",
+    "add",
+    "box_to_fetch",
+    "check_extract",
+    "date_of",
+    "fetch",
+    "home_columns",
+    "import_osm",
+    "keys_of_interest",
+    "left_out",
+    "read_tag_rules",
+    "recover",
+    "tally",
+    "template",
+    "undo",
+]
+
+Progress = Callable[[str], object]
+
+MADE_BY = "xinhe_geo.sources.import_osm"
+CREDIT = "© OpenStreetMap contributors, ODbL 1.0"
+SURVEY_NOTE = "设施取自 OpenStreetMap，没有实地调查，是否齐全未知：只列出图上有的类别；图上没有的类别按数据不足处理"
+#: The derived outline reaches this far past the outermost street or home, so that neither lies on the line itself.
+OUTLINE_MARGIN_M = 25.0
+
+
+# --- layers ----------------------------------------------------------------------------------------------------------
+
+
+def _layer(name: str, columns: Sequence[str], rows: Sequence[tuple[Any, ...]], crs: Any = LONLAT) -> gpd.GeoDataFrame:
+    """Return found rows as a frame whose first column is the layer's key, ordered by id: nodes, relations, ways."""
+    ordered = sorted(rows, key=lambda row: (row[0][0], int(row[0].split("-")[0][1:]), row[0]))
+    frame = pd.DataFrame([row[:-1] for row in ordered], columns=[LAYERS[name].key, *columns])
+    return gpd.GeoDataFrame(frame, geometry=[row[-1] for row in ordered], crs=crs)
+
+
+def _split_lines(rows: Sequence[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+    """Give each piece of a line its own row: the first keeps the way's id, the others are numbered."""
+    flat: list[tuple[Any, ...]] = []
+    for ref, *rest, shapes in rows:
+        if isinstance(shapes, list):
+            flat += [(ref if i == 0 else f"{ref}-{i + 1}", *rest, shape) for i, shape in enumerate(shapes)]
+        else:
+            flat.append((ref, *rest, shapes))
+    return flat
+
+
+def _facilities(found: Found, labels: Mapping[str, str], report: Account) -> gpd.GeoDataFrame:
+    frame = _layer("facilities", ["name", "kind", "note"], found.rows.get("facilities", []))
+    doubtful = frame["note"].str.startswith("须人工确认")
+    frame["note"] = frame["note"].where(doubtful)
+    for kind, label in labels.items():
+        chosen = frame["kind"] == kind
+        unsure = int((chosen & doubtful).sum())
+        remark = f"其中 {unsure} 处须人工确认（见各行备注）" if unsure else ""
+        report.took("facilities", f"{label}（{kind}）", int(chosen.sum()), remark, frame.loc[chosen, "facility"])
+    absent = [label for kind, label in labels.items() if not (frame["kind"] == kind).any()]
+    if absent:
+        report.note("facilities", "有对照规则而没有找到", "不能断定没有，按数据不足处理", absent)
+    report.left("facilities", "停用的", len(found.closed_down), "标为 disused/abandoned", found.closed_down)
+    report.left("facilities", "画成线或一般关系的", len(found.lines), "不是点也不是面", found.lines)
+    if found.several:
+        report.note("facilities", "合几条规则", "取对照表里靠前的一条", found.several)
+    if found.unmatched:
+        named = [f"{tag}×{n}" for tag, n in sorted(found.unmatched.items(), key=lambda item: (-item[1], item[0]))]
+        report.left(
+            "facilities", "没有对照规则", sum(found.unmatched.values()), "要计入就在 osm_tags.csv 里加一行", named
+        )
+    return frame
+
+
+def _homes_from_map(found: Found, report: Account) -> gpd.GeoDataFrame:
+    """Return residential buildings, and residential land that has none, as homes; people unknown."""
+    rows = found.rows.get("homes", [])
+    land, houses, maybe = ([row for row in rows if row[2] == value] for value in ("land", "house", "unsure"))
+    shapes = np.array([row[-1] for row in land], dtype=object)
+    inside = np.zeros(len(maybe), dtype=bool)
+    if land and maybe:
+        centres = shapely.point_on_surface(np.array([row[-1] for row in maybe], dtype=object))
+        inside[shapely.STRtree(shapes).query(centres, predicate="intersects")[0]] = True
+    more = [row for row, i in zip(maybe, inside, strict=True) if i]
+    bare = land
+    if land and (houses or more):
+        centres = shapely.point_on_surface(np.array([row[-1] for row in (*houses, *more)], dtype=object))
+        built = set(shapely.STRtree(shapes).query(centres, predicate="intersects")[1].tolist())
+        bare = [row for i, row in enumerate(land) if i not in built]
+    report.took("homes", "住宅楼", len(houses), "人口留空", [row[0] for row in houses])
+    report.took("homes", "住宅用地里的楼（building=yes）", len(more), "人口留空", [row[0] for row in more])
+    report.took("homes", "没有画楼的住宅用地", len(bare), "人口留空", [row[0] for row in bare])
+    report.left("homes", "用途不明的楼（building=yes）", len(maybe) - len(more), "不在住宅用地里")
+    _report_unbuilt("homes", found, report)
+    frame = _layer("homes", ["name", "value"], [*bare, *more, *houses]).drop(columns="value")
+    for column in COUNTS:
+        frame[column] = np.nan
+    return frame
+
+
+def _map_layers(found: Found, labels: Mapping[str, str], report: Account) -> dict[str, gpd.GeoDataFrame]:
+    """Return facilities, green, water, barriers and land use as frames in EPSG:4326."""
+    rows = found.rows
+    frames = {
+        "facilities": _facilities(found, labels, report),
+        "green": _layer("green", ["name", "value"], rows.get("green", [])).drop(columns="value"),
+        "water": _layer("water", ["name", "value"], _split_lines(rows.get("water", []))).drop(columns="value"),
+        "barriers": _layer("barriers", ["name", "kind"], _split_lines(rows.get("barriers", []))),
+        "landuse": _layer("landuse", ["name", "use"], rows.get("landuse", [])),
+    }
+    for name in ("green", "water", "landuse"):
+        report.took(name, LAYERS[name].label, len(frames[name]), "", frames[name]["id"])
+    for kind, label in (("railway", "铁路"), ("expressway", "高速公路和机动车专用路"), ("canal", "河渠")):
+        chosen = frames["barriers"]["kind"] == kind
+        report.took("barriers", label, int(chosen.sum()), "隧道、桥上的不算", frames["barriers"].loc[chosen, "barrier"])
+    broken = list(dict.fromkeys(found.broken_lines))
+    report.left("barriers", "河渠、铁路、高速公路", len(broken), "节点都在文件以外", broken)
+    for name in frames:
+        _report_unbuilt(name, found, report)
+    return frames
+
+
+def _report_unbuilt(name: str, found: Found, report: Account) -> None:
+    refs = [ref for ref, layer in found.unbuilt.items() if layer == name]
+    report.left(name, "面", len(refs), "轮廓不完整（文件裁剪时缺了部分），或外圈不闭合", refs)
+
+
+def _streets(path: Path, walk_filter: str | Path | None, report: Account) -> gpd.GeoDataFrame:
+    """Return the walkable ways of the extract, and report those that are not."""
+    if walk_filter is not None and not Path(walk_filter).is_file():
+        raise SourceError(f"文件不存在：{Path(walk_filter).name}。这是步行规则（walk_filter.toml），不写就用自带的")
+    try:
+        streets = read_osm_streets(path, walk_filter=walk_filter)
+    except NetworkError as error:
+        raise SourceError(f"{path.name}：{error}") from error
+    except RuntimeError as error:
+        raise SourceError(f"{path.name} 读不出来（{error}）。文件不完整或不是 OSM 数据，请重新下载") from error
+    return _reported(streets, excluded_ways(path, walk_filter=walk_filter), path, report)
+
+
+def _streets_alone(path: Path, walk_filter: str | Path | None, report: Account) -> tuple[gpd.GeoDataFrame, _Origin]:
+    """Return the streets of a file that has nothing else, and where they come from."""
+    read = read_street_file(path, walk_filter=walk_filter)
+    for note in read.notes:
+        report.note("streets", path.name, note)
+    report.note(
+        "facilities", "设施、用地、水系", f"{path.name} 只有街道；设施和居住点用 add 命令加，或改用 OSM 提取文件"
+    )
+    origin = _osm_origin(f"OpenStreetMap 街道文件 {path.name}", read.day) if read.from_osm else None
+    return _reported(read.streets, read.excluded, path, report), origin or _own_origin(path.name, read.day)
+
+
+def _reported(streets: gpd.GeoDataFrame, left: pd.DataFrame, path: Path, report: Account) -> gpd.GeoDataFrame:
+    """Report what is taken as a street and what is not, and why; return the streets with their id as a column."""
+    if streets.empty:
+        raise SourceError(f"{path.name} 里没有可步行的道路。检查是否取错了范围，或步行规则（walk_filter.toml）过严")
+    report.took("streets", "可步行的道路", len(streets), "", streets.index.astype(str))
+    for reason, rows in left.groupby("reason", sort=False):
+        report.left("streets", "道路", len(rows), str(reason), rows["way"].astype(str))
+    return streets.rename_axis("street").reset_index()
+
+
+def left_out(path: str | Path, *, walk_filter: str | Path | None = None) -> pd.DataFrame:
+    """
+    List every road of a file that is not walkable, with the reason.
+
+    Parameters
+    ----------
+    path
+        What `import_osm` reads.
+    walk_filter
+        Rules in place of the bundled `walk_filter.toml`.
+
+    Returns
+    -------
+    DataFrame
+        Index `way`; columns `name`, `class`, `reason`, in the order of the file.
+
+    Raises
+    ------
+    SourceError
+        The file, or the rules, cannot be read.
+    """
+    source = Path(path)
+    check_extract(source)
+    if is_street_file(source):
+        return read_street_file(source, walk_filter=walk_filter).excluded.set_index("way")
+    return excluded_ways(source, walk_filter=walk_filter).set_index("way")
+
+
+def _metric(streets: gpd.GeoDataFrame, crs: Any) -> pyproj.CRS:
+    """Return the projected CRS in metres: the one given, else the UTM zone of the streets."""
+    if crs is None:
+        found: pyproj.CRS = streets.estimate_utm_crs()
+        return found
+    try:
+        metric = pyproj.CRS.from_user_input(crs)
+    except pyproj.exceptions.CRSError as error:
+        raise SourceError(f"不认识的坐标系 {crs}。写 EPSG 代码") from error
+    if not metric.is_projected or any(axis.unit_name != "metre" for axis in metric.axis_info):
+        raise SourceError(f"{crs} 不是以米为单位的投影坐标系。换成当地的投影带，或不写（自动取 UTM 带）")
+    return metric
+
+
+def _outline(
+    streets: gpd.GeoDataFrame, homes: gpd.GeoDataFrame, boundary: str | Path | None, metric: pyproj.CRS, report: Account
+) -> tuple[Any, str]:
+    """Return the district's outline in `metric`, and its basis: as given, or the hull of streets and homes."""
+    if boundary is None:
+        shapes = [*streets.to_crs(metric).geometry, *homes.to_crs(metric).geometry]
+        report.note(
+            "district", "街道界", f"没有给出，取街道和居住点的外包络（外扩 {OUTLINE_MARGIN_M:g} 米），不是法定界线"
+        )
+        return shapely.convex_hull(shapely.GeometryCollection(shapes)).buffer(OUTLINE_MARGIN_M, quad_segs=2), "derived"
+    path = Path(boundary)
+    if not path.is_file():
+        raise SourceError(f"文件不存在：{path.name}。街道界可用 GeoJSON 或 GeoPackage 的面")
+    try:
+        frame = gpd.read_file(path)
+    except Exception as error:
+        raise SourceError(
+            f"{path.name} 读不出来（{str(error).splitlines()[0]}）。街道界可用 GeoJSON 或 GeoPackage 的面"
+        ) from error
+    if not isinstance(frame, gpd.GeoDataFrame) or frame.crs is None:
+        raise SourceError(f"{path.name} 没有坐标系或没有图形。另存为带坐标系的 GeoPackage")
+    shape = area_of(shapely.union_all(frame.to_crs(metric).geometry.array))
+    if shape is None:
+        raise SourceError(f"{path.name} 里没有面。街道界应为面")
+    if not shapely.intersects(shape, shapely.box(*streets.to_crs(metric).total_bounds)):
+        raise SourceError(f"{path.name} 和 OSM 数据不在一处。检查两者的范围和坐标系")
+    report.took("district", "街道界", 1, f"来自 {path.name}")
+    return shape, "official"
+
+
+def _inside(homes: gpd.GeoDataFrame, outline: Any, metric: pyproj.CRS, report: Account) -> gpd.GeoDataFrame:
+    """Return the homes of the district; those beyond a given boundary belong to its neighbours."""
+    points = shapely.point_on_surface(homes.to_crs(metric).geometry.array)
+    inside = shapely.intersects(points, outline)
+    if not inside.all():
+        people = homes.loc[~inside, "people"].sum()
+        lost = f"；人口合计 {people:.15g}" if people > 0 else ""
+        report.left(
+            "homes", "街道界以外的居住点", int((~inside).sum()), f"属于邻近街道{lost}", homes.loc[~inside, "home"]
+        )
+    return homes[inside].reset_index(drop=True)
+
+
+# --- the import ------------------------------------------------------------------------------------------------------
+
+
+@told("导入地图数据", 6)
+def import_osm(
+    path: str | Path,
+    out: str | Path,
+    *,
+    homes: str | Path | None = None,
+    boundary: str | Path | None = None,
+    name: str | None = None,
+    code: str | None = None,
+    crs: Any = None,
+    walk_filter: str | Path | None = None,
+    osm_tags: str | Path | None = None,
+    all_inside: bool = False,
+    overwrite: bool = False,
+    progress: Progress | None = None,
+) -> pd.DataFrame:
+    """
+    Build a complete district folder from an OSM extract.
+
+    Parameters
+    ----------
+    path
+        The extract: .osm.pbf, .osm, .osm.gz or .osm.bz2; clipped ones load. Or a file of streets alone: .graphml as
+        OSMnx saves it, or a layer of lines (.gpkg, .geojson, .fgb, .shp).
+    out
+        The folder to make. It must be new, empty, or (with `overwrite`) an earlier import nobody has edited since.
+    homes
+        A CSV of people: columns id, lon and lat (or x and y: degrees, or metres in `crs`), people or population,
+        optional name, households, people_60plus. Without it residential buildings, and residential land without
+        buildings, are the homes, their people unknown.
+    boundary
+        A file with the district's polygon. Without it: the hull of streets and homes, basis derived. Homes beyond a
+        given boundary are left out; streets and facilities beyond it are kept, people walk across boundaries.
+    name, code
+        Of the district; by default the file's name.
+    crs
+        The projected CRS in metres to compute in; by default the UTM zone of the streets.
+    walk_filter, osm_tags
+        Files in place of the bundled walk filter and tag table; they are kept in the folder.
+    all_inside
+        The table of homes holds this district's homes only: none is left out for lying a centimetre beyond its edge.
+    overwrite
+        Replace an earlier import.
+    progress
+        Called with the name of each step.
+
+    Returns
+    -------
+    report
+        What was taken and what was left out: index layer; columns `what`, `taken`, `left_out` (counts), `reason`,
+        `examples`.
+        The same table lies in the folder as `import/report.csv`.
+
+    Raises
+    ------
+    SourceError
+        ``文件不存在：city.osm.pbf``. In every failure nothing is left behind and an old folder is untouched.
+    """
+    source, target = Path(path), Path(out).resolve()
+    tell = progress or (lambda text: None)
+    check_extract(source)
+    may_write(target, overwrite)
+    rules = read_tag_rules(osm_tags)
+    labels = labels_of(rules)
+    report = Account()
+    tell("读道路")
+    if is_street_file(source):
+        streets, origin = _streets_alone(source, walk_filter, report)
+        metric = _metric(streets, crs)
+        found, layers = Found(), {}
+    else:
+        streets = _streets(source, walk_filter, report)
+        metric = _metric(streets, crs)
+        origin = _osm_origin(f"OpenStreetMap 提取文件 {source.name}", day_of(source, report))
+        tell("读设施、用地、水系")
+        found = read_extract(source, rules)
+        layers = _map_layers(found, labels, report)
+    if homes is None:
+        people = _homes_from_map(found, report)
+    else:
+        extent = shapely.box(*streets.to_crs(metric).total_bounds)
+        people = homes_from_table(Path(homes), metric, crs is not None, extent, report)
+    outline, basis = _outline(streets, people, boundary, metric, report)
+    if boundary is not None and len(people) and not (all_inside and homes is not None):
+        people = _inside(people, outline, metric, report)
+    if people.empty:
+        report.note("homes", "居住点", "没有：文件里没有住宅楼和住宅用地。用 homes（--homes）给出居住点和人口的 CSV 表")
+    name, code = name or _stem(source), code or _stem(source)
+    border = gpd.GeoDataFrame({"code": [code], "name": [name]}, geometry=[outline], crs=metric)
+    layers = {"district": border.to_crs(LONLAT), "homes": people, **layers, "streets": streets.to_crs(metric)}
+    layers = {layer: frame for layer, frame in layers.items() if len(frame)}
+    head = _head(name, code, metric, origin, layers.get("facilities"), labels, public=homes is None)
+    head["without"] = [layer for layer in ON_THE_WAY if layer not in layers]
+    entries = {layer: _entry(layer, origin, homes, boundary, basis) for layer in layers}
+    tell("写入文件夹")
+    write_folder(target, head, layers, entries, origin.date, report, {"walk_filter": walk_filter, "osm_tags": osm_tags})
+    return report.frame()
+
+
+def _stem(path: Path) -> str:
+    lower = path.name.lower()
+    suffix = max((s for s in (*OSM_SUFFIXES, *STREET_SUFFIXES) if lower.endswith(s)), key=len)
+    return path.name[: -len(suffix)] or "osm"
+
+
+def _head(
+    name: str,
+    code: str,
+    metric: pyproj.CRS,
+    origin: _Origin,
+    facilities: gpd.GeoDataFrame | None,
+    labels: Mapping[str, str],
+    *,
+    public: bool,
+) -> dict[str, Any]:
+    """Return the first part of the manifest."""
+    authority = metric.to_authority()
+    present = set() if facilities is None else set(facilities["kind"])
+    return {
+        "schema": SCHEMA_VERSION,
+        "name": name,
+        "code": code,
+        "crs": ":".join(authority) if authority else metric.to_wkt(),
+        "data_year": int(origin.date[:4]),
+        "surveyed_kinds": [kind for kind in labels if kind in present],
+        "survey_note": SURVEY_NOTE,
+        "credit": origin.credit,
+        "secrecy": origin.secrecy if public else "internal",
+        "made_by": MADE_BY,
+    }
+
+
+class _Origin(NamedTuple):
+    """Where the streets come from, and with them whatever is not given by a file of its own."""
+
+    basis: str
+    source: str
+    licence: str
+    date: str
+    secrecy: str
+    credit: str
+
+
+def _osm_origin(source: str, day: str) -> _Origin:
+    return _Origin("osm", source, "ODbL 1.0", day, "public", CREDIT)
+
+
+def _own_origin(file: str, day: str) -> _Origin:
+    # Nobody has said how these lines were drawn, so they are not called official; nor public.
+    return _Origin("derived", f"街道文件 {file}（来源未说明）", "见原文件", day, "internal", f"街道：{file}")
+
+
+def _entry(layer: str, origin: _Origin, homes: str | Path | None, boundary: str | Path | None, basis: str) -> Any:
+    """Return a layer's provenance."""
+    entry = {**origin._asdict()}
+    del entry["credit"]
+    if layer == "homes" and homes is not None:
+        own = {"basis": "derived", "source": f"人口表 {Path(homes).name}", "licence": "见原表", "secrecy": "internal"}
+        return {**entry, **own}
+    if layer == "district" and boundary is not None:
+        own = {"source": f"边界文件 {Path(boundary).name}", "licence": "见原文件", "secrecy": "internal"}
+        return {**entry, "basis": basis, **own}
+    if layer == "district":
+        return {**entry, "basis": basis, "note": "街道和居住点的外包络，不是法定界线"}
+    return entry
+
+
+# --- fetching --------------------------------------------------------------------------------------------------------
+
+
+def box_to_fetch(
+    *, bbox: Sequence[float] | None = None, district: District | None = None
+) -> tuple[float, float, float, float]:
+    """
+    Return the box that would leave this machine: with a walk's margin, rounded outwards to 0.01 degree.
+
+    Parameters
+    ----------
+    bbox
+        West, south, east, north in degrees.
+    district
+        Instead of a box: the district to fetch for.
+
+    Raises
+    ------
+    SourceError
+        Neither or both given, no box, too large, or a layer of the district is marked secret.
+    """
+    if (bbox is None) == (district is None):
+        raise SourceError("范围和街道目录给一个：--bbox 西,南,东,北 或 --for 目录")
+    if district is None:
+        values = tuple(float(v) for v in bbox or ())
+        if len(values) != 4:
+            raise SourceError("范围要四个数：西,南,东,北")
+        return _overpass.rounded((values[0], values[1], values[2], values[3]))
+    refuse_secret(district.manifest, district.manifest.get("layers", {}), "联网下载；请在外网机上用 --bbox 另行下载")
+    own = next((district.layers[n] for n in ("district", "zones", "homes", "streets") if n in district.layers), None)
+    if own is None or own.empty:
+        raise SourceError("街道目录里没有可以定范围的图层；请用 --bbox 西,南,东,北")
+    west, south, east, north = own.to_crs(LONLAT).total_bounds
+    return _overpass.rounded((float(west), float(south), float(east), float(north)))
+
+
+def fetch(
+    out: str | Path,
+    box: tuple[float, float, float, float],
+    *,
+    hosts: Sequence[str] = _overpass.HOSTS,
+    patience: _overpass.Patience | None = None,
+    progress: Progress | None = None,
+    **importing: Any,
+) -> pd.DataFrame:
+    """
+    Download OpenStreetMap for a box and import it as a district folder: the same path as a local extract.
+
+    Parameters
+    ----------
+    out
+        The district folder to make; answers are kept beside it in `NAME.download/`, so that a broken download goes on.
+    box
+        From `box_to_fetch`: nothing else leaves this machine.
+    hosts, patience
+        Servers, and how long to try.
+    importing
+        Further parameters of `import_osm` (homes, name, code, crs, overwrite).
+
+    Returns
+    -------
+    report
+        As `import_osm`.
+
+    Raises
+    ------
+    EnvironmentProblem
+        No network or no server; the message names the way with a local file.
+    SourceError
+        Refused by the servers, or nothing usable in the answer.
+    """
+    target = Path(out)
+    may_write(target, bool(importing.get("overwrite", False)))
+    kept = target.with_name(target.name + ".download")
+    say = progress or (lambda _: None)
+    file = _overpass.download(box, kept, hosts=hosts, say=lambda text: (say(text), None)[1], patience=patience)
+    return import_osm(file, target, progress=progress, **importing)

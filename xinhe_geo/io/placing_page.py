@@ -1,0 +1,207 @@
+"""
+Two pages for doubt about positions: a map on which rows without coordinates are placed by hand, and one that shows where
+the rows of a file would lie under each datum. Each is one file that loads nothing.
+"""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import shapely
+
+from ..core import DATUM_LABELS, DATUMS, from_wgs84, to_wgs84, web_file
+
+LONLAT = "EPSG:4326"
+#: What is drawn under the rows, from the ground up, and its look.
+_GROUND = (
+    ("communities", "fill:#f7f3ea;stroke:#b9aa90;stroke-width:1.2;stroke-dasharray:5 4"),
+    ("green", "fill:#cfe6c0;stroke:#b5d6a4;stroke-width:.6"),
+    ("water", "fill:#b9dcee;stroke:#9cc5df;stroke-width:1"),
+    ("homes", "fill:#efe9df;stroke:#d6ccbb;stroke-width:.8"),
+    ("streets", "fill:none;stroke:#b9b1a4;stroke-width:1.4"),
+    ("named_roads", "fill:none;stroke:#8a8378;stroke-width:2.4"),
+    ("barriers", "fill:none;stroke:#777;stroke-width:2;stroke-dasharray:7 5"),
+    ("district", "fill:none;stroke:#8a3b52;stroke-width:2"),
+)
+_MOST_POINTS = 400
+
+
+class _Flat:
+    """Longitudes and latitudes as metres about one spot, y downwards: straight lines both ways, so that a click is exact."""
+
+    def __init__(self, lon: float, lat: float) -> None:
+        self.lon, self.lat = lon, lat
+        self.kx, self.ky = (
+            111_320.0 * float(np.cos(np.radians(lat))),
+            110_574.0 + 1_120.0 * float(np.sin(np.radians(lat)) ** 2),
+        )
+
+    def of(self, lonlat: Any) -> Any:
+        return np.column_stack([(lonlat[:, 0] - self.lon) * self.kx, (self.lat - lonlat[:, 1]) * self.ky])
+
+
+def _flat(rows: Mapping[str, pd.DataFrame]) -> tuple[_Flat, Any]:
+    """Return the flat coordinates of a district and its extent in them."""
+    own = next(rows[n] for n in ("district", "communities", "homes", "streets", "zones") if n in rows and len(rows[n]))
+    west, south, east, north = own.to_crs(LONLAT).total_bounds
+    flat = _Flat(float(west + east) / 2, float(south + north) / 2)
+    return flat, flat.of(np.array([[west, north], [east, south]])).ravel()
+
+
+def _paths(rows: Mapping[str, pd.DataFrame], flat: _Flat) -> str:
+    drawn = []
+    for name, look in _GROUND:
+        if name in rows and len(rows[name]):
+            shapes = np.asarray(rows[name].to_crs(LONLAT).geometry.array)
+            drawn.append(f'<path d="{_path(shapes, flat)}" style="{look}" vector-effect="non-scaling-stroke"/>')
+    return "".join(drawn)
+
+
+def _path(shapes: Any, flat: _Flat) -> str:
+    """Return shapes as one SVG path, to a decimetre."""
+    said: list[str] = []
+    for part in shapely.get_parts(shapes):
+        for ring in [part.exterior, *part.interiors] if part.geom_type == "Polygon" else [part]:
+            if ring.geom_type in ("LineString", "LinearRing"):
+                xy = np.round(flat.of(shapely.get_coordinates(ring)), 1)
+                said.append("M" + "L".join(f"{x:g} {y:g}" for x, y in xy))
+    return "".join(said)
+
+
+def _script_json(value: Any) -> str:
+    """Return JSON that may stand inside a script element whatever its texts say."""
+    return json.dumps(value, ensure_ascii=False).replace("<", "\\u003c").replace("\u2028", "").replace("\u2029", "")
+
+
+def placing_page(
+    rows: pd.DataFrame, hints: list[str], layers: Mapping[str, pd.DataFrame], title: str, layer: str
+) -> str:
+    """
+    Return a page on which rows without a position are placed by hand and exported as a table that `add` reads.
+
+    Parameters
+    ----------
+    rows
+        One line each; the columns are those of the table that comes back (longitude and latitude are added).
+    hints
+        What is known about where each row lies: its address, and what it may be in.
+    layers
+        All rows of the district, which the map shows.
+    title
+        The file the rows come from.
+    layer
+        Name of the layer, for the command to type.
+    """
+    flat, extent = _flat(layers)
+    names = []
+    for name in ("communities", "named_roads", "places", "green", "homes"):
+        if name in layers and "name" in layers[name].columns:
+            frame = layers[name][layers[name]["name"].notna().to_numpy()].to_crs(LONLAT)
+            spots = shapely.get_coordinates(shapely.point_on_surface(np.asarray(frame.geometry.array)))
+            names += [
+                [re.sub(r"[（(].*?[)）]", "", n), *np.round(xy, 1).tolist()]
+                for n, xy in zip(frame["name"], flat.of(spots), strict=True)
+            ]
+    data = {
+        "heads": [*map(str, rows.columns)],
+        "rows": [["" if pd.isna(v) else str(v) for v in r] for r in rows.to_numpy()],
+        "hints": hints,
+        "names": names,
+        "extent": np.round(extent, 1).tolist(),
+        "lon": flat.lon,
+        "lat": flat.lat,
+        "kx": flat.kx,
+        "ky": flat.ky,
+        "layer": layer,
+    }
+    return _document(
+        f"落点：{title}",
+        f'<main class="place"><section id="list"></section><section id="stage"><svg id="map" role="img" aria-label="街道地图">'
+        f'<g id="world">{_paths(layers, flat)}<g id="names"></g><g id="pins"></g></g></svg>'
+        '<div id="tools"><input id="find" placeholder="查找小区、道路、社区" aria-label="查找地名">'
+        '<button id="in" title="放大">＋</button><button id="out" title="缩小">－</button></div><p id="scale"></p></section></main>'
+        f"<script>const DATA = {_script_json(data)};\n{web_file('io/placing.js')}</script>",
+    )
+
+
+def datum_page(
+    lonlat: Any, declared: str, table: pd.DataFrame, layers: Mapping[str, pd.DataFrame], title: str, message: str
+) -> str:
+    """
+    Return a page with the residuals of every hypothesis and a small map of each.
+
+    Parameters
+    ----------
+    lonlat
+        Positions as the file has them, shape (n, 2), degrees.
+    declared
+        The datum that was declared.
+    table
+        Residuals; index the datum, columns `median_m`, `p90_m`, `moved_m`, `winner`.
+    layers
+        All rows of the district.
+    title, message
+        The file, and what is wrong with it.
+    """
+    flat, extent = _flat(layers)
+    chosen = np.unique(np.linspace(0, len(lonlat) - 1, min(len(lonlat), _MOST_POINTS)).round().astype(int))
+    spots = {n: flat.of(np.column_stack(to_wgs84(lonlat[chosen, 0], lonlat[chosen, 1], n))) for n in DATUMS}
+    everything = np.vstack([extent.reshape(2, 2), *spots.values()])
+    (x, y), (w, h) = everything.min(axis=0), np.ptp(everything, axis=0)
+    ground = _paths({n: f for n, f in layers.items() if n in ("communities", "water", "homes", "streets")}, flat)
+    panels, lines = [], []
+    radius = max(w, h) / 170
+    for name in DATUMS:
+        row = table.loc[name]
+        mark = "（声明的）" if name == declared else ""
+        mark += "　最像" if bool(row["winner"]) else ""
+        dots = "".join(f'<circle cx="{a:.0f}" cy="{b:.0f}" r="{radius:.0f}"/>' for a, b in spots[name])
+        panels.append(
+            f'<figure><svg viewBox="{x:.0f} {y:.0f} {w:.0f} {h:.0f}">{ground}<g class="dots">{dots}</g></svg>'
+            f"<figcaption>假设坐标是 <b>{html.escape(DATUM_LABELS[name])}</b>{mark}</figcaption></figure>"
+        )
+        lines.append(
+            f"<tr><td>{html.escape(DATUM_LABELS[name])}{mark}</td>"
+            + "".join(f'<td class="n">{row[c]:,.0f}</td>' for c in ("median_m", "p90_m", "moved_m"))
+            + "</tr>"
+        )
+    return _document(
+        f"坐标核对：{title}",
+        f'<main><p class="demo">{html.escape(message)}</p><div class="scroll"><table><thead><tr><th>假设</th>'
+        '<th class="n">中位距离（米）</th><th class="n">九成在（米）</th><th class="n">整体移动（米）</th></tr></thead>'
+        f'<tbody>{"".join(lines)}</tbody></table></div><div class="figures thirds">{"".join(panels)}</div>'
+        "<footer>没有写入任何东西。核实坐标来源以后，用最像的一种再导入；点是文件里的行，底图是街道目录里的图层。</footer></main>",
+    )
+
+
+def _document(title: str, body: str) -> str:
+    return (
+        '<!DOCTYPE html>\n<html lang="zh-CN"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<title>{html.escape(title)}</title><style>{web_file('report/brief.css')}{web_file('io/placing.css')}</style></head>"
+        f"<body><header><h1>{html.escape(title)}</h1></header>{body}</body></html>\n"
+    )
+
+
+def as_written(shapes: Any, datum: str) -> Any:
+    """Return WGS84 shapes in the numbers of another datum."""
+    return shapely.transform(shapes, lambda xy: np.column_stack(from_wgs84(xy[:, 0], xy[:, 1], datum)))
+
+
+def known_by_name(rows: Mapping[str, pd.DataFrame], metric: Any) -> gpd.GeoDataFrame:
+    """Return everything with a name that a row may be named after."""
+    parts = []
+    for name in ("homes", "communities", "areas", "parcels", "places", "green", "named_roads"):
+        if name in rows and "name" in rows[name].columns:
+            frame = rows[name]
+            parts.append(frame.loc[frame["name"].notna().to_numpy(), ["name", "geometry"]])
+    if not parts:
+        return gpd.GeoDataFrame({"name": []}, geometry=[], crs=metric)
+    return gpd.GeoDataFrame(pd.concat(parts, ignore_index=True), crs=metric)

@@ -1,0 +1,205 @@
+"""The workbook to fill in, generated from the declarations of the layers."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from ..core import DATUM_LABELS, DATUMS, LAYERS, Column, Layer, SourceError, bundled_folder
+from ..district import write_whole
+from .tables import EXAMPLE, head_of, value_labels
+
+
+def _typed_layers() -> list[Layer]:
+    """Return the layers somebody can type: of points, and tables that have no bundled default."""
+    return [
+        layer
+        for layer in LAYERS.values()
+        if ("Point" in layer.geometry if layer.geometry is not None else not layer.default)
+    ]
+
+
+def _kinds(folder: Path | None) -> dict[str, str]:
+    """Return kind and Chinese label from a folder's own table of kinds, else from the bundled one."""
+    own = None if folder is None else folder / LAYERS["kinds"].folder / "kinds.csv"
+    path = own if own is not None and own.is_file() else bundled_folder() / LAYERS["kinds"].folder / "kinds.csv"
+    table = pd.read_csv(path, dtype="str", encoding="utf-8-sig")
+    return dict(zip(table["kind"], table["label"], strict=True))
+
+
+def _choices(column: Column, kinds: Mapping[str, str]) -> list[str]:
+    """Return what a column's drop-down offers, in the planner's words; empty where anything may be typed."""
+    if column.parent == ("kinds", "kind"):
+        return list(kinds.values())
+    if column.type == "bool":
+        return ["是", "否"]
+    return [value_labels(column).get(v, v) for v in column.values]
+
+
+def _example(column: Column, choices: Sequence[str]) -> object:
+    if choices:
+        return choices[0]
+    if column.type in ("int", "float"):
+        return 100
+    return 2020 if column.type == "year" else f"{EXAMPLE}{column.label}"
+
+
+def _heads(layer: Layer) -> list[tuple[str, Column | None, str]]:
+    """Return (header, column, help) of a template's sheet; positions have no column of their own."""
+    heads: list[tuple[str, Column | None, str]] = []
+    for column in layer.columns:
+        heads.append((head_of(column), column, column.help))
+    if layer.geometry is not None:
+        heads += [
+            ("经度（度）", None, "十进制度，也可写度分秒"),
+            ("纬度（度）", None, "十进制度，也可写度分秒"),
+        ]
+        heads += [(head_of(c), c, c.help) for c in layer.names.values() if c not in layer.columns]
+    return heads
+
+
+def template(path: str | Path, folder: str | Path | None = None) -> Path:
+    """
+    Write a workbook to fill in: a sheet for each layer that can be typed, generated from the declarations.
+
+    Parameters
+    ----------
+    path
+        The .xlsx to write; an earlier one is replaced.
+    folder
+        A district folder whose kinds of facility the drop-downs offer; the bundled kinds by default.
+
+    Returns
+    -------
+    path
+
+    Raises
+    ------
+    SourceError
+        Not an .xlsx name.
+    EnvironmentProblem
+        The file cannot be written.
+    """
+    target = Path(path)
+    if target.suffix.lower() != ".xlsx":
+        raise SourceError(f"{target.name}：模板是 Excel 工作簿，文件名要以 .xlsx 结尾")
+    write_whole(target, _template_bytes(_kinds(None if folder is None else Path(folder))))
+    return target
+
+
+def _template_bytes(kinds: Mapping[str, str]) -> bytes:
+    import xlsxwriter
+
+    stream = io.BytesIO()
+    book = xlsxwriter.Workbook(
+        stream, {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
+    )
+    # A fixed creation time: the same declarations must give the same bytes.
+    book.set_properties({"title": "填报模板", "created": datetime(2020, 1, 1, tzinfo=UTC)})
+    styles = {
+        "title": book.add_format({"bold": True, "font_size": 13}),
+        "must": book.add_format({"bold": True, "bg_color": "#FFE699", "border": 1, "text_wrap": True}),
+        "head": book.add_format({"bold": True, "bg_color": "#DDEBF7", "border": 1, "text_wrap": True}),
+        "example": book.add_format({"italic": True, "font_color": "#7F7F7F"}),
+        "wrap": book.add_format({"text_wrap": True, "valign": "top"}),
+    }
+    layers = _typed_layers()
+    _template_guide(book.add_worksheet("说明"), layers, styles)
+    sheets = [(layer, book.add_worksheet(layer.label)) for layer in layers]
+    options = book.add_worksheet("选项")
+    options.hide()
+    lists: dict[tuple[str, ...], str] = {}
+    for layer, sheet in sheets:
+        _template_sheet(sheet, layer, kinds, styles, options, lists)
+    book.close()
+    return stream.getvalue()
+
+
+def _template_guide(sheet: Any, layers: Sequence[Layer], styles: Mapping[str, Any]) -> None:
+    lines = [
+        "一张工作表填一个图层；用不到的表空着。第 2 行是表头，不要改；第 3 行是示例，导入时自动跳过。",
+        "黄色表头必须填；不知道的数字留空，不要写 0。有下拉框的格子请选，不要自己写。",
+        "经度、纬度写十进制度（如 117.65）或度分秒；导入时必须说明坐标基准："
+        + "；".join(f"{name}＝{DATUM_LABELS[name]}" for name in DATUMS)
+        + "，或投影坐标系的 EPSG 代码。",
+        "编号在同一图层里不能重复；再次导入时按编号认出同一个要素，留空的格子不改动已有的值。",
+        "不要写姓名、电话、身份证号、户号：这些列会被丢掉，不写入任何文件。",
+    ]
+    sheet.set_column(0, 0, 18)
+    sheet.set_column(1, 1, 18)
+    sheet.set_column(2, 5, 26)
+    sheet.write(0, 0, "填报说明", styles["title"])
+    for i, line in enumerate(lines, 1):
+        sheet.merge_range(i, 0, i, 5, line, styles["wrap"])
+        sheet.set_row(i, 34)
+    at = len(lines) + 2
+    for j, text in enumerate(("工作表", "表头", "单位", "必填", "可选值或要求", "列名（add 命令用）")):
+        sheet.write(at, j, text, styles["head"])
+    for layer in layers:
+        for head, column, help_ in _heads(layer):
+            at += 1
+            cells = (
+                (layer.label, head, "", "是", help_, "")
+                if column is None
+                else (
+                    layer.label,
+                    head,
+                    column.unit,
+                    "是" if column.required else "",
+                    help_ or "、".join(value_labels(column).values()),
+                    f"{layer.name}.{column.name}",
+                )
+            )
+            for j, text in enumerate(cells):
+                sheet.write(at, j, text, styles["wrap"])
+
+
+def _template_sheet(
+    sheet: Any,
+    layer: Layer,
+    kinds: Mapping[str, str],
+    styles: Mapping[str, Any],
+    options: Any,
+    lists: dict[tuple[str, ...], str],
+) -> None:
+    sheet.write(0, 0, f"{layer.label}：一行一个，第 3 行是示例（自动跳过）", styles["title"])
+    sheet.freeze_panes(2, 1)
+    for j, (head, column, help_) in enumerate(_heads(layer)):
+        must = column is None or column.required
+        sheet.write(1, j, head, styles["must" if must else "head"])
+        sheet.set_column(j, j, max(12, 2 * len(head) + 2))
+        if help_:
+            sheet.write_comment(1, j, help_)
+        choices = [] if column is None else _choices(column, kinds)
+        value = {"经度（度）": 117.65, "纬度（度）": 39.05}[head] if column is None else _example(column, choices)
+        sheet.write(2, j, f"{EXAMPLE}（可删）" if j == 0 else value, styles["example"])
+        if choices:
+            # A list typed into the rule may hold 255 characters: long ones stand on a sheet of their own.
+            wanted = tuple(choices)
+            if wanted not in lists:
+                at = len(lists)
+                for i, choice in enumerate(wanted):
+                    options.write(i, at, choice)
+                letter = _letters(at)
+                lists[wanted] = f"=选项!${letter}$1:${letter}${len(wanted)}"
+            sheet.data_validation(
+                2,
+                j,
+                2000,
+                j,
+                {"validate": "list", "source": lists[wanted], "error_title": "请从下拉框选", "error_type": "warning"},
+            )
+
+
+def _letters(column: int) -> str:
+    text = ""
+    column += 1
+    while column:
+        column, rest = divmod(column - 1, 26)
+        text = chr(65 + rest) + text
+    return text

@@ -1,0 +1,237 @@
+"""What changed since an earlier run: which inputs, which parameters, which rows, by that run's own record."""
+
+from __future__ import annotations
+
+import html
+import json
+import math
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ..core import LAYERS, SourceError, language, say, speaking, word
+from ..district import District, layer_name
+from .ledger import UNMEASURED, beyond, canonical, measure_rows
+from .metrics.base import number_text
+
+#: The records of a whole report and of the ledger alone.
+RECORDS = ("run.json", "ledger.json")
+COLUMNS = ("part", "id", "label", "before", "after")
+#: Numbers are kept to as many digits; smaller differences are none.
+DIGITS = 9
+
+Record = Mapping[str, Any]
+
+
+def ledger_record(district: District, table: pd.DataFrame | None) -> dict[str, Any]:
+    """
+    Return what a later run compares itself with: district, parameters, inputs with hashes, value and verdict of each row.
+
+    Parameters
+    ----------
+    table
+        Result of `ledger`; None for a district without its own plan.
+    """
+    rows: dict[str, Any] = {}
+    if table is not None:
+        known = {str(m["measure"]): m for m in measure_rows(district)}
+        with speaking(
+            "zh"
+        ):  # a record is in Chinese, whatever language its ledger was shown in: the next one is compared with it
+            others = beyond(district)
+        for part in (canonical(table).droplevel("commitment"), others):
+            for key, row in part.iterrows():
+                value = None if math.isnan(row["value"]) else round(float(row["value"]), DIGITS)
+                own = known.get(str(key), {"label": UNMEASURED, "unit": ""})
+                rows[str(key)] = {"label": own["label"], "value": value, "unit": own["unit"], "verdict": row["verdict"]}
+    return {
+        "district": {"name": district.name, "code": district.code, "crs": district.crs},
+        "parameters": {
+            "year": district.year,
+            "community_list_year": district.list_year,
+            "planned": district.with_planned,
+            "scenario": str(district.manifest.get("scenario", "")),
+        },
+        "inputs": {
+            str(name): {"file": row["file"], "from": row["from"], "sha256": row["sha256"]}
+            for name, row in district.files.iterrows()
+        },
+        "ledger": rows,
+    }
+
+
+def read_record(path: str | Path) -> Record:
+    """
+    Return the record of an earlier run.
+
+    Parameters
+    ----------
+    path
+        `run.json` or `ledger.json`, or the folder it lies in.
+
+    Raises
+    ------
+    SourceError
+        No such file, or not such a record.
+    """
+    asked = Path(path)
+    found = asked
+    if asked.is_dir():
+        found = next((asked / name for name in RECORDS if (asked / name).is_file()), asked / RECORDS[0])
+    if not found.is_file():
+        where = f"文件夹 {asked.name} 里没有 {found.name}" if asked.is_dir() else f"文件不存在：{asked.name}"
+        raise SourceError(f"没有上次的运行记录（{where}）；--since 后面写上次输出里的 run.json")
+    try:
+        record = json.loads(found.read_text("utf-8"))
+        sound = isinstance(record, dict) and all(
+            isinstance(record[k], dict) for k in ("district", "parameters", "inputs")
+        )
+    except (ValueError, KeyError):
+        sound = False
+    if not sound:
+        raise SourceError(f"{found.name} 不是本工具的运行记录；--since 后面写上次输出里的 run.json")
+    if not isinstance(record.get("ledger"), dict):
+        raise SourceError(f"{found.name} 里没有核对表的结果（出自更早的版本）；先用现在的版本把上次的数据再运行一遍")
+    return dict(record)
+
+
+def changes(now: Record, before: Record) -> pd.DataFrame:
+    """
+    Say what differs between two records.
+
+    Returns
+    -------
+    changes
+        One row per difference, parameters first, then inputs, then headlines of the brief (where both records have them), then
+        rows of the ledger. Columns `part` (参数, 数据, 指标, 结果), `id`, `label`, `before`, `after` (in words; empty where it was
+        not there).
+
+    Raises
+    ------
+    SourceError
+        The records are of two different districts.
+    """
+    here, there = now["district"], before["district"]
+    if (here.get("code") or here.get("name")) != (there.get("code") or there.get("name")):
+        raise SourceError(f"上次的记录是{there.get('name', '')}的，这次是{here.get('name', '')}，不能相比")
+    rows = [*_parameters(now, before), *_inputs(now, before), *_headlines(now, before), *_rows(now, before)]
+    return pd.DataFrame(rows, columns=list(COLUMNS), dtype="object")
+
+
+_PARAMETERS = {
+    "year": "数据年份",
+    "community_list_year": "社区名录年份",
+    "planned": "到期的规划设施算开放",
+    "preset": "口径",
+    "scenario": "方案",
+}
+
+
+def _parameters(now: Record, before: Record) -> Iterator[tuple[str, ...]]:
+    for key, label in _PARAMETERS.items():
+        if key not in before["parameters"] or key not in now["parameters"]:
+            continue  # the ledger alone has no preset
+        old, new = before["parameters"][key], now["parameters"][key]
+        if old != new:
+            yield "参数", key, label, _words(old), _words(new)
+
+
+def _words(value: object) -> str:
+    return {True: "是", False: "否"}[value] if isinstance(value, bool) else str(value)
+
+
+def _inputs(now: Record, before: Record) -> Iterator[tuple[str, ...]]:
+    old, new = before["inputs"], now["inputs"]
+    for name in [*(n for n in LAYERS if n in old or n in new), *sorted((set(old) | set(new)) - set(LAYERS))]:
+        a, b = old.get(name), new.get(name)
+        if (a or {}).get("sha256") != (b or {}).get("sha256"):
+            label = LAYERS[name].label if name in LAYERS else name
+            yield "数据", name, label, _file(a), _file(b)
+
+
+def _file(entry: Mapping[str, str] | None) -> str:
+    return "" if entry is None else f"{entry.get('file', '')}（{str(entry.get('sha256', ''))[:8]}）"
+
+
+def _headlines(now: Record, before: Record) -> Iterator[tuple[str, ...]]:
+    old, new = before.get("results", {}), now.get("results", {})
+    for key in [k for k in new if k in old]:
+        if _moved(old[key].get("value"), new[key].get("value")):
+            label = str(new[key].get("label", ""))
+            yield "指标", str(key), label, _headline(old[key]), _headline(new[key])
+
+
+def _headline(entry: Mapping[str, Any]) -> str:
+    """Return what a record says of a headline: its sentence, which is Chinese, or else its number."""
+    value = entry.get("value")
+    if language() == "zh":
+        return str(entry.get("headline", ""))
+    return word("数据不足") if value is None else f"{float(value):.1%}"
+
+
+def _rows(now: Record, before: Record) -> Iterator[tuple[str, ...]]:
+    old, new = before["ledger"], now["ledger"]
+    for key in [*new, *(k for k in old if k not in new)]:
+        a, b = old.get(key), new.get(key)
+        if a is None or b is None or a.get("verdict") != b.get("verdict") or _moved(a.get("value"), b.get("value")):
+            yield "结果", str(key), str((b or a or {}).get("label", "")), _result(a), _result(b)
+
+
+def _moved(a: float | None, b: float | None) -> bool:
+    if a is None or b is None:
+        return a is not b
+    return bool(abs(a - b) > 2 * 10.0**-DIGITS * max(1.0, abs(a), abs(b)))
+
+
+def _result(row: Mapping[str, Any] | None) -> str:
+    if row is None:
+        return ""
+    value = row.get("value")
+    number = "" if value is None or not np.isfinite(value) else number_text(float(value), str(row.get("unit", "")))
+    return "　".join(part for part in (number, str(row.get("verdict", ""))) if part)
+
+
+def since_section(table: pd.DataFrame) -> str:
+    """Return 与上次相比 as a section of a page; `table` is what `changes` found."""
+    e = html.escape
+    if table.empty:
+        return f'<section id="since"><h2>{say("与上次相比")}</h2><p>{say("数据、参数和结果都没有变化。")}</p></section>'
+    counts = table["part"].value_counts()
+    said = say("，").join(
+        say("{0} {1} 处", word(part), counts[part]) for part in ("参数", "数据", "指标", "结果") if part in counts
+    )
+    body = "".join(
+        f"<tr><td>{e(r.part)}</td><td>{e(r.id)}</td><td>{e(r.label)}</td><td>{e(r.before) or say('没有')}</td><td>{e(r.after) or say('没有')}</td></tr>"
+        for r in _shown(table).itertuples(index=False)
+    )
+    head = f"<th>{say('什么')}</th><th>{say('编号')}</th><th>{say('名称')}</th><th>{say('上次')}</th><th>{say('这次')}</th>"
+    return (
+        f'<section id="since"><h2>{say("与上次相比")}</h2><p>{say("有变化：{0}。", said)}</p><div class="scroll"><table><thead><tr>{head}</tr></thead>'
+        f"<tbody>{body}</tbody></table></div></section>"
+    )
+
+
+def _shown(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the changes in the language that is spoken; what an earlier record said of its own is Chinese, word by word put over."""
+    if language() == "zh":
+        return table
+
+    def over(text: str) -> str:
+        return "　".join(" ".join(word(piece) for piece in part.split(" ")) for part in text.split("　"))
+
+    label = [layer_name(r.id) if r.id in LAYERS else word(r.label) for r in table.itertuples(index=False)]
+    both = {c: [over(str(v)) for v in table[c]] for c in ("part", "before", "after")}
+    return table.assign(label=label, **both)
+
+
+def since_sheet(table: pd.DataFrame) -> pd.DataFrame:
+    """Return 与上次相比 under Chinese headers, for the workbook."""
+    names = {"part": "什么", "id": "编号", "label": "名称", "before": "上次", "after": "这次"}
+    return (
+        _shown(table).rename(columns=names)
+        if len(table)
+        else pd.DataFrame({"说明": [say("数据、参数和结果都没有变化。")]})
+    )

@@ -1,0 +1,642 @@
+"""
+The plan's promises, one by one: what was promised, where things stand, who is missing out, what would close it.
+
+Everything that belongs to a plan stands in tables: `commitments.csv` (what it says, word for word), `measures.csv` (how each
+promise is measured: a metric bound by its name, with plain parameters), `contradictions.csv`, and the yearly figures people
+type in (`series.csv`). The metrics stand in
+`_ledger.measures`; here are the rules for verdicts:
+
+- 达标, 部分达标, 未达标 only against a number that the plan or a verified standard states;
+- 报现状（原文无量化目标） where there is none, 参考值（未核） where the standard was not verified;
+- 数据不足 names exactly what is missing, 待填 waits for a figure that somebody has to type in;
+- 演示值（不作结论） overrides them all as soon as one schematic or synthetic row was used, and says how many of how many.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ..access import COUNT
+from ..core import (
+    LAYERS,
+    METHOD_LABELS,
+    DataError,
+    Problem,
+    UnknownNameError,
+    counted,
+    keeping,
+    language,
+    problems_table,
+    say,
+    speaking,
+    word,
+    work,
+)
+from ..district import District, cell
+from .metrics.base import (
+    SIGNS,
+    UNITS,
+    WEIGHTS,
+    Found,
+    Lacks,
+    Measure,
+    demonstration,
+    inputs,
+    listed,
+    number_text,
+    once,
+    parameters,
+    rows_of,
+    scope_text,
+    target_of,
+    weakest,
+)
+from .metrics.registry import COLUMNS_OF, FORMULAS, IN_PARTS, evaluate
+
+MET, PARTLY, UNMET = "达标", "部分达标", "未达标"
+REPORTED, UNVERIFIED = "报现状（原文无量化目标）", "参考值（未核）"
+NO_DATA, TO_FILL, DEMONSTRATED = "数据不足", "待填", "演示值（不作结论）"
+#: Every verdict, the worst news first.
+VERDICTS = (UNMET, PARTLY, MET, REPORTED, UNVERIFIED, DEMONSTRATED, NO_DATA, TO_FILL)
+
+COLUMNS = (
+    "label",
+    "value",
+    "unit",
+    "target",
+    "operator",
+    "target_text",
+    "verdict",
+    "role",
+    "metric",
+    "scope",
+    "method",
+    "how",
+    "formula",
+    "parameters",
+    "basis",
+    "demonstration",
+    "needs",
+    "text",
+    "gap",
+    "gap_size",
+    "gap_of",
+    "gap_basis",
+    "fix",
+    "low_other",
+    "high_other",
+    "inputs",
+    "rule",
+    "quote",
+    "section",
+    "category",
+    "spatial_unit",
+    "binding",
+    "year",
+    "standard",
+    "contradiction",
+)
+
+#: What each verdict is painted with, on screen and in Excel.
+COLOURS = {
+    MET: "#D5EBDD",
+    PARTLY: "#FBEBC8",
+    UNMET: "#F6D6CF",
+    REPORTED: "#E3ECF3",
+    UNVERIFIED: "#E9E4F1",
+    DEMONSTRATED: "#F5E6D6",
+    NO_DATA: "#E6E6E6",
+    TO_FILL: "#FFF8D6",
+}
+#: The label of a commitment that nobody has said how to measure.
+UNMEASURED = "没有量法"
+#: Whether a measure decides or stands beside.
+ROLES = {"own": "决定判定", "beside": "并列"}
+
+
+# --- the ledger ------------------------------------------------------------------------------------------------------
+
+
+def ledger(district: District, *, lang: str = "zh") -> pd.DataFrame:
+    """
+    Evaluate every commitment of the plan by every one of its measures.
+
+    Parameters
+    ----------
+    district
+        What `District.load` opened; it stays as it was.
+    lang
+        "zh" or "en". In English everything is but the words of the plan, names of places, sources, and the cells of tables
+        that have no English beside them (`label_en`, `text_en` and `lacks_en` in `measures.csv`).
+
+    Returns
+    -------
+    table
+        MultiIndex (commitment, measure), in the order of `commitments.csv` and `measures.csv`. Columns:
+
+        `label` what is measured, `value` and `unit` (shares in per cent), `target` (the number compared with, missing where
+        there is none), `operator`, `target_text`, `verdict` (one of `VERDICTS`), `role` ("own" decides, "beside" does not),
+        `metric`, `scope`, `method`, `how` (one sentence), `formula` (in words), `parameters`;
+        `basis` (weakest basis among the rows used), `demonstration` ("社区 13 处中 13 处为示意"), `needs` (what is missing),
+        `text` (the number and its verdict in a sentence), `gap`; `gap_size`, how many people (or whatever counts) it is about,
+        `gap_of` what that is, with its unit ("常住人口（人）"), `gap_basis` what it rests on (数据不足 where nobody knows);
+        `fix`, `low_other` and `high_other` (the same number by other methods), `inputs` (file, hash, date, basis of each layer), `rule`;
+        `quote`, `section`, `category`, `spatial_unit`, `binding`, `year`, `standard`, `contradiction`.
+
+        A commitment without a measure has one row whose measure is its own id: 数据不足.
+
+    Raises
+    ------
+    DataError
+        Rows of the tables that contradict themselves: see `measure_problems`.
+    UnknownNameError
+        Another language.
+    """
+    with speaking(lang):
+        table = _evaluated(district)
+        return table.assign(verdict=[say(v) for v in table["verdict"]])
+
+
+def _evaluated(district: District) -> pd.DataFrame:
+    _refuse_bad_rows(district)
+    commitments = promises(district)
+    measures = [m for m in measure_rows(district) if m["commitment"]]
+    rows = []
+    with work(say("核对规划目标"), len(commitments)) as step:
+        for code in commitments.index:
+            step(str(code))
+            own = [m for m in measures if m["commitment"] == code] or [_unmeasured(str(code))]
+            rows += [_row(district, m, commitments.loc[code]) for m in own]
+    index = ["commitment", "measure"]
+    table = pd.DataFrame(rows, columns=[*index, *COLUMNS]) if rows else pd.DataFrame(columns=[*index, *COLUMNS])
+    return table.set_index(index)
+
+
+def beyond(district: District) -> pd.DataFrame:
+    """
+    Evaluate the measures that belong to no commitment: standards beyond the plan.
+
+    Returns
+    -------
+    table
+        Index measure; columns as `ledger`. A standard judges only where it was read (`confidence`).
+    """
+    table: pd.DataFrame = once(district, ("beyond", language()), lambda: _beyond(district))
+    return table.copy(deep=False)
+
+
+def _beyond(district: District) -> pd.DataFrame:
+    _refuse_bad_rows(district)
+    blank = pd.Series("", index=["quote", "section", "category", "spatial_unit", "binding", "year"])
+    rows = [_row(district, m, blank) for m in measure_rows(district) if not m["commitment"]]
+    return pd.DataFrame(rows, columns=["measure", *COLUMNS]).set_index("measure")
+
+
+def left_out(district: District) -> pd.DataFrame:
+    """Return what the plan says and the ledger does not follow up: index id; quote, section, category, target, unit, note."""
+    table = rows_of(district, "commitments")
+    return table[(table["kind"] == "left_out").to_numpy()].drop(columns=["kind", "binding", "year"]).fillna("")
+
+
+def verdicts(table: pd.DataFrame) -> pd.Series:
+    """
+    Put the verdicts of each commitment's own measures together.
+
+    Returns
+    -------
+    verdicts
+        Index commitment. One demonstration value makes a demonstration; something unmet or partly met beside something met is
+        部分达标; otherwise what is missing or still to be typed in, otherwise what they all say.
+    """
+    with speaking(spoken(table)):
+        known = canonical(table)
+        own = known[(known["role"] == "own").to_numpy()]
+        found = own.groupby(level="commitment", sort=False)["verdict"].agg(together)
+        return found.map(say).astype(found.dtype)
+
+
+def spoken(table: pd.DataFrame) -> str:
+    """Return the language a ledger was evaluated in, by its verdicts."""
+    return "en" if len(table) and not set(table["verdict"]) & set(VERDICTS) else "zh"
+
+
+def canonical(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a ledger whose verdicts are `VERDICTS`, whatever language its sentences are in."""
+    if spoken(table) == "zh":
+        return table
+    with speaking("en"):
+        known = {say(verdict): verdict for verdict in VERDICTS}
+    return table.assign(verdict=[known[v] for v in table["verdict"]])
+
+
+def together(said: pd.Series) -> str:
+    """Put several verdicts together into one, as `verdicts` says."""
+    have = set(said)
+    for verdict in (DEMONSTRATED, PARTLY):
+        if verdict in have:
+            return verdict
+    judged = have & {MET, UNMET}
+    if len(judged) == 2:
+        return PARTLY
+    if UNMET in judged:
+        return UNMET
+    order = (NO_DATA, TO_FILL, MET, UNVERIFIED, REPORTED)
+    return next(v for v in order if v in have)
+
+
+def explain(table: pd.DataFrame, row: str | tuple[str, str]) -> str:
+    """
+    Say where a number comes from: inputs (file, hash, date, basis), measure, parameters, formula, verdict.
+
+    Parameters
+    ----------
+    table
+        Result of `ledger` or `beyond`.
+    row
+        A measure ("S17.people"), a commitment ("S17": all its measures), or an index pair.
+
+    Returns
+    -------
+    text
+        Lines in the language of the table, a block per measure; nothing is hidden that the number was made from.
+
+    Raises
+    ------
+    UnknownNameError
+        No such row.
+    """
+    if isinstance(row, tuple):
+        row = row[-1]
+    measures = table.index.get_level_values("measure")
+    chosen = table[(measures == row)]
+    if chosen.empty and "commitment" in table.index.names:
+        chosen = table[(table.index.get_level_values("commitment") == row)]
+    if chosen.empty:
+        known = [*dict.fromkeys(table.index.get_level_values(0)), *measures]
+        raise UnknownNameError("核对表的行", row, list(dict.fromkeys(str(k) for k in known)))
+    with speaking(spoken(table)):
+        parts = [_explained(str(key[-1] if isinstance(key, tuple) else key), line) for key, line in chosen.iterrows()]
+    return "\n\n".join(parts)
+
+
+def _explained(key: str, row: pd.Series) -> str:
+    lines = [say("{0}\u3000{1}", key, row["label"])]
+    if row["quote"]:
+        lines.append(say("原文：{0}（{1}）", quoted(row["quote"]), row["section"]))
+    number = number_text(float(row["value"]), str(row["unit"])) if np.isfinite(row["value"]) else "—"
+    lines += [
+        say("数值：{0}\u3000目标：{1}\u3000判定：{2}", number, row["target_text"] or say("原文没有数"), row["verdict"]),
+        say("一句话：{0}", row["text"]),
+    ]
+    for label, column in (
+        (say("怎么量"), "how"),
+        (say("算法"), "method"),
+        (say("公式"), "formula"),
+        (say("参数"), "parameters"),
+        (say("差距"), "gap"),
+        (say("怎么补"), "fix"),
+        (say("缺什么"), "needs"),
+        (say("数据情况"), "demonstration"),
+        (say("出处"), "standard"),
+        (say("原文矛盾"), "contradiction"),
+    ):
+        if row[column]:
+            lines.append(say("{0}：{1}", label, row[column]))
+    if np.isfinite(row["low_other"]):
+        lines.append(say("换算法：{0:.1f}—{1:.1f} {2}", row["low_other"], row["high_other"], row["unit"]))
+    lines.append(say("输入："))
+    lines += [f"  {line}" for line in str(row["inputs"]).split("\n") if line]
+    return "\n".join(lines)
+
+
+def foot(district: District) -> str:
+    """Return the line that stands below every sheet and page: how it is to be kept, whose data, which years, a demonstration or not."""
+    mark = say("演示数据，不作任何结论。") if district.is_demonstration else ""
+    mark += borrowed_plan(district)
+    mark += say("{0}。", keeping(district.manifest))
+    scenario = say("，方案：{0}", district.manifest["scenario"]) if district.manifest.get("scenario") else ""
+    credit = str(district.manifest.get("credit", ""))
+    return say(
+        "{0}{1}，数据年份 {2}，社区名录 {3} 年{4}。{5}",
+        mark,
+        district.name,
+        district.year,
+        district.list_year,
+        scenario,
+        credit,
+    )
+
+
+def has_own_plan(district: District) -> bool:
+    """A folder without its own commitments has no plan here: the bundled one is another district's."""
+    return "commitments" in district.files.index and district.files.at["commitments", "from"] == "本目录"
+
+
+def borrowed_plan(district: District, lang: str | None = None) -> str:
+    """Say that the promises are another district's, where the folder has none of its own; "" where it has."""
+    if has_own_plan(district):
+        return ""
+    if lang is not None:
+        with speaking(lang):
+            return borrowed_plan(district)
+    return say(
+        "本街道目录没有自己的规划承诺（standards/commitments.csv），下面逐条核的是随程序的另一个街道的规划，判定不是对本街道的评价。"
+    )
+
+
+def quoted(text: str) -> str:
+    """Return words of the plan in quotation marks; quotations inside get single ones, brackets cut off by a table's cell are closed."""
+    return "“" + text.replace("“", "‘").replace("”", "’") + ")" * (text.count("(") - text.count(")")) + "”"
+
+
+# --- tables in -------------------------------------------------------------------------------------------------------
+
+
+def promises(district: District) -> pd.DataFrame:
+    """Return the registered commitments: index id, columns of `commitments.csv` without `kind`; blanks are empty text."""
+
+    def make() -> pd.DataFrame:
+        table = rows_of(district, "commitments")
+        return table[(table["kind"] == "commitment").to_numpy()].drop(columns="kind").fillna("")
+
+    table: pd.DataFrame = once(district, "promises", make)
+    return table.copy(deep=False)
+
+
+def measure_rows(district: District) -> list[dict[str, Any]]:
+    """Return the rows of `measures.csv` as plain values: missing text is empty, a missing number is NaN."""
+    return [dict(m) for m in once(district, "measures", lambda: _measure_rows(district))]
+
+
+def _measure_rows(district: District) -> list[dict[str, Any]]:
+    table = rows_of(district, "measures").reset_index()
+    types = {c.name: c.type for c in LAYERS["measures"].names.values()}
+    rows: list[dict[str, Any]] = []
+    for record in table.to_dict("records"):
+        rows.append(
+            {
+                str(k): ("" if pd.isna(v) else str(v))
+                if types[str(k)] == "text"
+                else math.nan
+                if pd.isna(v)
+                else float(v)
+                for k, v in record.items()
+            }
+        )
+    return rows
+
+
+def _unmeasured(code: str) -> dict[str, Any]:
+    """Return the measure of a commitment that nobody has said how to measure."""
+    row: dict[str, Any] = {c.name: math.nan if c.type != "text" else "" for c in LAYERS["measures"].names.values()}
+    row |= {
+        "measure": code,
+        "commitment": code,
+        "label": say(UNMEASURED),
+        "metric": "missing",
+        "role": "own",
+        "scope": "district",
+    }
+    row |= {"lacks": say("量法表里没有 {0} 的行", code), "text": say("量法表里补一行")}
+    return row
+
+
+def measure_problems(district: District) -> pd.DataFrame:
+    """
+    Return what is wrong between the cells of the ledger's tables; single cells are judged when the folder is opened.
+
+    Columns as `check`: severity, layer, file, row, field, problem, remedy.
+    """
+    shapes = {name for name, layer in LAYERS.items() if layer.geometry}
+    known = {
+        "kinds": set(district.kinds.index),
+        "near_kinds": set(district.kinds.index),
+        "also_rules": set(district.rules.index),
+        "layer": shapes,
+        "other_layer": shapes,
+        "needs": set(LAYERS),
+        "decay": set(rows_of(district, "decays")["decay"]),
+    }
+    codes = set(promises(district).index)
+    found = [p for m in measure_rows(district) for p in _measure_problems(district, m, known, codes)]
+    for key, touches in rows_of(district, "contradictions")["touches"].dropna().items():
+        found += [
+            _problem(district, "contradictions", str(key), "touches", f"没有登记承诺“{code}”", "写已登记的编号")
+            for code in listed(str(touches))
+            if code not in codes
+        ]
+    return problems_table(found)
+
+
+def _problem(district: District, layer: str, row: str, field: str, problem: str, remedy: str) -> Problem:
+    return Problem("error", layer, str(district.files.loc[layer, "file"]), row, field, problem, remedy)
+
+
+def _measure_problems(
+    district: District, m: Measure, known: Mapping[str, set[str]], codes: set[str]
+) -> Iterator[Problem]:
+    labels = LAYERS["measures"].names
+    for field, problem, remedy in (*_names_unknown(m, known), *_cells_missing(m), *_targets_wrong(m, codes)):
+        said = problem.replace("{}", labels[field].label)
+        yield _problem(district, "measures", str(m["measure"]), field, said, remedy)
+
+
+def _names_unknown(m: Measure, known: Mapping[str, set[str]]) -> Iterator[tuple[str, str, str]]:
+    for field, names in known.items():
+        for name in listed(m[field]):
+            if name not in names:
+                yield field, f"{{}}：没有“{name}”", "改成已有的名称，多个用 ; 隔开"
+
+
+#: Metrics that take the size of facilities from one of their columns.
+_SIZED = ("attribute", "per_thousand", "capacity")
+
+
+def _cells_missing(m: Measure) -> Iterator[tuple[str, str, str]]:
+    for field in COLUMNS_OF.get(m["metric"], ()):
+        if m[field] == "" or pd.isna(m[field]):
+            yield field, f"算法 {m['metric']} 必须填（{{}}）", "填上这一格"
+    if m["metric"] in ("completeness", "in_gap", "difference", "gini", "theil") and not (m["rule"] or m["kinds"]):
+        yield "kinds", f"算法 {m['metric']} 要有类别或规则", "填上 kinds 和 minutes，或填 rule"
+    holder = m["layer"] if m["metric"] == "mix" else "facilities" if m["metric"] in _SIZED else ""
+    if holder in LAYERS and m["field"] not in (
+        *LAYERS[holder].names,
+        *([COUNT] if m["metric"] != "attribute" else []),
+    ):
+        yield "field", f"{LAYERS[holder].label}没有“{m['field']}”这一列", f"可选：{'、'.join(LAYERS[holder].names)}"
+    if m["metric"] == "capacity" and not (m["norm"] > 0 and m["per"] > 0):
+        yield "norm", "{}和每多少人要大于 0", "写大于 0 的数"
+    if m["scope"] != "district" and not m["codes"]:
+        yield "codes", f"范围是 {m['scope']}，没有写编号", "写编号或名称，多个用 ; 隔开"
+    if m["scope"] == "line" and not m["lines"]:
+        yield "lines", "范围是线，没有写线在哪个图层", "写 named_roads、water 或 barriers"
+
+
+def _targets_wrong(m: Measure, codes: set[str]) -> Iterator[tuple[str, str, str]]:
+    if m["operator"] and not m["target_from"]:
+        yield "target_from", "有目标，没有写出自哪里", "写 plan、standard 或 reference"
+    for field in {">=": ("low",), "<=": ("high",), "==": ("low",), "between": ("low", "high")}.get(m["operator"], ()):
+        if pd.isna(m[field]) and not m["target_series"]:
+            yield field, f"比较是 {m['operator']}，没有写{{}}", "填上这个数，或写目标所在的台账指标"
+    if m["low"] > m["high"]:
+        yield "low", f"下限 {m['low']:g} 大于上限 {m['high']:g}", "核对两列"
+    if m["commitment"] and m["commitment"] not in codes:
+        yield "commitment", f"“{m['commitment']}”登记为没有逐条核的表述", "改成已登记的承诺编号，或改登记"
+
+
+def _refuse_bad_rows(district: District) -> None:
+    problems = once(district, "problems", lambda: measure_problems(district))
+    if len(problems):
+        raise DataError(problems, district.folder.name)
+
+
+# --- one row ---------------------------------------------------------------------------------------------------------
+
+
+def _row(district: District, m: Measure, promise: pd.Series) -> dict[str, Any]:
+    """Evaluate one measure; whatever it lacks is named instead."""
+    needs = ""
+    try:
+        found = evaluate(district, m)
+    except Lacks as lack:
+        needs, found = str(lack), Found(math.nan, "", {})
+    needs = needs or found.waits or found.note
+    rule = district.rule(m["rule"]) if m["rule"] else None
+    target = found.target if np.isfinite(found.target) else target_of(m)
+    weak = demonstration(found.touched)
+    confidences = {district.rule(name).confidence for name in (m["rule"], *listed(m["also_rules"])) if name}
+    verdict = _verdict(m, found, target, confidences | {m["confidence"]}, bool(weak))
+    label, formula = (say(text) for text in FORMULAS[str(m["metric"])])
+    method = say("{0}（{1}）", label, say(METHOD_LABELS[rule.method])) if rule and m["metric"] == "coverage" else label
+    target_text = _target_text(m, target)
+    return {
+        "commitment": m["commitment"],
+        "measure": m["measure"],
+        "label": cell(m, "label"),
+        "value": found.value,
+        "unit": word(str(m["unit"])),
+        "target": target if m["operator"] else math.nan,
+        "operator": m["operator"],
+        "target_text": target_text,
+        "verdict": verdict,
+        "role": m["role"],
+        "metric": m["metric"],
+        "scope": scope_text(district, m),
+        "method": method,
+        "how": cell(m, "text"),
+        "formula": formula,
+        "parameters": parameters(district, m),
+        "basis": weakest(found.touched),
+        "demonstration": weak,
+        "needs": needs,
+        "text": _sentence(m, found, verdict, target_text, needs, weak),
+        "gap": found.gap,
+        **_gap_of(found),
+        "fix": found.fix or _fix_for(m, needs),
+        "low_other": found.low,
+        "high_other": found.high,
+        "inputs": inputs(district, m),
+        "rule": m["rule"],
+        **{k: promise[k] for k in _PROMISE},
+        "standard": m["standard"] or (rule.basis_text if rule else ""),
+        "contradiction": _contradictions(district, str(m["commitment"])),
+    }
+
+
+def _gap_of(found: Found) -> dict[str, Any]:
+    """Return who the gap is about, where it is about anybody."""
+    if found.short is None:
+        return {"gap_size": math.nan, "gap_of": "", "gap_basis": ""}
+    size, weight, basis = found.short
+    return {
+        "gap_size": size,
+        "gap_of": say("{0}（{1}）", say(WEIGHTS[weight][0]), say(UNITS[weight])),
+        "gap_basis": basis or say(NO_DATA),
+    }
+
+
+_PROMISE = ("quote", "section", "category", "spatial_unit", "binding", "year")
+
+
+def _target_text(m: Measure, target: float) -> str:
+    if not m["operator"] or not np.isfinite(target):
+        return ""
+    if m["operator"] == "between":
+        return say("{0:g}—{1:g} {2}", m["low"], m["high"], word(m["unit"])).strip()
+    return f"{word(SIGNS[m['operator']])} {target:g} {counted(target, word(m['unit']))}".strip()
+
+
+def _verdict(m: Measure, found: Found, target: float, confidences: set[str], is_demonstration: bool) -> str:
+    """Judge a value; `confidences` are those of the standard and of every rule that made the number."""
+    if found.waits:
+        return TO_FILL
+    if not np.isfinite(found.value):
+        return NO_DATA
+    if is_demonstration:
+        return DEMONSTRATED
+    if not m["operator"] or m["target_from"] == "reference" or not np.isfinite(target):
+        return REPORTED
+    if confidences & {"recalled", "second_hand"} or (m["target_from"] == "standard" and m["confidence"] != "read"):
+        return UNVERIFIED
+    return judged(m, found.value, target)
+
+
+def judged(m: Measure, value: float, target: float | None = None) -> str:
+    """Return 达标, 部分达标 or 未达标 for a value against a number, by default the row's own."""
+    if _holds(m, value, target_of(m) if target is None else target):
+        return MET
+    in_parts = m["metric"] in IN_PARTS or (m["metric"] == "series" and m["aggregate"] == "sum")
+    return PARTLY if in_parts and m["operator"] == ">=" and value > 0 else UNMET
+
+
+def _holds(m: Measure, value: float, target: float) -> bool:
+    """Return whether a value meets its target; shares carry rounding in the last bits."""
+    slack = 1e-9 * max(1.0, abs(target))
+    if m["operator"] == ">=":
+        return value >= target - slack
+    if m["operator"] == "<=":
+        return value <= target + slack
+    if m["operator"] == "==":
+        return abs(value - target) <= slack
+    return bool(m["low"] - slack <= value <= m["high"] + slack)
+
+
+def _sentence(m: Measure, found: Found, verdict: str, target_text: str, needs: str, weak: str) -> str:
+    """Say number, target, verdict and, where nothing may be concluded, why, in one sentence that names its measure."""
+    if verdict == NO_DATA:
+        return say("{0}：数据不足：{1}", cell(m, "label"), needs)
+    number = number_text(found.value, str(m["unit"])) if np.isfinite(found.value) else ""
+    parts = [part for part in (number, found.said) if part]
+    against = {"reference": say("参考线 {0}", target_text), "standard": say("标准 {0}", target_text)}
+    parts += [against.get(m["target_from"], say("目标 {0}", target_text))] if target_text else []
+    if verdict == TO_FILL:
+        parts.append(say("待填：{0}", needs))
+    else:
+        parts.append(say("{0}：{1}", say(verdict), weak) if weak else say(verdict))
+    return say("{0}：{1}", cell(m, "label"), say("；").join(parts))
+
+
+def _fix_for(m: Measure, needs: str) -> str:
+    if not needs:
+        return ""
+    return (
+        say("填报{0}", needs)
+        if m["metric"] == "series" and m["series"] in needs
+        else say("补齐数据：{0}", needs.removeprefix(say("缺")))
+        if not needs.startswith(say("没有调查过"))
+        else say("先调查{0}", needs.removeprefix(say("没有调查过")))
+    )
+
+
+def _contradictions(district: District, code: str) -> str:
+    rows = once(district, "contradictions", lambda: list(rows_of(district, "contradictions").fillna("").iterrows()))
+    return "\n".join(
+        say("{0}：{1}处理：{2}", key, row["issue"], row["handling"])
+        for key, row in rows
+        if code and code in listed(str(row["touches"]))
+    )

@@ -1,0 +1,1 @@
+"""One record per way of measuring a target."""

@@ -1,0 +1,502 @@
+"""
+What a measure stands on: its row, its scope, the layers it cannot do without, and how much of them is a demonstration.
+
+What a metric finds is a `Found`; what it cannot do without it names (`Lacks`). Everything a number was made from can be said
+in words here: parameters, scope, inputs.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import geopandas as gpd
+import pandas as pd
+import shapely
+
+from ...access import decay_of
+from ...core import BASES, BASIS_LABELS, DEMONSTRATION, LAYERS, METHOD_LABELS, ON_THE_WAY, counted, language, say, word
+from ...district import District, column_name, kind_name, layer_name, walker_name
+
+#: What a metric cannot do without: layers, and columns of its row.
+_LAYERS_OF: Mapping[str, tuple[str, ...]] = {
+    "communities_with": ("communities", "facilities"),
+    "communities_without": ("communities", "facilities"),
+    "coverage": ("homes", "facilities", "streets"),
+    "completeness": ("homes", "facilities", "streets"),
+    "kinds_present": ("facilities",),
+    "near": ("homes", "facilities", "streets"),  # the wall of a compound is part of the way
+    "in_gap": ("homes", "facilities", "streets"),
+    "difference": ("homes", "facilities", "streets"),
+    "gini": ("homes", "facilities", "streets"),
+    "theil": ("homes", "facilities", "streets"),
+    "per_thousand": ("homes", "facilities"),
+    "capacity": ("homes", "facilities", "streets"),
+    "per_communities": ("communities", "facilities"),
+    "attribute": ("facilities",),
+    "series": ("series",),
+}
+
+
+#: Metrics that count communities; what they lack is said with the people who live there.
+IN_COMMUNITIES = ("communities_with", "communities_without")
+
+
+SCOPE_LAYERS = {
+    "district": "district",
+    "zone": "zones",
+    "area": "areas",
+    "community": "communities",
+    "parcel": "parcels",
+    "home": "homes",
+}
+
+
+#: Metrics that take the whole district for all its homes or communities, whatever its outline.
+_WHOLE_DISTRICT = (
+    "coverage",
+    "completeness",
+    "capacity",
+    "in_gap",
+    "difference",
+    "gini",
+    "theil",
+    "communities_with",
+    "communities_without",
+    "mix",
+)
+
+
+WEIGHTS = {
+    "people": ("常住人口", "人"),
+    "people_60plus": ("60岁及以上人口", "位60岁及以上老人"),
+    "households": ("户数", "户"),
+    "area_m2": ("居住用地", "m² 居住用地"),
+    "homes": ("小区数", "个小区"),
+}
+
+
+#: The units of `WEIGHTS` where what is counted was said before.
+UNITS = {"people": "人", "people_60plus": "人", "households": "户", "area_m2": "m²", "homes": "个小区"}
+
+
+_WORDS = {
+    "plan": "规划原文",
+    "standard": "标准",
+    "reference": "参考线",
+    "any": "任一",
+    "all": "都要",
+    ">=": "≥",
+    "<=": "≤",
+    "==": "＝",
+}
+
+
+SIGNS = {">=": "≥", "<=": "≤", "==": "＝"}
+
+
+#: How many places a gap names before it says "and so on".
+NAMED_AT_MOST = 8
+
+
+Measure = Mapping[str, Any]
+
+
+class Short(NamedTuple):
+    """Who a gap is about: how many (missing where nobody knows), of what (a key of `WEIGHTS`), and what that rests on."""
+
+    size: float
+    weight: str
+    basis: str
+
+
+class Found(NamedTuple):
+    """What a metric found: the value, what it counted in words, and which rows of which layers it touched."""
+
+    value: float
+    said: str
+    touched: Mapping[str, pd.Series]
+    gap: str = ""
+    fix: str = ""
+    low: float = math.nan  # the same number by other methods
+    high: float = math.nan
+    target: float = math.nan  # replaces the number of the table
+    waits: str = ""  # what still has to be typed in
+    note: str = ""  # what was left out of the number
+    short: Short | None = None  # who the gap is about
+
+
+class Lacks(Exception):
+    """Something a measure cannot do without; the message names it."""
+
+
+def once(district: District, key: Hashable, make: Callable[[], Any]) -> Any:
+    """Return a table derived from this district, made once."""
+    if ("ledger", key) not in district.memo:
+        district.memo["ledger", key] = make()
+    return district.memo["ledger", key]
+
+
+def rows_of(district: District, name: str) -> pd.DataFrame:
+    """Return the rows of a table as they were read; the same frame for everybody."""
+    table: pd.DataFrame = once(district, ("table", name), lambda: district.rows[name])
+    return table
+
+
+def listed(text: str) -> list[str]:
+    """Return the parts of a cell that lists several things."""
+    return [part.strip() for part in text.split(";") if part.strip()]
+
+
+def target_of(m: Measure) -> float:
+    """Return the number a row is compared with; missing where it states none."""
+    if m["metric"] == "per_communities" or not m["operator"]:
+        return math.nan
+    return float(m["high"] if m["operator"] == "<=" else m["low"])
+
+
+def number_text(value: float, unit: str) -> str:
+    """Return a number with its unit, in as many digits as say something."""
+    digits = (
+        0 if value == round(value) or abs(value) >= 1000 else 1 if abs(value) >= 10 else 2 if abs(value) >= 1 else 3
+    )
+    return f"{value:,.{digits}f} {counted(value, word(unit))}".strip()
+
+
+def in_words(names: Iterable[object]) -> str:
+    """Return names in a row, the first few of many."""
+    words = [str(n) for n in names]
+    more = say(" 等 {0} 处", len(words)) if len(words) > NAMED_AT_MOST else ""
+    return say("、").join(words[:NAMED_AT_MOST]) + more
+
+
+def kind_names(district: District, kinds: Iterable[str], joint: str = "、") -> str:
+    """Return what kinds are called, joined."""
+    return say(joint).join(kind_name(district, k) for k in kinds)
+
+
+def layers_for(m: Measure) -> list[str]:
+    """Return the layers and tables a measure cannot do without, in the order of their declaration."""
+    names = {*_LAYERS_OF.get(m["metric"], ()), *listed(m["needs"])}
+    names |= {n for n in (m["layer"], m["other_layer"]) if n}
+    if m["metric"] == "count" and not m["layer"]:
+        names.add("facilities")
+    if m["metric"] == "area" and m["per"] > 0:
+        names.add("homes")
+    if m["metric"] == "along" and m["relation"] != "length":
+        names.add("facilities" if m["relation"] == "facilities" else "streets")
+    if m["metric"] == "topology" or m["metric"] in ("series", "missing", "per_communities"):
+        return [n for n in LAYERS if n in names]
+    if m["scope"] == "line":
+        names.add(m["lines"])
+    elif m["scope"] != "district" or m["metric"] not in _WHOLE_DISTRICT:
+        names.add(SCOPE_LAYERS[m["scope"]])
+    if m["group"]:
+        names.add(SCOPE_LAYERS[m["group"]])
+    return [n for n in LAYERS if n in names]
+
+
+def require_layers(district: District, m: Measure) -> None:
+    """Name the layers a measure cannot do without and that are not there (`Lacks`)."""
+    have = once(district, "declared", lambda: frozenset(district.rows))
+    unsaid = _unsaid(district, m)
+    missing = [n for n in LAYERS if n in {*layers_for(m), *unsaid} and n not in have]
+    if missing:
+        words = say("、").join(say("{0}（layers.{1}）", layer_name(n), n) for n in missing)
+        names = ", ".join(f'"{n}"' for n in unsaid)
+        known = say("；确实没有或不计的，在 district.toml 里写 without = [{0}]", names) if unsaid else ""
+        raise Lacks(say("缺图层或表：{0}{1}", words, known))
+
+
+def _walked(m: Measure) -> bool:
+    """Whether a measure rests on walks: from homes along the streets."""
+    return {"homes", "streets"} <= set(layers_for(m))
+
+
+def _unsaid(district: District, m: Measure) -> list[str]:
+    """Return the layers on the way that are not there, and of which nobody said that there are none."""
+    return [n for n in ON_THE_WAY if _walked(m) and n not in district.layers and n not in district.without]
+
+
+def touch(district: District, layer: str, rows: Iterable[object] | None = None) -> dict[str, pd.Series]:
+    """Return the basis of the rows of a layer that a number rests on; where there are none, the basis of the layer."""
+    basis = district.basis(layer)
+    if rows is not None:
+        basis = basis[basis.index.isin(list(rows))]
+    if basis.empty:
+        default = str(district.manifest["layers"].get(layer, {}).get("basis", "derived"))
+        basis = pd.Series([default], index=[""])
+    return {layer: basis}
+
+
+def walk(district: District) -> dict[str, pd.Series]:
+    """Return the basis of what every walk rests on: streets, and gates, entrances and barriers where there are any."""
+
+    def make() -> dict[str, pd.Series]:
+        way = [n for n in ("streets", *ON_THE_WAY) if n in district.layers and len(district.layers[n])]
+        return {layer: basis for name in way for layer, basis in touch(district, name).items()}
+
+    return dict(once(district, "walk", make))
+
+
+def demonstration(touched: Mapping[str, pd.Series]) -> str:
+    """Say how much of the input is schematic or synthetic: "社区 13 处中 13 处为示意"; empty where none is."""
+    parts = []
+    for layer, basis in touched.items():
+        counts = Counter(basis.tolist())
+        weak = [b for b in DEMONSTRATION if counts[b]]
+        if weak:
+            words = say("、").join(say(BASIS_LABELS[b]) for b in weak)
+            many = sum(counts[b] for b in weak)
+            counted = "" if basis.index.tolist() == [""] else say(" {0:,} 处中 {1:,} 处", len(basis), many)
+            parts.append(say("{0}{1}为{2}", layer_name(layer), counted, words))
+    return say("；").join(parts)
+
+
+def weakest(touched: Mapping[str, pd.Series]) -> str:
+    """Return the weakest basis among the rows a number rests on."""
+    have = {b for basis in touched.values() for b in basis.unique()}
+    return next((b for b in reversed(BASES) if b in have), "")
+
+
+def bases_text(basis: pd.Series) -> str:
+    """Return what some rows rest on, in words, the strongest first; figures to conclude nothing from are called so."""
+    have = [b for b in BASES if b in set(basis)]
+    words = say("、").join(say(BASIS_LABELS[b]) for b in have)
+    return say("{0}，演示值不作结论", words) if any(b in DEMONSTRATION for b in have) else words
+
+
+#: Columns that are said elsewhere in the row.
+_TOLD = (
+    "measure",
+    "commitment",
+    "label",
+    "metric",
+    "role",
+    "text",
+    "unit",
+    "standard",
+    "confidence",
+    "lacks",
+    "needs",
+    "scope",
+    "codes",
+    "label_en",
+    "text_en",
+    "lacks_en",
+)
+
+
+def parameters(district: District, m: Measure) -> str:
+    """Return the filled parameters of a measure in words."""
+    parts = [say("范围 {0}", scope_text(district, m))]
+    for name, column in LAYERS["measures"].names.items():
+        value = m[name]
+        if name in _TOLD or value == "" or pd.isna(value):
+            continue
+        if name in ("kinds", "near_kinds"):
+            shown = kind_names(district, listed(value))
+        elif name == "rule":
+            rule = district.rule(value)
+            walker = district.profile(rule.profile)
+            shown = say(
+                "{0}（{1}，{2:g} m / {3:g} 分钟，{4} {5:g} m/s）",
+                rule.label if language() == "zh" else rule.name,
+                say(METHOD_LABELS[rule.method]),
+                rule.metres,
+                rule.minutes,
+                walker_name(district, walker),
+                walker.speed_m_s,
+            )
+        elif name == "weight":
+            shown = say(WEIGHTS[value][0])
+        elif name in ("layer", "other_layer", "lines"):
+            shown = layer_name(value)
+        elif name == "decay":
+            zones = decay_of(district, value)
+            shown = say("、").join(say("{0:g} 分钟以内 {1:g}", limit, weight) for limit, weight in zones.items())
+        elif name == "profile":
+            walker = district.profile(value)
+            shown = f"{walker_name(district, walker)} {walker.speed_m_s:g} m/s"
+        else:
+            shown = word(_WORDS.get(value, value)) if isinstance(value, str) else f"{value:g}"
+        called = column_name("measures", name).partition("（")[0]
+        parts.append(f"{called} {shown}{column.unit and ' ' + word(column.unit)}")
+    parts.append(say("数据年份 {0}，社区名录 {1} 年", district.year, district.list_year))
+    return say("；").join(parts)
+
+
+def scope_text(district: District, m: Measure) -> str:
+    """Say over what a row is measured."""
+    if m["scope"] == "district":
+        return say("全街道")
+    layer = m["lines"] if m["scope"] == "line" else SCOPE_LAYERS[m["scope"]]
+    frame = district.layers.get(layer)
+    names = pd.Series(dtype="str") if frame is None else frame["name"]
+    names = names[~names.index.duplicated()]
+    words = [str(names.get(c, c)) for c in listed(m["codes"])]
+    near = say(" {0:g} m 以内", m["metres"]) if m["scope"] in ("line", "parcel", "home") and m["metres"] > 0 else ""
+    return say("{0}：{1}{2}", layer_name(layer), say("、").join(words), near)
+
+
+def inputs(district: District, m: Measure) -> str:
+    """Return one line per file a row rests on: layer, file, hash, date, basis, source."""
+    lines = []
+    tables = ["commitments", "measures", *(["rules", "profiles"] if m["rule"] else [])]
+    tables += ["decays", "profiles"] if m["decay"] else []
+    own = layers_for(m)
+    own += [n for n in ON_THE_WAY if _walked(m) and n in district.layers]
+    own += ["homes"] if m["metric"] in IN_COMMUNITIES and "homes" in district.layers else []  # who lives where it lacks
+    for name in dict.fromkeys([*own, *tables]):
+        if name not in district.files.index:
+            lines.append(say("{0}｜没有声明", layer_name(name)))
+            continue
+        file, said = district.files.loc[name], district.manifest["layers"].get(name, {})
+        parts = [layer_name(name), str(file["file"]), f"sha256 {str(file['sha256'])[:16]}", str(said.get("date", ""))]
+        parts += [
+            word(BASIS_LABELS.get(str(said.get("basis", "")), "")),
+            word(str(file["from"])),
+            str(said.get("source", "")),
+        ]
+        lines.append(say("｜").join(p for p in parts if p))
+    return "\n".join(lines)
+
+
+def pick(district: District, layer: str, codes: str) -> gpd.GeoDataFrame:
+    """Return the rows of a layer whose key or name is asked for; all where nothing is."""
+    frame = district.layers[layer]
+    if not codes:
+        return frame
+    wanted = listed(codes)
+    names = set(frame["name"].dropna())
+    missing = [c for c in wanted if c not in frame.index and c not in names]
+    # phases of an estate are built one after the other: those that stand are taken
+    if missing and not (layer == "homes" and len(missing) < len(wanted)):
+        when = say("（{0} 年名录）", district.list_year) if layer == "communities" else ""
+        raise Lacks(say("{0}{1}里没有“{2}”", layer_name(layer), when, say("、").join(missing)))
+    return frame[frame.index.isin(wanted) | frame["name"].isin(wanted).to_numpy()]
+
+
+def _scope_rows(district: District, m: Measure) -> tuple[str, gpd.GeoDataFrame]:
+    layer = m["lines"] if m["scope"] == "line" else SCOPE_LAYERS[m["scope"]]
+    return layer, pick(district, layer, m["codes"] if m["scope"] != "district" else "")
+
+
+def scope_shape(district: District, m: Measure) -> tuple[shapely.Geometry, dict[str, pd.Series]]:
+    """Return the outline of a measure's scope, widened by `metres` around lines, parcels and homes."""
+    layer, rows = _scope_rows(district, m)
+    shape = shapely.union_all(rows.geometry.array)
+    if m["scope"] in ("line", "parcel", "home") and m["metres"] > 0:
+        shape = shapely.buffer(shape, m["metres"])
+    return shape, touch(district, layer, rows.index)
+
+
+def homes_in(district: District, m: Measure) -> tuple[gpd.GeoDataFrame, dict[str, pd.Series]]:
+    """Return the homes of a measure's scope, and the basis of what says so."""
+    key = ("homes in", m["scope"], m["codes"], m["lines"], None if pd.isna(m["metres"]) else m["metres"])
+    homes, touched = once(district, key, lambda: _find_homes_in(district, m))
+    return homes, dict(touched)
+
+
+def _find_homes_in(district: District, m: Measure) -> tuple[gpd.GeoDataFrame, dict[str, pd.Series]]:
+    homes = district.layers["homes"]
+    touched: dict[str, pd.Series] = {}
+    if m["scope"] in ("zone", "area", "community"):
+        layer, rows = _scope_rows(district, m)
+        homes = homes[district.groups[m["scope"]].reindex(homes.index).isin(rows.index).to_numpy()]
+        touched = touch(district, layer, rows.index)
+    elif m["scope"] == "home" and not m["metres"] > 0:
+        homes = pick(district, "homes", m["codes"])
+    elif m["scope"] != "district":
+        shape, touched = scope_shape(district, m)
+        spots = homes.geometry.array if m["scope"] == "line" else shapely.point_on_surface(homes.geometry.array)
+        homes = homes[shapely.intersects(shape, spots)]
+    if homes.empty:
+        raise Lacks(say("{0}里没有 {1} 年的小区", scope_text(district, m), district.year))
+    return homes, {**touch(district, "homes", homes.index), **touched}
+
+
+def facilities_of(district: District, kinds: Sequence[str]) -> dict[str, pd.Series]:
+    """Return the basis of the facilities of some kinds, open or not."""
+    facilities = district.layers["facilities"]
+    return touch(district, "facilities", facilities.index[facilities["kind"].isin(kinds)])
+
+
+def surveyed(district: District, kinds: Iterable[str]) -> list[str]:
+    """Return the kinds that were surveyed, or of which something is known at all."""
+    known = once(district, "surveyed", lambda: district.surveyed_kinds | set(district.layers["facilities"]["kind"]))
+    return [k for k in kinds if k in known]
+
+
+def require_survey(district: District, kinds: Sequence[str], *, every: bool = False) -> None:
+    """Name the kinds nobody surveyed (`Lacks`), where none was or, with `every`, where one was not."""
+    have = surveyed(district, kinds)
+    if not have or (every and len(have) < len(kinds)):
+        raise Lacks(say("没有调查过{0}", kind_names(district, [k for k in kinds if k not in have])))
+
+
+def open_places(district: District, m: Measure, kinds: Sequence[str]) -> tuple[gpd.GeoDataFrame, dict[str, pd.Series]]:
+    """Return the open facilities of some kinds inside a measure's scope, opened no earlier than its `since`."""
+    require_survey(district, kinds)
+    shape, touched = scope_shape(district, m)
+    places = district.open_facilities
+    assert places is not None  # the layer was asked for before
+    places = places[places["kind"].isin(kinds).to_numpy()]
+    if m["since"] == m["since"]:
+        places = places[(places["since"].fillna(-1) >= m["since"]).to_numpy(dtype=bool)]
+    return places[shapely.intersects(shape, places.geometry.array)], {**facilities_of(district, kinds), **touched}
+
+
+def planned_places(district: District, kinds: Sequence[str], shape: shapely.Geometry | None = None) -> gpd.GeoDataFrame:
+    """Return planned facilities that are not counted as open, whatever their year: a plan is for later."""
+    places = gpd.GeoDataFrame(rows_of(district, "facilities"))
+    due = places["since"].notna() & (places["since"].fillna(0) <= district.year) & district.with_planned
+    places = places[(places["kind"].isin(kinds) & (places["state"] == "planned") & ~due).to_numpy(dtype=bool)]
+    return places if shape is None else places[shapely.intersects(shape, places.geometry.array)]
+
+
+def planned_text(places: gpd.GeoDataFrame) -> str:
+    """Say which planned places there are already; empty where there are none."""
+    if places.empty:
+        return ""
+    words = [
+        f"{(name if isinstance(name, str) else key)}{('' if pd.isna(year) else say('（{0} 年）', int(year)))}"
+        for key, name, year in zip(places.index, places["name"], places["since"], strict=True)
+    ]
+    return say("已有规划点位：{0}", in_words(words))
+
+
+def place_names(places: gpd.GeoDataFrame) -> str:
+    """Return the names of places, their keys where they have none, the first few of many."""
+    return in_words(n if isinstance(n, str) else k for k, n in zip(places.index, places["name"], strict=True))
+
+
+def short_of(m: Measure, value: float) -> str:
+    """Say how far a value is from what its row asks; empty where it is not short."""
+    target = target_of(m)
+    if m["operator"] in (">=", "between", "==") and value < target:
+        return say("还差 {0}", number_text(target - value, str(m["unit"])))
+    above = m["high"] if m["operator"] == "between" else target
+    if m["operator"] in ("<=", "between", "==") and value > above:
+        return say("超出 {0}", number_text(value - above, str(m["unit"])))
+    return ""
+
+
+def unsurveyed(district: District, kinds: Sequence[str]) -> str:
+    """Say which kinds nobody surveyed and were left out; empty where there are none."""
+    missing = [k for k in kinds if k not in surveyed(district, kinds)]
+    return say("没有调查过、未计入：{0}", kind_names(district, missing)) if missing else ""
+
+
+def weight_of(homes: gpd.GeoDataFrame, weight: str) -> pd.Series:
+    """Return what each home counts; unknown stays unknown, and all unknown is 数据不足."""
+    if weight == "homes":
+        return pd.Series(1.0, index=homes.index)
+    values = homes.geometry.area if weight == "area_m2" else homes[weight].astype("float64")
+    values = values.where(values > 0) if weight == "area_m2" else values
+    if not values.sum() > 0:
+        column = say("homes 画成面") if weight == "area_m2" else say("homes 的 {0} 列", weight)
+        raise Lacks(say("缺{0}（{1}）", say(WEIGHTS[weight][0]), column))
+    return values

@@ -1,0 +1,122 @@
+"""Metrics of what people type in year by year, and of what nothing here can measure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+
+import numpy as np
+import pandas as pd
+
+from ...core import say
+from ...district import District, cell
+from .base import Found, Lacks, Measure, number_text, require_layers, rows_of, short_of, target_of, touch
+
+
+def _series(district: District, m: Measure) -> Found:
+    """A yearly figure: the latest, or the sum since the plan began, against the number of the target year."""
+    own = _figures(district, str(m["series"]))
+    since = int(m["since"]) if m["since"] == m["since"] else int(own["year"].min()) if len(own) else district.year
+    until = int(m["until"]) if m["until"] == m["until"] else int(own["year"].max()) if len(own) else district.year
+    filled = own[own["year"].between(since, until).to_numpy()].set_index("year")["value"].sort_index()
+    target = _typed_target(district, m, until)
+    ask = say("台账填报表 {0} 的 {1}—{2} 年", m["series"], since, until)
+    if filled.empty:
+        return Found(math.nan, "", touch(district, "series"), waits=ask, target=target)
+    touched = touch(district, "series", own.index)
+    value = float(filled.iloc[-1] if m["aggregate"] in ("", "latest") else getattr(filled, m["aggregate"])())
+    last = int(filled.index[-1])
+    blank = [y for y in range(since, until + 1) if y not in filled.index]
+    to_fill = blank if m["aggregate"] == "sum" else [y for y in blank if y > last]
+    goal = target if np.isfinite(target) else target_of(m)
+    said = say("已填到 {0} 年{1}", last, _filled_text(own[(own["year"] == last).to_numpy()])) + (
+        say("，{0}", _path_text(district, m, value, last, since, until, goal)) if last < until else ""
+    )
+    waits = say("台账填报表 {0} 的 {1} 年", m["series"], say("、").join(map(str, to_fill))) if to_fill else ""
+    return Found(value, said, touched, short_of({**m, "low": goal, "high": goal}, value), waits=waits, target=target)
+
+
+def _filled_text(own: pd.DataFrame) -> str:
+    """Say who filled in a figure and where it comes from, as far as the table says."""
+    words = [str(v) for c in ("filled_by", "source") for v in own[c].dropna()]
+    return say("（{0}）", say("，").join(dict.fromkeys(words))) if words else ""
+
+
+def trend(district: District, m: Measure) -> pd.DataFrame:
+    """
+    Return what was typed in for a row of metric series, year by year, and the straight path to its target.
+
+    Returns
+    -------
+    trend
+        Index year, from the one before `since` to `until`. `actual` (added up where the row adds up; missing where nothing was
+        typed in), `path` (missing without a target, or without a base where the row does not add up). Empty where nothing is known.
+    """
+    try:
+        require_layers(district, m)
+        own = _figures(district, str(m["series"]))
+        target = _typed_target(district, m, int(m["until"])) if np.isfinite(m["until"]) else math.nan
+    except Lacks:
+        return pd.DataFrame(columns=["actual", "path"])
+    goal = target if np.isfinite(target) else target_of(m)
+    if not np.isfinite(m["since"]) or not np.isfinite(m["until"]):
+        return pd.DataFrame(columns=["actual", "path"])
+    since, until = int(m["since"]), int(m["until"])
+    years = pd.RangeIndex(since - 1, until + 1, name="year")
+    actual = own.set_index("year")["value"].reindex(years)
+    if m["aggregate"] == "sum":
+        actual.loc[since - 1] = math.nan  # a year of before the plan does not count towards it
+        actual, base = actual.cumsum(), 0.0
+    else:
+        base = float(actual.loc[since - 1])
+    path = base + (goal - base) * (np.asarray(years) - (since - 1)) / (until - since + 1)
+    return pd.DataFrame({"actual": actual, "path": path}, index=years)
+
+
+def _figures(district: District, indicator: str) -> pd.DataFrame:
+    """Return the filled rows of one indicator; a year filled twice is 数据不足."""
+    table = rows_of(district, "series")
+    own = table[((table["indicator"] == indicator) & table["value"].notna()).to_numpy()]
+    twice = own["year"][own["year"].duplicated()]
+    if len(twice):
+        raise Lacks(say("台账填报表 {0} 的 {1} 年填了两次，不知取哪一个", indicator, int(twice.iloc[0])))
+    return own.astype({"year": "int64"})
+
+
+def _typed_target(district: District, m: Measure, year: int) -> float:
+    """Return the target that was handed down and typed in, where the plan states none."""
+    if not m["target_series"]:
+        return math.nan
+    own = _figures(district, str(m["target_series"]))
+    own = own[(own["year"] == year).to_numpy()]
+    return float(own["value"].iloc[0]) if len(own) else math.nan
+
+
+def _path_text(district: District, m: Measure, value: float, last: int, since: int, until: int, goal: float) -> str:
+    """Say where a straight path to the target would be by now."""
+    if not np.isfinite(goal) or until < since:
+        return say("{0} 年到期", until)
+    base = 0.0
+    if m["aggregate"] != "sum":
+        before = _figures(district, str(m["series"])).set_index("year")["value"]
+        base = float(before.get(since - 1, goal))
+    due = base + (goal - base) * (last - since + 1) / (until - since + 1)
+    on_path = value >= due - 1e-9 if m["operator"] != "<=" else value <= due + 1e-9
+    return say(
+        "按直线进度应为 {0}，{1}进度，{2} 年到期",
+        number_text(due, str(m["unit"])),
+        say("达到") if on_path else say("落后于"),
+        until,
+    )
+
+
+def _missing(district: District, m: Measure) -> Found:
+    """Nothing here can measure it: the row says what is needed."""
+    raise Lacks(say("缺{0}", cell(m, "lacks")))
+
+
+#: Metrics by name.
+METRICS: Mapping[str, Callable[[District, Measure], Found]] = {
+    "series": _series,
+    "missing": _missing,
+}

@@ -1,0 +1,335 @@
+"""Metrics of places: which communities have one, how many there are, what stands near, how many there should be."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import shapely
+
+from ...access import facility_entrances, presence
+from ...core import TOLERANCE_M, language, say
+from ...district import District, column_name, layer_name
+from .base import (
+    NAMED_AT_MOST,
+    UNITS,
+    WEIGHTS,
+    Found,
+    Lacks,
+    Measure,
+    Short,
+    bases_text,
+    facilities_of,
+    in_words,
+    kind_names,
+    listed,
+    number_text,
+    once,
+    open_places,
+    pick,
+    place_names,
+    planned_places,
+    planned_text,
+    require_survey,
+    scope_shape,
+    scope_text,
+    short_of,
+    surveyed,
+    touch,
+    unsurveyed,
+    walk,
+    weight_of,
+)
+
+
+def _communities_with(district: District, m: Measure) -> Found:
+    """How many communities have one of the kinds (or all of them); each counts once however many it has."""
+    kinds = listed(m["kinds"])
+    require_survey(district, kinds, every=m["combine"] == "all")
+    touched = facilities_of(district, kinds)
+    has, _ = presence_of(district, m, touched)
+    touched |= touch(district, "communities", has.index)
+    names = district.layers["communities"]["name"]
+    lacking = has.index[~has]
+    joint = "和" if m["combine"] == "all" else "或"
+    what = kind_names(district, kinds, joint)
+    counted = say("{0} 个社区（{1} 年名录）中 {2} 个有", len(has), district.list_year, int(has.sum()))
+    without = m["metric"] == "communities_without"
+    value = float(len(lacking) if without else has.mean() * 100 if m["unit"] == "%" else has.sum())
+    if not len(lacking):
+        return Found(value, counted, touched)
+    living = residents(district, m, lacking)
+    words = say("、").join(f"{names.get(c, c)}{_in_brackets(living, c)}" for c in lacking)
+    gap = say("缺 {0} 个社区：{1}；{2}", len(lacking), words, living_text(living))
+    return Found(value, counted, touched, gap, _fill_communities(district, kinds, has, what), short=living.short)
+
+
+class Residents(NamedTuple):
+    """Who lives in some communities: per community, all together, how many homes do not say, and why nothing is known."""
+
+    counts: pd.Series
+    short: Short
+    unknown: int = 0
+    why: str = ""
+
+
+def residents(district: District, m: Measure, communities: pd.Index) -> Residents:
+    """
+    Return who lives in some communities, by what the row weighs with (people where it does not say).
+
+    It is no part of the row's value: that counts communities, so its verdict does not rest on these figures. A community of
+    which no home says is missing, and so is the sum where none does.
+    """
+    weight = str(m["weight"] or "people")
+    why, homes = once(district, ("living", weight, language()), lambda: _living(district, weight))
+    own = pd.concat([homes[c] for c in communities if c in homes] or [pd.DataFrame(columns=_LIVING)])
+    known = own[own["size"].notna().to_numpy()]
+    if known.empty:
+        blank = why or (_not_said(weight, len(own)) if len(own) else say("界内没有 {0} 年的小区", district.year))
+        return Residents(pd.Series(math.nan, index=communities), Short(math.nan, weight, ""), len(own), blank)
+    counts = known.groupby("community")["size"].sum().reindex(communities)
+    return Residents(counts, Short(float(counts.sum()), weight, bases_text(known["basis"])), len(own) - len(known))
+
+
+_LIVING = ["community", "size", "basis"]
+
+
+def _living(district: District, weight: str) -> tuple[str, dict[object, pd.DataFrame]]:
+    """Return the homes of each community with what they count and what that rests on; or why nothing is known."""
+    homes, groups = district.layers.get("homes"), district.groups.get("community")
+    if homes is None or groups is None:
+        return say("缺图层：{0}（layers.homes）", layer_name("homes")), {}
+    try:
+        size = weight_of(homes, weight)
+    except Lacks as lack:
+        return str(lack), {}
+    cells = {
+        "community": groups.reindex(homes.index),
+        "size": size,
+        "basis": district.basis("homes").reindex(homes.index),
+    }
+    return "", dict(iter(pd.DataFrame(cells, columns=_LIVING).groupby("community")))
+
+
+def _not_said(weight: str, homes: int) -> str:
+    return say("{0} 处小区的{1}都没有填", homes, say(WEIGHTS[weight][0]))
+
+
+def _in_brackets(living: Residents, community: object) -> str:
+    """Return how many live in one of several communities; where nobody knows of any, that is said once behind them."""
+    if living.why:
+        return ""
+    count = float(living.counts[community])
+    return say(
+        "（{0}）",
+        number_text(float(round(count)), say(UNITS[living.short.weight])) if np.isfinite(count) else say("不详"),
+    )
+
+
+def living_text(living: Residents) -> str:
+    """Say how many live there, by which denominator, on what that rests, and of how many homes nobody knows."""
+    size, weight, basis = living.short
+    name = say(WEIGHTS[weight][0])
+    if living.why:
+        return say("涉及的{0}：数据不足（{1}）", name, living.why)
+    unknown = say("；{0} 处小区的{1}不详、未计入", living.unknown, name) if living.unknown else ""
+    return say("涉及{0} {1}（依据：{2}）{3}", name, number_text(float(round(size)), say(UNITS[weight])), basis, unknown)
+
+
+def presence_of(
+    district: District, m: Measure, touched: dict[str, pd.Series] | None = None
+) -> tuple[pd.Series, pd.DataFrame]:
+    """Return whether each community of a row's scope has what is asked, and how many of each kind; `touched` is added to."""
+    kinds = listed(m["kinds"])
+    matrix = once(district, "presence", lambda: presence(district))
+    counts = matrix.reindex(columns=kinds, fill_value=0)
+    counts = counts[counts.index.isin(_communities_in(district, m, {} if touched is None else touched))]
+    own = counts > 0
+    return own.all(axis=1) if m["combine"] == "all" else own.any(axis=1), counts
+
+
+def _communities_in(district: District, m: Measure, touched: dict[str, pd.Series]) -> pd.Index:
+    """Return the communities of a measure's scope: named themselves, or well inside it."""
+    communities = district.layers["communities"]
+    if m["scope"] == "district":
+        return communities.index
+    if m["scope"] == "community":
+        return pick(district, "communities", m["codes"]).index
+    shape, outline = scope_shape(district, m)
+    touched |= outline
+    inside = shapely.intersects(shape, shapely.point_on_surface(communities.geometry.array))
+    if not inside.any():
+        raise Lacks(say("{0}里没有社区", scope_text(district, m)))
+    return communities.index[inside]
+
+
+def _fill_communities(district: District, kinds: Sequence[str], has: pd.Series, what: str) -> str:
+    """Say what would close the gap: one place in each community that lacks one; planned places there are named."""
+    planned = planned_places(district, kinds)
+    there = district.locate(planned)["community"] if len(planned) else pd.Series(dtype="str")
+    due = planned[there.isin(has.index[~has]).to_numpy(dtype=bool)] if len(planned) else planned
+    text = say("每个缺的社区补 1 处{0}，共 {1} 处", what, int((~has).sum()))
+    said = planned_text(due)
+    return say("{0}；{1}", text, said) if said else text
+
+
+def _count(district: District, m: Measure) -> Found:
+    """How many places of some kinds, or rows of a layer, are in the scope."""
+    if m["layer"]:
+        layer = str(m["layer"])
+        frame = district.layers[layer]
+        shape, touched = scope_shape(district, m)
+        rows = frame[shapely.intersects(shape, shapely.point_on_surface(frame.geometry.array))]
+        value, what = float(len(rows)), layer_name(layer)
+        return Found(
+            value,
+            say("{0}里有 {1} 处{2}", scope_text(district, m), len(rows), what),
+            {**touch(district, layer), **touched},
+            short_of(m, value),
+        )
+    kinds = listed(m["kinds"]) or list(district.kinds.index)
+    places, touched = open_places(district, m, kinds)
+    value = float(len(places))
+    said = say("{0}里开放 {1} 处", scope_text(district, m), len(places)) + (
+        say("：{0}", place_names(places)) if len(places) else ""
+    )
+    gap = short_of(m, value)
+    due = planned_text(planned_places(district, kinds, scope_shape(district, m)[0])) if gap else ""
+    return Found(value, said, touched, gap, due)
+
+
+def _kinds_present(district: District, m: Measure) -> Found:
+    """How many of the kinds the scope has at least one of."""
+    kinds = listed(m["kinds"])
+    asked = surveyed(district, kinds)
+    places, touched = open_places(district, m, kinds)
+    have = [k for k in asked if (places["kind"] == k).any()]
+    lacking = [k for k in asked if k not in have]
+    value = len(have) / len(asked) * 100 if m["unit"] == "%" else float(len(have))
+    gap = say("缺：{0}", kind_names(district, lacking)) if lacking else ""
+    fix = (
+        say(
+            "配建{0}；{1}",
+            kind_names(district, lacking),
+            planned_text(planned_places(district, lacking, scope_shape(district, m)[0])),
+        ).rstrip(say("；"))
+        if lacking
+        else ""
+    )
+    said = say("{0}：{1} 类中有 {2} 类", scope_text(district, m), len(asked), len(have))
+    return Found(value, said, touched, gap, fix, note=unsurveyed(district, kinds))
+
+
+def _near(district: District, m: Measure) -> Found:
+    """Which places of some kinds have one of other kinds within a walk along the streets."""
+    kinds, others = listed(m["kinds"]), listed(m["near_kinds"])
+    require_survey(district, others)
+    places, touched = open_places(district, m, kinds)
+    everywhere = district.open_facilities
+    assert everywhere is not None
+    targets = everywhere[everywhere["kind"].isin(others).to_numpy()]
+    touched |= {**facilities_of(district, [*kinds, *others]), **walk(district)}
+    if places.empty:
+        raise Lacks(say("{0}里没有开放的{1}，无从比较", scope_text(district, m), kind_names(district, kinds)))
+    metres = _walk_between(district, places, targets)
+    near = metres <= m["metres"] + TOLERANCE_M
+    value = float(near.mean() * 100 if m["unit"] == "%" else near.sum())
+    names = places["name"].where(places["name"].notna(), places.index)
+    order = metres[near].sort_values(kind="stable").index
+    words = [say("{0}（{1:,.0f} m）", names[k], metres[k]) for k in order]
+    said = say(
+        "{0} 处中 {1} 处的 {2:g} m 内有{3}",
+        len(places),
+        int(near.sum()),
+        m["metres"],
+        kind_names(district, others, "或"),
+    )
+    return Found(
+        value,
+        said + (say("：{0}", in_words(words)) if words else ""),
+        touched,
+        say("还没有的：{0}", in_words(names[~near])) if (~near).any() else "",
+        say("由近到远先作试点") if words else "",
+    )
+
+
+def _walk_between(district: District, places: gpd.GeoDataFrame, targets: gpd.GeoDataFrame) -> pd.Series:
+    """Return metres along the streets from each place to its nearest target; missing where there is no way."""
+    nothing = pd.Series(np.nan, index=places.index)
+    if targets.empty:
+        return nothing
+    ends = [facility_entrances(district, frame) for frame in (places, targets)]
+    doors, goals = (frame[(frame["edge"] >= 0).to_numpy()].reset_index(drop=True) for frame in ends)
+    if doors.empty or goals.empty:
+        return nothing
+    found = district.network.search(doors, goals)
+    metres = pd.Series(found["cost"].to_numpy(dtype=float)).groupby(doors["place"].to_numpy()).min()
+    return metres.reindex(places.index)
+
+
+def _attribute(district: District, m: Measure) -> Found:
+    """The largest, smallest or summed attribute of the open facilities of some kinds."""
+    kinds, field = listed(m["kinds"]), str(m["field"])
+    places, touched = open_places(district, m, kinds)
+    what = kind_names(district, kinds, "或")
+    if places.empty:
+        raise Lacks(say("{0}里没有开放的{1}，没有属性可比", scope_text(district, m), what))
+    values = pd.to_numeric(places[field], errors="coerce").dropna()
+    label = column_name("facilities", field)
+    if values.empty:
+        raise Lacks(say("缺{0}的{1}（facilities 的 {2} 列，{3} 处都没有填）", what, label, field, len(places)))
+    value = float(getattr(values, m["aggregate"] if m["aggregate"] in ("max", "min", "sum") else "max")())
+    blank = len(places) - len(values)
+    names = places["name"].where(places["name"].notna(), places.index)
+    said = say("、").join(
+        f"{names[k]} {number_text(float(v), str(m['unit']))}" for k, v in values.head(NAMED_AT_MOST).items()
+    )
+    note = say("{0} 处没有填{1}", blank, label) if blank else ""
+    return Found(value, said, touched, short_of(m, value), planned_text(planned_places(district, kinds)), note=note)
+
+
+def _per_communities(district: District, m: Measure) -> Found:
+    """How many places there should be where each serves `low` to `high` communities, against how many there are."""
+    kinds = listed(m["kinds"])
+    require_survey(district, kinds)
+    places = district.open_facilities
+    assert places is not None
+    places = places[places["kind"].isin(kinds).to_numpy()]
+    communities = district.layers["communities"]
+    inside = district.locate(places)["community"].notna().to_numpy()
+    value, n = float(inside.sum()), len(communities)
+    few, many = math.ceil(n / m["high"]), math.ceil(n / m["low"])
+    short = (
+        say("还差 {0:.0f}—{1:.0f} 处", few - value, many - value)
+        if value < few
+        else say("还差 0—{0:.0f} 处", many - value)
+    )
+    said = say(
+        "{0} 个社区（{1} 年名录），每 {2:g}—{3:g} 个 1 处，应有 {4}—{5} 处，现有 {6:.0f} 处",
+        n,
+        district.list_year,
+        m["low"],
+        m["high"],
+        few,
+        many,
+        value,
+    )
+    touched = {**touch(district, "communities"), **facilities_of(district, kinds)}
+    fix = planned_text(planned_places(district, kinds)) if value < many else ""
+    return Found(value, said, touched, short if value < many else "", fix, target=float(few))
+
+
+#: Metrics by name.
+METRICS: Mapping[str, Callable[[District, Measure], Found]] = {
+    "communities_with": _communities_with,
+    "communities_without": _communities_with,
+    "count": _count,
+    "kinds_present": _kinds_present,
+    "near": _near,
+    "per_communities": _per_communities,
+    "attribute": _attribute,
+}

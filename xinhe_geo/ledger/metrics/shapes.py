@@ -1,0 +1,226 @@
+"""Metrics of shapes: areas, how two layers lie to each other, what lies along a line, how uses mix."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import shapely
+
+from ...core import TOLERANCE_M, say
+from ...district import District, layer_name
+from .base import (
+    SCOPE_LAYERS,
+    WEIGHTS,
+    Found,
+    Lacks,
+    Measure,
+    facilities_of,
+    homes_in,
+    in_words,
+    kind_names,
+    listed,
+    number_text,
+    pick,
+    place_names,
+    require_survey,
+    scope_shape,
+    scope_text,
+    short_of,
+    touch,
+    weight_of,
+)
+
+
+def _area(district: District, m: Measure) -> Found:
+    """Area of a layer's rows in the scope, in the unit of the row; per person where `per` is given."""
+    layer = str(m["layer"])
+    same = SCOPE_LAYERS.get(str(m["scope"])) == layer
+    rows = pick(district, layer, m["codes"]) if same else district.layers[layer]
+    shape = shapely.union_all(rows.geometry.array)
+    touched = touch(district, layer, rows.index)
+    if not same:
+        outline, more = scope_shape(district, m)
+        shape, touched = shapely.intersection(shape, outline), {**touched, **more}
+    value = float(shape.area) / {"km²": 1e6, "公顷": 1e4}.get(str(m["unit"]), 1.0)
+    said = say("{0} 处{1}合计 {2}", len(rows), layer_name(layer), number_text(shape.area, "m²"))
+    if m["per"] > 0:
+        homes, more = homes_in(district, m)
+        people = float(weight_of(homes, str(m["weight"] or "people")).sum())
+        value, touched = value / people * m["per"], {**touched, **more}
+        said += say("，{0} {1}", say(WEIGHTS[str(m["weight"] or "people")][0]), number_text(people, ""))
+    return Found(value, said, touched, short_of(m, value))
+
+
+def _topology(district: District, m: Measure) -> Found:
+    """How the rows of one layer lie to those of another: inside, north of, covered, overlapping, tiling, straddling."""
+    layer, other = str(m["layer"]), str(m["other_layer"])
+    rows = pick(district, layer, m["codes"])
+    others = pick(district, other, m["other_codes"])
+    touched = {**touch(district, layer, rows.index), **touch(district, other, others.index)}
+    own, whole = shapely.union_all(rows.geometry.array), shapely.union_all(others.geometry.array)
+    names = say("{0} {1} 处", layer_name(layer), len(rows)), say("{0} {1} 处", layer_name(other), len(others))
+    relation = str(m["relation"])
+    if relation == "straddle":
+        return _straddle(rows, others, touched, m)
+    overlap = _ground(rows.geometry.area.sum() - own.area)
+    outside = _ground(shapely.difference(whole, own).area)
+    if relation == "north_of":
+        north = shapely.intersection(own, _north_of(whole, own))
+        rest = _ground(own.area - north.area)
+        value = (1 - rest / own.area) * 100
+        said = say("{0}中在线以北的面积份额", names[0])
+    elif relation == "inside":
+        rest = _ground(shapely.difference(own, whole).area)
+        value, said = (1 - rest / own.area) * 100, say("{0}落在{1}以内的面积份额", names[0], names[1])
+    elif relation == "covered":
+        value, rest, said = (1 - outside / whole.area) * 100, outside, say("{0}被{1}盖住的面积份额", names[1], names[0])
+    elif relation == "overlap":
+        value, rest, said = (
+            overlap / whole.area * 100,
+            overlap,
+            say("{0}互相重叠的面积占{1}的份额", names[0], layer_name(other)),
+        )
+    else:
+        rest = outside + overlap
+        value, said = (
+            rest / whole.area * 100,
+            say("{0}拼{1}：缝 {2}，叠 {3}", names[0], names[1], number_text(outside, "m²"), number_text(overlap, "m²")),
+        )
+    rest = _ground(rest)
+    gap = say("不合的面积 {0}", number_text(rest, "m²")) if rest > 0 else ""
+    return Found(value, said, touched, gap, say("核对两个图层的界线") if gap else "")
+
+
+def _ground(area: float) -> float:
+    """Return an area; less than a square metre is the rounding of coordinates."""
+    return float(area) if area >= 1.0 else 0.0
+
+
+def _straddle(rows: gpd.GeoDataFrame, others: gpd.GeoDataFrame, touched: dict[str, pd.Series], m: Measure) -> Found:
+    """How many rows lie in more than one row of the other layer (slivers of less than 1 % of the row are drawing errors)."""
+    i, j = others.sindex.query(rows.geometry.array, predicate="intersects")
+    shared = shapely.area(
+        shapely.intersection(np.asarray(rows.geometry.array)[i], np.asarray(others.geometry.array)[j])
+    )
+    enough = shared > 0.01 * rows.geometry.area.to_numpy()[i]
+    counts = np.bincount(i[enough], minlength=len(rows))
+    across = rows[counts > 1]
+    said = say("{0} 处中 {1} 处跨界", len(rows), len(across))
+    return Found(
+        float(len(across)),
+        said,
+        touched,
+        say("跨界：{0}", place_names(across)) if len(across) else "",
+        say("按界线拆开") if len(across) else "",
+    )
+
+
+def _north_of(line: shapely.Geometry, around: shapely.Geometry) -> shapely.Geometry:
+    """Return the ground north of a line that runs roughly west to east, its ends drawn out due west and due east."""
+    merged = shapely.line_merge(shapely.union_all(line))
+    parts = [shapely.get_coordinates(part) for part in shapely.get_parts(merged)]
+    parts = [part if part[0, 0] <= part[-1, 0] else part[::-1] for part in parts]
+    path = np.concatenate(sorted(parts, key=lambda part: float(part[0, 0])))
+    west, _, east, north = shapely.total_bounds([line, around]) + np.array([-1.0, -1.0, 1.0, 1.0])
+    ring = [(west, path[0, 1]), *map(tuple, path), (east, path[-1, 1]), (east, north), (west, north)]
+    return shapely.make_valid(shapely.Polygon(ring))
+
+
+def _along(district: District, m: Measure) -> Found:
+    """What lies along a line: places within a distance, how much of it is accompanied, how far apart it can be crossed."""
+    layer, rows = str(m["lines"]), pick(district, str(m["lines"]), m["codes"])
+    touched = touch(district, layer, rows.index)
+    line = shapely.union_all(rows.geometry.array)
+    if line.area > 0:
+        line = shapely.boundary(line)
+    where = scope_text(district, {**m, "scope": "line", "metres": math.nan})
+    if m["relation"] == "facilities":
+        return _along_places(district, m, line, touched)
+    if m["relation"] == "length":
+        other = str(m["layer"])
+        company = shapely.union_all(district.layers[other].geometry.array)
+        near = shapely.buffer(company, max(m["metres"], 0.0), quad_segs=32)
+        part = float(shapely.intersection(line, near).length)
+        said = say(
+            "{0}全长 {1}，其中 {2} 的 {3:g} m 内有{4}",
+            where,
+            number_text(line.length, "m"),
+            number_text(part, "m"),
+            m["metres"],
+            layer_name(other),
+        )
+        rest = line.length - part
+        gap = say("还有 {0} 没有", number_text(rest, "m")) if rest > 1.0 else ""
+        return Found(
+            part / line.length * 100,
+            said,
+            {**touched, **touch(district, other)},
+            gap,
+            say("补连断开的段") if gap else "",
+        )
+    gaps, crossings = _crossings(line, district.layers["streets"])
+    said = say("{0}全长 {1}，可步行穿越 {2} 处", where, number_text(line.length, "m"), crossings)
+    gap = say("最长的一段 {0} 过不去", number_text(max(gaps), "m"))
+    return Found(
+        max(gaps), said, {**touched, **touch(district, "streets")}, gap, say("在最长的一段中间增加过街桥或通道")
+    )
+
+
+def _along_places(district: District, m: Measure, line: shapely.Geometry, touched: dict[str, pd.Series]) -> Found:
+    kinds = listed(m["kinds"])
+    require_survey(district, kinds)
+    places = district.open_facilities
+    assert places is not None
+    places = places[places["kind"].isin(kinds).to_numpy()]
+    if places.empty:
+        raise Lacks(say("没有开放的{0}，无从比较", kind_names(district, kinds)))
+    metres = shapely.distance(line, places.geometry.array)
+    near = metres <= m["metres"] + TOLERANCE_M
+    value = float(near.mean() * 100 if m["unit"] == "%" else near.sum())
+    names = places["name"].where(places["name"].notna(), places.index)
+    words = [say("{0}（{1:,.0f} m）", name, d) for name, d in zip(names, metres, strict=True)]
+    said = say("{0} 处中 {1} 处在 {2:g} m 以内：{3}", len(places), int(near.sum()), m["metres"], in_words(words))
+    return Found(value, said, {**touched, **facilities_of(district, kinds)}, short_of(m, value))
+
+
+def _crossings(line: shapely.Geometry, streets: gpd.GeoDataFrame) -> tuple[list[float], int]:
+    """Return how far apart a line can be crossed on foot (its ends count as barriers' ends), and how often."""
+    gaps, crossings = [], 0
+    for part in shapely.get_parts(shapely.line_merge(line)):
+        hit = streets.geometry.array[streets.sindex.query(part, predicate="intersects")]
+        spots = shapely.get_parts(shapely.point_on_surface(shapely.get_parts(shapely.intersection(part, hit))))
+        spots = spots[~shapely.is_empty(spots)]
+        at = np.unique(np.round(shapely.line_locate_point(part, spots), 3)) if len(spots) else np.empty(0)
+        gaps += list(np.diff(np.concatenate([[0.0], at, [part.length]])))
+        crossings += len(at)
+    return gaps, crossings
+
+
+def _mix(district: District, m: Measure) -> Found:
+    """Entropy of land uses in the scope: 0 where there is one use, 1 where all uses of the layer have equal shares."""
+    layer, field = str(m["layer"]), str(m["field"])
+    frame = district.layers[layer]
+    shapes, touched = frame.geometry.array, touch(district, layer)
+    if m["scope"] != "district":
+        outline, more = scope_shape(district, m)
+        shapes, touched = shapely.intersection(shapes, outline), {**touched, **more}
+    area = pd.Series(shapely.area(shapes), index=frame.index).groupby(frame[field]).sum()
+    if not area.sum() > 0 or len(area) < 2:
+        raise Lacks(say("{0}里{1}不到两类", scope_text(district, m), layer_name(layer)))
+    share = (area / area.sum())[area > 0]
+    value = float(-(share * np.log(share)).sum() / np.log(len(area)))
+    most = share.sort_values(ascending=False, kind="stable").head(4)
+    return Found(value, say("、").join(f"{k} {v:.0%}" for k, v in most.items()), touched)
+
+
+#: Metrics by name.
+METRICS: Mapping[str, Callable[[District, Measure], Found]] = {
+    "area": _area,
+    "topology": _topology,
+    "along": _along,
+    "mix": _mix,
+}

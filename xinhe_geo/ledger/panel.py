@@ -1,0 +1,327 @@
+"""
+专栏1: the indicators with an attribute (约束性, 预期性) as a sheet, and the figures that people type into it.
+
+Yellow cells are typed into; beside the sheet a hidden one keeps what the program wrote, so that a typed figure is told from
+one that was only shown, whatever has become of `ledger/series.csv` since. What was typed counts in the next run and stays in
+the sheet until `ledger --take` puts it into the folder.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import math
+import re
+import warnings
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from ..core import LAYERS, DataError, EnvironmentProblem, Problem, back, check_rows, problems_table, say, word
+from ..district import District
+from .ledger import measure_rows, promises, together
+
+PANEL_SHEET, DRAFT_SHEET = "专栏1", "专栏1底稿"
+#: The draft: commitment, column, and what the program wrote there.
+DRAFT_COLUMNS = ("编号", "列", "数")
+TARGET = "目标"
+_YEAR = re.compile(r"(19|20|21)\d\d")
+
+
+class Typed(NamedTuple):
+    """One cell of the sheet: where it stands, what is in it, and whether it is shown as a percentage."""
+
+    cell: str
+    code: str
+    column: str
+    value: Any
+    percent: bool
+
+
+# --- the sheet -------------------------------------------------------------------------------------------------------
+
+
+def panel_sheet(district: District, table: pd.DataFrame) -> pd.DataFrame:
+    """
+    Return the sheet: typed-in figures by year, target, verdict, and what the map gives.
+
+    Parameters
+    ----------
+    table
+        Result of `ledger`.
+    """
+    own = table[((table["binding"] != "") & (table["role"] == "own")).to_numpy()]
+    figures = _figures(district)
+    figures = figures[figures["value"].notna().to_numpy()].drop_duplicates(["indicator", "year"], keep=False)
+    typed = _rows_typed_into(district)
+    asked = [m[end] for m in typed.values() for end in ("since", "until") if np.isfinite(m[end])]
+    years = [int(y) for y in (*figures["year"], *asked)] or [district.year]
+    rows = []
+    for code, mine in own.groupby(level="commitment", sort=False):
+        m = typed.get(str(code), _plain(str(code)))
+        by_year = figures[(figures["indicator"] == m["series"]).to_numpy()].set_index("year")["value"]
+        handed = figures[(figures["indicator"] == m["target_series"]).to_numpy()]["value"]
+        targets = [*mine["target"].dropna(), *handed]
+        first = mine.iloc[0]
+        row: dict[str, object] = {
+            "编号": code,
+            "指标": first["quote"],
+            "属性": word(first["binding"]),
+            "单位": first["unit"],
+        }
+        row |= {str(year): float(by_year.get(year, math.nan)) for year in range(min(years), max(years) + 1)}
+        blank: object = math.nan if m["target_series"] else str(promises(district).loc[code, "target"])
+        row |= {TARGET: float(targets[-1]) if targets else blank}
+        row |= {"判定": together(mine["verdict"]), "说明": say("；").join(mine["text"])}
+        rows.append(row)
+    return pd.DataFrame(rows) if rows else pd.DataFrame({"说明": [say("承诺表里没有写属性的指标")]})
+
+
+def typed_into(district: District, sheet: pd.DataFrame) -> pd.DataFrame:
+    """Return which cells of the sheet are typed into: years, and targets that are handed down. Same shape, true or false."""
+    cells = pd.DataFrame(False, index=sheet.index, columns=sheet.columns)
+    if "编号" not in sheet:
+        return cells
+    handed = {code for code, m in _rows_typed_into(district).items() if m["target_series"]}
+    for column in sheet.columns:
+        if _YEAR.fullmatch(str(column)):
+            cells[column] = True
+    cells[TARGET] = sheet["编号"].isin(handed)
+    return cells
+
+
+def draft_sheet(district: District, sheet: pd.DataFrame, typed: pd.DataFrame | None = None) -> pd.DataFrame:
+    """Return what the folder's own table says in the cells that are typed into, under `DRAFT_COLUMNS`; `typed` is not its own."""
+    cells, known = typed_into(district, sheet), _rows_typed_into(district)
+    was = {} if typed is None else {(r.indicator, r.year): r.was for r in typed.itertuples()}
+    rows = []
+    for i, column in itertools.product(range(len(sheet)), sheet.columns):
+        if cells[column].iloc[i]:
+            code = str(sheet["编号"].iloc[i])
+            place = _place(str(column), known.get(code, _plain(code)))
+            rows.append((code, str(column), was.get(place, sheet[column].iloc[i])))
+    return pd.DataFrame(rows, columns=list(DRAFT_COLUMNS))
+
+
+def _place(column: str, m: Mapping[str, Any]) -> tuple[str, int]:
+    """Return the indicator and the year that a cell of the sheet is about."""
+    if column == TARGET:
+        return str(m["target_series"]), int(m["until"])
+    return str(m["series"]), int(column)
+
+
+def _figures(district: District) -> pd.DataFrame:
+    return district.rows.get("series", pd.DataFrame(columns=["indicator", "year", "value"]))
+
+
+def _rows_typed_into(district: District) -> dict[str, Mapping[str, Any]]:
+    """Return, per commitment, the row of metric series that judges it; the first where there are several."""
+    own = [m for m in measure_rows(district) if m["series"] and m["role"] == "own"]
+    return {str(m["commitment"]): m for m in reversed(own)}
+
+
+def _plain(code: str) -> Mapping[str, Any]:
+    """Return what stands for a commitment that no row of metric series measures: figures under its own code."""
+    return {"series": code, "target_series": "", "until": math.nan, "unit": ""}
+
+
+# --- what was typed --------------------------------------------------------------------------------------------------
+
+
+def typed_figures(district: District, path: Path, *, by: str = "") -> pd.DataFrame:
+    """
+    Return the figures that were typed into 专栏1 of a workbook and that the folder's own table does not have.
+
+    Parameters
+    ----------
+    path
+        A workbook that `ledger_workbook` wrote; where there is none nothing was typed.
+    by
+        Who filled them in; the sheet by default.
+
+    Returns
+    -------
+    figures
+        Columns of the series table: `indicator`, `unit`, `year`, `value`, `source` (workbook and cell), `filled_by`; `was`, what
+        the folder's own table says. A blank cell is no figure.
+
+    Raises
+    ------
+    DataError
+        Cells that are no figures, targets that are the plan's own, or a figure that was changed here and in the folder alike:
+        all at once, with cell, what is wrong and what to do.
+    EnvironmentProblem
+        The file is there and cannot be read.
+    """
+    read = _read(path)
+    figures, problems = [], []
+    if read is not None:
+        cells, draft = read
+        known = _known(district)
+        for cell in cells:
+            found = _judge(district, cell, draft, known)
+            if isinstance(found, str):
+                where = f"{cell.code} {cell.column}（{cell.cell}）"
+                problem, _, remedy = found.partition("。")
+                problems.append(
+                    Problem("error", "series", f"{path.name} {PANEL_SHEET}", cell.code, where, problem, remedy)
+                )
+            elif found is not None:
+                source = f"{path.name} {PANEL_SHEET}!{cell.cell}"
+                figures.append({**found, "source": source, "filled_by": by or f"{PANEL_SHEET}工作表"})
+    if problems:
+        raise DataError(problems_table(problems), path.name)
+    return pd.DataFrame(figures, columns=["indicator", "unit", "year", "value", "source", "filled_by", "was"])
+
+
+def _read(path: Path) -> tuple[list[Typed], Mapping[tuple[str, str], float]] | None:
+    """Return the filled cells of the sheet, and what the program wrote into them; None where nothing can be typed there."""
+    if not path.is_file():
+        return None
+    import openpyxl
+
+    try:
+        with path.open("rb") as stream, warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of decorations that are not read
+            book = openpyxl.load_workbook(stream, read_only=True, data_only=True)
+            own = next((name for name in book.sheetnames if back(name) == PANEL_SHEET), None)
+            if own is None or DRAFT_SHEET not in book.sheetnames:
+                return None
+            cells = list(_cells(book[own].iter_rows()))
+            rows = [row for row in book[DRAFT_SHEET].iter_rows(values_only=True) if row and row[0]]
+    except Exception as error:  # a damaged file fails in many ways; what was typed into it must not be lost
+        raise EnvironmentProblem(f"读不出 {path.name} 里已填的{PANEL_SHEET}，没有覆盖它；请先另存或移走") from error
+    draft = {
+        (str(r[0]), str(r[1])): math.nan if r[2] is None else float(r[2]) for r in rows if r[1] != DRAFT_COLUMNS[1]
+    }
+    return cells, draft
+
+
+def _cells(rows: Iterator[Any]) -> Iterator[Typed]:
+    """Yield the filled cells below years and targets."""
+    heads: dict[int, str] = {}
+    for row in rows:
+        values = {cell.column: cell for cell in row if cell.value is not None}
+        if not heads:
+            named = {at: back(str(cell.value).strip()) for at, cell in values.items()}
+            heads = named if "编号" in named.values() else {}
+            continue
+        code = next(
+            (str(values[at].value).strip() for at, head in heads.items() if head == "编号" and at in values), ""
+        )
+        for at, cell in values.items():
+            head = heads.get(at, "")
+            if code and (head == TARGET or _YEAR.fullmatch(head)):
+                yield Typed(cell.coordinate, code, head, cell.value, "%" in str(cell.number_format))
+
+
+def _known(district: District) -> dict[str, Mapping[str, Any]]:
+    """Return, per commitment with an attribute, where its figures go."""
+    typed, own = _rows_typed_into(district), promises(district)
+    codes = own.index[(own["binding"] != "").to_numpy()]
+    return {str(code): typed.get(str(code), {**_plain(str(code)), "unit": own.loc[code, "unit"]}) for code in codes}
+
+
+def _judge(
+    district: District,
+    cell: Typed,
+    draft: Mapping[tuple[str, str], float],
+    known: Mapping[str, Mapping[str, Any]],
+) -> dict[str, Any] | str | None:
+    """Return the figure that was typed into a cell, None where nothing was, or what is wrong and what to do about it."""
+    written = draft.get((cell.code, cell.column), math.nan)
+    asked = (cell.code, cell.column) in draft
+    if cell.column == TARGET and not asked:
+        return None  # the plan's own number, which is shown
+    m = known.get(cell.code)
+    if m is None:
+        return f"承诺表里没有“{cell.code}”这一条指标。把数移到它现在的编号下，或清空这一格"
+    value = _number(cell, str(m["unit"]))
+    if isinstance(value, str):
+        return value
+    if _same(value, written):
+        return None
+    indicator, year = _place(cell.column, m)
+    now = _figure_of(district, indicator, year)
+    if _same(value, now):
+        return None
+    if not _same(now, written):
+        return f"这里填 {value:g}，台账填报表里已改成 {now:g}。两处留同一个数"
+    return {"indicator": indicator, "unit": str(m["unit"]), "year": year, "value": value, "was": now}
+
+
+def _number(cell: Typed, unit: str) -> float | str:
+    """Return a typed cell as a number in the unit of its row, or why it is none."""
+    value = cell.value
+    unit_text = f"（单位：{unit}）" if unit else ""
+    if isinstance(value, bool | datetime | date):
+        return f"“{value}”不是数。这一格只写数{unit_text}；不知道就留空"
+    try:
+        number = float(str(value).replace(",", "").strip())
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number):
+        return f"“{value}”不是数。这一格只写数{unit_text}；不知道就留空"
+    if cell.percent and unit != "%":
+        return f"“{number:.4g}”写成了百分数，这一行的单位是{unit or '个数'}。改成常规格式的数"
+    return round(number * 100, 10) if cell.percent else number
+
+
+def _same(a: float, b: float) -> bool:
+    return (math.isnan(a) and math.isnan(b)) or math.isclose(a, b, rel_tol=1e-12, abs_tol=1e-12)
+
+
+def _figure_of(district: District, indicator: str, year: int) -> float:
+    """Return what the folder's table says; missing where it says nothing."""
+    table = _figures(district)
+    own = table[
+        ((table["indicator"] == indicator) & (table["year"] == year) & table["value"].notna()).to_numpy(dtype=bool)
+    ]
+    return float(own["value"].iloc[0]) if len(own) else math.nan
+
+
+# --- taking them into account ----------------------------------------------------------------------------------------
+
+
+def with_typed(district: District, path: Path) -> tuple[District, pd.DataFrame]:
+    """Return the district with what was typed into 专栏1 of an earlier workbook, and those figures; raises as `typed_figures`."""
+    figures = typed_figures(district, path)
+    return counting(district, figures), figures
+
+
+def counting(district: District, figures: pd.DataFrame) -> District:
+    """
+    Return the district with figures typed into 专栏1 (`typed_figures`): itself where there are none.
+
+    They count as if they stood in the folder's own table, and the record of files says where they come from.
+    """
+    if figures.empty:
+        return district
+    layer, old = LAYERS["series"], district.rows.get("series")
+    text = pd.DataFrame(columns=list(layer.names)) if old is None else old.reset_index()[list(layer.names)]
+    text = text.astype("object").where(text.notna(), None)
+    for figure in figures.drop(columns="was").to_dict("records"):
+        at = row_of(text, str(figure["indicator"]), int(figure["year"]))
+        if at is None:
+            at = len(text)
+            text.loc[at, "row"] = f"{PANEL_SHEET} {figure['indicator']} {figure['year']}"
+        text.loc[at, list(figure)] = list(figure.values())
+    frame, problems = check_rows(layer, text, "")
+    assert not problems, problems  # the figures were judged one by one
+    files, had = district.files.copy(), "series" in district.files.index
+    file, digest = (str(files.at["series", c]) if had else "" for c in ("file", "sha256"))
+    both = hashlib.sha256(digest.encode() + figures.to_csv(index=False).encode()).hexdigest()
+    files.loc["series", ["file", "from", "sha256"]] = [f"{file}＋{PANEL_SHEET}工作表".lstrip("＋"), "本目录", both]
+    return replace(district.with_rows({**district.rows, "series": frame}), files=files)
+
+
+def row_of(table: pd.DataFrame, indicator: str, year: int) -> int | None:
+    """Return the position of the row that a figure belongs to: a filled one of its year before a blank one."""
+    same = (table["indicator"].astype(str) == indicator) & (table["year"].astype(str) == str(year))
+    own = [int(i) for i in np.flatnonzero(same.to_numpy())]
+    return min(own, key=lambda i: (bool(pd.isna(table["value"].iloc[i])), i), default=None)

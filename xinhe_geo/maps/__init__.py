@@ -1,0 +1,60 @@
+"""Maps: scenes, themes, one-file HTML, SVG pictures, the meeting map and the live map of notebooks."""
+
+from .basemap import Label, Layer
+from .html_map import HouseMap, difference, draw, evidence, of_district, picture, swipe, walkers
+from .leading_rules import leading_rules, mapped_rules, promised_rules
+from .live import live
+from .meeting import DEMONSTRATION_TEXT, PRESETS, meeting
+from .presets import COMPLETENESS, GAPS, OVERVIEW, PARCELS, misses_any, scene_for, themes, worst_gaps
+from .scene import Scene, beside, off_for
+from .style import badges_of, house_style, joined, kind_label, layer_of, number_text, rule_label, shown_count, wording
+from .svg import ink_on, legend_groups, width_at
+from .themes import Mode, Theme, class_text, percent, walker_text
+
+__all__ = [
+    "COMPLETENESS",
+    "DEMONSTRATION_TEXT",
+    "GAPS",
+    "OVERVIEW",
+    "PARCELS",
+    "PRESETS",
+    "HouseMap",
+    "Label",
+    "Layer",
+    "Mode",
+    "Scene",
+    "Theme",
+    "badges_of",
+    "beside",
+    "class_text",
+    "difference",
+    "draw",
+    "evidence",
+    "house_style",
+    "ink_on",
+    "joined",
+    "kind_label",
+    "layer_of",
+    "leading_rules",
+    "legend_groups",
+    "live",
+    "mapped_rules",
+    "meeting",
+    "misses_any",
+    "number_text",
+    "of_district",
+    "off_for",
+    "percent",
+    "picture",
+    "promised_rules",
+    "rule_label",
+    "scene_for",
+    "shown_count",
+    "swipe",
+    "themes",
+    "walker_text",
+    "walkers",
+    "width_at",
+    "wording",
+    "worst_gaps",
+]

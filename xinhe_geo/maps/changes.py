@@ -1,0 +1,478 @@
+"""What two coverages of the same homes differ in: two walkers under one rule, or one rule before and after a plan."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import shapely
+
+from ..access import coverage
+from ..core import DEMONSTRATION, Rule, UnknownNameError
+from .basemap import Layer, area_layer, names_of, point_styles, points_of
+from .style import (
+    column_of,
+    evidence_line,
+    floats_of,
+    house_style,
+    is_demonstration,
+    joined,
+    kind_label,
+    layer_of,
+    number_text,
+    numbers_of,
+    rule_label,
+    texts_of,
+    wording,
+)
+from .themes import (
+    Mode,
+    Theme,
+    counted_in,
+    has_one,
+    is_presence,
+    limit_text,
+    percent,
+    rows_of,
+    rule_lines,
+    rule_of,
+    share_of,
+    walker_text,
+)
+
+#: Smaller changes of a share, or of minutes, are rounding.
+EPSILON = 1e-9
+MINUTE_STEPS = (-5.0, -1.0, 1.0, 5.0)
+
+
+def rule_for(district: Any, name: str | Rule) -> Rule:
+    """Return a rule by its name, or by the kind whose leading rule it is."""
+    if not isinstance(name, Rule) and name in district.kinds.index and "rule" in district.kinds.columns:
+        own = district.kinds.loc[name, "rule"]
+        name = str(own) if isinstance(own, str) and own else name
+    return rule_of(district, name)
+
+
+def _mode(
+    label: str,
+    title: str,
+    styles: Sequence[dict[str, Any]],
+    pick: np.ndarray,
+    people: np.ndarray,
+    counted: str,
+    lang: str,
+) -> Mode:
+    """Return a mode with, per class, the homes and the given number of people of each home."""
+    t = wording(lang)
+    words = t["count_60plus"] if counted == "people_60plus" else t["count_people"]
+    counts, texts = [], []
+    for i in range(len(styles)):
+        inside = people[pick == i]
+        known = inside[~np.isnan(inside)]
+        counts.append(len(inside))
+        text = words.format(n=len(inside), p=f"{known.sum():,.0f}") if len(known) else t["count"].format(n=len(inside))
+        texts.append(text)
+    return Mode(label, title, list(styles), pick.astype("int64"), counts, texts)
+
+
+def _styled(name: str, label: str, *, skip: bool = False) -> dict[str, Any]:
+    """Return an entry of the style table "change" with its label."""
+    cover = house_style()["cover"]
+    look = cover["unknown"] if name == "unknown" else house_style()["change"][name]
+    return {"line": cover["line"], "width": cover["width"], **look, "label": label, "skip": skip}
+
+
+def _demonstration(district: Any, *tables: pd.DataFrame) -> bool:
+    known = [t for t in tables if "basis" in t.columns and t["basis"].notna().any()]
+    if known:
+        return any(bool(t["basis"].isin(DEMONSTRATION).any()) for t in known)
+    return is_demonstration(district, ("homes", "facilities", "streets"))
+
+
+def _minutes_text(values: np.ndarray, lang: str) -> list[str | None]:
+    t = wording(lang)
+    return [None if math.isnan(v) else number_text(v, t["min"], 1) for v in values]
+
+
+# --- two walkers -----------------------------------------------------------------------------------------------------
+
+
+def walkers_theme(
+    district: Any, rule: str | Rule, first: str, second: str, covers: Sequence[pd.DataFrame] | None, lang: str
+) -> Theme:
+    """
+    Return the homes that one walker reaches within the rule's minutes and the other does not, people 60+ counted.
+
+    The rule is judged by walking time whatever its own method: the walkers differ in nothing else.
+    """
+    own, t = rule_for(district, rule), wording(lang)
+    if is_presence(district, own):
+        timed = [
+            r for r in getattr(district, "rules", pd.DataFrame()).index if not is_presence(district, district.rule(r))
+        ]
+        raise UnknownNameError("按步行时间比较的规则", own.name, [str(r) for r in timed])
+    own = replace(own, method="walk_min")
+    a, b = covers or [coverage(district, rules=[own], profile=who) for who in (first, second)]
+    homes = layer_of(district, "homes")
+    if homes is None:
+        raise UnknownNameError("图层", "homes", sorted(district.layers))
+    rows = rows_of(a, own.name, homes), rows_of(b, own.name, homes)
+    served = [floats_of(r, "served") for r in rows]
+    people = floats_of(homes, "people_60plus")
+    people = people if not np.isnan(people).all() else floats_of(homes, "people")
+    counted = (
+        "people_60plus" if homes is not None and not np.isnan(floats_of(homes, "people_60plus")).all() else "people"
+    )
+    who = [walker_text(district, name, lang) for name in (first, second)]
+    short = [w.split("（")[0].split(" ")[0] if lang == "zh" else w.rsplit(" ", 2)[0] for w in who]
+    unknown = np.isnan(served[0]) | np.isnan(served[1])
+    lost = served[0] - served[1]
+    pick = np.where(lost > EPSILON, 1, np.where(served[1] >= 0.5, 0, 2))
+    pick = np.where(lost < -EPSILON, 3, pick)
+    pick = np.where(unknown, 4, pick)
+    styles = [
+        _styled("stays", t["both_walkers"]),
+        _styled("lose", t["only_walker"].format(a=short[0], b=short[1])),
+        _styled("never", t["no_walker"]),
+        _styled("gain", t["only_walker"].format(a=short[1], b=short[0]), skip=True),
+        _styled("unknown", t["unknown"], skip=True),
+    ]
+    # A home that is partly reached counts with its share, so that the class adds up to the figure above it.
+    amount = np.where(pick == 1, people * np.clip(lost, 0, 1), people)
+    mode = _mode(t["mode_walkers"], t["mode_walkers"], styles, pick, amount, counted, lang)
+    return _walkers_theme(district, own, (first, second), short, rows, mode, people, counted, lang)
+
+
+def _walkers_theme(
+    district: Any,
+    rule: Rule,
+    names: tuple[str, str],
+    short: Sequence[str],
+    rows: Sequence[pd.DataFrame],
+    mode: Mode,
+    people: np.ndarray,
+    counted: str,
+    lang: str,
+) -> Theme:
+    t = wording(lang)
+    served = [floats_of(r, "served") for r in rows]
+    lost = float(np.nansum(np.clip(served[0] - served[1], 0, 1) * people))
+    shares = [share_of(r, people, "served")[0] for r in rows]
+    fact = {
+        "big": number_text(lost, t["person"]) or t["unknown"],
+        "text": t["walkers_fact"].format(den=t[f"den_{counted}"], m=limit_text(rule, lang), a=short[0], b=short[1]),
+    }
+    if all(math.isnan(s) for s in shares):
+        fact = {"big": t["unknown"], "text": ""}
+    elif _demonstration(district, *rows):
+        fact["tag"] = t["demo_value"]
+    note = t["walkers_shares"].format(a=short[0], x=percent(shares[0]), b=short[1], y=percent(shares[1]))
+    table = [
+        (
+            f"{name}{t['minutes']}" if lang == "zh" else f"{t['minutes']} ({name})",
+            _minutes_text(floats_of(r, "minutes"), lang),
+        )
+        for name, r in zip(short, rows, strict=True)
+    ]
+    table.append((t["nearest"], names_of(district, "facilities", column_of(rows[1], "facility"))))
+    lines = [
+        t["line_method"].format(v=t["method_walk_min"]),
+        t["line_who"].format(v=" / ".join(walker_text(district, n, lang) for n in names)),
+        t["line_limit"].format(v=limit_text(rule, lang)),
+        t["line_denominator"].format(v=t[f"den_{counted}"]),
+    ]
+    label = f"{rule_label(district, rule, lang)} · {t['against'].format(a=short[1], b=short[0])}"
+    return Theme(
+        rule.name,
+        label,
+        f"{district.name} · {label}",
+        lines,
+        "homes",
+        [mode],
+        table,
+        rule.kinds,
+        [fact],
+        [note],
+        [],
+        evidence_line(district, rule.kinds, lang),
+    )
+
+
+# --- before and after ------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class _Change:
+    """One reach rule before and after, per home that exists after; `whole` is before, with the homes that are gone."""
+
+    rule: Rule
+    before: pd.DataFrame
+    after: pd.DataFrame
+    whole: pd.DataFrame
+    fresh: np.ndarray
+    gone: gpd.GeoDataFrame | None
+
+
+def rules_of_change(before: Any, covers: Sequence[pd.DataFrame]) -> list[Rule]:
+    """Return the rules of two coverages, those that change most for people first."""
+    found: list[tuple[float, int, Rule]] = []
+    a, b = covers
+    for i, name in enumerate(dict.fromkeys(a.index.get_level_values("rule"))):
+        both = a.xs(name, level="rule")[["served", "people"]].join(b.xs(name, level="rule")["served"].rename("after"))
+        moved = float(((both["after"] - both["served"]).abs() * both["people"]).sum())
+        found.append((-moved, i, rule_of(before, name)))
+    return [rule for _, _, rule in sorted(found, key=lambda entry: entry[:2])]
+
+
+def change_theme(before: Any, after: Any, rule: str | Rule, covers: Sequence[pd.DataFrame] | None, lang: str) -> Theme:
+    """Return who gains and who loses under one rule from `before` to `after`, and by how many minutes."""
+    own = rule_for(before, rule)
+    communities = layer_of(after, "communities")
+    if is_presence(before, own) and communities is not None:
+        return _presence_change(before, after, own, communities, lang)
+    a, b = covers or [coverage(d, rules=[own]) for d in (before, after)]
+    homes, old = layer_of(after, "homes"), layer_of(before, "homes")
+    if homes is None or old is None:
+        raise UnknownNameError("图层", "homes", sorted(after.layers))
+    gone = old[~old.index.isin(homes.index)]
+    change = _Change(
+        own,
+        rows_of(a, own.name, homes),
+        rows_of(b, own.name, homes),
+        rows_of(a, own.name, old),
+        ~homes.index.isin(old.index),
+        gone if len(gone) else None,
+    )
+    people = floats_of(homes, counted_in(own))
+    modes = [_effect_mode(change, people, lang), _minutes_mode(change, people, lang)]
+    facts, notes = _change_facts(change, homes, old, after, lang)
+    t = wording(lang)
+    delta = floats_of(change.after, "minutes") - floats_of(change.before, "minutes")
+    signed = [
+        None if math.isnan(v) else ("0" if abs(v) < 0.05 else f"{v:+.1f} {t['min']}".replace("-", "−")) for v in delta
+    ]
+    table: list[tuple[str, list[str | None]]] = [
+        (t["minutes_before"], numbers_of(change.before, "minutes", t["min"], 1)),
+        (t["minutes_after"], numbers_of(change.after, "minutes", t["min"], 1)),
+        (t["change"], signed),
+        (t["nearest"], names_of(after, "facilities", column_of(change.after, "facility"))),
+    ]
+    label = rule_label(after, own, lang)
+    return Theme(
+        own.name,
+        label,
+        f"{after.name} · {label} · {t['difference']}",
+        rule_lines(after, own, lang),
+        "homes",
+        modes,
+        table,
+        own.kinds,
+        facts,
+        notes,
+        [],
+        evidence_line(after, own.kinds, lang),
+    )
+
+
+def _effect_mode(change: _Change, people: np.ndarray, lang: str) -> Mode:
+    """Colour homes by what becomes of them: newly reached, no longer, always, never, new."""
+    t = wording(lang)
+    a, b = floats_of(change.before, "served"), floats_of(change.after, "served")
+    delta = b - a
+    pick = np.where(delta > EPSILON, 0, np.where(delta < -EPSILON, 1, np.where(b >= 0.5, 2, 3)))
+    pick = np.where(np.isnan(a) | np.isnan(b), 6, pick)
+    pick = np.where(change.fresh & ~np.isnan(b), np.where(b >= 0.5, 4, 5), pick)
+    styles = [
+        _styled("gain", t["gains"]),
+        _styled("lose", t["loses"]),
+        _styled("stays", t["stays_in"]),
+        _styled("never", t["stays_out"]),
+        _styled("fresh_in", t["fresh_in"], skip=True),
+        _styled("fresh_out", t["fresh_out"], skip=True),
+        _styled("unknown", t["unknown"], skip=True),
+    ]
+    moved = np.where((pick == 0) | (pick == 1), people * np.abs(delta), people)
+    return _mode(t["mode_effect"], t["mode_effect"], styles, pick, moved, counted_in(change.rule), lang)
+
+
+def _minutes_mode(change: _Change, people: np.ndarray, lang: str) -> Mode:
+    """Colour homes by how many minutes nearer or farther the nearest one has become."""
+    t = wording(lang)
+    a, b = floats_of(change.before, "minutes"), floats_of(change.after, "minutes")
+    pick = np.searchsorted(np.array(MINUTE_STEPS), b - a, side="left").astype("int64")
+    pick = np.where(np.isnan(a) & ~np.isnan(b), 5, pick)
+    pick = np.where(~np.isnan(a) & np.isnan(b), 6, pick)
+    pick = np.where(np.isnan(a) & np.isnan(b), 7, pick)
+    pick = np.where(np.isnan(floats_of(change.after, "served")), 9, np.where(change.fresh, 8, pick))
+    low, less, more, high = (f"{abs(step):g}" for step in MINUTE_STEPS)
+    words = [
+        t["nearer_than"].format(n=low),
+        t["nearer"].format(a=less, b=low),
+        t["no_change"].format(n=more),
+        t["farther"].format(a=more, b=high),
+        t["farther_than"].format(n=high),
+        t["now_walkable"],
+        t["no_longer_walkable"],
+        t["unreachable"],
+        t["fresh_home"],
+        t["unknown"],
+    ]
+    names = ["gain", "nearer", "stays_same", "farther", "lose", "gain", "lose", "out", "fresh_in", "unknown"]
+    styles = [_styled(n, w, skip=i > 4) for i, (n, w) in enumerate(zip(names, words, strict=True))]
+    return _mode(t["mode_change"], t["mode_change"], styles, pick, people, counted_in(change.rule), lang)
+
+
+def _change_facts(
+    change: _Change, homes: gpd.GeoDataFrame, old: gpd.GeoDataFrame, after: Any, lang: str
+) -> tuple[list[dict[str, str]], list[str]]:
+    """Return people who gain and lose, the share before and after, and who moved in or out."""
+    t = wording(lang)
+    delta = np.nan_to_num(floats_of(change.after, "served") - floats_of(change.before, "served"))
+    parts = []
+    for sign, word in ((1, "gain_fact"), (-1, "lose_fact")):
+        moved = np.clip(sign * delta, 0, 1)
+        amounts = [float(np.nansum(moved * floats_of(homes, c))) for c in ("people", "people_60plus")]
+        parts.append((amounts[0], t[word].format(e=number_text(amounts[1], t["person"]))))
+    if np.isnan(floats_of(change.after, "served")).all():
+        return [{"big": t["unknown"], "text": ""}], []
+    facts = [{"big": number_text(n, t["person"]) or "", "text": text} for n, text in parts]
+    if _demonstration(after, change.after):
+        facts[0]["tag"] = t["demo_value"]
+    shares = [share_of(r, floats_of(r, change.rule.denominator), "served")[0] for r in (change.whole, change.after)]
+    notes = []
+    if not any(math.isnan(s) for s in shares):
+        notes.append(
+            t["shares_of_homes"].format(
+                den=t[f"den_{change.rule.denominator}"], a=percent(shares[0]), b=percent(shares[1])
+            )
+        )
+    if change.gone is not None:
+        notes.append(
+            t["moved_out"].format(
+                n=len(change.gone), p=number_text(float(np.nansum(floats_of(change.gone, "people"))), t["person"])
+            )
+        )
+    if change.fresh.any():
+        fresh = homes[change.fresh]
+        notes.append(
+            t["moved_in"].format(n=len(fresh), p=number_text(float(np.nansum(floats_of(fresh, "people"))), t["person"]))
+        )
+    return facts, notes
+
+
+def _presence_change(before: Any, after: Any, rule: Rule, communities: gpd.GeoDataFrame, lang: str) -> Theme:
+    """Return which communities get one, lose theirs, have one on both sides, or none."""
+    t = wording(lang)
+    a, b = (has_one(d, rule, communities)["open"].to_numpy() > 0 for d in (before, after))
+    pick = np.where(~a & b, 0, np.where(a & ~b, 1, np.where(b, 2, 3)))
+    styles = [
+        {**_styled(n, t[w]), "opacity": 0.75}
+        for n, w in (("gain", "gets_one"), ("lose", "loses_one"), ("stays", "has"), ("never", "hasnt"))
+    ]
+    counts = [int((pick == i).sum()) for i in range(4)]
+    mode = Mode(t["mode_effect"], t["community"], styles, pick.astype("int64"), counts, [f"{c}" for c in counts])
+    names = [n or str(i) for n, i in zip(texts_of(communities, "name"), communities.index, strict=True)]
+    text = t["presence_change"].format(a=int(a.sum()), b=int(b.sum()), n=len(pick)) + t["list_of"].format(
+        y=after.list_year
+    )
+    fact = {"big": f"{int(b.sum()) - int(a.sum()):+d}".replace("-", "−").replace("+0", "0"), "text": text}
+    if is_demonstration(after, ("communities", "facilities")):
+        fact["tag"] = t["demo_value"]
+    label = rule_label(after, rule, lang)
+    lines = [t["line_denominator"].format(v=t["den_community"])]
+    missing = [(names[i], int(i)) for i in np.flatnonzero(~b)]
+    table: list[tuple[str, list[str | None]]] = [
+        (t["before"], [t["has"] if x else t["hasnt"] for x in a]),
+        (t["after"], [t["has"] if x else t["hasnt"] for x in b]),
+    ]
+    return Theme(
+        rule.name,
+        label,
+        f"{after.name} · {label} · {t['difference']}",
+        lines,
+        "presence",
+        [mode],
+        table,
+        rule.kinds,
+        [fact],
+        [],
+        missing,
+        evidence_line(after, rule.kinds, lang),
+    )
+
+
+# --- what was changed ------------------------------------------------------------------------------------------------
+
+
+def changed_layers(
+    before: Any, after: Any, kinds: Sequence[str] | None, lang: str, tags: Mapping[str, str] | None = None
+) -> list[Layer]:
+    """Return the facilities that open, close or move, and the homes that are gone, as layers of their own."""
+    t, layers = wording(lang), []
+    old, new = layer_of(before, "homes"), layer_of(after, "homes")
+    if old is not None:
+        gone = old if new is None else old[~old.index.isin(new.index)]
+        if len(gone):
+            look = {**house_style()["change"]["gone"], "label": t["homes_gone"]}
+            layers.append(
+                area_layer(gone, "gone", t["homes_gone"], look, names=texts_of(gone, "name"), one=t["homes_gone"])
+            )
+    points = _changed_points(before, after, kinds, lang, tags or {})
+    return [*layers, points] if points is not None else layers
+
+
+def _open(district: Any, kinds: Sequence[str] | None) -> gpd.GeoDataFrame | None:
+    frame = layer_of(district, "facilities")
+    if frame is None:
+        return None
+    keep = (column_of(frame, "state").fillna("open") == "open").to_numpy()
+    return frame[keep & (frame["kind"].isin(list(kinds)).to_numpy() if kinds else True)]
+
+
+def _changed_points(
+    before: Any, after: Any, kinds: Sequence[str] | None, lang: str, tags: Mapping[str, str]
+) -> Layer | None:
+    """Return one large symbol (with its tag, if any) per facility that opens, closes or moves; a list says what becomes of it."""
+    t = wording(lang)
+    a, b = (_open(d, kinds) for d in (before, after))
+    if a is None or b is None:
+        return None
+    both = b.index.intersection(a.index)
+    moved = [i for i in both if not shapely.equals_exact(a.geometry[i], b.geometry[i], 0.05)]
+    rows: list[tuple[str, Any, str]] = [
+        ("opens", b.loc[[i]], t["opens"]) for i in b.index.difference(a.index, sort=False)
+    ]
+    rows += [("moves", b.loc[[i]], t["moves"]) for i in moved]
+    rows += [("closes", a.loc[[i]], t["closes"]) for i in a.index.difference(b.index, sort=False)]
+    if not rows:
+        return None
+    frame = pd.concat([row for _, row, _ in rows])
+    styles: list[dict[str, Any]] = []
+    for what, row, _ in rows:
+        kind = str(row["kind"].iloc[0])
+        look = point_styles(after, kind, lang)[2 if what == "closes" else 0]
+        tag = None if what == "closes" else tags.get(str(row.index[0]))
+        size = {"size": 11} if tag is None else {"symbol": tag, "size": 13}  # a letter is read across the room
+        styles.append({**look, **size, "keep": True, "ring": house_style()["change"]["ring"][what], "label": t[what]})
+    names = [n or str(i) for n, i in zip(texts_of(frame, "name"), frame.index, strict=True)]
+    labels = [kind_label(after, str(k), lang) for k in frame["kind"]]
+    listing = [{"name": n, "people": w, "why": k} for n, k, (_, _, w) in zip(names, labels, rows, strict=True)]
+    table: list[tuple[str, list[str | None]]] = [(t["kind"], list(labels)), (t["change"], [w for _, _, w in rows])]
+    layer = Layer(
+        "changed", t["changed"], "P", points_of(frame), styles, np.arange(len(frame)), list(names), table, find=True
+    )
+    layer.extra["list"] = listing
+    return layer
+
+
+def change_line(before: Any, after: Any, lang: str) -> str:
+    """Return the years of both sides and what the plan is called."""
+    t = wording(lang)
+    plan = str(getattr(after, "manifest", {}).get("scenario", "") or "")
+    years = [str(d.year) for d in (before, after)]
+    return joined([f"{t['before']} {years[0]}", f"{t['after']} {years[1]}" + (f"（{plan}）" if plan else "")], lang)

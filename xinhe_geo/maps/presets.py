@@ -1,0 +1,267 @@
+"""Maps that have a name: the present state, completeness, all gaps, renewal parcels, and one per rule; each computes what it needs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import shapely
+
+from ..access import completeness, coverage, gaps, headlines
+from ..core import Rule
+from ..district import District
+from .basemap import points_of
+from .leading_rules import rings_of
+from .scene import Scene, reasons_of, scene_of
+from .style import (
+    cell_text,
+    floats_of,
+    house_style,
+    joined,
+    layer_of,
+    rule_label,
+    shown_count,
+    texts_of,
+    wording,
+    words_of,
+)
+from .themes import land_text, walker_text
+
+#: Maps that are not of one rule.
+OVERVIEW, COMPLETENESS, GAPS, PARCELS = "overview", "completeness", "gaps", "parcels"
+
+
+def themes(district: District, lang: str = "zh") -> pd.Series:
+    """
+    List the maps that have a name.
+
+    Returns
+    -------
+    titles
+        Index: what to ask `sheet` and `map` for ("overview", "completeness", "gaps", "parcels", the names of the district's
+        rules); values: 图名.
+    """
+    t, rules = wording(lang), district.rules
+    fixed = {
+        OVERVIEW: t["overview"],
+        COMPLETENESS: t["sheet_completeness"],
+        GAPS: t["sheet_gaps"],
+        PARCELS: t["sheet_parcels"],
+    }
+    own = {name: rule_label(district, district.rule(name), lang) for name in rules.index}
+    return pd.Series({**fixed, **own}, name="title", dtype="str")
+
+
+def scene_for(
+    district: District,
+    what: str,
+    *,
+    show: str = "minutes",
+    results: Mapping[str, Any] | None = None,
+    lang: str = "zh",
+    fewer_than: int = 0,
+) -> Scene:
+    """Return what a theme shows; see `theme_pages`, and `shown_count` for `fewer_than`."""
+    more: dict[str, Any] = {
+        "rule": None,
+        "gaps": None,
+        "values": None,
+        "unit": "",
+        "show": show,
+        "lang": lang,
+        "fewer_than": fewer_than,
+    }
+    title = f"{district.name}{'' if lang == 'zh' else ' · '}{themes(district, lang)[what]}"
+    if what == OVERVIEW:
+        return scene_of(district, None, None, title=title, **more)
+    if what == COMPLETENESS:
+        table = completeness(district) if results is None else results["completeness"]
+        values = table["completeness"] if len(table) else pd.Series(dtype="float64")
+        scene = scene_of(district, None, None, title=title, **{**more, "values": values if len(values) else None})
+        return replace(
+            scene, themes=[replace(theme, lines=_completeness_lines(district, lang)) for theme in scene.themes]
+        )
+    if what == GAPS:
+        return _of_gaps(district, title, results, more)
+    if what == PARCELS:
+        return _of_parcels(district, scene_of(district, None, None, title=title, **more), results, lang, fewer_than)
+    rule = district.rule(what)
+    cover = coverage(district, rules=[what]) if results is None else results["cover"]
+    missing = _gaps_of(district, cover, rule, results)
+    more |= {"rule": what, "gaps": missing}
+    rings = rings_of(district, rule)
+    if rings is not None and lang == "en":
+        rings["profile"] = cell_text(district.profiles, rule.profile, "label_en") or rule.profile
+    return scene_of(district, cover, rings, title=f"{district.name} · {rule_label(district, rule, lang)}", **more)
+
+
+def _completeness_lines(district: District, lang: str) -> list[str]:
+    """Return how completeness is counted; 15 minutes of an adult is what `completeness` takes by itself."""
+    t = wording(lang)
+    return [
+        t["line_method"].format(v=t["method_walk_min"]),
+        t["line_who"].format(v=walker_text(district, "adult", lang)),
+        t["line_limit"].format(v=t["up_to"].format(b=15, u=t["min"])),
+        t["line_denominator"].format(v=t["den_people"]),
+    ]
+
+
+def _gaps_of(
+    district: District, cover: pd.DataFrame, rule: Rule, results: Mapping[str, Any] | None
+) -> gpd.GeoDataFrame | None:
+    if results is not None:
+        table = results["gap_tables"].get(rule.name)
+    else:
+        known = len(cover) and headlines(district, cover)["value"].notna().get(rule.name, False)
+        table = gaps(district, cover, rule.name) if known else None
+    return table if table is not None and len(table) else None
+
+
+def _promises(district: District, cover: pd.DataFrame, results: Mapping[str, Any] | None) -> list[str]:
+    """Return the rules that stand in a text someone read and have a value here."""
+    lead = headlines(district, cover) if results is None else results["headlines"]
+    return [r for r in lead.index if district.rule(r).confidence == "read" and pd.notna(lead.loc[r, "value"])]
+
+
+def _promised_gaps(
+    district: District, cover: pd.DataFrame, results: Mapping[str, Any] | None
+) -> dict[str, gpd.GeoDataFrame]:
+    """Return the gaps of each promise that is not kept for all, with their reasons."""
+    own = {} if results is None else results["gap_tables"]
+    tables = {r: own[r] if r in own else gaps(district, cover, r) for r in _promises(district, cover, results)}
+    return {r: table for r, table in tables.items() if len(table) and "reason" in table.columns}
+
+
+def misses_any(district: District, results: Mapping[str, Any]) -> bool:
+    """Return whether `worst_gaps` finds any home."""
+    return len(results["cover"]) > 0 and bool(_promised_gaps(district, results["cover"], results))
+
+
+def worst_gaps(
+    district: District, results: Mapping[str, Any] | None = None, lang: str = "zh"
+) -> gpd.GeoDataFrame | None:
+    """
+    List the homes that miss something promised, each with its largest gap.
+
+    Returns
+    -------
+    homes
+        Index home, most people not served first; as `gaps`, the reason begins with what else is missing; `missed`: of how many
+        promises. None without any gap.
+    """
+    cover = coverage(district) if results is None else results["cover"]
+    if not len(cover):
+        return None
+    t = wording(lang)
+    parts = [
+        table.assign(lacks=rule_label(district, district.rule(rule), lang))
+        for rule, table in _promised_gaps(district, cover, results).items()
+    ]
+    if not parts:
+        return None
+    every = pd.concat(parts)
+    every["n"] = every.groupby(level=0)["lacks"].transform("count")
+    every["order"] = range(len(every))
+    every = every.sort_values(
+        ["unserved", "n", "order"], ascending=[False, False, True], kind="stable", na_position="last"
+    )
+    worst = every[~every.index.duplicated()].rename(columns={"n": "missed"})
+    tail = [t["also_lacks"].format(n=n) if n else "" for n in worst["missed"] - 1]
+    why = reasons_of(district, worst, lang)
+    worst = worst.assign(
+        reason=[f"{t['because'].format(w=w, r=r)}{x}" for w, r, x in zip(worst["lacks"], why, tail, strict=True)]
+    )
+    return gpd.GeoDataFrame(worst, geometry="geometry", crs=district.crs)
+
+
+def _of_gaps(district: District, title: str, results: Mapping[str, Any] | None, more: Mapping[str, Any]) -> Scene:
+    """Return the homes by how many promises they miss, the worst of them numbered with their reason."""
+    lang, worst = more["lang"], worst_gaps(district, results, more["lang"])
+    if worst is None:
+        return _without_facilities(scene_of(district, None, None, title=title, **more))
+    t, homes = wording(lang), district.layers["homes"]
+    counts = worst["missed"].reindex(homes.index).fillna(0.0).rename("gaps_counted")
+    scene = scene_of(
+        district, None, None, title=title, **{**more, "gaps": worst, "values": counts, "unit": t["promise"]}
+    )
+    cover = coverage(district) if results is None else results["cover"]
+    lines = [t["promises_asked"].format(n=len(_promises(district, cover, results)))]
+    fact = {
+        "big": t["count"].format(n=shown_count(len(worst), "", lang, more["fewer_than"])),
+        "text": t["gaps_fact"],
+        **({"tag": t["demo_value"]} if scene.mark else {}),
+    }
+    themes = [replace(theme, lines=lines, facts=[fact]) for theme in scene.themes]
+    return replace(scene, themes=themes, layers=[x for x in scene.layers if x.id != "gaps-a"])
+
+
+def _without_facilities(scene: Scene) -> Scene:
+    return replace(scene, off=[*scene.off, *(x.id for x in scene.layers if x.id.startswith("k-"))])
+
+
+# --- renewal parcels ---------------------------------------------------------------------------------------------------
+
+
+def _of_parcels(
+    district: District, scene: Scene, results: Mapping[str, Any] | None, lang: str, fewer_than: int
+) -> Scene:
+    """Return the present state with the parcels in front: what each is, who lives on it, and which promises they miss."""
+    layer, parcels = next((x for x in scene.layers if x.id == "parcels"), None), layer_of(district, "parcels")
+    if layer is None or parcels is None:
+        return _without_facilities(scene)
+    t, land = wording(lang), parcels.geometry.area
+    sizes: list[str | None] = [land_text(m2, lang) for m2 in land]
+    layer.styles = [{**layer.styles[0], **house_style()["parcel_first"]}]
+    for row in (r for group in scene.groups for r in group["rows"] if r["ids"] == [layer.id]):
+        row["key"] = [layer.styles[0], layer.shape]
+    texts = _parcel_texts(district, parcels, results, lang, fewer_than)
+    layer.table = [(t["land"], sizes), (t["parcel_what"], list(texts))]
+    layer.extra["list"] = [
+        {"name": name or str(i), "people": size, "why": why}
+        for i, name, size, why in zip(parcels.index, texts_of(parcels, "name"), sizes, texts, strict=True)
+    ]
+    lines = [t["n_parcels"].format(n=len(parcels)), land_text(land.sum(), lang)]
+    west, south, east, north = parcels.total_bounds
+    edge = 0.25 * max(east - west, north - south)
+    bounds = (float(west - edge), float(south - edge), float(east + edge), float(north + edge))
+    labels = [replace(x, zoom=0.0, rank=-1.0, written={}) if x.layer == "parcels" else x for x in scene.labels]
+    labels = sorted(labels, key=lambda x: x.rank)
+    return replace(_without_facilities(scene), lines=lines, bounds=bounds, labels=labels)
+
+
+def _parcel_texts(
+    district: District, parcels: gpd.GeoDataFrame, results: Mapping[str, Any] | None, lang: str, fewer_than: int
+) -> list[str]:
+    """Return per parcel its use, the homes and residents on it, and how many of them each promise does not serve."""
+    t, uses, homes = wording(lang), words_of(parcels, "use", lang), layer_of(district, "homes")
+    if homes is None:
+        return [use or "" for use in uses]
+    cover = coverage(district) if results is None else results["cover"]
+    tables = _promised_gaps(district, cover, results) if len(cover) else {}
+    spots = points_of(homes)
+    texts = []
+    for use, shape in zip(uses, parcels.geometry, strict=True):
+        own = homes.index[shapely.intersects(shape, np.asarray(spots.array))]
+        people = float(np.nansum(floats_of(homes.loc[own], "people")))
+        counts = t["parcel_homes"].format(
+            n=shown_count(len(own), "", lang, fewer_than), p=shown_count(people, "", lang, fewer_than)
+        )
+        missed = {r: float(table.reindex(own)["unserved"].sum()) for r, table in tables.items()}
+        lacks = [
+            t["parcel_missed"].format(
+                w=rule_label(district, district.rule(r), lang), n=shown_count(n, "", lang, fewer_than)
+            )
+            for r, n in sorted(missed.items(), key=lambda item: (-item[1], item[0]))
+            if n > 0
+        ]
+        parts = [
+            use,
+            counts if len(own) else t["parcel_empty"],
+            t["parcel_lacks"].format(w=joined(lacks, lang)) if lacks else "",
+        ]
+        texts.append(t["semicolon"].join(x for x in parts if x))
+    return texts

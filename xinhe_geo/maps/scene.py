@@ -1,0 +1,504 @@
+"""Everything a map shows, collected once: layers in drawing order, labels, themes, legend. Pages and pictures are made of it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import shapely
+
+from ..core import Rule, UnknownNameError
+from .basemap import (
+    Label,
+    Layer,
+    area_layer,
+    border_layers,
+    facility_layers,
+    ground_layers,
+    homes_layer,
+    is_area,
+    labels_of,
+    made_once,
+    names_of,
+    only,
+    points_of,
+    road_layers,
+    small_points,
+    style_only,
+)
+from .style import (
+    CORE,
+    badges_of,
+    blank_shapes,
+    column_of,
+    evidence_line,
+    floats_of,
+    foot_lines,
+    house_style,
+    is_demonstration,
+    layer_of,
+    number_text,
+    numbers_of,
+    shown_count,
+    texts_of,
+    wording,
+    words_of,
+)
+from .themes import Theme, first_theme, ring_minutes, themes_of, values_theme
+
+SHOWS = ("minutes", "straight")
+
+
+@dataclass
+class Scene:
+    """Everything a map shows, in the district's metric CRS."""
+
+    lang: str
+    title: str
+    lines: list[str]
+    badges: list[tuple[str, str]]
+    foot: list[str]
+    evidence: str
+    mark: str
+    crs: Any
+    bounds: tuple[float, float, float, float]
+    whole: tuple[float, float, float, float]
+    layers: list[Layer]
+    labels: list[Label]
+    themes: list[Theme]
+    groups: list[dict[str, Any]]
+    off: list[str]
+    first: int
+    manifest: Mapping[str, Any] = field(default_factory=dict)  # what may become a file is written there
+
+
+#: So many gaps carry their number at once; the others are dots until one comes near, so that the colours below stay visible.
+FIRST_GAPS, NEAR_ZOOM = 20, 15.0
+
+
+def beside(
+    x: float, y: float, r: float, free: Callable[[tuple[float, float, float, float]], bool]
+) -> tuple[float, float]:
+    """Return where a symbol goes that must be seen: at its place or as near to it as there is room; over others where there is none."""
+    for far in (0.0, 1.0, 1.5, 2.05):
+        for i, j in ((0, 1), (0, -1), (1, 0), (-1, 0)):
+            bx, by = x + i * far * r, y + j * far * r
+            if free((bx - r, by - r, bx + r, by + r)):
+                return bx, by
+    return x, y
+
+
+# --- rings and gaps --------------------------------------------------------------------------------------------------
+
+
+def _exterior(shape: Any) -> Any:
+    """Return the outer lines of an area, without those of its holes."""
+    parts = [p for p in shapely.get_parts(shape) if p.geom_type == "Polygon"]
+    return shapely.MultiLineString([shapely.get_coordinates(shapely.get_exterior_ring(p)) for p in parts])
+
+
+def _ring_layers(district: Any, rings: gpd.GeoDataFrame, bare: bool, lang: str) -> tuple[list[Layer], list[Label]]:
+    """
+    Return a tint and an outline per ring, the nearer the finer dashed, with its minutes written on the line.
+
+    `bare` leaves the lines around holes away: homes that are coloured by their own minutes say more, and more calmly.
+    """
+    t, look = wording(lang), house_style()["rings"]
+    rings = rings.to_crs(district.crs) if rings.crs is not None else rings
+    there = ~blank_shapes(rings)
+    rings, minutes = rings[there], ring_minutes(rings)[there]
+    metres = "metres" in rings.columns or "metres" in rings.index.names
+    unit = t["m"] if metres else t["min"]
+    walkers = (
+        list(dict.fromkeys(column_of(rings, "profile").dropna().astype(str))) if "profile" in rings.columns else []
+    )
+    who = f" · {walkers[0]}" if len(walkers) == 1 else ""
+    levels = sorted(set(minutes))
+    styles = [
+        {**style_only(look), "dash": look["dashes"][min(len(levels) - 1 - i, 2)], "label": f"{level:g} {unit}{who}"}
+        for i, level in enumerate(levels)
+    ]
+    for style in styles:
+        del style["dashes"], style["tint"]
+    shapes = rings.geometry.simplify(2.0)
+    pick = np.array([levels.index(m) for m in minutes], dtype="int64")
+    layers: list[Layer] = []
+    labels: list[Label] = []
+    for i, style in enumerate(styles):
+        own = shapes[pick == i]
+        lines = own.map(_exterior) if bare else own.boundary
+        name, zeros = f"rings-{i}", np.zeros(len(own), dtype="int64")
+        layers.append(Layer(f"{name}-a", style["label"], "A", own, [{"fill": look["tint"]}], zeros))
+        layers.append(Layer(name, style["label"], "L", lines, [style], zeros))
+        labels += [Label(style["label"], "ring", line, 0, -5, name) for line in lines]
+    return layers, labels
+
+
+def _gap_layers(district: Any, gaps: gpd.GeoDataFrame, lang: str, fewer_than: int) -> list[Layer]:
+    """Return gap places, most people first, as numbered points with the reasons beside them."""
+    t, look = wording(lang), house_style()["gap"]
+    gaps = gaps.to_crs(district.crs) if gaps.crs is not None else gaps
+    there = ~blank_shapes(gaps)
+    gaps = gaps[there]
+    people = floats_of(gaps, "unserved" if "unserved" in gaps.columns else "people_unserved")
+    elderly = "counted" in gaps.columns and bool((gaps["counted"] == "people_60plus").all())
+    order = np.argsort(-np.where(np.isnan(people), -1.0, people), kind="stable")
+    gaps, people = gaps.iloc[order], people[order]
+    names = [n or str(i) for n, i in zip(texts_of(gaps, "name"), gaps.index, strict=True)]
+    minutes = numbers_of(gaps, "minutes", t["min"], 1)
+    reasons = [
+        r or "" for r in (texts_of(gaps, "reason") if "lacks" in gaps.columns else reasons_of(district, gaps, lang))
+    ]
+    communities = names_of(district, "communities", column_of(gaps, "community"))
+    counts = [shown_count(p, t["person"], lang, fewer_than) for p in people]
+    table: list[tuple[str, list[str | None]]] = [
+        (t["unserved_60plus" if elderly else "unserved"], counts),
+        (t["minutes"], minutes),
+        (t["community"], communities),
+        (t["reason"], list(reasons)),
+    ]
+    listing = [
+        {"name": n, "people": p or t["unknown"], "why": " · ".join(x for x in (c, r or m) if x)}
+        for n, p, c, m, r in zip(names, counts, communities, minutes, reasons, strict=True)
+    ]
+    styles: list[dict[str, Any]] = [
+        {
+            "fill": look["line"],
+            "symbol": str(i + 1) if i < 99 else "",
+            "size": 9,
+            "keep": i < 10,
+            "label": t["gaps"],
+            **({"near": NEAR_ZOOM} if i >= FIRST_GAPS else {}),
+        }
+        for i in range(len(gaps))
+    ]
+    layers = []
+    flat = is_area(gaps)
+    if flat.any():
+        edges = gaps[flat].set_geometry(gaps[flat].boundary)
+        layers.append(area_layer(edges, "gaps-a", t["gaps"], only(look, "line", "width"), shape="L"))
+    points = Layer("gaps", t["gaps"], "P", points_of(gaps), styles, np.arange(len(gaps)), list(names), table, find=True)
+    points.extra["list"] = listing
+    return [*layers, points]
+
+
+def reasons_of(district: Any, gaps: gpd.GeoDataFrame, lang: str) -> list[str | None]:
+    """Return why each place is not served: the sentence of `gaps`, or the same facts in the other language."""
+    walked, crow, detour = (floats_of(gaps, c) for c in ("minutes", "straight_metres", "detour"))
+    if lang == "zh" or "straight_metres" not in gaps.columns:
+        return texts_of(gaps, "reason")
+    t = wording(lang)
+    names = names_of(district, "facilities", column_of(gaps, "facility_minutes"))
+    found: list[str | None] = []
+    for name, m, s, d, wall in zip(names, walked, crow, detour, texts_of(gaps, "crosses"), strict=True):
+        if np.isnan(s):
+            found.append(t["why_none"])
+        elif np.isnan(m):
+            found.append(t["why_cut_off"].format(s=number_text(s, t["m"])))
+        else:
+            more = t["why_behind"].format(w=wall) if wall else ""
+            more += t["why_detour"].format(d=f"{d:.1f}") if d > 1.5 else ""
+            found.append(t["why_far"].format(f=name or "", m=f"{m:.1f}", s=number_text(s, t["m"])) + more)
+    return found
+
+
+# --- the scene -------------------------------------------------------------------------------------------------------
+
+
+def _fit(
+    district: Any,
+    themes: Sequence[Theme],
+    gaps: gpd.GeoDataFrame | None,
+    rings: gpd.GeoDataFrame | None,
+    first_theme: int,
+) -> tuple[Any, Any]:
+    """Return what the map shows first (where people live, for a theme) and the whole district; metric bounds."""
+    whole = None
+    for name in ("district", "zones", "communities", "homes", "streets", "facilities"):
+        frame = layer_of(district, name)
+        if frame is not None:
+            whole = frame.total_bounds
+            break
+    if whole is None:
+        raise ValueError("没有可画的图层：至少要有街道界、小区、道路或设施之一")
+    first = whole
+    focus = layer_of(district, "communities" if themes and themes[first_theme].layer == "presence" else "homes")
+    if (themes or gaps is not None) and focus is not None:
+        first = focus.total_bounds
+    if rings is not None and len(rings) and not rings.geometry.is_empty.all():
+        found = (rings.to_crs(district.crs) if rings.crs is not None else rings).total_bounds
+        first = np.concatenate([np.minimum(first[:2], found[:2]), np.maximum(first[2:], found[2:])])
+    return tuple(float(v) for v in first), tuple(float(v) for v in whole)
+
+
+def scene_of(
+    district: Any,
+    cover: pd.DataFrame | None,
+    rings: gpd.GeoDataFrame | None,
+    *,
+    rule: str | Rule | None,
+    gaps: gpd.GeoDataFrame | None,
+    values: pd.Series | None,
+    unit: str,
+    show: str,
+    title: str | None,
+    lang: str,
+    themes: Sequence[Theme] = (),
+    extra: Sequence[Layer] = (),
+    fewer_than: int = 0,
+) -> Scene:
+    """
+    Collect what a map shows: layers from the ground up, labels, themes, legend, and the words of the sheet.
+
+    `themes` made elsewhere come instead of those of `cover`; `extra` layers lie over the others of their shape;
+    `fewer_than` as in `shown_count`: no smaller count of people or homes is among the words.
+    """
+    t = wording(lang)
+    if show not in SHOWS:
+        raise UnknownNameError("显示方式", show, SHOWS)
+    homes, communities = layer_of(district, "homes"), layer_of(district, "communities")
+    themes = list(themes) or themes_of(district, cover, rule, rings, show, lang, fewer_than)
+    if values is not None and homes is not None:
+        themes.insert(0, values_theme(district, values, title, unit, homes, lang, fewer_than))
+    start = 0 if values is not None else first_theme(district, themes, rings)
+    for theme in themes:
+        if title:
+            theme.title = title if len(themes) == 1 else f"{title} · {theme.label}"
+    ring_layers: list[Layer] = []
+    ring_labels: list[Label] = []
+    if rings is not None and len(rings):
+        ring_layers, ring_labels = _ring_layers(district, rings, any(theme.layer == "homes" for theme in themes), lang)
+    gap_layers = _gap_layers(district, gaps, lang, fewer_than) if gaps is not None and len(gaps) else []
+    layers = _stack(district, themes, communities, ring_layers, [*gap_layers, *extra], lang)
+    demonstration = is_demonstration(district, CORE)
+    first, whole = _fit(district, themes, gaps, rings, start)
+    name = title or f"{district.name} · " + (t["gaps"] if gap_layers else t["overview"])
+    name = themes[start].title if themes else name
+    labels = sorted([*ring_labels, *made_once(district, "labels", lang, labels_of)], key=lambda x: x.rank)
+    return Scene(
+        lang,
+        name,
+        _overview(district, lang, fewer_than),
+        badges_of(district, demonstration, lang),
+        foot_lines(district, lang),
+        evidence_line(district, (), lang),
+        t["demo"] if demonstration else "",
+        district.crs,
+        first,
+        whole,
+        layers,
+        labels,
+        themes,
+        _groups(district, layers, lang),
+        _start_off(district, layers, themes),
+        start,
+        district.manifest,
+    )
+
+
+def with_layers_of(old: Scene, new: Scene) -> tuple[list[Layer], list[dict[str, Any]]]:
+    """Return the layers and the legend of `new` with those that only `old` has: a switch for everything that is drawn."""
+    known = {layer.id for layer in new.layers}
+    missing = [layer for layer in old.layers if layer.id not in known]
+    layers = [
+        *new.layers,
+        *(replace(x, geometry=x.geometry.iloc[:0], pick=x.pick[:0], names=None, table=[], written={}) for x in missing),
+    ]
+    groups = []
+    for group in new.groups:
+        own = [row["ids"][0] for row in group["rows"]]
+        more = [r for g in old.groups if g["id"] == group["id"] for r in g["rows"] if r["ids"][0] not in own]
+        groups.append({**group, "rows": [*group["rows"], *more]})
+    return layers, groups
+
+
+def _overview(district: Any, lang: str, fewer_than: int) -> list[str]:
+    """Return what there is: homes, residents, facilities, communities."""
+    t, lines = wording(lang), []
+    homes, facilities, communities = (layer_of(district, n) for n in ("homes", "facilities", "communities"))
+    if homes is not None:
+        lines.append(t["n_homes"].format(n=shown_count(len(homes), "", lang, fewer_than)))
+        people = floats_of(homes, "people")
+        if not np.isnan(people).all():
+            lines.append(t["n_people"].format(n=shown_count(float(np.nansum(people)), "", lang, fewer_than)))
+    if facilities is not None:
+        lines.append(t["n_facilities"].format(n=f"{len(facilities):,}"))
+    if communities is not None:
+        lines.append(t["n_communities"].format(n=len(communities)))
+    return lines
+
+
+def _stack(
+    district: Any,
+    themes: Sequence[Theme],
+    communities: gpd.GeoDataFrame | None,
+    rings: list[Layer],
+    gaps: list[Layer],
+    lang: str,
+) -> list[Layer]:
+    """Return all layers in drawing order, the lowest first."""
+    style, t = house_style(), wording(lang)
+    layers = [*made_once(district, "ground", lang, ground_layers), *(r for r in rings if r.shape == "A")]
+    layers += made_once(district, "homes", lang, homes_layer)
+    if communities is not None and any(theme.layer == "presence" for theme in themes):
+        blank = {**only(style["presence"], "line", "width"), "label": ""}
+        names = texts_of(communities, "name")
+        layers.append(
+            area_layer(communities, "presence", t["community"], blank, names=names, ask=True, one=t["community"])
+        )
+    layers += made_once(district, "roads", lang, road_layers)
+    parcels = layer_of(district, "parcels")
+    if parcels is not None:
+        # A tint would falsify the colours of the homes below.
+        look = only(style["parcel"], "line", "width", "dash") if themes else style["parcel"]
+        table = [(t["use"], [v or "" for v in words_of(parcels, "use", lang)])] if "use" in parcels else []
+        layers.append(
+            area_layer(
+                parcels,
+                "parcels",
+                t["parcels"],
+                {**look, "label": t["parcels"]},
+                find=True,
+                ask=True,
+                names=texts_of(parcels, "name"),
+                table=table,
+                one=t["parcels"],
+            )
+        )
+    outline = layer_of(district, "district")
+    if outline is not None:
+        layers.append(area_layer(outline, "veil", "", {"fill": style["paper"]}))
+    layers += [
+        *made_once(district, "borders", lang, border_layers),
+        *(x for x in [*rings, *gaps] if x.shape == "L"),
+        *(x for x in gaps if x.shape == "A"),
+    ]
+    places = layer_of(district, "places")
+    if places is not None:
+        points = gpd.GeoDataFrame(geometry=points_of(places), crs=places.crs)
+        blank = {"fill": "none", "mark": "none"}
+        layers.append(
+            Layer(
+                "places",
+                t["places"],
+                "N",
+                points.geometry,
+                [blank],
+                np.zeros(len(points), dtype="int64"),
+                texts_of(places, "name"),
+                [],
+                find=True,
+                one=t["places"],
+            )
+        )
+    layers += [g for g in gaps if g.shape == "P"]
+    layers += made_once(district, "facilities", lang, facility_layers)
+    return [*layers, *made_once(district, "small points", lang, small_points)]
+
+
+_START_OFF = ("grid", "bare_ground", "micro_spaces", "gates", "areas")
+
+
+def _start_off(district: Any, layers: Sequence[Layer], themes: Sequence[Theme]) -> list[str]:
+    """Return what is hidden at first: fine divisions, and on the overview kinds that the plan does not count on."""
+    off = [layer.id for layer in layers if layer.id in _START_OFF]
+    outlines = [layer.id for layer in layers if layer.id.startswith("rings-") and layer.shape == "L"]
+    if any(theme.layer == "homes" for theme in themes):  # the homes show the nearer minutes themselves
+        off += [name + end for name in outlines[:-1] for end in ("", "-a")]
+    kinds = district.kinds
+    if themes or not {"essential", "lead"} <= set(kinds.columns):
+        return off
+    keep = kinds.index[kinds["essential"].eq(True) | kinds["lead"].isin(["community", "circle"])]
+    wanted = {f"k-{k}" for k in keep}
+    points = [layer.id for layer in layers if layer.id.startswith("k-")]
+    return off + ([i for i in points if i.removesuffix("-a") not in wanted] if wanted & set(points) else [])
+
+
+def off_for(scene_layers: Sequence[Layer], theme: Theme) -> list[str]:
+    """Return what a theme hides at first: facilities of other kinds, and land use that would compete with the colours."""
+    keep = {f"k-{k}" for k in theme.kinds}
+    return [x.id for x in scene_layers if x.id.startswith("k-") and x.id.removesuffix("-a") not in keep]
+
+
+def _groups(district: Any, layers: Sequence[Layer], lang: str) -> list[dict[str, Any]]:
+    """Return the legend: one row per layer that can be switched, with what its colours mean."""
+    t = wording(lang)
+    by_id = {layer.id: layer for layer in layers}
+    groups: list[dict[str, Any]] = []
+    top = []
+    for ring in (layer for layer in layers if layer.id.startswith("rings-") and layer.shape == "L"):
+        top.append(
+            {
+                "ids": [ring.id, f"{ring.id}-a"],
+                "label": f"{t['rings']} {ring.label}",
+                "key": [_swatch(ring.styles[0]), "L"],
+            }
+        )
+    if "gaps" in by_id:
+        ids = [i for i in ("gaps", "gaps-a") if i in by_id]
+        top.append({"ids": ids, "label": t["gaps"], "count": str(len(by_id["gaps"].geometry))})
+    if "changed" in by_id:
+        top.append({"ids": ["changed"], "label": t["changed"], "count": str(len(by_id["changed"].geometry))})
+    if "gone" in by_id:
+        key = [_swatch(by_id["gone"].styles[0]), "A"]
+        top.append({"ids": ["gone"], "label": t["homes_gone"], "count": str(len(by_id["gone"].geometry)), "key": key})
+    if top:
+        groups.append({"id": "theme", "label": t["theme"], "open": True, "rows": top})
+    kinds = [layer for layer in layers if layer.id.startswith("k-") and layer.shape == "P"]
+    rows = [
+        {
+            "ids": [i for i in (k.id, f"{k.id}-a") if i in by_id],
+            "label": re.split("[（(]", k.label)[0],
+            "count": str(len(k.geometry)),
+            "key": [_swatch(k.styles[0]), "P"],
+        }
+        for k in kinds
+    ]
+    if rows:
+        note = t["facility_state"] if any((k.pick > 0).any() for k in kinds) else ""
+        groups.append({"id": "facilities", "label": t["facilities"], "open": True, "rows": rows, "note": note})
+    base = [
+        _base_row(by_id, ids, lang)
+        for ids in (
+            ("district",),
+            ("zones",),
+            ("areas",),
+            ("communities",),
+            ("grid",),
+            ("homes",),
+            ("gates",),
+            ("parcels",),
+            ("streets", "roads"),
+            ("barriers",),
+            ("water", "water-line"),
+            ("green",),
+            ("landuse",),
+            ("bare_ground",),
+            ("micro_spaces",),
+        )
+        if ids[0] in by_id or (len(ids) > 1 and ids[1] in by_id)
+    ]
+    base.append({"ids": ["labels"], "label": t["labels"]})
+    groups.append({"id": "base", "label": t["base"], "open": not rows or len(rows) < 12, "rows": base})
+    return groups
+
+
+def _base_row(by_id: Mapping[str, Layer], ids: Sequence[str], lang: str) -> dict[str, Any]:
+    there = [i for i in ids if i in by_id]
+    layer = by_id[there[0]]
+    used = sorted({int(j) for i in there for j in set(by_id[i].pick)}, reverse=layer.shape == "L")
+    row: dict[str, Any] = {"ids": there, "label": layer.label}
+    if len(layer.styles) == 1:
+        row["key"] = [_swatch(layer.styles[0]), layer.shape]
+    else:
+        row["keys"] = [[_swatch(layer.styles[j]), layer.shape] for j in used if layer.styles[j].get("label")]
+    return row
+
+
+def _swatch(style: Mapping[str, Any]) -> dict[str, Any]:
+    return {k: v for k, v in style.items() if k not in ("skip", "keep", "size")}

@@ -1,0 +1,236 @@
+"""The house style of every map: colours, wording, numbers as text, what the data rest on, and text made safe for markup."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
+from typing import Any
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import pyproj
+import shapely
+
+from ..core import DEMONSTRATION, Rule, UnknownNameError, speaking, strictest, suppressed, web_file, word
+from ..district import rule_name
+
+#: Stands before names of a picture's own until the picture is complete; no text can hold it.
+OWN = "\ue000"
+
+
+@cache
+def house_style() -> dict[str, Any]:
+    """Return colours, widths and sizes of `web/style.json`."""
+    return dict(json.loads(web_file("maps/style.json")))
+
+
+@cache
+def wording(lang: str) -> dict[str, str]:
+    """Return what maps say in a language (`web/texts.json`)."""
+    known = json.loads(web_file("maps/texts.json"))
+    if lang not in known:
+        raise UnknownNameError("语言", lang, list(known))
+    return dict(known[lang])
+
+
+# --- words -----------------------------------------------------------------------------------------------------------
+
+
+def is_blank(value: Any) -> bool:
+    """Whether a value is unknown."""
+    return value is None or value is pd.NA or value is pd.NaT or (isinstance(value, float) and math.isnan(value))
+
+
+def text_of(value: Any) -> str | None:
+    """Return a value as text; None where it is unknown."""
+    if is_blank(value):
+        return None
+    if isinstance(value, float | np.floating):
+        if not math.isfinite(float(value)):
+            return None
+        return f"{float(value):g}"
+    return str(value)
+
+
+def number_text(value: Any, unit: str = "", digits: int = 0) -> str | None:
+    """Return a number with thousands separators and its unit; None where it is unknown."""
+    if is_blank(value):
+        return None
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        return text_of(value)
+    if not math.isfinite(number):
+        return None
+    return f"{number:,.{digits}f}" + (f" {unit}" if unit else "")
+
+
+def shown_count(count: Any, unit: str, lang: str, fewer_than: int = 0) -> str | None:
+    """
+    Return a count of people or homes as text; None where it is unknown.
+
+    With `fewer_than`, counts below it only say so, and all others are rounded to tens: what is hidden cannot be worked out
+    from a total that stands beside it.
+    """
+    if not fewer_than or is_blank(count) or not math.isfinite(float(count)):
+        return number_text(count, unit)
+    shown = suppressed(pd.Series([float(count)]), fewer_than=fewer_than).iloc[0]
+    if is_blank(shown):
+        return wording(lang)["fewer"].format(n=fewer_than) + (f" {unit}" if unit else "")
+    return number_text(math.floor(float(shown) / 10 + 0.5) * 10, unit)
+
+
+def column_of(frame: pd.DataFrame, name: str) -> pd.Series:
+    """Return a column, or a column of missing values where the frame has none."""
+    return frame[name] if name in frame.columns else pd.Series(np.nan, index=frame.index, dtype="object")
+
+
+def texts_of(frame: pd.DataFrame, name: str) -> list[str | None]:
+    """Return a column as texts, None where unknown."""
+    return [text_of(v) for v in column_of(frame, name)]
+
+
+def words_of(frame: pd.DataFrame, name: str, lang: str) -> list[str | None]:
+    """Return a column of categories as texts in a language, None where unknown."""
+    with speaking(lang):
+        return [text and word(text) for text in texts_of(frame, name)]
+
+
+def numbers_of(frame: pd.DataFrame, name: str, unit: str = "", digits: int = 0) -> list[str | None]:
+    """Return a column as numbers with their unit, None where unknown."""
+    return [number_text(v, unit, digits) for v in column_of(frame, name)]
+
+
+def floats_of(frame: pd.DataFrame, name: str) -> np.ndarray:
+    """Return a column as floats, NaN where unknown or absent."""
+    numbers = pd.to_numeric(column_of(frame, name), errors="coerce")
+    return np.asarray(numbers.to_numpy(dtype="float64", na_value=np.nan))
+
+
+def joined(parts: Iterable[str], lang: str) -> str:
+    """Return words joined as the language joins them."""
+    return wording(lang)["join"].join(parts)
+
+
+def cell_text(table: pd.DataFrame, key: Any, name: str) -> str:
+    """Return a table's cell as text, "" where there is none."""
+    if key not in table.index or name not in table.columns:
+        return ""
+    return text_of(table.loc[key, name]) or ""
+
+
+def kind_label(district: Any, kind: str, lang: str) -> str:
+    """Return what a kind is called; its code where the table does not know it."""
+    label = cell_text(district.kinds, kind, "label_en") if lang == "en" else ""
+    return label or cell_text(district.kinds, kind, "label") or kind
+
+
+def rule_label(district: Any, rule: Rule, lang: str) -> str:
+    """Return what a rule is called in a language."""
+    with speaking(lang):
+        return rule_name(district, rule)
+
+
+# --- what the data rest on -------------------------------------------------------------------------------------------
+
+
+def blank_shapes(frame: gpd.GeoDataFrame) -> np.ndarray:
+    """Return which rows have nothing to draw. (geopandas' own `notna` warns as soon as a shape is empty.)"""
+    shapes = np.asarray(frame.geometry.array)
+    blank: np.ndarray = shapely.is_missing(shapes) | shapely.is_empty(shapes)
+    return blank
+
+
+def layer_of(district: Any, name: str) -> gpd.GeoDataFrame | None:
+    """Return a layer without features that have no place on a map; None where it is absent or empty."""
+    frame = district.layers.get(name)
+    if frame is None or len(frame) == 0:
+        return None
+    there = ~blank_shapes(frame)
+    return frame if there.all() else (frame[there] if there.any() else None)
+
+
+def basis_of(district: Any, name: str) -> pd.Series:
+    """Return the basis of each row of a layer that is there."""
+    frame = district.layers[name]
+    if hasattr(district, "basis"):
+        return pd.Series(district.basis(name))
+    default = district.manifest.get("layers", {}).get(name, {}).get("basis")
+    return column_of(frame, "basis").fillna(default) if default else column_of(frame, "basis")
+
+
+#: What conclusions rest on: where one of these is schematic or synthetic, the whole map is a demonstration.
+CORE = ("homes", "streets", "facilities", "communities")
+
+
+def is_demonstration(district: Any, names: Iterable[str]) -> bool:
+    """Whether any row of these layers is schematic or synthetic."""
+    return any(basis_of(district, n).isin(DEMONSTRATION).any() for n in names if district.layers.get(n) is not None)
+
+
+def evidence_line(district: Any, kinds: Sequence[str], lang: str) -> str:
+    """Return what the map rests on, in one line: how many facilities, homes and streets are schematic or synthetic."""
+    t, memo = wording(lang), getattr(district, "memo", {})
+    parts = []
+    for name, noun, unit in (
+        ("facilities", t["facility"], t["place"]),
+        ("homes", t["home"], t["place"]),
+        ("streets", t["street"], t["segment"]),
+    ):
+        frame = district.layers.get(name)
+        if frame is None or len(frame) == 0:
+            continue
+        own = tuple(kinds) if name == "facilities" and "kind" in frame.columns else ()
+        what = joined([kind_label(district, k, lang) for k in own], lang) if 1 <= len(own) <= 2 else noun
+        key = ("weak rows of", name, own)  # a report says it of every map and of every row of the ledger
+        if key not in memo:
+            memo[key] = _weak_rows(district, name, own)
+        count, weak, bases = memo[key]
+        if weak:
+            words = joined([t[f"basis_{b}"] for b in bases], lang)
+            parts.append(t["of_which"].format(what=what, n=f"{count:,}", k=f"{weak:,}", unit=unit, b=words))
+    return t["evidence"].format(e=t["semicolon"].join(parts) if parts else t["all_real"])
+
+
+def _weak_rows(district: Any, name: str, kinds: Sequence[str]) -> tuple[int, int, list[str]]:
+    """Return how many rows a layer has (facilities of some kinds, where there are any), how many are schematic or synthetic, which."""
+    frame = district.layers[name]
+    basis = basis_of(district, name).reindex(frame.index)
+    if kinds:
+        basis = basis[frame["kind"].isin(list(kinds)).to_numpy()]
+    weak = basis[basis.isin(DEMONSTRATION)]
+    return len(basis), len(weak), sorted(weak.unique())
+
+
+def foot_lines(district: Any, lang: str) -> list[str]:
+    """Return the lines every map must carry: years, CRS, source, borders, who made it."""
+    t, manifest = wording(lang), district.manifest
+    years = t["year"].format(y=district.year)
+    if district.layers.get("communities") is not None:
+        years += t["semicolon"] + t["list_year"].format(y=district.list_year)
+    crs = pyproj.CRS.from_user_input(district.crs)
+    credit = str(manifest.get("credit", "") or "")
+    entries = [e for e in dict(manifest.get("layers", {})).values() if isinstance(e, Mapping)]
+    open_map = any(e.get("basis") == "osm" or "ODbL" in str(e.get("licence", "")) for e in entries)
+    if open_map and "OpenStreetMap" not in credit:
+        credit += ("；" if credit else "") + "© OpenStreetMap contributors, ODbL 1.0"
+    lines = [years, t["crs"].format(crs=f"{crs.name} ({district.crs})")]
+    lines += [t["credit"].format(c=credit)] if credit else []
+    lines += [t["producer"].format(p=manifest["made_by"])] if manifest.get("made_by") else []
+    return [*lines, t["schematic_bounds"]]
+
+
+def badges_of(district: Any, demonstration: bool, lang: str) -> list[tuple[str, str]]:
+    """
+    Return the marks beside the title: demonstration, and how the output is to be kept.
+
+    Every output but the public edition carries coordinates or counts of homes and is internal, whatever its layers are; a layer
+    that is marked as secret lends all of them its mark.
+    """
+    t = wording(lang)
+    secret = strictest(district.manifest)
+    badges = [("demo", t["demo"])] if demonstration else []
+    return [*badges, ("", t["secret"].format(s=secret) if secret else t["internal"])]

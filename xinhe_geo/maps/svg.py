@@ -1,0 +1,677 @@
+"""A scene as one SVG sheet without any script: map, title block, legend, scale, north arrow, sources."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pyproj
+import shapely
+
+from ..core import escape
+from ..district import to_degrees
+from .basemap import Label, Layer
+from .scene import Scene, beside, off_for
+from .style import OWN, house_style, joined, wording
+from .themes import Mode, Theme
+
+# --- the picture -----------------------------------------------------------------------------------------------------
+
+LINE, RING, POLYGON = 1, 2, 3  # types of shapes, as Shapely numbers them
+_FONT = "'Microsoft YaHei','PingFang SC','Noto Sans CJK SC','Noto Sans SC','Source Han Sans SC',sans-serif"
+#: The picture's sheet, in its own units: about the shape of a landscape page.
+_SHEET = (1600.0, 1120.0)
+_FRAME = (24.0, 92.0, 1206.0, 950.0)  # left, top, width, height of the map
+
+
+class _View:
+    """Where metric coordinates lie on the picture, and what room its labels have taken."""
+
+    def __init__(self, scene: Scene) -> None:
+        self.width, self.height = _FRAME[2:]
+        west, south, east, north = scene.bounds
+        margin = 0.03 * max(east - west, north - south, 1.0)
+        self.scale = min(self.width / (east - west + 2 * margin), self.height / (north - south + 2 * margin))
+        self.x0 = (west + east) / 2 - self.width / 2 / self.scale
+        self.y1 = (south + north) / 2 + self.height / 2 / self.scale
+        box = (self.x0, self.y1 - self.height / self.scale, self.x0 + self.width / self.scale, self.y1)
+        self.box = box
+        latitude = to_degrees(pyproj.CRS(scene.crs)).transform((west + east) / 2, (south + north) / 2)[1]
+        self.zoom = math.log2(40_075_016.686 * math.cos(math.radians(latitude)) / 256 * self.scale)
+        self.taken: list[tuple[float, float, float, float]] = []
+
+    def xy(self, coordinates: np.ndarray) -> np.ndarray:
+        """Return metric coordinates as picture units inside the frame."""
+        return np.column_stack([(coordinates[:, 0] - self.x0) * self.scale, (self.y1 - coordinates[:, 1]) * self.scale])
+
+    def free(self, box: tuple[float, float, float, float]) -> bool:
+        """Whether a box lies in the frame and touches nothing placed before."""
+        if box[0] < 3 or box[1] < 3 or box[2] > self.width - 3 or box[3] > self.height - 3:
+            return False
+        return not any(o[0] < box[2] and o[2] > box[0] and o[1] < box[3] and o[3] > box[1] for o in self.taken)
+
+
+def _colour(value: str) -> tuple[str, float]:
+    """Return a CSS colour as a plain colour and an opacity: not every SVG reader knows rgba()."""
+    match = re.fullmatch(r"rgba\((\d+),\s*(\d+),\s*(\d+),\s*([\d.]+)\)", value)
+    if not match:
+        return value, 1.0
+    r, g, b = (int(match.group(i)) for i in (1, 2, 3))
+    return f"#{r:02x}{g:02x}{b:02x}", float(match.group(4))
+
+
+def _attributes(**values: Any) -> str:
+    return "".join(f' {k.replace("_", "-")}="{v}"' for k, v in values.items() if v not in (None, ""))
+
+
+def _fill(value: str, opacity: float = 1.0) -> str:
+    colour, own = _colour(value)
+    return _attributes(fill=colour, fill_opacity=f"{own * opacity:g}" if own * opacity < 1 else None)
+
+
+def _stroke(value: str, width: float, dash: Sequence[float] = ()) -> str:
+    colour, own = _colour(value)
+    dashes = " ".join(f"{10 * d * max(1.0, width / 3):.0f}" for d in dash)
+    return _attributes(
+        stroke=colour,
+        stroke_width=f"{10 * width:.0f}",
+        stroke_opacity=f"{own:g}" if own < 1 else None,
+        stroke_dasharray=dashes,
+    )
+
+
+def _path(shapes: Iterable[Any], view: _View) -> str:
+    """Return shapes as one path in tenths of a picture unit, relative and without what cannot be seen."""
+    parts = shapely.get_parts(list(shapes))
+    kind = shapely.get_type_id(parts)
+    rings, owner = shapely.get_rings(np.where(kind == POLYGON, parts, None), return_index=True)
+    others = np.flatnonzero((kind == LINE) | (kind == RING))
+    order = np.argsort(np.concatenate([owner, others]), kind="stable")
+    lines = np.concatenate([rings, parts[others]])[order]
+    coordinates, line = shapely.get_coordinates(lines, return_index=True)
+    if not len(line):
+        return ""
+    closed = shapely.get_type_id(lines) == RING
+    whole = np.rint(view.xy(coordinates) * 10).astype("int64")
+    last = np.append(line[1:] != line[:-1], True)
+    whole, line = whole[~(last & closed[line])], line[~(last & closed[line])]
+    first = np.append(True, line[1:] != line[:-1])
+    step = np.diff(whole, axis=0, prepend=whole[:1])
+    moved = ~first & step.any(axis=1)
+    begins = np.append(True, line[moved][1:] != line[moved][:-1])
+    moves = [
+        f"{x:d}{y:+d}" if new or x < 0 else f" {x:d}{y:+d}"
+        for (x, y), new in zip(step[moved].tolist(), begins.tolist(), strict=True)
+    ]
+    ends = np.searchsorted(line[moved], np.arange(len(lines) + 1)).tolist()
+    start = np.zeros((len(lines), 2), "int64")
+    start[line[first]] = whole[first]
+    return "".join(
+        f"M{x} {y}l{''.join(moves[ends[k] : ends[k + 1]])}{'z' if closed[k] else ''}"
+        for k, (x, y) in enumerate(start.tolist())
+        if ends[k] < ends[k + 1]
+    )
+
+
+def _seen(layer: Layer, view: _View) -> np.ndarray:
+    """Return a layer's shapes cut to a little more than the frame and simplified to half a unit."""
+    margin = 30 / view.scale
+    west, south, east, north = view.box
+    shapes = np.asarray(layer.geometry.array)
+    boxes = shapely.bounds(shapes)
+    away = (boxes[:, 0] > east) | (boxes[:, 2] < west) | (boxes[:, 1] > north) | (boxes[:, 3] < south)
+    shapes = np.where(away, shapely.from_wkt("POLYGON EMPTY"), shapes)
+    out = (boxes[:, 0] < west - margin) | (boxes[:, 2] > east + margin)
+    out |= (boxes[:, 1] < south - margin) | (boxes[:, 3] > north + margin)
+    cut = out & ~away
+    if cut.any():
+        shapes[cut] = shapely.clip_by_rect(shapes[cut], west - margin, south - margin, east + margin, north + margin)
+    return np.asarray(shapely.simplify(shapes, 0.4 / view.scale))
+
+
+def width_at(width: Any, zoom: float) -> float:
+    """Return a line's width at a zoom: itself, or what its four widths (zoom 12, 14, 16, 18) say."""
+    if isinstance(width, int | float):
+        return float(width)
+    t = min(max((zoom - 12) / 2, 0.0), 2.9999)
+    i = int(t)
+    return float(width[i] + (width[i + 1] - width[i]) * (t - i))
+
+
+class _Hatches:
+    """Patterns by what they look like, numbered in order of appearance."""
+
+    def __init__(self) -> None:
+        self.known: dict[tuple[str, str], str] = {}
+
+    def use(self, fill: str, line: str) -> str:
+        """Return a reference to the pattern of lines on a ground."""
+        name = self.known.setdefault((fill, line), f"{OWN}hatch{len(self.known)}")
+        return f"url(#{name})"
+
+    def defs(self) -> str:
+        """Return the patterns' definitions, for use inside the map (tenths) and the legend (units)."""
+        out = []
+        for (fill, line), name in self.known.items():
+            for suffix, n in (("", 70), ("s", 7)):
+                out.append(
+                    f'<pattern id="{name}{suffix}" width="{n}" height="{n}" patternUnits="userSpaceOnUse">'
+                    f'<rect width="{n}" height="{n}"{_fill(fill)}/><path d="M0 {n}L{n} 0M{-n / 2:g} {n / 2:g}L{n / 2:g} {-n / 2:g}'
+                    f'M{n / 2:g} {n * 1.5:g}L{n * 1.5:g} {n / 2:g}" stroke="{line}" stroke-width="{n / 6:.1f}"/></pattern>'
+                )
+        return "".join(out)
+
+
+def _draw_layer(layer: Layer, styles: list[dict[str, Any]], pick: np.ndarray, view: _View, hatches: _Hatches) -> str:
+    """Return one layer of areas or lines as SVG, one path per style (and one for its casing)."""
+    shapes = _seen(layer, view)
+    paths = [_path(shapes[pick == j], view) for j in range(len(styles))]
+    out = []
+    if layer.shape == "A":
+        for style, d in zip(styles, paths, strict=True):
+            if not d:
+                continue
+            opacity = float(style.get("opacity", 1.0))
+            if "hatch" in style:
+                paint = _attributes(
+                    fill=hatches.use(style["fill"], style["hatch"]),
+                    fill_opacity=f"{opacity:g}" if opacity < 1 else None,
+                )
+            else:
+                paint = _fill(style["fill"], opacity) if "fill" in style else ' fill="none"'
+            width = width_at(style.get("width", 1), view.zoom)
+            if "casing" in style:
+                out.append(f'<path d="{d}" fill="none"{_stroke(style["casing"], width + style.get("extra", 2))}/>')
+            line = _stroke(style["line"], width, style.get("dash", ())) if "line" in style else ""
+            out.append(f'<path d="{d}"{paint} fill-rule="evenodd"{line}/>')
+        return "".join(out)
+    for casing in (True, False):
+        for style, d in zip(styles, paths, strict=True):
+            width = width_at(style.get("width", 1), view.zoom)
+            if not d or width <= 0.25 or (casing and "casing" not in style):
+                continue
+            extra = style.get("extra", min(2.0, 0.6 + width * 0.22)) if casing else 0.0
+            paint = _stroke(
+                style["casing" if casing else "line"], width + extra, () if casing else style.get("dash", ())
+            )
+            cap = ' stroke-linecap="round"' if casing or not style.get("dash") else ""
+            out.append(f'<path d="{d}" fill="none" stroke-linejoin="round"{cap}{paint}/>')
+    return "".join(out)
+
+
+def ink_on(colour: str) -> str:
+    """Return dark or white: what can be read on a colour."""
+    parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    linear = [v / 12.92 if v <= 0.03928 else ((v + 0.055) / 1.055) ** 2.4 for v in parts]
+    return "#1f2429" if 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2] > 0.42 else "#ffffff"
+
+
+def _icon(x: float, y: float, r: float, style: Mapping[str, Any]) -> str:
+    """Return a point's symbol: full where it is open, hollow and dashed where it is planned."""
+    fill, dark, symbol = style["fill"], style.get("dark", style["fill"]), str(style.get("symbol", ""))
+    hollow = bool(style.get("hollow"))
+    dash = f' stroke-dasharray="{r * 0.55:.1f} {r * 0.3:.1f}"' if hollow else ""
+    out = ""
+    if style.get("ring"):
+        out = f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{r * 1.55:.1f}" fill="#fff" fill-opacity=".85" stroke="{style["ring"]}" stroke-width="{r * 0.3:.1f}"/>'
+    out += (
+        f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{r * 1.18:.1f}" fill="#fff"/><circle cx="{x:.1f}" cy="{y:.1f}" r="{r:g}" '
+        f'fill="{"#ffffff" if hollow else fill}" stroke="{dark}" stroke-width="{r * (0.24 if hollow else 0.12):.1f}"{dash}/>'
+    )
+    if not symbol or r < 5:
+        return out
+    size = r * (1.25 if len(symbol) == 1 else 0.9)
+    return out + _words(x, y, symbol, size, dark if hollow else ink_on(fill), "middle", 600)
+
+
+def _words(
+    x: float,
+    y: float,
+    text: str,
+    size: float,
+    colour: str,
+    anchor: str = "start",
+    weight: int = 400,
+    *,
+    halo: bool = False,
+    turn: float = 0.0,
+    spacing: float = 0.0,
+    italic: bool = False,
+) -> str:
+    """Return a text whose middle height lies at y."""
+    more = _attributes(
+        text_anchor=None if anchor == "start" else anchor,
+        font_weight=None if weight == 400 else weight,
+        font_style="italic" if italic else None,
+        letter_spacing=f"{spacing:g}" if spacing else None,
+        transform=f"rotate({turn:.1f} {x:.1f} {y:.1f})" if abs(turn) > 0.05 else None,
+    )
+    rim = f' class="{OWN}halo"' if halo else ""
+    return f'<text x="{x:.1f}" y="{y + size * 0.36:.1f}" font-size="{size:g}" fill="{colour}"{more}{rim}>{escape(text)}</text>'
+
+
+def _span(text: str, size: float, spacing: float = 0.0) -> float:
+    """Return about how wide a text is: a Chinese character is a square, a Latin one a little over half of it."""
+    return sum(size if ord(c) > 0x2E7F else size * 0.56 for c in text) + spacing * max(len(text) - 1, 0)
+
+
+def _wrap(text: str, size: float, width: float) -> list[str]:
+    """Break a text into lines of at most `width`: anywhere between Chinese characters, at spaces in Latin text."""
+    lines, line = [], ""
+    for token in re.findall(r"[\x21-\x7e\u00a0-\u2e7f]+\s*|\s+|.", text):
+        if line and token not in "，。；、：）》”" and _span((line + token).rstrip(), size) > width:
+            carried = line[-1] if line[-1] in "（《“" else ""  # an opening bracket goes with what it opens
+            lines.append(line[: len(line) - len(carried)].rstrip())
+            line = carried + token.lstrip()
+        else:
+            line += token
+    return [*lines, line] if line else lines
+
+
+def _draw_points(scene: Scene, off: set[str], view: _View, own: set[str], *, first: bool) -> str:
+    """
+    Return point symbols: whole ones where there is room, dots where not.
+
+    `first` are those the map is about (`own`, and what is always kept), placed before any name so that no name hides one.
+    """
+    radius = 6.5 if view.zoom < 13 else 8.0 if view.zoom < 14.5 else 9.5
+    dots, icons = [], []
+    for layer in scene.layers:
+        if layer.shape != "P" or layer.id in off or layer.min_zoom > view.zoom or "mark" in layer.styles[0]:
+            continue
+        places = view.xy(shapely.get_coordinates(layer.geometry.array))
+        for place, j in zip(places, layer.pick, strict=True):
+            style, (x, y) = layer.styles[j], place
+            r = float(style.get("size", radius))
+            if not (-r < x < view.width + r and -r < y < view.height + r):
+                continue
+            if bool(style.get("keep") or layer.id in own) is not first:
+                continue
+            if style.get("keep"):
+                x, y = beside(x, y, r, view.free)
+            box = (x - r, y - r, x + r, y + r)
+            if style.get("keep") or ("near" not in style and view.free(box)):
+                view.taken.append(box)
+                icons.append(_icon(x, y, r, style))
+                continue
+            d = radius * 0.42
+            if first:
+                view.taken.append((x - d, y - d, x + d, y + d))
+            dots.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{d:.1f}" fill="{style["fill"]}" stroke="#fff"/>')
+    return "".join([*dots, *reversed(icons)])
+
+
+def _draw_labels(scene: Scene, off: set[str], view: _View, first: bool) -> str:
+    out: list[str] = []
+    for label in scene.labels:
+        if label.first is not first:
+            continue
+        hidden = label.layer in off or view.zoom < label.zoom or (label.until and view.zoom > label.until)
+        if hidden or label.geometry is None or label.geometry.is_empty:
+            continue
+        style = house_style()["labels"][label.kind]
+        if label.geometry.geom_type == "Point":
+            out.append(_point_label(label, style, view))
+        else:
+            out.append(_line_label(label, style, view))
+    return "".join(out)
+
+
+def _point_label(label: Label, style: Mapping[str, Any], view: _View) -> str:
+    size, spacing = float(style["size"]), 0.0 if label.text.isascii() else float(style.get("spacing", 0))
+    x0, y0 = view.xy(shapely.get_coordinates(label.geometry))[0]
+    w, h, d = _span(label.text, size, spacing), size * 1.2, label.away
+    tries = [
+        (0.0, 0.0),
+        (0, -h),
+        (0, h),
+        (-w * 0.4, 0),
+        (w * 0.4, 0),
+        (0, -2 * h),
+        (0, 2 * h),
+        (-w * 0.5, -h),
+        (w * 0.5, h),
+    ]
+    if d:
+        tries = [(w / 2 + d, 0.0), (-w / 2 - d, 0.0), (0.0, -h / 2 - d), (0.0, h / 2 + d)]
+    for dx, dy in tries:
+        x, y = x0 + dx, y0 + dy
+        box = (x - w / 2 - 2, y - h / 2 - 1, x + w / 2 + 2, y + h / 2 + 1)
+        if view.free(box):
+            view.taken.append(box)
+            dot = (
+                f'<circle cx="{x0:.1f}" cy="{y0:.1f}" r="2" fill="{house_style()["place"]["line"]}"/>'
+                if d and label.kind == "place"
+                else ""
+            )
+            return dot + _words(
+                x,
+                y,
+                label.text,
+                size,
+                style["colour"],
+                "middle",
+                style["weight"],
+                halo=True,
+                spacing=spacing,
+                italic=bool(style.get("italic")),
+            )
+    return ""
+
+
+def _line_label(label: Label, style: Mapping[str, Any], view: _View) -> str:
+    """Return a name along its line: characters turned with a flat line, upright under each other on a steep one."""
+    size, plain = float(style["size"]), label.text.isascii()
+    chars = [label.text] if plain else list(label.text)
+    wide = [_span(c, size) + (0.0 if plain else float(style.get("spacing", 0))) for c in chars]
+    length = sum(wide)
+    west, south, east, north = view.box
+    seen = shapely.line_merge(shapely.clip_by_rect(label.geometry, west, south, east, north))
+    parts = sorted(shapely.get_parts(seen), key=lambda p: -p.length)[:3]
+    for part in parts:
+        total = part.length * view.scale
+        if part.geom_type != "LineString" or total < length * 1.25:
+            continue
+        line = shapely.LineString(view.xy(shapely.get_coordinates(part)))
+        for share in (0.5, 0.35, 0.65, 0.22, 0.78):
+            start = total * share - length / 2
+            if start < 0 or start + length > total:
+                continue
+            drawn = _along(line, start, length, wide, chars, size, style, view, plain)
+            if drawn:
+                return drawn
+    return ""
+
+
+def _along(
+    line: Any,
+    start: float,
+    length: float,
+    wide: Sequence[float],
+    chars: Sequence[str],
+    size: float,
+    style: Mapping[str, Any],
+    view: _View,
+    plain: bool,
+) -> str:
+    (ax, ay), (bx, by) = (shapely.get_coordinates(line.interpolate(s))[0] for s in (start, start + length))
+    if math.hypot(bx - ax, by - ay) < length * 0.93:
+        return ""
+    steep = abs(by - ay) > abs(bx - ax)
+    back = by < ay if steep and not plain else bx < ax
+    turn = math.degrees(math.atan2(by - ay, bx - ax)) + (180 if back else 0) - (90 if steep and not plain else 0)
+    turn = (turn + 180) % 360 - 180
+    ahead = np.cumsum(wide) - np.asarray(wide) / 2
+    at = start + (length - ahead if back else ahead)
+    places = [shapely.get_coordinates(line.interpolate(s))[0] for s in at]
+    half = size * 0.62
+    spots = (
+        places
+        if not plain
+        else [shapely.get_coordinates(line.interpolate(start + length * t))[0] for t in (0.1, 0.3, 0.5, 0.7, 0.9)]
+    )
+    reach = half if not plain else max(half, length * 0.1)
+    boxes = [(float(x - reach), float(y - half), float(x + reach), float(y + half)) for x, y in spots]
+    if not all(view.free(b) for b in boxes):
+        return ""
+    view.taken.extend(boxes)
+    return "".join(
+        _words(x, y, c, size, style["colour"], "middle", style["weight"], halo=True, turn=turn)
+        for c, (x, y) in zip(chars, places, strict=True)
+    )
+
+
+def _picture_rule(view: _View, letter: str) -> str:
+    """Return scale bar and north arrow."""
+    limit = 200 / view.scale
+    power = 10 ** math.floor(math.log10(limit))
+    metres = next(m * power for m in (5, 3, 2, 1) if m * power <= limit)
+    length, y = metres * view.scale, view.height - 18
+    out = [
+        f'<rect x="12" y="{y - 24:.1f}" width="{length + 70:.1f}" height="36" rx="2" fill="#fffdf9" fill-opacity=".88"/>'
+    ]
+    out.append(f'<rect x="26" y="{y:.1f}" width="{length:.1f}" height="5" fill="#fff" stroke="#2b3138"/>')
+    out.append(f'<rect x="26" y="{y:.1f}" width="{length / 2:.1f}" height="5" fill="#2b3138"/>')
+    for i, m in enumerate((0, metres / 2, metres)):
+        text = "0" if m == 0 else f"{m / 1000:g} km" if m >= 1000 else f"{m:g} m"
+        out.append(_words(26 + length * i / 2, y - 9, text, 11, "#2b3138", "middle"))
+    x = view.width - 34
+    out.append(
+        f'<g transform="translate({x:.1f} 40)"><circle r="31" cy="4" fill="#fffdf9" fill-opacity=".85"/><path d="M0-23 9 13 0 7Z" fill="#2b3138"/>'
+        f'<path d="M0-23-9 13 0 7Z" fill="#fff" stroke="#2b3138"/>{_words(0, 24, letter, 13, "#2b3138", "middle", 700)}</g>'
+    )
+    return "".join(out)
+
+
+def _key(style: Mapping[str, Any], shape: str, x: float, y: float, hatches: _Hatches) -> str:
+    """Return a legend key 26 x 15 whose middle height lies at y."""
+    if shape == "P":
+        return (
+            f'<rect x="{x + 9:g}" y="{y - 4:g}" width="8" height="8" fill="#fff" stroke="{style["line"]}" stroke-width="1.4"/>'
+            if style.get("mark") == "gate"
+            else _icon(x + 13, y, 8.5, style)
+        )
+    if shape == "L":
+        width = min(6.0, max(1.2, width_at(style.get("width", 1), 15)))
+        lines = []
+        if "casing" in style:
+            lines.append((style["casing"], width + min(float(style.get("extra", 1.8)), 6.0), ()))
+        lines.append((style["line"], width, style.get("dash", ())))
+        return "".join(
+            f'<path d="M{x:g} {y:g}h26" fill="none" stroke="{_colour(c)[0]}" stroke-width="{w:g}" stroke-opacity="{_colour(c)[1]:g}"'
+            + (f' stroke-dasharray="{" ".join(f"{d:g}" for d in dash)}"' if dash else "")
+            + "/>"
+            for c, w, dash in lines
+        )
+    if "hatch" in style:
+        paint = f' fill="{hatches.use(style["fill"], style["hatch"])[:-1]}s)"'
+    else:
+        paint = _fill(style["fill"], float(style.get("opacity", 1))) if "fill" in style else ' fill="none"'
+    dash = f' stroke-dasharray="{" ".join(f"{d:g}" for d in style["dash"])}"' if style.get("dash") else ""
+    width = style.get("width", 1)
+    line = (
+        f' stroke="{_colour(style["line"])[0]}" stroke-width="{min(width if isinstance(width, int | float) else 1, 2):g}"{dash}'
+        if "line" in style
+        else ""
+    )
+    return f'<rect x="{x:g}" y="{y - 7:g}" width="26" height="14"{paint}{line}/>'
+
+
+class _Column:
+    """The column beside the map, filled from the top; what does not fit is left out."""
+
+    width = 326.0
+
+    def __init__(self, hatches: _Hatches) -> None:
+        self.left = _FRAME[0] + _FRAME[2] + 22
+        self.y, self.bottom = _FRAME[1] + 8, _FRAME[1] + _FRAME[3]
+        self.hatches, self.parts = hatches, list[str]()
+
+    def text(self, words: str, size: float, colour: str = "#2b3138", weight: int = 400, gap: float = 1.45) -> None:
+        """Write a text in as many lines as it needs."""
+        for line in _wrap(words, size, self.width):
+            if self.y + size > self.bottom:
+                return
+            self.parts.append(_words(self.left, self.y + size * 0.5, line, size, colour, "start", weight))
+            self.y += size * gap
+
+    def row(self, key: Sequence[Any], label: str, count: str = "", x: float = 0.0, width: float = 0.0) -> None:
+        """Write a legend entry; the caller moves on to the next line."""
+        wide = width or self.width
+        self.parts.append(_key(key[0], key[1], self.left + x, self.y + 9, self.hatches))
+        lines = _wrap(label, 13.5, wide - 36 - (_span(count, 12) + 8 if count else 0)) or [""]
+        name = lines[0] + ("…" if len(lines) > 1 else "")
+        self.parts.append(_words(self.left + x + 34, self.y + 9, name, 13.5, "#2b3138"))
+        if count:
+            self.parts.append(_words(self.left + x + wide, self.y + 9, count, 12, "#626a72", "end"))
+
+    def rows(self, entries: Sequence[tuple[Sequence[Any], str, str]], *, two: bool) -> None:
+        """Write legend entries one below the other, or in two columns."""
+        for i, (key, label, count) in enumerate(entries):
+            if self.y > self.bottom - 17:
+                return
+            half = self.width / 2
+            self.row(key, label, "" if two else count, (half + 6) * (i % 2) if two else 0.0, half - 6 if two else 0.0)
+            if not two or i % 2 or i == len(entries) - 1:
+                self.y += 21 if two else 23
+
+
+def _legend(scene: Scene, theme: Theme | None, mode: Mode | None, off: set[str], hatches: _Hatches) -> str:
+    """Return the column beside the map: the headline, the classes, who misses out, facilities and base map."""
+    t, column = wording(scene.lang), _Column(hatches)
+    if theme is not None and mode is not None:
+        _legend_theme(column, theme, mode, scene.lang)
+    groups = legend_groups(scene, theme, off)
+    gaps = next((x for x in scene.layers if x.id in ("gaps", "parcels") and "list" in x.extra), None)
+    if gaps is not None:
+        # The legend comes after the list and must stay whole.
+        below = sum(_height(e, len(e) > 7) for _, e in groups)
+        column.text(gaps.label, 14.5, weight=700)
+        for i, gap in enumerate(gaps.extra["list"]):
+            need = 20 + 17.4 * len(_wrap(gap["why"], 12, column.width))
+            if column.y + need > column.bottom - below - 25:
+                column.text(t["more"].format(n=len(gaps.extra["list"]) - i), 12, "#626a72")
+                break
+            number = f"{i + 1}  " if gaps.shape == "P" else ""
+            column.text(
+                f"{number}{gap['name']}  {gap['people']}", 13.5, gaps.styles[0].get("line", gaps.styles[0]["fill"]), 600
+            )
+            column.text(gap["why"], 12, "#626a72")
+        column.y += 8
+    write_groups(column, groups)
+    return "".join(column.parts)
+
+
+def write_groups(column: _Column, groups: Sequence[tuple[str, Sequence[tuple[Sequence[Any], str, str]]]]) -> None:
+    """Write the legend's groups: two columns where there are many, but no name cut short that has room below the others."""
+    cut = any(len(e) > 7 and any(_span(label, 13.5) > column.width / 2 - 42 for _, label, _ in e) for _, e in groups)
+    single = cut and column.y + sum(_height(e, False) for _, e in groups) <= column.bottom
+    for label, entries in groups:
+        column.text(label, 14.5, weight=700)
+        column.rows(entries, two=len(entries) > 7 and not single)
+        column.y += 8
+
+
+def _height(entries: Sequence[Any], two: bool) -> float:
+    """Return the height of a legend's group with its title."""
+    return 30 + (math.ceil(len(entries) / 2) * 21 if two else len(entries) * 23)
+
+
+def _legend_theme(column: _Column, theme: Theme, mode: Mode, lang: str) -> None:
+    t = wording(lang)
+    for fact in theme.facts:
+        column.text(fact["big"], 34, "#0b4f5c", 700, 1.25)
+        column.text(fact["text"], 14.5)
+        column.text(fact.get("tag", ""), 13, "#a4471b", 600)
+    for note in theme.notes:
+        column.text(note, 12.5, "#626a72")
+    column.y += 8
+    column.text(mode.title, 13, "#626a72", 600)
+    for style, count, words in zip(mode.styles, mode.counts, mode.texts, strict=True):
+        if count or not style.get("skip"):
+            column.row((style, "A"), style["label"], words)
+            column.y += 23
+    if theme.missing:
+        column.y += 4
+        names = joined([name for name, _ in theme.missing], lang)
+        column.text(t["missing"] + ("：" if lang == "zh" else ": ") + names, 13.5, "#a4471b", 600)
+    column.y += 10
+
+
+def legend_groups(
+    scene: Scene, theme: Theme | None, off: set[str]
+) -> list[tuple[str, list[tuple[Sequence[Any], str, str]]]]:
+    """Return the legend's groups with what is shown: (key, label, count), no label twice."""
+    groups = []
+    for group in scene.groups:
+        entries: dict[str, tuple[Sequence[Any], str, str]] = {}
+        for row in group["rows"]:
+            # What the theme colours is explained above.
+            if set(row["ids"]) <= off or (theme is not None and row["ids"] == [theme.layer]):
+                continue
+            if "key" in row:
+                entries.setdefault(row["label"], (row["key"], row["label"], row.get("count", "")))
+            for key in row.get("keys", ()):
+                entries.setdefault(key[0]["label"], (key, key[0]["label"], ""))
+        if entries:
+            groups.append((group["label"], list(entries.values())))
+    return groups
+
+
+def _watermark(text: str) -> str:
+    out, step = [], _span(text, 26) + 190
+    for j in range(6):
+        for i in range(-1, int(_FRAME[2] / step) + 2):
+            x, y = round(180 + step * i + (step / 2 if j % 2 else 0)), round(90 + step * 0.46 * j)
+            out.append(f'<text x="{x}" y="{y}" transform="rotate(-22 {x} {y})">{escape(text)}</text>')
+    return (
+        f'<g font-size="26" font-weight="700" fill="#78283c" fill-opacity=".10" text-anchor="middle">{"".join(out)}</g>'
+    )
+
+
+def sheet_of(scene: Scene) -> str:
+    """Return the whole picture."""
+    theme = scene.themes[scene.first] if scene.themes else None
+    mode = theme.modes[theme.start] if theme else None
+    off = set(scene.off)
+    if theme is not None:
+        off |= set(off_for(scene.layers, theme)) | ({"presence"} if theme.layer != "presence" else set())
+    view, hatches, body = _View(scene), _Hatches(), []
+    for layer in scene.layers:
+        if layer.id in off or layer.shape not in ("A", "L"):
+            continue
+        if layer.id == "veil":
+            outer = shapely.box(*view.box).difference(shapely.union_all(layer.geometry.array))
+            body.append(
+                f'<path d="{_path([outer], view)}" fill-rule="evenodd"{_fill(house_style()["paper"], house_style()["veil_opacity"])}/>'
+            )
+            continue
+        themed = theme is not None and mode is not None and layer.id == theme.layer
+        styles, pick = (mode.styles, mode.pick) if themed and mode is not None else (layer.styles, layer.pick)
+        body.append(_draw_layer(layer, styles, pick, view, hatches))
+    own = {f"k-{k}" for k in theme.kinds} if theme is not None else set()
+    chosen = _draw_points(scene, off, view, own, first=True)
+    names = _draw_labels(scene, off, view, True)
+    points = _draw_points(scene, off, view, own, first=False)
+    labels = names + _draw_labels(scene, off, view, False) + chosen
+    column = _legend(scene, theme, mode, off, hatches)
+    left, top, width, height = _FRAME
+    title = theme.title if theme is not None else scene.title
+    head = [_words(left, 34, title, 28, "#2b3138", "start", 700)]
+    x = _SHEET[0] - 24
+    for kind, words in reversed(scene.badges):
+        wide = _span(words, 14) + 18
+        x -= wide
+        dark = kind == "demo"
+        head.append(
+            f'<rect x="{x:.1f}" y="20" width="{wide:.1f}" height="26" rx="2" stroke="#8a3b52" fill="{"#8a3b52" if dark else "none"}"/>'
+        )
+        head.append(_words(x + wide / 2, 33, words, 14, "#fff" if dark else "#8a3b52", "middle", 600))
+        x -= 10
+    lines = theme.lines if theme is not None else scene.lines
+    head.append(_words(left, 68, "　".join(lines), 14, "#626a72"))
+    head.append(f'<path d="M{left} 84H{_SHEET[0] - 24}" stroke="#8a3b52" stroke-width="2.5"/>')
+    evidence = theme.evidence if theme is not None else scene.evidence
+    foot, y = [], top + height + 18
+    for i, line in enumerate(
+        [*_wrap("　".join(scene.foot), 12.5, _SHEET[0] - 48), *_wrap(evidence, 12.5, _SHEET[0] - 48)]
+    ):
+        foot.append(_words(left, y + 17 * i, line, 12.5, "#626a72"))
+    mark = _watermark(scene.mark) if scene.mark else ""
+    frame = f'<rect x="{left}" y="{top}" width="{width}" height="{height}"'
+    drawn = (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_SHEET[0]:g} {_SHEET[1]:g}" role="img" font-family="{_FONT}" '
+        f'xml:lang="{wording(scene.lang)["html_lang"]}"><title>{escape(title)}</title>'
+        f'<defs><clipPath id="{OWN}frame"><rect width="{width:g}" height="{height:g}"/></clipPath>{hatches.defs()}</defs>'
+        f"<style>.{OWN}halo{{paint-order:stroke;stroke:#fffdf8;stroke-width:3px;stroke-linejoin:round;stroke-opacity:.9}}</style>"
+        f'<rect width="{_SHEET[0]:g}" height="{_SHEET[1]:g}" fill="#fffdf9"/>{"".join(head)}{frame} fill="{house_style()["paper"]}"/>'
+        f'<g transform="translate({left:g} {top:g})" clip-path="url(#{OWN}frame)"><g transform="scale(.1)">{"".join(body)}</g>'
+        f'{mark}{points}{labels}{_picture_rule(view, wording(scene.lang)["north"])}</g>{frame} fill="none" stroke="#555"/>'
+        f"{column}{''.join(foot)}</svg>"
+    )
+    # Several pictures may stand in one page: names inside each are its own, and the same for the same picture.
+    return drawn.replace(OWN, f"m{hashlib.sha256(drawn.encode()).hexdigest()[:10]}-")

@@ -1,0 +1,539 @@
+"""What a map says: one rule (or one series of values) as classes, counts, a headline and the words that go with them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import shapely
+
+from ..core import DEMONSTRATION, Rule, UnknownNameError
+from .basemap import names_of, points_of
+from .style import (
+    cell_text,
+    column_of,
+    evidence_line,
+    floats_of,
+    house_style,
+    is_demonstration,
+    layer_of,
+    number_text,
+    numbers_of,
+    rule_label,
+    shown_count,
+    texts_of,
+    wording,
+)
+
+
+@dataclass
+class Mode:
+    """One way to colour the features of a theme's layer."""
+
+    label: str
+    title: str
+    styles: list[dict[str, Any]]
+    pick: np.ndarray
+    counts: list[int]
+    texts: list[str]
+
+
+@dataclass
+class Theme:
+    """One rule (or one series of values) on the map: what is coloured, and the words that go with it."""
+
+    id: str
+    label: str
+    title: str
+    lines: list[str]
+    layer: str
+    modes: list[Mode]
+    table: list[tuple[str, list[str | None]]]
+    kinds: tuple[str, ...] = ()
+    facts: list[dict[str, str]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    missing: list[tuple[str, int]] = field(default_factory=list)
+    evidence: str = ""
+    start: int = 0
+    on: list[str] = field(default_factory=list)  # layers that are hidden at first otherwise
+
+
+# --- themes ----------------------------------------------------------------------------------------------------------
+
+
+def rule_of(district: Any, name: str | Rule) -> Rule:
+    """Return a rule by name; a `Rule` as it is."""
+    if isinstance(name, Rule):
+        return name
+    found: Rule = district.rule(name)
+    return found
+
+
+def is_presence(district: Any, rule: Rule) -> bool:
+    """Whether a rule asks that each community has one, rather than that homes reach one."""
+    return getattr(rule, "metric", "") == "presence" or rule.denominator == "community"
+
+
+def rows_of(cover: pd.DataFrame, rule: str, homes: gpd.GeoDataFrame) -> pd.DataFrame:
+    """Return a rule's rows in the order of the homes; missing where the table has none."""
+    names = list(cover.index.names)
+    level = "rule" if "rule" in names else cover.index.nlevels - 1
+    rows = cover[np.asarray(cover.index.get_level_values(level) == rule)]
+    rows = rows.set_axis(rows.index.get_level_values("home" if "home" in names else 0), axis=0)
+    return rows[~rows.index.duplicated()].reindex(homes.index)
+
+
+def limit_text(rule: Rule, lang: str) -> str:
+    """Return a rule's own limit: its minutes, or its metres."""
+    t = wording(lang)
+    if rule.method == "walk_min":
+        return t["up_to"].format(b=f"{rule.minutes:g}", u=t["min"])
+    return t["up_to"].format(b=f"{rule.metres:g}", u=t["m"])
+
+
+def _standing(rule: Rule, lang: str) -> str:
+    """Return what may be said about where a rule comes from."""
+    return rule.basis_text if lang == "zh" else wording(lang)[f"confidence_{rule.confidence}"]
+
+
+def walker_text(district: Any, name: str, lang: str) -> str:
+    """Return what a profile is called, with its speed."""
+    who, table = name, getattr(district, "profiles", None)
+    if table is not None and name in table.index:
+        who = (cell_text(table, name, "label_en") if lang == "en" else "") or cell_text(table, name, "label")
+        speed = number_text(table.loc[name, "speed_m_s"], "m/s", 2) if "speed_m_s" in table.columns else None
+        who += f" {speed}" if speed else ""
+    return who
+
+
+def rule_lines(district: Any, rule: Rule, lang: str, shown: str = "") -> list[str]:
+    """Return 方法/人群/标准/分母 and what may be said about the rule's standing."""
+    t = wording(lang)
+    who = walker_text(district, rule.profile, lang)
+    lines = [t["line_method"].format(v=t[f"method_{rule.method}"])]
+    if rule.method == "walk_min":
+        lines.append(t["line_who"].format(v=who))
+    lines += [
+        t["line_limit"].format(v=limit_text(rule, lang)),
+        t["line_denominator"].format(v=t[f"den_{rule.denominator}"]),
+    ]
+    return [*lines, *([shown] if shown else []), _standing(rule, lang)]
+
+
+def _classes(rule: Rule, lang: str) -> tuple[list[float], str, list[dict[str, Any]]]:
+    """Return the breaks, the cover column that is coloured and the styles: inside the limit, over it, out of reach."""
+    t, look = wording(lang), house_style()["cover"]
+    if rule.method == "walk_min":
+        limit, column, unit = rule.minutes, "minutes", t["min"]
+        step = 5.0 if limit in (10.0, 15.0) else limit / (3 if limit % 3 == 0 and limit > 5 else 1 if limit <= 5 else 2)
+    else:
+        limit, unit = rule.metres, t["m"]
+        column = "straight_metres" if rule.method == "buffer" else "metres"
+        step = limit / 2
+    inner = [b for b in (step, 2 * step, 3 * step) if b < limit - 1e-9] + [limit]
+    breaks = [*inner, limit * 4 / 3 if limit == 15.0 else limit * 1.5]
+    colours = [*look["inside"][: len(inner) - 1], look["inside"][-1]]
+    edge = {"line": look["line"], "width": look["width"]}
+    styles = []
+    for i, (b, c) in enumerate(zip(breaks, [*colours, look["over"][0]], strict=True)):
+        low = breaks[i - 1] if i else None
+        text = (
+            t["up_to"].format(b=f"{b:g}", u=unit)
+            if low is None
+            else t["between"].format(a=f"{low:g}", b=f"{b:g}", u=unit)
+        )
+        styles.append({"fill": c, **edge, "label": text})
+    styles.append({"fill": look["over"][1], **edge, "label": t["above"].format(a=f"{breaks[-1]:g}", u=unit)})
+    styles.append({**look["unreachable"], **edge, "label": t["unreachable"], "skip": True})
+    styles.append({**look["unknown"], "width": look["width"], "label": t["unknown"], "skip": True})
+    return breaks, column, styles
+
+
+def _minutes_mode(rule: Rule, rows: pd.DataFrame, homes: gpd.GeoDataFrame, lang: str, fewer_than: int) -> Mode:
+    """Colour homes by their own minutes (or metres, where that is how the rule judges)."""
+    t = wording(lang)
+    breaks, column, styles = _classes(rule, lang)
+    cost, served = floats_of(rows, column), floats_of(rows, "served")
+    pick = np.searchsorted(np.asarray(breaks) + 1e-6, cost, side="left")
+    pick = np.where(np.isnan(cost), np.where(np.isnan(served), len(styles) - 1, len(styles) - 2), pick)
+    shown = {"walk_min": t["method_walk_min"], "buffer": t["straight_distance"], "network_m": t["method_network_m"]}[
+        rule.method
+    ]
+    title = t["line_shown"].format(v=shown)
+    return _mode(t[f"mode_{rule.method}"], title, styles, pick, homes, lang, counted_in(rule), fewer_than)
+
+
+def counted_in(rule: Rule) -> str:
+    """Return whom the classes of a rule count: everybody, or people 60+ where the rule is about them."""
+    return "people_60plus" if rule.denominator == "people_60plus" else "people"
+
+
+def _straight_mode(rule: Rule, rows: pd.DataFrame, homes: gpd.GeoDataFrame, lang: str, fewer_than: int) -> Mode | None:
+    """Colour homes that a circle counts as served and a walk does not; None where the table cannot tell."""
+    t, look = wording(lang), house_style()["straight"]
+    circle = floats_of(rows, "served_buffer")
+    walk = floats_of(rows, "served_walk_min")
+    walk = np.where(np.isnan(walk), floats_of(rows, "served_network_m"), walk)
+    walk = np.where(np.isnan(walk), floats_of(rows, "served"), walk)
+    if np.isnan(circle).all() or np.isnan(walk).all():
+        return None
+    edge = {"line": house_style()["cover"]["line"], "width": house_style()["cover"]["width"]}
+    styles: list[dict[str, Any]] = [
+        {"fill": look["both"], **edge, "label": t["both"]},
+        {"fill": look["straight"], **edge, "label": t["only_straight"]},
+        {"fill": look["neither"], **edge, "label": t["neither"]},
+        {**house_style()["cover"]["unknown"], "label": t["unknown"], "skip": True},
+    ]
+    pick = np.where(walk >= 0.5, 0, np.where(circle >= 0.5, 1, 2))
+    pick = np.where(np.isnan(walk) | np.isnan(circle), 3, pick)
+    return _mode(t["mode_straight"], t["mode_straight"], styles, pick, homes, lang, counted_in(rule), fewer_than)
+
+
+def _mode(
+    label: str,
+    title: str,
+    styles: list[dict[str, Any]],
+    pick: np.ndarray,
+    homes: gpd.GeoDataFrame,
+    lang: str,
+    counted: str = "people",
+    fewer_than: int = 0,
+) -> Mode:
+    """Return a mode with how many homes and people (or people 60+, where the rule counts them) each class holds."""
+    people = floats_of(homes, counted)
+    counts = [int((pick == i).sum()) for i in range(len(styles))]
+    texts = [class_text(people[pick == i], counted, lang, fewer_than) for i in range(len(styles))]
+    return Mode(label, title, styles, pick.astype("int64"), counts, texts)
+
+
+def class_text(people: np.ndarray, counted: str, lang: str, fewer_than: int = 0) -> str:
+    """Return how many homes a class holds, and how many of the people who are `counted`; `fewer_than` as in `shown_count`."""
+    t, known = wording(lang), people[~np.isnan(people)]
+    n = shown_count(len(people), "", lang, fewer_than)
+    if not len(known):
+        return t["count"].format(n=n)
+    words = t["count_60plus"] if counted == "people_60plus" else t["count_people"]
+    return words.format(n=n, p=shown_count(float(known.sum()), "", lang, fewer_than))
+
+
+def percent(value: float) -> str:
+    """Return a share as a percentage that is 100 (or 0) only when it is."""
+    if math.isnan(value):
+        return "—"
+    shown = round(value * 100, 1)
+    if shown >= 100 and value < 1 - 1e-9:
+        shown = 99.9
+    if shown <= 0 and value > 1e-9:
+        shown = 0.1
+    return f"{shown:g} %"
+
+
+def land_text(square_metres: float, lang: str) -> str:
+    """Return an amount of land in hectares."""
+    hectares = square_metres / 10_000.0
+    return wording(lang)["hectares"].format(n=f"{hectares:,.0f}" if hectares >= 100 else f"{hectares:,.1f}")
+
+
+def share_of(rows: pd.DataFrame, weights: np.ndarray, column: str) -> tuple[float, float]:
+    """Return the served share (NaN where nothing is known) and the weight not served."""
+    served = floats_of(rows, column)
+    known = ~np.isnan(served) & ~np.isnan(weights)
+    total = float(weights[known].sum())
+    inside = float((served[known] * weights[known]).sum())
+    return (inside / total if total > 0 else math.nan), total - inside
+
+
+def _reach_facts(
+    rule: Rule, rows: pd.DataFrame, homes: gpd.GeoDataFrame, demonstration: bool, lang: str, fewer_than: int
+) -> tuple[list[dict[str, str]], list[str]]:
+    """Return the headline of a reach rule and the notes under it."""
+    t = wording(lang)
+    column = rule.denominator
+    weights = floats_of(rows, column)
+    weights = np.where(np.isnan(weights), floats_of(homes, column), weights)
+    if column == "area_m2":
+        weights = np.where(np.isnan(weights), homes.geometry.area.to_numpy(), weights)
+    share, lost = share_of(rows, weights, "served")
+    if math.isnan(share):
+        return [{"big": t["unknown"], "text": ""}], []
+    unit = t["person"]
+    lost_text = land_text(lost, lang) if column == "area_m2" else shown_count(lost, unit, lang, fewer_than)
+    text = t["share"].format(den=t[f"den_{column}"]) + t["semicolon"] + t["not_served"].format(n=lost_text)
+    fact = {"big": percent(share), "text": text}
+    if demonstration:
+        fact["tag"] = t["demo_value"]
+    others = [share_of(rows, weights, c)[0] for c in ("served_buffer", "served_network_m", "served_walk_min")]
+    notes = []
+    if not all(math.isnan(o) for o in others):
+        a, b, c = (percent(o) for o in others)
+        notes.append(t["alternatives"].format(a=a, b=b, c=c))
+    unknown = int(np.isnan(weights).sum())
+    if unknown and column != "area_m2":
+        notes.append(t["unknown_people"].format(n=shown_count(unknown, "", lang, fewer_than)))
+    served = floats_of(rows, "served")
+    partly = int(((served > 1e-9) & (served < 1 - 1e-9)).sum())
+    if partly:
+        notes.append(t["partly"].format(n=shown_count(partly, "", lang, fewer_than)))
+    return [fact], notes
+
+
+def _reach_table(district: Any, rows: pd.DataFrame, lang: str) -> list[tuple[str, list[str | None]]]:
+    t = wording(lang)
+    served = [None if math.isnan(s) else percent(s) for s in floats_of(rows, "served")]
+    return [
+        (t["minutes"], numbers_of(rows, "minutes", t["min"], 1)),
+        (t["metres"], numbers_of(rows, "metres", t["m"])),
+        (t["straight"], numbers_of(rows, "straight_metres", t["m"])),
+        (t["nearest"], names_of(district, "facilities", column_of(rows, "facility"))),
+        (t["served"], list(served)),
+    ]
+
+
+def _reach_theme(
+    district: Any, cover: pd.DataFrame, rule: Rule, homes: gpd.GeoDataFrame, show: str, lang: str, fewer_than: int
+) -> Theme:
+    rows = rows_of(cover, rule.name, homes)
+    if "basis" in rows.columns and rows["basis"].notna().any():
+        demonstration = bool(rows["basis"].isin(DEMONSTRATION).any())
+    else:
+        demonstration = is_demonstration(district, ("homes", "facilities", "streets"))
+    facts, notes = _reach_facts(rule, rows, homes, demonstration, lang, fewer_than)
+    label = rule_label(district, rule, lang)
+    modes = [_minutes_mode(rule, rows, homes, lang, fewer_than)]
+    straight = _straight_mode(rule, rows, homes, lang, fewer_than)
+    if straight is not None:
+        modes.append(straight)
+    start = 1 if show == "straight" and straight is not None else 0
+    title = f"{district.name} · {label}" + (f" · {wording(lang)['only_straight']}" if start else "")
+    return Theme(
+        rule.name,
+        label,
+        title,
+        rule_lines(district, rule, lang),
+        "homes",
+        modes,
+        _reach_table(district, rows, lang),
+        rule.kinds,
+        facts,
+        notes,
+        [],
+        evidence_line(district, rule.kinds, lang),
+        start,
+    )
+
+
+def has_one(district: Any, rule: Rule, communities: gpd.GeoDataFrame) -> pd.DataFrame:
+    """
+    Count a rule's facilities in each community.
+
+    A facility belongs to the community typed on it where the list knows that code, else to the one it lies in. Returns
+    columns `open`, `planned` (counts), index: community.
+    """
+    found = pd.DataFrame(0, index=communities.index, columns=["open", "planned"])
+    frame = layer_of(district, "facilities")
+    if frame is None or "kind" not in frame.columns:
+        return found
+    rows = frame[frame["kind"].isin(rule.kinds).to_numpy()]
+    if not len(rows):
+        return found
+    point, area = communities.sindex.query(points_of(rows).array, predicate="intersects")
+    position = pd.Series(np.asarray(communities.index)[area], index=point).groupby(level=0).first()
+    where = position.reindex(range(len(rows))).to_numpy(dtype=object)
+    typed = column_of(rows, "community").to_numpy(dtype=object)
+    known = np.array([c in communities.index for c in typed], dtype=bool)
+    where = np.where(known, typed, where)
+    states = column_of(rows, "state").fillna("open").to_numpy()
+    for state in ("open", "planned"):
+        counts = pd.Series(where[states == state]).value_counts()
+        found[state] = counts.reindex(communities.index).fillna(0).astype("int64")
+    return found
+
+
+def _presence_theme(district: Any, rule: Rule, communities: gpd.GeoDataFrame, lang: str) -> Theme:
+    """Colour communities that have one, have only a planned one, have none."""
+    t, look = wording(lang), house_style()["presence"]
+    count = has_one(district, rule, communities)
+    surveyed = getattr(district, "surveyed_kinds", None)
+    unknown = surveyed is not None and not set(rule.kinds) & set(surveyed) and not count.to_numpy().any()
+    edge = {"line": look["line"], "width": look["width"]}
+    styles = [
+        {**look[k], **edge, "label": t[word], "skip": k in ("planned", "unknown")}
+        for k, word in (("yes", "has"), ("planned", "only_planned"), ("no", "hasnt"), ("unknown", "unknown"))
+    ]
+    pick = np.where(count["open"] > 0, 0, np.where(count["planned"] > 0, 1, 2))
+    pick = np.full(len(pick), 3) if unknown else pick
+    names = [n or str(i) for n, i in zip(texts_of(communities, "name"), communities.index, strict=True)]
+    counts = [int((pick == i).sum()) for i in range(4)]
+    has, label = counts[0], rule_label(district, rule, lang)
+    text = t["of_communities"].format(n=len(pick), k=has) + t["list_of"].format(y=district.list_year)
+    facts = [{"big": t["unknown"] if unknown else f"{has} / {len(pick)}", "text": "" if unknown else text}]
+    if is_demonstration(district, ("communities", "facilities")) and not unknown:
+        facts[0]["tag"] = t["demo_value"]
+    missing = [] if unknown else [(names[i], int(i)) for i in np.flatnonzero(pick != 0)]
+    notes = [] if unknown or missing else [t["none_missing"]]
+    table: list[tuple[str, list[str | None]]] = [
+        (label, [None if unknown else f"{n}" for n in count["open"]]),
+        (t["planned"], [f"{n}" if n else "" for n in count["planned"]]),
+    ]
+    mode = Mode(t["has"], t["community"], styles, pick.astype("int64"), counts, [f"{c}" for c in counts])
+    lines = [t["line_denominator"].format(v=t["den_community"]) + t["list_of"].format(y=district.list_year)]
+    lines.append(_standing(rule, lang))
+    return Theme(
+        rule.name,
+        label,
+        f"{district.name} · {label}",
+        lines,
+        "presence",
+        [mode],
+        table,
+        rule.kinds,
+        facts,
+        notes,
+        missing,
+        evidence_line(district, rule.kinds, lang),
+    )
+
+
+def values_theme(
+    district: Any,
+    values: pd.Series,
+    title: str | None,
+    unit: str,
+    homes: gpd.GeoDataFrame,
+    lang: str,
+    fewer_than: int = 0,
+) -> Theme:
+    """Colour homes by any series: shares in fifths, other numbers in five equal steps."""
+    t, look = wording(lang), house_style()
+    label = t.get(str(values.name)) or title or (str(values.name) if values.name else t["completeness"])
+    number = pd.to_numeric(values.reindex(homes.index), errors="coerce").to_numpy(dtype="float64", na_value=np.nan)
+    known = number[~np.isnan(number)]
+    share = not unit and (not len(known) or (known.min() >= 0 and known.max() <= 1))
+    low, high = (0.0, 1.0) if share else (float(known.min()), float(known.max()))
+    whole = not share and bool(np.all(known == np.rint(known)))
+    if whole:  # none by itself, then classes of as many whole numbers each
+        none = [0.0] if low == 0 < high else []
+        start = low + len(none)
+        step = math.ceil((high - start + 1) / (5 - len(none)))
+        edges = np.array([*none, *np.arange(start, high + step + 0.5, step)])
+    else:
+        edges = np.linspace(low, high if high > low else low + 1, 6)
+    classes = len(edges) - 1
+    pick = np.clip(np.searchsorted(edges[1:-1] - 1e-9, number, side="right"), 0, classes - 1)
+    pick = np.where(np.isnan(number), classes, pick)
+
+    def words(value: float) -> str:
+        return f"{value * 100:.0f}" if share else f"{value:,.4g}"
+
+    def label_of(i: int) -> str:
+        first, last = edges[i], edges[i + 1] - (1 if whole else 0)
+        if first == last:
+            return f"{words(first)} {unit}".rstrip()
+        return t["between"].format(a=words(first), b=words(last), u="%" if share else unit).rstrip()
+
+    edge = {"line": look["cover"]["line"], "width": look["cover"]["width"]}
+    ramp = [look["values"][round(i * 4 / max(classes - 1, 1))] for i in range(classes)]
+    styles: list[dict[str, Any]] = [{"fill": c, **edge, "label": label_of(i)} for i, c in enumerate(ramp)]
+    styles.append({**look["cover"]["unknown"], "label": t["unknown"], "skip": True})
+    people = floats_of(homes, "people")
+    both = ~np.isnan(number) & ~np.isnan(people)
+    facts = []
+    if share and both.any() and people[both].sum() > 0:
+        mean = float((number[both] * people[both]).sum() / people[both].sum())
+        facts = [
+            {
+                "big": percent(mean),
+                "text": t["weighted"].format(v=label),
+            }
+        ]
+        if is_demonstration(district, ("homes", "facilities", "streets")):
+            facts[0]["tag"] = t["demo_value"]
+    shown: list[str | None] = [
+        None if math.isnan(v) else percent(v) if share else number_text(v, unit, 0 if whole else 1) for v in number
+    ]
+    return Theme(
+        "values",
+        label,
+        f"{district.name} · {label}",
+        [],
+        "homes",
+        [_mode(label, label, styles, pick, homes, lang, fewer_than=fewer_than)],
+        [(label, shown)],
+        (),
+        facts,
+        [],
+        [],
+        evidence_line(district, (), lang),
+    )
+
+
+def themes_of(
+    district: Any,
+    cover: pd.DataFrame | None,
+    rule: str | Rule | None,
+    rings: gpd.GeoDataFrame | None,
+    show: str,
+    lang: str,
+    fewer_than: int = 0,
+) -> list[Theme]:
+    """Return a theme per rule of the table (one where a rule is asked for), the one that fits the rings first."""
+    homes, communities = layer_of(district, "homes"), layer_of(district, "communities")
+    if cover is None:
+        names: list[str | Rule] = [] if rule is None else [rule]
+    else:
+        listed = list(cover.index.unique("rule" if "rule" in cover.index.names else cover.index.nlevels - 1))
+        wanted = rule.name if isinstance(rule, Rule) else rule
+        if wanted is not None and wanted not in listed and not is_presence(district, rule_of(district, rule or wanted)):
+            raise UnknownNameError("这张表里的规则", wanted, [str(n) for n in listed])
+        names = [rule] if rule is not None else listed
+    themes = []
+    for name in names:
+        found = rule_of(district, name)
+        if is_presence(district, found) and communities is not None:
+            themes.append(_presence_theme(district, found, communities, lang))
+        elif homes is not None and cover is not None:
+            themes.append(_reach_theme(district, cover, found, homes, show, lang, fewer_than))
+    return themes
+
+
+def ring_minutes(rings: gpd.GeoDataFrame) -> np.ndarray:
+    """Return the minutes (or metres) of each ring, from a column or the index."""
+    for name in ("minutes", "limit", "metres"):
+        if name in rings.columns:
+            return np.asarray(pd.to_numeric(rings[name], errors="coerce"), dtype="float64")
+        if name in rings.index.names:
+            return np.asarray(rings.index.get_level_values(name), dtype="float64")
+    return np.asarray(rings.index.get_level_values(-1), dtype="float64")
+
+
+def first_theme(district: Any, themes: Sequence[Theme], rings: gpd.GeoDataFrame | None) -> int:
+    """
+    Return the theme to show first: the one the rings were drawn for.
+
+    Rings say their kind in a column, or it is the kind of which every open facility lies inside the smallest ring (the
+    largest such kind, should there be several). Without rings it is the first theme.
+    """
+    frame = layer_of(district, "facilities")
+    if rings is None or not len(rings) or not themes:
+        return 0
+    if "kind" in rings.columns:
+        kinds = list(rings["kind"].astype(str))
+    elif frame is not None and "kind" in frame.columns:
+        rings = rings.to_crs(district.crs) if rings.crs is not None else rings
+        inner = rings.geometry.array[int(np.argmin(ring_minutes(rings)))]
+        there = frame[(column_of(frame, "state").fillna("open") == "open").to_numpy()]
+        inside = pd.Series(shapely.intersects(inner, there.geometry.array), index=there["kind"].astype(str))
+        whole = inside.groupby(level=0).agg(["all", "size"])
+        kinds = list(whole[whole["all"]].sort_values("size", ascending=False, kind="stable").index)
+    else:
+        kinds = []
+    for kind in kinds[:1]:
+        for i, theme in enumerate(themes):
+            if kind in theme.kinds and theme.layer == "homes":
+                return i
+    return next((i for i, theme in enumerate(themes) if theme.layer == "homes"), 0)

@@ -1,0 +1,15 @@
+"""Streets as a walking network: built from lines or OpenStreetMap, snapped to, searched exactly, cut where metres run out."""
+
+from .buffers import frontage
+from .osm import excluded_ways, read_osm_streets, walkable
+from .osmnx_graphs import graph_edges
+from .walk_network import WalkNetwork
+
+__all__ = [
+    "WalkNetwork",
+    "excluded_ways",
+    "frontage",
+    "graph_edges",
+    "read_osm_streets",
+    "walkable",
+]

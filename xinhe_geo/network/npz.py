@@ -1,0 +1,95 @@
+"""Streets in one file: written whole or not at all, read back only if it is what was written."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import tempfile
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyproj
+from numpy.typing import NDArray
+
+from ..core import NetworkError
+from .arrays import StrPath
+from .build import TABLE_COLUMNS, table_from
+from .streets import Streets
+
+FORMAT = "xinhe-walk-network"
+FORMAT_VERSION = 1
+
+
+def save(streets: Streets, path: StrPath) -> None:
+    """Write streets to a file: see `WalkNetwork.save`."""
+    arrays = streets.arrays
+    head = {"format": FORMAT, "version": FORMAT_VERSION, "crs": streets.crs.to_json_dict()}
+    table = {name: _plain(streets.table[name]) for name in TABLE_COLUMNS}
+    text = json.dumps({"head": head, "table": table}, ensure_ascii=False, sort_keys=True)
+    arrays["meta"] = np.frombuffer(text.encode(), np.uint8)
+    arrays["hash"] = np.frombuffer(_digest(arrays), np.uint8)
+    target = Path(path)
+    handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            _write_zip(file, arrays)
+        Path(name).replace(target)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def load(path: StrPath) -> Streets:
+    """Read what `save` wrote: see `WalkNetwork.load`."""
+    name = Path(path).name
+    try:
+        with Path(path).open("rb") as file, np.load(file, allow_pickle=False) as content:
+            arrays = {key: content[key] for key in content.files}
+        meta = json.loads(arrays["meta"].tobytes().decode())
+        stored = arrays.pop("hash").tobytes()
+        head, table = meta["head"], meta["table"]
+        known = head["format"] == FORMAT
+    except FileNotFoundError as error:
+        raise NetworkError(f"路网文件不存在：{name}") from error
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, zipfile.BadZipFile) as error:
+        raise NetworkError(f"{name} 不是本工具保存的路网文件，或已损坏；请从街道图层重新生成") from error
+    if not known or stored != _digest(arrays):
+        raise NetworkError(f"{name} 已损坏（内容与校验值不符）；请从街道图层重新生成")
+    if head["version"] != FORMAT_VERSION:
+        raise NetworkError(f"{name} 由另一个版本保存（格式 {head['version']}）；请从街道图层重新生成")
+    return Streets.of(pyproj.CRS.from_json_dict(head["crs"]), arrays, table_from(table))
+
+
+def _plain(column: pd.Series) -> list[Any]:
+    """Return a column as JSON can hold it."""
+    return [_plain_value(value.item() if isinstance(value, np.generic) else value) for value in column]
+
+
+def _plain_value(value: Any) -> Any:
+    if pd.api.types.is_scalar(value) and pd.isna(value):
+        return None
+    return value if isinstance(value, (str, bool, int, float)) else str(value)
+
+
+def _digest(arrays: Mapping[str, NDArray[Any]]) -> bytes:
+    total = hashlib.blake2b(digest_size=32)
+    for name in sorted(arrays):
+        array = np.ascontiguousarray(arrays[name])
+        total.update(f"{name}|{array.dtype.str}|{array.shape}|".encode())
+        total.update(array.reshape(-1).view(np.uint8).data)
+    return total.digest()
+
+
+def _write_zip(file: Any, arrays: Mapping[str, NDArray[Any]]) -> None:
+    """Write arrays as .npz with a fixed time, so that equal networks are equal files."""
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED, allowZip64=True) as archive:
+        for name in sorted(arrays):
+            content = io.BytesIO()
+            np.lib.format.write_array(content, np.ascontiguousarray(arrays[name]), allow_pickle=False)
+            archive.writestr(zipfile.ZipInfo(f"{name}.npy", (1980, 1, 1, 0, 0, 0)), content.getbuffer())

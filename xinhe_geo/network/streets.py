@@ -1,0 +1,171 @@
+"""The streets of a network as arrays, what follows from them, and what walking them costs whom."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import pyproj
+import shapely
+from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
+from scipy.sparse.csgraph import connected_components
+
+from ..core import TOLERANCE_M, Profile
+from .arrays import Field, Flags, Floats, Ints, Known, Notes, Scratch, Shorts, Weights
+
+#: What streets are made of beside CRS and table: our name of each array, the name it has in a file, and its type.
+ARRAYS = {
+    "node_xy": "node_xy",
+    "u": "edge_u",
+    "v": "edge_v",
+    "row": "edge_row",
+    "off": "geometry_off",
+    "xy": "geometry_xy",
+    "cum": "geometry_cum",
+}
+ARRAY_TYPES = (np.float64, np.int32, np.int32, np.int32, np.int64, np.float64, np.float64)
+
+
+@dataclass(eq=False)
+class Streets:
+    """What a network is made of; what follows from it is made when asked for; what searches keep for the next one."""
+
+    crs: pyproj.CRS
+    table: pd.DataFrame  # attributes: a row may be shared by many edges
+    node_xy: Floats
+    u: Shorts  # per edge: node it begins at
+    v: Shorts  # per edge: node it ends at
+    row: Shorts  # per edge: its row of the table
+    off: Ints  # per edge: its first point, and where the last edge ends
+    xy: Floats  # per point
+    cum: Floats  # per point: metres from the beginning of its edge
+    #: Indexes of the edges that some may use, as `attach` wants them.
+    trees: dict[tuple[str, bool], tuple[shapely.STRtree, Ints]] = field(default_factory=dict, init=False, repr=False)
+    #: Frames of doors that were asked about, and arrays that were used: new memory costs more than clearing old.
+    known: list[Known] = field(default_factory=list, init=False, repr=False)
+    spare: list[Scratch] = field(default_factory=list, init=False, repr=False)
+    pads: list[Notes] = field(default_factory=list, init=False, repr=False)
+    used: list[Field] = field(default_factory=list, init=False, repr=False)
+    _weights_of: dict[tuple[float, bool, float] | None, Weights] = field(default_factory=dict, init=False, repr=False)
+
+    @classmethod
+    def of(cls, crs: pyproj.CRS, arrays: Mapping[str, NDArray[Any]], table: pd.DataFrame) -> Streets:
+        """Make them of arrays as `arrays` names them."""
+        kinds = zip(ARRAYS.items(), ARRAY_TYPES, strict=True)
+        return cls(crs, table, **{name: _as(arrays[long], kind) for (name, long), kind in kinds})
+
+    @property
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """What they are made of, by the names it has in a file."""
+        return {long: getattr(self, name) for name, long in ARRAYS.items()}
+
+    @cached_property
+    def length(self) -> Floats:
+        """Metres of each edge."""
+        return _as(self.cum[self.off[1:] - 1], np.float64)
+
+    @cached_property
+    def edges(self) -> gpd.GeoDataFrame:
+        """The edges as a frame: see `WalkNetwork.edges`."""
+        frame = self.table.take(self.row).reset_index(drop=True)
+        frame.index.name = "edge"
+        frame["length_m"] = self.length
+        frame["component"] = self.component[self.u]
+        frame["u"] = self.u
+        frame["v"] = self.v
+        return gpd.GeoDataFrame(frame, geometry=self.lines, crs=self.crs)
+
+    @cached_property
+    def lines(self) -> NDArray[Any]:
+        """The line of each edge."""
+        count = np.diff(self.off)
+        return np.asarray(shapely.linestrings(self.xy, indices=np.repeat(np.arange(len(count)), count)))
+
+    @cached_property
+    def component(self) -> Shorts:
+        """Number of the part of the network that each node is in; 0 is the largest."""
+        nodes = len(self.node_xy)
+        links = csr_matrix((np.ones(len(self.u), np.int8), (self.u, self.v)), shape=(nodes, nodes))
+        _, part = connected_components(links, directed=False)
+        sizes = np.bincount(part)
+        first = np.full(len(sizes), nodes)
+        np.minimum.at(first, part, np.arange(nodes))
+        rank = np.empty(len(sizes), np.int32)
+        rank[np.lexsort((first, -sizes))] = np.arange(len(sizes), dtype=np.int32)
+        return rank[part]
+
+    @cached_property
+    def bounds(self) -> Floats:
+        """West, south, east, north."""
+        return np.concatenate([self.xy.min(axis=0), self.xy.max(axis=0)])
+
+    @cached_property
+    def csr(self) -> tuple[Ints, Shorts, Shorts]:
+        """Arcs by node: `indptr`, the node at the other end, the edge. An edge is two arcs, a loop as well."""
+        edges = np.arange(len(self.u), dtype=np.int32)
+        tail = np.concatenate([self.u, self.v])
+        order = np.argsort(tail, kind="stable")
+        indptr = np.zeros(len(self.node_xy) + 1, np.int64)
+        np.cumsum(np.bincount(tail, minlength=len(self.node_xy)), out=indptr[1:])
+        adj = np.concatenate([self.v, self.u])[order]
+        return indptr, adj, np.concatenate([edges, edges])[order]
+
+    @cached_property
+    def arc_length(self) -> Floats:
+        """Metres of each arc."""
+        return self.length[self.csr[2]]
+
+    @cached_property
+    def wait(self) -> Floats:
+        """Seconds of waiting on each edge."""
+        return self.table["wait_s"].to_numpy(np.float64)[self.row]
+
+    @cached_property
+    def steps(self) -> Flags:
+        """Whether each edge has stairs."""
+        return self.table["steps"].to_numpy(np.bool_)[self.row]
+
+    @cached_property
+    def home_names(self) -> NDArray[Any]:
+        """The home of each row of the table, as text; "" where it is public."""
+        homes = self.table["home"]
+        return np.where(homes.isna(), "", homes.astype(object).where(homes.notna(), "").map(str).to_numpy(object))
+
+    def weights(self, profile: Profile | None) -> Weights:
+        """Return what walking costs a profile; metres, without one."""
+        key = None if profile is None else (profile.speed_m_s, profile.steps, profile.waits)
+        if key not in self._weights_of:
+            self._weights_of[key] = self._new_weights(profile)
+        return self._weights_of[key]
+
+    def _new_weights(self, profile: Profile | None) -> Weights:
+        edge, unit, waits = self.length, 1.0, False
+        rate = np.ones(len(edge))
+        if profile is not None:
+            unit = 1.0 / profile.speed_m_s / 60.0
+            waiting = self.wait * (profile.waits / 60.0)
+            waits = bool(waiting.any())
+            edge = self.length * unit + waiting
+            if not profile.steps:
+                edge = np.where(self.steps, np.inf, edge)
+            rate = np.divide(edge, self.length, out=np.zeros(len(edge)), where=self.length > 0)
+        finite = edge[np.isfinite(edge)]
+        longest = float(finite.max(initial=0.0))
+        # Four buckets to a mean edge, and a ring that stays in cache even where one edge is very long.
+        width = max(float(finite.mean()) / 4 if len(finite) else 0.0, longest / 16384) or 1.0
+        # A dead end leads nowhere else, and a door on its edge is reached from the other end or along the edge itself:
+        # closing the way into it spares the search every dead end of the city.
+        indptr, adj, arc_edge = self.csr
+        arc = np.where(np.diff(indptr)[adj] == 1, np.inf, edge[arc_edge])
+        ring = 1 << (int(longest / width) + 2).bit_length()
+        return Weights(edge, rate, arc, unit, TOLERANCE_M * unit, waits, 1.0 / width, ring)
+
+
+def _as(array: NDArray[Any], dtype: Any) -> NDArray[Any]:
+    return np.ascontiguousarray(array, dtype)

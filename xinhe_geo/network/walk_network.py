@@ -1,0 +1,640 @@
+"""
+Streets to walk on: `WalkNetwork`, exact along the street.
+
+Places attach inside edges, never to the nearest node, and reach is cut where the limit runs out. Edges are the chains
+between junctions, ends and changes of attributes; parallel edges, loops and islands are kept; walking ignores one-way.
+All costs are float64, and "within" means at most `TOLERANCE_M` more than the limit.
+
+Between two points the street rule is: the straight leg to the street, along the street, the straight leg from it. It
+holds for two points that share a foot as well; only a point to itself is 0.
+"""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Hashable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import geopandas as gpd
+import pandas as pd
+import pyproj
+import shapely
+from numpy.typing import NDArray
+
+from ..core import Profile, UnknownNameError, bundled_folder
+from . import build, npz, od, osm, osmnx_graphs, snap
+from . import nearest as state
+from .arrays import Flags, Pieces, StrPath
+from .nearest import SearchState
+from .osm import WalkFilter, excluded_ways, read_osm_streets, walkable
+from .osmnx_graphs import graph_edges
+from .points import at_street, between, nearest
+from .streets import Streets
+from .threads import thread_count
+
+if TYPE_CHECKING:
+    from .osmnx_graphs import MultiDiGraph
+
+__all__ = [
+    "Pieces",
+    "SearchState",
+    "WalkNetwork",
+    "excluded_ways",
+    "graph_edges",
+    "read_osm_streets",
+    "thread_count",
+    "walkable",
+]
+
+Key = TypeVar("Key", bound=Hashable)
+
+MADE_OF = ("crs", "table", "node_xy", "u", "v", "row", "off", "xy", "cum")
+
+
+class WalkNetwork:
+    """
+    A street network for walking, in a projected CRS in metres. Never changes after it is made.
+
+    Make one with `from_streets`, `from_graph`, `from_osm` or `load`.
+    """
+
+    def __init__(self, streets: Streets) -> None:
+        self._streets = streets
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Go to another process as what it was made from; what is derived is made again there."""
+        return {f"_{name}": getattr(self._streets, name) for name in MADE_OF}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self._streets = Streets(**{name: state[f"_{name}"] for name in MADE_OF})
+
+    # --- making one ---------------------------------------------------------------------------------------------------
+
+    @classmethod
+    def from_streets(cls, streets: gpd.GeoDataFrame, *, crs: Any = None) -> WalkNetwork:
+        """
+        Build from lines: they join wherever they share a vertex (1 mm); lines that merely cross do not.
+
+        Parameters
+        ----------
+        streets
+            LineStrings and MultiLineStrings in a projected CRS in metres. Optional columns: `street` (else the index),
+            `name`, `class`, `wait_s` (seconds, blank is 0), `steps` (blank is False), `home` (blank is public).
+        crs
+            Projected CRS to compute in; needed when the lines are in degrees.
+
+        Returns
+        -------
+        WalkNetwork
+            In `crs`, or in the CRS of the lines.
+
+        Raises
+        ------
+        NetworkError
+            No CRS, a CRS in degrees or feet, other geometry than lines, or nothing to walk on.
+        """
+        return cls(build.of_lines(streets, crs))
+
+    @classmethod
+    def from_graph(cls, G: MultiDiGraph, *, crs: Any = None) -> WalkNetwork:
+        """
+        Build from an OSMnx MultiDiGraph, projected or not; one-way is ignored.
+
+        A pair of directed edges that are one street walked both ways (same length, osmid and geometry reversed) becomes
+        one edge; parallel edges that differ stay. Streets meet only at nodes of the graph. Where an edge has a
+        `length`, that is its cost, spread along its geometry; else the planar length of its geometry is.
+
+        Parameters
+        ----------
+        G
+            Nodes with `x` and `y`, `G.graph["crs"]` set; edges may carry `geometry`, `length`, `osmid`, `street`,
+            `name`, `highway`, `wait_s`, `steps`, `home`.
+        crs
+            Projected CRS to compute in. Default: the graph's own, or the UTM zone of a graph in degrees.
+
+        Returns
+        -------
+        WalkNetwork
+            In `crs`, one edge per street between two nodes.
+
+        Raises
+        ------
+        NetworkError
+            No CRS, a CRS that is not in metres, nodes without coordinates, a length below 0, or nothing to walk on.
+        """
+        return cls(osmnx_graphs.of_graph(G, crs))
+
+    @classmethod
+    def from_osm(cls, path: StrPath, *, crs: Any = None, walk_filter: WalkFilter | None = None) -> WalkNetwork:
+        """
+        Build from an OpenStreetMap file (.osm.pbf, .osm, .osm.gz, .osm.bz2); clipped files load.
+
+        Parameters
+        ----------
+        path
+            The extract. Ways join where they share a node of the map, so that a bridge does not meet what it crosses.
+        crs
+            Projected CRS to compute in. Default: the UTM zone of the extract.
+        walk_filter
+            Rules in place of the bundled `network/walk_filter.toml`: a file, or its content as a mapping.
+
+        Returns
+        -------
+        WalkNetwork
+            In `crs`, only what the walk filter lets people walk on.
+
+        Raises
+        ------
+        SourceError
+            The file is missing or cannot be read.
+        NetworkError
+            It holds nothing to walk on.
+        """
+        return cls(osm.of_file(path, crs, walk_filter))
+
+    @classmethod
+    def load(cls, path: StrPath) -> WalkNetwork:
+        """
+        Read what `save` wrote.
+
+        Parameters
+        ----------
+        path
+            A file that `save` wrote.
+
+        Returns
+        -------
+        WalkNetwork
+            Equal to the one that was saved, in the same CRS.
+
+        Raises
+        ------
+        NetworkError
+            The file is missing, broken, from another program or from another version.
+        """
+        return cls(npz.load(path))
+
+    # --- what it is ---------------------------------------------------------------------------------------------------
+
+    def __repr__(self) -> str:
+        streets = self._streets
+        size = f"{len(streets.node_xy)} nodes, {len(streets.u)} edges, {streets.length.sum() / 1000.0:.1f} km"
+        return f"<WalkNetwork {size}, {streets.crs.name}>"
+
+    @property
+    def crs(self) -> pyproj.CRS:
+        """The projected CRS, in metres, that everything here is in."""
+        return self._streets.crs
+
+    @property
+    def edges(self) -> gpd.GeoDataFrame:
+        """
+        The streets between nodes, index `edge`.
+
+        Columns: `street`, `class`, `name`, `wait_s` (seconds over the whole edge), `steps`, `home` (blank for public),
+        `length_m`, `component` (0 is the largest), `u`, `v` (nodes) and `geometry`, a line from u to v.
+        """
+        return self._streets.edges.copy(deep=False)
+
+    @property
+    def nodes(self) -> gpd.GeoDataFrame:
+        """The junctions and ends, index `node`: `component` (0 is the largest) and `geometry`."""
+        return gpd.GeoDataFrame(
+            {"component": self._streets.component},
+            geometry=shapely.points(self._streets.node_xy),
+            index=pd.RangeIndex(len(self._streets.node_xy), name="node"),
+            crs=self.crs,
+        )
+
+    # --- out ----------------------------------------------------------------------------------------------------------
+
+    def to_graph(self) -> MultiDiGraph:
+        """
+        Return an OSMnx-style MultiDiGraph in the network's CRS, both directions of every edge.
+
+        Edges carry `osmid` and `street` (the street), `highway`, `name`, `length`, `wait_s`, `steps`, `home`,
+        `oneway=False`, `reversed` and `geometry`; a loop is one directed edge. `from_graph` of it is the same network.
+
+        Returns
+        -------
+        MultiDiGraph
+            `networkx`; nodes with `x` and `y` in metres, `graph["crs"]` the CRS of the network.
+        """
+        return osmnx_graphs.to_graph(self._streets)
+
+    def save(self, path: StrPath) -> None:
+        """
+        Write to one file (.npz) with its version and a hash of its content: same network, same bytes.
+
+        Parameters
+        ----------
+        path
+            The file; it is written whole or not at all.
+
+        Raises
+        ------
+        OSError
+            The file cannot be written.
+        """
+        npz.save(self._streets, path)
+
+    # --- attaching places ---------------------------------------------------------------------------------------------
+
+    def attach(
+        self,
+        points: gpd.GeoSeries,
+        *,
+        barriers: Any = None,
+        home: pd.Series | None = None,
+        profile: Profile | None = None,
+    ) -> pd.DataFrame:
+        """
+        Find where points reach the street.
+
+        Parameters
+        ----------
+        points
+            Points in any CRS; the index holds the labels of places, and a label may repeat.
+        barriers
+            Lines in the network's CRS that a straight leg never crosses (it may begin or end on one). The nearest edge
+            that can be reached without crossing is taken.
+        home
+            Aligned with `points`: the home whose inner lanes (edges with that `home`) may be used too. All other inner
+            lanes are closed to the point.
+        profile
+            A profile that cannot use stairs is not attached to them.
+
+        Returns
+        -------
+        DataFrame
+            One row per point in the same order, index `door`: `place`, `edge` (-1: none), `at_m` (metres from the
+            edge's start), `access_m` (length of the straight leg), `x`, `y` (the foot on the street).
+
+        Raises
+        ------
+        TypeError, ValueError
+            Not points, no CRS, an empty place or label, or `home` of another length: which, in Chinese.
+        """
+        return snap.attach(self._streets, points, barriers=barriers, home=home, profile=profile)
+
+    def meets(self, legs: NDArray[Any], *, barriers: Any = None) -> Flags:
+        """
+        Tell which straight legs meet a public street or cross a barrier.
+
+        Parameters
+        ----------
+        legs
+            Lines in the network's CRS, shape (n,).
+        barriers
+            As in `attach`.
+
+        Returns
+        -------
+        flags
+            Shape (n,): whether something lies in the way. Touching a street counts; beginning or ending on a barrier does not.
+
+        Raises
+        ------
+        TypeError
+            Legs that are no geometries.
+        """
+        return snap.meets(self._streets, legs, barriers=barriers)
+
+    # --- searching from doors -----------------------------------------------------------------------------------------
+
+    def search(
+        self,
+        origins: pd.DataFrame,
+        targets: pd.DataFrame,
+        *,
+        profile: Profile | None = None,
+        limit: float = math.inf,
+    ) -> pd.DataFrame:
+        """
+        Find the nearest target of every door.
+
+        Parameters
+        ----------
+        origins, targets
+            Doors: frames with `place`, `edge`, `at_m`, `access_m`, as `attach` returns them. A place may own several
+            rows.
+        profile
+            None: the cost is metres. A profile: minutes, waits included; edges with steps closed to those who cannot
+            use them.
+        limit
+            In metres, or minutes with a profile.
+
+        Returns
+        -------
+        DataFrame
+            One row per row of `origins`, same index: `target` (label), `cost`, `metres` walked on that way. Missing
+            where no target is within the limit. Of targets equally near (1e-6 m) the first in sorted order is named.
+
+        Raises
+        ------
+        NetworkError
+            Doors of another network.
+        ValueError
+            A limit below 0 or a missing label.
+        """
+        return self.search_each(origins, {"": targets}, profile=profile, limit=limit)[""]
+
+    def search_each(
+        self,
+        origins: pd.DataFrame,
+        targets: Mapping[Key, pd.DataFrame],
+        *,
+        profile: Profile | None = None,
+        limit: float = math.inf,
+    ) -> dict[Key, pd.DataFrame]:
+        """
+        Find the nearest target of every door for several kinds of target at once.
+
+        Parameters
+        ----------
+        origins
+            Doors: frames with `place` (label), `edge`, `at_m` and `access_m` (metres), as `attach` returns them. A place
+            may own several rows.
+        targets
+            The doors of each kind, by any key. A kind without doors is allowed: all its answers are missing.
+        profile
+            None: the cost is metres. A profile: minutes, waits included; edges with steps closed to those who cannot use
+            them.
+        limit
+            In metres, or minutes with a profile.
+
+        Returns
+        -------
+        dict
+            By key, in the order of `targets`: the frame that `search` returns for the kind alone, to the last bit (index as
+            `origins`; `target`, `cost` in metres or minutes, `metres`). Where the origins lie is found once for all kinds,
+            and all processors work on them.
+
+        Raises
+        ------
+        NetworkError
+            Doors of another network.
+        ValueError
+            A limit below 0 or a missing label.
+        """
+        return state.search_each(self._streets, origins, targets, profile, limit)
+
+    def search_state(self, targets: pd.DataFrame, *, profile: Profile | None = None) -> SearchState:
+        """
+        Search from all targets at once and keep the result, so that one place more or less costs little.
+
+        Parameters
+        ----------
+        targets
+            Doors: frames with `place` (label), `edge`, `at_m` and `access_m` (metres), as `attach` returns them. A place
+            may own several rows.
+        profile
+            None: the cost is metres. A profile: minutes, waits included; edges with steps closed to those who cannot use
+            them.
+
+        Returns
+        -------
+        SearchState
+            Its `.at(origins)` answers as `search` does; `.with_place(doors)` and `.without_place(label)` give the state
+            with one place more or less.
+
+        Raises
+        ------
+        NetworkError
+            Doors of another network.
+        """
+        return state.search_state(self._streets, targets, profile)
+
+    def pairs(
+        self,
+        origins: pd.DataFrame,
+        targets: pd.DataFrame,
+        *,
+        profile: Profile | None = None,
+        limit: float = math.inf,
+    ) -> pd.DataFrame:
+        """
+        Find the cost between every place and every place within the limit, the least over their doors.
+
+        Parameters
+        ----------
+        origins, targets
+            Doors: frames with `place` (label), `edge`, `at_m` and `access_m` (metres), as `attach` returns them. A place
+            may own several rows.
+        profile
+            None: the cost is metres. A profile: minutes, waits included; edges with steps closed to those who cannot use
+            them.
+        limit
+            In metres, or minutes with a profile. Pairs beyond it are absent.
+
+        Returns
+        -------
+        DataFrame
+            Sorted MultiIndex (origin, target), one column: `metres`, or `minutes` with a profile.
+
+        Raises
+        ------
+        NetworkError
+            Doors of another network.
+        ValueError
+            A limit below 0 or a missing label.
+        """
+        rows, columns, cost, names = od.pair_costs(self._streets, origins, targets, profile, limit)
+        return od.pair_frame(rows, columns, cost, names, "metres" if profile is None else "minutes")
+
+    def reached(
+        self,
+        doors: pd.DataFrame,
+        limits: float | Iterable[float],
+        *,
+        profile: Profile | None = None,
+        each: bool = False,
+    ) -> gpd.GeoDataFrame:
+        """
+        Return the street pieces within reach of doors, cut exactly where the limit runs out.
+
+        Parameters
+        ----------
+        doors
+            Frame with `place`, `edge`, `at_m`, `access_m`.
+        limits
+            One or several, in metres, or minutes with a profile.
+        profile
+            None: the limits are metres. A profile: minutes, waits included; edges with steps closed to those who cannot use
+            them.
+        each
+            For every place by itself (column `place`) instead of for all together.
+
+        Returns
+        -------
+        GeoDataFrame
+            Columns (`place`,) `limit`, `edge`, `from_m`, `to_m` (metres along the edge), `geometry` in the CRS of the network.
+            The pieces of a smaller limit lie within those of a larger one. In order of place, limit, edge.
+
+        Raises
+        ------
+        NetworkError
+            Doors of another network.
+        ValueError
+            A limit below 0 or a missing label.
+        """
+        pieces = self._pieces(doors, limits, profile=profile, each=each)
+        columns = {"limit": pieces.limit, "edge": pieces.edge, "from_m": pieces.from_m, "to_m": pieces.to_m}
+        if each:
+            columns = {"place": pieces.places.take(pieces.place), **columns}
+        return gpd.GeoDataFrame(columns, geometry=self._cut(pieces), crs=self.crs)
+
+    def _pieces(
+        self,
+        doors: pd.DataFrame,
+        limits: float | Iterable[float],
+        *,
+        profile: Profile | None = None,
+        each: bool = False,
+    ) -> Pieces:
+        """Return what `reached` returns, as arrays and without geometry: a frame costs as much as a small search."""
+        return od.pieces(self._streets, doors, limits, profile, each)
+
+    def _cut(self, pieces: Pieces) -> NDArray[Any]:
+        """Return the line of every piece, in the CRS of the network."""
+        return od.cut(self._streets, pieces)
+
+    # --- points in, frames out ----------------------------------------------------------------------------------------
+
+    def metres(
+        self, origins: gpd.GeoSeries, targets: gpd.GeoSeries, limit: float = math.inf, *, access: bool = True
+    ) -> pd.DataFrame:
+        """
+        Measure from every place to every place along the street.
+
+        Parameters
+        ----------
+        origins, targets
+            Points in any CRS; the index holds labels, and a label that repeats is one place with several doors.
+        limit
+            Metres. Pairs beyond it are absent.
+        access
+            Whether the straight legs between the points and the street count.
+
+        Returns
+        -------
+        DataFrame
+            Sorted MultiIndex (origin, target), column `metres`. A point to itself is 0, on the street or off it.
+
+        Raises
+        ------
+        TypeError, ValueError
+            Not points, no CRS, an empty place or label, or a limit below 0: which, in Chinese.
+        """
+        return between(self._streets, origins, targets, limit, None, access)
+
+    def minutes(
+        self,
+        origins: gpd.GeoSeries,
+        targets: gpd.GeoSeries,
+        limit: float = math.inf,
+        *,
+        profile: Profile | str,
+        access: bool = True,
+    ) -> pd.DataFrame:
+        """
+        Measure the least time from every place to every place: walking at the profile's speed, and waits.
+
+        The quickest way is not always the shortest.
+
+        Parameters
+        ----------
+        origins, targets
+            Points in any CRS; the index holds labels, and a label that repeats is one place with several doors.
+        limit
+            Minutes. Pairs beyond it are absent.
+        profile
+            A `Profile` or a name in the bundled `profiles.csv`.
+        access
+            Whether the straight legs between the points and the street count.
+
+        Returns
+        -------
+        DataFrame
+            Sorted MultiIndex (origin, target), column `minutes`. A point to itself is 0, on the street or off it.
+
+        Raises
+        ------
+        UnknownNameError
+            No such profile.
+        TypeError, ValueError
+            Not points, no CRS, an empty place or label, or a limit below 0: which, in Chinese.
+        """
+        return between(self._streets, origins, targets, limit, _profile(profile), access)
+
+    def nearest(
+        self, origins: gpd.GeoSeries, targets: gpd.GeoSeries, limit: float = math.inf, *, access: bool = True
+    ) -> pd.DataFrame:
+        """
+        Find the nearest target of every place.
+
+        Parameters
+        ----------
+        origins, targets
+            Points in any CRS; the index holds labels, and a label that repeats is one place with several doors.
+        limit
+            Metres. A target beyond it is not found.
+        access
+            Whether the straight legs between the points and the street count.
+
+        Returns
+        -------
+        DataFrame
+            Index `origin` in order of first appearance; `target` (of equally near ones the first in sorted order) and
+            `metres`. Missing where none is within the limit.
+
+        Raises
+        ------
+        TypeError, ValueError
+            Not points, no CRS, an empty place or label, or a limit below 0: which, in Chinese.
+        """
+        return nearest(self._streets, origins, targets, limit, access)
+
+    def reach(
+        self, points: gpd.GeoSeries, limit: float, *, each: bool = False, access: bool = True
+    ) -> gpd.GeoDataFrame:
+        """
+        Return the street pieces that can be reached from points, cut exactly where the limit runs out.
+
+        Parameters
+        ----------
+        points
+            Points in any CRS; the index holds labels, and a label that repeats is one place with several doors.
+        limit
+            Metres along the street.
+        each
+            For every place by itself (column `place`) instead of for all together.
+        access
+            Whether the straight legs between the points and the street count.
+
+        Returns
+        -------
+        GeoDataFrame
+            Columns (`place`,) `edge`, `from_m`, `to_m` (metres along the edge), `geometry`: lines in the CRS of the
+            network.
+
+        Raises
+        ------
+        TypeError, ValueError
+            Not points, no CRS, an empty place or label, or a limit below 0: which, in Chinese.
+        """
+        doors = at_street(self._streets, points, access, None)
+        return self.reached(doors, limit, each=each).drop(columns="limit")
+
+
+def _profile(profile: Profile | str) -> Profile:
+    if isinstance(profile, Profile):
+        return profile
+    with (bundled_folder() / "standards" / "profiles.csv").open(encoding="utf-8-sig", newline="") as npz:
+        rows = {row["profile"]: row for row in csv.DictReader(npz)}
+    if profile not in rows:
+        raise UnknownNameError("人群", str(profile), list(rows))
+    row = rows[profile]
+    steps, waits = row["steps"].strip().lower() in ("true", "1", "yes", "是"), float(row["waits"] or 1.0)
+    return Profile(profile, row["label"], float(row["speed_m_s"]), steps, waits)

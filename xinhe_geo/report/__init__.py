@@ -1,0 +1,58 @@
+"""What is handed over: the brief, workbooks, GIS layers, and the pages of plans, sites and the ledger."""
+
+from .analysis import analyse, best_sites, sources_table, speed_range
+from .districts import facts, side_by_side
+from .ledger_workbook import ledger_workbook
+from .pages.districts import COMPARISON, write_side_by_side
+from .pages.plans import (
+    people_line,
+    provision_sheet,
+    read_shapes,
+    state_of,
+    write_comparison,
+    write_comparisons,
+    write_new,
+    write_plans,
+    write_scenario,
+    write_table,
+)
+from .pages.shell import signed
+from .pages.siting import write_choice, write_links, write_worst
+from .record import RECORD, put_in_place
+from .report import LEDGER_BOOK, brief, documents, write_ledger, write_report
+from .tables import csv_text, marked_rows
+
+__all__ = [
+    "COMPARISON",
+    "LEDGER_BOOK",
+    "RECORD",
+    "analyse",
+    "best_sites",
+    "brief",
+    "csv_text",
+    "documents",
+    "facts",
+    "ledger_workbook",
+    "marked_rows",
+    "people_line",
+    "provision_sheet",
+    "put_in_place",
+    "read_shapes",
+    "side_by_side",
+    "signed",
+    "sources_table",
+    "speed_range",
+    "state_of",
+    "write_choice",
+    "write_comparison",
+    "write_comparisons",
+    "write_ledger",
+    "write_links",
+    "write_new",
+    "write_plans",
+    "write_report",
+    "write_scenario",
+    "write_side_by_side",
+    "write_table",
+    "write_worst",
+]

@@ -1,0 +1,376 @@
+"""
+What many districts show side by side: one row per district and indicator, ranks, spread, outliers and what explains them.
+
+Only like is compared with like: the same rule defined the same way, in the same denominator. Districts whose value rests
+on a demonstration, or whose denominator is so small that one home decides it, are shown without a rank.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import shapely
+
+from ..access import rests_on
+from ..core import BASIS_LABELS, METHOD_LABELS, METHODS
+from ..district import District
+
+LONLAT = "EPSG:4326"
+#: Outlines are drawn, not measured: simplified to this.
+OUTLINE_M = 10.0
+#: Fewer homes than this, or one home with more than this share of the denominator: one home decides the number.
+FEW_HOMES = 10
+LARGEST_HOME = 0.2
+FEW_COMMUNITIES = 5
+#: Fewer comparable districts than this have no outliers.
+FEW_DISTRICTS = 8
+#: Iglewicz and Hoaglin (1993): a modified z-score of more than this is an outlier.
+OUTLIER_Z = 3.5
+
+DENOMINATORS = {
+    "people": "常住人口（人）",
+    "people_60plus": "60岁及以上（人）",
+    "area_m2": "居住用地（平方米）",
+    "homes": "小区（个）",
+    "communities": "社区（个）",
+}
+#: Why a district has no rank.
+NO_RANK = {
+    "demo": "演示值（不作结论）",
+    "small": "样本小",
+    "unlike": "口径或分母与多数不同",
+}
+
+
+# --- one district ----------------------------------------------------------------------------------------------------
+
+
+def facts(district: District, results: Mapping[str, Any]) -> dict[str, Any]:
+    """
+    Return what the comparison needs of one district, as plain values.
+
+    Parameters
+    ----------
+    results
+        Of `_analysis.analyse`.
+
+    Returns
+    -------
+    facts
+        `district` (code, name, year, totals, what it rests on), `outline` (WKT in EPSG:4326, or None) and `indicators`: per
+        rule value, denominator, its size and what is served of it, shares by the three methods, facilities, and what the
+        rule asks (`definition`).
+    """
+    outline, basis = _outline(district)
+    homes, facilities = district.homes, district.open_facilities
+    totals = {column: _total(homes, column) for column in ("people", "people_60plus", "area_m2")}
+    inside = None if facilities is None else _inside(district, facilities)
+    area = outline.area.sum() / 1e6 if outline is not None else np.nan
+    return {
+        "district": {
+            "code": district.code,
+            "name": district.name,
+            "crs": str(district.crs),
+            "year": district.year,
+            "list_year": district.list_year,
+            "demonstration": district.is_demonstration,
+            "rests_on": rests_on(district),
+            "survey_note": str(district.manifest.get("survey_note", "")),
+            "outline_basis": BASIS_LABELS.get(basis, ""),
+            "area_km2": _number(area, 4),
+            "homes": 0 if homes is None else len(homes),
+            "facilities": 0 if inside is None else int(inside.sum()),
+            **{name: _number(value, 3) for name, value in totals.items()},
+        },
+        "outline": None if outline is None else _drawn(outline),
+        "indicators": [_indicator(district, results, rule, facilities, inside) for rule in results["headlines"].index],
+    }
+
+
+def _outline(district: District) -> tuple[gpd.GeoSeries | None, str]:
+    """Return the district's outline in its CRS; without one, the hull of its homes."""
+    border, homes = district.boundary, district.homes
+    if border is not None and len(border):
+        return gpd.GeoSeries([shapely.union_all(border.geometry.array)], crs=district.crs), str(
+            district.basis("district").iloc[0]
+        )
+    if homes is not None and len(homes):
+        hull = shapely.convex_hull(shapely.union_all(homes.geometry.array)).buffer(100)
+        return gpd.GeoSeries([hull], crs=district.crs), "derived"
+    return None, ""
+
+
+def _drawn(outline: gpd.GeoSeries) -> str:
+    lonlat = outline.simplify(OUTLINE_M).to_crs(LONLAT)
+    return str(shapely.to_wkt(shapely.normalize(shapely.set_precision(lonlat.iloc[0], 1e-6)), rounding_precision=6))
+
+
+def _inside(district: District, facilities: gpd.GeoDataFrame) -> np.ndarray:
+    border = district.boundary
+    if border is None or border.empty:
+        return np.ones(len(facilities), dtype=bool)
+    where = shapely.point_on_surface(facilities.geometry.array)
+    return np.asarray(shapely.intersects(where, shapely.union_all(border.geometry.array)))
+
+
+def _total(homes: gpd.GeoDataFrame | None, column: str) -> float:
+    if homes is None or column not in homes:
+        return np.nan
+    return float(homes[column].astype("float64").sum(min_count=1))
+
+
+def _number(value: Any, digits: int = 9) -> float | None:
+    """Return a number as JSON keeps it; None where unknown."""
+    return None if value is None or pd.isna(value) or not np.isfinite(float(value)) else round(float(value), digits)
+
+
+def _indicator(
+    district: District,
+    results: Mapping[str, Any],
+    name: str,
+    facilities: gpd.GeoDataFrame | None,
+    inside: np.ndarray | None,
+) -> dict[str, Any]:
+    lead, rule = results["headlines"].loc[name], district.rule(name)
+    own = results["cover"].xs(name, level="rule")
+    unit = str(lead["denominator"])
+    weight = pd.Series(1.0, index=own.index) if unit in ("homes", "") else own[unit].astype("float64")
+    known = weight.where(own["served"].notna())
+    size = float(known.sum())
+    shares = {
+        f"share_{m}": _number((own[f"served_{m}"] * known).sum() / size)
+        if size > 0 and own[f"served_{m}"].notna().any()
+        else None
+        for m in METHODS
+    }
+    largest = _number(known.max() / size) if size > 0 else None
+    if rule.metric == "presence" and len(results["presence"]):
+        largest = None  # a home is no share of communities
+        unit, size = "communities", float(len(results["presence"]))
+    value = _number(lead["value"])
+    of_kind = np.zeros(0, dtype=bool) if facilities is None else facilities["kind"].isin(rule.kinds).to_numpy()
+    asks = {
+        k: v for k, v in asdict(rule).items() if k in ("kinds", "method", "metres", "minutes", "denominator", "metric")
+    }
+    asks["walker"] = asdict(district.profile(rule.profile)) if rule.method == "walk_min" else None
+    return {
+        "rule": name,
+        "label": rule.label,
+        "definition": _digest(asks),
+        "kinds": "、".join(_labels(district, rule.kinds)),
+        "asks": _asks(district, rule),
+        "standard": rule.basis_text,
+        "value": value,
+        "denominator": unit if value is not None else "",
+        "size": _number(size, 3) if value is not None else None,
+        "served": None if value is None else _number(value * size, 3),
+        "unserved_people": _number(lead["people_unserved"], 3),
+        "homes": int(own["served"].notna().sum()),
+        "largest_home": largest,
+        **shares,
+        "outside_share": _number(lead["dependent_share"]),
+        "minutes": _number(own["minutes"].median(), 3),
+        "facilities": int((of_kind & inside).sum()) if inside is not None else 0,
+        "facilities_near": int(of_kind.sum()),
+        "headline": str(lead["headline"]),
+        "mark": str(lead["mark"]),
+    }
+
+
+def _digest(asks: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(asks, sort_keys=True, default=str).encode()).hexdigest()[:12]
+
+
+def _labels(district: District, kinds: Iterable[str]) -> list[str]:
+    known = district.kinds["label"]
+    return [str(known.get(kind, kind)) for kind in kinds]
+
+
+def _asks(district: District, rule: Any) -> str:
+    """Say what a rule asks, in one line."""
+    if rule.metric == "presence":
+        return "每个社区至少有一处"
+    limit = f"{rule.minutes:g} 分钟" if rule.method == "walk_min" else f"{rule.metres:g} 米"
+    who = f"{district.profile(rule.profile).label}，" if rule.method == "walk_min" else ""
+    return f"{who}{METHOD_LABELS[rule.method]}不超过 {limit}"
+
+
+# --- side by side ----------------------------------------------------------------------------------------------------
+
+
+def side_by_side(records: Iterable[tuple[str, Mapping[str, Any]]]) -> tuple[gpd.GeoDataFrame, pd.DataFrame]:
+    """
+    Put the facts of many districts into two tables.
+
+    Returns
+    -------
+    districts
+        Index key, in order; the columns of `facts["district"]` and the outline in EPSG:4326.
+    values
+        One row per district and indicator, in the order of the districts: `key`, `rule`, the columns of
+        `facts["indicators"]`, and what `_judged` adds: `compared` (same definition and denominator as most), `small`,
+        `no_rank` (why there is none, or empty), `rank` (1 = highest; equal values share it), `median`, `z`, `outlier`
+        ("high", "low" or empty), `why`.
+    """
+    rows, shapes, values = [], [], []
+    for key, record in records:
+        rows.append({"key": key, **record["district"]})
+        shapes.append(None if record["outline"] is None else shapely.from_wkt(record["outline"]))
+        values += [{"key": key, **row} for row in record["indicators"]]
+    districts = gpd.GeoDataFrame(rows, geometry=shapes, crs=LONLAT).set_index("key")
+    for column in ("people", "people_60plus", "area_m2", "area_km2"):
+        districts[column] = districts[column].astype("float64")
+    table = pd.DataFrame(values)
+    numbers = [
+        "value",
+        "size",
+        "served",
+        "unserved_people",
+        "largest_home",
+        *(f"share_{m}" for m in METHODS),
+        "outside_share",
+        "minutes",
+    ]
+    table[numbers] = table[numbers].astype("float64")
+    parts = [_judged(part, districts) for _, part in table.groupby("rule", sort=False)]
+    return districts, pd.concat(parts).sort_index(kind="stable")
+
+
+def _judged(part: pd.DataFrame, districts: gpd.GeoDataFrame) -> pd.DataFrame:
+    """Rank one indicator and find its outliers."""
+    part = part.copy()
+    known = part["value"].notna()
+    like = part[["definition", "denominator"]].apply(tuple, axis=1)
+    # the most frequent definition; among equally frequent ones the first in order of text
+    most = min(like[known].mode()) if known.any() else None
+    part["compared"] = known & (like == most)
+    few = np.where(
+        part["denominator"] == "communities",
+        part["size"] < FEW_COMMUNITIES,
+        (part["homes"] < FEW_HOMES) | (part["largest_home"] > LARGEST_HOME),
+    )
+    part["small"] = known & few
+    demo = known & (part["mark"] != "")
+    part["no_rank"] = np.select(
+        [demo, ~part["compared"] & known, part["small"]], [NO_RANK["demo"], NO_RANK["unlike"], NO_RANK["small"]], ""
+    )
+    ranked = part["compared"] & (part["no_rank"] == "")
+    values = part["value"].where(ranked)
+    part["rank"] = values.round(9).rank(method="min", ascending=False)
+    part["median"] = values.median()
+    part["z"] = _modified_z(values)
+    enough = int(ranked.sum()) >= FEW_DISTRICTS
+    part["outlier"] = np.select(
+        [enough & (part["z"] > OUTLIER_Z), enough & (part["z"] < -OUTLIER_Z)], ["high", "low"], ""
+    )
+    part["why"] = ""
+    if (part["outlier"] != "").any():
+        part["why"] = _why(part, districts, ranked)
+    return part
+
+
+def _modified_z(values: pd.Series) -> pd.Series:
+    """Return how far each value lies from the median, in robust standard deviations; 0 where most are equal."""
+    away = values - values.median()
+    spread = away.abs().median()
+    if spread > 1e-9:
+        return 0.6745 * away / spread
+    mean = away.abs().mean()
+    return away / (1.253314 * mean) if mean > 1e-9 else away * 0.0
+
+
+def _why(part: pd.DataFrame, districts: gpd.GeoDataFrame, ranked: pd.Series) -> pd.Series:
+    """Say, for each outlier, in which of the things that make a share it differs from the middle of its peers."""
+    own = districts.loc[part["key"]].set_axis(part.index)
+    looks = {
+        "每万人设施": (part["facilities"] / own["people"].where(own["people"] > 0) * 1e4, "{:.2f} 处", 1),
+        "每平方公里设施": (part["facilities"] / own["area_km2"], "{:.2f} 处", 1),
+        "每平方公里人口": (own["people"] / own["area_km2"], "{:,.0f} 人", 1),
+        "依赖界外设施": (part["outside_share"], "{:.0%}", -1),
+        "绕行（直线圈内而走不到的份额）": (
+            (part["share_buffer"] - part["share_network_m"]).clip(lower=0),
+            "{:.0%}",
+            -1,
+        ),
+        "到最近设施步行时间中位数": (part["minutes"], "{:.1f} 分钟", -1),
+    }
+    found = pd.Series("", index=part.index)
+    for at in part.index[part["outlier"] != ""]:
+        up = 1 if part.loc[at, "outlier"] == "high" else -1
+        none = part.loc[at, "facilities"] == 0 and up < 0
+        said = [f"界内没有{part.loc[at, 'kinds']}"] if none else []
+        for label, (values, form, sign) in looks.items():
+            if none and label in ("每万人设施", "每平方公里设施"):
+                continue  # said already
+            value, middle = values.loc[at], values.where(ranked).median()
+            if pd.isna(value) or pd.isna(middle):
+                continue
+            spread = (values.where(ranked) - middle).abs().median()
+            if abs(value - middle) > 2 * spread and np.sign(value - middle) == up * sign:
+                said.append(f"{label} {form.format(value)}（中位 {form.format(middle)}）")
+        text = "；".join(said[:3])
+        found.loc[at] = text or "密度、设施数、绕行都在常见范围内：先核对该街道的设施和人口数据"
+    return found
+
+
+def spread(values: pd.DataFrame) -> pd.DataFrame:
+    """
+    Sum up each indicator over the districts that are ranked.
+
+    Returns
+    -------
+    table
+        Index rule, in order. Columns `label`, `kinds`, `asks`, `standard`, `denominator`, `districts` (all), `known`, `ranked`, `demo`,
+        `small`, `unlike`, `no_data`; `low`, `q1`, `median`, `q3`, `high` (0-1) and `pooled` (what is served of all ranked
+        denominators together); `outliers`.
+    """
+    rows = []
+    for rule, part in values.groupby("rule", sort=False):
+        ranked = part[part["rank"].notna()]
+        known = part["value"].notna()
+        quarter = ranked["value"].quantile([0, 0.25, 0.5, 0.75, 1]).to_numpy() if len(ranked) else [np.nan] * 5
+        compared = part[part["compared"]]
+        first = compared.iloc[0] if len(compared) else part.iloc[0]
+        size = ranked["size"].sum()
+        rows.append(
+            {
+                "rule": rule,
+                "label": first["label"],
+                "kinds": first["kinds"],
+                "asks": first["asks"],
+                "standard": first["standard"],
+                "denominator": first["denominator"],
+                "districts": len(part),
+                "known": int(known.sum()),
+                "ranked": len(ranked),
+                **{word: int((part["no_rank"] == text).sum()) for word, text in NO_RANK.items()},
+                "no_data": int((~known).sum()),
+                **dict(zip(("low", "q1", "median", "q3", "high"), quarter, strict=True)),
+                "pooled": ranked["served"].sum() / size if size > 0 else np.nan,
+                "outliers": int((part["outlier"] != "").sum()),
+            }
+        )
+    return pd.DataFrame(rows).set_index("rule")
+
+
+def ranking(values: pd.DataFrame, rule: str, names: Mapping[str, str] | pd.Series) -> pd.DataFrame:
+    """Return one indicator's districts: ranked ones first, then those shown without a rank, then those without data."""
+    part = values[values["rule"] == rule].copy()
+    part["name"] = part["key"].map(names)
+    part["group"] = np.select([part["rank"].notna(), part["value"].notna()], [0, 1], 2)
+    return part.sort_values(["group", "value", "key"], ascending=[True, False, True], kind="stable")
+
+
+def without_rank(part: pd.DataFrame) -> Sequence[str]:
+    """Return, per row of a ranking, its rank as text or why there is none."""
+    return [
+        f"{row.rank:.0f}" if row.rank == row.rank else (row.no_rank if row.value == row.value else "数据不足")
+        for row in part[["rank", "no_rank", "value"]].itertuples(index=False)
+    ]

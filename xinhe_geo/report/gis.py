@@ -1,0 +1,183 @@
+"""`coverage.gpkg`: layers in the CRS of the district, with Chinese names of columns, styled for QGIS."""
+
+from __future__ import annotations
+
+import html
+import sqlite3
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import geopandas as gpd
+import pyogrio
+
+from ..core import LAYERS, word
+from ..district import District, column_name
+from ..maps import mapped_rules
+
+_ALIASES = {
+    "home": "小区编号",
+    "facility": "设施编号",
+    "community": "社区代码",
+    "name": "名称",
+    "kind": "类别",
+    "label": "指标",
+    "rule": "规则",
+    "people": "常住人口",
+    "people_60plus": "60岁及以上",
+    "served": "可达份额",
+    "minutes": "步行时间_分钟",
+    "metres": "路网距离_米",
+    "straight_metres": "直线距离_米",
+    "people_unserved": "不可达人口",
+    "reason": "原因",
+    "completeness": "配套齐全度",
+    "lacks": "缺",
+    "state": "状态",
+    "basis": "依据类型",
+    "zone": "分区",
+    "area": "片区",
+    "served_buffer": "直线半径_份额",
+    "served_network_m": "路网距离_份额",
+    "served_walk_min": "步行时间_份额",
+    "served_inside": "仅界内设施_份额",
+    "method": "方法",
+    "profile": "人群",
+    "denominator": "分母",
+    "metric": "量法",
+    "limit_metres": "限值_米",
+    "limit_minutes": "限值_分钟",
+    "grid": "网格编号",
+    "people_60plus_unserved": "不可达60岁及以上",
+    "share_unserved": "不可达比例",
+    "unserved": "不可达数",
+    "counted": "按什么人口",
+    "crosses": "隔着",
+    "gate_known": "出入口已知",
+    "gate_minutes": "到出入口_分钟",
+    "wait_minutes": "过街等候_分钟",
+    "street_minutes": "沿街步行_分钟",
+    "facility_minutes": "步行最近设施",
+    "walked_metres": "步行距离_米",
+    "detour": "绕行倍数",
+    "kinds": "应配类数",
+    "complete": "齐全",
+    "area_m2": "面积_平方米",
+    "area_km2": "面积_平方公里",
+}
+
+
+def geopackage(district: District, results: Mapping[str, Any], path: Path) -> None:
+    """
+    Write `coverage.gpkg` in the district's CRS, styled for QGIS.
+
+    One layer per mapped rule (homes with their shares, metres, minutes) and its gaps; one layer of all rules side by side;
+    completeness, facilities and outlines.
+    """
+    declared = {c.name: column_name(layer.name, c.name) for layer in LAYERS.values() for c in layer.names.values()}
+    labels = {**declared, **results["headlines"]["label"], **{name: word(alias) for name, alias in _ALIASES.items()}}
+    write_layers(path, _gis_layers(district, results), district.year, labels)
+
+
+def write_layers(path: Path, layers: Mapping[str, gpd.GeoDataFrame], year: int, labels: Mapping[str, str]) -> None:
+    """Write layers into a GeoPackage, styled for QGIS; `labels` are the aliases of columns."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.unlink(missing_ok=True)
+    # GDAL stamps the time of writing into a GeoPackage unless told which, and waits for the disk after every layer.
+    options = {"OGR_CURRENT_DATE": f"{year}-01-01T00:00:00.000Z", "OGR_SQLITE_SYNCHRONOUS": "OFF"}
+    pyogrio.set_gdal_config_options(options)
+    try:
+        for name, frame in layers.items():
+            pyogrio.write_dataframe(_plain(frame), path, layer=name, driver="GPKG", promote_to_multi=False)
+    finally:
+        pyogrio.set_gdal_config_options(dict.fromkeys(options))
+    _dress(path, layers, year, labels)
+
+
+def _gis_layers(district: District, results: Mapping[str, Any]) -> dict[str, gpd.GeoDataFrame]:
+    homes, cover = district.homes, results["cover"]
+    layers: dict[str, gpd.GeoDataFrame] = {}
+    if homes is not None and len(cover):
+        for rule in mapped_rules(district, results):
+            own = cover.xs(rule, level="rule")
+            layers[f"覆盖_{rule}"] = gpd.GeoDataFrame(own, geometry=homes.geometry.reindex(own.index), crs=district.crs)
+            table = results["gap_tables"].get(rule)
+            if table is not None and len(table):
+                layers[f"缺口_{rule}"] = table
+        wide = cover["served"].unstack("rule")[results["order"]]
+        wide.insert(0, "name", homes["name"].reindex(wide.index))
+        layers["全部指标"] = gpd.GeoDataFrame(wide, geometry=homes.geometry.reindex(wide.index), crs=district.crs)
+        if len(results["completeness"]):
+            layers["配套齐全度"] = results["completeness"]
+    for name in ("facilities", "communities", "zones", "parcels", "barriers"):
+        if name in district.layers:
+            layers[LAYERS[name].label] = district.layers[name]
+    return layers
+
+
+def _plain(frame: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    """Return a frame every driver can write: the key as a column, booleans and nullable numbers as plain ones."""
+    frame = frame.reset_index()
+    for column in frame.columns:
+        if column != frame.geometry.name and str(frame[column].dtype) in ("Int64", "boolean"):
+            frame[column] = frame[column].astype("float64")
+    return frame
+
+
+def _dress(path: Path, layers: Mapping[str, gpd.GeoDataFrame], year: int, labels: Mapping[str, str]) -> None:
+    """Put Chinese aliases and default QGIS styles into the GeoPackage."""
+    with closing(sqlite3.connect(path)) as db, db:
+        db.execute(
+            "CREATE TABLE IF NOT EXISTS layer_styles (id INTEGER PRIMARY KEY AUTOINCREMENT, f_table_catalog TEXT, "
+            "f_table_schema TEXT, f_table_name TEXT, f_geometry_column TEXT, styleName TEXT, styleQML TEXT, styleSLD TEXT, "
+            "useAsDefault BOOLEAN, description TEXT, owner TEXT, ui TEXT, update_time DATETIME)"
+        )
+        db.execute(
+            "INSERT INTO gpkg_contents (table_name, data_type, identifier, last_change) "
+            "VALUES ('layer_styles', 'attributes', 'layer_styles', ?)",
+            (f"{year}-01-01T00:00:00.000Z",),
+        )
+        for name, frame in layers.items():
+            fields = [str(c) for c in frame.reset_index().columns if c != frame.geometry.name]
+            db.execute(
+                "INSERT INTO layer_styles (f_table_catalog, f_table_schema, f_table_name, f_geometry_column, styleName, "
+                "styleQML, styleSLD, useAsDefault, description, owner) VALUES ('', '', ?, 'geom', ?, ?, '', 1, '', '')",
+                (name, name, _qml(frame, fields, labels)),
+            )
+
+
+def _qml(frame: gpd.GeoDataFrame, fields: Sequence[str], labels: Mapping[str, str]) -> str:
+    """Return a QGIS style: shares and minutes in classes where there are any, else one symbol; Chinese aliases."""
+    aliases = "".join(
+        f'<alias index="{i}" field="{html.escape(f)}" name="{html.escape(labels.get(f, ""))}"/>'
+        for i, f in enumerate(fields)
+    )
+    kind = str(frame.geom_type.dropna().iloc[0]) if len(frame.geom_type.dropna()) else "Point"
+    symbol = "marker" if "Point" in kind else "line" if "Line" in kind else "fill"
+    column = next((c for c in ("served", "completeness", "share_unserved") if c in fields), None)
+    if column is None:
+        renderer = f'<renderer-v2 type="singleSymbol"><symbols>{_symbol("0", symbol, "70,110,140,200")}</symbols></renderer-v2>'
+    else:
+        colours = ("178,58,46,200", "232,150,90,200", "240,214,140,200", "120,180,150,200", "38,120,110,200")
+        if column == "share_unserved":
+            colours = colours[::-1]
+        ranges = "".join(
+            f'<range lower="{i / 5}" upper="{(i + 1) / 5}" symbol="{i}" label="{i * 20}–{i * 20 + 20}%" render="true"/>'
+            for i in range(5)
+        )
+        symbols = "".join(_symbol(str(i), symbol, c) for i, c in enumerate(colours))
+        renderer = (
+            f'<renderer-v2 type="graduatedSymbol" attr="{column}" graduatedMethod="GraduatedColor">'
+            f"<ranges>{ranges}</ranges><symbols>{symbols}</symbols></renderer-v2>"
+        )
+    return f'<!DOCTYPE qgis PUBLIC "" "SYSTEM"><qgis styleCategories="Symbology|Fields">{renderer}<aliases>{aliases}</aliases></qgis>'
+
+
+def _symbol(name: str, kind: str, colour: str) -> str:
+    layer = {"marker": "SimpleMarker", "line": "SimpleLine", "fill": "SimpleFill"}[kind]
+    field = "line_color" if kind == "line" else "color"
+    return (
+        f'<symbol name="{name}" type="{kind}" alpha="1"><layer class="{layer}" enabled="1">'
+        f'<Option type="Map"><Option name="{field}" type="QString" value="{colour}"/></Option></layer></symbol>'
+    )

@@ -1,0 +1,417 @@
+"""`ledger.html`: the ledger as one file that loads nothing, to walk down line by line in a meeting."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from ...core import HTML_LANG, language, listed_words, marked, parted, say, speaking, web_file, word
+from ...district import District
+from ...ledger import (
+    COLOURS,
+    ROLES,
+    VERDICTS,
+    beyond,
+    canonical,
+    community_targets,
+    foot,
+    has_own_plan,
+    left_out,
+    listed,
+    measure_rows,
+    number_text,
+    quoted,
+    since_section,
+    spoken,
+    trend,
+    verdicts,
+)
+
+# --- the page --------------------------------------------------------------------------------------------------------
+
+_PAGE_STYLE = """
+.tools { position: sticky; top: 0; z-index: 2; background: var(--paper); padding: 10px 0; display: flex; flex-wrap: wrap; align-items: center; gap: 10px; }
+.tools select, .tools input, .tools button { font: inherit; padding: 4px 8px; border: 1px solid var(--line); border-radius: 4px; background: #fff; }
+main > * { scroll-margin-top: 112px; } th::first-letter { text-transform: uppercase; }
+.promise { background: var(--card); border: 1px solid var(--line); border-radius: 8px; margin: 8px 0; break-inside: avoid; }
+.promise > summary { display: grid; grid-template-columns: 3.2em 1fr auto; gap: 4px 12px; align-items: start; padding: 10px 14px; color: var(--ink); }
+.promise > summary > .here { grid-column: 2 / 4; font-size: 13.5px; color: var(--warn); } .promise > summary > .here.hidden { display: none; }
+.promise > summary > .state { grid-column: 2 / 4; font-size: 13.5px; color: var(--quiet); }
+.promise > summary > .gap { grid-column: 2 / 4; font-size: 13.5px; color: var(--warn); }
+.promise[open] > summary > .gap { display: none; }
+.promise .inside { padding: 0 14px 12px; }
+.verdict { border: 0; border-radius: 4px; padding: 2px 8px; font: inherit; font-size: 13px; font-weight: 600; white-space: nowrap; color: inherit; }
+button.verdict { cursor: pointer; } button.verdict[aria-pressed=true] { outline: 2px solid var(--accent); }
+.both { display: grid; grid-template-columns: minmax(0, 1fr) minmax(0, 1fr); gap: 0 26px; } .trace { font-size: 12.5px; color: var(--quiet); }
+@media (max-width: 900px) { .both { grid-template-columns: 1fr; } }
+@media (max-width: 620px) {
+  .tools { position: static; }
+  .promise > summary { grid-template-columns: 2.6em minmax(0, 1fr); } .promise > summary > * { grid-column: 2 / 3 !important; }
+  .promise > summary > b { grid-column: 1 / 2 !important; }
+  .promise > summary > .verdict { justify-self: start; } [lang=zh-CN] .inside .facts { grid-template-columns: 4.5em minmax(0, 1fr); }
+  [lang=en] .inside .facts { grid-template-columns: 7em minmax(0, 1fr); }
+}
+.facts { display: grid; grid-template-columns: 5.5em 1fr; gap: 2px 10px; font-size: 13.5px; margin: 6px 0; }
+[lang=en] .facts { grid-template-columns: 8.5em 1fr; }
+.facts dt { color: var(--quiet); } .facts dd { margin: 0; white-space: pre-line; overflow-wrap: anywhere; }
+.measure { border-top: 1px dashed var(--line); padding-top: 8px; margin-top: 8px; } .measure.beside h3 { font-weight: 400; }
+#beyond td:first-child { min-width: 11em; } #beyond td:nth-child(4) { min-width: 24em; } #beyond .facts { font-size: 12.5px; color: var(--quiet); }
+#beyond .small { margin: 2px 0 0; }
+.hidden { display: none; } .trend { display: block; width: 420px; max-width: 100%; font-size: 11px; fill: #5f6d77; }
+@media print {
+  .tools, .links-of, .trace { display: none; } .both { display: block; } .promise { border-color: #999; } details.promise { display: block; margin: 3px 0; }
+  .promise > summary { padding: 4px 8px; font-size: 9.5pt; } .promise > summary > * { font-size: 8.5pt; } td, th { font-size: 8pt; padding: 3px 5px; }
+  .facts { font-size: 8.5pt; margin: 2px 0; } .verdict { white-space: normal; font-size: 8pt; }
+}
+"""
+_PAGE_SCRIPT = """
+(function () {
+  'use strict';
+  var rows = Array.prototype.slice.call(document.querySelectorAll('.promise'));
+  var by = { category: 'category', place: 'place', verdict: 'verdict', community: 'lacks' };
+  var said = rows.map(function (row) {
+    var own = row.cloneNode(true);
+    own.querySelectorAll('.here').forEach(function (line) { line.remove(); });
+    return own.textContent.toLowerCase();
+  });
+  var text = document.getElementById('find'), count = document.getElementById('count'), gap = document.getElementById('gap');
+  var chips = Array.prototype.slice.call(document.querySelectorAll('button.verdict'));
+  function chosen(id) { var own = document.getElementById(id); return own ? own.value : ''; }
+  function apply() {
+    var shown = 0, words = text.value.trim().toLowerCase();
+    rows.forEach(function (row, i) {
+      var keep = Object.keys(by).every(function (id) {
+        var value = chosen(id);
+        return !value || row.dataset[by[id]].split(';').indexOf(value) >= 0;
+      }) && (!words || said[i].indexOf(words) >= 0) && (!gap.checked || row.dataset.gap === '1');
+      row.classList.toggle('hidden', !keep);
+      row.querySelectorAll('.here').forEach(function (line) {
+        line.classList.toggle('hidden', !chosen('community') || line.dataset.community !== chosen('community'));
+      });
+      if (keep) { shown += 1; }
+    });
+    count.textContent = shown + ' / ' + rows.length;
+    chips.forEach(function (chip) { chip.setAttribute('aria-pressed', String(chip.value === chosen('verdict'))); });
+  }
+  Object.keys(by).concat('gap').forEach(function (id) {
+    var own = document.getElementById(id);
+    if (own) { own.addEventListener('change', apply); }
+  });
+  chips.forEach(function (chip) {
+    chip.addEventListener('click', function () {
+      var own = document.getElementById('verdict');
+      own.value = own.value === chip.value ? '' : chip.value;
+      apply();
+    });
+  });
+  text.addEventListener('input', apply);
+  document.getElementById('all').addEventListener('click', function () {
+    var open = rows.some(function (row) { return !row.open && !row.classList.contains('hidden'); });
+    rows.forEach(function (row) { row.open = open; });
+  });
+  if (location.hash) { var own = document.getElementById(location.hash.slice(1)); if (own) { own.open = true; } }
+  apply();
+}());
+"""
+
+
+def ledger_page(
+    district: District,
+    table: pd.DataFrame,
+    *,
+    maps: Mapping[str, str] | None = None,
+    since: pd.DataFrame | None = None,
+) -> str:
+    """
+    Return `ledger.html`: one file that loads nothing, a promise per row, to walk down in a meeting; in the language of `table`.
+
+    Parameters
+    ----------
+    table
+        Result of `ledger`.
+    maps
+        Per rule, the address of its map, relative to the page; under "" that of the map of all rows (`maps.evidence`).
+    since
+        What changed since an earlier run (`_ledger.since.changes`); shown first.
+    """
+    with speaking(spoken(table)):
+        return marked(_ledger_page(district, canonical(table), maps, since))
+
+
+def _ledger_page(
+    district: District, table: pd.DataFrame, maps: Mapping[str, str] | None, since: pd.DataFrame | None
+) -> str:
+    e = html.escape
+    style = web_file("report/brief.css")
+    together, here = verdicts(table), _lacking(district, table)
+    promises = "".join(
+        _promise(district, code, table.loc[[code]], verdict, maps or {}, here.get(str(code), {}))
+        for code, verdict in together.items()
+    )
+    policy = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:"
+    warned = district.is_demonstration or not has_own_plan(district)
+    mark = f'<p class="demo">{e(foot(district))}</p>' if warned else ""
+    counts = together.value_counts()
+    chips = " ".join(
+        f'<button type="button" class="verdict" value="{e(v)}" style="background:{COLOURS[v]}">{e(say(v))} {counts[v]}</button>'
+        for v in VERDICTS
+        if v in counts.index
+    )
+    return f"""<!DOCTYPE html>
+<html lang="{HTML_LANG[language()]}">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="Content-Security-Policy" content="{policy}">
+<title>{e(district.name)} {say("规划目标落实核对表")}</title>
+<style>{style}{_PAGE_STYLE}</style>
+</head>
+<body>
+<header>
+<h1>{e(district.name)} {say("规划目标落实核对表")}</h1>
+<p class="line">{say("{0} 条承诺　数据年份：{1}　社区名录：{2} 年", len(together), district.year, district.list_year)}</p>
+{mark}
+<p>{chips}</p>
+</header>
+<div class="tools">{_tools(table, together, _names(district))}</div>
+<main>
+{"" if since is None else since_section(since)}
+{promises}
+{_beyond_section(district, maps or {})}
+{_left_out_section(district)}
+</main>
+<footer><p>{e(foot(district))}</p></footer>
+<script>{_PAGE_SCRIPT}</script>
+</body>
+</html>
+"""
+
+
+def _chip(verdict: str) -> str:
+    return f'<span class="verdict" style="background:{COLOURS[verdict]}">{html.escape(say(verdict))}</span>'
+
+
+def _option(value: str, label: str = "") -> str:
+    return f'<option value="{html.escape(value)}">{html.escape(label or value)}</option>'
+
+
+def _names(district: District) -> dict[str, str]:
+    """Return what the communities are called, in the order of their list."""
+    communities = district.communities
+    return {} if communities is None else {str(k): str(v) for k, v in communities["name"].items()}
+
+
+def _lacking(district: District, table: pd.DataFrame) -> dict[str, dict[str, str]]:
+    """Return, per commitment, which communities lack something of it, and what, in words."""
+    targets = community_targets(district, table)
+    short = targets[targets["short"].to_numpy(dtype=bool) & (targets["commitment"] != "").to_numpy()]
+    found: dict[str, dict[str, str]] = {}
+    for (code, _), row in short.iterrows():
+        own = found.setdefault(str(row["commitment"]), {})
+        said = say("{0}：{1}", row["label"], row["text"])
+        own[str(code)] = say("；").join((own[str(code)], said)) if str(code) in own else said
+    return found
+
+
+def _tools(table: pd.DataFrame, together: pd.Series, communities: Mapping[str, str]) -> str:
+    first = table.groupby(level="commitment", sort=False).first()
+    categories = dict.fromkeys(c for cell in first["category"] for c in listed(cell))
+    places = dict.fromkeys(c for cell in first["spatial_unit"] for c in listed(cell))
+    choices = (
+        ("category", say("全部类别"), categories),
+        ("place", say("全部范围"), places),
+        ("verdict", say("全部判定"), [v for v in VERDICTS if v in set(together)]),
+    )
+    selects = "".join(
+        f'<select id="{name}" aria-label="{label}"><option value="">{label}</option>'
+        + "".join(_option(v, word(v)) for v in values)
+        + "</select>"
+        for name, label, values in choices
+    )
+    if communities:
+        own = "".join(_option(code, say("{0}还差的", name)) for code, name in communities.items())
+        selects += f'<select id="community" aria-label="{say("哪个社区还差")}"><option value="">{say("哪个社区还差")}</option>{own}</select>'
+    find = f'<input id="find" type="search" placeholder="{say("找字")}" aria-label="{say("找字")}">'
+    short = f'<label><input id="gap" type="checkbox"> {say("只看还差的")}</label>'
+    return (
+        f'{selects}{find}{short}<button id="all" type="button">{say("全部展开/收起")}</button><span id="count"></span>'
+    )
+
+
+def _promise(
+    district: District, code: str, rows: pd.DataFrame, verdict: str, maps: Mapping[str, str], here: Mapping[str, str]
+) -> str:
+    e, first = html.escape, rows.iloc[0]
+    own = rows[(rows["role"] == "own").to_numpy()]
+    state = "<br>".join(e(_said(row)) for _, row in own.iterrows())
+    gaps = "<br>".join(e(say("差距：{0}", g)) for g in dict.fromkeys(own["gap"]) if g)
+    gap = f'<span class="gap">{gaps}</span>' if gaps else ""
+    facts = {
+        "章节": parted(first["section"]),
+        "类别": listed_words(first["category"]),
+        "属性": word(first["binding"]),
+        "年份": word(first["year"]),
+        "范围": listed_words(first["spatial_unit"]),
+    }
+    facts["原文矛盾"] = first["contradiction"]
+    known = {str(m["measure"]): m for m in measure_rows(district)}
+    measures = "".join(
+        _measure(district, str(key[-1]), row, known.get(str(key[-1])), maps) for key, row in rows.iterrows()
+    )
+    data = f'data-category="{e(first["category"])}" data-place="{e(first["spatial_unit"])}" data-verdict="{e(verdict)}"'
+    data += f' data-lacks="{e(";".join(here))}" data-gap="{1 if gap else 0}"'
+    names = _names(district)
+    lines = "".join(
+        f'<span class="here hidden" data-community="{e(c)}">{e(say("{0}：{1}", names.get(c, c), said))}　'
+        f'<a href="communities.html#c-{e(c)}">{say("这个社区的一页")}</a></span>'
+        for c, said in here.items()
+    )
+    return (
+        f'<details class="promise" id="{e(code)}" {data}><summary><b>{e(code)}</b><span lang="zh">{e(quoted(first["quote"]))}</span>{_chip(verdict)}'
+        f'<span class="state">{state}</span>{gap}{lines}</summary><div class="inside">{_facts(facts)}{measures}</div></details>'
+    )
+
+
+def _measure(district: District, key: str, row: pd.Series, m: Mapping[str, Any] | None, maps: Mapping[str, str]) -> str:
+    e = html.escape
+    number = number_text(float(row["value"]), str(row["unit"])) if np.isfinite(row["value"]) else "—"
+    other = f"{row['low_other']:.1f}—{row['high_other']:.1f} {row['unit']}" if np.isfinite(row["low_other"]) else ""
+    found = {
+        "数值": number,
+        "目标": row["target_text"],
+        "换算法": other,
+        "差距": row["gap"],
+        "怎么补": row["fix"],
+        "缺什么": row["needs"],
+        "数据情况": row["demonstration"],
+    }
+    trace = {
+        "怎么量": row["how"],
+        "公式": row["formula"],
+        "参数": row["parameters"],
+        "出处": row["standard"],
+        "输入": row["inputs"],
+    }
+    chart = "" if m is None or m["metric"] != "series" else _trend_chart(trend(district, m), str(row["unit"]))
+    return (
+        f'<section class="measure {e(row["role"])}"><h3>{e(row["label"])} {_chip(row["verdict"])} '
+        f'<span class="small">{e(key)}　{say(ROLES[row["role"]]) if row["role"] in ROLES else ""}</span></h3>'
+        f'<div class="both"><div>{_facts(found)}{_links(key, row, maps)}{chart}</div><div class="trace">{_facts(trace)}</div></div></section>'
+    )
+
+
+def _links(key: str, row: pd.Series, maps: Mapping[str, str]) -> str:
+    """Return the links to what a row rests on: its theme of the evidence map, and the map of its rule."""
+    e, found = html.escape, []
+    if "" in maps and np.isfinite(row["value"]) and row["metric"] != "series":
+        found.append(f'<a href="{e(maps[""])}#{e(key)}">{say("证据图")}</a>')
+    if row["rule"] and row["rule"] in maps:
+        found.append(f'<a href="{e(maps[row["rule"]])}">{say("这条规则的图（圈层、缺口）")}</a>')
+    return f'<p class="small links-of">{"　".join(found)}</p>' if found else ""
+
+
+#: Size of a trend chart, and its margins: left, top, right, bottom.
+_CHART, _MARGIN = (420.0, 150.0), (52.0, 14.0, 60.0, 24.0)
+
+
+def _trend_chart(table: pd.DataFrame, unit: str) -> str:
+    """Return a line of the figures typed in, beside the straight path to the target; nothing where there is neither."""
+    values = table.to_numpy(dtype=float)
+    if not np.isfinite(values).any():
+        return ""
+    low, high = float(np.nanmin(values)), float(np.nanmax(values))
+    low = min(low, 0.0) if low < 0.5 * high else low
+    low, high = (low, high) if high > low else (low - 1.0, high + 1.0)
+    (width, height), (left, top, right, bottom) = _CHART, _MARGIN
+    years = [int(y) for y in table.index]
+    x = [left + (width - left - right) * i / max(len(years) - 1, 1) for i in range(len(years))]
+    y = top + (height - top - bottom) * (1 - (values - low) / (high - low))
+
+    def line(column: int, style: str) -> str:
+        known = [i for i in range(len(years)) if np.isfinite(values[i, column])]
+        points = " ".join(f"{x[i]:.1f},{y[i, column]:.1f}" for i in known)
+        return f'<polyline points="{points}" fill="none" {style}/>' if len(known) > 1 else ""
+
+    known = [i for i in range(len(years)) if np.isfinite(values[i, 0])]
+    dots = "".join(
+        f'<circle cx="{x[i]:.1f}" cy="{y[i, 0]:.1f}" r="3.5" fill="#1f6f78"><title>{say("{0}：{1}", years[i], number_text(values[i, 0], html.escape(unit)))}'
+        "</title></circle>"
+        for i in known
+    )
+    ticks = "".join(
+        f'<text x="{x[i]:.1f}" y="{height - 7:.0f}" text-anchor="middle">{year}</text>' for i, year in enumerate(years)
+    )
+    ends = "".join(
+        f'<text x="{left - 8:.0f}" y="{top + (height - top - bottom) * (1 - (v - low) / (high - low)) + 4:.1f}" text-anchor="end">'
+        f"{number_text(v, '')}</text>"
+        for v in (low, high)
+    )
+    goal = (
+        f'<text x="{x[-1] + 7:.1f}" y="{y[-1, 1] + 4:.1f}">{say("目标")}</text>' if np.isfinite(values[-1, 1]) else ""
+    )
+    axis = f'<path d="M{left:.0f} {top:.0f}V{height - bottom:.0f}H{width - right:.0f}" fill="none" stroke="#c9c2b4"/>'
+    dashed = line(1, 'stroke="#a2421f" stroke-dasharray="5 4" stroke-width="1.5"')
+    solid = line(0, 'stroke="#1f6f78" stroke-width="2"')
+    return (
+        f'<svg class="trend" viewBox="0 0 {width:.0f} {height:.0f}" role="img" aria-label="{say("逐年填报数和到目标的直线进度")}">'
+        f"{axis}{dashed}{solid}{dots}{ticks}{ends}{goal}</svg>"
+        f'<p class="small">{say("实线和圆点为填报数，虚线为到目标的直线进度")}</p>'
+    )
+
+
+def _facts(facts: Mapping[str, str]) -> str:
+    rows = "".join(f"<dt>{html.escape(say(k))}</dt><dd>{html.escape(str(v))}</dd>" for k, v in facts.items() if v)
+    return f'<dl class="facts">{rows}</dl>'
+
+
+def _beyond_section(district: District, maps: Mapping[str, str]) -> str:
+    e, table = html.escape, beyond(district)
+    if table.empty:
+        return ""
+    rows = "".join(
+        f'<tr id="{e(str(key))}"><td>{e(r["label"])}<br>{_chip(r["verdict"])}{_links(str(key), r, maps)}</td>'
+        f"<td>{e(_said(r, bare=True))}</td><td>{e(r['gap'])}</td>"
+        f'<td>{e(r["how"])}<p class="small">{e(r["standard"])}</p><details><summary>{say("凭什么")}</summary>{_facts(_made_from(r))}</details></td></tr>'
+        for key, r in table.iterrows()
+    )
+    head = f"<th>{say('指标')}</th><th>{say('现状')}</th><th>{say('差距')}</th><th>{say('怎么量，出处')}</th>"
+    return (
+        f'<section id="beyond"><h2>{say("规划之外的标准")}</h2><div class="scroll"><table><thead><tr>{head}</tr></thead>'
+        f"<tbody>{rows}</tbody></table></div></section>"
+    )
+
+
+def _said(row: pd.Series, *, bare: bool = False) -> str:
+    """Return the sentence of a row; how much of it is a demonstration stands beside it, and so does, if `bare`, its label."""
+    text = str(row["text"]).removesuffix(say("：{0}", row["demonstration"]))
+    return text.removeprefix(say("{0}：", row["label"])) if bare else text
+
+
+def _made_from(row: pd.Series) -> dict[str, str]:
+    """Return what a number was made from, under Chinese headers."""
+    return {
+        "编号": str(row.name),
+        "公式": row["formula"],
+        "参数": row["parameters"],
+        "数据情况": row["demonstration"],
+        "输入": row["inputs"],
+    }
+
+
+def _left_out_section(district: District) -> str:
+    e, table = html.escape, left_out(district)
+    if table.empty:
+        return ""
+    rows = "".join(
+        f"<tr><td>{e(str(r.Index))}</td><td lang='zh'>{e(quoted(r.quote))}</td><td>{e(parted(r.section))}</td><td>{e(r.note)}</td></tr>"
+        for r in table.itertuples()
+    )
+    head = f"<th>{say('编号')}</th><th>{say('原文')}</th><th>{say('章节')}</th><th>{say('没有逐条核的原因')}</th>"
+    return (
+        f"<section><h2>{say('原文还有、这里没有逐条核的 {0} 处', len(table))}</h2>"
+        f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div></section>'
+    )

@@ -1,0 +1,387 @@
+"""The atlas: what the whole district shows, then one sheet per community with its map, what it has and lacks, and whom that misses."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import shapely
+
+from ...access import home_points, od_tables
+from ...core import refuse_uncleared, told
+from ...district import District
+from ...maps import (
+    COMPLETENESS,
+    GAPS,
+    OVERVIEW,
+    PARCELS,
+    Layer,
+    Mode,
+    Scene,
+    class_text,
+    house_style,
+    joined,
+    kind_label,
+    layer_of,
+    number_text,
+    percent,
+    promised_rules,
+    rule_label,
+    scene_for,
+    themes,
+    walker_text,
+    wording,
+)
+from ...report import analyse
+from . import carto
+from .carto import Column, Frame
+from .page import SIZES, UNITS, Box, Paper, pdf_bytes, png_bytes
+from .sheet import (
+    Format,
+    check_size,
+    file_name,
+    page_foot,
+    page_head,
+    short_label,
+    theme_pages,
+    title_block,
+    title_cells,
+    write_bytes,
+)
+
+ATLAS = "图册.pdf"
+_MARGIN, _TOP, _FOOT = 22.0, 92.0, 66.0
+#: Where the map ends, as a share of the page.
+_MAP = 0.52
+_KEY_MAP = (150.0, 176.0)
+
+
+@told("写图册", 28)
+def atlas(
+    district: District,
+    to: str | Path = "output",
+    *,
+    size: str = "A3",
+    figures: bool = False,
+    preset: str = "plan",
+    lang: str = "zh",
+    progress: Callable[[str], None] | None = None,
+) -> list[Path]:
+    """
+    Write an atlas of many pages as one PDF: present state, completeness, gaps, what is promised, then one sheet per community.
+
+    Parameters
+    ----------
+    to
+        Folder; the atlas is `图册.pdf` in it, pictures are in `figures/`.
+    size
+        "A3" or "A4".
+    figures
+        Write every page as a PNG of 300 dots per inch too.
+    lang
+        "zh" or "en"; names stay as the data have them.
+
+    Returns
+    -------
+    files
+        What was written.
+
+    Raises
+    ------
+    UnknownNameError
+        No such size or language.
+    EnvironmentProblem
+        A file cannot be written, or the typeface is missing.
+    """
+    check_size(size)
+    refuse_uncleared(district.manifest, "写出图册")
+    t, say = wording(lang), progress or (lambda _: None)
+    results, folder = analyse(district, preset=preset, progress=say), Path(to)
+    pictures: list[Path] = []
+
+    def leaves() -> Iterator[Paper]:
+        for i, (name, page) in enumerate(_pages(district, results, Format(size, lang))):
+            say(t["page"].format(n=i + 1) + f" {name}")
+            if figures:
+                path = folder / "figures" / f"{i + 1:02d}-{file_name(name)}.png"
+                pictures.append(write_bytes(path, png_bytes(page)))
+            yield page
+
+    book = pdf_bytes(leaves(), f"{district.name} {t['atlas']}")
+    return [write_bytes(folder / ATLAS, book), *pictures]
+
+
+def _pages(district: District, results: Mapping[str, Any], form: Format) -> Iterator[tuple[str, Paper]]:
+    """Yield the pages with their names; a theme's further pages have the number of its first."""
+    chosen = [r for r in promised_rules(district, results) if pd.notna(results["headlines"].loc[r, "value"])]
+    named = themes(district, form.lang)
+    fixed = [OVERVIEW, COMPLETENESS, GAPS, *([PARCELS] if layer_of(district, "parcels") is not None else [])]
+    for i, what in enumerate([*fixed, *chosen]):
+        for page in theme_pages(
+            district, what, replace(form, number=f"{i + 1:02d}"), results=results, whole=what == GAPS
+        ):
+            yield str(named[what]), page
+    if district.communities is None or district.homes is None:
+        return
+    for j, code in enumerate(district.layers["communities"].index):
+        own = replace(form, number=f"{len(fixed) + len(chosen) + 1 + j:02d}")
+        yield str(district.layers["communities"].at[code, "name"]), community_page(district, results, code, own)
+
+
+# --- what a community has -----------------------------------------------------------------------------------------------
+
+
+def community_promises(district: District, results: Mapping[str, Any], code: str) -> pd.DataFrame:
+    """
+    Return how a community stands with everything that is promised.
+
+    Returns
+    -------
+    promises
+        Index rule; `label`, `metric` ("presence" or "reach"), `places` (open facilities in the community), `share` (0-1 of the
+        rule's own denominator; for presence 0 or 1), `minutes` (walk of the middle resident to the nearest, inf where more than
+        half cannot get there), `missed` (people not served), `counted` ("people" or "people_60plus"). Unknown is missing.
+    """
+    cover, counts = results["cover"], results["presence"]
+    lead, rows = results["headlines"], {}
+    by = results["by"].get("community")
+    for name in promised_rules(district, results):
+        rule = district.rule(name)
+        own = cover.xs(name, level="rule")
+        own = own[(own["community"] == code).to_numpy()]
+        counted = "people_60plus" if rule.denominator == "people_60plus" else "people"
+        kinds = [k for k in rule.kinds if k in counts.columns]
+        places = float(counts.loc[code, kinds].sum()) if kinds and code in counts.index else np.nan
+        known = pd.notna(lead.loc[name, "value"])
+        found = by.loc[(code, name)] if known and by is not None and (code, name) in by.index else None
+        share = np.nan if found is None else float(found["share"])
+        if known and rule.metric == "presence":
+            share = float(places > 0)
+        missed = np.nan if found is None else float(found[counted] - found[f"{counted}_served"])
+        rows[name] = {
+            "label": rule.label,
+            "metric": rule.metric,
+            "places": places,
+            "share": share,
+            "minutes": _middle(own["minutes"], own[counted]),
+            "missed": missed,
+            "counted": counted,
+        }
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("rule")
+
+
+def community_kinds(district: District, results: Mapping[str, Any], code: str) -> pd.DataFrame:
+    """
+    Return what a community has of the kinds of daily life.
+
+    Returns
+    -------
+    kinds
+        Index kind; `label`, `places` (open facilities in the community), `minutes` (adult walk of the middle resident to the
+        nearest, inside the community or not; inf where more than half cannot get there, missing where there is none at all).
+    """
+    kinds, counts, homes = district.kinds, results["presence"], district.layers["homes"]
+    chosen = [
+        k
+        for k in kinds.index
+        if (kinds.at[k, "essential"] is True or kinds.at[k, "essential"] == 1) and k in counts.columns
+    ]
+    own = homes.index[(district.groups["community"].reindex(homes.index) == code).to_numpy()]
+    points = home_points(district)
+    points = points[points["home"].isin(own).to_numpy()]
+    # a point carries its share of the home's people
+    people = points["weight"] * points["home"].map(homes["people"])
+    rows = {}
+    for kind, table in od_tables(district, chosen).items():
+        minutes = table["minutes"].reindex(points.index)
+        places = int(counts.at[code, kind]) if code in counts.index else 0
+        middle = _middle(minutes, people)
+        if not (district.layers["facilities"]["kind"] == kind).any():
+            middle = np.nan  # nowhere in the data: nothing to walk to
+        rows[kind] = {"label": kinds.at[kind, "label"], "places": places, "minutes": middle}
+    return pd.DataFrame.from_dict(rows, orient="index", columns=["label", "places", "minutes"]).rename_axis("kind")
+
+
+def _middle(minutes: pd.Series, weight: pd.Series) -> float:
+    """Return the minutes of the middle resident; unreachable is infinite, nobody known is missing."""
+    value, weights = minutes.to_numpy(dtype="float64"), pd.to_numeric(weight).to_numpy(dtype="float64")
+    known = ~np.isnan(weights) & (weights > 0)
+    if not known.any():
+        return np.nan
+    value, weights = np.where(np.isnan(value[known]), np.inf, value[known]), weights[known]
+    order = np.argsort(value, kind="stable")
+    return float(value[order][np.searchsorted(np.cumsum(weights[order]), weights.sum() / 2)])
+
+
+# --- the sheet ----------------------------------------------------------------------------------------------------------
+
+
+def community_page(district: District, results: Mapping[str, Any], code: str, form: Format) -> Paper:
+    """Return a community's sheet: its map with homes coloured by completeness, and tables beside it."""
+    scene = _community_scene(district, results, code, form.lang)
+    paper = Paper(*SIZES[form.size], UNITS[form.size])
+    page_head(paper, scene.title, scene.badges, [_people_line(district, code, form.lang)])
+    frame = Frame(_MARGIN, _TOP, paper.width * _MAP - _MARGIN, paper.height - _TOP - _FOOT)
+    inset = Frame(frame.right - _KEY_MAP[0] - 8, frame.bottom - _KEY_MAP[1] - 8, *_KEY_MAP)
+    room = (inset.left - 6, inset.top - 6, frame.right, frame.bottom)
+    ground = carto.draw_map(paper, frame, scene, keep_free=[room])
+    _key_map(paper, inset, district, code)
+    left = frame.right + 16
+    column = Column(paper, left, frame.top, paper.width - _MARGIN - left, frame.bottom)
+    cells = title_cells(district, scene, ground.denominator, form)
+    column.bottom = title_block(paper, column, frame.bottom, cells) - 8
+    _promise_table(column, district, results, code, form.lang)
+    _kind_table(column, district, results, code, form.lang)
+    carto.headline_classes(column, scene)
+    carto.legend(column, scene, ground.zoom)
+    page_foot(paper, frame.bottom, [*scene.foot[2:], scene.evidence])
+    return paper
+
+
+def _community_scene(district: District, results: Mapping[str, Any], code: str, lang: str) -> Scene:
+    scene = scene_for(district, COMPLETENESS, results=results, lang=lang)
+    area = district.layers["communities"].loc[[code]]
+    name, kinds = str(area["name"].iloc[0]), district.kinds
+    shown = tuple(kinds.index[kinds["essential"].eq(True) | kinds["lead"].isin(["community", "circle"])])
+    look = {**house_style()["bounds"]["district"], "label": name, "width": 2.4}
+    outline = Layer("own", name, "A", area.geometry, [look], np.zeros(1, dtype="int64"))
+    layers = [replace(x, geometry=area.geometry, styles=x.styles) if x.id == "veil" else x for x in scene.layers]
+    place = max((i + 1 for i, x in enumerate(layers) if x.shape in ("A", "L")), default=0)
+    layers.insert(place, outline)
+    lines, theme = _method_lines(district, lang), None
+    if scene.themes:
+        first = scene.themes[0]
+        mode = _own_mode(first.modes[0], district, code, lang)
+        theme = replace(
+            first, title=f"{district.name} · {name}", lines=lines, modes=[mode], kinds=shown, notes=[], facts=[]
+        )
+    bounds = tuple(float(v) for v in area.total_bounds)
+    whole: Box = (bounds[0], bounds[1], bounds[2], bounds[3])
+    off = [x for x in scene.off if x != "gates"]
+    return replace(
+        scene,
+        title=f"{district.name} · {name}",
+        lines=lines,
+        layers=layers,
+        bounds=whole,
+        themes=[theme] if theme else [],
+        off=off,
+        labels=[x for x in scene.labels if x.kind != "zone" and (x.kind, x.text) != ("community", name)],
+    )
+
+
+def _people_line(district: District, code: str, lang: str) -> str:
+    t, homes = wording(lang), district.layers["homes"]
+    own = homes[(district.groups["community"].reindex(homes.index) == code).to_numpy()]
+    unknown = int(own["people"].isna().sum())
+    area = district.layers["communities"].geometry.loc[code].area / 1e6
+    parts = [
+        t["n_homes"].format(n=len(own)),
+        t["n_people"].format(n=f"{own['people'].sum():,.0f}")
+        + (t["of_them_unknown"].format(n=unknown) if unknown else ""),
+        t["n_60plus"].format(n=f"{own['people_60plus'].sum():,.0f}"),
+        t["n_area"].format(n=f"{area:.2f}"),
+        t["code_of"].format(c=code),
+    ]
+    return "　".join(parts)
+
+
+def _method_lines(district: District, lang: str) -> list[str]:
+    t = wording(lang)
+    return [
+        t["community_method"],
+        t["community_who"].format(w=walker_text(district, "adult", lang)),
+        t["community_middle"],
+    ]
+
+
+def _own_mode(mode: Mode, district: District, code: str, lang: str) -> Mode:
+    """Return a mode that counts the community's own homes only."""
+    homes = district.layers["homes"]
+    own = (district.groups["community"].reindex(homes.index) == code).to_numpy()
+    # `pick` is in the order of the homes that have a shape
+    there = (~(homes.geometry.isna() | homes.geometry.is_empty)).to_numpy()
+    mine = own[there]
+    people = homes["people"].to_numpy(dtype="float64", na_value=np.nan)[there]
+    classes = [people[mine & (mode.pick == j)] for j in range(len(mode.styles))]
+    title = wording(lang)["homes_by_completeness"]
+    return replace(
+        mode, title=title, counts=[len(c) for c in classes], texts=[class_text(c, "people", lang) for c in classes]
+    )
+
+
+def _key_map(paper: Paper, frame: Frame, district: District, code: str) -> None:
+    """Draw where in the district the community lies."""
+    communities = district.layers["communities"]
+    whole = district.layers.get("district", communities)
+    west, south, east, north = whole.total_bounds
+    scale = min((frame.width - 12) / (east - west), (frame.height - 12) / (north - south))
+    x0 = frame.left + frame.width / 2 - (west + east) / 2 * scale
+    y0 = frame.top + frame.height / 2 + (south + north) / 2 * scale
+
+    def on_page(shapes: gpd.GeoSeries) -> Any:
+        return shapely.transform(
+            np.asarray(shapes.array), lambda p: np.column_stack([x0 + p[:, 0] * scale, y0 - p[:, 1] * scale])
+        )
+
+    paper.rectangle(frame.left, frame.top, frame.width, frame.height, fill=carto.SHEET, line="#555555")
+    paper.areas(on_page(whole.geometry), fill="#efeae0", line=carto.MARK, width=1.4)
+    paper.areas(on_page(communities.geometry), line="#a59a91", width=0.6)
+    paper.areas(on_page(communities.loc[[code]].geometry), fill=carto.MARK)
+
+
+def _minutes(value: float, lang: str) -> str:
+    return "—" if np.isnan(value) else wording(lang)["unreachable"] if np.isinf(value) else f"{value:.1f}"
+
+
+def _promise_table(column: Column, district: District, results: Mapping[str, Any], code: str, lang: str) -> None:
+    t, facts = wording(lang), community_promises(district, results, code)
+    labels = [rule_label(district, district.rule(str(name)), lang) for name in facts.index]
+    lacking = [label for label, share in zip(labels, facts["share"], strict=True) if share < 1 - 1e-9]
+    rows, strong = [], {}
+    for i, (label, row) in enumerate(zip(labels, facts.itertuples(), strict=True)):
+        if np.isnan(row.share):
+            state = t["unknown"]
+        elif row.metric == "presence":
+            state = t["has_n"].format(n=f"{row.places:.0f}") if row.share else t["hasnt"]
+        else:
+            state = t["share_reached"].format(p=percent(row.share))
+        missed = "—" if np.isnan(row.missed) else number_text(row.missed) or ""
+        missed += t["aged"] if row.counted == "people_60plus" and row.missed > 0 else ""
+        rows.append([label, state, _minutes(row.minutes, lang), missed])
+        if row.share < 1 - 1e-9:
+            strong[(i, 1)] = carto.WARN
+    mark = f"　{t['demo_value']}" if district.is_demonstration else ""
+    column.text(t["promises_here"] + mark, 14, bold=True)
+    head = [t["col_promise"], t["col_here"], t["col_minutes"], t["col_missed_people"]]
+    column.table(head, rows, (250, 120, 80, 140), numbers=(2, 3), strong=strong, most_lines=1)
+    column.y += 5
+    said = t["not_kept"].format(w=joined(lacking, lang) if lacking else t["nothing_lacks"])
+    column.text(said, 12.5, carto.WARN if lacking else carto.INK, bold=bool(lacking), lines=3)
+    column.y += 8
+
+
+def _kind_table(column: Column, district: District, results: Mapping[str, Any], code: str, lang: str) -> None:
+    """Write the kinds of daily life in tables side by side."""
+    t, facts = wording(lang), community_kinds(district, results, code)
+    if facts.empty:
+        return
+    column.text(t["essential_here"], 14, bold=True)
+    rows = [
+        [
+            short_label(kind_label(district, str(r.Index), lang)),
+            f"{r.places}",
+            _minutes(r.minutes, lang),
+        ]
+        for r in facts.itertuples()
+    ]
+    strong = {(i, 1): carto.WARN for i, r in enumerate(facts.itertuples()) if r.places == 0}
+    strong |= {(i, 2): carto.WARN for i, r in enumerate(facts.itertuples()) if r.minutes > 15}
+    head = [t["kind"], t["col_places"], t["min"]]
+    column.tables(3, head, rows, (126, 30, 44), numbers=(1, 2), strong=strong)
+    column.y += 10

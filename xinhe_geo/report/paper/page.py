@@ -1,0 +1,447 @@
+"""
+Paper: shapes and words on a page, measured in units with y downwards, saved as PDF or PNG. Only importer of matplotlib.
+
+Figures are made and saved without pyplot, so that nothing is kept or changed behind a caller who draws figures of their own. The one
+typeface is the file of a package with a free licence; what it cannot write becomes a box, never a warning.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import shapely
+
+from ...core import EnvironmentProblem
+
+#: Landscape pages, millimetres.
+SIZES = {"A3": (420.0, 297.0), "A4": (297.0, 210.0)}
+#: How many units a page is wide: text of 12 units is 9 points high on A3 and 8 on A4.
+UNITS = {"A3": 1600.0, "A4": 1260.0}
+DPI = 300
+#: More parts than these in one path would be too much for the rasteriser.
+_PARTS = 1500
+_SETTINGS = {
+    "pdf.fonttype": 42,
+    "pdf.compression": 6,
+    "axes.unicode_minus": False,
+    "path.simplify": False,
+    "text.usetex": False,
+    "text.hinting": "none",
+    "agg.path.chunksize": 0,
+}
+_UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\ufe00-\ufe0f\ufeff]")
+_BOX = "□"
+_CLOSING = "，。；、：）》”！？)"
+
+
+@cache
+def _matplotlib() -> SimpleNamespace:
+    """Return what is used of matplotlib: it takes a second to import, which most commands need not wait for."""
+    from matplotlib import font_manager, rc_context
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.backends.backend_pdf import PdfPages
+    from matplotlib.figure import Figure
+    from matplotlib.ft2font import LoadFlags
+    from matplotlib.patches import Circle, PathPatch, Rectangle
+    from matplotlib.path import Path as Outline
+    from matplotlib.textpath import TextPath
+
+    return SimpleNamespace(
+        font_manager=font_manager,
+        rc_context=rc_context,
+        FigureCanvasAgg=FigureCanvasAgg,
+        PdfPages=PdfPages,
+        Figure=Figure,
+        LoadFlags=LoadFlags,
+        Circle=Circle,
+        PathPatch=PathPatch,
+        Rectangle=Rectangle,
+        Outline=Outline,
+        TextPath=TextPath,
+    )
+
+
+@cache
+def font_file() -> Path:
+    """Return the packaged typeface. The package itself is not imported: it would change matplotlib's settings for everybody."""
+    found = find_spec("zhplot")
+    file = Path(found.origin).parent / "fonts" / "NotoSansSC-Regular.ttf" if found and found.origin else None
+    if file is None or not file.is_file():
+        raise EnvironmentProblem("缺少中文字体：pip install zhplot")
+    return file
+
+
+@cache
+def _face() -> Any:
+    return _matplotlib().font_manager.get_font(str(font_file()))
+
+
+@cache
+def _properties() -> Any:
+    return _matplotlib().font_manager.FontProperties(fname=str(font_file()))
+
+
+@cache
+def _advance(char: str) -> float:
+    """Return how wide a character is, as a share of the type size."""
+    return float(_face().load_char(ord(char), flags=_matplotlib().LoadFlags.NO_SCALE).horiAdvance) / float(
+        _face().units_per_EM
+    )
+
+
+@cache
+def _written(char: str) -> str:
+    return char if _face().get_char_index(ord(char)) else _BOX
+
+
+def plain(text: object) -> str:
+    """Return a text on one line, without characters that cannot be seen (which some documents may not hold)."""
+    return "".join(c for c in _UNSEEN.sub(" ", str(text)) if not "\ud800" <= c <= "\udfff" and c not in "\ufffe\uffff")
+
+
+def legible(text: object) -> str:
+    """Return a text as the typeface can write it: one line, a box for every character it does not have."""
+    return "".join(_written(c) for c in plain(text))
+
+
+def span(text: str, size: float, spacing: float = 0.0) -> float:
+    """Return how wide a text is."""
+    words = legible(text)
+    return sum(_advance(c) for c in words) * size + spacing * max(len(words) - 1, 0)
+
+
+def wrap(text: str, size: float, width: float) -> list[str]:
+    """
+    Break a text into lines of at most `width`: anywhere between Chinese characters, at spaces in Latin text where possible.
+
+    No line begins with a closing mark or ends with an opening one: what it belongs to goes with it.
+    """
+    lines: list[str] = []
+    line: list[str] = []
+    for token in re.findall(r"[\x21-\x7e\u00a0-\u2e7f]+\s*|\s+|.", legible(text)):
+        for piece in _pieces(token, size, width):
+            if line and span("".join([*line, piece]).rstrip(), size) > width:
+                carried = _carried(line, piece)
+                lines.append("".join(line[: len(line) - len(carried)]).rstrip())
+                line = [*carried, piece] if carried else [piece.lstrip()]
+            else:
+                line.append(piece)
+    rest = "".join(line).rstrip()
+    return [*lines, rest] if rest else lines
+
+
+def _carried(line: Sequence[str], piece: str) -> list[str]:
+    """Return the end of a line that must stand on the next one with `piece`."""
+    n = len(line)
+    if piece[0] in _CLOSING:
+        while n > 1 and line[n - 1][0] in _CLOSING:
+            n -= 1
+        n -= 1
+    while n > 0 and line[n - 1][0] in "（《“(":
+        n -= 1
+    return list(line[n:]) if n > 0 else []
+
+
+def _pieces(token: str, size: float, width: float) -> Iterable[str]:
+    """Cut a word that is longer than a line into characters."""
+    return list(token) if len(token) > 1 and span(token.rstrip(), size) > width else [token]
+
+
+def cut(text: str, size: float, width: float) -> str:
+    """Return a text on one line of at most `width`, with an ellipsis where it had to be cut."""
+    words = legible(text)
+    if span(words, size) <= width:
+        return words
+    while words and span(words + "…", size) > width:
+        words = words[:-1]
+    return words + "…"
+
+
+def colour_of(value: str) -> tuple[str, float]:
+    """Return a CSS colour as a plain colour and an opacity."""
+    match = re.fullmatch(r"rgba\((\d+),\s*(\d+),\s*(\d+),\s*([\d.]+)\)", value)
+    if not match:
+        return value, 1.0
+    r, g, b = (int(match.group(i)) for i in (1, 2, 3))
+    return f"#{r:02x}{g:02x}{b:02x}", float(match.group(4))
+
+
+Box = tuple[float, float, float, float]
+
+
+class Paper:
+    """
+    One page. Coordinates are units from the top left corner; later things lie on top of earlier ones.
+
+    Parameters
+    ----------
+    width_mm, height_mm
+        The page.
+    units
+        How many units it is wide.
+    """
+
+    def __init__(self, width_mm: float, height_mm: float, units: float) -> None:
+        self.width, self.height = units, units * height_mm / width_mm
+        #: Printer's points and metres of paper in one unit.
+        self.point = width_mm / 25.4 * 72 / units
+        self.metre = width_mm / 1000 / units
+        self.figure = _matplotlib().Figure(figsize=(width_mm / 25.4, height_mm / 25.4), facecolor="white")
+        _matplotlib().FigureCanvasAgg(self.figure)
+        self._axes = self.figure.add_axes((0, 0, 1, 1))
+        self._axes.set_axis_off()
+        self._axes.set_xlim(0, self.width)
+        self._axes.set_ylim(self.height, 0)
+        self._order = 0
+        self._frame: Any = None
+
+    # --- shapes -------------------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def inside(self, left: float, top: float, width: float, height: float) -> Iterator[None]:
+        """Cut off whatever is drawn meanwhile at a rectangle."""
+        self._frame = _matplotlib().Rectangle((left, top), width, height, transform=self._axes.transData)
+        try:
+            yield
+        finally:
+            self._frame = None
+
+    def _put(self, artist: Any) -> None:
+        self._order += 1
+        artist.set_zorder(self._order)
+        self._axes.add_artist(artist)
+        artist.set_clip_path(self._frame)
+
+    def areas(
+        self,
+        shapes: Any,
+        *,
+        fill: str = "",
+        line: str = "",
+        width: float = 1.0,
+        dash: Sequence[float] = (),
+        opacity: float = 1.0,
+        hatch: str = "",
+    ) -> None:
+        """Draw polygons (in units): filled, hatched with a second colour, outlined."""
+        parts = [p for p in shapely.get_parts(np.asarray(shapes)) if p.geom_type == "Polygon" and not p.is_empty]
+        colour, own_opacity = colour_of(fill or "none")
+        solid = opacity * own_opacity
+        # one path for area and edge where that looks the same
+        both = bool(line) and colour != "none" and solid == 1.0 and not (hatch or dash) and colour_of(line)[1] == 1.0
+        edge = {"edgecolor": line, "linewidth": width * self.point, "joinstyle": "round"} if both else {"linewidth": 0}
+        for i in range(0, len(parts), _PARTS):
+            own = shapely.orient_polygons(np.array(parts[i : i + _PARTS], dtype=object))
+            if colour != "none":
+                self._put(_matplotlib().PathPatch(self._outline(own), facecolor=colour, alpha=solid, **edge))
+            if hatch:
+                self.lines(_hatching(own), hatch, 1.1, opacity=opacity)
+        if line and not both:
+            self.lines(shapely.boundary(np.array(parts, dtype=object)), line, width, dash)
+
+    def lines(
+        self,
+        shapes: Any,
+        colour: str,
+        width: float,
+        dash: Sequence[float] = (),
+        *,
+        opacity: float = 1.0,
+        flat: bool = False,
+    ) -> None:
+        """Draw lines; dashes are in units and grow with wide lines."""
+        parts = shapely.get_parts(shapely.get_parts(np.asarray(shapes)))
+        parts = parts[np.isin(shapely.get_type_id(parts), (1, 2)) & ~shapely.is_empty(parts)]
+        plain, own = colour_of(colour)
+        for i in range(0, len(parts), _PARTS):
+            look: dict[str, Any] = {"edgecolor": plain, "alpha": own * opacity, "linewidth": width * self.point}
+            look["joinstyle"], look["capstyle"] = "round", "butt" if dash or flat else "round"
+            if dash:
+                # matplotlib counts dashes in line widths.
+                look["linestyle"] = (0, [d * max(1.0, width / 3) / width for d in dash])
+            self._put(_matplotlib().PathPatch(self._outline(parts[i : i + _PARTS]), fill=False, **look))
+
+    def rectangle(
+        self,
+        left: float,
+        top: float,
+        width: float,
+        height: float,
+        *,
+        fill: str = "",
+        line: str = "",
+        pen: float = 1.0,
+        opacity: float = 1.0,
+    ) -> None:
+        """Draw a rectangle."""
+        look = {"facecolor": fill or "none", "edgecolor": line or "none", "linewidth": pen * self.point if line else 0}
+        self._put(_matplotlib().Rectangle((left, top), width, height, alpha=opacity, joinstyle="miter", **look))
+
+    def circle(
+        self, x: float, y: float, r: float, *, fill: str, line: str = "", pen: float = 1.0, dash: Sequence[float] = ()
+    ) -> None:
+        """Draw a circle."""
+        patch = _matplotlib().Circle(
+            (x, y), r, facecolor=fill, edgecolor=line or "none", linewidth=pen * self.point if line else 0
+        )
+        if dash and line:
+            patch.set_linestyle((0, [d / pen for d in dash]))
+        self._put(patch)
+
+    def _outline(self, shapes: Any) -> Any:
+        """Return shapes as one path of coordinates finer than print shows (0.035 mm), and short to write down."""
+        path = _outline(shapes)
+        return _matplotlib().Outline(self._snapped(path.vertices, 1), path.codes)
+
+    def _snapped(self, places: np.ndarray, digits: int) -> np.ndarray:
+        """Return places on a grid of tenths (or hundredths) of a point: so many digits in the file instead of six."""
+        x = np.round(places[:, 0] * self.point, digits) / self.point
+        high = self.height * self.point
+        return np.column_stack([x, (high - np.round(high - places[:, 1] * self.point, digits)) / self.point])
+
+    # --- words --------------------------------------------------------------------------------------------------------
+
+    def words(
+        self,
+        x: float,
+        y: float,
+        text: str,
+        size: float,
+        colour: str = "#2b3138",
+        anchor: str = "start",
+        *,
+        bold: bool = False,
+        halo: str = "",
+        turn: float = 0.0,
+        spacing: float = 0.0,
+        opacity: float = 1.0,
+    ) -> None:
+        """Write one line whose middle height lies at y; `halo` is the colour of a rim that keeps it legible on a map."""
+        line = legible(text)
+        if not line.strip():
+            return
+        if spacing and len(line) > 1:
+            left = x - (0.5 if anchor == "middle" else 1.0 if anchor == "end" else 0.0) * span(line, size, spacing)
+            for char in line:
+                self.words(left, y, char, size, colour, bold=bold, halo=halo, opacity=opacity)
+                left += _advance(char) * size + spacing
+            return
+        rim = [(halo, 3.2)] if halo else []
+        if bold:  # the typeface has one weight; a rim of its own colour makes the strokes stronger
+            rim.append((colour, size * 0.034))
+        for rim_colour, width in rim:
+            self._rim(x, y, line, size, rim_colour, width, anchor, turn, opacity)
+        angle = np.radians(turn)
+        low = size * 0.36
+        self._order += 1
+        written = self._axes.text(
+            x - np.sin(angle) * low,
+            y + np.cos(angle) * low,
+            line,
+            fontproperties=_properties(),
+            fontsize=size * self.point,
+            color=colour,
+            ha={"start": "left", "middle": "center", "end": "right"}[anchor],
+            va="baseline",
+            rotation=-turn,
+            rotation_mode="anchor",
+            parse_math=False,
+            zorder=self._order,
+            alpha=opacity,
+            clip_on=self._frame is not None,
+        )
+        if self._frame is not None:
+            written.set_clip_path(self._frame)
+
+    def _rim(
+        self,
+        x: float,
+        y: float,
+        line: str,
+        size: float,
+        colour: str,
+        width: float,
+        anchor: str,
+        turn: float,
+        opacity: float,
+    ) -> None:
+        # the wider a rim, the less of what is simplified shows
+        rings = _glyphs(line, round(width * (0.12 if width > 2 else 0.1) * 100 / size, 3))
+        points = shapely.get_coordinates(rings) * (size / 100.0) * (1.0, -1.0)
+        ahead = {"start": 0.0, "middle": 0.5, "end": 1.0}[anchor] * span(line, size)
+        points = points + np.array([-ahead, size * 0.36])
+        angle = np.radians(turn)
+        turned = points @ np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]]) + (x, y)
+        path = _matplotlib().Outline(self._snapped(turned, 1 if width > 2 else 2), _outline(rings).codes)
+        patch = _matplotlib().PathPatch(path, fill=False, edgecolor=colour, linewidth=width * self.point)
+        patch.set_joinstyle("round")
+        patch.set_alpha(opacity)
+        self._put(patch)
+
+
+@cache
+def _glyphs(line: str, tolerance: float) -> Any:
+    """Return the outlines of a line of type of size 100 as rings."""
+    drawn = _matplotlib().TextPath((0, 0), line, size=100, prop=_properties())
+    # `to_polygons` gives ten points per curve at this size; most are within the tolerance of a straight line
+    rings = [shapely.LinearRing(p) for p in drawn.to_polygons(closed_only=True) if len(p) > 3]
+    return shapely.simplify(np.array(rings, dtype=object), tolerance)
+
+
+def _outline(shapes: Any) -> Any:
+    """Return shapes as one path."""
+    parts = shapely.get_parts(np.asarray(shapes))
+    areas = shapely.get_type_id(parts) == 3
+    lines = np.concatenate([parts[~areas], shapely.get_rings(parts[areas])])
+    points, owner = shapely.get_coordinates(lines, return_index=True)
+    path = _matplotlib().Outline
+    codes = np.full(len(points), path.LINETO, dtype=path.code_type)
+    codes[np.diff(owner, prepend=-1) != 0] = path.MOVETO
+    closed = shapely.get_type_id(lines) == 2
+    last = np.diff(owner, append=-1) != 0
+    codes[last & closed[owner]] = path.CLOSEPOLY
+    return path(points, codes)
+
+
+def _hatching(shapes: Any, step: float = 6.5) -> Any:
+    """Return slanting lines that fill polygons, on one grid for the whole page."""
+    whole = shapely.union_all(shapely.make_valid(np.asarray(shapes)))
+    west, top, east, bottom = whole.bounds
+    height = bottom - top
+    first = np.floor((west - height) / step) * step
+    # One grid for every polygon: lines run where x + y is a multiple of the step.
+    starts = np.arange(np.floor((first + bottom) / step) * step - bottom, east + step, step)
+    lines = shapely.multilinestrings([shapely.LineString([(x, bottom), (x + height, top)]) for x in starts])
+    return shapely.get_parts(shapely.intersection(whole, lines))
+
+
+# --- files ------------------------------------------------------------------------------------------------------------
+
+
+def pdf_bytes(pages: Iterable[Paper], title: str) -> bytes:
+    """Return pages as one PDF with a subset of the typeface inside; no clock in it."""
+    stream = io.BytesIO()
+    facts = {"Title": legible(title), "CreationDate": None, "Creator": None, "Producer": None}
+    with _matplotlib().rc_context(_SETTINGS), _matplotlib().PdfPages(stream, metadata=facts) as book:
+        for page in pages:
+            book.savefig(page.figure)
+    return stream.getvalue()
+
+
+def png_bytes(page: Paper, dpi: int = DPI) -> bytes:
+    """Return a page as PNG at `dpi` dots per inch."""
+    stream = io.BytesIO()
+    with _matplotlib().rc_context(_SETTINGS):
+        page.figure.savefig(
+            stream, format="png", dpi=dpi, metadata={"Software": None}, pil_kwargs={"compress_level": 6}
+        )
+    return stream.getvalue()

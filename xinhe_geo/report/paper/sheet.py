@@ -1,0 +1,567 @@
+"""Sheets for print: a theme on one A3 or A4 page as PDF and PNG, and an atlas with one sheet per community."""
+
+from __future__ import annotations
+
+import os
+import re
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyproj
+import shapely
+
+from ...access import completeness
+from ...core import (
+    DEMONSTRATION,
+    LAYERS,
+    SMALL,
+    DataError,
+    EnvironmentProblem,
+    Problem,
+    UnknownNameError,
+    os_words,
+    problems_table,
+    refuse_secret,
+    refuse_uncleared,
+)
+from ...district import District
+from ...maps import COMPLETENESS, OVERVIEW, Scene, joined, kind_label, percent, scene_for, shown_count, themes, wording
+from . import carto
+from .carto import Column, Frame
+from .inventory import community_completeness, kind_figures, lacking_figures, zone_figures
+from .page import SIZES, UNITS, Paper, cut, legible, pdf_bytes, png_bytes, span, wrap
+
+_BORDER_LAYERS = ("district", "zones", "areas", "communities", "grid")
+#: Names that mean a device on Windows, with whatever ending.
+_DEVICES = {"CON", "PRN", "AUX", "NUL", *(f"{port}{i}" for port in ("COM", "LPT") for i in range(10))}
+_MARGIN, _HEAD, _FOOT = 22.0, 92.0, 66.0
+#: The column beside the map: its least width, the largest share of the page it may have, and what each of two needs.
+_COLUMN = {"A3": 410.0, "A4": 356.0}
+_MOST = {"A3": 0.46, "A4": 0.5}
+_NARROW = 296.0
+
+
+@dataclass(frozen=True)
+class Format:
+    """What sheets are made for: paper, language, whether they may leave the house, and the numbers they carry."""
+
+    size: str = "A3"
+    lang: str = "zh"
+    public: bool = False
+    approval: str = ""
+    number: str = ""
+
+    @property
+    def fewer_than(self) -> int:
+        """Counts of people and homes below this are not told."""
+        return SMALL if self.public else 0
+
+
+def sheet(
+    district: District,
+    what: str = OVERVIEW,
+    to: str | Path = "sheet.pdf",
+    *,
+    size: str = "A3",
+    show: str = "minutes",
+    public: bool = False,
+    approval: str = "",
+    number: str = "",
+    lang: str = "zh",
+) -> list[Path]:
+    """
+    Draw one theme on one landscape page, in the house style of the maps.
+
+    A list of gaps that the page has no room for goes on on further pages.
+
+    Parameters
+    ----------
+    district
+        What `District.load` opened; it stays as it was.
+    what
+        "overview" (现状总图), "completeness" (配套齐全度), "gaps" (who misses most of what is promised), or the name of a rule; see
+        `themes`.
+    to
+        A file: ".pdf" gives vectors with the typeface inside, ".png" 300 dots per inch, a name without ending both.
+    size
+        "A3" or "A4".
+    show
+        "minutes" colours homes by their own minutes, "straight" shows who is near in a straight line only.
+    public
+        Draw for publication: without administrative boundaries, numbers under 10 suppressed, a slot for 审图号.
+    approval, number
+        审图号 and 图号 where they are known.
+    lang
+        "zh" or "en"; names stay as the data have them.
+
+    Returns
+    -------
+    files
+        What was written: one PDF of all pages, one PNG per page.
+
+    Raises
+    ------
+    UnknownNameError
+        No such theme, size, language or way to show it.
+    DataError
+        `public` with boundaries that are schematic or synthetic.
+    EnvironmentProblem
+        The file cannot be written, or the typeface is missing.
+    """
+    check_size(size)
+    if public:
+        refuse_secret(district.manifest, district.manifest["layers"], "出公开版")
+        refuse_public(district)
+    refuse_uncleared(district.manifest, "写出图纸")
+    form = Format(size, lang, public, approval, number)
+    pages = theme_pages(district, what, form, show=show)
+    return _write_pages(pages, Path(to), str(themes(district, lang)[what]))
+
+
+def refuse_public(district: District) -> None:
+    """
+    Stop a public edition that rests on boundaries nobody surveyed.
+
+    Raises
+    ------
+    DataError
+        With a row per layer of boundaries that is schematic or synthetic.
+    """
+    found = [
+        Problem(
+            "error",
+            name,
+            str(district.manifest["layers"].get(name, {}).get("file", "")),
+            "",
+            "basis",
+            f"{LAYERS[name].label}是示意或合成的，不能据此出公开版",
+            "换成主管部门的界线，再把 basis 改为 official 或 surveyed",
+        )
+        for name in _BORDER_LAYERS
+        if name in district.layers and district.basis(name).isin(DEMONSTRATION).any()
+    ]
+    if found:
+        raise DataError(problems_table(found), district.name)
+
+
+def check_size(size: str) -> None:
+    """Stop where no paper is called so."""
+    if size not in SIZES:
+        raise UnknownNameError("图幅", size, list(SIZES))
+
+
+# --- what a page shows --------------------------------------------------------------------------------------------------
+
+
+def theme_pages(
+    district: District,
+    what: str,
+    form: Format,
+    *,
+    show: str = "minutes",
+    results: Mapping[str, Any] | None = None,
+    whole: bool = True,
+) -> list[Paper]:
+    """
+    Return one theme as a page, and (`whole`) the gaps it has no room for as further ones.
+
+    `results` of `_analysis.analyse` spare computing it again; other parameters as in `sheet`.
+    """
+    known = themes(district, form.lang)
+    if what not in known.index:
+        names = list(known.index)
+        close = get_close_matches(what, names, n=1, cutoff=0.5)
+        raise UnknownNameError("图（全部：sheet list）", what, names if close else names[:3])
+    scene = scene_for(district, what, show=show, results=results, lang=form.lang, fewer_than=form.fewer_than)
+    scene = _for_public(district, scene) if form.public else scene
+    table = None
+    if what == COMPLETENESS:
+        table = completeness(district) if results is None else results["completeness"]
+    return _pages(district, scene, form, inventory=what == OVERVIEW, whole=whole, table=table)
+
+
+# --- the page -----------------------------------------------------------------------------------------------------------
+
+
+def _pages(
+    district: District,
+    scene: Scene,
+    form: Format,
+    *,
+    inventory: bool = False,
+    whole: bool = True,
+    table: pd.DataFrame | None = None,
+) -> list[Paper]:
+    """Lay a scene out: title and marks, map, columns with headline, gaps, legend and title block, foot; then the rest of the gaps."""
+    t, paper = wording(form.lang), Paper(*SIZES[form.size], UNITS[form.size])
+    theme, _ = carto.shown_mode(scene)
+    page_head(paper, theme.title if theme else scene.title, scene.badges, theme.lines if theme else scene.lines)
+    frame, columns = _split(paper, form.size, scene.bounds)
+    ground = carto.draw_map(paper, frame, scene)
+    first, last = columns[0], columns[-1]
+    cells = title_cells(district, scene, ground.denominator, form)
+    last.bottom = title_block(paper, last, frame.bottom, cells) - 10
+    below = carto.legend_height(last, scene, ground.zoom) if first is last else 0.0
+    if inventory:
+        _zone_table(last, district, form)
+        _kind_table(first, district, form.lang, below)
+    carto.headline(first, scene)
+    if table is not None and len(table):
+        _completeness_tables(first, district, table, form, below)
+    listed: list[dict[str, str]] = next((layer.extra["list"] for layer in scene.layers if layer.id == "gaps"), [])
+    done = _gap_table(first, listed, 0, below, form.lang) if listed else 0
+    for parcels in (layer.extra["list"] for layer in scene.layers if layer.id == "parcels" and "list" in layer.extra):
+        first.text(t["parcels"], 14, bold=True)
+        rows = [[p["name"], p["people"], p["why"]] for p in parcels]
+        first.table([t["name"], t["land"], t["parcel_what"]], rows, (84, 70, 220), numbers=(1,), size=11, most_lines=9)
+        first.y += 8
+    carto.legend(last, scene, ground.zoom)
+    if first is not last and done < len(listed):
+        done = _gap_table(last, listed, done, 0.0, form.lang)
+    if done < len(listed):
+        last.text(t["more_overleaf" if whole else "more"].format(n=len(listed) - done), 11.5, carto.QUIET)
+    if inventory and last.room() > 110:
+        _source_table(last, district, form.lang)
+    foot = [*scene.foot[2:], theme.evidence if theme else scene.evidence]
+    foot += [t["rounded"].format(n=SMALL)] if form.public else []
+    page_foot(paper, frame.bottom, foot)
+    return [paper, *(_list_pages(scene, listed, done, form, foot) if whole else [])]
+
+
+def _list_pages(
+    scene: Scene, listed: Sequence[Mapping[str, str]], done: int, form: Format, foot: Sequence[str]
+) -> list[Paper]:
+    """Return pages with the gaps that the page of the map has no room for."""
+    t, pages = wording(form.lang), []
+    theme, _ = carto.shown_mode(scene)
+    title = f"{theme.title if theme else scene.title} · {t['gap_list']}"
+    while done < len(listed):
+        paper = Paper(*SIZES[form.size], UNITS[form.size])
+        page_head(paper, title, scene.badges, theme.lines if theme else scene.lines)
+        column = Column(paper, _MARGIN, _HEAD, paper.width - 2 * _MARGIN, paper.height - _FOOT)
+        head, rows, _ = _gap_rows(listed, done, form.lang)
+        shares = (26, 92, 52 if form.lang == "zh" else 76, 330)
+        put = column.tables(2, head, rows, shares, numbers=(0, 2), size=11, most_lines=4, fill=True)
+        page_foot(paper, column.bottom, foot)
+        pages.append(paper)
+        done += max(put, 1)
+    return pages
+
+
+def _split(paper: Paper, size: str, bounds: Sequence[float]) -> tuple[Frame, list[Column]]:
+    """Return the map's frame and the columns beside it: two where the district is slim and leaves room."""
+    west, south, east, north = bounds
+    height = paper.height - _HEAD - _FOOT
+    whole = paper.width - 2 * _MARGIN - 16
+    slim = whole - height * 1.15 * (east - west) / max(north - south, 1.0)
+    wide = min(max(slim, _COLUMN[size]), paper.width * _MOST[size])
+    frame = Frame(_MARGIN, _HEAD, whole - wide, height)
+    left = frame.right + 16
+    if wide < 2 * _NARROW + 16:
+        return frame, [Column(paper, left, frame.top, wide, frame.bottom)]
+    half = (wide - 16) / 2
+    return frame, [Column(paper, x, frame.top, half, frame.bottom) for x in (left, left + half + 16)]
+
+
+def page_head(paper: Paper, title: str, badges: Sequence[tuple[str, str]], lines: Sequence[str]) -> None:
+    """Write title, marks, and how the numbers were made."""
+    left = paper.width - _MARGIN - sum(span(words, 14) + 28 for _, words in badges) + 10
+    paper.words(_MARGIN, 34, cut(title, 27, left - _MARGIN - 10), 27, carto.INK, bold=True)
+    for kind, words in badges:
+        wide, dark = span(words, 14) + 18, kind == "demo"
+        paper.rectangle(left, 20, wide, 26, fill=carto.MARK if dark else "", line=carto.MARK)
+        paper.words(left + wide / 2, 33, words, 14, "#ffffff" if dark else carto.MARK, "middle", bold=True)
+        left += wide + 10
+    paper.words(_MARGIN, 67, cut("　".join(lines), 14, paper.width - 2 * _MARGIN), 14, carto.QUIET)
+    edge = shapely.LineString([(_MARGIN, 82), (paper.width - _MARGIN, 82)])
+    paper.lines([edge], carto.MARK, 2.5, flat=True)
+
+
+def _gap_rows(
+    listed: Sequence[Mapping[str, str]], start: int, lang: str
+) -> tuple[list[str], list[list[str]], tuple[int, ...]]:
+    """Return head, rows and widths of the table of gaps from place `start` on."""
+    t = wording(lang)
+    rows = [[str(start + i + 1), g["name"], g["people"], g["why"]] for i, g in enumerate(listed[start:])]
+    return (
+        [t["col_rank"], t["home_one"], t["col_missed"], t["col_why"]],
+        rows,
+        (30, 90, 58 if lang == "zh" else 78, 196),
+    )
+
+
+def _gap_table(column: Column, listed: Sequence[Mapping[str, str]], start: int, below: float, lang: str) -> int:
+    """Write who misses out from place `start` on, as many as the column has room for above `below`; return the next place."""
+    bottom = column.bottom
+    column.bottom = bottom - below - 24
+    if column.room() < 90:
+        column.bottom = bottom
+        return start
+    t = wording(lang)
+    title = t["gaps"] + ("" if start == 0 else t["continued"])
+    done = column.table(*_gap_rows(listed, start, lang), numbers=(0, 2), size=11, most_lines=7, title=title)
+    column.bottom = bottom
+    column.y += 5
+    return start + done
+
+
+def _zone_table(column: Column, district: District, form: Format) -> None:
+    t, figures = wording(form.lang), zone_figures(district)
+
+    def count(value: float) -> str:
+        return shown_count(value, "", form.lang, form.fewer_than) or "—"
+
+    rows = [
+        [
+            str(r.name_),
+            "—" if np.isnan(r.area_km2) else f"{r.area_km2:.2f}",
+            "—" if np.isnan(r.communities) else f"{r.communities:.0f}",
+            count(r.homes),
+            count(r.people),
+            count(r.people_60plus),
+            "—" if np.isnan(r.facilities) else f"{r.facilities:.0f}",
+        ]
+        for r in figures.rename(columns={"name": "name_"}).itertuples()
+    ]
+    head = [t["zone"], t["col_area"], t["community"], t["home_one"], t["people"], t["col_60plus"], t["facilities"]]
+    column.text(t["by_zone"], 14, bold=True)
+    column.table(head, rows, (76, 66, 44, 44, 68, 72, 44), numbers=(1, 2, 3, 4, 5, 6), size=11)
+    outside = (
+        0 if district.open_facilities is None else len(district.open_facilities) - int(figures["facilities"].iloc[-1])
+    )
+    if outside:
+        column.y += 4
+        column.text(t["facilities_outside"].format(n=outside), 11, carto.QUIET)
+    column.y += 12
+
+
+def _completeness_tables(column: Column, district: District, table: pd.DataFrame, form: Format, below: float) -> None:
+    """Write which kinds are out of reach and how the communities stand, above `below`."""
+    t, bottom = wording(form.lang), column.bottom
+    column.bottom -= below + 10
+
+    def count(value: float) -> str:
+        return shown_count(value, "", form.lang, form.fewer_than) or "—"
+
+    english = {str(district.kinds.at[k, "label"]): kind_label(district, k, form.lang) for k in district.kinds.index}
+    lacks = lacking_figures(district, table)
+    rows = [
+        [short_label(english.get(str(r.Index), str(r.Index))), count(r.homes), count(r.people)]
+        for r in lacks.itertuples()
+    ]
+    if rows and column.room() > 90:
+        column.text(t["out_of_reach"], 14, bold=True)
+        column.table(
+            [t["kind"], t["home_one"], t["people"]], rows, (150, 60, 80), numbers=(1, 2), size=11, most_lines=1
+        )
+        column.y += 12
+    own = community_completeness(district, table)
+    rows = [[str(r.name), count(r.homes), count(r.people), percent(r.share)] for r in own.itertuples(index=False)]
+    if rows and column.room() > 90:
+        column.text(t["by_community"], 14, bold=True)
+        head = [t["community"], t["home_one"], t["people"], t["completeness"]]
+        column.table(head, rows, (120, 50, 76, 84), numbers=(1, 2, 3), size=11, most_lines=1)
+        column.y += 12
+    column.bottom = bottom
+
+
+def _kind_table(column: Column, district: District, lang: str, below: float) -> None:
+    """Write the kinds of facilities, as many as there is room for above `below`."""
+    t, figures, communities = wording(lang), kind_figures(district), district.communities
+    bottom, n = column.bottom, 0 if communities is None else len(communities)
+    column.bottom -= below + 24
+    rows = [
+        [
+            short_label(kind_label(district, str(r.Index), lang)),
+            f"{r.open}" + (f"+{r.planned}" if r.planned else ""),
+            *([f"{r.communities:.0f}"] if n else []),
+        ]
+        for r in figures.itertuples()
+    ]
+    none = {(i, j): carto.WARN for i, open_ in enumerate(figures["open"]) for j in range(1, 2 + bool(n)) if open_ == 0}
+    head = [t["kind"], t["col_places"], *([t["col_communities"]] if n else [])]
+    column.text(t["by_kind"].format(n=n) if n else t["facilities"], 14, bold=True)
+    shares, abreast = (118, 40, 44)[: len(head)], 2 if column.width > 380 else 1
+    done = column.tables(abreast, head, rows, shares, numbers=(1, 2), strong=none, size=10.5)
+    column.bottom = bottom
+    if done < len(rows):
+        column.y += 4
+        column.text(t["more_kinds"].format(n=len(rows) - done), 11.5, carto.QUIET)
+    column.y += 12
+
+
+def short_label(label: str) -> str:
+    """Return a label without what stands in brackets."""
+    return re.split("[（(]", label)[0].strip()
+
+
+def _source_table(column: Column, district: District, lang: str) -> None:
+    """Write where each layer comes from, and how much of it is invented."""
+    t, rows = wording(lang), []
+    for name, entry in district.manifest["layers"].items():
+        frame = district.layers.get(name)
+        if frame is None:
+            continue
+        basis = district.basis(name)
+        weak, bases = (
+            int(basis.isin(DEMONSTRATION).sum()),
+            [t.get(f"basis_{b}", str(b)) for b in sorted(set(basis.dropna()))],
+        )
+        label = short_label(LAYERS[name].label) if lang == "zh" else name.replace("_", " ").capitalize()
+        rows.append([label, f"{len(frame):,}", f"{weak:,}", joined(bases, lang), str(entry.get("date", ""))])
+    column.text(t["sources"], 14, bold=True)
+    head = [t["col_layer"], t["col_features"], t["col_weak"], t["basis"], t["col_date"]]
+    done = column.table(head, rows, (96, 50, 66, 110, 76), numbers=(1, 2), size=10.5, most_lines=1)
+    if done < len(rows):
+        column.text(t["more_layers"].format(n=len(rows) - done), 11.5, carto.QUIET)
+
+
+def title_cells(district: District, scene: Scene, denominator: float, form: Format) -> list[tuple[str, str]]:
+    """
+    Return 图签: what the drawing is, who made it, of when, and how its numbers were made.
+
+    Who made it is left blank where the manifest does not say: a name can then be written or stamped there.
+    """
+    t = wording(form.lang)
+    theme, _ = carto.shown_mode(scene)
+    crs = pyproj.CRS.from_user_input(district.crs)
+    cells = [
+        (t["cell_title"], theme.title if theme else scene.title),
+        (t["cell_maker"], str(district.manifest.get("made_by") or "")),
+        (t["cell_date"], scene.foot[0]),
+        (t["cell_crs"], f"{crs.name} ({district.crs})"),
+        (t["cell_scale"], f"1:{denominator:,.0f} ({form.size})"),
+    ]
+    for line in theme.lines if theme else []:
+        label, _, value = line.partition(" " if form.lang == "zh" else ": ")
+        cells.append((label, value) if value else (t["basis"], label))
+    cells += [(t["cell_number"], form.number)] if form.number else []
+    return cells + ([(t["cell_approval"], form.approval or t["approval_later"])] if form.public else [])
+
+
+def title_block(paper: Paper, column: Column, bottom: float, cells: Sequence[tuple[str, str]]) -> float:
+    """Draw 图签 at the foot of a column, in two halves where it is wide; return where it begins."""
+    n = 2 if column.width > 500 else 1
+    each = -(-len(cells) // n)
+    parts = [cells[i : i + each] for i in range(0, len(cells), each)]
+    wide = column.width / len(parts)
+    height = max(sum(_cell_height(value, wide) for _, value in part) for part in parts)
+    for i, part in enumerate(parts):
+        _title_part(paper, column.left + i * wide, bottom - height, wide, height, part)
+    return bottom - height
+
+
+def _cell_height(value: str, width: float) -> float:
+    return 5 + 15 * min(max(len(wrap(value, 11.5, width - 84)), 1), 2)
+
+
+def _title_part(
+    paper: Paper, left: float, top: float, width: float, height: float, cells: Sequence[tuple[str, str]]
+) -> None:
+    edges, y = [], top
+    more = (height - sum(_cell_height(value, width) for _, value in cells)) / len(cells)
+    paper.rectangle(left, top, 70, height, fill="#efeae0")
+    for label, value in cells:
+        lines = wrap(value, 11.5, width - 84)
+        lines = lines if len(lines) <= 2 else [lines[0], cut(carto.rejoined(lines[1:]), 11.5, width - 84)]
+        own = _cell_height(value, width) + more
+        paper.words(left + 35, y + own / 2, label, 11.5, carto.QUIET, "middle")
+        for i, line in enumerate(lines):
+            paper.words(left + 77, y + own / 2 + 15 * (i - (len(lines) - 1) / 2), line, 11.5, carto.INK)
+        y += own
+        edges.append(shapely.LineString([(left, y), (left + width, y)]))
+    paper.lines(edges[:-1], "#b8b0a4", 0.7)
+    paper.rectangle(left, top, width, height, line="#555555")
+
+
+def page_foot(paper: Paper, bottom: float, lines: Sequence[str]) -> None:
+    """Write sources and what the page rests on."""
+    y = bottom + 14
+    for line in wrap("　".join(lines), 11.5, paper.width - 2 * _MARGIN)[:3]:
+        paper.words(_MARGIN, y, line, 11.5, carto.QUIET)
+        y += 16
+
+
+def map_png(scene: Scene, width_mm: float, height_mm: float, *, units: float = 900.0, dpi: int = 200) -> bytes:
+    """Return the map alone, with scale bar, north arrow and what its colours mean, as a PNG for a slide or a document."""
+    paper = Paper(width_mm, height_mm, units)
+    frame = Frame(1, 1, paper.width - 2, paper.height - 2)
+    key = carto.key_box(frame, scene)
+    carto.draw_map(paper, frame, carto.with_few_numbers(scene), [key] if key else [])
+    if key:
+        carto.draw_key(paper, key, scene)
+    return png_bytes(paper, dpi)
+
+
+# --- for the public -----------------------------------------------------------------------------------------------------
+
+
+def _for_public(district: District, scene: Scene) -> Scene:
+    """Return a scene (made without small numbers) that shows no administrative boundaries and is marked as not yet approved."""
+    scene = carto.without_borders(_on_homes(district, scene))
+    badges = [b for b in scene.badges if b[0] == "demo"] + [("", wording(scene.lang)["public"])]
+    return replace(scene, badges=badges)
+
+
+def _on_homes(district: District, scene: Scene) -> Scene:
+    """Return a scene whose communities are shown by the colour of their homes: areas would show where they end."""
+    theme, mode = carto.shown_mode(scene)
+    homes = next((layer for layer in scene.layers if layer.id == "homes"), None)
+    if theme is None or mode is None or theme.layer != "presence" or homes is None or district.communities is None:
+        return scene
+    where = dict(zip(district.communities.index, mode.pick, strict=True))
+    codes = district.groups["community"].reindex(homes.geometry.index)
+    unknown = len(mode.styles) - 1
+    pick = codes.map(where).fillna(unknown).to_numpy(dtype="int64")
+    own = replace(mode, pick=pick)
+    own_theme = replace(theme, layer="homes", modes=[own])
+    return replace(scene, themes=[own_theme if t is theme else t for t in scene.themes])
+
+
+# --- files --------------------------------------------------------------------------------------------------------------
+
+
+def _write_pages(pages: Sequence[Paper], to: Path, title: str) -> list[Path]:
+    """Write pages as the ending says: one PDF, one PNG per page, or both."""
+    endings = {".pdf": (".pdf",), ".png": (".png",), "": (".pdf", ".png")}.get(to.suffix.lower())
+    if endings is None:
+        raise UnknownNameError("图的格式", to.suffix, [".pdf", ".png"])
+    written = []
+    for ending in endings:
+        if ending == ".pdf":
+            written.append(write_bytes(to.with_suffix(".pdf"), pdf_bytes(pages, title)))
+            continue
+        for i, page in enumerate(pages):
+            name = to.with_suffix(".png") if len(pages) == 1 else to.with_name(f"{to.stem}-{i + 1:02d}.png")
+            written.append(write_bytes(name, png_bytes(page)))
+    return written
+
+
+def write_bytes(path: Path, content: bytes) -> Path:
+    """Write beside and swap in, so that a failure leaves an earlier file as it was."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, beside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+        try:
+            with os.fdopen(handle, "wb") as stream:
+                stream.write(content)
+            os.chmod(beside, 0o644)
+            os.replace(beside, path)
+        except BaseException:
+            Path(beside).unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise EnvironmentProblem(f"写不了 {path.name}：{os_words(error)}；如果正在别的程序里打开，请先关闭") from error
+    return path
+
+
+def file_name(text: str) -> str:
+    """Return a text as part of a file name on any system: no path, no option of a command, nothing reserved, not too long."""
+    name = re.sub(r'([<>:"/\\|?*%$`\s]|\.\.+)+', "_", legible(text)).lstrip("._-+=@~").rstrip("._")[:60].rstrip("._")
+    return f"_{name}" if not name or name.split(".")[0].upper() in _DEVICES else name

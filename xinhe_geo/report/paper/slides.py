@@ -1,0 +1,583 @@
+"""Slides, 16:9: one conclusion per page with its map, its number and a table or chart that can be edited; notes say what it rests on."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pptx
+from pptx.chart.data import CategoryChartData
+from pptx.dml.color import RGBColor
+from pptx.enum.chart import XL_CHART_TYPE, XL_LABEL_POSITION, XL_LEGEND_POSITION
+from pptx.enum.text import MSO_ANCHOR, PP_ALIGN
+from pptx.oxml.ns import qn
+from pptx.util import Emu, Inches, Pt
+
+from ...access import SEVERITIES, rests_on
+from ...core import DENOMINATOR_LABELS, METHOD_LABELS, language, refuse_uncleared, say, told, word
+from ...core import title as column
+from ...district import District, walker_name
+from ...ledger import has_own_plan, ledger, verdicts
+from ...maps import COMPLETENESS, DEMONSTRATION_TEXT, GAPS, OVERVIEW, badges_of, promised_rules, scene_for, worst_gaps
+from ...report import analyse, best_sites
+from .office import TONGUES, document_bytes
+from .page import plain, wrap
+from .sheet import map_png, write_bytes
+
+SLIDES = "汇报.pptx"
+#: Classes of python-pptx that say nothing about their types.
+_RGB: Any = RGBColor
+_CHART: Any = CategoryChartData
+_INK, _QUIET, _STRONG, _WARN, _MARK = "2B3138", "626A72", "0B4F5C", "A4471B", "8A3B52"
+_FACE = "Microsoft YaHei"
+#: How wide a letter is, in Chinese ones.
+LETTER = {"zh": 1.0, "en": 0.55}
+_LEFT, _TOP, _WIDE, _HIGH = 0.5, 1.45, 12.33, 5.2
+_MAP = (5.6, 5.2)
+
+
+@told("写幻灯片", 5)
+def slides(
+    district: District, to: str | Path = SLIDES, *, preset: str = "plan", progress: Callable[[str], None] | None = None
+) -> Path:
+    """
+    Write slides for a meeting: the whole in one table, a page per promise, gaps, what would help, the ledger, what it rests on.
+
+    Parameters
+    ----------
+    to
+        A .pptx file.
+    preset
+        "plan", "td1063" or "elderly".
+
+    Returns
+    -------
+    file
+        What was written. Every text, table and chart in it can be edited; maps are pictures.
+
+    Raises
+    ------
+    EnvironmentProblem
+        The file cannot be written, or the typeface of the maps is missing.
+    """
+    refuse_uncleared(district.manifest, "写出汇报")
+    tell = progress or (lambda _: None)
+    results = analyse(district, preset=preset, progress=tell)
+    deck = _Deck(district)
+    deck.cover(results)
+    _whole(deck, results)
+    tell(say("画地图"))
+    for name in promised_rules(district, results):
+        if np.isfinite(results["headlines"].loc[name, "value"]):
+            _promise(deck, results, name)
+    _completeness(deck, results)
+    _gaps(deck, results)
+    tell(say("算补点"))
+    _help(deck, results)
+    if has_own_plan(district):
+        tell(say("核对规划目标"))
+        _ledger(deck)
+    _rests(deck, results)
+    return write_bytes(Path(to), deck.save())
+
+
+class _Deck:
+    """A presentation being written: what all its pages have in common."""
+
+    def __init__(self, district: District) -> None:
+        self.district = district
+        self.show = pptx.Presentation()
+        self.show.slide_width, self.show.slide_height = Inches(13.333), Inches(7.5)
+        for part in self.show.slide_master.part.rels.values():
+            if part.reltype.endswith("/theme"):
+                # Chinese text in PowerPoint's own face rather than whatever a computer falls back on
+                blob = part.target_part.blob
+                part.target_part._blob = blob.replace(b'<a:ea typeface=""/>', f'<a:ea typeface="{_FACE}"/>'.encode())
+
+    def page(self, title: str, notes: Sequence[str]) -> Any:
+        """Add a page whose title is a sentence; `notes` are what the speaker reads."""
+        slide = self.show.slides.add_slide(self.show.slide_layouts[5])
+        box = slide.shapes.title
+        box.left, box.top, box.width, box.height = Inches(_LEFT), Inches(0.3), Inches(_WIDE), Inches(0.95)
+        frame = box.text_frame
+        frame.word_wrap, frame.vertical_anchor = True, MSO_ANCHOR.MIDDLE
+        letters = len(title) * LETTER[language()]
+        size = 28 if letters <= 34 else 24 if letters <= 56 else 20
+        _write(frame.paragraphs[0], title, size, _INK, bold=True)
+        frame.paragraphs[0].alignment = PP_ALIGN.LEFT
+        line = slide.shapes.add_connector(1, Inches(_LEFT), Inches(1.3), Inches(_LEFT + _WIDE), Inches(1.3))
+        line.line.color.rgb, line.line.width = _RGB.from_string(_MARK), Pt(2)
+        number = len(self.show.slides)
+        foot = say(
+            "{0}　数据年份 {1}　{2}", self.district.name, self.district.year, self.district.manifest.get("credit", "")
+        )
+        self.text(slide, _LEFT - 0.1, 7.0, 8.4, 0.35, [(foot, 9.5, _QUIET, False)])
+        badges = badges_of(self.district, self.district.is_demonstration, language())
+        mark = say("　").join(say(DEMONSTRATION_TEXT) if kind == "demo" else words for kind, words in badges)
+        self.text(slide, 4.9, 6.68, 8.03, 0.3, [(say("{0}　{1}", mark, number), 10, _MARK, True)], right=True)
+        slide.notes_slide.notes_text_frame.text = "\n".join(plain(n) for n in notes if n)
+        return slide
+
+    def text(
+        self,
+        slide: Any,
+        left: float,
+        top: float,
+        width: float,
+        height: float,
+        lines: Sequence[tuple[str, float, str, bool]],
+        *,
+        right: bool = False,
+    ) -> None:
+        """Write lines (text, size, colour, bold) into a box, in inches."""
+        frame = slide.shapes.add_textbox(Inches(left), Inches(top), Inches(width), Inches(height)).text_frame
+        frame.word_wrap = True
+        for i, (words, size, colour, bold) in enumerate(lines):
+            paragraph = frame.paragraphs[0] if i == 0 else frame.add_paragraph()
+            _write(paragraph, words, size, colour, bold=bold)
+            paragraph.space_after = Pt(4)
+            if right:
+                paragraph.alignment = PP_ALIGN.RIGHT
+
+    def picture(
+        self, slide: Any, png: bytes, alt: str, left: float = _LEFT, top: float = _TOP, width: float = _MAP[0]
+    ) -> None:
+        """Put a map on a page, with words for those who cannot see it."""
+        shape = slide.shapes.add_picture(io.BytesIO(png), Inches(left), Inches(top), width=Inches(width))
+        shape._element.nvPicPr.cNvPr.set("descr", plain(alt))
+        shape.name = plain(alt)[:60]
+
+    def table(
+        self,
+        slide: Any,
+        head: Sequence[str],
+        rows: Sequence[Sequence[str]],
+        left: float,
+        top: float,
+        widths: Sequence[float],
+        *,
+        size: float = 12,
+        right: Sequence[int] = (),
+    ) -> None:
+        """
+        Put a table that can be edited on a page; widths in inches, columns in `right` are set right.
+
+        Rows are as high as their text needs (not every program lets them grow); rows that would run off the page are left out,
+        and counted in the last one.
+        """
+        least = 0.32 if len(rows) < 12 else 0.27
+        tall = [max(least, _height(r, widths, size)) for r in [head, *rows]]
+        fits = int(np.searchsorted(np.cumsum(tall), _TOP + _HIGH - top + 1e-6))
+        if fits < len(tall):
+            left_out = len(tall) - fits + 1
+            rows = [*rows[: fits - 2], [say("另有 {0} 行", left_out), *([""] * (len(head) - 1))]]
+            tall = [*tall[: fits - 1], least]
+        shape = slide.shapes.add_table(
+            len(rows) + 1, len(head), Inches(left), Inches(top), Inches(sum(widths)), Inches(sum(tall))
+        )
+        grid = shape.table
+        for j, width in enumerate(widths):
+            grid.columns[j].width = Inches(width)
+        for i, cells in enumerate([head, *rows]):
+            grid.rows[i].height = Inches(tall[i])
+            for j, words in enumerate(cells):
+                cell = grid.cell(i, j)
+                cell.margin_top = cell.margin_bottom = Emu(12000)
+                cell.margin_left = cell.margin_right = Emu(50000)
+                cell.vertical_anchor = MSO_ANCHOR.MIDDLE
+                cell.fill.solid()
+                cell.fill.fore_color.rgb = _RGB.from_string("E9E4DA" if i == 0 else "FFFDF9" if i % 2 else "F6F2EA")
+                paragraph = cell.text_frame.paragraphs[0]
+                _write(paragraph, words, size, _INK, bold=i == 0)
+                if j in right:
+                    paragraph.alignment = PP_ALIGN.RIGHT
+
+    def bars(
+        self,
+        slide: Any,
+        names: Sequence[str],
+        series: Mapping[str, Sequence[float | None]],
+        left: float,
+        top: float,
+        width: float,
+        height: float,
+        *,
+        title: str,
+        share: bool = True,
+        stacked: bool = False,
+        colours: Sequence[str] = (),
+    ) -> None:
+        """Put a bar chart that can be edited on a page, the first name on top."""
+        data = _CHART(number_format="0%" if share else "0")
+        data.categories = [_category(n) for n in names]
+        for name, values in series.items():
+            data.add_series(_category(name), values)
+        kind = XL_CHART_TYPE.BAR_STACKED if stacked else XL_CHART_TYPE.BAR_CLUSTERED
+        chart = slide.shapes.add_chart(kind, Inches(left), Inches(top), Inches(width), Inches(height), data).chart
+        chart.has_title = True
+        _write(chart.chart_title.text_frame.paragraphs[0], title, 13, _INK, bold=True)
+        chart.has_legend = len(series) > 1
+        if chart.has_legend:
+            chart.legend.position, chart.legend.include_in_layout = XL_LEGEND_POSITION.BOTTOM, False
+            chart.legend.font.size = Pt(11)
+        chart.category_axis.reverse_order = True
+        chart.category_axis.tick_labels.font.size = Pt(11)
+        chart.value_axis.visible = False
+        chart.value_axis.has_major_gridlines = False
+        chart.value_axis.minimum_scale = 0.0
+        if share:
+            chart.value_axis.maximum_scale = 1.08
+        plot = chart.plots[0]
+        plot.gap_width, plot.vary_by_categories = 45, False
+        if stacked:
+            plot.overlap = 100
+        else:
+            plot.has_data_labels = True
+            labels = plot.data_labels
+            labels.number_format, labels.number_format_is_linked = "0%" if share else "#,##0", False
+            labels.position, labels.font.size = XL_LABEL_POSITION.OUTSIDE_END, Pt(11)
+        for i, own in enumerate(plot.series):
+            own.format.fill.solid()
+            own.format.fill.fore_color.rgb = _RGB.from_string((colours or ("3F97A3", "D0682C"))[i])
+
+    def cover(self, results: Mapping[str, Any]) -> None:
+        """Add the first page."""
+        district = self.district
+        slide = self.page(
+            say("{0}公共服务设施步行可达评估", district.name),
+            [say("本演示的每个数字见各页备注和 coverage.xlsx。"), rests_on(district)],
+        )
+        lists = say("，社区名录 {0} 年", district.list_year) if district.communities is not None else ""
+        promised = promised_rules(district, results)
+        lines = [
+            (say("数据年份 {0}{1}；坐标系 {2}", district.year, lists, district.crs), 20, _INK, False),
+            (
+                say("核对 {0} 项有原文可查的承诺和标准：走得到吗，谁还够不着，补在哪里最划算", len(promised)),
+                20,
+                _INK,
+                False,
+            ),
+        ]
+        if district.is_demonstration:
+            lines += [(say(DEMONSTRATION_TEXT), 22, _MARK, True), (rests_on(district), 14, _QUIET, False)]
+        self.text(slide, _LEFT, _TOP + 0.2, 6.4, 4.6, lines)
+        self.picture(
+            slide,
+            _map(scene_for(district, OVERVIEW, results=results, lang=language())),
+            say("{0}现状总图", district.name),
+            left=7.23,
+        )
+
+    def save(self) -> bytes:
+        """Return the presentation."""
+        show = self.show
+        return document_bytes(
+            show.save, show.core_properties, say("{0}公共服务设施步行可达评估", self.district.name), self.district.year
+        )
+
+
+def _cut(words: str, most: int) -> str:
+    """Return words cut off after as many as fit, counted in Chinese ones."""
+    most = int(most / LETTER[language()])
+    return words[:most] + ("…" if len(words) > most else "")
+
+
+def _category(name: str) -> str:
+    """Return a name as the workbook inside a chart may hold it: a space keeps it from being a formula or a link there."""
+    return re.sub(r"^(?=[={]|(?:ftp|http)s?://|mailto:|(?:in|ex)ternal:)", " ", plain(name))
+
+
+def _height(cells: Sequence[str], widths: Sequence[float], size: float) -> float:
+    """Return how high a row must be, in inches: faces differ, so a little more than the packaged one needs."""
+    lines = max(len(wrap(c, size * 1.06, w * 72 - 8)) for c, w in zip(cells, widths, strict=True))
+    return lines * size * 1.25 / 72 + 0.05
+
+
+def _write(paragraph: Any, words: str, size: float, colour: str, *, bold: bool = False) -> None:
+    run = paragraph.add_run()
+    run.text = plain(words)
+    font = run.font
+    font.size, font.bold, font.color.rgb = Pt(size), bold, _RGB.from_string(colour)
+    properties = run._r.get_or_add_rPr()
+    properties.set("lang", TONGUES[language()])
+    face = properties.makeelement(qn("a:ea"), {"typeface": _FACE})
+    properties.append(face)
+
+
+def _map(scene: Any) -> bytes:
+    return map_png(scene, _MAP[0] * 25.4, _MAP[1] * 25.4, units=820.0)
+
+
+# --- pages --------------------------------------------------------------------------------------------------------------
+
+
+def _whole(deck: _Deck, results: Mapping[str, Any]) -> None:
+    """Everything that is promised in one table."""
+    lead, promised = results["headlines"], promised_rules(deck.district, results)
+    known = [r for r in promised if np.isfinite(lead.loc[r, "value"])]
+    whole = [r for r in known if lead.loc[r, "value"] >= 1 - 1e-9]
+    unknown = len(promised) - len(known)
+    title = say(
+        "{0} 项承诺和标准中，{1} 项没有缺口，{2} 项还有缺口", len(promised), len(whole), len(known) - len(whole)
+    )
+    title += say("，{0} 项数据不足", unknown) if unknown else ""
+    rows = [
+        [str(lead.loc[r, "label"]), str(lead.loc[r, "headline"]), str(lead.loc[r, "alternatives"])] for r in promised
+    ]
+    slide = deck.page(
+        title, [say("份额的分母见每行；换算法列出直线半径、路网距离、步行时间三种结果。"), rests_on(deck.district)]
+    )
+    deck.table(slide, [column("承诺"), say("现状"), say("换算法")], rows, _LEFT, _TOP, (2.6, 5.3, 4.43), size=10.5)
+
+
+def _promise(deck: _Deck, results: Mapping[str, Any], name: str) -> None:
+    district, row = deck.district, results["headlines"].loc[name]
+    rule = district.rule(name)
+    walker = district.profile(rule.profile)
+    method = "按社区计（界内有即算）" if rule.metric == "presence" else METHOD_LABELS[rule.method]
+    notes = [
+        say(
+            "口径：方法 {0}；分母 {1}；人群 {2} {3:g} m/s；数据年份 {4}",
+            say(method),
+            say(DENOMINATOR_LABELS[row["denominator"]]),
+            walker_name(district, walker),
+            walker.speed_m_s,
+            district.year,
+        ),
+        str(row["standard_text"]),
+        str(row["alternatives"]),
+        say("依据：{0}", row["basis_text"]),
+        str(row["mark"]),
+    ]
+    slide = deck.page(say("{0}：{1}", row["label"], row["headline"]), notes)
+    deck.picture(
+        slide,
+        _map(scene_for(district, name, results=results, lang=language())),
+        say("{0}：{1}", row["label"], row["headline"]),
+    )
+    left, width = _LEFT + _MAP[0] + 0.35, _WIDE - _MAP[0] - 0.35
+    matrix = results["presence"]
+    big = f"{row['value']:.0%}" if rule.metric != "presence" else f"{round(row['value'] * len(matrix))} / {len(matrix)}"
+    lines = [
+        (f"{big}　{row['mark']}", 30, _STRONG, True),
+        (str(row["alternatives"]), 13, _QUIET, False),
+        (str(row["standard_text"]), 12, _QUIET, False),
+    ]
+    deck.text(slide, left, _TOP - 0.05, width, 1.3, lines)
+    _by_group(deck, slide, results, name, left, width)
+
+
+def _by_group(deck: _Deck, slide: Any, results: Mapping[str, Any], name: str, left: float, width: float) -> None:
+    """Put a chart of the shares by community on a page; by zone where there are too many to read."""
+    district, rule = deck.district, deck.district.rule(name)
+    for group, layer in (("community", "communities"), ("area", "areas"), ("zone", "zones")):
+        table = results["by"].get(group)
+        if table is None or layer not in district.layers:
+            continue
+        own = table.xs(name, level="rule")
+        own = own[own["share"].notna() & own.index.isin(district.layers[layer].index)]
+        if not 1 < len(own) <= 20:
+            continue
+        counted = "people_60plus" if rule.denominator == "people_60plus" else "people"
+        own = own.assign(missed=own[counted] - own[f"{counted}_served"]).sort_values(
+            "missed", ascending=False, kind="stable"
+        )
+        names = district.layers[layer]["name"].reindex(own.index).fillna("").astype(str)
+        if rule.metric == "presence":
+            rows = [
+                [n, say("有") if s > 0.5 else say("无"), f"{m:,.0f}"]
+                for n, s, m in zip(names, own["share"], own["missed"], strict=True)
+            ]
+            deck.table(
+                slide,
+                [say("社区"), say("有无"), say("涉及人口")],
+                rows,
+                left,
+                _TOP + 1.3,
+                (width * 0.5, width * 0.2, width * 0.3),
+                size=9.5,
+                right=(2,),
+            )
+        else:
+            words = [
+                say("{0}（{1:,.0f} 人够不着）", n, m) if m > 0.5 else n
+                for n, m in zip(names, own["missed"], strict=True)
+            ]
+            shares = [round(float(s), 6) for s in own["share"]]
+            deck.bars(
+                slide,
+                words,
+                {say("可达份额"): shares},
+                left,
+                _TOP + 1.3,
+                width,
+                _HIGH - 1.3,
+                title=say("各社区可达份额，够不着的人多的在前"),
+            )
+        return
+
+
+def _completeness(deck: _Deck, results: Mapping[str, Any]) -> None:
+    table, district = results["completeness"], deck.district
+    known = table[table["people"].notna() & table["completeness"].notna()] if len(table) else table
+    if not len(known) or known["people"].sum() <= 0:
+        return
+    mean = float((known["completeness"] * known["people"]).sum() / known["people"].sum())
+    title = say("走 15 分钟，居民平均够得着 {0:.0%} 的必备设施", mean)
+    slide = deck.page(
+        title,
+        [
+            say("必备设施共 {0} 类（kinds.csv 的 essential）；按常住人口加权；成人步速。", int(known["kinds"].max())),
+            rests_on(district),
+        ],
+    )
+    deck.picture(slide, _map(scene_for(district, COMPLETENESS, results=results, lang=language())), title)
+    lacks: dict[str, float] = {}
+    for words, people in zip(known["lacks"], known["people"], strict=True):
+        for kind in str(words).split(say("、")):
+            if kind:
+                lacks[kind] = lacks.get(kind, 0.0) + float(people)
+    worst = sorted(lacks.items(), key=lambda x: (-x[1], x[0]))[:12]
+    left = _LEFT + _MAP[0] + 0.35
+    if worst:
+        deck.bars(
+            slide,
+            [w for w, _ in worst],
+            {say("缺这一类的居民"): [round(p) for _, p in worst]},
+            left,
+            _TOP,
+            _WIDE - _MAP[0] - 0.35,
+            _HIGH,
+            title=say("最缺哪类：15 分钟内走不到的居民（人）"),
+            share=False,
+            colours=("D0682C",),
+        )
+
+
+def _gaps(deck: _Deck, results: Mapping[str, Any]) -> None:
+    worst = worst_gaps(deck.district, results, language())
+    if worst is None:
+        return
+    top = worst.head(8)
+    first = str(top["name"].iloc[0])
+    title = say("{0} 个小区至少有一项承诺够不着，缺口最大的是{1}", len(worst), first)
+    slide = deck.page(
+        title, [say("一个小区只列最大的缺口；全部见 coverage.xlsx 的“缺口清单”。"), rests_on(deck.district)]
+    )
+    deck.picture(slide, _map(scene_for(deck.district, GAPS, results=results, lang=language())), title)
+    rows = [
+        [str(i + 1), str(r.name or ""), _people(r.unserved), _cut(str(r.reason), 58)]
+        for i, r in enumerate(top.itertuples(index=False))
+    ]
+    left = _LEFT + _MAP[0] + 0.3
+    deck.table(
+        slide,
+        [say("序"), column("小区"), say("不可达"), say("原因")],
+        rows,
+        left,
+        _TOP,
+        (0.4, 1.5, 0.8, _WIDE - _MAP[0] - 3.0),
+        size=9.5,
+        right=(0, 2),
+    )
+
+
+def _people(value: float) -> str:
+    return f"{value:,.0f}" if np.isfinite(value) else say("不详")
+
+
+def _help(deck: _Deck, results: Mapping[str, Any]) -> None:
+    best = best_sites(deck.district, results)
+    if best.empty:
+        return
+    best = best.sort_values("people_gained", ascending=False, kind="stable")
+    # what the plan itself promises comes first: a standard's hospital is not a district's to build
+    own = [deck.district.rule(str(r)).standard.startswith("《") for r in best.index]
+    first = best[own].iloc[0] if any(own) else best.iloc[0]
+    title = (say("规划承诺里，") if any(own) else "") + say(
+        "补一处受益最多的是“{0}”：新增 {1:,.0f} 人够得着", first["label"], first["people_gained"]
+    )
+    notes = [
+        say("每项各补一处，取新增覆盖最多的候选点，已证明最优；没有考虑用地和造价。"),
+        *(say("{0}：{1}", r.label, r.near_ties) for r in best.itertuples()),
+    ]
+    slide = deck.page(title, [*notes, rests_on(deck.district)])
+    rows = [
+        [r.label, f"{r.people_gained:,.0f}", f"{r.share_before:.0%} → {r.share_after:.0%}", _cut(str(r.reason), 74)]
+        for r in best.itertuples()
+    ]
+    deck.table(
+        slide,
+        [column("承诺"), say("新增居民"), say("补前 → 补后"), say("补在哪里，为什么")],
+        rows,
+        _LEFT,
+        _TOP,
+        (2.7, 1.1, 1.4, 7.13),
+        size=10,
+        right=(1,),
+    )
+
+
+def _ledger(deck: _Deck) -> None:
+    table = ledger(deck.district, lang=language())
+    said = verdicts(table)
+    counts = said.value_counts()
+    title = say("规划 {0} 条承诺逐条核对：", len(said)) + say("，").join(f"{n} {v}" for v, n in counts.items())
+    slide = deck.page(
+        title,
+        [
+            say("逐条见规划目标落实核对表（ledger.html、xlsx）。"),
+            say("“待填”是要台账填报的数，“数据不足”写明缺哪份数据。"),
+        ],
+    )
+    category = table.groupby(level="commitment", sort=False)["category"].first().str.split(";").str[0]
+    cross = pd.crosstab(category, said).reindex(columns=counts.index)
+    cross = cross.loc[cross.sum(axis=1).sort_values(ascending=False, kind="stable").index]
+    palette = ("3F97A3", "D0682C", "F6C27A", "8A3B52", "7361A8", "7FBFC0", "626A72", "B99A7C")
+    series = {str(v): [int(x) for x in cross[v]] for v in counts.index}
+    deck.bars(
+        slide,
+        [word(str(c)) for c in cross.index],
+        series,
+        _LEFT,
+        _TOP,
+        7.4,
+        _HIGH,
+        title=say("各类承诺的核对结果（条）"),
+        share=False,
+        stacked=True,
+        colours=palette,
+    )
+    missing = table[(table["verdict"] == say("数据不足")).to_numpy()]
+    rows = [[str(r.label), str(r.needs)] for r in missing.head(9).itertuples()]
+    if rows:
+        deck.table(slide, [say("无法核对"), say("缺什么")], rows, _LEFT + 7.6, _TOP, (1.6, 3.13), size=9.5)
+
+
+def _rests(deck: _Deck, results: Mapping[str, Any]) -> None:
+    findings = results["audit"]
+    strong = findings[(findings["severity"] != "info").to_numpy()].head(8)
+    slide = deck.page(
+        say("这些数字能说到什么程度：数据核查发现 {0} 处要先处理的问题", len(strong)), [rests_on(deck.district)]
+    )
+    rows = [
+        [say(SEVERITIES[r.severity]), r.topic, r.finding, "" if pd.isna(r.people) else f"{r.people:,.0f}", r.remedy]
+        for r in strong.itertuples(index=False)
+    ]
+    if rows:
+        deck.table(
+            slide,
+            [say("轻重"), say("方面"), say("发现"), say("涉及人口"), say("怎么办")],
+            rows,
+            _LEFT,
+            _TOP,
+            (0.7, 1.2, 5.2, 1.0, 4.23),
+            size=10,
+            right=(3,),
+        )
+    deck.text(slide, _LEFT, 6.3, _WIDE, 0.5, [(rests_on(deck.district), 12, _QUIET, False)])

@@ -1,0 +1,467 @@
+"""
+What is handed over: the brief, the maps, the workbook, the GeoPackage, and the record of what they rest on.
+
+Everything is written beside the target first and swapped in when complete, so that a failure leaves earlier outputs as
+they were. Same inputs give the same bytes: no clocks, no absolute paths, fixed order.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pandas as pd
+
+from .. import maps
+from ..access import coverage
+from ..core import EnvironmentProblem, Rule, UnknownNameError, Worker, refuse_uncleared, say, speaking, told
+from ..district import District, rule_name
+from ..ledger import (
+    RECORDS,
+    Record,
+    changes,
+    communities_page,
+    counting,
+    has_own_plan,
+    ledger,
+    ledger_record,
+    read_record,
+    spoken,
+    typed_figures,
+    with_typed,
+)
+from ..maps import (
+    COMPLETENESS,
+    GAPS,
+    OVERVIEW,
+    PARCELS,
+    PRESETS,
+    layer_of,
+    mapped_rules,
+    meeting,
+    misses_any,
+    scene_for,
+)
+from .analysis import Progress, analyse
+from .gis import geopackage
+from .ledger_workbook import ledger_workbook
+from .pages.brief import brief_page, with_links
+from .pages.ledger import ledger_page
+from .record import RECORD, cannot_write, hashes, record_of, swapped_in
+from .workbook import workbook
+
+#: How many maps the brief shows as pictures; the others are links.
+PICTURES = 8
+#: What is printed or edited beside the report -> its file.
+DOCUMENTS = {"sheet": "现状总图.pdf", "word": "汇报.docx", "slides": "汇报.pptx"}
+
+
+@told("写会议材料", 7)
+def brief(
+    district: District,
+    to: str | Path = "output",
+    *,
+    preset: str = "plan",
+    since: str | Path | None = None,
+    progress: Progress | None = None,
+    processes: int = 1,
+    lang: str = "zh",
+) -> pd.DataFrame:
+    """
+    Write the whole report into a folder: `index.html`, `meeting.html`, `maps/`, `tables/`, `gis/`, `run.json`.
+
+    Parameters
+    ----------
+    district
+        What `District.load` opened; it stays as it was.
+    to
+        Folder for the outputs; made where absent. Files of an earlier run are replaced as a whole, other files are kept.
+    preset
+        "plan" (规划目标), "td1063" (体检评估) or "elderly" (老年人).
+    since
+        `run.json` of an earlier run, or its folder: what changed since then is shown (与上次相比).
+    progress
+        Called with a short line as each step begins.
+    processes
+        2 shares the work out with a second process, where there is a processor for it; the files are the same.
+    lang
+        "zh" or "en": what every page, map and table is written in. Files, layers and record are called the same in both; names and
+        words of the plan stay Chinese.
+
+    Returns
+    -------
+    headlines
+        What the brief says first: index rule, columns as `coverage.headlines`.
+
+    Raises
+    ------
+    UnknownNameError
+        No such preset or language.
+    SourceError
+        No such record, or one of another district.
+    EnvironmentProblem
+        The folder cannot be written, or a file in it is held open.
+    """
+    if preset not in PRESETS:
+        raise UnknownNameError("口径预设", preset, list(PRESETS))
+    refuse_uncleared(district.manifest, "写出报告")
+    tell = progress or (lambda _: None)
+    before = None if since is None else read_record(since)  # now: it may lie in the folder that is written
+    with speaking(lang), Worker(processes=processes) as aside, aside.beside() as early:
+        tell(say("计算可达和覆盖"))
+        district.network  # noqa: B018  (before anything is handed over: all need it)
+        live = early(_meeting_page, district, lang)
+        cover = coverage(district, rules=preset)
+        judged = aside(_judged, district, Path(to), lang)  # takes up what was walked until here
+        results = analyse(district, preset=preset, progress=tell, cover=cover)
+        _write(district, results, Path(to), _Run(None, before, tell, aside, live, judged))
+    headline: pd.DataFrame = results["headlines"]
+    return headline
+
+
+def documents(
+    district: District,
+    names: str | Sequence[str] = tuple(DOCUMENTS),
+    to: str | Path = "output",
+    *,
+    preset: str = "plan",
+    progress: Progress | None = None,
+    lang: str = "zh",
+) -> list[Path]:
+    """
+    Write what is printed or edited: the overview sheet, the Word brief, the slides, each under its name in `DOCUMENTS`.
+
+    Parameters
+    ----------
+    names
+        "sheet" (A3, PDF), "word" (.docx), "slides" (.pptx); one, several or none of them.
+    to
+        Folder for the files; made where absent.
+    preset
+        "plan", "td1063" or "elderly"; the sheet is the same for all.
+    progress
+        Called with a short line as each step begins.
+    lang
+        "zh" or "en", as `brief`.
+
+    Returns
+    -------
+    files
+        What was written, in the order of `names`.
+
+    Raises
+    ------
+    UnknownNameError
+        No such document, preset or language.
+    EnvironmentProblem
+        A file cannot be written, or the typeface of the maps is missing.
+    """
+    names = (names,) if isinstance(names, str) else names
+    for name in names:
+        if name not in DOCUMENTS:
+            raise UnknownNameError("材料", str(name), list(DOCUMENTS))
+    if preset not in PRESETS:
+        raise UnknownNameError("口径预设", preset, list(PRESETS))
+    files = [Path(to) / DOCUMENTS[name] for name in names]
+    with speaking(lang):
+        for name, file in zip(names, files, strict=True):
+            _write_document(district, name, file, preset, progress, lang)
+    return files
+
+
+def _write_document(
+    district: District, name: str, file: Path, preset: str, progress: Progress | None, lang: str
+) -> None:
+    """Write one of `DOCUMENTS` in the language that is spoken."""
+    # The office formats take a second to import, and few ask for them.
+    file.parent.mkdir(parents=True, exist_ok=True)
+    if name == "sheet":
+        from ..report.paper import sheet
+
+        sheet(district, to=file, lang=lang)
+    elif name == "word":
+        from ..report.paper import write_brief
+
+        write_brief(district, file, preset=preset, progress=progress)
+    else:
+        from ..report.paper import slides
+
+        slides(district, file, preset=preset, progress=progress)
+
+
+class _Judged(NamedTuple):
+    """What the ledger says, with the figures of an earlier 专栏1 that it counts, and as it is put on record."""
+
+    table: pd.DataFrame
+    typed: pd.DataFrame
+    record: Record
+
+
+class _Run(NamedTuple):
+    """How a report is written: which part of it, compared with what, told to whom, by whom."""
+
+    only: str | None
+    since: Record | None
+    tell: Progress
+    aside: Worker
+    live: Callable[[], str | None]
+    judged: Callable[[], _Judged | None]
+
+
+def write_report(
+    district: District,
+    results: Mapping[str, Any],
+    to: str | Path,
+    *,
+    only: str | None = None,
+    since: Record | None = None,
+    progress: Progress | None = None,
+) -> None:
+    """
+    Write what `analyse` found into a folder, as `brief` does.
+
+    Parameters
+    ----------
+    only
+        "tables": the workbook, the GeoPackage and the record, without maps, meeting page, ledger and brief; None: everything.
+    since
+        Record of an earlier run (`_ledger.since.read_record`).
+
+    Raises
+    ------
+    UnknownNameError
+        No such part of a report.
+    EnvironmentProblem
+        As `brief`.
+    """
+    if only not in (None, "tables"):
+        raise UnknownNameError("输出内容", str(only), ["tables"])
+    refuse_uncleared(district.manifest, "写出报告")
+    here = Worker(processes=1)
+    lang = results["lang"]
+    live, judged = here(_meeting_page, district, lang), here(_judged, district, Path(to), lang)
+    with speaking(lang):
+        _write(district, results, Path(to), _Run(only, since, progress or (lambda _: None), here, live, judged))
+
+
+def _write(district: District, results: Mapping[str, Any], to: Path, run: _Run) -> None:
+    with swapped_in(to) as folder, run.aside:  # nobody may write into the folder any more when it goes
+        booked = run.aside(workbook, district, results, folder / "tables" / "coverage.xlsx")
+        run.tell(say("写表格和 GIS 数据"))
+        geopackage(district, results, folder / "gis" / "coverage.gpkg")
+        now: Record = record_of(district, results, results["preset"])
+        if run.only is None:
+            now = _write_pages(district, results, folder, to, now, run)
+        booked()
+        record = {**now, "files": hashes(folder)}
+        (folder / RECORD).write_text(json.dumps(record, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+
+
+def _write_pages(
+    district: District, results: Mapping[str, Any], folder: Path, target: Path, now: Record, run: _Run
+) -> Record:
+    """Write what people look at: the ledger, the live map, maps, the brief; return the record with the ledger's rows."""
+    if has_own_plan(district):
+        run.tell(say("核对规划目标"))
+    judged = run.judged()
+    if judged is not None and len(judged.typed):
+        run.tell(say(TYPED_TEXT, len(judged.typed)))
+    record = ledger_record(district, None) if judged is None else judged.record
+    now = {**now, "inputs": record["inputs"], "ledger": record["ledger"]}
+    changed = None if run.since is None else changes(now, run.since)
+    if changed is not None:
+        changed["label"] = changed["id"].map(results["headlines"]["label"]).fillna(changed["label"])
+    pictured = {rule: f"maps/{rule}.html" for rule in mapped_rules(district, results)}
+    filed = run.aside(_write_judged, district, judged, changed, pictured, folder, target)
+    # The last first: maps are drawn here from the first on, and there from the last, until they meet.
+    drawn = [
+        run.aside(_write_map, district, results, name, i, folder / "maps")
+        for i, name in reversed([*enumerate(_maps(district, results))])
+    ]
+    run.tell(say("写会议用的活地图"))
+    page = run.live()
+    if page is not None:
+        (folder / "meeting.html").write_text(page, encoding="utf-8")
+    run.tell(say("画地图"))
+    pictures = [fetch() for fetch in reversed(drawn)]
+    filed()
+    run.tell(say("写简报"))
+    index = brief_page(district, results, pictures, page is not None, changed)
+    (folder / "index.html").write_text(with_links(index, target), encoding="utf-8")
+    return now
+
+
+def _meeting_page(district: District, lang: str) -> str | None:
+    """Return the live map, where there are homes, streets and facilities to move."""
+    if any(name not in district.layers or district.layers[name].empty for name in ("homes", "streets", "facilities")):
+        return None
+    with speaking(lang):
+        return meeting(district)
+
+
+#: The ledger's workbook, and its pages.
+LEDGER_BOOK = "tables/规划目标落实核对表.xlsx"
+#: The map of what its rows rest on.
+EVIDENCE = "maps/evidence.html"
+#: What is said when figures of an earlier workbook count.
+TYPED_TEXT = "专栏1 工作表里新填的 {} 个数已计入；要长期保留，用 ledger --take 记进台账填报表"
+
+
+class _Ledger(NamedTuple):
+    """A ledger to be written: of which district, with which figures of an earlier 专栏1, what changed, which maps show it."""
+
+    district: District
+    table: pd.DataFrame
+    typed: pd.DataFrame | None
+    since: pd.DataFrame | None
+    maps: Mapping[str, str]
+
+
+def _judged(district: District, target: Path, lang: str) -> _Judged | None:
+    """Evaluate the plan, where the folder has one of its own, with what was typed into an earlier workbook in `target`."""
+    if not has_own_plan(district):
+        return None
+    typed = typed_figures(district, target / LEDGER_BOOK)
+    own = counting(district, typed)
+    table = ledger(own, lang=lang)
+    return _Judged(table, typed, ledger_record(own, table))
+
+
+def _write_judged(
+    district: District,
+    judged: _Judged | None,
+    since: pd.DataFrame | None,
+    pictured: Mapping[str, str],
+    folder: Path,
+    target: Path,
+) -> None:
+    """Write the ledger's files of a report, where there is a plan; `pictured`: the map of a rule."""
+    if judged is not None:
+        own = _Ledger(counting(district, judged.typed), judged.table, judged.typed, since, pictured)
+        _write_ledger_files(own, folder, target / LEDGER_BOOK)
+
+
+def _write_ledger_files(own: _Ledger, folder: Path, earlier: Path) -> None:
+    """Write the ledger's pages and workbook; what people filled into an earlier workbook is carried over."""
+    district, table = own.district, own.table
+    ledger_workbook(district, table, folder / LEDGER_BOOK, earlier=earlier, since=own.since, typed=own.typed)
+    (folder / EVIDENCE).parent.mkdir(exist_ok=True)
+    maps.evidence(district, table).save(folder / EVIDENCE)
+    page = ledger_page(district, table, maps={**own.maps, "": EVIDENCE}, since=own.since)
+    (folder / "ledger.html").write_text(page, encoding="utf-8")
+    (folder / "communities.html").write_text(communities_page(district, table), encoding="utf-8")
+
+
+def write_ledger(
+    district: District,
+    table: pd.DataFrame,
+    to: str | Path,
+    *,
+    since: str | Path | None = None,
+    typed: pd.DataFrame | None = None,
+    lang: str = "zh",
+) -> pd.DataFrame | None:
+    """
+    Write the ledger alone into a folder: its pages, its workbook, whose filled-in cells are kept, and `ledger.json`.
+
+    Parameters
+    ----------
+    table
+        Result of `ledger`.
+    typed
+        Figures of the earlier workbook there that `district` counts already (`_ledger.panel.with_typed`); by default they are read
+        here, and where there are any the ledger is evaluated again with them.
+    since
+        `run.json` or `ledger.json` of an earlier run, or its folder: what changed since then is shown (与上次相比).
+
+    lang
+        "zh" or "en", as `ledger`; a table in the other language is evaluated again. `ledger.json` is the same in both.
+
+    Returns
+    -------
+    changes
+        What changed, as `_ledger.since.changes`; None where nothing was compared.
+
+    Raises
+    ------
+    UnknownNameError
+        Another language.
+    SourceError
+        No such record, or one of another district.
+    DataError
+        Cells of the earlier 专栏1 that are no figures.
+    EnvironmentProblem
+        The folder cannot be written, or a file in it is held open.
+    """
+    target = Path(to)
+    refuse_uncleared(district.manifest, "写出核对表")
+    if typed is None:
+        district, typed = with_typed(district, target / LEDGER_BOOK)
+        table = ledger(district, lang=lang) if len(typed) else table
+    if spoken(table) != lang:
+        table = ledger(district, lang=lang)
+    now = ledger_record(district, table)
+    changed = None if since is None else changes(now, read_record(since))
+    try:
+        target.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".ledger-", dir=target) as name:
+            fresh = Path(name)
+            _write_ledger_files(_Ledger(district, table, typed, changed, {}), fresh, target / LEDGER_BOOK)
+            (fresh / RECORDS[-1]).write_text(json.dumps(now, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+            for path in sorted(p for p in fresh.rglob("*") if p.is_file()):
+                place = target / path.relative_to(fresh)
+                place.parent.mkdir(parents=True, exist_ok=True)
+                os.replace(path, place)
+    except OSError as error:
+        if isinstance(error, EnvironmentProblem):
+            raise
+        raise cannot_write(error, target) from error
+    return changed
+
+
+# --- maps ------------------------------------------------------------------------------------------------------------
+
+
+#: The map that shows elderly and grown-up walkers side by side.
+WALKERS = "walkers"
+
+
+def _maps(district: District, results: Mapping[str, Any]) -> list[str]:
+    """Return which maps there are, in the order of the brief."""
+    chosen = [OVERVIEW, *([COMPLETENESS] if len(results["completeness"]) else []), *mapped_rules(district, results)]
+    if misses_any(district, results):
+        chosen.insert(PICTURES, GAPS)
+    if layer_of(district, "parcels") is not None:
+        chosen.append(PARCELS)
+    return chosen if _walked_rule(district, results) is None else [*chosen, WALKERS]
+
+
+def _write_map(district: District, results: Mapping[str, Any], name: str, place: int, folder: Path) -> dict[str, str]:
+    """Write one of `_maps`, the `place`-th; return what the brief shows of it (title, file, picture)."""
+    folder.mkdir(parents=True, exist_ok=True)
+    file, lang = folder / f"{name}.html", results["lang"]
+    if name == WALKERS:
+        walked = _walked_rule(district, results)
+        assert walked is not None
+        maps.walkers(district, walked, lang=lang).save(file)
+        with speaking(lang):
+            title, picture = say("{0} {1}：老年人与成人对照", district.name, rule_name(district, walked)), ""
+    else:
+        scene = scene_for(district, name, results=results, lang=lang)
+        drawn = maps.HouseMap(scene)
+        drawn.save(file)
+        title, picture = scene.title, drawn.picture() if place < PICTURES else ""
+    return {"file": f"maps/{name}.html", "title": title, "svg": picture}
+
+
+def _walked_rule(district: District, results: Mapping[str, Any]) -> Rule | None:
+    """Return, of the rules that grown-ups are measured by in minutes, the one that most of them miss."""
+    if not {"adult", "elderly"} <= set(district.profiles.index):
+        return None
+    rules = [district.rule(name) for name in mapped_rules(district, results)]
+    walked = [r for r in rules if r.metric == "reach" and r.method == "walk_min" and r.profile == "adult"]
+    return min(walked, key=lambda r: float(results["headlines"].loc[r.name, "value"]), default=None)

@@ -1,0 +1,34 @@
+"""Tables for spreadsheets in which no text of the data is taken for a formula."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pandas as pd
+
+from ..core import keeping, strictest
+
+#: A spreadsheet takes a text that begins so for a formula.
+_FORMULA = re.compile(r"[=+@\t\r]|-(?![\d.,]+$)")
+
+
+def csv_text(table: pd.DataFrame, *, index: bool = True) -> str:
+    """Return a table as CSV for a spreadsheet: texts that would be taken for a formula begin with an apostrophe."""
+    safe = table.reset_index() if index else table.copy()
+    safe.columns = [_no_formula(c) for c in safe.columns]
+    for column in safe.columns:
+        if safe[column].dtype.kind not in "ifbuM":
+            safe[column] = safe[column].map(_no_formula)
+    return str(safe.to_csv(index=False, lineterminator="\n"))
+
+
+def marked_rows(table: pd.DataFrame, district: Any) -> pd.DataFrame:
+    """Return a table whose every row says that it is a demonstration, and that it rests on a secret layer, where it does."""
+    if district.is_demonstration and "标记" not in table.columns:
+        table = table.assign(标记="演示值（不作结论）")
+    return table.assign(密级=keeping(district.manifest)) if strictest(district.manifest) else table
+
+
+def _no_formula(value: Any) -> Any:
+    return f"'{value}" if isinstance(value, str) and _FORMULA.match(value) else value

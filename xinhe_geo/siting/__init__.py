@@ -1,0 +1,26 @@
+"""Where to build next: candidates, exact models, the gate or bridge that helps most, what a plan must provide."""
+
+from .links import fixes, links, links_plan
+from .models import ROUNDING
+from .pairs import link_pairs, pairs_plan
+from .provision import BASE_LABELS, on_parcel, provision
+from .sites import LETTERS, judged_by, sites, sites_plan
+from .task import MODEL_LABELS, Siting
+
+__all__ = [
+    "BASE_LABELS",
+    "LETTERS",
+    "MODEL_LABELS",
+    "ROUNDING",
+    "Siting",
+    "fixes",
+    "judged_by",
+    "link_pairs",
+    "links",
+    "links_plan",
+    "on_parcel",
+    "pairs_plan",
+    "provision",
+    "sites",
+    "sites_plan",
+]

@@ -1,0 +1,672 @@
+"""
+One link (增开出入口效果): which single gate, crossing, bridge or missing link brings most people inside a rule.
+
+A shortest walk uses a new link at most once, so its effect is known from two searches made once: from every place that
+offers the service to the ends of all candidates, and from every home to the same ends. Thousands of candidates are
+judged so; the best are then carried out one by one on the district and coverage is counted afresh.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import shapely
+from numpy.typing import NDArray
+from scipy.spatial import cKDTree
+
+from ..access import (
+    TOLERANCE_MIN,
+    coverage,
+    facility_entrances,
+    gaps,
+    home_entrances,
+    home_points,
+    od_table,
+    summary,
+    walk_inside,
+)
+from ..core import BASES, DEMONSTRATION, TOLERANCE_M, Edit, Profile, Rule, SitingError, UnknownNameError, told
+from ..district import District, Scenario
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Progress = Callable[[str], None]
+
+#: Ends of new links are tried along public streets at this spacing, and joined where they lie this near each other.
+SAMPLE_M, LINK_M = 30.0, 120.0
+#: A link this short that meets nothing but a street between its ends is a crossing.
+CROSSING_M = 45.0
+#: New gates are tried along a wall at this spacing, where a public street is this near, this far from any open gate.
+WALL_M, GATE_TO_STREET_M, GATE_APART_M = 20.0, 30.0, 60.0
+#: Two proposals this near each other are one.
+APART_M = 120.0
+#: How many more than asked for are counted afresh: their order may change.
+SPARE = 2
+
+KIND_LABELS = {"gate": "出入口", "crossing": "过街", "bridge": "跨越（桥或地道）", "link": "步行连接"}
+WEIGHTS = ("people", "people_60plus")
+
+
+class Ask(NamedTuple):
+    """What is asked, and how things stand."""
+
+    district: District
+    rule: Rule
+    walker: Profile | None  # None: the rule is in metres
+    limit: float
+    tolerance: float
+    speed: float  # metres per unit of cost
+    points: gpd.GeoDataFrame
+    today: Floats  # per point: cost to the nearest
+    targets: pd.DataFrame  # doors of what serves
+    people: Floats  # per point, of the weight asked for; 0 where not known
+    weight: str
+    idle: bool = False  # whether candidates that help nobody by themselves are kept
+
+
+class Tries(NamedTuple):
+    """Candidates, best first once ranked."""
+
+    kind: list[str]
+    shape: list[shapely.Geometry]
+    home: list[str]
+    gate: list[str]
+    gained: list[float]
+    saved: list[float]
+    homes: list[dict[str, float]]  # home: share of it that comes inside
+
+
+@told("找通道", 14)
+def links(
+    district: District,
+    rule_or_kind: str,
+    *,
+    n: int = 10,
+    candidates: gpd.GeoDataFrame | gpd.GeoSeries | None = None,
+    weight: str | None = None,
+    wait_s: float = 30.0,
+    kinds: Sequence[str] = tuple(KIND_LABELS),
+    progress: Progress | None = None,
+) -> gpd.GeoDataFrame:
+    """
+    Rank single openings: gates in walls, crossings, bridges over barriers, missing links between streets.
+
+    Parameters
+    ----------
+    rule_or_kind
+        A rule of reach by street metres or walking minutes, or a kind with such a headline rule.
+    n
+        How many to return.
+    candidates
+        Where to try instead of everywhere, any CRS: lines (a walk between two streets) and points (a gate in the wall of the
+        nearest home).
+    weight
+        "people" or "people_60plus"; by default what the rule counts in.
+    wait_s
+        What a new crossing makes people wait, in seconds.
+    kinds
+        Which kinds of links are tried: "gate", "crossing", "bridge", "link".
+    progress
+        Called with a short Chinese line as each step begins.
+
+    Returns
+    -------
+    ranked
+        Index link (L01 is the best). `kind`, `kind_label`, `text` (one Chinese sentence), `home` and `name` (of a gate),
+        `crosses` (barriers), `length_m`; `people_gained`, `people_60plus_gained` (newly inside, counted afresh with coverage
+        on the district with this one link), `people_lost` (the same the other way; a link takes nothing away),
+        `minutes_saved` (person-minutes a walk: people x minutes saved at the median point, added over homes), `homes_gained`
+        (names), `share_before`, `share_after` (by the rule's denominator), `estimated` (what the fast search said, in the
+        weight asked for), `rule`, `weight`, `edit` (`Edit` to put into a scenario), `basis`, `mark`; geometry (line or point)
+        in the district's CRS. Empty where no link helps.
+
+    Raises
+    ------
+    SitingError
+        The rule does not depend on streets, or the data are not there.
+    UnknownNameError
+        No such rule, kind, weight or kind of link.
+    """
+    say = progress or (lambda _: None)
+    for kind in kinds:
+        if kind not in KIND_LABELS:
+            raise UnknownNameError("连接种类", kind, list(KIND_LABELS))
+    ask = asked_for(district, rule_or_kind, weight)
+    tries = judged(ask, candidates, wait_s, kinds, say)
+    order = apart(tries, best_first(tries), n + SPARE)
+    return _counted(ask, tries, order, n, wait_s, say)
+
+
+def judged(
+    ask: Ask, candidates: gpd.GeoDataFrame | gpd.GeoSeries | None, wait_s: float, kinds: Sequence[str], say: Progress
+) -> Tries:
+    """Try every candidate by itself, by the fast search; those that help nobody are left out."""
+    say("找候选：围墙、断头路、阻隔两侧")
+    tries = Tries([], [], [], [], [], [], [])
+    if candidates is not None:
+        lines, gates = _given(ask.district, candidates)
+    else:
+        lines = _pairs_of_streets(ask) if set(kinds) - {"gate"} else []
+        gates = _walls(ask.district) if "gate" in kinds else []
+    say(f"快速估算 {len(lines) + len(gates)} 处")
+    _judge_lines(ask, lines, wait_s, kinds, tries)
+    _judge_gates(ask, gates, tries)
+    return tries
+
+
+def asked_for(district: District, name: str, weight: str | None) -> Ask:
+    """Return what the search is asked: the rule, who is counted, and what stands as the district is."""
+    table = district.kinds
+    rule_name = table.loc[name, "rule"] if name in table.index else name
+    if not isinstance(rule_name, str) or rule_name not in district.rules.index:
+        raise UnknownNameError("规则或设施类别", name, [*table.index, *district.rules.index])
+    rule = district.rule(rule_name)
+    if rule.metric != "reach" or rule.method == "buffer":
+        others = _other_rules(district, rule)
+        hint = f"；可以改用：{'、'.join(others)}" if others else ""
+        raise SitingError(f"“{rule.label}”不看怎么走（按社区有无，或直线距离），增开通道不会改变它{hint}")
+    if weight is not None and weight not in WEIGHTS:
+        raise UnknownNameError("权重", weight, WEIGHTS)
+    homes, facilities = district.homes, district.open_facilities
+    if homes is None or homes.empty or facilities is None:
+        raise SitingError("数据不足：要有小区和设施图层")
+    own = facilities[facilities["kind"].isin(rule.kinds).to_numpy()]
+    if own.empty:
+        labels = "、".join(str(table.loc[k, "label"]) for k in rule.kinds)
+        raise SitingError(f"没有开放的{labels}，增开通道帮不上忙；先选址（sites）")
+    weight = weight or (rule.denominator if rule.denominator in WEIGHTS else "people")
+    walker = district.profile(rule.profile)
+    points = home_points(district)
+    people = homes[weight].reindex(points["home"]).fillna(0.0).to_numpy(dtype=float) * points["weight"].to_numpy()
+    by_time = rule.method == "walk_min"
+    column = "minutes" if by_time else "metres"
+    today = od_table(district, rule.kinds, profile=walker)[column].groupby(level="point").min().reindex(points.index)
+    targets = facility_entrances(district, own)
+    return Ask(
+        district,
+        rule,
+        walker if by_time else None,
+        rule.minutes if by_time else rule.metres,
+        TOLERANCE_MIN if by_time else TOLERANCE_M,
+        walker.speed_m_s * 60.0 if by_time else 1.0,
+        points,
+        today.fillna(np.inf).to_numpy(dtype=float),
+        targets[(targets["edge"] >= 0).to_numpy()],
+        people,
+        weight,
+    )
+
+
+def _other_rules(district: District, rule: Rule) -> list[str]:
+    """Return rules about the same kinds that do depend on streets."""
+    rules = district.rules
+    fits = (rules["metric"] == "reach") & (rules["method"] != "buffer")
+    same = np.array([bool(set(str(k).split(";")) & set(rule.kinds)) for k in rules["kinds"]], dtype=bool)
+    return list(rules.index[fits.to_numpy() & same])[:4]
+
+
+# --- candidates ------------------------------------------------------------------------------------------------------
+
+
+def _pairs_of_streets(ask: Ask) -> list[shapely.LineString]:
+    """Return straight lines between public streets that would shorten somebody's way to what serves."""
+    edges = ask.district.network.edges
+    edges = edges[edges["home"].isna().to_numpy()]
+    count = np.maximum(np.ceil(edges["length_m"].to_numpy() / SAMPLE_M), 1).astype(np.int64)
+    number = np.repeat(np.arange(len(edges)), count)
+    step = np.arange(len(number)) - np.repeat(np.cumsum(count) - count, count)
+    along = (step + 0.5) / count[number] * edges["length_m"].to_numpy()[number]
+    spots = shapely.line_interpolate_point(np.asarray(edges.geometry.array)[number], along)
+    doors = pd.DataFrame(
+        {"place": np.arange(len(spots)), "edge": np.asarray(edges.index)[number], "at_m": along, "access_m": 0.0}
+    )
+    away = (
+        ask.district.network.search(doors, ask.targets, profile=ask.walker)["cost"].fillna(np.inf).to_numpy(dtype=float)
+    )
+    xy = shapely.get_coordinates(spots)
+    near = cKDTree(xy).query_pairs(LINK_M, output_type="ndarray")
+    a, b = near[:, 0], near[:, 1]
+    metres = np.hypot(*(xy[a] - xy[b]).T)
+    swap = away[b] > away[a]  # a is the far end
+    a, b = np.where(swap, b, a), np.where(swap, a, b)
+    with np.errstate(invalid="ignore"):
+        saves = away[a] - away[b] - metres / ask.speed
+    helps = (saves > 2 * SAMPLE_M / ask.speed) & (away[b] + metres / ask.speed < ask.limit)
+    a, b, saves = a[helps], b[helps], saves[helps]
+    order = np.lexsort((b, a, -saves))
+    lines = shapely.linestrings(np.stack([xy[a[order]], xy[b[order]]], axis=1))
+    return [line for line, free in zip(lines, _free_of_homes(ask.district, lines), strict=True) if free]
+
+
+def _free_of_homes(district: District, lines: Any) -> NDArray[np.bool_]:
+    """Return which lines do not run through a walled compound, a building plot nobody would cut a path through."""
+    free = np.ones(len(lines), dtype=bool)
+    if district.homes is not None and len(lines):
+        areas = district.homes[(district.homes.geometry.area > 0).to_numpy()]
+        through = areas.sindex.query(np.asarray(lines, dtype=object), predicate="intersects")[0]
+        free[through] = False
+    return free
+
+
+def _walls(district: District) -> list[tuple[str, str, shapely.Point]]:
+    """Return (home, gate, spot): gates that are there but not open, and spots of walls beside a public street."""
+    homes, gates = district.homes, district.gates
+    if homes is None or gates is None:
+        return []
+    shut = gates[(gates["state"].fillna("open") != "open").to_numpy()]
+    found = [(str(r.home), str(r.Index), r.geometry) for r in shut.itertuples() if r.home in homes.index]
+    walled = homes[homes.index.isin(gates["home"]) & (homes.geometry.area > 0).to_numpy()]
+    for home, shape in zip(walled.index, walled.geometry, strict=True):
+        wall = shapely.boundary(shape)
+        spots = shapely.line_interpolate_point(wall, np.arange(WALL_M / 2, wall.length, WALL_M))
+        own = gates.geometry[(gates["home"] == home).to_numpy()].array
+        if len(own):
+            spots = spots[shapely.distance(spots[:, None], np.asarray(own)[None, :]).min(axis=1) > GATE_APART_M]
+        found += [(str(home), "", spot) for spot in spots]
+    return found
+
+
+def _given(
+    district: District, given: gpd.GeoDataFrame | gpd.GeoSeries
+) -> tuple[list[shapely.LineString], list[tuple[str, str, shapely.Point]]]:
+    """Sort a layer of candidates into lines and gates."""
+    if given.crs is None:
+        raise SitingError("候选通道没有声明坐标系；先用 set_crs 声明")
+    lines, gates = [], []
+    homes = district.homes
+    for shape in given.geometry.to_crs(district.crs):
+        if shape.geom_type == "LineString":
+            lines.append(shape)
+        elif shape.geom_type == "Point" and homes is not None and len(homes):
+            home = homes.index[int(np.argmin(shapely.distance(homes.geometry.array, shape)))]
+            wall = shapely.boundary(homes.geometry[home])
+            gates.append((str(home), "", shape if wall.is_empty else wall.interpolate(wall.project(shape))))
+        else:
+            raise SitingError(f"候选通道只认线（通道）和点（出入口），不认 {shape.geom_type}")
+    return lines, gates
+
+
+# --- the fast search -------------------------------------------------------------------------------------------------
+
+
+class Walk(NamedTuple):
+    """How everybody gets to the ends of one candidate, and from there to what serves; costs as the rule counts."""
+
+    number: int
+    to: Floats  # (end, point): from each point to each end; inf where out of reach
+    price: float  # from end to end
+    away: Floats  # per end: to the nearest that serves
+    feet: pd.DataFrame  # doors of the ends
+
+    @property
+    def new(self) -> Floats:
+        """Cost of each point by way of the candidate; the single end of a gate is entry and exit in one."""
+        new: Floats = (self.to + self.price + self.away[::-1, None]).min(axis=0)
+        return new
+
+
+def _judge_lines(
+    ask: Ask, lines: Sequence[shapely.LineString], wait_s: float, kinds: Sequence[str], tries: Tries
+) -> None:
+    """Add the lines that bring somebody inside, or nearer."""
+    sorts, _ = sorts_of(ask.district, lines)
+    keep = [number for number, sort in enumerate(sorts) if sort in kinds]
+    lines, sorts = [lines[i] for i in keep], [sorts[i] for i in keep]
+    for walk in line_walks(ask, lines, sorts, wait_s):
+        _note(ask, tries, sorts[walk.number], lines[walk.number], "", "", walk.new)
+
+
+def line_walks(ask: Ask, lines: Sequence[shapely.LineString], sorts: Sequence[str], wait_s: float) -> Iterator[Walk]:
+    """Find how everybody gets to both ends of each line."""
+    if not lines:
+        return
+    network = ask.district.network
+    ends = gpd.GeoSeries(
+        [shapely.Point(line.coords[i]) for line in lines for i in (0, -1)],
+        index=np.arange(2 * len(lines)),
+        crs=ask.district.crs,
+    )
+    feet = network.attach(ends)
+    away = network.search(feet, ask.targets, profile=ask.walker)["cost"].fillna(np.inf).to_numpy(dtype=float)
+    found = network.pairs(home_entrances(ask.district), feet, profile=ask.walker, limit=ask.limit).iloc[:, 0]
+    point, end = (np.asarray(found.index.get_level_values(i)) for i in (0, 1))
+    row = ask.points.index.get_indexer(point)
+    order = np.argsort(end, kind="stable")
+    row, end, cost = row[order], end[order], found.to_numpy(dtype=float)[order]
+    first = np.searchsorted(end, np.arange(2 * len(lines) + 1))
+    for i, (line, sort) in enumerate(zip(lines, sorts, strict=True)):
+        waited = wait_s / 60.0 * (ask.walker.waits if ask.walker is not None else 0.0) if sort == "crossing" else 0.0
+        to = np.full((2, len(ask.today)), np.inf)
+        for k in (0, 1):
+            own = slice(first[2 * i + k], first[2 * i + k + 1])
+            np.minimum.at(to[k], row[own], cost[own])
+        both = slice(2 * i, 2 * i + 2)
+        yield Walk(i, to, line.length / ask.speed + waited, away[both], feet.iloc[both])
+
+
+def _judge_gates(ask: Ask, gates: Sequence[tuple[str, str, shapely.Point]], tries: Tries) -> None:
+    """Add the gates that bring somebody inside, or nearer."""
+    for walk in gate_walks(ask, gates):
+        home, gate, spot = gates[walk.number]
+        _note(ask, tries, "gate", spot, home, gate, walk.new)
+
+
+def gate_walks(ask: Ask, gates: Sequence[tuple[str, str, shapely.Point]]) -> Iterator[Walk]:
+    """Find how residents get out by each gate; nobody else is let in."""
+    homes = ask.district.homes
+    if not gates or homes is None:
+        return
+    barriers = ask.district.barriers
+    spots = gpd.GeoSeries([spot for _, _, spot in gates], index=np.arange(len(gates)), crs=ask.district.crs)
+    feet = ask.district.network.attach(
+        spots, barriers=None if barriers is None or barriers.empty else barriers.geometry
+    )
+    usable = ((feet["edge"] >= 0) & (feet["access_m"] <= GATE_TO_STREET_M)).to_numpy()
+    away = (
+        ask.district.network.search(feet, ask.targets, profile=ask.walker)["cost"].fillna(np.inf).to_numpy(dtype=float)
+    )
+    rows = dict(tuple(pd.Series(np.arange(len(ask.points))).groupby(ask.points["home"].to_numpy())))
+    by_home: dict[str, list[int]] = {}
+    for number in np.flatnonzero(usable).tolist():
+        by_home.setdefault(gates[number][0], []).append(number)
+    for home, own in by_home.items():
+        mine = rows[home].to_numpy()
+        inside = walk_inside(homes.geometry[home], ask.points.geometry.iloc[mine].array, [gates[i][2] for i in own])
+        for column, i in enumerate(own):
+            to = np.full((1, len(ask.today)), np.inf)
+            to[0, mine] = inside[:, column] / ask.speed
+            yield Walk(i, to, 0.0, away[i : i + 1], feet.iloc[i : i + 1])
+
+
+def _note(ask: Ask, tries: Tries, sort: str, shape: shapely.Geometry, home: str, gate: str, new: Floats) -> None:
+    """Keep a candidate that helps somebody: how many come inside, and how much walking it saves."""
+    better = new < ask.today - ask.tolerance
+    if not better.any() and not ask.idle:
+        return
+    inside = better & (new <= ask.limit + ask.tolerance) & (ask.today > ask.limit + ask.tolerance)
+    known = better & np.isfinite(ask.today)  # whoever gets nowhere today saves nothing that could be counted
+    saved = float((ask.people[known] * (ask.today[known] - new[known])).sum())
+    if ask.walker is None:
+        saved = saved / (ask.district.profile(ask.rule.profile).speed_m_s * 60.0)
+    tries.kind.append(sort)
+    tries.shape.append(shape)
+    tries.home.append(home)
+    tries.gate.append(gate)
+    tries.gained.append(float(ask.people[inside].sum()))
+    tries.saved.append(saved)
+    homes = ask.points["home"][inside]
+    tries.homes.append({str(h): float(v) for h, v in ask.points["weight"][inside].groupby(homes).sum().items()})
+
+
+def sorts_of(district: District, lines: Sequence[shapely.LineString]) -> tuple[list[str], list[str]]:
+    """Return what each line is, and the names of the barriers it crosses."""
+    crossed = [""] * len(lines)
+    barriers = district.barriers
+    if barriers is not None and len(barriers) and lines:
+        names = barriers["name"].fillna(barriers["kind"]).to_numpy()
+        line, barrier = barriers.sindex.query(np.asarray(lines, dtype=object), predicate="intersects")
+        for i in np.unique(line):
+            crossed[i] = "、".join(dict.fromkeys(str(n) for n in names[np.sort(barrier[line == i])]))
+    sorts = [
+        "bridge" if text else "crossing" if line.length <= CROSSING_M else "link"
+        for text, line in zip(crossed, lines, strict=True)
+    ]
+    return sorts, crossed
+
+
+def best_first(tries: Tries) -> list[int]:
+    """Most people first, then most walking saved, then the shortest, then place."""
+    keys = [
+        (-round(tries.gained[i], 6), -round(tries.saved[i], 6), round(tries.shape[i].length, 3), tries.shape[i].wkt)
+        for i in range(len(tries.kind))
+    ]
+    return sorted(range(len(keys)), key=keys.__getitem__)
+
+
+def apart(tries: Tries, order: Sequence[int], n: int) -> list[int]:
+    """Keep the first of those that lie beside each other; one gate per home."""
+    kept: list[int] = []
+    for i in order:
+        middle = tries.shape[i].centroid
+        twin = any(
+            (tries.home[i] and tries.home[i] == tries.home[j])
+            or (not tries.home[i] and not tries.home[j] and tries.shape[j].centroid.distance(middle) < APART_M)
+            for j in kept
+        )
+        if not twin:
+            kept.append(i)
+        if len(kept) == n:
+            break
+    return kept
+
+
+# --- counted afresh --------------------------------------------------------------------------------------------------
+
+
+def _counted(ask: Ask, tries: Tries, order: Sequence[int], n: int, wait_s: float, say: Progress) -> gpd.GeoDataFrame:
+    """Carry out each proposal on the district and count again."""
+    cover = coverage(ask.district, rules=[ask.rule])
+    before, share = cover.droplevel("rule"), float(summary(cover)["share"].iloc[0])
+    _, crossed = sorts_of(ask.district, [tries.shape[i] for i in order])
+    rows = []
+    for k, i in enumerate(order):
+        say(f"逐处复核 {k + 1}/{len(order)}")
+        edit = edit_of(ask.district, tries, i, f"link-{k + 1}", wait_s)
+        after = Scenario("link", edits=(edit,), planned=ask.district.with_planned).on(ask.district)
+        row = effect_of(ask, before, coverage(after, rules=[ask.rule]))
+        row |= {
+            "kind": tries.kind[i],
+            "kind_label": KIND_LABELS[tries.kind[i]],
+            "home": tries.home[i] or None,
+            "crosses": "" if tries.kind[i] == "gate" else crossed[k],
+            "length_m": float(tries.shape[i].length),
+            "share_before": share,
+            "estimated": tries.gained[i],
+            "rule": ask.rule.name,
+            "edit": edit,
+            "geometry": tries.shape[i],
+        }
+        rows.append(row)
+    frame = gpd.GeoDataFrame(rows, columns=list(COLUMNS), geometry="geometry", crs=ask.district.crs)
+    frame["weight"] = ask.weight
+    frame["name"] = place_names(ask.district, frame)
+    frame = frame.sort_values([f"{ask.weight}_gained", "minutes_saved"], ascending=False, kind="stable").head(n)
+    frame = frame[(frame["people_gained"].fillna(0.0) > 0) | (frame["minutes_saved"] > 0)]
+    frame.index = pd.Index([f"L{i + 1:02d}" for i in range(len(frame))], name="link")
+    frame["text"] = [_text(ask, row) for row in frame.itertuples()]
+    basis = before["basis"].dropna()
+    frame["basis"] = max(basis, key=BASES.index) if len(basis) else ""
+    frame["mark"] = "演示值（不作结论）" if basis.isin(DEMONSTRATION).any() else ""
+    return frame
+
+
+COLUMNS = (
+    "kind",
+    "kind_label",
+    "text",
+    "home",
+    "name",
+    "crosses",
+    "length_m",
+    "people_gained",
+    "people_60plus_gained",
+    "people_lost",
+    "minutes_saved",
+    "homes_gained",
+    "share_before",
+    "share_after",
+    "estimated",
+    "rule",
+    "weight",
+    "edit",
+    "basis",
+    "mark",
+    "geometry",
+)
+
+
+def edit_of(district: District, tries: Tries, i: int, name: str, wait_s: float) -> Edit:
+    """Return the edit that makes a candidate real."""
+    if tries.gate[i]:
+        return Edit("open_gate", {"gate": tries.gate[i]})
+    lonlat = gpd.GeoSeries([tries.shape[i]], crs=district.crs).to_crs("EPSG:4326").iloc[0]
+    at = [[round(x, 8), round(y, 8)] for x, y in lonlat.coords]
+    if tries.kind[i] == "gate":
+        return Edit("open_gate", {"gate": f"{name}-gate", "home": tries.home[i], "at": at[0]})
+    what: dict[str, Any] = {"street": name, "name": f"新增{KIND_LABELS[tries.kind[i]]}", "line": at}
+    return Edit("add_street", what | ({"wait_s": float(wait_s)} if tries.kind[i] == "crossing" and wait_s else {}))
+
+
+def effect_of(ask: Ask, before: pd.DataFrame, after: pd.DataFrame) -> dict[str, Any]:
+    """Return what coverage says of one proposal."""
+    whole = float(summary(after)["share"].iloc[0])
+    now = after.droplevel("rule").reindex(before.index)
+    change = (now["served"] - before["served"]).fillna(0.0)
+    nearer = (before["minutes"] - now["minutes"]).fillna(0.0)
+    gained = change.clip(lower=0.0)
+    names = before["name"].fillna(before.index.to_series())[(change > TOLERANCE_M).to_numpy()]
+    return {
+        "people_gained": float((gained * before["people"]).sum()),
+        "people_60plus_gained": float((gained * before["people_60plus"]).sum()),
+        "people_lost": float((-change.clip(upper=0.0) * before["people"]).sum()),
+        "minutes_saved": float((nearer * before["people"]).sum()),
+        "homes_gained": "、".join(str(v) for v in names[:6]) + (f" 等 {len(names)} 个" if len(names) > 6 else ""),
+        "share_after": whole,
+    }
+
+
+def place_names(district: District, frame: gpd.GeoDataFrame) -> list[str]:
+    """Name each place: the home of a gate, else the streets at both ends."""
+    homes = district.homes
+    edges = district.network.edges
+    named = edges[edges["name"].notna().to_numpy()]
+    texts = []
+    for row in frame.itertuples():
+        if isinstance(row.home, str) and homes is not None:
+            name = homes["name"].get(row.home)
+            texts.append(str(name) if isinstance(name, str) else row.home)
+            continue
+        ends = [shapely.Point(c) for c in row.geometry.coords]
+        near = (
+            [] if named.empty else [named["name"].iloc[named.sindex.nearest(e, return_all=False)[1][0]] for e in ends]
+        )
+        texts.append("—".join(dict.fromkeys(str(v) for v in near)) or "两条街之间")
+    return texts
+
+
+def _text(ask: Ask, row: Any) -> str:
+    """Say in one Chinese sentence what a link brings."""
+    where = where_text(row.kind, row.name, row.crosses, row.length_m)
+    if row.people_gained < 0.5:
+        return f"{where}：没有新增可达居民；每趟共省 {row.minutes_saved:,.0f} 人·分钟"
+    older = f"，其中 60 岁及以上 {row.people_60plus_gained:,.0f} 人" if row.people_60plus_gained > 0 else ""
+    return (
+        f"{where}：新增 {row.people_gained:,.0f} 人可达{older}（{row.homes_gained}）；"
+        f"每趟共省 {row.minutes_saved:,.0f} 人·分钟"
+    )
+
+
+def where_text(kind: str, name: str, crosses: str, length_m: float) -> str:
+    """Say in words where a link lies."""
+    return {
+        "gate": f"{name}增开一处出入口",
+        "crossing": f"{name}加一处过街（{length_m:.0f} 米）",
+        "bridge": f"{name}跨{crosses}加一处桥或地道（{length_m:.0f} 米）",
+        "link": f"{name}打通 {length_m:.0f} 米",
+    }[kind]
+
+
+def links_plan(ranked: gpd.GeoDataFrame, chosen: Sequence[str] | None = None, *, name: str = "links") -> Scenario:
+    """
+    Return a scenario of proposed links.
+
+    Parameters
+    ----------
+    ranked
+        Result of `links`.
+    chosen
+        Ids of it; None: the best alone.
+    name
+        The scenario's name.
+
+    Raises
+    ------
+    UnknownNameError
+        No such link.
+    """
+    wanted = list(ranked.index[:1]) if chosen is None else list(chosen)
+    missing = [c for c in wanted if c not in ranked.index]
+    if missing or not wanted:
+        raise UnknownNameError("通道", missing[0] if missing else "", list(ranked.index))
+    edits = tuple(ranked.loc[c, "edit"] for c in wanted)
+    note = "；".join(str(ranked.loc[c, "text"]) for c in wanted)
+    return Scenario(name, "增开通道", edits, note=f"位置为推算：{note}")
+
+
+def fixes(district: District, rule_or_kind: str, *, wait_s: float = 30.0) -> gpd.GeoDataFrame:
+    """
+    Explain the gap home by home: the parts of its walk, and what would bring it inside.
+
+    Parameters
+    ----------
+    rule_or_kind, wait_s
+        As in `links`.
+
+    Returns
+    -------
+    places
+        What `coverage.gaps` returns (index home: minutes to the gate, waiting, walking, detour, reason …), and `link` (Chinese:
+        the one gate, crossing, bridge or link that brings most of the home inside; empty where none does), `link_share`
+        (share of the home it brings inside, 0-1), `facility_metres` (a new facility this near the gate, along the street,
+        would do; missing where the way to the gate alone takes too long), `fix` (both in one sentence).
+
+    Raises
+    ------
+    SitingError, UnknownNameError
+        As in `links`.
+    """
+    ask = asked_for(district, rule_or_kind, None)
+    places = gaps(district, coverage(district, rules=[ask.rule]), ask.rule.name)
+    if places.empty:
+        return places.assign(link="", link_share=0.0, facility_metres=np.nan, fix="")
+    tries = Tries([], [], [], [], [], [], [])
+    _judge_lines(ask, _pairs_of_streets(ask), wait_s, tuple(KIND_LABELS), tries)
+    _judge_gates(ask, _walls(district), tries)
+    best: dict[str, tuple[float, int]] = {}
+    for i in best_first(tries):
+        for home, share in tries.homes[i].items():
+            if share > best.get(home, (0.0, 0))[0] + 1e-9:
+                best[home] = (share, i)
+    chosen = [best[h][1] for h in places.index if h in best]
+    shown = gpd.GeoDataFrame(
+        {"home": [tries.home[i] or None for i in chosen]}, geometry=[tries.shape[i] for i in chosen], crs=district.crs
+    )
+    _, crossed = sorts_of(district, [tries.shape[i] for i in chosen])
+    texts = {
+        i: where_text(tries.kind[i], name, over, tries.shape[i].length)
+        for i, name, over in zip(chosen, place_names(district, shown) if chosen else [], crossed, strict=True)
+    }
+    places["link"] = [texts[best[h][1]] if h in best else "" for h in places.index]
+    places["link_share"] = [best[h][0] if h in best else 0.0 for h in places.index]
+    speed = district.profile(ask.rule.profile).speed_m_s * 60.0
+    left = (ask.limit - places["gate_minutes"].fillna(0.0) * (1.0 if ask.walker is not None else speed)) * ask.speed
+    places["facility_metres"] = left.where(left > 0)
+    places["fix"] = [_fix_text(row) for row in places.itertuples()]
+    return places
+
+
+def _fix_text(row: Any) -> str:
+    parts = []
+    if row.link:
+        parts.append(f"{row.link}可使其 {row.link_share:.0%} 可达")
+    if np.isfinite(row.facility_metres):
+        parts.append(
+            f"或在出入口沿街 {row.facility_metres:,.0f} 米内设一处"
+            if parts
+            else f"在出入口沿街 {row.facility_metres:,.0f} 米内设一处；单开一处通道不够"
+        )
+    return "，".join(parts) or "走到出入口已超过限值：要在小区内设一处，或先增开出入口"

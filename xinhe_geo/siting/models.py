@@ -1,0 +1,780 @@
+"""
+Siting on a plain table of costs between demands and sites: the models, their programmes, and the refusals.
+
+Church and ReVelle 1974 (mclp); Toregas et al. 1971 (lscp); ReVelle and Swain 1970 (p_median); Hakimi 1964 (p_center).
+Solved with HiGHS (scipy).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy.sparse import csr_array
+
+from ..core import SitingError, UnknownNameError
+from .median import Purse, affordable, counted, narrowed
+from .task import (
+    Flags,
+    Floats,
+    Found,
+    Ints,
+    Progress,
+    Siting,
+    Task,
+    Watch,
+    in_order,
+    task_of,
+    tidy_costs,
+    tolerance,
+    unreachable,
+    without_lost,
+)
+
+#: What the solver calls proven may differ from the objective counted afresh by rounding.
+ROUNDING = 1e-7
+#: Largest coefficient handed to the solver: its tolerances are absolute.
+SCALE = 1e4
+
+_DEFAULT = Siting()
+
+
+# --- on a plain cost table -------------------------------------------------------------------------------------------
+
+
+def solve(
+    costs: pd.DataFrame | pd.Series,
+    weights: pd.DataFrame | pd.Series | None = None,
+    n: int | None = None,
+    *,
+    siting: Siting = _DEFAULT,
+    site_distances: pd.DataFrame | pd.Series | None = None,
+    candidates: Iterable[Hashable] | None = None,
+    progress: Progress | None = None,
+) -> pd.DataFrame:
+    """
+    Choose sites, with proof.
+
+    Parameters
+    ----------
+    costs
+        MultiIndex (demand, site), one column; a pair that is absent cannot be reached. Metres or minutes, as the limit.
+    weights
+        Index demand; aligned by id, never by row. A missing weight, or a demand without one, is unknown: it adds
+        nothing to any sum, is counted in `unknown`, and must be reached like the others where everybody must. Weight 0
+        is nobody, who need not be reached. None: 1 each. A frame has `siting.weight` as its column.
+    n
+        How many new sites, locked ones among them: exactly so many; at most where there is a budget, and for "lscp",
+        which needs no `n`.
+    siting
+        What is asked for.
+    site_distances
+        MultiIndex (site, site), one column in metres, either order; pairs farther apart than anything asks about may be
+        absent. Needed for `spacing_m` and `apart_m`.
+    candidates
+        Ids of all sites, where some reach nobody and are therefore not in `costs`.
+    progress
+        Called with a short Chinese line now and then while a long solve goes on. Ctrl-C then gives the best plan so
+        far: not `proven`, with what is known of its `bound`.
+
+    Returns
+    -------
+    plans
+        Index `plan` (1 is the best). Columns `sites` (tuple of new sites), `objective` (mclp: weight within the limit,
+        existing sites included; lscp: number or price of new sites; p_median: sum of weight x cost; p_center: greatest
+        cost), `bound` (proven: no plan can be better), `gap` (their relative difference), `proven`, `covered` (weight
+        within the limit), `share` (of the known weight), `mean`, `worst` (cost to the nearest site, mean weighted;
+        missing with capacities, where not everybody goes to the nearest), `price` (missing without `siting.costs`),
+        `unknown`, `unknown_covered` (demands of unknown weight, and those of them within the limit), `left_out` (tuple of
+        (demand, nearest site or None, cost or NaN): whom `siting.leave_out` left out; they count in `share` all the same).
+        Objectives are
+        counted afresh from the costs, not taken from the solver. Equal plans: the one nearer on average first.
+
+    Raises
+    ------
+    SitingError
+        It cannot be done; says why, and `.uncovered` lists demands no site can reach and how far their nearest is.
+    UnknownNameError
+        A locked, banned or existing site that is not a candidate.
+    """
+    task = without_lost(task_of(costs, weights, n, siting, site_distances, candidates, Watch(progress)))
+    found: list[Found] = []
+    cuts: list[Flags] = []
+    search = _search(task)
+    while len(found) < siting.plans:
+        plan = search(cuts)
+        if task.watch.stopped:
+            found = found or [_so_far(task, plan)]
+            break
+        if plan is None:
+            if not found:
+                raise _refusal(task)
+            break
+        if found and not _near(task, plan.objective, found[0].objective):
+            break
+        found.append(plan)
+        cuts.append(_same_place(task, plan.chosen))
+    rows = sorted((_report(task, plan) for plan in found), key=lambda row: _rank(siting, row))
+    return pd.DataFrame(rows, index=pd.RangeIndex(1, len(rows) + 1, name="plan"))
+
+
+def assign(costs: pd.DataFrame | pd.Series, chosen: Iterable[Hashable], *, limit: float | None = None) -> pd.DataFrame:
+    """
+    Say which of the chosen sites each demand goes to.
+
+    Returns
+    -------
+    assignments
+        Index demand (every one in `costs`, sorted); `site` (the nearest, the first in order among equals) and `cost`;
+        both missing where none is within the limit.
+    """
+    table = tidy_costs(costs)
+    wanted = list(dict.fromkeys(chosen))
+    missing = [s for s in wanted if s not in set(table["site"])]
+    if missing:
+        raise UnknownNameError("候选点", str(missing[0]), [str(s) for s in in_order(table["site"].unique())])
+    demands = pd.Index(in_order(table["demand"].unique()), name="demand")
+    rank = {site: i for i, site in enumerate(in_order(wanted))}
+    own = table[table["site"].isin(wanted)]
+    if limit is not None:
+        own = own[(own["cost"] <= limit + tolerance(costs)).to_numpy()]
+    own = own.assign(rank=own["site"].map(rank)).sort_values(["cost", "rank"], kind="stable")
+    return own.drop_duplicates("demand").set_index("demand")[["site", "cost"]].reindex(demands)
+
+
+# --- the programmes --------------------------------------------------------------------------------------------------
+
+
+class _Programme:
+    """A mixed-integer programme being written down: sites first, then whatever the model adds; sparse rows."""
+
+    def __init__(self, task: Task, kept: Flags, more: int = 0) -> None:
+        self.watch = task.watch
+        self.size = len(task.sites) + more
+        self.sites = len(task.sites)
+        self.low = np.zeros(self.size)
+        self.high = np.ones(self.size)
+        self.low[: self.sites] = task.existing | task.locked
+        self.high[: self.sites] = task.existing | task.locked | (task.new & kept)
+        self.parts: list[tuple[Ints, Ints, Floats]] = []
+        self.bounds: list[tuple[Floats, Floats]] = []
+        self.count = 0
+
+    def add(self, row: Any, col: Any, value: Any, low: Any, high: Any) -> None:
+        """Add rows, numbered from 0 within this call, with `low <= sum(value * x[col]) <= high`."""
+        row, low, high = np.asarray(row, dtype=np.int64), np.atleast_1d(low), np.atleast_1d(high)
+        height = np.broadcast(low, high).size
+        values = np.broadcast_to(np.asarray(value, dtype=float), row.shape)
+        self.parts.append((row + self.count, np.asarray(col, dtype=np.int64), values))
+        self.bounds.append((np.broadcast_to(low, height).astype(float), np.broadcast_to(high, height).astype(float)))
+        self.count += height
+
+    def minimise(self, objective: Floats, gap: float, nodes: int | None) -> tuple[Floats | None, float, bool]:
+        """Return the best solution found, the proven lower bound, and whether it is known that there is none."""
+        from scipy.optimize import (
+            Bounds,
+            LinearConstraint,
+            milp,
+        )  # few solve anything, and everybody imports this module
+
+        scale = SCALE / max(float(np.abs(objective).max(initial=0.0)), 1e-300)
+        rows = []
+        if self.count:
+            row, col, value = (np.concatenate(p) for p in zip(*self.parts, strict=True))
+            matrix = csr_array((value, (row, col)), shape=(self.count, self.size))
+            low, high = (np.concatenate(b) for b in zip(*self.bounds, strict=True))
+            rows = [LinearConstraint(matrix, low, high)]
+        whole = np.zeros(self.size)
+        whole[: self.sites] = 1
+        options: dict[str, Any] = {"mip_rel_gap": gap}
+        if nodes is not None:
+            options["node_limit"] = nodes
+
+        def solver(seconds: float) -> Any:
+            return milp(
+                objective * scale,
+                integrality=whole,
+                bounds=Bounds(self.low, self.high),
+                constraints=rows,
+                options=options | {"time_limit": seconds},
+            )
+
+        done = self.watch.run(solver, nodes)
+        if done is None:
+            return None, -np.inf, False
+        bound = -np.inf if done.mip_dual_bound is None else float(done.mip_dual_bound) / scale
+        return done.x, bound, done.status == 2
+
+
+def _site_rows(task: Task, programme: _Programme, cuts: Sequence[Flags]) -> None:
+    """Number, budget, spacing, and plans that are listed already."""
+    new = np.flatnonzero(task.new)
+    if task.n is not None:
+        programme.add(np.zeros(len(new)), new, 1.0, task.n if task.exact else -np.inf, task.n)
+    if task.siting.budget is not None and task.price is not None:
+        spare = task.siting.budget + 1e-9 * max(task.siting.budget, 1.0)
+        programme.add(np.zeros(len(new)), new, task.price[new], -np.inf, spare)
+    if len(task.conflicts):
+        free = ~task.existing[task.conflicts].any(axis=1)
+        chosen = task.conflicts[free]
+        pairs = np.arange(len(chosen))
+        programme.add(np.repeat(pairs, 2), chosen.ravel(), 1.0, np.full(len(chosen), -np.inf), 1.0)
+    for same in cuts:
+        elsewhere = new[~same[new]]
+        programme.add(np.zeros(len(elsewhere)), elsewhere, 1.0, 1.0, np.inf)
+
+
+Search = Callable[[Sequence[Flags]], "Found | None"]
+
+
+def _search(task: Task) -> Search:
+    """Return what finds the best plan that is none of those cut off, or None where there is none."""
+    model = task.siting.model
+    if model == "p_center":
+        return partial(_center, task)
+    if task.capacity is not None:
+        return partial(_assigned, task)
+    if model == "p_median":
+        return _median_search(task)
+    return partial(_max_cover if model == "mclp" else _full_cover, task)
+
+
+def _median_search(task: Task) -> Search:
+    """
+    Look at the sites only that can be part of a plan worth listing.
+
+    Bounds of a Lagrangian relaxation rule out most sites (`_siting.median`); the plans of the few that remain are counted one
+    by one, or, where these are too many, left to the solver.
+    """
+    needs = task.needs
+    if not needs.any():
+        return partial(_assigned, task)
+    new = np.flatnonzero(task.new)
+    cost = np.full(
+        (len(task.demands), len(task.sites)), np.inf
+    )  # whoever's weight is not known costs nothing if reached
+    cost[task.row, task.col] = np.nan_to_num(task.weight)[task.row] * task.cost
+    there = cost[needs][:, task.existing].min(axis=1, initial=np.inf)
+    place = np.full(len(task.sites), -1)
+    place[new] = np.arange(len(new))
+    pairs = place[task.conflicts]
+    within = task.siting.within if task.siting.plans > 1 else 0.0
+    mine = np.ascontiguousarray(cost[needs][:, new])
+    locked_new, apart = task.locked[new], pairs[(pairs >= 0).all(axis=1)]
+    if task.exact and task.n is not None:
+        few = narrowed(mine, there, task.n, locked_new, apart, within)
+    elif task.price is not None and task.siting.budget is not None:
+        purse = Purse(task.price[new], task.siting.budget, len(new) if task.n is None else task.n)
+        few = affordable(mine, there, purse, locked_new, apart, within)
+    else:
+        few = None
+    if few is None:
+        return partial(_assigned, task)
+    plans = counted(few) if task.exact else None
+    if plans is not None:
+        return partial(_next_counted, task, [(value, np.sort(new[list(chosen)])) for value, chosen in plans])
+    banned = task.banned.copy()
+    banned[new[~few.kept]] = True
+    locked = task.locked.copy()
+    locked[new[few.fixed]] = True
+    rows = np.full(len(task.demands), -1)
+    rows[needs] = np.arange(int(needs.sum()))
+    useful = np.ones(len(task.row), dtype=bool)
+    judged = (place[task.col] >= 0) & (np.nan_to_num(task.weight) > 0)[task.row]
+    useful[judged] = few.useful[rows[task.row[judged]], place[task.col[judged]]]
+    smaller = task._replace(
+        banned=banned, locked=locked, row=task.row[useful], col=task.col[useful], cost=task.cost[useful]
+    )
+    return partial(_counted_in_full, task, smaller)
+
+
+def _counted_in_full(task: Task, smaller: Task, cuts: Sequence[Flags]) -> Found | None:
+    """Solve the smaller task; count the objective over all pairs."""
+    plan = _assigned(smaller, cuts)
+    return None if plan is None else plan._replace(objective=_objective(task, plan.chosen))
+
+
+def _next_counted(task: Task, plans: list[tuple[float, Ints]], cuts: Sequence[Flags]) -> Found | None:
+    """Return the first of plans in order that is none of those cut off; its bound is its own value: all were counted."""
+    for _, chosen in plans:
+        if all(not same[chosen].all() for same in cuts):
+            objective = _objective(task, chosen)
+            return Found(chosen, objective, objective)
+    return None
+
+
+def _so_far(task: Task, plan: Found | None) -> Found:
+    """Return the best plan known when somebody pressed Ctrl-C: the solver's, or one built up site by site."""
+    by_hand = _greedy(task)
+    sign = -1.0 if task.siting.model == "mclp" else 1.0
+    if plan is None and by_hand is None:
+        raise KeyboardInterrupt
+    if plan is None or (by_hand is not None and sign * by_hand.objective < sign * plan.objective):
+        assert by_hand is not None
+        return by_hand if plan is None else by_hand._replace(bound=plan.bound)
+    return plan
+
+
+def _greedy(task: Task) -> Found | None:
+    """Choose sites one by one, each time the one that helps most; None where that does not end in a plan."""
+    if task.capacity is not None:
+        return None
+    chosen = np.flatnonzero(task.locked & task.new)
+    price = np.zeros(len(task.sites)) if task.price is None else task.price
+    whole = task.siting.model != "mclp"
+    most = task.n if task.n is not None else int(task.new.sum())
+    far = 2.0 * float(task.cost.max(initial=0.0)) + 1.0
+    weight = np.ones(len(task.demands)) if task.siting.model == "lscp" else np.nan_to_num(task.weight)
+    while len(chosen) < most:
+        nearest = _nearest_cost(task, chosen)
+        if task.siting.model == "lscp" and np.isfinite(nearest[task.needs]).all():
+            break
+        allowed = task.new.copy()
+        allowed[chosen] = False
+        allowed[task.conflicts[np.isin(task.conflicts, chosen).any(axis=1)]] = False
+        if task.siting.budget is not None:
+            allowed &= price <= task.siting.budget - price[chosen].sum()
+        if not allowed.any():
+            break
+        now = np.where(np.isfinite(nearest), nearest, far)[task.row]
+        helps = (
+            np.isinf(nearest)[task.row] * 1.0
+            if task.siting.model in ("mclp", "lscp")
+            else np.maximum(now - task.cost, 0.0)
+        )
+        gain = np.bincount(task.col, weight[task.row] * helps, len(task.sites)).astype(float)
+        gain[~allowed] = -1.0
+        chosen = np.r_[chosen, int(np.argmax(gain))]
+    nearest = _nearest_cost(task, chosen)
+    if (task.exact and len(chosen) != task.n) or (whole and not np.isfinite(nearest[task.needs]).all()):
+        return None
+    chosen = np.sort(chosen)
+    best = np.nansum(task.weight[np.unique(task.row[(task.existing | task.new)[task.col]])]) if not whole else 0.0
+    return Found(chosen, _objective(task, chosen), float(best))
+
+
+def _worth_a_look(task: Task, cuts: Sequence[Flags], wanted: Flags, limit: float = np.inf) -> Flags:
+    """
+    Drop sites that another one beats: it reaches all that they reach, at no higher price.
+
+    Any plan with such a site has one at least as good without it, so the optimum stays what it is; of a thousand points
+    along streets about a hundred remain. Both must lie on the same side of every plan cut off, and with a spacing
+    nothing is dropped. One of each kind stays, and as many as are to be chosen.
+    """
+    if len(task.conflicts):
+        return np.ones(len(task.sites), dtype=bool)
+    m = len(task.sites)
+    fixed = task.existing | task.locked
+    served = np.zeros(len(task.demands), dtype=bool)
+    near = task.cost <= limit
+    served[task.row[near & fixed[task.col]]] = True
+    pairs = near & task.new[task.col] & (wanted & ~served)[task.row]
+    reach = csr_array((np.ones(int(pairs.sum())), (task.row[pairs], task.col[pairs])), shape=(len(task.demands), m))
+    size = np.asarray(reach.sum(axis=0)).ravel()
+    price = np.zeros(m) if task.price is None else task.price
+    side = np.unique(np.column_stack([*cuts, np.zeros(m)]), axis=0, return_inverse=True)[1].ravel()
+    best_first = np.lexsort((np.arange(m), price, -size))
+    place = np.empty(m, dtype=np.int64)
+    place[best_first] = np.arange(m)
+    both = (reach.T @ reach).tocoo()
+    a, b = both.coords
+    beaten = (both.data == size[a]) & (place[b] < place[a]) & (price[b] <= price[a]) & (side[a] == side[b])
+    kept = np.ones(m, dtype=bool)
+    kept[a[beaten]] = False
+    idle = np.flatnonzero((size == 0) & task.new & ~task.locked)
+    kept[idle[pd.Series(side[idle]).duplicated().to_numpy()]] = task.price is not None
+    kept |= fixed
+    spare = np.flatnonzero(task.new & ~kept)
+    kept[spare[: max(0, (task.n or 0) - int((kept & task.new).sum()))]] = True
+    return kept
+
+
+def _groups(task: Task, kept: Flags, wanted: Flags, limit: float = np.inf) -> tuple[Floats, Ints, Ints]:
+    """
+    Merge demands that the same sites reach: weight per group, and the (group, site) pairs.
+
+    Points of one home mostly share their sites; this loses nothing and makes the programme several times smaller.
+    Demands that an existing or locked site reaches are left out; one that nothing reaches is a group without pairs.
+    """
+    fixed = task.existing | task.locked
+    usable = (fixed | (task.new & kept))[task.col] & (task.cost <= limit)
+    row, col = task.row[usable], task.col[usable]
+    served = np.zeros(len(task.demands), dtype=bool)
+    served[row[fixed[col]]] = True
+    first = np.searchsorted(row, np.arange(len(task.demands) + 1))
+    weights: dict[bytes, float] = {}
+    members: dict[bytes, Ints] = {}
+    for i in np.flatnonzero(wanted & ~served):
+        own = col[first[i] : first[i + 1]]
+        key = own.tobytes()
+        weights[key] = weights.get(key, 0.0) + float(np.nan_to_num(task.weight[i]))
+        members[key] = own
+    if not members:
+        return np.zeros(0), np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)
+    group = np.repeat(np.arange(len(members)), [len(m) for m in members.values()])
+    return np.array(list(weights.values())), group, np.concatenate(list(members.values()))
+
+
+def _max_cover(task: Task, cuts: Sequence[Flags]) -> Found | None:
+    """Most weight within the limit: y of a group at most the sum of its sites."""
+    wanted = np.nan_to_num(task.weight) > 0
+    kept = _worth_a_look(task, cuts, wanted)
+    weight, group, site = _groups(task, kept, wanted)
+    m, g = len(task.sites), len(weight)
+    programme = _Programme(task, kept, g)
+    _site_rows(task, programme, cuts)
+    if g:
+        rows = np.r_[np.arange(g), group]
+        programme.add(rows, np.r_[m + np.arange(g), site], np.r_[np.ones(g), -np.ones(len(site))], -np.inf, np.zeros(g))
+    x, bound, _ = programme.minimise(-np.r_[np.zeros(m), weight], task.siting.gap, task.siting.nodes)
+    if x is None:
+        return None
+    reached_anyway = float(np.nansum(task.weight)) - float(weight.sum())
+    return _nearer(task, _finish(task, x, reached_anyway - bound), cuts)
+
+
+def _full_cover(task: Task, cuts: Sequence[Flags]) -> Found | None:
+    """Fewest (cheapest) sites that reach everybody."""
+    kept = _worth_a_look(task, cuts, task.needs)
+    programme = _Programme(task, kept)
+    _site_rows(task, programme, cuts)
+    if not _cover_rows(task, programme, kept, np.inf):
+        return None
+    price = (np.ones(len(task.sites)) if task.price is None else task.price) * task.new
+    x, bound, _ = programme.minimise(price, task.siting.gap, task.siting.nodes)
+    return None if x is None else _nearer(task, _finish(task, x, bound), cuts)
+
+
+def _cover_rows(task: Task, programme: _Programme, kept: Flags, limit: float, wanted: Flags | None = None) -> bool:
+    """Ask that every (wanted) demand is reached; False where no site can."""
+    weight, group, site = _groups(task, kept, task.needs if wanted is None else wanted, limit)
+    if len(np.unique(group)) < len(weight):
+        return False
+    if len(weight):
+        programme.add(group, site, 1.0, np.ones(len(weight)), np.inf)
+    return True
+
+
+def _center(task: Task, cuts: Sequence[Flags]) -> Found | None:
+    """Least radius within which the sites reach everybody: bisection over the costs that occur, each step proven."""
+    usable = (task.existing | task.new)[task.col] & task.needs[task.row]
+    nearest = np.full(len(task.demands), np.inf)
+    np.minimum.at(nearest, task.row[usable], task.cost[usable])
+    floor = float(nearest[task.needs].max(initial=0.0))
+    if np.isinf(floor):
+        return None
+    radii = np.unique(task.cost[usable & (task.cost >= floor)]) if task.needs.any() else np.zeros(1)
+    low, high, impossible = 0, len(radii) - 1, -1  # impossible: the largest position proven to be too small
+    best: Found | None = None
+    while low <= high:
+        middle = (low + high) // 2
+        found, proven = _within_radius(task, cuts, float(radii[middle]))
+        if found is None:
+            impossible = middle if proven else impossible  # every smaller radius is too small with it
+            low = middle + 1
+            continue
+        best = _finish(task, found, 0.0)
+        if task.capacity is not None:  # the nearest site may be full
+            best = best._replace(objective=float(radii[middle]))
+        high = int(np.searchsorted(radii, best.objective)) - 1
+    if best is None:
+        return None
+    best = best._replace(bound=float(radii[min(impossible + 1, len(radii) - 1)]))
+    return best if task.capacity is not None else _nearer(task, best, cuts)
+
+
+def _within_radius(task: Task, cuts: Sequence[Flags], radius: float) -> tuple[Floats | None, bool]:
+    """Return a plan that reaches everybody within `radius`, and where there is none whether that is proven."""
+    programme: _Programme | None
+    if task.capacity is not None:
+        programme, _ = _assignment(task, cuts, radius)
+        if programme is None:
+            return None, True
+    else:
+        kept = _worth_a_look(task, cuts, task.needs, radius)
+        programme = _Programme(task, kept)
+        _site_rows(task, programme, cuts)
+        if not _cover_rows(task, programme, kept, radius):
+            return None, True
+    x, _, none = programme.minimise(np.zeros(programme.size), 0.0, task.siting.nodes)
+    return x, none
+
+
+def _assignment(task: Task, cuts: Sequence[Flags], limit: float) -> tuple[_Programme | None, Ints]:
+    """Write down who goes where (z of a pair: the share of a demand that goes to a site); return the pairs too."""
+    known = np.nan_to_num(task.weight) > 0
+    every = np.ones(len(task.sites), dtype=bool)
+    useful = (task.existing | task.new)[task.col] & known[task.row] & (task.cost <= limit)
+    if task.capacity is None:  # nobody walks farther than to what is there already
+        fixed = np.full(len(task.demands), np.inf)
+        there = (task.existing | task.locked)[task.col]
+        np.minimum.at(fixed, task.row[there], task.cost[there])
+        useful &= (task.cost < fixed[task.row]) | (there & (task.cost == fixed[task.row]))
+    pairs = np.flatnonzero(useful)
+    row, col = task.row[pairs], task.col[pairs]
+    all_served = task.siting.model != "mclp"
+    if all_served and len(np.unique(row)) < int(known.sum()):
+        return None, pairs
+    m, p = len(task.sites), len(pairs)
+    programme = _Programme(task, every, p)
+    _site_rows(task, programme, cuts)
+    if all_served and not _cover_rows(task, programme, every, limit, task.needs & ~known):
+        return None, pairs
+    z = m + np.arange(p)
+    demand, number = np.unique(row, return_inverse=True)
+    programme.add(number, z, 1.0, np.full(len(demand), 1.0 if all_served else 0.0), 1.0)
+    free = np.flatnonzero(task.capacity is not None or ~(task.existing | task.locked)[col])
+    n = len(free)
+    programme.add(
+        np.r_[np.arange(n), np.arange(n)],
+        np.r_[z[free], col[free]],
+        np.r_[np.ones(n), -np.ones(n)],
+        -np.inf,
+        np.zeros(n),
+    )
+    if task.capacity is not None and p:
+        used, place = np.unique(col, return_inverse=True)
+        unit = 1.0 / max(float(task.weight[known].max()), 1e-300)
+        programme.add(
+            np.r_[place, np.arange(len(used))],
+            np.r_[z, used],
+            np.r_[task.weight[row] * unit, -task.capacity[used] * unit],
+            -np.inf,
+            np.zeros(len(used)),
+        )
+    return programme, pairs
+
+
+def _assigned(task: Task, cuts: Sequence[Flags]) -> Found | None:
+    """Models in which it matters who goes where: p_median, and any with capacities."""
+    programme, pairs = _assignment(task, cuts, np.inf)
+    if programme is None:
+        return None
+    m = len(task.sites)
+    objective = np.zeros(programme.size)
+    flow = task.weight[task.row[pairs]]
+    model = task.siting.model
+    if model == "p_median":
+        objective[m:] = flow * task.cost[pairs]
+    elif model == "mclp":
+        objective[m:] = -flow
+    else:
+        objective[:m] = (np.ones(m) if task.price is None else task.price) * task.new
+    x, bound, _ = programme.minimise(objective, task.siting.gap, task.siting.nodes)
+    if x is None:
+        return None
+    sign = -1.0 if model == "mclp" else 1.0
+    best = _finish(task, x, sign * bound)
+    if task.capacity is not None and model != "lscp":
+        served = float(np.sum(np.abs(objective[m:]) * np.clip(x[m:], 0.0, 1.0)))
+        best = best._replace(objective=served)
+    return best
+
+
+def _finish(task: Task, x: Floats, bound: float) -> Found:
+    """Read the chosen sites and count their objective afresh from the costs."""
+    chosen = np.flatnonzero((x[: len(task.sites)] > 0.5) & task.new)
+    return Found(chosen, _objective(task, chosen), bound)
+
+
+def _objective(task: Task, chosen: Ints) -> float:
+    model = task.siting.model
+    if model == "lscp":
+        return float(len(chosen)) if task.price is None else float(task.price[chosen].sum())
+    nearest = _nearest_cost(task, chosen)
+    reached = np.isfinite(nearest)
+    if model == "mclp":
+        return float(np.nansum(np.where(reached, task.weight, 0.0)))
+    if model == "p_center":
+        return float(nearest[task.needs].max(initial=0.0))
+    return float(np.nansum(np.where(reached, nearest, 0.0) * task.weight))
+
+
+def _nearest_cost(task: Task, chosen: Ints) -> Floats:
+    """Return the least cost of each demand to an open site within the limit; inf where none."""
+    is_open = task.existing.copy()
+    is_open[chosen] = True
+    nearest = np.full(len(task.demands), np.inf)
+    own = is_open[task.col]
+    np.minimum.at(nearest, task.row[own], task.cost[own])
+    return nearest
+
+
+def _nearer(task: Task, best: Found, cuts: Sequence[Flags]) -> Found:
+    """
+    Among plans equal by the model prefer one whose sites lie near the people: move sites one by one while that helps.
+
+    Many sites of a street reach the very same homes; without this the solver's arbitrary one, often at the rim, is
+    named. Of a budget nothing is spent on sites that add nothing. The objective stays what it is.
+    """
+    chosen = best.chosen
+    if not task.exact and task.siting.model == "mclp":
+        chosen = _without_idle(task, chosen, best.objective, cuts)
+    for _ in range(20):  # each round only shortens walks, so it ends by itself; the number is for very long plateaus
+        before = chosen
+        for site in before:
+            if not task.locked[site]:
+                chosen = _moved(task, chosen, int(site), best, cuts)
+        if np.array_equal(before, chosen):
+            break
+    return best._replace(chosen=chosen, objective=_objective(task, chosen))
+
+
+def _without_idle(task: Task, chosen: Ints, objective: float, cuts: Sequence[Flags]) -> Ints:
+    price = np.ones(len(task.sites)) if task.price is None else task.price
+    for site in sorted(chosen, key=lambda i: (-price[i], -i)):
+        rest = chosen[chosen != site]
+        another = all(not same[rest].all() for same in cuts)
+        if another and not task.locked[site] and _objective(task, rest) >= objective * (1 - 1e-9):
+            chosen = rest
+    return chosen
+
+
+def _moved(task: Task, chosen: Ints, site: int, best: Found, cuts: Sequence[Flags]) -> Ints:
+    """Put one site where the plan is as good and the walks of those it reaches are shortest."""
+    rest = chosen[chosen != site]
+    m = len(task.sites)
+    allowed = task.new.copy()
+    allowed[rest] = False
+    allowed[task.conflicts[np.isin(task.conflicts, rest).any(axis=1)]] = False
+    for same in cuts:
+        if same[rest].all():
+            allowed &= ~same
+    if task.price is not None and task.siting.model != "p_center":
+        allowed &= task.price <= task.price[site]
+    nearest = _nearest_cost(task, rest)
+    radius = best.objective if task.siting.model == "p_center" else np.inf
+    nearest[nearest > radius] = np.inf
+    pairs = task.cost <= radius
+    row, col, cost = task.row[pairs], task.col[pairs], task.cost[pairs]
+    known, new = np.nan_to_num(task.weight), np.isinf(nearest[row])
+    if task.siting.model == "mclp":
+        lacking = best.objective - float(known[np.isfinite(nearest)].sum())
+        adds = np.bincount(col[new], known[row[new]], m)
+        allowed &= adds >= lacking - 1e-9 * max(best.objective, 1e-9)
+    else:
+        lost = task.needs & np.isinf(nearest)
+        allowed &= np.bincount(col[lost[row]], minlength=m) == lost.sum()
+    far = float(task.cost.max(initial=0.0))
+    closer = known[row] * np.maximum(np.where(new, far, nearest[row]) - cost, 0.0)
+    shorter = np.bincount(col, closer, m).astype(np.float64)  # whole numbers where there is no pair at all
+    allowed[site] = True
+    shorter[~allowed] = -np.inf
+    better = int(np.argmax(shorter))
+    if shorter[better] <= shorter[site] * (1 + 1e-12):
+        return chosen
+    return np.sort(np.r_[rest, better])
+
+
+def _same_place(task: Task, chosen: Ints) -> Flags:
+    """Return which sites belong to a plan, or are as good as in it."""
+    if task.close is None:
+        same = np.zeros(len(task.sites), dtype=bool)
+        same[chosen] = True
+        return same
+    near: Flags = np.asarray(task.close[chosen].sum(axis=0)).ravel() > 0
+    return near
+
+
+def _rank(siting: Siting, row: Mapping[str, Any]) -> tuple[float, float]:
+    """Best first; of equals the one that is nearer on average."""
+    objective = float(f"{row['objective']:.9g}")
+    return (-objective if siting.model == "mclp" else objective, np.nan_to_num(row["mean"]))
+
+
+def _near(task: Task, objective: float, best: float) -> bool:
+    """Whether a plan is within the asked share of the best."""
+    rounding = 1e-9 * max(abs(best), 1e-9)
+    if task.siting.model == "mclp":
+        return objective >= best * (1 - task.siting.within) - rounding
+    return objective <= best * (1 + task.siting.within) + rounding
+
+
+def _report(task: Task, plan: Found) -> dict[str, Any]:
+    nearest = _nearest_cost(task, plan.chosen)
+    reached, unknown = np.isfinite(nearest), np.isnan(task.weight)
+    known = np.where(unknown, 0.0, task.weight)
+    total, covered = float(known.sum() + task.lost["weight"].sum()), float(known[reached].sum())
+    capacity = task.capacity is not None
+    capped = capacity and task.siting.model == "mclp"
+    bound, objective = plan.bound, plan.objective
+    if abs(bound - objective) <= ROUNDING * max(abs(objective), 1e-9):
+        bound = objective  # equal but for the solver's rounding
+    gap = abs(objective - bound) / max(abs(objective), 1e-300) if objective != bound else 0.0
+    walked = float((known[reached] * nearest[reached]).sum())
+    counted = reached & task.needs
+    return {
+        "sites": tuple(task.sites[plan.chosen]),
+        "objective": objective,
+        "bound": bound,
+        "gap": gap,
+        "proven": bool(gap <= ROUNDING),
+        "covered": objective if capped else covered,
+        "share": (objective if capped else covered) / total if total > 0 else np.nan,
+        "mean": walked / covered if covered > 0 and not capacity else np.nan,
+        "worst": float(nearest[counted].max()) if counted.any() and not capacity else np.nan,
+        "price": np.nan if task.price is None else float(task.price[plan.chosen].sum()),
+        "unknown": int(unknown.sum() + task.lost["weight"].isna().sum()),
+        "unknown_covered": int((unknown & reached).sum()),
+        "left_out": tuple(task.lost[["site", "cost"]].itertuples(name=None)),
+    }
+
+
+# --- why not ---------------------------------------------------------------------------------------------------------
+
+
+def _refusal(task: Task) -> SitingError:
+    """Find out why there is no plan, and say what to do."""
+    siting, new = task.siting, task.new
+    if siting.model != "mclp":
+        out = unreachable(task)
+        if len(out):
+            return SitingError(_unreachable_text(task, out), out)
+    if task.n is not None and task.exact and int(new.sum()) < task.n:
+        return SitingError(f"可用的候选点只有 {int(new.sum())} 处，选不出 {task.n} 处；增加候选点，或少禁用几处")
+    locked = task.locked & new
+    if len(task.conflicts) and locked[task.conflicts].all(axis=1).any():
+        a, b = task.sites[task.conflicts[locked[task.conflicts].all(axis=1)][0]]
+        return SitingError(f"锁定的 {a} 和 {b} 相距不到 {siting.spacing_m:g} 米；放宽间距，或少锁一处")
+    if siting.budget is not None and task.price is not None and task.price[locked].sum() > siting.budget:
+        return SitingError(f"锁定的几处要 {task.price[locked].sum():,.10g}，超过预算 {siting.budget:,.10g}")
+    if siting.model != "mclp":
+        return _too_few(task)
+    if len(task.conflicts):
+        return SitingError(f"两两相距至少 {siting.spacing_m:g} 米时，选不出 {task.n} 处；放宽间距，或少选几处")
+    return SitingError(_not_found_text(task))
+
+
+def _not_found_text(task: Task) -> str:
+    if task.siting.nodes is not None:
+        return f"搜索 {task.siting.nodes} 个节点还没有找到方案；放宽 nodes"
+    return "没有同时满足各项要求（处数、锁定、间距、预算、规模）的方案；逐项放宽试试"
+
+
+def _unreachable_text(task: Task, out: pd.DataFrame) -> str:
+    def one(demand: Hashable, site: Any, cost: float) -> str:
+        if np.isnan(cost):
+            return f"{demand}（走不到任何候选点）"
+        return f"{demand}（最近的候选点 {site}，{cost:,.1f} {task.unit}".rstrip() + "）"
+
+    first = [one(*row) for row in out.head(8).itertuples(name=None)]
+    more = f"，等 {len(out)} 处" if len(out) > 8 else ""
+    limit = "" if task.siting.limit is None else f" {task.siting.limit:g} {task.unit}".rstrip() + "内"
+    return f"{len(out)} 处需求{limit}没有候选点够得着：{'、'.join(first)}{more}。放宽距离，或在它们附近加候选点"
+
+
+def _too_few(task: Task) -> SitingError:
+    """Everybody can be reached, but not by so few sites: say how many it takes."""
+    free = replace(task.siting, model="lscp", budget=None, costs=None, spacing_m=0.0, capacity=None)
+    loose = task._replace(siting=free, n=None, price=None, conflicts=np.empty((0, 2), dtype=np.int64), capacity=None)
+    fewest = _full_cover(loose, ())
+    if fewest is not None and task.n is not None and len(fewest.chosen) > task.n:
+        return SitingError(f"{task.n} 处不够：要让所有需求都够得着，至少要 {len(fewest.chosen)} 处")
+    if task.capacity is not None:
+        total = float(np.nansum(task.weight))
+        return SitingError(f"规模不够：需求共 {total:,.10g}，选出的几处装不下；加大规模或多选几处")
+    return SitingError(_not_found_text(task))

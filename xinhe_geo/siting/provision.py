@@ -1,0 +1,304 @@
+"""
+What a plan must provide (配建清单): from its new people and the norms, less what the neighbourhood can still absorb.
+
+A norm (`norms.csv`) says how much so many people need. What stands already serves those who live there first: everybody
+who was there before goes to the nearest place, and only what a place has left over is counted for the newcomers, and only
+where they can walk to it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+
+from ..access import home_points, od_table, pairs
+from ..core import (
+    BASIS_LABELS,
+    DEMONSTRATION,
+    DataError,
+    Edit,
+    Problem,
+    Rule,
+    ScenarioError,
+    UnknownNameError,
+    problems_table,
+    standing,
+)
+from ..district import District, Scenario
+
+BASE_LABELS = {"people": "新增常住人口", "people_60plus": "新增60岁及以上", "households": "新增户数"}
+#: What is built in whole pieces; the rest (m²) is not rounded.
+AREA_UNITS = ("m²",)
+COLUMNS = (
+    "label",
+    "kinds",
+    "kind_label",
+    "unit",
+    "base",
+    "base_amount",
+    "required",
+    "required_m2",
+    "required_site_m2",
+    "reach",
+    "own",
+    "absorbed",
+    "missing",
+    "to_build",
+    "facilities",
+    "verdict",
+    "standard_text",
+    "confidence",
+    "note",
+    "basis",
+    "mark",
+)
+#: Shares of a unit below this are rounding.
+ROUNDING = 1e-6
+
+
+def provision(district: District, plan: Scenario, *, norms: str | Sequence[str] | None = None) -> pd.DataFrame:
+    """
+    List what the new homes of a plan need, what is there for them, and what is missing.
+
+    Parameters
+    ----------
+    district
+        As it is; the plan is carried out on it.
+    plan
+        A scenario that builds homes.
+    norms
+        A set of `norms.csv`, one norm, or a list of either; None: all.
+
+    Returns
+    -------
+    list
+        Index norm, in the order of the table. `label`, `kinds`, `kind_label`, `unit`; `base` (people, people_60plus,
+        households) and `base_amount` (of the new homes, missing where not known); `required` = base_amount / per x amount,
+        `required_m2`, `required_site_m2` (floor and site area where the norm states them); `reach` (Chinese: which walk
+        counts); `own` (left over in what the plan itself opens within that walk), `absorbed` (left over in what was there
+        already), at most what is required; `missing` (what remains), `to_build` (`missing` in whole pieces, m² as it is);
+        `facilities` (who takes how much), `verdict` (Chinese), `standard_text` (clause, or how far the number can be
+        trusted), `confidence`, `note`, `basis` (weakest input), `mark` (演示值（不作结论） or empty). Missing numbers:
+        数据不足, the verdict says of what.
+
+    Raises
+    ------
+    ScenarioError
+        The plan builds no homes.
+    UnknownNameError
+        No such norm.
+    DataError
+        A norm names a kind that does not exist.
+
+    Notes
+    -----
+    Left over in a place: its size (each place 1 for norms in places) less ``amount / per`` times those who live in homes
+    that stood before and have it as their nearest. The walk is that of the kind's headline rule: its minutes and walker.
+    """
+    after = plan.on(district)
+    before = district if plan.year is None else district.at(plan.year, planned=plan.planned or district.with_planned)
+    old = pd.Index([]) if before.homes is None else before.homes.index
+    homes = after.homes
+    new = None if homes is None else homes[~homes.index.isin(old)]
+    if new is None or new.empty:
+        raise ScenarioError(f"方案 {plan.label or plan.name} 没有新建住房（build_homes），列不出配建清单")
+    table = _chosen(after, norms)
+    open_before = before.open_facilities
+    already = pd.Index([]) if open_before is None else open_before.index
+    rows = {str(name): _line(after, norm, new, already) for name, norm in table.iterrows()}
+    return pd.DataFrame(list(rows.values()), index=pd.Index(list(rows), name="norm"), columns=list(COLUMNS))
+
+
+def on_parcel(
+    parcel: str | None, people: float | None, *, people_60plus: float | None = None, households: int | None = None
+) -> Scenario:
+    """
+    Return the plan that builds homes for so many people on one parcel, for a list without a scenario of one's own.
+
+    Raises
+    ------
+    ScenarioError
+        Parcel or people not given.
+    """
+    if parcel is None or people is None:
+        raise ScenarioError("写方案名，或写地块和人口：--parcel 地块编号 --people 人数")
+    what: dict[str, Any] = {"parcel": parcel, "home": f"{parcel}-new", "people": people}
+    what |= {} if people_60plus is None else {"people_60plus": people_60plus}
+    what |= {} if households is None else {"households": households}
+    return Scenario(f"{parcel}-new", f"{parcel} 新建住房", (Edit("build_homes", what),))
+
+
+def _chosen(district: District, norms: str | Sequence[str] | None) -> pd.DataFrame:
+    table = district.rows["norms"]
+    kinds = set(district.kinds.index)
+    strange = [(str(n), k) for n, text in table["kinds"].items() for k in str(text).split(";") if k not in kinds]
+    if strange:
+        file = str(district.files.loc["norms", "file"])
+        raise DataError(
+            problems_table(
+                [
+                    Problem("error", "norms", file, name, "kinds", f"没有设施类别“{kind}”", "改成 kinds.csv 里有的类别")
+                    for name, kind in strange
+                ]
+            ),
+            district.folder.name,
+        )
+    if norms is None:
+        return table
+    wanted = [norms] if isinstance(norms, str) else list(norms)
+    for name in wanted:
+        if name not in table.index and not (table["set"] == name).any():
+            raise UnknownNameError("配建标准", name, [*dict.fromkeys(table["set"]), *table.index])
+    return table[(table.index.isin(wanted) | table["set"].isin(wanted)).to_numpy()]
+
+
+def _line(district: District, norm: pd.Series, new: gpd.GeoDataFrame, already: pd.Index) -> dict[str, Any]:
+    """Return one row of the list."""
+    kinds = tuple(str(norm["kinds"]).split(";"))
+    people = new[norm["base"]].astype("float64")
+    base = float(people.sum()) if people.notna().all() else np.nan
+    required = base / float(norm["per"]) * float(norm["amount"])
+    rule = _walk_of(district, kinds)
+    near = _left_over(district, norm, kinds, rule, new.index)
+    own = ~near.index.isin(already)
+    parts = [np.nan, np.nan] if near["left"].isna().any() else [float(near["left"][m].sum()) for m in (own, ~own)]
+    from_own = min(parts[0], required) if np.isfinite(required) else np.nan
+    absorbed = min(parts[1], required - from_own) if np.isfinite(from_own) else np.nan
+    missing = required - from_own - absorbed
+    missing = 0.0 if missing < ROUNDING else missing
+    whole = missing if norm["unit"] in AREA_UNITS else abs(float(np.ceil(missing - ROUNDING)))
+    labels = "、".join(str(district.kinds["label"][k]) for k in kinds)
+    text = {c: "" if pd.isna(norm[c]) else str(norm[c]) for c in ("standard", "clause", "source", "note")}
+    basis, mark = _basis(district, kinds)
+    return {
+        "label": norm["label"],
+        "kinds": ";".join(kinds),
+        "kind_label": labels,
+        "unit": norm["unit"],
+        "base": norm["base"],
+        "base_amount": base,
+        "required": required,
+        "required_m2": required * float(norm["m2_each"]),
+        "required_site_m2": required * float(norm["site_m2_each"]),
+        "reach": _reach_text(district, rule),
+        "own": from_own,
+        "absorbed": absorbed,
+        "missing": missing,
+        "to_build": whole,
+        "facilities": _who(near, str(norm["unit"])),
+        "verdict": _verdict(norm, base, near, missing, float(whole)),
+        "standard_text": standing(str(norm["confidence"]), text["standard"], text["clause"], text["source"]),
+        "confidence": norm["confidence"],
+        "note": text["note"],
+        "basis": basis,
+        "mark": mark,
+    }
+
+
+def _walk_of(district: District, kinds: Sequence[str]) -> Rule | None:
+    """Return the headline rule of the first kind, whose minutes and walker say what is near; None: the whole district."""
+    name = district.kinds.loc[kinds[0], "rule"]
+    return district.rule(str(name)) if isinstance(name, str) else None
+
+
+def _reach_text(district: District, rule: Rule | None) -> str:
+    return "全街道" if rule is None else f"{district.profile(rule.profile).label}步行 {rule.minutes:g} 分钟内"
+
+
+def _left_over(
+    district: District, norm: pd.Series, kinds: Sequence[str], rule: Rule | None, new: pd.Index
+) -> pd.DataFrame:
+    """
+    Return what places near the new homes have left over for them.
+
+    Index facility; columns `name`, `size`, `users` (of the norm's base, living there before, nearest to it), `left`.
+    """
+    facilities = district.open_facilities
+    none = pd.DataFrame({"name": [], "size": [], "users": [], "left": []}, index=pd.Index([], name="facility"))
+    if facilities is None:
+        return none
+    own = facilities[facilities["kind"].isin(kinds).to_numpy()]
+    if rule is not None and len(own):
+        points = home_points(district)["home"]
+        walks = pairs(district, kinds, profile=rule.profile, minutes=rule.minutes)
+        mine = walks.index.get_level_values("point").isin(points.index[points.isin(new)])
+        own = own[own.index.isin(walks.index.get_level_values("facility")[mine])]
+    if own.empty:
+        return none
+    size = _sizes(own, str(norm["field"]), str(norm["unit"]))
+    users = _users(district, kinds, rule, str(norm["base"]), new).reindex(own.index).fillna(0.0)
+    left = (size - users * float(norm["amount"]) / float(norm["per"])).clip(lower=0.0)
+    table = pd.DataFrame(
+        {"name": own["name"].fillna(own.index.to_series()), "size": size, "users": users, "left": left}
+    )
+    return table.rename_axis("facility").sort_index()
+
+
+def _sizes(facilities: gpd.GeoDataFrame, field: str, unit: str) -> pd.Series:
+    """Return how much each place offers in the norm's unit; missing where it does not say, or says it in another unit."""
+    if field == "count":
+        return pd.Series(1.0, index=facilities.index)
+    if field == "area_m2":
+        area: pd.Series = facilities.geometry.area
+        return area.where(area > 0)
+    size = facilities[field].astype("float64")
+    if field == "capacity":
+        size = size.where(facilities["capacity_unit"].isna() | (facilities["capacity_unit"] == unit))
+    return size
+
+
+def _users(district: District, kinds: Sequence[str], rule: Rule | None, base: str, new: pd.Index) -> pd.Series:
+    """Return how many (of `base`) that lived there before have each place as their nearest, index facility."""
+    walker = "adult" if rule is None else rule.profile
+    walker = walker if walker in district.profiles.index else str(district.profiles.index[0])
+    walks = od_table(district, kinds, profile=walker).reset_index()
+    best = walks.sort_values(["point", "minutes", "kind"], kind="stable").drop_duplicates("point").set_index("point")
+    points, homes = home_points(district), district.homes
+    if homes is None:
+        return pd.Series(dtype="float64")
+    people = homes[base].astype("float64").reindex(points["home"]).to_numpy() * points["weight"].to_numpy()
+    there = ~points["home"].isin(new).to_numpy()
+    return pd.Series(people[there]).groupby(best["facility_minutes"].reindex(points.index)[there].to_numpy()).sum()
+
+
+def _who(near: pd.DataFrame, unit: str) -> str:
+    """Name the places near and what each has left."""
+    parts = []
+    for row in near.sort_values("left", ascending=False, kind="stable").head(6).itertuples():
+        left = "规模不详" if np.isnan(row.left) else f"余 {row.left:,.1f} {unit}"
+        parts.append(f"{row.name}（{left}）")
+    return "；".join(parts) + (f" 等 {len(near)} 处" if len(near) > 6 else "")
+
+
+def _verdict(norm: pd.Series, base: float, near: pd.DataFrame, missing: float, whole: float) -> str:
+    if np.isnan(base):
+        return f"数据不足：新建住房没有写{BASE_LABELS[str(norm['base'])].removeprefix('新增')}"
+    if near["left"].isna().any():
+        silent = near.index[near["left"].isna().to_numpy()]
+        return f"数据不足：附近 {len(silent)} 处设施没有写{_FIELDS[str(norm['field'])]}（{'、'.join(silent[:3])}）"
+    if missing == 0:
+        return "够用"
+    if missing < 1 and norm["unit"] not in AREA_UNITS:
+        return f"缺 {missing:.2g} {norm['unit']}：不足 1 {norm['unit']}，可与周边合设或扩建"
+    return f"缺 {whole:,.0f} {norm['unit']}"
+
+
+_FIELDS = {"count": "个数", "capacity": "规模", "floor_area_m2": "建筑面积", "area_m2": "用地范围（画成面）"}
+
+
+def _basis(district: District, kinds: Sequence[str]) -> tuple[str, str]:
+    """Return the weakest input of a row, and the mark it carries."""
+    used = [district.basis("homes")]
+    facilities = district.facilities
+    if facilities is not None:
+        used.append(district.basis("facilities")[facilities["kind"].isin(kinds).to_numpy()])
+    if "streets" in district.layers:
+        used.append(district.basis("streets"))
+    found = set(pd.concat(used).dropna())
+    weakest = [b for b in BASIS_LABELS if b in found]
+    mark = "演示值（不作结论）" if found & set(DEMONSTRATION) else ""
+    return (weakest[-1] if weakest else ""), mark

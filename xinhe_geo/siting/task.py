@@ -1,0 +1,397 @@
+"""
+A siting question at the door: what is asked (`Siting`), the tables checked and put into numbers (`Task`), and an eye on a long
+solve (`Watch`).
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+
+from ..access import TOLERANCE_MIN
+from ..core import TOLERANCE_M, SitingError, UnknownNameError
+
+MODELS = ("mclp", "lscp", "p_median", "p_center")
+MODEL_LABELS = {
+    "mclp": "增加 n 处，新增覆盖最多",
+    "lscp": "最少几处能全部覆盖",
+    "p_median": "总路程最短",
+    "p_center": "最远的人走得最近",
+}
+#: The solver works in slices of seconds, each this many times longer than the one before: an interrupted solve has what
+#: the last whole slice found.
+FIRST_SLICE_S, SLICE_GROWTH = 4.0, 4.0
+
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
+Flags = NDArray[np.bool_]
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Siting:
+    """
+    What is asked of new sites.
+
+    Parameters
+    ----------
+    model
+        One of `MODELS`.
+    limit
+        Within reach means at most this, in the unit of the cost table (metres or minutes). None: every pair in the
+        table; in `sites`, the limit of the kind's rule.
+    weight
+        Column that demand is weighted with: of the table of weights in `solve`; in `sites` one of `WEIGHTS`, by default
+        the denominator of the kind's rule.
+    locked, banned
+        Sites that are chosen in any case (they count among the `n`), and never.
+    existing
+        Sites that are there and stay; they cost nothing and do not count.
+    spacing_m
+        Least distance between two new sites, in metres.
+    budget, costs
+        The new sites together cost at most `budget`; `costs` gives the price of each site, or one price for all. With a
+        budget `n` is the greatest number.
+    capacity
+        The weight one site can serve, one number or one per site. Demand may be shared among sites.
+    within
+        List also the plans that are worse than the best by at most this share (0.02 is 2 %) …
+    plans
+        … but no more than so many in all.
+    apart_m
+        A plan is another one only when at least one site of it lies farther than this from every site of those before.
+        None: 0 in `solve` (every plan), 300 in `sites`.
+    gap
+        Stop when this close to the proven bound (share); 0 asks for the optimum.
+    nodes
+        Stop after so many branches. Neither is a time, so that results repeat.
+    leave_out
+        Where everybody must be reached, leave out those whom no site can reach instead of refusing; the answer names them.
+
+    Raises
+    ------
+    SitingError
+        No such model, a number below 0, a budget without prices, or a site both locked and banned.
+    """
+
+    model: str = "mclp"
+    limit: float | None = None
+    weight: str | None = None
+    locked: Sequence[Hashable] = ()
+    banned: Sequence[Hashable] = ()
+    existing: Sequence[Hashable] = ()
+    spacing_m: float = 0.0
+    budget: float | None = None
+    costs: float | Mapping[Hashable, float] | None = None
+    capacity: float | Mapping[Hashable, float] | None = None
+    within: float = 0.02
+    plans: int = 5
+    apart_m: float | None = None
+    gap: float = 0.0
+    nodes: int | None = None
+    leave_out: bool = False
+
+    def __post_init__(self) -> None:
+        if self.model not in MODELS:
+            raise UnknownNameError("选址模型", self.model, MODELS)
+        for name in ("locked", "banned", "existing"):
+            given = getattr(self, name)
+            labels = (given,) if isinstance(given, str) else tuple(dict.fromkeys(given))
+            object.__setattr__(self, name, labels)
+        for name in ("limit", "budget", "apart_m", "spacing_m", "within", "gap"):
+            value = getattr(self, name)
+            if value is not None and not value >= 0:
+                raise SitingError(f"{name} 不能是负数：{value}")
+        if self.plans < 1:
+            raise SitingError(f"plans 至少是 1：{self.plans}")
+        if self.budget is not None and self.costs is None:
+            raise SitingError("给了预算 budget，还要用 costs（命令里是 --price）给出每处候选点的造价")
+        both = [str(s) for s in self.locked if s in self.banned]
+        if both:
+            raise SitingError(f"既锁定又禁用：{'、'.join(both)}")
+
+
+class Watch:
+    """Keeps an eye on a long solve: says how far it is, and remembers that somebody pressed Ctrl-C."""
+
+    def __init__(self, say: Progress | None) -> None:
+        self.say = say or (lambda _: None)
+        self.stopped = False
+
+    def run(self, solver: Callable[[float], Any], nodes: int | None) -> Any:
+        """
+        Solve in ever longer slices of time until done; return the last whole slice's result, None where there is none.
+
+        A slice starts afresh, so that what a finished solve returns does not depend on how fast the machine is. The
+        solver works in a thread of its own: while it does, this one can be interrupted.
+        """
+        seconds, last = FIRST_SLICE_S, None
+        while not self.stopped:
+            begun = time.perf_counter()
+            result = self._slice(solver, seconds)
+            if result is None:
+                return last
+            last = result
+            if result.status != 1 or (nodes is not None and time.perf_counter() - begun < seconds):
+                return last
+            gap = "" if result.mip_gap is None or not np.isfinite(result.mip_gap) else f"，差距 {result.mip_gap:.1%}"
+            self.say(f"求解 {seconds:.0f} 秒{gap}；继续（Ctrl-C 取目前最好的方案）")
+            seconds *= SLICE_GROWTH
+        return last
+
+    def _slice(self, solver: Callable[[float], Any], seconds: float) -> Any:
+        found: list[Any] = []
+        thread = threading.Thread(target=lambda: found.append(solver(seconds)), daemon=True)
+        try:
+            thread.start()
+            while thread.is_alive():
+                thread.join(0.2)
+        except KeyboardInterrupt:
+            self.stopped = True
+            return None
+        return found[0]
+
+
+class Task(NamedTuple):
+    """A siting question in numbers: demands and sites are positions in sorted lists of their ids."""
+
+    demands: pd.Index
+    sites: pd.Index
+    row: Ints  # pairs within the limit, sorted by (row, col)
+    col: Ints
+    cost: Floats
+    beyond: pd.DataFrame  # pairs beyond the limit: demand, site, cost
+    weight: Floats  # NaN where not known
+    existing: Flags
+    locked: Flags
+    banned: Flags
+    n: int | None
+    price: Floats | None
+    capacity: Floats | None
+    conflicts: Ints  # (k, 2) pairs of sites closer than the spacing
+    close: csr_array | None  # which sites count as the same place
+    unit: str
+    siting: Siting
+    watch: Watch
+    lost: pd.DataFrame  # demands left out (as `_unreachable` returns them), with their `weight`
+
+    @property
+    def new(self) -> Flags:
+        """Sites that may be chosen."""
+        return ~self.existing & ~self.banned
+
+    @property
+    def needs(self) -> Flags:
+        """Demands that somebody stands behind, or may."""
+        needs: Flags = self.weight != 0
+        return needs
+
+    @property
+    def exact(self) -> bool:
+        """Whether exactly `n` sites are chosen."""
+        return self.n is not None and self.siting.budget is None and self.siting.model != "lscp"
+
+
+class Found(NamedTuple):
+    """A plan, what it is worth, and the proven bound."""
+
+    chosen: Ints  # positions of the new sites, sorted
+    objective: float
+    bound: float
+
+
+def task_of(
+    costs: pd.DataFrame | pd.Series,
+    weights: pd.DataFrame | pd.Series | None,
+    n: int | None,
+    siting: Siting,
+    site_distances: pd.DataFrame | pd.Series | None,
+    candidates: Iterable[Hashable] | None,
+    watch: Watch,
+) -> Task:
+    """Check what is asked, and put it into numbers; parameters as in `_siting.models.solve`."""
+    table = tidy_costs(costs)
+    known = _weights(weights, siting)
+    candidates = list(candidates or ())
+    demands = pd.Index(
+        in_order([*table["demand"].unique(), *known.index])
+        if weights is not None
+        else in_order(table["demand"].unique()),
+        name="demand",
+    )
+    weight = np.ones(len(demands)) if weights is None else known.reindex(demands).to_numpy(dtype=float)
+    if (weight < 0).any() or np.isinf(weight).any():
+        raise SitingError(f"权重必须是不小于 0 的数：{some(demands[(weight < 0) | np.isinf(weight)])}")
+    sites = pd.Index(in_order([*table["site"].unique(), *candidates, *siting.existing]), name="site")
+    _check_n(n, siting, sites, known_sites={*table["site"], *candidates})
+    within = np.ones(len(table), dtype=bool)
+    if siting.limit is not None:
+        within = (table["cost"] <= siting.limit + tolerance(costs)).to_numpy()
+    row, col = demands.get_indexer(pd.Index(table["demand"])), sites.get_indexer(pd.Index(table["site"]))
+    order = np.lexsort((col, row))
+    order = order[within[order]]
+    conflicts, close = _neighbours(sites, siting, site_distances)
+    existing, locked, banned = (sites.isin(list(v)) for v in (siting.existing, siting.locked, siting.banned))
+    return Task(
+        demands=demands,
+        sites=sites,
+        row=row[order].astype(np.int64),
+        col=col[order].astype(np.int64),
+        cost=table["cost"].to_numpy(dtype=float)[order],
+        beyond=table[~within],
+        weight=weight,
+        existing=existing,
+        locked=locked,
+        banned=banned,
+        n=n,
+        price=_per_site(sites, siting.costs, "造价", siting.existing),
+        capacity=_per_site(sites, siting.capacity, "规模"),
+        conflicts=conflicts,
+        close=close,
+        unit={"metres": "米", "minutes": "分钟"}.get(_column(costs), ""),
+        siting=siting,
+        watch=watch,
+        lost=pd.DataFrame({"site": [], "cost": [], "weight": []}),
+    )
+
+
+def without_lost(task: Task) -> Task:
+    """Let nobody stand behind demands that no site can reach, where that is allowed."""
+    if not task.siting.leave_out or task.siting.model == "mclp":
+        return task
+    lost = unreachable(task)
+    place = task.demands.get_indexer(lost.index)
+    weight = task.weight.copy()
+    weight[place] = 0.0
+    return task._replace(weight=weight, lost=lost.assign(weight=task.weight[place]))
+
+
+def unreachable(task: Task) -> pd.DataFrame:
+    """Return the demands that no site which may be used reaches within the limit, with the nearest beyond it."""
+    usable = (task.existing | task.new)[task.col]
+    reached = np.zeros(len(task.demands), dtype=bool)
+    reached[task.row[usable]] = True
+    out = task.demands[task.needs & ~reached]
+    beyond = task.beyond[task.beyond["demand"].isin(out) & task.beyond["site"].isin(task.sites[~task.banned])]
+    beyond = beyond.sort_values(["cost", "site"], kind="stable").drop_duplicates("demand").set_index("demand")
+    return beyond[["site", "cost"]].reindex(out)
+
+
+def _check_n(n: int | None, siting: Siting, sites: pd.Index, known_sites: set[Hashable]) -> None:
+    for label in (*siting.locked, *siting.banned, *siting.existing):
+        if label not in known_sites:
+            raise UnknownNameError("候选点", str(label), [str(s) for s in sites if s in known_sites])
+    if n is None:
+        if siting.model != "lscp" and siting.budget is None:
+            raise SitingError(f"“{MODEL_LABELS[siting.model]}”要给 n（新增几处）")
+    elif n < 1 or n != int(n):
+        raise SitingError(f"n 必须是不小于 1 的整数：{n}")
+    elif len(set(siting.locked) - set(siting.existing)) > n:
+        raise SitingError(f"锁定了 {len(siting.locked)} 处，多于要选的 {n} 处")
+
+
+def tidy_costs(costs: pd.DataFrame | pd.Series) -> pd.DataFrame:
+    """Return columns demand, site, cost; pairs without a cost are left out."""
+    index = costs.index
+    if not isinstance(index, pd.MultiIndex) or index.nlevels != 2:
+        raise SitingError("代价表的索引必须是 (demand, site) 两级")
+    if isinstance(costs, pd.DataFrame) and costs.shape[1] != 1:
+        raise SitingError(f"代价表只能有一列，现在是 {list(costs.columns)}")
+    values = (costs.iloc[:, 0] if isinstance(costs, pd.DataFrame) else costs).to_numpy(dtype=float)
+    table: pd.DataFrame = pd.DataFrame(
+        {"demand": index.get_level_values(0), "site": index.get_level_values(1), "cost": values}
+    )
+    table = table.dropna()
+    if np.isinf(table["cost"]).any():
+        raise SitingError("代价不能是无穷大；到不了的就不要那一行")
+    if (table["cost"] < 0).any():
+        raise SitingError("代价不能是负数")
+    twice = table.duplicated(["demand", "site"])
+    if twice.any():
+        demand, site = table.loc[twice, ["demand", "site"]].iloc[0]
+        raise SitingError(f"代价表里 ({demand}, {site}) 出现了两次")
+    return table
+
+
+def _column(costs: pd.DataFrame | pd.Series) -> str:
+    return str(costs.columns[0] if isinstance(costs, pd.DataFrame) else costs.name)
+
+
+def tolerance(costs: pd.DataFrame | pd.Series) -> float:
+    """Return how much more than the limit still counts as within, in the unit of the costs."""
+    return TOLERANCE_MIN if _column(costs) == "minutes" else TOLERANCE_M
+
+
+def _weights(weights: pd.DataFrame | pd.Series | None, siting: Siting) -> pd.Series:
+    if weights is None:
+        return pd.Series(dtype="float64")
+    if isinstance(weights, pd.DataFrame):
+        name = siting.weight or (str(weights.columns[0]) if weights.shape[1] == 1 else "")
+        if name not in weights.columns:
+            raise UnknownNameError("权重列", name, [str(c) for c in weights.columns])
+        weights = weights[name]
+    if weights.index.has_duplicates:
+        raise SitingError(f"权重表里有重复的编号：{some(weights.index[weights.index.duplicated()])}")
+    return weights.astype("float64")
+
+
+def _per_site(
+    sites: pd.Index, given: float | Mapping[Hashable, float] | None, what: str, free: Sequence[Hashable] = ()
+) -> Floats | None:
+    """Return what is given for each site; those of `free` that are not named have 0."""
+    if given is None:
+        return None
+    each = dict(given) if isinstance(given, (Mapping, pd.Series)) else dict.fromkeys(sites, given)
+    each = {**dict.fromkeys(free, 0.0), **each}
+    values = np.array([float(each.get(site, np.nan)) for site in sites])
+    if np.isnan(values).any() or (values < 0).any():
+        bad = sites[np.isnan(values) | (values < 0)]
+        raise SitingError(f"每处候选点都要有不小于 0 的{what}；缺或不对的：{some(bad)}")
+    return values
+
+
+def _neighbours(
+    sites: pd.Index, siting: Siting, distances: pd.DataFrame | pd.Series | None
+) -> tuple[Ints, csr_array | None]:
+    """Return pairs closer than the spacing, and the matrix of sites that count as the same place."""
+    none = np.empty((0, 2), dtype=np.int64)
+    if not (siting.spacing_m or siting.apart_m):
+        return none, None
+    if distances is None:
+        raise SitingError("要求间距 spacing_m 或 apart_m 时，要给候选点之间的距离 site_distances")
+    table = tidy_costs(distances)
+    a, b = sites.get_indexer(pd.Index(table["demand"])), sites.get_indexer(pd.Index(table["site"]))
+    metres = table["cost"].to_numpy(dtype=float)
+    both = (a >= 0) & (b >= 0) & (a != b)
+    a, b, metres = a[both], b[both], metres[both]
+    near = metres < siting.spacing_m - TOLERANCE_M
+    conflicts = np.unique(np.sort(np.column_stack([a[near], b[near]]), axis=1), axis=0) if near.any() else none
+    if not siting.apart_m:
+        return conflicts, None
+    near = metres <= siting.apart_m + TOLERANCE_M
+    every = np.arange(len(sites))
+    rows, cols = np.r_[a[near], b[near], every], np.r_[b[near], a[near], every]
+    return conflicts, csr_array((np.ones(len(rows)), (rows, cols)), shape=(len(sites), len(sites)))
+
+
+def in_order(labels: Iterable[Hashable]) -> list[Hashable]:
+    """Return labels once each in an order that does not depend on that of the rows."""
+    unique = list(dict.fromkeys(labels))
+    try:
+        return sorted(unique)  # type: ignore[type-var]
+    except TypeError:
+        return sorted(unique, key=lambda v: (type(v).__name__, str(v)))
+
+
+def some(labels: Iterable[Hashable], most: int = 8) -> str:
+    """Return the first few labels, and how many there are."""
+    names = [str(v) for v in labels]
+    return "、".join(names[:most]) + (f" 等 {len(names)} 处" if len(names) > most else "")
