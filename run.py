@@ -77,8 +77,12 @@ LEFTOVERS = {
 #: Words of `secrecy` in a district's manifest that keep a layer out of a bundle (the library's own list; a test compares).
 SECRET = ("confidential", "secret", "涉密", "秘密", "机密", "绝密")
 
-#: Commands that need more than the core, and the extras they need.
+#: What every command may need beside the core: Word, slides, sheets, DXF, old workbooks.
+ALWAYS = ("office",)
+#: Commands that need more than that, and the extras they need.
 EXTRAS = {"batch": ("cluster",)}
+#: What the tests need: nothing is left untested for want of a package.
+TESTED = ("cluster", "dev", "lab")
 
 #: What pip says -> what a planner can do about it. The first that matches is shown.
 HINTS = (
@@ -177,16 +181,16 @@ def usable(stamp: Mapping[str, object]) -> bool:
 
 
 def ready(extras: Sequence[str] = ()) -> bool:
-    """Return whether the project, as it is now, is installed with these extras."""
+    """Return whether the project, as it is now, is installed with these extras and those of every command."""
     stamp = read_stamp()
-    return usable(stamp) and stamp.get("project") == project() and set(extras) <= extras_of(stamp)
+    return usable(stamp) and stamp.get("project") == project() and {*ALWAYS, *extras} <= extras_of(stamp)
 
 
 # --- putting it in place --------------------------------------------------------------------------------------------
 
 
 def ensure(*extras: str) -> None:
-    """Make .venv with the project and `extras` in it, unless it is there already."""
+    """Make .venv with the project, `extras` and those of every command in it, unless it is there already."""
     if ready(extras):
         return
     with locked():
@@ -201,7 +205,7 @@ def ensure(*extras: str) -> None:
                 say("首次运行，正在准备，约一两分钟…… / First run: setting up, a minute or two.")
             make_environment()
             stamp = {}
-        install(stamp, extras_of(stamp) | set(extras))
+        install(stamp, extras_of(stamp) | {*ALWAYS, *extras})
 
 
 @contextlib.contextmanager
@@ -267,9 +271,8 @@ def install(stamp: Mapping[str, object], extras: set[str]) -> None:
     """Install the project with `extras`; .venv carries no stamp meanwhile."""
     before = STAMP.read_bytes() if usable(stamp) else None
     STAMP.unlink(missing_ok=True)
-    target = f".[{','.join(sorted(extras))}]" if extras else "."
     try:
-        pip("install", "-c", "constraints.txt", *source(), "-e", target)
+        pip("install", "-c", "constraints.txt", *source(), "-e", f".[{','.join(sorted(extras))}]")
     except Trouble:
         # Adding an extra without a network must not take away what worked: pip fetches everything before it changes
         # anything, so after most failures the environment is as it was.
@@ -462,7 +465,7 @@ def test(arguments: Sequence[str]) -> int:
     """Run the tests; without `--all` those that need neither a browser nor patience."""
     everything = "--all" in arguments
     rest = [argument for argument in arguments if argument != "--all"]
-    ensure(*(("cluster", "dev", "lab") if everything else ("dev",)))
+    ensure(*TESTED)
     # Where this is set, every program that a test starts would compile the whole library again.
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     command = ["-m", "pytest", "--rootdir", str(ROOT), "-c", str(ROOT / "pyproject.toml")]
@@ -541,7 +544,9 @@ def bundle(arguments: Sequence[str]) -> int:
         help="win_amd64、manylinux_2_28_x86_64、macosx_14_0_arm64；缺省：这台电脑",
     )
     parser.add_argument("--python", default=python_version(), metavar="X.Y", help="目标电脑的 Python 版本")
-    parser.add_argument("--extras", default="lab", help="逗号分隔；缺省 lab；只要命令行就写 --extras=")
+    parser.add_argument(
+        "--extras", default="lab", help="逗号分隔；缺省 lab；只要命令行就写 --extras=（office 总在里面）"
+    )
     options = parser.parse_args(arguments)
     out = options.out.resolve()
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
@@ -565,7 +570,8 @@ def bundle(arguments: Sequence[str]) -> int:
         shutil.copy2(ROOT / name, part / name)
     say(f"复制了 {len(files)} 个文件，正在下载安装包…… / Files copied; fetching packages.")
     wheels = part / WHEELS.name
-    fetch_wheels(wheels, options.platform, options.python, [name for name in options.extras.split(",") if name])
+    extras = {*ALWAYS, *filter(None, options.extras.split(","))}
+    fetch_wheels(wheels, options.platform, options.python, sorted(extras))
     tag = options.platform[0] if options.platform else sysconfig.get_platform()
     note = {"python": options.python, "machine": machine(tag)}
     (wheels / BUNDLE_NOTE.name).write_text(json.dumps(note) + "\n", "utf-8")

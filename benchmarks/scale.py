@@ -240,8 +240,8 @@ def split_memory(work: Path, extract: Path) -> dict[str, Any]:
         city = work / f"tiled-{n}.osm.pbf"
         tiled(extract, city, n)
         code = (
-            "import sys, resource; from xinhe_geo.io import split;"
-            "split(*sys.argv[1:4], code='code', overwrite=True);"
+            "import sys, resource; from xinhe_geo.io import Division, split; city, border, out = sys.argv[1:4];"
+            "split(city, Division(border, 'code'), out, overwrite=True);"
             "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, sum(resource.getrusage(resource.RUSAGE_SELF)[:2]))"
         )
         arguments = [sys.executable, "-c", code, str(city), str(work / "twelve.geojson"), str(work / "twelve")]

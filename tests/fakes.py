@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
+from dataclasses import dataclass, field
 from typing import Any
 
 import geopandas as gpd
@@ -127,7 +127,40 @@ RULES = {
 }
 
 
-def district(**changes: Any) -> SimpleNamespace:
+@dataclass
+class MadeUpDistrict:
+    """What maps ask of a `District`, by the same names; a test may change anything before it draws."""
+
+    layers: dict[str, gpd.GeoDataFrame]
+    manifest: dict[str, Any]
+    kinds: pd.DataFrame
+    profiles: pd.DataFrame
+    name: str = "示范街道"
+    code: str = "d"
+    crs: str = CRS
+    year: int = 2022
+    list_year: int = 2022
+    surveyed_kinds: frozenset[str] = frozenset({"clinic", "canteen", "shop", "park"})
+    rules: pd.DataFrame = field(default_factory=pd.DataFrame)
+    memo: dict[Any, Any] = field(default_factory=dict)
+
+    @property
+    def groups(self) -> pd.DataFrame:
+        """The codes typed on the homes: no position decides."""
+        return pd.DataFrame(self.layers["homes"].drop(columns="geometry"))
+
+    def basis(self, layer: str) -> pd.Series:
+        """Return the row's own basis, or its layer's."""
+        frame = self.layers[layer]
+        own = frame["basis"] if "basis" in frame.columns else pd.Series(None, index=frame.index, dtype="object")
+        return own.fillna(self.manifest["layers"].get(layer, {}).get("basis", "derived"))
+
+    def rule(self, name: str | Rule) -> Rule:
+        """Return a rule by name; a `Rule` as it is."""
+        return name if isinstance(name, Rule) else RULES[name]
+
+
+def district(**changes: Any) -> MadeUpDistrict:
     """Return the made-up district; `changes` replace layers (None removes one)."""
     layers: dict[str, gpd.GeoDataFrame] = {
         "district": _frame([{"code": "d", "name": "示范街道", "geometry": _box(-100, -100, 2500, 1700)}], "code"),
@@ -178,25 +211,14 @@ def district(**changes: Any) -> SimpleNamespace:
         if frame is not None:
             layers[name] = frame
 
-    def rule(name: str | Rule) -> Rule:
-        return name if isinstance(name, Rule) else RULES[name]
-
-    return SimpleNamespace(
-        name="示范街道",
-        code="d",
-        crs=CRS,
-        year=2022,
-        list_year=2022,
+    return MadeUpDistrict(
         layers=layers,
         kinds=_kinds(),
-        rule=rule,
-        surveyed_kinds=frozenset({"clinic", "canteen", "shop", "park"}),
         manifest={
             "credit": "示范数据",
             "secrecy": "internal",
             "layers": {n: {"basis": "synthetic", "licence": "CC BY 4.0"} for n in layers},
         },
-        rules=pd.DataFrame(),
         profiles=pd.DataFrame(
             {"label": ["成人"], "label_en": ["Adult"], "speed_m_s": [1.2]}, index=pd.Index(["adult"], name="profile")
         ),

@@ -48,6 +48,8 @@ INNER_DOORS = ("report.paper",)
 FRONT = ("__init__", "__main__")
 #: Imports by a name worked out at run time, which nobody can follow: a module of the system that Windows lacks.
 BY_NAME = {"app.batch": {"resource"}}
+#: The command line: where its commands are put in order, and the groups they stand in.
+COMMAND_LINE = {"app.cli", *(f"app.commands.{path.stem}" for path in (PACKAGE / "app" / "commands").glob("[a-z]*.py"))}
 #: Big or peculiar libraries have one importer each, which hides them from the rest.
 ONLY_IMPORTER = {
     "osmnx": {"network.osmnx_graphs"},
@@ -68,8 +70,8 @@ ONLY_IMPORTER = {
     "docx": {"report.paper.word"},
     "anywidget": {"maps.live"},
     "distributed": {"app.batch"},
-    "typer": {"app.cli"},
-    "rich": {"app.cli"},
+    "typer": COMMAND_LINE,
+    "rich": COMMAND_LINE,
     "lazy_loader": {"__init__"},
 }
 #: Libraries of an extra, and the module that works only with that extra.
@@ -78,6 +80,11 @@ OPTIONAL = {
     "maps.live": {"anywidget", "traitlets"},
     "app.notebook": {"ipykernel", "mistune", "nbclient", "nbformat"},
     "app.batch": {"dask", "distributed"},
+    "io.dxf": {"ezdxf"},
+    "io.sheets": {"xlrd"},
+    "report.paper.page": {"matplotlib"},
+    "report.paper.slides": {"python-pptx"},
+    "report.paper.word": {"python-docx"},
 }
 DECLARED = {canonicalize_name(Requirement(line).name) for line in PROJECT["project"]["dependencies"]}
 #: Declared though no module imports them: what users bring graphs in, what pandas reads workbooks with, the typeface of sheets.
@@ -304,6 +311,17 @@ def test_every_package_offers_only_what_is_there_and_says_what_it_is_for() -> No
             assert not name.startswith("_") and hasattr(loaded, name), f"{door}.{name}"
 
 
+def test_the_page_and_the_drawing_of_the_house_are_up_to_date() -> None:
+    spec = importlib.util.spec_from_file_location("make_architecture", ROOT / "tools" / "make_architecture.py")
+    assert spec and spec.loader
+    tool = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(tool)
+    made = tool.made()
+    assert set(made) == {tool.TARGET, tool.DRAWING}
+    for file, text in made.items():
+        assert file.read_text("utf-8") == text, "python tools/make_architecture.py"
+
+
 @pytest.mark.parametrize("module", MODULES)
 def test_imports_are_declared_and_big_libraries_have_one_importer(module: str) -> None:
     declared = DECLARED | {canonicalize_name(name) for name in OPTIONAL.get(module, ())}
@@ -316,7 +334,10 @@ def test_imports_are_declared_and_big_libraries_have_one_importer(module: str) -
 def test_every_declared_dependency_is_used() -> None:
     used = set().union(*(imported_libraries(tree_of(module)) for module in MODULES))
     used = {canonicalize_name(DISTRIBUTIONS.get(library, library)) for library in used}
-    assert DECLARED - used <= BEHIND
+    office = {
+        canonicalize_name(Requirement(line).name) for line in PROJECT["project"]["optional-dependencies"]["office"]
+    }
+    assert (DECLARED | office) - used <= BEHIND
 
 
 # --- the public surface ---------------------------------------------------------------------------------------------

@@ -1,5 +1,5 @@
 """
-Write `docs/data-dictionary.md` from the declarations in `xinhe_geo/layers.py`.
+Write `docs/data-dictionary.md` from the declarations in `xinhe_geo/core/schema.py`.
 
     python tools/make_dictionary.py
 """
@@ -21,7 +21,7 @@ def dictionary() -> str:
     names = ", ".join(f'"{name}"' for name in ON_THE_WAY)
     head = f"""# 数据字典
 
-由 `python tools/make_dictionary.py` 从 `xinhe_geo/layers.py` 生成；改列先改那里。
+由 `python tools/make_dictionary.py` 从 `xinhe_geo/core/schema.py` 生成；改列先改那里。
 
 一个街道是一个目录：`district.toml` 声明每个图层的文件、坐标系（`crs`，必写，不猜）、依据类型（`basis`）、来源、许可、日期、密级。
 依据类型：{basis}。每个要素可以另写 {"、".join(f"`{c.name}` {c.label}" for c in PROVENANCE)}，要素自己的优先于图层的。

@@ -21,7 +21,7 @@ from PIL import Image
 from playwright.sync_api import Browser, sync_playwright
 
 import xinhe_geo as xh
-from xinhe_geo.maps import html_map as maps
+from xinhe_geo import maps
 from xinhe_geo.siting.sites import sites_plan
 
 IMAGES = Path(__file__).parent.parent / "docs" / "images"
@@ -79,12 +79,11 @@ def draw_maps(district: xh.District, folder: Path, kind: str, plan: str) -> None
     rings_map.fit_bounds([[south, west], [north, east]])
     rings_map.save(folder / "isochrones.html")
     scenario = district.scenario(plan)
-    maps.difference(district.at(scenario.year or district.year), scenario.on(district), kind).save(
-        folder / "difference.html"
-    )
+    states = maps.Comparison(district.at(scenario.year or district.year), scenario.on(district))
+    maps.difference(states, kind).save(folder / "difference.html")
     best = xh.sites(district, kind, 2)
     tags = dict(zip(best.index.astype(str), best["tag"], strict=True))
-    gains = maps.difference(district, sites_plan(best).on(district), best["rule"].iloc[0], tags=tags)
+    gains = maps.difference(maps.Comparison(district, sites_plan(best).on(district)), best["rule"].iloc[0], tags=tags)
     gains.save(folder / "sites.html")
 
 

@@ -6,7 +6,7 @@ xinhe_geo: who can walk to what, and what would help, for the people who plan a 
 >>> cover = xh.coverage(xinhe)                           # doctest: +SKIP
 >>> xh.summary(cover, by="zone")                         # doctest: +SKIP
 
-Each name is loaded when it is first used (SPEC 1): `__init__.pyi` beside this file says which package offers it.
+Each name is loaded when it is first used (Scientific Python's SPEC 1): `__init__.pyi` beside this file says which package offers it.
 """
 
 import lazy_loader

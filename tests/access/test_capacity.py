@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import xinhe_geo as xh
-from xinhe_geo.access.capacity import decay_of, floating_catchment, sizes, within_capacity
+from xinhe_geo.access.capacity import Need, decay_of, floating_catchment, sizes, within_capacity
 from xinhe_geo.access.entrances import home_points
 from xinhe_geo.access.od_table import od_table, pairs
 
@@ -123,7 +123,7 @@ def test_the_toy_by_hand(toy: xh.District) -> None:
 
     At one station per 300 people A has enough (300/270), B and D have 0.68 * 300 / 270 of it; C's people are unknown, E has no way.
     """
-    rows = within_capacity(toy, ["clinic_station"], norm=1, per=300, decay="walk15")
+    rows = within_capacity(toy, ["clinic_station"], Need(norm=1, per=300, decay="walk15"))
     share = 0.68 * 300 / 270
     assert rows["served"].to_dict() == pytest.approx(
         {"A": 100, "B": 200 * share, "C": math.nan, "D": 50 * share, "E": 0}, nan_ok=True
@@ -135,7 +135,7 @@ def test_the_toy_by_hand(toy: xh.District) -> None:
 
 
 def test_within_reach_is_coverage(toy: xh.District) -> None:
-    rows = within_capacity(toy, ["clinic_station"], norm=1, per=300, decay="flat15")
+    rows = within_capacity(toy, ["clinic_station"], Need(norm=1, per=300, decay="flat15"))
     share = xh.summary(xh.coverage(toy, rules=["plan_clinic_15"])).loc["plan_clinic_15", "people_share"]
     assert rows["within"].sum() / rows["demand"].sum() == pytest.approx(share)
     assert rows["supply"].sum() == pytest.approx(1)
@@ -157,7 +157,7 @@ def test_sizes_need_one_unit(toy: xh.District) -> None:
     with pytest.raises(ValueError, match="床、座"):
         sizes(places.assign(capacity_unit=["床", "座"]), "capacity")
     with pytest.raises(ValueError, match="没有填规模"):
-        within_capacity(toy, ["canteen"], norm=1, per=300, decay="walk15", field="capacity")
+        within_capacity(toy, ["canteen"], Need(norm=1, per=300, decay="walk15", field="capacity"))
 
 
 def test_decays_are_data(toy: xh.District) -> None:

@@ -1,5 +1,5 @@
 """
-Doors, the hinge table and isochrones, on the toy district.
+Doors, the origin-destination table and isochrones, on the toy district.
 
 The toy in metres: streets every 100 m from 0 to 500 both ways; a river along y = 250 with one bridge at x = 300 (30 s
 wait); an island street y = 0, x = 800..900. Homes, each of one point:

@@ -174,3 +174,11 @@ runpy.run_module("xinhe_geo", run_name="__main__")
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, encoding="utf-8", check=False)
     assert (done.returncode, done.stderr) == (130, "已中断；原有输出没有改动\n")
+
+
+@pytest.mark.parametrize("module", ["xinhe_geo", "xinhe_geo.app.cli"])
+def test_a_wrong_command_is_an_error_however_the_commands_are_started(module: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", module, "nonsense"], capture_output=True, text=True, encoding="utf-8", check=False
+    )
+    assert done.returncode == 2 and "nonsense" in done.stderr

@@ -11,9 +11,10 @@ from typing import Any
 import fakes
 import folium
 import pytest
-from test_maps import PAYLOADS, poisoned, two_covers
+from poisoned import PAYLOADS, poisoned, two_covers
 
-from xinhe_geo.maps import html_map as maps
+from xinhe_geo import maps
+from xinhe_geo.maps import scene_json
 
 pytestmark = pytest.mark.browser
 
@@ -306,7 +307,9 @@ def test_no_name_hides_a_facility_the_map_is_about(show: Opener) -> None:
 def test_the_names_of_both_sides_stay_on_a_narrow_screen(show: Opener) -> None:
     before, after = fakes.district(), fakes.district()
     sides = ("现状（2025 年）", "南益、威海路社区卫生服务站和老年食堂（2025 年）")
-    page = show(maps.swipe(before, after, "clinic15", covers=two_covers(), sides=sides), width=390, height=844)
+    page = show(
+        maps.swipe(maps.Comparison(before, after, two_covers()), "clinic15", sides=sides), width=390, height=844
+    )
     for split in (0.5, 0.85, 0.98):
         boxes = page.evaluate(
             """(split) => { window.xinheMap.divide(split);
@@ -321,7 +324,7 @@ def test_the_names_of_both_sides_stay_on_a_narrow_screen(show: Opener) -> None:
 def test_the_divider_moves_by_mouse_and_keys_and_each_side_answers_for_itself(show: Opener) -> None:
     before, after = fakes.district(), fakes.district()
     after.layers["facilities"] = after.layers["facilities"].drop(index="f1")
-    page = show(maps.swipe(before, after, "clinic15", covers=two_covers()))
+    page = show(maps.swipe(maps.Comparison(before, after, two_covers()), "clinic15"))
     bar = page.get_by_role("slider")
     box = bar.bounding_box()
     page.mouse.move(box["x"] + box["width"] / 2, 400)
@@ -380,7 +383,7 @@ def test_folium_elements_work_on_top(show: Opener) -> None:
 
 
 def test_a_packed_page_opens(show: Opener, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(maps, "PACK_BYTES", 1000)
+    monkeypatch.setattr(scene_json, "PACK_BYTES", 1000)
     page = show(maps.draw(fakes.district(), lang="en"))
     assert page.inner_text("#xh-title") == "示范街道 · Present state"
     assert "Facilities" in page.inner_text("#xh-layers")

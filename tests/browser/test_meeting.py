@@ -25,7 +25,7 @@ from xinhe_geo.access.coverage import coverage, presence
 from xinhe_geo.access.entrances import facility_entrances, home_entrances
 from xinhe_geo.district.district import District
 from xinhe_geo.district.scenario import Scenario
-from xinhe_geo.io import osm_import as sources
+from xinhe_geo.io import add
 from xinhe_geo.maps import pack as _pack
 from xinhe_geo.maps.meeting import meeting
 
@@ -599,7 +599,7 @@ def test_what_is_exported(show: Opener, toy: District, toy_page: str, tmp_path: 
     assert back == pytest.approx((rows.loc[0, "x"], rows.loc[0, "y"]), abs=0.01)
     home = Path(shutil.copytree(TOY, tmp_path / "toy"))
     (tmp_path / "订正表.csv").write_bytes((tmp_path / "file").read_bytes())
-    taken = sources.add(tmp_path / "订正表.csv", home, "facilities", crs="WGS84", apply=True)
+    taken = add(tmp_path / "订正表.csv", home, "facilities", crs="WGS84", apply=True)
     assert set(taken.loc[taken["result"] == "changed", "key"]) == {name}
     moved = District.load(home).facilities.geometry
     assert moved[name].distance(shapely.Point(rows.loc[0, "x"], rows.loc[0, "y"])) < 0.01

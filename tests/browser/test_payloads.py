@@ -20,8 +20,8 @@ import pypdf
 import pytest
 
 import xinhe_geo as xh
+from xinhe_geo import maps
 from xinhe_geo.access.headlines import headlines
-from xinhe_geo.maps import html_map as maps
 from xinhe_geo.maps.meeting import meeting
 from xinhe_geo.report.pages import plans
 from xinhe_geo.report.paper.sheet import file_name
@@ -143,8 +143,8 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
     more.mkdir()
     for name, drawn in {
         "walkers": maps.walkers(district, "plan_clinic_15"),
-        "difference": maps.difference(district, later),
-        "swipe": maps.swipe(district, later, "plan_clinic_15", sides=(PAYLOADS[1], PAYLOADS[3])),
+        "difference": maps.difference(maps.Comparison(district, later)),
+        "swipe": maps.swipe(maps.Comparison(district, later), "plan_clinic_15", sides=(PAYLOADS[1], PAYLOADS[3])),
     }.items():
         drawn.write(more / f"{name}.html")
         drawn.write(more / f"{name}.svg")
@@ -157,7 +157,7 @@ def printed(district: xh.District, folder: Path) -> None:
     """Write everything that goes on paper or to office programs."""
     for lang in ("zh", "en"):
         xh.sheet(district, "gaps", folder / f"gaps-{lang}", size="A4", lang=lang)
-    _atlas.atlas(district, folder, size="A4", figures=True)
+    _atlas.atlas(district, folder, form=_atlas.Format("A4"), figures=True)
     write_brief(district, folder / "brief.docx")
     slides(district, folder / "slides.pptx")
     edition.public(

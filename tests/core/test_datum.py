@@ -36,7 +36,7 @@ from xinhe_geo.core.datum import (
 from xinhe_geo.core.errors import SourceError, UnknownNameError, XinheError
 from xinhe_geo.core.schema import bundled_folder
 from xinhe_geo.district.district import District
-from xinhe_geo.io.placing_page import known_by_name
+from xinhe_geo.io.datum_check import known_by_name
 
 CITIES = Path(__file__).parents[2] / "../shared/yardsticks/cities/cities.csv"
 needs_cities = pytest.mark.skipif(not CITIES.is_file(), reason="../shared/yardsticks is not here")

@@ -76,7 +76,7 @@ DOORS: dict[str, Callable[[xh.District, Path], object]] = {
     "word": lambda d, out: word.write_brief(d, out / "a.docx"),
     "map": lambda d, out: xh.draw(d).save(out / "a.html"),
     "picture of a map": lambda d, out: xh.draw(d).write(out / "a.svg"),
-    "comparison": lambda d, out: plans.write_comparison(d, d, out, names=("a", "b")),
+    "comparison": lambda d, out: plans.write_comparison(plans.State(d, "a"), plans.State(d, "b"), out),
     "table": lambda d, out: plans.write_table(out / "a.csv", d, "表", d.homes),
     "table of a notebook": lambda d, out: keep(d.homes, out / "a.csv", d),
     "chart of a notebook": lambda d, out: keep(sortable(pd.DataFrame({"数": [1]})), out / "a.html", d),

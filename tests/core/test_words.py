@@ -13,7 +13,7 @@ from pathlib import Path
 import openpyxl
 import pandas as pd
 import pytest
-from test_ledger import ALL, BY_HAND, SUM, figures, folder_with, lg, measure, toy_with
+from ledger_toy import ALL, BY_HAND, SUM, figures, folder_with, lg, measure, toy_with
 
 import xinhe_geo as xh
 from xinhe_geo.app.cli import app
@@ -21,12 +21,12 @@ from xinhe_geo.core.html import web_file
 from xinhe_geo.core.i18n import english, language, marked, say, speaking
 from xinhe_geo.core.models import METHOD_LABELS
 from xinhe_geo.core.schema import BASIS_LABELS
-from xinhe_geo.ledger.communities import communities_page
 from xinhe_geo.ledger.metrics.base import SIGNS, UNITS, WEIGHTS
 from xinhe_geo.ledger.metrics.registry import FORMULAS
 from xinhe_geo.ledger.panel import typed_figures
 from xinhe_geo.maps.meeting import SCRIPTS
 from xinhe_geo.maps.scripts import sentences, spoken_script
+from xinhe_geo.report.pages.communities import communities_page
 from xinhe_geo.report.pages.ledger import ledger_page
 from xinhe_geo.report.report import LEDGER_BOOK, write_ledger
 

@@ -4,7 +4,7 @@ Coverage-guided fuzzing of the doors: whatever the bytes of a file, it is taken 
 Not a test of the suite: it needs atheris (Apache-2.0, Linux only, not among the test tools) and minutes.
 
     pip install atheris
-    PYTHONPATH=.:tests python tests/hostile/fuzz.py -max_total_time=300
+    PYTHONPATH=.:tests:tests/io python tests/hostile/fuzz.py -max_total_time=300
 
 Crashing inputs are kept in the working directory; the first byte of one chooses its kind.
 """
@@ -21,7 +21,8 @@ from pathlib import Path
 import atheris
 
 with atheris.instrument_imports(include=["xinhe_geo.io"]):
-    intake = importlib.import_module("xinhe_geo.io.add")
+    adding = importlib.import_module("xinhe_geo.io.add")
+    current_layer = importlib.import_module("xinhe_geo.io.current_layer")
 
 from test_hostile import KINDS, TOY, sound
 
@@ -36,7 +37,7 @@ def take(data: bytes) -> None:
     path = PLACE / f"a.{kind}"
     path.write_bytes(data[1:])
     try:
-        intake.add(path, TOY, "facilities", crs="WGS84", fill={"类别": "canteen"})
+        adding.add(path, TOY, "facilities", crs="WGS84", fill={"类别": "canteen"})
     except XinheError as error:
         assert len(str(error)) < 3000, "a message as long as a file"
 
@@ -44,9 +45,9 @@ def take(data: bytes) -> None:
 def main() -> None:
     """Start from sound files of every kind."""
     warnings.simplefilter("ignore")
-    state = intake.read_folder(TOY)
-    intake.read_folder = lambda folder: state
-    intake.check_copy = lambda *_: None  # it reads the whole folder again, which is the same every time
+    state = current_layer.read_folder(TOY)
+    current_layer.read_folder = lambda folder: state
+    adding.check_copy = lambda *_: None  # it reads the whole folder again, which is the same every time
     seeds = PLACE / "seeds"
     seeds.mkdir()
     for i, kind in enumerate(KINDS):

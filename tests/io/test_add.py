@@ -7,6 +7,7 @@ Every file is made here, by code.
 from __future__ import annotations
 
 import csv
+import importlib
 import io
 import json
 import os
@@ -35,15 +36,20 @@ from xinhe_geo.core.datum import DATUMS, from_wgs84
 from xinhe_geo.core.errors import DataError, EnvironmentProblem, SourceError, UnknownNameError
 from xinhe_geo.core.schema import LAYERS, bundled_folder
 from xinhe_geo.district import journal as _journal
-from xinhe_geo.district import staging as _contents
+from xinhe_geo.district import read_folder
 from xinhe_geo.district.district import District
 from xinhe_geo.district.journal import recover, undo
 from xinhe_geo.district.reader import check
+from xinhe_geo.io import current_layer
 from xinhe_geo.io.add import add
+from xinhe_geo.io.cells import cell_text, coordinate, unit_factor
+from xinhe_geo.io.datum_check import UNPROVEN
 from xinhe_geo.io.dxf import drawing_of
-from xinhe_geo.io.positions import UNPROVEN
-from xinhe_geo.io.tables import REPORT_COLUMNS, cell_text, coordinate, tally, unit_factor
+from xinhe_geo.io.row_report import REPORT_COLUMNS, tally
 from xinhe_geo.io.template import template
+
+# The package offers a function of this name, which hides the module from `import`.
+adding = importlib.import_module("xinhe_geo.io.add")
 
 ROOT = Path(__file__).resolve().parents[2]
 TOY = Path(__file__).parents[1] / "toy"
@@ -856,9 +862,9 @@ def test_honest_lists_are_never_refused(
     tmp_path: Path, bundled_district: District, one_folder: None, monkeypatch: pytest.MonkeyPatch, part: int
 ) -> None:
     """1,000 random subsets of five rows and more through the whole of `add`: known ids, new ids, new ids and names."""
-    whole = _contents.read_folder(bundled_folder())
-    monkeypatch.setattr("xinhe_geo.io.add.read_folder", lambda folder: whole)
-    monkeypatch.setattr("xinhe_geo.io.add.check_copy", lambda folder, files: None)
+    whole = read_folder(bundled_folder())
+    monkeypatch.setattr(current_layer, "read_folder", lambda folder: whole)
+    monkeypatch.setattr(adding, "check_copy", lambda folder, files: None)
     everything = bundled_district.rows["facilities"]
     choose = np.random.default_rng([7, part])
     for k in range(250):
@@ -1074,11 +1080,8 @@ KILLED = """
 import os, shutil, signal, sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
-from xinhe_geo._doors import intake as _intake
-from xinhe_geo import datum as _datum
-from xinhe_geo._doors import contents as _contents
-from xinhe_geo._doors import journal as _journal
-from xinhe_geo.district import District
+from xinhe_geo.district import District, recover, undo
+from xinhe_geo.io import add
 
 template, work, layer, *files = sys.argv[2:]
 
@@ -1088,9 +1091,9 @@ def state(folder):
 
 def act(folder, what):
     if what == "add":
-        _intake.add(files[0], folder, layer, crs="WGS84", apply=True, datum_checked="测试里量过")
+        add(files[0], folder, layer, crs="WGS84", apply=True, datum_checked="测试里量过")
     else:
-        _journal.undo(folder)
+        undo(folder)
 
 def run(folder, what, n):
     # Dies just before the n-th change of the disk; returns whether it did.
@@ -1126,7 +1129,7 @@ for what, start in (("add", old), ("undo", new)):
         killed = run(folder, what, n)
         seen = len(District.load(folder).rows.get(layer, ()))
         assert seen in rows.values(), (what, n, seen)
-        _journal.recover(folder)
+        recover(folder)
         found = state(folder)
         assert found in (before, after), (what, n, sorted(set(found) ^ set(after)))
         outcomes.add(found == after)

@@ -17,7 +17,7 @@ import shapely
 
 from xinhe_geo.core.errors import EnvironmentProblem, SourceError
 from xinhe_geo.district.district import District
-from xinhe_geo.io import new_folder as fresh_folder
+from xinhe_geo.io import new_folder
 from xinhe_geo.io.osm_import import import_osm
 from xinhe_geo.io.tag_rules import read_tag_rules
 
@@ -296,7 +296,7 @@ def test_an_extract_without_homes_still_gives_streets_and_facilities(tmp_path: P
 
 def test_many_features_go_to_a_geopackage(tmp_path: Path, extract: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import_osm(extract, tmp_path / "few")
-    monkeypatch.setattr(fresh_folder, "MANY", 1)
+    monkeypatch.setattr(new_folder, "MANY", 1)
     import_osm(extract, tmp_path / "many")
     few, many = District.load(tmp_path / "few"), District.load(tmp_path / "many")
     assert many.manifest["layers"]["homes"]["file"] == "homes/homes.gpkg"
@@ -650,7 +650,7 @@ def test_a_failure_in_the_middle_leaves_nothing_new_and_the_old_as_it_was(
 
     for step in ("_write_manifest", "_seal", "swap"):
         with monkeypatch.context() as patch:
-            patch.setattr(fresh_folder, step, full)
+            patch.setattr(new_folder, step, full)
             for name in ("old", "new"):
                 with pytest.raises(EnvironmentProblem, match=f"写不进 {name}"):
                     import_osm(extract, room / name, name="x", overwrite=True)
@@ -670,9 +670,9 @@ def test_a_swap_that_fails_puts_the_old_folder_back(tmp_path: Path, monkeypatch:
             raise PermissionError(13, "in use")
         real(source, destination)
 
-    monkeypatch.setattr(fresh_folder.os, "replace", held_open)
+    monkeypatch.setattr(new_folder.os, "replace", held_open)
     with pytest.raises(PermissionError):
-        fresh_folder.swap(fresh, target)
+        new_folder.swap(fresh, target)
     assert (target / "f").read_text("utf-8") == "target"
     assert sorted(p.name for p in tmp_path.iterdir()) == ["fresh", "target"]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import importlib
 import io
 import json
 import shutil
@@ -24,13 +23,12 @@ import xinhe_geo as xh
 from xinhe_geo.app.cli import DONE, main
 from xinhe_geo.core.datum import from_wgs84
 from xinhe_geo.core.errors import DataError, EnvironmentProblem
+from xinhe_geo.district import read_folder
 from xinhe_geo.district.district import District
 from xinhe_geo.io.add import add
 from xinhe_geo.io.dxf import drawing_of
-from xinhe_geo.io.tables import tally
+from xinhe_geo.io.row_report import tally
 from xinhe_geo.io.template import template
-
-_intake = importlib.import_module("xinhe_geo.io.add")
 
 resource = pytest.importorskip("resource", reason="a full disk is a limit on the size of files")
 TOY = Path(__file__).parents[1] / "toy"
@@ -284,7 +282,7 @@ def test_a_full_disk_is_a_message_and_changes_nothing(tmp_path: Path, toy: Path,
     path = tmp_path / "a.csv"
     path.write_text("编号,名称,类别,经度,纬度\nN1,点,canteen,117.0023,39.0113\n", "utf-8-sig")
     before, soft = contents(toy), resource.getrlimit(resource.RLIMIT_FSIZE)
-    state = _intake.read_folder(toy)
+    state = read_folder(toy)
     refused = 0
     for limit in (0, 100, 1_000, 2_500, 10_000, 1_000_000):
         resource.setrlimit(resource.RLIMIT_FSIZE, (limit, soft[1]))

@@ -17,7 +17,7 @@ from xinhe_geo.app.cli import main
 from xinhe_geo.core.errors import SourceError
 from xinhe_geo.district.district import District
 from xinhe_geo.io.osm_import import import_osm
-from xinhe_geo.io.split import safe_name, split
+from xinhe_geo.io.split import Division, safe_name, split
 
 module = importlib.import_module("xinhe_geo.io.split")
 
@@ -105,7 +105,7 @@ def files_of(folder: Path) -> dict[str, bytes]:
 
 def test_one_district_around_everything_is_the_plain_import(city: Path, tmp_path: Path) -> None:
     border = boundaries(tmp_path, 1)
-    made = split(city, border, tmp_path / "out", code="代码", name="名称")
+    made = split(city, Division(border, "代码", "名称"), tmp_path / "out")
     assert list(made["status"]) == ["done"] and list(made.index) == ["120116000"]
     import_osm(city, tmp_path / "plain", boundary=border, name="新河街道", code="120116000")
     assert files_of(tmp_path / "out" / "120116000") == files_of(tmp_path / "plain")
@@ -119,7 +119,7 @@ def test_each_district_has_its_streets_margin_and_whole_areas(
     for name, value in (("FAN", fan), ("BUCKET", bucket), ("CHUNK", chunk)):
         monkeypatch.setattr(module, name, value)
     border = boundaries(tmp_path, 2)
-    made = split(city, border, tmp_path / "out", code="代码", name="名称", margin=300)
+    made = split(city, Division(border, "代码", "名称", margin=300), tmp_path / "out")
     assert list(made.index) == [f"12011600{k}" for k in range(4)] and set(made["status"]) == {"done"}
     whole = gpd.read_file(border)
     for at, code in enumerate(made.index):
@@ -144,7 +144,7 @@ def test_each_district_has_its_streets_margin_and_whole_areas(
 
 def test_people_go_where_they_live_and_add_up(city: Path, tmp_path: Path) -> None:
     table = people(tmp_path)
-    made = split(city, boundaries(tmp_path, 2), tmp_path / "out", code="代码", name="名称", homes=table)
+    made = split(city, Division(boundaries(tmp_path, 2), "代码", "名称"), tmp_path / "out", homes=table)
     asked = pd.read_csv(table, encoding="gb18030")
     left = pd.read_csv(tmp_path / "out" / "homes_left_out.csv")
     assert dict(zip(left["id"], left["未取原因"], strict=True)) == {
@@ -188,16 +188,16 @@ def test_a_district_without_people_or_streets_is_told_not_fatal(city: Path, tmp_
 def test_codes_decide_and_every_fault_is_named_at_once(city: Path, tmp_path: Path) -> None:
     border = boundaries(tmp_path, 2, 代码=["1", "1", None, "a"])
     with pytest.raises(SourceError, match="有 2 处错误") as failure:
-        split(city, border, tmp_path / "out", code="代码")
+        split(city, Division(border, "代码"), tmp_path / "out")
     assert "代码 1 重复（第 1、2 个面）" in str(failure.value) and "第 3 个面没有代码" in str(failure.value)
     assert not (tmp_path / "out").exists()
     with pytest.raises(SourceError, match=r"没有列 code（现有列：代码、名称）"):
-        split(city, border, tmp_path / "out", code="code")
+        split(city, Division(border, "code"), tmp_path / "out")
 
 
 def test_numbers_as_codes_stay_whole(city: Path, tmp_path: Path) -> None:
     border = boundaries(tmp_path, 1, 代码=[120116006.0])
-    assert list(split(city, border, tmp_path / "out", code="代码").index) == ["120116006"]
+    assert list(split(city, Division(border, "代码"), tmp_path / "out").index) == ["120116006"]
 
 
 @pytest.mark.parametrize(
@@ -221,4 +221,4 @@ def test_unsorted_extracts_are_refused(tmp_path: Path) -> None:
         for number in (5, 3):
             add(writer.add_node, id=number, location=(WEST, SOUTH), tags={})
     with pytest.raises(SourceError, match="没有按类型和编号排序"):
-        split(file, boundaries(tmp_path, 1), tmp_path / "out", code="代码")
+        split(file, Division(boundaries(tmp_path, 1), "代码"), tmp_path / "out")

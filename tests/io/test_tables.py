@@ -16,7 +16,7 @@ from xinhe_geo.io.tag_rules import read_tag_rules
 
 REFERENCE = Path(__file__).parents[2] / "../shared/reference"
 TABLES = ("kinds", "osm_tags", "profiles", "rules", "decays", "norms", "commitments", "measures", "contradictions")
-#: Keys of standards.md section 4 that are no facilities: levels of the circle, planning zones, and parts of streets.
+#: Keys of the reference list of standards that are no facilities: levels of the circle, planning zones, and parts of streets.
 NOT_FACILITIES = {"settlement", "zone", "crossing", "sidewalk"}
 #: Kinds that nothing on foot is asked of, and why (data/standards/README.md says it to planners).
 UNRATED = {"green_belt": "沿线长度", "fire_station": "车行时间", "logistics_park": "与道路的距离"}

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import ast
 import contextlib
+import importlib.metadata
 import importlib.util
+import itertools
 import json
 import os
 import re
@@ -37,6 +39,8 @@ from xinhe_geo.app.cli import app
 ROOT = Path(__file__).resolve().parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
 READMES = ("README.md", "README.zh-CN.md")
+EXTRAS: dict[str, list[str]] = PROJECT["project"]["optional-dependencies"]
+VERSIONS = ["3.11", "3.12", "3.13", "3.14"]
 
 
 def load_launcher(folder: Path) -> ModuleType:
@@ -75,9 +79,9 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 
 def test_first_start_makes_and_installs_and_the_second_does_neither(run: ModuleType) -> None:
     run.ensure()
-    assert run.done == ["made", "."]
+    assert run.done == ["made", ".[office]"]
     run.ensure()
-    assert run.done == ["made", "."]
+    assert run.done == ["made", ".[office]"]
 
 
 def test_extras_are_added_in_place_and_kept(run: ModuleType) -> None:
@@ -86,7 +90,7 @@ def test_extras_are_added_in_place_and_kept(run: ModuleType) -> None:
     run.ensure("lab")
     run.ensure("dev", "lab")
     run.ensure()
-    assert run.done == ["made", ".", ".[dev]", ".[dev,lab]"]
+    assert run.done == ["made", ".[office]", ".[dev,office]", ".[dev,lab,office]"]
 
 
 @pytest.mark.parametrize("name", ["pyproject.toml", "constraints.txt"])
@@ -94,7 +98,7 @@ def test_a_changed_project_is_installed_again_without_a_new_environment(run: Mod
     run.ensure("dev")
     (run.ROOT / name).write_text("# changed\n", "utf-8")
     run.ensure()
-    assert run.done == ["made", ".[dev]", ".[dev]"]
+    assert run.done == ["made", ".[dev,office]", ".[dev,office]"]
 
 
 def break_stamp(run: ModuleType) -> None:
@@ -133,7 +137,7 @@ def test_a_damaged_or_moved_environment_is_rebuilt(run: ModuleType, damage: Call
     damage(run)
     assert not run.ready()
     run.ensure()
-    assert run.done == ["made", ".", "made", "."]
+    assert run.done == ["made", ".[office]", "made", ".[office]"]
     assert run.ready()
 
 
@@ -151,7 +155,7 @@ def test_an_install_cut_short_leaves_no_stamp(
     assert not run.STAMP.exists()
     monkeypatch.setattr(run, "pip", good)
     assert run.main(["report"]) == 0
-    assert run.done == ["made", "made", ".", ("-P", "-m", "xinhe_geo", "report")]
+    assert run.done == ["made", "made", ".[office]", ("-P", "-m", "xinhe_geo", "report")]
 
 
 @pytest.mark.parametrize("intact", [True, False])
@@ -211,22 +215,17 @@ SPREAD = ["-n", "auto", "--dist", "loadfile"]
 
 
 @pytest.mark.parametrize(
-    ("given", "extras", "expected"),
+    ("given", "expected"),
     [
-        ([], ".[dev]", ["-m", "not slow and not browser", *SPREAD, "{root}/tests"]),
-        (["--all"], ".[cluster,dev,lab]", [*SPREAD, "{root}/tests"]),
-        (["-k", "st", "-x"], ".[dev]", ["-m", "not slow and not browser", *SPREAD, "-k", "st", "-x", "{root}/tests"]),
-        (["-m", "slow", "-n0"], ".[dev]", ["-m", "slow", "-n0", "{root}/tests"]),
-        (["some.py::test_a", "--all"], ".[cluster,dev,lab]", ["some.py::test_a"]),
+        ([], ["-m", "not slow and not browser", *SPREAD, "{root}/tests"]),
+        (["--all"], [*SPREAD, "{root}/tests"]),
+        (["-k", "st", "-x"], ["-m", "not slow and not browser", *SPREAD, "-k", "st", "-x", "{root}/tests"]),
+        (["-m", "slow", "-n0"], ["-m", "slow", "-n0", "{root}/tests"]),
+        (["some.py::test_a", "--all"], ["some.py::test_a"]),
     ],
 )
 def test_what_pytest_is_given(
-    run: ModuleType,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    given: list[str],
-    extras: str,
-    expected: list[str],
+    run: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: list[str], expected: list[str]
 ) -> None:
     here = tmp_path / "别处"
     here.mkdir()
@@ -238,7 +237,43 @@ def test_what_pytest_is_given(
     fixed = ["-m", "pytest", "--rootdir", str(run.ROOT), "-c", str(run.ROOT / "pyproject.toml")]
     wanted = [part.replace("{root}/tests", str(run.ROOT / "tests")) for part in expected]
     assert list(run.done[-1]) == fixed + wanted
-    assert run.done[-2] == extras
+    assert run.done[-2] == f".[{','.join(sorted(EXTRAS))}]", "nothing is skipped for want of a package"
+
+
+def test_nothing_is_skipped_here_for_want_of_a_package() -> None:
+    """Tests of an extra skip themselves where it is missing; this one says so, where `run.py test` has started them."""
+    wanted = [Requirement(line) for lines in EXTRAS.values() for line in lines]
+    assert [one.name for one in wanted if one.marker is None or one.marker.evaluate()] == [
+        one.name for one in wanted if importlib.metadata.version(one.name) in one.specifier
+    ]
+
+
+def test_the_continuous_check_runs_what_the_readme_says_and_then_every_other_test(run: ModuleType) -> None:
+    script = (ROOT / ".ci" / "run").read_text("utf-8")
+    started = re.findall(r'^(?:exec )?"\$python" (run\.py.*?) </dev/null$', script, re.MULTILINE)
+    readme = (ROOT / "README.md").read_text("utf-8")
+    two = re.findall(r"^python (run\.py(?: \w+)*)  ", readme, re.MULTILINE)
+    assert started == [*two, 'run.py test --all -m "slow or browser"'] and len(two) == 2
+    assert script.index("rm -rf .venv") < script.index(started[0])
+    # The last two leave no test out: what the one takes is what the other does not.
+    run.main(["test"])
+    quick = run.done[-1][run.done[-1].index("-m", 2) + 1]
+    for slow, browser in itertools.product((True, False), repeat=2):
+        names = {"slow": slow, "browser": browser}
+        assert eval(quick, {}, names) is not eval("slow or browser", {}, names)
+    flow = yaml.safe_load((ROOT / ".github" / "workflows" / "check.yml").read_text("utf-8"))
+    steps = [step["run"] for step in flow["jobs"]["readme"]["steps"] if "run" in step]
+    assert steps == [f"python {line}" for line in two]
+
+
+def test_the_workflow_tries_the_versions_that_the_project_names() -> None:
+    flow = yaml.safe_load((ROOT / ".github" / "workflows" / "check.yml").read_text("utf-8"))
+    matrix = flow["jobs"]["readme"]["strategy"]["matrix"]
+    named = [line.rpartition(" :: ")[2] for line in PROJECT["project"]["classifiers"] if ":: Python :: 3." in line]
+    assert matrix["python"] == named == VERSIONS
+    assert {name.partition("-")[0] for name in matrix["os"]} == {"ubuntu", "windows", "macos"}
+    (solved,) = [step for step in flow["jobs"]["conda"]["steps"] if "with" in step]
+    assert (ROOT / solved["with"]["environment-file"]).is_file()
 
 
 def test_lab_listens_on_this_computer_only_and_speaks_chinese(run: ModuleType) -> None:
@@ -261,7 +296,7 @@ def test_app_shows_one_district_on_this_computer_only(
     monkeypatch.setenv("JUPYTER_PATH", "mine")
     monkeypatch.setenv("XINHE_FOLDER", "")
     assert run.main(["app"]) == 0
-    assert run.done[-2] == ".[lab]"
+    assert run.done[-2] == ".[lab,office]"
     serve, page = run.ROOT / "tools" / "serve.py", run.ROOT / "xinhe_geo" / "app" / "web" / "app.ipynb"
     assert run.done[-1][:4] == ("-P", str(serve), "app", str(page)) and (ROOT / "tools" / "serve.py").is_file()
     assert "--Voila.ip=127.0.0.1" in run.done[-1] and "--VoilaConfiguration.template=xinhe" in run.done[-1]
@@ -288,7 +323,7 @@ def test_the_page_of_the_app_is_there() -> None:
 
 def test_notebook_is_the_librarys_command_on_the_projects_notebooks(run: ModuleType) -> None:
     assert run.main(["notebook", "03", "-p", "profile=elderly"]) == 0
-    assert run.done[-2] == ".[lab]"
+    assert run.done[-2] == ".[lab,office]"
     fixed = ("-P", "-m", "xinhe_geo", "notebook")
     assert run.done[-1] == (*fixed, "03", "-p", "profile=elderly", "--from", str(run.ROOT / "notebooks"))
     run.main(["notebook", "03", "--from", "mine"])
@@ -477,8 +512,7 @@ def test_environment_yml_says_what_pyproject_says() -> None:
     have = requirements(plain + last["pip"][:-1])
     assert str(have.pop("python")) == PROJECT["project"]["requires-python"]
     assert str(have.pop("pip")) == ""
-    project = PROJECT["project"]
-    assert have == requirements(project["dependencies"] + project["optional-dependencies"]["lab"])
+    assert have == requirements(PROJECT["project"]["dependencies"] + EXTRAS["office"] + EXTRAS["lab"])
 
 
 def test_the_six_packages_of_the_trade_are_there() -> None:
@@ -487,7 +521,7 @@ def test_the_six_packages_of_the_trade_are_there() -> None:
     assert {"geopandas", "shapely", "folium", "jupyterlab", "pandas", "osmnx"} <= set(named)
 
 
-@pytest.mark.parametrize("python", ["3.11", "3.12", "3.13"])
+@pytest.mark.parametrize("python", VERSIONS)
 @pytest.mark.parametrize("system", ["linux", "win32", "darwin"])
 def test_constraints_pin_every_dependency_once(run: ModuleType, python: str, system: str) -> None:
     tag = {"linux": "manylinux_2_28_x86_64", "win32": "win_amd64", "darwin": "macosx_14_0_arm64"}[system]
@@ -587,6 +621,14 @@ def test_every_dependency_is_explained() -> None:
         assert f"| {name}" in text or f", {name}" in text, name
 
 
+def test_the_paper_to_cite_names_this_version_and_no_address_is_made_up() -> None:
+    cited = yaml.safe_load((ROOT / "CITATION.cff").read_text("utf-8"))
+    project = PROJECT["project"]
+    assert (cited["version"], cited["license"]) == (project["version"], project["license"])
+    assert "urls" not in project and "repository-code" not in cited
+    assert not re.search(r"https?://|@", (ROOT / "SECURITY.md").read_text("utf-8"))
+
+
 def test_starters_call_the_launcher() -> None:
     windows = (ROOT / "启动.bat").read_bytes()
     assert b"run.py" in windows
@@ -608,7 +650,7 @@ def build_editable(folder, config_settings=None, metadata_directory=None):
     info = "xinhe_geo-1.0.dist-info/"
     files = {
         "_xinhe_geo.pth": os.getcwd(),
-        info + "METADATA": "Metadata-Version: 2.1\\nName: xinhe-geo\\nVersion: 1.0\\nProvides-Extra: dev\\n"
+        info + "METADATA": "Metadata-Version: 2.1\\nName: xinhe-geo\\nVersion: 1.0\\nProvides-Extra: dev\\nProvides-Extra: office\\n"
                            + os.environ.get("TINY_REQUIRES", ""),
         info + "WHEEL": "Wheel-Version: 1.0\\nGenerator: tiny\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n",
     }
@@ -632,6 +674,7 @@ dependencies = [{dependencies}]
 [project.optional-dependencies]
 dev = []
 lab = []
+office = []
 """
 MAIN = """
 import json, os, sys, time

@@ -1,18 +1,14 @@
-"""One page per community, on the toy district by hand and on the bundled one."""
+"""What each community has and lacks, on the toy district by hand and on the bundled one."""
 
 from __future__ import annotations
-
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
-from test_ledger import ALL, CIRCLE, measure, toy, toy_with
+from ledger_toy import ALL, CIRCLE, measure, toy, toy_with
 
 import xinhe_geo as xh
 from xinhe_geo.ledger.communities import (
-    communities_page,
     community_minutes,
     community_overview,
     community_sheet,
@@ -99,18 +95,7 @@ def test_without_communities_or_homes_nothing_is_made_up() -> None:
         rows = {name: frame for name, frame in district.rows.items() if name != layer}
         without = district.with_rows(rows)
         table = xh.ledger(without)
-        page = communities_page(without, table)
-        assert ("layers.communities" in page) == (layer == "communities"), layer
         assert len(community_sheet(without, table)) == (1 if layer == "communities" else 2)
-
-
-def test_page_is_one_file_and_escapes() -> None:
-    rows = dict(toy_with(ROWS).rows)
-    rows["communities"] = rows["communities"].assign(name="<img src=x>")
-    district = toy().with_rows(rows)
-    page = communities_page(district, xh.ledger(district))
-    assert "&lt;img src=x&gt;" in page and "<img" not in page and "http:" not in page and "https:" not in page
-    assert page.count('<section class="community"') == 2 and "default-src 'none'" in page
 
 
 def test_the_bundled_district_concludes_nothing() -> None:
@@ -121,17 +106,3 @@ def test_the_bundled_district_concludes_nothing() -> None:
     assert set(targets["verdict"]) == {"演示值（不作结论）"}
     sheet = community_sheet(district, table)
     assert len(sheet) == 13 and sheet["有"].ne("").all() and np.isfinite(sheet["常住人口"]).all()
-
-
-@pytest.mark.browser
-def test_one_community_is_chosen_and_printed(tmp_path: Path, chromium: Any) -> None:
-    district = toy_with(ROWS)
-    path = tmp_path / "communities.html"
-    path.write_text(communities_page(district, xh.ledger(district)), "utf-8")
-    page = chromium.new_page()
-    page.goto(path.as_uri())
-    assert page.locator(".community:visible").count() == 2
-    page.select_option("#pick", label="乙社区")
-    assert page.locator(".community:visible").count() == 1 and "乙社区" in page.inner_text(".community:visible h2")
-    page.goto(path.as_uri() + "#c-T01")
-    page.close()

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import openpyxl
 import pytest
-from test_ledger import ALL, CIRCLE, folder_with, measure, toy_with
+from ledger_toy import ALL, CIRCLE, folder_with, measure, toy_with
 
 import xinhe_geo as xh
-from xinhe_geo.ledger.diff import changes, ledger_record, read_record, since_section
+from xinhe_geo.ledger.diff import changes, ledger_record, read_record, since_sheet
 from xinhe_geo.report.report import write_ledger
 
 ROWS = [measure("c", "communities_with", kinds="canteen", **ALL), measure("d", "coverage", **{**ALL, **CIRCLE})]
@@ -22,7 +22,7 @@ def record(district: xh.District) -> dict[str, object]:
 
 def test_the_same_data_changes_nothing() -> None:
     now = record(toy_with(ROWS))
-    assert changes(now, now).empty and "没有变化" in since_section(changes(now, now))
+    assert changes(now, now).empty and "没有变化" in since_sheet(changes(now, now)).iloc[0, 0]
 
 
 def test_rows_that_moved_are_named() -> None:

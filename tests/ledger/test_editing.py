@@ -10,12 +10,13 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from test_ledger import ALL, ROOT, folder_with, measure
+from ledger_toy import ALL, folder_with, measure
 
 import xinhe_geo as xh
 from xinhe_geo.core.schema import LAYERS
 from xinhe_geo.siting.provision import on_parcel, provision
 
+ROOT = Path(__file__).resolve().parents[2]
 #: The tables of the ledger, and those it leans on; the toy carries them all here.
 BUNDLED = ("rules", "profiles", "decays", "norms")
 MEASURES = [

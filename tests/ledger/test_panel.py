@@ -11,7 +11,7 @@ from typing import Any
 import openpyxl
 import pandas as pd
 import pytest
-from test_ledger import folder_with, measure
+from ledger_toy import folder_with, measure
 
 import xinhe_geo as xh
 from xinhe_geo.app.cli import main

@@ -10,7 +10,7 @@ from typing import Any
 
 import openpyxl
 import pytest
-from test_ledger import folder_with, measure
+from ledger_toy import folder_with, measure
 
 import xinhe_geo as xh
 from xinhe_geo.app.cli import main

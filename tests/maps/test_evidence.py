@@ -7,10 +7,10 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from test_ledger import ALL, CIRCLE, measure, toy_with
+from ledger_toy import ALL, CIRCLE, measure, toy_with
 
 import xinhe_geo as xh
-from xinhe_geo.maps import html_map as maps
+from xinhe_geo import maps
 from xinhe_geo.maps.evidence import evidence_themes
 from xinhe_geo.report.pages.ledger import ledger_page
 

@@ -1,4 +1,4 @@
-"""The live map: what it counts equals `coverage` of its scenario, its steps can be taken back, and it keeps up with a hand."""
+"""The live map: what it counts equals `coverage` of its scenario, its steps can be taken back, and it keeps up with dragging."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ import pytest
 
 import xinhe_geo as xh
 from xinhe_geo.maps import live as live_function
-from xinhe_geo.maps.live import LiveModel, _drawing, _widget_class
+from xinhe_geo.maps.live import _drawing, _widget_class
+from xinhe_geo.maps.live_model import LiveModel
+from xinhe_geo.maps.live_numbers import LiveNumbers, state_of
 
 ROOT = Path(__file__).resolve().parents[2]
 TOY = ROOT / "tests" / "toy"
@@ -32,33 +34,34 @@ def district() -> xh.District:
 
 
 @pytest.fixture
-def desk(district: xh.District) -> LiveModel:
-    desk = LiveModel(district)
-    desk.ask("clinic_station", "elderly")
-    return desk
+def model(district: xh.District) -> LiveModel:
+    model = LiveModel(district)
+    model.ask("clinic_station", "elderly")
+    return model
 
 
-def check_against_coverage(desk: LiveModel, district: xh.District) -> None:
+def check_against_coverage(model: LiveModel, district: xh.District) -> None:
     """Compare every number the map shows with the ordinary way from a scenario to a coverage."""
-    answer = desk.count(desk.plan)
-    after = desk.scenario("plan", "方案").on(district)
-    cover = xh.coverage(after, rules=[desk.rule], profile=desk.walker)
-    own = cover.xs(desk.rule.name, level="rule").reindex(desk.homes.names)
+    answer = model.count(model.plan)
+    shown = LiveNumbers(model, answer)
+    after = model.scenario("plan", "方案").on(district)
+    cover = xh.coverage(after, rules=[model.rule], profile=model.walker)
+    own = cover.xs(model.rule.name, level="rule").reindex(model.homes.names)
     np.testing.assert_array_equal(answer.share, own["served"].to_numpy(dtype=float))
-    np.testing.assert_allclose(answer.cost, own[COLUMN[desk.rule.method]].to_numpy(dtype=float), atol=1e-9)
-    if desk.rule.method != "buffer":
+    np.testing.assert_allclose(answer.cost, own[COLUMN[model.rule.method]].to_numpy(dtype=float), atol=1e-9)
+    if model.rule.method != "buffer":
         assert [n if isinstance(n, str) else "" for n in answer.nearest] == own["facility"].fillna("").tolist()
-    whole = xh.summary(cover).loc[desk.rule.name]
-    totals = desk._totals(answer.share)["whole"]
+    whole = xh.summary(cover).loc[model.rule.name]
+    totals = shown.now["whole"]
     for column in ("people", "people_60plus", "area_m2", "homes"):
         assert totals[f"{column}_served"] == pytest.approx(whole[f"{column}_served"], rel=1e-12)
-    gaps = xh.gaps(after, cover, desk.rule.name)
-    listed = desk._gaps(answer)
+    gaps = xh.gaps(after, cover, model.rule.name)
+    listed = shown.gaps()
     assert listed["homes"] == len(gaps)
     if len(gaps):
         assert listed["people"] == pytest.approx(gaps["unserved"].sum())
-        if desk.rule.method == "walk_min":
-            own_cost = answer.unserved_cost[desk.homes.names.get_indexer(gaps.index)]
+        if model.rule.method == "walk_min":
+            own_cost = answer.unserved_cost[model.homes.names.get_indexer(gaps.index)]
             np.testing.assert_allclose(own_cost, gaps["minutes"].to_numpy(dtype=float), atol=1e-9)
 
 
@@ -74,41 +77,41 @@ def check_against_coverage(desk: LiveModel, district: xh.District) -> None:
 def test_every_number_is_that_of_coverage(
     district: xh.District, kind: str, profile: str | None, minutes: float | None
 ) -> None:
-    desk = LiveModel(district)
-    desk.ask(kind, profile, minutes)
-    check_against_coverage(desk, district)
+    model = LiveModel(district)
+    model.ask(kind, profile, minutes)
+    check_against_coverage(model, district)
     assert district.homes is not None
     low, high = district.homes.total_bounds[:2], district.homes.total_bounds[2:]
     random = np.random.default_rng(7)
-    standing = [f["id"] for f in desk.facilities(desk.plan)]
+    standing = [f["id"] for f in model.facilities(model.plan)]
     for step in range(2):
         if standing:
-            desk.move(standing[step % len(standing)], random.uniform(low, high).tolist())
-            desk.close(standing[-1 - step % len(standing)])
-        desk.add(desk.rule.kinds[0], random.uniform(low, high).tolist())
-        check_against_coverage(desk, district)
+            model.move(standing[step % len(standing)], random.uniform(low, high).tolist())
+            model.close(standing[-1 - step % len(standing)])
+        model.add(model.rule.kinds[0], random.uniform(low, high).tolist())
+        check_against_coverage(model, district)
 
 
 def test_a_straight_radius_is_counted_alike(district: xh.District) -> None:
     from dataclasses import replace
 
-    desk = LiveModel(district)
-    desk.ask("clinic_station")
-    rule = replace(desk.rule, method="buffer", metres=500.0)
-    desk.rule = rule
-    desk.move("clinic_station-01", desk.facilities(desk.plan)[1]["from"])
-    check_against_coverage(desk, district)
+    model = LiveModel(district)
+    model.ask("clinic_station")
+    rule = replace(model.rule, method="buffer", metres=500.0)
+    model.rule = rule
+    model.move("clinic_station-01", model.facilities(model.plan)[1]["from"])
+    check_against_coverage(model, district)
 
 
-def test_compare_says_what_the_counters_say(district: xh.District, desk: LiveModel) -> None:
-    start = desk.facilities(desk.plan)[0]
-    desk.close(start["id"])
-    shown, _ = desk.state()
-    after = desk.scenario("plan", "方案").on(district)
-    rules = [desk.rule]
+def test_compare_says_what_the_counters_say(district: xh.District, model: LiveModel) -> None:
+    start = model.facilities(model.plan)[0]
+    model.close(start["id"])
+    shown, _ = state_of(model)
+    after = model.scenario("plan", "方案").on(district)
+    rules = [model.rule]
     change = xh.compare(
-        xh.coverage(district, rules=rules, profile=desk.walker), xh.coverage(after, rules=rules, profile=desk.walker)
-    ).loc[desk.rule.name]
+        xh.coverage(district, rules=rules, profile=model.walker), xh.coverage(after, rules=rules, profile=model.walker)
+    ).loc[model.rule.name]
     effects = shown["effects"]
     assert effects["gain"]["people"] - effects["lose"]["people"] == pytest.approx(change["people_served"])
     assert effects["lose"]["people"] > 0
@@ -116,41 +119,41 @@ def test_compare_says_what_the_counters_say(district: xh.District, desk: LiveMod
     assert shown["mark"] == "演示值（不作结论）"
 
 
-def test_a_drag_is_one_step_and_every_step_can_be_taken_back(desk: LiveModel) -> None:
-    start = desk.facilities(desk.plan)[0]
+def test_a_drag_is_one_step_and_every_step_can_be_taken_back(model: LiveModel) -> None:
+    start = model.facilities(model.plan)[0]
     x, y = start["from"]
-    before, _ = desk.state()
+    before, _ = state_of(model)
     for i in range(5):
-        desk.move(start["id"], [x + 50 * i, y], grip="one")
-    desk.move(start["id"], [x, y + 80], grip="two")
-    moved, _ = desk.state()
-    assert len(desk.past) == 2
+        model.move(start["id"], [x + 50 * i, y], grip="one")
+    model.move(start["id"], [x, y + 80], grip="two")
+    moved, _ = state_of(model)
+    assert len(model.past) == 2
     assert moved["changes"] == [{"id": start["id"], "name": start["name"], "what": "移动 80 米"}]
-    desk.step_back()
-    assert desk.plan["edits"][start["id"]]["xy"] == [round(x + 200, 2), round(y, 2)]
-    desk.step_back()
-    assert desk.state()[0] | {"redo": False} == before
-    desk.step_forward()
-    desk.step_forward()
-    assert desk.state()[0] == moved
-    desk.restore(start["id"])
-    assert not desk.plan["edits"]
-    new = desk.add("clinic_station", [x, y])
-    assert desk.add("clinic_station", [x, y]) != new
-    desk.close(new)
-    desk.reset()
-    assert desk.scenario("a", "b").edits == ()
+    model.step_back()
+    assert model.plan["edits"][start["id"]]["xy"] == [round(x + 200, 2), round(y, 2)]
+    model.step_back()
+    assert state_of(model)[0] | {"redo": False} == before
+    model.step_forward()
+    model.step_forward()
+    assert state_of(model)[0] == moved
+    model.restore(start["id"])
+    assert not model.plan["edits"]
+    new = model.add("clinic_station", [x, y])
+    assert model.add("clinic_station", [x, y]) != new
+    model.close(new)
+    model.reset()
+    assert model.scenario("a", "b").edits == ()
 
 
-def test_a_planned_facility_opens_where_it_is_put(desk: LiveModel) -> None:
-    planned = next(f for f in desk.facilities(desk.plan) if f["state"] == "planned")
+def test_a_planned_facility_opens_where_it_is_put(model: LiveModel) -> None:
+    planned = next(f for f in model.facilities(model.plan) if f["state"] == "planned")
     assert not planned["serves"]
-    desk.close(planned["id"])
-    assert [e.do for e in desk.scenario("a", "b").edits] == ["open_planned"]
-    desk.close(planned["id"])
-    assert desk.scenario("a", "b").edits == ()
-    desk.move(planned["id"], planned["from"])
-    assert [e.do for e in desk.scenario("a", "b").edits] == ["open_planned", "move_facility"]
+    model.close(planned["id"])
+    assert [e.do for e in model.scenario("a", "b").edits] == ["open_planned"]
+    model.close(planned["id"])
+    assert model.scenario("a", "b").edits == ()
+    model.move(planned["id"], planned["from"])
+    assert [e.do for e in model.scenario("a", "b").edits] == ["open_planned", "move_facility"]
 
 
 @pytest.mark.parametrize(
@@ -162,27 +165,27 @@ def test_a_planned_facility_opens_where_it_is_put(desk: LiveModel) -> None:
         ({"kind": "clinic_station", "minutes": float("nan")}, ValueError, "大于 0"),
     ],
 )
-def test_what_cannot_be_asked_is_named(desk: LiveModel, asked: dict[str, Any], error: type, named: str) -> None:
+def test_what_cannot_be_asked_is_named(model: LiveModel, asked: dict[str, Any], error: type, named: str) -> None:
     with pytest.raises(error, match=named):
-        desk.ask(**asked)
-    assert desk.kind == "clinic_station" and desk.walker.name == "elderly", "the old question stands"
+        model.ask(**asked)
+    assert model.kind == "clinic_station" and model.walker.name == "elderly", "the old question stands"
     with pytest.raises(xh.UnknownNameError, match="没有设施"):
-        desk.move("nobody", [0.0, 0.0])
+        model.move("nobody", [0.0, 0.0])
     for wrong in ([0.0], "ab", [float("inf"), 0.0], None):
         with pytest.raises(xh.ScenarioError, match="两个数"):
-            desk.add("clinic_station", wrong)  # type: ignore[arg-type]
-    assert not desk.past
+            model.add("clinic_station", wrong)  # type: ignore[arg-type]
+    assert not model.past
 
 
-def test_the_hand_is_followed_at_once(desk: LiveModel) -> None:
+def test_dragging_is_followed_at_once(model: LiveModel) -> None:
     """Measured 22 ms of processor time; other programs on the machine do not count."""
-    start = desk.facilities(desk.plan)[0]
+    start = model.facilities(model.plan)[0]
     x, y = start["from"]
     took = []
     for i in range(12):
         at = time.process_time()
-        desk.move(start["id"], [x + 17 * i, y + 11 * i], grip=1)
-        desk.state(start["id"])
+        model.move(start["id"], [x + 17 * i, y + 11 * i], grip=1)
+        state_of(model, start["id"])
         took.append(time.process_time() - at)
     assert np.median(took) < 0.15
 
@@ -207,14 +210,14 @@ def test_the_widget_speaks_with_the_page() -> None:
     widget = xh.live(xh.District.load(TOY), height=400)
     sent: list[tuple[dict[str, Any], list[bytes]]] = []
     widget.send = lambda content, buffers=None: sent.append((content, buffers))
-    kind = widget._desk.rule.kinds[0]
-    homes = list(widget._desk.homes.names)
+    kind = widget._model.rule.kinds[0]
+    homes = list(widget._model.homes.names)
     widget._heard(None, {"do": "show", "seq": 1, "view": "v"}, None)
     content, buffers = sent[-1]
     assert (content["seq"], content["view"], content["say"]) == (1, "v", "")
     json.dumps(content, allow_nan=False)
     assert len(buffers[0]) == 8 * len(homes)
-    spot = widget._desk.points.geometry.iloc[0]
+    spot = widget._model.points.geometry.iloc[0]
     widget._heard(None, {"do": "add", "kind": kind, "xy": [spot.x, spot.y], "seq": 2, "view": "v"}, None)
     added = sent[-1][0]["state"]["chosen"]
     assert [e.do for e in widget.scenario().edits] == ["open_facility"]
@@ -229,7 +232,7 @@ def test_the_widget_speaks_with_the_page() -> None:
     widget.undo()
     widget.redo()
     widget.reset()
-    widget.restore(str(widget._desk.frame.index[0]))
+    widget.restore(str(widget._model.frame.index[0]))
     assert widget.scenario().edits == () and len(sent) == 9
     widget.selected = [homes[0], homes[0]]
     assert widget.selected == [homes[0]]

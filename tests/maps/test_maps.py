@@ -20,21 +20,16 @@ import pandas as pd
 import pytest
 import shapely
 from branca.element import CssLink, JavascriptLink
+from poisoned import PAYLOADS, poisoned, two_covers
 
 import xinhe_geo as xh
+from xinhe_geo import maps
 from xinhe_geo.core.errors import UnknownNameError, XinheError
 from xinhe_geo.core.html import web_file
-from xinhe_geo.maps import html_map as maps
+from xinhe_geo.maps import html_map, scene_json
 from xinhe_geo.maps import style as _style
 from xinhe_geo.maps.scene import beside
 from xinhe_geo.maps.svg import _Column, _Hatches, write_groups
-
-PAYLOADS = (
-    "<img src=x onerror=window.pwned=1>",
-    "</script><script>window.pwned=2</script>",
-    "${window.pwned=3}`+(window.pwned=4)+`",
-    "\"'-->\u2028]]>&lt;{{7*7}}",
-)
 
 
 def page(m: maps.HouseMap) -> str:
@@ -54,7 +49,7 @@ def layer(content: dict[str, Any], name: str) -> dict[str, Any]:
     return next(x for x in content["layers"] if x["id"] == name)
 
 
-def everything(district: Any) -> dict[str, tuple[tuple[Any, ...], dict[str, Any]]]:
+def everything(district: fakes.MadeUpDistrict) -> dict[str, tuple[tuple[Any, ...], dict[str, Any]]]:
     """Return every way to call the two verbs."""
     cover, homes = fakes.cover(), district.layers["homes"]
     values = pd.Series(np.linspace(0, 1, len(homes)), index=homes.index, name="completeness").where(
@@ -325,7 +320,7 @@ def test_columns_may_be_missing() -> None:
     for name in d.layers:
         keep = [c for c in ("kind", "geometry") if c in d.layers[name].columns]
         d.layers[name] = d.layers[name][keep]
-    d.profiles = None
+    d.profiles = pd.DataFrame()
     cover = fakes.cover(("clinic15",))[["served"]]
     content = scene(page(maps.draw(d, cover)))
     assert content["themes"][0]["facts"][0]["big"] == "数据不足"
@@ -364,19 +359,6 @@ def test_coordinates_come_back() -> None:
     assert shapely.hausdorff_distance(drawn, truth) < 2e-6
 
 
-def poisoned(text: str) -> Any:
-    """Return the district with `text` in every field that is text, and in every table."""
-    d = fakes.district()
-    for name, frame in d.layers.items():
-        codes = {"kind", "state", "community", "home", "zone", "class", "basis", "facility"}
-        words = [c for c in frame.columns if c not in codes | {"geometry"} and frame[c].dtype.kind not in "if"]
-        d.layers[name] = frame.assign(**dict.fromkeys(words, text), note=text)
-    d.name = text
-    d.manifest = {**d.manifest, "credit": text, "made_by": text}
-    d.kinds = d.kinds.assign(label=text, label_en=text, colour=text, symbol=text)
-    return d
-
-
 @pytest.mark.parametrize("payload", PAYLOADS)
 def test_data_never_become_markup(payload: str) -> None:
     d = poisoned(payload)
@@ -396,8 +378,8 @@ def test_data_never_become_markup(payload: str) -> None:
     two = tuple(c.assign(facility=payload, kind=payload) for c in two_covers())
     others = [
         maps.walkers(d, "clinic15", covers=two),
-        maps.difference(d, later, "clinic15", covers=two),
-        maps.swipe(d, later, "clinic15", covers=two, sides=(payload, payload)),
+        maps.difference(maps.Comparison(d, later, two), "clinic15"),
+        maps.swipe(maps.Comparison(d, later, two), "clinic15", sides=(payload, payload)),
     ]
     for other in others:
         text = page(other)
@@ -440,11 +422,11 @@ def test_other_folium_elements_may_be_added_if_they_load_nothing() -> None:
     assert page(with_marker()) == page(with_marker()), "folium's random ids do not reach the file"
     m = maps.draw(fakes.district())
     folium.TileLayer("https://tile.example.org/{z}/{x}/{y}.png", attr="x").add_to(m)
-    with pytest.raises(maps.MissingAsset, match="example"):
+    with pytest.raises(html_map.MissingAsset, match="example"):
         page(m)
     m = maps.draw(fakes.district())
     m.get_root().header.add_child(JavascriptLink("https://cdn.example.org/x.js"), name="x")
-    with pytest.raises(maps.MissingAsset, match="断网"):
+    with pytest.raises(html_map.MissingAsset, match="断网"):
         page(m)
 
 
@@ -459,10 +441,10 @@ def test_everything_a_folium_map_asks_for_is_inlined_or_dropped() -> None:
 
 def test_a_large_file_is_packed_and_a_huge_one_warned_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     plain = page(maps.draw(fakes.district()))
-    monkeypatch.setattr(maps, "PACK_BYTES", 1000)
+    monkeypatch.setattr(scene_json, "PACK_BYTES", 1000)
     packed = page(maps.draw(fakes.district()))
     assert scene(packed) == scene(plain) and len(packed) < len(plain)
-    monkeypatch.setattr(maps, "LARGE_BYTES", 1000)
+    monkeypatch.setattr(html_map, "LARGE_BYTES", 1000)
     with pytest.warns(UserWarning, match="MB"):
         maps.draw(fakes.district()).save(tmp_path / "m.html")
 
@@ -505,7 +487,7 @@ def test_the_words_exist_in_both_languages() -> None:
         assert key in _style.wording("zh"), key
     script = web_file("maps/map.js")
     used = set(re.findall(r"\b(?:scene\.t|t)\.([a-z]\w+)", script))
-    assert used == set(maps._SCRIPT_WORDS)
+    assert used == set(scene_json.SCRIPT_WORDS)
 
 
 def test_our_own_files_name_no_address() -> None:
@@ -552,17 +534,6 @@ def test_the_map_says_the_same_numbers_as_the_tables(bundled: tuple[xh.District,
 # --- two walkers, before and after ------------------------------------------------------------------------------------
 
 
-def two_covers() -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return coverages of one rule: the second reaches h00 no longer, h70 newly, and half of h01."""
-    first = fakes.cover(("clinic15",))
-    first = first.assign(served=first["served"].fillna(0.0))
-    second = first.copy()
-    first.loc[("h70", "clinic15"), "served"], second.loc[("h70", "clinic15"), "served"] = 0.0, 1.0
-    first.loc[("h00", "clinic15"), "served"], second.loc[("h00", "clinic15"), "served"] = 1.0, 0.0
-    first.loc[("h01", "clinic15"), "served"], second.loc[("h01", "clinic15"), "served"] = 1.0, 0.5
-    return first, second
-
-
 def test_the_walkers_map_counts_people_60plus_whom_only_the_first_walker_serves() -> None:
     d = fakes.district()
     content = scene(page(maps.walkers(d, "clinic", covers=two_covers())))
@@ -587,7 +558,7 @@ def test_the_difference_map_adds_up_and_lists_what_changes() -> None:
     moved.loc["f0", "geometry"] = shapely.Point(fakes.X + 700, fakes.Y + 700)
     after.layers["facilities"] = pd.concat([moved, new])
     after.layers["homes"] = after.layers["homes"].drop(index="h74")
-    m = maps.difference(before, after, "clinic", covers=two_covers())
+    m = maps.difference(maps.Comparison(before, after, two_covers()), "clinic")
     content = scene(page(m))
     theme = content["themes"][0]
     homes = list(after.layers["homes"].index)
@@ -604,26 +575,26 @@ def test_the_difference_map_adds_up_and_lists_what_changes() -> None:
     }
     assert len(layer(content, "gone")["g"]) == 1
     assert ET.fromstring(m.picture()) is not None
-    assert page(m) == page(maps.difference(before, after, "clinic", covers=two_covers()))
+    assert page(m) == page(maps.difference(maps.Comparison(before, after, two_covers()), "clinic"))
 
 
 def test_the_difference_of_communities_counts_those_that_get_one() -> None:
     before, after = fakes.district(), fakes.district()
     after.layers["facilities"] = after.layers["facilities"].assign(state="open")
-    theme = scene(page(maps.difference(before, after, "canteen1")))["themes"][0]
+    theme = scene(page(maps.difference(maps.Comparison(before, after), "canteen1")))["themes"][0]
     assert theme["facts"][0]["big"] == "+1" and theme["modes"][0]["counts"] == [1, 0, 1, 0]
 
 
 def test_the_swipe_map_carries_what_is_the_same_once() -> None:
     before, after = fakes.district(), fakes.district()
     after.layers["facilities"] = after.layers["facilities"].drop(index="f1")
-    text = page(maps.swipe(before, after, "clinic15", covers=two_covers()))
+    text = page(maps.swipe(maps.Comparison(before, after, two_covers()), "clinic15"))
     content = scene(text)
     other = [x for x in content["past"]["layers"] if not isinstance(x, str)]
     assert [x["id"] for x in other] == ["k-clinic"] and content["past"]["labels"] is not None
     assert content["sides"] == ["现状", "方案"]
     assert content["past"]["themes"][0]["facts"] != content["themes"][0]["facts"]
-    assert scene(page(maps.swipe(before, before)))["past"]["labels"] is None
+    assert scene(page(maps.swipe(maps.Comparison(before, before))))["past"]["labels"] is None
 
 
 # --- online tiles -----------------------------------------------------------------------------------------------------
@@ -635,7 +606,7 @@ def test_online_tiles_only_when_asked_and_only_from_their_host() -> None:
     text = page(maps.draw(fakes.district(), tiles="tianditu", key="0123456789abcdef"))
     policy = re.search(r'Content-Security-Policy" content="([^"]*)"', text)
     assert policy is not None
-    assert policy.group(1) == maps.POLICY.replace("img-src ", "img-src https://t0.tianditu.gov.cn ")
+    assert policy.group(1) == html_map.POLICY.replace("img-src ", "img-src https://t0.tianditu.gov.cn ")
     addresses = scene(text)["tiles"]["addresses"]
     assert all(a.startswith("https://t0.tianditu.gov.cn/") and a.endswith("tk=0123456789abcdef") for a in addresses)
     assert "天地图" in text.split('<script id="xh-data"')[0]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-import importlib.util
+import ast
+import importlib
 import sys
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -20,7 +22,8 @@ from scipy.sparse.csgraph import dijkstra
 
 from xinhe_geo import network
 from xinhe_geo.core.models import Profile
-from xinhe_geo.network import kernel as _kernel
+from xinhe_geo.network import arrays, kernel, kernel_doors, kernel_lines, kernel_search
+from xinhe_geo.network.arrays import Arcs, Field, Notes, Search, Seeds
 from xinhe_geo.network.walk_network import WalkNetwork
 
 SEEDS = st.integers(0, 10**6)
@@ -39,37 +42,31 @@ def graph(seed: int, *, whole: bool, arcs: int = 40) -> tuple[np.ndarray, np.nda
     return indptr, head[order].astype(np.int32), cost[order]
 
 
-def spread(kernel: ModuleType, net: tuple[np.ndarray, ...], seeds: list[tuple[int, float, int]], **more: Any) -> Any:
+def arcs_of(net: tuple[np.ndarray, ...]) -> Arcs:
     indptr, adj, weight = net
+    return Arcs(indptr, adj, np.zeros(len(adj), np.int32), weight.copy(), weight)
+
+
+def seeds_of(seeds: list[tuple[int, float, int]]) -> Seeds:
+    node, cost, label = (np.array([seed[i] for seed in seeds]) for i in range(3))
+    return Seeds(node.astype(np.int32), cost.astype(float), label.astype(np.int32), cost.astype(float))
+
+
+def spread(
+    loops: ModuleType, net: tuple[np.ndarray, ...], seeds: list[tuple[int, float, int]], **more: Any
+) -> tuple[Field, list[int], bool]:
+    """The field that a search leaves, the nodes it listed, and whether ways tied."""
+    indptr, _, weight = net
     nodes = len(indptr) - 1
     finite = weight[np.isfinite(weight)]
     width = more.get("width", max(finite.mean() / 4 if len(finite) else 1.0, finite.max(initial=0) / 500) or 1.0)
     ring = int(finite.max(initial=0) / width) + 3
-    seeds = sorted(seeds, key=lambda seed: seed[1])
-    node, cost, label = (np.array([seed[i] for seed in seeds]) for i in range(3))
-    out = np.full(nodes, np.inf), np.full(nodes, -1, np.int32), np.zeros(0)
-    touched = np.empty(nodes, np.int32)
-    reached, tied = kernel.spread(
-        indptr,
-        adj,
-        weight,
-        weight.copy(),
-        more.get("bound", np.inf),
-        1e-6,
-        1 / width,
-        np.full(ring, -1, np.int64),
-        node.astype(np.int32),
-        cost.astype(float),
-        label.astype(np.int32),
-        cost.astype(float),
-        *out,
-        touched,
-        np.empty(0, np.uint8),
-        np.empty(0),
-        np.empty(0, np.int32),
-        np.empty(0),
-    )
-    return *out, sorted(touched[:reached].tolist()), tied
+    search = Search(more.get("bound", np.inf), 1e-6, 1 / width, np.full(ring, -1, np.int64))
+    field = Field(np.full(nodes, np.inf), np.full(nodes, -1, np.int32), np.zeros(0))
+    notes = Notes(np.empty(nodes, np.int32), np.empty(0, np.uint8), np.empty(0), np.empty(0, np.int32), np.empty(0))
+    by_cost = seeds_of(sorted(seeds, key=lambda seed: seed[1]))
+    reached, tied = loops.spread(arcs_of(net), search, by_cost, field, notes)
+    return field, sorted(notes.touched[:reached].tolist()), tied
 
 
 def random_seeds(seed: int, nodes: int, whole: bool) -> list[tuple[int, float, int]]:
@@ -101,7 +98,7 @@ def test_costs_against_scipy(seed: int, whole: bool, bounded: bool, width: float
     net = graph(seed, whole=whole)
     seeds = random_seeds(seed, len(net[0]) - 1, whole)
     bound = 90.0 if bounded else np.inf
-    cost, label, _, touched, _ = spread(_kernel, net, seeds, bound=bound, width=width)
+    (cost, label, _), touched, _ = spread(kernel_search, net, seeds, bound=bound, width=width)
     want = by_scipy(net, seeds)
     best = want.min(axis=0)
     best[best > bound] = np.inf
@@ -115,15 +112,14 @@ def test_costs_against_scipy(seed: int, whole: bool, bounded: bool, width: float
 def test_labels_are_the_first_of_those_that_tie(seed: int) -> None:
     net = graph(seed, whole=True)
     seeds = random_seeds(seed, len(net[0]) - 1, True)
-    cost, label, _, touched, tied = spread(_kernel, net, seeds)
+    field, touched, tied = spread(kernel_search, net, seeds)
+    cost, label, _ = field
     want = by_scipy(net, seeds)
     first = np.array([np.flatnonzero(want[:, node] <= cost[node] + 1e-6).min() for node in touched])
     if not tied:
         assert label[touched].tolist() == first.tolist()
-    by_label = sorted(seeds, key=lambda one: one[2])
-    arrays = [np.array([one[i] for one in by_label]) for i in range(3)]
-    node, begin, number = arrays[0].astype(np.int32), arrays[1].astype(float), arrays[2].astype(np.int32)
-    _kernel.settle_labels(*net, 1e-6, node, begin, number, cost, label)
+    by_label = seeds_of(sorted(seeds, key=lambda one: one[2]))
+    kernel_search.settle_labels(arcs_of(net), 1e-6, by_label, field)
     assert label[touched].tolist() == first.tolist()
 
 
@@ -137,15 +133,15 @@ def test_more_entries_than_arcs() -> None:
     order = np.argsort(tail, kind="stable")
     indptr = np.concatenate([[0], np.cumsum(np.bincount(tail))]).astype(np.int64)
     net = indptr, head[order].astype(np.int32), np.concatenate([w, w])[order]
-    cost, *_ = spread(_kernel, net, [(0, 0.0, 0)], width=1e9)
+    (cost, *_), *_ = spread(kernel_search, net, [(0, 0.0, 0)], width=1e9)
     np.testing.assert_allclose(cost, by_scipy(net, [(0, 0.0, 0)])[0])
 
 
 def test_nothing_is_sized_by_costs_or_limits() -> None:
     net = np.array([0, 1, 2], np.int64), np.array([1, 0], np.int32), np.array([1.0, 1.0])
-    cost, *_ = spread(_kernel, net, [(0, 0.0, 0), (1, 1e12, 1)], bound=1e15)
+    (cost, *_), *_ = spread(kernel_search, net, [(0, 0.0, 0), (1, 1e12, 1)], bound=1e15)
     assert cost.tolist() == [0.0, 1.0]
-    cost, *_ = spread(_kernel, net, [(1, 1e12, 1)], bound=1e15)
+    (cost, *_), *_ = spread(kernel_search, net, [(1, 1e12, 1)], bound=1e15)
     assert cost.tolist() == [1e12 + 1, 1e12]
 
 
@@ -164,7 +160,7 @@ def test_a_search_makes_room_for_as_many_ways_as_there_are(starts: int) -> None:
         metres[order],
     )
     seeds = [(int(node), float(node % 7), k) for k, node in enumerate(rng.choice(spokes + 1, starts, replace=False))]
-    cost, label, _, touched, _ = spread(_kernel, net, seeds)
+    (cost, label, _), touched, _ = spread(kernel_search, net, seeds)
     want = by_scipy(net, seeds)
     np.testing.assert_allclose(cost, want.min(axis=0), rtol=1e-13)
     np.testing.assert_allclose(want[label, np.arange(spokes + 1)], cost, rtol=0, atol=1e-6)
@@ -174,34 +170,40 @@ def test_a_search_makes_room_for_as_many_ways_as_there_are(starts: int) -> None:
 # --- without Numba ---------------------------------------------------------------------------------------------------
 
 
-def fresh(name: str) -> ModuleType:
-    """Import the kernel once more, under another name."""
-    spec = importlib.util.spec_from_file_location(name, _kernel.__file__)
-    assert spec is not None
-    assert spec.loader is not None
-    copy = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(copy)
-    return copy
+#: In the order in which they need each other.
+LOOPS = {"kernel": kernel, "kernel_search": kernel_search, "kernel_doors": kernel_doors, "kernel_lines": kernel_lines}
+
+
+def fresh() -> dict[str, ModuleType]:
+    """Import the compiled loops once more; everybody else keeps those that are there."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in LOOPS:
+            patch.delitem(sys.modules, f"xinhe_geo.network.{name}")
+            patch.setattr(network, name, None)
+        return {name: importlib.import_module(f"xinhe_geo.network.{name}") for name in LOOPS}
 
 
 @pytest.fixture(scope="module")
-def plain() -> ModuleType:
+def plain() -> dict[str, ModuleType]:
+    """The loops without Numba."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(sys.modules, "numba", None)
-        return fresh("kernel_without_numba")
+        return fresh()
 
 
 @given(seed=SEEDS, whole=st.booleans(), bounded=st.booleans())
 @settings(max_examples=40)
-def test_scipy_gives_the_same_costs_to_the_last_bit(plain: ModuleType, seed: int, whole: bool, bounded: bool) -> None:
-    assert _kernel.HAVE_NUMBA
-    assert not plain.HAVE_NUMBA
+def test_scipy_gives_the_same_costs_to_the_last_bit(
+    plain: dict[str, ModuleType], seed: int, whole: bool, bounded: bool
+) -> None:
+    assert kernel.HAVE_NUMBA
+    assert not plain["kernel"].HAVE_NUMBA
     net = graph(seed, whole=whole)
     seeds = random_seeds(seed, len(net[0]) - 1, whole)
     bound = 90.0 if bounded else np.inf
-    fast, slow = (spread(kernel, net, seeds, bound=bound) for kernel in (_kernel, plain))
-    np.testing.assert_array_equal(fast[0], slow[0])
-    assert fast[3] == slow[3]
+    fast, slow = (spread(loops, net, seeds, bound=bound) for loops in (kernel_search, plain["kernel_search"]))
+    np.testing.assert_array_equal(fast[0].cost, slow[0].cost)
+    assert fast[1] == slow[1]
 
 
 def everything(net: WalkNetwork, places: gpd.GeoSeries, profile: Profile) -> list[pd.DataFrame]:
@@ -232,12 +234,13 @@ def block(seed: int) -> tuple[gpd.GeoDataFrame, gpd.GeoSeries]:
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("profile", [Profile("a", "a", 1.0), Profile("w", "w", 0.7, steps=False)])
 def test_the_network_without_numba_gives_the_same_answers(
-    plain: ModuleType, seed: int, profile: Profile, monkeypatch: pytest.MonkeyPatch
+    plain: dict[str, ModuleType], seed: int, profile: Profile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     streets, places = block(seed)
     fast = everything(WalkNetwork.from_streets(streets), places, profile)
-    monkeypatch.setitem(sys.modules, "xinhe_geo.network.kernel", plain)
-    monkeypatch.setattr(network, "kernel", plain)
+    for name, loops in plain.items():
+        monkeypatch.setitem(sys.modules, f"xinhe_geo.network.{name}", loops)
+        monkeypatch.setattr(network, name, loops)
     slow = everything(WalkNetwork.from_streets(streets), places, profile)
     for one, two in zip(fast, slow, strict=True):
         pd.testing.assert_frame_equal(one, two, check_exact=True)
@@ -253,8 +256,45 @@ def test_a_folder_that_cannot_be_written_costs_only_time(monkeypatch: pytest.Mon
         return real(*args, **options)
 
     monkeypatch.setattr(numba, "njit", refuse)
-    copy = fresh("kernel_without_cache")
+    copy = fresh()["kernel_lines"]
     assert {"nogil": True} in asked
     out = np.empty(3)
     copy.running_sums(np.ones(3), np.array([0, 3]), out)
     assert out.tolist() == [0.0, 1.0, 2.0]
+
+
+# --- what Numba keeps on disk -----------------------------------------------------------------------------------------
+
+
+def test_the_order_of_fields_stays() -> None:
+    """Numba does not see that a tuple's fields changed places, and would go on with what it compiled: rename the tuple."""
+    fields = {
+        "Arcs": "indptr adj edge metres cost",
+        "Edges": "u v metres cost rate",
+        "Lines": "off xy cum",
+        "Search": "bound same per_unit heads",
+        "Terms": "unit waits bound same",
+        "Weights": "arcs edges unit same waits per_unit ring",
+        "Spots": "edge at access",
+        "Doors": "place edge at access",
+        "EdgeDoors": "first following doors",
+        "SortedDoors": "off at access place places",
+        "Ends": "u v to_u to_v",
+        "Asked": "spots ends near",
+        "Seeds": "node cost place metres",
+        "Sources": "first seed_off seeds door_off doors",
+        "Field": "cost label metres",
+        "Finished": "field rank names doors",
+        "Answers": "cost metres target missing",
+        "Scratch": "cost label touched",
+        "Notes": "touched mark cost label metres",
+    }
+    assert {name: " ".join(getattr(arrays, name)._fields) for name in fields} == fields
+
+
+def test_loops_that_call_each_other_are_in_one_file() -> None:
+    """Numba compiles what a loop calls into it, and keeps that until the loop's own file changes."""
+    for name in set(LOOPS) - {"kernel"}:
+        tree = ast.parse(Path(LOOPS[name].__file__ or "").read_text("utf-8"))
+        taken = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.level}
+        assert taken <= {"arrays", "kernel"}, name

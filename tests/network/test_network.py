@@ -1499,7 +1499,7 @@ def test_doors_of_another_network_are_refused(toy: WalkNetwork) -> None:
 
 # --- real places -----------------------------------------------------------------------------------------------------
 
-#: The filter that the counts in places/README.md were made with.
+#: The filter that the counts expected here were made with.
 NEVER = "motorway motorway_link trunk trunk_link construction proposed raceway bus_guideway platform corridor elevator"
 README_FILTER = {
     "rule": [

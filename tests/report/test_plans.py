@@ -34,14 +34,13 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_a_comparison_is_written(folder: Path, tmp_path: Path) -> None:
     district = xh.District.load(folder)
-    after, name = state_of(district, "close")
-    before, now = state_of(district, None)
+    after, before = state_of(district, "close"), state_of(district, None)
     out = tmp_path / "out"
-    table = write_comparison(before, after, out, names=(now, name))
+    table = write_comparison(before, after, out)
     page = (out / "compare.html").read_text("utf-8")
     assert "<b>开" not in page and "&lt;b&gt;开&amp;关" in page
     assert not re.search(r'(?:src|href)="(?:https?:)?//', page)
-    counted = effects(before, after)
+    counted = effects(before.district, after.district)
     lost = float(counted["people_lose"].max())
     assert lost > 0 and float(table["受影响居民（人）"].max()) == pytest.approx(lost)
     book = openpyxl.load_workbook(out / "方案比较.xlsx")
@@ -49,7 +48,7 @@ def test_a_comparison_is_written(folder: Path, tmp_path: Path) -> None:
     links = re.findall(r'href="(maps/[^"]+)"', page)
     assert links and all((out / link).is_file() for link in links)
     first = (out / "方案比较.xlsx").read_bytes()
-    write_comparison(before, after, out, names=(now, name))
+    write_comparison(before, after, out)
     assert (out / "方案比较.xlsx").read_bytes() == first
 
 

@@ -53,7 +53,7 @@ def test_a_text_breaks_where_it_must_and_not_before() -> None:
 def test_what_the_typeface_lacks_becomes_a_box_without_a_warning(tmp_path: Path) -> None:
     assert _paper.legible("新\n河\u200b𠮷🏥") == "新 河 □□"
     page = _paper.Paper(60, 40, 300)
-    page.words(10, 20, "50$ 到 60$ 🏥", 12, bold=True, halo="#ffffff")
+    page.words(10, 20, "50$ 到 60$ 🏥", _paper.Lettering(12, bold=True, halo="#ffffff"))
     (tmp_path / "a.pdf").write_bytes(_paper.pdf_bytes([page], "x"))
     assert text_of(tmp_path / "a.pdf") == "50$到60$□"
 
@@ -71,7 +71,7 @@ def test_hatching_stays_inside_and_lies_on_one_grid() -> None:
 
 def test_the_scale_is_round_and_the_bar_as_long_as_it_says() -> None:
     page = _paper.Paper(420, 297, 1600)
-    ground = _carto.Ground(page, _carto.Frame(20, 90, 1000, 900), "EPSG:4548", (550_000, 4_320_000, 555_000, 4_324_000))
+    ground = _carto.Ground(page, _paper.Frame(20, 90, 1000, 900), "EPSG:4548", (550_000, 4_320_000, 555_000, 4_324_000))
     # 5 km and 3 % on either side on 1000 of 1600 units of 420 mm: 5300 m on 262.5 mm, 1:20,190; the next round one
     assert ground.denominator == 25_000
     (x0, _), (x1, _) = ground.on_page(np.array([[551_000.0, 4_321_000.0], [552_000.0, 4_321_000.0]]))
@@ -80,7 +80,7 @@ def test_the_scale_is_round_and_the_bar_as_long_as_it_says() -> None:
 
 def test_room_is_given_once() -> None:
     page = _paper.Paper(420, 297, 1600)
-    ground = _carto.Ground(page, _carto.Frame(0, 0, 1000, 900), "EPSG:4548", (0, 4_320_000, 5_000, 4_324_000))
+    ground = _carto.Ground(page, _paper.Frame(0, 0, 1000, 900), "EPSG:4548", (0, 4_320_000, 5_000, 4_324_000))
     assert ground.free([(100, 100, 140, 120)])
     ground.take((100, 100, 140, 120))
     assert not ground.free([(139, 110, 160, 130)])
@@ -286,7 +286,7 @@ def test_the_bundled_district_opens_in_a_reader(tmp_path: Path) -> None:
 
 
 def test_the_atlas_has_a_sheet_per_community(toy: xh.District, tmp_path: Path) -> None:
-    written = _atlas.atlas(toy, tmp_path, size="A4")
+    written = _atlas.atlas(toy, tmp_path, form=_atlas.Format("A4"))
     assert written == [tmp_path / "图册.pdf"]
     pages = [re.sub(r"\s", "", page.extract_text()) for page in pypdf.PdfReader(written[0]).pages]
     for name in toy.communities["name"]:

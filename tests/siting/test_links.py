@@ -13,7 +13,7 @@ import xinhe_geo as xh
 from xinhe_geo.access.effects import effects
 from xinhe_geo.core.errors import SitingError, UnknownNameError
 from xinhe_geo.district.scenario import Scenario
-from xinhe_geo.siting.links import fixes, links, links_plan
+from xinhe_geo.siting.links import Openings, fixes, links, links_plan
 from xinhe_geo.siting.pairs import link_pairs, pairs_plan
 
 TOY = Path(__file__).parents[1] / "toy"
@@ -39,7 +39,7 @@ def test_a_second_bridge_by_hand(toy: xh.District) -> None:
     """B to F1 straight over at x = 150: 50 + 100 + 50 + 200 + 10 = 410; slantwise 50 + 111.8 + 200 + 10 = 371.8: inside."""
     lines = [shapely.LineString(at((150, 300), (150, 200))), shapely.LineString(at((150, 300), (200, 200)))]
     given = gpd.GeoSeries(lines, crs=toy.crs)
-    found = links(toy, "near", candidates=given, n=5)
+    found = links(toy, "near", openings=Openings(given), n=5)
     best = found.iloc[0]
     assert best["geometry"].equals(lines[1])
     people = float(toy.homes.loc["B", "people"])
@@ -53,7 +53,7 @@ def test_a_second_bridge_by_hand(toy: xh.District) -> None:
 
 def test_gates_in_walls(toy: xh.District) -> None:
     """Every gate that is proposed lies on the wall of its home, and the closed one of the data is among the tries."""
-    found = links(toy, "near", kinds=["gate"], n=9)
+    found = links(toy, "near", openings=Openings(kinds=["gate"]), n=9)
     homes = toy.homes.geometry
     for row in found.itertuples():
         assert shapely.boundary(homes[row.home]).distance(row.geometry) < 1.0
@@ -71,9 +71,9 @@ def test_refusals_say_what_else(toy: xh.District) -> None:
     with pytest.raises(UnknownNameError, match="people_60plus"):
         links(toy, "near", weight="elderly")
     with pytest.raises(SitingError, match="坐标系"):
-        links(toy, "near", candidates=gpd.GeoSeries([shapely.Point(0, 0)]))
+        links(toy, "near", openings=Openings(gpd.GeoSeries([shapely.Point(0, 0)])))
     with pytest.raises(UnknownNameError, match="bridge"):
-        links(toy, "near", kinds=["brigde"])
+        links(toy, "near", openings=Openings(kinds=["brigde"]))
 
 
 def test_why_a_home_is_outside_and_what_would_help(toy: xh.District) -> None:
@@ -111,10 +111,10 @@ def test_every_pair_is_what_both_edits_give(toy: xh.District) -> None:
         shapely.LineString(at((60, 300), (60, 200))),
     ]
     given = gpd.GeoSeries([*lines, shapely.Point(500_180, 4_320_350)], crs=toy.crs)
-    pairs = link_pairs(toy, "near", candidates=given, n=20)
+    pairs = link_pairs(toy, "near", openings=Openings(given), n=20)
     assert len(pairs) >= 3 and pairs["people_gained"].is_monotonic_decreasing
     assert pairs["estimated"].to_numpy() == pytest.approx(pairs["people_gained"].to_numpy())
-    single = links(toy, "near", candidates=given, n=1)["people_gained"].iloc[0]
+    single = links(toy, "near", openings=Openings(given), n=1)["people_gained"].iloc[0]
     assert pairs["people_gained"].iloc[0] >= single - 1e-9
     assert pairs["with_best"].any()
     for row in pairs.itertuples():
@@ -130,8 +130,8 @@ def test_two_halves_that_only_help_together(toy: xh.District) -> None:
     """A bridge at x = 150: 410 m for B. From (170, 200) to (205, 0) in 203 m: nobody's way, but with it 50 + 100 + 20 + 203 + 5 + 10."""
     halves = [shapely.LineString(at((150, 300), (150, 200))), shapely.LineString(at((170, 200), (205, 0)))]
     given = gpd.GeoSeries(halves, crs=toy.crs)
-    alone = links(toy, "near", candidates=given, n=2)
-    both = link_pairs(toy, "near", candidates=given)
+    alone = links(toy, "near", openings=Openings(given), n=2)
+    both = link_pairs(toy, "near", openings=Openings(given))
     people = float(toy.homes.loc["B", "people"])
     assert alone["people_gained"].max() == 0
     assert both["people_gained"].iloc[0] == pytest.approx(people) == pytest.approx(both["estimated"].iloc[0])

@@ -33,10 +33,12 @@ from xinhe_geo.access.entrances import facility_entrances, home_entrances, home_
 from xinhe_geo.core.errors import SitingError
 from xinhe_geo.report.pages.siting import write_choice, write_links
 from xinhe_geo.siting.candidates import candidate_sites
+from xinhe_geo.siting.links import links
 from xinhe_geo.siting.median import Purse, affordable, narrowed
 from xinhe_geo.siting.models import assign, solve
-from xinhe_geo.siting.sites import judged_by, phases, sites, sites_plan
-from xinhe_geo.siting.task import Siting
+from xinhe_geo.siting.pairs import link_pairs
+from xinhe_geo.siting.sites import Phase, Wanted, judged_by, phases, sites, sites_plan
+from xinhe_geo.siting.task import Sites, Siting
 
 TOY = Path(__file__).parents[1] / "toy"
 YARDSTICKS = Path(__file__).parents[2] / "../shared/yardsticks"
@@ -240,9 +242,9 @@ def test_spacing_by_brute_force(case: tuple[pd.DataFrame, pd.Series, int], apart
     siting = Siting(limit=6, spacing_m=apart, plans=1)
     if not plans:
         with pytest.raises(SitingError, match=r"相距|选不出"):
-            solve(costs, weights, n, siting=siting, site_distances=distances)
+            solve(costs, weights, n, siting=siting, sites=Sites(metres=distances))
         return
-    found = solve(costs, weights, n, siting=siting, site_distances=distances).loc[1]
+    found = solve(costs, weights, n, siting=siting, sites=Sites(metres=distances)).loc[1]
     assert tuple(sorted(found["sites"])) in plans
     assert found["objective"] == pytest.approx(max(value_of("mclp", c, costs, weights, 6) for c in plans))
 
@@ -333,7 +335,7 @@ def test_plans_apart_from_each_other() -> None:
     distances = table({("X", "X2"): 20, ("X", "Z"): 500, ("X2", "Z"): 480})
     every = solve(costs, weights, 1, siting=Siting(within=0.02))
     assert every["sites"].tolist() == [("X",), ("X2",), ("Z",)]
-    apart = solve(costs, weights, 1, siting=Siting(within=0.02, apart_m=50), site_distances=distances)
+    apart = solve(costs, weights, 1, siting=Siting(within=0.02, apart_m=50), sites=Sites(metres=distances))
     assert apart["sites"].tolist() == [("X",), ("Z",)]
 
 
@@ -391,7 +393,7 @@ def test_wrong_questions_are_refused() -> None:
         solve(costs, pd.Series([1.0, 2.0], index=["a", "a"]), 1)
     with pytest.raises(SitingError, match="权重"):
         solve(costs, pd.Series({"a": -1.0}), 1)
-    with pytest.raises(SitingError, match="site_distances"):
+    with pytest.raises(SitingError, match=r"Sites\.metres"):
         solve(costs, None, 1, siting=Siting(spacing_m=5))
 
 
@@ -662,24 +664,18 @@ def test_a_promise_to_communities_is_walked_by_the_distance_models(toy: xh.Distr
 
 def test_phases_build_on_each_other(toy: xh.District) -> None:
     spots, asked = shift(SPOTS), Siting(limit=3.0)
-    staged = phases(toy, "clinic_station", [1, 1], candidates=spots, siting=asked)
+    staged = phases(toy, Wanted("clinic_station", spots, asked), [Phase(1), Phase(1)])
     assert list(staged.index.get_level_values("phase")) == [1, 2]
     first = sites(toy, "clinic_station", 1, candidates=spots, siting=asked)
     assert staged.index.get_level_values("site")[0] == first.index[0]
     assert staged["share_before"].iloc[1] == pytest.approx(first["share_after"].iloc[0])
     both = sites(toy, "clinic_station", 2, candidates=spots, siting=asked)
     assert staged["people_gained"].sum() <= both["people_gained"].sum() + 1e-9
-    paid = phases(
-        toy,
-        "clinic_station",
-        [None, None],
-        budgets=[10.0, 25.0],
-        candidates=spots,
-        siting=Siting(limit=3.0, costs=10.0),
-    )
+    asked = Siting(limit=3.0, costs=10.0)
+    paid = phases(toy, Wanted("clinic_station", spots, asked), [Phase(None, 10.0), Phase(None, 25.0)])
     assert paid.groupby(level="phase").size().le(pd.Series({1: 1, 2: 2})).all()
-    with pytest.raises(SitingError, match="2 个预算"):
-        phases(toy, "clinic_station", [1, 1], budgets=[1.0])
+    with pytest.raises(SitingError, match="至少要有一期"):
+        phases(toy, Wanted("clinic_station"), [])
 
 
 def test_a_district_refuses_what_is_not_known(toy: xh.District) -> None:
@@ -958,7 +954,8 @@ def test_the_page_of_sites_and_that_of_links(toy: xh.District, tmp_path: Path) -
     assert not re.search(r'(?:src|href)="(?:https?:)?//', page)
     for link in re.findall(r'href="([^"#]+)"', page):
         assert (tmp_path / link).is_file(), link
-    ranked = write_links(toy, "clinic_station", tmp_path, n=3)
+    ranked = links(toy, "clinic_station", n=3)
+    write_links(toy, "clinic_station", ranked, link_pairs(toy, "clinic_station"), tmp_path)
     page = (tmp_path / "links-plan_clinic_15.html").read_text("utf-8")
     assert all(text in page for text in ranked["text"]) and "怎样才够得着" in page
     brief = (tmp_path / "index.html").read_text("utf-8")

@@ -1,7 +1,7 @@
 """
 The bones of the district: barriers, named roads, the warped street grid.
 
-No official geometry of the district is public. The bones follow what is known in words (places.md sections 3, 5 and 7:
+No official geometry of the district is public. The bones follow what is known in words (the
 extents of neighbours, the four roads around 四季风情, 新城区 north of the expressway, the station) and a few real
 roads from OpenStreetMap; everything between them is drawn. Both street families are gently warped grids, so streets run
 beside the railway in the south and turn towards the expressway in the north.

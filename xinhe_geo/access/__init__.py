@@ -1,7 +1,7 @@
 """Who can walk to what: entrances, the origin-destination table, isochrones, coverage, gaps, headlines, capacity."""
 
 from .audit import SEVERITIES, audit, rests_on
-from .capacity import COUNT, decay_of, sizes, within_capacity
+from .capacity import COUNT, Need, decay_of, sizes, within_capacity
 from .coverage import compare, completeness, coverage, home_facts, is_surveyed, presence, rules_of, summary
 from .effects import effects, home_changes, sharing
 from .entrances import facility_entrances, home_entrances, home_points, same_compound, walk_inside
@@ -24,6 +24,7 @@ __all__ = [
     "SEVERITIES",
     "SHARE_TOLERANCE",
     "TOLERANCE_MIN",
+    "Need",
     "audit",
     "basis_text",
     "compare",

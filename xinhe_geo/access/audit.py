@@ -228,10 +228,10 @@ def _near_misses(district: District, ends: gpd.GeoSeries, edges: gpd.GeoDataFram
 
 def _homes_and_network(district: District) -> Iterator[_Finding]:
     points = home_points(district)
-    doors = home_entrances(district)
+    entrances = home_entrances(district)
     edges = district.network.edges
     homes = pd.Index(points["home"].unique())
-    lost = homes.difference(pd.Index(doors["home"].unique()))
+    lost = homes.difference(pd.Index(entrances["home"].unique()))
     if len(lost):
         yield _Finding(
             say("路网"),
@@ -242,14 +242,14 @@ def _homes_and_network(district: District) -> Iterator[_Finding]:
             _people_of(district, lost),
             say("核对出入口的开闭状态，补画出入口"),
         )
-    if doors.empty:
+    if entrances.empty:
         return
-    first = doors.drop_duplicates("place")
+    first = entrances.drop_duplicates("place")
     public = edges[edges["home"].isna().to_numpy()]
     main = public.groupby("component")["length_m"].sum().idxmax()
     off = first[(edges["component"].reindex(first["edge"]).to_numpy() != main)]
     stranded = pd.Index(off["home"].unique()).difference(
-        doors["home"][edges["component"].reindex(doors["edge"]).to_numpy() == main]
+        entrances["home"][edges["component"].reindex(entrances["edge"]).to_numpy() == main]
     )
     if len(stranded):
         yield _Finding(

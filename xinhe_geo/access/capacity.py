@@ -13,6 +13,8 @@ are data (`decays.csv`): a table of zones, each with its outer limit and its wei
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import geopandas as gpd
 import numpy as np
@@ -141,16 +143,31 @@ def sizes(facilities: gpd.GeoDataFrame, field: str) -> pd.Series:
     return values
 
 
+class Need(NamedTuple):
+    """
+    What is enough, for whom, and how far they walk for it.
+
+    Attributes
+    ----------
+    norm, per
+        `norm` units of supply for every `per` people are enough.
+    decay
+        A distance decay of `decays.csv`; its last limit is how far anybody walks.
+    field
+        "count" (each place is one unit), or a numeric column of the facilities ("capacity", "floor_area_m2").
+    weight
+        Who needs it: a column of the homes ("people", "people_60plus", "households").
+    """
+
+    norm: float
+    per: float
+    decay: str
+    field: str = COUNT
+    weight: str = "people"
+
+
 def within_capacity(
-    district: District,
-    kinds: list[str],
-    *,
-    norm: float,
-    per: float,
-    decay: str,
-    field: str = COUNT,
-    profile: str | Profile = "adult",
-    weight: str = "people",
+    district: District, kinds: Sequence[str], need: Need, *, profile: str | Profile = "adult"
 ) -> pd.DataFrame:
     """
     Say how many people of each home have a place within reach, and how many find room in it.
@@ -159,16 +176,10 @@ def within_capacity(
     ----------
     kinds
         Kinds that serve the same need; their supply is added.
-    norm, per
-        What is enough: `norm` units of supply for every `per` people.
-    decay
-        A distance decay of `decays.csv`; its last limit is how far anybody walks.
-    field
-        "count" (each place is one unit), or a numeric column of the facilities ("capacity", "floor_area_m2").
+    need
+        What is enough, for whom.
     profile
         Who walks.
-    weight
-        Who needs it: a column of the homes ("people", "people_60plus", "households").
 
     Returns
     -------
@@ -189,14 +200,15 @@ def within_capacity(
     Computed at the points that stand for each home. Who lives outside the district is unknown: places they share look emptier
     than they are. More than the norm in one home does not make up for less in another.
     """
+    norm, per, weight = need.norm, need.per, need.weight
     if not (norm > 0 and per > 0 and math.isfinite(norm * per)):
         raise ValueError("应有数和每多少人都要大于 0")
-    zones, walker = decay_of(district, decay), district.profile(profile)
+    zones, walker = decay_of(district, need.decay), district.profile(profile)
     places = district.open_facilities
     homes, points = district.homes, home_points(district)
     if homes is None or places is None:
         raise ValueError("没有小区或设施图层")
-    offered = sizes(places[places["kind"].isin(kinds).to_numpy()], field)
+    offered = sizes(places[places["kind"].isin(kinds).to_numpy()], need.field)
     if offered.isna().any():
         raise ValueError(f"{len(offered)} 处中 {int(offered.isna().sum())} 处没有填规模")
     people = points["weight"] * points["home"].map(homes[weight].astype("float64"))

@@ -1,7 +1,7 @@
 """
-Who is served: shares per home and per any grouping, completeness, gaps and why.
+Who is served: shares per home and per any grouping, completeness, and two states side by side.
 
-Three methods stand beside each other and run between the same doors; every number carries its method, denominator,
+Three methods stand beside each other and run between the same entrances; every number carries its method, denominator,
 profile, year and basis. Unknown people are missing, never 0, and shares are taken over what is known.
 """
 
@@ -179,7 +179,7 @@ def _cover_kinds(
     """
     Return, rule by rule, its columns with one row per home; the rules ask for the same kinds and the same walker.
 
-    `tables` are the hinge over all facilities and over those inside. Rules that ask for the same differ in their limits alone.
+    `tables` are the origin-destination tables over all facilities and over those inside. Rules that ask for the same differ in their limits alone.
     """
     best = tables[0]
     homes, kinds = ground.homes, rules[0].kinds

@@ -1,18 +1,17 @@
 """
-The hinge table home x place x cost, and its picture.
+Where a walk begins and ends: the points of a home, its gates, the entrances of a facility.
 
-Doors come first. A home is a polygon inside a wall, stood for by evenly spread points; a point walks straight to each
+A home is a polygon inside a wall, stood for by evenly spread points; a point walks straight to each
 gate (inside the wall), then the street; where no gate is known, straight to the nearest street. A facility has entrances, or
 the gates of the compound it stands in, or the edge of its park, or the nearest street. Who lives around a facility walks to
-it without the street. Straight-line, street and time measures all run between these same doors, so a straight
+it without the street. Straight-line, street and time measures all run between these same entrances, so a straight
 line is never longer than a walk.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from functools import partial
-from typing import Any
 
 import geopandas as gpd
 import numpy as np
@@ -25,9 +24,9 @@ from ..district import District
 #: Spacing of the points that stand for a home, and their greatest number.
 POINT_SPACING_M = 50.0
 POINTS_AT_MOST = 64
-#: Spacing of the doors along the edge of a place without entrances, and how far its edge may lie from the street.
+#: Spacing of the entrances along the edge of a place without entrances, and how far its edge may lie from the street.
 EDGE_SPACING_M = 20.0
-EDGE_DOORS_AT_MOST = 200
+EDGE_ENTRANCES_AT_MOST = 200
 EDGE_TO_STREET_M = 30.0
 #: A gate may lie this far off its wall: drawn coordinates are no better.
 WALL_TOLERANCE_M = 0.6
@@ -38,7 +37,7 @@ ON_STREET_M = 0.6
 # --- homes -----------------------------------------------------------------------------------------------------------
 
 
-def _kept(district: District, key: Hashable, make: Callable[[], Any]) -> Any:
+def _kept(district: District, key: Hashable, make: Callable[[], pd.DataFrame]) -> pd.DataFrame:
     """Return a derived table of a district, made once; callers get a shallow copy (pandas copies on write)."""
     if key not in district.memo:
         district.memo[key] = make()
@@ -55,8 +54,7 @@ def home_points(district: District) -> gpd.GeoDataFrame:
         Index `point` (0..n-1, in the order of the homes); columns `home`, `weight` (share of the home, adds up to 1 per
         home), geometry in the district's CRS. About one point per 50 m x 50 m, at most 64; a point home is itself.
     """
-    points: gpd.GeoDataFrame = _kept(district, "home_points", lambda: _home_points(district))
-    return points
+    return _kept(district, "home_points", lambda: _home_points(district))
 
 
 def _home_points(district: District) -> gpd.GeoDataFrame:
@@ -97,12 +95,11 @@ def home_entrances(district: District) -> pd.DataFrame:
 
     Returns
     -------
-    doors
+    entrances
         Columns `place` (the point), `home`, `edge`, `at_m`, `access_m` (straight metres before the street), `gate_metres`
         (of these, to the gate), `gate_known`. A point without a way out has no row.
     """
-    doors: pd.DataFrame = _kept(district, "home_doors", lambda: _home_entrances(district, home_points(district)))
-    return doors
+    return _kept(district, "home_entrances", lambda: _home_entrances(district, home_points(district)))
 
 
 def _home_entrances(district: District, points: gpd.GeoDataFrame) -> pd.DataFrame:
@@ -115,14 +112,14 @@ def _home_entrances(district: District, points: gpd.GeoDataFrame) -> pd.DataFram
             known[str(home)] = rows.geometry[(rows["state"].fillna("open") == "open").to_numpy()]
     gated = points["home"].isin(known.keys())
     parts = [
-        _doors_through_gates(district, homes, points[gated], known),
-        _doors_without_gates(district, points[~gated]),
+        _through_gates(district, homes, points[gated], known),
+        _without_gates(district, points[~gated]),
     ]
-    doors = pd.concat([p for p in parts if not p.empty] or parts[:1], ignore_index=True)
-    return doors.sort_values(["place", "access_m"], kind="stable", ignore_index=True)
+    entrances = pd.concat([p for p in parts if not p.empty] or parts[:1], ignore_index=True)
+    return entrances.sort_values(["place", "access_m"], kind="stable", ignore_index=True)
 
 
-def _doors_through_gates(
+def _through_gates(
     district: District, homes: gpd.GeoDataFrame, points: gpd.GeoDataFrame, gates: dict[str, gpd.GeoSeries]
 ) -> pd.DataFrame:
     used = [home for home in points["home"].drop_duplicates() if len(gates[home])]
@@ -139,7 +136,7 @@ def _doors_through_gates(
         own.append(np.repeat(rows, len(foot)))
         gate.append(np.tile(foot, len(rows)))
     point, foot, metres = np.concatenate(own), np.concatenate(gate), np.concatenate(inside)
-    doors = pd.DataFrame(
+    entrances = pd.DataFrame(
         {
             "place": points.index.to_numpy()[point],
             "home": points["home"].to_numpy()[point],
@@ -150,17 +147,17 @@ def _doors_through_gates(
             "gate_known": True,
         }
     )
-    return doors[(doors["edge"] >= 0) & np.isfinite(doors["access_m"])]
+    return entrances[(entrances["edge"] >= 0) & np.isfinite(entrances["access_m"])]
 
 
-def _doors_without_gates(district: District, points: gpd.GeoDataFrame) -> pd.DataFrame:
+def _without_gates(district: District, points: gpd.GeoDataFrame) -> pd.DataFrame:
     """Points of homes whose gates are not known walk straight to the nearest street they can reach."""
     if points.empty:
         return pd.DataFrame(columns=["place", "home", "edge", "at_m", "access_m", "gate_metres", "gate_known"])
     feet = district.network.attach(
         points.geometry, barriers=_barriers(district), home=pd.Series(points["home"].to_numpy(), index=points.index)
     )
-    doors = pd.DataFrame(
+    entrances = pd.DataFrame(
         {
             "place": np.asarray(points.index),
             "home": points["home"].to_numpy(),
@@ -171,7 +168,7 @@ def _doors_without_gates(district: District, points: gpd.GeoDataFrame) -> pd.Dat
             "gate_known": False,
         }
     )
-    return doors[doors["edge"] >= 0]
+    return entrances[entrances["edge"] >= 0]
 
 
 def _barriers(district: District) -> gpd.GeoSeries | None:
@@ -179,23 +176,27 @@ def _barriers(district: District) -> gpd.GeoSeries | None:
     return None if barriers is None or barriers.empty else barriers.geometry
 
 
-def walk_inside(area: shapely.Geometry, points: Any, gates: Any) -> np.ndarray:
+def walk_inside(
+    area: shapely.Geometry,
+    points: Sequence[shapely.Geometry] | np.ndarray,
+    gates: Sequence[shapely.Geometry] | np.ndarray,
+) -> np.ndarray:
     """
     Return metres from each of the points to each of the gates without leaving `area`, shape (points, gates).
 
     Straight where the line stays inside; else around the corners of the wall (shortest path over mutually visible corners,
     which is the shortest path in a polygon). `inf` where the wall has no way through.
     """
-    points, gates = np.asarray(points, dtype=object), np.asarray(gates, dtype=object)
+    starts, ends = np.asarray(points, dtype=object), np.asarray(gates, dtype=object)
     if area.area == 0:
-        return np.asarray(shapely.distance(points[:, None], gates[None, :]), dtype=float)
+        return np.asarray(shapely.distance(starts[:, None], ends[None, :]), dtype=float)
     room = shapely.buffer(area, WALL_TOLERANCE_M, join_style="mitre")
     shapely.prepare(room)
-    straight = shapely.linestrings(_pairs_of_coordinates(points, gates))
+    straight = shapely.linestrings(_pairs_of_coordinates(starts, ends))
     metres = shapely.length(straight)
     hidden = ~shapely.covers(room, straight)
     if hidden.any():
-        metres = np.where(hidden, _around_corners(area, room, points, gates), metres)
+        metres = np.where(hidden, _around_corners(area, room, starts, ends), metres)
     return np.asarray(metres, dtype=float)
 
 
@@ -222,35 +223,35 @@ def _around_corners(
 
 def facility_entrances(district: District, facilities: gpd.GeoDataFrame) -> pd.DataFrame:
     """
-    Return every door of every facility.
+    Return every entrance of every facility.
 
     Returns
     -------
-    doors
-        Columns `place` (facility), `edge`, `at_m`, `access_m`, `x`, `y` (the door itself, for straight lines), `inside`
+    entrances
+        Columns `place` (facility), `edge`, `at_m`, `access_m`, `x`, `y` (the entrance itself, for straight lines), `inside`
         (the home it stands in, whose residents walk to it without the street). `edge` is -1 where no street can be reached.
     """
-    entrances = district.entrances
+    drawn = district.entrances
     with_entrance = facilities.index[:0]
     parts = []
-    if entrances is not None:
-        own = entrances[entrances["facility"].isin(facilities.index)]
+    if drawn is not None:
+        own = drawn[drawn["facility"].isin(facilities.index)]
         with_entrance = pd.Index(own["facility"].unique())
-        parts.append(_street_doors(district, own.set_index("facility").geometry))
+        parts.append(_street_entrances(district, own.set_index("facility").geometry))
     rest = facilities[~facilities.index.isin(with_entrance)]
     is_point = (rest.geom_type == "Point").to_numpy()
-    parts.append(_edge_doors(district, rest[~is_point]))
+    parts.append(_edge_entrances(district, rest[~is_point]))
     spots = rest[is_point]
     compound = _compound_of(district, spots)
     walled = compound.notna().to_numpy()
-    open_doors = _street_doors(district, spots.geometry[~walled])
-    parts.append(open_doors.assign(inside=_ungated_home_of(district, spots[~walled]).array))
-    parts.append(_gate_doors(district, spots.geometry[walled], compound[walled]))
-    doors = pd.concat([p for p in parts if not p.empty] or parts[:1], ignore_index=True)
-    return doors.sort_values(["place", "access_m"], kind="stable", ignore_index=True)
+    unwalled = _street_entrances(district, spots.geometry[~walled])
+    parts.append(unwalled.assign(inside=_ungated_home_of(district, spots[~walled]).array))
+    parts.append(_gate_entrances(district, spots.geometry[walled], compound[walled]))
+    entrances = pd.concat([p for p in parts if not p.empty] or parts[:1], ignore_index=True)
+    return entrances.sort_values(["place", "access_m"], kind="stable", ignore_index=True)
 
 
-def _street_doors(district: District, points: gpd.GeoSeries) -> pd.DataFrame:
+def _street_entrances(district: District, points: gpd.GeoSeries) -> pd.DataFrame:
     feet = district.network.attach(points, barriers=_barriers(district))
     xy = shapely.get_coordinates(np.asarray(points.array))
     return pd.DataFrame(
@@ -266,20 +267,20 @@ def _street_doors(district: District, points: gpd.GeoSeries) -> pd.DataFrame:
     )
 
 
-def _edge_doors(district: District, areas: gpd.GeoDataFrame) -> pd.DataFrame:
+def _edge_entrances(district: District, areas: gpd.GeoDataFrame) -> pd.DataFrame:
     """A place drawn as an area without entrances is entered anywhere along its edge that lies by a street."""
     if areas.empty:
-        return _street_doors(district, areas.geometry)
+        return _street_entrances(district, areas.geometry)
     spots, labels = [], []
     for label, shape in zip(areas.index, areas.geometry, strict=True):
         edge = shapely.boundary(shape)
-        n = min(max(int(np.ceil(edge.length / EDGE_SPACING_M)), 4), EDGE_DOORS_AT_MOST)
+        n = min(max(int(np.ceil(edge.length / EDGE_SPACING_M)), 4), EDGE_ENTRANCES_AT_MOST)
         spots.append(shapely.line_interpolate_point(shapely.line_merge(edge), np.arange(n) / n, normalized=True))
         labels += [label] * n
     points = gpd.GeoSeries(np.concatenate(spots), index=pd.Index(labels), crs=areas.crs)
-    doors = _street_doors(district, points)
-    nearest = doors.groupby("place")["access_m"].transform("min")
-    return doors[(doors["access_m"] <= np.maximum(nearest, EDGE_TO_STREET_M)) | doors["access_m"].isna()]
+    entrances = _street_entrances(district, points)
+    nearest = entrances.groupby("place")["access_m"].transform("min")
+    return entrances[(entrances["access_m"] <= np.maximum(nearest, EDGE_TO_STREET_M)) | entrances["access_m"].isna()]
 
 
 def _compound_of(district: District, spots: gpd.GeoDataFrame) -> pd.Series:
@@ -317,12 +318,12 @@ def _home_around(homes: gpd.GeoDataFrame, spots: gpd.GeoDataFrame) -> pd.Series:
     return found.reindex(spots.index).astype("str")
 
 
-def _gate_doors(district: District, spots: gpd.GeoSeries, compound: pd.Series) -> pd.DataFrame:
+def _gate_entrances(district: District, spots: gpd.GeoSeries, compound: pd.Series) -> pd.DataFrame:
     """A facility inside a wall is reached through the compound's open gates."""
     homes, gates = district.homes, district.gates
     rows = []
     if homes is None or gates is None:
-        return _street_doors(district, spots[:0])
+        return _street_entrances(district, spots[:0])
     gates = gates[(gates["state"].fillna("open") == "open").to_numpy()]
     feet = district.network.attach(gates.geometry, barriers=_barriers(district))
     at_home = {str(home): rows for home, rows in gates.groupby("home").indices.items()}
@@ -345,13 +346,12 @@ def _gate_doors(district: District, spots: gpd.GeoSeries, compound: pd.Series) -
                 }
             )
         )
-    return pd.concat(rows, ignore_index=True) if rows else _street_doors(district, spots[:0])
+    return pd.concat(rows, ignore_index=True) if rows else _street_entrances(district, spots[:0])
 
 
 def places_open(district: District, inside_only: bool) -> gpd.GeoDataFrame:
     """Return the facilities that are open, or of these the ones inside the district's own outline."""
-    frame: gpd.GeoDataFrame = _kept(district, ("open", inside_only), partial(_find_open, district, inside_only))
-    return frame
+    return _kept(district, ("open", inside_only), partial(_find_open, district, inside_only))
 
 
 def _find_open(district: District, inside_only: bool) -> gpd.GeoDataFrame:
@@ -366,10 +366,9 @@ def _find_open(district: District, inside_only: bool) -> gpd.GeoDataFrame:
 
 def entrances_of_open(district: District) -> pd.DataFrame:
     """Return `facility_entrances` of every open facility, made once."""
-    doors: pd.DataFrame = _kept(
-        district, "facility_doors", lambda: facility_entrances(district, places_open(district, inside_only=False))
+    return _kept(
+        district, "facility_entrances", lambda: facility_entrances(district, places_open(district, inside_only=False))
     )
-    return doors
 
 
 def walks_inside(district: District) -> pd.DataFrame:
@@ -381,8 +380,7 @@ def walks_inside(district: District) -> pd.DataFrame:
         home = points["home"].reindex(walks["place"])
         return walks.assign(gate_known=False if gates is None else home.isin(gates["home"]).to_numpy())
 
-    walks: pd.DataFrame = _kept(district, "walks_inside", make)
-    return walks
+    return _kept(district, "walks_inside", make)
 
 
 def same_compound(district: District, points: gpd.GeoDataFrame, targets: pd.DataFrame) -> pd.DataFrame:

@@ -112,7 +112,7 @@ def rule_in(district: District, own: pd.DataFrame, name: str) -> Rule:
 
 
 def _median_unserved(points: gpd.GeoDataFrame, best: pd.DataFrame, rule: Rule, homes: pd.Index) -> pd.DataFrame:
-    """Return, per home, the hinge row of its median unserved point: a real point, so that its parts add up."""
+    """Return, per home, the row of the origin-destination table of its median unserved point: a real point, so that its parts add up."""
     home = homes.get_indexer(pd.Index(points["home"]))
     minutes = best["minutes"].reindex(points.index).to_numpy(dtype=float)
     unserved = home >= 0

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import geopandas as gpd
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 
-from ..core import (
-    TOLERANCE_M,
-    Rule,
-)
+from ..core import TOLERANCE_M, Rule
 
 #: Minutes carry the rounding of their metres.
 TOLERANCE_MIN = 1e-8
@@ -24,7 +22,7 @@ SHARE_TOLERANCE = 1e-9
 COST_COLUMNS = ("straight_metres", "metres", "minutes")
 
 
-def within_limit(costs: Mapping[str, Any] | pd.DataFrame, rule: Rule, method: str) -> np.ndarray:
+def within_limit(costs: Mapping[str, ArrayLike] | pd.DataFrame, rule: Rule, method: str) -> np.ndarray:
     """Return which points are within the rule's limit by a method; the limit itself is within."""
     if method == "walk_min":
         return np.asarray(costs["minutes"]) <= rule.minutes + TOLERANCE_MIN
@@ -56,10 +54,10 @@ def share_within(homes: PointsOfHomes, within: np.ndarray) -> np.ndarray:
     return np.where(share < 1 - SHARE_TOLERANCE, share, 1.0)
 
 
-def median_by_home(homes: PointsOfHomes, values: Any) -> np.ndarray:
+def median_by_home(homes: PointsOfHomes, values: ArrayLike) -> np.ndarray:
     """Return the (lower) median over each home's points; a point that cannot get there is farther than any that can."""
-    values = np.asarray(values, dtype=float)
-    filled = np.where(np.isnan(values), np.inf, values)
+    cost = np.asarray(values, dtype=float)
+    filled = np.where(np.isnan(cost), np.inf, cost)
     ranked = filled[np.lexsort((filled, homes.code))]
     median = ranked[homes.start + (homes.size - 1) // 2]
     return np.where(np.isfinite(median), median, np.nan)

@@ -58,15 +58,15 @@ def isochrones(
     ValueError
         A limit or `frontage_m` that is not above 0.
     """
-    network, doors, walker = _start(where, places, profile)
+    network, entrances, walker = _start(where, places, profile)
     limits = sorted({float(v) for v in (minutes if metres is None else metres)})
     if not limits or limits[0] <= 0 or not np.isfinite(limits).all():
         raise ValueError("时间或距离必须是大于 0 的数")
     if frontage_m <= 0:
         raise ValueError("街道两侧宽度 frontage_m 必须大于 0")
-    pieces = network._pieces(doors, limits, profile=walker if metres is None else None, each=each)
+    pieces = network.pieces(entrances, limits, profile=walker if metres is None else None, each=each)
     name = "minutes" if metres is None else "metres"
-    lines, street, first = network._cut(pieces), pieces.to_m - pieces.from_m, np.ones(len(pieces.edge), np.bool_)
+    lines, street, first = network.cut(pieces), pieces.to_m - pieces.from_m, np.ones(len(pieces.edge), np.bool_)
     if len(limits) > 1:  # what a smaller limit reached whole is drawn already
         first = ~pd.DataFrame(dict(enumerate((pieces.place, *pieces[3:])))).duplicated().to_numpy()
     rows, shapes = [], []
@@ -91,16 +91,16 @@ def isochrones(
 def _start(
     where: District | WalkNetwork, places: str | gpd.GeoSeries | gpd.GeoDataFrame, profile: str | Profile
 ) -> tuple[WalkNetwork, pd.DataFrame, Profile]:
-    """Return network, doors and walker of an isochrone call."""
+    """Return network, entrances and walker of an isochrone call."""
     if isinstance(where, District):
         walker = where.profile(profile)
         network = where.network
         if isinstance(places, str):
             if places not in where.kinds.index:
                 raise UnknownNameError("设施类别", places, list(where.kinds.index))
-            facilities, doors = places_open(where, inside_only=False), entrances_of_open(where)
-            doors = doors[doors["place"].isin(facilities.index[(facilities["kind"] == places).to_numpy()])]
-            return network, doors[doors["edge"] >= 0], walker
+            facilities, entrances = places_open(where, inside_only=False), entrances_of_open(where)
+            entrances = entrances[entrances["place"].isin(facilities.index[(facilities["kind"] == places).to_numpy()])]
+            return network, entrances[entrances["edge"] >= 0], walker
     else:
         network = where
         if not isinstance(profile, Profile):
@@ -108,9 +108,9 @@ def _start(
         walker = profile
         if isinstance(places, str):
             raise UnknownNameError("设施类别（只有网络、没有街道数据时给点位）", places, ())
-    doors = network.attach(places)
-    there = doors["edge"].to_numpy() >= 0
-    return network, doors if there.all() else doors[there], walker
+    entrances = network.attach(places)
+    there = entrances["edge"].to_numpy() >= 0
+    return network, entrances if there.all() else entrances[there], walker
 
 
 def _needs_district(name: str) -> Profile:

@@ -1,11 +1,7 @@
 """
-The hinge table home x place x cost, and its picture.
+The origin-destination table: each point of a home, its nearest place of each kind, and what the walk there costs.
 
-Doors come first. A home is a polygon inside a wall, stood for by evenly spread points; a point walks straight to each
-gate (inside the wall), then the street; where no gate is known, straight to the nearest street. A facility has entrances, or
-the gates of the compound it stands in, or the edge of its park, or the nearest street. Who lives around a facility walks to
-it without the street. Straight-line, street and time measures all run between these same doors, so a straight
-line is never longer than a walk.
+Its rows run between the entrances of homes and facilities; coverage, gaps, siting, ledger and maps are read off it.
 """
 
 from __future__ import annotations
@@ -44,7 +40,7 @@ OD_COLUMNS = (
 )
 
 
-# --- the hinge -------------------------------------------------------------------------------------------------------
+# --- the table ------------------------------------------------------------------------------------------------------
 
 
 def od_table(
@@ -64,9 +60,9 @@ def od_table(
 
     Returns
     -------
-    hinge
-        MultiIndex (home, point, kind). Columns: `facility`, `metres` (shortest walk along the streets, doors included);
-        `straight_metres` (to the nearest door of any facility of the kind); `facility_minutes`, `minutes` (least time),
+    table
+        MultiIndex (home, point, kind). Columns: `facility`, `metres` (shortest walk along the streets, entrances included);
+        `straight_metres` (to the nearest entrance of any facility of the kind); `facility_minutes`, `minutes` (least time),
         `walked_metres`, `wait_minutes`, `gate_metres` (parts of that least-time walk), `gate_known`. Missing where
         unreachable.
     """
@@ -78,17 +74,17 @@ def od_table(
 def od_tables(
     district: District, kinds: Iterable[str], *, profile: str | Profile = "adult", inside_only: bool = False
 ) -> dict[str, pd.DataFrame]:
-    """Return the rows of `hinge` kind by kind: index point, in the order of `home_points`, column `home` first."""
+    """Return the rows of `od_table` kind by kind: index point, in the order of `home_points`, column `home` first."""
     walker = district.profile(profile)
     asked = list(dict.fromkeys(kinds))
     facilities = places_open(district, inside_only)
     outside = set() if not inside_only else _kinds_outside(district, facilities)
     # without facilities outside the outline both tables are one
-    keys = {kind: ("hinge", kind, walker, inside_only and kind in outside) for kind in asked}
+    keys = {kind: ("od_table", kind, walker, inside_only and kind in outside) for kind in asked}
     new = [kind for kind in asked if keys[kind] not in district.memo]
     if new:
         own = {kind: facilities.index[(facilities["kind"] == kind).to_numpy()] for kind in new}
-        by_metres = {kind: ("by metres", *keys[kind][1::2]) for kind in new}
+        by_metres = {kind: ("od_table by metres", *keys[kind][1::2]) for kind in new}
         missing = {kind: own[kind] for kind in new if by_metres[kind] not in district.memo}
         for kind, found in _by_metres(district, missing).items():
             district.memo[by_metres[kind]] = found
@@ -104,20 +100,20 @@ def _kinds_outside(district: District, inside: gpd.GeoDataFrame) -> set[str]:
 
 class _ByMetres(NamedTuple):
     """
-    What the hinge holds of one kind whoever walks; the doors by a street, and the walks to them that never leave a wall.
+    What the table holds of one kind whoever walks; its entrances by a street, and the walks to them that never leave a wall.
 
     Facilities are numbers here, in the order of their ids: places in `names`.
     """
 
     columns: dict[str, Any]
-    doors: pd.DataFrame
+    targets: pd.DataFrame
     same: pd.DataFrame
     names: pd.api.extensions.ExtensionArray
 
 
 def _by_metres(district: District, own: Mapping[str, pd.Index]) -> dict[str, _ByMetres | None]:
     """Return, given the facilities of each kind, what does not depend on who walks; None where there are none."""
-    points, doors = home_points(district), home_entrances(district)
+    points, entrances = home_points(district), home_entrances(district)
     everything, walks = entrances_of_open(district), walks_inside(district)
     places = places_open(district, inside_only=False).index.sort_values()
     names = pd.array(places, dtype="str")
@@ -134,18 +130,18 @@ def _by_metres(district: District, own: Mapping[str, pd.Index]) -> dict[str, _By
         straight = cKDTree(targets[["x", "y"]].to_numpy()).query(spots)[0]
         columns = {"straight_metres": np.asarray(straight)}
         found[kind] = _ByMetres(columns, targets[(targets["edge"] >= 0).to_numpy()], same, names)
-    searches = district.network.search_each(doors, {kind: near.doors for kind, near in found.items()})
+    searches = district.network.search_each(entrances, {kind: near.targets for kind, near in found.items()})
     for kind, search in searches.items():
-        found[kind].columns.update(_best_doors(len(points), doors, search, found[kind], None))
+        found[kind].columns.update(_best_entrances(len(points), entrances, search, found[kind], None))
     return {kind: found.get(kind) for kind in own}
 
 
 def _tables_of(district: District, near: Mapping[str, _ByMetres | None], walker: Profile) -> dict[str, pd.DataFrame]:
-    """Return the hinge rows of each kind, given what does not depend on who walks."""
-    points, doors = home_points(district), home_entrances(district)
+    """Return the rows of each kind, given what does not depend on who walks."""
+    points, entrances = home_points(district), home_entrances(district)
     there = {kind: found for kind, found in near.items() if found is not None}
-    targets = {kind: found.doors for kind, found in there.items()}
-    searches = district.network.search_each(doors, targets, profile=walker)
+    targets = {kind: found.targets for kind, found in there.items()}
+    searches = district.network.search_each(entrances, targets, profile=walker)
     count = len(points)
     blank: dict[str, Any] = {"home": points["home"].array, **dict.fromkeys(OD_COLUMNS, np.full(count, np.nan))}
     blank["facility"] = blank["facility_minutes"] = pd.array([np.nan] * count, dtype="str")
@@ -154,19 +150,19 @@ def _tables_of(district: District, near: Mapping[str, _ByMetres | None], walker:
     for kind in near:
         columns = dict(blank)
         if kind in there:
-            timed = _best_doors(count, doors, searches[kind], there[kind], walker)
+            timed = _best_entrances(count, entrances, searches[kind], there[kind], walker)
             columns |= there[kind].columns | timed
         tables[kind] = pd.DataFrame(columns, index=pd.RangeIndex(count, name="point"), copy=False)
     return tables
 
 
-def _best_doors(
-    count: int, doors: pd.DataFrame, found: pd.DataFrame, near: _ByMetres, walker: Profile | None
+def _best_entrances(
+    count: int, entrances: pd.DataFrame, found: pd.DataFrame, near: _ByMetres, walker: Profile | None
 ) -> dict[str, Any]:
-    """Return, per point, the best of its doors (as `found`) and of the walks inside its own compound."""
+    """Return, per point, the best of its ways out (as `found`) and of the walks inside its own compound."""
     same = near.same
     inside = same["metres"].to_numpy() if walker is None else same["metres"].to_numpy() / walker.speed_m_s / 60.0
-    place = np.concatenate([doors["place"].to_numpy(np.int64), same["place"].to_numpy(np.int64)])
+    place = np.concatenate([entrances["place"].to_numpy(np.int64), same["place"].to_numpy(np.int64)])
     cost = np.concatenate([found["cost"].to_numpy(float), inside])
     code = np.concatenate([found["target"].to_numpy(np.int64, na_value=-1), same["target"].to_numpy(np.int64)])
     there = np.flatnonzero(np.isfinite(cost))
@@ -175,7 +171,7 @@ def _best_doors(
     best = there[cost[there] == least[place[there]]]
     order = np.lexsort(
         (best, code[best], place[best])
-    )  # of equally near facilities the first by id, of its doors the first
+    )  # of equally near facilities the first by id, of its entrances the first
     points, first = np.unique(place[best[order]], return_index=True)
     row, target = best[order[first]], np.full(count, -1)
     target[points] = code[row]
@@ -186,9 +182,9 @@ def _best_doors(
     walked = _spread_out(count, points, np.concatenate([found["metres"].to_numpy(float), same["metres"]])[row])
     wait = minutes - walked / walker.speed_m_s / 60.0
     gated = same["gate_known"].to_numpy(bool)
-    gate = np.concatenate([doors["gate_metres"].to_numpy(float), np.where(gated, 0.0, np.nan)])[row]
+    gate = np.concatenate([entrances["gate_metres"].to_numpy(float), np.where(gated, 0.0, np.nan)])[row]
     known = np.zeros(count, np.bool_)
-    known[points] = np.concatenate([doors["gate_known"].to_numpy(bool), gated])[row]
+    known[points] = np.concatenate([entrances["gate_known"].to_numpy(bool), gated])[row]
     return {
         "facility_minutes": facility,
         "minutes": minutes,
@@ -210,7 +206,7 @@ def pairs(district: District, kinds: Iterable[str], *, profile: str | Profile = 
     """
     Return the least time of every walk from a point of `home_points` to an open facility of some kinds, within a limit.
 
-    Unlike the hinge, which keeps only the nearest, this holds every pair: asked for per kind, and never kept.
+    Unlike the table of the nearest, which keeps only the nearest, this holds every pair: asked for per kind, and never kept.
 
     Parameters
     ----------
@@ -229,13 +225,13 @@ def pairs(district: District, kinds: Iterable[str], *, profile: str | Profile = 
     walker = district.profile(profile)
     facilities = places_open(district, inside_only=False)
     facilities = facilities[facilities["kind"].isin(list(kinds)).to_numpy()]
-    points, doors = home_points(district), home_entrances(district)
+    points, entrances = home_points(district), home_entrances(district)
     names = ["point", "facility"]
     if facilities.empty or points.empty:
         return pd.Series([], index=pd.MultiIndex.from_arrays([[], []], names=names), dtype="float64", name="minutes")
     targets = facility_entrances(district, facilities)
     reachable = targets[(targets["edge"] >= 0).to_numpy()]
-    by_street = district.network.pairs(doors, reachable, profile=walker, limit=minutes)["minutes"]
+    by_street = district.network.pairs(entrances, reachable, profile=walker, limit=minutes)["minutes"]
     same = same_compound(district, points, targets)
     inside = pd.Series(
         same["metres"].to_numpy(dtype=float) / walker.speed_m_s / 60.0,

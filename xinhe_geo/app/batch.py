@@ -28,7 +28,7 @@ from contextlib import contextmanager, suppress
 from functools import cache
 from itertools import islice
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pandas as pd
 
@@ -38,6 +38,9 @@ from ..io import CATALOGUE, safe_name
 from ..maps import PRESETS
 from ..report import COMPARISON, analyse, facts, put_in_place, side_by_side, write_report, write_side_by_side
 from ..report import RECORD as RUN
+
+if TYPE_CHECKING:
+    from distributed import Client, Future, Worker
 
 __all__ = ["batch", "districts_of"]
 
@@ -433,7 +436,7 @@ def _refuse_inside(folders: Mapping[str, Path], target: Path) -> None:
 
 
 @contextmanager
-def _cluster(workers: int | None, scheduler: str | None, districts: int) -> Iterator[Any]:
+def _cluster(workers: int | None, scheduler: str | None, districts: int) -> Iterator[Client]:
     """Give a client of the cluster asked for: one of this machine's own processes, or one that runs already."""
     try:
         import dask
@@ -489,7 +492,7 @@ def _cluster(workers: int | None, scheduler: str | None, districts: int) -> Iter
 
 
 @contextmanager
-def _unprofiled(client: Any) -> Iterator[None]:
+def _unprofiled(client: Client) -> Iterator[None]:
     """
     Switch Dask's profiler off in the workers of someone else's cluster, also in those that join, as long as this lasts.
 
@@ -502,7 +505,7 @@ def _unprofiled(client: Any) -> Iterator[None]:
     class Unprofiled(dd.WorkerPlugin):  # type: ignore[misc]
         """Defined here so that it travels as it is, also to workers without this package, which are refused by name later."""
 
-        def setup(self, worker: Any) -> None:
+        def setup(self, worker: Worker) -> None:
             names = ("profile", "profile-cycle")
             # A worker that is just joining starts those that it still has.
             self.stopped = {n: worker.periodic_callbacks.pop(n) for n in names if n in worker.periodic_callbacks}
@@ -511,7 +514,7 @@ def _unprofiled(client: Any) -> Iterator[None]:
             for kept in (worker.profile_history, worker.profile_keys_history, worker.profile_keys):
                 kept.clear()
 
-        def teardown(self, worker: Any) -> None:
+        def teardown(self, worker: Worker) -> None:
             worker.periodic_callbacks.update(self.stopped)
             for callback in self.stopped.values():
                 callback.start()
@@ -522,7 +525,8 @@ def _unprofiled(client: Any) -> Iterator[None]:
         yield
     finally:
         with suppress(Exception):  # a scheduler that is gone has no profiler either
-            client.unregister_worker_plugin(name)
+            forget: Callable[..., object] = client.unregister_worker_plugin  # its own types leave this one out
+            forget(name)
 
 
 def _cores() -> int:
@@ -531,7 +535,7 @@ def _cores() -> int:
     return os.cpu_count() or 1
 
 
-def _require_same_versions(client: Any) -> None:
+def _require_same_versions(client: Client) -> None:
     """Refuse a cluster whose workers would give other results, and say where they differ."""
     ours = versions()
     faults = []
@@ -557,7 +561,9 @@ def _differences(ours: Mapping[str, str], theirs: Mapping[str, str]) -> str:
     )
 
 
-def _run(client: Any, tasks: Sequence[Task], ship: bool, rows: dict[str, dict[str, Any]], progress: Progress) -> None:
+def _run(
+    client: Client, tasks: Sequence[Task], ship: bool, rows: dict[str, dict[str, Any]], progress: Progress
+) -> None:
     """Hand out tasks, a few more than there are workers at any time, and collect their rows."""
     import distributed
 
@@ -584,7 +590,7 @@ def _run(client: Any, tasks: Sequence[Task], ship: bool, rows: dict[str, dict[st
         hand_out(max(1, 2 * _threads(client) + 2 - len(names)))
 
 
-def _threads(client: Any) -> int:
+def _threads(client: Client) -> int:
     return sum(worker["nthreads"] for worker in client.scheduler_info(n_workers=-1)["workers"].values())
 
 
@@ -614,7 +620,7 @@ def _to_do(tasks: Sequence[Task], ship: bool, rows: dict[str, dict[str, Any]]) -
             rows[task.key] = {"status": "failed", "problem": str(error)}
 
 
-def _row_of(future: Any, task: Task) -> dict[str, Any]:
+def _row_of(future: Future[dict[str, Any]], task: Task) -> dict[str, Any]:
     """Return a finished task's row; a worker that died again and again is that district's failure."""
     try:
         row: dict[str, Any] = future.result()

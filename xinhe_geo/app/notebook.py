@@ -15,7 +15,8 @@ import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -34,6 +35,10 @@ from ..core import (
 from ..district import District
 from ..maps import badges_of
 from ..report import csv_text, marked_rows
+
+if TYPE_CHECKING:
+    from nbformat import NotebookNode
+    from pandas.io.formats.style import Styler
 
 PARAMETERS = "parameters"
 #: What a page shows of several forms of the same output.
@@ -61,7 +66,7 @@ SORT = (
 )
 
 
-def sortable(frame: pd.DataFrame, name: str = "table", *, digits: int = 1, missing: str = "数据不足") -> Any:
+def sortable(frame: pd.DataFrame, name: str = "table", *, digits: int = 1, missing: str = "数据不足") -> Styler:
     """
     Return a frame as a table for the screen: a click on a heading sorts, texts stand left, numbers right.
 
@@ -107,7 +112,7 @@ def _ems(texts: pd.Series) -> int:
     return min(longest, 10) if longest <= 30 else 16
 
 
-def keep(what: Any, path: str | Path, district: District) -> Path:
+def keep(what: pd.DataFrame | Styler | str, path: str | Path, district: District) -> Path:
     """
     Write a table or figure of a notebook into a file that carries its marks, as maps and workbooks do.
 
@@ -202,7 +207,7 @@ def run_notebook(
     given = _set_parameters(book, parameters, nbformat)
     cells = [number for number, cell in enumerate(book.cells) if cell.cell_type == "code"]
 
-    def say(cell: Any, cell_index: int) -> None:
+    def say(cell: NotebookNode, cell_index: int) -> None:
         if cell_index in cells:
             progress(f"{path.stem}：第 {cells.index(cell_index) + 1}／{len(cells)} 格")
 
@@ -246,9 +251,9 @@ def _mark_of(opened: Sequence[Mapping[str, object]], path: Path) -> str:
     return keeping(max(opened, key=lambda m: SECRET.index(strictest(m).lower()), default={}))
 
 
-def _joined(outputs: Sequence[Any]) -> list[Any]:
+def _joined(outputs: Sequence[NotebookNode]) -> list[NotebookNode]:
     """Return outputs with what was printed in one go put together: bars of progress that came between are gone."""
-    kept: list[Any] = []
+    kept: list[NotebookNode] = []
     for output in outputs:
         before = kept[-1] if kept else {}
         if output["output_type"] == "stream" and before.get("name") == output["name"]:
@@ -258,7 +263,7 @@ def _joined(outputs: Sequence[Any]) -> list[Any]:
     return kept
 
 
-def _jupyter() -> tuple[Any, Any]:
+def _jupyter() -> tuple[ModuleType, ModuleType]:
     try:
         import ipykernel  # noqa: F401 (what cells run in)
         import mistune  # noqa: F401 (what texts are read by)
@@ -286,7 +291,7 @@ def _found(name: str, folder: Path) -> Path:
     raise UnknownNameError("笔记本", name, [file.stem for file in known])
 
 
-def _set_parameters(book: Any, parameters: Sequence[str], nbformat: Any) -> list[str]:
+def _set_parameters(book: NotebookNode, parameters: Sequence[str], nbformat: ModuleType) -> list[str]:
     """Put a cell with the given values after the notebook's own parameters; return them as written there."""
     if not parameters:
         return []
@@ -351,7 +356,7 @@ def _write(path: Path, text: str) -> None:
 # --- the page --------------------------------------------------------------------------------------------------------
 
 
-def page_of(book: Any, title: str) -> str:
+def page_of(book: NotebookNode, title: str) -> str:
     """Return an executed notebook (an nbformat 4 node) as one HTML page that loads nothing; code is folded away."""
     import mistune
 

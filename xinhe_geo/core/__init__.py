@@ -27,6 +27,7 @@ from .errors import (
     problems_table,
     text_words,
 )
+from .extras import needing, not_installed
 from .html import escape, web_file
 from .i18n import HTML_LANG, back, counted, english, language, listed_words, marked, parted, say, speaking, title, word
 from .models import DENOMINATOR_LABELS, METHOD_LABELS, METHODS, TOLERANCE_M, Edit, Profile, Rule, standing
@@ -101,6 +102,8 @@ __all__ = [
     "listed_words",
     "listening",
     "marked",
+    "needing",
+    "not_installed",
     "os_words",
     "parted",
     "problems_table",

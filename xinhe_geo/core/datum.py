@@ -15,7 +15,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeAlias, TypeVar
 
 import geopandas as gpd
 import numpy as np
@@ -44,6 +44,8 @@ _ALIASES = {
 
 Floats = NDArray[np.float64]
 Move = Callable[[Floats, Floats], tuple[Floats, Floats]]
+Frame = TypeVar("Frame", bound=gpd.GeoDataFrame | gpd.GeoSeries)
+References: TypeAlias = gpd.GeoDataFrame | gpd.GeoSeries | Iterable[gpd.GeoDataFrame | gpd.GeoSeries]
 
 #: Where positions are moved at all (degrees): outside, GCJ-02 is WGS84.
 WEST, SOUTH, EAST, NORTH = 72.004, 0.8293, 137.8347, 55.8271
@@ -91,7 +93,7 @@ def from_wgs84(lon: ArrayLike, lat: ArrayLike, datum: str) -> tuple[Floats, Floa
     return _FORWARD[name](lon, lat)
 
 
-def convert(frame: gpd.GeoDataFrame | gpd.GeoSeries, from_: str, to: str) -> Any:
+def convert(frame: Frame, from_: str, to: str) -> Frame:
     """
     Convert a layer from one datum to another.
 
@@ -322,7 +324,7 @@ DIRECTIONS = 24
 
 def diagnose(
     points: gpd.GeoDataFrame | gpd.GeoSeries,
-    references: gpd.GeoDataFrame | gpd.GeoSeries | Iterable[gpd.GeoDataFrame | gpd.GeoSeries],
+    references: References,
 ) -> pd.DataFrame:
     """
     Measure which datum a layer's coordinates are in, by how near it lies to layers whose datum is certain.
@@ -704,7 +706,7 @@ def _lonlat_points(frame: gpd.GeoDataFrame | gpd.GeoSeries, most: int = POINTS_A
     return xy
 
 
-def _reference_shapes(given: Any) -> gpd.GeoSeries:
+def _reference_shapes(given: References) -> gpd.GeoSeries:
     layers = [given] if isinstance(given, (gpd.GeoDataFrame, gpd.GeoSeries)) else list(given)
     if any(layer.crs is None for layer in layers):
         raise SourceError("参照图层没有声明坐标系")

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import wraps
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, ParamSpec, Protocol, TypeVar
 
 P = ParamSpec("P")
 Result = TypeVar("Result")
@@ -136,10 +136,23 @@ def _share() -> float:
 # --- in a notebook ---------------------------------------------------------------------------------------------------
 
 
+class _Events(Protocol):
+    def register(self, event: str, function: Callable[..., object]) -> None: ...
+
+    def unregister(self, event: str, function: Callable[..., object]) -> None: ...
+
+
+class _Shell(Protocol):
+    """What is wanted of IPython's shell."""
+
+    @property
+    def events(self) -> _Events: ...
+
+
 class _Bar:
     """The one bar of a cell that runs: blank until work has lasted a while, and again when the cell has ended."""
 
-    def __init__(self, shell: Any, show: Callable[..., Any]) -> None:
+    def __init__(self, shell: _Shell, show: Callable[..., Any]) -> None:
         self._handle = show({"text/html": "", "text/plain": ""}, raw=True, display_id=True)
         self._begun = self._told = time.monotonic()
         self._visible = False
@@ -171,7 +184,7 @@ def _bar_of_the_cell() -> _Bar | None:
     """Return the bar of the cell that runs; None outside Jupyter, and where something else than a cell runs."""
     shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
     kernel = getattr(shell, "kernel", None)
-    if kernel is None:
+    if shell is None or kernel is None:
         return None
     header = kernel.get_parent().get("header", {})
     if header.get("msg_type") != "execute_request":  # a hand on a live map: there is no cell to write under

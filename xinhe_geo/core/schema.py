@@ -25,7 +25,7 @@ BASIS_LABELS = {
     "schematic": "示意",
     "synthetic": "合成",
 }
-#: What nothing may be concluded from (DESIGN decision 8).
+#: What nothing may be concluded from: numbers that rest on it are shown as 演示值.
 DEMONSTRATION = ("schematic", "synthetic")
 #: Layers that change a walk where there are any. Whether there are none is said in the manifest (`without`), not guessed.
 ON_THE_WAY = ("gates", "entrances", "barriers")

@@ -8,6 +8,7 @@ from functools import cache
 from typing import Any
 
 import pandas as pd
+from xlsxwriter.format import Format
 from xlsxwriter.utility import xl_col_to_name
 from xlsxwriter.worksheet import Worksheet
 
@@ -26,7 +27,7 @@ class QuickSheet(Worksheet):  # type: ignore[misc]
     kept as (number, style), and texts as what is written of them.
     """
 
-    def put_column(self, first: int, column: int, values: Sequence[Any], style: Any) -> None:
+    def put_column(self, first: int, column: int, values: Sequence[Any], style: Format) -> None:
         """Write texts plainly and finite numbers in `style`, one below the other from row `first`; other cells stay empty."""
         number_of, rows, last = self.str_table._get_shared_string_index, self.table, -1
         for row, value in enumerate(values, first):
@@ -44,10 +45,10 @@ class QuickSheet(Worksheet):  # type: ignore[misc]
             self._check_dimensions(first, column)
             self._check_dimensions(last, column)
 
-    def _write_cell(self, row: int, col: int, cell: Any) -> None:
-        if cell.__class__ is str:
+    def _write_cell(self, row: int, col: int, cell: object) -> None:
+        if type(cell) is str:
             self.fh.write(f'<c r="{_letters(col)}{row + 1}"{cell}')
-        elif cell.__class__ is tuple:
+        elif type(cell) is tuple:
             number, style = cell
             self.fh.write(f'<c r="{_letters(col)}{row + 1}" s="{style._get_xf_index()}"><v>{number:.16G}</v></c>')
         else:

@@ -6,14 +6,16 @@ from .labels import cell, column_name, kind_name, layer_name, rule_name, walker_
 from .reader import FAR_M, MANIFEST, check, read_folder, to_degrees
 from .scenario import Scenario
 from .scenario_text import blank, conflicts, scenarios, steps
-from .staging import Edit, check_copy, is_missing, new_files
+from .staging import Changes, Edit, LayerFile, check_copy, is_missing, new_files
 from .street_edits import join_ends
 
 __all__ = [
     "FAR_M",
     "MANIFEST",
+    "Changes",
     "District",
     "Edit",
+    "LayerFile",
     "Scenario",
     "blank",
     "cell",

@@ -271,7 +271,7 @@ class District:
             frame = frame.assign(state=state)
         return frame
 
-    def _get(self, name: str) -> Any:
+    def _get(self, name: str) -> gpd.GeoDataFrame | None:
         frame = self.layers.get(name)
         return None if frame is None else frame.copy(deep=False)
 
@@ -587,7 +587,7 @@ class District:
 
     @cached_property
     def is_demonstration(self) -> bool:
-        """Whether homes, streets or facilities rest on schematic or synthetic rows (DESIGN decision 8)."""
+        """Whether homes, streets or facilities rest on schematic or synthetic rows: nothing may be concluded from them."""
         core = [n for n in ("homes", "streets", "facilities", "communities") if n in self.layers]
         return any(self.basis(n).isin(DEMONSTRATION).any() for n in core)
 

@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from numbers import Real
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeGuard
 
 import geopandas as gpd
 import pandas as pd
@@ -64,7 +64,7 @@ class EditedRows:
             new = pd.concat([frame, new])
         self.rows[layer] = new
 
-    def put(self, layer: str, key: str, column: str, value: Any) -> None:
+    def put(self, layer: str, key: str, column: str, value: object) -> None:
         """Put a value into one cell."""
         self.need(layer, key)
         frame = self.frame(layer).copy()
@@ -97,23 +97,23 @@ class _Form(NamedTuple):
     text: str
 
 
-def _is_number(value: Any) -> bool:
+def _is_number(value: object) -> TypeGuard[float]:
     return not isinstance(value, bool) and isinstance(value, Real) and math.isfinite(value)
 
 
-def _is_list(value: Any, fits: Callable[[Any], bool], least: int) -> bool:
+def _is_list(value: object, fits: Callable[[Any], bool], least: int) -> bool:
     return isinstance(value, list | tuple) and len(value) >= least and all(map(fits, value))
 
 
-def _is_pair(value: Any) -> bool:
-    return _is_list(value, _is_number, 2) and len(value) == 2
+def _is_pair(value: object) -> TypeGuard[Sequence[float]]:
+    return isinstance(value, list | tuple) and len(value) == 2 and all(map(_is_number, value))
 
 
-def _is_lonlat(value: Any) -> bool:
+def _is_lonlat(value: object) -> bool:
     return _is_pair(value) and abs(value[0]) <= 180 and abs(value[1]) <= 90
 
 
-def _is_name(value: Any) -> bool:
+def _is_name(value: object) -> bool:
     return isinstance(value, str) and bool(value.strip())
 
 

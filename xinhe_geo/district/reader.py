@@ -9,7 +9,7 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import geopandas as gpd
 import numpy as np
@@ -29,6 +29,9 @@ from ..core import (
     problems_table,
     text_words,
 )
+
+#: West, south, east, north in degrees.
+Box: TypeAlias = tuple[float, float, float, float]
 
 MANIFEST = "district.toml"
 _KEYS = {
@@ -265,7 +268,9 @@ def _read_features(path: Path) -> gpd.GeoDataFrame:
     return frame.rename_geometry("geometry") if frame.geometry.name != "geometry" else frame
 
 
-def _layer_crs(layer: Layer, entry: Mapping[str, Any], frame: gpd.GeoDataFrame, wrong: Any) -> pyproj.CRS | None:
+def _layer_crs(
+    layer: Layer, entry: Mapping[str, Any], frame: gpd.GeoDataFrame, wrong: Callable[[str, str, str], None]
+) -> pyproj.CRS | None:
     """Return the declared CRS of a layer; the declaration is required, and a file that says otherwise is an error."""
     field = f"layers.{layer.name}.crs"
     text = entry.get("crs")
@@ -306,7 +311,7 @@ def _outside_crs(layer: Layer, frame: gpd.GeoDataFrame, file: str, target: pypro
         east, north = to_degrees(crs).transform(bounds[:, 2], bounds[:, 3])
         lonlat = np.column_stack([west, south, east, north])
         beyond = ~np.isfinite(lonlat).all(axis=1)
-    area = target.area_of_use
+    area = None if target.area_of_use is None else target.area_of_use.bounds
     if area is not None:
         beyond |= ~_in_area(lonlat, area)
     return [
@@ -315,18 +320,19 @@ def _outside_crs(layer: Layer, frame: gpd.GeoDataFrame, file: str, target: pypro
     ]
 
 
-def _in_area(lonlat: np.ndarray, area: Any, margin: float = 0.5) -> np.ndarray:
+def _in_area(lonlat: np.ndarray, area: Box, margin: float = 0.5) -> np.ndarray:
     """Return which (west, south, east, north) rows lie in a CRS's area of use, with a margin in degrees."""
+    west, south, east, north = area
     inside: np.ndarray = (
-        (lonlat[:, 0] >= area.west - margin)
-        & (lonlat[:, 2] <= area.east + margin)
-        & (lonlat[:, 1] >= area.south - margin)
-        & (lonlat[:, 3] <= area.north + margin)
+        (lonlat[:, 0] >= west - margin)
+        & (lonlat[:, 2] <= east + margin)
+        & (lonlat[:, 1] >= south - margin)
+        & (lonlat[:, 3] <= north + margin)
     )
     return inside
 
 
-def _why_outside(bounds: np.ndarray, crs: pyproj.CRS, area: Any) -> tuple[str, str]:
+def _why_outside(bounds: np.ndarray, crs: pyproj.CRS, area: Box | None) -> tuple[str, str]:
     at = f"（{bounds[0]:.6g}, {bounds[1]:.6g}）"
     swapped = bounds[[1, 0, 3, 2]][None, :]
     if crs.is_geographic and area is not None and _in_area(swapped, area)[0]:

@@ -1,5 +1,5 @@
 """
-Named edits to a District, and what they change for whom.
+Plans: named edits to a District, read from and written to TOML, and carried out on its rows.
 
 A scenario is pure data: a name, a year, an ordered list of edits, read from and written to TOML. `Scenario.on` returns a new
 District; the old one is untouched. Positions are longitude and latitude (WGS84), as a map shows them, or metres in the

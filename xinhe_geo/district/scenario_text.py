@@ -143,12 +143,12 @@ def blank(district: District, name: str) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _toml(value: Any) -> str:
+def _toml(value: object) -> str:
     """Return a text, number, list or truth value as TOML on one line, which JSON's notation is."""
     return json.dumps(value, ensure_ascii=False)
 
 
-def _sample(district: District, do: str, key: str) -> Any:
+def _sample(district: District, do: str, key: str) -> object:
     """Return an example value: an id that exists where there is one."""
     spot = gpd.GeoSeries(district.network.edges.geometry.iloc[:1].interpolate(0.5, normalized=True)).to_crs("EPSG:4326")
     at = [round(float(spot.x.iloc[0]), 7), round(float(spot.y.iloc[0]), 7)]

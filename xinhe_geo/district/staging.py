@@ -33,26 +33,38 @@ class Edit:
 
     at: int | None
     cells: dict[str, Any]
-    shape: Any = None
+    shape: shapely.Geometry | None = None
 
 
-def is_missing(value: Any) -> bool:
+def is_missing(value: object) -> bool:
     """Whether a typed cell holds nothing."""
     return bool(pd.isna(value))
 
 
-def new_files(
-    folder: Path,
-    layer: Layer,
-    entry: Any,
-    edits: Sequence[Edit],
-    gone: set[int],
-    basis: str,
-    source: str,
-    manifest: Mapping[str, Any],
-) -> dict[str, bytes]:
+@dataclass(frozen=True)
+class LayerFile:
+    """A layer of a folder and what the folder's manifest says of it (`entry`, None: nothing yet)."""
+
+    folder: Path
+    layer: Layer
+    entry: Mapping[str, Any] | None
+    manifest: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Changes:
+    """What is done to the file of a layer: rows to write, rows to take out, and what the new ones rest on."""
+
+    edits: Sequence[Edit]
+    gone: set[int]
+    basis: str
+    source: str
+
+
+def new_files(target: LayerFile, changes: Changes) -> dict[str, bytes]:
     """Return the new contents of the layer's file, and of the manifest where the layer is new in it; manifest last."""
-    files: dict[str, bytes] = {}
+    folder, layer, manifest = target.folder, target.layer, target.manifest
+    entry, files = target.entry, dict[str, bytes]()
     if entry is None:
         suffix = "csv" if layer.geometry is None else "geojson"
         file = f"{layer.folder}/{layer.name}.{suffix}"
@@ -60,8 +72,8 @@ def new_files(
             raise SourceError(f"{folder.name} 里已有没有声明的文件 {file}。先在 {MANIFEST} 里声明它，或把它移走")
         entry = {"file": file}
         if layer.geometry is not None:
-            entry |= {"crs": LONLAT, "basis": basis}
-        entry |= {"source": source, "licence": "内部资料", "secrecy": str(manifest.get("secrecy", "internal"))}
+            entry |= {"crs": LONLAT, "basis": changes.basis}
+        entry |= {"source": changes.source, "licence": "内部资料", "secrecy": str(manifest.get("secrecy", "internal"))}
         table = "".join(f"{k} = {json.dumps(v, ensure_ascii=False)}\n" for k, v in entry.items())
         before = _no_longer_without((folder / MANIFEST).read_bytes(), layer.name, manifest)
         text = before + (b"" if before.endswith(b"\n") else b"\n") + f"\n[layers.{layer.name}]\n{table}".encode()
@@ -80,8 +92,8 @@ def new_files(
         raise SourceError(f"{file}：这种格式只能读，不能改。在 QGIS 里另存为 GeoPackage，并改 {MANIFEST}")
     if layer.geometry is not None:
         metric = pyproj.CRS.from_user_input(manifest["crs"])
-        _bring(edits, metric, pyproj.CRS.from_user_input(entry["crs"]))
-    return {file: writer(path, layer, edits, gone, entry), **files}
+        _bring(changes.edits, metric, pyproj.CRS.from_user_input(entry["crs"]))
+    return {file: writer(path, layer, changes.edits, changes.gone, entry), **files}
 
 
 def _no_longer_without(text: bytes, layer: str, manifest: Mapping[str, Any]) -> bytes:
@@ -104,7 +116,7 @@ def _bring(edits: Sequence[Edit], metric: pyproj.CRS, crs: pyproj.CRS) -> None:
             )
 
 
-def _json_value(value: Any) -> Any:
+def _json_value(value: object) -> str | float:
     if isinstance(value, (bool, np.bool_)):
         return bool(value)
     if isinstance(value, (int, np.integer)):
@@ -114,7 +126,7 @@ def _json_value(value: Any) -> Any:
     return str(value)
 
 
-def _geojson_bytes(path: Path, layer: Layer, edits: Sequence[Edit], gone: set[int], _entry: Any) -> bytes:
+def _geojson_bytes(path: Path, layer: Layer, edits: Sequence[Edit], gone: set[int], _entry: Mapping[str, Any]) -> bytes:
     """Return the collection with the edits in it: untouched features, and members of the collection, stay as they are."""
     whole: dict[str, Any] = {"type": "FeatureCollection", "name": layer.name, "features": []}
     if path.is_file():
@@ -156,7 +168,9 @@ def _with_edits(frame: pd.DataFrame, edits: Sequence[Edit], gone: set[int], name
     return pd.DataFrame({c: pd.Series([columns[c][i] for i in kept], dtype="object") for c in order})
 
 
-def _geopackage_bytes(path: Path, layer: Layer, edits: Sequence[Edit], gone: set[int], entry: Any) -> bytes:
+def _geopackage_bytes(
+    path: Path, layer: Layer, edits: Sequence[Edit], gone: set[int], entry: Mapping[str, Any]
+) -> bytes:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         raw = pyogrio.read_dataframe(path)
@@ -188,7 +202,7 @@ def _geopackage_bytes(path: Path, layer: Layer, edits: Sequence[Edit], gone: set
         return copy.read_bytes()
 
 
-def _csv_bytes(path: Path, layer: Layer, edits: Sequence[Edit], gone: set[int], _entry: Any) -> bytes:
+def _csv_bytes(path: Path, layer: Layer, edits: Sequence[Edit], gone: set[int], _entry: Mapping[str, Any]) -> bytes:
     if path.is_file():
         raw = pd.read_csv(path, dtype="str", encoding="utf-8-sig", keep_default_na=False, na_values=[""])
     else:

@@ -1,12 +1,14 @@
 """What comes in and goes out: office tables, GIS and CAD files, OpenStreetMap, whole cities split into districts."""
 
-from .add import add, bare_name
+from .add import add
+from .cells import bare_name
+from .datum_check import UNPROVEN
 from .dxf import drawing_of
 from .osm_import import box_to_fetch, fetch, import_osm, left_out
 from .overpass import HOSTS
-from .positions import UNPROVEN
-from .split import CATALOGUE, LEFT_OUT, safe_name, split
-from .tables import RESULT_LABELS, tally, workbook_rows
+from .row_report import RESULT_LABELS, tally
+from .sheets import workbook_rows
+from .split import CATALOGUE, LEFT_OUT, Division, safe_name, split
 from .template import template
 
 __all__ = [
@@ -15,6 +17,7 @@ __all__ = [
     "LEFT_OUT",
     "RESULT_LABELS",
     "UNPROVEN",
+    "Division",
     "add",
     "bare_name",
     "box_to_fetch",

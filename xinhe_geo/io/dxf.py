@@ -14,15 +14,25 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import geopandas as gpd
 import numpy as np
 import pyproj
 import shapely
 
-from ..core import LAYERS, Layer, SourceError, refuse_secret
+from ..core import LAYERS, Layer, SourceError, needing, refuse_secret
 from ..district import District, write_whole
-from .tables import MOST_ROWS, Incoming, Report, cannot_take, printable
+from .cells import printable
+from .incoming import MOST_ROWS, Floats, Incoming, cannot_take
+from .row_report import RowReport, Where
+
+if TYPE_CHECKING:
+    from ezdxf.document import Drawing
+    from ezdxf.entities.dxfgfx import DXFGraphic
+    from ezdxf.entities.mtext import MText
+    from ezdxf.entities.text import Text
+    from ezdxf.layouts.layout import Modelspace
 
 #: Curves become chords that stay this near to them, in the drawing's unit.
 FLATTEN = 0.05
@@ -37,7 +47,7 @@ _TEXTS = ("TEXT", "MTEXT")
 # --- reading ---------------------------------------------------------------------------------------------------------
 
 
-def read_dxf(path: Path, layer: Layer, sheet: str | None, report: Report) -> Incoming:
+def read_dxf(path: Path, layer: Layer, sheet: str | None, report: RowReport) -> Incoming:
     """
     Read what a drawing's model space holds, one row for each entity: blocks and points as points, curves as lines.
 
@@ -68,9 +78,10 @@ def _listed(names: Mapping[str, int]) -> str:
     return printable("、".join(f"{n}（{k}）" for n, k in sorted(names.items())))
 
 
-def _drawing(path: Path) -> Any:
+def _drawing(path: Path) -> Drawing:
     """Open a drawing; text that the header calls Western though it is Chinese is read as GBK."""
-    from ezdxf.filemanagement import read, readfile
+    with needing("office", "读 DXF"):
+        from ezdxf.filemanagement import read, readfile
 
     raw = path.read_bytes()
     remedy = "在 CAD 里打开，另存为 DXF（2013 或 2007）再导入"
@@ -105,7 +116,7 @@ def _unicode(found: re.Match[str]) -> str:
     return chr(code) if code >= 0xA0 and not 0xD800 <= code <= 0xDFFF else found[0]
 
 
-def _rows(path: Path, entities: list[Any], layer: Layer, report: Report) -> Incoming:
+def _rows(path: Path, entities: list[Any], layer: Layer, report: RowReport) -> Incoming:
     if len(entities) > MOST_ROWS:
         raise cannot_take(path.name, f"超过 {MOST_ROWS:,} 个要素", "用 --dxf-layer 只读要用的 CAD 图层")
     areas = layer.geometry is not None and "Polygon" in layer.geometry
@@ -125,14 +136,13 @@ def _rows(path: Path, entities: list[Any], layer: Layer, report: Report) -> Inco
                 "skipped",
                 f"CAD 要素 {kind} 不是点、线、面",
                 "要用就在 CAD 里画成块或闭合多段线",
-                row=number,
-                value=str(entity.dxf.layer),
+                at=Where(row=number, value=str(entity.dxf.layer)),
             )
             continue
         left -= shapely.count_coordinates(shape)
         if left < 0:
             raise cannot_take(path.name, f"顶点超过 {MOST_VERTICES:,} 个", "用 --dxf-layer 只读要用的 CAD 图层")
-        records.append(_record(entity, kind))
+        records.append(_record(entity))
         shapes.append(shape)
         lines.append(number)
     _label(records, shapes, labels, report)
@@ -141,14 +151,16 @@ def _rows(path: Path, entities: list[Any], layer: Layer, report: Report) -> Inco
     return Incoming(path.name, heads, rows, lines, np.array([*shapes, None], dtype=object)[:-1])
 
 
-def _words(entity: Any) -> str:
+def _words(entity: Text | MText) -> str:
     return str(entity.plain_text() if entity.dxftype() == "MTEXT" else entity.dxf.text).strip()
 
 
-def _record(entity: Any, kind: str) -> dict[str, Any]:
+def _record(entity: DXFGraphic) -> dict[str, str]:
     """Return the cells of an entity: the attributes of a block, and what the drawing calls it."""
-    record: dict[str, Any] = {}
-    if kind == "INSERT":
+    from ezdxf.entities.insert import Insert
+
+    record: dict[str, str] = {}
+    if isinstance(entity, Insert):
         record = {str(a.dxf.tag): str(a.dxf.text).strip() for a in entity.attribs}
         record["块名"] = str(entity.dxf.name)
     record["CAD图层"] = str(entity.dxf.layer)
@@ -156,12 +168,15 @@ def _record(entity: Any, kind: str) -> dict[str, Any]:
     return record
 
 
-def _shape(entity: Any, kind: str, areas: bool) -> Any:
+def _shape(entity: DXFGraphic, kind: str, areas: bool) -> shapely.Geometry | None:
     if kind == "INSERT":
         return shapely.Point(tuple(entity.dxf.insert)[:2])
     if kind == "POINT":
         return shapely.Point(tuple(entity.dxf.location)[:2])
-    if kind not in _CURVES or (kind == "POLYLINE" and not (entity.is_2d_polyline or entity.is_3d_polyline)):
+    from ezdxf.entities.polyline import Polyline
+
+    mesh = isinstance(entity, Polyline) and not (entity.is_2d_polyline or entity.is_3d_polyline)
+    if kind not in _CURVES or mesh:
         return None
     from ezdxf.lldxf.const import DXFError
     from ezdxf.path import make_path
@@ -178,7 +193,7 @@ def _shape(entity: Any, kind: str, areas: bool) -> Any:
 
 
 def _label(
-    records: list[dict[str, Any]], shapes: list[Any], labels: list[tuple[Any, str, int]], report: Report
+    records: list[dict[str, Any]], shapes: list[Any], labels: list[tuple[Any, str, int]], report: RowReport
 ) -> None:
     """Name each polygon by the one text inside it; a text inside none, or beside another, is a skipped row."""
     at = [i for i, s in enumerate(shapes) if s.geom_type == "Polygon" and s.is_valid]
@@ -190,20 +205,20 @@ def _label(
         if hits:
             inside.setdefault(hits[0], []).append((text, number))
         else:
-            report.say("skipped", "不在任何闭合面里的文字", row=number, value=text)
+            report.say("skipped", "不在任何闭合面里的文字", at=Where(row=number, value=text))
     for i, texts in inside.items():
         named = len(texts) == 1 and "名称" not in records[i]
         if named:
             records[i]["名称"] = texts[0][0]
         for text, number in texts:
             reason = "文字作为它所在的面的名称" if named else "一个面里有几段文字，没有当名称"
-            report.say("skipped", reason, row=number, value=text)
+            report.say("skipped", reason, at=Where(row=number, value=text))
 
 
 # --- writing ---------------------------------------------------------------------------------------------------------
 
 
-def drawing_of(district: District, path: str | Path, sites: Any = None) -> dict[str, int]:
+def drawing_of(district: District, path: str | Path, sites: gpd.GeoDataFrame | None = None) -> dict[str, int]:
     """
     Write outlines, streets and facilities of a district as DXF (R2010, UTF-8), in the district's own CRS.
 
@@ -226,10 +241,11 @@ def drawing_of(district: District, path: str | Path, sites: Any = None) -> dict[
     SourceError
         Not a .dxf name, or a layer is marked secret.
     EnvironmentProblem
-        The file cannot be written.
+        The file cannot be written, or ezdxf is not installed (extra `office`).
     """
-    from ezdxf._options import options
-    from ezdxf.filemanagement import new
+    with needing("office", "写 DXF"):
+        from ezdxf._options import options
+        from ezdxf.filemanagement import new
 
     target = Path(path)
     if target.suffix.lower() != ".dxf":
@@ -282,7 +298,7 @@ _COLOURS = {
 }
 
 
-def _draw(drawing: Any, district: District, drawn: list[str], sites: Any) -> dict[str, int]:
+def _draw(drawing: Drawing, district: District, drawn: list[str], sites: gpd.GeoDataFrame | None) -> dict[str, int]:
     space = drawing.modelspace()
     if "宋体" not in drawing.styles:
         drawing.styles.add("宋体", font="simsun.ttc")
@@ -330,18 +346,18 @@ def _draw(drawing: Any, district: District, drawn: list[str], sites: Any) -> dic
     return counts
 
 
-def _extent(district: District) -> Any:
+def _extent(district: District) -> Floats:
     own = next(
         district.layers[n] for n in ("district", "zones", "communities", "homes", "streets") if n in district.layers
     )
     return own.total_bounds
 
 
-def _parts(shape: Any) -> Iterator[Any]:
+def _parts(shape: shapely.Geometry) -> Iterator[shapely.Geometry]:
     yield from getattr(shape, "geoms", [shape])
 
 
-def _entity(drawing: Any, space: Any, part: Any, layer: str, cells: Mapping[str, str]) -> None:
+def _entity(drawing: Drawing, space: Modelspace, part: shapely.Geometry, layer: str, cells: Mapping[str, str]) -> None:
     where = {"layer": layer}
     if part.geom_type == "Polygon":
         for ring in (part.exterior, *part.interiors):

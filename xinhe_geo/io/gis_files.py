@@ -9,8 +9,8 @@ import warnings
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 from xml.etree import ElementTree
+from xml.etree.ElementTree import Element
 
 import geopandas as gpd
 import numpy as np
@@ -20,7 +20,8 @@ import pyproj
 import shapely
 
 from ..core import SourceError
-from .tables import (
+from .cells import printable
+from .incoming import (
     LONLAT,
     MOST_COLUMNS,
     MOST_ROWS,
@@ -28,7 +29,6 @@ from .tables import (
     Incoming,
     cannot_take,
     decoded,
-    printable,
     unpack_safely,
 )
 
@@ -134,11 +134,11 @@ def read_kml(path: Path, layer: str | None) -> Incoming:
     return Incoming(path.name, heads, rows, list(range(1, len(rows) + 1)), shapes, pyproj.CRS(LONLAT))
 
 
-def _tag(element: Any) -> str:
+def _tag(element: Element) -> str:
     return str(element.tag).rpartition("}")[2]
 
 
-def _placemarks(element: Any, folder: str) -> Iterator[tuple[str, Any]]:
+def _placemarks(element: Element, folder: str) -> Iterator[tuple[str, Element]]:
     """Yield the folder and the element of each placemark, whatever lies inside what."""
     waiting = [(element, folder)]
     while waiting:
@@ -150,9 +150,9 @@ def _placemarks(element: Any, folder: str) -> Iterator[tuple[str, Any]]:
         waiting += [(child, own or inside) for child in reversed(here)]
 
 
-def _kml_cells(mark: Any, folder: str) -> dict[str, Any]:
+def _kml_cells(mark: Element, folder: str) -> dict[str, object]:
     """Return what a placemark says: its name, its description, and the data it carries."""
-    found: dict[str, Any] = {}
+    found: dict[str, object] = {}
     for element in mark.iter():
         if _tag(element) == "Data":
             value = next((c.text for c in element if _tag(c) == "value"), None)
@@ -168,20 +168,21 @@ def _kml_cells(mark: Any, folder: str) -> dict[str, Any]:
     return found
 
 
-def _kml_shape(mark: Any) -> Any:
+def _kml_shape(mark: Element) -> shapely.Geometry | None:
     """Return the shape of a placemark; None for none, or one that cannot be read."""
     parts = [_kml_part(e) for e in mark.iter() if _tag(e) in ("Point", "LineString", "Polygon")]
-    if not parts or any(part is None for part in parts):
+    whole = [part for part in parts if part is not None]
+    if not parts or len(whole) < len(parts):
         return None
     if len(parts) == 1:
-        return parts[0]
-    kinds = {part.geom_type for part in parts}
+        return whole[0]
+    kinds = {part.geom_type for part in whole}
     many = {"Point": shapely.MultiPoint, "LineString": shapely.MultiLineString, "Polygon": shapely.MultiPolygon}
-    return many[kinds.pop()](parts) if len(kinds) == 1 else shapely.GeometryCollection(parts)
+    return many[kinds.pop()](whole) if len(kinds) == 1 else shapely.GeometryCollection(whole)
 
 
-def _kml_part(element: Any) -> Any:
-    rings = {"outerBoundaryIs": [], "innerBoundaryIs": []}  # type: dict[str, list[Any]]
+def _kml_part(element: Element) -> shapely.Geometry | None:
+    rings: dict[str, list[list[tuple[float, float]]]] = {"outerBoundaryIs": [], "innerBoundaryIs": []}
     try:
         if _tag(element) == "Polygon":
             for child in element:
@@ -194,7 +195,7 @@ def _kml_part(element: Any) -> Any:
         return None
 
 
-def _positions(element: Any) -> list[tuple[float, float]]:
+def _positions(element: Element) -> list[tuple[float, float]]:
     """Return the positions of a `coordinates` element: "lon,lat[,height]", blanks between."""
     found = [tuple(float(v) for v in said.split(",")[:2]) for said in str(element.text or "").split()]
     if any(len(position) != 2 or not np.isfinite(position).all() for position in found):
@@ -245,13 +246,15 @@ def read_shapefile(path: Path) -> Incoming:
     names = [str(c).encode("latin-1", "ignore") for c in frame.columns]
     encoding = "utf-8" if all(_decodes(v) for v in cells) and all(_decodes(n, cut=True) for n in names) else "gb18030"
 
-    def decoded(value: Any) -> Any:
-        return value.encode("latin-1", "ignore").decode(encoding, "ignore") if isinstance(value, str) else value
+    def real(text: str) -> str:
+        return text.encode("latin-1", "ignore").decode(encoding, "ignore")
 
     for column in texts:
-        frame[column] = pd.Series([decoded(v) for v in frame[column]], index=frame.index, dtype="object")
+        frame[column] = pd.Series(
+            [real(v) if isinstance(v, str) else v for v in frame[column]], index=frame.index, dtype="object"
+        )
     geometry = frame.geometry.name
-    frame.columns = [c if c == geometry else decoded(str(c)) for c in frame.columns]
+    frame.columns = [c if c == geometry else real(str(c)) for c in frame.columns]
     found = _of_frame(path, frame)
     found.short = encoding
     return found
@@ -265,7 +268,7 @@ def _decodes(raw: bytes, *, cut: bool = False) -> bool:
     return True
 
 
-def _drivers(path: Path, **how: Any) -> gpd.GeoDataFrame:
+def _drivers(path: Path, **how: str) -> gpd.GeoDataFrame:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import geopandas as gpd
 import numpy as np
@@ -13,8 +12,8 @@ import pyproj
 import shapely
 
 from ..core import SourceError
-from .import_log import Account, some
-from .tables import LONLAT
+from .import_log import ImportLog, some
+from .incoming import LONLAT
 from .tag_rules import read_csv
 
 #: A home farther than this from every street lies in another city: its coordinates are wrong.
@@ -36,7 +35,9 @@ _HOME_COLUMNS: Mapping[str, tuple[str, ...]] = {
 }
 
 
-def homes_from_table(path: Path, metric: pyproj.CRS, given_crs: bool, extent: Any, report: Account) -> gpd.GeoDataFrame:
+def homes_from_table(
+    path: Path, metric: pyproj.CRS, given_crs: bool, extent: shapely.Geometry, log: ImportLog
+) -> gpd.GeoDataFrame:
     """
     Read homes with people from a table of points; index as read, columns of the layer `homes`, geometry in EPSG:4326.
 
@@ -50,7 +51,7 @@ def homes_from_table(path: Path, metric: pyproj.CRS, given_crs: bool, extent: An
     table = read_csv(path)
     lines = [f"第 {i + 2} 行" for i in table.index]
     table = table.reset_index(drop=True)
-    columns = _recognise(table, path, report)
+    columns = _recognise(table, path, log)
     points = _points(table, columns, path, metric, given_crs)
     numbers = {c: pd.to_numeric(table[columns[c]], errors="coerce") for c in COUNTS if c in columns}
     reason = _why_not(table, columns, points, numbers, extent, metric)
@@ -60,7 +61,7 @@ def homes_from_table(path: Path, metric: pyproj.CRS, given_crs: bool, extent: An
         bad = reason == text
         people = numbers["people"][bad].sum() if "people" in numbers else float("nan")
         lost = f"；涉及人口 {people:g}" if people > 0 else ""
-        report.left("homes", f"人口表 {path.name} 的行", int(bad.sum()), text + lost, rows[bad])
+        log.left("homes", f"人口表 {path.name} 的行", int(bad.sum()), text + lost, rows[bad])
     good = (reason == "").to_numpy()
     if not good.any():
         raise SourceError(f"{path.name}：没有一行能用。{'；'.join(dict.fromkeys(reason))}")
@@ -73,11 +74,11 @@ def homes_from_table(path: Path, metric: pyproj.CRS, given_crs: bool, extent: An
     for column in COUNTS:
         homes[column] = numbers[column][good].to_numpy() if column in numbers else np.nan
     total = f"，人口合计 {homes['people'].sum():.15g}" if "people" in numbers else "，没有人口列，人口留空"
-    report.took("homes", f"人口表 {path.name} 的点", len(homes), f"共 {len(table)} 行{total}")
+    log.took("homes", f"人口表 {path.name} 的点", len(homes), f"共 {len(table)} 行{total}")
     beyond = shapely.distance(homes.to_crs(metric).geometry.array, extent) > 1000 * BEYOND_KM
     if beyond.any():
         said = f"离街道网 {BEYOND_KM:g} 公里以上：文件里没有那里的街道，走不到任何设施。换范围更大的提取文件"
-        report.note("homes", f"{int(beyond.sum())} 个点", said, homes.loc[beyond, "home"])
+        log.note("homes", f"{int(beyond.sum())} 个点", said, homes.loc[beyond, "home"])
     return homes
 
 
@@ -110,14 +111,14 @@ def home_columns(columns: Sequence[str], file: str) -> dict[str, str]:
     return found
 
 
-def _recognise(table: pd.DataFrame, path: Path, report: Account) -> dict[str, str]:
+def _recognise(table: pd.DataFrame, path: Path, log: ImportLog) -> dict[str, str]:
     """Return which column of the table means what; the rest is listed in the report."""
     found = home_columns(list(table.columns), path.name)
     ignored = [c for c in table.columns if c not in found.values()]
     if ignored:
-        report.note("homes", f"人口表 {path.name} 的列", "不认识，已忽略", ignored)
+        log.note("homes", f"人口表 {path.name} 的列", "不认识，已忽略", ignored)
     if "home" not in found:
-        report.note("homes", f"人口表 {path.name} 的编号", "没有 id 列，按行号编为 h1、h2……")
+        log.note("homes", f"人口表 {path.name} 的编号", "没有 id 列，按行号编为 h1、h2……")
     return found
 
 
@@ -144,7 +145,7 @@ def _why_not(
     columns: Mapping[str, str],
     points: np.ndarray,
     numbers: Mapping[str, pd.Series],
-    extent: Any,
+    extent: shapely.Geometry,
     metric: pyproj.CRS,
 ) -> pd.Series:
     """Return why each row cannot be taken, "" where it can."""

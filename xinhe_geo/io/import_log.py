@@ -11,7 +11,7 @@ from ..core import LAYERS
 REPORT_COLUMNS = ("layer", "what", "taken", "left_out", "reason", "examples")
 
 
-class Account:
+class ImportLog:
     """Collects the rows of the report, in the order things are found."""
 
     def __init__(self) -> None:

@@ -8,8 +8,8 @@ import os
 import shutil
 import tempfile
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import geopandas as gpd
 import pandas as pd
@@ -17,42 +17,46 @@ import pyogrio
 
 from ..core import LAYERS, DataError, EnvironmentProblem, SourceError
 from ..district import MANIFEST, District
-from .import_log import Account, some
+from .import_log import ImportLog, some
 from .tag_rules import read_csv
 
 #: More features than this go to a GeoPackage, fewer to a GeoJSON that a text editor can open.
 MANY = 2_000
 
 
-def write_folder(
-    target: Path,
-    head: Mapping[str, Any],
-    layers: Mapping[str, gpd.GeoDataFrame],
-    entries: Mapping[str, dict[str, Any]],
-    day: str,
-    report: Account,
-    tables: Mapping[str, str | Path | None],
-) -> None:
+@dataclass(frozen=True)
+class NewFolder:
+    """What a new district folder is made of."""
+
+    head: Mapping[str, object]  # the first part of the manifest
+    layers: Mapping[str, gpd.GeoDataFrame]
+    entries: Mapping[str, Mapping[str, str]]  # where each layer comes from, for the manifest
+    day: str  # of the data, YYYY-MM-DD
+    walk_filter: str | Path | None = None  # files used in place of the bundled ones, to be kept with the rest
+    osm_tags: str | Path | None = None
+
+
+def write_folder(target: Path, new: NewFolder, log: ImportLog) -> None:
     """Write everything beside the target, read it back through the district's own door, and swap it in."""
     target.parent.mkdir(parents=True, exist_ok=True)
     fresh = Path(tempfile.mkdtemp(prefix=f".{target.name}-new-", dir=target.parent))
     try:
-        full: dict[str, dict[str, Any]] = {}
-        for layer, frame in layers.items():
-            file, crs = _write_layer(fresh, layer, frame, day)
-            full[layer] = {"file": file, "crs": crs, **entries[layer]}
-        if tables["osm_tags"] is not None:
+        full: dict[str, dict[str, str]] = {}
+        for layer, frame in new.layers.items():
+            file, crs = _write_layer(fresh, layer, frame, new.day)
+            full[layer] = {"file": file, "crs": crs, **new.entries[layer]}
+        if new.osm_tags is not None:
             file = f"{LAYERS['osm_tags'].folder}/osm_tags.csv"
-            shutil.copyfile(tables["osm_tags"], fresh / file)
+            shutil.copyfile(new.osm_tags, fresh / file)
             full["osm_tags"] = {"file": file}
-        if tables["walk_filter"] is not None:
-            shutil.copyfile(tables["walk_filter"], fresh / LAYERS["streets"].folder / "walk_filter.toml")
-        _write_manifest(fresh, head, full)
+        if new.walk_filter is not None:
+            shutil.copyfile(new.walk_filter, fresh / LAYERS["streets"].folder / "walk_filter.toml")
+        _write_manifest(fresh, new.head, full)
         try:
             District.load(fresh)
         except DataError as error:
             raise SourceError(f"导入的数据没有通过检查：{error}") from error
-        _seal(fresh, report.frame())
+        _seal(fresh, log.frame())
         os.chmod(fresh, 0o755)  # a temporary folder is private; a district is not
         swap(fresh, target)
     except (OSError, pyogrio.errors.DataSourceError) as error:
@@ -87,13 +91,13 @@ def _write_layer(folder: Path, name: str, frame: gpd.GeoDataFrame, day: str) -> 
     return file, str(frame.crs)
 
 
-def _toml(value: Any) -> str:
+def _toml(value: object) -> str:
     if isinstance(value, list):
         return "[" + ", ".join(_toml(v) for v in value) + "]"
     return json.dumps(value, ensure_ascii=False)
 
 
-def _write_manifest(folder: Path, head: Mapping[str, Any], layers: Mapping[str, Mapping[str, Any]]) -> None:
+def _write_manifest(folder: Path, head: Mapping[str, object], layers: Mapping[str, Mapping[str, str]]) -> None:
     lines = [f"{key} = {_toml(value)}" for key, value in head.items()]
     for name, entry in layers.items():
         lines += ["", f"[layers.{name}]", *(f"{key} = {_toml(value)}" for key, value in entry.items())]

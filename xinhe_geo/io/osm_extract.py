@@ -14,9 +14,10 @@ from typing import Any
 
 import osmium
 import shapely
+from osmium.osm import Area, Node, Relation, Way
 
 from ..core import SourceError
-from .import_log import Account
+from .import_log import ImportLog
 from .street_files import SUFFIXES as STREET_SUFFIXES
 from .tag_rules import TagRule, Tags, layer_rules, read_tag_rules
 
@@ -24,6 +25,10 @@ OSM_SUFFIXES = (".osm", ".osm.gz", ".osm.bz2", ".osm.pbf", ".pbf")
 #: Keys under which the map keeps what a planner may look for; what has one and no rule is named in the report.
 _SUBJECTS = ("amenity", "shop", "healthcare", "leisure", "craft", "office", "social_facility", "public_transport")
 _LIFECYCLE = ("disused", "abandoned", "demolished", "razed", "removed")
+
+
+#: What an extract holds; areas are put together from closed ways and relations.
+Entity = Node | Way | Relation | Area
 
 
 @dataclass
@@ -63,7 +68,8 @@ def read_extract(path: Path, rules: Sequence[TagRule]) -> Found:
     sorter = _Sorter(rules, forms, found)
     try:
         for thing in osmium.FileProcessor(str(path)).with_areas(wanted).with_filter(wanted):
-            sorter.take(thing)
+            if isinstance(thing, Entity):
+                sorter.take(thing)
     except RuntimeError as error:
         raise SourceError(f"{path.name} 读不出来（{error}）。文件不完整或不是 OSM 数据，请重新下载") from error
     return found
@@ -98,20 +104,20 @@ class _Sorter:
             self.by_key.setdefault(rule.tags[0][0], []).append(i)
         self.factory = osmium.geom.WKBFactory()
 
-    def take(self, thing: Any) -> None:
+    def take(self, thing: Entity) -> None:
         """Sort one node, way, relation or area; a closed way comes twice, as itself and as an area."""
         tags = {tag.k: tag.v for tag in thing.tags}
         rules = self._matching(tags)
-        if thing.is_node():
+        if isinstance(thing, Node):
             if thing.location.valid():
                 point = shapely.Point(thing.location.lon, thing.location.lat)
                 self._spread(f"n{thing.id}", tags, self._layers("point", tags), point)
                 self._place(f"n{thing.id}", tags, rules, point)
-        elif thing.is_area():
+        elif isinstance(thing, Area):
             ref = f"{'w' if thing.from_way() else 'r'}{thing.orig_id()}"
             self.found.unbuilt.pop(ref, None)
             self._area(ref, tags, rules, thing)
-        elif thing.is_way():
+        elif isinstance(thing, Way):
             self._way(thing, tags, rules)
         elif tags.get("type") in ("multipolygon", "boundary"):
             self._expect_area(f"r{thing.id}", tags, rules)
@@ -123,7 +129,7 @@ class _Sorter:
         near = sorted({i for key in tags for i in self.by_key.get(key, ())})
         return [self.rules[i] for i in near if self.rules[i].matches(tags)]
 
-    def _way(self, way: Any, tags: Tags, rules: Sequence[TagRule]) -> None:
+    def _way(self, way: Way, tags: Tags, rules: Sequence[TagRule]) -> None:
         ref = f"w{way.id}"
         if way.is_closed() and tags.get("area") != "no":
             self._expect_area(ref, tags, rules)
@@ -152,7 +158,7 @@ class _Sorter:
         if layer:
             self.found.unbuilt[ref] = layer
 
-    def _area(self, ref: str, tags: Tags, rules: Sequence[TagRule], area: Any) -> None:
+    def _area(self, ref: str, tags: Tags, rules: Sequence[TagRule], area: Area) -> None:
         layers = self._layers("area", tags)
         if not layers and not rules:
             self._count(tags)
@@ -167,13 +173,13 @@ class _Sorter:
         self._spread(ref, tags, layers, shape)
         self._place(ref, tags, rules, shape)
 
-    def _spread(self, ref: str, tags: Tags, layers: Mapping[str, str], shape: Any) -> None:
+    def _spread(self, ref: str, tags: Tags, layers: Mapping[str, str], shape: shapely.Geometry) -> None:
         """Put one shape into each of its layers."""
         for layer, value in layers.items():
             name = _house_name(tags) if layer == "homes" else tags.get("name")
             self.found.add(layer, (ref, name, tags["landuse"] if layer == "landuse" else value, shape))
 
-    def _place(self, ref: str, tags: Tags, rules: Sequence[TagRule], shape: Any) -> None:
+    def _place(self, ref: str, tags: Tags, rules: Sequence[TagRule], shape: shapely.Geometry) -> None:
         """Take a point or polygon as a facility where a rule says so."""
         if not rules:
             self._count(tags)
@@ -194,7 +200,7 @@ class _Sorter:
             self.found.unmatched[f"{key}={tags[key]}"] += 1
 
 
-def _pieces(way: Any) -> list[Any]:
+def _pieces(way: Way) -> list[shapely.LineString]:
     """Return the lines of a way; a clipped extract lacks nodes, and the way is split where they are missing."""
     lines, run = [], []
     for node in way.nodes:
@@ -208,7 +214,7 @@ def _pieces(way: Any) -> list[Any]:
     return [shape for shape in shapes if shape.length > 0]
 
 
-def area_of(shape: Any) -> Any:
+def area_of(shape: shapely.Geometry) -> shapely.Geometry | None:
     """Return a valid Polygon or MultiPolygon, or None where nothing of an area is left."""
     if not shapely.is_valid(shape):
         shape = shapely.make_valid(shape)
@@ -229,10 +235,10 @@ def _house_name(tags: Tags) -> str | None:
 
 def date_of(path: str | Path) -> str:
     """Return the day (YYYY-MM-DD) an extract stands for, as an import finds it."""
-    return day_of(Path(path), Account())
+    return day_of(Path(path), ImportLog())
 
 
-def day_of(path: Path, report: Account) -> str:
+def day_of(path: Path, log: ImportLog) -> str:
     """Return the day (YYYY-MM-DD) the data stand for: the file's stamp, its newest object's, or the file's own."""
     header = osmium.io.Reader(str(path)).header()
     for key in ("osmosis_replication_timestamp", "timestamp"):
@@ -243,10 +249,10 @@ def day_of(path: Path, report: Account) -> str:
     things: Iterable[Any] = osmium.FileProcessor(str(path))
     newest = max((thing.timestamp for thing in things), default=datetime(1970, 1, 1, tzinfo=UTC))
     if newest.year > 1970:
-        report.note("district", "数据日期", f"文件没有写日期，取其中最新的对象：{newest:%Y-%m-%d}")
+        log.note("district", "数据日期", f"文件没有写日期，取其中最新的对象：{newest:%Y-%m-%d}")
         return f"{newest:%Y-%m-%d}"
     day = datetime.fromtimestamp(path.stat().st_mtime, UTC)
-    report.note(
+    log.note(
         "district", "数据日期", f"文件里没有任何日期，暂取文件自己的修改日期 {day:%Y-%m-%d}；请在 district.toml 里核对"
     )
     return f"{day:%Y-%m-%d}"

@@ -1,7 +1,7 @@
 """
-The doors in: an OpenStreetMap extract (and a table of people) becomes a complete district folder.
+An OpenStreetMap extract or a file of streets (and a table of people) becomes a complete district folder.
 
-Nothing is dropped in silence: whatever is taken and whatever is left out is a row of the report, with the reason, and
+Nothing is dropped in silence: whatever is taken and whatever is left out is a row of the log, with the reason, and
 the same report lies in the finished folder as `import/report.csv`. A folder appears whole or not at all: it is written
 beside its target and swapped in.
 """
@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypedDict, Unpack
 
 import geopandas as gpd
 import numpy as np
@@ -19,43 +19,23 @@ import pyproj
 import shapely
 
 from ..core import LAYERS, ON_THE_WAY, SCHEMA_VERSION, NetworkError, SourceError, refuse_secret, told
-from ..district import District, recover, undo
+from ..district import District
 from ..network import excluded_ways, read_osm_streets
 from . import overpass as _overpass
-from .add import add
-from .homes_table import COUNTS, home_columns, homes_from_table
-from .import_log import Account
-from .new_folder import may_write, write_folder
-from .osm_extract import OSM_SUFFIXES, Found, area_of, check_extract, date_of, day_of, keys_of_interest, read_extract
-from .positions import UNPROVEN
+from .homes_table import COUNTS, homes_from_table
+from .import_log import ImportLog
+from .incoming import LONLAT
+from .new_folder import NewFolder, may_write, write_folder
+from .osm_extract import OSM_SUFFIXES, Found, area_of, check_extract, day_of, read_extract
 from .street_files import SUFFIXES as STREET_SUFFIXES
 from .street_files import is_street_file, read_street_file
-from .tables import LONLAT, RESULT_LABELS, tally
 from .tag_rules import labels_of, read_tag_rules
-from .template import template
-
-__all__ = [
-    "OSM_SUFFIXES",
-    "RESULT_LABELS",
-    "UNPROVEN",
-    "add",
-    "box_to_fetch",
-    "check_extract",
-    "date_of",
-    "fetch",
-    "home_columns",
-    "import_osm",
-    "keys_of_interest",
-    "left_out",
-    "read_tag_rules",
-    "recover",
-    "tally",
-    "template",
-    "undo",
-]
 
 Progress = Callable[[str], object]
+#: A coordinate system as callers write it: an EPSG code, a text, or the thing itself.
+Crs = pyproj.CRS | str | int
 
+#: Written into manifests. Where `import_osm` stood at first: the same extract gives the same folder, byte for byte.
 MADE_BY = "xinhe_geo.sources.import_osm"
 CREDIT = "© OpenStreetMap contributors, ODbL 1.0"
 SURVEY_NOTE = "设施取自 OpenStreetMap，没有实地调查，是否齐全未知：只列出图上有的类别；图上没有的类别按数据不足处理"
@@ -66,11 +46,11 @@ OUTLINE_MARGIN_M = 25.0
 # --- layers ----------------------------------------------------------------------------------------------------------
 
 
-def _layer(name: str, columns: Sequence[str], rows: Sequence[tuple[Any, ...]], crs: Any = LONLAT) -> gpd.GeoDataFrame:
-    """Return found rows as a frame whose first column is the layer's key, ordered by id: nodes, relations, ways."""
+def _layer(name: str, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> gpd.GeoDataFrame:
+    """Return found rows as a frame in EPSG:4326, its first column the layer's key, ordered by id: nodes, relations, ways."""
     ordered = sorted(rows, key=lambda row: (row[0][0], int(row[0].split("-")[0][1:]), row[0]))
     frame = pd.DataFrame([row[:-1] for row in ordered], columns=[LAYERS[name].key, *columns])
-    return gpd.GeoDataFrame(frame, geometry=[row[-1] for row in ordered], crs=crs)
+    return gpd.GeoDataFrame(frame, geometry=[row[-1] for row in ordered], crs=LONLAT)
 
 
 def _split_lines(rows: Sequence[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
@@ -84,7 +64,7 @@ def _split_lines(rows: Sequence[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
     return flat
 
 
-def _facilities(found: Found, labels: Mapping[str, str], report: Account) -> gpd.GeoDataFrame:
+def _facilities(found: Found, labels: Mapping[str, str], log: ImportLog) -> gpd.GeoDataFrame:
     frame = _layer("facilities", ["name", "kind", "note"], found.rows.get("facilities", []))
     doubtful = frame["note"].str.startswith("须人工确认")
     frame["note"] = frame["note"].where(doubtful)
@@ -92,23 +72,21 @@ def _facilities(found: Found, labels: Mapping[str, str], report: Account) -> gpd
         chosen = frame["kind"] == kind
         unsure = int((chosen & doubtful).sum())
         remark = f"其中 {unsure} 处须人工确认（见各行备注）" if unsure else ""
-        report.took("facilities", f"{label}（{kind}）", int(chosen.sum()), remark, frame.loc[chosen, "facility"])
+        log.took("facilities", f"{label}（{kind}）", int(chosen.sum()), remark, frame.loc[chosen, "facility"])
     absent = [label for kind, label in labels.items() if not (frame["kind"] == kind).any()]
     if absent:
-        report.note("facilities", "有对照规则而没有找到", "不能断定没有，按数据不足处理", absent)
-    report.left("facilities", "停用的", len(found.closed_down), "标为 disused/abandoned", found.closed_down)
-    report.left("facilities", "画成线或一般关系的", len(found.lines), "不是点也不是面", found.lines)
+        log.note("facilities", "有对照规则而没有找到", "不能断定没有，按数据不足处理", absent)
+    log.left("facilities", "停用的", len(found.closed_down), "标为 disused/abandoned", found.closed_down)
+    log.left("facilities", "画成线或一般关系的", len(found.lines), "不是点也不是面", found.lines)
     if found.several:
-        report.note("facilities", "合几条规则", "取对照表里靠前的一条", found.several)
+        log.note("facilities", "合几条规则", "取对照表里靠前的一条", found.several)
     if found.unmatched:
         named = [f"{tag}×{n}" for tag, n in sorted(found.unmatched.items(), key=lambda item: (-item[1], item[0]))]
-        report.left(
-            "facilities", "没有对照规则", sum(found.unmatched.values()), "要计入就在 osm_tags.csv 里加一行", named
-        )
+        log.left("facilities", "没有对照规则", sum(found.unmatched.values()), "要计入就在 osm_tags.csv 里加一行", named)
     return frame
 
 
-def _homes_from_map(found: Found, report: Account) -> gpd.GeoDataFrame:
+def _homes_from_map(found: Found, log: ImportLog) -> gpd.GeoDataFrame:
     """Return residential buildings, and residential land that has none, as homes; people unknown."""
     rows = found.rows.get("homes", [])
     land, houses, maybe = ([row for row in rows if row[2] == value] for value in ("land", "house", "unsure"))
@@ -123,45 +101,45 @@ def _homes_from_map(found: Found, report: Account) -> gpd.GeoDataFrame:
         centres = shapely.point_on_surface(np.array([row[-1] for row in (*houses, *more)], dtype=object))
         built = set(shapely.STRtree(shapes).query(centres, predicate="intersects")[1].tolist())
         bare = [row for i, row in enumerate(land) if i not in built]
-    report.took("homes", "住宅楼", len(houses), "人口留空", [row[0] for row in houses])
-    report.took("homes", "住宅用地里的楼（building=yes）", len(more), "人口留空", [row[0] for row in more])
-    report.took("homes", "没有画楼的住宅用地", len(bare), "人口留空", [row[0] for row in bare])
-    report.left("homes", "用途不明的楼（building=yes）", len(maybe) - len(more), "不在住宅用地里")
-    _report_unbuilt("homes", found, report)
+    log.took("homes", "住宅楼", len(houses), "人口留空", [row[0] for row in houses])
+    log.took("homes", "住宅用地里的楼（building=yes）", len(more), "人口留空", [row[0] for row in more])
+    log.took("homes", "没有画楼的住宅用地", len(bare), "人口留空", [row[0] for row in bare])
+    log.left("homes", "用途不明的楼（building=yes）", len(maybe) - len(more), "不在住宅用地里")
+    _report_unbuilt("homes", found, log)
     frame = _layer("homes", ["name", "value"], [*bare, *more, *houses]).drop(columns="value")
     for column in COUNTS:
         frame[column] = np.nan
     return frame
 
 
-def _map_layers(found: Found, labels: Mapping[str, str], report: Account) -> dict[str, gpd.GeoDataFrame]:
+def _map_layers(found: Found, labels: Mapping[str, str], log: ImportLog) -> dict[str, gpd.GeoDataFrame]:
     """Return facilities, green, water, barriers and land use as frames in EPSG:4326."""
     rows = found.rows
     frames = {
-        "facilities": _facilities(found, labels, report),
+        "facilities": _facilities(found, labels, log),
         "green": _layer("green", ["name", "value"], rows.get("green", [])).drop(columns="value"),
         "water": _layer("water", ["name", "value"], _split_lines(rows.get("water", []))).drop(columns="value"),
         "barriers": _layer("barriers", ["name", "kind"], _split_lines(rows.get("barriers", []))),
         "landuse": _layer("landuse", ["name", "use"], rows.get("landuse", [])),
     }
     for name in ("green", "water", "landuse"):
-        report.took(name, LAYERS[name].label, len(frames[name]), "", frames[name]["id"])
+        log.took(name, LAYERS[name].label, len(frames[name]), "", frames[name]["id"])
     for kind, label in (("railway", "铁路"), ("expressway", "高速公路和机动车专用路"), ("canal", "河渠")):
         chosen = frames["barriers"]["kind"] == kind
-        report.took("barriers", label, int(chosen.sum()), "隧道、桥上的不算", frames["barriers"].loc[chosen, "barrier"])
+        log.took("barriers", label, int(chosen.sum()), "隧道、桥上的不算", frames["barriers"].loc[chosen, "barrier"])
     broken = list(dict.fromkeys(found.broken_lines))
-    report.left("barriers", "河渠、铁路、高速公路", len(broken), "节点都在文件以外", broken)
+    log.left("barriers", "河渠、铁路、高速公路", len(broken), "节点都在文件以外", broken)
     for name in frames:
-        _report_unbuilt(name, found, report)
+        _report_unbuilt(name, found, log)
     return frames
 
 
-def _report_unbuilt(name: str, found: Found, report: Account) -> None:
+def _report_unbuilt(name: str, found: Found, log: ImportLog) -> None:
     refs = [ref for ref, layer in found.unbuilt.items() if layer == name]
-    report.left(name, "面", len(refs), "轮廓不完整（文件裁剪时缺了部分），或外圈不闭合", refs)
+    log.left(name, "面", len(refs), "轮廓不完整（文件裁剪时缺了部分），或外圈不闭合", refs)
 
 
-def _streets(path: Path, walk_filter: str | Path | None, report: Account) -> gpd.GeoDataFrame:
+def _streets(path: Path, walk_filter: str | Path | None, log: ImportLog) -> gpd.GeoDataFrame:
     """Return the walkable ways of the extract, and report those that are not."""
     if walk_filter is not None and not Path(walk_filter).is_file():
         raise SourceError(f"文件不存在：{Path(walk_filter).name}。这是步行规则（walk_filter.toml），不写就用自带的")
@@ -171,28 +149,26 @@ def _streets(path: Path, walk_filter: str | Path | None, report: Account) -> gpd
         raise SourceError(f"{path.name}：{error}") from error
     except RuntimeError as error:
         raise SourceError(f"{path.name} 读不出来（{error}）。文件不完整或不是 OSM 数据，请重新下载") from error
-    return _reported(streets, excluded_ways(path, walk_filter=walk_filter), path, report)
+    return _reported(streets, excluded_ways(path, walk_filter=walk_filter), path, log)
 
 
-def _streets_alone(path: Path, walk_filter: str | Path | None, report: Account) -> tuple[gpd.GeoDataFrame, _Origin]:
+def _streets_alone(path: Path, walk_filter: str | Path | None, log: ImportLog) -> tuple[gpd.GeoDataFrame, _Origin]:
     """Return the streets of a file that has nothing else, and where they come from."""
     read = read_street_file(path, walk_filter=walk_filter)
     for note in read.notes:
-        report.note("streets", path.name, note)
-    report.note(
-        "facilities", "设施、用地、水系", f"{path.name} 只有街道；设施和居住点用 add 命令加，或改用 OSM 提取文件"
-    )
+        log.note("streets", path.name, note)
+    log.note("facilities", "设施、用地、水系", f"{path.name} 只有街道；设施和居住点用 add 命令加，或改用 OSM 提取文件")
     origin = _osm_origin(f"OpenStreetMap 街道文件 {path.name}", read.day) if read.from_osm else None
-    return _reported(read.streets, read.excluded, path, report), origin or _own_origin(path.name, read.day)
+    return _reported(read.streets, read.excluded, path, log), origin or _own_origin(path.name, read.day)
 
 
-def _reported(streets: gpd.GeoDataFrame, left: pd.DataFrame, path: Path, report: Account) -> gpd.GeoDataFrame:
+def _reported(streets: gpd.GeoDataFrame, left: pd.DataFrame, path: Path, log: ImportLog) -> gpd.GeoDataFrame:
     """Report what is taken as a street and what is not, and why; return the streets with their id as a column."""
     if streets.empty:
         raise SourceError(f"{path.name} 里没有可步行的道路。检查是否取错了范围，或步行规则（walk_filter.toml）过严")
-    report.took("streets", "可步行的道路", len(streets), "", streets.index.astype(str))
+    log.took("streets", "可步行的道路", len(streets), "", streets.index.astype(str))
     for reason, rows in left.groupby("reason", sort=False):
-        report.left("streets", "道路", len(rows), str(reason), rows["way"].astype(str))
+        log.left("streets", "道路", len(rows), str(reason), rows["way"].astype(str))
     return streets.rename_axis("street").reset_index()
 
 
@@ -224,7 +200,7 @@ def left_out(path: str | Path, *, walk_filter: str | Path | None = None) -> pd.D
     return excluded_ways(source, walk_filter=walk_filter).set_index("way")
 
 
-def _metric(streets: gpd.GeoDataFrame, crs: Any) -> pyproj.CRS:
+def _metric(streets: gpd.GeoDataFrame, crs: Crs | None) -> pyproj.CRS:
     """Return the projected CRS in metres: the one given, else the UTM zone of the streets."""
     if crs is None:
         found: pyproj.CRS = streets.estimate_utm_crs()
@@ -239,12 +215,12 @@ def _metric(streets: gpd.GeoDataFrame, crs: Any) -> pyproj.CRS:
 
 
 def _outline(
-    streets: gpd.GeoDataFrame, homes: gpd.GeoDataFrame, boundary: str | Path | None, metric: pyproj.CRS, report: Account
-) -> tuple[Any, str]:
+    streets: gpd.GeoDataFrame, homes: gpd.GeoDataFrame, boundary: str | Path | None, metric: pyproj.CRS, log: ImportLog
+) -> tuple[shapely.Geometry, str]:
     """Return the district's outline in `metric`, and its basis: as given, or the hull of streets and homes."""
     if boundary is None:
         shapes = [*streets.to_crs(metric).geometry, *homes.to_crs(metric).geometry]
-        report.note(
+        log.note(
             "district", "街道界", f"没有给出，取街道和居住点的外包络（外扩 {OUTLINE_MARGIN_M:g} 米），不是法定界线"
         )
         return shapely.convex_hull(shapely.GeometryCollection(shapes)).buffer(OUTLINE_MARGIN_M, quad_segs=2), "derived"
@@ -264,20 +240,18 @@ def _outline(
         raise SourceError(f"{path.name} 里没有面。街道界应为面")
     if not shapely.intersects(shape, shapely.box(*streets.to_crs(metric).total_bounds)):
         raise SourceError(f"{path.name} 和 OSM 数据不在一处。检查两者的范围和坐标系")
-    report.took("district", "街道界", 1, f"来自 {path.name}")
+    log.took("district", "街道界", 1, f"来自 {path.name}")
     return shape, "official"
 
 
-def _inside(homes: gpd.GeoDataFrame, outline: Any, metric: pyproj.CRS, report: Account) -> gpd.GeoDataFrame:
+def _inside(homes: gpd.GeoDataFrame, outline: shapely.Geometry, metric: pyproj.CRS, log: ImportLog) -> gpd.GeoDataFrame:
     """Return the homes of the district; those beyond a given boundary belong to its neighbours."""
     points = shapely.point_on_surface(homes.to_crs(metric).geometry.array)
     inside = shapely.intersects(points, outline)
     if not inside.all():
         people = homes.loc[~inside, "people"].sum()
         lost = f"；人口合计 {people:.15g}" if people > 0 else ""
-        report.left(
-            "homes", "街道界以外的居住点", int((~inside).sum()), f"属于邻近街道{lost}", homes.loc[~inside, "home"]
-        )
+        log.left("homes", "街道界以外的居住点", int((~inside).sum()), f"属于邻近街道{lost}", homes.loc[~inside, "home"])
     return homes[inside].reset_index(drop=True)
 
 
@@ -293,7 +267,7 @@ def import_osm(
     boundary: str | Path | None = None,
     name: str | None = None,
     code: str | None = None,
-    crs: Any = None,
+    crs: Crs | None = None,
     walk_filter: str | Path | None = None,
     osm_tags: str | Path | None = None,
     all_inside: bool = False,
@@ -348,39 +322,41 @@ def import_osm(
     may_write(target, overwrite)
     rules = read_tag_rules(osm_tags)
     labels = labels_of(rules)
-    report = Account()
+    log = ImportLog()
     tell("读道路")
     if is_street_file(source):
-        streets, origin = _streets_alone(source, walk_filter, report)
+        streets, origin = _streets_alone(source, walk_filter, log)
         metric = _metric(streets, crs)
         found, layers = Found(), {}
     else:
-        streets = _streets(source, walk_filter, report)
+        streets = _streets(source, walk_filter, log)
         metric = _metric(streets, crs)
-        origin = _osm_origin(f"OpenStreetMap 提取文件 {source.name}", day_of(source, report))
+        origin = _osm_origin(f"OpenStreetMap 提取文件 {source.name}", day_of(source, log))
         tell("读设施、用地、水系")
         found = read_extract(source, rules)
-        layers = _map_layers(found, labels, report)
+        layers = _map_layers(found, labels, log)
     if homes is None:
-        people = _homes_from_map(found, report)
+        people = _homes_from_map(found, log)
     else:
         extent = shapely.box(*streets.to_crs(metric).total_bounds)
-        people = homes_from_table(Path(homes), metric, crs is not None, extent, report)
-    outline, basis = _outline(streets, people, boundary, metric, report)
+        people = homes_from_table(Path(homes), metric, crs is not None, extent, log)
+    outline, basis = _outline(streets, people, boundary, metric, log)
     if boundary is not None and len(people) and not (all_inside and homes is not None):
-        people = _inside(people, outline, metric, report)
+        people = _inside(people, outline, metric, log)
     if people.empty:
-        report.note("homes", "居住点", "没有：文件里没有住宅楼和住宅用地。用 homes（--homes）给出居住点和人口的 CSV 表")
+        log.note("homes", "居住点", "没有：文件里没有住宅楼和住宅用地。用 homes（--homes）给出居住点和人口的 CSV 表")
     name, code = name or _stem(source), code or _stem(source)
     border = gpd.GeoDataFrame({"code": [code], "name": [name]}, geometry=[outline], crs=metric)
     layers = {"district": border.to_crs(LONLAT), "homes": people, **layers, "streets": streets.to_crs(metric)}
     layers = {layer: frame for layer, frame in layers.items() if len(frame)}
-    head = _head(name, code, metric, origin, layers.get("facilities"), labels, public=homes is None)
+    present = set(layers["facilities"]["kind"]) if "facilities" in layers else set()
+    kinds = [kind for kind in labels if kind in present]
+    head = _head(border, origin, kinds, public=homes is None)
     head["without"] = [layer for layer in ON_THE_WAY if layer not in layers]
     entries = {layer: _entry(layer, origin, homes, boundary, basis) for layer in layers}
     tell("写入文件夹")
-    write_folder(target, head, layers, entries, origin.date, report, {"walk_filter": walk_filter, "osm_tags": osm_tags})
-    return report.frame()
+    write_folder(target, NewFolder(head, layers, entries, origin.date, walk_filter, osm_tags), log)
+    return log.frame()
 
 
 def _stem(path: Path) -> str:
@@ -389,26 +365,17 @@ def _stem(path: Path) -> str:
     return path.name[: -len(suffix)] or "osm"
 
 
-def _head(
-    name: str,
-    code: str,
-    metric: pyproj.CRS,
-    origin: _Origin,
-    facilities: gpd.GeoDataFrame | None,
-    labels: Mapping[str, str],
-    *,
-    public: bool,
-) -> dict[str, Any]:
-    """Return the first part of the manifest."""
+def _head(border: gpd.GeoDataFrame, origin: _Origin, kinds: list[str], *, public: bool) -> dict[str, object]:
+    """Return the first part of the manifest, for the district of a border (one row, in the CRS to compute in)."""
+    metric = border.crs
     authority = metric.to_authority()
-    present = set() if facilities is None else set(facilities["kind"])
     return {
         "schema": SCHEMA_VERSION,
-        "name": name,
-        "code": code,
+        "name": border["name"].iloc[0],
+        "code": border["code"].iloc[0],
         "crs": ":".join(authority) if authority else metric.to_wkt(),
         "data_year": int(origin.date[:4]),
-        "surveyed_kinds": [kind for kind in labels if kind in present],
+        "surveyed_kinds": kinds,
         "survey_note": SURVEY_NOTE,
         "credit": origin.credit,
         "secrecy": origin.secrecy if public else "internal",
@@ -436,9 +403,11 @@ def _own_origin(file: str, day: str) -> _Origin:
     return _Origin("derived", f"街道文件 {file}（来源未说明）", "见原文件", day, "internal", f"街道：{file}")
 
 
-def _entry(layer: str, origin: _Origin, homes: str | Path | None, boundary: str | Path | None, basis: str) -> Any:
+def _entry(
+    layer: str, origin: _Origin, homes: str | Path | None, boundary: str | Path | None, basis: str
+) -> dict[str, str]:
     """Return a layer's provenance."""
-    entry = {**origin._asdict()}
+    entry: dict[str, str] = origin._asdict()
     del entry["credit"]
     if layer == "homes" and homes is not None:
         own = {"basis": "derived", "source": f"人口表 {Path(homes).name}", "licence": "见原表", "secrecy": "internal"}
@@ -449,6 +418,20 @@ def _entry(layer: str, origin: _Origin, homes: str | Path | None, boundary: str 
     if layer == "district":
         return {**entry, "basis": basis, "note": "街道和居住点的外包络，不是法定界线"}
     return entry
+
+
+class Importing(TypedDict, total=False):
+    """What `fetch` hands on to `import_osm`."""
+
+    homes: str | Path | None
+    boundary: str | Path | None
+    name: str | None
+    code: str | None
+    crs: Crs | None
+    walk_filter: str | Path | None
+    osm_tags: str | Path | None
+    all_inside: bool
+    overwrite: bool
 
 
 # --- fetching --------------------------------------------------------------------------------------------------------
@@ -494,7 +477,7 @@ def fetch(
     hosts: Sequence[str] = _overpass.HOSTS,
     patience: _overpass.Patience | None = None,
     progress: Progress | None = None,
-    **importing: Any,
+    **importing: Unpack[Importing],
 ) -> pd.DataFrame:
     """
     Download OpenStreetMap for a box and import it as a district folder: the same path as a local extract.
@@ -523,7 +506,7 @@ def fetch(
         Refused by the servers, or nothing usable in the answer.
     """
     target = Path(out)
-    may_write(target, bool(importing.get("overwrite", False)))
+    may_write(target, importing.get("overwrite", False))
     kept = target.with_name(target.name + ".download")
     say = progress or (lambda _: None)
     file = _overpass.download(box, kept, hosts=hosts, say=lambda text: (say(text), None)[1], patience=patience)

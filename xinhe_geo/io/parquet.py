@@ -12,20 +12,23 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:  # run as a program, it knows nothing of the package
+    from .incoming import Incoming
 
 #: Seconds, and rows and columns as for every other file (the program knows nothing of the package).
 _PATIENCE, _MOST_ROWS, _MOST_COLUMNS, _MOST_BYTES = 60, 200_000, 512, 300_000_000
 _REMEDY = "在 QGIS 里打开，“导出”、“要素另存为”，格式选 GeoPackage"
 
 
-def read_parquet(path: Path) -> Any:
+def read_parquet(path: Path) -> Incoming:
     """Read a GeoParquet file whose shapes are written as WKB."""
     import numpy as np
     import pyproj
     import shapely
 
-    from .tables import Incoming, cannot_take
+    from .incoming import Incoming, cannot_take
 
     with path.open("rb") as stream:
         if stream.read(4) != b"PAR1":
@@ -87,7 +90,7 @@ def _found(path: str) -> dict[str, Any]:
     }
 
 
-def _cell(value: Any) -> Any:
+def _cell(value: object) -> bool | float | str | None:
     if isinstance(value, bytes):
         return value.decode("utf-8", "replace")
     return value if value is None or isinstance(value, bool | int | float | str) else str(value)

@@ -9,16 +9,14 @@ import html
 import json
 import re
 from collections.abc import Mapping
-from typing import Any
 
-import geopandas as gpd
 import numpy as np
 import pandas as pd
 import shapely
 
-from ..core import DATUM_LABELS, DATUMS, from_wgs84, to_wgs84, web_file
+from ..core import DATUM_LABELS, DATUMS, to_wgs84, web_file
+from .incoming import LONLAT, Floats, Shapes
 
-LONLAT = "EPSG:4326"
 #: What is drawn under the rows, from the ground up, and its look.
 _GROUND = (
     ("communities", "fill:#f7f3ea;stroke:#b9aa90;stroke-width:1.2;stroke-dasharray:5 4"),
@@ -43,11 +41,12 @@ class _Flat:
             110_574.0 + 1_120.0 * float(np.sin(np.radians(lat)) ** 2),
         )
 
-    def of(self, lonlat: Any) -> Any:
+    def of(self, lonlat: Floats) -> Floats:
+        """Return the metres of longitudes and latitudes, shape (n, 2)."""
         return np.column_stack([(lonlat[:, 0] - self.lon) * self.kx, (self.lat - lonlat[:, 1]) * self.ky])
 
 
-def _flat(rows: Mapping[str, pd.DataFrame]) -> tuple[_Flat, Any]:
+def _flat(rows: Mapping[str, pd.DataFrame]) -> tuple[_Flat, Floats]:
     """Return the flat coordinates of a district and its extent in them."""
     own = next(rows[n] for n in ("district", "communities", "homes", "streets", "zones") if n in rows and len(rows[n]))
     west, south, east, north = own.to_crs(LONLAT).total_bounds
@@ -64,7 +63,7 @@ def _paths(rows: Mapping[str, pd.DataFrame], flat: _Flat) -> str:
     return "".join(drawn)
 
 
-def _path(shapes: Any, flat: _Flat) -> str:
+def _path(shapes: Shapes, flat: _Flat) -> str:
     """Return shapes as one SVG path, to a decimetre."""
     said: list[str] = []
     for part in shapely.get_parts(shapes):
@@ -75,7 +74,7 @@ def _path(shapes: Any, flat: _Flat) -> str:
     return "".join(said)
 
 
-def _script_json(value: Any) -> str:
+def _script_json(value: object) -> str:
     """Return JSON that may stand inside a script element whatever its texts say."""
     return json.dumps(value, ensure_ascii=False).replace("<", "\\u003c").replace("\u2028", "").replace("\u2029", "")
 
@@ -132,7 +131,7 @@ def placing_page(
 
 
 def datum_page(
-    lonlat: Any, declared: str, table: pd.DataFrame, layers: Mapping[str, pd.DataFrame], title: str, message: str
+    lonlat: Floats, declared: str, table: pd.DataFrame, layers: Mapping[str, pd.DataFrame], title: str, message: str
 ) -> str:
     """
     Return a page with the residuals of every hypothesis and a small map of each.
@@ -188,20 +187,3 @@ def _document(title: str, body: str) -> str:
         f"<title>{html.escape(title)}</title><style>{web_file('report/brief.css')}{web_file('io/placing.css')}</style></head>"
         f"<body><header><h1>{html.escape(title)}</h1></header>{body}</body></html>\n"
     )
-
-
-def as_written(shapes: Any, datum: str) -> Any:
-    """Return WGS84 shapes in the numbers of another datum."""
-    return shapely.transform(shapes, lambda xy: np.column_stack(from_wgs84(xy[:, 0], xy[:, 1], datum)))
-
-
-def known_by_name(rows: Mapping[str, pd.DataFrame], metric: Any) -> gpd.GeoDataFrame:
-    """Return everything with a name that a row may be named after."""
-    parts = []
-    for name in ("homes", "communities", "areas", "parcels", "places", "green", "named_roads"):
-        if name in rows and "name" in rows[name].columns:
-            frame = rows[name]
-            parts.append(frame.loc[frame["name"].notna().to_numpy(), ["name", "geometry"]])
-    if not parts:
-        return gpd.GeoDataFrame({"name": []}, geometry=[], crs=metric)
-    return gpd.GeoDataFrame(pd.concat(parts, ignore_index=True), crs=metric)

@@ -14,6 +14,7 @@ import shutil
 import tempfile
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -28,16 +29,14 @@ from numpy.typing import NDArray
 
 from ..core import SourceError, XinheError
 from .homes_table import home_columns
+from .incoming import LONLAT
 from .osm_extract import OSM_SUFFIXES, check_extract, date_of, keys_of_interest
-from .osm_import import import_osm
-
-__all__ = ["CATALOGUE", "LEFT_OUT", "safe_name", "split"]
+from .osm_import import Crs, import_osm
 
 Progress = Callable[[str], object]
 
 CATALOGUE = "catalogue.csv"
 LEFT_OUT = "homes_left_out.csv"
-LONLAT = "EPSG:4326"
 #: Parts made in one pass: each is an open file, and one bit of a mask.
 FAN = 24
 #: Rows of one bucket of a join, and the objects handled at a time: this, and the largest district, bound the memory.
@@ -68,8 +67,34 @@ def safe_name(text: str) -> str:
     return f"%{name}" if name.partition(".")[0].lower() in devices else name
 
 
-def _read_districts(path: Path, code: str, name: str | None) -> gpd.GeoDataFrame:
+@dataclass(frozen=True)
+class Division:
+    """
+    How a city is divided into districts, and what each of them takes.
+
+    Attributes
+    ----------
+    file
+        GeoJSON or GeoPackage of polygons, in any CRS.
+    code, name
+        Columns of `file`. Codes tell districts apart: missing or repeated ones are refused, names may repeat.
+    margin
+        Metres beyond its edge from which a district gets streets and facilities: residents walk across boundaries. At least
+        the longest walk that is judged.
+    crs
+        Projected CRS of all districts (and of columns x, y of the homes); by default each district's UTM zone.
+    """
+
+    file: str | Path
+    code: str
+    name: str | None = None
+    margin: float = 1500.0
+    crs: Crs | None = None
+
+
+def _read_districts(division: Division) -> gpd.GeoDataFrame:
     """Return the districts in EPSG:4326, index code in order, column `name`; every fault of the layer at once."""
+    path, code, name = Path(division.file), division.code, division.name
     if not path.is_file():
         raise SourceError(f"文件不存在：{path.name}。街道界可用 GeoJSON 或 GeoPackage 的面")
     try:
@@ -125,7 +150,7 @@ def _shape_faults(frame: gpd.GeoDataFrame, codes: Sequence[str]) -> Iterator[str
             yield f"第 {i} 个（{code}）是 {shape.geom_type}，不是面。街道界应为面"
 
 
-def _polygons(shape: Any) -> list[Any]:
+def _polygons(shape: shapely.Geometry) -> list[shapely.Polygon]:
     """Return the polygons of a shape that have an area."""
     parts = shapely.get_parts(shapely.get_parts(shape))
     return [p for p in parts if p.geom_type == "Polygon" and p.area > 0]
@@ -146,7 +171,7 @@ def _widened(districts: gpd.GeoDataFrame, margin: float) -> NDArray[Any]:
     return wide
 
 
-def _neighbours_together(districts: gpd.GeoDataFrame) -> NDArray[Any]:
+def _neighbours_together(districts: gpd.GeoDataFrame) -> NDArray[np.int64]:
     """Return positions of the districts in an order in which neighbours follow each other."""
     return np.asarray(np.argsort(districts.geometry.hilbert_distance().to_numpy(), kind="stable"))
 
@@ -242,7 +267,7 @@ class _Plan(NamedTuple):
     relations: NDArray[Any]
 
 
-def _things(path: Path, what: Any) -> Iterable[Any]:
+def _things(path: Path, what: osmium.osm.osm_entity_bits) -> Iterable[Any]:
     return osmium.FileProcessor(str(path), what)
 
 
@@ -402,15 +427,22 @@ def _plan(path: Path, folder: Path, shapes: NDArray[Any], part: Masks, keys: Seq
     return _Plan(nodes, ways, final)
 
 
-def _divide(
-    path: Path, folder: Path, shapes: NDArray[Any], part: Masks, files: Sequence[Path], stamp: str, keys: Sequence[str]
-) -> None:
-    """Write the objects of one extract into a file per part, in two passes over it."""
+class _City(NamedTuple):
+    """What holds of a city's extract however small its parts: whose they are, when it was made, what of it is read."""
+
+    name: str  # of the file: it is what a folder's provenance names
+    areas: NDArray[Any]  # each district with its margin
+    stamp: str  # when the extract was made
+    keys: Sequence[str]  # tags by which relations are found
+
+
+def _divide(path: Path, folder: Path, city: _City, rows: NDArray[np.int64], part: Masks, files: Sequence[Path]) -> None:
+    """Write the objects of one extract into a file per part of its districts (`rows`), in two passes over it."""
     folder.mkdir()
-    plan = _plan(path, folder, shapes, part, keys)
+    plan = _plan(path, folder, city.areas[rows], part, city.keys)
     head = osmium.io.Header()
     # The date of the whole city: a district's data year does not depend on when its last shop was edited.
-    head.set("osmosis_replication_timestamp", stamp)
+    head.set("osmosis_replication_timestamp", city.stamp)
     writers = [osmium.SimpleWriter(str(file), bufsz=_BUFFER, header=head, overwrite=True) for file in files]
     targets: dict[int, list[Any]] = {}
 
@@ -429,16 +461,14 @@ def _divide(
     try:
         write(_things(path, osmium.osm.NODE), (plan.nodes.take(b) for b in range(len(plan.nodes.bounds))))
         write(_things(path, osmium.osm.WAY), (plan.ways.take(b) for b in range(len(plan.ways.bounds))))
-        write(_wanted(path, keys), [plan.relations])
+        write(_wanted(path, city.keys), [plan.relations])
     finally:
         for writer in writers:
             writer.close()
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _extracts(
-    path: Path, work: Path, shapes: NDArray[Any], rows: NDArray[Any], stamp: str, keys: Sequence[str], name: str
-) -> Iterator[tuple[int, Path]]:
+def _extracts(path: Path, work: Path, city: _City, rows: NDArray[np.int64]) -> Iterator[tuple[int, Path]]:
     """Yield (position, extract) for each district of `rows`, each file there only until the next is asked for."""
     groups = np.array_split(rows, min(len(rows), FAN))
     part = np.repeat(np.arange(len(groups), dtype=np.uint32), [len(g) for g in groups])
@@ -446,14 +476,13 @@ def _extracts(
     folders = [inner / str(i) for i in range(len(groups))]
     for folder in folders:
         folder.mkdir()
-    # The name of the whole extract: it is what the folder's provenance names.
-    files = [folder / name for folder in folders]
-    _divide(path, inner / "joins", shapes[rows], part, files, stamp, keys)
+    files = [folder / city.name for folder in folders]
+    _divide(path, inner / "joins", city, rows, part, files)
     for group, file in zip(groups, files, strict=True):
         if len(group) == 1:
             yield int(group[0]), file
         else:
-            yield from _extracts(file, file.parent, shapes, group, stamp, keys, name)
+            yield from _extracts(file, file.parent, city, group)
         shutil.rmtree(file.parent)
     shutil.rmtree(inner)
 
@@ -477,7 +506,7 @@ def _encoding(path: Path) -> str:
 
 
 def _split_homes(
-    path: Path, districts: gpd.GeoDataFrame, files: Sequence[Path], out: Path, crs: Any
+    path: Path, districts: gpd.GeoDataFrame, files: Sequence[Path], out: Path, crs: Crs | None
 ) -> tuple[NDArray[np.int64], int]:
     """
     Put each row of a table of homes into the file of the district it lies in; return rows per district, and rows left out.
@@ -515,7 +544,7 @@ def _split_homes(
     return counts, left
 
 
-def _home_points(table: pd.DataFrame, path: Path, crs: Any) -> NDArray[Any]:
+def _home_points(table: pd.DataFrame, path: Path, crs: Crs | None) -> NDArray[Any]:
     """Return one point per row in EPSG:4326, missing where a coordinate is no number."""
     columns = home_columns(list(table.columns), path.name)
     degrees = {"lon", "lat"} <= set(columns)
@@ -548,14 +577,10 @@ def _append(rows: pd.DataFrame, file: Path, *, first: bool) -> None:
 
 def split(
     extract: str | Path,
-    districts: str | Path,
+    division: Division,
     out: str | Path,
     *,
-    code: str,
-    name: str | None = None,
-    margin: float = 1500.0,
     homes: str | Path | None = None,
-    crs: Any = None,
     overwrite: bool = False,
     progress: Progress | None = None,
 ) -> pd.DataFrame:
@@ -566,20 +591,13 @@ def split(
     ----------
     extract
         .osm.pbf (or .osm, .osm.gz, .osm.bz2), objects sorted by type and id, as downloads are.
-    districts
-        GeoJSON or GeoPackage of polygons, in any CRS.
+    division
+        The layer of districts, and what each takes.
     out
         Folder for the district folders, each named by its code, and `catalogue.csv`.
-    code, name
-        Columns of `districts`. Codes tell districts apart: missing or repeated ones are refused, names may repeat.
-    margin
-        Metres beyond its edge from which a district gets streets and facilities: residents walk across boundaries. At least
-        the longest walk that is judged.
     homes
         A CSV of people as `import_osm` takes it; each row goes to the district its point lies in. Rows in none are kept in
         `homes_left_out.csv` with the reason. A district without any row takes its homes from the map, people unknown.
-    crs
-        Projected CRS of all districts (and of columns x, y of `homes`); by default each district's UTM zone.
     overwrite
         Replace an earlier split.
     progress
@@ -598,14 +616,14 @@ def split(
         ``boundaries.geojson 有 2 处错误``: every missing or repeated code at once; or the extract cannot be read. A
         district that cannot be made is a row of the catalogue, not an error.
     """
-    source, target, border = Path(extract), Path(out), Path(districts)
+    source, target = Path(extract), Path(out)
     say = progress or (lambda _: None)
     check_extract(source)
     if not source.name.lower().endswith(OSM_SUFFIXES):
         raise SourceError(f"{source.name} 只有街道，不能切分：需要 OSM 提取文件（{'、'.join(OSM_SUFFIXES[:4])}）")
-    if not (np.isfinite(margin) and margin >= 0):
-        raise SourceError(f"外扩距离应为 0 或更大的米数：{margin}")
-    frame = _read_districts(border, code, name)
+    if not (np.isfinite(division.margin) and division.margin >= 0):
+        raise SourceError(f"外扩距离应为 0 或更大的米数：{division.margin}")
+    frame = _read_districts(division)
     if (target / CATALOGUE).exists() and not overwrite:
         raise SourceError(f"{target.name} 里已有以前切分的结果。要重新切分就加 --overwrite，或换一个文件夹")
     target.mkdir(parents=True, exist_ok=True)
@@ -616,18 +634,16 @@ def split(
         tables = [work / "homes" / str(i) / (Path(homes).stem + ".csv" if homes else "") for i in range(len(frame))]
         if homes is not None:
             say("按街道分人口表")
-            counts, _ = _split_homes(Path(homes), frame, tables, target / LEFT_OUT, crs)
+            counts, _ = _split_homes(Path(homes), frame, tables, target / LEFT_OUT, division.crs)
         say("读 OSM 数据的日期")
         stamp = f"{date_of(source)}T00:00:00Z"
-        shapes = _widened(frame, margin)
+        city = _City(source.name, _widened(frame, division.margin), stamp, keys_of_interest())
         say(f"把 {source.name} 分给 {len(frame)} 个街道")
         made: dict[int, dict[str, Any]] = {}
-        for at, file in _extracts(
-            source, work, shapes, _neighbours_together(frame), stamp, keys_of_interest(), source.name
-        ):
+        for at, file in _extracts(source, work, city, _neighbours_together(frame)):
             table = None if counts is None or counts[at] == 0 else tables[at]
             say(f"建立街道目录 {len(made) + 1}/{len(frame)}：{frame['name'].iloc[at]}（{frame.index[at]}）")
-            made[at] = _make(file, border, frame.iloc[[at]], target, table, crs, overwrite)
+            made[at] = _make(file, frame.iloc[[at]], target, table, division, overwrite)
             if homes is not None and table is None and made[at]["status"] == "done":
                 made[at]["note"] = "人口表里没有本街道的点：居住点取自地图，人口留空"
         rows = pd.DataFrame([made[i] for i in range(len(frame))], index=frame.index)
@@ -640,7 +656,7 @@ def split(
 
 
 def _make(
-    file: Path, border: Path, one: gpd.GeoDataFrame, target: Path, homes: Path | None, crs: Any, overwrite: bool
+    file: Path, one: gpd.GeoDataFrame, target: Path, homes: Path | None, division: Division, overwrite: bool
 ) -> dict[str, Any]:
     """Make one district's folder by the ordinary import; return its row of the catalogue."""
     code, name = str(one.index[0]), str(one["name"].iloc[0])
@@ -655,7 +671,7 @@ def _make(
         "facilities": 0,
         "note": "",
     }
-    outline = file.parent / f"{border.stem}.geojson"
+    outline = file.parent / f"{Path(division.file).stem}.geojson"
     one.to_file(outline, driver="GeoJSON")
     try:
         report = import_osm(
@@ -665,7 +681,7 @@ def _make(
             name=name,
             code=code,
             homes=homes,
-            crs=crs,
+            crs=division.crs,
             overwrite=overwrite,
             all_inside=True,
         )

@@ -5,11 +5,11 @@ from __future__ import annotations
 import ast
 import re
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import geopandas as gpd
 import numpy as np
@@ -19,8 +19,8 @@ import shapely
 
 from ..core import NetworkError, SourceError
 from ..network import graph_edges, walkable
+from .incoming import LONLAT
 
-LONLAT = "EPSG:4326"
 SUFFIXES = (".graphml", ".gpkg", ".geojson", ".fgb", ".shp")
 #: What the class of a street is called: OpenStreetMap's own key, Geofabrik's shapefiles, our layer of streets.
 _CLASS = ("highway", "fclass", "class")
@@ -48,7 +48,7 @@ def is_street_file(path: Path) -> bool:
     return path.name.lower().endswith(SUFFIXES)
 
 
-def read_street_file(path: Path, *, walk_filter: Any = None) -> Streets:
+def read_street_file(path: Path, *, walk_filter: str | Path | None = None) -> Streets:
     """
     Read the walkable streets of a file of lines.
 
@@ -121,7 +121,7 @@ def _from_layer(path: Path) -> tuple[gpd.GeoDataFrame, str]:
     return frame, _day_of_geopackage(path, name) if path.suffix.lower() == ".gpkg" else ""
 
 
-def _layer_of_lines(path: Path, layers: Any) -> str:
+def _layer_of_lines(path: Path, layers: Iterable[tuple[str, str | None]]) -> str:
     names = [str(name) for name, kind in layers if kind is not None and "Point" not in kind and "Polygon" not in kind]
     named = [name for wanted in _NAMES for name in names if name.lower() == wanted]
     if not names:
@@ -161,7 +161,7 @@ def _whole_lines(lines: gpd.GeoDataFrame) -> tuple[gpd.GeoDataFrame, pd.DataFram
 # --- judging ---------------------------------------------------------------------------------------------------------
 
 
-def _judged(lines: gpd.GeoDataFrame, street_class: str | None, walk_filter: Any) -> pd.DataFrame:
+def _judged(lines: gpd.GeoDataFrame, street_class: str | None, walk_filter: str | Path | None) -> pd.DataFrame:
     """Return one row per line: `street`, `name`, `class`, `wait_s`, `steps`, `walk`, `reason`, `geometry`."""
     plain = pd.DataFrame(lines.drop(columns=lines.geometry.name))
     rows = plain.to_dict("records")
@@ -179,7 +179,7 @@ def _judged(lines: gpd.GeoDataFrame, street_class: str | None, walk_filter: Any)
     return table.assign(walk=judged["walk"], reason=judged["reason"], geometry=lines.geometry.array)
 
 
-def _tags(row: Mapping[str, Any], street_class: str | None) -> list[dict[str, str]]:
+def _tags(row: Mapping[str, object], street_class: str | None) -> list[dict[str, str]]:
     """Return the tags of a line: several sets where OSMnx has merged streets of several classes into one edge."""
     tags = {key.replace(r"\"", '"'): value for key, value in _OTHER_TAG.findall(str(row.get("other_tags") or ""))}
     tags |= {key: text for key, value in row.items() if (text := _text(value)) is not None and key != "other_tags"}
@@ -201,19 +201,20 @@ def _ids(plain: pd.DataFrame) -> list[str]:
     return names
 
 
-def _listed(value: Any) -> Sequence[str]:
+def _listed(value: object) -> Sequence[str]:
     """Return the values of a cell that may be a list, or a list written as text, as OSMnx leaves them."""
     if isinstance(value, str) and value.startswith("["):
+        text = value
         try:
-            value = ast.literal_eval(value)
+            value = ast.literal_eval(text)
         except (ValueError, SyntaxError):
-            return [value]
+            return [text]
     if isinstance(value, (list, tuple, set)):
         return [str(part) for part in value]
     return [] if pd.isna(value) else [str(value)]
 
 
-def _text(value: Any) -> str | None:
+def _text(value: object) -> str | None:
     """Return a cell as text, several values joined by `;`; None where there is none."""
     if isinstance(value, float) and value.is_integer():
         value = int(value)

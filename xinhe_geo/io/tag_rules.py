@@ -11,7 +11,7 @@ from typing import NamedTuple
 import pandas as pd
 
 from ..core import LAYERS, SourceError, bundled_folder
-from .tables import decoded_csv
+from .incoming import decoded_csv
 
 Tags = Mapping[str, str]
 

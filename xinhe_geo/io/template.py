@@ -6,13 +6,17 @@ import io
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from ..core import DATUM_LABELS, DATUMS, LAYERS, Column, Layer, SourceError, bundled_folder
 from ..district import write_whole
-from .tables import EXAMPLE, head_of, value_labels
+from .cells import EXAMPLE, head_of, value_labels
+
+if TYPE_CHECKING:
+    from xlsxwriter.format import Format
+    from xlsxwriter.worksheet import Worksheet
 
 
 def _typed_layers() -> list[Layer]:
@@ -120,7 +124,7 @@ def _template_bytes(kinds: Mapping[str, str]) -> bytes:
     return stream.getvalue()
 
 
-def _template_guide(sheet: Any, layers: Sequence[Layer], styles: Mapping[str, Any]) -> None:
+def _template_guide(sheet: Worksheet, layers: Sequence[Layer], styles: Mapping[str, Format]) -> None:
     lines = [
         "一张工作表填一个图层；用不到的表空着。第 2 行是表头，不要改；第 3 行是示例，导入时自动跳过。",
         "黄色表头必须填；不知道的数字留空，不要写 0。有下拉框的格子请选，不要自己写。",
@@ -160,11 +164,11 @@ def _template_guide(sheet: Any, layers: Sequence[Layer], styles: Mapping[str, An
 
 
 def _template_sheet(
-    sheet: Any,
+    sheet: Worksheet,
     layer: Layer,
     kinds: Mapping[str, str],
-    styles: Mapping[str, Any],
-    options: Any,
+    styles: Mapping[str, Format],
+    options: Worksheet,
     lists: dict[tuple[str, ...], str],
 ) -> None:
     sheet.write(0, 0, f"{layer.label}：一行一个，第 3 行是示例（自动跳过）", styles["title"])

@@ -1,7 +1,7 @@
 """Each target of the plan held against the data: measures, verdicts, what is missing, what changed since."""
 
-from .communities import communities_page, community_sheet, community_targets
-from .diff import RECORDS, Record, changes, ledger_record, read_record, since_section, since_sheet
+from .communities import CIRCLE_MIN, community_minutes, community_overview, community_sheet, community_targets
+from .diff import RECORDS, Record, changes, changes_shown, ledger_record, read_record, since_sheet
 from .ledger import (
     COLOURS,
     ROLES,
@@ -28,6 +28,7 @@ from .rulebook import export_rules, import_rules
 from .take import take_figures
 
 __all__ = [
+    "CIRCLE_MIN",
     "COLOURS",
     "DRAFT_SHEET",
     "PANEL_SHEET",
@@ -42,7 +43,9 @@ __all__ = [
     "by_home",
     "canonical",
     "changes",
-    "communities_page",
+    "changes_shown",
+    "community_minutes",
+    "community_overview",
     "community_sheet",
     "community_targets",
     "counting",
@@ -66,7 +69,6 @@ __all__ = [
     "rows_of",
     "scope_text",
     "shared_out",
-    "since_section",
     "since_sheet",
     "spoken",
     "take_figures",

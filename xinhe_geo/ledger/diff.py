@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import json
 import math
 from collections.abc import Iterator, Mapping
@@ -194,27 +193,7 @@ def _result(row: Mapping[str, Any] | None) -> str:
     return "　".join(part for part in (number, str(row.get("verdict", ""))) if part)
 
 
-def since_section(table: pd.DataFrame) -> str:
-    """Return 与上次相比 as a section of a page; `table` is what `changes` found."""
-    e = html.escape
-    if table.empty:
-        return f'<section id="since"><h2>{say("与上次相比")}</h2><p>{say("数据、参数和结果都没有变化。")}</p></section>'
-    counts = table["part"].value_counts()
-    said = say("，").join(
-        say("{0} {1} 处", word(part), counts[part]) for part in ("参数", "数据", "指标", "结果") if part in counts
-    )
-    body = "".join(
-        f"<tr><td>{e(r.part)}</td><td>{e(r.id)}</td><td>{e(r.label)}</td><td>{e(r.before) or say('没有')}</td><td>{e(r.after) or say('没有')}</td></tr>"
-        for r in _shown(table).itertuples(index=False)
-    )
-    head = f"<th>{say('什么')}</th><th>{say('编号')}</th><th>{say('名称')}</th><th>{say('上次')}</th><th>{say('这次')}</th>"
-    return (
-        f'<section id="since"><h2>{say("与上次相比")}</h2><p>{say("有变化：{0}。", said)}</p><div class="scroll"><table><thead><tr>{head}</tr></thead>'
-        f"<tbody>{body}</tbody></table></div></section>"
-    )
-
-
-def _shown(table: pd.DataFrame) -> pd.DataFrame:
+def changes_shown(table: pd.DataFrame) -> pd.DataFrame:
     """Return the changes in the language that is spoken; what an earlier record said of its own is Chinese, word by word put over."""
     if language() == "zh":
         return table
@@ -231,7 +210,7 @@ def since_sheet(table: pd.DataFrame) -> pd.DataFrame:
     """Return 与上次相比 under Chinese headers, for the workbook."""
     names = {"part": "什么", "id": "编号", "label": "名称", "before": "上次", "after": "这次"}
     return (
-        _shown(table).rename(columns=names)
+        changes_shown(table).rename(columns=names)
         if len(table)
         else pd.DataFrame({"说明": [say("数据、参数和结果都没有变化。")]})
     )

@@ -4,7 +4,7 @@ The plan's promises, one by one: what was promised, where things stand, who is m
 Everything that belongs to a plan stands in tables: `commitments.csv` (what it says, word for word), `measures.csv` (how each
 promise is measured: a metric bound by its name, with plain parameters), `contradictions.csv`, and the yearly figures people
 type in (`series.csv`). The metrics stand in
-`_ledger.measures`; here are the rules for verdicts:
+`metrics.registry`; here are the rules for verdicts:
 
 - 达标, 部分达标, 未达标 only against a number that the plan or a verified standard states;
 - 报现状（原文无量化目标） where there is none, 参考值（未核） where the standard was not verified;
@@ -186,8 +186,7 @@ def beyond(district: District) -> pd.DataFrame:
     table
         Index measure; columns as `ledger`. A standard judges only where it was read (`confidence`).
     """
-    table: pd.DataFrame = once(district, ("beyond", language()), lambda: _beyond(district))
-    return table.copy(deep=False)
+    return once(district, ("beyond", language()), lambda: _beyond(district)).copy(deep=False)
 
 
 def _beyond(district: District) -> pd.DataFrame:
@@ -364,8 +363,7 @@ def promises(district: District) -> pd.DataFrame:
         table = rows_of(district, "commitments")
         return table[(table["kind"] == "commitment").to_numpy()].drop(columns="kind").fillna("")
 
-    table: pd.DataFrame = once(district, "promises", make)
-    return table.copy(deep=False)
+    return once(district, "promises", make).copy(deep=False)
 
 
 def measure_rows(district: District) -> list[dict[str, Any]]:

@@ -13,7 +13,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -21,6 +21,11 @@ from ..core import LAYERS, Column, DataError, Layer, Problem, SourceError, bundl
 from ..district import MANIFEST, District, check_copy, commit, finish, locked, write_whole
 from ..io import workbook_rows
 from .ledger import measure_problems
+
+if TYPE_CHECKING:
+    from xlsxwriter import Workbook
+    from xlsxwriter.format import Format
+    from xlsxwriter.worksheet import Worksheet
 
 #: The tables of a rule book, in the order of its sheets. Measures belong to a plan: they are there where the folder has its own.
 TABLES = ("rules", "measures", "profiles", "decays")
@@ -103,7 +108,7 @@ def _workbook(district: District) -> bytes:
     return stream.getvalue()
 
 
-def _write_table(book: Any, layer: Layer, rows: pd.DataFrame, origin: str) -> None:
+def _write_table(book: Workbook, layer: Layer, rows: pd.DataFrame, origin: str) -> None:
     sheet = book.add_worksheet(layer.label)
     head = book.add_format({"bold": True, "bg_color": "#DDE7EE", "border": 1, "text_wrap": True, "valign": "top"})
     base = {"text_wrap": True, "valign": "top"}
@@ -142,7 +147,7 @@ def _width(column: Column, rows: pd.DataFrame) -> float:
     return float(min(max(len(column.label) * 2 + 2, len(column.name) + 2, longest * (1.6 if longest < 40 else 1)), 46))
 
 
-def _write(sheet: Any, i: int, j: int, value: object, style: Any) -> None:
+def _write(sheet: Worksheet, i: int, j: int, value: object, style: Format) -> None:
     if value is None or pd.isna(value):
         sheet.write_blank(i, j, None, style)
     elif isinstance(value, bool):

@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from ..core import LAYERS, SourceError, bundled_folder
-from ..district import MANIFEST, District, Edit, check_copy, commit, finish, locked, new_files
+from ..district import MANIFEST, Changes, District, Edit, LayerFile, check_copy, commit, finish, locked, new_files
 from .panel import row_of, typed_figures
 
 COLUMNS = ("indicator", "year", "unit", "before", "after", "cell")
@@ -71,7 +71,7 @@ def _files(folder: Path, district: District, figures: pd.DataFrame, source: str)
         Edit(row_of(old, str(f["indicator"]), int(f["year"])), {str(k): v for k, v in f.items()})
         for f in figures.drop(columns="was").to_dict("records")
     ]
-    return new_files(folder, layer, entry, edits, set(), "official", source, district.manifest)
+    return new_files(LayerFile(folder, layer, entry, district.manifest), Changes(edits, set(), "official", source))
 
 
 def _shown(figures: pd.DataFrame) -> pd.DataFrame:

@@ -1,7 +1,9 @@
 """Maps: scenes, themes, one-file HTML, SVG pictures, the meeting map and the live map of notebooks."""
 
 from .basemap import Label, Layer
-from .html_map import HouseMap, difference, draw, evidence, of_district, picture, swipe, walkers
+from .changes import Comparison
+from .drawing import difference, draw, evidence, of_district, picture, swipe, walkers
+from .html_map import HouseMap
 from .leading_rules import leading_rules, mapped_rules, promised_rules
 from .live import live
 from .meeting import DEMONSTRATION_TEXT, PRESETS, meeting
@@ -10,6 +12,7 @@ from .scene import Scene, beside, off_for
 from .style import badges_of, house_style, joined, kind_label, layer_of, number_text, rule_label, shown_count, wording
 from .svg import ink_on, legend_groups, width_at
 from .themes import Mode, Theme, class_text, percent, walker_text
+from .tiles import Tiles
 
 __all__ = [
     "COMPLETENESS",
@@ -18,12 +21,14 @@ __all__ = [
     "OVERVIEW",
     "PARCELS",
     "PRESETS",
+    "Comparison",
     "HouseMap",
     "Label",
     "Layer",
     "Mode",
     "Scene",
     "Theme",
+    "Tiles",
     "badges_of",
     "beside",
     "class_text",

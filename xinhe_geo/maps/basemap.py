@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
-from typing import Any
+from typing import Any, TypeVar
 
 import geopandas as gpd
 import numpy as np
 import pandas as pd
 import shapely
 
+from ..district import District
 from .style import (
-    basis_of,
     cell_text,
     column_of,
     house_style,
@@ -30,6 +30,8 @@ from .style import (
 
 _HEX = re.compile(r"#[0-9a-fA-F]{6}\Z")
 _GREY = "#6b7076"
+
+_Part = TypeVar("_Part")
 
 
 @dataclass
@@ -58,14 +60,14 @@ class Label:
 
     text: str
     kind: str
-    geometry: Any
+    geometry: shapely.Geometry
     zoom: float = 0.0
     rank: float = 0.0
     layer: str = ""
     away: float = 0.0
     until: float = 0.0
     #: The area that is named, where a name may move about in it.
-    area: Any = None
+    area: shapely.Geometry | None = None
     written: dict[tuple[int, ...], str] = field(default_factory=dict, repr=False)
 
     @property
@@ -78,12 +80,19 @@ class Label:
 
 
 def area_layer(
-    frame: gpd.GeoDataFrame, id_: str, label: str, style: dict[str, Any] | Sequence[dict[str, Any]], **more: Any
+    frame: gpd.GeoDataFrame,
+    id_: str,
+    label: str,
+    style: dict[str, Any] | Sequence[dict[str, Any]],
+    *,
+    pick: np.ndarray | None = None,
+    shape: str = "A",
 ) -> Layer:
-    """Return a layer of areas (or, with `shape`, lines) drawn in one style or in the picked ones."""
+    """Return a layer of areas (or, with `shape`, lines) drawn in one style or in the picked ones; nothing is told of them yet."""
     styles = [style] if isinstance(style, dict) else list(style)
-    pick = more.pop("pick", np.zeros(len(frame), dtype="int64"))
-    return Layer(id_, label, more.pop("shape", "A"), frame.geometry, styles, pick, **more)
+    return Layer(
+        id_, label, shape, frame.geometry, styles, np.zeros(len(frame), dtype="int64") if pick is None else pick
+    )
 
 
 def is_area(frame: gpd.GeoDataFrame) -> np.ndarray:
@@ -91,19 +100,17 @@ def is_area(frame: gpd.GeoDataFrame) -> np.ndarray:
     return np.asarray(shapely.get_dimensions(frame.geometry.array) == 2)
 
 
-def made_once(district: Any, name: str, lang: str, make: Callable[[Any, str], Iterable[Any]]) -> list[Any]:
+def made_once(
+    district: District, name: str, lang: str, make: Callable[[District, str], Iterable[_Part]]
+) -> list[_Part]:
     """Return a part of every map of a district, made once: a report draws dozens of maps over the same ground."""
-    memo = getattr(district, "memo", None)
-    if memo is None:
-        return list(make(district, lang))
     key = ("maps", name, lang)
-    if key not in memo:
-        memo[key] = list(make(district, lang))
-    kept: list[Any] = list(memo[key])
-    return kept
+    if key not in district.memo:
+        district.memo[key] = list(make(district, lang))
+    return list(district.memo[key])
 
 
-def ground_layers(district: Any, lang: str) -> Iterable[Layer]:
+def ground_layers(district: District, lang: str) -> Iterable[Layer]:
     """Yield what lies at the bottom: land use, green, water."""
     style, t = house_style(), wording(lang)
     land = layer_of(district, "landuse")
@@ -127,7 +134,8 @@ def ground_layers(district: Any, lang: str) -> Iterable[Layer]:
         frame = layer_of(district, name)
         if frame is not None and is_area(frame).any():
             frame = frame[is_area(frame)]
-            yield area_layer(frame, name, t[name], style[look], names=texts_of(frame, "name"), ask=True, find=True)
+            layer = area_layer(frame, name, t[name], style[look])
+            yield replace(layer, names=texts_of(frame, "name"), ask=True, find=True)
 
 
 def only(style: Mapping[str, Any], *names: str) -> dict[str, Any]:
@@ -145,7 +153,7 @@ def _land_class(use: str) -> int:
     return len(house_style()["land"]) - 1
 
 
-def road_layers(district: Any, lang: str) -> Iterable[Layer]:
+def road_layers(district: District, lang: str) -> Iterable[Layer]:
     """Yield expressways and named roads, streets by class, and barriers."""
     style, t = house_style(), wording(lang)
     order = {c: i for i, entry in enumerate(style["roads"]) for c in entry["classes"]}
@@ -179,7 +187,7 @@ def style_only(style: Mapping[str, Any]) -> dict[str, Any]:
     return {k: v for k, v in style.items() if k not in ("zh", "en", "classes", "match")}
 
 
-def border_layers(district: Any, lang: str) -> Iterable[Layer]:
+def border_layers(district: District, lang: str) -> Iterable[Layer]:
     """Yield outlines of grid, communities, areas, zones and the district."""
     style, t = house_style(), wording(lang)
     for name in ("grid", "communities", "areas", "zones", "district"):
@@ -191,36 +199,26 @@ def border_layers(district: Any, lang: str) -> Iterable[Layer]:
         table: list[tuple[str, list[str | None]]] = []
         if name == "communities":
             table = [(t["zone"], names_of(district, "zones", column_of(frame, "zone")))] if "zone" in frame else []
-        yield area_layer(
-            frame,
-            name,
-            label,
-            {**style_only(look), "label": label},
-            names=texts_of(frame, "name"),
-            table=table,
-            find=name != "grid",
-            ask=False,
-            one=label,
-        )
+        layer = area_layer(frame, name, label, {**style_only(look), "label": label})
+        yield replace(layer, names=texts_of(frame, "name"), table=table, find=name != "grid", one=label)
 
 
-def names_of(district: Any, layer: str, codes: pd.Series) -> list[str | None]:
+def names_of(district: District, layer: str, codes: pd.Series) -> list[str | None]:
     """Return the names behind codes; the code itself where the layer does not know it."""
     frame = district.layers.get(layer)
     known = {} if frame is None else dict(zip(frame.index, texts_of(frame, "name"), strict=True))
     return [known.get(c) or text_of(c) for c in codes]
 
 
-def _home_table(district: Any, homes: gpd.GeoDataFrame, lang: str) -> list[tuple[str, list[str | None]]]:
+def _home_table(district: District, homes: gpd.GeoDataFrame, lang: str) -> list[tuple[str, list[str | None]]]:
     t = wording(lang)
     table = [
         (t["people"], numbers_of(homes, "people", t["person"])),
         (t["people_60plus"], numbers_of(homes, "people_60plus", t["person"])),
         (t["households"], numbers_of(homes, "households", t["household"])),
     ]
-    groups = getattr(district, "groups", None)
-    codes = column_of(groups.reindex(homes.index) if groups is not None else homes, "community")
     if district.layers.get("communities") is not None:
+        codes = column_of(district.groups.reindex(homes.index), "community")
         table.append((t["community"], names_of(district, "communities", codes)))
     if "built" in homes.columns:
         table.append((t["built"], [v or "" for v in _numbers_plain(homes["built"])]))
@@ -232,14 +230,14 @@ def _numbers_plain(values: pd.Series) -> list[str | None]:
     return [None if is_blank(v) else f"{int(v)}" for v in pd.to_numeric(values, errors="coerce")]
 
 
-def _basis_words(district: Any, layer: str, frame: gpd.GeoDataFrame, lang: str) -> list[str | None]:
+def _basis_words(district: District, layer: str, frame: gpd.GeoDataFrame, lang: str) -> list[str | None]:
     t = wording(lang)
-    basis = basis_of(district, layer)
+    basis = district.basis(layer)
     found = basis.reindex(frame.index) if basis.index.is_unique else basis
     return [None if is_blank(b) else t.get(f"basis_{b}", str(b)) for b in found]
 
 
-def homes_layer(district: Any, lang: str) -> Iterable[Layer]:
+def homes_layer(district: District, lang: str) -> Iterable[Layer]:
     """Yield the homes, those known as points as small discs."""
     homes = layer_of(district, "homes")
     if homes is None:
@@ -274,7 +272,7 @@ def points_of(frame: gpd.GeoDataFrame) -> gpd.GeoSeries:
     return gpd.GeoSeries(inner, index=frame.index, crs=frame.crs)
 
 
-def facility_layers(district: Any, lang: str) -> Iterable[Layer]:
+def facility_layers(district: District, lang: str) -> Iterable[Layer]:
     """Yield one layer of points per kind, in the order of the kinds table, and the outlines of large facilities."""
     frame = layer_of(district, "facilities")
     if frame is None:
@@ -308,7 +306,7 @@ def facility_layers(district: Any, lang: str) -> Iterable[Layer]:
         )
 
 
-def point_styles(district: Any, kind: str, lang: str) -> list[dict[str, Any]]:
+def point_styles(district: District, kind: str, lang: str) -> list[dict[str, Any]]:
     """Return the styles of open, planned and closed facilities of a kind."""
     colour = cell_text(district.kinds, kind, "colour")
     colour = colour if _HEX.match(colour) else _GREY
@@ -325,7 +323,9 @@ def _dark(colour: str) -> str:
     return f"#{int(r * factor):02x}{int(g * factor):02x}{int(b * factor):02x}"
 
 
-def _facility_columns(district: Any, frame: gpd.GeoDataFrame, lang: str) -> list[tuple[str, list[str | None], bool]]:
+def _facility_columns(
+    district: District, frame: gpd.GeoDataFrame, lang: str
+) -> list[tuple[str, list[str | None], bool]]:
     """Return what is told of facilities beside their kind: label, words per row, whether it is told where no row has any."""
     t = wording(lang)
     states = [t.get(s, s) for s in column_of(frame, "state").fillna("open").astype(str)]
@@ -360,7 +360,7 @@ def _facility_table(
     return table
 
 
-def small_points(district: Any, lang: str) -> Iterable[Layer]:
+def small_points(district: District, lang: str) -> Iterable[Layer]:
     """Yield the gates."""
     gates = layer_of(district, "gates")
     if gates is not None:
@@ -399,7 +399,7 @@ def anchors(frame: gpd.GeoDataFrame) -> np.ndarray:
     return np.asarray(points)
 
 
-def _area_labels(district: Any, lang: str) -> Iterable[Label]:
+def _area_labels(district: District, lang: str) -> Iterable[Label]:
     for name, kind, zoom, rank, until in (
         ("zones", "zone", 0.0, 0.0, 14.2),
         ("communities", "community", 12.6, 1.0, 0.0),
@@ -423,12 +423,12 @@ def _area_labels(district: Any, lang: str) -> Iterable[Label]:
                 yield Label(text, kind, shape if line else point, zoom, rank, name, 0 if line else away, until, area)
 
 
-def _road_labels(district: Any) -> Iterable[Label]:
+def _road_labels(district: District) -> Iterable[Label]:
     """Yield road names along their lines: each name once, on all its stretches, important roads first."""
     style = house_style()["roads"]
     order = {c: i for i, entry in enumerate(style) for c in entry["classes"]}
     zooms = [17.5, 17.5, 17.5, 15.4, 14.4, 13.4, 12.4, 11.5]
-    merged: dict[str, list[Any]] = {}
+    merged: dict[str, list[shapely.Geometry]] = {}
     rank: dict[str, int] = {}
     for layer in ("named_roads", "streets"):
         frame = layer_of(district, layer)
@@ -453,7 +453,7 @@ def _road_labels(district: Any) -> Iterable[Label]:
                 yield Label(text, "rail", shape, 13.0, 4.5, "barriers")
 
 
-def labels_of(district: Any, lang: str) -> list[Label]:
+def labels_of(district: District, lang: str) -> list[Label]:
     """Return all names of a district, each with where it lies and from which zoom."""
     found = [*_area_labels(district, lang), *_road_labels(district)]
     named = {label.text for label in found if label.layer == "places"}

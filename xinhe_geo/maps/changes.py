@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import geopandas as gpd
 import numpy as np
@@ -14,6 +14,7 @@ import shapely
 
 from ..access import coverage
 from ..core import DEMONSTRATION, Rule, UnknownNameError
+from ..district import District
 from .basemap import Layer, area_layer, names_of, point_styles, points_of
 from .style import (
     column_of,
@@ -21,7 +22,6 @@ from .style import (
     floats_of,
     house_style,
     is_demonstration,
-    joined,
     kind_label,
     layer_of,
     number_text,
@@ -31,6 +31,7 @@ from .style import (
     wording,
 )
 from .themes import (
+    Classes,
     Mode,
     Theme,
     counted_in,
@@ -40,7 +41,6 @@ from .themes import (
     percent,
     rows_of,
     rule_lines,
-    rule_of,
     share_of,
     walker_text,
 )
@@ -50,25 +50,17 @@ EPSILON = 1e-9
 MINUTE_STEPS = (-5.0, -1.0, 1.0, 5.0)
 
 
-def rule_for(district: Any, name: str | Rule) -> Rule:
+def rule_for(district: District, name: str | Rule) -> Rule:
     """Return a rule by its name, or by the kind whose leading rule it is."""
     if not isinstance(name, Rule) and name in district.kinds.index and "rule" in district.kinds.columns:
         own = district.kinds.loc[name, "rule"]
         name = str(own) if isinstance(own, str) and own else name
-    return rule_of(district, name)
+    return district.rule(name)
 
 
-def _mode(
-    label: str,
-    title: str,
-    styles: Sequence[dict[str, Any]],
-    pick: np.ndarray,
-    people: np.ndarray,
-    counted: str,
-    lang: str,
-) -> Mode:
+def _counted(classes: Classes, people: np.ndarray, counted: str, lang: str) -> Mode:
     """Return a mode with, per class, the homes and the given number of people of each home."""
-    t = wording(lang)
+    t, (label, title, styles, pick) = wording(lang), classes
     words = t["count_60plus"] if counted == "people_60plus" else t["count_people"]
     counts, texts = [], []
     for i in range(len(styles)):
@@ -77,7 +69,7 @@ def _mode(
         counts.append(len(inside))
         text = words.format(n=len(inside), p=f"{known.sum():,.0f}") if len(known) else t["count"].format(n=len(inside))
         texts.append(text)
-    return Mode(label, title, list(styles), pick.astype("int64"), counts, texts)
+    return Mode(label, title, styles, pick.astype("int64"), counts, texts)
 
 
 def _styled(name: str, label: str, *, skip: bool = False) -> dict[str, Any]:
@@ -87,7 +79,7 @@ def _styled(name: str, label: str, *, skip: bool = False) -> dict[str, Any]:
     return {"line": cover["line"], "width": cover["width"], **look, "label": label, "skip": skip}
 
 
-def _demonstration(district: Any, *tables: pd.DataFrame) -> bool:
+def _demonstration(district: District, *tables: pd.DataFrame) -> bool:
     known = [t for t in tables if "basis" in t.columns and t["basis"].notna().any()]
     if known:
         return any(bool(t["basis"].isin(DEMONSTRATION).any()) for t in known)
@@ -103,33 +95,45 @@ def _minutes_text(values: np.ndarray, lang: str) -> list[str | None]:
 
 
 def walkers_theme(
-    district: Any, rule: str | Rule, first: str, second: str, covers: Sequence[pd.DataFrame] | None, lang: str
+    district: District, rule: str | Rule, profiles: tuple[str, str], covers: Sequence[pd.DataFrame] | None, lang: str
 ) -> Theme:
     """
-    Return the homes that one walker reaches within the rule's minutes and the other does not, people 60+ counted.
+    Return the homes that the first walker reaches within the rule's minutes and the second does not, people 60+ counted.
 
     The rule is judged by walking time whatever its own method: the walkers differ in nothing else.
     """
-    own, t = rule_for(district, rule), wording(lang)
-    if is_presence(district, own):
-        timed = [
-            r for r in getattr(district, "rules", pd.DataFrame()).index if not is_presence(district, district.rule(r))
-        ]
+    own = rule_for(district, rule)
+    if is_presence(own):
+        timed = [r for r in district.rules.index if not is_presence(district.rule(r))]
         raise UnknownNameError("按步行时间比较的规则", own.name, [str(r) for r in timed])
     own = replace(own, method="walk_min")
-    a, b = covers or [coverage(district, rules=[own], profile=who) for who in (first, second)]
+    a, b = covers or [coverage(district, rules=[own], profile=who) for who in profiles]
     homes = layer_of(district, "homes")
     if homes is None:
         raise UnknownNameError("图层", "homes", sorted(district.layers))
     rows = rows_of(a, own.name, homes), rows_of(b, own.name, homes)
-    served = [floats_of(r, "served") for r in rows]
-    people = floats_of(homes, "people_60plus")
-    people = people if not np.isnan(people).all() else floats_of(homes, "people")
-    counted = (
-        "people_60plus" if homes is not None and not np.isnan(floats_of(homes, "people_60plus")).all() else "people"
-    )
-    who = [walker_text(district, name, lang) for name in (first, second)]
+    counted = "people_60plus" if not np.isnan(floats_of(homes, "people_60plus")).all() else "people"
+    who = [walker_text(district, name, lang) for name in profiles]
     short = [w.split("（")[0].split(" ")[0] if lang == "zh" else w.rsplit(" ", 2)[0] for w in who]
+    pair = _Walkers(own, who, short, rows, floats_of(homes, counted), counted)
+    return _walkers_theme(district, pair, lang)
+
+
+class _Walkers(NamedTuple):
+    """One rule for two walkers: what they are called, whom each home's row serves, and the people who are counted."""
+
+    rule: Rule
+    who: list[str]
+    short: list[str]
+    rows: tuple[pd.DataFrame, pd.DataFrame]
+    people: np.ndarray
+    counted: str
+
+
+def _walkers_mode(pair: _Walkers, lang: str) -> Mode:
+    """Colour homes by which of the two walkers they serve."""
+    t, short, people = wording(lang), pair.short, pair.people
+    served = [floats_of(r, "served") for r in pair.rows]
     unknown = np.isnan(served[0]) | np.isnan(served[1])
     lost = served[0] - served[1]
     pick = np.where(lost > EPSILON, 1, np.where(served[1] >= 0.5, 0, 2))
@@ -144,22 +148,12 @@ def walkers_theme(
     ]
     # A home that is partly reached counts with its share, so that the class adds up to the figure above it.
     amount = np.where(pick == 1, people * np.clip(lost, 0, 1), people)
-    mode = _mode(t["mode_walkers"], t["mode_walkers"], styles, pick, amount, counted, lang)
-    return _walkers_theme(district, own, (first, second), short, rows, mode, people, counted, lang)
+    return _counted(Classes(t["mode_walkers"], t["mode_walkers"], styles, pick), amount, pair.counted, lang)
 
 
-def _walkers_theme(
-    district: Any,
-    rule: Rule,
-    names: tuple[str, str],
-    short: Sequence[str],
-    rows: Sequence[pd.DataFrame],
-    mode: Mode,
-    people: np.ndarray,
-    counted: str,
-    lang: str,
-) -> Theme:
+def _walkers_theme(district: District, pair: _Walkers, lang: str) -> Theme:
     t = wording(lang)
+    rule, who, short, rows, people, counted = pair
     served = [floats_of(r, "served") for r in rows]
     lost = float(np.nansum(np.clip(served[0] - served[1], 0, 1) * people))
     shares = [share_of(r, people, "served")[0] for r in rows]
@@ -182,7 +176,7 @@ def _walkers_theme(
     table.append((t["nearest"], names_of(district, "facilities", column_of(rows[1], "facility"))))
     lines = [
         t["line_method"].format(v=t["method_walk_min"]),
-        t["line_who"].format(v=" / ".join(walker_text(district, n, lang) for n in names)),
+        t["line_who"].format(v=" / ".join(who)),
         t["line_limit"].format(v=limit_text(rule, lang)),
         t["line_denominator"].format(v=t[f"den_{counted}"]),
     ]
@@ -193,7 +187,7 @@ def _walkers_theme(
         f"{district.name} · {label}",
         lines,
         "homes",
-        [mode],
+        [_walkers_mode(pair, lang)],
         table,
         rule.kinds,
         [fact],
@@ -204,6 +198,23 @@ def _walkers_theme(
 
 
 # --- before and after ------------------------------------------------------------------------------------------------
+
+
+class Comparison(NamedTuple):
+    """
+    A district without and with a plan, or in two years, and what is known of both.
+
+    Attributes
+    ----------
+    before, after
+        Two states of one district.
+    covers
+        Coverages of `before` and `after` under the rules that are asked for; None: computed where they are needed.
+    """
+
+    before: District
+    after: District
+    covers: tuple[pd.DataFrame, pd.DataFrame] | None = None
 
 
 @dataclass
@@ -218,23 +229,23 @@ class _Change:
     gone: gpd.GeoDataFrame | None
 
 
-def rules_of_change(before: Any, covers: Sequence[pd.DataFrame]) -> list[Rule]:
+def rules_of_change(before: District, covers: tuple[pd.DataFrame, pd.DataFrame]) -> list[Rule]:
     """Return the rules of two coverages, those that change most for people first."""
     found: list[tuple[float, int, Rule]] = []
     a, b = covers
     for i, name in enumerate(dict.fromkeys(a.index.get_level_values("rule"))):
         both = a.xs(name, level="rule")[["served", "people"]].join(b.xs(name, level="rule")["served"].rename("after"))
         moved = float(((both["after"] - both["served"]).abs() * both["people"]).sum())
-        found.append((-moved, i, rule_of(before, name)))
+        found.append((-moved, i, before.rule(name)))
     return [rule for _, _, rule in sorted(found, key=lambda entry: entry[:2])]
 
 
-def change_theme(before: Any, after: Any, rule: str | Rule, covers: Sequence[pd.DataFrame] | None, lang: str) -> Theme:
+def change_theme(comparison: Comparison, own: Rule, lang: str) -> Theme:
     """Return who gains and who loses under one rule from `before` to `after`, and by how many minutes."""
-    own = rule_for(before, rule)
+    before, after, covers = comparison
     communities = layer_of(after, "communities")
-    if is_presence(before, own) and communities is not None:
-        return _presence_change(before, after, own, communities, lang)
+    if is_presence(own) and communities is not None:
+        return _presence_change(comparison, own, communities, lang)
     a, b = covers or [coverage(d, rules=[own]) for d in (before, after)]
     homes, old = layer_of(after, "homes"), layer_of(before, "homes")
     if homes is None or old is None:
@@ -297,7 +308,8 @@ def _effect_mode(change: _Change, people: np.ndarray, lang: str) -> Mode:
         _styled("unknown", t["unknown"], skip=True),
     ]
     moved = np.where((pick == 0) | (pick == 1), people * np.abs(delta), people)
-    return _mode(t["mode_effect"], t["mode_effect"], styles, pick, moved, counted_in(change.rule), lang)
+    classes = Classes(t["mode_effect"], t["mode_effect"], styles, pick)
+    return _counted(classes, moved, counted_in(change.rule), lang)
 
 
 def _minutes_mode(change: _Change, people: np.ndarray, lang: str) -> Mode:
@@ -324,11 +336,12 @@ def _minutes_mode(change: _Change, people: np.ndarray, lang: str) -> Mode:
     ]
     names = ["gain", "nearer", "stays_same", "farther", "lose", "gain", "lose", "out", "fresh_in", "unknown"]
     styles = [_styled(n, w, skip=i > 4) for i, (n, w) in enumerate(zip(names, words, strict=True))]
-    return _mode(t["mode_change"], t["mode_change"], styles, pick, people, counted_in(change.rule), lang)
+    classes = Classes(t["mode_change"], t["mode_change"], styles, pick)
+    return _counted(classes, people, counted_in(change.rule), lang)
 
 
 def _change_facts(
-    change: _Change, homes: gpd.GeoDataFrame, old: gpd.GeoDataFrame, after: Any, lang: str
+    change: _Change, homes: gpd.GeoDataFrame, old: gpd.GeoDataFrame, after: District, lang: str
 ) -> tuple[list[dict[str, str]], list[str]]:
     """Return people who gain and lose, the share before and after, and who moved in or out."""
     t = wording(lang)
@@ -365,10 +378,10 @@ def _change_facts(
     return facts, notes
 
 
-def _presence_change(before: Any, after: Any, rule: Rule, communities: gpd.GeoDataFrame, lang: str) -> Theme:
+def _presence_change(comparison: Comparison, rule: Rule, communities: gpd.GeoDataFrame, lang: str) -> Theme:
     """Return which communities get one, lose theirs, have one on both sides, or none."""
-    t = wording(lang)
-    a, b = (has_one(d, rule, communities)["open"].to_numpy() > 0 for d in (before, after))
+    t, after = wording(lang), comparison.after
+    a, b = (has_one(d, rule, communities)["open"].to_numpy() > 0 for d in comparison[:2])
     pick = np.where(~a & b, 0, np.where(a & ~b, 1, np.where(b, 2, 3)))
     styles = [
         {**_styled(n, t[w]), "opacity": 0.75}
@@ -410,23 +423,22 @@ def _presence_change(before: Any, after: Any, rule: Rule, communities: gpd.GeoDa
 
 
 def changed_layers(
-    before: Any, after: Any, kinds: Sequence[str] | None, lang: str, tags: Mapping[str, str] | None = None
+    comparison: Comparison, kinds: Sequence[str] | None, lang: str, tags: Mapping[str, str] | None = None
 ) -> list[Layer]:
     """Return the facilities that open, close or move, and the homes that are gone, as layers of their own."""
     t, layers = wording(lang), []
-    old, new = layer_of(before, "homes"), layer_of(after, "homes")
+    old, new = (layer_of(d, "homes") for d in comparison[:2])
     if old is not None:
         gone = old if new is None else old[~old.index.isin(new.index)]
         if len(gone):
             look = {**house_style()["change"]["gone"], "label": t["homes_gone"]}
-            layers.append(
-                area_layer(gone, "gone", t["homes_gone"], look, names=texts_of(gone, "name"), one=t["homes_gone"])
-            )
-    points = _changed_points(before, after, kinds, lang, tags or {})
+            layer = area_layer(gone, "gone", t["homes_gone"], look)
+            layers.append(replace(layer, names=texts_of(gone, "name"), one=t["homes_gone"]))
+    points = _changed_points(comparison, kinds, lang, tags or {})
     return [*layers, points] if points is not None else layers
 
 
-def _open(district: Any, kinds: Sequence[str] | None) -> gpd.GeoDataFrame | None:
+def _open(district: District, kinds: Sequence[str] | None) -> gpd.GeoDataFrame | None:
     frame = layer_of(district, "facilities")
     if frame is None:
         return None
@@ -435,16 +447,16 @@ def _open(district: Any, kinds: Sequence[str] | None) -> gpd.GeoDataFrame | None
 
 
 def _changed_points(
-    before: Any, after: Any, kinds: Sequence[str] | None, lang: str, tags: Mapping[str, str]
+    comparison: Comparison, kinds: Sequence[str] | None, lang: str, tags: Mapping[str, str]
 ) -> Layer | None:
     """Return one large symbol (with its tag, if any) per facility that opens, closes or moves; a list says what becomes of it."""
-    t = wording(lang)
-    a, b = (_open(d, kinds) for d in (before, after))
+    t, after = wording(lang), comparison.after
+    a, b = (_open(d, kinds) for d in comparison[:2])
     if a is None or b is None:
         return None
     both = b.index.intersection(a.index)
     moved = [i for i in both if not shapely.equals_exact(a.geometry[i], b.geometry[i], 0.05)]
-    rows: list[tuple[str, Any, str]] = [
+    rows: list[tuple[str, gpd.GeoDataFrame, str]] = [
         ("opens", b.loc[[i]], t["opens"]) for i in b.index.difference(a.index, sort=False)
     ]
     rows += [("moves", b.loc[[i]], t["moves"]) for i in moved]
@@ -468,11 +480,3 @@ def _changed_points(
     )
     layer.extra["list"] = listing
     return layer
-
-
-def change_line(before: Any, after: Any, lang: str) -> str:
-    """Return the years of both sides and what the plan is called."""
-    t = wording(lang)
-    plan = str(getattr(after, "manifest", {}).get("scenario", "") or "")
-    years = [str(d.year) for d in (before, after)]
-    return joined([f"{t['before']} {years[0]}", f"{t['after']} {years[1]}" + (f"（{plan}）" if plan else "")], lang)

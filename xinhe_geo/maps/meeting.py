@@ -31,7 +31,7 @@ from ..core import (
     web_file,
 )
 from ..district import District, rule_name, to_degrees, walker_name
-from .basemap import border_layers, ground_layers, labels_of, point_styles, road_layers
+from .basemap import Label, Layer, border_layers, ground_layers, labels_of, point_styles, road_layers
 from .pack import Packed, block, packed
 from .scripts import spoken_script
 from .style import badges_of, blank_shapes, foot_lines, house_style, layer_of, wording
@@ -164,12 +164,12 @@ def foot_texts(district: District) -> list[str]:
     return [*lines, say("坐标系：{0}（{1}）", pyproj.CRS.from_user_input(district.crs).name, district.crs)]
 
 
-def _numbers(values: Iterable[Any]) -> list[float | None]:
+def _numbers(values: Iterable[float]) -> list[float | None]:
     """Return numbers as JSON has them, unknown ones as null."""
     return [None if pd.isna(v) else float(v) for v in values]
 
 
-def names_or_ids(values: Iterable[Any], keys: Iterable[Any]) -> list[str]:
+def names_or_ids(values: Iterable[object], keys: Iterable[object]) -> list[str]:
     """Return texts, the key where there is none."""
     return [str(key) if pd.isna(v) else str(v) for v, key in zip(values, keys, strict=True)]
 
@@ -266,7 +266,7 @@ def numbered_codes(district: District, layer: str) -> list[dict[str, str]]:
     ]
 
 
-def _numbered(values: Iterable[Any], codes: Sequence[Mapping[str, str]]) -> list[int]:
+def _numbered(values: Iterable[object], codes: Sequence[Mapping[str, str]]) -> list[int]:
     """Return each code's place in `codes`, -1 for none."""
     place = {code["id"]: i for i, code in enumerate(codes)}
     return [-1 if pd.isna(v) else place.get(str(v), -1) for v in values]
@@ -490,7 +490,7 @@ def _drawn(shapes: gpd.GeoSeries, shape: str, origin: np.ndarray) -> list[list[l
     return [[_steps(part, origin) for part in _parts(geometry)] for geometry in simple.array]
 
 
-def _parts(geometry: Any) -> Iterator[np.ndarray]:
+def _parts(geometry: shapely.Geometry) -> Iterator[np.ndarray]:
     for part in shapely.get_parts(geometry):
         if part.is_empty:
             continue
@@ -529,7 +529,7 @@ def packed_base(district: District, origin: np.ndarray) -> dict[str, Any]:
     }
 
 
-def _layer(layer: Any, origin: np.ndarray) -> dict[str, Any]:
+def _layer(layer: Layer, origin: np.ndarray) -> dict[str, Any]:
     shapes = gpd.GeoSeries(layer.geometry)
     return {
         "id": layer.id,
@@ -540,7 +540,7 @@ def _layer(layer: Any, origin: np.ndarray) -> dict[str, Any]:
     }
 
 
-def _label(label: Any, origin: np.ndarray) -> dict[str, Any]:
+def _label(label: Label, origin: np.ndarray) -> dict[str, Any]:
     entry: dict[str, Any] = {"text": label.text, "k": label.kind, "z": label.zoom}
     line = shapely.get_dimensions(label.geometry) == 1
     shape = shapely.simplify(label.geometry, 2.0) if line else label.geometry

@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 import pyproj
+from numpy.typing import ArrayLike
 
 from ..district import to_degrees
 
@@ -33,7 +34,7 @@ class Packed(str):
     how: str
 
 
-def packed(values: Any, kind: str, how: str = "raw") -> Packed:
+def packed(values: ArrayLike, kind: str, how: str = "raw") -> Packed:
     """
     Return an array to be sent; `kind` is a numpy type such as "<f8".
 
@@ -45,7 +46,7 @@ def packed(values: Any, kind: str, how: str = "raw") -> Packed:
     return text
 
 
-def block(content: Mapping[str, Any], crs: Any) -> str:
+def block(content: Mapping[str, Any], crs: str) -> str:
     """
     Return content as base64 of one gzip stream: the length of its JSON, the JSON, then the arrays it refers to.
 
@@ -58,10 +59,10 @@ def block(content: Mapping[str, Any], crs: Any) -> str:
 
 
 class _Writer:
-    def __init__(self, crs: Any) -> None:
+    def __init__(self, crs: str) -> None:
         self.crs, self.bytes = crs, bytearray()
 
-    def plain(self, value: Any) -> Any:
+    def plain(self, value: object) -> object:
         if isinstance(value, Packed):
             return self._array(value)
         if isinstance(value, Mapping):
@@ -97,7 +98,7 @@ def _fit(values: np.ndarray) -> bool:
     return bool(np.abs(values).max(initial=0) < 2**31)
 
 
-def _lattice(xy: np.ndarray, crs: Any) -> tuple[dict[str, Any], list[np.ndarray]] | None:
+def _lattice(xy: np.ndarray, crs: str) -> tuple[dict[str, Any], list[np.ndarray]] | None:
     """Return the polynomials' frame and four columns of whole numbers; None where they do not fit in 32 bits."""
     back = to_degrees(pyproj.CRS.from_user_input(crs))
     degrees = np.stack(back.transform(xy[:, 0], xy[:, 1]), axis=1)

@@ -18,18 +18,18 @@ from .basemap import points_of
 from .leading_rules import rings_of
 from .scene import Scene, reasons_of, scene_of
 from .style import (
+    Edition,
     cell_text,
     floats_of,
     house_style,
     joined,
     layer_of,
     rule_label,
-    shown_count,
     texts_of,
     wording,
     words_of,
 )
-from .themes import land_text, walker_text
+from .themes import Subject, land_text, walker_text
 
 #: Maps that are not of one rule.
 OVERVIEW, COMPLETENESS, GAPS, PARCELS = "overview", "completeness", "gaps", "parcels"
@@ -66,37 +66,29 @@ def scene_for(
     fewer_than: int = 0,
 ) -> Scene:
     """Return what a theme shows; see `theme_pages`, and `shown_count` for `fewer_than`."""
-    more: dict[str, Any] = {
-        "rule": None,
-        "gaps": None,
-        "values": None,
-        "unit": "",
-        "show": show,
-        "lang": lang,
-        "fewer_than": fewer_than,
-    }
-    title = f"{district.name}{'' if lang == 'zh' else ' · '}{themes(district, lang)[what]}"
+    edition = Edition(lang, fewer_than)
+    plain = Subject(show=show, title=f"{district.name}{'' if lang == 'zh' else ' · '}{themes(district, lang)[what]}")
     if what == OVERVIEW:
-        return scene_of(district, None, None, title=title, **more)
+        return scene_of(district, plain, edition)
     if what == COMPLETENESS:
         table = completeness(district) if results is None else results["completeness"]
-        values = table["completeness"] if len(table) else pd.Series(dtype="float64")
-        scene = scene_of(district, None, None, title=title, **{**more, "values": values if len(values) else None})
+        subject = replace(plain, values=table["completeness"] if len(table) else None)
+        scene = scene_of(district, subject, edition)
         return replace(
             scene, themes=[replace(theme, lines=_completeness_lines(district, lang)) for theme in scene.themes]
         )
     if what == GAPS:
-        return _of_gaps(district, title, results, more)
+        return _of_gaps(district, plain, results, edition)
     if what == PARCELS:
-        return _of_parcels(district, scene_of(district, None, None, title=title, **more), results, lang, fewer_than)
+        return _of_parcels(district, scene_of(district, plain, edition), results, edition)
     rule = district.rule(what)
     cover = coverage(district, rules=[what]) if results is None else results["cover"]
     missing = _gaps_of(district, cover, rule, results)
-    more |= {"rule": what, "gaps": missing}
     rings = rings_of(district, rule)
     if rings is not None and lang == "en":
         rings["profile"] = cell_text(district.profiles, rule.profile, "label_en") or rule.profile
-    return scene_of(district, cover, rings, title=f"{district.name} · {rule_label(district, rule, lang)}", **more)
+    title = f"{district.name} · {rule_label(district, rule, lang)}"
+    return scene_of(district, Subject(cover, rings, what, missing, show=show, title=title), edition)
 
 
 def _completeness_lines(district: District, lang: str) -> list[str]:
@@ -178,20 +170,18 @@ def worst_gaps(
     return gpd.GeoDataFrame(worst, geometry="geometry", crs=district.crs)
 
 
-def _of_gaps(district: District, title: str, results: Mapping[str, Any] | None, more: Mapping[str, Any]) -> Scene:
+def _of_gaps(district: District, plain: Subject, results: Mapping[str, Any] | None, edition: Edition) -> Scene:
     """Return the homes by how many promises they miss, the worst of them numbered with their reason."""
-    lang, worst = more["lang"], worst_gaps(district, results, more["lang"])
+    worst = worst_gaps(district, results, edition.lang)
     if worst is None:
-        return _without_facilities(scene_of(district, None, None, title=title, **more))
-    t, homes = wording(lang), district.layers["homes"]
+        return _without_facilities(scene_of(district, plain, edition))
+    t, homes = wording(edition.lang), district.layers["homes"]
     counts = worst["missed"].reindex(homes.index).fillna(0.0).rename("gaps_counted")
-    scene = scene_of(
-        district, None, None, title=title, **{**more, "gaps": worst, "values": counts, "unit": t["promise"]}
-    )
+    scene = scene_of(district, replace(plain, gaps=worst, values=counts, unit=t["promise"]), edition)
     cover = coverage(district) if results is None else results["cover"]
     lines = [t["promises_asked"].format(n=len(_promises(district, cover, results)))]
     fact = {
-        "big": t["count"].format(n=shown_count(len(worst), "", lang, more["fewer_than"])),
+        "big": t["count"].format(n=edition.count(len(worst))),
         "text": t["gaps_fact"],
         **({"tag": t["demo_value"]} if scene.mark else {}),
     }
@@ -206,19 +196,18 @@ def _without_facilities(scene: Scene) -> Scene:
 # --- renewal parcels ---------------------------------------------------------------------------------------------------
 
 
-def _of_parcels(
-    district: District, scene: Scene, results: Mapping[str, Any] | None, lang: str, fewer_than: int
-) -> Scene:
+def _of_parcels(district: District, scene: Scene, results: Mapping[str, Any] | None, edition: Edition) -> Scene:
     """Return the present state with the parcels in front: what each is, who lives on it, and which promises they miss."""
     layer, parcels = next((x for x in scene.layers if x.id == "parcels"), None), layer_of(district, "parcels")
     if layer is None or parcels is None:
         return _without_facilities(scene)
+    lang = edition.lang
     t, land = wording(lang), parcels.geometry.area
     sizes: list[str | None] = [land_text(m2, lang) for m2 in land]
     layer.styles = [{**layer.styles[0], **house_style()["parcel_first"]}]
     for row in (r for group in scene.groups for r in group["rows"] if r["ids"] == [layer.id]):
         row["key"] = [layer.styles[0], layer.shape]
-    texts = _parcel_texts(district, parcels, results, lang, fewer_than)
+    texts = _parcel_texts(district, parcels, results, edition)
     layer.table = [(t["land"], sizes), (t["parcel_what"], list(texts))]
     layer.extra["list"] = [
         {"name": name or str(i), "people": size, "why": why}
@@ -234,9 +223,10 @@ def _of_parcels(
 
 
 def _parcel_texts(
-    district: District, parcels: gpd.GeoDataFrame, results: Mapping[str, Any] | None, lang: str, fewer_than: int
+    district: District, parcels: gpd.GeoDataFrame, results: Mapping[str, Any] | None, edition: Edition
 ) -> list[str]:
     """Return per parcel its use, the homes and residents on it, and how many of them each promise does not serve."""
+    lang = edition.lang
     t, uses, homes = wording(lang), words_of(parcels, "use", lang), layer_of(district, "homes")
     if homes is None:
         return [use or "" for use in uses]
@@ -247,14 +237,10 @@ def _parcel_texts(
     for use, shape in zip(uses, parcels.geometry, strict=True):
         own = homes.index[shapely.intersects(shape, np.asarray(spots.array))]
         people = float(np.nansum(floats_of(homes.loc[own], "people")))
-        counts = t["parcel_homes"].format(
-            n=shown_count(len(own), "", lang, fewer_than), p=shown_count(people, "", lang, fewer_than)
-        )
+        counts = t["parcel_homes"].format(n=edition.count(len(own)), p=edition.count(people))
         missed = {r: float(table.reindex(own)["unserved"].sum()) for r, table in tables.items()}
         lacks = [
-            t["parcel_missed"].format(
-                w=rule_label(district, district.rule(r), lang), n=shown_count(n, "", lang, fewer_than)
-            )
+            t["parcel_missed"].format(w=rule_label(district, district.rule(r), lang), n=edition.count(n))
             for r, n in sorted(missed.items(), key=lambda item: (-item[1], item[0]))
             if n > 0
         ]

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import geopandas as gpd
 import numpy as np
-import pandas as pd
 import shapely
 
-from ..core import Rule, UnknownNameError
+from ..core import UnknownNameError
+from ..district import District
 from .basemap import (
     Label,
     Layer,
@@ -33,6 +33,7 @@ from .basemap import (
 )
 from .style import (
     CORE,
+    Edition,
     badges_of,
     blank_shapes,
     column_of,
@@ -44,14 +45,15 @@ from .style import (
     layer_of,
     number_text,
     numbers_of,
-    shown_count,
     texts_of,
     wording,
     words_of,
 )
-from .themes import Theme, first_theme, ring_minutes, themes_of, values_theme
+from .themes import Subject, Theme, first_theme, ring_minutes, themes_of, values_theme
 
 SHOWS = ("minutes", "straight")
+#: West, south, east and north.
+Bounds = tuple[float, float, float, float]
 
 
 @dataclass
@@ -65,9 +67,9 @@ class Scene:
     foot: list[str]
     evidence: str
     mark: str
-    crs: Any
-    bounds: tuple[float, float, float, float]
-    whole: tuple[float, float, float, float]
+    crs: str
+    bounds: Bounds
+    whole: Bounds
     layers: list[Layer]
     labels: list[Label]
     themes: list[Theme]
@@ -81,9 +83,7 @@ class Scene:
 FIRST_GAPS, NEAR_ZOOM = 20, 15.0
 
 
-def beside(
-    x: float, y: float, r: float, free: Callable[[tuple[float, float, float, float]], bool]
-) -> tuple[float, float]:
+def beside(x: float, y: float, r: float, free: Callable[[Bounds], bool]) -> tuple[float, float]:
     """Return where a symbol goes that must be seen: at its place or as near to it as there is room; over others where there is none."""
     for far in (0.0, 1.0, 1.5, 2.05):
         for i, j in ((0, 1), (0, -1), (1, 0), (-1, 0)):
@@ -96,13 +96,13 @@ def beside(
 # --- rings and gaps --------------------------------------------------------------------------------------------------
 
 
-def _exterior(shape: Any) -> Any:
+def _exterior(shape: shapely.Geometry) -> shapely.MultiLineString:
     """Return the outer lines of an area, without those of its holes."""
     parts = [p for p in shapely.get_parts(shape) if p.geom_type == "Polygon"]
     return shapely.MultiLineString([shapely.get_coordinates(shapely.get_exterior_ring(p)) for p in parts])
 
 
-def _ring_layers(district: Any, rings: gpd.GeoDataFrame, bare: bool, lang: str) -> tuple[list[Layer], list[Label]]:
+def _ring_layers(district: District, rings: gpd.GeoDataFrame, bare: bool, lang: str) -> tuple[list[Layer], list[Label]]:
     """
     Return a tint and an outline per ring, the nearer the finer dashed, with its minutes written on the line.
 
@@ -139,9 +139,9 @@ def _ring_layers(district: Any, rings: gpd.GeoDataFrame, bare: bool, lang: str) 
     return layers, labels
 
 
-def _gap_layers(district: Any, gaps: gpd.GeoDataFrame, lang: str, fewer_than: int) -> list[Layer]:
+def _gap_layers(district: District, gaps: gpd.GeoDataFrame, edition: Edition) -> list[Layer]:
     """Return gap places, most people first, as numbered points with the reasons beside them."""
-    t, look = wording(lang), house_style()["gap"]
+    t, look = wording(edition.lang), house_style()["gap"]
     gaps = gaps.to_crs(district.crs) if gaps.crs is not None else gaps
     there = ~blank_shapes(gaps)
     gaps = gaps[there]
@@ -152,10 +152,11 @@ def _gap_layers(district: Any, gaps: gpd.GeoDataFrame, lang: str, fewer_than: in
     names = [n or str(i) for n, i in zip(texts_of(gaps, "name"), gaps.index, strict=True)]
     minutes = numbers_of(gaps, "minutes", t["min"], 1)
     reasons = [
-        r or "" for r in (texts_of(gaps, "reason") if "lacks" in gaps.columns else reasons_of(district, gaps, lang))
+        r or ""
+        for r in (texts_of(gaps, "reason") if "lacks" in gaps.columns else reasons_of(district, gaps, edition.lang))
     ]
     communities = names_of(district, "communities", column_of(gaps, "community"))
-    counts = [shown_count(p, t["person"], lang, fewer_than) for p in people]
+    counts = [edition.count(p, t["person"]) for p in people]
     table: list[tuple[str, list[str | None]]] = [
         (t["unserved_60plus" if elderly else "unserved"], counts),
         (t["minutes"], minutes),
@@ -187,7 +188,7 @@ def _gap_layers(district: Any, gaps: gpd.GeoDataFrame, lang: str, fewer_than: in
     return [*layers, points]
 
 
-def reasons_of(district: Any, gaps: gpd.GeoDataFrame, lang: str) -> list[str | None]:
+def reasons_of(district: District, gaps: gpd.GeoDataFrame, lang: str) -> list[str | None]:
     """Return why each place is not served: the sentence of `gaps`, or the same facts in the other language."""
     walked, crow, detour = (floats_of(gaps, c) for c in ("minutes", "straight_metres", "detour"))
     if lang == "zh" or "straight_metres" not in gaps.columns:
@@ -210,14 +211,9 @@ def reasons_of(district: Any, gaps: gpd.GeoDataFrame, lang: str) -> list[str | N
 # --- the scene -------------------------------------------------------------------------------------------------------
 
 
-def _fit(
-    district: Any,
-    themes: Sequence[Theme],
-    gaps: gpd.GeoDataFrame | None,
-    rings: gpd.GeoDataFrame | None,
-    first_theme: int,
-) -> tuple[Any, Any]:
+def _fit(district: District, themes: Sequence[Theme], first_theme: int, subject: Subject) -> tuple[Bounds, Bounds]:
     """Return what the map shows first (where people live, for a theme) and the whole district; metric bounds."""
+    rings = subject.rings
     whole = None
     for name in ("district", "zones", "communities", "homes", "streets", "facilities"):
         frame = layer_of(district, name)
@@ -228,43 +224,40 @@ def _fit(
         raise ValueError("没有可画的图层：至少要有街道界、小区、道路或设施之一")
     first = whole
     focus = layer_of(district, "communities" if themes and themes[first_theme].layer == "presence" else "homes")
-    if (themes or gaps is not None) and focus is not None:
+    if (themes or subject.gaps is not None) and focus is not None:
         first = focus.total_bounds
     if rings is not None and len(rings) and not rings.geometry.is_empty.all():
         found = (rings.to_crs(district.crs) if rings.crs is not None else rings).total_bounds
         first = np.concatenate([np.minimum(first[:2], found[:2]), np.maximum(first[2:], found[2:])])
-    return tuple(float(v) for v in first), tuple(float(v) for v in whole)
+    return _four(first), _four(whole)
+
+
+def _four(bounds: Iterable[float]) -> Bounds:
+    west, south, east, north = (float(v) for v in bounds)
+    return west, south, east, north
 
 
 def scene_of(
-    district: Any,
-    cover: pd.DataFrame | None,
-    rings: gpd.GeoDataFrame | None,
+    district: District,
+    subject: Subject,
+    edition: Edition,
     *,
-    rule: str | Rule | None,
-    gaps: gpd.GeoDataFrame | None,
-    values: pd.Series | None,
-    unit: str,
-    show: str,
-    title: str | None,
-    lang: str,
     themes: Sequence[Theme] = (),
     extra: Sequence[Layer] = (),
-    fewer_than: int = 0,
 ) -> Scene:
     """
     Collect what a map shows: layers from the ground up, labels, themes, legend, and the words of the sheet.
 
-    `themes` made elsewhere come instead of those of `cover`; `extra` layers lie over the others of their shape;
-    `fewer_than` as in `shown_count`: no smaller count of people or homes is among the words.
+    `themes` made elsewhere come instead of those of the subject's coverage; `extra` layers lie over the others of their shape.
     """
+    lang, title, rings, gaps, values = edition.lang, subject.title, subject.rings, subject.gaps, subject.values
     t = wording(lang)
-    if show not in SHOWS:
-        raise UnknownNameError("显示方式", show, SHOWS)
+    if subject.show not in SHOWS:
+        raise UnknownNameError("显示方式", subject.show, SHOWS)
     homes, communities = layer_of(district, "homes"), layer_of(district, "communities")
-    themes = list(themes) or themes_of(district, cover, rule, rings, show, lang, fewer_than)
+    themes = list(themes) or themes_of(district, subject, edition)
     if values is not None and homes is not None:
-        themes.insert(0, values_theme(district, values, title, unit, homes, lang, fewer_than))
+        themes.insert(0, values_theme(district, values, subject, homes, edition))
     start = 0 if values is not None else first_theme(district, themes, rings)
     for theme in themes:
         if title:
@@ -273,17 +266,17 @@ def scene_of(
     ring_labels: list[Label] = []
     if rings is not None and len(rings):
         ring_layers, ring_labels = _ring_layers(district, rings, any(theme.layer == "homes" for theme in themes), lang)
-    gap_layers = _gap_layers(district, gaps, lang, fewer_than) if gaps is not None and len(gaps) else []
+    gap_layers = _gap_layers(district, gaps, edition) if gaps is not None and len(gaps) else []
     layers = _stack(district, themes, communities, ring_layers, [*gap_layers, *extra], lang)
     demonstration = is_demonstration(district, CORE)
-    first, whole = _fit(district, themes, gaps, rings, start)
+    first, whole = _fit(district, themes, start, subject)
     name = title or f"{district.name} · " + (t["gaps"] if gap_layers else t["overview"])
     name = themes[start].title if themes else name
     labels = sorted([*ring_labels, *made_once(district, "labels", lang, labels_of)], key=lambda x: x.rank)
     return Scene(
         lang,
         name,
-        _overview(district, lang, fewer_than),
+        _overview(district, edition),
         badges_of(district, demonstration, lang),
         foot_lines(district, lang),
         evidence_line(district, (), lang),
@@ -294,7 +287,7 @@ def scene_of(
         layers,
         labels,
         themes,
-        _groups(district, layers, lang),
+        _groups(layers, lang),
         _start_off(district, layers, themes),
         start,
         district.manifest,
@@ -317,15 +310,15 @@ def with_layers_of(old: Scene, new: Scene) -> tuple[list[Layer], list[dict[str, 
     return layers, groups
 
 
-def _overview(district: Any, lang: str, fewer_than: int) -> list[str]:
+def _overview(district: District, edition: Edition) -> list[str]:
     """Return what there is: homes, residents, facilities, communities."""
-    t, lines = wording(lang), []
+    t, lines = wording(edition.lang), []
     homes, facilities, communities = (layer_of(district, n) for n in ("homes", "facilities", "communities"))
     if homes is not None:
-        lines.append(t["n_homes"].format(n=shown_count(len(homes), "", lang, fewer_than)))
+        lines.append(t["n_homes"].format(n=edition.count(len(homes))))
         people = floats_of(homes, "people")
         if not np.isnan(people).all():
-            lines.append(t["n_people"].format(n=shown_count(float(np.nansum(people)), "", lang, fewer_than)))
+            lines.append(t["n_people"].format(n=edition.count(float(np.nansum(people)))))
     if facilities is not None:
         lines.append(t["n_facilities"].format(n=f"{len(facilities):,}"))
     if communities is not None:
@@ -334,7 +327,7 @@ def _overview(district: Any, lang: str, fewer_than: int) -> list[str]:
 
 
 def _stack(
-    district: Any,
+    district: District,
     themes: Sequence[Theme],
     communities: gpd.GeoDataFrame | None,
     rings: list[Layer],
@@ -347,29 +340,19 @@ def _stack(
     layers += made_once(district, "homes", lang, homes_layer)
     if communities is not None and any(theme.layer == "presence" for theme in themes):
         blank = {**only(style["presence"], "line", "width"), "label": ""}
-        names = texts_of(communities, "name")
-        layers.append(
-            area_layer(communities, "presence", t["community"], blank, names=names, ask=True, one=t["community"])
-        )
+        presence = area_layer(communities, "presence", t["community"], blank)
+        layers.append(replace(presence, names=texts_of(communities, "name"), ask=True, one=t["community"]))
     layers += made_once(district, "roads", lang, road_layers)
     parcels = layer_of(district, "parcels")
     if parcels is not None:
         # A tint would falsify the colours of the homes below.
         look = only(style["parcel"], "line", "width", "dash") if themes else style["parcel"]
-        table = [(t["use"], [v or "" for v in words_of(parcels, "use", lang)])] if "use" in parcels else []
-        layers.append(
-            area_layer(
-                parcels,
-                "parcels",
-                t["parcels"],
-                {**look, "label": t["parcels"]},
-                find=True,
-                ask=True,
-                names=texts_of(parcels, "name"),
-                table=table,
-                one=t["parcels"],
-            )
+        table = (
+            [(t["use"], list[str | None](v or "" for v in words_of(parcels, "use", lang)))] if "use" in parcels else []
         )
+        drawn = area_layer(parcels, "parcels", t["parcels"], {**look, "label": t["parcels"]})
+        names = texts_of(parcels, "name")
+        layers.append(replace(drawn, names=names, table=table, find=True, ask=True, one=t["parcels"]))
     outline = layer_of(district, "district")
     if outline is not None:
         layers.append(area_layer(outline, "veil", "", {"fill": style["paper"]}))
@@ -404,7 +387,7 @@ def _stack(
 _START_OFF = ("grid", "bare_ground", "micro_spaces", "gates", "areas")
 
 
-def _start_off(district: Any, layers: Sequence[Layer], themes: Sequence[Theme]) -> list[str]:
+def _start_off(district: District, layers: Sequence[Layer], themes: Sequence[Theme]) -> list[str]:
     """Return what is hidden at first: fine divisions, and on the overview kinds that the plan does not count on."""
     off = [layer.id for layer in layers if layer.id in _START_OFF]
     outlines = [layer.id for layer in layers if layer.id.startswith("rings-") and layer.shape == "L"]
@@ -425,7 +408,7 @@ def off_for(scene_layers: Sequence[Layer], theme: Theme) -> list[str]:
     return [x.id for x in scene_layers if x.id.startswith("k-") and x.id.removesuffix("-a") not in keep]
 
 
-def _groups(district: Any, layers: Sequence[Layer], lang: str) -> list[dict[str, Any]]:
+def _groups(layers: Sequence[Layer], lang: str) -> list[dict[str, Any]]:
     """Return the legend: one row per layer that can be switched, with what its colours mean."""
     t = wording(lang)
     by_id = {layer.id: layer for layer in layers}

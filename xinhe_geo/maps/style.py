@@ -1,12 +1,13 @@
-"""The house style of every map: colours, wording, numbers as text, what the data rest on, and text made safe for markup."""
+"""The house style of every map: colours, wording, numbers as text, and what the data rest on."""
 
 from __future__ import annotations
 
 import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, SupportsFloat
 
 import geopandas as gpd
 import numpy as np
@@ -15,7 +16,7 @@ import pyproj
 import shapely
 
 from ..core import DEMONSTRATION, Rule, UnknownNameError, speaking, strictest, suppressed, web_file, word
-from ..district import rule_name
+from ..district import District, rule_name
 
 #: Stands before names of a picture's own until the picture is complete; no text can hold it.
 OWN = "\ue000"
@@ -39,12 +40,12 @@ def wording(lang: str) -> dict[str, str]:
 # --- words -----------------------------------------------------------------------------------------------------------
 
 
-def is_blank(value: Any) -> bool:
+def is_blank(value: object) -> bool:
     """Whether a value is unknown."""
     return value is None or value is pd.NA or value is pd.NaT or (isinstance(value, float) and math.isnan(value))
 
 
-def text_of(value: Any) -> str | None:
+def text_of(value: object) -> str | None:
     """Return a value as text; None where it is unknown."""
     if is_blank(value):
         return None
@@ -55,9 +56,9 @@ def text_of(value: Any) -> str | None:
     return str(value)
 
 
-def number_text(value: Any, unit: str = "", digits: int = 0) -> str | None:
+def number_text(value: SupportsFloat | str | None, unit: str = "", digits: int = 0) -> str | None:
     """Return a number with thousands separators and its unit; None where it is unknown."""
-    if is_blank(value):
+    if value is None or is_blank(value):
         return None
     try:
         number = float(value)
@@ -68,19 +69,31 @@ def number_text(value: Any, unit: str = "", digits: int = 0) -> str | None:
     return f"{number:,.{digits}f}" + (f" {unit}" if unit else "")
 
 
-def shown_count(count: Any, unit: str, lang: str, fewer_than: int = 0) -> str | None:
+def shown_count(count: float | None, unit: str, lang: str, fewer_than: int = 0) -> str | None:
     """
     Return a count of people or homes as text; None where it is unknown.
 
     With `fewer_than`, counts below it only say so, and all others are rounded to tens: what is hidden cannot be worked out
     from a total that stands beside it.
     """
-    if not fewer_than or is_blank(count) or not math.isfinite(float(count)):
+    if not fewer_than or count is None or is_blank(count) or not math.isfinite(float(count)):
         return number_text(count, unit)
     shown = suppressed(pd.Series([float(count)]), fewer_than=fewer_than).iloc[0]
     if is_blank(shown):
         return wording(lang)["fewer"].format(n=fewer_than) + (f" {unit}" if unit else "")
     return number_text(math.floor(float(shown) / 10 + 0.5) * 10, unit)
+
+
+@dataclass(frozen=True)
+class Edition:
+    """For whom a map is made: the language it speaks, and below which number no count of people or homes is said (`shown_count`)."""
+
+    lang: str = "zh"
+    fewer_than: int = 0
+
+    def count(self, count: float | None, unit: str = "") -> str | None:
+        """Return a count of people or homes as this edition says it."""
+        return shown_count(count, unit, self.lang, self.fewer_than)
 
 
 def column_of(frame: pd.DataFrame, name: str) -> pd.Series:
@@ -115,20 +128,20 @@ def joined(parts: Iterable[str], lang: str) -> str:
     return wording(lang)["join"].join(parts)
 
 
-def cell_text(table: pd.DataFrame, key: Any, name: str) -> str:
+def cell_text(table: pd.DataFrame, key: object, name: str) -> str:
     """Return a table's cell as text, "" where there is none."""
     if key not in table.index or name not in table.columns:
         return ""
     return text_of(table.loc[key, name]) or ""
 
 
-def kind_label(district: Any, kind: str, lang: str) -> str:
+def kind_label(district: District, kind: str, lang: str) -> str:
     """Return what a kind is called; its code where the table does not know it."""
     label = cell_text(district.kinds, kind, "label_en") if lang == "en" else ""
     return label or cell_text(district.kinds, kind, "label") or kind
 
 
-def rule_label(district: Any, rule: Rule, lang: str) -> str:
+def rule_label(district: District, rule: Rule, lang: str) -> str:
     """Return what a rule is called in a language."""
     with speaking(lang):
         return rule_name(district, rule)
@@ -144,7 +157,7 @@ def blank_shapes(frame: gpd.GeoDataFrame) -> np.ndarray:
     return blank
 
 
-def layer_of(district: Any, name: str) -> gpd.GeoDataFrame | None:
+def layer_of(district: District, name: str) -> gpd.GeoDataFrame | None:
     """Return a layer without features that have no place on a map; None where it is absent or empty."""
     frame = district.layers.get(name)
     if frame is None or len(frame) == 0:
@@ -153,27 +166,18 @@ def layer_of(district: Any, name: str) -> gpd.GeoDataFrame | None:
     return frame if there.all() else (frame[there] if there.any() else None)
 
 
-def basis_of(district: Any, name: str) -> pd.Series:
-    """Return the basis of each row of a layer that is there."""
-    frame = district.layers[name]
-    if hasattr(district, "basis"):
-        return pd.Series(district.basis(name))
-    default = district.manifest.get("layers", {}).get(name, {}).get("basis")
-    return column_of(frame, "basis").fillna(default) if default else column_of(frame, "basis")
-
-
 #: What conclusions rest on: where one of these is schematic or synthetic, the whole map is a demonstration.
 CORE = ("homes", "streets", "facilities", "communities")
 
 
-def is_demonstration(district: Any, names: Iterable[str]) -> bool:
+def is_demonstration(district: District, names: Iterable[str]) -> bool:
     """Whether any row of these layers is schematic or synthetic."""
-    return any(basis_of(district, n).isin(DEMONSTRATION).any() for n in names if district.layers.get(n) is not None)
+    return any(district.basis(n).isin(DEMONSTRATION).any() for n in names if district.layers.get(n) is not None)
 
 
-def evidence_line(district: Any, kinds: Sequence[str], lang: str) -> str:
+def evidence_line(district: District, kinds: Sequence[str], lang: str) -> str:
     """Return what the map rests on, in one line: how many facilities, homes and streets are schematic or synthetic."""
-    t, memo = wording(lang), getattr(district, "memo", {})
+    t, memo = wording(lang), district.memo
     parts = []
     for name, noun, unit in (
         ("facilities", t["facility"], t["place"]),
@@ -195,17 +199,17 @@ def evidence_line(district: Any, kinds: Sequence[str], lang: str) -> str:
     return t["evidence"].format(e=t["semicolon"].join(parts) if parts else t["all_real"])
 
 
-def _weak_rows(district: Any, name: str, kinds: Sequence[str]) -> tuple[int, int, list[str]]:
+def _weak_rows(district: District, name: str, kinds: Sequence[str]) -> tuple[int, int, list[str]]:
     """Return how many rows a layer has (facilities of some kinds, where there are any), how many are schematic or synthetic, which."""
     frame = district.layers[name]
-    basis = basis_of(district, name).reindex(frame.index)
+    basis = district.basis(name).reindex(frame.index)
     if kinds:
         basis = basis[frame["kind"].isin(list(kinds)).to_numpy()]
     weak = basis[basis.isin(DEMONSTRATION)]
     return len(basis), len(weak), sorted(weak.unique())
 
 
-def foot_lines(district: Any, lang: str) -> list[str]:
+def foot_lines(district: District, lang: str) -> list[str]:
     """Return the lines every map must carry: years, CRS, source, borders, who made it."""
     t, manifest = wording(lang), district.manifest
     years = t["year"].format(y=district.year)
@@ -223,7 +227,7 @@ def foot_lines(district: Any, lang: str) -> list[str]:
     return [*lines, t["schematic_bounds"]]
 
 
-def badges_of(district: Any, demonstration: bool, lang: str) -> list[tuple[str, str]]:
+def badges_of(district: District, demonstration: bool, lang: str) -> list[tuple[str, str]]:
     """
     Return the marks beside the title: demonstration, and how the output is to be kept.
 

@@ -6,7 +6,8 @@ import hashlib
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyproj
@@ -15,7 +16,7 @@ import shapely
 from ..core import escape
 from ..district import to_degrees
 from .basemap import Label, Layer
-from .scene import Scene, beside, off_for
+from .scene import Bounds, Scene, beside, off_for
 from .style import OWN, house_style, joined, wording
 from .themes import Mode, Theme
 
@@ -42,13 +43,13 @@ class _View:
         self.box = box
         latitude = to_degrees(pyproj.CRS(scene.crs)).transform((west + east) / 2, (south + north) / 2)[1]
         self.zoom = math.log2(40_075_016.686 * math.cos(math.radians(latitude)) / 256 * self.scale)
-        self.taken: list[tuple[float, float, float, float]] = []
+        self.taken: list[Bounds] = []
 
     def xy(self, coordinates: np.ndarray) -> np.ndarray:
         """Return metric coordinates as picture units inside the frame."""
         return np.column_stack([(coordinates[:, 0] - self.x0) * self.scale, (self.y1 - coordinates[:, 1]) * self.scale])
 
-    def free(self, box: tuple[float, float, float, float]) -> bool:
+    def free(self, box: Bounds) -> bool:
         """Whether a box lies in the frame and touches nothing placed before."""
         if box[0] < 3 or box[1] < 3 or box[2] > self.width - 3 or box[3] > self.height - 3:
             return False
@@ -64,7 +65,7 @@ def _colour(value: str) -> tuple[str, float]:
     return f"#{r:02x}{g:02x}{b:02x}", float(match.group(4))
 
 
-def _attributes(**values: Any) -> str:
+def _attributes(**values: object) -> str:
     return "".join(f' {k.replace("_", "-")}="{v}"' for k, v in values.items() if v not in (None, ""))
 
 
@@ -84,7 +85,7 @@ def _stroke(value: str, width: float, dash: Sequence[float] = ()) -> str:
     )
 
 
-def _path(shapes: Iterable[Any], view: _View) -> str:
+def _path(shapes: Iterable[shapely.Geometry], view: _View) -> str:
     """Return shapes as one path in tenths of a picture unit, relative and without what cannot be seen."""
     parts = shapely.get_parts(list(shapes))
     kind = shapely.get_type_id(parts)
@@ -133,7 +134,7 @@ def _seen(layer: Layer, view: _View) -> np.ndarray:
     return np.asarray(shapely.simplify(shapes, 0.4 / view.scale))
 
 
-def width_at(width: Any, zoom: float) -> float:
+def width_at(width: float | Sequence[float], zoom: float) -> float:
     """Return a line's width at a zoom: itself, or what its four widths (zoom 12, 14, 16, 18) say."""
     if isinstance(width, int | float):
         return float(width)
@@ -225,33 +226,39 @@ def _icon(x: float, y: float, r: float, style: Mapping[str, Any]) -> str:
     if not symbol or r < 5:
         return out
     size = r * (1.25 if len(symbol) == 1 else 0.9)
-    return out + _words(x, y, symbol, size, dark if hollow else ink_on(fill), "middle", 600)
+    return out + _words(x, y, symbol, _Face(size, dark if hollow else ink_on(fill), "middle", 600))
 
 
-def _words(
-    x: float,
-    y: float,
-    text: str,
-    size: float,
-    colour: str,
-    anchor: str = "start",
-    weight: int = 400,
-    *,
-    halo: bool = False,
-    turn: float = 0.0,
-    spacing: float = 0.0,
-    italic: bool = False,
-) -> str:
-    """Return a text whose middle height lies at y."""
+@dataclass(frozen=True)
+class _Face:
+    """How words are set; `halo` is a rim of paper, so that they can be read over lines."""
+
+    size: float
+    colour: str
+    anchor: str = "start"
+    weight: int = 400
+    halo: bool = False
+    spacing: float = 0.0
+    italic: bool = False
+
+    @staticmethod
+    def of_name(style: Mapping[str, Any]) -> _Face:
+        """Return the face of names on the map that the house style has an entry for."""
+        return _Face(float(style["size"]), style["colour"], "middle", style["weight"], halo=True)
+
+
+def _words(x: float, y: float, text: str, face: _Face, turn: float = 0.0) -> str:
+    """Return a text whose middle height lies at y, turned by so many degrees."""
+    size = face.size
     more = _attributes(
-        text_anchor=None if anchor == "start" else anchor,
-        font_weight=None if weight == 400 else weight,
-        font_style="italic" if italic else None,
-        letter_spacing=f"{spacing:g}" if spacing else None,
+        text_anchor=None if face.anchor == "start" else face.anchor,
+        font_weight=None if face.weight == 400 else face.weight,
+        font_style="italic" if face.italic else None,
+        letter_spacing=f"{face.spacing:g}" if face.spacing else None,
         transform=f"rotate({turn:.1f} {x:.1f} {y:.1f})" if abs(turn) > 0.05 else None,
     )
-    rim = f' class="{OWN}halo"' if halo else ""
-    return f'<text x="{x:.1f}" y="{y + size * 0.36:.1f}" font-size="{size:g}" fill="{colour}"{more}{rim}>{escape(text)}</text>'
+    rim = f' class="{OWN}halo"' if face.halo else ""
+    return f'<text x="{x:.1f}" y="{y + size * 0.36:.1f}" font-size="{size:g}" fill="{face.colour}"{more}{rim}>{escape(text)}</text>'
 
 
 def _span(text: str, size: float, spacing: float = 0.0) -> float:
@@ -348,19 +355,18 @@ def _point_label(label: Label, style: Mapping[str, Any], view: _View) -> str:
                 if d and label.kind == "place"
                 else ""
             )
-            return dot + _words(
-                x,
-                y,
-                label.text,
-                size,
-                style["colour"],
-                "middle",
-                style["weight"],
-                halo=True,
-                spacing=spacing,
-                italic=bool(style.get("italic")),
-            )
+            face = replace(_Face.of_name(style), spacing=spacing, italic=bool(style.get("italic")))
+            return dot + _words(x, y, label.text, face)
     return ""
+
+
+class _LineName(NamedTuple):
+    """A name to be set along a line: whole where it is Latin (`plain`), else character by character; `wide`: each one's width."""
+
+    chars: list[str]
+    wide: list[float]
+    face: _Face
+    plain: bool
 
 
 def _line_label(label: Label, style: Mapping[str, Any], view: _View) -> str:
@@ -368,6 +374,7 @@ def _line_label(label: Label, style: Mapping[str, Any], view: _View) -> str:
     size, plain = float(style["size"]), label.text.isascii()
     chars = [label.text] if plain else list(label.text)
     wide = [_span(c, size) + (0.0 if plain else float(style.get("spacing", 0))) for c in chars]
+    name = _LineName(chars, wide, _Face.of_name(style), plain)
     length = sum(wide)
     west, south, east, north = view.box
     seen = shapely.line_merge(shapely.clip_by_rect(label.geometry, west, south, east, north))
@@ -381,23 +388,16 @@ def _line_label(label: Label, style: Mapping[str, Any], view: _View) -> str:
             start = total * share - length / 2
             if start < 0 or start + length > total:
                 continue
-            drawn = _along(line, start, length, wide, chars, size, style, view, plain)
+            drawn = _along(line, start, name, view)
             if drawn:
                 return drawn
     return ""
 
 
-def _along(
-    line: Any,
-    start: float,
-    length: float,
-    wide: Sequence[float],
-    chars: Sequence[str],
-    size: float,
-    style: Mapping[str, Any],
-    view: _View,
-    plain: bool,
-) -> str:
+def _along(line: shapely.LineString, start: float, name: _LineName, view: _View) -> str:
+    """Return a name set along a line from so far on; "" where the line bends too much or there is no room."""
+    chars, wide, face, plain = name
+    length = sum(wide)
     (ax, ay), (bx, by) = (shapely.get_coordinates(line.interpolate(s))[0] for s in (start, start + length))
     if math.hypot(bx - ax, by - ay) < length * 0.93:
         return ""
@@ -408,7 +408,7 @@ def _along(
     ahead = np.cumsum(wide) - np.asarray(wide) / 2
     at = start + (length - ahead if back else ahead)
     places = [shapely.get_coordinates(line.interpolate(s))[0] for s in at]
-    half = size * 0.62
+    half = face.size * 0.62
     spots = (
         places
         if not plain
@@ -419,10 +419,7 @@ def _along(
     if not all(view.free(b) for b in boxes):
         return ""
     view.taken.extend(boxes)
-    return "".join(
-        _words(x, y, c, size, style["colour"], "middle", style["weight"], halo=True, turn=turn)
-        for c, (x, y) in zip(chars, places, strict=True)
-    )
+    return "".join(_words(x, y, c, face, turn) for c, (x, y) in zip(chars, places, strict=True))
 
 
 def _picture_rule(view: _View, letter: str) -> str:
@@ -438,11 +435,11 @@ def _picture_rule(view: _View, letter: str) -> str:
     out.append(f'<rect x="26" y="{y:.1f}" width="{length / 2:.1f}" height="5" fill="#2b3138"/>')
     for i, m in enumerate((0, metres / 2, metres)):
         text = "0" if m == 0 else f"{m / 1000:g} km" if m >= 1000 else f"{m:g} m"
-        out.append(_words(26 + length * i / 2, y - 9, text, 11, "#2b3138", "middle"))
+        out.append(_words(26 + length * i / 2, y - 9, text, _Face(11, "#2b3138", "middle")))
     x = view.width - 34
     out.append(
         f'<g transform="translate({x:.1f} 40)"><circle r="31" cy="4" fill="#fffdf9" fill-opacity=".85"/><path d="M0-23 9 13 0 7Z" fill="#2b3138"/>'
-        f'<path d="M0-23-9 13 0 7Z" fill="#fff" stroke="#2b3138"/>{_words(0, 24, letter, 13, "#2b3138", "middle", 700)}</g>'
+        f'<path d="M0-23-9 13 0 7Z" fill="#fff" stroke="#2b3138"/>{_words(0, 24, letter, _Face(13, "#2b3138", "middle", 700))}</g>'
     )
     return "".join(out)
 
@@ -496,7 +493,7 @@ class _Column:
         for line in _wrap(words, size, self.width):
             if self.y + size > self.bottom:
                 return
-            self.parts.append(_words(self.left, self.y + size * 0.5, line, size, colour, "start", weight))
+            self.parts.append(_words(self.left, self.y + size * 0.5, line, _Face(size, colour, "start", weight)))
             self.y += size * gap
 
     def row(self, key: Sequence[Any], label: str, count: str = "", x: float = 0.0, width: float = 0.0) -> None:
@@ -505,9 +502,9 @@ class _Column:
         self.parts.append(_key(key[0], key[1], self.left + x, self.y + 9, self.hatches))
         lines = _wrap(label, 13.5, wide - 36 - (_span(count, 12) + 8 if count else 0)) or [""]
         name = lines[0] + ("…" if len(lines) > 1 else "")
-        self.parts.append(_words(self.left + x + 34, self.y + 9, name, 13.5, "#2b3138"))
+        self.parts.append(_words(self.left + x + 34, self.y + 9, name, _Face(13.5, "#2b3138")))
         if count:
-            self.parts.append(_words(self.left + x + wide, self.y + 9, count, 12, "#626a72", "end"))
+            self.parts.append(_words(self.left + x + wide, self.y + 9, count, _Face(12, "#626a72", "end")))
 
     def rows(self, entries: Sequence[tuple[Sequence[Any], str, str]], *, two: bool) -> None:
         """Write legend entries one below the other, or in two columns."""
@@ -641,7 +638,7 @@ def sheet_of(scene: Scene) -> str:
     column = _legend(scene, theme, mode, off, hatches)
     left, top, width, height = _FRAME
     title = theme.title if theme is not None else scene.title
-    head = [_words(left, 34, title, 28, "#2b3138", "start", 700)]
+    head = [_words(left, 34, title, _Face(28, "#2b3138", "start", 700))]
     x = _SHEET[0] - 24
     for kind, words in reversed(scene.badges):
         wide = _span(words, 14) + 18
@@ -650,17 +647,17 @@ def sheet_of(scene: Scene) -> str:
         head.append(
             f'<rect x="{x:.1f}" y="20" width="{wide:.1f}" height="26" rx="2" stroke="#8a3b52" fill="{"#8a3b52" if dark else "none"}"/>'
         )
-        head.append(_words(x + wide / 2, 33, words, 14, "#fff" if dark else "#8a3b52", "middle", 600))
+        head.append(_words(x + wide / 2, 33, words, _Face(14, "#fff" if dark else "#8a3b52", "middle", 600)))
         x -= 10
     lines = theme.lines if theme is not None else scene.lines
-    head.append(_words(left, 68, "　".join(lines), 14, "#626a72"))
+    head.append(_words(left, 68, "　".join(lines), _Face(14, "#626a72")))
     head.append(f'<path d="M{left} 84H{_SHEET[0] - 24}" stroke="#8a3b52" stroke-width="2.5"/>')
     evidence = theme.evidence if theme is not None else scene.evidence
     foot, y = [], top + height + 18
     for i, line in enumerate(
         [*_wrap("　".join(scene.foot), 12.5, _SHEET[0] - 48), *_wrap(evidence, 12.5, _SHEET[0] - 48)]
     ):
-        foot.append(_words(left, y + 17 * i, line, 12.5, "#626a72"))
+        foot.append(_words(left, y + 17 * i, line, _Face(12.5, "#626a72")))
     mark = _watermark(scene.mark) if scene.mark else ""
     frame = f'<rect x="{left}" y="{top}" width="{width}" height="{height}"'
     drawn = (

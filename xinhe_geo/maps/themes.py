@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import geopandas as gpd
 import numpy as np
@@ -13,8 +13,10 @@ import pandas as pd
 import shapely
 
 from ..core import DEMONSTRATION, Rule, UnknownNameError
+from ..district import District
 from .basemap import names_of, points_of
 from .style import (
+    Edition,
     cell_text,
     column_of,
     evidence_line,
@@ -29,6 +31,29 @@ from .style import (
     texts_of,
     wording,
 )
+
+
+@dataclass(frozen=True, eq=False)
+class Subject:
+    """What a map shows over the district's own layers, and under which name; the fields are the parameters of `draw`."""
+
+    cover: pd.DataFrame | None = None
+    rings: gpd.GeoDataFrame | None = None
+    rule: str | Rule | None = None
+    gaps: gpd.GeoDataFrame | None = None
+    values: pd.Series | None = None
+    unit: str = ""
+    show: str = "minutes"
+    title: str | None = None
+
+
+class Classes(NamedTuple):
+    """Homes put into classes, before anybody in them is counted: label, title of the legend, style per class, class per home."""
+
+    label: str
+    title: str
+    styles: list[dict[str, Any]]
+    pick: np.ndarray
 
 
 @dataclass
@@ -66,17 +91,9 @@ class Theme:
 # --- themes ----------------------------------------------------------------------------------------------------------
 
 
-def rule_of(district: Any, name: str | Rule) -> Rule:
-    """Return a rule by name; a `Rule` as it is."""
-    if isinstance(name, Rule):
-        return name
-    found: Rule = district.rule(name)
-    return found
-
-
-def is_presence(district: Any, rule: Rule) -> bool:
+def is_presence(rule: Rule) -> bool:
     """Whether a rule asks that each community has one, rather than that homes reach one."""
-    return getattr(rule, "metric", "") == "presence" or rule.denominator == "community"
+    return rule.metric == "presence" or rule.denominator == "community"
 
 
 def rows_of(cover: pd.DataFrame, rule: str, homes: gpd.GeoDataFrame) -> pd.DataFrame:
@@ -101,17 +118,17 @@ def _standing(rule: Rule, lang: str) -> str:
     return rule.basis_text if lang == "zh" else wording(lang)[f"confidence_{rule.confidence}"]
 
 
-def walker_text(district: Any, name: str, lang: str) -> str:
+def walker_text(district: District, name: str, lang: str) -> str:
     """Return what a profile is called, with its speed."""
-    who, table = name, getattr(district, "profiles", None)
-    if table is not None and name in table.index:
+    who, table = name, district.profiles
+    if name in table.index:
         who = (cell_text(table, name, "label_en") if lang == "en" else "") or cell_text(table, name, "label")
         speed = number_text(table.loc[name, "speed_m_s"], "m/s", 2) if "speed_m_s" in table.columns else None
         who += f" {speed}" if speed else ""
     return who
 
 
-def rule_lines(district: Any, rule: Rule, lang: str, shown: str = "") -> list[str]:
+def rule_lines(district: District, rule: Rule, lang: str, shown: str = "") -> list[str]:
     """Return 方法/人群/标准/分母 and what may be said about the rule's standing."""
     t = wording(lang)
     who = walker_text(district, rule.profile, lang)
@@ -154,10 +171,10 @@ def _classes(rule: Rule, lang: str) -> tuple[list[float], str, list[dict[str, An
     return breaks, column, styles
 
 
-def _minutes_mode(rule: Rule, rows: pd.DataFrame, homes: gpd.GeoDataFrame, lang: str, fewer_than: int) -> Mode:
+def _minutes_mode(rule: Rule, rows: pd.DataFrame, homes: gpd.GeoDataFrame, edition: Edition) -> Mode:
     """Colour homes by their own minutes (or metres, where that is how the rule judges)."""
-    t = wording(lang)
-    breaks, column, styles = _classes(rule, lang)
+    t = wording(edition.lang)
+    breaks, column, styles = _classes(rule, edition.lang)
     cost, served = floats_of(rows, column), floats_of(rows, "served")
     pick = np.searchsorted(np.asarray(breaks) + 1e-6, cost, side="left")
     pick = np.where(np.isnan(cost), np.where(np.isnan(served), len(styles) - 1, len(styles) - 2), pick)
@@ -165,7 +182,7 @@ def _minutes_mode(rule: Rule, rows: pd.DataFrame, homes: gpd.GeoDataFrame, lang:
         rule.method
     ]
     title = t["line_shown"].format(v=shown)
-    return _mode(t[f"mode_{rule.method}"], title, styles, pick, homes, lang, counted_in(rule), fewer_than)
+    return _counted(Classes(t[f"mode_{rule.method}"], title, styles, pick), homes, counted_in(rule), edition)
 
 
 def counted_in(rule: Rule) -> str:
@@ -173,9 +190,9 @@ def counted_in(rule: Rule) -> str:
     return "people_60plus" if rule.denominator == "people_60plus" else "people"
 
 
-def _straight_mode(rule: Rule, rows: pd.DataFrame, homes: gpd.GeoDataFrame, lang: str, fewer_than: int) -> Mode | None:
+def _straight_mode(rule: Rule, rows: pd.DataFrame, homes: gpd.GeoDataFrame, edition: Edition) -> Mode | None:
     """Colour homes that a circle counts as served and a walk does not; None where the table cannot tell."""
-    t, look = wording(lang), house_style()["straight"]
+    t, look = wording(edition.lang), house_style()["straight"]
     circle = floats_of(rows, "served_buffer")
     walk = floats_of(rows, "served_walk_min")
     walk = np.where(np.isnan(walk), floats_of(rows, "served_network_m"), walk)
@@ -191,23 +208,16 @@ def _straight_mode(rule: Rule, rows: pd.DataFrame, homes: gpd.GeoDataFrame, lang
     ]
     pick = np.where(walk >= 0.5, 0, np.where(circle >= 0.5, 1, 2))
     pick = np.where(np.isnan(walk) | np.isnan(circle), 3, pick)
-    return _mode(t["mode_straight"], t["mode_straight"], styles, pick, homes, lang, counted_in(rule), fewer_than)
+    classes = Classes(t["mode_straight"], t["mode_straight"], styles, pick)
+    return _counted(classes, homes, counted_in(rule), edition)
 
 
-def _mode(
-    label: str,
-    title: str,
-    styles: list[dict[str, Any]],
-    pick: np.ndarray,
-    homes: gpd.GeoDataFrame,
-    lang: str,
-    counted: str = "people",
-    fewer_than: int = 0,
-) -> Mode:
+def _counted(classes: Classes, homes: gpd.GeoDataFrame, counted: str, edition: Edition) -> Mode:
     """Return a mode with how many homes and people (or people 60+, where the rule counts them) each class holds."""
+    label, title, styles, pick = classes
     people = floats_of(homes, counted)
     counts = [int((pick == i).sum()) for i in range(len(styles))]
-    texts = [class_text(people[pick == i], counted, lang, fewer_than) for i in range(len(styles))]
+    texts = [class_text(people[pick == i], counted, edition.lang, edition.fewer_than) for i in range(len(styles))]
     return Mode(label, title, styles, pick.astype("int64"), counts, texts)
 
 
@@ -249,10 +259,10 @@ def share_of(rows: pd.DataFrame, weights: np.ndarray, column: str) -> tuple[floa
 
 
 def _reach_facts(
-    rule: Rule, rows: pd.DataFrame, homes: gpd.GeoDataFrame, demonstration: bool, lang: str, fewer_than: int
+    rule: Rule, rows: pd.DataFrame, homes: gpd.GeoDataFrame, demonstration: bool, edition: Edition
 ) -> tuple[list[dict[str, str]], list[str]]:
     """Return the headline of a reach rule and the notes under it."""
-    t = wording(lang)
+    t = wording(edition.lang)
     column = rule.denominator
     weights = floats_of(rows, column)
     weights = np.where(np.isnan(weights), floats_of(homes, column), weights)
@@ -261,8 +271,7 @@ def _reach_facts(
     share, lost = share_of(rows, weights, "served")
     if math.isnan(share):
         return [{"big": t["unknown"], "text": ""}], []
-    unit = t["person"]
-    lost_text = land_text(lost, lang) if column == "area_m2" else shown_count(lost, unit, lang, fewer_than)
+    lost_text = land_text(lost, edition.lang) if column == "area_m2" else edition.count(lost, t["person"])
     text = t["share"].format(den=t[f"den_{column}"]) + t["semicolon"] + t["not_served"].format(n=lost_text)
     fact = {"big": percent(share), "text": text}
     if demonstration:
@@ -274,15 +283,15 @@ def _reach_facts(
         notes.append(t["alternatives"].format(a=a, b=b, c=c))
     unknown = int(np.isnan(weights).sum())
     if unknown and column != "area_m2":
-        notes.append(t["unknown_people"].format(n=shown_count(unknown, "", lang, fewer_than)))
+        notes.append(t["unknown_people"].format(n=edition.count(unknown)))
     served = floats_of(rows, "served")
     partly = int(((served > 1e-9) & (served < 1 - 1e-9)).sum())
     if partly:
-        notes.append(t["partly"].format(n=shown_count(partly, "", lang, fewer_than)))
+        notes.append(t["partly"].format(n=edition.count(partly)))
     return [fact], notes
 
 
-def _reach_table(district: Any, rows: pd.DataFrame, lang: str) -> list[tuple[str, list[str | None]]]:
+def _reach_table(district: District, rows: pd.DataFrame, lang: str) -> list[tuple[str, list[str | None]]]:
     t = wording(lang)
     served = [None if math.isnan(s) else percent(s) for s in floats_of(rows, "served")]
     return [
@@ -295,17 +304,18 @@ def _reach_table(district: Any, rows: pd.DataFrame, lang: str) -> list[tuple[str
 
 
 def _reach_theme(
-    district: Any, cover: pd.DataFrame, rule: Rule, homes: gpd.GeoDataFrame, show: str, lang: str, fewer_than: int
+    district: District, cover: pd.DataFrame, rule: Rule, homes: gpd.GeoDataFrame, show: str, edition: Edition
 ) -> Theme:
+    lang = edition.lang
     rows = rows_of(cover, rule.name, homes)
     if "basis" in rows.columns and rows["basis"].notna().any():
         demonstration = bool(rows["basis"].isin(DEMONSTRATION).any())
     else:
         demonstration = is_demonstration(district, ("homes", "facilities", "streets"))
-    facts, notes = _reach_facts(rule, rows, homes, demonstration, lang, fewer_than)
+    facts, notes = _reach_facts(rule, rows, homes, demonstration, edition)
     label = rule_label(district, rule, lang)
-    modes = [_minutes_mode(rule, rows, homes, lang, fewer_than)]
-    straight = _straight_mode(rule, rows, homes, lang, fewer_than)
+    modes = [_minutes_mode(rule, rows, homes, edition)]
+    straight = _straight_mode(rule, rows, homes, edition)
     if straight is not None:
         modes.append(straight)
     start = 1 if show == "straight" and straight is not None else 0
@@ -327,7 +337,7 @@ def _reach_theme(
     )
 
 
-def has_one(district: Any, rule: Rule, communities: gpd.GeoDataFrame) -> pd.DataFrame:
+def has_one(district: District, rule: Rule, communities: gpd.GeoDataFrame) -> pd.DataFrame:
     """
     Count a rule's facilities in each community.
 
@@ -354,12 +364,11 @@ def has_one(district: Any, rule: Rule, communities: gpd.GeoDataFrame) -> pd.Data
     return found
 
 
-def _presence_theme(district: Any, rule: Rule, communities: gpd.GeoDataFrame, lang: str) -> Theme:
+def _presence_theme(district: District, rule: Rule, communities: gpd.GeoDataFrame, lang: str) -> Theme:
     """Colour communities that have one, have only a planned one, have none."""
     t, look = wording(lang), house_style()["presence"]
     count = has_one(district, rule, communities)
-    surveyed = getattr(district, "surveyed_kinds", None)
-    unknown = surveyed is not None and not set(rule.kinds) & set(surveyed) and not count.to_numpy().any()
+    unknown = not district.surveyed_kinds & set(rule.kinds) and not count.to_numpy().any()
     edge = {"line": look["line"], "width": look["width"]}
     styles = [
         {**look[k], **edge, "label": t[word], "skip": k in ("planned", "unknown")}
@@ -400,17 +409,11 @@ def _presence_theme(district: Any, rule: Rule, communities: gpd.GeoDataFrame, la
 
 
 def values_theme(
-    district: Any,
-    values: pd.Series,
-    title: str | None,
-    unit: str,
-    homes: gpd.GeoDataFrame,
-    lang: str,
-    fewer_than: int = 0,
+    district: District, values: pd.Series, subject: Subject, homes: gpd.GeoDataFrame, edition: Edition
 ) -> Theme:
-    """Colour homes by any series: shares in fifths, other numbers in five equal steps."""
-    t, look = wording(lang), house_style()
-    label = t.get(str(values.name)) or title or (str(values.name) if values.name else t["completeness"])
+    """Colour homes by any series, in the subject's unit: shares in fifths, other numbers in five equal steps."""
+    t, look, unit = wording(edition.lang), house_style(), subject.unit
+    label = t.get(str(values.name)) or subject.title or (str(values.name) if values.name else t["completeness"])
     number = pd.to_numeric(values.reindex(homes.index), errors="coerce").to_numpy(dtype="float64", na_value=np.nan)
     known = number[~np.isnan(number)]
     share = not unit and (not len(known) or (known.min() >= 0 and known.max() <= 1))
@@ -462,42 +465,35 @@ def values_theme(
         f"{district.name} · {label}",
         [],
         "homes",
-        [_mode(label, label, styles, pick, homes, lang, fewer_than=fewer_than)],
+        [_counted(Classes(label, label, styles, pick), homes, "people", edition)],
         [(label, shown)],
         (),
         facts,
         [],
         [],
-        evidence_line(district, (), lang),
+        evidence_line(district, (), edition.lang),
     )
 
 
-def themes_of(
-    district: Any,
-    cover: pd.DataFrame | None,
-    rule: str | Rule | None,
-    rings: gpd.GeoDataFrame | None,
-    show: str,
-    lang: str,
-    fewer_than: int = 0,
-) -> list[Theme]:
-    """Return a theme per rule of the table (one where a rule is asked for), the one that fits the rings first."""
+def themes_of(district: District, subject: Subject, edition: Edition) -> list[Theme]:
+    """Return a theme per rule of the subject's coverage (one where a rule is asked for)."""
+    cover, rule = subject.cover, subject.rule
     homes, communities = layer_of(district, "homes"), layer_of(district, "communities")
     if cover is None:
         names: list[str | Rule] = [] if rule is None else [rule]
     else:
         listed = list(cover.index.unique("rule" if "rule" in cover.index.names else cover.index.nlevels - 1))
         wanted = rule.name if isinstance(rule, Rule) else rule
-        if wanted is not None and wanted not in listed and not is_presence(district, rule_of(district, rule or wanted)):
+        if wanted is not None and wanted not in listed and not is_presence(district.rule(rule or wanted)):
             raise UnknownNameError("这张表里的规则", wanted, [str(n) for n in listed])
         names = [rule] if rule is not None else listed
     themes = []
     for name in names:
-        found = rule_of(district, name)
-        if is_presence(district, found) and communities is not None:
-            themes.append(_presence_theme(district, found, communities, lang))
+        found = district.rule(name)
+        if is_presence(found) and communities is not None:
+            themes.append(_presence_theme(district, found, communities, edition.lang))
         elif homes is not None and cover is not None:
-            themes.append(_reach_theme(district, cover, found, homes, show, lang, fewer_than))
+            themes.append(_reach_theme(district, cover, found, homes, subject.show, edition))
     return themes
 
 
@@ -511,7 +507,7 @@ def ring_minutes(rings: gpd.GeoDataFrame) -> np.ndarray:
     return np.asarray(rings.index.get_level_values(-1), dtype="float64")
 
 
-def first_theme(district: Any, themes: Sequence[Theme], rings: gpd.GeoDataFrame | None) -> int:
+def first_theme(district: District, themes: Sequence[Theme], rings: gpd.GeoDataFrame | None) -> int:
     """
     Return the theme to show first: the one the rings were drawn for.
 

@@ -1,11 +1,13 @@
 """Streets as a walking network: built from lines or OpenStreetMap, snapped to, searched exactly, cut where metres run out."""
 
 from .buffers import frontage
+from .nearest import SearchState
 from .osm import excluded_ways, read_osm_streets, walkable
 from .osmnx_graphs import graph_edges
 from .walk_network import WalkNetwork
 
 __all__ = [
+    "SearchState",
     "WalkNetwork",
     "excluded_ways",
     "frontage",

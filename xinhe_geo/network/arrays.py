@@ -1,4 +1,9 @@
-"""What searches over streets pass around: arrays by name, in small tuples."""
+"""
+What searches over streets pass around: arrays by name, in small tuples.
+
+Compiled loops know the fields of a tuple by their order, and Numba keeps them on disk until their own file changes. A field
+is therefore never moved among others of its type: rename the tuple, or add the field at the end.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +14,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import pandas as pd
+import pyproj
 from numpy.typing import NDArray
 
 Floats: TypeAlias = NDArray[np.float64]
@@ -17,21 +23,91 @@ Shorts: TypeAlias = NDArray[np.int32]
 Flags: TypeAlias = NDArray[np.bool_]
 Marks: TypeAlias = NDArray[np.uint8]
 StrPath: TypeAlias = str | os.PathLike[str]
+#: A CRS as people write it: an object, a text, a number of EPSG.
+AnyCrs: TypeAlias = pyproj.CRS | str | int
+
+#: Labels of places, one for each row.
+Labels: TypeAlias = NDArray[Any] | pd.api.extensions.ExtensionArray
 
 NO_MARKS: Marks = np.empty(0, np.uint8)
 
 
-class Weights(NamedTuple):
-    """What walking costs one profile: per edge and arc, per metre of access, and the shape of the queue."""
+class Arcs(NamedTuple):
+    """The arcs of each node, as one profile walks them. An edge is two arcs, a loop as well."""
 
-    edge: Floats
-    rate: Floats  # per metre of the edge
-    arc: Floats
+    indptr: Ints  # per node: its first arc, and where the last node ends
+    adj: Shorts  # the node at the other end
+    edge: Shorts
+    metres: Floats
+    cost: Floats  # infinite where closed
+
+
+class Edges(NamedTuple):
+    """Edges, as one profile walks them: from node `u` to node `v`."""
+
+    u: Shorts
+    v: Shorts
+    metres: Floats
+    cost: Floats
+    rate: Floats  # cost per metre of the edge
+
+
+class Lines(NamedTuple):
+    """The course of edges: where each begins among the points, the points, and metres from the beginning of the edge."""
+
+    off: Ints
+    xy: Floats
+    cum: Floats
+
+
+class Search(NamedTuple):
+    """How far a search goes, up to what difference ways tie (below 0: never), and the ring of buckets it queues in."""
+
+    bound: float
+    same: float
+    per_unit: float  # buckets per unit of cost
+    heads: Ints
+
+
+class Terms(NamedTuple):
+    """By what costs are read off at doors."""
+
+    unit: float
+    waits: bool
+    bound: float
+    same: float
+
+
+class Weights(NamedTuple):
+    """What walking costs one profile: along arcs and edges, per metre of access, and the shape of the queue."""
+
+    arcs: Arcs
+    edges: Edges
     unit: float  # cost of one metre without waits
     same: float  # TOLERANCE_M as a cost
     waits: bool  # metres do not follow from the cost
     per_unit: float  # buckets per unit of cost
     ring: int
+
+    def search(self, bound: float, *, ties: bool) -> Search:
+        """Return the terms of a search with a ring of its own: two threads never share one."""
+        return Search(bound, self.same if ties else -1.0, self.per_unit, np.full(self.ring, -1, np.int64))
+
+    def terms(self, bound: float) -> Terms:
+        """Return by what costs are read off."""
+        return Terms(self.unit, self.waits, bound, self.same)
+
+
+class Spots(NamedTuple):
+    """Where doors are: the edge (-1: none), metres along it, metres of access."""
+
+    edge: Shorts
+    at: Floats
+    access: Floats
+
+    def part(self, rows: slice) -> Spots:
+        """Return some of them, in the same memory."""
+        return Spots(self.edge[rows], self.at[rows], self.access[rows])
 
 
 class Doors(NamedTuple):
@@ -57,6 +133,24 @@ class Doors(NamedTuple):
         )
 
 
+class EdgeDoors(NamedTuple):
+    """Doors in linked lists: the first one on each edge, and the one after each door; -1 ends a list."""
+
+    first: Shorts
+    following: Shorts
+    doors: Doors
+
+
+class SortedDoors(NamedTuple):
+    """Doors edge by edge: the first one of each edge and where the last edge ends, the doors, and how many places they are of."""
+
+    off: Ints
+    at: Floats
+    access: Floats
+    place: Shorts
+    places: int
+
+
 class Ends(NamedTuple):
     """The two ends of doors' edges (-1 for doors without one) and what walking along the edge to each costs."""
 
@@ -65,9 +159,17 @@ class Ends(NamedTuple):
     to_u: Floats
     to_v: Floats
 
-    def take(self, rows: slice) -> Ends:
+    def part(self, rows: slice) -> Ends:
         """Return some of them, in the same memory."""
         return Ends(self.u[rows], self.v[rows], self.to_u[rows], self.to_v[rows])
+
+
+class Asked(NamedTuple):
+    """Doors that costs are read off at, their ends, and whether a target may be on the very edge."""
+
+    spots: Spots
+    ends: Ends
+    near: Flags
 
 
 class Seeds(NamedTuple):
@@ -93,6 +195,21 @@ class Seeds(NamedTuple):
         )
 
 
+class Sources(NamedTuple):
+    """Places to search from one at a time: where the seeds and the doors of each begin in the lists of all."""
+
+    first: int  # number of the first place
+    seed_off: Ints
+    seeds: Seeds
+    door_off: Ints
+    doors: Doors
+
+    def part(self, first: int, last: int) -> Sources:
+        """Return some of the places, in the same memory."""
+        here = slice(first, last + 1)
+        return Sources(first, self.seed_off[here], self.seeds, self.door_off[here], self.doors)
+
+
 @dataclass(eq=False)
 class Known:
     """A frame of doors that was asked about: its columns, where in memory they lie, and what was made of them so far."""
@@ -100,7 +217,7 @@ class Known:
     columns: Mapping[str, pd.Series]
     spots: Sequence[Any]
     numbered: tuple[Doors, pd.Index] | None = None
-    by_edge: tuple[Ints, Floats, Floats, Shorts] | None = None
+    by_edge: SortedDoors | None = None
     ends: tuple[Weights, Ends] | None = None
 
 
@@ -110,6 +227,28 @@ class Field(NamedTuple):
     cost: Floats
     label: Shorts
     metres: Floats
+
+
+class Finished(NamedTuple):
+    """A search that is over: the field it left, the order of the labels, what whole-number labels are, its doors."""
+
+    field: Field
+    rank: Shorts
+    names: Ints  # empty where labels are no whole numbers
+    doors: EdgeDoors
+
+
+class Answers(NamedTuple):
+    """Room for what is read off at doors; `metres` may be empty where they are the cost."""
+
+    cost: Floats
+    metres: Floats
+    target: NDArray[np.integer[Any]]  # the number of the label, or what `Finished.names` calls it
+    missing: Flags  # where there is no target
+
+    def part(self, rows: slice) -> Answers:
+        """Return some of the room."""
+        return Answers(self.cost[rows], self.metres[rows], self.target[rows], self.missing[rows])
 
 
 class Change(NamedTuple):

@@ -91,17 +91,17 @@ def strokes(lines: NDArray[Any]) -> NDArray[Any]:
     ndarray of LineString
         The same lines, every one in exactly one stroke; a closed stroke begins where it ends.
     """
-    from . import kernel
+    from . import kernel_lines
 
     xy, row = shapely.get_coordinates(lines, return_index=True)
     size = np.bincount(row, minlength=len(lines))
     last = np.cumsum(size) - 1
     first = last - size + 1
     mate = np.full(2 * len(lines), -1, np.int64)
-    kernel.pair_off(*_straightest(xy, first, last), mate)
+    kernel_lines.pair_off(*_straightest(xy, first, last), mate)
     order = np.empty(len(lines), np.int64)
     flip, opens = np.empty(len(lines), np.bool_), np.empty(len(lines), np.bool_)
-    kernel.link(mate, order, flip, opens)
+    kernel_lines.link(mate, order, flip, opens)
     size = size[order]
     step = np.arange(len(xy)) - np.repeat(np.cumsum(size) - size, size)
     take = np.repeat(np.where(flip, last[order], first[order]), size) + np.repeat(np.where(flip, -1, 1), size) * step

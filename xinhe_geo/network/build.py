@@ -14,7 +14,7 @@ from scipy.sparse import csr_matrix
 from scipy.sparse.csgraph import connected_components
 
 from ..core import NetworkError
-from .arrays import Flags, Floats, Ints
+from .arrays import AnyCrs, Flags, Floats, Ints
 from .streets import Streets
 
 SNAP_M = 1e-3  # lines join where their vertices are this close
@@ -31,7 +31,7 @@ class Chains(NamedTuple):
     group: Ints  # per polyline
 
 
-def of_lines(streets: gpd.GeoDataFrame, crs: Any) -> Streets:
+def of_lines(streets: gpd.GeoDataFrame, crs: AnyCrs | None) -> Streets:
     """Build from lines: see `WalkNetwork.from_streets`."""
     lines = _in_metres(streets, crs)
     _check_lines(lines)
@@ -46,7 +46,7 @@ def of_lines(streets: gpd.GeoDataFrame, crs: Any) -> Streets:
     return assemble(lines.crs, chains, table)
 
 
-def _in_metres(streets: gpd.GeoDataFrame, crs: Any) -> gpd.GeoDataFrame:
+def _in_metres(streets: gpd.GeoDataFrame, crs: AnyCrs | None) -> gpd.GeoDataFrame:
     if streets.crs is None:
         raise NetworkError("街道图层没有坐标系；先用 set_crs 写明")
     if crs is None:
@@ -69,7 +69,7 @@ def _check_lines(lines: gpd.GeoDataFrame) -> None:
         )
 
 
-def metric_crs(crs: Any) -> pyproj.CRS:
+def metric_crs(crs: AnyCrs) -> pyproj.CRS:
     """Return a CRS, which must be projected and in metres."""
     found = pyproj.CRS.from_user_input(crs)
     if not found.is_projected:
@@ -164,7 +164,7 @@ def grouped(table: pd.DataFrame) -> tuple[Ints, pd.DataFrame]:
 
 def assemble(crs: pyproj.CRS, chains: Chains, table: pd.DataFrame) -> Streets:
     """Split polylines at nodes, string together what only a vertex of degree two parts, and number nodes and edges."""
-    from . import kernel
+    from . import kernel_lines
 
     chains = _without_repeats(chains)
     if not len(chains.group):
@@ -192,7 +192,7 @@ def assemble(crs: pyproj.CRS, chains: Chains, table: pd.DataFrame) -> Streets:
     points, step_of, lengths = _points(begin[pieces], end[pieces], flip[pieces], opens[pieces])
     off = np.concatenate([[0], np.cumsum(lengths)])[piece_off]
     cum = np.empty(len(points))
-    kernel.running_sums(chains.step[step_of], off, cum)
+    kernel_lines.running_sums(chains.step[step_of], off, cum)
     part = np.searchsorted(chains.off, begin[first[by_place]], side="right") - 1
     arrays = {
         "node_xy": node_xy[along],
@@ -247,7 +247,7 @@ def _split(chains: Chains, is_node: Flags) -> tuple[Ints, Ints]:
 
 def _linked(chains: Chains, is_node: Flags, begin: Ints, end: Ints) -> tuple[Ints, Flags, Flags]:
     """String parts together where they meet at a vertex that is no node. Returns order, flipped, first."""
-    from . import kernel
+    from . import kernel_lines
 
     count = len(begin)
     vertex = np.empty(2 * count, np.int64)
@@ -260,7 +260,7 @@ def _linked(chains: Chains, is_node: Flags, begin: Ints, end: Ints) -> tuple[Int
     mate[loose[0::2]], mate[loose[1::2]] = loose[1::2], loose[0::2]
     order = np.empty(count, np.int64)
     flip, opens = np.empty(count, np.bool_), np.empty(count, np.bool_)
-    kernel.link(mate, order, flip, opens)
+    kernel_lines.link(mate, order, flip, opens)
     return order, flip, opens
 
 

@@ -19,10 +19,13 @@ from ..core import Profile, UnknownNameError
 from . import threads
 from .arrays import (
     NO_MARKS,
+    Answers,
+    Asked,
     Change,
     Doors,
+    EdgeDoors,
     Field,
-    Flags,
+    Finished,
     Floats,
     Ints,
     Notes,
@@ -64,7 +67,7 @@ def search_each(
     """Find the nearest target of every door for several kinds at once: see `WalkNetwork.search_each`."""
     bound = checked_limit(limit)
     states = [_start(streets, frame, profile, bound) for frame in targets.values()]
-    _relax([(state, seeds_of(streets, state.doors, state.weights)) for state in states])
+    _relax([(state, seeds_of(state.doors, state.weights)) for state in states])
     found = _read_off(states, origins, bound)
     _give_back(streets, [state._field() for state in states])
     return dict(zip(targets, found, strict=True))
@@ -73,7 +76,7 @@ def search_each(
 def search_state(streets: Streets, targets: pd.DataFrame, profile: Profile | None) -> SearchState:
     """Search from all targets and keep the result: see `WalkNetwork.search_state`."""
     state = _start(streets, targets, profile, math.inf)
-    _relax([(state, seeds_of(streets, state.doors, state.weights))])
+    _relax([(state, seeds_of(state.doors, state.weights))])
     return state
 
 
@@ -178,7 +181,7 @@ class SearchState:
         field = self.version.stand()
         if field is None:
             again = replace(self, version=_Version(_empty_field(self.streets, self.weights), self.version.lock))
-            _relax([(again, seeds_of(self.streets, self.doors, self.weights))])
+            _relax([(again, seeds_of(self.doors, self.weights))])
             field = again._field()
             self.version.field = field
         return field
@@ -189,7 +192,7 @@ class SearchState:
         """Return the state with `doors`, of which `moved` are new; or are gone, which is the last of their place."""
         streets, lock = self.streets, self.version.lock
         state = SearchState(streets, self.weights, self.bound, labels, doors, _Version(None, lock))
-        seeds = seeds_of(streets, moved, self.weights)
+        seeds = seeds_of(moved, self.weights)
         with lock:
             field, notes, count = self._field(), _notepad(streets), 0
             self.version.field = None
@@ -206,17 +209,14 @@ class SearchState:
 
     def _orphaned(self, number: int, start: Shorts, field: Field, notes: Notes) -> tuple[int, Seeds]:
         """Take the nodes of a place from it; return how many, and what their neighbours and the doors there offer."""
-        from . import kernel
+        from . import kernel_search
 
-        streets, weights = self.streets, self.weights
-        indptr, adj, _ = streets.csr
-        arrays = (*field, *notes)
-        count = kernel.orphan(indptr, adj, number, start, *arrays)
+        weights, indptr = self.weights, self.weights.arcs.indptr
+        count = kernel_search.orphan(weights.arcs, number, start, field, notes)
         orphans = notes.touched[:count]
         border = new_seeds(int((indptr[orphans + 1] - indptr[orphans]).sum()))
-        places = (*field, *border)
-        size = kernel.offers(indptr, adj, weights.arc, streets.arc_length, orphans, *places)
-        return count, seeds_of(streets, self.doors, weights, notes.mark).plus(border.take(slice(size)))
+        size = kernel_search.offers(weights.arcs, orphans, field, border)
+        return count, seeds_of(self.doors, weights, notes.mark).plus(border.take(slice(size)))
 
     def _settle_and_note(self, field: Field, notes: Notes, count: int) -> int:
         """Settle ties, and note what that changes where nothing was noted; return how many nodes are noted now."""
@@ -243,38 +243,25 @@ class SearchState:
 
     def _spread(self, batches: Sequence[Seeds], field: Field, notes: Notes | None = None) -> tuple[int, bool]:
         """Search from seeds into `field`; return how many changes were noted and whether ways of equal cost met."""
-        from . import kernel
+        from . import kernel_search
 
-        streets, weights = self.streets, self.weights
-        indptr, adj, _ = streets.csr
-        heads = np.full(weights.ring, -1, np.int64)
+        search = self.weights.search(self.bound, ties=True)
         if notes is None:
             nothing = np.empty(0)
             none = np.empty(0, np.int32)
             notes = Notes(none, NO_MARKS, nothing, none, nothing)
         listed, tied = 0, False
         for batch in batches:
-            arrays = (*batch, *field, *notes)
-            listed, more = kernel.spread(
-                indptr,
-                adj,
-                weights.arc,
-                streets.arc_length,
-                self.bound,
-                weights.same,
-                weights.per_unit,
-                heads,
-                *arrays,
-            )
+            listed, more = kernel_search.spread(self.weights.arcs, search, batch, field, notes)
             tied |= more
         return listed, tied
 
     def _gather(self, field: Field, others: Sequence[Field], tied: bool) -> None:
         """Take what other shares found into this state's own arrays, and settle ties if there are any."""
-        from . import kernel
+        from . import kernel_search
 
         for other in others:
-            tied |= kernel.merge(*field, self.weights.waits, self.weights.same, *other)
+            tied |= kernel_search.merge(field, other, self.weights.waits, self.weights.same)
         if tied:
             self._settle(field)
 
@@ -294,17 +281,15 @@ class SearchState:
         return [seeds.take(slice(k, k + SEED_BATCH)) for k in range(0, len(seeds.node), SEED_BATCH)]
 
     def _settle(self, field: Field) -> None:
-        from . import kernel
+        from . import kernel_search
 
-        streets, weights = self.streets, self.weights
-        indptr, adj, _ = streets.csr
-        seeds = seeds_of(streets, self.doors, weights)
+        weights = self.weights
+        seeds = seeds_of(self.doors, weights)
         seeds = seeds.take(np.argsort(self._rank[seeds.place], kind="stable"))
-        node, cost, place, _ = seeds
-        kernel.settle_labels(indptr, adj, weights.arc, weights.same, node, cost, place, field.cost, field.label)
+        kernel_search.settle_labels(weights.arcs, weights.same, seeds, field)
         if weights.waits:
             order = np.argsort(field.cost, kind="stable")
-            kernel.settle_metres(indptr, adj, weights.arc, streets.arc_length, weights.same, order, *seeds, *field)
+            kernel_search.settle_metres(weights.arcs, weights.same, order, seeds, field)
 
     @cached_property
     def names(self) -> pd.Index:
@@ -326,8 +311,7 @@ class SearchState:
         return rank
 
     @cached_property
-    def _doors_by_edge(self) -> tuple[Shorts, Shorts]:
-        """Linked lists: the first door on each edge, and the one after each door; -1 ends a list."""
+    def _doors_by_edge(self) -> EdgeDoors:
         edge = self.doors.edge
         first = np.full(len(self.streets.u), -1, np.int32)
         following = np.full(max(len(edge), 1), -1, np.int32)
@@ -337,7 +321,7 @@ class SearchState:
         begins[1:] = edge[order[1:]] != edge[order[:-1]]
         first[edge[order[begins]]] = order[begins]
         following[order[:-1][~begins[1:]]] = order[1:][~begins[1:]]
-        return first, following
+        return EdgeDoors(first, following, self.doors)
 
 
 def _relax(starts: Sequence[tuple[SearchState, Seeds]]) -> None:
@@ -363,15 +347,15 @@ def _relax(starts: Sequence[tuple[SearchState, Seeds]]) -> None:
 
 def _read_off(states: Sequence[SearchState], origins: pd.DataFrame, limit: float) -> list[pd.DataFrame]:
     """Return `target`, `cost`, `metres` of doors from each state; the states share a network and a profile."""
-    from . import kernel
+    from . import kernel_doors
 
     if not states:
         return []
     streets, weights = states[0].streets, states[0].weights
     known = recall(streets, origins)
-    edge, at, access = columns_of(known.columns)
-    count = len(edge)
-    found = [_Found(state, origins.index) for state in states]
+    spots = columns_of(known.columns)
+    count = len(spots.edge)
+    found = [_Found(state, origins.index, limit) for state in states]
     served = np.full(
         len(streets.u), weights.waits
     )  # edges to look at closely: with a target on them, or metres to be counted
@@ -382,36 +366,12 @@ def _read_off(states: Sequence[SearchState], origins: pd.DataFrame, limit: float
 
     def run(start: int, stop: int) -> tuple[NDArray[Any], ...]:
         part = slice(start, stop)
-        doors, their = (edge[part], at[part], access[part]), ends.take(part)
-        here = (*doors, *their)
+        here, their = spots.part(part), ends.part(part)
         if fresh:
-            refuse(
-                kernel.door_ends(
-                    *doors, streets.u, streets.v, streets.length, weights.rate, their.u, their.v, their.to_u, their.to_v
-                )
-            )
-        near = np.take(served, doors[0], mode="clip")
-        for state, out in zip(states, found, strict=True):
-            kernel.at_doors(
-                *here,
-                near,
-                weights.unit,
-                weights.waits,
-                min(limit + weights.same, state.bound),
-                weights.same,
-                streets.length,
-                weights.rate,
-                *out.field,
-                *out.tables,
-                state.doors.at,
-                state.doors.access,
-                state.doors.place,
-                out.numbers,
-                out.cost[part],
-                out.metres[part],
-                out.target[part],
-                out.missing[part],
-            )
+            refuse(kernel_doors.door_ends(here, weights.edges, their))
+        asked = Asked(here, their, np.take(served, here.edge, mode="clip"))
+        for out in found:
+            kernel_doors.at_doors(asked, out.terms, weights.edges, out.search, out.answers.part(part))
         return ()
 
     threads.in_threads(run, count, 0, size=READ_BATCH)
@@ -422,28 +382,28 @@ def _read_off(states: Sequence[SearchState], origins: pd.DataFrame, limit: float
 class _Found:
     """What is read off a state: columns of a frame in the making."""
 
-    def __init__(self, state: SearchState, index: pd.Index) -> None:
+    def __init__(self, state: SearchState, index: pd.Index, limit: float) -> None:
         count, weights = len(index), state.weights
         self.index, self.names = index, state.names
         whole = self.names.dtype == np.int64 and len(self.names) > 0
         self.numbers: Ints = self.names.to_numpy() if whole else np.empty(0, np.int64)
-        self.field = state._field()
-        self.tables = (state._rank, *state._doors_by_edge)
-        self.cost: Floats = np.empty(count)
+        self.search = Finished(state._field(), state._rank, self.numbers, state._doors_by_edge)
+        self.terms = weights.terms(min(limit + weights.same, state.bound))
+        cost: Floats = np.empty(count)
         # Metres that are the cost are no array of their own, where that saves more than it takes.
         shared = threads.is_long(count) and weights.unit == 1.0 and not weights.waits
-        self.metres: Floats = np.empty(0 if shared else count)
-        self.target: NDArray[Any] = np.empty(count, np.int64 if whole else np.int32)
-        self.missing: Flags = np.empty(count if whole else 0, np.bool_)
+        metres: Floats = np.empty(0 if shared else count)
+        target: NDArray[np.integer[Any]] = np.empty(count, np.int64 if whole else np.int32)
+        self.answers = Answers(cost, metres, target, np.empty(count if whole else 0, np.bool_))
 
     def frame(self) -> pd.DataFrame:
         """Return what was found."""
-        target: Any = self.target
+        cost, metres, number, missing = self.answers
+        target: object = number
         if not len(self.numbers):
-            target = take_labels(self.names, target)
-        elif self.missing.any():
-            target = pd.arrays.IntegerArray(target, self.missing)
-        cost, metres = self.cost, self.metres
+            target = take_labels(self.names, number)
+        elif missing.any():
+            target = pd.arrays.IntegerArray(number, missing)
         if len(metres) < len(cost):
             cost = metres = pd.Series(cost, self.index, copy=False)  # pandas parts them when somebody writes to either
         return pd.DataFrame({"target": target, "cost": cost, "metres": metres}, index=self.index, copy=False)

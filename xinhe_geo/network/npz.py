@@ -10,7 +10,7 @@ import tempfile
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import pandas as pd
@@ -71,7 +71,7 @@ def _plain(column: pd.Series) -> list[Any]:
     return [_plain_value(value.item() if isinstance(value, np.generic) else value) for value in column]
 
 
-def _plain_value(value: Any) -> Any:
+def _plain_value(value: object) -> str | float | None:
     if pd.api.types.is_scalar(value) and pd.isna(value):
         return None
     return value if isinstance(value, (str, bool, int, float)) else str(value)
@@ -86,7 +86,7 @@ def _digest(arrays: Mapping[str, NDArray[Any]]) -> bytes:
     return total.digest()
 
 
-def _write_zip(file: Any, arrays: Mapping[str, NDArray[Any]]) -> None:
+def _write_zip(file: IO[bytes], arrays: Mapping[str, NDArray[Any]]) -> None:
     """Write arrays as .npz with a fixed time, so that equal networks are equal files."""
     with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED, allowZip64=True) as archive:
         for name in sorted(arrays):

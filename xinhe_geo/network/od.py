@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ..core import Profile
 from . import threads
-from .arrays import Floats, Known, Pieces, Scratch, Shorts, Weights, offsets
+from .arrays import Floats, Known, Pieces, Scratch, Shorts, Sources, Weights, offsets
 from .snapped import by_edge, checked_limit, doors_of, numbered, recall, seeds_of
 from .streets import Streets
 
@@ -21,7 +21,7 @@ def pair_costs(
     streets: Streets, origins: pd.DataFrame, targets: pd.DataFrame, profile: Profile | None, limit: float
 ) -> tuple[Shorts, Shorts, Floats, tuple[pd.Index, pd.Index]]:
     """Return origin and target numbers and their least cost, sorted, and the labels the numbers stand for."""
-    from . import kernel
+    from . import kernel_search
 
     weights = streets.weights(profile)
     bound = checked_limit(limit) + weights.same
@@ -31,53 +31,28 @@ def pair_costs(
     near, far = (there, here) if swapped else (here, there)
     source, sink, cost = _reach_pairs(streets, near, far, weights, bound)
     if swapped:
-        source, sink, cost = kernel.turn_pairs(source, sink, cost, len(from_labels))
+        source, sink, cost = kernel_search.turn_pairs(source, sink, cost, len(from_labels))
     return source, sink, cost, (from_labels, to_labels)
 
 
 def _reach_pairs(
     streets: Streets, here: Known, there: Known, weights: Weights, bound: float
 ) -> tuple[Shorts, Shorts, Floats]:
-    from . import kernel
+    from . import kernel_search
 
-    indptr, adj, arc_edge = streets.csr
     (near, from_labels), (_, to_labels) = numbered(streets, here), numbered(streets, there)
     sources, sinks = len(from_labels), len(to_labels)
     near = near.take(np.flatnonzero(near.edge >= 0))
     near = near.take(np.argsort(near.place, kind="stable"))
-    seeds = seeds_of(streets, near, weights)
+    seeds = seeds_of(near, weights)
     seeds = seeds.take(np.lexsort((seeds.cost, seeds.place)))
-    seed_off, near_off = offsets(seeds.place, sources), offsets(near.place, sources)
+    each = Sources(0, offsets(seeds.place, sources), seeds, offsets(near.place, sources), near)
     counts, far = np.zeros(sources, np.int64), by_edge(streets, there)
 
     def run(first: int, last: int) -> tuple[NDArray[Any], ...]:
         field = _borrow(streets)
-        found: tuple[NDArray[Any], ...] = kernel.pairs(
-            indptr,
-            adj,
-            arc_edge,
-            weights.arc,
-            streets.u,
-            streets.length,
-            weights.rate,
-            weights.unit,
-            bound,
-            weights.per_unit,
-            weights.ring,
-            first,
-            last,
-            seed_off,
-            seeds.node,
-            seeds.cost,
-            near_off,
-            near.edge,
-            near.at,
-            near.access,
-            *far,
-            sinks,
-            *field,
-            counts,
-        )
+        search, part = weights.search(bound, ties=False), each.part(first, last)
+        found = kernel_search.pairs(weights, search, part, far, field, counts[first:last])
         streets.spare.append(field)
         return found
 
@@ -109,7 +84,7 @@ def pieces(
     streets: Streets, doors: pd.DataFrame, limits: float | Iterable[float], profile: Profile | None, each: bool
 ) -> Pieces:
     """Return what `WalkNetwork.reached` does, as arrays and without geometry: a frame costs as much as a small search."""
-    from . import kernel
+    from . import kernel_search
 
     weights = streets.weights(profile)
     steps = np.unique([checked_limit(value) for value in np.atleast_1d(np.asarray(limits, np.float64))])
@@ -119,36 +94,14 @@ def pieces(
         table = table._replace(place=np.zeros_like(table.place))
     table = table.take(np.flatnonzero(table.edge >= 0))
     table = table.take(np.argsort(table.place, kind="stable"))
-    seeds = seeds_of(streets, table, weights)
+    seeds = seeds_of(table, weights)
     seeds = seeds.take(np.lexsort((seeds.cost, seeds.place)))
-    seed_off, door_off = offsets(seeds.place, groups), offsets(table.place, groups)
-    indptr, adj, arc_edge = streets.csr
+    priced = table._replace(access=table.access * weights.unit)
+    sources = Sources(0, offsets(seeds.place, groups), seeds, offsets(table.place, groups), priced)
 
     def run(first: int, last: int) -> tuple[NDArray[Any], ...]:
-        found: tuple[NDArray[Any], ...] = kernel.pieces(
-            indptr,
-            adj,
-            arc_edge,
-            weights.arc,
-            streets.u,
-            streets.v,
-            streets.length,
-            weights.edge,
-            weights.same,
-            weights.per_unit,
-            weights.ring,
-            steps,
-            first,
-            last,
-            seed_off,
-            seeds.node,
-            seeds.cost,
-            door_off,
-            table.edge,
-            table.at,
-            table.access * weights.unit,
-        )
-        return found
+        search = weights.search(float(steps[-1]) + weights.same, ties=False)
+        return kernel_search.pieces(weights, search, steps, sources.part(first, last))
 
     group, limit, edge, start, stop = threads.in_threads(run, groups if len(steps) else 0, 5)
     order = np.lexsort((start, edge, limit, group))
@@ -164,7 +117,7 @@ def pieces(
 
 def cut(streets: Streets, pieces: Pieces) -> NDArray[Any]:
     """Return the line of every piece, in the CRS of the network."""
-    from . import kernel
+    from . import kernel_lines
 
     if not len(pieces.edge):
         return np.empty(0, object)
@@ -172,5 +125,5 @@ def cut(streets: Streets, pieces: Pieces) -> NDArray[Any]:
     room = streets.off[edge + 1] - streets.off[edge]
     out = np.empty((int(room.sum()), 2))
     counts = np.empty(len(edge), np.int64)
-    kernel.cut(edge, pieces.from_m, pieces.to_m, streets.off, streets.xy, streets.cum, counts, out)
+    kernel_lines.cut(streets.course, edge, pieces.from_m, pieces.to_m, counts, out)
     return np.asarray(shapely.linestrings(out[: counts.sum()], indices=np.repeat(np.arange(len(edge)), counts)))

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import geopandas as gpd
 import numpy as np
@@ -16,16 +16,19 @@ import pyproj
 import shapely
 
 from ..core import NetworkError, SourceError, bundled_folder
-from .arrays import Flags, Floats, Ints, StrPath
+from .arrays import AnyCrs, Flags, Floats, Ints, StrPath
 from .build import TABLE_COLUMNS, Chains, assemble, grouped, metric_crs, planar_steps, ranges, table_from, utm_of
 from .streets import Streets
+
+if TYPE_CHECKING:
+    from osmium.osm import Way
 
 WalkFilter: TypeAlias = StrPath | Mapping[str, Any]
 
 WKB_HEAD = 9  # bytes before the coordinates of a line: byte order, type, number of points
 
 
-def of_file(path: StrPath, crs: Any, walk_filter: WalkFilter | None) -> Streets:
+def of_file(path: StrPath, crs: AnyCrs | None, walk_filter: WalkFilter | None) -> Streets:
     """Build from an OpenStreetMap file: see `WalkNetwork.from_osm`."""
     ways = read_ways(path, walk_filter)
     if len(ways.off) < 2:
@@ -157,20 +160,31 @@ def _walk_filter(given: WalkFilter | None) -> _Filter:
             raise SourceError(f"步行规则文件 {name} 写法有误：{error}") from error
     try:
         return _Filter(
-            tuple(_match(rule, walk=rule["walk"], reason=str(rule.get("reason", ""))) for rule in source["rule"]),
-            tuple(_match(rule, seconds=float(rule["seconds"])) for rule in source.get("wait", ())),
+            tuple(_rule(rule) for rule in source["rule"]),
+            tuple(_wait(rule) for rule in source.get("wait", ())),
             _match(source["steps"]) if "steps" in source else None,
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise SourceError(f"步行规则文件 {name} 里有一条规则不完整：{error}") from error
 
 
-def _match(rule: Mapping[str, Any], **more: Any) -> _Match:
+def _rule(rule: Mapping[str, Any]) -> _Match:
+    walk, reason = rule["walk"], str(rule.get("reason", ""))
+    match = _match(rule)
+    if not isinstance(walk, bool):
+        raise TypeError("walk 只能是 true 或 false")
+    return replace(match, walk=walk, reason=reason)
+
+
+def _wait(rule: Mapping[str, Any]) -> _Match:
+    seconds = float(rule["seconds"])
+    return replace(_match(rule), seconds=seconds)
+
+
+def _match(rule: Mapping[str, Any]) -> _Match:
     if not rule["tags"]:
         raise ValueError("tags 为空")
-    if not isinstance(more.get("walk", True), bool):
-        raise TypeError("walk 只能是 true 或 false")
-    return _Match(_values(rule["tags"]), _values(rule.get("unless", {})), **more)
+    return _Match(_values(rule["tags"]), _values(rule.get("unless", {})))
 
 
 def _values(tags: Mapping[str, Any]) -> tuple[tuple[str, frozenset[str] | None], ...]:
@@ -241,7 +255,8 @@ class _Lines:
         self._wkb: list[str] = []
         self.count: list[int] = []
 
-    def add(self, way: Any, count: int) -> None:
+    def add(self, way: Way, count: int) -> None:
+        """Take a way of so many nodes."""
         import osmium
 
         try:

@@ -15,7 +15,7 @@ import shapely
 from numpy.typing import NDArray
 
 from ..core import NetworkError
-from .arrays import Floats, Ints, StrPath
+from .arrays import AnyCrs, Floats, Ints, StrPath
 from .build import TABLE_COLUMNS, Chains, assemble, grouped, metric_crs, planar_steps, table_from, utm_of
 from .streets import Streets
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     MultiDiGraph: TypeAlias = nx.MultiDiGraph
 
 
-def of_graph(graph: MultiDiGraph, crs: Any) -> Streets:
+def of_graph(graph: MultiDiGraph, crs: AnyCrs | None) -> Streets:
     """Build from an OSMnx graph: see `WalkNetwork.from_graph`."""
     given = graph.graph.get("crs")
     if given is None:
@@ -110,7 +110,7 @@ def _attributes(data: Mapping[str, Any], edge: tuple[Hashable, ...]) -> dict[str
     }
 
 
-def _text(value: Any) -> Any:
+def _text(value: object) -> object:
     """Return one value for an attribute that OSMnx makes a list of when it merges edges."""
     if isinstance(value, (list, tuple, set)):
         return ";".join(sorted(str(part) for part in value))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import geopandas as gpd
 import numpy as np
@@ -13,15 +13,18 @@ import shapely
 from numpy.typing import NDArray
 
 from ..core import Profile
-from .arrays import Flags, Floats, Ints, Shorts
+from .arrays import Flags, Floats, Ints, Labels, Shorts
 from .streets import Streets
+
+#: Lines that no straight leg crosses, in the network's CRS.
+Barriers: TypeAlias = gpd.GeoSeries | gpd.GeoDataFrame | Sequence[shapely.Geometry] | NDArray[Any]
 
 
 def attach(
     streets: Streets,
     points: gpd.GeoSeries,
     *,
-    barriers: Any = None,
+    barriers: Barriers | None = None,
     home: pd.Series | None = None,
     profile: Profile | None = None,
 ) -> pd.DataFrame:
@@ -44,7 +47,7 @@ def attach(
     )
 
 
-def meets(streets: Streets, legs: NDArray[Any], *, barriers: Any) -> Flags:
+def meets(streets: Streets, legs: NDArray[Any], *, barriers: Barriers | None) -> Flags:
     """Tell which straight legs meet a public street or cross a barrier: see `WalkNetwork.meets`."""
     tree, _ = _edge_tree(streets, "", False)
     met = np.zeros(len(legs), np.bool_)
@@ -75,7 +78,7 @@ def coordinates(streets: Streets, points: gpd.GeoSeries) -> Floats:
     return np.ascontiguousarray(xy)
 
 
-def _labels_of(points: gpd.GeoSeries) -> Any:
+def _labels_of(points: gpd.GeoSeries) -> Labels:
     if isinstance(points.index, pd.MultiIndex):
         return pd.Series(points.index.to_flat_index(), dtype=object).to_numpy()
     if points.index.hasnans:
@@ -143,27 +146,27 @@ def _nearest_of(trees: Sequence[tuple[shapely.STRtree, Ints]], xy: Floats) -> Sh
 
 
 def _feet(streets: Streets, xy: Floats, edge: Shorts) -> tuple[Floats, Floats]:
-    from . import kernel
+    from . import kernel_lines
 
     at = np.full(len(xy), np.nan)
     foot = np.full((len(xy), 2), np.nan)
     on = np.flatnonzero(edge >= 0)
     part_at, part_foot = np.empty(len(on)), np.empty((len(on), 2))
     x, y = np.ascontiguousarray(xy[on, 0]), np.ascontiguousarray(xy[on, 1])
-    kernel.feet(x, y, edge[on].astype(np.int32), streets.off, streets.xy, streets.cum, part_at, part_foot)
+    kernel_lines.feet(streets.course, x, y, edge[on].astype(np.int32), part_at, part_foot)
     at[on], foot[on] = part_at, part_foot
     return at, foot
 
 
-def _barrier_tree(barriers: Any, crs: pyproj.CRS) -> shapely.STRtree | None:
+def _barrier_tree(barriers: Barriers | None, crs: pyproj.CRS) -> shapely.STRtree | None:
     if barriers is None:
         return None
+    lines: Barriers = barriers
     if isinstance(barriers, (gpd.GeoSeries, gpd.GeoDataFrame)):
-        barriers = barriers.geometry
-        if barriers.crs is not None and barriers.crs != crs:
-            barriers = barriers.to_crs(crs)
-        barriers = barriers.to_numpy()
-    lines = np.asarray(barriers, object)
+        shapes = barriers.geometry
+        there = shapes if shapes.crs is None or shapes.crs == crs else shapes.to_crs(crs)
+        lines = there.to_numpy()
+    lines = np.asarray(lines, object)
     return shapely.STRtree(lines) if len(lines) else None
 
 

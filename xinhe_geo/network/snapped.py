@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ..core import NetworkError
 from . import threads
-from .arrays import NO_MARKS, Doors, Floats, Ints, Known, Marks, Seeds, Shorts, Weights, new_seeds
+from .arrays import NO_MARKS, Doors, Known, Labels, Marks, Seeds, Shorts, SortedDoors, Spots, Weights, new_seeds
 from .streets import Streets
 
 FRAMES_KNOWN = 2  # long frames of doors that a network remembers
@@ -53,13 +53,13 @@ def numbered(streets: Streets, known: Known) -> tuple[Doors, pd.Index]:
     return known.numbered
 
 
-def by_edge(streets: Streets, known: Known) -> tuple[Ints, Floats, Floats, Shorts]:
-    """Return doors edge by edge: the offset of each edge, then `at`, `access` and `place`."""
-    from . import kernel
+def by_edge(streets: Streets, known: Known) -> SortedDoors:
+    """Return doors edge by edge."""
+    from . import kernel_doors
 
     if known.by_edge is None:
-        place, edge, at, access = numbered(streets, known)[0]
-        known.by_edge = kernel.by_edge(len(streets.u), edge, at, access, place)
+        doors, labels = numbered(streets, known)
+        known.by_edge = SortedDoors(*kernel_doors.by_edge(len(streets.u), doors), len(labels))
     return known.by_edge
 
 
@@ -71,56 +71,44 @@ def few_columns(frame: pd.DataFrame) -> Mapping[str, Any]:
     return {**columns, "edge": columns["edge"].astype(np.int64)}
 
 
-def positions(streets: Streets, frame: Mapping[str, Any]) -> tuple[Shorts, Floats, Floats]:
-    """Check and return where doors are: edge, metres along it, metres of access."""
-    from . import kernel
+def positions(streets: Streets, frame: Mapping[str, Any]) -> Spots:
+    """Check and return where doors are."""
+    from . import kernel_doors
 
     edge, at, access = columns_of(frame)
-    edge, at, access = edge.copy(), at.copy(), access.copy()
-    refuse(kernel.check_doors(edge, at, access, streets.length))
-    return edge, at, access
+    spots = Spots(edge.copy(), at.copy(), access.copy())
+    refuse(kernel_doors.check_doors(spots, streets.length))
+    return spots
 
 
-def columns_of(frame: Mapping[str, Any]) -> tuple[Shorts, Floats, Floats]:
-    """Return edge, metres along it and metres of access as arrays that nobody may write to (they may be the frame's)."""
+def columns_of(frame: Mapping[str, Any]) -> Spots:
+    """Return where doors are as arrays that nobody may write to (they may be the frame's)."""
     column = frame["edge"]
     edge = np.ascontiguousarray(column if column.dtype.kind == "i" else column.fillna(-1), np.int32).view()
     at = np.ascontiguousarray(frame["at_m"], np.float64).view()
     access = np.ascontiguousarray(frame["access_m"], np.float64).view()
     for array in (edge, at, access):
         array.flags.writeable = False
-    return edge, at, access
+    return Spots(edge, at, access)
 
 
 def refuse(wrong: int) -> None:
-    """Raise for doors that are not of this network; the numbers are those of `_kernel.check_doors`."""
+    """Raise for doors that are not of this network; the numbers are those of `kernel_doors.check_doors`."""
     if wrong:
         what = {1: "边的编号不存在", 2: "位置不在边上", 3: "到街道的距离不是不小于 0 的数"}[wrong]
         raise NetworkError(f"这些出入口属于另一个路网，或已损坏：{what}")
 
 
-def seeds_of(streets: Streets, doors: Doors, weights: Weights, only: Marks | None = None) -> Seeds:
+def seeds_of(doors: Doors, weights: Weights, only: Marks | None = None) -> Seeds:
     """
     Return both ends of the doors' edges and the cost of getting there, but for ends behind closed edges.
 
     `only`: of these nodes alone, which it marks.
     """
-    from . import kernel
+    from . import kernel_doors
 
     seeds = new_seeds(2 * len(doors.edge))
-    size = kernel.seeds(
-        doors.edge,
-        doors.at,
-        doors.access,
-        doors.place,
-        streets.u,
-        streets.v,
-        streets.length,
-        weights.rate,
-        weights.unit,
-        NO_MARKS if only is None else only,
-        *seeds,
-    )
+    size = kernel_doors.seeds(doors, weights.edges, weights.unit, NO_MARKS if only is None else only, seeds)
     return seeds.take(slice(size))
 
 
@@ -157,7 +145,7 @@ def sorted_order(labels: pd.Index) -> NDArray[Any]:
         return np.array(sorted(range(len(names)), key=lambda i: (str(names[i]), type(names[i]).__name__)))
 
 
-def take_labels(labels: pd.Index, codes: NDArray[Any]) -> Any:
+def take_labels(labels: pd.Index, codes: NDArray[Any]) -> Labels:
     """Return labels by number, missing for -1."""
     if not len(labels):
         return pd.array([None] * len(codes), dtype=object)

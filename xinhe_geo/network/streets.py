@@ -12,12 +12,12 @@ import numpy as np
 import pandas as pd
 import pyproj
 import shapely
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 from scipy.sparse import csr_matrix
 from scipy.sparse.csgraph import connected_components
 
 from ..core import TOLERANCE_M, Profile
-from .arrays import Field, Flags, Floats, Ints, Known, Notes, Scratch, Shorts, Weights
+from .arrays import Arcs, Edges, Field, Flags, Floats, Ints, Known, Lines, Notes, Scratch, Shorts, Weights
 
 #: What streets are made of beside CRS and table: our name of each array, the name it has in a file, and its type.
 ARRAYS = {
@@ -121,6 +121,11 @@ class Streets:
         """Metres of each arc."""
         return self.length[self.csr[2]]
 
+    @property
+    def course(self) -> Lines:
+        """The course of the edges, as the loops along lines want it."""
+        return Lines(self.off, self.xy, self.cum)
+
     @cached_property
     def wait(self) -> Floats:
         """Seconds of waiting on each edge."""
@@ -164,8 +169,10 @@ class Streets:
         indptr, adj, arc_edge = self.csr
         arc = np.where(np.diff(indptr)[adj] == 1, np.inf, edge[arc_edge])
         ring = 1 << (int(longest / width) + 2).bit_length()
-        return Weights(edge, rate, arc, unit, TOLERANCE_M * unit, waits, 1.0 / width, ring)
+        arcs = Arcs(indptr, adj, arc_edge, self.arc_length, arc)
+        edges = Edges(self.u, self.v, self.length, edge, rate)
+        return Weights(arcs, edges, unit, TOLERANCE_M * unit, waits, 1.0 / width, ring)
 
 
-def _as(array: NDArray[Any], dtype: Any) -> NDArray[Any]:
+def _as(array: NDArray[Any], dtype: DTypeLike) -> NDArray[Any]:
     return np.ascontiguousarray(array, dtype)

@@ -25,11 +25,12 @@ from numpy.typing import NDArray
 from ..core import Profile, UnknownNameError, bundled_folder
 from . import build, npz, od, osm, osmnx_graphs, snap
 from . import nearest as state
-from .arrays import Flags, Pieces, StrPath
+from .arrays import AnyCrs, Flags, Pieces, StrPath
 from .nearest import SearchState
 from .osm import WalkFilter, excluded_ways, read_osm_streets, walkable
 from .osmnx_graphs import graph_edges
 from .points import at_street, between, nearest
+from .snap import Barriers
 from .streets import Streets
 from .threads import thread_count
 
@@ -72,7 +73,7 @@ class WalkNetwork:
     # --- making one ---------------------------------------------------------------------------------------------------
 
     @classmethod
-    def from_streets(cls, streets: gpd.GeoDataFrame, *, crs: Any = None) -> WalkNetwork:
+    def from_streets(cls, streets: gpd.GeoDataFrame, *, crs: AnyCrs | None = None) -> WalkNetwork:
         """
         Build from lines: they join wherever they share a vertex (1 mm); lines that merely cross do not.
 
@@ -97,7 +98,7 @@ class WalkNetwork:
         return cls(build.of_lines(streets, crs))
 
     @classmethod
-    def from_graph(cls, G: MultiDiGraph, *, crs: Any = None) -> WalkNetwork:
+    def from_graph(cls, G: MultiDiGraph, *, crs: AnyCrs | None = None) -> WalkNetwork:
         """
         Build from an OSMnx MultiDiGraph, projected or not; one-way is ignored.
 
@@ -126,7 +127,9 @@ class WalkNetwork:
         return cls(osmnx_graphs.of_graph(G, crs))
 
     @classmethod
-    def from_osm(cls, path: StrPath, *, crs: Any = None, walk_filter: WalkFilter | None = None) -> WalkNetwork:
+    def from_osm(
+        cls, path: StrPath, *, crs: AnyCrs | None = None, walk_filter: WalkFilter | None = None
+    ) -> WalkNetwork:
         """
         Build from an OpenStreetMap file (.osm.pbf, .osm, .osm.gz, .osm.bz2); clipped files load.
 
@@ -245,7 +248,7 @@ class WalkNetwork:
         self,
         points: gpd.GeoSeries,
         *,
-        barriers: Any = None,
+        barriers: Barriers | None = None,
         home: pd.Series | None = None,
         profile: Profile | None = None,
     ) -> pd.DataFrame:
@@ -278,7 +281,7 @@ class WalkNetwork:
         """
         return snap.attach(self._streets, points, barriers=barriers, home=home, profile=profile)
 
-    def meets(self, legs: NDArray[Any], *, barriers: Any = None) -> Flags:
+    def meets(self, legs: NDArray[Any], *, barriers: Barriers | None = None) -> Flags:
         """
         Tell which straight legs meet a public street or cross a barrier.
 
@@ -479,13 +482,13 @@ class WalkNetwork:
         ValueError
             A limit below 0 or a missing label.
         """
-        pieces = self._pieces(doors, limits, profile=profile, each=each)
+        pieces = self.pieces(doors, limits, profile=profile, each=each)
         columns = {"limit": pieces.limit, "edge": pieces.edge, "from_m": pieces.from_m, "to_m": pieces.to_m}
         if each:
             columns = {"place": pieces.places.take(pieces.place), **columns}
-        return gpd.GeoDataFrame(columns, geometry=self._cut(pieces), crs=self.crs)
+        return gpd.GeoDataFrame(columns, geometry=self.cut(pieces), crs=self.crs)
 
-    def _pieces(
+    def pieces(
         self,
         doors: pd.DataFrame,
         limits: float | Iterable[float],
@@ -496,7 +499,7 @@ class WalkNetwork:
         """Return what `reached` returns, as arrays and without geometry: a frame costs as much as a small search."""
         return od.pieces(self._streets, doors, limits, profile, each)
 
-    def _cut(self, pieces: Pieces) -> NDArray[Any]:
+    def cut(self, pieces: Pieces) -> NDArray[Any]:
         """Return the line of every piece, in the CRS of the network."""
         return od.cut(self._streets, pieces)
 

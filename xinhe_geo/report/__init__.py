@@ -2,9 +2,11 @@
 
 from .analysis import analyse, best_sites, sources_table, speed_range
 from .districts import facts, side_by_side
+from .files import put_in_place
 from .ledger_workbook import ledger_workbook
 from .pages.districts import COMPARISON, write_side_by_side
 from .pages.plans import (
+    State,
     people_line,
     provision_sheet,
     read_shapes,
@@ -18,7 +20,7 @@ from .pages.plans import (
 )
 from .pages.shell import signed
 from .pages.siting import write_choice, write_links, write_worst
-from .record import RECORD, put_in_place
+from .record import RECORD
 from .report import LEDGER_BOOK, brief, documents, write_ledger, write_report
 from .tables import csv_text, marked_rows
 
@@ -26,6 +28,7 @@ __all__ = [
     "COMPARISON",
     "LEDGER_BOOK",
     "RECORD",
+    "State",
     "analyse",
     "best_sites",
     "brief",

@@ -11,7 +11,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import Any, SupportsFloat
 
 import geopandas as gpd
 import numpy as np
@@ -19,7 +19,7 @@ import pandas as pd
 import shapely
 
 from ..access import rests_on
-from ..core import BASIS_LABELS, METHOD_LABELS, METHODS
+from ..core import BASIS_LABELS, METHOD_LABELS, METHODS, Rule
 from ..district import District
 
 LONLAT = "EPSG:4326"
@@ -59,7 +59,7 @@ def facts(district: District, results: Mapping[str, Any]) -> dict[str, Any]:
     Parameters
     ----------
     results
-        Of `_analysis.analyse`.
+        Of `analyse`.
 
     Returns
     -------
@@ -126,9 +126,11 @@ def _total(homes: gpd.GeoDataFrame | None, column: str) -> float:
     return float(homes[column].astype("float64").sum(min_count=1))
 
 
-def _number(value: Any, digits: int = 9) -> float | None:
+def _number(value: object, digits: int = 9) -> float | None:
     """Return a number as JSON keeps it; None where unknown."""
-    return None if value is None or pd.isna(value) or not np.isfinite(float(value)) else round(float(value), digits)
+    if not isinstance(value, SupportsFloat) or pd.isna(value) or not np.isfinite(float(value)):
+        return None
+    return round(float(value), digits)
 
 
 def _indicator(
@@ -193,7 +195,7 @@ def _labels(district: District, kinds: Iterable[str]) -> list[str]:
     return [str(known.get(kind, kind)) for kind in kinds]
 
 
-def _asks(district: District, rule: Any) -> str:
+def _asks(district: District, rule: Rule) -> str:
     """Say what a rule asks, in one line."""
     if rule.metric == "presence":
         return "每个社区至少有一处"

@@ -12,7 +12,7 @@ import warnings
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TypeGuard
+from typing import TYPE_CHECKING, TypeGuard
 
 import numpy as np
 import pandas as pd
@@ -38,6 +38,11 @@ from ..ledger import (
     typed_into,
     verdicts,
 )
+
+if TYPE_CHECKING:
+    from xlsxwriter import Workbook
+    from xlsxwriter.format import Format as Look
+    from xlsxwriter.worksheet import Worksheet
 
 # --- the workbook ----------------------------------------------------------------------------------------------------
 
@@ -70,9 +75,9 @@ def ledger_workbook(
     earlier
         The workbook of an earlier run, whose 任务分解表 keeps what was filled in by hand; by default the one at `path`.
     since
-        What changed since an earlier run (`_ledger.since.changes`): a sheet of its own.
+        What changed since an earlier run (`ledger.changes`): a sheet of its own.
     typed
-        Figures of an earlier 专栏1 that `district` counts and its folder does not have (`_ledger.panel.with_typed`).
+        Figures of an earlier 专栏1 that `district` counts and its folder does not have (`ledger.with_typed`).
 
     Raises
     ------
@@ -352,7 +357,7 @@ def _typed_into(district: District, name: str, rows: pd.DataFrame) -> pd.DataFra
     return pd.DataFrame({c: own and c in USER_COLUMNS for c in rows.columns}, index=rows.index, columns=rows.columns)
 
 
-def _write_draft(book: Any, rows: pd.DataFrame) -> None:
+def _write_draft(book: Workbook, rows: pd.DataFrame) -> None:
     """Keep beside 专栏1, out of sight, what was written into the cells that are typed into."""
     sheet = book.add_worksheet(DRAFT_SHEET)
     plain = book.add_format({})
@@ -364,7 +369,7 @@ def _write_draft(book: Any, rows: pd.DataFrame) -> None:
 
 
 def _write_sheet(
-    book: Any, name: str, rows: pd.DataFrame, note: str, frozen: tuple[int, int], mine: pd.DataFrame
+    book: Workbook, name: str, rows: pd.DataFrame, note: str, frozen: tuple[int, int], mine: pd.DataFrame
 ) -> None:
     """Write one sheet: title, note, header, rows coloured by verdict, frozen panes, filter, print setup; `mine` is typed into."""
     sheet, style = book.add_worksheet(title(name)), _Styles(book)
@@ -413,12 +418,13 @@ _TYPED = {"bg_color": "#FFFDF0", "border": 1, "border_color": "#D9D2B8", "locked
 class _Styles:
     """The looks of cells, each made once in a workbook."""
 
-    def __init__(self, book: Any) -> None:
-        self.book, self.made = book, dict[tuple[Any, ...], Any]()
+    def __init__(self, book: Workbook) -> None:
+        self.book = book
+        self.made: dict[tuple[tuple[str, object], ...], Look] = {}
         look = {"bold": True, "bg_color": "#DDE7EE", "border": 1, "border_color": "#B9C6CF", "text_wrap": True}
         self.head = book.add_format({**look, "valign": "vcenter"})
 
-    def of(self, look: Mapping[str, Any], value: object, *, starts: bool) -> Any:
+    def of(self, look: Mapping[str, object], value: object, *, starts: bool) -> Look:
         """Return a look, with the digits a number deserves; a row that starts something has a line above it."""
         base = {"text_wrap": True, "valign": "top", "top": 1, "top_color": "#8FA1AD" if starts else "#E6E1D8"}
         whole = {**base, **look, **({"num_format": _digits(float(value))} if _is_number(value) else {})}
@@ -471,7 +477,7 @@ def _digits(value: float) -> str:
     return "#,##0.0" if abs(value) >= 10 else "0.00" if abs(value) >= 1 else "0.000"
 
 
-def _write_cell(sheet: Any, i: int, j: int, value: object, style: Any) -> None:
+def _write_cell(sheet: Worksheet, i: int, j: int, value: object, style: Look) -> None:
     if value is None or value is pd.NA or value == "" or (isinstance(value, float) and math.isnan(value)):
         sheet.write_blank(i, j, None, style)
     elif _is_number(value):
@@ -482,7 +488,7 @@ def _write_cell(sheet: Any, i: int, j: int, value: object, style: Any) -> None:
         sheet.write_string(i, j, str(value)[:32_000], style)
 
 
-def _charts(book: Any, sheet: Any, name: str, rows: pd.DataFrame, first: int) -> None:
+def _charts(book: Workbook, sheet: Worksheet, name: str, rows: pd.DataFrame, first: int) -> None:
     """Draw a small line per indicator with at least two years filled in, below the table."""
     years = [j for j, column in enumerate(rows.columns) if str(column).isdigit()]
     drawn = 0

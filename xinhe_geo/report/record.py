@@ -1,58 +1,48 @@
-"""
-`run.json`, what a report rests on, and the folder it lies in.
-
-Everything is written beside the target first and swapped in when complete, so that a failure leaves earlier outputs as
-they were.
-"""
+"""`run.json`: what a report rests on and what it found, so that a later one can say what changed."""
 
 from __future__ import annotations
 
 import hashlib
 import importlib.metadata
-import json
-import os
 import platform
-import shutil
-import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from ..access import headlines, rules_of
-from ..core import EnvironmentProblem, XinheError, os_words, speaking
-from ..district import MANIFEST, District
+from ..core import speaking
+from ..district import District
 
 RECORD = "run.json"
+#: Packages whose versions are put on record.
+PACKAGES = (
+    "xinhe-geo",
+    "geopandas",
+    "shapely",
+    "pandas",
+    "numpy",
+    "scipy",
+    "folium",
+    "numba",
+    "pyproj",
+    "pyogrio",
+    "xlsxwriter",
+)
 
 
 def record_of(district: District, results: Mapping[str, Any], preset: str) -> dict[str, Any]:
     """Return what the outputs were made from: inputs with hashes, parameters, versions; and what was found."""
-    packages = (
-        "xinhe-geo",
-        "geopandas",
-        "shapely",
-        "pandas",
-        "numpy",
-        "scipy",
-        "folium",
-        "numba",
-        "pyproj",
-        "pyogrio",
-        "xlsxwriter",
-    )
     versions = {"python": platform.python_version()}
-    for name in packages:
+    for name in PACKAGES:
         try:
             versions[name] = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:
             versions[name] = "?"
     lead = results["headlines"]
-    if (
-        results["lang"] != "zh"
-    ):  # a record is in Chinese whatever the report is read in: the next one is compared with it
+    # a record is in Chinese whatever the report is read in: the next one is compared with it
+    if results["lang"] != "zh":
         with speaking("zh"):
             lead = headlines(district, results["cover"])
     return {
@@ -89,54 +79,3 @@ def hashes(folder: Path) -> dict[str, str]:
         for p in sorted(folder.rglob("*"))
         if p.is_file()
     }
-
-
-@contextmanager
-def swapped_in(target: Path) -> Iterator[Path]:
-    """Give a folder to write into; when all went well its files replace those of an earlier run, else nothing changes."""
-    if (target / MANIFEST).is_file():
-        raise EnvironmentProblem(f"{target.name} 是街道数据目录，不能把结果写在里面；用 --out 另写一个文件夹")
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        fresh = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
-    except OSError as error:
-        raise EnvironmentProblem(
-            f"不能写入 {target.name}：{os_words(error)}。换一个文件夹（--out），或检查权限和磁盘空间"
-        ) from error
-    try:
-        yield fresh
-        put_in_place(fresh, target)
-    except XinheError:
-        raise
-    except OSError as error:
-        raise cannot_write(error, target) from error
-    finally:
-        shutil.rmtree(fresh, ignore_errors=True)
-
-
-def cannot_write(error: OSError, target: Path) -> EnvironmentProblem:
-    """Return what is said when a folder, or a file in it, cannot be written."""
-    name = Path(str(error.filename or target)).name
-    return EnvironmentProblem(f"写 {name} 时出错：{os_words(error)}。若它正被 Excel 或浏览器打开，请关闭后重试")
-
-
-def put_in_place(fresh: Path, target: Path) -> None:
-    """Move the new files over the old ones; files of the earlier run that are no longer made go, others stay."""
-    target.mkdir(exist_ok=True)
-    earlier: set[str] = set()
-    record = target / RECORD
-    if record.is_file():
-        try:
-            earlier = set(json.loads(record.read_text("utf-8")).get("files", {}))
-        except (ValueError, AttributeError):
-            earlier = set()
-    made = {p.relative_to(fresh).as_posix() for p in fresh.rglob("*") if p.is_file()}
-    for name in sorted(made):
-        place = target / name
-        place.parent.mkdir(parents=True, exist_ok=True)
-        if not place.is_file() or place.read_bytes() != (fresh / name).read_bytes():
-            os.replace(fresh / name, place)
-    for name in sorted(earlier - made):
-        stale = target / name
-        if stale.is_file() and target.resolve() in stale.resolve().parents:
-            stale.unlink()

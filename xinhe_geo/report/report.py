@@ -24,7 +24,6 @@ from ..ledger import (
     RECORDS,
     Record,
     changes,
-    communities_page,
     counting,
     has_own_plan,
     ledger,
@@ -47,11 +46,13 @@ from ..maps import (
     scene_for,
 )
 from .analysis import Progress, analyse
+from .files import cannot_write_into, swapped_in
 from .gis import geopackage
 from .ledger_workbook import ledger_workbook
 from .pages.brief import brief_page, with_links
+from .pages.communities import communities_page
 from .pages.ledger import ledger_page
-from .record import RECORD, cannot_write, hashes, record_of, swapped_in
+from .record import RECORD, hashes, record_of
 from .workbook import workbook
 
 #: How many maps the brief shows as pictures; the others are links.
@@ -95,7 +96,7 @@ def brief(
     Returns
     -------
     headlines
-        What the brief says first: index rule, columns as `coverage.headlines`.
+        What the brief says first: index rule, columns as `access.headlines`.
 
     Raises
     ------
@@ -188,9 +189,9 @@ def _write_document(
 
         write_brief(district, file, preset=preset, progress=progress)
     else:
-        from ..report.paper import slides
+        from ..report.paper import write_slides
 
-        slides(district, file, preset=preset, progress=progress)
+        write_slides(district, file, preset=preset, progress=progress)
 
 
 class _Judged(NamedTuple):
@@ -229,7 +230,7 @@ def write_report(
     only
         "tables": the workbook, the GeoPackage and the record, without maps, meeting page, ledger and brief; None: everything.
     since
-        Record of an earlier run (`_ledger.since.read_record`).
+        Record of an earlier run (`ledger.read_record`).
 
     Raises
     ------
@@ -373,7 +374,7 @@ def write_ledger(
     table
         Result of `ledger`.
     typed
-        Figures of the earlier workbook there that `district` counts already (`_ledger.panel.with_typed`); by default they are read
+        Figures of the earlier workbook there that `district` counts already (`ledger.with_typed`); by default they are read
         here, and where there are any the ledger is evaluated again with them.
     since
         `run.json` or `ledger.json` of an earlier run, or its folder: what changed since then is shown (与上次相比).
@@ -384,7 +385,7 @@ def write_ledger(
     Returns
     -------
     changes
-        What changed, as `_ledger.since.changes`; None where nothing was compared.
+        What changed, as `ledger.changes`; None where nothing was compared.
 
     Raises
     ------
@@ -419,7 +420,7 @@ def write_ledger(
     except OSError as error:
         if isinstance(error, EnvironmentProblem):
             raise
-        raise cannot_write(error, target) from error
+        raise cannot_write_into(target, error) from error
     return changed
 
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -15,6 +15,9 @@ from ..core import BASIS_LABELS, DENOMINATOR_LABELS, METHOD_LABELS, keeping, say
 from ..district import District, kind_name, walker_name
 from ..maps import DEMONSTRATION_TEXT
 from .analysis import sources_table
+
+if TYPE_CHECKING:
+    import xlsxwriter
 
 
 def workbook(district: District, results: Mapping[str, Any], path: Path) -> None:
@@ -260,7 +263,7 @@ def _annex(district: District, total: pd.DataFrame, labels: Mapping[str, str]) -
     return _named(rows, {"method": "方法", "profile": "人群", "denominator": "分母", **_SUMMARY_NAMES})
 
 
-def write_sheet(book: Any, name: str, table: pd.DataFrame, unit: str, note: str) -> None:
+def write_sheet(book: xlsxwriter.Workbook, name: str, table: pd.DataFrame, unit: str, note: str) -> None:
     """Write one table: title line, header, rows, filter, frozen panes, widths, number formats."""
     from ..core import QuickSheet
 

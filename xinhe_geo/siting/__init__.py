@@ -1,6 +1,6 @@
 """Where to build next: candidates, exact models, the gate or bridge that helps most, what a plan must provide."""
 
-from .links import fixes, links, links_plan
+from .links import Openings, fixes, links, links_plan
 from .models import ROUNDING
 from .pairs import link_pairs, pairs_plan
 from .provision import BASE_LABELS, on_parcel, provision
@@ -12,6 +12,7 @@ __all__ = [
     "LETTERS",
     "MODEL_LABELS",
     "ROUNDING",
+    "Openings",
     "Siting",
     "fixes",
     "judged_by",

@@ -5,7 +5,7 @@ whoever none of these reaches, beside the gate or inside the wall.
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
 
 import geopandas as gpd
 import numpy as np
@@ -79,7 +79,13 @@ def candidate_sites(
     return gpd.GeoDataFrame(spots, geometry="geometry", crs=district.crs)
 
 
-def spots_of(index: Any, names: Any, origin: str, points: Any, crs: Any) -> gpd.GeoDataFrame:
+def spots_of(
+    index: pd.Index | Sequence[str],
+    names: Sequence[object] | np.ndarray,
+    origin: str,
+    points: np.ndarray | gpd.array.GeometryArray,
+    crs: str,
+) -> gpd.GeoDataFrame:
     """Return candidates as a frame: index site; columns name, origin; geometry."""
     frame = pd.DataFrame({"name": pd.array(names, dtype="str"), "origin": origin}, index=pd.Index(index, name="site"))
     return gpd.GeoDataFrame(frame, geometry=np.asarray(points, dtype=object), crs=crs)
@@ -176,15 +182,17 @@ def door_spots(district: District, points: pd.Index, spacing_m: float, number: i
     number
         How many such candidates there are already; the new ones are numbered on.
     """
-    doors = home_entrances(district)
-    doors = doors[doors["place"].isin(points).to_numpy()].drop_duplicates(["edge", "at_m"])
+    entrances = home_entrances(district)
+    entrances = entrances[entrances["place"].isin(points).to_numpy()].drop_duplicates(["edge", "at_m"])
     edges = district.network.edges
-    row = edges.index.get_indexer(doors["edge"])
+    row = edges.index.get_indexer(entrances["edge"])
     public = edges["home"].isna().to_numpy()[row]
-    doors, row = doors[public], row[public]
-    feet = shapely.line_interpolate_point(np.asarray(edges.geometry.array)[row], doors["at_m"].to_numpy(dtype=float))
+    entrances, row = entrances[public], row[public]
+    feet = shapely.line_interpolate_point(
+        np.asarray(edges.geometry.array)[row], entrances["at_m"].to_numpy(dtype=float)
+    )
     best = _one_per_cell(shapely.get_coordinates(feet), spacing_m, np.arange(len(feet)))
-    homes = _home_names(district, doors["home"].to_numpy(dtype=object)[best])
+    homes = _home_names(district, entrances["home"].to_numpy(dtype=object)[best])
     labels = [f"d{number + i + 1:04d}" for i in range(len(best))]
     return spots_of(labels, homes, "door", np.asarray(feet)[best], district.crs)
 
@@ -207,7 +215,7 @@ def community_spots(district: District, communities: pd.Index) -> gpd.GeoDataFra
     return spots_of([f"m-{i}" for i in own.index], own["name"].array, "community", points, district.crs)
 
 
-def _home_names(district: District, homes: np.ndarray) -> list[Any]:
+def _home_names(district: District, homes: np.ndarray) -> list[object]:
     table = district.homes
     if table is None:
         return list(homes)

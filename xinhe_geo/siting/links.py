@@ -8,8 +8,9 @@ judged so; the best are then carried out one by one on the district and coverage
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import MappingProxyType
+from typing import NamedTuple, Protocol
 
 import geopandas as gpd
 import numpy as np
@@ -51,10 +52,34 @@ KIND_LABELS = {"gate": "出入口", "crossing": "过街", "bridge": "跨越（�
 WEIGHTS = ("people", "people_60plus")
 
 
+class Openings(NamedTuple):
+    """
+    What may be opened: where, of which kinds, and what a crossing costs.
+
+    Attributes
+    ----------
+    candidates
+        Where to try instead of everywhere, any CRS: lines (a walk between two streets) and points (a gate in the wall of the
+        nearest home).
+    kinds
+        Which kinds of links are tried: "gate", "crossing", "bridge", "link".
+    wait_s
+        What a new crossing makes people wait, in seconds.
+    """
+
+    candidates: gpd.GeoDataFrame | gpd.GeoSeries | None = None
+    kinds: Sequence[str] = tuple(KIND_LABELS)
+    wait_s: float = 30.0
+
+
+_EVERYWHERE = Openings()
+
+
 class Ask(NamedTuple):
     """What is asked, and how things stand."""
 
     district: District
+    openings: Openings
     rule: Rule
     walker: Profile | None  # None: the rule is in metres
     limit: float
@@ -62,22 +87,22 @@ class Ask(NamedTuple):
     speed: float  # metres per unit of cost
     points: gpd.GeoDataFrame
     today: Floats  # per point: cost to the nearest
-    targets: pd.DataFrame  # doors of what serves
+    targets: pd.DataFrame  # entrances of what serves
     people: Floats  # per point, of the weight asked for; 0 where not known
     weight: str
     idle: bool = False  # whether candidates that help nobody by themselves are kept
 
 
-class Tries(NamedTuple):
-    """Candidates, best first once ranked."""
+class Try(NamedTuple):
+    """A candidate by itself; what it brings is filled in once it is judged."""
 
-    kind: list[str]
-    shape: list[shapely.Geometry]
-    home: list[str]
-    gate: list[str]
-    gained: list[float]
-    saved: list[float]
-    homes: list[dict[str, float]]  # home: share of it that comes inside
+    kind: str
+    shape: shapely.Geometry
+    home: str = ""
+    gate: str = ""
+    gained: float = 0.0
+    saved: float = 0.0
+    homes: Mapping[str, float] = MappingProxyType({})  # home: share of it that comes inside
 
 
 @told("找通道", 14)
@@ -86,10 +111,8 @@ def links(
     rule_or_kind: str,
     *,
     n: int = 10,
-    candidates: gpd.GeoDataFrame | gpd.GeoSeries | None = None,
+    openings: Openings = _EVERYWHERE,
     weight: str | None = None,
-    wait_s: float = 30.0,
-    kinds: Sequence[str] = tuple(KIND_LABELS),
     progress: Progress | None = None,
 ) -> gpd.GeoDataFrame:
     """
@@ -101,15 +124,10 @@ def links(
         A rule of reach by street metres or walking minutes, or a kind with such a headline rule.
     n
         How many to return.
-    candidates
-        Where to try instead of everywhere, any CRS: lines (a walk between two streets) and points (a gate in the wall of the
-        nearest home).
+    openings
+        What may be opened: where, of which kinds; everything everywhere by default.
     weight
         "people" or "people_60plus"; by default what the rule counts in.
-    wait_s
-        What a new crossing makes people wait, in seconds.
-    kinds
-        Which kinds of links are tried: "gate", "crossing", "bridge", "link".
     progress
         Called with a short Chinese line as each step begins.
 
@@ -132,34 +150,30 @@ def links(
         No such rule, kind, weight or kind of link.
     """
     say = progress or (lambda _: None)
-    for kind in kinds:
-        if kind not in KIND_LABELS:
-            raise UnknownNameError("连接种类", kind, list(KIND_LABELS))
-    ask = asked_for(district, rule_or_kind, weight)
-    tries = judged(ask, candidates, wait_s, kinds, say)
+    ask = asked_for(district, rule_or_kind, weight, openings)
+    tries = judged(ask, say)
     order = apart(tries, best_first(tries), n + SPARE)
-    return _counted(ask, tries, order, n, wait_s, say)
+    return _counted(ask, [tries[i] for i in order], n, say)
 
 
-def judged(
-    ask: Ask, candidates: gpd.GeoDataFrame | gpd.GeoSeries | None, wait_s: float, kinds: Sequence[str], say: Progress
-) -> Tries:
+def judged(ask: Ask, say: Progress) -> list[Try]:
     """Try every candidate by itself, by the fast search; those that help nobody are left out."""
     say("找候选：围墙、断头路、阻隔两侧")
-    tries = Tries([], [], [], [], [], [], [])
+    candidates, kinds, _ = ask.openings
     if candidates is not None:
         lines, gates = _given(ask.district, candidates)
     else:
         lines = _pairs_of_streets(ask) if set(kinds) - {"gate"} else []
         gates = _walls(ask.district) if "gate" in kinds else []
     say(f"快速估算 {len(lines) + len(gates)} 处")
-    _judge_lines(ask, lines, wait_s, kinds, tries)
-    _judge_gates(ask, gates, tries)
-    return tries
+    return [*_judge_lines(ask, lines), *_judge_gates(ask, gates)]
 
 
-def asked_for(district: District, name: str, weight: str | None) -> Ask:
+def asked_for(district: District, name: str, weight: str | None, openings: Openings = _EVERYWHERE) -> Ask:
     """Return what the search is asked: the rule, who is counted, and what stands as the district is."""
+    for kind in openings.kinds:
+        if kind not in KIND_LABELS:
+            raise UnknownNameError("连接种类", kind, list(KIND_LABELS))
     table = district.kinds
     rule_name = table.loc[name, "rule"] if name in table.index else name
     if not isinstance(rule_name, str) or rule_name not in district.rules.index:
@@ -188,6 +202,7 @@ def asked_for(district: District, name: str, weight: str | None) -> Ask:
     targets = facility_entrances(district, own)
     return Ask(
         district,
+        openings,
         rule,
         walker if by_time else None,
         rule.minutes if by_time else rule.metres,
@@ -221,11 +236,13 @@ def _pairs_of_streets(ask: Ask) -> list[shapely.LineString]:
     step = np.arange(len(number)) - np.repeat(np.cumsum(count) - count, count)
     along = (step + 0.5) / count[number] * edges["length_m"].to_numpy()[number]
     spots = shapely.line_interpolate_point(np.asarray(edges.geometry.array)[number], along)
-    doors = pd.DataFrame(
+    spots_on = pd.DataFrame(
         {"place": np.arange(len(spots)), "edge": np.asarray(edges.index)[number], "at_m": along, "access_m": 0.0}
     )
     away = (
-        ask.district.network.search(doors, ask.targets, profile=ask.walker)["cost"].fillna(np.inf).to_numpy(dtype=float)
+        ask.district.network.search(spots_on, ask.targets, profile=ask.walker)["cost"]
+        .fillna(np.inf)
+        .to_numpy(dtype=float)
     )
     xy = shapely.get_coordinates(spots)
     near = cKDTree(xy).query_pairs(LINK_M, output_type="ndarray")
@@ -242,7 +259,7 @@ def _pairs_of_streets(ask: Ask) -> list[shapely.LineString]:
     return [line for line, free in zip(lines, _free_of_homes(ask.district, lines), strict=True) if free]
 
 
-def _free_of_homes(district: District, lines: Any) -> NDArray[np.bool_]:
+def _free_of_homes(district: District, lines: np.ndarray) -> NDArray[np.bool_]:
     """Return which lines do not run through a walled compound, a building plot nobody would cut a path through."""
     free = np.ones(len(lines), dtype=bool)
     if district.homes is not None and len(lines):
@@ -300,7 +317,7 @@ class Walk(NamedTuple):
     to: Floats  # (end, point): from each point to each end; inf where out of reach
     price: float  # from end to end
     away: Floats  # per end: to the nearest that serves
-    feet: pd.DataFrame  # doors of the ends
+    feet: pd.DataFrame  # where the ends meet the street
 
     @property
     def new(self) -> Floats:
@@ -309,18 +326,16 @@ class Walk(NamedTuple):
         return new
 
 
-def _judge_lines(
-    ask: Ask, lines: Sequence[shapely.LineString], wait_s: float, kinds: Sequence[str], tries: Tries
-) -> None:
-    """Add the lines that bring somebody inside, or nearer."""
+def _judge_lines(ask: Ask, lines: Sequence[shapely.LineString]) -> Iterator[Try]:
+    """Yield the lines that bring somebody inside, or nearer."""
     sorts, _ = sorts_of(ask.district, lines)
-    keep = [number for number, sort in enumerate(sorts) if sort in kinds]
+    keep = [number for number, sort in enumerate(sorts) if sort in ask.openings.kinds]
     lines, sorts = [lines[i] for i in keep], [sorts[i] for i in keep]
-    for walk in line_walks(ask, lines, sorts, wait_s):
-        _note(ask, tries, sorts[walk.number], lines[walk.number], "", "", walk.new)
+    for walk in line_walks(ask, lines, sorts):
+        yield from _judged(ask, Try(sorts[walk.number], lines[walk.number]), walk.new)
 
 
-def line_walks(ask: Ask, lines: Sequence[shapely.LineString], sorts: Sequence[str], wait_s: float) -> Iterator[Walk]:
+def line_walks(ask: Ask, lines: Sequence[shapely.LineString], sorts: Sequence[str]) -> Iterator[Walk]:
     """Find how everybody gets to both ends of each line."""
     if not lines:
         return
@@ -339,7 +354,11 @@ def line_walks(ask: Ask, lines: Sequence[shapely.LineString], sorts: Sequence[st
     row, end, cost = row[order], end[order], found.to_numpy(dtype=float)[order]
     first = np.searchsorted(end, np.arange(2 * len(lines) + 1))
     for i, (line, sort) in enumerate(zip(lines, sorts, strict=True)):
-        waited = wait_s / 60.0 * (ask.walker.waits if ask.walker is not None else 0.0) if sort == "crossing" else 0.0
+        waited = (
+            ask.openings.wait_s / 60.0 * (ask.walker.waits if ask.walker is not None else 0.0)
+            if sort == "crossing"
+            else 0.0
+        )
         to = np.full((2, len(ask.today)), np.inf)
         for k in (0, 1):
             own = slice(first[2 * i + k], first[2 * i + k + 1])
@@ -348,11 +367,11 @@ def line_walks(ask: Ask, lines: Sequence[shapely.LineString], sorts: Sequence[st
         yield Walk(i, to, line.length / ask.speed + waited, away[both], feet.iloc[both])
 
 
-def _judge_gates(ask: Ask, gates: Sequence[tuple[str, str, shapely.Point]], tries: Tries) -> None:
-    """Add the gates that bring somebody inside, or nearer."""
+def _judge_gates(ask: Ask, gates: Sequence[tuple[str, str, shapely.Point]]) -> Iterator[Try]:
+    """Yield the gates that bring somebody inside, or nearer."""
     for walk in gate_walks(ask, gates):
         home, gate, spot = gates[walk.number]
-        _note(ask, tries, "gate", spot, home, gate, walk.new)
+        yield from _judged(ask, Try("gate", spot, home, gate), walk.new)
 
 
 def gate_walks(ask: Ask, gates: Sequence[tuple[str, str, shapely.Point]]) -> Iterator[Walk]:
@@ -382,8 +401,8 @@ def gate_walks(ask: Ask, gates: Sequence[tuple[str, str, shapely.Point]]) -> Ite
             yield Walk(i, to, 0.0, away[i : i + 1], feet.iloc[i : i + 1])
 
 
-def _note(ask: Ask, tries: Tries, sort: str, shape: shapely.Geometry, home: str, gate: str, new: Floats) -> None:
-    """Keep a candidate that helps somebody: how many come inside, and how much walking it saves."""
+def _judged(ask: Ask, one: Try, new: Floats) -> Iterator[Try]:
+    """Yield a candidate that helps somebody with what it brings: how many come inside, how much walking it saves."""
     better = new < ask.today - ask.tolerance
     if not better.any() and not ask.idle:
         return
@@ -392,14 +411,9 @@ def _note(ask: Ask, tries: Tries, sort: str, shape: shapely.Geometry, home: str,
     saved = float((ask.people[known] * (ask.today[known] - new[known])).sum())
     if ask.walker is None:
         saved = saved / (ask.district.profile(ask.rule.profile).speed_m_s * 60.0)
-    tries.kind.append(sort)
-    tries.shape.append(shape)
-    tries.home.append(home)
-    tries.gate.append(gate)
-    tries.gained.append(float(ask.people[inside].sum()))
-    tries.saved.append(saved)
-    homes = ask.points["home"][inside]
-    tries.homes.append({str(h): float(v) for h, v in ask.points["weight"][inside].groupby(homes).sum().items()})
+    shares = ask.points["weight"][inside].groupby(ask.points["home"][inside]).sum()
+    homes = {str(h): float(v) for h, v in shares.items()}
+    yield one._replace(gained=float(ask.people[inside].sum()), saved=saved, homes=homes)
 
 
 def sorts_of(district: District, lines: Sequence[shapely.LineString]) -> tuple[list[str], list[str]]:
@@ -418,24 +432,21 @@ def sorts_of(district: District, lines: Sequence[shapely.LineString]) -> tuple[l
     return sorts, crossed
 
 
-def best_first(tries: Tries) -> list[int]:
+def best_first(tries: Sequence[Try]) -> list[int]:
     """Most people first, then most walking saved, then the shortest, then place."""
-    keys = [
-        (-round(tries.gained[i], 6), -round(tries.saved[i], 6), round(tries.shape[i].length, 3), tries.shape[i].wkt)
-        for i in range(len(tries.kind))
-    ]
+    keys = [(-round(t.gained, 6), -round(t.saved, 6), round(t.shape.length, 3), t.shape.wkt) for t in tries]
     return sorted(range(len(keys)), key=keys.__getitem__)
 
 
-def apart(tries: Tries, order: Sequence[int], n: int) -> list[int]:
+def apart(tries: Sequence[Try], order: Sequence[int], n: int) -> list[int]:
     """Keep the first of those that lie beside each other; one gate per home."""
     kept: list[int] = []
     for i in order:
-        middle = tries.shape[i].centroid
+        one, middle = tries[i], tries[i].shape.centroid
         twin = any(
-            (tries.home[i] and tries.home[i] == tries.home[j])
-            or (not tries.home[i] and not tries.home[j] and tries.shape[j].centroid.distance(middle) < APART_M)
-            for j in kept
+            (one.home and one.home == other.home)
+            or (not one.home and not other.home and other.shape.centroid.distance(middle) < APART_M)
+            for other in (tries[j] for j in kept)
         )
         if not twin:
             kept.append(i)
@@ -447,28 +458,28 @@ def apart(tries: Tries, order: Sequence[int], n: int) -> list[int]:
 # --- counted afresh --------------------------------------------------------------------------------------------------
 
 
-def _counted(ask: Ask, tries: Tries, order: Sequence[int], n: int, wait_s: float, say: Progress) -> gpd.GeoDataFrame:
+def _counted(ask: Ask, tries: Sequence[Try], n: int, say: Progress) -> gpd.GeoDataFrame:
     """Carry out each proposal on the district and count again."""
     cover = coverage(ask.district, rules=[ask.rule])
     before, share = cover.droplevel("rule"), float(summary(cover)["share"].iloc[0])
-    _, crossed = sorts_of(ask.district, [tries.shape[i] for i in order])
+    _, crossed = sorts_of(ask.district, [one.shape for one in tries])
     rows = []
-    for k, i in enumerate(order):
-        say(f"逐处复核 {k + 1}/{len(order)}")
-        edit = edit_of(ask.district, tries, i, f"link-{k + 1}", wait_s)
+    for k, one in enumerate(tries):
+        say(f"逐处复核 {k + 1}/{len(tries)}")
+        edit = edit_of(ask, one, f"link-{k + 1}")
         after = Scenario("link", edits=(edit,), planned=ask.district.with_planned).on(ask.district)
         row = effect_of(ask, before, coverage(after, rules=[ask.rule]))
         row |= {
-            "kind": tries.kind[i],
-            "kind_label": KIND_LABELS[tries.kind[i]],
-            "home": tries.home[i] or None,
-            "crosses": "" if tries.kind[i] == "gate" else crossed[k],
-            "length_m": float(tries.shape[i].length),
+            "kind": one.kind,
+            "kind_label": KIND_LABELS[one.kind],
+            "home": one.home or None,
+            "crosses": "" if one.kind == "gate" else crossed[k],
+            "length_m": float(one.shape.length),
             "share_before": share,
-            "estimated": tries.gained[i],
+            "estimated": one.gained,
             "rule": ask.rule.name,
             "edit": edit,
-            "geometry": tries.shape[i],
+            "geometry": one.shape,
         }
         rows.append(row)
     frame = gpd.GeoDataFrame(rows, columns=list(COLUMNS), geometry="geometry", crs=ask.district.crs)
@@ -477,7 +488,7 @@ def _counted(ask: Ask, tries: Tries, order: Sequence[int], n: int, wait_s: float
     frame = frame.sort_values([f"{ask.weight}_gained", "minutes_saved"], ascending=False, kind="stable").head(n)
     frame = frame[(frame["people_gained"].fillna(0.0) > 0) | (frame["minutes_saved"] > 0)]
     frame.index = pd.Index([f"L{i + 1:02d}" for i in range(len(frame))], name="link")
-    frame["text"] = [_text(ask, row) for row in frame.itertuples()]
+    frame["text"] = [_text(row) for row in frame.itertuples()]
     basis = before["basis"].dropna()
     frame["basis"] = max(basis, key=BASES.index) if len(basis) else ""
     frame["mark"] = "演示值（不作结论）" if basis.isin(DEMONSTRATION).any() else ""
@@ -509,19 +520,20 @@ COLUMNS = (
 )
 
 
-def edit_of(district: District, tries: Tries, i: int, name: str, wait_s: float) -> Edit:
+def edit_of(ask: Ask, one: Try, name: str) -> Edit:
     """Return the edit that makes a candidate real."""
-    if tries.gate[i]:
-        return Edit("open_gate", {"gate": tries.gate[i]})
-    lonlat = gpd.GeoSeries([tries.shape[i]], crs=district.crs).to_crs("EPSG:4326").iloc[0]
+    if one.gate:
+        return Edit("open_gate", {"gate": one.gate})
+    wait_s = ask.openings.wait_s
+    lonlat = gpd.GeoSeries([one.shape], crs=ask.district.crs).to_crs("EPSG:4326").iloc[0]
     at = [[round(x, 8), round(y, 8)] for x, y in lonlat.coords]
-    if tries.kind[i] == "gate":
-        return Edit("open_gate", {"gate": f"{name}-gate", "home": tries.home[i], "at": at[0]})
-    what: dict[str, Any] = {"street": name, "name": f"新增{KIND_LABELS[tries.kind[i]]}", "line": at}
-    return Edit("add_street", what | ({"wait_s": float(wait_s)} if tries.kind[i] == "crossing" and wait_s else {}))
+    if one.kind == "gate":
+        return Edit("open_gate", {"gate": f"{name}-gate", "home": one.home, "at": at[0]})
+    what: dict[str, object] = {"street": name, "name": f"新增{KIND_LABELS[one.kind]}", "line": at}
+    return Edit("add_street", what | ({"wait_s": float(wait_s)} if one.kind == "crossing" and wait_s else {}))
 
 
-def effect_of(ask: Ask, before: pd.DataFrame, after: pd.DataFrame) -> dict[str, Any]:
+def effect_of(ask: Ask, before: pd.DataFrame, after: pd.DataFrame) -> dict[str, object]:
     """Return what coverage says of one proposal."""
     whole = float(summary(after)["share"].iloc[0])
     now = after.droplevel("rule").reindex(before.index)
@@ -558,7 +570,20 @@ def place_names(district: District, frame: gpd.GeoDataFrame) -> list[str]:
     return texts
 
 
-def _text(ask: Ask, row: Any) -> str:
+class _Ranked(Protocol):
+    """A row of what `links` returns."""
+
+    kind: str
+    name: str
+    crosses: str
+    length_m: float
+    people_gained: float
+    people_60plus_gained: float
+    minutes_saved: float
+    homes_gained: str
+
+
+def _text(row: _Ranked) -> str:
     """Say in one Chinese sentence what a link brings."""
     where = where_text(row.kind, row.name, row.crosses, row.length_m)
     if row.people_gained < 0.5:
@@ -619,7 +644,7 @@ def fixes(district: District, rule_or_kind: str, *, wait_s: float = 30.0) -> gpd
     Returns
     -------
     places
-        What `coverage.gaps` returns (index home: minutes to the gate, waiting, walking, detour, reason …), and `link` (Chinese:
+        What `access.gaps` returns (index home: minutes to the gate, waiting, walking, detour, reason …), and `link` (Chinese:
         the one gate, crossing, bridge or link that brings most of the home inside; empty where none does), `link_share`
         (share of the home it brings inside, 0-1), `facility_metres` (a new facility this near the gate, along the street,
         would do; missing where the way to the gate alone takes too long), `fix` (both in one sentence).
@@ -629,25 +654,23 @@ def fixes(district: District, rule_or_kind: str, *, wait_s: float = 30.0) -> gpd
     SitingError, UnknownNameError
         As in `links`.
     """
-    ask = asked_for(district, rule_or_kind, None)
+    ask = asked_for(district, rule_or_kind, None, Openings(wait_s=wait_s))
     places = gaps(district, coverage(district, rules=[ask.rule]), ask.rule.name)
     if places.empty:
         return places.assign(link="", link_share=0.0, facility_metres=np.nan, fix="")
-    tries = Tries([], [], [], [], [], [], [])
-    _judge_lines(ask, _pairs_of_streets(ask), wait_s, tuple(KIND_LABELS), tries)
-    _judge_gates(ask, _walls(district), tries)
+    tries = [*_judge_lines(ask, _pairs_of_streets(ask)), *_judge_gates(ask, _walls(district))]
     best: dict[str, tuple[float, int]] = {}
     for i in best_first(tries):
-        for home, share in tries.homes[i].items():
+        for home, share in tries[i].homes.items():
             if share > best.get(home, (0.0, 0))[0] + 1e-9:
                 best[home] = (share, i)
     chosen = [best[h][1] for h in places.index if h in best]
     shown = gpd.GeoDataFrame(
-        {"home": [tries.home[i] or None for i in chosen]}, geometry=[tries.shape[i] for i in chosen], crs=district.crs
+        {"home": [tries[i].home or None for i in chosen]}, geometry=[tries[i].shape for i in chosen], crs=district.crs
     )
-    _, crossed = sorts_of(district, [tries.shape[i] for i in chosen])
+    _, crossed = sorts_of(district, [tries[i].shape for i in chosen])
     texts = {
-        i: where_text(tries.kind[i], name, over, tries.shape[i].length)
+        i: where_text(tries[i].kind, name, over, tries[i].shape.length)
         for i, name, over in zip(chosen, place_names(district, shown) if chosen else [], crossed, strict=True)
     }
     places["link"] = [texts[best[h][1]] if h in best else "" for h in places.index]
@@ -659,7 +682,15 @@ def fixes(district: District, rule_or_kind: str, *, wait_s: float = 30.0) -> gpd
     return places
 
 
-def _fix_text(row: Any) -> str:
+class _Fixed(Protocol):
+    """A row of what `fixes` returns."""
+
+    link: str
+    link_share: float
+    facility_metres: float
+
+
+def _fix_text(row: _Fixed) -> str:
     parts = []
     if row.link:
         parts.append(f"{row.link}可使其 {row.link_share:.0%} 可达")

@@ -10,10 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 from scipy.sparse import csr_array
 
 from ..core import SitingError, UnknownNameError
@@ -24,6 +25,7 @@ from .task import (
     Found,
     Ints,
     Progress,
+    Sites,
     Siting,
     Task,
     Watch,
@@ -35,12 +37,15 @@ from .task import (
     without_lost,
 )
 
+if TYPE_CHECKING:
+    from scipy.optimize import OptimizeResult
+
 #: What the solver calls proven may differ from the objective counted afresh by rounding.
 ROUNDING = 1e-7
 #: Largest coefficient handed to the solver: its tolerances are absolute.
 SCALE = 1e4
 
-_DEFAULT = Siting()
+_DEFAULT, _BY_COSTS = Siting(), Sites()
 
 
 # --- on a plain cost table -------------------------------------------------------------------------------------------
@@ -52,8 +57,7 @@ def solve(
     n: int | None = None,
     *,
     siting: Siting = _DEFAULT,
-    site_distances: pd.DataFrame | pd.Series | None = None,
-    candidates: Iterable[Hashable] | None = None,
+    sites: Sites = _BY_COSTS,
     progress: Progress | None = None,
 ) -> pd.DataFrame:
     """
@@ -72,11 +76,8 @@ def solve(
         which needs no `n`.
     siting
         What is asked for.
-    site_distances
-        MultiIndex (site, site), one column in metres, either order; pairs farther apart than anything asks about may be
-        absent. Needed for `spacing_m` and `apart_m`.
-    candidates
-        Ids of all sites, where some reach nobody and are therefore not in `costs`.
+    sites
+        Sites that are not in `costs`, and metres between sites.
     progress
         Called with a short Chinese line now and then while a long solve goes on. Ctrl-C then gives the best plan so
         far: not `proven`, with what is known of its `bound`.
@@ -101,7 +102,7 @@ def solve(
     UnknownNameError
         A locked, banned or existing site that is not a candidate.
     """
-    task = without_lost(task_of(costs, weights, n, siting, site_distances, candidates, Watch(progress)))
+    task = without_lost(task_of(costs, weights, n, siting, sites, Watch(progress)))
     found: list[Found] = []
     cuts: list[Flags] = []
     search = _search(task)
@@ -164,22 +165,19 @@ class _Programme:
         self.bounds: list[tuple[Floats, Floats]] = []
         self.count = 0
 
-    def add(self, row: Any, col: Any, value: Any, low: Any, high: Any) -> None:
+    def add(self, row: np.ndarray, col: np.ndarray, value: ArrayLike, low: ArrayLike, high: ArrayLike) -> None:
         """Add rows, numbered from 0 within this call, with `low <= sum(value * x[col]) <= high`."""
-        row, low, high = np.asarray(row, dtype=np.int64), np.atleast_1d(low), np.atleast_1d(high)
-        height = np.broadcast(low, high).size
+        least, most = np.atleast_1d(low), np.atleast_1d(high)
+        height = np.broadcast(least, most).size
         values = np.broadcast_to(np.asarray(value, dtype=float), row.shape)
-        self.parts.append((row + self.count, np.asarray(col, dtype=np.int64), values))
-        self.bounds.append((np.broadcast_to(low, height).astype(float), np.broadcast_to(high, height).astype(float)))
+        self.parts.append((row.astype(np.int64) + self.count, col.astype(np.int64), values))
+        self.bounds.append((np.broadcast_to(least, height).astype(float), np.broadcast_to(most, height).astype(float)))
         self.count += height
 
     def minimise(self, objective: Floats, gap: float, nodes: int | None) -> tuple[Floats | None, float, bool]:
         """Return the best solution found, the proven lower bound, and whether it is known that there is none."""
-        from scipy.optimize import (
-            Bounds,
-            LinearConstraint,
-            milp,
-        )  # few solve anything, and everybody imports this module
+        # few solve anything, and everybody imports this module
+        from scipy.optimize import Bounds, LinearConstraint, milp
 
         scale = SCALE / max(float(np.abs(objective).max(initial=0.0)), 1e-300)
         rows = []
@@ -194,7 +192,7 @@ class _Programme:
         if nodes is not None:
             options["node_limit"] = nodes
 
-        def solver(seconds: float) -> Any:
+        def solver(seconds: float) -> OptimizeResult:
             return milp(
                 objective * scale,
                 integrality=whole,
@@ -247,7 +245,7 @@ def _median_search(task: Task) -> Search:
     """
     Look at the sites only that can be part of a plan worth listing.
 
-    Bounds of a Lagrangian relaxation rule out most sites (`_siting.median`); the plans of the few that remain are counted one
+    Bounds of a Lagrangian relaxation rule out most sites (`siting.median`); the plans of the few that remain are counted one
     by one, or, where these are too many, left to the solver.
     """
     needs = task.needs
@@ -756,7 +754,7 @@ def _not_found_text(task: Task) -> str:
 
 
 def _unreachable_text(task: Task, out: pd.DataFrame) -> str:
-    def one(demand: Hashable, site: Any, cost: float) -> str:
+    def one(demand: Hashable, site: object, cost: float) -> str:
         if np.isnan(cost):
             return f"{demand}（走不到任何候选点）"
         return f"{demand}（最近的候选点 {site}，{cost:,.1f} {task.unit}".rstrip() + "）"

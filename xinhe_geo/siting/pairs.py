@@ -7,7 +7,7 @@ or the other. The best pairs are then carried out on the district and coverage i
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import combinations, pairwise
 from typing import Any
 
@@ -20,12 +20,12 @@ from ..access import coverage, summary
 from ..core import BASES, DEMONSTRATION, UnknownNameError
 from ..district import District, Scenario
 from .links import (
-    KIND_LABELS,
     SPARE,
     Ask,
     Floats,
+    Openings,
     Progress,
-    Tries,
+    Try,
     Walk,
     apart,
     asked_for,
@@ -39,6 +39,10 @@ from .links import (
     sorts_of,
     where_text,
 )
+
+#: Pairs are formed of so many candidates that do most alone.
+PAIRED_AT_MOST = 40
+_EVERYWHERE = Openings()
 
 COLUMNS = (
     "first",
@@ -69,10 +73,8 @@ def link_pairs(
     rule_or_kind: str,
     *,
     n: int = 5,
-    of: int = 40,
-    candidates: gpd.GeoDataFrame | gpd.GeoSeries | None = None,
+    openings: Openings = _EVERYWHERE,
     weight: str | None = None,
-    wait_s: float = 30.0,
     progress: Progress | None = None,
 ) -> gpd.GeoDataFrame:
     """
@@ -80,14 +82,11 @@ def link_pairs(
 
     Parameters
     ----------
-    rule_or_kind, candidates, weight, wait_s, progress
-        As in `links`.
+    rule_or_kind, openings, weight, progress
+        As in `links`. Of what is found everywhere one gate per home, and none beside another, is paired; there a pair of which
+        one half shortens nobody's walk by itself is not looked for. Of given candidates it is.
     n
         How many pairs to return.
-    of
-        Pairs are formed of so many candidates that do most alone; of those found everywhere one gate per home, and none
-        beside another. There a pair of which one half shortens nobody's walk by itself is not looked for; of given
-        `candidates` it is.
 
     Returns
     -------
@@ -106,17 +105,18 @@ def link_pairs(
         As in `links`.
     """
     say = progress or (lambda _: None)
-    ask = asked_for(district, rule_or_kind, weight)._replace(idle=candidates is not None)
-    tries = judged(ask, candidates, wait_s, tuple(KIND_LABELS), say)
+    given = openings.candidates is not None
+    ask = asked_for(district, rule_or_kind, weight, openings)._replace(idle=given)
+    tries = judged(ask, say)
     order = best_first(tries)
-    best = apart(tries, order, of) if candidates is None else order[:of]
+    best = [tries[i] for i in (order[:PAIRED_AT_MOST] if given else apart(tries, order, PAIRED_AT_MOST))]
     say(f"两两组合 {len(best) * (len(best) - 1) // 2} 对")
-    ranked = _ranked(ask, _walks(ask, tries, best, wait_s))
+    ranked = _ranked(ask, _walks(ask, best))
     chosen = ranked[: n + SPARE]
     greedy = next((pair for pair in ranked if 0 in pair[2:]), None)  # the best single link and what adds most to it
     if greedy is not None and greedy not in chosen:
         chosen = [*chosen, greedy]
-    table = _counted(ask, tries, best, chosen, wait_s, say)
+    table = _counted(ask, best, chosen, say)
     kept = table.head(n)
     if greedy is not None and not kept["with_best"].any():
         kept = pd.concat([kept, table[table["with_best"].to_numpy(dtype=bool)].head(1)])
@@ -125,16 +125,14 @@ def link_pairs(
     return kept
 
 
-def _walks(ask: Ask, tries: Tries, best: Sequence[int], wait_s: float) -> list[Walk]:
+def _walks(ask: Ask, best: Sequence[Try]) -> list[Walk]:
     """Return the walks by way of each of the best, in their order."""
-    lines = [k for k, i in enumerate(best) if tries.kind[i] != "gate"]
-    gates = [k for k, i in enumerate(best) if tries.kind[i] == "gate"]
+    lines = [k for k, one in enumerate(best) if one.kind != "gate"]
+    gates = [k for k, one in enumerate(best) if one.kind == "gate"]
     found: dict[int, Walk] = {}
-    shapes: list[Any] = [tries.shape[best[k]] for k in lines]
-    for walk in line_walks(ask, shapes, [tries.kind[best[k]] for k in lines], wait_s):
+    for walk in line_walks(ask, [best[k].shape for k in lines], [best[k].kind for k in lines]):
         found[lines[walk.number]] = walk
-    spots: list[Any] = [(tries.home[best[k]], tries.gate[best[k]], tries.shape[best[k]]) for k in gates]
-    for walk in gate_walks(ask, spots):
+    for walk in gate_walks(ask, [(best[k].home, best[k].gate, best[k].shape) for k in gates]):
         found[gates[walk.number]] = walk
     return [found[k] for k in sorted(found)]
 
@@ -186,31 +184,26 @@ def _one_then_other(one: Walk, other: Walk, between: Floats) -> Floats:
 
 
 def _counted(
-    ask: Ask,
-    tries: Tries,
-    best: Sequence[int],
-    pairs: Sequence[tuple[float, float, int, int]],
-    wait_s: float,
-    say: Progress,
+    ask: Ask, best: Sequence[Try], pairs: Sequence[tuple[float, float, int, int]], say: Progress
 ) -> pd.DataFrame:
     """Carry out each pair on the district and count again; most people first."""
     cover = coverage(ask.district, rules=[ask.rule])
     before, share = cover.droplevel("rule"), float(summary(cover)["share"].iloc[0])
-    names = _names(ask.district, tries, best)
+    names = _names(ask.district, best)
     rows = []
     for number, (gained, _, a, b) in enumerate(pairs):
         say(f"逐对复核 {number + 1}/{len(pairs)}")
-        edits = tuple(edit_of(ask.district, tries, best[k], f"link-{k + 1}", wait_s) for k in (a, b))
+        edits = tuple(edit_of(ask, best[k], f"link-{k + 1}") for k in (a, b))
         after = Scenario("links", edits=edits, planned=ask.district.with_planned).on(ask.district)
         row = effect_of(ask, before, coverage(after, rules=[ask.rule]))
-        shapes = [tries.shape[best[k]] for k in (a, b)]
+        shapes = [best[k].shape for k in (a, b)]
         row |= {
             "first": names[a],
             "second": names[b],
             "share_before": share,
             "estimated": gained,
-            "alone_first": tries.gained[best[a]],
-            "alone_second": tries.gained[best[b]],
+            "alone_first": best[a].gained,
+            "alone_second": best[b].gained,
             "with_best": 0 in (a, b),
             "rule": ask.rule.name,
             "edits": edits,
@@ -225,19 +218,19 @@ def _counted(
     return frame.sort_values([f"{ask.weight}_gained", "minutes_saved"], ascending=False, kind="stable")
 
 
-def _names(district: District, tries: Tries, best: Sequence[int]) -> list[str]:
-    shapes = [tries.shape[i] for i in best]
-    homes = pd.Series([tries.home[i] or None for i in best], dtype="object")
+def _names(district: District, best: Sequence[Try]) -> list[str]:
+    shapes = [one.shape for one in best]
+    homes = pd.Series([one.home or None for one in best], dtype="object")
     frame = gpd.GeoDataFrame({"home": homes}, geometry=shapes, crs=district.crs)
     _, crossed = sorts_of(district, shapes)
     places = place_names(district, frame)
     return [
-        where_text(tries.kind[i], place, over, tries.shape[i].length)
-        for i, place, over in zip(best, places, crossed, strict=True)
+        where_text(one.kind, place, over, one.shape.length)
+        for one, place, over in zip(best, places, crossed, strict=True)
     ]
 
 
-def _text(row: dict[str, Any], weight: str) -> str:
+def _text(row: Mapping[str, Any], weight: str) -> str:
     """Say in one Chinese sentence what a pair brings, and whether it is more than its halves."""
     both = f"{row['first']}，同时{row['second']}"
     if row["people_gained"] < 0.5:

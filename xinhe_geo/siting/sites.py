@@ -2,7 +2,7 @@
 Where new facilities close most of the gap: exact optima with proof, and the plans that are nearly as good.
 
 `solve` works on a plain table of costs between demands and sites; `sites` makes that table for a district, between the
-same doors and by the same rule that coverage counts with, so that what it promises is what coverage finds once the
+same entrances and by the same rule that coverage counts with, so that what it promises is what coverage finds once the
 sites are there. Four questions:
 
 =========  ===========  ================================================================================
@@ -12,14 +12,14 @@ p_median   总路程最短   `n` more sites: least weight x cost in all, everybo
 p_center   最远者最近   `n` more sites: least cost of whoever is farthest
 =========  ===========  ================================================================================
 
-Church and ReVelle 1974; Toregas et al. 1971; ReVelle and Swain 1970; Hakimi 1964. The models themselves: `_siting.models`.
+Church and ReVelle 1974; Toregas et al. 1971; ReVelle and Swain 1970; Hakimi 1964. The models themselves: `siting.models`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import geopandas as gpd
 import numpy as np
@@ -63,7 +63,7 @@ from .candidates import (
 from .links import fixes, links, links_plan
 from .models import ROUNDING, assign, solve
 from .pairs import link_pairs, pairs_plan
-from .task import MODEL_LABELS, MODELS, Progress, Siting, some
+from .task import MODEL_LABELS, MODELS, Progress, Sites, Siting, some
 
 __all__ = [
     "LETTERS",
@@ -103,6 +103,22 @@ _DEFAULT = Siting()
 # --- for a district --------------------------------------------------------------------------------------------------
 
 
+class Wanted(NamedTuple):
+    """What is to be built, where it may stand, and how it is judged: parameters as in `sites`."""
+
+    kind: str
+    candidates: gpd.GeoDataFrame | gpd.GeoSeries | str | None = None
+    siting: Siting = _DEFAULT
+    profile: str | Profile | None = None
+
+
+class Phase(NamedTuple):
+    """One phase of building: how many new sites (None: as many as the budget pays for), and what it may spend."""
+
+    n: int | None
+    budget: float | None = None
+
+
 class _Case(NamedTuple):
     """What `sites` works on."""
 
@@ -112,9 +128,9 @@ class _Case(NamedTuple):
     walker: Profile
     cover: pd.DataFrame  # index home: what is served today
     points: gpd.GeoDataFrame
-    doors: pd.DataFrame  # of the points
+    entrances: pd.DataFrame  # of the points
     spots: gpd.GeoDataFrame  # candidates; index site
-    targets: pd.DataFrame  # doors of the candidates
+    targets: pd.DataFrame  # entrances of the candidates
     weight: str
 
 
@@ -200,7 +216,7 @@ def sites(
     """
     tell = progress or (lambda _: None)
     tell("找候选点，算路程")
-    case = _case(district, kind, candidates, siting, profile)
+    case = _case(district, Wanted(kind, candidates, siting, profile))
     distances = _distances(case, siting)
     siting = siting if siting.apart_m is not None else replace(siting, apart_m=APART_M)
     if case.rule.metric == "presence":
@@ -216,8 +232,7 @@ def sites(
             table.weights,
             n,
             siting=table.siting,
-            site_distances=distances,
-            candidates=[*case.spots.index, *table.siting.existing],
+            sites=Sites([*case.spots.index, *table.siting.existing], distances),
             progress=progress,
         )
     except SitingError as error:
@@ -285,27 +300,19 @@ def sites_plan(chosen: gpd.GeoDataFrame, plan: int = 1, *, name: str = "sites") 
 
 
 def phases(
-    district: District,
-    kind: str,
-    ns: Sequence[int | None],
-    *,
-    budgets: Sequence[float] | None = None,
-    candidates: gpd.GeoDataFrame | gpd.GeoSeries | str | None = None,
-    siting: Siting = _DEFAULT,
-    profile: str | Profile | None = None,
-    progress: Progress | None = None,
+    district: District, wanted: Wanted, steps: Sequence[Phase], *, progress: Progress | None = None
 ) -> gpd.GeoDataFrame:
     """
     Build in phases: what is best in each, once what was built before stands.
 
     Parameters
     ----------
-    ns
-        How many new sites in each phase; None: as many as the phase's budget pays for.
-    budgets
-        What each phase may spend; `siting.costs` gives the prices.
-    district, kind, candidates, siting, profile, progress
-        As in `sites`. A locked site belongs to the first phase.
+    wanted
+        What is to be built. A locked site belongs to the first phase; the prices of its `siting` are what budgets pay.
+    steps
+        How many new sites in each phase, and what it may spend; without a budget of its own, that of `wanted.siting`.
+    district, progress
+        As in `sites`.
 
     Returns
     -------
@@ -316,13 +323,14 @@ def phases(
     Raises
     ------
     SitingError, UnknownNameError
-        As in `sites`; or phases and budgets differ in number.
+        As in `sites`; or there is no phase.
     """
-    if not ns or (budgets is not None and len(budgets) != len(ns)):
-        raise SitingError(f"分 {len(ns)} 期，就要给 {len(ns)} 个预算；现在给了 {len(budgets or ())} 个")
+    if not steps:
+        raise SitingError("至少要有一期")
+    kind, candidates, siting, profile = wanted
     parts, built = [], list[Hashable]()
-    for phase, n in enumerate(ns, start=1):
-        budget = siting.budget if budgets is None else budgets[phase - 1]
+    for phase, (n, own) in enumerate(steps, start=1):
+        budget = siting.budget if own is None else own
         locked = siting.locked if phase == 1 else ()
         asked = replace(siting, existing=(*siting.existing, *built), locked=locked, budget=budget, plans=1)
         chosen = sites(district, kind, n, candidates=candidates, siting=asked, profile=profile, progress=progress)
@@ -333,14 +341,9 @@ def phases(
     return gpd.GeoDataFrame(frame, geometry="geometry", crs=district.crs)
 
 
-def _case(
-    district: District,
-    kind: str,
-    candidates: gpd.GeoDataFrame | gpd.GeoSeries | str | None,
-    siting: Siting,
-    profile: str | Profile | None,
-) -> _Case:
+def _case(district: District, wanted: Wanted) -> _Case:
     """Put together what today looks like; refuse where it is not known."""
+    kind, candidates, siting, profile = wanted
     own, rule = judged_by(district, kind, siting)
     if district.homes is None or district.homes.empty:
         raise SitingError("没有小区图层，不知道谁还没有服务到")
@@ -362,9 +365,9 @@ def _case(
     many = points.groupby("home")["home"].transform("size") > 1
     number = (points.groupby("home").cumcount() + 1).astype("str")
     points = points.assign(demand=points["home"].where(~many, points["home"] + "#" + number))
-    doors, targets = home_entrances(district), facility_entrances(district, spots)
+    entrances, targets = home_entrances(district), facility_entrances(district, spots)
     weight = _weight_name(rule, cover, siting)
-    case = _Case(district, own, rule, walker, cover, points, doors, spots, targets, weight)
+    case = _Case(district, own, rule, walker, cover, points, entrances, spots, targets, weight)
     asked = siting.model != "mclp" or candidates is not None
     silent = any(isinstance(each, Mapping) for each in (siting.costs, siting.capacity))  # say nothing of more places
     return _completed(case, siting) if by_itself and asked and not silent else case
@@ -463,10 +466,10 @@ def _nearest_candidate(case: _Case, targets: pd.DataFrame) -> np.ndarray:
         here = shapely.get_coordinates(np.asarray(case.points.geometry.array))
         return np.asarray(cKDTree(targets[["x", "y"]].to_numpy(dtype=float)).query(here)[0])
     walker = case.walker if case.rule.method == "walk_min" else None
-    found = case.district.network.search(case.doors, targets[(targets["edge"] >= 0).to_numpy()], profile=walker)
+    found = case.district.network.search(case.entrances, targets[(targets["edge"] >= 0).to_numpy()], profile=walker)
     same = same_compound(case.district, case.points, targets)
     inside = same["metres"].to_numpy(dtype=float) / (1.0 if walker is None else walker.speed_m_s * 60.0)
-    for place, cost in ((case.doors["place"], found["cost"].to_numpy(dtype=float)), (same["place"], inside)):
+    for place, cost in ((case.entrances["place"], found["cost"].to_numpy(dtype=float)), (same["place"], inside)):
         there = np.isfinite(cost)
         np.minimum.at(nearest, row.get_indexer(pd.Index(place))[there], cost[there])
     return nearest
@@ -506,13 +509,13 @@ def _unit(rule: Rule) -> str:
 
 
 def _point_costs(case: _Case, points: pd.Index, targets: pd.DataFrame, limit: float, method: str) -> pd.DataFrame:
-    """Return rows point, site, cost between points of homes and doors, measured as coverage measures them."""
+    """Return rows point, site, cost between points of homes and entrances of sites, measured as coverage measures them."""
     own = case.points.loc[points]
     if method == "buffer":
         return _straight_costs(own, targets, limit)
     walker = case.walker if method == "walk_min" else None
-    doors = case.doors[case.doors["place"].isin(points)]
-    found = case.district.network.pairs(doors, targets[targets["edge"] >= 0], profile=walker, limit=limit)
+    entrances = case.entrances[case.entrances["place"].isin(points)]
+    found = case.district.network.pairs(entrances, targets[targets["edge"] >= 0], profile=walker, limit=limit)
     rows = found.reset_index().set_axis(["point", "site", "cost"], axis=1)
     same = same_compound(case.district, own, targets).set_axis(["point", "site", "cost"], axis=1)
     if same.empty:
@@ -740,7 +743,20 @@ COLUMNS = (
 )
 
 
-def _explain(case: _Case, table: _Table, plan: Any) -> pd.DataFrame:
+class _Plan(Protocol):
+    """A row of what `solve` returns."""
+
+    Index: int
+    sites: Sequence[Hashable]
+    objective: float
+    bound: float
+    gap: float
+    proven: bool
+    mean: float
+    worst: float
+
+
+def _explain(case: _Case, table: _Table, plan: _Plan) -> pd.DataFrame:
     """Return the rows of one plan, one per site in the order of what each adds."""
     facts = case.cover.assign(homes=1.0)[[*_AMOUNTS, "community"]]
     units = table.units.reset_index(drop=True).join(facts, on="home")
@@ -818,7 +834,7 @@ def _in_order(chosen: list[Hashable], table: _Table) -> list[tuple[Hashable, set
     return steps
 
 
-def _reason(case: _Case, table: _Table, row: Mapping[str, Any], gained: pd.DataFrame, plan: Any) -> str:
+def _reason(case: _Case, table: _Table, row: Mapping[str, Any], gained: pd.DataFrame, plan: _Plan) -> str:
     """Say in one Chinese sentence what a site brings, and to whom."""
     rule = case.rule
     place = _place_text(case, row)
@@ -896,7 +912,7 @@ def _called(case: _Case, sites: Iterable[Hashable]) -> dict[Hashable, str]:
     return texts
 
 
-def _community_name(case: _Case, community: Any) -> str:
+def _community_name(case: _Case, community: Hashable) -> str:
     names = case.district.communities
     name = None if names is None else names["name"].get(community)
     return name if isinstance(name, str) else ""
@@ -921,7 +937,7 @@ def _whom_text(row: Mapping[str, Any]) -> str:
     return say(" {0:,.1f} 个小区（人口不详）", row["homes_gained"])
 
 
-def _travel_text(table: _Table, plan: Any, rule: Rule) -> str:
+def _travel_text(table: _Table, plan: _Plan, rule: Rule) -> str:
     """For the models about distance: what the whole plan gives."""
     if table.siting.model not in ("p_median", "p_center") or not np.isfinite(plan.mean):
         return ""

@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -18,6 +18,9 @@ from scipy.sparse import csr_array
 
 from ..access import TOLERANCE_MIN
 from ..core import TOLERANCE_M, SitingError, UnknownNameError
+
+if TYPE_CHECKING:
+    from scipy.optimize import OptimizeResult
 
 MODELS = ("mclp", "lscp", "p_median", "p_center")
 MODEL_LABELS = {
@@ -34,6 +37,8 @@ Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 Progress = Callable[[str], None]
+#: Works for at most so many seconds.
+Solver = Callable[[float], "OptimizeResult"]
 
 
 @dataclass(frozen=True)
@@ -119,6 +124,23 @@ class Siting:
             raise SitingError(f"既锁定又禁用：{'、'.join(both)}")
 
 
+class Sites(NamedTuple):
+    """
+    What is known of the sites besides what they cost to reach.
+
+    Attributes
+    ----------
+    ids
+        All sites, where some reach nobody and are therefore not in the table of costs.
+    metres
+        MultiIndex (site, site), one column in metres, either order; pairs farther apart than anything asks about may be
+        absent. Needed for `spacing_m` and `apart_m`.
+    """
+
+    ids: Sequence[Hashable] = ()
+    metres: pd.DataFrame | pd.Series | None = None
+
+
 class Watch:
     """Keeps an eye on a long solve: says how far it is, and remembers that somebody pressed Ctrl-C."""
 
@@ -126,7 +148,7 @@ class Watch:
         self.say = say or (lambda _: None)
         self.stopped = False
 
-    def run(self, solver: Callable[[float], Any], nodes: int | None) -> Any:
+    def run(self, solver: Solver, nodes: int | None) -> OptimizeResult | None:
         """
         Solve in ever longer slices of time until done; return the last whole slice's result, None where there is none.
 
@@ -147,8 +169,8 @@ class Watch:
             seconds *= SLICE_GROWTH
         return last
 
-    def _slice(self, solver: Callable[[float], Any], seconds: float) -> Any:
-        found: list[Any] = []
+    def _slice(self, solver: Solver, seconds: float) -> OptimizeResult | None:
+        found: list[OptimizeResult] = []
         thread = threading.Thread(target=lambda: found.append(solver(seconds)), daemon=True)
         try:
             thread.start()
@@ -213,32 +235,30 @@ def task_of(
     weights: pd.DataFrame | pd.Series | None,
     n: int | None,
     siting: Siting,
-    site_distances: pd.DataFrame | pd.Series | None,
-    candidates: Iterable[Hashable] | None,
+    known: Sites,
     watch: Watch,
 ) -> Task:
-    """Check what is asked, and put it into numbers; parameters as in `_siting.models.solve`."""
+    """Check what is asked, and put it into numbers; parameters as in `models.solve`."""
     table = tidy_costs(costs)
-    known = _weights(weights, siting)
-    candidates = list(candidates or ())
+    given = _weights(weights, siting)
     demands = pd.Index(
-        in_order([*table["demand"].unique(), *known.index])
+        in_order([*table["demand"].unique(), *given.index])
         if weights is not None
         else in_order(table["demand"].unique()),
         name="demand",
     )
-    weight = np.ones(len(demands)) if weights is None else known.reindex(demands).to_numpy(dtype=float)
+    weight = np.ones(len(demands)) if weights is None else given.reindex(demands).to_numpy(dtype=float)
     if (weight < 0).any() or np.isinf(weight).any():
         raise SitingError(f"权重必须是不小于 0 的数：{some(demands[(weight < 0) | np.isinf(weight)])}")
-    sites = pd.Index(in_order([*table["site"].unique(), *candidates, *siting.existing]), name="site")
-    _check_n(n, siting, sites, known_sites={*table["site"], *candidates})
+    sites = pd.Index(in_order([*table["site"].unique(), *known.ids, *siting.existing]), name="site")
+    _check_n(n, siting, sites, known_sites={*table["site"], *known.ids})
     within = np.ones(len(table), dtype=bool)
     if siting.limit is not None:
         within = (table["cost"] <= siting.limit + tolerance(costs)).to_numpy()
     row, col = demands.get_indexer(pd.Index(table["demand"])), sites.get_indexer(pd.Index(table["site"]))
     order = np.lexsort((col, row))
     order = order[within[order]]
-    conflicts, close = _neighbours(sites, siting, site_distances)
+    conflicts, close = _neighbours(sites, siting, known.metres)
     existing, locked, banned = (sites.isin(list(v)) for v in (siting.existing, siting.locked, siting.banned))
     return Task(
         demands=demands,
@@ -366,7 +386,7 @@ def _neighbours(
     if not (siting.spacing_m or siting.apart_m):
         return none, None
     if distances is None:
-        raise SitingError("要求间距 spacing_m 或 apart_m 时，要给候选点之间的距离 site_distances")
+        raise SitingError("要求间距 spacing_m 或 apart_m 时，要给候选点之间的距离 Sites.metres")
     table = tidy_costs(distances)
     a, b = sites.get_indexer(pd.Index(table["demand"])), sites.get_indexer(pd.Index(table["site"]))
     metres = table["cost"].to_numpy(dtype=float)

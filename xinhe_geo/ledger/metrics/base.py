@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import geopandas as gpd
 import pandas as pd
@@ -102,6 +102,7 @@ NAMED_AT_MOST = 8
 
 
 Measure = Mapping[str, Any]
+T = TypeVar("T")
 
 
 class Short(NamedTuple):
@@ -132,17 +133,17 @@ class Lacks(Exception):
     """Something a measure cannot do without; the message names it."""
 
 
-def once(district: District, key: Hashable, make: Callable[[], Any]) -> Any:
-    """Return a table derived from this district, made once."""
+def once(district: District, key: Hashable, make: Callable[[], T]) -> T:
+    """Return what is derived from this district, made once."""
     if ("ledger", key) not in district.memo:
         district.memo["ledger", key] = make()
-    return district.memo["ledger", key]
+    made: T = district.memo["ledger", key]
+    return made
 
 
 def rows_of(district: District, name: str) -> pd.DataFrame:
     """Return the rows of a table as they were read; the same frame for everybody."""
-    table: pd.DataFrame = once(district, ("table", name), lambda: district.rows[name])
-    return table
+    return once(district, ("table", name), lambda: district.rows[name])
 
 
 def listed(text: str) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -30,7 +31,7 @@ def _series(district: District, m: Measure) -> Found:
     to_fill = blank if m["aggregate"] == "sum" else [y for y in blank if y > last]
     goal = target if np.isfinite(target) else target_of(m)
     said = say("已填到 {0} 年{1}", last, _filled_text(own[(own["year"] == last).to_numpy()])) + (
-        say("，{0}", _path_text(district, m, value, last, since, until, goal)) if last < until else ""
+        say("，{0}", _path_text(district, m, _Stand(value, last, since, until), goal)) if last < until else ""
     )
     waits = say("台账填报表 {0} 的 {1} 年", m["series"], say("、").join(map(str, to_fill))) if to_fill else ""
     return Found(value, said, touched, short_of({**m, "low": goal, "high": goal}, value), waits=waits, target=target)
@@ -92,8 +93,18 @@ def _typed_target(district: District, m: Measure, year: int) -> float:
     return float(own["value"].iloc[0]) if len(own) else math.nan
 
 
-def _path_text(district: District, m: Measure, value: float, last: int, since: int, until: int, goal: float) -> str:
+class _Stand(NamedTuple):
+    """How far a yearly figure has come: its value, the last year filled in, and the years the target is about."""
+
+    value: float
+    last: int
+    since: int
+    until: int
+
+
+def _path_text(district: District, m: Measure, stand: _Stand, goal: float) -> str:
     """Say where a straight path to the target would be by now."""
+    value, last, since, until = stand
     if not np.isfinite(goal) or until < since:
         return say("{0} 年到期", until)
     base = 0.0

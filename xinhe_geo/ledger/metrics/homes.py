@@ -10,7 +10,17 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from ...access import COUNT, SHARE_TOLERANCE, TOLERANCE_MIN, decay_of, home_points, od_tables, sizes, within_capacity
+from ...access import (
+    COUNT,
+    SHARE_TOLERANCE,
+    TOLERANCE_MIN,
+    Need,
+    decay_of,
+    home_points,
+    od_tables,
+    sizes,
+    within_capacity,
+)
 from ...core import METHOD_LABELS, METHODS, TOLERANCE_M, Rule, say, word
 from ...district import District, column_name, kind_name, layer_name, walker_name
 from .base import (
@@ -133,19 +143,10 @@ def shared_out(district: District, m: Measure) -> pd.DataFrame:
     key = ("capacity", *(m[c] for c in ("kinds", "norm", "per", "decay", "field", "profile", "weight")))
 
     def make() -> pd.DataFrame:
-        return within_capacity(
-            district,
-            listed(m["kinds"]),
-            norm=float(m["norm"]),
-            per=float(m["per"]),
-            decay=str(m["decay"]),
-            field=str(m["field"]),
-            profile=m["profile"] or _first_profile(district),
-            weight=str(m["weight"] or "people"),
-        )
+        need = Need(float(m["norm"]), float(m["per"]), str(m["decay"]), str(m["field"]), str(m["weight"] or "people"))
+        return within_capacity(district, listed(m["kinds"]), need, profile=m["profile"] or _first_profile(district))
 
-    rows: pd.DataFrame = once(district, key, make)
-    return rows
+    return once(district, key, make)
 
 
 def _points_within(district: District, rule: Rule, method: str) -> pd.Series:
@@ -166,8 +167,7 @@ def _served(district: District, rules: Sequence[Rule], method: str = "") -> pd.S
             within &= _points_within(district, rule, method or rule.method).reindex(points.index).to_numpy(dtype=bool)
         return _share_of_points(district, within.astype(float))
 
-    served: pd.Series = once(district, ("served", tuple(rules), method), make)
-    return served
+    return once(district, ("served", tuple(rules), method), make)
 
 
 def _share_of_points(district: District, values: np.ndarray) -> pd.Series:
@@ -285,8 +285,7 @@ def _reached(district: District, kinds: Sequence[str], minutes: float, profile: 
         tables = od_tables(district, kinds, profile=profile)
         return pd.DataFrame({kind: table["minutes"] <= minutes + TOLERANCE_MIN for kind, table in tables.items()})
 
-    reached: pd.DataFrame = once(district, ("reached", tuple(kinds), minutes, profile), make)
-    return reached
+    return once(district, ("reached", tuple(kinds), minutes, profile), make)
 
 
 def _level(district: District, m: Measure) -> tuple[pd.Series, list[str], pd.DataFrame]:

@@ -3,7 +3,7 @@ How a promise is measured: metrics, few and general, each bound by its name in `
 
 A metric is given a district and one row of that table, and returns what it found (`Found`): the value, what it counted in
 words, the rows of which layers it touched, the gap and what would close it. What it cannot do without it names (`Lacks`).
-The metrics stand in `places`, `homes`, `shapes` and `figures`, what they share in `grounds`. Verdicts are none of their
+The metrics stand in `places`, `homes`, `shapes` and `figures`, what they share in `base`. Verdicts are none of their
 business: see `ledger`.
 """
 

@@ -15,16 +15,19 @@ import numpy as np
 import pandas as pd
 
 from ...access import SEVERITIES, rests_on
-from ...core import HTML_LANG, language, marked, say, speaking, title, web_file
+from ...core import language, marked, say, speaking, title, web_file
 from ...district import District, walker_name
-from ...ledger import has_own_plan, since_section
+from ...ledger import has_own_plan
 from ...maps import DEMONSTRATION_TEXT, PRESETS, promised_rules
 from ..analysis import sources_table
-from ..record import RECORD, cannot_write
+from ..files import cannot_write_into
+from ..record import RECORD
 from ..workbook import foot
+from .shell import heads, html_page, scrolled, warning
+from .since import since_section
 
-#: What the brief looks like; English words take more room.
-STYLES = {"zh": ("report/brief.css",), "en": ("report/brief.css", "report/brief-en.css")}
+#: English words take more room.
+ENGLISH_STYLE = "report/brief-en.css"
 
 
 def brief_page(
@@ -36,14 +39,13 @@ def brief_page(
 ) -> str:
     """Return `index.html`: headlines, maps, gaps, what it rests on. One file, nothing loaded."""
     e = html.escape
-    style = "".join(web_file(name) for name in STYLES[language()])
-    mark = f'<p class="demo">{e(say(DEMONSTRATION_TEXT))}</p>' if district.is_demonstration else ""
+    style = web_file(ENGLISH_STYLE) if language() == "en" else ""
+    mark = warning(say(DEMONSTRATION_TEXT)) if district.is_demonstration else ""
     lists = say("　社区名录：{0} 年", district.list_year) if district.communities is not None else ""
     borrowed = ""
     if district.files.at["rules", "from"] != "本目录":
         borrowed = f'<p class="line">{say("规则表用的是随程序的默认口径，不是本街道自己的规划承诺")}</p>'
-    if district.manifest.get("survey_note"):
-        borrowed += f'<p class="demo">{e(str(district.manifest["survey_note"]))}</p>'
+    borrowed += warning(str(district.manifest.get("survey_note") or ""))
     links = {"meeting.html": say("会议活地图：拖动设施看谁受益")} if has_meeting else {}
     if has_own_plan(district):
         links |= {"ledger.html": say("规划目标落实核对表"), "communities.html": say("一社区一页")}
@@ -55,17 +57,7 @@ def brief_page(
         "口径：{0}　数据年份：{1}{2}　坐标系：{3}", say(PRESETS[results["preset"]]), district.year, lists, district.crs
     )
     heading = say("{0} 公共服务设施覆盖简报", district.name)
-    return marked(f"""<!DOCTYPE html>
-<html lang="{HTML_LANG[language()]}">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; img-src data:">
-<title>{e(heading)}</title>
-<style>{style}</style>
-</head>
-<body>
-<header>
+    body = f"""<header>
 <h1>{e(heading)}</h1>
 <p class="line">{e(said)}</p>
 {borrowed}
@@ -80,10 +72,8 @@ def brief_page(
 {_other_table(results)}
 {_rests_on(district, results)}
 </main>
-<footer><p>{e(foot(district))}</p></footer>
-</body>
-</html>
-""")
+<footer><p>{e(foot(district))}</p></footer>"""
+    return marked(html_page(heading, style, body))
 
 
 def _cards(district: District, results: Mapping[str, Any]) -> str:
@@ -173,11 +163,8 @@ def _gap_section(district: District, results: Mapping[str, Any]) -> str:
         len(top),
         book,
     )
-    return (
-        f'<section><h2>{say("谁还够不着，为什么")}</h2><p class="small">{said}</p>'
-        f'<div class="scroll"><table><thead><tr><th>{title("小区")}</th><th>{say("最大的缺口")}</th><th class="n">{say("不可达人口")}</th>'
-        f"<th>{say('原因')}</th><th>{say('还缺')}</th></tr></thead><tbody>{body}</tbody></table></div></section>"
-    )
+    head = heads([title("小区"), say("最大的缺口"), say("不可达人口"), say("原因"), say("还缺")], (2,))
+    return f'<section><h2>{say("谁还够不着，为什么")}</h2><p class="small">{said}</p>{scrolled(head, body)}</section>'
 
 
 def _name(name: object, key: object) -> str:
@@ -197,11 +184,10 @@ def _other_table(results: Mapping[str, Any]) -> str:
         f"<td>{e(row['standard_text'])}</td><td>{e(row['mark'])}</td></tr>"
         for _, row in lead.loc[results["order"]].iterrows()
     )
-    heads = "".join(f"<th>{title(name)}</th>" for name in ("指标", "结果", "换算法", "依据", "标记"))
+    head = heads([title(name) for name in ("指标", "结果", "换算法", "依据", "标记")])
     return (
         f"<section><h2>{say('全部指标')}</h2><details><summary>{say('展开 {0} 项', len(lead))}</summary>"
-        f'<div class="scroll"><table><thead><tr>{heads}</tr></thead>'
-        f"<tbody>{rows}</tbody></table></div></details></section>"
+        f"{scrolled(head, rows)}</details></section>"
     )
 
 
@@ -222,10 +208,8 @@ def _rests_on(district: District, results: Mapping[str, Any]) -> str:
         f"<td>{e(str(r['来源']))}</td><td>{e(str(r['许可']))}</td><td>{e(r['日期'])}</td></tr>"
         for _, r in table.iterrows()
     )
-    heads = "".join(
-        f'<th class="n">{title(name)}</th>' if name in ("要素数", "其中示意或合成") else f"<th>{title(name)}</th>"
-        for name in ("图层", "要素数", "其中示意或合成", "依据类型", "来源", "许可", "日期")
-    )
+    columns = ("图层", "要素数", "其中示意或合成", "依据类型", "来源", "许可", "日期")
+    head = heads([title(name) for name in columns], (1, 2))
     names = [district.rule(r) for r in results["order"]]
     walkers = say("；").join(
         f"{walker_name(district, p)} {p.speed_m_s:g} m/s"
@@ -238,8 +222,7 @@ def _rests_on(district: District, results: Mapping[str, Any]) -> str:
         f"<li>{say('三种算法量的是同一对门之间的距离，直线不会比步行长；“数据不足”不是 0。')}</li>"
         f"<li>{say('{0}。', e(rests_on(district)))}</li></ul>"
         f"{_findings(results['audit'])}"
-        f'<div class="scroll"><table><thead><tr>{heads}</tr></thead>'
-        f"<tbody>{rows}</tbody></table></div>"
+        f"{scrolled(head, rows)}"
         f'<p class="small">{found}</p></section>'
     )
 
@@ -254,11 +237,8 @@ def _findings(table: pd.DataFrame) -> str:
     )
     if not rows:
         return ""
-    head = (
-        f"<th>{title('轻重')}</th><th>{title('方面')}</th><th>{say('数据核查发现')}</th>"
-        f'<th class="n">{title("涉及人口")}</th><th>{title("怎么办")}</th>'
-    )
-    return f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div><p></p>'
+    names = [title("轻重"), title("方面"), say("数据核查发现"), title("涉及人口"), title("怎么办")]
+    return f"{scrolled(heads(names, (3,)), rows)}<p></p>"
 
 
 # --- pages beside the brief ------------------------------------------------------------------------------------------
@@ -312,4 +292,4 @@ def link_pages(folder: Path) -> None:
             fresh.write_bytes(text.encode("utf-8"))
             os.replace(fresh, path)
     except OSError as error:
-        raise cannot_write(error, folder) from error
+        raise cannot_write_into(folder, error) from error

@@ -8,14 +8,13 @@ import os
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Protocol
 
 import geopandas as gpd
 import numpy as np
 import pandas as pd
 import shapely
 
-from ...core import web_file
 from ...maps import DEMONSTRATION_TEXT
 from ..districts import (
     DENOMINATORS,
@@ -29,6 +28,7 @@ from ..districts import (
 )
 from ..gis import write_layers
 from ..workbook import write_workbook
+from .shell import heads, html_page, scrolled, warning
 
 COMPARISON = ("index.html", "tables/comparison.xlsx", "gis/comparison.gpkg")
 #: Rows of one sheet: Excel holds 1,048,576 and would lose the rest without a word.
@@ -67,7 +67,7 @@ def write_side_by_side(
     Parameters
     ----------
     districts, values
-        Of `_batch.many.side_by_side`.
+        Of `side_by_side`.
     status
         Index key; `name`, `code`, `status` (done / failed / not_run), `problem`.
     page
@@ -247,13 +247,15 @@ def _page(
 ) -> str:
     e = html.escape
     demo, n = int(districts["demonstration"].sum()), len(districts)
-    mark = f'<p class="demo">{n} 个街道中 {demo} 个是{e(DEMONSTRATION_TEXT)}：列出而不排名</p>' if demo else ""
+    mark = warning(f"{n} 个街道中 {demo} 个是{DEMONSTRATION_TEXT}：列出而不排名" if demo else "")
     unsurveyed = int((districts["survey_note"] != "").sum())
     if unsurveyed:
-        mark += f'<p class="demo">{unsurveyed} 个街道的设施没有实地调查（来自 OpenStreetMap）：低值可能只是图上没有画，先核对再比较</p>'
+        mark += warning(
+            f"{unsurveyed} 个街道的设施没有实地调查（来自 OpenStreetMap）：低值可能只是图上没有画，先核对再比较"
+        )
     twice = sorted({str(c) for c in status["code"][status["code"].duplicated() & (status["code"] != "")]})
     if twice:
-        mark += f'<p class="demo">{len(twice)} 个代码出现不止一次：{e("、".join(twice[:8]))}。同一个街道给了两次，或代码写错</p>'
+        mark += warning(f"{len(twice)} 个代码出现不止一次：{'、'.join(twice[:8])}。同一个街道给了两次，或代码写错")
     bad = int((status["status"] != "done").sum())
     failed = f"，{bad} 个没有完成（见“各街道”）" if bad else ""
     known = table[table["known"] > 0]
@@ -261,19 +263,10 @@ def _page(
     sections = "".join(_indicator(districts, values, rule, known.loc[rule], shapes) for rule in known.index)
     lacking = "、".join(e(label) for label in table.loc[table["known"] == 0, "label"])
     missing = f'<p class="small">所有街道都数据不足的 {len(table) - len(known)} 项：{lacking}</p>' if lacking else ""
-    return f"""<!DOCTYPE html>
-<html lang="zh-CN">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; img-src data:">
-<title>{len(status)} 个街道的比较</title>
-<style>{web_file("report/brief.css")}{_STYLE}</style>
-</head>
-<body>
-{shapes.definitions()}
+    heading = f"{len(status)} 个街道的比较"
+    body = f"""{shapes.definitions()}
 <header>
-<h1>{len(status)} 个街道的比较</h1>
+<h1>{heading}</h1>
 <p class="line">{n} 个完成{failed}　数据年份：{_years(districts)}　指标 {len(known)} 项</p>
 {mark}
 <nav><a href="tables/comparison.xlsx">全部表格</a>　<a href="gis/comparison.gpkg">GIS 数据</a>　<a href="status.csv">完成情况</a></nav>
@@ -287,10 +280,8 @@ def _page(
 {sections}</section>
 <section><h2>各街道</h2>{_district_rows(districts, status, page)}</section>
 </main>
-<footer><p>{e(_note(districts))}。各街道的数据来源和许可见各自的简报。</p></footer>
-</body>
-</html>
-"""
+<footer><p>{e(_note(districts))}。各街道的数据来源和许可见各自的简报。</p></footer>"""
+    return html_page(heading, _STYLE, body, lang="zh")
 
 
 def _years(districts: gpd.GeoDataFrame) -> str:
@@ -314,12 +305,21 @@ def _overview(known: pd.DataFrame) -> str:
         f'<td class="n">{_percent(row.median)}</td><td class="n">{_percent(row.pooled)}</td><td class="n">{row.outliers or ""}</td></tr>'
         for rule, row in zip(known.index, known.itertuples(), strict=True)
     )
-    head = '<th>指标</th><th>要求</th><th class="n">有名次</th><th class="n">不排名</th><th class="n">数据不足</th><th>最低—四分位—最高</th>'
-    head += '<th class="n">中位</th><th class="n">合计</th><th class="n">离群</th>'
-    return f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>'
+    names = ("指标", "要求", "有名次", "不排名", "数据不足", "最低—四分位—最高", "中位", "合计", "离群")
+    return scrolled(heads(names, (2, 3, 4, 6, 7, 8)), rows)
 
 
-def _box(row: Any) -> str:
+class _Spread(Protocol):
+    """A row of `spread`, as `itertuples` gives it."""
+
+    low: float
+    q1: float
+    median: float
+    q3: float
+    high: float
+
+
+def _box(row: _Spread) -> str:
     """Return lowest, quartiles and highest on a line from 0 to 100 %."""
     if row.median != row.median:
         return "—"
@@ -422,13 +422,34 @@ def _rank_table(part: pd.DataFrame, page: str) -> str:
         cut = pd.concat([part.iloc[: ROWS // 2], part.iloc[last - ROWS // 2 : last]])
         note = f'<p class="small">列出前后各 {ROWS // 2} 个；全部 {len(part)} 个见工作簿“排名”表。</p>'
     rows = "".join(_rank_row(row, rank, page) for row, rank in zip(cut.itertuples(), without_rank(cut), strict=True))
-    head = '<th class="n">名次</th><th>街道</th><th>结果</th><th class="n">其中可达 / 分母</th><th class="n">直线｜路网｜步行</th>'
-    head += '<th class="n">界内设施</th><th class="n">依赖界外</th><th>说明</th>'
-    body = f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>{note}'
+    names = ("名次", "街道", "结果", "其中可达 / 分母", "直线｜路网｜步行", "界内设施", "依赖界外", "说明")
+    body = scrolled(heads(names, (0, 3, 4, 5, 6)), rows) + note
     return body if len(part) <= 30 else f"<details><summary>排名表（{len(part)} 个街道）</summary>{body}</details>"
 
 
-def _rank_row(row: Any, rank: str, page: str) -> str:
+class _Ranked(Protocol):
+    """A row of `ranking`, as `itertuples` gives it."""
+
+    key: str
+    name: str
+    code: str
+    rank: float
+    value: float
+    share_buffer: float
+    share_network_m: float
+    share_walk_min: float
+    largest_home: float
+    small: bool
+    no_rank: str
+    outlier: str
+    headline: str
+    served: float
+    size: float
+    facilities: int
+    outside_share: float
+
+
+def _rank_row(row: _Ranked, rank: str, page: str) -> str:
     e, known = html.escape, row.value == row.value
     link = f'<a href="districts/{e(_url(row.key))}/{page}">{e(str(row.name))}</a> <span class="small">{e(str(row.code))}</span>'
     number = rank if row.rank == row.rank else "—"
@@ -471,15 +492,16 @@ def _district_rows(districts: gpd.GeoDataFrame, status: pd.DataFrame, page: str)
             f'<tr><td>{link}{demo}</td><td>{e(d["code"])}</td><td class="n">{d["year"]}</td><td class="n">{_count(d["people"])}</td>'
             f'<td class="n">{d["homes"]:,}</td><td class="n">{d["facilities"]:,}</td><td class="n">{d["area_km2"]:,.1f}</td><td>{e(d["rests_on"])}</td></tr>'
         )
-    head = '<th>街道</th><th>代码</th><th class="n">年份</th><th class="n">常住人口</th><th class="n">小区</th><th class="n">界内设施</th>'
-    head += '<th class="n">平方公里</th><th>数据依据</th>'
+    names = ("街道", "代码", "年份", "常住人口", "小区", "界内设施", "平方公里", "数据依据")
     more = f'<p class="small">另有 {len(order) - 2 * ROWS} 个，见工作簿“街道”表。</p>' if len(order) > 2 * ROWS else ""
-    return (
-        f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table></div>{more}'
-    )
+    return scrolled(heads(names, (2, 3, 4, 5, 6)), "".join(rows)) + more
 
 
 # --- the map ---------------------------------------------------------------------------------------------------------
+
+
+#: What moves coordinates (x, y) to their place on the map.
+_Put = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
 
 
 class _Shapes:
@@ -497,7 +519,7 @@ class _Shapes:
         if len(drawn):
             self._lay_out([shapely.from_wkb(shapely.to_wkb(g)) for g in drawn.geometry])
 
-    def _lay_out(self, shapes: Sequence[Any]) -> None:
+    def _lay_out(self, shapes: Sequence[shapely.Geometry]) -> None:
         width, height = _MAP
         bounds = np.array([shape.bounds for shape in shapes])
         middle = (bounds[:, 1].min() + bounds[:, 3].max()) / 2
@@ -518,7 +540,7 @@ class _Shapes:
             np.array(self.places), np.sqrt((bounds[:, 2] - bounds[:, 0]) * (bounds[:, 3] - bounds[:, 1])) * scale
         )
 
-    def _side_by_side(self, shapes: Sequence[Any], bounds: np.ndarray) -> None:
+    def _side_by_side(self, shapes: Sequence[shapely.Geometry], bounds: np.ndarray) -> None:
         columns = math.ceil(math.sqrt(len(shapes) * _MAP[0] / _MAP[1]))
         rows = math.ceil(len(shapes) / columns)
         wide, high = _MAP[0] / columns, _MAP[1] / rows
@@ -527,16 +549,17 @@ class _Shapes:
             float(((bounds[:, 2] - bounds[:, 0]) * flat).max() / (wide - 16)),
             float((bounds[:, 3] - bounds[:, 1]).max() / (high - 34)),
         )
-        for i, shape in enumerate(shapes):
-            x, y = (bounds[i, 0] + bounds[i, 2]) / 2, (bounds[i, 1] + bounds[i, 3]) / 2
-            at = (wide * (i % columns + 0.5), high * (i // columns + 0.5) - 8)
-            self._add(
-                shape,
-                lambda a, b, x=x, y=y, at=at, f=float(flat[i]): (at[0] + (a - x) * f / size, at[1] - (b - y) / size),
-            )
-            self.places[-1] = (at[0], high * (i // columns + 1) - 8)
 
-    def _add(self, shape: Any, put: Any) -> None:
+        def into(i: int) -> _Put:
+            x, y = (bounds[i, 0] + bounds[i, 2]) / 2, (bounds[i, 1] + bounds[i, 3]) / 2
+            left, top, f = wide * (i % columns + 0.5), high * (i // columns + 0.5) - 8, float(flat[i])
+            return lambda a, b: (left + (a - x) * f / size, top - (b - y) / size)
+
+        for i, shape in enumerate(shapes):
+            self._add(shape, into(i))
+            self.places[-1] = (wide * (i % columns + 0.5), high * (i // columns + 1) - 8)
+
+    def _add(self, shape: shapely.Geometry, put: _Put) -> None:
         moved = shapely.transform(shape, lambda xy: np.column_stack(put(xy[:, 0], xy[:, 1])))
         moved = moved.simplify(0.3)
         rings = [r for p in shapely.get_parts(moved) for r in (p.exterior, *p.interiors)]

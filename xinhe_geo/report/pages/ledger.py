@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ...core import HTML_LANG, language, listed_words, marked, parted, say, speaking, web_file, word
+from ...core import listed_words, marked, parted, say, speaking, word
 from ...district import District
 from ...ledger import (
     COLOURS,
@@ -25,11 +25,12 @@ from ...ledger import (
     measure_rows,
     number_text,
     quoted,
-    since_section,
     spoken,
     trend,
     verdicts,
 )
+from .shell import SCRIPT_AND_PICTURES, heads, html_page, scrolled, warning
+from .since import since_section
 
 # --- the page --------------------------------------------------------------------------------------------------------
 
@@ -136,7 +137,7 @@ def ledger_page(
     maps
         Per rule, the address of its map, relative to the page; under "" that of the map of all rows (`maps.evidence`).
     since
-        What changed since an earlier run (`_ledger.since.changes`); shown first.
+        What changed since an earlier run (`ledger.changes`); shown first.
     """
     with speaking(spoken(table)):
         return marked(_ledger_page(district, canonical(table), maps, since))
@@ -146,33 +147,21 @@ def _ledger_page(
     district: District, table: pd.DataFrame, maps: Mapping[str, str] | None, since: pd.DataFrame | None
 ) -> str:
     e = html.escape
-    style = web_file("report/brief.css")
     together, here = verdicts(table), _lacking(district, table)
     promises = "".join(
         _promise(district, code, table.loc[[code]], verdict, maps or {}, here.get(str(code), {}))
         for code, verdict in together.items()
     )
-    policy = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:"
-    warned = district.is_demonstration or not has_own_plan(district)
-    mark = f'<p class="demo">{e(foot(district))}</p>' if warned else ""
+    mark = warning(foot(district)) if district.is_demonstration or not has_own_plan(district) else ""
     counts = together.value_counts()
     chips = " ".join(
         f'<button type="button" class="verdict" value="{e(v)}" style="background:{COLOURS[v]}">{e(say(v))} {counts[v]}</button>'
         for v in VERDICTS
         if v in counts.index
     )
-    return f"""<!DOCTYPE html>
-<html lang="{HTML_LANG[language()]}">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="{policy}">
-<title>{e(district.name)} {say("规划目标落实核对表")}</title>
-<style>{style}{_PAGE_STYLE}</style>
-</head>
-<body>
-<header>
-<h1>{e(district.name)} {say("规划目标落实核对表")}</h1>
+    heading = f"{district.name} {say('规划目标落实核对表')}"
+    body = f"""<header>
+<h1>{e(heading)}</h1>
 <p class="line">{say("{0} 条承诺　数据年份：{1}　社区名录：{2} 年", len(together), district.year, district.list_year)}</p>
 {mark}
 <p>{chips}</p>
@@ -185,10 +174,8 @@ def _ledger_page(
 {_left_out_section(district)}
 </main>
 <footer><p>{e(foot(district))}</p></footer>
-<script>{_PAGE_SCRIPT}</script>
-</body>
-</html>
-"""
+<script>{_PAGE_SCRIPT}</script>"""
+    return html_page(heading, _PAGE_STYLE, body, policy=SCRIPT_AND_PICTURES)
 
 
 def _chip(verdict: str) -> str:
@@ -378,11 +365,8 @@ def _beyond_section(district: District, maps: Mapping[str, str]) -> str:
         f'<td>{e(r["how"])}<p class="small">{e(r["standard"])}</p><details><summary>{say("凭什么")}</summary>{_facts(_made_from(r))}</details></td></tr>'
         for key, r in table.iterrows()
     )
-    head = f"<th>{say('指标')}</th><th>{say('现状')}</th><th>{say('差距')}</th><th>{say('怎么量，出处')}</th>"
-    return (
-        f'<section id="beyond"><h2>{say("规划之外的标准")}</h2><div class="scroll"><table><thead><tr>{head}</tr></thead>'
-        f"<tbody>{rows}</tbody></table></div></section>"
-    )
+    head = heads([say("指标"), say("现状"), say("差距"), say("怎么量，出处")])
+    return f'<section id="beyond"><h2>{say("规划之外的标准")}</h2>{scrolled(head, rows)}</section>'
 
 
 def _said(row: pd.Series, *, bare: bool = False) -> str:
@@ -410,8 +394,5 @@ def _left_out_section(district: District) -> str:
         f"<tr><td>{e(str(r.Index))}</td><td lang='zh'>{e(quoted(r.quote))}</td><td>{e(parted(r.section))}</td><td>{e(r.note)}</td></tr>"
         for r in table.itertuples()
     )
-    head = f"<th>{say('编号')}</th><th>{say('原文')}</th><th>{say('章节')}</th><th>{say('没有逐条核的原因')}</th>"
-    return (
-        f"<section><h2>{say('原文还有、这里没有逐条核的 {0} 处', len(table))}</h2>"
-        f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div></section>'
-    )
+    head = heads([say("编号"), say("原文"), say("章节"), say("没有逐条核的原因")])
+    return f"<section><h2>{say('原文还有、这里没有逐条核的 {0} 处', len(table))}</h2>{scrolled(head, rows)}</section>"

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import html
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple, Protocol
 
 import geopandas as gpd
 import numpy as np
@@ -27,12 +27,13 @@ from ...district import District, Scenario, scenarios, steps
 from ...ledger import ledger
 from ...maps import DEMONSTRATION_TEXT
 from ...siting import BASE_LABELS, provision
+from ..analysis import Progress
+from ..files import cannot_write, write_bytes
 from ..tables import csv_text, marked_rows
 from ..workbook import foot, write_sheet
 from .brief import link_pages
-from .shell import cannot_write, page_text, table_html, titled, write_bytes
+from .shell import page_text, table_html, titled
 
-Progress = Callable[[str], None]
 #: How many rules get a map of their own in a comparison.
 MAPS_AT_MOST = 6
 #: Smaller changes of a share are rounding.
@@ -57,7 +58,14 @@ _EFFECT_NAMES = {
 }
 
 
-def state_of(district: District, name: str | None, *, year: int | None = None) -> tuple[District, str]:
+class State(NamedTuple):
+    """A state of a district, and what it is called."""
+
+    district: District
+    label: str
+
+
+def state_of(district: District, name: str | None, *, year: int | None = None) -> State:
     """
     Return a state of a district and what it is called.
 
@@ -75,11 +83,11 @@ def state_of(district: District, name: str | None, *, year: int | None = None) -
     """
     if name is None:
         state = district if year is None else district.at(year, planned=district.with_planned)
-        return state, f"现状（{state.year} 年）"
+        return State(state, f"现状（{state.year} 年）")
     plan: Scenario = Scenario.read(name) if name.endswith(".toml") else district.scenario(name)
     base = district if year is None or plan.year is not None else district.at(year, planned=district.with_planned)
     after = plan.on(base)
-    return after, f"{plan.label or plan.name}（{after.year} 年）"
+    return State(after, f"{plan.label or plan.name}（{after.year} 年）")
 
 
 def verdict_changes(before: District, after: District) -> pd.DataFrame:
@@ -107,7 +115,16 @@ def verdict_changes(before: District, after: District) -> pd.DataFrame:
     return table
 
 
-def _reached(row: Any) -> str:
+class _Target(Protocol):
+    """A target of the plan with its number in two states, as `itertuples` gives it."""
+
+    operator: str
+    target: float
+    value: float
+    value_after: float
+
+
+def _reached(row: _Target) -> str:
     """Say whether the number crosses the target: only for targets that are a floor or a ceiling."""
     if row.operator not in (">=", "<=") or not np.isfinite(row.target):
         return ""
@@ -235,7 +252,7 @@ def workbook(path: Path, district: District, sheets: Mapping[str, tuple[pd.DataF
                 write_sheet(book, name[:31], table if len(table) else pd.DataFrame({"说明": ["没有变化"]}), unit, note)
         os.replace(fresh, path)
     except OSError as error:
-        raise cannot_write(path, error) from error
+        raise cannot_write(path.name, error) from error
 
 
 _EPOCH = pd.Timestamp(2000, 1, 1).to_pydatetime()
@@ -334,11 +351,10 @@ def provision_sheet(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def write_comparison(
-    before: District,
-    after: District,
+    before: State,
+    after: State,
     to: str | Path,
     *,
-    names: tuple[str, str],
     rules: str = "plan",
     back: str | None = None,
     progress: Progress | None = None,
@@ -348,8 +364,8 @@ def write_comparison(
 
     Parameters
     ----------
-    names
-        What the two states are called.
+    before, after
+        Two states (`state_of`).
     rules
         A set of rules.
     back
@@ -365,25 +381,27 @@ def write_comparison(
     EnvironmentProblem
         A file cannot be written.
     """
-    refuse_uncleared(before.manifest, "写出方案比较")
+    old, new, names = before.district, after.district, (before.label, after.label)
+    refuse_uncleared(old.manifest, "写出方案比较")
     say = progress or (lambda _: None)
     folder = Path(to)
     say("计算两边的覆盖、人数和目标")
-    sheets = comparison(before, after, rules=rules)
-    table = effects(before, after, rules=rules)
+    sheets = comparison(old, new, rules=rules)
+    table = effects(old, new, rules=rules)
     moved = table[["people_gain", "people_lose", "people_new_served"]].sum(axis=1)
     chosen = list(moved[moved > 0.5].sort_values(ascending=False, kind="stable").index[:MAPS_AT_MOST])
     links = []
     for rule in chosen:
         say(f"画地图：{table.loc[rule, 'label']}")
         files = f"maps/difference-{rule}.html", f"maps/swipe-{rule}.html"
-        _save(maps.difference(before, after, rule), folder / files[0])
-        _save(maps.swipe(before, after, rule, sides=names), folder / files[1])
+        (folder / "maps").mkdir(parents=True, exist_ok=True)
+        maps.difference(maps.Comparison(old, new), rule).save(folder / files[0])
+        maps.swipe(maps.Comparison(old, new), rule, sides=names).save(folder / files[1])
         links += [
             (files[0], f"{table.loc[rule, 'label']}：差异图"),
             (files[1], f"{table.loc[rule, 'label']}：左右对比"),
         ]
-    workbook(folder / "方案比较.xlsx", before, sheets)
+    workbook(folder / "方案比较.xlsx", old, sheets)
     title = f"{names[0]} 与 {names[1]}"
     body = "".join(
         _section(name, _few_names(data), unit) for name, (data, unit) in sheets.items() if name != "小区变化"
@@ -393,14 +411,9 @@ def write_comparison(
     nav = '<a href="方案比较.xlsx">表格（含每个小区）</a>' + (
         "" if back is None else f'　<a href="{html.escape(back)}">全部方案</a>'
     )
-    page = page_text(before, title, nav, listed + body)
+    page = page_text(old, title, nav, listed + body)
     write_bytes(folder / "compare.html", page.encode("utf-8"))
     return sheets["一页表"][0]
-
-
-def _save(house: Any, path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    house.save(str(path))
 
 
 def write_plans(
@@ -437,7 +450,7 @@ def write_plans(
         needs = provision(district, plan) if _builds(plan) else None
         detail = f"{COMPARED}/{name}/compare.html"
         found = detail if (Path(to) / detail).is_file() else None
-        parts.append(_plan_section(district, name, plan, before, after, table, needs, found))
+        parts.append(_plan_section(district, _Counted(str(name), plan, before, after, table, needs), found))
         best = table.iloc[0]
         rows.append(
             (
@@ -488,14 +501,13 @@ def write_comparisons(
     say = progress or (lambda _: None)
     names = [str(name) for name in scenarios(district).index]
     for number, name in enumerate(names, start=1):
-        after, label = state_of(district, name)
-        before, now = state_of(district, None, year=after.year)
-        head = f"方案 {number}/{len(names)} {label}："
+        after = state_of(district, name)
+        before = state_of(district, None, year=after.district.year)
+        head = f"方案 {number}/{len(names)} {after.label}："
         write_comparison(
             before,
             after,
             Path(to) / COMPARED / name,
-            names=(now, label),
             rules=rules,
             back="../../plans.html",
             progress=partial(_said, say, head),
@@ -513,18 +525,21 @@ def _builds(plan: Scenario) -> bool:
     return any(edit.do == "build_homes" for edit in plan.edits)
 
 
-def _plan_section(
-    district: District,
-    name: str,
-    plan: Scenario,
-    before: District,
-    after: District,
-    table: pd.DataFrame,
-    needs: pd.DataFrame | None,
-    detail: str | None,
-) -> str:
-    """Return one plan: what it does and assumes, whom it serves, what it must provide."""
+class _Counted(NamedTuple):
+    """A plan of the folder and what was counted of it."""
+
+    name: str
+    plan: Scenario
+    before: District  # the same year without it
+    after: District
+    table: pd.DataFrame  # of `effects`, who gains most first
+    needs: pd.DataFrame | None  # of `provision`, where it builds homes
+
+
+def _plan_section(district: District, counted: _Counted, detail: str | None) -> str:
+    """Return one plan: what it does and assumes, whom it serves, what it must provide; `detail` is where its comparison lies."""
     e = html.escape
+    name, plan, before, after, table, needs = counted
     done = steps(plan, district)
     items = "".join(
         f"<li>{e(row.text)}"

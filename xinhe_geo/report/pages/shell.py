@@ -1,19 +1,75 @@
-"""What every page of the report shares: its frame, its tables, and how it is written."""
+"""What every page of the report shares: its frame, its tables, and what stands on a page of a demonstration."""
 
 from __future__ import annotations
 
 import html
-import os
-from collections.abc import Mapping
-from pathlib import Path
-from typing import Any
+from collections.abc import Collection, Mapping, Sequence
+from typing import SupportsFloat
 
 import pandas as pd
 
-from ...core import EnvironmentProblem, os_words, web_file
+from ...core import HTML_LANG, language, web_file
 from ...district import District
 from ...maps import DEMONSTRATION_TEXT
 from ..workbook import foot
+
+#: What a page may load: nothing but what stands in it.
+PICTURES = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
+SCRIPT = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
+SCRIPT_AND_PICTURES = f"{SCRIPT}; img-src data:"
+#: The look that every page begins with.
+STYLE = "report/brief.css"
+
+
+def html_page(title: str, style: str, body: str, *, lang: str | None = None, policy: str = PICTURES) -> str:
+    """
+    Return a whole page in one file that loads nothing.
+
+    Parameters
+    ----------
+    title
+        Plain text; the other parts are markup.
+    style
+        What its rules add to those of every page.
+    lang
+        "zh" or "en"; by default the language that is spoken.
+    policy
+        `PICTURES`, `SCRIPT` or `SCRIPT_AND_PICTURES`.
+    """
+    return f"""<!DOCTYPE html>
+<html lang="{HTML_LANG[lang or language()]}">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="Content-Security-Policy" content="{policy}">
+<title>{html.escape(title)}</title>
+<style>{web_file(STYLE)}{style}</style>
+</head>
+<body>
+{body}
+</body>
+</html>
+"""
+
+
+def warning(text: str) -> str:
+    """Return a line that is seen before all else; nothing where there is nothing to say."""
+    return f'<p class="demo">{html.escape(text)}</p>' if text else ""
+
+
+def heads(names: Sequence[str], numbers: Collection[int] = ()) -> str:
+    """Return the heads of columns (markup); those whose places are in `numbers` are set right."""
+    return "".join(f"<th{NUMBER if i in numbers else ''}>{name}</th>" for i, name in enumerate(names))
+
+
+#: What sets the cells of a column of numbers right.
+NUMBER = ' class="n"'
+
+
+def scrolled(head: str, rows: str, kind: str = "") -> str:
+    """Return a table that is pushed sideways where it is wider than the screen; `kind` is its class in the style."""
+    own = f' class="{kind}"' if kind else ""
+    return f'<div class="scroll"><table{own}><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>'
 
 
 def titled(table: pd.DataFrame, names: Mapping[str, str]) -> pd.DataFrame:
@@ -22,42 +78,26 @@ def titled(table: pd.DataFrame, names: Mapping[str, str]) -> pd.DataFrame:
     return table[kept].rename(columns=dict(names)).reset_index(drop=True)
 
 
-def cannot_write(path: Path, error: OSError) -> EnvironmentProblem:
-    """Return the error of a file that cannot be written, with what to do."""
-    return EnvironmentProblem(f"写 {path.name} 时出错：{os_words(error)}。若它正被 Excel 或浏览器打开，请关闭后重试")
-
-
-def write_bytes(path: Path, content: bytes) -> None:
-    """Write a file beside its place first, then put it there."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        fresh = path.with_name(f".{path.name}")
-        fresh.write_bytes(content)
-        os.replace(fresh, path)
-    except OSError as error:
-        raise cannot_write(path, error) from error
-
-
 def table_html(table: pd.DataFrame) -> str:
     """Return a table as HTML; numbers in the form their column's name asks for."""
-    head = "".join(f"<th{_right(table[c])}>{html.escape(str(c))}</th>" for c in table.columns)
+    names = [str(c) for c in table.columns]
+    right = [i for i, c in enumerate(table.columns) if pd.api.types.is_numeric_dtype(table[c].dtype)]
     rows = "".join(
         "<tr>"
-        + "".join(f"<td{_right(table[c])}>{_cell(str(c), v)}</td>" for c, v in zip(table.columns, row, strict=True))
+        + "".join(
+            f"<td{NUMBER if i in right else ''}>{_cell(name, value)}</td>"
+            for i, (name, value) in enumerate(zip(names, row, strict=True))
+        )
         + "</tr>"
         for row in table.itertuples(index=False, name=None)
     )
-    return f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>'
+    return scrolled(heads([html.escape(name) for name in names], right), rows)
 
 
-def _right(values: pd.Series) -> str:
-    return ' class="n"' if pd.api.types.is_numeric_dtype(values.dtype) else ""
-
-
-def _cell(column: str, value: Any) -> str:
+def _cell(column: str, value: object) -> str:
     if isinstance(value, str):
         return html.escape(value)
-    if value is None or pd.isna(value):
+    if not isinstance(value, SupportsFloat) or pd.isna(value):
         return "—"
     number = float(value)
     if column in ("之前", "之后") and 0 <= number <= 1:
@@ -80,23 +120,9 @@ _WIDE = "main th,main th.n,main td{white-space:normal} main th{min-width:3.5em} 
 
 
 def page_text(district: District, title: str, nav: str, body: str) -> str:
-    """Return a page in the style of the brief; it loads nothing."""
-    e = html.escape
-    style = web_file("report/brief.css")
-    mark = f'<p class="demo">{e(DEMONSTRATION_TEXT)}</p>' if district.is_demonstration else ""
-    return f"""<!DOCTYPE html>
-<html lang="zh-CN">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; img-src data:">
-<title>{e(title)}</title>
-<style>{style}{_WIDE}</style>
-</head>
-<body>
-<header><h1>{e(title)}</h1>{mark}<nav>{nav}</nav></header>
+    """Return a page in the style of the brief, in Chinese."""
+    mark = warning(DEMONSTRATION_TEXT) if district.is_demonstration else ""
+    content = f"""<header><h1>{html.escape(title)}</h1>{mark}<nav>{nav}</nav></header>
 <main>{body}</main>
-<footer><p>{e(foot(district))}</p></footer>
-</body>
-</html>
-"""
+<footer><p>{html.escape(foot(district))}</p></footer>"""
+    return html_page(title, _WIDE, content, lang="zh")

@@ -7,9 +7,8 @@ Every plan is carried out on the district and coverage is counted afresh; the pa
 from __future__ import annotations
 
 import html
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import geopandas as gpd
 import numpy as np
@@ -25,18 +24,17 @@ from ...siting import (
     Siting,
     fixes,
     judged_by,
-    link_pairs,
-    links,
     links_plan,
     pairs_plan,
     sites,
     sites_plan,
 )
+from ..analysis import Progress
+from ..files import write_bytes
 from .brief import link_pages
 from .plans import workbook, write_scenario
-from .shell import page_text, table_html, titled, write_bytes
+from .shell import page_text, table_html, titled
 
-Progress = Callable[[str], None]
 #: Homes that are named in a sentence about who gains.
 NAMED = 6
 #: Homes that a page lists; the workbook has all.
@@ -107,8 +105,8 @@ def write_choice(
     figures = []
     for choice in choices:
         say(f"画方案 {choice.letter}")
-        covers = now.cover, choice.cover
-        drawn = maps.difference(district, choice.after, rule, covers=covers, tags=_tags(choice.rows)).picture()
+        pair = maps.Comparison(district, choice.after, (now.cover, choice.cover))
+        drawn = maps.difference(pair, rule, tags=_tags(choice.rows)).picture()
         figures.append(
             f"<figure>{drawn}<figcaption>{_plan_name(choice)}{html.escape(_places(choice))}</figcaption></figure>"
         )
@@ -143,7 +141,7 @@ def write_worst(
     Parameters
     ----------
     lead
-        Result of `coverage.headlines`; rules that stand in a text someone read go before the others.
+        Result of `access.headlines`; rules that stand in a text someone read go before the others.
 
     Returns
     -------
@@ -223,7 +221,7 @@ def _compared(now: _Now, choices: list[_Choice]) -> pd.DataFrame:
     return table if table["人口不详的小区"].fillna(0).any() else table.drop(columns="人口不详的小区")
 
 
-def _state(now: _Now, cover: pd.DataFrame) -> dict[str, Any]:
+def _state(now: _Now, cover: pd.DataFrame) -> dict[str, float | str]:
     """Return how one state stands: the share by the rule's denominator, the mean walk, who is left, the community that has least."""
     own = cover.droplevel("rule")
     known = own["people"].notna() & own["minutes"].notna()
@@ -371,25 +369,21 @@ def _who_sheet(now: _Now, choices: list[_Choice]) -> pd.DataFrame:
 def write_links(
     district: District,
     rule: str,
+    ranked: gpd.GeoDataFrame,
+    both: gpd.GeoDataFrame,
     to: str | Path,
     *,
-    n: int = 10,
-    weight: str | None = None,
-    candidates: gpd.GeoDataFrame | None = None,
     progress: Progress | None = None,
-) -> gpd.GeoDataFrame:
+) -> None:
     """
     Write which openings would help, and home by home why it is outside: `links-RULE.html`, `tables/增开通道-RULE.xlsx`, plans.
 
     Parameters
     ----------
-    rule, n, weight, candidates
+    rule
         As in `links`.
-
-    Returns
-    -------
-    ranked
-        Result of `links`.
+    ranked, both
+        Results of `links` and `link_pairs` for that rule.
 
     Raises
     ------
@@ -399,8 +393,6 @@ def write_links(
         A file cannot be written.
     """
     folder, say = Path(to), progress or (lambda _: None)
-    ranked = links(district, rule, n=n, weight=weight, candidates=candidates, progress=progress)
-    both = link_pairs(district, rule, weight=weight, candidates=candidates, progress=progress)
     say("逐个小区看怎样才够得着")
     places = fixes(district, rule)
     own = judged_by(district, rule)[1]
@@ -441,7 +433,6 @@ def write_links(
     )
     write_bytes(folder / f"links-{own.name}.html", page.encode("utf-8"))
     link_pages(folder)
-    return ranked
 
 
 def _on_page(table: pd.DataFrame) -> pd.DataFrame:

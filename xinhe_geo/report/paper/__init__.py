@@ -1,17 +1,17 @@
 """What is printed or edited: sheets, the atlas, slides, the Word brief, the public edition."""
 
 from .atlas import atlas
+from .formats import write_brief, write_slides
 from .public import missing_on_sheets, public
-from .sheet import file_name, sheet
-from .slides import slides
-from .word import write_brief
+from .sheet import Format, file_name, sheet
 
 __all__ = [
+    "Format",
     "atlas",
     "file_name",
     "missing_on_sheets",
     "public",
     "sheet",
-    "slides",
     "write_brief",
+    "write_slides",
 ]

@@ -39,9 +39,10 @@ from ...maps import (
 )
 from ...report import analyse
 from . import carto
-from .carto import Column, Frame
-from .page import SIZES, UNITS, Box, Paper, pdf_bytes, png_bytes
+from .carto import Column
+from .page import SIZES, UNITS, Box, Columns, Frame, Look, Paper, pdf_bytes, png_bytes
 from .sheet import (
+    USUAL,
     Format,
     check_size,
     file_name,
@@ -66,10 +67,9 @@ def atlas(
     district: District,
     to: str | Path = "output",
     *,
-    size: str = "A3",
+    form: Format = USUAL,
     figures: bool = False,
     preset: str = "plan",
-    lang: str = "zh",
     progress: Callable[[str], None] | None = None,
 ) -> list[Path]:
     """
@@ -79,12 +79,12 @@ def atlas(
     ----------
     to
         Folder; the atlas is `图册.pdf` in it, pictures are in `figures/`.
-    size
-        "A3" or "A4".
+    form
+        Paper and language; names stay as the data have them.
     figures
         Write every page as a PNG of 300 dots per inch too.
-    lang
-        "zh" or "en"; names stay as the data have them.
+    preset
+        "plan", "td1063" or "elderly".
 
     Returns
     -------
@@ -98,14 +98,14 @@ def atlas(
     EnvironmentProblem
         A file cannot be written, or the typeface is missing.
     """
-    check_size(size)
+    check_size(form.size)
     refuse_uncleared(district.manifest, "写出图册")
-    t, say = wording(lang), progress or (lambda _: None)
+    t, say = wording(form.lang), progress or (lambda _: None)
     results, folder = analyse(district, preset=preset, progress=say), Path(to)
     pictures: list[Path] = []
 
     def leaves() -> Iterator[Paper]:
-        for i, (name, page) in enumerate(_pages(district, results, Format(size, lang))):
+        for i, (name, page) in enumerate(_pages(district, results, form)):
             say(t["page"].format(n=i + 1) + f" {name}")
             if figures:
                 path = folder / "figures" / f"{i + 1:02d}-{file_name(name)}.png"
@@ -324,15 +324,16 @@ def _key_map(paper: Paper, frame: Frame, district: District, code: str) -> None:
     x0 = frame.left + frame.width / 2 - (west + east) / 2 * scale
     y0 = frame.top + frame.height / 2 + (south + north) / 2 * scale
 
-    def on_page(shapes: gpd.GeoSeries) -> Any:
-        return shapely.transform(
+    def put(shapes: gpd.GeoSeries, look: Look) -> None:
+        moved = shapely.transform(
             np.asarray(shapes.array), lambda p: np.column_stack([x0 + p[:, 0] * scale, y0 - p[:, 1] * scale])
         )
+        paper.areas(moved, look)
 
-    paper.rectangle(frame.left, frame.top, frame.width, frame.height, fill=carto.SHEET, line="#555555")
-    paper.areas(on_page(whole.geometry), fill="#efeae0", line=carto.MARK, width=1.4)
-    paper.areas(on_page(communities.geometry), line="#a59a91", width=0.6)
-    paper.areas(on_page(communities.loc[[code]].geometry), fill=carto.MARK)
+    paper.rectangle(frame, fill=carto.SHEET, line="#555555")
+    put(whole.geometry, Look("#efeae0", carto.MARK, 1.4))
+    put(communities.geometry, Look(line="#a59a91", width=0.6))
+    put(communities.loc[[code]].geometry, Look(carto.MARK))
 
 
 def _minutes(value: float, lang: str) -> str:
@@ -359,7 +360,7 @@ def _promise_table(column: Column, district: District, results: Mapping[str, Any
     mark = f"　{t['demo_value']}" if district.is_demonstration else ""
     column.text(t["promises_here"] + mark, 14, bold=True)
     head = [t["col_promise"], t["col_here"], t["col_minutes"], t["col_missed_people"]]
-    column.table(head, rows, (250, 120, 80, 140), numbers=(2, 3), strong=strong, most_lines=1)
+    column.table(Columns(head, (250, 120, 80, 140), (2, 3), most_lines=1), rows, strong=strong)
     column.y += 5
     said = t["not_kept"].format(w=joined(lacking, lang) if lacking else t["nothing_lacks"])
     column.text(said, 12.5, carto.WARN if lacking else carto.INK, bold=bool(lacking), lines=3)
@@ -383,5 +384,5 @@ def _kind_table(column: Column, district: District, results: Mapping[str, Any], 
     strong = {(i, 1): carto.WARN for i, r in enumerate(facts.itertuples()) if r.places == 0}
     strong |= {(i, 2): carto.WARN for i, r in enumerate(facts.itertuples()) if r.minutes > 15}
     head = [t["kind"], t["col_places"], t["min"]]
-    column.tables(3, head, rows, (126, 30, 44), numbers=(1, 2), strong=strong)
+    column.tables(3, Columns(head, (126, 30, 44), (1, 2), most_lines=1), rows, strong=strong)
     column.y += 10

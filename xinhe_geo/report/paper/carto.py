@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -13,6 +13,7 @@ import geopandas as gpd
 import numpy as np
 import pyproj
 import shapely
+from numpy.typing import NDArray
 
 from ...maps import (
     Label,
@@ -29,7 +30,7 @@ from ...maps import (
     width_at,
     wording,
 )
-from .page import Box, Paper, cut, span, wrap
+from .page import Box, Columns, Frame, Lettering, Look, Paper, cut, span, wrap
 
 INK, QUIET, STRONG, WARN, MARK = "#2b3138", "#626a72", "#0b4f5c", "#a4471b", "#8a3b52"
 SHEET = "#fffdf9"
@@ -44,26 +45,6 @@ _ROUND = (1.0, 1.25, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0)
 _Write = Callable[[], None]
 
 
-@dataclass(frozen=True)
-class Frame:
-    """A rectangle on the page, in units."""
-
-    left: float
-    top: float
-    width: float
-    height: float
-
-    @property
-    def right(self) -> float:
-        """The right edge."""
-        return self.left + self.width
-
-    @property
-    def bottom(self) -> float:
-        """The lower edge."""
-        return self.top + self.height
-
-
 class Ground:
     """
     Where metric coordinates lie on the page, and what room is taken.
@@ -71,7 +52,7 @@ class Ground:
     `denominator` is the scale's, the smallest round one at which `bounds` fit the frame.
     """
 
-    def __init__(self, paper: Paper, frame: Frame, crs: Any, bounds: Box) -> None:
+    def __init__(self, paper: Paper, frame: Frame, crs: pyproj.CRS | str, bounds: Box) -> None:
         self.paper, self.frame = paper, frame
         west, south, east, north = bounds
         margin = 0.03 * max(east - west, north - south, 1.0)
@@ -94,7 +75,7 @@ class Ground:
         x = self.frame.left + (coordinates[:, 0] - self.x0) * self.scale
         return np.column_stack([x, self.frame.top + (self.y1 - coordinates[:, 1]) * self.scale])
 
-    def shapes(self, geometry: gpd.GeoSeries) -> Any:
+    def shapes(self, geometry: gpd.GeoSeries) -> NDArray[np.object_]:
         """Return shapes on the page, cut to a little more than the frame and without what is too fine to be seen."""
         margin = 30 / self.scale
         west, south, east, north = self.box
@@ -108,7 +89,8 @@ class Ground:
         if cropped.any():
             box = (west - margin, south - margin, east + margin, north + margin)
             shapes[cropped] = shapely.clip_by_rect(shapes[cropped], *box)
-        return shapely.transform(shapely.simplify(shapes, _FINE * 0.001 / self.paper.metre / self.scale), self.on_page)
+        fine = shapely.simplify(shapes, _FINE * 0.001 / self.paper.metre / self.scale)
+        return np.asarray(shapely.transform(fine, self.on_page))
 
     def take(self, box: Box) -> None:
         """Mark room as taken."""
@@ -154,8 +136,8 @@ def draw_map(paper: Paper, frame: Frame, scene: Scene, keep_free: Sequence[Box] 
     ground = Ground(paper, frame, scene.crs, scene.bounds)
     off = hidden(scene)
     theme, mode = shown_mode(scene)
-    paper.rectangle(frame.left, frame.top, frame.width, frame.height, fill=house_style()["paper"])
-    with paper.inside(frame.left, frame.top, frame.width, frame.height):
+    paper.rectangle(frame, fill=house_style()["paper"])
+    with paper.inside(frame):
         for layer in scene.layers:
             if layer.id in off or layer.shape not in ("A", "L") or not len(layer.geometry):
                 continue
@@ -183,7 +165,7 @@ def draw_map(paper: Paper, frame: Frame, scene: Scene, keep_free: Sequence[Box] 
             write()
         _scale_bar(ground)
         _north_arrow(ground, wording(scene.lang)["north"])
-    paper.rectangle(frame.left, frame.top, frame.width, frame.height, line="#555555")
+    paper.rectangle(frame, line="#555555")
     return ground
 
 
@@ -191,7 +173,19 @@ def _draw_veil(ground: Ground, layer: Layer) -> None:
     inner = shapely.union_all(ground.shapes(layer.geometry))
     f = ground.frame
     outer = shapely.box(f.left - 5, f.top - 5, f.right + 5, f.bottom + 5).difference(inner)
-    ground.paper.areas([outer], fill=house_style()["paper"], opacity=house_style()["veil_opacity"])
+    ground.paper.areas([outer], Look(house_style()["paper"], opacity=house_style()["veil_opacity"]))
+
+
+def _look(style: Mapping[str, Any], width: float) -> Look:
+    """Return how the areas of a style of the maps look, with an edge of this width."""
+    return Look(
+        fill=style.get("fill", ""),
+        line=style.get("line", ""),
+        width=width,
+        dash=style.get("dash", ()),
+        opacity=float(style.get("opacity", 1.0)),
+        hatch=style.get("hatch", ""),
+    )
 
 
 def _draw_layer(ground: Ground, layer: Layer, styles: Sequence[Mapping[str, Any]], pick: np.ndarray) -> None:
@@ -204,15 +198,7 @@ def _draw_layer(ground: Ground, layer: Layer, styles: Sequence[Mapping[str, Any]
             width = width_at(style.get("width", 1), zoom)
             if "casing" in style:
                 paper.lines(shapely.boundary(own), style["casing"], width + style.get("extra", 2))
-            paper.areas(
-                own,
-                fill=style.get("fill", ""),
-                line=style.get("line", ""),
-                width=width,
-                dash=style.get("dash", ()),
-                opacity=float(style.get("opacity", 1.0)),
-                hatch=style.get("hatch", ""),
-            )
+            paper.areas(own, _look(style, width))
         return
     for casing in (True, False):
         for j, style in enumerate(styles):
@@ -225,12 +211,12 @@ def _draw_layer(ground: Ground, layer: Layer, styles: Sequence[Mapping[str, Any]
 
 
 def _watermark(paper: Paper, frame: Frame, text: str) -> None:
-    size = 26.0
-    step = span(text, size) + 190
+    look = Lettering(26.0, "#78283c", "middle", turn=-22, opacity=0.10)
+    step = span(text, look.size) + 190
     for j in range(math.ceil(frame.height / (step * 0.46)) + 1):
         for i in range(math.ceil(frame.width / step) + 1):
             x, y = frame.left + step * (i + (j % 2) / 2), frame.top + 90 + step * 0.46 * j
-            paper.words(x, y, text, size, "#78283c", "middle", turn=-22, opacity=0.10)
+            paper.words(x, y, text, look)
 
 
 def _reserve_corners(ground: Ground) -> None:
@@ -247,21 +233,21 @@ def _scale_bar(ground: Ground) -> None:
     metres = next(m * power for m in (5, 3, 2, 1) if m * power <= limit)
     length, x, y = metres * ground.scale, f.left + 22, f.bottom - 16
     ratio = f"1:{ground.denominator:,.0f}"
-    paper.rectangle(f.left + 8, y - 26, length + 68 + span(ratio, 11.5), 36, fill=SHEET, opacity=0.88)
-    paper.rectangle(x, y, length, 5, fill="#ffffff", line=INK)
-    paper.rectangle(x, y, length / 2, 5, fill=INK)
+    paper.rectangle(Frame(f.left + 8, y - 26, length + 68 + span(ratio, 11.5), 36), fill=SHEET, opacity=0.88)
+    paper.rectangle(Frame(x, y, length, 5), fill="#ffffff", line=INK)
+    paper.rectangle(Frame(x, y, length / 2, 5), fill=INK)
     for i, m in enumerate((0.0, metres / 2, metres)):
         text = "0" if m == 0 else f"{m / 1000:g} km" if m >= 1000 else f"{m:g} m"
-        paper.words(x + length * i / 2, y - 10, text, 11, INK, "middle")
-    paper.words(x + length + 34, y + 1, ratio, 11.5, INK)
+        paper.words(x + length * i / 2, y - 10, text, Lettering(11, INK, "middle"))
+    paper.words(x + length + 34, y + 1, ratio, Lettering(11.5, INK))
 
 
 def _north_arrow(ground: Ground, letter: str) -> None:
     paper, x, y = ground.paper, ground.frame.right - 38, ground.frame.top + 40
-    paper.circle(x, y + 4, 31, fill=SHEET)
-    paper.areas([shapely.Polygon([(x, y - 23), (x + 9, y + 13), (x, y + 7)])], fill=INK)
-    paper.areas([shapely.Polygon([(x, y - 23), (x - 9, y + 13), (x, y + 7)])], fill="#ffffff", line=INK)
-    paper.words(x, y + 24, letter, 13, INK, "middle", bold=True)
+    paper.circle(x, y + 4, 31, Look(SHEET))
+    paper.areas([shapely.Polygon([(x, y - 23), (x + 9, y + 13), (x, y + 7)])], Look(INK))
+    paper.areas([shapely.Polygon([(x, y - 23), (x - 9, y + 13), (x, y + 7)])], Look("#ffffff", INK))
+    paper.words(x, y + 24, letter, Lettering(13, INK, "middle", bold=True))
 
 
 def _draw_points(ground: Ground, layers: Iterable[Layer]) -> None:
@@ -289,9 +275,9 @@ def _draw_points(ground: Ground, layers: Iterable[Layer]) -> None:
                 dots.append((x, y, style))
     for x, y, style in dots:
         if "mark" in style:
-            ground.paper.rectangle(x - 3, y - 3, 6, 6, fill="#ffffff", line=style["line"], pen=1.2)
+            ground.paper.rectangle(Frame(x - 3, y - 3, 6, 6), fill="#ffffff", line=style["line"], pen=1.2)
         else:
-            ground.paper.circle(x, y, radius * 0.42, fill=style["fill"], line="#ffffff")
+            ground.paper.circle(x, y, radius * 0.42, Look(style["fill"], "#ffffff"))
     for x, y, r, style in reversed(icons):
         draw_icon(ground.paper, x, y, r, style)
 
@@ -300,19 +286,12 @@ def draw_icon(paper: Paper, x: float, y: float, r: float, style: Mapping[str, An
     """Draw a symbol: full where it is open, hollow and dashed where it is planned."""
     fill, dark, symbol = style["fill"], style.get("dark", style["fill"]), str(style.get("symbol", ""))
     hollow = bool(style.get("hollow"))
-    paper.circle(x, y, r * 1.18, fill="#ffffff")
-    paper.circle(
-        x,
-        y,
-        r,
-        fill="#ffffff" if hollow else fill,
-        line=dark,
-        pen=r * (0.24 if hollow else 0.12),
-        dash=(r * 0.55, r * 0.3) if hollow else (),
-    )
+    paper.circle(x, y, r * 1.18, Look("#ffffff"))
+    look = Look("#ffffff", dark, r * 0.24, (r * 0.55, r * 0.3)) if hollow else Look(fill, dark, r * 0.12)
+    paper.circle(x, y, r, look)
     if symbol and r >= 5:
         size = r * (1.25 if len(symbol) == 1 else 0.9)
-        paper.words(x, y, symbol, size, dark if hollow else ink_on(fill), "middle", bold=True)
+        paper.words(x, y, symbol, Lettering(size, dark if hollow else ink_on(fill), "middle", bold=True))
 
 
 # --- names ------------------------------------------------------------------------------------------------------------
@@ -364,13 +343,13 @@ def _point_label(ground: Ground, label: Label, style: Mapping[str, Any]) -> list
         if ground.free([box]):
             ground.take(box)
             if d and label.kind == "place":
-                ground.paper.circle(x0, y0, 2, fill=house_style()["place"]["line"])
-            look = {"bold": style["weight"] >= 600, "halo": _HALO, "spacing": spacing}
-            return [partial(ground.paper.words, x, y, label.text, size, style["colour"], "middle", **look)]
+                ground.paper.circle(x0, y0, 2, Look(house_style()["place"]["line"]))
+            look = Lettering(size, style["colour"], "middle", style["weight"] >= 600, _HALO, spacing=spacing)
+            return [partial(ground.paper.words, x, y, label.text, look)]
     return []
 
 
-def _over(ground: Ground, area: Any, x: float, y: float) -> bool:
+def _over(ground: Ground, area: shapely.Geometry | None, x: float, y: float) -> bool:
     """Whether a place on the page lies in an area of the map."""
     f = ground.frame
     place = ground.x0 + (x - f.left) / ground.scale, ground.y1 - (y - f.top) / ground.scale
@@ -406,7 +385,12 @@ def _line_label(ground: Ground, label: Label, style: Mapping[str, Any]) -> list[
 
 
 def _along(
-    ground: Ground, line: Any, start: float, chars: Sequence[str], wide: Sequence[float], style: Mapping[str, Any]
+    ground: Ground,
+    line: shapely.LineString,
+    start: float,
+    chars: Sequence[str],
+    wide: Sequence[float],
+    style: Mapping[str, Any],
 ) -> list[_Write]:
     length, size, plain = sum(wide), float(style["size"]), len(chars) == 1
     (ax, ay), (bx, by) = (shapely.get_coordinates(line.interpolate(s))[0] for s in (start, start + length))
@@ -428,11 +412,8 @@ def _along(
         return []
     for box in boxes:
         ground.take(box)
-    look = {"bold": style["weight"] >= 600, "halo": _HALO, "turn": turn}
-    return [
-        partial(ground.paper.words, x, y, char, size, style["colour"], "middle", **look)
-        for char, (x, y) in zip(chars, places, strict=True)
-    ]
+    look = Lettering(size, style["colour"], "middle", style["weight"] >= 600, _HALO, turn)
+    return [partial(ground.paper.words, x, y, char, look) for char, (x, y) in zip(chars, places, strict=True)]
 
 
 # --- the column beside the map ----------------------------------------------------------------------------------------
@@ -454,7 +435,7 @@ class Column:
         for line in broken:
             if self.y + size > self.bottom:
                 return
-            self.paper.words(self.left, self.y + size * 0.55, line, size, colour, bold=bold)
+            self.paper.words(self.left, self.y + size * 0.55, line, Lettering(size, colour, bold=bold))
             self.y += size * gap
 
     def room(self) -> float:
@@ -464,11 +445,10 @@ class Column:
     def row(self, key: Sequence[Any], label: str, count: str, left: float, width: float) -> None:
         """Write a legend entry; the caller moves on to the next line."""
         legend_key(self.paper, key[0], key[1], left, self.y + 9)
-        self.paper.words(
-            left + 34, self.y + 9, cut(label, 13, width - 36 - (span(count, 11.5) + 8 if count else 0)), 13, INK
-        )
+        room = width - 36 - (span(count, 11.5) + 8 if count else 0)
+        self.paper.words(left + 34, self.y + 9, cut(label, 13, room), Lettering(13, INK))
         if count:
-            self.paper.words(left + width, self.y + 9, count, 11.5, QUIET, "end")
+            self.paper.words(left + width, self.y + 9, count, Lettering(11.5, QUIET, "end"))
 
     def rows(self, entries: Sequence[tuple[Sequence[Any], str, str]], abreast: int = 0) -> None:
         """Write legend entries one below the other, or side by side where there are many."""
@@ -494,27 +474,24 @@ class Column:
 
     def table(
         self,
-        head: Sequence[str],
+        columns: Columns,
         rows: Sequence[Sequence[str]],
-        shares: Sequence[float],
         *,
-        size: float = 11.5,
-        numbers: Sequence[int] = (),
         strong: Mapping[tuple[int, int], str] | None = None,
-        most_lines: int = 2,
         title: str = "",
     ) -> int:
         """
-        Write a table; `shares` are the columns' widths, columns in `numbers` are set right, `strong` gives cells a colour.
+        Write a table; `strong` gives cells (row, column) a colour.
 
         Returns how many rows there was room for; where not even the first one fits, neither title nor head is written.
         """
-        edges = self.left + np.concatenate([[0.0], np.cumsum(np.asarray(shares) / sum(shares))]) * self.width
+        shares = np.asarray(columns.widths) / sum(columns.widths)
+        edges = self.left + np.concatenate([[0.0], np.cumsum(shares)]) * self.width
         widths = np.diff(edges) - 8
-        paper, step = self.paper, size * 1.32
+        paper, size, step = self.paper, columns.size, columns.size * 1.32
 
         def broken_of(cells: Sequence[str]) -> tuple[list[list[str]], float]:
-            broken = [_lines(c, size, w, most_lines) for c, w in zip(cells, widths, strict=True)]
+            broken = [_lines(c, size, w, columns.most_lines) for c, w in zip(cells, widths, strict=True)]
             return broken, max(1, *(len(b) for b in broken)) * step + 5
 
         def put(cells: Sequence[str], i: int) -> float:
@@ -522,25 +499,24 @@ class Column:
             if self.y + height > self.bottom:
                 return 0.0
             if i < 0:
-                paper.rectangle(self.left, self.y, self.width, height, fill="#e9e4da")
+                paper.rectangle(Frame(self.left, self.y, self.width, height), fill="#e9e4da")
             elif i % 2:
-                paper.rectangle(self.left, self.y, self.width, height, fill="#f6f2ea")
+                paper.rectangle(Frame(self.left, self.y, self.width, height), fill="#f6f2ea")
             for j, lines in enumerate(broken):
-                colour = (strong or {}).get((i, j), INK)
+                colour, right = (strong or {}).get((i, j), INK), j in columns.numbers
+                look = Lettering(size, colour, "end" if right else "start", bold=i < 0 or colour != INK)
+                x = edges[j + 1] - 4 if right else edges[j] + 4
                 for k, line in enumerate(lines):
-                    right = j in numbers
-                    x = edges[j + 1] - 4 if right else edges[j] + 4
-                    y = self.y + 2.5 + step * (k + 0.5)
-                    paper.words(x, y, line, size, colour, "end" if right else "start", bold=i < 0 or colour != INK)
+                    paper.words(x, self.y + 2.5 + step * (k + 0.5), line, look)
             self.y += height
             return height
 
-        least = (20.0 if title else 0.0) + sum(broken_of(cells)[1] for cells in [head, *rows[:1]])
+        least = (20.0 if title else 0.0) + sum(broken_of(cells)[1] for cells in [columns.head, *rows[:1]])
         if self.y + least > self.bottom:
             return 0
         if title:
             self.text(title, 14, bold=True)
-        put(head, -1)
+        put(columns.head, -1)
         top = self.y
         done = 0
         for i, cells in enumerate(rows):
@@ -555,15 +531,11 @@ class Column:
     def tables(
         self,
         abreast: int,
-        head: Sequence[str],
+        columns: Columns,
         rows: Sequence[Sequence[str]],
-        shares: Sequence[float],
         *,
-        numbers: Sequence[int] = (),
         strong: Mapping[tuple[int, int], str] | None = None,
         fill: bool = False,
-        size: float = 11.5,
-        most_lines: int = 1,
     ) -> int:
         """
         Write one long table as several side by side, of equal length or (`fill`) each as long as there is room.
@@ -579,7 +551,7 @@ class Column:
                 break
             own = {(i - done, j): colour for (i, j), colour in (strong or {}).items()}
             beside = Column(self.paper, self.left + k * (wide + gap), top, wide, self.bottom)
-            put = beside.table(head, part, shares, size=size, numbers=numbers, strong=own, most_lines=most_lines)
+            put = beside.table(columns, part, strong=own)
             done, lowest = done + put, max(lowest, beside.y)
             if put < len(part) and not fill:
                 each = math.ceil((len(rows) - done) / max(abreast - k - 1, 1))
@@ -604,7 +576,7 @@ def legend_key(paper: Paper, style: Mapping[str, Any], shape: str, x: float, y: 
     """Draw a legend key 26 x 14 whose middle height lies at y."""
     if shape == "P":
         if style.get("mark") == "gate":
-            paper.rectangle(x + 9, y - 4, 8, 8, fill="#ffffff", line=style["line"], pen=1.4)
+            paper.rectangle(Frame(x + 9, y - 4, 8, 8), fill="#ffffff", line=style["line"], pen=1.4)
         else:
             draw_icon(paper, x + 13, y, 8.5, style)
         return
@@ -616,15 +588,8 @@ def legend_key(paper: Paper, style: Mapping[str, Any], shape: str, x: float, y: 
         paper.lines(line, style["line"], width, style.get("dash", ()), flat=True)
         return
     width = style.get("width", 1)
-    paper.areas(
-        [shapely.box(x, y - 7, x + 26, y + 7)],
-        fill=style.get("fill", ""),
-        line=style.get("line", ""),
-        width=min(width if isinstance(width, int | float) else 1, 2),
-        dash=style.get("dash", ()),
-        opacity=float(style.get("opacity", 1.0)),
-        hatch=style.get("hatch", ""),
-    )
+    edge = min(width if isinstance(width, int | float) else 1, 2)
+    paper.areas([shapely.box(x, y - 7, x + 26, y + 7)], _look(style, edge))
 
 
 def headline(column: Column, scene: Scene) -> None:
@@ -720,7 +685,7 @@ def key_box(frame: Frame, scene: Scene) -> Box | None:
 def draw_key(paper: Paper, box: Box, scene: Scene) -> None:
     """Write what the colours and symbols of a map mean into a corner of it."""
     left, top, right, bottom = box
-    paper.rectangle(left, top, right - left, bottom - top, fill=SHEET, line="#555555")
+    paper.rectangle(Frame(left, top, right - left, bottom - top), fill=SHEET, line="#555555")
     column = Column(paper, left + 9, top + 7, right - left - 14, bottom)
     for key, label in _key_rows(scene):
         column.row(key, label, "", column.left, column.width)

@@ -1,7 +1,4 @@
-"""
-What goes to office programs: documents that come out the same to the byte (no clock in the archive, in its facts or in what is
-embedded), and tables in which no text of the data is taken for a formula.
-"""
+"""What goes to office programs comes out the same to the byte: no clock in the archive, in its facts or in what is embedded."""
 
 from __future__ import annotations
 
@@ -10,7 +7,7 @@ import re
 import zipfile
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any
+from typing import Protocol
 
 #: What a text is marked as being written in.
 TONGUES = {"zh": "zh-CN", "en": "en-GB"}
@@ -19,7 +16,22 @@ _EPOCH = (1980, 1, 1, 0, 0, 0)
 _CLOCK = re.compile(rb"(<dcterms:(?:created|modified)[^>]*>)[^<]*(</dcterms:)")
 
 
-def document_bytes(save: Callable[[io.BytesIO], Any], properties: Any, title: str, year: int) -> bytes:
+class Properties(Protocol):
+    """The core properties of a document, as python-docx and python-pptx have them."""
+
+    author: str
+    last_modified_by: str
+    comments: str
+    keywords: str
+    subject: str
+    category: str
+    title: str
+    created: datetime
+    modified: datetime
+    revision: int
+
+
+def document_bytes(save: Callable[[io.BytesIO], object], properties: Properties, title: str, year: int) -> bytes:
     """
     Return a document as bytes.
 

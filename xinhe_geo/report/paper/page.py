@@ -11,16 +11,25 @@ import io
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import shapely
+from numpy.typing import NDArray
 
-from ...core import EnvironmentProblem
+from ...core import needing, not_installed
+
+if TYPE_CHECKING:
+    from matplotlib.artist import Artist
+    from matplotlib.font_manager import FontProperties
+    from matplotlib.ft2font import FT2Font
+    from matplotlib.patches import Rectangle
+    from matplotlib.path import Path as Outline
 
 #: Landscape pages, millimetres.
 SIZES = {"A3": (420.0, 297.0), "A4": (297.0, 210.0)}
@@ -46,14 +55,15 @@ _CLOSING = "，。；、：）》”！？)"
 @cache
 def _matplotlib() -> SimpleNamespace:
     """Return what is used of matplotlib: it takes a second to import, which most commands need not wait for."""
-    from matplotlib import font_manager, rc_context
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.backends.backend_pdf import PdfPages
-    from matplotlib.figure import Figure
-    from matplotlib.ft2font import LoadFlags
-    from matplotlib.patches import Circle, PathPatch, Rectangle
-    from matplotlib.path import Path as Outline
-    from matplotlib.textpath import TextPath
+    with needing("office", "画纸图"):
+        from matplotlib import font_manager, rc_context
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.backends.backend_pdf import PdfPages
+        from matplotlib.figure import Figure
+        from matplotlib.ft2font import LoadFlags
+        from matplotlib.patches import Circle, PathPatch, Rectangle
+        from matplotlib.path import Path as Outline
+        from matplotlib.textpath import TextPath
 
     return SimpleNamespace(
         font_manager=font_manager,
@@ -76,18 +86,20 @@ def font_file() -> Path:
     found = find_spec("zhplot")
     file = Path(found.origin).parent / "fonts" / "NotoSansSC-Regular.ttf" if found and found.origin else None
     if file is None or not file.is_file():
-        raise EnvironmentProblem("缺少中文字体：pip install zhplot")
+        raise not_installed("zhplot", "office", "在图上写中文")
     return file
 
 
 @cache
-def _face() -> Any:
-    return _matplotlib().font_manager.get_font(str(font_file()))
+def _face() -> FT2Font:
+    face: FT2Font = _matplotlib().font_manager.get_font(str(font_file()))
+    return face
 
 
 @cache
-def _properties() -> Any:
-    return _matplotlib().font_manager.FontProperties(fname=str(font_file()))
+def _properties() -> FontProperties:
+    properties: FontProperties = _matplotlib().font_manager.FontProperties(fname=str(font_file()))
+    return properties
 
 
 @cache
@@ -175,7 +187,77 @@ def colour_of(value: str) -> tuple[str, float]:
     return f"#{r:02x}{g:02x}{b:02x}", float(match.group(4))
 
 
+#: Left, top, right and bottom edge.
 Box = tuple[float, float, float, float]
+#: What is drawn: one geometry or many, in units of the page.
+Shapes: TypeAlias = shapely.Geometry | Sequence[shapely.Geometry] | NDArray[np.object_]
+
+
+@dataclass(frozen=True)
+class Frame:
+    """A rectangle on the page: in units, on slides in inches."""
+
+    left: float
+    top: float
+    width: float
+    height: float
+
+    @property
+    def right(self) -> float:
+        """The right edge."""
+        return self.left + self.width
+
+    @property
+    def bottom(self) -> float:
+        """The lower edge."""
+        return self.top + self.height
+
+
+@dataclass(frozen=True)
+class Look:
+    """How an area looks: its colour, its edge, the colour of lines across it; "" is none of them."""
+
+    fill: str = ""
+    line: str = ""
+    width: float = 1.0
+    dash: Sequence[float] = ()
+    opacity: float = 1.0
+    hatch: str = ""
+
+
+@dataclass(frozen=True)
+class Lettering:
+    """
+    How words are written.
+
+    `anchor` says what of the line lies at its place ("start", "middle", "end"); `halo` is the colour of a rim that keeps it
+    legible on a map; `turn` is in degrees, clockwise; `spacing` is more room between characters.
+    """
+
+    size: float
+    colour: str = "#2b3138"
+    anchor: str = "start"
+    bold: bool = False
+    halo: str = ""
+    turn: float = 0.0
+    spacing: float = 0.0
+    opacity: float = 1.0
+
+
+@dataclass(frozen=True)
+class Columns:
+    """
+    The columns of a table on paper or on a slide.
+
+    `widths` are shares of the table's width, on slides inches; columns whose places are in `numbers` are set right; `size` is that
+    of the letters, `most_lines` how many a cell may have on paper.
+    """
+
+    head: Sequence[str]
+    widths: Sequence[float]
+    numbers: Sequence[int] = ()
+    size: float = 11.5
+    most_lines: int = 2
 
 
 class Paper:
@@ -202,55 +284,53 @@ class Paper:
         self._axes.set_xlim(0, self.width)
         self._axes.set_ylim(self.height, 0)
         self._order = 0
-        self._frame: Any = None
+        self._frame: Rectangle | None = None
 
     # --- shapes -------------------------------------------------------------------------------------------------------
 
     @contextmanager
-    def inside(self, left: float, top: float, width: float, height: float) -> Iterator[None]:
+    def inside(self, frame: Frame) -> Iterator[None]:
         """Cut off whatever is drawn meanwhile at a rectangle."""
-        self._frame = _matplotlib().Rectangle((left, top), width, height, transform=self._axes.transData)
+        self._frame = _matplotlib().Rectangle(
+            (frame.left, frame.top), frame.width, frame.height, transform=self._axes.transData
+        )
         try:
             yield
         finally:
             self._frame = None
 
-    def _put(self, artist: Any) -> None:
+    def _put(self, artist: Artist) -> None:
         self._order += 1
         artist.set_zorder(self._order)
         self._axes.add_artist(artist)
         artist.set_clip_path(self._frame)
 
-    def areas(
-        self,
-        shapes: Any,
-        *,
-        fill: str = "",
-        line: str = "",
-        width: float = 1.0,
-        dash: Sequence[float] = (),
-        opacity: float = 1.0,
-        hatch: str = "",
-    ) -> None:
+    def areas(self, shapes: Shapes, look: Look) -> None:
         """Draw polygons (in units): filled, hatched with a second colour, outlined."""
         parts = [p for p in shapely.get_parts(np.asarray(shapes)) if p.geom_type == "Polygon" and not p.is_empty]
-        colour, own_opacity = colour_of(fill or "none")
-        solid = opacity * own_opacity
+        colour, own_opacity = colour_of(look.fill or "none")
+        line, width, solid = look.line, look.width, look.opacity * own_opacity
         # one path for area and edge where that looks the same
-        both = bool(line) and colour != "none" and solid == 1.0 and not (hatch or dash) and colour_of(line)[1] == 1.0
+        both = (
+            bool(line)
+            and colour != "none"
+            and solid == 1.0
+            and not (look.hatch or look.dash)
+            and colour_of(line)[1] == 1.0
+        )
         edge = {"edgecolor": line, "linewidth": width * self.point, "joinstyle": "round"} if both else {"linewidth": 0}
         for i in range(0, len(parts), _PARTS):
             own = shapely.orient_polygons(np.array(parts[i : i + _PARTS], dtype=object))
             if colour != "none":
                 self._put(_matplotlib().PathPatch(self._outline(own), facecolor=colour, alpha=solid, **edge))
-            if hatch:
-                self.lines(_hatching(own), hatch, 1.1, opacity=opacity)
+            if look.hatch:
+                self.lines(_hatching(own), look.hatch, 1.1, opacity=look.opacity)
         if line and not both:
-            self.lines(shapely.boundary(np.array(parts, dtype=object)), line, width, dash)
+            self.lines(shapely.boundary(np.array(parts, dtype=object)), line, width, look.dash)
 
     def lines(
         self,
-        shapes: Any,
+        shapes: Shapes,
         colour: str,
         width: float,
         dash: Sequence[float] = (),
@@ -271,36 +351,26 @@ class Paper:
             self._put(_matplotlib().PathPatch(self._outline(parts[i : i + _PARTS]), fill=False, **look))
 
     def rectangle(
-        self,
-        left: float,
-        top: float,
-        width: float,
-        height: float,
-        *,
-        fill: str = "",
-        line: str = "",
-        pen: float = 1.0,
-        opacity: float = 1.0,
+        self, frame: Frame, *, fill: str = "", line: str = "", pen: float = 1.0, opacity: float = 1.0
     ) -> None:
         """Draw a rectangle."""
         look = {"facecolor": fill or "none", "edgecolor": line or "none", "linewidth": pen * self.point if line else 0}
-        self._put(_matplotlib().Rectangle((left, top), width, height, alpha=opacity, joinstyle="miter", **look))
+        place, width, height = (frame.left, frame.top), frame.width, frame.height
+        self._put(_matplotlib().Rectangle(place, width, height, alpha=opacity, joinstyle="miter", **look))
 
-    def circle(
-        self, x: float, y: float, r: float, *, fill: str, line: str = "", pen: float = 1.0, dash: Sequence[float] = ()
-    ) -> None:
+    def circle(self, x: float, y: float, r: float, look: Look) -> None:
         """Draw a circle."""
-        patch = _matplotlib().Circle(
-            (x, y), r, facecolor=fill, edgecolor=line or "none", linewidth=pen * self.point if line else 0
-        )
-        if dash and line:
-            patch.set_linestyle((0, [d / pen for d in dash]))
+        width = look.width * self.point if look.line else 0
+        patch = _matplotlib().Circle((x, y), r, facecolor=look.fill, edgecolor=look.line or "none", linewidth=width)
+        if look.dash and look.line:
+            patch.set_linestyle((0, [d / look.width for d in look.dash]))
         self._put(patch)
 
-    def _outline(self, shapes: Any) -> Any:
+    def _outline(self, shapes: Shapes) -> Outline:
         """Return shapes as one path of coordinates finer than print shows (0.035 mm), and short to write down."""
         path = _outline(shapes)
-        return _matplotlib().Outline(self._snapped(path.vertices, 1), path.codes)
+        snapped: Outline = _matplotlib().Outline(self._snapped(np.asarray(path.vertices), 1), path.codes)
+        return snapped
 
     def _snapped(self, places: np.ndarray, digits: int) -> np.ndarray:
         """Return places on a grid of tenths (or hundredths) of a point: so many digits in the file instead of six."""
@@ -310,37 +380,23 @@ class Paper:
 
     # --- words --------------------------------------------------------------------------------------------------------
 
-    def words(
-        self,
-        x: float,
-        y: float,
-        text: str,
-        size: float,
-        colour: str = "#2b3138",
-        anchor: str = "start",
-        *,
-        bold: bool = False,
-        halo: str = "",
-        turn: float = 0.0,
-        spacing: float = 0.0,
-        opacity: float = 1.0,
-    ) -> None:
-        """Write one line whose middle height lies at y; `halo` is the colour of a rim that keeps it legible on a map."""
-        line = legible(text)
+    def words(self, x: float, y: float, text: str, look: Lettering) -> None:
+        """Write one line whose middle height lies at y."""
+        line, size = legible(text), look.size
         if not line.strip():
             return
-        if spacing and len(line) > 1:
-            left = x - (0.5 if anchor == "middle" else 1.0 if anchor == "end" else 0.0) * span(line, size, spacing)
+        if look.spacing and len(line) > 1:
+            left = x - _AHEAD[look.anchor] * span(line, size, look.spacing)
+            own = replace(look, anchor="start", turn=0.0, spacing=0.0)
             for char in line:
-                self.words(left, y, char, size, colour, bold=bold, halo=halo, opacity=opacity)
-                left += _advance(char) * size + spacing
+                self.words(left, y, char, own)
+                left += _advance(char) * size + look.spacing
             return
-        rim = [(halo, 3.2)] if halo else []
-        if bold:  # the typeface has one weight; a rim of its own colour makes the strokes stronger
-            rim.append((colour, size * 0.034))
-        for rim_colour, width in rim:
-            self._rim(x, y, line, size, rim_colour, width, anchor, turn, opacity)
-        angle = np.radians(turn)
+        if look.halo:
+            self._rim(x, y, line, look, look.halo, 3.2)
+        if look.bold:  # the typeface has one weight; a rim of its own colour makes the strokes stronger
+            self._rim(x, y, line, look, look.colour, size * 0.034)
+        angle = np.radians(look.turn)
         low = size * 0.36
         self._order += 1
         written = self._axes.text(
@@ -349,47 +405,42 @@ class Paper:
             line,
             fontproperties=_properties(),
             fontsize=size * self.point,
-            color=colour,
-            ha={"start": "left", "middle": "center", "end": "right"}[anchor],
+            color=look.colour,
+            ha={"start": "left", "middle": "center", "end": "right"}[look.anchor],
             va="baseline",
-            rotation=-turn,
+            rotation=-look.turn,
             rotation_mode="anchor",
             parse_math=False,
             zorder=self._order,
-            alpha=opacity,
+            alpha=look.opacity,
             clip_on=self._frame is not None,
         )
         if self._frame is not None:
             written.set_clip_path(self._frame)
 
-    def _rim(
-        self,
-        x: float,
-        y: float,
-        line: str,
-        size: float,
-        colour: str,
-        width: float,
-        anchor: str,
-        turn: float,
-        opacity: float,
-    ) -> None:
+    def _rim(self, x: float, y: float, line: str, look: Lettering, colour: str, width: float) -> None:
+        """Draw the outlines of a line of words, which are then written onto them."""
+        size = look.size
         # the wider a rim, the less of what is simplified shows
         rings = _glyphs(line, round(width * (0.12 if width > 2 else 0.1) * 100 / size, 3))
         points = shapely.get_coordinates(rings) * (size / 100.0) * (1.0, -1.0)
-        ahead = {"start": 0.0, "middle": 0.5, "end": 1.0}[anchor] * span(line, size)
+        ahead = _AHEAD[look.anchor] * span(line, size)
         points = points + np.array([-ahead, size * 0.36])
-        angle = np.radians(turn)
+        angle = np.radians(look.turn)
         turned = points @ np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]]) + (x, y)
         path = _matplotlib().Outline(self._snapped(turned, 1 if width > 2 else 2), _outline(rings).codes)
         patch = _matplotlib().PathPatch(path, fill=False, edgecolor=colour, linewidth=width * self.point)
         patch.set_joinstyle("round")
-        patch.set_alpha(opacity)
+        patch.set_alpha(look.opacity)
         self._put(patch)
 
 
+#: How much of a line of words lies before its place.
+_AHEAD = {"start": 0.0, "middle": 0.5, "end": 1.0}
+
+
 @cache
-def _glyphs(line: str, tolerance: float) -> Any:
+def _glyphs(line: str, tolerance: float) -> NDArray[np.object_]:
     """Return the outlines of a line of type of size 100 as rings."""
     drawn = _matplotlib().TextPath((0, 0), line, size=100, prop=_properties())
     # `to_polygons` gives ten points per curve at this size; most are within the tolerance of a straight line
@@ -397,7 +448,7 @@ def _glyphs(line: str, tolerance: float) -> Any:
     return shapely.simplify(np.array(rings, dtype=object), tolerance)
 
 
-def _outline(shapes: Any) -> Any:
+def _outline(shapes: Shapes) -> Outline:
     """Return shapes as one path."""
     parts = shapely.get_parts(np.asarray(shapes))
     areas = shapely.get_type_id(parts) == 3
@@ -409,10 +460,11 @@ def _outline(shapes: Any) -> Any:
     closed = shapely.get_type_id(lines) == 2
     last = np.diff(owner, append=-1) != 0
     codes[last & closed[owner]] = path.CLOSEPOLY
-    return path(points, codes)
+    outline: Outline = path(points, codes)
+    return outline
 
 
-def _hatching(shapes: Any, step: float = 6.5) -> Any:
+def _hatching(shapes: Shapes, step: float = 6.5) -> NDArray[np.object_]:
     """Return slanting lines that fill polygons, on one grid for the whole page."""
     whole = shapely.union_all(shapely.make_valid(np.asarray(shapes)))
     west, top, east, bottom = whole.bounds

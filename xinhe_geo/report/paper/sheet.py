@@ -1,4 +1,4 @@
-"""Sheets for print: a theme on one A3 or A4 page as PDF and PNG, and an atlas with one sheet per community."""
+"""Sheets for print: a theme on one A3 or A4 page as PDF and PNG, with its tables, title block and foot."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ from ...core import (
 from ...district import District
 from ...maps import COMPLETENESS, OVERVIEW, Scene, joined, kind_label, percent, scene_for, shown_count, themes, wording
 from . import carto
-from .carto import Column, Frame
+from .carto import Column
 from .inventory import community_completeness, kind_figures, lacking_figures, zone_figures
-from .page import SIZES, UNITS, Paper, cut, legible, pdf_bytes, png_bytes, span, wrap
+from .page import SIZES, UNITS, Columns, Frame, Lettering, Paper, cut, legible, pdf_bytes, png_bytes, span, wrap
 
 _BORDER_LAYERS = ("district", "zones", "areas", "communities", "grid")
 #: Names that mean a device on Windows, with whatever ending.
@@ -61,6 +61,10 @@ class Format:
     def fewer_than(self) -> int:
         """Counts of people and homes below this are not told."""
         return SMALL if self.public else 0
+
+
+#: What sheets are made for where nothing else is asked.
+USUAL = Format()
 
 
 def sheet(
@@ -171,7 +175,7 @@ def theme_pages(
     """
     Return one theme as a page, and (`whole`) the gaps it has no room for as further ones.
 
-    `results` of `_analysis.analyse` spare computing it again; other parameters as in `sheet`.
+    `results` of `report.analyse` spare computing it again; other parameters as in `sheet`.
     """
     known = themes(district, form.lang)
     if what not in known.index:
@@ -219,7 +223,7 @@ def _pages(
     for parcels in (layer.extra["list"] for layer in scene.layers if layer.id == "parcels" and "list" in layer.extra):
         first.text(t["parcels"], 14, bold=True)
         rows = [[p["name"], p["people"], p["why"]] for p in parcels]
-        first.table([t["name"], t["land"], t["parcel_what"]], rows, (84, 70, 220), numbers=(1,), size=11, most_lines=9)
+        first.table(Columns([t["name"], t["land"], t["parcel_what"]], (84, 70, 220), (1,), 11, most_lines=9), rows)
         first.y += 8
     carto.legend(last, scene, ground.zoom)
     if first is not last and done < len(listed):
@@ -245,9 +249,8 @@ def _list_pages(
         paper = Paper(*SIZES[form.size], UNITS[form.size])
         page_head(paper, title, scene.badges, theme.lines if theme else scene.lines)
         column = Column(paper, _MARGIN, _HEAD, paper.width - 2 * _MARGIN, paper.height - _FOOT)
-        head, rows, _ = _gap_rows(listed, done, form.lang)
-        shares = (26, 92, 52 if form.lang == "zh" else 76, 330)
-        put = column.tables(2, head, rows, shares, numbers=(0, 2), size=11, most_lines=4, fill=True)
+        widths = (26, 92, 52 if form.lang == "zh" else 76, 330)
+        put = column.tables(2, _gap_columns(widths, 4, form.lang), _gap_rows(listed, done), fill=True)
         page_foot(paper, column.bottom, foot)
         pages.append(paper)
         done += max(put, 1)
@@ -272,28 +275,28 @@ def _split(paper: Paper, size: str, bounds: Sequence[float]) -> tuple[Frame, lis
 def page_head(paper: Paper, title: str, badges: Sequence[tuple[str, str]], lines: Sequence[str]) -> None:
     """Write title, marks, and how the numbers were made."""
     left = paper.width - _MARGIN - sum(span(words, 14) + 28 for _, words in badges) + 10
-    paper.words(_MARGIN, 34, cut(title, 27, left - _MARGIN - 10), 27, carto.INK, bold=True)
+    paper.words(_MARGIN, 34, cut(title, 27, left - _MARGIN - 10), Lettering(27, carto.INK, bold=True))
     for kind, words in badges:
         wide, dark = span(words, 14) + 18, kind == "demo"
-        paper.rectangle(left, 20, wide, 26, fill=carto.MARK if dark else "", line=carto.MARK)
-        paper.words(left + wide / 2, 33, words, 14, "#ffffff" if dark else carto.MARK, "middle", bold=True)
+        paper.rectangle(Frame(left, 20, wide, 26), fill=carto.MARK if dark else "", line=carto.MARK)
+        look = Lettering(14, "#ffffff" if dark else carto.MARK, "middle", bold=True)
+        paper.words(left + wide / 2, 33, words, look)
         left += wide + 10
-    paper.words(_MARGIN, 67, cut("　".join(lines), 14, paper.width - 2 * _MARGIN), 14, carto.QUIET)
+    paper.words(_MARGIN, 67, cut("　".join(lines), 14, paper.width - 2 * _MARGIN), Lettering(14, carto.QUIET))
     edge = shapely.LineString([(_MARGIN, 82), (paper.width - _MARGIN, 82)])
     paper.lines([edge], carto.MARK, 2.5, flat=True)
 
 
-def _gap_rows(
-    listed: Sequence[Mapping[str, str]], start: int, lang: str
-) -> tuple[list[str], list[list[str]], tuple[int, ...]]:
-    """Return head, rows and widths of the table of gaps from place `start` on."""
+def _gap_columns(widths: Sequence[float], most_lines: int, lang: str) -> Columns:
+    """Return the columns of the table of gaps."""
     t = wording(lang)
-    rows = [[str(start + i + 1), g["name"], g["people"], g["why"]] for i, g in enumerate(listed[start:])]
-    return (
-        [t["col_rank"], t["home_one"], t["col_missed"], t["col_why"]],
-        rows,
-        (30, 90, 58 if lang == "zh" else 78, 196),
-    )
+    head = [t["col_rank"], t["home_one"], t["col_missed"], t["col_why"]]
+    return Columns(head, widths, (0, 2), 11, most_lines)
+
+
+def _gap_rows(listed: Sequence[Mapping[str, str]], start: int) -> list[list[str]]:
+    """Return the rows of the table of gaps from place `start` on."""
+    return [[str(start + i + 1), g["name"], g["people"], g["why"]] for i, g in enumerate(listed[start:])]
 
 
 def _gap_table(column: Column, listed: Sequence[Mapping[str, str]], start: int, below: float, lang: str) -> int:
@@ -305,7 +308,8 @@ def _gap_table(column: Column, listed: Sequence[Mapping[str, str]], start: int, 
         return start
     t = wording(lang)
     title = t["gaps"] + ("" if start == 0 else t["continued"])
-    done = column.table(*_gap_rows(listed, start, lang), numbers=(0, 2), size=11, most_lines=7, title=title)
+    columns = _gap_columns((30, 90, 58 if lang == "zh" else 78, 196), 7, lang)
+    done = column.table(columns, _gap_rows(listed, start), title=title)
     column.bottom = bottom
     column.y += 5
     return start + done
@@ -331,7 +335,7 @@ def _zone_table(column: Column, district: District, form: Format) -> None:
     ]
     head = [t["zone"], t["col_area"], t["community"], t["home_one"], t["people"], t["col_60plus"], t["facilities"]]
     column.text(t["by_zone"], 14, bold=True)
-    column.table(head, rows, (76, 66, 44, 44, 68, 72, 44), numbers=(1, 2, 3, 4, 5, 6), size=11)
+    column.table(Columns(head, (76, 66, 44, 44, 68, 72, 44), (1, 2, 3, 4, 5, 6), 11), rows)
     outside = (
         0 if district.open_facilities is None else len(district.open_facilities) - int(figures["facilities"].iloc[-1])
     )
@@ -357,16 +361,15 @@ def _completeness_tables(column: Column, district: District, table: pd.DataFrame
     ]
     if rows and column.room() > 90:
         column.text(t["out_of_reach"], 14, bold=True)
-        column.table(
-            [t["kind"], t["home_one"], t["people"]], rows, (150, 60, 80), numbers=(1, 2), size=11, most_lines=1
-        )
+        head = [t["kind"], t["home_one"], t["people"]]
+        column.table(Columns(head, (150, 60, 80), (1, 2), 11, most_lines=1), rows)
         column.y += 12
     own = community_completeness(district, table)
     rows = [[str(r.name), count(r.homes), count(r.people), percent(r.share)] for r in own.itertuples(index=False)]
     if rows and column.room() > 90:
         column.text(t["by_community"], 14, bold=True)
         head = [t["community"], t["home_one"], t["people"], t["completeness"]]
-        column.table(head, rows, (120, 50, 76, 84), numbers=(1, 2, 3), size=11, most_lines=1)
+        column.table(Columns(head, (120, 50, 76, 84), (1, 2, 3), 11, most_lines=1), rows)
         column.y += 12
     column.bottom = bottom
 
@@ -387,8 +390,8 @@ def _kind_table(column: Column, district: District, lang: str, below: float) -> 
     none = {(i, j): carto.WARN for i, open_ in enumerate(figures["open"]) for j in range(1, 2 + bool(n)) if open_ == 0}
     head = [t["kind"], t["col_places"], *([t["col_communities"]] if n else [])]
     column.text(t["by_kind"].format(n=n) if n else t["facilities"], 14, bold=True)
-    shares, abreast = (118, 40, 44)[: len(head)], 2 if column.width > 380 else 1
-    done = column.tables(abreast, head, rows, shares, numbers=(1, 2), strong=none, size=10.5)
+    columns = Columns(head, (118, 40, 44)[: len(head)], (1, 2), 10.5, most_lines=1)
+    done = column.tables(2 if column.width > 380 else 1, columns, rows, strong=none)
     column.bottom = bottom
     if done < len(rows):
         column.y += 4
@@ -417,7 +420,7 @@ def _source_table(column: Column, district: District, lang: str) -> None:
         rows.append([label, f"{len(frame):,}", f"{weak:,}", joined(bases, lang), str(entry.get("date", ""))])
     column.text(t["sources"], 14, bold=True)
     head = [t["col_layer"], t["col_features"], t["col_weak"], t["basis"], t["col_date"]]
-    done = column.table(head, rows, (96, 50, 66, 110, 76), numbers=(1, 2), size=10.5, most_lines=1)
+    done = column.table(Columns(head, (96, 50, 66, 110, 76), (1, 2), 10.5, most_lines=1), rows)
     if done < len(rows):
         column.text(t["more_layers"].format(n=len(rows) - done), 11.5, carto.QUIET)
 
@@ -453,7 +456,7 @@ def title_block(paper: Paper, column: Column, bottom: float, cells: Sequence[tup
     wide = column.width / len(parts)
     height = max(sum(_cell_height(value, wide) for _, value in part) for part in parts)
     for i, part in enumerate(parts):
-        _title_part(paper, column.left + i * wide, bottom - height, wide, height, part)
+        _title_part(paper, Frame(column.left + i * wide, bottom - height, wide, height), part)
     return bottom - height
 
 
@@ -461,30 +464,28 @@ def _cell_height(value: str, width: float) -> float:
     return 5 + 15 * min(max(len(wrap(value, 11.5, width - 84)), 1), 2)
 
 
-def _title_part(
-    paper: Paper, left: float, top: float, width: float, height: float, cells: Sequence[tuple[str, str]]
-) -> None:
-    edges, y = [], top
-    more = (height - sum(_cell_height(value, width) for _, value in cells)) / len(cells)
-    paper.rectangle(left, top, 70, height, fill="#efeae0")
+def _title_part(paper: Paper, frame: Frame, cells: Sequence[tuple[str, str]]) -> None:
+    edges, left, width, y = [], frame.left, frame.width, frame.top
+    more = (frame.height - sum(_cell_height(value, width) for _, value in cells)) / len(cells)
+    paper.rectangle(Frame(left, frame.top, 70, frame.height), fill="#efeae0")
     for label, value in cells:
         lines = wrap(value, 11.5, width - 84)
         lines = lines if len(lines) <= 2 else [lines[0], cut(carto.rejoined(lines[1:]), 11.5, width - 84)]
         own = _cell_height(value, width) + more
-        paper.words(left + 35, y + own / 2, label, 11.5, carto.QUIET, "middle")
+        paper.words(left + 35, y + own / 2, label, Lettering(11.5, carto.QUIET, "middle"))
         for i, line in enumerate(lines):
-            paper.words(left + 77, y + own / 2 + 15 * (i - (len(lines) - 1) / 2), line, 11.5, carto.INK)
+            paper.words(left + 77, y + own / 2 + 15 * (i - (len(lines) - 1) / 2), line, Lettering(11.5, carto.INK))
         y += own
         edges.append(shapely.LineString([(left, y), (left + width, y)]))
     paper.lines(edges[:-1], "#b8b0a4", 0.7)
-    paper.rectangle(left, top, width, height, line="#555555")
+    paper.rectangle(frame, line="#555555")
 
 
 def page_foot(paper: Paper, bottom: float, lines: Sequence[str]) -> None:
     """Write sources and what the page rests on."""
     y = bottom + 14
     for line in wrap("　".join(lines), 11.5, paper.width - 2 * _MARGIN)[:3]:
-        paper.words(_MARGIN, y, line, 11.5, carto.QUIET)
+        paper.words(_MARGIN, y, line, Lettering(11.5, carto.QUIET))
         y += 16
 
 

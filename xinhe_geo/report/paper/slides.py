@@ -5,8 +5,9 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -14,6 +15,7 @@ import pptx
 from pptx.chart.data import CategoryChartData
 from pptx.dml.color import RGBColor
 from pptx.enum.chart import XL_CHART_TYPE, XL_LABEL_POSITION, XL_LEGEND_POSITION
+from pptx.enum.shapes import MSO_CONNECTOR
 from pptx.enum.text import MSO_ANCHOR, PP_ALIGN
 from pptx.oxml.ns import qn
 from pptx.util import Emu, Inches, Pt
@@ -23,11 +25,25 @@ from ...core import DENOMINATOR_LABELS, METHOD_LABELS, language, refuse_uncleare
 from ...core import title as column
 from ...district import District, walker_name
 from ...ledger import has_own_plan, ledger, verdicts
-from ...maps import COMPLETENESS, DEMONSTRATION_TEXT, GAPS, OVERVIEW, badges_of, promised_rules, scene_for, worst_gaps
+from ...maps import (
+    COMPLETENESS,
+    DEMONSTRATION_TEXT,
+    GAPS,
+    OVERVIEW,
+    Scene,
+    badges_of,
+    promised_rules,
+    scene_for,
+    worst_gaps,
+)
 from ...report import analyse, best_sites
 from .office import TONGUES, document_bytes
-from .page import plain, wrap
+from .page import Columns, Frame, plain, wrap
 from .sheet import map_png, write_bytes
+
+if TYPE_CHECKING:
+    from pptx.slide import Slide
+    from pptx.text.text import _Paragraph as Paragraph
 
 SLIDES = "汇报.pptx"
 #: Classes of python-pptx that say nothing about their types.
@@ -39,6 +55,30 @@ _FACE = "Microsoft YaHei"
 LETTER = {"zh": 1.0, "en": 0.55}
 _LEFT, _TOP, _WIDE, _HIGH = 0.5, 1.45, 12.33, 5.2
 _MAP = (5.6, 5.2)
+#: What lies beside a map.
+_BESIDE = Frame(_LEFT + _MAP[0] + 0.35, _TOP, _WIDE - _MAP[0] - 0.35, _HIGH)
+
+
+@dataclass(frozen=True)
+class _Line:
+    """A line of text on a slide."""
+
+    words: str
+    size: float
+    colour: str = _QUIET
+    bold: bool = False
+
+
+@dataclass(frozen=True)
+class _Bars:
+    """A bar chart: a value per name in each series; shares are told as percentages."""
+
+    title: str
+    names: Sequence[str]
+    series: Mapping[str, Sequence[float | None]]
+    share: bool = True
+    stacked: bool = False
+    colours: Sequence[str] = ("3F97A3", "D0682C")
 
 
 @told("写幻灯片", 5)
@@ -99,10 +139,11 @@ class _Deck:
                 blob = part.target_part.blob
                 part.target_part._blob = blob.replace(b'<a:ea typeface=""/>', f'<a:ea typeface="{_FACE}"/>'.encode())
 
-    def page(self, title: str, notes: Sequence[str]) -> Any:
+    def page(self, title: str, notes: Sequence[str]) -> Slide:
         """Add a page whose title is a sentence; `notes` are what the speaker reads."""
-        slide = self.show.slides.add_slide(self.show.slide_layouts[5])
+        slide: Slide = self.show.slides.add_slide(self.show.slide_layouts[5])
         box = slide.shapes.title
+        assert box is not None  # this layout has one
         box.left, box.top, box.width, box.height = Inches(_LEFT), Inches(0.3), Inches(_WIDE), Inches(0.95)
         frame = box.text_frame
         frame.word_wrap, frame.vertical_anchor = True, MSO_ANCHOR.MIDDLE
@@ -110,66 +151,60 @@ class _Deck:
         size = 28 if letters <= 34 else 24 if letters <= 56 else 20
         _write(frame.paragraphs[0], title, size, _INK, bold=True)
         frame.paragraphs[0].alignment = PP_ALIGN.LEFT
-        line = slide.shapes.add_connector(1, Inches(_LEFT), Inches(1.3), Inches(_LEFT + _WIDE), Inches(1.3))
+        line = slide.shapes.add_connector(
+            MSO_CONNECTOR.STRAIGHT, Inches(_LEFT), Inches(1.3), Inches(_LEFT + _WIDE), Inches(1.3)
+        )
         line.line.color.rgb, line.line.width = _RGB.from_string(_MARK), Pt(2)
         number = len(self.show.slides)
         foot = say(
             "{0}　数据年份 {1}　{2}", self.district.name, self.district.year, self.district.manifest.get("credit", "")
         )
-        self.text(slide, _LEFT - 0.1, 7.0, 8.4, 0.35, [(foot, 9.5, _QUIET, False)])
+        self.text(slide, Frame(_LEFT - 0.1, 7.0, 8.4, 0.35), [_Line(foot, 9.5)])
         badges = badges_of(self.district, self.district.is_demonstration, language())
         mark = say("　").join(say(DEMONSTRATION_TEXT) if kind == "demo" else words for kind, words in badges)
-        self.text(slide, 4.9, 6.68, 8.03, 0.3, [(say("{0}　{1}", mark, number), 10, _MARK, True)], right=True)
-        slide.notes_slide.notes_text_frame.text = "\n".join(plain(n) for n in notes if n)
+        self.text(
+            slide, Frame(4.9, 6.68, 8.03, 0.3), [_Line(say("{0}　{1}", mark, number), 10, _MARK, True)], right=True
+        )
+        spoken = slide.notes_slide.notes_text_frame
+        assert spoken is not None  # and so has that of notes
+        spoken.text = "\n".join(plain(n) for n in notes if n)
         return slide
 
-    def text(
-        self,
-        slide: Any,
-        left: float,
-        top: float,
-        width: float,
-        height: float,
-        lines: Sequence[tuple[str, float, str, bool]],
-        *,
-        right: bool = False,
-    ) -> None:
-        """Write lines (text, size, colour, bold) into a box, in inches."""
-        frame = slide.shapes.add_textbox(Inches(left), Inches(top), Inches(width), Inches(height)).text_frame
+    def text(self, slide: Slide, place: Frame, lines: Sequence[_Line], *, right: bool = False) -> None:
+        """Write lines into a box."""
+        frame = slide.shapes.add_textbox(*_inches(place)).text_frame
         frame.word_wrap = True
-        for i, (words, size, colour, bold) in enumerate(lines):
+        for i, line in enumerate(lines):
             paragraph = frame.paragraphs[0] if i == 0 else frame.add_paragraph()
-            _write(paragraph, words, size, colour, bold=bold)
+            _write(paragraph, line.words, line.size, line.colour, bold=line.bold)
             paragraph.space_after = Pt(4)
             if right:
                 paragraph.alignment = PP_ALIGN.RIGHT
 
     def picture(
-        self, slide: Any, png: bytes, alt: str, left: float = _LEFT, top: float = _TOP, width: float = _MAP[0]
+        self, slide: Slide, png: bytes, alt: str, left: float = _LEFT, top: float = _TOP, width: float = _MAP[0]
     ) -> None:
         """Put a map on a page, with words for those who cannot see it."""
         shape = slide.shapes.add_picture(io.BytesIO(png), Inches(left), Inches(top), width=Inches(width))
-        shape._element.nvPicPr.cNvPr.set("descr", plain(alt))
+        element: Any = shape._element  # its types stop here
+        element.nvPicPr.cNvPr.set("descr", plain(alt))
         shape.name = plain(alt)[:60]
 
     def table(
         self,
-        slide: Any,
-        head: Sequence[str],
+        slide: Slide,
+        columns: Columns,
         rows: Sequence[Sequence[str]],
-        left: float,
-        top: float,
-        widths: Sequence[float],
-        *,
-        size: float = 12,
-        right: Sequence[int] = (),
+        left: float = _LEFT,
+        top: float = _TOP,
     ) -> None:
         """
-        Put a table that can be edited on a page; widths in inches, columns in `right` are set right.
+        Put a table that can be edited on a page.
 
         Rows are as high as their text needs (not every program lets them grow); rows that would run off the page are left out,
         and counted in the last one.
         """
+        head, widths, size = columns.head, columns.widths, columns.size
         least = 0.32 if len(rows) < 12 else 0.27
         tall = [max(least, _height(r, widths, size)) for r in [head, *rows]]
         fits = int(np.searchsorted(np.cumsum(tall), _TOP + _HIGH - top + 1e-6))
@@ -177,10 +212,8 @@ class _Deck:
             left_out = len(tall) - fits + 1
             rows = [*rows[: fits - 2], [say("另有 {0} 行", left_out), *([""] * (len(head) - 1))]]
             tall = [*tall[: fits - 1], least]
-        shape = slide.shapes.add_table(
-            len(rows) + 1, len(head), Inches(left), Inches(top), Inches(sum(widths)), Inches(sum(tall))
-        )
-        grid = shape.table
+        place = Frame(left, top, sum(widths), sum(tall))
+        grid = slide.shapes.add_table(len(rows) + 1, len(head), *_inches(place)).table
         for j, width in enumerate(widths):
             grid.columns[j].width = Inches(width)
         for i, cells in enumerate([head, *rows]):
@@ -190,38 +223,29 @@ class _Deck:
                 cell.margin_top = cell.margin_bottom = Emu(12000)
                 cell.margin_left = cell.margin_right = Emu(50000)
                 cell.vertical_anchor = MSO_ANCHOR.MIDDLE
-                cell.fill.solid()
-                cell.fill.fore_color.rgb = _RGB.from_string("E9E4DA" if i == 0 else "FFFDF9" if i % 2 else "F6F2EA")
+                fill: Any = cell.fill
+                fill.solid()
+                fill.fore_color.rgb = _RGB.from_string("E9E4DA" if i == 0 else "FFFDF9" if i % 2 else "F6F2EA")
                 paragraph = cell.text_frame.paragraphs[0]
                 _write(paragraph, words, size, _INK, bold=i == 0)
-                if j in right:
+                if j in columns.numbers:
                     paragraph.alignment = PP_ALIGN.RIGHT
 
-    def bars(
-        self,
-        slide: Any,
-        names: Sequence[str],
-        series: Mapping[str, Sequence[float | None]],
-        left: float,
-        top: float,
-        width: float,
-        height: float,
-        *,
-        title: str,
-        share: bool = True,
-        stacked: bool = False,
-        colours: Sequence[str] = (),
-    ) -> None:
+    def bars(self, slide: Slide, place: Frame, bars: _Bars) -> None:
         """Put a bar chart that can be edited on a page, the first name on top."""
+        share, stacked = bars.share, bars.stacked
         data = _CHART(number_format="0%" if share else "0")
-        data.categories = [_category(n) for n in names]
-        for name, values in series.items():
+        data.categories = [_category(n) for n in bars.names]
+        for name, values in bars.series.items():
             data.add_series(_category(name), values)
         kind = XL_CHART_TYPE.BAR_STACKED if stacked else XL_CHART_TYPE.BAR_CLUSTERED
-        chart = slide.shapes.add_chart(kind, Inches(left), Inches(top), Inches(width), Inches(height), data).chart
+        shape: Any = slide.shapes.add_chart(
+            kind, *_inches(place), data
+        )  # no chart, as its types say, but the frame of one
+        chart = shape.chart
         chart.has_title = True
-        _write(chart.chart_title.text_frame.paragraphs[0], title, 13, _INK, bold=True)
-        chart.has_legend = len(series) > 1
+        _write(chart.chart_title.text_frame.paragraphs[0], bars.title, 13, _INK, bold=True)
+        chart.has_legend = len(bars.series) > 1
         if chart.has_legend:
             chart.legend.position, chart.legend.include_in_layout = XL_LEGEND_POSITION.BOTTOM, False
             chart.legend.font.size = Pt(11)
@@ -243,7 +267,7 @@ class _Deck:
             labels.position, labels.font.size = XL_LABEL_POSITION.OUTSIDE_END, Pt(11)
         for i, own in enumerate(plot.series):
             own.format.fill.solid()
-            own.format.fill.fore_color.rgb = _RGB.from_string((colours or ("3F97A3", "D0682C"))[i])
+            own.format.fill.fore_color.rgb = _RGB.from_string(bars.colours[i])
 
     def cover(self, results: Mapping[str, Any]) -> None:
         """Add the first page."""
@@ -255,17 +279,14 @@ class _Deck:
         lists = say("，社区名录 {0} 年", district.list_year) if district.communities is not None else ""
         promised = promised_rules(district, results)
         lines = [
-            (say("数据年份 {0}{1}；坐标系 {2}", district.year, lists, district.crs), 20, _INK, False),
-            (
-                say("核对 {0} 项有原文可查的承诺和标准：走得到吗，谁还够不着，补在哪里最划算", len(promised)),
-                20,
-                _INK,
-                False,
+            _Line(say("数据年份 {0}{1}；坐标系 {2}", district.year, lists, district.crs), 20, _INK),
+            _Line(
+                say("核对 {0} 项有原文可查的承诺和标准：走得到吗，谁还够不着，补在哪里最划算", len(promised)), 20, _INK
             ),
         ]
         if district.is_demonstration:
-            lines += [(say(DEMONSTRATION_TEXT), 22, _MARK, True), (rests_on(district), 14, _QUIET, False)]
-        self.text(slide, _LEFT, _TOP + 0.2, 6.4, 4.6, lines)
+            lines += [_Line(say(DEMONSTRATION_TEXT), 22, _MARK, True), _Line(rests_on(district), 14)]
+        self.text(slide, Frame(_LEFT, _TOP + 0.2, 6.4, 4.6), lines)
         self.picture(
             slide,
             _map(scene_for(district, OVERVIEW, results=results, lang=language())),
@@ -279,6 +300,10 @@ class _Deck:
         return document_bytes(
             show.save, show.core_properties, say("{0}公共服务设施步行可达评估", self.district.name), self.district.year
         )
+
+
+def _inches(frame: Frame) -> tuple[Inches, Inches, Inches, Inches]:
+    return Inches(frame.left), Inches(frame.top), Inches(frame.width), Inches(frame.height)
 
 
 def _cut(words: str, most: int) -> str:
@@ -298,7 +323,7 @@ def _height(cells: Sequence[str], widths: Sequence[float], size: float) -> float
     return lines * size * 1.25 / 72 + 0.05
 
 
-def _write(paragraph: Any, words: str, size: float, colour: str, *, bold: bool = False) -> None:
+def _write(paragraph: Paragraph, words: str, size: float, colour: str, *, bold: bool = False) -> None:
     run = paragraph.add_run()
     run.text = plain(words)
     font = run.font
@@ -309,7 +334,7 @@ def _write(paragraph: Any, words: str, size: float, colour: str, *, bold: bool =
     properties.append(face)
 
 
-def _map(scene: Any) -> bytes:
+def _map(scene: Scene) -> bytes:
     return map_png(scene, _MAP[0] * 25.4, _MAP[1] * 25.4, units=820.0)
 
 
@@ -332,7 +357,7 @@ def _whole(deck: _Deck, results: Mapping[str, Any]) -> None:
     slide = deck.page(
         title, [say("份额的分母见每行；换算法列出直线半径、路网距离、步行时间三种结果。"), rests_on(deck.district)]
     )
-    deck.table(slide, [column("承诺"), say("现状"), say("换算法")], rows, _LEFT, _TOP, (2.6, 5.3, 4.43), size=10.5)
+    deck.table(slide, Columns([column("承诺"), say("现状"), say("换算法")], (2.6, 5.3, 4.43), size=10.5), rows)
 
 
 def _promise(deck: _Deck, results: Mapping[str, Any], name: str) -> None:
@@ -360,21 +385,21 @@ def _promise(deck: _Deck, results: Mapping[str, Any], name: str) -> None:
         _map(scene_for(district, name, results=results, lang=language())),
         say("{0}：{1}", row["label"], row["headline"]),
     )
-    left, width = _LEFT + _MAP[0] + 0.35, _WIDE - _MAP[0] - 0.35
     matrix = results["presence"]
     big = f"{row['value']:.0%}" if rule.metric != "presence" else f"{round(row['value'] * len(matrix))} / {len(matrix)}"
     lines = [
-        (f"{big}　{row['mark']}", 30, _STRONG, True),
-        (str(row["alternatives"]), 13, _QUIET, False),
-        (str(row["standard_text"]), 12, _QUIET, False),
+        _Line(f"{big}　{row['mark']}", 30, _STRONG, True),
+        _Line(str(row["alternatives"]), 13),
+        _Line(str(row["standard_text"]), 12),
     ]
-    deck.text(slide, left, _TOP - 0.05, width, 1.3, lines)
-    _by_group(deck, slide, results, name, left, width)
+    deck.text(slide, Frame(_BESIDE.left, _TOP - 0.05, _BESIDE.width, 1.3), lines)
+    _by_group(deck, slide, results, name)
 
 
-def _by_group(deck: _Deck, slide: Any, results: Mapping[str, Any], name: str, left: float, width: float) -> None:
+def _by_group(deck: _Deck, slide: Slide, results: Mapping[str, Any], name: str) -> None:
     """Put a chart of the shares by community on a page; by zone where there are too many to read."""
     district, rule = deck.district, deck.district.rule(name)
+    place = Frame(_BESIDE.left, _TOP + 1.3, _BESIDE.width, _HIGH - 1.3)
     for group, layer in (("community", "communities"), ("area", "areas"), ("zone", "zones")):
         table = results["by"].get(group)
         if table is None or layer not in district.layers:
@@ -393,32 +418,16 @@ def _by_group(deck: _Deck, slide: Any, results: Mapping[str, Any], name: str, le
                 [n, say("有") if s > 0.5 else say("无"), f"{m:,.0f}"]
                 for n, s, m in zip(names, own["share"], own["missed"], strict=True)
             ]
-            deck.table(
-                slide,
-                [say("社区"), say("有无"), say("涉及人口")],
-                rows,
-                left,
-                _TOP + 1.3,
-                (width * 0.5, width * 0.2, width * 0.3),
-                size=9.5,
-                right=(2,),
-            )
+            head, widths = [say("社区"), say("有无"), say("涉及人口")], [place.width * s for s in (0.5, 0.2, 0.3)]
+            deck.table(slide, Columns(head, widths, (2,), 9.5), rows, place.left, place.top)
         else:
             words = [
                 say("{0}（{1:,.0f} 人够不着）", n, m) if m > 0.5 else n
                 for n, m in zip(names, own["missed"], strict=True)
             ]
             shares = [round(float(s), 6) for s in own["share"]]
-            deck.bars(
-                slide,
-                words,
-                {say("可达份额"): shares},
-                left,
-                _TOP + 1.3,
-                width,
-                _HIGH - 1.3,
-                title=say("各社区可达份额，够不着的人多的在前"),
-            )
+            chart = _Bars(say("各社区可达份额，够不着的人多的在前"), words, {say("可达份额"): shares})
+            deck.bars(slide, place, chart)
         return
 
 
@@ -443,20 +452,15 @@ def _completeness(deck: _Deck, results: Mapping[str, Any]) -> None:
             if kind:
                 lacks[kind] = lacks.get(kind, 0.0) + float(people)
     worst = sorted(lacks.items(), key=lambda x: (-x[1], x[0]))[:12]
-    left = _LEFT + _MAP[0] + 0.35
     if worst:
-        deck.bars(
-            slide,
+        chart = _Bars(
+            say("最缺哪类：15 分钟内走不到的居民（人）"),
             [w for w, _ in worst],
             {say("缺这一类的居民"): [round(p) for _, p in worst]},
-            left,
-            _TOP,
-            _WIDE - _MAP[0] - 0.35,
-            _HIGH,
-            title=say("最缺哪类：15 分钟内走不到的居民（人）"),
             share=False,
             colours=("D0682C",),
         )
+        deck.bars(slide, _BESIDE, chart)
 
 
 def _gaps(deck: _Deck, results: Mapping[str, Any]) -> None:
@@ -474,17 +478,8 @@ def _gaps(deck: _Deck, results: Mapping[str, Any]) -> None:
         [str(i + 1), str(r.name or ""), _people(r.unserved), _cut(str(r.reason), 58)]
         for i, r in enumerate(top.itertuples(index=False))
     ]
-    left = _LEFT + _MAP[0] + 0.3
-    deck.table(
-        slide,
-        [say("序"), column("小区"), say("不可达"), say("原因")],
-        rows,
-        left,
-        _TOP,
-        (0.4, 1.5, 0.8, _WIDE - _MAP[0] - 3.0),
-        size=9.5,
-        right=(0, 2),
-    )
+    head, widths = [say("序"), column("小区"), say("不可达"), say("原因")], (0.4, 1.5, 0.8, _WIDE - _MAP[0] - 3.0)
+    deck.table(slide, Columns(head, widths, (0, 2), 9.5), rows, _LEFT + _MAP[0] + 0.3)
 
 
 def _people(value: float) -> str:
@@ -511,16 +506,8 @@ def _help(deck: _Deck, results: Mapping[str, Any]) -> None:
         [r.label, f"{r.people_gained:,.0f}", f"{r.share_before:.0%} → {r.share_after:.0%}", _cut(str(r.reason), 74)]
         for r in best.itertuples()
     ]
-    deck.table(
-        slide,
-        [column("承诺"), say("新增居民"), say("补前 → 补后"), say("补在哪里，为什么")],
-        rows,
-        _LEFT,
-        _TOP,
-        (2.7, 1.1, 1.4, 7.13),
-        size=10,
-        right=(1,),
-    )
+    head = [column("承诺"), say("新增居民"), say("补前 → 补后"), say("补在哪里，为什么")]
+    deck.table(slide, Columns(head, (2.7, 1.1, 1.4, 7.13), (1,), 10), rows)
 
 
 def _ledger(deck: _Deck) -> None:
@@ -540,23 +527,13 @@ def _ledger(deck: _Deck) -> None:
     cross = cross.loc[cross.sum(axis=1).sort_values(ascending=False, kind="stable").index]
     palette = ("3F97A3", "D0682C", "F6C27A", "8A3B52", "7361A8", "7FBFC0", "626A72", "B99A7C")
     series = {str(v): [int(x) for x in cross[v]] for v in counts.index}
-    deck.bars(
-        slide,
-        [word(str(c)) for c in cross.index],
-        series,
-        _LEFT,
-        _TOP,
-        7.4,
-        _HIGH,
-        title=say("各类承诺的核对结果（条）"),
-        share=False,
-        stacked=True,
-        colours=palette,
-    )
+    names = [word(str(c)) for c in cross.index]
+    chart = _Bars(say("各类承诺的核对结果（条）"), names, series, share=False, stacked=True, colours=palette)
+    deck.bars(slide, Frame(_LEFT, _TOP, 7.4, _HIGH), chart)
     missing = table[(table["verdict"] == say("数据不足")).to_numpy()]
     rows = [[str(r.label), str(r.needs)] for r in missing.head(9).itertuples()]
     if rows:
-        deck.table(slide, [say("无法核对"), say("缺什么")], rows, _LEFT + 7.6, _TOP, (1.6, 3.13), size=9.5)
+        deck.table(slide, Columns([say("无法核对"), say("缺什么")], (1.6, 3.13), size=9.5), rows, _LEFT + 7.6)
 
 
 def _rests(deck: _Deck, results: Mapping[str, Any]) -> None:
@@ -570,14 +547,6 @@ def _rests(deck: _Deck, results: Mapping[str, Any]) -> None:
         for r in strong.itertuples(index=False)
     ]
     if rows:
-        deck.table(
-            slide,
-            [say("轻重"), say("方面"), say("发现"), say("涉及人口"), say("怎么办")],
-            rows,
-            _LEFT,
-            _TOP,
-            (0.7, 1.2, 5.2, 1.0, 4.23),
-            size=10,
-            right=(3,),
-        )
-    deck.text(slide, _LEFT, 6.3, _WIDE, 0.5, [(rests_on(deck.district), 12, _QUIET, False)])
+        head = [say("轻重"), say("方面"), say("发现"), say("涉及人口"), say("怎么办")]
+        deck.table(slide, Columns(head, (0.7, 1.2, 5.2, 1.0, 4.23), (3,), 10), rows)
+    deck.text(slide, Frame(_LEFT, 6.3, _WIDE, 0.5), [_Line(rests_on(deck.district), 12)])

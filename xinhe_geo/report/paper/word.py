@@ -6,7 +6,7 @@ import io
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import docx
 import numpy as np
@@ -28,6 +28,7 @@ from ...maps import (
     GAPS,
     OVERVIEW,
     PRESETS,
+    Scene,
     badges_of,
     promised_rules,
     scene_for,
@@ -37,6 +38,12 @@ from ...report import analyse, best_sites, sources_table, speed_range
 from .office import TONGUES, document_bytes
 from .page import plain
 from .sheet import map_png, write_bytes
+
+if TYPE_CHECKING:
+    from docx.styles.style import ParagraphStyle
+    from docx.table import _Cell as Cell
+    from docx.table import _Row as Row
+    from docx.text.paragraph import Paragraph
 
 BRIEF = "汇报.docx"
 _INK, _QUIET, _MARK = RGBColor(0x2B, 0x31, 0x38), RGBColor(0x62, 0x6A, 0x72), RGBColor(0x8A, 0x3B, 0x52)
@@ -98,7 +105,7 @@ class _Document:
 
     def __init__(self, district: District) -> None:
         self.district = district
-        self.file: Any = docx.Document()
+        self.file = docx.Document()
         self._tables = self._figures = 0
         section = self.file.sections[0]
         section.page_width, section.page_height = Cm(21), Cm(29.7)
@@ -135,7 +142,7 @@ class _Document:
         """Begin a section."""
         self.file.add_heading(plain(words), level)
 
-    def text(self, words: str, *, colour: Any = None, bold: bool = False, bullet: bool = False) -> None:
+    def text(self, words: str, *, colour: RGBColor | None = None, bold: bool = False, bullet: bool = False) -> None:
         """Write a paragraph."""
         paragraph = self.file.add_paragraph(style="List Bullet" if bullet else "Normal")
         run = paragraph.add_run(plain(words))
@@ -207,7 +214,7 @@ def _wide_enough(cells: Sequence[Sequence[str]], widths: Sequence[float]) -> lis
     return [width - over * free / sum(spare) for width, free in zip(wide, spare, strict=True)]
 
 
-def _set_style(style: Any, face: str, size: float) -> None:
+def _set_style(style: ParagraphStyle, face: str, size: float) -> None:
     style.font.name, style.font.size, style.font.italic = "Times New Roman", Pt(size), False
     style.font.color.rgb = _INK
     fonts = style.element.get_or_add_rPr().get_or_add_rFonts()
@@ -221,12 +228,12 @@ def _set_style(style: Any, face: str, size: float) -> None:
         fonts.attrib.pop(qn(f"w:{name}"), None)
 
 
-def _run(paragraph: Any, words: str, size: float, colour: Any, *, bold: bool = False) -> None:
+def _run(paragraph: Paragraph, words: str, size: float, colour: RGBColor, *, bold: bool = False) -> None:
     run = paragraph.add_run(plain(words))
     run.font.size, run.font.color.rgb, run.bold = Pt(size), colour, bold
 
 
-def _field(paragraph: Any, code: str) -> None:
+def _field(paragraph: Paragraph, code: str) -> None:
     """Write a field that the reader's program fills in, such as the number of the page."""
     run = paragraph.add_run()
     run.font.size, run.font.color.rgb = Pt(9), _QUIET
@@ -240,21 +247,21 @@ def _field(paragraph: Any, code: str) -> None:
         run._r.append(part)
 
 
-def _keep_whole(row: Any, *, first: bool) -> None:
+def _keep_whole(row: Row, *, first: bool) -> None:
     properties = row._tr.get_or_add_trPr()
     properties.append(OxmlElement("w:cantSplit"))
     if first:
         properties.append(OxmlElement("w:tblHeader"))
 
 
-def _shade(cell: Any, colour: str) -> None:
+def _shade(cell: Cell, colour: str) -> None:
     shade = OxmlElement("w:shd")
     for name, value in (("val", "clear"), ("color", "auto"), ("fill", colour)):
         shade.set(qn(f"w:{name}"), value)
     cell._tc.get_or_add_tcPr().append(shade)
 
 
-def _map(scene: Any, height: float = 130.0) -> bytes:
+def _map(scene: Scene, height: float = 130.0) -> bytes:
     return map_png(scene, 150.0, height, units=900.0, dpi=170)
 
 
@@ -366,7 +373,15 @@ def _where_it_stands(rows: pd.DataFrame) -> str:
     )
 
 
-def _who(row: Any) -> str:
+class _Gap(Protocol):
+    """A row of the ledger, as `itertuples` gives it."""
+
+    gap_of: str
+    gap_size: float
+    gap_basis: str
+
+
+def _who(row: _Gap) -> str:
     """Say how many the gap of a row of the ledger is about, of what, and what that rests on; nothing where it is about nobody."""
     if not row.gap_of:
         return ""

@@ -1,0 +1,1 @@
+"""The commands, a module per group; `cli` puts them in order."""

@@ -1,0 +1,312 @@
+"""Commands about the data of a district: check it, make a folder, add to it, take back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import typer
+from rich.markup import escape
+
+from ...access import SEVERITIES, audit, rests_on
+from ...core import LAYERS, DataError, SourceError
+from ...district import District
+from ...district import check as check_folder
+from ...district import undo as undo_last
+from ...io import (
+    CATALOGUE,
+    HOSTS,
+    LEFT_OUT,
+    RESULT_LABELS,
+    UNPROVEN,
+    Division,
+    box_to_fetch,
+    import_osm,
+    left_out,
+    split,
+    tally,
+)
+from ...io import add as add_rows
+from ...io import fetch as fetch_osm
+from ...io import template as write_template
+from ...report import csv_text
+from .console import DATA, DONE, ERR, OUT, PARTLY, Lang, grid, message, shown_path, watched
+
+
+def check(
+    folder: Annotated[Path | None, typer.Argument(help="街道目录；省略为随程序的演示街道")] = None,
+    lang: Lang = "zh",
+) -> None:
+    """检查街道目录：每一处问题在哪个文件、哪一行、哪一列、怎么改；数据能支撑到什么程度。"""
+    problems = check_folder(folder)
+    errors = int((problems["severity"] == "error").sum())
+    if len(problems):
+        table = grid("级别", "文件", "行", "列", "问题", "怎么办")
+        for row in problems.itertuples(index=False):
+            level = "错误" if row.severity == "error" else "提示"
+            table.add_row(level, *(escape(str(v)) for v in (row.file, row.row, row.field, row.problem, row.remedy)))
+        OUT.print(table)
+    OUT.print(message(lang, "clean", errors, len(problems) - errors))
+    if errors:
+        raise typer.Exit(DATA)
+    _show_audit(folder, lang)
+
+
+def _show_audit(folder: Path | None, lang: str) -> None:
+    """Print how far sound data can carry conclusions, and the line to put under a map."""
+    with watched(message(lang, "auditing")):
+        district = District.load(folder)
+        table = audit(district)
+    shown = grid("轻重", "方面", "数据核查发现", "哪里", "涉及人口", "怎么办")
+    for row in table.itertuples():
+        people = "" if np.isnan(row.people) else f"{row.people:,.0f}"
+        shown.add_row(
+            SEVERITIES[row.severity], row.topic, escape(row.finding), escape(row.where), people, escape(row.remedy)
+        )
+    OUT.print(shown)
+    OUT.print(escape(rests_on(district)))
+
+
+def import_(
+    file: Annotated[
+        Path, typer.Argument(help="OSM 提取文件（.osm.pbf .osm .osm.gz .osm.bz2），或只有街道的 .graphml .gpkg")
+    ],
+    out: Annotated[Path, typer.Option("--out", help="新的街道目录")],
+    homes: Annotated[Path | None, typer.Option("--homes", help="人口表 CSV：id, lon, lat, population")] = None,
+    name: Annotated[str | None, typer.Option("--name", help="街道名称")] = None,
+    code: Annotated[str | None, typer.Option("--code", help="统计代码")] = None,
+    crs: Annotated[str | None, typer.Option("--crs", help="计算用的投影坐标系；省略为当地 UTM 带")] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="替换以前导入的目录")] = False,
+    lang: Lang = "zh",
+) -> None:
+    """从 OSM 提取文件建立一个街道目录。"""
+    with watched(escape(file.name)) as status:
+        taken = import_osm(
+            file,
+            out,
+            homes=homes,
+            name=name,
+            code=code,
+            crs=crs,
+            overwrite=overwrite,
+            progress=lambda step: status.update(escape(str(step))),
+        )
+    table = grid("图层", "内容", "取用", "未取", "原因", "例")
+    taken = taken.rename(index={name: layer.label for name, layer in LAYERS.items()})
+    for row in taken.reset_index().itertuples(index=False):
+        table.add_row(*("" if v is None or str(v) == "nan" else escape(str(v)) for v in row))
+    OUT.print(table)
+    OUT.print(escape(message(lang, "imported", shown_path(out), shown_path(out))))
+
+
+def split_(
+    extract: Annotated[Path, typer.Argument(help="全市 OSM 提取文件：.osm.pbf")],
+    districts: Annotated[Path, typer.Option("--districts", help="街道界：GeoJSON 或 GeoPackage 的面")],
+    code: Annotated[str, typer.Option("--code", help="代码列（街道按代码识别）")],
+    out: Annotated[Path, typer.Option("--out", help="放各街道目录的文件夹")],
+    name: Annotated[str | None, typer.Option("--name", help="名称列")] = None,
+    margin: Annotated[float, typer.Option("--margin", help="界外多取多少米的街道和设施")] = 1500.0,
+    homes: Annotated[Path | None, typer.Option("--homes", help="全市人口表 CSV：id, lon, lat, people")] = None,
+    crs: Annotated[str | None, typer.Option("--crs", help="计算用的投影坐标系；省略为各街道的 UTM 带")] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="替换以前切分的结果")] = False,
+    lang: Lang = "zh",
+) -> None:
+    """把一座城市的 OSM 提取文件切成各街道的目录（按代码，每个街道带界外一段步行距离）。"""
+    with watched(escape(extract.name)) as status:
+        made = split(
+            extract,
+            Division(districts, code, name, margin, crs),
+            out,
+            homes=homes,
+            overwrite=overwrite,
+            progress=lambda step: status.update(escape(str(step))),
+        )
+    shown = grid("代码", "名称", "居住点", "人口", "道路", "设施", "说明")
+    noted = made[(made["status"] == "failed") | (made["note"] != "")]
+    for row in (made if len(made) <= 40 else noted.head(40)).itertuples():
+        people = "" if row.people != row.people else f"{row.people:,.0f}"
+        cells = (row.Index, row.name, f"{row.homes:,}", people, f"{row.streets:,}", f"{row.facilities:,}", row.note)
+        shown.add_row(*(escape(str(cell)) for cell in cells))
+    OUT.print(shown)
+    failed = int((made["status"] == "failed").sum())
+    if (out / LEFT_OUT).exists():
+        OUT.print(escape(message(lang, "homes_left", shown_path(out / LEFT_OUT))))
+    OUT.print(escape(message(lang, "was_split", len(made) - failed, failed, shown_path(out / CATALOGUE))))
+    if failed:
+        raise typer.Exit(PARTLY)
+
+
+def ways(
+    file: Annotated[Path, typer.Argument(help="import 能读的文件")],
+    walk_filter: Annotated[Path | None, typer.Option("--filter", help="自己的 walk_filter.toml")] = None,
+    csv: Annotated[Path | None, typer.Option("--csv", help="逐条写到 CSV")] = None,
+) -> None:
+    """列出不能步行的道路和原因（步行规则在 network/walk_filter.toml，可以改）。"""
+    with watched(escape(file.name)):
+        table = left_out(file, walk_filter=walk_filter)
+    shown = grid("原因", "条数", "例")
+    for reason, rows in table.groupby("reason", sort=False):
+        examples = [f"{way}{'' if name is None else f' {name}'}" for way, name in rows["name"].head(6).items()]
+        shown.add_row(escape(str(reason)), str(len(rows)), escape("、".join(examples)))
+    OUT.print(shown)
+    OUT.print(f"共 {len(table)} 条道路不计入步行网")
+    if csv is not None:
+        csv.write_text(csv_text(table), encoding="utf-8-sig")
+        OUT.print(escape(shown_path(csv)))
+
+
+def fetch(
+    out: Annotated[Path, typer.Option("--out", help="新的街道目录")],
+    bbox: Annotated[str | None, typer.Option("--bbox", help="西,南,东,北（经纬度）")] = None,
+    for_: Annotated[Path | None, typer.Option("--for", help="为哪个街道目录下载（只用它的外框）")] = None,
+    homes: Annotated[Path | None, typer.Option("--homes", help="人口表 CSV")] = None,
+    host: Annotated[list[str] | None, typer.Option("--host", help="Overpass 服务地址，可写几个")] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="不再询问")] = False,
+    lang: Lang = "zh",
+) -> None:
+    """联网下载 OpenStreetMap 的街道和设施（唯一会联网的命令）。"""
+    box = box_to_fetch(
+        bbox=None if bbox is None else _numbers(bbox), district=None if for_ is None else District.load(for_)
+    )
+    OUT.print(escape(message(lang, "leaves", ", ".join(f"{v:.2f}" for v in box), (host or HOSTS)[0])))
+    if not yes and not typer.confirm(message(lang, "sure")):
+        raise typer.Exit(DONE)
+    with watched("…") as status:
+        fetch_osm(out, box, hosts=host or HOSTS, homes=homes, progress=lambda step: status.update(escape(str(step))))
+    OUT.print(escape(message(lang, "imported", shown_path(out), shown_path(out))))
+
+
+def _numbers(text: str) -> list[float]:
+    """Return comma-separated numbers; anything else is a wrong command line."""
+    try:
+        return [float(part) for part in text.replace("，", ",").split(",")]
+    except ValueError:
+        raise SourceError(f"不是四个数：{text}。写法：--bbox 117.60,39.00,117.75,39.12") from None
+
+
+def template(
+    out: Annotated[Path, typer.Option("--out", help="写到哪个 .xlsx 文件")] = Path("模板.xlsx"),
+    folder: Annotated[Path | None, typer.Option("--for", help="街道目录：下拉选项用它的类别表")] = None,
+    lang: Lang = "zh",
+) -> None:
+    """写一个可以填的 Excel 模板：每个图层一张表，中文表头、单位、下拉选项、示例行。"""
+    write_template(out, folder)
+    OUT.print(escape(message(lang, "done", shown_path(out))))
+
+
+def add(
+    file: Annotated[
+        Path, typer.Argument(help=".xlsx .xls .csv .json .geojson .gpkg .shp .kml .kmz .parquet .gdb .dxf")
+    ],
+    to: Annotated[Path, typer.Option("--to", help="街道目录")],
+    layer: Annotated[str, typer.Option("--layer", help="图层，如 facilities、homes、gates")],
+    crs: Annotated[
+        str | None, typer.Option("--crs", help="坐标系：EPSG:4326、WGS84、GCJ-02、BD-09 …（有坐标时必写）")
+    ] = None,
+    sheet: Annotated[str | None, typer.Option("--sheet", help="Excel 的哪一张表，或 GIS 文件的哪个图层")] = None,
+    dxf_layer: Annotated[list[str] | None, typer.Option("--dxf-layer", help="读哪些 CAD 图层，可写几次")] = None,
+    key: Annotated[str | None, typer.Option("--key", help="哪一列是编号")] = None,
+    replace: Annotated[bool, typer.Option("--replace", help="文件里没有的行从图层里去掉")] = False,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", help="整张表都一样的列，如 类别=社区食堂；可写几次")
+    ] = None,
+    control: Annotated[Path | None, typer.Option("--control", help="CAD 自有坐标：控制点表 CSV")] = None,
+    affine: Annotated[bool, typer.Option("--affine", help="控制点用六参数（扫描的图）")] = False,
+    repair: Annotated[bool, typer.Option("--repair", help="修复自相交的面，逐个列出")] = False,
+    place: Annotated[Path | None, typer.Option("--place", help="没有坐标的行：写一页地图（.html），在上面放")] = None,
+    datum_checked: Annotated[
+        str,
+        typer.Option(
+            "--datum-checked",
+            help="坐标基准得不到证实时必写：怎么核对的，如“天地图上抽查 3 点，张三 11-26”；记在来源里",
+        ),
+    ] = "",
+    yes: Annotated[bool, typer.Option("--yes", help="写入；不写则只列出会改什么")] = False,
+    lang: Lang = "zh",
+) -> None:
+    """把自己的表格或 GIS 文件加进街道目录：每一行要么取用，要么说明原因；先看改动，再加 --yes 写入。"""
+    with watched(escape(file.name)):
+        try:
+            report_ = add_rows(
+                file,
+                to,
+                layer,
+                crs=crs,
+                sheet=sheet or (";".join(dxf_layer) if dxf_layer else None),
+                key=key,
+                apply=yes,
+                replace=replace,
+                fill=_pairs(set_),
+                control=control,
+                affine=affine,
+                repair=repair,
+                place=place,
+                datum_checked=datum_checked,
+            )
+        except (SourceError, DataError) as error:
+            if isinstance(error, SourceError):
+                _keep_page(error, file)
+            elif place is not None and place.is_file():
+                ERR.print(escape(f"没有坐标的行可以在 {shown_path(place)} 上放，存下的表再用 add 导入。"))
+            raise
+    if place is not None and place.is_file():
+        OUT.print(escape(message(lang, "done", shown_path(place))))
+    counts = tally(report_)
+    shown = grid("行", "编号", "结果", "列", "值", "原因", "怎么办")
+    for row in report_[~report_["result"].isin(["gone", "unchanged"])].head(60).itertuples():
+        cells = (
+            row.row,
+            row.key,
+            RESULT_LABELS.get(row.result, row.result),
+            row.column,
+            row.value,
+            row.reason,
+            row.remedy,
+        )
+        shown.add_row(*("" if str(v) in {"nan", "None", "<NA>"} else escape(str(v)) for v in cells))
+    OUT.print(shown)
+    words = {**RESULT_LABELS, "rows": "共读到", "taken": "取用", "reported": "未取（原因如上）"}
+    units = {"dropped": "处", "note": "条"}
+    said = [
+        f"{words[name]} {n:,} {units.get(name, '行')}"
+        for name, n in counts.items()
+        if n and (replace or name != "gone")
+    ]
+    OUT.print(escape("，".join(said)))
+    for row in report_[report_["column"] == UNPROVEN].itertuples():
+        ERR.print(escape(f"注意：{row.reason}。{row.remedy}"))
+    OUT.print(message(lang, "applied" if yes else "not_applied"))
+    if counts.get("refused", 0):
+        raise typer.Exit(PARTLY)
+
+
+def _pairs(said: list[str] | None) -> dict[str, str]:
+    """Return `column=value` pairs; anything else is a wrong command line."""
+    pairs = [text.partition("=") for text in said or ()]
+    for column, equals, value in pairs:
+        if not (column.strip() and equals and value.strip()):
+            raise SourceError(f"--set 写成 列=值，如 --set 类别=社区食堂；现在是 {column}{equals}{value}")
+    return {column.strip(): value.strip() for column, _, value in pairs}
+
+
+def _keep_page(error: SourceError, file: Path) -> None:
+    """Write the page of what was measured beside the file it is about; say where."""
+    if error.page:
+        page = file.with_name(f"{file.stem}-坐标核对.html")
+        try:
+            page.write_text(error.page, encoding="utf-8")
+        except OSError:
+            return
+        ERR.print(escape(f"每种假设的残差和地图：{shown_path(page)}"))
+
+
+def undo(
+    folder: Annotated[Path, typer.Argument(help="街道目录")],
+    lang: Lang = "zh",
+) -> None:
+    """撤销最近一次 add 或 rules import：街道目录逐字节回到之前。"""
+    for row in undo_last(folder).reset_index().itertuples(index=False):
+        what = {"restored": "已恢复", "removed": "已移除"}.get(str(row.what), str(row.what))
+        OUT.print(escape(f"{row.file}　{what}"))
+    OUT.print(message(lang, "undone"))

@@ -1,0 +1,178 @@
+"""Commands about plans: compare them, list what they must provide, write and check their files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import typer
+from rich.markup import escape
+
+from ...access import effects
+from ...district import District, Scenario, blank, conflicts, scenarios, steps
+from ...maps import DEMONSTRATION_TEXT
+from ...report import (
+    people_line,
+    provision_sheet,
+    signed,
+    state_of,
+    write_comparison,
+    write_new,
+    write_plans,
+    write_table,
+)
+from ...siting import on_parcel, provision
+from .console import DATA, OUT, Lang, grid, message, shown_path, watched
+
+
+def compare(
+    scenario: Annotated[str, typer.Argument(help="方案名（目录里的 scenarios/名.toml）或 TOML 文件")],
+    other: Annotated[
+        str | None, typer.Argument(help="与哪个方案比：写了就是 第一个→第二个；不写就是 现状→方案")
+    ] = None,
+    folder: Annotated[Path | None, typer.Option("--for", help="街道目录；省略为随程序的演示街道")] = None,
+    preset: Annotated[str, typer.Option("--preset", help="plan | td1063 | elderly")] = "plan",
+    out: Annotated[Path | None, typer.Option("--out", help="写出网页、表格、差异图和左右对比图的文件夹")] = None,
+    lang: Lang = "zh",
+) -> None:
+    """比较方案实施前后，或两个方案：哪些指标变了，谁受益，谁受影响。"""
+    with watched(message(lang, "loading")) as status:
+        district = District.load(folder)
+        new = state_of(district, scenario if other is None else other)
+        # the same year on both sides: what changes is the plan, not the calendar
+        old = state_of(district, None if other is None else scenario, year=new.district.year)
+        before, after = old.district, new.district
+        table = effects(before, after, rules=preset)
+        if out is not None:
+            write_comparison(old, new, out, rules=preset, progress=lambda step: status.update(escape(step)))
+    title = escape(new.label if other is None else f"{old.label} → {new.label}")
+    shown = grid("指标", "前", "后", "百分点", "受益居民", "受影响居民", "更挤", "迁入可达", title=title)
+    for column in shown.columns[1:]:
+        column.no_wrap = True
+    table = table.reindex(table["change"].abs().sort_values(ascending=False, kind="stable").index)
+    for row in table[table["change"].abs().round(4) > 0].itertuples():
+        if row.before == row.before:
+            share = "—" if row.after != row.after else f"{row.after:.1%}"
+            change = "—" if row.change != row.change else signed(row.change * 100)
+            shown.add_row(
+                escape(row.label),
+                f"{row.before:.1%}",
+                share,
+                change,
+                f"{row.people_gain:,.0f}",
+                f"{row.people_lose:,.0f}",
+                f"{row.people_crowded:,.0f}",
+                f"{row.people_new_served:,.0f}",
+            )
+    OUT.print(people_line(before, after))
+    OUT.print(shown)
+    OUT.print(f"另有 {int((table['change'].abs().round(4) <= 0).sum())} 项没有变化")
+    if district.is_demonstration:
+        OUT.print(DEMONSTRATION_TEXT)
+    if out is not None:
+        OUT.print(escape(message(lang, "done", shown_path(out / "compare.html"))))
+
+
+def plans(
+    folder: Annotated[Path | None, typer.Argument(help="街道目录；省略为随程序的演示街道")] = None,
+    out: Annotated[Path, typer.Option("--out", help="输出目录；与 report 用同一个，简报会链接过去")] = Path("output"),
+    lang: Lang = "zh",
+) -> None:
+    """把目录里的方案写成一页 plans.html：做什么、假定什么、谁受益、要配建什么。"""
+    with watched(message(lang, "loading")) as status:
+        write_plans(District.load(folder), out, progress=lambda step: status.update(escape(step)))
+    OUT.print(escape(message(lang, "done", shown_path(out / "plans.html"))))
+
+
+def provision_list(
+    scenario: Annotated[str | None, typer.Argument(help="方案名或 TOML 文件；不写就用 --parcel 和 --people")] = None,
+    folder: Annotated[Path | None, typer.Option("--for", help="街道目录；省略为随程序的演示街道")] = None,
+    norms: Annotated[str | None, typer.Option("--norms", help="只用 norms.csv 里的哪一套或哪一条")] = None,
+    parcel: Annotated[str | None, typer.Option("--parcel", help="在哪个地块上建")] = None,
+    people: Annotated[float | None, typer.Option("--people", help="新增常住人口")] = None,
+    elderly: Annotated[float | None, typer.Option("--elderly", help="其中 60 岁及以上")] = None,
+    households: Annotated[int | None, typer.Option("--households", help="新增户数")] = None,
+    out: Annotated[Path | None, typer.Option("--out", help="另存为 .xlsx 或 .csv")] = None,
+    lang: Lang = "zh",
+) -> None:
+    """配建清单：新增人口按配建标准要配什么，周边还能接纳多少，还缺多少。"""
+    with watched(message(lang, "loading")):
+        district = District.load(folder)
+        if scenario is not None:
+            plan = Scenario.read(scenario) if scenario.endswith(".toml") else district.scenario(scenario)
+        else:
+            plan = on_parcel(parcel, people, people_60plus=elderly, households=households)
+        table = provision(district, plan, norms=norms)
+    shown = grid("配什么", "应配", "方案自带", "周边可接纳", "还缺", "结论", "依据与可信度", title=escape(plan.label))
+    for row in table.itertuples():
+        amounts = (row.required, row.own, row.absorbed, row.missing)
+        numbers = ("数据不足" if np.isnan(v) else f"{_amount(v)} {row.unit}" for v in amounts)
+        shown.add_row(*(escape(str(v)) for v in (row.label, *numbers, row.verdict, row.standard_text)))
+    OUT.print(shown)
+    if district.is_demonstration:
+        OUT.print(DEMONSTRATION_TEXT)
+    if out is not None:
+        write_table(out, district, "配建清单", provision_sheet(table), "应配 = 新增数 ÷ 每多少 × 应有多少")
+        OUT.print(escape(message(lang, "done", shown_path(out))))
+
+
+def _amount(value: float) -> str:
+    """Return an amount as people write it: a whole number, or what is less than ten with two decimals."""
+    return f"{value:,.0f}" if value == round(value) or abs(value) >= 10 else f"{value:.2f}"
+
+
+def list_scenarios(
+    folder: Annotated[Path | None, typer.Argument(help="街道目录；省略为随程序的演示街道")] = None,
+) -> None:
+    """列出一个街道目录里的方案。"""
+    shown = grid("方案", "名称", "年份", "步数", "说明")
+    for row in scenarios(District.load(folder)).itertuples():
+        shown.add_row(
+            *(
+                escape(str(v))
+                for v in (
+                    row.Index,
+                    row.label,
+                    "" if not row.year or np.isnan(row.year) else f"{row.year:.0f}",
+                    row.edits,
+                    row.note,
+                )
+            )
+        )
+    OUT.print(shown)
+
+
+def new_scenario(
+    name: Annotated[str, typer.Argument(help="方案名：文字、数字、- 和 _")],
+    folder: Annotated[
+        Path | None, typer.Option("--for", help="街道目录：写进它的 scenarios/；省略就写在当前文件夹")
+    ] = None,
+    lang: Lang = "zh",
+) -> None:
+    """写一个带注释的方案文件：去掉要用的那几行前面的 #，填好，就是一个方案。"""
+    with watched(message(lang, "loading")):
+        text = blank(District.load(folder), name)
+    path = (Path() if folder is None else folder / "scenarios") / f"{name}.toml"
+    write_new(path, text)
+    OUT.print(escape(message(lang, "edit_next", shown_path(path))))
+
+
+def check_scenario(
+    file: Annotated[str, typer.Argument(help="方案文件（.toml）或方案名")],
+    folder: Annotated[Path | None, typer.Option("--for", help="街道目录；省略为随程序的演示街道")] = None,
+    lang: Lang = "zh",
+) -> None:
+    """检查一个方案：每一步做什么、假定什么，哪一步做不了、为什么。"""
+    with watched(message(lang, "loading")):
+        district = District.load(folder)
+        plan = Scenario.read(file) if file.endswith(".toml") else district.scenario(file)
+        done, wrong = steps(plan, district), conflicts(plan, district)
+    shown = grid("步", "做什么", "假定", "做不做得了", title=escape(plan.label or plan.name))
+    for row in done.itertuples():
+        reason = wrong.loc[row.Index, "problem"] if row.Index in wrong.index else "可以"
+        shown.add_row(str(row.Index), *(escape(v) for v in (row.text, row.assumes, reason)))
+    OUT.print(shown)
+    OUT.print(message(lang, "steps", len(done), len(wrong)))
+    if len(wrong):
+        raise typer.Exit(DATA)

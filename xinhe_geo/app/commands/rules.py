@@ -1,0 +1,101 @@
+"""Commands about rules: list them, apply them, edit them as a workbook."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import typer
+from rich.markup import escape
+
+from ...access import coverage, headlines
+from ...core import LAYERS, METHOD_LABELS, UnknownNameError
+from ...district import District
+from ...ledger import export_rules as write_rules
+from ...ledger import import_rules as read_rules
+from .console import OUT, Lang, grid, message, shown_path, watched
+
+
+def list_rules(
+    folder: Annotated[Path | None, typer.Argument(help="街道目录；省略为随程序的演示街道")] = None,
+    set_: Annotated[str | None, typer.Option("--set", help="只列一套的每一条")] = None,
+) -> None:
+    """列出规则集，或一套里的每一条：问什么、限值、可信度。"""
+    district = District.load(folder)
+    table = district.rules
+    sets = list(dict.fromkeys(table["set"]))
+    if set_ is not None and set_ not in sets:
+        raise UnknownNameError("规则集", set_, sets)
+    if set_ is None:
+        shown = grid("规则集", "条数", "读到原文", "转引", "凭记忆", "本工具约定")
+        for name in sets:
+            counts = table.loc[(table["set"] == name).to_numpy(), "confidence"].value_counts()
+            grades = [str(counts.get(c, 0)) for c in ("read", "second_hand", "recalled", "convention")]
+            shown.add_row(escape(name), str(int(counts.sum())), *grades)
+    else:
+        shown = grid("规则", "名称", "方法", "米", "分钟", "能印什么")
+        for name in table.index[(table["set"] == set_).to_numpy()]:
+            rule = district.rule(name)
+            cells = (
+                name,
+                rule.label,
+                METHOD_LABELS[rule.method],
+                f"{rule.metres:g}",
+                f"{rule.minutes:g}",
+                rule.basis_text,
+            )
+            shown.add_row(*(escape(cell) for cell in cells))
+    OUT.print(shown)
+
+
+def run_rules(
+    set_: Annotated[str, typer.Argument(metavar="SET", help="规则集，如 gb50180；rules list 列出全部")],
+    folder: Annotated[Path | None, typer.Argument(help="街道目录；省略为随程序的演示街道")] = None,
+    lang: Lang = "zh",
+) -> None:
+    """按一套规则算一遍：每条现在多少，换算法多少，多少人够不着，凭什么。"""
+    with watched(message(lang, "loading")):
+        district = District.load(folder)
+        table = headlines(district, coverage(district, rules=set_))
+    shown = grid("规则", "现在", "换算法", "够不着的人", "凭什么")
+    for name, row in table.iterrows():
+        unserved = row["people_unserved"]
+        cells = (
+            f"{row['label']}\n{name}",
+            f"{row['headline']} {row['mark']}".strip(),
+            row["alternatives"],
+            "不详" if np.isnan(unserved) else f"{unserved:,.0f}",
+            row["standard_text"],
+        )
+        shown.add_row(*(escape(str(cell)) for cell in cells))
+    OUT.print(shown)
+
+
+def export_rules(
+    file: Annotated[Path, typer.Argument(help="写到哪个 .xlsx 文件")],
+    folder: Annotated[Path | None, typer.Argument(help="街道目录；省略为随程序的演示街道")] = None,
+    lang: Lang = "zh",
+) -> None:
+    """把规则、量法、步行人群、距离衰减写成一个可以改的工作簿。"""
+    write_rules(file, folder)
+    OUT.print(escape(message(lang, "done", shown_path(file))))
+
+
+def import_rules(
+    file: Annotated[Path, typer.Argument(help="rules export 写出、改过的 .xlsx")],
+    to: Annotated[Path, typer.Option("--to", help="街道目录")],
+    yes: Annotated[bool, typer.Option("--yes", help="写入；不写则只列出会改什么")] = False,
+    lang: Lang = "zh",
+) -> None:
+    """把改过的规则导回街道目录：先列出每一处改动，再加 --yes 写入；undo 可以撤销。"""
+    changes = read_rules(file, to, apply=yes)
+    if changes.empty:
+        OUT.print(message(lang, "unchanged"))
+        return
+    shown = grid("表", "行", "改动", "列", "原来", "改成")
+    for row in changes.itertuples(index=False):
+        cells = (LAYERS[row.table].label, row.row, row.change, row.column, row.before, row.after)
+        shown.add_row(*(escape(str(cell)) for cell in cells))
+    OUT.print(shown)
+    OUT.print(message(lang, "applied" if yes else "not_applied"))

@@ -1,0 +1,38 @@
+"""What belongs to an extra of the installation: where a package is not there, one message says which, and how to get it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from .errors import EnvironmentProblem
+
+#: Packages that are installed by another name than they are imported by.
+_INSTALLED_AS = {"docx": "python-docx", "pptx": "python-pptx"}
+
+
+@contextmanager
+def needing(extra: str, what: str) -> Iterator[None]:
+    """
+    Import packages of an extra, for `what` (a verb and its object: 写幻灯片).
+
+    Raises
+    ------
+    EnvironmentProblem
+        One of them is not installed.
+    """
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        package = (error.name or "").partition(".")[0]
+        if package in ("", __name__.partition(".")[0]):  # a mistake of ours is not theirs
+            raise
+        raise not_installed(package, extra, what) from error
+
+
+def not_installed(package: str, extra: str, what: str) -> EnvironmentProblem:
+    """Return what to tell who asks for `what` without the package that it takes."""
+    return EnvironmentProblem(
+        f"{what}：缺少 {_INSTALLED_AS.get(package, package)}。用 python run.py 运行（会自动装好），"
+        f'或 pip install "xinhe-geo[{extra}]"'
+    )

@@ -1,0 +1,78 @@
+"""A layer as it stands in its folder: what a file is held against before anything of it is taken."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import geopandas as gpd
+import pandas as pd
+import pyproj
+
+from ..core import DataError, Layer, Problem, SourceError, problems_table
+from ..district import MANIFEST, read_folder
+
+
+@dataclass(frozen=True)
+class CurrentLayer:
+    """A layer as it is, and the rest of its folder."""
+
+    layer: Layer
+    rows: pd.DataFrame  # none where the folder does not have the layer yet
+    tables: Mapping[str, pd.DataFrame]  # the rows of every layer that is there
+    manifest: Mapping[str, Any]
+    metric: pyproj.CRS
+
+    @property
+    def entry(self) -> Mapping[str, Any] | None:
+        """Return what the manifest says of the layer; None where it does not declare it."""
+        entry: Mapping[str, Any] | None = self.manifest["layers"].get(self.layer.name)
+        return entry
+
+    @property
+    def kinds(self) -> dict[str, str]:
+        """Return the folder's kinds of facility and their labels."""
+        return dict(self.tables["kinds"]["label"]) if "kinds" in self.tables else {}
+
+    def ids(self) -> list[str]:
+        """Return what each row is known by: its key; in a table whose key nobody has to fill in, its required cells."""
+        if self.layer.geometry is not None or self.layer.names[self.layer.key].required:
+            return [str(k) for k in self.rows.index]
+        required = [c.name for c in self.layer.columns if c.required]
+        return [
+            "|".join("" if pd.isna(v) else str(v) for v in values)
+            for values in zip(*(self.rows[c] for c in required), strict=True)
+        ]
+
+
+def read_current(folder: Path, layer: Layer) -> CurrentLayer:
+    """Read a folder for a layer that a file is added to; what is wrong elsewhere in it does not matter here."""
+    if not (folder / MANIFEST).is_file():
+        raise SourceError(f"{folder.name or folder} 不是街道目录：里面没有 {MANIFEST}")
+    manifest, tables, _, problems = read_folder(folder)
+    stops = [p for p in problems if p.severity == "error" and _matters(p, layer)]
+    if stops:
+        raise DataError(problems_table(stops), folder.name)
+    try:
+        metric = pyproj.CRS.from_user_input(manifest["crs"])
+    except (KeyError, pyproj.exceptions.CRSError) as error:
+        raise SourceError(f'{folder.name} 的 {MANIFEST} 没有写能用的坐标系。写 crs = "EPSG:…"') from error
+    rows = tables[layer.name] if layer.name in tables else _no_rows(layer, metric)
+    return CurrentLayer(layer, rows, tables, manifest, metric)
+
+
+def _matters(problem: Problem, layer: Layer) -> bool:
+    return (
+        problem.layer == layer.name
+        or problem.field.startswith(f"layers.{layer.name}.")
+        or (problem.layer == "district.toml" and problem.field in ("", "crs", "schema"))
+    )
+
+
+def _no_rows(layer: Layer, metric: pyproj.CRS) -> pd.DataFrame:
+    frame = pd.DataFrame({c.name: [] for c in layer.names.values()}, dtype="object")
+    if layer.geometry is not None:
+        frame = gpd.GeoDataFrame(frame, geometry=[], crs=metric)
+    return frame.set_index(layer.key)

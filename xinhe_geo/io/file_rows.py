@@ -1,0 +1,148 @@
+"""The rows of a file on their way into a layer: their cells, column by column, and why some of them are not taken."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from ..core import Column, Layer, SourceError, UnknownNameError
+from .cells import PRIVATE_VALUE, WIDE, Cell, bare_name, cell_text, printable, unit_factor, value_labels, why_hostile
+from .headers import header_words, meanings, plain_header
+from .incoming import Incoming
+from .row_report import RowReport, Where
+
+
+class Refusal(NamedTuple):
+    """Why a row is not taken: the column and what stands in it, what is wrong with it, and what to do."""
+
+    column: str
+    value: object
+    reason: str
+    remedy: str
+
+
+@dataclass
+class FileRows:
+    """The rows of a file that is added to a layer, as far as they are understood."""
+
+    layer: Layer
+    incoming: Incoming
+    report: RowReport
+    columns: Mapping[str, int]  # which column of the file means what; those of positions begin with @
+    cells: dict[str, list[Cell]] = field(default_factory=dict)  # of the layer's columns that the file has
+    refused: dict[int, list[Refusal]] = field(default_factory=dict)  # by position in the file
+
+    def __len__(self) -> int:
+        return len(self.incoming.rows)
+
+    @property
+    def file(self) -> str:
+        """Return the file's name as messages may print it."""
+        return printable(self.incoming.file)
+
+    @property
+    def lines(self) -> list[int]:
+        """Return the line of the file each row stands on."""
+        return self.incoming.lines
+
+    def column(self, name: str) -> list[Cell]:
+        """Return the cells of a column; blank where the file does not have it."""
+        return self.cells.get(name, [None] * len(self))
+
+    def refuse(self, i: int, why: Refusal) -> None:
+        """Say why a row is not taken; one row may have several reasons."""
+        self.refused.setdefault(i, []).append(why)
+
+
+def rows_of(incoming: Incoming, layer: Layer, kinds: Mapping[str, str], key: str | None, report: RowReport) -> FileRows:
+    """
+    Read the cells of a file column by column, as the check of a layer's rows expects them.
+
+    Parameters
+    ----------
+    incoming
+        The file.
+    layer
+        Where its rows are to go.
+    kinds
+        Kinds of facility and their labels.
+    key
+        Head of the column that identifies a row; None for the layer's own key in any of its spellings.
+    report
+        Takes what is left out.
+
+    Returns
+    -------
+    rows
+        Rows with a cell that nobody types (formulas, markup, control characters) are refused.
+    """
+    rows = FileRows(layer, incoming, report, meanings(incoming, layer, key, report))
+    for name, j in rows.columns.items():
+        if name.startswith("@"):
+            continue
+        column, head = layer.names[name], incoming.heads[j]
+        factor = unit_factor(head, column)
+        if factor != 1:
+            said = f"按表头的单位换算：乘以 {factor:,.6g}，存为{column.unit}"
+            report.say("note", said, at=Where(column=printable(head)))
+        codes = _codes(column, kinds)
+        values = [cell_text(column, row[j], codes, factor) for row in incoming.rows]
+        rows.cells[name] = [_accepted(value, i, column, rows) for i, value in enumerate(values)]
+    return rows
+
+
+def _accepted(value: Cell, i: int, column: Column, rows: FileRows) -> Cell:
+    """Return a cell as it goes on; a hostile one refuses its row, one with somebody's number is left out."""
+    if not isinstance(value, str):
+        return value
+    own_key = column.name == rows.layer.key
+    wrong = why_hostile(value)
+    if wrong is None and own_key:
+        value = value.translate(WIDE)
+        if re.search(r"[/\\]|\.\.", value):
+            wrong = "编号里有路径符号", "编号只用字母、数字、汉字、- 和 _"
+    if wrong is not None:
+        rows.refuse(i, Refusal(column.label, value, *wrong))
+    elif PRIVATE_VALUE.search(value) and column.type == "text" and not own_key:
+        said = "这一格里有像身份证号或手机号的数字，没有写入"
+        rows.report.say("dropped", said, "删去号码再填", Where(row=rows.lines[i], column=column.label))
+        return None
+    return value
+
+
+def _codes(column: Column, kinds: Mapping[str, str]) -> dict[str, str]:
+    """
+    Return the words that stand for a column's coded values.
+
+    A kind may be called by its label, by the label without what stands in brackets, or by what stands in them at its end:
+    "老年食堂（社区食堂）" by either, where no other kind is called so.
+    """
+    codes = {label: v for v, label in value_labels(column).items()}
+    if column.parent != ("kinds", "kind"):
+        return codes
+    said = [
+        (word, kind)
+        for kind, label in kinds.items()
+        for word in (bare_name(label), *re.findall(r"[（(]([^（()）]{3,})[)）]$", label))
+    ]
+    times = Counter(word for word, _ in said)
+    return codes | {w: kind for w, kind in said if times[w] == 1} | {label: kind for kind, label in kinds.items()}
+
+
+def fill_blanks(rows: FileRows, fill: Mapping[str, str], kinds: Mapping[str, str]) -> None:
+    """Write what holds for every row of the file ("这张表全是食堂") into blank cells."""
+    words = header_words(rows.layer)
+    for said, value in fill.items():
+        name = words.get(plain_header(said), "@")
+        if name.startswith("@") or name == rows.layer.key:
+            known = [c.label for c in rows.layer.names.values() if c.name != rows.layer.key]
+            raise UnknownNameError("列", said, known)
+        column = rows.layer.names[name]
+        wrong = why_hostile(value)
+        if wrong is not None:
+            raise SourceError(f"{said} 的值{wrong[0]}。{wrong[1]}")
+        cell = cell_text(column, value, _codes(column, kinds))
+        rows.cells[name] = [cell if v is None else v for v in rows.column(name)]

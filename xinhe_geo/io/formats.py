@@ -1,0 +1,96 @@
+"""Every kind of file that can be added: who reads it, what to do about those nobody can read, and the bounds of all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from ..core import Layer, SourceError, XinheError, os_words
+from .cells import printable
+from .dxf import read_dxf
+from .gis_files import (
+    is_collection,
+    read_geodatabase,
+    read_geojson,
+    read_geopackage,
+    read_kml,
+    read_kmz,
+    read_shapefile,
+)
+from .incoming import MOST_BYTES, MOST_COLUMNS, SPECIAL_GROUPS, Incoming, cannot_take, special_groups
+from .parquet import read_parquet
+from .row_report import RowReport
+from .tables import read_table
+
+#: What can be read; a reader gets path, layer, sheet and report.
+_READERS: Mapping[str, Callable[[Path, Layer, str | None, RowReport], Incoming]] = {
+    **dict.fromkeys((".xlsx", ".xls", ".csv"), read_table),
+    ".json": lambda path, layer, sheet, report: (
+        read_geojson(path) if is_collection(path) else read_table(path, layer, sheet, report)
+    ),
+    ".geojson": lambda path, *_: read_geojson(path),
+    ".gpkg": lambda path, _layer, sheet, _report: read_geopackage(path, sheet),
+    ".shp": lambda path, *_: read_shapefile(path),
+    ".kml": lambda path, _layer, sheet, _report: read_kml(path, sheet),
+    ".kmz": lambda path, _layer, sheet, _report: read_kmz(path, sheet),
+    ".gdb": lambda path, _layer, sheet, _report: read_geodatabase(path, sheet),
+    ".parquet": lambda path, *_: read_parquet(path),
+    ".geoparquet": lambda path, *_: read_parquet(path),
+    ".dxf": read_dxf,
+}
+#: What to do about a file that nobody can read.
+_REMEDIES = {
+    ".dwg": "DWG 是 CAD 的内部格式：在 CAD 里“另存为”，类型选 DXF（2013 或 2007），再导入 .dxf",
+    ".dgn": "在 CAD 里另存为 DXF（2013 或 2007），再导入 .dxf",
+    ".zip": "先解压，再导入里面的文件",
+    ".rar": "先解压，再导入里面的文件",
+    ".7z": "先解压，再导入里面的文件",
+    ".et": "在 WPS 里另存为 .xlsx",
+    ".ods": "另存为 .xlsx",
+    ".xlsm": "另存为不带宏的 .xlsx",
+    ".xlsb": "另存为 .xlsx",
+    ".doc": "把表格复制到 Excel，存为 .xlsx",
+    ".docx": "把表格复制到 Excel，存为 .xlsx",
+    ".pdf": "把表格录入 Excel（template 生成模板）",
+    ".tab": "在 QGIS 里导出为 GeoPackage",
+    ".mdb": "在 GIS 里导出为 GeoPackage",
+}
+
+
+def read_file(path: Path, layer: Layer, sheet: str | None, report: RowReport) -> Incoming:
+    """Read a file of any kind that is known, within bounds."""
+    suffix = path.suffix.lower()
+    if not path.exists():
+        raise SourceError(f"文件不存在：{printable(path.name)}")
+    if SPECIAL_GROUPS.search(path.stem):
+        raise special_groups(path.name, path.stem)
+    if suffix not in _READERS or path.is_dir() != (suffix == ".gdb"):
+        raise cannot_take(
+            path.name,
+            f"不认识的文件类型 {printable(suffix) or '（没有扩展名）'}",
+            _REMEDIES.get(suffix, f"可用：{'、'.join(_READERS)}"),
+        )
+    size = path.stat().st_size
+    if size == 0:
+        raise cannot_take(path.name, "文件是空的", "重新导出或重新拷贝")
+    if size > MOST_BYTES:
+        raise cannot_take(
+            path.name, f"文件太大（{size / 1e6:,.0f} MB）", f"分成不超过 {MOST_BYTES / 1e6:,.0f} MB 的几份"
+        )
+    if layer.geometry is None and suffix not in (".xlsx", ".xls", ".csv", ".json"):
+        raise cannot_take(path.name, f"{layer.label}是表格，没有图形", "用 .xlsx 或 .csv")
+    try:
+        found = _READERS[suffix](path, layer, sheet, report)
+    except OSError as error:
+        if isinstance(error, XinheError):
+            raise
+        raise cannot_take(
+            path.name,
+            f"读不出来（{os_words(error) if error.errno else '文件不完整'}）",
+            "若正被其他程序打开，请关闭后重试",
+        ) from error
+    if len(found.heads) > MOST_COLUMNS:
+        raise cannot_take(path.name, f"有 {len(found.heads):,} 列", f"最多 {MOST_COLUMNS} 列，删去用不到的列")
+    if not found.rows:
+        raise cannot_take(path.name, "没有数据行", "表头下面每行填一个要素")
+    return found

@@ -1,0 +1,169 @@
+"""The words of headers: which column of a file means which column of a layer, and which are about persons and go."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Mapping, Sequence
+
+from ..core import Layer
+from .cells import PRIVATE_VALUE, is_blank, printable
+from .incoming import SPECIAL_GROUPS, Incoming, cannot_take, special_groups
+from .row_report import RowReport, Where
+
+_SYNONYMS: Mapping[str, tuple[str, ...]] = {
+    "name": ("名称", "名字", "单位名称", "机构名称", "点位名称", "设施名称", "项目名称"),
+    "kind": ("类别", "类型", "设施类别", "设施类型", "种类"),
+    "state": ("状态", "运营状态", "开放状态"),
+    "households": ("户数", "总户数", "居民户数"),
+    "people": ("常住人口", "人口", "人口数", "总人口", "常住人口数"),
+    "people_60plus": ("60岁及以上", "60岁以上", "60岁及以上人口", "60岁以上人口", "老年人口"),
+    "built": ("建成年代", "建成年份", "建成时间", "建造年代"),
+    "floor_area_m2": ("建筑面积", "面积"),
+    "community": ("社区代码", "社区编码"),
+    "year": ("年份", "年度"),
+    "value": ("数值", "值"),
+    "note": ("备注", "说明"),
+}
+#: What a row of a layer is called in headers, beside the layer's own label.
+_NOUNS: Mapping[str, tuple[str, ...]] = {
+    "parcels": ("地块",),
+    "barriers": ("阻隔",),
+    "landuse": ("地块", "图斑"),
+    "green": ("公园",),
+    "named_roads": ("道路",),
+    "homes": ("居住区",),
+    "gates": ("出入口", "大门"),
+    "own_facilities": ("设施",),
+    "entrances": ("出入口",),
+    "streets": ("道路", "路段"),
+}
+_COORDINATES: Mapping[str, tuple[str, ...]] = {
+    "lon": (
+        "经度",
+        "东经",
+        "lon",
+        "lng",
+        "long",
+        "longitude",
+        "经度坐标",
+        "坐标经度",
+        "百度经度",
+        "高德经度",
+        "gps经度",
+    ),
+    "lat": ("纬度", "北纬", "lat", "latitude", "纬度坐标", "坐标纬度", "百度纬度", "高德纬度", "gps纬度"),
+    "x": ("x", "x坐标", "坐标x", "横坐标", "东坐标", "东向坐标", "easting"),
+    "y": ("y", "y坐标", "坐标y", "纵坐标", "北坐标", "北向坐标", "northing"),
+    "address": (
+        "地址",
+        "所在地址",
+        "详细地址",
+        "具体地址",
+        "位置",
+        "所在位置",
+        "地点",
+        "address",
+        "所在小区",
+        "小区",
+        "小区名称",
+    ),
+    "both": ("坐标", "经纬度", "location", "lnglat", "坐标经纬度"),
+}
+#: Heads of columns about persons.
+ABOUT_PERSONS = re.compile(
+    "身份证|证件号|公民身份|电话|手机|联系方式|联系人|姓名|户主|负责人|法人|户号|户籍号|银行卡|微信|电子邮箱|"
+    "(填表|填报|制表|审核|审批|经办)人|(填表|填报|制表|审核|审批|经办|院长|主任)[:：]|"
+    r"^(tel|phone|mobile|telephone|id_?card|idno|e?mail)$"
+)
+
+
+def plain_header(text: object) -> str:
+    """Return a header without brackets, units, blanks and stars, in small letters."""
+    said = unicodedata.normalize("NFKC", str(text))
+    said = re.sub(r"[(\[【{].*?[)\]】}]", "", said)
+    return re.sub(r"[\s*:：_]", "", said).lower()
+
+
+def header_words(layer: Layer) -> dict[str, str]:
+    """Return every header that is understood, as `plain_header` spells it, and the column it means."""
+    found: dict[str, str] = {}
+    for column in layer.names.values():
+        own = (column.name, column.label, *_SYNONYMS.get(column.name, ()))
+        nouns = (layer.label, *_NOUNS.get(layer.name, ()))
+        if column.name == layer.key:
+            own += ("编号", "id", "编码", *(f"{n}{e}" for n in nouns for e in ("编号", "代码", "编码")), "CAD句柄")
+        if column.name == "name":
+            own += (*(f"{n}名称" for n in nouns), layer.label)
+        for word in own:
+            found.setdefault(plain_header(word), column.name)
+    if layer.geometry is not None:
+        for name, words in _COORDINATES.items():
+            for word in words:
+                found.setdefault(plain_header(word), f"@{name}")
+    return found
+
+
+def understood(heads: Sequence[object], words: Mapping[str, str]) -> int:
+    """Return how many columns of a layer these heads name."""
+    return len({words[plain_header(c)] for c in heads if not is_blank(c) and plain_header(c) in words})
+
+
+def meanings(incoming: Incoming, layer: Layer, key: str | None, report: RowReport) -> dict[str, int]:
+    """Return which column of the file means what. People's columns go first, and nothing of them is kept."""
+    words = header_words(layer)
+    found: dict[str, int] = {}
+    if key is not None:
+        if key not in incoming.heads:
+            raise cannot_take(
+                incoming.file, f"没有列“{printable(key)}”", f"现有列：{printable('、'.join(incoming.heads))}"
+            )
+        found[layer.key] = incoming.heads.index(key)
+    for j, head in enumerate(incoming.heads):
+        if SPECIAL_GROUPS.search(head):
+            raise special_groups(incoming.file, head)
+        meaning = _meaning(head, words, incoming.short)
+        reason = _private(head, [row[j] for row in incoming.rows], meaning)
+        if reason:
+            if found.get(layer.key) == j:
+                raise cannot_take(incoming.file, f"编号列“{printable(head)}”{reason}", "换一列作编号")
+            for row in incoming.rows:
+                row[j] = None
+            report.say("dropped", reason, "这一列不写入任何文件", at=Where(column=printable(head)))
+        elif j in found.values() or not head:
+            continue
+        elif meaning is None:
+            report.say("note", "不认识的列，没有读", "要用就改成模板里的表头", at=Where(column=printable(head)))
+        elif meaning in found:
+            report.say(
+                "note",
+                f"和“{printable(incoming.heads[found[meaning]])}”是同一列，没有读",
+                "留一列",
+                at=Where(column=printable(head)),
+            )
+        else:
+            found[meaning] = j
+    return found
+
+
+def _meaning(head: str, words: Mapping[str, str], short: str) -> str | None:
+    plain = plain_header(head)
+    if plain in words or not short or len(head.encode(short)) < 8:
+        return words.get(plain)
+    longer = {words[w] for w in words if w.startswith(plain)}
+    return longer.pop() if len(longer) == 1 else None
+
+
+def _private(head: str, cells: Sequence[object], meaning: str | None) -> str:
+    """Say why a column is about persons; "" where it is not."""
+    if meaning is None and ABOUT_PERSONS.search(plain_header(head)):
+        return "表头像个人信息（姓名、电话、证件号、户号）"
+    filled = [str(c) for c in cells if not is_blank(c)]
+    numbers = sum(1 for s in filled if any(PRIVATE_VALUE.fullmatch(v) for v in (_number_text(s), s.strip())))
+    if numbers and numbers >= 0.3 * len(filled):
+        return "内容像身份证号或手机号"
+    return ""
+
+
+def _number_text(text: str) -> str:
+    return re.sub(r"[\s-]", "", unicodedata.normalize("NFKC", text)).removesuffix(".0")

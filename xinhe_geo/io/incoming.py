@@ -1,0 +1,92 @@
+"""A file as read, the bounds that any file is held to, and the message for one that cannot be taken at all."""
+
+from __future__ import annotations
+
+import re
+import zipfile
+import zlib
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyproj
+from numpy.typing import NDArray
+
+from ..core import SourceError
+from .cells import printable
+
+LONLAT = "EPSG:4326"
+
+#: A file larger than this, unpacked or not, is not a list somebody typed.
+MOST_BYTES, MOST_UNPACKED, MOST_RATIO = 100_000_000, 300_000_000, 200
+MOST_ROWS, MOST_COLUMNS, MOST_MEMBERS = 200_000, 512, 5_000
+
+#: Lists of people that have no place on a map of services.
+SPECIAL_GROUPS = re.compile("信访|吸毒|戒毒人员|刑释|刑满释放|社区矫正|精神障碍|精神病患|涉稳|上访")
+
+Floats = NDArray[np.float64]
+#: Geometries, None where there is none.
+Shapes = NDArray[np.object_]
+
+
+@dataclass
+class Incoming:
+    """A file as read: headers, cells, the line each row stands on; shapes where the file has geometry of its own."""
+
+    file: str
+    heads: list[str]
+    rows: list[list[object]]
+    lines: list[int]
+    shapes: Shapes | None = None
+    crs: pyproj.CRS | None = None
+    short: str = ""  # the encoding headers were cut off in after ten bytes (shapefile)
+
+
+def cannot_take(file: str, what: str, remedy: str) -> SourceError:
+    """Return the error for a file as a whole: what is wrong, what to do."""
+    return SourceError(f"{printable(file)}：{what}。{remedy}")
+
+
+def special_groups(file: str, word: str) -> SourceError:
+    """Return the error for lists of people that have no place on a map of services."""
+    return cannot_take(
+        file, f"“{printable(word)}”是特殊人群的名单，不能进入公共服务地图", "这类数据不收，也不要放进街道目录"
+    )
+
+
+BROKEN_ZIP = (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, zlib.error, OSError, ValueError)
+
+
+def unpack_safely(path: Path, what: str, remedy: str) -> None:
+    """Refuse an archive that is broken, or unpacks to more than anybody would type."""
+    try:
+        with zipfile.ZipFile(path) as package:
+            members = package.infolist()
+    except BROKEN_ZIP as error:
+        raise cannot_take(path.name, f"不是完整的 {what}", f"检查扩展名，或重新拷贝；{remedy}") from error
+    unpacked = sum(m.file_size for m in members)
+    packed = max(sum(m.compress_size for m in members), 1)
+    if (
+        len(members) > MOST_MEMBERS
+        or unpacked > MOST_UNPACKED
+        or (unpacked > 20_000_000 and unpacked / packed > MOST_RATIO)
+    ):
+        raise cannot_take(path.name, f"解压后有 {unpacked / 1e6:,.0f} MB，超出合理大小", f"只留要用的内容；{remedy}")
+
+
+def decoded_csv(path: Path) -> tuple[str, str]:
+    """Return the text of a CSV as Excel writes them (UTF-8, UTF-16 or GB18030), and what separates its cells."""
+    text = decoded(path)
+    if "\0" in text:
+        raise cannot_take(path.name, "不是文本表格", "检查扩展名；在 Excel 里另存为“CSV UTF-8”")
+    return text, max(",;\t", key=text[:20_000].count)
+
+
+def decoded(path: Path) -> str:
+    """Return the text of a file in UTF-8, UTF-16 or GB18030."""
+    raw = path.read_bytes()
+    for encoding in ("utf-16",) if raw[:2] in (b"\xff\xfe", b"\xfe\xff") else ("utf-8-sig", "gb18030"):
+        with suppress(UnicodeDecodeError):
+            return raw.decode(encoding)
+    raise cannot_take(path.name, "编码既不是 UTF-8 也不是 GB18030", "在 Excel 里另存为“CSV UTF-8”")

@@ -1,0 +1,113 @@
+"""Which row of a layer each row of a file is: told by key, or by a name that only one has."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import pandas as pd
+
+from .cells import Cell, printable
+from .current_layer import CurrentLayer
+from .file_rows import FileRows, Refusal
+from .positions import Placed
+from .row_report import Where
+
+
+class Matched(NamedTuple):
+    """The key of each row of a file, and the position in the layer of those that are there already."""
+
+    keys: list[str | None]
+    at: dict[int, int]
+
+
+def match_rows(rows: FileRows, placed: Placed | None, current: CurrentLayer) -> Matched:
+    """Tell which row of the layer each row of the file is; those that cannot be told are refused."""
+    keys = _keys(rows, placed, current.rows)
+    label = rows.layer.names[rows.layer.key].label
+    there: dict[str, list[int]] = {}
+    for position, own in enumerate(current.ids()):
+        there.setdefault(own, []).append(position)
+    starts = rows.cells.get("since") if rows.layer.dated else None
+    seen: dict[tuple[str, str], int] = {}
+    found: dict[int, int] = {}
+    for i, key in enumerate(keys):
+        if key is None or not key.strip("|"):
+            said = "没有编号" if rows.layer.key in rows.cells else "没有编号，也没有名称"
+            rows.refuse(i, Refusal(label, "", said, "每行写一个不重复的编号"))
+            continue
+        since = None if starts is None else starts[i]
+        mark = (key, "" if since is None else str(since))
+        if mark in seen:
+            said = f"和第 {rows.lines[seen[mark]]} 行重复"
+            rows.refuse(i, Refusal(label, key, said, "留一行，或用不同的编号"))
+            continue
+        seen[mark] = i
+        spots = there.get(key, [])
+        if len(spots) > 1:
+            spots = [s for s in spots if since is not None and str(current.rows["since"].iloc[s]) == str(since)]
+            if len(spots) != 1:
+                rows.refuse(i, Refusal(label, key, "目录里这个编号有几个时期，分不清改哪一个", "写上起始年"))
+                continue
+        if spots and not _later(current.rows, spots[0], since):
+            found[i] = spots[0]
+    return Matched(keys, found)
+
+
+def _keys(rows: FileRows, placed: Placed | None, there: pd.DataFrame) -> list[str | None]:
+    """Return the key of each row: as written, by a name that only one row has, or made from what the row says."""
+    layer = rows.layer
+    if layer.geometry is None and not layer.names[layer.key].required:
+        required = [rows.column(c.name) for c in layer.columns if c.required]
+        return ["|".join("" if cells[i] is None else str(cells[i]) for cells in required) for i in range(len(rows))]
+    if layer.key in rows.cells:
+        return _texts(rows.cells[layer.key])
+    names, kinds = _texts(rows.column("name")), rows.column("kind")
+    times = Counter(names)
+    known: dict[str, list[str]] = {}
+    for key, name in zip(there.index, there["name"] if "name" in there.columns else (), strict=False):
+        if isinstance(name, str):
+            known.setdefault(name, []).append(str(key))
+    keys: list[str | None] = []
+    for i, name in enumerate(names):
+        namesakes = known.get(name or "", [])
+        if name is None:
+            keys.append(None)
+        elif len(namesakes) == 1 and times[name] == 1:
+            keys.append(namesakes[0])
+        else:
+            spot = placed.lonlat[i] if placed is not None else None
+            where = "" if spot is None else ",".join(f"{v:.5f}" for v in spot.centroid.coords[0])
+            said = f"{name}|{kinds[i]}|{where}"
+            keys.append(f"{layer.key}-{hashlib.sha256(said.encode()).hexdigest()[:8]}")
+    rows.report.say(
+        "note",
+        "文件里没有编号列：同名且唯一的按名称认，其余按名称、类别和位置编号",
+        "最好加一列编号，或用 key（--key）说明哪一列是编号",
+    )
+    return keys
+
+
+def _texts(cells: Sequence[Cell]) -> list[str | None]:
+    return [None if v is None else str(v) for v in cells]
+
+
+def _later(there: pd.DataFrame, position: int, since: Cell) -> bool:
+    """Whether a row that starts in `since` comes after the period of the row that is there."""
+    if since is None or "until" not in there.columns or pd.isna(there["until"].iloc[position]):
+        return False
+    number = pd.to_numeric(str(since), errors="coerce")
+    return bool(pd.notna(number) and number > there["until"].iloc[position])
+
+
+def gone_rows(rows: FileRows, matched: Matched, current: CurrentLayer, *, replace: bool) -> set[int]:
+    """Report the rows of the layer that the file does not have, which `replace` removes; return them (by position)."""
+    gone = sorted(set(range(len(current.rows))) - set(matched.at.values()))
+    ids = current.ids()
+    names = current.rows["name"].tolist() if "name" in current.rows.columns else [""] * len(current.rows)
+    for p in gone:
+        said = f"目录里有，文件里没有：{'删去' if replace else '保留'}"
+        rows.report.say("gone", said, at=Where(key=printable(ids[p]), value=names[p]))
+    return set(gone)

@@ -1,0 +1,205 @@
+"""What a file changes in a layer: its rows judged as they would stand, compared with what is there, reported one by one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
+from typing import Any, NamedTuple
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import shapely
+
+from ..core import LAYERS, Column, Problem, check_rows, problems_table
+from ..district import Edit, is_missing
+from .cells import printable
+from .current_layer import CurrentLayer
+from .file_rows import FileRows, Refusal
+from .matching import Matched
+from .positions import Placed
+from .row_report import Where
+
+#: Positions nearer than this are the same.
+SAME_M = 0.01
+
+
+class Provenance(NamedTuple):
+    """What new and moved rows rest on, and the file they come from."""
+
+    basis: str
+    source: str
+
+
+def judged(rows: FileRows, placed: Placed | None, matched: Matched, current: CurrentLayer) -> pd.DataFrame:
+    """Check the rows as they would stand, blanks filled from what is there; return them typed, by position."""
+    n, layer, old = len(rows), rows.layer, current.rows
+    merged: dict[str, list[object]] = {}
+    for name in layer.names:
+        if name == layer.key:
+            merged[name] = [str(i) for i in range(n)]
+            continue
+        values: list[object] = list(rows.column(name))
+        if name in old.columns:
+            before = old[name].tolist()
+            values = [before[matched.at[i]] if v is None and i in matched.at else v for i, v in enumerate(values)]
+        merged[name] = [None if v is None or pd.isna(v) else v for v in values]
+    frame = pd.DataFrame(merged, dtype="object")
+    if placed is not None:
+        shapes = [
+            shape if shape is not None else old.geometry.iloc[matched.at[i]] if i in matched.at else None
+            for i, shape in enumerate(placed.metric)
+        ]
+        frame = gpd.GeoDataFrame(frame, geometry=shapes, crs=old.crs)
+    tidy, problems = check_rows(layer, frame, rows.file)
+    for problem in problems:
+        if problem.severity == "error" and problem.row:
+            _refuse_for(problem, rows)
+    for column in layer.names.values():
+        if column.parent is not None and column.parent[0] in current.tables and column.name in rows.cells:
+            _refuse_orphans(column, tidy[column.name], current.tables[column.parent[0]], rows)
+    return tidy
+
+
+def _refuse_for(problem: Problem, rows: FileRows) -> None:
+    """Refuse a row for what the check found, unless the row is refused for that already."""
+    i, column = int(problem.row), rows.layer.names.get(problem.field)
+    if problem.field == "geometry" and i in rows.refused:
+        return
+    value = rows.cells[problem.field][i] if problem.field in rows.cells else ""
+    said = "图形" if column is None else column.label
+    if said not in {known.column for known in rows.refused.get(i, ())}:
+        rows.refuse(i, Refusal(said, value, problem.problem, problem.remedy))
+
+
+def _refuse_orphans(column: Column, codes: pd.Series, parents: pd.DataFrame, rows: FileRows) -> None:
+    """Refuse rows with a code that the table it points to does not have; name the codes nearest to it."""
+    assert column.parent is not None
+    label = LAYERS[column.parent[0]].label
+    words = next((c for c in ("label", "name") if c in parents.columns), None)
+    names = {} if words is None else {str(w): str(k) for k, w in parents[words].dropna().items()}
+    known = [*(str(k) for k in parents.index), *names]
+    shown = [*names] or known
+    choices = f"可写：{'、'.join(map(printable, shown[:12]))}{' 等' if len(shown) > 12 else ''}；或先补上那一行"
+    for i in np.flatnonzero((codes.notna() & ~codes.isin(parents.index)).to_numpy()):
+        close = get_close_matches(str(codes.iloc[i]), known, n=3)
+        remedy = f"是否想写 {'、'.join(close)}" if close else choices
+        rows.refuse(int(i), Refusal(column.label, codes.iloc[i], f"在{label}里不存在", remedy))
+
+
+def edits_of(
+    rows: FileRows,
+    placed: Placed | None,
+    matched: Matched,
+    current: CurrentLayer,
+    tidy: pd.DataFrame,
+    provenance: Provenance,
+) -> list[Edit]:
+    """Compare row by row, report each, and return what has to be written."""
+    edits: list[Edit] = []
+    layer, old, report = rows.layer, current.rows, rows.report
+    typed = {name: tidy[name].tolist() for name in rows.cells if name in tidy.columns}
+    there = {name: old[name].tolist() for name in {*typed, "basis"} if name in old.columns}
+    outlines = None if placed is None else np.asarray(old.geometry.array)
+    for i, key in enumerate(matched.keys):
+        row = Where(rows.lines[i], printable(key or ""))
+        if i in rows.refused:
+            for why in rows.refused[i]:
+                report.say("refused", why.reason, why.remedy, row._replace(column=why.column, value=why.value))
+            continue
+        at = matched.at.get(i)
+        shape = None if placed is None else placed.metric[i]
+        if at is None:
+            values = {c: v[i] for c, v in typed.items() if not is_missing(v[i])}
+            if layer.key in rows.cells or layer.geometry is not None or layer.names[layer.key].required:
+                values = {layer.key: rows.cells[layer.key][i] if layer.key in rows.cells else key, **values}
+            report.say("new", "新增", at=row._replace(value=values.get("name", "")))
+            if layer.geometry is not None:
+                _mark(values, current.entry, provenance)
+            edits.append(Edit(None, values, shape))
+            continue
+        values, changes = _changes(rows, i, typed, {name: cells[at] for name, cells in there.items()})
+        moved = None
+        if shape is not None and outlines is not None and outlines[at] is not None:
+            moved = _moved(shape, outlines[at], rows, row)
+        if moved is not None:
+            changes.append(_Change("位置", moved, ""))
+            _mark(values, current.entry, provenance)
+            if not is_missing(there["basis"][at]) and there["basis"][at] != provenance.basis:
+                values.setdefault("basis", provenance.basis)
+        for change in changes:
+            said = f"原来是 {change.before}" if change.before else "位置改变"
+            report.say("changed", said, at=row._replace(column=change.column, value=change.value))
+        if changes:
+            edits.append(Edit(at, values, shape if moved is not None else None))
+        else:
+            report.say("unchanged", "和目录里的一样", at=row)
+    return edits
+
+
+class _Change(NamedTuple):
+    """One cell that differs, in words: its column, what the file says, and what is there ("" for a position)."""
+
+    column: str
+    value: str
+    before: str
+
+
+def _changes(
+    rows: FileRows, i: int, typed: Mapping[str, Sequence[Any]], there: Mapping[str, object]
+) -> tuple[dict[str, Any], list[_Change]]:
+    """Return the cells of a row that differ, and how to say so. A blank leaves what is there."""
+    values: dict[str, Any] = {}
+    changes: list[_Change] = []
+    for name, column in typed.items():
+        if rows.cells[name][i] is None:
+            continue
+        new, before = column[i], there[name]
+        if is_missing(before) or new != before:
+            values[name] = new
+            said = "空" if is_missing(before) else printable(before)
+            changes.append(_Change(rows.layer.names[name].label, printable(new), said))
+    return values, changes
+
+
+def _moved(shape: shapely.Geometry, before: shapely.Geometry, rows: FileRows, row: Where) -> str | None:
+    """Say how far a shape moved; None where it stays. A point does not replace an outline."""
+    if shape.geom_type == "Point" and before.geom_type != "Point":
+        away = float(shapely.distance(shape, before))
+        if away > SAME_M:
+            said = f"目录里是面，文件里的点在它外面 {away:,.0f} 米；面没有改"
+            rows.report.say("note", said, "核对编号和坐标", row._replace(column="位置"))
+        return None
+    if shape.geom_type == before.geom_type:
+        away = float(shapely.hausdorff_distance(shape, before))
+        return None if away <= SAME_M else f"移动 {away:,.1f} 米"
+    return "换成另一种图形"
+
+
+def _mark(values: dict[str, Any], entry: Mapping[str, Any] | None, provenance: Provenance) -> None:
+    """Write where a row comes from into the row, where its layer says otherwise."""
+    if entry is not None and entry.get("basis") != provenance.basis:
+        values.setdefault("basis", provenance.basis)
+    if entry is not None and entry.get("source") != provenance.source:
+        values.setdefault("source", provenance.source)
+
+
+def refusals_table(rows: FileRows) -> pd.DataFrame:
+    """Return what is wrong with the rows as a table of problems, for a file of which not one row can be taken."""
+    found = [
+        Problem(
+            "error",
+            rows.layer.name,
+            rows.file,
+            "" if line.row is None else str(line.row),
+            line.column,
+            line.reason + (f"（{line.value}）" if line.value else ""),
+            line.remedy,
+        )
+        for line in rows.report.lines
+        if line.result == "refused"
+    ]
+    return problems_table(
+        found
+        or [Problem("error", rows.layer.name, rows.file, "", "", "没有一行可以导入", "检查是否只有示例行或合计行")]
+    )

@@ -1,0 +1,82 @@
+"""What becomes of every row of a file that is added: the report, line by line, and its tally."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import pandas as pd
+
+from .cells import printable
+
+#: What can become of a row of the file (the first five), of a row already there, of a column or cell about persons; a remark.
+RESULTS = ("new", "changed", "unchanged", "refused", "skipped", "gone", "dropped", "note")
+RESULT_LABELS = {
+    "new": "新增",
+    "changed": "修改",
+    "unchanged": "没变",
+    "refused": "没收",
+    "skipped": "跳过",
+    "gone": "文件里没有",
+    "dropped": "不收的内容",
+    "note": "说明",
+}
+
+
+class Where(NamedTuple):
+    """What a line of the report points at: a row of the file (its line) or of the folder (its key), a column, a value."""
+
+    row: int | None = None
+    key: str = ""
+    column: str = ""
+    value: object = ""
+
+
+NOWHERE = Where()
+
+
+class Line(NamedTuple):
+    """One line of the report, as `REPORT_COLUMNS` names its cells."""
+
+    row: int | None
+    key: str
+    result: str
+    column: str
+    value: str
+    reason: str
+    remedy: str
+
+
+REPORT_COLUMNS = Line._fields
+
+
+@dataclass
+class RowReport:
+    """Rows of the report as they come up."""
+
+    lines: list[Line] = field(default_factory=list)
+
+    def say(self, result: str, reason: str, remedy: str = "", at: Where = NOWHERE) -> None:
+        """Add a line."""
+        self.lines.append(Line(at.row, at.key, result, at.column, printable(at.value), reason, remedy))
+
+    def frame(self) -> pd.DataFrame:
+        """Return the lines as the report."""
+        frame = pd.DataFrame(self.lines, columns=list(REPORT_COLUMNS), dtype="object")
+        frame["row"] = frame["row"].astype("Int64")
+        return frame
+
+
+def tally(report: pd.DataFrame) -> dict[str, int]:
+    """
+    Return how many rows of the file came in and what became of them.
+
+    Keys `rows`, `taken`, `reported`, then one for each of `RESULTS` (`gone`: rows of the folder, `dropped` and `note`:
+    lines). `rows` = `taken` + `reported`; a row counts once however many lines speak of it.
+    """
+    first = report[report["row"].notna() & report["result"].isin(RESULTS[:5])].drop_duplicates("row")
+    counts = {name: int((first["result"] == name).sum()) for name in RESULTS[:5]}
+    counts |= {name: int((report["result"] == name).sum()) for name in RESULTS[5:]}
+    taken = counts["new"] + counts["changed"] + counts["unchanged"]
+    reported = counts["refused"] + counts["skipped"]
+    return {"rows": len(first), "taken": taken, "reported": reported, **counts}

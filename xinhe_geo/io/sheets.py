@@ -1,0 +1,258 @@
+"""Sheets of cells, as they stand in workbooks (.xlsx, .xls), in CSV and in lists of records (.json)."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+import warnings
+import zipfile
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import openpyxl
+
+from ..core import EnvironmentProblem, SourceError, needing
+from .cells import is_blank, printable
+from .incoming import BROKEN_ZIP, MOST_COLUMNS, MOST_ROWS, cannot_take, decoded, decoded_csv, unpack_safely
+
+if TYPE_CHECKING:
+    import xlrd
+
+#: The header stands among the first rows.
+HEADER_WITHIN = 20
+#: Rows (number, cells), each as long as it is filled.
+Grid = list[tuple[int, list[object]]]
+#: First row, first column, last row, last column of a merged cell; rows counted from 1, columns from 0.
+Merge = tuple[int, int, int, int]
+
+
+@dataclass
+class Sheet:
+    """One worksheet as read."""
+
+    rows: Grid
+    merges: list[Merge] = field(default_factory=list)
+
+
+def read_workbook(path: Path, sheet: str | None) -> dict[str, Sheet]:
+    """Return the worksheets of an .xlsx or .xls, or the one that is asked for; whatever its parts are, or a message."""
+    old = _is_old(path)
+    if not old:
+        _check_package(path)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # styles and extensions it does not know say nothing about the cells
+        try:
+            return _old_sheets(path, sheet) if old else _sheets(path, sheet, formulas=False)
+        except (SourceError, EnvironmentProblem):
+            raise
+        except Exception as error:  # the reader raises whatever broken parts make it stumble over
+            raise cannot_take(
+                path.name, f"工作簿读不出来（{printable(str(error))}）", "在 Excel 里去掉密码，另存为新的 .xlsx"
+            ) from error
+
+
+def put_uncomputed(path: Path, name: str, sheet: Sheet) -> None:
+    """Put formulas of a worksheet that were never computed back into their cells, where the check of cells refuses them."""
+    if _is_old(path) or not _has_formulas(path):
+        return
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        formulas = dict(_sheets(path, name, formulas=True)[name].rows)
+    for number, cells in sheet.rows:
+        for j, formula in enumerate(formulas.get(number, ())):
+            if isinstance(formula, str) and formula.startswith("=") and (j >= len(cells) or cells[j] is None):
+                cells.extend([None] * (j + 1 - len(cells)))
+                cells[j] = formula
+
+
+def workbook_rows(path: Path) -> dict[str, Grid]:
+    """Return the filled rows (number, cells) of each worksheet of an .xlsx, after the checks every workbook gets."""
+    _check_package(path)
+    try:
+        return {name: sheet.rows for name, sheet in _sheets(path, None, formulas=False).items()}
+    except SourceError:
+        raise
+    except Exception as error:  # the reader raises whatever broken parts make it stumble over
+        raise cannot_take(path.name, "工作簿读不出来", "在 Excel 里打开，另存为新的 .xlsx") from error
+
+
+def _is_old(path: Path) -> bool:
+    """Whether a workbook is an .xls, by its name or by how it begins."""
+    return path.suffix.lower() == ".xls" or _begins_like_old(path)
+
+
+def _begins_like_old(path: Path) -> bool:
+    with path.open("rb") as stream:
+        return stream.read(8).startswith(b"\xd0\xcf\x11\xe0")
+
+
+def _check_package(path: Path) -> None:
+    """Refuse what is no workbook, unpacks to too much, or defines entities."""
+    unpack_safely(path, "Excel 工作簿", "在 Excel 里另存为新的 .xlsx")
+    try:
+        with zipfile.ZipFile(path) as package:
+            if "[Content_Types].xml" not in package.namelist():
+                raise cannot_take(path.name, "不是 Excel 工作簿", "检查扩展名；在 Excel 里另存为 .xlsx")
+            for member in package.infolist():
+                if not member.filename.endswith((".xml", ".rels")):
+                    continue
+                with package.open(member) as stream:
+                    start = stream.read(4096).replace(b"\0", b"")  # UTF-16 says the same in twice the bytes
+                if b"<!DOCTYPE" in start or b"<!ENTITY" in start:
+                    raise cannot_take(path.name, "工作簿里有实体定义，不是 Excel 写的", "在 Excel 里另存为新的 .xlsx")
+                if member.filename.startswith("xl/worksheets/") and _many_rows(package, member):
+                    raise cannot_take(path.name, f"有一张工作表超过 {MOST_ROWS:,} 行", "删去空行，或分成几份导入")
+    except BROKEN_ZIP as error:
+        raise cannot_take(
+            path.name, "不是完整的 .xlsx 工作簿", "检查扩展名，或重新拷贝；在 Excel 里另存为 .xlsx"
+        ) from error
+
+
+def _many_rows(package: zipfile.ZipFile, member: zipfile.ZipInfo) -> bool:
+    """Whether a worksheet has more rows than are read: counting tags is much faster than reading them."""
+    found, tail = 0, b""
+    with package.open(member) as stream:
+        while chunk := stream.read(4_000_000):
+            found += (tail[-3:] + chunk).count(b"<row")
+            tail = chunk
+    return found > MOST_ROWS + HEADER_WITHIN
+
+
+def _has_formulas(path: Path) -> bool:
+    with zipfile.ZipFile(path) as package:
+        sheets = [n for n in package.namelist() if n.startswith("xl/worksheets/") and n.endswith(".xml")]
+        return any(re.search(rb"<f[\s>/]", package.read(name)) for name in sheets)
+
+
+def _sheets(path: Path, sheet: str | None, *, formulas: bool) -> dict[str, Sheet]:
+    """Return each worksheet of an .xlsx, or the one that is asked for."""
+    # A stream of our own: with a path, the reader leaves the file open when it stumbles.
+    book = openpyxl.load_workbook(
+        io.BytesIO(path.read_bytes()), read_only=True, data_only=not formulas, keep_links=False
+    )
+    found: dict[str, Sheet] = {}
+    for one in _asked(path, sheet, [s.title for s in book.worksheets]):
+        work = book[one]
+        work.reset_dimensions()
+        rows = _filled(path, f"工作表“{printable(one)}”", enumerate(work.iter_rows(values_only=True), 1))
+        found[one] = Sheet(rows, [] if formulas else _merges(path, str(work._worksheet_path)))
+    book.close()
+    return found
+
+
+def _merges(path: Path, member: str) -> list[Merge]:
+    """Return the merged cells of a worksheet: the fast reader does not tell them."""
+    with zipfile.ZipFile(path) as package:
+        text = package.read(member.lstrip("/"))
+    found = re.findall(rb"<mergeCell\s[^>]*?ref=\"([A-Z]{1,3})(\d{1,7}):([A-Z]{1,3})(\d{1,7})\"", text)
+    return [(int(r1), _column(c1), int(r2), _column(c2)) for c1, r1, c2, r2 in found[:MOST_ROWS]]
+
+
+def _column(letters: bytes) -> int:
+    number = 0
+    for letter in letters:
+        number = number * 26 + letter - 64
+    return number - 1
+
+
+def _old_sheets(path: Path, sheet: str | None) -> dict[str, Sheet]:
+    """Return each worksheet of an .xls, or the one that is asked for."""
+    if not _begins_like_old(path):
+        raise cannot_take(path.name, "不是旧格式（.xls）的工作簿", "检查扩展名；在 Excel 里另存为 .xlsx")
+    with needing("office", "读旧格式（.xls）的工作簿"):
+        import xlrd
+    book = xlrd.open_workbook(
+        file_contents=path.read_bytes(), logfile=io.StringIO(), formatting_info=True, ragged_rows=True
+    )
+    found: dict[str, Sheet] = {}
+    for one in _asked(path, sheet, book.sheet_names()):
+        work = book.sheet_by_name(one)
+        lines = ((i + 1, [_old_cell(c, book.datemode) for c in work.row(i)]) for i in range(work.nrows))
+        merges = [(r1 + 1, c1, r2, c2 - 1) for r1, r2, c1, c2 in work.merged_cells]
+        found[one] = Sheet(_filled(path, f"工作表“{printable(one)}”", lines), merges)
+    return found
+
+
+def _old_cell(cell: xlrd.sheet.Cell, datemode: int) -> object:
+    import xlrd
+
+    if cell.ctype == xlrd.XL_CELL_DATE:
+        try:
+            return xlrd.xldate_as_datetime(cell.value, datemode)
+        except (ValueError, OverflowError):
+            return cell.value
+    if cell.ctype in (xlrd.XL_CELL_EMPTY, xlrd.XL_CELL_BLANK):
+        return None
+    if cell.ctype == xlrd.XL_CELL_ERROR:
+        return f"={xlrd.error_text_from_code.get(cell.value, '错误')}"
+    return bool(cell.value) if cell.ctype == xlrd.XL_CELL_BOOLEAN else cell.value
+
+
+def _asked(path: Path, sheet: str | None, known: Sequence[str]) -> list[str]:
+    if sheet is not None and sheet not in known:
+        raise cannot_take(path.name, f"没有工作表“{printable(sheet)}”", f"可选：{printable('、'.join(known))}")
+    return list(known) if sheet is None else [sheet]
+
+
+def read_csv_sheet(path: Path) -> Sheet:
+    """Read a CSV as Excel writes them."""
+    text, separator = decoded_csv(path)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
+    try:
+        return Sheet(_filled(path, "", ((reader.line_num, cells) for cells in reader)))
+    except csv.Error as error:
+        raise cannot_take(
+            path.name, f"第 {reader.line_num} 行读不懂（{error}）", "在 Excel 里另存为“CSV UTF-8”"
+        ) from error
+
+
+def read_records(path: Path) -> Sheet:
+    """Read a JSON list of records, or an object that holds one such list under any name (as web services answer)."""
+    try:
+        found = json.loads(decoded(path))
+        if isinstance(found, dict):
+            lists = [v for v in found.values() if isinstance(v, list) and v and isinstance(v[0], dict)]
+            found = lists[0] if len(lists) == 1 else None
+        if not isinstance(found, list) or not found or not all(isinstance(row, dict) for row in found):
+            raise TypeError
+    except (ValueError, TypeError, RecursionError) as error:
+        raise cannot_take(
+            path.name, "不是一组记录的 JSON", "写成 [{…}, {…}]，每个 {} 一行；要素集合请用 .geojson"
+        ) from error
+    heads = list(dict.fromkeys(str(k) for row in found[: MOST_ROWS + 1] for k in row))
+    cells = ([_flat(row.get(h)) for h in heads] for row in found)
+    return Sheet(_filled(path, "", enumerate([heads, *cells], 0)))
+
+
+def _flat(value: object) -> object:
+    """Return a value of a record as a cell: what lies deeper stays text."""
+    if isinstance(value, list) and len(value) == 2 and all(isinstance(v, (int, float)) for v in value):
+        return f"{value[0]!r},{value[1]!r}"
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, (dict, list)) else value
+
+
+def _filled(path: Path, where: str, lines: Iterable[tuple[int, Sequence[object]]]) -> Grid:
+    """Return the filled rows, within bounds."""
+    rows: Grid = []
+    for number, cells in lines:
+        trimmed = _trimmed(cells)
+        if len(trimmed) > MOST_COLUMNS:
+            raise cannot_take(
+                path.name, f"{where}第 {number} 行有 {len(trimmed):,} 列", f"最多 {MOST_COLUMNS} 列，删去用不到的列"
+            )
+        if trimmed:
+            rows.append((number, trimmed))
+        if len(rows) > MOST_ROWS:
+            raise cannot_take(path.name, f"{where}超过 {MOST_ROWS:,} 行", "分成几份导入")
+    return rows
+
+
+def _trimmed(cells: Sequence[object]) -> list[object]:
+    last = len(cells)
+    while last and is_blank(cells[last - 1]):
+        last -= 1
+    return list(cells[:last])

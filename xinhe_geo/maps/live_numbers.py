@@ -1,0 +1,263 @@
+"""What the page of a live map shows of an answer, in numbers and words: headline, counters, who gains and loses, who is left out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import shapely
+
+from ..access import basis_text, limit_text, usable_denominator
+from ..core import DENOMINATOR_LABELS
+from .live_model import Answer, LiveModel
+from .meeting import numbered_codes
+
+COUNTED = ("people", "people_60plus", "area_m2", "homes")
+#: How a count is printed: word, factor, digits.
+UNITS = {
+    "people": ("人", 1.0, 0),
+    "people_60plus": ("人", 1.0, 0),
+    "area_m2": ("公顷", 1e-4, 1),
+    "homes": ("个小区", 1.0, 1),
+}
+MARK = "演示值（不作结论）"
+NO_DATA = "数据不足"
+#: Homes listed as gaps and as gaining or losing; the map shows all.
+LISTED = 12
+#: Shares that differ by less are equal.
+SAME_SHARE = 1e-9
+
+
+def state_of(model: LiveModel, chosen: str = "") -> tuple[dict[str, Any], list[bytes]]:
+    """Return everything the page shows, as plain values, and the arrays per home."""
+    answer = model.count(model.plan)
+    shown = LiveNumbers(model, answer)
+    facilities = model.facilities(model.plan)
+    changed = changes(model)
+    number = {kind: i for i, kind in enumerate(model.kinds)}
+    place = {f["id"]: i for i, f in enumerate(facilities)}
+    own = next((f for f in facilities if f["id"] == chosen and f["serves"]), None)
+    listed = [{k: v for k, v in f.items() if k != "place"} | {"kind": number[f["kind"]]} for f in facilities]
+    content = {
+        "title": f"{model.district.name}　{model.rule.label}",
+        "kind": model.kind,
+        "line": _line(model),
+        "profile": "" if model.own_profile else model.walker.name,
+        "minutes": model.asked_minutes,
+        "rule": {
+            "metric": model.rule.metric,
+            "method": model.rule.method,
+            "metres": model.rule.metres,
+            "minutes": model.rule.minutes,
+            "profile": model.walker.name,
+            "kinds": list(model.rule.kinds),
+        },
+        "unit": "分钟" if model.rule.method == "walk_min" else "米",
+        "headline": shown.headline(),
+        "table": shown.table(),
+        "effects": shown.effects(),
+        "gaps": shown.gaps(),
+        "facilities": listed,
+        "key": _key(model),
+        "mark": "" if shown.denominator is None or not model.weak else MARK,
+        "changes": changed,
+        "undo": bool(model.past),
+        "redo": bool(model.future),
+        "reset": bool(changed),
+        "chosen": chosen if chosen in place else "",
+        "doors": [] if own is None else _doors(own["place"].doors),
+    }
+    nearest = np.array([place.get(label, -1) if isinstance(label, str) else -1 for label in answer.nearest])
+    arrays = [answer.share, model.before, answer.cost, nearest.astype("<i4"), answer.has.astype("u1")]
+    return content, [np.ascontiguousarray(a).tobytes() for a in arrays]
+
+
+class LiveNumbers:
+    """The numbers of one answer beside those of today, as the page shows them."""
+
+    def __init__(self, model: LiveModel, answer: Answer) -> None:
+        self.model, self.answer = model, answer
+        self.now, self.was = self.totals(answer.share), self.totals(model.before)
+        self.denominator = usable_denominator(model.rule.denominator, self.now["whole"])
+
+    def totals(self, share: np.ndarray) -> dict[str, dict[str, float]]:
+        """Return known and served totals and shares: of the whole, and by zone."""
+        groups = {"whole": np.ones(len(share), dtype=bool)}
+        zone = self.model.facts["zone"].to_numpy(dtype=object)
+        groups |= {code["id"]: zone == code["id"] for code in self.model.zones}
+        found: dict[str, dict[str, float]] = {}
+        for group, chosen in groups.items():
+            row: dict[str, float] = {}
+            for column in COUNTED:
+                value = self.model.facts[column].to_numpy(dtype=float)
+                known = chosen & np.isfinite(value) & np.isfinite(share)
+                row[column] = float(value[known].sum()) if known.any() else np.nan
+                row[f"{column}_served"] = float((value[known] * share[known]).sum()) if known.any() else np.nan
+                row[f"{column}_share"] = row[f"{column}_served"] / row[column] if row[column] > 0 else np.nan
+            found[group] = row
+        return found
+
+    def headline(self) -> dict[str, Any]:
+        """Return what the map says in one number: under the plan, today, and the difference."""
+        rule, answer, base, denominator = self.model.rule, self.answer, self.model.base, self.denominator
+        if denominator is None or not np.isfinite(answer.share).any():
+            return {
+                "what": rule.label,
+                "big": NO_DATA,
+                "delta": "没有调查过这类设施，或缺人口和用地",
+                "note": "",
+                "now": 0,
+                "was": 0,
+            }
+        if rule.metric == "presence":
+            have, had, of = int(answer.has.sum()), int(base.has.sum()), len(self.model.areas)
+            areas = {code["id"]: code["name"] for code in numbered_codes(self.model.district, "communities")}
+            lacking = [areas[code] for code, there in zip(self.model.areas, answer.has, strict=True) if not there]
+            return {
+                "what": f"{of} 个社区（{self.model.district.list_year} 年名录）中有",
+                "big": f"{have} 个",
+                "now": have / of if of else 0,
+                "was": had / of if of else 0,
+                "delta": "与现状相同" if have == had else f"现状 {had} 个，{have - had:+d} 个",
+                "note": f"缺：{'、'.join(lacking)}" if lacking else "全部都有",
+            }
+        row, old = self.now["whole"], self.was["whole"]
+        share, before = row[f"{denominator}_share"], old[f"{denominator}_share"]
+        unit, factor, digits = UNITS[denominator]
+        what = DENOMINATOR_LABELS.get(denominator, "小区数")
+        served, known = row[f"{denominator}_served"] * factor, row[denominator] * factor
+        note = f"可达 {served:,.{digits}f}／{known:,.{digits}f} {unit}，还够不着 {known - served:,.{digits}f} {unit}"
+        blank = int(self.model.facts[denominator].isna().sum())
+        note += f"；另有 {blank} 个小区不详，未计入" if blank else ""
+        return {
+            "what": f"{limit_text(self.model.district, rule, self.model.walker)}可达{what}",
+            "big": f"{share:.1%}",
+            "now": share,
+            "was": before if np.isfinite(before) else 0,
+            "note": note,
+            "delta": "与现状相同"
+            if abs(share - before) < 5e-5
+            else f"现状 {_percent(before)}，{100 * (share - before):+.1f} 个百分点",
+        }
+
+    def table(self) -> list[list[str]]:
+        """Return the counters: label, today, plan, change."""
+        rows, was, now = [], self.was, self.now
+        labels = [("people", "常住人口"), ("people_60plus", "60岁及以上"), ("area_m2", "居住用地"), ("homes", "小区")]
+        for column, label in labels:
+            rows.append(_counter(label, was["whole"], now["whole"], column))
+        if self.model.areas:
+            have, had, of = int(self.answer.has.sum()), int(self.model.base.has.sum()), len(self.model.areas)
+            rows.append(["有设施的社区", f"{had}/{of}", f"{have}/{of}", _signed(have - had, 0, " 个")])
+        column = "people_60plus" if self.denominator == "people_60plus" else "people"
+        word = "60+" if column == "people_60plus" else "人口"
+        for code in self.model.zones:
+            rows.append(_counter(f"{code['name']}{word}", was[code["id"]], now[code["id"]], column))
+        return rows
+
+    def effects(self) -> dict[str, Any]:
+        """Return who gains and who loses: people, 60+, and the homes with the most people first."""
+        change = np.nan_to_num(self.answer.share - self.model.before)
+        found: dict[str, Any] = {}
+        for side, more in (("gain", change), ("lose", -change)):
+            part = np.where(more > SAME_SHARE, more, 0.0)
+            people, old = (
+                np.nan_to_num(self.model.facts[c].to_numpy(dtype=float)) * part for c in ("people", "people_60plus")
+            )
+            homes = np.flatnonzero(part)
+            order = homes[np.lexsort((homes, -people[homes]))]
+            found[side] = {"people": float(people.sum()), "people_60plus": float(old.sum()), "homes": order.tolist()}
+        return found
+
+    def gaps(self) -> dict[str, Any]:
+        """Return who is left out: totals, and the homes with the most such people first."""
+        column = "people_60plus" if self.model.rule.denominator == "people_60plus" else "people"
+        left = np.where(self.answer.share < 1 - SAME_SHARE, 1.0 - self.answer.share, 0.0)
+        had = np.where(self.model.before < 1 - SAME_SHARE, 1.0 - self.model.before, 0.0)
+        people = np.nan_to_num(self.model.facts[column].to_numpy(dtype=float))
+        homes = np.flatnonzero(left > 0)
+        order = homes[np.lexsort((homes, -(people * left)[homes]))][:LISTED]
+        unit = "分钟" if self.model.rule.method == "walk_min" else "米"
+        rows = []
+        for home in order:
+            far = self.answer.unserved_cost[home]
+            rows.append(
+                {
+                    "home": int(home),
+                    "people": float(people[home] * left[home]),
+                    "far": "走不到"
+                    if not np.isfinite(far)
+                    else f"{far:,.1f} {unit}"
+                    if unit == "分钟"
+                    else f"{far:,.0f} {unit}",
+                }
+            )
+        return {
+            "people": float((people * left).sum()),
+            "people_before": float((people * had).sum()),
+            "homes": len(homes),
+            "homes_before": int((had > 0).sum()),
+            "rows": rows,
+            "who": "60岁及以上" if column == "people_60plus" else "",
+        }
+
+
+def _counter(label: str, was: Mapping[str, float], now: Mapping[str, float], column: str) -> list[str]:
+    unit, factor, digits = UNITS[column]
+    change = (now[f"{column}_served"] - was[f"{column}_served"]) * factor
+    return [
+        label,
+        _percent(was[f"{column}_share"]),
+        _percent(now[f"{column}_share"]),
+        _signed(change, digits, f" {unit}"),
+    ]
+
+
+def _key(model: LiveModel) -> str:
+    """Name the question: homes are painted anew when it changes."""
+    rule = model.rule
+    return "|".join([rule.name, rule.method, rule.metric, model.walker.name, f"{rule.minutes:g}"])
+
+
+def _line(model: LiveModel) -> list[str]:
+    """Return what every number carries: method, limit, walker, denominator, year, basis."""
+    rule = model.rule
+    limit = "按社区计（界内有即算）" if rule.metric == "presence" else limit_text(model.district, rule, model.walker)
+    words = [f"标准 {limit}", f"分母 {DENOMINATOR_LABELS[rule.denominator]}", f"数据年份 {model.district.year}"]
+    if rule.method == "walk_min" and rule.metric == "reach":
+        words.insert(1, f"步速 {model.walker.speed_m_s:g} 米/秒")
+    if model.district.manifest.get("scenario"):
+        words.append(f"在方案“{model.district.manifest['scenario']}”之上")
+    return [*words, rule.basis_text, *filter(None, [basis_text(model.district, rule)])]
+
+
+def changes(model: LiveModel) -> list[dict[str, str]]:
+    """Return what the plan does, in words."""
+    rows = []
+    for label, edit in model.plan["edits"].items():
+        words = ["纳入规划设施"] if edit.get("open") else []
+        if edit.get("closed"):
+            words = ["撤除"]
+        elif "xy" in edit:
+            start = shapely.get_coordinates(shapely.point_on_surface(model.frame.geometry[label]))[0]
+            words.append(f"移动 {np.hypot(*(np.array(edit['xy']) - start)):,.0f} 米")
+        rows.append({"id": str(label), "name": model.names[label], "what": "，".join(words)})
+    return rows + [{"id": new["id"], "name": new["name"], "what": "新增"} for new in model.plan["added"]]
+
+
+def _doors(doors: pd.DataFrame) -> list[list[float]]:
+    """Return edge, metres along it and metres to it of the doors that lead to a street."""
+    own = doors[(doors["edge"] >= 0).to_numpy()]
+    return [[int(e), float(a), float(m)] for e, a, m in zip(own["edge"], own["at_m"], own["access_m"], strict=True)]
+
+
+def _percent(share: float) -> str:
+    return f"{share:.1%}" if np.isfinite(share) else NO_DATA
+
+
+def _signed(value: float, digits: int, unit: str) -> str:
+    if not np.isfinite(value):
+        return "—"
+    return "0" if abs(value) < 0.5 * 10**-digits else f"{value:+,.{digits}f}{unit}".replace("-", "−")

@@ -1,0 +1,190 @@
+"""`communities.html`: one page per community: who lives there, what it has and lacks, how long the walks are, which targets it misses."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+
+from ...core import marked, say, speaking, title
+from ...district import District, kind_name, walker_name
+from ...ledger import (
+    CIRCLE_MIN,
+    COLOURS,
+    canonical,
+    community_minutes,
+    community_overview,
+    community_targets,
+    foot,
+    has_own_plan,
+    spoken,
+)
+from .shell import SCRIPT, heads, html_page, scrolled, warning
+
+_STYLE = """
+.tools { position: sticky; top: 0; z-index: 2; background: var(--paper); padding: 10px 0; display: flex; gap: 10px; }
+.tools select, .tools button { font: inherit; padding: 4px 8px; border: 1px solid var(--line); border-radius: 4px; background: #fff; }
+.community { background: var(--card); border: 1px solid var(--line); border-radius: 8px; padding: 4px 20px 16px; margin: 14px 0; }
+.community h2 { margin-top: 16px; } .community h3 { margin-top: 14px; }
+.facts { display: flex; flex-wrap: wrap; gap: 2px 22px; margin: 4px 0; } .facts b { font-size: 18px; font-variant-numeric: tabular-nums; }
+.two { display: grid; grid-template-columns: minmax(0, 1.35fr) minmax(0, 1fr); gap: 0 22px; } th::first-letter { text-transform: uppercase; }
+[lang=en] .two :is(th, .verdict) { white-space: normal; }
+@media (max-width: 1000px) { .two { grid-template-columns: minmax(0, 1fr); } .community { padding: 4px 14px 14px; } }
+@media screen and (max-width: 620px) {
+  .short thead { display: none; }
+  .short tr { display: grid; grid-template-columns: 3.4em minmax(0, 1fr); padding: 6px 0; border-bottom: 1px solid var(--line); }
+  .short td { border: 0; padding: 1px 8px; text-align: start; grid-column: 2; } .short td:first-child { grid-column: 1; grid-row: 1 / 9; }
+  .short td[data-label]::before { content: attr(data-label) " "; color: var(--quiet); }
+} .two p { margin: 2px 0; font-size: 14px; }
+.lack { color: var(--warn); } .hidden { display: none; }
+.verdict { border-radius: 4px; padding: 1px 6px; font-size: 12.5px; font-weight: 600; white-space: nowrap; }
+@media print {
+  .tools { display: none; } .community { border: 0; padding: 0; margin: 0; break-after: page; } .community:last-of-type { break-after: auto; }
+  html, body { background: #fff; } header, footer { display: none; } .facts b { font-size: 12pt; } .two p, table { font-size: 8.5pt; line-height: 1.4; }
+  th, td { padding: 2px 5px; } tr { break-inside: avoid; } .community h3 { margin-top: 6px; font-size: 10pt; }
+  .verdict { padding: 0; background: none !important; font-weight: 400; font-size: 7.5pt; white-space: normal; }
+  .two > div:first-child :is(th, td):is(:first-child, :nth-child(5)) { white-space: nowrap; }
+  .two { grid-template-columns: minmax(0, 1.7fr) minmax(0, 1fr); gap: 0 14px; } th { white-space: normal; } .community h2 { margin-top: 0; }
+}
+"""
+_SCRIPT = """
+(function () {
+  'use strict';
+  var pages = Array.prototype.slice.call(document.querySelectorAll('.community')), pick = document.getElementById('pick');
+  function show() {
+    pages.forEach(function (page) { page.classList.toggle('hidden', Boolean(pick.value) && page.id !== pick.value); });
+  }
+  pick.addEventListener('change', show);
+  document.getElementById('print').addEventListener('click', function () { window.print(); });
+  if (location.hash) { pick.value = location.hash.slice(1); if (pick.selectedIndex < 0) { pick.value = ''; } }
+  show();
+}());
+"""
+
+
+def communities_page(district: District, table: pd.DataFrame) -> str:
+    """
+    Return `communities.html`: one file that loads nothing, one printed page per community; in the language of `table`.
+
+    Parameters
+    ----------
+    table
+        Result of `ledger`.
+    """
+    with speaking(spoken(table)):
+        return marked(_communities_page(district, canonical(table)))
+
+
+def _communities_page(district: District, table: pd.DataFrame) -> str:
+    e = html.escape
+    overview, minutes, targets = (
+        community_overview(district),
+        community_minutes(district),
+        community_targets(district, table),
+    )
+    options = "".join(
+        f'<option value="c-{e(str(c))}">{e(str(n))}</option>' for c, n in overview.get("name", {}).items()
+    )
+    pages = "".join(
+        _page(district, str(code), row, _of(minutes, code), _of(targets, code)) for code, row in overview.iterrows()
+    )
+    line = say("{0} 个社区（{1} 年名录）　数据年份：{2}", len(overview), district.list_year, district.year)
+    empty = f"<p>{say('数据不足：没有社区界（layers.communities）')}</p>"
+    mark = warning(foot(district)) if district.is_demonstration or not has_own_plan(district) else ""
+    heading = f"{district.name} {say('一社区一页')}"
+    body = f"""<header>
+<h1>{e(heading)}</h1>
+<p class="line">{line}　<a href="ledger.html">{say("规划目标落实核对表")}</a></p>
+{mark}
+</header>
+<div class="tools"><select id="pick" aria-label="{say("社区")}"><option value="">{say("全部社区")}</option>{options}</select>
+<button id="print" type="button">{say("打印（每个社区一页）")}</button></div>
+<main>{pages or empty}</main>
+<footer><p>{e(foot(district))}</p></footer>
+<script>{_SCRIPT}</script>"""
+    return html_page(heading, _STYLE, body, policy=SCRIPT)
+
+
+def _of(frame: pd.DataFrame, code: object) -> pd.DataFrame:
+    return frame.loc[code] if len(frame) and code in frame.index.get_level_values(0) else frame.iloc[:0]
+
+
+def _page(district: District, code: str, row: pd.Series, minutes: pd.DataFrame, targets: pd.DataFrame) -> str:
+    e = html.escape
+
+    def figure(label: str, value: float, unit: str) -> str:
+        shown = say("不详") if not np.isfinite(value) else f"{value:,.0f}"
+        return f"<span>{label} <b>{shown}</b> {unit if np.isfinite(value) else ''}</span>"
+
+    number = {c: float(row.get(c, np.nan)) for c in ("homes", "people", "people_60plus", "area_m2")}
+    facts = figure(title("常住人口"), number["people"], say("人")) + figure(
+        title("60岁及以上"), number["people_60plus"], say("人")
+    )
+    facts += figure(say("小区"), number["homes"], say("个")) + figure(
+        say("小区用地"), number["area_m2"] / 1e4, say("公顷")
+    )
+    zone = f"　{e(row['zone'])}" if row["zone"] else ""
+    mark = f'<p class="small lack">{say("演示数据，不作任何结论")}</p>' if district.is_demonstration else ""
+    return (
+        f'<section class="community" id="c-{e(code)}"><h2>{e(str(row["name"]))} <span class="small">{e(code)}{zone}</span></h2>{mark}'
+        f'<p class="facts">{facts}</p><div class="two"><div>{_target_table(targets)}</div><div>'
+        f"<h3>{say('承诺每个社区都有的，这里缺')}</h3>"
+        f"<p{_lack(row['lacks_promised'])}>{e(row['lacks_promised']) or say('都有')}</p>"
+        f"<h3>{say('其他必备设施，界内没有')}</h3><p>{e(row['lacks_essential']) or say('都有')}</p>"
+        f"{_minutes_table(district, minutes)}"
+        f"<h3>{say('界内有（处）')}</h3><p>{e(row['has']) or say('没有')}</p></div></div></section>"
+    )
+
+
+def _lack(text: str) -> str:
+    return ' class="lack"' if text else ""
+
+
+def _target_table(targets: pd.DataFrame) -> str:
+    e = html.escape
+    if targets.empty:
+        return f"<h3>{say('承诺落到这里')}</h3><p>{say('数据不足，见核对表')}</p>"
+    short = targets[targets["short"].to_numpy(dtype=bool)]
+    body = "".join(
+        f'<tr><td>{e(r.commitment) or say("标准")}</td><td>{e(r.label)}</td><td class="lack">{e(r.text)}</td>'
+        f'<td class="n" data-label="{say("全街道")}">{_whole(r.whole, r.unit) or "—"}</td><td data-label="{say("目标")}">{e(r.target_text) or "—"}</td>'
+        f"<td>{_chip(r.verdict)}</td></tr>"
+        for r in short.itertuples()
+    )
+    head = heads([say(c) for c in ("承诺", "量什么", "这里", "全街道", "目标", "判定")], (3,))
+    table = scrolled(head, body, "short") if body else f"<p>{say('没有')}</p>"
+    rest = targets[~targets["short"].to_numpy(dtype=bool)]
+    words = say("；").join(
+        say("{0}（{1}）{2}", r.label, r.commitment or say("标准"), r.text) for r in rest.itertuples()
+    )
+    return (
+        f"<h3>{say('承诺在这里还差的')}</h3>{table}<h3>{say('这里已有、已够的')}</h3><p>{e(words) or say('没有')}</p>"
+    )
+
+
+def _whole(value: float, unit: str) -> str:
+    return "" if not np.isfinite(value) or unit != "%" else f"{value:.0f} %"
+
+
+def _chip(verdict: str) -> str:
+    return f'<span class="verdict" style="background:{COLOURS.get(verdict, "#eee")}">{html.escape(say(verdict))}</span>'
+
+
+def _minutes_table(district: District, minutes: pd.DataFrame) -> str:
+    if minutes.empty:
+        return ""
+    e = html.escape
+    walker = walker_name(district, district.profile(str(district.profiles.index[0])))
+
+    def walk(r: Mapping[str, float]) -> str:
+        return say("{0:.1f} 分钟", r["minutes"]) if np.isfinite(r["minutes"]) else say("走不到")
+
+    rows = minutes.sort_values("within", kind="stable")
+    body = "".join(
+        f'<tr><td>{e(kind_name(district, str(kind)))}</td><td class="n">{walk(r)}</td><td class="n">{r["within"]:.0%}</td></tr>'
+        for kind, r in rows.iterrows()
+    )
+    names = [say("走到最近的（{0}，含界外）", e(walker)), say("平均"), say("{0:g} 分钟以内的居民", CIRCLE_MIN)]
+    return f"<h3>{say('日常生活要走多久')}</h3>{scrolled(heads(names, (1, 2)), body)}"
