@@ -111,7 +111,7 @@ class Spots(NamedTuple):
 
 
 class Doors(NamedTuple):
-    """Doors as arrays; `place` numbers the labels."""
+    """Entrances of places, snapped to the street; `place` numbers the labels."""
 
     place: Shorts
     edge: Shorts

@@ -1,4 +1,4 @@
-"""The loops from doors to nodes and back: where searches begin, and what their costs come to at other doors."""
+"""The loops at snapped entrances: where searches from them begin, and what their costs come to at others."""
 
 from __future__ import annotations
 

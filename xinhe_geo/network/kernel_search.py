@@ -445,12 +445,13 @@ def pairs(
     listed = Listed(np.empty(1024, np.int64), np.empty(1024, np.float64))
     spare = np.empty(1024, np.int64)
     digits = np.empty(4 * 256, np.int32)
-    doors = sources.doors
-    many = len(sources.seed_off) - 1
+    arcs, starts, doors = weights.arcs, sources.seeds, sources.doors
+    seed_off, door_off = sources.seed_off, sources.door_off
+    many = len(seed_off) - 1
     for source in range(many):
-        seeds = _part_of_seeds(sources.seeds, sources.seed_off[source], sources.seed_off[source + 1])
-        reached, _ = spread(weights.arcs, search, seeds, field, notes)
-        a, b = sources.door_off[source], sources.door_off[source + 1]
+        seeds = _part_of_seeds(starts, seed_off[source], seed_off[source + 1])
+        reached, _ = spread(arcs, search, seeds, field, notes)
+        a, b = door_off[source], door_off[source + 1]
         near = Spots(doors.edge[a:b], doors.at[a:b], doors.access[a:b])
         within = Scratch(cost, scratch.label, touched[:reached])
         count = -1
@@ -475,8 +476,9 @@ def pairs(
 @jit_inner
 def _doors_near(weights: Weights, most: float, within: Scratch, near: Spots, far: SortedDoors, listed: Listed) -> int:
     """List the doors within `most` of a source; return how many, or -1 where there is no room for them."""
-    indptr, adj, arc_edge = weights.arcs.indptr, weights.arcs.adj, weights.arcs.edge
-    edge_u, edge_len, edge_rate = weights.edges.u, weights.edges.metres, weights.edges.rate
+    arcs, edges = weights.arcs, weights.edges
+    indptr, adj, arc_edge = arcs.indptr, arcs.adj, arcs.edge
+    edge_u, edge_len, edge_rate = edges.u, edges.metres, edges.rate
     far_off, far_at, far_access, far_place = far.off, far.at, far.access, far.place
     cost, touched, key, cost_of = within.cost, within.touched, listed.key, listed.cost
     unit = weights.unit
@@ -678,9 +680,9 @@ def pieces(
     From either end of an edge, and from each door on it, walking gets as far as the limit leaves; the union of those
     parts is cut exactly. The access of the sources' doors is a cost here.
     """
-    arcs, doors = weights.arcs, sources.doors
-    edges = len(weights.edges.u)
-    many = len(sources.seed_off) - 1
+    arcs, starts, doors = weights.arcs, sources.seeds, sources.doors
+    seed_off, door_off = sources.seed_off, sources.door_off
+    edges, many = len(weights.edges.u), len(seed_off) - 1
     none, touched = np.empty(0, np.float64), np.empty(len(arcs.indptr) - 1, np.int32)
     field = Field(np.full(len(touched), np.inf), np.zeros(len(touched), np.int32), none)
     notes = Notes(touched, np.empty(0, np.uint8), none, np.empty(0, np.int32), none)
@@ -688,7 +690,7 @@ def pieces(
     on_edge = EdgeDoors(np.full(edges, -1, np.int32), np.full(len(doors.edge), -1, np.int32), doors)
     most = 0
     for source in range(many):
-        most = max(most, sources.door_off[source + 1] - sources.door_off[source])
+        most = max(most, door_off[source + 1] - door_off[source])
     parts = Parts(np.empty(most + 2, np.float64), np.empty(most + 2, np.float64))
     reached = Reached(weights.edges, field.cost, on_edge)
     todo = np.empty(edges, np.int32)
@@ -696,10 +698,10 @@ def pieces(
     out_source = np.empty(256, np.int32)
     out = Cuts(np.empty(256, np.int32), np.empty(256, np.int32), np.empty(256, np.float64), np.empty(256, np.float64))
     for source in range(many):
-        seeds = _part_of_seeds(sources.seeds, sources.seed_off[source], sources.seed_off[source + 1])
+        seeds = _part_of_seeds(starts, seed_off[source], seed_off[source + 1])
         nodes, _ = spread(arcs, search, seeds, field, notes)
         count = 0
-        for door in range(sources.door_off[source], sources.door_off[source + 1]):
+        for door in range(door_off[source], door_off[source + 1]):
             e = doors.edge[door]
             on_edge.following[door] = on_edge.first[e]
             on_edge.first[e] = door

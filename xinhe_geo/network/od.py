@@ -1,4 +1,4 @@
-"""What each place reaches: the places within a limit, and the pieces of street."""
+"""What each place reaches: the rows of an origin-destination table within a limit, and the pieces of street."""
 
 from __future__ import annotations
 

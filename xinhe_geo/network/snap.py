@@ -1,4 +1,4 @@
-"""Places and the street: the nearest edge that may be used, and the foot of the straight leg on it."""
+"""Snapping places to the street: the nearest edge that may be used, and the foot of the straight leg on it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Frames of doors as arrays: checked, numbered by place, and remembered while they are asked about."""
+"""Entrances that were snapped to the street, doors for short: frames of them checked, numbered by place and remembered."""
 
 from __future__ import annotations
 

@@ -24,9 +24,8 @@ from numpy.typing import NDArray
 
 from ..core import Profile, UnknownNameError, bundled_folder
 from . import build, npz, od, osm, osmnx_graphs, snap
-from . import nearest as state
 from .arrays import AnyCrs, Flags, Pieces, StrPath
-from .nearest import SearchState
+from .nearest import SearchState, search_each, search_state
 from .osm import WalkFilter, excluded_ways, read_osm_streets, walkable
 from .osmnx_graphs import graph_edges
 from .points import at_street, between, nearest
@@ -304,7 +303,7 @@ class WalkNetwork:
         """
         return snap.meets(self._streets, legs, barriers=barriers)
 
-    # --- searching from doors -----------------------------------------------------------------------------------------
+    # --- searching from entrances -------------------------------------------------------------------------------------
 
     def search(
         self,
@@ -381,7 +380,7 @@ class WalkNetwork:
         ValueError
             A limit below 0 or a missing label.
         """
-        return state.search_each(self._streets, origins, targets, profile, limit)
+        return search_each(self._streets, origins, targets, profile, limit)
 
     def search_state(self, targets: pd.DataFrame, *, profile: Profile | None = None) -> SearchState:
         """
@@ -407,7 +406,7 @@ class WalkNetwork:
         NetworkError
             Doors of another network.
         """
-        return state.search_state(self._streets, targets, profile)
+        return search_state(self._streets, targets, profile)
 
     def pairs(
         self,
@@ -496,11 +495,47 @@ class WalkNetwork:
         profile: Profile | None = None,
         each: bool = False,
     ) -> Pieces:
-        """Return what `reached` returns, as arrays and without geometry: a frame costs as much as a small search."""
+        """
+        Return what `reached` returns, as arrays and without geometry: a frame costs as much as a small search.
+
+        Parameters
+        ----------
+        doors, limits, profile, each
+            As for `reached`: limits in metres, or minutes with a profile.
+
+        Returns
+        -------
+        Pieces
+            The labels of the places, and per piece: number of the place, limit, edge, `from_m`, `to_m`.
+
+        Raises
+        ------
+        NetworkError
+            Doors of another network.
+        ValueError
+            A limit below 0 or a missing label.
+        """
         return od.pieces(self._streets, doors, limits, profile, each)
 
     def cut(self, pieces: Pieces) -> NDArray[Any]:
-        """Return the line of every piece, in the CRS of the network."""
+        """
+        Return the line of every piece.
+
+        Parameters
+        ----------
+        pieces
+            As `pieces` of this network returns them.
+
+        Returns
+        -------
+        ndarray of LineString
+            In the CRS of the network.
+
+        Raises
+        ------
+        IndexError
+            Pieces of another network.
+        """
         return od.cut(self._streets, pieces)
 
     # --- points in, frames out ----------------------------------------------------------------------------------------
@@ -634,8 +669,8 @@ class WalkNetwork:
 def _profile(profile: Profile | str) -> Profile:
     if isinstance(profile, Profile):
         return profile
-    with (bundled_folder() / "standards" / "profiles.csv").open(encoding="utf-8-sig", newline="") as npz:
-        rows = {row["profile"]: row for row in csv.DictReader(npz)}
+    with (bundled_folder() / "standards" / "profiles.csv").open(encoding="utf-8-sig", newline="") as file:
+        rows = {row["profile"]: row for row in csv.DictReader(file)}
     if profile not in rows:
         raise UnknownNameError("人群", str(profile), list(rows))
     row = rows[profile]
