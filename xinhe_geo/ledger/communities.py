@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import pandas as pd
 
@@ -170,7 +171,8 @@ def _of_presence(district: District, m: Measure, row: pd.Series) -> Iterator[dic
             living = living_text(residents(district, m, pd.Index([code])))
             said = say("缺{0}，{1}", (say("和") if m["combine"] == "all" else say("或")).join(lacking), living)
         verdict = row["verdict"] if row["verdict"] not in (MET, PARTLY, UNMET) else MET if has else UNMET
-        yield _target_row(code, m, row, 1.0 if has else 0.0, "", say("要有"), verdict, not has, said)
+        target = say("要有")
+        yield _target_row(code, m, row, _There(1.0 if has else 0.0, "", target, verdict, not has, said))
 
 
 def _of_homes(district: District, m: Measure, row: pd.Series) -> Iterator[dict[str, object]]:
@@ -191,7 +193,7 @@ def _of_homes(district: District, m: Measure, row: pd.Series) -> Iterator[dict[s
         # a mean of shares of kinds is no number of people
         counted = short and (m["metric"] != "completeness" or m["combine"] == "all")
         said = f"{value:.0f} %" + (say("，差 {0}", _amount(missed, words)) if counted else "")
-        yield _target_row(code, m, row, value, "%", row["target_text"], verdict, short, said)
+        yield _target_row(code, m, row, _There(value, "%", row["target_text"], verdict, short, said))
 
 
 def _amount(value: float, words: str) -> str:
@@ -200,30 +202,20 @@ def _amount(value: float, words: str) -> str:
     return number_text(float(round(value)), words)
 
 
-def _target_row(
-    code: object,
-    m: Measure,
-    row: pd.Series,
-    value: float,
-    unit: str,
-    target: str,
-    verdict: str,
-    short: bool,
-    text: str,
-) -> dict[str, object]:
-    return {
-        "community": code,
-        "measure": m["measure"],
-        "commitment": m["commitment"],
-        "label": cell(m, "label"),
-        "value": value,
-        "unit": unit,
-        "whole": row["value"],
-        "target_text": target,
-        "verdict": verdict,
-        "short": short,
-        "text": text,
-    }
+class _There(NamedTuple):
+    """How one community stands to one measure: columns of the table of targets."""
+
+    value: float
+    unit: str
+    target_text: str
+    verdict: str
+    short: bool
+    text: str
+
+
+def _target_row(code: object, m: Measure, row: pd.Series, there: _There) -> dict[str, object]:
+    known = {"community": code, "measure": m["measure"], "commitment": m["commitment"], "label": cell(m, "label")}
+    return {**known, "whole": row["value"], **there._asdict()}
 
 
 def community_sheet(district: District, table: pd.DataFrame) -> pd.DataFrame:
