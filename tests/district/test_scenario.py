@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import geopandas as gpd
 import pandas as pd
 import pytest
+import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -289,14 +292,17 @@ def test_steps_spell_out_what_is_assumed() -> None:
 
 @pytest.fixture(scope="module")
 def ground(toy: xh.District) -> xh.District:
-    """The toy with a parcel to build on, where its home D stands."""
-    parcels = toy.rows["homes"].loc[["D"], ["name", "geometry", "basis", "source"]].rename_axis("parcel")
-    parcels.index = pd.Index(["plot"], name="parcel")
+    """The toy with two parcels to build on: a free one, and one where its home D stands."""
+    parcels = toy.rows["homes"].loc[["D", "D"], ["name", "geometry", "basis", "source"]].rename_axis("parcel")
+    parcels.index = pd.Index(["plot", "taken"], name="parcel")
+    west, south, _, _ = parcels.geometry["taken"].bounds
+    shapes = [shapely.box(west - 60, south - 60, west - 10, south - 10), parcels.geometry["taken"]]
+    parcels = parcels.set_geometry(gpd.GeoSeries(shapes, index=parcels.index, crs=toy.crs))
     return toy.with_rows({**toy.rows, "parcels": parcels})
 
 
-def edits_of(district: xh.District) -> st.SearchStrategy[Edit]:
-    """Any edit there is, on anything there is."""
+def edits_of(district: xh.District, *, only: str = "") -> st.SearchStrategy[Edit]:
+    """Any edit there is (with `only` in its name), on anything there is."""
     ids = {
         layer: st.sampled_from([str(i) for i in district.rows[layer].index])
         for layer in ("facilities", "homes", "gates", "streets")
@@ -312,7 +318,7 @@ def edits_of(district: xh.District) -> st.SearchStrategy[Edit]:
         "open_planned": {"facility": st.just("F4")},
         "demolish_homes": {"homes": st.lists(ids["homes"], min_size=1, max_size=2, unique=True)},
         "build_homes": {
-            "parcel": st.just("plot"),
+            "parcel": st.sampled_from(["plot", "plot", "taken"]),
             "home": fresh,
             "people": st.integers(0, 500),
             "gates": st.lists(at, min_size=1, max_size=2),
@@ -324,7 +330,7 @@ def edits_of(district: xh.District) -> st.SearchStrategy[Edit]:
         "set_wait": {"street": ids["streets"], "wait_s": st.integers(0, 300)},
     }
     assert set(some) == set(ACTIONS)
-    return st.sampled_from(sorted(some)).flatmap(
+    return st.sampled_from(sorted(do for do in some if only in do)).flatmap(
         lambda do: st.fixed_dictionaries(some[do]).map(lambda what: Edit(do, what))
     )
 
@@ -525,3 +531,81 @@ def test_edits_made_in_python_are_looked_at_too(toy: xh.District) -> None:
     ):
         with pytest.raises(xh.ScenarioError, match=r"第 1 步.*(是否想写|缺少|写法不对)"):
             Scenario("p", edits=(edit,)).on(toy)
+
+
+# --- what can be done and should not be ------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def renewed() -> tuple[xh.District, Scenario]:
+    district = xh.District.load()
+    return district, district.scenario("xinhezhuang-renewal")
+
+
+def test_homes_over_homes_that_are_lived_in_are_a_conflict(renewed: tuple[xh.District, Scenario]) -> None:
+    """In its own year the parcel is free; in 2030 homes that came in 2029 stand there, and those to demolish are gone."""
+    district, own = renewed
+    assert conflicts(own, district).empty
+    later = replace(own, year=2030)
+    found = conflicts(later, district)
+    assert found["kind"].eq("conflict").all() and found["do"].tolist() == ["demolish_homes", "build_homes"]
+    homes = district.at(2030).homes
+    site = district.parcels.geometry[own.edits[1].what["parcel"]]
+    over = homes[homes.geometry.area.gt(0) & (homes.intersection(site).area > 0.2 * homes.geometry.area)]
+    assert len(over) > 3
+    problem = found["problem"].iloc[1]
+    assert f"{len(over)} 个小区" in problem and f"{over['people'].sum():,.0f} 人" in problem
+    with pytest.raises(xh.ScenarioError, match="人口会算两次") as refused:
+        later.on(district)
+    assert "第 1 步" in str(refused.value) and "第 2 步" in str(refused.value), "all conflicts are named at once"
+    carried = later.on(district, with_conflicts=True)
+    assert carried.manifest["scenario"].endswith("（2 处冲突未解决）"), "every number of it says so"
+    freed = replace(later, edits=(Edit("demolish_homes", {"homes": list(over.index)}), *own.edits[1:]))
+    assert conflicts(freed, district).empty
+    people = freed.on(district).homes["people"].sum()
+    assert people == homes["people"].sum() - over["people"].sum() + own.edits[1].what["people"]
+
+
+def test_the_order_of_building_and_demolishing_does_not_matter(renewed: tuple[xh.District, Scenario]) -> None:
+    district, own = renewed
+    turned = replace(own, edits=(own.edits[1], own.edits[0], *own.edits[2:]))
+    assert conflicts(turned, district).empty
+
+
+@pytest.mark.parametrize(
+    ("edits", "words"),
+    [
+        ([("close_facility", {"facility": "F1"}), ("close_facility", {"facility": "F1"})], "已经停用"),
+        ([("open_gate", {"gate": "gB2"}), ("open_gate", {"gate": "gB2"})], "本来就开着"),
+        ([("close_gate", {"gate": "gB2"})], "本来就关着"),
+        ([("open_facility", {"facility": x, "kind": "canteen", "at": "here"}) for x in "MN"], "会算成两处"),
+    ],
+)
+def test_what_is_so_already_is_a_conflict(
+    toy: xh.District, edits: list[tuple[str, dict[str, Any]]], words: str
+) -> None:
+    here = lonlat(toy, 120, 300)
+    twice = plan(*((do, {k: here if v == "here" else v for k, v in what.items()}) for do, what in edits))
+    found = conflicts(twice, toy)
+    assert found.index.tolist() == [len(edits)] and words in found["problem"].iloc[0]
+    with pytest.raises(xh.ScenarioError, match=words):
+        twice.on(toy)
+    assert twice.on(toy, with_conflicts=True).name == toy.name
+
+
+@settings(max_examples=40)
+@given(data=st.data())
+def test_a_plan_without_conflicts_counts_nobody_twice(ground: xh.District, data: st.DataObject) -> None:
+    """People after are people before, less those of homes demolished, plus those of homes built; no two homes overlap."""
+    edits = data.draw(st.lists(edits_of(ground, only="homes"), min_size=1, max_size=5))
+    made = Scenario("p", edits=tuple(edits))
+    for _ in edits:  # what is left out can leave another without its ground
+        wrong = conflicts(made, ground)
+        made = replace(made, edits=tuple(e for i, e in enumerate(made.edits, 1) if i not in wrong.index))
+    before, after = ground.homes, made.on(ground).homes
+    gone, new = before[~before.index.isin(after.index)], after[~after.index.isin(before.index)]
+    assert after["people"].sum() == pytest.approx(before["people"].sum() - gone["people"].sum() + new["people"].sum())
+    for home, site in new.geometry.items():
+        others = after[(after.index != home).tolist()]
+        shared = others.intersection(site).area
+        assert not (shared > 0.2 * others.geometry.area.clip(upper=site.area)).any(), home

@@ -94,6 +94,10 @@ def test_what_is_needed_and_what_is_left_over(toy: xh.District) -> None:
     assert many["absorbed"] == pytest.approx(1 - users / 1000)
     assert many["to_build"] == np.ceil(4.0 - many["absorbed"])
     assert f"缺 {many['to_build']:.0f} 处" in many["verdict"]
+    few = provision(toy, plan(1000.0 * (0.4 + float(many["absorbed"]))), norms="places").loc["places"]
+    assert few["missing"] == pytest.approx(0.4) and few["to_build"] == 0 and "需求不足一处" in few["verdict"]
+    half = provision(toy, plan(1000.0 * (0.5 + float(many["absorbed"]))), norms="places").loc["places"]
+    assert half["missing"] == pytest.approx(0.5) and half["to_build"] == 1
 
 
 def test_what_is_not_known_is_said(toy: xh.District) -> None:
@@ -114,7 +118,7 @@ def test_what_the_plan_opens_itself_counts_first(toy: xh.District) -> None:
     spot = shapely.get_coordinates(toy.facilities.geometry["F1"])[0]
     kind = str(toy.facilities.loc["F1", "kind"])
     opened = Edit(
-        "open_facility", {"facility": "NEU", "kind": kind, "xy": [float(spot[0]), float(spot[1])], "capacity": 50}
+        "open_facility", {"facility": "NEU", "kind": kind, "xy": [float(spot[0]) + 2, float(spot[1])], "capacity": 50}
     )
     with_own = Scenario("q", edits=(*plan(400.0).edits, opened))
     found = provision(toy, with_own, norms="places").loc["places"]

@@ -110,9 +110,8 @@ def _wuchedi(layers: Layers) -> dict[str, Any]:
     return {
         "label": "五车地改造",
         "year": 2025,
-        "note": "拆除平房，按容积率1.6新建住房，配建卫生服务站、老年食堂和日间照料中心；数值均为假定；平房按小区图层到2024年已腾空",
+        "note": "平房按小区图层到2024年已腾空，不再写拆除；按容积率1.6新建住房，配建卫生服务站、老年食堂和日间照料中心；数值均为假定",
         "edit": [
-            {"do": "demolish_homes", "homes": homes},
             {
                 "do": "build_homes",
                 "parcel": "wuchedi",

@@ -10,13 +10,18 @@ from numbers import Real
 from typing import Any, NamedTuple, TypeGuard
 
 import geopandas as gpd
+import numpy as np
 import pandas as pd
 import shapely
 
-from ..core import LAYERS, ScenarioError
+from ..core import LAYERS, ScenarioError, at_year
 from .street_edits import join_ends
 
 Rows = dict[str, pd.DataFrame]
+#: Homes that share more than this part of the smaller one are in each other's place: outlines drawn by hand share edges.
+OVERLAP_SHARE = 0.2
+#: Two places of one kind this near to each other are one place (metres).
+SAME_SPOT_M = 1.0
 
 
 # --- carrying out ----------------------------------------------------------------------------------------------------
@@ -30,6 +35,31 @@ class EditedRows:
     crs: str
     year: int
     kinds: set[str]
+    #: What the edit at hand could do but contradicts: it would count people twice, or change nothing.
+    clashes: list[str] = field(default_factory=list)
+    #: Homes that the plan builds, with the step that builds them; `step` is the one at hand.
+    built: dict[str, int] = field(default_factory=dict)
+    step: int = 0
+
+    def standing(self, layer: str) -> gpd.GeoDataFrame:
+        """Return the rows of a layer that stand in the year of the plan."""
+        return at_year(LAYERS[layer], self.frame(layer), self.year)
+
+    def note_if_absent(self, layer: str, *keys: str) -> None:
+        """Note a clash where rows do not stand in the year of the plan."""
+        frame = self.frame(layer)
+        absent = [] if not LAYERS[layer].dated else [key for key in keys if key not in self.standing(layer).index]
+        if not absent:
+            return
+        said = []
+        for key in absent[:6]:
+            since, until = frame.loc[key, ["since", "until"]]
+            gone = pd.notna(until) and until < self.year
+            said.append(f"{key} 到 {until:.0f} 年为止" if gone else f"{key} {since:.0f} 年才有")
+        more = f"，等 {len(absent)} 个" if len(absent) > len(said) else ""
+        self.clashes.append(
+            f"{self.year} 年没有这些{LAYERS[layer].label}：{'、'.join(said)}{more}；从这一步删去，或改方案的年份"
+        )
 
     def frame(self, layer: str) -> gpd.GeoDataFrame:
         """Return the rows of a layer; empty, with its columns, where the district has none."""
@@ -147,14 +177,25 @@ def _open_facility(work: EditedRows, e: Mapping[str, Any]) -> None:
         close = difflib.get_close_matches(e["kind"], work.kinds, n=1)
         raise ScenarioError(f"没有设施类别 {e['kind']}" + (f"；是否想写 {close[0]}" if close else ""))
     row = {"name": e.get("name", e["facility"]), "kind": e["kind"], "state": "open", "capacity": e.get("capacity")}
-    work.add("facilities", e["facility"], row, work.spot(e))
+    spot, there = work.spot(e), work.standing("facilities")
+    same = there[((there["kind"] == e["kind"]) & (there["state"].fillna("open") == "open")).to_numpy(dtype=bool)]
+    near = same.index[shapely.dwithin(same.geometry.array, spot, SAME_SPOT_M)] if len(same) else []
+    if len(near):
+        work.clashes.append(f"这里已有同类设施 {near[0]} 开放，会算成两处；删去这一步，或改位置")
+    work.add("facilities", e["facility"], row, spot)
 
 
 def _close_facility(work: EditedRows, e: Mapping[str, Any]) -> None:
+    work.need("facilities", e["facility"])
+    work.note_if_absent("facilities", e["facility"])
+    if work.frame("facilities").loc[e["facility"], "state"] == "closed":
+        work.clashes.append(f"{e['facility']} 已经停用；删去这一步")
     work.put("facilities", e["facility"], "state", "closed")
 
 
 def _move_facility(work: EditedRows, e: Mapping[str, Any]) -> None:
+    work.need("facilities", e["facility"])
+    work.note_if_absent("facilities", e["facility"])
     work.put("facilities", e["facility"], "geometry", work.spot(e))
     # its drawn entrances stand where it was
     entrances = work.frame("entrances")
@@ -163,6 +204,8 @@ def _move_facility(work: EditedRows, e: Mapping[str, Any]) -> None:
 
 
 def _resize_facility(work: EditedRows, e: Mapping[str, Any]) -> None:
+    work.need("facilities", e["facility"])
+    work.note_if_absent("facilities", e["facility"])
     work.put("facilities", e["facility"], "capacity", float(e["capacity"]))
 
 
@@ -178,6 +221,7 @@ def _demolish_homes(work: EditedRows, e: Mapping[str, Any]) -> None:
     gates = work.frame("gates")
     for home in e["homes"]:
         work.need("homes", home)
+    work.note_if_absent("homes", *e["homes"])
     work.drop("homes", e["homes"])
     if len(gates):
         work.drop("gates", list(gates.index[gates["home"].isin(e["homes"]).to_numpy()]))
@@ -213,6 +257,7 @@ def new_home(work: EditedRows, e: Mapping[str, Any]) -> dict[str, Any]:
 
 def _build_homes(work: EditedRows, e: Mapping[str, Any]) -> None:
     work.add("homes", e["home"], new_home(work, e), work.frame("parcels").geometry[e["parcel"]])
+    work.built[e["home"]] = work.step
     for i, at in enumerate(e.get("gates", ()), 1):
         work.add("gates", f"{e['home']}-g{i}", {"home": e["home"], "state": "open"}, work.place(at))
 
@@ -231,11 +276,20 @@ def _open_gate(work: EditedRows, e: Mapping[str, Any]) -> None:
             wall.interpolate(wall.project(spot)) if not wall.is_empty else spot,
         )
         return
-    work.put("gates", e["gate"], "state", "open")
+    _set_gate(work, e["gate"], "open", "开着")
 
 
 def _close_gate(work: EditedRows, e: Mapping[str, Any]) -> None:
-    work.put("gates", e["gate"], "state", "closed")
+    _set_gate(work, e["gate"], "closed", "关着")
+
+
+def _set_gate(work: EditedRows, gate: str, state: str, already: str) -> None:
+    work.need("gates", gate)
+    work.note_if_absent("gates", gate)
+    now = work.frame("gates").loc[gate, "state"]
+    if ("open" if pd.isna(now) else now) == state:
+        work.clashes.append(f"出入口 {gate} 本来就{already}；删去这一步")
+    work.put("gates", gate, "state", state)
 
 
 def _add_street(work: EditedRows, e: Mapping[str, Any]) -> None:
@@ -294,6 +348,35 @@ ACTIONS: Mapping[str, Action] = {
     "close_street": Action({"street": _ID}, {}, _close_street),
     "set_wait": Action({"street": _ID, "wait_s": _AMOUNT}, {}, _set_wait),
 }
+
+
+def built_over(work: EditedRows) -> Iterator[tuple[int, str]]:
+    """
+    Name the homes that a plan builds where others are lived in at the end: their people would be counted twice.
+
+    Yields
+    ------
+    step, problem
+        The step that builds them, and over which homes, with how many people, in words.
+    """
+    homes = work.standing("homes")
+    for home, step in work.built.items():
+        if home not in homes.index:
+            continue
+        site, others = homes.geometry[home], homes[homes.index != home]
+        found = others.iloc[np.sort(others.sindex.query(site, predicate="intersects"))]
+        smaller = np.minimum(found.geometry.area, site.area)
+        shared = shapely.area(shapely.intersection(found.geometry.array, site))
+        over = found[(shared > OVERLAP_SHARE * smaller) | (smaller == 0).to_numpy()]
+        if over.empty:
+            continue
+        names = "、".join(over.index[:6]) + (" 等" if len(over) > 6 else "")
+        people = "人口不详" if over["people"].isna().any() else f"{over['people'].sum():,.0f} 人"
+        yield (
+            step,
+            f"建在 {work.year} 年仍有人住的 {len(over)} 个小区上（{names}，{people}），人口会算两次；"
+            "先写 demolish_homes 拆除它们，或改年份、换地块",
+        )
 
 
 def unknown_keys(data: Mapping[str, Any], known: Iterable[str]) -> Iterator[str]:

@@ -12,13 +12,13 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Protocol, Self, TypeVar
+from typing import Any, NamedTuple, Protocol, Self, TypeVar
 
 import pandas as pd
 import tomli_w
 
 from ..core import Edit, ScenarioError, os_words, text_words
-from .edits import ACTIONS, FLAG, TEXT, YEAR, EditedRows, Rows, misfits, unknown_keys, wrong_edit
+from .edits import ACTIONS, FLAG, TEXT, YEAR, EditedRows, Rows, built_over, misfits, unknown_keys, wrong_edit
 
 
 class Plannable(Protocol):
@@ -168,7 +168,7 @@ class Scenario:
             planned=self.planned or other.planned,
         )
 
-    def on(self, district: D) -> D:
+    def on(self, district: D, *, with_conflicts: bool = False) -> D:
         """
         Return the district with this plan carried out; `district` stays as it was.
 
@@ -176,6 +176,9 @@ class Scenario:
         ----------
         district
             What `District.load` opened; it stays as it was.
+        with_conflicts
+            Carry it out although it contradicts itself or the district (people counted twice, nothing there to demolish):
+            the name that stands with every number then says how many conflicts it has.
 
         Returns
         -------
@@ -185,23 +188,28 @@ class Scenario:
         Raises
         ------
         ScenarioError
-            An edit that cannot be carried out: which one, and why.
+            An edit that cannot be carried out, or every conflict: which step, and why.
         """
         base, rows, problems = carried_out(self, district, all_problems=False)
-        if problems:
-            raise ScenarioError(f"方案 {self.label or self.name} {_where(problems[0])}：{problems[0][2]}") from None
-        return base.with_rows(rows, scenario=self.label or self.name)
+        name = self.label or self.name
+        impossible = [problem for problem in problems if problem.kind == "impossible"]
+        if impossible or (problems and not with_conflicts):
+            said = [f"第 {p.step} 步 {p.do}：{p.problem}" for p in impossible or problems]
+            raise ScenarioError("\n".join(f"方案 {name} {text}" for text in said)) from None
+        return base.with_rows(rows, scenario=f"{name}（{len(problems)} 处冲突未解决）" if problems else name)
 
 
-Trouble = tuple[int, str, str]  # number of the edit from 1, what it does, why it cannot be done
+class Trouble(NamedTuple):
+    """What is wrong with one step of a plan."""
 
-
-def _where(trouble: Trouble) -> str:
-    return f"第 {trouble[0]} 步 {trouble[1]}"
+    step: int  # from 1
+    do: str
+    problem: str
+    kind: str  # "impossible": it cannot be carried out; "conflict": it can, and contradicts
 
 
 def carried_out(plan: Scenario, district: D, *, all_problems: bool) -> tuple[D, Rows, list[Trouble]]:
-    """Carry out a plan's edits on copies; stop at the first that cannot be done, or note it and go on."""
+    """Carry out a plan's edits on copies; stop at the first that cannot be done, or note it and go on; conflicts are noted."""
     year = district.year if plan.year is None else plan.year
     base = district.at(year, planned=plan.planned or district.with_planned)
     work = EditedRows(dict(base.rows), base.crs, year, set(base.kinds.index))
@@ -211,12 +219,15 @@ def carried_out(plan: Scenario, district: D, *, all_problems: bool) -> tuple[D, 
             wrong = list(wrong_edit({"do": edit.do, **edit.what}))
             if wrong:  # edits made in Python have not come in by `read`
                 raise ScenarioError("；".join(wrong))
+            work.step, work.clashes = number, []
             ACTIONS[edit.do].carry_out(work, edit.what)
+            problems += [Trouble(number, edit.do, text, "conflict") for text in work.clashes]
         except ScenarioError as error:
-            problems.append((number, edit.do, str(error)))
+            problems.append(Trouble(number, edit.do, str(error), "impossible"))
             if not all_problems:
                 break
-    return base, work.rows, problems
+    problems += [Trouble(step, plan.edits[step - 1].do, text, "conflict") for step, text in built_over(work)]
+    return base, work.rows, sorted(problems, key=lambda problem: problem.step)
 
 
 #: What stands at the head of a plan's file.

@@ -19,17 +19,21 @@ from .scenario import Scenario, carried_out
 
 def conflicts(plan: Scenario, district: District) -> pd.DataFrame:
     """
-    List every edit of a plan that cannot be carried out on a district, and why.
+    List every edit of a plan that cannot be carried out on a district, or contradicts it, and why.
 
-    Edits are tried in order; one that fails is left out and the rest go on, so that all are named at once.
+    Edits are tried in order; one that fails is left out and the rest go on, so that all are named at once. A conflict is
+    an edit that can be carried out and should not be: homes built over homes that are lived in that year, whose people
+    would be counted twice; the demolition, closing or moving of what does not stand in that year, or is so already; a
+    place opened where one of its kind is open.
 
     Returns
     -------
     table
-        Index step (1 is the first edit); columns do, problem (Chinese). Empty where the plan can be carried out.
+        Index step (1 is the first edit; one that has several problems stands several times); columns do, problem
+        (Chinese, with what to do), kind ("impossible", "conflict"). Empty where the plan can be carried out.
     """
     _, _, problems = carried_out(plan, district, all_problems=True)
-    return pd.DataFrame(problems, columns=["step", "do", "problem"]).set_index("step")
+    return pd.DataFrame(problems, columns=["step", "do", "problem", "kind"]).set_index("step")
 
 
 def steps(plan: Scenario, district: District) -> pd.DataFrame:

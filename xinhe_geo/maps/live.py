@@ -141,7 +141,7 @@ class LiveControls:
 
     def _repr_html_(self) -> str:
         model = self._model
-        after = self.scenario().on(model.district) if changes(model) else model.district
+        after = self.scenario().on(model.district, with_conflicts=True) if changes(model) else model.district
         cover = coverage(after, rules=[model.rule], profile=model.walker)
         note = "<p>这里是活地图的静态图；拖动设施要在 JupyterLab 里运行这个笔记本，或用 python run.py app。</p>"
         return note + picture(after, cover, rule=model.rule)

@@ -7,6 +7,7 @@ from .ledger_workbook import ledger_workbook
 from .pages.districts import COMPARISON, write_side_by_side
 from .pages.plans import (
     State,
+    by_residents,
     people_line,
     provision_sheet,
     read_shapes,
@@ -32,6 +33,7 @@ __all__ = [
     "analyse",
     "best_sites",
     "brief",
+    "by_residents",
     "csv_text",
     "documents",
     "facts",

@@ -58,6 +58,8 @@ COLUMNS = (
 )
 #: Shares of a unit below this are rounding.
 ROUNDING = 1e-6
+#: Less than this part of one place is no place to be built: half a place is the least that an office would ask for.
+LEAST_PLACE = 0.5
 
 
 def provision(district: District, plan: Scenario, *, norms: str | Sequence[str] | None = None) -> pd.DataFrame:
@@ -170,7 +172,9 @@ def _line(district: District, norm: pd.Series, new: gpd.GeoDataFrame, already: p
     absorbed = min(parts[1], required - from_own) if np.isfinite(from_own) else np.nan
     missing = required - from_own - absorbed
     missing = 0.0 if missing < ROUNDING else missing
-    whole = missing if norm["unit"] in AREA_UNITS else abs(float(np.ceil(missing - ROUNDING)))
+    whole = missing
+    if norm["unit"] not in AREA_UNITS and np.isfinite(missing):
+        whole = float(np.ceil(missing - ROUNDING)) if missing >= LEAST_PLACE - ROUNDING else 0.0
     labels = "、".join(str(district.kinds["label"][k]) for k in kinds)
     text = {c: "" if pd.isna(norm[c]) else str(norm[c]) for c in ("standard", "clause", "source", "note")}
     basis, mark = _basis(district, kinds)
@@ -282,8 +286,8 @@ def _verdict(norm: pd.Series, base: float, near: pd.DataFrame, missing: float, w
         return f"数据不足：附近 {len(silent)} 处设施没有写{_FIELDS[str(norm['field'])]}（{'、'.join(silent[:3])}）"
     if missing == 0:
         return "够用"
-    if missing < 1 and norm["unit"] not in AREA_UNITS:
-        return f"缺 {missing:.2g} {norm['unit']}：不足 1 {norm['unit']}，可与周边合设或扩建"
+    if missing < LEAST_PLACE - ROUNDING and norm["unit"] not in AREA_UNITS:
+        return f"需求不足一{norm['unit']}（缺 {missing:.2g} {norm['unit']}），拟由周边统筹，余量待主管部门确认"
     return f"缺 {whole:,.0f} {norm['unit']}"
 
 

@@ -46,7 +46,7 @@ MESSAGES = {
         "sure": "发送并下载？",
         "interrupted": "已中断；原有输出没有改动",
         "edit_next": "已写好 {0}：打开它，去掉要用的行前面的 #，填好；再用 scenario check 检查",
-        "steps": "共 {} 步，{} 步做不了",
+        "steps": "共 {} 步，{} 处做不了，{} 处冲突",
         "took": "数据：{} 处提示，见 check 命令",
     },
     "en": {
@@ -76,7 +76,7 @@ MESSAGES = {
         "sure": "Send and download?",
         "interrupted": "Interrupted; earlier outputs are unchanged",
         "edit_next": "Wrote {0}: open it, uncomment what is wanted, fill it in; then `scenario check`",
-        "steps": "{} steps, {} of them cannot be carried out",
+        "steps": "{} steps, {} cannot be carried out, {} conflicts",
         "took": "Data: {} warnings, see the check command",
     },
 }

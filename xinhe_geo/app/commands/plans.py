@@ -13,6 +13,7 @@ from ...access import effects
 from ...district import District, Scenario, blank, conflicts, scenarios, steps
 from ...maps import DEMONSTRATION_TEXT
 from ...report import (
+    by_residents,
     people_line,
     provision_sheet,
     signed,
@@ -34,14 +35,19 @@ def compare(
     folder: Annotated[Path | None, typer.Option("--for", help="街道目录；省略为随程序的演示街道")] = None,
     preset: Annotated[str, typer.Option("--preset", help="plan | td1063 | elderly")] = "plan",
     out: Annotated[Path | None, typer.Option("--out", help="写出网页、表格、差异图和左右对比图的文件夹")] = None,
+    with_conflicts: Annotated[
+        bool, typer.Option("--with-conflicts", help="方案自相矛盾也照算；每份输出的方案名上都会写明")
+    ] = False,
     lang: Lang = "zh",
 ) -> None:
     """比较方案实施前后，或两个方案：哪些指标变了，谁受益，谁受影响。"""
     with watched(message(lang, "loading")) as status:
         district = District.load(folder)
-        new = state_of(district, scenario if other is None else other)
+        new = state_of(district, scenario if other is None else other, with_conflicts=with_conflicts)
         # the same year on both sides: what changes is the plan, not the calendar
-        old = state_of(district, None if other is None else scenario, year=new.district.year)
+        old = state_of(
+            district, None if other is None else scenario, year=new.district.year, with_conflicts=with_conflicts
+        )
         before, after = old.district, new.district
         table = effects(before, after, rules=preset)
         if out is not None:
@@ -50,7 +56,7 @@ def compare(
     shown = grid("指标", "前", "后", "百分点", "受益居民", "受影响居民", "更挤", "迁入可达", title=title)
     for column in shown.columns[1:]:
         column.no_wrap = True
-    table = table.reindex(table["change"].abs().sort_values(ascending=False, kind="stable").index)
+    table = by_residents(table)
     for row in table[table["change"].abs().round(4) > 0].itertuples():
         if row.before == row.before:
             share = "—" if row.after != row.after else f"{row.after:.1%}"
@@ -170,9 +176,10 @@ def check_scenario(
         done, wrong = steps(plan, district), conflicts(plan, district)
     shown = grid("步", "做什么", "假定", "做不做得了", title=escape(plan.label or plan.name))
     for row in done.itertuples():
-        reason = wrong.loc[row.Index, "problem"] if row.Index in wrong.index else "可以"
+        reason = "；".join(wrong.loc[[row.Index], "problem"]) if row.Index in wrong.index else "可以"
         shown.add_row(str(row.Index), *(escape(v) for v in (row.text, row.assumes, reason)))
     OUT.print(shown)
-    OUT.print(message(lang, "steps", len(done), len(wrong)))
+    impossible = int((wrong["kind"] == "impossible").sum())
+    OUT.print(message(lang, "steps", len(done), impossible, len(wrong) - impossible))
     if len(wrong):
         raise typer.Exit(DATA)

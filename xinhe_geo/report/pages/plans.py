@@ -65,7 +65,7 @@ class State(NamedTuple):
     label: str
 
 
-def state_of(district: District, name: str | None, *, year: int | None = None) -> State:
+def state_of(district: District, name: str | None, *, year: int | None = None, with_conflicts: bool = False) -> State:
     """
     Return a state of a district and what it is called.
 
@@ -75,19 +75,21 @@ def state_of(district: District, name: str | None, *, year: int | None = None) -
         A scenario of the folder, a TOML file, or None: the district as it is.
     year
         The year it stands for where the scenario names none; None keeps the district's.
+    with_conflicts
+        Carry out a scenario that contradicts the district (see `conflicts`); its label then says so.
 
     Raises
     ------
     UnknownNameError, ScenarioError
-        No such scenario, or one that cannot be carried out.
+        No such scenario, or one that cannot be carried out, or has conflicts.
     """
     if name is None:
         state = district if year is None else district.at(year, planned=district.with_planned)
         return State(state, f"现状（{state.year} 年）")
     plan: Scenario = Scenario.read(name) if name.endswith(".toml") else district.scenario(name)
     base = district if year is None or plan.year is not None else district.at(year, planned=district.with_planned)
-    after = plan.on(base)
-    return State(after, f"{plan.label or plan.name}（{after.year} 年）")
+    after = plan.on(base, with_conflicts=with_conflicts)
+    return State(after, f"{after.manifest['scenario']}（{after.year} 年）")
 
 
 def verdict_changes(before: District, after: District) -> pd.DataFrame:
@@ -157,8 +159,7 @@ def comparison(
         | (table[["people_gain", "people_lose"]].max(axis=1) > 0.5)
         | (table[["people_crowded", "people_new_served", "people_new_unserved"]].max(axis=1) > 0.5)
     ]
-    shown = shown.reindex(shown["change"].abs().sort_values(ascending=False, kind="stable").index)
-    shown = shown.assign(change=shown["change"] * 100)
+    shown = by_residents(shown).assign(change=shown["change"] * 100)
     homes = home_changes(before, after, rules=rules)
     moved = homes[
         (homes["minutes_change"].abs() > 0.05) | (homes["served_change"].abs() > SHARE) | (homes["state"] != "both")
@@ -573,8 +574,20 @@ def _plan_section(district: District, counted: _Counted, detail: str | None) -> 
     )
 
 
+def by_residents(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of `effects`, first what moves most residents; what moves none of them comes after, by its share."""
+    residents = (table["people_gain"].fillna(0) + table["people_lose"].fillna(0)).round(6)
+    order = np.lexsort((-table["change"].abs().fillna(0).to_numpy(), -residents.to_numpy()))
+    return table.iloc[order]
+
+
 def people_line(before: District, after: District) -> str:
-    """Say for which years both sides stand, and who lives there before and after: moved out, moved in."""
+    """
+    Say for which years both sides stand, and who lives there before and after, so that it adds up.
+
+    People of before, less those of homes that are gone, plus those of new ones (导入人口, not residents of before), plus what
+    else changed, are the people of after.
+    """
     old, new = before.homes, after.homes
     if old is None or new is None:
         return "数据不足：没有小区图层"
@@ -582,12 +595,17 @@ def people_line(before: District, after: District) -> str:
     years = (
         f"两边都按 {before.year} 年" if before.year == after.year else f"之前 {before.year} 年，之后 {after.year} 年"
     )
-    text = f"{years}：之前常住人口 {old['people'].sum():,.0f}，之后 {new['people'].sum():,.0f}"
+    was, now, out, came = (float(frame["people"].sum()) for frame in (old, new, gone, fresh))
+    text = f"{years}：之前常住人口 {was:,.0f}，之后 {now:,.0f}"
     if len(gone):
-        text += f"；减少 {len(gone)} 个小区，迁出 {gone['people'].sum():,.0f} 人（不计入受影响居民）"
+        text += f"；减少 {len(gone)} 个小区，迁出 {out:,.0f} 人（不计入受影响居民；去向待填）"
     if len(fresh):
-        text += f"；新增 {len(fresh)} 个小区，迁入 {fresh['people'].sum():,.0f} 人"
-    return text
+        text += f"；新增 {len(fresh)} 个小区，导入 {came:,.0f} 人（不计入受益居民）"
+    other = now - was + out - came
+    if abs(other) >= 0.5:
+        text += f"；其他变动 {other:+,.0f} 人"
+    unknown = sum(int(frame["people"].isna().sum()) for frame in (old, new))
+    return text + (f"；{unknown} 个小区人口不详，未计入" if unknown else "")
 
 
 def _few_names(table: pd.DataFrame, most: int = 3) -> pd.DataFrame:
