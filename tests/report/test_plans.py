@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 from pathlib import Path
+from typing import Any
 
 import openpyxl
 import pandas as pd
@@ -50,6 +52,44 @@ def test_a_comparison_is_written(folder: Path, tmp_path: Path) -> None:
     first = (out / "方案比较.xlsx").read_bytes()
     write_comparison(before, after, out)
     assert (out / "方案比较.xlsx").read_bytes() == first
+
+
+def test_each_state_is_counted_once(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The page of a comparison asks for coverage and ledger again and again; each state is worked out once for all of it."""
+    counted: list[tuple[str, int]] = []
+    for module, name in (("access.coverage", "_covered"), ("ledger.ledger", "_evaluated")):
+        inside = importlib.import_module(f"xinhe_geo.{module}")
+        own = getattr(inside, name)
+
+        def noted(district: xh.District, *rest: object, name: str = name, own: Any = own) -> object:
+            counted.append((name, id(district)))
+            return own(district, *rest)
+
+        monkeypatch.setattr(inside, name, noted)
+    district = xh.District.load(folder)
+    write_comparison(state_of(district, None), state_of(district, "close"), tmp_path / "out")
+    assert sorted(name for name, _ in counted) == ["_covered", "_covered", "_evaluated", "_evaluated"]
+    assert len(set(counted)) == 4, "once for each of the two states"
+    assert len(list((tmp_path / "out" / "maps").iterdir())) > 1
+
+
+def test_some_rules_of_a_coverage_are_those_rows_of_it() -> None:
+    """What is taken from a coverage that is there is what would have been worked out."""
+    district, names = xh.District.load(TOY), ["plan_canteen_community", "plan_clinic_15"]
+    whole = xh.coverage(district)
+    for some in ([names[1]], names, names[::-1]):
+        pd.testing.assert_frame_equal(xh.coverage(district, rules=some), xh.coverage(xh.District.load(TOY), rules=some))
+    part = xh.coverage(district, rules=names[:1])
+    part.loc[:, "served"] = 7.0
+    pd.testing.assert_frame_equal(xh.coverage(district), whole)
+
+
+def test_the_same_year_is_the_same_district() -> None:
+    district = xh.District.load(TOY)
+    later = district.at(district.year + 1)
+    assert district.at(district.year) is district and district.at(district.year + 1) is later
+    assert district.at(district.year, planned=True) is not district
+    assert later.at(district.year + 1) is later and later.year == district.year + 1
 
 
 def test_nothing_differs_from_itself(folder: Path) -> None:

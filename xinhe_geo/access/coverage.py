@@ -72,6 +72,24 @@ def coverage(
         No such set, rule or profile.
     """
     chosen = rules_of(district, rules, profile)
+    if isinstance(profile, Profile):  # somebody's own walker, asked for once: not kept
+        return _covered(district, chosen, profile)
+    kept: dict[tuple[Rule, ...], pd.DataFrame] = district.memo.setdefault("coverage", {})
+    asked = tuple(chosen)
+    whole = next((rules for rules in kept if set(asked) <= set(rules)), asked)
+    if whole not in kept:
+        kept[whole] = _covered(district, chosen, profile)
+    return kept[whole].copy(deep=False) if whole == asked else _only(kept[whole], whole, asked)
+
+
+def _only(cover: pd.DataFrame, whole: Sequence[Rule], asked: Sequence[Rule]) -> pd.DataFrame:
+    """Return the rows of some rules of a coverage, home by home in the order in which they are asked for."""
+    order = np.array([whole.index(rule) for rule in asked], dtype=np.int64)
+    homes = np.arange(len(cover) // len(whole), dtype=np.int64)
+    return cover.iloc[(homes[:, None] * len(whole) + order).ravel()].reset_index().set_index(["home", "rule"])
+
+
+def _covered(district: District, chosen: Sequence[Rule], profile: str | Profile | None) -> pd.DataFrame:
     homes = district.homes
     if homes is None or homes.empty:
         return pd.DataFrame(

@@ -163,7 +163,19 @@ class District:
         """
         if not 1900 <= int(year) <= 2200:
             raise UnknownNameError("年份", str(year), ("1900—2200 之间的整数",))
-        return replace(self, year=int(year), with_planned=planned, list_year=int(communities or self.list_year))
+        state = int(year), bool(planned), int(communities or self.list_year)
+        if state == (self.year, self.with_planned, self.list_year):
+            return self
+        if ("at", *state) not in self.memo:  # the same state is the same district, with all that was derived from it
+            made = replace(self, year=state[0], with_planned=state[1], list_year=state[2])
+            self.memo["at", *state] = made._kin_of(self)
+        found: District = self.memo["at", *state]
+        return found
+
+    def _kin_of(self, other: District) -> District:
+        """Note which district this one was made from: what has not changed since need not be derived again."""
+        self.__dict__["_origin"] = other
+        return self
 
     @property
     def rows(self) -> Mapping[str, pd.DataFrame]:
@@ -187,7 +199,7 @@ class District:
             Another one; rows are taken as they are, nothing is checked again.
         """
         manifest = MappingProxyType({**self.manifest, "scenario": scenario}) if scenario else self.manifest
-        return replace(self, _rows=MappingProxyType(dict(rows)), manifest=manifest)
+        return replace(self, _rows=MappingProxyType(dict(rows)), manifest=manifest)._kin_of(self)
 
     def scenario(self, name: str) -> Scenario:
         """
@@ -405,6 +417,9 @@ class District:
                 ),
                 self.folder.name,
             )
+        origin: District | None = self.__dict__.get("_origin")
+        if origin is not None and origin.streets is not None and origin.streets.equals(streets):
+            return origin.network
         with work("建步行网络", 1) as step:
             step(f"{len(streets):,} 段街道")
             return WalkNetwork.from_streets(streets)

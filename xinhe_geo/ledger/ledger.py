@@ -158,7 +158,7 @@ def ledger(district: District, *, lang: str = "zh") -> pd.DataFrame:
         Another language.
     """
     with speaking(lang):
-        table = _evaluated(district)
+        table = once(district, ("evaluated", lang), lambda: _evaluated(district))
         return table.assign(verdict=[say(v) for v in table["verdict"]])
 
 
