@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 
 import xinhe_geo as xh
+from xinhe_geo.access.od_table import od_table
 from xinhe_geo.core.schema import LAYERS
 
 TOY = Path(__file__).parents[1] / "toy"
@@ -286,8 +287,6 @@ def at(x: float, y: float) -> list[float]:
 
 
 def metres(folder: Path, home: str, kind: str) -> float:
-    from xinhe_geo.access.od_table import od_table
-
     return float(od_table(xh.District.load(folder), [kind]).xs((home, kind), level=("home", "kind"))["metres"].iloc[0])
 
 
