@@ -37,7 +37,9 @@ def check_rows(layer: Layer, frame: pd.DataFrame, file: str) -> tuple[pd.DataFra
     problems: list[Problem] = []
     keys = _keys(layer, frame, file, problems)
     columns: dict[str, object] = {}
-    silent = layer.name in ON_THE_WAY and not len(frame)  # none known, which a file without features cannot say in columns
+    silent = layer.name in ON_THE_WAY and not len(
+        frame
+    )  # none known, which a file without features cannot say in columns
     for column in layer.names.values():
         if column.name not in frame.columns:
             if column.required and not silent:
@@ -186,7 +188,9 @@ def _waits_in_lanes(layer: Layer, rows: pd.DataFrame, keys: list[str], file: str
         return
     for i in np.flatnonzero((rows["home"].notna() & (rows["wait_s"] > 0)).to_numpy(dtype=bool)):
         said = f"小区 {rows['home'].iloc[i]} 的内部道路写了等待 {rows['wait_s'].iloc[i]:g} 秒"
-        yield Problem("error", layer.name, file, keys[i], "wait_s", said, "等待只写在公共街道上；删去这一格，或清空 home")
+        yield Problem(
+            "error", layer.name, file, keys[i], "wait_s", said, "等待只写在公共街道上；删去这一格，或清空 home"
+        )
 
 
 def _geometry_problems(layer: Layer, frame: gpd.GeoDataFrame, keys: list[str], file: str) -> Iterator[Problem]:
