@@ -125,7 +125,8 @@ def to_doors(streets: Streets, feet: Feet, *, level: bool) -> Ways:
             )
             through.append(Ways(own[led], there, metres[led]))
     rows = np.flatnonzero(stays)
-    every = [Ways(rows, Feet(*(column[rows] for column in feet)), np.zeros(len(rows))), *through]
+    here = Feet(feet.edge[rows], feet.at[rows], feet.xy[rows])
+    every = [Ways(rows, here, np.zeros(len(rows))), *through]
     order = np.argsort(np.concatenate([ways.foot for ways in every]), kind="stable")
     doors = Feet(*(np.concatenate(column)[order] for column in zip(*(ways.doors for ways in every), strict=True)))
     foot, metres = (np.concatenate([ways[i] for ways in every])[order] for i in (0, 2))

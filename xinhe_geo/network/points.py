@@ -80,7 +80,7 @@ def reach(streets: Streets, asked: Asked, limit: float, each: bool) -> Pieces:
     if asked.home is None:
         return found
     place = sorted_codes(doors["place"])[0][np.searchsorted(attached.ways.foot, np.arange(len(attached.leg)))]
-    own = walked(streets, attached.feet, bound - attached.leg, place if each else np.zeros_like(place))
+    own = walked(streets, attached.feet, bound - attached.leg, place.astype(np.int64) * each)
     joined = (np.concatenate([there, more]) for there, more in zip((found.place, *found[3:]), own, strict=True))
     number, edge, start, stop = joined
     order = np.lexsort((start, edge, number))
