@@ -120,6 +120,15 @@ def test_lanes_opened_are_streets_for_everybody(toy: xh.District) -> None:
     assert text == "开放内部道路：甲苑（A）"
 
 
+def test_a_new_street_joins_public_streets_before_lanes(toy: xh.District) -> None:
+    """It ends at (206, 5.5), 0.4 m from A's lane and 5.5 m from y = 0: were it joined to the lane, it would lead nobody on."""
+    new = {"street": "neu", "line": [lonlat(toy, 400, 100), lonlat(toy, 206, 5.5)]}
+    after = plan(("add_street", new)).on(laned(toy))
+    end = (206 - 400) ** 2 + 100**2
+    # C: 40 to the street, 50 down to (400, 100), the new street to (206, 0), 4 to the station
+    assert metres(after, "C", "clinic_station") == pytest.approx(40 + 50 + end**0.5 + 4, abs=0.01)
+
+
 def test_what_cannot_be_done_to_lanes(toy: xh.District) -> None:
     with pytest.raises(xh.ScenarioError, match="B 没有画内部道路"):
         plan(("open_lanes", {"home": "B"})).on(laned(toy))

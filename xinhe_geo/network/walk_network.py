@@ -7,6 +7,9 @@ All costs are float64, and "within" means at most `TOLERANCE_M` more than the li
 
 Between two points the street rule is: the straight leg to the street, along the street, the straight leg from it. It
 holds for two points that share a foot as well; only a point to itself is 0.
+
+Edges with a `home` are inner lanes, closed to every search. Where `home=` says who lives there, the way along their own lanes
+is part of their doors on the street.
 """
 
 from __future__ import annotations
@@ -196,7 +199,7 @@ class WalkNetwork:
         The streets between nodes, index `edge`.
 
         Columns: `street`, `class`, `name`, `wait_s` (seconds over the whole edge), `steps`, `home` (blank for public),
-        `length_m`, `component` (0 is the largest), `u`, `v` (nodes) and `geometry`, a line from u to v.
+        `length_m`, `component` (0 is the largest; parts hang together by public streets), `u`, `v` (nodes) and `geometry`, a line from u to v.
         """
         return self._streets.edges.copy(deep=False)
 
