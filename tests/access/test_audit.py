@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import geopandas as gpd
+import pandas as pd
 import pytest
 import shapely
 
@@ -35,6 +36,18 @@ def test_unknown_gates_and_people(findings: dict[str, dict[str, object]]) -> Non
     assert one(findings, "不知道出入口")["where"] == "C"
     assert one(findings, "不知道人口")["where"] == "C"
     assert one(findings, "不在任何社区")["where"] == "E"
+
+
+def test_metres_along_ones_own_lane_are_no_gap_in_the_drawing() -> None:
+    """C stands on a lane of its own, 159.3 m from either mouth: it is not far from a street."""
+    toy = xh.District.load(TOY)
+    streets = toy.rows["streets"]
+    lane = streets.iloc[:1].assign(home="C").rename(index={streets.index[0]: "lane"})
+    xy = [(400, 100), (490, 102), (440, 150), (490, 198), (400, 200)]
+    lane.geometry = [shapely.LineString([(500000 + x, 4320000 + y) for x, y in xy])]
+    lane.index.name = streets.index.name
+    rows = gpd.GeoDataFrame(pd.concat([streets, lane]), crs=toy.crs)
+    assert not audit(toy.with_rows({**toy.rows, "streets": rows}))["finding"].str.contains("离最近的路").any()
 
 
 def test_surveyed_data_carries_no_demonstration_finding(findings: dict[str, dict[str, object]]) -> None:

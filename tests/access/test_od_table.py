@@ -140,6 +140,58 @@ def test_a_barrier_or_a_street_parts_a_home_without_known_gates(toy: xh.District
     assert facility_entrances(on_it, on_it.open_facilities)["inside"].dropna().tolist() == ["B"]
 
 
+def with_lane(district: xh.District, home: str, *xy: tuple[float, float], steps: bool = False) -> xh.District:
+    """Return the toy with an inner lane of a home, in metres from its corner."""
+    streets = district.rows["streets"]
+    lane = streets.iloc[:1].assign(home=home, steps=steps).rename(index={streets.index[0]: "lane"})
+    lane.geometry = [shapely.LineString([(500000 + x, 4320000 + y) for x, y in xy])]
+    lane.index.name = streets.index.name
+    return district.with_rows(
+        {**district.rows, "streets": gpd.GeoDataFrame(pd.concat([streets, lane]), crs=district.crs)}
+    )
+
+
+#: The point of C, (440, 150), stands on this; it meets the streets at (400, 100) and (400, 200).
+LANE_OF_C = ((400, 100), (440, 140), (440, 160), (400, 200))
+
+
+def test_a_home_without_known_gates_comes_out_at_every_mouth_of_its_lane(toy: xh.District) -> None:
+    """Either way 10 m and the slope of 40 by 40: 66.57 m to a mouth; to the station 100 down and 190 west from the south one."""
+    laned = with_lane(toy, "C", *LANE_OF_C)
+    doors = home_entrances(laned)
+    own = doors[doors["home"] == "C"]
+    assert own["access_m"].to_numpy() == pytest.approx(np.full(2, 10 + np.hypot(40, 40)))
+    assert not own["gate_known"].any() and own["gate_metres"].isna().all()
+    assert laned.network.edges.loc[own["edge"], "home"].isna().all()
+    assert row(laned, "C", "clinic_station")["metres"] == pytest.approx(10 + np.hypot(40, 40) + 290)
+    for home in "ABDE":  # nobody else gains or loses
+        pd.testing.assert_series_equal(row(laned, home, "clinic_station"), row(toy, home, "clinic_station"))
+
+
+def test_a_lane_of_others_is_no_way_through(toy: xh.District) -> None:
+    """A lane of A from (300, 100) to (200, 0) would spare D 100 + 100 - 141.4 m: it is not theirs to walk, nor A's beyond its gate."""
+    laned = with_lane(toy, "A", (300, 100), (200, 0))
+    for home in "ABCDE":
+        pd.testing.assert_series_equal(row(laned, home, "clinic_station"), row(toy, home, "clinic_station"))
+    rings, bare = (xh.isochrones(d, "clinic_station", minutes=(5, 15)) for d in (laned, toy))
+    assert rings["street_m"].to_numpy() == pytest.approx(bare["street_m"].to_numpy())
+
+
+def test_stairs_in_a_lane_of_a_home_without_known_gates(toy: xh.District) -> None:
+    """Who takes no stairs leaves C straight for the street, 40 m; the others are on the lane already."""
+    laned = with_lane(toy, "C", *LANE_OF_C, steps=True)
+    wheels = (
+        laned.profile("wheelchair") if "wheelchair" in laned.profiles.index else xh.Profile("w", "w", 0.8, steps=False)
+    )
+    doors = [home_entrances(laned), home_entrances(laned, laned.profile("adult")), home_entrances(laned, wheels)]
+    access = [d.loc[d["home"] == "C", "access_m"].round(6).tolist() for d in doors]
+    slope = round(10 + float(np.hypot(40, 40)), 6)
+    assert access == [[slope, slope], [slope, slope], [40.0]]
+    table = od_table(laned, ["clinic_station"], profile=wheels).xs("C", level="home")
+    assert table["minutes"].tolist() == pytest.approx([(40 + 150 + 190) / wheels.speed_m_s / 60])
+    assert table["metres"].tolist() == pytest.approx([slope + 290])
+
+
 def test_planned_facilities_do_not_count(toy: xh.District) -> None:
     assert row(toy.at(2025), "B", "clinic_station")["facility"] == "F1"
     with_planned = row(toy.at(2025, planned=True), "B", "clinic_station")

@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 
 import xinhe_geo as xh
+from xinhe_geo.access.od_table import od_table
 from xinhe_geo.core.schema import LAYERS
 
 TOY = Path(__file__).parents[1] / "toy"
@@ -286,8 +287,6 @@ def at(x: float, y: float) -> list[float]:
 
 
 def metres(folder: Path, home: str, kind: str) -> float:
-    from xinhe_geo.access.od_table import od_table
-
     return float(od_table(xh.District.load(folder), [kind]).xs((home, kind), level=("home", "kind"))["metres"].iloc[0])
 
 
@@ -327,3 +326,34 @@ def test_own_facilities_win_and_likenesses_are_listed(toy: Path) -> None:
     findings = audit(district)
     alike = findings[findings["finding"].str.contains("没有自动合并")]
     assert list(alike["where"]) == ["M1"]
+
+
+# --- gates and lanes --------------------------------------------------------------------------------------------------
+
+
+def test_a_gates_layer_without_features_knows_no_gates(toy: Path) -> None:
+    """It is no error, and every home goes straight to the street, as where the layer is not declared."""
+    edit(toy, "homes/gates.geojson", list.clear)
+    assert xh.check(toy).empty
+    silent = xh.District.load(toy)
+    assert silent.gates is not None and silent.gates.empty
+    cover = xh.coverage(silent)
+    assert not od_table(silent, ["clinic_station"])["gate_known"].any()
+    manifest(toy, r"\[layers\.gates\].*?(?=\n\[)", "")
+    pd.testing.assert_frame_equal(cover, xh.coverage(xh.District.load(toy)))
+
+
+def test_other_layers_without_features_say_what_is_missing(toy: Path) -> None:
+    edit(toy, "homes/homes.geojson", list.clear)
+    assert "缺少必填列" in errors_of(toy).loc[0, "problem"]
+
+
+def test_a_wait_in_a_lane_is_an_error_of_its_row(toy: Path) -> None:
+    def lane(features: list[dict[str, Any]]) -> None:
+        bridge = next(f for f in features if f["properties"]["street"] == "bridge")
+        bridge["properties"]["home"] = "A"
+
+    edit(toy, "network/streets.geojson", lane)
+    row = only(toy)
+    assert (row["layer"], row["row"], row["field"]) == ("streets", "bridge", "wait_s")
+    assert "小区 A" in row["problem"] and "公共街道" in row["remedy"]

@@ -93,6 +93,56 @@ def test_close_the_bridge_and_change_its_wait(toy: xh.District) -> None:
     assert found["minutes"] == pytest.approx(590 / 1.1 / 60 + 1.5)
 
 
+def laned(district: xh.District) -> xh.District:
+    """The toy with an inner lane of A, from (300, 100) to (200, 0): 141.4 m instead of 200."""
+    import geopandas as gpd
+    import shapely
+
+    streets = district.rows["streets"]
+    lane = streets.loc[["h0"]].assign(home="A").rename(index={"h0": "lane"})
+    lane.geometry = [shapely.LineString([(500300, 4320100), (500200, 4320000)])]
+    lane.index.name = streets.index.name
+    return district.with_rows(
+        {**district.rows, "streets": gpd.GeoDataFrame(pd.concat([streets, lane]), crs=district.crs)}
+    )
+
+
+def test_lanes_opened_are_streets_for_everybody(toy: xh.District) -> None:
+    """D: 350 down to y = 100, the lane, 10 to the station; before, 450 and 90. C: 40, 50, 100, the lane, 10."""
+    closed = laned(toy)
+    after = plan(("open_lanes", {"home": "A"})).on(closed)
+    assert metres(closed, "D", "clinic_station") == pytest.approx(540)
+    assert metres(after, "D", "clinic_station") == pytest.approx(350 + 2**0.5 * 100 + 10)
+    assert metres(after, "C", "clinic_station") == pytest.approx(40 + 50 + 100 + 2**0.5 * 100 + 10)
+    assert metres(after, "A", "clinic_station") == pytest.approx(metres(toy, "A", "clinic_station"))
+    assert set(after.rows["streets"].index) == set(closed.rows["streets"].index)
+    pd.testing.assert_frame_equal(pd.DataFrame(after.gates), pd.DataFrame(closed.gates))
+    cover, opened = xh.coverage(closed), xh.coverage(after)
+    assert not (opened["metres"] > cover["metres"] + 1e-6).any()
+    text = steps(plan(("open_lanes", {"home": "A"})), closed).loc[1, "text"]
+    assert text == "开放内部道路：甲苑（A）"
+
+
+def test_a_new_street_joins_public_streets_before_lanes(toy: xh.District) -> None:
+    """It ends at (206, 5.5), 0.4 m from A's lane and 5.5 m from y = 0: were it joined to the lane, it would lead nobody on."""
+    new = {"street": "neu", "line": [lonlat(toy, 400, 100), lonlat(toy, 206, 5.5)]}
+    after = plan(("add_street", new)).on(laned(toy))
+    end = (206 - 400) ** 2 + 100**2
+    # C: 40 to the street, 50 down to (400, 100), the new street to (206, 0), 4 to the station
+    assert metres(after, "C", "clinic_station") == pytest.approx(40 + 50 + end**0.5 + 4, abs=0.01)
+
+
+def test_what_cannot_be_done_to_lanes(toy: xh.District) -> None:
+    with pytest.raises(xh.ScenarioError, match="B 没有画内部道路"):
+        plan(("open_lanes", {"home": "B"})).on(laned(toy))
+    with pytest.raises(xh.ScenarioError, match="没有小区 AA"):
+        plan(("open_lanes", {"home": "AA"})).on(laned(toy))
+    with pytest.raises(xh.ScenarioError, match="内部道路，不写等待"):
+        plan(("set_wait", {"street": "lane", "wait_s": 9})).on(laned(toy))
+    opened = plan(("open_lanes", {"home": "A"}), ("set_wait", {"street": "lane", "wait_s": 9})).on(laned(toy))
+    assert opened.rows["streets"].loc["lane", "wait_s"] == 9
+
+
 def test_build_on_a_parcel(tmp_path: Path) -> None:
     """FAR 2 on 60 m x 60 m, 90 m2 a dwelling: 80 households, 200 people, a fifth of them 60 or older."""
     folder = Path(shutil.copytree(TOY, tmp_path / "toy"))
@@ -273,7 +323,7 @@ def test_a_blank_plan_can_be_read_and_every_edit_in_it_too(toy: xh.District, tmp
     assert Scenario.read(path).edits == ()
     path.write_text(re.sub(r"(?m)^# (?=\[\[edit\]\]$|\w+ = )", "", text), "utf-8")
     every = Scenario.read(path)
-    assert len({e.do for e in every.edits}) == len(every.edits) == 12
+    assert len({e.do for e in every.edits}) == len(every.edits) == 13
     with pytest.raises(xh.ScenarioError, match="方案名"):
         blank(toy, "../x")
 
@@ -292,13 +342,13 @@ def test_steps_spell_out_what_is_assumed() -> None:
 
 @pytest.fixture(scope="module")
 def ground(toy: xh.District) -> xh.District:
-    """The toy with two parcels to build on: a free one, and one where its home D stands."""
+    """The toy with two parcels to build on, a free one and one where its home D stands, and an inner lane of A."""
     parcels = toy.rows["homes"].loc[["D", "D"], ["name", "geometry", "basis", "source"]].rename_axis("parcel")
     parcels.index = pd.Index(["plot", "taken"], name="parcel")
     west, south, _, _ = parcels.geometry["taken"].bounds
     shapes = [shapely.box(west - 60, south - 60, west - 10, south - 10), parcels.geometry["taken"]]
     parcels = parcels.set_geometry(gpd.GeoSeries(shapes, index=parcels.index, crs=toy.crs))
-    return toy.with_rows({**toy.rows, "parcels": parcels})
+    return laned(toy.with_rows({**toy.rows, "parcels": parcels}))
 
 
 def edits_of(district: xh.District, *, only: str = "") -> st.SearchStrategy[Edit]:
@@ -327,6 +377,7 @@ def edits_of(district: xh.District, *, only: str = "") -> st.SearchStrategy[Edit
         "close_gate": {"gate": ids["gates"]},
         "add_street": {"street": fresh, "line": st.lists(at, min_size=2, max_size=3, unique_by=tuple)},
         "close_street": {"street": ids["streets"]},
+        "open_lanes": {"home": ids["homes"]},
         "set_wait": {"street": ids["streets"], "wait_s": st.integers(0, 300)},
     }
     assert set(some) == set(ACTIONS)

@@ -209,6 +209,7 @@ def test_scipy_gives_the_same_costs_to_the_last_bit(
 def everything(net: WalkNetwork, places: gpd.GeoSeries, profile: Profile) -> list[pd.DataFrame]:
     doors = net.attach(places)
     state = net.search_state(doors[::3], profile=profile)
+    home = pd.Series("h", places.index).where(places.index % 2 == 0)
     return [
         pd.DataFrame(net.edges.drop(columns="geometry")),
         doors,
@@ -216,6 +217,9 @@ def everything(net: WalkNetwork, places: gpd.GeoSeries, profile: Profile) -> lis
         net.minutes(places, places, 8.0, profile=profile),
         net.nearest(places, places[::4]),
         pd.DataFrame(net.reach(places, 250.0)),
+        net.attach(places, home=home, profile=profile),
+        net.metres(places, places[::3], 400.0, home=home),
+        pd.DataFrame(net.reach(places, 250.0, home=home)),
         pd.DataFrame(net.reached(doors, [2.0, 4.0], profile=profile, each=True)),
         *net.search_each(doors, {0: doors[::3], 1: doors[1::7], 2: doors[:0]}, profile=profile, limit=6.0).values(),
         state.without_place(0).with_place(doors[1:2]).at(doors),
@@ -226,7 +230,8 @@ def block(seed: int) -> tuple[gpd.GeoDataFrame, gpd.GeoSeries]:
     rng = np.random.default_rng(seed)
     at = np.arange(5) * 100.0
     shapes = [[(x, y) for y in at] for x in at] + [[(x, y) for x in at] for y in at] + [[(0, 0), (150, 70), (400, 400)]]
-    columns = {"wait_s": rng.choice([0.0, 60.0], 11), "steps": rng.random(11) < 0.2}
+    columns = {"wait_s": rng.choice([0.0, 60.0], 11), "steps": rng.random(11) < 0.2, "home": [None] * 10 + ["h"]}
+    columns["wait_s"][-1] = 0.0
     streets = gpd.GeoDataFrame(columns, geometry=[shapely.LineString(xy) for xy in shapes], crs="EPSG:32650")
     return streets, gpd.GeoSeries(shapely.points(rng.integers(0, 400, (30, 2))), crs="EPSG:32650")
 

@@ -262,7 +262,15 @@ def _homes_and_network(district: District) -> Iterator[_Finding]:
             say("补画连接路，或确认确实隔绝"),
         )
     street_leg = first["access_m"] - first["gate_metres"].fillna(0.0)
-    far = pd.Index(first.loc[(street_leg > LONG_ACCESS_M).to_numpy(), "home"].unique())
+    beyond = first[(street_leg > LONG_ACCESS_M).to_numpy()]
+    far = pd.Index(beyond["home"].unique())
+    lanes = edges[edges["home"].isin(far).to_numpy()]
+    for home, lines in lanes.geometry.groupby(
+        lanes["home"]
+    ):  # what is walked along one's own lane is no gap in the drawing
+        own = points.geometry.loc[beyond.loc[(beyond["home"] == home).to_numpy(), "place"]]
+        if (shapely.distance(own.to_numpy(), shapely.union_all(lines.to_numpy())) <= LONG_ACCESS_M).all():
+            far = far.drop(home)
     if len(far):
         yield _Finding(
             say("路网"),

@@ -2,7 +2,8 @@
 Where a walk begins and ends: the points of a home, its gates, the entrances of a facility.
 
 A home is a polygon inside a wall, stood for by evenly spread points; a point walks straight to each
-gate (inside the wall), then the street; where no gate is known, straight to the nearest street. A facility has entrances, or
+gate (inside the wall), then the street; where no gate is known, straight to the nearest street or lane of its own, and
+along that to each of its mouths. Inner lanes carry nobody else. A facility has entrances, or
 the gates of the compound it stands in, or the edge of its park, or the nearest street. Who lives around a facility walks to
 it without the street. Straight-line, street and time measures all run between these same entrances, so a straight
 line is never longer than a walk.
@@ -19,6 +20,7 @@ import pandas as pd
 import shapely
 from scipy.sparse.csgraph import dijkstra
 
+from ..core import Profile
 from ..district import District
 
 #: Spacing of the points that stand for a home, and their greatest number.
@@ -89,20 +91,32 @@ def _spread(shape: shapely.Geometry) -> np.ndarray:
     return inside if len(inside) else np.array([shapely.point_on_surface(shape)])
 
 
-def home_entrances(district: District) -> pd.DataFrame:
+def home_entrances(district: District, walker: Profile | None = None) -> pd.DataFrame:
     """
-    Return every way out of every point of `home_points`: one row per point and gate.
+    Return every way out of every point of `home_points`: one row per point and gate, or mouth of its home's lanes.
+
+    Parameters
+    ----------
+    walker
+        Who walks; counts where a home without known gates has stairs in its lanes and the walker takes none.
 
     Returns
     -------
     entrances
-        Columns `place` (the point), `home`, `edge`, `at_m`, `access_m` (straight metres before the street), `gate_metres`
-        (of these, to the gate), `gate_known`. A point without a way out has no row.
+        Columns `place` (the point), `home`, `edge`, `at_m`, `access_m` (metres before the public street: straight, and along
+        the home's own lanes), `gate_metres` (of these, to the gate), `gate_known`. A point without a way out has no row.
     """
-    return _kept(district, "home_entrances", lambda: _home_entrances(district, home_points(district)))
+    level = walker if walker is not None and not walker.steps and _stairs_in_lanes(district) else None
+    key = "home_entrances" if level is None else "home_entrances without stairs"
+    return _kept(district, key, lambda: _home_entrances(district, home_points(district), level))
 
 
-def _home_entrances(district: District, points: gpd.GeoDataFrame) -> pd.DataFrame:
+def _stairs_in_lanes(district: District) -> bool:
+    streets = district.streets
+    return streets is not None and bool((streets["home"].notna() & streets["steps"]).any())
+
+
+def _home_entrances(district: District, points: gpd.GeoDataFrame, level: Profile | None) -> pd.DataFrame:
     homes, gates = district.homes, district.gates
     if homes is None or points.empty:
         return pd.DataFrame(columns=["place", "home", "edge", "at_m", "access_m", "gate_metres", "gate_known"])
@@ -113,7 +127,7 @@ def _home_entrances(district: District, points: gpd.GeoDataFrame) -> pd.DataFram
     gated = points["home"].isin(known.keys())
     parts = [
         _through_gates(district, homes, points[gated], known),
-        _without_gates(district, points[~gated]),
+        _without_gates(district, points[~gated], level),
     ]
     entrances = pd.concat([p for p in parts if not p.empty] or parts[:1], ignore_index=True)
     return entrances.sort_values(["place", "access_m"], kind="stable", ignore_index=True)
@@ -150,20 +164,27 @@ def _through_gates(
     return entrances[(entrances["edge"] >= 0) & np.isfinite(entrances["access_m"])]
 
 
-def _without_gates(district: District, points: gpd.GeoDataFrame) -> pd.DataFrame:
-    """Points of homes whose gates are not known walk straight to the nearest street they can reach."""
+def _without_gates(district: District, points: gpd.GeoDataFrame, level: Profile | None) -> pd.DataFrame:
+    """
+    Points of homes whose gates are not known walk straight to the nearest street they can reach, public or an own lane.
+
+    From a lane they come out at every mouth of it.
+    """
     if points.empty:
         return pd.DataFrame(columns=["place", "home", "edge", "at_m", "access_m", "gate_metres", "gate_known"])
-    feet = district.network.attach(
-        points.geometry, barriers=_barriers(district), home=pd.Series(points["home"].to_numpy(), index=points.index)
+    doors = district.network.attach(
+        points.geometry,
+        barriers=_barriers(district),
+        home=pd.Series(points["home"].to_numpy(), index=points.index),
+        profile=level,
     )
     entrances = pd.DataFrame(
         {
-            "place": np.asarray(points.index),
-            "home": points["home"].to_numpy(),
-            "edge": feet["edge"].to_numpy(),
-            "at_m": feet["at_m"].to_numpy(),
-            "access_m": feet["access_m"].to_numpy(),
+            "place": doors["place"].to_numpy(),
+            "home": points["home"].loc[doors["place"]].to_numpy(),
+            "edge": doors["edge"].to_numpy(),
+            "at_m": doors["at_m"].to_numpy(),
+            "access_m": doors["access_m"].to_numpy(),
             "gate_metres": np.nan,
             "gate_known": False,
         }

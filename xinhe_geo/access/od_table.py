@@ -138,7 +138,7 @@ def _by_metres(district: District, own: Mapping[str, pd.Index]) -> dict[str, _By
 
 def _tables_of(district: District, near: Mapping[str, _ByMetres | None], walker: Profile) -> dict[str, pd.DataFrame]:
     """Return the rows of each kind, given what does not depend on who walks."""
-    points, entrances = home_points(district), home_entrances(district)
+    points, entrances = home_points(district), home_entrances(district, walker)
     there = {kind: found for kind, found in near.items() if found is not None}
     targets = {kind: found.targets for kind, found in there.items()}
     searches = district.network.search_each(entrances, targets, profile=walker)
@@ -225,7 +225,7 @@ def pairs(district: District, kinds: Iterable[str], *, profile: str | Profile = 
     walker = district.profile(profile)
     facilities = places_open(district, inside_only=False)
     facilities = facilities[facilities["kind"].isin(list(kinds)).to_numpy()]
-    points, entrances = home_points(district), home_entrances(district)
+    points, entrances = home_points(district), home_entrances(district, walker)
     names = ["point", "facility"]
     if facilities.empty or points.empty:
         return pd.Series([], index=pd.MultiIndex.from_arrays([[], []], names=names), dtype="float64", name="minutes")

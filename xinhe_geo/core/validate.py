@@ -10,7 +10,7 @@ import pandas as pd
 import shapely
 
 from .errors import Problem
-from .schema import Column, Layer
+from .schema import ON_THE_WAY, Column, Layer
 
 # --- the check at the door ------------------------------------------------------------------------------------------
 
@@ -37,9 +37,12 @@ def check_rows(layer: Layer, frame: pd.DataFrame, file: str) -> tuple[pd.DataFra
     problems: list[Problem] = []
     keys = _keys(layer, frame, file, problems)
     columns: dict[str, object] = {}
+    silent = layer.name in ON_THE_WAY and not len(
+        frame
+    )  # none known, which a file without features cannot say in columns
     for column in layer.names.values():
         if column.name not in frame.columns:
-            if column.required:
+            if column.required and not silent:
                 problems.append(_missing_column(layer, column, file))
             columns[column.name] = _absent(column, len(frame))
         else:
@@ -51,6 +54,7 @@ def check_rows(layer: Layer, frame: pd.DataFrame, file: str) -> tuple[pd.DataFra
             )
     tidy = pd.DataFrame(columns, index=pd.RangeIndex(len(frame)))
     problems += _rows_that_disagree(layer, tidy, keys, file)
+    problems += _waits_in_lanes(layer, tidy, keys, file)
     if layer.geometry is not None:
         tidy = gpd.GeoDataFrame(tidy, geometry=np.asarray(frame["geometry"].array), crs=frame.crs)
         problems += list(_geometry_problems(layer, tidy, keys, file))
@@ -176,6 +180,17 @@ def _rows_that_disagree(layer: Layer, rows: pd.DataFrame, keys: list[str], file:
             for i in np.flatnonzero(wrong.fillna(False).to_numpy(dtype=bool)):
                 said = f"{problem}（{rows[less].iloc[i]:g} > {rows[more].iloc[i]:g}）"
                 yield Problem("error", layer.name, file, keys[i], less, said, "核对两列，改正其中一个")
+
+
+def _waits_in_lanes(layer: Layer, rows: pd.DataFrame, keys: list[str], file: str) -> Iterator[Problem]:
+    """Yield lanes of homes with a wait: residents come out by them on foot, and waits belong to public streets."""
+    if not {"home", "wait_s"} <= set(rows.columns):
+        return
+    for i in np.flatnonzero((rows["home"].notna() & (rows["wait_s"] > 0)).to_numpy(dtype=bool)):
+        said = f"小区 {rows['home'].iloc[i]} 的内部道路写了等待 {rows['wait_s'].iloc[i]:g} 秒"
+        yield Problem(
+            "error", layer.name, file, keys[i], "wait_s", said, "等待只写在公共街道上；删去这一格，或清空 home"
+        )
 
 
 def _geometry_problems(layer: Layer, frame: gpd.GeoDataFrame, keys: list[str], file: str) -> Iterator[Problem]:

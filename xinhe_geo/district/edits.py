@@ -309,9 +309,24 @@ def _close_street(work: EditedRows, e: Mapping[str, Any]) -> None:
     work.drop("streets", [e["street"]])
 
 
+def _open_lanes(work: EditedRows, e: Mapping[str, Any]) -> None:
+    """Let everybody walk the inner lanes of a home; its gates, and all else, stay as they are."""
+    work.need("homes", e["home"])
+    streets = work.frame("streets").copy()
+    own = (streets["home"] == e["home"]).fillna(False).to_numpy(dtype=bool)
+    if not own.any():
+        raise ScenarioError(f"{e['home']} 没有画内部道路，没有什么可以开放；新开通道用 add_street")
+    streets.loc[own, "home"] = pd.NA
+    work.rows["streets"] = streets
+
+
 def _set_wait(work: EditedRows, e: Mapping[str, Any]) -> None:
     if not 0 <= float(e["wait_s"]) <= 3600:
         raise ScenarioError(f"等待秒数不合理：{e['wait_s']}")
+    work.need("streets", e["street"])
+    streets = work.frame("streets")
+    if float(e["wait_s"]) > 0 and streets.loc[streets.index == e["street"], "home"].notna().any():
+        raise ScenarioError(f"{e['street']} 是小区内部道路，不写等待；等待只写在公共街道上")
     work.put("streets", e["street"], "wait_s", float(e["wait_s"]))
 
 
@@ -346,6 +361,7 @@ ACTIONS: Mapping[str, Action] = {
         {"street": _ID, "line": _LINE}, {"name": TEXT, "class": TEXT, "wait_s": _AMOUNT, "steps": FLAG}, _add_street
     ),
     "close_street": Action({"street": _ID}, {}, _close_street),
+    "open_lanes": Action({"home": _ID}, {}, _open_lanes),
     "set_wait": Action({"street": _ID, "wait_s": _AMOUNT}, {}, _set_wait),
 }
 

@@ -77,7 +77,7 @@ def _in_words(work: EditedRows, district: District, edit: Edit) -> tuple[str, st
         "resize_facility": f"规模改为 {e.get('capacity', 0):g}",
         "set_wait": f"每次等待改为 {e.get('wait_s', 0):g} 秒",
     }
-    what = names.get("facility") or names.get("homes") or names.get("gate") or names.get("street") or ""
+    what = next((names[key] for key in ("facility", "homes", "gate", "street", "home") if key in names), "")
     return f"{_DO_LABELS[edit.do]}：{what}", more.get(edit.do, "新位置为假定" if edit.do == "move_facility" else "")
 
 
@@ -169,6 +169,8 @@ def _sample(district: District, do: str, key: str) -> object:
         if key == "facility" and do == "open_planned" and frame is not None:
             ids = list(frame.index[(frame["state"] == "planned").to_numpy()][:1]) or ids
         first = str(ids[0]) if ids else "编号"
+        if do == "open_lanes" and "streets" in district.rows:
+            first = str(next(iter(district.rows["streets"]["home"].dropna()), first))
         return [first] if key == "homes" else first
     return {
         "at": at,
@@ -214,6 +216,7 @@ _DO_LABELS = {
     "close_gate": "关闭出入口",
     "add_street": "新增街道、桥或过街",
     "close_street": "封闭路段",
+    "open_lanes": "开放内部道路",
     "set_wait": "改变过街等待",
 }
 _DO_HELP = {
@@ -222,7 +225,8 @@ _DO_HELP = {
     "build_homes": "直接写 people，或写全 far、m2_per_dwelling、household_size；两种写法留一种",
     "open_gate": "已有的写编号；新开的再写 home 和 at",
     "add_street": "两端 10 米内的街道会接上",
-    "set_wait": "整段多等的秒数",
+    "open_lanes": "拆围墙、街区制：这个小区的内部道路谁都可以走；出入口不变",
+    "set_wait": "整段多等的秒数，只用于公共街道",
 }
 #: Which layer a key of an edit names something of.
 _LAYER_OF = {

@@ -17,8 +17,8 @@ def join_ends(streets: gpd.GeoDataFrame, line: shapely.LineString) -> tuple[gpd.
     """
     Join both ends of a new line to the streets they meet.
 
-    Lines join at shared vertices only, so a vertex is put into the nearest street (within 10 m), and the line's end is
-    moved onto it; an end far from any street stays loose.
+    Lines join at shared vertices only, so a vertex is put into the nearest street within 10 m (a public one if there is
+    any, else the nearest inner lane), and the line's end is moved onto it; an end far from any street stays loose.
 
     Returns
     -------
@@ -32,12 +32,12 @@ def join_ends(streets: gpd.GeoDataFrame, line: shapely.LineString) -> tuple[gpd.
 
 
 def _join_end(streets: gpd.GeoDataFrame, end: shapely.Point) -> tuple[gpd.GeoDataFrame, shapely.Point]:
-    if streets.empty:
+    near = streets.sindex.query(end, predicate="dwithin", distance=JOIN_M)
+    if not len(near):
         return streets, end
-    found, gap = streets.sindex.nearest([end], return_all=False, return_distance=True)
-    if gap[0] > JOIN_M:
-        return streets, end
-    row = int(found[1][0])
+    gap = shapely.distance(np.asarray(streets.geometry.array)[near], end)
+    lane = streets["home"].notna().to_numpy()[near] if "home" in streets else np.zeros(len(near), np.bool_)
+    row = int(near[np.lexsort((near, gap, lane))[0]])
     parts = list(shapely.get_parts(shapely.force_2d(streets.geometry.iloc[row])))
     part = int(np.argmin(shapely.distance(np.array(parts), end)))
     along = float(parts[part].project(end))

@@ -80,7 +80,7 @@ class LiveModel:
         rows = district.rows.get("facilities")
         self.movable = frozenset() if rows is None else frozenset(rows.index)
         self.prefix = id_prefix(district)
-        self.points, self.doors = home_points(district), home_entrances(district)
+        self.points = home_points(district)
         self.homes = points_of_homes(self.points)
         self.facts = home_facts(district, homes).assign(homes=1.0)
         self.areas = [code["id"] for code in numbered_codes(district, "communities")]
@@ -244,8 +244,9 @@ class LiveModel:
                 code = np.searchsorted(labels, targets["place"].to_numpy(dtype=object)[row])
         elif serving:
             walker = self.walker if self.rule.method == "walk_min" else None
-            found = self._search(serving, walker).at(self.doors)
-            place, known = self.doors["place"].to_numpy(), found["target"].notna().to_numpy()
+            doors = home_entrances(self.district, walker)
+            found = self._search(serving, walker).at(doors)
+            place, known = doors["place"].to_numpy(), found["target"].notna().to_numpy()
             price = found["cost"].to_numpy(dtype=float)
             target = np.searchsorted(labels, found["target"].to_numpy(dtype=object)[known])
             rows = [(place[known], price[known], target)]

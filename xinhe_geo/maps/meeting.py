@@ -360,8 +360,9 @@ def packed_homes(
             **empty,
             "points": {"xy": "", "home": "", "weight": ""},
             "doors": dict.fromkeys(("point", "edge", "at", "access"), ""),
+            "level": None,
         }
-    points, doors, groups = home_points(district), home_entrances(district), district.groups
+    points, groups = home_points(district), district.groups
     number = pd.Series(np.arange(len(homes)), index=homes.index)
     area = homes.geometry.area
     shapes = homes.geometry.where(
@@ -381,13 +382,27 @@ def packed_homes(
             "home": packed(points["home"].map(number), "<i4", "steps"),
             "weight": packed(points["weight"], "<f8"),
         },
-        "doors": {
-            "point": packed(doors["place"], "<i4", "steps"),
-            "edge": packed(doors["edge"], "<i4", "steps"),
-            "at": packed(doors["at_m"], "<f8"),
-            "access": packed(doors["access_m"], "<f8"),
-        },
+        "doors": _packed_doors(home_entrances(district)),
+        "level": _level_doors(district),
     }
+
+
+def _packed_doors(doors: pd.DataFrame) -> dict[str, Packed]:
+    return {
+        "point": packed(doors["place"], "<i4", "steps"),
+        "edge": packed(doors["edge"], "<i4", "steps"),
+        "at": packed(doors["at_m"], "<f8"),
+        "access": packed(doors["access_m"], "<f8"),
+    }
+
+
+def _level_doors(district: District) -> dict[str, Packed] | None:
+    """Return the ways out of homes for those who take no stairs; None where they are everybody's, or nobody is like that."""
+    walkers = [district.profile(str(name)) for name in district.profiles.index]
+    level = next((walker for walker in walkers if not walker.steps), None)
+    if level is None or home_entrances(district, level).equals(home_entrances(district)):
+        return None
+    return _packed_doors(home_entrances(district, level))
 
 
 def shown_facilities(district: District, kinds: Sequence[str]) -> gpd.GeoDataFrame | None:

@@ -60,6 +60,13 @@ class Lines(NamedTuple):
     cum: Floats
 
 
+class Lanes(NamedTuple):
+    """The lanes of one home that a walker may use: the arcs at each node, and its mouths, each with a public edge there."""
+
+    arcs: Mapping[int, Sequence[tuple[int, int, float]]]  # node: (edge, node at the other end, metres)
+    mouths: Mapping[int, int]  # node: public edge
+
+
 class Search(NamedTuple):
     """How far a search goes, up to what difference ways tie (below 0: never), and the ring of buckets it queues in."""
 

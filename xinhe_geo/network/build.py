@@ -128,7 +128,8 @@ def table_from(columns: Mapping[str, Any]) -> pd.DataFrame:
     frame["wait_s"] = frame["wait_s"].astype(np.float64)
     frame["steps"] = frame["steps"].astype(np.bool_)
     for name in ("name", "class", "home"):
-        frame[name] = frame[name].astype(object).where(frame[name].notna(), None)
+        blank = frame[name].isna() | (frame[name].eq("") if name == "home" else False)
+        frame[name] = frame[name].astype(object).where(~blank, None)
     return frame.infer_objects()
 
 
@@ -142,7 +143,7 @@ def _table_of(lines: gpd.GeoDataFrame) -> pd.DataFrame:
         wrong = "、".join(str(label) for label in lines.index[~((wait >= 0) & np.isfinite(wait))][:5])
         raise NetworkError(f"这些街道的 wait_s（过街等待，秒）不是不小于 0 的数：{wrong}")
     steps = lines["steps"].eq(True).fillna(False) if "steps" in lines else pd.Series(False, lines.index)
-    home = lines["home"].where(lines["home"].notna() & (lines["home"] != ""), None) if "home" in lines else blank
+    home = list(lines.get("home", blank))
     return table_from(
         {
             "street": list(lines.get("street", lines.index)),
@@ -150,7 +151,7 @@ def _table_of(lines: gpd.GeoDataFrame) -> pd.DataFrame:
             "class": list(lines["class"]) if "class" in lines else blank,
             "wait_s": list(wait),
             "steps": list(steps),
-            "home": list(home),
+            "home": home,
         }
     )
 

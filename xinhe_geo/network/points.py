@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import geopandas as gpd
 import numpy as np
@@ -11,28 +11,31 @@ import shapely
 from numpy.typing import NDArray
 
 from ..core import TOLERANCE_M, Profile
-from .arrays import Floats, Ints, Shorts
+from .arrays import Floats, Ints, Pieces, Shorts
+from .lanes import walked
 from .nearest import search_each
-from .od import pair_costs, pair_frame
-from .snap import attach, coordinates
-from .snapped import sorted_codes, take_labels
+from .od import pair_costs, pair_frame, pieces
+from .snap import Attached, coordinates, doors_of_points, standing
+from .snapped import checked_limit, sorted_codes, take_labels
 from .streets import Streets
 
 
 def between(
     streets: Streets,
-    origins: gpd.GeoSeries,
+    origins: Asked,
     targets: gpd.GeoSeries,
     limit: float,
     profile: Profile | None,
-    access: bool,
 ) -> pd.DataFrame:
     """Measure from every place to every place: see `WalkNetwork.metres` and `WalkNetwork.minutes`."""
-    starts, ends = at_street(streets, origins, access, profile), at_street(streets, targets, access, profile)
+    points, _, access = origins
+    starts, row = at_street(streets, origins, profile)
+    ends, _ = at_street(streets, Asked(targets, None, access), profile)
     rows, columns, cost, names = pair_costs(streets, starts, ends, profile, limit)
-    a, b = _same_points(streets, origins, targets)
+    a, b = _same_points(streets, points, targets)
     if len(a):
-        here, there = sorted_codes(starts["place"])[0][a], sorted_codes(ends["place"])[0][b]
+        here = sorted_codes(starts["place"])[0][np.searchsorted(row, a)]
+        there = sorted_codes(ends["place"])[0][b]
         rows, columns = np.concatenate([here, rows]), np.concatenate([there, columns])
         cost = np.concatenate([np.zeros(len(a)), cost])
         order = np.lexsort((cost, columns, rows))
@@ -43,18 +46,18 @@ def between(
     return pair_frame(rows, columns, cost, names, "metres" if profile is None else "minutes")
 
 
-def nearest(
-    streets: Streets, origins: gpd.GeoSeries, targets: gpd.GeoSeries, limit: float, access: bool
-) -> pd.DataFrame:
+def nearest(streets: Streets, origins: Asked, targets: gpd.GeoSeries, limit: float) -> pd.DataFrame:
     """Find the nearest target of every place: see `WalkNetwork.nearest`."""
-    starts, ends = at_street(streets, origins, access, None), at_street(streets, targets, access, None)
+    points, _, access = origins
+    starts, row = at_street(streets, origins, None)
+    ends, _ = at_street(streets, Asked(targets, None, access), None)
     found = search_each(streets, starts, {"": ends}, None, limit)[""]
     _, labels = sorted_codes(ends["place"])
     target = labels.get_indexer(pd.Index(found["target"])) if len(labels) else np.full(len(found), -1)
     cost = found["cost"].to_numpy(np.float64, copy=True)
-    a, b = _same_points(streets, origins, targets)
+    a, b = _same_points(streets, points, targets)
     if len(a):
-        target, cost = _with_itself(target, cost, a, sorted_codes(ends["place"])[0][b])
+        target, cost = _with_itself(target, cost, np.searchsorted(row, a), sorted_codes(ends["place"])[0][b])
     place, names = pd.factorize(starts["place"])
     rank = np.where(np.isfinite(cost), cost, np.inf)
     least = np.full(len(names), np.inf)
@@ -68,12 +71,41 @@ def nearest(
     return pd.DataFrame({"target": take_labels(labels, best), "metres": metres}, index=index)
 
 
-def at_street(streets: Streets, points: gpd.GeoSeries, access: bool, profile: Profile | None) -> pd.DataFrame:
-    """Attach points; without `access`, as if they stood on the street."""
-    doors = attach(streets, points, profile=profile)
-    if not access:
-        doors["access_m"] = np.where(doors["edge"] >= 0, 0.0, np.nan)
-    return doors
+def reach(streets: Streets, asked: Asked, limit: float, each: bool) -> Pieces:
+    """Return the pieces within reach of points, those of their own lanes among them: see `WalkNetwork.reach`."""
+    bound = checked_limit(limit)
+    attached = _standing(streets, asked, None)
+    doors = doors_of_points(asked.points, attached, attached.leg)
+    found = pieces(streets, doors, bound, None, each)
+    if asked.home is None:
+        return found
+    place = sorted_codes(doors["place"])[0][np.searchsorted(attached.ways.foot, np.arange(len(attached.leg)))]
+    own = walked(streets, attached.feet, bound - attached.leg, place.astype(np.int64) * each)
+    joined = (np.concatenate([there, more]) for there, more in zip((found.place, *found[3:]), own, strict=True))
+    number, edge, start, stop = joined
+    order = np.lexsort((start, edge, number))
+    return Pieces(found.places, number[order], np.full(len(order), bound), edge[order], start[order], stop[order])
+
+
+class Asked(NamedTuple):
+    """Points that are asked about: the home of each (its lanes are open to it), and whether their straight legs count."""
+
+    points: gpd.GeoSeries
+    home: pd.Series | None
+    access: bool
+
+
+def at_street(streets: Streets, asked: Asked, profile: Profile | None) -> tuple[pd.DataFrame, Ints]:
+    """Return the doors of points and the row of the point each is of; without access, as if they stood on the street."""
+    attached = _standing(streets, asked, profile)
+    return doors_of_points(asked.points, attached, attached.leg), attached.ways.foot
+
+
+def _standing(streets: Streets, asked: Asked, profile: Profile | None) -> Attached:
+    attached = standing(streets, asked.points, home=asked.home, profile=profile)
+    if asked.access:
+        return attached
+    return attached._replace(leg=np.where(attached.feet.edge >= 0, 0.0, np.nan))
 
 
 def _same_points(streets: Streets, origins: gpd.GeoSeries, targets: gpd.GeoSeries) -> tuple[Ints, Ints]:

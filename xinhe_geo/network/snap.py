@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import geopandas as gpd
 import numpy as np
@@ -12,8 +12,9 @@ import pyproj
 import shapely
 from numpy.typing import NDArray
 
-from ..core import Profile
+from ..core import TOLERANCE_M, Profile
 from .arrays import Flags, Floats, Ints, Labels, Shorts
+from .lanes import Feet, Ways, to_doors
 from .streets import Streets
 
 #: Lines that no straight leg crosses, in the network's CRS.
@@ -29,21 +30,50 @@ def attach(
     profile: Profile | None = None,
 ) -> pd.DataFrame:
     """Find where points reach the street: see `WalkNetwork.attach`."""
+    attached = standing(streets, points, barriers=barriers, home=home, profile=profile)
+    return doors_of_points(points, attached, attached.leg)
+
+
+class Attached(NamedTuple):
+    """Points and where they reach the street: the foot and the straight leg of each, and the doors these come to."""
+
+    feet: Feet
+    leg: Floats  # per point
+    ways: Ways
+
+
+def standing(
+    streets: Streets,
+    points: gpd.GeoSeries,
+    *,
+    barriers: Barriers | None = None,
+    home: pd.Series | None = None,
+    profile: Profile | None = None,
+) -> Attached:
+    """Find the foot of every point, on a public edge or a lane of its own home, and the doors on public edges."""
     xy = coordinates(streets, points)
     own = _aligned(home, points)
     level = profile is not None and not profile.steps
     edge = _nearest_edges(streets, xy, own, _barrier_tree(barriers, streets.crs), level)
     at, foot = _feet(streets, xy, edge)
+    feet = Feet(edge, at, foot)
+    return Attached(feet, np.hypot(*(xy - foot).T), to_doors(streets, feet, level=level))
+
+
+def doors_of_points(points: gpd.GeoSeries, attached: Attached, leg: Floats) -> pd.DataFrame:
+    """Return doors as a frame: before each the straight leg of its point (`leg`) and the lanes on the way are walked."""
+    row, doors, metres = attached.ways
+    labels = _labels_of(points)
     return pd.DataFrame(
         {
-            "place": _labels_of(points),
-            "edge": edge,
-            "at_m": at,
-            "access_m": np.hypot(*(xy - foot).T),
-            "x": foot[:, 0],
-            "y": foot[:, 1],
+            "place": labels if len(row) == len(labels) else labels.take(row),
+            "edge": doors.edge,
+            "at_m": doors.at,
+            "access_m": leg[row] + metres,
+            "x": doors.xy[:, 0],
+            "y": doors.xy[:, 1],
         },
-        index=pd.RangeIndex(len(xy), name="door"),
+        index=pd.RangeIndex(len(row), name="door"),
     )
 
 
@@ -108,7 +138,7 @@ def _nearest_edges(
         trees = [tree for tree in (_edge_tree(streets, key, level) for key in open_to) if len(tree[1])]
         if not trees:
             continue
-        edge[rows] = _nearest_of(trees, xy[rows])
+        edge[rows] = _nearest_of(trees, xy[rows], streets.private)
         if barriers is not None:
             _around_barriers(streets, xy, rows, edge, trees, barriers)
     return edge
@@ -127,14 +157,19 @@ def _edge_tree(streets: Streets, home: str, level: bool) -> tuple[shapely.STRtre
     return streets.trees[key]
 
 
-def _nearest_of(trees: Sequence[tuple[shapely.STRtree, Ints]], xy: Floats) -> Shorts:
-    """Return the nearest edge of each point over all trees; of equally near ones the smallest number."""
+def _nearest_of(trees: Sequence[tuple[shapely.STRtree, Ints]], xy: Floats, private: Flags) -> Shorts:
+    """
+    Return the nearest edge of each point over all trees; of equally near ones the smallest number.
+
+    Of a street and an own lane that are equally near (whoever lives there stands at a mouth) the lane: it leads to the street
+    and to the other mouths.
+    """
     points = shapely.points(xy)
     row, far, edge = [], [], []
     for tree, numbers in trees:
         (a, b), distance = tree.query_nearest(points, return_distance=True)
         row.append(a)
-        far.append(distance)
+        far.append(np.where(private[numbers[b]], distance - TOLERANCE_M, distance))
         edge.append(numbers[b])
     rows, distances, edges = np.concatenate(row), np.concatenate(far), np.concatenate(edge)
     order = np.lexsort((edges, distances, rows))
@@ -220,6 +255,6 @@ def _first_clear(streets: Streets, here: Floats, near: Ints, barriers: shapely.S
     _, foot = _feet(streets, many, near.astype(np.int32))
     clear = ~_crossing(many, foot, barriers)
     far = np.hypot(*(many - foot).T)
-    order = np.lexsort((near, far))
+    order = np.lexsort((near, np.where(streets.private[near], far - TOLERANCE_M, far)))
     order = order[clear[order]]
     return int(near[order[0]]) if len(order) else -1

@@ -17,7 +17,7 @@ from scipy.sparse import csr_matrix
 from scipy.sparse.csgraph import connected_components
 
 from ..core import TOLERANCE_M, Profile
-from .arrays import Arcs, Edges, Field, Flags, Floats, Ints, Known, Lines, Notes, Scratch, Shorts, Weights
+from .arrays import Arcs, Edges, Field, Flags, Floats, Ints, Known, Lanes, Lines, Notes, Scratch, Shorts, Weights
 
 #: What streets are made of beside CRS and table: our name of each array, the name it has in a file, and its type.
 ARRAYS = {
@@ -47,6 +47,8 @@ class Streets:
     cum: Floats  # per point: metres from the beginning of its edge
     #: Indexes of the edges that some may use, as `attach` wants them.
     trees: dict[tuple[str, bool], tuple[shapely.STRtree, Ints]] = field(default_factory=dict, init=False, repr=False)
+    #: The lanes of each home that was asked about; whether without stairs.
+    lanes: dict[tuple[str, bool], Lanes] = field(default_factory=dict, init=False, repr=False)
     #: Frames of doors that were asked about, and arrays that were used: new memory costs more than clearing old.
     known: list[Known] = field(default_factory=list, init=False, repr=False)
     spare: list[Scratch] = field(default_factory=list, init=False, repr=False)
@@ -89,16 +91,34 @@ class Streets:
 
     @cached_property
     def component(self) -> Shorts:
-        """Number of the part of the network that each node is in; 0 is the largest."""
-        nodes = len(self.node_xy)
-        links = csr_matrix((np.ones(len(self.u), np.int8), (self.u, self.v)), shape=(nodes, nodes))
-        _, part = connected_components(links, directed=False)
+        """
+        Number of the part of the network that each node is in; 0 is the largest.
+
+        Parts hang together by public streets. A node that only lanes touch is in the first part that they lead to.
+        """
+        part, public = self._linked(~self.private), ~self.private
+        if not public.all():
+            whole = self._linked(np.ones(len(public), np.bool_))
+            on_street = np.zeros(len(part), np.bool_)
+            on_street[self.u[public]] = on_street[self.v[public]] = True
+            led = np.full(len(part), len(part))
+            np.minimum.at(led, whole[on_street], part[on_street])
+            led = np.where(led < len(part), led, len(part) + np.arange(len(led)))  # lanes that lead nowhere
+            part = np.unique(np.where(on_street, part, led[whole]), return_inverse=True)[1]
+        nodes = len(part)
         sizes = np.bincount(part)
         first = np.full(len(sizes), nodes)
         np.minimum.at(first, part, np.arange(nodes))
         rank = np.empty(len(sizes), np.int32)
         rank[np.lexsort((first, -sizes))] = np.arange(len(sizes), dtype=np.int32)
         return rank[part]
+
+    def _linked(self, edges: Flags) -> NDArray[Any]:
+        """Return which nodes some edges link: those of a number are one part."""
+        nodes = len(self.node_xy)
+        u, v = self.u[edges], self.v[edges]
+        links = csr_matrix((np.ones(len(u), np.int8), (u, v)), shape=(nodes, nodes))
+        return np.asarray(connected_components(links, directed=False)[1])
 
     @cached_property
     def bounds(self) -> Floats:
@@ -137,6 +157,11 @@ class Streets:
         return self.table["steps"].to_numpy(np.bool_)[self.row]
 
     @cached_property
+    def private(self) -> Flags:
+        """Whether each edge is an inner lane: only the residents of its home walk there, and only on their way out."""
+        return np.asarray(self.table["home"].notna().to_numpy(np.bool_)[self.row])
+
+    @cached_property
     def home_names(self) -> NDArray[Any]:
         """The home of each row of the table, as text; "" where it is public."""
         homes = self.table["home"]
@@ -160,6 +185,8 @@ class Streets:
             if not profile.steps:
                 edge = np.where(self.steps, np.inf, edge)
             rate = np.divide(edge, self.length, out=np.zeros(len(edge)), where=self.length > 0)
+        if self.private.any():  # what residents walk of their own lanes is part of their doors: see `lanes`
+            edge, rate = np.where(self.private, np.inf, edge), np.where(self.private, np.inf, rate)
         finite = edge[np.isfinite(edge)]
         longest = float(finite.max(initial=0.0))
         # Four buckets to a mean edge, and a ring that stays in cache even where one edge is very long.

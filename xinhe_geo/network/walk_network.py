@@ -7,6 +7,9 @@ All costs are float64, and "within" means at most `TOLERANCE_M` more than the li
 
 Between two points the street rule is: the straight leg to the street, along the street, the straight leg from it. It
 holds for two points that share a foot as well; only a point to itself is 0.
+
+Edges with a `home` are inner lanes, closed to every search. Where `home=` says who lives there, the way along their own lanes
+is part of their doors on the street.
 """
 
 from __future__ import annotations
@@ -28,7 +31,7 @@ from .arrays import AnyCrs, Flags, Pieces, StrPath
 from .nearest import SearchState, search_each, search_state
 from .osm import WalkFilter, excluded_ways, read_osm_streets, walkable
 from .osmnx_graphs import graph_edges
-from .points import at_street, between, nearest
+from .points import Asked, between, nearest, reach
 from .snap import Barriers
 from .streets import Streets
 from .threads import thread_count
@@ -195,7 +198,7 @@ class WalkNetwork:
         The streets between nodes, index `edge`.
 
         Columns: `street`, `class`, `name`, `wait_s` (seconds over the whole edge), `steps`, `home` (blank for public),
-        `length_m`, `component` (0 is the largest), `u`, `v` (nodes) and `geometry`, a line from u to v.
+        `length_m`, `component` (0 is the largest; parts hang together by public streets), `u`, `v` (nodes) and `geometry`, a line from u to v.
         """
         return self._streets.edges.copy(deep=False)
 
@@ -262,19 +265,23 @@ class WalkNetwork:
             Lines in the network's CRS that a straight leg never crosses (it may begin or end on one). The nearest edge
             that can be reached without crossing is taken.
         home
-            Aligned with `points`: the home whose inner lanes (edges with that `home`) may be used too. All other inner
-            lanes are closed to the point.
+            Aligned with `points`: the home whose inner lanes (edges with that `home`) may be used too, on the way out. All
+            other inner lanes are closed to the point.
         profile
-            A profile that cannot use stairs is not attached to them.
+            A profile that cannot use stairs is not attached to them, nor led over stairs of its own lanes.
 
         Returns
         -------
         DataFrame
-            One row per point in the same order, index `door`: `place`, `edge` (-1: none), `at_m` (metres from the
-            edge's start), `access_m` (length of the straight leg), `x`, `y` (the foot on the street).
+            One row per point in the same order, index `door`: `place`, `edge` (public; -1: none), `at_m` (metres from the
+            edge's start), `access_m` (length of the straight leg), `x`, `y` (the foot on the street). A point whose foot is
+            on a lane of its own home has one row for each mouth of the lanes, where they meet public streets: `edge`, `at_m`,
+            `x`, `y` are the mouth's, and `access_m` includes the metres along the lanes.
 
         Raises
         ------
+        NetworkError
+            A lane that is walked has a wait, which belongs to public streets.
         TypeError, ValueError
             Not points, no CRS, an empty place or label, or `home` of another length: which, in Chinese.
         """
@@ -481,7 +488,10 @@ class WalkNetwork:
         ValueError
             A limit below 0 or a missing label.
         """
-        pieces = self.pieces(doors, limits, profile=profile, each=each)
+        return self._laid(self.pieces(doors, limits, profile=profile, each=each), each)
+
+    def _laid(self, pieces: Pieces, each: bool) -> gpd.GeoDataFrame:
+        """Return pieces as a frame with their lines."""
         columns = {"limit": pieces.limit, "edge": pieces.edge, "from_m": pieces.from_m, "to_m": pieces.to_m}
         if each:
             columns = {"place": pieces.places.take(pieces.place), **columns}
@@ -541,7 +551,13 @@ class WalkNetwork:
     # --- points in, frames out ----------------------------------------------------------------------------------------
 
     def metres(
-        self, origins: gpd.GeoSeries, targets: gpd.GeoSeries, limit: float = math.inf, *, access: bool = True
+        self,
+        origins: gpd.GeoSeries,
+        targets: gpd.GeoSeries,
+        limit: float = math.inf,
+        *,
+        access: bool = True,
+        home: pd.Series | None = None,
     ) -> pd.DataFrame:
         """
         Measure from every place to every place along the street.
@@ -554,6 +570,9 @@ class WalkNetwork:
             Metres. Pairs beyond it are absent.
         access
             Whether the straight legs between the points and the street count.
+        home
+            Aligned with the origins: whose inner lanes each may walk on its way out. Without it, and for everybody else, inner
+            lanes are closed.
 
         Returns
         -------
@@ -562,10 +581,12 @@ class WalkNetwork:
 
         Raises
         ------
+        NetworkError
+            A lane that is walked has a wait, which belongs to public streets.
         TypeError, ValueError
-            Not points, no CRS, an empty place or label, or a limit below 0: which, in Chinese.
+            Not points, no CRS, an empty place or label, `home` of another length, or a limit below 0: which, in Chinese.
         """
-        return between(self._streets, origins, targets, limit, None, access)
+        return between(self._streets, Asked(origins, home, access), targets, limit, None)
 
     def minutes(
         self,
@@ -575,6 +596,7 @@ class WalkNetwork:
         *,
         profile: Profile | str,
         access: bool = True,
+        home: pd.Series | None = None,
     ) -> pd.DataFrame:
         """
         Measure the least time from every place to every place: walking at the profile's speed, and waits.
@@ -591,6 +613,9 @@ class WalkNetwork:
             A `Profile` or a name in the bundled `profiles.csv`.
         access
             Whether the straight legs between the points and the street count.
+        home
+            Aligned with the origins: whose inner lanes each may walk on its way out. Without it, and for everybody else, inner
+            lanes are closed.
 
         Returns
         -------
@@ -601,13 +626,21 @@ class WalkNetwork:
         ------
         UnknownNameError
             No such profile.
+        NetworkError
+            A lane that is walked has a wait, which belongs to public streets.
         TypeError, ValueError
-            Not points, no CRS, an empty place or label, or a limit below 0: which, in Chinese.
+            Not points, no CRS, an empty place or label, `home` of another length, or a limit below 0: which, in Chinese.
         """
-        return between(self._streets, origins, targets, limit, _profile(profile), access)
+        return between(self._streets, Asked(origins, home, access), targets, limit, _profile(profile))
 
     def nearest(
-        self, origins: gpd.GeoSeries, targets: gpd.GeoSeries, limit: float = math.inf, *, access: bool = True
+        self,
+        origins: gpd.GeoSeries,
+        targets: gpd.GeoSeries,
+        limit: float = math.inf,
+        *,
+        access: bool = True,
+        home: pd.Series | None = None,
     ) -> pd.DataFrame:
         """
         Find the nearest target of every place.
@@ -620,6 +653,9 @@ class WalkNetwork:
             Metres. A target beyond it is not found.
         access
             Whether the straight legs between the points and the street count.
+        home
+            Aligned with the origins: whose inner lanes each may walk on its way out. Without it, and for everybody else, inner
+            lanes are closed.
 
         Returns
         -------
@@ -629,13 +665,21 @@ class WalkNetwork:
 
         Raises
         ------
+        NetworkError
+            A lane that is walked has a wait, which belongs to public streets.
         TypeError, ValueError
-            Not points, no CRS, an empty place or label, or a limit below 0: which, in Chinese.
+            Not points, no CRS, an empty place or label, `home` of another length, or a limit below 0: which, in Chinese.
         """
-        return nearest(self._streets, origins, targets, limit, access)
+        return nearest(self._streets, Asked(origins, home, access), targets, limit)
 
     def reach(
-        self, points: gpd.GeoSeries, limit: float, *, each: bool = False, access: bool = True
+        self,
+        points: gpd.GeoSeries,
+        limit: float,
+        *,
+        each: bool = False,
+        access: bool = True,
+        home: pd.Series | None = None,
     ) -> gpd.GeoDataFrame:
         """
         Return the street pieces that can be reached from points, cut exactly where the limit runs out.
@@ -650,20 +694,25 @@ class WalkNetwork:
             For every place by itself (column `place`) instead of for all together.
         access
             Whether the straight legs between the points and the street count.
+        home
+            Aligned with the points: whose inner lanes each may walk on its way out. Without it, and for everybody else, inner
+            lanes are closed.
 
         Returns
         -------
         GeoDataFrame
             Columns (`place`,) `edge`, `from_m`, `to_m` (metres along the edge), `geometry`: lines in the CRS of the
-            network.
+            network. With `home`, the pieces of their own lanes that are walked on the way out are among them.
 
         Raises
         ------
+        NetworkError
+            A lane that is walked has a wait, which belongs to public streets.
         TypeError, ValueError
-            Not points, no CRS, an empty place or label, or a limit below 0: which, in Chinese.
+            Not points, no CRS, an empty place or label, `home` of another length, or a limit below 0: which, in Chinese.
         """
-        doors = at_street(self._streets, points, access, None)
-        return self.reached(doors, limit, each=each).drop(columns="limit")
+        found = reach(self._streets, Asked(points, home, access), limit, each)
+        return self._laid(found, each).drop(columns="limit")
 
 
 def _profile(profile: Profile | str) -> Profile:

@@ -347,7 +347,9 @@ def line_walks(ask: Ask, lines: Sequence[shapely.LineString], sorts: Sequence[st
     )
     feet = network.attach(ends)
     away = network.search(feet, ask.targets, profile=ask.walker)["cost"].fillna(np.inf).to_numpy(dtype=float)
-    found = network.pairs(home_entrances(ask.district), feet, profile=ask.walker, limit=ask.limit).iloc[:, 0]
+    found = network.pairs(home_entrances(ask.district, ask.walker), feet, profile=ask.walker, limit=ask.limit).iloc[
+        :, 0
+    ]
     point, end = (np.asarray(found.index.get_level_values(i)) for i in (0, 1))
     row = ask.points.index.get_indexer(point)
     order = np.argsort(end, kind="stable")

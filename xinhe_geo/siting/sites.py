@@ -128,7 +128,6 @@ class _Case(NamedTuple):
     walker: Profile
     cover: pd.DataFrame  # index home: what is served today
     points: gpd.GeoDataFrame
-    entrances: pd.DataFrame  # of the points
     spots: gpd.GeoDataFrame  # candidates; index site
     targets: pd.DataFrame  # entrances of the candidates
     weight: str
@@ -365,9 +364,9 @@ def _case(district: District, wanted: Wanted) -> _Case:
     many = points.groupby("home")["home"].transform("size") > 1
     number = (points.groupby("home").cumcount() + 1).astype("str")
     points = points.assign(demand=points["home"].where(~many, points["home"] + "#" + number))
-    entrances, targets = home_entrances(district), facility_entrances(district, spots)
+    targets = facility_entrances(district, spots)
     weight = _weight_name(rule, cover, siting)
-    case = _Case(district, own, rule, walker, cover, points, entrances, spots, targets, weight)
+    case = _Case(district, own, rule, walker, cover, points, spots, targets, weight)
     asked = siting.model != "mclp" or candidates is not None
     silent = any(isinstance(each, Mapping) for each in (siting.costs, siting.capacity))  # say nothing of more places
     return _completed(case, siting) if by_itself and asked and not silent else case
@@ -466,10 +465,11 @@ def _nearest_candidate(case: _Case, targets: pd.DataFrame) -> np.ndarray:
         here = shapely.get_coordinates(np.asarray(case.points.geometry.array))
         return np.asarray(cKDTree(targets[["x", "y"]].to_numpy(dtype=float)).query(here)[0])
     walker = case.walker if case.rule.method == "walk_min" else None
-    found = case.district.network.search(case.entrances, targets[(targets["edge"] >= 0).to_numpy()], profile=walker)
+    entrances = home_entrances(case.district, walker)
+    found = case.district.network.search(entrances, targets[(targets["edge"] >= 0).to_numpy()], profile=walker)
     same = same_compound(case.district, case.points, targets)
     inside = same["metres"].to_numpy(dtype=float) / (1.0 if walker is None else walker.speed_m_s * 60.0)
-    for place, cost in ((case.entrances["place"], found["cost"].to_numpy(dtype=float)), (same["place"], inside)):
+    for place, cost in ((entrances["place"], found["cost"].to_numpy(dtype=float)), (same["place"], inside)):
         there = np.isfinite(cost)
         np.minimum.at(nearest, row.get_indexer(pd.Index(place))[there], cost[there])
     return nearest
@@ -514,7 +514,8 @@ def _point_costs(case: _Case, points: pd.Index, targets: pd.DataFrame, limit: fl
     if method == "buffer":
         return _straight_costs(own, targets, limit)
     walker = case.walker if method == "walk_min" else None
-    entrances = case.entrances[case.entrances["place"].isin(points)]
+    entrances = home_entrances(case.district, walker)
+    entrances = entrances[entrances["place"].isin(points)]
     found = case.district.network.pairs(entrances, targets[targets["edge"] >= 0], profile=walker, limit=limit)
     rows = found.reset_index().set_axis(["point", "site", "cost"], axis=1)
     same = same_compound(case.district, own, targets).set_axis(["point", "site", "cost"], axis=1)

@@ -118,7 +118,8 @@ var xinhe = {};
     return { squares, key };
   }
 
-  /* What walking costs one profile (none: metres): per edge, per metre of it, and per metre of access. */
+  /* What walking costs one profile (none: metres): per edge, per metre of it, and per metre of access. Lanes of homes are
+     closed: what residents walk of their own is in the access of their doors. */
   function weightsOf(net, profile) {
     const key = profile ? [profile.speed, profile.steps, profile.waits].join("|") : "";
     if (!net.weights.has(key)) {
@@ -128,8 +129,9 @@ var xinhe = {};
         edge[e] = profile ? length * unit + net.wait[e] * (profile.waits / 60) : length;
         if (profile && !profile.steps && net.steps[e]) edge[e] = Infinity;
         rate[e] = profile ? (length > 0 ? edge[e] / length : 0) : 1;
+        if (!net.open[e]) edge[e] = rate[e] = Infinity;
       }
-      net.weights.set(key, { unit, edge, rate, same: 1e-6 * unit });
+      net.weights.set(key, { unit, edge, rate, same: 1e-6 * unit, level: Boolean(profile && !profile.steps) });
     }
     return net.weights.get(key);
   }
@@ -304,7 +306,7 @@ var xinhe = {};
 
   /* The least cost of every home point over its doors, to the nearest of `doors` and of the walks inside its own wall. */
   function costsOfPoints(model, weights, doors, bound, inside, out) {
-    const { net, homes } = model, D = homes.doors, unit = weights.unit, cost = spread(model, weights, doors, bound, model.field);
+    const { net, homes } = model, D = (weights.level && homes.level) || homes.doors, unit = weights.unit, cost = spread(model, weights, doors, bound, model.field);
     const head = model.head, next = new Int32Array(doors.length);
     doors.forEach((d, i) => { next[i] = head[d.edge]; head[d.edge] = i; });
     out.fill(Infinity);
@@ -325,16 +327,17 @@ var xinhe = {};
 
   /* --- the model ------------------------------------------------------------------------------------------------ */
 
+  const readDoors = (raw) => ({
+    point: unpack(raw.point, Int32Array), edge: unpack(raw.edge, Int32Array), at: unpack(raw.at, Float64Array), access: unpack(raw.access, Float64Array),
+  });
+
   function readHomes(raw) {
     const n = raw.id.length, points = raw.points, value = (list) => Float64Array.from(list, (v) => (v === null ? NaN : v));
     const homes = {
       count: n, id: raw.id, name: raw.name, people: value(raw.people), people_60plus: value(raw.people_60plus),
       area_m2: value(raw.area), zone: Int32Array.from(raw.zone), community: Int32Array.from(raw.community), shape: raw.shape,
       xy: unpack(points.xy, Float64Array), home: unpack(points.home, Int32Array), weight: unpack(points.weight, Float64Array),
-      doors: {
-        point: unpack(raw.doors.point, Int32Array), edge: unpack(raw.doors.edge, Int32Array),
-        at: unpack(raw.doors.at, Float64Array), access: unpack(raw.doors.access, Float64Array),
-      },
+      doors: readDoors(raw.doors), level: raw.level ? readDoors(raw.level) : null,
     };
     return homes;
   }
