@@ -1,0 +1,313 @@
+"""A second engine, written from docs/how-a-number-is-made.md and the data dictionary alone, with no import from the library.
+
+It is slow and plain on purpose: every vertex of every street is a node, one Dijkstra per question, nothing clever is kept.
+`read` opens a folder, `World` answers: points, doors, walks, straight lines, shares, headlines, presence.
+"""
+
+from __future__ import annotations
+
+import heapq
+import tomllib
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import shapely
+
+GRID_M, MOST_POINTS, EDGE_M, BY_STREET_M, TOLERANCE_M, WALL_M = 50.0, 64, 20.0, 25.0, 1e-6, 0.05
+TABLES = {"kinds": "pois/kinds.csv", "rules": "standards/rules.csv", "profiles": "standards/profiles.csv"}
+YEARLY = ("homes", "gates", "facilities", "own_facilities", "streets", "extra_links")
+
+Frame = pd.DataFrame
+Xy = np.ndarray  # shape (n, 2)
+Shape = shapely.Geometry
+
+
+class Door(NamedTuple):
+    """Where a walk meets the public streets: a segment, how far along it (0 to 1), metres and seconds of waiting before it."""
+
+    segment: int
+    at: float
+    metres: float
+    waiting: float = 0.0
+
+
+class Walker(NamedTuple):
+    """Metres a second, how much of a wait counts, whether stairs can be walked; as it stands, it measures metres."""
+
+    speed: float = 1.0
+    waits: float = 0.0
+    steps: bool = True
+
+
+class Place(NamedTuple):
+    """Where a facility begins: its doors, where straight lines end, and the compound whose residents need no street."""
+
+    doors: list[Door]
+    ends: Xy
+    home: str | None
+    spot: Xy
+
+
+def read(folder: Path, bundled: Path) -> dict[str, Any]:
+    """Open a folder in its metric CRS, with the bundled tables where it has none: what `World` takes."""
+    manifest = tomllib.loads((folder / "district.toml").read_text(encoding="utf-8"))
+    rows: dict[str, Frame] = {}
+    for name, entry in manifest["layers"].items():
+        if entry["file"].endswith(".geojson"):
+            raw = gpd.read_file(folder / entry["file"]).set_crs(entry["crs"], allow_override=True).to_crs(manifest["crs"])
+            rows[name] = raw.set_index(raw.columns[0])
+    for name, file in TABLES.items():
+        path = folder / file if (folder / file).exists() else bundled / file
+        rows[name] = pd.read_csv(path, encoding="utf-8-sig", index_col=0)
+    return {
+        "rows": rows, "year": manifest["data_year"], "list_year": manifest["community_list_year"],
+        "surveyed": manifest["surveyed_kinds"],
+    }  # fmt: skip
+
+
+class World:
+    """One district in one year. `rows`: per layer its rows by key, in metres; planned facilities count where asked for."""
+
+    def __init__(self, rows: Any, year: int, *, list_year: int, surveyed: Any = (), planned: bool = False):
+        self.rows = {k: _alive(rows[k], year) if k in YEARLY else rows[k] for k in rows if rows[k] is not None}
+        self.communities = _alive(rows["communities"], list_year)
+        self.homes, self.states, self.surveyed = self.rows["homes"], ("open", "planned")[: 1 + planned], set(surveyed)
+        self.barriers = shapely.union_all(list(rows["barriers"].geometry) if "barriers" in rows else [])
+        self.doors, self.begin = lru_cache(None)(self._doors), lru_cache(None)(self._begin)
+        self._cut()
+
+    def _cut(self) -> None:
+        """Cut every street at its vertices; vertices within 1 mm are one node; a street's wait is spread over its length."""
+        numbers: dict[tuple[int, int], int] = {}
+        at, ends, metres, waits, owner, steps, street = [], [], [], [], [], [], []
+        for row in (r for n in ("streets", "extra_links") if n in self.rows for r in self.rows[n].itertuples()):
+            for line in shapely.get_parts(row.geometry):
+                xy = shapely.get_coordinates(line)
+                long = np.hypot(*np.diff(xy, axis=0).T)
+                nodes = [numbers.setdefault((round(x * 1000), round(y * 1000)), len(numbers)) for x, y in xy]
+                ends += list(zip(nodes, nodes[1:], strict=False))
+                at += list(np.hstack([xy[:-1], xy[1:]]))
+                metres += list(long)
+                waits += list(_number(getattr(row, "wait_s", None), 0.0) * long / row.geometry.length)
+                owner += [_text(getattr(row, "home", None))] * len(long)
+                steps += [bool(_number(getattr(row, "steps", None), 0))] * len(long)
+                street += [len(street)] * len(long)
+        self.ends, self.at, self.metres, self.waits = np.array(ends), np.array(at), np.array(metres), np.array(waits)
+        self.owner, self.steps = np.array(owner), np.array(steps)
+        self.public = self.owner == ""
+        junction = np.bincount(self.ends.ravel()) != 2
+        self.near: list[list[tuple[int, int]]] = [[] for _ in junction]
+        for s, (u, v) in enumerate(ends):
+            self.near[u].append((s, v))
+            self.near[v].append((s, u))
+        self.edge = np.array(street) * len(ends) * 2 + np.cumsum(junction[self.ends[:, 0]])
+
+    def _nearest(self, xy: Xy, usable: np.ndarray) -> Door | None:
+        """Attach straight to the nearest usable edge; a barrier across that leg rules the edge out."""
+        which = np.flatnonzero(usable)
+        a, b = self.at[which, :2], self.at[which, 2:]
+        along = np.clip(((xy - a) * (b - a)).sum(1) / np.maximum(((b - a) ** 2).sum(1), 1e-18), 0, 1)
+        foot = a + along[:, None] * (b - a)
+        far = np.hypot(*(foot - xy).T)
+        blocked: set[int] = set()
+        for k in np.argsort(far, kind="stable"):
+            if self.edge[which[k]] not in blocked:
+                if not shapely.LineString([xy, foot[k]]).crosses(self.barriers):
+                    return Door(int(which[k]), float(along[k]), float(far[k]))
+                blocked.add(self.edge[which[k]])
+        return None
+
+    # -- homes --------------------------------------------------------------------------------------------------------
+    @cached_property
+    def points(self) -> dict[str, Xy]:
+        """Points of each home: centres of a grid over its box that lie in it."""
+        return {str(home): _spread(shape) for home, shape in self.homes.geometry.items()}
+
+    def gates(self, home: str) -> Xy | None:
+        """Open gates of a home; None where no gate of it is known."""
+        gates = self.rows.get("gates")
+        own = gates[gates["home"] == home] if gates is not None else ()
+        return shapely.get_coordinates(own[own["state"].map(_text).isin(["open", ""])].geometry) if len(own) else None
+
+    def _doors(self, home: str, steps: bool) -> list[list[Door]]:
+        """Ways out of every point of a home, for somebody who can walk stairs or not."""
+        gates, points, usable = self.gates(home), self.points[home], self.public & (steps | ~self.steps)
+        if gates is None:
+            return [self._by_lane(p, usable, (self.owner == home) & (steps | ~self.steps)) for p in points]
+        streets = [self._nearest(g, usable) for g in gates]
+        inside = _inside(self.homes.geometry[home], points, gates)
+        return [[d._replace(metres=d.metres + i) for d, i in zip(streets, row, strict=True) if d and np.isfinite(i)] for row in inside]
+
+    def _by_lane(self, point: Xy, public: np.ndarray, own: np.ndarray) -> list[Door]:
+        """No gate known: straight to the nearest public street or lane of the home, and along its lanes to every mouth."""
+        door = self._nearest(point, public | own)
+        if door is None or public[door.segment]:
+            return [door] if door else []
+        metres, waiting = (self._spread_out([door], cost, own, [0.0]) for cost in (self.metres, self.waits))
+        mouths = {int(n): int(s) for s in np.flatnonzero(public) for n in self.ends[s] if int(n) in metres}
+        return [Door(s, float(self.ends[s][1] == n), door.metres + metres[n], waiting[n]) for n, s in mouths.items()]
+
+    # -- facilities ---------------------------------------------------------------------------------------------------
+    def facilities(self, kinds: list[str], inside: bool = False) -> Frame:
+        """Facilities of the kinds that serve: open, or planned where asked for; only those inside the outline."""
+        every = pd.concat([self.rows[n] for n in ("facilities", "own_facilities") if n in self.rows])
+        every = every[every["kind"].isin(kinds) & every["state"].map(lambda s: _text(s) or "open").isin(self.states)]
+        outline = shapely.union_all(list(self.rows["district"].geometry)) if inside else None
+        return every[np.array([outline is None or outline.covers(shapely.point_on_surface(g)) for g in every.geometry], dtype=bool)]
+
+    def _begin(self, key: str, shape: Shape, steps: bool) -> Place:
+        """Doors of a facility: drawn entrances, gates of its compound, its edge, or where it stands."""
+        usable = self.public & (steps | ~self.steps)
+        spot = shapely.get_coordinates(shapely.point_on_surface(shape))
+        entrances = self.rows.get("entrances")
+        own = entrances[entrances["facility"] == key] if entrances is not None else ()
+        walled = [str(h) for h, wall in self.homes.geometry.items() if wall.area and wall.covers(shapely.Point(spot))]
+        home = None if len(own) else next(iter(walled), None)
+        at, legs = spot, np.zeros(1)
+        if len(own):
+            at = shapely.get_coordinates(own.geometry)
+        elif home is not None and (gates := self.gates(home)) is not None:
+            at, legs = gates, _inside(self.homes.geometry[home], spot, gates)[0]
+        elif home is None and shape.area:
+            at = np.vstack([_along(shapely.LineString(p.exterior)) for p in shapely.get_parts(shape)])
+            near = [d is not None and d.metres <= BY_STREET_M for d in (self._nearest(p, usable) for p in at)]
+            at = at[near] if any(near) else at
+        found = [self._nearest(p, usable) for p in at]
+        legs = np.broadcast_to(legs, len(at))
+        doors = [d._replace(metres=d.metres + i) for d, i in zip(found, legs, strict=True) if d and np.isfinite(i)]
+        return Place(doors, at if home is None else spot, home, spot)
+
+    # -- walks --------------------------------------------------------------------------------------------------------
+    def _spread_out(self, doors: list[Door], cost: np.ndarray, usable: np.ndarray, legs: list[float]) -> dict[int, float]:
+        """Dijkstra from doors (each with what it costs to be there) over the usable segments; least cost per node."""
+        heap = []
+        for door, leg in zip(doors, legs, strict=True):
+            u, v = self.ends[door.segment]
+            heap += [(leg + door.at * cost[door.segment], int(u)), (leg + (1 - door.at) * cost[door.segment], int(v))]
+        heapq.heapify(heap)
+        done: dict[int, float] = {}
+        while heap:
+            so_far, node = heapq.heappop(heap)
+            if node not in done:
+                done[node] = so_far
+                for s, other in self.near[node]:
+                    if usable[s] and other not in done:
+                        heapq.heappush(heap, (so_far + cost[s], other))
+        return done
+
+    def walks(self, kinds: list[str], who: Walker = Walker(), *, inside: bool = False) -> dict[str, np.ndarray]:
+        """Least seconds (metres, for a plain walker) from every home point to the nearest facility of the kinds."""
+        there = [self.begin(str(key), shape, who.steps) for key, shape in self.facilities(kinds, inside).geometry.items()]
+        cost, usable = self.metres / who.speed + who.waits * self.waits, self.public & (who.steps | ~self.steps)
+        targets = [d for place in there for d in place.doors]
+        legs = [d.metres / who.speed + who.waits * d.waiting for d in targets]
+        reached = self._spread_out(targets, cost, usable, legs)
+        beside: dict[int, list[tuple[float, float]]] = {}
+        for d, leg in zip(targets, legs, strict=True):
+            beside.setdefault(d.segment, []).append((d.at, leg))
+
+        def least(door: Door) -> float:
+            (u, v), whole = self.ends[door.segment], cost[door.segment]
+            ways = [reached.get(int(u), np.inf) + door.at * whole, reached.get(int(v), np.inf) + (1 - door.at) * whole]
+            ways += [leg + abs(at - door.at) * whole for at, leg in beside.get(door.segment, ())]
+            return float(min(ways) + door.metres / who.speed + who.waits * door.waiting)
+
+        out = {h: np.array([min(map(least, ways), default=np.inf) for ways in self.doors(h, who.steps)]) for h in self.points}
+        for place in (p for p in there if p.home is not None):
+            out[place.home] = np.minimum(out[place.home], self._stay_inside(place.home, place.spot) / who.speed)
+        return out
+
+    def _stay_inside(self, home: str, spot: Xy) -> np.ndarray:
+        """Metres of residents to a facility in their own compound, by no street."""
+        wall, points = self.homes.geometry[home], self.points[home]
+        if self.gates(home) is not None:
+            return _inside(wall, points, spot)[:, 0]
+        stop = shapely.union_all([*shapely.linestrings(self.at[self.public].reshape(-1, 2, 2)), self.barriers])
+        legs = [shapely.LineString([p, spot[0]]) for p in points]
+        return np.array([g.length if wall.covers(g) and not g.intersects(stop) else np.inf for g in legs])
+
+    def straight(self, kinds: list[str]) -> dict[str, np.ndarray]:
+        """Straight metres from every home point to the nearest door of the kinds."""
+        at = np.vstack([*(self.begin(str(k), g, True).ends for k, g in self.facilities(kinds).geometry.items()), np.full((1, 2), np.inf)])
+        return {home: np.hypot(*(xy[:, None] - at[None]).transpose(2, 0, 1)).min(1) for home, xy in self.points.items()}
+
+    # -- what is said -------------------------------------------------------------------------------------------------
+    def walker(self, profile: str) -> Walker:
+        """Who walks, as the table of profiles has it."""
+        row = self.rows["profiles"].loc[profile]
+        return Walker(row["speed_m_s"], _number(row["waits"], 1.0), bool(row["steps"]))
+
+    def served(self, rule: Any, method: str, *, inside: bool = False) -> pd.Series:
+        """Share of each home that is served under a rule by a method."""
+        kinds, who = str(rule["kinds"]).split(";"), Walker()
+        if method == "walk_min":
+            who = self.walker(rule["profile"])
+        limit = (rule["minutes"] * 60 if method == "walk_min" else rule["metres"]) + TOLERANCE_M / who.speed
+        costs = self.straight(kinds) if method == "buffer" else self.walks(kinds, who, inside=inside)
+        return pd.Series({home: float(np.mean(c <= limit)) for home, c in costs.items()})
+
+    def presence(self, kinds: list[str]) -> pd.Series:
+        """How many open facilities of the kinds each community has: by the code typed on them, else by where they lie."""
+        count = pd.Series(0, index=self.communities.index)
+        for row in self.facilities(kinds).itertuples():
+            code, spot = _text(getattr(row, "community", None)), shapely.point_on_surface(row.geometry)
+            count[[code] if code in count.index else [area.covers(spot) for area in self.communities.geometry]] += 1
+        return count
+
+    def headline(self, rule: Any) -> float:
+        """Share by the rule's own method over the known people (or elderly, or land); of communities for a rule of presence."""
+        kinds = str(rule["kinds"]).split(";")
+        if not self.surveyed & set(kinds):
+            return np.nan
+        if rule["metric"] == "presence":
+            return float((self.presence(kinds) > 0).mean())
+        weight = self.homes.geometry.area if rule["denominator"] == "area_m2" else self.homes[rule["denominator"]].astype(float)
+        return float((self.served(rule, rule["method"]) * weight).sum() / weight.sum())
+
+
+def _spread(shape: Shape) -> Xy:
+    if shape.geom_type == "Point":
+        return shapely.get_coordinates(shape)
+    x0, y0, x1, y1 = shape.bounds
+    if (wanted := min(round(shape.area / GRID_M**2), MOST_POINTS)) <= 1:
+        return shapely.get_coordinates(shapely.point_on_surface(shape))
+    side = (shape.area / wanted) ** 0.5
+    nx, ny = (max(1, round(long / side)) for long in (x1 - x0, y1 - y0))
+    x, y = np.meshgrid(x0 + (np.arange(nx) + 0.5) * (x1 - x0) / nx, y0 + (np.arange(ny) + 0.5) * (y1 - y0) / ny)
+    at = np.column_stack([x.ravel(), y.ravel()])
+    at = at[shapely.covers(shape, shapely.points(at))]
+    return at if len(at) else shapely.get_coordinates(shapely.point_on_surface(shape))
+
+
+def _inside(wall: Shape, points: Xy, gates: Xy) -> np.ndarray:
+    """Shortest metres from points to gates inside a wall: straight where that stays inside, else around its corners."""
+    every = np.vstack([points, gates, shapely.get_coordinates(wall)])
+    far = np.hypot(*(every[:, None] - every[None]).transpose(2, 0, 1))
+    if wall.area:
+        room = wall.buffer(WALL_M, join_style="mitre")
+        pairs = np.stack(np.broadcast_arrays(every[:, None], every[None]), axis=2)
+        far = np.where(shapely.covers(room, shapely.linestrings(pairs.reshape(-1, 2, 2))).reshape(far.shape), far, np.inf)
+        for k in range(len(points) + len(gates), len(every)):
+            far = np.minimum(far, far[:, [k]] + far[[k]])
+    return far[: len(points), len(points) : len(points) + len(gates)]
+
+
+def _along(line: shapely.LineString) -> Xy:
+    return shapely.get_coordinates([line.interpolate(m) for m in np.arange(0, line.length, EDGE_M)])
+
+
+def _alive(frame: Frame, year: int) -> Frame:
+    since, until = (np.array([_number(y) for y in (frame[c] if c in frame else [None] * len(frame))]) for c in ("since", "until"))
+    return frame[~(since > year) & ~(until < year)]
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _number(value: Any, blank: float = np.nan) -> float:
+    return blank if value is None or pd.isna(value) else float(value)
