@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 import shapely
 
-GRID_M, MOST_POINTS, EDGE_M, BY_STREET_M, TOLERANCE_M, WALL_M = 50.0, 64, 20.0, 25.0, 1e-6, 0.05
+GRID_M, MOST_POINTS, EDGE_M, BY_STREET_M, TOLERANCE_M, WALL_M = 50.0, 64, 20.0, 25.0, 1e-6, 0.5
 TABLES = {"kinds": "pois/kinds.csv", "rules": "standards/rules.csv", "profiles": "standards/profiles.csv"}
 YEARLY = ("homes", "gates", "facilities", "own_facilities", "streets", "extra_links")
 
@@ -291,7 +291,7 @@ def _inside(wall: Shape, points: Xy, gates: Xy) -> np.ndarray:
         room = wall.buffer(WALL_M, join_style="mitre")
         pairs = np.stack(np.broadcast_arrays(every[:, None], every[None]), axis=2)
         far = np.where(shapely.covers(room, shapely.linestrings(pairs.reshape(-1, 2, 2))).reshape(far.shape), far, np.inf)
-        for k in range(len(points) + len(gates), len(every)):
+        for k in range(len(points), len(every)):
             far = np.minimum(far, far[:, [k]] + far[[k]])
     return far[: len(points), len(points) : len(points) + len(gates)]
 
