@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 import shapely
 
-GRID_M, MOST_POINTS, EDGE_M, BY_STREET_M, TOLERANCE_M, WALL_M = 50.0, 64, 20.0, 25.0, 1e-6, 0.5
+GRID_M, MOST_POINTS, EDGE_M, MOST_DOORS, BY_STREET_M, TOLERANCE_M, WALL_M = 50.0, 64, 20.0, 200, 30.0, 1e-6, 0.5
 TABLES = {"kinds": "pois/kinds.csv", "rules": "standards/rules.csv", "profiles": "standards/profiles.csv"}
 YEARLY = ("homes", "gates", "facilities", "own_facilities", "streets", "extra_links")
 
@@ -174,8 +174,8 @@ class World:
             at, legs = gates, _inside(self.homes.geometry[home], spot, gates)[0]
         elif home is None and shape.area:
             at = np.vstack([_along(shapely.LineString(p.exterior)) for p in shapely.get_parts(shape)])
-            near = [d is not None and d.metres <= BY_STREET_M for d in (self._nearest(p, usable) for p in at)]
-            at = at[near] if any(near) else at
+            far = np.array([d.metres if (d := self._nearest(p, usable)) else np.inf for p in at])
+            at = at[far <= max(BY_STREET_M, far.min())]
         found = [self._nearest(p, usable) for p in at]
         legs = np.broadcast_to(legs, len(at))
         doors = [d._replace(metres=d.metres + i) for d, i in zip(found, legs, strict=True) if d and np.isfinite(i)]
@@ -297,7 +297,8 @@ def _inside(wall: Shape, points: Xy, gates: Xy) -> np.ndarray:
 
 
 def _along(line: shapely.LineString) -> Xy:
-    return shapely.get_coordinates([line.interpolate(m) for m in np.arange(0, line.length, EDGE_M)])
+    count = min(int(np.ceil(line.length / EDGE_M)), MOST_DOORS)
+    return shapely.get_coordinates([line.interpolate(m / count, normalized=True) for m in range(count)])
 
 
 def _alive(frame: Frame, year: int) -> Frame:
