@@ -94,8 +94,7 @@ def _home(rng: np.random.Generator, out: dict[str, Any], sort: str, key: str, mi
         count = 0
         for mouth in mouths[: int(rng.integers(1, 4))]:
             way = LineString([mouth, mouth + (heart - mouth) * 0.6 + rng.uniform(-8, 8, 2), heart])
-            wait = 30.0 if rng.random() < 0.3 else None
-            out["streets"][f"L{key}{count}"] = way, {"class": "service", "wait_s": wait, "steps": False, "home": key}
+            out["streets"][f"L{key}{count}"] = way, {"class": "service", "wait_s": None, "steps": bool(rng.random() < 0.1), "home": key}
             count += 1
         return
     if sort in ("open", "point"):

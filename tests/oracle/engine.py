@@ -104,6 +104,7 @@ class World:
         for s, (u, v) in enumerate(ends):
             self.near[u].append((s, v))
             self.near[v].append((s, u))
+        self._street = np.array(street)
         self.edge = np.array(street) * len(ends) * 2 + np.cumsum(junction[self.ends[:, 0]])
 
     def _nearest(self, xy: Xy, usable: np.ndarray) -> Door | None:
