@@ -9,6 +9,7 @@ from __future__ import annotations
 import heapq
 import tomllib
 from functools import cached_property, lru_cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,11 +18,12 @@ import numpy as np
 import pandas as pd
 import shapely
 
-GRID_M, MOST_POINTS, EDGE_M, MOST_DOORS, BY_STREET_M, TOLERANCE_M, WALL_M = 50.0, 64, 20.0, 200, 30.0, 1e-6, 0.5
+GRID_M, MOST_POINTS, EDGE_M, MOST_DOORS, BY_STREET_M, TOLERANCE_M, WALL_M = 50.0, 64, 20.0, 200, 30.0, 1e-6, 0.6
 TABLES = {"kinds": "pois/kinds.csv", "rules": "standards/rules.csv", "profiles": "standards/profiles.csv"}
 YEARLY = ("homes", "gates", "facilities", "own_facilities", "streets", "extra_links")
 
 Frame = pd.DataFrame
+Array = np.ndarray
 Xy = np.ndarray  # shape (n, 2)
 Shape = shapely.Geometry
 
@@ -43,6 +45,9 @@ class Walker(NamedTuple):
     steps: bool = True
 
 
+METRES = Walker()
+
+
 class Place(NamedTuple):
     """Where a facility begins: its doors, where straight lines end, and the compound whose residents need no street."""
 
@@ -58,15 +63,13 @@ def read(folder: Path, bundled: Path) -> dict[str, Any]:
     rows: dict[str, Frame] = {}
     for name, entry in manifest["layers"].items():
         if entry["file"].endswith(".geojson"):
-            raw = gpd.read_file(folder / entry["file"]).set_crs(entry["crs"], allow_override=True).to_crs(manifest["crs"])
-            rows[name] = raw.set_index(raw.columns[0])
+            raw = gpd.read_file(folder / entry["file"]).set_crs(entry["crs"], allow_override=True)
+            rows[name] = raw.set_index(raw.columns[0]).to_crs(manifest["crs"])
     for name, file in TABLES.items():
         path = folder / file if (folder / file).exists() else bundled / file
         rows[name] = pd.read_csv(path, encoding="utf-8-sig", index_col=0)
-    return {
-        "rows": rows, "year": manifest["data_year"], "list_year": manifest["community_list_year"],
-        "surveyed": manifest["surveyed_kinds"],
-    }  # fmt: skip
+    years = {"year": manifest["data_year"], "list_year": manifest["community_list_year"]}
+    return {"rows": rows, **years, "surveyed": manifest["surveyed_kinds"]}
 
 
 class World:
@@ -75,7 +78,8 @@ class World:
     def __init__(self, rows: Any, year: int, *, list_year: int, surveyed: Any = (), planned: bool = False):
         self.rows = {k: _alive(rows[k], year) if k in YEARLY else rows[k] for k in rows if rows[k] is not None}
         self.communities = _alive(rows["communities"], list_year)
-        self.homes, self.states, self.surveyed = self.rows["homes"], ("open", "planned")[: 1 + planned], set(surveyed)
+        self.homes, self.states = self.rows["homes"], ("open", "planned")[: 1 + planned]
+        self.known = {*surveyed, *self.rows["facilities"]["kind"]}
         self.barriers = shapely.union_all(list(rows["barriers"].geometry) if "barriers" in rows else [])
         self.doors, self.begin = lru_cache(None)(self._doors), lru_cache(None)(self._begin)
         self._cut()
@@ -89,7 +93,7 @@ class World:
                 xy = shapely.get_coordinates(line)
                 long = np.hypot(*np.diff(xy, axis=0).T)
                 nodes = [numbers.setdefault((round(x * 1000), round(y * 1000)), len(numbers)) for x, y in xy]
-                ends += list(zip(nodes, nodes[1:], strict=False))
+                ends += list(pairwise(nodes))
                 at += list(np.hstack([xy[:-1], xy[1:]]))
                 metres += list(long)
                 waits += list(_number(getattr(row, "wait_s", None), 0.0) * long / row.geometry.length)
@@ -104,7 +108,6 @@ class World:
         for s, (u, v) in enumerate(ends):
             self.near[u].append((s, v))
             self.near[v].append((s, u))
-        self._street = np.array(street)
         self.edge = np.array(street) * len(ends) * 2 + np.cumsum(junction[self.ends[:, 0]])
 
     def _nearest(self, xy: Xy, usable: np.ndarray) -> Door | None:
@@ -141,14 +144,14 @@ class World:
             return [self._by_lane(p, usable, (self.owner == home) & (steps | ~self.steps)) for p in points]
         streets = [self._nearest(g, usable) for g in gates]
         inside = _inside(self.homes.geometry[home], points, gates)
-        return [[d._replace(metres=d.metres + i) for d, i in zip(streets, row, strict=True) if d and np.isfinite(i)] for row in inside]
+        return [_after(streets, row) for row in inside]
 
     def _by_lane(self, point: Xy, public: np.ndarray, own: np.ndarray) -> list[Door]:
         """No gate known: straight to the nearest public street or lane of the home, and along its lanes to every mouth."""
         door = self._nearest(point, public | own)
         if door is None or public[door.segment]:
             return [door] if door else []
-        metres, waiting = (self._spread_out([door], cost, own, [0.0]) for cost in (self.metres, self.waits))
+        metres, waiting = (self._dijkstra([door], cost, own, [0.0]) for cost in (self.metres, self.waits))
         mouths = {int(n): int(s) for s in np.flatnonzero(public) for n in self.ends[s] if int(n) in metres}
         return [Door(s, float(self.ends[s][1] == n), door.metres + metres[n], waiting[n]) for n, s in mouths.items()]
 
@@ -157,8 +160,8 @@ class World:
         """Facilities of the kinds that serve: open, or planned where asked for; only those inside the outline."""
         every = pd.concat([self.rows[n] for n in ("facilities", "own_facilities") if n in self.rows])
         every = every[every["kind"].isin(kinds) & every["state"].map(lambda s: _text(s) or "open").isin(self.states)]
-        outline = shapely.union_all(list(self.rows["district"].geometry)) if inside else None
-        return every[np.array([outline is None or outline.covers(shapely.point_on_surface(g)) for g in every.geometry], dtype=bool)]
+        outline = shapely.union_all(list(self.rows["district"].geometry))
+        return every[shapely.covers(outline, shapely.point_on_surface(every.geometry.to_numpy()))] if inside else every
 
     def _begin(self, key: str, shape: Shape, steps: bool) -> Place:
         """Doors of a facility: drawn entrances, gates of its compound, its edge, or where it stands."""
@@ -177,13 +180,11 @@ class World:
             at = np.vstack([_along(shapely.LineString(p.exterior)) for p in shapely.get_parts(shape)])
             far = np.array([d.metres if (d := self._nearest(p, usable)) else np.inf for p in at])
             at = at[far <= max(BY_STREET_M, far.min())]
-        found = [self._nearest(p, usable) for p in at]
-        legs = np.broadcast_to(legs, len(at))
-        doors = [d._replace(metres=d.metres + i) for d, i in zip(found, legs, strict=True) if d and np.isfinite(i)]
+        doors = _after([self._nearest(p, usable) for p in at], np.broadcast_to(legs, len(at)))
         return Place(doors, at if home is None else spot, home, spot)
 
     # -- walks --------------------------------------------------------------------------------------------------------
-    def _spread_out(self, doors: list[Door], cost: np.ndarray, usable: np.ndarray, legs: list[float]) -> dict[int, float]:
+    def _dijkstra(self, doors: list[Door], cost: Array, usable: Array, legs: list[float]) -> dict[int, float]:
         """Dijkstra from doors (each with what it costs to be there) over the usable segments; least cost per node."""
         heap = []
         for door, leg in zip(doors, legs, strict=True):
@@ -200,13 +201,13 @@ class World:
                         heapq.heappush(heap, (so_far + cost[s], other))
         return done
 
-    def walks(self, kinds: list[str], who: Walker = Walker(), *, inside: bool = False) -> dict[str, np.ndarray]:
+    def walks(self, kinds: list[str], who: Walker = METRES, *, inside: bool = False) -> dict[str, np.ndarray]:
         """Least seconds (metres, for a plain walker) from every home point to the nearest facility of the kinds."""
-        there = [self.begin(str(key), shape, who.steps) for key, shape in self.facilities(kinds, inside).geometry.items()]
+        there = [self.begin(str(k), g, who.steps) for k, g in self.facilities(kinds, inside).geometry.items()]
         cost, usable = self.metres / who.speed + who.waits * self.waits, self.public & (who.steps | ~self.steps)
         targets = [d for place in there for d in place.doors]
         legs = [d.metres / who.speed + who.waits * d.waiting for d in targets]
-        reached = self._spread_out(targets, cost, usable, legs)
+        reached = self._dijkstra(targets, cost, usable, legs)
         beside: dict[int, list[tuple[float, float]]] = {}
         for d, leg in zip(targets, legs, strict=True):
             beside.setdefault(d.segment, []).append((d.at, leg))
@@ -217,7 +218,9 @@ class World:
             ways += [leg + abs(at - door.at) * whole for at, leg in beside.get(door.segment, ())]
             return float(min(ways) + door.metres / who.speed + who.waits * door.waiting)
 
-        out = {h: np.array([min(map(least, ways), default=np.inf) for ways in self.doors(h, who.steps)]) for h in self.points}
+        out = {}
+        for home in self.points:
+            out[home] = np.array([min(map(least, ways), default=np.inf) for ways in self.doors(home, who.steps)])
         for place in (p for p in there if p.home is not None):
             out[place.home] = np.minimum(out[place.home], self._stay_inside(place.home, place.spot) / who.speed)
         return out
@@ -227,13 +230,17 @@ class World:
         wall, points = self.homes.geometry[home], self.points[home]
         if self.gates(home) is not None:
             return _inside(wall, points, spot)[:, 0]
-        stop = shapely.union_all([*shapely.linestrings(self.at[self.public].reshape(-1, 2, 2)), self.barriers])
-        legs = [shapely.LineString([p, spot[0]]) for p in points]
-        return np.array([g.length if wall.covers(g) and not g.intersects(stop) else np.inf for g in legs])
+        streets = shapely.union_all(shapely.linestrings(self.at[self.public].reshape(-1, 2, 2)))
+        if streets.distance(shapely.Point(spot)) <= WALL_M:
+            return np.full(len(points), np.inf)
+        room, legs = wall.buffer(WALL_M, join_style="mitre"), [shapely.LineString([p, spot[0]]) for p in points]
+        clear = [room.covers(g) and not (g.crosses(self.barriers) or g.intersects(streets)) for g in legs]
+        return np.where(clear, shapely.length(legs), np.inf)
 
     def straight(self, kinds: list[str]) -> dict[str, np.ndarray]:
         """Straight metres from every home point to the nearest door of the kinds."""
-        at = np.vstack([*(self.begin(str(k), g, True).ends for k, g in self.facilities(kinds).geometry.items()), np.full((1, 2), np.inf)])
+        ends = [self.begin(str(k), g, True).ends for k, g in self.facilities(kinds).geometry.items()]
+        at = np.vstack([*ends, np.full((1, 2), np.inf)])
         return {home: np.hypot(*(xy[:, None] - at[None]).transpose(2, 0, 1)).min(1) for home, xy in self.points.items()}
 
     # -- what is said -------------------------------------------------------------------------------------------------
@@ -244,7 +251,7 @@ class World:
 
     def served(self, rule: Any, method: str, *, inside: bool = False) -> pd.Series:
         """Share of each home that is served under a rule by a method."""
-        kinds, who = str(rule["kinds"]).split(";"), Walker()
+        kinds, who = str(rule["kinds"]).split(";"), METRES
         if method == "walk_min":
             who = self.walker(rule["profile"])
         limit = (rule["minutes"] * 60 if method == "walk_min" else rule["metres"]) + TOLERANCE_M / who.speed
@@ -262,12 +269,18 @@ class World:
     def headline(self, rule: Any) -> float:
         """Share by the rule's own method over the known people (or elderly, or land); of communities for a rule of presence."""
         kinds = str(rule["kinds"]).split(";")
-        if not self.surveyed & set(kinds):
+        if not self.known & set(kinds):
             return np.nan
         if rule["metric"] == "presence":
             return float((self.presence(kinds) > 0).mean())
-        weight = self.homes.geometry.area if rule["denominator"] == "area_m2" else self.homes[rule["denominator"]].astype(float)
+        of = rule["denominator"]
+        weight = self.homes.geometry.area if of == "area_m2" else self.homes[of].astype(float)
         return float((self.served(rule, rule["method"]) * weight).sum() / weight.sum())
+
+
+def _after(doors: list[Door | None], legs: np.ndarray) -> list[Door]:
+    """Doors behind legs that are walked before them."""
+    return [d._replace(metres=d.metres + leg) for d, leg in zip(doors, legs, strict=True) if d and np.isfinite(leg)]
 
 
 def _spread(shape: Shape) -> Xy:
@@ -291,7 +304,8 @@ def _inside(wall: Shape, points: Xy, gates: Xy) -> np.ndarray:
     if wall.area:
         room = wall.buffer(WALL_M, join_style="mitre")
         pairs = np.stack(np.broadcast_arrays(every[:, None], every[None]), axis=2)
-        far = np.where(shapely.covers(room, shapely.linestrings(pairs.reshape(-1, 2, 2))).reshape(far.shape), far, np.inf)
+        seen = shapely.covers(room, shapely.linestrings(pairs.reshape(-1, 2, 2)))
+        far = np.where(seen.reshape(far.shape), far, np.inf)
         for k in range(len(points), len(every)):
             far = np.minimum(far, far[:, [k]] + far[[k]])
     return far[: len(points), len(points) : len(points) + len(gates)]
@@ -303,7 +317,8 @@ def _along(line: shapely.LineString) -> Xy:
 
 
 def _alive(frame: Frame, year: int) -> Frame:
-    since, until = (np.array([_number(y) for y in (frame[c] if c in frame else [None] * len(frame))]) for c in ("since", "until"))
+    blank = [None] * len(frame)
+    since, until = (np.array([_number(y) for y in frame.get(c, blank)]) for c in ("since", "until"))
     return frame[~(since > year) & ~(until < year)]
 
 
