@@ -1,6 +1,6 @@
 """A second engine, written from docs/how-a-number-is-made.md and the data dictionary alone, with no import from the library.
 
-It is slow and plain on purpose: every vertex of every street is a node, one Dijkstra per question, nothing clever is kept.
+Slow and plain on purpose: every vertex of every street is a node, one Dijkstra per question.
 `read` opens a folder, `World` answers: points, doors, walks, straight lines, shares, headlines, presence.
 """
 
@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import heapq
 import tomllib
-from functools import cached_property, lru_cache
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,21 +21,18 @@ import shapely
 
 GRID_M, MOST_POINTS, EDGE_M, MOST_DOORS, BY_STREET_M, TOLERANCE_M, WALL_M = 50.0, 64, 20.0, 200, 30.0, 1e-6, 0.6
 TABLES = {"kinds": "pois/kinds.csv", "rules": "standards/rules.csv", "profiles": "standards/profiles.csv"}
-YEARLY = ("homes", "gates", "facilities", "own_facilities", "streets", "extra_links")
+YEARLY = ("homes", "gates", "facilities", "streets", "extra_links")
 
-Frame = pd.DataFrame
-Array = np.ndarray
+Rows = Mapping[str, pd.DataFrame]
 Xy = np.ndarray  # shape (n, 2)
-Shape = shapely.Geometry
 
 
 class Door(NamedTuple):
-    """Where a walk meets the public streets: a segment, how far along it (0 to 1), metres and seconds of waiting before it."""
+    """Where a walk meets the public streets: a segment, how far along it (0 to 1), metres before it."""
 
     segment: int
     at: float
     metres: float
-    waiting: float = 0.0
 
 
 class Walker(NamedTuple):
@@ -48,19 +46,14 @@ class Walker(NamedTuple):
 METRES = Walker()
 
 
-class Place(NamedTuple):
-    """Where a facility begins: its doors, where straight lines end, and the compound whose residents need no street."""
-
-    doors: list[Door]
-    ends: Xy
-    home: str | None
-    spot: Xy
+#: Where a facility begins: its doors, where straight lines end, and the compound whose residents need no street.
+Place = tuple[list[Door], Xy, str | None]
 
 
 def read(folder: Path, bundled: Path) -> dict[str, Any]:
     """Open a folder in its metric CRS, with the bundled tables where it has none: what `World` takes."""
     manifest = tomllib.loads((folder / "district.toml").read_text(encoding="utf-8"))
-    rows: dict[str, Frame] = {}
+    rows: dict[str, pd.DataFrame] = {}
     for name, entry in manifest["layers"].items():
         if entry["file"].endswith(".geojson"):
             raw = gpd.read_file(folder / entry["file"]).set_crs(entry["crs"], allow_override=True)
@@ -75,10 +68,11 @@ def read(folder: Path, bundled: Path) -> dict[str, Any]:
 class World:
     """One district in one year. `rows`: per layer its rows by key, in metres; planned facilities count where asked for."""
 
-    def __init__(self, rows: Any, year: int, *, list_year: int, surveyed: Any = (), planned: bool = False):
+    def __init__(self, rows: Rows, year: int, *, list_year: int, surveyed: Iterable[str] = (), planned: bool = False):
         self.rows = {k: _alive(rows[k], year) if k in YEARLY else rows[k] for k in rows if rows[k] is not None}
         self.communities = _alive(rows["communities"], list_year)
-        self.homes, self.states = self.rows["homes"], ("open", "planned")[: 1 + planned]
+        self.homes, self.planned = self.rows["homes"], planned
+        self.points = {str(home): _spread(shape) for home, shape in self.homes.geometry.items()}
         self.known = {*surveyed, *self.rows["facilities"]["kind"]}
         self.barriers = shapely.union_all(list(rows["barriers"].geometry) if "barriers" in rows else [])
         self.doors, self.begin = lru_cache(None)(self._doors), lru_cache(None)(self._begin)
@@ -87,28 +81,25 @@ class World:
     def _cut(self) -> None:
         """Cut every street at its vertices; vertices within 1 mm are one node; a street's wait is spread over its length."""
         numbers: dict[tuple[int, int], int] = {}
-        at, ends, metres, waits, owner, steps, street = [], [], [], [], [], [], []
+        cut: list[tuple[int, int, float, float, str, bool, int]] = []
+        at: list[np.ndarray] = []
         for row in (r for n in ("streets", "extra_links") if n in self.rows for r in self.rows[n].itertuples()):
-            for line in shapely.get_parts(row.geometry):
+            home, steps = _text(getattr(row, "home", None)), bool(_number(getattr(row, "steps", None), 0))
+            for street, line in enumerate(shapely.get_parts(row.geometry), len(cut)):
                 xy = shapely.get_coordinates(line)
                 long = np.hypot(*np.diff(xy, axis=0).T)
+                waits = _number(getattr(row, "wait_s", None), 0.0) * long / row.geometry.length
                 nodes = [numbers.setdefault((round(x * 1000), round(y * 1000)), len(numbers)) for x, y in xy]
-                ends += list(pairwise(nodes))
+                cut += [(*uv, m, w, home, steps, street) for uv, m, w in zip(pairwise(nodes), long, waits, strict=True)]
                 at += list(np.hstack([xy[:-1], xy[1:]]))
-                metres += list(long)
-                waits += list(_number(getattr(row, "wait_s", None), 0.0) * long / row.geometry.length)
-                owner += [_text(getattr(row, "home", None))] * len(long)
-                steps += [bool(_number(getattr(row, "steps", None), 0))] * len(long)
-                street += [len(street)] * len(long)
-        self.ends, self.at, self.metres, self.waits = np.array(ends), np.array(at), np.array(metres), np.array(waits)
-        self.owner, self.steps = np.array(owner), np.array(steps)
-        self.public = self.owner == ""
+        first, last, self.metres, self.waits, self.owner, self.steps, street = map(np.array, zip(*cut, strict=True))
+        self.ends, self.at, self.public = np.column_stack([first, last]), np.array(at), self.owner == ""
         junction = np.bincount(self.ends.ravel()) != 2
         self.near: list[list[tuple[int, int]]] = [[] for _ in junction]
-        for s, (u, v) in enumerate(ends):
+        for s, (u, v) in enumerate(self.ends.tolist()):
             self.near[u].append((s, v))
             self.near[v].append((s, u))
-        self.edge = np.array(street) * len(ends) * 2 + np.cumsum(junction[self.ends[:, 0]])
+        self.edge = street * len(cut) * 2 + np.cumsum(junction[first])
 
     def _nearest(self, xy: Xy, usable: np.ndarray) -> Door | None:
         """Attach straight to the nearest usable edge; a barrier across that leg rules the edge out."""
@@ -125,16 +116,13 @@ class World:
                 blocked.add(self.edge[which[k]])
         return None
 
-    # -- homes --------------------------------------------------------------------------------------------------------
-    @cached_property
-    def points(self) -> dict[str, Xy]:
-        """Points of each home: centres of a grid over its box that lie in it."""
-        return {str(home): _spread(shape) for home, shape in self.homes.geometry.items()}
+    def _of(self, layer: str, column: str, key: str) -> pd.DataFrame:
+        rows = self.rows.get(layer)
+        return pd.DataFrame() if rows is None else rows[rows[column] == key]
 
     def gates(self, home: str) -> Xy | None:
         """Open gates of a home; None where no gate of it is known."""
-        gates = self.rows.get("gates")
-        own = gates[gates["home"] == home] if gates is not None else ()
+        own = self._of("gates", "home", home)
         return shapely.get_coordinates(own[own["state"].map(_text).isin(["open", ""])].geometry) if len(own) else None
 
     def _doors(self, home: str, steps: bool) -> list[list[Door]]:
@@ -143,48 +131,49 @@ class World:
         if gates is None:
             return [self._by_lane(p, usable, (self.owner == home) & (steps | ~self.steps)) for p in points]
         streets = [self._nearest(g, usable) for g in gates]
-        inside = _inside(self.homes.geometry[home], points, gates)
-        return [_after(streets, row) for row in inside]
+        return [_after(streets, row) for row in _inside(self.homes.geometry[home], points, gates)]
 
     def _by_lane(self, point: Xy, public: np.ndarray, own: np.ndarray) -> list[Door]:
         """No gate known: straight to the nearest public street or lane of the home, and along its lanes to every mouth."""
         door = self._nearest(point, public | own)
         if door is None or public[door.segment]:
             return [door] if door else []
-        metres, waiting = (self._dijkstra([door], cost, own, [0.0]) for cost in (self.metres, self.waits))
+        metres = self._dijkstra([door], self.metres, own, [door.metres])
         mouths = {int(n): int(s) for s in np.flatnonzero(public) for n in self.ends[s] if int(n) in metres}
-        return [Door(s, float(self.ends[s][1] == n), door.metres + metres[n], waiting[n]) for n, s in mouths.items()]
+        return [Door(s, float(self.ends[s][1] == n), metres[n]) for n, s in mouths.items()]
 
-    # -- facilities ---------------------------------------------------------------------------------------------------
-    def facilities(self, kinds: list[str], inside: bool = False) -> Frame:
-        """Facilities of the kinds that serve: open, or planned where asked for; only those inside the outline."""
-        every = pd.concat([self.rows[n] for n in ("facilities", "own_facilities") if n in self.rows])
-        every = every[every["kind"].isin(kinds) & every["state"].map(lambda s: _text(s) or "open").isin(self.states)]
+    def facilities(self, kinds: list[str], inside: bool = False) -> pd.DataFrame:
+        """Facilities of the kinds that serve: open, or planned and due where asked for; all, or inside the outline."""
+        every = self.rows["facilities"]
+        state, due = every["state"].map(_text), every["since"].notna() if "since" in every else False
+        serves = state.isin(["open", ""]) | ((state == "planned") & due & self.planned)
+        every = every[every["kind"].isin(kinds) & serves]
         outline = shapely.union_all(list(self.rows["district"].geometry))
         return every[shapely.covers(outline, shapely.point_on_surface(every.geometry.to_numpy()))] if inside else every
 
-    def _begin(self, key: str, shape: Shape, steps: bool) -> Place:
+    def _begin(self, key: str, shape: shapely.Geometry, steps: bool) -> Place:
         """Doors of a facility: drawn entrances, gates of its compound, its edge, or where it stands."""
         usable = self.public & (steps | ~self.steps)
         spot = shapely.get_coordinates(shapely.point_on_surface(shape))
-        entrances = self.rows.get("entrances")
-        own = entrances[entrances["facility"] == key] if entrances is not None else ()
-        walled = [str(h) for h, wall in self.homes.geometry.items() if wall.area and wall.covers(shapely.Point(spot))]
-        home = None if len(own) else next(iter(walled), None)
+        own = self._of("entrances", "facility", key)
+        around = self.homes.index[self.homes.geometry.area.gt(0) & self.homes.geometry.covers(shapely.Point(spot))]
+        home = None if len(own) else next(iter(around), None)
         at, legs = spot, np.zeros(1)
         if len(own):
             at = shapely.get_coordinates(own.geometry)
         elif home is not None and (gates := self.gates(home)) is not None:
             at, legs = gates, _inside(self.homes.geometry[home], spot, gates)[0]
         elif home is None and shape.area:
-            at = np.vstack([_along(shapely.LineString(p.exterior)) for p in shapely.get_parts(shape)])
+            ring, count = shape.boundary, min(int(np.ceil(shape.length / EDGE_M)), MOST_DOORS)
+            at = shapely.get_coordinates(
+                shapely.line_interpolate_point(ring, np.arange(count) / count, normalized=True)
+            )
             far = np.array([d.metres if (d := self._nearest(p, usable)) else np.inf for p in at])
             at = at[far <= max(BY_STREET_M, far.min())]
         doors = _after([self._nearest(p, usable) for p in at], np.broadcast_to(legs, len(at)))
-        return Place(doors, at if home is None else spot, home, spot)
+        return doors, at if home is None else spot, home
 
-    # -- walks --------------------------------------------------------------------------------------------------------
-    def _dijkstra(self, doors: list[Door], cost: Array, usable: Array, legs: list[float]) -> dict[int, float]:
+    def _dijkstra(self, doors: list[Door], cost: np.ndarray, usable: np.ndarray, legs: list[float]) -> dict[int, float]:
         """Dijkstra from doors (each with what it costs to be there) over the usable segments; least cost per node."""
         heap = []
         for door, leg in zip(doors, legs, strict=True):
@@ -205,8 +194,8 @@ class World:
         """Least seconds (metres, for a plain walker) from every home point to the nearest facility of the kinds."""
         there = [self.begin(str(k), g, who.steps) for k, g in self.facilities(kinds, inside).geometry.items()]
         cost, usable = self.metres / who.speed + who.waits * self.waits, self.public & (who.steps | ~self.steps)
-        targets = [d for place in there for d in place.doors]
-        legs = [d.metres / who.speed + who.waits * d.waiting for d in targets]
+        targets = [door for doors, _, _ in there for door in doors]
+        legs = [d.metres / who.speed for d in targets]
         reached = self._dijkstra(targets, cost, usable, legs)
         beside: dict[int, list[tuple[float, float]]] = {}
         for d, leg in zip(targets, legs, strict=True):
@@ -216,13 +205,13 @@ class World:
             (u, v), whole = self.ends[door.segment], cost[door.segment]
             ways = [reached.get(int(u), np.inf) + door.at * whole, reached.get(int(v), np.inf) + (1 - door.at) * whole]
             ways += [leg + abs(at - door.at) * whole for at, leg in beside.get(door.segment, ())]
-            return float(min(ways) + door.metres / who.speed + who.waits * door.waiting)
+            return float(min(ways) + door.metres / who.speed)
 
-        out = {}
-        for home in self.points:
-            out[home] = np.array([min(map(least, ways), default=np.inf) for ways in self.doors(home, who.steps)])
-        for place in (p for p in there if p.home is not None):
-            out[place.home] = np.minimum(out[place.home], self._stay_inside(place.home, place.spot) / who.speed)
+        ways = {home: self.doors(home, who.steps) for home in self.points}
+        out = {home: np.array([min(map(least, w), default=np.inf) for w in ways[home]]) for home in ways}
+        for _, spot, own in there:
+            if own is not None:
+                out[own] = np.minimum(out[own], self._stay_inside(own, spot) / who.speed)
         return out
 
     def _stay_inside(self, home: str, spot: Xy) -> np.ndarray:
@@ -239,22 +228,20 @@ class World:
 
     def straight(self, kinds: list[str]) -> dict[str, np.ndarray]:
         """Straight metres from every home point to the nearest door of the kinds."""
-        ends = [self.begin(str(k), g, True).ends for k, g in self.facilities(kinds).geometry.items()]
+        ends = [self.begin(str(k), g, True)[1] for k, g in self.facilities(kinds).geometry.items()]
         at = np.vstack([*ends, np.full((1, 2), np.inf)])
         return {home: np.hypot(*(xy[:, None] - at[None]).transpose(2, 0, 1)).min(1) for home, xy in self.points.items()}
 
-    # -- what is said -------------------------------------------------------------------------------------------------
     def walker(self, profile: str) -> Walker:
         """Who walks, as the table of profiles has it."""
         row = self.rows["profiles"].loc[profile]
         return Walker(row["speed_m_s"], _number(row["waits"], 1.0), bool(row["steps"]))
 
-    def served(self, rule: Any, method: str, *, inside: bool = False) -> pd.Series:
+    def served(self, rule: pd.Series, method: str, *, inside: bool = False) -> pd.Series:
         """Share of each home that is served under a rule by a method."""
-        kinds, who = str(rule["kinds"]).split(";"), METRES
-        if method == "walk_min":
-            who = self.walker(rule["profile"])
-        limit = (rule["minutes"] * 60 if method == "walk_min" else rule["metres"]) + TOLERANCE_M / who.speed
+        timed, kinds = method == "walk_min", str(rule["kinds"]).split(";")
+        who = self.walker(rule["profile"]) if timed else METRES
+        limit = (rule["minutes"] * 60 if timed else rule["metres"]) + TOLERANCE_M / who.speed
         costs = self.straight(kinds) if method == "buffer" else self.walks(kinds, who, inside=inside)
         return pd.Series({home: float(np.mean(c <= limit)) for home, c in costs.items()})
 
@@ -266,7 +253,7 @@ class World:
             count[[code] if code in count.index else [area.covers(spot) for area in self.communities.geometry]] += 1
         return count
 
-    def headline(self, rule: Any) -> float:
+    def headline(self, rule: pd.Series) -> float:
         """Share by the rule's own method over the known people (or elderly, or land); of communities for a rule of presence."""
         kinds = str(rule["kinds"]).split(";")
         if not self.known & set(kinds):
@@ -283,21 +270,23 @@ def _after(doors: list[Door | None], legs: np.ndarray) -> list[Door]:
     return [d._replace(metres=d.metres + leg) for d, leg in zip(doors, legs, strict=True) if d and np.isfinite(leg)]
 
 
-def _spread(shape: Shape) -> Xy:
-    if shape.geom_type == "Point":
-        return shapely.get_coordinates(shape)
+def _spread(shape: shapely.Geometry) -> Xy:
+    """Points of a home: the centres of a grid over its box that lie in it."""
+    one, wanted = (
+        shapely.get_coordinates(shapely.point_on_surface(shape)),
+        min(round(shape.area / GRID_M**2), MOST_POINTS),
+    )
+    if wanted <= 1:
+        return one
     x0, y0, x1, y1 = shape.bounds
-    if (wanted := min(round(shape.area / GRID_M**2), MOST_POINTS)) <= 1:
-        return shapely.get_coordinates(shapely.point_on_surface(shape))
-    side = (shape.area / wanted) ** 0.5
-    nx, ny = (max(1, round(long / side)) for long in (x1 - x0, y1 - y0))
+    nx, ny = (max(1, round(long / (shape.area / wanted) ** 0.5)) for long in (x1 - x0, y1 - y0))
     x, y = np.meshgrid(x0 + (np.arange(nx) + 0.5) * (x1 - x0) / nx, y0 + (np.arange(ny) + 0.5) * (y1 - y0) / ny)
     at = np.column_stack([x.ravel(), y.ravel()])
     at = at[shapely.covers(shape, shapely.points(at))]
-    return at if len(at) else shapely.get_coordinates(shapely.point_on_surface(shape))
+    return at if len(at) else one
 
 
-def _inside(wall: Shape, points: Xy, gates: Xy) -> np.ndarray:
+def _inside(wall: shapely.Geometry, points: Xy, gates: Xy) -> np.ndarray:
     """Shortest metres from points to gates inside a wall: straight where that stays inside, else around its corners."""
     every = np.vstack([points, gates, shapely.get_coordinates(wall)])
     far = np.hypot(*(every[:, None] - every[None]).transpose(2, 0, 1))
@@ -311,12 +300,7 @@ def _inside(wall: Shape, points: Xy, gates: Xy) -> np.ndarray:
     return far[: len(points), len(points) : len(points) + len(gates)]
 
 
-def _along(line: shapely.LineString) -> Xy:
-    count = min(int(np.ceil(line.length / EDGE_M)), MOST_DOORS)
-    return shapely.get_coordinates([line.interpolate(m / count, normalized=True) for m in range(count)])
-
-
-def _alive(frame: Frame, year: int) -> Frame:
+def _alive(frame: pd.DataFrame, year: int) -> pd.DataFrame:
     blank = [None] * len(frame)
     since, until = (np.array([_number(y) for y in frame.get(c, blank)]) for c in ("since", "until"))
     return frame[~(since > year) & ~(until < year)]
@@ -326,5 +310,5 @@ def _text(value: object) -> str:
     return value if isinstance(value, str) else ""
 
 
-def _number(value: Any, blank: float = np.nan) -> float:
+def _number(value: float | None, blank: float = np.nan) -> float:
     return blank if value is None or pd.isna(value) else float(value)
