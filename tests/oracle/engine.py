@@ -79,18 +79,18 @@ class World:
         self._cut()
 
     def _cut(self) -> None:
-        """Cut every street at its vertices; vertices within 1 mm are one node; a street's wait is spread over its length."""
+        """Cut every street at its vertices; vertices within 1 mm are one node; a wait is spread over its edge."""
         numbers: dict[tuple[int, int], int] = {}
         cut: list[tuple[int, int, float, float, str, bool, int]] = []
         at: list[np.ndarray] = []
         for row in (r for n in ("streets", "extra_links") if n in self.rows for r in self.rows[n].itertuples()):
-            home, steps = _text(getattr(row, "home", None)), bool(_number(getattr(row, "steps", None), 0))
+            home, wait = _text(getattr(row, "home", None)), _number(getattr(row, "wait_s", None), 0.0)
+            steps = bool(_number(getattr(row, "steps", None), 0.0))
             for street, line in enumerate(shapely.get_parts(row.geometry), len(cut)):
                 xy = shapely.get_coordinates(line)
                 long = np.hypot(*np.diff(xy, axis=0).T)
-                waits = _number(getattr(row, "wait_s", None), 0.0) * long / row.geometry.length
                 nodes = [numbers.setdefault((round(x * 1000), round(y * 1000)), len(numbers)) for x, y in xy]
-                cut += [(*uv, m, w, home, steps, street) for uv, m, w in zip(pairwise(nodes), long, waits, strict=True)]
+                cut += [(*uv, m, wait, home, steps, street) for uv, m in zip(pairwise(nodes), long, strict=True)]
                 at += list(np.hstack([xy[:-1], xy[1:]]))
         first, last, self.metres, self.waits, self.owner, self.steps, street = map(np.array, zip(*cut, strict=True))
         self.ends, self.at, self.public = np.column_stack([first, last]), np.array(at), self.owner == ""
@@ -99,7 +99,8 @@ class World:
         for s, (u, v) in enumerate(self.ends.tolist()):
             self.near[u].append((s, v))
             self.near[v].append((s, u))
-        self.edge = street * len(cut) * 2 + np.cumsum(junction[first])
+        self.edge = np.unique(street * len(cut) * 2 + np.cumsum(junction[first]), return_inverse=True)[1]
+        self.waits *= self.metres / np.bincount(self.edge, self.metres)[self.edge]
 
     def _nearest(self, xy: Xy, usable: np.ndarray) -> Door | None:
         """Attach straight to the nearest usable edge; a barrier across that leg rules the edge out."""
