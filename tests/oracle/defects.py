@@ -25,7 +25,7 @@ ORACLE = [
     "toy or sites or (planned and seed1-) or (random and (seed0- or seed3- or seed5-))",
 ]
 ACCESS, NETWORK = "tests/access/test_od_table.py tests/access/test_coverage.py", "tests/network/test_network.py"
-DISTRICT, SITING = "tests/district/test_district.py", "tests/siting/test_siting.py"
+DISTRICT, SITING = "tests/district/test_district.py", "tests/siting/test_siting.py -k promised"
 
 
 class Defect(NamedTuple):

@@ -102,15 +102,15 @@ class World:
         self.edge = np.unique(street * len(cut) * 2 + np.cumsum(junction[first]), return_inverse=True)[1]
         self.waits *= self.metres / np.bincount(self.edge, self.metres)[self.edge]
 
-    def _nearest(self, xy: Xy, usable: np.ndarray) -> Door | None:
-        """Attach straight to the nearest usable edge; a barrier across that leg rules the edge out."""
+    def _nearest(self, xy: Xy, usable: np.ndarray, first: np.ndarray | bool = False) -> Door | None:
+        """Attach straight to the nearest usable edge (of equals, one of the first); a barrier across that leg rules it out."""
         which = np.flatnonzero(usable)
         a, b = self.at[which, :2], self.at[which, 2:]
         along = np.clip(((xy - a) * (b - a)).sum(1) / np.maximum(((b - a) ** 2).sum(1), 1e-18), 0, 1)
         foot = a + along[:, None] * (b - a)
         far = np.hypot(*(foot - xy).T)
         blocked: set[int] = set()
-        for k in np.argsort(far, kind="stable"):
+        for k in np.argsort(far - TOLERANCE_M * (first & usable)[which], kind="stable"):
             if self.edge[which[k]] not in blocked:
                 if not shapely.LineString([xy, foot[k]]).crosses(self.barriers):
                     return Door(int(which[k]), float(along[k]), float(far[k]))
@@ -128,15 +128,16 @@ class World:
 
     def _doors(self, home: str, steps: bool) -> list[list[Door]]:
         """Ways out of every point of a home, for somebody who can walk stairs or not."""
-        gates, points, usable = self.gates(home), self.points[home], self.public & (steps | ~self.steps)
+        gates, points = self.gates(home), self.points[home]
         if gates is None:
-            return [self._by_lane(p, usable, (self.owner == home) & (steps | ~self.steps)) for p in points]
-        streets = [self._nearest(g, usable) for g in gates]
+            level = ~self.steps if not steps and (self.steps & ~self.public).any() else np.full(len(self.steps), True)
+            return [self._by_lane(p, self.public & level, (self.owner == home) & level) for p in points]
+        streets = [self._nearest(g, self.public) for g in gates]
         return [_after(streets, row) for row in _inside(self.homes.geometry[home], points, gates)]
 
     def _by_lane(self, point: Xy, public: np.ndarray, own: np.ndarray) -> list[Door]:
         """No gate known: straight to the nearest public street or lane of the home, and along its lanes to every mouth."""
-        door = self._nearest(point, public | own)
+        door = self._nearest(point, public | own, first=own)
         if door is None or public[door.segment]:
             return [door] if door else []
         metres = self._dijkstra([door], self.metres, own, [door.metres])
@@ -152,26 +153,25 @@ class World:
         outline = shapely.union_all(list(self.rows["district"].geometry))
         return every[shapely.covers(outline, shapely.point_on_surface(every.geometry.to_numpy()))] if inside else every
 
-    def _begin(self, key: str, shape: shapely.Geometry, steps: bool) -> Place:
+    def _begin(self, key: str, shape: shapely.Geometry) -> Place:
         """Doors of a facility: drawn entrances, gates of its compound, its edge, or where it stands."""
-        usable = self.public & (steps | ~self.steps)
         spot = shapely.get_coordinates(shapely.point_on_surface(shape))
         own = self._of("entrances", "facility", key)
         around = self.homes.index[self.homes.geometry.area.gt(0) & self.homes.geometry.covers(shapely.Point(spot))]
-        home = None if len(own) else next(iter(around), None)
+        home = None if len(own) or shape.area else min(around, default=None)
         at, legs = spot, np.zeros(1)
         if len(own):
             at = shapely.get_coordinates(own.geometry)
         elif home is not None and (gates := self.gates(home)) is not None:
             at, legs = gates, _inside(self.homes.geometry[home], spot, gates)[0]
-        elif home is None and shape.area:
-            ring, count = shape.boundary, min(int(np.ceil(shape.length / EDGE_M)), MOST_DOORS)
+        elif shape.area:
+            ring, count = shape.boundary, min(max(int(np.ceil(shape.length / EDGE_M)), 4), MOST_DOORS)
             at = shapely.get_coordinates(
                 shapely.line_interpolate_point(ring, np.arange(count) / count, normalized=True)
             )
-            far = np.array([d.metres if (d := self._nearest(p, usable)) else np.inf for p in at])
+            far = np.array([d.metres if (d := self._nearest(p, self.public)) else np.inf for p in at])
             at = at[far <= max(BY_STREET_M, far.min())]
-        doors = _after([self._nearest(p, usable) for p in at], np.broadcast_to(legs, len(at)))
+        doors = _after([self._nearest(p, self.public) for p in at], np.broadcast_to(legs, len(at)))
         return doors, at if home is None else spot, home
 
     def _dijkstra(self, doors: list[Door], cost: np.ndarray, usable: np.ndarray, legs: list[float]) -> dict[int, float]:
@@ -179,7 +179,8 @@ class World:
         heap = []
         for door, leg in zip(doors, legs, strict=True):
             u, v = self.ends[door.segment]
-            heap += [(leg + door.at * cost[door.segment], int(u)), (leg + (1 - door.at) * cost[door.segment], int(v))]
+            whole = cost[door.segment]
+            heap += [(leg + _part(door.at, whole), int(u)), (leg + _part(1 - door.at, whole), int(v))]
         heapq.heapify(heap)
         done: dict[int, float] = {}
         while heap:
@@ -193,8 +194,9 @@ class World:
 
     def walks(self, kinds: list[str], who: Walker = METRES, *, inside: bool = False) -> dict[str, np.ndarray]:
         """Least seconds (metres, for a plain walker) from every home point to the nearest facility of the kinds."""
-        there = [self.begin(str(k), g, who.steps) for k, g in self.facilities(kinds, inside).geometry.items()]
-        cost, usable = self.metres / who.speed + who.waits * self.waits, self.public & (who.steps | ~self.steps)
+        there = [self.begin(str(k), g) for k, g in self.facilities(kinds, inside).geometry.items()]
+        usable = self.public & (who.steps | ~self.steps)
+        cost = np.where(usable, self.metres / who.speed + who.waits * self.waits, np.inf)
         targets = [door for doors, _, _ in there for door in doors]
         legs = [d.metres / who.speed for d in targets]
         reached = self._dijkstra(targets, cost, usable, legs)
@@ -204,8 +206,9 @@ class World:
 
         def least(door: Door) -> float:
             (u, v), whole = self.ends[door.segment], cost[door.segment]
-            ways = [reached.get(int(u), np.inf) + door.at * whole, reached.get(int(v), np.inf) + (1 - door.at) * whole]
-            ways += [leg + abs(at - door.at) * whole for at, leg in beside.get(door.segment, ())]
+            ways = [reached.get(int(u), np.inf) + _part(door.at, whole)]
+            ways += [reached.get(int(v), np.inf) + _part(1 - door.at, whole)]
+            ways += [leg + _part(abs(at - door.at), whole) for at, leg in beside.get(door.segment, ())]
             return float(min(ways) + door.metres / who.speed)
 
         ways = {home: self.doors(home, who.steps) for home in self.points}
@@ -229,7 +232,7 @@ class World:
 
     def straight(self, kinds: list[str]) -> dict[str, np.ndarray]:
         """Straight metres from every home point to the nearest door of the kinds."""
-        ends = [self.begin(str(k), g, True)[1] for k, g in self.facilities(kinds).geometry.items()]
+        ends = [self.begin(str(k), g)[1] for k, g in self.facilities(kinds).geometry.items()]
         at = np.vstack([*ends, np.full((1, 2), np.inf)])
         return {home: np.hypot(*(xy[:, None] - at[None]).transpose(2, 0, 1)).min(1) for home, xy in self.points.items()}
 
@@ -264,6 +267,11 @@ class World:
         of = rule["denominator"]
         weight = self.homes.geometry.area if of == "area_m2" else self.homes[of].astype(float)
         return float((self.served(rule, rule["method"]) * weight).sum() / weight.sum())
+
+
+def _part(part: float, whole: float) -> float:
+    """Cost of part of a segment; one that is closed can be stood on but not walked."""
+    return part * whole if part else 0.0
 
 
 def _after(doors: list[Door | None], legs: np.ndarray) -> list[Door]:
