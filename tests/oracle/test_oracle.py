@@ -12,8 +12,8 @@ import pandas as pd
 import pytest
 
 import xinhe_geo as xh
-from tests.oracle import districts
-from tests.oracle.engine import World, read
+from oracle import districts
+from oracle.engine import World, read
 from xinhe_geo.access import home_points, od_table
 
 DATA = Path(__file__).parents[2] / "data"
@@ -66,6 +66,13 @@ def _same_shares(district: xh.District, world: World, cover: pd.DataFrame, codes
             _same(rows[f"served_{method}"], ours, f"{code} {method}", 1e-9)
         inside = world.served(rule, rule["method"], inside=True).reindex(rows.index)
         _same(rows["served_inside"], inside, f"{code} inside the outline", 1e-9)
+
+
+def test_the_second_engine_shares_no_line() -> None:
+    """Neither it nor the districts that both are asked about know the library."""
+    for name in ("engine.py", "districts.py"):
+        text = (Path(__file__).parent / name).read_text(encoding="utf-8")
+        assert "import xinhe_geo" not in text and "from xinhe_geo" not in text
 
 
 @pytest.fixture(params=SEEDS, ids=lambda seed: f"seed{seed}")
