@@ -19,12 +19,18 @@ from typing import NamedTuple
 
 ROOT = Path(__file__).parents[2]
 #: Of the second engine's tests, those that are quick and differ most.
-ORACLE = [
-    "tests/oracle/test_oracle.py",
-    "-k",
-    "toy or sites or (planned and seed1-) or (random and (seed0- or seed3- or seed5-))",
+QUICK = [
+    "test_the_toy_district",
+    "test_random_districts[seed0]",
+    "test_random_districts[seed1]",
+    "test_random_districts[seed3]",
 ]
-ACCESS, NETWORK = "tests/access/test_od_table.py tests/access/test_coverage.py", "tests/network/test_network.py"
+QUICK += ["test_random_districts[seed5]", "test_planned_facilities[seed1]", "test_best_sites[0]", "test_best_sites[1]"]
+ORACLE = [f"tests/oracle/test_oracle.py::{name}" for name in QUICK]
+ACCESS, NETWORK = (
+    "tests/access/test_od_table.py tests/access/test_coverage.py",
+    "tests/network/test_lanes.py tests/network/test_network.py",
+)
 DISTRICT, SITING = "tests/district/test_district.py", "tests/siting/test_siting.py -k promised"
 
 

@@ -75,6 +75,12 @@ def test_the_second_engine_shares_no_line() -> None:
         assert "import xinhe_geo" not in text and "from xinhe_geo" not in text
 
 
+def _same_presence(district: xh.District, world: World) -> None:
+    has = xh.presence(district)
+    for kind in has:
+        _same(has[kind], world.presence([kind]).reindex(has.index), f"presence of {kind}")
+
+
 @pytest.fixture(params=SEEDS, ids=lambda seed: f"seed{seed}")
 def random_folder(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     return districts.write(tmp_path, request.param)
@@ -87,10 +93,7 @@ def test_random_districts(random_folder: Path) -> None:
         _same_walks(district, world, list(districts.KINDS), profile)
     cover = _same_headlines(district, world)
     _same_shares(district, world, cover, ["plan_clinic_15", "plan_pharmacy", "plan_park_square"])
-    has = xh.presence(district)
-    for kind in districts.KINDS:
-        if kind in has:
-            _same(has[kind], world.presence([kind]).reindex(has.index), f"presence of {kind}")
+    _same_presence(district, world)
 
 
 def test_planned_facilities(random_folder: Path) -> None:
@@ -128,12 +131,13 @@ def test_best_sites(tmp_path: Path, seed: int) -> None:
 
 @pytest.mark.slow
 def test_the_bundled_district() -> None:
-    """Every walk to every kind, every share by every method, every headline."""
+    """Every walk to every kind, every share by every method, every headline, what each community has."""
     district, world = xh.District.load(), World(**read(DATA, DATA))
     kinds = [kind for kind in world.rows["kinds"].index if len(world.facilities([kind]))]
     _same_walks(district, world, kinds, "adult")
     cover = _same_headlines(district, world)
     _same_shares(district, world, cover, list(cover.index.unique("rule")))
+    _same_presence(district, world)
 
 
 @pytest.mark.slow
