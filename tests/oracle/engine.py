@@ -46,10 +46,6 @@ class Walker(NamedTuple):
 METRES = Walker()
 
 
-#: Where a facility begins: its doors, where straight lines end, and the compound whose residents need no street.
-Place = tuple[list[Door], Xy, str | None]
-
-
 def read(folder: Path, bundled: Path) -> dict[str, Any]:
     """Open a folder in its metric CRS, with the bundled tables where it has none: what `World` takes."""
     manifest = tomllib.loads((folder / "district.toml").read_text(encoding="utf-8"))
@@ -61,8 +57,8 @@ def read(folder: Path, bundled: Path) -> dict[str, Any]:
     for name, file in TABLES.items():
         path = folder / file if (folder / file).exists() else bundled / file
         rows[name] = pd.read_csv(path, encoding="utf-8-sig", index_col=0)
-    years = {"year": manifest["data_year"], "list_year": manifest["community_list_year"]}
-    return {"rows": rows, **years, "surveyed": manifest["surveyed_kinds"]}
+    taken = {"year": "data_year", "list_year": "community_list_year", "surveyed": "surveyed_kinds"}
+    return {"rows": rows} | {ours: manifest[theirs] for ours, theirs in taken.items()}
 
 
 class World:
@@ -153,8 +149,8 @@ class World:
         outline = shapely.union_all(list(self.rows["district"].geometry))
         return every[shapely.covers(outline, shapely.point_on_surface(every.geometry.to_numpy()))] if inside else every
 
-    def _begin(self, key: str, shape: shapely.Geometry) -> Place:
-        """Doors of a facility: drawn entrances, gates of its compound, its edge, or where it stands."""
+    def _begin(self, key: str, shape: shapely.Geometry) -> tuple[list[Door], Xy, str | None]:
+        """Where a facility begins: doors, ends of straight lines, and the compound whose residents need no street."""
         spot = shapely.get_coordinates(shapely.point_on_surface(shape))
         own = self._of("entrances", "facility", key)
         around = self.homes.index[self.homes.geometry.area.gt(0) & self.homes.geometry.covers(shapely.Point(spot))]
@@ -205,9 +201,8 @@ class World:
             beside.setdefault(d.segment, []).append((d.at, leg))
 
         def least(door: Door) -> float:
-            (u, v), whole = self.ends[door.segment], cost[door.segment]
-            ways = [reached.get(int(u), np.inf) + _part(door.at, whole)]
-            ways += [reached.get(int(v), np.inf) + _part(1 - door.at, whole)]
+            whole, (u, v) = cost[door.segment], (reached.get(int(n), np.inf) for n in self.ends[door.segment])
+            ways = [u + _part(door.at, whole), v + _part(1 - door.at, whole)]
             ways += [leg + _part(abs(at - door.at), whole) for at, leg in beside.get(door.segment, ())]
             return float(min(ways) + door.metres / who.speed)
 
@@ -264,8 +259,7 @@ class World:
             return np.nan
         if rule["metric"] == "presence":
             return float((self.presence(kinds) > 0).mean())
-        of = rule["denominator"]
-        weight = self.homes.geometry.area if of == "area_m2" else self.homes[of].astype(float)
+        weight = self.homes.assign(area_m2=self.homes.geometry.area)[rule["denominator"]].astype(float)
         return float((self.served(rule, rule["method"]) * weight).sum() / weight.sum())
 
 
