@@ -1,0 +1,16 @@
+"""The list of planted defects keeps up with the code: what each of them replaces stands there, once."""
+
+from __future__ import annotations
+
+import pytest
+
+from oracle.defects import DEFECTS, ROOT, Defect, planted
+
+
+@pytest.mark.parametrize("defect", DEFECTS, ids=lambda defect: defect.what)
+def test_the_defect_can_still_be_planted(defect: Defect) -> None:
+    assert planted(ROOT / "xinhe_geo", defect) != (ROOT / "xinhe_geo" / defect.file).read_text(encoding="utf-8")
+
+
+def test_there_are_twenty_five() -> None:
+    assert len({defect.what for defect in DEFECTS}) == len(DEFECTS) == 25
