@@ -1,9 +1,9 @@
 """One district in one year: its folder read and judged, its plans, its edits and the journal that undoes them."""
 
 from .district import District
-from .journal import commit, finish, locked, recover, undo, write_whole
+from .journal import MANIFEST, commit, finish, locked, recover, undo, write_whole
 from .labels import cell, column_name, kind_name, layer_name, rule_name, walker_name
-from .reader import FAR_M, MANIFEST, check, read_folder, to_degrees
+from .reader import FAR_M, check, read_folder, to_degrees
 from .scenario import Scenario
 from .scenario_text import blank, conflicts, scenarios, steps
 from .staging import Changes, Edit, LayerFile, check_copy, is_missing, new_files

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import tempfile
-import warnings
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,11 +14,10 @@ from xml.etree.ElementTree import Element
 import geopandas as gpd
 import numpy as np
 import pandas as pd
-import pyogrio
 import pyproj
 import shapely
 
-from ..core import SourceError
+from ..core import SourceError, layers_in, read_layer, size_of
 from .cells import printable
 from .incoming import (
     LONLAT,
@@ -83,12 +81,12 @@ def read_geodatabase(path: Path, layer: str | None) -> Incoming:
 
 
 def _layer_wanted(path: Path, layer: str | None) -> str:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # what is odd about a file, the reader reports
-        try:
-            names = [str(n) for n, kind in pyogrio.list_layers(path) if kind is not None]
-        except Exception as error:  # drivers raise many types; the message is what matters
-            raise cannot_take(path.name, "打不开", "文件可能不完整，重新拷贝或重新导出") from error
+    try:
+        names = [name for name, kind in layers_in(path) if kind is not None]
+    except SourceError:
+        raise
+    except Exception as error:  # drivers raise many types; the message is what matters
+        raise cannot_take(path.name, "打不开", "文件可能不完整，重新拷贝或重新导出") from error
     if layer is None and len(names) != 1:
         raise cannot_take(
             path.name, f"里面有 {len(names)} 个图层", f"用 sheet（--sheet）说明读哪个：{printable('、'.join(names))}"
@@ -269,21 +267,18 @@ def _decodes(raw: bytes, *, cut: bool = False) -> bool:
 
 
 def _drivers(path: Path, **how: str) -> gpd.GeoDataFrame:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            info = pyogrio.read_info(path, **how)
-            if info["features"] > MOST_ROWS or len(info["fields"]) > MOST_COLUMNS:
-                raise cannot_take(
-                    path.name,
-                    f"有 {info['features']:,} 个要素、{len(info['fields'])} 列",
-                    f"最多 {MOST_ROWS:,} 个要素、{MOST_COLUMNS} 列",
-                )
-            frame = pyogrio.read_dataframe(path, **how)
-        except SourceError:
-            raise
-        except Exception as error:  # drivers raise many types; the message is what matters
-            raise cannot_take(path.name, "读不出来，可能不完整", "在 QGIS 里打开看看，重新拷贝或重新导出") from error
+    try:
+        features, fields = size_of(path, **how)
+        most = f"最多 {MOST_ROWS:,} 个要素、{MOST_COLUMNS} 列"
+        if features > MOST_ROWS or fields > MOST_COLUMNS:
+            raise cannot_take(path.name, f"有 {features:,} 个要素、{fields} 列", most)
+        frame = read_layer(path, max_features=MOST_ROWS + 1, **how)  # what a file says of itself need not be so
+        if len(frame) > MOST_ROWS:
+            raise cannot_take(path.name, f"超过 {MOST_ROWS:,} 个要素", most)
+    except SourceError:
+        raise
+    except Exception as error:  # drivers raise many types; the message is what matters
+        raise cannot_take(path.name, "读不出来，可能不完整", "在 QGIS 里打开看看，重新拷贝或重新导出") from error
     if not isinstance(frame, gpd.GeoDataFrame):
         raise cannot_take(path.name, "没有图形", "表格请存为 .xlsx 或 .csv")
     return frame

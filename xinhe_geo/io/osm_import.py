@@ -18,7 +18,7 @@ import pandas as pd
 import pyproj
 import shapely
 
-from ..core import LAYERS, ON_THE_WAY, SCHEMA_VERSION, NetworkError, SourceError, refuse_secret, told
+from ..core import LAYERS, ON_THE_WAY, SCHEMA_VERSION, NetworkError, SourceError, read_layer, refuse_secret, told
 from ..district import District
 from ..network import excluded_ways, read_osm_streets
 from . import overpass as _overpass
@@ -228,7 +228,9 @@ def _outline(
     if not path.is_file():
         raise SourceError(f"文件不存在：{path.name}。街道界可用 GeoJSON 或 GeoPackage 的面")
     try:
-        frame = gpd.read_file(path)
+        frame = read_layer(path)
+    except SourceError:
+        raise
     except Exception as error:
         raise SourceError(
             f"{path.name} 读不出来（{str(error).splitlines()[0]}）。街道界可用 GeoJSON 或 GeoPackage 的面"

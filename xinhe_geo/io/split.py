@@ -27,7 +27,7 @@ import pyproj
 import shapely
 from numpy.typing import NDArray
 
-from ..core import SourceError, XinheError
+from ..core import SourceError, XinheError, read_layer
 from .homes_table import home_columns
 from .incoming import LONLAT
 from .osm_extract import OSM_SUFFIXES, check_extract, date_of, keys_of_interest
@@ -98,7 +98,9 @@ def _read_districts(division: Division) -> gpd.GeoDataFrame:
     if not path.is_file():
         raise SourceError(f"文件不存在：{path.name}。街道界可用 GeoJSON 或 GeoPackage 的面")
     try:
-        frame = gpd.read_file(path)
+        frame = read_layer(path)
+    except SourceError:
+        raise
     except Exception as error:
         first = (str(error).splitlines() or [type(error).__name__])[0]
         raise SourceError(f"{path.name} 读不出来（{first}）。街道界可用 GeoJSON 或 GeoPackage 的面") from error
@@ -697,5 +699,5 @@ def _homes_of(folder: Path) -> dict[str, Any]:
     file = next((f for f in sorted((folder / "homes").glob("homes.*"))), None)
     if file is None:
         return {"homes": 0, "people": np.nan}
-    homes = gpd.read_file(file)
+    homes = read_layer(file)
     return {"homes": len(homes), "people": float(homes["people"].astype("float64").sum(min_count=1))}

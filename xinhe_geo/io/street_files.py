@@ -14,10 +14,9 @@ from typing import NamedTuple
 import geopandas as gpd
 import numpy as np
 import pandas as pd
-import pyogrio
 import shapely
 
-from ..core import NetworkError, SourceError
+from ..core import NetworkError, SourceError, layers_in, read_layer
 from ..network import graph_edges, walkable
 from .incoming import LONLAT
 
@@ -111,11 +110,14 @@ def _from_graphml(path: Path) -> tuple[gpd.GeoDataFrame, str]:
 def _from_layer(path: Path) -> tuple[gpd.GeoDataFrame, str]:
     """Return the lines of a vector file, and the day its last change is dated."""
     try:
-        layers = pyogrio.list_layers(path)
-        name = _layer_of_lines(path, layers)
-        frame = pyogrio.read_dataframe(path, layer=name)
-    except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError) as error:
-        raise SourceError(f"{path.name} 读不出来（{str(error).splitlines()[0]}）。文件不完整或格式不对") from error
+        name = _layer_of_lines(path, layers_in(path))
+        frame = read_layer(path, layer=name)
+    except SourceError:
+        raise
+    except Exception as error:  # drivers raise many types; the message is what matters
+        raise SourceError(
+            f"{path.name} 读不出来（{str(error)[:160].splitlines()[0]}）。文件不完整或格式不对"
+        ) from error
     if not isinstance(frame, gpd.GeoDataFrame) or frame.crs is None:
         raise SourceError(f"{path.name} 的图层 {name} 没有坐标系。在 QGIS 里指定坐标系后另存为 GeoPackage")
     return frame, _day_of_geopackage(path, name) if path.suffix.lower() == ".gpkg" else ""
