@@ -9,7 +9,7 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from xml.etree import ElementTree
-from xml.etree.ElementTree import Element
+from xml.etree.ElementTree import Element, TreeBuilder, XMLParser
 
 import geopandas as gpd
 import numpy as np
@@ -22,6 +22,8 @@ from .cells import printable
 from .incoming import (
     LONLAT,
     MOST_COLUMNS,
+    MOST_DEPTH,
+    MOST_PARTS,
     MOST_ROWS,
     MOST_UNPACKED,
     Incoming,
@@ -33,8 +35,11 @@ from .incoming import (
 
 def read_geojson(path: Path) -> Incoming:
     """Read a feature collection; its own CRS, where it names one, is kept for comparison."""
+    raw = path.read_bytes()
+    if raw.count(b"[") + raw.count(b"{") > 2 * MOST_PARTS:
+        raise cannot_take(path.name, "里面的要素太多", "分成几份导入")
     try:
-        found = json.loads(path.read_bytes().decode("utf-8-sig"))
+        found = json.loads(raw.decode("utf-8-sig"))
         features = found["features"]
         if found.get("type") != "FeatureCollection" or not isinstance(features, list):
             raise TypeError
@@ -96,6 +101,29 @@ def _layer_wanted(path: Path, layer: str | None) -> str:
     return layer or names[0]
 
 
+class _TooMuch(ValueError):
+    """A document of more elements than anybody draws, or deeper."""
+
+
+class _Bounded(TreeBuilder):
+    """Builds the tree of a document until it is too large or too deep: each element takes forty times its room in the file."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.left, self.depth = MOST_PARTS, 0
+
+    def start(self, tag: str, attrs: dict[str, str], /) -> Element:
+        self.left -= 1
+        self.depth += 1
+        if self.left < 0 or self.depth > MOST_DEPTH:
+            raise _TooMuch
+        return super().start(tag, attrs)
+
+    def end(self, tag: str, /) -> Element:
+        self.depth -= 1
+        return super().end(tag)
+
+
 def read_kml(path: Path, layer: str | None) -> Incoming:
     """
     Read the placemarks of all folders of a KML, or of the folder `layer`; links to elsewhere are not followed.
@@ -108,7 +136,11 @@ def read_kml(path: Path, layer: str | None) -> Incoming:
         raise cannot_take(path.name, "里面有实体定义", remedy)
     try:
         # Encoded again: what the declaration says no longer holds.
-        root = ElementTree.fromstring(re.sub(r"^\s*<\?xml[^>]*\?>", "", text).encode())
+        parser = XMLParser(target=_Bounded())
+        parser.feed(re.sub(r"^\s*<\?xml[^<>]*\?>", "", text).encode())
+        root = parser.close()
+    except _TooMuch as error:
+        raise cannot_take(path.name, "里面的内容太多，或一层套一层太深", remedy) from error
     except (ElementTree.ParseError, RecursionError, ValueError) as error:
         raise cannot_take(path.name, "不是完整的 KML", f"检查扩展名；{remedy}") from error
     if _tag(root) != "kml":
@@ -160,7 +192,7 @@ def _kml_cells(mark: Element, folder: str) -> dict[str, object]:
     for name, head in (("name", "名称"), ("address", "地址"), ("description", "备注")):
         said = next((c.text for c in mark if _tag(c) == name and c.text and c.text.strip()), None)
         if said is not None and head not in found:
-            found[head] = re.sub(r"<[^>]*>", " ", said).strip() if name == "description" else said.strip()
+            found[head] = re.sub(r"<[^<>]*>", " ", said).strip() if name == "description" else said.strip()
     if folder:
         found["文件夹"] = folder
     return found

@@ -29,6 +29,8 @@ _ID = ("street", "osmid", "osm_id", "id", "fid", "objectid")
 #: OpenStreetMap's own word for a road of which nothing more is known.
 UNKNOWN = "road"
 _STREET_COLUMNS = ["street", "name", "class", "wait_s", "steps", "geometry"]
+#: Letters of the tags of one line: OpenStreetMap allows 255 for each of some dozens.
+_MOST_TAGS = 65_536
 _OTHER_TAG = re.compile(r'"((?:[^"\\]|\\.)*)"=>"((?:[^"\\]|\\.)*)"')
 
 
@@ -183,7 +185,10 @@ def _judged(lines: gpd.GeoDataFrame, street_class: str | None, walk_filter: str 
 
 def _tags(row: Mapping[str, object], street_class: str | None) -> list[dict[str, str]]:
     """Return the tags of a line: several sets where OSMnx has merged streets of several classes into one edge."""
-    tags = {key.replace(r"\"", '"'): value for key, value in _OTHER_TAG.findall(str(row.get("other_tags") or ""))}
+    tags = {
+        key.replace(r"\"", '"'): value
+        for key, value in _OTHER_TAG.findall(str(row.get("other_tags") or "")[:_MOST_TAGS])
+    }
     tags |= {key: text for key, value in row.items() if (text := _text(value)) is not None and key != "other_tags"}
     classes = _listed(row[street_class]) if street_class is not None else []
     return [{**tags, "highway": value} for value in classes] or [tags]
