@@ -1,5 +1,6 @@
 """One district in one year: its folder read and judged, its plans, its edits and the journal that undoes them."""
 
+from .beside import beside, exchange, put_back
 from .district import District
 from .journal import MANIFEST, commit, finish, locked, recover, undo, write_whole
 from .labels import cell, column_name, kind_name, layer_name, rule_name, walker_name
@@ -17,6 +18,7 @@ __all__ = [
     "Edit",
     "LayerFile",
     "Scenario",
+    "beside",
     "blank",
     "cell",
     "check",
@@ -24,6 +26,7 @@ __all__ = [
     "column_name",
     "commit",
     "conflicts",
+    "exchange",
     "finish",
     "is_missing",
     "join_ends",
@@ -31,6 +34,7 @@ __all__ = [
     "layer_name",
     "locked",
     "new_files",
+    "put_back",
     "read_folder",
     "recover",
     "rule_name",

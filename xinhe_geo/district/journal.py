@@ -72,7 +72,7 @@ def locked(folder: Path) -> Iterator[None]:
     history = _history(folder)
     try:
         history.mkdir(exist_ok=True)
-        handle = _lock(within(folder, f"{HISTORY}/lock"))
+        handle = hold(within(folder, f"{HISTORY}/lock"))
     except OSError as error:
         raise EnvironmentProblem(f"不能写入 {folder.name}：{os_words(error)}。检查权限和磁盘空间") from error
     if handle is None:
@@ -86,19 +86,25 @@ def locked(folder: Path) -> Iterator[None]:
             f"写 {folder.name} 时出错：{os_words(error)}。检查磁盘空间和权限；若其中文件正被其他程序打开，请关闭后重试"
         ) from error
     finally:
-        with suppress(OSError):
-            if sys.platform == "win32":
-                os.close(handle)
-                os.unlink(history / "lock")
-            else:
-                # Removed while still held: whoever waits for this file sees that it is no longer the one in place.
-                os.unlink(history / "lock")
-                os.close(handle)
+        let_go(history / "lock", handle)
         with suppress(OSError):
             history.rmdir()
 
 
-def _lock(path: Path) -> int | None:
+def let_go(path: Path, handle: int) -> None:
+    """Give up a lock, and remove its file."""
+    if sys.platform == "win32":
+        os.close(handle)
+        with suppress(OSError):
+            os.unlink(path)
+        return
+    # Removed while still held: whoever waits for this file sees that it is no longer the one in place.
+    with suppress(OSError):
+        os.unlink(path)
+    os.close(handle)
+
+
+def hold(path: Path) -> int | None:
     """Return a handle that holds the lock, None where somebody else does."""
     for _ in range(10):
         handle = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o644)
@@ -242,8 +248,10 @@ def _plain_name(name: str) -> bool:
 
 
 def _files_of(folder: Path, version: str = "") -> set[str]:
-    """Return the files a district consists of: its manifest, what that declares now or in a version, the usual tables."""
-    found = {MANIFEST, *(f"{layer.folder}/{name}.csv" for name, layer in LAYERS.items() if layer.default)}
+    """Return the files a district consists of: its manifest, the usual ones, what it declares now or in a version."""
+    # A layer that is new was put at its usual place; by the time an undo is half done, nothing declares it any more.
+    usual = {f"{layer.folder}/{name}{end}" for name, layer in LAYERS.items() for end in (".csv", ".geojson", ".gpkg")}
+    found = {MANIFEST, *usual}
     kept = [f"{HISTORY}/{part}{version}/{side}" for part in ("", "new-") for side in ("old", "new")] if version else []
     for place in (".", *kept):
         name = MANIFEST if place == "." else f"{place}/{MANIFEST}"

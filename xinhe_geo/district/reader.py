@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import hashlib
+import os
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
@@ -30,6 +31,7 @@ from ..core import (
     read_layer,
     text_words,
 )
+from .beside import put_back
 from .journal import HISTORY, MANIFEST, unfinished
 
 #: West, south, east, north in degrees.
@@ -124,6 +126,8 @@ def _read_manifest(folder: Path, problems: list[Problem]) -> dict[str, Any]:
     def wrong(field: str, problem: str, remedy: str, severity: str = "error") -> None:
         problems.append(Problem(severity, "district.toml", MANIFEST, "", field, problem, remedy))
 
+    if not os.path.lexists(folder) and put_back(folder):
+        wrong("", "上次导入中途断了；原来的文件夹已恢复", "需要新数据就重新导入", "warning")
     if not folder.is_dir():
         what = "是文件，不是文件夹" if folder.is_file() else "没有这个文件夹"
         wrong("", f"{what}：{folder.name or folder}", "检查路径有没有写错；路径里有空格时两边加引号")

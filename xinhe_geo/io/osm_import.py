@@ -321,7 +321,7 @@ def import_osm(
     source, target = Path(path), Path(out).resolve()
     tell = progress or (lambda text: None)
     check_extract(source)
-    may_write(target, overwrite)
+    may_write(target, overwrite, tell)
     rules = read_tag_rules(osm_tags)
     labels = labels_of(rules)
     log = ImportLog()
@@ -508,8 +508,8 @@ def fetch(
         Refused by the servers, or nothing usable in the answer.
     """
     target = Path(out)
-    may_write(target, importing.get("overwrite", False))
-    kept = target.with_name(target.name + ".download")
     say = progress or (lambda _: None)
+    may_write(target, importing.get("overwrite", False), say)
+    kept = target.with_name(target.name + ".download")
     file = _overpass.download(box, kept, hosts=hosts, say=lambda text: (say(text), None)[1], patience=patience)
     return import_osm(file, target, progress=progress, **importing)
