@@ -53,7 +53,7 @@ def read_workbook(path: Path, sheet: str | None) -> dict[str, Sheet]:
     """Return the worksheets of an .xlsx or .xls, or the one that is asked for; whatever its parts are, or a message."""
     old = _is_old(path)
     if not old:
-        _check_package(path)
+        check_workbook(path)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # styles and extensions it does not know say nothing about the cells
         try:
@@ -82,7 +82,7 @@ def put_uncomputed(path: Path, name: str, sheet: Sheet) -> None:
 
 def workbook_rows(path: Path) -> dict[str, Grid]:
     """Return the filled rows (number, cells) of each worksheet of an .xlsx, after the checks every workbook gets."""
-    _check_package(path)
+    check_workbook(path)
     try:
         return {name: sheet.rows for name, sheet in _sheets(path, None, formulas=False).items()}
     except SourceError:
@@ -101,7 +101,7 @@ def _begins_like_old(path: Path) -> bool:
         return stream.read(8).startswith(b"\xd0\xcf\x11\xe0")
 
 
-def _check_package(path: Path) -> None:
+def check_workbook(path: Path) -> None:
     """Refuse what is no workbook, unpacks to too much, or defines entities."""
     unpack_safely(path, "Excel 工作簿", "在 Excel 里另存为新的 .xlsx")
     try:
