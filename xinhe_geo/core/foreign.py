@@ -67,7 +67,14 @@ def layers_in(path: Path) -> list[tuple[str, str | None]]:
         return [(str(name), None if kind is None else str(kind)) for name, kind in pyogrio.list_layers(_opened(path))]
 
 
-def read_layer(path: Path, folder: Path | None = None, **how: Any) -> gpd.GeoDataFrame | pd.DataFrame:
+def read_layer(
+    path: Path,
+    folder: Path | None = None,
+    *,
+    layer: str | None = None,
+    encoding: str | None = None,
+    most: int | None = None,
+) -> gpd.GeoDataFrame | pd.DataFrame:
     """
     Read one layer of a GeoJSON, GeoPackage, FlatGeobuf or shapefile, or of a file geodatabase.
 
@@ -77,8 +84,12 @@ def read_layer(path: Path, folder: Path | None = None, **how: Any) -> gpd.GeoDat
         The file; its ending says which of them it is.
     folder
         What the file came with: links must not lead out of it.
-    how
-        What `pyogrio.read_dataframe` knows: `layer`, `encoding`, `max_features`.
+    layer
+        Which of several; the first by default.
+    encoding
+        Of the texts, where the file is not to be asked.
+    most
+        No more features than this are read.
 
     Raises
     ------
@@ -87,15 +98,17 @@ def read_layer(path: Path, folder: Path | None = None, **how: Any) -> gpd.GeoDat
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # drivers warn of what the caller reports with row and remedy
-        found: gpd.GeoDataFrame | pd.DataFrame = pyogrio.read_dataframe(_opened(path, folder), **how)
+        found: gpd.GeoDataFrame | pd.DataFrame = pyogrio.read_dataframe(
+            _opened(path, folder), layer=layer, encoding=encoding, max_features=most
+        )
     return found
 
 
-def size_of(path: Path, **how: Any) -> tuple[int, int]:
+def size_of(path: Path, *, layer: str | None = None, encoding: str | None = None) -> tuple[int, int]:
     """Return how many features a layer says it has, and how many columns."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        info = pyogrio.read_info(_opened(path), **how)
+        info = pyogrio.read_info(_opened(path), layer=layer, encoding=encoding)
     return int(info["features"]), len(info["fields"])
 
 

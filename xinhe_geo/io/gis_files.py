@@ -298,13 +298,14 @@ def _decodes(raw: bytes, *, cut: bool = False) -> bool:
     return True
 
 
-def _drivers(path: Path, **how: str) -> gpd.GeoDataFrame:
+def _drivers(path: Path, *, layer: str | None = None, encoding: str | None = None) -> gpd.GeoDataFrame:
     try:
-        features, fields = size_of(path, **how)
+        features, fields = size_of(path, layer=layer, encoding=encoding)
         most = f"最多 {MOST_ROWS:,} 个要素、{MOST_COLUMNS} 列"
         if features > MOST_ROWS or fields > MOST_COLUMNS:
             raise cannot_take(path.name, f"有 {features:,} 个要素、{fields} 列", most)
-        frame = read_layer(path, max_features=MOST_ROWS + 1, **how)  # what a file says of itself need not be so
+        # What a file says of itself need not be so.
+        frame = read_layer(path, layer=layer, encoding=encoding, most=MOST_ROWS + 1)
         if len(frame) > MOST_ROWS:
             raise cannot_take(path.name, f"超过 {MOST_ROWS:,} 个要素", most)
     except SourceError:

@@ -119,7 +119,7 @@ def _sha256(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def may_write(target: Path, overwrite: bool, tell: Callable[[str], None]) -> None:
+def may_write(target: Path, overwrite: bool, tell: Callable[[str], object]) -> None:
     """Refuse a target that holds anything but an earlier import, untouched since; one a killed import put aside is put back."""
     if put_back(target):
         tell(f"上次导入中途断了；原来的 {target.name} 已恢复")
