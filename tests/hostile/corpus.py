@@ -537,6 +537,50 @@ HOSTILE: dict[str, Make] = {
     "a drawing in metres": drawn(lambda space: space.add_point((500_200, 4_320_100))),
 }
 
+
+def big(name: str, content: Callable[[], bytes]) -> Make:
+    def make(folder: Path) -> Path:
+        (folder / name).write_bytes(content())
+        return folder / name
+
+    return make
+
+
+def row_of_a_workbook(row: Callable[[], bytes]) -> Make:
+    return changed("sheet1.xml", lambda content: content.replace(b"</sheetData>", row() + b"</sheetData>"))
+
+
+def described(text: Callable[[], str]) -> Make:
+    def make(folder: Path) -> Path:
+        mark = f"<description>{text()}</description><Point><coordinates>{LON},{LAT}</coordinates></Point>"
+        return kml(f"<Document><Placemark>{mark}</Placemark></Document>")(folder)
+
+    return make
+
+
+#: Small or plain files that once took minutes or gigabytes.
+SLOW: dict[str, Make] = {
+    "a row number beyond any worksheet": row_of_a_workbook(
+        lambda: b'<row r="99999999999"><c r="A99999999999"><v>1</v></c></row>'
+    ),
+    "rows that are blank to the last column": row_of_a_workbook(
+        lambda: b"".join(b'<row r="%d"><c r="XFD%d"/></row>' % (i, i) for i in range(3, 100_000))
+    ),
+    "kml of nothing but opening signs": big("a.kml", lambda: b"<" * 8_000_000),
+    "a description of nothing but opening signs": described(lambda: f"<![CDATA[{'<' * 8_000_000}]]>"),
+    "elements within elements": big("a.kml", lambda: b"<kml>" + b"<a>" * 2_000_000),
+    "a declaration without end": big("a.kml", lambda: b"<?xml " + b" " * 8_000_000),
+    "more elements than anybody draws": big("a.kml", lambda: b"<kml>" + b"<a/>" * 5_000_000 + b"</kml>"),
+    "nothing but line feeds": big("a.csv", lambda: b"\n" * 95_000_000),
+    "nothing but carriage returns": big("a.csv", lambda: b"\r" * 95_000_000),
+    "nothing but commas": big("a.csv", lambda: b"," * 20_000_000),
+    "lists of nothing": big(
+        "a.geojson", lambda: b'{"type":"FeatureCollection","features":[' + b"[]," * 30_000_000 + b"[]]}"
+    ),
+    "records of nothing": big("a.json", lambda: b"[" + b"{}," * 20_000_000 + b"{}]"),
+    "a drawing of sections": big("a.dxf", lambda: b"  0\nSECTION\n" * 3_000_000),
+}
+
 #: Files that look odd and are sound: they must be taken.
 HARMLESS: dict[str, Make] = {
     "braces": cell(名称="{0.__class__}"),

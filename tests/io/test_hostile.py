@@ -5,18 +5,23 @@ from __future__ import annotations
 import functools
 import importlib
 import io
+import random
 import shutil
+import subprocess
+import sys
 import time
 import zipfile
 from pathlib import Path
 from typing import Any
 
+import pyogrio
 import pytest
-from hostile.corpus import HARMLESS, HOSTILE, book, drawing, geopackage, one, text
+from hostile.corpus import HARMLESS, HOSTILE, SLOW, book, drawing, geopackage, one, text
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from xinhe_geo.app.cli import DATA, main
+from xinhe_geo.core import read_layer
 from xinhe_geo.core.errors import XinheError
 from xinhe_geo.district import read_folder
 from xinhe_geo.io import current_layer
@@ -90,6 +95,50 @@ def test_hostile_files(tmp_path: Path, toy: Path, name: str, capsys: pytest.Capt
     assert {p.name for p in place.iterdir()} == around
 
 
+#: Processor time, and memory beyond what a run takes that meets a file of one line.
+SLOW_SECONDS, SLOW_MEGABYTES = 10, 300
+MEASURED = """
+import resource, sys, time
+from xinhe_geo.core import XinheError
+from xinhe_geo.io import add
+small, large, folder = sys.argv[1:]
+
+def met(path):
+    start = time.process_time()
+    try:
+        add(path, folder, "facilities", crs="WGS84", fill={"类别": "canteen"})
+    except XinheError as error:
+        assert len(str(error)) < 3000
+        said = str(error)
+    else:
+        said = ""
+    return said, time.process_time() - start, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+before = met(small)[2]
+said, seconds, peak = met(large)
+print(f"{seconds:.1f} {peak - before:.0f} {said}")
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", SLOW)
+def test_no_file_takes_minutes_or_gigabytes(tmp_path: Path, toy: Path, name: str) -> None:
+    """Each in a process of its own, for memory is measured as the most there ever was."""
+    small = text(tmp_path / "small.csv", [["甲"], [1]])
+    done = subprocess.run(
+        [sys.executable, "-c", MEASURED, str(small), str(SLOW[name](tmp_path)), str(toy)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=200,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    seconds, megabytes, said = done.stdout.split(" ", 2)
+    assert any("\u4e00" <= c <= "\u9fff" for c in said)
+    assert float(seconds) < SLOW_SECONDS
+    assert float(megabytes) < SLOW_MEGABYTES
+
+
 @pytest.mark.parametrize("name", HARMLESS)
 def test_odd_but_sound_files_are_taken(tmp_path: Path, toy: Path, name: str) -> None:
     report = add(HARMLESS[name](tmp_path), toy, "facilities", crs="WGS84")
@@ -156,3 +205,55 @@ def test_rows_are_taken_or_reported_whatever_they_hold(tmp_path: Path, toy: Path
     except XinheError:
         return
     assert counts["rows"] == counts["taken"] + counts["reported"]
+
+
+# --- a minute of anything -------------------------------------------------------------------------------------------
+
+#: Words that mean something to a reader somewhere: put into a file anywhere.
+WORDS = (
+    b"<OGRVRTDataSource>",
+    b'"crs":{"type":"link","properties":{"href":"http://127.0.0.1:9"}},',
+    b"gdal_streamed_alg",
+    b"ogr_geocode('x')",
+    b"/vsicurl/http://127.0.0.1:9/",
+    b'r="99999999999"',
+    b"<!ENTITY a 'b'>",
+    b"<" * 5000,
+    b"[" * 5000,
+    b"\n" * 5000,
+    b"\0" * 64,
+    b"\xff" * 64,
+    b"9" * 400,
+)
+
+
+@pytest.mark.slow
+def test_a_minute_of_damage(tmp_path: Path, toy: Path) -> None:
+    """Sixty seconds of processor time in all: words of other formats, cuts, repetitions; each file is met by `add` and as a layer."""
+    chance = random.Random(11)
+    before, until, met = contents(toy), time.process_time() + 60, 0
+    while time.process_time() < until:
+        kind = KINDS[met % len(KINDS)]
+        content = bytearray(sound(kind))
+        for _ in range(chance.randint(1, 4)):
+            at = chance.randrange(len(content) + 1)
+            end = at + chance.choice([0, 0, 1, 30, len(content)])
+            piece = bytes(content[at : at + 200]) * chance.choice([2, 50])
+            content[at:end] = chance.choice([*WORDS, piece, chance.randbytes(12)])
+        path = tmp_path / f"a.{kind}"
+        path.write_bytes(bytes(content))
+        start = time.process_time()
+        for read in (
+            lambda path=path: add(path, toy, "facilities", crs="WGS84", fill={"类别": "canteen"}),
+            lambda path=path: read_layer(path),
+        ):
+            try:
+                read()
+            except XinheError as error:
+                assert len(str(error)) < 3000
+            except pyogrio.errors.DataSourceError:
+                assert read.__code__.co_names[0] == "read_layer"  # `check` reports it with the file and what to do
+        assert time.process_time() - start < SLOW_SECONDS
+        met += 1
+    assert contents(toy) == before
+    assert met > 100

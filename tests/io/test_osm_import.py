@@ -16,6 +16,7 @@ import pytest
 import shapely
 
 from xinhe_geo.core.errors import EnvironmentProblem, SourceError
+from xinhe_geo.district import beside, exchange
 from xinhe_geo.district.district import District
 from xinhe_geo.io import new_folder
 from xinhe_geo.io.osm_import import import_osm
@@ -648,7 +649,7 @@ def test_a_failure_in_the_middle_leaves_nothing_new_and_the_old_as_it_was(
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    for step in ("_write_manifest", "_seal", "swap"):
+    for step in ("_write_manifest", "_seal", "exchange"):
         with monkeypatch.context() as patch:
             patch.setattr(new_folder, step, full)
             for name in ("old", "new"):
@@ -658,23 +659,23 @@ def test_a_failure_in_the_middle_leaves_nothing_new_and_the_old_as_it_was(
         assert [p.name for p in room.iterdir()] == ["old"], step
 
 
-def test_a_swap_that_fails_puts_the_old_folder_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    fresh, target = tmp_path / "fresh", tmp_path / "target"
-    for folder in (fresh, target):
-        folder.mkdir()
-        (folder / "f").write_text(folder.name, "utf-8")
+def test_an_exchange_that_fails_puts_the_old_folder_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    target = tmp_path / "target"
+    target.mkdir()
+    (target / "f").write_text("target", "utf-8")
     real = os.replace
 
     def held_open(source: Path, destination: Path) -> None:
-        if Path(source) == fresh:
+        if Path(source).name == "new":
             raise PermissionError(13, "in use")
         real(source, destination)
 
-    monkeypatch.setattr(new_folder.os, "replace", held_open)
-    with pytest.raises(PermissionError):
-        new_folder.swap(fresh, target)
+    monkeypatch.setattr(os, "replace", held_open)
+    with pytest.raises(PermissionError), beside(target) as fresh:
+        (fresh / "f").write_text("fresh", "utf-8")
+        exchange(fresh, target)
     assert (target / "f").read_text("utf-8") == "target"
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["fresh", "target"]
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["target"]
 
 
 # --- real extracts ---------------------------------------------------------------------------------------------------

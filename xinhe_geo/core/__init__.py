@@ -28,6 +28,7 @@ from .errors import (
     text_words,
 )
 from .extras import needing, not_installed
+from .foreign import layers_in, ordinary, read_layer, size_of
 from .html import escape, web_file
 from .i18n import HTML_LANG, back, counted, english, language, listed_words, marked, parted, say, speaking, title, word
 from .models import DENOMINATOR_LABELS, METHOD_LABELS, METHODS, TOLERANCE_M, Edit, Profile, Rule, standing
@@ -99,18 +100,22 @@ __all__ = [
     "from_wgs84",
     "keeping",
     "language",
+    "layers_in",
     "listed_words",
     "listening",
     "marked",
     "needing",
     "not_installed",
+    "ordinary",
     "os_words",
     "parted",
     "problems_table",
+    "read_layer",
     "refuse_secret",
     "refuse_uncleared",
     "say",
     "secret_layers",
+    "size_of",
     "speaking",
     "standing",
     "strictest",

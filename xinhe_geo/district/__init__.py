@@ -1,9 +1,10 @@
 """One district in one year: its folder read and judged, its plans, its edits and the journal that undoes them."""
 
+from .beside import beside, exchange, put_back
 from .district import District
-from .journal import commit, finish, locked, recover, undo, write_whole
+from .journal import MANIFEST, commit, finish, locked, recover, undo, write_whole
 from .labels import cell, column_name, kind_name, layer_name, rule_name, walker_name
-from .reader import FAR_M, MANIFEST, check, read_folder, to_degrees
+from .reader import FAR_M, check, read_folder, to_degrees
 from .scenario import Scenario
 from .scenario_text import blank, conflicts, scenarios, steps
 from .staging import Changes, Edit, LayerFile, check_copy, is_missing, new_files
@@ -17,6 +18,7 @@ __all__ = [
     "Edit",
     "LayerFile",
     "Scenario",
+    "beside",
     "blank",
     "cell",
     "check",
@@ -24,6 +26,7 @@ __all__ = [
     "column_name",
     "commit",
     "conflicts",
+    "exchange",
     "finish",
     "is_missing",
     "join_ends",
@@ -31,6 +34,7 @@ __all__ = [
     "layer_name",
     "locked",
     "new_files",
+    "put_back",
     "read_folder",
     "recover",
     "rule_name",

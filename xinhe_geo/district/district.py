@@ -34,7 +34,8 @@ from ..core import (
     work,
 )
 from ..network import WalkNetwork
-from .reader import MANIFEST, read_folder
+from .journal import MANIFEST
+from .reader import read_folder
 from .scenario import Scenario
 from .street_edits import merged_streets
 

@@ -3,6 +3,10 @@ Writes into a district folder that are never half done.
 
 Old files are kept, a journal notes what is to be done, then it is done; whoever opens the folder at any moment sees the
 old state or the new one. The version before is kept in `.history` inside the folder, and `undo` brings it back.
+
+A folder may come from somebody else, and its `.history` with it. What a journal says is done only where this user wrote it
+here (`own_journals` knows) or says that it may be trusted; and whoever wrote it, only files that a district consists of are
+touched, inside the folder, and only where what is there and what is kept have the hashes that were noted.
 """
 
 from __future__ import annotations
@@ -13,16 +17,24 @@ import os
 import shutil
 import sys
 import tempfile
+import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from pathlib import Path
-from typing import Any
+from pathlib import Path, PurePosixPath
+from typing import Any, NamedTuple
 
 import pandas as pd
 
-from ..core import EnvironmentProblem, SourceError, XinheError, os_words
+from ..core import LAYERS, EnvironmentProblem, SourceError, XinheError, os_words
+from . import own_journals
 
 HISTORY = ".history"
+#: What every district folder has.
+MANIFEST = "district.toml"
+#: A journal is a list of a few files; a longer one is none of ours.
+_MOST_BYTES = 1_000_000
+#: What Windows does not take for a file, whatever follows the name.
+_DEVICES = {"con", "prn", "aux", "nul", *(f"{name}{i}" for name in ("com", "lpt") for i in range(10))}
 
 
 def write_whole(path: Path, content: bytes, by: Path | None = None) -> None:
@@ -57,10 +69,10 @@ def _sha(content: bytes) -> str:
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
     """Keep other imports out of a folder; the lock dies with its process, and leaves nothing behind."""
-    history = folder / HISTORY
+    history = _history(folder)
     try:
         history.mkdir(exist_ok=True)
-        handle = _lock(history / "lock")
+        handle = hold(within(folder, f"{HISTORY}/lock"))
     except OSError as error:
         raise EnvironmentProblem(f"不能写入 {folder.name}：{os_words(error)}。检查权限和磁盘空间") from error
     if handle is None:
@@ -74,22 +86,28 @@ def locked(folder: Path) -> Iterator[None]:
             f"写 {folder.name} 时出错：{os_words(error)}。检查磁盘空间和权限；若其中文件正被其他程序打开，请关闭后重试"
         ) from error
     finally:
-        with suppress(OSError):
-            if sys.platform == "win32":
-                os.close(handle)
-                os.unlink(history / "lock")
-            else:
-                # Removed while still held: whoever waits for this file sees that it is no longer the one in place.
-                os.unlink(history / "lock")
-                os.close(handle)
+        let_go(history / "lock", handle)
         with suppress(OSError):
             history.rmdir()
 
 
-def _lock(path: Path) -> int | None:
+def let_go(path: Path, handle: int) -> None:
+    """Give up a lock, and remove its file."""
+    if sys.platform == "win32":
+        os.close(handle)
+        with suppress(OSError):
+            os.unlink(path)
+        return
+    # Removed while still held: whoever waits for this file sees that it is no longer the one in place.
+    with suppress(OSError):
+        os.unlink(path)
+    os.close(handle)
+
+
+def hold(path: Path) -> int | None:
     """Return a handle that holds the lock, None where somebody else does."""
     for _ in range(10):
-        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o644)
         try:
             if sys.platform == "win32":
                 import msvcrt
@@ -109,8 +127,159 @@ def _lock(path: Path) -> int | None:
     return None
 
 
+class _Step(NamedTuple):
+    """One file of a version: the hash of what was there (None where there was no file) and of what came."""
+
+    file: str
+    old: str | None
+    new: str
+
+
+class _Record(NamedTuple):
+    """A version as noted when it was made."""
+
+    layer: str
+    source: str
+    steps: list[_Step]
+    text: bytes
+
+
+class _Note(NamedTuple):
+    """What is being done: apply a version, or undo it; the hash of that version's record."""
+
+    version: str
+    do: str
+    record: str
+    text: bytes
+
+
+def _history(folder: Path) -> Path:
+    """Return where versions are kept; what leads elsewhere is not looked into."""
+    return within(folder, HISTORY)
+
+
+def within(folder: Path, name: str) -> Path:
+    """Return a path inside a folder, unless a link on its way, or at its end, leads elsewhere."""
+    found = folder / name
+    inside = os.path.join(os.path.realpath(folder), *PurePosixPath(name).parts)
+    if os.path.normcase(os.path.realpath(found)) != os.path.normcase(inside):
+        raise SourceError(
+            f"{folder.name or folder} 里的 {name} 是指向别处的链接，没有动任何文件。换成真正的文件或文件夹，或删去这个链接"
+        )
+    return found
+
+
+def _not_ours(folder: Path, what: str) -> SourceError:
+    return SourceError(
+        f"{folder.name or folder} 里的 {HISTORY} {what}，没有照它动任何文件。确认文件都对以后，删去文件夹 {HISTORY} 再继续"
+    )
+
+
 def _versions(history: Path) -> list[Path]:
-    return sorted(p for p in history.glob("[0-9]*") if p.is_dir() and p.name.isdigit())
+    return sorted(p for p in history.glob("[0-9]*") if p.is_dir() and not p.is_symlink() and _numbered(p.name))
+
+
+def _numbered(name: str) -> bool:
+    return len(name) < 10 and name.isascii() and name.isdigit()
+
+
+def _json(folder: Path, name: str) -> tuple[dict[str, Any], bytes]:
+    """Return what a small file of the history says, and its bytes."""
+    place = within(folder, name)
+    try:
+        if not place.is_file() or place.stat().st_size > _MOST_BYTES:
+            raise ValueError(name)
+        text = place.read_bytes()
+        said = json.loads(text.decode("utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise _not_ours(folder, "读不懂") from error
+    if not isinstance(said, dict):
+        raise _not_ours(folder, "读不懂")
+    return said, text
+
+
+def _read_note(folder: Path) -> _Note | None:
+    """Return what an earlier process was doing when it ended, None where it had finished."""
+    if not os.path.lexists(folder / HISTORY / "journal.json"):
+        return None
+    said, text = _json(folder, f"{HISTORY}/journal.json")
+    version, do, record = said.get("version"), said.get("do"), said.get("record", "")
+    if not (isinstance(version, str) and _numbered(version) and do in ("apply", "undo") and isinstance(record, str)):
+        raise _not_ours(folder, "读不懂")
+    return _Note(version, str(do), record, text)
+
+
+def _read_record(folder: Path, version: str) -> _Record:
+    """Return what a version consists of: every file by a name that a district has, inside the folder."""
+    said, text = _json(folder, f"{HISTORY}/{version}/record.json")
+    layer, source, files = said.get("layer"), said.get("source"), said.get("files")
+    if not (isinstance(layer, str) and isinstance(source, str) and isinstance(files, list) and files):
+        raise _not_ours(folder, "读不懂")
+    steps = [_step(folder, step) for step in files]
+    names = [step.file for step in steps]
+    known = _files_of(folder, version)
+    if len({name.casefold() for name in names}) < len(names) or not set(names) <= known:
+        raise _not_ours(folder, "写了不属于这个街道目录的文件")
+    for name in names:
+        within(folder, name)
+    return _Record(layer, source, steps, text)
+
+
+def _step(folder: Path, said: object) -> _Step:
+    step = said if isinstance(said, dict) else {}
+    name, old, new = step.get("file"), step.get("old"), step.get("new")
+    if not (isinstance(name, str) and isinstance(new, str) and (old is None or isinstance(old, str))):
+        raise _not_ours(folder, "读不懂")
+    if not _plain_name(name):
+        raise _not_ours(folder, "写了不属于这个街道目录的文件")
+    return _Step(name, old, new)
+
+
+def _plain_name(name: str) -> bool:
+    """Whether a name means one file inside the folder on every system."""
+    parts = name.split("/")
+    return (
+        len(name) < 200
+        and name.isprintable()
+        and not set(name) & set('\\:*?"<>|')
+        and all(part and part[0] != "." and part[-1] not in ". " for part in parts)
+        and not any(part.partition(".")[0].strip().casefold() in _DEVICES for part in parts)
+    )
+
+
+def _files_of(folder: Path, version: str = "") -> set[str]:
+    """Return the files a district consists of: its manifest, the usual ones, what it declares now or in a version."""
+    # A layer that is new was put at its usual place; by the time an undo is half done, nothing declares it any more.
+    usual = {f"{layer.folder}/{name}{end}" for name, layer in LAYERS.items() for end in (".csv", ".geojson", ".gpkg")}
+    found = {MANIFEST, *usual}
+    kept = [f"{HISTORY}/{part}{version}/{side}" for part in ("", "new-") for side in ("old", "new")] if version else []
+    for place in (".", *kept):
+        name = MANIFEST if place == "." else f"{place}/{MANIFEST}"
+        with suppress(OSError, ValueError, AttributeError, RecursionError):
+            layers = tomllib.loads(within(folder, name).read_text("utf-8-sig")).get("layers", {})
+            found |= {str(entry["file"]) for entry in layers.values() if isinstance(entry, dict) and "file" in entry}
+    return found
+
+
+def unfinished(folder: Path) -> str:
+    """Return what a folder's journal has not finished, in words; "" where there is nothing, or the next writer finishes it."""
+    try:
+        note = _read_note(folder)
+        if note is None or own_journals.entered(folder, note.text):
+            return ""
+        return _stranger(folder, "没做完的改动").args[0]
+    except SourceError as error:
+        return str(error)
+    except OSError as error:
+        return f"{folder.name or folder} 里的 {HISTORY} 读不出来（{os_words(error)}）"
+
+
+def _stranger(folder: Path, what: str, record: _Record | None = None) -> SourceError:
+    named = "" if record is None else f"（会改：{'、'.join(step.file for step in record.steps[:12])}）"
+    return SourceError(
+        f"{folder.name or folder} 里记着一次{what}{named}，不是在这台电脑的这个位置写下的，所以没有照它做。"
+        f"这个目录若是自己拷来或挪来的，可用 undo --trust 照着做；若是别人给的，确认文件都对以后删去文件夹 {HISTORY}"
+    )
 
 
 def commit(folder: Path, files: Mapping[str, bytes], layer: str, source: str) -> None:
@@ -120,102 +289,182 @@ def commit(folder: Path, files: Mapping[str, bytes], layer: str, source: str) ->
     The manifest goes last: until then a new layer's file is declared nowhere, so whoever opens the folder at any moment
     sees the old state or the new one.
     """
-    history = folder / HISTORY
+    history = _history(folder)
+    for name in files:
+        within(folder, name)
     number = int(_versions(history)[-1].name) + 1 if _versions(history) else 1
     version = history / f"{number:03d}"
     fresh = history / f"new-{number:03d}"
     shutil.rmtree(fresh, ignore_errors=True)
     try:
         steps = _prepare(folder, fresh, files)
-        record = {"layer": layer, "source": source, "files": steps}
-        write_whole(fresh / "record.json", json.dumps(record, ensure_ascii=False, indent=1).encode())
-        write_whole(history / "journal.json", json.dumps({"version": version.name, "do": "apply"}).encode())
+        said = {"layer": layer, "source": source, "files": [step._asdict() for step in steps]}
+        record = json.dumps(said, ensure_ascii=False, indent=1).encode()
+        own_journals.enter(folder, record)
+        write_whole(fresh / "record.json", record)
+        note = _write_note(folder, version.name, "apply", record)
     except BaseException:
         if not (history / "journal.json").is_file():
             shutil.rmtree(fresh, ignore_errors=True)
         raise
     try:
-        finish(folder)
+        _carry_out(folder, note)
     except OSError:
         _step_back(folder, version, steps)
         raise
 
 
-def _prepare(folder: Path, fresh: Path, files: Mapping[str, bytes]) -> list[dict[str, str | None]]:
+def _write_note(folder: Path, version: str, do: str, record: bytes) -> _Note:
+    text = json.dumps({"version": version, "do": do, "record": _sha(record)}).encode()
+    own_journals.enter(folder, text)
+    write_whole(folder / HISTORY / "journal.json", text)
+    return _Note(version, do, _sha(record), text)
+
+
+def _prepare(folder: Path, fresh: Path, files: Mapping[str, bytes]) -> list[_Step]:
     """Write what is there and what is to come beside each other; return one step for each file."""
-    steps: list[dict[str, str | None]] = []
+    steps = []
     for name, content in files.items():
         place = folder / name
         old = place.read_bytes() if place.is_file() else None
         if old is not None:
             write_whole(fresh / "old" / name, old)
         write_whole(fresh / "new" / name, content)
-        steps.append({"file": name, "old": None if old is None else _sha(old), "new": _sha(content)})
+        steps.append(_Step(name, None if old is None else _sha(old), _sha(content)))
     return steps
 
 
-def _step_back(folder: Path, version: Path, steps: Sequence[Mapping[str, Any]]) -> None:
+def _step_back(folder: Path, version: Path, steps: Sequence[_Step]) -> None:
     """Put back what was there, after a disk that is full or a file held open; the journal stays if even that fails."""
     with suppress(OSError):
         for step in reversed(steps):
-            place = folder / step["file"]
-            if step["old"] is None:
+            place = folder / step.file
+            if step.old is None:
                 place.unlink(missing_ok=True)
-            elif _sha(place.read_bytes()) != step["old"]:
-                write_whole(place, (version / "old" / step["file"]).read_bytes(), version.parent)
+            elif _sha(place.read_bytes()) != step.old:
+                write_whole(place, (version / "old" / step.file).read_bytes(), version.parent)
         (version.parent / "journal.json").unlink()
         shutil.rmtree(version, ignore_errors=True)
         shutil.rmtree(version.parent / f"new-{version.name}", ignore_errors=True)
 
 
-def finish(folder: Path) -> None:
-    """Carry out what the journal says; again from the start where an earlier process was killed in the middle."""
-    history = folder / HISTORY
-    journal = history / "journal.json"
-    if journal.is_file():
-        note = json.loads(journal.read_text("utf-8"))
-        version = history / note["version"]
-        fresh = history / f"new-{version.name}"
-        if note["do"] == "apply" and not version.is_dir():
-            os.replace(fresh, version)
-        steps = json.loads((version / "record.json").read_text("utf-8"))["files"] if version.is_dir() else []
-        undoing = note["do"] == "undo"
-        for step in reversed(steps) if undoing else steps:
-            kept = version / ("old" if undoing else "new") / step["file"]
-            if undoing and step["old"] is None:
-                (folder / step["file"]).unlink(missing_ok=True)
-                with suppress(OSError):
-                    (folder / step["file"]).parent.rmdir()
-            else:
-                write_whole(folder / step["file"], kept.read_bytes(), history)
-        if undoing:
-            # Under another name first: half a version must not look like a whole one.
-            if version.is_dir():
-                os.replace(version, fresh)
-            journal.unlink()
-        else:
-            journal.unlink()
-            shutil.rmtree(version / "new", ignore_errors=True)
+def finish(folder: Path, *, trust: bool = False) -> bool:
+    """
+    Carry out what the journal says; again from the start where an earlier process was killed in the middle.
+
+    Parameters
+    ----------
+    folder
+        A folder that this process has locked.
+    trust
+        Also where somebody else wrote the journal, or wrote it elsewhere.
+
+    Returns
+    -------
+    done
+        Whether there was anything to finish.
+
+    Raises
+    ------
+    SourceError
+        The journal is not ours and not trusted, or does not fit the files; nothing has been touched.
+    """
+    history = _history(folder)
+    note = _read_note(folder)
+    if note is not None:
+        if not trust and not own_journals.entered(folder, note.text):
+            raise _stranger(folder, "没做完的改动")
+        _carry_out(folder, note)
     for left in [*history.glob("new-*"), *(v / "new" for v in _versions(history))]:
-        shutil.rmtree(left, ignore_errors=True)
+        shutil.rmtree(left, ignore_errors=True)  # a link is left alone
     for left in history.glob(".*-*"):
-        left.unlink(missing_ok=True)
+        if left.is_symlink() or left.is_file():
+            left.unlink(missing_ok=True)
+    return note is not None
 
 
-def recover(folder: str | Path) -> bool:
-    """Finish what a killed import or undo left half done; return whether there was anything."""
+def _carry_out(folder: Path, note: _Note) -> None:
+    """Do what a journal says, once everything it needs has been found to be what it was when it was noted."""
+    history = _history(folder)
+    journal = history / "journal.json"
+    version, fresh = within(folder, f"{HISTORY}/{note.version}"), within(folder, f"{HISTORY}/new-{note.version}")
+    if note.do == "apply" and not version.is_dir() and fresh.is_dir():
+        os.replace(fresh, version)
+    undoing = note.do == "undo"
+    if version.is_dir():
+        record = _read_record(folder, note.version)
+        if note.record not in ("", _sha(record.text)):
+            raise _not_ours(folder, "前后对不上")
+        kept = _kept(folder, note.version, record, "old" if undoing else "new")
+        for step in reversed(record.steps) if undoing else record.steps:
+            content = kept[step.file]
+            if content is None:
+                (folder / step.file).unlink(missing_ok=True)
+                with suppress(OSError):
+                    (folder / step.file).parent.rmdir()
+            else:
+                write_whole(folder / step.file, content, history)
+    if undoing:
+        # Under another name first: half a version must not look like a whole one.
+        if version.is_dir():
+            own_journals.strike(folder, record.text)
+            os.replace(version, fresh)
+        journal.unlink()
+        shutil.rmtree(fresh, ignore_errors=True)
+    else:
+        journal.unlink()
+        shutil.rmtree(version / "new", ignore_errors=True)
+    own_journals.strike(folder, note.text)
+
+
+def _kept(folder: Path, version: str, record: _Record, side: str) -> dict[str, bytes | None]:
+    """Return the bytes to write by file, None for a file to remove; nothing is written unless every hash is right."""
+    found: dict[str, bytes | None] = {}
+    for step in record.steps:
+        wanted = step.old if side == "old" else step.new
+        place = within(folder, f"{HISTORY}/{version}/{side}/{step.file}")
+        content = place.read_bytes() if wanted is not None and place.is_file() else None
+        if (None if content is None else _sha(content)) != wanted:
+            raise _not_ours(folder, f"里留存的 {step.file} 和记录对不上")
+        if _now(folder / step.file) not in (step.old, step.new):
+            raise SourceError(
+                f"{step.file} 在导入以后又改过，接着做会丢掉那些修改。先把它另存，或手工从 {HISTORY} 恢复"
+            )
+        found[step.file] = content
+    return found
+
+
+def _now(place: Path) -> str | None:
+    return _sha(place.read_bytes()) if place.is_file() else None
+
+
+def recover(folder: str | Path, *, trust: bool = False) -> bool:
+    """
+    Finish what a killed import or undo left half done; return whether there was anything.
+
+    Raises
+    ------
+    SourceError
+        What is half done was not written by this user here, and is not trusted, or does not fit the files.
+    """
     target = Path(folder)
     if not (target / HISTORY).is_dir():
         return False
     with locked(target):
-        unfinished = (target / HISTORY / "journal.json").is_file()
-        finish(target)
-    return unfinished
+        return finish(target, trust=trust)
 
 
-def undo(folder: str | Path) -> pd.DataFrame:
+def undo(folder: str | Path, *, trust: bool = False) -> pd.DataFrame:
     """
     Bring back, byte for byte, the files as they were before the last import into a folder.
+
+    Parameters
+    ----------
+    folder
+        A district folder.
+    trust
+        Also where the import was written by somebody else, or where the folder has been copied or moved since: what its
+        history says was then written by whoever had it. Only files of the district are ever touched, trusted or not.
 
     Returns
     -------
@@ -225,7 +474,7 @@ def undo(folder: str | Path) -> pd.DataFrame:
     Raises
     ------
     SourceError
-        Nothing to undo, or a file has been changed since.
+        Nothing to undo, a file has been changed since, or the history is not ours and not trusted, or does not fit the files.
     EnvironmentProblem
         The folder cannot be written, or another process is writing it.
     """
@@ -233,22 +482,19 @@ def undo(folder: str | Path) -> pd.DataFrame:
     if not (target / HISTORY).is_dir():
         raise SourceError(f"{target.name or target} 没有可以撤销的导入")
     with locked(target):
-        finish(target)
+        finish(target, trust=trust)
         versions = _versions(target / HISTORY)
         if not versions:
             raise SourceError(f"{target.name or target} 没有可以撤销的导入")
-        record = json.loads((versions[-1] / "record.json").read_text("utf-8"))
-        for step in record["files"]:
-            place = target / step["file"]
-            if not place.is_file() or _sha(place.read_bytes()) != step["new"]:
+        record = _read_record(target, versions[-1].name)
+        if not trust and not own_journals.entered(target, record.text):
+            raise _stranger(target, "导入", record)
+        for step in record.steps:
+            if _now(target / step.file) != step.new:
                 raise SourceError(
-                    f"{step['file']} 在导入以后又改过，撤销会丢掉那些修改。先把它另存，或手工从 {HISTORY} 恢复"
+                    f"{step.file} 在导入以后又改过，撤销会丢掉那些修改。先把它另存，或手工从 {HISTORY} 恢复"
                 )
-        note = {"version": versions[-1].name, "do": "undo"}
-        write_whole(target / HISTORY / "journal.json", json.dumps(note).encode())
-        finish(target)
-    lines = [
-        (s["file"], record["layer"], record["source"], "removed" if s["old"] is None else "restored")
-        for s in record["files"]
-    ]
+        _kept(target, versions[-1].name, record, "old")
+        _carry_out(target, _write_note(target, versions[-1].name, "undo", record.text))
+    lines = [(s.file, record.layer, record.source, "removed" if s.old is None else "restored") for s in record.steps]
     return pd.DataFrame(lines, columns=["file", "layer", "source", "what"]).set_index("file")

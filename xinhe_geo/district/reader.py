@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import difflib
 import hashlib
+import os
 import tomllib
-import warnings
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
@@ -14,7 +14,6 @@ from typing import Any, TypeAlias
 import geopandas as gpd
 import numpy as np
 import pandas as pd
-import pyogrio
 import pyproj
 
 from ..core import (
@@ -24,16 +23,20 @@ from ..core import (
     SCHEMA_VERSION,
     Layer,
     Problem,
+    SourceError,
     bundled_folder,
     check_rows,
+    ordinary,
     problems_table,
+    read_layer,
     text_words,
 )
+from .beside import put_back
+from .journal import HISTORY, MANIFEST, unfinished
 
 #: West, south, east, north in degrees.
 Box: TypeAlias = tuple[float, float, float, float]
 
-MANIFEST = "district.toml"
 _KEYS = {
     "schema",
     "name",
@@ -110,6 +113,9 @@ def read_folder(
         problems += _misplaced(rows, declared)
     problems += _orphans(rows, declared)
     problems += _unknown_kinds(manifest, rows, declared)
+    if left := unfinished(folder):
+        what, _, remedy = left.partition("。")
+        problems.append(Problem("warning", "district.toml", f"{HISTORY}/journal.json", "", "", what, remedy))
     table = pd.DataFrame(files, columns=["layer", "file", "from", "sha256"]).set_index("layer")
     return manifest, rows, table, problems
 
@@ -120,6 +126,8 @@ def _read_manifest(folder: Path, problems: list[Problem]) -> dict[str, Any]:
     def wrong(field: str, problem: str, remedy: str, severity: str = "error") -> None:
         problems.append(Problem(severity, "district.toml", MANIFEST, "", field, problem, remedy))
 
+    if not os.path.lexists(folder) and put_back(folder):
+        wrong("", "上次导入中途断了；原来的文件夹已恢复", "需要新数据就重新导入", "warning")
     if not folder.is_dir():
         what = "是文件，不是文件夹" if folder.is_file() else "没有这个文件夹"
         wrong("", f"{what}：{folder.name or folder}", "检查路径有没有写错；路径里有空格时两边加引号")
@@ -130,7 +138,11 @@ def _read_manifest(folder: Path, problems: list[Problem]) -> dict[str, Any]:
         )
         return {}
     try:
+        ordinary(path, folder)
         manifest = tomllib.loads(path.read_text("utf-8-sig"))
+    except SourceError as error:
+        wrong("", *str(error).removeprefix(f"{path.name}：").split("。", 1))
+        return {}
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         wrong("", f"读不懂：{text_words(error)}", "改正后再检查一次")
         return {}
@@ -234,7 +246,11 @@ def _read_layer(
         wrong("file", "声明了但文件不存在", "放入文件，或从 district.toml 里删去这个图层")
         return None
     try:
-        frame = _read_table(path) if layer.geometry is None else _read_features(path)
+        frame = _read_table(path, folder) if layer.geometry is None else _read_features(path, folder)
+    except SourceError as error:
+        what, _, remedy = str(error).partition("。")
+        wrong("", f"读不出来：{what.removeprefix(f'{path.name}：')[:160]}", remedy)
+        return None
     except Exception as error:  # drivers raise many types; the message is what matters
         wrong("", f"读不出来：{str(error).splitlines()[0][:160]}", "用 GIS 或文本编辑器打开看看是否完整")
         return None
@@ -255,14 +271,13 @@ def _read_layer(
     return None if found else tidy.to_crs(target)
 
 
-def _read_table(path: Path) -> pd.DataFrame:
-    return pd.read_csv(path, dtype="str", encoding="utf-8-sig", keep_default_na=False, na_values=[""])
+def _read_table(path: Path, folder: Path) -> pd.DataFrame:
+    ordinary(path, folder)
+    return pd.read_csv(path, dtype="str", encoding="utf-8-sig", keep_default_na=False, na_values=[""], compression=None)
 
 
-def _read_features(path: Path) -> gpd.GeoDataFrame:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # drivers warn of what the check reports with row and remedy
-        frame = pyogrio.read_dataframe(path)
+def _read_features(path: Path, folder: Path) -> gpd.GeoDataFrame:
+    frame = read_layer(path, folder)
     if not isinstance(frame, gpd.GeoDataFrame):
         frame = gpd.GeoDataFrame(frame, geometry=[None] * len(frame))
     return frame.rename_geometry("geometry") if frame.geometry.name != "geometry" else frame

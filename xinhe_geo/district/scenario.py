@@ -109,6 +109,8 @@ class Scenario:
             Unreadable, or with unknown or missing keys (each with the nearest known one).
         """
         path = Path(path)
+        if path.exists() and not path.is_file():  # a pipe would be waited for
+            raise ScenarioError(f"方案文件读不出来：{path.name} 不是普通文件")
         try:
             data = tomllib.loads(path.read_text("utf-8-sig"))
         except OSError as error:

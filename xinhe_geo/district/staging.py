@@ -7,7 +7,6 @@ import re
 import shutil
 import tempfile
 import tomllib
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,9 +19,19 @@ import pyogrio
 import pyproj
 import shapely
 
-from ..core import DataError, EnvironmentProblem, Layer, Problem, SourceError, between, problems_table
-from .journal import HISTORY
-from .reader import MANIFEST, read_folder
+from ..core import (
+    DataError,
+    EnvironmentProblem,
+    Layer,
+    Problem,
+    SourceError,
+    between,
+    layers_in,
+    problems_table,
+    read_layer,
+)
+from .journal import HISTORY, MANIFEST, within
+from .reader import read_folder
 
 LONLAT = "EPSG:4326"
 
@@ -171,10 +180,8 @@ def _with_edits(frame: pd.DataFrame, edits: Sequence[Edit], gone: set[int], name
 def _geopackage_bytes(
     path: Path, layer: Layer, edits: Sequence[Edit], gone: set[int], entry: Mapping[str, Any]
 ) -> bytes:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        raw = pyogrio.read_dataframe(path)
-        name = str(pyogrio.list_layers(path)[0][0])
+    raw = read_layer(path)
+    name = layers_in(path)[0][0]
     if raw.geometry.name != "geometry":
         raw = raw.rename_geometry("geometry")
     frame = _with_edits(pd.DataFrame(raw), edits, gone, list(layer.names))
@@ -217,18 +224,25 @@ def _where(problem: Problem) -> tuple[str, ...]:
     return problem.layer, problem.file, problem.row, problem.field, problem.remedy
 
 
+def _left_behind(place: str, names: list[str]) -> set[str]:
+    """Return what is not copied: the history, outputs, and what is neither file nor folder nor link."""
+    strange = [n for n in names if not (p := Path(place, n)).is_symlink() and not (p.is_file() or p.is_dir())]
+    return {HISTORY, "output", ".git"} & set(names) | set(strange)
+
+
 def check_copy(folder: Path, files: Mapping[str, bytes]) -> None:
     """Judge a copy of the folder with the new files in it; anything wrong that was not wrong before stops the import."""
     before = {_where(p) for p in read_folder(folder)[3] if p.severity == "error"}
     with tempfile.TemporaryDirectory() as place:
         copy = Path(place) / (folder.name or "district")
         try:
-            shutil.copytree(folder, copy, ignore=shutil.ignore_patterns(HISTORY, "output", ".git"))
+            shutil.copytree(folder, copy, symlinks=True, ignore=_left_behind)
         except OSError as error:  # of several files at once, too
             raise EnvironmentProblem(f"{folder.name} 复制不出来检查。检查临时文件夹的磁盘空间和权限") from error
         for name, content in files.items():
-            (copy / name).parent.mkdir(parents=True, exist_ok=True)
-            (copy / name).write_bytes(content)
+            place_of = within(copy, name)
+            place_of.parent.mkdir(parents=True, exist_ok=True)
+            place_of.write_bytes(content)
         after = [p for p in read_folder(copy)[3] if p.severity == "error" and _where(p) not in before]
     if after:
         raise DataError(problems_table(after), folder.name)

@@ -7,7 +7,7 @@ from .dxf import drawing_of
 from .osm_import import box_to_fetch, fetch, import_osm, left_out
 from .overpass import HOSTS
 from .row_report import RESULT_LABELS, tally
-from .sheets import workbook_rows
+from .sheets import check_workbook, workbook_rows
 from .split import CATALOGUE, LEFT_OUT, Division, safe_name, split
 from .template import template
 
@@ -21,6 +21,7 @@ __all__ = [
     "add",
     "bare_name",
     "box_to_fetch",
+    "check_workbook",
     "drawing_of",
     "fetch",
     "import_osm",

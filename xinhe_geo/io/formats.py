@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from ..core import Layer, SourceError, XinheError, os_words
+from ..core import Layer, SourceError, XinheError, ordinary, os_words
 from .cells import printable
 from .dxf import read_dxf
 from .gis_files import (
@@ -70,6 +70,8 @@ def read_file(path: Path, layer: Layer, sheet: str | None, report: RowReport) ->
             f"不认识的文件类型 {printable(suffix) or '（没有扩展名）'}",
             _REMEDIES.get(suffix, f"可用：{'、'.join(_READERS)}"),
         )
+    if not path.is_dir():
+        ordinary(path)
     size = path.stat().st_size
     if size == 0:
         raise cannot_take(path.name, "文件是空的", "重新导出或重新拷贝")

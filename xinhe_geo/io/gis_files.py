@@ -5,25 +5,25 @@ from __future__ import annotations
 import json
 import re
 import tempfile
-import warnings
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from xml.etree import ElementTree
-from xml.etree.ElementTree import Element
+from xml.etree.ElementTree import Element, TreeBuilder, XMLParser
 
 import geopandas as gpd
 import numpy as np
 import pandas as pd
-import pyogrio
 import pyproj
 import shapely
 
-from ..core import SourceError
+from ..core import SourceError, layers_in, read_layer, size_of
 from .cells import printable
 from .incoming import (
     LONLAT,
     MOST_COLUMNS,
+    MOST_DEPTH,
+    MOST_PARTS,
     MOST_ROWS,
     MOST_UNPACKED,
     Incoming,
@@ -35,8 +35,11 @@ from .incoming import (
 
 def read_geojson(path: Path) -> Incoming:
     """Read a feature collection; its own CRS, where it names one, is kept for comparison."""
+    raw = path.read_bytes()
+    if raw.count(b"[") + raw.count(b"{") > 2 * MOST_PARTS:
+        raise cannot_take(path.name, "里面的要素太多", "分成几份导入")
     try:
-        found = json.loads(path.read_bytes().decode("utf-8-sig"))
+        found = json.loads(raw.decode("utf-8-sig"))
         features = found["features"]
         if found.get("type") != "FeatureCollection" or not isinstance(features, list):
             raise TypeError
@@ -83,12 +86,12 @@ def read_geodatabase(path: Path, layer: str | None) -> Incoming:
 
 
 def _layer_wanted(path: Path, layer: str | None) -> str:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # what is odd about a file, the reader reports
-        try:
-            names = [str(n) for n, kind in pyogrio.list_layers(path) if kind is not None]
-        except Exception as error:  # drivers raise many types; the message is what matters
-            raise cannot_take(path.name, "打不开", "文件可能不完整，重新拷贝或重新导出") from error
+    try:
+        names = [name for name, kind in layers_in(path) if kind is not None]
+    except SourceError:
+        raise
+    except Exception as error:  # drivers raise many types; the message is what matters
+        raise cannot_take(path.name, "打不开", "文件可能不完整，重新拷贝或重新导出") from error
     if layer is None and len(names) != 1:
         raise cannot_take(
             path.name, f"里面有 {len(names)} 个图层", f"用 sheet（--sheet）说明读哪个：{printable('、'.join(names))}"
@@ -96,6 +99,29 @@ def _layer_wanted(path: Path, layer: str | None) -> str:
     if layer is not None and layer not in names:
         raise cannot_take(path.name, f"没有图层“{printable(layer)}”", f"可选：{printable('、'.join(names))}")
     return layer or names[0]
+
+
+class _TooMuch(ValueError):
+    """A document of more elements than anybody draws, or deeper."""
+
+
+class _Bounded(TreeBuilder):
+    """Builds the tree of a document until it is too large or too deep: each element takes forty times its room in the file."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.left, self.depth = MOST_PARTS, 0
+
+    def start(self, tag: str, attrs: dict[str, str], /) -> Element:
+        self.left -= 1
+        self.depth += 1
+        if self.left < 0 or self.depth > MOST_DEPTH:
+            raise _TooMuch
+        return super().start(tag, attrs)
+
+    def end(self, tag: str, /) -> Element:
+        self.depth -= 1
+        return super().end(tag)
 
 
 def read_kml(path: Path, layer: str | None) -> Incoming:
@@ -110,7 +136,11 @@ def read_kml(path: Path, layer: str | None) -> Incoming:
         raise cannot_take(path.name, "里面有实体定义", remedy)
     try:
         # Encoded again: what the declaration says no longer holds.
-        root = ElementTree.fromstring(re.sub(r"^\s*<\?xml[^>]*\?>", "", text).encode())
+        parser = XMLParser(target=_Bounded())
+        parser.feed(re.sub(r"^\s*<\?xml[^<>]*\?>", "", text).encode())
+        root = parser.close()
+    except _TooMuch as error:
+        raise cannot_take(path.name, "里面的内容太多，或一层套一层太深", remedy) from error
     except (ElementTree.ParseError, RecursionError, ValueError) as error:
         raise cannot_take(path.name, "不是完整的 KML", f"检查扩展名；{remedy}") from error
     if _tag(root) != "kml":
@@ -162,7 +192,7 @@ def _kml_cells(mark: Element, folder: str) -> dict[str, object]:
     for name, head in (("name", "名称"), ("address", "地址"), ("description", "备注")):
         said = next((c.text for c in mark if _tag(c) == name and c.text and c.text.strip()), None)
         if said is not None and head not in found:
-            found[head] = re.sub(r"<[^>]*>", " ", said).strip() if name == "description" else said.strip()
+            found[head] = re.sub(r"<[^<>]*>", " ", said).strip() if name == "description" else said.strip()
     if folder:
         found["文件夹"] = folder
     return found
@@ -268,22 +298,20 @@ def _decodes(raw: bytes, *, cut: bool = False) -> bool:
     return True
 
 
-def _drivers(path: Path, **how: str) -> gpd.GeoDataFrame:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            info = pyogrio.read_info(path, **how)
-            if info["features"] > MOST_ROWS or len(info["fields"]) > MOST_COLUMNS:
-                raise cannot_take(
-                    path.name,
-                    f"有 {info['features']:,} 个要素、{len(info['fields'])} 列",
-                    f"最多 {MOST_ROWS:,} 个要素、{MOST_COLUMNS} 列",
-                )
-            frame = pyogrio.read_dataframe(path, **how)
-        except SourceError:
-            raise
-        except Exception as error:  # drivers raise many types; the message is what matters
-            raise cannot_take(path.name, "读不出来，可能不完整", "在 QGIS 里打开看看，重新拷贝或重新导出") from error
+def _drivers(path: Path, *, layer: str | None = None, encoding: str | None = None) -> gpd.GeoDataFrame:
+    try:
+        features, fields = size_of(path, layer=layer, encoding=encoding)
+        most = f"最多 {MOST_ROWS:,} 个要素、{MOST_COLUMNS} 列"
+        if features > MOST_ROWS or fields > MOST_COLUMNS:
+            raise cannot_take(path.name, f"有 {features:,} 个要素、{fields} 列", most)
+        # What a file says of itself need not be so.
+        frame = read_layer(path, layer=layer, encoding=encoding, most=MOST_ROWS + 1)
+        if len(frame) > MOST_ROWS:
+            raise cannot_take(path.name, f"超过 {MOST_ROWS:,} 个要素", most)
+    except SourceError:
+        raise
+    except Exception as error:  # drivers raise many types; the message is what matters
+        raise cannot_take(path.name, "读不出来，可能不完整", "在 QGIS 里打开看看，重新拷贝或重新导出") from error
     if not isinstance(frame, gpd.GeoDataFrame):
         raise cannot_take(path.name, "没有图形", "表格请存为 .xlsx 或 .csv")
     return frame

@@ -21,6 +21,10 @@ LONLAT = "EPSG:4326"
 #: A file larger than this, unpacked or not, is not a list somebody typed.
 MOST_BYTES, MOST_UNPACKED, MOST_RATIO = 100_000_000, 300_000_000, 200
 MOST_ROWS, MOST_COLUMNS, MOST_MEMBERS = 200_000, 512, 5_000
+#: Lines of a file, blank ones too (a worksheet has no more), and cells, blank ones too, that are looked at.
+MOST_LINES, MOST_CELLS = 1_048_576, 30_000_000
+#: Objects, lists and elements of a file that is read as a whole, and how deep they lie in one another.
+MOST_PARTS, MOST_DEPTH = 3_000_000, 200
 
 #: Lists of people that have no place on a map of services.
 SPECIAL_GROUPS = re.compile("信访|吸毒|戒毒人员|刑释|刑满释放|社区矫正|精神障碍|精神病患|涉稳|上访")
@@ -75,8 +79,19 @@ def unpack_safely(path: Path, what: str, remedy: str) -> None:
         raise cannot_take(path.name, f"解压后有 {unpacked / 1e6:,.0f} MB，超出合理大小", f"只留要用的内容；{remedy}")
 
 
+def too_many_lines(path: Path) -> bool:
+    """Whether a text has more lines than any worksheet, counted in pieces before anything else is done with it."""
+    found = 0
+    with path.open("rb") as stream:
+        while chunk := stream.read(4_000_000):
+            found += max(chunk.count(b"\n"), chunk.count(b"\r"))
+    return found > MOST_LINES
+
+
 def decoded_csv(path: Path) -> tuple[str, str]:
     """Return the text of a CSV as Excel writes them (UTF-8, UTF-16 or GB18030), and what separates its cells."""
+    if too_many_lines(path):
+        raise cannot_take(path.name, f"超过 {MOST_LINES:,} 行（空行也算）", "删去空行，或分成几份导入")
     text = decoded(path)
     if "\0" in text:
         raise cannot_take(path.name, "不是文本表格", "检查扩展名；在 Excel 里另存为“CSV UTF-8”")

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
-import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,8 +13,8 @@ import geopandas as gpd
 import pandas as pd
 import pyogrio
 
-from ..core import LAYERS, DataError, EnvironmentProblem, SourceError
-from ..district import MANIFEST, District
+from ..core import LAYERS, DataError, EnvironmentProblem, SourceError, XinheError
+from ..district import MANIFEST, District, beside, exchange, put_back
 from .import_log import ImportLog, some
 from .tag_rules import read_csv
 
@@ -38,33 +36,36 @@ class NewFolder:
 
 def write_folder(target: Path, new: NewFolder, log: ImportLog) -> None:
     """Write everything beside the target, read it back through the district's own door, and swap it in."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    fresh = Path(tempfile.mkdtemp(prefix=f".{target.name}-new-", dir=target.parent))
     try:
-        full: dict[str, dict[str, str]] = {}
-        for layer, frame in new.layers.items():
-            file, crs = _write_layer(fresh, layer, frame, new.day)
-            full[layer] = {"file": file, "crs": crs, **new.entries[layer]}
-        if new.osm_tags is not None:
-            file = f"{LAYERS['osm_tags'].folder}/osm_tags.csv"
-            shutil.copyfile(new.osm_tags, fresh / file)
-            full["osm_tags"] = {"file": file}
-        if new.walk_filter is not None:
-            shutil.copyfile(new.walk_filter, fresh / LAYERS["streets"].folder / "walk_filter.toml")
-        _write_manifest(fresh, new.head, full)
-        try:
-            District.load(fresh)
-        except DataError as error:
-            raise SourceError(f"导入的数据没有通过检查：{error}") from error
-        _seal(fresh, log.frame())
-        os.chmod(fresh, 0o755)  # a temporary folder is private; a district is not
-        swap(fresh, target)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with beside(target) as fresh:
+            _fill(fresh, new)
+            try:
+                District.load(fresh)
+            except DataError as error:
+                raise SourceError(f"导入的数据没有通过检查：{error}") from error
+            _seal(fresh, log.frame())
+            exchange(fresh, target)
     except (OSError, pyogrio.errors.DataSourceError) as error:
+        if isinstance(error, XinheError):
+            raise
         raise EnvironmentProblem(
             f"写不进 {target.name}（{error}）。检查磁盘空间和权限，关闭正打开其中文件的程序"
         ) from error
-    finally:
-        shutil.rmtree(fresh, ignore_errors=True)
+
+
+def _fill(fresh: Path, new: NewFolder) -> None:
+    full: dict[str, dict[str, str]] = {}
+    for layer, frame in new.layers.items():
+        file, crs = _write_layer(fresh, layer, frame, new.day)
+        full[layer] = {"file": file, "crs": crs, **new.entries[layer]}
+    if new.osm_tags is not None:
+        file = f"{LAYERS['osm_tags'].folder}/osm_tags.csv"
+        shutil.copyfile(new.osm_tags, fresh / file)
+        full["osm_tags"] = {"file": file}
+    if new.walk_filter is not None:
+        shutil.copyfile(new.walk_filter, fresh / LAYERS["streets"].folder / "walk_filter.toml")
+    _write_manifest(fresh, new.head, full)
 
 
 def _write_layer(folder: Path, name: str, frame: gpd.GeoDataFrame, day: str) -> tuple[str, str]:
@@ -118,8 +119,10 @@ def _sha256(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def may_write(target: Path, overwrite: bool) -> None:
-    """Refuse a target that holds anything but an earlier import, untouched since."""
+def may_write(target: Path, overwrite: bool, tell: Callable[[str], object]) -> None:
+    """Refuse a target that holds anything but an earlier import, untouched since; one a killed import put aside is put back."""
+    if put_back(target):
+        tell(f"上次导入中途断了；原来的 {target.name} 已恢复")
     if not target.exists() or (target.is_dir() and not any(target.iterdir())):
         return
     if not target.is_dir():
@@ -142,19 +145,3 @@ def may_write(target: Path, overwrite: bool) -> None:
         raise SourceError(
             f"文件夹 {target.name} 导入以后又改过：{some(changed)}。先把这些文件移走，或导入到另一个文件夹"
         )
-
-
-def swap(fresh: Path, target: Path) -> None:
-    """Put the finished folder in the place of the old one; the old one stays until the new one is there."""
-    aside = Path(tempfile.mkdtemp(prefix=f".{target.name}-old-", dir=target.parent))
-    had = target.exists()
-    if had:
-        os.replace(target, aside / target.name)
-    try:
-        os.replace(fresh, target)
-    except OSError:
-        if had:
-            os.replace(aside / target.name, target)
-        raise
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)

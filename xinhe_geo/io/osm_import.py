@@ -18,7 +18,7 @@ import pandas as pd
 import pyproj
 import shapely
 
-from ..core import LAYERS, ON_THE_WAY, SCHEMA_VERSION, NetworkError, SourceError, refuse_secret, told
+from ..core import LAYERS, ON_THE_WAY, SCHEMA_VERSION, NetworkError, SourceError, read_layer, refuse_secret, told
 from ..district import District
 from ..network import excluded_ways, read_osm_streets
 from . import overpass as _overpass
@@ -228,7 +228,9 @@ def _outline(
     if not path.is_file():
         raise SourceError(f"文件不存在：{path.name}。街道界可用 GeoJSON 或 GeoPackage 的面")
     try:
-        frame = gpd.read_file(path)
+        frame = read_layer(path)
+    except SourceError:
+        raise
     except Exception as error:
         raise SourceError(
             f"{path.name} 读不出来（{str(error).splitlines()[0]}）。街道界可用 GeoJSON 或 GeoPackage 的面"
@@ -319,7 +321,7 @@ def import_osm(
     source, target = Path(path), Path(out).resolve()
     tell = progress or (lambda text: None)
     check_extract(source)
-    may_write(target, overwrite)
+    may_write(target, overwrite, tell)
     rules = read_tag_rules(osm_tags)
     labels = labels_of(rules)
     log = ImportLog()
@@ -506,8 +508,8 @@ def fetch(
         Refused by the servers, or nothing usable in the answer.
     """
     target = Path(out)
-    may_write(target, importing.get("overwrite", False))
-    kept = target.with_name(target.name + ".download")
     say = progress or (lambda _: None)
+    may_write(target, importing.get("overwrite", False), say)
+    kept = target.with_name(target.name + ".download")
     file = _overpass.download(box, kept, hosts=hosts, say=lambda text: (say(text), None)[1], patience=patience)
     return import_osm(file, target, progress=progress, **importing)

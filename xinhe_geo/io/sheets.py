@@ -17,7 +17,18 @@ import openpyxl
 
 from ..core import EnvironmentProblem, SourceError, needing
 from .cells import is_blank, printable
-from .incoming import BROKEN_ZIP, MOST_COLUMNS, MOST_ROWS, cannot_take, decoded, decoded_csv, unpack_safely
+from .incoming import (
+    BROKEN_ZIP,
+    MOST_CELLS,
+    MOST_COLUMNS,
+    MOST_LINES,
+    MOST_PARTS,
+    MOST_ROWS,
+    cannot_take,
+    decoded,
+    decoded_csv,
+    unpack_safely,
+)
 
 if TYPE_CHECKING:
     import xlrd
@@ -42,7 +53,7 @@ def read_workbook(path: Path, sheet: str | None) -> dict[str, Sheet]:
     """Return the worksheets of an .xlsx or .xls, or the one that is asked for; whatever its parts are, or a message."""
     old = _is_old(path)
     if not old:
-        _check_package(path)
+        check_workbook(path)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # styles and extensions it does not know say nothing about the cells
         try:
@@ -71,7 +82,7 @@ def put_uncomputed(path: Path, name: str, sheet: Sheet) -> None:
 
 def workbook_rows(path: Path) -> dict[str, Grid]:
     """Return the filled rows (number, cells) of each worksheet of an .xlsx, after the checks every workbook gets."""
-    _check_package(path)
+    check_workbook(path)
     try:
         return {name: sheet.rows for name, sheet in _sheets(path, None, formulas=False).items()}
     except SourceError:
@@ -90,7 +101,7 @@ def _begins_like_old(path: Path) -> bool:
         return stream.read(8).startswith(b"\xd0\xcf\x11\xe0")
 
 
-def _check_package(path: Path) -> None:
+def check_workbook(path: Path) -> None:
     """Refuse what is no workbook, unpacks to too much, or defines entities."""
     unpack_safely(path, "Excel 工作簿", "在 Excel 里另存为新的 .xlsx")
     try:
@@ -148,7 +159,7 @@ def _merges(path: Path, member: str) -> list[Merge]:
     """Return the merged cells of a worksheet: the fast reader does not tell them."""
     with zipfile.ZipFile(path) as package:
         text = package.read(member.lstrip("/"))
-    found = re.findall(rb"<mergeCell\s[^>]*?ref=\"([A-Z]{1,3})(\d{1,7}):([A-Z]{1,3})(\d{1,7})\"", text)
+    found = re.findall(rb"<mergeCell\s[^<>]*?ref=\"([A-Z]{1,3})(\d{1,7}):([A-Z]{1,3})(\d{1,7})\"", text)
     return [(int(r1), _column(c1), int(r2), _column(c2)) for c1, r1, c2, r2 in found[:MOST_ROWS]]
 
 
@@ -201,6 +212,9 @@ def _asked(path: Path, sheet: str | None, known: Sequence[str]) -> list[str]:
 def read_csv_sheet(path: Path) -> Sheet:
     """Read a CSV as Excel writes them."""
     text, separator = decoded_csv(path)
+    cells, lines = text.count(separator), text.count("\n") + text.count("\r") + 1
+    if cells > MOST_CELLS // 10 and cells > MOST_COLUMNS * lines:
+        raise cannot_take(path.name, "一行有上百万列", f"最多 {MOST_COLUMNS} 列，删去用不到的列")
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
     try:
         return Sheet(_filled(path, "", ((reader.line_num, cells) for cells in reader)))
@@ -212,8 +226,11 @@ def read_csv_sheet(path: Path) -> Sheet:
 
 def read_records(path: Path) -> Sheet:
     """Read a JSON list of records, or an object that holds one such list under any name (as web services answer)."""
+    text = decoded(path)
+    if text.count("[") + text.count("{") > MOST_PARTS:
+        raise cannot_take(path.name, "里面的记录太多", "分成几份导入")
     try:
-        found = json.loads(decoded(path))
+        found = json.loads(text)
         if isinstance(found, dict):
             lists = [v for v in found.values() if isinstance(v, list) and v and isinstance(v[0], dict)]
             found = lists[0] if len(lists) == 1 else None
@@ -238,7 +255,12 @@ def _flat(value: object) -> object:
 def _filled(path: Path, where: str, lines: Iterable[tuple[int, Sequence[object]]]) -> Grid:
     """Return the filled rows, within bounds."""
     rows: Grid = []
+    seen = 0
     for number, cells in lines:
+        seen += len(cells)
+        if number > MOST_LINES or seen > MOST_CELLS:
+            what = f"超过 {MOST_LINES:,} 行" if number > MOST_LINES else "的空格子太多"
+            raise cannot_take(path.name, f"{where}{what}（空的也算）", "只选有内容的部分，复制到新的工作簿")
         trimmed = _trimmed(cells)
         if len(trimmed) > MOST_COLUMNS:
             raise cannot_take(

@@ -27,7 +27,8 @@ import pyproj
 import shapely
 from numpy.typing import NDArray
 
-from ..core import SourceError, XinheError
+from ..core import SourceError, XinheError, read_layer
+from ..district import beside
 from .homes_table import home_columns
 from .incoming import LONLAT
 from .osm_extract import OSM_SUFFIXES, check_extract, date_of, keys_of_interest
@@ -98,7 +99,9 @@ def _read_districts(division: Division) -> gpd.GeoDataFrame:
     if not path.is_file():
         raise SourceError(f"文件不存在：{path.name}。街道界可用 GeoJSON 或 GeoPackage 的面")
     try:
-        frame = gpd.read_file(path)
+        frame = read_layer(path)
+    except SourceError:
+        raise
     except Exception as error:
         first = (str(error).splitlines() or [type(error).__name__])[0]
         raise SourceError(f"{path.name} 读不出来（{first}）。街道界可用 GeoJSON 或 GeoPackage 的面") from error
@@ -628,31 +631,29 @@ def split(
         raise SourceError(f"{target.name} 里已有以前切分的结果。要重新切分就加 --overwrite，或换一个文件夹")
     target.mkdir(parents=True, exist_ok=True)
     (target / LEFT_OUT).unlink(missing_ok=True)
-    work = Path(tempfile.mkdtemp(prefix=".split-", dir=target))
     try:
-        counts: NDArray[np.int64] | None = None
-        tables = [work / "homes" / str(i) / (Path(homes).stem + ".csv" if homes else "") for i in range(len(frame))]
-        if homes is not None:
-            say("按街道分人口表")
-            counts, _ = _split_homes(Path(homes), frame, tables, target / LEFT_OUT, division.crs)
-        say("读 OSM 数据的日期")
-        stamp = f"{date_of(source)}T00:00:00Z"
-        city = _City(source.name, _widened(frame, division.margin), stamp, keys_of_interest())
-        say(f"把 {source.name} 分给 {len(frame)} 个街道")
-        made: dict[int, dict[str, Any]] = {}
-        for at, file in _extracts(source, work, city, _neighbours_together(frame)):
-            table = None if counts is None or counts[at] == 0 else tables[at]
-            say(f"建立街道目录 {len(made) + 1}/{len(frame)}：{frame['name'].iloc[at]}（{frame.index[at]}）")
-            made[at] = _make(file, frame.iloc[[at]], target, table, division, overwrite)
-            if homes is not None and table is None and made[at]["status"] == "done":
-                made[at]["note"] = "人口表里没有本街道的点：居住点取自地图，人口留空"
-        rows = pd.DataFrame([made[i] for i in range(len(frame))], index=frame.index)
-        rows.to_csv(target / CATALOGUE, encoding="utf-8-sig", lineterminator="\n")
-        return rows
+        with beside(target / "all", "split") as work:
+            counts: NDArray[np.int64] | None = None
+            tables = [work / "homes" / str(i) / (Path(homes).stem + ".csv" if homes else "") for i in range(len(frame))]
+            if homes is not None:
+                say("按街道分人口表")
+                counts, _ = _split_homes(Path(homes), frame, tables, target / LEFT_OUT, division.crs)
+            say("读 OSM 数据的日期")
+            stamp = f"{date_of(source)}T00:00:00Z"
+            city = _City(source.name, _widened(frame, division.margin), stamp, keys_of_interest())
+            say(f"把 {source.name} 分给 {len(frame)} 个街道")
+            made: dict[int, dict[str, Any]] = {}
+            for at, file in _extracts(source, work, city, _neighbours_together(frame)):
+                table = None if counts is None or counts[at] == 0 else tables[at]
+                say(f"建立街道目录 {len(made) + 1}/{len(frame)}：{frame['name'].iloc[at]}（{frame.index[at]}）")
+                made[at] = _make(file, frame.iloc[[at]], target, table, division, overwrite)
+                if homes is not None and table is None and made[at]["status"] == "done":
+                    made[at]["note"] = "人口表里没有本街道的点：居住点取自地图，人口留空"
+            rows = pd.DataFrame([made[i] for i in range(len(frame))], index=frame.index)
+            rows.to_csv(target / CATALOGUE, encoding="utf-8-sig", lineterminator="\n")
+            return rows
     except RuntimeError as error:
         raise SourceError(f"{source.name} 读不出来（{error}）。文件不完整或不是 OSM 数据，请重新下载") from error
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
 
 
 def _make(
@@ -697,5 +698,5 @@ def _homes_of(folder: Path) -> dict[str, Any]:
     file = next((f for f in sorted((folder / "homes").glob("homes.*"))), None)
     if file is None:
         return {"homes": 0, "people": np.nan}
-    homes = gpd.read_file(file)
+    homes = read_layer(file)
     return {"homes": len(homes), "people": float(homes["people"].astype("float64").sum(min_count=1))}

@@ -14,10 +14,9 @@ from typing import NamedTuple
 import geopandas as gpd
 import numpy as np
 import pandas as pd
-import pyogrio
 import shapely
 
-from ..core import NetworkError, SourceError
+from ..core import NetworkError, SourceError, layers_in, read_layer
 from ..network import graph_edges, walkable
 from .incoming import LONLAT
 
@@ -30,6 +29,8 @@ _ID = ("street", "osmid", "osm_id", "id", "fid", "objectid")
 #: OpenStreetMap's own word for a road of which nothing more is known.
 UNKNOWN = "road"
 _STREET_COLUMNS = ["street", "name", "class", "wait_s", "steps", "geometry"]
+#: Letters of the tags of one line: OpenStreetMap allows 255 for each of some dozens.
+_MOST_TAGS = 65_536
 _OTHER_TAG = re.compile(r'"((?:[^"\\]|\\.)*)"=>"((?:[^"\\]|\\.)*)"')
 
 
@@ -99,6 +100,8 @@ def read_street_file(path: Path, *, walk_filter: str | Path | None = None) -> St
 
 def _from_graphml(path: Path) -> tuple[gpd.GeoDataFrame, str]:
     """Return the edges of a saved graph, each street once whichever way it is listed, and the day it was made."""
+    if b"<!ENTITY" in path.read_bytes():
+        raise SourceError(f"{path.name} 里有实体定义，不是 OSMnx 存的。用 osmnx.save_graphml 另存")
     try:
         edges, made = graph_edges(path)
     except NetworkError as error:
@@ -111,11 +114,14 @@ def _from_graphml(path: Path) -> tuple[gpd.GeoDataFrame, str]:
 def _from_layer(path: Path) -> tuple[gpd.GeoDataFrame, str]:
     """Return the lines of a vector file, and the day its last change is dated."""
     try:
-        layers = pyogrio.list_layers(path)
-        name = _layer_of_lines(path, layers)
-        frame = pyogrio.read_dataframe(path, layer=name)
-    except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError) as error:
-        raise SourceError(f"{path.name} 读不出来（{str(error).splitlines()[0]}）。文件不完整或格式不对") from error
+        name = _layer_of_lines(path, layers_in(path))
+        frame = read_layer(path, layer=name)
+    except SourceError:
+        raise
+    except Exception as error:  # drivers raise many types; the message is what matters
+        raise SourceError(
+            f"{path.name} 读不出来（{str(error)[:160].splitlines()[0]}）。文件不完整或格式不对"
+        ) from error
     if not isinstance(frame, gpd.GeoDataFrame) or frame.crs is None:
         raise SourceError(f"{path.name} 的图层 {name} 没有坐标系。在 QGIS 里指定坐标系后另存为 GeoPackage")
     return frame, _day_of_geopackage(path, name) if path.suffix.lower() == ".gpkg" else ""
@@ -181,7 +187,10 @@ def _judged(lines: gpd.GeoDataFrame, street_class: str | None, walk_filter: str 
 
 def _tags(row: Mapping[str, object], street_class: str | None) -> list[dict[str, str]]:
     """Return the tags of a line: several sets where OSMnx has merged streets of several classes into one edge."""
-    tags = {key.replace(r"\"", '"'): value for key, value in _OTHER_TAG.findall(str(row.get("other_tags") or ""))}
+    tags = {
+        key.replace(r"\"", '"'): value
+        for key, value in _OTHER_TAG.findall(str(row.get("other_tags") or "")[:_MOST_TAGS])
+    }
     tags |= {key: text for key, value in row.items() if (text := _text(value)) is not None and key != "other_tags"}
     classes = _listed(row[street_class]) if street_class is not None else []
     return [{**tags, "highway": value} for value in classes] or [tags]

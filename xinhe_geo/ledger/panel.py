@@ -24,10 +24,13 @@ import pandas as pd
 
 from ..core import LAYERS, DataError, EnvironmentProblem, Problem, back, check_rows, problems_table, say, word
 from ..district import District
+from ..io import check_workbook
 from .ledger import measure_rows, promises, together
 
 PANEL_SHEET, DRAFT_SHEET = "专栏1", "专栏1底稿"
 #: The draft: commitment, column, and what the program wrote there.
+#: Rows that are looked at: far more than there are indicators, and no more than a cell may say it stands in.
+_MOST_ROWS = 20_000
 DRAFT_COLUMNS = ("编号", "列", "数")
 TARGET = "目标"
 _YEAR = re.compile(r"(19|20|21)\d\d")
@@ -186,14 +189,16 @@ def _read(path: Path) -> tuple[list[Typed], Mapping[tuple[str, str], float]] | N
     import openpyxl
 
     try:
+        check_workbook(path)
         with path.open("rb") as stream, warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of decorations that are not read
             book = openpyxl.load_workbook(stream, read_only=True, data_only=True)
             own = next((name for name in book.sheetnames if back(name) == PANEL_SHEET), None)
             if own is None or DRAFT_SHEET not in book.sheetnames:
                 return None
-            cells = list(_cells(book[own].iter_rows()))
-            rows = [row for row in book[DRAFT_SHEET].iter_rows(values_only=True) if row and row[0]]
+            cells = list(_cells(book[own].iter_rows(max_row=_MOST_ROWS)))
+            draft_rows = book[DRAFT_SHEET].iter_rows(max_row=_MOST_ROWS, values_only=True)
+            rows = [row for row in draft_rows if row and row[0]]
     except Exception as error:  # a damaged file fails in many ways; what was typed into it must not be lost
         raise EnvironmentProblem(f"读不出 {path.name} 里已填的{PANEL_SHEET}，没有覆盖它；请先另存或移走") from error
     draft = {

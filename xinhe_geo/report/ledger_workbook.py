@@ -19,6 +19,7 @@ import pandas as pd
 
 from ..core import BASIS_LABELS, EnvironmentProblem, back, language, listed_words, parted, say, speaking, title, word
 from ..district import District, layer_name
+from ..io import check_workbook
 from ..ledger import (
     COLOURS,
     DRAFT_SHEET,
@@ -52,6 +53,8 @@ _READ_ONLY = {"autofilter": True, "sort": True, "format_columns": True, "format_
 #: What a 街道 fills in by hand; kept from one run to the next.
 USER_COLUMNS = ("责任科室", "配合单位", "年度节点", "进度", "佐证材料")
 _HEADER_ROW = 2
+#: Rows that are looked at: far more than there are commitments, and no more than a cell may say it stands in.
+_MOST_ROWS = 20_000
 
 
 def ledger_workbook(
@@ -139,11 +142,12 @@ def read_tasks(path: Path) -> pd.DataFrame:
     import openpyxl
 
     try:
+        check_workbook(path)
         with path.open("rb") as stream, warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of decorations that are not read
             book = openpyxl.load_workbook(stream, read_only=True, data_only=True)
             own = next((name for name in book.sheetnames if back(name) == TASKS_SHEET), None)
-            rows = [] if own is None else list(book[own].iter_rows(values_only=True))
+            rows = [] if own is None else list(book[own].iter_rows(max_row=_MOST_ROWS, values_only=True))
     except Exception as error:  # a damaged file fails in many ways; what was typed into it must not be lost
         raise EnvironmentProblem(f"读不出 {path.name} 里已填的任务分解表，没有覆盖它；请先另存或移走") from error
     head = next((i for i, row in enumerate(rows) if row and back(str(row[0])) == "编号"), None)

@@ -303,10 +303,13 @@ def _keep_page(error: SourceError, file: Path) -> None:
 
 def undo(
     folder: Annotated[Path, typer.Argument(help="街道目录")],
+    trust: Annotated[
+        bool, typer.Option("--trust", help="目录是拷来、挪来或别人给的，也照它自己的记录撤销（先核对内容）")
+    ] = False,
     lang: Lang = "zh",
 ) -> None:
     """撤销最近一次 add 或 rules import：街道目录逐字节回到之前。"""
-    for row in undo_last(folder).reset_index().itertuples(index=False):
+    for row in undo_last(folder, trust=trust).reset_index().itertuples(index=False):
         what = {"restored": "已恢复", "removed": "已移除"}.get(str(row.what), str(row.what))
         OUT.print(escape(f"{row.file}　{what}"))
     OUT.print(message(lang, "undone"))

@@ -17,12 +17,11 @@ from typing import NamedTuple, Protocol
 import geopandas as gpd
 import numpy as np
 import pandas as pd
-import pyogrio
 import xlsxwriter
 
 from ... import maps
 from ...access import effects, home_changes, sharing
-from ...core import EnvironmentProblem, ScenarioError, SourceError, refuse_uncleared
+from ...core import EnvironmentProblem, ScenarioError, SourceError, read_layer, refuse_uncleared
 from ...district import District, Scenario, scenarios, steps
 from ...ledger import ledger
 from ...maps import DEMONSTRATION_TEXT
@@ -290,7 +289,9 @@ def read_shapes(path: Path) -> gpd.GeoDataFrame:
     if not path.is_file():
         raise SourceError(f"文件不存在：{path.name}")
     try:
-        frame = pyogrio.read_dataframe(path)
+        frame = read_layer(path)
+    except SourceError:
+        raise
     except Exception as error:  # drivers raise many types; the message is what matters
         raise SourceError(f"读不出来：{path.name}（{str(error).splitlines()[0][:160]}）") from error
     if not isinstance(frame, gpd.GeoDataFrame) or frame.crs is None:

@@ -1,0 +1,343 @@
+"""A folder from somebody else: reading it opens nothing outside and asks nobody, and its journals move nothing."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pyogrio
+import pytest
+from hostile.reaching import SUFFIXES, sound, vrt
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from xinhe_geo.core import SourceError, XinheError, layers_in, read_layer
+from xinhe_geo.district import check, commit, locked, recover, undo
+from xinhe_geo.district.journal import HISTORY, write_whole
+
+TESTS = Path(__file__).parents[1]
+TOY = TESTS / "toy"
+
+
+@pytest.fixture
+def toy(tmp_path: Path) -> Path:
+    return shutil.copytree(TOY, tmp_path / "toy")
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {p.relative_to(folder).as_posix(): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
+
+
+# --- reading ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_sound_layers_are_read_whatever_they_are_called(tmp_path: Path, suffix: str) -> None:
+    place = tmp_path / "新 河#1?.x"
+    place.mkdir()
+    path = sound(place / f"小区 50%{suffix}")
+    assert len(read_layer(path, tmp_path)) == 1
+    assert len(layers_in(path)) == 1
+    assert read_layer(path).crs.to_epsg() == 4326
+
+
+def test_a_plain_reader_would_follow_what_these_files_say(tmp_path: Path) -> None:
+    """The corpus is worth something: what it is made of does reach out where nobody looks."""
+    secret = sound(tmp_path / "outside.geojson")
+    (tmp_path / "a.geojson").write_text(vrt(secret), "utf-8")
+    assert len(pyogrio.read_dataframe(tmp_path / "a.geojson")) == 1
+    with pytest.raises(SourceError, match=r"a\.geojson"):
+        read_layer(tmp_path / "a.geojson")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="links and devices")
+def test_no_layer_reaches_out(tmp_path: Path) -> None:
+    """Whatever a layer says: no request, no other file; with strace, as the system sees it, otherwise by what answers."""
+    secret = sound(tmp_path / "outside.geojson")
+    place = tmp_path / "in"
+    place.mkdir()
+    trace, strace = tmp_path / "trace", shutil.which("strace")
+    watch = [strace, "-f", "-o", str(trace), "-e", "trace=openat,open,connect,socket"] if strace else []
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(0.2)
+        url = f"http://127.0.0.1:{server.getsockname()[1]}"
+        done = subprocess.run(
+            [*watch, sys.executable, "-m", "hostile.reaching", str(place), url, str(secret)],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=300,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join([str(TESTS.parent), str(TESTS)])},
+        )
+        assert done.returncode == 0, done.stderr[-3000:]
+        assert done.stdout == ""
+        with pytest.raises(TimeoutError):
+            server.accept()
+    if strace:
+        lines = trace.read_text("utf-8", "replace").splitlines()
+        start = next(i for i, line in enumerate(lines) if '"/dev/null"' in line)
+        assert not [line for line in lines[start:] if str(secret) in line or "AF_INET" in line or "/dev/zero" in line]
+
+
+WATCHED = """
+import sys
+from pathlib import Path
+folder, secret = Path(sys.argv[1]), sys.argv[2]
+import xinhe_geo as xh
+xh.check()  # everything is loaded
+seen = []
+def hook(event, args):
+    if event.startswith("socket.") or (event == "open" and str(args[0]).startswith(secret)):
+        seen.append((event, str(args)))
+sys.addaudithook(hook)
+problems = xh.check(folder)
+print(*sorted(set(problems.loc[problems["severity"] == "error", "file"])))
+assert not seen, seen
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="links and pipes")
+def test_check_of_a_received_folder_stays_in_it(tmp_path: Path, toy: Path) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    secret = sound(outside / "a.geojson")
+    (toy / "homes" / "homes.geojson").write_text(vrt(secret), "utf-8")
+    (toy / "pois" / "facilities.geojson").unlink()
+    (toy / "pois" / "facilities.geojson").symlink_to(secret)
+    os.rename(toy / "homes" / "gates.geojson", toy / "homes" / "kept")
+    os.mkfifo(toy / "homes" / "gates.geojson")
+    (toy / "standards").mkdir(exist_ok=True)
+    (toy / "standards" / "rules.csv").unlink(missing_ok=True)
+    (toy / "standards" / "rules.csv").symlink_to("/dev/zero")
+    done = subprocess.run(
+        [sys.executable, "-c", WATCHED, str(toy), str(outside)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+        env={**os.environ, "PYTHONPATH": str(TESTS.parent)},
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert {"homes/homes.geojson", "pois/facilities.geojson", "homes/gates.geojson"} <= set(done.stdout.split())
+
+
+# --- journals --------------------------------------------------------------------------------------------------------
+
+
+def sha(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def changed(folder: Path, name: str = "homes/homes.geojson") -> bytes:
+    """Change one file of a district as an import does; return what it was."""
+    old = (folder / name).read_bytes()
+    with locked(folder):
+        commit(folder, {name: old + b"\n"}, "homes", "a.csv")
+    return old
+
+
+def test_a_copied_folder_is_undone_only_when_told_to_trust_it(tmp_path: Path, toy: Path) -> None:
+    old = changed(toy)
+    other = shutil.copytree(toy, tmp_path / "copy")
+    before = contents(other)
+    with pytest.raises(SourceError, match=r"homes/homes\.geojson.*--trust"):
+        undo(other)
+    assert contents(other) == before
+    assert list(undo(other, trust=True)["what"]) == ["restored"]
+    assert (other / "homes/homes.geojson").read_bytes() == old
+    undo(toy)
+    assert contents(toy) == contents(TOY)
+
+
+def forge(folder: Path, do: str, files: list[dict[str, Any]], kept: bytes) -> None:
+    """A history as its own code would write it, of the files it is told."""
+    version = folder / HISTORY / "001"
+    record = json.dumps({"layer": "homes", "source": "a.csv", "files": files}).encode()
+    for side in ("old", "new"):
+        (version / side).mkdir(parents=True, exist_ok=True)
+        for step in files:
+            name = str(step.get("file")).replace("\0", "")
+            place = version / side / name
+            try:
+                # Also where a careless reader would look for it: `version/new/../outside/a.txt`.
+                if os.path.realpath(place).startswith(os.path.realpath(version)):
+                    Path(os.path.normpath(place)).parent.mkdir(parents=True, exist_ok=True)
+                    Path(os.path.normpath(place)).write_bytes(kept)
+            except (OSError, ValueError):
+                continue
+    write_whole(version / "record.json", record)
+    note = {"version": "001", "do": do, "record": sha(record)}
+    write_whole(folder / HISTORY / "journal.json", json.dumps(note).encode())
+
+
+KEPT = b"forged"
+LEADING_OUT = [
+    "../outside/a.txt",
+    "../outside/new.txt",
+    "homes/../../outside/a.txt",
+    "link/a.txt",
+    "link",
+    ".history/lock",
+    ".History/journal.json",
+    "C:\\x",
+    "C:/x",
+    "..\\outside\\a.txt",
+    "\\\\host\\share\\x",
+    "homes//homes.geojson",
+    "./homes/homes.geojson",
+    "homes/homes.geojson\0",
+    "homes/homes.geojson ",
+    "homes/homes.geojson::$DATA",
+    "HOMES/homes.geojson",
+    "con",
+    "nul.csv",
+    "",
+    ".",
+    "..",
+    "/",
+    "x" * 5000,
+    "plans/new.toml",
+    "run.py",
+]
+#: Names that would be right if the manifest had them (another case is another file, where the system says so).
+UNDECLARED = ("HOMES/homes.geojson", "plans/new.toml", "run.py")
+NAMES = st.sampled_from([*LEADING_OUT, "OUTSIDE/a.txt"]) | st.just("homes/homes.geojson") | st.text(max_size=20)
+HASHES = st.sampled_from([sha(KEPT), sha(b"x"), None, "", 5, [], {}])
+#: What a forger writes who knows the files he is after: to put his own in the place of one, to make one, to remove one.
+FITTING = st.sampled_from([(sha(b"x"), sha(KEPT)), (None, sha(KEPT)), (sha(KEPT), sha(b"x")), (None, sha(b"x"))])
+STEPS = st.lists(
+    st.builds(lambda file, hashes: {"file": file, "old": hashes[0], "new": hashes[1]}, NAMES, FITTING)
+    | st.fixed_dictionaries({"file": NAMES | st.integers(), "old": HASHES, "new": HASHES}),
+    min_size=1,
+    max_size=2,
+)
+ODD = st.recursive(
+    st.none() | st.integers() | st.text(max_size=5), lambda inner: st.lists(inner, max_size=3), max_leaves=5
+)
+
+
+@pytest.mark.parametrize("name", LEADING_OUT)
+@pytest.mark.parametrize(
+    ("do", "old", "new"),
+    [
+        ("apply", sha(b"x"), sha(KEPT)),
+        ("apply", None, sha(KEPT)),
+        ("undo", sha(KEPT), sha(b"x")),
+        ("undo", None, sha(b"x")),
+    ],
+)
+def test_a_forger_who_is_trusted_gets_nothing_but_the_district(
+    tmp_path: Path, name: str, do: str, old: str | None, new: str
+) -> None:
+    folder, outside = tmp_path / "d", tmp_path / "outside"
+    for place in (folder / "homes", outside):
+        place.mkdir(parents=True)
+    (outside / "a.txt").write_bytes(b"x")
+    (folder / "homes" / "homes.geojson").write_bytes(b"x")
+    (folder / "run.py").write_bytes(b"x")
+    if os.name == "posix":
+        (folder / "link").symlink_to(outside)
+    declared = [json.dumps(n, ensure_ascii=False) for n in (name, "homes/homes.geojson") if n.isprintable()]
+    manifest = "".join(f"[layers.l{i}]\nfile = {n}\n" for i, n in enumerate(declared))
+    (folder / "district.toml").write_text(manifest if name not in UNDECLARED else "", "utf-8")
+    forge(folder, do, [{"file": name, "old": old, "new": new}], KEPT)
+    before = {k: v for k, v in contents(tmp_path).items() if f"d/{HISTORY}" not in k}
+    with pytest.raises(SourceError):
+        recover(folder, trust=True)
+    assert {k: v for k, v in contents(tmp_path).items() if f"d/{HISTORY}" not in k} == before
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    do=st.sampled_from(["apply", "undo"]),
+    files=STEPS,
+    odd=st.none() | st.none() | ODD,
+    trust=st.booleans(),
+    more=st.booleans(),
+)
+def test_forged_journals_touch_nothing_outside_and_nothing_unasked(
+    tmp_path_factory: pytest.TempPathFactory, do: str, files: list[dict[str, Any]], odd: Any, trust: bool, more: bool
+) -> None:
+    place = tmp_path_factory.mktemp("forged")
+    folder, outside = place / "d", place / "outside"
+    (folder / "homes").mkdir(parents=True)
+    outside.mkdir()
+    (outside / "a.txt").write_bytes(b"x")
+    (folder / "district.toml").write_text('[layers.homes]\nfile = "homes/homes.geojson"\n', "utf-8")
+    (folder / "homes" / "homes.geojson").write_bytes(b"x")
+    if os.name == "posix":
+        (folder / "link").symlink_to(outside)
+    if more:  # declared, so that only where it leads speaks against it
+        files = [{**step, "file": str(step["file"]).replace("OUTSIDE", str(outside))} for step in files]
+        said = "".join(f"[layers.l{i}]\nfile = {json.dumps(s['file'])}\n" for i, s in enumerate(files))
+        (folder / "district.toml").write_text(said, "utf-8", errors="replace")
+    forge(folder, do, files, KEPT)
+    if odd is not None:
+        (folder / HISTORY / "001" / "record.json").write_text(json.dumps(odd), "utf-8")
+    before = {k: v for k, v in contents(folder).items() if not k.startswith(HISTORY)}
+    around = {p.name for p in place.iterdir()}
+    for act in (recover, undo):
+        with contextlib.suppress(XinheError):
+            act(folder, trust=trust)
+    assert {p.name: p.read_bytes() for p in outside.iterdir()} == {"a.txt": b"x"}
+    assert {p.name for p in place.iterdir()} == around
+    after = {k: v for k, v in contents(folder).items() if not k.startswith(HISTORY)}
+    touched = {k for k in before.keys() | after.keys() if before.get(k) != after.get(k)}
+    assert not touched or trust
+    declared = {"district.toml", "homes/homes.geojson", *(str(s["file"]) for s in files if more)}
+    assert touched <= declared
+    shutil.rmtree(place, ignore_errors=True)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="links")
+@pytest.mark.parametrize("part", [HISTORY, f"{HISTORY}/001", f"{HISTORY}/lock", f"{HISTORY}/journal.json", "homes"])
+def test_links_in_a_history_lead_nowhere(tmp_path: Path, toy: Path, part: str) -> None:
+    """Neither the sweep of leftovers nor a lock nor a version is looked for outside."""
+    changed(toy)
+    outside = tmp_path / "outside"
+    shutil.copytree(toy / HISTORY / "001", outside / "001")
+    (outside / "001" / "new").mkdir()
+    (outside / "new-002").mkdir()
+    (outside / ".a-b").write_bytes(b"x")
+    place = toy / part
+    shutil.rmtree(place, ignore_errors=True)
+    place.unlink(missing_ok=True)
+    place.symlink_to(outside / "fresh" if part.endswith(("lock", "json")) else outside)
+    before, rows = contents(outside), set(outside.rglob("*"))
+    for trust in (False, True):
+        with pytest.raises(XinheError):
+            undo(toy, trust=trust)
+    assert contents(outside) == before
+    assert set(outside.rglob("*")) == rows
+
+
+def test_check_shows_a_journal_that_is_not_ours(toy: Path) -> None:
+    files = [{"file": "homes/homes.geojson", "old": None, "new": sha(KEPT)}]
+    forge(toy, "apply", files, KEPT)
+    before = contents(toy)
+    problems = check(toy)
+    assert list(problems["file"]) == [f"{HISTORY}/journal.json"]
+    assert list(problems["severity"]) == ["warning"]
+    assert "--trust" in problems["remedy"].iloc[0]
+    with pytest.raises(SourceError, match="--trust"):
+        recover(toy)
+    assert contents(toy) == before
+
+
+def test_a_history_that_does_not_fit_is_not_used_even_when_trusted(toy: Path) -> None:
+    changed(toy)
+    kept = toy / HISTORY / "001" / "old" / "homes" / "homes.geojson"
+    kept.write_bytes(kept.read_bytes() + b" ")
+    before = contents(toy)
+    for trust in (False, True):
+        with pytest.raises(SourceError, match="对不上"):
+            undo(toy, trust=trust)
+    assert contents(toy) == before
