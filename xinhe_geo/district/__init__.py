@@ -1,6 +1,7 @@
 """One district in one year: its folder read and judged, its plans, its edits and the journal that undoes them."""
 
 from .district import District
+from .doubles import NEAR_M, SHARED, SPOT_M, alike, plain_name
 from .journal import commit, finish, locked, recover, undo, write_whole
 from .labels import cell, column_name, kind_name, layer_name, rule_name, walker_name
 from .reader import FAR_M, MANIFEST, check, read_folder, to_degrees
@@ -12,11 +13,15 @@ from .street_edits import join_ends
 __all__ = [
     "FAR_M",
     "MANIFEST",
+    "NEAR_M",
+    "SHARED",
+    "SPOT_M",
     "Changes",
     "District",
     "Edit",
     "LayerFile",
     "Scenario",
+    "alike",
     "blank",
     "cell",
     "check",
@@ -31,6 +36,7 @@ __all__ = [
     "layer_name",
     "locked",
     "new_files",
+    "plain_name",
     "read_folder",
     "recover",
     "rule_name",

@@ -29,6 +29,7 @@ from ..core import (
     problems_table,
     text_words,
 )
+from .doubles import doubled
 
 #: West, south, east, north in degrees.
 Box: TypeAlias = tuple[float, float, float, float]
@@ -108,6 +109,7 @@ def read_folder(
         )
     if target is not None:
         problems += _misplaced(rows, declared)
+        problems += doubled(rows, declared)
     problems += _orphans(rows, declared)
     problems += _unknown_kinds(manifest, rows, declared)
     table = pd.DataFrame(files, columns=["layer", "file", "from", "sha256"]).set_index("layer")
