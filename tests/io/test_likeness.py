@@ -12,7 +12,8 @@ import pandas as pd
 import pytest
 import shapely
 
-from xinhe_geo.app.cli import DATA, DONE, PARTLY, main
+from xinhe_geo.app.cli import DATA, DONE, main
+from xinhe_geo.app.commands.console import PARTLY
 from xinhe_geo.core import DataError, SourceError
 from xinhe_geo.district import District, check, undo
 from xinhe_geo.io import add, tally

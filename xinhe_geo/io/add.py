@@ -104,8 +104,7 @@ def _plan(source: Path, folder: Path, layer: Layer, request: _Request) -> _Plan:
     _say_unstated(edits, request, current, report)
     leaving = gone_rows(rows, matched, current, replace=request.replace)
     people = head_count(current, edits, leaving, report)
-    counts = tally(report.frame())
-    if not counts["taken"] and not counts["unclear"]:
+    if not tally(report.frame())["taken"] and not rows.unclear and not rows.left:
         raise DataError(refusals_table(rows), rows.file)
     files: dict[str, bytes] = {}
     if edits or leaving:

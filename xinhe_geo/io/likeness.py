@@ -92,10 +92,11 @@ def recognised(rows: FileRows, placed: Placed, matched: Matched, current: Curren
             known[i] = found
         else:
             rows.unclear[i] = _unclear(found, rows, i, current)
-    for i, p in at.items():
+    for i, p in matched.at.items():
         doubt = None if i in asked else held.stranger(i, p)
         if doubt is not None:
             rows.unclear[i] = _unclear([doubt], rows, i, current)
+            del at[i]  # its blanks are not to be filled from a stranger
     for i, wish in asked.items():
         _grant(i, wish, held, matched, known)
     for i, one in known.items():

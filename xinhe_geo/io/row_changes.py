@@ -144,13 +144,13 @@ def _not_taken(rows: FileRows, i: int, row: Where) -> bool:
 
 def _tell(rows: FileRows, i: int, changes: Sequence[_Change], row: Where) -> None:
     """Report what changes in a row that is there; what it is counted as comes first."""
+    known = f"；{rows.known[i]}" if i in rows.known else ""
     for change in sorted(changes, key=lambda change: _FIRST.index(change.result)):
         said = f"原来是 {change.before}" if change.before else "位置改变"
-        rows.report.say(change.result, said, at=row._replace(column=change.column, value=change.value))
+        rows.report.say(change.result, said + known, at=row._replace(column=change.column, value=change.value))
+        known = ""
     if not changes:
-        rows.report.say("unchanged", "和目录里的一样", at=row)
-    if i in rows.known:
-        rows.report.say("note", rows.known[i], at=row)
+        rows.report.say("unchanged", f"和目录里的一样{known}", at=row)
 
 
 class _Change(NamedTuple):
