@@ -352,7 +352,7 @@ def test_people_come_from_the_table_and_add_up(extract: Path, tmp_path: Path) ->
     assert pd.isna(d.homes.loc["c", "people"])  # blank is unknown, not 0
     assert line(report, "homes", "的列")["examples"] == "jobs"
     assert line(report, "homes", "的点")["taken"] == 3
-    assert d.manifest["layers"]["homes"]["basis"] == "derived"
+    assert d.manifest["layers"]["homes"]["basis"] == "unstated"
     assert d.manifest["secrecy"] == "internal"
 
 
@@ -472,7 +472,10 @@ def test_homes_beyond_a_given_boundary_belong_to_the_neighbours(extract: Path, t
     assert d.homes is not None
     assert list(d.homes.index) == ["a", "b"]
     assert line(report, "homes", "街道界以外")["examples"] == "c"
-    assert d.manifest["layers"]["district"]["basis"] == "official"
+    assert d.manifest["layers"]["district"]["basis"] == "unstated", "nobody has said whose line it is"
+    said = {"homes": people(tmp_path, GOOD), "boundary": tmp_path / "border.geojson", "basis": "official"}
+    import_osm(extract, tmp_path / "said", **said)
+    assert District.load(tmp_path / "said").manifest["layers"]["district"]["basis"] == "official"
     assert d.facilities is not None
     assert "r1" in d.facilities.index  # the park next door still serves
 

@@ -130,7 +130,7 @@ def test_lines_of_unknown_origin_are_neither_osm_nor_public(tmp_path: Path) -> N
     lines({"name": list("abcd")}).to_file(path)
     import_osm(path, out)
     manifest = District.load(out).manifest
-    assert manifest["layers"]["streets"]["basis"] == "derived"
+    assert manifest["layers"]["streets"]["basis"] == "unstated"
     assert manifest["secrecy"] == "internal" and "OpenStreetMap" not in manifest["credit"]
 
 

@@ -16,12 +16,16 @@ import pandas as pd
 
 SCHEMA_VERSION = 1
 
-BASES = ("surveyed", "official", "osm", "derived", "schematic", "synthetic")
+#: What a row rests on whose file does not say so, and nobody else has.
+UNSTATED = "unstated"
+#: From the strongest to the weakest.
+BASES = ("surveyed", "official", "osm", "derived", UNSTATED, "schematic", "synthetic")
 BASIS_LABELS = {
     "surveyed": "实测",
     "official": "官方",
     "osm": "开放地图",
     "derived": "推算",
+    UNSTATED: "依据未说明",
     "schematic": "示意",
     "synthetic": "合成",
 }
@@ -73,6 +77,7 @@ PROVENANCE = (
     Column("checked_by", "核对人"),
     Column("checked_on", "核对日期"),
     Column("note", "备注"),
+    Column("other_id", "对方编号", help="同一处在别的名录里的编号，多个用 ; 隔开"),
 )
 SINCE_UNTIL = (
     Column("since", "起始年", "year", help="从这一年起；留空为一直如此"),

@@ -2,6 +2,7 @@
 
 from .beside import beside, exchange, put_back
 from .district import District
+from .doubles import NEAR_M, SHARED, SPOT_M, alike, plain_name
 from .journal import MANIFEST, commit, finish, locked, recover, undo, write_whole
 from .labels import cell, column_name, kind_name, layer_name, rule_name, walker_name
 from .reader import FAR_M, check, read_folder, to_degrees
@@ -13,11 +14,15 @@ from .street_edits import join_ends
 __all__ = [
     "FAR_M",
     "MANIFEST",
+    "NEAR_M",
+    "SHARED",
+    "SPOT_M",
     "Changes",
     "District",
     "Edit",
     "LayerFile",
     "Scenario",
+    "alike",
     "beside",
     "blank",
     "cell",
@@ -34,6 +39,7 @@ __all__ = [
     "layer_name",
     "locked",
     "new_files",
+    "plain_name",
     "put_back",
     "read_folder",
     "recover",

@@ -574,8 +574,8 @@ class District:
         Returns
         -------
         basis
-            Index: the layer's key; measured, official, osm, derived, schematic or synthetic: the row's own, or its layer's
-            from the manifest.
+            Index: the layer's key; surveyed, official, osm, derived, unstated, schematic or synthetic: the row's own, or its
+            layer's from the manifest.
 
         Raises
         ------

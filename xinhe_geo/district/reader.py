@@ -32,6 +32,7 @@ from ..core import (
     text_words,
 )
 from .beside import put_back
+from .doubles import doubled
 from .journal import HISTORY, MANIFEST, unfinished
 
 #: West, south, east, north in degrees.
@@ -111,6 +112,7 @@ def read_folder(
         )
     if target is not None:
         problems += _misplaced(rows, declared)
+        problems += doubled(rows, declared)
     problems += _orphans(rows, declared)
     problems += _unknown_kinds(manifest, rows, declared)
     if left := unfinished(folder):

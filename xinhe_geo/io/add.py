@@ -8,7 +8,7 @@ only then swapped in. The version before is kept in `.history` inside the folder
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,22 +16,26 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from ..core import BASES, LAYERS, DataError, Layer, SourceError, UnknownNameError, refuse_uncleared
-from ..district import MANIFEST, Changes, LayerFile, check_copy, commit, finish, locked, new_files
+from ..core import BASES, LAYERS, UNSTATED, DataError, Layer, SourceError, UnknownNameError, refuse_uncleared
+from ..district import MANIFEST, Changes, Edit, LayerFile, check_copy, commit, finish, locked, new_files
 from .cells import printable, why_hostile
 from .control_points import tied
 from .current_layer import CurrentLayer, read_current
 from .datum_check import UNPROVEN, check_datum
 from .file_rows import FileRows, Refusal, fill_blanks, rows_of
 from .formats import read_file
+from .head_count import HeadCount, head_count
+from .likeness import Wishes, recognised
 from .matching import Matched, gone_rows, match_rows
 from .placing import place_by_name, write_placing_page
 from .positions import Declared, Place, Placed, declaration, locate, place_of, raw_shapes, repaired
 from .row_changes import Provenance, edits_of, judged, refusals_table
-from .row_report import RowReport, tally
+from .row_report import RowReport, Where, tally
 
 #: Shorter than this, nobody has said how a datum was checked.
 CHECKED_CHARACTERS = 4
+#: What stands under `column` in the line of a report that says that nobody has said what rows rest on.
+UNSTATED_COLUMN = "依据类型"
 
 
 @dataclass(frozen=True)
@@ -56,6 +60,7 @@ class _Request:
     fill: Mapping[str, str]
     place: Path | None
     coordinates: _Coordinates
+    wishes: Wishes
 
 
 @dataclass
@@ -67,6 +72,7 @@ class _Plan:
     layer: str
     source: str
     proven: bool  # whether anything has confirmed the declared datum (or no row says where it lies)
+    people: HeadCount | None  # None: not a layer of homes
 
 
 def _plan(source: Path, folder: Path, layer: Layer, request: _Request) -> _Plan:
@@ -85,22 +91,41 @@ def _plan(source: Path, folder: Path, layer: Layer, request: _Request) -> _Plan:
         placed = _positions(rows, request.coordinates, place_of(current.metric, current.tables))
     matched = match_rows(rows, placed, current)
     proven = placed is None or _settle(rows, placed, matched, current, request)
+    if placed is not None:
+        matched = recognised(rows, placed, matched, current, request.wishes)
+    elif request.wishes != Wishes():
+        raise SourceError(f"{layer.label}没有图形，只按编号认行；不能用 --new、--update、--skip")
     tidy = judged(rows, placed, matched, current)
     checked = request.coordinates.checked
     origin = rows.file
     if placed is not None and checked and not proven:
         origin = f"{rows.file}；坐标基准 {placed.datum} 已核对：{checked}"
     edits = edits_of(rows, placed, matched, current, tidy, Provenance(request.basis, origin))
-    gone = gone_rows(rows, matched, current, replace=request.replace)
-    if not tally(report.frame())["taken"]:
+    _say_unstated(edits, request, current, report)
+    leaving = gone_rows(rows, matched, current, replace=request.replace)
+    people = head_count(current, edits, leaving, report)
+    if not tally(report.frame())["taken"] and not rows.unclear and not rows.left:
         raise DataError(refusals_table(rows), rows.file)
     files: dict[str, bytes] = {}
-    if edits or (request.replace and gone):
-        leaving = gone if request.replace else set()
+    if edits or leaving:
         target = LayerFile(folder, layer, current.entry, current.manifest)
         files = new_files(target, Changes(edits, leaving, request.basis, origin))
         check_copy(folder, files)
-    return _Plan(report.frame(), files, layer.name, origin, proven or bool(checked))
+    return _Plan(report.frame(), files, layer.name, origin, proven or bool(checked), people)
+
+
+def _say_unstated(edits: Sequence[Edit], request: _Request, current: CurrentLayer, report: RowReport) -> None:
+    """Say once that nobody has said what the new positions rest on, and how to."""
+    if request.basis != UNSTATED or current.layer.geometry is None:
+        return
+    bare = [e for e in edits if e.shape is not None and e.cells.get("basis", UNSTATED) == UNSTATED]
+    if bare:
+        report.say(
+            "note",
+            f"没有说明依据：{len(bare):,} 行的位置记为“依据未说明”",
+            "知道就写 --basis surveyed（实测）、official（官方）、osm（开放地图）或 derived（推算），或在表里加“依据类型”一列",
+            Where(column=UNSTATED_COLUMN),
+        )
 
 
 def _positions(rows: FileRows, coordinates: _Coordinates, place: Place) -> Placed:
@@ -156,6 +181,13 @@ def _unconfirmed(file: str, report: pd.DataFrame) -> SourceError:
     )
 
 
+def _doubled_people(file: str, people: HeadCount) -> SourceError:
+    return SourceError(
+        f"{printable(file)}：导入后常住人口 {people}，变化超过 5%。没有写入任何东西。"
+        "先看预览里哪些行是新增；确实如此就加 --sure（sure=True）"
+    )
+
+
 def add(
     file: str | Path,
     folder: str | Path,
@@ -166,13 +198,17 @@ def add(
     key: str | None = None,
     apply: bool = False,
     replace: bool = False,
-    basis: str = "surveyed",
+    basis: str = UNSTATED,
     fill: Mapping[str, str] | None = None,
     control: str | Path | None = None,
     affine: bool = False,
     repair: bool = False,
     place: str | Path | None = None,
     datum_checked: str = "",
+    new: Sequence[str] = (),
+    update: Sequence[str] = (),
+    skip: Sequence[str] = (),
+    sure: bool = False,
 ) -> pd.DataFrame:
     """
     Take a planner's file into a layer of a district folder, or say row by row why not.
@@ -198,9 +234,10 @@ def add(
     apply
         Write. Without it nothing is written, and the report shows what would be.
     replace
-        Remove rows of the folder that the file does not have; by default they stay.
+        Remove rows of the folder that the file does not have; by default they stay. Where rows have a kind, only rows of
+        the kinds that the file has; what an unclear row could be stays.
     basis
-        What new and moved rows rest on, unless the file says so itself.
+        What new and moved rows rest on, unless the file says so itself; without an answer `unstated` (依据未说明).
     fill
         Column (name or label) and what stands in it where the file leaves it blank, for every row.
     control
@@ -215,6 +252,13 @@ def add(
         How somebody made sure of the declared datum ("天地图上抽查 3 点，张三 11-26"): written is only what something in the
         district confirms (streets, names, rows that are there, how rows of the layer lie), or what a person answers for. It
         stands in the `source` of the rows. What clearly contradicts the declaration stops the import all the same.
+    new, update, skip
+        Rows (line of the file, id in the file, or "all": every row that no id has told) that are new, are the row they
+        are like ("5=H03": row 5 is H03), or are left out. By default a row that is like one of the folder in shape, name
+        and distance updates it, keeping its own id in `other_id`, and one of which that cannot be told is unclear and not
+        written.
+    sure
+        Write although the number of people changes by more than a twentieth.
 
     Returns
     -------
@@ -226,7 +270,8 @@ def add(
     ------
     SourceError
         A file that cannot be read, no declaration of its coordinates, or one that streets, names or known rows contradict
-        (then with `.residuals` and `.page`) or that nothing confirms (see `datum_checked`), or control points that do not fit.
+        (then with `.residuals` and `.page`) or that nothing confirms (see `datum_checked`), or control points that do not fit;
+        `new`, `update` or `skip` name no row; or people would be doubled (see `sure`).
     DataError
         Not one row can be taken, or the folder would not pass its check; `.problems` lists each row.
     UnknownNameError
@@ -250,7 +295,8 @@ def add(
     points = None if control is None else Path(control)
     coordinates = _Coordinates(crs, points, affine, repair, _checked(datum_checked))
     page = None if place is None else Path(place)
-    request = _Request(sheet, key, replace, basis, dict(fill or {}), page, coordinates)
+    wishes = Wishes(tuple(new), tuple(update), tuple(skip))
+    request = _Request(sheet, key, replace, basis, dict(fill or {}), page, coordinates, wishes)
     if points is not None and not points.is_file():
         raise SourceError(f"文件不存在：{printable(points.name)}")
     if not apply:
@@ -260,6 +306,8 @@ def add(
         found = _plan(Path(file), target, LAYERS[layer], request)
         if found.files and not found.proven:
             raise _unconfirmed(Path(file).name, found.report)
+        if found.files and found.people is not None and found.people.jumps and not sure:
+            raise _doubled_people(Path(file).name, found.people)
         if found.files:
             commit(target, found.files, found.layer, found.source)
     return found.report

@@ -24,6 +24,13 @@ class Refusal(NamedTuple):
     remedy: str
 
 
+class Unclear(NamedTuple):
+    """Why nobody can say whether a row is there already, and the rows of the layer (by position) that it could be."""
+
+    why: Refusal
+    could_be: list[int]
+
+
 @dataclass
 class FileRows:
     """The rows of a file that is added to a layer, as far as they are understood."""
@@ -33,7 +40,10 @@ class FileRows:
     report: RowReport
     columns: Mapping[str, int]  # which column of the file means what; those of positions begin with @
     cells: dict[str, list[Cell]] = field(default_factory=dict)  # of the layer's columns that the file has
-    refused: dict[int, list[Refusal]] = field(default_factory=dict)  # by position in the file
+    refused: dict[int, list[Refusal]] = field(default_factory=dict)  # by position in the file, as are the next three
+    unclear: dict[int, Unclear] = field(default_factory=dict)  # not written until somebody says what they are
+    left: dict[int, list[int]] = field(default_factory=dict)  # somebody leaves them out; the rows they are like
+    known: dict[int, str] = field(default_factory=dict)  # there under another id: how that is known
 
     def __len__(self) -> int:
         return len(self.incoming.rows)
@@ -51,6 +61,11 @@ class FileRows:
     def column(self, name: str) -> list[Cell]:
         """Return the cells of a column; blank where the file does not have it."""
         return self.cells.get(name, [None] * len(self))
+
+    def column_cell(self, name: str, i: int) -> Cell:
+        """Return one cell; blank where the file does not have the column."""
+        cells = self.cells.get(name)
+        return None if cells is None else cells[i]
 
     def refuse(self, i: int, why: Refusal) -> None:
         """Say why a row is not taken; one row may have several reasons."""

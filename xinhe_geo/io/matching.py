@@ -30,9 +30,14 @@ def match_rows(rows: FileRows, placed: Placed | None, current: CurrentLayer) -> 
     there: dict[str, list[int]] = {}
     for position, own in enumerate(current.ids()):
         there.setdefault(own, []).append(position)
+    for position, others in enumerate(current.rows["other_id"] if "other_id" in current.rows.columns else ()):
+        for other in str(others).split(";") if isinstance(others, str) else ():
+            if other not in current.rows.index:
+                there.setdefault(other, []).append(position)
     starts = rows.cells.get("since") if rows.layer.dated else None
     seen: dict[tuple[str, str], int] = {}
     found: dict[int, int] = {}
+    claimed: dict[int, int] = {}
     for i, key in enumerate(keys):
         if key is None or not key.strip("|"):
             said = "没有编号" if rows.layer.key in rows.cells else "没有编号，也没有名称"
@@ -52,7 +57,11 @@ def match_rows(rows: FileRows, placed: Placed | None, current: CurrentLayer) -> 
                 rows.refuse(i, Refusal(label, key, "目录里这个编号有几个时期，分不清改哪一个", "写上起始年"))
                 continue
         if spots and not _later(current.rows, spots[0], since):
-            found[i] = spots[0]
+            if spots[0] in claimed:
+                said = f"和第 {rows.lines[claimed[spots[0]]]} 行是目录里的同一行 {current.ids()[spots[0]]}"
+                rows.refuse(i, Refusal(label, key, said, "留一行"))
+                continue
+            found[i], claimed[spots[0]] = spots[0], i
     return Matched(keys, found)
 
 
@@ -103,11 +112,23 @@ def _later(there: pd.DataFrame, position: int, since: Cell) -> bool:
 
 
 def gone_rows(rows: FileRows, matched: Matched, current: CurrentLayer, *, replace: bool) -> set[int]:
-    """Report the rows of the layer that the file does not have, which `replace` removes; return them (by position)."""
+    """
+    Report the rows of the layer that the file does not have; return those that `replace` removes (by position).
+
+    Where rows have a kind, only those of the kinds in the file go: a list of pharmacies says nothing of parks. What a row
+    of the file could be stays until somebody has said whether it is.
+    """
     gone = sorted(set(range(len(current.rows))) - set(matched.at.values()))
     ids = current.ids()
     names = current.rows["name"].tolist() if "name" in current.rows.columns else [""] * len(current.rows)
+    kinds = current.rows["kind"].tolist() if "kind" in current.rows.columns else None
+    told = {kind for i, kind in enumerate(rows.column("kind")) if kind is not None and i not in rows.refused}
+    if kinds is not None:
+        told |= {kinds[p] for p in matched.at.values()}
+    asked = {p for unclear in rows.unclear.values() for p in unclear.could_be}
+    asked |= {p for like in rows.left.values() for p in like}
+    leaving = {p for p in gone if replace and p not in asked and (kinds is None or kinds[p] in told)}
     for p in gone:
-        said = f"目录里有，文件里没有：{'删去' if replace else '保留'}"
-        rows.report.say("gone", said, at=Where(key=printable(ids[p]), value=names[p]))
-    return set(gone)
+        said = "保留" if not replace or p in asked else "文件里没有这一类，保留" if p not in leaving else "删去"
+        rows.report.say("gone", f"目录里有，文件里没有：{said}", at=Where(key=printable(ids[p]), value=names[p]))
+    return leaving

@@ -18,7 +18,19 @@ import pandas as pd
 import pyproj
 import shapely
 
-from ..core import LAYERS, ON_THE_WAY, SCHEMA_VERSION, NetworkError, SourceError, read_layer, refuse_secret, told
+from ..core import (
+    BASES,
+    LAYERS,
+    ON_THE_WAY,
+    SCHEMA_VERSION,
+    UNSTATED,
+    NetworkError,
+    SourceError,
+    UnknownNameError,
+    read_layer,
+    refuse_secret,
+    told,
+)
 from ..district import District
 from ..network import excluded_ways, read_osm_streets
 from . import overpass as _overpass
@@ -216,14 +228,14 @@ def _metric(streets: gpd.GeoDataFrame, crs: Crs | None) -> pyproj.CRS:
 
 def _outline(
     streets: gpd.GeoDataFrame, homes: gpd.GeoDataFrame, boundary: str | Path | None, metric: pyproj.CRS, log: ImportLog
-) -> tuple[shapely.Geometry, str]:
-    """Return the district's outline in `metric`, and its basis: as given, or the hull of streets and homes."""
+) -> shapely.Geometry:
+    """Return the district's outline in `metric`: as given, or the hull of streets and homes."""
     if boundary is None:
         shapes = [*streets.to_crs(metric).geometry, *homes.to_crs(metric).geometry]
         log.note(
             "district", "街道界", f"没有给出，取街道和居住点的外包络（外扩 {OUTLINE_MARGIN_M:g} 米），不是法定界线"
         )
-        return shapely.convex_hull(shapely.GeometryCollection(shapes)).buffer(OUTLINE_MARGIN_M, quad_segs=2), "derived"
+        return shapely.convex_hull(shapely.GeometryCollection(shapes)).buffer(OUTLINE_MARGIN_M, quad_segs=2)
     path = Path(boundary)
     if not path.is_file():
         raise SourceError(f"文件不存在：{path.name}。街道界可用 GeoJSON 或 GeoPackage 的面")
@@ -243,7 +255,7 @@ def _outline(
     if not shapely.intersects(shape, shapely.box(*streets.to_crs(metric).total_bounds)):
         raise SourceError(f"{path.name} 和 OSM 数据不在一处。检查两者的范围和坐标系")
     log.took("district", "街道界", 1, f"来自 {path.name}")
-    return shape, "official"
+    return shape
 
 
 def _inside(homes: gpd.GeoDataFrame, outline: shapely.Geometry, metric: pyproj.CRS, log: ImportLog) -> gpd.GeoDataFrame:
@@ -274,6 +286,7 @@ def import_osm(
     osm_tags: str | Path | None = None,
     all_inside: bool = False,
     overwrite: bool = False,
+    basis: str = UNSTATED,
     progress: Progress | None = None,
 ) -> pd.DataFrame:
     """
@@ -303,6 +316,8 @@ def import_osm(
         The table of homes holds this district's homes only: none is left out for lying a centimetre beyond its edge.
     overwrite
         Replace an earlier import.
+    basis
+        What the given homes, boundary and streets (of a file that does not say) rest on; without an answer `unstated` (依据未说明).
     progress
         Called with the name of each step.
 
@@ -317,7 +332,11 @@ def import_osm(
     ------
     SourceError
         ``文件不存在：city.osm.pbf``. In every failure nothing is left behind and an old folder is untouched.
+    UnknownNameError
+        No such basis.
     """
+    if basis not in BASES:
+        raise UnknownNameError("依据类型", basis, list(BASES))
     source, target = Path(path), Path(out).resolve()
     tell = progress or (lambda text: None)
     check_extract(source)
@@ -328,6 +347,7 @@ def import_osm(
     tell("读道路")
     if is_street_file(source):
         streets, origin = _streets_alone(source, walk_filter, log)
+        origin = origin._replace(basis=basis) if origin.basis == UNSTATED else origin
         metric = _metric(streets, crs)
         found, layers = Found(), {}
     else:
@@ -342,7 +362,7 @@ def import_osm(
     else:
         extent = shapely.box(*streets.to_crs(metric).total_bounds)
         people = homes_from_table(Path(homes), metric, crs is not None, extent, log)
-    outline, basis = _outline(streets, people, boundary, metric, log)
+    outline = _outline(streets, people, boundary, metric, log)
     if boundary is not None and len(people) and not (all_inside and homes is not None):
         people = _inside(people, outline, metric, log)
     if people.empty:
@@ -356,6 +376,10 @@ def import_osm(
     head = _head(border, origin, kinds, public=homes is None)
     head["without"] = [layer for layer in ON_THE_WAY if layer not in layers]
     entries = {layer: _entry(layer, origin, homes, boundary, basis) for layer in layers}
+    if basis == UNSTATED:
+        given = {"homes": homes, "district": boundary}
+        for layer in (layer for layer, file in given.items() if file is not None and layer in layers):
+            log.note(layer, "依据", "没有说明，记为“依据未说明”；知道就写 --basis official、surveyed …（basis=）")
     tell("写入文件夹")
     write_folder(target, NewFolder(head, layers, entries, origin.date, walk_filter, osm_tags), log)
     return log.frame()
@@ -402,23 +426,23 @@ def _osm_origin(source: str, day: str) -> _Origin:
 
 def _own_origin(file: str, day: str) -> _Origin:
     # Nobody has said how these lines were drawn, so they are not called official; nor public.
-    return _Origin("derived", f"街道文件 {file}（来源未说明）", "见原文件", day, "internal", f"街道：{file}")
+    return _Origin(UNSTATED, f"街道文件 {file}（来源未说明）", "见原文件", day, "internal", f"街道：{file}")
 
 
 def _entry(
     layer: str, origin: _Origin, homes: str | Path | None, boundary: str | Path | None, basis: str
 ) -> dict[str, str]:
-    """Return a layer's provenance."""
+    """Return a layer's provenance; `basis` is what files of the user's own rest on."""
     entry: dict[str, str] = origin._asdict()
     del entry["credit"]
     if layer == "homes" and homes is not None:
-        own = {"basis": "derived", "source": f"人口表 {Path(homes).name}", "licence": "见原表", "secrecy": "internal"}
+        own = {"basis": basis, "source": f"人口表 {Path(homes).name}", "licence": "见原表", "secrecy": "internal"}
         return {**entry, **own}
     if layer == "district" and boundary is not None:
         own = {"source": f"边界文件 {Path(boundary).name}", "licence": "见原文件", "secrecy": "internal"}
         return {**entry, "basis": basis, **own}
     if layer == "district":
-        return {**entry, "basis": basis, "note": "街道和居住点的外包络，不是法定界线"}
+        return {**entry, "basis": "derived", "note": "街道和居住点的外包络，不是法定界线"}
     return entry
 
 

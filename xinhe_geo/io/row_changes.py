@@ -103,9 +103,7 @@ def edits_of(
     outlines = None if placed is None else np.asarray(old.geometry.array)
     for i, key in enumerate(matched.keys):
         row = Where(rows.lines[i], printable(key or ""))
-        if i in rows.refused:
-            for why in rows.refused[i]:
-                report.say("refused", why.reason, why.remedy, row._replace(column=why.column, value=why.value))
+        if _not_taken(rows, i, row):
             continue
         at = matched.at.get(i)
         shape = None if placed is None else placed.metric[i]
@@ -123,26 +121,49 @@ def edits_of(
         if shape is not None and outlines is not None and outlines[at] is not None:
             moved = _moved(shape, outlines[at], rows, row)
         if moved is not None:
-            changes.append(_Change("位置", moved, ""))
+            changes.append(_Change("moved", "位置", moved, ""))
             _mark(values, current.entry, provenance)
             if not is_missing(there["basis"][at]) and there["basis"][at] != provenance.basis:
                 values.setdefault("basis", provenance.basis)
-        for change in changes:
-            said = f"原来是 {change.before}" if change.before else "位置改变"
-            report.say("changed", said, at=row._replace(column=change.column, value=change.value))
+        _tell(rows, i, changes, row)
         if changes:
             edits.append(Edit(at, values, shape if moved is not None else None))
-        else:
-            report.say("unchanged", "和目录里的一样", at=row)
     return edits
+
+
+def _not_taken(rows: FileRows, i: int, row: Where) -> bool:
+    """Report a row that is refused, unclear or left out; return whether it is."""
+    whys = rows.refused.get(i) or ([rows.unclear[i].why] if i in rows.unclear else [])
+    for why in whys:
+        result = "refused" if i in rows.refused else "unclear"
+        rows.report.say(result, why.reason, why.remedy, row._replace(column=why.column, value=why.value))
+    if not whys and i in rows.left:
+        rows.report.say("skipped", "按 --skip 跳过", at=row)
+    return bool(whys) or i in rows.left
+
+
+def _tell(rows: FileRows, i: int, changes: Sequence[_Change], row: Where) -> None:
+    """Report what changes in a row that is there; what it is counted as comes first."""
+    known = f"；{rows.known[i]}" if i in rows.known else ""
+    for change in sorted(changes, key=lambda change: _FIRST.index(change.result)):
+        said = f"原来是 {change.before}" if change.before else "位置改变"
+        rows.report.say(change.result, said + known, at=row._replace(column=change.column, value=change.value))
+        known = ""
+    if not changes:
+        rows.report.say("unchanged", f"和目录里的一样{known}", at=row)
 
 
 class _Change(NamedTuple):
     """One cell that differs, in words: its column, what the file says, and what is there ("" for a position)."""
 
+    result: str
     column: str
     value: str
     before: str
+
+
+#: Of several changes of a row, the one it is counted as.
+_FIRST = ("renamed", "moved", "changed")
 
 
 def _changes(
@@ -158,7 +179,8 @@ def _changes(
         if is_missing(before) or new != before:
             values[name] = new
             said = "空" if is_missing(before) else printable(before)
-            changes.append(_Change(rows.layer.names[name].label, printable(new), said))
+            result = "renamed" if name == "name" and not is_missing(before) else "changed"
+            changes.append(_Change(result, rows.layer.names[name].label, printable(new), said))
     return values, changes
 
 

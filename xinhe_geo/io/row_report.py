@@ -9,13 +9,19 @@ import pandas as pd
 
 from .cells import printable
 
-#: What can become of a row of the file (the first five), of a row already there, of a column or cell about persons; a remark.
-RESULTS = ("new", "changed", "unchanged", "refused", "skipped", "gone", "dropped", "note")
+#: What becomes of a row of the file that is taken, and of one that is not.
+TAKEN = ("new", "changed", "moved", "renamed", "unchanged")
+REPORTED = ("refused", "unclear", "skipped")
+#: The same, and what can become of a row already there, of a column or cell about persons; a remark.
+RESULTS = (*TAKEN, *REPORTED, "gone", "dropped", "note")
 RESULT_LABELS = {
     "new": "新增",
     "changed": "修改",
+    "moved": "移位",
+    "renamed": "改名",
     "unchanged": "没变",
     "refused": "没收",
+    "unclear": "待定",
     "skipped": "跳过",
     "gone": "文件里没有",
     "dropped": "不收的内容",
@@ -74,9 +80,9 @@ def tally(report: pd.DataFrame) -> dict[str, int]:
     Keys `rows`, `taken`, `reported`, then one for each of `RESULTS` (`gone`: rows of the folder, `dropped` and `note`:
     lines). `rows` = `taken` + `reported`; a row counts once however many lines speak of it.
     """
-    first = report[report["row"].notna() & report["result"].isin(RESULTS[:5])].drop_duplicates("row")
-    counts = {name: int((first["result"] == name).sum()) for name in RESULTS[:5]}
-    counts |= {name: int((report["result"] == name).sum()) for name in RESULTS[5:]}
-    taken = counts["new"] + counts["changed"] + counts["unchanged"]
-    reported = counts["refused"] + counts["skipped"]
+    of_rows = (*TAKEN, *REPORTED)
+    first = report[report["row"].notna() & report["result"].isin(of_rows)].drop_duplicates("row")
+    counts = {name: int((first["result"] == name).sum()) for name in of_rows}
+    counts |= {name: int((report["result"] == name).sum()) for name in RESULTS if name not in of_rows}
+    taken, reported = (sum(counts[name] for name in names) for names in (TAKEN, REPORTED))
     return {"rows": len(first), "taken": taken, "reported": reported, **counts}

@@ -27,7 +27,7 @@ import pyproj
 import shapely
 from numpy.typing import NDArray
 
-from ..core import SourceError, XinheError, read_layer
+from ..core import BASES, UNSTATED, SourceError, UnknownNameError, XinheError, read_layer
 from ..district import beside
 from .homes_table import home_columns
 from .incoming import LONLAT
@@ -84,6 +84,8 @@ class Division:
         the longest walk that is judged.
     crs
         Projected CRS of all districts (and of columns x, y of the homes); by default each district's UTM zone.
+    basis
+        What the polygons and the table of homes rest on; without an answer `unstated` (依据未说明).
     """
 
     file: str | Path
@@ -91,6 +93,7 @@ class Division:
     name: str | None = None
     margin: float = 1500.0
     crs: Crs | None = None
+    basis: str = UNSTATED
 
 
 def _read_districts(division: Division) -> gpd.GeoDataFrame:
@@ -624,6 +627,8 @@ def split(
     check_extract(source)
     if not source.name.lower().endswith(OSM_SUFFIXES):
         raise SourceError(f"{source.name} 只有街道，不能切分：需要 OSM 提取文件（{'、'.join(OSM_SUFFIXES[:4])}）")
+    if division.basis not in BASES:
+        raise UnknownNameError("依据类型", division.basis, list(BASES))
     if not (np.isfinite(division.margin) and division.margin >= 0):
         raise SourceError(f"外扩距离应为 0 或更大的米数：{division.margin}")
     frame = _read_districts(division)
@@ -685,6 +690,7 @@ def _make(
             crs=division.crs,
             overwrite=overwrite,
             all_inside=True,
+            basis=division.basis,
         )
     except XinheError as error:
         return {**row, "note": str(error)}

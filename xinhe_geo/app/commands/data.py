@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import Annotated
 
 import numpy as np
+import pandas as pd
 import typer
 from rich.markup import escape
 
 from ...access import SEVERITIES, audit, rests_on
-from ...core import LAYERS, DataError, SourceError
+from ...core import LAYERS, UNSTATED, DataError, SourceError
 from ...district import District
 from ...district import check as check_folder
 from ...district import undo as undo_last
@@ -78,6 +79,9 @@ def import_(
     code: Annotated[str | None, typer.Option("--code", help="统计代码")] = None,
     crs: Annotated[str | None, typer.Option("--crs", help="计算用的投影坐标系；省略为当地 UTM 带")] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="替换以前导入的目录")] = False,
+    basis: Annotated[
+        str, typer.Option("--basis", help="人口表依据什么：official、surveyed、derived …；不写记为依据未说明")
+    ] = UNSTATED,
     lang: Lang = "zh",
 ) -> None:
     """从 OSM 提取文件建立一个街道目录。"""
@@ -90,6 +94,7 @@ def import_(
             code=code,
             crs=crs,
             overwrite=overwrite,
+            basis=basis,
             progress=lambda step: status.update(escape(str(step))),
         )
     table = grid("图层", "内容", "取用", "未取", "原因", "例")
@@ -110,13 +115,16 @@ def split_(
     homes: Annotated[Path | None, typer.Option("--homes", help="全市人口表 CSV：id, lon, lat, people")] = None,
     crs: Annotated[str | None, typer.Option("--crs", help="计算用的投影坐标系；省略为各街道的 UTM 带")] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="替换以前切分的结果")] = False,
+    basis: Annotated[
+        str, typer.Option("--basis", help="街道界和人口表依据什么：official、surveyed、derived …；不写记为依据未说明")
+    ] = UNSTATED,
     lang: Lang = "zh",
 ) -> None:
     """把一座城市的 OSM 提取文件切成各街道的目录（按代码，每个街道带界外一段步行距离）。"""
     with watched(escape(extract.name)) as status:
         made = split(
             extract,
-            Division(districts, code, name, margin, crs),
+            Division(districts, code, name, margin, crs, basis),
             out,
             homes=homes,
             overwrite=overwrite,
@@ -133,6 +141,8 @@ def split_(
     if (out / LEFT_OUT).exists():
         OUT.print(escape(message(lang, "homes_left", shown_path(out / LEFT_OUT))))
     OUT.print(escape(message(lang, "was_split", len(made) - failed, failed, shown_path(out / CATALOGUE))))
+    if basis == UNSTATED:
+        ERR.print("没有说明街道界和人口表的依据：记为“依据未说明”。知道就写 --basis official、surveyed …")
     if failed:
         raise typer.Exit(PARTLY)
 
@@ -207,7 +217,21 @@ def add(
     sheet: Annotated[str | None, typer.Option("--sheet", help="Excel 的哪一张表，或 GIS 文件的哪个图层")] = None,
     dxf_layer: Annotated[list[str] | None, typer.Option("--dxf-layer", help="读哪些 CAD 图层，可写几次")] = None,
     key: Annotated[str | None, typer.Option("--key", help="哪一列是编号")] = None,
-    replace: Annotated[bool, typer.Option("--replace", help="文件里没有的行从图层里去掉")] = False,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="文件里没有的行从图层里去掉（设施只去掉文件里有的类别）")
+    ] = False,
+    basis: Annotated[
+        str, typer.Option("--basis", help="新的位置依据什么：surveyed、official、osm、derived …；不写记为依据未说明")
+    ] = UNSTATED,
+    new: Annotated[
+        list[str] | None, typer.Option("--new", help="这些行是新增的：行号或编号，all 为全部对不上的；可写几次")
+    ] = None,
+    update: Annotated[
+        list[str] | None, typer.Option("--update", help="这些行更新目录里相像的行；5=H03 为第 5 行就是 H03；可写几次")
+    ] = None,
+    skip: Annotated[list[str] | None, typer.Option("--skip", help="这些行不要；可写几次")] = None,
+    sure: Annotated[bool, typer.Option("--sure", help="人口合计变化超过 5% 也写入")] = False,
+    report_to: Annotated[Path | None, typer.Option("--report", help="逐行的结果另写一份 CSV")] = None,
     set_: Annotated[
         list[str] | None, typer.Option("--set", help="整张表都一样的列，如 类别=社区食堂；可写几次")
     ] = None,
@@ -243,6 +267,11 @@ def add(
                 repair=repair,
                 place=place,
                 datum_checked=datum_checked,
+                basis=basis,
+                new=new or (),
+                update=update or (),
+                skip=skip or (),
+                sure=sure,
             )
         except (SourceError, DataError) as error:
             if isinstance(error, SourceError):
@@ -252,9 +281,29 @@ def add(
             raise
     if place is not None and place.is_file():
         OUT.print(escape(message(lang, "done", shown_path(place))))
-    counts = tally(report_)
+    if report_to is not None:
+        report_to.write_text(csv_text(report_), encoding="utf-8-sig")
+        OUT.print(escape(shown_path(report_to)))
+    _show_added(report_)
+    for row in report_[report_["column"] == UNPROVEN].itertuples():
+        ERR.print(escape(f"注意：{row.reason}。{row.remedy}"))
+    OUT.print(message(lang, "applied" if yes else "not_applied"))
+    if report_["result"].isin(["refused", "unclear"]).any():
+        raise typer.Exit(PARTLY)
+
+
+#: How many lines of a report a screen shows, and how many of them of rows that the file does not have.
+_SHOWN, _SHOWN_GONE = 60, 10
+
+
+def _show_added(report_: pd.DataFrame) -> None:
+    """Print what becomes of each row, what asks for an answer first; the whole of it is in the report."""
     shown = grid("行", "编号", "结果", "列", "值", "原因", "怎么办")
-    for row in report_[~report_["result"].isin(["gone", "unchanged"])].head(60).itertuples():
+    asks = report_["result"].isin(["unclear", "refused"])
+    many = len(report_) > _SHOWN
+    told = report_[~report_["result"].isin(["gone", "unchanged"])]
+    told = pd.concat([told[asks[told.index]], told[~asks[told.index]]]) if many else told
+    for row in pd.concat([told.head(_SHOWN), report_[report_["result"] == "gone"].head(_SHOWN_GONE)]).itertuples():
         cells = (
             row.row,
             row.key,
@@ -268,17 +317,8 @@ def add(
     OUT.print(shown)
     words = {**RESULT_LABELS, "rows": "共读到", "taken": "取用", "reported": "未取（原因如上）"}
     units = {"dropped": "处", "note": "条"}
-    said = [
-        f"{words[name]} {n:,} {units.get(name, '行')}"
-        for name, n in counts.items()
-        if n and (replace or name != "gone")
-    ]
+    said = [f"{words[name]} {n:,} {units.get(name, '行')}" for name, n in tally(report_).items() if n]
     OUT.print(escape("，".join(said)))
-    for row in report_[report_["column"] == UNPROVEN].itertuples():
-        ERR.print(escape(f"注意：{row.reason}。{row.remedy}"))
-    OUT.print(message(lang, "applied" if yes else "not_applied"))
-    if counts.get("refused", 0):
-        raise typer.Exit(PARTLY)
 
 
 def _pairs(said: list[str] | None) -> dict[str, str]:

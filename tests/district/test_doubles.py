@@ -1,0 +1,159 @@
+"""What stands twice: homes whose people would count twice are errors, facilities that look like one are warnings."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from pathlib import Path
+from typing import Any
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import pytest
+import shapely
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from xinhe_geo.core import DataError
+from xinhe_geo.district import District, alike, check
+from xinhe_geo.district.doubles import NEAR_M, SHARED, SPOT_M, near_facilities, shared_homes
+
+TOY = Path(__file__).parents[1] / "toy"
+
+
+def homes(shapes: list[Any], names: list[str | None] | None = None, **columns: Any) -> gpd.GeoDataFrame:
+    n = len(shapes)
+    head: dict[str, Any] = {"name": names or [None] * n, "people": 10.0, "since": pd.NA, "until": pd.NA}
+    return gpd.GeoDataFrame(head | columns, geometry=shapes, index=[f"h{i}" for i in range(n)])
+
+
+def pairs(frame: gpd.GeoDataFrame) -> set[tuple[int, int]]:
+    return {pair[:2] for pair in shared_homes(frame)}
+
+
+corner = st.integers(0, 40)
+side = st.integers(1, 20)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(corner, corner, side, side), min_size=2, max_size=14))
+def test_outlines_against_every_pair(boxes: list[tuple[int, int, int, int]]) -> None:
+    """Rectangles, whose common area is worked out by hand: exactly the pairs over the tolerance."""
+    expected = set()
+    for i, (x, y, w, h) in enumerate(boxes):
+        for j, (u, v, a, b) in enumerate(boxes[:i]):
+            common = max(0, min(x + w, u + a) - max(x, u)) * max(0, min(y + h, v + b) - max(y, v))
+            if common > SHARED * min(w * h, a * b):
+                expected.add((j, i))
+    assert pairs(homes([shapely.box(x, y, x + w, y + h) for x, y, w, h in boxes])) == expected
+
+
+spot = st.tuples(st.integers(0, 12), st.integers(0, 12), st.sampled_from(["甲苑", "乙苑", None]))
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(spot, min_size=2, max_size=14))
+def test_points_on_one_spot(spots: list[tuple[int, int, str | None]]) -> None:
+    """Every point with a namesake within the tolerance is in a pair, and no pair is without one (a third of a metre apart)."""
+    found = pairs(homes([shapely.Point(x / 3, y / 3) for x, y, _ in spots], [name for *_, name in spots]))
+
+    def near(i: int, j: int) -> bool:
+        a, b = spots[i], spots[j]
+        return a[2] is not None and a[2] == b[2] and np.hypot(a[0] - b[0], a[1] - b[1]) <= 3 * SPOT_M + 1e-9
+
+    assert all(near(i, j) for i, j in found)
+    same = [(i, j) for j in range(len(spots)) for i in range(j) if near(i, j) and spots[i][:2] == spots[j][:2]]
+    assert {j for _, j in same} <= {j for _, j in found}, "on the very spot nobody is missed"
+
+
+def test_touching_slivers_and_other_years_are_fine() -> None:
+    box, next_door = shapely.box(0, 0, 100, 100), shapely.box(100, 0, 200, 100)
+    assert not pairs(homes([box, next_door]))
+    assert not pairs(homes([box, shapely.box(81, 0, 181, 100)])), "19 % is a sliver"
+    assert pairs(homes([box, shapely.box(79, 0, 179, 100)])) == {(0, 1)}
+    rebuilt: dict[str, Any] = {"since": [pd.NA, 2021], "until": [2020, pd.NA]}
+    assert not pairs(homes([box, box], **rebuilt)), "torn down and built again"
+    assert pairs(homes([box, box], since=[pd.NA, 2020], until=[2020, pd.NA])) == {(0, 1)}
+    assert pairs(homes([box, shapely.Point(5, 5)], ["甲苑", "甲 苑"])) == {(0, 1)}, "its point and its outline"
+    assert not pairs(homes([box, shapely.Point(5, 5)], ["甲苑", "三号楼"]))
+
+
+def doubled_toy(tmp_path: Path, people: int | None) -> Path:
+    folder = tmp_path / "toy"
+    shutil.copytree(TOY, folder)
+    file = folder / "homes" / "homes.geojson"
+    whole = json.loads(file.read_text("utf-8"))
+    twin = json.loads(json.dumps(whole["features"][0]))
+    twin["properties"] |= {"home": "Z", "people": people, "people_60plus": None, "households": None}
+    whole["features"].append(twin)
+    file.write_text(json.dumps(whole, ensure_ascii=False), "utf-8")
+    return folder
+
+
+def test_people_counted_twice_stop_the_district(tmp_path: Path) -> None:
+    folder = doubled_toy(tmp_path, 90)
+    found = check(folder)
+    assert found["severity"].tolist() == ["error"]
+    row = found.iloc[0]
+    # A is 60 m by 60 m
+    assert row["row"] == "Z" and all(said in row["problem"] for said in ("A（甲苑）", "3,600 m²", "100 人", "90 人"))
+    assert "A" in row["remedy"]
+    with pytest.raises(DataError):
+        District.load(folder)
+
+
+def test_a_twin_without_people_counts_nobody_twice(tmp_path: Path) -> None:
+    found = check(doubled_toy(tmp_path, None))
+    assert found["severity"].tolist() == ["warning"] and "数据不足" in found["problem"].iloc[0]
+
+
+def facilities(rows: list[tuple[float, str | None, str]]) -> gpd.GeoDataFrame:
+    return gpd.GeoDataFrame(
+        {
+            "name": [name for _, name, _ in rows],
+            "kind": [kind for *_, kind in rows],
+            "state": None,
+            "since": pd.NA,
+            "until": pd.NA,
+        },
+        geometry=[shapely.Point(x, 0) for x, *_ in rows],
+    )
+
+
+@pytest.mark.parametrize(
+    ("other", "twice"),
+    [
+        ((20, "北食堂", "canteen"), True),
+        ((20, "（北）食堂", "canteen"), True),
+        ((20, "新河北食堂", "canteen"), True),
+        ((20, "南食堂", "canteen"), False),
+        ((20, "北食堂2", "canteen"), False),
+        ((20, None, "canteen"), False),
+        ((20, "北食堂", "clinic_station"), False),
+        ((NEAR_M + 1, "北食堂", "canteen"), False),
+    ],
+)
+def test_facilities_that_look_like_one(other: tuple[float, str | None, str], twice: bool) -> None:
+    assert bool(near_facilities(facilities([(0, "北食堂", "canteen"), other]))) is twice
+
+
+def test_names() -> None:
+    assert alike("新河街道社区卫生服务中心", "新河街道 社区卫生服务中心") and alike("Main Clinic", "main clinic")
+    for one, other in (("一站", "二站"), ("东门", "西门"), ("A座", "B座"), ("3号楼", "13号楼"), ("", ""), (None, None)):
+        assert not alike(one, other)
+
+
+def test_a_hundred_thousand_homes_in_bounded_time() -> None:
+    """Outlines in rows that touch, points in one heap, a crowd of canteens: seconds, not hours."""
+    n = 100_000
+    x, y = 50.0 * (np.arange(n) % 400), 50.0 * (np.arange(n) // 400)
+    start = time.process_time()
+    touching = homes(list(shapely.box(x, y, x + 50, y + 50)))
+    assert not shared_homes(touching)
+    heap = homes(list(shapely.points(np.zeros(n), np.zeros(n))), [f"点{i // 2}" for i in range(n)])
+    assert len(shared_homes(heap)) == n // 2
+    crowd = facilities([(i * 0.01, f"点{i}", "canteen") for i in range(20_000)])
+    assert not near_facilities(crowd)
+    assert time.process_time() - start < 60

@@ -1,0 +1,218 @@
+"""A file's rows that are there under another id: recognised, asked about or new, and people never doubled."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import geopandas as gpd
+import pandas as pd
+import pytest
+import shapely
+
+from xinhe_geo.app.cli import DATA, DONE, main
+from xinhe_geo.app.commands.console import PARTLY
+from xinhe_geo.core import DataError, SourceError
+from xinhe_geo.district import District, check, undo
+from xinhe_geo.io import add, tally
+
+TOY = Path(__file__).parents[1] / "toy"
+CHECKED = "测试里量过"
+
+
+@pytest.fixture
+def toy(tmp_path: Path) -> Path:
+    folder = tmp_path / "toy"
+    shutil.copytree(TOY, folder)
+    return folder
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {p.relative_to(folder).as_posix(): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
+
+
+def written(path: Path, rows: list[dict[str, Any]]) -> Path:
+    frame = gpd.GeoDataFrame(rows, geometry="geometry", crs=District.load(TOY).crs)
+    frame.to_file(path, driver="GPKG")
+    return path
+
+
+def office(path: Path, shift: float = 0.0) -> Path:
+    """The office's own layer of the same compounds: its ids, its drawing (`shift` metres off), one count more."""
+    there = District.load(TOY).rows["homes"]
+    rows = [
+        {"编号": f"S{i}", "名称": name, "常住人口": people, "geometry": shapely.affinity.translate(shape, shift, shift)}
+        for i, (name, people, shape) in enumerate(zip(there["name"], there["people"], there.geometry, strict=True))
+    ]
+    return written(path, rows)
+
+
+def put(path: Path, folder: Path, layer: str = "homes", **said: Any) -> pd.DataFrame:
+    return add(path, folder, layer, crs=4548, apply=True, datum_checked=CHECKED, **said)
+
+
+def result_of(report: pd.DataFrame) -> dict[int, str]:
+    first = report[report["row"].notna() & ~report["result"].isin(["note", "dropped"])].drop_duplicates("row")
+    return dict(zip(first["row"].astype(int), first["result"], strict=True))
+
+
+@pytest.mark.parametrize("shift", [0.0, 4.0])
+def test_the_offices_own_layer_of_the_same_compounds_doubles_nobody(tmp_path: Path, toy: Path, shift: float) -> None:
+    before, files = District.load(toy).rows["homes"], contents(toy)
+    report = put(office(tmp_path / "小区.gpkg", shift), toy)
+    counts = tally(report)
+    assert (counts["new"], counts["unclear"], counts["refused"]) == (0, 0, 0), report.to_string()
+    after = District.load(toy).rows["homes"]
+    assert list(after.index) == list(before.index)
+    assert after["people"].equals(before["people"])
+    assert after["other_id"].tolist() == [f"S{i}" for i in range(5)]
+    said = report.loc[report["column"] == "常住人口", "reason"].iloc[0]
+    assert "360 → 360 人" in said  # 100 + 200 + 50 + 10; 丙苑 is unknown
+    again = tally(add(office(tmp_path / "又.gpkg", shift), toy, "homes", crs=4548))
+    assert again["unchanged"] == 5, "the office's ids are known now"
+    undo(toy)
+    assert contents(toy) == files
+
+
+def test_what_each_row_is(tmp_path: Path, toy: Path) -> None:
+    there = District.load(toy).rows["homes"]
+    shapes = there.geometry
+    move = shapely.affinity.translate
+    rows = [
+        {"编号": "1", "名称": "甲苑", "常住人口": 100, "geometry": shapes["A"]},
+        {"编号": "2", "名称": "乙苑二期改", "常住人口": 200, "geometry": shapes["B"]},
+        {"编号": "3", "名称": "丙苑", "常住人口": None, "geometry": move(shapes["C"], 150, 0)},
+        {"编号": "4", "名称": "己苑", "常住人口": 5, "geometry": move(shapes["E"], 30, 0)},
+        {"编号": "5", "名称": "庚苑", "常住人口": 5, "geometry": move(shapes["E"], 0, 200)},
+    ]
+    path = written(tmp_path / "小区.gpkg", rows)
+    report = add(path, toy, "homes", crs=4548, datum_checked=CHECKED)
+    lines = sorted(result_of(report))
+    results = [result_of(report)[line] for line in lines]
+    # the same outline and name; the same outline under another name; the name moved 150 m; half of 戊苑 under another name
+    assert results == ["changed", "renamed", "moved", "unclear", "new"]
+    assert report.loc[report["result"] == "moved", "value"].tolist() == ["移动 150.0 米"]
+    unclear = report[report["result"] == "unclear"].iloc[0]
+    assert "E（重叠占较小一处的 50%，叫“戊苑”）" in unclear["reason"]
+    assert f"--update {lines[3]}=E" in unclear["remedy"] and f"--new {lines[3]}" in unclear["remedy"]
+    put(path, toy)
+    assert set(District.load(toy).rows["homes"].index) == {*there.index, "5"}, "what is unclear is not written"
+
+
+def test_somebody_says_what_a_row_is(tmp_path: Path, toy: Path) -> None:
+    shape = shapely.affinity.translate(District.load(toy).rows["homes"].geometry["E"], 30, 0)
+    path = written(tmp_path / "a.gpkg", [{"编号": "K", "名称": "己苑", "常住人口": 11, "geometry": shape}])
+    files = contents(toy)
+    with pytest.raises(DataError, match="算两次"):
+        put(path, toy, new=["K"])
+    assert contents(toy) == files
+    put(path, toy, skip=["K"])
+    assert contents(toy) == files
+    for wrong in (
+        {"new": ["没有"]},
+        {"update": ["K=没有"]},
+        {"new": ["K"], "skip": ["K"]},
+        {"new": ["all"], "skip": ["all"]},
+    ):
+        with pytest.raises(SourceError):
+            put(path, toy, **wrong)
+    put(path, toy, update=["K"])
+    row = District.load(toy).rows["homes"].loc["E"]
+    assert (row["name"], row["people"], row["other_id"]) == ("己苑", 11, "K")
+    undo(toy)
+    put(path, toy, update=["all"])
+    assert District.load(toy).rows["homes"].loc["E", "people"] == 11
+    undo(toy)
+    assert contents(toy) == files
+
+
+def test_the_same_id_of_another_place_overwrites_nothing(tmp_path: Path, toy: Path) -> None:
+    """Two offices both number their compounds A, B, C."""
+    shape = shapely.box(500_600, 4_320_400, 500_650, 4_320_450)
+    path = written(tmp_path / "a.gpkg", [{"编号": "A", "名称": "别处花园", "常住人口": 7, "geometry": shape}])
+    files = contents(toy)
+    report = put(path, toy)
+    assert tally(report)["unclear"] == 1 and "编号相同" in report.loc[report["result"] == "unclear", "reason"].iloc[0]
+    assert contents(toy) == files
+
+
+def test_a_jump_in_people_needs_a_word(tmp_path: Path, toy: Path) -> None:
+    """360 people; 18 are a twentieth."""
+    files = contents(toy)
+    shape = shapely.box(500_600, 4_320_400, 500_650, 4_320_450)
+    for people, jumps in ((18, False), (19, True)):
+        path = written(
+            tmp_path / f"{people}.gpkg", [{"编号": "N", "名称": "新苑", "常住人口": people, "geometry": shape}]
+        )
+        if jumps:
+            assert "--sure" in "".join(add(path, toy, "homes", crs=4548, datum_checked=CHECKED)["remedy"])
+            with pytest.raises(SourceError, match=r"360 → 379 人（\+5\.3%）.*没有写入任何东西.*--sure"):
+                put(path, toy)
+            assert contents(toy) == files
+        put(path, toy, sure=jumps)
+        assert District.load(toy).rows["homes"]["people"].sum() == 360 + people
+        undo(toy)
+        assert contents(toy) == files
+
+
+def test_facilities_under_other_ids(tmp_path: Path, toy: Path) -> None:
+    at = District.load(toy).rows["facilities"].geometry
+    move = shapely.affinity.translate
+    rows = [
+        {"编号": "1", "名称": "北 食堂", "类别": "canteen", "geometry": move(at["F2"], 8, 0)},
+        {"编号": "2", "名称": "南站", "类别": "clinic_station", "geometry": move(at["F1"], 200, 0)},
+        {"编号": "3", "名称": "健身点", "类别": "canteen", "geometry": at["F3"]},
+        {"编号": "4", "名称": "南食堂", "类别": "canteen", "geometry": move(at["F2"], 0, 9)},
+    ]
+    report = put(written(tmp_path / "a.gpkg", rows), toy, "facilities")
+    # alike 8 m off (renamed by a blank); the lone name moved; another kind of that name; another canteen next door
+    assert list(result_of(report).values()) == ["renamed", "moved", "new", "new"], report.to_string()
+    got = District.load(toy).rows["facilities"]
+    assert got.loc["F2", "other_id"] == "1" and got.loc["F1", "other_id"] == "2"
+    assert not (check(toy)["severity"] == "error").any()
+
+
+def test_replace_stays_within_the_kinds_of_the_file(tmp_path: Path, toy: Path) -> None:
+    shape = shapely.Point(500_700, 4_320_300)
+    path = written(tmp_path / "a.gpkg", [{"编号": "N", "名称": "新食堂", "类别": "canteen", "geometry": shape}])
+    report = put(path, toy, "facilities", replace=True)
+    assert set(District.load(toy).rows["facilities"].index) == {"F1", "F3", "F4", "F5", "N"}
+    gone = report[report["result"] == "gone"].set_index("key")["reason"]
+    assert gone["F2"].endswith("删去") and gone.drop("F2").str.contains("没有这一类，保留").all()
+
+
+def test_replace_keeps_what_is_unclear(tmp_path: Path, toy: Path) -> None:
+    shapes = District.load(toy).rows["homes"].geometry
+    rows = [{"编号": k, "名称": None, "常住人口": None, "geometry": shapes[k]} for k in ("A", "B", "C", "D")]
+    rows.append(
+        {"编号": "K", "名称": "己苑", "常住人口": 11, "geometry": shapely.affinity.translate(shapes["E"], 30, 0)}
+    )
+    put(written(tmp_path / "a.gpkg", rows), toy, replace=True)
+    assert "E" in District.load(toy).rows["homes"].index
+
+
+@pytest.mark.parametrize("basis", [None, "official"])
+def test_nothing_is_called_surveyed_unasked(tmp_path: Path, toy: Path, basis: str | None) -> None:
+    shape = shapely.box(500_600, 4_320_400, 500_650, 4_320_450)
+    path = written(tmp_path / "a.gpkg", [{"编号": "N", "名称": "新苑", "常住人口": 9, "geometry": shape}])
+    said = {} if basis is None else {"basis": basis}
+    report = put(path, toy, **said)
+    assert District.load(toy).basis("homes")["N"] == (basis or "unstated")
+    told = report["remedy"].str.contains("--basis").sum()
+    assert told == (1 if basis is None else 0), "said once"
+
+
+def test_the_command(tmp_path: Path, toy: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    shape = shapely.affinity.translate(District.load(toy).rows["homes"].geometry["E"], 30, 0)
+    path = written(tmp_path / "a.gpkg", [{"编号": "K", "名称": "己苑", "常住人口": 90, "geometry": shape}])
+    command = ["add", str(path), "--to", str(toy), "--layer", "homes", "--crs", "4548", "--datum-checked", CHECKED]
+    assert main([*command, "--report", str(tmp_path / "r.csv")]) == PARTLY
+    out = capsys.readouterr().out
+    assert "待定" in out and "文件里没有 5 行" in out
+    assert set(pd.read_csv(tmp_path / "r.csv")["result"]) >= {"unclear", "gone"}
+    assert main([*command, "--update", "K=E", "--yes"]) == DATA, "10 to 90 of 360 people is a jump"
+    assert "--sure" in capsys.readouterr().err
+    assert main([*command, "--update", "K=E", "--basis", "official", "--sure", "--yes"]) == DONE
+    assert json.loads((toy / "homes" / "homes.geojson").read_text("utf-8"))["features"][4]["properties"]["people"] == 90

@@ -1,0 +1,249 @@
+"""What stands twice in a district: homes whose people would be counted twice, and facilities that look like one."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterator, Mapping
+from difflib import SequenceMatcher
+from typing import NamedTuple
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import shapely
+
+from ..core import Problem
+
+#: Homes that share more than this part of the smaller one are one place told twice. Outlines that touch, and slivers
+#: between outlines drawn from different maps, share less.
+SHARED = 0.2
+#: A point this near to another one stands on the same spot (as far as anybody writes coordinates).
+SPOT_M = 1.0
+#: Facilities of one kind with names alike within this distance look like one; further off they may be the two platforms
+#: of a stop or the two ends of a park.
+NEAR_M = 30.0
+#: Names this alike are one name (`difflib`), unless numbers or points of the compass in them differ.
+ALIKE = 0.85
+#: Where a square of `NEAR_M` holds more facilities of one kind than this, only equal names are told: pairs grow as its square.
+DENSE = 60
+
+#: What tells one place from the next that is called like it: 一站 and 二站, 东门 and 西门, A座 and B座.
+_MARKS = re.compile(r"\d+|[一二三四五六七八九十百东西南北上下左右前后男女甲乙丙丁戊己庚辛]|(?<![a-z])[a-z](?![a-z])")
+_HEADS = ("people", "people_60plus", "households")
+
+
+class Pair(NamedTuple):
+    """Two rows (by position, the earlier first), what they share, and how far apart they are."""
+
+    first: int
+    second: int
+    area_m2: float = 0.0
+    share: float = 0.0  # of the smaller one
+    metres: float = 0.0
+
+
+def plain_name(name: object) -> str:
+    """Return a name without what writing habits differ in: width, case, blanks, brackets; "" where there is none."""
+    if not isinstance(name, str):
+        return ""
+    return "".join(c for c in unicodedata.normalize("NFKC", name).lower() if c.isalnum())
+
+
+def alike(one: object, other: object) -> bool:
+    """Whether two names can be one place's: equal, one within the other, or nearly equal, and the same numbers in both."""
+    a, b = plain_name(one), plain_name(other)
+    if not a or not b:
+        return False
+    if a == b:
+        return True
+    if sorted(_marks(one)) != sorted(_marks(other)):
+        return False
+    short, long = sorted((a, b), key=len)
+    return (len(short) > 2 and short in long) or SequenceMatcher(None, a, b, autojunk=False).ratio() >= ALIKE
+
+
+def _marks(name: object) -> list[str]:
+    return _MARKS.findall(unicodedata.normalize("NFKC", str(name)).lower())
+
+
+# --- homes ----------------------------------------------------------------------------------------------------------
+
+
+def shared_homes(homes: gpd.GeoDataFrame) -> list[Pair]:
+    """
+    Return the homes that are there twice in the same year.
+
+    Parameters
+    ----------
+    homes
+        Homes in a metric CRS, with `name`, `since`, `until`.
+
+    Returns
+    -------
+    pairs
+        Outlines that share more than `SHARED` of the smaller one; points on one spot, or on an outline, of the same name.
+    """
+    shapes = np.asarray(homes.geometry.array)
+    names = np.array([plain_name(name) for name in homes["name"]], dtype=object)
+    flat = np.flatnonzero(shapely.get_dimensions(shapes) == 2)
+    spots = np.flatnonzero(shapely.get_dimensions(shapes) == 0)
+    found = [*_outlines(shapes, flat), *_on_outlines(shapes, names, flat, spots), *_spots(shapes, names, spots)]
+    return sorted(pair for pair in set(found) if _together(homes, pair))
+
+
+def _outlines(shapes: np.ndarray, flat: np.ndarray) -> Iterator[Pair]:
+    some = shapes[flat]
+    a, b = shapely.STRtree(some).query(some)
+    a, b = a[a < b], b[a < b]
+    areas = shapely.area(some)
+    smaller = np.minimum(areas[a], areas[b])
+    # boxes first: what neighbours share is mostly nothing, and cutting outlines is what takes time
+    box = shapely.bounds(some)
+    width = np.minimum(box[a, 2], box[b, 2]) - np.maximum(box[a, 0], box[b, 0])
+    height = np.minimum(box[a, 3], box[b, 3]) - np.maximum(box[a, 1], box[b, 1])
+    near = width * height > SHARED * smaller
+    a, b, smaller = a[near], b[near], smaller[near]
+    common = shapely.area(shapely.intersection(some[a], some[b]))
+    for k in np.flatnonzero(common > SHARED * smaller):
+        yield Pair(int(flat[a[k]]), int(flat[b[k]]), float(common[k]), float(common[k] / smaller[k]))
+
+
+def _on_outlines(shapes: np.ndarray, names: np.ndarray, flat: np.ndarray, spots: np.ndarray) -> Iterator[Pair]:
+    at, on = shapely.STRtree(shapes[flat]).query(shapes[spots], predicate="dwithin", distance=SPOT_M)
+    for p, q in zip(spots[at], flat[on], strict=True):
+        if names[p] and names[p] == names[q]:
+            yield Pair(min(int(p), int(q)), max(int(p), int(q)))
+
+
+def _spots(shapes: np.ndarray, names: np.ndarray, spots: np.ndarray) -> Iterator[Pair]:
+    """Yield points of one name on one spot. Of four grids shifted by half a cell, one has any two near points in one cell."""
+    spots = spots[names[spots] != ""]
+    xy = shapely.get_coordinates(shapes[spots])
+    for east, north in ((0, 0), (0, 1), (1, 0), (1, 1)):
+        cell = np.floor((xy + SPOT_M * np.array([east, north])) / (2 * SPOT_M))
+        squares = pd.DataFrame({"name": names[spots], "x": cell[:, 0], "y": cell[:, 1]})
+        group = squares.groupby(["name", "x", "y"], sort=False).ngroup().to_numpy()
+        first = np.unique(group, return_index=True)[1][group]
+        later = np.flatnonzero(first != np.arange(len(first)))
+        near = np.hypot(*(xy[later] - xy[first[later]]).T) <= SPOT_M
+        for i in later[near]:
+            yield Pair(int(spots[first[i]]), int(spots[i]))
+
+
+def _together(rows: pd.DataFrame, pair: Pair) -> bool:
+    """Whether there is a year in which both rows live."""
+    since = [rows["since"].iloc[i] for i in pair[:2]]
+    until = [rows["until"].iloc[i] for i in pair[:2]]
+    starts = max((int(v) for v in since if pd.notna(v)), default=None)
+    ends = min((int(v) for v in until if pd.notna(v)), default=None)
+    return starts is None or ends is None or starts <= ends
+
+
+# --- facilities -----------------------------------------------------------------------------------------------------
+
+
+def near_facilities(facilities: gpd.GeoDataFrame) -> list[Pair]:
+    """
+    Return the facilities that look like one: one kind and state, names alike, at most `NEAR_M` apart, in the same year.
+
+    Parameters
+    ----------
+    facilities
+        Facilities in a metric CRS, with `name`, `kind`, `state`, `since`, `until`.
+
+    Returns
+    -------
+    pairs
+        Rows without a name are never among them: two basketball courts side by side are two.
+    """
+    shapes = np.asarray(facilities.geometry.array)
+    said = facilities["name"].to_numpy(object)
+    names = np.array([plain_name(name) for name in said], dtype=object)
+    sort = (facilities["kind"].fillna("") + "|" + facilities["state"].fillna("open")).to_numpy(object)
+    named = np.flatnonzero(names != "")
+    if len(named) < 2:
+        return []
+    spots = shapely.get_coordinates(shapely.centroid(shapes[named]))
+    cell = np.floor(spots / NEAR_M)
+    squares = pd.DataFrame({"sort": sort[named], "x": cell[:, 0], "y": cell[:, 1]})
+    many = squares.groupby(["sort", "x", "y"], sort=False)["x"].transform("size").to_numpy()
+    found = {pair for kept in _kept(named, many, names, sort) for pair in _near(shapes, kept, said, sort)}
+    return sorted(pair for pair in found if _together(facilities, pair))
+
+
+def _kept(named: np.ndarray, many: np.ndarray, names: np.ndarray, sort: np.ndarray) -> Iterator[np.ndarray]:
+    """Yield the rows to be held against each other: all where few lie together, else those of one kind and name."""
+    yield named[many <= DENSE]
+    crowd = named[many > DENSE]
+    together = pd.Series(crowd).groupby([names[crowd], sort[crowd]], sort=False)
+    for _, rows in together:
+        if len(rows) > 1:
+            # the first of a crowd are enough to say so: a check that lists millions of pairs helps nobody
+            yield rows.to_numpy()[:DENSE]
+
+
+def _near(shapes: np.ndarray, rows: np.ndarray, said: np.ndarray, sort: np.ndarray) -> Iterator[Pair]:
+    a, b = shapely.STRtree(shapes[rows]).query(shapes[rows], predicate="dwithin", distance=NEAR_M)
+    a, b = rows[a[a < b]], rows[b[a < b]]
+    same = sort[a] == sort[b]
+    for i, j in zip(a[same], b[same], strict=True):
+        if alike(said[i], said[j]):
+            yield Pair(int(i), int(j), metres=float(shapely.distance(shapes[i], shapes[j])))
+
+
+# --- told -----------------------------------------------------------------------------------------------------------
+
+
+def doubled(rows: Mapping[str, pd.DataFrame], declared: Mapping[str, Mapping[str, object]]) -> Iterator[Problem]:
+    """Yield a problem for each row that is there already under another id: the later one of a pair is told."""
+    if "homes" in rows and len(rows["homes"]) > 1:
+        yield from _doubled_homes(rows["homes"], str(declared["homes"]["file"]))
+    for layer in ("facilities", "own_facilities"):
+        if layer in rows and len(rows[layer]) > 1:
+            yield from _doubled_facilities(rows[layer], layer, str(declared[layer]["file"]))
+
+
+def counts_people(homes: pd.DataFrame, pair: Pair) -> bool:
+    """Whether both rows of a pair bring a number of people, of old people or of households, so that it counts twice."""
+    return any(bool((homes[head].iloc[[*pair[:2]]] > 0).fillna(False).all()) for head in _HEADS)
+
+
+def _doubled_homes(homes: gpd.GeoDataFrame, file: str) -> Iterator[Problem]:
+    for pair in shared_homes(homes):
+        first, second = _called(homes, pair.first), _called(homes, pair.second)
+        where = f"重叠 {pair.area_m2:,.0f} m²（较小一处的 {pair.share:.0%}）" if pair.area_m2 else "在同一处，名称相同"
+        people = "、".join(_people(homes["people"].iloc[i]) for i in pair[:2])
+        counted = counts_people(homes, pair)
+        yield Problem(
+            "error" if counted else "warning",
+            "homes",
+            file,
+            str(homes.index[pair.second]),
+            "geometry",
+            f"{second} 和 {first} {where}，分别写了 {people}{'：同一批人会算两次' if counted else ''}",
+            f"和 {homes.index[pair.first]} 是同一处就删去一处；不是就改边界，或写各自的起始年和截止年",
+        )
+
+
+def _doubled_facilities(facilities: gpd.GeoDataFrame, layer: str, file: str) -> Iterator[Problem]:
+    for pair in near_facilities(facilities):
+        first, second = _called(facilities, pair.first), _called(facilities, pair.second)
+        yield Problem(
+            "warning",
+            layer,
+            file,
+            str(facilities.index[pair.second]),
+            "geometry",
+            f"{second} 和 {first} 类别相同、名称相近、相距 {pair.metres:.0f} 米，可能是同一处",
+            f"和 {facilities.index[pair.first]} 是同一处就删去一处；不是就在名称里写出区别",
+        )
+
+
+def _called(rows: pd.DataFrame, i: int) -> str:
+    name = rows["name"].iloc[i]
+    return f"{rows.index[i]}（{name}）" if isinstance(name, str) else str(rows.index[i])
+
+
+def _people(value: float) -> str:
+    return "数据不足" if pd.isna(value) else f"{value:,.0f} 人"

@@ -1,0 +1,60 @@
+"""How many people a layer of homes has before a file comes in and after: people are not doubled by a list."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import pandas as pd
+
+from ..core import at_year
+from ..district import Edit
+from .current_layer import CurrentLayer
+from .row_report import RowReport, Where
+
+#: A list that changes the number of people by more than this part is written only when somebody says it is meant.
+JUMP = 0.05
+
+
+class HeadCount(NamedTuple):
+    """The people of the data's year, before and after; missing where nobody knows any."""
+
+    before: float
+    after: float
+
+    @property
+    def jumps(self) -> bool:
+        """Whether the number changes by more than `JUMP`; a district that had none cannot jump."""
+        return bool(self.before > 0) and not abs(self.after - self.before) <= JUMP * self.before
+
+    def __str__(self) -> str:
+        numbers = ["数据不足" if pd.isna(v) else f"{v:,.0f}" for v in self]
+        share = f"（{self.after / self.before - 1:+.1%}）" if self.before > 0 and pd.notna(self.after) else ""
+        return f"{numbers[0]} → {numbers[1]} 人{share}"
+
+
+def head_count(current: CurrentLayer, edits: Sequence[Edit], leaving: set[int], report: RowReport) -> HeadCount | None:
+    """Count the people before and after the edits and report both; None where the layer is not of homes."""
+    if current.layer.name != "homes":
+        return None
+    heads = ["people", "since", "until"]
+    before = pd.DataFrame(current.rows[heads]).reset_index(drop=True).astype("object")
+    rows = before.to_dict("index")
+    new = len(rows)
+    for edit in edits:
+        at = edit.at
+        if at is None:
+            at, new = new, new + 1
+        rows[at] = {**rows.get(at, dict.fromkeys(heads)), **{h: v for h, v in edit.cells.items() if h in heads}}
+    after = pd.DataFrame([row for p, row in rows.items() if p not in leaving], columns=heads, dtype="object")
+    year = int(current.manifest.get("data_year") or 0)
+    count = HeadCount(*(_people(frame, current, year) for frame in (before, after)))
+    if edits or leaving:
+        said = "变化超过 5%，写入要加 --sure（sure=True）" if count.jumps else ""
+        report.say("note", f"常住人口合计（{year} 年）：{count}", said, Where(column="常住人口"))
+    return count
+
+
+def _people(frame: pd.DataFrame, current: CurrentLayer, year: int) -> float:
+    typed = frame.apply(pd.to_numeric, errors="coerce")
+    return float(at_year(current.layer, typed, year)["people"].sum(min_count=1))
