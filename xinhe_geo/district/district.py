@@ -20,8 +20,12 @@ import pandas as pd
 import shapely
 
 from ..core import (
+    ABSENT,
     DEMONSTRATION,
     LAYERS,
+    MAPPED,
+    SURVEYED,
+    UNCHECKED,
     DataError,
     Problem,
     Profile,
@@ -34,7 +38,7 @@ from ..core import (
     work,
 )
 from ..network import WalkNetwork
-from .reader import MANIFEST, read_folder
+from .reader import MANIFEST, mapped_kinds, read_folder
 from .scenario import Scenario
 from .street_edits import merged_streets
 
@@ -79,15 +83,20 @@ class District:
     folder: Path
     files: pd.DataFrame = field(repr=False)
     with_planned: bool = False
+    #: Whether facilities that nobody has looked at yet count as open: never unless asked for, to say how much they could change.
+    with_unchecked: bool = False
     #: What `check` says of the folder as it was read: warnings, for errors are refused.
     problems: pd.DataFrame = field(repr=False, default_factory=lambda: problems_table([]))
     _rows: Mapping[str, pd.DataFrame] = field(repr=False, default_factory=dict)
+    #: Kinds seen on a map before a plan was carried out.
+    _mapped_before: frozenset[str] = field(repr=False, default=frozenset())
     #: Tables derived from this district, kept by who derives them; another year or scenario starts with none.
     memo: dict[Any, Any] = field(repr=False, init=False, default_factory=dict)
 
     def __getstate__(self) -> dict[str, Any]:
         """Go to another process without what is derived; the network takes longer to build than to send."""
-        kept = {f: getattr(self, f) for f in ("year", "list_year", "folder", "files", "with_planned", "problems")}
+        plain = ("year", "list_year", "folder", "files", "with_planned", "with_unchecked", "problems", "_mapped_before")
+        kept = {f: getattr(self, f) for f in plain}
         made = {"network": self.__dict__["network"]} if "network" in self.__dict__ else {}
         return {**kept, **made, "manifest": dict(self.manifest), "_rows": dict(self._rows)}
 
@@ -187,7 +196,22 @@ class District:
             Another one; rows are taken as they are, nothing is checked again.
         """
         manifest = MappingProxyType({**self.manifest, "scenario": scenario}) if scenario else self.manifest
-        return replace(self, _rows=MappingProxyType(dict(rows)), manifest=manifest)
+        before = self.mapped_kinds if scenario else frozenset()
+        return replace(self, _rows=MappingProxyType(dict(rows)), manifest=manifest, _mapped_before=before)
+
+    def counting_unchecked(self) -> District:
+        """
+        Return this district as if every facility that nobody has looked at yet were what the map says.
+
+        Returns
+        -------
+        District
+            Another one, in which what is `unchecked` is open: what comes out of it is an upper end, never what is known.
+        """
+        other = replace(self, with_unchecked=True)
+        if "network" in self.__dict__:  # the streets are the same, and take long to join
+            other.__dict__["network"] = self.network
+        return other
 
     def scenario(self, name: str) -> Scenario:
         """
@@ -234,12 +258,55 @@ class District:
 
     @property
     def surveyed_kinds(self) -> frozenset[str]:
-        """Kinds that were surveyed: for any other kind no features means 数据不足, not 0."""
+        """Kinds of which somebody says that all of them are there: for any other kind no features means 数据不足, not 0."""
+        return self._known_kinds[0]
+
+    @property
+    def mapped_kinds(self) -> frozenset[str]:
+        """Kinds of which some are there, from a map, and nobody knows how many are missing: who lacks them cannot be said."""
+        return self._known_kinds[1]
+
+    def completeness_of(self, kind: str) -> str:
+        """
+        Say whether all facilities of a kind are there.
+
+        Parameters
+        ----------
+        kind
+            Index of `kinds`.
+
+        Returns
+        -------
+        state
+            "surveyed" (somebody says so), "mapped" (some were taken from a map; how many are missing is unknown) or "absent"
+            (nothing is known of the kind).
+
+        Raises
+        ------
+        UnknownNameError
+            No such kind.
+        """
+        if kind not in self._rows["kinds"].index:
+            raise UnknownNameError("设施类别", kind, list(self._rows["kinds"].index))
+        return SURVEYED if kind in self.surveyed_kinds else MAPPED if kind in self.mapped_kinds else ABSENT
+
+    @cached_property
+    def _known_kinds(self) -> tuple[frozenset[str], frozenset[str]]:
+        """
+        Return the kinds that were surveyed, and those seen on a map.
+
+        A plan makes no kind complete: what it opens was put there by the planner, and says nothing of what is there besides.
+        """
+        facilities = self.facilities
+        if facilities is None:
+            basis = pd.Series(dtype="str", index=pd.Index([], dtype="str"))
+        else:
+            basis = pd.Series(self.basis("facilities").to_numpy(), index=pd.Index(facilities["kind"]))
+        mapped = mapped_kinds(self.manifest, basis) | self._mapped_before
         declared = self.manifest.get("surveyed_kinds")
-        if declared is None:
-            facilities = self.facilities
-            return frozenset() if facilities is None else frozenset(facilities["kind"])
-        return frozenset(str(k) for k in declared)
+        if declared is None and self.manifest.get("schema") == 1:
+            return frozenset(map(str, basis.index)) - mapped, mapped
+        return frozenset(str(k) for k in declared or ()) - mapped, mapped
 
     @property
     def without(self) -> frozenset[str]:
@@ -269,6 +336,8 @@ class District:
         if name in ("facilities", "own_facilities") and self.with_planned:
             state = frame["state"].where(~((frame["state"] == "planned") & frame["since"].notna()), "open")
             frame = frame.assign(state=state)
+        if name in ("facilities", "own_facilities") and self.with_unchecked:
+            frame = frame.assign(state=frame["state"].where(frame["state"] != UNCHECKED, "open"))
         return frame
 
     def _get(self, name: str) -> gpd.GeoDataFrame | None:
@@ -359,7 +428,7 @@ class District:
     @property
     def open_facilities(self) -> gpd.GeoDataFrame | None:
         """
-        Facilities that serve in `year`: open, or planned and due where `with_planned`.
+        Facilities that serve in `year`: open, or planned and due where `with_planned`; none that is still to be checked.
 
         Index: its key. Columns as in the data dictionary (docs/data-dictionary.md), geometry in `crs`; None where the folder has none.
         """

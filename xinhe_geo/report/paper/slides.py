@@ -36,7 +36,7 @@ from ...maps import (
     scene_for,
     worst_gaps,
 )
-from ...report import analyse, best_sites
+from ...report import analyse, best_sites, judged_rules
 from .office import TONGUES, document_bytes
 from .page import Columns, Frame, plain, wrap
 from .sheet import map_png, write_bytes
@@ -344,7 +344,7 @@ def _map(scene: Scene) -> bytes:
 def _whole(deck: _Deck, results: Mapping[str, Any]) -> None:
     """Everything that is promised in one table."""
     lead, promised = results["headlines"], promised_rules(deck.district, results)
-    known = [r for r in promised if np.isfinite(lead.loc[r, "value"])]
+    known = judged_rules(deck.district, results)
     whole = [r for r in known if lead.loc[r, "value"] >= 1 - 1e-9]
     unknown = len(promised) - len(known)
     title = say(
