@@ -36,6 +36,8 @@ ON_THE_WAY = ("gates", "entrances", "barriers")
 STATES = ("open", "planned", "closed")
 #: Seen on a map, and nobody has looked whether it is what it seems: it serves nobody until somebody has.
 UNCHECKED = "unchecked"
+#: What an importer writes before its remark on such a facility.
+TO_CONFIRM = "须人工确认"
 STATE_LABELS = {"open": "开放", "planned": "规划", "closed": "停用", UNCHECKED: "待核"}
 
 

@@ -25,6 +25,7 @@ from ..core import (
     LAYERS,
     MAPPED,
     SURVEYED,
+    TO_CONFIRM,
     UNCHECKED,
     DataError,
     Problem,
@@ -336,8 +337,11 @@ class District:
         if name in ("facilities", "own_facilities") and self.with_planned:
             state = frame["state"].where(~((frame["state"] == "planned") & frame["since"].notna()), "open")
             frame = frame.assign(state=state)
-        if name in ("facilities", "own_facilities") and self.with_unchecked:
-            frame = frame.assign(state=frame["state"].where(frame["state"] != UNCHECKED, "open"))
+        if name in ("facilities", "own_facilities"):
+            unchecked, checked = _still_unchecked(frame)
+            if unchecked.any() or checked.any():
+                state = frame["state"].mask(unchecked, "open" if self.with_unchecked else UNCHECKED)
+                frame = frame.assign(state=state.mask(checked, "open"))
         return frame
 
     def _get(self, name: str) -> gpd.GeoDataFrame | None:
@@ -659,6 +663,18 @@ class District:
         """Whether homes, streets or facilities rest on schematic or synthetic rows: nothing may be concluded from them."""
         core = [n for n in ("homes", "streets", "facilities", "communities") if n in self.layers]
         return any(self.basis(n).isin(DEMONSTRATION).any() for n in core)
+
+
+def _still_unchecked(frame: gpd.GeoDataFrame) -> tuple[pd.Series, pd.Series]:
+    """
+    Return which facilities nobody has looked at yet, and which have been since.
+
+    It says so in their state, or, where that is blank, in the remark of an importer; who has looked signs as `checked_by`.
+    """
+    nobody = frame["checked_by"].isna()
+    said = frame["state"] == UNCHECKED
+    noted = frame["state"].isna() & frame["note"].fillna("").str.startswith(TO_CONFIRM)
+    return (said | noted) & nobody, said & ~nobody
 
 
 def _within(points: gpd.GeoSeries, areas: gpd.GeoDataFrame) -> pd.Series:

@@ -18,7 +18,17 @@ import pandas as pd
 import pyproj
 import shapely
 
-from ..core import LAYERS, ON_THE_WAY, SCHEMA_VERSION, UNCHECKED, NetworkError, SourceError, refuse_secret, told
+from ..core import (
+    LAYERS,
+    ON_THE_WAY,
+    SCHEMA_VERSION,
+    TO_CONFIRM,
+    UNCHECKED,
+    NetworkError,
+    SourceError,
+    refuse_secret,
+    told,
+)
 from ..district import District
 from ..network import excluded_ways, read_osm_streets
 from . import overpass as _overpass
@@ -66,7 +76,7 @@ def _split_lines(rows: Sequence[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
 
 def _facilities(found: Found, labels: Mapping[str, str], log: ImportLog) -> gpd.GeoDataFrame:
     frame = _layer("facilities", ["name", "kind", "note"], found.rows.get("facilities", []))
-    doubtful = frame["note"].str.startswith("须人工确认")
+    doubtful = frame["note"].str.startswith(TO_CONFIRM)
     frame["note"] = frame["note"].where(doubtful)
     if doubtful.any():
         frame.insert(2, "state", np.where(doubtful, UNCHECKED, None))
