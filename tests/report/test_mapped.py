@@ -99,3 +99,17 @@ def test_documents_count_such_promises_as_unknown(out: Path) -> None:
     assert re.search(r"：0 项没有缺口，0 项还有缺口，\d+ 项数据不足", words)
     titles = [s.shapes.title.text for s in Presentation(str(out / "s.pptx")).slides if s.shapes.title is not None]
     assert not [t for t in titles if "受益最多" in t or "至少有一项承诺够不着" in t]
+
+
+def test_a_folder_without_a_plan_names_nobody_elses(out: Path) -> None:
+    """The text that the bundled plan's promises stand in is named in no output; standards that hold everywhere are."""
+    bundled, here = xh.District.load(), xh.District.load(TOY)
+    plan = {bundled.rule(name).standard for name in ("plan_clinic_15", "plan_canteen_community")}
+    assert len(plan) == 1
+    for name, standard in here.rules["standard"].items():
+        rule = here.rule(str(name))
+        assert rule.elsewhere == (standard in plan) and not bundled.rule(str(name)).elsewhere
+        assert rule.basis_text == bundled.rule(str(name)).basis_text or rule.elsewhere
+    files = [path for path in sorted(out.rglob("*")) if path.is_file() and path.suffix != ".png"]
+    assert not [path.name for path in files for text in said(path) if next(iter(plan)) in text]
+    assert "不是本街道自己的规划承诺" in next(said(out / "index.html"))

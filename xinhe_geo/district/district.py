@@ -572,8 +572,36 @@ class District:
             confidence=str(row["confidence"]),
             tier_min=None if pd.isna(row["tier_min"]) else int(row["tier_min"]),
             metric=str(row["metric"]),
+            elsewhere=name in self._promised_elsewhere,
             **text,
         )
+
+    @cached_property
+    def _promised_elsewhere(self) -> frozenset[str]:
+        """
+        Return the rules that another place's plan promises, where the folder has neither promises nor rules of its own.
+
+        What is its plan, the borrowed tables say themselves: the text that promises are measured by and that no measure beyond
+        the promises stands on.
+        """
+        if any(
+            name in self.files.index and self.files.at[name, "from"] == "本目录" for name in ("commitments", "rules")
+        ):
+            return frozenset()
+        measures, rules = self._rows.get("measures"), self._rows["rules"]
+        if measures is None:
+            return frozenset()
+        promised = measures["commitment"].notna()
+
+        def standards(rows: pd.DataFrame) -> set[str]:
+            cited = {
+                name for cell in (*rows["rule"].dropna(), *rows["also_rules"].dropna()) for name in str(cell).split(";")
+            }
+            named = rules[rules.index.isin(cited) & (rules["confidence"] == "read").to_numpy()]
+            return set(named["standard"].dropna())
+
+        plan = standards(measures[promised & (measures["role"] == "own")]) - standards(measures[~promised])
+        return frozenset(rules.index[rules["standard"].isin(plan).to_numpy()])
 
     # --- groups and basis
 

@@ -116,6 +116,9 @@ def limit_text(rule: Rule, lang: str) -> str:
 
 def _standing(rule: Rule, lang: str) -> str:
     """Return what may be said about where a rule comes from."""
+    if rule.elsewhere:
+        with speaking(lang):
+            return rule.basis_text
     return rule.basis_text if lang == "zh" else wording(lang)[f"confidence_{rule.confidence}"]
 
 

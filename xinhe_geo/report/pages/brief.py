@@ -160,7 +160,8 @@ def _gap_section(district: District, results: Mapping[str, Any]) -> str:
     )
     book = '<a href="tables/coverage.xlsx">tables/coverage.xlsx</a>'
     said = say(
-        "规划承诺的 {0} 项指标共有 {1} 个小区够不着其中至少一项；下面 {2} 个，走路够不着的人多的在前，其次是本社区没有的。全部见 {3} 的“缺口清单”。",
+        "{0}的 {1} 项指标共有 {2} 个小区够不着其中至少一项；下面 {3} 个，走路够不着的人多的在前，其次是本社区没有的。全部见 {4} 的“缺口清单”。",
+        say("规划承诺") if has_own_plan(district) else say("参考口径"),
         int((results["headlines"].loc[promised, "bound"] == EXACT).sum()),
         table["home"].nunique(),
         len(top),

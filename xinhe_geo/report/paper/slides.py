@@ -492,7 +492,8 @@ def _help(deck: _Deck, results: Mapping[str, Any]) -> None:
         return
     best = best.sort_values("people_gained", ascending=False, kind="stable")
     # what the plan itself promises comes first: a standard's hospital is not a district's to build
-    own = [deck.district.rule(str(r)).standard.startswith("《") for r in best.index]
+    rules = [deck.district.rule(str(r)) for r in best.index]
+    own = [rule.standard.startswith("《") and not rule.elsewhere for rule in rules]
     first = best[own].iloc[0] if any(own) else best.iloc[0]
     title = (say("规划承诺里，") if any(own) else "") + say(
         "补一处受益最多的是“{0}”：新增 {1:,.0f} 人够得着", first["label"], first["people_gained"]
