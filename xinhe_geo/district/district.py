@@ -72,6 +72,8 @@ class District:
         The year of the list of communities; every count of communities prints it.
     with_planned
         Whether planned facilities whose year has come count as open.
+    with_unchecked
+        Whether facilities that nobody has looked at yet count as open: never unless asked for, to say how much they could change.
     folder
         Where it was read from.
     files
@@ -84,7 +86,6 @@ class District:
     folder: Path
     files: pd.DataFrame = field(repr=False)
     with_planned: bool = False
-    #: Whether facilities that nobody has looked at yet count as open: never unless asked for, to say how much they could change.
     with_unchecked: bool = False
     #: What `check` says of the folder as it was read: warnings, for errors are refused.
     problems: pd.DataFrame = field(repr=False, default_factory=lambda: problems_table([]))
@@ -197,7 +198,7 @@ class District:
             Another one; rows are taken as they are, nothing is checked again.
         """
         manifest = MappingProxyType({**self.manifest, "scenario": scenario}) if scenario else self.manifest
-        before = self.mapped_kinds if scenario else frozenset()
+        before = self._mapped_before | (self.mapped_kinds if scenario else frozenset())
         return replace(self, _rows=MappingProxyType(dict(rows)), manifest=manifest, _mapped_before=before)
 
     def counting_unchecked(self) -> District:

@@ -79,7 +79,7 @@ def _facilities(found: Found, labels: Mapping[str, str], log: ImportLog) -> gpd.
     doubtful = frame["note"].str.startswith(TO_CONFIRM)
     frame["note"] = frame["note"].where(doubtful)
     if doubtful.any():
-        frame.insert(2, "state", np.where(doubtful, UNCHECKED, None))
+        frame.insert(2, "state", pd.Series(UNCHECKED, index=frame.index).where(doubtful))
     for kind, label in labels.items():
         chosen = frame["kind"] == kind
         unsure = int((chosen & doubtful).sum())
