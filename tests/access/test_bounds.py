@@ -14,6 +14,7 @@ from mapped import KINDS, TOY, toy_folder
 
 import xinhe_geo as xh
 from xinhe_geo.access import EXACT, bound_of, only_known
+from xinhe_geo.app.cli import main
 from xinhe_geo.core import Edit
 from xinhe_geo.district.district import District
 from xinhe_geo.siting import Openings, link_pairs, links
@@ -225,3 +226,19 @@ def test_what_nobody_has_checked_is_the_upper_end_of_a_range(
     signed = put(checked_by="张三")
     assert xh.summary(xh.coverage(signed)).loc[rule, "share"] == pytest.approx(350 / 360)
     assert xh.headlines(signed, xh.coverage(signed)).loc[rule, "unchecked"] == 0
+
+
+def test_the_command_refuses_too_and_what_it_writes_says_what_it_assumes(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = toy_folder(tmp_path / "d")
+    assert main(["sites", "clinic_station", "--for", str(folder)]) == 3
+    assert "--assume-complete" in capsys.readouterr().err.replace("\n", "").replace(" ", "")
+    for command in (["sites", "clinic_station"], ["links", "plan_clinic_15"]):
+        ask = [*command, "--for", str(folder), "--assume-complete", "--out", str(tmp_path / "out")]
+        assert main(ask) == 0
+    for page in (tmp_path / "out").glob("*.html"):
+        assert "假定图上设施完整：下面的人数都按图上有的就是全部算" in page.read_text("utf-8"), page.name
+    assert len(list((tmp_path / "out").glob("*.html"))) == 2
+    for plan in (tmp_path / "out" / "scenarios").glob("sites-*.toml"):
+        assert "假定图上设施完整" in plan.read_text("utf-8")

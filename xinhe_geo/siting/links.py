@@ -656,14 +656,16 @@ def fixes(district: District, rule_or_kind: str, *, wait_s: float = 30.0) -> gpd
         What `access.gaps` returns (index home: minutes to the gate, waiting, walking, detour, reason …), and `link` (Chinese:
         the one gate, crossing, bridge or link that brings most of the home inside; empty where none does), `link_share`
         (share of the home it brings inside, 0-1), `facility_metres` (a new facility this near the gate, along the street,
-        would do; missing where the way to the gate alone takes too long), `fix` (both in one sentence).
+        would do; missing where the way to the gate alone takes too long), `fix` (both in one sentence). Empty, as `gaps` is, where
+        a kind was only seen on a map.
 
     Raises
     ------
     SitingError, UnknownNameError
         As in `links`.
     """
-    ask = asked_for(district, rule_or_kind, None, Openings(wait_s=wait_s))
+    # of a kind only seen on a map there are no gaps to explain: nothing here rests on the assumption
+    ask = asked_for(district, rule_or_kind, None, Openings(wait_s=wait_s, assume_complete=True))
     places = gaps(district, coverage(district, rules=[ask.rule]), ask.rule.name)
     if places.empty:
         return places.assign(link="", link_share=0.0, facility_metres=np.nan, fix="")
