@@ -238,7 +238,8 @@ def test_the_command_refuses_too_and_what_it_writes_says_what_it_assumes(
         ask = [*command, "--for", str(folder), "--assume-complete", "--out", str(tmp_path / "out")]
         assert main(ask) == 0
     for page in (tmp_path / "out").glob("*.html"):
-        assert "假定图上设施完整：下面的人数都按图上有的就是全部算" in page.read_text("utf-8"), page.name
+        text = page.read_text("utf-8")
+        assert "假定图上设施完整：下面的人数都按图上有的就是全部算" in text and "受益人数为至多" in text, page.name
     assert len(list((tmp_path / "out").glob("*.html"))) == 2
     for plan in (tmp_path / "out" / "scenarios").glob("sites-*.toml"):
         assert "假定图上设施完整" in plan.read_text("utf-8")

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from ..core import ABSENT, MAPPED, SURVEYED, UNCHECKED, say
+from ..core import UNCHECKED, say
 from ..district import District, kind_name
 from .home_shares import SHARE_TOLERANCE
 
@@ -35,10 +35,10 @@ def bound_of(district: District, kinds: Sequence[str]) -> str:
         knows. A kind of which nothing is known beside one that was surveyed counts so too, since schema 2: before, folders
         could not say what they meant by that.
     """
-    if MAPPED not in (states := {district.completeness_of(kind) for kind in kinds}):
-        half_known = states == {SURVEYED, ABSENT} and district.manifest.get("schema") != 1
-        return AT_LEAST if half_known else EXACT
-    return AT_LEAST
+    if not district.mapped_kinds.isdisjoint(kinds):
+        return AT_LEAST
+    surveyed = {kind in district.surveyed_kinds for kind in kinds}
+    return AT_LEAST if len(surveyed) == 2 and district.manifest.get("schema") != 1 else EXACT
 
 
 def only_known(cover: pd.DataFrame) -> pd.DataFrame:
@@ -82,9 +82,9 @@ def only_shares_known(table: pd.DataFrame) -> pd.DataFrame:
 
 def what_to_survey(district: District, kinds: Sequence[str]) -> str:
     """Say what has to be done before anybody can say who lacks some kinds; empty where nothing has."""
-    unsure = [k for k in kinds if district.completeness_of(k) != SURVEYED]
-    if bound_of(district, kinds) == EXACT or not unsure:
+    if bound_of(district, kinds) == EXACT:
         return ""
+    unsure = [k for k in kinds if k not in district.surveyed_kinds]
     names = say("、").join(kind_name(district, k) for k in unsure)
     return say("先调查{0}：已知的不等于都有；查全了写进 district.toml 的 surveyed_kinds，才说得出谁走不到", names)
 
