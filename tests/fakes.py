@@ -141,6 +141,7 @@ class MadeUpDistrict:
     year: int = 2022
     list_year: int = 2022
     surveyed_kinds: frozenset[str] = frozenset({"clinic", "canteen", "shop", "park"})
+    mapped_kinds: frozenset[str] = frozenset()
     rules: pd.DataFrame = field(default_factory=pd.DataFrame)
     memo: dict[Any, Any] = field(default_factory=dict)
 

@@ -375,6 +375,7 @@ UNITS = {
 }
 #: These refuse nothing: whatever goes in, something comes out.
 NEVER_RAISES = {
+    "District.counting_unchecked",
     "District.locate",
     "District.with_rows",
     "Profile.metres",

@@ -28,6 +28,11 @@ def dictionary() -> str:
 没有声明的图层就是没有，需要它的结果写“数据不足”；声明了却缺失或有错的图层是错误。不知道的人口留空，不写 0。
 步行会受{on_the_way}影响：本区确实没有、或明知不计的，写 `without = [{names}]` 里相应的名称，步行就按没有算；
 既没有声明、也没有这样写的，覆盖率照算并注明未计，核对表里凡是走出来的数写“数据不足”。`import`、`fetch`、`split` 会写好这一行，`add` 加进图层时去掉相应的名称。
+
+一类设施查到什么程度，写在 `district.toml` 里（`schema = 2`）：`surveyed_kinds = [...]` 里的一处不漏，`mapped_kinds = [...]` 里的只是图上看到的、
+漏了多少不知道；两处都没有写而有设施的，按图上看到的算；没有设施的，数据不足。图上看到的类别只说“若图上的设施都在、路都能走……走得到”，
+不说多少人走不到，不判达标，不选址（`--assume-complete` 除外，结果注明）。`import`、`fetch`、`split` 只写 `mapped_kinds`。
+设施的 `state` 写 `unchecked`（待核）的，核对并填 `checked_by` 以前不计入，只给出上限。
 """
     return "\n".join([head, *(section(layer) for layer in LAYERS.values())])
 

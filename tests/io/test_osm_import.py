@@ -228,12 +228,15 @@ def test_a_doubtful_facility_says_so_itself_and_a_sure_one_does_not(taken: tuple
     _, d = taken
     assert d.facilities is not None
     assert d.facilities.loc["n50", "note"].startswith("须人工确认")
+    assert d.facilities["state"].eq("unchecked").tolist() == (d.facilities.index == "n50").tolist()
+    assert d.open_facilities is not None and "n50" not in d.open_facilities.index
     assert pd.isna(d.facilities.loc["w30", "note"])
 
 
-def test_only_kinds_found_count_as_surveyed(taken: tuple[pd.DataFrame, District]) -> None:
+def test_kinds_found_were_seen_on_a_map_and_none_counts_as_surveyed(taken: tuple[pd.DataFrame, District]) -> None:
     report, d = taken
-    assert d.surveyed_kinds == {"clinic_station", "pharmacy", "park", "kindergarten"}
+    assert d.mapped_kinds == {"clinic_station", "pharmacy", "park", "kindergarten"}
+    assert d.surveyed_kinds == frozenset() and d.manifest["surveyed_kinds"] == []
     assert "是否齐全未知" in d.manifest["survey_note"]
     assert line(report, "facilities", "有对照规则而没有找到")["reason"] == "不能断定没有，按数据不足处理"
     assert "library" in {rule.kind for rule in read_tag_rules()}

@@ -10,7 +10,9 @@ import shutil
 import subprocess
 import sys
 import tomllib
+from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import geopandas as gpd
@@ -810,3 +812,59 @@ def test_parts_of_homes_are_not_counted_as_homes() -> None:
 
 def test_a_bracket_that_a_cell_of_the_plan_cut_off_is_closed() -> None:
     assert lg.quoted("增速(%") == "“增速(%)”" and lg.quoted("面积(亩)") == "“面积(亩)”"
+
+
+def only_mapped(district: xh.District, *kinds: str) -> xh.District:
+    """Return a district of which some kinds were only seen on a map; the others that it lists were surveyed."""
+    listed = [kind for kind in district.manifest["surveyed_kinds"] if kind not in kinds]
+    said = {"schema": 1, "surveyed_kinds": listed, "mapped_kinds": list(kinds)}
+    return replace(district, manifest=MappingProxyType({**district.manifest, **said}))
+
+
+#: Metrics that rest on facilities of some kinds.
+OF_KINDS = (
+    "communities_with",
+    "communities_without",
+    "coverage",
+    "completeness",
+    "kinds_present",
+    "near",
+    "in_gap",
+    "difference",
+    "gini",
+    "theil",
+    "per_thousand",
+    "capacity",
+    "per_communities",
+    "attribute",
+)
+
+
+def test_no_row_is_judged_by_facilities_only_seen_on_a_map() -> None:
+    """All rows worked out by hand: those that rest on facilities say what to survey, the others stand as they are."""
+    rows = [measure(name, metric, **cells) for name, metric, cells, *_ in BY_HAND]
+    plain = toy_with(rows)
+    before, after = of_t1(plain), of_t1(only_mapped(plain, *plain.manifest["surveyed_kinds"]))
+    rests = 0
+    for row in rows:
+        name = row["measure"].removeprefix("T1.")
+        counts = row["metric"] == "count" and not row.get("layer")
+        if row["metric"] in OF_KINDS or counts or row.get("relation") == "facilities":
+            rests += 1
+            assert after.loc[name, "verdict"] == "数据不足" and np.isnan(after.loc[name, "value"]), name
+            assert after.loc[name, "gap"] == "" and np.isnan(after.loc[name, "gap_size"]), name
+            if before.loc[name, "verdict"] != "数据不足":
+                assert "没有调查过" in after.loc[name, "needs"] and after.loc[name, "fix"].startswith("先调查"), name
+        else:
+            pd.testing.assert_series_equal(before.loc[name], after.loc[name])
+    assert rests > 15
+
+
+def test_kinds_counted_one_by_one_leave_out_what_was_only_seen_on_a_map() -> None:
+    """Canteen, fitness spot and party centre stand in the district, day care does not: 3 of 4; without the canteen 2 of 3."""
+    kinds = "canteen;fitness;party_service_center;elderly_daycare"
+    district = toy_with([measure("k", "kinds_present", kinds=kinds, unit="类"), measure("c", "count", kinds=kinds)])
+    assert of_t1(district).loc["k", "value"] == 3
+    table = of_t1(only_mapped(district, "canteen"))
+    assert table.loc["k", "value"] == 2 and "没有调查过、未计入" in table.loc["k", "needs"]
+    assert table.loc["c", "verdict"] == "数据不足"  # together they may be more

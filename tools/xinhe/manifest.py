@@ -98,7 +98,7 @@ def write_toml(path: Path, kinds: Sequence[str]) -> None:
     """Write the manifest."""
     lines = [
         "# The bundled demonstration district. Written by tools/make_xinhe.py; what is real and what is not: README.md",
-        "schema = 1",
+        "schema = 2",
         'name = "新河街道"',
         'code = "120116006"',
         'crs = "EPSG:4548"',

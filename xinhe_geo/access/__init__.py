@@ -1,6 +1,7 @@
 """Who can walk to what: entrances, the origin-destination table, isochrones, coverage, gaps, headlines, capacity."""
 
 from .audit import SEVERITIES, audit, rests_on
+from .bounds import AT_LEAST, EXACT, bound_of, only_known, only_shares_known, unchecked_of, what_to_survey
 from .capacity import COUNT, Need, decay_of, sizes, within_capacity
 from .coverage import compare, completeness, coverage, home_facts, is_surveyed, presence, rules_of, summary
 from .effects import effects, home_changes, sharing
@@ -20,13 +21,16 @@ from .isochrones import isochrones
 from .od_table import od_table, od_tables, pairs
 
 __all__ = [
+    "AT_LEAST",
     "COUNT",
+    "EXACT",
     "SEVERITIES",
     "SHARE_TOLERANCE",
     "TOLERANCE_MIN",
     "Need",
     "audit",
     "basis_text",
+    "bound_of",
     "compare",
     "completeness",
     "coverage",
@@ -46,6 +50,8 @@ __all__ = [
     "most_common",
     "od_table",
     "od_tables",
+    "only_known",
+    "only_shares_known",
     "pairs",
     "points_of_homes",
     "presence",
@@ -56,8 +62,10 @@ __all__ = [
     "sharing",
     "sizes",
     "summary",
+    "unchecked_of",
     "usable_denominator",
     "walk_inside",
+    "what_to_survey",
     "within_capacity",
     "within_limit",
 ]

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from ..core import BASIS_LABELS, DEMONSTRATION, say
+from ..core import BASIS_LABELS, DEMONSTRATION, UNCHECKED, say
 from ..district import District, kind_name, layer_name
 from .entrances import home_entrances, home_points
 
@@ -358,9 +358,8 @@ def _facilities(district: District) -> Iterator[_Finding]:
                 np.nan,
                 say("无需处理；结果里另列依赖界外设施的份额"),
             )
-    doubtful = facilities[
-        (facilities["note"].fillna("").str.contains("人工确认") & facilities["checked_by"].isna()).to_numpy()
-    ]
+    noted = facilities["note"].fillna("").str.contains("人工确认") & facilities["checked_by"].isna()
+    doubtful = facilities[(noted | (facilities["state"] == UNCHECKED)).to_numpy(dtype=bool)]
     if len(doubtful):
         which = say("、").join(
             f"{kind_name(district, str(k))} {n}" for k, n in doubtful["kind"].value_counts().head(6).items()
@@ -372,7 +371,9 @@ def _facilities(district: District) -> Iterator[_Finding]:
             _names(doubtful.index),
             len(doubtful),
             np.nan,
-            say("逐处核对后填 checked_by；不算的改类别或删去（如私人诊所不等于社区卫生服务站）"),
+            say(
+                "核对以前不计入，只给出上限：逐处核对后填 checked_by；不算的改类别或删去（如私人诊所不等于社区卫生服务站）"
+            ),
         )
     seen = set(facilities["kind"])
     never = [

@@ -25,6 +25,7 @@ from ..core import (
     work,
 )
 from ..district import District, kind_name
+from .bounds import AT_LEAST, EXACT, bound_of
 from .entrances import home_points
 from .home_shares import (
     COST_COLUMNS,
@@ -64,7 +65,9 @@ def coverage(
         `metres`, `straight_metres`, `minutes` (medians over the home's points, missing where most of it cannot get there);
         `served` (share 0-1 by the rule's own method), `served_buffer`, `served_network_m`, `served_walk_min` (each method),
         `served_inside` (the rule's method, facilities inside the district only); `people`, `people_60plus`, `households`,
-        `area_m2`; `zone`, `area`, `community`, `grid`; `basis` (weakest input). Missing `served` means 数据不足.
+        `area_m2`; `zone`, `area`, `community`, `grid`; `basis` (weakest input); `bound` ("exact", or "at_least" where a kind was
+        only seen on a map: whoever is not served may be by one that no map shows). Missing `served` means 数据不足. Facilities
+        that are still to be checked serve nobody.
 
     Raises
     ------
@@ -228,6 +231,7 @@ def _cover_kinds(
         shares[:] = np.nan
     floor = max(ground.streets, *(ground.facilities.get(kind, 0) for kind in kinds))
     basis = np.array(BASES, dtype=object)[np.maximum(ground.basis, floor)]
+    bound = bound_of(district, kinds)
     answers = []
     for rule, share in zip(rules, shares, strict=True):
         served = {f"served_{method}": share[i] for i, method in enumerate(METHOD_LABELS)}
@@ -249,13 +253,14 @@ def _cover_kinds(
                 "facility": nearest[rule.method == "walk_min"],
                 **served,
                 "basis": basis,
+                "bound": bound,
             }
         )
     return answers
 
 
 def is_surveyed(district: District, kinds: Iterable[str]) -> bool:
-    """A kind nobody surveyed, and of which nothing is known, gives 数据不足 rather than 0."""
+    """Whether anything is known of some kinds, surveyed or seen on a map: of others 数据不足 is said rather than 0."""
     if "known_kinds" not in district.memo:
         facilities = district.facilities
         district.memo["known_kinds"] = district.surveyed_kinds | set(() if facilities is None else facilities["kind"])
@@ -312,7 +317,8 @@ def summary(cover: pd.DataFrame, *, by: str | None = None) -> pd.DataFrame:
         MultiIndex (group, rule), or index rule where `by` is None. For each of `people`, `people_60plus`, `area_m2`, `homes`: the known
         total, `…_served`, `…_share` (0-1 of the known total; missing where nothing is known); `…_unknown` counts homes
         whose value is not known. `communities`, `communities_served`, `communities_share` for rules of presence: a community
-        counts once, however many facilities it has. `share` is by the rule's own denominator.
+        counts once, however many facilities it has. `share` is by the rule's own denominator; `bound` says how all these stand to
+        the truth: "exact", or "at_least" where a kind was only seen on a map.
         Homes in no group are in group missing.
 
     Raises
@@ -342,6 +348,11 @@ def summary(cover: pd.DataFrame, *, by: str | None = None) -> pd.DataFrame:
     own = table["denominator"].replace({"community": "communities"})
     own = own.where(own != "communities", np.where(table["communities"].notna(), "communities", "homes"))
     table["share"] = [table[f"{d}_share"].iloc[i] for i, d in enumerate(own)]
+    if "bound" in rows.columns:
+        unsure = groups["bound"].agg(lambda said: (said == AT_LEAST).any())
+        table["bound"] = np.where(unsure.reindex(table.index).to_numpy(dtype=bool), AT_LEAST, EXACT)
+    else:
+        table["bound"] = EXACT
     return table if by is None else table.sort_index(level=0, sort_remaining=False)
 
 
@@ -367,8 +378,8 @@ def presence(district: District) -> pd.DataFrame:
     Returns
     -------
     matrix
-        Index community (of the list of `list_year`), one column per kind that has facilities or was surveyed; whole numbers.
-        Empty where the district has no communities or no facilities.
+        Index community (of the list of `list_year`), one column per kind that has facilities or was surveyed; whole numbers,
+        missing where none was seen on a map and nobody has looked whether there is one. Empty where the district has no communities or no facilities.
     """
     if "presence" not in district.memo:
         district.memo["presence"] = _presence(district)
@@ -383,7 +394,10 @@ def _presence(district: District) -> pd.DataFrame:
     where = district.locate(facilities)["community"]
     kinds = [k for k in district.kinds.index if k in district.surveyed_kinds or (facilities["kind"] == k).any()]
     counts = pd.crosstab(where, facilities["kind"]) if where.notna().any() else pd.DataFrame()
-    return counts.reindex(index=communities.index, columns=kinds, fill_value=0).astype("int64")
+    counts = counts.reindex(index=communities.index, columns=kinds, fill_value=0).astype("int64")
+    for kind in [k for k in kinds if k in district.mapped_kinds]:
+        counts[kind] = counts[kind].where(counts[kind] > 0)
+    return counts
 
 
 def completeness(district: District, *, minutes: float = 15.0, profile: str | Profile = "adult") -> gpd.GeoDataFrame:
@@ -413,7 +427,8 @@ def completeness(district: District, *, minutes: float = 15.0, profile: str | Pr
     """
     homes = district.homes
     kinds = district.kinds
-    essential = [k for k in kinds.index[kinds["essential"].to_numpy(dtype=bool)] if is_surveyed(district, [k])]
+    essential = kinds.index[kinds["essential"].to_numpy(dtype=bool)]
+    essential = [k for k in essential if is_surveyed(district, [k]) and k not in district.mapped_kinds]
     if homes is None or not essential:
         return gpd.GeoDataFrame({"completeness": []}, geometry=[], crs=district.crs)
     points = home_points(district)

@@ -17,6 +17,7 @@ from ..core import (
     say,
 )
 from ..district import District, kind_name
+from .bounds import EXACT, bound_of
 from .coverage import GROUPINGS, nearest_of_any
 from .entrances import home_points
 from .home_shares import SHARE_TOLERANCE, within_limit
@@ -45,7 +46,8 @@ def gaps(district: District, cover: pd.DataFrame, rule: str) -> gpd.GeoDataFrame
         `unserved` (which of the two the rule counts in, and that number), and of the median
         unserved point: `facility`, `minutes`, `gate_minutes`, `wait_minutes`, `street_minutes` (they add up to `minutes`),
         `metres`, `straight_metres`, `detour` (walked over straight), `crosses` (names of barriers between), `reason`
-        (one Chinese sentence), geometry. Homes fully served, or 数据不足, are absent.
+        (one Chinese sentence), geometry. Homes fully served, or 数据不足, are absent: so are all where a kind was only seen on a
+        map, for nobody knows who lacks it (`headlines` says in `needs` what has to be surveyed).
 
     Raises
     ------
@@ -57,7 +59,7 @@ def gaps(district: District, cover: pd.DataFrame, rule: str) -> gpd.GeoDataFrame
     chosen = rule_in(district, own, name)
     own = own[(own["served"] < 1 - SHARE_TOLERANCE).to_numpy()]
     homes, facilities = district.homes, district.facilities
-    if homes is None or facilities is None or own.empty:
+    if homes is None or facilities is None or own.empty or bound_of(district, chosen.kinds) != EXACT:
         return gpd.GeoDataFrame({"people_unserved": []}, geometry=[], crs=district.crs)
     walker = district.profile(str(own["profile"].iloc[0]))
     best = nearest_of_any(od_tables(district, chosen.kinds, profile=walker), chosen.kinds)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -19,7 +20,8 @@ from ..core import (
     say,
 )
 from ..district import District, kind_name, layer_name, rule_name, walker_name
-from .coverage import is_surveyed, presence, summary
+from .bounds import AT_LEAST, EXACT, unchecked_of, what_to_survey
+from .coverage import coverage, is_surveyed, presence, summary
 from .gaps import rule_in
 
 # --- what is shown first ---------------------------------------------------------------------------------------------
@@ -41,24 +43,53 @@ def headlines(district: District, cover: pd.DataFrame) -> pd.DataFrame:
     table
         Index rule (in the order of `cover`). Columns `label`, `kind`, `headline` (a sentence), `value` (0-1, missing =
         数据不足), `alternatives` (换算法 line), `mark` (演示值（不作结论）, 数据不足 or empty), `basis_text`, `standard_text`,
-        `dependent_share` (share that only facilities outside the district serve), `people_unserved`.
+        `dependent_share` (share that only facilities outside the district serve), `people_unserved` (missing where nobody knows),
+        `bound` ("exact"; "at_least" where a kind was only seen on a map: `value` is what is reached if all of the map is so),
+        `value_high` (the value if every facility that is still to be checked is what it seems; else as `value`), `unchecked`
+        (how many these are), `needs` (what has to be surveyed before anybody can say who lacks it; else empty).
     """
     whole = summary(cover)
     matrix = presence(district)
     rules = {name: cover.xs(name, level="rule") for name in cover.index.unique("rule")}
+    asked = {name: rule_in(district, own, name) for name, own in rules.items()}
+    upper = _upper(district, [rule for rule in asked.values() if unchecked_of(district, rule.kinds)])
     rows = [
-        _headline(district, rule_in(district, own, name), whole.loc[name], own, matrix) for name, own in rules.items()
+        _headline(district, asked[name], _Found(whole.loc[name], own, matrix), upper) for name, own in rules.items()
     ]
     return pd.DataFrame(rows).set_index("rule")
 
 
-def _headline(
-    district: District, rule: Rule, total: pd.Series, own: pd.DataFrame, matrix: pd.DataFrame
-) -> dict[str, object]:
+class _Found(NamedTuple):
+    """What was counted of a rule: its line of `summary`, its homes, and what stands in each community."""
+
+    total: pd.Series
+    own: pd.DataFrame
+    matrix: pd.DataFrame
+
+
+def _upper(district: District, rules: Sequence[Rule]) -> dict[str, _Found]:
+    """Return what is found if every facility that is still to be checked is what it seems; by the names of the rules."""
+    if not rules:
+        return {}
+    key = ("upper", tuple(rules))
+    if key not in district.memo:
+        other = district.counting_unchecked()
+        cover = coverage(other, rules=rules)
+        whole, matrix = summary(cover), presence(other)
+        district.memo[key] = {
+            rule.name: _Found(whole.loc[rule.name], cover.xs(rule.name, level="rule"), matrix) for rule in rules
+        }
+    found: dict[str, _Found] = district.memo[key]
+    return found
+
+
+def _headline(district: District, rule: Rule, found: _Found, upper: Mapping[str, _Found]) -> dict[str, object]:
+    total, own, _ = found
     walker = district.profile(str(total["profile"]))
     denominator = usable_denominator(rule.denominator, total)
     counted = denominator if denominator == "people_60plus" else "people"
-    unserved = (own[counted] * (1.0 - own["served"])).sum(min_count=1)
+    unserved = _unserved(own, counted)
+    bound = str(total["bound"])
     row: dict[str, object] = {
         "rule": rule.name,
         "label": rule_name(district, rule),
@@ -70,22 +101,29 @@ def _headline(
         "basis_text": basis_text(district, rule),
         "standard_text": rule.basis_text,
         "dependent_share": np.nan,
-        "people_unserved": unserved,
+        "people_unserved": unserved if bound == EXACT else np.nan,
         "denominator": denominator or "",
+        "bound": bound,
+        "mapped": not district.mapped_kinds.isdisjoint(rule.kinds),
+        "value_high": np.nan,
+        "unchecked": unchecked_of(district, rule.kinds),
+        "needs": what_to_survey(district, rule.kinds),
     }
     if rule.metric == "presence":
-        _community_headline(district, rule, matrix, row)
+        _community_headline(district, rule, (found, upper.get(rule.name)), row)
     elif denominator is not None:
         value = float(total[f"{denominator}_share"])
+        high = upper.get(rule.name)
         row["value"] = value
+        row["value_high"] = value if high is None else float(high.total[f"{denominator}_share"])
         what = {
             "people": "常住人口",
             "people_60plus": "60岁及以上人口",
             "area_m2": "居住用地",
             "homes": "小区（个数）",
         }[denominator]
-        missing = say("，{0:,.0f} 人不可达", unserved) if np.isfinite(unserved) and unserved >= 0.5 else ""
-        row["headline"] = say("{0}可达{1} {2:.1%}{3}", limit_text(district, rule, walker), say(what), value, missing)
+        least = unserved if high is None else _unserved(high.own, counted)
+        row["headline"] = _reach_sentence(limit_text(district, rule, walker), say(what), row, (least, unserved))
     if denominator is not None and own["served"].notna().any():
         row["alternatives"] = _alternatives(rule, own, denominator)
         weight = pd.Series(1.0, index=own.index) if denominator == "homes" else own[denominator]
@@ -97,7 +135,40 @@ def _headline(
         row["headline"] = _what_is_missing(district, rule)
     elif own["basis"].isin(DEMONSTRATION).any():
         row["mark"] = say("演示值（不作结论）")
+    elif bound == AT_LEAST:
+        row["mark"] = say("只据地图（不作结论）") if row["mapped"] else say("没有查全（不作结论）")
+    del row["mapped"]
     return row
+
+
+def _unserved(own: pd.DataFrame, counted: str) -> float:
+    """Return how many are not served; missing where nobody is known."""
+    return float((own[counted] * (1.0 - own["served"])).sum(min_count=1))
+
+
+def _if(row: Mapping[str, object]) -> str:
+    """Say what is taken for granted where not all facilities are known."""
+    if row["mapped"]:
+        return say("若图上的设施都在、路都能走，出入口按最近处计")
+    return say("若列出的设施就是全部")
+
+
+def _reach_sentence(limit: str, what: str, row: Mapping[str, object], unserved: tuple[float, float]) -> str:
+    """Say how much is in reach, and how many people are not: these only of kinds that somebody has counted."""
+    value, high, unchecked = float(row["value"]), float(row["value_high"]), row["unchecked"]  # type: ignore[arg-type]
+    if row["bound"] == AT_LEAST:
+        if unchecked:
+            told = "{0}：{1}，{2}的 {3:.1%}—{4:.1%} 走得到（{5} 处待核，全部属实时为上限）"
+            return say(told, _if(row), limit, what, value, high, unchecked)
+        return say("{0}：{1}，{2}的 {3:.1%} 走得到", _if(row), limit, what, value)
+    least, most = unserved
+    some = np.isfinite(most) and most >= 0.5
+    if unchecked:
+        missing = say("，{0:,.0f}—{1:,.0f} 人不可达", least, most) if some else ""
+        told = "{0}可达{1} {2:.1%}—{3:.1%}（{4} 处待核，全部属实时为上限）{5}"
+        return say(told, limit, what, value, high, unchecked, missing)
+    missing = say("，{0:,.0f} 人不可达", most) if some else ""
+    return say("{0}可达{1} {2:.1%}{3}", limit, what, value, missing)
 
 
 def usable_denominator(wanted: str, total: pd.Series) -> str | None:
@@ -106,18 +177,29 @@ def usable_denominator(wanted: str, total: pd.Series) -> str | None:
     return next((d for d in order if np.isfinite(total[f"{d}_share"])), None)
 
 
-def _community_headline(district: District, rule: Rule, matrix: pd.DataFrame, row: dict[str, object]) -> None:
-    if matrix.empty or not is_surveyed(district, rule.kinds):
+def _community_headline(
+    district: District, rule: Rule, found: tuple[_Found, _Found | None], row: dict[str, object]
+) -> None:
+    certain, upper = found
+    if certain.matrix.empty or not is_surveyed(district, rule.kinds):
         return
-    has = matrix.reindex(columns=list(rule.kinds), fill_value=0).sum(axis=1) > 0
+    has, might = (_communities_that_have(rule, one.matrix) for one in (certain, upper or certain))
+    row["value"], row["value_high"] = float(has.mean()), float(might.mean())
+    count = f"{int(has.sum())}" if upper is None else f"{int(has.sum())}—{int(might.sum())}"
+    if row["bound"] == AT_LEAST:
+        told = "{0}：{1} 个社区（{2} 年名录）中 {3} 个看得到；其余有没有不知道"
+        row["headline"] = say(told, _if(row), len(has), district.list_year, count)
+        return
     communities = district.communities
     names = communities["name"] if communities is not None else pd.Series(dtype="str")
     lacks = [str(names.get(c, c)) for c in has.index[~has]]
-    row["value"] = float(has.mean())
     missing = say("；缺：{0}", say("、").join(lacks)) if lacks else ""
-    row["headline"] = say(
-        "{0} 个社区（{1} 年名录）中 {2} 个有{3}", len(has), district.list_year, int(has.sum()), missing
-    )
+    row["headline"] = say("{0} 个社区（{1} 年名录）中 {2} 个有{3}", len(has), district.list_year, count, missing)
+
+
+def _communities_that_have(rule: Rule, matrix: pd.DataFrame) -> pd.Series:
+    """Return which communities have at least one of a rule's kinds."""
+    return matrix.reindex(columns=list(rule.kinds), fill_value=0).sum(axis=1) > 0
 
 
 def limit_text(district: District, rule: Rule, walker: Profile) -> str:

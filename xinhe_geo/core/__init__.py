@@ -34,13 +34,19 @@ from .i18n import HTML_LANG, back, counted, english, language, listed_words, mar
 from .models import DENOMINATOR_LABELS, METHOD_LABELS, METHODS, TOLERANCE_M, Edit, Profile, Rule, standing
 from .progress import listening, told, work
 from .schema import (
+    ABSENT,
     BASES,
     BASIS_LABELS,
     DEMONSTRATION,
     LAYERS,
+    MAPPED,
     ON_THE_WAY,
     SCHEMA_VERSION,
+    SCHEMAS,
     STATE_LABELS,
+    SURVEYED,
+    TO_CONFIRM,
+    UNCHECKED,
     UNSTATED,
     Column,
     Layer,
@@ -53,6 +59,7 @@ from .worker import Worker
 from .xlsx import QuickSheet
 
 __all__ = [
+    "ABSENT",
     "BASES",
     "BASIS_LABELS",
     "DATUMS",
@@ -61,14 +68,19 @@ __all__ = [
     "DENOMINATOR_LABELS",
     "HTML_LANG",
     "LAYERS",
+    "MAPPED",
     "METHODS",
     "METHOD_LABELS",
     "ON_THE_WAY",
+    "SCHEMAS",
     "SCHEMA_VERSION",
     "SECRET",
     "SMALL",
     "STATE_LABELS",
+    "SURVEYED",
     "TOLERANCE_M",
+    "TO_CONFIRM",
+    "UNCHECKED",
     "UNSTATED",
     "Column",
     "DataError",

@@ -123,6 +123,8 @@ class Rule:
         The circle it belongs to, in minutes (5, 10, 15); None: none.
     metric
         "reach": the share that gets there in time; "presence": the community has one.
+    elsewhere
+        A promise of another place's plan, which this folder borrows as a yardstick: nobody has promised it here.
 
     Raises
     ------
@@ -144,6 +146,7 @@ class Rule:
     source: str = ""
     tier_min: int | None = None
     metric: str = "reach"
+    elsewhere: bool = False
 
     def __post_init__(self) -> None:
         if self.method not in METHODS:
@@ -156,6 +159,8 @@ class Rule:
     @property
     def basis_text(self) -> str:
         """What may be printed after the number: only a clause that was read counts as a standard."""
+        if self.elsewhere:
+            return say("参考口径（随程序，不是本地规划的承诺）")
         return standing(self.confidence, self.standard, self.clause, self.source)
 
 

@@ -14,7 +14,11 @@ from types import MappingProxyType
 
 import pandas as pd
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+#: What a manifest may say: in 1 nobody could say that a kind was only taken from a map.
+SCHEMAS = (1, 2)
+#: What is known of a kind: somebody says that all of them are there; some were seen on a map; nothing.
+SURVEYED, MAPPED, ABSENT = "surveyed", "mapped", "absent"
 
 #: What a row rests on whose file does not say so, and nobody else has.
 UNSTATED = "unstated"
@@ -34,7 +38,11 @@ DEMONSTRATION = ("schematic", "synthetic")
 #: Layers that change a walk where there are any. Whether there are none is said in the manifest (`without`), not guessed.
 ON_THE_WAY = ("gates", "entrances", "barriers")
 STATES = ("open", "planned", "closed")
-STATE_LABELS = {"open": "开放", "planned": "规划", "closed": "停用"}
+#: Seen on a map, and nobody has looked whether it is what it seems: it serves nobody until somebody has.
+UNCHECKED = "unchecked"
+#: What an importer writes before its remark on such a facility.
+TO_CONFIRM = "须人工确认"
+STATE_LABELS = {"open": "开放", "planned": "规划", "closed": "停用", UNCHECKED: "待核"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +145,7 @@ _FACILITY = (
     _id("facility"),
     _NAME,
     Column("kind", "类别", required=True, parent=("kinds", "kind")),
-    Column("state", "状态", values=STATES, help="留空为开放"),
+    Column("state", "状态", values=(*STATES, UNCHECKED), help="留空为开放；待核的不计入，只给出上限"),
     Column("community", "社区代码", parent=("communities", "community"), help="留空则按位置归属"),
     Column("capacity", "规模", "float", minimum=0),
     Column("capacity_unit", "规模单位"),

@@ -20,8 +20,13 @@ import pandas as pd
 import shapely
 
 from ..core import (
+    ABSENT,
     DEMONSTRATION,
     LAYERS,
+    MAPPED,
+    SURVEYED,
+    TO_CONFIRM,
+    UNCHECKED,
     DataError,
     Problem,
     Profile,
@@ -35,7 +40,7 @@ from ..core import (
 )
 from ..network import WalkNetwork
 from .journal import MANIFEST
-from .reader import read_folder
+from .reader import mapped_kinds, read_folder
 from .scenario import Scenario
 from .street_edits import merged_streets
 
@@ -68,6 +73,8 @@ class District:
         The year of the list of communities; every count of communities prints it.
     with_planned
         Whether planned facilities whose year has come count as open.
+    with_unchecked
+        Whether facilities that nobody has looked at yet count as open: never unless asked for, to say how much they could change.
     folder
         Where it was read from.
     files
@@ -80,15 +87,19 @@ class District:
     folder: Path
     files: pd.DataFrame = field(repr=False)
     with_planned: bool = False
+    with_unchecked: bool = False
     #: What `check` says of the folder as it was read: warnings, for errors are refused.
     problems: pd.DataFrame = field(repr=False, default_factory=lambda: problems_table([]))
     _rows: Mapping[str, pd.DataFrame] = field(repr=False, default_factory=dict)
+    #: Kinds seen on a map before a plan was carried out.
+    _mapped_before: frozenset[str] = field(repr=False, default=frozenset())
     #: Tables derived from this district, kept by who derives them; another year or scenario starts with none.
     memo: dict[Any, Any] = field(repr=False, init=False, default_factory=dict)
 
     def __getstate__(self) -> dict[str, Any]:
         """Go to another process without what is derived; the network takes longer to build than to send."""
-        kept = {f: getattr(self, f) for f in ("year", "list_year", "folder", "files", "with_planned", "problems")}
+        plain = ("year", "list_year", "folder", "files", "with_planned", "with_unchecked", "problems", "_mapped_before")
+        kept = {f: getattr(self, f) for f in plain}
         made = {"network": self.__dict__["network"]} if "network" in self.__dict__ else {}
         return {**kept, **made, "manifest": dict(self.manifest), "_rows": dict(self._rows)}
 
@@ -200,7 +211,20 @@ class District:
             Another one; rows are taken as they are, nothing is checked again.
         """
         manifest = MappingProxyType({**self.manifest, "scenario": scenario}) if scenario else self.manifest
-        return replace(self, _rows=MappingProxyType(dict(rows)), manifest=manifest)._kin_of(self)
+        before = self._mapped_before | (self.mapped_kinds if scenario else frozenset())
+        made = replace(self, _rows=MappingProxyType(dict(rows)), manifest=manifest, _mapped_before=before)
+        return made._kin_of(self)
+
+    def counting_unchecked(self) -> District:
+        """
+        Return this district as if every facility that nobody has looked at yet were what the map says.
+
+        Returns
+        -------
+        District
+            Another one, in which what is `unchecked` is open: what comes out of it is an upper end, never what is known.
+        """
+        return replace(self, with_unchecked=True)._kin_of(self)
 
     def scenario(self, name: str) -> Scenario:
         """
@@ -247,12 +271,55 @@ class District:
 
     @property
     def surveyed_kinds(self) -> frozenset[str]:
-        """Kinds that were surveyed: for any other kind no features means 数据不足, not 0."""
+        """Kinds of which somebody says that all of them are there: for any other kind no features means 数据不足, not 0."""
+        return self._known_kinds[0]
+
+    @property
+    def mapped_kinds(self) -> frozenset[str]:
+        """Kinds of which some are there, from a map, and nobody knows how many are missing: who lacks them cannot be said."""
+        return self._known_kinds[1]
+
+    def completeness_of(self, kind: str) -> str:
+        """
+        Say whether all facilities of a kind are there.
+
+        Parameters
+        ----------
+        kind
+            Index of `kinds`.
+
+        Returns
+        -------
+        state
+            "surveyed" (somebody says so), "mapped" (some were taken from a map; how many are missing is unknown) or "absent"
+            (nothing is known of the kind).
+
+        Raises
+        ------
+        UnknownNameError
+            No such kind.
+        """
+        if kind not in self._rows["kinds"].index:
+            raise UnknownNameError("设施类别", kind, list(self._rows["kinds"].index))
+        return SURVEYED if kind in self.surveyed_kinds else MAPPED if kind in self.mapped_kinds else ABSENT
+
+    @cached_property
+    def _known_kinds(self) -> tuple[frozenset[str], frozenset[str]]:
+        """
+        Return the kinds that were surveyed, and those seen on a map.
+
+        A plan makes no kind complete: what it opens was put there by the planner, and says nothing of what is there besides.
+        """
+        facilities = self.facilities
+        if facilities is None:
+            basis = pd.Series(dtype="str", index=pd.Index([], dtype="str"))
+        else:
+            basis = pd.Series(self.basis("facilities").to_numpy(), index=pd.Index(facilities["kind"]))
+        mapped = mapped_kinds(self.manifest, basis) | self._mapped_before
         declared = self.manifest.get("surveyed_kinds")
-        if declared is None:
-            facilities = self.facilities
-            return frozenset() if facilities is None else frozenset(facilities["kind"])
-        return frozenset(str(k) for k in declared)
+        if declared is None and self.manifest.get("schema") == 1:
+            return frozenset(map(str, basis.index)) - mapped, mapped
+        return frozenset(str(k) for k in declared or ()) - mapped, mapped
 
     @property
     def without(self) -> frozenset[str]:
@@ -282,6 +349,11 @@ class District:
         if name in ("facilities", "own_facilities") and self.with_planned:
             state = frame["state"].where(~((frame["state"] == "planned") & frame["since"].notna()), "open")
             frame = frame.assign(state=state)
+        if name in ("facilities", "own_facilities"):
+            unchecked, checked = _still_unchecked(frame)
+            if unchecked.any() or checked.any():
+                state = frame["state"].mask(unchecked, "open" if self.with_unchecked else UNCHECKED)
+                frame = frame.assign(state=state.mask(checked, "open"))
         return frame
 
     def _get(self, name: str) -> gpd.GeoDataFrame | None:
@@ -372,7 +444,7 @@ class District:
     @property
     def open_facilities(self) -> gpd.GeoDataFrame | None:
         """
-        Facilities that serve in `year`: open, or planned and due where `with_planned`.
+        Facilities that serve in `year`: open, or planned and due where `with_planned`; none that is still to be checked.
 
         Index: its key. Columns as in the data dictionary (docs/data-dictionary.md), geometry in `crs`; None where the folder has none.
         """
@@ -515,8 +587,36 @@ class District:
             confidence=str(row["confidence"]),
             tier_min=None if pd.isna(row["tier_min"]) else int(row["tier_min"]),
             metric=str(row["metric"]),
+            elsewhere=name in self._promised_elsewhere,
             **text,
         )
+
+    @cached_property
+    def _promised_elsewhere(self) -> frozenset[str]:
+        """
+        Return the rules that another place's plan promises, where the folder has neither promises nor rules of its own.
+
+        What is its plan, the borrowed tables say themselves: the text that promises are measured by and that no measure beyond
+        the promises stands on.
+        """
+        if any(
+            name in self.files.index and self.files.at[name, "from"] == "本目录" for name in ("commitments", "rules")
+        ):
+            return frozenset()
+        measures, rules = self._rows.get("measures"), self._rows["rules"]
+        if measures is None:
+            return frozenset()
+        promised = measures["commitment"].notna()
+
+        def standards(rows: pd.DataFrame) -> set[str]:
+            cited = {
+                name for cell in (*rows["rule"].dropna(), *rows["also_rules"].dropna()) for name in str(cell).split(";")
+            }
+            named = rules[rules.index.isin(cited) & (rules["confidence"] == "read").to_numpy()]
+            return set(named["standard"].dropna())
+
+        plan = standards(measures[promised & (measures["role"] == "own")]) - standards(measures[~promised])
+        return frozenset(rules.index[rules["standard"].isin(plan).to_numpy()])
 
     # --- groups and basis
 
@@ -606,6 +706,18 @@ class District:
         """Whether homes, streets or facilities rest on schematic or synthetic rows: nothing may be concluded from them."""
         core = [n for n in ("homes", "streets", "facilities", "communities") if n in self.layers]
         return any(self.basis(n).isin(DEMONSTRATION).any() for n in core)
+
+
+def _still_unchecked(frame: gpd.GeoDataFrame) -> tuple[pd.Series, pd.Series]:
+    """
+    Return which facilities nobody has looked at yet, and which have been since.
+
+    It says so in their state, or, where that is blank, in the remark of an importer; who has looked signs as `checked_by`.
+    """
+    nobody = frame["checked_by"].isna()
+    said = frame["state"] == UNCHECKED
+    noted = frame["state"].isna() & frame["note"].fillna("").str.startswith(TO_CONFIRM)
+    return (said | noted) & nobody, said & ~nobody
 
 
 def _within(points: gpd.GeoSeries, areas: gpd.GeoDataFrame) -> pd.Series:

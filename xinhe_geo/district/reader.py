@@ -21,6 +21,7 @@ from ..core import (
     LAYERS,
     ON_THE_WAY,
     SCHEMA_VERSION,
+    SCHEMAS,
     Layer,
     Problem,
     SourceError,
@@ -46,6 +47,7 @@ _KEYS = {
     "data_year",
     "community_list_year",
     "surveyed_kinds",
+    "mapped_kinds",
     "survey_note",
     "credit",
     "secrecy",
@@ -56,6 +58,8 @@ _KEYS = {
     "without",
     "secret_outputs",
 }
+#: Lists of kinds in a manifest: all of them are there; some were seen on a map.
+KIND_LISTS = ("surveyed_kinds", "mapped_kinds")
 _LAYER_KEYS = {"file", "crs", "basis", "source", "licence", "date", "secrecy", "note"}
 #: Features farther than this from the district itself are in the wrong place, not merely outside it.
 FAR_M = 50_000.0
@@ -148,10 +152,9 @@ def _read_manifest(folder: Path, problems: list[Problem]) -> dict[str, Any]:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         wrong("", f"读不懂：{text_words(error)}", "改正后再检查一次")
         return {}
-    if manifest.get("schema") != SCHEMA_VERSION:
-        wrong(
-            "schema", f"版本是 {manifest.get('schema')}，本程序认得 {SCHEMA_VERSION}", f"写 schema = {SCHEMA_VERSION}"
-        )
+    if manifest.get("schema") not in SCHEMAS:
+        known = "、".join(map(str, SCHEMAS))
+        wrong("schema", f"版本是 {manifest.get('schema')}，本程序认得 {known}", f"写 schema = {SCHEMA_VERSION}")
     if not str(manifest.get("name", "")).strip():
         wrong("name", "没有写街道名称", '写 name = "…街道"')
     if not isinstance(manifest.get("data_year"), int):
@@ -165,6 +168,7 @@ def _read_manifest(folder: Path, problems: list[Problem]) -> dict[str, Any]:
         wrong(key, "不认识的项，已忽略", _nearest(key, _KEYS), "warning")
     _check_entries(manifest["layers"], wrong)
     _check_without(manifest, wrong)
+    _check_kinds(manifest, wrong)
     manifest["layers"] = {
         n: e for n, e in manifest["layers"].items() if n in LAYERS and isinstance(e, dict) and "file" in e
     }
@@ -197,6 +201,52 @@ def _check_without(manifest: dict[str, Any], wrong: Callable[..., None]) -> None
             wrong("without", f"“{name}”不能写在这里", f"可写：{'、'.join(ON_THE_WAY)}（步行时可以按没有算的图层）")
         elif name in manifest["layers"]:
             wrong("without", f"写了没有 {name}，又声明了这个图层；按声明的算", f"从 without 里去掉 {name}", "warning")
+
+
+def _check_kinds(manifest: dict[str, Any], wrong: Callable[..., None]) -> None:
+    """Report lists of kinds that are none, and kinds of which two things are said; what is not a list counts as nothing."""
+    for key in KIND_LISTS:
+        listed = manifest.get(key, [])
+        if not isinstance(listed, list) or not all(isinstance(kind, str) for kind in listed):
+            wrong(key, "不是一列设施类别", f'写 {key} = ["类别", "类别"] 这样的列表；一类也没有就写 {key} = []')
+            manifest[key] = []
+    surveyed, mapped = (set(manifest.get(key, [])) for key in KIND_LISTS)
+    for kind in sorted(surveyed & mapped):
+        wrong(
+            "mapped_kinds",
+            f"“{kind}”又写在 surveyed_kinds 里",
+            "调查清楚、一处不漏的只留在 surveyed_kinds；否则只留在 mapped_kinds",
+        )
+
+
+def mapped_kinds(manifest: Mapping[str, Any], basis: pd.Series) -> frozenset[str]:
+    """
+    Return the kinds of which a map shows some, and nobody says that these are all.
+
+    Parameters
+    ----------
+    manifest
+        As read and checked.
+    basis
+        What each facility rests on; index: its kind.
+
+    Returns
+    -------
+    kinds
+        In schema 2 all that are listed so, and all that have facilities and are not listed as surveyed. Schema 1 could only say
+        surveyed, and importers said it of whatever they found: there a kind all of whose facilities come from a map counts as
+        mapped whatever was said of it, and one of which nothing was said as soon as one of them does.
+    """
+    surveyed, mapped = (frozenset(manifest.get(key, ())) for key in KIND_LISTS)
+    if manifest.get("schema") != 1:
+        return (mapped | frozenset(basis.index)) - surveyed
+    from_map = (basis == "osm").groupby(level=0)
+    every, some = from_map.all(), from_map.any()
+    return (
+        mapped
+        | frozenset(every.index[every.to_numpy(dtype=bool)])
+        | (frozenset(some.index[some.to_numpy(dtype=bool)]) - surveyed)
+    )
 
 
 def _nearest(name: str, known: Mapping[str, Any] | set[str]) -> str:
@@ -427,17 +477,11 @@ def _unknown_kinds(
     if "kinds" not in rows:
         return
     known = set(rows["kinds"].index)
-    for kind in manifest.get("surveyed_kinds") or ():
-        if kind not in known:
-            yield Problem(
-                "error",
-                "district.toml",
-                MANIFEST,
-                "",
-                "surveyed_kinds",
-                f"没有设施类别“{kind}”",
-                _nearest(str(kind), known),
-            )
+    for key in KIND_LISTS:
+        for kind in manifest.get(key, ()):
+            if kind not in known:
+                what, remedy = f"没有设施类别“{kind}”", _nearest(str(kind), known)
+                yield Problem("error", "district.toml", MANIFEST, "", key, what, remedy)
     for table, column in (("rules", "kinds"), ("norms", "kinds"), ("measures", "kinds"), ("measures", "near_kinds")):
         if table in rows and column in rows[table].columns:
             file = str(declared.get(table, {}).get("file", f"{LAYERS[table].folder}/{table}.csv"))

@@ -23,6 +23,8 @@ from ..core import (
     LAYERS,
     ON_THE_WAY,
     SCHEMA_VERSION,
+    TO_CONFIRM,
+    UNCHECKED,
     UNSTATED,
     NetworkError,
     SourceError,
@@ -50,7 +52,7 @@ Crs = pyproj.CRS | str | int
 #: Written into manifests. Where `import_osm` stood at first: the same extract gives the same folder, byte for byte.
 MADE_BY = "xinhe_geo.sources.import_osm"
 CREDIT = "© OpenStreetMap contributors, ODbL 1.0"
-SURVEY_NOTE = "设施取自 OpenStreetMap，没有实地调查，是否齐全未知：只列出图上有的类别；图上没有的类别按数据不足处理"
+SURVEY_NOTE = "设施取自 OpenStreetMap，没有实地调查，是否齐全未知：走得到的算走得到，图上走不到的不等于没有；图上没有的类别按数据不足处理"
 #: The derived outline reaches this far past the outermost street or home, so that neither lies on the line itself.
 OUTLINE_MARGIN_M = 25.0
 
@@ -78,8 +80,10 @@ def _split_lines(rows: Sequence[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
 
 def _facilities(found: Found, labels: Mapping[str, str], log: ImportLog) -> gpd.GeoDataFrame:
     frame = _layer("facilities", ["name", "kind", "note"], found.rows.get("facilities", []))
-    doubtful = frame["note"].str.startswith("须人工确认")
+    doubtful = frame["note"].str.startswith(TO_CONFIRM)
     frame["note"] = frame["note"].where(doubtful)
+    if doubtful.any():
+        frame.insert(2, "state", pd.Series(UNCHECKED, index=frame.index).where(doubtful))
     for kind, label in labels.items():
         chosen = frame["kind"] == kind
         unsure = int((chosen & doubtful).sum())
@@ -401,7 +405,8 @@ def _head(border: gpd.GeoDataFrame, origin: _Origin, kinds: list[str], *, public
         "code": border["code"].iloc[0],
         "crs": ":".join(authority) if authority else metric.to_wkt(),
         "data_year": int(origin.date[:4]),
-        "surveyed_kinds": kinds,
+        "surveyed_kinds": [],
+        "mapped_kinds": kinds,
         "survey_note": SURVEY_NOTE,
         "credit": origin.credit,
         "secrecy": origin.secrecy if public else "internal",

@@ -46,9 +46,9 @@ def community_overview(district: District) -> pd.DataFrame:
             row |= {"homes": len(mine), "area_m2": float(mine.geometry.area.sum())}
         counts = matrix.loc[code] if code in matrix.index else pd.Series(dtype="int64")
         there = counts[counts > 0]
-        absent = [k for k in counts.index if counts[k] == 0]
+        absent = [k for k in counts.index if counts[k] == 0]  # missing where a map shows none: nobody knows
         promised = [k for k in absent if kinds.loc[k, "lead"] == "community"]
-        row["has"] = say("、").join(f"{kind_name(district, k)} {n}" for k, n in there.items())
+        row["has"] = say("、").join(f"{kind_name(district, k)} {int(n)}" for k, n in there.items())
         row["lacks_promised"] = say("、").join(kind_name(district, k) for k in promised)
         row["lacks_essential"] = say("、").join(
             kind_name(district, k) for k in absent if kinds.loc[k, "essential"] and k not in promised

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import shapely
 
+from ..core import UNCHECKED, say, speaking
 from ..district import District
 from .style import (
     cell_text,
@@ -283,7 +284,7 @@ def facility_layers(district: District, lang: str) -> Iterable[Layer]:
     known += sorted(present - set(known))
     places, names, flat = points_of(frame), texts_of(frame, "name"), is_area(frame)
     states = column_of(frame, "state").fillna("open").astype(str)
-    pick = states.map({"planned": 1, "closed": 2}).fillna(0).to_numpy(dtype="int64")
+    pick = states.map({"planned": 1, UNCHECKED: 1, "closed": 2}).fillna(0).to_numpy(dtype="int64")
     columns = _facility_columns(district, frame, lang)
     for kind in known:
         own = np.flatnonzero((kinds == kind).to_numpy())
@@ -328,7 +329,11 @@ def _facility_columns(
 ) -> list[tuple[str, list[str | None], bool]]:
     """Return what is told of facilities beside their kind: label, words per row, whether it is told where no row has any."""
     t = wording(lang)
-    states = [t.get(s, s) for s in column_of(frame, "state").fillna("open").astype(str)]
+    with speaking(lang):
+        unchecked = say("待核")
+    states = [
+        unchecked if s == UNCHECKED else t.get(s, s) for s in column_of(frame, "state").fillna("open").astype(str)
+    ]
     years = _numbers_plain(column_of(frame, "since"))
     states = [
         s + (f"（{y}）" if y and lang == "zh" else f" ({y})" if y else "") for s, y in zip(states, years, strict=True)

@@ -13,7 +13,7 @@ import pandas as pd
 import shapely
 
 from ..access import coverage
-from ..core import DEMONSTRATION, Rule, UnknownNameError
+from ..core import DEMONSTRATION, Rule, UnknownNameError, say, speaking
 from ..district import District
 from .basemap import Layer, area_layer, names_of, point_styles, points_of
 from .style import (
@@ -34,8 +34,10 @@ from .themes import (
     Classes,
     Mode,
     Theme,
+    at_least_text,
     counted_in,
     has_one,
+    is_at_least,
     is_presence,
     limit_text,
     percent,
@@ -139,6 +141,8 @@ def _walkers_mode(pair: _Walkers, lang: str) -> Mode:
     pick = np.where(lost > EPSILON, 1, np.where(served[1] >= 0.5, 0, 2))
     pick = np.where(lost < -EPSILON, 3, pick)
     pick = np.where(unknown, 4, pick)
+    if any(is_at_least(r) for r in pair.rows):
+        pick = np.where(served[1] >= 0.5, pick, 4)  # none on the map is not none
     styles = [
         _styled("stays", t["both_walkers"]),
         _styled("lose", t["only_walker"].format(a=short[0], b=short[1])),
@@ -163,6 +167,8 @@ def _walkers_theme(district: District, pair: _Walkers, lang: str) -> Theme:
     }
     if all(math.isnan(s) for s in shares):
         fact = {"big": t["unknown"], "text": ""}
+    elif any(is_at_least(r) for r in rows):
+        fact = {"big": t["unknown"], "text": at_least_text(lang)[1]}
     elif _demonstration(district, *rows):
         fact["tag"] = t["demo_value"]
     note = t["walkers_shares"].format(a=short[0], x=percent(shares[0]), b=short[1], y=percent(shares[1]))
@@ -297,6 +303,8 @@ def _effect_mode(change: _Change, people: np.ndarray, lang: str) -> Mode:
     delta = b - a
     pick = np.where(delta > EPSILON, 0, np.where(delta < -EPSILON, 1, np.where(b >= 0.5, 2, 3)))
     pick = np.where(np.isnan(a) | np.isnan(b), 6, pick)
+    if is_at_least(change.after):
+        pick = np.where(pick == 3, 6, pick)  # none on the map is not none
     pick = np.where(change.fresh & ~np.isnan(b), np.where(b >= 0.5, 4, 5), pick)
     styles = [
         _styled("gain", t["gains"]),
@@ -354,6 +362,10 @@ def _change_facts(
     if np.isnan(floats_of(change.after, "served")).all():
         return [{"big": t["unknown"], "text": ""}], []
     facts = [{"big": number_text(n, t["person"]) or "", "text": text} for n, text in parts]
+    if is_at_least(change.after):  # a place that no map shows may serve them already
+        with speaking(lang):
+            facts = [{**fact, "big": say("至多 {0}", fact["big"])} for fact in facts]
+        facts[0] |= {"tag": at_least_text(lang)[0]}
     if _demonstration(after, change.after):
         facts[0]["tag"] = t["demo_value"]
     shares = [share_of(r, floats_of(r, change.rule.denominator), "served")[0] for r in (change.whole, change.after)]
@@ -383,9 +395,11 @@ def _presence_change(comparison: Comparison, rule: Rule, communities: gpd.GeoDat
     t, after = wording(lang), comparison.after
     a, b = (has_one(d, rule, communities)["open"].to_numpy() > 0 for d in comparison[:2])
     pick = np.where(~a & b, 0, np.where(a & ~b, 1, np.where(b, 2, 3)))
+    mapped = not after.mapped_kinds.isdisjoint(rule.kinds)
+    last = t["unknown"] if mapped else t["hasnt"]  # none on the map is not none
     styles = [
-        {**_styled(n, t[w]), "opacity": 0.75}
-        for n, w in (("gain", "gets_one"), ("lose", "loses_one"), ("stays", "has"), ("never", "hasnt"))
+        {**_styled(n, words), "opacity": 0.75}
+        for n, words in (("gain", t["gets_one"]), ("lose", t["loses_one"]), ("stays", t["has"]), ("never", last))
     ]
     counts = [int((pick == i).sum()) for i in range(4)]
     mode = Mode(t["mode_effect"], t["community"], styles, pick.astype("int64"), counts, [f"{c}" for c in counts])

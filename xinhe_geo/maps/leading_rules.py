@@ -29,8 +29,9 @@ def leading_rules(district: District, lead: pd.DataFrame) -> list[str]:
 
 
 def promised_rules(district: District, results: Mapping[str, Any]) -> list[str]:
-    """Rules that stand in a text someone read: the plan's own promises first."""
-    return [r for r in results["order"] if district.rule(r).confidence == "read"][:12]
+    """Rules that stand in a text someone read: the plan's own promises first, last those that only another place's plan makes."""
+    read = [r for r in results["order"] if district.rule(r).confidence == "read"]
+    return sorted(read, key=lambda r: district.rule(r).elsewhere)[:12]
 
 
 def mapped_rules(district: District, results: Mapping[str, Any]) -> list[str]:

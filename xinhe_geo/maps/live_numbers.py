@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from ..access import basis_text, limit_text, usable_denominator
+from ..access import EXACT, basis_text, bound_of, limit_text, usable_denominator
 from ..core import DENOMINATOR_LABELS
 from .live_model import Answer, LiveModel
 from .meeting import numbered_codes
@@ -70,7 +70,11 @@ def state_of(model: LiveModel, chosen: str = "") -> tuple[dict[str, Any], list[b
         "doors": [] if own is None else _doors(own["place"].doors),
     }
     nearest = np.array([place.get(label, -1) if isinstance(label, str) else -1 for label in answer.nearest])
-    arrays = [answer.share, model.before, answer.cost, nearest.astype("<i4"), answer.has.astype("u1")]
+    share, cost = answer.share, answer.cost
+    if shown.mapped:  # none on the map is not none
+        known = (share >= 1 - SAME_SHARE) | (share > model.before + SAME_SHARE)
+        share, cost = np.where(known, share, np.nan), np.where(known, cost, np.nan)
+    arrays = [share, model.before, cost, nearest.astype("<i4"), answer.has.astype("u1")]
     return content, [np.ascontiguousarray(a).tobytes() for a in arrays]
 
 
@@ -80,6 +84,7 @@ class LiveNumbers:
     def __init__(self, model: LiveModel, answer: Answer) -> None:
         self.model, self.answer = model, answer
         self.now, self.was = self.totals(answer.share), self.totals(model.before)
+        self.mapped = bound_of(model.district, model.rule.kinds) != EXACT
         self.denominator = usable_denominator(model.rule.denominator, self.now["whole"])
 
     def totals(self, share: np.ndarray) -> dict[str, dict[str, float]]:
@@ -121,7 +126,11 @@ class LiveNumbers:
                 "now": have / of if of else 0,
                 "was": had / of if of else 0,
                 "delta": "与现状相同" if have == had else f"现状 {had} 个，{have - had:+d} 个",
-                "note": f"缺：{'、'.join(lacking)}" if lacking else "全部都有",
+                "note": "全部都有"
+                if not lacking
+                else "其余有没有，图上看不出来"
+                if self.mapped
+                else f"缺：{'、'.join(lacking)}",
             }
         row, old = self.now["whole"], self.was["whole"]
         share, before = row[f"{denominator}_share"], old[f"{denominator}_share"]
@@ -129,6 +138,10 @@ class LiveNumbers:
         what = DENOMINATOR_LABELS.get(denominator, "小区数")
         served, known = row[f"{denominator}_served"] * factor, row[denominator] * factor
         note = f"可达 {served:,.{digits}f}／{known:,.{digits}f} {unit}，还够不着 {known - served:,.{digits}f} {unit}"
+        if self.mapped:
+            note = (
+                f"可达 {served:,.{digits}f}／{known:,.{digits}f} {unit}；只据地图：受益为至多，图上走不到的不等于没有"
+            )
         blank = int(self.model.facts[denominator].isna().sum())
         note += f"；另有 {blank} 个小区不详，未计入" if blank else ""
         return {
@@ -174,6 +187,16 @@ class LiveNumbers:
     def gaps(self) -> dict[str, Any]:
         """Return who is left out: totals, and the homes with the most such people first."""
         column = "people_60plus" if self.model.rule.denominator == "people_60plus" else "people"
+        if self.mapped:  # who is left out nobody knows
+            return {
+                "people": 0.0,
+                "people_before": 0.0,
+                "homes": 0,
+                "homes_before": 0,
+                "rows": [],
+                "who": "",
+                "unknown": True,
+            }
         left = np.where(self.answer.share < 1 - SAME_SHARE, 1.0 - self.answer.share, 0.0)
         had = np.where(self.model.before < 1 - SAME_SHARE, 1.0 - self.model.before, 0.0)
         people = np.nan_to_num(self.model.facts[column].to_numpy(dtype=float))

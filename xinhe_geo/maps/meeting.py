@@ -18,7 +18,17 @@ import pandas as pd
 import pyproj
 import shapely
 
-from ..access import TOLERANCE_MIN, basis_text, facility_entrances, home_entrances, home_points, rules_of, same_compound
+from ..access import (
+    EXACT,
+    TOLERANCE_MIN,
+    basis_text,
+    bound_of,
+    facility_entrances,
+    home_entrances,
+    home_points,
+    rules_of,
+    same_compound,
+)
 from ..core import (
     DENOMINATOR_LABELS,
     HTML_LANG,
@@ -218,6 +228,8 @@ def _rules(district: District) -> list[dict[str, Any]]:
             "promised": rule.confidence == "read",
             "standard": rule.basis_text,
             "evidence": basis_text(district, rule),
+            # said where it is so: whoever a map shows no way for may have one
+            **({} if bound_of(district, rule.kinds) == EXACT else {"mapped": True}),
         }
         for rule, presets in found.values()
     ]

@@ -12,7 +12,8 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from ..core import DEMONSTRATION, Rule, UnknownNameError
+from ..access import AT_LEAST, only_known
+from ..core import DEMONSTRATION, Rule, UnknownNameError, say, speaking
 from ..district import District
 from .basemap import names_of, points_of
 from .style import (
@@ -115,6 +116,9 @@ def limit_text(rule: Rule, lang: str) -> str:
 
 def _standing(rule: Rule, lang: str) -> str:
     """Return what may be said about where a rule comes from."""
+    if rule.elsewhere:
+        with speaking(lang):
+            return rule.basis_text
     return rule.basis_text if lang == "zh" else wording(lang)[f"confidence_{rule.confidence}"]
 
 
@@ -271,6 +275,10 @@ def _reach_facts(
     share, lost = share_of(rows, weights, "served")
     if math.isnan(share):
         return [{"big": t["unknown"], "text": ""}], []
+    if is_at_least(rows):
+        tag = t["demo_value"] if demonstration else at_least_text(edition.lang)[0]
+        text = t["share"].format(den=t[f"den_{column}"]) + t["semicolon"] + at_least_text(edition.lang)[1]
+        return [{"big": percent(share), "text": text, "tag": tag}], []
     lost_text = land_text(lost, edition.lang) if column == "area_m2" else edition.count(lost, t["person"])
     text = t["share"].format(den=t[f"den_{column}"]) + t["semicolon"] + t["not_served"].format(n=lost_text)
     fact = {"big": percent(share), "text": text}
@@ -289,6 +297,17 @@ def _reach_facts(
     if partly:
         notes.append(t["partly"].format(n=edition.count(partly)))
     return [fact], notes
+
+
+def is_at_least(rows: pd.DataFrame) -> bool:
+    """Whether the rows of a rule rest on a kind that was only seen on a map."""
+    return "bound" in rows.columns and bool((rows["bound"] == AT_LEAST).any())
+
+
+def at_least_text(lang: str) -> tuple[str, str]:
+    """Return what is written on what rests on a map alone, in short and in full."""
+    with speaking(lang):
+        return say("只据地图（不作结论）"), say("若图上的设施都在、路都能走，出入口按最近处计；图上走不到的不等于没有")
 
 
 def _reach_table(district: District, rows: pd.DataFrame, lang: str) -> list[tuple[str, list[str | None]]]:
@@ -313,6 +332,7 @@ def _reach_theme(
     else:
         demonstration = is_demonstration(district, ("homes", "facilities", "streets"))
     facts, notes = _reach_facts(rule, rows, homes, demonstration, edition)
+    rows = only_known(rows)
     label = rule_label(district, rule, lang)
     modes = [_minutes_mode(rule, rows, homes, edition)]
     straight = _straight_mode(rule, rows, homes, edition)
@@ -376,6 +396,8 @@ def _presence_theme(district: District, rule: Rule, communities: gpd.GeoDataFram
     ]
     pick = np.where(count["open"] > 0, 0, np.where(count["planned"] > 0, 1, 2))
     pick = np.full(len(pick), 3) if unknown else pick
+    mapped = not district.mapped_kinds.isdisjoint(rule.kinds)
+    pick = np.where((pick != 0) & mapped, 3, pick)  # none on the map is not none
     names = [n or str(i) for n, i in zip(texts_of(communities, "name"), communities.index, strict=True)]
     counts = [int((pick == i).sum()) for i in range(4)]
     has, label = counts[0], rule_label(district, rule, lang)
@@ -383,10 +405,12 @@ def _presence_theme(district: District, rule: Rule, communities: gpd.GeoDataFram
     facts = [{"big": t["unknown"] if unknown else f"{has} / {len(pick)}", "text": "" if unknown else text}]
     if is_demonstration(district, ("communities", "facilities")) and not unknown:
         facts[0]["tag"] = t["demo_value"]
-    missing = [] if unknown else [(names[i], int(i)) for i in np.flatnonzero(pick != 0)]
-    notes = [] if unknown or missing else [t["none_missing"]]
+    elif mapped:
+        facts[0] |= {"tag": at_least_text(lang)[0], "text": text + t["semicolon"] + at_least_text(lang)[1]}
+    missing = [] if unknown or mapped else [(names[i], int(i)) for i in np.flatnonzero(pick != 0)]
+    notes = [] if unknown or missing or mapped else [t["none_missing"]]
     table: list[tuple[str, list[str | None]]] = [
-        (label, [None if unknown else f"{n}" for n in count["open"]]),
+        (label, [None if unknown or (mapped and not n) else f"{n}" for n in count["open"]]),
         (t["planned"], [f"{n}" if n else "" for n in count["planned"]]),
     ]
     mode = Mode(t["has"], t["community"], styles, pick.astype("int64"), counts, [f"{c}" for c in counts])

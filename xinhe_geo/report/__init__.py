@@ -1,6 +1,6 @@
 """What is handed over: the brief, workbooks, GIS layers, and the pages of plans, sites and the ledger."""
 
-from .analysis import analyse, best_sites, sources_table, speed_range
+from .analysis import analyse, best_sites, judged_rules, sources_table, speed_range
 from .districts import facts, side_by_side
 from .files import put_in_place
 from .ledger_workbook import ledger_workbook
@@ -37,6 +37,7 @@ __all__ = [
     "csv_text",
     "documents",
     "facts",
+    "judged_rules",
     "ledger_workbook",
     "marked_rows",
     "people_line",

@@ -10,7 +10,7 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 
-from ..access import audit, completeness, coverage, gaps, headlines, presence, summary
+from ..access import EXACT, audit, completeness, coverage, gaps, headlines, only_shares_known, presence, summary
 from ..core import BASIS_LABELS, DEMONSTRATION, LAYERS, SitingError, language, say, word
 from ..district import District, layer_name, rule_name
 from ..maps import leading_rules, promised_rules
@@ -34,8 +34,8 @@ def analyse(
     -------
     results
         `cover`, `headlines`, `gaps` (all rules, one table), `gap_tables` (per rule), `presence`, `completeness`, `summary`
-        (whole district), `by` (per grouping), `preset`, `order` (leading rules first), `lang` (what its words are in: the language
-        that is spoken).
+        (whole district), `by` (per grouping; shares are missing where they rest on a kind only seen on a map), `preset`, `order`
+        (leading rules first), `lang` (what its words are in: the language that is spoken).
     """
     tell = progress or (lambda _: None)
     if cover is None:
@@ -58,7 +58,7 @@ def analyse(
         "audit": audit(district),
         "summary": summary(cover),
         "by": {
-            g: summary(cover, by=g)
+            g: only_shares_known(summary(cover, by=g))
             for g in ("zone", "area", "community")
             if cover.get(g, pd.Series(dtype=str)).notna().any()
         },
@@ -72,6 +72,37 @@ def _all_gaps(district: District, tables: Mapping[str, gpd.GeoDataFrame]) -> pd.
         if len(t) and "reason" in t.columns
     ]
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
+
+
+def judged_rules(district: District, results: Mapping[str, Any]) -> list[str]:
+    """Return the promised rules of which can be said who is not served: those with a value whose kinds somebody has surveyed."""
+    lead = results["headlines"]
+    promised = promised_rules(district, results)
+    return [r for r in promised if np.isfinite(lead.loc[r, "value"]) and lead.loc[r, "bound"] == EXACT]
+
+
+def survey_first(district: District, results: Mapping[str, Any]) -> list[str]:
+    """
+    Return which kinds to survey before anything else can be said, those first that concern most people.
+
+    Returns
+    -------
+    kinds
+        Kinds of promised rules (of all, where nothing that is promised was seen) that were only seen on a map: by the people, or
+        homes, for whom the map shows none. No number goes with that: it says whom to ask about, not who lacks anything.
+    """
+    lead, cover = results["headlines"], results["cover"]
+    rules = [r for r in promised_rules(district, results) if lead.loc[r, "bound"] != EXACT]
+    rules = rules or [r for r in results["order"] if lead.loc[r, "bound"] != EXACT]
+    concerned: dict[str, tuple[float, float]] = {}
+    for name in rules:
+        own = cover.xs(name, level="rule")
+        unseen = 1.0 - own["served"].fillna(0.0)
+        size = float((unseen * own["people"]).sum()), float(unseen.sum())
+        for kind in district.rule(name).kinds:
+            if kind in district.mapped_kinds:
+                concerned[kind] = max(concerned.get(kind, (0.0, 0.0)), size)
+    return sorted(concerned, key=lambda kind: (-concerned[kind][0], -concerned[kind][1], kind))
 
 
 def best_sites(district: District, results: Mapping[str, Any]) -> pd.DataFrame:
@@ -108,10 +139,10 @@ def speed_range(district: District, results: Mapping[str, Any], *, part: float =
         Index rule; `label`, `speed_m_s`, `slower`, `usual`, `faster` (shares 0-1 of the rule's own denominator, at 1 - `part`, 1 and
         1 + `part` times the speed).
     """
-    lead, rows = results["headlines"], {}
-    for name in promised_rules(district, results):
+    rows = {}
+    for name in judged_rules(district, results):
         rule = district.rule(name)
-        if rule.metric != "reach" or rule.method != "walk_min" or pd.isna(lead.loc[name, "value"]):
+        if rule.metric != "reach" or rule.method != "walk_min":
             continue
         walker = district.profile(rule.profile)
         shares = []

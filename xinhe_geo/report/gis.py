@@ -12,6 +12,7 @@ from typing import Any
 import geopandas as gpd
 import pyogrio
 
+from ..access import EXACT, only_known
 from ..core import LAYERS, word
 from ..district import District, column_name
 from ..maps import mapped_rules
@@ -52,6 +53,7 @@ _ALIASES = {
     "people_60plus_unserved": "不可达60岁及以上",
     "share_unserved": "不可达比例",
     "unserved": "不可达数",
+    "bound": "界（at_least：只据地图，至少）",
     "counted": "按什么人口",
     "crosses": "隔着",
     "gate_known": "出入口已知",
@@ -96,7 +98,9 @@ def write_layers(path: Path, layers: Mapping[str, gpd.GeoDataFrame], year: int, 
 
 
 def _gis_layers(district: District, results: Mapping[str, Any]) -> dict[str, gpd.GeoDataFrame]:
-    homes, cover = district.homes, results["cover"]
+    homes, cover = district.homes, only_known(results["cover"])
+    if (cover["bound"] == EXACT).all():
+        cover = cover.drop(columns="bound")  # a column that says the same of all says nothing
     layers: dict[str, gpd.GeoDataFrame] = {}
     if homes is not None and len(cover):
         for rule in mapped_rules(district, results):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from ..access import SEVERITIES, rests_on
+from ..access import AT_LEAST, EXACT, SEVERITIES, only_known, rests_on
 from ..core import BASIS_LABELS, DENOMINATOR_LABELS, METHOD_LABELS, keeping, say, speaking, title
 from ..district import District, kind_name, walker_name
 from ..maps import DEMONSTRATION_TEXT
@@ -60,6 +60,7 @@ def _sheets(district: District, results: Mapping[str, Any]) -> Iterator[tuple[st
     yield "社区×设施矩阵", table.reset_index(), unit
     yield "缺口清单", _gap_sheet(results["gaps"], names), say("人口为常住人口；分钟按该规则的人群步速，含过街等候")
     rows, labels = lead.loc[results["order"]].reset_index(), lead["label"]
+    rows = rows if (rows["needs"] != "").any() else rows.drop(columns="needs")
     yield (
         "结论",
         _named(
@@ -73,6 +74,7 @@ def _sheets(district: District, results: Mapping[str, Any]) -> Iterator[tuple[st
                 "dependent_share": "依赖界外设施的份额",
                 "people_unserved": "不可达人口",
                 "basis_text": "数据依据",
+                "needs": "还要查清",
                 "rule": "规则",
             },
         ),
@@ -219,7 +221,7 @@ def _group_sheet(
 def _cover_sheet(district: District, cover: pd.DataFrame, labels: Mapping[str, str]) -> pd.DataFrame:
     facilities = district.facilities
     names = pd.Series(dtype="str") if facilities is None else facilities["name"]
-    rows = cover.reset_index()
+    rows = only_known(cover).reset_index()
     rows["label"] = rows["rule"].map(labels)
     rows["facility"] = rows["facility"].map(names[~names.index.duplicated()]).fillna(rows["facility"])
     rows["method"] = rows["method"].map(_said(METHOD_LABELS))
@@ -257,10 +259,12 @@ def _cover_sheet(district: District, cover: pd.DataFrame, labels: Mapping[str, s
 def _annex(district: District, total: pd.DataFrame, labels: Mapping[str, str]) -> pd.DataFrame:
     rows = total.reset_index()
     rows["label"] = rows["rule"].map(labels)
+    rows["bound"] = rows["bound"].map({EXACT: "", AT_LEAST: say("至少（只据地图）")})
+    rows = rows if (rows["bound"] != "").any() else rows.drop(columns="bound")
     rows["profile"] = rows["profile"].map(lambda name: walker_name(district, district.profile(name)))
     rows["method"] = rows["method"].map(_said(METHOD_LABELS))
     rows["denominator"] = rows["denominator"].map(_said(DENOMINATOR_LABELS))
-    return _named(rows, {"method": "方法", "profile": "人群", "denominator": "分母", **_SUMMARY_NAMES})
+    return _named(rows, {"method": "方法", "profile": "人群", "denominator": "分母", "bound": "界", **_SUMMARY_NAMES})
 
 
 def write_sheet(book: xlsxwriter.Workbook, name: str, table: pd.DataFrame, unit: str, note: str) -> None:

@@ -1,5 +1,6 @@
 """Where to build next: candidates, exact models, the gate or bridge that helps most, what a plan must provide."""
 
+from .assumed import assumption
 from .links import Openings, fixes, links, links_plan
 from .models import ROUNDING
 from .pairs import link_pairs, pairs_plan
@@ -14,6 +15,7 @@ __all__ = [
     "ROUNDING",
     "Openings",
     "Siting",
+    "assumption",
     "fixes",
     "judged_by",
     "link_pairs",

@@ -32,6 +32,7 @@ from ..access import (
 )
 from ..core import BASES, DEMONSTRATION, TOLERANCE_M, Edit, Profile, Rule, SitingError, UnknownNameError, told
 from ..district import District, Scenario
+from .assumed import assumption, with_assumption
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -65,11 +66,14 @@ class Openings(NamedTuple):
         Which kinds of links are tried: "gate", "crossing", "bridge", "link".
     wait_s
         What a new crossing makes people wait, in seconds.
+    assume_complete
+        Take what a map shows of a kind that nobody surveyed for all there is; the answer says so. Otherwise it is refused.
     """
 
     candidates: gpd.GeoDataFrame | gpd.GeoSeries | None = None
     kinds: Sequence[str] = tuple(KIND_LABELS)
     wait_s: float = 30.0
+    assume_complete: bool = False
 
 
 _EVERYWHERE = Openings()
@@ -90,6 +94,7 @@ class Ask(NamedTuple):
     targets: pd.DataFrame  # entrances of what serves
     people: Floats  # per point, of the weight asked for; 0 where not known
     weight: str
+    assumed: str = ""  # what the answer has to say of facilities only seen on a map
     idle: bool = False  # whether candidates that help nobody by themselves are kept
 
 
@@ -145,7 +150,7 @@ def links(
     Raises
     ------
     SitingError
-        The rule does not depend on streets, or the data are not there.
+        The rule does not depend on streets, the data are not there, or a kind was only seen on a map.
     UnknownNameError
         No such rule, kind, weight or kind of link.
     """
@@ -159,7 +164,7 @@ def links(
 def judged(ask: Ask, say: Progress) -> list[Try]:
     """Try every candidate by itself, by the fast search; those that help nobody are left out."""
     say("找候选：围墙、断头路、阻隔两侧")
-    candidates, kinds, _ = ask.openings
+    candidates, kinds, *_ = ask.openings
     if candidates is not None:
         lines, gates = _given(ask.district, candidates)
     else:
@@ -192,6 +197,7 @@ def asked_for(district: District, name: str, weight: str | None, openings: Openi
     if own.empty:
         labels = "、".join(str(table.loc[k, "label"]) for k in rule.kinds)
         raise SitingError(f"没有开放的{labels}，增开通道帮不上忙；先选址（sites）")
+    assumed = assumption(district, rule, openings.assume_complete)
     weight = weight or (rule.denominator if rule.denominator in WEIGHTS else "people")
     walker = district.profile(rule.profile)
     points = home_points(district)
@@ -213,6 +219,7 @@ def asked_for(district: District, name: str, weight: str | None, openings: Openi
         targets[(targets["edge"] >= 0).to_numpy()],
         people,
         weight,
+        assumed,
     )
 
 
@@ -493,7 +500,9 @@ def _counted(ask: Ask, tries: Sequence[Try], n: int, say: Progress) -> gpd.GeoDa
     frame["text"] = [_text(row) for row in frame.itertuples()]
     basis = before["basis"].dropna()
     frame["basis"] = max(basis, key=BASES.index) if len(basis) else ""
-    frame["mark"] = "演示值（不作结论）" if basis.isin(DEMONSTRATION).any() else ""
+    mark = "演示值（不作结论）" if basis.isin(DEMONSTRATION).any() else ""
+    frame["mark"] = with_assumption(mark, ask.assumed)
+    frame["text"] = [with_assumption(text, ask.assumed) for text in frame["text"]]
     return frame
 
 
@@ -649,14 +658,16 @@ def fixes(district: District, rule_or_kind: str, *, wait_s: float = 30.0) -> gpd
         What `access.gaps` returns (index home: minutes to the gate, waiting, walking, detour, reason …), and `link` (Chinese:
         the one gate, crossing, bridge or link that brings most of the home inside; empty where none does), `link_share`
         (share of the home it brings inside, 0-1), `facility_metres` (a new facility this near the gate, along the street,
-        would do; missing where the way to the gate alone takes too long), `fix` (both in one sentence).
+        would do; missing where the way to the gate alone takes too long), `fix` (both in one sentence). Empty, as `gaps` is, where
+        a kind was only seen on a map.
 
     Raises
     ------
     SitingError, UnknownNameError
         As in `links`.
     """
-    ask = asked_for(district, rule_or_kind, None, Openings(wait_s=wait_s))
+    # of a kind only seen on a map there are no gaps to explain: nothing here rests on the assumption
+    ask = asked_for(district, rule_or_kind, None, Openings(wait_s=wait_s, assume_complete=True))
     places = gaps(district, coverage(district, rules=[ask.rule]), ask.rule.name)
     if places.empty:
         return places.assign(link="", link_share=0.0, facility_metres=np.nan, fix="")

@@ -19,6 +19,7 @@ import shapely
 from ..access import coverage, summary
 from ..core import BASES, DEMONSTRATION, UnknownNameError
 from ..district import District, Scenario
+from .assumed import with_assumption
 from .links import (
     SPARE,
     Ask,
@@ -209,12 +210,13 @@ def _counted(
             "edits": edits,
             "geometry": shapely.GeometryCollection(shapes),
         }
-        rows.append(row | {"text": _text(row, ask.weight)})
+        rows.append(row | {"text": with_assumption(_text(row, ask.weight), ask.assumed)})
     basis = before["basis"].dropna()
     frame = pd.DataFrame(rows, columns=list(COLUMNS))
     frame["weight"] = ask.weight
     frame["basis"] = max(basis, key=BASES.index) if len(basis) else ""
-    frame["mark"] = "演示值（不作结论）" if basis.isin(DEMONSTRATION).any() else ""
+    mark = "演示值（不作结论）" if basis.isin(DEMONSTRATION).any() else ""
+    frame["mark"] = with_assumption(mark, ask.assumed)
     return frame.sort_values([f"{ask.weight}_gained", "minutes_saved"], ascending=False, kind="stable")
 
 

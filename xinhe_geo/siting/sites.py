@@ -51,6 +51,7 @@ from ..core import (
     told,
 )
 from ..district import District, Scenario, kind_name, rule_name
+from .assumed import assumption, with_assumption
 from .candidates import (
     DOOR_APART_M,
     ORIGIN_LABELS,
@@ -110,6 +111,7 @@ class Wanted(NamedTuple):
     candidates: gpd.GeoDataFrame | gpd.GeoSeries | str | None = None
     siting: Siting = _DEFAULT
     profile: str | Profile | None = None
+    assume_complete: bool = False
 
 
 class Phase(NamedTuple):
@@ -131,6 +133,7 @@ class _Case(NamedTuple):
     spots: gpd.GeoDataFrame  # candidates; index site
     targets: pd.DataFrame  # entrances of the candidates
     weight: str
+    assumed: str  # what the answer has to say of facilities only seen on a map
 
 
 class _Table(NamedTuple):
@@ -155,6 +158,7 @@ def sites(
     siting: Siting = _DEFAULT,
     profile: str | Profile | None = None,
     each: bool = False,
+    assume_complete: bool = False,
     progress: Progress | None = None,
 ) -> gpd.GeoDataFrame:
     """
@@ -180,6 +184,9 @@ def sites(
         Who walks, instead of the rule's own profile.
     each
         All plans within `siting.within` of the best, one row per plan and site, instead of the best alone.
+    assume_complete
+        Take what a map shows of a kind that nobody surveyed for all there is; the answer says so. Otherwise such a kind is
+        refused: who lacks it is not known.
     progress
         Called with a short Chinese line now and then while a long solve goes on; Ctrl-C gives the best plan so far.
 
@@ -196,7 +203,7 @@ def sites(
         `homes_unknown` (homes that gain and whose people are not known), `share_before`, `share_after` (0-1 of the
         known weight, after this site and those before it); `objective`, `bound`, `gap`, `proven` of the whole plan;
         `left_out` (Chinese: homes that no candidate reaches and `siting.leave_out` leaves out, how far; else empty);
-        `basis` (weakest input), `mark` (演示值（不作结论） or empty), `reason`, `near_ties` (Chinese), geometry in the
+        `basis` (weakest input), `mark` (演示值（不作结论）, 假定图上设施完整, or empty), `reason`, `near_ties` (Chinese), geometry in the
         district's CRS. `coverage` finds `share_after` once the sites are there. Empty where "lscp" needs no site: everybody is
         served today.
 
@@ -209,13 +216,14 @@ def sites(
     Raises
     ------
     SitingError
-        It cannot be done; says why: where homes are out of reach, which ones and how far their nearest candidate is.
+        It cannot be done; says why: a kind was only seen on a map and `assume_complete` is not said; homes are out of reach, and
+        which ones, and how far their nearest candidate is.
     UnknownNameError
         No such kind, rule, profile or candidate.
     """
     tell = progress or (lambda _: None)
     tell("找候选点，算路程")
-    case = _case(district, Wanted(kind, candidates, siting, profile))
+    case = _case(district, Wanted(kind, candidates, siting, profile, assume_complete))
     distances = _distances(case, siting)
     siting = siting if siting.apart_m is not None else replace(siting, apart_m=APART_M)
     if case.rule.metric == "presence":
@@ -243,6 +251,9 @@ def sites(
     told = plans if each else plans.iloc[:1]
     frame = pd.concat([_explain(case, table, plan) for plan in told.itertuples()])
     frame["near_ties"] = ties
+    if case.assumed:
+        frame["mark"] = [with_assumption(mark, case.assumed) for mark in frame["mark"]]
+        frame["reason"] = [with_assumption(reason, case.assumed) for reason in frame["reason"]]
     lost = pd.DataFrame(plans["left_out"].iloc[0], columns=["demand", "site", "cost"]).set_index("demand")
     frame["left_out"] = f"{_lost_text(case, lost)}；没有算在内" if len(lost) else ""
     frame = gpd.GeoDataFrame(frame, geometry=case.spots.geometry.reindex(frame.index).array, crs=district.crs)
@@ -326,13 +337,22 @@ def phases(
     """
     if not steps:
         raise SitingError("至少要有一期")
-    kind, candidates, siting, profile = wanted
+    kind, candidates, siting, profile, assume = wanted
     parts, built = [], list[Hashable]()
     for phase, (n, own) in enumerate(steps, start=1):
         budget = siting.budget if own is None else own
         locked = siting.locked if phase == 1 else ()
         asked = replace(siting, existing=(*siting.existing, *built), locked=locked, budget=budget, plans=1)
-        chosen = sites(district, kind, n, candidates=candidates, siting=asked, profile=profile, progress=progress)
+        chosen = sites(
+            district,
+            kind,
+            n,
+            candidates=candidates,
+            siting=asked,
+            profile=profile,
+            assume_complete=assume,
+            progress=progress,
+        )
         built += list(chosen.index)
         parts.append(chosen.assign(phase=phase).set_index("phase", append=True).swaplevel())
     frame = pd.concat(parts)
@@ -342,10 +362,11 @@ def phases(
 
 def _case(district: District, wanted: Wanted) -> _Case:
     """Put together what today looks like; refuse where it is not known."""
-    kind, candidates, siting, profile = wanted
+    kind, candidates, siting, profile, assume = wanted
     own, rule = judged_by(district, kind, siting)
     if district.homes is None or district.homes.empty:
         raise SitingError("没有小区图层，不知道谁还没有服务到")
+    assumed = assumption(district, rule, assume)
     walker = district.profile(rule.profile if profile is None else profile)
     cover = coverage(district, rules=[rule], profile=profile).droplevel("rule")
     if cover["served"].isna().all():
@@ -366,7 +387,7 @@ def _case(district: District, wanted: Wanted) -> _Case:
     points = points.assign(demand=points["home"].where(~many, points["home"] + "#" + number))
     targets = facility_entrances(district, spots)
     weight = _weight_name(rule, cover, siting)
-    case = _Case(district, own, rule, walker, cover, points, spots, targets, weight)
+    case = _Case(district, own, rule, walker, cover, points, spots, targets, weight, assumed)
     asked = siting.model != "mclp" or candidates is not None
     silent = any(isinstance(each, Mapping) for each in (siting.costs, siting.capacity))  # say nothing of more places
     return _completed(case, siting) if by_itself and asked and not silent else case

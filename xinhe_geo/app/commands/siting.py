@@ -50,6 +50,9 @@ def sites(
     leave_out: Annotated[
         bool, typer.Option("--leave-out", help="够不着的小区留下并列出，而不是拒绝（lscp、p_median、p_center）")
     ] = False,
+    assume_complete: Annotated[
+        bool, typer.Option("--assume-complete", help="类别只取自地图时：假定图上的就是全部，结果会注明")
+    ] = False,
     csv: Annotated[Path | None, typer.Option("--csv", help="另存为 CSV 或 .xlsx")] = None,
     toml: Annotated[Path | None, typer.Option("--toml", help="把最好的方案存成方案文件")] = None,
     out: Annotated[Path | None, typer.Option("--out", help="写出选址比选页、表格和各方案的文件夹")] = None,
@@ -88,6 +91,7 @@ def sites(
             candidates=given,
             profile=profile,
             each=True,
+            assume_complete=assume_complete,
             progress=show,
         )
         if out is not None and len(found):
@@ -152,6 +156,9 @@ def find_links(
     toml: Annotated[Path | None, typer.Option("--toml", help="把最好的一处存成方案")] = None,
     gaps: Annotated[bool, typer.Option("--gaps", help="逐个小区说怎样才够得着")] = False,
     pairs: Annotated[bool, typer.Option("--pairs", help="再列两处一起开的组合")] = False,
+    assume_complete: Annotated[
+        bool, typer.Option("--assume-complete", help="类别只取自地图时：假定图上的就是全部，结果会注明")
+    ] = False,
     out: Annotated[
         Path | None, typer.Option("--out", help="写出一页：开哪里，每个小区为什么够不着、怎样才够得着")
     ] = None,
@@ -161,7 +168,7 @@ def find_links(
     with watched(message(lang, "loading")) as status:
         district = District.load(folder)
         rule = kind_or_rule(district, rule)
-        given = Openings(None if layer is None else read_shapes(layer))
+        given = Openings(None if layer is None else read_shapes(layer), assume_complete=assume_complete)
 
         def show(step: str) -> None:
             status.update(escape(step))

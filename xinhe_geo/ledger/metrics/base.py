@@ -426,21 +426,33 @@ def facilities_of(district: District, kinds: Sequence[str]) -> dict[str, pd.Seri
 
 
 def surveyed(district: District, kinds: Iterable[str]) -> list[str]:
-    """Return the kinds that were surveyed, or of which something is known at all."""
-    known = once(district, "surveyed", lambda: district.surveyed_kinds | set(district.layers["facilities"]["kind"]))
+    """Return the kinds that were surveyed: not those of which a map shows some, for nobody knows how many are missing."""
+
+    def make() -> frozenset[str]:
+        return (district.surveyed_kinds | set(district.layers["facilities"]["kind"])) - district.mapped_kinds
+
+    known = once(district, "surveyed", make)
     return [k for k in kinds if k in known]
 
 
-def require_survey(district: District, kinds: Sequence[str], *, every: bool = False) -> None:
-    """Name the kinds nobody surveyed (`Lacks`), where none was or, with `every`, where one was not."""
+def require_survey(district: District, kinds: Sequence[str], *, every: bool = False, one_by_one: bool = False) -> None:
+    """
+    Name the kinds nobody surveyed (`Lacks`), where none was or, with `every`, where one was not.
+
+    Where the kinds count together, one of which a map shows some is enough: more of it would change the number. Those that are
+    counted one by one (`one_by_one`) leave it out.
+    """
     have = surveyed(district, kinds)
+    every = every or not (one_by_one or district.mapped_kinds.isdisjoint(kinds))
     if not have or (every and len(have) < len(kinds)):
         raise Lacks(say("没有调查过{0}", kind_names(district, [k for k in kinds if k not in have])))
 
 
-def open_places(district: District, m: Measure, kinds: Sequence[str]) -> tuple[gpd.GeoDataFrame, dict[str, pd.Series]]:
+def open_places(
+    district: District, m: Measure, kinds: Sequence[str], *, one_by_one: bool = False
+) -> tuple[gpd.GeoDataFrame, dict[str, pd.Series]]:
     """Return the open facilities of some kinds inside a measure's scope, opened no earlier than its `since`."""
-    require_survey(district, kinds)
+    require_survey(district, kinds, one_by_one=one_by_one)
     shape, touched = scope_shape(district, m)
     places = district.open_facilities
     assert places is not None  # the layer was asked for before

@@ -297,7 +297,7 @@ def _level(district: District, m: Measure) -> tuple[pd.Series, list[str], pd.Dat
         kinds = list(dict.fromkeys(k for rule in rules for k in rule.kinds))
         return _served(district, rules), kinds, pd.DataFrame()
     asked = listed(m["kinds"])
-    require_survey(district, asked, every=m["combine"] == "all")
+    require_survey(district, asked, every=m["combine"] == "all", one_by_one=True)
     kinds = surveyed(district, asked)
     has = _reached(district, kinds, m["minutes"], m["profile"] or _first_profile(district))
     values = has.all(axis=1) if m["combine"] == "all" else has.mean(axis=1)

@@ -206,7 +206,7 @@ def _kinds_present(district: District, m: Measure) -> Found:
     """How many of the kinds the scope has at least one of."""
     kinds = listed(m["kinds"])
     asked = surveyed(district, kinds)
-    places, touched = open_places(district, m, kinds)
+    places, touched = open_places(district, m, kinds, one_by_one=True)
     have = [k for k in asked if (places["kind"] == k).any()]
     lacking = [k for k in asked if k not in have]
     value = len(have) / len(asked) * 100 if m["unit"] == "%" else float(len(have))

@@ -91,7 +91,7 @@ function render({ model, el }) {
       { scope: i ? null : "row", class: i < 3 ? null : text.startsWith("+") ? "xl-up" : text.startsWith("−") ? "xl-down" : null }, text)))));
     for (const [side, word, sign] of [["gain", "受益", "+"], ["lose", "受影响", "−"]]) {
       const e = s.effects[side], names = e.homes.slice(0, 4).map((i) => homes.name[i]).join("、");
-      put(ui[side].people, (e.people > 0.5 ? sign : "") + number(e.people) + " 人");
+      put(ui[side].people, (side === "gain" && s.gaps.unknown && e.people > 0.5 ? "至多 " : "") + (e.people > 0.5 ? sign : "") + number(e.people) + " 人");
       put(ui[side].more, `${word}，其中60+ ${number(e.people_60plus)} 人；${e.homes.length} 个小区${names ? "：" + names : ""}${e.homes.length > 4 ? "等" : ""}`);
       ui[side].root.classList.toggle("xl-none", !e.homes.length);
     }
@@ -99,7 +99,7 @@ function render({ model, el }) {
 
   function lists() {
     const s = app.state, g = s.gaps, change = Math.round(g.people) - Math.round(g.people_before);
-    put(ui.gapHead, `缺口：${number(g.people)} 人${g.who ? "（" + g.who + "）" : ""}，${g.homes} 个小区` +
+    put(ui.gapHead, g.unknown ? "缺口：数据不足（只据地图，图上走不到的不等于没有）" : `缺口：${number(g.people)} 人${g.who ? "（" + g.who + "）" : ""}，${g.homes} 个小区` +
       (change ? `（${change > 0 ? "+" : "−"}${number(Math.abs(change))} 人）` : ""));
     fill(ui.gaps, g.rows.map((r) => [homes.name[r.home], `${number(r.people)} 人，${r.far}`, () => { reveal(r.home); }]));
     fill(ui.changes, s.changes.map((c) => [c.name, c.what, () => choose(c.id)]));

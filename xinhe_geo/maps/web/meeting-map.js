@@ -291,7 +291,7 @@
     const style = view.look.presence;
     map.communities.forEach((shape, i) => {
       if (!gather(ctx, [shape], view, true)) return;
-      const s = state.has[i] ? style.yes : style.no;
+      const s = state.has[i] ? style.yes : state.mapped ? style.unknown : style.no;
       ctx.globalAlpha = state.has[i] ? 0.5 : 0.62;
       ctx.fillStyle = s.hatch ? hatch(ctx, s.fill, s.hatch, view.ratio) : s.fill;
       ctx.fill("evenodd");

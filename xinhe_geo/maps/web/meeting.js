@@ -41,6 +41,9 @@
   const shown = () => (app.today ? E.emptyPlan("现状") : plan());
   const rule = () => E.ask(model, app.rule, app.method, app.profile);
   const weak = (r) => Boolean(data.demo && r.evidence);
+  /* Of a kind that was only seen on a map: whoever gains may be served already, and who has none need not lack one. */
+  const upTo = (r) => (r.mapped ? "至多 " : "");
+  const seen = (r, share, before) => (r.mapped ? share.map((v, h) => (v > 1 - 1e-9 || v > before[h] + 1e-9 ? v : NaN)) : share);
 
   /* --- what is asked for ---------------------------------------------------------------------------------------- */
 
@@ -59,6 +62,7 @@
     }
     parts.push("分母 " + DENOMINATORS[r.denominator], "数据年份 " + data.year);
     if (data.scenario) parts.push("在方案“" + data.scenario + "”之上");
+    if (r.mapped) parts.push("只据地图：受益为至多，图上走不到的不等于没有");
     return parts;
   }
 
@@ -80,7 +84,7 @@
     const own = result.facilities.find((f) => f.id === app.selected);
     const walking = own && own.serves && r.metric === "reach";
     app.state = {
-      share: result.share, before: base.share, facilities: result.facilities, selected: app.selected, hover: app.hover, has: result.has,
+      share: seen(r, result.share, base.share), before: base.share, mapped: r.mapped, facilities: result.facilities, selected: app.selected, hover: app.hover, has: result.has,
       presence: r.metric === "presence", key: base.key + app.today,
       reached: walking && r.method !== "buffer" && own.doors.length ? E.reached(model, r, own.doors) : null, circle: walking && r.method === "buffer" ? r.metres : 0,
     };
@@ -101,7 +105,7 @@
     if (!d) return r.label + "：数据不足";
     const now = percent(shareOf(totals.whole[d])), was = percent(shareOf(base.totals.whole[d]));
     return `${nameOf(plan())}，${r.label}：${DENOMINATORS[d]}可达 ${now}，现状 ${was}；` +
-      `受益 ${number(effects.gain.people)} 人，受影响 ${number(effects.lose.people)} 人`;
+      upTo(r) + `受益 ${number(effects.gain.people)} 人，受影响 ${number(effects.lose.people)} 人`;
   }
 
   function communityCount(result) { return [Array.from(result.has).reduce((a, b) => a + b, 0), result.has.length]; }
@@ -114,16 +118,16 @@
       const lack = data.communities.filter((_, i) => !has[i]).map((c) => c.name);
       return {
         what: `${all} 个社区（${data.list_year} 年名录）中有`, big: `${now} 个`, now: now / Math.max(1, all), was: was / Math.max(1, all),
-        delta: now === was ? "与现状相同" : `现状 ${was} 个，${signed(now - was)}`, note: lack.length ? "缺：" + lack.join("、") : "全部都有",
+        delta: now === was ? "与现状相同" : `现状 ${was} 个，${signed(now - was)}`, note: !lack.length ? "全部都有" : r.mapped ? "其余有没有，图上看不出来" : "缺：" + lack.join("、"),
       };
     }
     const t = totals.whole[d], a = shareOf(base.totals.whole[d]), b = shareOf(t), [unit, k, digits] = UNITS[d];
     const who = r.method === "walk_min" ? model.profiles.get(r.profile).label.replace(/（.*）/, "") + "步行" : data.methods[r.method];
     const amount = (v) => number(v * k, digits), blank = d in model.homes ? model.homes[d].filter(Number.isNaN).length : 0;
     return {
-      what: `${who} ${limitText(r)}可达${DENOMINATORS[d]}`, big: percent(b), now: b, was: a,
+      what: (r.mapped ? "若图上的设施都在、路都能走：" : "") + `${who} ${limitText(r)}可达${DENOMINATORS[d]}`, big: percent(b), now: b, was: a,
       delta: Math.abs(b - a) < 5e-5 ? "与现状相同" : `现状 ${percent(a)}，${points(a, b)} 个百分点`,
-      note: `可达 ${amount(t.served)} / ${amount(t.known)} ${unit}，还够不着 ${amount(t.known - t.served)} ${unit}` +
+      note: (r.mapped ? "图上走不到的不等于没有" : `可达 ${amount(t.served)} / ${amount(t.known)} ${unit}，还够不着 ${amount(t.known - t.served)} ${unit}`) +
         (blank && d !== "area_m2" ? `；另有 ${blank} 个小区人口不详，未计入` : ""),
     };
   }
@@ -138,7 +142,7 @@
     numbersTable(r, d);
     for (const [side, box, word] of [["gain", ui.gain, "受益"], ["lose", ui.lose, "受影响"]]) {
       const e = effects[side];
-      put(box.people, (e.people > 0.5 ? (side === "gain" ? "+" : "−") : "") + number(e.people) + " 人");
+      put(box.people, (side === "gain" && e.people > 0.5 ? upTo(r) : "") + (e.people > 0.5 ? (side === "gain" ? "+" : "−") : "") + number(e.people) + " 人");
       put(box.more, `${word}，其中60+ ${number(e.people_60plus)} 人；${e.homes.length} 个小区`);
       box.root.classList.toggle("none", !e.homes.length);
     }
@@ -481,7 +485,7 @@
   }
   function planCells(r, p, result) {
     const e = E.effects(model, before(r).share, result.share);
-    return [nameOf(p), compared(r, result), number(e.gain.people), number(e.lose.people), String(editWords(p).length)];
+    return [nameOf(p), compared(r, result), upTo(r) + number(e.gain.people), number(e.lose.people), String(editWords(p).length)];
   }
   function comparison() {
     const r = rule(), base = before(r), d = E.denominator(r, base.totals.whole), presence = r.metric === "presence";
@@ -541,12 +545,12 @@
   }
   function tip(h, x, y, full) {
     if (h < 0) { ui.tip.hidden = true; return; }
-    const homes = model.homes, { share, base, rule: r } = app.result;
+    const homes = model.homes, { share } = app.state, { base, rule: r } = app.result;
     const people = Number.isNaN(homes.people[h]) ? "人口不详" : number(homes.people[h]) + " 人";
     const rows = [`${people}，60岁及以上 ${number(homes.people_60plus[h])}`];
     if (homes.community[h] >= 0) rows.push(data.communities[homes.community[h]].name);
     rows.push(Number.isNaN(share[h]) ? "数据不足" : `可达 ${percent(share[h])}（现状 ${percent(base.share[h])}）`);
-    if (full && r.metric !== "presence") rows.push(nearestWords(h));
+    if (full && r.metric !== "presence" && !(r.mapped && Number.isNaN(share[h]))) rows.push(nearestWords(h));
     ui.tip.replaceChildren(make("b", {}, homes.name[h]), ...rows.map((text) => make("span", {}, text)));
     ui.tip.hidden = false;
     const w = ui.stage.clientWidth, tw = ui.tip.offsetWidth, th = ui.tip.offsetHeight;
@@ -569,13 +573,13 @@
   const shownName = () => (app.today ? "现状" : nameOf(plan()));
 
   function resultRows() {
-    const { rule: r, share, base } = app.result, homes = model.homes, name = (list, i) => (i >= 0 ? list[i].name : "");
+    const { rule: r, base } = app.result, share = seen(r, app.result.share, base.share), homes = model.homes, name = (list, i) => (i >= 0 ? list[i].name : "");
     const head = ["方案", "指标", "口径", "小区编号", "小区", "分区", "社区", "常住人口", "60岁及以上", "居住用地（平方米）"];
     const rows = [[...head, "现状可达份额", "方案可达份额", "可达人口变化", "说明"]], asked = line(r).slice(1, 5).join("；");
     for (let h = 0; h < homes.count; h++) {
       const where = [name(data.zones, homes.zone[h]), name(data.communities, homes.community[h])];
       const counted = [homes.people[h], homes.people_60plus[h], Math.round(homes.area_m2[h] * 10) / 10];
-      const result = [base.share[h], share[h], (share[h] - base.share[h]) * homes.people[h], weak(r) ? MARK : ""];
+      const result = [base.share[h], share[h], (share[h] - base.share[h]) * homes.people[h], weak(r) ? MARK : r.mapped ? "只据地图，至多" : ""];
       rows.push([shownName(), r.label, asked, homes.id[h], homes.name[h], ...where, ...counted, ...result]);
     }
     return rows;
@@ -587,7 +591,7 @@
     const effect = (side, word, sign) => {
       const e = app.result.effects[side], names = e.homes.slice(0, 5).map((v) => model.homes.name[v.home]).join("、");
       return {
-        text: `${word} ${e.people > 0.5 ? sign : ""}${number(e.people)} 人（60岁及以上 ${number(e.people_60plus)}）`,
+        text: (side === "gain" ? upTo(r) : "") + `${word} ${e.people > 0.5 ? sign : ""}${number(e.people)} 人（60岁及以上 ${number(e.people_60plus)}）`,
         homes: names + (e.homes.length > 5 ? ` 等 ${e.homes.length} 个小区` : ""),
       };
     };

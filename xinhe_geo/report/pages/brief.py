@@ -14,12 +14,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ...access import SEVERITIES, rests_on
+from ...access import EXACT, SEVERITIES, rests_on
 from ...core import language, marked, say, speaking, title, web_file
-from ...district import District, walker_name
+from ...district import District, kind_name, walker_name
 from ...ledger import has_own_plan
 from ...maps import DEMONSTRATION_TEXT, PRESETS, promised_rules
-from ..analysis import sources_table
+from ..analysis import judged_rules, sources_table, survey_first
 from ..files import cannot_write_into
 from ..record import RECORD
 from ..workbook import foot
@@ -135,9 +135,12 @@ def _gap_section(district: District, results: Mapping[str, Any]) -> str:
     e, table = html.escape, results["gaps"]
     promised = promised_rules(district, results)
     table = table[table["rule"].isin(promised)] if len(table) else table
+    survey = _survey_next(district, results)
     if table.empty:
-        none = say("承诺的指标没有发现缺口，或数据不足以判断。")
-        return f"<section><h2>{say('谁还够不着，为什么')}</h2><p>{none}</p></section>"
+        none = (
+            say("承诺的指标没有发现缺口，或数据不足以判断。") if judged_rules(district, results) or not survey else ""
+        )
+        return f"<section><h2>{say('谁还够不着，为什么')}</h2><p>{none}</p>{survey}</section>"
     rank = {rule: i for i, rule in enumerate(promised)}
     rows = table.assign(
         rank=table["rule"].map(rank), is_reach=[district.rule(r).metric == "reach" for r in table["rule"]]
@@ -157,14 +160,29 @@ def _gap_section(district: District, results: Mapping[str, Any]) -> str:
     )
     book = '<a href="tables/coverage.xlsx">tables/coverage.xlsx</a>'
     said = say(
-        "规划承诺的 {0} 项指标共有 {1} 个小区够不着其中至少一项；下面 {2} 个，走路够不着的人多的在前，其次是本社区没有的。全部见 {3} 的“缺口清单”。",
-        len(promised),
+        "{0}的 {1} 项指标共有 {2} 个小区够不着其中至少一项；下面 {3} 个，走路够不着的人多的在前，其次是本社区没有的。全部见 {4} 的“缺口清单”。",
+        say("规划承诺") if has_own_plan(district) else say("参考口径"),
+        int((results["headlines"].loc[promised, "bound"] == EXACT).sum()),
         table["home"].nunique(),
         len(top),
         book,
     )
     head = heads([title("小区"), say("最大的缺口"), say("不可达人口"), say("原因"), say("还缺")], (2,))
-    return f'<section><h2>{say("谁还够不着，为什么")}</h2><p class="small">{said}</p>{scrolled(head, body)}</section>'
+    return f'<section><h2>{say("谁还够不着，为什么")}</h2><p class="small">{said}</p>{scrolled(head, body)}{survey}</section>'
+
+
+def _survey_next(district: District, results: Mapping[str, Any]) -> str:
+    """Say which kinds have to be surveyed before anybody can say who lacks them; empty where none has."""
+    kinds = [kind_name(district, kind) for kind in survey_first(district, results)]
+    if not kinds:
+        return ""
+    first = say("下一步：先调查{0}。", kinds[0])
+    rest = say("然后是{0}。", say("、").join(kinds[1:6])) if kinds[1:] else ""
+    why = say(
+        "这些设施取自地图，漏了多少不知道：图上走得到的算走得到，图上走不到的不等于没有。先查涉及的人最多的一类；"
+        "查全一类，就把它写进 district.toml 的 surveyed_kinds，这一类才说得出谁够不着、补在哪里。"
+    )
+    return f'<p><b>{html.escape(first)}</b>{html.escape(rest)}</p><p class="small">{html.escape(why)}</p>'
 
 
 def _name(name: object, key: object) -> str:

@@ -22,6 +22,7 @@ from ...siting import (
     LETTERS,
     ROUNDING,
     Siting,
+    assumption,
     fixes,
     judged_by,
     links_plan,
@@ -284,6 +285,8 @@ def _question(now: _Now, chosen: gpd.GeoDataFrame) -> str:
         str(first["near_ties"]),
     ]
     lines += [str(first["left_out"])] if first["left_out"] else []
+    assumed = assumption(now.district, now.rule, True)
+    lines += [f"{assumed}：下面的人数都按图上有的就是全部算，不作结论。"] if assumed else []
     return "<section><h2>问的是什么</h2>" + "".join(f"<p>{e(line)}</p>" for line in lines if line) + "</section>"
 
 
@@ -424,7 +427,11 @@ def write_links(
         + "</section>"
         for name, (table, unit) in sheets.items()
     )
-    figure = f'<div class="figures"><figure>{drawn}<figcaption>现在谁够不着（{html.escape(own.label)}）</figcaption></figure></div>'
+    assumed = assumption(district, own, True)
+    note = (
+        f'<p class="line">{html.escape(assumed)}：下面的人数都按图上有的就是全部算，不作结论。</p>' if assumed else ""
+    )
+    figure = f'{note}<div class="figures"><figure>{drawn}<figcaption>现在谁够不着（{html.escape(own.label)}）</figcaption></figure></div>'
     page = page_text(
         district,
         f"增开出入口效果：{own.label}",

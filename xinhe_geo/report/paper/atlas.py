@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from ...access import home_points, od_tables
+from ...access import EXACT, home_points, od_tables, only_known
 from ...core import refuse_uncleared, told
 from ...district import District
 from ...maps import (
@@ -147,7 +147,7 @@ def community_promises(district: District, results: Mapping[str, Any], code: str
         rule's own denominator; for presence 0 or 1), `minutes` (walk of the middle resident to the nearest, inf where more than
         half cannot get there), `missed` (people not served), `counted` ("people" or "people_60plus"). Unknown is missing.
     """
-    cover, counts = results["cover"], results["presence"]
+    cover, counts = only_known(results["cover"]), results["presence"]
     lead, rows = results["headlines"], {}
     by = results["by"].get("community")
     for name in promised_rules(district, results):
@@ -161,14 +161,14 @@ def community_promises(district: District, results: Mapping[str, Any], code: str
         found = by.loc[(code, name)] if known and by is not None and (code, name) in by.index else None
         share = np.nan if found is None else float(found["share"])
         if known and rule.metric == "presence":
-            share = float(places > 0)
+            share = 1.0 if places > 0 else 0.0 if lead.loc[name, "bound"] == EXACT else np.nan
         missed = np.nan if found is None else float(found[counted] - found[f"{counted}_served"])
         rows[name] = {
             "label": rule.label,
             "metric": rule.metric,
             "places": places,
             "share": share,
-            "minutes": _middle(own["minutes"], own[counted]),
+            "minutes": _middle(own["minutes"], own[counted]) if lead.loc[name, "bound"] == EXACT else np.nan,
             "missed": missed,
             "counted": counted,
         }
@@ -189,7 +189,10 @@ def community_kinds(district: District, results: Mapping[str, Any], code: str) -
     chosen = [
         k
         for k in kinds.index
-        if (kinds.at[k, "essential"] is True or kinds.at[k, "essential"] == 1) and k in counts.columns
+        if (kinds.at[k, "essential"] is True or kinds.at[k, "essential"] == 1)
+        and k in counts.columns
+        # of a kind that was only seen on a map nobody knows where the nearest is
+        and k not in district.mapped_kinds
     ]
     own = homes.index[(district.groups["community"].reindex(homes.index) == code).to_numpy()]
     points = home_points(district)
@@ -362,7 +365,8 @@ def _promise_table(column: Column, district: District, results: Mapping[str, Any
     head = [t["col_promise"], t["col_here"], t["col_minutes"], t["col_missed_people"]]
     column.table(Columns(head, (250, 120, 80, 140), (2, 3), most_lines=1), rows, strong=strong)
     column.y += 5
-    said = t["not_kept"].format(w=joined(lacking, lang) if lacking else t["nothing_lacks"])
+    nothing = t["unknown"] if facts["share"].isna().all() else t["nothing_lacks"]
+    said = t["not_kept"].format(w=joined(lacking, lang) if lacking else nothing)
     column.text(said, 12.5, carto.WARN if lacking else carto.INK, bold=bool(lacking), lines=3)
     column.y += 8
 

@@ -36,7 +36,7 @@ from ...maps import (
     scene_for,
     worst_gaps,
 )
-from ...report import analyse, best_sites
+from ...report import analyse, best_sites, judged_rules
 from .office import TONGUES, document_bytes
 from .page import Columns, Frame, plain, wrap
 from .sheet import map_png, write_bytes
@@ -344,7 +344,7 @@ def _map(scene: Scene) -> bytes:
 def _whole(deck: _Deck, results: Mapping[str, Any]) -> None:
     """Everything that is promised in one table."""
     lead, promised = results["headlines"], promised_rules(deck.district, results)
-    known = [r for r in promised if np.isfinite(lead.loc[r, "value"])]
+    known = judged_rules(deck.district, results)
     whole = [r for r in known if lead.loc[r, "value"] >= 1 - 1e-9]
     unknown = len(promised) - len(known)
     title = say(
@@ -492,7 +492,8 @@ def _help(deck: _Deck, results: Mapping[str, Any]) -> None:
         return
     best = best.sort_values("people_gained", ascending=False, kind="stable")
     # what the plan itself promises comes first: a standard's hospital is not a district's to build
-    own = [deck.district.rule(str(r)).standard.startswith("《") for r in best.index]
+    rules = [deck.district.rule(str(r)) for r in best.index]
+    own = [rule.standard.startswith("《") and not rule.elsewhere for rule in rules]
     first = best[own].iloc[0] if any(own) else best.iloc[0]
     title = (say("规划承诺里，") if any(own) else "") + say(
         "补一处受益最多的是“{0}”：新增 {1:,.0f} 人够得着", first["label"], first["people_gained"]

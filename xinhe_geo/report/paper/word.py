@@ -34,7 +34,7 @@ from ...maps import (
     scene_for,
     worst_gaps,
 )
-from ...report import analyse, best_sites, sources_table, speed_range
+from ...report import analyse, best_sites, judged_rules, sources_table, speed_range
 from .office import TONGUES, document_bytes
 from .page import plain
 from .sheet import map_png, write_bytes
@@ -269,8 +269,7 @@ def _map(scene: Scene, height: float = 130.0) -> bytes:
 
 
 def _known(district: District, results: Mapping[str, Any]) -> list[str]:
-    lead = results["headlines"]
-    return [r for r in promised_rules(district, results) if np.isfinite(lead.loc[r, "value"])]
+    return judged_rules(district, results)
 
 
 def _opening(paper: _Document, results: Mapping[str, Any]) -> None:

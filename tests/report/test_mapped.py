@@ -1,0 +1,115 @@
+"""What is handed over of a district whose facilities were only seen on a map: nowhere how many people have none."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import json
+import re
+import sqlite3
+import zipfile
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from docx import Document
+from mapped import KINDS, TOY, toy_folder
+from pptx import Presentation
+
+import xinhe_geo as xh
+from xinhe_geo.app.cli import main
+from xinhe_geo.report.paper import write_brief, write_slides
+
+#: A number of people, homes or communities that lack something, or a list of them.
+LACKING = re.compile(
+    r"\d[\d,.]*\s*(?:人|位|个小区)?\s*(?:（[^）]*）)?(?:不可达|够不着|还够不着)|(?:还够不着|不可达)\s*\d|缺：|缺口：\s*\d"
+)
+TAG = re.compile(r"<[^>]*>")
+
+
+def said(path: Path) -> Iterator[str]:
+    """Yield all texts of a file that a reader sees, from whatever they are packed in."""
+    if path.suffix == ".html":
+        page = path.read_text("utf-8")
+        yield TAG.sub(" ", re.sub(r"<(script|style)\b.*?</\1>", " ", page, flags=re.DOTALL))
+        for block in re.findall(r"[A-Za-z0-9+/]{200,}={0,2}", page):
+            with contextlib.suppress(zlib.error, ValueError):
+                yield zlib.decompress(base64.b64decode(block), 47).decode("utf-8", "ignore")
+    elif path.suffix in (".xlsx", ".docx", ".pptx"):
+        with zipfile.ZipFile(path) as book:
+            for name in book.namelist():
+                if name.endswith(".xml"):
+                    yield TAG.sub("\n", book.read(name).decode("utf-8"))
+    elif path.suffix == ".gpkg":
+        with sqlite3.connect(path) as database:
+            yield "\n".join(str(row) for row in database.execute("select table_name from gpkg_contents"))
+    else:
+        yield path.read_text("utf-8")
+
+
+@pytest.fixture(scope="module")
+def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    place = tmp_path_factory.mktemp("mapped")
+    folder = toy_folder(place / "toy")
+    assert main(["report", str(folder), "--out", str(place / "out"), "--plans"]) == 0
+    district = xh.District.load(folder)
+    write_brief(district, place / "out" / "b.docx")
+    write_slides(district, place / "out" / "s.pptx")
+    return place / "out"
+
+
+def test_nothing_says_how_many_people_have_none(out: Path) -> None:
+    files = [path for path in sorted(out.rglob("*")) if path.is_file() and path.suffix != ".png"]
+    assert len(files) > 8
+    found = {(path.name, hit.group()) for path in files for text in said(path) for hit in LACKING.finditer(text)}
+    assert not found
+    assert not [path.name for path in files if path.name.startswith(("sites-", "选址"))]
+    gpkg = next(said(out / "gis/coverage.gpkg"))
+    assert "覆盖_plan_clinic_15" in gpkg and "缺口_" not in gpkg
+
+
+def test_the_same_search_finds_them_where_somebody_has_counted(tmp_path: Path) -> None:
+    """The search above would not be one if it found nothing in the district as it is."""
+    assert main(["report", str(TOY), "--out", str(tmp_path)]) == 0
+    for name in ("index.html", "tables/coverage.xlsx"):
+        assert any(LACKING.search(text) for text in said(tmp_path / name)), name
+
+
+def test_the_brief_says_what_follows_and_what_to_survey_next(out: Path) -> None:
+    text = next(said(out / "index.html"))
+    assert "若图上的设施都在、路都能走，出入口按最近处计：成人步行 15 分钟，常住人口的 97.2% 走得到" in text
+    assert "下一步：先调查" in text and "surveyed_kinds" in text
+    book = "\n".join(said(out / "tables/coverage.xlsx"))
+    assert "至少（只据地图）" in book and "只据地图（不作结论）" in book
+
+
+def test_the_meeting_map_knows_which_rules_rest_on_a_map(out: Path) -> None:
+    page = (out / "meeting.html").read_text("utf-8")
+    block = re.search(r'id="xh-data">(.*?)</script>', page, re.DOTALL)
+    assert block is not None
+    stream = zlib.decompress(base64.b64decode(block.group(1)), 47)  # how long the JSON is, the JSON, arrays
+    data = json.loads(stream[8 : 8 + int.from_bytes(stream[:8], "little")])
+    for rule in data["rules"]:
+        assert rule.get("mapped", False) == (not set(KINDS).isdisjoint(rule["kinds"])), rule["id"]
+
+
+def test_documents_count_such_promises_as_unknown(out: Path) -> None:
+    words = "\n".join(p.text for p in Document(str(out / "b.docx")).paragraphs)
+    assert re.search(r"：0 项没有缺口，0 项还有缺口，\d+ 项数据不足", words)
+    titles = [s.shapes.title.text for s in Presentation(str(out / "s.pptx")).slides if s.shapes.title is not None]
+    assert not [t for t in titles if "受益最多" in t or "至少有一项承诺够不着" in t]
+
+
+def test_a_folder_without_a_plan_names_nobody_elses(out: Path) -> None:
+    """The text that the bundled plan's promises stand in is named in no output; standards that hold everywhere are."""
+    bundled, here = xh.District.load(), xh.District.load(TOY)
+    plan = {bundled.rule(name).standard for name in ("plan_clinic_15", "plan_canteen_community")}
+    assert len(plan) == 1
+    for name, standard in here.rules["standard"].items():
+        rule = here.rule(str(name))
+        assert rule.elsewhere == (standard in plan) and not bundled.rule(str(name)).elsewhere
+        assert rule.basis_text == bundled.rule(str(name)).basis_text or rule.elsewhere
+    files = [path for path in sorted(out.rglob("*")) if path.is_file() and path.suffix != ".png"]
+    assert not [path.name for path in files for text in said(path) if next(iter(plan)) in text]
+    assert "不是本街道自己的规划承诺" in next(said(out / "index.html"))
