@@ -139,6 +139,24 @@ def test_facilities_that_look_like_one(other: tuple[float, str | None, str], twi
     assert bool(near_facilities(facilities([(0, "北食堂", "canteen"), other]))) is twice
 
 
+def test_many_pairs_of_a_kind_are_one_line(tmp_path: Path) -> None:
+    """The platforms of five stops are told one by one, of six in one line."""
+    for stops, lines in ((5, 5), (6, 1)):
+        folder = tmp_path / str(stops)
+        shutil.copytree(TOY, folder)
+        file = folder / "pois" / "facilities.geojson"
+        whole = json.loads(file.read_text("utf-8"))
+        for i in range(2 * stops):
+            cells = {"facility": f"P{i}", "name": f"第{i // 2}站点", "kind": "fitness"}
+            spot = [500_100 + 50 * (i // 2) + 10 * (i % 2), 4_320_200]
+            point = {"type": "Point", "coordinates": spot}
+            whole["features"].append({"type": "Feature", "properties": cells, "geometry": point})
+        file.write_text(json.dumps(whole, ensure_ascii=False), "utf-8")
+        found = check(folder)
+        assert found["severity"].tolist() == ["warning"] * lines
+        assert ("6 对" in found["problem"].iloc[0]) is (stops == 6)
+
+
 def test_names() -> None:
     assert alike("新河街道社区卫生服务中心", "新河街道 社区卫生服务中心") and alike("Main Clinic", "main clinic")
     for one, other in (("一站", "二站"), ("东门", "西门"), ("A座", "B座"), ("3号楼", "13号楼"), ("", ""), (None, None)):

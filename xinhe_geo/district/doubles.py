@@ -27,6 +27,8 @@ NEAR_M = 30.0
 ALIKE = 0.85
 #: Where a square of `NEAR_M` holds more facilities of one kind than this, only equal names are told: pairs grow as its square.
 DENSE = 60
+#: More pairs of a kind than this are told in one line: the kind is there twice, or its places come in pairs (platforms).
+MANY = 5
 
 #: What tells one place from the next that is called like it: 一站 and 二站, 东门 and 西门, A座 and B座.
 _MARKS = re.compile(r"\d+|[一二三四五六七八九十百东西南北上下左右前后男女甲乙丙丁戊己庚辛]|(?<![a-z])[a-z](?![a-z])")
@@ -227,17 +229,26 @@ def _doubled_homes(homes: gpd.GeoDataFrame, file: str) -> Iterator[Problem]:
 
 
 def _doubled_facilities(facilities: gpd.GeoDataFrame, layer: str, file: str) -> Iterator[Problem]:
+    by_kind: dict[str, list[Pair]] = {}
     for pair in near_facilities(facilities):
-        first, second = _called(facilities, pair.first), _called(facilities, pair.second)
-        yield Problem(
-            "warning",
-            layer,
-            file,
-            str(facilities.index[pair.second]),
-            "geometry",
-            f"{second} 和 {first} 类别相同、名称相近、相距 {pair.metres:.0f} 米，可能是同一处",
-            f"和 {facilities.index[pair.first]} 是同一处就删去一处；不是就在名称里写出区别",
-        )
+        by_kind.setdefault(str(facilities["kind"].iloc[pair.first]), []).append(pair)
+    for kind, pairs in by_kind.items():
+        if len(pairs) > MANY:
+            some = "；".join(f"{_called(facilities, p.first)} 和 {_called(facilities, p.second)}" for p in pairs[:3])
+            said = f"{kind} 有 {len(pairs):,} 对名称相近、相距 {NEAR_M:g} 米以内，可能导入了两次：{some} 等"
+            yield Problem("warning", layer, file, "", "geometry", said, "重复的删去；本来成对的（如站台）不必改")
+            continue
+        for pair in pairs:
+            first, second = _called(facilities, pair.first), _called(facilities, pair.second)
+            yield Problem(
+                "warning",
+                layer,
+                file,
+                str(facilities.index[pair.second]),
+                "geometry",
+                f"{second} 和 {first} 类别相同、名称相近、相距 {pair.metres:.0f} 米，可能是同一处",
+                f"和 {facilities.index[pair.first]} 是同一处就删去一处；不是就在名称里写出区别",
+            )
 
 
 def _called(rows: pd.DataFrame, i: int) -> str:
