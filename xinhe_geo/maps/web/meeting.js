@@ -105,7 +105,7 @@
     if (!d) return r.label + "：数据不足";
     const now = percent(shareOf(totals.whole[d])), was = percent(shareOf(base.totals.whole[d]));
     return `${nameOf(plan())}，${r.label}：${DENOMINATORS[d]}可达 ${now}，现状 ${was}；` +
-      upTo(r) + `受益 ${number(effects.gain.people)} 人，受影响 ${number(effects.lose.people)} 人`;
+      `受益 ${upTo(r) + number(effects.gain.people)} 人，受影响 ${number(effects.lose.people)} 人`;
   }
 
   function communityCount(result) { return [Array.from(result.has).reduce((a, b) => a + b, 0), result.has.length]; }
@@ -591,7 +591,7 @@
     const effect = (side, word, sign) => {
       const e = app.result.effects[side], names = e.homes.slice(0, 5).map((v) => model.homes.name[v.home]).join("、");
       return {
-        text: (side === "gain" ? upTo(r) : "") + `${word} ${e.people > 0.5 ? sign : ""}${number(e.people)} 人（60岁及以上 ${number(e.people_60plus)}）`,
+        text: `${word} ${(side === "gain" ? upTo(r) : "") + (e.people > 0.5 ? sign : "")}${number(e.people)} 人（60岁及以上 ${number(e.people_60plus)}）`,
         homes: names + (e.homes.length > 5 ? ` 等 ${e.homes.length} 个小区` : ""),
       };
     };
