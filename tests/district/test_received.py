@@ -49,6 +49,13 @@ def test_sound_layers_are_read_whatever_they_are_called(tmp_path: Path, suffix: 
     assert read_layer(path).crs.to_epsg() == 4326
 
 
+def test_texts_that_are_no_texts_are_said_in_words(tmp_path: Path) -> None:
+    path = sound(tmp_path / "a.gpkg")
+    path.write_bytes(path.read_bytes().replace(b"\x17H", b"\x17\xff").replace(b"people", b"peop\xffe"))
+    with pytest.raises(SourceError, match=r"a\.gpkg"):
+        read_layer(path)
+
+
 def test_a_plain_reader_would_follow_what_these_files_say(tmp_path: Path) -> None:
     """The corpus is worth something: what it is made of does reach out where nobody looks."""
     secret = sound(tmp_path / "outside.geojson")

@@ -98,9 +98,12 @@ def read_layer(
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # drivers warn of what the caller reports with row and remedy
-        found: gpd.GeoDataFrame | pd.DataFrame = pyogrio.read_dataframe(
-            _opened(path, folder), layer=layer, encoding=encoding, max_features=most
-        )
+        try:
+            found: gpd.GeoDataFrame | pd.DataFrame = pyogrio.read_dataframe(
+                _opened(path, folder), layer=layer, encoding=encoding, max_features=most
+            )
+        except UnicodeDecodeError as error:
+            raise _refused(path, "里面的文字不是 UTF-8", "在 QGIS 里打开，编码选对后重新导出") from error
     return found
 
 
