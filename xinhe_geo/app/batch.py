@@ -32,8 +32,18 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pandas as pd
 
-from ..core import DataError, EnvironmentProblem, SourceError, UnknownNameError, XinheError, bundled_folder, describe
-from ..district import MANIFEST, District
+from ..core import (
+    DataError,
+    EnvironmentProblem,
+    SourceError,
+    UnknownNameError,
+    XinheError,
+    bundled_folder,
+    describe,
+    refuse_leaving,
+    refuse_uncleared,
+)
+from ..district import MANIFEST, District, secrecy_of
 from ..io import CATALOGUE, safe_name
 from ..maps import PRESETS
 from ..report import COMPARISON, analyse, facts, put_in_place, side_by_side, write_report, write_side_by_side
@@ -278,6 +288,7 @@ def _at_home(task: Task) -> dict[str, Any]:
 def _report(task: Task, folder: Path, out: Path, inputs: str) -> None:
     """Write a district's report, then its record."""
     target = out / DISTRICTS / task.key
+    refuse_uncleared(secrecy_of(folder), "写出报告")
     district = District.load(folder)
     results = analyse(district, preset=task.preset)
     write_report(district, results, target, only=task.only)
@@ -604,6 +615,7 @@ def _to_do(tasks: Sequence[Task], ship: bool, rows: dict[str, dict[str, Any]]) -
         try:
             if not folder.is_dir():
                 raise SourceError(f"找不到文件夹 {folder.name}。检查路径")
+            refuse_leaving(secrecy_of(folder), "发给别的机器（--ship）")
             if not task.force and _is_done(out, task, _hash_of(folder)):
                 rows[task.key] = {"status": "kept", "problem": ""}
                 continue

@@ -21,7 +21,6 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from ..core import (
-    SECRET,
     EnvironmentProblem,
     SourceError,
     UnknownNameError,
@@ -29,7 +28,7 @@ from ..core import (
     keeping,
     os_words,
     refuse_uncleared,
-    strictest,
+    strictness,
     web_file,
 )
 from ..district import District
@@ -248,7 +247,7 @@ def _mark_of(opened: Sequence[Mapping[str, object]], path: Path) -> str:
     """Return how a notebook is to be kept that has opened these secret districts; refuse where nobody has cleared them."""
     for manifest in opened:
         refuse_uncleared(manifest, f"存下笔记本 {path.name}")
-    return keeping(max(opened, key=lambda m: SECRET.index(strictest(m).lower()), default={}))
+    return keeping(max(opened, key=strictness, default={}))
 
 
 def _joined(outputs: Sequence[NotebookNode]) -> list[NotebookNode]:

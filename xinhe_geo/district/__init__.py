@@ -1,6 +1,6 @@
 """One district in one year: its folder read and judged, its plans, its edits and the journal that undoes them."""
 
-from .district import District
+from .district import District, secrecy_of, secrets_opened
 from .journal import commit, finish, locked, recover, undo, write_whole
 from .labels import cell, column_name, kind_name, layer_name, rule_name, walker_name
 from .reader import FAR_M, MANIFEST, check, read_folder, to_degrees
@@ -35,6 +35,8 @@ __all__ = [
     "recover",
     "rule_name",
     "scenarios",
+    "secrecy_of",
+    "secrets_opened",
     "steps",
     "to_degrees",
     "undo",

@@ -26,7 +26,9 @@ from ..core import (
     Problem,
     bundled_folder,
     check_rows,
+    guarded_problems,
     problems_table,
+    secrecy_problems,
     text_words,
 )
 
@@ -74,7 +76,8 @@ def check(folder: str | Path | None = None) -> pd.DataFrame:
         One row per problem, empty where there is none. Columns `severity` (error, warning), `layer`, `file`, `row`,
         `field`, `problem`, `remedy` (Chinese).
     """
-    return problems_table(read_folder(bundled_folder() if folder is None else Path(folder))[3])
+    manifest, _, _, problems = read_folder(bundled_folder() if folder is None else Path(folder))
+    return problems_table(guarded_problems(problems, manifest))
 
 
 # --- reading ---------------------------------------------------------------------------------------------------------
@@ -143,6 +146,8 @@ def _read_manifest(folder: Path, problems: list[Problem]) -> dict[str, Any]:
     if not isinstance(manifest.get("data_year"), int):
         wrong("data_year", "没有写数据年份", "写 data_year = 2022 这样的整数")
         manifest["data_year"] = 0
+    for unclear in secrecy_problems(manifest):
+        wrong(*unclear)
     layers = manifest.get("layers")
     if not isinstance(layers, dict) or not layers:
         wrong("layers", "没有声明任何图层", "至少声明 [layers.homes]、[layers.facilities]、[layers.streets]")

@@ -10,8 +10,8 @@ import typer
 from rich.markup import escape
 
 from ...access import SEVERITIES, audit, rests_on
-from ...core import LAYERS, DataError, SourceError
-from ...district import District
+from ...core import LAYERS, DataError, SourceError, refuse_leaving
+from ...district import District, secrecy_of
 from ...district import check as check_folder
 from ...district import undo as undo_last
 from ...io import (
@@ -31,7 +31,7 @@ from ...io import add as add_rows
 from ...io import fetch as fetch_osm
 from ...io import template as write_template
 from ...report import csv_text
-from .console import DATA, DONE, ERR, OUT, PARTLY, Lang, grid, message, shown_path, watched
+from .console import DATA, DONE, ERR, OUT, PARTLY, Lang, grid, is_guarded, message, shown_path, watched
 
 
 def check(
@@ -50,6 +50,9 @@ def check(
     OUT.print(message(lang, "clean", errors, len(problems) - errors))
     if errors:
         raise typer.Exit(DATA)
+    if is_guarded(folder):
+        OUT.print(message(lang, "guarded"))
+        return
     _show_audit(folder, lang)
 
 
@@ -166,6 +169,8 @@ def fetch(
     lang: Lang = "zh",
 ) -> None:
     """联网下载 OpenStreetMap 的街道和设施（唯一会联网的命令）。"""
+    if for_ is not None:
+        refuse_leaving(secrecy_of(for_), "联网下载；请在外网机上用 --bbox 另行下载")
     box = box_to_fetch(
         bbox=None if bbox is None else _numbers(bbox), district=None if for_ is None else District.load(for_)
     )
@@ -253,6 +258,7 @@ def add(
     if place is not None and place.is_file():
         OUT.print(escape(message(lang, "done", shown_path(place))))
     counts = tally(report_)
+    guarded = is_guarded(to)
     shown = grid("行", "编号", "结果", "列", "值", "原因", "怎么办")
     for row in report_[~report_["result"].isin(["gone", "unchanged"])].head(60).itertuples():
         cells = (
@@ -264,8 +270,11 @@ def add(
             row.reason,
             row.remedy,
         )
+        cells = (row.row, "", cells[2], row.column, "", "", "") if guarded else cells
         shown.add_row(*("" if str(v) in {"nan", "None", "<NA>"} else escape(str(v)) for v in cells))
     OUT.print(shown)
+    if guarded:
+        OUT.print(message(lang, "guarded"))
     words = {**RESULT_LABELS, "rows": "共读到", "taken": "取用", "reported": "未取（原因如上）"}
     units = {"dropped": "处", "note": "条"}
     said = [

@@ -297,15 +297,18 @@ def read_shapes(path: Path) -> gpd.GeoDataFrame:
     return frame.explode(index_parts=False, ignore_index=True)
 
 
-def write_scenario(path: Path, plan: Scenario) -> None:
+def write_scenario(path: Path, plan: Scenario, district: District) -> None:
     """
-    Write a scenario as TOML.
+    Write a scenario as TOML; it names places of the district it was made from.
 
     Raises
     ------
+    SourceError
+        A layer of the district is secret, and nobody has cleared its outputs.
     EnvironmentProblem
         It cannot be written.
     """
+    refuse_uncleared(district.manifest, "写出方案")
     write_bytes(path, plan.text().encode("utf-8"))
 
 

@@ -16,7 +16,7 @@ import pandas as pd
 
 from ... import maps
 from ...access import coverage, facility_entrances, gaps, sharing, summary
-from ...core import Profile, Rule, SitingError
+from ...core import Profile, Rule, SitingError, refuse_uncleared
 from ...district import District
 from ...siting import (
     LETTERS,
@@ -91,6 +91,7 @@ def write_choice(
     EnvironmentProblem
         A file cannot be written.
     """
+    refuse_uncleared(district.manifest, "写出选址比选")
     say = progress or (lambda _: None)
     folder = Path(to)
     kind, rule = judged_by(district, str(chosen["kind"].iloc[0]), siting)
@@ -111,7 +112,7 @@ def write_choice(
             f"<figure>{drawn}<figcaption>{_plan_name(choice)}{html.escape(_places(choice))}</figcaption></figure>"
         )
         plan = sites_plan(chosen, int(choice.rows["plan"].iloc[0]), name=f"sites-{kind}-{choice.letter}")
-        write_scenario(folder / "scenarios" / f"{plan.name}.toml", plan)
+        write_scenario(folder / "scenarios" / f"{plan.name}.toml", plan, district)
     book = f"tables/选址-{kind}.xlsx"
     workbook(
         folder / book,
@@ -392,6 +393,7 @@ def write_links(
     EnvironmentProblem
         A file cannot be written.
     """
+    refuse_uncleared(district.manifest, "写出增开出入口效果")
     folder, say = Path(to), progress or (lambda _: None)
     say("逐个小区看怎样才够得着")
     places = fixes(district, rule)
@@ -412,7 +414,7 @@ def write_links(
     for found, plan in ((ranked, links_plan), (both, pairs_plan)):
         if len(found):
             made = plan(found, name=f"{'links' if found is ranked else 'pairs'}-{own.name}")
-            write_scenario(folder / "scenarios" / f"{made.name}.toml", made)
+            write_scenario(folder / "scenarios" / f"{made.name}.toml", made, district)
     empty = {
         "一处": "没有一处单独的通道能让更多人够得着，或少走路。",
         "两处一起": "没有两处一起开能让更多人够得着，或少走路。",

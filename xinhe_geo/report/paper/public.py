@@ -12,8 +12,19 @@ import base64
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from ...core import SMALL, DataError, Problem, UnknownNameError, escape, problems_table, secret_layers, web_file
-from ...district import District
+from ...core import (
+    INTERNAL,
+    SMALL,
+    DataError,
+    Problem,
+    UnknownNameError,
+    escape,
+    marks_of,
+    problems_table,
+    secret_layers,
+    web_file,
+)
+from ...district import MANIFEST, District
 from ...maps import COMPLETENESS, OVERVIEW, promised_rules, themes
 from ...report import analyse
 from .page import pdf_bytes, png_bytes
@@ -113,7 +124,7 @@ def _refuse(district: District) -> None:
         Problem(
             "error",
             name,
-            str(district.manifest["layers"][name].get("file", "")),
+            str(district.manifest["layers"].get(name, {}).get("file", MANIFEST)),
             "",
             "secrecy",
             f"这一层的密级是 {mark}，不能出公开版",
@@ -133,8 +144,8 @@ def _internal(district: District) -> list[str]:
     """Return the labels of drawn layers that are marked as internal: their owners must agree before they are shown."""
     marked = [
         name
-        for name, layer in district.manifest["layers"].items()
-        if name in district.layers and str(layer.get("secrecy", "")).strip().lower() == "internal"
+        for name, mark in marks_of(district.manifest).items()
+        if name in district.layers and mark.text and mark.level == INTERNAL
     ]
     return [str(district.manifest["layers"][name].get("source", name)) for name in marked]
 
