@@ -13,6 +13,7 @@ import shutil
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 
 import openpyxl
@@ -161,6 +162,7 @@ def toml_key(line: str) -> str:
     return line if re.fullmatch(r"[A-Za-z0-9_-]+", key) else f'"{key}" = {value}'
 
 
+@cache
 def markers(folder: Path) -> list[bytes]:
     """Return what would betray the marked home: name, numbers, position in metres and degrees."""
     first = json.loads((folder / "homes" / "homes.geojson").read_text("utf-8"))["features"][0]["geometry"]

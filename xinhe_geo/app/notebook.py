@@ -13,6 +13,7 @@ import html
 import json
 import os
 import re
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
@@ -33,7 +34,7 @@ from ..core import (
 )
 from ..district import District
 from ..maps import badges_of
-from ..report import csv_text, marked_rows
+from ..report import added_to, csv_text, marked_rows
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
@@ -237,9 +238,9 @@ def run_notebook(
     target = path.parent.parent / "output" / "notebooks" if out is None else out
     stem = "-".join([path.stem, *(re.sub(r"[^\w.]+", "-", text.partition("=")[2]).strip("-") for text in given)])
     copy, page = target / f"{stem}.ipynb", target / f"{stem}.html"
-    target.mkdir(parents=True, exist_ok=True)
-    _write(copy, nbformat.writes(book) + "\n")
-    _write(page, page_of(book, path.stem))
+    with added_to(target) as room:
+        _write(room / copy.name, nbformat.writes(book) + "\n")
+        _write(room / page.name, page_of(book, path.stem))
     return copy, page
 
 
@@ -343,12 +344,14 @@ def _value(text: str, usual: object) -> object:
 
 
 def _write(path: Path, text: str) -> None:
-    part = path.with_name(path.name + ".part")
+    handle, part = tempfile.mkstemp(prefix=".xinhe-", dir=path.parent)
     try:
-        part.write_text(text, "utf-8")
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+        os.chmod(part, 0o644)
         os.replace(part, path)
     except OSError as error:
-        part.unlink(missing_ok=True)
+        Path(part).unlink(missing_ok=True)
         raise EnvironmentProblem(f"{path} 写不进去（{os_words(error)}）：关闭正在打开它的程序再试") from error
 
 
