@@ -170,16 +170,13 @@ def test_names_of_a_record(name: object, inside: bool) -> None:
 #: command -> a file of the user's that would be in the way.
 COMMANDS = {
     "report": (["report", str(TOY)], "index.html"),
-    "ledger": (["ledger"], "ledger.html"),
-    "plans": (["plans"], "plans.html"),
     "atlas": (["atlas", str(TOY)], "图册.pdf"),
     "sites": (["sites", "canteen", "--for", str(TOY)], "sites-canteen.html"),
-    "compare": (["compare", "x", "--for", str(TOY)], "compare.html"),
     "batch": (["batch", str(TOY)], "status.csv"),
 }
 
 
-@pytest.mark.parametrize("command", ["report", "atlas", "sites", "batch"])
+@pytest.mark.parametrize("command", list(COMMANDS))
 def test_commands_leave_the_user_s_files_alone(
     tmp_path: Path, command: str, capsys: pytest.CaptureFixture[str]
 ) -> None:

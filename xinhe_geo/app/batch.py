@@ -48,6 +48,7 @@ from ..io import CATALOGUE, safe_name
 from ..maps import PRESETS
 from ..report import (
     COMPARISON,
+    LEDGER_BOOK,
     added_to,
     analyse,
     facts,
@@ -648,11 +649,12 @@ def _to_do(tasks: Sequence[Task], ship: bool, rows: dict[str, dict[str, Any]]) -
                 rows[task.key] = {"status": "kept", "problem": ""}
                 continue
             _record_file(out, task.key).unlink(missing_ok=True)
-            # What people filled into an earlier ledger is carried over, so it travels too.
+            # What people filled into an earlier ledger is carried over, so it travels too, with the record that it is ours.
+            before = out / DISTRICTS / task.key
             earlier = {
-                f"out/{DISTRICTS}/{task.key}/tables/{p.name}": p
-                for p in sorted((out / DISTRICTS / task.key / "tables").glob("*.xlsx"))
-                if task.only is None
+                f"out/{DISTRICTS}/{task.key}/{name}": before / name
+                for name in (RUN, LEDGER_BOOK)
+                if task.only is None and (before / name).is_file()
             }
             sent = {} if folder == bundled_folder().resolve() else {"in": folder}
             yield task._replace(shipped=_pack(sent, earlier))
