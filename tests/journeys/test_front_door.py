@@ -58,9 +58,6 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     (tmp_path / "pyproject.toml").write_text("[project]\n", "utf-8")
     (tmp_path / "constraints.txt").write_text("", "utf-8")
     shutil.copy(ROOT / "run.py", tmp_path)
-    marks = Path("xinhe_geo", "core", "secrecy_marks.py")
-    (tmp_path / marks).parent.mkdir(parents=True)
-    shutil.copy(ROOT / marks, tmp_path / marks)
     module = load_launcher(tmp_path)
     module.done = []  # type: ignore[attr-defined]
 
@@ -307,6 +304,8 @@ def test_app_shows_one_district_on_this_computer_only(
     assert os.environ["JUPYTER_PATH"].split(os.pathsep) == [str(run.ROOT / "xinhe_geo" / "app" / "web"), "mine"]
     own = tmp_path / "我的街道"
     own.mkdir()
+    (run.ROOT / run.MARKS).parent.mkdir(parents=True)
+    shutil.copy(ROOT / run.MARKS, run.ROOT / run.MARKS)
     count = len(run.done)
     assert run.main(["app", str(own)]) == 3 and "district.toml" in capsys.readouterr().err
     assert run.main(["app", str(own), str(own)]) == 2

@@ -11,6 +11,7 @@ from __future__ import annotations
 import ast
 import html
 import json
+import math
 import os
 import re
 import tempfile
@@ -340,6 +341,8 @@ def _value(text: str, usual: object) -> object:
         value = ast.literal_eval(text.replace("，", ","))
     except (ValueError, SyntaxError):
         return tuple(word.strip("'\" ") for word in re.split("[,，]", text)) if several else text
+    if isinstance(value, float) and not math.isfinite(value):
+        raise Refused(f"{text} 不是有限的数；写 10、0.5 这样的数")
     return (value,) if several and isinstance(value, (int, float, str)) else value
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import wraps
 from pathlib import Path
 from typing import Annotated
 
@@ -35,6 +37,7 @@ MESSAGES = {
         "not_applied": "还没有写入：加 --yes 写入",
         "undone": "已撤销",
         "unchanged": "没有改动",
+        "replaced": "替换了原有的 {}",
         "guarded": "有密级图层，没有核准输出（secret_outputs）：不显示各行内容",
         "solving": "计算候选点并求解",
         "proven": "已证明最优（差距 {}）",
@@ -66,6 +69,7 @@ MESSAGES = {
         "not_applied": "Nothing written yet: add --yes to write",
         "undone": "Undone",
         "unchanged": "Nothing changed",
+        "replaced": "Replaced the earlier {}",
         "guarded": "A layer is secret and its outputs are not cleared (secret_outputs): no rows are shown",
         "solving": "Costs of the candidates, then the solver",
         "proven": "Proven optimal (gap {})",
@@ -124,6 +128,29 @@ def opened(folder: Path | None, doing: str) -> District:
     """
     refuse_uncleared(secrecy_of(bundled_folder() if folder is None else folder), doing)
     return District.load(folder)
+
+
+@contextmanager
+def replacing(lang: str, *files: Path | None) -> Iterator[None]:
+    """Say of files that the user named, and that are written meanwhile, which of them were there before."""
+    before = [file for file in files if file is not None and file.exists()]
+    yield
+    for file in before:
+        OUT.print(escape(message(lang, "replaced", shown_path(file))))
+
+
+def finite(command: Callable[..., None]) -> Callable[..., None]:
+    """Return a command that takes no number without end, and none that is no number: `inf`, `nan`, `1e999`."""
+
+    @wraps(command)
+    def checked(*args: object, **given: object) -> None:
+        for name, value in given.items():
+            if isinstance(value, float) and not math.isfinite(value):
+                option = name.strip("_").replace("_", "-")
+                raise typer.BadParameter(f"--{option} 写的是 {value}，不是有限的数；写 10、0.5 这样的数，或不写这一项")
+        command(*args, **given)
+
+    return checked
 
 
 def is_guarded(folder: Path | None) -> bool:

@@ -31,7 +31,7 @@ from ...io import add as add_rows
 from ...io import fetch as fetch_osm
 from ...io import template as write_template
 from ...report import csv_text
-from .console import DATA, DONE, ERR, OUT, PARTLY, Lang, grid, is_guarded, message, shown_path, watched
+from .console import DATA, DONE, ERR, OUT, PARTLY, Lang, grid, is_guarded, message, replacing, shown_path, watched
 
 
 def check(
@@ -155,7 +155,8 @@ def ways(
     OUT.print(shown)
     OUT.print(f"共 {len(table)} 条道路不计入步行网")
     if csv is not None:
-        csv.write_text(csv_text(table), encoding="utf-8-sig")
+        with replacing("zh", csv):
+            csv.write_text(csv_text(table), encoding="utf-8-sig")
         OUT.print(escape(shown_path(csv)))
 
 
@@ -185,9 +186,12 @@ def fetch(
 def _numbers(text: str) -> list[float]:
     """Return comma-separated numbers; anything else is a wrong command line."""
     try:
-        return [float(part) for part in text.replace("，", ",").split(",")]
+        values = [float(part) for part in text.replace("，", ",").split(",")]
     except ValueError:
         raise SourceError(f"不是四个数：{text}。写法：--bbox 117.60,39.00,117.75,39.12") from None
+    if not np.isfinite(values).all():
+        raise SourceError(f"不是有限的数：{text}。写法：--bbox 117.60,39.00,117.75,39.12")
+    return values
 
 
 def template(
@@ -196,7 +200,8 @@ def template(
     lang: Lang = "zh",
 ) -> None:
     """写一个可以填的 Excel 模板：每个图层一张表，中文表头、单位、下拉选项、示例行。"""
-    write_template(out, folder)
+    with replacing(lang, out):
+        write_template(out, folder)
     OUT.print(escape(message(lang, "done", shown_path(out))))
 
 

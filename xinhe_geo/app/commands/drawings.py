@@ -14,7 +14,7 @@ from ...district import District
 from ...io import drawing_of
 from ...maps import PRESETS, Tiles, of_district, themes
 from ...siting import sites as find_sites
-from .console import OUT, Lang, grid, message, opened, shown_path, watched
+from .console import OUT, Lang, grid, message, opened, replacing, shown_path, watched
 from .siting import kind_or_rule
 
 
@@ -45,8 +45,11 @@ def one_sheet(
         status.update(message(lang, "drawing"))
         to = out or Path(file_name(f"{district.name}-{known.get(theme, theme)}") + ".pdf")
         show = "straight" if straight else "minutes"
+        before = set(to.parent.glob("*"))
         written = sheet(district, theme, to, size=size, show=show, public=public, number=number, lang=lang)
     for path in written:
+        if path in before:
+            OUT.print(escape(message(lang, "replaced", shown_path(path))))
         OUT.print(escape(message(lang, "done", shown_path(path))))
 
 
@@ -101,7 +104,8 @@ def one_map(
         asked = Tiles(tiles, key) if tiles else None
         drawn = of_district(district, what, rule=rule, scenario=scenario, tiles=asked, lang=lang)
         to = out or Path(f"{what}{'-' + rule if rule else ''}.html")
-        drawn.write(to)
+        with replacing(lang, to):
+            drawn.write(to)
     OUT.print(escape(message(lang, "done", shown_path(to))))
 
 
@@ -173,7 +177,8 @@ def _write_document(write: _Writer, folder: Path | None, out: Path, ending: str,
         raise UnknownNameError("口径预设", preset, list(PRESETS))
     with speaking(lang), watched(message(lang, "loading")) as status:
         district = opened(folder, "写出汇报")
-        path = write(district, out, preset=preset, progress=lambda step: status.update(escape(step)))
+        with replacing(lang, out):
+            path = write(district, out, preset=preset, progress=lambda step: status.update(escape(step)))
     OUT.print(escape(message(lang, "done", shown_path(path))))
 
 
@@ -191,7 +196,8 @@ def dxf(
         if kind is not None:
             kind = kind_or_rule(district, kind)
             found = find_sites(district, kind, n)
-        counts = drawing_of(district, out, found)
+        with replacing(lang, out):
+            counts = drawing_of(district, out, found)
     for layer, number in counts.items():
         OUT.print(escape(f"{layer}：{number}"))
     OUT.print(escape(message(lang, "done", shown_path(out))))

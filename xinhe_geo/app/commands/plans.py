@@ -23,7 +23,7 @@ from ...report import (
     write_table,
 )
 from ...siting import on_parcel, provision
-from .console import DATA, OUT, Lang, grid, message, opened, shown_path, watched
+from .console import DATA, OUT, Lang, grid, message, opened, replacing, shown_path, watched
 
 
 def compare(
@@ -113,7 +113,8 @@ def provision_list(
     if district.is_demonstration:
         OUT.print(DEMONSTRATION_TEXT)
     if out is not None:
-        write_table(out, district, "配建清单", provision_sheet(table), "应配 = 新增数 ÷ 每多少 × 应有多少")
+        with replacing(lang, out):
+            write_table(out, district, "配建清单", provision_sheet(table), "应配 = 新增数 ÷ 每多少 × 应有多少")
         OUT.print(escape(message(lang, "done", shown_path(out))))
 
 

@@ -16,7 +16,7 @@ from ...report import LEDGER_BOOK, brief, write_comparisons, write_ledger, write
 from ..batch import Tick
 from ..batch import batch as run_batch
 from ..notebook import run_notebook as run_book
-from .console import ERR, OUT, PARTLY, Lang, Since, grid, message, opened, shown_path, watched
+from .console import ERR, OUT, PARTLY, Lang, Since, grid, message, opened, replacing, shown_path, watched
 
 
 def report(
@@ -81,7 +81,8 @@ def batch(
             progress=show,
         )
     if timings is not None:
-        timings.write_text("\ufeff" + table.round(3).to_csv(lineterminator="\n"), encoding="utf-8")
+        with replacing(lang, timings):
+            timings.write_text("\ufeff" + table.round(3).to_csv(lineterminator="\n"), encoding="utf-8")
     bad = table[table["status"].isin(["failed", "not_run"])]
     if len(bad):
         shown = grid("街道", "代码", "结果", "问题")

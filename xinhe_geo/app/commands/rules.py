@@ -13,7 +13,7 @@ from ...access import coverage, headlines
 from ...core import LAYERS, METHOD_LABELS, UnknownNameError
 from ...ledger import export_rules as write_rules
 from ...ledger import import_rules as read_rules
-from .console import OUT, Lang, grid, is_guarded, message, opened, shown_path, watched
+from .console import OUT, Lang, grid, is_guarded, message, opened, replacing, shown_path, watched
 
 
 def list_rules(
@@ -77,7 +77,8 @@ def export_rules(
     lang: Lang = "zh",
 ) -> None:
     """把规则、量法、步行人群、距离衰减写成一个可以改的工作簿。"""
-    write_rules(file, folder)
+    with replacing(lang, file):
+        write_rules(file, folder)
     OUT.print(escape(message(lang, "done", shown_path(file))))
 
 

@@ -18,7 +18,7 @@ from ...maps import DEMONSTRATION_TEXT
 from ...report import read_shapes, write_choice, write_links, write_scenario, write_table
 from ...siting import Openings, Siting, fixes, judged_by, link_pairs, links, links_plan, sites_plan
 from ...siting import sites as find_sites
-from .console import OUT, Lang, grid, message, opened, shown_path, watched
+from .console import OUT, Lang, grid, message, opened, replacing, shown_path, watched
 
 
 def sites(
@@ -100,10 +100,12 @@ def sites(
     if district.is_demonstration:
         OUT.print(DEMONSTRATION_TEXT)
     if csv is not None:
-        write_table(csv, district, "选址", _with_lonlat(table))
+        with replacing(lang, csv):
+            write_table(csv, district, "选址", _with_lonlat(table))
         OUT.print(escape(message(lang, "done", shown_path(csv))))
     if toml is not None:
-        write_scenario(toml, sites_plan(found, name=toml.stem), district)
+        with replacing(lang, toml):
+            write_scenario(toml, sites_plan(found, name=toml.stem), district)
         OUT.print(escape(message(lang, "done", shown_path(toml))))
     if out is not None:
         OUT.print(escape(message(lang, "done", shown_path(out / f"sites-{table['kind'].iloc[0]}.html"))))
@@ -181,10 +183,12 @@ def find_links(
     if district.is_demonstration:
         OUT.print(DEMONSTRATION_TEXT)
     if csv is not None:
-        write_table(csv, district, "增开通道", _with_middle(table))
+        with replacing(lang, csv):
+            write_table(csv, district, "增开通道", _with_middle(table))
         OUT.print(escape(message(lang, "done", shown_path(csv))))
     if toml is not None and len(table):
-        write_scenario(toml, links_plan(table, name=toml.stem), district)
+        with replacing(lang, toml):
+            write_scenario(toml, links_plan(table, name=toml.stem), district)
         OUT.print(escape(message(lang, "done", shown_path(toml))))
     if out is not None:
         OUT.print(escape(message(lang, "done", shown_path(out / f"links-{judged_by(district, rule)[1].name}.html"))))
