@@ -41,6 +41,7 @@ import time
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from types import ModuleType
 from urllib.parse import quote
 
 ROOT = Path(__file__).resolve().parent
@@ -74,8 +75,8 @@ LEFTOVERS = {
     "wheels",
 }
 
-#: Words of `secrecy` in a district's manifest that keep a layer out of a bundle (the library's own list; a test compares).
-SECRET = ("confidential", "secret", "涉密", "秘密", "机密", "绝密")
+#: What a district's manifest says of secrecy is read by the library's own file, which needs nothing that is installed.
+MARKS = Path("xinhe_geo", "core", "secrecy_marks.py")
 
 #: What every command may need beside the core: Word, slides, sheets, DXF, old workbooks.
 ALWAYS = ("office",)
@@ -511,6 +512,12 @@ def app(arguments: Sequence[str]) -> int:
     if folders and not Path(folders[0], "district.toml").is_file():
         say(f"不是街道目录（里面没有 district.toml）：{folders[0]}。 / Not a district folder.")
         return BAD_DATA
+    if folders and is_guarded(Path(folders[0])):
+        say(
+            f"没有打开：{folders[0]} 里有密级图层（或 district.toml 读不懂），没有核准输出。只在涉密机上用，经核准可在 "
+            'district.toml 写 secret_outputs = "核准人 日期"。 / Not opened: a layer is secret and its outputs are not cleared.'
+        )
+        return BAD_DATA
     ensure("lab")
     os.environ["XINHE_FOLDER"] = str(Path(folders[0]).resolve()) if folders else ""
     web = ROOT / "xinhe_geo" / "app" / "web"
@@ -590,19 +597,39 @@ def secret_layers(files: Iterable[str]) -> list[str]:
     """Return a line for every layer marked as secret in the districts among these files, and for what cannot be judged."""
     found = []
     for name in files:
-        if Path(name).name != "district.toml":
+        if Path(name).name.casefold() != "district.toml":
             continue
         try:
             manifest = tomllib.loads((ROOT / name).read_text("utf-8-sig"))
-        except (OSError, ValueError) as error:
+            marks = marks_module().marks_of(manifest)
+        except (OSError, ValueError, ImportError) as error:
             found.append(f"{name}：读不懂，密级不明（{error}）")
             continue
-        own, layers = manifest.get("secrecy", ""), manifest.get("layers", {})
-        entries = {layer: entry for layer, entry in layers.items() if isinstance(entry, dict)}
-        marks = {layer: str(entry.get("secrecy") or own).strip() for layer, entry in entries.items()}
-        marks = marks or {"": str(own).strip()}
-        found += [f"{name}　{layer}：{mark}" for layer, mark in marks.items() if mark.lower() in SECRET]
+        for layer, mark in marks.items():
+            if mark.secret:
+                unclear = "" if mark.understood else "（读不懂，按绝密）"
+                found.append(f"{name}　{layer}：{mark.text}{unclear}")
     return found
+
+
+def marks_module() -> ModuleType:
+    """Return the library's file on marks of secrecy, without the library."""
+    spec = importlib.util.spec_from_file_location("xinhe_secrecy_marks", ROOT / MARKS)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def is_guarded(folder: Path) -> bool:
+    """Return whether a district folder has a secret layer that nobody has cleared, or its manifest cannot be judged."""
+    try:
+        manifest = tomllib.loads((folder / "district.toml").read_text("utf-8-sig"))
+        marks = marks_module()
+    except (OSError, ValueError, ImportError):
+        return True
+    secret = any(mark.secret for mark in marks.marks_of(manifest).values())
+    return secret and not marks.is_cleared(manifest)
 
 
 def project_files() -> list[str]:

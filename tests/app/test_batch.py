@@ -139,13 +139,13 @@ def test_good_ones_are_done_a_broken_one_is_a_row_and_nothing_is_done_twice(
     first = files_of(out)
 
     # done districts are kept, also after an interruption left rubbish; the failed one is tried again
-    (out / "districts" / ".a-x7f3").mkdir()
+    (out / "districts" / ".xinhe-a-x7f3").mkdir()
     assert main([*command, "--timings", str(tmp_path / "t.csv")]) == 1
     assert list(pd.read_csv(tmp_path / "t.csv")["status"]) == ["kept", "kept", "failed", "failed"]
     assert files_of(out) == first
 
-    # what was done is done again when an output was changed, an input was changed, or the parameters are others
-    (out / "districts" / "a" / "tables" / "coverage.xlsx").write_bytes(b"")
+    # what was done is done again when an output is gone, an input was changed, or the parameters are others
+    (out / "districts" / "a" / "tables" / "coverage.xlsx").unlink()
     (tmp_path / "in" / "b" / "note.txt").write_text("x", "utf-8")
     main([*command, "--timings", str(tmp_path / "t.csv")])
     assert list(pd.read_csv(tmp_path / "t.csv")["status"]) == ["done", "done", "failed", "failed"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import shutil
 import subprocess
 import sys
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import xinhe_geo as xh
-from xinhe_geo.app.cli import main
+from xinhe_geo.app.cli import COMMANDS, main
 
 TOY = Path(__file__).parents[1] / "toy"
 
@@ -182,3 +183,43 @@ def test_a_wrong_command_is_an_error_however_the_commands_are_started(module: st
         [sys.executable, "-m", module, "nonsense"], capture_output=True, text=True, encoding="utf-8", check=False
     )
     assert done.returncode == 2 and "nonsense" in done.stderr
+
+
+NUMBERS = {
+    "sites": ("limit", "spacing", "within", "price", "budget", "capacity", "gap"),
+    "provision": ("people", "elderly"),
+    "split": ("margin",),
+}
+
+
+@pytest.mark.parametrize("said", ["inf", "-inf", "nan", "NaN", "Infinity", "1e999"])
+@pytest.mark.parametrize(("command", "option"), [(c, o) for c, options in NUMBERS.items() for o in options])
+def test_a_number_has_an_end(command: str, option: str, said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    needed = {"sites": ["canteen", "--for", str(TOY)], "provision": ["--for", str(TOY)]}
+    needed["split"] = ["a.osm.pbf", "--districts", "b", "--code", "c", "--out", "d"]
+    assert main([command, *needed[command], f"--{option}={said}"]) == 2
+    assert f"--{option}" in capsys.readouterr().err
+
+
+def test_every_number_of_the_commands_is_among_them() -> None:
+    """Derived from the commands as they are: another option with a decimal number has to come into the table above."""
+    found = {
+        (name, parameter.replace("_", "-"))
+        for names in COMMANDS.values()
+        for name, command in names.items()
+        for parameter, of in inspect.signature(command).parameters.items()
+        if "float" in str(of.annotation)
+    }
+    assert found == {(c, o) for c, options in NUMBERS.items() for o in options}
+
+
+@pytest.mark.parametrize("box", ["nan,1,2,3", "1,2,inf,3"])
+def test_a_box_has_an_end(box: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["fetch", "--bbox", box, "--out", str(tmp_path / "a"), "--yes"]) == 3
+    assert "不是有限的数" in capsys.readouterr().err
+
+
+def test_a_file_that_was_named_is_replaced_and_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    command = ["map", "overview", str(TOY), "--out", str(tmp_path / "a.html")]
+    assert main(command) == 0 and "替换" not in capsys.readouterr().out
+    assert main(command) == 0 and "替换了原有的" in capsys.readouterr().out

@@ -138,7 +138,7 @@ def test_a_run_is_kept_and_opens_without_a_network(
     steps: list[str] = []
     copy, page = run_notebook("03", ["profile=elderly"], folder=home, out=out, progress=steps.append)
     assert page.name == "03-覆盖率-elderly.html" and steps[0].endswith("格") and len(steps) >= 5
-    assert sorted(p.name for p in out.iterdir()) == sorted([copy.name, page.name])
+    assert sorted(p.name for p in out.iterdir()) == sorted([copy.name, page.name, ".xinhe.json"])
     assert "profile = 'elderly'" in copy.read_text("utf-8") and 'execution"' not in copy.read_text("utf-8")
     context = chromium.new_context(offline=True)
     asked: list[str] = []

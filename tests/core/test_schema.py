@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from xinhe_geo.core.errors import SourceError
 from xinhe_geo.core.schema import LAYERS, at_year, bundled_folder
-from xinhe_geo.core.secrecy import refuse_secret, secret_layers, suppressed
+from xinhe_geo.core.secrecy import refuse_leaving, secret_layers, suppressed
 from xinhe_geo.core.validate import check_rows
 
 ROOT = Path(__file__).parents[2]
@@ -102,6 +102,5 @@ def test_what_may_leave_the_house() -> None:
     manifest = {"layers": {"homes": {"secrecy": "秘密"}, "streets": {"secrecy": "public"}, "gates": {}}}
     assert secret_layers(manifest) == {"homes": "秘密"}
     assert set(secret_layers({**manifest, "secrecy": "confidential"})) == {"homes", "gates"}
-    refuse_secret(manifest, ["streets", "gates"], "导出")
     with pytest.raises(SourceError, match="小区 的密级是 秘密，不能导出"):
-        refuse_secret(manifest, ["streets", "homes"], "导出")
+        refuse_leaving(manifest, "导出")

@@ -297,11 +297,22 @@ def test_app_shows_one_district_on_this_computer_only(
     assert os.environ["JUPYTER_PATH"].split(os.pathsep) == [str(run.ROOT / "xinhe_geo" / "app" / "web"), "mine"]
     own = tmp_path / "我的街道"
     own.mkdir()
+    (run.ROOT / run.MARKS).parent.mkdir(parents=True)
+    shutil.copy(ROOT / run.MARKS, run.ROOT / run.MARKS)
     count = len(run.done)
     assert run.main(["app", str(own)]) == 3 and "district.toml" in capsys.readouterr().err
     assert run.main(["app", str(own), str(own)]) == 2
     assert len(run.done) == count, "nothing was started"
-    (own / "district.toml").touch()
+    for text in (
+        "[[[",
+        'secrecy = "机密★10年"',
+        'secrecy = "机蜜"',
+        'secret_outputs = "x"\n[layers.homes]\nsecrecy = 5',
+    ):
+        (own / "district.toml").write_text(text, "utf-8")
+        assert run.main(["app", str(own)]) == 3 and "secret_outputs" in capsys.readouterr().err
+    assert len(run.done) == count, "nothing was started"
+    (own / "district.toml").write_text("", "utf-8")
     assert run.main(["app", str(own), "--no-browser"]) == 0
     assert os.environ["XINHE_FOLDER"] == str(own.resolve()) and run.done[-1][-1] == "--no-browser"
 
@@ -819,12 +830,13 @@ sys.exit(run["main"](sys.argv[3:]))
 """
 
 
-def asked(url: str, data: bytes | None = None) -> bytes:
+def asked(url: str, data: bytes | None = None, opener: urllib.request.OpenerDirector | None = None) -> bytes:
     """Return the first of what a server answers; it may say where it is a moment before it listens."""
     until = time.monotonic() + 300
     while True:
         try:
-            with urllib.request.urlopen(urllib.request.Request(url, data=data), timeout=300) as answer:
+            opening = urllib.request.urlopen if opener is None else opener.open
+            with opening(urllib.request.Request(url, data=data), timeout=300) as answer:
                 return bytes(answer.read(1000))
         except urllib.error.URLError as error:
             if not isinstance(error.reason, ConnectionRefusedError) or time.monotonic() > until:
@@ -835,7 +847,9 @@ def asked(url: str, data: bytes | None = None) -> bytes:
 def start_a_kernel(command: str, url: str, runtime: Path) -> None:
     """Open the page as a browser does, whose kernel works while the page is being written; or ask JupyterLab for one."""
     if command == "app":
-        assert asked(url)
+        keeps = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
+        assert b"location.replace" in asked(url, opener=keeps)  # the address gives a cookie, and goes on to the page
+        assert asked(url.partition("?")[0], opener=keeps)
         return
     address, _, token = url.partition("?token=")
     kernels = f"{address[: address.index('/', len('http://'))]}/api/kernels?token={token}"

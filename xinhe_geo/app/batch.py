@@ -32,11 +32,32 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pandas as pd
 
-from ..core import DataError, EnvironmentProblem, SourceError, UnknownNameError, XinheError, bundled_folder, describe
-from ..district import MANIFEST, District
+from ..core import (
+    DataError,
+    EnvironmentProblem,
+    SourceError,
+    UnknownNameError,
+    XinheError,
+    bundled_folder,
+    describe,
+    refuse_leaving,
+    refuse_uncleared,
+)
+from ..district import MANIFEST, District, secrecy_of
 from ..io import CATALOGUE, safe_name
 from ..maps import PRESETS
-from ..report import COMPARISON, analyse, facts, put_in_place, side_by_side, write_report, write_side_by_side
+from ..report import (
+    COMPARISON,
+    LEDGER_BOOK,
+    added_to,
+    analyse,
+    facts,
+    put_in_place,
+    refuse_foreign,
+    side_by_side,
+    write_report,
+    write_side_by_side,
+)
 from ..report import RECORD as RUN
 
 if TYPE_CHECKING:
@@ -68,6 +89,10 @@ _LIBRARIES = (
 _DEAF = "import signal\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\n"
 #: Writers set options of GDAL for the whole process, so a worker with several threads does one district at a time.
 _ONE_AT_A_TIME = threading.Lock()
+
+
+#: What became of each district.
+STATUS = "status.csv"
 
 
 class Tick(NamedTuple):
@@ -278,6 +303,7 @@ def _at_home(task: Task) -> dict[str, Any]:
 def _report(task: Task, folder: Path, out: Path, inputs: str) -> None:
     """Write a district's report, then its record."""
     target = out / DISTRICTS / task.key
+    refuse_uncleared(secrecy_of(folder), "写出报告")
     district = District.load(folder)
     results = analyse(district, preset=task.preset)
     write_report(district, results, target, only=task.only)
@@ -317,7 +343,7 @@ def _is_done(out: Path, task: Task, inputs: str) -> bool:
 def _write(path: Path, text: str) -> None:
     """Write a file beside its place and move it there."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, fresh = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
+    handle, fresh = tempfile.mkstemp(prefix=f".xinhe-{path.name}-", dir=path.parent)
     with open(handle, "w", encoding="utf-8", newline="\n") as file:
         file.write(text)
     os.chmod(fresh, 0o644)
@@ -412,6 +438,7 @@ def batch(
         raise UnknownNameError("输出内容", str(only), ["tables"])
     folders, target = districts_of(sources), Path(os.path.abspath(out))
     _refuse_inside(folders, target)
+    _refuse_foreign(folders, target)
     tasks = [Task(key, str(folder), str(target), preset, only, force, versions()) for key, folder in folders.items()]
     rows: dict[str, dict[str, Any]] = {}
     try:
@@ -433,6 +460,19 @@ def _refuse_inside(folders: Mapping[str, Path], target: Path) -> None:
     inside = [f.name for f in folders.values() if f == target or f in target.parents]
     if inside:
         raise EnvironmentProblem(f"输出文件夹在街道目录 {inside[0]} 里面。用 --out 另写一个文件夹")
+
+
+def _refuse_foreign(folders: Mapping[str, Path], target: Path) -> None:
+    """Nothing is replaced that no batch has written: told before anything is computed."""
+    refuse_foreign(target, (STATUS, *COMPARISON))
+    for key in folders:
+        place = _record_file(target, key)
+        if os.path.lexists(place) and (
+            place.is_symlink() or not {"outputs", "facts"} <= set(_read_record(target, key) or {})
+        ):
+            raise EnvironmentProblem(
+                f"{RECORDS}/{place.name} 不是本程序写的，没有动它；把它移走，或用 --out 另写一个文件夹"
+            )
 
 
 @contextmanager
@@ -604,15 +644,17 @@ def _to_do(tasks: Sequence[Task], ship: bool, rows: dict[str, dict[str, Any]]) -
         try:
             if not folder.is_dir():
                 raise SourceError(f"找不到文件夹 {folder.name}。检查路径")
+            refuse_leaving(secrecy_of(folder), "发给别的机器（--ship）")
             if not task.force and _is_done(out, task, _hash_of(folder)):
                 rows[task.key] = {"status": "kept", "problem": ""}
                 continue
             _record_file(out, task.key).unlink(missing_ok=True)
-            # What people filled into an earlier ledger is carried over, so it travels too.
+            # What people filled into an earlier ledger is carried over, so it travels too, with the record that it is ours.
+            before = out / DISTRICTS / task.key
             earlier = {
-                f"out/{DISTRICTS}/{task.key}/tables/{p.name}": p
-                for p in sorted((out / DISTRICTS / task.key / "tables").glob("*.xlsx"))
-                if task.only is None
+                f"out/{DISTRICTS}/{task.key}/{name}": before / name
+                for name in (RUN, LEDGER_BOOK)
+                if task.only is None and (before / name).is_file()
             }
             sent = {} if folder == bundled_folder().resolve() else {"in": folder}
             yield task._replace(shipped=_pack(sent, earlier))
@@ -640,7 +682,7 @@ def _receive(packed: bytes, task: Task) -> None:
     out = Path(task.out)
     target = out / DISTRICTS / task.key
     target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{task.key}-", dir=target.parent) as name:
+    with tempfile.TemporaryDirectory(prefix=f".xinhe-{task.key}-", dir=target.parent) as name:
         _unpack(packed, {"": Path(name)})
         put_in_place(Path(name) / DISTRICTS / task.key, target)
         _write(_record_file(out, task.key), _record_file(Path(name), task.key).read_text("utf-8"))
@@ -649,8 +691,8 @@ def _receive(packed: bytes, task: Task) -> None:
 def _clear(out: Path, folders: Mapping[str, Path]) -> None:
     """Remove what workers that died left half-written beside the places of these districts."""
     for place, name in ((out / DISTRICTS, "{}"), (out / RECORDS, "{}.json")):
-        half = {f".{name.format(key)}-" for key in folders}
-        for path in place.glob(".*-*") if place.is_dir() else ():
+        half = {f".xinhe-{name.format(key)}-" for key in folders}
+        for path in place.glob(".xinhe-*-*") if place.is_dir() else ():
             if path.name.rpartition("-")[0] + "-" in half:
                 shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
 
@@ -674,12 +716,13 @@ def _compare(out: Path, folders: Mapping[str, Path], table: pd.DataFrame, page: 
     status = table[["name", "code", "status", "problem"]].copy()
     # The same districts give the same bytes, whether done now or earlier.
     status["status"] = status["status"].replace({"kept": "done"})
-    out.mkdir(parents=True, exist_ok=True)
-    _write(out / "status.csv", "\ufeff" + status.to_csv(lineterminator="\n"))
-    if good:
-        districts, values = side_by_side(records())
-        write_side_by_side(districts, values, status, out, page=page)
-    else:  # what an earlier run compared is no longer so
+    with added_to(out) as room:
+        _write(room / STATUS, "\ufeff" + status.to_csv(lineterminator="\n"))
+        if good:
+            districts, values = side_by_side(records())
+            write_side_by_side(districts, values, status, room, page=page)
+    if not good:  # what an earlier run compared is no longer so
+        refuse_foreign(out, COMPARISON)
         for file in COMPARISON:
             (out / file).unlink(missing_ok=True)
     return table

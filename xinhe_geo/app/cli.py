@@ -19,7 +19,7 @@ from ..core import (
     describe,
 )
 from .commands import data, drawings, plans, reports, rules, siting
-from .commands.console import DATA, DONE, ENVIRONMENT, ERR, USAGE, message
+from .commands.console import DATA, DONE, ENVIRONMENT, ERR, USAGE, finite, message
 
 app = typer.Typer(
     name="xinhe-geo",
@@ -72,7 +72,7 @@ COMMANDS: dict[typer.Typer, dict[str, Callable[..., None]]] = {
 }
 for group, commands in COMMANDS.items():
     for name, command in commands.items():
-        group.command(name)(command)
+        group.command(name)(finite(command))
 
 
 def main(arguments: list[str] | None = None) -> int:

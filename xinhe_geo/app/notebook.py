@@ -11,8 +11,10 @@ from __future__ import annotations
 import ast
 import html
 import json
+import math
 import os
 import re
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
@@ -21,7 +23,6 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from ..core import (
-    SECRET,
     EnvironmentProblem,
     SourceError,
     UnknownNameError,
@@ -29,12 +30,12 @@ from ..core import (
     keeping,
     os_words,
     refuse_uncleared,
-    strictest,
+    strictness,
     web_file,
 )
 from ..district import District
 from ..maps import badges_of
-from ..report import csv_text, marked_rows
+from ..report import added_to, csv_text, marked_rows
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
@@ -238,9 +239,9 @@ def run_notebook(
     target = path.parent.parent / "output" / "notebooks" if out is None else out
     stem = "-".join([path.stem, *(re.sub(r"[^\w.]+", "-", text.partition("=")[2]).strip("-") for text in given)])
     copy, page = target / f"{stem}.ipynb", target / f"{stem}.html"
-    target.mkdir(parents=True, exist_ok=True)
-    _write(copy, nbformat.writes(book) + "\n")
-    _write(page, page_of(book, path.stem))
+    with added_to(target) as room:
+        _write(room / copy.name, nbformat.writes(book) + "\n")
+        _write(room / page.name, page_of(book, path.stem))
     return copy, page
 
 
@@ -248,7 +249,7 @@ def _mark_of(opened: Sequence[Mapping[str, object]], path: Path) -> str:
     """Return how a notebook is to be kept that has opened these secret districts; refuse where nobody has cleared them."""
     for manifest in opened:
         refuse_uncleared(manifest, f"存下笔记本 {path.name}")
-    return keeping(max(opened, key=lambda m: SECRET.index(strictest(m).lower()), default={}))
+    return keeping(max(opened, key=strictness, default={}))
 
 
 def _joined(outputs: Sequence[NotebookNode]) -> list[NotebookNode]:
@@ -340,16 +341,20 @@ def _value(text: str, usual: object) -> object:
         value = ast.literal_eval(text.replace("，", ","))
     except (ValueError, SyntaxError):
         return tuple(word.strip("'\" ") for word in re.split("[,，]", text)) if several else text
+    if isinstance(value, float) and not math.isfinite(value):
+        raise Refused(f"{text} 不是有限的数；写 10、0.5 这样的数")
     return (value,) if several and isinstance(value, (int, float, str)) else value
 
 
 def _write(path: Path, text: str) -> None:
-    part = path.with_name(path.name + ".part")
+    handle, part = tempfile.mkstemp(prefix=".xinhe-", dir=path.parent)
     try:
-        part.write_text(text, "utf-8")
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+        os.chmod(part, 0o644)
         os.replace(part, path)
     except OSError as error:
-        part.unlink(missing_ok=True)
+        Path(part).unlink(missing_ok=True)
         raise EnvironmentProblem(f"{path} 写不进去（{os_words(error)}）：关闭正在打开它的程序再试") from error
 
 

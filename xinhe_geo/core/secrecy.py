@@ -6,30 +6,73 @@ from collections.abc import Iterable, Mapping
 
 import pandas as pd
 
-from .errors import SourceError
+from .errors import Problem, SourceError
 from .i18n import say
 from .schema import LAYERS
+from .secrecy_marks import UNMARKED, WHOLE, Mark, is_cleared, marks_of, read_mark, strays_of
 
 # --- what may leave the house ---------------------------------------------------------------------------------------
 
-#: Words of `secrecy` in a manifest that keep a layer in the house, the strictest last.
-SECRET = ("confidential", "secret", "涉密", "秘密", "机密", "绝密")
 #: Fewer people (or households) than this could be recognised.
 SMALL = 10
 
 
 def secret_layers(manifest: Mapping[str, object]) -> dict[str, str]:
-    """Return the layers a manifest marks as secret, and the word it uses; the whole folder's mark counts for each."""
-    own = str(manifest.get("secrecy", "")).strip()
-    declared = manifest.get("layers")
-    layers: Mapping[str, object] = declared if isinstance(declared, Mapping) else {}
-    marks = {n: str(e.get("secrecy") or own).strip() for n, e in layers.items() if isinstance(e, Mapping)}
-    return {name: mark for name, mark in marks.items() if mark.lower() in SECRET}
+    """
+    Return the layers a manifest marks as secret, and how it says so; the whole folder's mark counts for each.
+
+    A mark that nobody can read counts as the strictest, and says that it could not be read.
+    """
+    return {name: _shown(mark) for name, mark in marks_of(manifest).items() if mark.secret}
+
+
+def _shown(mark: Mark) -> str:
+    return mark.text if mark.understood else f"读不懂的“{mark.text}”（按绝密）"
+
+
+def strictness(manifest: Mapping[str, object]) -> int:
+    """Return the level of the strictest layer, from 0 (public) to 4 (top secret)."""
+    return max((mark.level for mark in marks_of(manifest).values()), default=UNMARKED.level)
 
 
 def strictest(manifest: Mapping[str, object]) -> str:
     """Return the strictest secret mark of a manifest's layers; "" where none is secret."""
-    return max(secret_layers(manifest).values(), key=lambda mark: SECRET.index(mark.lower()), default="")
+    marks = [mark for mark in marks_of(manifest).values() if mark.secret]
+    return _shown(max(marks, key=lambda mark: mark.level)) if marks else ""
+
+
+def secrecy_problems(manifest: Mapping[str, object]) -> list[tuple[str, str, str]]:
+    """Return what nobody can read of a manifest's marks: field, problem, remedy."""
+    found = []
+    tables: list[tuple[str, object]] = [("", manifest)]
+    layers = manifest.get("layers")
+    tables += [(f"layers.{name}.", entry) for name, entry in layers.items()] if isinstance(layers, Mapping) else []
+    for at, table in tables:
+        if not isinstance(table, Mapping):
+            continue
+        if "secrecy" in table and not (mark := read_mark(table["secrecy"])).understood:
+            found.append((f"{at}secrecy", f"密级读不懂：{mark.text or '空白'}；按绝密对待", _REMEDY))
+        for key, text in strays_of(table):
+            found.append((f"{at}{key}", f"像是密级，但写错了名称：{text}；按绝密对待", _REMEDY))
+    cleared = manifest.get("secret_outputs", "")
+    if not isinstance(cleared, str):
+        found.append(
+            ("secret_outputs", f"不是文字：{cleared}", '写 secret_outputs = "核准人 日期"，没有核准就删去这一行')
+        )
+    return found
+
+
+_REMEDY = '写 secrecy = "公开"、"内部"、"秘密"、"机密★10年"、"绝密★长期" 之一；不知道就问保密员'
+
+
+def guarded_problems(problems: Iterable[Problem], manifest: Mapping[str, object]) -> list[Problem]:
+    """Return problems as they may be printed: without what a secret layer says, unless its outputs are cleared."""
+    secret = {} if is_cleared(manifest) else secret_layers(manifest)
+    hidden = {p for p in LAYERS if p in secret or WHOLE in secret}
+    return [p._replace(problem=_HIDDEN) if p.layer in hidden and p.row else p for p in problems]
+
+
+_HIDDEN = "这一格不对；图层有密级，核准输出（secret_outputs）后才显示内容"
 
 
 def keeping(manifest: Mapping[str, object]) -> str:
@@ -53,22 +96,34 @@ def refuse_secret(manifest: Mapping[str, object], layers: Iterable[str], doing: 
         raise SourceError(f"图层 {'；'.join(named)}，不能{doing}。去掉这个图层，或由有权的人核定密级后改 district.toml")
 
 
-def refuse_uncleared(manifest: Mapping[str, object], doing: str) -> None:
+def refuse_leaving(manifest: Mapping[str, object], doing: str) -> None:
     """
-    Stop every file made from a district with a secret layer, unless its manifest says who cleared that (`secret_outputs`).
-
-    What goes to others by its nature (the public edition, a drawing for the design institute, a download) is refused all the
-    same: `refuse_secret`.
+    Stop what goes to others by its nature (public edition, drawing, download) where any layer is secret, cleared or not.
 
     Raises
     ------
     SourceError
         Naming every such layer.
     """
-    declared = manifest.get("layers")
-    if isinstance(declared, Mapping) and not str(manifest.get("secret_outputs", "")).strip():
-        refuse_secret(
-            manifest, declared, f'{doing}（只在涉密机上用，经核准可在 district.toml 写 secret_outputs = "核准人 日期"）'
+    refuse_secret(manifest, secret_layers(manifest), doing)
+
+
+def refuse_uncleared(manifest: Mapping[str, object], doing: str) -> None:
+    """
+    Stop whatever is made from a district with a secret layer, unless its manifest says who cleared that (`secret_outputs`).
+
+    The one gate of everything that is written, shown in a page or printed with names and numbers: the strictest layer
+    decides, whichever layers are in it, because what is derived can be worked back. What goes to others by its nature is
+    refused all the same: `refuse_leaving`.
+
+    Raises
+    ------
+    SourceError
+        Naming every such layer.
+    """
+    if not is_cleared(manifest):
+        refuse_leaving(
+            manifest, f'{doing}（只在涉密机上用，经核准可在 district.toml 写 secret_outputs = "核准人 日期"）'
         )
 
 

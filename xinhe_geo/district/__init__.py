@@ -1,7 +1,7 @@
 """One district in one year: its folder read and judged, its plans, its edits and the journal that undoes them."""
 
 from .beside import beside, exchange, put_back
-from .district import District
+from .district import District, secrecy_of, secrets_opened
 from .doubles import NEAR_M, SHARED, SPOT_M, alike, plain_name
 from .journal import MANIFEST, commit, finish, locked, recover, undo, write_whole
 from .labels import cell, column_name, kind_name, layer_name, rule_name, walker_name
@@ -45,6 +45,8 @@ __all__ = [
     "recover",
     "rule_name",
     "scenarios",
+    "secrecy_of",
+    "secrets_opened",
     "steps",
     "to_degrees",
     "undo",

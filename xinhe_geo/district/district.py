@@ -7,6 +7,7 @@ copies (pandas copies on write), so that nothing a caller does to a frame change
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -34,6 +35,8 @@ from ..core import (
     UnknownNameError,
     at_year,
     bundled_folder,
+    guarded_problems,
+    is_cleared,
     problems_table,
     secret_layers,
     work,
@@ -56,6 +59,16 @@ def secrets_opened() -> list[dict[str, Any]]:
     here what mark it carries, and whether it may be kept.
     """
     return list(_SECRETS_OPENED.values())
+
+
+def secrecy_of(folder: Path) -> dict[str, Any]:
+    """Return the manifest of a folder whose layers are not read; one that is unreadable counts as the strictest."""
+    try:
+        return tomllib.loads((folder / MANIFEST).read_text("utf-8-sig"))
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
+    except (OSError, ValueError):
+        return {"secrecy": "?"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,10 +147,10 @@ class District:
         with work("打开街道目录", len(LAYERS)) as step:
             manifest, rows, files, problems = read_folder(folder, step)
         if any(p.severity == "error" for p in problems):
-            raise DataError(problems_table(problems), folder.name)
+            raise DataError(problems_table(guarded_problems(problems, manifest)), folder.name)
         if secret := secret_layers(manifest):
             marks = {name: {"secrecy": mark} for name, mark in secret.items()}
-            cleared = str(manifest.get("secret_outputs", ""))
+            cleared = str(manifest["secret_outputs"]) if is_cleared(manifest) else ""
             _SECRETS_OPENED[str(folder.resolve())] = {"layers": marks, "secret_outputs": cleared}
         year = int(manifest["data_year"])
         return District(

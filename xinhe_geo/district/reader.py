@@ -27,9 +27,11 @@ from ..core import (
     SourceError,
     bundled_folder,
     check_rows,
+    guarded_problems,
     ordinary,
     problems_table,
     read_layer,
+    secrecy_problems,
     text_words,
 )
 from .beside import put_back
@@ -82,7 +84,8 @@ def check(folder: str | Path | None = None) -> pd.DataFrame:
         One row per problem, empty where there is none. Columns `severity` (error, warning), `layer`, `file`, `row`,
         `field`, `problem`, `remedy` (Chinese).
     """
-    return problems_table(read_folder(bundled_folder() if folder is None else Path(folder))[3])
+    manifest, _, _, problems = read_folder(bundled_folder() if folder is None else Path(folder))
+    return problems_table(guarded_problems(problems, manifest))
 
 
 # --- reading ---------------------------------------------------------------------------------------------------------
@@ -152,14 +155,7 @@ def _read_manifest(folder: Path, problems: list[Problem]) -> dict[str, Any]:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         wrong("", f"读不懂：{text_words(error)}", "改正后再检查一次")
         return {}
-    if manifest.get("schema") not in SCHEMAS:
-        known = "、".join(map(str, SCHEMAS))
-        wrong("schema", f"版本是 {manifest.get('schema')}，本程序认得 {known}", f"写 schema = {SCHEMA_VERSION}")
-    if not str(manifest.get("name", "")).strip():
-        wrong("name", "没有写街道名称", '写 name = "…街道"')
-    if not isinstance(manifest.get("data_year"), int):
-        wrong("data_year", "没有写数据年份", "写 data_year = 2022 这样的整数")
-        manifest["data_year"] = 0
+    _check_head(manifest, wrong)
     layers = manifest.get("layers")
     if not isinstance(layers, dict) or not layers:
         wrong("layers", "没有声明任何图层", "至少声明 [layers.homes]、[layers.facilities]、[layers.streets]")
@@ -173,6 +169,20 @@ def _read_manifest(folder: Path, problems: list[Problem]) -> dict[str, Any]:
         n: e for n, e in manifest["layers"].items() if n in LAYERS and isinstance(e, dict) and "file" in e
     }
     return manifest
+
+
+def _check_head(manifest: dict[str, Any], wrong: Callable[..., None]) -> None:
+    """Report what is wrong with what a manifest says of the district itself."""
+    if manifest.get("schema") not in SCHEMAS:
+        known = "、".join(map(str, SCHEMAS))
+        wrong("schema", f"版本是 {manifest.get('schema')}，本程序认得 {known}", f"写 schema = {SCHEMA_VERSION}")
+    if not str(manifest.get("name", "")).strip():
+        wrong("name", "没有写街道名称", '写 name = "…街道"')
+    if not isinstance(manifest.get("data_year"), int):
+        wrong("data_year", "没有写数据年份", "写 data_year = 2022 这样的整数")
+        manifest["data_year"] = 0
+    for unclear in secrecy_problems(manifest):
+        wrong(*unclear)
 
 
 def _check_entries(layers: Mapping[str, Any], wrong: Callable[..., None]) -> None:

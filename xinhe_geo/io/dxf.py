@@ -21,7 +21,7 @@ import numpy as np
 import pyproj
 import shapely
 
-from ..core import LAYERS, Layer, SourceError, needing, refuse_secret
+from ..core import LAYERS, Layer, SourceError, needing, refuse_leaving
 from ..district import District, write_whole
 from .cells import printable
 from .incoming import MOST_ROWS, Floats, Incoming, cannot_take
@@ -225,7 +225,7 @@ def drawing_of(district: District, path: str | Path, sites: gpd.GeoDataFrame | N
     Parameters
     ----------
     district
-        What to draw; layers marked secret in its manifest are refused.
+        What to draw; refused where any layer is marked secret.
     path
         The .dxf to write; an earlier one is replaced, whole or not at all.
     sites
@@ -266,7 +266,7 @@ def drawing_of(district: District, path: str | Path, sites: gpd.GeoDataFrame | N
         )
         if n in district.layers
     ]
-    refuse_secret(district.manifest, drawn, "导出 DXF")
+    refuse_leaving(district.manifest, "导出 DXF")
     before = options.write_fixed_meta_data_for_testing
     # Fixed times and ids: the same district must give the same bytes.
     options.write_fixed_meta_data_for_testing = True

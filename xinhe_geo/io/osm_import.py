@@ -30,7 +30,7 @@ from ..core import (
     SourceError,
     UnknownNameError,
     read_layer,
-    refuse_secret,
+    refuse_leaving,
     told,
 )
 from ..district import District
@@ -493,7 +493,7 @@ def box_to_fetch(
         if len(values) != 4:
             raise SourceError("范围要四个数：西,南,东,北")
         return _overpass.rounded((values[0], values[1], values[2], values[3]))
-    refuse_secret(district.manifest, district.manifest.get("layers", {}), "联网下载；请在外网机上用 --bbox 另行下载")
+    refuse_leaving(district.manifest, "联网下载；请在外网机上用 --bbox 另行下载")
     own = next((district.layers[n] for n in ("district", "zones", "homes", "streets") if n in district.layers), None)
     if own is None or own.empty:
         raise SourceError("街道目录里没有可以定范围的图层；请用 --bbox 西,南,东,北")

@@ -17,8 +17,19 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from ..core import LAYERS, Column, DataError, Layer, Problem, SourceError, bundled_folder, check_rows, problems_table
-from ..district import MANIFEST, District, check_copy, commit, finish, locked, write_whole
+from ..core import (
+    LAYERS,
+    Column,
+    DataError,
+    Layer,
+    Problem,
+    SourceError,
+    bundled_folder,
+    check_rows,
+    problems_table,
+    refuse_uncleared,
+)
+from ..district import MANIFEST, District, check_copy, commit, finish, locked, secrecy_of, write_whole
 from ..io import workbook_rows
 from .ledger import measure_problems
 
@@ -65,7 +76,7 @@ def export_rules(path: str | Path, folder: str | Path | None = None) -> Path:
     Raises
     ------
     SourceError
-        Not an .xlsx name.
+        Not an .xlsx name, or a layer is secret and nobody has cleared its outputs.
     DataError
         The folder has errors.
     EnvironmentProblem
@@ -74,6 +85,7 @@ def export_rules(path: str | Path, folder: str | Path | None = None) -> Path:
     target = Path(path)
     if target.suffix.lower() != ".xlsx":
         raise SourceError(f"{target.name}：规则导出为 Excel 工作簿，文件名要以 .xlsx 结尾")
+    refuse_uncleared(secrecy_of(bundled_folder() if folder is None else Path(folder)), "导出规则")
     district = District.load(folder)
     write_whole(target, _workbook(district))
     return target

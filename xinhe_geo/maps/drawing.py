@@ -13,7 +13,7 @@ import geopandas as gpd
 import pandas as pd
 
 from ..access import coverage
-from ..core import Rule, ScenarioError, SourceError, UnknownNameError
+from ..core import Rule, ScenarioError, SourceError, UnknownNameError, refuse_leaving
 from ..district import District, Scenario
 from ..ledger import spoken
 from .changes import Comparison, change_theme, changed_layers, rule_for, rules_of_change, walkers_theme
@@ -79,10 +79,12 @@ def draw(
     Raises
     ------
     SourceError
-        The tiles are in GCJ-02 or BD-09 and would lie half a kilometre off; or there is no key.
+        The tiles are in GCJ-02 or BD-09 and would lie half a kilometre off; or there is no key; or a layer is secret.
     UnknownNameError
         The rule is not in `cover`, or `show` or `lang` is not one of the words above.
     """
+    if tiles:  # the page asks another's server for where the district lies
+        refuse_leaving(district.manifest, "配在线底图")
     asked = online(Tiles(tiles, key)) if tiles else None
     subject = Subject(cover, rings, rule, gaps, values, unit, show, title)
     return HouseMap(scene_of(district, subject, Edition(lang)), tiles=asked)
@@ -124,6 +126,8 @@ def of_district(
         raise UnknownNameError("图", what, kinds)
     if tiles and what not in (OVERVIEW, "rule"):
         raise SourceError("在线底图只用于现状图（overview）和规则图（rule）")
+    if tiles:
+        refuse_leaving(district.manifest, "配在线底图")
     if what in ("rule", "walkers") and rule is None:
         raise UnknownNameError(
             "规则（用 --rule 写规则名或设施类别）", "未写", [str(n) for n in district.rules.index][:8]

@@ -23,7 +23,7 @@ import folium
 from branca.element import CssLink, Element, Figure, JavascriptLink, Link
 from folium.template import Template
 
-from ..core import EnvironmentProblem, UnknownNameError, escape, os_words, refuse_uncleared, web_file
+from ..core import EnvironmentProblem, SourceError, UnknownNameError, escape, os_words, refuse_uncleared, web_file
 from .scene import Scene
 from .scene_json import corners, data_block, scene_json
 from .style import wording
@@ -243,6 +243,11 @@ class HouseMap(folium.Map):
             outfile.close()
 
     def _repr_html_(self, **kwargs: object) -> str:
+        # what a notebook shows it also keeps: of a secret that nobody has cleared, only that it is one
+        try:
+            refuse_uncleared(self._scene.manifest, "在笔记本里显示")
+        except SourceError as refused:
+            return f"<p>{escape(str(refused))}</p>"
         page = html.escape(self.get_root().render(), quote=True)
         return (
             f'<iframe srcdoc="{page}" title="{escape(self._scene.title)}" allowfullscreen '

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from ..access import coverage
-from ..core import EnvironmentProblem, Profile, UnknownNameError, XinheError, web_file
+from ..core import EnvironmentProblem, Profile, UnknownNameError, XinheError, refuse_uncleared, web_file
 from ..district import District, Scenario
 from .drawing import picture
 from .live_model import LiveModel
@@ -76,6 +76,8 @@ def live(
 
     Raises
     ------
+    SourceError
+        A layer of the district is secret, and nobody has cleared its outputs.
     EnvironmentProblem
         anywidget is not installed (extra `lab`).
     UnknownNameError
@@ -85,6 +87,7 @@ def live(
     ValueError
         `minutes` is not a number above 0.
     """
+    refuse_uncleared(district.manifest, "打开活地图")
     widget = _widget_class()
     model = LiveModel(district)
     model.ask(model.first_kind if kind is None else kind, profile, minutes)

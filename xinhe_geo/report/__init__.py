@@ -2,7 +2,7 @@
 
 from .analysis import analyse, best_sites, judged_rules, sources_table, speed_range
 from .districts import facts, side_by_side
-from .files import put_in_place
+from .files import LEDGER_BOOK, added_to, put_in_place, refuse_foreign
 from .ledger_workbook import ledger_workbook
 from .pages.districts import COMPARISON, write_side_by_side
 from .pages.plans import (
@@ -22,7 +22,7 @@ from .pages.plans import (
 from .pages.shell import signed
 from .pages.siting import write_choice, write_links, write_worst
 from .record import RECORD
-from .report import LEDGER_BOOK, brief, documents, write_ledger, write_report
+from .report import brief, documents, write_ledger, write_report
 from .tables import csv_text, marked_rows
 
 __all__ = [
@@ -30,6 +30,7 @@ __all__ = [
     "LEDGER_BOOK",
     "RECORD",
     "State",
+    "added_to",
     "analyse",
     "best_sites",
     "brief",
@@ -44,6 +45,7 @@ __all__ = [
     "provision_sheet",
     "put_in_place",
     "read_shapes",
+    "refuse_foreign",
     "side_by_side",
     "signed",
     "sources_table",

@@ -1,12 +1,18 @@
-"""`run.json`: what a report rests on and what it found, so that a later one can say what changed."""
+"""
+`run.json`: what a report rests on and what it found, so that a later one can say what changed.
+
+And which files of a folder are ours: those whose hash a record of ours names. Everything else in it is the user's.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import importlib.metadata
+import json
 import platform
+import re
 from collections.abc import Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import pandas as pd
@@ -16,6 +22,8 @@ from ..core import speaking
 from ..district import District
 
 RECORD = "run.json"
+#: What the commands that add to a folder have written into it: file and hash.
+NOTED = ".xinhe.json"
 #: Packages whose versions are put on record.
 PACKAGES = (
     "xinhe-geo",
@@ -79,3 +87,43 @@ def hashes(folder: Path) -> dict[str, str]:
         for p in sorted(folder.rglob("*"))
         if p.is_file()
     }
+
+
+def read_run(folder: Path) -> dict[str, Any]:
+    """Return a folder's `run.json`; empty where there is none, or it is not one of ours."""
+    run = _read(folder / RECORD)
+    versions = run.get("versions")
+    ours = isinstance(versions, Mapping) and "xinhe-geo" in versions and isinstance(run.get("files"), Mapping)
+    return run if ours else {}
+
+
+def read_noted(folder: Path) -> dict[str, str]:
+    """Return what commands that add to a folder have noted of it: place in the folder and hash."""
+    return _trusted(_read(folder / NOTED).get("files"))
+
+
+def run_files(folder: Path) -> dict[str, str]:
+    """Return the files that the last report into a folder has written: place in the folder and hash."""
+    return _trusted(read_run(folder).get("files"))
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(path.read_text("utf-8")) if not path.is_symlink() else {}
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _trusted(files: object) -> dict[str, str]:
+    """Return the entries that can be a file below the folder: a record may come from anybody."""
+    found = files.items() if isinstance(files, Mapping) else ()
+    return {n: h for n, h in found if is_inside(n) and isinstance(h, str) and re.fullmatch("[0-9a-f]{64}", h)}
+
+
+def is_inside(name: object) -> bool:
+    """Return whether a name is relative, plain and stays below the folder it is counted from, on every system."""
+    if not isinstance(name, str) or not name or re.search(r"[\\:\x00-\x1f]", name):
+        return False
+    parts = name.split("/")
+    return not PurePosixPath(name).is_absolute() and not {"", ".", ".."} & set(parts)

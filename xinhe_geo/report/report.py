@@ -8,8 +8,6 @@ they were. Same inputs give the same bytes: no clocks, no absolute paths, fixed 
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,7 +16,7 @@ import pandas as pd
 
 from .. import maps
 from ..access import coverage
-from ..core import EnvironmentProblem, Rule, UnknownNameError, Worker, refuse_uncleared, say, speaking, told
+from ..core import Rule, UnknownNameError, Worker, refuse_uncleared, say, speaking, told
 from ..district import District, rule_name
 from ..ledger import (
     RECORDS,
@@ -46,7 +44,7 @@ from ..maps import (
     scene_for,
 )
 from .analysis import Progress, analyse
-from .files import cannot_write_into, swapped_in
+from .files import FIRST, LEDGER_BOOK, added_to, refuse_foreign, swapped_in
 from .gis import geopackage
 from .ledger_workbook import ledger_workbook
 from .pages.brief import brief_page, with_links
@@ -105,11 +103,12 @@ def brief(
     SourceError
         No such record, or one of another district.
     EnvironmentProblem
-        The folder cannot be written, or a file in it is held open.
+        The folder cannot be written, a file in it is held open, or a file in the way is not ours.
     """
     if preset not in PRESETS:
         raise UnknownNameError("口径预设", preset, list(PRESETS))
     refuse_uncleared(district.manifest, "写出报告")
+    refuse_foreign(Path(to), FIRST)
     tell = progress or (lambda _: None)
     before = None if since is None else read_record(since)  # now: it may lie in the folder that is written
     with speaking(lang), Worker(processes=processes) as aside, aside.beside() as early:
@@ -167,11 +166,11 @@ def documents(
             raise UnknownNameError("材料", str(name), list(DOCUMENTS))
     if preset not in PRESETS:
         raise UnknownNameError("口径预设", preset, list(PRESETS))
-    files = [Path(to) / DOCUMENTS[name] for name in names]
-    with speaking(lang):
-        for name, file in zip(names, files, strict=True):
-            _write_document(district, name, file, preset, progress, lang)
-    return files
+    refuse_foreign(Path(to), [DOCUMENTS[name] for name in names])
+    with speaking(lang), added_to(Path(to)) as folder:
+        for name in names:
+            _write_document(district, name, folder / DOCUMENTS[name], preset, progress, lang)
+    return [Path(to) / DOCUMENTS[name] for name in names]
 
 
 def _write_document(
@@ -304,8 +303,6 @@ def _meeting_page(district: District, lang: str) -> str | None:
         return meeting(district)
 
 
-#: The ledger's workbook, and its pages.
-LEDGER_BOOK = "tables/规划目标落实核对表.xlsx"
 #: The map of what its rows rest on.
 EVIDENCE = "maps/evidence.html"
 #: What is said when figures of an earlier workbook count.
@@ -407,20 +404,9 @@ def write_ledger(
         table = ledger(district, lang=lang)
     now = ledger_record(district, table)
     changed = None if since is None else changes(now, read_record(since))
-    try:
-        target.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".ledger-", dir=target) as name:
-            fresh = Path(name)
-            _write_ledger_files(_Ledger(district, table, typed, changed, {}), fresh, target / LEDGER_BOOK)
-            (fresh / RECORDS[-1]).write_text(json.dumps(now, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
-            for path in sorted(p for p in fresh.rglob("*") if p.is_file()):
-                place = target / path.relative_to(fresh)
-                place.parent.mkdir(parents=True, exist_ok=True)
-                os.replace(path, place)
-    except OSError as error:
-        if isinstance(error, EnvironmentProblem):
-            raise
-        raise cannot_write_into(target, error) from error
+    with added_to(target) as fresh:
+        _write_ledger_files(_Ledger(district, table, typed, changed, {}), fresh, target / LEDGER_BOOK)
+        (fresh / RECORDS[-1]).write_text(json.dumps(now, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
     return changed
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import wraps
 from pathlib import Path
 from typing import Annotated
 
@@ -13,7 +15,8 @@ from rich.markup import escape
 from rich.status import Status
 from rich.table import Table
 
-from ...core import listening
+from ...core import bundled_folder, is_cleared, listening, refuse_uncleared, secret_layers
+from ...district import District, secrecy_of
 
 #: 0 done; 1 done in part; 2 wrong command line; 3 the data; 4 the environment.
 DONE, PARTLY, USAGE, DATA, ENVIRONMENT = range(5)
@@ -34,6 +37,8 @@ MESSAGES = {
         "not_applied": "还没有写入：加 --yes 写入",
         "undone": "已撤销",
         "unchanged": "没有改动",
+        "replaced": "替换了原有的 {}",
+        "guarded": "有密级图层，没有核准输出（secret_outputs）：不显示各行内容",
         "solving": "计算候选点并求解",
         "proven": "已证明最优（差距 {}）",
         "not_proven": "没有证明最优，与上界还差 {}",
@@ -64,6 +69,8 @@ MESSAGES = {
         "not_applied": "Nothing written yet: add --yes to write",
         "undone": "Undone",
         "unchanged": "Nothing changed",
+        "replaced": "Replaced the earlier {}",
+        "guarded": "A layer is secret and its outputs are not cleared (secret_outputs): no rows are shown",
         "solving": "Costs of the candidates, then the solver",
         "proven": "Proven optimal (gap {})",
         "not_proven": "Not proven: {} from the bound",
@@ -108,6 +115,48 @@ def grid(*columns: str, title: str | None = None) -> Table:
     for column in columns:
         table.add_column(column, overflow="fold")
     return table
+
+
+def opened(folder: Path | None, doing: str) -> District:
+    """
+    Open a district for a command that writes or prints what is in it.
+
+    Raises
+    ------
+    SourceError
+        A layer is secret, and nobody has cleared its outputs: before anything is computed, written or printed.
+    """
+    refuse_uncleared(secrecy_of(bundled_folder() if folder is None else folder), doing)
+    return District.load(folder)
+
+
+@contextmanager
+def replacing(lang: str, *files: Path | None) -> Iterator[None]:
+    """Say of files that the user named, and that are written meanwhile, which of them were there before."""
+    before = [file for file in files if file is not None and file.exists()]
+    yield
+    for file in before:
+        OUT.print(escape(message(lang, "replaced", shown_path(file))))
+
+
+def finite(command: Callable[..., None]) -> Callable[..., None]:
+    """Return a command that takes no number without end, and none that is no number: `inf`, `nan`, `1e999`."""
+
+    @wraps(command)
+    def checked(*args: object, **given: object) -> None:
+        for name, value in given.items():
+            if isinstance(value, float) and not math.isfinite(value):
+                option = name.strip("_").replace("_", "-")
+                raise typer.BadParameter(f"--{option} 写的是 {value}，不是有限的数；写 10、0.5 这样的数，或不写这一项")
+        command(*args, **given)
+
+    return checked
+
+
+def is_guarded(folder: Path | None) -> bool:
+    """Return whether a folder has a secret layer whose outputs nobody has cleared: nothing of its rows is printed."""
+    manifest = secrecy_of(bundled_folder() if folder is None else folder)
+    return bool(secret_layers(manifest)) and not is_cleared(manifest)
 
 
 def shown_path(path: Path) -> str:

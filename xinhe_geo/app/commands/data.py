@@ -11,8 +11,8 @@ import typer
 from rich.markup import escape
 
 from ...access import SEVERITIES, audit, rests_on
-from ...core import LAYERS, UNSTATED, DataError, SourceError
-from ...district import District
+from ...core import LAYERS, UNSTATED, DataError, SourceError, refuse_leaving
+from ...district import District, secrecy_of
 from ...district import check as check_folder
 from ...district import undo as undo_last
 from ...io import (
@@ -32,7 +32,7 @@ from ...io import add as add_rows
 from ...io import fetch as fetch_osm
 from ...io import template as write_template
 from ...report import csv_text
-from .console import DATA, DONE, ERR, OUT, PARTLY, Lang, grid, message, shown_path, watched
+from .console import DATA, DONE, ERR, OUT, PARTLY, Lang, grid, is_guarded, message, replacing, shown_path, watched
 
 
 def check(
@@ -51,6 +51,9 @@ def check(
     OUT.print(message(lang, "clean", errors, len(problems) - errors))
     if errors:
         raise typer.Exit(DATA)
+    if is_guarded(folder):
+        OUT.print(message(lang, "guarded"))
+        return
     _show_audit(folder, lang)
 
 
@@ -162,7 +165,8 @@ def ways(
     OUT.print(shown)
     OUT.print(f"共 {len(table)} 条道路不计入步行网")
     if csv is not None:
-        csv.write_text(csv_text(table), encoding="utf-8-sig")
+        with replacing("zh", csv):
+            csv.write_text(csv_text(table), encoding="utf-8-sig")
         OUT.print(escape(shown_path(csv)))
 
 
@@ -176,6 +180,8 @@ def fetch(
     lang: Lang = "zh",
 ) -> None:
     """联网下载 OpenStreetMap 的街道和设施（唯一会联网的命令）。"""
+    if for_ is not None:
+        refuse_leaving(secrecy_of(for_), "联网下载；请在外网机上用 --bbox 另行下载")
     box = box_to_fetch(
         bbox=None if bbox is None else _numbers(bbox), district=None if for_ is None else District.load(for_)
     )
@@ -190,9 +196,12 @@ def fetch(
 def _numbers(text: str) -> list[float]:
     """Return comma-separated numbers; anything else is a wrong command line."""
     try:
-        return [float(part) for part in text.replace("，", ",").split(",")]
+        values = [float(part) for part in text.replace("，", ",").split(",")]
     except ValueError:
         raise SourceError(f"不是四个数：{text}。写法：--bbox 117.60,39.00,117.75,39.12") from None
+    if not np.isfinite(values).all():
+        raise SourceError(f"不是有限的数：{text}。写法：--bbox 117.60,39.00,117.75,39.12")
+    return values
 
 
 def template(
@@ -201,7 +210,8 @@ def template(
     lang: Lang = "zh",
 ) -> None:
     """写一个可以填的 Excel 模板：每个图层一张表，中文表头、单位、下拉选项、示例行。"""
-    write_template(out, folder)
+    with replacing(lang, out):
+        write_template(out, folder)
     OUT.print(escape(message(lang, "done", shown_path(out))))
 
 
@@ -250,6 +260,8 @@ def add(
     lang: Lang = "zh",
 ) -> None:
     """把自己的表格或 GIS 文件加进街道目录：每一行要么取用，要么说明原因；先看改动，再加 --yes 写入。"""
+    if report_to is not None:
+        refuse_uncleared(secrecy_of(to), "另写逐行的结果")
     with watched(escape(file.name)):
         try:
             report_ = add_rows(
@@ -284,7 +296,7 @@ def add(
     if report_to is not None:
         report_to.write_text(csv_text(report_), encoding="utf-8-sig")
         OUT.print(escape(shown_path(report_to)))
-    _show_added(report_)
+    _show_added(report_, lang, guarded=is_guarded(to))
     for row in report_[report_["column"] == UNPROVEN].itertuples():
         ERR.print(escape(f"注意：{row.reason}。{row.remedy}"))
     OUT.print(message(lang, "applied" if yes else "not_applied"))
@@ -296,7 +308,7 @@ def add(
 _SHOWN, _SHOWN_GONE = 60, 10
 
 
-def _show_added(report_: pd.DataFrame) -> None:
+def _show_added(report_: pd.DataFrame, lang: str, *, guarded: bool) -> None:
     """Print what becomes of each row, what asks for an answer first; the whole of it is in the report."""
     shown = grid("行", "编号", "结果", "列", "值", "原因", "怎么办")
     asks = report_["result"].isin(["unclear", "refused"])
@@ -313,8 +325,11 @@ def _show_added(report_: pd.DataFrame) -> None:
             row.reason,
             row.remedy,
         )
+        cells = (row.row, "", cells[2], row.column, "", "", "") if guarded else cells
         shown.add_row(*("" if str(v) in {"nan", "None", "<NA>"} else escape(str(v)) for v in cells))
     OUT.print(shown)
+    if guarded:
+        OUT.print(message(lang, "guarded"))
     words = {**RESULT_LABELS, "rows": "共读到", "taken": "取用", "reported": "未取（原因如上）"}
     units = {"dropped": "处", "note": "条"}
     said = [f"{words[name]} {n:,} {units.get(name, '行')}" for name, n in tally(report_).items() if n]

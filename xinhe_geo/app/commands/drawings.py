@@ -14,7 +14,7 @@ from ...district import District
 from ...io import drawing_of
 from ...maps import PRESETS, Tiles, of_district, themes
 from ...siting import sites as find_sites
-from .console import OUT, Lang, grid, message, shown_path, watched
+from .console import OUT, Lang, grid, message, opened, replacing, shown_path, watched
 from .siting import kind_or_rule
 
 
@@ -34,7 +34,7 @@ def one_sheet(
     from ...report.paper import file_name, sheet
 
     with watched(message(lang, "loading")) as status:
-        district = District.load(folder)
+        district = opened(folder, "写出图纸")
         known = themes(district, lang)
         if theme == "list":
             shown = grid("图", "图名")
@@ -45,8 +45,11 @@ def one_sheet(
         status.update(message(lang, "drawing"))
         to = out or Path(file_name(f"{district.name}-{known.get(theme, theme)}") + ".pdf")
         show = "straight" if straight else "minutes"
+        before = set(to.parent.glob("*"))
         written = sheet(district, theme, to, size=size, show=show, public=public, number=number, lang=lang)
     for path in written:
+        if path in before:
+            OUT.print(escape(message(lang, "replaced", shown_path(path))))
         OUT.print(escape(message(lang, "done", shown_path(path))))
 
 
@@ -62,7 +65,7 @@ def make_atlas(
     from ...report.paper import Format, atlas
 
     with watched(message(lang, "loading")) as status:
-        district = District.load(folder)
+        district = opened(folder, "写出图册")
         written = atlas(
             district,
             out,
@@ -96,12 +99,13 @@ def one_map(
 ) -> None:
     """画一张图：一个断网也能打开的 HTML，或一张 SVG。"""
     with watched(message(lang, "loading")) as status:
-        district = District.load(folder)
+        district = opened(folder, "写出地图")
         status.update(message(lang, "drawing"))
         asked = Tiles(tiles, key) if tiles else None
         drawn = of_district(district, what, rule=rule, scenario=scenario, tiles=asked, lang=lang)
         to = out or Path(f"{what}{'-' + rule if rule else ''}.html")
-        drawn.write(to)
+        with replacing(lang, to):
+            drawn.write(to)
     OUT.print(escape(message(lang, "done", shown_path(to))))
 
 
@@ -172,8 +176,9 @@ def _write_document(write: _Writer, folder: Path | None, out: Path, ending: str,
     if preset not in PRESETS:
         raise UnknownNameError("口径预设", preset, list(PRESETS))
     with speaking(lang), watched(message(lang, "loading")) as status:
-        district = District.load(folder)
-        path = write(district, out, preset=preset, progress=lambda step: status.update(escape(step)))
+        district = opened(folder, "写出汇报")
+        with replacing(lang, out):
+            path = write(district, out, preset=preset, progress=lambda step: status.update(escape(step)))
     OUT.print(escape(message(lang, "done", shown_path(path))))
 
 
@@ -186,12 +191,13 @@ def dxf(
 ) -> None:
     """导出 DXF 给设计院：街道界、小区、地块、路网、设施（和选址），用街道的投影坐标系。"""
     with watched(message(lang, "loading")):
-        district = District.load(folder)
+        district = opened(folder, "导出 DXF")
         found = None
         if kind is not None:
             kind = kind_or_rule(district, kind)
             found = find_sites(district, kind, n)
-        counts = drawing_of(district, out, found)
+        with replacing(lang, out):
+            counts = drawing_of(district, out, found)
     for layer, number in counts.items():
         OUT.print(escape(f"{layer}：{number}"))
     OUT.print(escape(message(lang, "done", shown_path(out))))

@@ -10,7 +10,7 @@ import typer
 from rich.markup import escape
 
 from ...access import effects
-from ...district import District, Scenario, blank, conflicts, scenarios, steps
+from ...district import Scenario, blank, conflicts, scenarios, steps
 from ...maps import DEMONSTRATION_TEXT
 from ...report import (
     by_residents,
@@ -24,7 +24,7 @@ from ...report import (
     write_table,
 )
 from ...siting import on_parcel, provision
-from .console import DATA, OUT, Lang, grid, message, shown_path, watched
+from .console import DATA, OUT, Lang, grid, message, opened, replacing, shown_path, watched
 
 
 def compare(
@@ -42,7 +42,7 @@ def compare(
 ) -> None:
     """比较方案实施前后，或两个方案：哪些指标变了，谁受益，谁受影响。"""
     with watched(message(lang, "loading")) as status:
-        district = District.load(folder)
+        district = opened(folder, "比较方案")
         new = state_of(district, scenario if other is None else other, with_conflicts=with_conflicts)
         # the same year on both sides: what changes is the plan, not the calendar
         old = state_of(
@@ -87,7 +87,7 @@ def plans(
 ) -> None:
     """把目录里的方案写成一页 plans.html：做什么、假定什么、谁受益、要配建什么。"""
     with watched(message(lang, "loading")) as status:
-        write_plans(District.load(folder), out, progress=lambda step: status.update(escape(step)))
+        write_plans(opened(folder, "写出方案"), out, progress=lambda step: status.update(escape(step)))
     OUT.print(escape(message(lang, "done", shown_path(out / "plans.html"))))
 
 
@@ -104,7 +104,7 @@ def provision_list(
 ) -> None:
     """配建清单：新增人口按配建标准要配什么，周边还能接纳多少，还缺多少。"""
     with watched(message(lang, "loading")):
-        district = District.load(folder)
+        district = opened(folder, "列出配建清单")
         if scenario is not None:
             plan = Scenario.read(scenario) if scenario.endswith(".toml") else district.scenario(scenario)
         else:
@@ -119,7 +119,8 @@ def provision_list(
     if district.is_demonstration:
         OUT.print(DEMONSTRATION_TEXT)
     if out is not None:
-        write_table(out, district, "配建清单", provision_sheet(table), "应配 = 新增数 ÷ 每多少 × 应有多少")
+        with replacing(lang, out):
+            write_table(out, district, "配建清单", provision_sheet(table), "应配 = 新增数 ÷ 每多少 × 应有多少")
         OUT.print(escape(message(lang, "done", shown_path(out))))
 
 
@@ -133,7 +134,7 @@ def list_scenarios(
 ) -> None:
     """列出一个街道目录里的方案。"""
     shown = grid("方案", "名称", "年份", "步数", "说明")
-    for row in scenarios(District.load(folder)).itertuples():
+    for row in scenarios(opened(folder, "列出方案")).itertuples():
         shown.add_row(
             *(
                 escape(str(v))
@@ -158,7 +159,7 @@ def new_scenario(
 ) -> None:
     """写一个带注释的方案文件：去掉要用的那几行前面的 #，填好，就是一个方案。"""
     with watched(message(lang, "loading")):
-        text = blank(District.load(folder), name)
+        text = blank(opened(folder, "写出方案"), name)
     path = (Path() if folder is None else folder / "scenarios") / f"{name}.toml"
     write_new(path, text)
     OUT.print(escape(message(lang, "edit_next", shown_path(path))))
@@ -171,7 +172,7 @@ def check_scenario(
 ) -> None:
     """检查一个方案：每一步做什么、假定什么，哪一步做不了、为什么。"""
     with watched(message(lang, "loading")):
-        district = District.load(folder)
+        district = opened(folder, "列出方案")
         plan = Scenario.read(file) if file.endswith(".toml") else district.scenario(file)
         done, wrong = steps(plan, district), conflicts(plan, district)
     shown = grid("步", "做什么", "假定", "做不做得了", title=escape(plan.label or plan.name))

@@ -8,15 +8,15 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from ...core import bundled_folder
-from ...district import District
+from ...core import bundled_folder, refuse_uncleared
+from ...district import secrecy_of
 from ...ledger import borrowed_plan, take_figures, verdicts, with_typed
 from ...ledger import ledger as evaluate
 from ...report import LEDGER_BOOK, brief, write_comparisons, write_ledger, write_worst
 from ..batch import Tick
 from ..batch import batch as run_batch
 from ..notebook import run_notebook as run_book
-from .console import ERR, OUT, PARTLY, Lang, Since, grid, message, shown_path, watched
+from .console import ERR, OUT, PARTLY, Lang, Since, grid, message, opened, replacing, shown_path, watched
 
 
 def report(
@@ -38,7 +38,7 @@ def report(
         def show(step: str) -> None:
             status.update(escape(step))
 
-        district = District.load(folder)
+        district = opened(folder, "写出报告")
         if year is not None or planned or communities is not None:
             district = district.at(district.year if year is None else year, planned=planned, communities=communities)
         lead = brief(district, out, preset=preset, since=since, progress=show, processes=2, lang=lang)
@@ -81,7 +81,8 @@ def batch(
             progress=show,
         )
     if timings is not None:
-        timings.write_text("\ufeff" + table.round(3).to_csv(lineterminator="\n"), encoding="utf-8")
+        with replacing(lang, timings):
+            timings.write_text("\ufeff" + table.round(3).to_csv(lineterminator="\n"), encoding="utf-8")
     bad = table[table["status"].isin(["failed", "not_run"])]
     if len(bad):
         shown = grid("街道", "代码", "结果", "问题")
@@ -113,9 +114,10 @@ def ledger(
 ) -> None:
     """规划目标落实核对表：规划的每一条承诺现在到了哪一步，凭什么这样说。"""
     if take is not None:
+        refuse_uncleared(secrecy_of(folder or bundled_folder()), "写出核对表")
         _take(take, folder or bundled_folder(), by, lang)
     with watched(message(lang, "loading")):
-        district, typed = with_typed(District.load(folder), out / LEDGER_BOOK)
+        district, typed = with_typed(opened(folder, "写出核对表"), out / LEDGER_BOOK)
         table = evaluate(district, lang=lang)
         changed = write_ledger(district, table, out, since=since, typed=typed, lang=lang)
     if len(typed):

@@ -11,10 +11,9 @@ from rich.markup import escape
 
 from ...access import coverage, headlines
 from ...core import LAYERS, METHOD_LABELS, UnknownNameError
-from ...district import District
 from ...ledger import export_rules as write_rules
 from ...ledger import import_rules as read_rules
-from .console import OUT, Lang, grid, message, shown_path, watched
+from .console import OUT, Lang, grid, is_guarded, message, opened, replacing, shown_path, watched
 
 
 def list_rules(
@@ -22,7 +21,7 @@ def list_rules(
     set_: Annotated[str | None, typer.Option("--set", help="只列一套的每一条")] = None,
 ) -> None:
     """列出规则集，或一套里的每一条：问什么、限值、可信度。"""
-    district = District.load(folder)
+    district = opened(folder, "列出规则")
     table = district.rules
     sets = list(dict.fromkeys(table["set"]))
     if set_ is not None and set_ not in sets:
@@ -56,7 +55,7 @@ def run_rules(
 ) -> None:
     """按一套规则算一遍：每条现在多少，换算法多少，多少人够不着，凭什么。"""
     with watched(message(lang, "loading")):
-        district = District.load(folder)
+        district = opened(folder, "列出结果")
         table = headlines(district, coverage(district, rules=set_))
     shown = grid("规则", "现在", "换算法", "够不着的人", "凭什么")
     for name, row in table.iterrows():
@@ -78,7 +77,8 @@ def export_rules(
     lang: Lang = "zh",
 ) -> None:
     """把规则、量法、步行人群、距离衰减写成一个可以改的工作簿。"""
-    write_rules(file, folder)
+    with replacing(lang, file):
+        write_rules(file, folder)
     OUT.print(escape(message(lang, "done", shown_path(file))))
 
 
@@ -94,8 +94,8 @@ def import_rules(
         OUT.print(message(lang, "unchanged"))
         return
     shown = grid("表", "行", "改动", "列", "原来", "改成")
-    for row in changes.itertuples(index=False):
+    for row in () if is_guarded(to) else changes.itertuples(index=False):
         cells = (LAYERS[row.table].label, row.row, row.change, row.column, row.before, row.after)
         shown.add_row(*(escape(str(cell)) for cell in cells))
-    OUT.print(shown)
+    OUT.print(message(lang, "guarded") if is_guarded(to) else shown)
     OUT.print(message(lang, "applied" if yes else "not_applied"))

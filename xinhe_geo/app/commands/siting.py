@@ -18,7 +18,7 @@ from ...maps import DEMONSTRATION_TEXT
 from ...report import read_shapes, write_choice, write_links, write_scenario, write_table
 from ...siting import Openings, Siting, fixes, judged_by, link_pairs, links, links_plan, sites_plan
 from ...siting import sites as find_sites
-from .console import OUT, Lang, grid, message, shown_path, watched
+from .console import OUT, Lang, grid, message, opened, replacing, shown_path, watched
 
 
 def sites(
@@ -60,7 +60,7 @@ def sites(
 ) -> None:
     """选址：增加 n 处，新增覆盖最多；证明最优，并列出相近的方案。Ctrl-C 取目前最好的方案。"""
     with watched(message(lang, "solving")) as status:
-        district = District.load(folder)
+        district = opened(folder, "列出选址")
         kind = kind_or_rule(district, kind)
         asked = Siting(
             model=model,
@@ -104,10 +104,12 @@ def sites(
     if district.is_demonstration:
         OUT.print(DEMONSTRATION_TEXT)
     if csv is not None:
-        write_table(csv, district, "选址", _with_lonlat(table))
+        with replacing(lang, csv):
+            write_table(csv, district, "选址", _with_lonlat(table))
         OUT.print(escape(message(lang, "done", shown_path(csv))))
     if toml is not None:
-        write_scenario(toml, sites_plan(found, name=toml.stem))
+        with replacing(lang, toml):
+            write_scenario(toml, sites_plan(found, name=toml.stem), district)
         OUT.print(escape(message(lang, "done", shown_path(toml))))
     if out is not None:
         OUT.print(escape(message(lang, "done", shown_path(out / f"sites-{table['kind'].iloc[0]}.html"))))
@@ -166,7 +168,7 @@ def find_links(
 ) -> None:
     """增开出入口效果：只开一处出入口、过街、桥或断头路，哪一处让最多的人够得着。"""
     with watched(message(lang, "loading")) as status:
-        district = District.load(folder)
+        district = opened(folder, "列出增开通道")
         rule = kind_or_rule(district, rule)
         given = Openings(None if layer is None else read_shapes(layer), assume_complete=assume_complete)
 
@@ -188,10 +190,12 @@ def find_links(
     if district.is_demonstration:
         OUT.print(DEMONSTRATION_TEXT)
     if csv is not None:
-        write_table(csv, district, "增开通道", _with_middle(table))
+        with replacing(lang, csv):
+            write_table(csv, district, "增开通道", _with_middle(table))
         OUT.print(escape(message(lang, "done", shown_path(csv))))
     if toml is not None and len(table):
-        write_scenario(toml, links_plan(table, name=toml.stem))
+        with replacing(lang, toml):
+            write_scenario(toml, links_plan(table, name=toml.stem), district)
         OUT.print(escape(message(lang, "done", shown_path(toml))))
     if out is not None:
         OUT.print(escape(message(lang, "done", shown_path(out / f"links-{judged_by(district, rule)[1].name}.html"))))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import html
 import json
-import os
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -20,7 +19,7 @@ from ...district import District, kind_name, walker_name
 from ...ledger import has_own_plan
 from ...maps import DEMONSTRATION_TEXT, PRESETS, promised_rules
 from ..analysis import judged_rules, sources_table, survey_first
-from ..files import cannot_write_into
+from ..files import cannot_write_into, is_as_written, write_bytes
 from ..record import RECORD
 from ..workbook import foot
 from .shell import heads, html_page, scrolled, warning
@@ -295,7 +294,7 @@ def link_pages(folder: Path) -> None:
         The brief cannot be written.
     """
     brief_file, record_file = folder / "index.html", folder / RECORD
-    if not (brief_file.is_file() and record_file.is_file()):
+    if not is_as_written(folder, "index.html"):  # somebody else's, or changed since: left alone
         return
     try:
         old = brief_file.read_text("utf-8")
@@ -306,8 +305,6 @@ def link_pages(folder: Path) -> None:
         record = json.loads(record_file.read_text("utf-8"))
         record["files"]["index.html"] = hashlib.sha256(page.encode("utf-8")).hexdigest()
         for path, text in ((brief_file, page), (record_file, json.dumps(record, ensure_ascii=False, indent=1) + "\n")):
-            fresh = path.with_name(f".{path.name}")
-            fresh.write_bytes(text.encode("utf-8"))
-            os.replace(fresh, path)
+            write_bytes(path, text.encode("utf-8"))
     except OSError as error:
         raise cannot_write_into(folder, error) from error

@@ -27,7 +27,7 @@ from ...ledger import ledger
 from ...maps import DEMONSTRATION_TEXT
 from ...siting import BASE_LABELS, provision
 from ..analysis import Progress
-from ..files import cannot_write, write_bytes
+from ..files import added_to, beside, cannot_write, refuse_foreign, write_bytes
 from ..tables import csv_text, marked_rows
 from ..workbook import foot, write_sheet
 from .brief import link_pages
@@ -243,14 +243,15 @@ def workbook(path: Path, district: District, sheets: Mapping[str, tuple[pd.DataF
     """
     refuse_uncleared(district.manifest, "写出表格")
     note = (DEMONSTRATION_TEXT + "　" if district.is_demonstration else "") + foot(district)
-    fresh = path.with_name(f".{path.name}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with xlsxwriter.Workbook(fresh, {"strings_to_formulas": False, "strings_to_urls": False}) as book:
-            book.set_properties({"title": path.stem, "created": _EPOCH})
-            for name, (table, unit) in sheets.items():
-                write_sheet(book, name[:31], table if len(table) else pd.DataFrame({"说明": ["没有变化"]}), unit, note)
-        os.replace(fresh, path)
+        with beside(path) as fresh:
+            with xlsxwriter.Workbook(fresh, {"strings_to_formulas": False, "strings_to_urls": False}) as book:
+                book.set_properties({"title": path.stem, "created": _EPOCH})
+                for name, (table, unit) in sheets.items():
+                    rows = table if len(table) else pd.DataFrame({"说明": ["没有变化"]})
+                    write_sheet(book, name[:31], rows, unit, note)
+            os.replace(fresh, path)
     except OSError as error:
         raise cannot_write(path.name, error) from error
 
@@ -299,15 +300,18 @@ def read_shapes(path: Path) -> gpd.GeoDataFrame:
     return frame.explode(index_parts=False, ignore_index=True)
 
 
-def write_scenario(path: Path, plan: Scenario) -> None:
+def write_scenario(path: Path, plan: Scenario, district: District) -> None:
     """
-    Write a scenario as TOML.
+    Write a scenario as TOML; it names places of the district it was made from.
 
     Raises
     ------
+    SourceError
+        A layer of the district is secret, and nobody has cleared its outputs.
     EnvironmentProblem
         It cannot be written.
     """
+    refuse_uncleared(district.manifest, "写出方案")
     write_bytes(path, plan.text().encode("utf-8"))
 
 
@@ -383,10 +387,17 @@ def write_comparison(
     EnvironmentProblem
         A file cannot be written.
     """
+    refuse_uncleared(before.district.manifest, "写出方案比较")
+    refuse_foreign(Path(to), ("compare.html", "方案比较.xlsx"))
+    with added_to(Path(to)) as folder:
+        return _write_comparison(before, after, folder, rules, progress or (lambda _: None), back)
+
+
+def _write_comparison(
+    before: State, after: State, folder: Path, rules: str, say: Progress, back: str | None
+) -> pd.DataFrame:
+    """Write the files of a comparison into a folder of their own; return the one-page table."""
     old, new, names = before.district, after.district, (before.label, after.label)
-    refuse_uncleared(old.manifest, "写出方案比较")
-    say = progress or (lambda _: None)
-    folder = Path(to)
     say("计算两边的覆盖、人数和目标")
     sheets = comparison(old, new, rules=rules)
     table = effects(old, new, rules=rules)
@@ -437,6 +448,7 @@ def write_plans(
         A file cannot be written.
     """
     refuse_uncleared(district.manifest, "写出方案比较")
+    refuse_foreign(Path(to), ("plans.html", "tables/方案.xlsx"))
     say = progress or (lambda _: None)
     listed = scenarios(district)
     if listed.empty:
@@ -473,12 +485,12 @@ def write_plans(
             sheets[f"配建 {name}"] = (provision_sheet(needs), "应配 = 新增数 ÷ 每多少 × 应有多少")
     columns = ["scenario", "label", "year", "people_gain", "people_60plus_gain", "people_lose", "rule"]
     summary = pd.DataFrame(rows, columns=columns).set_index("scenario")
-    folder = Path(to)
-    workbook(folder / "tables" / "方案.xlsx", district, sheets)
-    nav = '<a href="index.html">简报</a>　' if (folder / "index.html").is_file() else ""
+    nav = '<a href="index.html">简报</a>　' if (Path(to) / "index.html").is_file() else ""
     page = page_text(district, f"{district.name} 方案", nav + '<a href="tables/方案.xlsx">表格</a>', "".join(parts))
-    write_bytes(folder / "plans.html", page.encode("utf-8"))
-    link_pages(folder)
+    with added_to(Path(to)) as folder:
+        workbook(folder / "tables" / "方案.xlsx", district, sheets)
+        write_bytes(folder / "plans.html", page.encode("utf-8"))
+    link_pages(Path(to))
     return summary
 
 

@@ -16,7 +16,7 @@ import pandas as pd
 
 from ... import maps
 from ...access import coverage, facility_entrances, gaps, sharing, summary
-from ...core import Profile, Rule, SitingError
+from ...core import Profile, Rule, SitingError, refuse_uncleared
 from ...district import District
 from ...siting import (
     LETTERS,
@@ -31,7 +31,7 @@ from ...siting import (
     sites_plan,
 )
 from ..analysis import Progress
-from ..files import write_bytes
+from ..files import added_to, write_bytes
 from .brief import link_pages
 from .plans import workbook, write_scenario
 from .shell import page_text, table_html, titled
@@ -92,8 +92,26 @@ def write_choice(
     EnvironmentProblem
         A file cannot be written.
     """
-    say = progress or (lambda _: None)
-    folder = Path(to)
+    refuse_uncleared(district.manifest, "写出选址比选")
+    with added_to(Path(to)) as folder:
+        table = _write_choice(district, chosen, folder, Path(to), _Asked(siting, profile, progress or (lambda _: None)))
+    link_pages(Path(to))
+    return table
+
+
+class _Asked(NamedTuple):
+    """What was asked of a siting, and who is told how far its pages are."""
+
+    siting: Siting
+    profile: str | Profile | None
+    say: Progress
+
+
+def _write_choice(
+    district: District, chosen: gpd.GeoDataFrame, folder: Path, target: Path, asked: _Asked
+) -> pd.DataFrame:
+    """Write the files of a siting into a folder of their own, on the way to `target`; return what the page compares."""
+    siting, profile, say = asked
     kind, rule = judged_by(district, str(chosen["kind"].iloc[0]), siting)
     rule = rule if rule.name == chosen["rule"].iloc[0] else judged_by(district, str(chosen["rule"].iloc[0]), siting)[1]
     now = _Now(district, rule, profile, coverage(district, rules=[rule], profile=profile))
@@ -112,7 +130,7 @@ def write_choice(
             f"<figure>{drawn}<figcaption>{_plan_name(choice)}{html.escape(_places(choice))}</figcaption></figure>"
         )
         plan = sites_plan(chosen, int(choice.rows["plan"].iloc[0]), name=f"sites-{kind}-{choice.letter}")
-        write_scenario(folder / "scenarios" / f"{plan.name}.toml", plan)
+        write_scenario(folder / "scenarios" / f"{plan.name}.toml", plan, district)
     book = f"tables/选址-{kind}.xlsx"
     workbook(
         folder / book,
@@ -124,12 +142,11 @@ def write_choice(
         },
     )
     title = f"{label} 选址比选"
-    nav = f'<a href="{book}">表格</a>' + _back(folder)
+    nav = f'<a href="{book}">表格</a>' + _back(target)
     body = _question(now, chosen) + f"<section><h2>方案比较</h2>{table_html(table)}{_reading(chosen)}</section>"
     body += f'<section><h2>各方案的图</h2><div class="figures even">{"".join(figures)}</div></section>'
     body += "".join(_choice_section(now, choice, choices[0], kind) for choice in choices)
     write_bytes(folder / f"sites-{kind}.html", page_text(district, title, nav, body).encode("utf-8"))
-    link_pages(folder)
     return table
 
 
@@ -395,7 +412,21 @@ def write_links(
     EnvironmentProblem
         A file cannot be written.
     """
-    folder, say = Path(to), progress or (lambda _: None)
+    refuse_uncleared(district.manifest, "写出增开出入口效果")
+    with added_to(Path(to)) as folder:
+        _write_links(district, rule, (ranked, both), (folder, Path(to)), progress or (lambda _: None))
+    link_pages(Path(to))
+
+
+def _write_links(
+    district: District,
+    rule: str,
+    found: tuple[gpd.GeoDataFrame, gpd.GeoDataFrame],
+    way: tuple[Path, Path],
+    say: Progress,
+) -> None:
+    """Write the files of openings (one, and two together) into a folder of their own, on the way to another."""
+    (ranked, both), (folder, target) = found, way
     say("逐个小区看怎样才够得着")
     places = fixes(district, rule)
     own = judged_by(district, rule)[1]
@@ -412,10 +443,10 @@ def write_links(
     }
     book = f"tables/增开通道-{own.name}.xlsx"
     workbook(folder / book, district, sheets)
-    for found, plan in ((ranked, links_plan), (both, pairs_plan)):
-        if len(found):
-            made = plan(found, name=f"{'links' if found is ranked else 'pairs'}-{own.name}")
-            write_scenario(folder / "scenarios" / f"{made.name}.toml", made)
+    for table, plan in ((ranked, links_plan), (both, pairs_plan)):
+        if len(table):
+            made = plan(table, name=f"{'links' if table is ranked else 'pairs'}-{own.name}")
+            write_scenario(folder / "scenarios" / f"{made.name}.toml", made, district)
     empty = {
         "一处": "没有一处单独的通道能让更多人够得着，或少走路。",
         "两处一起": "没有两处一起开能让更多人够得着，或少走路。",
@@ -435,11 +466,10 @@ def write_links(
     page = page_text(
         district,
         f"增开出入口效果：{own.label}",
-        f'<a href="{book}">表格</a>{_back(folder)}',
+        f'<a href="{book}">表格</a>{_back(target)}',
         f"<section>{figure}</section>{body}",
     )
     write_bytes(folder / f"links-{own.name}.html", page.encode("utf-8"))
-    link_pages(folder)
 
 
 def _on_page(table: pd.DataFrame) -> pd.DataFrame:

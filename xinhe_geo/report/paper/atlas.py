@@ -37,7 +37,7 @@ from ...maps import (
     walker_text,
     wording,
 )
-from ...report import analyse
+from ...report import added_to, analyse, refuse_foreign
 from . import carto
 from .carto import Column
 from .page import SIZES, UNITS, Box, Columns, Frame, Look, Paper, pdf_bytes, png_bytes
@@ -101,19 +101,21 @@ def atlas(
     check_size(form.size)
     refuse_uncleared(district.manifest, "写出图册")
     t, say = wording(form.lang), progress or (lambda _: None)
-    results, folder = analyse(district, preset=preset, progress=say), Path(to)
-    pictures: list[Path] = []
+    refuse_foreign(Path(to), (ATLAS,))
+    results = analyse(district, preset=preset, progress=say)
+    pictures: list[str] = []
 
-    def leaves() -> Iterator[Paper]:
+    def leaves(folder: Path) -> Iterator[Paper]:
         for i, (name, page) in enumerate(_pages(district, results, form)):
             say(t["page"].format(n=i + 1) + f" {name}")
             if figures:
-                path = folder / "figures" / f"{i + 1:02d}-{file_name(name)}.png"
-                pictures.append(write_bytes(path, png_bytes(page)))
+                pictures.append(f"figures/{i + 1:02d}-{file_name(name)}.png")
+                write_bytes(folder / pictures[-1], png_bytes(page))
             yield page
 
-    book = pdf_bytes(leaves(), f"{district.name} {t['atlas']}")
-    return [write_bytes(folder / ATLAS, book), *pictures]
+    with added_to(Path(to)) as folder:
+        write_bytes(folder / ATLAS, pdf_bytes(leaves(folder), f"{district.name} {t['atlas']}"))
+    return [Path(to) / name for name in (ATLAS, *pictures)]
 
 
 def _pages(district: District, results: Mapping[str, Any], form: Format) -> Iterator[tuple[str, Paper]]:

@@ -12,10 +12,21 @@ import base64
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from ...core import SMALL, DataError, Problem, UnknownNameError, escape, problems_table, secret_layers, web_file
-from ...district import District
+from ...core import (
+    INTERNAL,
+    SMALL,
+    DataError,
+    Problem,
+    UnknownNameError,
+    escape,
+    marks_of,
+    problems_table,
+    secret_layers,
+    web_file,
+)
+from ...district import MANIFEST, District
 from ...maps import COMPLETENESS, OVERVIEW, promised_rules, themes
-from ...report import analyse
+from ...report import added_to, analyse, refuse_foreign
 from .page import pdf_bytes, png_bytes
 from .sheet import Format, check_size, file_name, refuse_public, theme_pages, write_bytes
 
@@ -75,6 +86,7 @@ def public(
     say = progress or (lambda _: None)
     check_size(size)
     _refuse(district)
+    refuse_foreign(Path(to), ("index.html",))
     known = themes(district)
     unknown = [r for r in rules or () if r not in known.index]
     if unknown:
@@ -82,17 +94,21 @@ def public(
     results = analyse(district, progress=progress)
     wanted = list(rules) if rules is not None else promised_rules(district, results)
     wanted = [OVERVIEW, *([COMPLETENESS] if len(results["completeness"]) else []), *wanted]
-    folder, shown, written = Path(to), [], []
-    for i, what in enumerate(dict.fromkeys(wanted), 1):
-        title = str(known[what])
-        say(f"画图 {title}")
-        (page,) = theme_pages(district, what, Format(size, "zh", True, approval, number), results=results, whole=False)
-        name = f"{i:02d}-{file_name(title)}"
-        written.append(write_bytes(folder / f"{name}.pdf", pdf_bytes([page], title)))
-        written.append(write_bytes(folder / f"{name}.png", png_bytes(page)))
-        shown.append((title, png_bytes(page, SCREEN_DPI)))
-    text = _page(district, shown, approval, missing_on_sheets(district, approval=approval, number=number), contact)
-    return [write_bytes(folder / "index.html", text.encode()), *written]
+    shown, written = [], ["index.html"]
+    form = Format(size, "zh", True, approval, number)
+    with added_to(Path(to)) as folder:
+        for i, what in enumerate(dict.fromkeys(wanted), 1):
+            title = str(known[what])
+            say(f"画图 {title}")
+            (page,) = theme_pages(district, what, form, results=results, whole=False)
+            name = f"{i:02d}-{file_name(title)}"
+            write_bytes(folder / f"{name}.pdf", pdf_bytes([page], title))
+            write_bytes(folder / f"{name}.png", png_bytes(page))
+            written += [f"{name}.pdf", f"{name}.png"]
+            shown.append((title, png_bytes(page, SCREEN_DPI)))
+        text = _page(district, shown, approval, missing_on_sheets(district, approval=approval, number=number), contact)
+        write_bytes(folder / "index.html", text.encode())
+    return [Path(to) / name for name in written]
 
 
 def missing_on_sheets(district: District, *, approval: str = "", number: str = "") -> list[str]:
@@ -113,7 +129,7 @@ def _refuse(district: District) -> None:
         Problem(
             "error",
             name,
-            str(district.manifest["layers"][name].get("file", "")),
+            str(district.manifest["layers"].get(name, {}).get("file", MANIFEST)),
             "",
             "secrecy",
             f"这一层的密级是 {mark}，不能出公开版",
@@ -133,8 +149,8 @@ def _internal(district: District) -> list[str]:
     """Return the labels of drawn layers that are marked as internal: their owners must agree before they are shown."""
     marked = [
         name
-        for name, layer in district.manifest["layers"].items()
-        if name in district.layers and str(layer.get("secrecy", "")).strip().lower() == "internal"
+        for name, mark in marks_of(district.manifest).items()
+        if name in district.layers and mark.text and mark.level == INTERNAL
     ]
     return [str(district.manifest["layers"][name].get("source", name)) for name in marked]
 

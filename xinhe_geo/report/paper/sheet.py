@@ -27,7 +27,7 @@ from ...core import (
     UnknownNameError,
     os_words,
     problems_table,
-    refuse_secret,
+    refuse_leaving,
     refuse_uncleared,
 )
 from ...district import District
@@ -120,7 +120,7 @@ def sheet(
     """
     check_size(size)
     if public:
-        refuse_secret(district.manifest, district.manifest["layers"], "出公开版")
+        refuse_leaving(district.manifest, "出公开版")
         refuse_public(district)
     refuse_uncleared(district.manifest, "写出图纸")
     form = Format(size, lang, public, approval, number)

@@ -1,0 +1,337 @@
+"""A secret layer and every command there is: whatever the spelling of its mark, nothing of it comes out anywhere."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import hashlib
+import importlib.util
+import io
+import json
+import re
+import shutil
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from functools import cache
+from pathlib import Path
+
+import openpyxl
+import pyproj
+import pytest
+
+import xinhe_geo as xh
+from xinhe_geo.app.batch import Task, versions, work
+from xinhe_geo.app.cli import COMMANDS, DATA, DONE, main
+from xinhe_geo.app.cli import app as root
+from xinhe_geo.core.secrecy import secret_layers, strictness
+from xinhe_geo.core.secrecy_marks import CONFIDENTIAL, INTERNAL, PUBLIC, SECRET, TOP_SECRET, is_cleared, read_mark
+from xinhe_geo.ledger import export_rules
+
+ROOT = Path(__file__).resolve().parents[2]
+TOY = ROOT / "tests" / "toy"
+
+#: Spellings that people use (as the value stands in TOML), and the level each means.
+SPELLINGS = {
+    '"机密★10年"': SECRET,
+    '"机密 ★ 二十年"': SECRET,
+    '"机密★长期"': SECRET,
+    '"机密★"': SECRET,
+    '"★机密"': SECRET,
+    '"【机密】"': SECRET,
+    '"（秘密）★ 6个月"': CONFIDENTIAL,
+    '"秘密☆３年"': CONFIDENTIAL,
+    '"秘密 3年"': CONFIDENTIAL,
+    '"絕密"': TOP_SECRET,
+    '"絕密★長期"': TOP_SECRET,
+    '"機密"': SECRET,
+    '"绝　密"': TOP_SECRET,
+    '"密级：机密"': SECRET,
+    '"机密级"': SECRET,
+    '"机\\u200b密"': SECRET,
+    '"机密⭐\\ufe0f10年"': SECRET,
+    '"绝密★至2035年12月31日"': TOP_SECRET,
+    '"秘密★1年6个月"': CONFIDENTIAL,
+    '"涉密"': CONFIDENTIAL,
+    '"工作秘密"': CONFIDENTIAL,
+    '"TOP SECRET"': TOP_SECRET,
+    '"Top-Secret"': TOP_SECRET,
+    '"ｓｅｃｒｅｔ"': SECRET,
+    '"Secret ★ 10 years"': SECRET,
+    '" Confidential "': CONFIDENTIAL,
+    '"classified"': CONFIDENTIAL,
+}
+#: What no vocabulary knows: an error for `check`, and the strictest for everybody else.
+UNCLEAR = (
+    '""', '"　"', '"机蜜"', '"secert"', '"公开?"', '"不知道"', '"机密/秘密"', '"公开★10年"', '"机密★若干"', '"0"',
+    "0", "false", "true", "1.5", "[]", '["机密"]', "{}", "2030-01-01",
+)  # fmt: off
+OPEN = {
+    '"公开"': PUBLIC,
+    '"主动公开"': PUBLIC,
+    '"PUBLIC"': PUBLIC,
+    '"【公开】"': PUBLIC,
+    '"内部"': INTERNAL,
+    '"内部资料"': INTERNAL,
+    '"內部資料"': INTERNAL,
+    '"内部使用"': INTERNAL,
+    '"内部资料 注意保管"': INTERNAL,
+    '"不公开"': INTERNAL,
+    '"Internal use only"': INTERNAL,
+}
+#: Misspelt names of the key, with a mark that is spelt well.
+MISSPELT = ("secrecey", "Secrecy", "SECRECY", "secrecy_level", "密级", "保密级别", "classification", "level")
+
+
+def value_of(text: str) -> object:
+    import tomllib
+
+    return tomllib.loads(f"v = {text}")["v"]
+
+
+@pytest.mark.parametrize("said", SPELLINGS)
+def test_usual_spellings(said: str) -> None:
+    mark = read_mark(value_of(said))
+    assert (mark.level, mark.understood, mark.secret) == (SPELLINGS[said], True, True)
+
+
+@pytest.mark.parametrize("said", UNCLEAR)
+def test_what_nobody_can_read_counts_as_the_strictest(said: str) -> None:
+    manifest = {"layers": {"homes": {"secrecy": value_of(said)}}, "secret_outputs": "张三 2026-11-20"}
+    assert strictness(manifest) == TOP_SECRET and "homes" in secret_layers(manifest)
+    assert not is_cleared(manifest), "nobody can have cleared what nobody can read"
+
+
+@pytest.mark.parametrize("said", OPEN)
+def test_what_is_not_secret(said: str) -> None:
+    mark = read_mark(value_of(said))
+    assert (mark.level, mark.understood, mark.secret) == (OPEN[said], True, False)
+
+
+@pytest.mark.parametrize("key", MISSPELT)
+@pytest.mark.parametrize("where", ["layer", "folder"])
+def test_a_mark_under_a_misspelt_name_counts(key: str, where: str) -> None:
+    entry = {"file": "a.csv", key: "机密"}
+    manifest = {"layers": {"homes": entry}} if where == "layer" else {**entry, "layers": {"homes": {"file": "a.csv"}}}
+    assert strictness(manifest) == TOP_SECRET
+
+
+@pytest.mark.parametrize("said", ["", " ", "无", "未核准", "否", False, True, 1, [], "no"])
+def test_who_cleared_nothing(said: object) -> None:
+    assert not is_cleared({"layers": {"homes": {"secrecy": "秘密"}}, "secret_outputs": said})
+
+
+def test_the_folder_s_own_mark_counts_though_every_layer_has_another() -> None:
+    assert strictness({"secrecy": "机密★10年", "layers": {"homes": {"secrecy": "公开"}}}) == SECRET
+    assert strictness({"secrecy": "机密", "layers": {"homes": {"secrecy": "公开"}, "gates": {}}}) == SECRET
+
+
+@pytest.mark.parametrize("line", [*(f"secrecy = {said}" for said in UNCLEAR), '密级 = "机密"', 'secrecey = "机密"'])
+def test_check_tells_of_a_mark_that_nobody_can_read(tmp_path: Path, line: str) -> None:
+    problems = xh.check(marked(tmp_path, line))
+    (found,) = problems[problems["severity"] == "error"].itertuples()
+    assert found.file == "district.toml" and found.field == f"layers.homes.{line.partition(' ')[0]}"
+    assert "按绝密" in found.problem and "secrecy" in found.remedy
+    with pytest.raises(xh.DataError):
+        xh.District.load(tmp_path / "toy")
+
+
+# --- markers ---------------------------------------------------------------------------------------------------------
+
+NAME, PEOPLE = "暗记壹号苑", 876543
+
+
+def marked(place: Path, line: str) -> Path:
+    """Return a copy of the toy district whose homes carry a line in the manifest, and markers in name, number and place."""
+    folder = place / "toy"
+    shutil.rmtree(folder, ignore_errors=True)
+    shutil.copytree(TOY, folder)
+    manifest = folder / "district.toml"
+    manifest.write_text(
+        manifest.read_text("utf-8").replace("[layers.homes]", f"[layers.homes]\n{toml_key(line)}"), "utf-8"
+    )
+    file = folder / "homes" / "homes.geojson"
+    homes = json.loads(file.read_text("utf-8"))
+    homes["features"][0]["properties"] |= {"name": NAME, "people": PEOPLE, "people_60plus": 123457, "households": 40}
+    file.write_text(json.dumps(homes, ensure_ascii=False), "utf-8")
+    return folder
+
+
+def toml_key(line: str) -> str:
+    key, _, value = line.partition(" = ")
+    return line if re.fullmatch(r"[A-Za-z0-9_-]+", key) else f'"{key}" = {value}'
+
+
+@cache
+def markers(folder: Path) -> list[bytes]:
+    """Return what would betray the marked home: name, numbers, position in metres and degrees."""
+    first = json.loads((folder / "homes" / "homes.geojson").read_text("utf-8"))["features"][0]["geometry"]
+    corners = first["coordinates"][0]
+    degrees = pyproj.Transformer.from_crs("EPSG:4548", "EPSG:4326", always_xy=True)
+    numbers = [str(v) for x, y in corners for v in (x, y)]
+    numbers += [f"{v:.5f}" for x, y in corners for v in degrees.transform(x, y)]
+    texts = [NAME, str(PEOPLE), f"{PEOPLE:,}", "123457", "123,457", *numbers]
+    return [t.encode() for t in texts] + [json.dumps(NAME)[1:-1].encode(), NAME.encode("utf-16-le")]
+
+
+def unpacked(content: bytes, depth: int = 0) -> Iterator[bytes]:
+    """Yield content and whatever is packed in it: zip (xlsx, docx, pptx), gzip, streams of a PDF, base64 in pages."""
+    yield content
+    if depth > 4:
+        return
+    inner: list[bytes] = []
+    if content[:2] == b"PK":
+        with zipfile.ZipFile(io.BytesIO(content)) as packed:
+            inner += [packed.read(name) for name in packed.namelist()]
+    elif content[:2] == b"\x1f\x8b":
+        inner.append(gzip.decompress(content))
+    elif content[:4] == b"%PDF":
+        for stream in re.findall(rb"stream\r?\n(.*?)endstream", content, re.DOTALL):
+            try:
+                inner.append(zlib.decompressobj().decompress(stream))
+            except zlib.error:
+                continue
+    else:
+        for blob in re.findall(rb"[A-Za-z0-9+/]{120,}={0,2}", content):
+            try:
+                inner.append(base64.b64decode(blob + b"=" * (-len(blob) % 4)))
+            except ValueError:
+                continue
+    for part in inner:
+        yield from unpacked(part, depth + 1)
+
+
+def betrayed(content: bytes, folder: Path) -> list[bytes]:
+    return [m for m in markers(folder) for part in unpacked(content) if m in part]
+
+
+def tree(folder: Path) -> dict[str, str]:
+    return {
+        p.relative_to(folder).as_posix(): hashlib.sha256(p.read_bytes()).hexdigest()
+        for p in sorted(folder.rglob("*"))
+        if p.is_file()
+    }
+
+
+# --- every command ---------------------------------------------------------------------------------------------------
+
+Typed = Callable[[str, Path, Path], list[str]]
+
+#: group and command -> what is typed (district, folder for outputs, folder with things made beforehand).
+TYPED: dict[tuple[str, str], Typed] = {
+    ("", "report"): lambda d, out, _: ["report", d, "--out", f"{out}/r", "--plans"],
+    ("", "check"): lambda d, out, _: ["check", d],
+    ("", "fetch"): lambda d, out, _: ["fetch", "--for", d, "--out", f"{out}/f", "--yes"],
+    ("", "compare"): lambda d, out, _: ["compare", "a", "--for", d, "--out", f"{out}/c"],
+    ("", "plans"): lambda d, out, _: ["plans", d, "--out", f"{out}/p"],
+    ("", "provision"): lambda d, out, _: ["provision", "--people", "99", "--for", d, "--out", f"{out}/a.xlsx"],
+    ("", "links"): lambda d, out, _: [
+        *("links", "clinic_station", "--for", d, "--csv", f"{out}/a.csv", "--toml", f"{out}/a.toml", "--gaps"),
+        *("--out", f"{out}/l"),
+    ],
+    ("", "scenarios"): lambda d, out, _: ["scenarios", d],
+    ("", "sites"): lambda d, out, _: [
+        *("sites", "clinic_station", "--for", d, "--csv", f"{out}/b.csv", "--toml", f"{out}/b.toml"),
+        *("--out", f"{out}/s"),
+    ],
+    ("", "ledger"): lambda d, out, _: ["ledger", d, "--out", f"{out}/g"],
+    ("", "sheet"): lambda d, out, _: ["sheet", "overview", d, "--out", f"{out}/a.pdf"],
+    ("", "atlas"): lambda d, out, _: ["atlas", d, "--out", f"{out}/t"],
+    ("", "map"): lambda d, out, _: ["map", "overview", d, "--out", f"{out}/m.html"],
+    ("", "public"): lambda d, out, _: ["public", d, "--out", f"{out}/u"],
+    ("", "slides"): lambda d, out, _: ["slides", d, "--out", f"{out}/a.pptx"],
+    ("", "word"): lambda d, out, _: ["word", d, "--out", f"{out}/a.docx"],
+    ("", "template"): lambda d, out, _: ["template", "--for", d, "--out", f"{out}/t.xlsx"],
+    ("", "add"): lambda d, out, made: ["add", f"{made}/homes.csv", "--to", d, "--layer", "homes"],
+    ("", "dxf"): lambda d, out, _: ["dxf", d, "--out", f"{out}/a.dxf"],
+    ("", "undo"): lambda d, out, _: ["undo", d],
+    ("scenario", "list"): lambda d, out, _: ["scenario", "list", d],
+    ("scenario", "new"): lambda d, out, _: ["scenario", "new", "neu", "--for", d],
+    ("scenario", "check"): lambda d, out, _: ["scenario", "check", "neu", "--for", d],
+    ("rules", "list"): lambda d, out, _: ["rules", "list", d],
+    ("rules", "run"): lambda d, out, _: ["rules", "run", "plan", d],
+    ("rules", "export"): lambda d, out, _: ["rules", "export", f"{out}/rules.xlsx", d],
+    ("rules", "import"): lambda d, out, made: ["rules", "import", f"{made}/rules.xlsx", "--to", d],
+}
+#: These open no district, or one in processes of their own (`test_batch`, and tests/core/test_secrecy.py of notebooks).
+ELSEWHERE = {("", "import"), ("", "split"), ("", "ways"), ("", "batch"), ("", "notebook")}
+#: These look into a folder or put something into it: they go on, and show no row of it.
+SILENT = {("", "check"), ("", "add"), ("", "undo"), ("rules", "import")}
+#: These read it before they refuse it, so as to tell everything at once.
+READING = {("", "public")}
+
+
+def test_no_command_is_forgotten() -> None:
+    groups = {id(g.typer_instance): g.name or g.typer_instance.info.name for g in root.registered_groups}
+    named = {("" if g is root else groups[id(g)], name) for g, names in COMMANDS.items() for name in names}
+    assert named == {*TYPED, *ELSEWHERE}
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with what commands take in: a table of homes, a changed workbook of rules."""
+    place = tmp_path_factory.mktemp("made")
+    (place / "homes.csv").write_text("编号,名称,常住人口\nH1,另名,5\n", "utf-8-sig")
+    book = openpyxl.load_workbook(export_rules(place / "rules.xlsx", TOY))
+    sheet = next(s for s in book.worksheets if any(c.value == "plan" for row in s.iter_rows() for c in row))
+    cell = next(c for row in sheet.iter_rows() for c in row if isinstance(c.value, int | float))
+    cell.value = float(cell.value) + 1
+    book.save(place / "rules.xlsx")
+    return place
+
+
+@pytest.mark.parametrize("command", list(TYPED), ids=" ".join)
+def test_nothing_comes_out(
+    tmp_path: Path,
+    made: Path,
+    command: tuple[str, str],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """By any command, in any spelling: not a byte is written, and nothing of a secret layer is printed."""
+    (tmp_path / "cwd").mkdir()
+    monkeypatch.chdir(tmp_path / "cwd")
+    # those that read the folder take a while each: a few spellings, another one for each command
+    lines = [f"secrecy = {said}" for said in (*SPELLINGS, *UNCLEAR)]
+    lines = lines[:: len(lines) // 3] if command in SILENT | READING else lines
+    folder, out = marked(tmp_path, lines[0]), tmp_path / "out"
+    text = (folder / "district.toml").read_text("utf-8")
+    for line in lines:
+        (folder / "district.toml").write_text(text.replace(lines[0], line), "utf-8")
+        before = tree(folder)
+        code = main(TYPED[command](str(folder), out, made))
+        said = "".join(capsys.readouterr())
+        assert code == DATA or (command in SILENT), (line, said)
+        assert command != ("", "check") or code == (DATA if line[10:] in UNCLEAR else DONE)
+        assert not betrayed(said.replace("\n", "").encode(), folder), (line, said)
+        assert not out.exists() and tree(folder) == before, line
+    assert not list((tmp_path / "cwd").iterdir())
+
+
+@pytest.mark.parametrize("said", ['"机密★10年"', '"机蜜"'])
+def test_a_batch(tmp_path: Path, said: str) -> None:
+    folder = marked(tmp_path, f"secrecy = {said}")
+    row = work(Task("toy", str(folder), str(tmp_path / "out"), "plan", "tables", True, versions()))
+    assert row["status"] == "failed" and "密级" in row["problem"]
+    assert not betrayed(repr(row).encode(), folder) and not (tmp_path / "out").exists()
+
+
+@pytest.mark.skipif(importlib.util.find_spec("anywidget") is None, reason="Jupyter is not installed (extra: lab)")
+def test_the_live_map_and_what_a_notebook_shows(tmp_path: Path) -> None:
+    folder = marked(tmp_path, 'secrecy = "机密★10年"')
+    district = xh.District.load(folder)
+    with pytest.raises(xh.SourceError, match="小区 的密级是 机密★10年，不能打开活地图"):
+        xh.live(district)
+    shown = xh.draw(district)._repr_html_()
+    assert "不能在笔记本里显示" in shown and not betrayed(shown.encode(), folder)
+
+
+def test_the_search_would_find_them(tmp_path: Path, made: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The same district without a mark: its name, numbers and place are found in what commands write and print."""
+    folder, out = marked(tmp_path, 'secrecy = "内部"'), tmp_path / "out"
+    found: set[bytes] = set()
+    for command in (("", "map"), ("", "dxf"), ("", "sites"), ("rules", "run")):
+        assert main(TYPED[command](str(folder), out, made)) == DONE
+    for content in ["".join(capsys.readouterr()).encode(), *(p.read_bytes() for p in out.rglob("*") if p.is_file())]:
+        found |= set(betrayed(content, folder))
+    assert {NAME.encode(), f"{PEOPLE:,}".encode(), b"500020"} <= found

@@ -1,0 +1,175 @@
+"""
+What a mark of secrecy says: level and term, in every usual spelling; whatever else it is counts as the strictest.
+
+Standard library only, and no import of a sibling: `run.py` reads this file before anything is installed.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+import unicodedata
+from collections.abc import Mapping
+from typing import NamedTuple
+
+#: Levels, the strictest last. From the third on nothing leaves without clearance.
+PUBLIC, INTERNAL, CONFIDENTIAL, SECRET, TOP_SECRET = range(5)
+
+#: Words as they stand after `_plain`, and the level each means. Not "open" but unsaid for whom: internal.
+WORDS = {
+    **dict.fromkeys(("公开", "可公开", "主动公开", "对外公开", "社会公开", "已公开", "公开资料", "公开数据"), PUBLIC),
+    **dict.fromkeys(("public", "open", "publicdata", "opendata"), PUBLIC),
+    **dict.fromkeys(("内部", "内部资料", "内部文件", "内部数据", "内部材料", "内部信息", "内部公开"), INTERNAL),
+    **dict.fromkeys(("内部使用", "仅限内部使用", "仅供内部使用", "限内部使用", "供内部使用", "仅内部使用"), INTERNAL),
+    **dict.fromkeys(("内部掌握", "内部资料注意保管", "内部资料注意保存", "内部参考", "仅供内部参考"), INTERNAL),
+    **dict.fromkeys(("不公开", "非公开", "不予公开", "不对外公开", "依申请公开", "暂不公开"), INTERNAL),
+    **dict.fromkeys(("非密", "非涉密", "不涉密", "无密级", "unclassified"), INTERNAL),
+    **dict.fromkeys(("internal", "internaluse", "internaluseonly", "forinternaluse", "forinternaluseonly"), INTERNAL),
+    **dict.fromkeys(("notpublic", "nonpublic", "official", "officialuseonly", "forofficialuseonly"), INTERNAL),
+    **dict.fromkeys(("秘密", "涉密", "密", "国家秘密", "工作秘密", "商业秘密", "商密", "普通商密"), CONFIDENTIAL),
+    **dict.fromkeys(("confidential", "classified", "restricted", "strictlyconfidential"), CONFIDENTIAL),
+    **dict.fromkeys(("机密", "核心商密", "secret", "highlyconfidential", "highlyclassified"), SECRET),
+    **dict.fromkeys(("绝密", "topsecret"), TOP_SECRET),
+}
+#: Traditional characters of those words and of terms.
+_SIMPLE = str.maketrans("機絕絶內資開長個級祕對會僅參無數據訊啟後", "机绝绝内资开长个级秘对会仅参无数据讯启后")
+#: What stands between level and term.
+_STARS = "★☆⭐✩✪✫✬✭✮✯✰⋆*＊"
+_FRAMES = {"Ps", "Pe", "Pi", "Pf", "Pd", "Pc"}
+_POINTS = "\"'.,:;、。·"
+_DIGITS = r"[0-9〇零一二三四五六七八九十百两廿卅]+"
+_TERM = re.compile(
+    rf"(?:长期|永久|解密前|公布前|公开前|启用前|longterm|permanent|indefinite(?:ly)?"
+    rf"|(?:保密)?(?:期限?)?(?:{_DIGITS}(?:周?年|个?月|天|日|years?|y|months?|days?)){{1,3}}"
+    r"|(?:至|到|until)?[0-9]{4}年(?:[0-9]{1,2}月(?:[0-9]{1,2}日)?)?(?:前|止)?|(?:至|到|until)[0-9]{8})"
+)
+#: Before and after the level: 密级：机密, 机密级, 机密件.
+_AROUND = re.compile(r"(?:密级为?|保密级别|秘密等级|级别|level|classification)?(.*?)(?:级|级别|件|文件)?")
+
+
+class Mark(NamedTuple):
+    """A mark of secrecy as read: its level, its term ("" where none is said), whether it was understood, and as written."""
+
+    level: int
+    term: str
+    understood: bool
+    text: str
+
+    @property
+    def secret(self) -> bool:
+        """Whether nothing may leave without clearance."""
+        return self.level >= CONFIDENTIAL
+
+
+#: What counts for a layer that nobody has marked.
+UNMARKED = Mark(INTERNAL, "", True, "")
+#: Stands for the folder itself among its layers.
+WHOLE = "整个目录"
+
+
+def read_mark(said: object) -> Mark:
+    """
+    Return what a mark of secrecy says.
+
+    Parameters
+    ----------
+    said
+        The value of `secrecy` as it stands in a manifest, of whatever type.
+
+    Returns
+    -------
+    mark
+        `understood` is False, and the level the strictest, for what is no text, blank, misspelt or contradicts itself.
+    """
+    text = " ".join(said.split()) if isinstance(said, str) else repr(said)
+    unclear = Mark(TOP_SECRET, "", False, text[:40])
+    if not isinstance(said, str):
+        return unclear
+    word, star, term = _plain(said).strip("*").partition("*")
+    term = term.replace("*", "")
+    level = _level(word)
+    if level is None and not star:  # 机密10年, secret 10 years
+        for cut in range(1, len(word)):
+            level = _level(word[:cut]) if _TERM.fullmatch(word[cut:]) else None
+            if level is not None:
+                word, term = word[:cut], word[cut:]
+                break
+    if level is None or (term and (level < CONFIDENTIAL or not _TERM.fullmatch(term))):
+        return unclear
+    return Mark(level, term, True, text)
+
+
+def _plain(said: str) -> str:
+    """Return a mark without what spellings differ in: width, case, spaces, brackets, points, traditional characters."""
+    text = "".join("*" if c in _STARS else c for c in unicodedata.normalize("NFKC", said).casefold())
+    # spaces, control characters, combining marks, brackets, quotes and dashes go; a question mark or a stroke says something
+    kept = (c for c in text if unicodedata.category(c)[0] not in "ZCM" and unicodedata.category(c) not in _FRAMES)
+    kept = (c for c in kept if c not in _POINTS)
+    return "".join(kept).translate(_SIMPLE)
+
+
+def _level(word: str) -> int | None:
+    if word in WORDS:
+        return WORDS[word]
+    found = _AROUND.fullmatch(word)
+    return WORDS.get(found[1]) if found else None
+
+
+def marks_of(manifest: Mapping[str, object]) -> dict[str, Mark]:
+    """
+    Return the mark of every layer that a manifest declares; a layer without one has the folder's.
+
+    The folder's own stands under `WHOLE` where no layer has taken it and it is secret, and so does whatever looks like a
+    mark under a misspelt name: it counts as the strictest.
+    """
+    own = read_mark(manifest["secrecy"]) if "secrecy" in manifest else None
+    declared = manifest.get("layers")
+    layers: Mapping[str, object] = declared if isinstance(declared, Mapping) else {}
+    found, taken = {}, False
+    for name, entry in layers.items():
+        if isinstance(entry, Mapping) and "secrecy" in entry:
+            found[str(name)] = read_mark(entry["secrecy"])
+        else:
+            found[str(name)] = own or UNMARKED
+            taken = True
+        if isinstance(entry, Mapping):
+            strays = [text for _, text in strays_of(entry)]
+            if strays:
+                found[str(name)] = Mark(TOP_SECRET, "", False, strays[0])
+    if own is not None and own.secret and not taken:
+        found[WHOLE] = own
+    for _, text in strays_of(manifest):
+        found[WHOLE] = Mark(TOP_SECRET, "", False, text)
+    return found
+
+
+def strays_of(table: Mapping[str, object]) -> list[tuple[str, str]]:
+    """Return what looks like a mark of secrecy under another name than `secrecy` in one table: its key, and how to print it."""
+    return [(str(k), f"{k} = {str(v)[:40]}") for k, v in table.items() if k not in _KNOWN and _like_a_mark(str(k), v)]
+
+
+#: Names that may stand in a manifest, and say nothing of secrecy themselves though they sound like it.
+_KNOWN = {"secrecy", "secret_outputs", "layers"}
+
+
+def _like_a_mark(key: str, value: object) -> bool:
+    plain = _plain(key)
+    if "密级" in plain or "保密" in plain or "涉密" in plain or re.search("secre|classif|confid", plain):
+        return True
+    if difflib.SequenceMatcher(None, plain, "secrecy").ratio() > 0.7:
+        return True
+    mark = read_mark(value)
+    return key not in _FREE and mark.understood and mark.secret
+
+
+#: Free text, in which such a word may stand for something else.
+_FREE = {"name", "file", "source", "licence", "note", "credit", "publisher", "survey_note", "made_by", "scenario"}
+
+
+def is_cleared(manifest: Mapping[str, object]) -> bool:
+    """Return whether somebody has cleared outputs by name (`secret_outputs`), and every mark is understood."""
+    said = manifest.get("secret_outputs")
+    if not isinstance(said, str) or not all(mark.understood for mark in marks_of(manifest).values()):
+        return False
+    plain = _plain(said)
+    return bool(plain) and plain not in {"0", "no", "none", "false", "n"} and plain[0] not in "未不否无待"
