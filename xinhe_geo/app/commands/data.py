@@ -11,7 +11,7 @@ import typer
 from rich.markup import escape
 
 from ...access import SEVERITIES, audit, rests_on
-from ...core import LAYERS, UNSTATED, DataError, SourceError, refuse_leaving
+from ...core import LAYERS, UNSTATED, DataError, SourceError, refuse_leaving, refuse_uncleared
 from ...district import District, secrecy_of
 from ...district import check as check_folder
 from ...district import undo as undo_last
