@@ -354,3 +354,30 @@ def test_what_is_wrong_with_a_secret_row_is_told_without_the_row(
     manifest = folder / "district.toml"
     manifest.write_text('secret_outputs = "张三 2026-11-20"\n' + manifest.read_text("utf-8"), "utf-8")
     assert str(PEOPLE) in xh.check(folder).to_csv()
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["sites", "clinic_station", "--for"],
+        ["links", "clinic_station", "--gaps", "--pairs", "--for"],
+        ["provision", "--people", "99", "--for"],
+        ["scenario", "check", "neu", "--for"],
+        ["rules", "run", "plan"],
+    ],
+    ids=" ".join,
+)
+def test_tables_in_the_terminal_are_outputs_too(
+    tmp_path: Path, words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = marked(tmp_path, 'secrecy = "机密★10年"')
+    assert main([*words, str(folder)]) == DATA
+    said = "".join(capsys.readouterr())
+    assert "机密★10年" in said.replace("\n", "") and not betrayed(said.encode(), folder)
+
+
+def test_every_command_opens_a_district_through_the_gate() -> None:
+    """Those that do not: `opened` itself, `check` (shows no rows), `fetch` and `public` (refuse by themselves)."""
+    commands = ROOT / "xinhe_geo" / "app" / "commands"
+    found = {p.stem: p.read_text("utf-8").count("District.load(") for p in sorted(commands.glob("*.py"))}
+    assert {name: n for name, n in found.items() if n} == {"console": 1, "data": 2, "drawings": 1}
