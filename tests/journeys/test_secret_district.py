@@ -335,3 +335,49 @@ def test_the_search_would_find_them(tmp_path: Path, made: Path, capsys: pytest.C
     for content in ["".join(capsys.readouterr()).encode(), *(p.read_bytes() for p in out.rglob("*") if p.is_file())]:
         found |= set(betrayed(content, folder))
     assert {NAME.encode(), f"{PEOPLE:,}".encode(), b"500020"} <= found
+
+
+def test_what_is_wrong_with_a_secret_row_is_told_without_the_row(
+    tmp_path: Path, made: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """File, row and field are told, and what to do; the value is not, by whichever command."""
+    folder = marked(tmp_path, 'secrecy = "机密★10年"')
+    file = folder / "homes" / "homes.geojson"
+    file.write_text(file.read_text("utf-8").replace(str(PEOPLE), f"-{PEOPLE}"), "utf-8")
+    for command in (["check", str(folder)], ["add", f"{made}/homes.csv", "--to", str(folder), "--layer", "homes"]):
+        assert main(command) == DATA
+        said = "".join(capsys.readouterr()).replace("\n", "")
+        assert "people" in said and "核准" in said and str(PEOPLE) not in said
+    with pytest.raises(xh.DataError) as caught:
+        xh.District.load(folder)
+    assert str(PEOPLE) not in str(caught.value) + caught.value.problems.to_csv()
+    manifest = folder / "district.toml"
+    manifest.write_text('secret_outputs = "张三 2026-11-20"\n' + manifest.read_text("utf-8"), "utf-8")
+    assert str(PEOPLE) in xh.check(folder).to_csv()
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["sites", "clinic_station", "--for"],
+        ["links", "clinic_station", "--gaps", "--pairs", "--for"],
+        ["provision", "--people", "99", "--for"],
+        ["scenario", "check", "neu", "--for"],
+        ["rules", "run", "plan"],
+    ],
+    ids=" ".join,
+)
+def test_tables_in_the_terminal_are_outputs_too(
+    tmp_path: Path, words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = marked(tmp_path, 'secrecy = "机密★10年"')
+    assert main([*words, str(folder)]) == DATA
+    said = "".join(capsys.readouterr())
+    assert "机密★10年" in said.replace("\n", "") and not betrayed(said.encode(), folder)
+
+
+def test_every_command_opens_a_district_through_the_gate() -> None:
+    """Those that do not: `opened` itself, `check` (shows no rows), `fetch` and `public` (refuse by themselves)."""
+    commands = ROOT / "xinhe_geo" / "app" / "commands"
+    found = {p.stem: p.read_text("utf-8").count("District.load(") for p in sorted(commands.glob("*.py"))}
+    assert {name: n for name, n in found.items() if n} == {"console": 1, "data": 2, "drawings": 1}

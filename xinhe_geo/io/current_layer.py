@@ -11,7 +11,7 @@ import geopandas as gpd
 import pandas as pd
 import pyproj
 
-from ..core import DataError, Layer, Problem, SourceError, problems_table
+from ..core import DataError, Layer, Problem, SourceError, guarded_problems, problems_table
 from ..district import MANIFEST, read_folder
 
 
@@ -54,7 +54,7 @@ def read_current(folder: Path, layer: Layer) -> CurrentLayer:
     manifest, tables, _, problems = read_folder(folder)
     stops = [p for p in problems if p.severity == "error" and _matters(p, layer)]
     if stops:
-        raise DataError(problems_table(stops), folder.name)
+        raise DataError(problems_table(guarded_problems(stops, manifest)), folder.name)
     try:
         metric = pyproj.CRS.from_user_input(manifest["crs"])
     except (KeyError, pyproj.exceptions.CRSError) as error:
