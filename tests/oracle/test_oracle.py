@@ -46,13 +46,19 @@ def _same_walks(district: xh.District, world: World, kinds: list[str], profile: 
         found = {"metres": world.walks([kind]), "minutes": minutes, "straight_metres": world.straight([kind])}
         for column, ours in found.items():
             _same(rows[column], np.concatenate(list(ours.values())), f"{kind} {column} {profile}")
+        if profile == "adult" and len(points) < 100:
+            assert list(rows["facility"].fillna("")) == world.named([kind]), kind
 
 
 def _same_headlines(district: xh.District, world: World) -> pd.DataFrame:
     cover = xh.coverage(district)
     headlines = xh.headlines(district, cover)
+    shares = xh.summary(cover)["share"]
     for code in headlines.index:
-        _same(headlines.at[code, "value"], world.headline(district.rows["rules"].loc[code]), code)
+        ours = world.headline(district.rows["rules"].loc[code])
+        _same(headlines.at[code, "value"], ours, code)
+        if district.rows["rules"].at[code, "metric"] == "reach":
+            _same(shares[code], ours, f"{code} of the summary")
     return cover
 
 
