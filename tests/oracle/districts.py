@@ -134,7 +134,7 @@ def _facilities(rng: np.random.Generator, out: Layers, n: int, middle: np.ndarra
         state = str(rng.choice(["open", "planned", "closed"], p=[0.8, 0.1, 0.1]))
         props: dict[str, Any] = {"kind": str(rng.choice(KINDS[:4])), "state": state}
         props |= {"until": 2021} if rng.random() < 0.08 else {"since": 2022} if rng.random() < 0.1 else {}
-        props |= {"since": int(rng.choice([2021, 2024]))} if state == "planned" else {}
+        props |= {"since": int(rng.choice([2021, 2024]))} if state == "planned" and "until" not in props else {}
         props |= {"community": "C2"} if rng.random() < 0.1 else {}
         out["facilities"][f"F{n}"] = Point(middle + rng.uniform(-reach, reach, 2)), props
         if n % 3 == 0:  # two under one roof: equally near
