@@ -25,7 +25,7 @@ QUICK = [
     "test_random_districts[1]",
     "test_random_districts[3]",
 ]
-QUICK += ["test_random_districts[5]", "test_planned_facilities[1]", "test_best_sites[0]", "test_best_sites[1]"]
+QUICK += ["test_random_districts[5]", "test_planned_facilities[1]", "test_best_sites[1]", "test_best_sites[5]"]
 ORACLE = [f"tests/oracle/test_oracle.py::{name}" for name in QUICK]
 ACCESS, NETWORK = (
     "tests/access/test_od_table.py tests/access/test_coverage.py",

@@ -83,7 +83,7 @@ def _layers(rng: np.random.Generator) -> Layers:
             out["barriers"][f"B{n}"] = line, {"kind": "wall"}
     low, high = CORNER - 100, CORNER + BLOCK * SIDE + 100
     split = CORNER[0] + BLOCK * SIDE / 2
-    out["district"]["990002"] = shapely.box(*low, *high), {}
+    out["district"]["990002"] = shapely.box(*low, high[0] - BLOCK * 1.4, high[1]), {}
     out["communities"]["C1"] = shapely.box(*low, split, high[1]), {"name": "甲社区"}
     out["communities"]["C2"] = shapely.box(split, *low[1:], *high), {"name": "乙社区"}
     return {name: features for name, features in out.items() if features}
@@ -134,5 +134,8 @@ def _facilities(rng: np.random.Generator, out: Layers, n: int, middle: np.ndarra
         state = str(rng.choice(["open", "planned", "closed"], p=[0.8, 0.1, 0.1]))
         props: dict[str, Any] = {"kind": str(rng.choice(KINDS[:4])), "state": state}
         props |= {"until": 2021} if rng.random() < 0.08 else {"since": 2022} if rng.random() < 0.1 else {}
+        props |= {"since": int(rng.choice([2021, 2024]))} if state == "planned" and "until" not in props else {}
         props |= {"community": "C2"} if rng.random() < 0.1 else {}
         out["facilities"][f"F{n}"] = Point(middle + rng.uniform(-reach, reach, 2)), props
+        if n % 3 == 0:  # two under one roof: equally near
+            out["facilities"][f"{'EG'[n % 2]}{n}"] = out["facilities"][f"F{n}"]

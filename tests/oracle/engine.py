@@ -141,13 +141,13 @@ class World:
         return [Door(s, float(self.ends[s][1] == n), metres[n]) for n, s in mouths.items()]
 
     def facilities(self, kinds: list[str], inside: bool = False) -> pd.DataFrame:
-        """Facilities of the kinds that serve: open, or planned and due where asked for; all, or inside the outline."""
+        """Facilities of the kinds that serve: open, or planned and due where asked for; all, or those that touch the outline."""
         every = self.rows["facilities"]
         state, due = every["state"].map(_text), every["since"].notna() if "since" in every else False
         serves = state.isin(["open", ""]) | ((state == "planned") & due & self.planned)
         every = every[every["kind"].isin(kinds) & serves]
         outline = shapely.union_all(list(self.rows["district"].geometry))
-        return every[shapely.covers(outline, shapely.point_on_surface(every.geometry.to_numpy()))] if inside else every
+        return every[shapely.intersects(outline, every.geometry.to_numpy())] if inside else every
 
     def _begin(self, key: str, shape: shapely.Geometry) -> tuple[list[Door], Xy, str | None]:
         """Where a facility begins: doors, ends of straight lines, and the compound whose residents need no street."""
@@ -188,9 +188,12 @@ class World:
                         heapq.heappush(heap, (so_far + cost[s], other))
         return done
 
-    def walks(self, kinds: list[str], who: Walker = METRES, *, inside: bool = False) -> dict[str, np.ndarray]:
+    def walks(
+        self, kinds: list[str], who: Walker = METRES, *, inside: bool = False, only: str | None = None
+    ) -> dict[str, np.ndarray]:
         """Least seconds (metres, for a plain walker) from every home point to the nearest facility of the kinds."""
-        there = [self.begin(str(k), g) for k, g in self.facilities(kinds, inside).geometry.items()]
+        places = self.facilities(kinds, inside).geometry.items()
+        there = [self.begin(str(k), g) for k, g in places if only in (None, k)]
         usable = self.public & (who.steps | ~self.steps)
         cost = np.where(usable, self.metres / who.speed + who.waits * self.waits, np.inf)
         targets = [door for doors, _, _ in there for door in doors]
@@ -212,6 +215,14 @@ class World:
             if own is not None:
                 out[own] = np.minimum(out[own], self._stay_inside(own, spot) / who.speed)
         return out
+
+    def named(self, kinds: list[str]) -> list[str]:
+        """Name the nearest facility of every home point, of equally near ones the first by id; "" where there is none."""
+        names = sorted(map(str, self.facilities(kinds).index))
+        found = [self.walks(kinds, only=name) for name in [*names, ""]]  # the last reaches nobody
+        far = np.array([np.concatenate(list(metres.values())) for metres in found])
+        first = np.argmax(far <= far.min(0) + TOLERANCE_M, axis=0)
+        return [names[k] if np.isfinite(far[k, i]) else "" for i, k in enumerate(first)]
 
     def _stay_inside(self, home: str, spot: Xy) -> np.ndarray:
         """Metres of residents to a facility in their own compound, by no street."""

@@ -46,13 +46,19 @@ def _same_walks(district: xh.District, world: World, kinds: list[str], profile: 
         found = {"metres": world.walks([kind]), "minutes": minutes, "straight_metres": world.straight([kind])}
         for column, ours in found.items():
             _same(rows[column], np.concatenate(list(ours.values())), f"{kind} {column} {profile}")
+        if profile == "adult" and len(points) < 100:
+            assert list(rows["facility"].fillna("")) == world.named([kind]), kind
 
 
 def _same_headlines(district: xh.District, world: World) -> pd.DataFrame:
     cover = xh.coverage(district)
     headlines = xh.headlines(district, cover)
+    shares = xh.summary(cover)["share"]
     for code in headlines.index:
-        _same(headlines.at[code, "value"], world.headline(district.rows["rules"].loc[code]), code)
+        ours = world.headline(district.rows["rules"].loc[code])
+        _same(headlines.at[code, "value"], ours, code)
+        if district.rows["rules"].at[code, "metric"] == "reach":
+            _same(shares[code], ours, f"{code} of the summary")
     return cover
 
 
@@ -107,7 +113,7 @@ def test_the_toy_district() -> None:
     _same_shares(district, world, _same_headlines(district, world), ["plan_clinic_15", "plan_fitness_15"])
 
 
-@pytest.mark.parametrize("seed", [0, 1, 3])
+@pytest.mark.parametrize("seed", [1, 3, 5])
 def test_best_sites(tmp_path: Path, seed: int) -> None:
     """Every pair of eight candidates built and counted by the second engine: none is better than the pair that is found."""
     folder = districts.write(tmp_path, 100 + seed)
@@ -115,13 +121,15 @@ def test_best_sites(tmp_path: Path, seed: int) -> None:
     low, high = districts.CORNER, districts.CORNER + districts.BLOCK * districts.SIDE
     spots = gpd.points_from_xy(*np.random.default_rng(seed).uniform(low, high, (8, 2)).T)
     candidates = gpd.GeoSeries(spots, index=[f"N{k}" for k in range(len(spots))], crs=district.crs)
-    chosen = xh.sites(district, "plan_pharmacy", 2, candidates=candidates)
+    rule = district.rows["rules"].loc["plan_pharmacy"].copy()
+    rule["metres"] = 120.0  # of a small district most is near enough to something
+    chosen = xh.sites(district, "plan_pharmacy", 2, candidates=candidates, siting=xh.Siting(limit=120.0))
     opened = read(folder, DATA)
     share = {}
     for pair in combinations(candidates.index, 2):
         new = gpd.GeoDataFrame({"kind": ["pharmacy"] * 2}, index=list(pair), geometry=candidates[list(pair)])
         rows = opened["rows"] | {"facilities": pd.concat([opened["rows"]["facilities"], new])}
-        share[frozenset(pair)] = World(**{**opened, "rows": rows}).headline(district.rows["rules"].loc["plan_pharmacy"])
+        share[frozenset(pair)] = World(**{**opened, "rows": rows}).headline(rule)
     assert chosen["proven"].all() and chosen["people_cumulative"].iloc[-1] > 0
     _same(chosen["share_after"].iloc[-1], share[frozenset(chosen.index)], "the pair that was found")
     _same(chosen["share_after"].iloc[-1], max(share.values()), "the best pair there is")
