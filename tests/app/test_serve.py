@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import importlib.util
-from collections.abc import Mapping
+from collections.abc import Callable, Coroutine, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 
@@ -18,6 +19,7 @@ from tornado.testing import bind_unused_port
 from tornado.web import Application, HTTPError, RequestHandler
 
 ROOT = Path(__file__).resolve().parents[2]
+T = TypeVar("T")
 
 
 @pytest.fixture
@@ -34,6 +36,12 @@ class Inside(RequestHandler):
         self.finish("inside")
 
     post = get
+
+
+def apart(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    """Run it in a thread of its own: in this one a browser that tests share may keep a loop of its own running."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(lambda: asyncio.run(work())).result()
 
 
 def visit(serve: ModuleType, requests: list[tuple[str, Mapping[str, str]]], full: bool = False) -> list[HTTPResponse]:
@@ -60,7 +68,7 @@ def visit(serve: ModuleType, requests: list[tuple[str, Mapping[str, str]]], full
         server.stop()
         return answers
 
-    return asyncio.run(go())
+    return apart(go)
 
 
 COOKIE = {"Cookie": "{cookie}"}
@@ -148,5 +156,5 @@ def test_no_more_kernels_than_pages_though_all_are_asked_for_at_once(serve: Modu
     async def go() -> list[object]:
         return await asyncio.gather(*(manager.start_kernel() for _ in range(10)), return_exceptions=True)
 
-    refused = [one for one in asyncio.run(go()) if isinstance(one, HTTPError)]
+    refused = [one for one in apart(go) if isinstance(one, HTTPError)]
     assert len(manager.running) == serve.PAGES and len(refused) == 10 - serve.PAGES

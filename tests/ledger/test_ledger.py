@@ -642,7 +642,14 @@ def test_workbook_keeps_what_was_filled_in(tmp_path: Path) -> None:
 
 
 #: What the ledger writes.
-OUTPUTS = ("communities.html", "ledger.html", "ledger.json", "maps/evidence.html", "tables/规划目标落实核对表.xlsx")
+OUTPUTS = (
+    ".xinhe.json",
+    "communities.html",
+    "ledger.html",
+    "ledger.json",
+    "maps/evidence.html",
+    "tables/规划目标落实核对表.xlsx",
+)
 
 
 def written(folder: Path) -> dict[str, bytes]:

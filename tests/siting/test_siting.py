@@ -7,6 +7,7 @@ Published answers: PySAL spopt's San Francisco data (BSD-3-Clause, `spopt/tests/
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import json
 import os
@@ -941,7 +942,10 @@ def test_the_page_of_sites_and_that_of_links(toy: xh.District, tmp_path: Path) -
     siting = Siting(limit=3.0, within=1.0, plans=3)
     every = sites(toy, "clinic_station", 1, candidates=shift(SPOTS), siting=siting, each=True)
     (tmp_path / "index.html").write_text('<nav><span id="beside"></span></nav>', "utf-8")
-    (tmp_path / "run.json").write_text('{"files": {"index.html": ""}}', "utf-8")
+    ours = hashlib.sha256((tmp_path / "index.html").read_bytes()).hexdigest()
+    (tmp_path / "run.json").write_text(
+        json.dumps({"versions": {"xinhe-geo": "0"}, "files": {"index.html": ours}}), "utf-8"
+    )
     written = write_choice(toy, every, tmp_path, siting=siting)
     assert written["方案"].tolist() == ["现状", "A", "B", "C"]
     assert written["新增居民（人）"].iloc[1:].tolist() == pytest.approx(every["people_cumulative"].tolist())
