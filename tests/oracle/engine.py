@@ -1,4 +1,4 @@
-"""A second engine, written from docs/how-a-number-is-made.md and the data dictionary alone, with no import from the library.
+"""A second engine, written from docs/how-a-number-is-made.md and the data dictionary, with no import from the library.
 
 Slow and plain on purpose: every vertex of every street is a node, one Dijkstra per question.
 `read` opens a folder, `World` answers: points, doors, walks, straight lines, shares, headlines, presence.
