@@ -283,7 +283,7 @@ def test_no_cell_of_a_table_begins_like_a_formula(written: Path) -> None:
 def test_file_names_are_safe_on_every_system(written: Path) -> None:
     names = [p.name for p in written.rglob("*")]
     assert any("onerror" in name for name in names), "a name from the data, made safe"
-    for name in names:
+    for name in set(names) - {".xinhe.json"}:  # what a folder notes of itself is hidden on purpose
         assert re.fullmatch(r"[^<>:\"/\\|?*%$`\s\x00-\x1f]{1,80}", name) and not re.match(r"[-.=+@~]", name), name
         assert len(name.encode()) < 250
 
