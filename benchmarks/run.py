@@ -505,11 +505,19 @@ def cell(t: dict[str, float], unit: float = 1000.0) -> str:
     return f"{t['median'] * unit:.3g} ({t['min'] * unit:.3g}-{t['max'] * unit:.3g}; {t['n']:.0f})"
 
 
+def _version(name: str) -> str:
+    """Return the version of a package; a peer that is not here was not measured."""
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return "not installed"
+
+
 def report(data: dict[str, Any]) -> str:
     results = data["networks"]
     packages = ["numpy", "scipy", "numba", "networkx", "osmnx", "pandana", "igraph", "networkit", "shapely", "pandas"]
     packages += [name for name in sorted(SMALL_ONLY) if importlib.util.find_spec(name)]
-    versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in packages)
+    versions = ", ".join(f"{name} {_version(name)}" for name in packages)
     rows = [
         "# Benchmarks of the walk engine",
         "",
