@@ -5,7 +5,7 @@ from .bounds import AT_LEAST, EXACT, bound_of, only_known, only_shares_known, un
 from .capacity import COUNT, Need, decay_of, sizes, within_capacity
 from .coverage import compare, completeness, coverage, home_facts, is_surveyed, presence, rules_of, summary
 from .effects import effects, home_changes, sharing
-from .entrances import facility_entrances, home_entrances, home_points, same_compound, walk_inside
+from .entrances import facility_entrances, home_entrances, home_points, same_compound
 from .gaps import gaps
 from .headlines import basis_text, headlines, limit_text, usable_denominator
 from .home_shares import (
@@ -19,6 +19,7 @@ from .home_shares import (
 )
 from .isochrones import isochrones
 from .od_table import od_table, od_tables, pairs
+from .walls import walk_inside, without_stairs
 
 __all__ = [
     "AT_LEAST",
@@ -65,6 +66,7 @@ __all__ = [
     "unchecked_of",
     "usable_denominator",
     "walk_inside",
+    "without_stairs",
     "what_to_survey",
     "within_capacity",
     "within_limit",
