@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 
 from ..core import NetworkError, Profile, UnknownNameError, bundled_folder
 from . import build, npz, od, osm, osmnx_graphs, snap
-from .arrays import AnyCrs, Flags, Floats, Pieces, StrPath
+from .arrays import AnyCrs, Flags, Floats, Ints, Pieces, StrPath
 from .nearest import SearchState, search_each, search_state
 from .nearest_edges import Barriers
 from .osm import WalkFilter, excluded_ways, read_osm_streets, walkable
@@ -284,6 +284,11 @@ class WalkNetwork:
     def waits(self) -> Floats:
         """Seconds of waiting on each edge: its part of the wait of its street, which counts once however many edges it is split into."""
         return self._streets.wait.copy()
+
+    @property
+    def added(self) -> Ints:
+        """Number of the street, of each edge of one that a plan has added (or opened to everybody); -1 for all others."""
+        return self._streets.added.copy()
 
     # --- attaching places ---------------------------------------------------------------------------------------------
 
