@@ -13,7 +13,8 @@ import pytest
 
 import xinhe_geo as xh
 from oracle import districts
-from oracle.engine import World, read
+from oracle.engine import World
+from oracle.files import read
 from xinhe_geo.access import home_points, od_table
 
 DATA = Path(__file__).parents[2] / "data"
@@ -25,7 +26,9 @@ METHODS = ("buffer", "network_m", "walk_min")
 def _world(district: xh.District) -> World:
     """Open the second engine on the rows of a district that a plan was carried out on."""
     surveyed, planned = district.surveyed_kinds, district.with_planned
-    return World(district.rows, district.year, list_year=district.list_year, surveyed=surveyed, planned=planned)
+    before = None if district.ground is None else _world(district.ground)
+    year, listed = district.year, district.list_year
+    return World(district.rows, year, list_year=listed, surveyed=surveyed, planned=planned, before=before)
 
 
 def _same(found: Any, expected: Any, what: str, tolerance: float = 1e-6) -> None:
@@ -76,7 +79,7 @@ def _same_shares(district: xh.District, world: World, cover: pd.DataFrame, codes
 
 def test_the_second_engine_shares_no_line() -> None:
     """Neither it nor the districts that both are asked about know the library."""
-    for name in ("engine.py", "districts.py"):
+    for name in ("engine.py", "files.py", "districts.py"):
         text = (Path(__file__).parent / name).read_text(encoding="utf-8")
         assert "import xinhe_geo" not in text and "from xinhe_geo" not in text
 

@@ -147,9 +147,7 @@ def _without_gates(
 # --- facilities ------------------------------------------------------------------------------------------------------
 
 
-def facility_entrances(
-    district: District, facilities: gpd.GeoDataFrame, walker: Profile | None = None
-) -> pd.DataFrame:
+def facility_entrances(district: District, facilities: gpd.GeoDataFrame, walker: Profile | None = None) -> pd.DataFrame:
     """
     Return every entrance of every facility.
 

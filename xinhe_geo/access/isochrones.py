@@ -102,7 +102,10 @@ def _start(
         if isinstance(places, str):
             if places not in where.kinds.index:
                 raise UnknownNameError("设施类别", places, list(where.kinds.index))
-            facilities, entrances = places_open(where, inside_only=False), entrances_of_open(where, walker if timed else None)
+            facilities, entrances = (
+                places_open(where, inside_only=False),
+                entrances_of_open(where, walker if timed else None),
+            )
             entrances = entrances[entrances["place"].isin(facilities.index[(facilities["kind"] == places).to_numpy()])]
             return network, entrances[entrances["edge"] >= 0], walker
     else:

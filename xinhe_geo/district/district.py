@@ -239,7 +239,9 @@ class District:
         manifest = MappingProxyType({**self.manifest, "scenario": scenario}) if scenario else self.manifest
         before = self._mapped_before | (self.mapped_kinds if scenario else frozenset())
         ground = (self.ground or self) if scenario else self.ground
-        made = replace(self, _rows=MappingProxyType(dict(rows)), manifest=manifest, _mapped_before=before, ground=ground)
+        made = replace(
+            self, _rows=MappingProxyType(dict(rows)), manifest=manifest, _mapped_before=before, ground=ground
+        )
         return replace(made, _built={**self._built, **built})._kin_of(self)
 
     def counting_unchecked(self) -> District:
