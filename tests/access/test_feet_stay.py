@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from functools import cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import geopandas as gpd
 import numpy as np
@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 import shapely
 from oracle import districts
+from plans import LESS, MORE, Edits, carried_out, random_edit
 from shapely.geometry import LineString, Point, box
 
 import xinhe_geo as xh
@@ -21,13 +22,6 @@ from xinhe_geo.access.entrances import entrances_of_open, places_open
 from xinhe_geo.core import Edit
 
 TOY = Path(__file__).parents[1] / "toy"
-Edits = list[Edit]
-MORE = ("add_street", "open_gate", "new_gate", "quicker", "open_lanes", "open_facility")
-LESS = ("close_street", "close_gate", "slower", "close_facility")
-
-
-def carried_out(district: xh.District, edits: Edits) -> xh.District:
-    return xh.Scenario("p", "p", tuple(edits)).on(district, with_conflicts=True) if edits else district
 
 
 class Walks(NamedTuple):
@@ -57,46 +51,6 @@ def never_longer(more: Walks, less: Walks, what: object) -> None:
         if kind not in less.kinds and np.isfinite(far).any():
             worse = ~less.points & (more.costs[kind, column] > far + 1e-6)
             assert not worse.any(), (what, kind, column, more.costs[kind, column][worse][:3], far[worse][:3])
-
-
-def random_edit(rng: np.random.Generator, district: xh.District, do: str, number: int) -> Edit | None:
-    """Return a random edit of a sort, None where the district has nothing to do it with."""
-    rows = district.rows
-    streets, homes, gates = district.streets, district.homes, district.gates
-
-    def lonlat(spots: Any) -> list[list[float]]:
-        there = gpd.GeoSeries(gpd.points_from_xy(*np.reshape(spots, (-1, 2)).T), crs=district.crs).to_crs(4326)
-        return [[float(p.x), float(p.y)] for p in there]
-
-    def near(frame: gpd.GeoDataFrame, away: float) -> np.ndarray:
-        spot = shapely.point_on_surface(frame.geometry.iloc[int(rng.integers(len(frame)))])
-        return np.array([spot.x, spot.y]) + rng.uniform(-away, away, 2)
-
-    public = rows["streets"].index[rows["streets"]["home"].isna().to_numpy()]
-    if do == "add_street":
-        start = near(homes, 60)
-        stop = near(streets, 5) if rng.random() < 0.5 else start + rng.uniform(-120, 120, 2)
-        what = {"street": f"n{number}", "line": lonlat([start, stop]), "steps": bool(rng.random() < 0.2)}
-        return Edit(do, {**what, "wait_s": 20.0} if rng.random() < 0.3 else what)
-    if do == "new_gate":
-        home = str(rng.choice(homes.index))
-        return Edit("open_gate", {"gate": f"g{number}", "home": home, "at": lonlat(near(homes.loc[[home]], 60))[0]})
-    if do in ("open_gate", "close_gate"):
-        if gates is None or gates.empty:
-            return None
-        return Edit(do, {"gate": str(rng.choice(gates.index))})
-    if do in ("quicker", "slower"):
-        street = str(rng.choice(public))
-        return Edit("set_wait", {"street": street, "wait_s": 0.0 if do == "quicker" else 90.0})
-    if do == "open_lanes":
-        own = rows["streets"]["home"].dropna()
-        return Edit(do, {"home": str(rng.choice(own))}) if len(own) else None
-    if do == "open_facility":
-        kind, spot = str(rng.choice(district.facilities["kind"])), near(homes, 40)
-        return Edit(do, {"facility": f"f{number}", "kind": kind, "xy": [float(v) for v in spot]})
-    if do == "close_street":
-        return Edit(do, {"street": str(rng.choice(rows["streets"].index))})
-    return Edit(do, {"facility": str(rng.choice(rows["facilities"].index))})
 
 
 def hold(district: xh.District, seed: int, profile: str, steps: int = 4) -> None:

@@ -66,8 +66,8 @@ __all__ = [
     "unchecked_of",
     "usable_denominator",
     "walk_inside",
-    "without_stairs",
     "what_to_survey",
     "within_capacity",
     "within_limit",
+    "without_stairs",
 ]
