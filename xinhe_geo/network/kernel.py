@@ -31,9 +31,7 @@ _njit: Callable[..., Any] = numba.njit
 def _compiled(function: Function, *, inner: bool = False) -> Function:
     """Compile without the interpreter lock; keep the result on disk where a folder can be written."""
     try:
-        compiled: Function = _njit(cache=True, nogil=True, no_cpython_wrapper=inner, no_cfunc_wrapper=inner)(
-            function
-        )
+        compiled: Function = _njit(cache=True, nogil=True, no_cpython_wrapper=inner, no_cfunc_wrapper=inner)(function)
     except RuntimeError:  # no writable cache folder (a read-only install): compile once per process instead
         compiled = _njit(nogil=True, no_cpython_wrapper=inner, no_cfunc_wrapper=inner)(function)
     return compiled
