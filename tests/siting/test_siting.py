@@ -25,6 +25,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import shapely
+from clock import trials
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.sparse.csgraph import dijkstra
@@ -185,7 +186,7 @@ def value_of(model: str, chosen: tuple[str, ...], costs: pd.DataFrame, weights: 
 
 
 @pytest.mark.parametrize("model", FOUR)
-@settings(max_examples=40, deadline=None, derandomize=True)
+@settings(max_examples=trials(40), deadline=None, derandomize=True)
 @given(case=small_cases(), limit=st.integers(2, 12))
 def test_brute_force(model: str, case: tuple[pd.DataFrame, pd.Series, int], limit: int) -> None:
     costs, weights, n = case
@@ -208,7 +209,7 @@ def test_brute_force(model: str, case: tuple[pd.DataFrame, pd.Series, int], limi
     }
 
 
-@settings(max_examples=30, deadline=None, derandomize=True)
+@settings(max_examples=trials(30), deadline=None, derandomize=True)
 @given(case=small_cases(), price=st.lists(st.integers(1, 5), min_size=6, max_size=6), budget=st.integers(1, 12))
 def test_budget_by_brute_force(case: tuple[pd.DataFrame, pd.Series, int], price: list[int], budget: int) -> None:
     costs, weights, n = case
@@ -227,7 +228,7 @@ def test_budget_by_brute_force(case: tuple[pd.DataFrame, pd.Series, int], price:
     assert found["price"] >= cheapest
 
 
-@settings(max_examples=30, deadline=None, derandomize=True)
+@settings(max_examples=trials(30), deadline=None, derandomize=True)
 @given(case=small_cases(), apart=st.integers(0, 3))
 def test_spacing_by_brute_force(case: tuple[pd.DataFrame, pd.Series, int], apart: int) -> None:
     """Sites stand at 0, 1, 2 … on a line."""
@@ -253,7 +254,7 @@ def test_spacing_by_brute_force(case: tuple[pd.DataFrame, pd.Series, int], apart
 # --- properties ------------------------------------------------------------------------------------------------------
 
 
-@settings(max_examples=30, deadline=None, derandomize=True)
+@settings(max_examples=trials(30), deadline=None, derandomize=True)
 @given(case=small_cases(), data=st.data())
 def test_more_sites_locked_and_banned(case: tuple[pd.DataFrame, pd.Series, int], data: st.DataObject) -> None:
     costs, weights, n = case
@@ -737,7 +738,7 @@ def test_the_solver_takes_over_where_plans_are_too_many_to_count(monkeypatch: py
     assert solved["proven"].all()
 
 
-@settings(max_examples=40, deadline=None, derandomize=True)
+@settings(max_examples=trials(40), deadline=None, derandomize=True)
 @given(case=small_cases(), price=st.lists(st.integers(0, 5), min_size=6, max_size=6), budget=st.integers(0, 12))
 def test_median_with_a_budget_by_brute_force(
     case: tuple[pd.DataFrame, pd.Series, int], price: list[int], budget: int
