@@ -19,6 +19,7 @@ from .home_shares import (
 )
 from .isochrones import isochrones
 from .od_table import od_table, od_tables, pairs
+from .walls import walk_inside, without_stairs
 
 __all__ = [
     "AT_LEAST",
@@ -72,4 +73,5 @@ __all__ = [
     "what_to_survey",
     "within_capacity",
     "within_limit",
+    "without_stairs",
 ]

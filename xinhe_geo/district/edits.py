@@ -39,6 +39,8 @@ class EditedRows:
     clashes: list[str] = field(default_factory=list)
     #: Homes that the plan builds, with the step that builds them; `step` is the one at hand.
     built: dict[str, int] = field(default_factory=dict)
+    #: Of these, the ones that it builds with gates.
+    walled: set[str] = field(default_factory=set)
     opened: set[str] = field(default_factory=set)
     step: int = 0
 
@@ -261,6 +263,8 @@ def new_home(work: EditedRows, e: Mapping[str, Any]) -> dict[str, Any]:
 def _build_homes(work: EditedRows, e: Mapping[str, Any]) -> None:
     work.add("homes", e["home"], new_home(work, e), work.frame("parcels").geometry[e["parcel"]])
     work.built[e["home"]] = work.step
+    if e.get("gates"):
+        work.walled.add(e["home"])
     for i, at in enumerate(e.get("gates", ()), 1):
         work.add("gates", f"{e['home']}-g{i}", {"home": e["home"], "state": "open"}, work.place(at))
 

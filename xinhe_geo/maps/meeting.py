@@ -28,12 +28,14 @@ from ..access import (
     home_points,
     rules_of,
     same_compound,
+    without_stairs,
 )
 from ..core import (
     DENOMINATOR_LABELS,
     HTML_LANG,
     METHOD_LABELS,
     TOLERANCE_M,
+    Profile,
     Rule,
     UnknownNameError,
     language,
@@ -299,9 +301,11 @@ def packed_network(district: District) -> dict[str, Any]:
         "count": packed(np.bincount(part, minlength=len(edges)), "<u2"),
         "u": packed(edges["u"], "<i4", "steps"),
         "v": packed(edges["v"], "<i4", "steps"),
-        "wait": packed(edges["wait_s"], "<f8"),
+        "wait": packed(district.network.waits, "<f8"),
         "steps": packed(edges["steps"], "<u1"),
+        "stairs": _level(district) is not None,
         "public": packed(edges["home"].isna(), "<u1"),
+        "added": packed(district.network.added, "<i4", "steps"),
         "look": packed(look, "<u1"),
         "closed": packed(_in_compounds(district, edges), "<u1"),
     }
@@ -409,12 +413,15 @@ def _packed_doors(doors: pd.DataFrame) -> dict[str, Packed]:
 
 
 def _level_doors(district: District) -> dict[str, Packed] | None:
-    """Return the ways out of homes for those who take no stairs; None where they are everybody's, or nobody is like that."""
-    walkers = [district.profile(str(name)) for name in district.profiles.index]
-    level = next((walker for walker in walkers if not walker.steps), None)
-    if level is None or home_entrances(district, level).equals(home_entrances(district)):
-        return None
-    return _packed_doors(home_entrances(district, level))
+    """Return the ways out of homes for those who take no stairs; None where there are none, or nobody is like that."""
+    level = _level(district)
+    return None if level is None else _packed_doors(home_entrances(district, level))
+
+
+def _level(district: District) -> Profile | None:
+    """Return a walker who takes no stairs, where there are some and somebody is like that."""
+    walkers = (district.profile(str(name)) for name in district.profiles.index)
+    return next((walker for walker in walkers if without_stairs(district, walker) is not None), None)
 
 
 def shown_facilities(district: District, kinds: Sequence[str]) -> gpd.GeoDataFrame | None:
@@ -434,10 +441,8 @@ def _facilities(district: District, kinds: Sequence[str], communities: Sequence[
     arrays = ("place", "edge", "at", "access", "x", "y")
     if frame is None or frame.empty:
         empty = {"place": "", "point": "", "metres": ""}
-        return {**{n: [] for n in names}, "xy": "", "doors": dict.fromkeys(arrays, ""), "inside": empty}
-    number = {label: i for i, label in enumerate(frame.index)}
-    doors = facility_entrances(district, frame)
-    doors = doors.assign(number=doors["place"].map(number)).sort_values("number", kind="stable")
+        return {**{n: [] for n in names}, "xy": "", "doors": dict.fromkeys(arrays, ""), "inside": empty, "level": None}
+    level = _level(district)
     typed = pd.Series(np.nan, index=frame.index, dtype="object") if "community" not in frame else frame["community"]
     return {
         "id": [str(i) for i in frame.index],
@@ -449,16 +454,25 @@ def _facilities(district: District, kinds: Sequence[str], communities: Sequence[
         "xy": packed(
             shapely.get_coordinates(shapely.point_on_surface(np.asarray(frame.geometry.array))), "<f8", "points"
         ),
-        "doors": {
-            "place": packed(doors["number"], "<i4"),
-            "edge": packed(doors["edge"], "<i4", "steps"),
-            "at": packed(doors["at_m"], "<f8"),
-            "access": packed(doors["access_m"], "<f8"),
-            "x": packed(doors["x"], "<f8"),
-            "y": packed(doors["y"], "<f8"),
-        },
-        "inside": _inside(district, doors),
+        **_entered(district, frame, None),
+        "level": None if level is None else _entered(district, frame, level),
     }
+
+
+def _entered(district: District, frame: gpd.GeoDataFrame, level: Profile | None) -> dict[str, Any]:
+    """Return where facilities are entered: doors on the street, and the walks of residents of the home they stand in."""
+    number = {label: i for i, label in enumerate(frame.index)}
+    doors = facility_entrances(district, frame, level)
+    doors = doors.assign(number=doors["place"].map(number)).sort_values("number", kind="stable")
+    at = {
+        "place": packed(doors["number"], "<i4"),
+        "edge": packed(doors["edge"], "<i4", "steps"),
+        "at": packed(doors["at_m"], "<f8"),
+        "access": packed(doors["access_m"], "<f8"),
+        "x": packed(doors["x"], "<f8"),
+        "y": packed(doors["y"], "<f8"),
+    }
+    return {"doors": at, "inside": _inside(district, doors)}
 
 
 def _inside(district: District, doors: pd.DataFrame) -> dict[str, str]:

@@ -205,7 +205,7 @@ def asked_for(district: District, name: str, weight: str | None, openings: Openi
     by_time = rule.method == "walk_min"
     column = "minutes" if by_time else "metres"
     today = od_table(district, rule.kinds, profile=walker)[column].groupby(level="point").min().reindex(points.index)
-    targets = facility_entrances(district, own)
+    targets = facility_entrances(district, own, walker if by_time else None)
     return Ask(
         district,
         openings,
@@ -352,7 +352,7 @@ def line_walks(ask: Ask, lines: Sequence[shapely.LineString], sorts: Sequence[st
         index=np.arange(2 * len(lines)),
         crs=ask.district.crs,
     )
-    feet = network.attach(ends)
+    feet = network.alone.attach(ends, profile=ask.walker)
     away = network.search(feet, ask.targets, profile=ask.walker)["cost"].fillna(np.inf).to_numpy(dtype=float)
     found = network.pairs(home_entrances(ask.district, ask.walker), feet, profile=ask.walker, limit=ask.limit).iloc[
         :, 0
@@ -390,9 +390,8 @@ def gate_walks(ask: Ask, gates: Sequence[tuple[str, str, shapely.Point]]) -> Ite
         return
     barriers = ask.district.barriers
     spots = gpd.GeoSeries([spot for _, _, spot in gates], index=np.arange(len(gates)), crs=ask.district.crs)
-    feet = ask.district.network.attach(
-        spots, barriers=None if barriers is None or barriers.empty else barriers.geometry
-    )
+    walls = None if barriers is None or barriers.empty else barriers.geometry
+    feet = ask.district.network.alone.attach(spots, barriers=walls, profile=ask.walker)
     usable = ((feet["edge"] >= 0) & (feet["access_m"] <= GATE_TO_STREET_M)).to_numpy()
     away = (
         ask.district.network.search(feet, ask.targets, profile=ask.walker)["cost"].fillna(np.inf).to_numpy(dtype=float)

@@ -135,6 +135,11 @@ class _Case(NamedTuple):
     weight: str
     assumed: str  # what the answer has to say of facilities only seen on a map
 
+    @property
+    def timed(self) -> Profile | None:
+        """Who walks, where the rule counts minutes."""
+        return self.walker if self.rule.method == "walk_min" else None
+
 
 class _Table(NamedTuple):
     """A cost table, and what each demand in it stands for."""
@@ -385,7 +390,7 @@ def _case(district: District, wanted: Wanted) -> _Case:
     many = points.groupby("home")["home"].transform("size") > 1
     number = (points.groupby("home").cumcount() + 1).astype("str")
     points = points.assign(demand=points["home"].where(~many, points["home"] + "#" + number))
-    targets = facility_entrances(district, spots)
+    targets = facility_entrances(district, spots, walker if rule.method == "walk_min" else None)
     weight = _weight_name(rule, cover, siting)
     case = _Case(district, own, rule, walker, cover, points, spots, targets, weight, assumed)
     asked = siting.model != "mclp" or candidates is not None
@@ -464,7 +469,7 @@ def _with_spots(case: _Case, more: gpd.GeoDataFrame) -> _Case:
     if more.empty:
         return case
     spots = gpd.GeoDataFrame(pd.concat([case.spots, more]), geometry="geometry", crs=case.district.crs)
-    return case._replace(spots=spots, targets=facility_entrances(case.district, spots))
+    return case._replace(spots=spots, targets=facility_entrances(case.district, spots, case.timed))
 
 
 def _out_of_reach(case: _Case, siting: Siting) -> pd.Index:
@@ -485,7 +490,7 @@ def _nearest_candidate(case: _Case, targets: pd.DataFrame) -> np.ndarray:
     if case.rule.method == "buffer":
         here = shapely.get_coordinates(np.asarray(case.points.geometry.array))
         return np.asarray(cKDTree(targets[["x", "y"]].to_numpy(dtype=float)).query(here)[0])
-    walker = case.walker if case.rule.method == "walk_min" else None
+    walker = case.timed
     entrances = home_entrances(case.district, walker)
     found = case.district.network.search(entrances, targets[(targets["edge"] >= 0).to_numpy()], profile=walker)
     same = same_compound(case.district, case.points, targets)
@@ -627,7 +632,7 @@ def _home_table(case: _Case, siting: Siting) -> _Table:
     targets, there = case.targets, []
     if own is not None and not own.empty:
         targets, there = (
-            pd.concat([targets, facility_entrances(case.district, own)], ignore_index=True),
+            pd.concat([targets, facility_entrances(case.district, own, case.timed)], ignore_index=True),
             list(own.index),
         )
     rows = _point_costs(case, case.points.index, targets, np.inf, method)
