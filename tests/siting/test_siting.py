@@ -250,7 +250,10 @@ def test_ties_by_brute_force(model: str, n: int, case: tuple[pd.DataFrame, pd.Da
     if model != "mclp":  # everybody with a weight is reached: people of weight 0 decide nothing
         plans, listed = ([(value, 0.0, mean) for value, _, mean in each] for each in (plans, listed))
     assert listed[0] == pytest.approx(min(plans))
-    assert found["people"].iloc[0] == weights["people"][near.reindex(columns=list(found["sites"].iloc[0])).notna().any(axis=1)].sum()
+    assert (
+        found["people"].iloc[0]
+        == weights["people"][near.reindex(columns=list(found["sites"].iloc[0])).notna().any(axis=1)].sum()
+    )
 
 
 @pytest.mark.parametrize("model", FOUR)

@@ -184,8 +184,8 @@ class _Programme:
         self.count += height
 
     def at_least(self, col: Ints, value: Floats, low: float) -> None:
-        """Add a row that keeps a sum as large as a plan already has it."""
-        scale = SCALE / max(float(np.abs(value).max(initial=0.0)), 1e-300)
+        """Add a row that keeps a sum as large as a plan already has it; what the solver's tolerance lets by is seen when counted."""
+        scale = 1.0 / max(float(np.abs(value).max(initial=0.0)), 1e-300)
         self.add(np.zeros(len(col)), col, value * scale, low * scale * (1 - np.sign(low) * EQUAL), np.inf)
 
     def minimise(self, objective: Floats, gap: float, nodes: int | None) -> tuple[Floats | None, float, bool]:

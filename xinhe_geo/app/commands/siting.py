@@ -96,7 +96,7 @@ def sites(
         )
         if out is not None and len(found):
             write_choice(district, found, out, siting=asked, profile=profile, progress=show)
-        table = found.drop(columns="plan").reset_index()
+        table = found.drop(columns=["plan", "may_stand"]).reset_index()  # a zone is no cell of a table
     if table.empty:
         OUT.print("现在已经全部够得着，不需要新增")
         return
