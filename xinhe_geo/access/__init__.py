@@ -3,7 +3,7 @@
 from .audit import SEVERITIES, audit, rests_on
 from .bounds import AT_LEAST, EXACT, bound_of, only_known, only_shares_known, unchecked_of, what_to_survey
 from .capacity import COUNT, Need, decay_of, sizes, within_capacity
-from .coverage import compare, completeness, coverage, home_facts, is_surveyed, presence, rules_of, summary
+from .coverage import PLAN, compare, completeness, coverage, home_facts, is_surveyed, presence, rules_of, summary
 from .effects import effects, home_changes, sharing
 from .entrances import facility_entrances, home_entrances, home_points, same_compound, walk_inside
 from .gaps import gaps
@@ -24,6 +24,7 @@ __all__ = [
     "AT_LEAST",
     "COUNT",
     "EXACT",
+    "PLAN",
     "SEVERITIES",
     "SHARE_TOLERANCE",
     "TOLERANCE_MIN",

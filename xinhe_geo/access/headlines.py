@@ -43,6 +43,7 @@ def headlines(district: District, cover: pd.DataFrame) -> pd.DataFrame:
     table
         Index rule (in the order of `cover`). Columns `label`, `kind`, `headline` (a sentence), `value` (0-1, missing =
         数据不足), `alternatives` (换算法 line), `mark` (演示值（不作结论）, 数据不足 or empty), `basis_text`, `standard_text`,
+        `heading` (规划目标, or 参考指标（非纲要） for what the plan does not say), `cited` (standard, clause, how well it is known),
         `dependent_share` (share that only facilities outside the district serve), `people_unserved` (missing where nobody knows),
         `bound` ("exact"; "at_least" where a kind was only seen on a map: `value` is what is reached if all of the map is so),
         `value_high` (the value if every facility that is still to be checked is what it seems; else as `value`), `unchecked`
@@ -100,6 +101,8 @@ def _headline(district: District, rule: Rule, found: _Found, upper: Mapping[str,
         "mark": "",
         "basis_text": basis_text(district, rule),
         "standard_text": rule.basis_text,
+        "heading": rule.heading,
+        "cited": rule.cited,
         "dependent_share": np.nan,
         "people_unserved": unserved if bound == EXACT else np.nan,
         "denominator": denominator or "",

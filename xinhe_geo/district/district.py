@@ -601,8 +601,17 @@ class District:
             tier_min=None if pd.isna(row["tier_min"]) else int(row["tier_min"]),
             metric=str(row["metric"]),
             elsewhere=name in self._promised_elsewhere,
+            of_plan=self.has_own_plan
+            and self.files.at["rules", "from"] == "本目录"
+            and str(row["set"]) == "plan"
+            and str(row["confidence"]) == "read",
             **text,
         )
+
+    @property
+    def has_own_plan(self) -> bool:
+        """Whether the folder has commitments of its own: the bundled ones are another district's."""
+        return "commitments" in self.files.index and self.files.at["commitments", "from"] == "本目录"
 
     @cached_property
     def _promised_elsewhere(self) -> frozenset[str]:

@@ -116,7 +116,8 @@ def _gaps_of(
 def _promises(district: District, cover: pd.DataFrame, results: Mapping[str, Any] | None) -> list[str]:
     """Return the rules that stand in a text someone read and have a value here."""
     lead = headlines(district, cover) if results is None else results["headlines"]
-    return [r for r in lead.index if district.rule(r).confidence == "read" and pd.notna(lead.loc[r, "value"])]
+    known = [r for r in lead.index if district.rule(r).confidence == "read" and pd.notna(lead.loc[r, "value"])]
+    return [r for r in known if district.rule(r).of_plan] or known
 
 
 def _promised_gaps(

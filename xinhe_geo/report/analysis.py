@@ -74,6 +74,11 @@ def _all_gaps(district: District, tables: Mapping[str, gpd.GeoDataFrame]) -> pd.
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
 
 
+def by_heading(lead: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
+    """Part headlines into what the plan says (规划目标) and what is counted beside it (参考指标), each under its heading."""
+    return [(str(heading), own) for heading, own in lead.groupby("heading", sort=False)]
+
+
 def judged_rules(district: District, results: Mapping[str, Any]) -> list[str]:
     """Return the promised rules of which can be said who is not served: those with a value whose kinds somebody has surveyed."""
     lead = results["headlines"]

@@ -55,7 +55,7 @@
   }
   function methodText(r) { return r.metric === "presence" ? "按社区计（界内有即算）" : data.methods[r.method]; }
   function line(r) {
-    const parts = ["口径 " + data.presets.find((p) => p.id === app.preset).label, "方法 " + methodText(r), "标准 " + limitText(r)];
+    const parts = ["口径 " + (r.heading && app.preset === data.presets[0].id ? r.heading : data.presets.find((p) => p.id === app.preset).label), "方法 " + methodText(r), "标准 " + limitText(r)];
     if (r.metric !== "presence" && r.method === "walk_min") {
       const p = model.profiles.get(r.profile);
       parts.push("人群 " + p.label + " " + p.speed.toFixed(2) + " m/s");
@@ -350,7 +350,7 @@
     data.presets.forEach((p, i) => { ui.presets[i].setAttribute("aria-pressed", String(p.id === app.preset)); });
     ui.rule.replaceChildren(...first.map(ofRule), ...(first.includes(here) ? [] : [make("optgroup", { label: "高级" }, ofRule(here))]));
     ui.other.disabled = !promised.length || !others.length;
-    ui.other.replaceChildren(choice("", ui.other.disabled ? "（都在上面）" : `其他 ${others.length} 项…`), ...(ui.other.disabled ? [] : others.map(ofRule)));
+    ui.other.replaceChildren(choice("", ui.other.disabled ? "（都在上面）" : others.every((x) => x.heading) ? `参考指标（非纲要）${others.length} 项…` : `其他 ${others.length} 项…`), ...(ui.other.disabled ? [] : others.map(ofRule)));
     ui.method.replaceChildren(choice("", `按规则（${methodText(given)}）`, !app.method),
       ...Object.entries(data.methods).map(([id, label]) => choice(id, label, app.method === id)));
     ui.profile.replaceChildren(choice("", `按规则（${model.profiles.get(given.profile).label}）`, !app.profile),

@@ -17,8 +17,8 @@ from ...access import EXACT, SEVERITIES, rests_on
 from ...core import language, marked, say, speaking, title, web_file
 from ...district import District, kind_name, walker_name
 from ...ledger import has_own_plan
-from ...maps import DEMONSTRATION_TEXT, PRESETS, promised_rules
-from ..analysis import judged_rules, sources_table, survey_first
+from ...maps import DEMONSTRATION_TEXT, preset_text, promised_rules
+from ..analysis import by_heading, judged_rules, sources_table, survey_first
 from ..files import cannot_write_into, is_as_written, write_bytes
 from ..record import RECORD
 from ..workbook import foot
@@ -53,7 +53,11 @@ def brief_page(
         [*(f'<a href="{file}">{what}</a>' for file, what in links.items()), '<span id="beside"></span>']
     )
     said = say(
-        "口径：{0}　数据年份：{1}{2}　坐标系：{3}", say(PRESETS[results["preset"]]), district.year, lists, district.crs
+        "口径：{0}　数据年份：{1}{2}　坐标系：{3}",
+        preset_text(district, results["preset"]),
+        district.year,
+        lists,
+        district.crs,
     )
     heading = say("{0} 公共服务设施覆盖简报", district.name)
     body = f"""<header>
@@ -195,17 +199,20 @@ def _people(value: float, counted: str = "people") -> str:
 
 
 def _other_table(results: Mapping[str, Any]) -> str:
-    e, lead = html.escape, results["headlines"]
-    rows = "".join(
-        f"<tr><td>{e(row['label'])}</td><td>{e(row['headline'])}</td><td>{e(row['alternatives'])}</td>"
-        f"<td>{e(row['standard_text'])}</td><td>{e(row['mark'])}</td></tr>"
-        for _, row in lead.loc[results["order"]].iterrows()
-    )
+    """Every rule: what the plan says, then what is counted beside it, each line with its standard, clause and confidence."""
+    e, lead = html.escape, results["headlines"].loc[results["order"]]
     head = heads([title(name) for name in ("指标", "结果", "换算法", "依据", "标记")])
-    return (
-        f"<section><h2>{say('全部指标')}</h2><details><summary>{say('展开 {0} 项', len(lead))}</summary>"
-        f"{scrolled(head, rows)}</details></section>"
-    )
+    parts = []
+    for heading, own in by_heading(lead):
+        rows = "".join(
+            f"<tr><td>{e(row['label'])}</td><td>{e(row['headline'])}</td><td>{e(row['alternatives'])}</td>"
+            f"<td>{e(row['cited'])}</td><td>{e(row['mark'])}</td></tr>"
+            for _, row in own.iterrows()
+        )
+        parts.append(
+            f"<h3>{e(heading)}</h3><details><summary>{say('展开 {0} 项', len(own))}</summary>{scrolled(head, rows)}</details>"
+        )
+    return f"<section><h2>{say('全部指标')}</h2>{''.join(parts)}</section>"
 
 
 def _rests_on(district: District, results: Mapping[str, Any]) -> str:

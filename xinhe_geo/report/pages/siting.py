@@ -159,7 +159,7 @@ def write_worst(
     Parameters
     ----------
     lead
-        Result of `access.headlines`; rules that stand in a text someone read go before the others.
+        Result of `access.headlines`; what the plan says goes first, then rules that stand in a text someone read.
 
     Returns
     -------
@@ -172,7 +172,8 @@ def write_worst(
         A file cannot be written.
     """
     open_ = lead[(lead["value"] < 1 - 1e-9) & (lead["people_unserved"] > 0)]
-    read = [district.rule(str(name)).confidence == "read" for name in open_.index]
+    asked = [district.rule(str(name)) for name in open_.index]
+    read = [2 * rule.of_plan + (rule.confidence == "read") for rule in asked]
     ranked = open_.assign(read=read).sort_values(["read", "people_unserved"], ascending=False, kind="stable")
     siting = Siting(plans=3)
     for name in map(str, ranked.index):
