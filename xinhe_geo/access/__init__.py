@@ -4,7 +4,7 @@ from .audit import SEVERITIES, audit, rests_on
 from .bounds import AT_LEAST, EXACT, bound_of, only_known, only_shares_known, unchecked_of, what_to_survey
 from .capacity import COUNT, Need, decay_of, sizes, within_capacity
 from .coverage import PLAN, compare, completeness, coverage, home_facts, is_surveyed, presence, rules_of, summary
-from .effects import effects, home_changes, sharing
+from .effects import effects, home_changes, known_sum, sharing
 from .entrances import facility_entrances, home_entrances, home_points, same_compound, walk_inside
 from .gaps import gaps
 from .headlines import basis_text, headlines, limit_text, usable_denominator
@@ -46,6 +46,7 @@ __all__ = [
     "home_points",
     "is_surveyed",
     "isochrones",
+    "known_sum",
     "limit_text",
     "median_by_home",
     "most_common",

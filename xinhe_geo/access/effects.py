@@ -31,7 +31,8 @@ def effects(before: District, after: District, *, rules: str | Sequence[str | Ru
         `people_new_served`, `people_new_unserved` (in homes that only exist after), `people_crowded`, `people_relieved` (people of
         homes in both that are served in both, and now share their facility with a tenth more, or fewer, than before), `homes_gain`, `homes_lose` (names, the
         first ten); `bound` ("at_least": a kind was only seen on a map; who gains or loses may be served by one that no map
-        shows, so that these are at most, and `net` is missing). Numbers of people are missing where of those concerned none is known.
+        shows, so that these are at most, and `net` is missing). Numbers of people are missing where of those concerned none is known,
+        or of nobody at all.
     """
     a, b = coverage(before, rules=rules), coverage(after, rules=rules)
     old, new = summary(a), summary(b)
@@ -60,12 +61,25 @@ def effects(before: District, after: District, *, rules: str | Sequence[str | Ru
     return table
 
 
+def known_sum(parts: pd.Series, amounts: pd.Series) -> float:
+    """
+    Add up a part of what each home has.
+
+    Missing where of none of the homes, or of none that is concerned, the amount is known; else 0 where none is concerned.
+    """
+    some = (parts > 0).to_numpy()
+    if len(amounts) and amounts.isna().all():
+        return np.nan
+    return float((parts * amounts)[some].sum(min_count=1)) if some.any() else 0.0
+
+
 def _known_sum(parts: pd.Series, people: pd.Series, rules: pd.Index) -> pd.Series:
-    """Add up people times a part of them, by rule: 0 where nobody is concerned, missing where nobody who is is known."""
+    """Return `known_sum` by rule."""
     some = parts > 0
     known = (parts * people)[some].groupby(level="rule").sum(min_count=1)
     concerned = some.groupby(level="rule").any().reindex(rules, fill_value=False)
-    total: pd.Series = known.reindex(rules).where(concerned, 0.0)
+    nobody_known = bool(len(people)) and bool(people.isna().all())
+    total: pd.Series = known.reindex(rules).where(concerned | nobody_known, 0.0)
     return total
 
 
@@ -86,6 +100,8 @@ def _net(after: District, row: _Line, homes: pd.DataFrame, change: pd.Series) ->
         return np.nan if after.communities is None else float(row.change) * len(after.communities)
     moved = change.xs(row.Index, level="rule")
     moved = moved[moved != 0]
+    if homes[row.net_of].isna().all():
+        return np.nan
     return float((moved * homes[row.net_of].reindex(moved.index)).sum(min_count=1)) if len(moved) else 0.0
 
 

@@ -357,14 +357,17 @@ def _change_facts(
     parts = []
     for sign, word in ((1, "gain_fact"), (-1, "lose_fact")):
         moved = np.clip(sign * delta, 0, 1)
-        amounts = [float(np.nansum(moved * floats_of(homes, c))) for c in ("people", "people_60plus")]
-        parts.append((amounts[0], t[word].format(e=number_text(amounts[1], t["person"]))))
+        everybody, older = (_known(moved, floats_of(homes, c)) for c in ("people", "people_60plus"))
+        parts.append((everybody, t[word].format(e=number_text(older, t["person"]) or t["unknown"])))
     if np.isnan(floats_of(change.after, "served")).all():
         return [{"big": t["unknown"], "text": ""}], []
-    facts = [{"big": number_text(n, t["person"]) or "", "text": text} for n, text in parts]
+    facts = [{"big": number_text(n, t["person"]) or t["unknown"], "text": text} for n, text in parts]
     if is_at_least(change.after):  # a place that no map shows may serve them already
         with speaking(lang):
-            facts = [{**fact, "big": say("至多 {0}", fact["big"])} for fact in facts]
+            facts = [
+                {**fact, "big": say("至多 {0}", fact["big"]) if np.isfinite(n) else fact["big"]}
+                for fact, (n, _) in zip(facts, parts, strict=True)
+            ]
         facts[0] |= {"tag": at_least_text(lang)[0]}
     if _demonstration(after, change.after):
         facts[0]["tag"] = t["demo_value"]
@@ -388,6 +391,13 @@ def _change_facts(
             t["moved_in"].format(n=len(fresh), p=number_text(float(np.nansum(floats_of(fresh, "people"))), t["person"]))
         )
     return facts, notes
+
+
+def _known(part: np.ndarray, amounts: np.ndarray) -> float:
+    """Add up a part of what each home has; missing where of none, or of none that is concerned, the amount is known."""
+    own = (part * amounts)[part > 0]
+    unknown = np.isnan(amounts).all() or (len(own) and np.isnan(own).all())
+    return math.nan if unknown else float(np.nansum(own))
 
 
 def _presence_change(comparison: Comparison, rule: Rule, communities: gpd.GeoDataFrame, lang: str) -> Theme:

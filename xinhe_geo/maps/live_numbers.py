@@ -186,9 +186,11 @@ class LiveNumbers:
         return found
 
     def _known(self, column: str, part: np.ndarray) -> float | None:
-        """Add up what is known of a part of each home; None where somebody is concerned and nobody of them is known."""
-        own = (self.model.facts[column].to_numpy(dtype=float) * part)[part > 0]
-        return None if len(own) and np.isnan(own).all() else float(np.nansum(own))
+        """Add up what is known of a part of each home; None where of none, or of none that is concerned, it is known."""
+        amounts = self.model.facts[column].to_numpy(dtype=float)
+        own = (amounts * part)[part > 0]
+        unknown = np.isnan(amounts).all() or (len(own) and np.isnan(own).all())
+        return None if unknown else float(np.nansum(own))
 
     def gaps(self) -> dict[str, Any]:
         """Return who is left out: totals, and the homes with the most such people first."""

@@ -58,8 +58,8 @@ class Siting:
         the denominator of the kind's rule.
     ties
         Column of people by which plans that are equal are told apart, most of them first: of the table of weights in `solve`
-        (None: nothing tells them apart but the mean walk); in `sites` people or people_60plus, by default those whom the
-        kind is for.
+        (None: nothing tells them apart but the mean walk), for "mclp": by the other models everybody is reached; in `sites`
+        people or people_60plus, by default those whom the kind is for.
     locked, banned
         Sites that are chosen in any case (they count among the `n`), and never.
     existing
@@ -258,7 +258,8 @@ def task_of(
     if siting.ties is not None:
         if not isinstance(weights, pd.DataFrame):
             raise SitingError(f"并列时按“{siting.ties}”排，权重要是有这一列的表")
-        people = np.nan_to_num(_weights(weights, siting.ties, siting).reindex(demands).to_numpy(dtype=float))
+        if siting.model == "mclp":  # by the others everybody is reached: all plans serve the same people
+            people = np.nan_to_num(_weights(weights, siting.ties, siting).reindex(demands).to_numpy(dtype=float))
     for values in (weight, people):
         if (values < 0).any() or np.isinf(values).any():
             raise SitingError(f"权重必须是不小于 0 的数：{some(demands[(values < 0) | np.isinf(values)])}")

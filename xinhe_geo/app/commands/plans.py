@@ -25,7 +25,7 @@ from ...report import (
     write_table,
 )
 from ...siting import on_parcel, provision
-from .console import DATA, OUT, Lang, grid, message, opened, replacing, shown_path, watched
+from .console import DATA, OUT, Lang, grid, known, message, opened, replacing, shown_path, watched
 
 #: Below this a number of people prints as 0, which is 0 at most already.
 MOST_FROM = 0.5
@@ -72,7 +72,7 @@ def compare(
 
 def _show_effects(table: pd.DataFrame, title: str) -> None:
     """Print what changes: the shares, the net gain in what each rule counts, who gains and loses."""
-    shown = grid("指标", "前", "后", "净增", "受益居民", "受影响居民", "更挤", "迁入可达", title=title)
+    shown = grid("指标", "前", "后", "净增", "受益居民", "受影响", "更挤", "迁入", title=title)
     for column in shown.columns[1:]:
         column.no_wrap = True
     for row in table.itertuples():
@@ -83,7 +83,7 @@ def _show_effects(table: pd.DataFrame, title: str) -> None:
             escape(row.label),
             *("—" if np.isnan(v) else f"{least}{v:.1%}" for v in (row.before, row.after)),
             row.net_text,
-            *("不详" if np.isnan(v) else f"{most if v >= MOST_FROM else ''}{v:,.0f}" for v in people),
+            *((most if v >= MOST_FROM else "") + known(v) for v in people),
         )
     OUT.print(shown)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-import numpy as np
 import typer
 from rich.markup import escape
 
@@ -15,7 +14,7 @@ from ...district import District
 from ...ledger import export_rules as write_rules
 from ...ledger import import_rules as read_rules
 from ...report import by_heading
-from .console import OUT, Lang, grid, is_guarded, message, opened, replacing, shown_path, watched
+from .console import OUT, Lang, grid, is_guarded, known, message, opened, replacing, shown_path, watched
 
 
 def list_rules(
@@ -72,12 +71,11 @@ def run_rules(
     for heading, own in by_heading(table):
         shown = grid("规则", "现在", "换算法", "够不着的人", "凭什么", title=escape(heading))
         for name, row in own.iterrows():
-            unserved = row["people_unserved"]
             cells = (
                 f"{row['label']}\n{name}",
                 f"{row['headline']} {row['mark']}".strip(),
                 row["alternatives"],
-                "不详" if np.isnan(unserved) else f"{unserved:,.0f}",
+                known(row["people_unserved"]),
                 row["cited"],
             )
             shown.add_row(*(escape(str(cell)) for cell in cells))

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from ... import maps
-from ...access import coverage, facility_entrances, gaps, sharing, summary
+from ...access import coverage, facility_entrances, gaps, known_sum, sharing, summary
 from ...core import Profile, Rule, SitingError, refuse_uncleared
 from ...district import District
 from ...siting import (
@@ -256,7 +256,7 @@ def _state(now: _Now, cover: pd.DataFrame) -> dict[str, float | str]:
             least = by.index[(by <= by.min() + 1e-9).to_numpy()]
             name = least[0] if communities is None else communities["name"].get(least[0], least[0])
             text = f"{name}{f'等 {len(least)} 个' if len(least) > 1 else ''} {by.min():.0%}"
-    left = float(((1 - own["served"]) * own["people"]).sum())
+    left = known_sum((1 - own["served"]).fillna(0.0), own["people"])
     return {
         "实施后": "数据不足" if np.isnan(share) else f"{share:.1%}",
         "平均步行（分钟）": mean,
@@ -321,7 +321,7 @@ def _choice_section(now: _Now, choice: _Choice, best: _Choice, kind: str) -> str
     """Return one plan: why each site, who uses it, who gains here and not in the best plan."""
     e = html.escape
     items = "".join(
-        f"<li><b>{e(str(row.tag))}</b> {e(str(row.reason))}；建成后约 {choice.users[str(row.Index)]:,.0f} 人以它为最近的一处</li>"
+        f"<li><b>{e(str(row.tag))}</b> {e(str(row.reason))}{_users_text(choice, str(row.Index))}</li>"
         for row in choice.rows.itertuples()
     )
     text = ""
@@ -337,6 +337,14 @@ def _choice_section(now: _Now, choice: _Choice, best: _Choice, kind: str) -> str
     )
 
 
+def _users_text(choice: _Choice, site: str) -> str:
+    """Say for how many people a site becomes the nearest; nothing where nobody's number is known."""
+    homes = choice.after.homes
+    if homes is None or homes["people"].isna().all():
+        return ""
+    return f"；建成后约 {choice.users[site]:,.0f} 人以它为最近的一处"
+
+
 def _people(now: _Now, gained: pd.Series, other: pd.Series) -> str:
     """Say how many people gain in one plan beyond another, and who they are; empty where nobody."""
     homes = now.district.homes
@@ -348,7 +356,7 @@ def _people(now: _Now, gained: pd.Series, other: pd.Series) -> str:
     names = homes["name"].reindex(people.index)
     named = list(names.fillna(names.index.to_series()).astype(str))
     listed = "、".join(named[:NAMED]) + (f" 等 {len(named)} 个小区" if len(named) > NAMED else "")
-    return f"{people.sum():,.0f} 人（{listed}）"
+    return f"{'人口不详' if people.isna().all() else f'{people.sum():,.0f} 人'}（{listed}）"
 
 
 def _site_sheet(choices: list[_Choice]) -> pd.DataFrame:
