@@ -110,9 +110,22 @@ def _card(district: District, results: Mapping[str, Any], rule: str) -> str:
     )
     return (
         f'<article class="card"><h3>{e(row["label"])}</h3><p class="number">{number}{mark}</p>'
-        f'<div class="bar" role="img" aria-label="{value:.0%}"><i style="width:{value:.1%}"></i></div>'
+        f"{_bar(row, presence=district.rule(rule).metric == 'presence')}"
         f'<p>{e(row["headline"])}</p><p class="small">{e(row["alternatives"])}</p>{outside}'
         f'<p class="small">{e(row["standard_text"])}</p></article>'
+    )
+
+
+def _bar(row: pd.Series, *, presence: bool) -> str:
+    """Draw a share; of communities that have one only as much is filled as people can walk there, the rest is an outline."""
+    value, walked = float(row["value"]), float(row["walk_share"])
+    if not presence or not np.isfinite(walked):
+        return f'<div class="bar" role="img" aria-label="{value:.0%}"><i style="width:{value:.1%}"></i></div>'
+    told = say("有 {0:.0%}；走得到 {1:.0%}", value, walked)
+    filled = min(walked, value)
+    return (
+        f'<div class="bar has" role="img" aria-label="{told}"><b style="width:{value:.1%}"></b><i style="width:{filled:.1%}"></i></div>'
+        f'<p class="small">{told}</p>'
     )
 
 
