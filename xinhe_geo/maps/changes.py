@@ -39,6 +39,7 @@ from .themes import (
     has_one,
     is_at_least,
     is_presence,
+    land_text,
     limit_text,
     percent,
     rows_of,
@@ -373,6 +374,12 @@ def _change_facts(
         facts[0]["tag"] = t["demo_value"]
     shares = [share_of(r, floats_of(r, change.rule.denominator), "served")[0] for r in (change.whole, change.after)]
     notes = []
+    column = change.rule.denominator if change.rule.denominator == "area_m2" else counted_in(change.rule)
+    land = homes.geometry.area.to_numpy(dtype=float) if column == "area_m2" else floats_of(homes, column)
+    net = _net(delta, land)
+    if not is_at_least(change.after) and not math.isnan(net):
+        amount = land_text(abs(net), lang) if column == "area_m2" else number_text(abs(net), t["person"])
+        notes.append(t["net_fact"].format(den=t[f"den_{column}"], n=f"{'−' if net < 0 else '+'}{amount}"))
     if not any(math.isnan(s) for s in shares):
         notes.append(
             t["shares_of_homes"].format(
@@ -398,6 +405,12 @@ def _known(part: np.ndarray, amounts: np.ndarray) -> float:
     own = (part * amounts)[part > 0]
     unknown = np.isnan(amounts).all() or (len(own) and np.isnan(own).all())
     return math.nan if unknown else float(np.nansum(own))
+
+
+def _net(delta: np.ndarray, amounts: np.ndarray) -> float:
+    """Return gains less losses; missing where of nobody, or of nobody who gains or loses, the amount is known."""
+    gain, lose = (_known(np.clip(sign * delta, 0, 1), amounts) for sign in (1, -1))
+    return gain - lose
 
 
 def _presence_change(comparison: Comparison, rule: Rule, communities: gpd.GeoDataFrame, lang: str) -> Theme:
@@ -460,6 +473,17 @@ def changed_layers(
             layers.append(replace(layer, names=texts_of(gone, "name"), one=t["homes_gone"]))
     points = _changed_points(comparison, kinds, lang, tags or {})
     return [*layers, points] if points is not None else layers
+
+
+def zone_layers(zones: Mapping[str, str], crs: str, lang: str) -> list[Layer]:
+    """Return the ground in which new places may stand, each named by its place, as one layer; none where it is not known."""
+    own = {name: wkt for name, wkt in zones.items() if wkt}
+    if not own:
+        return []
+    t = wording(lang)
+    frame = gpd.GeoDataFrame(geometry=shapely.from_wkt(np.array(list(own.values()), dtype=object)), crs=crs)
+    layer = area_layer(frame, "zone", t["may_stand"], {**house_style()["change"]["zone"], "label": t["may_stand"]})
+    return [replace(layer, names=list(own), one=t["may_stand"])]
 
 
 def _open(district: District, kinds: Sequence[str] | None) -> gpd.GeoDataFrame | None:

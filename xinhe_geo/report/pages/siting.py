@@ -125,7 +125,8 @@ def _write_choice(
     for choice in choices:
         say(f"画方案 {choice.letter}")
         pair = maps.Comparison(district, choice.after, (now.cover, choice.cover))
-        drawn = maps.difference(pair, rule, tags=_tags(choice.rows)).picture()
+        zones = dict(zip(choice.rows["tag"], choice.rows["may_stand"], strict=True))
+        drawn = maps.difference(pair, rule, tags=_tags(choice.rows), zones=zones).picture()
         figures.append(
             f"<figure>{drawn}<figcaption>{_plan_name(choice)}{html.escape(_places(choice))}</figcaption></figure>"
         )
