@@ -509,11 +509,13 @@
     ui.compare.replaceChildren(make("thead", {}, make("tr", {}, ...first.cells.map((h) => make("th", { scope: "col" }, h)))),
       make("tbody", {}, ...rest.map(({ cells, here }) => make("tr", { class: here ? "here" : "" },
         ...cells.map((text, i) => make(i ? "td" : "th", i ? {} : { scope: "row" }, text))))));
+    // all at one limit, so that what differs is the method
+    const speed = 60 * model.profiles.get(r.profile).speed, metres = r.method === "walk_min" ? r.minutes * speed : r.metres, minutes = metres / speed;
     const others = Object.entries(data.methods).map(([method, label]) => {
-      const t = E.totals(model, E.served(model, shown(), Object.assign({}, r, { method, metric: "reach" }))).whole, dd = E.denominator(r, t);
+      const t = E.totals(model, E.served(model, shown(), Object.assign({}, r, { method, metres, minutes, metric: "reach" }))).whole, dd = E.denominator(r, t);
       return `${label.slice(0, 2)} ${dd ? percent(shareOf(t[dd])) : "—"}`;
     });
-    put(ui.alternatives, d ? `换算法（${DENOMINATORS[d]}）：${others.join("｜")}` : "");
+    put(ui.alternatives, d ? `换算法（${DENOMINATORS[d]}，同为 ${number(metres)} 米）：${others.join("｜")}` : "");
   }
 
   const STATES = { "": "开放的设施", fresh: "方案新增、移动", planned: "规划设施，未计入", closed: "方案撤除" };
