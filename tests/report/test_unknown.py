@@ -115,10 +115,8 @@ def test_the_net_gain_is_counted_in_what_the_rule_counts() -> None:
     for name, row in table.iterrows():
         a, b = (cover.xs(name, level="rule") for cover in (before, after))
         moved = (b["served"] - a["served"]).fillna(0.0)
-        if row["net_of"] == "community":
-            expected = (row["after"] - row["before"]) * len(toy.communities)
-        else:
-            expected = float((moved * a[row["net_of"]]).sum())
+        communities = (row["after"] - row["before"]) * len(toy.communities)
+        expected = communities if row["net_of"] == "community" else float((moved * a[row["net_of"]]).sum())
         if row["bound"] == "exact" and np.isfinite(row["change"]):
             assert row["net"] == pytest.approx(expected), name
     assert {"people", "people_60plus", "community"} <= set(table.loc[table["net"] < 0, "net_of"])
