@@ -3,9 +3,9 @@
 from .audit import SEVERITIES, audit, rests_on
 from .bounds import AT_LEAST, EXACT, bound_of, only_known, only_shares_known, unchecked_of, what_to_survey
 from .capacity import COUNT, Need, decay_of, sizes, within_capacity
-from .coverage import compare, completeness, coverage, home_facts, is_surveyed, presence, rules_of, summary
-from .effects import effects, effects_of, facility_names, home_changes, home_changes_of, sharing, sharing_of
-from .entrances import facility_entrances, home_entrances, home_points, same_compound, walk_inside
+from .coverage import PLAN, compare, completeness, coverage, home_facts, is_surveyed, presence, rules_of, summary
+from .effects import effects, effects_of, facility_names, home_changes, home_changes_of, known_sum, sharing, sharing_of
+from .entrances import facility_entrances, home_entrances, home_points, same_compound
 from .gaps import gaps
 from .headlines import basis_text, headlines, limit_text, usable_denominator
 from .home_shares import (
@@ -25,6 +25,7 @@ __all__ = [
     "AT_LEAST",
     "COUNT",
     "EXACT",
+    "PLAN",
     "SEVERITIES",
     "SHARE_TOLERANCE",
     "TOLERANCE_MIN",
@@ -49,6 +50,7 @@ __all__ = [
     "home_points",
     "is_surveyed",
     "isochrones",
+    "known_sum",
     "limit_text",
     "median_by_home",
     "most_common",

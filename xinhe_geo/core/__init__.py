@@ -32,7 +32,18 @@ from .files import beside_prefix, cannot_write, growing, place_file, write_bytes
 from .foreign import layers_in, ordinary, read_layer, size_of
 from .html import escape, web_file
 from .i18n import HTML_LANG, back, counted, english, language, listed_words, marked, parted, say, speaking, title, word
-from .models import DENOMINATOR_LABELS, METHOD_LABELS, METHODS, TOLERANCE_M, Edit, Profile, Rule, standing
+from .models import (
+    DENOMINATOR_LABELS,
+    METHOD_LABELS,
+    METHODS,
+    OF_PLAN,
+    REFERENCE,
+    TOLERANCE_M,
+    Edit,
+    Profile,
+    Rule,
+    standing,
+)
 from .progress import listening, told, work
 from .schema import (
     ABSENT,
@@ -85,7 +96,9 @@ __all__ = [
     "MAPPED",
     "METHODS",
     "METHOD_LABELS",
+    "OF_PLAN",
     "ON_THE_WAY",
+    "REFERENCE",
     "SCHEMAS",
     "SCHEMA_VERSION",
     "SMALL",

@@ -522,7 +522,7 @@ class District:
             )
         for kin in (self.ground, self.__dict__.get("_origin")):
             same = kin is not None and kin.streets is not None and kin.streets.equals(streets)
-            if same and (kin is self.ground or kin.ground is self.ground):
+            if kin is not None and same and (kin is self.ground or kin.ground is self.ground):
                 return kin.network
         with work("建步行网络", 1) as step:
             step(f"{len(streets):,} 段街道")
@@ -633,8 +633,17 @@ class District:
             tier_min=None if pd.isna(row["tier_min"]) else int(row["tier_min"]),
             metric=str(row["metric"]),
             elsewhere=name in self._promised_elsewhere,
+            of_plan=self.has_own_plan
+            and self.files.at["rules", "from"] == "本目录"
+            and str(row["set"]) == "plan"
+            and str(row["confidence"]) == "read",
             **text,
         )
+
+    @property
+    def has_own_plan(self) -> bool:
+        """Whether the folder has commitments of its own: the bundled ones are another district's."""
+        return "commitments" in self.files.index and self.files.at["commitments", "from"] == "本目录"
 
     @cached_property
     def _promised_elsewhere(self) -> frozenset[str]:

@@ -570,6 +570,10 @@ var xinhe = {};
       for (const c of ["people", "people_60plus"]) if (!Number.isNaN(homes[c][h])) side[c] += part * homes[c][h];
       side.homes.push({ home: h, part, people: part * homes.people[h] });
     }
+    // unknown is not 0: of nobody, or of nobody who gains or loses, the number is known
+    for (const side of [out.gain, out.lose]) for (const c of ["people", "people_60plus"]) {
+      if (homes[c].every(Number.isNaN) || (side.homes.length && side.homes.every((v) => Number.isNaN(homes[c][v.home])))) side[c] = NaN;
+    }
     for (const side of [out.gain, out.lose]) side.homes.sort((a, b) => (b.people || 0) - (a.people || 0) || a.home - b.home);
     return out;
   }
