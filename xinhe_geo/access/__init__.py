@@ -3,11 +3,21 @@
 from .audit import SEVERITIES, audit, rests_on
 from .bounds import AT_LEAST, EXACT, bound_of, only_known, only_shares_known, unchecked_of, what_to_survey
 from .capacity import COUNT, Need, decay_of, sizes, within_capacity
-from .coverage import compare, completeness, coverage, home_facts, is_surveyed, presence, rules_of, summary
+from .coverage import (
+    compare,
+    completeness,
+    coverage,
+    home_facts,
+    is_surveyed,
+    presence,
+    presence_grounds,
+    rules_of,
+    summary,
+)
 from .effects import effects, home_changes, sharing
 from .entrances import facility_entrances, home_entrances, home_points, same_compound, walk_inside
 from .gaps import gaps
-from .headlines import basis_text, headlines, limit_text, usable_denominator
+from .headlines import basis_text, grounds_text, headlines, limit_text, usable_denominator
 from .home_shares import (
     SHARE_TOLERANCE,
     TOLERANCE_MIN,
@@ -38,6 +48,7 @@ __all__ = [
     "effects",
     "facility_entrances",
     "gaps",
+    "grounds_text",
     "headlines",
     "home_changes",
     "home_entrances",
@@ -55,6 +66,7 @@ __all__ = [
     "pairs",
     "points_of_homes",
     "presence",
+    "presence_grounds",
     "rests_on",
     "rules_of",
     "same_compound",
