@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -23,9 +23,12 @@ from ..core import (
 )
 from ..district import District, kind_name, layer_name, rule_name, walker_name
 from .bounds import AT_LEAST, EXACT, unchecked_of, what_to_survey
-from .coverage import coverage, is_surveyed, presence, summary
+from .coverage import NEAR_LINE_M, coverage, is_surveyed, presence, presence_grounds, summary
 from .gaps import rule_in
 from .home_shares import SHARE_TOLERANCE
+
+#: How many places by a line are named before it is said how many there are.
+_NAMED_AT_MOST = 5
 
 # --- what is shown first ---------------------------------------------------------------------------------------------
 
@@ -312,6 +315,18 @@ def basis_text(district: District, rule: Rule) -> str:
     absent = [layer_name(name) for name in ON_THE_WAY if name not in district.layers]
     if absent and rule.metric == "reach" and rule.method != "buffer":
         parts.append(say("没有图层、步行未计：{0}", say("、").join(absent)))
+    parts += [grounds_text(district, rule.kinds)] if rule.metric == "presence" else []
+    return say("；").join(part for part in parts if part)
+
+
+def grounds_text(district: District, kinds: Sequence[str], codes: Iterable[str] | None = None) -> str:
+    """Say how many communities have one only by where it was drawn, and which of these lie within 30 m of a line; "" where none."""
+    by_position, near = presence_grounds(district, kinds, codes)
+    parts = [say("{0} 个社区只按落点判（没有填服务社区）", by_position)] if by_position else []
+    if len(near):
+        told = [say("{0}（{1:,.0f} m）", name, metres) for name, metres in near.head(_NAMED_AT_MOST).items()]
+        more = say(" 等 {0} 处", len(near)) if len(near) > _NAMED_AT_MOST else ""
+        parts.append(say("离社区界不到 {0:g} m：{1}", NEAR_LINE_M, say("、").join(told) + more))
     return say("；").join(parts)
 
 

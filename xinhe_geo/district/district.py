@@ -37,6 +37,7 @@ from ..core import (
     bundled_folder,
     guarded_problems,
     is_cleared,
+    listed,
     problems_table,
     secret_layers,
     work,
@@ -715,6 +716,38 @@ class District:
                 position = typed.where(typed.notna(), position)
             found[column] = position
         return pd.DataFrame(found)
+
+    def serving(self, frame: gpd.GeoDataFrame) -> pd.DataFrame:
+        """
+        Say which communities each facility serves: what the books say of it, before where it lies.
+
+        Parameters
+        ----------
+        frame
+            Facilities in `crs`. The codes in `serves_community` count where the list of `list_year` knows one of them, else the
+            code in `community`, else where a point well inside the shape lies.
+
+        Returns
+        -------
+        table
+            A row per facility and community it serves: `facility` (index of `frame`), `community`, `by` ("serves_community",
+            "community" or "position"). Facilities that serve no community have no row.
+        """
+        at = self.locate(frame)["community"]
+        own = frame["community"] if "community" in frame else pd.Series(index=frame.index, dtype="str")
+        codes = set() if self.communities is None else set(self.communities.index)
+        by = np.where(own.isin(codes), "community", "position")
+        table = pd.DataFrame({"facility": frame.index, "community": at.to_numpy(object), "by": by})
+        if "serves_community" in frame:
+            lists = [
+                [c for c in listed(text) if c in codes] for text in frame["serves_community"].fillna("").astype(str)
+            ]
+            some = np.array([len(own) > 0 for own in lists], dtype=bool)
+            if some.any():
+                table["community"] = table["community"].where(~some, pd.Series(lists))
+                table["by"] = table["by"].mask(some, "serves_community")
+                table = table.explode("community").drop_duplicates(["facility", "community"], ignore_index=True)
+        return table[table["community"].notna()].reset_index(drop=True)
 
     def basis(self, layer: str) -> pd.Series:
         """

@@ -102,7 +102,7 @@ def _drawing(model: LiveModel) -> str:
     outlines = {name: numbered_codes(district, name) for name in ("zones", "communities")}
     homes = packed_homes(district, outlines, origin)
     nowhere = dict.fromkeys(("place", "edge", "at", "access", "x", "y"), "")
-    none: dict[str, list[Any]] = {name: [] for name in ("id", "name", "kind", "state", "community", "typed")}
+    none: dict[str, list[Any]] = {name: [] for name in ("id", "name", "kind", "state", "community", "typed", "books")}
     labels = district.kinds["label"]
     content = {
         "name": district.name,

@@ -448,7 +448,7 @@ def shown_facilities(district: District, kinds: Sequence[str]) -> gpd.GeoDataFra
 
 def _facilities(district: District, kinds: Sequence[str], communities: Sequence[Mapping[str, str]]) -> dict[str, Any]:
     frame = shown_facilities(district, kinds)
-    names = ("id", "name", "kind", "state", "community", "typed", "basis")
+    names = ("id", "name", "kind", "state", "community", "typed", "books", "basis")
     arrays = ("place", "edge", "at", "access", "x", "y")
     if frame is None or frame.empty:
         empty = {"place": "", "point": "", "metres": ""}
@@ -462,6 +462,7 @@ def _facilities(district: District, kinds: Sequence[str], communities: Sequence[
         "state": [str(s) for s in frame["state"]],
         "community": _numbered(district.locate(frame)["community"], communities),
         "typed": _numbered(typed, communities),
+        "books": _in_the_books(district, frame, communities),
         "xy": packed(
             shapely.get_coordinates(shapely.point_on_surface(np.asarray(frame.geometry.array))), "<f8", "points"
         ),
@@ -484,6 +485,17 @@ def _entered(district: District, frame: gpd.GeoDataFrame, level: Profile | None)
         "y": packed(doors["y"], "<f8"),
     }
     return {"doors": at, "inside": _inside(district, doors)}
+
+
+def _in_the_books(
+    district: District, frame: gpd.GeoDataFrame, communities: Sequence[Mapping[str, str]]
+) -> list[list[int]]:
+    """Return, per facility, the communities that the books say it serves; none where they say nothing."""
+    number = {row["id"]: i for i, row in enumerate(communities)}
+    said = district.serving(frame)
+    said = said[(said["by"] == "serves_community").to_numpy()]
+    own = said.groupby("facility")["community"].agg(lambda codes: [number[c] for c in codes if c in number])
+    return [own.get(label, []) for label in frame.index]
 
 
 def _inside(district: District, doors: pd.DataFrame) -> dict[str, str]:
