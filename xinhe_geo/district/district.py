@@ -37,6 +37,7 @@ from ..core import (
     bundled_folder,
     guarded_problems,
     is_cleared,
+    listed,
     problems_table,
     secret_layers,
     work,
@@ -520,10 +521,13 @@ class District:
                 ),
                 self.folder.name,
             )
-        for kin in (self.ground, self.__dict__.get("_origin")):
-            same = kin is not None and kin.streets is not None and kin.streets.equals(streets)
-            if same and (kin is self.ground or kin.ground is self.ground):
-                return kin.network
+        origin: District | None = self.__dict__.get("_origin")
+        for kin in (self.ground, origin):
+            if kin is None or kin.streets is None or not kin.streets.equals(streets):
+                continue
+            if kin is self.ground or kin.ground is self.ground:
+                network: WalkNetwork = kin.network
+                return network
         with work("建步行网络", 1) as step:
             step(f"{len(streets):,} 段街道")
             made = WalkNetwork.from_streets(streets)
@@ -633,8 +637,17 @@ class District:
             tier_min=None if pd.isna(row["tier_min"]) else int(row["tier_min"]),
             metric=str(row["metric"]),
             elsewhere=name in self._promised_elsewhere,
+            of_plan=self.has_own_plan
+            and self.files.at["rules", "from"] == "本目录"
+            and str(row["set"]) == "plan"
+            and str(row["confidence"]) == "read",
             **text,
         )
+
+    @property
+    def has_own_plan(self) -> bool:
+        """Whether the folder has commitments of its own: the bundled ones are another district's."""
+        return "commitments" in self.files.index and self.files.at["commitments", "from"] == "本目录"
 
     @cached_property
     def _promised_elsewhere(self) -> frozenset[str]:
@@ -706,6 +719,38 @@ class District:
                 position = typed.where(typed.notna(), position)
             found[column] = position
         return pd.DataFrame(found)
+
+    def serving(self, frame: gpd.GeoDataFrame) -> pd.DataFrame:
+        """
+        Say which communities each facility serves: what the books say of it, before where it lies.
+
+        Parameters
+        ----------
+        frame
+            Facilities in `crs`. The codes in `serves_community` count where the list of `list_year` knows one of them, else the
+            code in `community`, else where a point well inside the shape lies.
+
+        Returns
+        -------
+        table
+            A row per facility and community it serves: `facility` (index of `frame`), `community`, `by` ("serves_community",
+            "community" or "position"). Facilities that serve no community have no row.
+        """
+        at = self.locate(frame)["community"]
+        own = frame["community"] if "community" in frame else pd.Series(index=frame.index, dtype="str")
+        codes = set() if self.communities is None else set(self.communities.index)
+        by = np.where(own.isin(codes), "community", "position")
+        table = pd.DataFrame({"facility": frame.index, "community": at.to_numpy(object), "by": by})
+        if "serves_community" in frame:
+            lists = [
+                [c for c in listed(text) if c in codes] for text in frame["serves_community"].fillna("").astype(str)
+            ]
+            some = np.array([len(own) > 0 for own in lists], dtype=bool)
+            if some.any():
+                table["community"] = table["community"].where(~some, pd.Series(lists))
+                table["by"] = table["by"].mask(some, "serves_community")
+                table = table.explode("community").drop_duplicates(["facility", "community"], ignore_index=True)
+        return table[table["community"].notna()].reset_index(drop=True)
 
     def basis(self, layer: str) -> pd.Series:
         """

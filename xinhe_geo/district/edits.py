@@ -182,12 +182,10 @@ def _open_facility(work: EditedRows, e: Mapping[str, Any]) -> None:
     row = {"name": e.get("name", e["facility"]), "kind": e["kind"], "state": "open", "capacity": e.get("capacity")}
     spot, there = work.spot(e), work.standing("facilities")
     same = there[((there["kind"] == e["kind"]) & (there["state"].fillna("open") == "open")).to_numpy(dtype=bool)]
-    near = same[shapely.dwithin(same.geometry.array, spot, SAME_SPOT_M)] if len(same) else same
-    twice = near.index[near.index.isin(work.opened) | (near["name"] == row["name"]).to_numpy(dtype=bool)]
-    if len(twice):  # a second place beside one of another name may be meant
-        work.clashes.append(f"这里已有同类设施 {twice[0]} 开放，会算成两处；删去这一步，或改位置")
+    near = same.index[shapely.dwithin(same.geometry.array, spot, SAME_SPOT_M)] if len(same) else []
+    if len(near):
+        work.clashes.append(f"这里已有同类设施 {near[0]} 开放，会算成两处；删去这一步，或改位置")
     work.add("facilities", e["facility"], row, spot)
-    work.opened.add(e["facility"])
 
 
 def _close_facility(work: EditedRows, e: Mapping[str, Any]) -> None:

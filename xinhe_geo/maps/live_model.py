@@ -42,11 +42,11 @@ STEPS_KEPT, PLACES_KEPT = 200, 500
 
 
 class Place(NamedTuple):
-    """Where a facility can be entered, the walks to it inside its own wall, and the community it counts in."""
+    """Where a facility can be entered, the walks to it inside its own wall, and the communities it counts in."""
 
     doors: pd.DataFrame
     same: pd.DataFrame
-    community: object
+    communities: tuple[object, ...]
 
 
 class Answer(NamedTuple):
@@ -147,10 +147,11 @@ class LiveModel:
     def _found(self, level: Profile | None) -> dict[str, Place]:
         doors = facility_entrances(self.district, self.frame, level)
         same = same_compound(self.district, self.points, doors)
-        communities = self.district.locate(self.frame)["community"]
+        serving = self.district.serving(self.frame)
+        communities = {label: tuple(codes) for label, codes in serving.groupby("facility")["community"]}
         own, walks = dict(tuple(doors.groupby("place"))), dict(tuple(same.groupby("target")))
         return {
-            label: Place(own.get(label, doors[:0]), walks.get(label, same[:0]), communities[label])
+            label: Place(own.get(label, doors[:0]), walks.get(label, same[:0]), communities.get(label, ()))
             for label in self.frame.index
         }
 
@@ -165,7 +166,7 @@ class LiveModel:
             row.index = pd.Index([f"{self.prefix}here"])
             doors = facility_entrances(self.district, row, self._level).assign(place=label)
             same = same_compound(self.district, self.points, doors)
-            self._placed[key] = Place(doors, same, self.district.locate(row)["community"].iloc[0])
+            self._placed[key] = Place(doors, same, tuple(self.district.serving(row)["community"]))
         return self._placed[key]
 
     def facilities(self, plan: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -217,7 +218,7 @@ class LiveModel:
         serving = [f for f in own if f["serves"]]
         rule, homes = self.rule, self.homes
         cost, nearest = self._costs(serving)
-        has = np.isin(self.areas, [f["place"].community for f in serving])
+        has = np.isin(self.areas, [code for f in serving for code in f["place"].communities])
         points = pd.DataFrame({"straight_metres": cost, "metres": cost, "minutes": cost})
         within = within_limit(points, rule, rule.method)
         opened = any(f["serves"] and (f["fresh"] or (f["edit"] or {}).get("open")) for f in own)

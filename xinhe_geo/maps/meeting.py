@@ -20,6 +20,7 @@ import shapely
 
 from ..access import (
     EXACT,
+    PLAN,
     TOLERANCE_MIN,
     basis_text,
     bound_of,
@@ -34,6 +35,7 @@ from ..core import (
     DENOMINATOR_LABELS,
     HTML_LANG,
     METHOD_LABELS,
+    OF_PLAN,
     TOLERANCE_M,
     Profile,
     Rule,
@@ -49,7 +51,7 @@ from .scripts import spoken_script
 from .style import badges_of, blank_shapes, foot_lines, house_style, layer_of, wording
 
 #: The sets of rules a meeting may choose from, and what they are called.
-PRESETS: Mapping[str, str] = {"plan": "规划目标", "td1063": "体检评估", "elderly": "老年人"}
+PRESETS: Mapping[str, str] = {PLAN: OF_PLAN, "td1063": "体检评估", "elderly": "老年人"}
 DEMONSTRATION_TEXT = "演示数据：地名真实，边界、街道、设施和人口为示意或合成，不作任何结论"
 #: What the page looks like; English words take more room.
 STYLES = {"zh": ("maps/meeting.css",), "en": ("maps/meeting.css", "maps/meeting-en.css")}
@@ -63,6 +65,13 @@ FIRST_M = 1000.0
 DEGREE = 6
 #: Outlines are drawn, not measured: this much detail is lost (metres).
 SIMPLIFY_M = {"A": 0.4, "L": 0.3}
+
+
+def preset_text(district: District, preset: str) -> str:
+    """Return what a preset is called: 规划目标 only where the place has a plan of its own."""
+    if PRESETS[preset] == OF_PLAN and not any(rule.of_plan for rule in rules_of(district, preset)):
+        return say("参考指标")
+    return say(PRESETS[preset])
 
 
 def meeting(district: District) -> str:
@@ -136,7 +145,7 @@ def _content(district: District) -> dict[str, Any]:
         "methods": _said(METHOD_LABELS),
         "denominators": _said(DENOMINATOR_LABELS),
         "presets": [
-            {"id": p, "label": say(label)} for p, label in PRESETS.items() if any(p in r["presets"] for r in rules)
+            {"id": p, "label": preset_text(district, p)} for p in PRESETS if any(p in r["presets"] for r in rules)
         ],
         "rules": rules,
         "kinds": kind_rows(district, kinds),
@@ -227,8 +236,10 @@ def _rules(district: District) -> list[dict[str, Any]]:
             "minutes": rule.minutes,
             "profile": rule.profile,
             "denominator": rule.denominator,
-            "promised": rule.confidence == "read",
-            "standard": rule.basis_text,
+            "promised": rule.of_plan or (rule.confidence == "read" and not (PLAN in presets and district.has_own_plan)),
+            "standard": rule.cited if PLAN in presets and not rule.of_plan else rule.basis_text,
+            # which of the plan's preset the plan itself says
+            **({"heading": rule.heading} if PLAN in presets else {}),
             "evidence": basis_text(district, rule),
             # said where it is so: whoever a map shows no way for may have one
             **({} if bound_of(district, rule.kinds) == EXACT else {"mapped": True}),
@@ -437,7 +448,7 @@ def shown_facilities(district: District, kinds: Sequence[str]) -> gpd.GeoDataFra
 
 def _facilities(district: District, kinds: Sequence[str], communities: Sequence[Mapping[str, str]]) -> dict[str, Any]:
     frame = shown_facilities(district, kinds)
-    names = ("id", "name", "kind", "state", "community", "typed", "basis")
+    names = ("id", "name", "kind", "state", "community", "typed", "books", "basis")
     arrays = ("place", "edge", "at", "access", "x", "y")
     if frame is None or frame.empty:
         empty = {"place": "", "point": "", "metres": ""}
@@ -451,6 +462,7 @@ def _facilities(district: District, kinds: Sequence[str], communities: Sequence[
         "state": [str(s) for s in frame["state"]],
         "community": _numbered(district.locate(frame)["community"], communities),
         "typed": _numbered(typed, communities),
+        "books": _in_the_books(district, frame, communities),
         "xy": packed(
             shapely.get_coordinates(shapely.point_on_surface(np.asarray(frame.geometry.array))), "<f8", "points"
         ),
@@ -473,6 +485,17 @@ def _entered(district: District, frame: gpd.GeoDataFrame, level: Profile | None)
         "y": packed(doors["y"], "<f8"),
     }
     return {"doors": at, "inside": _inside(district, doors)}
+
+
+def _in_the_books(
+    district: District, frame: gpd.GeoDataFrame, communities: Sequence[Mapping[str, str]]
+) -> list[list[int]]:
+    """Return, per facility, the communities that the books say it serves; none where they say nothing."""
+    number = {row["id"]: i for i, row in enumerate(communities)}
+    said = district.serving(frame)
+    said = said[(said["by"] == "serves_community").to_numpy()]
+    own = said.groupby("facility")["community"].agg(lambda codes: [number[c] for c in codes if c in number])
+    return [own.get(label, []) for label in frame.index]
 
 
 def _inside(district: District, doors: pd.DataFrame) -> dict[str, str]:

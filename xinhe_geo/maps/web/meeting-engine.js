@@ -358,7 +358,7 @@ var xinhe = {};
 
   function readFacilities(raw, net) {
     const list = raw.id.map((id, i) => ({
-      id, name: raw.name[i], kind: raw.kind[i], state: raw.state[i], community: raw.community[i], typed: raw.typed[i],
+      id, name: raw.name[i], kind: raw.kind[i], state: raw.state[i], community: raw.community[i], typed: raw.typed[i], books: raw.books[i],
       xy: null, spots: [], doors: [], inside: [], level: raw.level ? { doors: [], inside: [] } : null,
     }));
     const xy = unpack(raw.xy, Float64Array);
@@ -469,6 +469,7 @@ var xinhe = {};
       const place = e.xy ? placeAt(model, e.xy) : f;
       own.doors = place.doors; own.spots = place.spots; own.inside = place.inside; own.level = place.level;
       own.community = e.xy && f.typed >= 0 ? f.typed : place.community;
+      own.books = f.books;
       out.push(own);
     }
     for (const f of plan.added) {
@@ -493,7 +494,9 @@ var xinhe = {};
   /* The communities that have a serving facility of the rule's kinds. */
   function presence(model, plan, rule, facilities) {
     const has = new Uint8Array(model.communities.length);
-    for (const f of facilities || facilitiesOf(model, plan, rule.kinds)) if (f.serves && f.community >= 0) has[f.community] = 1;
+    for (const f of facilities || facilitiesOf(model, plan, rule.kinds)) {
+      if (f.serves) for (const c of f.books && f.books.length ? f.books : [f.community]) if (c >= 0) has[c] = 1;
+    }
     return has;
   }
 
@@ -569,6 +572,10 @@ var xinhe = {};
       const side = change > 0 ? out.gain : out.lose, part = Math.abs(change);
       for (const c of ["people", "people_60plus"]) if (!Number.isNaN(homes[c][h])) side[c] += part * homes[c][h];
       side.homes.push({ home: h, part, people: part * homes.people[h] });
+    }
+    // unknown is not 0: of nobody, or of nobody who gains or loses, the number is known
+    for (const side of [out.gain, out.lose]) for (const c of ["people", "people_60plus"]) {
+      if (homes[c].every(Number.isNaN) || (side.homes.length && side.homes.every((v) => Number.isNaN(homes[c][v.home])))) side[c] = NaN;
     }
     for (const side of [out.gain, out.lose]) side.homes.sort((a, b) => (b.people || 0) - (a.people || 0) || a.home - b.home);
     return out;
