@@ -19,6 +19,7 @@ import pandas as pd
 import xlsxwriter
 
 from ... import maps
+from ...access import attached_anew
 from ...core import EnvironmentProblem, ScenarioError, SourceError, growing, read_layer, refuse_uncleared, write_text
 from ...district import District, Scenario, scenarios, steps
 from ...maps import DEMONSTRATION_TEXT
@@ -605,6 +606,10 @@ def people_line(before: District, after: District) -> str:
     other = now - was + out - came
     if abs(other) >= 0.5:
         text += f"；其他变动 {other:+,.0f} 人"
+    homes, places = attached_anew(after)
+    lost = [f"{len(ids)} {what}" for ids, what in ((homes, "个小区"), (places, "处设施")) if len(ids)]
+    if lost:
+        text += f"；{'、'.join(lost)}门前的路都取消了，改从最近的其余道路出入，步行变短不算方案的效果"
     unknown = sum(int(frame["people"].isna().sum()) for frame in (old, new))
     return text + (f"；{unknown} 个小区人口不详，未计入" if unknown else "")
 
