@@ -59,6 +59,7 @@ def _told() -> int:
     return os.getpid()
 
 
+@pytest.mark.slow
 def test_a_copy_of_this_process_tells_nobody_and_leaves_nothing(two: str, capfd: pytest.CaptureFixture[str]) -> None:
     heard: list[str] = []
     with progress.listening(lambda what, share: heard.append(what)), Worker(processes=2) as aside:
@@ -98,6 +99,21 @@ def test_what_is_handed_over_again_travels_once(two: str) -> None:
         assert len(aside._held) == 2
 
 
+def _holds(holder: list[object], kept: object) -> bool:
+    return holder[0] is kept
+
+
+def test_what_is_held_is_not_sent_again_within_something_else(two: str) -> None:
+    """An analysis holds its district: the other process must find the district it knows in it, with what it has derived."""
+    kept = [1, 2]
+    holder = [kept, None, "x"]
+    outer = [holder]
+    with Worker(processes=2) as aside:
+        told = [aside(len, kept), aside(_holds, holder, kept), aside(_holds, outer, holder)]
+        begun(aside)
+        assert [tell() for tell in told] == [2, True, True]
+
+
 def _until(end: str) -> int:
     while not Path(end).exists():
         time.sleep(0.01)
@@ -117,6 +133,7 @@ def test_what_the_other_has_not_begun_is_done_here(two: str, tmp_path: Path) -> 
         os.kill(pid, 0)
 
 
+@pytest.mark.slow
 def test_another_one_beside_it_is_a_fork_or_itself(two: str, tmp_path: Path) -> None:
     end = tmp_path / "end"
     with Worker(processes=2) as aside, aside.beside() as early:

@@ -40,6 +40,8 @@ from .home_shares import (
 )
 from .od_table import od_table, od_tables
 
+#: The set of what a plan says, and that of the indicators which are shown with it, under a heading of their own.
+PLAN, BESIDE_THE_PLAN = "plan", "reference"
 GROUPINGS = ("zone", "area", "community", "grid")
 
 
@@ -54,7 +56,8 @@ def coverage(
     district
         What `District.load` opened; it stays as it was.
     rules
-        A set of `rules.csv` ("plan", "td1063", "elderly" …), or names of rules, or `Rule` values.
+        A set of `rules.csv` ("plan", "td1063", "elderly" …), or names of rules, or `Rule` values. With "plan" come, behind what
+        the plan says, the indicators of set "reference": `Rule.of_plan` tells them apart.
     profile
         Who walks, instead of each rule's own profile.
 
@@ -140,7 +143,10 @@ def rules_of(district: District, rules: str | Sequence[str | Rule], profile: str
     """Return the rules a set name, a rule name or a list of either stands for, with `profile` put in where given."""
     table = district.rules
     if isinstance(rules, str):
-        names: list[str | Rule] = list(table.index[(table["set"] == rules).to_numpy()])
+        own = (table["set"] == rules).to_numpy()
+        names: list[str | Rule] = list(table.index[own])
+        if rules == PLAN:
+            names += list(table.index[(table["set"] == BESIDE_THE_PLAN).to_numpy()])
         if not names:
             if rules not in table.index:
                 known = [*dict.fromkeys(table["set"]), *table.index]

@@ -28,10 +28,22 @@ from .errors import (
     text_words,
 )
 from .extras import needing, not_installed
+from .files import beside_prefix, cannot_write, growing, place_file, write_bytes, write_text
 from .foreign import layers_in, ordinary, read_layer, size_of
 from .html import escape, web_file
 from .i18n import HTML_LANG, back, counted, english, language, listed_words, marked, parted, say, speaking, title, word
-from .models import DENOMINATOR_LABELS, METHOD_LABELS, METHODS, TOLERANCE_M, Edit, Profile, Rule, standing
+from .models import (
+    DENOMINATOR_LABELS,
+    METHOD_LABELS,
+    METHODS,
+    OF_PLAN,
+    REFERENCE,
+    TOLERANCE_M,
+    Edit,
+    Profile,
+    Rule,
+    standing,
+)
 from .progress import listening, told, work
 from .schema import (
     ABSENT,
@@ -93,7 +105,9 @@ __all__ = [
     "METHOD_LABELS",
     "MOVED",
     "NOMINAL",
+    "OF_PLAN",
     "ON_THE_WAY",
+    "REFERENCE",
     "SCHEMAS",
     "SCHEMA_VERSION",
     "SMALL",
@@ -121,8 +135,10 @@ __all__ = [
     "XinheError",
     "at_year",
     "back",
+    "beside_prefix",
     "between",
     "bundled_folder",
+    "cannot_write",
     "check_rows",
     "counted",
     "datum_name",
@@ -133,6 +149,7 @@ __all__ = [
     "english",
     "escape",
     "from_wgs84",
+    "growing",
     "guarded_problems",
     "is_cleared",
     "keeping",
@@ -148,6 +165,7 @@ __all__ = [
     "ordinary",
     "os_words",
     "parted",
+    "place_file",
     "problems_table",
     "read_layer",
     "refuse_leaving",
@@ -169,4 +187,6 @@ __all__ = [
     "web_file",
     "word",
     "work",
+    "write_bytes",
+    "write_text",
 ]

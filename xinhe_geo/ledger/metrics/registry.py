@@ -20,8 +20,14 @@ from .base import Found, Lacks, Measure, number_text, once, require_layers, shor
 
 #: Per metric: its name in words, and its formula in words.
 FORMULAS: Mapping[str, tuple[str, str]] = {
-    "communities_with": ("有设施的社区", "有 1 处以上开放设施的社区数（按社区去重；先按台账写的服务社区，没有填的按落点）÷ 社区总数"),
-    "communities_without": ("缺设施的社区", "社区总数 − 有 1 处以上开放设施的社区数（先按台账写的服务社区，没有填的按落点）"),
+    "communities_with": (
+        "有设施的社区",
+        "有 1 处以上开放设施的社区数（按社区去重；先按台账写的服务社区，没有填的按落点）÷ 社区总数",
+    ),
+    "communities_without": (
+        "缺设施的社区",
+        "社区总数 − 有 1 处以上开放设施的社区数（先按台账写的服务社区，没有填的按落点）",
+    ),
     "coverage": ("可达份额", "Σ（小区的分母 × 小区内在限值以内的居住点份额）÷ Σ 小区的分母"),
     "completeness": ("配套齐全度", "Σ（小区的分母 × 限时内走得到的类别数 ÷ 类别总数）÷ Σ 小区的分母"),
     "count": ("个数", "范围内开放设施（或图层要素）的个数"),
