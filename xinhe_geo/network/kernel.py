@@ -2,7 +2,7 @@
 What the compiled loops of `WalkNetwork` share: how they are compiled, and what counts as the same length.
 
 The loops are in `kernel_search` (shortest paths and what lies within a limit), `kernel_doors` (from doors to nodes and back)
-and `kernel_lines` (along the course of edges). Without Numba the same functions run as plain Python around SciPy's Dijkstra.
+and `kernel_lines` (along the course of edges).
 
 Numba keeps what it compiled until the file that it stands in changes, and does not look at others. So loops that call each
 other are in one file; whoever changes `along` or `SAME_M` here gives it another name.
@@ -13,27 +13,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeAlias, TypeVar
 
+import numba
 import numpy as np
-
-numba: Any
-try:
-    import numba
-except ImportError:  # the slow path: see the module's docstring
-    numba = None
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 #: Loops count in unsigned numbers where Numba then need not look whether an index counts from the end.
 Number: TypeAlias = int | np.integer[Any]
 
-HAVE_NUMBA = numba is not None
 #: Two ways are the same length when they differ by no more than this many metres.
 SAME_M = 1e-6
 
 
 def _compiled(function: Function, **options: bool) -> Function:
     """Compile without the interpreter lock; keep the result on disk where a folder can be written."""
-    if numba is None:
-        return function
     try:
         compiled: Function = numba.njit(cache=True, nogil=True, **options)(function)
     except RuntimeError:  # no writable cache folder (a read-only install): compile once per process instead

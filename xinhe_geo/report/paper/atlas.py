@@ -13,7 +13,7 @@ import pandas as pd
 import shapely
 
 from ...access import EXACT, home_points, od_tables, only_known
-from ...core import refuse_uncleared, told
+from ...core import refuse_uncleared, told, write_bytes
 from ...district import District
 from ...maps import (
     COMPLETENESS,
@@ -52,7 +52,6 @@ from .sheet import (
     theme_pages,
     title_block,
     title_cells,
-    write_bytes,
 )
 
 ATLAS = "图册.pdf"

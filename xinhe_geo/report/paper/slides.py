@@ -21,7 +21,7 @@ from pptx.oxml.ns import qn
 from pptx.util import Emu, Inches, Pt
 
 from ...access import SEVERITIES, rests_on
-from ...core import DENOMINATOR_LABELS, METHOD_LABELS, language, refuse_uncleared, say, told, word
+from ...core import DENOMINATOR_LABELS, METHOD_LABELS, language, refuse_uncleared, say, told, word, write_bytes
 from ...core import title as column
 from ...district import District, walker_name
 from ...ledger import has_own_plan, ledger, verdicts
@@ -39,7 +39,7 @@ from ...maps import (
 from ...report import analyse, best_sites, judged_rules
 from .office import TONGUES, document_bytes
 from .page import Columns, Frame, plain, wrap
-from .sheet import map_png, write_bytes
+from .sheet import map_png
 
 if TYPE_CHECKING:
     from pptx.slide import Slide

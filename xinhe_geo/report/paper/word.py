@@ -18,7 +18,7 @@ from docx.oxml.ns import qn
 from docx.shared import Cm, Pt, RGBColor
 
 from ...access import SEVERITIES, rests_on
-from ...core import DENOMINATOR_LABELS, METHOD_LABELS, language, refuse_uncleared, say, told, word
+from ...core import DENOMINATOR_LABELS, METHOD_LABELS, language, refuse_uncleared, say, told, word, write_bytes
 from ...core import title as column
 from ...district import District, rule_name, walker_name
 from ...ledger import bases_text, has_own_plan, ledger, number_text, verdicts
@@ -37,7 +37,7 @@ from ...maps import (
 from ...report import analyse, best_sites, judged_rules, sources_table, speed_range
 from .office import TONGUES, document_bytes
 from .page import plain
-from .sheet import map_png, write_bytes
+from .sheet import map_png
 
 if TYPE_CHECKING:
     from docx.styles.style import ParagraphStyle
