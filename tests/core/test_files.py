@@ -130,7 +130,7 @@ def test_what_goes_wrong_otherwise_is_told_as_it_is(tmp_path: Path) -> None:
         write_bytes(tmp_path, b"")
     with pytest.raises(EnvironmentProblem, match="名字太长"):
         write_bytes(tmp_path / ("长" * 100), b"")
-    with pytest.raises(EnvironmentProblem, match="是文件，不是文件夹|同名的文件"):
+    with pytest.raises(EnvironmentProblem, match=r"是文件，不是文件夹|同名的文件"):
         write_bytes(write_bytes(tmp_path / "b", b"") / "c", b"")
     assert [p.name for p in tmp_path.iterdir()] == ["b"]
 

@@ -87,6 +87,7 @@ def _same_presence(district: xh.District, world: World) -> None:
         _same(has[kind], world.presence([kind]).reindex(has.index), f"presence of {kind}")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", SEEDS)
 def test_random_districts(tmp_path: Path, seed: int) -> None:
     """Walls of every shape, lanes, waits, barriers, stairs, parks, planned and closed: the same walks, shares and headlines."""
@@ -99,6 +100,7 @@ def test_random_districts(tmp_path: Path, seed: int) -> None:
     _same_presence(district, world)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(4))
 def test_planned_facilities(tmp_path: Path, seed: int) -> None:
     """Another year, planned facilities counted."""
@@ -106,6 +108,7 @@ def test_planned_facilities(tmp_path: Path, seed: int) -> None:
     _same_walks(district, _world(district), list(districts.KINDS), "adult")
 
 
+@pytest.mark.slow
 def test_the_toy_district() -> None:
     """The district worked out by hand, by the second engine too."""
     district, world = xh.District.load(TOY), World(**read(TOY, DATA))
@@ -113,6 +116,7 @@ def test_the_toy_district() -> None:
     _same_shares(district, world, _same_headlines(district, world), ["plan_clinic_15", "plan_fitness_15"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [1, 3, 5])
 def test_best_sites(tmp_path: Path, seed: int) -> None:
     """Every pair of eight candidates built and counted by the second engine: none is better than the pair that is found."""
