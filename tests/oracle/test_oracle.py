@@ -18,7 +18,7 @@ from xinhe_geo.access import home_points, od_table
 
 DATA = Path(__file__).parents[2] / "data"
 TOY = Path(__file__).parents[1] / "toy"
-SEEDS = [*range(8), *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(8, 40))]
+SEEDS = [*range(16), *(pytest.param(seed, marks=pytest.mark.matrix) for seed in range(16, 40))]
 METHODS = ("buffer", "network_m", "walk_min")
 
 
