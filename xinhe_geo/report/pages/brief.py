@@ -8,7 +8,6 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,8 +16,8 @@ from ...access import EXACT, SEVERITIES, rests_on
 from ...core import language, marked, say, speaking, title, web_file, write_text
 from ...district import District, kind_name, walker_name
 from ...ledger import has_own_plan
-from ...maps import DEMONSTRATION_TEXT, PRESETS, promised_rules
-from ..analysis import judged_rules, sources_table, survey_first
+from ...maps import DEMONSTRATION_TEXT, preset_text, promised_rules
+from ..analysis import Analysis, by_heading, judged_rules, sources_table, survey_first
 from ..files import cannot_write_into, is_as_written
 from ..record import RECORD
 from ..workbook import foot
@@ -31,7 +30,7 @@ ENGLISH_STYLE = "report/brief-en.css"
 
 def brief_page(
     district: District,
-    results: Mapping[str, Any],
+    results: Analysis,
     pictures: Sequence[Mapping[str, str]],
     has_meeting: bool,
     changed: pd.DataFrame | None = None,
@@ -53,7 +52,11 @@ def brief_page(
         [*(f'<a href="{file}">{what}</a>' for file, what in links.items()), '<span id="beside"></span>']
     )
     said = say(
-        "口径：{0}　数据年份：{1}{2}　坐标系：{3}", say(PRESETS[results["preset"]]), district.year, lists, district.crs
+        "口径：{0}　数据年份：{1}{2}　坐标系：{3}",
+        preset_text(district, results.preset),
+        district.year,
+        lists,
+        district.crs,
     )
     heading = say("{0} 公共服务设施覆盖简报", district.name)
     body = f"""<header>
@@ -75,13 +78,13 @@ def brief_page(
     return marked(html_page(heading, style, body))
 
 
-def _cards(district: District, results: Mapping[str, Any]) -> str:
+def _cards(district: District, results: Analysis) -> str:
     """Return a card for each promise that has a value, and one line for those that have none, with what is missing."""
-    e, lead = html.escape, results["headlines"]
+    e, lead = html.escape, results.headlines
     promised = promised_rules(district, results)
     known = [r for r in promised if np.isfinite(lead.loc[r, "value"])]
     # where nothing that is promised can be said, say what can be said of the rest
-    known = known or [r for r in results["order"] if np.isfinite(lead.loc[r, "value"])][:8]
+    known = known or [r for r in results.order if np.isfinite(lead.loc[r, "value"])][:8]
     cards = "".join(_card(district, results, rule) for rule in known)
     unknown = [r for r in promised if not np.isfinite(lead.loc[r, "value"])]
     rows = "".join(f"<li>{e(say('{0}：{1}', lead.loc[r, 'label'], lead.loc[r, 'headline']))}</li>" for r in unknown)
@@ -93,9 +96,9 @@ def _cards(district: District, results: Mapping[str, Any]) -> str:
     return f'<section><h2>{say("一眼看结果")}</h2><div class="cards">{cards}</div>{missing}</section>'
 
 
-def _card(district: District, results: Mapping[str, Any], rule: str) -> str:
-    e, row = html.escape, results["headlines"].loc[rule]
-    value, n = float(row["value"]), len(results["presence"])
+def _card(district: District, results: Analysis, rule: str) -> str:
+    e, row = html.escape, results.headlines.loc[rule]
+    value, n = float(row["value"]), len(results.presence)
     number = f"{round(value * n)} / {n}" if district.rule(rule).metric == "presence" else f"{value:.0%}"
     mark = f'<span class="mark">{e(row["mark"])}</span>' if row["mark"] else ""
     depends = row["dependent_share"]
@@ -106,9 +109,22 @@ def _card(district: District, results: Mapping[str, Any], rule: str) -> str:
     )
     return (
         f'<article class="card"><h3>{e(row["label"])}</h3><p class="number">{number}{mark}</p>'
-        f'<div class="bar" role="img" aria-label="{value:.0%}"><i style="width:{value:.1%}"></i></div>'
+        f"{_bar(row, presence=district.rule(rule).metric == 'presence')}"
         f'<p>{e(row["headline"])}</p><p class="small">{e(row["alternatives"])}</p>{outside}'
         f'<p class="small">{e(row["standard_text"])}</p></article>'
+    )
+
+
+def _bar(row: pd.Series, *, presence: bool) -> str:
+    """Draw a share; of communities that have one only as much is filled as people can walk there, the rest is an outline."""
+    value, walked = float(row["value"]), float(row["walk_share"])
+    if not presence or not np.isfinite(walked):
+        return f'<div class="bar" role="img" aria-label="{value:.0%}"><i style="width:{value:.1%}"></i></div>'
+    told = say("有 {0:.0%}；走得到 {1:.0%}", value, walked)
+    filled = min(walked, value)
+    return (
+        f'<div class="bar has" role="img" aria-label="{told}"><b style="width:{value:.1%}"></b><i style="width:{filled:.1%}"></i></div>'
+        f'<p class="small">{told}</p>'
     )
 
 
@@ -129,9 +145,9 @@ def _figures(pictures: Sequence[Mapping[str, str]]) -> str:
     return f'<section><h2>{say("地图")}</h2><div class="figures">{figures}</div>{more}</section>'
 
 
-def _gap_section(district: District, results: Mapping[str, Any]) -> str:
+def _gap_section(district: District, results: Analysis) -> str:
     """The places that lack most of what is promised: one row per place, its largest gap with the reason, what else it lacks."""
-    e, table = html.escape, results["gaps"]
+    e, table = html.escape, results.gaps
     promised = promised_rules(district, results)
     table = table[table["rule"].isin(promised)] if len(table) else table
     survey = _survey_next(district, results)
@@ -161,7 +177,7 @@ def _gap_section(district: District, results: Mapping[str, Any]) -> str:
     said = say(
         "{0}的 {1} 项指标共有 {2} 个小区够不着其中至少一项；下面 {3} 个，走路够不着的人多的在前，其次是本社区没有的。全部见 {4} 的“缺口清单”。",
         say("规划承诺") if has_own_plan(district) else say("参考口径"),
-        int((results["headlines"].loc[promised, "bound"] == EXACT).sum()),
+        int((results.headlines.loc[promised, "bound"] == EXACT).sum()),
         table["home"].nunique(),
         len(top),
         book,
@@ -170,7 +186,7 @@ def _gap_section(district: District, results: Mapping[str, Any]) -> str:
     return f'<section><h2>{say("谁还够不着，为什么")}</h2><p class="small">{said}</p>{scrolled(head, body)}{survey}</section>'
 
 
-def _survey_next(district: District, results: Mapping[str, Any]) -> str:
+def _survey_next(district: District, results: Analysis) -> str:
     """Say which kinds have to be surveyed before anybody can say who lacks them; empty where none has."""
     kinds = [kind_name(district, kind) for kind in survey_first(district, results)]
     if not kinds:
@@ -194,21 +210,24 @@ def _people(value: float, counted: str = "people") -> str:
     return say("60岁以上 {0:,.0f} 人" if counted == "people_60plus" else "{0:,.0f} 人", value)
 
 
-def _other_table(results: Mapping[str, Any]) -> str:
-    e, lead = html.escape, results["headlines"]
-    rows = "".join(
-        f"<tr><td>{e(row['label'])}</td><td>{e(row['headline'])}</td><td>{e(row['alternatives'])}</td>"
-        f"<td>{e(row['standard_text'])}</td><td>{e(row['mark'])}</td></tr>"
-        for _, row in lead.loc[results["order"]].iterrows()
-    )
+def _other_table(results: Analysis) -> str:
+    """Every rule: what the plan says, then what is counted beside it, each line with its standard, clause and confidence."""
+    e, lead = html.escape, results.headlines.loc[results.order]
     head = heads([title(name) for name in ("指标", "结果", "换算法", "依据", "标记")])
-    return (
-        f"<section><h2>{say('全部指标')}</h2><details><summary>{say('展开 {0} 项', len(lead))}</summary>"
-        f"{scrolled(head, rows)}</details></section>"
-    )
+    parts = []
+    for heading, own in by_heading(lead):
+        rows = "".join(
+            f"<tr><td>{e(row['label'])}</td><td>{e(row['headline'])}</td><td>{e(row['alternatives'])}</td>"
+            f"<td>{e(row['cited'])}</td><td>{e(row['mark'])}</td></tr>"
+            for _, row in own.iterrows()
+        )
+        parts.append(
+            f"<h3>{e(heading)}</h3><details><summary>{say('展开 {0} 项', len(own))}</summary>{scrolled(head, rows)}</details>"
+        )
+    return f"<section><h2>{say('全部指标')}</h2>{''.join(parts)}</section>"
 
 
-def _rests_on(district: District, results: Mapping[str, Any]) -> str:
+def _rests_on(district: District, results: Analysis) -> str:
     """What the numbers rest on: layers with their basis, and how each number is made."""
     book = "tables/规划目标落实核对表.xlsx"
     files = {say("表格"): ["tables/coverage.xlsx"], "GIS": ["gis/coverage.gpkg"], say("运行记录"): ["run.json"]}
@@ -227,7 +246,7 @@ def _rests_on(district: District, results: Mapping[str, Any]) -> str:
     )
     columns = ("图层", "要素数", "其中示意或合成", "依据类型", "来源", "许可", "日期")
     head = heads([title(name) for name in columns], (1, 2))
-    names = [district.rule(r) for r in results["order"]]
+    names = [district.rule(r) for r in results.order]
     walkers = say("；").join(
         f"{walker_name(district, p)} {p.speed_m_s:g} m/s"
         for p in (district.profile(n) for n in dict.fromkeys(r.profile for r in names))
@@ -238,7 +257,7 @@ def _rests_on(district: District, results: Mapping[str, Any]) -> str:
         f"<li>{say('步速：{0}；过街等候按路段上的秒数计入。', e(walkers))}</li>"
         f"<li>{say('三种算法量的是同一对门之间的距离，直线不会比步行长；“数据不足”不是 0。')}</li>"
         f"<li>{say('{0}。', e(rests_on(district)))}</li></ul>"
-        f"{_findings(results['audit'])}"
+        f"{_findings(results.audit)}"
         f"{scrolled(head, rows)}"
         f'<p class="small">{found}</p></section>'
     )

@@ -21,7 +21,17 @@ from pptx.oxml.ns import qn
 from pptx.util import Emu, Inches, Pt
 
 from ...access import SEVERITIES, rests_on
-from ...core import DENOMINATOR_LABELS, METHOD_LABELS, language, refuse_uncleared, say, told, word, write_bytes
+from ...core import (
+    DENOMINATOR_LABELS,
+    METHOD_LABELS,
+    REFERENCE,
+    language,
+    refuse_uncleared,
+    say,
+    told,
+    word,
+    write_bytes,
+)
 from ...core import title as column
 from ...district import District, walker_name
 from ...ledger import has_own_plan, ledger, verdicts
@@ -36,7 +46,7 @@ from ...maps import (
     scene_for,
     worst_gaps,
 )
-from ...report import analyse, best_sites, judged_rules
+from ...report import Analysis, analyse, best_sites, judged_rules
 from .office import TONGUES, document_bytes
 from .page import Columns, Frame, plain, wrap
 from .sheet import map_png
@@ -113,8 +123,9 @@ def slides(
     _whole(deck, results)
     tell(say("画地图"))
     for name in promised_rules(district, results):
-        if np.isfinite(results["headlines"].loc[name, "value"]):
+        if np.isfinite(results.headlines.loc[name, "value"]):
             _promise(deck, results, name)
+    _beside_the_plan(deck, results)
     _completeness(deck, results)
     _gaps(deck, results)
     tell(say("算补点"))
@@ -269,7 +280,7 @@ class _Deck:
             own.format.fill.solid()
             own.format.fill.fore_color.rgb = _RGB.from_string(bars.colours[i])
 
-    def cover(self, results: Mapping[str, Any]) -> None:
+    def cover(self, results: Analysis) -> None:
         """Add the first page."""
         district = self.district
         slide = self.page(
@@ -341,9 +352,9 @@ def _map(scene: Scene) -> bytes:
 # --- pages --------------------------------------------------------------------------------------------------------------
 
 
-def _whole(deck: _Deck, results: Mapping[str, Any]) -> None:
+def _whole(deck: _Deck, results: Analysis) -> None:
     """Everything that is promised in one table."""
-    lead, promised = results["headlines"], promised_rules(deck.district, results)
+    lead, promised = results.headlines, promised_rules(deck.district, results)
     known = judged_rules(deck.district, results)
     whole = [r for r in known if lead.loc[r, "value"] >= 1 - 1e-9]
     unknown = len(promised) - len(known)
@@ -360,8 +371,8 @@ def _whole(deck: _Deck, results: Mapping[str, Any]) -> None:
     deck.table(slide, Columns([column("承诺"), say("现状"), say("换算法")], (2.6, 5.3, 4.43), size=10.5), rows)
 
 
-def _promise(deck: _Deck, results: Mapping[str, Any], name: str) -> None:
-    district, row = deck.district, results["headlines"].loc[name]
+def _promise(deck: _Deck, results: Analysis, name: str) -> None:
+    district, row = deck.district, results.headlines.loc[name]
     rule = district.rule(name)
     walker = district.profile(rule.profile)
     method = "按社区计（界内有即算）" if rule.metric == "presence" else METHOD_LABELS[rule.method]
@@ -385,7 +396,7 @@ def _promise(deck: _Deck, results: Mapping[str, Any], name: str) -> None:
         _map(scene_for(district, name, results=results, lang=language())),
         say("{0}：{1}", row["label"], row["headline"]),
     )
-    matrix = results["presence"]
+    matrix = results.presence
     big = f"{row['value']:.0%}" if rule.metric != "presence" else f"{round(row['value'] * len(matrix))} / {len(matrix)}"
     lines = [
         _Line(f"{big}　{row['mark']}", 30, _STRONG, True),
@@ -396,12 +407,12 @@ def _promise(deck: _Deck, results: Mapping[str, Any], name: str) -> None:
     _by_group(deck, slide, results, name)
 
 
-def _by_group(deck: _Deck, slide: Slide, results: Mapping[str, Any], name: str) -> None:
+def _by_group(deck: _Deck, slide: Slide, results: Analysis, name: str) -> None:
     """Put a chart of the shares by community on a page; by zone where there are too many to read."""
     district, rule = deck.district, deck.district.rule(name)
     place = Frame(_BESIDE.left, _TOP + 1.3, _BESIDE.width, _HIGH - 1.3)
     for group, layer in (("community", "communities"), ("area", "areas"), ("zone", "zones")):
-        table = results["by"].get(group)
+        table = results.by.get(group)
         if table is None or layer not in district.layers:
             continue
         own = table.xs(name, level="rule")
@@ -431,8 +442,8 @@ def _by_group(deck: _Deck, slide: Slide, results: Mapping[str, Any], name: str) 
         return
 
 
-def _completeness(deck: _Deck, results: Mapping[str, Any]) -> None:
-    table, district = results["completeness"], deck.district
+def _completeness(deck: _Deck, results: Analysis) -> None:
+    table, district = results.completeness, deck.district
     known = table[table["people"].notna() & table["completeness"].notna()] if len(table) else table
     if not len(known) or known["people"].sum() <= 0:
         return
@@ -463,7 +474,7 @@ def _completeness(deck: _Deck, results: Mapping[str, Any]) -> None:
         deck.bars(slide, _BESIDE, chart)
 
 
-def _gaps(deck: _Deck, results: Mapping[str, Any]) -> None:
+def _gaps(deck: _Deck, results: Analysis) -> None:
     worst = worst_gaps(deck.district, results, language())
     if worst is None:
         return
@@ -486,14 +497,25 @@ def _people(value: float) -> str:
     return f"{value:,.0f}" if np.isfinite(value) else say("不详")
 
 
-def _help(deck: _Deck, results: Mapping[str, Any]) -> None:
+def _beside_the_plan(deck: _Deck, results: Analysis) -> None:
+    """What is counted and the plan does not say: a page of its own, under a heading of its own."""
+    lead = results.headlines.loc[results.order]
+    beside = lead[[not deck.district.rule(r).of_plan for r in lead.index]]
+    beside = beside[beside["value"].notna()]
+    if beside.empty:
+        return
+    slide = deck.page(say(REFERENCE), [rests_on(deck.district)])
+    rows = [[str(r.label), _cut(str(r.headline), 60), str(r.cited)] for r in beside.itertuples()]
+    deck.table(slide, Columns([say("指标"), say("现状"), say("标准、条款、可信度")], (2.9, 5.2, 4.23), size=9.5), rows)
+
+
+def _help(deck: _Deck, results: Analysis) -> None:
     best = best_sites(deck.district, results)
     if best.empty:
         return
     best = best.sort_values("people_gained", ascending=False, kind="stable")
     # what the plan itself promises comes first: a standard's hospital is not a district's to build
-    rules = [deck.district.rule(str(r)) for r in best.index]
-    own = [rule.standard.startswith("《") and not rule.elsewhere for rule in rules]
+    own = [deck.district.rule(str(r)).of_plan for r in best.index]
     first = best[own].iloc[0] if any(own) else best.iloc[0]
     title = (say("规划承诺里，") if any(own) else "") + say(
         "补一处受益最多的是“{0}”：新增 {1:,.0f} 人够得着", first["label"], first["people_gained"]
@@ -537,8 +559,8 @@ def _ledger(deck: _Deck) -> None:
         deck.table(slide, Columns([say("无法核对"), say("缺什么")], (1.6, 3.13), size=9.5), rows, _LEFT + 7.6)
 
 
-def _rests(deck: _Deck, results: Mapping[str, Any]) -> None:
-    findings = results["audit"]
+def _rests(deck: _Deck, results: Analysis) -> None:
+    findings = results.audit
     strong = findings[(findings["severity"] != "info").to_numpy()].head(8)
     slide = deck.page(
         say("这些数字能说到什么程度：数据核查发现 {0} 处要先处理的问题", len(strong)), [rests_on(deck.district)]
