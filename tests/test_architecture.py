@@ -632,6 +632,17 @@ def test_what_writes_nothing_is_let_be(line: str) -> None:
     assert not writes_of(ast.parse(line))
 
 
+@pytest.mark.parametrize(
+    ("words", "only"),
+    [
+        ("get_close_matches", {"core.errors"}),
+        ("<!DOCTYPE html>", {"core.html", "maps.html_map"}),  # folium puts its own parts into the frame of a map
+    ],
+)
+def test_what_is_written_once_is_written_once(words: str, only: set[str]) -> None:
+    assert {m for m in MODULES if words in (PACKAGE / f"{m.replace('.', '/')}.py").read_text("utf-8")} == only
+
+
 # --- style and types ------------------------------------------------------------------------------------------------
 
 

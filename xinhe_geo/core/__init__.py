@@ -23,6 +23,8 @@ from .errors import (
     UnknownNameError,
     XinheError,
     describe,
+    did_you_mean,
+    nearest,
     os_words,
     problems_table,
     text_words,
@@ -30,7 +32,7 @@ from .errors import (
 from .extras import needing, not_installed
 from .files import beside_prefix, cannot_write, growing, place_file, write_bytes, write_text
 from .foreign import layers_in, ordinary, read_layer, size_of
-from .html import escape, web_file
+from .html import PICTURES, SCRIPT, escape, web_file, whole_page
 from .i18n import HTML_LANG, back, counted, english, language, listed_words, marked, parted, say, speaking, title, word
 from .models import DENOMINATOR_LABELS, METHOD_LABELS, METHODS, TOLERANCE_M, Edit, Profile, Rule, standing
 from .progress import listening, told, work
@@ -86,8 +88,10 @@ __all__ = [
     "METHODS",
     "METHOD_LABELS",
     "ON_THE_WAY",
+    "PICTURES",
     "SCHEMAS",
     "SCHEMA_VERSION",
+    "SCRIPT",
     "SMALL",
     "STATE_LABELS",
     "SURVEYED",
@@ -124,6 +128,7 @@ __all__ = [
     "diagnose",
     "diagnose_likeness",
     "diagnose_names",
+    "did_you_mean",
     "english",
     "escape",
     "from_wgs84",
@@ -137,6 +142,7 @@ __all__ = [
     "listening",
     "marked",
     "marks_of",
+    "nearest",
     "needing",
     "not_installed",
     "ordinary",
@@ -162,6 +168,7 @@ __all__ = [
     "to_wgs84",
     "told",
     "web_file",
+    "whole_page",
     "word",
     "work",
     "write_bytes",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,7 +13,7 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from ..core import LAYERS, ScenarioError, at_year
+from ..core import LAYERS, ScenarioError, at_year, did_you_mean
 from .street_edits import join_ends
 
 Rows = dict[str, pd.DataFrame]
@@ -75,9 +74,7 @@ class EditedRows:
         """Raise where a layer has no such row, and name the nearest."""
         known = list(self.frame(layer).index)
         if key not in known:
-            close = difflib.get_close_matches(key, [str(k) for k in known], n=1)
-            hint = f"；是否想写 {close[0]}" if close else ""
-            raise ScenarioError(f"没有{LAYERS[layer].label} {key}{hint}")
+            raise ScenarioError(f"没有{LAYERS[layer].label} {key}；{did_you_mean(key, [str(k) for k in known])}")
 
     def add(self, layer: str, key: str, row: Mapping[str, Any], shape: shapely.Geometry) -> None:
         """Add a row of that key and shape; columns that are not given stay unknown."""
@@ -175,8 +172,7 @@ class Action:
 
 def _open_facility(work: EditedRows, e: Mapping[str, Any]) -> None:
     if e["kind"] not in work.kinds:
-        close = difflib.get_close_matches(e["kind"], work.kinds, n=1)
-        raise ScenarioError(f"没有设施类别 {e['kind']}" + (f"；是否想写 {close[0]}" if close else ""))
+        raise ScenarioError(f"没有设施类别 {e['kind']}；{did_you_mean(e['kind'], work.kinds)}")
     row = {"name": e.get("name", e["facility"]), "kind": e["kind"], "state": "open", "capacity": e.get("capacity")}
     spot, there = work.spot(e), work.standing("facilities")
     same = there[((there["kind"] == e["kind"]) & (there["state"].fillna("open") == "open")).to_numpy(dtype=bool)]
@@ -401,16 +397,14 @@ def built_over(work: EditedRows) -> Iterator[tuple[int, str]]:
 def unknown_keys(data: Mapping[str, Any], known: Iterable[str]) -> Iterator[str]:
     """Name the keys that nobody knows, each with the nearest that is known."""
     for key in sorted(set(data) - set(known)):
-        close = difflib.get_close_matches(key, sorted(known), n=1)
-        yield f"不认识的项 {key}；" + (f"是否想写 {close[0]}" if close else f"可用：{'、'.join(sorted(known))}")
+        yield f"不认识的项 {key}；{did_you_mean(key, sorted(known))}"
 
 
 def wrong_edit(edit: Mapping[str, Any]) -> Iterator[str]:
     """Name everything that is wrong with one edit as it is written."""
     do = str(edit.get("do"))
     if do not in ACTIONS:
-        close = difflib.get_close_matches(do, list(ACTIONS), n=1)
-        yield f"不认识的动作 {do}；" + (f"是否想写 {close[0]}" if close else f"可用：{'、'.join(ACTIONS)}")
+        yield f"不认识的动作 {do}；{did_you_mean(do, ACTIONS)}"
         return
     forms = {**ACTIONS[do].needs, **ACTIONS[do].may}
     yield from unknown_keys(edit, ["do", *forms])

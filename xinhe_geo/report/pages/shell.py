@@ -8,48 +8,19 @@ from typing import SupportsFloat
 
 import pandas as pd
 
-from ...core import HTML_LANG, language, web_file
+from ...core import PICTURES, SCRIPT, web_file, whole_page
 from ...district import District, kind_name
 from ...maps import DEMONSTRATION_TEXT
 from ..workbook import foot
 
-#: What a page may load: nothing but what stands in it.
-PICTURES = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
-SCRIPT = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
 SCRIPT_AND_PICTURES = f"{SCRIPT}; img-src data:"
 #: The look that every page begins with.
 STYLE = "report/brief.css"
 
 
 def html_page(title: str, style: str, body: str, *, lang: str | None = None, policy: str = PICTURES) -> str:
-    """
-    Return a whole page in one file that loads nothing.
-
-    Parameters
-    ----------
-    title
-        Plain text; the other parts are markup.
-    style
-        What its rules add to those of every page.
-    lang
-        "zh" or "en"; by default the language that is spoken.
-    policy
-        `PICTURES`, `SCRIPT` or `SCRIPT_AND_PICTURES`.
-    """
-    return f"""<!DOCTYPE html>
-<html lang="{HTML_LANG[lang or language()]}">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="{policy}">
-<title>{html.escape(title)}</title>
-<style>{web_file(STYLE)}{style}</style>
-</head>
-<body>
-{body}
-</body>
-</html>
-"""
+    """Return a page of the report, as `core.whole_page`; `style` is what its rules add to those of every page."""
+    return whole_page(title, web_file(STYLE) + style, body, lang=lang, policy=policy)
 
 
 #: Kinds that a line names before it says how many there are.

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +21,7 @@ from ...core import (
     DataError,
     Problem,
     UnknownNameError,
+    nearest,
     problems_table,
     refuse_leaving,
     refuse_uncleared,
@@ -177,8 +177,7 @@ def theme_pages(
     known = themes(district, form.lang)
     if what not in known.index:
         names = list(known.index)
-        close = get_close_matches(what, names, n=1, cutoff=0.5)
-        raise UnknownNameError("图（全部：sheet list）", what, names if close else names[:3])
+        raise UnknownNameError("图（全部：sheet list）", what, names if nearest(what, names) else names[:3])
     scene = scene_for(district, what, show=show, results=results, lang=form.lang, fewer_than=form.fewer_than)
     scene = _for_public(district, scene) if form.public else scene
     table = None
