@@ -35,6 +35,7 @@ from .foreign import layers_in, ordinary, read_layer, size_of
 from .html import PICTURES, SCRIPT, escape, web_file, whole_page
 from .i18n import HTML_LANG, back, counted, english, language, listed_words, marked, parted, say, speaking, title, word
 from .models import DENOMINATOR_LABELS, METHOD_LABELS, METHODS, TOLERANCE_M, Edit, Profile, Rule, standing
+from .numbers import amount, per_cent, signed
 from .progress import listening, told, work
 from .schema import (
     ABSENT,
@@ -115,6 +116,7 @@ __all__ = [
     "UnknownNameError",
     "Worker",
     "XinheError",
+    "amount",
     "at_year",
     "back",
     "beside_prefix",
@@ -148,6 +150,7 @@ __all__ = [
     "ordinary",
     "os_words",
     "parted",
+    "per_cent",
     "place_file",
     "problems_table",
     "read_layer",
@@ -156,6 +159,7 @@ __all__ = [
     "say",
     "secrecy_problems",
     "secret_layers",
+    "signed",
     "size_of",
     "speaking",
     "standing",

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from ..core import LAYERS, ScenarioError, at_year, did_you_mean
+from ..core import LAYERS, ScenarioError, amount, at_year, did_you_mean
 from .street_edits import join_ends
 
 Rows = dict[str, pd.DataFrame]
@@ -386,7 +386,7 @@ def built_over(work: EditedRows) -> Iterator[tuple[int, str]]:
         if over.empty:
             continue
         names = "、".join(over.index[:6]) + (" 等" if len(over) > 6 else "")
-        people = "人口不详" if over["people"].isna().any() else f"{over['people'].sum():,.0f} 人"
+        people = "人口不详" if over["people"].isna().any() else f"{amount(over['people'].sum())} 人"
         yield (
             step,
             f"建在 {work.year} 年仍有人住的 {len(over)} 个小区上（{names}，{people}），人口会算两次；"

@@ -11,7 +11,7 @@ import geopandas as gpd
 import pandas as pd
 import shapely
 
-from ..core import Edit, ScenarioError
+from ..core import Edit, ScenarioError, amount, per_cent
 from .district import District
 from .edits import ACTIONS, EditedRows, new_home
 from .scenario import Scenario, carried_out
@@ -88,22 +88,22 @@ def _built_text(work: EditedRows, e: Mapping[str, Any]) -> str:
     except ScenarioError as error:
         return str(error)
     older = (
-        "60 岁及以上不详" if homes["people_60plus"] is None else f"其中 60 岁及以上 {homes['people_60plus']:,.0f} 人"
+        "60 岁及以上不详" if homes["people_60plus"] is None else f"其中 60 岁及以上 {amount(homes['people_60plus'])} 人"
     )
-    dwellings = "户数不详" if homes["households"] is None else f"{homes['households']:,.0f} 户"
-    result = f"{dwellings}，{homes['people']:,.0f} 人，{older}"
+    dwellings = "户数不详" if homes["households"] is None else f"{amount(homes['households'])} 户"
+    result = f"{dwellings}，{amount(homes['people'])} 人，{older}"
     if e.get("people") is not None:
         return f"人口直接给定：{result}"
     area = work.frame("parcels").geometry[e["parcel"]].area
     parts = [
         f"地块 {area / 1e4:.2f} 公顷",
-        f"住宅用地占 {float(e.get('site_share', 1.0)):.0%}",
+        f"住宅用地占 {per_cent(float(e.get('site_share', 1.0)), 0)}",
         f"容积率 {float(e['far']):g}",
         f"每户 {float(e['m2_per_dwelling']):g} m²",
         f"户均 {float(e['household_size']):g} 人",
     ]
     if "share_60plus" in e:
-        parts.append(f"60 岁及以上占 {float(e['share_60plus']):.0%}")
+        parts.append(f"60 岁及以上占 {per_cent(float(e['share_60plus']), 0)}")
     return "，".join(parts) + f"；得 {result}"
 
 

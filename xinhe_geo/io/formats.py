@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from ..core import Layer, SourceError, XinheError, ordinary, os_words
+from ..core import Layer, SourceError, XinheError, amount, ordinary, os_words
 from .cells import printable
 from .dxf import read_dxf
 from .gis_files import (
@@ -77,7 +77,7 @@ def read_file(path: Path, layer: Layer, sheet: str | None, report: RowReport) ->
         raise cannot_take(path.name, "文件是空的", "重新导出或重新拷贝")
     if size > MOST_BYTES:
         raise cannot_take(
-            path.name, f"文件太大（{size / 1e6:,.0f} MB）", f"分成不超过 {MOST_BYTES / 1e6:,.0f} MB 的几份"
+            path.name, f"文件太大（{amount(size / 1e6)} MB）", f"分成不超过 {amount(MOST_BYTES / 1e6)} MB 的几份"
         )
     if layer.geometry is None and suffix not in (".xlsx", ".xls", ".csv", ".json"):
         raise cannot_take(path.name, f"{layer.label}是表格，没有图形", "用 .xlsx 或 .csv")

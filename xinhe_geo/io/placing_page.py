@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from ..core import DATUM_LABELS, DATUMS, SCRIPT, to_wgs84, web_file, whole_page
+from ..core import DATUM_LABELS, DATUMS, SCRIPT, amount, to_wgs84, web_file, whole_page
 from .incoming import LONLAT, Floats, Shapes
 
 #: What is drawn under the rows, from the ground up, and its look.
@@ -168,7 +168,7 @@ def datum_page(
         )
         lines.append(
             f"<tr><td>{html.escape(DATUM_LABELS[name])}{mark}</td>"
-            + "".join(f'<td class="n">{row[c]:,.0f}</td>' for c in ("median_m", "p90_m", "moved_m"))
+            + "".join(f'<td class="n">{amount(row[c])}</td>' for c in ("median_m", "p90_m", "moved_m"))
             + "</tr>"
         )
     return _document(

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from ..core import LAYERS, Column, Problem, check_rows, nearest, problems_table
+from ..core import LAYERS, Column, Problem, amount, check_rows, nearest, problems_table
 from ..district import Edit, is_missing
 from .cells import printable
 from .current_layer import CurrentLayer
@@ -187,12 +187,12 @@ def _moved(shape: shapely.Geometry, before: shapely.Geometry, rows: FileRows, ro
     if shape.geom_type == "Point" and before.geom_type != "Point":
         away = float(shapely.distance(shape, before))
         if away > SAME_M:
-            said = f"目录里是面，文件里的点在它外面 {away:,.0f} 米；面没有改"
+            said = f"目录里是面，文件里的点在它外面 {amount(away)} 米；面没有改"
             rows.report.say("note", said, "核对编号和坐标", row._replace(column="位置"))
         return None
     if shape.geom_type == before.geom_type:
         away = float(shapely.hausdorff_distance(shape, before))
-        return None if away <= SAME_M else f"移动 {away:,.1f} 米"
+        return None if away <= SAME_M else f"移动 {amount(away, 1)} 米"
     return "换成另一种图形"
 
 

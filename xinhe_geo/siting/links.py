@@ -30,7 +30,19 @@ from ..access import (
     summary,
     walk_inside,
 )
-from ..core import BASES, DEMONSTRATION, TOLERANCE_M, Edit, Profile, Rule, SitingError, UnknownNameError, told
+from ..core import (
+    BASES,
+    DEMONSTRATION,
+    TOLERANCE_M,
+    Edit,
+    Profile,
+    Rule,
+    SitingError,
+    UnknownNameError,
+    amount,
+    per_cent,
+    told,
+)
 from ..district import District, Scenario
 from .assumed import assumption, with_assumption
 
@@ -598,11 +610,11 @@ def _text(row: _Ranked) -> str:
     """Say in one Chinese sentence what a link brings."""
     where = where_text(row.kind, row.name, row.crosses, row.length_m)
     if row.people_gained < 0.5:
-        return f"{where}：没有新增可达居民；每趟共省 {row.minutes_saved:,.0f} 人·分钟"
-    older = f"，其中 60 岁及以上 {row.people_60plus_gained:,.0f} 人" if row.people_60plus_gained > 0 else ""
+        return f"{where}：没有新增可达居民；每趟共省 {amount(row.minutes_saved)} 人·分钟"
+    older = f"，其中 60 岁及以上 {amount(row.people_60plus_gained)} 人" if row.people_60plus_gained > 0 else ""
     return (
-        f"{where}：新增 {row.people_gained:,.0f} 人可达{older}（{row.homes_gained}）；"
-        f"每趟共省 {row.minutes_saved:,.0f} 人·分钟"
+        f"{where}：新增 {amount(row.people_gained)} 人可达{older}（{row.homes_gained}）；"
+        f"每趟共省 {amount(row.minutes_saved)} 人·分钟"
     )
 
 
@@ -706,11 +718,11 @@ class _Fixed(Protocol):
 def _fix_text(row: _Fixed) -> str:
     parts = []
     if row.link:
-        parts.append(f"{row.link}可使其 {row.link_share:.0%} 可达")
+        parts.append(f"{row.link}可使其 {per_cent(row.link_share, 0)} 可达")
     if np.isfinite(row.facility_metres):
         parts.append(
-            f"或在出入口沿街 {row.facility_metres:,.0f} 米内设一处"
+            f"或在出入口沿街 {amount(row.facility_metres)} 米内设一处"
             if parts
-            else f"在出入口沿街 {row.facility_metres:,.0f} 米内设一处；单开一处通道不够"
+            else f"在出入口沿街 {amount(row.facility_metres)} 米内设一处；单开一处通道不够"
         )
     return "，".join(parts) or "走到出入口已超过限值：要在小区内设一处，或先增开出入口"

@@ -15,7 +15,7 @@ from rich.markup import escape
 from rich.status import Status
 from rich.table import Table
 
-from ...core import bundled_folder, is_cleared, listening, refuse_uncleared, secret_layers
+from ...core import bundled_folder, is_cleared, listening, per_cent, refuse_uncleared, secret_layers
 from ...district import District, secrecy_of
 
 #: 0 done; 1 done in part; 2 wrong command line; 3 the data; 4 the environment.
@@ -105,7 +105,10 @@ def message(lang: str, key: str, *args: object) -> str:
 @contextmanager
 def watched(text: str) -> Iterator[Status]:
     """Show a line that says what the work is at and how much of it is done."""
-    with ERR.status(text) as status, listening(lambda what, done: status.update(f"{escape(what)}　{done:.0%}")):
+    with (
+        ERR.status(text) as status,
+        listening(lambda what, done: status.update(f"{escape(what)}　{per_cent(done, 0)}")),
+    ):
         yield status
 
 

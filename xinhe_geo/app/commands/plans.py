@@ -10,13 +10,13 @@ import typer
 from rich.markup import escape
 
 from ...access import effects
+from ...core import amount, per_cent, signed
 from ...district import Scenario, blank, conflicts, scenarios, steps
 from ...maps import DEMONSTRATION_TEXT
 from ...report import (
     by_residents,
     people_line,
     provision_sheet,
-    signed,
     state_of,
     write_comparison,
     write_new,
@@ -59,17 +59,17 @@ def compare(
     table = by_residents(table)
     for row in table[table["change"].abs().round(4) > 0].itertuples():
         if row.before == row.before:
-            share = "—" if row.after != row.after else f"{row.after:.1%}"
+            share = per_cent(row.after, unknown="—")
             change = "—" if row.change != row.change else signed(row.change * 100)
             shown.add_row(
                 escape(row.label),
-                f"{row.before:.1%}",
+                per_cent(row.before),
                 share,
                 change,
-                f"{row.people_gain:,.0f}",
-                f"{row.people_lose:,.0f}",
-                f"{row.people_crowded:,.0f}",
-                f"{row.people_new_served:,.0f}",
+                amount(row.people_gain),
+                amount(row.people_lose),
+                amount(row.people_crowded),
+                amount(row.people_new_served),
             )
     OUT.print(people_line(before, after))
     OUT.print(shown)
@@ -126,7 +126,7 @@ def provision_list(
 
 def _amount(value: float) -> str:
     """Return an amount as people write it: a whole number, or what is less than ten with two decimals."""
-    return f"{value:,.0f}" if value == round(value) or abs(value) >= 10 else f"{value:.2f}"
+    return amount(value) if value == round(value) or abs(value) >= 10 else f"{value:.2f}"
 
 
 def list_scenarios(

@@ -5,12 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-import numpy as np
 import typer
 from rich.markup import escape
 
 from ...access import coverage, headlines
-from ...core import LAYERS, METHOD_LABELS, UnknownNameError
+from ...core import LAYERS, METHOD_LABELS, UnknownNameError, amount
 from ...ledger import export_rules as write_rules
 from ...ledger import import_rules as read_rules
 from .console import OUT, Lang, grid, is_guarded, message, opened, replacing, shown_path, watched
@@ -64,7 +63,7 @@ def run_rules(
             f"{row['label']}\n{name}",
             f"{row['headline']} {row['mark']}".strip(),
             row["alternatives"],
-            "不详" if np.isnan(unserved) else f"{unserved:,.0f}",
+            amount(unserved, unknown="不详"),
             row["standard_text"],
         )
         shown.add_row(*(escape(str(cell)) for cell in cells))

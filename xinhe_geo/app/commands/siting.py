@@ -11,7 +11,7 @@ import pandas as pd
 import typer
 from rich.markup import escape
 
-from ...core import UnknownNameError
+from ...core import UnknownNameError, amount, per_cent
 from ...district import District
 from ...io import bare_name
 from ...maps import DEMONSTRATION_TEXT
@@ -124,17 +124,17 @@ def _show_sites(table: pd.DataFrame, lang: str) -> None:
         shown.add_row(
             str(row.tag),
             escape(str(row.name)),
-            f"{row.people_gained:,.0f}",
-            f"{row.people_60plus_gained:,.0f}",
-            f"{row.share_before:.1%}",
-            f"{row.share_after:.1%}",
+            amount(row.people_gained),
+            amount(row.people_60plus_gained),
+            per_cent(row.share_before),
+            per_cent(row.share_after),
             escape(str(row.site)),
         )
     OUT.print(shown)
     for row in table.itertuples():
         OUT.print(escape(f"{row.tag} {row.reason}"))
     proven = bool(table["proven"].all())
-    OUT.print(message(lang, "proven" if proven else "not_proven", f"{float(table['gap'].max()):.2%}"))
+    OUT.print(message(lang, "proven" if proven else "not_proven", per_cent(float(table["gap"].max()), 2)))
     OUT.print(escape(str(table["near_ties"].iloc[0])))
     if table["left_out"].iloc[0]:
         OUT.print(escape(str(table["left_out"].iloc[0])))
@@ -210,10 +210,10 @@ def _show_openings(table: pd.DataFrame, *, title: str | None = None, none: str) 
         shown.add_row(
             str(row.Index),
             *((row.kind_label,) if kinds else ()),
-            f"{row.people_gained:,.0f}",
-            f"{row.people_60plus_gained:,.0f}",
-            f"{row.minutes_saved:,.0f}",
-            f"{row.share_after:.1%}",
+            amount(row.people_gained),
+            amount(row.people_60plus_gained),
+            amount(row.minutes_saved),
+            per_cent(row.share_after),
         )
     OUT.print(shown if len(table) else none)
     for row in table.itertuples():
@@ -227,7 +227,7 @@ def _show_fixes(places: pd.DataFrame) -> None:
         minutes = (row.minutes, row.gate_minutes, row.wait_minutes, row.street_minutes)
         shown.add_row(
             escape(str(row.name)),
-            "人口不详" if row.unserved != row.unserved else f"{row.unserved:,.0f}",
+            amount(row.unserved, unknown="人口不详"),
             *("—" if np.isnan(v) else f"{v:.1f}" for v in minutes),
             escape(row.fix),
         )

@@ -21,7 +21,7 @@ from ...access import (
     sizes,
     within_capacity,
 )
-from ...core import METHOD_LABELS, METHODS, TOLERANCE_M, Rule, say, word
+from ...core import METHOD_LABELS, METHODS, TOLERANCE_M, Rule, amount, say, word
 from ...district import District, column_name, kind_name, layer_name, walker_name
 from .base import (
     SCOPE_LAYERS,
@@ -271,7 +271,7 @@ def _missed(homes: gpd.GeoDataFrame, missed: pd.Series, weight: str, lot: str = 
     names = homes["name"].where(homes["name"].notna(), homes.index)
     unit = say(WEIGHTS[weight][1])
     of_one = say(UNITS[weight])
-    words = [f"{names[k]}" if weight == "homes" else f"{names[k]} {v:,.0f} {of_one}" for k, v in most.items()]
+    words = [f"{names[k]}" if weight == "homes" else f"{names[k]} {amount(v)} {of_one}" for k, v in most.items()]
     said = (number_text(round(total, 1), unit), lot or say("不可达"), len(most), in_words(words))
     if weight == "homes" and total != len(most):  # parts of homes: more homes are named than add up
         return say("折合 {0}{1}，涉及 {2} 个小区：{3}", *said)

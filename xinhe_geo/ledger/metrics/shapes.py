@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from ...core import TOLERANCE_M, say
+from ...core import TOLERANCE_M, per_cent, say
 from ...district import District, layer_name
 from .base import (
     SCOPE_LAYERS,
@@ -214,7 +214,7 @@ def _mix(district: District, m: Measure) -> Found:
     share = (area / area.sum())[area > 0]
     value = float(-(share * np.log(share)).sum() / np.log(len(area)))
     most = share.sort_values(ascending=False, kind="stable").head(4)
-    return Found(value, say("、").join(f"{k} {v:.0%}" for k, v in most.items()), touched)
+    return Found(value, say("、").join(f"{k} {per_cent(v, 0)}" for k, v in most.items()), touched)
 
 
 #: Metrics by name.

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from ...access import EXACT, SEVERITIES, rests_on
-from ...core import language, marked, say, speaking, title, web_file, write_text
+from ...core import amount, language, marked, per_cent, say, speaking, title, web_file, write_text
 from ...district import District, kind_name, walker_name
 from ...ledger import has_own_plan
 from ...maps import DEMONSTRATION_TEXT, PRESETS, promised_rules
@@ -96,7 +96,7 @@ def _cards(district: District, results: Mapping[str, Any]) -> str:
 def _card(district: District, results: Mapping[str, Any], rule: str) -> str:
     e, row = html.escape, results["headlines"].loc[rule]
     value, n = float(row["value"]), len(results["presence"])
-    number = f"{round(value * n)} / {n}" if district.rule(rule).metric == "presence" else f"{value:.0%}"
+    number = f"{round(value * n)} / {n}" if district.rule(rule).metric == "presence" else per_cent(value, 0)
     mark = f'<span class="mark">{e(row["mark"])}</span>' if row["mark"] else ""
     depends = row["dependent_share"]
     outside = (
@@ -106,7 +106,7 @@ def _card(district: District, results: Mapping[str, Any], rule: str) -> str:
     )
     return (
         f'<article class="card"><h3>{e(row["label"])}</h3><p class="number">{number}{mark}</p>'
-        f'<div class="bar" role="img" aria-label="{value:.0%}"><i style="width:{value:.1%}"></i></div>'
+        f'<div class="bar" role="img" aria-label="{per_cent(value, 0)}"><i style="width:{per_cent(value)}"></i></div>'
         f'<p>{e(row["headline"])}</p><p class="small">{e(row["alternatives"])}</p>{outside}'
         f'<p class="small">{e(row["standard_text"])}</p></article>'
     )
@@ -221,7 +221,7 @@ def _rests_on(district: District, results: Mapping[str, Any]) -> str:
     table = sources_table(district)
     table = table[table["要素数"].notna()]
     rows = "".join(
-        f'<tr><td>{e(r["图层"])}</td><td class="n">{r["要素数"]:,.0f}</td><td class="n">{r["其中示意或合成"]:,.0f}</td><td>{e(r["依据类型"])}</td>'
+        f'<tr><td>{e(r["图层"])}</td><td class="n">{amount(r["要素数"])}</td><td class="n">{amount(r["其中示意或合成"])}</td><td>{e(r["依据类型"])}</td>'
         f"<td>{e(str(r['来源']))}</td><td>{e(str(r['许可']))}</td><td>{e(r['日期'])}</td></tr>"
         for _, r in table.iterrows()
     )
@@ -249,7 +249,7 @@ def _findings(table: pd.DataFrame) -> str:
     e = html.escape
     rows = "".join(
         f"<tr><td>{say(SEVERITIES[r.severity])}</td><td>{e(r.topic)}</td><td>{e(r.finding)}</td>"
-        f'<td class="n">{"" if pd.isna(r.people) else f"{r.people:,.0f}"}</td><td>{e(r.remedy)}</td></tr>'
+        f'<td class="n">{amount(r.people, unknown="")}</td><td>{e(r.remedy)}</td></tr>'
         for r in table[table["severity"] != "info"].itertuples(index=False)
     )
     if not rows:

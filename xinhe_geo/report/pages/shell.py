@@ -8,7 +8,7 @@ from typing import SupportsFloat
 
 import pandas as pd
 
-from ...core import PICTURES, SCRIPT, web_file, whole_page
+from ...core import PICTURES, SCRIPT, amount, per_cent, signed, web_file, whole_page
 from ...district import District, kind_name
 from ...maps import DEMONSTRATION_TEXT
 from ..workbook import foot
@@ -76,18 +76,11 @@ def _cell(column: str, value: object) -> str:
         return "—"
     number = float(value)
     if column in ("之前", "之后") and 0 <= number <= 1:
-        return f"{number:.1%}"
+        return per_cent(number)
     if column.startswith("变化"):
         return f"{number:+,.0f}" if column.endswith("人数") else signed(number)
     whole = abs(number) >= 100 or number == round(number) or column.endswith(("（人）", "人口", "人数"))
-    return f"{number:,.0f}" if whole else f"{number:,.2f}"
-
-
-def signed(number: float) -> str:
-    """Return a change with its sign: one decimal, two digits of what is smaller than that, and never "-0.0"."""
-    if number == 0:
-        return "0"
-    return f"{number:+,.1f}" if abs(number) >= 0.05 else f"{number:+.2g}"
+    return amount(number) if whole else amount(number, 2)
 
 
 #: Many columns: headers wrap, texts keep a width that can be read.

@@ -16,7 +16,7 @@ import pandas as pd
 
 from ... import maps
 from ...access import coverage, facility_entrances, gaps, sharing, summary
-from ...core import Profile, Rule, SitingError, refuse_uncleared, write_text
+from ...core import Profile, Rule, SitingError, amount, per_cent, refuse_uncleared, write_text
 from ...district import District
 from ...siting import (
     LETTERS,
@@ -219,7 +219,7 @@ def _compared(now: _Now, choices: list[_Choice]) -> pd.DataFrame:
                 "惠及社区": last["communities_cumulative"],
                 "人口不详的小区": int(choice.rows["homes_unknown"].sum()),
                 **_state(now, choice.cover),
-                "与最好的差": f"{share:.1%}" if share >= ROUNDING else "并列最好" if tied else "最好",
+                "与最好的差": per_cent(share) if share >= ROUNDING else "并列最好" if tied else "最好",
             }
         )
     order = [
@@ -254,10 +254,10 @@ def _state(now: _Now, cover: pd.DataFrame) -> dict[str, float | str]:
         if len(by):
             least = by.index[(by <= by.min() + 1e-9).to_numpy()]
             name = least[0] if communities is None else communities["name"].get(least[0], least[0])
-            text = f"{name}{f'等 {len(least)} 个' if len(least) > 1 else ''} {by.min():.0%}"
+            text = f"{name}{f'等 {len(least)} 个' if len(least) > 1 else ''} {per_cent(by.min(), 0)}"
     left = float(((1 - own["served"]) * own["people"]).sum())
     return {
-        "实施后": "数据不足" if np.isnan(share) else f"{share:.1%}",
+        "实施后": per_cent(share, unknown="数据不足"),
         "平均步行（分钟）": mean,
         "仍不可达（人）": left,
         "覆盖最低的社区": text,
@@ -295,7 +295,7 @@ def _question(now: _Now, chosen: gpd.GeoDataFrame) -> str:
     proof = (
         "已证明最优：没有更好的放法"
         if chosen["proven"].all()
-        else f"没有证明最优，离可能的最好还差 {chosen['gap'].max():.1%}"
+        else f"没有证明最优，离可能的最好还差 {per_cent(chosen['gap'].max())}"
     )
     lines = [
         f"按“{first['label']}”评判，{walker}；比的是{weights[first['weight']]}。{proof}。",
@@ -320,7 +320,7 @@ def _choice_section(now: _Now, choice: _Choice, best: _Choice, kind: str) -> str
     """Return one plan: why each site, who uses it, who gains here and not in the best plan."""
     e = html.escape
     items = "".join(
-        f"<li><b>{e(str(row.tag))}</b> {e(str(row.reason))}；建成后约 {choice.users[str(row.Index)]:,.0f} 人以它为最近的一处</li>"
+        f"<li><b>{e(str(row.tag))}</b> {e(str(row.reason))}；建成后约 {amount(choice.users[str(row.Index)])} 人以它为最近的一处</li>"
         for row in choice.rows.itertuples()
     )
     text = ""
@@ -347,7 +347,7 @@ def _people(now: _Now, gained: pd.Series, other: pd.Series) -> str:
     names = homes["name"].reindex(people.index)
     named = list(names.fillna(names.index.to_series()).astype(str))
     listed = "、".join(named[:NAMED]) + (f" 等 {len(named)} 个小区" if len(named) > NAMED else "")
-    return f"{people.sum():,.0f} 人（{listed}）"
+    return f"{amount(people.sum())} 人（{listed}）"
 
 
 def _site_sheet(choices: list[_Choice]) -> pd.DataFrame:

@@ -21,6 +21,7 @@ from ...core import (
     DataError,
     Problem,
     UnknownNameError,
+    amount,
     nearest,
     problems_table,
     refuse_leaving,
@@ -435,7 +436,7 @@ def title_cells(district: District, scene: Scene, denominator: float, form: Form
         (t["cell_maker"], str(district.manifest.get("made_by") or "")),
         (t["cell_date"], scene.foot[0]),
         (t["cell_crs"], f"{crs.name} ({district.crs})"),
-        (t["cell_scale"], f"1:{denominator:,.0f} ({form.size})"),
+        (t["cell_scale"], f"1:{amount(denominator)} ({form.size})"),
     ]
     for line in theme.lines if theme else []:
         label, _, value = line.partition(" " if form.lang == "zh" else ": ")
