@@ -651,7 +651,7 @@ def test_numbers_are_written_one_way(module: str) -> None:
         for node in ast.walk(tree_of(module))
         if isinstance(node, ast.FormattedValue)
         and node.format_spec is not None
-        and re.search(r",\.\df$|%$", ast.unparse(node.format_spec).strip("f'\""))
+        and re.search(r"^(?!\+).*(,\.\df$|%)$", ast.unparse(node.format_spec).strip("f'\""))
     ]
     assert not found, "use core.amount and core.per_cent"
 

@@ -22,7 +22,7 @@ from xinhe_geo.core.i18n import english, language, marked, say, speaking
 from xinhe_geo.core.models import METHOD_LABELS
 from xinhe_geo.core.schema import BASIS_LABELS
 from xinhe_geo.ledger.metrics.base import SIGNS, UNITS, WEIGHTS
-from xinhe_geo.ledger.metrics.registry import FORMULAS
+from xinhe_geo.ledger.metrics.registry import METRICS
 from xinhe_geo.ledger.panel import typed_figures
 from xinhe_geo.maps.meeting import SCRIPTS
 from xinhe_geo.maps.scripts import sentences, spoken_script
@@ -66,7 +66,13 @@ def fields(template: str) -> set[str]:
 def test_every_sentence_has_its_english_and_no_english_is_left_over() -> None:
     texts = list(constants())
     said, all_texts = {text for text, is_said in texts if is_said}, {text for text, _ in texts}
-    tables = [*FORMULAS.values(), *WEIGHTS.values(), UNITS.values(), METHOD_LABELS.values(), BASIS_LABELS.values()]
+    tables = [
+        *((m.label, m.formula) for m in METRICS.values()),
+        *WEIGHTS.values(),
+        UNITS.values(),
+        METHOD_LABELS.values(),
+        BASIS_LABELS.values(),
+    ]
     known = {text for row in tables for text in row} | {*lg.VERDICTS, *lg.ROLES.values(), lg.UNMEASURED}
     catalogue = english()["say"]
     assert len(said) > 200 and not (said | known) - set(catalogue)

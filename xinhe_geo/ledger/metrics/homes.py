@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 
 import geopandas as gpd
 import numpy as np
@@ -26,10 +26,12 @@ from ...district import District, column_name, kind_name, layer_name, walker_nam
 from .base import (
     SCOPE_LAYERS,
     UNITS,
+    WALKED,
     WEIGHTS,
     Found,
     Lacks,
     Measure,
+    Metric,
     Short,
     bases_text,
     facilities_of,
@@ -37,6 +39,7 @@ from .base import (
     in_words,
     kind_names,
     listed,
+    metric,
     number_text,
     once,
     open_places,
@@ -54,6 +57,16 @@ from .base import (
 )
 
 
+@metric(
+    "per_thousand",
+    Metric(
+        "人均规模",
+        "Σ 规模 ÷ 人口 × 每多少人",
+        layers=("homes", "facilities"),
+        columns=("kinds", "field", "per"),
+        sized=True,
+    ),
+)
 def _per_thousand(district: District, m: Measure) -> Found:
     """Capacity (or number) of some kinds per so many people of the scope."""
     kinds, field, weight = listed(m["kinds"]), str(m["field"]), str(m["weight"] or "people")
@@ -93,6 +106,18 @@ def _sizes(places: gpd.GeoDataFrame, field: str, kinds: Sequence[str], district:
     return offered
 
 
+@metric(
+    "capacity",
+    Metric(
+        "够得着且够用",
+        "Rj = Sj ÷ Σk Pk·w(tkj)，Ai = Σj Rj·w(tij)；Σ Pi·min(1, Ai × 每多少人 ÷ 应有数) ÷ Σ Pi，w 按距离衰减表",
+        layers=WALKED,
+        columns=("kinds", "field", "per", "norm", "decay"),
+        sized=True,
+        in_parts=True,
+        whole_district=True,
+    ),
+)
 def _capacity(district: District, m: Measure) -> Found:
     """Share of people with a place in reach and room in it; supply is shared out among all who can walk to it."""
     kinds, weight, per = listed(m["kinds"]), str(m["weight"] or "people"), float(m["per"])
@@ -190,6 +215,17 @@ def _mean(values: pd.Series, weights: pd.Series) -> float:
     return float((values[both] * weights[both]).sum() / weights[both].sum())
 
 
+@metric(
+    "coverage",
+    Metric(
+        "可达份额",
+        "Σ（小区的分母 × 小区内在限值以内的居住点份额）÷ Σ 小区的分母",
+        layers=WALKED,
+        columns=("rule",),
+        in_parts=True,
+        whole_district=True,
+    ),
+)
 def _coverage(district: District, m: Measure) -> Found:
     """Share of people (or land, homes) within the limit of a rule, or of several at once, by the rule's own method."""
     rules = [district.rule(name) for name in (m["rule"], *listed(m["also_rules"]))]
@@ -309,6 +345,18 @@ def _first_profile(district: District) -> str:
     return str(district.profiles.index[0])
 
 
+@metric(
+    "completeness",
+    Metric(
+        "配套齐全度",
+        "Σ（小区的分母 × 限时内走得到的类别数 ÷ 类别总数）÷ Σ 小区的分母",
+        layers=WALKED,
+        columns=("kinds", "minutes"),
+        rule_or_kinds=True,
+        in_parts=True,
+        whole_district=True,
+    ),
+)
 def _completeness(district: District, m: Measure) -> Found:
     """Mean share of kinds within a walk (or the share that has them all), over the homes of the scope."""
     level, kinds, has = _level(district, m)
@@ -340,6 +388,17 @@ def _completeness(district: District, m: Measure) -> Found:
     return Found(value, said, touched, gap, fix, note=unsurveyed(district, listed(m["kinds"])))
 
 
+@metric(
+    "difference",
+    Metric(
+        "两组之差",
+        "第一组的加权平均 − 第二组的加权平均（百分点）",
+        layers=WALKED,
+        columns=("group", "codes"),
+        rule_or_kinds=True,
+        whole_district=True,
+    ),
+)
 def _difference(district: District, m: Measure) -> Found:
     """Weighted mean of the first group less that of the second, in percentage points."""
     level, kinds, _ = _level(district, m)
@@ -374,6 +433,26 @@ def _difference(district: District, m: Measure) -> Found:
     )
 
 
+@metric(
+    "gini",
+    Metric(
+        "基尼系数",
+        "Σi Σj pi·pj·|ai − aj| ÷ (2·ā)，p 为人口份额，a 为小区的可达水平",
+        layers=WALKED,
+        rule_or_kinds=True,
+        whole_district=True,
+    ),
+)
+@metric(
+    "theil",
+    Metric(
+        "泰尔指数",
+        "Σ pi·(ai ÷ ā)·ln(ai ÷ ā)，并分成组间与组内两部分",
+        layers=WALKED,
+        rule_or_kinds=True,
+        whole_district=True,
+    ),
+)
 def _inequality(district: District, m: Measure) -> Found:
     """Gini or Theil of how well homes are served, people-weighted; Theil split between and within groups."""
     level, kinds, _ = _level(district, m)
@@ -446,6 +525,17 @@ def _theil(a: np.ndarray, p: np.ndarray) -> float:
     return float((p * ratio * np.log(np.where(ratio > 0, ratio, 1.0))).sum())
 
 
+@metric(
+    "in_gap",
+    Metric(
+        "落在缺口里",
+        "最近的小区缺至少一类设施的地点数 ÷ 地点总数",
+        layers=WALKED,
+        columns=("layer", "kinds", "minutes"),
+        rule_or_kinds=True,
+        whole_district=True,
+    ),
+)
 def _in_gap(district: District, m: Measure) -> Found:
     """How many places of a layer lie by a home that lacks at least one of the kinds within a walk."""
     layer = str(m["layer"])
@@ -465,16 +555,3 @@ def _in_gap(district: District, m: Measure) -> Found:
     words = [say("{0}（{1} 处）", kind_name(district, k), n) for k, n in wanted.items() if n > 0]
     gap = say("这些地方可补：{0}", in_words(words)) if words else ""
     return Found(value, say("{0} 处中 {1} 处挨着缺配套的小区", len(spots), int(lacking.sum())), touched, gap, gap)
-
-
-#: Metrics by name.
-METRICS: Mapping[str, Callable[[District, Measure], Found]] = {
-    "coverage": _coverage,
-    "completeness": _completeness,
-    "in_gap": _in_gap,
-    "difference": _difference,
-    "gini": _inequality,
-    "theil": _inequality,
-    "per_thousand": _per_thousand,
-    "capacity": _capacity,
-}
