@@ -98,6 +98,21 @@ def test_what_is_handed_over_again_travels_once(two: str) -> None:
         assert len(aside._held) == 2
 
 
+def _holds(holder: list[object], kept: object) -> bool:
+    return holder[0] is kept
+
+
+def test_what_is_held_is_not_sent_again_within_something_else(two: str) -> None:
+    """An analysis holds its district: the other process must find the district it knows in it, with what it has derived."""
+    kept = [1, 2]
+    holder = [kept, None, "x"]
+    outer = [holder]
+    with Worker(processes=2) as aside:
+        told = [aside(len, kept), aside(_holds, holder, kept), aside(_holds, outer, holder)]
+        begun(aside)
+        assert [tell() for tell in told] == [2, True, True]
+
+
 def _until(end: str) -> int:
     while not Path(end).exists():
         time.sleep(0.01)

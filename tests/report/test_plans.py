@@ -15,7 +15,8 @@ import xinhe_geo as xh
 from xinhe_geo.access.effects import effects
 from xinhe_geo.app.cli import main
 from xinhe_geo.core.errors import EnvironmentProblem
-from xinhe_geo.report.pages.plans import comparison, state_of, verdict_changes, write_comparison, write_new, write_plans
+from xinhe_geo.report.analysis import Comparison
+from xinhe_geo.report.pages.plans import comparison, state_of, write_comparison, write_new, write_plans
 from xinhe_geo.report.pages.shell import signed, table_html
 
 TOY = Path(__file__).parents[1] / "toy"
@@ -94,9 +95,9 @@ def test_the_same_year_is_the_same_district() -> None:
 
 def test_nothing_differs_from_itself(folder: Path) -> None:
     district = xh.District.load(folder)
-    sheets = comparison(district, district, targets=False)
-    assert all(table.empty for table, _ in sheets.values())
-    assert verdict_changes(district, district).empty
+    pair = Comparison.of(district, district)
+    assert all(table.empty for table, _ in comparison(pair, targets=False).values())
+    assert pair.verdicts.empty
 
 
 def test_a_count_of_one_is_not_a_hundred_per_cent() -> None:

@@ -20,6 +20,7 @@ import pytest
 
 import xinhe_geo as xh
 from xinhe_geo.report import report
+from xinhe_geo.report.analysis import Analysis
 
 TOY = Path(__file__).parents[1] / "toy"
 
@@ -88,8 +89,8 @@ def test_workbook_begins_with_the_matrix_and_the_gaps(output: Path) -> None:
 
 def test_workbook_never_writes_formulas(tmp_path: Path) -> None:
     district = xh.District.load(TOY)
-    results = report.analyse(district)
-    results["presence"] = results["presence"].rename(index={"T01": "=1+1"})
+    results = Analysis(district)
+    vars(results)["presence"] = results.presence.rename(index={"T01": "=1+1"})
     report.workbook(district, results, tmp_path / "book.xlsx")
     cell = openpyxl.load_workbook(tmp_path / "book.xlsx")["社区×设施矩阵"]["A4"]
     assert cell.value == "=1+1" and cell.data_type == "s"

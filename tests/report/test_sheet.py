@@ -297,23 +297,23 @@ def test_the_atlas_has_a_sheet_per_community(toy: xh.District, tmp_path: Path) -
 
 def test_a_community_s_numbers_are_those_of_the_report(toy: xh.District) -> None:
     results = analyse(toy)
-    by = results["by"]["community"]
+    by = results.by["community"]
     for code in toy.communities.index:
         facts = _atlas.community_promises(toy, results, code)
         assert list(facts.index) == promised_rules(toy, results)
         for name, row in facts.iterrows():
             rule = toy.rule(name)
             if rule.metric == "presence":
-                kinds = [k for k in rule.kinds if k in results["presence"]]
-                assert row["places"] == results["presence"].loc[code, kinds].sum()
+                kinds = [k for k in rule.kinds if k in results.presence]
+                assert row["places"] == results.presence.loc[code, kinds].sum()
             elif (code, name) in by.index:
                 assert row["share"] == pytest.approx(by.loc[(code, name), "share"], nan_ok=True)
     # those whom the communities miss are those whom the district misses
     everywhere = pd.concat([_atlas.community_promises(toy, results, c) for c in toy.communities.index])
     missed = everywhere["missed"].groupby(level=0).sum()
-    lead = results["headlines"]
+    lead = results.headlines
     reach = [r for r in missed.index if toy.rule(r).metric == "reach" and lead.loc[r, "denominator"] == "people"]
-    nowhere = results["cover"][results["cover"]["community"].isna().to_numpy()]
+    nowhere = results.cover[results.cover["community"].isna().to_numpy()]
     rest = (nowhere["people"] * (1 - nowhere["served"])).groupby(level="rule").sum()
     assert reach and rest[reach].gt(0).any()
     assert (missed + rest)[reach].to_numpy() == pytest.approx(lead.loc[reach, "people_unserved"].to_numpy())

@@ -84,7 +84,7 @@ def test_the_brief_answers_the_meeting_in_order(brief: Path) -> None:
 
 
 def test_the_brief_s_numbers_are_the_report_s(toy: xh.District, brief: Path) -> None:
-    lead = analyse(toy)["headlines"]
+    lead = analyse(toy).headlines
     document = docx.Document(str(brief))
     cells = {cell.text for table in document.tables for row in table.rows for cell in row.cells}
     for name in promised_rules(toy, analyse(toy)):
@@ -120,7 +120,7 @@ def test_pages_are_numbered_and_tables_repeat_their_heads(brief: Path) -> None:
 def test_one_conclusion_per_page_with_its_number_and_notes(toy: xh.District, deck: Path) -> None:
     show = pptx.Presentation(str(deck))
     assert show.slide_width / show.slide_height == pytest.approx(16 / 9, rel=1e-3)
-    lead = analyse(toy)["headlines"]
+    lead = analyse(toy).headlines
     titles = [slide.shapes.title.text for slide in show.slides]
     for name in promised_rules(toy, analyse(toy)):
         if lead.loc[name, "value"] == lead.loc[name, "value"]:
@@ -186,7 +186,7 @@ def test_faster_walkers_reach_no_less_and_one_more_place_serves_more(toy: xh.Dis
     results = analyse(toy)
     spread = speed_range(toy, results)
     assert len(spread) and (spread["slower"] <= spread["usual"]).all() and (spread["usual"] <= spread["faster"]).all()
-    assert spread["usual"].to_dict() == pytest.approx(results["headlines"]["value"].reindex(spread.index).to_dict())
+    assert spread["usual"].to_dict() == pytest.approx(results.headlines["value"].reindex(spread.index).to_dict())
     best = best_sites(toy, results)
     assert len(best) and (best["share_after"] >= best["share_before"]).all() and (best["people_gained"] > 0).any()
 

@@ -4,7 +4,7 @@ from .audit import SEVERITIES, audit, rests_on
 from .bounds import AT_LEAST, EXACT, bound_of, only_known, only_shares_known, unchecked_of, what_to_survey
 from .capacity import COUNT, Need, decay_of, sizes, within_capacity
 from .coverage import compare, completeness, coverage, home_facts, is_surveyed, presence, rules_of, summary
-from .effects import effects, home_changes, sharing
+from .effects import effects, effects_of, facility_names, home_changes, home_changes_of, sharing, sharing_of
 from .entrances import facility_entrances, home_entrances, home_points, same_compound, walk_inside
 from .gaps import gaps
 from .headlines import basis_text, headlines, limit_text, usable_denominator
@@ -36,10 +36,13 @@ __all__ = [
     "coverage",
     "decay_of",
     "effects",
+    "effects_of",
     "facility_entrances",
+    "facility_names",
     "gaps",
     "headlines",
     "home_changes",
+    "home_changes_of",
     "home_entrances",
     "home_facts",
     "home_points",
@@ -60,6 +63,7 @@ __all__ = [
     "same_compound",
     "share_within",
     "sharing",
+    "sharing_of",
     "sizes",
     "summary",
     "unchecked_of",

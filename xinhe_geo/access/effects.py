@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import pandas as pd
 
@@ -28,7 +27,11 @@ def effects(before: District, after: District, *, rules: str | Sequence[str | Ru
         homes in both that are served in both, and now share their facility with a tenth more, or fewer, than before), `homes_gain`, `homes_lose` (names, the
         first ten).
     """
-    a, b = coverage(before, rules=rules), coverage(after, rules=rules)
+    return effects_of(coverage(before, rules=rules), coverage(after, rules=rules))
+
+
+def effects_of(a: pd.DataFrame, b: pd.DataFrame) -> pd.DataFrame:
+    """Return `effects`, given the coverages of both states."""
     old, new = summary(a), summary(b)
     table = old[["label"]].copy()
     table["before"], table["after"] = old["share"], new["share"].reindex(old.index)
@@ -64,11 +67,11 @@ def home_changes(before: District, after: District, *, rules: str | Sequence[str
         0-1; missing for homes that are not in both), `facility_before`, `facility_after`. Swapping the states turns the sign of
         every change.
     """
-    a, b = coverage(before, rules=rules), coverage(after, rules=rules)
-    return _changes(a, b)
+    return home_changes_of(coverage(before, rules=rules), coverage(after, rules=rules))
 
 
-def _changes(a: pd.DataFrame, b: pd.DataFrame) -> pd.DataFrame:
+def home_changes_of(a: pd.DataFrame, b: pd.DataFrame) -> pd.DataFrame:
+    """Return `home_changes`, given the coverages of both states."""
     every = b.index.append(a.index[~a.index.isin(b.index)])
     left, right = a.reindex(every), b.reindex(every)
     here, there = every.isin(a.index), every.isin(b.index)
@@ -93,22 +96,28 @@ def sharing(before: District, after: District, *, rules: str | Sequence[str | Ru
         MultiIndex (rule, facility), facilities that anybody uses in either state. `label`, `name`, `users_before`,
         `users_after`, `change` (people); homes whose people are not known do not count.
     """
-    covers = coverage(before, rules=rules), coverage(after, rules=rules)
-    names: dict[str, Any] = {}
-    for district in (before, after):
+    a, b = coverage(before, rules=rules), coverage(after, rules=rules)
+    return sharing_of(a, b, facility_names(before, after))
+
+
+def facility_names(*districts: District) -> dict[str, str]:
+    """Return the names of the facilities that have one, by their ids; those of the last district count."""
+    names: dict[str, object] = {}
+    for district in districts:
         frame = district.facilities
         names |= {} if frame is None else dict(zip(frame.index, frame["name"], strict=True))
-    return _sharing(*covers, names)
+    return {key: name for key, name in names.items() if isinstance(name, str)}
 
 
-def _sharing(a: pd.DataFrame, b: pd.DataFrame, names: Mapping[str, Any]) -> pd.DataFrame:
+def sharing_of(a: pd.DataFrame, b: pd.DataFrame, names: Mapping[str, str]) -> pd.DataFrame:
+    """Return `sharing`, given the coverages of both states and what the facilities are called."""
     users = [_users(cover) for cover in (a, b)]
     table = pd.DataFrame({"users_before": users[0], "users_after": users[1]}).fillna(0.0).sort_index()
     table["change"] = table["users_after"] - table["users_before"]
     labels = pd.concat([a, b])["label"].groupby(level="rule").first()
     table.insert(0, "label", labels.reindex(table.index.get_level_values("rule")).to_numpy())
     ids = table.index.get_level_values("facility")
-    table.insert(1, "name", [names[i] if isinstance(names.get(i), str) else i for i in ids])
+    table.insert(1, "name", [names.get(i, i) for i in ids])
     return table
 
 

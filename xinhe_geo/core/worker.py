@@ -10,6 +10,7 @@ so that a failure is the one that would have been met without it.
 from __future__ import annotations
 
 import gc
+import io
 import multiprocessing
 import os
 import pickle
@@ -19,7 +20,7 @@ import threading
 import warnings
 import weakref
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from types import TracebackType
 from typing import IO, Any, NamedTuple, ParamSpec, Protocol, TypeVar
@@ -62,9 +63,9 @@ class Worker:
     The other process is given one piece at a time. What it has not begun by the time it is fetched is done here: whoever is free
     takes what is left, this process from where it fetches first, the other from what was handed over first.
 
-    What is handed over again travels once: the other process holds every argument it was given, with what it has derived from
-    it since. Leaving it as a context ends the other process, whatever it is at. Without `processes` to spare the work is done in
-    this process, when it is fetched.
+    What is handed over again travels once, also within something else: the other process holds every argument it was given,
+    with what it has derived from it since. Leaving it as a context ends the other process, whatever it is at. Without
+    `processes` to spare the work is done in this process, when it is fetched.
     """
 
     def __init__(self, *, processes: int) -> None:
@@ -146,18 +147,20 @@ class Worker:
             self._tend_to(lambda: _forked(dict(enumerate(self._held))))
         if not self._answering:
             return number
-        known = {id(value): place for place, value in enumerate(self._held)}
-        fresh = {id(value): value for value in args if id(value) not in known}
+        places = {id(value): place for place, value in enumerate(self._held)}
+        fresh = list({id(value): value for value in args if id(value) not in places}.values())
         try:
-            texts = [pickle.dumps(value, protocol=pickle.HIGHEST_PROTOCOL) for value in fresh.values()]
-            places = {**known, **{key: len(known) + i for i, key in enumerate(fresh)}}
+            texts = []
+            for place, value in enumerate(fresh, start=len(self._held)):
+                texts.append(_written(value, places))
+                places[id(value)] = place
             taken = tuple(places[id(value)] for value in args)
             text = pickle.dumps((function, taken, kwargs), protocol=pickle.HIGHEST_PROTOCOL)
         except (pickle.PicklingError, TypeError, AttributeError):
             return number  # cannot travel: it is done here
         with self._news:
-            self._texts.update(zip(range(len(self._held), len(self._held) + len(fresh)), texts, strict=True))
-            self._held += fresh.values()
+            self._texts.update(enumerate(texts, start=len(self._held)))
+            self._held += fresh
             self._due.append(_Job(number, taken, text))
             self._news.notify_all()
         return number
@@ -171,7 +174,9 @@ class Worker:
                     return
                 job = self._due.popleft()
                 self._news.notify_all()
-                new = {place: self._texts.pop(place) for place in dict.fromkeys(job.places) if place in self._texts}
+                # whatever was handed over until then: it may be held by what this job takes
+                new = {place: text for place, text in self._texts.items() if place <= max(job.places, default=-1)}
+                self._texts = {place: text for place, text in self._texts.items() if place not in new}
             try:
                 pickle.dump((new, job.text), other.work, protocol=pickle.HIGHEST_PROTOCOL)
                 other.work.flush()
@@ -193,6 +198,40 @@ class Worker:
 
 #: The threads that wait for other processes.
 _TENDERS: weakref.WeakSet[threading.Thread] = weakref.WeakSet()
+
+
+#: What is written out wherever it stands.
+_PLAIN = (type(None), int, float, str, bytes, tuple)
+
+
+class _Writer(pickle.Pickler):
+    """Writes a value out; what the other process holds already (by the ids of `places`) stands in it by its place."""
+
+    def __init__(self, stream: io.BytesIO, places: Mapping[int, int]) -> None:
+        super().__init__(stream, protocol=pickle.HIGHEST_PROTOCOL)
+        self._places = places
+
+    def persistent_id(self, value: object) -> int | None:
+        """Return the place of what is held."""
+        return None if isinstance(value, _PLAIN) else self._places.get(id(value))
+
+
+class _Reader(pickle.Unpickler):
+    """Reads what `_Writer` wrote."""
+
+    def __init__(self, stream: io.BytesIO, held: Mapping[int, Any]) -> None:
+        super().__init__(stream)
+        self._held = held
+
+    def persistent_load(self, place: int) -> object:
+        """Return what is held at a place."""
+        return self._held[place]
+
+
+def _written(value: object, places: Mapping[int, int]) -> bytes:
+    stream = io.BytesIO()
+    _Writer(stream, places).dump(value)
+    return stream.getvalue()
 
 
 # --- how the other process comes about -------------------------------------------------------------------------------
@@ -270,7 +309,8 @@ def _serve(work: IO[bytes], answers: IO[bytes], held: dict[int, Any]) -> None:
             new, text = pickle.load(work)
         except EOFError:
             return
-        held.update({place: pickle.loads(value) for place, value in new.items()})
+        for place, value in new.items():
+            held[place] = _Reader(io.BytesIO(value), held).load()
         function, places, kwargs = pickle.loads(text)
         try:
             answer = (True, function(*(held[place] for place in places), **kwargs))

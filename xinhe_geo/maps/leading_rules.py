@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Protocol
 
 import geopandas as gpd
 import numpy as np
@@ -13,6 +13,35 @@ import shapely
 from ..access import isochrones
 from ..core import Rule
 from ..district import District, walker_name
+
+
+class Analysed(Protocol):
+    """What is known of a district when its maps are drawn: `report.Analysis`."""
+
+    @property
+    def cover(self) -> pd.DataFrame:
+        """Result of `coverage`."""
+        ...
+
+    @property
+    def headlines(self) -> pd.DataFrame:
+        """Result of `headlines`."""
+        ...
+
+    @property
+    def order(self) -> list[str]:
+        """The rules, those that lead first."""
+        ...
+
+    @property
+    def gap_tables(self) -> Mapping[str, gpd.GeoDataFrame]:
+        """Results of `gaps`, by rule."""
+        ...
+
+    @property
+    def completeness(self) -> gpd.GeoDataFrame:
+        """Result of `completeness`."""
+        ...
 
 
 def leading_rules(district: District, lead: pd.DataFrame) -> list[str]:
@@ -28,18 +57,18 @@ def leading_rules(district: District, lead: pd.DataFrame) -> list[str]:
     return sorted(lead.index, key=lambda r: (rank(r), list(lead.index).index(r)))
 
 
-def promised_rules(district: District, results: Mapping[str, Any]) -> list[str]:
+def promised_rules(district: District, results: Analysed) -> list[str]:
     """Rules that stand in a text someone read: the plan's own promises first, last those that only another place's plan makes."""
-    read = [r for r in results["order"] if district.rule(r).confidence == "read"]
+    read = [r for r in results.order if district.rule(r).confidence == "read"]
     return sorted(read, key=lambda r: district.rule(r).elsewhere)[:12]
 
 
-def mapped_rules(district: District, results: Mapping[str, Any]) -> list[str]:
+def mapped_rules(district: District, results: Analysed) -> list[str]:
     """One map per leading rule that has a value: all that is promised, and the essential kinds of daily life."""
-    lead, kinds = results["headlines"], district.kinds
+    lead, kinds = results.headlines, district.kinds
     essential = set(kinds.index[kinds["essential"].to_numpy(dtype=bool)])
     chosen = []
-    for rule in results["order"]:
+    for rule in results.order:
         own = set(str(lead.loc[rule, "kind"]).split(";"))
         if np.isfinite(lead.loc[rule, "value"]) and (district.rule(rule).confidence == "read" or own & essential):
             chosen.append(rule)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
 
 import geopandas as gpd
 import numpy as np
@@ -15,7 +13,7 @@ from ..access import completeness, coverage, gaps, headlines
 from ..core import Rule
 from ..district import District
 from .basemap import points_of
-from .leading_rules import rings_of
+from .leading_rules import Analysed, rings_of
 from .scene import Scene, reasons_of, scene_of
 from .style import (
     Edition,
@@ -61,7 +59,7 @@ def scene_for(
     what: str,
     *,
     show: str = "minutes",
-    results: Mapping[str, Any] | None = None,
+    results: Analysed | None = None,
     lang: str = "zh",
     fewer_than: int = 0,
 ) -> Scene:
@@ -71,7 +69,7 @@ def scene_for(
     if what == OVERVIEW:
         return scene_of(district, plain, edition)
     if what == COMPLETENESS:
-        table = completeness(district) if results is None else results["completeness"]
+        table = completeness(district) if results is None else results.completeness
         subject = replace(plain, values=table["completeness"] if len(table) else None)
         scene = scene_of(district, subject, edition)
         return replace(
@@ -82,7 +80,7 @@ def scene_for(
     if what == PARCELS:
         return _of_parcels(district, scene_of(district, plain, edition), results, edition)
     rule = district.rule(what)
-    cover = coverage(district, rules=[what]) if results is None else results["cover"]
+    cover = coverage(district, rules=[what]) if results is None else results.cover
     missing = _gaps_of(district, cover, rule, results)
     rings = rings_of(district, rule)
     if rings is not None and lang == "en":
@@ -102,40 +100,34 @@ def _completeness_lines(district: District, lang: str) -> list[str]:
     ]
 
 
-def _gaps_of(
-    district: District, cover: pd.DataFrame, rule: Rule, results: Mapping[str, Any] | None
-) -> gpd.GeoDataFrame | None:
+def _gaps_of(district: District, cover: pd.DataFrame, rule: Rule, results: Analysed | None) -> gpd.GeoDataFrame | None:
     if results is not None:
-        table = results["gap_tables"].get(rule.name)
+        table = results.gap_tables.get(rule.name)
     else:
         known = len(cover) and headlines(district, cover)["value"].notna().get(rule.name, False)
         table = gaps(district, cover, rule.name) if known else None
     return table if table is not None and len(table) else None
 
 
-def _promises(district: District, cover: pd.DataFrame, results: Mapping[str, Any] | None) -> list[str]:
+def _promises(district: District, cover: pd.DataFrame, results: Analysed | None) -> list[str]:
     """Return the rules that stand in a text someone read and have a value here."""
-    lead = headlines(district, cover) if results is None else results["headlines"]
+    lead = headlines(district, cover) if results is None else results.headlines
     return [r for r in lead.index if district.rule(r).confidence == "read" and pd.notna(lead.loc[r, "value"])]
 
 
-def _promised_gaps(
-    district: District, cover: pd.DataFrame, results: Mapping[str, Any] | None
-) -> dict[str, gpd.GeoDataFrame]:
+def _promised_gaps(district: District, cover: pd.DataFrame, results: Analysed | None) -> dict[str, gpd.GeoDataFrame]:
     """Return the gaps of each promise that is not kept for all, with their reasons."""
-    own = {} if results is None else results["gap_tables"]
+    own = {} if results is None else results.gap_tables
     tables = {r: own[r] if r in own else gaps(district, cover, r) for r in _promises(district, cover, results)}
     return {r: table for r, table in tables.items() if len(table) and "reason" in table.columns}
 
 
-def misses_any(district: District, results: Mapping[str, Any]) -> bool:
+def misses_any(district: District, results: Analysed) -> bool:
     """Return whether `worst_gaps` finds any home."""
-    return len(results["cover"]) > 0 and bool(_promised_gaps(district, results["cover"], results))
+    return len(results.cover) > 0 and bool(_promised_gaps(district, results.cover, results))
 
 
-def worst_gaps(
-    district: District, results: Mapping[str, Any] | None = None, lang: str = "zh"
-) -> gpd.GeoDataFrame | None:
+def worst_gaps(district: District, results: Analysed | None = None, lang: str = "zh") -> gpd.GeoDataFrame | None:
     """
     List the homes that miss something promised, each with its largest gap.
 
@@ -145,7 +137,7 @@ def worst_gaps(
         Index home, most people not served first; as `gaps`, the reason begins with what else is missing; `missed`: of how many
         promises. None without any gap.
     """
-    cover = coverage(district) if results is None else results["cover"]
+    cover = coverage(district) if results is None else results.cover
     if not len(cover):
         return None
     t = wording(lang)
@@ -170,7 +162,7 @@ def worst_gaps(
     return gpd.GeoDataFrame(worst, geometry="geometry", crs=district.crs)
 
 
-def _of_gaps(district: District, plain: Subject, results: Mapping[str, Any] | None, edition: Edition) -> Scene:
+def _of_gaps(district: District, plain: Subject, results: Analysed | None, edition: Edition) -> Scene:
     """Return the homes by how many promises they miss, the worst of them numbered with their reason."""
     worst = worst_gaps(district, results, edition.lang)
     if worst is None:
@@ -178,7 +170,7 @@ def _of_gaps(district: District, plain: Subject, results: Mapping[str, Any] | No
     t, homes = wording(edition.lang), district.layers["homes"]
     counts = worst["missed"].reindex(homes.index).fillna(0.0).rename("gaps_counted")
     scene = scene_of(district, replace(plain, gaps=worst, values=counts, unit=t["promise"]), edition)
-    cover = coverage(district) if results is None else results["cover"]
+    cover = coverage(district) if results is None else results.cover
     lines = [t["promises_asked"].format(n=len(_promises(district, cover, results)))]
     fact = {
         "big": t["count"].format(n=edition.count(len(worst))),
@@ -196,7 +188,7 @@ def _without_facilities(scene: Scene) -> Scene:
 # --- renewal parcels ---------------------------------------------------------------------------------------------------
 
 
-def _of_parcels(district: District, scene: Scene, results: Mapping[str, Any] | None, edition: Edition) -> Scene:
+def _of_parcels(district: District, scene: Scene, results: Analysed | None, edition: Edition) -> Scene:
     """Return the present state with the parcels in front: what each is, who lives on it, and which promises they miss."""
     layer, parcels = next((x for x in scene.layers if x.id == "parcels"), None), layer_of(district, "parcels")
     if layer is None or parcels is None:
@@ -223,14 +215,14 @@ def _of_parcels(district: District, scene: Scene, results: Mapping[str, Any] | N
 
 
 def _parcel_texts(
-    district: District, parcels: gpd.GeoDataFrame, results: Mapping[str, Any] | None, edition: Edition
+    district: District, parcels: gpd.GeoDataFrame, results: Analysed | None, edition: Edition
 ) -> list[str]:
     """Return per parcel its use, the homes and residents on it, and how many of them each promise does not serve."""
     lang = edition.lang
     t, uses, homes = wording(lang), words_of(parcels, "use", lang), layer_of(district, "homes")
     if homes is None:
         return [use or "" for use in uses]
-    cover = coverage(district) if results is None else results["cover"]
+    cover = coverage(district) if results is None else results.cover
     tables = _promised_gaps(district, cover, results) if len(cover) else {}
     spots = points_of(homes)
     texts = []

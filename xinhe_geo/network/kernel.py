@@ -24,12 +24,16 @@ Number: TypeAlias = int | np.integer[Any]
 SAME_M = 1e-6
 
 
-def _compiled(function: Function, **options: bool) -> Function:
+#: Numba's own stubs leave out the two options of `jit_inner`.
+_njit: Callable[..., Any] = numba.njit
+
+
+def _compiled(function: Function, *, inner: bool = False) -> Function:
     """Compile without the interpreter lock; keep the result on disk where a folder can be written."""
     try:
-        compiled: Function = numba.njit(cache=True, nogil=True, **options)(function)
+        compiled: Function = _njit(cache=True, nogil=True, no_cpython_wrapper=inner, no_cfunc_wrapper=inner)(function)
     except RuntimeError:  # no writable cache folder (a read-only install): compile once per process instead
-        compiled = numba.njit(nogil=True, **options)(function)
+        compiled = _njit(nogil=True, no_cpython_wrapper=inner, no_cfunc_wrapper=inner)(function)
     return compiled
 
 
@@ -40,7 +44,7 @@ def jit(function: Function) -> Function:
 
 def jit_inner(function: Function) -> Function:
     """Compile what compiled functions alone call: a sixth less to wait for. Called by Python, it ends the process."""
-    return _compiled(function, no_cpython_wrapper=True, no_cfunc_wrapper=True)
+    return _compiled(function, inner=True)
 
 
 @jit

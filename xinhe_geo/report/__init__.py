@@ -1,6 +1,6 @@
 """What is handed over: the brief, workbooks, GIS layers, and the pages of plans, sites and the ledger."""
 
-from .analysis import analyse, best_sites, judged_rules, sources_table, speed_range
+from .analysis import Analysis, Comparison, analyse, best_sites, judged_rules, sources_table, speed_range
 from .districts import facts, side_by_side
 from .files import LEDGER_BOOK, added_to, put_in_place, refuse_foreign
 from .ledger_workbook import ledger_workbook
@@ -28,6 +28,8 @@ __all__ = [
     "COMPARISON",
     "LEDGER_BOOK",
     "RECORD",
+    "Analysis",
+    "Comparison",
     "State",
     "added_to",
     "analyse",

@@ -1,87 +1,238 @@
-"""What report, sheets, slides and Word brief all show, computed once: coverage, headlines, gaps, and which of it leads."""
+"""What report, pages, sheets, slides and Word brief all show, computed once: `Analysis` (one state) and `Comparison` (two)."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import replace
-from typing import Any
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Protocol
 
 import geopandas as gpd
 import numpy as np
 import pandas as pd
 
-from ..access import EXACT, audit, completeness, coverage, gaps, headlines, only_shares_known, presence, summary
-from ..core import BASIS_LABELS, DEMONSTRATION, LAYERS, SitingError, language, say, word
+from .. import maps
+from ..access import (
+    EXACT,
+    audit,
+    completeness,
+    coverage,
+    effects_of,
+    facility_names,
+    gaps,
+    headlines,
+    home_changes_of,
+    only_shares_known,
+    presence,
+    sharing_of,
+    summary,
+)
+from ..core import BASIS_LABELS, DEMONSTRATION, LAYERS, SitingError, language, say, speaking, word
 from ..district import District, layer_name, rule_name
+from ..ledger import ledger
 from ..maps import leading_rules, promised_rules
 from ..siting import sites
 
 Progress = Callable[[str], None]
 
 
-def analyse(
-    district: District, *, preset: str = "plan", progress: Progress | None = None, cover: pd.DataFrame | None = None
-) -> dict[str, Any]:
+@dataclass(frozen=True, eq=False)
+class Analysis:
     """
-    Compute everything the report shows, once.
+    One state of a district, as it is shown: each thing is worked out when it is first asked for, and never again.
 
-    Parameters
+    Attributes
     ----------
-    cover
-        Result of `coverage` for `preset`, where it is there already.
-
-    Returns
-    -------
-    results
-        `cover`, `headlines`, `gaps` (all rules, one table), `gap_tables` (per rule), `presence`, `completeness`, `summary`
-        (whole district), `by` (per grouping; shares are missing where they rest on a kind only seen on a map), `preset`, `order`
-        (leading rules first), `lang` (what its words are in: the language that is spoken).
+    district
+        The state.
+    preset
+        A set of rules.
+    lang
+        What its words are in: the language that is spoken when it is made.
     """
-    tell = progress or (lambda _: None)
-    if cover is None:
-        tell(say("计算可达和覆盖"))
-        cover = coverage(district, rules=preset)
-    lead = headlines(district, cover)
-    order = leading_rules(district, lead)
-    tell(say("找缺口和原因"))
-    tables = {rule: gaps(district, cover, rule) for rule in order if np.isfinite(lead.loc[rule, "value"])}
-    return {
-        "preset": preset,
-        "lang": language(),
-        "cover": cover,
-        "headlines": lead,
-        "order": order,
-        "gap_tables": tables,
-        "gaps": _all_gaps(district, tables),
-        "presence": presence(district),
-        "completeness": completeness(district),
-        "audit": audit(district),
-        "summary": summary(cover),
-        "by": {
-            g: only_shares_known(summary(cover, by=g))
+
+    district: District
+    preset: str = "plan"
+    lang: str = field(default_factory=language)
+
+    @cached_property
+    def cover(self) -> pd.DataFrame:
+        """Who is served (`access.coverage`); MultiIndex (home, rule)."""
+        return coverage(self.district, rules=self.preset)
+
+    @cached_property
+    def summary(self) -> pd.DataFrame:
+        """The whole district (`access.summary`); index rule."""
+        return summary(self.cover)
+
+    @cached_property
+    def by(self) -> dict[str, pd.DataFrame]:
+        """Per grouping the same; shares are missing where they rest on a kind only seen on a map."""
+        return {
+            g: only_shares_known(summary(self.cover, by=g))
             for g in ("zone", "area", "community")
-            if cover.get(g, pd.Series(dtype=str)).notna().any()
-        },
-    }
+            if self.cover.get(g, pd.Series(dtype=str)).notna().any()
+        }
+
+    @cached_property
+    def headlines(self) -> pd.DataFrame:
+        """What is said first of each rule (`access.headlines`); index rule."""
+        with speaking(self.lang):
+            return headlines(self.district, self.cover)
+
+    @cached_property
+    def order(self) -> list[str]:
+        """The rules, those that lead first."""
+        return leading_rules(self.district, self.headlines)
+
+    @cached_property
+    def gap_tables(self) -> dict[str, gpd.GeoDataFrame]:
+        """Who is not served and why (`access.gaps`), per rule that has a value."""
+        known = np.isfinite(self.headlines["value"])
+        with speaking(self.lang):
+            return {rule: gaps(self.district, self.cover, rule) for rule in self.order if known[rule]}
+
+    @cached_property
+    def gaps(self) -> pd.DataFrame:
+        """The gaps of all rules in one table, with their reasons."""
+        with speaking(self.lang):
+            parts = [
+                t.drop(columns="geometry")
+                .reset_index()
+                .assign(rule=rule, label=rule_name(self.district, self.district.rule(rule)))
+                for rule, t in self.gap_tables.items()
+                if len(t) and "reason" in t.columns
+            ]
+        return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
+
+    @cached_property
+    def presence(self) -> pd.DataFrame:
+        """Open facilities per community and kind (`access.presence`)."""
+        return presence(self.district)
+
+    @cached_property
+    def completeness(self) -> gpd.GeoDataFrame:
+        """How complete daily life is within a walk of each home (`access.completeness`)."""
+        with speaking(self.lang):
+            return completeness(self.district)
+
+    @cached_property
+    def audit(self) -> pd.DataFrame:
+        """What is doubtful in the data (`access.audit`)."""
+        with speaking(self.lang):
+            return audit(self.district)
+
+    def work_out(self) -> None:
+        """Work out all but the ledger: before it is handed to another process."""
+        for name, thing in vars(Analysis).items():
+            if isinstance(thing, cached_property) and name != "ledger":
+                getattr(self, name)
+
+    @cached_property
+    def ledger(self) -> pd.DataFrame:
+        """The promises of the plan (`ledger.ledger`); MultiIndex (commitment, measure)."""
+        return ledger(self.district, lang=self.lang)
 
 
-def _all_gaps(district: District, tables: Mapping[str, gpd.GeoDataFrame]) -> pd.DataFrame:
-    parts = [
-        t.drop(columns="geometry").reset_index().assign(rule=rule, label=rule_name(district, district.rule(rule)))
-        for rule, t in tables.items()
-        if len(t) and "reason" in t.columns
-    ]
-    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """
+    Two states of one district under the same rules, and what differs between them: each thing worked out once.
+
+    Attributes
+    ----------
+    before, after
+        The two states.
+    """
+
+    before: Analysis
+    after: Analysis
+
+    @staticmethod
+    def of(before: District, after: District, preset: str = "plan") -> Comparison:
+        """Compare two districts under a set of rules."""
+        return Comparison(Analysis(before, preset), Analysis(after, preset))
+
+    @cached_property
+    def effects(self) -> pd.DataFrame:
+        """What changes for whom (`access.effects`); index rule."""
+        return effects_of(self.before.cover, self.after.cover)
+
+    @cached_property
+    def home_changes(self) -> pd.DataFrame:
+        """What changes home by home (`access.home_changes`); MultiIndex (home, rule)."""
+        return home_changes_of(self.before.cover, self.after.cover)
+
+    @cached_property
+    def sharing(self) -> pd.DataFrame:
+        """How many people share each facility (`access.sharing`); MultiIndex (rule, facility)."""
+        names = facility_names(self.before.district, self.after.district)
+        return sharing_of(self.before.cover, self.after.cover, names)
+
+    @cached_property
+    def verdicts(self) -> pd.DataFrame:
+        """
+        The targets of the plan whose value or verdict differs between the two.
+
+        Index (commitment, measure). `label`, `unit`, `target_text`, `value_before`, `value_after`, `value_change`,
+        `verdict_before`, `verdict_after`, `reached` (what the numbers alone would say: 达到, 不再达到 or empty; a demonstration
+        carries its mark in the verdicts).
+        """
+        a, b = self.before.ledger, self.after.ledger
+        both = a[["label", "unit", "target_text", "operator", "target", "value", "verdict"]].join(
+            b[["value", "verdict"]].add_suffix("_after"), how="inner"
+        )
+        same = (both["value"] == both["value_after"]) | (both["value"].isna() & both["value_after"].isna())
+        both = both[~same | (both["verdict"] != both["verdict_after"])]
+        table = both[["label", "unit", "target_text"]].copy()
+        table["value_before"], table["value_after"] = both["value"], both["value_after"]
+        table["value_change"] = both["value_after"] - both["value"]
+        table["verdict_before"], table["verdict_after"] = both["verdict"], both["verdict_after"]
+        table["reached"] = [_reached(row) for row in both.itertuples()]
+        return table
+
+    @property
+    def maps(self) -> maps.Comparison:
+        """The same, as it is drawn."""
+        return maps.Comparison(self.before.district, self.after.district, (self.before.cover, self.after.cover))
 
 
-def judged_rules(district: District, results: Mapping[str, Any]) -> list[str]:
+class _Target(Protocol):
+    """A target of the plan with its number in two states, as `itertuples` gives it."""
+
+    operator: str
+    target: float
+    value: float
+    value_after: float
+
+
+def _reached(row: _Target) -> str:
+    """Say whether the number crosses the target: only for targets that are a floor or a ceiling."""
+    if row.operator not in (">=", "<=") or not np.isfinite(row.target):
+        return ""
+    sign = 1.0 if row.operator == ">=" else -1.0
+    was, now = (np.isfinite(v) and sign * (v - row.target) >= -1e-9 for v in (row.value, row.value_after))
+    return "" if was == now else "达到" if now else "不再达到"
+
+
+def analyse(district: District, *, preset: str = "plan", progress: Progress | None = None) -> Analysis:
+    """Return the analysis of a district, in the language that is spoken, with all but the ledger worked out."""
+    tell, results = progress or (lambda _: None), Analysis(district, preset)
+    tell(say("计算可达和覆盖"))
+    results.cover  # noqa: B018
+    tell(say("找缺口和原因"))
+    results.work_out()
+    return results
+
+
+def judged_rules(district: District, results: Analysis) -> list[str]:
     """Return the promised rules of which can be said who is not served: those with a value whose kinds somebody has surveyed."""
-    lead = results["headlines"]
+    lead = results.headlines
     promised = promised_rules(district, results)
     return [r for r in promised if np.isfinite(lead.loc[r, "value"]) and lead.loc[r, "bound"] == EXACT]
 
 
-def survey_first(district: District, results: Mapping[str, Any]) -> list[str]:
+def survey_first(district: District, results: Analysis) -> list[str]:
     """
     Return which kinds to survey before anything else can be said, those first that concern most people.
 
@@ -91,9 +242,9 @@ def survey_first(district: District, results: Mapping[str, Any]) -> list[str]:
         Kinds of promised rules (of all, where nothing that is promised was seen) that were only seen on a map: by the people, or
         homes, for whom the map shows none. No number goes with that: it says whom to ask about, not who lacks anything.
     """
-    lead, cover = results["headlines"], results["cover"]
+    lead, cover = results.headlines, results.cover
     rules = [r for r in promised_rules(district, results) if lead.loc[r, "bound"] != EXACT]
-    rules = rules or [r for r in results["order"] if lead.loc[r, "bound"] != EXACT]
+    rules = rules or [r for r in results.order if lead.loc[r, "bound"] != EXACT]
     concerned: dict[str, tuple[float, float]] = {}
     for name in rules:
         own = cover.xs(name, level="rule")
@@ -105,7 +256,7 @@ def survey_first(district: District, results: Mapping[str, Any]) -> list[str]:
     return sorted(concerned, key=lambda kind: (-concerned[kind][0], -concerned[kind][1], kind))
 
 
-def best_sites(district: District, results: Mapping[str, Any]) -> pd.DataFrame:
+def best_sites(district: District, results: Analysis) -> pd.DataFrame:
     """
     Find, for every promise that is not kept for all, where one more facility serves most people.
 
@@ -115,7 +266,7 @@ def best_sites(district: District, results: Mapping[str, Any]) -> pd.DataFrame:
         Index rule; columns of `siting.sites` (one site each): `label`, `reason`, `people_gained`, `share_before`, `share_after`,
         `near_ties`, `mark` …; rules for which no site helps are absent.
     """
-    lead, found = results["headlines"], []
+    lead, found = results.headlines, []
     for name in promised_rules(district, results):
         if not lead.loc[name, "value"] < 1 - 1e-9 or not lead.loc[name, "people_unserved"] > 0:
             continue
@@ -129,7 +280,7 @@ def best_sites(district: District, results: Mapping[str, Any]) -> pd.DataFrame:
     return table.set_index("rule")
 
 
-def speed_range(district: District, results: Mapping[str, Any], *, part: float = 0.1) -> pd.DataFrame:
+def speed_range(district: District, results: Analysis, *, part: float = 0.1) -> pd.DataFrame:
     """
     Return what the promised walking times come to if people walk a little slower or faster than supposed.
 
@@ -148,7 +299,7 @@ def speed_range(district: District, results: Mapping[str, Any], *, part: float =
         shares = []
         for factor in (1 - part, 1.0, 1 + part):
             who = replace(walker, name=f"{walker.name}*{factor:g}", speed_m_s=walker.speed_m_s * factor)
-            cover = results["cover"] if factor == 1.0 else coverage(district, rules=[rule], profile=who)
+            cover = results.cover if factor == 1.0 else coverage(district, rules=[rule], profile=who)
             shares.append(float(summary(cover).loc[name, "share"]))
         rows[name] = {
             "label": rule_name(district, rule),

@@ -21,6 +21,7 @@ import shapely
 from ..access import rests_on
 from ..core import BASIS_LABELS, METHOD_LABELS, METHODS, Rule
 from ..district import District
+from .analysis import Analysis
 
 LONLAT = "EPSG:4326"
 #: Outlines are drawn, not measured: simplified to this.
@@ -52,7 +53,7 @@ NO_RANK = {
 # --- one district ----------------------------------------------------------------------------------------------------
 
 
-def facts(district: District, results: Mapping[str, Any]) -> dict[str, Any]:
+def facts(district: District, results: Analysis) -> dict[str, Any]:
     """
     Return what the comparison needs of one district, as plain values.
 
@@ -90,7 +91,7 @@ def facts(district: District, results: Mapping[str, Any]) -> dict[str, Any]:
             **{name: _number(value, 3) for name, value in totals.items()},
         },
         "outline": None if outline is None else _drawn(outline),
-        "indicators": [_indicator(district, results, rule, facilities, inside) for rule in results["headlines"].index],
+        "indicators": [_indicator(district, results, rule, facilities, inside) for rule in results.headlines.index],
     }
 
 
@@ -135,13 +136,13 @@ def _number(value: object, digits: int = 9) -> float | None:
 
 def _indicator(
     district: District,
-    results: Mapping[str, Any],
+    results: Analysis,
     name: str,
     facilities: gpd.GeoDataFrame | None,
     inside: np.ndarray | None,
 ) -> dict[str, Any]:
-    lead, rule = results["headlines"].loc[name], district.rule(name)
-    own = results["cover"].xs(name, level="rule")
+    lead, rule = results.headlines.loc[name], district.rule(name)
+    own = results.cover.xs(name, level="rule")
     unit = str(lead["denominator"])
     weight = pd.Series(1.0, index=own.index) if unit in ("homes", "") else own[unit].astype("float64")
     known = weight.where(own["served"].notna())
@@ -153,9 +154,9 @@ def _indicator(
         for m in METHODS
     }
     largest = _number(known.max() / size) if size > 0 else None
-    if rule.metric == "presence" and len(results["presence"]):
+    if rule.metric == "presence" and len(results.presence):
         largest = None  # a home is no share of communities
-        unit, size = "communities", float(len(results["presence"]))
+        unit, size = "communities", float(len(results.presence))
     value = _number(lead["value"])
     of_kind = np.zeros(0, dtype=bool) if facilities is None else facilities["kind"].isin(rule.kinds).to_numpy()
     asks = {

@@ -7,7 +7,6 @@ import sqlite3
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 import geopandas as gpd
 import pyogrio
@@ -16,6 +15,7 @@ from ..access import EXACT, only_known
 from ..core import LAYERS, growing, word
 from ..district import District, column_name
 from ..maps import mapped_rules
+from .analysis import Analysis
 
 _ALIASES = {
     "home": "小区编号",
@@ -70,7 +70,7 @@ _ALIASES = {
 }
 
 
-def geopackage(district: District, results: Mapping[str, Any], path: Path) -> None:
+def geopackage(district: District, results: Analysis, path: Path) -> None:
     """
     Write `coverage.gpkg` in the district's CRS, styled for QGIS.
 
@@ -78,7 +78,7 @@ def geopackage(district: District, results: Mapping[str, Any], path: Path) -> No
     completeness, facilities and outlines.
     """
     declared = {c.name: column_name(layer.name, c.name) for layer in LAYERS.values() for c in layer.names.values()}
-    labels = {**declared, **results["headlines"]["label"], **{name: word(alias) for name, alias in _ALIASES.items()}}
+    labels = {**declared, **results.headlines["label"], **{name: word(alias) for name, alias in _ALIASES.items()}}
     write_layers(path, _gis_layers(district, results), district.year, labels)
 
 
@@ -96,8 +96,8 @@ def write_layers(path: Path, layers: Mapping[str, gpd.GeoDataFrame], year: int, 
         _dress(fresh, layers, year, labels)
 
 
-def _gis_layers(district: District, results: Mapping[str, Any]) -> dict[str, gpd.GeoDataFrame]:
-    homes, cover = district.homes, only_known(results["cover"])
+def _gis_layers(district: District, results: Analysis) -> dict[str, gpd.GeoDataFrame]:
+    homes, cover = district.homes, only_known(results.cover)
     if (cover["bound"] == EXACT).all():
         cover = cover.drop(columns="bound")  # a column that says the same of all says nothing
     layers: dict[str, gpd.GeoDataFrame] = {}
@@ -105,14 +105,14 @@ def _gis_layers(district: District, results: Mapping[str, Any]) -> dict[str, gpd
         for rule in mapped_rules(district, results):
             own = cover.xs(rule, level="rule")
             layers[f"覆盖_{rule}"] = gpd.GeoDataFrame(own, geometry=homes.geometry.reindex(own.index), crs=district.crs)
-            table = results["gap_tables"].get(rule)
+            table = results.gap_tables.get(rule)
             if table is not None and len(table):
                 layers[f"缺口_{rule}"] = table
-        wide = cover["served"].unstack("rule")[results["order"]]
+        wide = cover["served"].unstack("rule")[results.order]
         wide.insert(0, "name", homes["name"].reindex(wide.index))
         layers["全部指标"] = gpd.GeoDataFrame(wide, geometry=homes.geometry.reindex(wide.index), crs=district.crs)
-        if len(results["completeness"]):
-            layers["配套齐全度"] = results["completeness"]
+        if len(results.completeness):
+            layers["配套齐全度"] = results.completeness
     for name in ("facilities", "communities", "zones", "parcels", "barriers"):
         if name in district.layers:
             layers[LAYERS[name].label] = district.layers[name]

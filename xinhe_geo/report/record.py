@@ -20,6 +20,7 @@ import pandas as pd
 from ..access import headlines, rules_of
 from ..core import speaking
 from ..district import District
+from .analysis import Analysis
 
 RECORD = "run.json"
 #: What the commands that add to a folder have written into it: file and hash.
@@ -40,7 +41,7 @@ PACKAGES = (
 )
 
 
-def record_of(district: District, results: Mapping[str, Any], preset: str) -> dict[str, Any]:
+def record_of(district: District, results: Analysis, preset: str) -> dict[str, Any]:
     """Return what the outputs were made from: inputs with hashes, parameters, versions; and what was found."""
     versions = {"python": platform.python_version()}
     for name in PACKAGES:
@@ -48,11 +49,11 @@ def record_of(district: District, results: Mapping[str, Any], preset: str) -> di
             versions[name] = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:
             versions[name] = "?"
-    lead = results["headlines"]
+    lead = results.headlines
     # a record is in Chinese whatever the report is read in: the next one is compared with it
-    if results["lang"] != "zh":
+    if results.lang != "zh":
         with speaking("zh"):
-            lead = headlines(district, results["cover"])
+            lead = headlines(district, results.cover)
     return {
         "district": {"name": district.name, "code": district.code, "crs": district.crs},
         "parameters": {

@@ -10,12 +10,11 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import pandas as pd
 
 from .. import maps
-from ..access import coverage
 from ..core import Rule, UnknownNameError, Worker, refuse_uncleared, say, speaking, told, write_text
 from ..district import District, rule_name
 from ..ledger import (
@@ -43,7 +42,7 @@ from ..maps import (
     misses_any,
     scene_for,
 )
-from .analysis import Progress, analyse
+from .analysis import Analysis, Progress
 from .files import FIRST, LEDGER_BOOK, added_to, refuse_foreign, swapped_in
 from .gis import geopackage
 from .ledger_workbook import ledger_workbook
@@ -115,11 +114,13 @@ def brief(
         tell(say("计算可达和覆盖"))
         district.network  # noqa: B018  (before anything is handed over: all need it)
         live = early(_meeting_page, district, lang)
-        cover = coverage(district, rules=preset)
+        results = Analysis(district, preset)
+        results.cover  # noqa: B018
         judged = aside(_judged, district, Path(to), lang)  # takes up what was walked until here
-        results = analyse(district, preset=preset, progress=tell, cover=cover)
+        tell(say("找缺口和原因"))
+        results.work_out()
         _write(district, results, Path(to), _Run(None, before, tell, aside, live, judged))
-    headline: pd.DataFrame = results["headlines"]
+    headline: pd.DataFrame = results.headlines
     return headline
 
 
@@ -214,7 +215,7 @@ class _Run(NamedTuple):
 
 def write_report(
     district: District,
-    results: Mapping[str, Any],
+    results: Analysis,
     to: str | Path,
     *,
     only: str | None = None,
@@ -242,18 +243,18 @@ def write_report(
         raise UnknownNameError("输出内容", str(only), ["tables"])
     refuse_uncleared(district.manifest, "写出报告")
     here = Worker(processes=1)
-    lang = results["lang"]
+    lang = results.lang
     live, judged = here(_meeting_page, district, lang), here(_judged, district, Path(to), lang)
     with speaking(lang):
         _write(district, results, Path(to), _Run(only, since, progress or (lambda _: None), here, live, judged))
 
 
-def _write(district: District, results: Mapping[str, Any], to: Path, run: _Run) -> None:
+def _write(district: District, results: Analysis, to: Path, run: _Run) -> None:
     with swapped_in(to) as folder, run.aside:  # nobody may write into the folder any more when it goes
         booked = run.aside(workbook, district, results, folder / "tables" / "coverage.xlsx")
         run.tell(say("写表格和 GIS 数据"))
         geopackage(district, results, folder / "gis" / "coverage.gpkg")
-        now: Record = record_of(district, results, results["preset"])
+        now: Record = record_of(district, results, results.preset)
         if run.only is None:
             now = _write_pages(district, results, folder, to, now, run)
         booked()
@@ -261,9 +262,7 @@ def _write(district: District, results: Mapping[str, Any], to: Path, run: _Run) 
         write_text(folder / RECORD, json.dumps(record, ensure_ascii=False, indent=1) + "\n")
 
 
-def _write_pages(
-    district: District, results: Mapping[str, Any], folder: Path, target: Path, now: Record, run: _Run
-) -> Record:
+def _write_pages(district: District, results: Analysis, folder: Path, target: Path, now: Record, run: _Run) -> Record:
     """Write what people look at: the ledger, the live map, maps, the brief; return the record with the ledger's rows."""
     if has_own_plan(district):
         run.tell(say("核对规划目标"))
@@ -274,7 +273,7 @@ def _write_pages(
     now = {**now, "inputs": record["inputs"], "ledger": record["ledger"]}
     changed = None if run.since is None else changes(now, run.since)
     if changed is not None:
-        changed["label"] = changed["id"].map(results["headlines"]["label"]).fillna(changed["label"])
+        changed["label"] = changed["id"].map(results.headlines["label"]).fillna(changed["label"])
     pictured = {rule: f"maps/{rule}.html" for rule in mapped_rules(district, results)}
     filed = run.aside(_write_judged, district, judged, changed, pictured, folder, target)
     # The last first: maps are drawn here from the first on, and there from the last, until they meet.
@@ -416,9 +415,9 @@ def write_ledger(
 WALKERS = "walkers"
 
 
-def _maps(district: District, results: Mapping[str, Any]) -> list[str]:
+def _maps(district: District, results: Analysis) -> list[str]:
     """Return which maps there are, in the order of the brief."""
-    chosen = [OVERVIEW, *([COMPLETENESS] if len(results["completeness"]) else []), *mapped_rules(district, results)]
+    chosen = [OVERVIEW, *([COMPLETENESS] if len(results.completeness) else []), *mapped_rules(district, results)]
     if misses_any(district, results):
         chosen.insert(PICTURES, GAPS)
     if layer_of(district, "parcels") is not None:
@@ -426,9 +425,9 @@ def _maps(district: District, results: Mapping[str, Any]) -> list[str]:
     return chosen if _walked_rule(district, results) is None else [*chosen, WALKERS]
 
 
-def _write_map(district: District, results: Mapping[str, Any], name: str, place: int, folder: Path) -> dict[str, str]:
+def _write_map(district: District, results: Analysis, name: str, place: int, folder: Path) -> dict[str, str]:
     """Write one of `_maps`, the `place`-th; return what the brief shows of it (title, file, picture)."""
-    file, lang = folder / f"{name}.html", results["lang"]
+    file, lang = folder / f"{name}.html", results.lang
     if name == WALKERS:
         walked = _walked_rule(district, results)
         assert walked is not None
@@ -443,10 +442,10 @@ def _write_map(district: District, results: Mapping[str, Any], name: str, place:
     return {"file": f"maps/{name}.html", "title": title, "svg": picture}
 
 
-def _walked_rule(district: District, results: Mapping[str, Any]) -> Rule | None:
+def _walked_rule(district: District, results: Analysis) -> Rule | None:
     """Return, of the rules that grown-ups are measured by in minutes, the one that most of them miss."""
     if not {"adult", "elderly"} <= set(district.profiles.index):
         return None
     rules = [district.rule(name) for name in mapped_rules(district, results)]
     walked = [r for r in rules if r.metric == "reach" and r.method == "walk_min" and r.profile == "adult"]
-    return min(walked, key=lambda r: float(results["headlines"].loc[r.name, "value"]), default=None)
+    return min(walked, key=lambda r: float(results.headlines.loc[r.name, "value"]), default=None)

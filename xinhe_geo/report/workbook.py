@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
@@ -14,15 +14,15 @@ from ..access import AT_LEAST, EXACT, SEVERITIES, only_known, rests_on
 from ..core import BASIS_LABELS, DENOMINATOR_LABELS, METHOD_LABELS, growing, keeping, say, speaking, title
 from ..district import District, kind_name, walker_name
 from ..maps import DEMONSTRATION_TEXT
-from .analysis import sources_table
+from .analysis import Analysis, sources_table
 
 if TYPE_CHECKING:
     import xlsxwriter
 
 
-def workbook(district: District, results: Mapping[str, Any], path: Path) -> None:
+def workbook(district: District, results: Analysis, path: Path) -> None:
     """Write `coverage.xlsx`: 社区×设施矩阵 and 缺口清单 first, then headlines, groups, homes, the annex, sources."""
-    with speaking(results["lang"]):
+    with speaking(results.lang):
         sheets = _sheets(district, results)
         write_workbook(path, say("{0} 公共服务设施覆盖", district.name), district.year, sheets, foot(district))
 
@@ -41,10 +41,10 @@ def write_workbook(
             write_sheet(book, name, table, unit, note)
 
 
-def _sheets(district: District, results: Mapping[str, Any]) -> Iterator[tuple[str, pd.DataFrame, str]]:
+def _sheets(district: District, results: Analysis) -> Iterator[tuple[str, pd.DataFrame, str]]:
     """Yield (sheet name, table with Chinese headers, what its numbers are)."""
-    lead = results["headlines"]
-    matrix = results["presence"]
+    lead = results.headlines
+    matrix = results.presence
     names = district.communities["name"] if district.communities is not None else pd.Series(dtype="str")
     if len(matrix):
         table = matrix.rename(columns={kind: kind_name(district, str(kind)) for kind in matrix.columns})
@@ -54,8 +54,8 @@ def _sheets(district: District, results: Mapping[str, Any]) -> Iterator[tuple[st
     else:
         table, unit = pd.DataFrame({"说明": [say("数据不足：没有社区界或没有设施")]}), ""
     yield "社区×设施矩阵", table.reset_index(), unit
-    yield "缺口清单", _gap_sheet(results["gaps"], names), say("人口为常住人口；分钟按该规则的人群步速，含过街等候")
-    rows, labels = lead.loc[results["order"]].reset_index(), lead["label"]
+    yield "缺口清单", _gap_sheet(results.gaps, names), say("人口为常住人口；分钟按该规则的人群步速，含过街等候")
+    rows, labels = lead.loc[results.order].reset_index(), lead["label"]
     rows = rows if (rows["needs"] != "").any() else rows.drop(columns="needs")
     yield (
         "结论",
@@ -77,18 +77,18 @@ def _sheets(district: District, results: Mapping[str, Any]) -> Iterator[tuple[st
         say("份额为 0–1"),
     )
     for group, label in (("zone", "分区"), ("area", "片区"), ("community", "社区")):
-        if group in results["by"]:
+        if group in results.by:
             yield (
                 f"按{label}",
-                _group_sheet(district, results["by"][group], group, label, labels),
+                _group_sheet(district, results.by[group], group, label, labels),
                 say("人、平方米；份额为 0–1"),
             )
     yield (
         "小区明细",
-        _cover_sheet(district, results["cover"], labels),
+        _cover_sheet(district, results.cover, labels),
         say("一行为一个小区在一条规则下的结果；份额为 0–1"),
     )
-    table = results["completeness"]
+    table = results.completeness
     if len(table):
         yield (
             "配套齐全度",
@@ -108,8 +108,8 @@ def _sheets(district: District, results: Mapping[str, Any]) -> Iterator[tuple[st
             ),
             say("成人步行 15 分钟内有的必备类别份额，0–1"),
         )
-    yield "附表 全部口径", _annex(district, results["summary"], labels), say("方法 × 分母；份额为 0–1")
-    findings = results["audit"].assign(severity=results["audit"]["severity"].map(lambda s: say(SEVERITIES[s])))
+    yield "附表 全部口径", _annex(district, results.summary, labels), say("方法 × 分母；份额为 0–1")
+    findings = results.audit.assign(severity=results.audit["severity"].map(lambda s: say(SEVERITIES[s])))
     yield (
         "数据核查",
         _named(

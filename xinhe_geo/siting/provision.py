@@ -63,7 +63,9 @@ ROUNDING = 1e-6
 LEAST_PLACE = 0.5
 
 
-def provision(district: District, plan: Scenario, *, norms: str | Sequence[str] | None = None) -> pd.DataFrame:
+def provision(
+    district: District, plan: Scenario, *, norms: str | Sequence[str] | None = None, after: District | None = None
+) -> pd.DataFrame:
     """
     List what the new homes of a plan need, what is there for them, and what is missing.
 
@@ -75,6 +77,8 @@ def provision(district: District, plan: Scenario, *, norms: str | Sequence[str] 
         A scenario that builds homes.
     norms
         A set of `norms.csv`, one norm, or a list of either; None: all.
+    after
+        What `plan.on(district)` gives, where it is there already.
 
     Returns
     -------
@@ -102,7 +106,7 @@ def provision(district: District, plan: Scenario, *, norms: str | Sequence[str] 
     Left over in a place: its size (each place 1 for norms in places) less ``amount / per`` times those who live in homes
     that stood before and have it as their nearest. The walk is that of the kind's headline rule: its minutes and walker.
     """
-    after = plan.on(district)
+    after = plan.on(district) if after is None else after
     before = district if plan.year is None else district.at(plan.year, planned=plan.planned or district.with_planned)
     old = pd.Index([]) if before.homes is None else before.homes.index
     homes = after.homes

@@ -8,7 +8,6 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,7 +17,7 @@ from ...core import amount, language, marked, per_cent, say, speaking, title, we
 from ...district import District, kind_name, walker_name
 from ...ledger import has_own_plan
 from ...maps import DEMONSTRATION_TEXT, PRESETS, promised_rules
-from ..analysis import judged_rules, sources_table, survey_first
+from ..analysis import Analysis, judged_rules, sources_table, survey_first
 from ..files import cannot_write_into, is_as_written
 from ..record import RECORD
 from ..workbook import foot
@@ -31,7 +30,7 @@ ENGLISH_STYLE = "report/brief-en.css"
 
 def brief_page(
     district: District,
-    results: Mapping[str, Any],
+    results: Analysis,
     pictures: Sequence[Mapping[str, str]],
     has_meeting: bool,
     changed: pd.DataFrame | None = None,
@@ -53,7 +52,7 @@ def brief_page(
         [*(f'<a href="{file}">{what}</a>' for file, what in links.items()), '<span id="beside"></span>']
     )
     said = say(
-        "口径：{0}　数据年份：{1}{2}　坐标系：{3}", say(PRESETS[results["preset"]]), district.year, lists, district.crs
+        "口径：{0}　数据年份：{1}{2}　坐标系：{3}", say(PRESETS[results.preset]), district.year, lists, district.crs
     )
     heading = say("{0} 公共服务设施覆盖简报", district.name)
     body = f"""<header>
@@ -75,13 +74,13 @@ def brief_page(
     return marked(html_page(heading, style, body))
 
 
-def _cards(district: District, results: Mapping[str, Any]) -> str:
+def _cards(district: District, results: Analysis) -> str:
     """Return a card for each promise that has a value, and one line for those that have none, with what is missing."""
-    e, lead = html.escape, results["headlines"]
+    e, lead = html.escape, results.headlines
     promised = promised_rules(district, results)
     known = [r for r in promised if np.isfinite(lead.loc[r, "value"])]
     # where nothing that is promised can be said, say what can be said of the rest
-    known = known or [r for r in results["order"] if np.isfinite(lead.loc[r, "value"])][:8]
+    known = known or [r for r in results.order if np.isfinite(lead.loc[r, "value"])][:8]
     cards = "".join(_card(district, results, rule) for rule in known)
     unknown = [r for r in promised if not np.isfinite(lead.loc[r, "value"])]
     rows = "".join(f"<li>{e(say('{0}：{1}', lead.loc[r, 'label'], lead.loc[r, 'headline']))}</li>" for r in unknown)
@@ -93,9 +92,9 @@ def _cards(district: District, results: Mapping[str, Any]) -> str:
     return f'<section><h2>{say("一眼看结果")}</h2><div class="cards">{cards}</div>{missing}</section>'
 
 
-def _card(district: District, results: Mapping[str, Any], rule: str) -> str:
-    e, row = html.escape, results["headlines"].loc[rule]
-    value, n = float(row["value"]), len(results["presence"])
+def _card(district: District, results: Analysis, rule: str) -> str:
+    e, row = html.escape, results.headlines.loc[rule]
+    value, n = float(row["value"]), len(results.presence)
     number = f"{round(value * n)} / {n}" if district.rule(rule).metric == "presence" else per_cent(value, 0)
     mark = f'<span class="mark">{e(row["mark"])}</span>' if row["mark"] else ""
     depends = row["dependent_share"]
@@ -129,9 +128,9 @@ def _figures(pictures: Sequence[Mapping[str, str]]) -> str:
     return f'<section><h2>{say("地图")}</h2><div class="figures">{figures}</div>{more}</section>'
 
 
-def _gap_section(district: District, results: Mapping[str, Any]) -> str:
+def _gap_section(district: District, results: Analysis) -> str:
     """The places that lack most of what is promised: one row per place, its largest gap with the reason, what else it lacks."""
-    e, table = html.escape, results["gaps"]
+    e, table = html.escape, results.gaps
     promised = promised_rules(district, results)
     table = table[table["rule"].isin(promised)] if len(table) else table
     survey = _survey_next(district, results)
@@ -161,7 +160,7 @@ def _gap_section(district: District, results: Mapping[str, Any]) -> str:
     said = say(
         "{0}的 {1} 项指标共有 {2} 个小区够不着其中至少一项；下面 {3} 个，走路够不着的人多的在前，其次是本社区没有的。全部见 {4} 的“缺口清单”。",
         say("规划承诺") if has_own_plan(district) else say("参考口径"),
-        int((results["headlines"].loc[promised, "bound"] == EXACT).sum()),
+        int((results.headlines.loc[promised, "bound"] == EXACT).sum()),
         table["home"].nunique(),
         len(top),
         book,
@@ -170,7 +169,7 @@ def _gap_section(district: District, results: Mapping[str, Any]) -> str:
     return f'<section><h2>{say("谁还够不着，为什么")}</h2><p class="small">{said}</p>{scrolled(head, body)}{survey}</section>'
 
 
-def _survey_next(district: District, results: Mapping[str, Any]) -> str:
+def _survey_next(district: District, results: Analysis) -> str:
     """Say which kinds have to be surveyed before anybody can say who lacks them; empty where none has."""
     kinds = [kind_name(district, kind) for kind in survey_first(district, results)]
     if not kinds:
@@ -194,12 +193,12 @@ def _people(value: float, counted: str = "people") -> str:
     return say("60岁以上 {0:,.0f} 人" if counted == "people_60plus" else "{0:,.0f} 人", value)
 
 
-def _other_table(results: Mapping[str, Any]) -> str:
-    e, lead = html.escape, results["headlines"]
+def _other_table(results: Analysis) -> str:
+    e, lead = html.escape, results.headlines
     rows = "".join(
         f"<tr><td>{e(row['label'])}</td><td>{e(row['headline'])}</td><td>{e(row['alternatives'])}</td>"
         f"<td>{e(row['standard_text'])}</td><td>{e(row['mark'])}</td></tr>"
-        for _, row in lead.loc[results["order"]].iterrows()
+        for _, row in lead.loc[results.order].iterrows()
     )
     head = heads([title(name) for name in ("指标", "结果", "换算法", "依据", "标记")])
     return (
@@ -208,7 +207,7 @@ def _other_table(results: Mapping[str, Any]) -> str:
     )
 
 
-def _rests_on(district: District, results: Mapping[str, Any]) -> str:
+def _rests_on(district: District, results: Analysis) -> str:
     """What the numbers rest on: layers with their basis, and how each number is made."""
     book = "tables/规划目标落实核对表.xlsx"
     files = {say("表格"): ["tables/coverage.xlsx"], "GIS": ["gis/coverage.gpkg"], say("运行记录"): ["run.json"]}
@@ -227,7 +226,7 @@ def _rests_on(district: District, results: Mapping[str, Any]) -> str:
     )
     columns = ("图层", "要素数", "其中示意或合成", "依据类型", "来源", "许可", "日期")
     head = heads([title(name) for name in columns], (1, 2))
-    names = [district.rule(r) for r in results["order"]]
+    names = [district.rule(r) for r in results.order]
     walkers = say("；").join(
         f"{walker_name(district, p)} {p.speed_m_s:g} m/s"
         for p in (district.profile(n) for n in dict.fromkeys(r.profile for r in names))
@@ -238,7 +237,7 @@ def _rests_on(district: District, results: Mapping[str, Any]) -> str:
         f"<li>{say('步速：{0}；过街等候按路段上的秒数计入。', e(walkers))}</li>"
         f"<li>{say('三种算法量的是同一对门之间的距离，直线不会比步行长；“数据不足”不是 0。')}</li>"
         f"<li>{say('{0}。', e(rests_on(district)))}</li></ul>"
-        f"{_findings(results['audit'])}"
+        f"{_findings(results.audit)}"
         f"{scrolled(head, rows)}"
         f'<p class="small">{found}</p></section>'
     )

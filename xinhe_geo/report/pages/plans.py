@@ -11,7 +11,7 @@ import html
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import geopandas as gpd
 import numpy as np
@@ -19,7 +19,6 @@ import pandas as pd
 import xlsxwriter
 
 from ... import maps
-from ...access import effects, home_changes, sharing
 from ...core import (
     EnvironmentProblem,
     ScenarioError,
@@ -31,10 +30,9 @@ from ...core import (
     write_text,
 )
 from ...district import District, Scenario, scenarios, steps
-from ...ledger import ledger
 from ...maps import DEMONSTRATION_TEXT
 from ...siting import BASE_LABELS, provision
-from ..analysis import Progress
+from ..analysis import Comparison, Progress
 from ..files import added_to, refuse_foreign
 from ..tables import csv_text, marked_rows
 from ..workbook import foot, write_sheet
@@ -47,6 +45,9 @@ MAPS_AT_MOST = 6
 SHARE = 5e-5
 #: Where the comparisons of a folder's plans lie beside a brief, each in a folder of its name.
 COMPARED = "plans"
+#: What a comparison, and the page of all plans, are made of.
+COMPARISON_FILES = ("compare.html", "方案比较.xlsx")
+PLANS_FILES = ("plans.html", "tables/方案.xlsx")
 
 _EFFECT_NAMES = {
     "label": "指标",
@@ -99,59 +100,12 @@ def state_of(district: District, name: str | None, *, year: int | None = None, w
     return State(after, f"{after.manifest['scenario']}（{after.year} 年）")
 
 
-def verdict_changes(before: District, after: District) -> pd.DataFrame:
-    """
-    List the targets of the plan whose value or verdict differs between two states.
-
-    Returns
-    -------
-    table
-        Index (commitment, measure). `label`, `unit`, `target_text`, `value_before`, `value_after`, `value_change`,
-        `verdict_before`, `verdict_after`, `reached` (what the numbers alone would say: 达到, 不再达到 or empty; a demonstration
-        carries its mark in the verdicts).
-    """
-    a, b = ledger(before), ledger(after)
-    both = a[["label", "unit", "target_text", "operator", "target", "value", "verdict"]].join(
-        b[["value", "verdict"]].add_suffix("_after"), how="inner"
-    )
-    same = (both["value"] == both["value_after"]) | (both["value"].isna() & both["value_after"].isna())
-    both = both[~same | (both["verdict"] != both["verdict_after"])]
-    table = both[["label", "unit", "target_text"]].copy()
-    table["value_before"], table["value_after"] = both["value"], both["value_after"]
-    table["value_change"] = both["value_after"] - both["value"]
-    table["verdict_before"], table["verdict_after"] = both["verdict"], both["verdict_after"]
-    table["reached"] = [_reached(row) for row in both.itertuples()]
-    return table
-
-
-class _Target(Protocol):
-    """A target of the plan with its number in two states, as `itertuples` gives it."""
-
-    operator: str
-    target: float
-    value: float
-    value_after: float
-
-
-def _reached(row: _Target) -> str:
-    """Say whether the number crosses the target: only for targets that are a floor or a ceiling."""
-    if row.operator not in (">=", "<=") or not np.isfinite(row.target):
-        return ""
-    sign = 1.0 if row.operator == ">=" else -1.0
-    was, now = (np.isfinite(v) and sign * (v - row.target) >= -1e-9 for v in (row.value, row.value_after))
-    return "" if was == now else "达到" if now else "不再达到"
-
-
-def comparison(
-    before: District, after: District, *, rules: str = "plan", targets: bool = True
-) -> dict[str, tuple[pd.DataFrame, str]]:
+def comparison(pair: Comparison, *, targets: bool = True) -> dict[str, tuple[pd.DataFrame, str]]:
     """
     Put what differs between two states into tables with Chinese headers.
 
     Parameters
     ----------
-    rules
-        A set of rules.
     targets
         Whether the plan's targets are evaluated too (some seconds).
 
@@ -160,21 +114,20 @@ def comparison(
     tables
         By sheet name: table, and what its numbers are.
     """
-    table = effects(before, after, rules=rules)
+    table = pair.effects
     shown = table[
         (table["change"].abs() > SHARE)
         | (table[["people_gain", "people_lose"]].max(axis=1) > 0.5)
         | (table[["people_crowded", "people_new_served", "people_new_unserved"]].max(axis=1) > 0.5)
     ]
     shown = by_residents(shown).assign(change=shown["change"] * 100)
-    homes = home_changes(before, after, rules=rules)
+    homes = pair.home_changes
     moved = homes[
         (homes["minutes_change"].abs() > 0.05) | (homes["served_change"].abs() > SHARE) | (homes["state"] != "both")
     ]
     states = {"both": "前后都有", "new": "新建", "gone": "拆除"}
     moved = moved.assign(state=moved["state"].map(states)).reset_index()
-    users = sharing(before, after, rules=rules)
-    users = users[users["change"].abs() > 0.5].reset_index()
+    users = pair.sharing[pair.sharing["change"].abs() > 0.5].reset_index()
     sheets = {
         "一页表": (
             titled(shown, _EFFECT_NAMES),
@@ -217,10 +170,10 @@ def comparison(
             "可达居民按最近一处计，单位：人",
         ),
     }
-    if targets and "commitments" in before.rows:
+    if targets and "commitments" in pair.before.district.rows:
         sheets["目标变化"] = (
             titled(
-                verdict_changes(before, after).reset_index(),
+                pair.verdicts.reset_index(),
                 {
                     "commitment": "承诺",
                     "measure": "量法",
@@ -391,19 +344,19 @@ def write_comparison(
         A file cannot be written.
     """
     refuse_uncleared(before.district.manifest, "写出方案比较")
-    refuse_foreign(Path(to), ("compare.html", "方案比较.xlsx"))
+    refuse_foreign(Path(to), COMPARISON_FILES)
+    pair = Comparison.of(before.district, after.district, rules)
     with added_to(Path(to)) as folder:
-        return _write_comparison(before, after, folder, rules, progress or (lambda _: None), back)
+        return _write_comparison(pair, (before.label, after.label), folder, progress or (lambda _: None), back)
 
 
 def _write_comparison(
-    before: State, after: State, folder: Path, rules: str, say: Progress, back: str | None
+    pair: Comparison, names: tuple[str, str], folder: Path, say: Progress, back: str | None
 ) -> pd.DataFrame:
     """Write the files of a comparison into a folder of their own; return the one-page table."""
-    old, new, names = before.district, after.district, (before.label, after.label)
+    old, table = pair.before.district, pair.effects
     say("计算两边的覆盖、人数和目标")
-    sheets = comparison(old, new, rules=rules)
-    table = effects(old, new, rules=rules)
+    sheets = comparison(pair)
     moved = table[["people_gain", "people_lose", "people_new_served"]].sum(axis=1)
     chosen = list(moved[moved > 0.5].sort_values(ascending=False, kind="stable").index[:MAPS_AT_MOST])
     links = []
@@ -411,8 +364,8 @@ def _write_comparison(
         say(f"画地图：{table.loc[rule, 'label']}")
         files = f"maps/difference-{rule}.html", f"maps/swipe-{rule}.html"
         (folder / "maps").mkdir(parents=True, exist_ok=True)
-        maps.difference(maps.Comparison(old, new), rule).save(folder / files[0])
-        maps.swipe(maps.Comparison(old, new), rule, sides=names).save(folder / files[1])
+        maps.difference(pair.maps, rule).save(folder / files[0])
+        maps.swipe(pair.maps, rule, sides=names).save(folder / files[1])
         links += [
             (files[0], f"{table.loc[rule, 'label']}：差异图"),
             (files[1], f"{table.loc[rule, 'label']}：左右对比"),
@@ -451,23 +404,42 @@ def write_plans(
         A file cannot be written.
     """
     refuse_uncleared(district.manifest, "写出方案比较")
-    refuse_foreign(Path(to), ("plans.html", "tables/方案.xlsx"))
-    say = progress or (lambda _: None)
-    listed = scenarios(district)
-    if listed.empty:
+    refuse_foreign(Path(to), PLANS_FILES)
+    names = [str(name) for name in scenarios(district).index]
+    if not names:
         raise ScenarioError("这个目录里没有方案（scenarios/*.toml）；用 scenario new 建一个")
+    return _write_plans(district, Path(to), {name: _planned(district, name, rules) for name in names}, progress)
+
+
+class _Planned(NamedTuple):
+    """A plan of the folder, what its two states are called, and what it changes against the same year without it."""
+
+    plan: Scenario
+    labels: tuple[str, str]
+    pair: Comparison
+
+
+def _planned(district: District, name: str, rules: str) -> _Planned:
+    after = state_of(district, name)
+    before = state_of(district, None, year=after.district.year)
+    pair = Comparison.of(before.district, after.district, rules)
+    return _Planned(district.scenario(name), (before.label, after.label), pair)
+
+
+def _write_plans(
+    district: District, to: Path, plans: Mapping[str, _Planned], progress: Progress | None
+) -> pd.DataFrame:
+    """Write the page and the workbook of all plans."""
+    say = progress or (lambda _: None)
     parts, rows, sheets = [], [], {}
-    for name in listed.index:
-        plan: Scenario = district.scenario(name)
+    for name, (plan, _, pair) in plans.items():
         say(f"计算方案：{plan.label or name}")
-        before = district if plan.year is None else district.at(plan.year)
-        after = plan.on(district)
-        table = effects(before, after, rules=rules)
+        after, table = pair.after.district, pair.effects
         table = table.reindex(table["people_gain"].sort_values(ascending=False, kind="stable").index)
-        needs = provision(district, plan) if _builds(plan) else None
+        needs = provision(district, plan, after=after) if _builds(plan) else None
         detail = f"{COMPARED}/{name}/compare.html"
-        found = detail if (Path(to) / detail).is_file() else None
-        parts.append(_plan_section(district, _Counted(str(name), plan, before, after, table, needs), found))
+        found = detail if (to / detail).is_file() else None
+        parts.append(_plan_section(district, name, plans[name], (table, needs), found))
         best = table.iloc[0]
         rows.append(
             (
@@ -488,12 +460,12 @@ def write_plans(
             sheets[f"配建 {name}"] = (provision_sheet(needs), "应配 = 新增数 ÷ 每多少 × 应有多少")
     columns = ["scenario", "label", "year", "people_gain", "people_60plus_gain", "people_lose", "rule"]
     summary = pd.DataFrame(rows, columns=columns).set_index("scenario")
-    nav = '<a href="index.html">简报</a>　' if (Path(to) / "index.html").is_file() else ""
+    nav = '<a href="index.html">简报</a>　' if (to / "index.html").is_file() else ""
     page = page_text(district, f"{district.name} 方案", nav + '<a href="tables/方案.xlsx">表格</a>', "".join(parts))
-    with added_to(Path(to)) as folder:
+    with added_to(to) as folder:
         workbook(folder / "tables" / "方案.xlsx", district, sheets)
         write_text(folder / "plans.html", page)
-    link_pages(Path(to))
+    link_pages(to)
     return summary
 
 
@@ -517,20 +489,19 @@ def write_comparisons(
     """
     say = progress or (lambda _: None)
     names = [str(name) for name in scenarios(district).index]
+    refuse_uncleared(district.manifest, "写出方案比较")
+    plans: dict[str, _Planned] = {}
     for number, name in enumerate(names, start=1):
-        after = state_of(district, name)
-        before = state_of(district, None, year=after.district.year)
-        head = f"方案 {number}/{len(names)} {after.label}："
-        write_comparison(
-            before,
-            after,
-            Path(to) / COMPARED / name,
-            rules=rules,
-            back="../../plans.html",
-            progress=partial(_said, say, head),
-        )
+        plans[name] = _planned(district, name, rules)
+        _, labels, pair = plans[name]
+        folder = Path(to) / COMPARED / name
+        refuse_foreign(folder, COMPARISON_FILES)
+        with added_to(folder) as fresh:
+            tell = partial(_said, say, f"方案 {number}/{len(names)} {labels[1]}：")
+            _write_comparison(pair, labels, fresh, tell, "../../plans.html")
     if names:
-        write_plans(district, to, rules=rules, progress=progress)
+        refuse_foreign(Path(to), PLANS_FILES)
+        _write_plans(district, Path(to), plans, progress)
     return names
 
 
@@ -542,21 +513,22 @@ def _builds(plan: Scenario) -> bool:
     return any(edit.do == "build_homes" for edit in plan.edits)
 
 
-class _Counted(NamedTuple):
-    """A plan of the folder and what was counted of it."""
+def _plan_section(
+    district: District,
+    name: str,
+    own: _Planned,
+    counted: tuple[pd.DataFrame, pd.DataFrame | None],
+    detail: str | None,
+) -> str:
+    """
+    Return one plan: what it does and assumes, whom it serves, what it must provide.
 
-    name: str
-    plan: Scenario
-    before: District  # the same year without it
-    after: District
-    table: pd.DataFrame  # of `effects`, who gains most first
-    needs: pd.DataFrame | None  # of `provision`, where it builds homes
-
-
-def _plan_section(district: District, counted: _Counted, detail: str | None) -> str:
-    """Return one plan: what it does and assumes, whom it serves, what it must provide; `detail` is where its comparison lies."""
+    `counted` are its effects, who gains most first, and what it must provide where it builds homes; `detail` is where its
+    comparison lies.
+    """
     e = html.escape
-    name, plan, before, after, table, needs = counted
+    (plan, _, pair), (table, needs) = own, counted
+    before, after = pair.before.district, pair.after.district
     done = steps(plan, district)
     items = "".join(
         f"<li>{e(row.text)}"

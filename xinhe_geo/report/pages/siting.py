@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from ... import maps
-from ...access import coverage, facility_entrances, gaps, sharing, summary
+from ...access import coverage, facility_entrances, gaps, sharing_of, summary
 from ...core import Profile, Rule, SitingError, amount, per_cent, refuse_uncleared, write_text
 from ...district import District
 from ...siting import (
@@ -195,7 +195,7 @@ def _carried_out(now: _Now, chosen: gpd.GeoDataFrame, number: int, letter: str) 
     after = sites_plan(chosen, number).on(now.district)
     cover = coverage(after, rules=[now.rule], profile=now.walker)
     change = (cover["served"] - now.cover["served"]).droplevel("rule").fillna(0.0)
-    users = sharing(now.district, after, rules=[now.rule])["users_after"].droplevel("rule")
+    users = sharing_of(now.cover, cover, {})["users_after"].droplevel("rule")
     new = rows.index.astype(str)
     built = after.open_facilities
     inside = built is not None and bool(facility_entrances(after, built.loc[new])["inside"].notna().any())

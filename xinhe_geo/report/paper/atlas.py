@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import geopandas as gpd
 import numpy as np
@@ -37,7 +36,7 @@ from ...maps import (
     walker_text,
     wording,
 )
-from ...report import added_to, analyse, refuse_foreign
+from ...report import Analysis, added_to, analyse, refuse_foreign
 from . import carto
 from .carto import Column
 from .page import SIZES, UNITS, Box, Columns, Frame, Look, Paper, pdf_bytes, png_bytes
@@ -117,9 +116,9 @@ def atlas(
     return [Path(to) / name for name in (ATLAS, *pictures)]
 
 
-def _pages(district: District, results: Mapping[str, Any], form: Format) -> Iterator[tuple[str, Paper]]:
+def _pages(district: District, results: Analysis, form: Format) -> Iterator[tuple[str, Paper]]:
     """Yield the pages with their names; a theme's further pages have the number of its first."""
-    chosen = [r for r in promised_rules(district, results) if pd.notna(results["headlines"].loc[r, "value"])]
+    chosen = [r for r in promised_rules(district, results) if pd.notna(results.headlines.loc[r, "value"])]
     named = themes(district, form.lang)
     fixed = [OVERVIEW, COMPLETENESS, GAPS, *([PARCELS] if layer_of(district, "parcels") is not None else [])]
     for i, what in enumerate([*fixed, *chosen]):
@@ -137,7 +136,7 @@ def _pages(district: District, results: Mapping[str, Any], form: Format) -> Iter
 # --- what a community has -----------------------------------------------------------------------------------------------
 
 
-def community_promises(district: District, results: Mapping[str, Any], code: str) -> pd.DataFrame:
+def community_promises(district: District, results: Analysis, code: str) -> pd.DataFrame:
     """
     Return how a community stands with everything that is promised.
 
@@ -148,9 +147,9 @@ def community_promises(district: District, results: Mapping[str, Any], code: str
         rule's own denominator; for presence 0 or 1), `minutes` (walk of the middle resident to the nearest, inf where more than
         half cannot get there), `missed` (people not served), `counted` ("people" or "people_60plus"). Unknown is missing.
     """
-    cover, counts = only_known(results["cover"]), results["presence"]
-    lead, rows = results["headlines"], {}
-    by = results["by"].get("community")
+    cover, counts = only_known(results.cover), results.presence
+    lead, rows = results.headlines, {}
+    by = results.by.get("community")
     for name in promised_rules(district, results):
         rule = district.rule(name)
         own = cover.xs(name, level="rule")
@@ -176,7 +175,7 @@ def community_promises(district: District, results: Mapping[str, Any], code: str
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("rule")
 
 
-def community_kinds(district: District, results: Mapping[str, Any], code: str) -> pd.DataFrame:
+def community_kinds(district: District, results: Analysis, code: str) -> pd.DataFrame:
     """
     Return what a community has of the kinds of daily life.
 
@@ -186,7 +185,7 @@ def community_kinds(district: District, results: Mapping[str, Any], code: str) -
         Index kind; `label`, `places` (open facilities in the community), `minutes` (adult walk of the middle resident to the
         nearest, inside the community or not; inf where more than half cannot get there, missing where there is none at all).
     """
-    kinds, counts, homes = district.kinds, results["presence"], district.layers["homes"]
+    kinds, counts, homes = district.kinds, results.presence, district.layers["homes"]
     chosen = [
         k
         for k in kinds.index
@@ -225,7 +224,7 @@ def _middle(minutes: pd.Series, weight: pd.Series) -> float:
 # --- the sheet ----------------------------------------------------------------------------------------------------------
 
 
-def community_page(district: District, results: Mapping[str, Any], code: str, form: Format) -> Paper:
+def community_page(district: District, results: Analysis, code: str, form: Format) -> Paper:
     """Return a community's sheet: its map with homes coloured by completeness, and tables beside it."""
     scene = _community_scene(district, results, code, form.lang)
     paper = Paper(*SIZES[form.size], UNITS[form.size])
@@ -247,7 +246,7 @@ def community_page(district: District, results: Mapping[str, Any], code: str, fo
     return paper
 
 
-def _community_scene(district: District, results: Mapping[str, Any], code: str, lang: str) -> Scene:
+def _community_scene(district: District, results: Analysis, code: str, lang: str) -> Scene:
     scene = scene_for(district, COMPLETENESS, results=results, lang=lang)
     area = district.layers["communities"].loc[[code]]
     name, kinds = str(area["name"].iloc[0]), district.kinds
@@ -344,7 +343,7 @@ def _minutes(value: float, lang: str) -> str:
     return "—" if np.isnan(value) else wording(lang)["unreachable"] if np.isinf(value) else f"{value:.1f}"
 
 
-def _promise_table(column: Column, district: District, results: Mapping[str, Any], code: str, lang: str) -> None:
+def _promise_table(column: Column, district: District, results: Analysis, code: str, lang: str) -> None:
     t, facts = wording(lang), community_promises(district, results, code)
     labels = [rule_label(district, district.rule(str(name)), lang) for name in facts.index]
     lacking = [label for label, share in zip(labels, facts["share"], strict=True) if share < 1 - 1e-9]
@@ -372,7 +371,7 @@ def _promise_table(column: Column, district: District, results: Mapping[str, Any
     column.y += 8
 
 
-def _kind_table(column: Column, district: District, results: Mapping[str, Any], code: str, lang: str) -> None:
+def _kind_table(column: Column, district: District, results: Analysis, code: str, lang: str) -> None:
     """Write the kinds of daily life in tables side by side."""
     t, facts = wording(lang), community_kinds(district, results, code)
     if facts.empty:

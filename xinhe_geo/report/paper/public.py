@@ -96,7 +96,7 @@ def public(
         raise UnknownNameError("图", unknown[0], list(known.index))
     results = analyse(district, progress=progress)
     wanted = list(rules) if rules is not None else promised_rules(district, results)
-    wanted = [OVERVIEW, *([COMPLETENESS] if len(results["completeness"]) else []), *wanted]
+    wanted = [OVERVIEW, *([COMPLETENESS] if len(results.completeness) else []), *wanted]
     shown, written = [], ["index.html"]
     form = Format(size, "zh", True, approval, number)
     with added_to(Path(to)) as folder:

@@ -6,7 +6,6 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -30,6 +29,7 @@ from ...core import (
 )
 from ...district import District
 from ...maps import COMPLETENESS, OVERVIEW, Scene, joined, kind_label, percent, scene_for, shown_count, themes, wording
+from ...report import Analysis
 from . import carto
 from .carto import Column
 from .inventory import community_completeness, kind_figures, lacking_figures, zone_figures
@@ -167,7 +167,7 @@ def theme_pages(
     form: Format,
     *,
     show: str = "minutes",
-    results: Mapping[str, Any] | None = None,
+    results: Analysis | None = None,
     whole: bool = True,
 ) -> list[Paper]:
     """
@@ -183,7 +183,7 @@ def theme_pages(
     scene = _for_public(district, scene) if form.public else scene
     table = None
     if what == COMPLETENESS:
-        table = completeness(district) if results is None else results["completeness"]
+        table = completeness(district) if results is None else results.completeness
     return _pages(district, scene, form, inventory=what == OVERVIEW, whole=whole, table=table)
 
 

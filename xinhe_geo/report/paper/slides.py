@@ -47,7 +47,7 @@ from ...maps import (
     scene_for,
     worst_gaps,
 )
-from ...report import analyse, best_sites, judged_rules
+from ...report import Analysis, analyse, best_sites, judged_rules
 from .office import TONGUES, document_bytes
 from .page import Columns, Frame, plain, wrap
 from .sheet import map_png
@@ -124,7 +124,7 @@ def slides(
     _whole(deck, results)
     tell(say("画地图"))
     for name in promised_rules(district, results):
-        if np.isfinite(results["headlines"].loc[name, "value"]):
+        if np.isfinite(results.headlines.loc[name, "value"]):
             _promise(deck, results, name)
     _completeness(deck, results)
     _gaps(deck, results)
@@ -280,7 +280,7 @@ class _Deck:
             own.format.fill.solid()
             own.format.fill.fore_color.rgb = _RGB.from_string(bars.colours[i])
 
-    def cover(self, results: Mapping[str, Any]) -> None:
+    def cover(self, results: Analysis) -> None:
         """Add the first page."""
         district = self.district
         slide = self.page(
@@ -352,9 +352,9 @@ def _map(scene: Scene) -> bytes:
 # --- pages --------------------------------------------------------------------------------------------------------------
 
 
-def _whole(deck: _Deck, results: Mapping[str, Any]) -> None:
+def _whole(deck: _Deck, results: Analysis) -> None:
     """Everything that is promised in one table."""
-    lead, promised = results["headlines"], promised_rules(deck.district, results)
+    lead, promised = results.headlines, promised_rules(deck.district, results)
     known = judged_rules(deck.district, results)
     whole = [r for r in known if lead.loc[r, "value"] >= 1 - 1e-9]
     unknown = len(promised) - len(known)
@@ -371,8 +371,8 @@ def _whole(deck: _Deck, results: Mapping[str, Any]) -> None:
     deck.table(slide, Columns([column("承诺"), say("现状"), say("换算法")], (2.6, 5.3, 4.43), size=10.5), rows)
 
 
-def _promise(deck: _Deck, results: Mapping[str, Any], name: str) -> None:
-    district, row = deck.district, results["headlines"].loc[name]
+def _promise(deck: _Deck, results: Analysis, name: str) -> None:
+    district, row = deck.district, results.headlines.loc[name]
     rule = district.rule(name)
     walker = district.profile(rule.profile)
     method = "按社区计（界内有即算）" if rule.metric == "presence" else METHOD_LABELS[rule.method]
@@ -396,7 +396,7 @@ def _promise(deck: _Deck, results: Mapping[str, Any], name: str) -> None:
         _map(scene_for(district, name, results=results, lang=language())),
         say("{0}：{1}", row["label"], row["headline"]),
     )
-    matrix = results["presence"]
+    matrix = results.presence
     big = (
         per_cent(row["value"], 0)
         if rule.metric != "presence"
@@ -411,12 +411,12 @@ def _promise(deck: _Deck, results: Mapping[str, Any], name: str) -> None:
     _by_group(deck, slide, results, name)
 
 
-def _by_group(deck: _Deck, slide: Slide, results: Mapping[str, Any], name: str) -> None:
+def _by_group(deck: _Deck, slide: Slide, results: Analysis, name: str) -> None:
     """Put a chart of the shares by community on a page; by zone where there are too many to read."""
     district, rule = deck.district, deck.district.rule(name)
     place = Frame(_BESIDE.left, _TOP + 1.3, _BESIDE.width, _HIGH - 1.3)
     for group, layer in (("community", "communities"), ("area", "areas"), ("zone", "zones")):
-        table = results["by"].get(group)
+        table = results.by.get(group)
         if table is None or layer not in district.layers:
             continue
         own = table.xs(name, level="rule")
@@ -446,8 +446,8 @@ def _by_group(deck: _Deck, slide: Slide, results: Mapping[str, Any], name: str) 
         return
 
 
-def _completeness(deck: _Deck, results: Mapping[str, Any]) -> None:
-    table, district = results["completeness"], deck.district
+def _completeness(deck: _Deck, results: Analysis) -> None:
+    table, district = results.completeness, deck.district
     known = table[table["people"].notna() & table["completeness"].notna()] if len(table) else table
     if not len(known) or known["people"].sum() <= 0:
         return
@@ -478,7 +478,7 @@ def _completeness(deck: _Deck, results: Mapping[str, Any]) -> None:
         deck.bars(slide, _BESIDE, chart)
 
 
-def _gaps(deck: _Deck, results: Mapping[str, Any]) -> None:
+def _gaps(deck: _Deck, results: Analysis) -> None:
     worst = worst_gaps(deck.district, results, language())
     if worst is None:
         return
@@ -497,7 +497,7 @@ def _gaps(deck: _Deck, results: Mapping[str, Any]) -> None:
     deck.table(slide, Columns(head, widths, (0, 2), 9.5), rows, _LEFT + _MAP[0] + 0.3)
 
 
-def _help(deck: _Deck, results: Mapping[str, Any]) -> None:
+def _help(deck: _Deck, results: Analysis) -> None:
     best = best_sites(deck.district, results)
     if best.empty:
         return
@@ -553,8 +553,8 @@ def _ledger(deck: _Deck) -> None:
         deck.table(slide, Columns([say("无法核对"), say("缺什么")], (1.6, 3.13), size=9.5), rows, _LEFT + 7.6)
 
 
-def _rests(deck: _Deck, results: Mapping[str, Any]) -> None:
-    findings = results["audit"]
+def _rests(deck: _Deck, results: Analysis) -> None:
+    findings = results.audit
     strong = findings[(findings["severity"] != "info").to_numpy()].head(8)
     slide = deck.page(
         say("这些数字能说到什么程度：数据核查发现 {0} 处要先处理的问题", len(strong)), [rests_on(deck.district)]

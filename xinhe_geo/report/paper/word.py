@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import docx
 import numpy as np
@@ -45,7 +45,7 @@ from ...maps import (
     scene_for,
     worst_gaps,
 )
-from ...report import analyse, best_sites, judged_rules, sources_table, speed_range
+from ...report import Analysis, analyse, best_sites, judged_rules, sources_table, speed_range
 from .office import TONGUES, document_bytes
 from .page import plain
 from .sheet import map_png
@@ -279,18 +279,18 @@ def _map(scene: Scene, height: float = 130.0) -> bytes:
 # --- sections -----------------------------------------------------------------------------------------------------------
 
 
-def _known(district: District, results: Mapping[str, Any]) -> list[str]:
+def _known(district: District, results: Analysis) -> list[str]:
     return judged_rules(district, results)
 
 
-def _opening(paper: _Document, results: Mapping[str, Any]) -> None:
-    district, lead = paper.district, results["headlines"]
+def _opening(paper: _Document, results: Analysis) -> None:
+    district, lead = paper.district, results.headlines
     paper.title(say("{0}公共服务设施步行可达评估", district.name))
     lists = say("；社区名录 {0} 年", district.list_year) if district.communities is not None else ""
     paper.text(
         say(
             "口径：{0}；数据年份 {1}{2}；坐标系 {3}。",
-            say(PRESETS[results["preset"]]),
+            say(PRESETS[results.preset]),
             district.year,
             lists,
             district.crs,
@@ -320,7 +320,7 @@ def _opening(paper: _Document, results: Mapping[str, Any]) -> None:
         )
 
 
-def _targets(paper: _Document, results: Mapping[str, Any], plan: pd.DataFrame) -> None:
+def _targets(paper: _Document, results: Analysis, plan: pd.DataFrame) -> None:
     paper.heading(say("一、目标是什么"))
     district = paper.district
     rows = []
@@ -333,7 +333,7 @@ def _targets(paper: _Document, results: Mapping[str, Any], plan: pd.DataFrame) -
             if rule.method == "walk_min"
             else say("{0:g} 米", rule.metres)
         )
-        rows.append([rule_name(district, rule), limit, str(results["headlines"].loc[name, "standard_text"])])
+        rows.append([rule_name(district, rule), limit, str(results.headlines.loc[name, "standard_text"])])
     paper.table(say("承诺和标准，出自哪里"), [column("承诺"), say("要求"), say("出处")], rows, (5, 3, 8.6))
     if plan.empty:
         paper.text(say("本街道目录没有自己的规划承诺表，上面是随程序的默认口径。"))
@@ -401,8 +401,8 @@ def _who(row: _Gap) -> str:
     return say("，差距涉及{0} {1}（依据：{2}）", what, number_text(float(round(row.gap_size)), unit), row.gap_basis)
 
 
-def _standing(paper: _Document, results: Mapping[str, Any]) -> None:
-    district, lead = paper.district, results["headlines"]
+def _standing(paper: _Document, results: Analysis) -> None:
+    district, lead = paper.district, results.headlines
     paper.heading(say("二、现状多少"))
     paper.picture(
         _map(scene_for(district, OVERVIEW, results=results, lang=language())), say("{0}现状总图", district.name), 14.0
@@ -422,7 +422,7 @@ def _standing(paper: _Document, results: Mapping[str, Any]) -> None:
         rows,
         (3.4, 6.4, 4.6, 2.2),
     )
-    by = results["by"].get("zone")
+    by = results.by.get("zone")
     known = _known(district, results)
     if by is not None and district.zones is not None and known:
         zones = list(district.zones.index)
@@ -435,7 +435,7 @@ def _standing(paper: _Document, results: Mapping[str, Any]) -> None:
             (5, *([3.0] * len(zones))),
             right=range(1, len(zones) + 1),
         )
-    table = results["completeness"]
+    table = results.completeness
     if len(table):
         paper.picture(
             _map(scene_for(district, COMPLETENESS, results=results, lang=language())),
@@ -444,11 +444,11 @@ def _standing(paper: _Document, results: Mapping[str, Any]) -> None:
         )
 
 
-def _missing(paper: _Document, results: Mapping[str, Any]) -> None:
-    district, lead = paper.district, results["headlines"]
+def _missing(paper: _Document, results: Analysis) -> None:
+    district, lead = paper.district, results.headlines
     paper.heading(say("三、差多少"))
     known = _known(district, results)
-    by = results["by"].get("community")
+    by = results.by.get("community")
     if by is not None and district.communities is not None and known:
         names = district.communities["name"]
         rows = []
@@ -505,7 +505,7 @@ def _people(number: float, unknown: str) -> str:
     return say("{0:,.0f} 人", number) if np.isfinite(number) else unknown
 
 
-def _help(paper: _Document, results: Mapping[str, Any]) -> None:
+def _help(paper: _Document, results: Analysis) -> None:
     paper.heading(say("四、补哪里最划算，补完多少"))
     best = best_sites(paper.district, results)
     if best.empty:
@@ -528,7 +528,7 @@ def _help(paper: _Document, results: Mapping[str, Any]) -> None:
         paper.text(say("{0}：{1}", r.label, r.near_ties), bullet=True)
 
 
-def _doubts(paper: _Document, results: Mapping[str, Any]) -> None:
+def _doubts(paper: _Document, results: Analysis) -> None:
     paper.heading(say("五、有多不确定"))
     spread = speed_range(paper.district, results)
     if len(spread):
@@ -544,7 +544,7 @@ def _doubts(paper: _Document, results: Mapping[str, Any]) -> None:
             right=(1, 2, 3, 4),
         )
     paper.text(say("直线、路网、步行三种算法的差别见“现状”一节；三种算法量的是同一对门之间的距离。"))
-    findings = results["audit"]
+    findings = results.audit
     strong = findings[(findings["severity"] != "info").to_numpy()]
     rows = [
         [say(SEVERITIES[r.severity]), r.topic, r.finding, amount(r.people, unknown=""), r.remedy]
@@ -560,9 +560,9 @@ def _doubts(paper: _Document, results: Mapping[str, Any]) -> None:
         )
 
 
-def _unknown(paper: _Document, results: Mapping[str, Any], plan: pd.DataFrame) -> None:
+def _unknown(paper: _Document, results: Analysis, plan: pd.DataFrame) -> None:
     paper.heading(say("六、无法核对的，缺什么"))
-    district, lead = paper.district, results["headlines"]
+    district, lead = paper.district, results.headlines
     blank = [r for r in promised_rules(district, results) if not np.isfinite(lead.loc[r, "value"])]
     for name in blank:
         paper.text(say("{0}：{1}", lead.loc[name, "label"], lead.loc[name, "headline"]), bullet=True)
@@ -579,8 +579,8 @@ def _unknown(paper: _Document, results: Mapping[str, Any], plan: pd.DataFrame) -
         paper.text(say("没有。"))
 
 
-def _how(paper: _Document, results: Mapping[str, Any]) -> None:
-    district, lead = paper.district, results["headlines"]
+def _how(paper: _Document, results: Analysis) -> None:
+    district, lead = paper.district, results.headlines
     paper.heading(say("七、口径和来源"))
     rows = []
     for name in promised_rules(district, results):
