@@ -17,6 +17,7 @@ from ...district import check as check_folder
 from ...district import undo as undo_last
 from ...io import (
     CATALOGUE,
+    FORMATS,
     HOSTS,
     LEFT_OUT,
     RESULT_LABELS,
@@ -216,9 +217,7 @@ def template(
 
 
 def add(
-    file: Annotated[
-        Path, typer.Argument(help=".xlsx .xls .csv .json .geojson .gpkg .shp .kml .kmz .parquet .gdb .dxf")
-    ],
+    file: Annotated[Path, typer.Argument(help=" ".join(FORMATS))],
     to: Annotated[Path, typer.Option("--to", help="街道目录")],
     layer: Annotated[str, typer.Option("--layer", help="图层，如 facilities、homes、gates")],
     crs: Annotated[

@@ -21,6 +21,7 @@ from ..analysis import Analysis, judged_rules, sources_table, survey_first
 from ..files import cannot_write_into, is_as_written
 from ..record import RECORD
 from ..workbook import foot
+from .registry import Page
 from .shell import heads, html_page, scrolled, warning
 from .since import since_section
 
@@ -32,10 +33,10 @@ def brief_page(
     district: District,
     results: Analysis,
     pictures: Sequence[Mapping[str, str]],
-    has_meeting: bool,
+    pages: Sequence[Page],
     changed: pd.DataFrame | None = None,
 ) -> str:
-    """Return `index.html`: headlines, maps, gaps, what it rests on. One file, nothing loaded."""
+    """Return `index.html`: headlines, maps, gaps, what it rests on, links to `pages`. One file, nothing loaded."""
     e = html.escape
     style = web_file(ENGLISH_STYLE) if language() == "en" else ""
     mark = warning(say(DEMONSTRATION_TEXT)) if district.is_demonstration else ""
@@ -44,9 +45,7 @@ def brief_page(
     if district.files.at["rules", "from"] != "本目录":
         borrowed = f'<p class="line">{say("规则表用的是随程序的默认口径，不是本街道自己的规划承诺")}</p>'
     borrowed += warning(str(district.manifest.get("survey_note") or ""))
-    links = {"meeting.html": say("会议活地图：拖动设施看谁受益")} if has_meeting else {}
-    if has_own_plan(district):
-        links |= {"ledger.html": say("规划目标落实核对表"), "communities.html": say("一社区一页")}
+    links = {page.file: say(page.link) for page in pages}
     links |= {"maps/overview.html": say("现状总图"), "tables/coverage.xlsx": say("表格")}
     nav = say("　").join(
         [*(f'<a href="{file}">{what}</a>' for file, what in links.items()), '<span id="beside"></span>']
