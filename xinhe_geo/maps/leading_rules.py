@@ -58,8 +58,9 @@ def leading_rules(district: District, lead: pd.DataFrame) -> list[str]:
 
 
 def promised_rules(district: District, results: Analysed) -> list[str]:
-    """Rules that stand in a text someone read: the plan's own promises first, last those that only another place's plan makes."""
+    """Rules that the plan itself makes; of a set that has none those in a text someone read, last those of another place's plan."""
     read = [r for r in results.order if district.rule(r).confidence == "read"]
+    read = [r for r in read if district.rule(r).of_plan] or read
     return sorted(read, key=lambda r: district.rule(r).elsewhere)[:12]
 
 

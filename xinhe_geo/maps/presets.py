@@ -47,7 +47,7 @@ def themes(district: District, lang: str = "zh") -> pd.Series:
     fixed = {
         OVERVIEW: t["overview"],
         COMPLETENESS: t["sheet_completeness"],
-        GAPS: t["sheet_gaps"],
+        GAPS: t["sheet_gaps" if district.has_own_plan else "sheet_gaps_reference"],
         PARCELS: t["sheet_parcels"],
     }
     own = {name: rule_label(district, district.rule(name), lang) for name in rules.index}
@@ -112,7 +112,8 @@ def _gaps_of(district: District, cover: pd.DataFrame, rule: Rule, results: Analy
 def _promises(district: District, cover: pd.DataFrame, results: Analysed | None) -> list[str]:
     """Return the rules that stand in a text someone read and have a value here."""
     lead = headlines(district, cover) if results is None else results.headlines
-    return [r for r in lead.index if district.rule(r).confidence == "read" and pd.notna(lead.loc[r, "value"])]
+    known = [r for r in lead.index if district.rule(r).confidence == "read" and pd.notna(lead.loc[r, "value"])]
+    return [r for r in known if district.rule(r).of_plan] or known
 
 
 def _promised_gaps(district: District, cover: pd.DataFrame, results: Analysed | None) -> dict[str, gpd.GeoDataFrame]:

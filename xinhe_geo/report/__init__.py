@@ -1,6 +1,6 @@
 """What is handed over: the brief, workbooks, GIS layers, and the pages of plans, sites and the ledger."""
 
-from .analysis import Analysis, Comparison, analyse, best_sites, judged_rules, sources_table, speed_range
+from .analysis import Analysis, Comparison, analyse, best_sites, by_heading, judged_rules, sources_table, speed_range
 from .districts import facts, side_by_side
 from .files import LEDGER_BOOK, added_to, put_in_place, refuse_foreign
 from .ledger_workbook import ledger_workbook
@@ -12,6 +12,7 @@ from .pages.plans import (
     provision_sheet,
     read_shapes,
     state_of,
+    with_net,
     write_comparison,
     write_comparisons,
     write_new,
@@ -35,6 +36,7 @@ __all__ = [
     "analyse",
     "best_sites",
     "brief",
+    "by_heading",
     "by_residents",
     "csv_text",
     "documents",
@@ -51,6 +53,7 @@ __all__ = [
     "sources_table",
     "speed_range",
     "state_of",
+    "with_net",
     "write_choice",
     "write_comparison",
     "write_comparisons",

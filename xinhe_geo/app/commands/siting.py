@@ -96,7 +96,7 @@ def sites(
         )
         if out is not None and len(found):
             write_choice(district, found, out, siting=asked, profile=profile, progress=show)
-        table = found.drop(columns="plan").reset_index()
+        table = found.drop(columns=["plan", "may_stand"]).reset_index()  # a zone is no cell of a table
     if table.empty:
         OUT.print("现在已经全部够得着，不需要新增")
         return
@@ -124,10 +124,8 @@ def _show_sites(table: pd.DataFrame, lang: str) -> None:
         shown.add_row(
             str(row.tag),
             escape(str(row.name)),
-            amount(row.people_gained),
-            amount(row.people_60plus_gained),
-            per_cent(row.share_before),
-            per_cent(row.share_after),
+            *(amount(v, unknown="不详") for v in (row.people_gained, row.people_60plus_gained)),
+            *(per_cent(v, unknown="不详") for v in (row.share_before, row.share_after)),
             escape(str(row.site)),
         )
     OUT.print(shown)
@@ -210,10 +208,8 @@ def _show_openings(table: pd.DataFrame, *, title: str | None = None, none: str) 
         shown.add_row(
             str(row.Index),
             *((row.kind_label,) if kinds else ()),
-            amount(row.people_gained),
-            amount(row.people_60plus_gained),
-            amount(row.minutes_saved),
-            per_cent(row.share_after),
+            *(amount(v, unknown="不详") for v in (row.people_gained, row.people_60plus_gained, row.minutes_saved)),
+            per_cent(row.share_after, unknown="不详"),
         )
     OUT.print(shown if len(table) else none)
     for row in table.itertuples():
@@ -227,7 +223,7 @@ def _show_fixes(places: pd.DataFrame) -> None:
         minutes = (row.minutes, row.gate_minutes, row.wait_minutes, row.street_minutes)
         shown.add_row(
             escape(str(row.name)),
-            amount(row.unserved, unknown="人口不详"),
+            amount(row.unserved, unknown="不详"),
             *("—" if np.isnan(v) else f"{v:.1f}" for v in minutes),
             escape(row.fix),
         )

@@ -3,15 +3,18 @@ How a promise is measured: metrics, few and general, each bound by its name in `
 
 A metric is given a district and one row of that table, and returns what it found (`Found`): the value, what it counted in
 words, the rows of which layers it touched, the gap and what would close it. What it cannot do without it names (`Lacks`).
-The metrics stand in `places`, `homes`, `shapes` and `figures`, each with its record (`metric`), what they share in `base`.
-Verdicts are none of their business: see `ledger`.
+The metrics stand in `places`, `homes`, `shapes` and `figures`, each with its record (`metric`), what they share in `base`. Verdicts are none of their
+business: see `ledger`.
 """
 
 from __future__ import annotations
 
-from ...district import District
+import numpy as np
+
+from ...core import XinheError, say
+from ...district import District, cell
 from . import figures, homes, places, shapes
-from .base import MEASURED, METRICS, Found, Measure, require_layers
+from .base import MEASURED, METRICS, Found, Lacks, Measure, Metric, metric, number_text, once, require_layers, short_of
 
 #: Where metrics stand: imported, they enter themselves.
 ENTERED = (places, homes, shapes, figures)
@@ -29,3 +32,50 @@ def evaluate(district: District, m: Measure) -> Found:
     """
     require_layers(district, m)
     return MEASURED[str(m["metric"])](district, m)
+
+
+@metric(
+    "change",
+    Metric("变化", "同一条量法现在的数 − 基期的数；或方案做成后的数 − 做之前的数（两组之差取绝对值）", columns=("of",)),
+)
+def _change(district: District, m: Measure) -> Found:
+    """How another row has changed since a year, or would be changed by a plan; of a difference its size."""
+    of = m["changed"]
+    before, after, names = _states(district, m)
+    found = [evaluate(state, of) for state in (before, after)]
+    values = [abs(one.value) if of["metric"] == "difference" else one.value for one in found]
+    if not all(np.isfinite(values)):
+        raise Lacks(say("{0}的数不全，算不出变化", cell(of, "label")))
+    value, unit = values[1] - values[0], str(of["unit"])
+    said = say(
+        "{0}：{1} {2}，{3} {4}",
+        cell(of, "label"),
+        names[0],
+        number_text(values[0], unit),
+        names[1],
+        number_text(values[1], unit),
+    )
+    touched = {**found[0].touched, **found[1].touched}
+    return Found(value, said, touched, short_of(m, value), note=found[1].note)
+
+
+def _states(district: District, m: Measure) -> tuple[District, District, tuple[str, str]]:
+    """Return the two states that a row of metric change compares, and what they are called."""
+    if not m["scenario"]:
+        if not np.isfinite(m["since"]) or m["since"] >= district.year:
+            raise Lacks(
+                say(
+                    "{0} 年以后的数据（数据年份是 {1}）",
+                    say("基期") if np.isnan(m["since"]) else f"{m['since']:.0f}",
+                    district.year,
+                )
+            )
+        year = int(m["since"])
+        return district.at(year), district, (say("{0} 年", year), say("{0} 年", district.year))
+    try:
+        plan = district.scenario(str(m["scenario"]))
+        after = once(district, ("plan", m["scenario"]), lambda: plan.on(district))
+    except XinheError as error:
+        raise Lacks(say("缺方案 {0}（scenarios/{0}.toml）：{1}", m["scenario"], str(error).split("\n")[0])) from error
+    before = district.at(after.year, planned=district.with_planned)
+    return before, after, (say("{0} 年现状", before.year), plan.label or plan.name)

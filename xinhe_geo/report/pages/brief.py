@@ -16,8 +16,8 @@ from ...access import EXACT, SEVERITIES, rests_on
 from ...core import amount, language, marked, per_cent, say, speaking, title, web_file, write_text
 from ...district import District, kind_name, walker_name
 from ...ledger import has_own_plan
-from ...maps import DEMONSTRATION_TEXT, PRESETS, promised_rules
-from ..analysis import Analysis, judged_rules, sources_table, survey_first
+from ...maps import DEMONSTRATION_TEXT, preset_text, promised_rules
+from ..analysis import Analysis, by_heading, judged_rules, sources_table, survey_first
 from ..files import cannot_write_into, is_as_written
 from ..record import RECORD
 from ..workbook import foot
@@ -51,7 +51,11 @@ def brief_page(
         [*(f'<a href="{file}">{what}</a>' for file, what in links.items()), '<span id="beside"></span>']
     )
     said = say(
-        "口径：{0}　数据年份：{1}{2}　坐标系：{3}", say(PRESETS[results.preset]), district.year, lists, district.crs
+        "口径：{0}　数据年份：{1}{2}　坐标系：{3}",
+        preset_text(district, results.preset),
+        district.year,
+        lists,
+        district.crs,
     )
     heading = say("{0} 公共服务设施覆盖简报", district.name)
     body = f"""<header>
@@ -104,9 +108,22 @@ def _card(district: District, results: Analysis, rule: str) -> str:
     )
     return (
         f'<article class="card"><h3>{e(row["label"])}</h3><p class="number">{number}{mark}</p>'
-        f'<div class="bar" role="img" aria-label="{per_cent(value, 0)}"><i style="width:{per_cent(value)}"></i></div>'
+        f"{_bar(row, presence=district.rule(rule).metric == 'presence')}"
         f'<p>{e(row["headline"])}</p><p class="small">{e(row["alternatives"])}</p>{outside}'
         f'<p class="small">{e(row["standard_text"])}</p></article>'
+    )
+
+
+def _bar(row: pd.Series, *, presence: bool) -> str:
+    """Draw a share; of communities that have one only as much is filled as people can walk there, the rest is an outline."""
+    value, walked = float(row["value"]), float(row["walk_share"])
+    if not presence or not np.isfinite(walked):
+        return f'<div class="bar" role="img" aria-label="{per_cent(value, 0)}"><i style="width:{per_cent(value)}"></i></div>'
+    told = say("有 {0:.0%}；走得到 {1:.0%}", value, walked)
+    filled = min(walked, value)
+    return (
+        f'<div class="bar has" role="img" aria-label="{told}"><b style="width:{per_cent(value)}"></b><i style="width:{per_cent(filled)}"></i></div>'
+        f'<p class="small">{told}</p>'
     )
 
 
@@ -193,17 +210,20 @@ def _people(value: float, counted: str = "people") -> str:
 
 
 def _other_table(results: Analysis) -> str:
-    e, lead = html.escape, results.headlines
-    rows = "".join(
-        f"<tr><td>{e(row['label'])}</td><td>{e(row['headline'])}</td><td>{e(row['alternatives'])}</td>"
-        f"<td>{e(row['standard_text'])}</td><td>{e(row['mark'])}</td></tr>"
-        for _, row in lead.loc[results.order].iterrows()
-    )
+    """Every rule: what the plan says, then what is counted beside it, each line with its standard, clause and confidence."""
+    e, lead = html.escape, results.headlines.loc[results.order]
     head = heads([title(name) for name in ("指标", "结果", "换算法", "依据", "标记")])
-    return (
-        f"<section><h2>{say('全部指标')}</h2><details><summary>{say('展开 {0} 项', len(lead))}</summary>"
-        f"{scrolled(head, rows)}</details></section>"
-    )
+    parts = []
+    for heading, own in by_heading(lead):
+        rows = "".join(
+            f"<tr><td>{e(row['label'])}</td><td>{e(row['headline'])}</td><td>{e(row['alternatives'])}</td>"
+            f"<td>{e(row['cited'])}</td><td>{e(row['mark'])}</td></tr>"
+            for _, row in own.iterrows()
+        )
+        parts.append(
+            f"<h3>{e(heading)}</h3><details><summary>{say('展开 {0} 项', len(own))}</summary>{scrolled(head, rows)}</details>"
+        )
+    return f"<section><h2>{say('全部指标')}</h2>{''.join(parts)}</section>"
 
 
 def _rests_on(district: District, results: Analysis) -> str:

@@ -54,6 +54,7 @@ _EFFECT_NAMES = {
     "before": "之前",
     "after": "之后",
     "change": "变化（百分点）",
+    "net_text": "净增（按本指标）",
     "people_gain": "受益居民（人）",
     "people_60plus_gain": "其中60岁及以上（人）",
     "people_lose": "受影响居民（人）",
@@ -120,7 +121,7 @@ def comparison(pair: Comparison, *, targets: bool = True) -> dict[str, tuple[pd.
         | (table[["people_gain", "people_lose"]].max(axis=1) > 0.5)
         | (table[["people_crowded", "people_new_served", "people_new_unserved"]].max(axis=1) > 0.5)
     ]
-    shown = by_residents(shown).assign(change=shown["change"] * 100)
+    shown = with_net(by_residents(shown)).assign(change=shown["change"] * 100)
     homes = pair.home_changes
     moved = homes[
         (homes["minutes_change"].abs() > 0.05) | (homes["served_change"].abs() > SHARE) | (homes["state"] != "both")
@@ -453,7 +454,7 @@ def _write_plans(
             )
         )
         sheets[name] = (
-            titled(table.assign(change=table["change"] * 100), _EFFECT_NAMES),
+            titled(with_net(table).assign(change=table["change"] * 100), _EFFECT_NAMES),
             "之前、之后为可达的份额；之前是同一年没有这个方案",
         )
         if needs is not None:
@@ -569,6 +570,27 @@ def by_residents(table: pd.DataFrame) -> pd.DataFrame:
     return table.iloc[order]
 
 
+#: What a rule counts, its unit, and how many of what the library counts are one of it.
+_NET_UNITS = {
+    "people": ("人", 1.0, 0),
+    "people_60plus": ("老人", 1.0, 0),
+    "area_m2": ("公顷", 1e-4, 1),
+    "community": ("个社区", 1.0, 0),
+}
+
+
+def with_net(table: pd.DataFrame) -> pd.DataFrame:
+    """Return `effects` with `net_text`: what a rule gains, losses taken off, in what it counts itself (+69 老人)."""
+    texts = []
+    for of, net in zip(table["net_of"], table["net"], strict=True):
+        unit, factor, digits = _NET_UNITS[of]
+        value = round(net * factor, digits)
+        texts.append(
+            "数据不足" if np.isnan(net) else f"{value:+,.{digits}f} {unit}".replace("-", "−") if value else f"0 {unit}"
+        )
+    return table.assign(net_text=texts)
+
+
 def people_line(before: District, after: District) -> str:
     """
     Say for which years both sides stand, and who lives there before and after, so that it adds up.
@@ -610,7 +632,7 @@ def _short(table: pd.DataFrame) -> pd.DataFrame:
     names = {
         k: v for k, v in _EFFECT_NAMES.items() if k not in ("homes_lose", "people_relieved", "people_new_unserved")
     }
-    return _few_names(titled(table.assign(change=table["change"] * 100), names))
+    return _few_names(titled(with_net(table).assign(change=table["change"] * 100), names))
 
 
 def _section(name: str, table: pd.DataFrame, unit: str) -> str:

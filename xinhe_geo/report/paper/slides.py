@@ -24,6 +24,7 @@ from ...access import SEVERITIES, rests_on
 from ...core import (
     DENOMINATOR_LABELS,
     METHOD_LABELS,
+    REFERENCE,
     amount,
     language,
     per_cent,
@@ -126,6 +127,7 @@ def slides(
     for name in promised_rules(district, results):
         if np.isfinite(results.headlines.loc[name, "value"]):
             _promise(deck, results, name)
+    _beside_the_plan(deck, results)
     _completeness(deck, results)
     _gaps(deck, results)
     tell(say("算补点"))
@@ -497,14 +499,25 @@ def _gaps(deck: _Deck, results: Analysis) -> None:
     deck.table(slide, Columns(head, widths, (0, 2), 9.5), rows, _LEFT + _MAP[0] + 0.3)
 
 
+def _beside_the_plan(deck: _Deck, results: Analysis) -> None:
+    """What is counted and the plan does not say: a page of its own, under a heading of its own."""
+    lead = results.headlines.loc[results.order]
+    beside = lead[[not deck.district.rule(r).of_plan for r in lead.index]]
+    beside = beside[beside["value"].notna()]
+    if beside.empty:
+        return
+    slide = deck.page(say(REFERENCE), [rests_on(deck.district)])
+    rows = [[str(r.label), _cut(str(r.headline), 60), str(r.cited)] for r in beside.itertuples()]
+    deck.table(slide, Columns([say("指标"), say("现状"), say("标准、条款、可信度")], (2.9, 5.2, 4.23), size=9.5), rows)
+
+
 def _help(deck: _Deck, results: Analysis) -> None:
     best = best_sites(deck.district, results)
     if best.empty:
         return
     best = best.sort_values("people_gained", ascending=False, kind="stable")
     # what the plan itself promises comes first: a standard's hospital is not a district's to build
-    rules = [deck.district.rule(str(r)) for r in best.index]
-    own = [rule.standard.startswith("《") and not rule.elsewhere for rule in rules]
+    own = [deck.district.rule(str(r)).of_plan for r in best.index]
     first = best[own].iloc[0] if any(own) else best.iloc[0]
     title = (say("规划承诺里，") if any(own) else "") + say(
         "补一处受益最多的是“{0}”：新增 {1:,.0f} 人够得着", first["label"], first["people_gained"]

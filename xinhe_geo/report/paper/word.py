@@ -21,6 +21,7 @@ from ...access import SEVERITIES, rests_on
 from ...core import (
     DENOMINATOR_LABELS,
     METHOD_LABELS,
+    REFERENCE,
     amount,
     language,
     per_cent,
@@ -38,9 +39,9 @@ from ...maps import (
     DEMONSTRATION_TEXT,
     GAPS,
     OVERVIEW,
-    PRESETS,
     Scene,
     badges_of,
+    preset_text,
     promised_rules,
     scene_for,
     worst_gaps,
@@ -290,7 +291,7 @@ def _opening(paper: _Document, results: Analysis) -> None:
     paper.text(
         say(
             "口径：{0}；数据年份 {1}{2}；坐标系 {3}。",
-            say(PRESETS[results.preset]),
+            preset_text(district, results.preset),
             district.year,
             lists,
             district.crs,
@@ -603,6 +604,10 @@ def _how(paper: _Document, results: Analysis) -> None:
         rows,
         (3.4, 3, 2.2, 2.8, 5.2),
     )
+    beside = lead.loc[[r for r in results.order if not district.rule(r).of_plan]]
+    if len(beside):
+        rows = [[str(r.label), str(r.headline), str(r.cited)] for r in beside.itertuples()]
+        paper.table(say(REFERENCE), [say("指标"), say("现状"), say("标准、条款、可信度")], rows, (4.2, 6.4, 6))
     paper.text(
         say(
             "从小区内均匀分布的点出发，直线走到小区出入口（不翻墙、不过铁路河道），再沿街道走到设施的门；过街等候按路段上的秒数计入。“数据不足”不是 0。"
