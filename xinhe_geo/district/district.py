@@ -521,10 +521,13 @@ class District:
                 ),
                 self.folder.name,
             )
-        for kin in (self.ground, self.__dict__.get("_origin")):
-            same = kin is not None and kin.streets is not None and kin.streets.equals(streets)
-            if kin is not None and same and (kin is self.ground or kin.ground is self.ground):
-                return kin.network
+        origin: District | None = self.__dict__.get("_origin")
+        for kin in (self.ground, origin):
+            if kin is None or kin.streets is None or not kin.streets.equals(streets):
+                continue
+            if kin is self.ground or kin.ground is self.ground:
+                network: WalkNetwork = kin.network
+                return network
         with work("建步行网络", 1) as step:
             step(f"{len(streets):,} 段街道")
             made = WalkNetwork.from_streets(streets)

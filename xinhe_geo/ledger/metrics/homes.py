@@ -21,7 +21,7 @@ from ...access import (
     sizes,
     within_capacity,
 )
-from ...core import METHOD_LABELS, METHODS, TOLERANCE_M, Rule, amount, say, word
+from ...core import METHOD_LABELS, METHODS, TOLERANCE_M, Rule, amount, listed, say, word
 from ...district import District, column_name, layer_name, walker_name
 from .base import (
     SCOPE_LAYERS,
@@ -40,7 +40,6 @@ from .base import (
     in_words,
     kind_names,
     kinds_of,
-    listed,
     metric,
     number_text,
     once,
@@ -105,7 +104,8 @@ def _per_thousand(district: District, m: Measure) -> Found:
 def _ratio(district: District, m: Measure) -> Found:
     """How much some kinds offer against how much others offer, both in the scope."""
     field, sides = str(m["field"]), (kinds_of(m), listed(m["near_kinds"]))
-    totals, touched = [], {}
+    totals: list[float] = []
+    touched: dict[str, gpd.GeoDataFrame] = {}
     for kinds in sides:
         places, more = open_places(district, m, kinds)
         totals.append(float(_sizes(places, field, kinds, district).sum()))

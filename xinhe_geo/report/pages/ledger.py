@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ...core import listed_words, marked, parted, say, speaking, word
+from ...core import listed, listed_words, marked, parted, say, speaking, word
 from ...district import District
 from ...ledger import (
     COLOURS,
@@ -21,7 +21,6 @@ from ...ledger import (
     foot,
     has_own_plan,
     left_out,
-    listed,
     measure_rows,
     number_text,
     quoted,
