@@ -20,7 +20,6 @@ from .pages.plans import (
     write_scenario,
     write_table,
 )
-from .pages.shell import signed
 from .pages.siting import write_choice, write_links, write_worst
 from .record import RECORD
 from .report import brief, documents, write_ledger, write_report
@@ -51,7 +50,6 @@ __all__ = [
     "read_shapes",
     "refuse_foreign",
     "side_by_side",
-    "signed",
     "sources_table",
     "speed_range",
     "state_of",

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from ...access import EXACT, SEVERITIES, rests_on
-from ...core import language, marked, say, speaking, title, web_file, write_text
+from ...core import amount, language, marked, per_cent, say, speaking, title, web_file, write_text
 from ...district import District, kind_name, walker_name
 from ...ledger import has_own_plan
 from ...maps import DEMONSTRATION_TEXT, preset_text, promised_rules
@@ -21,6 +21,7 @@ from ..analysis import Analysis, by_heading, judged_rules, sources_table, survey
 from ..files import cannot_write_into, is_as_written
 from ..record import RECORD
 from ..workbook import foot
+from .registry import Page
 from .shell import heads, html_page, scrolled, warning
 from .since import since_section
 
@@ -32,10 +33,10 @@ def brief_page(
     district: District,
     results: Analysis,
     pictures: Sequence[Mapping[str, str]],
-    has_meeting: bool,
+    pages: Sequence[Page],
     changed: pd.DataFrame | None = None,
 ) -> str:
-    """Return `index.html`: headlines, maps, gaps, what it rests on. One file, nothing loaded."""
+    """Return `index.html`: headlines, maps, gaps, what it rests on, links to `pages`. One file, nothing loaded."""
     e = html.escape
     style = web_file(ENGLISH_STYLE) if language() == "en" else ""
     mark = warning(say(DEMONSTRATION_TEXT)) if district.is_demonstration else ""
@@ -44,9 +45,7 @@ def brief_page(
     if district.files.at["rules", "from"] != "本目录":
         borrowed = f'<p class="line">{say("规则表用的是随程序的默认口径，不是本街道自己的规划承诺")}</p>'
     borrowed += warning(str(district.manifest.get("survey_note") or ""))
-    links = {"meeting.html": say("会议活地图：拖动设施看谁受益")} if has_meeting else {}
-    if has_own_plan(district):
-        links |= {"ledger.html": say("规划目标落实核对表"), "communities.html": say("一社区一页")}
+    links = {page.file: say(page.link) for page in pages}
     links |= {"maps/overview.html": say("现状总图"), "tables/coverage.xlsx": say("表格")}
     nav = say("　").join(
         [*(f'<a href="{file}">{what}</a>' for file, what in links.items()), '<span id="beside"></span>']
@@ -99,7 +98,7 @@ def _cards(district: District, results: Analysis) -> str:
 def _card(district: District, results: Analysis, rule: str) -> str:
     e, row = html.escape, results.headlines.loc[rule]
     value, n = float(row["value"]), len(results.presence)
-    number = f"{round(value * n)} / {n}" if district.rule(rule).metric == "presence" else f"{value:.0%}"
+    number = f"{round(value * n)} / {n}" if district.rule(rule).metric == "presence" else per_cent(value, 0)
     mark = f'<span class="mark">{e(row["mark"])}</span>' if row["mark"] else ""
     depends = row["dependent_share"]
     outside = (
@@ -119,11 +118,11 @@ def _bar(row: pd.Series, *, presence: bool) -> str:
     """Draw a share; of communities that have one only as much is filled as people can walk there, the rest is an outline."""
     value, walked = float(row["value"]), float(row["walk_share"])
     if not presence or not np.isfinite(walked):
-        return f'<div class="bar" role="img" aria-label="{value:.0%}"><i style="width:{value:.1%}"></i></div>'
+        return f'<div class="bar" role="img" aria-label="{per_cent(value, 0)}"><i style="width:{per_cent(value)}"></i></div>'
     told = say("有 {0:.0%}；走得到 {1:.0%}", value, walked)
     filled = min(walked, value)
     return (
-        f'<div class="bar has" role="img" aria-label="{told}"><b style="width:{value:.1%}"></b><i style="width:{filled:.1%}"></i></div>'
+        f'<div class="bar has" role="img" aria-label="{told}"><b style="width:{per_cent(value)}"></b><i style="width:{per_cent(filled)}"></i></div>'
         f'<p class="small">{told}</p>'
     )
 
@@ -240,7 +239,7 @@ def _rests_on(district: District, results: Analysis) -> str:
     table = sources_table(district)
     table = table[table["要素数"].notna()]
     rows = "".join(
-        f'<tr><td>{e(r["图层"])}</td><td class="n">{r["要素数"]:,.0f}</td><td class="n">{r["其中示意或合成"]:,.0f}</td><td>{e(r["依据类型"])}</td>'
+        f'<tr><td>{e(r["图层"])}</td><td class="n">{amount(r["要素数"])}</td><td class="n">{amount(r["其中示意或合成"])}</td><td>{e(r["依据类型"])}</td>'
         f"<td>{e(str(r['来源']))}</td><td>{e(str(r['许可']))}</td><td>{e(r['日期'])}</td></tr>"
         for _, r in table.iterrows()
     )
@@ -268,7 +267,7 @@ def _findings(table: pd.DataFrame) -> str:
     e = html.escape
     rows = "".join(
         f"<tr><td>{say(SEVERITIES[r.severity])}</td><td>{e(r.topic)}</td><td>{e(r.finding)}</td>"
-        f'<td class="n">{"" if pd.isna(r.people) else f"{r.people:,.0f}"}</td><td>{e(r.remedy)}</td></tr>'
+        f'<td class="n">{amount(r.people, unknown="")}</td><td>{e(r.remedy)}</td></tr>'
         for r in table[table["severity"] != "info"].itertuples(index=False)
     )
     if not rows:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from ...core import marked, say, speaking, title
+from ...core import amount, marked, per_cent, say, speaking, title
 from ...district import District, kind_name, walker_name
 from ...ledger import (
     CIRCLE_MIN,
@@ -115,7 +115,7 @@ def _page(district: District, code: str, row: pd.Series, minutes: pd.DataFrame, 
     e = html.escape
 
     def figure(label: str, value: float, unit: str) -> str:
-        shown = say("不详") if not np.isfinite(value) else f"{value:,.0f}"
+        shown = amount(value, unknown=say("不详"))
         return f"<span>{label} <b>{shown}</b> {unit if np.isfinite(value) else ''}</span>"
 
     number = {c: float(row.get(c, np.nan)) for c in ("homes", "people", "people_60plus", "area_m2")}
@@ -183,7 +183,7 @@ def _minutes_table(district: District, minutes: pd.DataFrame) -> str:
 
     rows = minutes.sort_values("within", kind="stable")
     body = "".join(
-        f'<tr><td>{e(kind_name(district, str(kind)))}</td><td class="n">{walk(r)}</td><td class="n">{r["within"]:.0%}</td></tr>'
+        f'<tr><td>{e(kind_name(district, str(kind)))}</td><td class="n">{walk(r)}</td><td class="n">{per_cent(r["within"], 0)}</td></tr>'
         for kind, r in rows.iterrows()
     )
     names = [say("走到最近的（{0}，含界外）", e(walker)), say("平均"), say("{0:g} 分钟以内的居民", CIRCLE_MIN)]

@@ -19,7 +19,17 @@ import pandas as pd
 import xlsxwriter
 
 from ... import maps
-from ...core import EnvironmentProblem, ScenarioError, SourceError, growing, read_layer, refuse_uncleared, write_text
+from ...access import attached_anew
+from ...core import (
+    EnvironmentProblem,
+    ScenarioError,
+    SourceError,
+    amount,
+    growing,
+    read_layer,
+    refuse_uncleared,
+    write_text,
+)
 from ...district import District, Scenario, scenarios, steps
 from ...maps import DEMONSTRATION_TEXT
 from ...siting import BASE_LABELS, provision
@@ -597,14 +607,18 @@ def people_line(before: District, after: District) -> str:
         f"两边都按 {before.year} 年" if before.year == after.year else f"之前 {before.year} 年，之后 {after.year} 年"
     )
     was, now, out, came = (float(frame["people"].sum()) for frame in (old, new, gone, fresh))
-    text = f"{years}：之前常住人口 {was:,.0f}，之后 {now:,.0f}"
+    text = f"{years}：之前常住人口 {amount(was)}，之后 {amount(now)}"
     if len(gone):
-        text += f"；减少 {len(gone)} 个小区，迁出 {out:,.0f} 人（不计入受影响居民；去向待填）"
+        text += f"；减少 {len(gone)} 个小区，迁出 {amount(out)} 人（不计入受影响居民；去向待填）"
     if len(fresh):
-        text += f"；新增 {len(fresh)} 个小区，导入 {came:,.0f} 人（不计入受益居民）"
+        text += f"；新增 {len(fresh)} 个小区，导入 {amount(came)} 人（不计入受益居民）"
     other = now - was + out - came
     if abs(other) >= 0.5:
         text += f"；其他变动 {other:+,.0f} 人"
+    homes, places = attached_anew(after)
+    lost = [f"{len(ids)} {what}" for ids, what in ((homes, "个小区"), (places, "处设施")) if len(ids)]
+    if lost:
+        text += f"；{'、'.join(lost)}门前的路都取消了，改从最近的其余道路出入，步行变短不算方案的效果"
     unknown = sum(int(frame["people"].isna().sum()) for frame in (old, new))
     return text + (f"；{unknown} 个小区人口不详，未计入" if unknown else "")
 

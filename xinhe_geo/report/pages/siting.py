@@ -16,7 +16,7 @@ import pandas as pd
 
 from ... import maps
 from ...access import coverage, facility_entrances, gaps, known_sum, sharing_of, summary
-from ...core import Profile, Rule, SitingError, refuse_uncleared, write_text
+from ...core import Profile, Rule, SitingError, amount, per_cent, refuse_uncleared, write_text
 from ...district import District
 from ...siting import (
     LETTERS,
@@ -221,7 +221,7 @@ def _compared(now: _Now, choices: list[_Choice]) -> pd.DataFrame:
                 "惠及社区": last["communities_cumulative"],
                 "人口不详的小区": int(choice.rows["homes_unknown"].sum()),
                 **_state(now, choice.cover),
-                "与最好的差": f"{share:.1%}" if share >= ROUNDING else "并列最好" if tied else "最好",
+                "与最好的差": per_cent(share) if share >= ROUNDING else "并列最好" if tied else "最好",
             }
         )
     order = [
@@ -256,10 +256,10 @@ def _state(now: _Now, cover: pd.DataFrame) -> dict[str, float | str]:
         if len(by):
             least = by.index[(by <= by.min() + 1e-9).to_numpy()]
             name = least[0] if communities is None else communities["name"].get(least[0], least[0])
-            text = f"{name}{f'等 {len(least)} 个' if len(least) > 1 else ''} {by.min():.0%}"
+            text = f"{name}{f'等 {len(least)} 个' if len(least) > 1 else ''} {per_cent(by.min(), 0)}"
     left = known_sum((1 - own["served"]).fillna(0.0), own["people"])
     return {
-        "实施后": "数据不足" if np.isnan(share) else f"{share:.1%}",
+        "实施后": per_cent(share, unknown="数据不足"),
         "平均步行（分钟）": mean,
         "仍不可达（人）": left,
         "覆盖最低的社区": text,
@@ -297,7 +297,7 @@ def _question(now: _Now, chosen: gpd.GeoDataFrame) -> str:
     proof = (
         "已证明最优：没有更好的放法"
         if chosen["proven"].all()
-        else f"没有证明最优，离可能的最好还差 {chosen['gap'].max():.1%}"
+        else f"没有证明最优，离可能的最好还差 {per_cent(chosen['gap'].max())}"
     )
     lines = [
         f"按“{first['label']}”评判，{walker}；比的是{weights[first['weight']]}。{proof}。",
@@ -343,7 +343,7 @@ def _users_text(choice: _Choice, site: str) -> str:
     homes = choice.after.homes
     if homes is None or homes["people"].isna().all():
         return ""
-    return f"；建成后约 {choice.users[site]:,.0f} 人以它为最近的一处"
+    return f"；建成后约 {amount(choice.users[site])} 人以它为最近的一处"
 
 
 def _people(now: _Now, gained: pd.Series, other: pd.Series) -> str:
@@ -357,7 +357,7 @@ def _people(now: _Now, gained: pd.Series, other: pd.Series) -> str:
     names = homes["name"].reindex(people.index)
     named = list(names.fillna(names.index.to_series()).astype(str))
     listed = "、".join(named[:NAMED]) + (f" 等 {len(named)} 个小区" if len(named) > NAMED else "")
-    return f"{'人口不详' if people.isna().all() else f'{people.sum():,.0f} 人'}（{listed}）"
+    return f"{'人口不详' if people.isna().all() else f'{amount(people.sum())} 人'}（{listed}）"
 
 
 def _site_sheet(choices: list[_Choice]) -> pd.DataFrame:

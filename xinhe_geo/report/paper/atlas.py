@@ -12,7 +12,7 @@ import pandas as pd
 import shapely
 
 from ...access import EXACT, home_points, od_tables, only_known
-from ...core import refuse_uncleared, told, write_bytes
+from ...core import amount, refuse_uncleared, told, write_bytes
 from ...district import District
 from ...maps import (
     COMPLETENESS,
@@ -285,9 +285,9 @@ def _people_line(district: District, code: str, lang: str) -> str:
     area = district.layers["communities"].geometry.loc[code].area / 1e6
     parts = [
         t["n_homes"].format(n=len(own)),
-        t["n_people"].format(n=f"{own['people'].sum():,.0f}")
+        t["n_people"].format(n=amount(own["people"].sum()))
         + (t["of_them_unknown"].format(n=unknown) if unknown else ""),
-        t["n_60plus"].format(n=f"{own['people_60plus'].sum():,.0f}"),
+        t["n_60plus"].format(n=amount(own["people_60plus"].sum())),
         t["n_area"].format(n=f"{area:.2f}"),
         t["code_of"].format(c=code),
     ]

@@ -25,7 +25,9 @@ from ...core import (
     DENOMINATOR_LABELS,
     METHOD_LABELS,
     REFERENCE,
+    amount,
     language,
+    per_cent,
     refuse_uncleared,
     say,
     told,
@@ -397,7 +399,11 @@ def _promise(deck: _Deck, results: Analysis, name: str) -> None:
         say("{0}：{1}", row["label"], row["headline"]),
     )
     matrix = results.presence
-    big = f"{row['value']:.0%}" if rule.metric != "presence" else f"{round(row['value'] * len(matrix))} / {len(matrix)}"
+    big = (
+        per_cent(row["value"], 0)
+        if rule.metric != "presence"
+        else f"{round(row['value'] * len(matrix))} / {len(matrix)}"
+    )
     lines = [
         _Line(f"{big}　{row['mark']}", 30, _STRONG, True),
         _Line(str(row["alternatives"]), 13),
@@ -426,7 +432,7 @@ def _by_group(deck: _Deck, slide: Slide, results: Analysis, name: str) -> None:
         names = district.layers[layer]["name"].reindex(own.index).fillna("").astype(str)
         if rule.metric == "presence":
             rows = [
-                [n, say("有") if s > 0.5 else say("无"), f"{m:,.0f}"]
+                [n, say("有") if s > 0.5 else say("无"), amount(m)]
                 for n, s, m in zip(names, own["share"], own["missed"], strict=True)
             ]
             head, widths = [say("社区"), say("有无"), say("涉及人口")], [place.width * s for s in (0.5, 0.2, 0.3)]
@@ -486,15 +492,11 @@ def _gaps(deck: _Deck, results: Analysis) -> None:
     )
     deck.picture(slide, _map(scene_for(deck.district, GAPS, results=results, lang=language())), title)
     rows = [
-        [str(i + 1), str(r.name or ""), _people(r.unserved), _cut(str(r.reason), 58)]
+        [str(i + 1), str(r.name or ""), amount(r.unserved, unknown=say("不详")), _cut(str(r.reason), 58)]
         for i, r in enumerate(top.itertuples(index=False))
     ]
     head, widths = [say("序"), column("小区"), say("不可达"), say("原因")], (0.4, 1.5, 0.8, _WIDE - _MAP[0] - 3.0)
     deck.table(slide, Columns(head, widths, (0, 2), 9.5), rows, _LEFT + _MAP[0] + 0.3)
-
-
-def _people(value: float) -> str:
-    return f"{value:,.0f}" if np.isfinite(value) else say("不详")
 
 
 def _beside_the_plan(deck: _Deck, results: Analysis) -> None:
@@ -526,7 +528,12 @@ def _help(deck: _Deck, results: Analysis) -> None:
     ]
     slide = deck.page(title, [*notes, rests_on(deck.district)])
     rows = [
-        [r.label, f"{r.people_gained:,.0f}", f"{r.share_before:.0%} → {r.share_after:.0%}", _cut(str(r.reason), 74)]
+        [
+            r.label,
+            amount(r.people_gained),
+            f"{per_cent(r.share_before, 0)} → {per_cent(r.share_after, 0)}",
+            _cut(str(r.reason), 74),
+        ]
         for r in best.itertuples()
     ]
     head = [column("承诺"), say("新增居民"), say("补前 → 补后"), say("补在哪里，为什么")]
@@ -566,7 +573,7 @@ def _rests(deck: _Deck, results: Analysis) -> None:
         say("这些数字能说到什么程度：数据核查发现 {0} 处要先处理的问题", len(strong)), [rests_on(deck.district)]
     )
     rows = [
-        [say(SEVERITIES[r.severity]), r.topic, r.finding, "" if pd.isna(r.people) else f"{r.people:,.0f}", r.remedy]
+        [say(SEVERITIES[r.severity]), r.topic, r.finding, amount(r.people, unknown=""), r.remedy]
         for r in strong.itertuples(index=False)
     ]
     if rows:

@@ -22,7 +22,9 @@ from ...core import (
     DENOMINATOR_LABELS,
     METHOD_LABELS,
     REFERENCE,
+    amount,
     language,
+    per_cent,
     refuse_uncleared,
     say,
     told,
@@ -425,7 +427,7 @@ def _standing(paper: _Document, results: Analysis) -> None:
     known = _known(district, results)
     if by is not None and district.zones is not None and known:
         zones = list(district.zones.index)
-        body = [[str(lead.loc[r, "label"]), *(_percent(by["share"].get((z, r), np.nan)) for z in zones)] for r in known]
+        body = [[str(lead.loc[r, "label"]), *(per_cent(by["share"].get((z, r), np.nan)) for z in zones)] for r in known]
         names = [str(n) for n in district.zones["name"]]
         paper.table(
             say("分区比较（各条自己的分母）"),
@@ -441,13 +443,6 @@ def _standing(paper: _Document, results: Analysis) -> None:
             say("15 分钟配套齐全度：步行 15 分钟内有几成必备设施"),
             14.0,
         )
-
-
-def _percent(value: float) -> str:
-    if not np.isfinite(value):
-        return say("数据不足")
-    shown = round(value * 100, 1)
-    return f"{min(shown, 99.9) if value < 1 - 1e-9 else shown:g}%"
 
 
 def _missing(paper: _Document, results: Analysis) -> None:
@@ -493,7 +488,7 @@ def _missing(paper: _Document, results: Analysis) -> None:
         [
             str(i + 1),
             str(r.name or ""),
-            say("不详") if not np.isfinite(r.unserved) else f"{r.unserved:,.0f}",
+            amount(r.unserved, unknown=say("不详")),
             str(r.reason),
         ]
         for i, r in enumerate(worst.head(15).itertuples(index=False))
@@ -519,7 +514,7 @@ def _help(paper: _Document, results: Analysis) -> None:
         return
     best = best.sort_values("people_gained", ascending=False, kind="stable")
     rows = [
-        [str(r.label), f"{r.people_gained:,.0f}", _percent(r.share_before), _percent(r.share_after), str(r.reason)]
+        [str(r.label), amount(r.people_gained), per_cent(r.share_before), per_cent(r.share_after), str(r.reason)]
         for r in best.itertuples()
     ]
     paper.table(
@@ -539,7 +534,7 @@ def _doubts(paper: _Document, results: Analysis) -> None:
     spread = speed_range(paper.district, results)
     if len(spread):
         rows = [
-            [str(r.label), f"{r.speed_m_s:g}", _percent(r.slower), _percent(r.usual), _percent(r.faster)]
+            [str(r.label), f"{r.speed_m_s:g}", per_cent(r.slower), per_cent(r.usual), per_cent(r.faster)]
             for r in spread.itertuples()
         ]
         paper.table(
@@ -553,7 +548,7 @@ def _doubts(paper: _Document, results: Analysis) -> None:
     findings = results.audit
     strong = findings[(findings["severity"] != "info").to_numpy()]
     rows = [
-        [say(SEVERITIES[r.severity]), r.topic, r.finding, "" if pd.isna(r.people) else f"{r.people:,.0f}", r.remedy]
+        [say(SEVERITIES[r.severity]), r.topic, r.finding, amount(r.people, unknown=""), r.remedy]
         for r in strong.itertuples(index=False)
     ]
     if rows:
@@ -623,8 +618,8 @@ def _how(paper: _Document, results: Analysis) -> None:
     rows = [
         [
             str(r["图层"]),
-            f"{r['要素数']:,.0f}",
-            f"{r['其中示意或合成']:,.0f}",
+            amount(r["要素数"]),
+            amount(r["其中示意或合成"]),
             str(r["依据类型"]),
             str(r["来源"]),
             str(r["许可"]),
