@@ -379,6 +379,7 @@ UNITS = {
 NEVER_RAISES = {
     "District.counting_unchecked",
     "District.locate",
+    "District.serving",
     "District.with_rows",
     "Profile.metres",
     "Profile.minutes",

@@ -71,7 +71,6 @@ __all__ = [
     "ledger",
     "ledger_record",
     "left_out",
-    "listed",
     "measure_rows",
     "number_text",
     "panel_sheet",
