@@ -742,9 +742,8 @@ class District:
         by = np.where(own.isin(codes), "community", "position")
         table = pd.DataFrame({"facility": frame.index, "community": at.to_numpy(object), "by": by})
         if "serves_community" in frame:
-            lists = [
-                [c for c in listed(text) if c in codes] for text in frame["serves_community"].fillna("").astype(str)
-            ]
+            cells = [text if isinstance(text, str) else "" for text in frame["serves_community"]]
+            lists = [[code for code in listed(text) if code in codes] for text in cells]
             some = np.array([len(own) > 0 for own in lists], dtype=bool)
             if some.any():
                 table["community"] = table["community"].where(~some, pd.Series(lists))

@@ -679,9 +679,9 @@ def _reached_from(district: District, rows: gpd.GeoDataFrame, m: Measure) -> dic
         own = dict(zip(some.index, kinds, strict=False))
         places = gpd.GeoDataFrame({"kind": list(own.values())}, geometry=some.geometry.array, crs=rows.crs)
         places.index = pd.Index([f"use-{key}" for key in own], name="facility")
-        other = district.with_rows(
-            {**plain, "facilities": places.reindex(columns=district.layers["facilities"].columns)}
-        )
+        there = district.layers["facilities"]
+        types = there.drop(columns="geometry").dtypes.to_dict()
+        other = district.with_rows({**plain, "facilities": places.reindex(columns=there.columns).astype(types)})
         tables = od_tables(other, list(own.values()), profile=m["profile"] or _first_profile(district))
         reached |= {key: tables[kind]["minutes"] <= m["minutes"] + TOLERANCE_MIN for key, kind in own.items()}
     points = home_points(district).index

@@ -54,7 +54,7 @@ from .base import (
     "communities_with",
     Metric(
         "有设施的社区",
-        "界内有 1 处以上开放设施的社区数（按社区去重）÷ 社区总数",
+        "有 1 处以上开放设施的社区数（按社区去重；先按台账写的服务社区，没有填的按落点）÷ 社区总数",
         layers=("communities", "facilities"),
         columns=("kinds",),
         in_parts=True,
@@ -65,7 +65,7 @@ from .base import (
     "communities_without",
     Metric(
         "缺设施的社区",
-        "社区总数 − 界内有 1 处以上开放设施的社区数",
+        "社区总数 − 有 1 处以上开放设施的社区数（先按台账写的服务社区，没有填的按落点）",
         layers=("communities", "facilities"),
         columns=("kinds",),
         whole_district=True,
@@ -233,7 +233,11 @@ def _count(district: District, m: Measure) -> Found:
 @metric(
     "kinds_present",
     Metric(
-        "有的类别数", "范围内有 1 处以上开放设施的类别数", layers=("facilities",), columns=("kinds",), in_parts=True
+        "有的类别数",
+        "范围内有 1 处以上开放设施（或限时内步行到得了）的类别数",
+        layers=("facilities",),
+        columns=("kinds",),
+        in_parts=True,
     ),
 )
 def _kinds_present(district: District, m: Measure) -> Found:

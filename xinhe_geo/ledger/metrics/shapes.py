@@ -37,7 +37,13 @@ from .base import (
 
 
 @metric(
-    "area", Metric("面积", "范围内图层要素的面积之和（投影坐标系，重叠只计一次）", columns=("layer",), in_parts=True)
+    "area",
+    Metric(
+        "面积",
+        "范围内图层要素的面积之和（投影坐标系，重叠只计一次），或填报的面积之和",
+        columns=("layer",),
+        in_parts=True,
+    ),
 )
 def _area(district: District, m: Measure) -> Found:
     """Area of a layer's rows in the scope, in the unit of the row; per person where `per` is given."""

@@ -373,7 +373,7 @@ def _beyond_section(district: District, maps: Mapping[str, str]) -> str:
 def _said(row: pd.Series, *, bare: bool = False) -> str:
     """Return the sentence of a row; how much of it is a demonstration stands beside it, and so does, if `bare`, its label."""
     text = str(row["text"]).removesuffix(say("：{0}", row["demonstration"]))
-    text += say("；{0}", row["plan_says"]) if row["plan_says"] else ""
+    text += say("；") + row["plan_says"] if row["plan_says"] else ""
     return text.removeprefix(say("{0}：", row["label"])) if bare else text
 
 

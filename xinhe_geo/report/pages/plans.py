@@ -19,6 +19,7 @@ import pandas as pd
 import xlsxwriter
 
 from ... import maps
+from ...access import attached_anew
 from ...core import (
     EnvironmentProblem,
     ScenarioError,
@@ -614,6 +615,10 @@ def people_line(before: District, after: District) -> str:
     other = now - was + out - came
     if abs(other) >= 0.5:
         text += f"；其他变动 {other:+,.0f} 人"
+    homes, places = attached_anew(after)
+    lost = [f"{len(ids)} {what}" for ids, what in ((homes, "个小区"), (places, "处设施")) if len(ids)]
+    if lost:
+        text += f"；{'、'.join(lost)}门前的路都取消了，改从最近的其余道路出入，步行变短不算方案的效果"
     unknown = sum(int(frame["people"].isna().sum()) for frame in (old, new))
     return text + (f"；{unknown} 个小区人口不详，未计入" if unknown else "")
 
