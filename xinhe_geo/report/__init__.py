@@ -1,6 +1,6 @@
 """What is handed over: the brief, workbooks, GIS layers, and the pages of plans, sites and the ledger."""
 
-from .analysis import Analysis, Comparison, analyse, best_sites, judged_rules, sources_table, speed_range
+from .analysis import Analysis, Comparison, analyse
 from .districts import facts, side_by_side
 from .files import LEDGER_BOOK, added_to, put_in_place, refuse_foreign
 from .ledger_workbook import ledger_workbook
@@ -23,6 +23,9 @@ from .pages.shell import signed
 from .pages.siting import write_choice, write_links, write_worst
 from .record import RECORD
 from .report import brief, documents, write_ledger, write_report
+from .story.promises import Promises
+from .story.records import Goal
+from .story.story import Story
 from .tables import csv_text, marked_rows
 
 __all__ = [
@@ -31,16 +34,17 @@ __all__ = [
     "RECORD",
     "Analysis",
     "Comparison",
+    "Goal",
+    "Promises",
     "State",
+    "Story",
     "added_to",
     "analyse",
-    "best_sites",
     "brief",
     "by_residents",
     "csv_text",
     "documents",
     "facts",
-    "judged_rules",
     "ledger_workbook",
     "marked_rows",
     "people_line",
@@ -50,8 +54,6 @@ __all__ = [
     "refuse_foreign",
     "side_by_side",
     "signed",
-    "sources_table",
-    "speed_range",
     "state_of",
     "write_choice",
     "write_comparison",

@@ -50,6 +50,7 @@ from .pages.brief import brief_page, with_links
 from .pages.communities import communities_page
 from .pages.ledger import ledger_page
 from .record import RECORD, hashes, record_of
+from .story.story import Story
 from .workbook import workbook
 
 #: How many maps the brief shows as pictures; the others are links.
@@ -289,7 +290,7 @@ def _write_pages(district: District, results: Analysis, folder: Path, target: Pa
     pictures = [fetch() for fetch in reversed(drawn)]
     filed()
     run.tell(say("写简报"))
-    index = brief_page(district, results, pictures, page is not None, changed)
+    index = brief_page(Story(results), pictures, page is not None, changed)
     (folder / "index.html").write_text(with_links(index, target), encoding="utf-8")
     return now
 
