@@ -11,9 +11,10 @@ import geopandas as gpd
 import pandas as pd
 import shapely
 
-from ..core import Edit, ScenarioError
+from ..core import Edit, ScenarioError, say
 from .district import District
 from .edits import ACTIONS, EditedRows, new_home
+from .labels import kind_name
 from .scenario import Scenario, carried_out
 
 
@@ -56,29 +57,29 @@ def _in_words(work: EditedRows, district: District, edit: Edit) -> tuple[str, st
     """Return what an edit does and what it assumes."""
     e = edit.what
     names = {
-        key: "、".join(_named(work, layer, k) for k in ([e[key]] if isinstance(e[key], str) else e[key]))
+        key: say("、").join(_named(work, layer, k) for k in ([e[key]] if isinstance(e[key], str) else e[key]))
         for key, layer in _LAYER_OF.items()
         if key in e
     }
     if edit.do == "open_facility":
-        kind = e["kind"] if e["kind"] not in district.kinds.index else district.kinds.loc[e["kind"], "label"]
-        size = f"规模 {e['capacity']:g}" if "capacity" in e else ""
-        return f"新开{kind}：{e.get('name', e['facility'])}", "；".join(x for x in ("位置为假定", size) if x)
+        kind = kind_name(district, e["kind"]) if e["kind"] in district.kinds.index else e["kind"]
+        assumed = [say("位置为假定"), *([say("规模 {0:g}", e["capacity"])] if "capacity" in e else [])]
+        return say("新开{0}：{1}", kind, e.get("name", e["facility"])), say("；").join(assumed)
     if edit.do == "build_homes":
-        return f"在{names['parcel']}新建住房：{e.get('name', e['home'])}", _built_text(work, e)
+        return say("在{0}新建住房：{1}", names["parcel"], e.get("name", e["home"])), _built_text(work, e)
     if edit.do == "add_street":
-        wait = f"，等待 {e['wait_s']:g} 秒" if "wait_s" in e else ""
-        return f"新增步行通道：{e.get('name', e['street'])}", f"走向为假定{wait}" + (
-            "，有台阶" if e.get("steps") else ""
-        )
+        wait = say("，等待 {0:g} 秒", e["wait_s"]) if "wait_s" in e else ""
+        assumes = say("走向为假定") + wait + (say("，有台阶") if e.get("steps") else "")
+        return say("新增步行通道：{0}", e.get("name", e["street"])), assumes
     if edit.do == "open_gate" and "at" in e:
-        return f"给{names['home']}新开出入口 {e['gate']}", "位置为假定"
+        return say("给{0}新开出入口 {1}", names["home"], e["gate"]), say("位置为假定")
     more = {
-        "resize_facility": f"规模改为 {e.get('capacity', 0):g}",
-        "set_wait": f"每次等待改为 {e.get('wait_s', 0):g} 秒",
+        "resize_facility": say("规模改为 {0:g}", e.get("capacity", 0)),
+        "set_wait": say("每次等待改为 {0:g} 秒", e.get("wait_s", 0)),
+        "move_facility": say("新位置为假定"),
     }
     what = next((names[key] for key in ("facility", "homes", "gate", "street", "home") if key in names), "")
-    return f"{_DO_LABELS[edit.do]}：{what}", more.get(edit.do, "新位置为假定" if edit.do == "move_facility" else "")
+    return say("{0}：{1}", say(_DO_LABELS[edit.do]), what), more.get(edit.do, "")
 
 
 def _built_text(work: EditedRows, e: Mapping[str, Any]) -> str:
@@ -87,30 +88,33 @@ def _built_text(work: EditedRows, e: Mapping[str, Any]) -> str:
         homes = new_home(work, e)
     except ScenarioError as error:
         return str(error)
-    older = (
-        "60 岁及以上不详" if homes["people_60plus"] is None else f"其中 60 岁及以上 {homes['people_60plus']:,.0f} 人"
+    older, dwellings = homes["people_60plus"], homes["households"]
+    result = say("，").join(
+        [
+            say("户数不详") if dwellings is None else say("{0:,.0f} 户", dwellings),
+            say("{0:,.0f} 人", homes["people"]),
+            say("60 岁及以上不详") if older is None else say("其中 60 岁及以上 {0:,.0f} 人", older),
+        ]
     )
-    dwellings = "户数不详" if homes["households"] is None else f"{homes['households']:,.0f} 户"
-    result = f"{dwellings}，{homes['people']:,.0f} 人，{older}"
     if e.get("people") is not None:
-        return f"人口直接给定：{result}"
+        return say("人口直接给定：{0}", result)
     area = work.frame("parcels").geometry[e["parcel"]].area
     parts = [
-        f"地块 {area / 1e4:.2f} 公顷",
-        f"住宅用地占 {float(e.get('site_share', 1.0)):.0%}",
-        f"容积率 {float(e['far']):g}",
-        f"每户 {float(e['m2_per_dwelling']):g} m²",
-        f"户均 {float(e['household_size']):g} 人",
+        say("地块 {0:.2f} 公顷", area / 1e4),
+        say("住宅用地占 {0:.0%}", float(e.get("site_share", 1.0))),
+        say("容积率 {0:g}", float(e["far"])),
+        say("每户 {0:g} m²", float(e["m2_per_dwelling"])),
+        say("户均 {0:g} 人", float(e["household_size"])),
     ]
     if "share_60plus" in e:
-        parts.append(f"60 岁及以上占 {float(e['share_60plus']):.0%}")
-    return "，".join(parts) + f"；得 {result}"
+        parts.append(say("60 岁及以上占 {0:.0%}", float(e["share_60plus"])))
+    return say("{0}；得 {1}", say("，").join(parts), result)
 
 
 def _named(work: EditedRows, layer: str, key: str) -> str:
     frame = work.frame(layer)
     names = list(frame.loc[frame.index == key, "name"].dropna())
-    return f"{names[0]}（{key}）" if names else str(key)
+    return say("{0}（{1}）", names[0], key) if names else str(key)
 
 
 def blank(district: District, name: str) -> str:

@@ -7,8 +7,6 @@ from .ledger_workbook import ledger_workbook
 from .pages.districts import COMPARISON, write_side_by_side
 from .pages.plans import (
     State,
-    by_residents,
-    people_line,
     provision_sheet,
     read_shapes,
     state_of,
@@ -23,6 +21,7 @@ from .pages.shell import signed
 from .pages.siting import write_choice, write_links, write_worst
 from .record import RECORD
 from .report import brief, documents, write_ledger, write_report
+from .story.change import by_residents, people_line
 from .story.promises import Promises
 from .story.records import Goal
 from .story.story import Story

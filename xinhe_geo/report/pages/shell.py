@@ -8,7 +8,8 @@ from typing import SupportsFloat
 
 import pandas as pd
 
-from ...core import HTML_LANG, language, web_file
+from ...core import HTML_LANG, language, marked, say, web_file
+from ...core import title as column_title
 from ...district import District, kind_name
 from ...maps import DEMONSTRATION_TEXT
 from ..workbook import foot
@@ -95,7 +96,7 @@ def table_html(table: pd.DataFrame) -> str:
         + "</tr>"
         for row in table.itertuples(index=False, name=None)
     )
-    return scrolled(heads([html.escape(name) for name in names], right), rows)
+    return scrolled(heads([html.escape(column_title(name)) for name in names], right), rows)
 
 
 def _cell(column: str, value: object) -> str:
@@ -124,20 +125,18 @@ _WIDE = "main th,main th.n,main td{white-space:normal} main th{min-width:3.5em} 
 
 
 def page_text(district: District, title: str, nav: str, body: str) -> str:
-    """Return a page in the style of the brief, in Chinese."""
-    mark = warning(DEMONSTRATION_TEXT) if district.is_demonstration else ""
+    """Return a page in the style of the brief, in the language that is spoken."""
+    mark = warning(say(DEMONSTRATION_TEXT)) if district.is_demonstration else ""
     mark += warning(_from_a_map(district))
     content = f"""<header><h1>{html.escape(title)}</h1>{mark}<nav>{nav}</nav></header>
 <main>{body}</main>
 <footer><p>{html.escape(foot(district))}</p></footer>"""
-    return html_page(title, _WIDE, content, lang="zh")
+    return marked(html_page(title, _WIDE, content))
 
 
 def _from_a_map(district: District) -> str:
     """Say of which kinds nobody knows how many are missing, and what that makes of gains; empty where there are none."""
     kinds = [kind_name(district, str(kind)) for kind in district.kinds.index if kind in district.mapped_kinds]
-    more = f" 等 {len(kinds)} 类" if len(kinds) > NAMED else ""
-    names = "、".join(kinds[:NAMED]) + more
-    return (
-        f"只取自地图、没有查全的设施：{names}。凡涉及这些类别，受益人数为至多，图上走不到的不等于没有" if kinds else ""
-    )
+    names = say("、").join(kinds[:NAMED]) + (say(" 等 {0} 类", len(kinds)) if len(kinds) > NAMED else "")
+    told = "只取自地图、没有查全的设施：{0}。凡涉及这些类别，受益人数为至多，图上走不到的不等于没有"
+    return say(told, names) if kinds else ""

@@ -35,7 +35,7 @@ def remedies_of(analysis: Analysis) -> tuple[Remedy, ...]:
 def first_remedy(remedies: tuple[Remedy, ...]) -> Remedy | None:
     """Return the one to begin with: what the plan itself promises goes before what a standard asks of somebody else."""
     own = [remedy for remedy in remedies if remedy.own]
-    return (own or [*remedies, None])[0]
+    return next(iter([*own, *remedies]), None)
 
 
 def paces_of(analysis: Analysis) -> tuple[Pace, ...]:

@@ -112,8 +112,9 @@ def by_zone(analysis: Analysis, goal: Goal) -> tuple[Figure, ...]:
     """Return a goal's share in each zone, in the order of the zones."""
     table, zones = analysis.by.get("zone"), analysis.district.zones
     codes = [] if table is None or zones is None else zones.index
+    found = {} if table is None else table["share"].to_dict()
     return tuple(
-        share("share", f"{goal.rule}/{code}", float(table["share"].get((code, goal.rule), np.nan)), goal.share.of)
+        share("share", f"{goal.rule}/{code}", float(found.get((code, goal.rule), np.nan)), goal.share.of)
         for code in codes
     )
 
