@@ -534,6 +534,104 @@ def test_data_is_declared_and_small() -> None:
             assert path.stat().st_size <= 1_000_000, path
 
 
+# --- one writer ------------------------------------------------------------------------------------------------------
+
+#: What makes a file, or puts one in the place of another; `open` counts where it may write.
+WRITING = {
+    *("write_bytes", "write_text", "touch", "rename", "replace", "tofile", "fdopen", "mkstemp", "NamedTemporaryFile"),
+    *("copy", "copy2", "copyfile", "copytree", "move", "to_csv", "to_excel", "to_file", "to_parquet", "savefig"),
+    *("write_dataframe", "SimpleWriter", "Workbook", "ZipFile"),
+}
+#: What is written elsewhere: whole folders that are exchanged, copies that are judged and thrown away, pipes, a program of its own.
+WRITES_ITSELF = {
+    "core.files": {"open", "replace"},
+    "core.worker": {"fdopen", "open"},
+    "district.beside": {"replace"},
+    "district.journal": {"replace"},
+    "district.own_journals": {"touch"},
+    "district.staging": {"copyfile", "copytree", "write_dataframe"},
+    "io.new_folder": {"write_dataframe"},
+    "io.parquet": {"write_text"},
+    "report.paper.page": {"savefig"},  # into memory
+    "io.split": {"SimpleWriter", "open", "to_csv", "tofile"},
+}
+
+
+def writes_of(tree: ast.Module) -> set[str]:
+    """Return which calls of a module write files, outside of what is grown beside its place."""
+    grown = {
+        id(inner)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.With) and any(ast.unparse(i.context_expr).startswith("growing(") for i in node.items)
+        for inner in ast.walk(node)
+    }
+    return {
+        called(node) for node in ast.walk(tree) if isinstance(node, ast.Call) and id(node) not in grown and writes(node)
+    }
+
+
+def writes(call: ast.Call) -> bool:
+    name, text = called(call), ast.unparse(call)
+    if name == "open":  # of `open(path, mode)` and `path.open(mode)`
+        modes = [n.value for n in [*call.args, *(k.value for k in call.keywords)] if isinstance(n, ast.Constant)]
+        return any(
+            isinstance(mode, str) and re.fullmatch("[rwaxbt+]+", mode) and set(mode) & set("wax+") for mode in modes
+        )
+    if not isinstance(call.func, ast.Attribute) or name not in WRITING:
+        return False
+    first = ast.unparse(call.args[0]) if call.args else ""
+    return {
+        "replace": text.startswith("os."),
+        "rename": text.startswith("os.") or (not call.keywords and first.startswith(("Path(", "path"))),
+        "copy": text.startswith("shutil."),
+        "move": text.startswith("shutil."),
+        "to_csv": bool(call.args),
+        "Workbook": not first.startswith("stream"),
+        "ZipFile": "'w'" in text and not first.startswith(("buffer", "stream")),
+    }.get(name, True)
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_files_are_written_in_one_place(module: str) -> None:
+    assert writes_of(tree_of(module)) == WRITES_ITSELF.get(module, set()), "use core.files"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "path.write_text(page, encoding='utf-8')",
+        "open(path, 'w')",
+        "open(path, mode='ab')",
+        "path.open('xb')",
+        "os.replace(fresh, path)",
+        "frame.to_file(path, driver='GPKG')",
+        "table.to_csv(path)",
+        "pyogrio.write_dataframe(frame, path)",
+        "xlsxwriter.Workbook(path, {})",
+        "zipfile.ZipFile(path, 'w')",
+        "shutil.copyfile(one, other)",
+        "with growing(a):\n    pass\nb.write_bytes(content)",
+    ],
+)
+def test_another_writer_is_seen(line: str) -> None:
+    assert writes_of(ast.parse(line))
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "write_text(path, page)",
+        "open(path, 'rb')",
+        "path.open(encoding='utf-8-sig', newline='')",
+        "table.to_csv(index=False)",
+        "text.replace('a', 'b')",
+        "with growing(path) as fresh, xlsxwriter.Workbook(fresh, {}) as book:\n    pass",
+    ],
+)
+def test_what_writes_nothing_is_let_be(line: str) -> None:
+    assert not writes_of(ast.parse(line))
+
+
 # --- style and types ------------------------------------------------------------------------------------------------
 
 

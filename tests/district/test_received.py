@@ -20,8 +20,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from xinhe_geo.core import SourceError, XinheError, layers_in, read_layer
+from xinhe_geo.core.files import write_bytes
 from xinhe_geo.district import check, commit, locked, recover, undo
-from xinhe_geo.district.journal import HISTORY, write_whole
+from xinhe_geo.district.journal import HISTORY
 
 TESTS = Path(__file__).parents[1]
 TOY = TESTS / "toy"
@@ -180,9 +181,9 @@ def forge(folder: Path, do: str, files: list[dict[str, Any]], kept: bytes) -> No
                     Path(os.path.normpath(place)).write_bytes(kept)
             except (OSError, ValueError):
                 continue
-    write_whole(version / "record.json", record)
+    write_bytes(version / "record.json", record)
     note = {"version": "001", "do": do, "record": sha(record)}
-    write_whole(folder / HISTORY / "journal.json", json.dumps(note).encode())
+    write_bytes(folder / HISTORY / "journal.json", json.dumps(note).encode())
 
 
 KEPT = b"forged"

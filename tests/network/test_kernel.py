@@ -1,4 +1,4 @@
-"""The loops of the walk engine against SciPy, and without Numba against themselves with it."""
+"""The loops of the walk engine against SciPy, and compiled against interpreted."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ import pytest
 import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from oracle import search
 from scipy.sparse import csr_matrix
 from scipy.sparse.csgraph import dijkstra
 
@@ -167,7 +168,7 @@ def test_a_search_makes_room_for_as_many_ways_as_there_are(starts: int) -> None:
     assert touched == list(range(spokes + 1))
 
 
-# --- without Numba ---------------------------------------------------------------------------------------------------
+# --- not compiled, around SciPy's search -----------------------------------------------------------------------------
 
 
 #: In the order in which they need each other.
@@ -185,10 +186,12 @@ def fresh() -> dict[str, ModuleType]:
 
 @pytest.fixture(scope="module")
 def plain() -> dict[str, ModuleType]:
-    """The loops without Numba."""
+    """The loops as plain Python, around SciPy's Dijkstra."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(sys.modules, "numba", None)
-        return fresh()
+        patch.setattr(numba, "njit", lambda **_: lambda function: function)
+        loops = fresh()
+    vars(loops["kernel_search"])["spread"] = search.spread
+    return loops
 
 
 @given(seed=SEEDS, whole=st.booleans(), bounded=st.booleans())
@@ -196,8 +199,8 @@ def plain() -> dict[str, ModuleType]:
 def test_scipy_gives_the_same_costs_to_the_last_bit(
     plain: dict[str, ModuleType], seed: int, whole: bool, bounded: bool
 ) -> None:
-    assert kernel.HAVE_NUMBA
-    assert not plain["kernel"].HAVE_NUMBA
+    assert hasattr(kernel_search.spread, "py_func")
+    assert not hasattr(plain["kernel_search"].settle_labels, "py_func")
     net = graph(seed, whole=whole)
     seeds = random_seeds(seed, len(net[0]) - 1, whole)
     bound = 90.0 if bounded else np.inf
@@ -238,7 +241,7 @@ def block(seed: int) -> tuple[gpd.GeoDataFrame, gpd.GeoSeries]:
 
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("profile", [Profile("a", "a", 1.0), Profile("w", "w", 0.7, steps=False)])
-def test_the_network_without_numba_gives_the_same_answers(
+def test_the_network_interpreted_and_searched_by_scipy_gives_the_same_answers(
     plain: dict[str, ModuleType], seed: int, profile: Profile, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     streets, places = block(seed)

@@ -38,10 +38,13 @@ from ..core import (
     SourceError,
     UnknownNameError,
     XinheError,
+    beside_prefix,
     bundled_folder,
     describe,
     refuse_leaving,
     refuse_uncleared,
+    write_bytes,
+    write_text,
 )
 from ..district import MANIFEST, District, secrecy_of
 from ..io import CATALOGUE, safe_name
@@ -310,7 +313,7 @@ def _report(task: Task, folder: Path, out: Path, inputs: str) -> None:
     run = (target / RUN).read_bytes()
     made = {**json.loads(run)["files"], RUN: hashlib.sha256(run).hexdigest()}
     record = {**_stamp(task, inputs), "outputs": made, "facts": facts(district, results)}
-    _write(_record_file(out, task.key), json.dumps(record, ensure_ascii=False, indent=1) + "\n")
+    write_text(_record_file(out, task.key), json.dumps(record, ensure_ascii=False, indent=1) + "\n")
 
 
 def _stamp(task: Task, inputs: str) -> dict[str, Any]:
@@ -340,16 +343,6 @@ def _is_done(out: Path, task: Task, inputs: str) -> bool:
     return False
 
 
-def _write(path: Path, text: str) -> None:
-    """Write a file beside its place and move it there."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, fresh = tempfile.mkstemp(prefix=f".xinhe-{path.name}-", dir=path.parent)
-    with open(handle, "w", encoding="utf-8", newline="\n") as file:
-        file.write(text)
-    os.chmod(fresh, 0o644)
-    os.replace(fresh, path)
-
-
 def _shipped(task: Task) -> dict[str, Any]:
     """Do a district that came as bytes, and return its outputs as bytes."""
     with tempfile.TemporaryDirectory(prefix="xinhe-") as name:
@@ -377,8 +370,7 @@ def _unpack(packed: bytes, folders: Mapping[str, Path]) -> None:
         for name in source.namelist():
             first, _, rest = name.partition("/")
             place = folders[""] / name if "" in folders else folders[first] / rest
-            place.parent.mkdir(parents=True, exist_ok=True)
-            place.write_bytes(source.read(name))
+            write_bytes(place, source.read(name))
 
 
 # --- many districts, from the client ---------------------------------------------------------------------------------
@@ -682,16 +674,16 @@ def _receive(packed: bytes, task: Task) -> None:
     out = Path(task.out)
     target = out / DISTRICTS / task.key
     target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".xinhe-{task.key}-", dir=target.parent) as name:
+    with tempfile.TemporaryDirectory(prefix=beside_prefix(target), dir=target.parent) as name:
         _unpack(packed, {"": Path(name)})
         put_in_place(Path(name) / DISTRICTS / task.key, target)
-        _write(_record_file(out, task.key), _record_file(Path(name), task.key).read_text("utf-8"))
+        write_text(_record_file(out, task.key), _record_file(Path(name), task.key).read_text("utf-8"))
 
 
 def _clear(out: Path, folders: Mapping[str, Path]) -> None:
     """Remove what workers that died left half-written beside the places of these districts."""
     for place, name in ((out / DISTRICTS, "{}"), (out / RECORDS, "{}.json")):
-        half = {f".xinhe-{name.format(key)}-" for key in folders}
+        half = {beside_prefix(place / name.format(key)) for key in folders}
         for path in place.glob(".xinhe-*-*") if place.is_dir() else ():
             if path.name.rpartition("-")[0] + "-" in half:
                 shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
@@ -717,7 +709,7 @@ def _compare(out: Path, folders: Mapping[str, Path], table: pd.DataFrame, page: 
     # The same districts give the same bytes, whether done now or earlier.
     status["status"] = status["status"].replace({"kept": "done"})
     with added_to(out) as room:
-        _write(room / STATUS, "\ufeff" + status.to_csv(lineterminator="\n"))
+        write_text(room / STATUS, status.to_csv(lineterminator="\n"), mark=True)
         if good:
             districts, values = side_by_side(records())
             write_side_by_side(districts, values, status, room, page=page)

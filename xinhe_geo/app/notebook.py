@@ -12,9 +12,7 @@ import ast
 import html
 import json
 import math
-import os
 import re
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
@@ -28,10 +26,10 @@ from ..core import (
     UnknownNameError,
     XinheError,
     keeping,
-    os_words,
     refuse_uncleared,
     strictness,
     web_file,
+    write_text,
 )
 from ..district import District
 from ..maps import badges_of
@@ -151,7 +149,7 @@ def keep(what: pd.DataFrame | Styler | str, path: str | Path, district: District
         page = what.to_html(doctype_html=True, encoding="utf-8")
         text = page.replace("<body>", f"<body>\n<p><b>{html.escape(district.name)}　{badges}</b></p>", 1)
     path.parent.mkdir(parents=True, exist_ok=True)
-    _write(path, text)
+    write_text(path, text)
     return path
 
 
@@ -240,8 +238,8 @@ def run_notebook(
     stem = "-".join([path.stem, *(re.sub(r"[^\w.]+", "-", text.partition("=")[2]).strip("-") for text in given)])
     copy, page = target / f"{stem}.ipynb", target / f"{stem}.html"
     with added_to(target) as room:
-        _write(room / copy.name, nbformat.writes(book) + "\n")
-        _write(room / page.name, page_of(book, path.stem))
+        write_text(room / copy.name, nbformat.writes(book) + "\n")
+        write_text(room / page.name, page_of(book, path.stem))
     return copy, page
 
 
@@ -344,18 +342,6 @@ def _value(text: str, usual: object) -> object:
     if isinstance(value, float) and not math.isfinite(value):
         raise Refused(f"{text} 不是有限的数；写 10、0.5 这样的数")
     return (value,) if several and isinstance(value, (int, float, str)) else value
-
-
-def _write(path: Path, text: str) -> None:
-    handle, part = tempfile.mkstemp(prefix=".xinhe-", dir=path.parent)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-        os.chmod(part, 0o644)
-        os.replace(part, path)
-    except OSError as error:
-        Path(part).unlink(missing_ok=True)
-        raise EnvironmentProblem(f"{path} 写不进去（{os_words(error)}）：关闭正在打开它的程序再试") from error
 
 
 # --- the page --------------------------------------------------------------------------------------------------------

@@ -28,6 +28,7 @@ from .errors import (
     text_words,
 )
 from .extras import needing, not_installed
+from .files import beside_prefix, cannot_write, growing, place_file, write_bytes, write_text
 from .foreign import layers_in, ordinary, read_layer, size_of
 from .html import escape, web_file
 from .i18n import HTML_LANG, back, counted, english, language, listed_words, marked, parted, say, speaking, title, word
@@ -112,8 +113,10 @@ __all__ = [
     "XinheError",
     "at_year",
     "back",
+    "beside_prefix",
     "between",
     "bundled_folder",
+    "cannot_write",
     "check_rows",
     "counted",
     "datum_name",
@@ -124,6 +127,7 @@ __all__ = [
     "english",
     "escape",
     "from_wgs84",
+    "growing",
     "guarded_problems",
     "is_cleared",
     "keeping",
@@ -138,6 +142,7 @@ __all__ = [
     "ordinary",
     "os_words",
     "parted",
+    "place_file",
     "problems_table",
     "read_layer",
     "refuse_leaving",
@@ -159,4 +164,6 @@ __all__ = [
     "web_file",
     "word",
     "work",
+    "write_bytes",
+    "write_text",
 ]

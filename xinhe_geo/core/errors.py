@@ -162,6 +162,7 @@ _OS_WORDS = {
     errno.EPERM: "没有权限",
     errno.EROFS: "这个盘是只读的",
     errno.ENOSPC: "磁盘满了",
+    errno.EDQUOT: "磁盘满了",
     errno.ENOENT: "没有这个文件或文件夹",
     errno.EEXIST: "已经有同名的文件，不是文件夹；换一个名字",
     errno.ENOTDIR: "路径里有一段是文件，不是文件夹；换一个名字",
@@ -169,6 +170,7 @@ _OS_WORDS = {
     errno.ENAMETOOLONG: "名字太长",
     errno.EBUSY: "正被占用",
     errno.EIO: "磁盘读写出错",
+    errno.EFBIG: "文件太大，这个盘放不下",
 }
 
 

@@ -3,7 +3,7 @@
 from .beside import beside, exchange, put_back
 from .district import District, secrecy_of, secrets_opened
 from .doubles import NEAR_M, SHARED, SPOT_M, alike, plain_name
-from .journal import MANIFEST, commit, finish, locked, recover, undo, write_whole
+from .journal import MANIFEST, commit, finish, locked, recover, undo
 from .labels import cell, column_name, kind_name, layer_name, rule_name, walker_name
 from .reader import FAR_M, check, read_folder, to_degrees
 from .scenario import Scenario
@@ -51,5 +51,4 @@ __all__ = [
     "to_degrees",
     "undo",
     "walker_name",
-    "write_whole",
 ]

@@ -16,7 +16,6 @@ import json
 import os
 import shutil
 import sys
-import tempfile
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -25,7 +24,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from ..core import LAYERS, EnvironmentProblem, SourceError, XinheError, os_words
+from ..core import LAYERS, EnvironmentProblem, SourceError, XinheError, os_words, write_bytes
 from . import own_journals
 
 HISTORY = ".history"
@@ -35,31 +34,6 @@ MANIFEST = "district.toml"
 _MOST_BYTES = 1_000_000
 #: What Windows does not take for a file, whatever follows the name.
 _DEVICES = {"con", "prn", "aux", "nul", *(f"{name}{i}" for name in ("com", "lpt") for i in range(10))}
-
-
-def write_whole(path: Path, content: bytes, by: Path | None = None) -> None:
-    """Write a file so that it is there whole or not at all; `by` is where it grows, the file's own folder by default."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}-", dir=by or path.parent)
-        try:
-            with os.fdopen(handle, "wb") as stream:
-                stream.write(content)
-                stream.flush()
-                os.fsync(stream.fileno())
-            if path.exists():
-                shutil.copymode(path, name)
-            else:
-                os.chmod(name, 0o644)
-            os.replace(name, path)
-        except BaseException:
-            with suppress(OSError):
-                os.unlink(name)
-            raise
-    except OSError as error:
-        raise EnvironmentProblem(
-            f"写 {path.name} 时出错：{os_words(error)}。检查磁盘空间和权限；若它正被其他程序打开，请关闭后重试"
-        ) from error
 
 
 def _sha(content: bytes) -> str:
@@ -301,7 +275,7 @@ def commit(folder: Path, files: Mapping[str, bytes], layer: str, source: str) ->
         said = {"layer": layer, "source": source, "files": [step._asdict() for step in steps]}
         record = json.dumps(said, ensure_ascii=False, indent=1).encode()
         own_journals.enter(folder, record)
-        write_whole(fresh / "record.json", record)
+        write_bytes(fresh / "record.json", record)
         note = _write_note(folder, version.name, "apply", record)
     except BaseException:
         if not (history / "journal.json").is_file():
@@ -317,7 +291,7 @@ def commit(folder: Path, files: Mapping[str, bytes], layer: str, source: str) ->
 def _write_note(folder: Path, version: str, do: str, record: bytes) -> _Note:
     text = json.dumps({"version": version, "do": do, "record": _sha(record)}).encode()
     own_journals.enter(folder, text)
-    write_whole(folder / HISTORY / "journal.json", text)
+    write_bytes(folder / HISTORY / "journal.json", text)
     return _Note(version, do, _sha(record), text)
 
 
@@ -328,8 +302,8 @@ def _prepare(folder: Path, fresh: Path, files: Mapping[str, bytes]) -> list[_Ste
         place = folder / name
         old = place.read_bytes() if place.is_file() else None
         if old is not None:
-            write_whole(fresh / "old" / name, old)
-        write_whole(fresh / "new" / name, content)
+            write_bytes(fresh / "old" / name, old)
+        write_bytes(fresh / "new" / name, content)
         steps.append(_Step(name, None if old is None else _sha(old), _sha(content)))
     return steps
 
@@ -342,7 +316,7 @@ def _step_back(folder: Path, version: Path, steps: Sequence[_Step]) -> None:
             if step.old is None:
                 place.unlink(missing_ok=True)
             elif _sha(place.read_bytes()) != step.old:
-                write_whole(place, (version / "old" / step.file).read_bytes(), version.parent)
+                write_bytes(place, (version / "old" / step.file).read_bytes(), room=version.parent)
         (version.parent / "journal.json").unlink()
         shutil.rmtree(version, ignore_errors=True)
         shutil.rmtree(version.parent / f"new-{version.name}", ignore_errors=True)
@@ -380,6 +354,7 @@ def finish(folder: Path, *, trust: bool = False) -> bool:
     for left in history.glob(".*-*"):
         if left.is_symlink() or left.is_file():
             left.unlink(missing_ok=True)
+        shutil.rmtree(left, ignore_errors=True)
     return note is not None
 
 
@@ -403,7 +378,7 @@ def _carry_out(folder: Path, note: _Note) -> None:
                 with suppress(OSError):
                     (folder / step.file).parent.rmdir()
             else:
-                write_whole(folder / step.file, content, history)
+                write_bytes(folder / step.file, content, room=history)
     if undoing:
         # Under another name first: half a version must not look like a whole one.
         if version.is_dir():

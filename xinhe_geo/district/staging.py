@@ -29,6 +29,7 @@ from ..core import (
     layers_in,
     problems_table,
     read_layer,
+    write_bytes,
 )
 from .journal import HISTORY, MANIFEST, within
 from .reader import read_folder
@@ -240,9 +241,7 @@ def check_copy(folder: Path, files: Mapping[str, bytes]) -> None:
         except OSError as error:  # of several files at once, too
             raise EnvironmentProblem(f"{folder.name} 复制不出来检查。检查临时文件夹的磁盘空间和权限") from error
         for name, content in files.items():
-            place_of = within(copy, name)
-            place_of.parent.mkdir(parents=True, exist_ok=True)
-            place_of.write_bytes(content)
+            write_bytes(within(copy, name), content)
         after = [p for p in read_folder(copy)[3] if p.severity == "error" and _where(p) not in before]
     if after:
         raise DataError(problems_table(after), folder.name)

@@ -21,8 +21,8 @@ import numpy as np
 import pyproj
 import shapely
 
-from ..core import LAYERS, Layer, SourceError, needing, refuse_leaving
-from ..district import District, write_whole
+from ..core import LAYERS, Layer, SourceError, needing, refuse_leaving, write_bytes
+from ..district import District
 from .cells import printable
 from .incoming import MOST_ROWS, Floats, Incoming, cannot_take
 from .row_report import RowReport, Where
@@ -280,7 +280,7 @@ def drawing_of(district: District, path: str | Path, sites: gpd.GeoDataFrame | N
         drawing.write(stream)
     finally:
         options.write_fixed_meta_data_for_testing = before
-    write_whole(target, stream.getvalue().encode("utf-8", "surrogateescape"))
+    write_bytes(target, stream.getvalue().encode("utf-8", "surrogateescape"))
     return counts
 
 

@@ -17,7 +17,7 @@ import pandas as pd
 import pyproj
 import shapely
 
-from ..core import SourceError, layers_in, read_layer, size_of
+from ..core import SourceError, layers_in, read_layer, size_of, write_bytes
 from .cells import printable
 from .incoming import (
     LONLAT,
@@ -247,8 +247,7 @@ def read_kmz(path: Path, layer: str | None) -> Incoming:
             raise cannot_take(path.name, "不是完整的 KMZ", "重新拷贝或重新导出") from error
     with tempfile.TemporaryDirectory() as place:
         # A name of our own: that of a member may lead anywhere.
-        inner = Path(place) / "doc.kml"
-        inner.write_bytes(content)
+        inner = write_bytes(Path(place) / "doc.kml", content)
         try:
             found = read_kml(inner, layer)
         except SourceError as error:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +12,7 @@ import geopandas as gpd
 import pandas as pd
 import pyogrio
 
-from ..core import LAYERS, DataError, EnvironmentProblem, SourceError, XinheError
+from ..core import LAYERS, DataError, EnvironmentProblem, SourceError, XinheError, write_bytes, write_text
 from ..district import MANIFEST, District, beside, exchange, put_back
 from .import_log import ImportLog, some
 from .tag_rules import read_csv
@@ -61,10 +60,10 @@ def _fill(fresh: Path, new: NewFolder) -> None:
         full[layer] = {"file": file, "crs": crs, **new.entries[layer]}
     if new.osm_tags is not None:
         file = f"{LAYERS['osm_tags'].folder}/osm_tags.csv"
-        shutil.copyfile(new.osm_tags, fresh / file)
+        write_bytes(fresh / file, Path(new.osm_tags).read_bytes())
         full["osm_tags"] = {"file": file}
     if new.walk_filter is not None:
-        shutil.copyfile(new.walk_filter, fresh / LAYERS["streets"].folder / "walk_filter.toml")
+        write_bytes(fresh / LAYERS["streets"].folder / "walk_filter.toml", Path(new.walk_filter).read_bytes())
     _write_manifest(fresh, new.head, full)
 
 
@@ -102,17 +101,16 @@ def _write_manifest(folder: Path, head: Mapping[str, object], layers: Mapping[st
     lines = [f"{key} = {_toml(value)}" for key, value in head.items()]
     for name, entry in layers.items():
         lines += ["", f"[layers.{name}]", *(f"{key} = {_toml(value)}" for key, value in entry.items())]
-    (folder / MANIFEST).write_text("\n".join(lines) + "\n", "utf-8", newline="\n")
+    write_text(folder / MANIFEST, "\n".join(lines) + "\n")
 
 
 def _seal(folder: Path, report: pd.DataFrame) -> None:
     """Write the report, and the hash of every file: a later import sees by it what a person has changed since."""
     inner = folder / "import"
-    inner.mkdir()
-    report.to_csv(inner / "report.csv", encoding="utf-8-sig", lineterminator="\n")
+    write_text(inner / "report.csv", report.to_csv(lineterminator="\n"), mark=True)
     hashes = [(f.relative_to(folder).as_posix(), _sha256(f)) for f in sorted(folder.rglob("*")) if f.is_file()]
     table = pd.DataFrame(hashes, columns=["file", "sha256"])
-    table.to_csv(inner / "files.csv", index=False, encoding="utf-8-sig", lineterminator="\n")
+    write_text(inner / "files.csv", table.to_csv(index=False, lineterminator="\n"), mark=True)
 
 
 def _sha256(path: Path) -> str:

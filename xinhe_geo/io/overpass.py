@@ -11,7 +11,6 @@ import gzip
 import hashlib
 import json
 import math
-import os
 import re
 import time
 import urllib.error
@@ -23,7 +22,7 @@ from pathlib import Path
 
 import osmium
 
-from ..core import EnvironmentProblem, SourceError
+from ..core import EnvironmentProblem, SourceError, growing, write_bytes, write_text
 
 HOSTS = (
     "https://overpass-api.de/api/interpreter",
@@ -139,11 +138,8 @@ def _keep(file: Path, answer: bytes) -> None:
     """Keep an answer as it came, and beside it the date the server's data was of."""
     found = re.search(rb'osm_base="([^"]+)"', answer[:4000])
     note = {"osm_base": found.group(1).decode() if found else ""}
-    file.with_name(file.name.removesuffix(".osm.gz") + ".json").write_text(json.dumps(note) + "\n", "utf-8")
-    part = file.with_suffix(".part")
-    with open(part, "wb") as stream, gzip.GzipFile("", "wb", fileobj=stream, mtime=0) as packed:
-        packed.write(answer)
-    os.replace(part, file)
+    write_text(file.with_name(file.name.removesuffix(".osm.gz") + ".json"), json.dumps(note) + "\n")
+    write_bytes(file, gzip.compress(answer, mtime=0))
 
 
 def _ask(query: str, hosts: Sequence[str], say: Say, patience: Patience) -> bytes:
@@ -214,12 +210,9 @@ def _why(error: BaseException) -> str:
 
 def _merge(files: Sequence[Path], out: Path) -> Path:
     """Merge answers into one extract: every object once, nodes before ways before relations."""
-    part = out.with_name("part-" + out.name)
-    part.unlink(missing_ok=True)
     reader = osmium.MergeInputReader()
     for file in files:
         reader.add_file(str(file))
-    with osmium.SimpleWriter(str(part)) as writer:
+    with growing(out) as fresh, osmium.SimpleWriter(str(fresh)) as writer:
         reader.apply(writer)
-    os.replace(part, out)
     return out

@@ -9,8 +9,7 @@ import geopandas as gpd
 import pandas as pd
 import shapely
 
-from ..core import SourceError
-from ..district import write_whole
+from ..core import SourceError, write_bytes
 from .cells import Cell, bare_name, is_blank, printable
 from .current_layer import CurrentLayer
 from .file_rows import FileRows, Refusal
@@ -91,4 +90,4 @@ def write_placing_page(
     page = placing_page(
         pd.DataFrame(table, dtype="object"), list(unplaced.values()), tables, rows.file, rows.layer.name
     )
-    write_whole(path, page.encode())
+    write_bytes(path, page.encode())

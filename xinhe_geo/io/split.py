@@ -27,7 +27,17 @@ import pyproj
 import shapely
 from numpy.typing import NDArray
 
-from ..core import BASES, UNSTATED, SourceError, UnknownNameError, XinheError, read_layer
+from ..core import (
+    BASES,
+    UNSTATED,
+    SourceError,
+    UnknownNameError,
+    XinheError,
+    growing,
+    place_file,
+    read_layer,
+    write_text,
+)
 from ..district import beside
 from .homes_table import home_columns
 from .incoming import LONLAT
@@ -642,7 +652,9 @@ def split(
             tables = [work / "homes" / str(i) / (Path(homes).stem + ".csv" if homes else "") for i in range(len(frame))]
             if homes is not None:
                 say("按街道分人口表")
-                counts, _ = _split_homes(Path(homes), frame, tables, target / LEFT_OUT, division.crs)
+                counts, _ = _split_homes(Path(homes), frame, tables, work / LEFT_OUT, division.crs)
+                if (work / LEFT_OUT).exists():
+                    place_file(work / LEFT_OUT, target / LEFT_OUT)
             say("读 OSM 数据的日期")
             stamp = f"{date_of(source)}T00:00:00Z"
             city = _City(source.name, _widened(frame, division.margin), stamp, keys_of_interest())
@@ -655,7 +667,7 @@ def split(
                 if homes is not None and table is None and made[at]["status"] == "done":
                     made[at]["note"] = "人口表里没有本街道的点：居住点取自地图，人口留空"
             rows = pd.DataFrame([made[i] for i in range(len(frame))], index=frame.index)
-            rows.to_csv(target / CATALOGUE, encoding="utf-8-sig", lineterminator="\n")
+            write_text(target / CATALOGUE, rows.to_csv(lineterminator="\n"), mark=True)
             return rows
     except RuntimeError as error:
         raise SourceError(f"{source.name} 读不出来（{error}）。文件不完整或不是 OSM 数据，请重新下载") from error
@@ -678,7 +690,8 @@ def _make(
         "note": "",
     }
     outline = file.parent / f"{Path(division.file).stem}.geojson"
-    one.to_file(outline, driver="GeoJSON")
+    with growing(outline) as fresh:
+        one.to_file(fresh, driver="GeoJSON")
     try:
         report = import_osm(
             file,

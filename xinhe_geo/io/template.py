@@ -10,8 +10,18 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from ..core import DATUM_LABELS, DATUMS, LAYERS, Column, Layer, SourceError, bundled_folder, refuse_uncleared
-from ..district import secrecy_of, write_whole
+from ..core import (
+    DATUM_LABELS,
+    DATUMS,
+    LAYERS,
+    Column,
+    Layer,
+    SourceError,
+    bundled_folder,
+    refuse_uncleared,
+    write_bytes,
+)
+from ..district import secrecy_of
 from .cells import EXAMPLE, head_of, value_labels
 
 if TYPE_CHECKING:
@@ -94,7 +104,7 @@ def template(path: str | Path, folder: str | Path | None = None) -> Path:
         raise SourceError(f"{target.name}：模板是 Excel 工作簿，文件名要以 .xlsx 结尾")
     if folder is not None:
         refuse_uncleared(secrecy_of(Path(folder)), "写出模板")
-    write_whole(target, _template_bytes(_kinds(None if folder is None else Path(folder))))
+    write_bytes(target, _template_bytes(_kinds(None if folder is None else Path(folder))))
     return target
 
 

@@ -28,8 +28,9 @@ from ..core import (
     check_rows,
     problems_table,
     refuse_uncleared,
+    write_bytes,
 )
-from ..district import MANIFEST, District, check_copy, commit, finish, locked, secrecy_of, write_whole
+from ..district import MANIFEST, District, check_copy, commit, finish, locked, secrecy_of
 from ..io import workbook_rows
 from .ledger import measure_problems
 
@@ -87,7 +88,7 @@ def export_rules(path: str | Path, folder: str | Path | None = None) -> Path:
         raise SourceError(f"{target.name}：规则导出为 Excel 工作簿，文件名要以 .xlsx 结尾")
     refuse_uncleared(secrecy_of(bundled_folder() if folder is None else Path(folder)), "导出规则")
     district = District.load(folder)
-    write_whole(target, _workbook(district))
+    write_bytes(target, _workbook(district))
     return target
 
 

@@ -12,7 +12,6 @@ import html
 import json
 import os
 import re
-import tempfile
 import warnings
 from collections.abc import Sequence
 from functools import cache
@@ -23,7 +22,16 @@ import folium
 from branca.element import CssLink, Element, Figure, JavascriptLink, Link
 from folium.template import Template
 
-from ..core import EnvironmentProblem, SourceError, UnknownNameError, escape, os_words, refuse_uncleared, web_file
+from ..core import (
+    EnvironmentProblem,
+    SourceError,
+    UnknownNameError,
+    escape,
+    refuse_uncleared,
+    web_file,
+    write_bytes,
+    write_text,
+)
 from .scene import Scene
 from .scene_json import corners, data_block, scene_json
 from .style import wording
@@ -203,7 +211,7 @@ class HouseMap(folium.Map):
         """Write the page (".html") or the picture (".svg") to a path; raises as `save`, and `UnknownNameError` for other endings."""
         if path.suffix.lower() == ".svg":
             refuse_uncleared(self._scene.manifest, "写出地图")
-            _write(path, self.picture().encode())
+            write_text(path, self.picture())
         elif path.suffix.lower() in (".html", ".htm"):
             self.save(path)
         else:
@@ -236,7 +244,7 @@ class HouseMap(folium.Map):
         if len(page) > LARGE_BYTES:
             warnings.warn(f"地图有 {len(page) / 1e6:.1f} MB，在办公电脑上打开会慢；可少放图层或先汇总", stacklevel=2)
         if isinstance(outfile, str | bytes | os.PathLike):
-            _write(Path(os.fsdecode(outfile)), page)
+            write_bytes(Path(os.fsdecode(outfile)), page)
             return
         outfile.write(page)
         if close_file:
@@ -325,20 +333,3 @@ def _ids(element: Element) -> list[str]:
 
     walk(element)
     return list(found)
-
-
-def _write(path: Path, content: bytes) -> None:
-    """Write beside and swap in."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, beside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
-        try:
-            with os.fdopen(handle, "wb") as stream:
-                stream.write(content)
-            os.chmod(beside, 0o644)
-            os.replace(beside, path)
-        except BaseException:
-            Path(beside).unlink(missing_ok=True)
-            raise
-    except OSError as error:
-        raise EnvironmentProblem(f"写不了 {path.name}：{os_words(error)}；如果正在别的程序里打开，请先关闭") from error

@@ -5,8 +5,7 @@ The graph is a compressed adjacency (`Arcs`). Costs are float64 and non-negative
 run over a ring of buckets: a bucket holds costs that differ by less than its width, and the ring need only be as long as the
 longest arc, so that no array is sized by the limit, however large it is. The cost of a node is the smallest left-to-right
 float sum over all paths, which no order of work can change; labels and walked metres of paths that tie are settled
-afterwards by `settle_labels` and `settle_metres`. Answers therefore depend neither on the order of seeds, nor on threads,
-nor on whether Numba or SciPy did the work.
+afterwards by `settle_labels` and `settle_metres`. Answers therefore depend neither on the order of seeds nor on threads.
 """
 
 from __future__ import annotations
@@ -32,7 +31,7 @@ from .arrays import (
     Spots,
     Weights,
 )
-from .kernel import HAVE_NUMBA, SAME_M, Number, along, jit, jit_inner
+from .kernel import SAME_M, Number, along, jit, jit_inner
 
 #: The greatest cost that is not infinite.
 MOST = float(np.finfo(np.float64).max)
@@ -113,7 +112,14 @@ def _note(node: Number, reached: int, field: Field, notes: Notes) -> int:
 
 
 @jit
-def _spread(arcs: Arcs, search: Search, seeds: Seeds, field: Field, notes: Notes) -> tuple[int, bool]:
+def spread(arcs: Arcs, search: Search, seeds: Seeds, field: Field, notes: Notes) -> tuple[int, bool]:
+    """
+    Relax from seeds (sorted by cost) into a field, which may already hold an earlier search.
+
+    `notes.touched`, unless it is empty, receives the nodes that had no cost before; with `notes.mark` (zero but for nodes listed
+    earlier) it receives all that change, and the other notes what stood there. Returns how many nodes it listed and whether ways
+    of equal cost met, so that labels have to be settled.
+    """
     state = np.zeros(8, np.int64)
     state[_FREE] = -1
     queue = Queue(search.heads, np.empty(256, np.int32), np.empty(256, np.int32), np.empty(256, np.float64), state)
@@ -217,45 +223,6 @@ def _go_on(  # noqa: C901, PLR0912, PLR0915  (one loop; parts of it would share 
         now += 1
     _stop(state, nxt, now, reached, tied, 0)
     return True
-
-
-def _spread_scipy(arcs: Arcs, search: Search, seeds: Seeds, field: Field, notes: Notes) -> tuple[int, bool]:
-    from scipy.sparse import csr_matrix
-    from scipy.sparse.csgraph import dijkstra
-
-    nodes, (cost, label, metres) = len(arcs.indptr) - 1, field
-    good = seeds.cost <= search.bound
-    order = np.lexsort((seeds.cost[good], seeds.node[good]))
-    start, begin = seeds.node[good][order], seeds.cost[good][order]
-    first = np.concatenate([[True], start[1:] != start[:-1]])[: len(start)]  # parallel seeds: only the least counts
-    kept_arcs = np.isfinite(arcs.cost)
-    kept = np.concatenate([[0], np.cumsum(kept_arcs)])[arcs.indptr]
-    matrix = csr_matrix(
-        (
-            np.concatenate([arcs.cost[kept_arcs], begin[first]]),
-            np.concatenate([arcs.adj[kept_arcs], start[first]]),
-            np.concatenate([kept, [kept[-1] + first.sum()]]),
-        ),
-        shape=(nodes + 1, nodes + 1),
-    )
-    found = np.asarray(dijkstra(matrix, indices=nodes, limit=search.bound))[:nodes]
-    touched, mark = notes.touched, notes.mark
-    noting = len(mark) > 0
-    new = np.flatnonzero((found < cost) & (mark == 0) if noting else np.isfinite(found) & ~np.isfinite(cost))
-    new = new if len(touched) else new[:0]
-    touched[: len(new)] = new
-    if noting:
-        mark[new], notes.cost[: len(new)], notes.label[: len(new)] = 1, cost[new], label[new]
-        notes.metres[: len(new) if len(metres) else 0] = metres[new] if len(metres) else metres
-    np.minimum(cost, found, out=cost)
-    return len(new), True  # no labels came with it: they are all to be settled
-
-
-#: Relax from seeds (sorted by cost) into a field, which may already hold an earlier search. `notes.touched`, unless it is empty,
-#: receives the nodes that had no cost before; with `notes.mark` (zero but for nodes listed earlier) it receives all that change, and
-#: the other notes what stood there. Returns how many nodes it listed and whether ways of equal cost met, so that labels have to be
-#: settled.
-spread = _spread if HAVE_NUMBA else _spread_scipy
 
 
 @jit
@@ -455,7 +422,7 @@ def pairs(
         near = Spots(doors.edge[a:b], doors.at[a:b], doors.access[a:b])
         within = Scratch(cost, scratch.label, touched[:reached])
         count = -1
-        while count < 0:  # room is made out here, as in `_spread`
+        while count < 0:  # room is made out here, as in `spread`
             count = _doors_near(weights, most, within, near, far, listed)
             if count < 0:
                 room = 2 * len(listed.key)
@@ -711,7 +678,7 @@ def pieces(
                 count += 1
         count = _edges_at(arcs, touched[:nodes], source, seen, todo, count)
         end = -1
-        while end < 0:  # room is made out here, as in `_spread`
+        while end < 0:  # room is made out here, as in `spread`
             end = _cut_edges(todo[:count], limits, reached, parts, out, size)
             if end < 0:
                 wanted = 2 * len(out_source) + most + 2

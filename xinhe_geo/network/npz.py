@@ -5,19 +5,17 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import os
-import tempfile
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyproj
 from numpy.typing import NDArray
 
-from ..core import NetworkError
+from ..core import NetworkError, growing
 from .arrays import StrPath
 from .build import TABLE_COLUMNS, table_from
 from .streets import Streets
@@ -34,15 +32,12 @@ def save(streets: Streets, path: StrPath) -> None:
     text = json.dumps({"head": head, "table": table}, ensure_ascii=False, sort_keys=True)
     arrays["meta"] = np.frombuffer(text.encode(), np.uint8)
     arrays["hash"] = np.frombuffer(_digest(arrays), np.uint8)
-    target = Path(path)
-    handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            _write_zip(file, arrays)
-        Path(name).replace(target)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+    # With a fixed time, so that equal networks are equal files.
+    with growing(Path(path)) as fresh, zipfile.ZipFile(fresh, "w", zipfile.ZIP_STORED, allowZip64=True) as archive:
+        for name in sorted(arrays):
+            content = io.BytesIO()
+            np.lib.format.write_array(content, np.ascontiguousarray(arrays[name]), allow_pickle=False)
+            archive.writestr(zipfile.ZipInfo(f"{name}.npy", (1980, 1, 1, 0, 0, 0)), content.getbuffer())
 
 
 def load(path: StrPath) -> Streets:
@@ -84,12 +79,3 @@ def _digest(arrays: Mapping[str, NDArray[Any]]) -> bytes:
         total.update(f"{name}|{array.dtype.str}|{array.shape}|".encode())
         total.update(array.reshape(-1).view(np.uint8).data)
     return total.digest()
-
-
-def _write_zip(file: IO[bytes], arrays: Mapping[str, NDArray[Any]]) -> None:
-    """Write arrays as .npz with a fixed time, so that equal networks are equal files."""
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED, allowZip64=True) as archive:
-        for name in sorted(arrays):
-            content = io.BytesIO()
-            np.lib.format.write_array(content, np.ascontiguousarray(arrays[name]), allow_pickle=False)
-            archive.writestr(zipfile.ZipInfo(f"{name}.npy", (1980, 1, 1, 0, 0, 0)), content.getbuffer())

@@ -239,7 +239,7 @@ class WalkNetwork:
 
         Raises
         ------
-        OSError
+        EnvironmentProblem
             The file cannot be written.
         """
         npz.save(self._streets, path)

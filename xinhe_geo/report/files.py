@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from ..core import EnvironmentProblem, XinheError, os_words
+from ..core import EnvironmentProblem, XinheError, beside_prefix, cannot_write, os_words, place_file, write_text
 from ..district import MANIFEST
 from .record import NOTED, RECORD, read_noted, read_run, run_files
 
@@ -33,39 +33,9 @@ FIRST = (
 )
 
 
-def cannot_write(name: str, error: OSError) -> EnvironmentProblem:
-    """Return the error of a file that cannot be written, with what to do."""
-    return EnvironmentProblem(f"写 {name} 时出错：{os_words(error)}。若它正被 Excel 或浏览器打开，请关闭后重试")
-
-
 def cannot_write_into(folder: Path, error: OSError) -> EnvironmentProblem:
     """Return the error of a folder that cannot be written, or of the file in it that the system names."""
     return cannot_write(Path(str(error.filename or folder)).name, error)
-
-
-def write_bytes(path: Path, content: bytes) -> None:
-    """
-    Write a file beside its place first, then put it there.
-
-    Raises
-    ------
-    EnvironmentProblem
-        It cannot be written, or is held open.
-    """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with beside(path) as fresh:
-            fresh.write_bytes(content)
-            os.replace(fresh, path)
-    except OSError as error:
-        raise cannot_write(path.name, error) from error
-
-
-@contextmanager
-def beside(path: Path) -> Iterator[Path]:
-    """Give a name beside a file that nobody has, for the file as it will be; whatever is left of it afterwards goes."""
-    with tempfile.TemporaryDirectory(prefix=".xinhe-", dir=path.parent) as room:
-        yield Path(room) / path.name
 
 
 @contextmanager
@@ -75,7 +45,7 @@ def swapped_in(target: Path) -> Iterator[Path]:
         raise EnvironmentProblem(f"{target.name} 是街道数据目录，不能把结果写在里面；用 --out 另写一个文件夹")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        fresh = Path(tempfile.mkdtemp(prefix=f".xinhe-{target.name}-", dir=target.parent))
+        fresh = Path(tempfile.mkdtemp(prefix=beside_prefix(target), dir=target.parent))
     except OSError as error:
         raise EnvironmentProblem(
             f"不能写入 {target.name}：{os_words(error)}。换一个文件夹（--out），或检查权限和磁盘空间"
@@ -140,7 +110,7 @@ def note_written(folder: Path, names: Iterable[str]) -> None:
     noted = {name: h for name, h in read_noted(folder).items() if (folder / name).is_file()}
     noted |= {name: _hash(folder / name) for name in names}
     text = json.dumps({"files": dict(sorted(noted.items()))}, ensure_ascii=False, indent=1) + "\n"
-    write_bytes(folder / NOTED, text.encode("utf-8"))
+    write_text(folder / NOTED, text)
 
 
 def refuse_foreign(folder: Path, names: Iterable[str], fresh: Path | None = None) -> None:
@@ -193,7 +163,7 @@ def _move(fresh: Path, target: Path) -> set[str]:
         place = target / name
         place.parent.mkdir(parents=True, exist_ok=True)
         if not place.is_file() or place.read_bytes() != (fresh / name).read_bytes():
-            os.replace(fresh / name, place)
+            place_file(fresh / name, place)
     return made
 
 

@@ -12,7 +12,7 @@ import geopandas as gpd
 import pyogrio
 
 from ..access import EXACT, only_known
-from ..core import LAYERS, word
+from ..core import LAYERS, growing, word
 from ..district import District, column_name
 from ..maps import mapped_rules
 from .analysis import Analysis
@@ -84,17 +84,16 @@ def geopackage(district: District, results: Analysis, path: Path) -> None:
 
 def write_layers(path: Path, layers: Mapping[str, gpd.GeoDataFrame], year: int, labels: Mapping[str, str]) -> None:
     """Write layers into a GeoPackage, styled for QGIS; `labels` are the aliases of columns."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.unlink(missing_ok=True)
     # GDAL stamps the time of writing into a GeoPackage unless told which, and waits for the disk after every layer.
     options = {"OGR_CURRENT_DATE": f"{year}-01-01T00:00:00.000Z", "OGR_SQLITE_SYNCHRONOUS": "OFF"}
-    pyogrio.set_gdal_config_options(options)
-    try:
-        for name, frame in layers.items():
-            pyogrio.write_dataframe(_plain(frame), path, layer=name, driver="GPKG", promote_to_multi=False)
-    finally:
-        pyogrio.set_gdal_config_options(dict.fromkeys(options))
-    _dress(path, layers, year, labels)
+    with growing(path) as fresh:
+        pyogrio.set_gdal_config_options(options)
+        try:
+            for name, frame in layers.items():
+                pyogrio.write_dataframe(_plain(frame), fresh, layer=name, driver="GPKG", promote_to_multi=False)
+        finally:
+            pyogrio.set_gdal_config_options(dict.fromkeys(options))
+        _dress(fresh, layers, year, labels)
 
 
 def _gis_layers(district: District, results: Analysis) -> dict[str, gpd.GeoDataFrame]:

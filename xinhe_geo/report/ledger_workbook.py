@@ -7,7 +7,6 @@ The columns of the 任务分解表 belong to whoever fills them in; they are rea
 from __future__ import annotations
 
 import math
-import os
 import warnings
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
@@ -17,7 +16,19 @@ from typing import TYPE_CHECKING, TypeGuard
 import numpy as np
 import pandas as pd
 
-from ..core import BASIS_LABELS, EnvironmentProblem, back, language, listed_words, parted, say, speaking, title, word
+from ..core import (
+    BASIS_LABELS,
+    EnvironmentProblem,
+    back,
+    growing,
+    language,
+    listed_words,
+    parted,
+    say,
+    speaking,
+    title,
+    word,
+)
 from ..district import District, layer_name
 from ..io import check_workbook
 from ..ledger import (
@@ -103,23 +114,16 @@ def _write_book(
 ) -> None:
     import xlsxwriter
 
-    fresh = path.with_name(f".{path.name}.part")
     # A fixed creation time, and no text of the data ever becomes a formula or a link.
     options = {"strings_to_formulas": False, "strings_to_urls": False, "nan_inf_to_errors": False}
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with xlsxwriter.Workbook(str(fresh), options) as book:
-            created = datetime(district.year, 1, 1, tzinfo=UTC)
-            book.set_properties({"title": f"{district.name} {say('规划目标落实核对表')}", "created": created})
-            draft = pd.DataFrame()
-            for name, rows, note, frozen in (*_sheets(district, table, filled), *_since_sheet(since)):
-                _write_sheet(book, name, rows, note, frozen, _typed_into(district, name, rows))
-                draft = draft_sheet(district, rows, typed) if name == PANEL_SHEET else draft
-            _write_draft(book, draft)
-        os.replace(fresh, path)
-    except (OSError, xlsxwriter.exceptions.FileCreateError) as error:
-        fresh.unlink(missing_ok=True)
-        raise EnvironmentProblem(f"写 {path.name} 时出错：若它正被 Excel 打开，请关闭后重试") from error
+    with growing(path) as fresh, xlsxwriter.Workbook(fresh, options) as book:
+        created = datetime(district.year, 1, 1, tzinfo=UTC)
+        book.set_properties({"title": f"{district.name} {say('规划目标落实核对表')}", "created": created})
+        draft = pd.DataFrame()
+        for name, rows, note, frozen in (*_sheets(district, table, filled), *_since_sheet(since)):
+            _write_sheet(book, name, rows, note, frozen, _typed_into(district, name, rows))
+            draft = draft_sheet(district, rows, typed) if name == PANEL_SHEET else draft
+        _write_draft(book, draft)
 
 
 def read_tasks(path: Path) -> pd.DataFrame:

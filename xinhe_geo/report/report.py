@@ -15,7 +15,7 @@ from typing import NamedTuple
 import pandas as pd
 
 from .. import maps
-from ..core import Rule, UnknownNameError, Worker, refuse_uncleared, say, speaking, told
+from ..core import Rule, UnknownNameError, Worker, refuse_uncleared, say, speaking, told, write_text
 from ..district import District, rule_name
 from ..ledger import (
     RECORDS,
@@ -260,7 +260,7 @@ def _write(district: District, results: Analysis, to: Path, run: _Run) -> None:
             now = _write_pages(district, results, folder, to, now, run)
         booked()
         record = {**now, "files": hashes(folder)}
-        (folder / RECORD).write_text(json.dumps(record, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+        write_text(folder / RECORD, json.dumps(record, ensure_ascii=False, indent=1) + "\n")
 
 
 def _write_pages(district: District, results: Analysis, folder: Path, target: Path, now: Record, run: _Run) -> Record:
@@ -285,13 +285,13 @@ def _write_pages(district: District, results: Analysis, folder: Path, target: Pa
     run.tell(say("写会议用的活地图"))
     page = run.live()
     if page is not None:
-        (folder / "meeting.html").write_text(page, encoding="utf-8")
+        write_text(folder / "meeting.html", page)
     run.tell(say("画地图"))
     pictures = [fetch() for fetch in reversed(drawn)]
     filed()
     run.tell(say("写简报"))
     index = brief_page(Story(results), pictures, page is not None, changed)
-    (folder / "index.html").write_text(with_links(index, target), encoding="utf-8")
+    write_text(folder / "index.html", with_links(index, target))
     return now
 
 
@@ -347,11 +347,10 @@ def _write_ledger_files(own: _Ledger, folder: Path, earlier: Path) -> None:
     """Write the ledger's pages and workbook; what people filled into an earlier workbook is carried over."""
     district, table = own.district, own.table
     ledger_workbook(district, table, folder / LEDGER_BOOK, earlier=earlier, since=own.since, typed=own.typed)
-    (folder / EVIDENCE).parent.mkdir(exist_ok=True)
     maps.evidence(district, table).save(folder / EVIDENCE)
     page = ledger_page(district, table, maps={**own.maps, "": EVIDENCE}, since=own.since)
-    (folder / "ledger.html").write_text(page, encoding="utf-8")
-    (folder / "communities.html").write_text(communities_page(district, table), encoding="utf-8")
+    write_text(folder / "ledger.html", page)
+    write_text(folder / "communities.html", communities_page(district, table))
 
 
 def write_ledger(
@@ -406,7 +405,7 @@ def write_ledger(
     changed = None if since is None else changes(now, read_record(since))
     with added_to(target) as fresh:
         _write_ledger_files(_Ledger(district, table, typed, changed, {}), fresh, target / LEDGER_BOOK)
-        (fresh / RECORDS[-1]).write_text(json.dumps(now, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+        write_text(fresh / RECORDS[-1], json.dumps(now, ensure_ascii=False, indent=1) + "\n")
     return changed
 
 
@@ -429,7 +428,6 @@ def _maps(district: District, results: Analysis) -> list[str]:
 
 def _write_map(district: District, results: Analysis, name: str, place: int, folder: Path) -> dict[str, str]:
     """Write one of `_maps`, the `place`-th; return what the brief shows of it (title, file, picture)."""
-    folder.mkdir(parents=True, exist_ok=True)
     file, lang = folder / f"{name}.html", results.lang
     if name == WALKERS:
         walked = _walked_rule(district, results)

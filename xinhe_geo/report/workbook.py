@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from ..access import AT_LEAST, EXACT, SEVERITIES, only_known, rests_on
-from ..core import BASIS_LABELS, DENOMINATOR_LABELS, METHOD_LABELS, keeping, say, speaking, title
+from ..core import BASIS_LABELS, DENOMINATOR_LABELS, METHOD_LABELS, growing, keeping, say, speaking, title
 from ..district import District, kind_name, walker_name
 from ..maps import DEMONSTRATION_TEXT
 from .analysis import Analysis, sources_table
@@ -33,16 +33,12 @@ def write_workbook(
     """Write a workbook of tables: (sheet name, table with Chinese headers, what its numbers are); `note` under each title."""
     import xlsxwriter
 
-    path.parent.mkdir(parents=True, exist_ok=True)
-    book = xlsxwriter.Workbook(
-        str(path),
-        {"strings_to_formulas": False, "strings_to_urls": False, "nan_inf_to_errors": False, "in_memory": True},
-    )
-    # A fixed creation time: the same inputs must give the same bytes.
-    book.set_properties({"title": title, "created": datetime(year, 1, 1, tzinfo=UTC)})
-    for name, table, unit in sheets:
-        write_sheet(book, name, table, unit, note)
-    book.close()
+    options = {"strings_to_formulas": False, "strings_to_urls": False, "nan_inf_to_errors": False, "in_memory": True}
+    with growing(path) as fresh, xlsxwriter.Workbook(fresh, options) as book:
+        # A fixed creation time: the same inputs must give the same bytes.
+        book.set_properties({"title": title, "created": datetime(year, 1, 1, tzinfo=UTC)})
+        for name, table, unit in sheets:
+            write_sheet(book, name, table, unit, note)
 
 
 def _sheets(district: District, results: Analysis) -> Iterator[tuple[str, pd.DataFrame, str]]:

@@ -11,7 +11,7 @@ import typer
 from rich.markup import escape
 
 from ...access import SEVERITIES, audit, rests_on
-from ...core import LAYERS, UNSTATED, DataError, SourceError, refuse_leaving, refuse_uncleared
+from ...core import LAYERS, UNSTATED, DataError, SourceError, refuse_leaving, refuse_uncleared, write_text
 from ...district import District, secrecy_of
 from ...district import check as check_folder
 from ...district import undo as undo_last
@@ -166,7 +166,7 @@ def ways(
     OUT.print(f"共 {len(table)} 条道路不计入步行网")
     if csv is not None:
         with replacing("zh", csv):
-            csv.write_text(csv_text(table), encoding="utf-8-sig")
+            write_text(csv, csv_text(table), mark=True)
         OUT.print(escape(shown_path(csv)))
 
 
@@ -294,7 +294,7 @@ def add(
     if place is not None and place.is_file():
         OUT.print(escape(message(lang, "done", shown_path(place))))
     if report_to is not None:
-        report_to.write_text(csv_text(report_), encoding="utf-8-sig")
+        write_text(report_to, csv_text(report_), mark=True)
         OUT.print(escape(shown_path(report_to)))
     _show_added(report_, lang, guarded=is_guarded(to))
     for row in report_[report_["column"] == UNPROVEN].itertuples():
@@ -350,7 +350,7 @@ def _keep_page(error: SourceError, file: Path) -> None:
     if error.page:
         page = file.with_name(f"{file.stem}-坐标核对.html")
         try:
-            page.write_text(error.page, encoding="utf-8")
+            write_text(page, error.page)
         except OSError:
             return
         ERR.print(escape(f"每种假设的残差和地图：{shown_path(page)}"))

@@ -12,11 +12,11 @@ from pathlib import Path
 import pandas as pd
 
 from ...access import rests_on
-from ...core import language, marked, say, speaking, title, web_file
+from ...core import language, marked, say, speaking, title, web_file, write_text
 from ...district import walker_name
 from ...ledger import has_own_plan
 from ...maps import DEMONSTRATION_TEXT, PRESETS
-from ..files import cannot_write_into, is_as_written, write_bytes
+from ..files import cannot_write_into, is_as_written
 from ..record import RECORD
 from ..story.records import Goal
 from ..story.story import Story
@@ -284,6 +284,6 @@ def link_pages(folder: Path) -> None:
         record = json.loads(record_file.read_text("utf-8"))
         record["files"]["index.html"] = hashlib.sha256(page.encode("utf-8")).hexdigest()
         for path, text in ((brief_file, page), (record_file, json.dumps(record, ensure_ascii=False, indent=1) + "\n")):
-            write_bytes(path, text.encode("utf-8"))
+            write_text(path, text)
     except OSError as error:
         raise cannot_write_into(folder, error) from error

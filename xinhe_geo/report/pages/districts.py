@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import html
 import math
-import os
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
@@ -15,6 +13,7 @@ import numpy as np
 import pandas as pd
 import shapely
 
+from ...core import write_text
 from ...maps import DEMONSTRATION_TEXT
 from ..districts import (
     DENOMINATORS,
@@ -75,28 +74,23 @@ def write_side_by_side(
     """
     table, year = spread(values), int(districts["year"].max())
     note = _note(districts)
-    with tempfile.TemporaryDirectory(prefix=".comparison-", dir=out) as name:
-        fresh = Path(name)
-        (fresh / "index.html").write_text(_page(districts, values, status, table, page), encoding="utf-8")
-        write_workbook(
-            fresh / "tables" / "comparison.xlsx", "街道比较", year, _sheets(districts, values, status, table), note
-        )
-        labels = {
-            "key": "目录",
-            "code": "代码",
-            "name": "名称",
-            "served": "份额",
-            "size": "分母",
-            "rank_text": "名次",
-            "people": "常住人口",
-            "outlier_text": "离群",
-            "why": "可能的原因",
-            **dict(table["label"]),
-        }
-        write_layers(fresh / "gis" / "comparison.gpkg", _layers(districts, values), year, labels)
-        for file in COMPARISON:
-            (out / file).parent.mkdir(exist_ok=True)
-            os.replace(fresh / file, out / file)
+    write_text(out / "index.html", _page(districts, values, status, table, page))
+    write_workbook(
+        out / "tables" / "comparison.xlsx", "街道比较", year, _sheets(districts, values, status, table), note
+    )
+    labels = {
+        "key": "目录",
+        "code": "代码",
+        "name": "名称",
+        "served": "份额",
+        "size": "分母",
+        "rank_text": "名次",
+        "people": "常住人口",
+        "outlier_text": "离群",
+        "why": "可能的原因",
+        **dict(table["label"]),
+    }
+    write_layers(out / "gis" / "comparison.gpkg", _layers(districts, values), year, labels)
 
 
 def _note(districts: gpd.GeoDataFrame) -> str:

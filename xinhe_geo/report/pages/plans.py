@@ -8,7 +8,6 @@ and pages that load nothing.
 from __future__ import annotations
 
 import html
-import os
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
@@ -19,13 +18,23 @@ import pandas as pd
 import xlsxwriter
 
 from ... import maps
-from ...core import EnvironmentProblem, ScenarioError, SourceError, language, read_layer, refuse_uncleared, say
+from ...core import (
+    EnvironmentProblem,
+    ScenarioError,
+    SourceError,
+    growing,
+    language,
+    read_layer,
+    refuse_uncleared,
+    say,
+    write_text,
+)
 from ...core import title as column_title
 from ...district import District, Scenario, scenarios, steps
 from ...maps import DEMONSTRATION_TEXT
 from ...siting import BASE_LABELS, provision
 from ..analysis import Comparison, Progress
-from ..files import added_to, beside, cannot_write, refuse_foreign, write_bytes
+from ..files import added_to, refuse_foreign
 from ..story.change import Change, few_names
 from ..tables import csv_text, marked_rows
 from ..workbook import foot, write_sheet
@@ -182,17 +191,12 @@ def workbook(path: Path, district: District, sheets: Mapping[str, tuple[pd.DataF
     """
     refuse_uncleared(district.manifest, "写出表格")
     note = (say(DEMONSTRATION_TEXT) + say("　") if district.is_demonstration else "") + foot(district)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with beside(path) as fresh:
-            with xlsxwriter.Workbook(fresh, {"strings_to_formulas": False, "strings_to_urls": False}) as book:
-                book.set_properties({"title": path.stem, "created": _EPOCH})
-                for name, (table, unit) in sheets.items():
-                    rows = table if len(table) else pd.DataFrame({"说明": [say("没有变化")]})
-                    write_sheet(book, name[:31], rows, unit, note)
-            os.replace(fresh, path)
-    except OSError as error:
-        raise cannot_write(path.name, error) from error
+    options = {"strings_to_formulas": False, "strings_to_urls": False}
+    with growing(path) as fresh, xlsxwriter.Workbook(fresh, options) as book:
+        book.set_properties({"title": path.stem, "created": _EPOCH})
+        for name, (table, unit) in sheets.items():
+            rows = table if len(table) else pd.DataFrame({"说明": [say("没有变化")]})
+            write_sheet(book, name[:31], rows, unit, note)
 
 
 _EPOCH = pd.Timestamp(2000, 1, 1).to_pydatetime()
@@ -214,7 +218,7 @@ def write_table(path: Path, district: District, name: str, table: pd.DataFrame, 
         raise EnvironmentProblem(f"表格写成 .xlsx 或 .csv，不认识 {path.name}")
     refuse_uncleared(district.manifest, "写出表格")
     marked = marked_rows(table, district)
-    write_bytes(path, ("\ufeff" + csv_text(marked, index=False)).encode("utf-8"))
+    write_text(path, csv_text(marked, index=False), mark=True)
 
 
 def read_shapes(path: Path) -> gpd.GeoDataFrame:
@@ -251,7 +255,7 @@ def write_scenario(path: Path, plan: Scenario, district: District) -> None:
         It cannot be written.
     """
     refuse_uncleared(district.manifest, "写出方案")
-    write_bytes(path, plan.text().encode("utf-8"))
+    write_text(path, plan.text())
 
 
 def write_new(path: Path, text: str) -> None:
@@ -265,7 +269,7 @@ def write_new(path: Path, text: str) -> None:
     """
     if path.exists():
         raise EnvironmentProblem(f"{path.name} 已经有了，没有改动它；换一个方案名，或先移走")
-    write_bytes(path, text.encode("utf-8"))
+    write_text(path, text)
 
 
 def provision_sheet(table: pd.DataFrame) -> pd.DataFrame:
@@ -357,7 +361,7 @@ def _write_comparison(
     nav = f'<a href="方案比较.xlsx">{say("表格（含每个小区）")}</a>'
     nav += "" if back is None else f'　<a href="{e(back)}">{say("全部方案")}</a>'
     page = page_text(old, say("{0} 与 {1}", *names), nav, listed + body)
-    write_bytes(folder / "compare.html", page.encode("utf-8"))
+    write_text(folder / "compare.html", page)
     return sheets["一页表"][0]
 
 
@@ -428,7 +432,7 @@ def _write_plans(
     page = page_text(district, say("{0} 方案", district.name), nav, "".join(parts))
     with added_to(to) as folder:
         workbook(folder / "tables" / "方案.xlsx", district, sheets)
-        write_bytes(folder / "plans.html", page.encode("utf-8"))
+        write_text(folder / "plans.html", page)
     link_pages(to)
     return summary
 

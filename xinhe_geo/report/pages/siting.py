@@ -16,7 +16,7 @@ import pandas as pd
 
 from ... import maps
 from ...access import coverage, facility_entrances, gaps, sharing_of, summary
-from ...core import Profile, Rule, SitingError, refuse_uncleared
+from ...core import Profile, Rule, SitingError, refuse_uncleared, write_text
 from ...district import District
 from ...siting import (
     LETTERS,
@@ -31,7 +31,7 @@ from ...siting import (
     sites_plan,
 )
 from ..analysis import Progress
-from ..files import added_to, write_bytes
+from ..files import added_to
 from .brief import link_pages
 from .plans import workbook, write_scenario
 from .shell import page_text, table_html, titled
@@ -146,7 +146,7 @@ def _write_choice(
     body = _question(now, chosen) + f"<section><h2>方案比较</h2>{table_html(table)}{_reading(chosen)}</section>"
     body += f'<section><h2>各方案的图</h2><div class="figures even">{"".join(figures)}</div></section>'
     body += "".join(_choice_section(now, choice, choices[0], kind) for choice in choices)
-    write_bytes(folder / f"sites-{kind}.html", page_text(district, title, nav, body).encode("utf-8"))
+    write_text(folder / f"sites-{kind}.html", page_text(district, title, nav, body))
     return table
 
 
@@ -469,7 +469,7 @@ def _write_links(
         f'<a href="{book}">表格</a>{_back(target)}',
         f"<section>{figure}</section>{body}",
     )
-    write_bytes(folder / f"links-{own.name}.html", page.encode("utf-8"))
+    write_text(folder / f"links-{own.name}.html", page)
 
 
 def _on_page(table: pd.DataFrame) -> pd.DataFrame:

@@ -10,7 +10,7 @@ import geopandas as gpd
 import numpy as np
 import shapely
 
-from ...core import refuse_uncleared, told
+from ...core import refuse_uncleared, told, write_bytes
 from ...district import District
 from ...maps import (
     COMPLETENESS,
@@ -48,7 +48,6 @@ from .sheet import (
     theme_pages,
     title_block,
     title_cells,
-    write_bytes,
 )
 
 ATLAS = "图册.pdf"

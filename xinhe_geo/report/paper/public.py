@@ -23,12 +23,14 @@ from ...core import (
     problems_table,
     secret_layers,
     web_file,
+    write_bytes,
+    write_text,
 )
 from ...district import MANIFEST, District
 from ...maps import COMPLETENESS, OVERVIEW, promised_rules, themes
 from ...report import added_to, analyse, refuse_foreign
 from .page import pdf_bytes, png_bytes
-from .sheet import Format, check_size, file_name, refuse_public, theme_pages, write_bytes
+from .sheet import Format, check_size, file_name, refuse_public, theme_pages
 
 __all__ = ["missing_on_sheets", "public"]
 
@@ -107,7 +109,7 @@ def public(
             written += [f"{name}.pdf", f"{name}.png"]
             shown.append((title, png_bytes(page, SCREEN_DPI)))
         text = _page(district, shown, approval, missing_on_sheets(district, approval=approval, number=number), contact)
-        write_bytes(folder / "index.html", text.encode())
+        write_text(folder / "index.html", text)
     return [Path(to) / name for name in written]
 
 

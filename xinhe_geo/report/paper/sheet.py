@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
@@ -20,13 +18,12 @@ from ...core import (
     LAYERS,
     SMALL,
     DataError,
-    EnvironmentProblem,
     Problem,
     UnknownNameError,
-    os_words,
     problems_table,
     refuse_leaving,
     refuse_uncleared,
+    write_bytes,
 )
 from ...district import District
 from ...maps import (
@@ -544,24 +541,6 @@ def _write_pages(pages: Sequence[Paper], to: Path, title: str) -> list[Path]:
             name = to.with_suffix(".png") if len(pages) == 1 else to.with_name(f"{to.stem}-{i + 1:02d}.png")
             written.append(write_bytes(name, png_bytes(page)))
     return written
-
-
-def write_bytes(path: Path, content: bytes) -> Path:
-    """Write beside and swap in, so that a failure leaves an earlier file as it was."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, beside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
-        try:
-            with os.fdopen(handle, "wb") as stream:
-                stream.write(content)
-            os.chmod(beside, 0o644)
-            os.replace(beside, path)
-        except BaseException:
-            Path(beside).unlink(missing_ok=True)
-            raise
-    except OSError as error:
-        raise EnvironmentProblem(f"写不了 {path.name}：{os_words(error)}；如果正在别的程序里打开，请先关闭") from error
-    return path
 
 
 def file_name(text: str) -> str:

@@ -20,14 +20,14 @@ from pptx.oxml.ns import qn
 from pptx.util import Emu, Inches, Pt
 
 from ...access import rests_on
-from ...core import language, refuse_uncleared, say, told
+from ...core import language, refuse_uncleared, say, told, write_bytes
 from ...core import title as column
 from ...district import District
 from ...maps import COMPLETENESS, DEMONSTRATION_TEXT, GAPS, OVERVIEW, badges_of, scene_for
 from ...report import Goal, Promises, Story, analyse
 from .office import TONGUES, document_bytes
 from .page import Columns, Frame, plain, wrap
-from .sheet import map_png, write_bytes
+from .sheet import map_png
 
 if TYPE_CHECKING:
     from pptx.slide import Slide

@@ -15,7 +15,7 @@ from docx.oxml.ns import qn
 from docx.shared import Cm, Pt, RGBColor
 
 from ...access import rests_on
-from ...core import language, refuse_uncleared, say, told
+from ...core import language, refuse_uncleared, say, told, write_bytes
 from ...core import title as column
 from ...district import District
 from ...ledger import bases_text
@@ -23,7 +23,7 @@ from ...maps import COMPLETENESS, DEMONSTRATION_TEXT, GAPS, OVERVIEW, PRESETS, b
 from ...report import Story, analyse
 from .office import TONGUES, document_bytes
 from .page import plain
-from .sheet import map_png, write_bytes
+from .sheet import map_png
 
 if TYPE_CHECKING:
     from docx.styles.style import ParagraphStyle

@@ -1,0 +1,142 @@
+"""Files are there whole or not at all, whatever happens while they are written, and a failure is told in one sentence."""
+
+from __future__ import annotations
+
+import errno
+import os
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+import geopandas as gpd
+import numpy as np
+import pyogrio
+import pytest
+import shapely
+import xlsxwriter
+
+from xinhe_geo.core.errors import DataError, EnvironmentProblem
+from xinhe_geo.core.files import beside_prefix, growing, write_bytes, write_text
+
+OLD, NEW = "旧" * 1000, "新" * 100_000
+STEPS = ("mkdir", "open", "fsync", "replace")
+WORDS = {
+    errno.ENOSPC: "磁盘满了.*腾出空间",
+    errno.EACCES: "没有权限.*正被 Excel.*关闭后重试",
+    errno.EROFS: "这个盘是只读的.*换一个",
+    errno.EBUSY: "正被占用.*关闭后重试",
+}
+
+
+def library(write: Callable[[Path], object]) -> Callable[[Path], None]:
+    def whole(path: Path) -> None:
+        with growing(path) as fresh:
+            write(fresh)
+
+    return whole
+
+
+def workbook(path: Path) -> None:
+    with xlsxwriter.Workbook(path, {"in_memory": True}) as book:
+        sheet = book.add_worksheet()
+        for row, value in enumerate(np.random.default_rng(1).random(40_000)):
+            sheet.write_number(row, 0, value)
+
+
+def layer(path: Path) -> None:
+    points = shapely.points(np.random.default_rng(1).random((20_000, 2)))
+    pyogrio.write_dataframe(gpd.GeoDataFrame(geometry=points, crs=4326), path, driver="GPKG")
+
+
+def table(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as db, db:
+        db.execute("create table t (a blob)")
+        db.execute("insert into t values (zeroblob(1000000))")
+
+
+WRITERS: dict[str, Callable[[Path], object]] = {
+    "bytes.bin": lambda path: write_bytes(path, NEW.encode()),
+    "text.html": lambda path: write_text(path, NEW),
+    "book.xlsx": library(workbook),
+    "layer.gpkg": library(layer),
+    "table.gpkg": library(table),
+}
+
+
+def test_a_file_is_there_with_the_folders_above_it(tmp_path: Path) -> None:
+    path = tmp_path / "甲" / "乙" / "a.csv"
+    assert write_text(path, "一\r\n二\n", mark=True) == path
+    assert path.read_bytes() == b"\xef\xbb\xbf" + "一\r\n二\n".encode()
+    os.chmod(path, 0o640)
+    write_bytes(path, b"2", room=tmp_path)
+    assert path.read_bytes() == b"2" and path.stat().st_mode & 0o777 == 0o640
+    assert sorted(p.name for p in tmp_path.rglob("*")) == ["a.csv", "乙", "甲"]
+
+
+@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize("code", WORDS)
+@pytest.mark.parametrize("earlier", [True, False])
+def test_a_failure_at_any_step_leaves_what_was_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str, code: int, earlier: bool
+) -> None:
+    path = tmp_path / "表.csv"
+    if earlier:
+        path.write_text(OLD, "utf-8")
+    real = getattr(os, step) if step != "open" else Path.write_bytes
+
+    def fails(*args: Any, **kwargs: Any) -> object:
+        if any(str(tmp_path) in str(a) for a in args) or step == "fsync":
+            raise OSError(code, "it is so")
+        return real(*args, **kwargs)
+
+    monkeypatch.setattr(Path, "write_bytes", fails) if step == "open" else monkeypatch.setattr(os, step, fails)
+    with pytest.raises(EnvironmentProblem, match=f"^写 表.csv 时出错：{WORDS[code]}"):
+        write_text(path, NEW)
+    monkeypatch.undo()
+    assert [(p.name, p.read_text("utf-8")) for p in tmp_path.rglob("*")] == ([("表.csv", OLD)] if earlier else [])
+
+
+@contextmanager
+def little_room(size: int) -> Iterator[None]:
+    """Let no file become longer than so many bytes."""
+    resource = pytest.importorskip("resource")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+@pytest.mark.parametrize("name", WRITERS)
+def test_a_disk_that_gets_full_while_a_library_writes(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    path.write_text(OLD, "utf-8")
+    with little_room(4096), pytest.raises(EnvironmentProblem, match=f"写 {name} 时出错：.*。"):
+        WRITERS[name](path)
+    assert path.read_text("utf-8") == OLD and [p.name for p in tmp_path.iterdir()] == [name]
+    WRITERS[name](path)
+    assert path.stat().st_size > 10_000 and [p.name for p in tmp_path.iterdir()] == [name]
+
+
+def test_what_goes_wrong_otherwise_is_told_as_it_is(tmp_path: Path) -> None:
+    for error in (DataError, ZeroDivisionError, KeyboardInterrupt):
+        with pytest.raises(error), growing(tmp_path / "a") as fresh:
+            fresh.write_text("half", "utf-8")
+            raise error.__new__(error)
+    with pytest.raises(EnvironmentProblem, match="文件夹，不是文件"):
+        write_bytes(tmp_path, b"")
+    with pytest.raises(EnvironmentProblem, match="名字太长"):
+        write_bytes(tmp_path / ("长" * 100), b"")
+    with pytest.raises(EnvironmentProblem, match=r"是文件，不是文件夹|同名的文件"):
+        write_bytes(write_bytes(tmp_path / "b", b"") / "c", b"")
+    assert [p.name for p in tmp_path.iterdir()] == ["b"]
+
+
+def test_what_a_killed_process_leaves_is_known_by_its_name(tmp_path: Path) -> None:
+    path = tmp_path / ("名" * 80)
+    with growing(path) as fresh:
+        assert fresh.parent.name.startswith(beside_prefix(path)) and fresh.name == path.name
+        fresh.touch()

@@ -1,0 +1,115 @@
+"""
+How a file gets to its place: it grows beside it, is safe on the disk, and is put there at once. All that is written passes here.
+
+So a failure leaves an earlier file as it was, and is told in one sentence that says what to do. Libraries that write files
+themselves are given a name (`growing`) and hand over what they made.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import sqlite3
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from pyogrio.errors import DataLayerError, DataSourceError, FeatureError
+
+from .errors import EnvironmentProblem, XinheError, os_words
+
+_REMEDIES = {
+    errno.ENOSPC: "腾出空间后重试，或换一个盘",
+    errno.EDQUOT: "腾出空间后重试，或换一个盘",
+    errno.EROFS: "换一个能写的文件夹",
+    errno.EEXIST: "",  # these say it by themselves
+    errno.EISDIR: "",
+    errno.ENOTDIR: "",
+    errno.ENAMETOOLONG: "换一个短些的名字",
+}
+#: What libraries raise that write files, of a disk that is full or a folder that may not be written.
+_OF_LIBRARIES = (DataSourceError, DataLayerError, FeatureError, sqlite3.Error)
+_REMEDY = "检查权限和磁盘空间；若它正被 Excel、WPS 或浏览器打开，请关闭后重试"
+
+
+def cannot_write(name: str, error: Exception) -> EnvironmentProblem:
+    """Return the error of a file that cannot be written, with what to do."""
+    why, remedy = str(error).splitlines()[-1:], _REMEDY
+    if isinstance(error, OSError):
+        why, remedy = [os_words(error)], _REMEDIES.get(error.errno or 0, _REMEDY)
+    return EnvironmentProblem("。".join(text for text in (f"写 {name} 时出错：{''.join(why)[-160:]}", remedy) if text))
+
+
+def write_bytes(path: Path, content: bytes, *, room: Path | None = None) -> Path:
+    """
+    Write a file, and the folders above it, so that it is there whole or not at all; return its place.
+
+    Parameters
+    ----------
+    room
+        Folder on the same disk in which it grows; by default its own.
+
+    Raises
+    ------
+    EnvironmentProblem
+        It cannot be written, or is held open.
+    """
+    with growing(path, room=room) as fresh:
+        fresh.write_bytes(content)
+    return path
+
+
+def write_text(path: Path, text: str, *, mark: bool = False) -> Path:
+    """
+    Write a text as `write_bytes` does: UTF-8, lines as they are, with the `mark` by which Excel knows that it is.
+
+    Raises
+    ------
+    EnvironmentProblem
+        As `write_bytes`.
+    """
+    return write_bytes(path, text.encode("utf-8-sig" if mark else "utf-8"))
+
+
+@contextmanager
+def growing(path: Path, *, room: Path | None = None) -> Iterator[Path]:
+    """
+    Give a name, as the file's own but beside it, to write to; when all went well the file is put in its place.
+
+    Raises
+    ------
+    EnvironmentProblem
+        It cannot be written, or is held open.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(
+            prefix=beside_prefix(path), dir=room or path.parent, ignore_cleanup_errors=True
+        ) as own:
+            yield Path(own) / path.name
+            place_file(Path(own) / path.name, path)
+    except XinheError:
+        raise
+    except (OSError, *_OF_LIBRARIES) as error:
+        raise cannot_write(path.name, error) from error
+    except Exception as error:
+        said = error.args[0] if error.args else None
+        if isinstance(said, OSError):  # XlsxWriter wraps what the system said
+            raise cannot_write(path.name, said) from error
+        raise
+
+
+def place_file(fresh: Path, path: Path) -> None:
+    """Put a finished file in its place, once it is safe on the disk: the step that all that is written goes through."""
+    with open(fresh, "rb+") as stream:
+        os.fsync(stream.fileno())
+    if path.exists():
+        shutil.copymode(path, fresh)
+    os.replace(fresh, path)
+
+
+def beside_prefix(path: Path) -> str:
+    """Return how the name of what grows beside a place begins: by it whatever a killed process left is known."""
+    return f".xinhe-{path.name[:40]}-"
