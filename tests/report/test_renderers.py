@@ -24,7 +24,6 @@ RENDERERS = (
     "pages/ledger.py",
     "pages/plans.py",
     "pages/since.py",
-    "pages/siting.py",
     "paper/atlas.py",
     "paper/public.py",
     "paper/sheet.py",
@@ -63,6 +62,7 @@ LAYOUT = {
     "_cut",
     "_gap_table",
     "_height",
+    "_key_map",
     "_lay_out",
     "_number_format",
     "_split",
@@ -77,11 +77,12 @@ LAYOUT = {
     "tables",
     "title_block",
     "wrap",
+    "write_sheet",
 }
 #: Words of statistics.
 STATISTICS = {
     "abs", "clip", "count", "crosstab", "cumsum", "groupby", "lexsort", "max", "mean", "median", "min", "nunique", "quantile",
-    "round", "sort_values", "sorted", "std", "sum", "value_counts",
+    "round", "sort_values", "std", "sum", "value_counts",
 }  # fmt: skip
 SIZES = (ast.Lt, ast.LtE, ast.Gt, ast.GtE)
 
@@ -94,13 +95,15 @@ class Function(ast.NodeVisitor):
     """Follows data through one function, and notes where something is worked out from it."""
 
     def __init__(self, function: ast.FunctionDef, counting: set[str], outer: set[str]) -> None:
-        self.counting, self.data, self.texts = counting, set(outer), set[str]()
+        self.counting, self.data, self.texts, self.paths = counting, set(outer), set[str](), set[str]()
         self.faults: list[tuple[int, str]] = []
         arguments = function.args
         for argument in [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]:
             said = {name_of(n) for n in ast.walk(argument.annotation)} if argument.annotation is not None else set()
             if said & DATA:
                 self.data.add(argument.arg)
+            if "Path" in said:
+                self.paths.add(argument.arg)
         before = -1
         while before != len(
             self.data
@@ -146,6 +149,12 @@ class Function(ast.NodeVisitor):
             } or name_of(node.func).startswith("_")
         return isinstance(node, ast.JoinedStr | ast.List | ast.ListComp | ast.Tuple)
 
+    def path(self, node: ast.expr) -> bool:
+        """Return whether an expression is plainly the place of a file."""
+        if isinstance(node, ast.BinOp):
+            return isinstance(node.op, ast.Div) and self.path(node.left)
+        return name_of(node) in self.paths or (isinstance(node, ast.Call) and name_of(node.func) == "Path")
+
     def follow(self, target: ast.expr, value: ast.expr | None) -> None:
         """Note that names hold data, where what they are set to does."""
         if isinstance(value, ast.Call) and name_of(value.func) == "enumerate" and isinstance(target, ast.Tuple):
@@ -190,17 +199,22 @@ class Function(ast.NodeVisitor):
 
     visit_ListComp = visit_SetComp = visit_GeneratorExp = visit_DictComp = comprehended
 
+    def visit_With(self, node: ast.With) -> None:
+        self.paths |= {name_of(i.optional_vars) for i in node.items if name_of(i.context_expr.func) == "added_to"}  # type: ignore[attr-defined,arg-type]
+        self.generic_visit(node)
+
     def visit_BinOp(self, node: ast.BinOp) -> None:
         joined = isinstance(node.op, ast.Add) and (self.text(node.left) or self.text(node.right))
-        made = isinstance(node.op, ast.BitOr | ast.BitAnd)
+        made = isinstance(node.op, ast.BitOr | ast.BitAnd) or self.path(node)
         if not joined and not made and (self.holds(node.left) or self.holds(node.right)):
             self.fault(node)
         self.generic_visit(node)
 
     def visit_AugAssign(self, node: ast.AugAssign) -> None:
         self.follow(node.target, node.value)
-        joined = isinstance(node.op, ast.Add | ast.BitOr) and (
-            self.text(node.value) or (isinstance(node.target, ast.Name) and node.target.id in self.texts)
+        joined = isinstance(node.op, ast.BitOr) or (
+            (isinstance(node.op, ast.Add) and self.text(node.value))
+            or (isinstance(node.target, ast.Name) and node.target.id in self.texts)
         )
         if not joined and (self.holds(node.value) or self.holds(node.target)):
             self.fault(node)
@@ -213,7 +227,8 @@ class Function(ast.NodeVisitor):
 
     def visit_Call(self, node: ast.Call) -> None:
         receiver = [node.func.value] if isinstance(node.func, ast.Attribute) else []
-        if name_of(node.func) in STATISTICS and any(map(self.holds, [*receiver, *node.args])):
+        ordered = name_of(node.func) == "sorted" and any(k.arg == "key" for k in node.keywords)
+        if (ordered or name_of(node.func) in STATISTICS) and any(map(self.holds, [*receiver, *node.args])):
             self.fault(node)
         self.generic_visit(node)
 

@@ -117,14 +117,15 @@ def _pages(story: Story, form: Format) -> Iterator[tuple[str, Paper]]:
     """Yield the pages with their names; a theme's further pages have the number of its first."""
     district, named = story.district, themes(story.district, form.lang)
     fixed = [OVERVIEW, COMPLETENESS, GAPS, *([PARCELS] if layer_of(district, "parcels") is not None else [])]
-    shown = [*fixed, *(goal.rule for goal in story.goals if goal.share.known)]
+    i, shown = 0, [*fixed, *(goal.rule for goal in story.goals if goal.share.known)]
     for i, what in enumerate(shown, 1):
         own = replace(form, number=f"{i:02d}")
         for page in theme_pages(district, what, own, results=story.analysis, whole=what == GAPS):
             yield str(named[what]), page
     if district.communities is None or district.homes is None:
         return
-    for i, (code, name) in enumerate(district.layers["communities"]["name"].items(), len(shown) + 1):
+    for code, name in district.layers["communities"]["name"].items():
+        i += 1
         yield str(name), community_page(story, str(code), replace(form, number=f"{i:02d}"))
 
 
@@ -163,8 +164,8 @@ def _community_scene(story: Story, code: str, lang: str) -> Scene:
     look = {**house_style()["bounds"]["district"], "label": name, "width": 2.4}
     outline = Layer("own", name, "A", area.geometry, [look], np.zeros(1, dtype="int64"))
     layers = [replace(x, geometry=area.geometry, styles=x.styles) if x.id == "veil" else x for x in scene.layers]
-    place = max((i + 1 for i, x in enumerate(layers) if x.shape in ("A", "L")), default=0)
-    layers.insert(place, outline)
+    ground = [i for i, x in enumerate(layers, 1) if x.shape in ("A", "L")]
+    layers.insert(ground[-1] if ground else 0, outline)
     lines, theme = _method_lines(district, lang), None
     if scene.themes:
         first = scene.themes[0]
@@ -262,7 +263,7 @@ def _promise_table(column: Column, story: Story, code: str, lang: str) -> None:
         else:
             state = t["share_reached"].format(p=percent(row.share))
         missed = "—" if np.isnan(row.missed) else number_text(row.missed) or ""
-        missed += t["aged"] if row.counted == "people_60plus" and row.short else ""
+        missed = f"{missed}{t['aged']}" if row.counted == "people_60plus" and row.short else missed
         rows.append([label, state, _minutes(row.minutes, lang), missed])
         if row.short:
             strong[(i, 1)] = carto.WARN
@@ -291,8 +292,8 @@ def _kind_table(column: Column, story: Story, code: str, lang: str) -> None:
         ]
         for r in facts.itertuples()
     ]
-    strong = {(i, 1): carto.WARN for i, r in enumerate(facts.itertuples()) if r.places == 0}
-    strong |= {(i, 2): carto.WARN for i, r in enumerate(facts.itertuples()) if r.far}
+    none = {(i, 1): carto.WARN for i, r in enumerate(facts.itertuples()) if r.places == 0}
+    strong = {**none, **{(i, 2): carto.WARN for i, r in enumerate(facts.itertuples()) if r.far}}
     head = [t["kind"], t["col_places"], t["min"]]
     column.tables(3, Columns(head, (126, 30, 44), (1, 2), most_lines=1), rows, strong=strong)
     column.skip(10)

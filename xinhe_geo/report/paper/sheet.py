@@ -324,7 +324,7 @@ def _gap_table(column: Column, gaps: Layer, start: int, below: float, lang: str)
 def _zone_table(column: Column, story: Story, form: Format) -> None:
     t = wording(form.lang)
 
-    def count(value: float) -> str:
+    def shown(value: float) -> str:
         return shown_count(value, "", form.lang, form.fewer_than) or "—"
 
     rows = [
@@ -332,9 +332,9 @@ def _zone_table(column: Column, story: Story, form: Format) -> None:
             str(r.name_),
             "—" if np.isnan(r.area_km2) else f"{r.area_km2:.2f}",
             "—" if np.isnan(r.communities) else f"{r.communities:.0f}",
-            count(r.homes),
-            count(r.people),
-            count(r.people_60plus),
+            shown(r.homes),
+            shown(r.people),
+            shown(r.people_60plus),
             "—" if np.isnan(r.facilities) else f"{r.facilities:.0f}",
         ]
         for r in story.zone_table.rename(columns={"name": "name_"}).itertuples()
@@ -353,12 +353,12 @@ def _completeness_tables(column: Column, story: Story, form: Format, below: floa
     t, bottom, district = wording(form.lang), column.bottom, story.district
     column.keep_free(below + 10)
 
-    def count(value: float) -> str:
+    def shown(value: float) -> str:
         return shown_count(value, "", form.lang, form.fewer_than) or "—"
 
     english = {str(district.kinds.at[k, "label"]): kind_label(district, k, form.lang) for k in district.kinds.index}
     rows = [
-        [short_label(english.get(kind.label, kind.label)), count(kind.homes.value), count(kind.people.value)]
+        [short_label(english.get(kind.label, kind.label)), shown(kind.homes.value), shown(kind.people.value)]
         for kind in story.out_of_reach
     ]
     if rows and column.room() > 90:
@@ -367,7 +367,7 @@ def _completeness_tables(column: Column, story: Story, form: Format, below: floa
         column.table(Columns(head, (150, 60, 80), (1, 2), 11, most_lines=1), rows)
         column.skip(12)
     own = story.completeness_table
-    rows = [[str(r.name), count(r.homes), count(r.people), percent(r.share)] for r in own.itertuples(index=False)]
+    rows = [[str(r.name), shown(r.homes), shown(r.people), percent(r.share)] for r in own.itertuples(index=False)]
     if rows and column.room() > 90:
         column.text(t["by_community"], 14, bold=True)
         head = [t["community"], t["home_one"], t["people"], t["completeness"]]

@@ -272,13 +272,12 @@ def _targets(paper: _Document, story: Story) -> None:
     if plan is None:
         paper.text(say("本街道目录没有自己的规划承诺表，上面是随程序的默认口径。"))
         return
-    n = len(plan.verdicts) + 1
     paper.table(
         say("规划 {0} 条承诺的核对结果（条），逐条见规划目标落实核对表", plan.total),
         [say("类别"), *plan.verdicts, say("合计")],
         plan.rows,
-        (3, *([2.6] * n)),
-        right=range(1, n + 1),
+        (3, *(2.6 for _ in plan.rows[0][1:])),
+        right=[i for i, _ in enumerate(plan.rows[0]) if i],
     )
     paper.table(
         say("有数可核的承诺：原文、章节和现状"),
@@ -299,14 +298,14 @@ def _standing(paper: _Document, story: Story) -> None:
         (3.4, 6.4, 4.6, 2.2),
     )
     body = [[goal.label, *(zone.text for zone in story.zones(goal))] for goal in story.judged]
-    if district.zones is not None and any(len(row) > 1 for row in body):
+    if district.zones is not None and any(row[1:] for row in body):
         names = [str(n) for n in district.zones["name"]]
         paper.table(
             say("分区比较（各条自己的分母）"),
             [column("承诺"), *names],
             body,
-            (5, *([3.0] * len(names))),
-            right=range(1, len(names) + 1),
+            (5, *(3.0 for _ in names)),
+            right=[i for i, _ in enumerate(names, 1)],
         )
     if len(story.analysis.completeness):
         _figure(paper, story, COMPLETENESS, say("15 分钟配套齐全度：步行 15 分钟内有几成必备设施"))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import geopandas as gpd
 import numpy as np
 import pandas as pd
@@ -14,6 +16,7 @@ from ...ledger import CIRCLE_MIN
 from ...maps import promised_rules
 from ..analysis import Analysis
 from .goals import counted_in
+from .records import Figure, count, people
 
 
 def zone_figures(district: District) -> pd.DataFrame:
@@ -250,6 +253,39 @@ def _middle(minutes: pd.Series, weight: pd.Series) -> float:
     value, weights = np.where(np.isnan(value[known]), np.inf, value[known]), weights[known]
     order = np.argsort(value, kind="stable")
     return float(value[order][np.searchsorted(np.cumsum(weights[order]), weights.sum() / 2)])
+
+
+def community_facts(code: str, row: pd.Series) -> tuple[Figure, ...]:
+    """Return who lives in a community of `ledger.community_overview`: residents, aged 60+, homes, hectares of them."""
+    number = {c: float(row.get(c, np.nan)) for c in ("homes", "people", "people_60plus", "area_m2")}
+    return (
+        people("people", code, number["people"]),
+        people("people", code, number["people_60plus"], "people_60plus"),
+        count("homes", code, number["homes"]),
+        count("hectares", code, number["area_m2"] / 1e4),
+    )
+
+
+class Beyond(NamedTuple):
+    """The homes that are in no community."""
+
+    homes: Figure
+    people: Figure
+
+
+def in_no_community(district: District) -> Beyond | None:
+    """Return how many homes are in no community, and who lives there: with them the communities add up; None where all are in one."""
+    homes, own = district.homes, district.groups.get("community")
+    if homes is None or own is None:
+        return None
+    rest = homes[own.reindex(homes.index).isna().to_numpy()]
+    living = float(rest["people"].astype("float64").sum(min_count=1))
+    return Beyond(count("homes", "", len(rest)), people("people", "", living)) if len(rest) else None
+
+
+def nearest_last(minutes: pd.DataFrame) -> pd.DataFrame:
+    """Return the walks of a community (`ledger.community_minutes`), those first that fewest make in time."""
+    return minutes.sort_values("within", kind="stable")
 
 
 def mean_completeness(table: pd.DataFrame) -> tuple[float, int]:

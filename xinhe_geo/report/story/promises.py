@@ -62,20 +62,29 @@ class Promises(NamedTuple):
         return [*rows, [say("合计"), *(f"{n}" for n in self.verdicts.values()), f"{self.total}"]]
 
 
+def verdict_counts(said: pd.Series) -> dict[str, int]:
+    """Return how many promises have which verdict, the most first."""
+    return {str(verdict): int(n) for verdict, n in said.value_counts().items()}
+
+
+def first_rows(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the first row of each promise; index commitment, in the order of the plan."""
+    return table.groupby(level="commitment", sort=False).first()
+
+
 def promises_of(table: pd.DataFrame) -> Promises | None:
     """Return what a ledger says; None where there is no plan."""
     if table.empty:
         return None
     said = verdicts(table)
-    counts = said.value_counts()
-    first = table.groupby(level="commitment", sort=False).first()
-    cross = pd.crosstab(first["category"].str.split(";").str[0], said).reindex(columns=counts.index)
+    counts, first = verdict_counts(said), first_rows(table)
+    cross = pd.crosstab(first["category"].str.split(";").str[0], said).reindex(columns=list(counts))
     cross = cross.loc[cross.sum(axis=1).sort_values(ascending=False, kind="stable").index]
     open_ = [say("待填"), say("数据不足")]
     measured = first.index[~said.isin(open_).reindex(first.index).to_numpy()]
     blank = table[table["verdict"].isin(open_).to_numpy()]
     return Promises(
-        verdicts={str(verdict): int(n) for verdict, n in counts.items()},
+        verdicts=counts,
         categories={
             word(str(name)): tuple(map(int, row)) for name, row in zip(cross.index, cross.to_numpy(), strict=True)
         },
