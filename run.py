@@ -7,7 +7,7 @@
     python run.py lab                  打开 JupyterLab（只在本机）
     python run.py app [文件夹]          打开活地图：不见代码，拖动设施看谁受益（只在本机）
     python run.py notebook 03 -p profile=elderly   跑一个笔记本，另存结果和可以断网打开的 HTML
-    python run.py test [--all] [...]   跑测试；--all 含浏览器和慢测试；其余参数交给 pytest
+    python run.py test [--all] [...]   跑测试（约一分钟）；--all 含浏览器和慢测试，--matrix 再加发布前才跑的；其余参数交给 pytest
     python run.py bundle --out 文件夹  做离线包（--platform win_amd64 --python 3.11 给别的电脑）
 
 Launcher, standard library only: makes .venv beside this file, installs the project there with plain pip (your own pip
@@ -463,21 +463,38 @@ def report() -> int:
 
 
 def test(arguments: Sequence[str]) -> int:
-    """Run the tests; without `--all` those that need neither a browser nor patience."""
-    everything = "--all" in arguments
-    rest = [argument for argument in arguments if argument != "--all"]
+    """Run the tests: those of a minute, and the slow ones of packages that are being changed; all of them; or all there is."""
+    rest = [argument for argument in arguments if argument not in ("--all", "--matrix")]
     ensure(*TESTED)
     # Where this is set, every program that a test starts would compile the whole library again.
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     command = ["-m", "pytest", "--rootdir", str(ROOT), "-c", str(ROOT / "pyproject.toml")]
-    if not everything and not any(argument.startswith("-m") for argument in rest):
-        command += ["-m", "not slow and not browser"]
     # Paths that the user names count from where the user stands; without any, all tests are meant.
     named = any(not argument.startswith("-") and Path(argument.partition("::")[0]).exists() for argument in rest)
+    if "--all" in arguments:
+        command += ["-m", "not matrix"]
+    elif "--matrix" not in arguments and not any(argument.startswith("-m") for argument in rest):
+        changed = [] if named else changed_packages()
+        if changed:
+            say(f"改动未提交，慢测试也跑：{'、'.join(changed)} / Not committed yet: slow tests of these run too.")
+        command += ["-m", f"({' or '.join(['not slow', *changed])}) and not browser and not matrix", "--few"]
     # All of them on every core; a file's tests stay together, because they share what is costly to make.
     spread = [] if named or any(argument.startswith(("-n", "--pdb")) for argument in rest) else ["-n", "auto"]
     spread += ["--dist", "loadfile"] if spread else []
     return call(*command, *spread, *rest, *([] if named else [str(ROOT / "tests")]))
+
+
+def changed_packages() -> list[str]:
+    """Return the packages with changes that git has not been given, in the library or in its tests."""
+    if not (ROOT / ".git").exists() or not shutil.which("git"):
+        return []
+    asked = ["git", "-C", str(ROOT), "status", "--porcelain", "--no-renames", "-uall", "-z", "--", "xinhe_geo", "tests"]
+    told = subprocess.run(asked, capture_output=True, check=False).stdout.decode("utf-8", "replace")
+    parts = [Path(entry[3:]).parts for entry in told.split("\0") if entry]
+    packages = {part[1] for part in parts if len(part) > 2}
+    return sorted(
+        name for name in packages if (ROOT / "xinhe_geo" / name).is_dir() and (ROOT / "tests" / name).is_dir()
+    )
 
 
 def lab(arguments: Sequence[str]) -> int:

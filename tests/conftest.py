@@ -9,12 +9,32 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from clock import (  # hooks, which pytest finds here by their names
+    named_by,
+    pytest_addoption,
+    pytest_fixture_setup,
+    pytest_runtest_logreport,
+    pytest_runtest_logstart,
+    pytest_runtest_makereport,
+    pytest_terminal_summary,
+)
 from hypothesis import HealthCheck, settings
+
+from run import take_lock
+
+__all__ = [
+    "pytest_addoption",
+    "pytest_fixture_setup",
+    "pytest_runtest_logreport",
+    "pytest_runtest_logstart",
+    "pytest_runtest_makereport",
+    "pytest_terminal_summary",
+]
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -22,6 +42,8 @@ ROOT = Path(__file__).resolve().parents[1]
 settings.register_profile(
     "xinhe", derandomize=True, deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow]
 )
+# A tenth of them, where that is said below.
+settings.register_profile("few", settings.get_profile("xinhe"), max_examples=10)
 settings.load_profile("xinhe")
 
 
@@ -63,8 +85,33 @@ def seconds_of(nodeid: str) -> int:
     return LONGEST.get(nodeid.partition("[")[0]) or LONGEST.get(nodeid.partition("::")[0], 0)
 
 
+#: The packages of the library; the tests of each are in a folder of its name.
+PACKAGES = sorted(path.parent.name for path in (ROOT / "xinhe_geo").glob("*/__init__.py"))
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    for name in PACKAGES:
+        config.addinivalue_line("markers", f"{name}: in tests/{name}")
+
+
+def pytest_make_collect_report(collector: pytest.Collector) -> None:
+    """With `--few`, let random trials be few, but not in packages that `-m` names: it is these that are being changed."""
+    if isinstance(collector, pytest.Module):
+        few = collector.config.option.few and collector.path.parent.name not in named_by(collector.config)
+        settings.load_profile("few" if few else "xinhe")
+
+
+@pytest.hookimpl(tryfirst=True)  # before pytest chooses by marks
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Begin with what takes longest where workers share the tests, so that none has a long file left at the end."""
+    """
+    Mark each test with its package, by which `-m` can ask for it.
+
+    Begin with what takes longest where workers share the tests, so that none has a long file left at the end.
+    """
+    for item in items:
+        folder = item.path.parent.name
+        if folder in PACKAGES:
+            item.add_marker(folder)
     if hasattr(config, "workerinput"):
         items.sort(key=lambda item: -seconds_of(item.nodeid))
 
@@ -118,6 +165,54 @@ def _own_state(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         for variable in ("XDG_STATE_HOME", "LOCALAPPDATA"):
             patch.setenv(variable, str(tmp_path_factory.mktemp("state")))
         yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _loaded(request: pytest.FixtureRequest) -> None:
+    """A worker loads what nearly every test needs, compiled loops too, before the first of them, whose cost it is not."""
+    if hasattr(request.config, "workerinput"):
+        import xinhe_geo
+
+        xinhe_geo.coverage(xinhe_geo.District.load(ROOT / "tests" / "toy"))
+
+
+@pytest.fixture(scope="session")
+def once(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Callable[[Path], object]], Path]:
+    """
+    Return what makes a folder once per run, whichever worker asks first: `once("name", lambda folder: ...)`.
+
+    For what is costly and read by tests of several files; nobody writes into it.
+    """
+    base = tmp_path_factory.getbasetemp()
+    shared = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "once"
+    shared.mkdir(exist_ok=True)
+
+    def made(name: str, make: Callable[[Path], object]) -> Path:
+        whole, part = shared / name, shared / f"{name}.part"
+        with open(shared / f"{name}.lock", "ab") as lock:  # the system frees it when a worker dies
+            while not take_lock(lock.fileno()):
+                time.sleep(0.1)
+            if not whole.exists():
+                shutil.rmtree(part, ignore_errors=True)
+                part.mkdir()
+                make(part)
+                part.rename(whole)
+        return whole
+
+    return made
+
+
+@pytest.fixture(scope="session")
+def bundled_reports(once: Callable[[str, Callable[[Path], object]], Path]) -> Path:
+    """Return a folder with the report of the bundled district in `zh` and `en`; in `lead.pkl` what `brief` returned for the first."""
+    import xinhe_geo
+
+    def make(folder: Path) -> None:
+        district = xinhe_geo.District.load()
+        xinhe_geo.brief(district, folder / "zh").to_pickle(folder / "lead.pkl")
+        xinhe_geo.brief(district, folder / "en", lang="en")
+
+    return once("reports", make)
 
 
 @pytest.fixture(scope="session")

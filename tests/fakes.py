@@ -142,6 +142,7 @@ class MadeUpDistrict:
     list_year: int = 2022
     surveyed_kinds: frozenset[str] = frozenset({"clinic", "canteen", "shop", "park"})
     mapped_kinds: frozenset[str] = frozenset()
+    has_own_plan: bool = True
     rules: pd.DataFrame = field(default_factory=pd.DataFrame)
     memo: dict[Any, Any] = field(default_factory=dict)
 

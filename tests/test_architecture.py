@@ -141,6 +141,7 @@ DOORS = {
 }
 
 
+@cache  # read by several rules, changed by none
 def tree_of(module: str) -> ast.Module:
     return ast.parse((PACKAGE / f"{module.replace('.', '/')}.py").read_text("utf-8"))
 
@@ -311,6 +312,7 @@ def test_every_package_offers_only_what_is_there_and_says_what_it_is_for() -> No
             assert not name.startswith("_") and hasattr(loaded, name), f"{door}.{name}"
 
 
+@pytest.mark.slow
 def test_the_page_and_the_drawing_of_the_house_are_up_to_date() -> None:
     spec = importlib.util.spec_from_file_location("make_architecture", ROOT / "tools" / "make_architecture.py")
     assert spec and spec.loader
@@ -640,12 +642,10 @@ def complaints(*command: str) -> str:
     return "" if done.returncode == 0 else done.stdout[-6000:] + done.stderr[-2000:]
 
 
-@pytest.mark.slow
 def test_style() -> None:
     assert not complaints("ruff", "check", "--no-cache", ".")
 
 
-@pytest.mark.slow
 def test_format() -> None:
     assert not complaints("ruff", "format", "--no-cache", "--check", ".")
 
@@ -655,7 +655,6 @@ def test_types(tmp_path: Path) -> None:
     assert not complaints("mypy", "--cache-dir", str(tmp_path))
 
 
-@pytest.mark.slow
 def test_git_carries_no_leftovers() -> None:
     if not (ROOT / ".git").exists() or shutil.which("git") is None:
         pytest.skip("not a git checkout")

@@ -25,6 +25,8 @@ from xinhe.lines import Corners, Street
 from xinhe.regions import CODE, SKETCH, Regions
 
 Row = dict[str, Any]
+#: The bundled folder, whose tables of standards are written by hand.
+DATA = Path(__file__).resolve().parents[1] / "data"
 
 
 def build() -> dict[str, list[Row]]:
@@ -170,7 +172,7 @@ def write(folder: Path) -> dict[str, int]:
         )
     kinds = sorted({str(f["kind"]) for f in layers["facilities"]})
     manifest.write_toml(folder / "district.toml", kinds)
-    manifest.write_series(folder / "ledger" / "series.csv")
+    manifest.write_series(folder / "ledger" / "series.csv", DATA / "standards" / "measures.csv")
     scenarios.write(folder / "scenarios", layers)
     manifest.write_readme(folder / "README.md", layers)
     return counts
@@ -179,7 +181,7 @@ def write(folder: Path) -> dict[str, int]:
 def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--out", type=Path, default=Path(__file__).resolve().parents[1] / "data")
+    parser.add_argument("--out", type=Path, default=DATA)
     for name, n in write(parser.parse_args().out).items():
         print(f"{name:14}{n:6}")
 

@@ -58,6 +58,7 @@ def test_what_is_listed_is_counted_in_its_own_words(findings: dict[str, dict[str
     assert str(one(findings, "没有调查过")["where"]).endswith(" 类")
 
 
+@pytest.mark.slow
 def test_bundled_district_says_so() -> None:
     district = xh.District.load()
     table = audit(district)

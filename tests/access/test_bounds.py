@@ -118,6 +118,7 @@ def test_a_plan_makes_no_kind_complete(tmp_path: Path, schema: int) -> None:
     assert schema == 1 or after.completeness_of("library") == "mapped"  # one that a plan opens says nothing of the rest
 
 
+@pytest.mark.slow
 def test_what_is_reached_is_the_same_and_what_is_not_is_unknown(toy: District, all_mapped: District) -> None:
     """A kind of which the map shows none at all is 数据不足, as one that nobody looked for; all others count as they did."""
     exact, cover = xh.coverage(toy), xh.coverage(all_mapped)
@@ -148,6 +149,7 @@ def test_the_sentence_of_a_kind_seen_on_a_map(all_mapped: District) -> None:
     assert presence["headline"].endswith("2 个社区（2022 年名录）中 1 个看得到；其余有没有不知道")
 
 
+@pytest.mark.slow
 def test_nothing_is_said_of_who_lacks_a_kind_seen_on_a_map(tmp_path: Path, toy: District) -> None:
     """Whichever kinds were only seen on a map: of their rules no number of people, no list, no gap; of the others all as before."""
     exact = xh.headlines(toy, xh.coverage(toy))
@@ -183,6 +185,7 @@ def test_a_kind_beside_one_that_nobody_looked_for_is_a_lower_bound(tmp_path: Pat
     assert bound_of(district, ["library"]) == EXACT  # 数据不足 as ever: there is nothing to bound
 
 
+@pytest.mark.slow
 def test_sites_and_links_refuse_a_kind_seen_on_a_map(all_mapped: District, toy: District) -> None:
     for ask in (
         lambda: xh.sites(all_mapped, "clinic_station", 1),
@@ -200,6 +203,7 @@ def test_sites_and_links_refuse_a_kind_seen_on_a_map(all_mapped: District, toy: 
     assert opened["mark"].tolist() == ["假定图上设施完整"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cells", [{"state": "unchecked"}, {"state": None, "note": "须人工确认：不一定是"}])
 @pytest.mark.parametrize("surveyed", [True, False])
 def test_what_nobody_has_checked_is_the_upper_end_of_a_range(
@@ -228,6 +232,7 @@ def test_what_nobody_has_checked_is_the_upper_end_of_a_range(
     assert xh.headlines(signed, xh.coverage(signed)).loc[rule, "unchecked"] == 0
 
 
+@pytest.mark.slow
 def test_the_command_refuses_too_and_what_it_writes_says_what_it_assumes(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

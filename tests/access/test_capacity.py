@@ -134,6 +134,18 @@ def test_the_toy_by_hand(toy: xh.District) -> None:
     assert list(rows["community"].dropna().unique()) == ["T01", "T02"]
 
 
+@pytest.mark.parametrize(("norm", "per"), [(2.0, 600.0), (0.25, 75.0)])
+def test_a_norm_is_a_ratio(toy: xh.District, norm: float, per: float) -> None:
+    """Two for every 600 are as many as one for every 300; twice as many for as many people leave more of them without."""
+    same = [within_capacity(toy, ["clinic_station"], Need(*pair, decay="walk15")) for pair in ((1, 300), (norm, per))]
+    pd.testing.assert_frame_equal(same[1][["served", "supply", "short"]], same[0][["served", "supply", "short"]])
+    # The station's one unit falls to 270 weighted people, 100 of them A's: with two wanted for every 300, A has 100 / 270
+    # units and needs 2 / 3, so that 300 / 2 / 270 of its people have enough.
+    more = within_capacity(toy, ["clinic_station"], Need(norm=2, per=300, decay="walk15"))
+    assert more.loc["A", "served"] == pytest.approx(100 * 150 / 270)
+    assert more.loc["A", "short"] == pytest.approx(2 / 3 - 100 / 270)
+
+
 def test_within_reach_is_coverage(toy: xh.District) -> None:
     rows = within_capacity(toy, ["clinic_station"], Need(norm=1, per=300, decay="flat15"))
     share = xh.summary(xh.coverage(toy, rules=["plan_clinic_15"])).loc["plan_clinic_15", "people_share"]

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from clock import trials
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -146,7 +147,7 @@ def test_compare_is_antisymmetric(toy: xh.District) -> None:
     pd.testing.assert_frame_equal(xh.compare(now, then), -xh.compare(then, now) + 0.0)
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=trials(12), deadline=None)
 @given(less=st.floats(50, 900), more=st.floats(0, 900), method=st.sampled_from(["buffer", "network_m", "walk_min"]))
 def test_more_reach_never_serves_less(toy: xh.District, less: float, more: float, method: str) -> None:
     small = xh.coverage(toy, rules=[rule(method, metres=less, minutes=less / 66)])["served"]
@@ -160,6 +161,7 @@ def test_another_facility_never_serves_less(toy: xh.District) -> None:
     assert (then >= now).all()
 
 
+@pytest.mark.slow
 def test_straight_line_serves_at_least_as_much(toy: xh.District) -> None:
     for district in (toy, xh.District.load()):
         cover = xh.coverage(district).dropna(subset=["served_buffer"])

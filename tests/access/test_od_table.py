@@ -49,6 +49,31 @@ def test_points_add_up_and_stay_inside(toy: xh.District) -> None:
         assert own.within(toy.homes.geometry[home].buffer(1e-9)).all()
 
 
+@pytest.mark.parametrize(
+    ("width", "height", "east", "north"),
+    [
+        # 200 x 100 m are 8 squares of 50 m
+        (200, 100, [25, 75, 125, 175], [25, 75]),
+        # 300 x 50 m are 6
+        (300, 50, [25, 75, 125, 175, 225, 275], [25]),
+        # 100 x 90 m are 3.6, so 4; a side of 47.4 m goes 2.1 and 1.9 times
+        (100, 90, [25, 75], [22.5, 67.5]),
+    ],
+)
+def test_points_are_the_centres_of_a_grid(
+    toy: xh.District, width: float, height: float, east: list[float], north: list[float]
+) -> None:
+    homes = toy.rows["homes"].iloc[:1]
+    west, south, _, _ = homes.total_bounds
+    homes = homes.set_geometry([shapely.box(west, south, west + width, south + height)], crs=toy.crs)
+    points = home_points(toy.with_rows({**toy.rows, "homes": homes}))
+    wanted = [(west + x, south + y) for x in east for y in north]
+    np.testing.assert_allclose(
+        sorted(zip(points.geometry.x, points.geometry.y, strict=True)), sorted(wanted), atol=1e-6
+    )
+    np.testing.assert_allclose(points["weight"], 1 / len(wanted))
+
+
 def test_doors_of_homes(toy: xh.District) -> None:
     points = home_points(toy)
     doors = home_entrances(toy)
@@ -168,6 +193,7 @@ def test_a_home_without_known_gates_comes_out_at_every_mouth_of_its_lane(toy: xh
         pd.testing.assert_series_equal(row(laned, home, "clinic_station"), row(toy, home, "clinic_station"))
 
 
+@pytest.mark.slow
 def test_a_lane_of_others_is_no_way_through(toy: xh.District) -> None:
     """A lane of A from (300, 100) to (200, 0) would spare D 100 + 100 - 141.4 m: it is not theirs to walk, nor A's beyond its gate."""
     laned = with_lane(toy, "A", (300, 100), (200, 0))
@@ -199,6 +225,7 @@ def test_planned_facilities_do_not_count(toy: xh.District) -> None:
     assert with_planned["metres"] == pytest.approx(50 + 10)
 
 
+@pytest.mark.slow
 def test_straight_line_is_never_longer(toy: xh.District) -> None:
     for district in (toy, xh.District.load()):
         kinds = [k for k in district.kinds.index if (district.open_facilities["kind"] == k).any()]

@@ -110,6 +110,7 @@ def test_folders_globs_catalogues_and_folders_of_folders(tmp_path: Path) -> None
 # --- the work -------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_good_ones_are_done_a_broken_one_is_a_row_and_nothing_is_done_twice(
     tmp_path: Path, here: None, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -153,6 +154,7 @@ def test_good_ones_are_done_a_broken_one_is_a_row_and_nothing_is_done_twice(
     assert list(pd.read_csv(tmp_path / "t.csv")["status"]) == ["done", "done", "failed", "failed"]
 
 
+@pytest.mark.slow
 def test_the_bytes_are_those_of_a_single_report_also_when_shipped(tmp_path: Path, here: None) -> None:
     copies(tmp_path / "in", "a")
     assert main(["report", str(tmp_path / "in" / "a"), "--out", str(tmp_path / "single")]) == 0
@@ -164,6 +166,7 @@ def test_the_bytes_are_those_of_a_single_report_also_when_shipped(tmp_path: Path
     assert list(status) == ["kept"]  # nothing is sent that is done
 
 
+@pytest.mark.slow
 def test_interrupted_work_is_told_and_kept(tmp_path: Path, here: None) -> None:
     copies(tmp_path / "in", "a", "b", "c")
 
@@ -398,6 +401,7 @@ def sample() -> list[tuple[str, dict[str, Any]]]:
     return [(f"k{i:02d}", r) for i, r in enumerate(records)]
 
 
+@pytest.mark.slow
 def test_a_home_is_a_share_of_its_own_denominator_only() -> None:
     district = xh.District.load(TOY)
     shares = pd.DataFrame(facts(district, analyse(district))["indicators"]).set_index("rule")

@@ -16,6 +16,7 @@ from xinhe_geo.app.cli import COMMANDS, main
 TOY = Path(__file__).parents[1] / "toy"
 
 
+@pytest.mark.slow
 def test_report_done(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "输出 目录"
     assert main(["report", str(TOY), "--out", str(out)]) == 0
@@ -33,6 +34,7 @@ def test_broken_folder_names_file_row_and_field(tmp_path: Path, capsys: pytest.C
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.slow
 def test_check_lists_problems(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check", str(TOY)]) == 0
     assert "0 处错误" in capsys.readouterr().out
@@ -56,12 +58,14 @@ def test_import_of_a_missing_file(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert not (tmp_path / "city").exists()
 
 
+@pytest.mark.slow
 def test_output_that_cannot_be_written(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "file").write_text("x")
     assert main(["report", str(TOY), "--out", str(tmp_path / "file" / "out")]) == 4
     assert "不能写入" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_compare_scenarios_and_sites(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     assert main(["scenarios"]) == 0
     assert main(["compare", "two-stations"]) == 0
@@ -73,6 +77,7 @@ def test_compare_scenarios_and_sites(capsys: pytest.CaptureFixture[str], tmp_pat
     assert main(["sites", "clinik", "--for", str(TOY)]) == 2
 
 
+@pytest.mark.slow
 def test_sites_of_the_bundled_district(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     out = tmp_path / "sites.csv"
     assert main(["sites", "clinic_station", "--n", "1", "--csv", str(out)]) == 0
@@ -88,6 +93,7 @@ def test_a_bad_scenario_file_is_named(tmp_path: Path, capsys: pytest.CaptureFixt
     assert "close_facility" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_template_add_and_undo(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["template", "--out", str(tmp_path / "模板.xlsx")]) == 0
     folder = Path(shutil.copytree(TOY, tmp_path / "toy"))
@@ -107,6 +113,7 @@ def test_template_add_and_undo(tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert "已撤销" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_a_kind_is_named_as_planners_name_it_and_a_wrong_one_is_answered_in_few_words(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
@@ -119,6 +126,7 @@ def test_a_kind_is_named_as_planners_name_it_and_a_wrong_one_is_answered_in_few_
     assert "老年食堂" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_a_ledger_of_another_plan_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["ledger", str(TOY), "--out", str(tmp_path)]) == 0
     assert "没有自己的规划承诺" in capsys.readouterr().err
@@ -144,6 +152,7 @@ def test_a_path_that_is_no_folder_is_told_from_a_folder_without_a_district(
     assert "文件不存在：old.json" in "".join(capsys.readouterr().err.split())
 
 
+@pytest.mark.slow
 def test_an_output_that_is_a_file_is_answered_in_chinese(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "out").write_text("x")
     assert main(["report", str(TOY), "--out", str(tmp_path / "out")]) == 4
@@ -163,6 +172,7 @@ def test_ctrl_c_says_that_nothing_was_changed(
     assert "已中断" in capsys.readouterr().err and not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_ctrl_c_while_everything_is_imported_is_one_line() -> None:
     code = """
 import runpy, sys
@@ -177,6 +187,7 @@ runpy.run_module("xinhe_geo", run_name="__main__")
     assert (done.returncode, done.stderr) == (130, "已中断；原有输出没有改动\n")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("module", ["xinhe_geo", "xinhe_geo.app.cli"])
 def test_a_wrong_command_is_an_error_however_the_commands_are_started(module: str) -> None:
     done = subprocess.run(

@@ -160,6 +160,7 @@ def test_a_run_is_kept_and_opens_without_a_network(
     assert json.loads(copy.read_text("utf-8"))["nbformat"] == 4
 
 
+@pytest.mark.slow
 def test_words_where_a_number_is_meant_are_refused_before_anything_runs(tmp_path: Path) -> None:
     folder = Path(__file__).parents[2] / "notebooks"
     with pytest.raises(xh.UnknownNameError, match="minutes 要写数"):

@@ -20,6 +20,7 @@ import pandas as pd
 import pyproj
 import pytest
 import shapely
+from clock import A_QUARTER_OR_ALL
 
 from xinhe_geo.access.coverage import coverage, presence
 from xinhe_geo.access.entrances import facility_entrances, home_entrances
@@ -118,6 +119,7 @@ def poisoned(district: District) -> District:
 # --- the file ---------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_one_small_file_that_loads_nothing_and_repeats(bundled: District, bundled_page: str) -> None:
     assert len(bundled_page.encode()) <= MOST_BYTES
     assert bundled_page.startswith('<!DOCTYPE html>\n<html lang="zh-CN">')
@@ -126,6 +128,7 @@ def test_one_small_file_that_loads_nothing_and_repeats(bundled: District, bundle
     assert meeting(District.load()) == bundled_page
 
 
+@pytest.mark.slow
 def test_no_kind_or_place_is_written_in_the_scripts(bundled: District) -> None:
     folder = Path(__file__).resolve().parents[2] / "xinhe_geo" / "maps" / "web"
     text = "\n".join(p.read_text("utf-8") for p in sorted(folder.glob("meeting*")))
@@ -137,6 +140,7 @@ def test_no_kind_or_place_is_written_in_the_scripts(bundled: District) -> None:
     )
 
 
+@pytest.mark.slow
 def test_degrees_are_those_of_the_projection(bundled: District, bundled_page: str) -> None:
     given = content_of(bundled_page)["degrees"]
     west, south, east, north = content_of(bundled_page)["bounds"]
@@ -148,6 +152,7 @@ def test_degrees_are_those_of_the_projection(bundled: District, bundled_page: st
     assert np.abs(terms @ given["lat"] - lat).max() < 1e-9
 
 
+@pytest.mark.slow
 def test_numbers_travel_unrounded(show: Opener, bundled: District, bundled_page: str) -> None:
     """Every coordinate, street and door arrives with the bits that Python has."""
     assert "points" in content_of(bundled_page)["net"]["xy"]
@@ -263,8 +268,9 @@ def assert_equal_plans(district: District, plans: list[dict[str, Any]], folder: 
 
 @pytest.mark.browser
 @pytest.mark.slow
+@pytest.mark.parametrize("part", A_QUARTER_OR_ALL)
 def test_two_hundred_random_plans_of_the_toy_equal_python(
-    show: Opener, toy: District, toy_page: str, tmp_path: Path
+    show: Opener, toy: District, toy_page: str, tmp_path: Path, part: int
 ) -> None:
     known = list(
         dict.fromkeys(
@@ -280,19 +286,19 @@ def test_two_hundred_random_plans_of_the_toy_equal_python(
             ]
         )
     )
-    plans = show(toy_page).evaluate(RANDOM_PLANS, [20221124, 120, known]) + show(toy_page).evaluate(
-        RANDOM_PLANS, [7, 80, []]
-    )
-    assert len(plans) == 200 and len({p["rule"] for p in plans}) > 20
+    plans = show(toy_page).evaluate(RANDOM_PLANS, [20221124, 120 // part, known])
+    plans += show(toy_page).evaluate(RANDOM_PLANS, [7, 80 // part, []])
+    assert len(plans) == 200 // part and len({p["rule"] for p in plans}) > (20 if part == 1 else 15)
     assert_equal_plans(toy, plans, tmp_path)
 
 
 @pytest.mark.browser
 @pytest.mark.slow
+@pytest.mark.parametrize("part", A_QUARTER_OR_ALL)
 def test_random_plans_of_the_bundled_district_equal_python(
-    show: Opener, bundled: District, bundled_page: str, tmp_path: Path
+    show: Opener, bundled: District, bundled_page: str, tmp_path: Path, part: int
 ) -> None:
-    plans = show(bundled_page).evaluate(RANDOM_PLANS, [1, 60, []])
+    plans = show(bundled_page).evaluate(RANDOM_PLANS, [1, 60 // part, []])
     assert_equal_plans(bundled, plans, tmp_path)
 
 

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import shapely
+from clock import A_QUARTER_OR_ALL, trials
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -65,7 +66,7 @@ def test_twenty_cities() -> None:
         assert off(to_wgs84(*from_wgs84(*wgs, datum), datum), *wgs) <= 1e-9
 
 
-@settings(max_examples=200, deadline=None, derandomize=True)
+@settings(max_examples=trials(200), deadline=None, derandomize=True)
 @given(lon=st.floats(73.5, 136.0), lat=st.floats(2.0, 55.0), datum=st.sampled_from(DATUMS))
 def test_there_and_back(lon: float, lat: float, datum: str) -> None:
     x, y = from_wgs84(lon, lat, datum)
@@ -202,27 +203,33 @@ def test_no_verdict_where_nothing_can_be_told() -> None:
 
 
 @pytest.mark.parametrize(
-    ("off_m", "trials"), [(15, 60), *(pytest.param(off, 1000, marks=pytest.mark.slow) for off in (0, 15, 60))]
+    ("off_m", "count"),
+    [
+        (15, 10),
+        *(pytest.param(off, 250, marks=pytest.mark.slow) for off in (0, 15, 60)),
+        *(pytest.param(off, 1000, marks=pytest.mark.matrix) for off in (0, 15, 60)),
+    ],
 )
-def test_honest_points_are_never_accused(off_m: float, trials: int) -> None:
+def test_honest_points_are_never_accused(off_m: float, count: int) -> None:
     """Random subsets of five to thirty points along streets, regular, uneven and dense ones."""
     rng = np.random.default_rng(20)
     layers = [grid(100), grid(130, wobble=40), grid(300, wobble=100), grid(55, size=3_000, wobble=20)]
-    for k in range(trials):
+    for k in range(count):
         streets = layers[k % len(layers)]
         found = diagnose(along(streets, int(rng.integers(5, 31)), off_m, rng), streets)
         assert not found["winner"].drop("WGS84").any(), found.to_string()
 
 
 @pytest.mark.slow
-def test_honest_points_of_the_bundled_streets_are_never_accused() -> None:
+@pytest.mark.parametrize("part", A_QUARTER_OR_ALL)
+def test_honest_points_of_the_bundled_streets_are_never_accused(part: int) -> None:
     path = bundled_folder() / "network" / "streets.geojson"
     if not path.is_file():
         pytest.skip("the bundled streets are not here")
     streets = gpd.read_file(path).geometry
     metric = streets.to_crs(streets.estimate_utm_crs())
     rng = np.random.default_rng(4)
-    for _ in range(1000):
+    for _ in range(1000 // part):
         found = diagnose(along(metric, int(rng.integers(5, 21)), 25, rng), metric)
         assert not found["winner"].drop("WGS84").any(), found.to_string()
 
@@ -274,11 +281,12 @@ def test_names_tell_what_streets_cannot() -> None:
 
 
 @pytest.mark.slow
-def test_honest_names_are_never_accused() -> None:
+@pytest.mark.parametrize("part", A_QUARTER_OR_ALL)
+def test_honest_names_are_never_accused(part: int) -> None:
     """Random subsets of five or more facilities, with their own names and with somebody else's: not even a suspicion."""
     spots, known = bundled()
     rng = np.random.default_rng(11)
-    for k in range(400):
+    for k in range(400 // part):
         some = spots.iloc[rng.choice(len(spots), int(rng.integers(5, 25)), replace=False)]
         names = some["name"] if k % 2 else rng.permutation(some["name"].to_numpy())
         found = diagnose_names(some.geometry, names, known)
@@ -294,6 +302,7 @@ def lying() -> tuple[gpd.GeoSeries, gpd.GeoSeries, gpd.GeoSeries]:
     return spots, rows["streets"].geometry, rows["homes"].geometry
 
 
+@pytest.mark.slow
 def test_twelve_places_tell_a_datum_by_how_their_like_lie() -> None:
     spots, streets, homes = lying()
     peers, some = spots.iloc[::2], spots.iloc[1::50].head(12)
@@ -305,6 +314,7 @@ def test_twelve_places_tell_a_datum_by_how_their_like_lie() -> None:
     assert alone["lead"].max() < found["lead"].max(), "streets alone know less"
 
 
+@pytest.mark.slow
 def test_few_places_or_few_peers_or_peers_in_a_wrong_datum_say_nothing() -> None:
     spots, streets, homes = lying()
     gcj = convert(spots, "WGS84", "GCJ-02")
@@ -324,7 +334,9 @@ def test_likeness_is_the_ratio_of_counted_shares() -> None:
     assert like.min() >= np.log(ANYWHERE), "no point weighs more than this against"
 
 
-def test_honest_lists_are_never_taken_for_another_datum_by_how_they_lie() -> None:
+@pytest.mark.slow
+@pytest.mark.parametrize("part", A_QUARTER_OR_ALL)
+def test_honest_lists_are_never_taken_for_another_datum_by_how_they_lie(part: int) -> None:
     """Two thousand random lists, of all kinds and of one, up to 40 m off, and lists that have nothing to do with the map."""
     spots, streets, homes = lying()
     rng = np.random.default_rng(17)
@@ -340,7 +352,7 @@ def test_honest_lists_are_never_taken_for_another_datum_by_how_they_lie() -> Non
     xy = shapely.get_coordinates(spots.array)
     pools = [evidence(xy + rng.normal(0, off_m / np.sqrt(2), xy.shape)) for off_m in (0, 10, 20, 40)]
     pools.append(evidence(rng.uniform(spots.total_bounds[:2], spots.total_bounds[2:], xy.shape)))
-    for k in range(2000):
+    for k in range(2000 // part):
         of_kind = np.flatnonzero(kinds == rng.choice(kinds)) if k % 2 else np.arange(len(spots))
         chosen = rng.choice(of_kind, min(int(rng.integers(5, 41)), len(of_kind)), replace=False)
         _, supported, winner = _by_odds(pools[k % 5][:, chosen].sum(axis=1), len(chosen))
@@ -356,7 +368,7 @@ def turned(xy: np.ndarray, degrees: float, scale: float = 1.0) -> np.ndarray:
     return scale * xy @ np.array([[np.cos(a), np.sin(a)], [-np.sin(a), np.cos(a)]]) + [5000.0, -300.0]
 
 
-@settings(max_examples=50, deadline=None, derandomize=True)
+@settings(max_examples=trials(50), deadline=None, derandomize=True)
 @given(degrees=st.floats(-180, 180), seed=st.integers(0, 99), n=st.integers(3, 8))
 def test_a_local_grid_is_found(degrees: float, seed: int, n: int) -> None:
     rng = np.random.default_rng(seed)

@@ -55,6 +55,7 @@ def test_a_callback_of_the_caller_is_told_too() -> None:
     assert own == ["一"] and heard == ["做：一", "做", "做：一", "做"]
 
 
+@pytest.mark.slow
 def test_opening_counting_siting_and_checking_say_what_they_are_at() -> None:
     heard: list[tuple[str, float]] = []
     with listening(lambda text, share: heard.append((text, share))):

@@ -126,6 +126,7 @@ def toy() -> xh.District:
     return toy_with([*rows, SERIES], series=figures(y2021=4, y2022=5))
 
 
+@pytest.mark.slow
 def test_every_metric_says_the_same_in_english(toy: xh.District) -> None:
     ours, theirs = lg.ledger(toy), lg.ledger(toy, lang="en")
     numbers = ["value", "target", "low_other", "high_other", "gap_size"]
@@ -187,6 +188,7 @@ class Chinese(HTMLParser):
             self.found.append(data)
 
 
+@pytest.mark.slow
 def test_pages_mark_what_stays_chinese() -> None:
     """Names in choices and in the title cannot be marked: they are the only ones."""
     district = xh.District.load()
@@ -235,6 +237,7 @@ def test_the_workbook_is_english_and_keeps_what_was_typed_in_either_language(tmp
         assert book_of.read_tasks(path).loc["T1", "责任科室"] == "民政科"
 
 
+@pytest.mark.slow
 def test_outputs_follow_the_language_and_the_record_does_not(toy: xh.District, tmp_path: Path) -> None:
     chinese = lg.ledger(toy)
     write_ledger(toy, chinese, tmp_path / "zh")

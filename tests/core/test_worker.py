@@ -59,6 +59,7 @@ def _told() -> int:
     return os.getpid()
 
 
+@pytest.mark.slow
 def test_a_copy_of_this_process_tells_nobody_and_leaves_nothing(two: str, capfd: pytest.CaptureFixture[str]) -> None:
     heard: list[str] = []
     with progress.listening(lambda what, share: heard.append(what)), Worker(processes=2) as aside:
@@ -132,6 +133,7 @@ def test_what_the_other_has_not_begun_is_done_here(two: str, tmp_path: Path) -> 
         os.kill(pid, 0)
 
 
+@pytest.mark.slow
 def test_another_one_beside_it_is_a_fork_or_itself(two: str, tmp_path: Path) -> None:
     end = tmp_path / "end"
     with Worker(processes=2) as aside, aside.beside() as early:

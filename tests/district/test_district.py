@@ -90,6 +90,7 @@ def test_wrong_layer_crs(toy: Path, crs: str) -> None:
     assert set(table["field"]) <= {"geometry", "layers.homes.crs"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("crs", ["EPSG:4326", "EPSG:3857", "EPSG:4527", "nonsense"])
 def test_wrong_district_crs(toy: Path, crs: str) -> None:
     manifest(toy, r'\ncrs = "EPSG:4548"', f'\ncrs = "{crs}"')
@@ -245,6 +246,7 @@ def test_unknown_names_suggest() -> None:
         district.rule("plan_clinic_5")
 
 
+@pytest.mark.slow
 def test_bundled_district_opens() -> None:
     district = xh.District.load()
     assert district.is_demonstration
@@ -260,6 +262,7 @@ def test_every_declared_parent_exists() -> None:
                 assert column.parent[1] in LAYERS[column.parent[0]].names
 
 
+@pytest.mark.slow
 def test_layers_that_are_not_there_are_said_in_words(toy: Path) -> None:
     assert xh.District.load(toy).without == {"entrances"}
     path, text = toy / "district.toml", (toy / "district.toml").read_text("utf-8")
@@ -331,6 +334,7 @@ def test_own_facilities_win_and_likenesses_are_listed(toy: Path) -> None:
 # --- gates and lanes --------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_gates_layer_without_features_knows_no_gates(toy: Path) -> None:
     """It is no error, and every home goes straight to the street, as where the layer is not declared."""
     edit(toy, "homes/gates.geojson", list.clear)

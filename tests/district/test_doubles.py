@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import shapely
+from clock import trials
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -37,7 +38,7 @@ corner = st.integers(0, 40)
 side = st.integers(1, 20)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=trials(60), deadline=None)
 @given(st.lists(st.tuples(corner, corner, side, side), min_size=2, max_size=14))
 def test_outlines_against_every_pair(boxes: list[tuple[int, int, int, int]]) -> None:
     """Rectangles, whose common area is worked out by hand: exactly the pairs over the tolerance."""
@@ -53,7 +54,7 @@ def test_outlines_against_every_pair(boxes: list[tuple[int, int, int, int]]) -> 
 spot = st.tuples(st.integers(0, 12), st.integers(0, 12), st.sampled_from(["甲苑", "乙苑", None]))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=trials(60), deadline=None)
 @given(st.lists(spot, min_size=2, max_size=14))
 def test_points_on_one_spot(spots: list[tuple[int, int, str | None]]) -> None:
     """Every point with a namesake within the tolerance is in a pair, and no pair is without one (a third of a metre apart)."""
@@ -163,6 +164,7 @@ def test_names() -> None:
         assert not alike(one, other)
 
 
+@pytest.mark.slow
 def test_a_hundred_thousand_homes_in_bounded_time() -> None:
     """Outlines in rows that touch, points in one heap, a crowd of canteens: seconds, not hours."""
     n = 100_000

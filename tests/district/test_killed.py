@@ -79,6 +79,7 @@ def add(folder: Path) -> None:
         commit(folder, NEW, "facilities", "a.csv")
 
 
+@pytest.mark.slow
 def test_add_and_undo_at_every_moment(room: Path, tmp_path: Path) -> None:
     folder = room / "d"
     added = moments(room, tmp_path / "add", lambda: add(folder))

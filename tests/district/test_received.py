@@ -15,6 +15,7 @@ from typing import Any
 
 import pyogrio
 import pytest
+from clock import trials
 from hostile.reaching import SUFFIXES, sound, vrt
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -66,6 +67,7 @@ def test_a_plain_reader_would_follow_what_these_files_say(tmp_path: Path) -> Non
         read_layer(tmp_path / "a.geojson")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="links and devices")
 def test_no_layer_reaches_out(tmp_path: Path) -> None:
     """Whatever a layer says: no request, no other file; with strace, as the system sees it, otherwise by what answers."""
@@ -112,6 +114,7 @@ assert not seen, seen
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="links and pipes")
 def test_check_of_a_received_folder_stays_in_it(tmp_path: Path, toy: Path) -> None:
     outside = tmp_path / "outside"
@@ -263,7 +266,7 @@ def test_a_forger_who_is_trusted_gets_nothing_but_the_district(
     assert {k: v for k, v in contents(tmp_path).items() if f"d/{HISTORY}" not in k} == before
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=trials(100), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     do=st.sampled_from(["apply", "undo"]),
     files=STEPS,

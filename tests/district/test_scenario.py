@@ -12,6 +12,7 @@ import geopandas as gpd
 import pandas as pd
 import pytest
 import shapely
+from clock import trials
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -143,6 +144,7 @@ def test_what_cannot_be_done_to_lanes(toy: xh.District) -> None:
     assert opened.rows["streets"].loc["lane", "wait_s"] == 9
 
 
+@pytest.mark.slow
 def test_build_on_a_parcel(tmp_path: Path) -> None:
     """FAR 2 on 60 m x 60 m, 90 m2 a dwelling: 80 households, 200 people, a fifth of them 60 or older."""
     folder = Path(shutil.copytree(TOY, tmp_path / "toy"))
@@ -256,6 +258,7 @@ def test_stacking(toy: xh.District) -> None:
     assert metres(both.on(toy), "B", "clinic_station") == pytest.approx(60)
 
 
+@pytest.mark.slow
 def test_scenarios_of_the_bundled_district_can_be_carried_out() -> None:
     district = xh.District.load()
     listed = scenarios(district)
@@ -401,7 +404,7 @@ def state_of(district: xh.District) -> dict[str, pd.DataFrame]:
 
 
 @pytest.mark.slow
-@settings(max_examples=12, deadline=None, derandomize=True)
+@settings(max_examples=trials(12), deadline=None, derandomize=True)
 @given(data=st.data())
 def test_any_plan_can_be_taken_back_and_turns_round(ground: xh.District, data: st.DataObject) -> None:
     """The district is as it was; two plans compared one way are the negative of the other way; one with itself is nothing."""
@@ -537,7 +540,7 @@ def scenarios_of_any_kind() -> st.SearchStrategy[Scenario]:
     )
 
 
-@settings(max_examples=80, deadline=None, derandomize=True)
+@settings(max_examples=trials(80), deadline=None, derandomize=True)
 @given(first=scenarios_of_any_kind())
 def test_any_plan_comes_back_from_its_file(first: Scenario, tmp_path_factory: pytest.TempPathFactory) -> None:
     path = tmp_path_factory.getbasetemp() / "any.toml"
@@ -593,6 +596,7 @@ def renewed() -> tuple[xh.District, Scenario]:
     return district, district.scenario("xinhezhuang-renewal")
 
 
+@pytest.mark.slow
 def test_homes_over_homes_that_are_lived_in_are_a_conflict(renewed: tuple[xh.District, Scenario]) -> None:
     """In its own year the parcel is free; in 2030 homes that came in 2029 stand there, and those to demolish are gone."""
     district, own = renewed
@@ -617,6 +621,7 @@ def test_homes_over_homes_that_are_lived_in_are_a_conflict(renewed: tuple[xh.Dis
     assert people == homes["people"].sum() - over["people"].sum() + own.edits[1].what["people"]
 
 
+@pytest.mark.slow
 def test_the_order_of_building_and_demolishing_does_not_matter(renewed: tuple[xh.District, Scenario]) -> None:
     district, own = renewed
     turned = replace(own, edits=(own.edits[1], own.edits[0], *own.edits[2:]))
@@ -644,7 +649,7 @@ def test_what_is_so_already_is_a_conflict(
     assert twice.on(toy, with_conflicts=True).name == toy.name
 
 
-@settings(max_examples=40)
+@settings(max_examples=trials(40))
 @given(data=st.data())
 def test_a_plan_without_conflicts_counts_nobody_twice(ground: xh.District, data: st.DataObject) -> None:
     """People after are people before, less those of homes demolished, plus those of homes built; no two homes overlap."""

@@ -29,6 +29,7 @@ import pandas as pd
 import pyogrio
 import pytest
 import shapely
+from clock import A_QUARTER_OR_ALL
 
 from xinhe_geo.app.cli import DATA, DONE, main
 from xinhe_geo.core import datum as _datum
@@ -141,6 +142,7 @@ def test_an_empty_template_says_that_it_is_empty(tmp_path: Path, toy: Path) -> N
         add(template(tmp_path / "a.xlsx"), toy, "facilities", crs="WGS84")
 
 
+@pytest.mark.slow
 def test_template_filled_in_comes_back_equal(tmp_path: Path, bundled_district: District, toy: Path) -> None:
     """Sixty facilities of the bundled district typed into a template and added to another folder are the same rows."""
     wanted = bundled_district.rows["facilities"].iloc[:60].to_crs(4326)
@@ -219,6 +221,7 @@ def messy() -> list[list[Any]]:
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["xlsx", "utf-8", "gb18030"])
 def test_a_messy_list(tmp_path: Path, toy: Path, kind: str) -> None:
     rows = messy()
@@ -272,6 +275,7 @@ def test_all_rows_swapped_is_seen_as_a_whole(tmp_path: Path, toy: Path) -> None:
     assert of(report, "note")["reason"].str.contains("写反").any()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", ["east-north", "north-east", "zone", "north-zone"])
 def test_projected_coordinates(tmp_path: Path, toy: Path, way: str) -> None:
     """Chinese survey tables write X for north; eastings may carry the number of their zone."""
@@ -282,6 +286,7 @@ def test_projected_coordinates(tmp_path: Path, toy: Path, way: str) -> None:
     assert shapely.distance(District.load(toy).rows["facilities"].geometry["P1"], shapely.Point(X, Y)) < 0.01
 
 
+@pytest.mark.slow
 def test_a_declaration_is_required_and_must_fit(tmp_path: Path, toy: Path) -> None:
     path = text(tmp_path / "a.csv", [HEAD, ["P1", "点", "canteen", LON, LAT]])
     with pytest.raises(SourceError, match=r"没有声明坐标系.*GCJ-02"):
@@ -296,6 +301,7 @@ def test_a_declaration_is_required_and_must_fit(tmp_path: Path, toy: Path) -> No
         add(path, tmp_path, "facilities", crs="WGS84")
 
 
+@pytest.mark.slow
 def test_numbers_without_positions_update_what_is_there(tmp_path: Path, toy: Path) -> None:
     homes = District.load(toy).rows["homes"]
     key = homes.index[0]
@@ -309,6 +315,7 @@ def test_numbers_without_positions_update_what_is_there(tmp_path: Path, toy: Pat
     assert after.drop(columns=["people", "geometry"]).equals(homes.drop(columns=["people", "geometry"]))
 
 
+@pytest.mark.slow
 def test_a_point_does_not_replace_an_outline(tmp_path: Path, toy: Path) -> None:
     homes = District.load(toy).rows["homes"]
     outline = homes.index[(homes.geom_type == "Polygon").to_numpy()][0]
@@ -318,6 +325,7 @@ def test_a_point_does_not_replace_an_outline(tmp_path: Path, toy: Path) -> None:
     assert District.load(toy).rows["homes"].geometry[outline].equals(homes.geometry[outline])
 
 
+@pytest.mark.slow
 def test_gone_rows_stay_unless_replaced(tmp_path: Path, toy: Path) -> None:
     before = set(District.load(toy).rows["facilities"].index)
     path = text(tmp_path / "a.csv", [HEAD, ["P1", "点", "canteen", LON, LAT]])
@@ -329,6 +337,7 @@ def test_gone_rows_stay_unless_replaced(tmp_path: Path, toy: Path) -> None:
     assert set(District.load(toy).rows["facilities"].index) == before - {"F2"} | {"P1"}
 
 
+@pytest.mark.slow
 def test_rows_without_a_key_are_known_by_name(tmp_path: Path, toy: Path) -> None:
     there = District.load(toy).rows["facilities"]
     name = there["name"].iloc[0]
@@ -343,6 +352,7 @@ def test_rows_without_a_key_are_known_by_name(tmp_path: Path, toy: Path) -> None
     assert of(add(path, toy, "facilities", crs="WGS84", key="号"), "new")["key"].tolist() == ["Z1"]
 
 
+@pytest.mark.slow
 def test_the_ledger_table(tmp_path: Path, toy: Path) -> None:
     rows = [["指标编号", "年份", "数值", "填报人"], ["i1", "2025年", "１２.５", "科室"], ["i1", 2026, "不知道", None]]
     report = add(text(tmp_path / "a.csv", rows), toy, "series", apply=True, datum_checked=CHECKED)
@@ -383,6 +393,7 @@ def points(n: int = 3) -> gpd.GeoDataFrame:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # GDAL cuts UTF-8 names in half
 @pytest.mark.parametrize("kind", ["gbk", "gbk without cpg", "utf-8", "geojson", "gpkg"])
 def test_gis_files(tmp_path: Path, toy: Path, kind: str) -> None:
@@ -405,6 +416,7 @@ def test_gis_files(tmp_path: Path, toy: Path, kind: str) -> None:
     assert b"\xe6\x9f\x90\xe4\xba\xba" not in b"".join(contents(toy).values())
 
 
+@pytest.mark.slow
 def test_a_geopackage_layer_is_edited_in_its_own_format(tmp_path: Path, toy: Path) -> None:
     layer = District.load(toy).rows["facilities"].reset_index()
     pyogrio.write_dataframe(layer, toy / "pois" / "facilities.gpkg", layer="facilities")
@@ -424,6 +436,7 @@ def test_a_geopackage_layer_is_edited_in_its_own_format(tmp_path: Path, toy: Pat
     assert contents(toy) == before
 
 
+@pytest.mark.slow
 def test_a_file_that_names_another_grid_is_refused(tmp_path: Path, toy: Path) -> None:
     path = tmp_path / "a.gpkg"
     pyogrio.write_dataframe(points().to_crs(4549), path)
@@ -442,6 +455,7 @@ def placemark(name: str, shape: str, kind: str = "canteen") -> str:
     return f"<Placemark><name>{name}</name>{data}{shape}</Placemark>"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["kml", "kmz", "gdb"])
 def test_files_of_other_programs(tmp_path: Path, toy: Path, kind: str) -> None:
     path = tmp_path / f"a.{kind}"
@@ -485,6 +499,7 @@ def geoparquet(path: Path, frame: gpd.GeoDataFrame, encoding: str = "WKB") -> Pa
     return path
 
 
+@pytest.mark.slow
 def test_geoparquet(tmp_path: Path, toy: Path) -> None:
     frame = gpd.GeoDataFrame(
         {
@@ -525,6 +540,7 @@ def test_polygons_are_mended_only_when_asked(tmp_path: Path, toy: Path, repair: 
         assert District.load(toy).rows["parcels"].geometry["B1"].geom_type == "MultiPolygon"
 
 
+@pytest.mark.slow
 def test_two_levels_of_header_merged_cells_and_units(tmp_path: Path, toy: Path) -> None:
     made = openpyxl.Workbook()
     sheet = made.active
@@ -566,6 +582,7 @@ def test_units_in_headers_and_cells() -> None:
     assert cell_text(area, "80平方米", {}, 1e4) == "80"
 
 
+@pytest.mark.slow
 def test_records_as_web_maps_export_them(tmp_path: Path, toy: Path) -> None:
     pois = [
         {
@@ -611,6 +628,7 @@ def test_old_workbooks(tmp_path: Path, toy: Path) -> None:
     pd.testing.assert_frame_equal(old.drop(columns="value"), new.drop(columns="value"))
 
 
+@pytest.mark.slow
 def test_rows_with_an_address_stand_in_the_compound_it_names(tmp_path: Path, toy: Path) -> None:
     homes = District.load(toy).rows["homes"]
     name = homes["name"].iloc[0]
@@ -697,6 +715,7 @@ def drawing(path: Path, version: str, move: Callable[[float, float], tuple[float
     return path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["R2013", "R2000", "R12", "R12 that says it is Western"])
 def test_drawings(tmp_path: Path, toy: Path, kind: str) -> None:
     path = drawing(tmp_path / "a.dxf", kind.partition(" ")[0], lambda x, y: (x, y))
@@ -732,6 +751,7 @@ def control(path: Path, swapped: bool = False, wrong: float = 0.0, n: int = 4) -
     return text(path, rows)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("swapped", [False, True])
 def test_a_drawing_in_a_grid_of_its_own_is_tied_in(tmp_path: Path, toy: Path, swapped: bool) -> None:
     path = drawing(tmp_path / "a.dxf", "R2013", to_local)
@@ -809,6 +829,7 @@ def district_copy(tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("datum", ["GCJ-02", "BD-09"])
 def test_bundled_facilities_in_a_wrong_datum(
     tmp_path: Path, bundled_district: District, district_copy: Path, one_folder: None, datum: str
@@ -832,6 +853,7 @@ def test_bundled_facilities_in_a_wrong_datum(
     assert contents(district_copy) == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("datum", DATUMS)
 def test_declared_right_they_come_back(
     tmp_path: Path, bundled_district: District, district_copy: Path, datum: str
@@ -854,11 +876,11 @@ def test_declared_right_they_come_back(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("part", range(4))
+@pytest.mark.parametrize("part", [0, *(pytest.param(part, marks=pytest.mark.matrix) for part in (1, 2, 3))])
 def test_honest_lists_are_never_refused(
     tmp_path: Path, bundled_district: District, one_folder: None, monkeypatch: pytest.MonkeyPatch, part: int
 ) -> None:
-    """1,000 random subsets of five rows and more through the whole of `add`: known ids, new ids, new ids and names."""
+    """250 random subsets (before a release 1,000) of five rows and more through the whole of `add`: known ids, new ids, new ids and names."""
     whole = read_folder(bundled_folder())
     monkeypatch.setattr(current_layer, "read_folder", lambda folder: whole)
     monkeypatch.setattr(adding, "check_copy", lambda folder, files: None)
@@ -874,6 +896,7 @@ def test_honest_lists_are_never_refused(
         assert tally(report)["refused"] == 0
 
 
+@pytest.mark.slow
 def test_what_cannot_be_told_is_said_and_a_suspicion_asks(
     tmp_path: Path,
     bundled_district: District,
@@ -906,6 +929,7 @@ def test_what_cannot_be_told_is_said_and_a_suspicion_asks(
     assert report["reason"].str.contains("编号相同的 5 个要素吻合").any()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("datum", ["GCJ-02", "BD-09"])
 def test_twenty_unknown_places_in_a_wrong_datum_are_refused(
     tmp_path: Path, bundled_district: District, district_copy: Path, datum: str
@@ -921,6 +945,7 @@ def test_twenty_unknown_places_in_a_wrong_datum_are_refused(
     assert report["reason"].str.contains(f"坐标基准 {datum} 与目录吻合").any()
 
 
+@pytest.mark.slow
 def test_what_nothing_confirms_is_written_only_when_somebody_says_how_it_was_checked(
     tmp_path: Path, toy: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -942,6 +967,7 @@ def test_what_nothing_confirms_is_written_only_when_somebody_says_how_it_was_che
     assert contents(toy) == before
 
 
+@pytest.mark.slow
 def test_a_known_row_put_right_confirms_the_datum_and_one_half_a_kilometre_off_does_not(
     tmp_path: Path, bundled_district: District, district_copy: Path
 ) -> None:
@@ -963,6 +989,7 @@ def test_a_known_row_put_right_confirms_the_datum_and_one_half_a_kilometre_off_d
 # --- persons --------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_people_are_dropped_wherever_they_stand(tmp_path: Path, toy: Path) -> None:
     number, phone = "12010119800101123X", "13812345678"
     rows = [
@@ -998,6 +1025,7 @@ def one(**cells: Any) -> list[list[Any]]:
     return [list(row), list(row.values())]
 
 
+@pytest.mark.slow
 def test_duplicate_ids_take_the_first_and_report_the_rest(tmp_path: Path, toy: Path) -> None:
     cells = [["D", "甲", "canteen", LON, LAT], ["D", "乙", "canteen", LON, LAT], ["D", "丙", "canteen", LON, LAT]]
     report = add(text(tmp_path / "a.csv", [HEAD, *cells]), toy, "facilities", crs="WGS84")
@@ -1008,6 +1036,7 @@ def test_duplicate_ids_take_the_first_and_report_the_rest(tmp_path: Path, toy: P
 # --- never half done ------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_undo_is_byte_for_byte(tmp_path: Path, toy: Path) -> None:
     states = [contents(toy)]
     for i, layer in enumerate(("facilities", "entrances", "facilities")):
@@ -1063,6 +1092,7 @@ def test_a_file_held_open_changes_nothing(
     assert contents(toy) == before
 
 
+@pytest.mark.slow
 def test_ten_thousand_rows_in_bounded_time(tmp_path: Path, toy: Path) -> None:
     cells = [[f"M{i}", f"点{i}", "canteen", LON + i * 1e-7, LAT] for i in range(10_000)]
     path = text(tmp_path / "a.csv", [HEAD, *cells])
@@ -1080,7 +1110,7 @@ sys.path.insert(0, sys.argv[1])
 from xinhe_geo.district import District, recover, undo
 from xinhe_geo.io import add
 
-template, work, layer, *files = sys.argv[2:]
+every, template, work, layer, *files = sys.argv[2:]
 
 def state(folder):
     files = {p.relative_to(folder).as_posix(): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
@@ -1120,7 +1150,7 @@ assert before != after
 rows = {name: len(District.load(folder).rows.get(layer, ())) for name, folder in (("old", old), ("new", new))}
 for what, start in (("add", old), ("undo", new)):
     moments, outcomes = 0, set()
-    for n in range(200):
+    for n in range(0, 200, int(every)):
         folder = Path(work) / f"{what}-{n}"
         shutil.copytree(start, folder)
         killed = run(folder, what, n)
@@ -1143,15 +1173,20 @@ for what, start in (("add", old), ("undo", new)):
         moments += 1
     assert outcomes == {True, False}, outcomes
     print(what, moments)
-    assert moments >= 8, moments
+    assert moments * int(every) >= 8, moments
 """
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 @pytest.mark.parametrize("layer", ["facilities", "entrances"])
-def test_a_kill_at_any_moment_leaves_old_or_new(tmp_path: Path, layer: str) -> None:
-    """`facilities` is there already; `entrances` is new, so its file and the manifest have to appear together."""
+@pytest.mark.parametrize("every", A_QUARTER_OR_ALL)
+def test_a_kill_at_any_moment_leaves_old_or_new(tmp_path: Path, layer: str, every: int) -> None:
+    """
+    `facilities` is there already; `entrances` is new, so its file and the manifest have to appear together.
+
+    Every fourth moment, before a release every one; every state of the disk, without killing, has `tests/district/test_killed.py`.
+    """
     cells = one() if layer == "facilities" else [["编号", "设施编号", "经度", "纬度"], ["E1", "F1", LON, LAT]]
     path = text(tmp_path / "a.csv", cells)
     program = tmp_path / "killed.py"
@@ -1159,7 +1194,7 @@ def test_a_kill_at_any_moment_leaves_old_or_new(tmp_path: Path, layer: str) -> N
     work = tmp_path / "work"
     work.mkdir()
     done = subprocess.run(
-        [sys.executable, str(program), str(ROOT), str(TOY), str(work), layer, str(path)],
+        [sys.executable, str(program), str(ROOT), str(every), str(TOY), str(work), layer, str(path)],
         capture_output=True,
         text=True,
         check=False,
@@ -1173,6 +1208,7 @@ def test_recover_says_whether_there_was_anything(toy: Path) -> None:
     assert contents(toy) == contents(TOY)
 
 
+@pytest.mark.slow
 def test_a_folder_with_other_errors_can_still_be_added_to(tmp_path: Path, toy: Path) -> None:
     (toy / "homes" / "gates.geojson").write_bytes(b"{")
     add(text(tmp_path / "a.csv", one()), toy, "facilities", crs="WGS84", apply=True, datum_checked=CHECKED)
@@ -1187,6 +1223,7 @@ def test_a_folder_with_other_errors_can_still_be_added_to(tmp_path: Path, toy: P
         )
 
 
+@pytest.mark.slow
 def test_same_inputs_same_bytes(tmp_path: Path, toy: Path) -> None:
     other = tmp_path / "other"
     shutil.copytree(toy, other)

@@ -16,6 +16,7 @@ from typing import Any
 
 import pyogrio
 import pytest
+from clock import trials
 from hostile.corpus import HARMLESS, HOSTILE, SLOW, book, drawing, geopackage, one, text
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -59,7 +60,13 @@ def test_there_are_more_than_two_hundred() -> None:
     assert len(HOSTILE) > 250
 
 
-@pytest.mark.parametrize("name", list(HOSTILE))
+#: These take a second or two.
+LARGE = {"1,000,000 rows in csv", "a zip bomb", "a kmz bomb"}
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.slow] if name in LARGE else []) for name in HOSTILE]
+)
 def test_hostile_files(tmp_path: Path, toy: Path, name: str, capsys: pytest.CaptureFixture[str]) -> None:
     place = tmp_path / "in"
     place.mkdir()
@@ -173,7 +180,7 @@ KINDS = ("csv", "xlsx", "geojson", "kml", "kmz", "dxf", "gpkg")
 QUIET = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
 
 
-@settings(max_examples=80, deadline=None, suppress_health_check=QUIET)
+@settings(max_examples=trials(80), deadline=None, suppress_health_check=QUIET)
 @given(kind=st.sampled_from(KINDS), data=st.data())
 def test_damaged_files_never_crash(tmp_path: Path, toy: Path, kind: str, data: st.DataObject) -> None:
     """Bytes overwritten, cut out or put in anywhere: the file is taken or refused with a message."""
@@ -196,7 +203,7 @@ CELL = st.one_of(
 )
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=QUIET)
+@settings(max_examples=trials(25), deadline=None, suppress_health_check=QUIET)
 @given(rows=st.lists(st.lists(CELL, min_size=5, max_size=5), min_size=1, max_size=8))
 def test_rows_are_taken_or_reported_whatever_they_hold(tmp_path: Path, toy: Path, rows: list[list[Any]]) -> None:
     path = text(tmp_path / "a.csv", [[*one()[0]], one()[1], *rows])

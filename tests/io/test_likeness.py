@@ -58,6 +58,7 @@ def result_of(report: pd.DataFrame) -> dict[int, str]:
     return dict(zip(first["row"].astype(int), first["result"], strict=True))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shift", [0.0, 4.0])
 def test_the_offices_own_layer_of_the_same_compounds_doubles_nobody(tmp_path: Path, toy: Path, shift: float) -> None:
     before, files = District.load(toy).rows["homes"], contents(toy)
@@ -76,6 +77,7 @@ def test_the_offices_own_layer_of_the_same_compounds_doubles_nobody(tmp_path: Pa
     assert contents(toy) == files
 
 
+@pytest.mark.slow
 def test_what_each_row_is(tmp_path: Path, toy: Path) -> None:
     there = District.load(toy).rows["homes"]
     shapes = there.geometry
@@ -101,6 +103,7 @@ def test_what_each_row_is(tmp_path: Path, toy: Path) -> None:
     assert set(District.load(toy).rows["homes"].index) == {*there.index, "5"}, "what is unclear is not written"
 
 
+@pytest.mark.slow
 def test_somebody_says_what_a_row_is(tmp_path: Path, toy: Path) -> None:
     shape = shapely.affinity.translate(District.load(toy).rows["homes"].geometry["E"], 30, 0)
     path = written(tmp_path / "a.gpkg", [{"编号": "K", "名称": "己苑", "常住人口": 11, "geometry": shape}])
@@ -138,6 +141,7 @@ def test_the_same_id_of_another_place_overwrites_nothing(tmp_path: Path, toy: Pa
     assert contents(toy) == files
 
 
+@pytest.mark.slow
 def test_a_jump_in_people_needs_a_word(tmp_path: Path, toy: Path) -> None:
     """360 people; 18 are a twentieth."""
     files = contents(toy)
@@ -157,6 +161,7 @@ def test_a_jump_in_people_needs_a_word(tmp_path: Path, toy: Path) -> None:
         assert contents(toy) == files
 
 
+@pytest.mark.slow
 def test_facilities_under_other_ids(tmp_path: Path, toy: Path) -> None:
     at = District.load(toy).rows["facilities"].geometry
     move = shapely.affinity.translate
@@ -174,6 +179,7 @@ def test_facilities_under_other_ids(tmp_path: Path, toy: Path) -> None:
     assert not (check(toy)["severity"] == "error").any()
 
 
+@pytest.mark.slow
 def test_replace_stays_within_the_kinds_of_the_file(tmp_path: Path, toy: Path) -> None:
     shape = shapely.Point(500_700, 4_320_300)
     path = written(tmp_path / "a.gpkg", [{"编号": "N", "名称": "新食堂", "类别": "canteen", "geometry": shape}])
@@ -183,6 +189,7 @@ def test_replace_stays_within_the_kinds_of_the_file(tmp_path: Path, toy: Path) -
     assert gone["F2"].endswith("删去") and gone.drop("F2").str.contains("没有这一类，保留").all()
 
 
+@pytest.mark.slow
 def test_replace_keeps_what_is_unclear(tmp_path: Path, toy: Path) -> None:
     shapes = District.load(toy).rows["homes"].geometry
     rows = [{"编号": k, "名称": None, "常住人口": None, "geometry": shapes[k]} for k in ("A", "B", "C", "D")]
@@ -193,6 +200,7 @@ def test_replace_keeps_what_is_unclear(tmp_path: Path, toy: Path) -> None:
     assert "E" in District.load(toy).rows["homes"].index
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("basis", [None, "official"])
 def test_nothing_is_called_surveyed_unasked(tmp_path: Path, toy: Path, basis: str | None) -> None:
     shape = shapely.box(500_600, 4_320_400, 500_650, 4_320_450)
@@ -204,6 +212,7 @@ def test_nothing_is_called_surveyed_unasked(tmp_path: Path, toy: Path, basis: st
     assert told == (1 if basis is None else 0), "said once"
 
 
+@pytest.mark.slow
 def test_the_command(tmp_path: Path, toy: Path, capsys: pytest.CaptureFixture[str]) -> None:
     shape = shapely.affinity.translate(District.load(toy).rows["homes"].geometry["E"], 30, 0)
     path = written(tmp_path / "a.gpkg", [{"编号": "K", "名称": "己苑", "常住人口": 90, "geometry": shape}])

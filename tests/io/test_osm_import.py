@@ -269,6 +269,7 @@ def test_steps_are_told_as_they_begin(extract: Path, tmp_path: Path) -> None:
     assert len(steps) >= 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("suffix", "opener"), [(".osm.gz", gzip.open), (".osm.bz2", bz2.open)])
 def test_packed_extracts_give_the_same_layers(tmp_path: Path, extract: Path, suffix: str, opener: object) -> None:
     packed = tmp_path / f"town{suffix}"
@@ -298,6 +299,7 @@ def test_an_extract_without_homes_still_gives_streets_and_facilities(tmp_path: P
     assert "--homes" in line(report, "homes", "居住点")["reason"]
 
 
+@pytest.mark.slow
 def test_many_features_go_to_a_geopackage(tmp_path: Path, extract: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import_osm(extract, tmp_path / "few")
     monkeypatch.setattr(new_folder, "MANY", 1)
@@ -413,6 +415,7 @@ def test_a_chinese_table_from_excel(extract: Path, tmp_path: Path) -> None:
     assert (row["people"], row["people_60plus"], row["households"], row["name"]) == (100, 30, 40, "某里")
 
 
+@pytest.mark.slow
 def test_x_and_y_are_degrees_or_metres_of_the_crs_given(extract: Path, tmp_path: Path) -> None:
     at = gpd.GeoSeries([shapely.Point(117.6041, 39.0551)], crs="EPSG:4326").to_crs("EPSG:4548").iloc[0]
     metres = people(tmp_path, f"id,x,y,people\na,{at.x!r},{at.y!r},7\n", name="metres.csv")
@@ -467,6 +470,7 @@ def test_a_workbook_or_a_missing_table_is_refused(extract: Path, tmp_path: Path)
 # --- a boundary that is given ----------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_homes_beyond_a_given_boundary_belong_to_the_neighbours(extract: Path, tmp_path: Path) -> None:
     border = gpd.GeoDataFrame(geometry=[shapely.box(117.600, 39.050, 117.6065, 39.060)], crs="EPSG:4326")
     border.to_file(tmp_path / "border.geojson", driver="GeoJSON")
@@ -483,6 +487,7 @@ def test_homes_beyond_a_given_boundary_belong_to_the_neighbours(extract: Path, t
     assert "r1" in d.facilities.index  # the park next door still serves
 
 
+@pytest.mark.slow
 def test_a_boundary_elsewhere_or_without_a_polygon_is_refused(extract: Path, tmp_path: Path) -> None:
     for name, shape, said in (
         ("far", shapely.box(0, 0, 1, 1), "不在一处"),
@@ -606,6 +611,7 @@ def test_a_walk_filter_of_ones_own_travels_with_the_folder(extract: Path, tmp_pa
 # --- same inputs, same bytes; whole or not at all --------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_two_imports_are_equal_to_the_byte(extract: Path, tmp_path: Path) -> None:
     import_osm(extract, tmp_path / "one", homes=people(tmp_path, GOOD))
     import_osm(extract, tmp_path / "deep/er/two", homes=people(tmp_path, GOOD))
@@ -628,6 +634,7 @@ def test_a_folder_with_other_things_is_never_touched(extract: Path, tmp_path: Pa
         import_osm(extract, tmp_path / "plain", overwrite=True)
 
 
+@pytest.mark.slow
 def test_an_earlier_import_is_replaced_only_when_asked_and_only_untouched(extract: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     out.mkdir()  # an empty folder is fine
@@ -648,6 +655,7 @@ def test_an_earlier_import_is_replaced_only_when_asked_and_only_untouched(extrac
     assert set(before) == set(files(out))
 
 
+@pytest.mark.slow
 def test_a_failure_in_the_middle_leaves_nothing_new_and_the_old_as_it_was(
     extract: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -697,6 +705,7 @@ def place(name: str) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_sao_paulo_with_people(tmp_path: Path) -> None:
     table = place("saopaulo_hexgrid.csv")
     report = import_osm(place("saopaulo.osm.pbf"), tmp_path / "sp", homes=table)
@@ -711,6 +720,7 @@ def test_sao_paulo_with_people(tmp_path: Path) -> None:
     assert length.groupby(d.network.edges["component"]).sum().max() / length.sum() > 0.9
 
 
+@pytest.mark.slow
 def test_helsinki_without_people_and_clipped(tmp_path: Path) -> None:
     report = import_osm(place("helsinki.osm.pbf"), tmp_path / "hel")
     d = District.load(tmp_path / "hel")

@@ -56,6 +56,7 @@ def balanced(report: pd.DataFrame, rows: int, taken: int) -> None:
 # --- the planning institute -----------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")  # names of fields are cut off, which is the point
 def test_a_shapefile_of_the_planning_institute(tmp_path: Path, toy: Path) -> None:
     """GBK without .cpg, names of fields cut after five characters, zone 39 before the eastings, a bow tie, an empty shape."""
@@ -83,6 +84,7 @@ def test_a_shapefile_of_the_planning_institute(tmp_path: Path, toy: Path) -> Non
 # --- web maps -------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_an_answer_of_a_web_map(tmp_path: Path, toy: Path) -> None:
     """Places as 高德 answers: GCJ-02 in one text, telephones, lists where a value is missing."""
     spots = gpd.GeoSeries(gpd.points_from_xy([X + 30 * i for i in range(4)], [Y] * 4), crs=4548).to_crs(4326)
@@ -118,6 +120,7 @@ def test_an_answer_of_a_web_map(tmp_path: Path, toy: Path) -> None:
 # --- the civil affairs office ---------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_list_of_the_civil_affairs_office(tmp_path: Path, toy: Path) -> None:
     """Two rows of header, a kind merged over its rows, a subtotal in the middle, an address instead of coordinates, a twin name."""
     lonlat = gpd.GeoSeries([shapely.Point(X, Y)], crs=4548).to_crs(4326).iloc[0]
@@ -183,6 +186,7 @@ def test_a_drawing_of_an_old_cad(tmp_path: Path, toy: Path) -> None:
     ]
 
 
+@pytest.mark.slow
 def test_sites_in_a_drawing_for_the_design_institute(tmp_path: Path, toy: Path) -> None:
     out = tmp_path / "街道.dxf"
     assert main(["dxf", str(toy), "--out", str(out), "--sites", "canteen"]) == DONE
@@ -215,6 +219,7 @@ ROW = st.fixed_dictionaries(
 )
 
 
+@pytest.mark.slow
 @settings(
     max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
@@ -276,6 +281,7 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Path:
 # --- a full disk ----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("apply", [True, False])
 def test_a_full_disk_is_a_message_and_changes_nothing(tmp_path: Path, toy: Path, apply: bool) -> None:
     """No file may grow beyond so many bytes: the copy that is judged fails first, then the history, then the layer itself."""

@@ -103,6 +103,7 @@ def files_of(folder: Path) -> dict[str, bytes]:
     return {p.relative_to(folder).as_posix(): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
 
 
+@pytest.mark.slow
 def test_one_district_around_everything_is_the_plain_import(city: Path, tmp_path: Path) -> None:
     border = boundaries(tmp_path, 1)
     made = split(city, Division(border, "代码", "名称"), tmp_path / "out")
@@ -111,6 +112,7 @@ def test_one_district_around_everything_is_the_plain_import(city: Path, tmp_path
     assert files_of(tmp_path / "out" / "120116000") == files_of(tmp_path / "plain")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("fan", "bucket", "chunk"), [(24, 1_000_000, 50_000), (2, 40, 16)])
 def test_each_district_has_its_streets_margin_and_whole_areas(
     city: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fan: int, bucket: int, chunk: int
@@ -142,6 +144,7 @@ def test_each_district_has_its_streets_margin_and_whole_areas(
     assert not list((tmp_path / "out").glob(".split*"))
 
 
+@pytest.mark.slow
 def test_people_go_where_they_live_and_add_up(city: Path, tmp_path: Path) -> None:
     table = people(tmp_path)
     made = split(city, Division(boundaries(tmp_path, 2), "代码", "名称"), tmp_path / "out", homes=table)
@@ -159,6 +162,7 @@ def test_people_go_where_they_live_and_add_up(city: Path, tmp_path: Path) -> Non
     assert list(again["code"]) == list(made.index)
 
 
+@pytest.mark.slow
 def test_a_district_without_people_or_streets_is_told_not_fatal(city: Path, tmp_path: Path) -> None:
     border = boundaries(tmp_path, 1)
     frame = gpd.read_file(border)

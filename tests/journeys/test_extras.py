@@ -72,6 +72,7 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[int, str, 
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("command", "package"),
     [
@@ -92,6 +93,7 @@ def test_a_missing_package_and_its_extra_are_named(
     assert "Traceback" not in said and not out.is_file()
 
 
+@pytest.mark.slow
 def test_the_report_needs_none_of_them(told: dict[str, tuple[int, str, Path]]) -> None:
     code, said, out = told["report"]
     assert code == 0, said

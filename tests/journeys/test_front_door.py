@@ -211,21 +211,25 @@ def test_help_installs_nothing(run: ModuleType, capsys: pytest.CaptureFixture[st
 
 
 SPREAD = ["-n", "auto", "--dist", "loadfile"]
+QUICK = ["-m", "(not slow) and not browser and not matrix", "--few"]
 
 
 @pytest.mark.parametrize(
     ("given", "expected"),
     [
-        ([], ["-m", "not slow and not browser", *SPREAD, "{root}/tests"]),
-        (["--all"], [*SPREAD, "{root}/tests"]),
-        (["-k", "st", "-x"], ["-m", "not slow and not browser", *SPREAD, "-k", "st", "-x", "{root}/tests"]),
+        ([], [*QUICK, *SPREAD, "{root}/tests"]),
+        (["--all"], ["-m", "not matrix", *SPREAD, "{root}/tests"]),
+        (["--matrix"], [*SPREAD, "{root}/tests"]),
+        (["-k", "st", "-x"], [*QUICK, *SPREAD, "-k", "st", "-x", "{root}/tests"]),
         (["-m", "slow", "-n0"], ["-m", "slow", "-n0", "{root}/tests"]),
-        (["some.py::test_a", "--all"], ["some.py::test_a"]),
+        (["some.py::test_a"], [*QUICK, "some.py::test_a"]),
+        (["some.py::test_a", "--all"], ["-m", "not matrix", "some.py::test_a"]),
     ],
 )
 def test_what_pytest_is_given(
     run: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: list[str], expected: list[str]
 ) -> None:
+    monkeypatch.setattr(run, "changed_packages", list)
     here = tmp_path / "别处"
     here.mkdir()
     (here / "some.py").touch()
@@ -237,6 +241,38 @@ def test_what_pytest_is_given(
     wanted = [part.replace("{root}/tests", str(run.ROOT / "tests")) for part in expected]
     assert list(run.done[-1]) == fixed + wanted
     assert run.done[-2] == f".[{','.join(sorted(EXTRAS))}]", "nothing is skipped for want of a package"
+
+
+def test_slow_tests_of_what_is_being_changed_run_too(
+    run: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Changed, new and staged files count, of the library and of its tests; documents, and what git was given, do not."""
+    if shutil.which("git") is None:
+        pytest.skip("no git on this machine")
+    monkeypatch.setattr(run, "ROOT", tmp_path)
+    assert run.changed_packages() == [], "without git nobody knows"
+    for name in ("access", "io", "network"):
+        for folder in (f"xinhe_geo/{name}", f"tests/{name}"):
+            (tmp_path / folder).mkdir(parents=True)
+            (tmp_path / folder / "a.py").write_text("1\n", "utf-8")
+
+    def git(*arguments: str) -> None:
+        who = ["-c", "user.name=t", "-c", "user.email=t@example.org", "-c", "commit.gpgsign=false"]
+        subprocess.run(["git", *who, *arguments], cwd=tmp_path, check=True, capture_output=True)
+
+    git("init")
+    git("add", ".")
+    git("commit", "-m", "all")
+    assert run.changed_packages() == []
+    (tmp_path / "xinhe_geo" / "network" / "a.py").write_text("2\n", "utf-8")
+    (tmp_path / "tests" / "io" / "新 的.py").write_text("1\n", "utf-8")
+    (tmp_path / "tests" / "conftest.py").write_text("1\n", "utf-8")
+    (tmp_path / "README.md").write_text("1\n", "utf-8")
+    git("add", "xinhe_geo")
+    assert run.changed_packages() == ["io", "network"]
+    assert run.main(["test"]) == 0
+    wanted = "(not slow or io or network) and not browser and not matrix"
+    assert wanted in run.done[-1] and "io、network" in capsys.readouterr().err
 
 
 def test_nothing_is_skipped_here_for_want_of_a_package() -> None:

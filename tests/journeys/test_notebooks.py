@@ -268,6 +268,7 @@ def test_code_is_short_and_defines_nothing(path: Path) -> None:
         assert not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Lambda | ast.Try)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=NUMBERS)
 def test_kinds_and_plans_are_named_in_parameters_only(path: Path) -> None:
     district = xh.District.load()

@@ -280,6 +280,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return place
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", list(TYPED), ids=" ".join)
 def test_nothing_comes_out(
     tmp_path: Path,
@@ -326,6 +327,7 @@ def test_the_live_map_and_what_a_notebook_shows(tmp_path: Path) -> None:
     assert "不能在笔记本里显示" in shown and not betrayed(shown.encode(), folder)
 
 
+@pytest.mark.slow
 def test_the_search_would_find_them(tmp_path: Path, made: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The same district without a mark: its name, numbers and place are found in what commands write and print."""
     folder, out = marked(tmp_path, 'secrecy = "内部"'), tmp_path / "out"
@@ -337,6 +339,7 @@ def test_the_search_would_find_them(tmp_path: Path, made: Path, capsys: pytest.C
     assert {NAME.encode(), f"{PEOPLE:,}".encode(), b"500020"} <= found
 
 
+@pytest.mark.slow
 def test_what_is_wrong_with_a_secret_row_is_told_without_the_row(
     tmp_path: Path, made: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -89,6 +89,7 @@ def test_minutes_to_the_nearest_by_hand() -> None:
     assert minutes.loc[("T02", "clinic_station"), "minutes"] == pytest.approx((200 * 590 + 50 * 540) / 250 / 66 + 0.5)
 
 
+@pytest.mark.slow
 def test_without_communities_or_homes_nothing_is_made_up() -> None:
     district = toy_with(ROWS)
     for layer in ("communities", "homes", "facilities", "streets"):
@@ -98,6 +99,7 @@ def test_without_communities_or_homes_nothing_is_made_up() -> None:
         assert len(community_sheet(without, table)) == (1 if layer == "communities" else 2)
 
 
+@pytest.mark.slow
 def test_the_bundled_district_concludes_nothing() -> None:
     district = xh.District.load()
     table = xh.ledger(district)

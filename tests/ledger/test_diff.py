@@ -40,6 +40,7 @@ def test_a_verdict_alone_is_a_change() -> None:
     assert list(changes(after, before)["after"]) == ["50 %　演示值（不作结论）"]
 
 
+@pytest.mark.slow
 def test_inputs_and_years_that_differ_are_named(tmp_path: Path) -> None:
     folder = folder_with(tmp_path / "toy", ROWS)
     before = record(xh.District.load(folder))
@@ -50,6 +51,7 @@ def test_inputs_and_years_that_differ_are_named(tmp_path: Path) -> None:
     assert list(found["id"]) == ["year", "homes", "T1.d"] and found["before"].iloc[0] == "2022"
 
 
+@pytest.mark.slow
 def test_ledger_and_report_compare_with_an_earlier_run(tmp_path: Path) -> None:
     district = toy_with(ROWS)
     out = tmp_path / "out"
@@ -63,6 +65,7 @@ def test_ledger_and_report_compare_with_an_earlier_run(tmp_path: Path) -> None:
     assert [cell.value for cell in book["与上次相比"][4]] == ["结果", "T1.c", "c", "50 %　部分达标", "0 %　未达标"]
 
 
+@pytest.mark.slow
 def test_the_whole_report_says_what_changed(tmp_path: Path) -> None:
     folder, out = folder_with(tmp_path / "toy", ROWS), tmp_path / "out"
     xh.brief(xh.District.load(folder), out)

@@ -95,6 +95,7 @@ EDITS: list[tuple[str, str, str, str, Callable[[xh.District], Any], Any, Any]] =
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("table", "row", "column", "value", "read", "before", "after"), EDITS)
 def test_one_cell_changes_what_comes_out(
     folder: Path,
@@ -133,6 +134,7 @@ BAD: list[tuple[str, str, str, str, str]] = [
 ]
 
 
+@pytest.mark.slow
 def test_bad_cells_are_named_all_at_once(folder: Path) -> None:
     """One fault per cell; of cells that are changed twice the last counts, so each table is asked in its own folder copy."""
     for table, row, column, value, said in BAD:

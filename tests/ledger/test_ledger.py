@@ -318,6 +318,7 @@ def beyond(bundled: xh.District) -> pd.DataFrame:
     return lg.beyond(bundled)
 
 
+@pytest.mark.slow
 def test_all_promises_are_there_and_nothing_is_concluded(bundled: xh.District, table: pd.DataFrame) -> None:
     codes = list(dict.fromkeys(table.index.get_level_values("commitment")))
     assert len(codes) == 56 and codes[0] == "I01" and codes[-1] == "S42"
@@ -336,6 +337,7 @@ def test_all_promises_are_there_and_nothing_is_concluded(bundled: xh.District, t
     pd.testing.assert_frame_equal(lg.ledger(bundled), table)
 
 
+@pytest.mark.slow
 def test_quotes_are_word_for_word(shared: Path, bundled: xh.District, table: pd.DataFrame) -> None:
     plan = (shared / "reference" / "plan.txt").read_text("utf-8")
     quotes = [*table["quote"], *lg.left_out(bundled)["quote"]]
@@ -349,12 +351,14 @@ def test_quotes_are_word_for_word(shared: Path, bundled: xh.District, table: pd.
         assert (first[column] == known[column].fillna("")).all(), column
 
 
+@pytest.mark.slow
 def test_what_is_left_out_says_why(bundled: xh.District) -> None:
     rows = lg.left_out(bundled)
     assert len(rows) >= 20 and (rows["note"] != "").all()
     assert rows["quote"].str.contains("业委会组建率").any() and rows["quote"].str.contains("安置率达到98%").any()
 
 
+@pytest.mark.slow
 def test_the_station_norm_stands_against_the_plan(bundled: xh.District) -> None:
     """Thirteen communities, one station per three or four: four to five."""
     standards = lg.beyond(bundled)
@@ -384,6 +388,7 @@ def only_rows_that_need_it_change(before: pd.DataFrame, after: pd.DataFrame, lay
     return needs_it
 
 
+@pytest.mark.slow
 def test_what_the_city_examination_counts_and_nobody_knows_is_named(bundled: xh.District) -> None:
     """Nine numbers of gaps: those without data say in words which data and from whom, and give no number."""
     standards = lg.beyond(bundled)
@@ -403,6 +408,7 @@ def test_what_the_city_examination_counts_and_nobody_knows_is_named(bundled: xh.
         assert unknown.loc[key, "fix"].startswith("补齐数据：")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("layer", TOY_LAYERS)
 def test_without_a_layer_only_its_rows_change(tmp_path: Path, by_hand: pd.DataFrame, layer: str) -> None:
     rows = [measure(name, metric, **cells) for name, metric, cells, _, _ in BY_HAND]
@@ -412,6 +418,7 @@ def test_without_a_layer_only_its_rows_change(tmp_path: Path, by_hand: pd.DataFr
     assert f"layers.{layer}" in (tmp_path / "out" / "ledger.html").read_text("utf-8")
 
 
+@pytest.mark.slow
 def test_walks_need_to_know_what_is_on_the_way(tmp_path: Path, by_hand: pd.DataFrame) -> None:
     """The toy has no entrances and says so; silent, or once it says so of gates, too, its walks are other walks."""
     rows = [measure(name, metric, **cells) for name, metric, cells, _, _ in BY_HAND]
@@ -455,6 +462,7 @@ def test_editing_a_row_changes_the_output() -> None:
     assert evaluated({**row, "kinds": "fitness;clinic_station"}).loc["c", "value"] == 100
 
 
+@pytest.mark.slow
 def test_a_copied_folder_is_judged_by_its_own_tables(tmp_path: Path) -> None:
     """Copied, a cell changed: no line of the manifest is needed for that."""
     folder = shutil.copytree(TOY, tmp_path / "copy")
@@ -541,6 +549,7 @@ def test_a_promise_nobody_measures_says_so() -> None:
 # --- explain, workbook, page ----------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_explain_names_inputs_and_formula(bundled: xh.District, table: pd.DataFrame) -> None:
     text = lg.explain(table, "S17.people")
     for part in (
@@ -562,6 +571,7 @@ def test_explain_names_inputs_and_formula(bundled: xh.District, table: pd.DataFr
         lg.explain(table, "S17.peple")
 
 
+@pytest.mark.slow
 def test_every_row_can_be_explained(bundled: xh.District, table: pd.DataFrame) -> None:
     """Inputs (file, hash, date, basis), measure, parameters, formula in words: for each row of both tables."""
     for part in (table, lg.beyond(bundled)):
@@ -589,6 +599,7 @@ def test_every_row_can_be_explained(bundled: xh.District, table: pd.DataFrame) -
                 assert number_text(row["value"], row["unit"]) in text
 
 
+@pytest.mark.slow
 def test_workbook_keeps_what_was_filled_in(tmp_path: Path) -> None:
     district = toy_with([measure("c", "communities_with", kinds="canteen", **ALL)])
     table = lg.ledger(district)
@@ -656,6 +667,7 @@ def written(folder: Path) -> dict[str, bytes]:
     return {p.relative_to(folder).as_posix(): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
 
 
+@pytest.mark.slow
 def test_every_output_is_the_same_to_the_byte(tmp_path: Path) -> None:
     rows = [measure(name, metric, **cells) for name, metric, cells, _, _ in BY_HAND]
     folder = folder_with(tmp_path / "toy", [*rows, measure("s", "series", **SUM)])
@@ -805,6 +817,7 @@ def test_page_filters(tmp_path: Path, chromium: Any, bundled: xh.District, table
     assert said == []
 
 
+@pytest.mark.slow
 def test_no_frame_of_the_district_is_changed(bundled: xh.District, table: pd.DataFrame) -> None:
     assert isinstance(bundled.layers["homes"], gpd.GeoDataFrame) and len(table)
     assert "served" not in bundled.layers["homes"].columns
@@ -847,6 +860,7 @@ OF_KINDS = (
 )
 
 
+@pytest.mark.slow
 def test_no_row_is_judged_by_facilities_only_seen_on_a_map() -> None:
     """All rows worked out by hand: those that rest on facilities say what to survey, the others stand as they are."""
     rows = [measure(name, metric, **cells) for name, metric, cells, *_ in BY_HAND]

@@ -74,6 +74,7 @@ def shown(out: Path, code: str, column: str) -> Any:
     return next(sheet.cell(r[0].row, heads[column]).value for r in sheet.iter_rows(min_row=4) if r[0].value == code)
 
 
+@pytest.mark.slow
 def test_what_is_typed_counts_in_the_next_run_and_stays(folder: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     before = run(folder, out)
@@ -91,6 +92,7 @@ def test_what_is_typed_counts_in_the_next_run_and_stays(folder: Path, tmp_path: 
     assert run(folder, out).loc[("T1", "T1.s"), "value"] == 5, "emptied again before anything took it"
 
 
+@pytest.mark.slow
 def test_a_whole_report_counts_it_too(folder: Path, tmp_path: Path) -> None:
     out, said = tmp_path / "out", []
     xh.brief(xh.District.load(folder), out)
@@ -100,6 +102,7 @@ def test_a_whole_report_counts_it_too(folder: Path, tmp_path: Path) -> None:
     assert "20 亿元" in (out / "ledger.html").read_text("utf-8")
 
 
+@pytest.mark.slow
 def test_take_writes_them_into_the_table_and_undo_takes_them_out(folder: Path, tmp_path: Path) -> None:
     out, series = tmp_path / "out", folder / "ledger" / "series.csv"
     run(folder, out)
@@ -125,6 +128,7 @@ def test_take_writes_them_into_the_table_and_undo_takes_them_out(folder: Path, t
     assert series.read_text("utf-8") == SERIES
 
 
+@pytest.mark.slow
 def test_figures_are_read_back_digit_by_digit(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "out"
     run(folder, out)
@@ -136,6 +140,7 @@ def test_figures_are_read_back_digit_by_digit(folder: Path, tmp_path: Path, caps
     assert "没有改动" in said and "undo" not in said, "there is nothing new that undo would take out"
 
 
+@pytest.mark.slow
 def test_a_folder_without_the_table_gets_one(folder: Path, tmp_path: Path) -> None:
     (folder / "ledger" / "series.csv").unlink()
     manifest = folder / "district.toml"
@@ -148,6 +153,7 @@ def test_a_folder_without_the_table_gets_one(folder: Path, tmp_path: Path) -> No
     assert xh.District.load(folder).rows["series"]["value"].tolist() == [7]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("cell", "value", "shape", "said", "remedy"),
     [
@@ -177,6 +183,7 @@ def test_a_cell_that_is_no_figure_is_named_and_nothing_is_lost(
     assert (path.read_bytes(), series.read_bytes()) == before
 
 
+@pytest.mark.slow
 def test_a_figure_changed_in_the_table_is_not_one_that_was_typed(folder: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     run(folder, out)
@@ -185,6 +192,7 @@ def test_a_figure_changed_in_the_table_is_not_one_that_was_typed(folder: Path, t
     assert run(folder, out).loc[("T1", "T1.s"), "value"] == 9 and shown(out, "T1", "2022") == 9
 
 
+@pytest.mark.slow
 def test_what_cannot_be_taken_is_refused(folder: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     run(folder, out)
@@ -202,6 +210,7 @@ def test_what_cannot_be_taken_is_refused(folder: Path, tmp_path: Path) -> None:
         take_figures(broken, folder)
 
 
+@pytest.mark.slow
 def test_the_command_takes_and_says_so(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "out"
     assert main(["ledger", str(folder), "--out", str(out)]) == 0

@@ -58,6 +58,7 @@ def contents(folder: Path) -> dict[str, bytes]:
     }
 
 
+@pytest.mark.slow
 def test_the_book_is_the_same_and_says_how(book: Path, tmp_path: Path, folder: Path) -> None:
     assert export_rules(tmp_path / "again.xlsx", TOY).read_bytes() == book.read_bytes()
     workbook = openpyxl.load_workbook(book)
@@ -72,6 +73,7 @@ def test_the_book_is_the_same_and_says_how(book: Path, tmp_path: Path, folder: P
     assert import_rules(book, folder).empty
 
 
+@pytest.mark.slow
 def test_a_changed_cell_is_named_and_changes_the_numbers(edited: Callable[..., Path], folder: Path) -> None:
     before = contents(folder)
     file = edited(RECALLED, metres=200)
@@ -92,6 +94,7 @@ def test_a_changed_cell_is_named_and_changes_the_numbers(edited: Callable[..., P
     assert contents(folder) == before
 
 
+@pytest.mark.slow
 def test_a_table_at_its_usual_place_is_the_folder_s_own(edited: Callable[..., Path], folder: Path) -> None:
     """Nobody has to declare it; what is imported goes into it."""
     import_rules(edited(RECALLED, metres=200), folder, apply=True)
@@ -104,6 +107,7 @@ def test_a_table_at_its_usual_place_is_the_folder_s_own(edited: Callable[..., Pa
     assert (folder / "district.toml").read_bytes() == (TOY / "district.toml").read_bytes()
 
 
+@pytest.mark.slow
 def test_a_checked_limit_becomes_a_standard(edited: Callable[..., Path], folder: Path) -> None:
     assert xh.District.load(folder).rule(RECALLED).basis_text == "参考值（未核）"
     changes = import_rules(edited(RECALLED, **VERIFIED), folder, apply=True)
@@ -111,6 +115,7 @@ def test_a_checked_limit_becomes_a_standard(edited: Callable[..., Path], folder:
     assert xh.District.load(folder).rule(RECALLED).basis_text == "依据 GB 50180-2018 附录 C"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("rule", "cells", "field", "said"),
     [
@@ -136,11 +141,13 @@ def test_a_bad_row_is_named_and_nothing_is_written(
     assert contents(folder) == before
 
 
+@pytest.mark.slow
 def test_a_limit_that_is_checked_anew_may_change(edited: Callable[..., Path], folder: Path) -> None:
     import_rules(edited(READ, minutes=20, **VERIFIED), folder, apply=True)
     assert xh.District.load(folder).rule(READ).minutes == 20
 
 
+@pytest.mark.slow
 def test_rows_come_and_go(edited: Callable[..., Path], folder: Path) -> None:
     gone = import_rules(edited("gb50180_fitness"), folder)
     assert gone[["row", "change"]].values.tolist() == [["gb50180_fitness", "删去"]]
@@ -150,11 +157,13 @@ def test_rows_come_and_go(edited: Callable[..., Path], folder: Path) -> None:
     assert xh.District.load(folder).profile("runner").speed_m_s == 3
 
 
+@pytest.mark.slow
 def test_a_rule_that_is_used_cannot_go(edited: Callable[..., Path], folder: Path) -> None:
     with pytest.raises(xh.DataError, match="plan_canteen_community"):
         import_rules(edited("plan_canteen_community"), folder, apply=True)
 
 
+@pytest.mark.slow
 def test_measures_of_a_plan_of_its_own(tmp_path: Path) -> None:
     folder = folder_with(tmp_path / "toy", [measure("c", "communities_with", kinds="canteen", unit="%")])
     file = export_rules(tmp_path / "规则.xlsx", folder)
@@ -172,6 +181,7 @@ def test_measures_of_a_plan_of_its_own(tmp_path: Path) -> None:
         import_rules(file, folder, apply=True)
 
 
+@pytest.mark.slow
 def test_odd_files_and_folders_are_refused(tmp_path: Path, book: Path, folder: Path) -> None:
     for file, target, said in (
         (tmp_path / "none.xlsx", folder, "没有这个工作簿"),
@@ -189,6 +199,7 @@ def test_odd_files_and_folders_are_refused(tmp_path: Path, book: Path, folder: P
         import_rules(tmp_path / "cut.xlsx", folder)
 
 
+@pytest.mark.slow
 def test_commands(
     tmp_path: Path, folder: Path, edited: Callable[..., Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -202,6 +213,7 @@ def test_commands(
     assert main(["rules", "list", "--set", "gb5018"]) == 2
 
 
+@pytest.mark.slow
 def test_every_set_runs_by_its_name(capsys: pytest.CaptureFixture[str]) -> None:
     district = xh.District.load(TOY)
     sets = list(dict.fromkeys(district.rules["set"]))

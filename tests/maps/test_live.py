@@ -65,6 +65,7 @@ def check_against_coverage(model: LiveModel, district: xh.District) -> None:
             np.testing.assert_allclose(own_cost, gaps["minutes"].to_numpy(dtype=float), atol=1e-9)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "profile", "minutes"),
     [
@@ -92,6 +93,7 @@ def test_every_number_is_that_of_coverage(
         check_against_coverage(model, district)
 
 
+@pytest.mark.slow
 def test_a_straight_radius_is_counted_alike(district: xh.District) -> None:
     from dataclasses import replace
 

@@ -7,6 +7,7 @@ import itertools
 import numpy as np
 import pytest
 import shapely
+from clock import trials
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -32,7 +33,7 @@ def streets(draw: st.DrawFn) -> np.ndarray:
     return np.array([shapely.LineString(line) for line in lines if len(line) > 1], dtype=object)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=trials(60), deadline=None)
 @given(streets())
 def test_strokes_hold_every_segment_once(lines: np.ndarray) -> None:
     if not len(lines):
@@ -42,7 +43,7 @@ def test_strokes_hold_every_segment_once(lines: np.ndarray) -> None:
     assert len(found) <= len(lines)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=trials(40), deadline=None)
 @given(streets())
 def test_the_same_ground_as_street_by_street(lines: np.ndarray) -> None:
     ground = frontage(lines, 25.0)

@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import shapely
+from clock import trials
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from oracle import search
@@ -195,7 +196,7 @@ def plain() -> dict[str, ModuleType]:
 
 
 @given(seed=SEEDS, whole=st.booleans(), bounded=st.booleans())
-@settings(max_examples=40)
+@settings(max_examples=trials(40))
 def test_scipy_gives_the_same_costs_to_the_last_bit(
     plain: dict[str, ModuleType], seed: int, whole: bool, bounded: bool
 ) -> None:

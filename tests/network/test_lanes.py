@@ -22,6 +22,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import shapely
+from clock import trials
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from shapely import LineString, Point
@@ -299,7 +300,7 @@ def places(seed: int, spots: np.ndarray, count: int) -> np.ndarray:
 
 
 @given(seed=st.integers(0, 10**6), level=st.booleans(), limited=st.booleans())
-@settings(max_examples=60)
+@settings(max_examples=trials(60))
 def test_walks_against_brute_force(seed: int, level: bool, limited: bool) -> None:
     streets, segments, spots = gated(seed)
     net = WalkNetwork.from_streets(streets)
@@ -334,7 +335,7 @@ def test_walks_against_brute_force(seed: int, level: bool, limited: bool) -> Non
 
 
 @given(seed=st.integers(0, 10**6))
-@settings(max_examples=40)
+@settings(max_examples=trials(40))
 def test_reach_against_brute_force(seed: int) -> None:
     """Every street position nearer than the limit is in the pieces, public or one's own lane, and none beyond it."""
     streets, segments, spots = gated(seed)
@@ -365,7 +366,7 @@ def test_reach_against_brute_force(seed: int) -> None:
 
 
 @given(seed=st.integers(0, 10**6))
-@settings(max_examples=40)
+@settings(max_examples=trials(40))
 def test_opening_lanes_never_lengthens_a_walk(seed: int) -> None:
     """Whoever stands on a street stands there still when lanes of one home are opened, and no walk is longer."""
     streets, segments, _ = gated(seed)

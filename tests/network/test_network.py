@@ -32,6 +32,7 @@ import pandas as pd
 import pyproj
 import pytest
 import shapely
+from clock import trials
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pandas.testing import assert_frame_equal
@@ -658,7 +659,7 @@ cases = given(seed=st.integers(0, 10**6), exact=st.booleans(), kind=st.sampled_f
 
 
 @cases
-@settings(max_examples=35)
+@settings(max_examples=trials(35))
 def test_search_and_pairs_against_networkx(seed: int, exact: bool, kind: int) -> None:
     profile = PROFILES[kind]
     net = WalkNetwork.from_streets(random_streets(seed, exact))
@@ -688,7 +689,7 @@ def test_search_and_pairs_against_networkx(seed: int, exact: bool, kind: int) ->
 
 
 @cases
-@settings(max_examples=35)
+@settings(max_examples=trials(35))
 def test_kinds_at_once_are_what_each_is_alone(seed: int, exact: bool, kind: int) -> None:
     profile = PROFILES[kind]
     net = WalkNetwork.from_streets(random_streets(seed, exact))
@@ -711,7 +712,7 @@ def test_kinds_at_once_are_what_each_is_alone(seed: int, exact: bool, kind: int)
 
 
 @cases
-@settings(max_examples=35)
+@settings(max_examples=trials(35))
 def test_walked_metres_belong_to_a_least_time_way(seed: int, exact: bool, kind: int) -> None:
     profile = PROFILES[kind] or ADULT
     net = WalkNetwork.from_streets(random_streets(seed, exact))
@@ -734,7 +735,7 @@ def test_walked_metres_belong_to_a_least_time_way(seed: int, exact: bool, kind: 
 
 
 @cases
-@settings(max_examples=25)
+@settings(max_examples=trials(25))
 def test_reach_against_cost_at_every_point(seed: int, exact: bool, kind: int) -> None:
     profile = PROFILES[kind]
     unit = 1.0 if profile is None else 1 / profile.speed_m_s / 60
@@ -764,7 +765,7 @@ def test_reach_against_cost_at_every_point(seed: int, exact: bool, kind: int) ->
 
 
 @given(seed=st.integers(0, 10**6), exact=st.booleans())
-@settings(max_examples=40)
+@settings(max_examples=trials(40))
 def test_streets_against_their_own_segments(seed: int, exact: bool) -> None:
     """Contraction, nodes and lengths against a graph with a node for every vertex of every line."""
     streets = random_streets(seed, exact)
@@ -798,7 +799,7 @@ def test_streets_against_their_own_segments(seed: int, exact: bool) -> None:
 
 
 @given(seed=st.integers(0, 10**6))
-@settings(max_examples=30)
+@settings(max_examples=trials(30))
 def test_attach_against_brute_force(seed: int) -> None:
     net = WalkNetwork.from_streets(random_streets(seed, exact=False))
     rng = np.random.default_rng(seed)
@@ -813,7 +814,7 @@ def test_attach_against_brute_force(seed: int) -> None:
 
 
 @cases
-@settings(max_examples=35)
+@settings(max_examples=trials(35))
 def test_a_place_more_or_less_equals_a_new_search(seed: int, exact: bool, kind: int) -> None:
     profile = PROFILES[kind]
     net = WalkNetwork.from_streets(random_streets(seed, exact))
@@ -1201,7 +1202,7 @@ def test_graphs_that_cannot_be_walked_on() -> None:
 
 
 @given(seed=st.integers(0, 10**6))
-@settings(max_examples=30)
+@settings(max_examples=trials(30))
 def test_to_graph_and_back_is_the_same_network(seed: int) -> None:
     net = WalkNetwork.from_streets(random_streets(seed, exact=False))
     back = WalkNetwork.from_graph(net.to_graph())

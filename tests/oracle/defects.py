@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 ROOT = Path(__file__).parents[2]
-#: Of the second engine's tests, those that are quick and differ most.
+#: Of the second engine's tests, those that take seconds and differ most.
 QUICK = [
     "test_the_toy_district",
     "test_random_districts[0]",
@@ -233,7 +233,7 @@ def planted(package: Path, defect: Defect) -> str:
 
 def _first_failure(folder: Path, tests: list[str]) -> str:
     """Run tests up to the first that fails; return its name, or nothing."""
-    command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "-m", "not slow and not browser"]
+    command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "-m", "not browser and not matrix"]
     where = {**os.environ, "PYTHONPATH": str(folder)}
     done = subprocess.run([*command, *tests], cwd=folder, env=where, capture_output=True, text=True, check=False)
     if done.returncode == 0:

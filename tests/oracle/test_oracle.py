@@ -10,10 +10,12 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 import pytest
+from plans import random_plan
 
 import xinhe_geo as xh
 from oracle import districts
-from oracle.engine import World, read
+from oracle.engine import METRES, World
+from oracle.files import read
 from xinhe_geo.access import home_points, od_table
 
 DATA = Path(__file__).parents[2] / "data"
@@ -25,7 +27,9 @@ METHODS = ("buffer", "network_m", "walk_min")
 def _world(district: xh.District) -> World:
     """Open the second engine on the rows of a district that a plan was carried out on."""
     surveyed, planned = district.surveyed_kinds, district.with_planned
-    return World(district.rows, district.year, list_year=district.list_year, surveyed=surveyed, planned=planned)
+    before = None if district.ground is None else _world(district.ground)
+    year, listed = district.year, district.list_year
+    return World(district.rows, year, list_year=listed, surveyed=surveyed, planned=planned, before=before)
 
 
 def _same(found: Any, expected: Any, what: str, tolerance: float = 1e-6) -> None:
@@ -76,7 +80,7 @@ def _same_shares(district: xh.District, world: World, cover: pd.DataFrame, codes
 
 def test_the_second_engine_shares_no_line() -> None:
     """Neither it nor the districts that both are asked about know the library."""
-    for name in ("engine.py", "districts.py"):
+    for name in ("engine.py", "streets.py", "files.py", "districts.py"):
         text = (Path(__file__).parent / name).read_text(encoding="utf-8")
         assert "import xinhe_geo" not in text and "from xinhe_geo" not in text
 
@@ -97,6 +101,28 @@ def test_random_districts(tmp_path: Path, seed: int) -> None:
     cover = _same_headlines(district, world)
     _same_shares(district, world, cover, ["plan_clinic_15", "plan_pharmacy", "plan_park_square"])
     _same_presence(district, world)
+
+
+@pytest.mark.parametrize("seed", [*range(4), *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(4, 40))])
+def test_random_plans(tmp_path: Path, seed: int) -> None:
+    """Streets, gates, lanes, waits and facilities opened and closed: feet stay in both engines, for whoever walks."""
+    after = random_plan(xh.District.load(districts.write(tmp_path, seed % 7)), seed)
+    for profile in ("adult", "wheelchair"):
+        _same_walks(after, _world(after), list(districts.KINDS), profile)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_streets_that_are_reached(tmp_path: Path, seed: int) -> None:
+    """Street metres of isochrones, by metres and by minutes."""
+    district = xh.District.load(districts.write(tmp_path, seed))
+    world, who = _world(district), district.profile("elderly")
+    for kind in ("clinic_station", "park"):
+        if len(world.facilities([kind])):
+            rings = xh.isochrones(district, kind, metres=[60.0, 250.0])["street_m"]
+            _same(rings, [world.reached([kind], METRES, limit) for limit in rings.index], kind)
+            timed = xh.isochrones(district, kind, minutes=[2.0, 6.0], profile="elderly")["street_m"]
+            walker = world.walker(who.name)
+            _same(timed, [world.reached([kind], walker, 60 * limit) for limit in timed.index], kind)
 
 
 @pytest.mark.parametrize("seed", range(4))

@@ -113,23 +113,22 @@ def district() -> xh.District:
 
 
 @pytest.fixture(scope="module")
-def outputs(district: xh.District, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    folder = tmp_path_factory.mktemp("languages")
-    for lang in ("zh", "en"):
-        xh.brief(district, folder / lang, lang=lang)
-    return {lang: folder / lang for lang in ("zh", "en")}
+def outputs(bundled_reports: Path) -> dict[str, Path]:
+    return {lang: bundled_reports / lang for lang in ("zh", "en")}
 
 
 def files_of(folder: Path) -> list[str]:
     return sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file())
 
 
+@pytest.mark.slow
 def test_files_are_called_the_same_and_the_record_is_in_chinese(outputs: dict[str, Path]) -> None:
     assert files_of(outputs["en"]) == files_of(outputs["zh"])
     ours, theirs = (json.loads((outputs[lang] / "run.json").read_text("utf-8")) for lang in ("zh", "en"))
     assert {**ours, "files": {}} == {**theirs, "files": {}}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", PAGES)
 def test_a_page_is_english_but_for_names_and_quotations(
     district: xh.District, outputs: dict[str, Path], page: str
@@ -141,6 +140,7 @@ def test_a_page_is_english_but_for_names_and_quotations(
     assert not left
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", PAGES)
 def test_figures_are_those_of_the_chinese_page(district: xh.District, outputs: dict[str, Path], page: str) -> None:
     measures = district.rows["measures"]
@@ -152,6 +152,7 @@ def test_figures_are_those_of_the_chinese_page(district: xh.District, outputs: d
     assert not {f: n for f, n in (ours - theirs + (theirs - ours)).items() if f not in written}
 
 
+@pytest.mark.slow
 def test_marks_have_their_english(outputs: dict[str, Path]) -> None:
     page = (outputs["en"] / "index.html").read_text("utf-8")
     assert "Demonstration data" in page and "Demonstration (no conclusion)" in page
@@ -195,6 +196,7 @@ def cells(book: Path) -> dict[str, list[list[object]]]:
     return {sheet.title: [list(row) for row in sheet.iter_rows(values_only=True)] for sheet in sheets}
 
 
+@pytest.mark.slow
 def test_the_workbook_is_english_with_the_same_numbers(district: xh.District, outputs: dict[str, Path]) -> None:
     ours, theirs = (list(cells(outputs[lang] / "tables/coverage.xlsx").items()) for lang in ("zh", "en"))
     stays = may_stay(district)
@@ -208,6 +210,7 @@ def test_the_workbook_is_english_with_the_same_numbers(district: xh.District, ou
                 assert not [run for run in HAN.findall(str(b)) if run not in stays], (title, b)
 
 
+@pytest.mark.slow
 def test_the_geopackage_has_english_aliases(outputs: dict[str, Path]) -> None:
     layers = [
         sorted(name for name, _ in pyogrio.list_layers(outputs[lang] / "gis/coverage.gpkg")) for lang in ("zh", "en")

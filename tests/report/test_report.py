@@ -163,12 +163,13 @@ def test_brief_says_what_it_rests_on(output: Path) -> None:
     assert "数据不足" in text
 
 
-def test_bundled_district_prints_no_bare_verdict(tmp_path: Path) -> None:
-    lead = xh.brief(xh.District.load(), tmp_path / "out")
+@pytest.mark.slow
+def test_bundled_district_prints_no_bare_verdict(bundled_reports: Path) -> None:
+    lead = pd.read_pickle(bundled_reports / "lead.pkl")
     known = lead[lead["value"].notna()]
     assert len(known) > 20
     assert (known["mark"] == "演示值（不作结论）").all()
-    text = (tmp_path / "out/index.html").read_text("utf-8")
+    text = (bundled_reports / "zh" / "index.html").read_text("utf-8")
     assert "不作任何结论" in text and "未达标" not in text
 
 

@@ -157,8 +157,8 @@ TABLE_ONE: tuple[tuple[str, str, str, str | None, str | None], ...] = (
 LIMITS = {"I06"}  # the plan writes "within 3.5"
 
 
-def write_series(path: Path) -> None:
-    """Write the ledger series: what 专栏1 states, and blank years to fill in."""
+def write_series(path: Path, measures: Path) -> None:
+    """Write the ledger series: what 专栏1 states, and blank years to fill in, also of every other figure the measures ask for."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w", encoding="utf-8-sig", newline="") as out:
         table = csv.writer(out, lineterminator="\n")
@@ -172,6 +172,12 @@ def write_series(path: Path) -> None:
             words = "" if target else "，原文为“完成区下达任务”，无数值"
             limit = "（控制在3.5以内）" if key in LIMITS else ""
             table.writerow([f"{key}.target", unit, 2025, target or "", f"{where}，2025年目标{words}{limit}", ""])
+        stated = {key for key, *_ in TABLE_ONE}
+        with measures.open(encoding="utf-8-sig", newline="") as lines:
+            asked = [row for row in csv.DictReader(lines) if row["series"] and row["series"] not in stated]
+        for row in asked:
+            for year in range(int(row["since"]), int(row["until"]) + 1):
+                table.writerow([row["series"], row["unit"], year, "", "", ""])
 
 
 def write_readme(path: Path, layers: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:

@@ -326,7 +326,7 @@ def micro_rows(compounds: Sequence[Compound]) -> list[Row]:
 
 
 def bare_rows(lots: Sequence[Lot]) -> list[Row]:
-    """Twelve bare patches of 5,000 m² each: 60,000 m² in all, the total the plan reports for 2016-2020."""
+    """Twelve bare patches of 5,000 m² each, all covered: 60,000 m² in all, the total the plan reports for 2016-2020."""
     rows: list[Row] = []
     for lot in [q for q in lots if q.use in ("vacant", "industrial", "logistics") and q.shape.area > 40000]:
         if len(rows) == 12:
@@ -339,5 +339,6 @@ def bare_rows(lots: Sequence[Lot]) -> list[Row]:
         box = [(x - w, y - h / 2), (x + w, y - h / 2), (x + w, y + h / 2), (x - w, y + h / 2)]
         patch = shapely.Polygon(rounded(box))
         if lot.shape.contains(patch):
-            rows.append({"id": f"B{len(rows) + 1:02d}", "name": "苫盖裸地（合成）", "geometry": patch})
+            covered = {"covered_m2": 5000, "covered_year": 2016 + len(rows) % 5}
+            rows.append({"id": f"B{len(rows) + 1:02d}", "name": "苫盖裸地（合成）", **covered, "geometry": patch})
     return rows

@@ -3,11 +3,22 @@
 from .audit import SEVERITIES, audit, rests_on
 from .bounds import AT_LEAST, EXACT, bound_of, only_known, only_shares_known, unchecked_of, what_to_survey
 from .capacity import COUNT, Need, decay_of, sizes, within_capacity
-from .coverage import compare, completeness, coverage, home_facts, is_surveyed, presence, rules_of, summary
-from .effects import effects, effects_of, facility_names, home_changes, home_changes_of, sharing, sharing_of
+from .coverage import (
+    PLAN,
+    compare,
+    completeness,
+    coverage,
+    home_facts,
+    is_surveyed,
+    presence,
+    presence_grounds,
+    rules_of,
+    summary,
+)
+from .effects import effects, effects_of, facility_names, home_changes, home_changes_of, known_sum, sharing, sharing_of
 from .entrances import facility_entrances, home_entrances, home_points, same_compound, walk_inside
 from .gaps import gaps
-from .headlines import basis_text, headlines, limit_text, usable_denominator
+from .headlines import basis_text, grounds_text, headlines, limit_text, usable_denominator
 from .home_shares import (
     SHARE_TOLERANCE,
     TOLERANCE_MIN,
@@ -19,11 +30,13 @@ from .home_shares import (
 )
 from .isochrones import isochrones
 from .od_table import od_table, od_tables, pairs
+from .walls import walk_inside, without_stairs
 
 __all__ = [
     "AT_LEAST",
     "COUNT",
     "EXACT",
+    "PLAN",
     "SEVERITIES",
     "SHARE_TOLERANCE",
     "TOLERANCE_MIN",
@@ -40,6 +53,7 @@ __all__ = [
     "facility_entrances",
     "facility_names",
     "gaps",
+    "grounds_text",
     "headlines",
     "home_changes",
     "home_changes_of",
@@ -48,6 +62,7 @@ __all__ = [
     "home_points",
     "is_surveyed",
     "isochrones",
+    "known_sum",
     "limit_text",
     "median_by_home",
     "most_common",
@@ -58,6 +73,7 @@ __all__ = [
     "pairs",
     "points_of_homes",
     "presence",
+    "presence_grounds",
     "rests_on",
     "rules_of",
     "same_compound",
@@ -70,6 +86,8 @@ __all__ = [
     "usable_denominator",
     "walk_inside",
     "what_to_survey",
+    "whole_percent",
     "within_capacity",
     "within_limit",
+    "without_stairs",
 ]

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import geopandas as gpd
 import numpy as np
 import pandas as pd
+import shapely
 
 from ..core import (
     BASES,
@@ -39,6 +40,8 @@ from .home_shares import (
 )
 from .od_table import od_table, od_tables
 
+#: The set of what a plan says, and that of the indicators which are shown with it, under a heading of their own.
+PLAN, BESIDE_THE_PLAN = "plan", "reference"
 GROUPINGS = ("zone", "area", "community", "grid")
 
 
@@ -53,7 +56,8 @@ def coverage(
     district
         What `District.load` opened; it stays as it was.
     rules
-        A set of `rules.csv` ("plan", "td1063", "elderly" …), or names of rules, or `Rule` values.
+        A set of `rules.csv` ("plan", "td1063", "elderly" …), or names of rules, or `Rule` values. With "plan" come, behind what
+        the plan says, the indicators of set "reference": `Rule.of_plan` tells them apart.
     profile
         Who walks, instead of each rule's own profile.
 
@@ -139,7 +143,10 @@ def rules_of(district: District, rules: str | Sequence[str | Rule], profile: str
     """Return the rules a set name, a rule name or a list of either stands for, with `profile` put in where given."""
     table = district.rules
     if isinstance(rules, str):
-        names: list[str | Rule] = list(table.index[(table["set"] == rules).to_numpy()])
+        own = (table["set"] == rules).to_numpy()
+        names: list[str | Rule] = list(table.index[own])
+        if rules == PLAN:
+            names += list(table.index[(table["set"] == BESIDE_THE_PLAN).to_numpy()])
         if not names:
             if rules not in table.index:
                 known = [*dict.fromkeys(table["set"]), *table.index]
@@ -368,7 +375,7 @@ def _communities(rows: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
 
 def presence(district: District) -> pd.DataFrame:
     """
-    Count open facilities per community and kind (社区×设施矩阵).
+    Count open facilities per community and kind (社区×设施矩阵): by whom they serve (`District.serving`).
 
     Parameters
     ----------
@@ -391,13 +398,62 @@ def _presence(district: District) -> pd.DataFrame:
     communities, facilities = district.communities, district.open_facilities
     if communities is None or facilities is None:
         return pd.DataFrame()
-    where = district.locate(facilities)["community"]
+    serving = district.serving(facilities)
     kinds = [k for k in district.kinds.index if k in district.surveyed_kinds or (facilities["kind"] == k).any()]
-    counts = pd.crosstab(where, facilities["kind"]) if where.notna().any() else pd.DataFrame()
+    kind = facilities["kind"][~facilities.index.duplicated()].reindex(serving["facility"]).to_numpy()
+    counts = pd.crosstab(serving["community"].to_numpy(), kind) if len(serving) else pd.DataFrame()
     counts = counts.reindex(index=communities.index, columns=kinds, fill_value=0).astype("int64")
     for kind in [k for k in kinds if k in district.mapped_kinds]:
         counts[kind] = counts[kind].where(counts[kind] > 0)
     return counts
+
+
+#: Nearer to the line of a community than this, a place drawn by hand may as well stand on the other side of it.
+NEAR_LINE_M = 30.0
+
+
+class Grounds(NamedTuple):
+    """How it is known which communities have some kinds: how many only by where a place lies, and places near a line."""
+
+    by_position: int
+    near_line: pd.Series  # metres to the line; index: the place's name, or its id; nearest first
+
+
+def presence_grounds(district: District, kinds: Sequence[str], codes: Iterable[str] | None = None) -> Grounds:
+    """
+    Say what presence rests on: books, or only where places lie, and which of these lie within 30 m of a community's line.
+
+    Parameters
+    ----------
+    district
+        What `District.load` opened; it stays as it was.
+    kinds
+        Kinds any of which counts.
+    codes
+        The communities that are asked about; all by default.
+
+    Returns
+    -------
+    grounds
+        `by_position`: communities that have one only by the position of it; `near_line`: metres of such places to the nearest line
+        of a community, of those under 30 m.
+    """
+    communities, facilities = district.communities, district.open_facilities
+    if communities is None or facilities is None:
+        return Grounds(0, pd.Series(dtype="float64"))
+    own = facilities[facilities["kind"].isin(kinds).to_numpy()]
+    serving = district.serving(own)
+    if codes is not None:
+        communities = communities[communities.index.isin(list(codes))]
+        serving = serving[serving["community"].isin(communities.index)]
+    said = serving[serving["by"] != "position"]
+    only = set(serving["community"]) - set(said["community"])
+    drawn = own[~own.index.isin(said["facility"])]
+    lines = shapely.union_all(shapely.boundary(communities.geometry.array))
+    spots = shapely.point_on_surface(drawn.geometry.array)
+    names = drawn["name"].where(drawn["name"].notna(), drawn.index)
+    metres = pd.Series(shapely.distance(lines, spots), index=names, dtype="float64").sort_values(kind="stable")
+    return Grounds(len(only), metres[metres < NEAR_LINE_M])
 
 
 def completeness(district: District, *, minutes: float = 15.0, profile: str | Profile = "adult") -> gpd.GeoDataFrame:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Protocol
 
+import numpy as np
 import pandas as pd
 
 from ..core import Rule, say
 from ..district import District
+from .bounds import EXACT
 from .coverage import coverage, summary
 
 #: A place counts as fuller (or emptier) when it has a tenth more (or fewer) users: a convention of this tool.
@@ -21,37 +24,93 @@ def effects(before: District, after: District, *, rules: str | Sequence[str | Ru
     Returns
     -------
     table
-        Index rule. `label`, `before`, `after` (shares by the rule's denominator), `change`; `people_gain`, `people_lose`
+        Index rule. `label`, `before`, `after` (shares by the rule's denominator), `change`; `net_of` (what the rule itself
+        counts: people, people_60plus, area_m2, or community where it asks whether each has one), `net` (how many of these more
+        are served, those who lose taken off); `people_gain`, `people_lose`
         (people of homes that exist in both, newly served or no longer), `people_60plus_gain`, `people_60plus_lose`,
         `people_new_served`, `people_new_unserved` (in homes that only exist after), `people_crowded`, `people_relieved` (people of
         homes in both that are served in both, and now share their facility with a tenth more, or fewer, than before), `homes_gain`, `homes_lose` (names, the
-        first ten).
+        first ten); `bound` ("at_least": a kind was only seen on a map; who gains or loses may be served by one that no map
+        shows, so that these are at most, and `net` is missing). Numbers of people are missing where of those concerned none is known,
+        or of nobody at all.
     """
-    return effects_of(coverage(before, rules=rules), coverage(after, rules=rules))
+    return effects_of(
+        coverage(before, rules=rules),
+        coverage(after, rules=rules),
+        None if after.communities is None else len(after.communities),
+    )
 
 
-def effects_of(a: pd.DataFrame, b: pd.DataFrame) -> pd.DataFrame:
-    """Return `effects`, given the coverages of both states."""
+def effects_of(a: pd.DataFrame, b: pd.DataFrame, communities: int | None) -> pd.DataFrame:
+    """Return `effects`, given the coverages of both states and how many communities the later one has."""
     old, new = summary(a), summary(b)
     table = old[["label"]].copy()
     table["before"], table["after"] = old["share"], new["share"].reindex(old.index)
     table["change"] = table["after"] - table["before"]
-    both = a[["served", "people", "people_60plus", "name"]].join(b["served"].rename("served_after"), how="inner")
+    both = a[["served", "people", "people_60plus", "area_m2", "name"]].join(
+        b["served"].rename("served_after"), how="inner"
+    )
     change = (both["served_after"] - both["served"]).fillna(0.0)
+    rules_there = table.index
     for people in ("people", "people_60plus"):
-        table[f"{people}_gain"] = (change.clip(lower=0) * both[people]).groupby(level="rule").sum()
-        table[f"{people}_lose"] = (-change.clip(upper=0) * both[people]).groupby(level="rule").sum()
+        table[f"{people}_gain"] = _known_sum(change.clip(lower=0), both[people], rules_there)
+        table[f"{people}_lose"] = _known_sum(-change.clip(upper=0), both[people], rules_there)
+    table["bound"] = new["bound"].reindex(rules_there)
+    table["net_of"] = a["denominator"].groupby(level="rule").first().reindex(rules_there)
+    table["net"] = [_net(communities, row, both.xs(row.Index, level="rule"), change) for row in table.itertuples()]
     fresh = b[~b.index.isin(a.index)]
-    table["people_new_served"] = (fresh["served"] * fresh["people"]).groupby(level="rule").sum()
-    table["people_new_unserved"] = ((1 - fresh["served"]) * fresh["people"]).groupby(level="rule").sum()
+    table["people_new_served"] = _known_sum(fresh["served"].fillna(0.0), fresh["people"], rules_there)
+    table["people_new_unserved"] = _known_sum((1 - fresh["served"]).fillna(0.0), fresh["people"], rules_there)
     table = table.join(_crowding(a, b))
     names = both["name"].fillna(both.index.get_level_values("home").to_series(index=both.index))
     for column, mask in (("homes_gain", change > 1e-9), ("homes_lose", change < -1e-9)):
         table[column] = names[mask].groupby(level="rule").apply(_some)
-    counted = [c for c in table.columns if c.startswith("people_")]
-    table[counted] = table[counted].fillna(0.0)
     table[["homes_gain", "homes_lose"]] = table[["homes_gain", "homes_lose"]].astype("object").fillna("")
     return table
+
+
+def known_sum(parts: pd.Series, amounts: pd.Series) -> float:
+    """
+    Add up a part of what each home has.
+
+    Missing where of none of the homes, or of none that is concerned, the amount is known; else 0 where none is concerned.
+    """
+    some = (parts > 0).to_numpy()
+    if len(amounts) and amounts.isna().all():
+        return np.nan
+    return float((parts * amounts)[some].sum(min_count=1)) if some.any() else 0.0
+
+
+def _known_sum(parts: pd.Series, people: pd.Series, rules: pd.Index) -> pd.Series:
+    """Return `known_sum` by rule."""
+    some = parts > 0
+    known = (parts * people)[some].groupby(level="rule").sum(min_count=1)
+    concerned = some.groupby(level="rule").any().reindex(rules, fill_value=False)
+    nobody_known = bool(len(people)) and bool(people.isna().all())
+    total: pd.Series = known.reindex(rules).where(concerned | nobody_known, 0.0)
+    return total
+
+
+class _Line(Protocol):
+    """A line of `effects` on the way."""
+
+    Index: str
+    change: float
+    bound: str
+    net_of: str
+
+
+def _net(communities: int | None, row: _Line, homes: pd.DataFrame, change: pd.Series) -> float:
+    """Return how many more a rule finds served, of what it counts itself."""
+    if row.bound != EXACT:
+        return np.nan
+    if row.net_of == "community":
+        return np.nan if communities is None else float(row.change) * communities
+    moved = change.xs(row.Index, level="rule")
+    moved = moved[moved != 0]
+    if homes[row.net_of].isna().all():
+        return np.nan
+    return float((moved * homes[row.net_of].reindex(moved.index)).sum(min_count=1)) if len(moved) else 0.0
 
 
 def home_changes(before: District, after: District, *, rules: str | Sequence[str | Rule] = "plan") -> pd.DataFrame:
@@ -140,14 +199,16 @@ def _crowding(a: pd.DataFrame, b: pd.DataFrame) -> pd.DataFrame:
     for cover, column in ((a, "facility"), (b, "facility_after")):
         keys = pd.MultiIndex.from_arrays([rule, both[column]])
         counts.append(_users(cover).reindex(keys).to_numpy(dtype=float))
-    people = both["people"] * both[["served", "served_after"]].min(axis=1)
+    part = both[["served", "served_after"]].min(axis=1).fillna(0.0)
     more = pd.Series(counts[1] > counts[0] * FULLER, index=both.index)
     fewer = pd.Series(counts[1] * FULLER < counts[0], index=both.index)
-    sums = {
-        name: (people * mask).groupby(level="rule").sum()
-        for name, mask in (("people_crowded", more), ("people_relieved", fewer))
-    }
-    return pd.DataFrame(sums)
+    rules = a.index.unique("rule")
+    return pd.DataFrame(
+        {
+            name: _known_sum(part * mask, both["people"], rules)
+            for name, mask in (("people_crowded", more), ("people_relieved", fewer))
+        }
+    )
 
 
 def _some(names: pd.Series) -> str:

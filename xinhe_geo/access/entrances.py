@@ -11,17 +11,18 @@ line is never longer than a walk.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable
 from functools import partial
+from typing import NamedTuple
 
 import geopandas as gpd
 import numpy as np
 import pandas as pd
 import shapely
-from scipy.sparse.csgraph import dijkstra
 
 from ..core import Profile
 from ..district import District
+from .walls import WALL_TOLERANCE_M, barriers_of, pairs_of_coordinates, walk_inside, ways_by_gates, without_stairs
 
 #: Spacing of the points that stand for a home, and their greatest number.
 POINT_SPACING_M = 50.0
@@ -30,10 +31,9 @@ POINTS_AT_MOST = 64
 EDGE_SPACING_M = 20.0
 EDGE_ENTRANCES_AT_MOST = 200
 EDGE_TO_STREET_M = 30.0
-#: A gate may lie this far off its wall: drawn coordinates are no better.
-WALL_TOLERANCE_M = 0.6
-#: A place this near to a public street stands on it, not in the home around it.
+#: A place this near to a public street stands on it, not in the home around it: drawn coordinates are no better.
 ON_STREET_M = 0.6
+ENTRANCE_COLUMNS = ("place", "home", "edge", "at_m", "access_m", "gate_metres", "gate_known", "anew")
 
 
 # --- homes -----------------------------------------------------------------------------------------------------------
@@ -98,276 +98,200 @@ def home_entrances(district: District, walker: Profile | None = None) -> pd.Data
     Parameters
     ----------
     walker
-        Who walks; counts where a home without known gates has stairs in its lanes and the walker takes none.
+        Who walks; counts where any street has stairs and the walker takes none: their doors are on streets without.
 
     Returns
     -------
     entrances
         Columns `place` (the point), `home`, `edge`, `at_m`, `access_m` (metres before the public street: straight, and along
-        the home's own lanes), `gate_metres` (of these, to the gate), `gate_known`. A point without a way out has no row.
+        the home's own lanes), `gate_metres` (of these, to the gate), `gate_known`, `anew` (after a plan: the point had lost all
+        its ways out, so that nothing follows from a shorter walk). A point without a way out has no row.
     """
-    level = walker if walker is not None and not walker.steps and _stairs_in_lanes(district) else None
-    key = "home_entrances" if level is None else "home_entrances without stairs"
+    level = without_stairs(district, walker)
+    key = "home_entrances", level is not None
     return _kept(district, key, lambda: _home_entrances(district, home_points(district), level))
 
 
-def _stairs_in_lanes(district: District) -> bool:
-    streets = district.streets
-    return streets is not None and bool((streets["home"].notna() & streets["steps"]).any())
-
-
 def _home_entrances(district: District, points: gpd.GeoDataFrame, level: Profile | None) -> pd.DataFrame:
-    homes, gates = district.homes, district.gates
-    if homes is None or points.empty:
-        return pd.DataFrame(columns=["place", "home", "edge", "at_m", "access_m", "gate_metres", "gate_known"])
-    known: dict[str, gpd.GeoSeries] = {}
-    if gates is not None:
-        for home, rows in gates.groupby("home"):
-            known[str(home)] = rows.geometry[(rows["state"].fillna("open") == "open").to_numpy()]
-    gated = points["home"].isin(known.keys())
-    parts = [
-        _through_gates(district, homes, points[gated], known),
-        _without_gates(district, points[~gated], level),
-    ]
-    entrances = pd.concat([p for p in parts if not p.empty] or parts[:1], ignore_index=True)
+    homes = points["home"].to_numpy(object)
+    by_gates = ways_by_gates(district, homes, points.geometry.to_numpy(), level).assign(gate_known=True)
+    walled = points["home"].isin(district.walled_homes).to_numpy()
+    parts = [by_gates, _without_gates(district, points, np.flatnonzero(~walled), level)]
+    ways = pd.concat([p for p in parts if not p.empty] or parts[:1], ignore_index=True)
+    spot = ways["spot"].to_numpy(np.int64)
+    entrances = pd.DataFrame({"place": points.index.to_numpy()[spot], "home": homes[spot]})
+    for name in ENTRANCE_COLUMNS[2:]:
+        entrances[name] = ways[name].to_numpy()
     return entrances.sort_values(["place", "access_m"], kind="stable", ignore_index=True)
 
 
-def _through_gates(
-    district: District, homes: gpd.GeoDataFrame, points: gpd.GeoDataFrame, gates: dict[str, gpd.GeoSeries]
+def _without_gates(
+    district: District, points: gpd.GeoDataFrame, rows: np.ndarray, level: Profile | None
 ) -> pd.DataFrame:
-    used = [home for home in points["home"].drop_duplicates() if len(gates[home])]
-    if not used:
-        return pd.DataFrame(columns=["place", "home", "edge", "at_m", "access_m", "gate_metres", "gate_known"])
-    feet = district.network.attach(pd.concat([gates[home] for home in used]), barriers=_barriers(district))
-    first = np.cumsum([0, *(len(gates[home]) for home in used)])
-    at_home = points.groupby("home", sort=False).indices
-    shapes = points.geometry.to_numpy()
-    own, gate, inside = [], [], []
-    for k, home in enumerate(used):
-        rows, foot = at_home[home], np.arange(first[k], first[k + 1])
-        inside.append(walk_inside(homes.geometry[home], shapes[rows], gates[home].array).ravel())
-        own.append(np.repeat(rows, len(foot)))
-        gate.append(np.tile(foot, len(rows)))
-    point, foot, metres = np.concatenate(own), np.concatenate(gate), np.concatenate(inside)
-    entrances = pd.DataFrame(
-        {
-            "place": points.index.to_numpy()[point],
-            "home": points["home"].to_numpy()[point],
-            "edge": feet["edge"].to_numpy()[foot],
-            "at_m": feet["at_m"].to_numpy()[foot],
-            "access_m": metres + feet["access_m"].to_numpy()[foot],
-            "gate_metres": metres,
-            "gate_known": True,
-        }
-    )
-    return entrances[(entrances["edge"] >= 0) & np.isfinite(entrances["access_m"])]
-
-
-def _without_gates(district: District, points: gpd.GeoDataFrame, level: Profile | None) -> pd.DataFrame:
     """
     Points of homes whose gates are not known walk straight to the nearest street they can reach, public or an own lane.
 
-    From a lane they come out at every mouth of it.
+    From a lane they come out at every mouth of it. `rows`: which of the points.
     """
-    if points.empty:
-        return pd.DataFrame(columns=["place", "home", "edge", "at_m", "access_m", "gate_metres", "gate_known"])
-    doors = district.network.attach(
-        points.geometry,
-        barriers=_barriers(district),
-        home=pd.Series(points["home"].to_numpy(), index=points.index),
-        profile=level,
-    )
-    entrances = pd.DataFrame(
-        {
-            "place": doors["place"].to_numpy(),
-            "home": points["home"].loc[doors["place"]].to_numpy(),
-            "edge": doors["edge"].to_numpy(),
-            "at_m": doors["at_m"].to_numpy(),
-            "access_m": doors["access_m"].to_numpy(),
-            "gate_metres": np.nan,
-            "gate_known": False,
-        }
-    )
-    return entrances[entrances["edge"] >= 0]
-
-
-def _barriers(district: District) -> gpd.GeoSeries | None:
-    barriers = district.barriers
-    return None if barriers is None or barriers.empty else barriers.geometry
-
-
-def walk_inside(
-    area: shapely.Geometry,
-    points: Sequence[shapely.Geometry] | np.ndarray,
-    gates: Sequence[shapely.Geometry] | np.ndarray,
-) -> np.ndarray:
-    """
-    Return metres from each of the points to each of the gates without leaving `area`, shape (points, gates).
-
-    Straight where the line stays inside; else around the corners of the wall (shortest path over mutually visible corners,
-    which is the shortest path in a polygon). `inf` where the wall has no way through.
-    """
-    starts, ends = np.asarray(points, dtype=object), np.asarray(gates, dtype=object)
-    if area.area == 0:
-        return np.asarray(shapely.distance(starts[:, None], ends[None, :]), dtype=float)
-    room = shapely.buffer(area, WALL_TOLERANCE_M, join_style="mitre")
-    shapely.prepare(room)
-    straight = shapely.linestrings(_pairs_of_coordinates(starts, ends))
-    metres = shapely.length(straight)
-    hidden = ~shapely.covers(room, straight)
-    if hidden.any():
-        metres = np.where(hidden, _around_corners(area, room, starts, ends), metres)
-    return np.asarray(metres, dtype=float)
-
-
-def _pairs_of_coordinates(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    pairs = np.empty((len(a), len(b), 2, 2))
-    pairs[:, :, 0, :] = shapely.get_coordinates(a)[:, None, :]
-    pairs[:, :, 1, :] = shapely.get_coordinates(b)[None, :, :]
-    return pairs
-
-
-def _around_corners(
-    area: shapely.Geometry, room: shapely.Geometry, points: np.ndarray, gates: np.ndarray
-) -> np.ndarray:
-    corners = shapely.points(np.unique(shapely.get_coordinates(area), axis=0))
-    nodes = np.concatenate([points, gates, corners])
-    lines = shapely.linestrings(_pairs_of_coordinates(nodes, nodes))
-    cost = np.where(shapely.covers(room, lines), shapely.length(lines), 0.0)
-    metres = dijkstra(cost, directed=False, indices=np.arange(len(points)))
-    return np.asarray(metres[:, len(points) : len(points) + len(gates)])
+    own = pd.Series(points["home"].to_numpy()[rows], index=pd.RangeIndex(len(rows)))
+    spots = points.geometry.iloc[rows].reset_index(drop=True)
+    feet = district.network.stand(spots, barriers=barriers_of(district), home=own, profile=level)
+    feet = feet[(feet["edge"] >= 0).to_numpy()]
+    ground = district.ground
+    if ground is not None and ground.gates is not None:  # its gates are gone from the layer
+        feet["anew"] |= own[feet["place"]].isin(ground.gates["home"]).to_numpy()
+    feet["spot"] = rows[feet["place"]]
+    return feet.assign(gate_metres=np.nan, gate_known=False)
 
 
 # --- facilities ------------------------------------------------------------------------------------------------------
 
 
-def facility_entrances(district: District, facilities: gpd.GeoDataFrame) -> pd.DataFrame:
+def facility_entrances(district: District, facilities: gpd.GeoDataFrame, walker: Profile | None = None) -> pd.DataFrame:
     """
     Return every entrance of every facility.
+
+    Parameters
+    ----------
+    facilities
+        Points or areas in the CRS of the district; index: their ids.
+    walker
+        Who walks; counts where any street has stairs and the walker takes none.
 
     Returns
     -------
     entrances
         Columns `place` (facility), `edge`, `at_m`, `access_m`, `x`, `y` (the entrance itself, for straight lines), `inside`
-        (the home it stands in, whose residents walk to it without the street). `edge` is -1 where no street can be reached.
+        (the home it stands in, whose residents walk to it without the street), `anew` (after a plan: it had lost all its
+        entrances from the street). `edge` is -1 where no street can be reached.
     """
-    drawn = district.entrances
-    with_entrance = facilities.index[:0]
-    parts = []
-    if drawn is not None:
-        own = drawn[drawn["facility"].isin(facilities.index)]
-        with_entrance = pd.Index(own["facility"].unique())
-        parts.append(_street_entrances(district, own.set_index("facility").geometry))
-    rest = facilities[~facilities.index.isin(with_entrance)]
-    is_point = (rest.geom_type == "Point").to_numpy()
-    parts.append(_edge_entrances(district, rest[~is_point]))
-    spots = rest[is_point]
-    compound = _compound_of(district, spots)
-    walled = compound.notna().to_numpy()
-    unwalled = _street_entrances(district, spots.geometry[~walled])
-    parts.append(unwalled.assign(inside=_ungated_home_of(district, spots[~walled]).array))
-    parts.append(_gate_entrances(district, spots.geometry[walled], compound[walled]))
-    entrances = pd.concat([p for p in parts if not p.empty] or parts[:1], ignore_index=True)
+    spots = _spots(district, facilities)
+    level = without_stairs(district, walker)
+    feet = district.network.stand(spots.at, barriers=barriers_of(district), profile=level)
+    streets, near = _by_street(spots, feet)
+    own = ~spots.drawn  # drawn entrances say themselves where a place is entered
+    around = _home_around(district, facilities).reindex(spots.label).to_numpy(object)
+    inside = np.where(own & ~(near.now <= ON_STREET_M), around, np.nan)
+    walled = pd.Series(inside).isin(district.walled_homes).to_numpy()
+    gates = ways_by_gates(district, inside, spots.at.to_numpy(), level)
+    gates["anew"] |= (near.first <= ON_STREET_M)[gates["spot"].to_numpy(np.int64)]
+    by_wall = (streets["added"] & (streets["access_m"] <= ON_STREET_M)).to_numpy()
+    streets = streets[~walled[streets["spot"]] | by_wall]
+    shut = np.flatnonzero(walled & ~np.isin(np.arange(len(walled)), [*gates["spot"], *streets["spot"]]))
+    nothing = pd.DataFrame({"spot": shut, "edge": -1, "at_m": np.nan, "access_m": np.nan, "anew": False})
+    ways = pd.concat([part for part in (streets, gates, nothing) if len(part)] or [streets], ignore_index=True)
+    spot = ways["spot"].to_numpy(np.int64)
+    xy = shapely.get_coordinates(spots.at.to_numpy()).reshape(-1, 2)[spot]
+    entrances = pd.DataFrame(
+        {
+            "place": spots.label[spot],
+            "edge": ways["edge"].to_numpy(np.int32),
+            "at_m": ways["at_m"].to_numpy(float),
+            "access_m": ways["access_m"].to_numpy(float),
+            "x": xy[:, 0],
+            "y": xy[:, 1],
+            "inside": pd.array(inside[spot], dtype="str"),
+            "anew": ways["anew"].to_numpy(bool),
+        }
+    )
     return entrances.sort_values(["place", "access_m"], kind="stable", ignore_index=True)
 
 
-def _street_entrances(district: District, points: gpd.GeoSeries) -> pd.DataFrame:
-    feet = district.network.attach(points, barriers=_barriers(district))
-    xy = shapely.get_coordinates(np.asarray(points.array))
-    return pd.DataFrame(
-        {
-            "place": np.asarray(points.index),
-            "edge": feet["edge"].to_numpy(),
-            "at_m": feet["at_m"].to_numpy(),
-            "access_m": feet["access_m"].to_numpy(),
-            "x": xy[:, 0],
-            "y": xy[:, 1],
-            "inside": pd.array([np.nan] * len(points), dtype="str"),
-        }
-    )
+class _Spots(NamedTuple):
+    """Where facilities may be entered: the spots, the facility of each, whether it is drawn as an entrance, or of an outline."""
+
+    at: gpd.GeoSeries
+    label: np.ndarray
+    drawn: np.ndarray
+    outline: np.ndarray
 
 
-def _edge_entrances(district: District, areas: gpd.GeoDataFrame) -> pd.DataFrame:
-    """A place drawn as an area without entrances is entered anywhere along its edge that lies by a street."""
-    if areas.empty:
-        return _street_entrances(district, areas.geometry)
-    spots, labels = [], []
-    for label, shape in zip(areas.index, areas.geometry, strict=True):
+class _Near(NamedTuple):
+    """Metres from the facility of each spot to the nearest street: before a plan, and now."""
+
+    first: np.ndarray
+    now: np.ndarray
+
+
+def _spots(district: District, facilities: gpd.GeoDataFrame) -> _Spots:
+    """Return the drawn entrances of facilities; of those without, the place itself, or points along the outline of an area."""
+    parts: list[tuple[np.ndarray, np.ndarray, bool, bool]] = []
+    drawn = district.entrances
+    own = None if drawn is None else drawn[drawn["facility"].isin(facilities.index)]
+    if own is not None and len(own):
+        parts.append((own["facility"].to_numpy(object), own.geometry.to_numpy(), True, False))
+    rest = facilities if own is None else facilities[~facilities.index.isin(own["facility"])]
+    point = (rest.geom_type == "Point").to_numpy()
+    parts.append((rest.index.to_numpy(object)[point], rest.geometry.to_numpy()[point], False, False))
+    for label, shape in zip(rest.index[~point], rest.geometry[~point], strict=True):
         edge = shapely.boundary(shape)
         n = min(max(int(np.ceil(edge.length / EDGE_SPACING_M)), 4), EDGE_ENTRANCES_AT_MOST)
-        spots.append(shapely.line_interpolate_point(shapely.line_merge(edge), np.arange(n) / n, normalized=True))
-        labels += [label] * n
-    points = gpd.GeoSeries(np.concatenate(spots), index=pd.Index(labels), crs=areas.crs)
-    entrances = _street_entrances(district, points)
-    nearest = entrances.groupby("place")["access_m"].transform("min")
-    return entrances[(entrances["access_m"] <= np.maximum(nearest, EDGE_TO_STREET_M)) | entrances["access_m"].isna()]
+        along = shapely.line_interpolate_point(shapely.line_merge(edge), np.arange(n) / n, normalized=True)
+        parts.append((np.full(n, label, object), along, False, True))
+    count = [len(part[0]) for part in parts]
+    at = gpd.GeoSeries(np.concatenate([part[1] for part in parts]), crs=facilities.crs)
+    flags = (np.repeat([part[i] for part in parts], count) for i in (2, 3))
+    return _Spots(at, np.concatenate([part[0] for part in parts]), *flags)
 
 
-def _compound_of(district: District, spots: gpd.GeoDataFrame) -> pd.Series:
-    """Return the walled compound (a home with known gates) each point stands in, missing where none."""
-    homes, gates = district.homes, district.gates
-    missing = pd.Series(np.nan, index=spots.index, dtype="str")
-    if homes is None or gates is None or spots.empty:
-        return missing
-    walled = homes[homes.index.isin(gates["home"]) & (homes.geom_type != "Point").to_numpy()]
-    return _home_around(walled, spots)
-
-
-def _ungated_home_of(district: District, spots: gpd.GeoDataFrame) -> pd.Series:
+def _by_street(spots: _Spots, feet: pd.DataFrame) -> tuple[pd.DataFrame, _Near]:
     """
-    Return the home without known gates each point stands in, missing where none, or where it stands on a public street.
+    Return the ways of facilities straight to the street, and how near it is.
 
-    Such an outline may be one compound or a quarter with streets through it: what stands on a street is reached by it.
+    An outline is entered where it lies by a street. A facility keeps the ways that it had before a plan; only one that has
+    lost them all is looked at anew.
     """
-    homes, gates = district.homes, district.gates
-    missing = pd.Series(np.nan, index=spots.index, dtype="str")
-    if homes is None or spots.empty:
+    feet = feet.rename(columns={"place": "spot"})
+    code = pd.factorize(spots.label)[0]
+    mine = feet[~feet["added"].to_numpy()].set_index("spot")  # one of each spot
+    first, now = mine["first_m"].to_numpy(float), mine["access_m"].to_numpy(float)
+
+    def least(leg: np.ndarray) -> np.ndarray:
+        found = np.full(len(leg), np.inf)
+        np.minimum.at(found, code, np.where(np.isnan(leg), np.inf, leg))
+        return found[code]
+
+    def by_street(leg: np.ndarray) -> np.ndarray:
+        return ~spots.outline | (leg <= np.maximum(least(leg), EDGE_TO_STREET_M)) | np.isnan(leg)
+
+    lost, had = mine["anew"].to_numpy(), by_street(first)
+    keeps = np.zeros(len(code), np.bool_)
+    keeps[code[had & ~lost & (mine["edge"] >= 0).to_numpy()]] = True
+    keeps = keeps[code]  # whose facility has one left
+    taken, near = np.where(keeps, had, by_street(now)), np.where(keeps, least(first), least(now))
+    feet["access_m"] = feet["access_m"].where(~(lost & keeps)[feet["spot"]] | feet["added"])
+    feet["edge"] = feet["edge"].where(feet["access_m"].notna(), -1)
+    limit = np.where(spots.outline, np.maximum(near, EDGE_TO_STREET_M), np.inf)[feet["spot"]]
+    some = np.where(feet["added"], feet["access_m"] <= limit, taken[feet["spot"]])
+    feet["anew"] = (~keeps & np.isfinite(least(first)))[feet["spot"]]
+    return feet[some.astype(bool)], _Near(least(first), near)
+
+
+def _home_around(district: District, facilities: gpd.GeoDataFrame) -> pd.Series:
+    """
+    Return the home each facility lies in, missing where in none: one that is walled before another, then the first by id.
+
+    A home drawn as a point holds what is at it, and has no wall. An area counts where all of it is inside, as near as walls are drawn.
+    """
+    homes = district.homes
+    missing = pd.Series(np.nan, index=facilities.index, dtype="str")
+    if homes is None or homes.empty or facilities.empty:
         return missing
-    found = _home_around(homes if gates is None else homes[~homes.index.isin(gates["home"])], spots)
-    some = found.notna().to_numpy()
-    if some.any():
-        off = district.network.attach(spots.geometry[some])["access_m"].to_numpy()
-        found[some] = found[some].where(~(off <= ON_STREET_M))
-    return found
-
-
-def _home_around(homes: gpd.GeoDataFrame, spots: gpd.GeoDataFrame) -> pd.Series:
-    """Return the first home (by id) each point lies in, missing where none; a home drawn as a point holds what is at it."""
-    point, home = homes.sindex.query(spots.geometry.array, predicate="within")
-    found = pd.Series(np.asarray(homes.index)[home], index=spots.index[point]).groupby(level=0).min()
-    return found.reindex(spots.index).astype("str")
-
-
-def _gate_entrances(district: District, spots: gpd.GeoSeries, compound: pd.Series) -> pd.DataFrame:
-    """A facility inside a wall is reached through the compound's open gates."""
-    homes, gates = district.homes, district.gates
-    rows = []
-    if homes is None or gates is None:
-        return _street_entrances(district, spots[:0])
-    gates = gates[(gates["state"].fillna("open") == "open").to_numpy()]
-    feet = district.network.attach(gates.geometry, barriers=_barriers(district))
-    at_home = {str(home): rows for home, rows in gates.groupby("home").indices.items()}
-    shapes, number = spots.to_numpy(), compound.to_numpy(object)
-    for home in dict.fromkeys(number):
-        own, here = at_home.get(home, np.empty(0, np.int64)), np.flatnonzero(number == home)
-        foot = feet.iloc[own]
-        inside = walk_inside(homes.geometry[home], shapes[here], gates.geometry.array[own])
-        n, g = len(here), max(len(own), 1)
-        rows.append(
-            pd.DataFrame(
-                {
-                    "place": np.repeat(np.asarray(spots.index)[here], g),
-                    "edge": np.tile(foot["edge"].to_numpy(), n) if len(own) else -1,
-                    "at_m": np.tile(foot["at_m"].to_numpy(), n) if len(own) else np.nan,
-                    "access_m": (inside + foot["access_m"].to_numpy()).ravel() if len(own) else np.nan,
-                    "x": np.repeat(shapely.get_x(shapes[here]), g),
-                    "y": np.repeat(shapely.get_y(shapes[here]), g),
-                    "inside": pd.array([home] * n * g, dtype="str"),
-                }
-            )
-        )
-    return pd.concat(rows, ignore_index=True) if rows else _street_entrances(district, spots[:0])
+    at_point = (homes.geom_type == "Point").to_numpy()
+    walled = homes.index.isin(district.walled_homes)
+    shapes = homes.geometry[~(walled & at_point)]
+    is_point = (facilities.geom_type == "Point").to_numpy()
+    found = [missing[:0]]
+    for some, rooms in (
+        (facilities[is_point], shapes),
+        (facilities[~is_point], shapes.buffer(WALL_TOLERANCE_M, join_style="mitre")),
+    ):
+        place, home = rooms.sindex.query(some.geometry.array, predicate="within")
+        names = np.asarray(rooms.index)[home]
+        rows = pd.DataFrame({"home": names, "open": ~np.isin(names, list(district.walled_homes))})
+        rows.index = some.index[place]
+        found.append(rows.sort_values(["open", "home"])["home"].groupby(level=0).first())
+    return pd.concat(found).reindex(facilities.index).astype("str")
 
 
 def places_open(district: District, inside_only: bool) -> gpd.GeoDataFrame:
@@ -385,23 +309,25 @@ def _find_open(district: District, inside_only: bool) -> gpd.GeoDataFrame:
     return facilities
 
 
-def entrances_of_open(district: District) -> pd.DataFrame:
+def entrances_of_open(district: District, walker: Profile | None = None) -> pd.DataFrame:
     """Return `facility_entrances` of every open facility, made once."""
-    return _kept(
-        district, "facility_entrances", lambda: facility_entrances(district, places_open(district, inside_only=False))
-    )
+    level = without_stairs(district, walker)
+    everywhere = partial(places_open, district, inside_only=False)
+    key = "facility_entrances", level is not None
+    return _kept(district, key, lambda: facility_entrances(district, everywhere(), level))
 
 
-def walks_inside(district: District) -> pd.DataFrame:
+def walks_inside(district: District, walker: Profile | None = None) -> pd.DataFrame:
     """Return the walks to all open facilities that never leave a home, kept; `gate_known`: whether it is known to be walled."""
+    level = without_stairs(district, walker)
 
     def make() -> pd.DataFrame:
-        points, gates = home_points(district), district.gates
-        walks = same_compound(district, points, entrances_of_open(district))
+        points = home_points(district)
+        walks = same_compound(district, points, entrances_of_open(district, level))
         home = points["home"].reindex(walks["place"])
-        return walks.assign(gate_known=False if gates is None else home.isin(gates["home"]).to_numpy())
+        return walks.assign(gate_known=home.isin(district.walled_homes).to_numpy())
 
-    return _kept(district, "walks_inside", make)
+    return _kept(district, ("walks_inside", level is not None), make)
 
 
 def same_compound(district: District, points: gpd.GeoDataFrame, targets: pd.DataFrame) -> pd.DataFrame:
@@ -411,8 +337,7 @@ def same_compound(district: District, points: gpd.GeoDataFrame, targets: pd.Data
     Where no gate is known the outline need not be a wall: only a straight walk counts that stays in it and meets neither
     barrier nor public street, as the straight walk to the street does.
     """
-    homes, gates = district.homes, district.gates
-    walled = set() if gates is None else set(gates["home"])
+    homes = district.homes
     inside = targets[targets["inside"].notna()].drop_duplicates(["place", "x", "y"])
     at_home, shapes = points.groupby("home").indices, points.geometry.to_numpy()
     place, target, metres = [np.empty(0, np.int64)], [np.empty(0, object)], [np.empty(0)]
@@ -422,7 +347,7 @@ def same_compound(district: District, points: gpd.GeoDataFrame, targets: pd.Data
         residents, spots = at_home[home], shapely.points(own[["x", "y"]].to_numpy())
         place.append(np.repeat(points.index.to_numpy()[residents], len(spots)))
         target.append(np.tile(own["place"].to_numpy(object), len(residents)))
-        within = walk_inside if home in walled else partial(_walk_in_sight, district)
+        within = walk_inside if home in district.walled_homes else partial(_walk_in_sight, district)
         metres.append(within(homes.geometry[home], shapes[residents], spots).ravel())
     join = np.concatenate
     walks = pd.DataFrame({"place": join(place), "target": join(target), "metres": join(metres)})
@@ -431,9 +356,9 @@ def same_compound(district: District, points: gpd.GeoDataFrame, targets: pd.Data
 
 def _walk_in_sight(district: District, area: shapely.Geometry, points: np.ndarray, spots: np.ndarray) -> np.ndarray:
     """Return straight metres from points to spots, shape (points, spots); `inf` where something is in the way."""
-    legs = shapely.linestrings(_pairs_of_coordinates(points, spots)).ravel()
+    legs = shapely.linestrings(pairs_of_coordinates(points, spots)).ravel()
     room = shapely.buffer(area, WALL_TOLERANCE_M, join_style="mitre")
     shapely.prepare(room)
     clear = shapely.covers(room, legs)
-    clear[clear] = ~district.network.meets(legs[clear], barriers=_barriers(district))
+    clear[clear] = ~district.network.meets(legs[clear], barriers=barriers_of(district))
     return np.asarray(np.where(clear, shapely.length(legs), np.inf)).reshape(len(points), len(spots))

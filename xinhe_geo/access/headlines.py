@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -14,6 +15,7 @@ from ..core import (
     DENOMINATOR_LABELS,
     METHOD_LABELS,
     ON_THE_WAY,
+    TOLERANCE_M,
     Profile,
     Rule,
     language,
@@ -21,8 +23,12 @@ from ..core import (
 )
 from ..district import District, kind_name, layer_name, rule_name, walker_name
 from .bounds import AT_LEAST, EXACT, unchecked_of, what_to_survey
-from .coverage import coverage, is_surveyed, presence, summary
+from .coverage import NEAR_LINE_M, coverage, is_surveyed, presence, presence_grounds, summary
 from .gaps import rule_in
+from .home_shares import SHARE_TOLERANCE
+
+#: How many places by a line are named before it is said how many there are.
+_NAMED_AT_MOST = 5
 
 # --- what is shown first ---------------------------------------------------------------------------------------------
 
@@ -43,28 +49,53 @@ def headlines(district: District, cover: pd.DataFrame) -> pd.DataFrame:
     table
         Index rule (in the order of `cover`). Columns `label`, `kind`, `headline` (a sentence), `value` (0-1, missing =
         数据不足), `alternatives` (换算法 line), `mark` (演示值（不作结论）, 数据不足 or empty), `basis_text`, `standard_text`,
+        `heading` (规划目标, or 参考指标（非纲要） for what the plan does not say), `cited` (standard, clause, how well it is known),
         `dependent_share` (share that only facilities outside the district serve), `people_unserved` (missing where nobody knows),
         `bound` ("exact"; "at_least" where a kind was only seen on a map: `value` is what is reached if all of the map is so),
         `value_high` (the value if every facility that is still to be checked is what it seems; else as `value`), `unchecked`
-        (how many these are), `needs` (what has to be surveyed before anybody can say who lacks it; else empty).
+        (how many these are), `walk_share` (of whom a walk of the rule's minutes reaches one: of a community that has one not
+        everybody can walk there), `needs` (what has to be surveyed before anybody can say who lacks it; else empty).
     """
     whole = summary(cover)
     matrix = presence(district)
     rules = {name: cover.xs(name, level="rule") for name in cover.index.unique("rule")}
     asked = {name: rule_in(district, own, name) for name, own in rules.items()}
     upper = _upper(district, [rule for rule in asked.values() if unchecked_of(district, rule.kinds)])
+    alike = _at_one_limit(district, list(asked.values()))
     rows = [
-        _headline(district, asked[name], _Found(whole.loc[name], own, matrix), upper) for name, own in rules.items()
+        _headline(district, asked[name], _Found(whole.loc[name], own, matrix, alike.get(name, own)), upper)
+        for name, own in rules.items()
     ]
     return pd.DataFrame(rows).set_index("rule")
 
 
 class _Found(NamedTuple):
-    """What was counted of a rule: its line of `summary`, its homes, and what stands in each community."""
+    """What was counted of a rule: its line of `summary`, its homes, what stands in each community; its homes at one limit."""
 
     total: pd.Series
     own: pd.DataFrame
     matrix: pd.DataFrame
+    alike: pd.DataFrame
+
+
+def limit_metres(district: District, rule: Rule) -> float:
+    """Return how far one may walk by a rule, in metres: for a walk in minutes as far as its walker gets without waiting."""
+    if rule.method != "walk_min":
+        return rule.metres
+    return rule.minutes * 60.0 * district.profile(rule.profile).speed_m_s
+
+
+def _at_one_limit(district: District, rules: Sequence[Rule]) -> dict[str, pd.DataFrame]:
+    """Count all methods at the same limit in metres: what differs is then the method, and nothing else."""
+    same = []
+    for rule in rules:
+        metres = limit_metres(district, rule)
+        speed = district.profile(rule.profile).speed_m_s
+        same.append(replace(rule, metres=metres, minutes=metres / speed / 60.0))
+    if not same or district.homes is None or district.homes.empty:
+        return {}
+    cover = coverage(district, rules=same)
+    return {rule.name: cover.xs(rule.name, level="rule") for rule in same}
 
 
 def _upper(district: District, rules: Sequence[Rule]) -> dict[str, _Found]:
@@ -77,14 +108,16 @@ def _upper(district: District, rules: Sequence[Rule]) -> dict[str, _Found]:
         cover = coverage(other, rules=rules)
         whole, matrix = summary(cover), presence(other)
         district.memo[key] = {
-            rule.name: _Found(whole.loc[rule.name], cover.xs(rule.name, level="rule"), matrix) for rule in rules
+            rule.name: _Found(whole.loc[rule.name], own, matrix, own)
+            for rule in rules
+            for own in [cover.xs(rule.name, level="rule")]
         }
     found: dict[str, _Found] = district.memo[key]
     return found
 
 
 def _headline(district: District, rule: Rule, found: _Found, upper: Mapping[str, _Found]) -> dict[str, object]:
-    total, own, _ = found
+    total, own = found.total, found.own
     walker = district.profile(str(total["profile"]))
     denominator = usable_denominator(rule.denominator, total)
     counted = denominator if denominator == "people_60plus" else "people"
@@ -100,12 +133,15 @@ def _headline(district: District, rule: Rule, found: _Found, upper: Mapping[str,
         "mark": "",
         "basis_text": basis_text(district, rule),
         "standard_text": rule.basis_text,
+        "heading": rule.heading,
+        "cited": rule.cited,
         "dependent_share": np.nan,
         "people_unserved": unserved if bound == EXACT else np.nan,
         "denominator": denominator or "",
         "bound": bound,
         "mapped": not district.mapped_kinds.isdisjoint(rule.kinds),
         "value_high": np.nan,
+        "walk_share": np.nan,
         "unchecked": unchecked_of(district, rule.kinds),
         "needs": what_to_survey(district, rule.kinds),
     }
@@ -122,10 +158,13 @@ def _headline(district: District, rule: Rule, found: _Found, upper: Mapping[str,
             "area_m2": "居住用地",
             "homes": "小区（个数）",
         }[denominator]
-        least = unserved if high is None else _unserved(high.own, counted)
-        row["headline"] = _reach_sentence(limit_text(district, rule, walker), say(what), row, (least, unserved))
+        most = _unserved(own, denominator)
+        least = most if high is None else _unserved(high.own, denominator)
+        limit = limit_text(district, rule, walker)
+        row["headline"] = _reach_sentence(limit, say(what), row, (least, most))
     if denominator is not None and own["served"].notna().any():
-        row["alternatives"] = _alternatives(rule, own, denominator)
+        row["alternatives"] = _alternatives(district, rule, found, denominator)
+        row["walk_share"] = _share_of(own, denominator, "walk_min")
         weight = pd.Series(1.0, index=own.index) if denominator == "homes" else own[denominator]
         known = weight[own["served"].notna()].sum()
         gain = ((own["served"] - own["served_inside"]).clip(lower=0) * weight).sum()
@@ -142,8 +181,25 @@ def _headline(district: District, rule: Rule, found: _Found, upper: Mapping[str,
 
 
 def _unserved(own: pd.DataFrame, counted: str) -> float:
-    """Return how many are not served; missing where nobody is known."""
-    return float((own[counted] * (1.0 - own["served"])).sum(min_count=1))
+    """Return how many (people, square metres, homes) are not served; missing where nobody is known."""
+    amount = 1.0 if counted == "homes" else own[counted]
+    return float((amount * (1.0 - own["served"])).sum(min_count=1))
+
+
+#: How what is not reached is said, by what the share of the sentence counts: sentence, its smallest number, factor.
+_MISSED = {
+    "people": ("，{0} 人不可达", "{0:,.0f}", 1.0),
+    "people_60plus": ("，{0} 人不可达", "{0:,.0f}", 1.0),
+    "area_m2": ("，{0} 公顷不可达", "{0:,.1f}", 1e-4),
+    "homes": ("，{0} 个小区不可达", "{0:,.1f}", 1.0),
+}
+
+
+def whole_percent(share: float) -> str:
+    """Return a share in whole per cent; what is not all is not 100, and what is some is not 0."""
+    percent = round(share * 100)
+    percent = 99 if percent == 100 and share < 1 - SHARE_TOLERANCE else percent
+    return f"{1 if percent == 0 and share > SHARE_TOLERANCE else percent}%"
 
 
 def _if(row: Mapping[str, object]) -> str:
@@ -158,17 +214,17 @@ def _reach_sentence(limit: str, what: str, row: Mapping[str, object], unserved: 
     value, high, unchecked = float(row["value"]), float(row["value_high"]), row["unchecked"]  # type: ignore[arg-type]
     if row["bound"] == AT_LEAST:
         if unchecked:
-            told = "{0}：{1}，{2}的 {3:.1%}—{4:.1%} 走得到（{5} 处待核，全部属实时为上限）"
-            return say(told, _if(row), limit, what, value, high, unchecked)
-        return say("{0}：{1}，{2}的 {3:.1%} 走得到", _if(row), limit, what, value)
-    least, most = unserved
-    some = np.isfinite(most) and most >= 0.5
+            told = "{0}：{1}，{2}的 {3}—{4} 走得到（{5} 处待核，全部属实时为上限）"
+            return say(told, _if(row), limit, what, whole_percent(value), whole_percent(high), unchecked)
+        return say("{0}：{1}，{2}的 {3} 走得到", _if(row), limit, what, whole_percent(value))
+    words, form, factor = _MISSED[str(row["denominator"])]
+    least, most = (form.format(amount * factor) for amount in unserved)
+    some = np.isfinite(unserved[1]) and float(most.replace(",", "")) > 0
     if unchecked:
-        missing = say("，{0:,.0f}—{1:,.0f} 人不可达", least, most) if some else ""
-        told = "{0}可达{1} {2:.1%}—{3:.1%}（{4} 处待核，全部属实时为上限）{5}"
-        return say(told, limit, what, value, high, unchecked, missing)
-    missing = say("，{0:,.0f} 人不可达", most) if some else ""
-    return say("{0}可达{1} {2:.1%}{3}", limit, what, value, missing)
+        missing = say(words, f"{least}—{most}") if some else ""
+        told = "{0}可达{1} {2}—{3}（{4} 处待核，全部属实时为上限）{5}"
+        return say(told, limit, what, whole_percent(value), whole_percent(high), unchecked, missing)
+    return say("{0}可达{1} {2}{3}", limit, what, whole_percent(value), say(words, most) if some else "")
 
 
 def usable_denominator(wanted: str, total: pd.Series) -> str | None:
@@ -209,18 +265,30 @@ def limit_text(district: District, rule: Rule, walker: Profile) -> str:
     return say("{0} {1:g} 米", say(METHOD_LABELS[rule.method]), rule.metres)
 
 
-def _alternatives(rule: Rule, own: pd.DataFrame, denominator: str) -> str:
-    """Return the other ways to count, in one line; a presence rule names the circle it is counted in."""
+def _share_of(own: pd.DataFrame, denominator: str, method: str) -> float:
+    """Return the share that a method finds served, of what is known."""
     weight = pd.Series(1.0, index=own.index) if denominator == "homes" else own[denominator]
     known = weight[own["served"].notna()].sum()
-    if not known > 0:
+    return float((own[f"served_{method}"] * weight).sum() / known) if known > 0 else np.nan
+
+
+def _alternatives(district: District, rule: Rule, found: _Found, denominator: str) -> str:
+    """Return the other ways to count, in one line, all at one limit in metres; where the rule has another one, that too."""
+    shares = [_share_of(found.alike, denominator, method) for method in METHOD_LABELS]
+    if not np.isfinite(shares).all():
         return ""
-    shares = [(own[f"served_{m}"] * weight).sum() / known for m in METHOD_LABELS]
     words = say("直线 {0:.0%}｜路网 {1:.0%}｜步行 {2:.0%}", *shares)
-    name = say(DENOMINATOR_LABELS.get(denominator, "小区数"))
-    if rule.metric == "presence":
-        return say("另：{0:g} 米或 {1:g} 分钟圈内的{2}：{3}", rule.metres, rule.minutes, name, words)
-    return say("换算法（{0}）：{1}", name, words)
+    name, metres = say(DENOMINATOR_LABELS.get(denominator, "小区数")), limit_metres(district, rule)
+    told = "另：{1:g} 米内的{0}：{2}" if rule.metric == "presence" else "换算法（{0}，同为 {1:g} 米）：{2}"
+    line = say(told, name, metres, words)
+    walked = rule.minutes * 60.0 * district.profile(rule.profile).speed_m_s
+    if rule.method == "walk_min" and abs(rule.metres - metres) > TOLERANCE_M:
+        straight, streets = (_share_of(found.own, denominator, method) for method in ("buffer", "network_m"))
+        line += say("；限 {0:g} 米时直线 {1:.0%}｜路网 {2:.0%}", rule.metres, straight, streets)
+    elif rule.method != "walk_min" and abs(walked - metres) > TOLERANCE_M:
+        walk = _share_of(found.own, denominator, "walk_min")
+        line += say("；限 {0:g} 分钟（{1:g} 米）时步行 {2:.0%}", rule.minutes, walked, walk)
+    return line
 
 
 def _what_is_missing(district: District, rule: Rule) -> str:
@@ -247,6 +315,18 @@ def basis_text(district: District, rule: Rule) -> str:
     absent = [layer_name(name) for name in ON_THE_WAY if name not in district.layers]
     if absent and rule.metric == "reach" and rule.method != "buffer":
         parts.append(say("没有图层、步行未计：{0}", say("、").join(absent)))
+    parts += [grounds_text(district, rule.kinds)] if rule.metric == "presence" else []
+    return say("；").join(part for part in parts if part)
+
+
+def grounds_text(district: District, kinds: Sequence[str], codes: Iterable[str] | None = None) -> str:
+    """Say how many communities have one only by where it was drawn, and which of these lie within 30 m of a line; "" where none."""
+    by_position, near = presence_grounds(district, kinds, codes)
+    parts = [say("{0} 个社区只按落点判（没有填服务社区）", by_position)] if by_position else []
+    if len(near):
+        told = [say("{0}（{1:,.0f} m）", name, metres) for name, metres in near.head(_NAMED_AT_MOST).items()]
+        more = say(" 等 {0} 处", len(near)) if len(near) > _NAMED_AT_MOST else ""
+        parts.append(say("离社区界不到 {0:g} m：{1}", NEAR_LINE_M, say("、").join(told) + more))
     return say("；").join(parts)
 
 

@@ -58,7 +58,7 @@ def isochrones(
     ValueError
         A limit or `frontage_m` that is not above 0.
     """
-    network, entrances, walker = _start(where, places, profile)
+    network, entrances, walker = _start(where, places, profile, timed=metres is None)
     limits = sorted({float(v) for v in (minutes if metres is None else metres)})
     if not limits or limits[0] <= 0 or not np.isfinite(limits).all():
         raise ValueError("时间或距离必须是大于 0 的数")
@@ -89,7 +89,11 @@ def isochrones(
 
 
 def _start(
-    where: District | WalkNetwork, places: str | gpd.GeoSeries | gpd.GeoDataFrame, profile: str | Profile
+    where: District | WalkNetwork,
+    places: str | gpd.GeoSeries | gpd.GeoDataFrame,
+    profile: str | Profile,
+    *,
+    timed: bool,
 ) -> tuple[WalkNetwork, pd.DataFrame, Profile]:
     """Return network, entrances and walker of an isochrone call."""
     if isinstance(where, District):
@@ -98,7 +102,10 @@ def _start(
         if isinstance(places, str):
             if places not in where.kinds.index:
                 raise UnknownNameError("设施类别", places, list(where.kinds.index))
-            facilities, entrances = places_open(where, inside_only=False), entrances_of_open(where)
+            facilities, entrances = (
+                places_open(where, inside_only=False),
+                entrances_of_open(where, walker if timed else None),
+            )
             entrances = entrances[entrances["place"].isin(facilities.index[(facilities["kind"] == places).to_numpy()])]
             return network, entrances[entrances["edge"] >= 0], walker
     else:
@@ -108,7 +115,7 @@ def _start(
         walker = profile
         if isinstance(places, str):
             raise UnknownNameError("设施类别（只有网络、没有街道数据时给点位）", places, ())
-    entrances = network.attach(places)
+    entrances = network.attach(places, profile=walker if timed else None)
     there = entrances["edge"].to_numpy() >= 0
     return network, entrances if there.all() else entrances[there], walker
 

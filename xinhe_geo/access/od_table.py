@@ -26,6 +26,7 @@ from .entrances import (
     same_compound,
     walks_inside,
 )
+from .walls import without_stairs
 
 OD_COLUMNS = (
     "facility",
@@ -98,49 +99,70 @@ def _kinds_outside(district: District, inside: gpd.GeoDataFrame) -> set[str]:
     return set(everywhere.loc[~everywhere.index.isin(inside.index), "kind"])
 
 
-class _ByMetres(NamedTuple):
+class _Ends(NamedTuple):
     """
-    What the table holds of one kind whoever walks; its entrances by a street, and the walks to them that never leave a wall.
+    The entrances of a kind's facilities by a street, those without any as well, and the walks to them that never leave a wall.
 
     Facilities are numbers here, in the order of their ids: places in `names`.
     """
 
-    columns: dict[str, Any]
     targets: pd.DataFrame
     same: pd.DataFrame
     names: pd.api.extensions.ExtensionArray
+
+    @property
+    def by_street(self) -> pd.DataFrame:
+        """The entrances that a street leads to."""
+        return self.targets[(self.targets["edge"] >= 0).to_numpy()]
+
+
+class _ByMetres(NamedTuple):
+    """What the table holds of one kind whoever walks, and what it was made of."""
+
+    columns: dict[str, Any]
+    ends: _Ends
+    facilities: pd.Index
+
+
+def _ends_of(district: District, own: Mapping[str, pd.Index], walker: Profile | None) -> dict[str, _Ends]:
+    """Return, given the facilities of each kind (some of each), where they are entered."""
+    everything, walks = entrances_of_open(district, walker), walks_inside(district, walker)
+    places = places_open(district, inside_only=False).index.sort_values()
+    names = pd.array(places, dtype="str")
+    everything["place"] = places.get_indexer(everything["place"])
+    walks["target"] = places.get_indexer(walks["target"])
+    found = {}
+    for kind, facilities in own.items():
+        asked = np.zeros(len(places), np.bool_)
+        asked[places.get_indexer(facilities)] = True
+        found[kind] = _Ends(everything[asked[everything["place"]]], walks[asked[walks["target"]]], names)
+    return found
 
 
 def _by_metres(district: District, own: Mapping[str, pd.Index]) -> dict[str, _ByMetres | None]:
     """Return, given the facilities of each kind, what does not depend on who walks; None where there are none."""
     points, entrances = home_points(district), home_entrances(district)
-    everything, walks = entrances_of_open(district), walks_inside(district)
-    places = places_open(district, inside_only=False).index.sort_values()
-    names = pd.array(places, dtype="str")
-    everything["place"] = places.get_indexer(everything["place"])
-    walks["target"] = places.get_indexer(walks["target"])
     spots = shapely.get_coordinates(points.geometry.to_numpy())
-    found: dict[str, _ByMetres] = {}
-    for kind, facilities in own.items():
-        if points.empty or facilities.empty:
-            continue
-        asked = np.zeros(len(places), np.bool_)
-        asked[places.get_indexer(facilities)] = True
-        targets, same = everything[asked[everything["place"]]], walks[asked[walks["target"]]]
-        straight = cKDTree(targets[["x", "y"]].to_numpy()).query(spots)[0]
+    some = {kind: ids for kind, ids in own.items() if len(ids) and not points.empty}
+    ends = _ends_of(district, some, None)
+    searches = district.network.search_each(entrances, {kind: end.by_street for kind, end in ends.items()})
+    found: dict[str, _ByMetres | None] = dict.fromkeys(own)
+    for kind, end in ends.items():
+        straight = cKDTree(end.targets[["x", "y"]].to_numpy()).query(spots)[0]
         columns = {"straight_metres": np.asarray(straight)}
-        found[kind] = _ByMetres(columns, targets[(targets["edge"] >= 0).to_numpy()], same, names)
-    searches = district.network.search_each(entrances, {kind: near.targets for kind, near in found.items()})
-    for kind, search in searches.items():
-        found[kind].columns.update(_best_entrances(len(points), entrances, search, found[kind], None))
-    return {kind: found.get(kind) for kind in own}
+        columns |= _best_entrances(len(points), entrances, searches[kind], end, None)
+        found[kind] = _ByMetres(columns, end, some[kind])
+    return found
 
 
 def _tables_of(district: District, near: Mapping[str, _ByMetres | None], walker: Profile) -> dict[str, pd.DataFrame]:
     """Return the rows of each kind, given what does not depend on who walks."""
     points, entrances = home_points(district), home_entrances(district, walker)
     there = {kind: found for kind, found in near.items() if found is not None}
-    targets = {kind: found.targets for kind, found in there.items()}
+    ends = {kind: found.ends for kind, found in there.items()}
+    if without_stairs(district, walker) is not None:
+        ends = _ends_of(district, {kind: found.facilities for kind, found in there.items()}, walker)
+    targets = {kind: end.by_street for kind, end in ends.items()}
     searches = district.network.search_each(entrances, targets, profile=walker)
     count = len(points)
     blank: dict[str, Any] = {"home": points["home"].array, **dict.fromkeys(OD_COLUMNS, np.full(count, np.nan))}
@@ -150,14 +172,14 @@ def _tables_of(district: District, near: Mapping[str, _ByMetres | None], walker:
     for kind in near:
         columns = dict(blank)
         if kind in there:
-            timed = _best_entrances(count, entrances, searches[kind], there[kind], walker)
+            timed = _best_entrances(count, entrances, searches[kind], ends[kind], walker)
             columns |= there[kind].columns | timed
         tables[kind] = pd.DataFrame(columns, index=pd.RangeIndex(count, name="point"), copy=False)
     return tables
 
 
 def _best_entrances(
-    count: int, entrances: pd.DataFrame, found: pd.DataFrame, near: _ByMetres, walker: Profile | None
+    count: int, entrances: pd.DataFrame, found: pd.DataFrame, near: _Ends, walker: Profile | None
 ) -> dict[str, Any]:
     """Return, per point, the best of its ways out (as `found`) and of the walks inside its own compound."""
     same = near.same
@@ -229,7 +251,7 @@ def pairs(district: District, kinds: Iterable[str], *, profile: str | Profile = 
     names = ["point", "facility"]
     if facilities.empty or points.empty:
         return pd.Series([], index=pd.MultiIndex.from_arrays([[], []], names=names), dtype="float64", name="minutes")
-    targets = facility_entrances(district, facilities)
+    targets = facility_entrances(district, facilities, walker)
     reachable = targets[(targets["edge"] >= 0).to_numpy()]
     by_street = district.network.pairs(entrances, reachable, profile=walker, limit=minutes)["minutes"]
     same = same_compound(district, points, targets)

@@ -32,15 +32,30 @@ from .files import beside_prefix, cannot_write, growing, place_file, write_bytes
 from .foreign import layers_in, ordinary, read_layer, size_of
 from .html import escape, web_file
 from .i18n import HTML_LANG, back, counted, english, language, listed_words, marked, parted, say, speaking, title, word
-from .models import DENOMINATOR_LABELS, METHOD_LABELS, METHODS, TOLERANCE_M, Edit, Profile, Rule, standing
+from .models import (
+    DENOMINATOR_LABELS,
+    METHOD_LABELS,
+    METHODS,
+    OF_PLAN,
+    REFERENCE,
+    TOLERANCE_M,
+    Edit,
+    Profile,
+    Rule,
+    standing,
+)
 from .progress import listening, told, work
 from .schema import (
     ABSENT,
     BASES,
     BASIS_LABELS,
+    CLAIM_LABELS,
     DEMONSTRATION,
+    DIRECTIONS,
     LAYERS,
     MAPPED,
+    MOVED,
+    NOMINAL,
     ON_THE_WAY,
     SCHEMA_VERSION,
     SCHEMAS,
@@ -53,6 +68,7 @@ from .schema import (
     Layer,
     at_year,
     bundled_folder,
+    listed,
 )
 from .secrecy import (
     SMALL,
@@ -75,17 +91,23 @@ __all__ = [
     "ABSENT",
     "BASES",
     "BASIS_LABELS",
+    "CLAIM_LABELS",
     "DATUMS",
     "DATUM_LABELS",
     "DEMONSTRATION",
     "DENOMINATOR_LABELS",
+    "DIRECTIONS",
     "HTML_LANG",
     "INTERNAL",
     "LAYERS",
     "MAPPED",
     "METHODS",
     "METHOD_LABELS",
+    "MOVED",
+    "NOMINAL",
+    "OF_PLAN",
     "ON_THE_WAY",
+    "REFERENCE",
     "SCHEMAS",
     "SCHEMA_VERSION",
     "SMALL",
@@ -133,6 +155,7 @@ __all__ = [
     "keeping",
     "language",
     "layers_in",
+    "listed",
     "listed_words",
     "listening",
     "marked",

@@ -95,6 +95,17 @@ class Profile:
         return minutes * 60.0 * self.speed_m_s
 
 
+#: How well a source is known, and what is said of it.
+CONFIDENCE_LABELS = {
+    "read": "读到原文",
+    "second_hand": "转引，待核",
+    "recalled": "凭记忆，未核",
+    "convention": "本工具约定",
+}
+#: Over what the plan of the place says, and over everything else that is counted beside it.
+OF_PLAN, REFERENCE = "规划目标", "参考指标（非纲要）"
+
+
 @dataclass(frozen=True, slots=True)
 class Rule:
     """
@@ -125,6 +136,8 @@ class Rule:
         "reach": the share that gets there in time; "presence": the community has one.
     elsewhere
         A promise of another place's plan, which this folder borrows as a yardstick: nobody has promised it here.
+    of_plan
+        This place's own plan says so, in words that were read (`confidence`): only that is headed 规划目标.
 
     Raises
     ------
@@ -147,6 +160,7 @@ class Rule:
     tier_min: int | None = None
     metric: str = "reach"
     elsewhere: bool = False
+    of_plan: bool = False
 
     def __post_init__(self) -> None:
         if self.method not in METHODS:
@@ -162,6 +176,20 @@ class Rule:
         if self.elsewhere:
             return say("参考口径（随程序，不是本地规划的承诺）")
         return standing(self.confidence, self.standard, self.clause, self.source)
+
+    @property
+    def cited(self) -> str:
+        """Where it stands, and how well that is known: standard, clause, confidence."""
+        if self.elsewhere:
+            return self.basis_text
+        where = f"{self.standard} {self.clause}".strip()
+        known = say(CONFIDENCE_LABELS[self.confidence])
+        return say("{0}（{1}）", where, known) if where and where != known else known
+
+    @property
+    def heading(self) -> str:
+        """Under which heading it stands: what the plan says, or what is beside it."""
+        return say(OF_PLAN if self.of_plan else REFERENCE)
 
 
 def standing(confidence: str, standard: str, clause: str, source: str) -> str:

@@ -42,12 +42,28 @@ STATES = ("open", "planned", "closed")
 UNCHECKED = "unchecked"
 #: What an importer writes before its remark on such a facility.
 TO_CONFIRM = "须人工确认"
-STATE_LABELS = {"open": "开放", "planned": "规划", "closed": "停用", UNCHECKED: "待核"}
+#: A sign at the door and nobody serving behind it; gone to another place: neither serves anybody.
+NOMINAL, MOVED = "nominal", "moved"
+STATE_LABELS = {
+    "open": "开放",
+    "planned": "规划",
+    "closed": "停用",
+    NOMINAL: "挂牌未运营",
+    MOVED: "搬迁",
+    UNCHECKED: "待核",
+}
+#: What else the books of offices call a state.
+STATE_WORDS = (("正常", "open"), ("停业", "closed"), *((label, state) for state, label in STATE_LABELS.items()))
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column: `type` is text, int, float, bool or year; `parent` is the (layer, column) its codes must exist in."""
+    """
+    One column: `type` is text, int, float, bool or year; `parent` is the (layer, column) its codes must exist in.
+
+    `several`: a cell lists codes, parted by `;`. `words`: other ways to write a value. `dated_by`: the column of the same layer
+    that says in which year the figure was true.
+    """
 
     name: str
     label: str
@@ -58,6 +74,9 @@ class Column:
     minimum: float | None = None
     parent: tuple[str, str] | None = None
     help: str = ""
+    several: bool = False
+    words: tuple[tuple[str, str], ...] = ()
+    dated_by: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,9 +136,17 @@ METRICS = (
     "per_communities",
     "attribute",
     "mix",
+    "named",
+    "ratio",
+    "change",
+    "best_use",
     "series",
     "missing",
 )
+#: What a claim of the plan asks of its object.
+DIRECTIONS = {"have": "有", "more": "增加", "less": "减少", "cover": "覆盖"}
+#: Whether a claim is measured; nobody has said how; data like these can never say.
+CLAIM_LABELS = {"measured": "已量", "silent": "没有量", "unknowable": "这类数据量不出"}
 SCOPES = ("district", "zone", "area", "community", "parcel", "line", "home")
 LINEAR = ("named_roads", "water", "barriers")
 RELATIONS = ("inside", "north_of", "covered", "overlap", "tiles", "straddle", "facilities", "length", "spacing")
@@ -145,8 +172,21 @@ _FACILITY = (
     _id("facility"),
     _NAME,
     Column("kind", "类别", required=True, parent=("kinds", "kind")),
-    Column("state", "状态", values=(*STATES, UNCHECKED), help="留空为开放；待核的不计入，只给出上限"),
+    Column(
+        "state",
+        "状态",
+        values=(*STATES, NOMINAL, MOVED, UNCHECKED),
+        words=STATE_WORDS,
+        help="留空为开放；挂牌未运营、停用、搬迁的都不算有；待核的不计入，只给出上限",
+    ),
     Column("community", "社区代码", parent=("communities", "community"), help="留空则按位置归属"),
+    Column(
+        "serves_community",
+        "服务社区",
+        parent=("communities", "community"),
+        several=True,
+        help="台账写明服务哪几个社区时填代码，多个用 ; 隔开；填了就按它判有没有，不看位置",
+    ),
     Column("capacity", "规模", "float", minimum=0),
     Column("capacity_unit", "规模单位"),
     Column("floor_area_m2", "建筑面积", "float", "m²", minimum=0),
@@ -208,7 +248,27 @@ _LAYERS = (
     Layer("ramps", "高速出入口", "id", (_id("id"), _NAME), POINT, "boundaries"),
     Layer("grid", "网格", "grid", (_id("grid"), _NAME), POLYGON, "boundaries"),
     Layer("micro_spaces", "小微空间", "id", (_id("id"), _NAME), POINT + POLYGON, "boundaries"),
-    Layer("bare_ground", "裸露地面", "id", (_id("id"), _NAME), POLYGON, "boundaries"),
+    Layer(
+        "bare_ground",
+        "裸露地面",
+        "id",
+        (
+            _id("id"),
+            _NAME,
+            Column(
+                "covered_m2",
+                "苫盖面积",
+                "float",
+                "m²",
+                minimum=0,
+                dated_by="covered_year",
+                help="已苫盖的面积；没有苫盖写 0，不知道就留空",
+            ),
+            Column("covered_year", "苫盖年份", "year", help="哪一年苫盖的"),
+        ),
+        POLYGON,
+        "boundaries",
+    ),
     Layer(
         "homes",
         "小区",
@@ -459,7 +519,7 @@ _LAYERS = (
             Column("scope", "范围", required=True, values=SCOPES),
             Column("codes", "范围里的编号", help="编号或名称，多个用 ; 隔开；留空为全部"),
             Column("lines", "线所在图层", values=LINEAR),
-            Column("kinds", "类别（; 为任一）"),
+            Column("kinds", "类别（; 为任一）", help="配套齐全度一类的量法里，用 | 连起来的算一类，有一种就行"),
             Column("near_kinds", "邻近的类别（; 为任一）"),
             Column("rule", "规则", parent=("rules", "rule")),
             Column("also_rules", "须同时满足的规则", help="多个用 ; 隔开"),
@@ -480,6 +540,9 @@ _LAYERS = (
             Column("since", "起始年", "year"),
             Column("until", "截止年", "year"),
             Column("aggregate", "汇总", values=("latest", "sum", "max", "min")),
+            Column("of", "哪条量法的变化", parent=("measures", "measure"), help="只有 change 用"),
+            Column("scenario", "方案", help="scenarios/ 里方案的名称；只有 change 用，留空则与 since 那一年比"),
+            Column("named", "点名的", help="原文点名的设施或图形，编号或名称，多个用 ; 隔开；只有 named 用"),
             Column("series", "台账指标"),
             Column("target_series", "目标所在的台账指标"),
             Column("needs", "需要的图层", help="算法本身用到的不必写；多个用 ; 隔开"),
@@ -489,6 +552,38 @@ _LAYERS = (
             Column("confidence", "可信度", values=("read", "second_hand", "recalled", "convention")),
             Column("text", "怎么量", required=True),
             Column("text_en", "怎么量（英文）"),
+        ),
+        folder="standards",
+        default=True,
+    ),
+    Layer(
+        "claims",
+        "规划要求表",
+        "claim",
+        (
+            _id("claim"),
+            Column("commitment", "承诺编号", required=True),
+            Column("kind", "说的是", required=True, values=("claim", "fact"), help="claim 要求；fact 原文自述的现状"),
+            Column("object", "对象", required=True),
+            Column("object_en", "对象（英文）"),
+            Column(
+                "direction",
+                "方向",
+                required=True,
+                values=("have", "more", "less", "cover"),
+                words=tuple((label, name) for name, label in DIRECTIONS.items()),
+                help="有、增加、减少、覆盖",
+            ),
+            Column("quantity", "数量", help="照原文写"),
+            Column("unit", "单位"),
+            Column("place", "地点"),
+            Column("year", "年份"),
+            Column("baseline", "基期"),
+            Column("words", "原文", required=True, help="逐字照抄"),
+            Column("status", "量得出吗", required=True, values=tuple(CLAIM_LABELS)),
+            Column("measures", "量法", help="量法编号，多个用 ; 隔开"),
+            Column("reason", "为什么没有量"),
+            Column("reason_en", "为什么没有量（英文）"),
         ),
         folder="standards",
         default=True,
@@ -526,6 +621,12 @@ _LAYERS = (
         folder="ledger",
     ),
 )
+
+
+def listed(text: str) -> list[str]:
+    """Return the parts of a cell that lists several things."""
+    return [part.strip() for part in text.replace("；", ";").split(";") if part.strip()]
+
 
 LAYERS: Mapping[str, Layer] = MappingProxyType({layer.name: layer for layer in _LAYERS})
 

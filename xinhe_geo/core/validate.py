@@ -140,6 +140,7 @@ def _typed(
         wrong((text.notna() & truth.isna()).to_numpy(), "“{}”不是 是/否", "写 true 或 false")
         return truth.fillna(False).astype(bool).to_numpy()
     if column.values:
+        text = text.replace(dict(column.words))
         wrong(
             (text.notna() & ~text.isin(column.values)).to_numpy(),
             "“{}”不在可选值中",

@@ -3,6 +3,7 @@
 from .beside import beside, exchange, put_back
 from .district import District, secrecy_of, secrets_opened
 from .doubles import NEAR_M, SHARED, SPOT_M, alike, plain_name
+from .edits import SAME_SPOT_M
 from .journal import MANIFEST, commit, finish, locked, recover, undo
 from .labels import cell, column_name, kind_name, layer_name, rule_name, walker_name
 from .reader import FAR_M, check, read_folder, to_degrees
@@ -15,6 +16,7 @@ __all__ = [
     "FAR_M",
     "MANIFEST",
     "NEAR_M",
+    "SAME_SPOT_M",
     "SHARED",
     "SPOT_M",
     "Changes",

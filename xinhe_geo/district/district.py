@@ -37,6 +37,7 @@ from ..core import (
     bundled_folder,
     guarded_problems,
     is_cleared,
+    listed,
     problems_table,
     secret_layers,
     work,
@@ -69,6 +70,9 @@ def secrecy_of(folder: Path) -> dict[str, Any]:
         return {}
     except (OSError, ValueError):
         return {"secrecy": "?"}
+
+
+_NOTHING_BUILT: Mapping[str, bool] = MappingProxyType({})
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,13 +110,17 @@ class District:
     _rows: Mapping[str, pd.DataFrame] = field(repr=False, default_factory=dict)
     #: Kinds seen on a map before a plan was carried out.
     _mapped_before: frozenset[str] = field(repr=False, default=frozenset())
+    #: This district before any plan: what stands there keeps its ways to the street.
+    ground: District | None = field(repr=False, default=None)
+    #: Homes that a plan builds, and whether with gates.
+    _built: Mapping[str, bool] = field(repr=False, default_factory=dict)
     #: Tables derived from this district, kept by who derives them; another year or scenario starts with none.
     memo: dict[Any, Any] = field(repr=False, init=False, default_factory=dict)
 
     def __getstate__(self) -> dict[str, Any]:
         """Go to another process without what is derived; the network takes longer to build than to send."""
         plain = ("year", "list_year", "folder", "files", "with_planned", "with_unchecked", "problems", "_mapped_before")
-        kept = {f: getattr(self, f) for f in plain}
+        kept = {f: getattr(self, f) for f in (*plain, "ground", "_built")}
         made = {"network": self.__dict__["network"]} if "network" in self.__dict__ else {}
         return {**kept, **made, "manifest": dict(self.manifest), "_rows": dict(self._rows)}
 
@@ -192,7 +200,8 @@ class District:
         if state == (self.year, self.with_planned, self.list_year):
             return self
         if ("at", *state) not in self.memo:  # the same state is the same district, with all that was derived from it
-            made = replace(self, year=state[0], with_planned=state[1], list_year=state[2])
+            ground = self.ground and self.ground.at(year, planned=planned, communities=communities)
+            made = replace(self, year=state[0], with_planned=state[1], list_year=state[2], ground=ground)
             self.memo["at", *state] = made._kin_of(self)
         found: District = self.memo["at", *state]
         return found
@@ -207,7 +216,9 @@ class District:
         """All rows of all layers and tables, whatever their year; index: the layer's key."""
         return MappingProxyType({name: frame.copy(deep=False) for name, frame in self._rows.items()})
 
-    def with_rows(self, rows: Mapping[str, pd.DataFrame], *, scenario: str = "") -> District:
+    def with_rows(
+        self, rows: Mapping[str, pd.DataFrame], *, scenario: str = "", built: Mapping[str, bool] = _NOTHING_BUILT
+    ) -> District:
         """
         Return this district with other rows, as a scenario makes them.
 
@@ -216,7 +227,10 @@ class District:
         rows
             Per layer or table: its rows, as in `rows` (layers in `crs`, metres; index: the layer's key).
         scenario
-            Name of the plan; it is printed with every number.
+            Name of the plan; it is printed with every number. What stood there before the plan keeps its ways to the street;
+            without a name the rows correct the data, and everything is attached to them.
+        built
+            Homes that the plan builds, and whether with gates.
 
         Returns
         -------
@@ -225,8 +239,11 @@ class District:
         """
         manifest = MappingProxyType({**self.manifest, "scenario": scenario}) if scenario else self.manifest
         before = self._mapped_before | (self.mapped_kinds if scenario else frozenset())
-        made = replace(self, _rows=MappingProxyType(dict(rows)), manifest=manifest, _mapped_before=before)
-        return made._kin_of(self)
+        ground = (self.ground or self) if scenario else self.ground
+        made = replace(
+            self, _rows=MappingProxyType(dict(rows)), manifest=manifest, _mapped_before=before, ground=ground
+        )
+        return replace(made, _built={**self._built, **built})._kin_of(self)
 
     def counting_unchecked(self) -> District:
         """
@@ -237,7 +254,8 @@ class District:
         District
             Another one, in which what is `unchecked` is open: what comes out of it is an upper end, never what is known.
         """
-        return replace(self, with_unchecked=True)._kin_of(self)
+        ground = self.ground and self.ground.counting_unchecked()
+        return replace(self, with_unchecked=True, ground=ground)._kin_of(self)
 
     def scenario(self, name: str) -> Scenario:
         """
@@ -484,7 +502,7 @@ class District:
 
     @cached_property
     def network(self) -> WalkNetwork:
-        """The walk network of `streets`, built once."""
+        """The walk network of `streets`, built once; after a plan places keep the feet that they had before it."""
         streets = self.streets
         if streets is None:
             raise DataError(
@@ -503,12 +521,27 @@ class District:
                 ),
                 self.folder.name,
             )
-        origin: District | None = self.__dict__.get("_origin")
-        if origin is not None and origin.streets is not None and origin.streets.equals(streets):
-            return origin.network
+        for kin in (self.ground, self.__dict__.get("_origin")):
+            same = kin is not None and kin.streets is not None and kin.streets.equals(streets)
+            if kin is not None and same and (kin is self.ground or kin.ground is self.ground):
+                return kin.network
         with work("建步行网络", 1) as step:
             step(f"{len(streets):,} 段街道")
-            return WalkNetwork.from_streets(streets)
+            made = WalkNetwork.from_streets(streets)
+        return made if self.ground is None or self.ground.streets is None else made.after(self.ground.network)
+
+    @cached_property
+    def walled_homes(self) -> frozenset[str]:
+        """
+        Homes that are left by gates only: whose gates are in the layer.
+
+        A gate that a plan opens in a home without known ones leaves all its other ways out as they are; a home whose known
+        gates are all gone from the layer is attached like one without.
+        """
+        then = self if self.ground is None else self.ground
+        now, were = (set() if d.gates is None else set(d.gates["home"]) for d in (self, then))
+        known = {home for home in were & now if home not in self._built}
+        return frozenset(map(str, known | {home for home in now if self._built.get(str(home), False)}))
 
     # --- tables
 
@@ -601,8 +634,17 @@ class District:
             tier_min=None if pd.isna(row["tier_min"]) else int(row["tier_min"]),
             metric=str(row["metric"]),
             elsewhere=name in self._promised_elsewhere,
+            of_plan=self.has_own_plan
+            and self.files.at["rules", "from"] == "本目录"
+            and str(row["set"]) == "plan"
+            and str(row["confidence"]) == "read",
             **text,
         )
+
+    @property
+    def has_own_plan(self) -> bool:
+        """Whether the folder has commitments of its own: the bundled ones are another district's."""
+        return "commitments" in self.files.index and self.files.at["commitments", "from"] == "本目录"
 
     @cached_property
     def _promised_elsewhere(self) -> frozenset[str]:
@@ -674,6 +716,38 @@ class District:
                 position = typed.where(typed.notna(), position)
             found[column] = position
         return pd.DataFrame(found)
+
+    def serving(self, frame: gpd.GeoDataFrame) -> pd.DataFrame:
+        """
+        Say which communities each facility serves: what the books say of it, before where it lies.
+
+        Parameters
+        ----------
+        frame
+            Facilities in `crs`. The codes in `serves_community` count where the list of `list_year` knows one of them, else the
+            code in `community`, else where a point well inside the shape lies.
+
+        Returns
+        -------
+        table
+            A row per facility and community it serves: `facility` (index of `frame`), `community`, `by` ("serves_community",
+            "community" or "position"). Facilities that serve no community have no row.
+        """
+        at = self.locate(frame)["community"]
+        own = frame["community"] if "community" in frame else pd.Series(index=frame.index, dtype="str")
+        codes = set() if self.communities is None else set(self.communities.index)
+        by = np.where(own.isin(codes), "community", "position")
+        table = pd.DataFrame({"facility": frame.index, "community": at.to_numpy(object), "by": by})
+        if "serves_community" in frame:
+            lists = [
+                [c for c in listed(text) if c in codes] for text in frame["serves_community"].fillna("").astype(str)
+            ]
+            some = np.array([len(own) > 0 for own in lists], dtype=bool)
+            if some.any():
+                table["community"] = table["community"].where(~some, pd.Series(lists))
+                table["by"] = table["by"].mask(some, "serves_community")
+                table = table.explode("community").drop_duplicates(["facility", "community"], ignore_index=True)
+        return table[table["community"].notna()].reset_index(drop=True)
 
     def basis(self, layer: str) -> pd.Series:
         """

@@ -39,6 +39,8 @@ class EditedRows:
     clashes: list[str] = field(default_factory=list)
     #: Homes that the plan builds, with the step that builds them; `step` is the one at hand.
     built: dict[str, int] = field(default_factory=dict)
+    #: Of these, the ones that it builds with gates.
+    walled: set[str] = field(default_factory=set)
     opened: set[str] = field(default_factory=set)
     step: int = 0
 
@@ -180,12 +182,10 @@ def _open_facility(work: EditedRows, e: Mapping[str, Any]) -> None:
     row = {"name": e.get("name", e["facility"]), "kind": e["kind"], "state": "open", "capacity": e.get("capacity")}
     spot, there = work.spot(e), work.standing("facilities")
     same = there[((there["kind"] == e["kind"]) & (there["state"].fillna("open") == "open")).to_numpy(dtype=bool)]
-    near = same[shapely.dwithin(same.geometry.array, spot, SAME_SPOT_M)] if len(same) else same
-    twice = near.index[near.index.isin(work.opened) | (near["name"] == row["name"]).to_numpy(dtype=bool)]
-    if len(twice):  # a second place beside one of another name may be meant
-        work.clashes.append(f"这里已有同类设施 {twice[0]} 开放，会算成两处；删去这一步，或改位置")
+    near = same.index[shapely.dwithin(same.geometry.array, spot, SAME_SPOT_M)] if len(same) else []
+    if len(near):
+        work.clashes.append(f"这里已有同类设施 {near[0]} 开放，会算成两处；删去这一步，或改位置")
     work.add("facilities", e["facility"], row, spot)
-    work.opened.add(e["facility"])
 
 
 def _close_facility(work: EditedRows, e: Mapping[str, Any]) -> None:
@@ -261,6 +261,8 @@ def new_home(work: EditedRows, e: Mapping[str, Any]) -> dict[str, Any]:
 def _build_homes(work: EditedRows, e: Mapping[str, Any]) -> None:
     work.add("homes", e["home"], new_home(work, e), work.frame("parcels").geometry[e["parcel"]])
     work.built[e["home"]] = work.step
+    if e.get("gates"):
+        work.walled.add(e["home"])
     for i, at in enumerate(e.get("gates", ()), 1):
         work.add("gates", f"{e['home']}-g{i}", {"home": e["home"], "state": "open"}, work.place(at))
 

@@ -28,6 +28,7 @@ from ..core import (
     bundled_folder,
     check_rows,
     guarded_problems,
+    listed,
     ordinary,
     problems_table,
     read_layer,
@@ -466,19 +467,14 @@ def _orphans(rows: Mapping[str, pd.DataFrame], declared: Mapping[str, Any]) -> I
             if column.parent is None or column.parent[0] not in rows:
                 continue
             parent = rows[column.parent[0]].index
-            codes = frame[column.name]
-            for i in np.flatnonzero((codes.notna() & ~codes.isin(parent)).to_numpy()):
-                yield Problem(
-                    "error",
-                    name,
-                    file,
-                    str(frame.index[i]),
-                    column.name,
-                    f"“{codes.iloc[i]}”在{LAYERS[column.parent[0]].label}里不存在",
-                    _nearest(str(codes.iloc[i]), set(parent))
-                    if len(parent) <= 60
-                    else "改成已有的编号，或先补上那一行",
-                )
+            cells = frame[column.name].to_numpy(object)
+            known = {str(code) for code in parent}
+            for i in np.flatnonzero(frame[column.name].notna().to_numpy()):
+                for code in listed(cells[i]) if column.several else (str(cells[i]),):
+                    if code not in known:
+                        said = f"“{code}”在{LAYERS[column.parent[0]].label}里不存在"
+                        remedy = _nearest(code, known) if len(parent) <= 60 else "改成已有的编号，或先补上那一行"
+                        yield Problem("error", name, file, str(frame.index[i]), column.name, said, remedy)
 
 
 def _unknown_kinds(
@@ -496,7 +492,7 @@ def _unknown_kinds(
         if table in rows and column in rows[table].columns:
             file = str(declared.get(table, {}).get("file", f"{LAYERS[table].folder}/{table}.csv"))
             for row, kinds in rows[table][column].dropna().items():
-                for kind in str(kinds).split(";"):
+                for kind in listed(str(kinds).replace("|", ";")):
                     if kind not in known:
                         yield Problem(
                             "error", table, file, str(row), column, f"没有设施类别“{kind}”", _nearest(kind, known)

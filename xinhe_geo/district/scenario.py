@@ -18,7 +18,7 @@ import pandas as pd
 import tomli_w
 
 from ..core import Edit, ScenarioError, os_words, text_words
-from .edits import ACTIONS, FLAG, TEXT, YEAR, EditedRows, Rows, built_over, misfits, unknown_keys, wrong_edit
+from .edits import ACTIONS, FLAG, TEXT, YEAR, EditedRows, built_over, misfits, unknown_keys, wrong_edit
 
 
 class Plannable(Protocol):
@@ -53,8 +53,10 @@ class Plannable(Protocol):
         """Return it in another year."""
         ...
 
-    def with_rows(self, rows: Mapping[str, pd.DataFrame], *, scenario: str = "") -> Self:
-        """Return it with other rows."""
+    def with_rows(
+        self, rows: Mapping[str, pd.DataFrame], *, scenario: str = "", built: Mapping[str, bool] = ...
+    ) -> Self:
+        """Return it with other rows; `built`: the homes that the plan builds, and whether with gates."""
         ...
 
 
@@ -192,13 +194,14 @@ class Scenario:
         ScenarioError
             An edit that cannot be carried out, or every conflict: which step, and why.
         """
-        base, rows, problems = carried_out(self, district, all_problems=False)
-        name = self.label or self.name
+        base, work, problems = carried_out(self, district, all_problems=False)
+        name = self.label or self.name or "方案"
         impossible = [problem for problem in problems if problem.kind == "impossible"]
         if impossible or (problems and not with_conflicts):
             said = [f"第 {p.step} 步 {p.do}：{p.problem}" for p in impossible or problems]
             raise ScenarioError("\n".join(f"方案 {name} {text}" for text in said)) from None
-        return base.with_rows(rows, scenario=f"{name}（{len(problems)} 处冲突未解决）" if problems else name)
+        said_name = f"{name}（{len(problems)} 处冲突未解决）" if problems else name
+        return base.with_rows(work.rows, scenario=said_name, built={home: home in work.walled for home in work.built})
 
 
 class Trouble(NamedTuple):
@@ -210,7 +213,7 @@ class Trouble(NamedTuple):
     kind: str  # "impossible": it cannot be carried out; "conflict": it can, and contradicts
 
 
-def carried_out(plan: Scenario, district: D, *, all_problems: bool) -> tuple[D, Rows, list[Trouble]]:
+def carried_out(plan: Scenario, district: D, *, all_problems: bool) -> tuple[D, EditedRows, list[Trouble]]:
     """Carry out a plan's edits on copies; stop at the first that cannot be done, or note it and go on; conflicts are noted."""
     year = district.year if plan.year is None else plan.year
     base = district.at(year, planned=plan.planned or district.with_planned)
@@ -229,7 +232,7 @@ def carried_out(plan: Scenario, district: D, *, all_problems: bool) -> tuple[D, 
             if not all_problems:
                 break
     problems += [Trouble(step, plan.edits[step - 1].do, text, "conflict") for step, text in built_over(work)]
-    return base, work.rows, sorted(problems, key=lambda problem: problem.step)
+    return base, work, sorted(problems, key=lambda problem: problem.step)
 
 
 #: What stands at the head of a plan's file.

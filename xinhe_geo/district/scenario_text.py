@@ -25,7 +25,7 @@ def conflicts(plan: Scenario, district: District) -> pd.DataFrame:
     Edits are tried in order; one that fails is left out and the rest go on, so that all are named at once. A conflict is
     an edit that can be carried out and should not be: homes built over homes that are lived in that year, whose people
     would be counted twice; the demolition, closing or moving of what does not stand in that year, or is so already; a
-    place opened twice, by the plan or under the name of one that is open there.
+    place opened where one of its kind is open.
 
     Returns
     -------

@@ -135,7 +135,7 @@ def _codes(column: Column, kinds: Mapping[str, str]) -> dict[str, str]:
     A kind may be called by its label, by the label without what stands in brackets, or by what stands in them at its end:
     "老年食堂（社区食堂）" by either, where no other kind is called so.
     """
-    codes = {label: v for v, label in value_labels(column).items()}
+    codes = {**{label: v for v, label in value_labels(column).items()}, **dict(column.words)}
     if column.parent != ("kinds", "kind"):
         return codes
     said = [

@@ -1,5 +1,6 @@
 """Each target of the plan held against the data: measures, verdicts, what is missing, what changed since."""
 
+from .claims import claims, claims_sheet
 from .communities import CIRCLE_MIN, community_minutes, community_overview, community_sheet, community_targets
 from .diff import RECORDS, Record, changes, changes_shown, ledger_record, read_record, since_sheet
 from .ledger import (
@@ -14,12 +15,21 @@ from .ledger import (
     has_own_plan,
     ledger,
     left_out,
-    measure_rows,
     quoted,
     spoken,
     verdicts,
 )
-from .metrics.base import Lacks, bases_text, layers_for, listed, number_text, rows_of, scope_text
+from .metrics.base import (
+    Lacks,
+    bases_text,
+    kinds_of,
+    layers_for,
+    listed,
+    measure_rows,
+    number_text,
+    rows_of,
+    scope_text,
+)
 from .metrics.figures import trend
 from .metrics.homes import by_home, shared_out
 from .metrics.places import presence_of
@@ -44,6 +54,8 @@ __all__ = [
     "canonical",
     "changes",
     "changes_shown",
+    "claims",
+    "claims_sheet",
     "community_minutes",
     "community_overview",
     "community_sheet",
@@ -55,6 +67,7 @@ __all__ = [
     "foot",
     "has_own_plan",
     "import_rules",
+    "kinds_of",
     "layers_for",
     "ledger",
     "ledger_record",

@@ -10,8 +10,8 @@ import pandas as pd
 from ..access import SHARE_TOLERANCE, TOLERANCE_MIN, home_points, od_table, presence
 from ..core import language, say
 from ..district import District, cell, kind_name
-from .ledger import MET, NO_DATA, PARTLY, UNMET, beyond, canonical, judged, measure_rows
-from .metrics.base import Lacks, Measure, listed, number_text, once
+from .ledger import MET, NO_DATA, PARTLY, UNMET, beyond, canonical, judged
+from .metrics.base import Lacks, Measure, kinds_of, listed, measure_rows, number_text, once
 from .metrics.homes import by_home
 from .metrics.places import living_text, residents
 
@@ -156,7 +156,7 @@ def _targets(district: District, table: pd.DataFrame) -> pd.DataFrame:
 
 def _of_presence(district: District, m: Measure, row: pd.Series) -> Iterator[dict[str, object]]:
     """Whether each community has the kinds."""
-    kinds = listed(m["kinds"])
+    kinds = kinds_of(m)
     counts = presence(district).reindex(columns=kinds, fill_value=0)
     if m["scope"] == "community":
         names = district.layers["communities"]["name"]

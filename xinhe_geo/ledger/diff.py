@@ -13,8 +13,8 @@ import pandas as pd
 
 from ..core import LAYERS, SourceError, language, say, speaking, word
 from ..district import District, layer_name
-from .ledger import UNMEASURED, beyond, canonical, measure_rows
-from .metrics.base import number_text
+from .ledger import UNMEASURED, beyond, canonical
+from .metrics.base import measure_rows, number_text
 
 #: The records of a whole report and of the ledger alone.
 RECORDS = ("run.json", "ledger.json")

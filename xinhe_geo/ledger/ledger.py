@@ -38,6 +38,7 @@ from ..core import (
     work,
 )
 from ..district import District, cell
+from .claims import MEASURED, claims, claims_of, facts_of
 from .metrics.base import (
     SIGNS,
     UNITS,
@@ -48,11 +49,13 @@ from .metrics.base import (
     demonstration,
     inputs,
     listed,
+    measure_rows,
     number_text,
     once,
     parameters,
     rows_of,
     scope_text,
+    slack_of,
     target_of,
     weakest,
 )
@@ -100,6 +103,9 @@ COLUMNS = (
     "year",
     "standard",
     "contradiction",
+    "claims",
+    "unmeasured",
+    "plan_says",
 )
 
 #: What each verdict is painted with, on screen and in Excel.
@@ -146,7 +152,9 @@ def ledger(district: District, *, lang: str = "zh") -> pd.DataFrame:
         `text` (the number and its verdict in a sentence), `gap`; `gap_size`, how many people (or whatever counts) it is about,
         `gap_of` what that is, with its unit ("常住人口（人）"), `gap_basis` what it rests on (数据不足 where nobody knows);
         `fix`, `low_other` and `high_other` (the same number by other methods), `inputs` (file, hash, date, basis of each layer), `rule`;
-        `quote`, `section`, `category`, `spatial_unit`, `binding`, `year`, `standard`, `contradiction`.
+        `quote`, `section`, `category`, `spatial_unit`, `binding`, `year`, `standard`, `contradiction`; `claims` ("3 项要求，量了 2
+        项": what the promise says, taken apart, and how much of it its rows measure), `unmeasured` (the rest, a line each, and
+        why), `plan_says` (what the plan itself states of what this row measures).
 
         A commitment without a measure has one row whose measure is its own id: 数据不足.
 
@@ -303,6 +311,9 @@ def _explained(key: str, row: pd.Series) -> str:
         (say("数据情况"), "demonstration"),
         (say("出处"), "standard"),
         (say("原文矛盾"), "contradiction"),
+        (say("原文的要求"), "claims"),
+        (say("没有量的要求"), "unmeasured"),
+        (say("规划自述"), "plan_says"),
     ):
         if row[column]:
             lines.append(say("{0}：{1}", label, row[column]))
@@ -366,29 +377,6 @@ def promises(district: District) -> pd.DataFrame:
     return once(district, "promises", make).copy(deep=False)
 
 
-def measure_rows(district: District) -> list[dict[str, Any]]:
-    """Return the rows of `measures.csv` as plain values: missing text is empty, a missing number is NaN."""
-    return [dict(m) for m in once(district, "measures", lambda: _measure_rows(district))]
-
-
-def _measure_rows(district: District) -> list[dict[str, Any]]:
-    table = rows_of(district, "measures").reset_index()
-    types = {c.name: c.type for c in LAYERS["measures"].names.values()}
-    rows: list[dict[str, Any]] = []
-    for record in table.to_dict("records"):
-        rows.append(
-            {
-                str(k): ("" if pd.isna(v) else str(v))
-                if types[str(k)] == "text"
-                else math.nan
-                if pd.isna(v)
-                else float(v)
-                for k, v in record.items()
-            }
-        )
-    return rows
-
-
 def _unmeasured(code: str) -> dict[str, Any]:
     """Return the measure of a commitment that nobody has said how to measure."""
     row: dict[str, Any] = {c.name: math.nan if c.type != "text" else "" for c in LAYERS["measures"].names.values()}
@@ -428,7 +416,23 @@ def measure_problems(district: District) -> pd.DataFrame:
             for code in listed(str(touches))
             if code not in codes
         ]
+    measures = set(rows_of(district, "measures").index)
+    for key, row in claims(district).iterrows():
+        found += [_problem(district, "claims", str(key), *what) for what in _claim_wrong(row, codes, measures)]
     return problems_table(found)
+
+
+def _claim_wrong(row: pd.Series, codes: set[str], measures: set[str]) -> Iterator[tuple[str, str, str]]:
+    """Yield what is wrong with one claim: field, problem, remedy."""
+    if row["commitment"] not in codes:
+        yield "commitment", f"没有登记承诺“{row['commitment']}”", "写已登记的编号"
+    for name in listed(row["measures"]):
+        if name not in measures:
+            yield "measures", f"没有量法“{name}”", "写 measures.csv 里的编号，多个用 ; 隔开"
+    if (row["status"] == MEASURED) != bool(row["measures"]):
+        yield "measures", "写了已量，没有写量法；或写了量法，又写没有量", "核对 status 和 measures"
+    if row["status"] != MEASURED and not row["reason"]:
+        yield "reason", "没有写为什么没有量", "写一句原因"
 
 
 def _problem(district: District, layer: str, row: str, field: str, problem: str, remedy: str) -> Problem:
@@ -446,13 +450,15 @@ def _measure_problems(
 
 def _names_unknown(m: Measure, known: Mapping[str, set[str]]) -> Iterator[tuple[str, str, str]]:
     for field, names in known.items():
-        for name in listed(m[field]):
+        for name in listed(m[field].replace("|", ";") if field == "kinds" else m[field]):
             if name not in names:
                 yield field, f"{{}}：没有“{name}”", "改成已有的名称，多个用 ; 隔开"
 
 
 #: Metrics that take the size of facilities from one of their columns.
-_SIZED = ("attribute", "per_thousand", "capacity")
+_SIZED = ("attribute", "per_thousand", "capacity", "ratio")
+#: Metrics that count classes of kinds one by one: in these `a|b` is one class.
+_IN_CLASSES = ("completeness", "in_gap", "difference", "gini", "theil", "best_use")
 
 
 def _cells_missing(m: Measure) -> Iterator[tuple[str, str, str]]:
@@ -461,12 +467,19 @@ def _cells_missing(m: Measure) -> Iterator[tuple[str, str, str]]:
             yield field, f"算法 {m['metric']} 必须填（{{}}）", "填上这一格"
     if m["metric"] in ("completeness", "in_gap", "difference", "gini", "theil") and not (m["rule"] or m["kinds"]):
         yield "kinds", f"算法 {m['metric']} 要有类别或规则", "填上 kinds 和 minutes，或填 rule"
-    holder = m["layer"] if m["metric"] == "mix" else "facilities" if m["metric"] in _SIZED else ""
+    typed = m["metric"] == "mix" or (m["metric"] == "area" and m["field"])
+    holder = m["layer"] if typed else "facilities" if m["metric"] in _SIZED else ""
     if holder in LAYERS and m["field"] not in (
         *LAYERS[holder].names,
-        *([COUNT] if m["metric"] != "attribute" else []),
+        *([COUNT] if m["metric"] in ("per_thousand", "capacity", "ratio") else []),
     ):
         yield "field", f"{LAYERS[holder].label}没有“{m['field']}”这一列", f"可选：{'、'.join(LAYERS[holder].names)}"
+    if "|" in m["kinds"] and m["metric"] not in _IN_CLASSES:
+        yield "kinds", f"算法 {m['metric']} 不逐类计，不能用 |", f"用 ; 隔开；| 只用于 {'、'.join(_IN_CLASSES)}"
+    if m["metric"] == "change" and m.get("changed", {}).get("metric") in ("change", "series", "missing"):
+        yield "of", "{}：填报的指标和变化本身不能再算变化", "换成按图量的一行"
+    if m["metric"] == "change" and not m["scenario"] and pd.isna(m["since"]):
+        yield "since", "没有写与哪一年比，也没有写方案", "填上基期年份，或填 scenario"
     if m["metric"] == "capacity" and not (m["norm"] > 0 and m["per"] > 0):
         yield "norm", "{}和每多少人要大于 0", "写大于 0 的数"
     if m["scope"] != "district" and not m["codes"]:
@@ -512,6 +525,7 @@ def _row(district: District, m: Measure, promise: pd.Series) -> dict[str, Any]:
     label, formula = (say(text) for text in FORMULAS[str(m["metric"])])
     method = say("{0}（{1}）", label, say(METHOD_LABELS[rule.method])) if rule and m["metric"] == "coverage" else label
     target_text = _target_text(m, target)
+    said, unmeasured = claims_of(district, str(m["commitment"])) if m["commitment"] else ("", "")
     return {
         "commitment": m["commitment"],
         "measure": m["measure"],
@@ -543,6 +557,9 @@ def _row(district: District, m: Measure, promise: pd.Series) -> dict[str, Any]:
         **{k: promise[k] for k in _PROMISE},
         "standard": m["standard"] or (rule.basis_text if rule else ""),
         "contradiction": _contradictions(district, str(m["commitment"])),
+        "claims": said,
+        "unmeasured": unmeasured,
+        "plan_says": facts_of(district, str(m["measure"])),
     }
 
 
@@ -594,7 +611,7 @@ def judged(m: Measure, value: float, target: float | None = None) -> str:
 
 def _holds(m: Measure, value: float, target: float) -> bool:
     """Return whether a value meets its target; shares carry rounding in the last bits."""
-    slack = 1e-9 * max(1.0, abs(target))
+    slack = slack_of(m, target)
     if m["operator"] == ">=":
         return value >= target - slack
     if m["operator"] == "<=":

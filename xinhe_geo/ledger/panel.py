@@ -25,7 +25,8 @@ import pandas as pd
 from ..core import LAYERS, DataError, EnvironmentProblem, Problem, back, check_rows, problems_table, say, word
 from ..district import District
 from ..io import check_workbook
-from .ledger import measure_rows, promises, together
+from .ledger import promises, together
+from .metrics.base import measure_rows
 
 PANEL_SHEET, DRAFT_SHEET = "专栏1", "专栏1底稿"
 #: The draft: commitment, column, and what the program wrote there.

@@ -6,7 +6,7 @@ from .drawing import difference, draw, evidence, of_district, picture, swipe, wa
 from .html_map import HouseMap
 from .leading_rules import leading_rules, mapped_rules, promised_rules
 from .live import live
-from .meeting import DEMONSTRATION_TEXT, PRESETS, meeting
+from .meeting import DEMONSTRATION_TEXT, PRESETS, meeting, preset_text
 from .presets import COMPLETENESS, GAPS, OVERVIEW, PARCELS, misses_any, scene_for, themes, worst_gaps
 from .scene import Scene, beside, off_for
 from .style import badges_of, house_style, joined, kind_label, layer_of, number_text, rule_label, shown_count, wording
@@ -51,6 +51,7 @@ __all__ = [
     "off_for",
     "percent",
     "picture",
+    "preset_text",
     "promised_rules",
     "rule_label",
     "scene_for",

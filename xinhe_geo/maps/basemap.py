@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from ..core import UNCHECKED, say, speaking
+from ..core import MOVED, NOMINAL, STATE_LABELS, UNCHECKED, say, speaking
 from ..district import District
 from .style import (
     cell_text,
@@ -284,7 +284,7 @@ def facility_layers(district: District, lang: str) -> Iterable[Layer]:
     known += sorted(present - set(known))
     places, names, flat = points_of(frame), texts_of(frame, "name"), is_area(frame)
     states = column_of(frame, "state").fillna("open").astype(str)
-    pick = states.map({"planned": 1, UNCHECKED: 1, "closed": 2}).fillna(0).to_numpy(dtype="int64")
+    pick = states.map({"planned": 1, UNCHECKED: 1, "closed": 2, NOMINAL: 2, MOVED: 2}).fillna(0).to_numpy(dtype="int64")
     columns = _facility_columns(district, frame, lang)
     for kind in known:
         own = np.flatnonzero((kinds == kind).to_numpy())
@@ -330,10 +330,8 @@ def _facility_columns(
     """Return what is told of facilities beside their kind: label, words per row, whether it is told where no row has any."""
     t = wording(lang)
     with speaking(lang):
-        unchecked = say("待核")
-    states = [
-        unchecked if s == UNCHECKED else t.get(s, s) for s in column_of(frame, "state").fillna("open").astype(str)
-    ]
+        called = {state: say(label) for state, label in STATE_LABELS.items()}
+    states = [called.get(s, s) for s in column_of(frame, "state").fillna("open").astype(str)]
     years = _numbers_plain(column_of(frame, "since"))
     states = [
         s + (f"（{y}）" if y and lang == "zh" else f" ({y})" if y else "") for s, y in zip(states, years, strict=True)

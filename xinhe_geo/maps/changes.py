@@ -39,6 +39,7 @@ from .themes import (
     has_one,
     is_at_least,
     is_presence,
+    land_text,
     limit_text,
     percent,
     rows_of,
@@ -357,19 +358,28 @@ def _change_facts(
     parts = []
     for sign, word in ((1, "gain_fact"), (-1, "lose_fact")):
         moved = np.clip(sign * delta, 0, 1)
-        amounts = [float(np.nansum(moved * floats_of(homes, c))) for c in ("people", "people_60plus")]
-        parts.append((amounts[0], t[word].format(e=number_text(amounts[1], t["person"]))))
+        everybody, older = (_known(moved, floats_of(homes, c)) for c in ("people", "people_60plus"))
+        parts.append((everybody, t[word].format(e=number_text(older, t["person"]) or t["unknown"])))
     if np.isnan(floats_of(change.after, "served")).all():
         return [{"big": t["unknown"], "text": ""}], []
-    facts = [{"big": number_text(n, t["person"]) or "", "text": text} for n, text in parts]
+    facts = [{"big": number_text(n, t["person"]) or t["unknown"], "text": text} for n, text in parts]
     if is_at_least(change.after):  # a place that no map shows may serve them already
         with speaking(lang):
-            facts = [{**fact, "big": say("至多 {0}", fact["big"])} for fact in facts]
+            facts = [
+                {**fact, "big": say("至多 {0}", fact["big"]) if np.isfinite(n) else fact["big"]}
+                for fact, (n, _) in zip(facts, parts, strict=True)
+            ]
         facts[0] |= {"tag": at_least_text(lang)[0]}
     if _demonstration(after, change.after):
         facts[0]["tag"] = t["demo_value"]
     shares = [share_of(r, floats_of(r, change.rule.denominator), "served")[0] for r in (change.whole, change.after)]
     notes = []
+    column = change.rule.denominator if change.rule.denominator == "area_m2" else counted_in(change.rule)
+    land = homes.geometry.area.to_numpy(dtype=float) if column == "area_m2" else floats_of(homes, column)
+    net = _net(delta, land)
+    if not is_at_least(change.after) and not math.isnan(net):
+        amount = land_text(abs(net), lang) if column == "area_m2" else number_text(abs(net), t["person"])
+        notes.append(t["net_fact"].format(den=t[f"den_{column}"], n=f"{'−' if net < 0 else '+'}{amount}"))
     if not any(math.isnan(s) for s in shares):
         notes.append(
             t["shares_of_homes"].format(
@@ -388,6 +398,19 @@ def _change_facts(
             t["moved_in"].format(n=len(fresh), p=number_text(float(np.nansum(floats_of(fresh, "people"))), t["person"]))
         )
     return facts, notes
+
+
+def _known(part: np.ndarray, amounts: np.ndarray) -> float:
+    """Add up a part of what each home has; missing where of none, or of none that is concerned, the amount is known."""
+    own = (part * amounts)[part > 0]
+    unknown = np.isnan(amounts).all() or (len(own) and np.isnan(own).all())
+    return math.nan if unknown else float(np.nansum(own))
+
+
+def _net(delta: np.ndarray, amounts: np.ndarray) -> float:
+    """Return gains less losses; missing where of nobody, or of nobody who gains or loses, the amount is known."""
+    gain, lose = (_known(np.clip(sign * delta, 0, 1), amounts) for sign in (1, -1))
+    return gain - lose
 
 
 def _presence_change(comparison: Comparison, rule: Rule, communities: gpd.GeoDataFrame, lang: str) -> Theme:
@@ -450,6 +473,17 @@ def changed_layers(
             layers.append(replace(layer, names=texts_of(gone, "name"), one=t["homes_gone"]))
     points = _changed_points(comparison, kinds, lang, tags or {})
     return [*layers, points] if points is not None else layers
+
+
+def zone_layers(zones: Mapping[str, str], crs: str, lang: str) -> list[Layer]:
+    """Return the ground in which new places may stand, each named by its place, as one layer; none where it is not known."""
+    own = {name: wkt for name, wkt in zones.items() if wkt}
+    if not own:
+        return []
+    t = wording(lang)
+    frame = gpd.GeoDataFrame(geometry=shapely.from_wkt(np.array(list(own.values()), dtype=object)), crs=crs)
+    layer = area_layer(frame, "zone", t["may_stand"], {**house_style()["change"]["zone"], "label": t["may_stand"]})
+    return [replace(layer, names=list(own), one=t["may_stand"])]
 
 
 def _open(district: District, kinds: Sequence[str] | None) -> gpd.GeoDataFrame | None:

@@ -16,7 +16,7 @@ from ..access import coverage
 from ..core import Rule, ScenarioError, SourceError, UnknownNameError, refuse_leaving
 from ..district import District, Scenario
 from ..ledger import spoken
-from .changes import Comparison, change_theme, changed_layers, rule_for, rules_of_change, walkers_theme
+from .changes import Comparison, change_theme, changed_layers, rule_for, rules_of_change, walkers_theme, zone_layers
 from .evidence import evidence_themes
 from .html_map import HouseMap
 from .presets import COMPLETENESS, GAPS, OVERVIEW, PARCELS, scene_for
@@ -189,6 +189,7 @@ def difference(
     rule: str | Rule | None = None,
     *,
     tags: Mapping[str, str] | None = None,
+    zones: Mapping[str, str] | None = None,
     title: str | None = None,
     lang: str = "zh",
 ) -> HouseMap:
@@ -208,6 +209,8 @@ def difference(
         most people first.
     tags
         Id of a facility that opens or moves -> what is written in its symbol instead of its kind's sign, as the `tag` of `sites`.
+    zones
+        What is drawn about a place (its tag, in words) -> the ground in which it may stand, as the `may_stand` of `sites`.
     title, lang
         As in `draw`.
 
@@ -230,7 +233,7 @@ def difference(
         rules = [rule_for(before, rule)]
     themes = [change_theme(comparison, own, lang) for own in rules]
     kinds = rules[0].kinds if len(rules) == 1 else None
-    extra = changed_layers(comparison, kinds, lang, tags)
+    extra = [*zone_layers(zones or {}, after.crs, lang), *changed_layers(comparison, kinds, lang, tags)]
     return HouseMap(scene_of(after, Subject(title=title), Edition(lang), themes=themes, extra=extra))
 
 

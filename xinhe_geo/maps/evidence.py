@@ -21,6 +21,7 @@ from ..ledger import (
     beyond,
     by_home,
     canonical,
+    kinds_of,
     layers_for,
     listed,
     measure_rows,
@@ -70,7 +71,7 @@ def _theme(district: District, key: str, row: pd.Series, m: Mapping[str, Any]) -
     """Return the theme of one row."""
     layer, mode, cells = _coloured(district, m)
     rules = [district.rule(name) for name in (m["rule"], *listed(m["also_rules"])) if name]
-    kinds = tuple(dict.fromkeys([*listed(m["kinds"]), *listed(m["near_kinds"]), *(k for r in rules for k in r.kinds)]))
+    kinds = tuple(dict.fromkeys([*kinds_of(m), *listed(m["near_kinds"]), *(k for r in rules for k in r.kinds)]))
     against = say("，目标 {0}", row["target_text"]) if row["target_text"] else ""
     fact = {"big": number_text(float(row["value"]), str(row["unit"])), "text": f"{row['label']}{against}"}
     lines = [

@@ -58,13 +58,14 @@ def leading_rules(district: District, lead: pd.DataFrame) -> list[str]:
 
 
 def promised_rules(district: District, results: Analysed) -> list[str]:
-    """Rules that stand in a text someone read: the plan's own promises first, last those that only another place's plan makes."""
+    """Rules that the plan itself makes; of a set that has none those in a text someone read, last those of another place's plan."""
     return promised_among(district, results.order)
 
 
 def promised_among(district: District, order: Sequence[str]) -> list[str]:
-    """Return those of some rules that stand in a text someone read, as `promised_rules` puts them."""
+    """Return those of some rules that are promised, as `promised_rules` puts them."""
     read = [r for r in order if district.rule(r).confidence == "read"]
+    read = [r for r in read if district.rule(r).of_plan] or read
     return sorted(read, key=lambda r: district.rule(r).elsewhere)[:12]
 
 

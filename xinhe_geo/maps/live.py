@@ -16,11 +16,11 @@ import numpy as np
 import pandas as pd
 
 from ..access import coverage
-from ..core import EnvironmentProblem, Profile, UnknownNameError, XinheError, refuse_uncleared, web_file
+from ..core import EnvironmentProblem, Profile, UnknownNameError, XinheError, escape, refuse_uncleared, web_file
 from ..district import District, Scenario
 from .drawing import picture
 from .live_model import LiveModel
-from .live_numbers import changes, state_of
+from .live_numbers import changes, state_of, warnings
 from .meeting import (
     DEMONSTRATION_TEXT,
     badges,
@@ -102,7 +102,7 @@ def _drawing(model: LiveModel) -> str:
     outlines = {name: numbered_codes(district, name) for name in ("zones", "communities")}
     homes = packed_homes(district, outlines, origin)
     nowhere = dict.fromkeys(("place", "edge", "at", "access", "x", "y"), "")
-    none: dict[str, list[Any]] = {name: [] for name in ("id", "name", "kind", "state", "community", "typed")}
+    none: dict[str, list[Any]] = {name: [] for name in ("id", "name", "kind", "state", "community", "typed", "books")}
     labels = district.kinds["label"]
     content = {
         "name": district.name,
@@ -147,6 +147,7 @@ class LiveControls:
         after = self.scenario().on(model.district, with_conflicts=True) if changes(model) else model.district
         cover = coverage(after, rules=[model.rule], profile=model.walker)
         note = "<p>这里是活地图的静态图；拖动设施要在 JupyterLab 里运行这个笔记本，或用 python run.py app。</p>"
+        note += "".join(f'<p role="alert"><strong>{escape(text)}</strong></p>' for text in warnings(model))
         return note + picture(after, cover, rule=model.rule)
 
     # what the page asks for

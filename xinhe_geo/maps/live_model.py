@@ -30,6 +30,7 @@ from ..access import (
     same_compound,
     share_within,
     within_limit,
+    without_stairs,
 )
 from ..core import DEMONSTRATION, DataError, Edit, Problem, Profile, ScenarioError, UnknownNameError, problems_table
 from ..district import District, Scenario
@@ -41,11 +42,11 @@ STEPS_KEPT, PLACES_KEPT = 200, 500
 
 
 class Place(NamedTuple):
-    """Where a facility can be entered, the walks to it inside its own wall, and the community it counts in."""
+    """Where a facility can be entered, the walks to it inside its own wall, and the communities it counts in."""
 
     doors: pd.DataFrame
     same: pd.DataFrame
-    community: object
+    communities: tuple[object, ...]
 
 
 class Answer(NamedTuple):
@@ -90,9 +91,9 @@ class LiveModel:
         self.future: list[dict[str, Any]] = []
         self.grip: object = None
         self.active = ""
-        self._placed: dict[tuple[str, str, tuple[float, float]], Place] = {}
+        self._placed: dict[tuple[str, str, tuple[float, float], bool], Place] = {}
         self._rest: tuple[object, SearchState] | None = None
-        self._standing = self._places_today()
+        self._standing: dict[bool, dict[str, Place]] = {}
 
     @property
     def first_kind(self) -> str:
@@ -129,36 +130,48 @@ class LiveModel:
 
     # --- places
 
+    @property
+    def _level(self) -> Profile | None:
+        """Who walks, where doors without stairs are theirs."""
+        return without_stairs(self.district, self.walker if self.rule.method == "walk_min" else None)
+
     def _places_today(self) -> dict[str, Place]:
         """Return the place of every facility as it stands."""
         if self.frame.empty:
             return {}
-        doors = facility_entrances(self.district, self.frame)
+        level = self._level
+        if (level is not None) not in self._standing:
+            self._standing[level is not None] = self._found(level)
+        return self._standing[level is not None]
+
+    def _found(self, level: Profile | None) -> dict[str, Place]:
+        doors = facility_entrances(self.district, self.frame, level)
         same = same_compound(self.district, self.points, doors)
-        communities = self.district.locate(self.frame)["community"]
+        serving = self.district.serving(self.frame)
+        communities = {label: tuple(codes) for label, codes in serving.groupby("facility")["community"]}
         own, walks = dict(tuple(doors.groupby("place"))), dict(tuple(same.groupby("target")))
         return {
-            label: Place(own.get(label, doors[:0]), walks.get(label, same[:0]), communities[label])
+            label: Place(own.get(label, doors[:0]), walks.get(label, same[:0]), communities.get(label, ()))
             for label in self.frame.index
         }
 
     def _place(self, label: str, kind: str, xy: tuple[float, float]) -> Place:
         """Return the place of a facility put somewhere: its drawn entrances stay behind, as a scenario has it."""
-        key = (label, kind, xy)
+        key = (label, kind, xy, self._level is not None)
         if key not in self._placed:
             if len(self._placed) > PLACES_KEPT:
                 self._placed.clear()
             row = self.frame.loc[[label]].copy() if label in self.frame.index else gpd.GeoDataFrame({"kind": [kind]})
             row = row.set_geometry(gpd.GeoSeries([shapely.Point(xy)], index=row.index, crs=self.district.crs))
             row.index = pd.Index([f"{self.prefix}here"])
-            doors = facility_entrances(self.district, row).assign(place=label)
+            doors = facility_entrances(self.district, row, self._level).assign(place=label)
             same = same_compound(self.district, self.points, doors)
-            self._placed[key] = Place(doors, same, self.district.locate(row)["community"].iloc[0])
+            self._placed[key] = Place(doors, same, tuple(self.district.serving(row)["community"]))
         return self._placed[key]
 
     def facilities(self, plan: Mapping[str, Any]) -> list[dict[str, Any]]:
         """Return the facilities of the rule's kinds under a plan: where they are, whether they serve, what was done."""
-        found = []
+        found, standing = [], self._places_today()
         own = self.frame[self.frame["kind"].isin(self.rule.kinds).to_numpy()]
         spots = shapely.get_coordinates(shapely.point_on_surface(np.asarray(own.geometry.array)))
         for label, kind, state, spot in zip(own.index, own["kind"], own["state"], spots, strict=True):
@@ -176,7 +189,7 @@ class LiveModel:
                     "edit": edit or None,
                     "fresh": False,
                     "serves": bool(serves),
-                    "place": self._place(label, kind, moved) if moved else self._standing[label],
+                    "place": self._place(label, kind, moved) if moved else standing[label],
                 }
             )
         for new in plan["added"]:
@@ -205,7 +218,7 @@ class LiveModel:
         serving = [f for f in own if f["serves"]]
         rule, homes = self.rule, self.homes
         cost, nearest = self._costs(serving)
-        has = np.isin(self.areas, [f["place"].community for f in serving])
+        has = np.isin(self.areas, [code for f in serving for code in f["place"].communities])
         points = pd.DataFrame({"straight_metres": cost, "metres": cost, "minutes": cost})
         within = within_limit(points, rule, rule.method)
         opened = any(f["serves"] and (f["fresh"] or (f["edit"] or {}).get("open")) for f in own)
@@ -266,7 +279,8 @@ class LiveModel:
     def _search(self, serving: Sequence[Mapping[str, Any]], walker: Profile | None) -> SearchState:
         """Return the finished search; all but the facility that moves is kept, so that a drag costs one place."""
         rest = [f for f in serving if f["id"] != self.active]
-        key = (walker, tuple((f["id"], tuple(f["xy"]), f["place"] is self._standing.get(f["id"])) for f in rest))
+        standing = self._places_today()
+        key = (walker, tuple((f["id"], tuple(f["xy"]), f["place"] is standing.get(f["id"])) for f in rest))
         if self._rest is None or self._rest[0] != key:
             doors = [f["place"].doors for f in rest]
             targets = pd.concat(doors, ignore_index=True) if doors else serving[0]["place"].doors[:0]

@@ -11,6 +11,7 @@ import shapely
 
 from ..access import EXACT, basis_text, bound_of, limit_text, usable_denominator
 from ..core import DENOMINATOR_LABELS
+from ..district import conflicts
 from .live_model import Answer, LiveModel
 from .meeting import numbered_codes
 
@@ -63,6 +64,7 @@ def state_of(model: LiveModel, chosen: str = "") -> tuple[dict[str, Any], list[b
         "key": _key(model),
         "mark": "" if shown.denominator is None or not model.weak else MARK,
         "changes": changed,
+        "warnings": warnings(model),
         "undo": bool(model.past),
         "redo": bool(model.future),
         "reset": bool(changed),
@@ -176,13 +178,19 @@ class LiveNumbers:
         found: dict[str, Any] = {}
         for side, more in (("gain", change), ("lose", -change)):
             part = np.where(more > SAME_SHARE, more, 0.0)
-            people, old = (
-                np.nan_to_num(self.model.facts[c].to_numpy(dtype=float)) * part for c in ("people", "people_60plus")
-            )
+            people = np.nan_to_num(self.model.facts["people"].to_numpy(dtype=float)) * part
             homes = np.flatnonzero(part)
             order = homes[np.lexsort((homes, -people[homes]))]
-            found[side] = {"people": float(people.sum()), "people_60plus": float(old.sum()), "homes": order.tolist()}
+            sums = {column: self._known(column, part) for column in ("people", "people_60plus")}
+            found[side] = {**sums, "homes": order.tolist()}
         return found
+
+    def _known(self, column: str, part: np.ndarray) -> float | None:
+        """Add up what is known of a part of each home; None where of none, or of none that is concerned, it is known."""
+        amounts = self.model.facts[column].to_numpy(dtype=float)
+        own = (amounts * part)[part > 0]
+        unknown = np.isnan(amounts).all() or (len(own) and np.isnan(own).all())
+        return None if unknown else float(np.nansum(own))
 
     def gaps(self) -> dict[str, Any]:
         """Return who is left out: totals, and the homes with the most such people first."""
@@ -209,7 +217,7 @@ class LiveNumbers:
             rows.append(
                 {
                     "home": int(home),
-                    "people": float(people[home] * left[home]),
+                    "people": self._known(column, np.where(np.arange(len(left)) == home, left, 0.0)),
                     "far": "走不到"
                     if not np.isfinite(far)
                     else f"{far:,.1f} {unit}"
@@ -218,8 +226,8 @@ class LiveNumbers:
                 }
             )
         return {
-            "people": float((people * left).sum()),
-            "people_before": float((people * had).sum()),
+            "people": self._known(column, left),
+            "people_before": self._known(column, had),
             "homes": len(homes),
             "homes_before": int((had > 0).sum()),
             "rows": rows,
@@ -254,6 +262,14 @@ def _line(model: LiveModel) -> list[str]:
     if model.district.manifest.get("scenario"):
         words.append(f"在方案“{model.district.manifest['scenario']}”之上")
     return [*words, rule.basis_text, *filter(None, [basis_text(model.district, rule)])]
+
+
+def warnings(model: LiveModel) -> list[str]:
+    """Say where the plan contradicts itself or the district: its numbers are counted all the same."""
+    if not changes(model):
+        return []
+    found = conflicts(model.scenario("live", "活地图方案"), model.district)
+    return [f"方案有冲突，未解决：{problem}" for problem in dict.fromkeys(found["problem"])]
 
 
 def changes(model: LiveModel) -> list[dict[str, str]]:

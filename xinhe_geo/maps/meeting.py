@@ -20,6 +20,7 @@ import shapely
 
 from ..access import (
     EXACT,
+    PLAN,
     TOLERANCE_MIN,
     basis_text,
     bound_of,
@@ -28,12 +29,15 @@ from ..access import (
     home_points,
     rules_of,
     same_compound,
+    without_stairs,
 )
 from ..core import (
     DENOMINATOR_LABELS,
     HTML_LANG,
     METHOD_LABELS,
+    OF_PLAN,
     TOLERANCE_M,
+    Profile,
     Rule,
     UnknownNameError,
     language,
@@ -47,7 +51,7 @@ from .scripts import spoken_script
 from .style import badges_of, blank_shapes, foot_lines, house_style, layer_of, wording
 
 #: The sets of rules a meeting may choose from, and what they are called.
-PRESETS: Mapping[str, str] = {"plan": "规划目标", "td1063": "体检评估", "elderly": "老年人"}
+PRESETS: Mapping[str, str] = {PLAN: OF_PLAN, "td1063": "体检评估", "elderly": "老年人"}
 DEMONSTRATION_TEXT = "演示数据：地名真实，边界、街道、设施和人口为示意或合成，不作任何结论"
 #: What the page looks like; English words take more room.
 STYLES = {"zh": ("maps/meeting.css",), "en": ("maps/meeting.css", "maps/meeting-en.css")}
@@ -61,6 +65,13 @@ FIRST_M = 1000.0
 DEGREE = 6
 #: Outlines are drawn, not measured: this much detail is lost (metres).
 SIMPLIFY_M = {"A": 0.4, "L": 0.3}
+
+
+def preset_text(district: District, preset: str) -> str:
+    """Return what a preset is called: 规划目标 only where the place has a plan of its own."""
+    if PRESETS[preset] == OF_PLAN and not any(rule.of_plan for rule in rules_of(district, preset)):
+        return say("参考指标")
+    return say(PRESETS[preset])
 
 
 def meeting(district: District) -> str:
@@ -134,7 +145,7 @@ def _content(district: District) -> dict[str, Any]:
         "methods": _said(METHOD_LABELS),
         "denominators": _said(DENOMINATOR_LABELS),
         "presets": [
-            {"id": p, "label": say(label)} for p, label in PRESETS.items() if any(p in r["presets"] for r in rules)
+            {"id": p, "label": preset_text(district, p)} for p in PRESETS if any(p in r["presets"] for r in rules)
         ],
         "rules": rules,
         "kinds": kind_rows(district, kinds),
@@ -225,8 +236,10 @@ def _rules(district: District) -> list[dict[str, Any]]:
             "minutes": rule.minutes,
             "profile": rule.profile,
             "denominator": rule.denominator,
-            "promised": rule.confidence == "read",
-            "standard": rule.basis_text,
+            "promised": rule.of_plan or (rule.confidence == "read" and not (PLAN in presets and district.has_own_plan)),
+            "standard": rule.cited if PLAN in presets and not rule.of_plan else rule.basis_text,
+            # which of the plan's preset the plan itself says
+            **({"heading": rule.heading} if PLAN in presets else {}),
             "evidence": basis_text(district, rule),
             # said where it is so: whoever a map shows no way for may have one
             **({} if bound_of(district, rule.kinds) == EXACT else {"mapped": True}),
@@ -299,9 +312,11 @@ def packed_network(district: District) -> dict[str, Any]:
         "count": packed(np.bincount(part, minlength=len(edges)), "<u2"),
         "u": packed(edges["u"], "<i4", "steps"),
         "v": packed(edges["v"], "<i4", "steps"),
-        "wait": packed(edges["wait_s"], "<f8"),
+        "wait": packed(district.network.waits, "<f8"),
         "steps": packed(edges["steps"], "<u1"),
+        "stairs": _level(district) is not None,
         "public": packed(edges["home"].isna(), "<u1"),
+        "added": packed(district.network.added, "<i4", "steps"),
         "look": packed(look, "<u1"),
         "closed": packed(_in_compounds(district, edges), "<u1"),
     }
@@ -409,12 +424,15 @@ def _packed_doors(doors: pd.DataFrame) -> dict[str, Packed]:
 
 
 def _level_doors(district: District) -> dict[str, Packed] | None:
-    """Return the ways out of homes for those who take no stairs; None where they are everybody's, or nobody is like that."""
-    walkers = [district.profile(str(name)) for name in district.profiles.index]
-    level = next((walker for walker in walkers if not walker.steps), None)
-    if level is None or home_entrances(district, level).equals(home_entrances(district)):
-        return None
-    return _packed_doors(home_entrances(district, level))
+    """Return the ways out of homes for those who take no stairs; None where there are none, or nobody is like that."""
+    level = _level(district)
+    return None if level is None else _packed_doors(home_entrances(district, level))
+
+
+def _level(district: District) -> Profile | None:
+    """Return a walker who takes no stairs, where there are some and somebody is like that."""
+    walkers = (district.profile(str(name)) for name in district.profiles.index)
+    return next((walker for walker in walkers if without_stairs(district, walker) is not None), None)
 
 
 def shown_facilities(district: District, kinds: Sequence[str]) -> gpd.GeoDataFrame | None:
@@ -430,14 +448,12 @@ def shown_facilities(district: District, kinds: Sequence[str]) -> gpd.GeoDataFra
 
 def _facilities(district: District, kinds: Sequence[str], communities: Sequence[Mapping[str, str]]) -> dict[str, Any]:
     frame = shown_facilities(district, kinds)
-    names = ("id", "name", "kind", "state", "community", "typed", "basis")
+    names = ("id", "name", "kind", "state", "community", "typed", "books", "basis")
     arrays = ("place", "edge", "at", "access", "x", "y")
     if frame is None or frame.empty:
         empty = {"place": "", "point": "", "metres": ""}
-        return {**{n: [] for n in names}, "xy": "", "doors": dict.fromkeys(arrays, ""), "inside": empty}
-    number = {label: i for i, label in enumerate(frame.index)}
-    doors = facility_entrances(district, frame)
-    doors = doors.assign(number=doors["place"].map(number)).sort_values("number", kind="stable")
+        return {**{n: [] for n in names}, "xy": "", "doors": dict.fromkeys(arrays, ""), "inside": empty, "level": None}
+    level = _level(district)
     typed = pd.Series(np.nan, index=frame.index, dtype="object") if "community" not in frame else frame["community"]
     return {
         "id": [str(i) for i in frame.index],
@@ -446,19 +462,40 @@ def _facilities(district: District, kinds: Sequence[str], communities: Sequence[
         "state": [str(s) for s in frame["state"]],
         "community": _numbered(district.locate(frame)["community"], communities),
         "typed": _numbered(typed, communities),
+        "books": _in_the_books(district, frame, communities),
         "xy": packed(
             shapely.get_coordinates(shapely.point_on_surface(np.asarray(frame.geometry.array))), "<f8", "points"
         ),
-        "doors": {
-            "place": packed(doors["number"], "<i4"),
-            "edge": packed(doors["edge"], "<i4", "steps"),
-            "at": packed(doors["at_m"], "<f8"),
-            "access": packed(doors["access_m"], "<f8"),
-            "x": packed(doors["x"], "<f8"),
-            "y": packed(doors["y"], "<f8"),
-        },
-        "inside": _inside(district, doors),
+        **_entered(district, frame, None),
+        "level": None if level is None else _entered(district, frame, level),
     }
+
+
+def _entered(district: District, frame: gpd.GeoDataFrame, level: Profile | None) -> dict[str, Any]:
+    """Return where facilities are entered: doors on the street, and the walks of residents of the home they stand in."""
+    number = {label: i for i, label in enumerate(frame.index)}
+    doors = facility_entrances(district, frame, level)
+    doors = doors.assign(number=doors["place"].map(number)).sort_values("number", kind="stable")
+    at = {
+        "place": packed(doors["number"], "<i4"),
+        "edge": packed(doors["edge"], "<i4", "steps"),
+        "at": packed(doors["at_m"], "<f8"),
+        "access": packed(doors["access_m"], "<f8"),
+        "x": packed(doors["x"], "<f8"),
+        "y": packed(doors["y"], "<f8"),
+    }
+    return {"doors": at, "inside": _inside(district, doors)}
+
+
+def _in_the_books(
+    district: District, frame: gpd.GeoDataFrame, communities: Sequence[Mapping[str, str]]
+) -> list[list[int]]:
+    """Return, per facility, the communities that the books say it serves; none where they say nothing."""
+    number = {row["id"]: i for i, row in enumerate(communities)}
+    said = district.serving(frame)
+    said = said[(said["by"] == "serves_community").to_numpy()]
+    own = said.groupby("facility")["community"].agg(lambda codes: [number[c] for c in codes if c in number])
+    return [own.get(label, []) for label in frame.index]
 
 
 def _inside(district: District, doors: pd.DataFrame) -> dict[str, str]:

@@ -47,7 +47,7 @@ def themes(district: District, lang: str = "zh") -> pd.Series:
     fixed = {
         OVERVIEW: t["overview"],
         COMPLETENESS: t["sheet_completeness"],
-        GAPS: t["sheet_gaps"],
+        GAPS: t["sheet_gaps" if district.has_own_plan else "sheet_gaps_reference"],
         PARCELS: t["sheet_parcels"],
     }
     own = {name: rule_label(district, district.rule(name), lang) for name in rules.index}

@@ -427,9 +427,10 @@ def _groups(layers: Sequence[Layer], lang: str) -> list[dict[str, Any]]:
         top.append({"ids": ids, "label": t["gaps"], "count": str(len(by_id["gaps"].geometry))})
     if "changed" in by_id:
         top.append({"ids": ["changed"], "label": t["changed"], "count": str(len(by_id["changed"].geometry))})
-    if "gone" in by_id:
-        key = [_swatch(by_id["gone"].styles[0]), "A"]
-        top.append({"ids": ["gone"], "label": t["homes_gone"], "count": str(len(by_id["gone"].geometry)), "key": key})
+    for name, label in (("gone", t["homes_gone"]), ("zone", t["may_stand"])):
+        if name in by_id:
+            key = [_swatch(by_id[name].styles[0]), "A"]
+            top.append({"ids": [name], "label": label, "count": str(len(by_id[name].geometry)), "key": key})
     if top:
         groups.append({"id": "theme", "label": t["theme"], "open": True, "rows": top})
     kinds = [layer for layer in layers if layer.id.startswith("k-") and layer.shape == "P"]

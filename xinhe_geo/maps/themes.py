@@ -15,7 +15,7 @@ import shapely
 from ..access import AT_LEAST, only_known
 from ..core import DEMONSTRATION, Rule, UnknownNameError, say, speaking
 from ..district import District
-from .basemap import names_of, points_of
+from .basemap import names_of
 from .style import (
     Edition,
     cell_text,
@@ -361,8 +361,7 @@ def has_one(district: District, rule: Rule, communities: gpd.GeoDataFrame) -> pd
     """
     Count a rule's facilities in each community.
 
-    A facility belongs to the community typed on it where the list knows that code, else to the one it lies in. Returns
-    columns `open`, `planned` (counts), index: community.
+    A facility counts where it serves (`District.serving`). Returns columns `open`, `planned` (counts), index: community.
     """
     found = pd.DataFrame(0, index=communities.index, columns=["open", "planned"])
     frame = layer_of(district, "facilities")
@@ -371,15 +370,9 @@ def has_one(district: District, rule: Rule, communities: gpd.GeoDataFrame) -> pd
     rows = frame[frame["kind"].isin(rule.kinds).to_numpy()]
     if not len(rows):
         return found
-    point, area = communities.sindex.query(points_of(rows).array, predicate="intersects")
-    position = pd.Series(np.asarray(communities.index)[area], index=point).groupby(level=0).first()
-    where = position.reindex(range(len(rows))).to_numpy(dtype=object)
-    typed = column_of(rows, "community").to_numpy(dtype=object)
-    known = np.array([c in communities.index for c in typed], dtype=bool)
-    where = np.where(known, typed, where)
     states = column_of(rows, "state").fillna("open").to_numpy()
     for state in ("open", "planned"):
-        counts = pd.Series(where[states == state]).value_counts()
+        counts = district.serving(rows[states == state])["community"].value_counts()
         found[state] = counts.reindex(communities.index).fillna(0).astype("int64")
     return found
 

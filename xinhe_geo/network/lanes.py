@@ -11,12 +11,13 @@ from __future__ import annotations
 import heapq
 import math
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..core import TOLERANCE_M, NetworkError
-from .arrays import Floats, Ints, Lanes, Shorts
+from .arrays import Flags, Floats, Ints, Lanes, Shorts
 from .streets import Streets
 
 
@@ -26,6 +27,10 @@ class Feet(NamedTuple):
     edge: Shorts
     at: Floats
     xy: Floats  # shape (n, 2)
+
+    def take(self, rows: NDArray[Any]) -> Feet:
+        """Return some of them."""
+        return Feet(self.edge[rows], self.at[rows], self.xy[rows])
 
 
 class Ways(NamedTuple):
@@ -59,6 +64,15 @@ def lanes_of(streets: Streets, home: str, *, level: bool) -> Lanes:
             arcs.setdefault(v, []).append((int(edge), u, metres))
         streets.lanes[key] = Lanes(arcs, _mouths(streets, arcs))
     return streets.lanes[key]
+
+
+def leading_out(streets: Streets, home: str, *, level: bool) -> Flags:
+    """Tell which edges are lanes of a home that lead to a mouth."""
+    lanes = lanes_of(streets, home, level=level)
+    led = _spread(lanes, [(mouth, 0.0) for mouth in lanes.mouths])
+    flags = np.zeros(len(streets.u), np.bool_)
+    flags[[edge for node in led for edge, _, _ in lanes.arcs[node]]] = True
+    return flags
 
 
 def _mouths(streets: Streets, nodes: Iterable[int]) -> dict[int, int]:
@@ -125,8 +139,7 @@ def to_doors(streets: Streets, feet: Feet, *, level: bool) -> Ways:
             )
             through.append(Ways(own[led], there, metres[led]))
     rows = np.flatnonzero(stays)
-    here = Feet(feet.edge[rows], feet.at[rows], feet.xy[rows])
-    every = [Ways(rows, here, np.zeros(len(rows))), *through]
+    every = [Ways(rows, feet.take(rows), np.zeros(len(rows))), *through]
     order = np.argsort(np.concatenate([ways.foot for ways in every]), kind="stable")
     doors = Feet(*(np.concatenate(column)[order] for column in zip(*(ways.doors for ways in every), strict=True)))
     foot, metres = (np.concatenate([ways[i] for ways in every])[order] for i in (0, 2))

@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 
 from ..core import TOLERANCE_M, Profile
 from .arrays import Floats, Ints, Pieces, Shorts
+from .footing import Attached
 from .lanes import walked
 from .nearest import search_each
 from .od import pair_costs, pair_frame, pieces
-from .snap import Attached, coordinates, doors_of_points, standing
+from .snap import coordinates, doors_of_points, standing
 from .snapped import checked_limit, sorted_codes, take_labels
 from .streets import Streets
 
@@ -75,12 +76,13 @@ def reach(streets: Streets, asked: Asked, limit: float, each: bool) -> Pieces:
     """Return the pieces within reach of points, those of their own lanes among them: see `WalkNetwork.reach`."""
     bound = checked_limit(limit)
     attached = _standing(streets, asked, None)
-    doors = doors_of_points(asked.points, attached, attached.leg)
+    doors = doors_of_points(asked.points, attached, access=asked.access)
     found = pieces(streets, doors, bound, None, each)
     if asked.home is None:
         return found
     place = sorted_codes(doors["place"])[0][np.searchsorted(attached.ways.foot, np.arange(len(attached.leg)))]
-    own = walked(streets, attached.feet, bound - attached.leg, place.astype(np.int64) * each)
+    leg = attached.leg if asked.access else np.zeros(len(attached.leg))
+    own = walked(streets, attached.feet, bound - leg, place.astype(np.int64) * each)
     joined = (np.concatenate([there, more]) for there, more in zip((found.place, *found[3:]), own, strict=True))
     number, edge, start, stop = joined
     order = np.lexsort((start, edge, number))
@@ -98,14 +100,11 @@ class Asked(NamedTuple):
 def at_street(streets: Streets, asked: Asked, profile: Profile | None) -> tuple[pd.DataFrame, Ints]:
     """Return the doors of points and the row of the point each is of; without access, as if they stood on the street."""
     attached = _standing(streets, asked, profile)
-    return doors_of_points(asked.points, attached, attached.leg), attached.ways.foot
+    return doors_of_points(asked.points, attached, access=asked.access), attached.ways.foot
 
 
 def _standing(streets: Streets, asked: Asked, profile: Profile | None) -> Attached:
-    attached = standing(streets, asked.points, home=asked.home, profile=profile)
-    if asked.access:
-        return attached
-    return attached._replace(leg=np.where(attached.feet.edge >= 0, 0.0, np.nan))
+    return standing(streets, asked.points, home=asked.home, profile=profile)
 
 
 def _same_points(streets: Streets, origins: gpd.GeoSeries, targets: gpd.GeoSeries) -> tuple[Ints, Ints]:

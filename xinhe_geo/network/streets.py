@@ -29,6 +29,8 @@ ARRAYS = {
     "xy": "geometry_xy",
     "cum": "geometry_cum",
 }
+#: A street that a plan has made longer than this has grown (metres): new vertices change a length by rounding only.
+GROWN_M = 1e-3
 ARRAY_TYPES = (np.float64, np.int32, np.int32, np.int32, np.int64, np.float64, np.float64)
 
 
@@ -45,8 +47,12 @@ class Streets:
     off: Ints  # per edge: its first point, and where the last edge ends
     xy: Floats  # per point
     cum: Floats  # per point: metres from the beginning of its edge
+    #: The streets before a plan changed them: places keep the feet that they had there (`footing`).
+    before: Streets | None = field(default=None, repr=False)
     #: Indexes of the edges that some may use, as `attach` wants them.
-    trees: dict[tuple[str, bool], tuple[shapely.STRtree, Ints]] = field(default_factory=dict, init=False, repr=False)
+    trees: dict[tuple[str, str, bool], tuple[shapely.STRtree, Ints]] = field(
+        default_factory=dict, init=False, repr=False
+    )
     #: The lanes of each home that was asked about; whether without stairs.
     lanes: dict[tuple[str, bool], Lanes] = field(default_factory=dict, init=False, repr=False)
     #: Frames of doors that were asked about, and arrays that were used: new memory costs more than clearing old.
@@ -147,9 +153,50 @@ class Streets:
         return Lines(self.off, self.xy, self.cum)
 
     @cached_property
+    def every_tree(self) -> shapely.STRtree:
+        """An index of all edges."""
+        return shapely.STRtree(self.lines)
+
+    def street_of(self, edges: NDArray[Any]) -> NDArray[Any]:
+        """Return the street that each of some edges is of."""
+        return np.asarray(self.table["street"].to_numpy(object)[self.row[edges]])
+
+    @cached_property
+    def added(self) -> Ints:
+        """
+        Number of the street, of each edge of one that a plan has added; -1 on what was there before.
+
+        A lane that was opened to everybody is such a street, and one that has grown.
+        """
+        if self.before is None:
+            return np.full(len(self.u), -1)
+        street = self.street_of(np.arange(len(self.u)))
+        now, were = self._public_metres(), self.before._public_metres()
+        new = now.index[(now > were.reindex(now.index).fillna(0.0) + GROWN_M).to_numpy()]
+        return np.where(self.private, -1, pd.Index(new).get_indexer(pd.Index(street, dtype=object)))
+
+    def _public_metres(self) -> pd.Series:
+        public = np.flatnonzero(~self.private)
+        return pd.Series(self.length[public]).groupby(self.street_of(public)).sum()
+
+    @cached_property
     def wait(self) -> Floats:
-        """Seconds of waiting on each edge."""
-        return self.table["wait_s"].to_numpy(np.float64)[self.row]
+        """
+        Seconds of waiting on each edge.
+
+        A street is waited at once: edges of it that hang together (what meets it there has split them) share its wait by their metres.
+        """
+        wait = self.table["wait_s"].to_numpy(np.float64)[self.row]
+        on = np.flatnonzero(wait > 0)
+        ends = np.concatenate([self.u[on], self.v[on]])
+        nodes, number = np.unique(np.stack([np.tile(self.row[on], 2), ends]), axis=1, return_inverse=True)
+        u, v = number.reshape(2, -1)
+        links = csr_matrix((np.ones(len(u), np.int8), (u, v)), shape=(nodes.shape[1], nodes.shape[1]))
+        piece = connected_components(links, directed=False)[1][u]
+        length = self.length[on]
+        whole = np.bincount(piece, length)[piece]
+        wait[on] *= np.divide(length, whole, out=np.ones(len(on)), where=whole > 0)
+        return wait
 
     @cached_property
     def steps(self) -> Flags:

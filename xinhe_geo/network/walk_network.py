@@ -17,6 +17,7 @@ from __future__ import annotations
 import csv
 import math
 from collections.abc import Hashable, Iterable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import geopandas as gpd
@@ -25,14 +26,14 @@ import pyproj
 import shapely
 from numpy.typing import NDArray
 
-from ..core import Profile, UnknownNameError, bundled_folder
+from ..core import NetworkError, Profile, UnknownNameError, bundled_folder
 from . import build, npz, od, osm, osmnx_graphs, snap
-from .arrays import AnyCrs, Flags, Pieces, StrPath
+from .arrays import AnyCrs, Flags, Floats, Ints, Pieces, StrPath
 from .nearest import SearchState, search_each, search_state
+from .nearest_edges import Barriers
 from .osm import WalkFilter, excluded_ways, read_osm_streets, walkable
 from .osmnx_graphs import graph_edges
 from .points import Asked, between, nearest, reach
-from .snap import Barriers
 from .streets import Streets
 from .threads import thread_count
 
@@ -67,10 +68,14 @@ class WalkNetwork:
 
     def __getstate__(self) -> dict[str, Any]:
         """Go to another process as what it was made from; what is derived is made again there."""
-        return {f"_{name}": getattr(self._streets, name) for name in MADE_OF}
+        made = {f"_{name}": getattr(self._streets, name) for name in MADE_OF}
+        before = self._streets.before
+        return made if before is None else {**made, "before": WalkNetwork(before)}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self._streets = Streets(**{name: state[f"_{name}"] for name in MADE_OF})
+        before: WalkNetwork | None = state.get("before")
+        then = None if before is None else before._streets
+        self._streets = Streets(**{name: state[f"_{name}"] for name in MADE_OF}, before=then)
 
     # --- making one ---------------------------------------------------------------------------------------------------
 
@@ -197,7 +202,7 @@ class WalkNetwork:
         """
         The streets between nodes, index `edge`.
 
-        Columns: `street`, `class`, `name`, `wait_s` (seconds over the whole edge), `steps`, `home` (blank for public),
+        Columns: `street`, `class`, `name`, `wait_s` (seconds of its street, waited once: see `waits`), `steps`, `home` (blank for public),
         `length_m`, `component` (0 is the largest; parts hang together by public streets), `u`, `v` (nodes) and `geometry`, a line from u to v.
         """
         return self._streets.edges.copy(deep=False)
@@ -244,6 +249,47 @@ class WalkNetwork:
         """
         npz.save(self._streets, path)
 
+    # --- a plan's streets ---------------------------------------------------------------------------------------------
+
+    def after(self, before: WalkNetwork) -> WalkNetwork:
+        """
+        Return this network as what a plan made of another: every place keeps the feet that it had there.
+
+        Parameters
+        ----------
+        before
+            The network before the plan, in the same CRS (metres).
+
+        Returns
+        -------
+        WalkNetwork
+            With the streets of this one. A street that only this one has adds doors to the places it comes nearer to; one that only
+            `before` has takes its doors with it, and whoever has none left is attached anew, to the streets that are in both.
+
+        Raises
+        ------
+        NetworkError
+            The two are in different CRS.
+        """
+        if self.crs != before.crs:
+            raise NetworkError(f"两个路网的坐标系不同：{self.crs.to_string()}、{before.crs.to_string()}")
+        return WalkNetwork(replace(self._streets, before=before._streets))
+
+    @property
+    def alone(self) -> WalkNetwork:
+        """The same streets without what was before: places attach to the nearest of them."""
+        return self if self._streets.before is None else WalkNetwork(replace(self._streets, before=None))
+
+    @property
+    def waits(self) -> Floats:
+        """Seconds of waiting on each edge: its part of the wait of its street, which counts once however many edges it is split into."""
+        return self._streets.wait.copy()
+
+    @property
+    def added(self) -> Ints:
+        """Number of the street, of each edge of one that a plan has added (or opened to everybody); -1 for all others."""
+        return self._streets.added.copy()
+
     # --- attaching places ---------------------------------------------------------------------------------------------
 
     def attach(
@@ -276,7 +322,8 @@ class WalkNetwork:
             One row per point in the same order, index `door`: `place`, `edge` (public; -1: none), `at_m` (metres from the
             edge's start), `access_m` (length of the straight leg), `x`, `y` (the foot on the street). A point whose foot is
             on a lane of its own home has one row for each mouth of the lanes, where they meet public streets: `edge`, `at_m`,
-            `x`, `y` are the mouth's, and `access_m` includes the metres along the lanes.
+            `x`, `y` are the mouth's, and `access_m` includes the metres along the lanes. After a plan (`after`) a point has a
+            further row for each added street that is nearer to it; `stand` says which.
 
         Raises
         ------
@@ -286,6 +333,36 @@ class WalkNetwork:
             Not points, no CRS, an empty place or label, or `home` of another length: which, in Chinese.
         """
         return snap.attach(self._streets, points, barriers=barriers, home=home, profile=profile)
+
+    def stand(
+        self,
+        points: gpd.GeoSeries,
+        *,
+        barriers: Barriers | None = None,
+        home: pd.Series | None = None,
+        profile: Profile | None = None,
+    ) -> pd.DataFrame:
+        """
+        Find where points reach the street, and how each door came about.
+
+        Parameters
+        ----------
+        points, barriers, home, profile
+            As in `attach`.
+
+        Returns
+        -------
+        DataFrame
+            As `attach`, and `first_m` (the straight leg before the plan, metres; missing where there was none), `anew` (the
+            point had lost all doors), `added` (the plan added its street), `mouth` (it comes out at a mouth of the home's lanes).
+
+        Raises
+        ------
+        NetworkError, TypeError, ValueError
+            As in `attach`.
+        """
+        attached = snap.standing(self._streets, points, barriers=barriers, home=home, profile=profile)
+        return snap.told(self._streets, points, attached)
 
     def meets(self, legs: NDArray[Any], *, barriers: Barriers | None = None) -> Flags:
         """

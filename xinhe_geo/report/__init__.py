@@ -1,6 +1,6 @@
 """What is handed over: the brief, workbooks, GIS layers, and the pages of plans, sites and the ledger."""
 
-from .analysis import Analysis, Comparison, analyse
+from .analysis import Analysis, Comparison, analyse, by_heading
 from .districts import facts, side_by_side
 from .files import LEDGER_BOOK, added_to, put_in_place, refuse_foreign
 from .ledger_workbook import ledger_workbook
@@ -21,7 +21,7 @@ from .pages.shell import signed
 from .pages.siting import write_choice, write_links, write_worst
 from .record import RECORD
 from .report import brief, documents, write_ledger, write_report
-from .story.change import by_residents, people_line
+from .story.change import by_residents, people_line, with_net
 from .story.promises import Promises
 from .story.records import Goal
 from .story.story import Story
@@ -40,6 +40,7 @@ __all__ = [
     "added_to",
     "analyse",
     "brief",
+    "by_heading",
     "by_residents",
     "csv_text",
     "documents",
@@ -54,6 +55,7 @@ __all__ = [
     "side_by_side",
     "signed",
     "state_of",
+    "with_net",
     "write_choice",
     "write_comparison",
     "write_comparisons",

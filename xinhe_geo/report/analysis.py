@@ -156,7 +156,8 @@ class Comparison:
     @cached_property
     def effects(self) -> pd.DataFrame:
         """What changes for whom (`access.effects`); index rule."""
-        return effects_of(self.before.cover, self.after.cover)
+        there = self.after.district.communities
+        return effects_of(self.before.cover, self.after.cover, None if there is None else len(there))
 
     @cached_property
     def home_changes(self) -> pd.DataFrame:
@@ -223,6 +224,11 @@ def analyse(district: District, *, preset: str = "plan", progress: Progress | No
     tell(say("找缺口和原因"))
     results.work_out()
     return results
+
+
+def by_heading(lead: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
+    """Part headlines into what the plan says (规划目标) and what is counted beside it (参考指标), each under its heading."""
+    return [(str(heading), own) for heading, own in lead.groupby("heading", sort=False)]
 
 
 def judged_rules(district: District, results: Analysis) -> list[str]:

@@ -39,6 +39,7 @@ from ..ledger import (
     VERDICTS,
     beyond,
     canonical,
+    claims_sheet,
     community_sheet,
     draft_sheet,
     foot,
@@ -186,6 +187,8 @@ def _sheets(
     yield "社区一览", community_sheet(district, table), say("每个社区一页的版本：communities.html。{0}", said), (top, 2)
     note = say("不属于规划承诺的标准；只有读到正文的标准才作判定")
     yield "规划之外的标准", _check_sheet(beyond(district).reset_index()), note, (top, 2)
+    if len(own := claims_sheet(district)):
+        yield "逐项要求", own, say("每条承诺拆开来说了什么，哪一项由哪一条量法回答，没有量的为什么"), (top, 2)
     rows = left_out(district).reset_index()
     names = {
         "id": "编号",
@@ -232,8 +235,11 @@ def _check_sheet(rows: pd.DataFrame) -> pd.DataFrame:
         "unit": "单位",
         "target_text": "目标",
         "verdict": "判定",
+        "plan_says": "规划自述",
         "gap": "差距",
         "fix": "怎么补",
+        "claims": "原文的要求",
+        "unmeasured": "没有量的要求",
         "needs": "缺什么",
         "gap_size": "差距涉及",
         "gap_of": "涉及什么",
@@ -254,7 +260,18 @@ def _check_sheet(rows: pd.DataFrame) -> pd.DataFrame:
         "measure": "编号",
     }
     if (rows["quote"] == "").all():
-        of_a_plan = ("commitment", "quote", "category", "section", "binding", "spatial_unit", "contradiction")
+        of_a_plan = (
+            "commitment",
+            "quote",
+            "category",
+            "section",
+            "binding",
+            "spatial_unit",
+            "contradiction",
+            "claims",
+            "unmeasured",
+            "plan_says",
+        )
         names = {"measure": names["measure"], **{c: n for c, n in names.items() if c not in of_a_plan}}
     return rows[list(names)].rename(columns=names)
 
@@ -341,6 +358,12 @@ _WIDE = {
     "原文一": 36,
     "原文二": 36,
     "没有逐条核的原因": 60,
+    "规划自述": 24,
+    "原文的要求": 14,
+    "没有量的要求": 36,
+    "为什么没有量": 40,
+    "量法": 24,
+    "对象": 24,
     "指标": 30,
     "年度节点": 22,
     "佐证材料": 26,
@@ -418,7 +441,7 @@ def _write_sheet(
 
 
 #: Cells of the promise itself, which stand in each of its rows so that filters find them; from the second row on in grey.
-_OF_THE_PROMISE = ("承诺", "原文", "类别", "章节", "属性", "空间范围", "原文矛盾")
+_OF_THE_PROMISE = ("承诺", "原文", "类别", "章节", "属性", "空间范围", "原文矛盾", "原文的要求", "没有量的要求")
 _REPEATED = {"font_color": "#A8A39A"}
 _TYPED = {"bg_color": "#FFFDF0", "border": 1, "border_color": "#D9D2B8", "locked": False}
 

@@ -14,7 +14,7 @@ from ..access import AT_LEAST, EXACT, SEVERITIES, only_known, rests_on
 from ..core import BASIS_LABELS, DENOMINATOR_LABELS, METHOD_LABELS, growing, keeping, say, speaking, title
 from ..district import District, kind_name, walker_name
 from ..maps import DEMONSTRATION_TEXT
-from .analysis import Analysis, sources_table
+from .analysis import Analysis, by_heading, sources_table
 
 if TYPE_CHECKING:
     import xlsxwriter
@@ -55,27 +55,30 @@ def _sheets(district: District, results: Analysis) -> Iterator[tuple[str, pd.Dat
         table, unit = pd.DataFrame({"说明": [say("数据不足：没有社区界或没有设施")]}), ""
     yield "社区×设施矩阵", table.reset_index(), unit
     yield "缺口清单", _gap_sheet(results.gaps, names), say("人口为常住人口；分钟按该规则的人群步速，含过街等候")
-    rows, labels = lead.loc[results.order].reset_index(), lead["label"]
-    rows = rows if (rows["needs"] != "").any() else rows.drop(columns="needs")
-    yield (
-        "结论",
-        _named(
-            rows,
-            {
-                "label": "指标",
-                "headline": "结果",
-                "mark": "标记",
-                "alternatives": "换算法",
-                "standard_text": "依据",
-                "dependent_share": "依赖界外设施的份额",
-                "people_unserved": "不可达人口",
-                "basis_text": "数据依据",
-                "needs": "还要查清",
-                "rule": "规则",
-            },
-        ),
-        say("份额为 0–1"),
-    )
+    labels = lead["label"]
+    for heading, own in by_heading(lead.loc[results.order]):
+        rows = own.reset_index()
+        rows = rows if (rows["needs"] != "").any() else rows.drop(columns="needs")
+        yield (
+            heading,
+            _named(
+                rows,
+                {
+                    "label": "指标",
+                    "headline": "结果",
+                    "mark": "标记",
+                    "alternatives": "换算法",
+                    "standard_text": "依据",
+                    "cited": "标准、条款、可信度",
+                    "dependent_share": "依赖界外设施的份额",
+                    "people_unserved": "不可达人口",
+                    "basis_text": "数据依据",
+                    "needs": "还要查清",
+                    "rule": "规则",
+                },
+            ),
+            say("份额为 0–1"),
+        )
     for group, label in (("zone", "分区"), ("area", "片区"), ("community", "社区")):
         if group in results.by:
             yield (

@@ -26,6 +26,7 @@ from ..access import (
     gaps,
     home_entrances,
     home_points,
+    known_sum,
     od_table,
     summary,
     walk_inside,
@@ -205,7 +206,7 @@ def asked_for(district: District, name: str, weight: str | None, openings: Openi
     by_time = rule.method == "walk_min"
     column = "minutes" if by_time else "metres"
     today = od_table(district, rule.kinds, profile=walker)[column].groupby(level="point").min().reindex(points.index)
-    targets = facility_entrances(district, own)
+    targets = facility_entrances(district, own, walker if by_time else None)
     return Ask(
         district,
         openings,
@@ -352,7 +353,7 @@ def line_walks(ask: Ask, lines: Sequence[shapely.LineString], sorts: Sequence[st
         index=np.arange(2 * len(lines)),
         crs=ask.district.crs,
     )
-    feet = network.attach(ends)
+    feet = network.alone.attach(ends, profile=ask.walker)
     away = network.search(feet, ask.targets, profile=ask.walker)["cost"].fillna(np.inf).to_numpy(dtype=float)
     found = network.pairs(home_entrances(ask.district, ask.walker), feet, profile=ask.walker, limit=ask.limit).iloc[
         :, 0
@@ -390,9 +391,8 @@ def gate_walks(ask: Ask, gates: Sequence[tuple[str, str, shapely.Point]]) -> Ite
         return
     barriers = ask.district.barriers
     spots = gpd.GeoSeries([spot for _, _, spot in gates], index=np.arange(len(gates)), crs=ask.district.crs)
-    feet = ask.district.network.attach(
-        spots, barriers=None if barriers is None or barriers.empty else barriers.geometry
-    )
+    walls = None if barriers is None or barriers.empty else barriers.geometry
+    feet = ask.district.network.alone.attach(spots, barriers=walls, profile=ask.walker)
     usable = ((feet["edge"] >= 0) & (feet["access_m"] <= GATE_TO_STREET_M)).to_numpy()
     away = (
         ask.district.network.search(feet, ask.targets, profile=ask.walker)["cost"].fillna(np.inf).to_numpy(dtype=float)
@@ -495,7 +495,8 @@ def _counted(ask: Ask, tries: Sequence[Try], n: int, say: Progress) -> gpd.GeoDa
     frame["weight"] = ask.weight
     frame["name"] = place_names(ask.district, frame)
     frame = frame.sort_values([f"{ask.weight}_gained", "minutes_saved"], ascending=False, kind="stable").head(n)
-    frame = frame[(frame["people_gained"].fillna(0.0) > 0) | (frame["minutes_saved"] > 0)]
+    helps = (frame["people_gained"] > 0) | (frame["minutes_saved"] > 0) | (frame["homes_gained"] != "")
+    frame = frame[helps]
     frame.index = pd.Index([f"L{i + 1:02d}" for i in range(len(frame))], name="link")
     frame["text"] = [_text(row) for row in frame.itertuples()]
     basis = before["basis"].dropna()
@@ -553,10 +554,10 @@ def effect_of(ask: Ask, before: pd.DataFrame, after: pd.DataFrame) -> dict[str, 
     gained = change.clip(lower=0.0)
     names = before["name"].fillna(before.index.to_series())[(change > TOLERANCE_M).to_numpy()]
     return {
-        "people_gained": float((gained * before["people"]).sum()),
-        "people_60plus_gained": float((gained * before["people_60plus"]).sum()),
-        "people_lost": float((-change.clip(upper=0.0) * before["people"]).sum()),
-        "minutes_saved": float((nearer * before["people"]).sum()),
+        "people_gained": known_sum(gained, before["people"]),
+        "people_60plus_gained": known_sum(gained, before["people_60plus"]),
+        "people_lost": known_sum(-change.clip(upper=0.0), before["people"]),
+        "minutes_saved": float((nearer * before["people"]).sum()) if before["people"].notna().any() else np.nan,
         "homes_gained": "、".join(str(v) for v in names[:6]) + (f" 等 {len(names)} 个" if len(names) > 6 else ""),
         "share_after": whole,
     }
@@ -597,13 +598,18 @@ class _Ranked(Protocol):
 def _text(row: _Ranked) -> str:
     """Say in one Chinese sentence what a link brings."""
     where = where_text(row.kind, row.name, row.crosses, row.length_m)
+    saved = "" if np.isnan(row.minutes_saved) else f"；每趟共省 {row.minutes_saved:,.0f} 人·分钟"
     if row.people_gained < 0.5:
-        return f"{where}：没有新增可达居民；每趟共省 {row.minutes_saved:,.0f} 人·分钟"
-    older = f"，其中 60 岁及以上 {row.people_60plus_gained:,.0f} 人" if row.people_60plus_gained > 0 else ""
-    return (
-        f"{where}：新增 {row.people_gained:,.0f} 人可达{older}（{row.homes_gained}）；"
-        f"每趟共省 {row.minutes_saved:,.0f} 人·分钟"
-    )
+        return f"{where}：没有新增可达居民{saved}"
+    return f"{where}：{gained_text(row.people_gained, row.people_60plus_gained, row.homes_gained)}{saved}"
+
+
+def gained_text(people: float, older: float, homes: str) -> str:
+    """Say who is newly in reach; where their number is not known, only which homes."""
+    if np.isnan(people):
+        return f"新增可达：{homes}（人口不详）"
+    aged = f"，其中 60 岁及以上 {older:,.0f} 人" if older > 0 else ""
+    return f"新增 {people:,.0f} 人可达{aged}（{homes}）"
 
 
 def where_text(kind: str, name: str, crosses: str, length_m: float) -> str:

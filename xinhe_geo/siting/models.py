@@ -44,6 +44,10 @@ if TYPE_CHECKING:
 ROUNDING = 1e-7
 #: Largest coefficient handed to the solver: its tolerances are absolute.
 SCALE = 1e4
+#: Two plans whose objectives differ by no more than this share are equal.
+EQUAL = 1e-9
+#: Up to so many pairs of demand and site the solver also proves which of equal plans is nearest on average.
+EXACT_PAIRS = 4000
 
 _DEFAULT, _BY_COSTS = Siting(), Sites()
 
@@ -93,7 +97,12 @@ def solve(
         `unknown`, `unknown_covered` (demands of unknown weight, and those of them within the limit), `left_out` (tuple of
         (demand, nearest site or None, cost or NaN): whom `siting.leave_out` left out; they count in `share` all the same).
         Objectives are
-        counted afresh from the costs, not taken from the solver. Equal plans: the one nearer on average first.
+        counted afresh from the costs, not taken from the solver. Equal plans: the one that serves more of `siting.ties`
+        first (`people`, its sum within the limit), of these the one nearer on average: the best of a tie is always listed.
+        The people are the solver's as the objective is; the walk is exact for one site and for up to `EXACT_PAIRS` pairs,
+        and found by moving one site at a time beyond these. `swaps`: per site of `sites` the tuple of others each of which could stand in its
+        place while at most `siting.within` of the gain is lost (of p_median and p_center: while the cost grows by at most
+        that share); empty with capacities.
 
     Raises
     ------
@@ -119,7 +128,7 @@ def solve(
             break
         found.append(plan)
         cuts.append(_same_place(task, plan.chosen))
-    rows = sorted((_report(task, plan) for plan in found), key=lambda row: _rank(siting, row))
+    rows = sorted((_report(task, plan) for plan in found), key=partial(_listed, siting))
     return pd.DataFrame(rows, index=pd.RangeIndex(1, len(rows) + 1, name="plan"))
 
 
@@ -173,6 +182,11 @@ class _Programme:
         self.parts.append((row.astype(np.int64) + self.count, col.astype(np.int64), values))
         self.bounds.append((np.broadcast_to(least, height).astype(float), np.broadcast_to(most, height).astype(float)))
         self.count += height
+
+    def at_least(self, col: Ints, value: Floats, low: float) -> None:
+        """Add a row that keeps a sum as large as a plan already has it; what the solver's tolerance lets by is seen when counted."""
+        scale = 1.0 / max(float(np.abs(value).max(initial=0.0)), 1e-300)
+        self.add(np.zeros(len(col)), col, value * scale, low * scale * (1 - np.sign(low) * EQUAL), np.inf)
 
     def minimise(self, objective: Floats, gap: float, nodes: int | None) -> tuple[Floats | None, float, bool]:
         """Return the best solution found, the proven lower bound, and whether it is known that there is none."""
@@ -393,7 +407,7 @@ def _worth_a_look(task: Task, cuts: Sequence[Flags], wanted: Flags, limit: float
 
 def _groups(task: Task, kept: Flags, wanted: Flags, limit: float = np.inf) -> tuple[Floats, Ints, Ints]:
     """
-    Merge demands that the same sites reach: weight per group, and the (group, site) pairs.
+    Merge demands that the same sites reach: per group its weight and its people, shape (2, group), and the (group, site) pairs.
 
     Points of one home mostly share their sites; this loses nothing and makes the programme several times smaller.
     Demands that an existing or locked site reaches are left out; one that nothing reaches is a group without pairs.
@@ -404,35 +418,77 @@ def _groups(task: Task, kept: Flags, wanted: Flags, limit: float = np.inf) -> tu
     served = np.zeros(len(task.demands), dtype=bool)
     served[row[fixed[col]]] = True
     first = np.searchsorted(row, np.arange(len(task.demands) + 1))
-    weights: dict[bytes, float] = {}
+    worth = np.vstack([np.nan_to_num(task.weight), task.people])
+    sums: dict[bytes, Floats] = {}
     members: dict[bytes, Ints] = {}
     for i in np.flatnonzero(wanted & ~served):
         own = col[first[i] : first[i + 1]]
         key = own.tobytes()
-        weights[key] = weights.get(key, 0.0) + float(np.nan_to_num(task.weight[i]))
+        sums[key] = sums.get(key, np.zeros(2)) + worth[:, i]
         members[key] = own
     if not members:
-        return np.zeros(0), np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)
+        return np.zeros((2, 0)), np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)
     group = np.repeat(np.arange(len(members)), [len(m) for m in members.values()])
-    return np.array(list(weights.values())), group, np.concatenate(list(members.values()))
+    return np.column_stack(list(sums.values())), group, np.concatenate(list(members.values()))
 
 
 def _max_cover(task: Task, cuts: Sequence[Flags]) -> Found | None:
-    """Most weight within the limit: y of a group at most the sum of its sites."""
-    wanted = np.nan_to_num(task.weight) > 0
+    """Most weight within the limit, of equal plans most people: y of a group at most the sum of its sites."""
+    wanted = (np.nan_to_num(task.weight) > 0) | (task.people > 0)
     kept = _worth_a_look(task, cuts, wanted)
-    weight, group, site = _groups(task, kept, wanted)
+    (weight, people), group, site = _groups(task, kept, wanted)
     m, g = len(task.sites), len(weight)
     programme = _Programme(task, kept, g)
     _site_rows(task, programme, cuts)
+    y = m + np.arange(g)
     if g:
         rows = np.r_[np.arange(g), group]
-        programme.add(rows, np.r_[m + np.arange(g), site], np.r_[np.ones(g), -np.ones(len(site))], -np.inf, np.zeros(g))
+        programme.add(rows, np.r_[y, site], np.r_[np.ones(g), -np.ones(len(site))], -np.inf, np.zeros(g))
     x, bound, _ = programme.minimise(-np.r_[np.zeros(m), weight], task.siting.gap, task.siting.nodes)
     if x is None:
         return None
     reached_anyway = float(np.nansum(task.weight)) - float(weight.sum())
-    return _nearer(task, _finish(task, x, reached_anyway - bound), cuts)
+    best = _finish(task, x, reached_anyway - bound)
+    if people.any() and not _proportional(weight, people):
+        programme.at_least(y, weight, best.objective - reached_anyway)
+        x, _, _ = programme.minimise(-np.r_[np.zeros(m), people], 0.0, task.siting.nodes)
+        best = _better_of(task, best, x)
+    return _nearer(task, best, cuts)
+
+
+def _proportional(a: Floats, b: Floats) -> bool:
+    """Whether one is the other times a number: then nothing that is equal in one differs in the other."""
+    return bool(a.any()) and bool(np.allclose(a * b.sum(), b * a.sum(), rtol=EQUAL, atol=0.0))
+
+
+def _better_of(task: Task, best: Found, x: Floats | None) -> Found:
+    """Return the plan that the solver read `x` for, where it is as good and comes before; else what was best before."""
+    if x is None:
+        return best
+    other = _finish(task, x, best.bound)
+    return other if _standing(task, other.chosen) < _standing(task, best.chosen) else best
+
+
+def _standing(task: Task, chosen: Ints) -> tuple[float, float, float]:
+    """Return what plans are put in order by, the least first: the objective, whom it serves, the mean walk."""
+    return _order(task.siting, _objective(task, chosen), _served_people(task, chosen), _mean_walk(task, chosen))
+
+
+def _order(siting: Siting, objective: float, people: float, mean: float) -> tuple[float, float, float]:
+    first, second, third = (float(f"{value:.9g}") for value in (objective, people, np.nan_to_num(mean)))
+    return (-first if siting.model == "mclp" else first, -second, third)
+
+
+def _served_people(task: Task, chosen: Ints) -> float:
+    """Return how many people a plan has within the limit, of those by whom equal plans are told apart."""
+    return float(task.people[np.isfinite(_nearest_cost(task, chosen))].sum())
+
+
+def _mean_walk(task: Task, chosen: Ints) -> float:
+    nearest = _nearest_cost(task, chosen)
+    reached, known = np.isfinite(nearest), np.nan_to_num(task.weight)
+    covered = float(known[reached].sum())
+    return float((known[reached] * nearest[reached]).sum()) / covered if covered > 0 else np.nan
 
 
 def _full_cover(task: Task, cuts: Sequence[Flags]) -> Found | None:
@@ -449,7 +505,7 @@ def _full_cover(task: Task, cuts: Sequence[Flags]) -> Found | None:
 
 def _cover_rows(task: Task, programme: _Programme, kept: Flags, limit: float, wanted: Flags | None = None) -> bool:
     """Ask that every (wanted) demand is reached; False where no site can."""
-    weight, group, site = _groups(task, kept, task.needs if wanted is None else wanted, limit)
+    (weight, _), group, site = _groups(task, kept, task.needs if wanted is None else wanted, limit)
     if len(np.unique(group)) < len(weight):
         return False
     if len(weight):
@@ -505,6 +561,8 @@ def _within_radius(task: Task, cuts: Sequence[Flags], radius: float) -> tuple[Fl
 def _assignment(task: Task, cuts: Sequence[Flags], limit: float) -> tuple[_Programme | None, Ints]:
     """Write down who goes where (z of a pair: the share of a demand that goes to a site); return the pairs too."""
     known = np.nan_to_num(task.weight) > 0
+    if task.capacity is None and task.siting.model == "mclp":
+        known |= task.people > 0
     every = np.ones(len(task.sites), dtype=bool)
     useful = (task.existing | task.new)[task.col] & known[task.row] & (task.cost <= limit)
     if task.capacity is None:  # nobody walks farther than to what is there already
@@ -584,12 +642,11 @@ def _objective(task: Task, chosen: Ints) -> float:
     if model == "lscp":
         return float(len(chosen)) if task.price is None else float(task.price[chosen].sum())
     nearest = _nearest_cost(task, chosen)
-    reached = np.isfinite(nearest)
     if model == "mclp":
-        return float(np.nansum(np.where(reached, task.weight, 0.0)))
+        return float(np.nansum(np.where(np.isfinite(nearest), task.weight, 0.0)))
     if model == "p_center":
         return float(nearest[task.needs].max(initial=0.0))
-    return float(np.nansum(np.where(reached, nearest, 0.0) * task.weight))
+    return float(np.nansum(np.where(np.isfinite(nearest), nearest, 0.0) * task.weight))
 
 
 def _nearest_cost(task: Task, chosen: Ints) -> Floats:
@@ -604,10 +661,11 @@ def _nearest_cost(task: Task, chosen: Ints) -> Floats:
 
 def _nearer(task: Task, best: Found, cuts: Sequence[Flags]) -> Found:
     """
-    Among plans equal by the model prefer one whose sites lie near the people: move sites one by one while that helps.
+    Among plans equal by the model and by whom they serve prefer one whose sites lie near the people.
 
     Many sites of a street reach the very same homes; without this the solver's arbitrary one, often at the rim, is
-    named. Of a budget nothing is spent on sites that add nothing. The objective stays what it is.
+    named. Sites are moved one by one while that helps; where there are few pairs the solver then looks at all plans. Of a
+    budget nothing is spent on sites that add nothing. The objective and the people stay what they are.
     """
     chosen = best.chosen
     if not task.exact and task.siting.model == "mclp":
@@ -619,15 +677,42 @@ def _nearer(task: Task, best: Found, cuts: Sequence[Flags]) -> Found:
                 chosen = _moved(task, chosen, int(site), best, cuts)
         if np.array_equal(before, chosen):
             break
-    return best._replace(chosen=chosen, objective=_objective(task, chosen))
+    best = best._replace(chosen=chosen, objective=_objective(task, chosen))
+    if len(chosen) < 2 or len(task.row) > EXACT_PAIRS or not (task.exact or task.siting.model == "lscp"):
+        return best
+    return _nearest_of_all(task, best, cuts)
+
+
+def _nearest_of_all(task: Task, best: Found, cuts: Sequence[Flags]) -> Found:
+    """Let the solver find the shortest walks among all plans that are as good and serve as many."""
+    model = task.siting.model
+    programme, pairs = _assignment(task, cuts, best.objective if model == "p_center" else np.inf)
+    if programme is None:
+        return best
+    z, row = len(task.sites) + np.arange(len(pairs)), task.row[pairs]
+    weight = np.nan_to_num(task.weight)
+    if model == "mclp":
+        programme.at_least(z, weight[row], best.objective)
+        if task.people.any():
+            programme.at_least(z, task.people[row], _served_people(task, best.chosen))
+    elif model == "lscp":
+        new = np.flatnonzero(task.new)
+        price = np.ones(len(task.sites)) if task.price is None else task.price
+        programme.at_least(new, -price[new], -best.objective)
+    objective = np.zeros(programme.size)
+    objective[z] = weight[row] * task.cost[pairs]
+    x, _, _ = programme.minimise(objective, 0.0, task.siting.nodes)
+    return _better_of(task, best, x)
 
 
 def _without_idle(task: Task, chosen: Ints, objective: float, cuts: Sequence[Flags]) -> Ints:
     price = np.ones(len(task.sites)) if task.price is None else task.price
+    people = _served_people(task, chosen)
     for site in sorted(chosen, key=lambda i: (-price[i], -i)):
         rest = chosen[chosen != site]
         another = all(not same[rest].all() for same in cuts)
-        if another and not task.locked[site] and _objective(task, rest) >= objective * (1 - 1e-9):
+        as_good = _objective(task, rest) >= objective * (1 - EQUAL)
+        if another and as_good and not task.locked[site] and _served_people(task, rest) >= people * (1 - EQUAL):
             chosen = rest
     return chosen
 
@@ -653,7 +738,11 @@ def _moved(task: Task, chosen: Ints, site: int, best: Found, cuts: Sequence[Flag
     if task.siting.model == "mclp":
         lacking = best.objective - float(known[np.isfinite(nearest)].sum())
         adds = np.bincount(col[new], known[row[new]], m)
-        allowed &= adds >= lacking - 1e-9 * max(best.objective, 1e-9)
+        allowed &= adds >= lacking - EQUAL * max(best.objective, EQUAL)
+        if task.people.any():  # equal plans also serve as many people
+            now = float(task.people[np.isfinite(nearest)].sum())
+            fewest = _served_people(task, chosen) - now
+            allowed &= np.bincount(col[new], task.people[row[new]], m) >= fewest - EQUAL * (now + fewest)
     else:
         lost = task.needs & np.isinf(nearest)
         allowed &= np.bincount(col[lost[row]], minlength=m) == lost.sum()
@@ -678,15 +767,13 @@ def _same_place(task: Task, chosen: Ints) -> Flags:
     return near
 
 
-def _rank(siting: Siting, row: Mapping[str, Any]) -> tuple[float, float]:
-    """Best first; of equals the one that is nearer on average."""
-    objective = float(f"{row['objective']:.9g}")
-    return (-objective if siting.model == "mclp" else objective, np.nan_to_num(row["mean"]))
+def _listed(siting: Siting, row: Mapping[str, Any]) -> tuple[float, float, float]:
+    return _order(siting, row["objective"], row["people"], row["mean"])
 
 
 def _near(task: Task, objective: float, best: float) -> bool:
     """Whether a plan is within the asked share of the best."""
-    rounding = 1e-9 * max(abs(best), 1e-9)
+    rounding = EQUAL * max(abs(best), EQUAL)
     if task.siting.model == "mclp":
         return objective >= best * (1 - task.siting.within) - rounding
     return objective <= best * (1 + task.siting.within) + rounding
@@ -703,7 +790,6 @@ def _report(task: Task, plan: Found) -> dict[str, Any]:
     if abs(bound - objective) <= ROUNDING * max(abs(objective), 1e-9):
         bound = objective  # equal but for the solver's rounding
     gap = abs(objective - bound) / max(abs(objective), 1e-300) if objective != bound else 0.0
-    walked = float((known[reached] * nearest[reached]).sum())
     counted = reached & task.needs
     return {
         "sites": tuple(task.sites[plan.chosen]),
@@ -713,13 +799,50 @@ def _report(task: Task, plan: Found) -> dict[str, Any]:
         "proven": bool(gap <= ROUNDING),
         "covered": objective if capped else covered,
         "share": (objective if capped else covered) / total if total > 0 else np.nan,
-        "mean": walked / covered if covered > 0 and not capacity else np.nan,
+        "people": float(task.people[reached].sum()),
+        "mean": np.nan if capacity else _mean_walk(task, plan.chosen),
         "worst": float(nearest[counted].max()) if counted.any() and not capacity else np.nan,
         "price": np.nan if task.price is None else float(task.price[plan.chosen].sum()),
         "unknown": int(unknown.sum() + task.lost["weight"].isna().sum()),
         "unknown_covered": int((unknown & reached).sum()),
         "left_out": tuple(task.lost[["site", "cost"]].itertuples(name=None)),
+        "swaps": () if capacity else _swaps(task, plan),
     }
+
+
+def _swaps(task: Task, plan: Found) -> tuple[tuple[Hashable, ...], ...]:
+    """Return per site of a plan which others could stand in its place while little is lost; a locked site stays."""
+    model, within, m = task.siting.model, task.siting.within, len(task.sites)
+    row, col, cost, known = task.row, task.col, task.cost, np.nan_to_num(task.weight)
+    today = _nearest_cost(task, np.zeros(0, dtype=np.int64))
+    least = plan.objective - within * (plan.objective - float(known[np.isfinite(today)].sum()))
+    most = np.inf if model == "lscp" else plan.objective * (1 + within)
+    rounding = EQUAL * max(abs(plan.objective), EQUAL)
+    found: list[tuple[Hashable, ...]] = []
+    for site in plan.chosen:
+        rest = plan.chosen[plan.chosen != site]
+        allowed = task.new & ~task.locked[site]
+        allowed[plan.chosen] = False
+        allowed[task.conflicts[np.isin(task.conflicts, rest).any(axis=1)]] = False
+        if task.price is not None and model == "lscp":
+            allowed &= task.price <= task.price[site] * (1 + within)
+        elif task.price is not None and task.siting.budget is not None:
+            allowed &= task.price <= task.siting.budget - task.price[rest].sum()
+        nearest = _nearest_cost(task, rest)
+        if model == "mclp":
+            new = np.isinf(nearest)[row]
+            adds = np.bincount(col[new], known[row[new]], m)
+            allowed &= float(known[np.isfinite(nearest)].sum()) + adds >= least - rounding
+        else:  # everybody is still reached, by p_center within the radius
+            radius = most + rounding if model == "p_center" else np.inf
+            lost = task.needs & (np.isinf(nearest) | (nearest > radius))
+            allowed &= np.bincount(col[lost[row] & (cost <= radius)], minlength=m) == lost.sum()
+        if model == "p_median":
+            walked = known[row] * np.where(np.isinf(nearest)[row], cost, np.minimum(cost - nearest[row], 0.0))
+            there = float((known * np.where(np.isfinite(nearest), nearest, 0.0)).sum())
+            allowed &= there + np.bincount(col, walked, m) <= most + rounding
+        found.append(tuple(task.sites[np.flatnonzero(allowed)]))
+    return tuple(found)
 
 
 # --- why not ---------------------------------------------------------------------------------------------------------

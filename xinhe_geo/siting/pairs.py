@@ -33,6 +33,7 @@ from .links import (
     best_first,
     edit_of,
     effect_of,
+    gained_text,
     gate_walks,
     judged,
     line_walks,
@@ -236,11 +237,12 @@ def _text(row: Mapping[str, Any], weight: str) -> str:
     """Say in one Chinese sentence what a pair brings, and whether it is more than its halves."""
     both = f"{row['first']}，同时{row['second']}"
     if row["people_gained"] < 0.5:
-        return f"{both}：没有新增可达居民；每趟共省 {row['minutes_saved']:,.0f} 人·分钟"
+        saved = "" if np.isnan(row["minutes_saved"]) else f"；每趟共省 {row['minutes_saved']:,.0f} 人·分钟"
+        return f"{both}：没有新增可达居民{saved}"
     whom = "60 岁及以上 " if weight == "people_60plus" else ""
     halves = f"单开前一处{whom or ' '}{row['alone_first']:,.0f} 人、后一处{whom or ' '}{row['alone_second']:,.0f} 人"
-    older = f"，其中 60 岁及以上 {row['people_60plus_gained']:,.0f} 人" if row["people_60plus_gained"] > 0 else ""
-    return f"{both}：新增 {row['people_gained']:,.0f} 人可达{older}（{row['homes_gained']}）；{halves}"
+    gained = gained_text(row["people_gained"], row["people_60plus_gained"], row["homes_gained"])
+    return f"{both}：{gained}；{halves}"
 
 
 def pairs_plan(ranked: gpd.GeoDataFrame, pair: str | None = None, *, name: str = "links") -> Scenario:

@@ -15,7 +15,7 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 
-from ..access import home_points, od_table, pairs
+from ..access import EXACT, bound_of, home_points, od_table, pairs
 from ..core import (
     BASIS_LABELS,
     DEMONSTRATION,
@@ -50,6 +50,7 @@ COLUMNS = (
     "to_build",
     "facilities",
     "verdict",
+    "bound",
     "standard_text",
     "confidence",
     "note",
@@ -86,7 +87,8 @@ def provision(
         households) and `base_amount` (of the new homes, missing where not known); `required` = base_amount / per x amount,
         `required_m2`, `required_site_m2` (floor and site area where the norm states them); `reach` (Chinese: which walk
         counts); `own` (left over in what the plan itself opens within that walk), `absorbed` (left over in what was there
-        already), at most what is required; `missing` (what remains), `to_build` (`missing` in whole pieces, m² as it is);
+        already), at most what is required; `missing` (what remains; `bound` "at_least" where a kind was only seen on a map: there
+        may be more than it shows, so that this is at most), `to_build` (`missing` in whole pieces, m² as it is);
         `facilities` (who takes how much), `verdict` (Chinese), `standard_text` (clause, or how far the number can be
         trusted), `confidence`, `note`, `basis` (weakest input), `mark` (演示值（不作结论） or empty). Missing numbers:
         数据不足, the verdict says of what.
@@ -182,6 +184,7 @@ def _line(district: District, norm: pd.Series, new: gpd.GeoDataFrame, already: p
     labels = "、".join(str(district.kinds["label"][k]) for k in kinds)
     text = {c: "" if pd.isna(norm[c]) else str(norm[c]) for c in ("standard", "clause", "source", "note")}
     basis, mark = _basis(district, kinds)
+    bound, said = bound_of(district, kinds), _verdict(norm, base, near, missing, float(whole))
     return {
         "label": norm["label"],
         "kinds": ";".join(kinds),
@@ -198,7 +201,8 @@ def _line(district: District, norm: pd.Series, new: gpd.GeoDataFrame, already: p
         "missing": missing,
         "to_build": whole,
         "facilities": _who(near, str(norm["unit"])),
-        "verdict": _verdict(norm, base, near, missing, float(whole)),
+        "verdict": said if bound == EXACT or not missing > 0 else f"至多{said}（只据地图，漏了多少不知道）",
+        "bound": bound,
         "standard_text": standing(str(norm["confidence"]), text["standard"], text["clause"], text["source"]),
         "confidence": norm["confidence"],
         "note": text["note"],

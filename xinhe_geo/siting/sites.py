@@ -50,10 +50,11 @@ from ..core import (
     say,
     told,
 )
-from ..district import District, Scenario, kind_name, rule_name
+from ..district import SAME_SPOT_M, District, Scenario, kind_name, rule_name
 from .assumed import assumption, with_assumption
 from .candidates import (
     DOOR_APART_M,
+    GRID_M,
     ORIGIN_LABELS,
     candidate_sites,
     community_spots,
@@ -95,6 +96,15 @@ NEAR_STREET_M = 300.0
 SECOND_STREET_M = 100.0
 #: Sites in the sentence about near-ties.
 NAMED_TIES = 4
+#: People by whom equal plans are told apart.
+WHOM = ("people", "people_60plus")
+#: What is lost at most where a site moves, by model; {0:.0%} is `Siting.within`.
+_LOST_AT_MOST = {
+    "mclp": "新增至多少 {0:.0%}",
+    "lscp": "仍全部够得着",
+    "p_median": "总路程至多增加 {0:.0%}",
+    "p_center": "最远的路程至多增加 {0:.0%}",
+}
 #: Plans are called by letters, the best one A.
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
@@ -135,12 +145,18 @@ class _Case(NamedTuple):
     weight: str
     assumed: str  # what the answer has to say of facilities only seen on a map
 
+    @property
+    def timed(self) -> Profile | None:
+        """Who walks, where the rule counts minutes."""
+        return self.walker if self.rule.method == "walk_min" else None
+
 
 class _Table(NamedTuple):
     """A cost table, and what each demand in it stands for."""
 
     costs: pd.DataFrame
     weights: pd.Series
+    people: pd.Series  # index demand: those by whom equal plans are told apart, missing where not known
     siting: Siting
     units: pd.DataFrame  # rows: demand, home, share (of the home) that gains when the demand is reached
     reached: pd.DataFrame  # rows: demand, site that serves it by the rule
@@ -201,7 +217,11 @@ def sites(
         `people_60plus_gained`, `area_m2_gained`, `homes_gained`, `communities_gained` (what this site adds to those
         before it; communities in which somebody gains, or that get their first facility), the same as `…_cumulative`;
         `homes_unknown` (homes that gain and whose people are not known), `share_before`, `share_after` (0-1 of the
-        known weight, after this site and those before it); `objective`, `bound`, `gap`, `proven` of the whole plan;
+        known weight, after this site and those before it); `tied` (how many places are as good by the objective: 1 is no tie;
+        they are ordered by the people of the goal, then by the mean walk), `may_stand` (WKT in the district's CRS: the zone in
+        which this site may stand, the others staying, while at most `siting.within` of the gain is lost; it has exactly
+        the candidates of which that was counted in it, of a kind promised to every community those of its own; empty with
+        capacities); `objective`, `bound`, `gap`, `proven` of the whole plan;
         `left_out` (Chinese: homes that no candidate reaches and `siting.leave_out` leaves out, how far; else empty);
         `basis` (weakest input), `mark` (演示值（不作结论）, 假定图上设施完整, or empty), `reason`, `near_ties` (Chinese), geometry in the
         district's CRS. `coverage` finds `share_after` once the sites are there. Empty where "lscp" needs no site: everybody is
@@ -236,9 +256,9 @@ def sites(
     try:
         plans = solve(
             table.costs,
-            table.weights,
+            pd.DataFrame({"weight": table.weights, "people": table.people}),
             n,
-            siting=table.siting,
+            siting=replace(table.siting, weight="weight", ties="people"),
             sites=Sites([*case.spots.index, *table.siting.existing], distances),
             progress=progress,
         )
@@ -247,10 +267,19 @@ def sites(
             raise
         raise SitingError(_lost_text(case, error.uncovered) + _LOST_HINT, error.uncovered) from None
     tell("算每处的好处")
-    ties = _near_ties(case, plans, siting)
+    tied = _tied(case, table, plans, distances)
     told = plans if each else plans.iloc[:1]
     frame = pd.concat([_explain(case, table, plan) for plan in told.itertuples()])
-    frame["near_ties"] = ties
+    frame["tied"] = tied
+    frame["near_ties"] = say("；").join(
+        text
+        for text in (
+            _tie_text(case, plans, tied),
+            _near_ties(case, plans, siting),
+            _moves_text(case, plans, distances, siting),
+        )
+        if text
+    )
     if case.assumed:
         frame["mark"] = [with_assumption(mark, case.assumed) for mark in frame["mark"]]
         frame["reason"] = [with_assumption(reason, case.assumed) for reason in frame["reason"]]
@@ -385,12 +414,26 @@ def _case(district: District, wanted: Wanted) -> _Case:
     many = points.groupby("home")["home"].transform("size") > 1
     number = (points.groupby("home").cumcount() + 1).astype("str")
     points = points.assign(demand=points["home"].where(~many, points["home"] + "#" + number))
-    targets = facility_entrances(district, spots)
+    spots = _free(district, own, spots)
+    targets = facility_entrances(district, spots, walker if rule.method == "walk_min" else None)
     weight = _weight_name(rule, cover, siting)
     case = _Case(district, own, rule, walker, cover, points, spots, targets, weight, assumed)
     asked = siting.model != "mclp" or candidates is not None
     silent = any(isinstance(each, Mapping) for each in (siting.costs, siting.capacity))  # say nothing of more places
     return _completed(case, siting) if by_itself and asked and not silent else case
+
+
+def _free(district: District, kind: str, spots: gpd.GeoDataFrame) -> gpd.GeoDataFrame:
+    """Take out candidates on whose very spot one of the kind is open: it would be counted as two."""
+    facilities = district.open_facilities
+    there = None if facilities is None else facilities.geometry[(facilities["kind"] == kind).to_numpy(dtype=bool)]
+    if there is None or there.empty or spots.empty:
+        return spots
+    on_it, taken = there.sindex.query(spots.geometry.array, predicate="dwithin", distance=SAME_SPOT_M)
+    free = spots.drop(index=spots.index[np.unique(on_it)])
+    if free.empty:
+        raise SitingError(f"候选点上都已有同类设施（{some(there.index[np.unique(taken)])}）；换别的位置")
+    return free
 
 
 def judged_by(district: District, kind: str, siting: Siting = _DEFAULT) -> tuple[str, Rule]:
@@ -464,7 +507,8 @@ def _with_spots(case: _Case, more: gpd.GeoDataFrame) -> _Case:
     if more.empty:
         return case
     spots = gpd.GeoDataFrame(pd.concat([case.spots, more]), geometry="geometry", crs=case.district.crs)
-    return case._replace(spots=spots, targets=facility_entrances(case.district, spots))
+    spots = _free(case.district, case.kind, spots)
+    return case._replace(spots=spots, targets=facility_entrances(case.district, spots, case.timed))
 
 
 def _out_of_reach(case: _Case, siting: Siting) -> pd.Index:
@@ -485,7 +529,7 @@ def _nearest_candidate(case: _Case, targets: pd.DataFrame) -> np.ndarray:
     if case.rule.method == "buffer":
         here = shapely.get_coordinates(np.asarray(case.points.geometry.array))
         return np.asarray(cKDTree(targets[["x", "y"]].to_numpy(dtype=float)).query(here)[0])
-    walker = case.walker if case.rule.method == "walk_min" else None
+    walker = case.timed
     entrances = home_entrances(case.district, walker)
     found = case.district.network.search(entrances, targets[(targets["edge"] >= 0).to_numpy()], profile=walker)
     same = same_compound(case.district, case.points, targets)
@@ -508,6 +552,22 @@ def _weight_name(rule: Rule, cover: pd.DataFrame, siting: Siting) -> str:
         return "community"
     wanted = "people" if rule.denominator == "community" else rule.denominator
     return next((c for c in (wanted, "area_m2") if cover[c].notna().any()), "homes")
+
+
+def _whom(case: _Case, siting: Siting) -> str | None:
+    """Return by whom equal plans are told apart: the old for what is theirs, else everybody; None where nobody is known."""
+    if siting.ties is not None and siting.ties not in WHOM:
+        raise UnknownNameError("并列时按谁排", siting.ties, WHOM)
+    rule, elderly = case.rule, case.district.kinds["elderly"].reindex(case.rule.kinds)
+    theirs = rule.denominator == "people_60plus" or bool(elderly.fillna(False).all())
+    asked = [siting.ties] if siting.ties else ["people_60plus", "people"] if theirs else ["people"]
+    return next((column for column in asked if case.cover[column].notna().any()), None)
+
+
+def _people_of(case: _Case, siting: Siting) -> pd.Series:
+    """Return per home the people by whom equal plans are told apart; missing where not known."""
+    column = _whom(case, siting)
+    return pd.Series(np.nan, index=case.cover.index) if column is None else case.cover[column]
 
 
 def _home_values(case: _Case) -> pd.Series:
@@ -590,10 +650,11 @@ def _point_table(case: _Case, siting: Siting) -> _Table:
         far = _point_costs(case, lost, case.targets, np.inf, rule.method)
         far["demand"] = case.points["demand"].reindex(far["point"]).to_numpy()
         table = pd.concat([rows, far], ignore_index=True)
-    weights = _point_values(case, own)
+    weights = _point_values(case, own, _home_values(case))
     return _Table(
         _frame_of(table, _unit(rule)),
         weights,
+        _point_values(case, own, _people_of(case, siting)),
         replace(siting, limit=_limit(rule)),
         _units(own),
         rows[["demand", "site"]],
@@ -606,9 +667,9 @@ def _units(points: gpd.GeoDataFrame) -> pd.DataFrame:
     return pd.DataFrame({"demand": points["demand"], "home": points["home"], "share": points["weight"]})
 
 
-def _point_values(case: _Case, points: gpd.GeoDataFrame) -> pd.Series:
-    """Return the weight of each point, index demand; missing where not known."""
-    values = _home_values(case).reindex(points["home"]).to_numpy(dtype=float) * points["weight"].to_numpy()
+def _point_values(case: _Case, points: gpd.GeoDataFrame, homes: pd.Series) -> pd.Series:
+    """Return what each point has of its home's value, index demand; missing where not known."""
+    values = homes.reindex(points["home"]).to_numpy(dtype=float) * points["weight"].to_numpy()
     return pd.Series(values, index=pd.Index(points["demand"]))
 
 
@@ -627,7 +688,7 @@ def _home_table(case: _Case, siting: Siting) -> _Table:
     targets, there = case.targets, []
     if own is not None and not own.empty:
         targets, there = (
-            pd.concat([targets, facility_entrances(case.district, own)], ignore_index=True),
+            pd.concat([targets, facility_entrances(case.district, own, case.timed)], ignore_index=True),
             list(own.index),
         )
     rows = _point_costs(case, case.points.index, targets, np.inf, method)
@@ -650,10 +711,11 @@ def _home_table(case: _Case, siting: Siting) -> _Table:
     return _Table(
         costs,
         values,
+        _people_of(case, siting),
         replace(siting, limit=None, existing=(*siting.existing, *there)),
         _units(outside),
         reached,
-        _point_values(case, outside),
+        _point_values(case, outside, values),
         float(values.sum()),
     )
 
@@ -686,6 +748,7 @@ def _community_table(case: _Case, siting: Siting) -> _Table:
     return _Table(
         _frame_of(rows, "minutes"),
         weights,
+        _people_of(case, siting).groupby(homes).sum(min_count=1).reindex(lacks),
         replace(siting, limit=None),
         units,
         rows[["demand", "site"]],
@@ -755,6 +818,8 @@ COLUMNS = (
     "homes_unknown",
     "share_before",
     "share_after",
+    "tied",
+    "may_stand",
     "objective",
     "bound",
     "gap",
@@ -776,6 +841,7 @@ class _Plan(Protocol):
     proven: bool
     mean: float
     worst: float
+    swaps: Sequence[Sequence[Hashable]]
 
 
 def _explain(case: _Case, table: _Table, plan: _Plan) -> pd.DataFrame:
@@ -789,6 +855,13 @@ def _explain(case: _Case, table: _Table, plan: _Plan) -> pd.DataFrame:
     names, origins = _called(case, plan.sites), case.spots["origin"].to_dict()
     letter = LETTERS[(plan.Index - 1) % len(LETTERS)]
     groups = {column: where[column].to_dict() for column in where.columns}
+    zones = {}  # of a plan with capacities none is known
+    if plan.swaps:
+        own = where["community"] if case.rule.metric == "presence" else pd.Series(0, index=where.index)
+        zones = {
+            site: _zone(case, [s for s in (site, *others) if own[s] == own[site]])
+            for site, others in zip(plan.sites, plan.swaps, strict=True)
+        }
     for rank, (site, demands) in enumerate(_in_order(list(plan.sites), table), start=1):
         gained = units[units["demand"].isin(demands)]
         row: dict[str, Any] = {
@@ -809,6 +882,7 @@ def _explain(case: _Case, table: _Table, plan: _Plan) -> pd.DataFrame:
         served += float(table.gain.reindex(list(demands)).sum())
         row["share_after"] = served / table.total
         row |= {column: group[site] for column, group in groups.items()}
+        row["may_stand"] = zones.get(site, "")
         row["reason"] = _reason(case, table, row, gained, plan)
         rows.append(row)
     # "lscp" may need no site at all: everybody is served today
@@ -817,6 +891,7 @@ def _explain(case: _Case, table: _Table, plan: _Plan) -> pd.DataFrame:
         frame[f"{column}_cumulative"] = frame[f"{column}_gained"].cumsum()
     basis = case.cover["basis"].dropna()
     facts_of_all = {
+        "tied": 1,
         "kind": case.kind,
         "rule": case.rule.name,
         "label": rule_name(case.district, case.rule),
@@ -831,6 +906,17 @@ def _explain(case: _Case, table: _Table, plan: _Plan) -> pd.DataFrame:
         "mark": say("演示值（不作结论）") if basis.isin(DEMONSTRATION).any() else "",
     }
     return frame.assign(**facts_of_all)[list(COLUMNS)]
+
+
+def _zone(case: _Case, sites: Iterable[Hashable]) -> str:
+    """Return the ground about candidates as WKT: half a cell of the grid about each, and none of any other candidate."""
+    own = case.spots.index.isin(list(sites))
+    xy = shapely.get_coordinates(shapely.point_on_surface(np.asarray(case.spots.geometry.array)))
+    reach = np.full(int(own.sum()), GRID_M / 2)
+    if not own.all():
+        reach = np.minimum(reach, cKDTree(xy[~own]).query(xy[own])[0] / 2)
+    discs = shapely.buffer(shapely.points(xy[own]), np.maximum(reach, SAME_SPOT_M), quad_segs=4)
+    return str(shapely.to_wkt(shapely.union_all(discs), rounding_precision=0))
 
 
 def _amount(all_homes: pd.Series, gained: pd.Series) -> float:
@@ -863,7 +949,7 @@ def _reason(case: _Case, table: _Table, row: Mapping[str, Any], gained: pd.DataF
     if gained.empty and not row["communities_gained"]:
         none = say("在前面几处之外没有新增") if np.isfinite(_limit(rule)) else say("缩短路程")
         return say("{0}：{1}", place, none) + _travel_text(table, plan, rule)
-    whom = _whom_text(row)
+    whom = _whom_text(row, rule)
     if rule.metric == "presence":
         label = kind_name(case.district, str(case.kind))
         communities = case.district.communities
@@ -949,8 +1035,12 @@ def _near_streets(edges: gpd.GeoDataFrame, spot: shapely.Point) -> list[str]:
     return [str(road) for road in each.index[(each <= each.min() + SECOND_STREET_M).to_numpy()][:2]]
 
 
-def _whom_text(row: Mapping[str, Any]) -> str:
+def _whom_text(row: Mapping[str, Any], rule: Rule) -> str:
+    """Say how many gain: first those whom the rule counts."""
     people, older = row["people_gained"], row["people_60plus_gained"]
+    if rule.denominator == "people_60plus" and np.isfinite(older):
+        everybody = say("（常住人口 {0:,.0f} 人）", people) if np.isfinite(people) else ""
+        return say(" 60 岁及以上 {0:,.0f} 人{1}", older, everybody)
     if np.isfinite(people):
         aged = say("（60 岁及以上 {0:,.0f} 人）", older) if np.isfinite(older) else ""
         return say(" {0:,.0f} 人{1}", people, aged)
@@ -967,17 +1057,97 @@ def _travel_text(table: _Table, plan: _Plan, rule: Rule) -> str:
     return say("；整个方案平均 {0:,.1f} {1}，最远 {2:,.1f} {3}", plan.mean, unit, plan.worst, unit)
 
 
+def _tied(case: _Case, table: _Table, plans: pd.DataFrame, distances: pd.DataFrame) -> int:
+    """Return how many places (of plans of several sites: plans that are listed) are as good as the best plan."""
+    best = plans.iloc[0]
+    equal = _off(plans) < ROUNDING
+    if table.siting.model != "mclp" or not best["sites"] or table.siting.capacity is not None:
+        return int(equal.sum())
+    own = table.reached[table.reached["demand"].isin(table.gain.index)]
+    may = ~own["site"].isin(table.siting.banned) & ~own["site"].isin(table.siting.existing)
+    own = own[may.to_numpy()].assign(gain=table.gain.reindex(own["demand"][may]).to_numpy())
+    if (
+        case.rule.metric == "presence"
+    ):  # a site serves its own community: equal are those with the weight of the last one chosen
+        each = own.drop_duplicates("demand").set_index("demand")["gain"].dropna()
+        chosen = own[own["site"].isin(best["sites"])].drop_duplicates("demand")["gain"]
+        last = each >= chosen.min() * (1 - ROUNDING)
+        as_last = each <= chosen.min() * (1 + ROUNDING)
+        more = int(last.sum()) > len(chosen)
+        return int((last & as_last).sum()) if more else 1
+    if len(best["sites"]) > 1:
+        return int(equal.sum())
+    gain = own.groupby("site")["gain"].sum()
+    left = [best["sites"][0], *gain.index[(gain >= gain.max() * (1 - ROUNDING)).to_numpy()]]
+    near = _near_by(distances)
+    count = 0
+    while left:  # what lies about one of them is the same place
+        same = near.get(left[0], set())
+        left = [site for site in left if site != left[0] and site not in same]
+        count += 1
+    return max(count, int(equal.sum()))
+
+
+def _near_by(distances: pd.DataFrame) -> dict[Hashable, set[Hashable]]:
+    """Return per candidate those that count as the same place."""
+    near: dict[Hashable, set[Hashable]] = {}
+    for a, b in distances.index:
+        near.setdefault(a, set()).add(b)
+        near.setdefault(b, set()).add(a)
+    return near
+
+
+def _off(plans: pd.DataFrame) -> pd.Series:
+    """Return how much worse each plan is than the best, as a share."""
+    best = float(plans["objective"].iloc[0])
+    off: pd.Series = (plans["objective"] - best).abs() / (abs(best) or 1.0)
+    return off
+
+
+def _tie_text(case: _Case, plans: pd.DataFrame, tied: int) -> str:
+    """Say how many are equal, and what they are put in order by."""
+    if tied < 2:
+        return ""
+    whom = case.rule.denominator == "people_60plus" or bool(case.district.kinds["elderly"].get(case.kind, False))
+    by = say("惠及的60岁及以上人口") if whom and case.cover["people_60plus"].notna().any() else say("惠及人口")
+    by = by if case.cover["people"].notna().any() else say("平均步行")
+    if case.rule.metric == "presence" or len(plans["sites"].iloc[0]) == 1:
+        return say("并列 {0} 处，按{1}排序", tied, by)
+    return say("并列 {0} 个方案，按{1}排序", tied, by)
+
+
+def _moves_text(case: _Case, plans: pd.DataFrame, distances: pd.DataFrame, siting: Siting) -> str:
+    """Say where near the sites of the best plan others would lose at most so much: the zone that its map draws."""
+    best, near = plans.iloc[0], _near_by(distances)
+    counts = [len(near.get(s, set()) & set(o)) for s, o in zip(best["sites"], best["swaps"], strict=False)]
+    if not sum(counts) or not siting.within:
+        return ""
+    where = say("同一社区里") if _by_community(case, siting) else say("{0:g} 米以内", siting.apart_m)
+    several = len(counts) > 1
+    parts = [say("A{0} {1} 个", i, k) if several else f"{k} " + say("个") for i, k in enumerate(counts, 1) if k]
+    lost = say("一样好") if case.rule.metric == "presence" else say(_LOST_AT_MOST[siting.model], siting.within)
+    return say("{0}另有候选点 {1}，只把这一处移过去，{2}（范围见图）", where, say("、").join(parts), lost)
+
+
+def _by_community(case: _Case, siting: Siting) -> bool:
+    return case.rule.metric == "presence" and siting.apart_m == APART_M and not siting.spacing_m
+
+
 def _near_ties(case: _Case, plans: pd.DataFrame, siting: Siting) -> str:
-    """Name the other plans and how much worse they are."""
+    """Name the other plans and how much worse they are; what is too near to be another plan is not among them."""
     names = _called(case, {site for chosen in plans["sites"].iloc[1:] for site in chosen})
     if not plans["proven"].iloc[0]:
         return say("没有证明最优，也就没有找相近的方案")
     if len(plans) < 2:
-        return say("没有相差 {0:.0%} 以内的其他方案", siting.within) if siting.plans > 1 else ""
-    best = float(plans["objective"].iloc[0])
+        if siting.plans < 2:
+            return ""
+        if _by_community(case, siting):
+            return say("别的社区里没有相差 {0:.0%} 以内的方案", siting.within)
+        if siting.apart_m:
+            return say("{0:g} 米以外没有相差 {1:.0%} 以内的其他方案", siting.apart_m, siting.within)
+        return say("没有相差 {0:.0%} 以内的其他方案", siting.within)
     parts = []
-    for i, (chosen, objective) in enumerate(zip(plans["sites"].iloc[1:], plans["objective"].iloc[1:], strict=True)):
-        off = abs(float(objective) - best) / best if best else 0.0
+    for i, (chosen, off) in enumerate(zip(plans["sites"].iloc[1:], _off(plans).iloc[1:], strict=True)):
         places = (
             say("、").join(names[site] for site in chosen) if len(chosen) <= NAMED_TIES else say("{0} 处", len(chosen))
         )

@@ -56,6 +56,10 @@ class Siting:
     weight
         Column that demand is weighted with: of the table of weights in `solve`; in `sites` one of `WEIGHTS`, by default
         the denominator of the kind's rule.
+    ties
+        Column of people by which plans that are equal are told apart, most of them first: of the table of weights in `solve`
+        (None: nothing tells them apart but the mean walk), for "mclp": by the other models everybody is reached; in `sites`
+        people or people_60plus, by default those whom the kind is for.
     locked, banned
         Sites that are chosen in any case (they count among the `n`), and never.
     existing
@@ -90,6 +94,7 @@ class Siting:
     model: str = "mclp"
     limit: float | None = None
     weight: str | None = None
+    ties: str | None = None
     locked: Sequence[Hashable] = ()
     banned: Sequence[Hashable] = ()
     existing: Sequence[Hashable] = ()
@@ -192,6 +197,7 @@ class Task(NamedTuple):
     cost: Floats
     beyond: pd.DataFrame  # pairs beyond the limit: demand, site, cost
     weight: Floats  # NaN where not known
+    people: Floats  # by whom equal plans are told apart; 0 where nothing tells them apart, or not known
     existing: Flags
     locked: Flags
     banned: Flags
@@ -240,7 +246,7 @@ def task_of(
 ) -> Task:
     """Check what is asked, and put it into numbers; parameters as in `models.solve`."""
     table = tidy_costs(costs)
-    given = _weights(weights, siting)
+    given = _weights(weights, siting.weight, siting)
     demands = pd.Index(
         in_order([*table["demand"].unique(), *given.index])
         if weights is not None
@@ -248,8 +254,15 @@ def task_of(
         name="demand",
     )
     weight = np.ones(len(demands)) if weights is None else given.reindex(demands).to_numpy(dtype=float)
-    if (weight < 0).any() or np.isinf(weight).any():
-        raise SitingError(f"权重必须是不小于 0 的数：{some(demands[(weight < 0) | np.isinf(weight)])}")
+    people = np.zeros(len(demands))
+    if siting.ties is not None:
+        if not isinstance(weights, pd.DataFrame):
+            raise SitingError(f"并列时按“{siting.ties}”排，权重要是有这一列的表")
+        if siting.model == "mclp":  # by the others everybody is reached: all plans serve the same people
+            people = np.nan_to_num(_weights(weights, siting.ties, siting).reindex(demands).to_numpy(dtype=float))
+    for values in (weight, people):
+        if (values < 0).any() or np.isinf(values).any():
+            raise SitingError(f"权重必须是不小于 0 的数：{some(demands[(values < 0) | np.isinf(values)])}")
     sites = pd.Index(in_order([*table["site"].unique(), *known.ids, *siting.existing]), name="site")
     _check_n(n, siting, sites, known_sites={*table["site"], *known.ids})
     within = np.ones(len(table), dtype=bool)
@@ -268,6 +281,7 @@ def task_of(
         cost=table["cost"].to_numpy(dtype=float)[order],
         beyond=table[~within],
         weight=weight,
+        people=people,
         existing=existing,
         locked=locked,
         banned=banned,
@@ -350,11 +364,12 @@ def tolerance(costs: pd.DataFrame | pd.Series) -> float:
     return TOLERANCE_MIN if _column(costs) == "minutes" else TOLERANCE_M
 
 
-def _weights(weights: pd.DataFrame | pd.Series | None, siting: Siting) -> pd.Series:
+def _weights(weights: pd.DataFrame | pd.Series | None, column: str | None, siting: Siting) -> pd.Series:
     if weights is None:
         return pd.Series(dtype="float64")
     if isinstance(weights, pd.DataFrame):
-        name = siting.weight or (str(weights.columns[0]) if weights.shape[1] == 1 else "")
+        others = [str(c) for c in weights.columns if c != siting.ties]
+        name = column or (others[0] if len(others) == 1 else "")
         if name not in weights.columns:
             raise UnknownNameError("权重列", name, [str(c) for c in weights.columns])
         weights = weights[name]

@@ -117,6 +117,11 @@ def grid(*columns: str, title: str | None = None) -> Table:
     return table
 
 
+def known(value: float, form: str = ",.0f") -> str:
+    """Return a number as a cell of a table, which says so where it is not known."""
+    return "不详" if math.isnan(value) else f"{value:{form}}"
+
+
 def opened(folder: Path | None, doing: str) -> District:
     """
     Open a district for a command that writes or prints what is in it.

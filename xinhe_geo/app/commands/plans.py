@@ -6,25 +6,29 @@ from pathlib import Path
 from typing import Annotated
 
 import numpy as np
+import pandas as pd
 import typer
 from rich.markup import escape
 
-from ...access import effects
+from ...access import EXACT, effects
 from ...district import Scenario, blank, conflicts, scenarios, steps
 from ...maps import DEMONSTRATION_TEXT
 from ...report import (
     by_residents,
     people_line,
     provision_sheet,
-    signed,
     state_of,
+    with_net,
     write_comparison,
     write_new,
     write_plans,
     write_table,
 )
 from ...siting import on_parcel, provision
-from .console import DATA, OUT, Lang, grid, message, opened, replacing, shown_path, watched
+from .console import DATA, OUT, Lang, grid, known, message, opened, replacing, shown_path, watched
+
+#: Below this a number of people prints as 0, which is 0 at most already.
+MOST_FROM = 0.5
 
 
 def compare(
@@ -53,31 +57,35 @@ def compare(
         if out is not None:
             write_comparison(old, new, out, rules=preset, progress=lambda step: status.update(escape(step)))
     title = escape(new.label if other is None else f"{old.label} → {new.label}")
-    shown = grid("指标", "前", "后", "百分点", "受益居民", "受影响居民", "更挤", "迁入可达", title=title)
-    for column in shown.columns[1:]:
-        column.no_wrap = True
-    table = by_residents(table)
-    for row in table[table["change"].abs().round(4) > 0].itertuples():
-        if row.before == row.before:
-            share = "—" if row.after != row.after else f"{row.after:.1%}"
-            change = "—" if row.change != row.change else signed(row.change * 100)
-            shown.add_row(
-                escape(row.label),
-                f"{row.before:.1%}",
-                share,
-                change,
-                f"{row.people_gain:,.0f}",
-                f"{row.people_lose:,.0f}",
-                f"{row.people_crowded:,.0f}",
-                f"{row.people_new_served:,.0f}",
-            )
     OUT.print(people_line(before, after))
-    OUT.print(shown)
+    table = with_net(by_residents(table))
+    changed = table[(table["change"].abs().round(4) > 0) & table["before"].notna()]
+    headings = [after.rule(str(name)).heading for name in changed.index]
+    for heading in sorted(dict.fromkeys(headings), key=headings.index):
+        _show_effects(changed[[h == heading for h in headings]], f"{title}　{escape(heading)}")
     OUT.print(f"另有 {int((table['change'].abs().round(4) <= 0).sum())} 项没有变化")
     if district.is_demonstration:
         OUT.print(DEMONSTRATION_TEXT)
     if out is not None:
         OUT.print(escape(message(lang, "done", shown_path(out / "compare.html"))))
+
+
+def _show_effects(table: pd.DataFrame, title: str) -> None:
+    """Print what changes: the shares, the net gain in what each rule counts, who gains and loses."""
+    shown = grid("指标", "前", "后", "净增", "受益居民", "受影响", "更挤", "迁入", title=title)
+    for column in shown.columns[1:]:
+        column.no_wrap = True
+    for row in table.itertuples():
+        # of a kind only seen on a map: whoever gains or loses may be served by one that it does not show
+        most, least = ("", "") if row.bound == EXACT else ("至多 ", "至少 ")
+        people = (row.people_gain, row.people_lose, row.people_crowded, row.people_new_served)
+        shown.add_row(
+            escape(row.label),
+            *("—" if np.isnan(v) else f"{least}{v:.1%}" for v in (row.before, row.after)),
+            row.net_text,
+            *((most if v >= MOST_FROM else "") + known(v) for v in people),
+        )
+    OUT.print(shown)
 
 
 def plans(
@@ -113,7 +121,9 @@ def provision_list(
     shown = grid("配什么", "应配", "方案自带", "周边可接纳", "还缺", "结论", "依据与可信度", title=escape(plan.label))
     for row in table.itertuples():
         amounts = (row.required, row.own, row.absorbed, row.missing)
-        numbers = ("数据不足" if np.isnan(v) else f"{_amount(v)} {row.unit}" for v in amounts)
+        numbers = ["数据不足" if np.isnan(v) else f"{_amount(v)} {row.unit}" for v in amounts]
+        if row.bound != EXACT and row.missing > 0:
+            numbers[-1] = f"至多 {numbers[-1]}"
         shown.add_row(*(escape(str(v)) for v in (row.label, *numbers, row.verdict, row.standard_text)))
     OUT.print(shown)
     if district.is_demonstration:

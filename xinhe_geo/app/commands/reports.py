@@ -25,7 +25,9 @@ def report(
     year: Annotated[int | None, typer.Option("--year", help="哪一年的状态")] = None,
     planned: Annotated[bool, typer.Option("--planned", help="到期的规划设施也算开放")] = False,
     communities: Annotated[int | None, typer.Option("--communities", help="用哪一年的社区名录")] = None,
-    preset: Annotated[str, typer.Option("--preset", help="plan 规划目标 | td1063 体检评估 | elderly 老年人")] = "plan",
+    preset: Annotated[
+        str, typer.Option("--preset", help="plan 规划目标和参考指标 | td1063 体检评估 | elderly 老年人")
+    ] = "plan",
     since: Since = None,
     plans: Annotated[
         bool, typer.Option("--plans", help="再写目录里每个方案的比较页，和不可达人口最多一项的选址页（要几分钟）")
@@ -56,7 +58,9 @@ def batch(
     ship: Annotated[bool, typer.Option("--ship", help="没有共享存储：把目录发给工作进程")] = False,
     force: Annotated[bool, typer.Option("--force", help="做过的也重做")] = False,
     only: Annotated[str | None, typer.Option("--only", help="tables：只写表格和 GIS 数据，快得多")] = None,
-    preset: Annotated[str, typer.Option("--preset", help="plan 规划目标 | td1063 体检评估 | elderly 老年人")] = "plan",
+    preset: Annotated[
+        str, typer.Option("--preset", help="plan 规划目标和参考指标 | td1063 体检评估 | elderly 老年人")
+    ] = "plan",
     timings: Annotated[Path | None, typer.Option("--timings", help="另存每个街道的用时和内存（CSV）")] = None,
     lang: Lang = "zh",
 ) -> None:

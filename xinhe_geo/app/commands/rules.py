@@ -5,15 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-import numpy as np
 import typer
 from rich.markup import escape
 
 from ...access import coverage, headlines
-from ...core import LAYERS, METHOD_LABELS, UnknownNameError
+from ...core import LAYERS, METHOD_LABELS, UnknownNameError, say
+from ...district import District
 from ...ledger import export_rules as write_rules
 from ...ledger import import_rules as read_rules
-from .console import OUT, Lang, grid, is_guarded, message, opened, replacing, shown_path, watched
+from ...report import by_heading
+from .console import OUT, Lang, grid, is_guarded, known, message, opened, replacing, shown_path, watched
 
 
 def list_rules(
@@ -33,7 +34,16 @@ def list_rules(
             grades = [str(counts.get(c, 0)) for c in ("read", "second_hand", "recalled", "convention")]
             shown.add_row(escape(name), str(int(counts.sum())), *grades)
     else:
-        shown = grid("规则", "名称", "方法", "米", "分钟", "能印什么")
+        shown = grid(
+            "规则",
+            "名称",
+            "方法",
+            "米",
+            "分钟",
+            "能印什么",
+            "标准、条款、可信度",
+            title=escape(_heading(district, set_)),
+        )
         for name in table.index[(table["set"] == set_).to_numpy()]:
             rule = district.rule(name)
             cells = (
@@ -43,6 +53,7 @@ def list_rules(
                 f"{rule.metres:g}",
                 f"{rule.minutes:g}",
                 rule.basis_text,
+                rule.cited,
             )
             shown.add_row(*(escape(cell) for cell in cells))
     OUT.print(shown)
@@ -57,18 +68,24 @@ def run_rules(
     with watched(message(lang, "loading")):
         district = opened(folder, "列出结果")
         table = headlines(district, coverage(district, rules=set_))
-    shown = grid("规则", "现在", "换算法", "够不着的人", "凭什么")
-    for name, row in table.iterrows():
-        unserved = row["people_unserved"]
-        cells = (
-            f"{row['label']}\n{name}",
-            f"{row['headline']} {row['mark']}".strip(),
-            row["alternatives"],
-            "不详" if np.isnan(unserved) else f"{unserved:,.0f}",
-            row["standard_text"],
-        )
-        shown.add_row(*(escape(str(cell)) for cell in cells))
-    OUT.print(shown)
+    for heading, own in by_heading(table):
+        shown = grid("规则", "现在", "换算法", "够不着的人", "凭什么", title=escape(heading))
+        for name, row in own.iterrows():
+            cells = (
+                f"{row['label']}\n{name}",
+                f"{row['headline']} {row['mark']}".strip(),
+                row["alternatives"],
+                known(row["people_unserved"]),
+                row["cited"],
+            )
+            shown.add_row(*(escape(str(cell)) for cell in cells))
+        OUT.print(shown)
+
+
+def _heading(district: District, set_: str) -> str:
+    """Return the heading of a set: 规划目标 only for what the place's own plan says."""
+    rules = [district.rule(str(name)) for name in district.rules.index[(district.rules["set"] == set_).to_numpy()]]
+    return say("、").join(dict.fromkeys(rule.heading for rule in rules))
 
 
 def export_rules(

@@ -18,7 +18,7 @@ from ...maps import DEMONSTRATION_TEXT
 from ...report import read_shapes, write_choice, write_links, write_scenario, write_table
 from ...siting import Openings, Siting, fixes, judged_by, link_pairs, links, links_plan, sites_plan
 from ...siting import sites as find_sites
-from .console import OUT, Lang, grid, message, opened, replacing, shown_path, watched
+from .console import OUT, Lang, grid, known, message, opened, replacing, shown_path, watched
 
 
 def sites(
@@ -96,7 +96,7 @@ def sites(
         )
         if out is not None and len(found):
             write_choice(district, found, out, siting=asked, profile=profile, progress=show)
-        table = found.drop(columns="plan").reset_index()
+        table = found.drop(columns=["plan", "may_stand"]).reset_index()  # a zone is no cell of a table
     if table.empty:
         OUT.print("现在已经全部够得着，不需要新增")
         return
@@ -124,10 +124,8 @@ def _show_sites(table: pd.DataFrame, lang: str) -> None:
         shown.add_row(
             str(row.tag),
             escape(str(row.name)),
-            f"{row.people_gained:,.0f}",
-            f"{row.people_60plus_gained:,.0f}",
-            f"{row.share_before:.1%}",
-            f"{row.share_after:.1%}",
+            *(known(v) for v in (row.people_gained, row.people_60plus_gained)),
+            *(known(v, ".1%") for v in (row.share_before, row.share_after)),
             escape(str(row.site)),
         )
     OUT.print(shown)
@@ -210,10 +208,8 @@ def _show_openings(table: pd.DataFrame, *, title: str | None = None, none: str) 
         shown.add_row(
             str(row.Index),
             *((row.kind_label,) if kinds else ()),
-            f"{row.people_gained:,.0f}",
-            f"{row.people_60plus_gained:,.0f}",
-            f"{row.minutes_saved:,.0f}",
-            f"{row.share_after:.1%}",
+            *(known(v) for v in (row.people_gained, row.people_60plus_gained, row.minutes_saved)),
+            known(row.share_after, ".1%"),
         )
     OUT.print(shown if len(table) else none)
     for row in table.itertuples():
@@ -227,7 +223,7 @@ def _show_fixes(places: pd.DataFrame) -> None:
         minutes = (row.minutes, row.gate_minutes, row.wait_minutes, row.street_minutes)
         shown.add_row(
             escape(str(row.name)),
-            "人口不详" if row.unserved != row.unserved else f"{row.unserved:,.0f}",
+            known(row.unserved),
             *("—" if np.isnan(v) else f"{v:.1f}" for v in minutes),
             escape(row.fix),
         )

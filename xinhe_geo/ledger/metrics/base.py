@@ -17,7 +17,19 @@ import pandas as pd
 import shapely
 
 from ...access import decay_of
-from ...core import BASES, BASIS_LABELS, DEMONSTRATION, LAYERS, METHOD_LABELS, ON_THE_WAY, counted, language, say, word
+from ...core import (
+    BASES,
+    BASIS_LABELS,
+    DEMONSTRATION,
+    LAYERS,
+    METHOD_LABELS,
+    ON_THE_WAY,
+    counted,
+    language,
+    listed,
+    say,
+    word,
+)
 from ...district import District, column_name, kind_name, layer_name, walker_name
 
 #: What a metric cannot do without: layers, and columns of its row.
@@ -36,6 +48,8 @@ _LAYERS_OF: Mapping[str, tuple[str, ...]] = {
     "capacity": ("homes", "facilities", "streets"),
     "per_communities": ("communities", "facilities"),
     "attribute": ("facilities",),
+    "ratio": ("facilities",),
+    "best_use": ("homes", "facilities", "streets"),
     "series": ("series",),
 }
 
@@ -94,6 +108,10 @@ _WORDS = {
 }
 
 
+#: What is drawn by hand is not exact: an area measured on a drawing meets its number within this share of it.
+DRAWN_SHARE = 1e-3
+
+
 SIGNS = {">=": "≥", "<=": "≤", "==": "＝"}
 
 
@@ -146,9 +164,37 @@ def rows_of(district: District, name: str) -> pd.DataFrame:
     return once(district, ("table", name), lambda: district.rows[name])
 
 
-def listed(text: str) -> list[str]:
-    """Return the parts of a cell that lists several things."""
-    return [part.strip() for part in text.split(";") if part.strip()]
+def classes_of(m: Measure) -> list[list[str]]:
+    """Return the kinds a row asks for, those that count as one (`a|b`) together."""
+    return [[kind.strip() for kind in part.split("|")] for part in listed(m["kinds"])]
+
+
+def kinds_of(m: Measure) -> list[str]:
+    """Return every kind that a row is about, once."""
+    return list(dict.fromkeys(kind for one in classes_of(m) for kind in one))
+
+
+def measure_rows(district: District) -> list[dict[str, Any]]:
+    """
+    Return the rows of `measures.csv` as plain values: missing text is empty, a missing number is NaN.
+
+    A row of metric change has the row it is about under `changed`.
+    """
+    return [dict(m) for m in once(district, "measures", lambda: _measure_rows(district))]
+
+
+def _measure_rows(district: District) -> list[dict[str, Any]]:
+    types = {c.name: c.type for c in LAYERS["measures"].names.values()}
+
+    def plain(name: str, value: object) -> object:
+        if types[name] == "text":
+            return "" if pd.isna(value) else str(value)
+        return math.nan if pd.isna(value) else float(value)  # type: ignore[arg-type]
+
+    records = rows_of(district, "measures").reset_index().to_dict("records")
+    rows = [{str(k): plain(str(k), v) for k, v in record.items()} for record in records]
+    known = {row["measure"]: row for row in rows}
+    return [{**row, "changed": known[row["of"]]} if row["of"] in known else row for row in rows]
 
 
 def target_of(m: Measure) -> float:
@@ -180,10 +226,14 @@ def kind_names(district: District, kinds: Iterable[str], joint: str = "、") -> 
 
 def layers_for(m: Measure) -> list[str]:
     """Return the layers and tables a measure cannot do without, in the order of their declaration."""
+    if m["metric"] == "change":
+        return layers_for(m["changed"])
     names = {*_LAYERS_OF.get(m["metric"], ()), *listed(m["needs"])}
     names |= {n for n in (m["layer"], m["other_layer"]) if n}
-    if m["metric"] == "count" and not m["layer"]:
+    if m["metric"] in ("count", "named") and not m["layer"]:
         names.add("facilities")
+    if m["metric"] == "kinds_present" and m["minutes"] > 0:
+        names.add("streets")
     if m["metric"] == "area" and m["per"] > 0:
         names.add("homes")
     if m["metric"] == "along" and m["relation"] != "length":
@@ -212,8 +262,8 @@ def require_layers(district: District, m: Measure) -> None:
 
 
 def _walked(m: Measure) -> bool:
-    """Whether a measure rests on walks: from homes along the streets."""
-    return {"homes", "streets"} <= set(layers_for(m))
+    """Whether a measure rests on walks: from homes, or from a parcel, along the streets."""
+    return {"homes", "streets"} <= set(layers_for(m)) or (m["metric"] == "kinds_present" and m["minutes"] > 0)
 
 
 def _unsaid(district: District, m: Measure) -> list[str]:
@@ -298,7 +348,8 @@ def parameters(district: District, m: Measure) -> str:
         if name in _TOLD or value == "" or pd.isna(value):
             continue
         if name in ("kinds", "near_kinds"):
-            shown = kind_names(district, listed(value))
+            parts_of = [kind_names(district, part.split("|"), "或") for part in listed(value)]
+            shown = say("、").join(parts_of)
         elif name == "rule":
             rule = district.rule(value)
             walker = district.profile(rule.profile)
@@ -489,12 +540,18 @@ def place_names(places: gpd.GeoDataFrame) -> str:
 def short_of(m: Measure, value: float) -> str:
     """Say how far a value is from what its row asks; empty where it is not short."""
     target = target_of(m)
-    if m["operator"] in (">=", "between", "==") and value < target:
+    if m["operator"] in (">=", "between", "==") and value < target - slack_of(m, target):
         return say("还差 {0}", number_text(target - value, str(m["unit"])))
     above = m["high"] if m["operator"] == "between" else target
-    if m["operator"] in ("<=", "between", "==") and value > above:
+    if m["operator"] in ("<=", "between", "==") and value > above + slack_of(m, above):
         return say("超出 {0}", number_text(value - above, str(m["unit"])))
     return ""
+
+
+def slack_of(m: Measure, target: float) -> float:
+    """Return by how much a value may miss its number: the last bits of a share, a drawing's tolerance of an area."""
+    drawn = m["metric"] == "area" and not m["field"]
+    return (DRAWN_SHARE if drawn else 1e-9) * max(1e-9 if drawn else 1.0, abs(target))
 
 
 def unsurveyed(district: District, kinds: Sequence[str]) -> str:

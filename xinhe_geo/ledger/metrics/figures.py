@@ -23,6 +23,7 @@ def _series(district: District, m: Measure) -> Found:
     target = _typed_target(district, m, until)
     ask = say("台账填报表 {0} 的 {1}—{2} 年", m["series"], since, until)
     if filled.empty:
+        ask += say("（{0}）", cell(m, "lacks")) if m["lacks"] else ""
         return Found(math.nan, "", touch(district, "series"), waits=ask, target=target)
     touched = touch(district, "series", own.index)
     value = float(filled.iloc[-1] if m["aggregate"] in ("", "latest") else getattr(filled, m["aggregate"])())

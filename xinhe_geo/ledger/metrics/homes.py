@@ -22,7 +22,7 @@ from ...access import (
     within_capacity,
 )
 from ...core import METHOD_LABELS, METHODS, TOLERANCE_M, Rule, say, word
-from ...district import District, column_name, kind_name, layer_name, walker_name
+from ...district import District, column_name, layer_name, walker_name
 from .base import (
     SCOPE_LAYERS,
     UNITS,
@@ -32,10 +32,12 @@ from .base import (
     Measure,
     Short,
     bases_text,
+    classes_of,
     facilities_of,
     homes_in,
     in_words,
     kind_names,
+    kinds_of,
     listed,
     number_text,
     once,
@@ -45,6 +47,8 @@ from .base import (
     planned_text,
     require_layers,
     require_survey,
+    scope_text,
+    short_of,
     surveyed,
     target_of,
     touch,
@@ -56,7 +60,7 @@ from .base import (
 
 def _per_thousand(district: District, m: Measure) -> Found:
     """Capacity (or number) of some kinds per so many people of the scope."""
-    kinds, field, weight = listed(m["kinds"]), str(m["field"]), str(m["weight"] or "people")
+    kinds, field, weight = kinds_of(m), str(m["field"]), str(m["weight"] or "people")
     homes, touched = homes_in(district, m)
     people = weight_of(homes, weight)
     places, more = open_places(district, m, kinds)
@@ -73,6 +77,25 @@ def _per_thousand(district: District, m: Measure) -> Found:
         else ""
     )
     return Found(value, said, touched, gap, planned_text(planned_places(district, kinds)) if gap else "")
+
+
+def _ratio(district: District, m: Measure) -> Found:
+    """How much some kinds offer against how much others offer, both in the scope."""
+    field, sides = str(m["field"]), (kinds_of(m), listed(m["near_kinds"]))
+    totals, touched = [], {}
+    for kinds in sides:
+        places, more = open_places(district, m, kinds)
+        totals.append(float(_sizes(places, field, kinds, district).sum()))
+        facilities = pd.concat(
+            [basis for basis in (touched.get("facilities"), more["facilities"]) if basis is not None]
+        )
+        touched = {**touched, **more, "facilities": facilities}
+    if not totals[1] > 0:
+        raise Lacks(say("{0}里没有{1}，无从相比", scope_text(district, m), kind_names(district, sides[1], "或")))
+    names = [kind_names(district, kinds, "或") for kinds in sides]
+    said = say("{0} {1}，{2} {3}", names[0], number_text(totals[0], ""), names[1], number_text(totals[1], ""))
+    value = totals[0] / totals[1] * (100 if m["unit"] == "%" else 1)
+    return Found(value, said, touched, short_of(m, value))
 
 
 def _sizes(places: gpd.GeoDataFrame, field: str, kinds: Sequence[str], district: District) -> pd.Series:
@@ -95,7 +118,7 @@ def _sizes(places: gpd.GeoDataFrame, field: str, kinds: Sequence[str], district:
 
 def _capacity(district: District, m: Measure) -> Found:
     """Share of people with a place in reach and room in it; supply is shared out among all who can walk to it."""
-    kinds, weight, per = listed(m["kinds"]), str(m["weight"] or "people"), float(m["per"])
+    kinds, weight, per = kinds_of(m), str(m["weight"] or "people"), float(m["per"])
     require_survey(district, kinds)
     homes, touched = homes_in(district, m)
     demand = weight_of(homes, weight)
@@ -144,7 +167,7 @@ def shared_out(district: District, m: Measure) -> pd.DataFrame:
 
     def make() -> pd.DataFrame:
         need = Need(float(m["norm"]), float(m["per"]), str(m["decay"]), str(m["field"]), str(m["weight"] or "people"))
-        return within_capacity(district, listed(m["kinds"]), need, profile=m["profile"] or _first_profile(district))
+        return within_capacity(district, kinds_of(m), need, profile=m["profile"] or _first_profile(district))
 
     return once(district, key, make)
 
@@ -296,12 +319,26 @@ def _level(district: District, m: Measure) -> tuple[pd.Series, list[str], pd.Dat
             require_survey(district, rule.kinds)
         kinds = list(dict.fromkeys(k for rule in rules for k in rule.kinds))
         return _served(district, rules), kinds, pd.DataFrame()
-    asked = listed(m["kinds"])
-    require_survey(district, asked, every=m["combine"] == "all", one_by_one=True)
-    kinds = surveyed(district, asked)
-    has = _reached(district, kinds, m["minutes"], m["profile"] or _first_profile(district))
+    has = _has_classes(district, m)
     values = has.all(axis=1) if m["combine"] == "all" else has.mean(axis=1)
-    return _share_of_points(district, values.to_numpy(dtype=float)), kinds, has
+    return _share_of_points(district, values.to_numpy(dtype=float)), surveyed(district, kinds_of(m)), has
+
+
+def _has_classes(district: District, m: Measure) -> pd.DataFrame:
+    """
+    Return, per point, whether a walk gets to each class of kinds of a row; one of the kinds of a class is enough.
+
+    A class is left out where one of its kinds was not surveyed: not to get to the others says nothing of that one.
+    """
+    asked = kinds_of(m)
+    require_survey(district, asked, every=m["combine"] == "all", one_by_one=True)
+    known = set(surveyed(district, asked))
+    classes = [one for one in classes_of(m) if known.issuperset(one)]
+    if not classes:
+        require_survey(district, [k for k in asked if k not in known], one_by_one=True)
+    kinds = list(dict.fromkeys(kind for one in classes for kind in one))
+    has = _reached(district, kinds, m["minutes"], m["profile"] or _first_profile(district))
+    return pd.DataFrame({kind_names(district, one, "或"): has[one].any(axis=1) for one in classes})
 
 
 def _first_profile(district: District) -> str:
@@ -322,9 +359,7 @@ def _completeness(district: District, m: Measure) -> Found:
     }
     lacking = sorted((share, k) for k, share in per_kind.items() if share < 1 - SHARE_TOLERANCE)
     gap = (
-        say("最缺：") + in_words(say("{0}（可达 {1:.0%}）", kind_name(district, k), share) for share, k in lacking)
-        if lacking
-        else ""
+        say("最缺：") + in_words(say("{0}（可达 {1:.0%}）", name, share) for share, name in lacking) if lacking else ""
     )
     walker = district.profile(m["profile"] or _first_profile(district))
     what = say("各类齐全的份额") if m["combine"] == "all" else say("平均齐全度")
@@ -332,12 +367,30 @@ def _completeness(district: District, m: Measure) -> Found:
         "按{0}的速度 {1:g} 分钟，{2} 类，按{3}加权的{4}",
         walker_name(district, walker),
         m["minutes"],
-        len(kinds),
+        len(has.columns) or len(kinds),
         say(WEIGHTS[weight][0]),
         what,
     )
-    fix = say("先补{0}：可达份额最低", kind_name(district, lacking[0][1])) if lacking else ""
-    return Found(value, said, touched, gap, fix, note=unsurveyed(district, listed(m["kinds"])))
+    fix = say("先补{0}：可达份额最低", lacking[0][1]) if lacking else ""
+    note = unsurveyed(district, kinds_of(m))
+    if m["group"]:
+        layer = SCOPE_LAYERS[str(m["group"])]
+        each = _mean_by_group(district, m, level.reindex(homes.index), weights)
+        names = district.layers[layer]["name"]
+        told = in_words(say("{0} {1:.0f}%", names.get(code, code), mean) for code, mean in each.items())
+        value, touched = float(each.iloc[0]), {**touched, **touch(district, layer, each.index)}
+        said += say("；{0} {1} 处，由低到高：{2}", layer_name(layer), len(each), told)
+    return Found(value, said, touched, gap, fix, note=note)
+
+
+def _mean_by_group(district: District, m: Measure, level: pd.Series, weights: pd.Series) -> pd.Series:
+    """Return the weighted mean (in per cent) of each group that has homes, the lowest first."""
+    groups = district.groups[str(m["group"])].reindex(level.index)
+    known = level.notna() & weights.notna() & (weights > 0) & groups.notna()
+    if not known.any():
+        raise Lacks(say("{0}里没有小区", layer_name(SCOPE_LAYERS[str(m["group"])])))
+    own = pd.DataFrame({"part": level * weights, "whole": weights})[known].groupby(groups[known]).sum()
+    return (own["part"] / own["whole"] * 100).sort_values(kind="stable")
 
 
 def _difference(district: District, m: Measure) -> Found:
@@ -370,7 +423,7 @@ def _difference(district: District, m: Measure) -> Found:
         touched,
         gap,
         say("先补{0}的缺项", worse) if gap else "",
-        note=unsurveyed(district, listed(m["kinds"])),
+        note=unsurveyed(district, kinds_of(m)),
     )
 
 
@@ -385,7 +438,7 @@ def _inequality(district: District, m: Measure) -> Found:
     values, weights = values[known], weights[known]
     touched |= {**walk(district), **facilities_of(district, kinds)}
     said = say("按{0}加权，{1} 个小区；0 为人人一样", say(WEIGHTS[weight][0]), len(values))
-    note = unsurveyed(district, listed(m["kinds"]))
+    note = unsurveyed(district, kinds_of(m))
     if m["metric"] == "gini":
         return Found(gini(values, weights), said, touched, note=note)
     groups = None
@@ -462,9 +515,62 @@ def _in_gap(district: District, m: Measure) -> Found:
     touched = {**touch(district, layer), **touch(district, "homes", own), **walk(district)}
     touched |= facilities_of(district, kinds)
     value = float(lacking.mean() * 100 if m["unit"] == "%" else lacking.sum())
-    words = [say("{0}（{1} 处）", kind_name(district, k), n) for k, n in wanted.items() if n > 0]
+    words = [say("{0}（{1} 处）", name, n) for name, n in wanted.items() if n > 0]
     gap = say("这些地方可补：{0}", in_words(words)) if words else ""
     return Found(value, say("{0} 处中 {1} 处挨着缺配套的小区", len(spots), int(lacking.sum())), touched, gap, gap)
+
+
+def _best_use(district: District, m: Measure) -> Found:
+    """
+    How many people more would get to a class of kinds if it stood on one of the scope's parcels; the class that brings most.
+
+    A place that takes up the parcel is entered from the streets along its edge. All pairs of parcel and class are told.
+    """
+    layer = SCOPE_LAYERS[str(m["scope"])]
+    rows, weight = pick(district, layer, m["codes"]), str(m["weight"] or "people")
+    has, points, homes = _has_classes(district, m), home_points(district), district.layers["homes"]
+    counts = points["weight"] * points["home"].map(weight_of(homes, weight))
+    spots = _reached_from(district, rows, m)
+    gains = {
+        (str(row), name): float(counts[(spots[row] & ~has[name]).to_numpy(dtype=bool)].sum())
+        for row in rows.index
+        for name in has
+    }
+    order = sorted(gains, key=lambda pair: (-gains[pair], pair))
+    names = rows["name"].where(rows["name"].notna(), rows.index)
+    unit = say(UNITS[weight])
+    best = order[0]
+    told = [
+        say("{0}{1} +{2:,.0f} {3}", names[row], name, gains[row, name], unit) for row, name in order if gains[row, name]
+    ]
+    said = say(
+        "建在地块上，步行 {0:g} 分钟新增可达，由多到少：{1}",
+        m["minutes"],
+        in_words(told) if told else say("都没有新增"),
+    )
+    touched = {**touch(district, layer, rows.index), **touch(district, "homes"), **walk(district)}
+    touched |= facilities_of(district, kinds_of(m))
+    fix = say("具体位置用选址计算（sites 命令）比较") if told else ""
+    return Found(gains[best], said, touched, fix=fix, note=unsurveyed(district, kinds_of(m)))
+
+
+def _reached_from(district: District, rows: gpd.GeoDataFrame, m: Measure) -> dict[object, pd.Series]:
+    """Return, per row of a layer, which points of homes walk to it within the minutes of `m`, as they do to a large facility."""
+    reached: dict[object, pd.Series] = {}
+    kinds = [str(kind) for kind in district.kinds.index]
+    plain = {name: rows_ for name, rows_ in district.rows.items() if name not in ("own_facilities", "entrances")}
+    for start in range(0, len(rows), len(kinds)):  # each row stands as a kind of its own
+        some = rows.iloc[start : start + len(kinds)]
+        own = dict(zip(some.index, kinds, strict=False))
+        places = gpd.GeoDataFrame({"kind": list(own.values())}, geometry=some.geometry.array, crs=rows.crs)
+        places.index = pd.Index([f"use-{key}" for key in own], name="facility")
+        other = district.with_rows(
+            {**plain, "facilities": places.reindex(columns=district.layers["facilities"].columns)}
+        )
+        tables = od_tables(other, list(own.values()), profile=m["profile"] or _first_profile(district))
+        reached |= {key: tables[kind]["minutes"] <= m["minutes"] + TOLERANCE_MIN for key, kind in own.items()}
+    points = home_points(district).index
+    return {key: within.reindex(points) for key, within in reached.items()}
 
 
 #: Metrics by name.
@@ -477,4 +583,6 @@ METRICS: Mapping[str, Callable[[District, Measure], Found]] = {
     "theil": _inequality,
     "per_thousand": _per_thousand,
     "capacity": _capacity,
+    "ratio": _ratio,
+    "best_use": _best_use,
 }

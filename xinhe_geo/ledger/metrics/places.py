@@ -11,11 +11,12 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from ...access import facility_entrances, presence
+from ...access import TOLERANCE_MIN, facility_entrances, grounds_text, presence
 from ...core import TOLERANCE_M, language, say
 from ...district import District, column_name, layer_name
 from .base import (
     NAMED_AT_MOST,
+    SCOPE_LAYERS,
     UNITS,
     WEIGHTS,
     Found,
@@ -26,6 +27,7 @@ from .base import (
     facilities_of,
     in_words,
     kind_names,
+    kinds_of,
     listed,
     number_text,
     once,
@@ -48,7 +50,7 @@ from .base import (
 
 def _communities_with(district: District, m: Measure) -> Found:
     """How many communities have one of the kinds (or all of them); each counts once however many it has."""
-    kinds = listed(m["kinds"])
+    kinds = kinds_of(m)
     require_survey(district, kinds, every=m["combine"] == "all")
     touched = facilities_of(district, kinds)
     has, _ = presence_of(district, m, touched)
@@ -58,6 +60,8 @@ def _communities_with(district: District, m: Measure) -> Found:
     joint = "和" if m["combine"] == "all" else "或"
     what = kind_names(district, kinds, joint)
     counted = say("{0} 个社区（{1} 年名录）中 {2} 个有", len(has), district.list_year, int(has.sum()))
+    if grounds := grounds_text(district, kinds, has.index):
+        counted += say("（{0}）", grounds)
     without = m["metric"] == "communities_without"
     value = float(len(lacking) if without else has.mean() * 100 if m["unit"] == "%" else has.sum())
     if not len(lacking):
@@ -144,7 +148,7 @@ def presence_of(
     district: District, m: Measure, touched: dict[str, pd.Series] | None = None
 ) -> tuple[pd.Series, pd.DataFrame]:
     """Return whether each community of a row's scope has what is asked, and how many of each kind; `touched` is added to."""
-    kinds = listed(m["kinds"])
+    kinds = kinds_of(m)
     matrix = once(district, "presence", lambda: presence(district))
     counts = matrix.reindex(columns=kinds, fill_value=0)
     counts = counts[counts.index.isin(_communities_in(district, m, {} if touched is None else touched))]
@@ -170,8 +174,8 @@ def _communities_in(district: District, m: Measure, touched: dict[str, pd.Series
 def _fill_communities(district: District, kinds: Sequence[str], has: pd.Series, what: str) -> str:
     """Say what would close the gap: one place in each community that lacks one; planned places there are named."""
     planned = planned_places(district, kinds)
-    there = district.locate(planned)["community"] if len(planned) else pd.Series(dtype="str")
-    due = planned[there.isin(has.index[~has]).to_numpy(dtype=bool)] if len(planned) else planned
+    serving = district.serving(planned)
+    due = planned[planned.index.isin(serving["facility"][serving["community"].isin(has.index[~has])])]
     text = say("每个缺的社区补 1 处{0}，共 {1} 处", what, int((~has).sum()))
     said = planned_text(due)
     return say("{0}；{1}", text, said) if said else text
@@ -191,7 +195,7 @@ def _count(district: District, m: Measure) -> Found:
             {**touch(district, layer), **touched},
             short_of(m, value),
         )
-    kinds = listed(m["kinds"]) or list(district.kinds.index)
+    kinds = kinds_of(m) or list(district.kinds.index)
     places, touched = open_places(district, m, kinds)
     value = float(len(places))
     said = say("{0}里开放 {1} 处", scope_text(district, m), len(places)) + (
@@ -204,10 +208,15 @@ def _count(district: District, m: Measure) -> Found:
 
 def _kinds_present(district: District, m: Measure) -> Found:
     """How many of the kinds the scope has at least one of."""
-    kinds = listed(m["kinds"])
+    kinds = kinds_of(m)
     asked = surveyed(district, kinds)
     places, touched = open_places(district, m, kinds, one_by_one=True)
-    have = [k for k in asked if (places["kind"] == k).any()]
+    if m["minutes"] > 0:
+        near, walked = _walked_to(district, m, asked)
+        there, touched = {*places["kind"], *near}, {**touched, **walked}
+    else:
+        there = set(places["kind"])
+    have = [k for k in asked if k in there]
     lacking = [k for k in asked if k not in have]
     value = len(have) / len(asked) * 100 if m["unit"] == "%" else float(len(have))
     gap = say("缺：{0}", kind_names(district, lacking)) if lacking else ""
@@ -221,12 +230,33 @@ def _kinds_present(district: District, m: Measure) -> Found:
         else ""
     )
     said = say("{0}：{1} 类中有 {2} 类", scope_text(district, m), len(asked), len(have))
+    said += say("（里面有，或步行 {0:g} 分钟以内）", m["minutes"]) if m["minutes"] > 0 else ""
     return Found(value, said, touched, gap, fix, note=unsurveyed(district, kinds))
+
+
+def _walked_to(district: District, m: Measure, kinds: Sequence[str]) -> tuple[list[str], dict[str, pd.Series]]:
+    """Return the kinds that a walk of so many minutes from the edge of the scope gets to, by the streets and not across them."""
+    rows = pick(district, SCOPE_LAYERS[str(m["scope"])], m["codes"])
+    everywhere = district.open_facilities
+    assert everywhere is not None  # the layer was asked for before
+    walker = district.profile(m["profile"] or district.profiles.index[0])
+    doors = _on_streets(district, rows)
+    goals = {kind: _on_streets(district, everywhere[(everywhere["kind"] == kind).to_numpy()]) for kind in kinds}
+    if doors.empty:
+        return [], walk(district)
+    found = district.network.search_each(doors, goals, profile=walker, limit=m["minutes"] + TOLERANCE_MIN)
+    return [kind for kind, rows in found.items() if rows["cost"].notna().any()], walk(district)
+
+
+def _on_streets(district: District, places: gpd.GeoDataFrame) -> pd.DataFrame:
+    """Return the entrances of places that are on a street."""
+    ends = facility_entrances(district, places)
+    return ends[(ends["edge"] >= 0).to_numpy()].reset_index(drop=True)
 
 
 def _near(district: District, m: Measure) -> Found:
     """Which places of some kinds have one of other kinds within a walk along the streets."""
-    kinds, others = listed(m["kinds"]), listed(m["near_kinds"])
+    kinds, others = kinds_of(m), listed(m["near_kinds"])
     require_survey(district, others)
     places, touched = open_places(district, m, kinds)
     everywhere = district.open_facilities
@@ -262,8 +292,7 @@ def _walk_between(district: District, places: gpd.GeoDataFrame, targets: gpd.Geo
     nothing = pd.Series(np.nan, index=places.index)
     if targets.empty:
         return nothing
-    ends = [facility_entrances(district, frame) for frame in (places, targets)]
-    doors, goals = (frame[(frame["edge"] >= 0).to_numpy()].reset_index(drop=True) for frame in ends)
+    doors, goals = _on_streets(district, places), _on_streets(district, targets)
     if doors.empty or goals.empty:
         return nothing
     found = district.network.search(doors, goals)
@@ -273,14 +302,14 @@ def _walk_between(district: District, places: gpd.GeoDataFrame, targets: gpd.Geo
 
 def _attribute(district: District, m: Measure) -> Found:
     """The largest, smallest or summed attribute of the open facilities of some kinds."""
-    kinds, field = listed(m["kinds"]), str(m["field"])
+    kinds, field = kinds_of(m), str(m["field"])
     places, touched = open_places(district, m, kinds)
     what = kind_names(district, kinds, "或")
-    if places.empty:
+    if places.empty and m["aggregate"] != "sum":  # nothing adds up to nothing
         raise Lacks(say("{0}里没有开放的{1}，没有属性可比", scope_text(district, m), what))
     values = pd.to_numeric(places[field], errors="coerce").dropna()
     label = column_name("facilities", field)
-    if values.empty:
+    if values.empty and len(places):
         raise Lacks(say("缺{0}的{1}（facilities 的 {2} 列，{3} 处都没有填）", what, label, field, len(places)))
     value = float(getattr(values, m["aggregate"] if m["aggregate"] in ("max", "min", "sum") else "max")())
     blank = len(places) - len(values)
@@ -294,20 +323,16 @@ def _attribute(district: District, m: Measure) -> Found:
 
 def _per_communities(district: District, m: Measure) -> Found:
     """How many places there should be where each serves `low` to `high` communities, against how many there are."""
-    kinds = listed(m["kinds"])
+    kinds = kinds_of(m)
     require_survey(district, kinds)
     places = district.open_facilities
     assert places is not None
     places = places[places["kind"].isin(kinds).to_numpy()]
     communities = district.layers["communities"]
-    inside = district.locate(places)["community"].notna().to_numpy()
-    value, n = float(inside.sum()), len(communities)
+    value, n = float(district.serving(places)["facility"].nunique()), len(communities)
     few, many = math.ceil(n / m["high"]), math.ceil(n / m["low"])
-    short = (
-        say("还差 {0:.0f}—{1:.0f} 处", few - value, many - value)
-        if value < few
-        else say("还差 0—{0:.0f} 处", many - value)
-    )
+    # between the two it is enough by the larger circle: nothing is short
+    short = say("还差 {0:.0f}—{1:.0f} 处", few - value, many - value) if value < few else ""
     said = say(
         "{0} 个社区（{1} 年名录），每 {2:g}—{3:g} 个 1 处，应有 {4}—{5} 处，现有 {6:.0f} 处",
         n,
@@ -319,8 +344,31 @@ def _per_communities(district: District, m: Measure) -> Found:
         value,
     )
     touched = {**touch(district, "communities"), **facilities_of(district, kinds)}
-    fix = planned_text(planned_places(district, kinds)) if value < many else ""
-    return Found(value, said, touched, short if value < many else "", fix, target=float(few))
+    fix = planned_text(planned_places(district, kinds)) if short else ""
+    return Found(value, said, touched, short, fix, target=float(few))
+
+
+def _named(district: District, m: Measure) -> Found:
+    """How many of the places (or rows of a layer) that the plan names stand in the scope, open."""
+    wanted, layer = listed(m["named"]), str(m["layer"])
+    if layer:
+        shape, touched = scope_shape(district, m)
+        frame = district.layers[layer]
+        rows = frame[shapely.intersects(shape, shapely.point_on_surface(frame.geometry.array))]
+        touched = {**touch(district, layer), **touched}
+    else:
+        rows, touched = open_places(district, m, kinds_of(m) or list(district.kinds.index))
+    called = [
+        f"{key} {name}" if isinstance(name, str) else str(key)
+        for key, name in zip(rows.index, rows["name"], strict=True)
+    ]
+    lacking = [name for name in wanted if not any(name in own for own in called)]
+    have = len(wanted) - len(lacking)
+    value = have / len(wanted) * 100 if m["unit"] == "%" else float(have)
+    said = say("原文点名 {0} 处，{1}里有 {2} 处", len(wanted), scope_text(district, m), have)
+    said += say("：{0}", in_words(n for n in wanted if n not in lacking)) if have else ""
+    gap = say("没有找到，或没有开放：{0}", in_words(lacking)) if lacking else ""
+    return Found(value, said, touched, gap)
 
 
 #: Metrics by name.
@@ -332,4 +380,5 @@ METRICS: Mapping[str, Callable[[District, Measure], Found]] = {
     "near": _near,
     "per_communities": _per_communities,
     "attribute": _attribute,
+    "named": _named,
 }

@@ -11,9 +11,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from ...district import District
+import numpy as np
+
+from ...core import XinheError, say
+from ...district import District, cell
 from . import figures, homes, places, shapes
-from .base import Found, Measure, require_layers
+from .base import Found, Lacks, Measure, number_text, once, require_layers, short_of
 
 #: Per metric: its name in words, and its formula in words.
 FORMULAS: Mapping[str, tuple[str, str]] = {
@@ -39,6 +42,10 @@ FORMULAS: Mapping[str, tuple[str, str]] = {
     "per_communities": ("按社区数配置", "应有 = 社区数 ÷ 每处服务的社区数，向上取整；缺口 = 应有 − 现有"),
     "attribute": ("设施属性", "范围内开放设施的属性值，与数比较"),
     "mix": ("用地混合熵", "−Σ p·ln p ÷ ln K，p 为各类用地的面积份额，K 为全图的类数"),
+    "named": ("点名的在不在", "原文点名的设施或图形里，范围内有且开放的个数"),
+    "ratio": ("两类规模之比", "一类设施的规模之和 ÷ 另一类的规模之和"),
+    "change": ("变化", "同一条量法现在的数 − 基期的数；或方案做成后的数 − 做之前的数（两组之差取绝对值）"),
+    "best_use": ("建什么新增最多", "Σ 走得到地块、还走不到这一类的居民，逐类逐地块比较，取最大"),
     "series": ("台账指标", "逐年填报的数：取最近一年，或累计相加，与目标年的数比较"),
     "missing": ("现有数据量不出", "—"),
 }
@@ -61,6 +68,10 @@ COLUMNS_OF: Mapping[str, tuple[str, ...]] = {
     "per_communities": ("kinds", "low", "high"),
     "attribute": ("kinds", "field"),
     "mix": ("layer", "field"),
+    "named": ("named",),
+    "ratio": ("kinds", "near_kinds", "field"),
+    "change": ("of",),
+    "best_use": ("kinds", "minutes", "codes"),
     "series": ("series",),
     "missing": ("lacks",),
 }
@@ -77,6 +88,7 @@ IN_PARTS = (
     "near",
     "along",
     "area",
+    "named",
 )
 
 
@@ -93,10 +105,54 @@ def evaluate(district: District, m: Measure) -> Found:
     return METRICS[str(m["metric"])](district, m)
 
 
+def _change(district: District, m: Measure) -> Found:
+    """How another row has changed since a year, or would be changed by a plan; of a difference its size."""
+    of = m["changed"]
+    before, after, names = _states(district, m)
+    found = [evaluate(state, of) for state in (before, after)]
+    values = [abs(one.value) if of["metric"] == "difference" else one.value for one in found]
+    if not all(np.isfinite(values)):
+        raise Lacks(say("{0}的数不全，算不出变化", cell(of, "label")))
+    value, unit = values[1] - values[0], str(of["unit"])
+    said = say(
+        "{0}：{1} {2}，{3} {4}",
+        cell(of, "label"),
+        names[0],
+        number_text(values[0], unit),
+        names[1],
+        number_text(values[1], unit),
+    )
+    touched = {**found[0].touched, **found[1].touched}
+    return Found(value, said, touched, short_of(m, value), note=found[1].note)
+
+
+def _states(district: District, m: Measure) -> tuple[District, District, tuple[str, str]]:
+    """Return the two states that a row of metric change compares, and what they are called."""
+    if not m["scenario"]:
+        if not np.isfinite(m["since"]) or m["since"] >= district.year:
+            raise Lacks(
+                say(
+                    "{0} 年以后的数据（数据年份是 {1}）",
+                    say("基期") if np.isnan(m["since"]) else f"{m['since']:.0f}",
+                    district.year,
+                )
+            )
+        year = int(m["since"])
+        return district.at(year), district, (say("{0} 年", year), say("{0} 年", district.year))
+    try:
+        plan = district.scenario(str(m["scenario"]))
+        after = once(district, ("plan", m["scenario"]), lambda: plan.on(district))
+    except XinheError as error:
+        raise Lacks(say("缺方案 {0}（scenarios/{0}.toml）：{1}", m["scenario"], str(error).split("\n")[0])) from error
+    before = district.at(after.year, planned=district.with_planned)
+    return before, after, (say("{0} 年现状", before.year), plan.label or plan.name)
+
+
 #: Every metric by its name.
 METRICS: Mapping[str, Callable[[District, Measure], Found]] = {
     **places.METRICS,
     **homes.METRICS,
     **shapes.METRICS,
     **figures.METRICS,
+    "change": _change,
 }

@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from ...core import TOLERANCE_M, say
-from ...district import District, layer_name
+from ...core import LAYERS, TOLERANCE_M, say
+from ...district import District, column_name, layer_name
 from .base import (
     SCOPE_LAYERS,
     WEIGHTS,
@@ -22,7 +22,7 @@ from .base import (
     homes_in,
     in_words,
     kind_names,
-    listed,
+    kinds_of,
     number_text,
     pick,
     place_names,
@@ -40,6 +40,8 @@ def _area(district: District, m: Measure) -> Found:
     layer = str(m["layer"])
     same = SCOPE_LAYERS.get(str(m["scope"])) == layer
     rows = pick(district, layer, m["codes"]) if same else district.layers[layer]
+    if m["field"]:
+        return _typed_area(district, m, rows)
     shape = shapely.union_all(rows.geometry.array)
     touched = touch(district, layer, rows.index)
     if not same:
@@ -53,6 +55,30 @@ def _area(district: District, m: Measure) -> Found:
         value, touched = value / people * m["per"], {**touched, **more}
         said += say("，{0} {1}", say(WEIGHTS[str(m["weight"] or "people")][0]), number_text(people, ""))
     return Found(value, said, touched, short_of(m, value))
+
+
+def _typed_area(district: District, m: Measure, rows: gpd.GeoDataFrame) -> Found:
+    """Sum of a column of areas, of the rows whose year lies between `since` and `until`; a blank cell is unknown, not 0."""
+    layer, field = str(m["layer"]), str(m["field"])
+    column = LAYERS[layer].names[field]
+    shape, touched = scope_shape(district, m)
+    rows = rows[shapely.intersects(shape, shapely.point_on_surface(rows.geometry.array))]
+    label, known = column_name(layer, field), rows[field].notna()
+    if column.dated_by:
+        year = rows[column.dated_by].astype("float64")
+        within = year.between(
+            *(-math.inf if np.isnan(m["since"]) else m["since"], math.inf if np.isnan(m["until"]) else m["until"])
+        )
+        undated = known & year.isna() & (rows[field] > 0)
+    else:
+        within, undated = known, known & False
+    value = float(rows[field][known & within].sum()) / {"km²": 1e6, "公顷": 1e4}.get(str(m["unit"]), 1.0)
+    if len(rows) and not (known & ~undated).any():
+        raise Lacks(say("缺{0}（{1} 的 {2} 列，{3} 处都没有填）", label, layer, field, len(rows)))
+    blank = int((~known).sum() + undated.sum())
+    note = say("{0} 处没有填{1}或年份，未计入", blank, label) if blank else ""
+    said = say("{0} 处{1}，{2}合计 {3}", len(rows), layer_name(layer), label, number_text(value, str(m["unit"])))
+    return Found(value, said, {**touch(district, layer, rows.index), **touched}, short_of(m, value), note=note)
 
 
 def _topology(district: District, m: Measure) -> Found:
@@ -171,7 +197,7 @@ def _along(district: District, m: Measure) -> Found:
 
 
 def _along_places(district: District, m: Measure, line: shapely.Geometry, touched: dict[str, pd.Series]) -> Found:
-    kinds = listed(m["kinds"])
+    kinds = kinds_of(m)
     require_survey(district, kinds)
     places = district.open_facilities
     assert places is not None

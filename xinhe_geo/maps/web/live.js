@@ -21,6 +21,7 @@ function render({ model, el }) {
   const put = (e, text) => { if (e.textContent !== text) e.textContent = text; };
   const button = (text, on, more) => make("button", Object.assign({ type: "button", onclick: on }, more), text);
   const number = (v) => Math.round(v).toLocaleString("zh-CN");
+  const persons = (v) => (Number.isFinite(v) ? `${number(v)} 人` : "数据不足");
   const named = (id) => app.state && app.state.facilities.find((f) => f.id === id);
 
   /* --- asking Python ---------------------------------------------------------------------------------------------- */
@@ -83,6 +84,8 @@ function render({ model, el }) {
     const s = app.state, h = s.headline;
     put(ui.title, s.title);
     ui.line.replaceChildren(...s.line.map((t) => make("span", {}, t)));
+    ui.warn.replaceChildren(...s.warnings.map((t) => make("span", {}, t)));
+    ui.warn.hidden = !s.warnings.length;
     put(ui.what, h.what); put(ui.big, h.big); put(ui.delta, h.delta); put(ui.note, h.note); put(ui.mark, s.mark);
     ui.now.style.width = 100 * Math.max(0, Math.min(1, h.now || 0)) + "%";
     ui.was.style.left = "calc(" + 100 * Math.max(0, Math.min(1, h.was || 0)) + "% - 1px)";
@@ -91,17 +94,17 @@ function render({ model, el }) {
       { scope: i ? null : "row", class: i < 3 ? null : text.startsWith("+") ? "xl-up" : text.startsWith("−") ? "xl-down" : null }, text)))));
     for (const [side, word, sign] of [["gain", "受益", "+"], ["lose", "受影响", "−"]]) {
       const e = s.effects[side], names = e.homes.slice(0, 4).map((i) => homes.name[i]).join("、");
-      put(ui[side].people, (side === "gain" && s.gaps.unknown && e.people > 0.5 ? "至多 " : "") + (e.people > 0.5 ? sign : "") + number(e.people) + " 人");
-      put(ui[side].more, `${word}，其中60+ ${number(e.people_60plus)} 人；${e.homes.length} 个小区${names ? "：" + names : ""}${e.homes.length > 4 ? "等" : ""}`);
+      put(ui[side].people, (side === "gain" && s.gaps.unknown && e.people > 0.5 ? "至多 " : "") + (e.people > 0.5 ? sign : "") + persons(e.people));
+      put(ui[side].more, `${word}，其中60+ ${persons(e.people_60plus)}；${e.homes.length} 个小区${names ? "：" + names : ""}${e.homes.length > 4 ? "等" : ""}`);
       ui[side].root.classList.toggle("xl-none", !e.homes.length);
     }
   }
 
   function lists() {
     const s = app.state, g = s.gaps, change = Math.round(g.people) - Math.round(g.people_before);
-    put(ui.gapHead, g.unknown ? "缺口：数据不足（只据地图，图上走不到的不等于没有）" : `缺口：${number(g.people)} 人${g.who ? "（" + g.who + "）" : ""}，${g.homes} 个小区` +
+    put(ui.gapHead, g.unknown ? "缺口：数据不足（只据地图，图上走不到的不等于没有）" : `缺口：${persons(g.people)}${g.who ? "（" + g.who + "）" : ""}，${g.homes} 个小区` +
       (change ? `（${change > 0 ? "+" : "−"}${number(Math.abs(change))} 人）` : ""));
-    fill(ui.gaps, g.rows.map((r) => [homes.name[r.home], `${number(r.people)} 人，${r.far}`, () => { reveal(r.home); }]));
+    fill(ui.gaps, g.rows.map((r) => [homes.name[r.home], `${persons(r.people)}，${r.far}`, () => { reveal(r.home); }]));
     fill(ui.changes, s.changes.map((c) => [c.name, c.what, () => choose(c.id)]));
     fill(ui.facilities, s.facilities.map((f) => [f.name, words(f), () => choose(f.id), f.id === s.chosen]));
     put(ui.changeHead, s.changes.length ? `方案：${s.changes.length} 处改动` : "方案：还没有改动");
@@ -252,6 +255,7 @@ function render({ model, el }) {
   };
   ui.title = make("b", { class: "xl-title" });
   ui.line = make("div", { class: "xl-line" });
+  ui.warn = make("div", { class: "xl-line xl-warn", role: "alert", hidden: true });
   ui.kind = make("select", { onchange: question }, ...data.askable.map((k) => option(k.id, k.label)));
   ui.profile = make("select", { onchange: question }, option("", "按规则"), ...data.profiles.map((p) => option(p.id, p.label)));
   ui.minutes = make("input", { type: "number", min: 1, max: 600, step: "any", onchange: question });
@@ -288,7 +292,7 @@ function render({ model, el }) {
     make("section", {}, make("h4", {}, "设施"), ui.facilities));
   const legend = [...["full", "part", "none", "gain", "gainPart", "lose", "unknown"].map((c) => [xinhe.classes[c].fill, xinhe.classes[c].label])];
   const root = make("div", { class: "xl", lang: "zh-CN", "data-lm-suppress-shortcuts": "true", onkeydown: keys },
-    make("div", { class: "xl-head" }, ui.title, ...data.badges.map(([cls, text]) => make("b", { class: "xl-badge" + (cls ? " xl-" + cls : "") }, text)), ui.line),
+    make("div", { class: "xl-head" }, ui.title, ...data.badges.map(([cls, text]) => make("b", { class: "xl-badge" + (cls ? " xl-" + cls : "") }, text)), ui.line, ui.warn),
     make("div", { class: "xl-tools" }, field("设施", ui.kind), field("人群", ui.profile), field("分钟", ui.minutes), make("i", {}), ui.which, ui.add, ui.shut, ui.back,
       make("i", {}), ui.undo, ui.redo, ui.reset, ui.save),
     make("div", { class: "xl-main" }, stage, side),

@@ -75,7 +75,7 @@ var xinhe = {};
     const xy = unpack(raw.xy, Float64Array), off = offsets(unpack(raw.count, Uint16Array));
     const net = {
       nodes: raw.nodes, edges: off.length - 1, xy, off, u: unpack(raw.u, Int32Array), v: unpack(raw.v, Int32Array),
-      wait: unpack(raw.wait, Float64Array), steps: unpack(raw.steps, Uint8Array), open: unpack(raw.public, Uint8Array),
+      wait: unpack(raw.wait, Float64Array), steps: unpack(raw.steps, Uint8Array), open: unpack(raw.public, Uint8Array), added: unpack(raw.added, Int32Array),
       closed: unpack(raw.closed, Uint8Array), look: unpack(raw.look, Uint8Array),
       cum: new Float64Array(xy.length / 2), length: new Float64Array(off.length - 1), weights: new Map(),
     };
@@ -218,8 +218,8 @@ var xinhe = {};
     return false;
   }
 
-  /* The door of a place: the nearest public edge that its straight leg reaches without crossing a wall. */
-  function attach(model, x, y) {
+  /* The door of a place: the nearest public edge (of those that `may` takes) that its straight leg reaches without crossing a wall. */
+  function attach(model, x, y, may = () => true) {
     const { net, walls } = model, nearest = new Map();
     const near = () => {
       let best = Infinity, edge = -1;
@@ -227,6 +227,7 @@ var xinhe = {};
       return [edge, best];
     };
     const visit = (e, k) => {
+      if (!may(e)) return;
       const far = pieceDistance(net, k, x, y), old = nearest.get(e);
       if (old === undefined || far < old) nearest.set(e, far);
     };
@@ -240,6 +241,19 @@ var xinhe = {};
     const order = Array.from(nearest.keys(), (e) => footOn(net, e, x, y));
     order.sort((a, b) => a.access - b.access || a.edge - b.edge);
     return order.find((d) => !crossesWall(walls, x, y, d.x, d.y)) || null;
+  }
+
+  /* The doors of a place: its own on the streets that were there before a plan, and one on every street the plan has added
+     that is nearer. Who takes no stairs (`level`) is given no door on them. */
+  function doorsAt(model, x, y, level) {
+    const { net, walls } = model, usable = (e) => !(level && net.steps[e]), best = new Map();
+    const own = attach(model, x, y, (e) => net.added[e] < 0 && usable(e)), reach = own ? own.access : Infinity;
+    for (let e = 0; e < net.edges; e++) {
+      if (net.added[e] < 0 || !usable(e)) continue;
+      const door = footOn(net, e, x, y), old = best.get(net.added[e]);
+      if (door.access < reach - 1e-6 && !(old && old.access <= door.access) && !crossesWall(walls, x, y, door.x, door.y)) best.set(net.added[e], door);
+    }
+    return own ? [own, ...best.values()] : [...best.values()];
   }
 
   /* --- searching ------------------------------------------------------------------------------------------------ */
@@ -343,22 +357,28 @@ var xinhe = {};
   }
 
   function readFacilities(raw, net) {
+    const list = raw.id.map((id, i) => ({
+      id, name: raw.name[i], kind: raw.kind[i], state: raw.state[i], community: raw.community[i], typed: raw.typed[i], books: raw.books[i],
+      xy: null, spots: [], doors: [], inside: [], level: raw.level ? { doors: [], inside: [] } : null,
+    }));
+    const xy = unpack(raw.xy, Float64Array);
+    list.forEach((f, i) => { f.xy = [xy[2 * i], xy[2 * i + 1]]; });
+    readEntered(raw, net, list, true);
+    if (raw.level) readEntered(raw.level, net, list.map((f) => f.level), false);
+    return list;
+  }
+
+  function readEntered(raw, net, list, spots) {
     const D = raw.doors, place = unpack(D.place, Int32Array), edge = unpack(D.edge, Int32Array), at = unpack(D.at, Float64Array);
     const access = unpack(D.access, Float64Array), x = unpack(D.x, Float64Array), y = unpack(D.y, Float64Array);
-    const xy = unpack(raw.xy, Float64Array);
-    const list = raw.id.map((id, i) => ({
-      id, name: raw.name[i], kind: raw.kind[i], state: raw.state[i], community: raw.community[i], typed: raw.typed[i],
-      xy: [xy[2 * i], xy[2 * i + 1]], doors: [], spots: [], inside: [],
-    }));
     for (let i = 0; i < place.length; i++) {
       const own = list[place[i]];
-      own.spots.push([x[i], y[i]]);
+      if (spots) own.spots.push([x[i], y[i]]);
       if (edge[i] >= 0) own.doors.push({ edge: edge[i], at: Math.min(at[i], net.length[edge[i]]), access: access[i] });
     }
     const whose = unpack(raw.inside.place, Int32Array), point = unpack(raw.inside.point, Int32Array);
     const metres = unpack(raw.inside.metres, Float64Array);
     for (let i = 0; i < whose.length; i++) if (isFinite(metres[i])) list[whose[i]].inside.push([point[i], metres[i]]);
-    return list;
   }
 
   function read(data) {
@@ -402,8 +422,8 @@ var xinhe = {};
     const key = xy[0] + "," + xy[1];
     if (!model.placed.has(key)) {
       if (model.placed.size > 500) model.placed.clear();
-      const door = attach(model, xy[0], xy[1]);
-      model.placed.set(key, { doors: door ? [door] : [], spots: [xy], inside: [], community: communityAt(model, xy[0], xy[1]) });
+      const at = (level) => ({ doors: doorsAt(model, xy[0], xy[1], level), inside: [] });
+      model.placed.set(key, { ...at(false), spots: [xy], level: model.data.net.stairs ? at(true) : null, community: communityAt(model, xy[0], xy[1]) });
     }
     return model.placed.get(key);
   }
@@ -447,8 +467,9 @@ var xinhe = {};
       const own = { id: f.id, name: f.name, kind: f.kind, state: f.state, from: f.xy, xy: e.xy || f.xy, edit: plan.edits[f.id] || null, fresh: false };
       own.serves = (f.state === "open" || Boolean(e.open)) && !e.closed;
       const place = e.xy ? placeAt(model, e.xy) : f;
-      own.doors = place.doors; own.spots = place.spots; own.inside = place.inside;
+      own.doors = place.doors; own.spots = place.spots; own.inside = place.inside; own.level = place.level;
       own.community = e.xy && f.typed >= 0 ? f.typed : place.community;
+      own.books = f.books;
       out.push(own);
     }
     for (const f of plan.added) {
@@ -473,7 +494,9 @@ var xinhe = {};
   /* The communities that have a serving facility of the rule's kinds. */
   function presence(model, plan, rule, facilities) {
     const has = new Uint8Array(model.communities.length);
-    for (const f of facilities || facilitiesOf(model, plan, rule.kinds)) if (f.serves && f.community >= 0) has[f.community] = 1;
+    for (const f of facilities || facilitiesOf(model, plan, rule.kinds)) {
+      if (f.serves) for (const c of f.books && f.books.length ? f.books : [f.community]) if (c >= 0) has[c] = 1;
+    }
     return has;
   }
 
@@ -500,7 +523,7 @@ var xinhe = {};
     const weights = weightsOf(model.net, rule.method === "walk_min" ? model.profiles.get(rule.profile) : null);
     const limit = rule.method === "walk_min" ? rule.minutes : rule.metres;
     const doors = [], inside = [];
-    for (const f of facilities) { doors.push(...f.doors); inside.push(...f.inside); }
+    for (const f of facilities) { const at = (weights.level && f.level) || f; doors.push(...at.doors); inside.push(...at.inside); }
     const bound = near ? limit * (1 + 1e-9) + 1e-3 * weights.unit : Infinity;
     return costsOfPoints(model, weights, doors, bound, inside, model.cost);
   }
@@ -549,6 +572,10 @@ var xinhe = {};
       const side = change > 0 ? out.gain : out.lose, part = Math.abs(change);
       for (const c of ["people", "people_60plus"]) if (!Number.isNaN(homes[c][h])) side[c] += part * homes[c][h];
       side.homes.push({ home: h, part, people: part * homes.people[h] });
+    }
+    // unknown is not 0: of nobody, or of nobody who gains or loses, the number is known
+    for (const side of [out.gain, out.lose]) for (const c of ["people", "people_60plus"]) {
+      if (homes[c].every(Number.isNaN) || (side.homes.length && side.homes.every((v) => Number.isNaN(homes[c][v.home])))) side[c] = NaN;
     }
     for (const side of [out.gain, out.lose]) side.homes.sort((a, b) => (b.people || 0) - (a.people || 0) || a.home - b.home);
     return out;

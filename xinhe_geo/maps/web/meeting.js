@@ -27,6 +27,7 @@
   }
   const put = (e, text) => { if (e.textContent !== text) e.textContent = text; };
   const number = (v, digits) => (Number.isFinite(v) ? v.toLocaleString("zh-CN", { minimumFractionDigits: digits || 0, maximumFractionDigits: digits || 0 }) : "—");
+  const persons = (v) => (Number.isFinite(v) ? `${number(v)} 人` : "数据不足");
   const percent = (v) => (Number.isFinite(v) ? (100 * v).toFixed(1) + "%" : "数据不足");
   function signed(v, digits) {
     if (!Number.isFinite(v)) return "—";
@@ -55,7 +56,7 @@
   }
   function methodText(r) { return r.metric === "presence" ? "按社区计（界内有即算）" : data.methods[r.method]; }
   function line(r) {
-    const parts = ["口径 " + data.presets.find((p) => p.id === app.preset).label, "方法 " + methodText(r), "标准 " + limitText(r)];
+    const parts = ["口径 " + (r.heading && app.preset === data.presets[0].id ? r.heading : data.presets.find((p) => p.id === app.preset).label), "方法 " + methodText(r), "标准 " + limitText(r)];
     if (r.metric !== "presence" && r.method === "walk_min") {
       const p = model.profiles.get(r.profile);
       parts.push("人群 " + p.label + " " + p.speed.toFixed(2) + " m/s");
@@ -105,7 +106,7 @@
     if (!d) return r.label + "：数据不足";
     const now = percent(shareOf(totals.whole[d])), was = percent(shareOf(base.totals.whole[d]));
     return `${nameOf(plan())}，${r.label}：${DENOMINATORS[d]}可达 ${now}，现状 ${was}；` +
-      `受益 ${upTo(r) + number(effects.gain.people)} 人，受影响 ${number(effects.lose.people)} 人`;
+      `受益 ${upTo(r) + persons(effects.gain.people)}，受影响 ${persons(effects.lose.people)}`;
   }
 
   function communityCount(result) { return [Array.from(result.has).reduce((a, b) => a + b, 0), result.has.length]; }
@@ -126,7 +127,8 @@
     const amount = (v) => number(v * k, digits), blank = d in model.homes ? model.homes[d].filter(Number.isNaN).length : 0;
     return {
       what: (r.mapped ? "若图上的设施都在、路都能走：" : "") + `${who} ${limitText(r)}可达${DENOMINATORS[d]}`, big: percent(b), now: b, was: a,
-      delta: Math.abs(b - a) < 5e-5 ? "与现状相同" : `现状 ${percent(a)}，${points(a, b)} 个百分点`,
+      // net first, in what the rule itself counts
+      delta: Math.abs(b - a) < 5e-5 ? "与现状相同" : (r.mapped ? "" : `净 ${signed((t.served - base.totals.whole[d].served) * k, digits)} ${unit}；`) + `现状 ${percent(a)}，${points(a, b)} 个百分点`,
       note: (r.mapped ? "图上走不到的不等于没有" : `可达 ${amount(t.served)} / ${amount(t.known)} ${unit}，还够不着 ${amount(t.known - t.served)} ${unit}`) +
         (blank && d !== "area_m2" ? `；另有 ${blank} 个小区人口不详，未计入` : ""),
     };
@@ -142,8 +144,8 @@
     numbersTable(r, d);
     for (const [side, box, word] of [["gain", ui.gain, "受益"], ["lose", ui.lose, "受影响"]]) {
       const e = effects[side];
-      put(box.people, (side === "gain" && e.people > 0.5 ? upTo(r) : "") + (e.people > 0.5 ? (side === "gain" ? "+" : "−") : "") + number(e.people) + " 人");
-      put(box.more, `${word}，其中60+ ${number(e.people_60plus)} 人；${e.homes.length} 个小区`);
+      put(box.people, (side === "gain" && e.people > 0.5 ? upTo(r) : "") + (e.people > 0.5 ? (side === "gain" ? "+" : "−") : "") + persons(e.people));
+      put(box.more, `${word}，其中60+ ${persons(e.people_60plus)}；${e.homes.length} 个小区`);
       box.root.classList.toggle("none", !e.homes.length);
     }
   }
@@ -350,7 +352,7 @@
     data.presets.forEach((p, i) => { ui.presets[i].setAttribute("aria-pressed", String(p.id === app.preset)); });
     ui.rule.replaceChildren(...first.map(ofRule), ...(first.includes(here) ? [] : [make("optgroup", { label: "高级" }, ofRule(here))]));
     ui.other.disabled = !promised.length || !others.length;
-    ui.other.replaceChildren(choice("", ui.other.disabled ? "（都在上面）" : `其他 ${others.length} 项…`), ...(ui.other.disabled ? [] : others.map(ofRule)));
+    ui.other.replaceChildren(choice("", ui.other.disabled ? "（都在上面）" : others.every((x) => x.heading) ? `参考指标（非纲要）${others.length} 项…` : `其他 ${others.length} 项…`), ...(ui.other.disabled ? [] : others.map(ofRule)));
     ui.method.replaceChildren(choice("", `按规则（${methodText(given)}）`, !app.method),
       ...Object.entries(data.methods).map(([id, label]) => choice(id, label, app.method === id)));
     ui.profile.replaceChildren(choice("", `按规则（${model.profiles.get(given.profile).label}）`, !app.profile),
@@ -507,11 +509,13 @@
     ui.compare.replaceChildren(make("thead", {}, make("tr", {}, ...first.cells.map((h) => make("th", { scope: "col" }, h)))),
       make("tbody", {}, ...rest.map(({ cells, here }) => make("tr", { class: here ? "here" : "" },
         ...cells.map((text, i) => make(i ? "td" : "th", i ? {} : { scope: "row" }, text))))));
+    // all at one limit, so that what differs is the method
+    const speed = 60 * model.profiles.get(r.profile).speed, metres = r.method === "walk_min" ? r.minutes * speed : r.metres, minutes = metres / speed;
     const others = Object.entries(data.methods).map(([method, label]) => {
-      const t = E.totals(model, E.served(model, shown(), Object.assign({}, r, { method, metric: "reach" }))).whole, dd = E.denominator(r, t);
+      const t = E.totals(model, E.served(model, shown(), Object.assign({}, r, { method, metres, minutes, metric: "reach" }))).whole, dd = E.denominator(r, t);
       return `${label.slice(0, 2)} ${dd ? percent(shareOf(t[dd])) : "—"}`;
     });
-    put(ui.alternatives, d ? `换算法（${DENOMINATORS[d]}）：${others.join("｜")}` : "");
+    put(ui.alternatives, d ? `换算法（${DENOMINATORS[d]}，同为 ${number(metres)} 米）：${others.join("｜")}` : "");
   }
 
   const STATES = { "": "开放的设施", fresh: "方案新增、移动", planned: "规划设施，未计入", closed: "方案撤除" };
@@ -547,7 +551,7 @@
     if (h < 0) { ui.tip.hidden = true; return; }
     const homes = model.homes, { share } = app.state, { base, rule: r } = app.result;
     const people = Number.isNaN(homes.people[h]) ? "人口不详" : number(homes.people[h]) + " 人";
-    const rows = [`${people}，60岁及以上 ${number(homes.people_60plus[h])}`];
+    const rows = [`${people}，60岁及以上 ${persons(homes.people_60plus[h])}`];
     if (homes.community[h] >= 0) rows.push(data.communities[homes.community[h]].name);
     rows.push(Number.isNaN(share[h]) ? "数据不足" : `可达 ${percent(share[h])}（现状 ${percent(base.share[h])}）`);
     if (full && r.metric !== "presence" && !(r.mapped && Number.isNaN(share[h]))) rows.push(nearestWords(h));
@@ -591,7 +595,7 @@
     const effect = (side, word, sign) => {
       const e = app.result.effects[side], names = e.homes.slice(0, 5).map((v) => model.homes.name[v.home]).join("、");
       return {
-        text: `${word} ${(side === "gain" ? upTo(r) : "") + (e.people > 0.5 ? sign : "")}${number(e.people)} 人（60岁及以上 ${number(e.people_60plus)}）`,
+        text: `${word} ${(side === "gain" ? upTo(r) : "") + (e.people > 0.5 ? sign : "")}${persons(e.people)}（60岁及以上 ${persons(e.people_60plus)}）`,
         homes: names + (e.homes.length > 5 ? ` 等 ${e.homes.length} 个小区` : ""),
       };
     };

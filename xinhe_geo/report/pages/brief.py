@@ -15,7 +15,7 @@ from ...access import rests_on
 from ...core import language, marked, say, speaking, title, web_file, write_text
 from ...district import walker_name
 from ...ledger import has_own_plan
-from ...maps import DEMONSTRATION_TEXT, PRESETS
+from ...maps import DEMONSTRATION_TEXT, preset_text
 from ..files import cannot_write_into, is_as_written
 from ..record import RECORD
 from ..story.records import Goal
@@ -54,7 +54,7 @@ def brief_page(
     )
     said = say(
         "口径：{0}　数据年份：{1}{2}　坐标系：{3}",
-        say(PRESETS[story.analysis.preset]),
+        preset_text(district, story.analysis.preset),
         district.year,
         lists,
         district.crs,
@@ -98,9 +98,21 @@ def _card(goal: Goal) -> str:
     outside = f'<p class="small">{goal.outside}</p>' if goal.outside else ""
     return (
         f'<article class="card"><h3>{e(goal.label)}</h3><p class="number">{goal.big}{mark}</p>'
-        f'<div class="bar" role="img" aria-label="{goal.share.text}"><i style="width:{goal.share.value:.1%}"></i></div>'
+        f"{_bar(goal)}"
         f'<p>{e(goal.headline)}</p><p class="small">{e(goal.alternatives)}</p>{outside}'
         f'<p class="small">{e(goal.standard)}</p></article>'
+    )
+
+
+def _bar(goal: Goal) -> str:
+    """Draw a share; of communities that have one only as much is filled as people can walk there, the rest is an outline."""
+    wide, walked = f"width:{goal.share.value:.1%}", goal.walked
+    if walked is None:
+        return f'<div class="bar" role="img" aria-label="{goal.share.text}"><i style="{wide}"></i></div>'
+    told = say("有 {0}；走得到 {1}", goal.share.text, walked.text)
+    return (
+        f'<div class="bar has" role="img" aria-label="{told}"><b style="{wide}"></b><i style="width:{walked.value:.1%}"></i></div>'
+        f'<p class="small">{told}</p>'
     )
 
 
@@ -175,17 +187,19 @@ def _survey_next(story: Story) -> str:
 
 
 def _other_table(story: Story) -> str:
-    e = html.escape
-    rows = "".join(
-        f"<tr><td>{e(goal.label)}</td><td>{e(goal.headline)}</td><td>{e(goal.alternatives)}</td>"
-        f"<td>{e(goal.standard)}</td><td>{e(goal.mark)}</td></tr>"
-        for goal in story.every
-    )
+    """Every rule: what the plan says, then what is counted beside it, each line with its standard, clause and confidence."""
+    e, parts = html.escape, []
     head = heads([title(name) for name in ("指标", "结果", "换算法", "依据", "标记")])
-    return (
-        f"<section><h2>{say('全部指标')}</h2><details><summary>{say('展开 {0} 项', len(story.every))}</summary>"
-        f"{scrolled(head, rows)}</details></section>"
-    )
+    for heading, goals in story.headings.items():
+        rows = "".join(
+            f"<tr><td>{e(goal.label)}</td><td>{e(goal.headline)}</td><td>{e(goal.alternatives)}</td>"
+            f"<td>{e(goal.cited)}</td><td>{e(goal.mark)}</td></tr>"
+            for goal in goals
+        )
+        parts.append(
+            f"<h3>{e(heading)}</h3><details><summary>{say('展开 {0} 项', len(goals))}</summary>{scrolled(head, rows)}</details>"
+        )
+    return f"<section><h2>{say('全部指标')}</h2>{''.join(parts)}</section>"
 
 
 def _rests_on(story: Story) -> str:

@@ -236,6 +236,7 @@ def _promise(
     e, first = html.escape, rows.iloc[0]
     own = rows[(rows["role"] == "own").to_numpy()]
     state = "<br>".join(e(_said(row)) for _, row in own.iterrows())
+    state += f"<br>{e(first['claims'])}" if first["claims"] else ""
     gaps = "<br>".join(e(say("差距：{0}", g)) for g in dict.fromkeys(own["gap"]) if g)
     gap = f'<span class="gap">{gaps}</span>' if gaps else ""
     facts = {
@@ -245,7 +246,7 @@ def _promise(
         "年份": word(first["year"]),
         "范围": listed_words(first["spatial_unit"]),
     }
-    facts["原文矛盾"] = first["contradiction"]
+    facts |= {"原文矛盾": first["contradiction"], "原文的要求": first["claims"], "没有量的要求": first["unmeasured"]}
     known = {str(m["measure"]): m for m in measure_rows(district)}
     measures = "".join(
         _measure(district, str(key[-1]), row, known.get(str(key[-1])), maps) for key, row in rows.iterrows()
@@ -275,6 +276,7 @@ def _measure(district: District, key: str, row: pd.Series, m: Mapping[str, Any] 
         "差距": row["gap"],
         "怎么补": row["fix"],
         "缺什么": row["needs"],
+        "规划自述": row["plan_says"].removeprefix(say("规划自述：{0}", "")),
         "数据情况": row["demonstration"],
     }
     trace = {
@@ -373,6 +375,7 @@ def _beyond_section(district: District, maps: Mapping[str, str]) -> str:
 def _said(row: pd.Series, *, bare: bool = False) -> str:
     """Return the sentence of a row; how much of it is a demonstration stands beside it, and so does, if `bare`, its label."""
     text = str(row["text"]).removesuffix(say("：{0}", row["demonstration"]))
+    text += say("；{0}", row["plan_says"]) if row["plan_says"] else ""
     return text.removeprefix(say("{0}：", row["label"])) if bare else text
 
 

@@ -54,6 +54,7 @@ _EFFECT_NAMES = {
     "before": "之前",
     "after": "之后",
     "points": "变化（百分点）",
+    "net_text": "净增（按本指标）",
     "people_gain": "受益居民（人）",
     "people_60plus_gain": "其中60岁及以上（人）",
     "people_lose": "受影响居民（人）",

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from ... import maps
-from ...access import coverage, facility_entrances, gaps, sharing_of, summary
+from ...access import coverage, facility_entrances, gaps, known_sum, sharing_of, summary
 from ...core import Profile, Rule, SitingError, refuse_uncleared, write_text
 from ...district import District
 from ...siting import (
@@ -125,7 +125,8 @@ def _write_choice(
     for choice in choices:
         say(f"画方案 {choice.letter}")
         pair = maps.Comparison(district, choice.after, (now.cover, choice.cover))
-        drawn = maps.difference(pair, rule, tags=_tags(choice.rows)).picture()
+        zones = dict(zip(choice.rows["tag"], choice.rows["may_stand"], strict=True))
+        drawn = maps.difference(pair, rule, tags=_tags(choice.rows), zones=zones).picture()
         figures.append(
             f"<figure>{drawn}<figcaption>{_plan_name(choice)}{html.escape(_places(choice))}</figcaption></figure>"
         )
@@ -159,7 +160,7 @@ def write_worst(
     Parameters
     ----------
     lead
-        Result of `access.headlines`; rules that stand in a text someone read go before the others.
+        Result of `access.headlines`; what the plan says goes first, then rules that stand in a text someone read.
 
     Returns
     -------
@@ -172,7 +173,8 @@ def write_worst(
         A file cannot be written.
     """
     open_ = lead[(lead["value"] < 1 - 1e-9) & (lead["people_unserved"] > 0)]
-    read = [district.rule(str(name)).confidence == "read" for name in open_.index]
+    asked = [district.rule(str(name)) for name in open_.index]
+    read = [2 * rule.of_plan + (rule.confidence == "read") for rule in asked]
     ranked = open_.assign(read=read).sort_values(["read", "people_unserved"], ascending=False, kind="stable")
     siting = Siting(plans=3)
     for name in map(str, ranked.index):
@@ -255,7 +257,7 @@ def _state(now: _Now, cover: pd.DataFrame) -> dict[str, float | str]:
             least = by.index[(by <= by.min() + 1e-9).to_numpy()]
             name = least[0] if communities is None else communities["name"].get(least[0], least[0])
             text = f"{name}{f'等 {len(least)} 个' if len(least) > 1 else ''} {by.min():.0%}"
-    left = float(((1 - own["served"]) * own["people"]).sum())
+    left = known_sum((1 - own["served"]).fillna(0.0), own["people"])
     return {
         "实施后": "数据不足" if np.isnan(share) else f"{share:.1%}",
         "平均步行（分钟）": mean,
@@ -320,7 +322,7 @@ def _choice_section(now: _Now, choice: _Choice, best: _Choice, kind: str) -> str
     """Return one plan: why each site, who uses it, who gains here and not in the best plan."""
     e = html.escape
     items = "".join(
-        f"<li><b>{e(str(row.tag))}</b> {e(str(row.reason))}；建成后约 {choice.users[str(row.Index)]:,.0f} 人以它为最近的一处</li>"
+        f"<li><b>{e(str(row.tag))}</b> {e(str(row.reason))}{_users_text(choice, str(row.Index))}</li>"
         for row in choice.rows.itertuples()
     )
     text = ""
@@ -336,6 +338,14 @@ def _choice_section(now: _Now, choice: _Choice, best: _Choice, kind: str) -> str
     )
 
 
+def _users_text(choice: _Choice, site: str) -> str:
+    """Say for how many people a site becomes the nearest; nothing where nobody's number is known."""
+    homes = choice.after.homes
+    if homes is None or homes["people"].isna().all():
+        return ""
+    return f"；建成后约 {choice.users[site]:,.0f} 人以它为最近的一处"
+
+
 def _people(now: _Now, gained: pd.Series, other: pd.Series) -> str:
     """Say how many people gain in one plan beyond another, and who they are; empty where nobody."""
     homes = now.district.homes
@@ -347,7 +357,7 @@ def _people(now: _Now, gained: pd.Series, other: pd.Series) -> str:
     names = homes["name"].reindex(people.index)
     named = list(names.fillna(names.index.to_series()).astype(str))
     listed = "、".join(named[:NAMED]) + (f" 等 {len(named)} 个小区" if len(named) > NAMED else "")
-    return f"{people.sum():,.0f} 人（{listed}）"
+    return f"{'人口不详' if people.isna().all() else f'{people.sum():,.0f} 人'}（{listed}）"
 
 
 def _site_sheet(choices: list[_Choice]) -> pd.DataFrame:

@@ -20,7 +20,7 @@ from pptx.oxml.ns import qn
 from pptx.util import Emu, Inches, Pt
 
 from ...access import rests_on
-from ...core import language, refuse_uncleared, say, told, write_bytes
+from ...core import REFERENCE, language, refuse_uncleared, say, told, write_bytes
 from ...core import title as column
 from ...district import District
 from ...maps import COMPLETENESS, DEMONSTRATION_TEXT, GAPS, OVERVIEW, badges_of, scene_for
@@ -115,6 +115,7 @@ def slides(
     for goal in story.goals:
         if goal.share.known:
             _promise(deck, story, goal)
+    _beside_the_plan(deck, story)
     _completeness(deck, story)
     _gaps(deck, story)
     tell(say("算补点"))
@@ -425,6 +426,16 @@ def _gaps(deck: _Deck, story: Story) -> None:
     rows = [[str(i), gap.name, gap.unserved.text, _cut(gap.why, 58)] for i, gap in enumerate(story.gaps[:8], 1)]
     head = [say("序"), column("小区"), say("不可达"), say("原因")]
     deck.table(slide, Columns(head, _GAP_WIDTHS, (0, 2), 9.5), rows, _GAP_LEFT)
+
+
+def _beside_the_plan(deck: _Deck, story: Story) -> None:
+    """What is counted and the plan does not say: a page of its own, under a heading of its own."""
+    beside = [goal for goal in story.beside if goal.share.known]
+    if not beside:
+        return
+    slide = deck.page(say(REFERENCE), [rests_on(deck.district)])
+    rows = [[goal.label, _cut(goal.headline, 60), goal.cited] for goal in beside]
+    deck.table(slide, Columns([say("指标"), say("现状"), say("标准、条款、可信度")], (2.9, 5.2, 4.23), size=9.5), rows)
 
 
 def _help(deck: _Deck, story: Story) -> None:

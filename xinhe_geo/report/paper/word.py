@@ -15,11 +15,11 @@ from docx.oxml.ns import qn
 from docx.shared import Cm, Pt, RGBColor
 
 from ...access import rests_on
-from ...core import language, refuse_uncleared, say, told, write_bytes
+from ...core import REFERENCE, language, refuse_uncleared, say, told, write_bytes
 from ...core import title as column
 from ...district import District
 from ...ledger import bases_text
-from ...maps import COMPLETENESS, DEMONSTRATION_TEXT, GAPS, OVERVIEW, PRESETS, badges_of, scene_for
+from ...maps import COMPLETENESS, DEMONSTRATION_TEXT, GAPS, OVERVIEW, badges_of, preset_text, scene_for
 from ...report import Story, analyse
 from .office import TONGUES, document_bytes
 from .page import plain
@@ -253,7 +253,7 @@ def _opening(paper: _Document, story: Story) -> None:
     district, tally = paper.district, story.tally
     paper.title(say("{0}公共服务设施步行可达评估", district.name))
     lists = say("；社区名录 {0} 年", district.list_year) if district.communities is not None else ""
-    preset = say(PRESETS[story.analysis.preset])
+    preset = preset_text(district, story.analysis.preset)
     paper.text(say("口径：{0}；数据年份 {1}{2}；坐标系 {3}。", preset, district.year, lists, district.crs))
     if district.is_demonstration:
         paper.text(say("{0}。{1}。", say(DEMONSTRATION_TEXT), rests_on(district)), colour=_MARK, bold=True)
@@ -425,6 +425,9 @@ def _how(paper: _Document, story: Story) -> None:
         rows,
         (3.4, 3, 2.2, 2.8, 5.2),
     )
+    if story.beside:
+        rows = [[goal.label, goal.headline, goal.cited] for goal in story.beside]
+        paper.table(say(REFERENCE), [say("指标"), say("现状"), say("标准、条款、可信度")], rows, (4.2, 6.4, 6))
     paper.text(
         say(
             "从小区内均匀分布的点出发，直线走到小区出入口（不翻墙、不过铁路河道），再沿街道走到设施的门；过街等候按路段上的秒数计入。“数据不足”不是 0。"

@@ -25,6 +25,26 @@ def by_residents(table: pd.DataFrame) -> pd.DataFrame:
     return table.iloc[order]
 
 
+#: What a rule counts, its unit, and how many of what the library counts are one of it.
+_NET_UNITS = {
+    "people": ("人", 1.0, 0),
+    "people_60plus": ("老人", 1.0, 0),
+    "area_m2": ("公顷", 1e-4, 1),
+    "community": ("个社区", 1.0, 0),
+}
+
+
+def with_net(table: pd.DataFrame) -> pd.DataFrame:
+    """Return `effects` with `net_text`: what a rule gains, losses taken off, in what it counts itself (+69 老人)."""
+    texts = []
+    for of, net in zip(table["net_of"], table["net"], strict=True):
+        unit, factor, digits = _NET_UNITS[of]
+        value = round(net * factor, digits)
+        number = f"{value:+,.{digits}f}".replace("-", "−") if value else "0"
+        texts.append(say("数据不足") if np.isnan(net) else f"{number} {say(unit)}")
+    return table.assign(net_text=texts)
+
+
 @dataclass(frozen=True, eq=False)
 class Change:
     """
@@ -43,7 +63,7 @@ class Change:
         """The effects, rules by the name they are known by, changes in percentage points."""
         district, table = self.pair.before.district, self.pair.effects
         labels = [rule_name(district, district.rule(str(name))) for name in table.index]
-        return table.assign(label=labels, points=table["change"] * 100)
+        return with_net(table.assign(label=labels, points=table["change"] * 100))
 
     @cached_property
     def rules(self) -> pd.DataFrame:

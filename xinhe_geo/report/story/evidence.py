@@ -21,7 +21,7 @@ def remedies_of(analysis: Analysis) -> tuple[Remedy, ...]:
             Remedy(
                 rule=name,
                 label=str(row.label),
-                own=rule.standard.startswith("《") and not rule.elsewhere,
+                own=rule.of_plan,
                 gained=people("gained", name, float(row.people_gained)),
                 before=share("share", name, float(row.share_before), rule.denominator),
                 after=share("share_after", name, float(row.share_after), rule.denominator),

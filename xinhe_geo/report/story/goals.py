@@ -38,6 +38,10 @@ def goal_of(analysis: Analysis, name: str) -> Goal:
         alternatives=str(row["alternatives"]),
         mark=str(row["mark"]),
         standard=str(row["standard_text"]),
+        heading=str(row["heading"]),
+        cited=str(row["cited"]),
+        own=rule.of_plan,
+        walked=_walked(rule, value, float(row["walk_share"])),
         basis=str(row["basis_text"]),
         outside=say("其中 {0:.1%} 依赖界外设施", depends) if depends > OUTSIDE else "",
         unserved=people("unserved", name, float(row["people_unserved"]), counted_in(rule)),
@@ -54,6 +58,13 @@ def _state(value: float, bound: str) -> str:
     if not np.isfinite(value):
         return "unknown"
     return "at_least" if bound != EXACT else "whole" if value >= 1 - SHARE_TOLERANCE else "short"
+
+
+def _walked(rule: Rule, value: float, walked: float) -> Figure | None:
+    """Return of whom a walk reaches one of what communities have."""
+    if rule.metric != "presence" or not np.isfinite(walked):
+        return None
+    return share("walked", rule.name, min(walked, value), "people")
 
 
 def _asked(rule: Rule) -> str:

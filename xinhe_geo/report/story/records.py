@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ...access import SHARE_TOLERANCE
+from ...access import SHARE_TOLERANCE, whole_percent
 from ...core import say
 
 
@@ -64,8 +64,7 @@ def share(code: str, about: str, value: float, of: str = "") -> Figure:
     """Return a share (0-1) as a figure, in whole per cent: 100 only where it is all, 0 only where it is none."""
     if not np.isfinite(value):
         return Figure(code, about, value, "share", of, say("数据不足"))
-    whole = 99 if 0.995 <= value < 1 - 1e-9 else 1 if 1e-9 < value < 0.005 else round(value * 100)
-    return Figure(code, about, value, "share", of, f"{whole}%")
+    return Figure(code, about, value, "share", of, whole_percent(value))
 
 
 def people(code: str, about: str, value: float, of: str = "people") -> Figure:
@@ -92,6 +91,10 @@ class Goal(NamedTuple):
     alternatives: str
     mark: str
     standard: str
+    heading: str  # what the plan says, or what is counted beside it
+    cited: str  # standard, clause, how well it is known
+    own: bool  # the plan itself says so
+    walked: Figure | None  # of a goal for communities: of whom a walk reaches one, at most its share
     basis: str
     outside: str  # how much of it rests on facilities beyond the border; "" none
     unserved: Figure

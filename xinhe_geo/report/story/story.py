@@ -48,6 +48,17 @@ class Story:
             return tuple(goals.goal_of(self.analysis, name) for name in self.analysis.order)
 
     @property
+    def headings(self) -> dict[str, tuple[Goal, ...]]:
+        """All rules under what they are: what the plan says, and what is counted beside it."""
+        found = dict.fromkeys(goal.heading for goal in self.every)
+        return {heading: tuple(g for g in self.every if g.heading == heading) for heading in found}
+
+    @property
+    def beside(self) -> tuple[Goal, ...]:
+        """What is counted and the plan does not say."""
+        return tuple(goal for goal in self.every if not goal.own)
+
+    @property
     def judged(self) -> tuple[Goal, ...]:
         """The goals of which can be said whom they miss."""
         return tuple(goal for goal in self.goals if goal.state in ("whole", "short"))

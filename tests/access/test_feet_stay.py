@@ -1,0 +1,272 @@
+"""Feet stay: what a plan opens never makes a walk longer, what it closes never makes one shorter, and undoing it gives the same."""
+
+from __future__ import annotations
+
+import shutil
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import pytest
+import shapely
+from oracle import districts
+from plans import LESS, MORE, Edits, carried_out, random_edit
+from shapely.geometry import LineString, Point, box
+
+import xinhe_geo as xh
+from xinhe_geo.access import facility_entrances, home_entrances, home_points, od_tables
+from xinhe_geo.access.entrances import entrances_of_open, places_open
+from xinhe_geo.core import Edit
+
+TOY = Path(__file__).parents[1] / "toy"
+
+
+class Walks(NamedTuple):
+    """Metres, minutes and straight metres of every point to every kind, and what is flagged: points, kinds."""
+
+    costs: dict[tuple[str, str], np.ndarray]
+    points: np.ndarray
+    kinds: set[str]
+
+
+def walks(district: xh.District, profile: str) -> Walks:
+    walker, count = district.profile(profile), len(home_points(district))
+    ways, doors = home_entrances(district, walker), entrances_of_open(district, walker)
+    points = np.zeros(count, np.bool_)
+    points[ways.loc[ways["anew"], "place"]] = True
+    kinds = places_open(district, inside_only=False)["kind"]
+    found = {}
+    for kind, table in od_tables(district, sorted(set(kinds)), profile=profile).items():
+        for column in ("metres", "minutes", "straight_metres"):
+            found[kind, column] = table[column].fillna(np.inf).to_numpy(dtype=float)
+    return Walks(found, points, set(kinds.reindex(doors.loc[doors["anew"], "place"])))
+
+
+def never_longer(more: Walks, less: Walks, what: object) -> None:
+    """Say that no walk is longer where there is more; of what was attached anew where there is less nothing is claimed."""
+    for (kind, column), far in less.costs.items():
+        if kind not in less.kinds and np.isfinite(far).any():
+            worse = ~less.points & (more.costs[kind, column] > far + 1e-6)
+            assert not worse.any(), (what, kind, column, more.costs[kind, column][worse][:3], far[worse][:3])
+
+
+def hold(district: xh.District, seed: int, profile: str, steps: int = 4) -> None:
+    """Carry out a random plan edit by edit; after each, compare with the state before it."""
+    rng = np.random.default_rng(seed)
+    edits: Edits = []
+    before = walks(district, profile)
+    for number in range(steps):
+        do = str(rng.choice([*MORE, *LESS]))
+        edit = random_edit(rng, carried_out(district, edits), do, number)
+        if edit is None or edit.what.get("street", "") in {e.what.get("street") for e in edits}:
+            continue
+        after = walks(carried_out(district, [*edits, edit]), profile)
+        never_longer(*((after, before) if do in MORE else (before, after)), (seed, *edits, edit))
+        edits, before = [*edits, edit], after
+
+
+@cache
+def toy() -> xh.District:
+    return xh.District.load(TOY)
+
+
+@pytest.mark.parametrize("profile", ["adult", "wheelchair"])
+@pytest.mark.parametrize("seed", [*range(3), *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(3, 60))])
+def test_random_plans_on_random_districts(tmp_path: Path, seed: int, profile: str) -> None:
+    hold(xh.District.load(districts.write(tmp_path, seed % 7)), seed, profile, 6)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_random_plans_on_the_toy_district(seed: int) -> None:
+    hold(toy(), seed, "adult", 6)
+
+
+@pytest.mark.slow
+def test_every_street_of_the_bundled_district_closed() -> None:
+    """No closure of a street shortens a walk, but of whoever has lost the last door; and nobody else is flagged."""
+    district = xh.District.load()
+    before, street_of = walks(district, "adult"), district.network.edges["street"]
+    ways = home_entrances(district)
+    on = street_of.reindex(ways["edge"]).to_numpy()
+    for street in district.rows["streets"].index:
+        after = walks(carried_out(district, [Edit("close_street", {"street": street})]), "adult")
+        never_longer(before, after, street)
+        lost = set(ways["place"]) - set(ways.loc[on != street, "place"])
+        assert set(np.flatnonzero(after.points)) <= lost, street
+
+
+# --- by hand -----------------------------------------------------------------------------------------------------------
+
+
+def streets(**lines: list[tuple[float, float]]) -> xh.WalkNetwork:
+    shapes = gpd.GeoSeries({name: LineString(xy) for name, xy in lines.items()}, crs="EPSG:32650")
+    return xh.WalkNetwork.from_streets(gpd.GeoDataFrame(geometry=shapes))
+
+
+def at(**spots: tuple[float, float]) -> gpd.GeoSeries:
+    return gpd.GeoSeries({name: Point(xy) for name, xy in spots.items()}, crs="EPSG:32650")
+
+
+MAIN, ROUND = [(0, 0), (1000, 0)], [(0, 0), (0, 400), (500, 400), (500, 40)]
+
+
+def test_a_cul_de_sac_beside_a_home_adds_a_door() -> None:
+    """30 m to the main street and 300 m along it; the new end of a street 10 m away leads 350 + 500 + 400 + 800 m round."""
+    before, after = streets(main=MAIN), streets(main=MAIN, new=ROUND)
+    home, clinic = at(h=(500, 30)), at(c=(800, 0))
+    assert before.metres(home, clinic)["metres"].tolist() == [330.0]
+    assert after.after(before).metres(home, clinic)["metres"].tolist() == [330.0]
+    assert after.metres(home, clinic)["metres"].tolist() == [10.0 + 360 + 500 + 400 + 800]
+    doors = after.after(before).stand(home)
+    assert doors[["access_m", "added", "anew", "first_m"]].to_numpy().tolist() == [
+        [30.0, False, False, 30.0],
+        [10.0, True, False, 30.0],
+    ]
+    assert after.after(before).alone.metres(home, clinic).equals(after.metres(home, clinic))
+
+
+def test_a_street_that_is_gone_takes_its_door() -> None:
+    """Who stood on it is attached anew, to what is left and was there; a newer street nearby is a further door."""
+    before, left = streets(main=MAIN, old=ROUND), streets(main=MAIN)
+    home = at(h=(500, 30))
+    doors = left.after(before).stand(home)
+    assert doors[["access_m", "added", "anew", "first_m"]].to_numpy().tolist() == [[30.0, False, True, 10.0]]
+    other = streets(main=MAIN, new=ROUND).after(before).stand(home)
+    assert other[["access_m", "added", "anew"]].to_numpy().tolist() == [[30.0, False, True], [10.0, True, False]]
+    assert before.after(before).stand(home)[["access_m", "anew"]].to_numpy().tolist() == [[10.0, False]]
+
+
+@pytest.mark.parametrize("side", ["street", "lane", "both"])
+def test_what_meets_a_crossing_does_not_lengthen_its_wait(side: str) -> None:
+    """100 m with a wait of 30 s: a side street or the mouth of a lane splits the edge, and the wait is waited once."""
+    rows = {"a": [(0, 0), (100, 0)], "cross": [(100, 0), (160, 0), (200, 0)], "b": [(200, 0), (300, 0)]}
+    rows |= {"side": [(160, 0), (160, 50)]} if side != "lane" else {}
+    rows |= {"lane": [(160, 0), (160, -50)]} if side != "street" else {}
+    shapes = gpd.GeoSeries({name: LineString(xy) for name, xy in rows.items()}, crs="EPSG:32650")
+    wait = [30.0 if name == "cross" else 0.0 for name in rows]
+    home = ["h" if name == "lane" else None for name in rows]
+    net = xh.WalkNetwork.from_streets(
+        gpd.GeoDataFrame({"wait_s": wait, "home": home}, index=shapes.index, geometry=shapes)
+    )
+    assert net.waits.sum() == pytest.approx(30)
+    walker = xh.Profile("w", "w", 1.0)
+    minutes = net.minutes(at(p=(0, 0)), at(q=(300, 0)), profile=walker)["minutes"].tolist()
+    assert minutes == pytest.approx([(300 + 30) / 60])
+    half = net.minutes(at(p=(0, 0)), at(q=(160, 0)), profile=walker)["minutes"].tolist()
+    assert half == pytest.approx([(160 + 18) / 60])
+    again = xh.WalkNetwork.from_graph(net.to_graph())
+    assert again.minutes(at(p=(0, 0)), at(q=(300, 0)), profile=walker)["minutes"].tolist() == pytest.approx(minutes)
+
+
+def of_home(district: xh.District, home: str) -> pd.DataFrame:
+    doors = home_entrances(district)
+    return doors[doors["home"] == home]
+
+
+def test_the_first_known_gate_of_a_home_replaces_nothing() -> None:
+    """C, 410..470 by 120..180, goes straight to x = 400; a gate on its east side, 30 m from x = 500, is a further way out."""
+    spot = gpd.GeoSeries([Point(500470, 4320150)], crs=toy().crs).to_crs(4326).iloc[0]
+    gate = Edit("open_gate", {"gate": "g", "home": "C", "at": [spot.x, spot.y]})
+    own = of_home(carried_out(toy(), [gate]), "C")
+    assert own["access_m"].round(3).tolist() == [40.0, 60.0]
+    assert own["gate_known"].tolist() == [False, True] and not own["anew"].any()
+    shut = of_home(carried_out(toy(), [gate, Edit("close_gate", {"gate": "g"})]), "C")
+    assert shut["access_m"].tolist() == of_home(toy(), "C")["access_m"].tolist()
+
+
+def test_a_home_that_a_plan_builds_with_gates_is_left_by_them() -> None:
+    parcel = gpd.GeoDataFrame(
+        {"name": ["p"]},
+        geometry=[box(500110, 4320110, 500190, 4320190)],
+        index=pd.Index(["P"], name="parcel"),
+        crs=toy().crs,
+    )
+    district = toy().with_rows({**toy().rows, "parcels": parcel})
+    spots = gpd.GeoSeries([Point(500150, 4320110), Point(500150, 4320190)], crs=toy().crs).to_crs(4326)
+    gates = [[p.x, p.y] for p in spots]
+    built = Edit("build_homes", {"parcel": "P", "home": "N", "people": 10, "gates": gates[:1]})
+    assert of_home(carried_out(district, [built]), "N")["gate_known"].all()
+    bare = Edit("build_homes", {"parcel": "P", "home": "N", "people": 10})
+    opened = Edit("open_gate", {"gate": "x", "home": "N", "at": gates[1]})
+    own = of_home(carried_out(district, [bare, opened]), "N")
+    assert set(own["gate_known"]) == {True, False}
+
+
+@pytest.mark.parametrize(
+    "edits",
+    [
+        [Edit("close_gate", {"gate": "gB"}), Edit("open_gate", {"gate": "gB"})],
+        [Edit("open_gate", {"gate": "gB2"}), Edit("close_gate", {"gate": "gB2"})],
+        [
+            Edit("set_wait", {"street": "bridge", "wait_s": 60.0}),
+            Edit("set_wait", {"street": "bridge", "wait_s": 30.0}),
+        ],
+        [
+            Edit("add_street", {"street": "n", "line": [[117.0, 39.0], [117.0005, 39.0005]]}),
+            Edit("close_street", {"street": "n"}),
+        ],
+        [
+            Edit("open_facility", {"facility": "n", "kind": "canteen", "xy": [500120.0, 4320120.0]}),
+            Edit("close_facility", {"facility": "n"}),
+        ],
+    ],
+    ids=lambda edits: edits[0].do,
+)
+def test_an_edit_undone_gives_the_same(edits: Edits) -> None:
+    district = toy()
+    if edits[0].do == "add_street":  # between two streets of the toy, past the point of C
+        ends = gpd.GeoSeries([Point(500400, 4320140), Point(500500, 4320160)], crs=district.crs).to_crs(4326)
+        line = [[p.x, p.y] for p in ends]
+        edits = [Edit("add_street", {"street": "n", "line": line}), edits[1]]
+        assert len(of_home(carried_out(district, edits[:1]), "C")) == 2
+    done, undone = walks(district, "adult"), walks(carried_out(district, edits), "adult")
+    for key, cost in done.costs.items():
+        np.testing.assert_allclose(undone.costs[key], cost, rtol=0, atol=1e-6, err_msg=str(key))
+    assert not undone.points.any() and not undone.kinds
+
+
+def with_place(shape: shapely.Geometry) -> pd.DataFrame:
+    frame = gpd.GeoDataFrame(
+        {"kind": ["park"]}, geometry=[shape], index=pd.Index(["P"], name="facility"), crs=toy().crs
+    )
+    return facility_entrances(toy(), frame)
+
+
+def test_an_area_inside_a_compound_is_entered_by_its_gates() -> None:
+    """B's wall; its open gate (150, 320) is 20 m from y = 300. A court of 8 m by 8 m inside, in each direction nearer to a wall."""
+    doors = with_place(box(500154, 4320332, 500162, 4320340))
+    inside = np.hypot(4, 12)
+    assert doors["inside"].tolist() == ["B"] * len(doors)
+    assert doors["access_m"].min() == pytest.approx(20 + inside)
+    wall = toy().homes.geometry["B"]
+    assert with_place(wall.buffer(-0.3))["inside"].eq("B").all()  # as near as walls are drawn
+    outside = with_place(box(500154, 4320332, 500162, 4320420))  # sticks out of it
+    assert outside["inside"].isna().all()
+
+
+def test_what_stands_on_a_street_is_entered_from_it_whether_gates_are_known_or_not() -> None:
+    """B pushed over the street y = 300: a place 0.4 m off it is on the street, one 0.8 m off it is in the compound."""
+    homes = toy().rows["homes"].copy()
+    homes.loc["B", "geometry"] = box(500120, 4320290, 500190, 4320380)
+    gates = toy().rows["gates"]
+    for known in (gates, gates[gates["home"] != "B"]):
+        district = toy().with_rows({**toy().rows, "homes": homes, "gates": known})
+        frame = toy().facilities.iloc[:1].set_geometry([Point(500130, 4320300.4)])
+        doors = facility_entrances(district, frame)
+        assert doors["access_m"].tolist() == pytest.approx([0.4]) and doors["inside"].isna().all()
+        off = facility_entrances(district, frame.set_geometry([Point(500130, 4320300.8)]))
+        assert off["inside"].tolist() == ["B"]
+
+
+def test_a_layer_of_gates_without_features_is_no_gates_known(tmp_path: Path) -> None:
+    folder = tmp_path / "toy"
+    shutil.copytree(TOY, folder)
+    (folder / "homes" / "gates.geojson").write_text('{"type": "FeatureCollection", "features": []}', encoding="utf-8")
+    district = xh.District.load(folder)
+    assert not home_entrances(district)["gate_known"].any() and not district.walled_homes
+    none = toy().with_rows({name: rows for name, rows in toy().rows.items() if name != "gates"})
+    pd.testing.assert_frame_equal(home_entrances(district), home_entrances(none))
+    assert len(xh.coverage(district))

@@ -1,0 +1,265 @@
+"""
+Small changes to the library that nobody meant, one at a time, and whether the unit tests beside it notice.
+
+`python tools/mutate.py` chooses sixty by a seed from the syntax trees of five packages (an operator, a comparison, `and` for
+`or`, a `not` dropped, a number one too large), puts each into a copy of the project and runs the quick tests of its package
+up to the first that fails. It prints a line per change and, at the end, what survived: each is a test that is missing, or a
+change after which every answer is the same. The choice goes by the words of a place, not by its number among all places, so
+that it stays when something else in the file changes. It takes half an hour on an idle machine; `--only 3 17` takes two of them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGES = ("access", "district", "io", "ledger", "network")
+#: An operator, what is put in its place, and the kind of change it is.
+SWAPS: dict[type, tuple[str, str, str]] = {
+    ast.Add: ("+", "-", "operator"),
+    ast.Sub: ("-", "+", "operator"),
+    ast.Mult: ("*", "/", "operator"),
+    ast.Div: ("/", "*", "operator"),
+    ast.Lt: ("<", "<=", "comparison"),
+    ast.LtE: ("<=", "<", "comparison"),
+    ast.Gt: (">", ">=", "comparison"),
+    ast.GtE: (">=", ">", "comparison"),
+    ast.Eq: ("==", "!=", "comparison"),
+    ast.NotEq: ("!=", "==", "comparison"),
+    ast.And: ("and", "or", "connective"),
+    ast.Or: ("or", "and", "connective"),
+}
+QUICK = "not slow and not browser and not matrix"
+#: A change that makes something run for ever is noticed too.
+TIMEOUT_S = 600
+
+
+class Mutant(NamedTuple):
+    """One change: the bytes of a file from `start` to `end` become `new`."""
+
+    kind: str
+    file: str  # below xinhe_geo/
+    line: int
+    start: int
+    end: int
+    new: str
+    words: str  # the smallest expression around it, in which function
+
+    @property
+    def package(self) -> str:
+        return self.file.partition("/")[0]
+
+
+class Finder(ast.NodeVisitor):
+    """What can be changed in a file, with the function it stands in."""
+
+    def __init__(self, file: str, source: bytes) -> None:
+        self.file, self.source, self.found = file, source, list[Mutant]()
+        self.inside: list[str] = []
+        lines = source.splitlines(keepends=True)
+        self.begins = [0]
+        for line in lines:
+            self.begins.append(self.begins[-1] + len(line))
+
+    def at(self, line: int | None, column: int | None) -> int:
+        return self.begins[(line or 1) - 1] + (column or 0)  # `ast` counts columns in bytes
+
+    def add(self, kind: str, node: ast.expr, where: tuple[int, int], new: str) -> None:
+        words = f"{'.'.join(self.inside)}: {' '.join(ast.unparse(node).split())}"
+        self.found.append(Mutant(kind, self.file, node.lineno, *where, new, words))
+
+    def between(self, node: ast.expr, left: ast.expr, right: ast.expr, operator: ast.AST) -> None:
+        """Note the operator that stands between two operands."""
+        old, new, kind = SWAPS.get(type(operator), ("", "", ""))
+        start, end = self.at(left.end_lineno, left.end_col_offset), self.at(right.lineno, right.col_offset)
+        gap = self.source[start:end].decode("utf-8")
+        if not old or "#" in gap or gap.count(old) != 1:
+            return
+        start += len(gap[: gap.index(old)].encode("utf-8"))
+        self.add(kind, node, (start, start + len(old)), new)
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> None:
+        self.inside.append(node.name)
+        for part in [*node.args.defaults, *filter(None, node.args.kw_defaults), *node.body]:
+            self.visit(part)  # neither decorators nor annotations
+        self.inside.pop()
+
+    def visit_ClassDef(self, node: ast.ClassDef) -> None:
+        self.inside.append(node.name)
+        for part in node.body:
+            self.visit(part)
+        self.inside.pop()
+
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> None:
+        if node.value:
+            self.visit(node.value)
+
+    def visit_JoinedStr(self, node: ast.JoinedStr) -> None:
+        """Words, not answers."""
+
+    def visit_BinOp(self, node: ast.BinOp) -> None:
+        if not any(is_text(side) for side in (node.left, node.right)):
+            self.between(node, node.left, node.right, node.op)
+        self.generic_visit(node)
+
+    def visit_Compare(self, node: ast.Compare) -> None:
+        for (left, right), operator in zip(pairwise([node.left, *node.comparators]), node.ops, strict=True):
+            self.between(node, left, right, operator)
+        self.generic_visit(node)
+
+    def visit_BoolOp(self, node: ast.BoolOp) -> None:
+        for left, right in pairwise(node.values):
+            self.between(node, left, right, node.op)
+        self.generic_visit(node)
+
+    def visit_UnaryOp(self, node: ast.UnaryOp) -> None:
+        if isinstance(node.op, ast.Not):
+            start = self.at(node.lineno, node.col_offset)
+            self.add("dropped not", node, (start, start + len("not ")), "")
+        self.generic_visit(node)
+
+    def visit_Constant(self, node: ast.Constant) -> None:
+        if isinstance(node.value, bool | int | float):
+            where = self.at(node.lineno, node.col_offset), self.at(node.end_lineno, node.end_col_offset)
+            new = not node.value if isinstance(node.value, bool) else node.value + 1
+            self.add("constant", node, where, repr(new))
+
+    def generic_visit(self, node: ast.AST) -> None:
+        """Say of a number what it stands in, or all ones of a function would look the same."""
+        first = len(self.found)
+        super().generic_visit(node)
+        if isinstance(node, ast.expr | ast.stmt) and not isinstance(node, ast.Constant):
+            for position, one in enumerate(self.found[first:], first):
+                if one.kind == "constant" and one.words.count(" ") == 1:
+                    around = " ".join(ast.unparse(node).split())
+                    self.found[position] = one._replace(words=f"{one.words} in {around[:80]}")
+
+
+def is_text(node: ast.expr) -> bool:
+    return isinstance(node, ast.JoinedStr) or (isinstance(node, ast.Constant) and isinstance(node.value, str))
+
+
+def mutants(package: str) -> list[Mutant]:
+    """Return everything that can be changed in a package."""
+    found = []
+    for path in sorted((ROOT / "xinhe_geo" / package).rglob("*.py")):
+        if path.name != "__init__.py":
+            finder = Finder(path.relative_to(ROOT / "xinhe_geo").as_posix(), path.read_bytes())
+            finder.visit(ast.parse(finder.source))
+            found += finder.found
+    return found
+
+
+def chosen(seed: int, count: int) -> list[Mutant]:
+    """Return so many mutants, as many of each package and of each kind as there are."""
+    picked = []
+    for package in PACKAGES:
+        kinds: dict[str, list[tuple[str, Mutant]]] = defaultdict(list)
+        twins: Counter[str] = Counter()
+        for mutant in mutants(package):
+            name = f"{mutant.file} {mutant.kind} {mutant.words}"
+            twins[name] += 1
+            rank = hashlib.sha256(f"{seed} {name} {twins[name]}".encode()).hexdigest()
+            kinds[mutant.kind].append((rank, mutant))
+        queues = [sorted(kinds[kind]) for kind in sorted(kinds)]
+        in_turn = [queue[turn][1] for turn in range(count) for queue in queues if turn < len(queue)]
+        picked += in_turn[: count // len(PACKAGES)]
+    return picked
+
+
+def shown(mutant: Mutant) -> str:
+    """Return the changed line as it was and as it is."""
+    source = (ROOT / "xinhe_geo" / mutant.file).read_bytes()
+    begin, end = source.rfind(b"\n", 0, mutant.start) + 1, source.find(b"\n", mutant.end)
+    changed = source[begin : mutant.start] + f"[{mutant.new}]".encode() + source[mutant.end : end]
+    return changed.decode("utf-8").strip()
+
+
+def planted(mutant: Mutant) -> bytes:
+    source = (ROOT / "xinhe_geo" / mutant.file).read_bytes()
+    return source[: mutant.start] + mutant.new.encode() + source[mutant.end :]
+
+
+def first_failure(copy: Path, tests: list[str]) -> str:
+    """Run tests up to the first that fails; return its name, "" if all pass."""
+    command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "-m", QUICK, *tests]
+    where = {**os.environ, "PYTHONPATH": str(copy), "PYTHONDONTWRITEBYTECODE": "1"}
+    try:
+        done = subprocess.run(
+            command, cwd=copy, env=where, capture_output=True, text=True, check=False, timeout=TIMEOUT_S
+        )
+    except subprocess.TimeoutExpired:
+        return "(no end)"
+    if done.returncode == 0:
+        return ""
+    failed = [line.split(" ")[1] for line in done.stdout.splitlines() if line.startswith(("FAILED ", "ERROR "))]
+    return failed[0].rpartition("/")[2] if failed else f"(code {done.returncode})"
+
+
+def tests_of(mutant: Mutant) -> list[str]:
+    """Return the tests of the mutant's package, the file that is called like its module first."""
+    folder = ROOT / "tests" / mutant.package
+    stem = Path(mutant.file).stem
+    files = sorted(folder.glob("test_*.py"), key=lambda path: (path.stem != f"test_{stem}", path.stem))
+    return [path.relative_to(ROOT).as_posix() for path in files]
+
+
+def outcomes(asked: list[Mutant]) -> Iterator[tuple[Mutant, str, float]]:
+    """Plant each mutant in turn in a copy of the project; say which test fails first, and after how many seconds."""
+    with tempfile.TemporaryDirectory() as room:
+        copy = Path(room) / "copy"
+        leftovers = shutil.ignore_patterns(".git", ".venv", "output", "notebooks", "wheels")
+        shutil.copytree(ROOT, copy, ignore=leftovers)
+        for mutant in asked:
+            file = copy / "xinhe_geo" / mutant.file
+            compiled, kept = file.parent / "__pycache__", Path(room) / "kept"
+            if compiled.is_dir():  # compiled loops are found again by the time of their source, which comes back below
+                shutil.copytree(compiled, kept)
+            original, stat = file.read_bytes(), file.stat()
+            file.write_bytes(planted(mutant))
+            os.utime(file, (stat.st_atime, stat.st_mtime + 60))
+            began = time.monotonic()
+            yield mutant, first_failure(copy, tests_of(mutant)), time.monotonic() - began
+            file.write_bytes(original)
+            os.utime(file, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+            if kept.is_dir():
+                shutil.rmtree(compiled)
+                kept.rename(compiled)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--count", type=int, default=60)
+    parser.add_argument("--only", type=int, nargs="*", help="numbers of the list, from 1")
+    parser.add_argument("--list", action="store_true", help="say what would be changed, and run nothing")
+    options = parser.parse_args()
+    every = chosen(options.seed, options.count)
+    asked = [every[number - 1] for number in options.only] if options.only else every
+    if options.list:
+        for mutant in asked:
+            print(f"{every.index(mutant) + 1:3d} {mutant.file}:{mutant.line} {mutant.kind}: {shown(mutant)}")
+        return
+    alive = 0
+    for mutant, failed, took in outcomes(asked):
+        alive += not failed
+        head = f"{every.index(mutant) + 1:3d} {'dies    ' if failed else 'SURVIVES'} {took:4.0f} s"
+        print(f"{head} {mutant.file}:{mutant.line} {mutant.kind}: {shown(mutant)}  {failed}", flush=True)
+    print(f"{len(asked) - alive} of {len(asked)} die")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,144 @@
+"""Walls and gates: walks inside a compound, and the ways out of it (or into it) by its open gates."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import shapely
+from scipy.sparse.csgraph import dijkstra
+
+from ..core import Profile
+from ..district import District
+
+#: A gate may lie this far off its wall: drawn coordinates are no better.
+WALL_TOLERANCE_M = 0.6
+#: How a way to the street is described: the number of its spot, the door, metres to the gate, and how it came about.
+WAY_COLUMNS = ("spot", "edge", "at_m", "access_m", "gate_metres", "anew", "added")
+
+
+def barriers_of(district: District) -> gpd.GeoSeries | None:
+    """Return the lines nobody walks across, None where there are none."""
+    barriers = district.barriers
+    return None if barriers is None or barriers.empty else barriers.geometry
+
+
+def without_stairs(district: District, walker: Profile | None) -> Profile | None:
+    """Return a walker who takes no stairs, where any street has some: such a walker is given doors of their own; else None."""
+    if walker is None or walker.steps:
+        return None
+    states = (district.streets, None if district.ground is None else district.ground.streets)
+    return walker if any(streets is not None and bool(streets["steps"].any()) for streets in states) else None
+
+
+def ways_by_gates(
+    district: District, homes: np.ndarray, spots: np.ndarray, level: Profile | None = None
+) -> pd.DataFrame:
+    """
+    Return the ways from spots in homes to the street by each open gate: the walk inside, then the leg of the gate.
+
+    Parameters
+    ----------
+    homes
+        The home that each spot is in, missing where in none.
+    spots
+        Points in the CRS of the district.
+    level
+        A walker who takes no stairs, where there are some.
+
+    Returns
+    -------
+    ways
+        Columns `spot` (position), `edge`, `at_m`, `access_m`, `gate_metres` (metres inside), `anew` (the spot had lost all its
+        ways), `added` (by a gate or to a street that a plan adds). A spot without a way has no row.
+    """
+    gates, shapes = _open_gates(district), district.homes
+    parts = [pd.DataFrame({name: [] for name in WAY_COLUMNS})]
+    if gates is not None and shapes is not None:
+        feet = _gate_feet(district, gates, level)
+        at_home, names = feet.groupby("home").indices, np.asarray(homes, dtype=object)
+        for home in dict.fromkeys(names):
+            if home not in at_home or home not in shapes.index:
+                continue
+            own, here = feet.iloc[at_home[home]], np.flatnonzero(names == home)
+            number, column = np.unique(own["gate"].to_numpy(), return_inverse=True)
+            inside = walk_inside(shapes.geometry[home], spots[here], gates.geometry.array[number])[:, column]
+            tiled = {name: np.tile(own[name].to_numpy(), len(here)) for name in ("edge", "at_m", "anew", "added")}
+            access = (inside + own["access_m"].to_numpy()).ravel()
+            spot = np.repeat(here, len(own))
+            parts.append(pd.DataFrame({"spot": spot, **tiled, "access_m": access, "gate_metres": inside.ravel()}))
+    ways = pd.concat(parts[1:] or parts, ignore_index=True)
+    ways = ways[((ways["edge"] >= 0) & np.isfinite(ways["access_m"].to_numpy(dtype=float))).to_numpy()]
+    return ways[~_needless(ways["spot"], ways)].reset_index(drop=True)
+
+
+def _needless(whose: pd.Series, ways: pd.DataFrame) -> np.ndarray:
+    """Tell which ways were attached anew although who walks them has kept another."""
+    kept = whose[~(ways["anew"] | ways["added"]).to_numpy(dtype=bool)]
+    return ways["anew"].to_numpy(dtype=bool) & whose.isin(kept).to_numpy()
+
+
+def _open_gates(district: District) -> gpd.GeoDataFrame | None:
+    gates = district.gates
+    return None if gates is None else gates[(gates["state"].fillna("open") == "open").to_numpy()]
+
+
+def _gate_feet(district: District, gates: gpd.GeoDataFrame, level: Profile | None) -> pd.DataFrame:
+    """Return the doors of open gates on the street: `gate` (position), `home`, the door, and how it came about."""
+    key = "gate_feet", level is not None
+    if key not in district.memo:
+        places = gates.geometry.reset_index(drop=True)
+        feet = district.network.stand(places, barriers=barriers_of(district), profile=level)
+        feet = feet.rename(columns={"place": "gate"}).assign(home=gates["home"].to_numpy()[feet["place"]])
+        if district.ground is not None:
+            were = _open_gates(district.ground)
+            new = ~gates.index.isin(() if were is None else were.index)
+            feet["added"] |= new[feet["gate"]]
+        district.memo[key] = feet
+    found: pd.DataFrame = district.memo[key]
+    return found
+
+
+def walk_inside(
+    area: shapely.Geometry,
+    points: Sequence[shapely.Geometry] | np.ndarray,
+    gates: Sequence[shapely.Geometry] | np.ndarray,
+) -> np.ndarray:
+    """
+    Return metres from each of the points to each of the gates without leaving `area`, shape (points, gates).
+
+    Straight where the line stays inside; else around the corners of the wall (shortest path over mutually visible corners,
+    which is the shortest path in a polygon). `inf` where the wall has no way through.
+    """
+    starts, ends = np.asarray(points, dtype=object), np.asarray(gates, dtype=object)
+    if area.area == 0:
+        return np.asarray(shapely.distance(starts[:, None], ends[None, :]), dtype=float)
+    room = shapely.buffer(area, WALL_TOLERANCE_M, join_style="mitre")
+    shapely.prepare(room)
+    straight = shapely.linestrings(pairs_of_coordinates(starts, ends))
+    metres = shapely.length(straight)
+    hidden = ~shapely.covers(room, straight)
+    if hidden.any():
+        metres = np.where(hidden, _around_corners(area, room, starts, ends), metres)
+    return np.asarray(metres, dtype=float)
+
+
+def pairs_of_coordinates(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Return the ends of lines from each of some points to each of others, shape (a, b, 2, 2)."""
+    pairs = np.empty((len(a), len(b), 2, 2))
+    pairs[:, :, 0, :] = shapely.get_coordinates(a)[:, None, :]
+    pairs[:, :, 1, :] = shapely.get_coordinates(b)[None, :, :]
+    return pairs
+
+
+def _around_corners(
+    area: shapely.Geometry, room: shapely.Geometry, points: np.ndarray, gates: np.ndarray
+) -> np.ndarray:
+    corners = shapely.points(np.unique(shapely.get_coordinates(area), axis=0))
+    nodes = np.concatenate([points, gates, corners])
+    lines = shapely.linestrings(pairs_of_coordinates(nodes, nodes))
+    cost = np.where(shapely.covers(room, lines), shapely.length(lines), 0.0)
+    metres = dijkstra(cost, directed=False, indices=np.arange(len(points)))
+    return np.asarray(metres[:, len(points) : len(points) + len(gates)])

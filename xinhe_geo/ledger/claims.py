@@ -1,0 +1,105 @@
+"""
+What each promise says, taken apart: object, direction, how much, where, by when, in the plan's own words.
+
+A claim is measured by rows of `measures.csv`, or it says why not: nobody has written a standard, or data like these can never
+say. A fact is what the plan states of its own time; it stands beside the figure and judges nothing.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from ..core import CLAIM_LABELS, DIRECTIONS, listed, say
+from ..district import District, cell
+from .metrics.base import in_words, once, rows_of
+
+MEASURED = "measured"
+
+
+def claims(district: District) -> pd.DataFrame:
+    """
+    Return the claims and facts of the plan: those of the table that stands with the commitments.
+
+    A folder that has commitments of its own, and no claims, has none: the bundled ones are another plan's.
+
+    Returns
+    -------
+    table
+        Index claim; columns of `claims.csv`, blanks are empty text.
+    """
+
+    def make() -> pd.DataFrame:
+        table, files = rows_of(district, "claims").fillna(""), district.files["from"]
+        about_this = table["commitment"].isin(rows_of(district, "commitments").index).any()
+        return table if about_this and files.get("claims") == files.get("commitments") else table[:0]
+
+    return once(district, "claims", make).copy(deep=False)
+
+
+def claims_of(district: District, commitment: str) -> tuple[str, str]:
+    """Return how many claims of a promise are measured, in words, and those that are not, one a line with the reason; "" where it has none."""
+    rows = claims(district)
+    own = rows[((rows["commitment"] == commitment) & (rows["kind"] == "claim")).to_numpy()]
+    if own.empty:
+        return "", ""
+    rest = own[(own["status"] != MEASURED).to_numpy()]
+    lines = [
+        say(
+            "{0}（{1}）：{2}，{3}",
+            cell(row, "object"),
+            row["words"],
+            say(CLAIM_LABELS[row["status"]]),
+            cell(row, "reason"),
+        )
+        for _, row in rest.iterrows()
+    ]
+    return say("{0} 项要求，量了 {1} 项", len(own), len(own) - len(rest)), "\n".join(lines)
+
+
+def facts_of(district: District, measure: str) -> str:
+    """Return what the plan itself states of what a row measures: "规划自述：14 家（2020，“全街14家老人家食堂正常开业”）"; "" where nothing."""
+    rows = claims(district)
+    about = np.array([measure in listed(text) for text in rows["measures"]], dtype=bool)
+    facts = rows[(rows["kind"] == "fact").to_numpy() & about]
+    told = [
+        say(
+            "{0} {1}（{2} 年，“{3}”）",
+            cell(row, "object"),
+            f"{row['quantity']} {row['unit']}".strip(),
+            row["year"],
+            row["words"],
+        )
+        for _, row in facts.iterrows()
+    ]
+    return say("规划自述：{0}", in_words(told)) if told else ""
+
+
+def claims_sheet(district: District) -> pd.DataFrame:
+    """Return all claims for people: one a row, under Chinese headers, with what measures them or why nothing does."""
+    names = {
+        "claim": "编号",
+        "commitment": "承诺",
+        "kind": "说的是",
+        "object": "对象",
+        "direction": "方向",
+        "quantity": "数量",
+        "unit": "单位",
+        "place": "地点",
+        "year": "年份",
+        "baseline": "基期",
+        "words": "原文",
+        "status": "量得出吗",
+        "measures": "量法",
+        "reason": "为什么没有量",
+    }
+    rows = claims(district).reset_index()
+    shown = {
+        "kind": [say("要求") if kind == "claim" else say("自述的现状") for kind in rows["kind"]],
+        "object": [cell(row, "object") for _, row in rows.iterrows()],
+        "direction": [say(DIRECTIONS[d]) for d in rows["direction"]],
+        "status": [say(CLAIM_LABELS[s]) for s in rows["status"]],
+        "measures": rows["measures"].str.replace(";", "、"),
+        "reason": [cell(row, "reason") for _, row in rows.iterrows()],
+    }
+    return rows.assign(**shown)[list(names)].rename(columns=names)
