@@ -16,9 +16,9 @@ from .coverage import (
     summary,
 )
 from .effects import effects, effects_of, facility_names, home_changes, home_changes_of, known_sum, sharing, sharing_of
-from .entrances import facility_entrances, home_entrances, home_points, same_compound, walk_inside
+from .entrances import facility_entrances, home_entrances, home_points, same_compound
 from .gaps import gaps
-from .headlines import basis_text, grounds_text, headlines, limit_text, usable_denominator
+from .headlines import basis_text, grounds_text, headlines, limit_text, usable_denominator, whole_percent
 from .home_shares import (
     SHARE_TOLERANCE,
     TOLERANCE_MIN,
