@@ -345,7 +345,7 @@ def _write_comparison(
     e, old, lang = html.escape, pair.before.district, language()
     tell(say("计算两边的覆盖、人数和目标"))
     sheets = comparison(pair)
-    links = {}
+    links: dict[str, str] = {}
     for rule, label in Change(pair).drawn.items():
         tell(say("画地图：{0}", label))
         files = f"maps/difference-{rule}.html", f"maps/swipe-{rule}.html"
