@@ -364,6 +364,31 @@ BY_HAND: list[tuple[str, str, dict[str, Any], float, str]] = [
         "参考值（未核）",
     ),
     ("mix", "mix", {"layer": "zones", "field": "name"}, 1, "报现状（原文无量化目标）"),
+    # one of the two that are named is there; one station to a canteen and a fitness spot
+    (
+        "by_name",
+        "named",
+        {"kinds": "canteen", "named": "北食堂;南食堂", "unit": "处", "operator": ">=", "low": 2},
+        1,
+        "部分达标",
+    ),
+    (
+        "ratio",
+        "ratio",
+        {"kinds": "clinic_station", "near_kinds": "canteen;fitness", "field": "count", "unit": "%"},
+        50,
+        "报现状（原文无量化目标）",
+    ),
+    # the planned station of 2025 is not there in 2021 either: nothing has changed
+    ("change", "change", {"of": "T1.count", "since": 2021, "operator": ">=", "low": 1, "unit": "处"}, 0, "未达标"),
+    # nobody has day care; to the land of 甲社区 everybody walks within the hour but 戊苑, which has no way: 100 + 200 + 50
+    (
+        "use",
+        "best_use",
+        {"kinds": "elderly_daycare", "minutes": 60, "scope": "community", "codes": "T01", "unit": "人"},
+        350,
+        "报现状（原文无量化目标）",
+    ),
     (
         "no_capacity",
         "per_thousand",

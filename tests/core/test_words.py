@@ -20,7 +20,7 @@ from xinhe_geo.app.cli import app
 from xinhe_geo.core.html import web_file
 from xinhe_geo.core.i18n import english, language, marked, say, speaking
 from xinhe_geo.core.models import METHOD_LABELS
-from xinhe_geo.core.schema import BASIS_LABELS
+from xinhe_geo.core.schema import BASIS_LABELS, CLAIM_LABELS, DIRECTIONS, STATE_LABELS
 from xinhe_geo.ledger.metrics.base import SIGNS, UNITS, WEIGHTS
 from xinhe_geo.ledger.metrics.registry import FORMULAS
 from xinhe_geo.ledger.panel import typed_figures
@@ -67,6 +67,7 @@ def test_every_sentence_has_its_english_and_no_english_is_left_over() -> None:
     texts = list(constants())
     said, all_texts = {text for text, is_said in texts if is_said}, {text for text, _ in texts}
     tables = [*FORMULAS.values(), *WEIGHTS.values(), UNITS.values(), METHOD_LABELS.values(), BASIS_LABELS.values()]
+    tables += [CLAIM_LABELS.values(), DIRECTIONS.values(), STATE_LABELS.values()]
     known = {text for row in tables for text in row} | {*lg.VERDICTS, *lg.ROLES.values(), lg.UNMEASURED}
     catalogue = english()["say"]
     assert len(said) > 200 and not (said | known) - set(catalogue)

@@ -220,6 +220,13 @@ DEFECTS = [
         'values = np.ones(len(points)) * points["weight"].to_numpy()\n    return',
         SITING,
     ),
+    Defect(
+        "whom a facility serves by the books is ignored",
+        "district/district.py",
+        'if "serves_community" in frame:',
+        "if not len(frame):",
+        f"{DISTRICT} tests/access/test_serving.py",
+    ),
 ]
 
 

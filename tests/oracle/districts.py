@@ -131,8 +131,10 @@ def _park(rng: np.random.Generator, out: Layers, key: str, middle: np.ndarray) -
 def _facilities(rng: np.random.Generator, out: Layers, n: int, middle: np.ndarray) -> None:
     if rng.random() < 0.6:
         reach = 25 if rng.random() < 0.5 else 85
-        state = str(rng.choice(["open", "planned", "closed"], p=[0.8, 0.1, 0.1]))
+        states = ["open", "planned", "closed", "nominal", "搬迁"]
+        state = str(rng.choice(states, p=[0.8, 0.1, 0.04, 0.03, 0.03]))
         props: dict[str, Any] = {"kind": str(rng.choice(KINDS[:4])), "state": state}
+        props |= {"serves_community": ("C1; C2", "C1", "C2")[n % 3]} if n % 5 == 1 else {}
         props |= {"until": 2021} if rng.random() < 0.08 else {"since": 2022} if rng.random() < 0.1 else {}
         props |= {"since": int(rng.choice([2021, 2024]))} if state == "planned" and "until" not in props else {}
         props |= {"community": "C2"} if rng.random() < 0.1 else {}

@@ -207,11 +207,13 @@ class World(Streets):
         return pd.Series({home: float(np.mean(c <= limit)) for home, c in costs.items()})
 
     def presence(self, kinds: list[str]) -> pd.Series:
-        """How many open facilities of the kinds each community has: by the code typed on them, else by where they lie."""
+        """How many open facilities of the kinds each community has: those it serves by the books, else typed, else around it."""
         count = pd.Series(0, index=self.communities.index)
         for row in self.facilities(kinds).itertuples():
+            books = {c.strip() for c in text_of(getattr(row, "serves_community", None)).split(";")} & set(count.index)
             code, spot = text_of(getattr(row, "community", None)), shapely.point_on_surface(row.geometry)
-            count[[code] if code in count.index else [area.covers(spot) for area in self.communities.geometry]] += 1
+            around = [area.covers(spot) for area in self.communities.geometry]
+            count[sorted(books) or ([code] if code in count.index else around)] += 1
         return count
 
     def headline(self, rule: pd.Series) -> float:

@@ -521,10 +521,13 @@ class District:
                 ),
                 self.folder.name,
             )
-        for kin in (self.ground, self.__dict__.get("_origin")):
-            same = kin is not None and kin.streets is not None and kin.streets.equals(streets)
-            if kin is not None and same and (kin is self.ground or kin.ground is self.ground):
-                return kin.network
+        origin: District | None = self.__dict__.get("_origin")
+        for kin in (self.ground, origin):
+            if kin is None or kin.streets is None or not kin.streets.equals(streets):
+                continue
+            if kin is self.ground or kin.ground is self.ground:
+                network: WalkNetwork = kin.network
+                return network
         with work("建步行网络", 1) as step:
             step(f"{len(streets):,} 段街道")
             made = WalkNetwork.from_streets(streets)
@@ -739,9 +742,8 @@ class District:
         by = np.where(own.isin(codes), "community", "position")
         table = pd.DataFrame({"facility": frame.index, "community": at.to_numpy(object), "by": by})
         if "serves_community" in frame:
-            lists = [
-                [c for c in listed(text) if c in codes] for text in frame["serves_community"].fillna("").astype(str)
-            ]
+            cells = [text if isinstance(text, str) else "" for text in frame["serves_community"]]
+            lists = [[code for code in listed(text) if code in codes] for text in cells]
             some = np.array([len(own) > 0 for own in lists], dtype=bool)
             if some.any():
                 table["community"] = table["community"].where(~some, pd.Series(lists))

@@ -24,7 +24,6 @@ from .metrics.base import (
     bases_text,
     kinds_of,
     layers_for,
-    listed,
     measure_rows,
     number_text,
     rows_of,

@@ -8,10 +8,10 @@ from typing import NamedTuple
 import pandas as pd
 
 from ..access import SHARE_TOLERANCE, TOLERANCE_MIN, home_points, od_table, presence
-from ..core import language, say
+from ..core import language, listed, say
 from ..district import District, cell, kind_name
 from .ledger import MET, NO_DATA, PARTLY, UNMET, beyond, canonical, judged
-from .metrics.base import Lacks, Measure, kinds_of, listed, measure_rows, number_text, once
+from .metrics.base import Lacks, Measure, kinds_of, measure_rows, number_text, once
 from .metrics.homes import by_home
 from .metrics.places import living_text, residents
 

@@ -14,7 +14,7 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 
-from ..core import language, say, speaking
+from ..core import language, listed, say, speaking
 from ..district import District, kind_name
 from ..ledger import (
     Lacks,
@@ -23,7 +23,6 @@ from ..ledger import (
     canonical,
     kinds_of,
     layers_for,
-    listed,
     measure_rows,
     number_text,
     presence_of,

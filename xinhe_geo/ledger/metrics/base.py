@@ -232,8 +232,8 @@ def layers_for(m: Measure) -> list[str]:
     names |= {n for n in (m["layer"], m["other_layer"]) if n}
     if m["metric"] in ("count", "named") and not m["layer"]:
         names.add("facilities")
-    if m["metric"] == "kinds_present" and m["minutes"] > 0:
-        names.add("streets")
+    if m["metric"] == "kinds_present" and m["minutes"] > 0:  # the wall of a compound is part of the way
+        names |= {"homes", "streets"}
     if m["metric"] == "area" and m["per"] > 0:
         names.add("homes")
     if m["metric"] == "along" and m["relation"] != "length":
@@ -263,7 +263,7 @@ def require_layers(district: District, m: Measure) -> None:
 
 def _walked(m: Measure) -> bool:
     """Whether a measure rests on walks: from homes, or from a parcel, along the streets."""
-    return {"homes", "streets"} <= set(layers_for(m)) or (m["metric"] == "kinds_present" and m["minutes"] > 0)
+    return {"homes", "streets"} <= set(layers_for(m))
 
 
 def _unsaid(district: District, m: Measure) -> list[str]:

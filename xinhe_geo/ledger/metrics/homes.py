@@ -21,7 +21,7 @@ from ...access import (
     sizes,
     within_capacity,
 )
-from ...core import METHOD_LABELS, METHODS, TOLERANCE_M, Rule, say, word
+from ...core import METHOD_LABELS, METHODS, TOLERANCE_M, Rule, listed, say, word
 from ...district import District, column_name, layer_name, walker_name
 from .base import (
     SCOPE_LAYERS,
@@ -38,7 +38,6 @@ from .base import (
     in_words,
     kind_names,
     kinds_of,
-    listed,
     number_text,
     once,
     open_places,
@@ -82,7 +81,8 @@ def _per_thousand(district: District, m: Measure) -> Found:
 def _ratio(district: District, m: Measure) -> Found:
     """How much some kinds offer against how much others offer, both in the scope."""
     field, sides = str(m["field"]), (kinds_of(m), listed(m["near_kinds"]))
-    totals, touched = [], {}
+    totals: list[float] = []
+    touched: dict[str, gpd.GeoDataFrame] = {}
     for kinds in sides:
         places, more = open_places(district, m, kinds)
         totals.append(float(_sizes(places, field, kinds, district).sum()))
@@ -564,9 +564,9 @@ def _reached_from(district: District, rows: gpd.GeoDataFrame, m: Measure) -> dic
         own = dict(zip(some.index, kinds, strict=False))
         places = gpd.GeoDataFrame({"kind": list(own.values())}, geometry=some.geometry.array, crs=rows.crs)
         places.index = pd.Index([f"use-{key}" for key in own], name="facility")
-        other = district.with_rows(
-            {**plain, "facilities": places.reindex(columns=district.layers["facilities"].columns)}
-        )
+        there = district.layers["facilities"]
+        types = there.drop(columns="geometry").dtypes.to_dict()
+        other = district.with_rows({**plain, "facilities": places.reindex(columns=there.columns).astype(types)})
         tables = od_tables(other, list(own.values()), profile=m["profile"] or _first_profile(district))
         reached |= {key: tables[kind]["minutes"] <= m["minutes"] + TOLERANCE_MIN for key, kind in own.items()}
     points = home_points(district).index

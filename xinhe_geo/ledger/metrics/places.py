@@ -12,7 +12,7 @@ import pandas as pd
 import shapely
 
 from ...access import TOLERANCE_MIN, facility_entrances, grounds_text, presence
-from ...core import TOLERANCE_M, language, say
+from ...core import TOLERANCE_M, language, listed, say
 from ...district import District, column_name, layer_name
 from .base import (
     NAMED_AT_MOST,
@@ -28,7 +28,6 @@ from .base import (
     in_words,
     kind_names,
     kinds_of,
-    listed,
     number_text,
     once,
     open_places,

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ...core import listed_words, marked, parted, say, speaking, word
+from ...core import listed, listed_words, marked, parted, say, speaking, word
 from ...district import District
 from ...ledger import (
     COLOURS,
@@ -21,7 +21,6 @@ from ...ledger import (
     foot,
     has_own_plan,
     left_out,
-    listed,
     measure_rows,
     number_text,
     quoted,
@@ -375,7 +374,7 @@ def _beyond_section(district: District, maps: Mapping[str, str]) -> str:
 def _said(row: pd.Series, *, bare: bool = False) -> str:
     """Return the sentence of a row; how much of it is a demonstration stands beside it, and so does, if `bare`, its label."""
     text = str(row["text"]).removesuffix(say("：{0}", row["demonstration"]))
-    text += say("；{0}", row["plan_says"]) if row["plan_says"] else ""
+    text += say("；") + row["plan_says"] if row["plan_says"] else ""
     return text.removeprefix(say("{0}：", row["label"])) if bare else text
 
 
