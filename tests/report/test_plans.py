@@ -188,7 +188,9 @@ def test_the_comparison_and_the_plans_speak_english(folder: Path, tmp_path: Path
     """Nothing but names is Chinese; the figures are those of the Chinese pages."""
     district = xh.District.load(folder)
     named = {str(n) for frame in district.rows.values() if "name" in frame for n in frame["name"].dropna()}
-    names = re.compile("|".join(map(re.escape, sorted({*named, district.manifest["credit"], "开&关"}, key=len, reverse=True))))
+    names = re.compile(
+        "|".join(map(re.escape, sorted({*named, district.manifest["credit"], "开&关"}, key=len, reverse=True)))
+    )
     figures: dict[str, list[list[str]]] = {}
     for lang in ("zh", "en"):
         with speaking(lang):

@@ -24,6 +24,7 @@ RENDERERS = (
     "pages/ledger.py",
     "pages/plans.py",
     "pages/since.py",
+    "pages/siting.py",
     "paper/atlas.py",
     "paper/public.py",
     "paper/sheet.py",
@@ -166,6 +167,8 @@ class Function(ast.NodeVisitor):
         names = [n.id for n in ast.walk(target) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)]
         if value is not None and self.text(value):
             self.texts |= set(names)
+        if value is not None and self.path(value):
+            self.paths |= set(names)
         if self.holds(value):
             self.data |= set(names)
         return None

@@ -36,10 +36,10 @@ from ...siting import BASE_LABELS, provision
 from ..analysis import Comparison, Progress
 from ..files import added_to, refuse_foreign
 from ..story.change import Change, few_names
-from ..tables import csv_text, marked_rows
+from ..tables import csv_text, marked_rows, titled
 from ..workbook import foot, write_sheet
 from .brief import link_pages
-from .shell import page_text, table_html, titled
+from .shell import page_text, table_html
 
 #: How many rules of a plan the page of all plans lists.
 ROWS = 10

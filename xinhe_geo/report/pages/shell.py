@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from typing import SupportsFloat
 
 import pandas as pd
@@ -75,12 +75,6 @@ def scrolled(head: str, rows: str, kind: str = "") -> str:
     """Return a table that is pushed sideways where it is wider than the screen; `kind` is its class in the style."""
     own = f' class="{kind}"' if kind else ""
     return f'<div class="scroll"><table{own}><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>'
-
-
-def titled(table: pd.DataFrame, names: Mapping[str, str]) -> pd.DataFrame:
-    """Return the columns that `names` has, called as it says, without the index."""
-    kept = [c for c in names if c in table.columns]
-    return table[kept].rename(columns=dict(names)).reset_index(drop=True)
 
 
 def table_html(table: pd.DataFrame) -> str:
