@@ -88,7 +88,7 @@ STATISTICS = {
 SIZES = (ast.Lt, ast.LtE, ast.Gt, ast.GtE)
 
 
-def name_of(node: ast.expr) -> str:
+def name_of(node: ast.AST) -> str:
     return getattr(node, "attr", getattr(node, "id", ""))
 
 
