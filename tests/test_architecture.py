@@ -634,6 +634,30 @@ def test_what_writes_nothing_is_let_be(line: str) -> None:
     assert not writes_of(ast.parse(line))
 
 
+@pytest.mark.parametrize(
+    ("words", "only"),
+    [
+        ("get_close_matches", {"core.errors"}),
+        ("<!DOCTYPE html>", {"core.html", "maps.html_map"}),  # folium puts its own parts into the frame of a map
+    ],
+)
+def test_what_is_written_once_is_written_once(words: str, only: set[str]) -> None:
+    assert {m for m in MODULES if words in (PACKAGE / f"{m.replace('.', '/')}.py").read_text("utf-8")} == only
+
+
+@pytest.mark.parametrize("module", [module for module in MODULES if not module.startswith("core.")])
+def test_numbers_are_written_one_way(module: str) -> None:
+    """A format of its own would print "nan", and 100 % of what is nearly all."""
+    found = [
+        f"{node.lineno}: {ast.unparse(node)}"
+        for node in ast.walk(tree_of(module))
+        if isinstance(node, ast.FormattedValue)
+        and node.format_spec is not None
+        and re.search(r"^(?!\+).*(,\.\df$|%)$", ast.unparse(node.format_spec).strip("f'\""))
+    ]
+    assert not found, "use core.amount and core.per_cent"
+
+
 # --- style and types ------------------------------------------------------------------------------------------------
 
 

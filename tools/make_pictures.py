@@ -3,7 +3,8 @@ Make the pictures of the README and the tutorial from the bundled district.
 
     python tools/make_pictures.py
 
-Needs the `dev` and `lab` extras and a Chromium on the PATH; writes `docs/images/*.png`, 256 colours each. No network.
+Needs the `dev` and `lab` extras and a Chromium on the PATH; writes `docs/images/*.png`, 256 colours each, and `lanes.svg` (alone, without a
+browser: `python tools/make_pictures.py lanes`). No network.
 """
 
 from __future__ import annotations
@@ -16,13 +17,19 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+import geopandas as gpd
+import pandas as pd
+import shapely
 from PIL import Image
-from playwright.sync_api import Browser, sync_playwright
 
 import xinhe_geo as xh
 from xinhe_geo import maps
 from xinhe_geo.siting.sites import sites_plan
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 IMAGES = Path(__file__).parent.parent / "docs" / "images"
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-sync"]
@@ -94,9 +101,58 @@ def fewer_colours(image: Path) -> None:
     small.save(image, optimize=True)
 
 
+def lanes() -> str:
+    """Draw who walks along the lane of a home, from the doors and the reach that the library finds, as SVG."""
+    lines = {
+        "ring": [(0, 0), (240, 0), (240, 120), (0, 120), (0, 0)],
+        "lane": [(60, 0), (60, 70), (150, 70), (150, 120)],
+    }
+    shapes = gpd.GeoSeries({name: shapely.LineString(xy) for name, xy in lines.items()}, crs="EPSG:32650")
+    net = xh.WalkNetwork.from_streets(
+        gpd.GeoDataFrame({"home": [None, "h"]}, index=shapes.index, geometry=_joined(shapes), crs=shapes.crs)
+    )
+    home = gpd.GeoSeries({"p": shapely.Point(105, 50)}, crs=net.crs)
+    living = pd.Series("h", index=home.index)
+    doors = net.stand(home, home=living)
+    ends = gpd.GeoSeries(gpd.points_from_xy(doors["x"], doors["y"]), index=["M1", "M2"], crs=net.crs)
+    stranger = net.metres(ends[:1], ends[1:])["metres"].iloc[0]
+    parts = [
+        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="-20 -30 320 190" width="640" height="380" font-family="sans-serif" font-size="9">',
+        "<title>A lane of a home: residents walk along it to either mouth, strangers go round</title>",
+        '<rect x="12" y="12" width="216" height="96" fill="#f3efe6"/>',
+    ]
+    for name, colour, dash in (("ring", "#7f8c8d", ""), ("lane", "#b9770e", ' stroke-dasharray="4 3"')):
+        points = " ".join(f"{x:g},{y:g}" for x, y in lines[name])
+        parts.append(f'<polyline points="{points}" fill="none" stroke="{colour}" stroke-width="3"{dash}/>')
+    foot = net.edges.geometry[net.edges["home"].notna()].iloc[0]
+    at = foot.interpolate(foot.project(home.iloc[0]))
+    parts.append(f'<line x1="105" y1="50" x2="{at.x:g}" y2="{at.y:g}" stroke="#1f618d" stroke-width="1.5"/>')
+    parts.append('<circle cx="105" cy="50" r="3" fill="#1f618d"/><text x="110" y="48">a point of home h</text>')
+    for name, x, y, metres in zip(ends.index, doors["x"], doors["y"], doors["access_m"], strict=True):
+        below = y < 60
+        parts.append(f'<circle cx="{x:g}" cy="{y:g}" r="4" fill="#1f618d"/>')
+        words = f"{name}: door of residents, {metres:.0f} m before the street"
+        parts.append(f'<text x="{x - 40:g}" y="{y + (-8 if below else 16):g}">{words}</text>')
+    parts.append(f'<text x="-5" y="-18">A stranger from M1 to M2 goes round by the streets: {stranger:.0f} m</text>')
+    return "\n".join([*parts, "</svg>", ""])
+
+
+def _joined(lines: gpd.GeoSeries) -> list[shapely.Geometry]:
+    """Return the ring with vertices where the lane meets it: lines join at shared vertices only."""
+    mouths = shapely.get_coordinates(lines["lane"])[[0, -1]]
+    ring = lines["ring"]
+    along = sorted({*(ring.project(shapely.Point(xy)) for xy in [*ring.coords[:-1], *mouths]), ring.length})
+    return [shapely.LineString([ring.interpolate(metres) for metres in along]), lines["lane"]]
+
+
 def main() -> None:
     """Report into a temporary folder and photograph it."""
     IMAGES.mkdir(parents=True, exist_ok=True)
+    (IMAGES / "lanes.svg").write_text(lanes(), encoding="utf-8")
+    if sys.argv[1:] == ["lanes"]:
+        return
+    from playwright.sync_api import sync_playwright  # the drawing needs no browser
+
     district = xh.District.load()
     with tempfile.TemporaryDirectory() as where:
         output = Path(where) / "output"

@@ -17,9 +17,10 @@ from plans import LESS, MORE, Edits, carried_out, random_edit
 from shapely.geometry import LineString, Point, box
 
 import xinhe_geo as xh
-from xinhe_geo.access import facility_entrances, home_entrances, home_points, od_tables
+from xinhe_geo.access import attached_anew, facility_entrances, home_entrances, home_points, od_tables
 from xinhe_geo.access.entrances import entrances_of_open, places_open
 from xinhe_geo.core import Edit
+from xinhe_geo.report import people_line
 
 TOY = Path(__file__).parents[1] / "toy"
 
@@ -226,6 +227,18 @@ def test_an_edit_undone_gives_the_same(edits: Edits) -> None:
     for key, cost in done.costs.items():
         np.testing.assert_allclose(undone.costs[key], cost, rtol=0, atol=1e-6, err_msg=str(key))
     assert not undone.points.any() and not undone.kinds
+
+
+def test_who_was_attached_anew_is_named() -> None:
+    """The gate of A goes down 20 m to y = 0; closed, A is left by x = 0 beside it, flagged, and the comparison says so."""
+    after = carried_out(toy(), [Edit("close_street", {"street": "h0"})])
+    own = of_home(after, "A")
+    assert own["anew"].all() and own["gate_known"].all()
+    homes, places = attached_anew(after)
+    assert "A" in homes and list(attached_anew(toy())[0]) == []
+    said = people_line(toy(), after)
+    assert f"{len(homes)} 个小区" in said and f"{len(places)} 处设施" in said
+    assert "取消" not in people_line(toy(), toy())
 
 
 def with_place(shape: shapely.Geometry) -> pd.DataFrame:

@@ -110,6 +110,7 @@ def test_what_was_judged_by_a_drawing_is_said_and_how_near_the_line_it_is() -> N
     assert "12 m" in xh.headlines(at(12.0), cover)["basis_text"].iloc[0]
 
 
+@pytest.mark.slow
 @given(st.lists(st.sampled_from(["", "T01", "T02", "T01;T02", "T03", "T03; T01"]), min_size=5, max_size=5))
 def test_serving_against_counting_by_hand(cells: list[str]) -> None:
     """Every facility of the toy with any list: counted one by one, with no table."""

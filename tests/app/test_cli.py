@@ -138,6 +138,7 @@ def test_a_ledger_of_another_plan_says_so(tmp_path: Path, capsys: pytest.Capture
     assert "no commitments of its own" in (tmp_path / "ledger.html").read_text("utf-8").split("</header>")[0]
 
 
+@pytest.mark.slow
 def test_a_path_that_is_no_folder_is_told_from_a_folder_without_a_district(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -230,6 +231,7 @@ def test_a_box_has_an_end(box: str, tmp_path: Path, capsys: pytest.CaptureFixtur
     assert "不是有限的数" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_file_that_was_named_is_replaced_and_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     command = ["map", "overview", str(TOY), "--out", str(tmp_path / "a.html")]
     assert main(command) == 0 and "替换" not in capsys.readouterr().out

@@ -24,6 +24,7 @@ from clock import A_QUARTER_OR_ALL
 
 from xinhe_geo.access.coverage import coverage, presence
 from xinhe_geo.access.entrances import facility_entrances, home_entrances
+from xinhe_geo.core import Edit
 from xinhe_geo.district.district import District
 from xinhe_geo.district.scenario import Scenario
 from xinhe_geo.io import add
@@ -348,6 +349,59 @@ def test_inner_lanes_are_nobody_elses_way_in_the_page_either(show: Opener, toy: 
     plans = page.evaluate(RANDOM_PLANS, [5, 30, ["plan_clinic_15", "plan_elderly_clinic_15", "plan_middle_school"]])
     assert {plan["profile"] for plan in plans} & {name for name, takes in laned.profiles["steps"].items() if not takes}
     assert_equal_plans(laned, plans, tmp_path)
+
+
+@pytest.mark.browser
+def test_feet_stay_in_the_page_of_a_plan_too(show: Opener, toy: District, tmp_path: Path) -> None:
+    """A plan adds a street with stairs and one without, and closes one: what is put down then has the doors that Python gives it."""
+
+    def line(*xy: tuple[float, float]) -> list[list[float]]:
+        spots = gpd.GeoSeries([shapely.Point(500000 + x, 4320000 + y) for x, y in xy], crs=toy.crs).to_crs(4326)
+        return [[p.x, p.y] for p in spots]
+
+    edits = (
+        Edit("add_street", {"street": "new", "line": line((100, 100), (160, 160), (200, 200))}),
+        Edit("add_street", {"street": "steps", "line": line((300, 0), (360, 60)), "steps": True}),
+        Edit("close_street", {"street": "h100"}),
+    )
+    after = Scenario("p", "p", edits).on(toy)
+    page = show(meeting(after))
+    assert page.evaluate("new Set(xinhe.model.net.added).size") == 3 and page.evaluate("xinhe.model.data.net.stairs")
+    rules = ["plan_clinic_15", "plan_elderly_clinic_15", "plan_fitness_15", "plan_elderly_canteen_15"]
+    assert_equal_plans(after, page.evaluate(RANDOM_PLANS, [11, 20, rules]), tmp_path)
+
+
+NEVER_LONGER = """([seed, n]) => {
+  const E = xinhe.engine, m = xinhe.model, wrong = [];
+  let state = seed;
+  const random = () => { state = (state * 1664525 + 1013904223) % 4294967296; return state / 4294967296; };
+  const pick = (list) => list[Math.floor(random() * list.length)];
+  const asked = m.data.rules.filter((r) => r.metric === "reach");
+  const costs = (plan, rule) => Array.from(E.pointCosts(m, rule, E.facilitiesOf(m, plan, rule.kinds).filter((f) => f.serves), false));
+  for (let i = 0; i < n; i++) {
+    const plan = E.emptyPlan("p"), rule = E.ask(m, pick(asked).id, pick(Object.keys(m.data.methods)), pick(m.data.profiles).id);
+    const own = m.facilities.filter((f) => rule.kinds.includes(f.kind));
+    for (let k = 0; k < 4; k++) {
+      const before = costs(plan, rule), kept = E.copyPlan(plan), f = own.length ? pick(own) : null, p = Math.floor(random() * m.homes.weight.length);
+      const opens = !f || random() < 0.5;
+      if (opens) plan.added.push({ id: "n" + k, kind: m.data.kinds[rule.kinds[0]].id, name: "n", xy: E.snap(m, m.homes.xy[2 * p], m.homes.xy[2 * p + 1]) });
+      else plan.edits[f.id] = { closed: true };
+      const after = costs(plan, rule), undone = costs(kept, rule);
+      after.forEach((c, j) => { if (opens ? c > before[j] + 1e-9 : c < before[j] - 1e-9) wrong.push([rule.id, opens, j, before[j], c]); });
+      undone.forEach((c, j) => { if (c !== before[j]) wrong.push([rule.id, "undone", j]); });
+    }
+  }
+  return wrong;
+}"""
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("seed", [1, 2])
+def test_opening_never_lengthens_and_closing_never_shortens_in_the_page(
+    show: Opener, toy_page: str, bundled_page: str, seed: int
+) -> None:
+    assert show(toy_page).evaluate(NEVER_LONGER, [seed, 40]) == []
+    assert show(bundled_page).evaluate(NEVER_LONGER, [seed, 15]) == []
 
 
 @pytest.mark.browser

@@ -22,12 +22,13 @@ from xinhe_geo.core.i18n import english, language, marked, say, speaking
 from xinhe_geo.core.models import METHOD_LABELS
 from xinhe_geo.core.schema import BASIS_LABELS, CLAIM_LABELS, DIRECTIONS, STATE_LABELS
 from xinhe_geo.ledger.metrics.base import SIGNS, UNITS, WEIGHTS
-from xinhe_geo.ledger.metrics.registry import FORMULAS
+from xinhe_geo.ledger.metrics.registry import METRICS
 from xinhe_geo.ledger.panel import typed_figures
 from xinhe_geo.maps.meeting import SCRIPTS
 from xinhe_geo.maps.scripts import sentences, spoken_script
 from xinhe_geo.report.pages.communities import communities_page
 from xinhe_geo.report.pages.ledger import ledger_page
+from xinhe_geo.report.pages.registry import PAGES
 from xinhe_geo.report.report import LEDGER_BOOK, write_ledger
 
 book_of = importlib.import_module("xinhe_geo.report.ledger_workbook")
@@ -66,9 +67,22 @@ def fields(template: str) -> set[str]:
 def test_every_sentence_has_its_english_and_no_english_is_left_over() -> None:
     texts = list(constants())
     said, all_texts = {text for text, is_said in texts if is_said}, {text for text, _ in texts}
-    tables = [*FORMULAS.values(), *WEIGHTS.values(), UNITS.values(), METHOD_LABELS.values(), BASIS_LABELS.values()]
-    tables += [CLAIM_LABELS.values(), DIRECTIONS.values(), STATE_LABELS.values()]
-    known = {text for row in tables for text in row} | {*lg.VERDICTS, *lg.ROLES.values(), lg.UNMEASURED}
+    tables = [
+        *((m.label, m.formula) for m in METRICS.values()),
+        *WEIGHTS.values(),
+        UNITS.values(),
+        METHOD_LABELS.values(),
+        BASIS_LABELS.values(),
+        CLAIM_LABELS.values(),
+        DIRECTIONS.values(),
+        STATE_LABELS.values(),
+    ]
+    known = {text for row in tables for text in row} | {
+        *lg.VERDICTS,
+        *lg.ROLES.values(),
+        lg.UNMEASURED,
+        *(page.link for page in PAGES),
+    }
     catalogue = english()["say"]
     assert len(said) > 200 and not (said | known) - set(catalogue)
     assert not set(catalogue) - said - known - all_texts

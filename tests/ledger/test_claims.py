@@ -192,6 +192,7 @@ def test_a_folder_with_its_own_plan_has_no_claims_of_another(tmp_path: Path) -> 
     assert claims(borrowed).empty and facts_of(borrowed, "T1.c") == ""
 
 
+@pytest.mark.slow
 def test_facts_of_the_plan_stand_beside_the_demonstration() -> None:
     """14 canteens and 14 party centres are the plan's own words; the demonstration draws 14 of each."""
     district = xh.District.load()
@@ -202,6 +203,7 @@ def test_facts_of_the_plan_stand_beside_the_demonstration() -> None:
     assert "14 个" in facts_of(district, "S37.communities") and "38.2 亿元" in facts_of(district, "I02.series")
 
 
+@pytest.mark.slow
 def test_the_table_of_claims_travels_with_the_folder(tmp_path: Path) -> None:
     """A copy of the bundled folder with one claim struck out counts one less."""
     folder = shutil.copytree(ROOT / "data", tmp_path / "copy")

@@ -192,6 +192,7 @@ def test_dragging_is_followed_at_once(model: LiveModel) -> None:
     assert np.median(took) < 0.15
 
 
+@pytest.mark.slow
 def test_the_same_district_is_drawn_alike_and_no_name_becomes_markup(district: xh.District) -> None:
     first = _drawing(LiveModel(district))
     assert first == _drawing(LiveModel(xh.District.load()))

@@ -285,6 +285,7 @@ def test_unknown_values_are_not_zero() -> None:
     assert (people["d"][people["v"][at]] if people["v"][at] is not None else None) is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "missing",
     [
@@ -449,6 +450,7 @@ def test_a_large_file_is_packed_and_a_huge_one_warned_of(tmp_path: Path, monkeyp
         maps.draw(fakes.district()).save(tmp_path / "m.html")
 
 
+@pytest.mark.slow
 def test_ten_thousand_features_stay_small() -> None:
     base = len(page(maps.draw(fakes.district())))
     side = np.arange(100) * 24.0
@@ -637,6 +639,7 @@ def toy() -> xh.District:
     return xh.District.load(Path(__file__).parents[1] / "toy")
 
 
+@pytest.mark.slow
 def test_the_map_of_all_gaps_counts_the_promises_each_home_misses(toy: xh.District) -> None:
     theme = scene(page(maps.of_district(toy, "gaps")))["themes"][0]
     cover = xh.coverage(toy)
@@ -649,6 +652,7 @@ def test_the_map_of_all_gaps_counts_the_promises_each_home_misses(toy: xh.Distri
     assert [words[i] if words else i for i in shown] == [f"{n} 项" for n in counts]
 
 
+@pytest.mark.slow
 def test_the_map_of_parcels_says_who_lives_on_them(toy: xh.District) -> None:
     home = toy.homes.iloc[[0]]
     parcels = gpd.GeoDataFrame(

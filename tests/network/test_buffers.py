@@ -43,6 +43,7 @@ def test_strokes_hold_every_segment_once(lines: np.ndarray) -> None:
     assert len(found) <= len(lines)
 
 
+@pytest.mark.slow
 @settings(max_examples=trials(40), deadline=None)
 @given(streets())
 def test_the_same_ground_as_street_by_street(lines: np.ndarray) -> None:

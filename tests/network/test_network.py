@@ -881,6 +881,7 @@ def interrupted(call: Callable[[SearchState], object], state: SearchState, line:
     return False
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("profile", [None, pytest.param(ADULT, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("change", ["with_place", "without_place", "at"])
 def test_an_interrupted_change_leaves_every_state_as_it_was(change: str, profile: Profile | None) -> None:
@@ -952,6 +953,7 @@ def test_grid_distances_are_manhattan(town: WalkNetwork) -> None:
     assert near["target"].tolist() == (far.argmin(axis=1) + 40).tolist()
 
 
+@pytest.mark.slow
 def test_thousands_of_places_on_one_street_come_in_order() -> None:
     """More than there is room for at first, on two edges; numbers of three bytes, in no order along the street."""
     net = WalkNetwork.from_streets(
@@ -1518,6 +1520,7 @@ README_FILTER = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "vertices", "edges", "junctions", "kilometres", "largest"),
     [
@@ -1550,6 +1553,7 @@ def helsinki(shared: Path) -> WalkNetwork:
     return WalkNetwork.from_osm(shared / "places" / "helsinki.osm.pbf")
 
 
+@pytest.mark.slow
 def test_helsinki_against_networkx_on_the_same_ways(helsinki: WalkNetwork, shared: Path) -> None:
     """Every node of the map a node of the graph, joined by the map's own numbers, read by other code."""
     path = str(shared / "places" / "helsinki.osm.pbf")

@@ -55,8 +55,8 @@ DEFECTS = [
     Defect(
         "metres along a lane are not counted",
         "network/snap.py",
-        '"access_m": leg[row] + metres,',
-        '"access_m": leg[row],',
+        '"access_m": leg + metres,',
+        '"access_m": leg,',
         ACCESS,
     ),
     Defect(
@@ -82,30 +82,30 @@ DEFECTS = [
     ),
     Defect(
         "places go to the nearer end of the street",
-        "network/snap.py",
+        "network/nearest_edges.py",
         "at[on], foot[on] = part_at, part_foot",
         "at[on], foot[on] = np.round(part_at / streets.length[edge[on]]) * streets.length[edge[on]], part_foot",
         NETWORK,
     ),
     Defect(
         "barriers are ignored",
-        "access/entrances.py",
+        "access/walls.py",
         "return None if barriers is None or barriers.empty else barriers.geometry",
         "return None",
         ACCESS,
     ),
     Defect(
         "of a home's gates only the first counts",
-        "access/entrances.py",
-        'known[str(home)] = rows.geometry[(rows["state"].fillna("open") == "open").to_numpy()]',
-        'known[str(home)] = rows.geometry[(rows["state"].fillna("open") == "open").to_numpy()].iloc[:1]',
+        "access/walls.py",
+        "own, here = feet.iloc[at_home[home]], np",
+        "own, here = feet.iloc[at_home[home][:1]], np",
         ACCESS,
     ),
     Defect(
         "closed gates are open",
-        "access/entrances.py",
-        'known[str(home)] = rows.geometry[(rows["state"].fillna("open") == "open").to_numpy()]',
-        "known[str(home)] = rows.geometry",
+        "access/walls.py",
+        'return None if gates is None else gates[(gates["state"].fillna("open") == "open").to_numpy()]',
+        "return gates",
         ACCESS,
     ),
     Defect(
@@ -117,7 +117,7 @@ DEFECTS = [
     ),
     Defect(
         "people walk through the corners of walls",
-        "access/entrances.py",
+        "access/walls.py",
         "if hidden.any():",
         "if False:",
         ACCESS,
@@ -125,8 +125,8 @@ DEFECTS = [
     Defect(
         "a facility in a compound is entered over the wall",
         "access/entrances.py",
-        "walled = compound.notna().to_numpy()",
-        "walled = np.zeros(len(spots), np.bool_)",
+        "walled = pd.Series(inside).isin(district.walled_homes).to_numpy()",
+        "walled = np.zeros(len(inside), np.bool_)",
         ACCESS,
     ),
     Defect(
@@ -139,8 +139,8 @@ DEFECTS = [
     Defect(
         "a park is entered from one place of its edge",
         "access/entrances.py",
-        'entrances["access_m"] <= np.maximum(nearest, EDGE_TO_STREET_M)',
-        'entrances["access_m"] <= nearest',
+        "leg <= np.maximum(least(leg), EDGE_TO_STREET_M)",
+        "leg <= least(leg)",
         ACCESS,
     ),
     Defect(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from oracle.defects import DEFECTS, ROOT, Defect, planted
+from oracle.defects import DEFECTS, ROOT, Defect, planted, rows
 
 
 @pytest.mark.parametrize("defect", DEFECTS, ids=lambda defect: defect.what)
@@ -14,3 +14,11 @@ def test_the_defect_can_still_be_planted(defect: Defect) -> None:
 
 def test_there_are_twenty_five() -> None:
     assert len({defect.what for defect in DEFECTS}) == len(DEFECTS) == 26
+
+
+@pytest.mark.matrix
+@pytest.mark.parametrize("number", range(1, 27))
+def test_the_defect_is_found(number: int) -> None:
+    """By a test of the second engine or by a unit test of its place: the row says which, "-" is none."""
+    (row,) = rows([number])
+    assert row.split("|")[4:6] != [" - ", " - "], row

@@ -20,7 +20,7 @@ from xinhe_geo.access import home_points, od_table
 
 DATA = Path(__file__).parents[2] / "data"
 TOY = Path(__file__).parents[1] / "toy"
-SEEDS = [*range(8), *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(8, 40))]
+SEEDS = [*range(16), *(pytest.param(seed, marks=pytest.mark.matrix) for seed in range(16, 40))]
 METHODS = ("buffer", "network_m", "walk_min")
 
 
@@ -91,6 +91,7 @@ def _same_presence(district: xh.District, world: World) -> None:
         _same(has[kind], world.presence([kind]).reindex(has.index), f"presence of {kind}")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", SEEDS)
 def test_random_districts(tmp_path: Path, seed: int) -> None:
     """Walls of every shape, lanes, waits, barriers, stairs, parks, planned and closed: the same walks, shares and headlines."""
@@ -103,7 +104,8 @@ def test_random_districts(tmp_path: Path, seed: int) -> None:
     _same_presence(district, world)
 
 
-@pytest.mark.parametrize("seed", [*range(4), *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(4, 40))])
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", SEEDS)
 def test_random_plans(tmp_path: Path, seed: int) -> None:
     """Streets, gates, lanes, waits and facilities opened and closed: feet stay in both engines, for whoever walks."""
     after = random_plan(xh.District.load(districts.write(tmp_path, seed % 7)), seed)
@@ -111,6 +113,7 @@ def test_random_plans(tmp_path: Path, seed: int) -> None:
         _same_walks(after, _world(after), list(districts.KINDS), profile)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 def test_streets_that_are_reached(tmp_path: Path, seed: int) -> None:
     """Street metres of isochrones, by metres and by minutes."""
@@ -125,6 +128,7 @@ def test_streets_that_are_reached(tmp_path: Path, seed: int) -> None:
             _same(timed, [world.reached([kind], walker, 60 * limit) for limit in timed.index], kind)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(4))
 def test_planned_facilities(tmp_path: Path, seed: int) -> None:
     """Another year, planned facilities counted."""
@@ -132,6 +136,7 @@ def test_planned_facilities(tmp_path: Path, seed: int) -> None:
     _same_walks(district, _world(district), list(districts.KINDS), "adult")
 
 
+@pytest.mark.slow
 def test_the_toy_district() -> None:
     """The district worked out by hand, by the second engine too."""
     district, world = xh.District.load(TOY), World(**read(TOY, DATA))
@@ -139,6 +144,7 @@ def test_the_toy_district() -> None:
     _same_shares(district, world, _same_headlines(district, world), ["plan_clinic_15", "plan_fitness_15"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [1, 3, 5])
 def test_best_sites(tmp_path: Path, seed: int) -> None:
     """Every pair of eight candidates built and counted by the second engine: none is better than the pair that is found."""

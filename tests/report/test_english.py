@@ -234,6 +234,7 @@ def words_of(file: Path) -> list[str]:
     return [html.unescape(line) for text in texts for line in re.sub(r"<[^>]+>", "", text).split("\n")]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["word", "slides"])
 def test_documents_are_english_with_the_same_figures(tmp_path: Path, name: str) -> None:
     toy = xh.District.load(Path(__file__).parents[1] / "toy")

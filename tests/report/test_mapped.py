@@ -69,6 +69,7 @@ def test_nothing_says_how_many_people_have_none(out: Path) -> None:
     assert "覆盖_plan_clinic_15" in gpkg and "缺口_" not in gpkg
 
 
+@pytest.mark.slow
 def test_the_same_search_finds_them_where_somebody_has_counted(tmp_path: Path) -> None:
     """The search above would not be one if it found nothing in the district as it is."""
     assert main(["report", str(TOY), "--out", str(tmp_path)]) == 0
@@ -101,6 +102,7 @@ def test_documents_count_such_promises_as_unknown(out: Path) -> None:
     assert not [t for t in titles if "受益最多" in t or "至少有一项承诺够不着" in t]
 
 
+@pytest.mark.slow
 def test_a_folder_without_a_plan_names_nobody_elses(out: Path) -> None:
     """The text that the bundled plan's promises stand in is named in no output; standards that hold everywhere are."""
     bundled, here = xh.District.load(), xh.District.load(TOY)

@@ -37,6 +37,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return target
 
 
+@pytest.mark.slow
 def test_a_comparison_is_written(folder: Path, tmp_path: Path) -> None:
     district = xh.District.load(folder)
     after, before = state_of(district, "close"), state_of(district, None)
@@ -57,6 +58,7 @@ def test_a_comparison_is_written(folder: Path, tmp_path: Path) -> None:
     assert (out / "方案比较.xlsx").read_bytes() == first
 
 
+@pytest.mark.slow
 def test_each_state_is_counted_once(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The page of a comparison asks for coverage and ledger again and again; each state is worked out once for all of it."""
     counted: list[tuple[str, int]] = []
@@ -76,6 +78,7 @@ def test_each_state_is_counted_once(folder: Path, tmp_path: Path, monkeypatch: p
     assert len(list((tmp_path / "out" / "maps").iterdir())) > 1
 
 
+@pytest.mark.slow
 def test_some_rules_of_a_coverage_are_those_rows_of_it() -> None:
     """What is taken from a coverage that is there is what would have been worked out."""
     district, names = xh.District.load(TOY), ["plan_canteen_community", "plan_clinic_15"]
@@ -95,6 +98,7 @@ def test_the_same_year_is_the_same_district() -> None:
     assert later.at(district.year + 1) is later and later.year == district.year + 1
 
 
+@pytest.mark.slow
 def test_nothing_differs_from_itself(folder: Path) -> None:
     district = xh.District.load(folder)
     pair = Comparison.of(district, district)
@@ -122,6 +126,7 @@ def test_a_change_is_written_as_people_write_it() -> None:
     assert "-452<" in html and "-0.0" not in html
 
 
+@pytest.mark.slow
 def test_two_plans_against_each_other(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     district = xh.District.load(folder)
     a, b = (state_of(district, name)[0] for name in ("close", "open"))
@@ -132,6 +137,7 @@ def test_two_plans_against_each_other(folder: Path, tmp_path: Path, capsys: pyte
     assert main(["compare", "nix", "--for", str(folder)]) == 2
 
 
+@pytest.mark.slow
 def test_the_page_of_plans(folder: Path, tmp_path: Path) -> None:
     district = xh.District.load(folder)
     table = write_plans(district, tmp_path)
@@ -141,6 +147,7 @@ def test_the_page_of_plans(folder: Path, tmp_path: Path) -> None:
     assert (tmp_path / "tables/方案.xlsx").is_file()
 
 
+@pytest.mark.slow
 def test_commands(
     folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -160,6 +167,7 @@ def test_commands(
         write_new(folder / "district.toml", "")
 
 
+@pytest.mark.slow
 def test_the_report_writes_plans_and_sites_when_asked(
     folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -51,11 +51,13 @@ def test_the_brief_says_in_which_order_it_names_who_misses_out(output: Path) -> 
     assert "走路够不着的人多的在前，其次是本社区没有的" in said
 
 
+@pytest.mark.slow
 def test_same_inputs_same_bytes(output: Path, tmp_path: Path) -> None:
     xh.brief(xh.District.load(TOY), tmp_path / "again")
     assert digest(tmp_path / "again") == digest(output)
 
 
+@pytest.mark.slow
 def test_documents_are_written_by_name(tmp_path: Path) -> None:
     district = xh.District.load(TOY)
     assert report.documents(district, (), tmp_path / "none") == []
@@ -87,6 +89,7 @@ def test_workbook_begins_with_the_matrix_and_the_gaps(output: Path) -> None:
     assert "原因" in gaps[0] and any("走不到" in str(r) for r in gaps[1:])
 
 
+@pytest.mark.slow
 def test_workbook_never_writes_formulas(tmp_path: Path) -> None:
     district = xh.District.load(TOY)
     results = Analysis(district)
@@ -173,6 +176,7 @@ def test_bundled_district_prints_no_bare_verdict(bundled_reports: Path) -> None:
     assert "不作任何结论" in text and "未达标" not in text
 
 
+@pytest.mark.slow
 def test_other_files_stay_and_stale_ones_go(output: Path, tmp_path: Path) -> None:
     folder = Path(shutil.copytree(output, tmp_path / "output"))
     district = xh.District.load(TOY)
@@ -184,6 +188,7 @@ def test_other_files_stay_and_stale_ones_go(output: Path, tmp_path: Path) -> Non
     assert "maps/plan_clinic_15.html" in before and "maps/plan_clinic_15.html" not in after
 
 
+@pytest.mark.slow
 def test_a_failure_leaves_earlier_outputs(output: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = Path(shutil.copytree(output, tmp_path / "output"))
     district = xh.District.load(TOY)

@@ -50,6 +50,7 @@ def test_a_text_breaks_where_it_must_and_not_before() -> None:
     assert _paper.cut("一二三四五六", 10, 40) == "一二三…"
 
 
+@pytest.mark.slow
 def test_what_the_typeface_lacks_becomes_a_box_without_a_warning(tmp_path: Path) -> None:
     assert _paper.legible("新\n河\u200b𠮷🏥") == "新 河 □□"
     page = _paper.Paper(60, 40, 300)
@@ -91,6 +92,7 @@ def test_room_is_given_once() -> None:
 # --- sheets -------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_sheet_says_what_it_shows_and_how(toy: xh.District, tmp_path: Path) -> None:
     (path,) = xh.sheet(toy, "plan_clinic_15", tmp_path / "clinic.pdf", size="A4", number="T-1")
     said = text_of(path)
@@ -121,6 +123,7 @@ def test_a_sheet_says_what_it_shows_and_how(toy: xh.District, tmp_path: Path) ->
     assert len(path.read_bytes()) < 400_000
 
 
+@pytest.mark.slow
 def test_same_inputs_same_bytes_and_matplotlib_as_before(toy: xh.District, tmp_path: Path) -> None:
     before = dict(matplotlib.rcParams)
     first = [p.read_bytes() for p in xh.sheet(toy, "plan_canteen_community", tmp_path / "a", size="A4")]
@@ -133,6 +136,7 @@ def test_same_inputs_same_bytes_and_matplotlib_as_before(toy: xh.District, tmp_p
     assert dict(matplotlib.rcParams) == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("what", ["overview", "completeness", "gaps"])
 def test_fixed_themes(toy: xh.District, tmp_path: Path, what: str) -> None:
     (path,) = xh.sheet(toy, what, tmp_path / f"{what}.pdf", size="A4")
@@ -152,6 +156,7 @@ def test_wrong_words_are_named(toy: xh.District, tmp_path: Path) -> None:
 # --- for the public -----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_public_sheets_show_no_borders_and_no_small_numbers(toy: xh.District, tmp_path: Path) -> None:
     scene = _for_public(toy, scene_for(toy, "plan_canteen_community"))
     assert not {layer.id for layer in scene.layers} & set(_carto.BORDERS)
@@ -164,6 +169,7 @@ def test_public_sheets_show_no_borders_and_no_small_numbers(toy: xh.District, tm
     assert "街道界" not in said and "社区界" not in said and "内部资料" not in said
 
 
+@pytest.mark.slow
 def test_small_counts_are_gone_before_anything_is_drawn(toy: xh.District) -> None:
     assert [shown_count(n, "人", "zh", 10) for n in (0, 1, 9.4, 10, 14.9, 15, 1204)] == [
         "0 人",
@@ -201,6 +207,7 @@ def test_small_counts_are_gone_before_anything_is_drawn(toy: xh.District) -> Non
                 assert any(int(n) % 10 for n in counts), (what, words)
 
 
+@pytest.mark.slow
 def test_an_overview_says_who_lives_where_and_what_there_is(toy: xh.District, tmp_path: Path) -> None:
     figures = _overview.zone_figures(toy)
     whole = figures.iloc[-1]
@@ -221,6 +228,7 @@ def test_an_overview_says_who_lives_where_and_what_there_is(toy: xh.District, tm
         assert word in said, word
 
 
+@pytest.mark.slow
 def test_gaps_without_room_go_on_overleaf(toy: xh.District, tmp_path: Path) -> None:
     homes = toy.rows["homes"]
     many = pd.concat(
@@ -237,6 +245,7 @@ def test_gaps_without_room_go_on_overleaf(toy: xh.District, tmp_path: Path) -> N
     assert f"{len(listed) - left + 1}{listed[len(listed) - left]['name']}" in pages[1]
 
 
+@pytest.mark.slow
 def test_a_sheet_speaks_english_but_for_names(toy: xh.District, tmp_path: Path) -> None:
     named = {toy.name, toy.manifest["credit"], *toy.kinds["symbol"].dropna()}
     for frame in toy.layers.values():
@@ -285,6 +294,7 @@ def test_the_bundled_district_opens_in_a_reader(tmp_path: Path) -> None:
 # --- the atlas ----------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_the_atlas_has_a_sheet_per_community(toy: xh.District, tmp_path: Path) -> None:
     written = _atlas.atlas(toy, tmp_path, form=_atlas.Format("A4"))
     assert written == [tmp_path / "图册.pdf"]
@@ -295,6 +305,7 @@ def test_the_atlas_has_a_sheet_per_community(toy: xh.District, tmp_path: Path) -
     assert all(page.startswith("玩具街道") for page in pages)
 
 
+@pytest.mark.slow
 def test_a_community_s_numbers_are_those_of_the_report(toy: xh.District) -> None:
     results = analyse(toy)
     by = results.by["community"]

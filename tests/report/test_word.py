@@ -83,6 +83,7 @@ def test_the_brief_answers_the_meeting_in_order(brief: Path) -> None:
     assert len([c for c in captions if c.startswith("图")]) == len(document.inline_shapes) >= 3
 
 
+@pytest.mark.slow
 def test_the_brief_s_numbers_are_the_report_s(toy: xh.District, brief: Path) -> None:
     lead = analyse(toy).headlines
     document = docx.Document(str(brief))
@@ -93,6 +94,7 @@ def test_the_brief_s_numbers_are_the_report_s(toy: xh.District, brief: Path) -> 
         assert lead.loc[name, "basis_text"] in cells
 
 
+@pytest.mark.slow
 def test_who_lives_where_a_community_lacks_it(toy: xh.District, tmp_path: Path) -> None:
     """Nobody has day care: 甲社区 100 people (and C, unknown), 乙社区 250. Where nobody is known the table says so."""
 
@@ -117,6 +119,7 @@ def test_pages_are_numbered_and_tables_repeat_their_heads(brief: Path) -> None:
 # --- slides -------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_one_conclusion_per_page_with_its_number_and_notes(toy: xh.District, deck: Path) -> None:
     show = pptx.Presentation(str(deck))
     assert show.slide_width / show.slide_height == pytest.approx(16 / 9, rel=1e-3)
@@ -142,6 +145,7 @@ def test_a_chart_can_be_edited(deck: Path) -> None:
 # --- both ---------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_same_inputs_same_bytes(brief: Path, deck: Path, tmp_path: Path) -> None:
     again = xh.District.load(TOY)
     assert _word.write_brief(again, tmp_path / "b.docx").read_bytes() == brief.read_bytes()
@@ -153,6 +157,7 @@ def test_same_inputs_same_bytes(brief: Path, deck: Path, tmp_path: Path) -> None
         assert "python" not in facts and set(re.findall(r">(\d{4}-\d\d-\d\d)T", facts)) == {"2022-01-01"}
 
 
+@pytest.mark.slow
 def test_a_name_from_data_stays_text(tmp_path: Path) -> None:
     folder = tmp_path / "d"
     shutil.copytree(TOY, folder)
@@ -182,6 +187,7 @@ def test_libreoffice_opens_both(brief: Path, deck: Path, tmp_path: Path) -> None
 # --- what is computed for them ------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_faster_walkers_reach_no_less_and_one_more_place_serves_more(toy: xh.District) -> None:
     results = analyse(toy)
     spread = speed_range(toy, results)

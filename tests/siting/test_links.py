@@ -87,6 +87,7 @@ def test_why_a_home_is_outside_and_what_would_help(toy: xh.District) -> None:
     assert places["link_share"].between(0, 1).all()
 
 
+@pytest.mark.slow
 def test_the_fast_search_says_what_coverage_counts() -> None:
     """On the bundled district, for a rule in minutes and 60+: the estimate of every link is what counting afresh gives."""
     district = xh.District.load()
@@ -102,6 +103,7 @@ def test_the_fast_search_says_what_coverage_counts() -> None:
 # --- two together ----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_every_pair_is_what_both_edits_give(toy: xh.District) -> None:
     """Bridges and closed gates of the toy in every combination: the search says what coverage counts with both there."""
     lines = [

@@ -73,6 +73,7 @@ def plan(people: float, **more: object) -> Scenario:
     return Scenario("p", "试算", edits)
 
 
+@pytest.mark.slow
 def test_what_is_needed_and_what_is_left_over(toy: xh.District) -> None:
     """
     F1 is the only clinic near. Whoever has it as the nearest comes first: the people of the other homes.
@@ -138,6 +139,7 @@ def test_refusals(toy: xh.District) -> None:
         provision(toy.with_rows({**toy.rows, "norms": wrong}), plan(1.0))
 
 
+@pytest.mark.slow
 def test_the_bundled_plan_carries_its_marks() -> None:
     district = xh.District.load()
     table = provision(district, district.scenario("wuchedi-renewal"))

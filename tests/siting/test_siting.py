@@ -25,7 +25,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import shapely
-from clock import trials
+from clock import A_QUARTER_OR_ALL, trials
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.sparse.csgraph import dijkstra
@@ -96,6 +96,7 @@ def test_san_francisco_shares() -> None:
     assert median["mean"] == pytest.approx(2_982.12685799)
 
 
+@pytest.mark.slow
 @needs_yardsticks
 @pytest.mark.parametrize("model", FOUR)
 def test_the_order_of_rows_changes_nothing(model: str) -> None:
@@ -507,6 +508,7 @@ def shift(points: dict[str, tuple[float, float]]) -> gpd.GeoSeries:
 SPOTS = {"north": (150, 310), "inside": (150, 350), "east": (450, 150), "island": (860, 0), "south": (60, 0)}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "weight", "column"),
     [
@@ -659,6 +661,7 @@ def test_lscp_on_a_district_names_homes(toy: xh.District) -> None:
     assert whole["share_after"].iloc[-1] == pytest.approx(1.0)
 
 
+@pytest.mark.slow
 def test_vacant_land_is_a_candidate() -> None:
     bundled = xh.District.load()
     spots = candidate_sites(bundled)
@@ -671,6 +674,7 @@ def test_vacant_land_is_a_candidate() -> None:
     assert len(empty) and shapely.intersects(ground, vacant.geometry.array).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("limit", [1.2, 0.4])
 def test_whoever_no_candidate_reaches_gets_a_place_nearer(toy: xh.District, tmp_path: Path, limit: float) -> None:
     """Within 1.2 minutes a place beside the gate will do; within 0.4 it must stand inside the wall. Built, coverage finds all."""
@@ -718,6 +722,7 @@ def test_those_out_of_reach_are_left_out_where_allowed(toy: xh.District) -> None
     assert plan["left_out"][0][1:] == ("X", 1240)
 
 
+@pytest.mark.slow
 def test_a_kind_without_a_rule_is_asked_in_metres() -> None:
     bundled = xh.District.load()
     kind = next(k for k in bundled.kinds.index if not isinstance(bundled.kinds.loc[k, "rule"], str))
@@ -733,6 +738,7 @@ def test_a_promise_to_communities_is_walked_by_the_distance_models(toy: xh.Distr
         assert chosen["proven"].all() and chosen["weight"].iloc[0] == "people" and "平均" in chosen["reason"].iloc[0]
 
 
+@pytest.mark.slow
 def test_phases_build_on_each_other(toy: xh.District) -> None:
     spots, asked = shift(SPOTS), Siting(limit=3.0)
     staged = phases(toy, Wanted("clinic_station", spots, asked), [Phase(1), Phase(1)])
@@ -896,6 +902,7 @@ def test_long_solves_say_how_far_they_are(monkeypatch: pytest.MonkeyPatch) -> No
     assert said and "Ctrl-C" in said[0]
 
 
+@pytest.mark.slow
 def test_no_site_is_needed_where_everybody_is_served() -> None:
     """Every community of the bundled district has one of some kind already: the fewest sites are none."""
     bundled = xh.District.load()
@@ -960,10 +967,11 @@ def counted_again(before: xh.District, after: xh.District, rule: xh.Rule, model:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("model", FOUR)
-def test_every_kind_is_solved_to_the_optimum_and_counted_again(bundled: xh.District, model: str) -> None:
-    """Proven for every kind; built on the district, what is counted from scratch is the objective."""
+@pytest.mark.parametrize("part", A_QUARTER_OR_ALL)
+def test_every_kind_is_solved_to_the_optimum_and_counted_again(bundled: xh.District, model: str, part: int) -> None:
+    """Proven for every kind, with `--all` for every fourth; built on the district, what is counted from scratch is the objective."""
     asked = 0
-    for kind in bundled.kinds.index:
+    for kind in bundled.kinds.index[::part]:
         ruled = isinstance(bundled.kinds.loc[kind, "rule"], str)
         limit = None if ruled or model.startswith("p_") else 800.0
         siting = Siting(model=model, limit=limit, plans=1)
@@ -986,7 +994,7 @@ def test_every_kind_is_solved_to_the_optimum_and_counted_again(bundled: xh.Distr
                 kind
             )
         asked += 1
-    assert asked > 40
+    assert asked > 40 // part
 
 
 # --- plans of sites, and the page that compares them ------------------------------------------------------------------
@@ -1007,6 +1015,7 @@ def test_a_plan_of_sites_gives_what_was_promised(toy: xh.District, tmp_path: Pat
         sites_plan(every, 99)
 
 
+@pytest.mark.slow
 def test_the_page_of_sites_and_that_of_links(toy: xh.District, tmp_path: Path) -> None:
     """What the pages say is what the functions count; nothing is loaded; a brief beside them links both at once."""
     siting = Siting(limit=3.0, within=1.0, plans=3)
@@ -1053,6 +1062,7 @@ raise SystemExit(main(["sites", "clinic_station", "--for", sys.argv[2], "--limit
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="no such signal")
 def test_ctrl_c_in_a_long_solve_prints_the_best_plan_and_its_gap(tmp_path: Path) -> None:
     """A real interrupt sent to the command while the solver works: it ends well, with a plan that is not called proven."""

@@ -16,9 +16,9 @@ from .coverage import (
     summary,
 )
 from .effects import effects, effects_of, facility_names, home_changes, home_changes_of, known_sum, sharing, sharing_of
-from .entrances import facility_entrances, home_entrances, home_points, same_compound
+from .entrances import attached_anew, facility_entrances, home_entrances, home_points, same_compound
 from .gaps import gaps
-from .headlines import basis_text, grounds_text, headlines, limit_text, usable_denominator, whole_percent
+from .headlines import basis_text, grounds_text, headlines, limit_text, usable_denominator
 from .home_shares import (
     SHARE_TOLERANCE,
     TOLERANCE_MIN,
@@ -41,6 +41,7 @@ __all__ = [
     "SHARE_TOLERANCE",
     "TOLERANCE_MIN",
     "Need",
+    "attached_anew",
     "audit",
     "basis_text",
     "bound_of",
@@ -86,7 +87,6 @@ __all__ = [
     "usable_denominator",
     "walk_inside",
     "what_to_survey",
-    "whole_percent",
     "within_capacity",
     "within_limit",
     "without_stairs",

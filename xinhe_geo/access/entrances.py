@@ -317,6 +317,25 @@ def entrances_of_open(district: District, walker: Profile | None = None) -> pd.D
     return _kept(district, key, lambda: facility_entrances(district, everywhere(), level))
 
 
+def attached_anew(district: District) -> tuple[pd.Index, pd.Index]:
+    """
+    Return the homes and the open facilities that have lost all their ways to a plan and were attached anew.
+
+    Of their walks nothing is claimed: one that became shorter is no effect of what the plan closed.
+
+    Returns
+    -------
+    homes, facilities
+        Ids, sorted; a home of which some points were attached anew is one. Both empty without a plan.
+    """
+    if district.ground is None or district.streets is None:
+        return pd.Index([], dtype="str"), pd.Index([], dtype="str")
+    ways, doors = home_entrances(district), entrances_of_open(district)
+    lost = (ways.loc[ways["anew"], "home"], doors.loc[doors["anew"], "place"])
+    homes, facilities = (pd.Index(sorted(set(map(str, names)))) for names in lost)
+    return homes, facilities
+
+
 def walks_inside(district: District, walker: Profile | None = None) -> pd.DataFrame:
     """Return the walks to all open facilities that never leave a home, kept; `gate_known`: whether it is known to be walled."""
     level = without_stairs(district, walker)

@@ -19,13 +19,13 @@ from ..core import (
     Profile,
     Rule,
     language,
+    per_cent,
     say,
 )
 from ..district import District, kind_name, layer_name, rule_name, walker_name
 from .bounds import AT_LEAST, EXACT, unchecked_of, what_to_survey
 from .coverage import NEAR_LINE_M, coverage, is_surveyed, presence, presence_grounds, summary
 from .gaps import rule_in
-from .home_shares import SHARE_TOLERANCE
 
 #: How many places by a line are named before it is said how many there are.
 _NAMED_AT_MOST = 5
@@ -195,13 +195,6 @@ _MISSED = {
 }
 
 
-def whole_percent(share: float) -> str:
-    """Return a share in whole per cent; what is not all is not 100, and what is some is not 0."""
-    percent = round(share * 100)
-    percent = 99 if percent == 100 and share < 1 - SHARE_TOLERANCE else percent
-    return f"{1 if percent == 0 and share > SHARE_TOLERANCE else percent}%"
-
-
 def _if(row: Mapping[str, object]) -> str:
     """Say what is taken for granted where not all facilities are known."""
     if row["mapped"]:
@@ -215,16 +208,16 @@ def _reach_sentence(limit: str, what: str, row: Mapping[str, object], unserved: 
     if row["bound"] == AT_LEAST:
         if unchecked:
             told = "{0}：{1}，{2}的 {3}—{4} 走得到（{5} 处待核，全部属实时为上限）"
-            return say(told, _if(row), limit, what, whole_percent(value), whole_percent(high), unchecked)
-        return say("{0}：{1}，{2}的 {3} 走得到", _if(row), limit, what, whole_percent(value))
+            return say(told, _if(row), limit, what, per_cent(value, 0), per_cent(high, 0), unchecked)
+        return say("{0}：{1}，{2}的 {3} 走得到", _if(row), limit, what, per_cent(value, 0))
     words, form, factor = _MISSED[str(row["denominator"])]
     least, most = (form.format(amount * factor) for amount in unserved)
     some = np.isfinite(unserved[1]) and float(most.replace(",", "")) > 0
     if unchecked:
         missing = say(words, f"{least}—{most}") if some else ""
         told = "{0}可达{1} {2}—{3}（{4} 处待核，全部属实时为上限）{5}"
-        return say(told, limit, what, whole_percent(value), whole_percent(high), unchecked, missing)
-    return say("{0}可达{1} {2}{3}", limit, what, whole_percent(value), say(words, most) if some else "")
+        return say(told, limit, what, per_cent(value, 0), per_cent(high, 0), unchecked, missing)
+    return say("{0}可达{1} {2}{3}", limit, what, per_cent(value, 0), say(words, most) if some else "")
 
 
 def usable_denominator(wanted: str, total: pd.Series) -> str | None:

@@ -29,6 +29,7 @@ from ..core import (
     refuse_uncleared,
     strictness,
     web_file,
+    whole_page,
     write_text,
 )
 from ..district import District
@@ -365,23 +366,10 @@ def page_of(book: NotebookNode, title: str) -> str:
             f"<details{is_open}><summary>{word}</summary><pre><code>{html.escape(source)}</code></pre></details>"
         )
         parts += [f'<div class="out">{_shown(output)}</div>' for output in cell["outputs"]]
-    return f"""<!DOCTYPE html>
-<html lang="zh-CN">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="{POLICY}">
-<title>{html.escape(title)}</title>
-<style>
-{web_file("app/notebook.css")}</style>
-</head>
-<body>
-<main>
-{chr(10).join(parts)}
-</main>
-</body>
-</html>
-"""
+    content = "\n".join(parts)
+    return whole_page(
+        title, f"\n{web_file('app/notebook.css')}", f"<main>\n{content}\n</main>", lang="zh", policy=POLICY
+    )
 
 
 def _shown(output: Mapping[str, Any]) -> str:

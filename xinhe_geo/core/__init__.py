@@ -23,6 +23,8 @@ from .errors import (
     UnknownNameError,
     XinheError,
     describe,
+    did_you_mean,
+    nearest,
     os_words,
     problems_table,
     text_words,
@@ -30,7 +32,7 @@ from .errors import (
 from .extras import needing, not_installed
 from .files import beside_prefix, cannot_write, growing, place_file, write_bytes, write_text
 from .foreign import layers_in, ordinary, read_layer, size_of
-from .html import escape, web_file
+from .html import PICTURES, SCRIPT, escape, web_file, whole_page
 from .i18n import HTML_LANG, back, counted, english, language, listed_words, marked, parted, say, speaking, title, word
 from .models import (
     DENOMINATOR_LABELS,
@@ -44,6 +46,7 @@ from .models import (
     Rule,
     standing,
 )
+from .numbers import amount, per_cent, signed
 from .progress import listening, told, work
 from .schema import (
     ABSENT,
@@ -107,9 +110,11 @@ __all__ = [
     "NOMINAL",
     "OF_PLAN",
     "ON_THE_WAY",
+    "PICTURES",
     "REFERENCE",
     "SCHEMAS",
     "SCHEMA_VERSION",
+    "SCRIPT",
     "SMALL",
     "STATE_LABELS",
     "SURVEYED",
@@ -133,6 +138,7 @@ __all__ = [
     "UnknownNameError",
     "Worker",
     "XinheError",
+    "amount",
     "at_year",
     "back",
     "beside_prefix",
@@ -146,6 +152,7 @@ __all__ = [
     "diagnose",
     "diagnose_likeness",
     "diagnose_names",
+    "did_you_mean",
     "english",
     "escape",
     "from_wgs84",
@@ -160,11 +167,13 @@ __all__ = [
     "listening",
     "marked",
     "marks_of",
+    "nearest",
     "needing",
     "not_installed",
     "ordinary",
     "os_words",
     "parted",
+    "per_cent",
     "place_file",
     "problems_table",
     "read_layer",
@@ -173,6 +182,7 @@ __all__ = [
     "say",
     "secrecy_problems",
     "secret_layers",
+    "signed",
     "size_of",
     "speaking",
     "standing",
@@ -185,6 +195,7 @@ __all__ = [
     "to_wgs84",
     "told",
     "web_file",
+    "whole_page",
     "word",
     "work",
     "write_bytes",

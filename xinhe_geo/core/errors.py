@@ -24,7 +24,7 @@ from __future__ import annotations
 
 import errno
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence, Set
 from difflib import get_close_matches
 from typing import NamedTuple
 
@@ -83,17 +83,28 @@ class DataError(XinheError, ValueError):
 MOST_NAMED = 12
 
 
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Return the three known names most like one that is not there, as a question; "" where none is like it."""
+    close = get_close_matches(name, list(known), n=3, cutoff=0.5)
+    return f"是否想写 {'、'.join(close)}" if close else ""
+
+
+def did_you_mean(name: str, known: Collection[str]) -> str:
+    """Return which names were perhaps meant, and where they are few, or none is like it, what there is to choose from."""
+    names = sorted(known) if isinstance(known, Set) else list(known)  # a set has no order of its own
+    close = nearest(name, names)
+    if close and len(names) > MOST_NAMED:
+        return close
+    more = f" 等 {len(names)} 个" if len(names) > MOST_NAMED else ""
+    listed = f"可选：{'、'.join(names[:MOST_NAMED])}{more}" if names else "现在一个也没有"
+    return f"{close}；{listed}" if close else listed
+
+
 class UnknownNameError(XinheError, LookupError):
-    """A name that does not exist. Example: ``没有设施类别 "clinc"；是否想写：clinic_center``."""
+    """A name that does not exist. Example: ``没有设施类别 "clinc"；是否想写 clinic_center``."""
 
     def __init__(self, what: str, name: str, known: Sequence[str]) -> None:
-        close = get_close_matches(name, known, n=3, cutoff=0.5)
-        hint = f"是否想写：{'、'.join(close)}" if close else ""
-        if not close or len(known) <= MOST_NAMED:
-            more = f" 等 {len(known)} 个" if len(known) > MOST_NAMED else ""
-            listed = f"可选：{'、'.join(known[:MOST_NAMED])}{more}" if known else "现在一个也没有"
-            hint += ("；" if hint else "") + listed
-        super().__init__(f'没有{what} "{name}"；{hint}')
+        super().__init__(f'没有{what} "{name}"；{did_you_mean(name, known)}')
 
 
 class NetworkError(XinheError, RuntimeError):

@@ -11,6 +11,7 @@ from __future__ import annotations
 import functools
 import importlib.resources
 import json
+import math
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -50,7 +51,26 @@ def language() -> str:
 
 def say(sentence: str, *values: object) -> str:
     """Return a sentence with its values, in the language that is spoken; it must stand in the catalogue."""
-    return (sentence if language() == "zh" else english()["say"][sentence]).format(*values)
+    shown = [Figure(value) if isinstance(value, float) else value for value in values]
+    return (sentence if language() == "zh" else english()["say"][sentence]).format(*shown)
+
+
+class Figure(float):
+    """A number as sentences say it: what is not known says so, and a share is 0 % or 100 % only where it is."""
+
+    def __format__(self, spec: str) -> str:
+        return self.text(spec)
+
+    def text(self, spec: str, unknown: str | None = None) -> str:
+        """Return the number as a format says; "nan", "inf" and "-0" are nobody's figures: by default 数据不足."""
+        if not math.isfinite(self):
+            return say("数据不足") if unknown is None else unknown
+        value = float(self)
+        if spec.endswith("%") and 1e-9 < value < 1 - 1e-9:
+            step = 10.0 ** -(int(spec[:-1].rpartition(".")[2] or 6) + 2)
+            value = min(max(value, step), 1 - step)
+        text = format(value, spec)
+        return text[1:] if text.startswith("-") and not text.strip("-0.,%") else text
 
 
 def word(text: str) -> str:

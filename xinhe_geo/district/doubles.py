@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from ..core import Problem
+from ..core import Problem, amount, per_cent
 
 #: Homes that share more than this part of the smaller one are one place told twice. Outlines that touch, and slivers
 #: between outlines drawn from different maps, share less.
@@ -214,7 +214,11 @@ def counts_people(homes: pd.DataFrame, pair: Pair) -> bool:
 def _doubled_homes(homes: gpd.GeoDataFrame, file: str) -> Iterator[Problem]:
     for pair in shared_homes(homes):
         first, second = _called(homes, pair.first), _called(homes, pair.second)
-        where = f"重叠 {pair.area_m2:,.0f} m²（较小一处的 {pair.share:.0%}）" if pair.area_m2 else "在同一处，名称相同"
+        where = (
+            f"重叠 {amount(pair.area_m2)} m²（较小一处的 {per_cent(pair.share, 0)}）"
+            if pair.area_m2
+            else "在同一处，名称相同"
+        )
         people = "、".join(_people(homes["people"].iloc[i]) for i in pair[:2])
         counted = counts_people(homes, pair)
         yield Problem(
@@ -257,4 +261,4 @@ def _called(rows: pd.DataFrame, i: int) -> str:
 
 
 def _people(value: float) -> str:
-    return "数据不足" if pd.isna(value) else f"{value:,.0f} 人"
+    return "数据不足" if pd.isna(value) else f"{amount(value)} 人"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,7 +13,7 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from ..core import LAYERS, ScenarioError, at_year
+from ..core import LAYERS, ScenarioError, amount, at_year, did_you_mean, say
 from .street_edits import join_ends
 
 Rows = dict[str, pd.DataFrame]
@@ -22,6 +21,17 @@ Rows = dict[str, pd.DataFrame]
 OVERLAP_SHARE = 0.2
 #: Two places of one kind this near to each other are one place (metres).
 SAME_SPOT_M = 1.0
+
+
+#: Which layer a key of an edit names something of.
+LAYER_OF = {
+    "facility": "facilities",
+    "homes": "homes",
+    "home": "homes",
+    "gate": "gates",
+    "street": "streets",
+    "parcel": "parcels",
+}
 
 
 # --- carrying out ----------------------------------------------------------------------------------------------------
@@ -34,7 +44,7 @@ class EditedRows:
     rows: Rows
     crs: str
     year: int
-    kinds: set[str]
+    kinds: Mapping[str, str]  # what each is called
     #: What the edit at hand could do but contradicts: it would count people twice, or change nothing.
     clashes: list[str] = field(default_factory=list)
     #: Homes that the plan builds, with the step that builds them; `step` is the one at hand.
@@ -47,6 +57,14 @@ class EditedRows:
     def standing(self, layer: str) -> gpd.GeoDataFrame:
         """Return the rows of a layer that stand in the year of the plan."""
         return at_year(LAYERS[layer], self.frame(layer), self.year)
+
+    def named(self, key: str, ids: str | Sequence[str]) -> str:
+        """Return what an edit's `key` names, by their names where they have one."""
+        frame, said = self.frame(LAYER_OF[key]), []
+        for one in [ids] if isinstance(ids, str) else ids:
+            names = list(frame.loc[frame.index == one, "name"].dropna())
+            said.append(say("{0}（{1}）", names[0], one) if names else str(one))
+        return say("、").join(said)
 
     def note_if_absent(self, layer: str, *keys: str) -> None:
         """Note a clash where rows do not stand in the year of the plan."""
@@ -77,9 +95,7 @@ class EditedRows:
         """Raise where a layer has no such row, and name the nearest."""
         known = list(self.frame(layer).index)
         if key not in known:
-            close = difflib.get_close_matches(key, [str(k) for k in known], n=1)
-            hint = f"；是否想写 {close[0]}" if close else ""
-            raise ScenarioError(f"没有{LAYERS[layer].label} {key}{hint}")
+            raise ScenarioError(f"没有{LAYERS[layer].label} {key}；{did_you_mean(key, [str(k) for k in known])}")
 
     def add(self, layer: str, key: str, row: Mapping[str, Any], shape: shapely.Geometry) -> None:
         """Add a row of that key and shape; columns that are not given stay unknown."""
@@ -124,10 +140,11 @@ class EditedRows:
 
 
 class _Form(NamedTuple):
-    """What a value of a plan may be, and how that is said."""
+    """What a value of a plan may be, how that is said, and one to begin with."""
 
     fits: Callable[[Any], bool]
     text: str
+    sample: object = "编号"
 
 
 def _is_number(value: object) -> TypeGuard[float]:
@@ -150,13 +167,13 @@ def _is_name(value: object) -> bool:
     return isinstance(value, str) and bool(value.strip())
 
 
-TEXT = _Form(lambda v: isinstance(v, str), "写成文字，加引号")
+TEXT = _Form(lambda v: isinstance(v, str), "写成文字，加引号", "名称")
 _ID = _Form(_is_name, "写成编号，加引号")
-_IDS = _Form(lambda v: _is_list(v, _is_name, 1), '写成编号的列表：["H001", "H002"]')
-_AMOUNT = _Form(lambda v: _is_number(v) and v >= 0, "写成不小于 0 的数")
-_WHOLE = _Form(lambda v: _is_number(v) and v >= 0 and float(v).is_integer(), "写成不小于 0 的整数")
+_IDS = _Form(lambda v: _is_list(v, _is_name, 1), '写成编号的列表：["H001", "H002"]', ["编号"])
+_AMOUNT = _Form(lambda v: _is_number(v) and v >= 0, "写成不小于 0 的数", 100)
+_WHOLE = _Form(lambda v: _is_number(v) and v >= 0 and float(v).is_integer(), "写成不小于 0 的整数", 100)
 YEAR = _Form(lambda v: _WHOLE.fits(v) and 1900 <= v <= 2200, "写成 1900—2200 之间的整数")
-FLAG = _Form(lambda v: isinstance(v, bool), "写成 true 或 false，不加引号")
+FLAG = _Form(lambda v: isinstance(v, bool), "写成 true 或 false，不加引号", False)
 _AT = _Form(_is_lonlat, "写成 [经度, 纬度]")
 _XY = _Form(_is_pair, "写成 [东, 北]（米）")
 _SPOTS = _Form(lambda v: _is_list(v, _is_lonlat, 1), "写成 [经度, 纬度] 的列表：[[117.60, 39.03]]")
@@ -168,17 +185,37 @@ _LINE = _Form(
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """One kind of edit: what it needs, what it may have, and how it is carried out."""
+    """
+    One kind of edit.
 
+    Attributes
+    ----------
+    label
+        What it is called.
+    needs, may
+        Its keys: those it must have, and those it may have.
+    carry_out
+        Changes the rows.
+    words
+        Says what it does ("" for the usual: its label, and what it names) and what it assumes.
+    help
+        What is to be known when it is written.
+    makes
+        The keys whose names it makes, each with one to begin with.
+    """
+
+    label: str
     needs: Mapping[str, _Form]
     may: Mapping[str, _Form]
     carry_out: Callable[[EditedRows, Mapping[str, Any]], None] = field(repr=False)
+    words: Callable[[EditedRows, Mapping[str, Any]], tuple[str, str]] | None = field(default=None, repr=False)
+    help: str = ""
+    makes: Mapping[str, str] = field(default_factory=dict)
 
 
 def _open_facility(work: EditedRows, e: Mapping[str, Any]) -> None:
     if e["kind"] not in work.kinds:
-        close = difflib.get_close_matches(e["kind"], work.kinds, n=1)
-        raise ScenarioError(f"没有设施类别 {e['kind']}" + (f"；是否想写 {close[0]}" if close else ""))
+        raise ScenarioError(f"没有设施类别 {e['kind']}；{did_you_mean(e['kind'], work.kinds)}")
     row = {"name": e.get("name", e["facility"]), "kind": e["kind"], "state": "open", "capacity": e.get("capacity")}
     spot, there = work.spot(e), work.standing("facilities")
     same = there[((there["kind"] == e["kind"]) & (there["state"].fillna("open") == "open")).to_numpy(dtype=bool)]
@@ -186,6 +223,12 @@ def _open_facility(work: EditedRows, e: Mapping[str, Any]) -> None:
     if len(near):
         work.clashes.append(f"这里已有同类设施 {near[0]} 开放，会算成两处；删去这一步，或改位置")
     work.add("facilities", e["facility"], row, spot)
+
+
+def _opened_in_words(work: EditedRows, e: Mapping[str, Any]) -> tuple[str, str]:
+    assumed = [say("位置为假定"), *([say("规模 {0:g}", e["capacity"])] if "capacity" in e else [])]
+    kind = work.kinds.get(e["kind"], e["kind"])
+    return say("新开{0}：{1}", kind, e.get("name", e["facility"])), say("；").join(assumed)
 
 
 def _close_facility(work: EditedRows, e: Mapping[str, Any]) -> None:
@@ -267,6 +310,39 @@ def _build_homes(work: EditedRows, e: Mapping[str, Any]) -> None:
         work.add("gates", f"{e['home']}-g{i}", {"home": e["home"], "state": "open"}, work.place(at))
 
 
+def _built_in_words(work: EditedRows, e: Mapping[str, Any]) -> tuple[str, str]:
+    where = work.named("parcel", e["parcel"])
+    return say("在{0}新建住房：{1}", where, e.get("name", e["home"])), _built_text(work, e)
+
+
+def _built_text(work: EditedRows, e: Mapping[str, Any]) -> str:
+    """Spell out how many people a new estate has, and what that was worked out from."""
+    try:
+        homes = new_home(work, e)
+    except ScenarioError as error:
+        return str(error)
+    older, dwellings = homes["people_60plus"], homes["households"]
+    result = say("，").join(
+        [
+            say("户数不详") if dwellings is None else say("{0:,.0f} 户", dwellings),
+            say("{0:,.0f} 人", homes["people"]),
+            say("60 岁及以上不详") if older is None else say("其中 60 岁及以上 {0:,.0f} 人", older),
+        ]
+    )
+    if e.get("people") is not None:
+        return say("人口直接给定：{0}", result)
+    parts = [
+        say("地块 {0:.2f} 公顷", work.frame("parcels").geometry[e["parcel"]].area / 1e4),
+        say("住宅用地占 {0:.0%}", float(e.get("site_share", 1.0))),
+        say("容积率 {0:g}", float(e["far"])),
+        say("每户 {0:g} m²", float(e["m2_per_dwelling"])),
+        say("户均 {0:g} 人", float(e["household_size"])),
+    ]
+    if "share_60plus" in e:
+        parts.append(say("60 岁及以上占 {0:.0%}", float(e["share_60plus"])))
+    return say("{0}；得 {1}", say("，").join(parts), result)
+
+
 def _open_gate(work: EditedRows, e: Mapping[str, Any]) -> None:
     if "at" in e:
         if "home" not in e:
@@ -282,6 +358,12 @@ def _open_gate(work: EditedRows, e: Mapping[str, Any]) -> None:
         )
         return
     _set_gate(work, e["gate"], "open", "开着")
+
+
+def _gate_in_words(work: EditedRows, e: Mapping[str, Any]) -> tuple[str, str]:
+    if "at" not in e:
+        return "", ""
+    return say("给{0}新开出入口 {1}", work.named("home", e["home"]), e["gate"]), say("位置为假定")
 
 
 def _close_gate(work: EditedRows, e: Mapping[str, Any]) -> None:
@@ -307,6 +389,12 @@ def _add_street(work: EditedRows, e: Mapping[str, Any]) -> None:
         "steps": e.get("steps", False),
     }
     work.add("streets", e["street"], row, line)
+
+
+def _street_in_words(_work: EditedRows, e: Mapping[str, Any]) -> tuple[str, str]:
+    assumes = say("走向为假定") + (say("，等待 {0:g} 秒", e["wait_s"]) if "wait_s" in e else "")
+    assumes += say("，有台阶") if e.get("steps") else ""
+    return say("新增步行通道：{0}", e.get("name", e["street"])), assumes
 
 
 def _close_street(work: EditedRows, e: Mapping[str, Any]) -> None:
@@ -337,14 +425,34 @@ def _set_wait(work: EditedRows, e: Mapping[str, Any]) -> None:
 
 ACTIONS: Mapping[str, Action] = {
     "open_facility": Action(
-        {"facility": _ID, "kind": _ID}, {"at": _AT, "xy": _XY, "name": TEXT, "capacity": _AMOUNT}, _open_facility
+        "新开设施",
+        {"facility": _ID, "kind": _ID},
+        {"at": _AT, "xy": _XY, "name": TEXT, "capacity": _AMOUNT},
+        _open_facility,
+        _opened_in_words,
+        "at 和 xy 写一个",
+        {"facility": "new-1"},
     ),
-    "close_facility": Action({"facility": _ID}, {}, _close_facility),
-    "move_facility": Action({"facility": _ID}, {"at": _AT, "xy": _XY}, _move_facility),
-    "resize_facility": Action({"facility": _ID, "capacity": _AMOUNT}, {}, _resize_facility),
-    "open_planned": Action({"facility": _ID}, {}, _open_planned),
-    "demolish_homes": Action({"homes": _IDS}, {}, _demolish_homes),
+    "close_facility": Action("停用设施", {"facility": _ID}, {}, _close_facility),
+    "move_facility": Action(
+        "迁移设施",
+        {"facility": _ID},
+        {"at": _AT, "xy": _XY},
+        _move_facility,
+        lambda _work, _e: ("", say("新位置为假定")),
+        "at 和 xy 写一个",
+    ),
+    "resize_facility": Action(
+        "改变规模",
+        {"facility": _ID, "capacity": _AMOUNT},
+        {},
+        _resize_facility,
+        lambda _work, e: ("", say("规模改为 {0:g}", e.get("capacity", 0))),
+    ),
+    "open_planned": Action("规划设施建成", {"facility": _ID}, {}, _open_planned),
+    "demolish_homes": Action("拆除小区", {"homes": _IDS}, {}, _demolish_homes),
     "build_homes": Action(
+        "新建住房",
         {"parcel": _ID, "home": _ID},
         {
             "name": TEXT,
@@ -359,15 +467,44 @@ ACTIONS: Mapping[str, Action] = {
             "gates": _SPOTS,
         },
         _build_homes,
+        _built_in_words,
+        "直接写 people，或写全 far、m2_per_dwelling、household_size；两种写法留一种",
+        {"home": "new-home"},
     ),
-    "open_gate": Action({"gate": _ID}, {"home": _ID, "at": _AT}, _open_gate),
-    "close_gate": Action({"gate": _ID}, {}, _close_gate),
+    "open_gate": Action(
+        "打开出入口",
+        {"gate": _ID},
+        {"home": _ID, "at": _AT},
+        _open_gate,
+        _gate_in_words,
+        "已有的写编号；新开的再写 home 和 at",
+    ),
+    "close_gate": Action("关闭出入口", {"gate": _ID}, {}, _close_gate),
     "add_street": Action(
-        {"street": _ID, "line": _LINE}, {"name": TEXT, "class": TEXT, "wait_s": _AMOUNT, "steps": FLAG}, _add_street
+        "新增街道、桥或过街",
+        {"street": _ID, "line": _LINE},
+        {"name": TEXT, "class": TEXT, "wait_s": _AMOUNT, "steps": FLAG},
+        _add_street,
+        _street_in_words,
+        "两端 10 米内的街道会接上",
+        {"street": "new-street"},
     ),
-    "close_street": Action({"street": _ID}, {}, _close_street),
-    "open_lanes": Action({"home": _ID}, {}, _open_lanes),
-    "set_wait": Action({"street": _ID, "wait_s": _AMOUNT}, {}, _set_wait),
+    "close_street": Action("封闭路段", {"street": _ID}, {}, _close_street),
+    "open_lanes": Action(
+        "开放内部道路",
+        {"home": _ID},
+        {},
+        _open_lanes,
+        help="拆围墙、街区制：这个小区的内部道路谁都可以走；出入口不变",
+    ),
+    "set_wait": Action(
+        "改变过街等待",
+        {"street": _ID, "wait_s": _AMOUNT},
+        {},
+        _set_wait,
+        lambda _work, e: ("", say("每次等待改为 {0:g} 秒", e.get("wait_s", 0))),
+        "整段多等的秒数，只用于公共街道",
+    ),
 }
 
 
@@ -392,7 +529,7 @@ def built_over(work: EditedRows) -> Iterator[tuple[int, str]]:
         if over.empty:
             continue
         names = "、".join(over.index[:6]) + (" 等" if len(over) > 6 else "")
-        people = "人口不详" if over["people"].isna().any() else f"{over['people'].sum():,.0f} 人"
+        people = "人口不详" if over["people"].isna().any() else f"{amount(over['people'].sum())} 人"
         yield (
             step,
             f"建在 {work.year} 年仍有人住的 {len(over)} 个小区上（{names}，{people}），人口会算两次；"
@@ -403,16 +540,14 @@ def built_over(work: EditedRows) -> Iterator[tuple[int, str]]:
 def unknown_keys(data: Mapping[str, Any], known: Iterable[str]) -> Iterator[str]:
     """Name the keys that nobody knows, each with the nearest that is known."""
     for key in sorted(set(data) - set(known)):
-        close = difflib.get_close_matches(key, sorted(known), n=1)
-        yield f"不认识的项 {key}；" + (f"是否想写 {close[0]}" if close else f"可用：{'、'.join(sorted(known))}")
+        yield f"不认识的项 {key}；{did_you_mean(key, sorted(known))}"
 
 
 def wrong_edit(edit: Mapping[str, Any]) -> Iterator[str]:
     """Name everything that is wrong with one edit as it is written."""
     do = str(edit.get("do"))
     if do not in ACTIONS:
-        close = difflib.get_close_matches(do, list(ACTIONS), n=1)
-        yield f"不认识的动作 {do}；" + (f"是否想写 {close[0]}" if close else f"可用：{'、'.join(ACTIONS)}")
+        yield f"不认识的动作 {do}；{did_you_mean(do, ACTIONS)}"
         return
     forms = {**ACTIONS[do].needs, **ACTIONS[do].may}
     yield from unknown_keys(edit, ["do", *forms])

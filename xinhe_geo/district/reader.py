@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import os
 import tomllib
@@ -27,6 +26,7 @@ from ..core import (
     SourceError,
     bundled_folder,
     check_rows,
+    did_you_mean,
     guarded_problems,
     listed,
     ordinary,
@@ -162,7 +162,7 @@ def _read_manifest(folder: Path, problems: list[Problem]) -> dict[str, Any]:
         wrong("layers", "没有声明任何图层", "至少声明 [layers.homes]、[layers.facilities]、[layers.streets]")
         manifest["layers"] = {}
     for key in sorted(set(manifest) - _KEYS):
-        wrong(key, "不认识的项，已忽略", _nearest(key, _KEYS), "warning")
+        wrong(key, "不认识的项，已忽略", did_you_mean(key, _KEYS), "warning")
     _check_entries(manifest["layers"], wrong)
     _check_without(manifest, wrong)
     _check_kinds(manifest, wrong)
@@ -190,12 +190,12 @@ def _check_entries(layers: Mapping[str, Any], wrong: Callable[..., None]) -> Non
     """Report what is wrong with the `[layers.*]` tables of a manifest."""
     for name, entry in layers.items():
         if name not in LAYERS:
-            wrong(f"layers.{name}", "没有这种图层", _nearest(name, LAYERS))
+            wrong(f"layers.{name}", "没有这种图层", did_you_mean(name, LAYERS))
         elif not isinstance(entry, dict) or "file" not in entry:
             wrong(f"layers.{name}.file", "没有写文件名", '写 file = "…"')
         else:
             for key in sorted(set(entry) - _LAYER_KEYS):
-                wrong(f"layers.{name}.{key}", "不认识的项，已忽略", _nearest(key, _LAYER_KEYS), "warning")
+                wrong(f"layers.{name}.{key}", "不认识的项，已忽略", did_you_mean(key, _LAYER_KEYS), "warning")
             if LAYERS[name].geometry and entry.get("basis") not in BASES:
                 wrong(f"layers.{name}.basis", f"依据类型是 {entry.get('basis')}", f"可选：{'、'.join(BASES)}")
 
@@ -258,11 +258,6 @@ def mapped_kinds(manifest: Mapping[str, Any], basis: pd.Series) -> frozenset[str
         | frozenset(every.index[every.to_numpy(dtype=bool)])
         | (frozenset(some.index[some.to_numpy(dtype=bool)]) - surveyed)
     )
-
-
-def _nearest(name: str, known: Mapping[str, Any] | set[str]) -> str:
-    close = difflib.get_close_matches(name, list(known), n=1)
-    return f"是否想写 {close[0]}" if close else f"可用：{'、'.join(sorted(known))}"
 
 
 def _metric_crs(manifest: dict[str, Any], problems: list[Problem]) -> pyproj.CRS | None:
@@ -473,7 +468,7 @@ def _orphans(rows: Mapping[str, pd.DataFrame], declared: Mapping[str, Any]) -> I
                 for code in listed(cells[i]) if column.several else (str(cells[i]),):
                     if code not in known:
                         said = f"“{code}”在{LAYERS[column.parent[0]].label}里不存在"
-                        remedy = _nearest(code, known) if len(parent) <= 60 else "改成已有的编号，或先补上那一行"
+                        remedy = did_you_mean(code, known) if len(parent) <= 60 else "改成已有的编号，或先补上那一行"
                         yield Problem("error", name, file, str(frame.index[i]), column.name, said, remedy)
 
 
@@ -486,7 +481,7 @@ def _unknown_kinds(
     for key in KIND_LISTS:
         for kind in manifest.get(key, ()):
             if kind not in known:
-                what, remedy = f"没有设施类别“{kind}”", _nearest(str(kind), known)
+                what, remedy = f"没有设施类别“{kind}”", did_you_mean(str(kind), known)
                 yield Problem("error", "district.toml", MANIFEST, "", key, what, remedy)
     for table, column in (("rules", "kinds"), ("norms", "kinds"), ("measures", "kinds"), ("measures", "near_kinds")):
         if table in rows and column in rows[table].columns:
@@ -495,7 +490,7 @@ def _unknown_kinds(
                 for kind in listed(str(kinds).replace("|", ";")):
                     if kind not in known:
                         yield Problem(
-                            "error", table, file, str(row), column, f"没有设施类别“{kind}”", _nearest(kind, known)
+                            "error", table, file, str(row), column, f"没有设施类别“{kind}”", did_you_mean(kind, known)
                         )
 
 

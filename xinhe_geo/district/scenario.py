@@ -217,7 +217,7 @@ def carried_out(plan: Scenario, district: D, *, all_problems: bool) -> tuple[D, 
     """Carry out a plan's edits on copies; stop at the first that cannot be done, or note it and go on; conflicts are noted."""
     year = district.year if plan.year is None else plan.year
     base = district.at(year, planned=plan.planned or district.with_planned)
-    work = EditedRows(dict(base.rows), base.crs, year, set(base.kinds.index))
+    work = EditedRows(dict(base.rows), base.crs, year, base.kinds["label"].to_dict())
     problems: list[Trouble] = []
     for number, edit in enumerate(plan.edits, 1):
         try:

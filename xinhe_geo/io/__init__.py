@@ -4,6 +4,7 @@ from .add import add
 from .cells import bare_name
 from .datum_check import UNPROVEN
 from .dxf import drawing_of
+from .formats import FORMATS
 from .osm_import import box_to_fetch, fetch, import_osm, left_out
 from .overpass import HOSTS
 from .row_report import RESULT_LABELS, tally
@@ -13,6 +14,7 @@ from .template import template
 
 __all__ = [
     "CATALOGUE",
+    "FORMATS",
     "HOSTS",
     "LEFT_OUT",
     "RESULT_LABELS",

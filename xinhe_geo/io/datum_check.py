@@ -15,6 +15,7 @@ from ..core import (
     DATUM_LABELS,
     DATUMS,
     SourceError,
+    amount,
     between,
     diagnose,
     diagnose_likeness,
@@ -177,7 +178,7 @@ def _wrong_datum(file: str, datum: str, suspect: _Suspect, written: Shapes, curr
 def _residuals(table: pd.DataFrame) -> str:
     lines = ["假设坐标是　到参照的中位距离　九成在　整体移动"]
     for name, row in table.iterrows():
-        lines.append(f"{name}　{row['median_m']:,.0f} 米　{row['p90_m']:,.0f} 米　{row['moved_m']:,.0f} 米")
+        lines.append(f"{name}　{amount(row['median_m'])} 米　{amount(row['p90_m'])} 米　{amount(row['moved_m'])} 米")
     return "\n".join(lines)
 
 
@@ -217,7 +218,7 @@ def _anchored(rows: FileRows, placed: Placed, current: CurrentLayer, known: Mapp
             },
             index=pd.Index(DATUMS, name="datum"),
         )
-        lines = "；".join(f"{name} {metres:,.0f} 米" for name, metres in table["median_m"].items())
+        lines = "；".join(f"{name} {amount(metres)} 米" for name, metres in table["median_m"].items())
         said = (
             f"声明的坐标基准是 {datum}，但和目录里编号相同的 {len(pairs)} 个要素整体错开；"
             f"到原位置的中位距离，假设坐标是：{lines}。像是 {DATUM_LABELS[best]}。"

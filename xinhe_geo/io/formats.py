@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
-from ..core import Layer, SourceError, XinheError, ordinary, os_words
+from ..core import Layer, SourceError, XinheError, amount, ordinary, os_words
 from .cells import printable
 from .dxf import read_dxf
 from .gis_files import (
@@ -22,21 +23,48 @@ from .parquet import read_parquet
 from .row_report import RowReport
 from .tables import read_table
 
-#: What can be read; a reader gets path, layer, sheet and report.
-_READERS: Mapping[str, Callable[[Path, Layer, str | None, RowReport], Incoming]] = {
-    **dict.fromkeys((".xlsx", ".xls", ".csv"), read_table),
-    ".json": lambda path, layer, sheet, report: (
-        read_geojson(path) if is_collection(path) else read_table(path, layer, sheet, report)
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """
+    One kind of file that can be read.
+
+    Attributes
+    ----------
+    read
+        Given path, layer, sheet and report.
+    tables
+        Whether layers without shapes can come in it.
+    folder
+        Whether it is a folder.
+    """
+
+    read: Callable[[Path, Layer, str | None, RowReport], Incoming]
+    tables: bool = False
+    folder: bool = False
+
+
+_TABLE, _PARQUET = Format(read_table, tables=True), Format(lambda path, *_: read_parquet(path))
+#: Every kind by its suffix, as `add` lists them.
+FORMATS = {
+    ".xlsx": _TABLE,
+    ".xls": _TABLE,
+    ".csv": _TABLE,
+    ".json": Format(
+        lambda path, layer, sheet, report: (
+            read_geojson(path) if is_collection(path) else read_table(path, layer, sheet, report)
+        ),
+        tables=True,
     ),
-    ".geojson": lambda path, *_: read_geojson(path),
-    ".gpkg": lambda path, _layer, sheet, _report: read_geopackage(path, sheet),
-    ".shp": lambda path, *_: read_shapefile(path),
-    ".kml": lambda path, _layer, sheet, _report: read_kml(path, sheet),
-    ".kmz": lambda path, _layer, sheet, _report: read_kmz(path, sheet),
-    ".gdb": lambda path, _layer, sheet, _report: read_geodatabase(path, sheet),
-    ".parquet": lambda path, *_: read_parquet(path),
-    ".geoparquet": lambda path, *_: read_parquet(path),
-    ".dxf": read_dxf,
+    ".geojson": Format(lambda path, *_: read_geojson(path)),
+    ".gpkg": Format(lambda path, _layer, sheet, _report: read_geopackage(path, sheet)),
+    ".shp": Format(lambda path, *_: read_shapefile(path)),
+    ".kml": Format(lambda path, _layer, sheet, _report: read_kml(path, sheet)),
+    ".kmz": Format(lambda path, _layer, sheet, _report: read_kmz(path, sheet)),
+    ".parquet": _PARQUET,
+    ".geoparquet": _PARQUET,
+    ".gdb": Format(lambda path, _layer, sheet, _report: read_geodatabase(path, sheet), folder=True),
+    ".dxf": Format(read_dxf),
 }
 #: What to do about a file that nobody can read.
 _REMEDIES = {
@@ -64,11 +92,12 @@ def read_file(path: Path, layer: Layer, sheet: str | None, report: RowReport) ->
         raise SourceError(f"文件不存在：{printable(path.name)}")
     if SPECIAL_GROUPS.search(path.stem):
         raise special_groups(path.name, path.stem)
-    if suffix not in _READERS or path.is_dir() != (suffix == ".gdb"):
+    kind = FORMATS.get(suffix)
+    if kind is None or path.is_dir() != kind.folder:
         raise cannot_take(
             path.name,
             f"不认识的文件类型 {printable(suffix) or '（没有扩展名）'}",
-            _REMEDIES.get(suffix, f"可用：{'、'.join(_READERS)}"),
+            _REMEDIES.get(suffix, f"可用：{'、'.join(FORMATS)}"),
         )
     if not path.is_dir():
         ordinary(path)
@@ -77,12 +106,12 @@ def read_file(path: Path, layer: Layer, sheet: str | None, report: RowReport) ->
         raise cannot_take(path.name, "文件是空的", "重新导出或重新拷贝")
     if size > MOST_BYTES:
         raise cannot_take(
-            path.name, f"文件太大（{size / 1e6:,.0f} MB）", f"分成不超过 {MOST_BYTES / 1e6:,.0f} MB 的几份"
+            path.name, f"文件太大（{amount(size / 1e6)} MB）", f"分成不超过 {amount(MOST_BYTES / 1e6)} MB 的几份"
         )
-    if layer.geometry is None and suffix not in (".xlsx", ".xls", ".csv", ".json"):
+    if layer.geometry is None and not kind.tables:
         raise cannot_take(path.name, f"{layer.label}是表格，没有图形", "用 .xlsx 或 .csv")
     try:
-        found = _READERS[suffix](path, layer, sheet, report)
+        found = kind.read(path, layer, sheet, report)
     except OSError as error:
         if isinstance(error, XinheError):
             raise

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from ..core import at_year
+from ..core import amount, at_year
 from ..district import Edit
 from .current_layer import CurrentLayer
 from .row_report import RowReport, Where
@@ -28,7 +28,7 @@ class HeadCount(NamedTuple):
         return bool(self.before > 0) and not abs(self.after - self.before) <= JUMP * self.before
 
     def __str__(self) -> str:
-        numbers = ["数据不足" if pd.isna(v) else f"{v:,.0f}" for v in self]
+        numbers = [amount(v, unknown="数据不足") for v in self]
         share = f"（{self.after / self.before - 1:+.1%}）" if self.before > 0 and pd.notna(self.after) else ""
         return f"{numbers[0]} → {numbers[1]} 人{share}"
 

@@ -13,7 +13,7 @@ import numpy as np
 import pyproj
 from numpy.typing import NDArray
 
-from ..core import SourceError
+from ..core import SourceError, amount
 from .cells import printable
 
 LONLAT = "EPSG:4326"
@@ -76,7 +76,7 @@ def unpack_safely(path: Path, what: str, remedy: str) -> None:
         or unpacked > MOST_UNPACKED
         or (unpacked > 20_000_000 and unpacked / packed > MOST_RATIO)
     ):
-        raise cannot_take(path.name, f"解压后有 {unpacked / 1e6:,.0f} MB，超出合理大小", f"只留要用的内容；{remedy}")
+        raise cannot_take(path.name, f"解压后有 {amount(unpacked / 1e6)} MB，超出合理大小", f"只留要用的内容；{remedy}")
 
 
 def too_many_lines(path: Path) -> bool:

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 import shapely
 
-from ..core import SourceError
+from ..core import SourceError, amount, per_cent
 from ..district import NEAR_M, SHARED, SPOT_M, alike, is_missing, plain_name
 from .cells import printable
 from .current_layer import CurrentLayer
@@ -256,7 +256,7 @@ class _Held:
         if not plain_name(name) or not plain_name(self.names[p]) or alike(name, self.names[p]):
             return None
         away = float(shapely.distance(shape, there))
-        why = f"编号相同，名称是“{printable(self.names[p])}”，相距 {away:,.0f} 米"
+        why = f"编号相同，名称是“{printable(self.names[p])}”，相距 {amount(away)} 米"
         return _Alike(p, False, 0.0, why) if away > MOVED_M else None
 
     def _one_kind(self, i: int, p: int) -> bool:
@@ -279,7 +279,7 @@ class _Held:
             common = float(shapely.intersection(shape, there).area)
             share = common / min(shape.area, there.area)
             union = common / (shape.area + there.area - common)
-            why = f"重叠占较小一处的 {share:.0%}，{said}"
+            why = f"重叠占较小一处的 {per_cent(share, 0)}，{said}"
             if union >= ONE_OUTLINE or (share >= MOST and near_name):
                 return _Alike(p, True, score + 1 + union, why)
             if share > SHARED and self._shared_out():
@@ -295,7 +295,7 @@ class _Held:
         """Return what a name and a distance tell, of places that people call by their names."""
         if self._bare():
             return None
-        why = f"{names.said}，相距 {away:,.0f} 米"
+        why = f"{names.said}，相距 {amount(away)} 米"
         score = 1.0 * names.same + 0.6 * names.alike + max(0.0, 1 - away / MOVED_M)
         if names.alike and away <= NEAR_M:
             return _Alike(p, True, score, why)

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from ..core import DATUM_LABELS, DATUMS, to_wgs84, web_file
+from ..core import DATUM_LABELS, DATUMS, SCRIPT, amount, to_wgs84, web_file, whole_page
 from .incoming import LONLAT, Floats, Shapes
 
 #: What is drawn under the rows, from the ground up, and its look.
@@ -168,7 +168,7 @@ def datum_page(
         )
         lines.append(
             f"<tr><td>{html.escape(DATUM_LABELS[name])}{mark}</td>"
-            + "".join(f'<td class="n">{row[c]:,.0f}</td>' for c in ("median_m", "p90_m", "moved_m"))
+            + "".join(f'<td class="n">{amount(row[c])}</td>' for c in ("median_m", "p90_m", "moved_m"))
             + "</tr>"
         )
     return _document(
@@ -181,9 +181,5 @@ def datum_page(
 
 
 def _document(title: str, body: str) -> str:
-    return (
-        '<!DOCTYPE html>\n<html lang="zh-CN"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{html.escape(title)}</title><style>{web_file('report/brief.css')}{web_file('io/placing.css')}</style></head>"
-        f"<body><header><h1>{html.escape(title)}</h1></header>{body}</body></html>\n"
-    )
+    style = web_file("report/brief.css") + web_file("io/placing.css")
+    return whole_page(title, style, f"<header><h1>{html.escape(title)}</h1></header>{body}", lang="zh", policy=SCRIPT)

@@ -14,7 +14,7 @@ import pyproj
 import shapely
 from numpy.typing import NDArray
 
-from ..core import DATUMS, UnknownNameError, between, datum_name, to_wgs84
+from ..core import DATUMS, UnknownNameError, amount, between, datum_name, per_cent, to_wgs84
 from ..district import FAR_M
 from .cells import coordinate, is_blank, printable
 from .incoming import LONLAT, Floats, Incoming, Shapes, cannot_take
@@ -244,7 +244,7 @@ def _why_far(raw: Floats, there: Floats, place: Place, hits: Sequence[str], crs:
     if np.isfinite(there).all():
         w, s, e, n = place.bounds
         away = np.max(np.maximum.reduce([w - there[:, 0], there[:, 0] - e, s - there[:, 1], there[:, 1] - n]))
-        return f"离街道 {away / 1000:,.0f} 公里", "检查坐标和声明的坐标系"
+        return f"离街道 {amount(away / 1000)} 公里", "检查坐标和声明的坐标系"
     return "坐标不在声明的坐标系里", "检查坐标和声明的坐标系"
 
 
@@ -260,7 +260,7 @@ def repaired(shapes: Shapes, lines: Sequence[int], report: RowReport) -> Shapes:
             continue
         fixed[i] = parts[0] if len(parts) == 1 else shapely.MultiPolygon(parts)
         before, after = shapely.area(shapes[i]), fixed[i].area
-        change = f"面积变为原来的 {after / before:.1%}" if before > 0 else "原来的面积算不出"
+        change = f"面积变为原来的 {per_cent(after / before)}" if before > 0 else "原来的面积算不出"
         report.say(
             "note",
             f"图形已修复：{printable(why)}；{change}，{len(parts)} 块",

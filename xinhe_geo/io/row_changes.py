@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from difflib import get_close_matches
 from typing import Any, NamedTuple
 
 import geopandas as gpd
@@ -11,7 +10,7 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from ..core import LAYERS, Column, Problem, check_rows, problems_table
+from ..core import LAYERS, Column, Problem, amount, check_rows, nearest, problems_table
 from ..district import Edit, is_missing
 from .cells import printable
 from .current_layer import CurrentLayer
@@ -82,8 +81,7 @@ def _refuse_orphans(column: Column, codes: pd.Series, parents: pd.DataFrame, row
     shown = [*names] or known
     choices = f"可写：{'、'.join(map(printable, shown[:12]))}{' 等' if len(shown) > 12 else ''}；或先补上那一行"
     for i in np.flatnonzero((codes.notna() & ~codes.isin(parents.index)).to_numpy()):
-        close = get_close_matches(str(codes.iloc[i]), known, n=3)
-        remedy = f"是否想写 {'、'.join(close)}" if close else choices
+        remedy = nearest(str(codes.iloc[i]), known) or choices
         rows.refuse(int(i), Refusal(column.label, codes.iloc[i], f"在{label}里不存在", remedy))
 
 
@@ -189,12 +187,12 @@ def _moved(shape: shapely.Geometry, before: shapely.Geometry, rows: FileRows, ro
     if shape.geom_type == "Point" and before.geom_type != "Point":
         away = float(shapely.distance(shape, before))
         if away > SAME_M:
-            said = f"目录里是面，文件里的点在它外面 {away:,.0f} 米；面没有改"
+            said = f"目录里是面，文件里的点在它外面 {amount(away)} 米；面没有改"
             rows.report.say("note", said, "核对编号和坐标", row._replace(column="位置"))
         return None
     if shape.geom_type == before.geom_type:
         away = float(shapely.hausdorff_distance(shape, before))
-        return None if away <= SAME_M else f"移动 {away:,.1f} 米"
+        return None if away <= SAME_M else f"移动 {amount(away, 1)} 米"
     return "换成另一种图形"
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..core import LAYERS, SourceError, language, say, speaking, word
+from ..core import LAYERS, SourceError, language, per_cent, say, speaking, word
 from ..district import District, layer_name
 from .ledger import UNMEASURED, beyond, canonical
 from .metrics.base import measure_rows, number_text
@@ -168,7 +168,7 @@ def _headline(entry: Mapping[str, Any]) -> str:
     value = entry.get("value")
     if language() == "zh":
         return str(entry.get("headline", ""))
-    return word("数据不足") if value is None else f"{float(value):.1%}"
+    return word("数据不足") if value is None else per_cent(float(value))
 
 
 def _rows(now: Record, before: Record) -> Iterator[tuple[str, ...]]:

@@ -59,7 +59,7 @@ from .metrics.base import (
     target_of,
     weakest,
 )
-from .metrics.registry import COLUMNS_OF, FORMULAS, IN_PARTS, evaluate
+from .metrics.registry import METRICS, evaluate
 
 MET, PARTLY, UNMET = "达标", "部分达标", "未达标"
 REPORTED, UNVERIFIED = "报现状（原文无量化目标）", "参考值（未核）"
@@ -455,27 +455,26 @@ def _names_unknown(m: Measure, known: Mapping[str, set[str]]) -> Iterator[tuple[
                 yield field, f"{{}}：没有“{name}”", "改成已有的名称，多个用 ; 隔开"
 
 
-#: Metrics that take the size of facilities from one of their columns.
-_SIZED = ("attribute", "per_thousand", "capacity", "ratio")
-#: Metrics that count classes of kinds one by one: in these `a|b` is one class.
-_IN_CLASSES = ("completeness", "in_gap", "difference", "gini", "theil", "best_use")
-
-
 def _cells_missing(m: Measure) -> Iterator[tuple[str, str, str]]:
-    for field in COLUMNS_OF.get(m["metric"], ()):
+    own = METRICS[m["metric"]]
+    for field in own.columns:
         if m[field] == "" or pd.isna(m[field]):
             yield field, f"算法 {m['metric']} 必须填（{{}}）", "填上这一格"
-    if m["metric"] in ("completeness", "in_gap", "difference", "gini", "theil") and not (m["rule"] or m["kinds"]):
+    if own.rule_or_kinds and not (m["rule"] or m["kinds"]):
         yield "kinds", f"算法 {m['metric']} 要有类别或规则", "填上 kinds 和 minutes，或填 rule"
     typed = m["metric"] == "mix" or (m["metric"] == "area" and m["field"])
-    holder = m["layer"] if typed else "facilities" if m["metric"] in _SIZED else ""
+    holder = m["layer"] if typed else "facilities" if own.sized else ""
     if holder in LAYERS and m["field"] not in (
         *LAYERS[holder].names,
-        *([COUNT] if m["metric"] in ("per_thousand", "capacity", "ratio") else []),
+        *([COUNT] if own.sized and m["metric"] != "attribute" else []),
     ):
         yield "field", f"{LAYERS[holder].label}没有“{m['field']}”这一列", f"可选：{'、'.join(LAYERS[holder].names)}"
-    if "|" in m["kinds"] and m["metric"] not in _IN_CLASSES:
-        yield "kinds", f"算法 {m['metric']} 不逐类计，不能用 |", f"用 ; 隔开；| 只用于 {'、'.join(_IN_CLASSES)}"
+    if "|" in m["kinds"] and not own.in_classes:
+        yield (
+            "kinds",
+            f"算法 {m['metric']} 不逐类计，不能用 |",
+            f"用 ; 隔开；| 只用于 {'、'.join(name for name, other in METRICS.items() if other.in_classes)}",
+        )
     if m["metric"] == "change" and m.get("changed", {}).get("metric") in ("change", "series", "missing"):
         yield "of", "{}：填报的指标和变化本身不能再算变化", "换成按图量的一行"
     if m["metric"] == "change" and not m["scenario"] and pd.isna(m["since"]):
@@ -522,7 +521,8 @@ def _row(district: District, m: Measure, promise: pd.Series) -> dict[str, Any]:
     weak = demonstration(found.touched)
     confidences = {district.rule(name).confidence for name in (m["rule"], *listed(m["also_rules"])) if name}
     verdict = _verdict(m, found, target, confidences | {m["confidence"]}, bool(weak))
-    label, formula = (say(text) for text in FORMULAS[str(m["metric"])])
+    how = METRICS[str(m["metric"])]
+    label, formula = say(how.label), say(how.formula)
     method = say("{0}（{1}）", label, say(METHOD_LABELS[rule.method])) if rule and m["metric"] == "coverage" else label
     target_text = _target_text(m, target)
     said, unmeasured = claims_of(district, str(m["commitment"])) if m["commitment"] else ("", "")
@@ -605,7 +605,7 @@ def judged(m: Measure, value: float, target: float | None = None) -> str:
     """Return 达标, 部分达标 or 未达标 for a value against a number, by default the row's own."""
     if _holds(m, value, target_of(m) if target is None else target):
         return MET
-    in_parts = m["metric"] in IN_PARTS or (m["metric"] == "series" and m["aggregate"] == "sum")
+    in_parts = METRICS[m["metric"]].in_parts or (m["metric"] == "series" and m["aggregate"] == "sum")
     return PARTLY if in_parts and m["operator"] == ">=" and value > 0 else UNMET
 
 

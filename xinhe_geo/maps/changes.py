@@ -13,7 +13,7 @@ import pandas as pd
 import shapely
 
 from ..access import coverage
-from ..core import DEMONSTRATION, Rule, UnknownNameError, say, speaking
+from ..core import DEMONSTRATION, Rule, UnknownNameError, amount, say, speaking
 from ..district import District
 from .basemap import Layer, area_layer, names_of, point_styles, points_of
 from .style import (
@@ -70,7 +70,7 @@ def _counted(classes: Classes, people: np.ndarray, counted: str, lang: str) -> M
         inside = people[pick == i]
         known = inside[~np.isnan(inside)]
         counts.append(len(inside))
-        text = words.format(n=len(inside), p=f"{known.sum():,.0f}") if len(known) else t["count"].format(n=len(inside))
+        text = words.format(n=len(inside), p=amount(known.sum())) if len(known) else t["count"].format(n=len(inside))
         texts.append(text)
     return Mode(label, title, styles, pick.astype("int64"), counts, texts)
 

@@ -10,7 +10,7 @@ import pandas as pd
 import shapely
 
 from ..access import EXACT, basis_text, bound_of, limit_text, usable_denominator
-from ..core import DENOMINATOR_LABELS
+from ..core import DENOMINATOR_LABELS, amount, per_cent
 from ..district import conflicts
 from .live_model import Answer, LiveModel
 from .meeting import numbered_codes
@@ -148,13 +148,13 @@ class LiveNumbers:
         note += f"；另有 {blank} 个小区不详，未计入" if blank else ""
         return {
             "what": f"{limit_text(self.model.district, rule, self.model.walker)}可达{what}",
-            "big": f"{share:.1%}",
+            "big": per_cent(share),
             "now": share,
             "was": before if np.isfinite(before) else 0,
             "note": note,
             "delta": "与现状相同"
             if abs(share - before) < 5e-5
-            else f"现状 {_percent(before)}，{100 * (share - before):+.1f} 个百分点",
+            else f"现状 {per_cent(before, unknown=NO_DATA)}，{100 * (share - before):+.1f} 个百分点",
         }
 
     def table(self) -> list[list[str]]:
@@ -220,9 +220,9 @@ class LiveNumbers:
                     "people": self._known(column, np.where(np.arange(len(left)) == home, left, 0.0)),
                     "far": "走不到"
                     if not np.isfinite(far)
-                    else f"{far:,.1f} {unit}"
+                    else f"{amount(far, 1)} {unit}"
                     if unit == "分钟"
-                    else f"{far:,.0f} {unit}",
+                    else f"{amount(far)} {unit}",
                 }
             )
         return {
@@ -240,8 +240,8 @@ def _counter(label: str, was: Mapping[str, float], now: Mapping[str, float], col
     change = (now[f"{column}_served"] - was[f"{column}_served"]) * factor
     return [
         label,
-        _percent(was[f"{column}_share"]),
-        _percent(now[f"{column}_share"]),
+        per_cent(was[f"{column}_share"], unknown=NO_DATA),
+        per_cent(now[f"{column}_share"], unknown=NO_DATA),
         _signed(change, digits, f" {unit}"),
     ]
 
@@ -281,7 +281,7 @@ def changes(model: LiveModel) -> list[dict[str, str]]:
             words = ["撤除"]
         elif "xy" in edit:
             start = shapely.get_coordinates(shapely.point_on_surface(model.frame.geometry[label]))[0]
-            words.append(f"移动 {np.hypot(*(np.array(edit['xy']) - start)):,.0f} 米")
+            words.append(f"移动 {amount(np.hypot(*(np.array(edit['xy']) - start)))} 米")
         rows.append({"id": str(label), "name": model.names[label], "what": "，".join(words)})
     return rows + [{"id": new["id"], "name": new["name"], "what": "新增"} for new in model.plan["added"]]
 
@@ -290,10 +290,6 @@ def _doors(doors: pd.DataFrame) -> list[list[float]]:
     """Return edge, metres along it and metres to it of the doors that lead to a street."""
     own = doors[(doors["edge"] >= 0).to_numpy()]
     return [[int(e), float(a), float(m)] for e, a, m in zip(own["edge"], own["at_m"], own["access_m"], strict=True)]
-
-
-def _percent(share: float) -> str:
-    return f"{share:.1%}" if np.isfinite(share) else NO_DATA
 
 
 def _signed(value: float, digits: int, unit: str) -> str:

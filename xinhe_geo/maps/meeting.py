@@ -8,7 +8,6 @@ travels as the very float64 values Python computes with; only what is merely dra
 
 from __future__ import annotations
 
-import html
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -33,7 +32,6 @@ from ..access import (
 )
 from ..core import (
     DENOMINATOR_LABELS,
-    HTML_LANG,
     METHOD_LABELS,
     OF_PLAN,
     TOLERANCE_M,
@@ -43,6 +41,7 @@ from ..core import (
     language,
     say,
     web_file,
+    whole_page,
 )
 from ..district import District, rule_name, to_degrees, walker_name
 from .basemap import Label, Layer, border_layers, ground_layers, labels_of, point_styles, road_layers
@@ -99,24 +98,12 @@ def meeting(district: District) -> str:
 def _page(district: District, css: str, data: str, script: str) -> str:
     t = wording(language())
     policy = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:; base-uri 'none'; form-action 'none'"
-    return f"""<!DOCTYPE html>
-<html lang="{HTML_LANG[language()]}">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="{policy}">
-<title>{html.escape(say("{0} 选址推演", district.name))}</title>
-<style>
-{css}</style>
-</head>
-<body data-old="{t["old"]}">
+    body = f"""<body data-old="{t["old"]}">
 <noscript><p class="old">{t["script"]}</p></noscript>
 <script type="text/plain" id="xh-data">{data}</script>
 <script>
-{script}</script>
-</body>
-</html>
-"""
+{script}</script>"""
+    return whole_page(say("{0} 选址推演", district.name), f"\n{css}", body, policy=policy)
 
 
 # --- what goes in ----------------------------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ import pandas as pd
 import shapely
 
 from ..access import AT_LEAST, only_known
-from ..core import DEMONSTRATION, Rule, UnknownNameError, say, speaking
+from ..core import DEMONSTRATION, Rule, UnknownNameError, amount, say, speaking
 from ..district import District
 from .basemap import names_of
 from .style import (
@@ -250,7 +250,7 @@ def percent(value: float) -> str:
 def land_text(square_metres: float, lang: str) -> str:
     """Return an amount of land in hectares."""
     hectares = square_metres / 10_000.0
-    return wording(lang)["hectares"].format(n=f"{hectares:,.0f}" if hectares >= 100 else f"{hectares:,.1f}")
+    return wording(lang)["hectares"].format(n=amount(hectares) if hectares >= 100 else amount(hectares, 1))
 
 
 def share_of(rows: pd.DataFrame, weights: np.ndarray, column: str) -> tuple[float, float]:

@@ -66,7 +66,7 @@ class Streets:
     def of(cls, crs: pyproj.CRS, arrays: Mapping[str, NDArray[Any]], table: pd.DataFrame) -> Streets:
         """Make them of arrays as `arrays` names them."""
         kinds = zip(ARRAYS.items(), ARRAY_TYPES, strict=True)
-        return cls(crs, table, **{name: _as(arrays[long], kind) for (name, long), kind in kinds})
+        return cls(crs, table, before=None, **{name: _as(arrays[long], kind) for (name, long), kind in kinds})
 
     @property
     def arrays(self) -> dict[str, NDArray[Any]]:

@@ -17,7 +17,6 @@ from .pages.plans import (
     write_scenario,
     write_table,
 )
-from .pages.shell import signed
 from .pages.siting import write_choice, write_links, write_worst
 from .record import RECORD
 from .report import brief, documents, write_ledger, write_report
@@ -53,7 +52,6 @@ __all__ = [
     "read_shapes",
     "refuse_foreign",
     "side_by_side",
-    "signed",
     "state_of",
     "with_net",
     "write_choice",

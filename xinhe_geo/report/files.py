@@ -24,9 +24,6 @@ _REPORTED = re.compile(r"[^/]+\.html|maps/[^/]+\.html|tables/[^/]+\.xlsx|gis/[^/
 #: What a report begins with: looked at before anything is computed.
 FIRST = (
     "index.html",
-    "meeting.html",
-    "ledger.html",
-    "communities.html",
     "tables/coverage.xlsx",
     "gis/coverage.gpkg",
     RECORD,

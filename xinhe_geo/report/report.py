@@ -38,7 +38,6 @@ from ..maps import (
     PRESETS,
     layer_of,
     mapped_rules,
-    meeting,
     misses_any,
     scene_for,
 )
@@ -47,8 +46,7 @@ from .files import FIRST, LEDGER_BOOK, added_to, refuse_foreign, swapped_in
 from .gis import geopackage
 from .ledger_workbook import ledger_workbook
 from .pages.brief import brief_page, with_links
-from .pages.communities import communities_page
-from .pages.ledger import ledger_page
+from .pages.registry import PAGES, Shown, made
 from .record import RECORD, hashes, record_of
 from .story.story import Story
 from .workbook import workbook
@@ -108,19 +106,19 @@ def brief(
     if preset not in PRESETS:
         raise UnknownNameError("口径预设", preset, list(PRESETS))
     refuse_uncleared(district.manifest, "写出报告")
-    refuse_foreign(Path(to), FIRST)
+    refuse_foreign(Path(to), [*FIRST, *(page.file for page in PAGES)])
     tell = progress or (lambda _: None)
     before = None if since is None else read_record(since)  # now: it may lie in the folder that is written
     with speaking(lang), Worker(processes=processes) as aside, aside.beside() as early:
         tell(say("计算可达和覆盖"))
         district.network  # noqa: B018  (before anything is handed over: all need it)
-        live = early(_meeting_page, district, lang)
+        ahead = early(_pages, district, lang)
         results = Analysis(district, preset)
         results.cover  # noqa: B018
         judged = aside(_judged, district, Path(to), lang)  # takes up what was walked until here
         tell(say("找缺口和原因"))
         results.work_out()
-        _write(district, results, Path(to), _Run(None, before, tell, aside, live, judged))
+        _write(district, results, Path(to), _Run(None, before, tell, aside, ahead, judged))
     headline: pd.DataFrame = results.headlines
     return headline
 
@@ -210,7 +208,7 @@ class _Run(NamedTuple):
     since: Record | None
     tell: Progress
     aside: Worker
-    live: Callable[[], str | None]
+    ahead: Callable[[], Mapping[str, str]]
     judged: Callable[[], _Judged | None]
 
 
@@ -245,9 +243,9 @@ def write_report(
     refuse_uncleared(district.manifest, "写出报告")
     here = Worker(processes=1)
     lang = results.lang
-    live, judged = here(_meeting_page, district, lang), here(_judged, district, Path(to), lang)
+    ahead, judged = here(_pages, district, lang), here(_judged, district, Path(to), lang)
     with speaking(lang):
-        _write(district, results, Path(to), _Run(only, since, progress or (lambda _: None), here, live, judged))
+        _write(district, results, Path(to), _Run(only, since, progress or (lambda _: None), here, ahead, judged))
 
 
 def _write(district: District, results: Analysis, to: Path, run: _Run) -> None:
@@ -283,24 +281,23 @@ def _write_pages(district: District, results: Analysis, folder: Path, target: Pa
         for i, name in reversed([*enumerate(_maps(district, results))])
     ]
     run.tell(say("写会议用的活地图"))
-    page = run.live()
-    if page is not None:
-        write_text(folder / "meeting.html", page)
+    for file, page in run.ahead().items():
+        write_text(folder / file, page)
     run.tell(say("画地图"))
     pictures = [fetch() for fetch in reversed(drawn)]
     filed()
     run.tell(say("写简报"))
-    index = brief_page(Story(results), pictures, page is not None, changed)
+    for file, page in made("results", Shown(district, results)):
+        write_text(folder / file, page)
+    index = brief_page(Story(results), pictures, [p for p in PAGES if (folder / p.file).exists()], changed)
     write_text(folder / "index.html", with_links(index, target))
     return now
 
 
-def _meeting_page(district: District, lang: str) -> str | None:
-    """Return the live map, where there are homes, streets and facilities to move."""
-    if any(name not in district.layers or district.layers[name].empty for name in ("homes", "streets", "facilities")):
-        return None
+def _pages(district: District, lang: str) -> dict[str, str]:
+    """Return the pages that need nothing but the district."""
     with speaking(lang):
-        return meeting(district)
+        return dict(made("district", Shown(district)))
 
 
 #: The map of what its rows rest on.
@@ -348,9 +345,8 @@ def _write_ledger_files(own: _Ledger, folder: Path, earlier: Path) -> None:
     district, table = own.district, own.table
     ledger_workbook(district, table, folder / LEDGER_BOOK, earlier=earlier, since=own.since, typed=own.typed)
     maps.evidence(district, table).save(folder / EVIDENCE)
-    page = ledger_page(district, table, maps={**own.maps, "": EVIDENCE}, since=own.since)
-    write_text(folder / "ledger.html", page)
-    write_text(folder / "communities.html", communities_page(district, table))
+    for file, page in made("ledger", Shown(district, None, table, own.since, {**own.maps, "": EVIDENCE})):
+        write_text(folder / file, page)
 
 
 def write_ledger(

@@ -31,7 +31,19 @@ from ..access import (
     summary,
     walk_inside,
 )
-from ..core import BASES, DEMONSTRATION, TOLERANCE_M, Edit, Profile, Rule, SitingError, UnknownNameError, told
+from ..core import (
+    BASES,
+    DEMONSTRATION,
+    TOLERANCE_M,
+    Edit,
+    Profile,
+    Rule,
+    SitingError,
+    UnknownNameError,
+    amount,
+    per_cent,
+    told,
+)
 from ..district import District, Scenario
 from .assumed import assumption, with_assumption
 
@@ -598,7 +610,7 @@ class _Ranked(Protocol):
 def _text(row: _Ranked) -> str:
     """Say in one Chinese sentence what a link brings."""
     where = where_text(row.kind, row.name, row.crosses, row.length_m)
-    saved = "" if np.isnan(row.minutes_saved) else f"；每趟共省 {row.minutes_saved:,.0f} 人·分钟"
+    saved = "" if np.isnan(row.minutes_saved) else f"；每趟共省 {amount(row.minutes_saved)} 人·分钟"
     if row.people_gained < 0.5:
         return f"{where}：没有新增可达居民{saved}"
     return f"{where}：{gained_text(row.people_gained, row.people_60plus_gained, row.homes_gained)}{saved}"
@@ -608,8 +620,8 @@ def gained_text(people: float, older: float, homes: str) -> str:
     """Say who is newly in reach; where their number is not known, only which homes."""
     if np.isnan(people):
         return f"新增可达：{homes}（人口不详）"
-    aged = f"，其中 60 岁及以上 {older:,.0f} 人" if older > 0 else ""
-    return f"新增 {people:,.0f} 人可达{aged}（{homes}）"
+    aged = f"，其中 60 岁及以上 {amount(older)} 人" if older > 0 else ""
+    return f"新增 {amount(people)} 人可达{aged}（{homes}）"
 
 
 def where_text(kind: str, name: str, crosses: str, length_m: float) -> str:
@@ -712,11 +724,11 @@ class _Fixed(Protocol):
 def _fix_text(row: _Fixed) -> str:
     parts = []
     if row.link:
-        parts.append(f"{row.link}可使其 {row.link_share:.0%} 可达")
+        parts.append(f"{row.link}可使其 {per_cent(row.link_share, 0)} 可达")
     if np.isfinite(row.facility_metres):
         parts.append(
-            f"或在出入口沿街 {row.facility_metres:,.0f} 米内设一处"
+            f"或在出入口沿街 {amount(row.facility_metres)} 米内设一处"
             if parts
-            else f"在出入口沿街 {row.facility_metres:,.0f} 米内设一处；单开一处通道不够"
+            else f"在出入口沿街 {amount(row.facility_metres)} 米内设一处；单开一处通道不够"
         )
     return "，".join(parts) or "走到出入口已超过限值：要在小区内设一处，或先增开出入口"

@@ -17,7 +17,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 from scipy.sparse import csr_array
 
-from ..core import SitingError, UnknownNameError
+from ..core import SitingError, UnknownNameError, amount
 from .median import Purse, affordable, counted, narrowed
 from .task import (
     Flags,
@@ -880,7 +880,7 @@ def _unreachable_text(task: Task, out: pd.DataFrame) -> str:
     def one(demand: Hashable, site: object, cost: float) -> str:
         if np.isnan(cost):
             return f"{demand}（走不到任何候选点）"
-        return f"{demand}（最近的候选点 {site}，{cost:,.1f} {task.unit}".rstrip() + "）"
+        return f"{demand}（最近的候选点 {site}，{amount(cost, 1)} {task.unit}".rstrip() + "）"
 
     first = [one(*row) for row in out.head(8).itertuples(name=None)]
     more = f"，等 {len(out)} 处" if len(out) > 8 else ""

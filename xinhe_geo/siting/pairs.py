@@ -17,7 +17,7 @@ import pandas as pd
 import shapely
 
 from ..access import coverage, summary
-from ..core import BASES, DEMONSTRATION, UnknownNameError
+from ..core import BASES, DEMONSTRATION, UnknownNameError, amount
 from ..district import District, Scenario
 from .assumed import with_assumption
 from .links import (
@@ -237,10 +237,12 @@ def _text(row: Mapping[str, Any], weight: str) -> str:
     """Say in one Chinese sentence what a pair brings, and whether it is more than its halves."""
     both = f"{row['first']}，同时{row['second']}"
     if row["people_gained"] < 0.5:
-        saved = "" if np.isnan(row["minutes_saved"]) else f"；每趟共省 {row['minutes_saved']:,.0f} 人·分钟"
+        saved = "" if np.isnan(row["minutes_saved"]) else f"；每趟共省 {amount(row['minutes_saved'])} 人·分钟"
         return f"{both}：没有新增可达居民{saved}"
     whom = "60 岁及以上 " if weight == "people_60plus" else ""
-    halves = f"单开前一处{whom or ' '}{row['alone_first']:,.0f} 人、后一处{whom or ' '}{row['alone_second']:,.0f} 人"
+    halves = (
+        f"单开前一处{whom or ' '}{amount(row['alone_first'])} 人、后一处{whom or ' '}{amount(row['alone_second'])} 人"
+    )
     gained = gained_text(row["people_gained"], row["people_60plus_gained"], row["homes_gained"])
     return f"{both}：{gained}；{halves}"
 

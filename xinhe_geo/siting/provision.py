@@ -25,6 +25,7 @@ from ..core import (
     Rule,
     ScenarioError,
     UnknownNameError,
+    amount,
     problems_table,
     standing,
 )
@@ -281,7 +282,7 @@ def _who(near: pd.DataFrame, unit: str) -> str:
     """Name the places near and what each has left."""
     parts = []
     for row in near.sort_values("left", ascending=False, kind="stable").head(6).itertuples():
-        left = "规模不详" if np.isnan(row.left) else f"余 {row.left:,.1f} {unit}"
+        left = "规模不详" if np.isnan(row.left) else f"余 {amount(row.left, 1)} {unit}"
         parts.append(f"{row.name}（{left}）")
     return "；".join(parts) + (f" 等 {len(near)} 处" if len(near) > 6 else "")
 
@@ -296,7 +297,7 @@ def _verdict(norm: pd.Series, base: float, near: pd.DataFrame, missing: float, w
         return "够用"
     if missing < LEAST_PLACE - ROUNDING and norm["unit"] not in AREA_UNITS:
         return f"需求不足一{norm['unit']}（缺 {missing:.2g} {norm['unit']}），拟由周边统筹，余量待主管部门确认"
-    return f"缺 {whole:,.0f} {norm['unit']}"
+    return f"缺 {amount(whole)} {norm['unit']}"
 
 
 _FIELDS = {"count": "个数", "capacity": "规模", "floor_area_m2": "建筑面积", "area_m2": "用地范围（画成面）"}

@@ -47,6 +47,7 @@ from ..core import (
     Rule,
     SitingError,
     UnknownNameError,
+    amount,
     say,
     told,
 )
@@ -1186,7 +1187,11 @@ def _lost_text(case: _Case, uncovered: pd.DataFrame) -> str:
     for row in worst.itertuples():
         name = names.get(row.home)
         name = f"{name} {row.home}" if isinstance(name, str) else str(row.home)
-        far = "走不到任何候选点" if pd.isna(row.cost) else f"最近的候选点 {called[row.site]}，{row.cost:,.1f} {unit}"
+        far = (
+            "走不到任何候选点"
+            if pd.isna(row.cost)
+            else f"最近的候选点 {called[row.site]}，{amount(row.cost, 1)} {unit}"
+        )
         texts.append(f"{name}（{far}）")
     limit = _limit(case.rule)
     within = f"{limit:g} {unit}内" if np.isfinite(limit) and uncovered["cost"].notna().any() else ""

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from ..access import TOLERANCE_MIN
-from ..core import TOLERANCE_M, SitingError, UnknownNameError
+from ..core import TOLERANCE_M, SitingError, UnknownNameError, per_cent
 
 if TYPE_CHECKING:
     from scipy.optimize import OptimizeResult
@@ -169,7 +169,11 @@ class Watch:
             last = result
             if result.status != 1 or (nodes is not None and time.perf_counter() - begun < seconds):
                 return last
-            gap = "" if result.mip_gap is None or not np.isfinite(result.mip_gap) else f"，差距 {result.mip_gap:.1%}"
+            gap = (
+                ""
+                if result.mip_gap is None or not np.isfinite(result.mip_gap)
+                else f"，差距 {per_cent(result.mip_gap)}"
+            )
             self.say(f"求解 {seconds:.0f} 秒{gap}；继续（Ctrl-C 取目前最好的方案）")
             seconds *= SLICE_GROWTH
         return last

@@ -15,7 +15,7 @@ from rich.markup import escape
 from rich.status import Status
 from rich.table import Table
 
-from ...core import bundled_folder, is_cleared, listening, refuse_uncleared, secret_layers
+from ...core import bundled_folder, is_cleared, listening, per_cent, refuse_uncleared, secret_layers
 from ...district import District, secrecy_of
 
 #: 0 done; 1 done in part; 2 wrong command line; 3 the data; 4 the environment.
@@ -105,7 +105,10 @@ def message(lang: str, key: str, *args: object) -> str:
 @contextmanager
 def watched(text: str) -> Iterator[Status]:
     """Show a line that says what the work is at and how much of it is done."""
-    with ERR.status(text) as status, listening(lambda what, done: status.update(f"{escape(what)}　{done:.0%}")):
+    with (
+        ERR.status(text) as status,
+        listening(lambda what, done: status.update(f"{escape(what)}　{per_cent(done, 0)}")),
+    ):
         yield status
 
 
@@ -115,11 +118,6 @@ def grid(*columns: str, title: str | None = None) -> Table:
     for column in columns:
         table.add_column(column, overflow="fold")
     return table
-
-
-def known(value: float, form: str = ",.0f") -> str:
-    """Return a number as a cell of a table, which says so where it is not known."""
-    return "不详" if math.isnan(value) else f"{value:{form}}"
 
 
 def opened(folder: Path | None, doing: str) -> District:

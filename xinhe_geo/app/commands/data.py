@@ -11,12 +11,13 @@ import typer
 from rich.markup import escape
 
 from ...access import SEVERITIES, audit, rests_on
-from ...core import LAYERS, UNSTATED, DataError, SourceError, refuse_leaving, refuse_uncleared, write_text
+from ...core import LAYERS, UNSTATED, DataError, SourceError, amount, refuse_leaving, refuse_uncleared, write_text
 from ...district import District, secrecy_of
 from ...district import check as check_folder
 from ...district import undo as undo_last
 from ...io import (
     CATALOGUE,
+    FORMATS,
     HOSTS,
     LEFT_OUT,
     RESULT_LABELS,
@@ -64,7 +65,7 @@ def _show_audit(folder: Path | None, lang: str) -> None:
         table = audit(district)
     shown = grid("轻重", "方面", "数据核查发现", "哪里", "涉及人口", "怎么办")
     for row in table.itertuples():
-        people = "" if np.isnan(row.people) else f"{row.people:,.0f}"
+        people = amount(row.people, unknown="")
         shown.add_row(
             SEVERITIES[row.severity], row.topic, escape(row.finding), escape(row.where), people, escape(row.remedy)
         )
@@ -136,7 +137,7 @@ def split_(
     shown = grid("代码", "名称", "居住点", "人口", "道路", "设施", "说明")
     noted = made[(made["status"] == "failed") | (made["note"] != "")]
     for row in (made if len(made) <= 40 else noted.head(40)).itertuples():
-        people = "" if row.people != row.people else f"{row.people:,.0f}"
+        people = amount(row.people, unknown="")
         cells = (row.Index, row.name, f"{row.homes:,}", people, f"{row.streets:,}", f"{row.facilities:,}", row.note)
         shown.add_row(*(escape(str(cell)) for cell in cells))
     OUT.print(shown)
@@ -216,9 +217,7 @@ def template(
 
 
 def add(
-    file: Annotated[
-        Path, typer.Argument(help=".xlsx .xls .csv .json .geojson .gpkg .shp .kml .kmz .parquet .gdb .dxf")
-    ],
+    file: Annotated[Path, typer.Argument(help=" ".join(FORMATS))],
     to: Annotated[Path, typer.Option("--to", help="街道目录")],
     layer: Annotated[str, typer.Option("--layer", help="图层，如 facilities、homes、gates")],
     crs: Annotated[

@@ -11,7 +11,7 @@ import typer
 from rich.markup import escape
 
 from ...access import EXACT, effects
-from ...core import speaking
+from ...core import amount, per_cent, speaking
 from ...district import Scenario, blank, conflicts, scenarios, steps
 from ...maps import DEMONSTRATION_TEXT
 from ...report import (
@@ -26,7 +26,7 @@ from ...report import (
     write_table,
 )
 from ...siting import on_parcel, provision
-from .console import DATA, OUT, Lang, grid, known, message, opened, replacing, shown_path, watched
+from .console import DATA, OUT, Lang, grid, message, opened, replacing, shown_path, watched
 
 #: Below this a number of people prints as 0, which is 0 at most already.
 MOST_FROM = 0.5
@@ -82,9 +82,9 @@ def _show_effects(table: pd.DataFrame, title: str) -> None:
         people = (row.people_gain, row.people_lose, row.people_crowded, row.people_new_served)
         shown.add_row(
             escape(row.label),
-            *("—" if np.isnan(v) else f"{least}{v:.1%}" for v in (row.before, row.after)),
+            *("—" if np.isnan(v) else f"{least}{per_cent(v)}" for v in (row.before, row.after)),
             row.net_text,
-            *((most if v >= MOST_FROM else "") + known(v) for v in people),
+            *((most if v >= MOST_FROM else "") + amount(v, unknown="不详") for v in people),
         )
     OUT.print(shown)
 
@@ -139,7 +139,7 @@ def provision_list(
 
 def _amount(value: float) -> str:
     """Return an amount as people write it: a whole number, or what is less than ten with two decimals."""
-    return f"{value:,.0f}" if value == round(value) or abs(value) >= 10 else f"{value:.2f}"
+    return amount(value) if value == round(value) or abs(value) >= 10 else f"{value:.2f}"
 
 
 def list_scenarios(

@@ -9,12 +9,12 @@ import typer
 from rich.markup import escape
 
 from ...access import coverage, headlines
-from ...core import LAYERS, METHOD_LABELS, UnknownNameError, say
+from ...core import LAYERS, METHOD_LABELS, UnknownNameError, amount, say
 from ...district import District
 from ...ledger import export_rules as write_rules
 from ...ledger import import_rules as read_rules
 from ...report import by_heading
-from .console import OUT, Lang, grid, is_guarded, known, message, opened, replacing, shown_path, watched
+from .console import OUT, Lang, grid, is_guarded, message, opened, replacing, shown_path, watched
 
 
 def list_rules(
@@ -75,7 +75,7 @@ def run_rules(
                 f"{row['label']}\n{name}",
                 f"{row['headline']} {row['mark']}".strip(),
                 row["alternatives"],
-                known(row["people_unserved"]),
+                amount(row["people_unserved"], unknown="不详"),
                 row["cited"],
             )
             shown.add_row(*(escape(str(cell)) for cell in cells))

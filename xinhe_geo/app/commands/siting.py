@@ -11,14 +11,14 @@ import pandas as pd
 import typer
 from rich.markup import escape
 
-from ...core import UnknownNameError
+from ...core import UnknownNameError, amount, per_cent
 from ...district import District
 from ...io import bare_name
 from ...maps import DEMONSTRATION_TEXT
 from ...report import read_shapes, write_choice, write_links, write_scenario, write_table
 from ...siting import Openings, Siting, fixes, judged_by, link_pairs, links, links_plan, sites_plan
 from ...siting import sites as find_sites
-from .console import OUT, Lang, grid, known, message, opened, replacing, shown_path, watched
+from .console import OUT, Lang, grid, message, opened, replacing, shown_path, watched
 
 
 def sites(
@@ -124,15 +124,15 @@ def _show_sites(table: pd.DataFrame, lang: str) -> None:
         shown.add_row(
             str(row.tag),
             escape(str(row.name)),
-            *(known(v) for v in (row.people_gained, row.people_60plus_gained)),
-            *(known(v, ".1%") for v in (row.share_before, row.share_after)),
+            *(amount(v, unknown="不详") for v in (row.people_gained, row.people_60plus_gained)),
+            *(per_cent(v, unknown="不详") for v in (row.share_before, row.share_after)),
             escape(str(row.site)),
         )
     OUT.print(shown)
     for row in table.itertuples():
         OUT.print(escape(f"{row.tag} {row.reason}"))
     proven = bool(table["proven"].all())
-    OUT.print(message(lang, "proven" if proven else "not_proven", f"{float(table['gap'].max()):.2%}"))
+    OUT.print(message(lang, "proven" if proven else "not_proven", per_cent(float(table["gap"].max()), 2)))
     OUT.print(escape(str(table["near_ties"].iloc[0])))
     if table["left_out"].iloc[0]:
         OUT.print(escape(str(table["left_out"].iloc[0])))
@@ -208,8 +208,8 @@ def _show_openings(table: pd.DataFrame, *, title: str | None = None, none: str) 
         shown.add_row(
             str(row.Index),
             *((row.kind_label,) if kinds else ()),
-            *(known(v) for v in (row.people_gained, row.people_60plus_gained, row.minutes_saved)),
-            known(row.share_after, ".1%"),
+            *(amount(v, unknown="不详") for v in (row.people_gained, row.people_60plus_gained, row.minutes_saved)),
+            per_cent(row.share_after, unknown="不详"),
         )
     OUT.print(shown if len(table) else none)
     for row in table.itertuples():
@@ -223,7 +223,7 @@ def _show_fixes(places: pd.DataFrame) -> None:
         minutes = (row.minutes, row.gate_minutes, row.wait_minutes, row.street_minutes)
         shown.add_row(
             escape(str(row.name)),
-            known(row.unserved),
+            amount(row.unserved, unknown="不详"),
             *("—" if np.isnan(v) else f"{v:.1f}" for v in minutes),
             escape(row.fix),
         )

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeVar
 
 import geopandas as gpd
@@ -32,28 +33,6 @@ from ...core import (
 )
 from ...district import District, column_name, kind_name, layer_name, walker_name
 
-#: What a metric cannot do without: layers, and columns of its row.
-_LAYERS_OF: Mapping[str, tuple[str, ...]] = {
-    "communities_with": ("communities", "facilities"),
-    "communities_without": ("communities", "facilities"),
-    "coverage": ("homes", "facilities", "streets"),
-    "completeness": ("homes", "facilities", "streets"),
-    "kinds_present": ("facilities",),
-    "near": ("homes", "facilities", "streets"),  # the wall of a compound is part of the way
-    "in_gap": ("homes", "facilities", "streets"),
-    "difference": ("homes", "facilities", "streets"),
-    "gini": ("homes", "facilities", "streets"),
-    "theil": ("homes", "facilities", "streets"),
-    "per_thousand": ("homes", "facilities"),
-    "capacity": ("homes", "facilities", "streets"),
-    "per_communities": ("communities", "facilities"),
-    "attribute": ("facilities",),
-    "ratio": ("facilities",),
-    "best_use": ("homes", "facilities", "streets"),
-    "series": ("series",),
-}
-
-
 #: Metrics that count communities; what they lack is said with the people who live there.
 IN_COMMUNITIES = ("communities_with", "communities_without")
 
@@ -66,21 +45,6 @@ SCOPE_LAYERS = {
     "parcel": "parcels",
     "home": "homes",
 }
-
-
-#: Metrics that take the whole district for all its homes or communities, whatever its outline.
-_WHOLE_DISTRICT = (
-    "coverage",
-    "completeness",
-    "capacity",
-    "in_gap",
-    "difference",
-    "gini",
-    "theil",
-    "communities_with",
-    "communities_without",
-    "mix",
-)
 
 
 WEIGHTS = {
@@ -121,6 +85,7 @@ NAMED_AT_MOST = 8
 
 Measure = Mapping[str, Any]
 T = TypeVar("T")
+Function = TypeVar("Function", bound=Callable[..., object])
 
 
 class Short(NamedTuple):
@@ -145,6 +110,62 @@ class Found(NamedTuple):
     waits: str = ""  # what still has to be typed in
     note: str = ""  # what was left out of the number
     short: Short | None = None  # who the gap is about
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """
+    One way of measuring, entered by its name with the function that does it (`metric`).
+
+    Attributes
+    ----------
+    label, formula
+        Its name, and what it works out, in words; their English is in the catalogue.
+    layers
+        Layers and tables it cannot do without.
+    columns
+        Columns of `measures.csv` that its rows must fill.
+    rule_or_kinds
+        Its rows need a rule, or kinds.
+    in_classes
+        It counts classes of kinds one by one: `a|b` is one class.
+    sized
+        Its rows name a column of the facilities (`field`): their size.
+    in_parts
+        Some of it is better than none: it can be 部分达标.
+    whole_district
+        It takes all homes or communities of the district, whatever its outline.
+    scoped
+        The scope of its row is looked up; otherwise it looks nowhere, or by itself.
+    """
+
+    label: str
+    formula: str
+    layers: tuple[str, ...] = ()
+    columns: tuple[str, ...] = ()
+    rule_or_kinds: bool = False
+    in_classes: bool = False
+    sized: bool = False
+    in_parts: bool = False
+    whole_district: bool = False
+    scoped: bool = True
+
+
+#: Every metric by its name, and the functions that measure.
+METRICS: dict[str, Metric] = {}
+MEASURED: dict[str, Callable[[District, Measure], Found]] = {}
+#: What a metric of walks cannot do without: the wall of a compound is part of the way.
+WALKED = ("homes", "facilities", "streets")
+
+
+def metric(name: str, record: Metric) -> Callable[[Function], Function]:
+    """Enter a metric: the function below is given a district and a row of `measures.csv`."""
+
+    def enter(function: Function) -> Function:
+        METRICS[name], MEASURED[name] = record, function
+        return function
+
+    return enter
 
 
 class Lacks(Exception):
@@ -228,7 +249,8 @@ def layers_for(m: Measure) -> list[str]:
     """Return the layers and tables a measure cannot do without, in the order of their declaration."""
     if m["metric"] == "change":
         return layers_for(m["changed"])
-    names = {*_LAYERS_OF.get(m["metric"], ()), *listed(m["needs"])}
+    own = METRICS[m["metric"]]
+    names = {*own.layers, *listed(m["needs"])}
     names |= {n for n in (m["layer"], m["other_layer"]) if n}
     if m["metric"] in ("count", "named") and not m["layer"]:
         names.add("facilities")
@@ -238,11 +260,11 @@ def layers_for(m: Measure) -> list[str]:
         names.add("homes")
     if m["metric"] == "along" and m["relation"] != "length":
         names.add("facilities" if m["relation"] == "facilities" else "streets")
-    if m["metric"] == "topology" or m["metric"] in ("series", "missing", "per_communities"):
+    if not own.scoped:
         return [n for n in LAYERS if n in names]
     if m["scope"] == "line":
         names.add(m["lines"])
-    elif m["scope"] != "district" or m["metric"] not in _WHOLE_DISTRICT:
+    elif m["scope"] != "district" or not own.whole_district:
         names.add(SCOPE_LAYERS[m["scope"]])
     if m["group"]:
         names.add(SCOPE_LAYERS[m["group"]])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -11,9 +10,31 @@ import pandas as pd
 
 from ...core import say
 from ...district import District, cell
-from .base import Found, Lacks, Measure, number_text, require_layers, rows_of, short_of, target_of, touch
+from .base import (
+    Found,
+    Lacks,
+    Measure,
+    Metric,
+    metric,
+    number_text,
+    require_layers,
+    rows_of,
+    short_of,
+    target_of,
+    touch,
+)
 
 
+@metric(
+    "series",
+    Metric(
+        "台账指标",
+        "逐年填报的数：取最近一年，或累计相加，与目标年的数比较",
+        layers=("series",),
+        columns=("series",),
+        scoped=False,
+    ),
+)
 def _series(district: District, m: Measure) -> Found:
     """A yearly figure: the latest, or the sum since the plan began, against the number of the target year."""
     own = _figures(district, str(m["series"]))
@@ -122,13 +143,7 @@ def _path_text(district: District, m: Measure, stand: _Stand, goal: float) -> st
     )
 
 
+@metric("missing", Metric("现有数据量不出", "—", columns=("lacks",), scoped=False))
 def _missing(district: District, m: Measure) -> Found:
     """Nothing here can measure it: the row says what is needed."""
     raise Lacks(say("缺{0}", cell(m, "lacks")))
-
-
-#: Metrics by name.
-METRICS: Mapping[str, Callable[[District, Measure], Found]] = {
-    "series": _series,
-    "missing": _missing,
-}

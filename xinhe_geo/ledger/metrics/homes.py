@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 
 import geopandas as gpd
 import numpy as np
@@ -21,15 +21,17 @@ from ...access import (
     sizes,
     within_capacity,
 )
-from ...core import METHOD_LABELS, METHODS, TOLERANCE_M, Rule, listed, say, word
+from ...core import METHOD_LABELS, METHODS, TOLERANCE_M, Rule, amount, listed, say, word
 from ...district import District, column_name, layer_name, walker_name
 from .base import (
     SCOPE_LAYERS,
     UNITS,
+    WALKED,
     WEIGHTS,
     Found,
     Lacks,
     Measure,
+    Metric,
     Short,
     bases_text,
     classes_of,
@@ -38,6 +40,7 @@ from .base import (
     in_words,
     kind_names,
     kinds_of,
+    metric,
     number_text,
     once,
     open_places,
@@ -57,6 +60,16 @@ from .base import (
 )
 
 
+@metric(
+    "per_thousand",
+    Metric(
+        "人均规模",
+        "Σ 规模 ÷ 人口 × 每多少人",
+        layers=("homes", "facilities"),
+        columns=("kinds", "field", "per"),
+        sized=True,
+    ),
+)
 def _per_thousand(district: District, m: Measure) -> Found:
     """Capacity (or number) of some kinds per so many people of the scope."""
     kinds, field, weight = kinds_of(m), str(m["field"]), str(m["weight"] or "people")
@@ -78,6 +91,16 @@ def _per_thousand(district: District, m: Measure) -> Found:
     return Found(value, said, touched, gap, planned_text(planned_places(district, kinds)) if gap else "")
 
 
+@metric(
+    "ratio",
+    Metric(
+        "两类规模之比",
+        "一类设施的规模之和 ÷ 另一类的规模之和",
+        layers=("facilities",),
+        columns=("kinds", "near_kinds", "field"),
+        sized=True,
+    ),
+)
 def _ratio(district: District, m: Measure) -> Found:
     """How much some kinds offer against how much others offer, both in the scope."""
     field, sides = str(m["field"]), (kinds_of(m), listed(m["near_kinds"]))
@@ -116,6 +139,18 @@ def _sizes(places: gpd.GeoDataFrame, field: str, kinds: Sequence[str], district:
     return offered
 
 
+@metric(
+    "capacity",
+    Metric(
+        "够得着且够用",
+        "Rj = Sj ÷ Σk Pk·w(tkj)，Ai = Σj Rj·w(tij)；Σ Pi·min(1, Ai × 每多少人 ÷ 应有数) ÷ Σ Pi，w 按距离衰减表",
+        layers=WALKED,
+        columns=("kinds", "field", "per", "norm", "decay"),
+        sized=True,
+        in_parts=True,
+        whole_district=True,
+    ),
+)
 def _capacity(district: District, m: Measure) -> Found:
     """Share of people with a place in reach and room in it; supply is shared out among all who can walk to it."""
     kinds, weight, per = kinds_of(m), str(m["weight"] or "people"), float(m["per"])
@@ -213,6 +248,17 @@ def _mean(values: pd.Series, weights: pd.Series) -> float:
     return float((values[both] * weights[both]).sum() / weights[both].sum())
 
 
+@metric(
+    "coverage",
+    Metric(
+        "可达份额",
+        "Σ（小区的分母 × 小区内在限值以内的居住点份额）÷ Σ 小区的分母",
+        layers=WALKED,
+        columns=("rule",),
+        in_parts=True,
+        whole_district=True,
+    ),
+)
 def _coverage(district: District, m: Measure) -> Found:
     """Share of people (or land, homes) within the limit of a rule, or of several at once, by the rule's own method."""
     rules = [district.rule(name) for name in (m["rule"], *listed(m["also_rules"]))]
@@ -294,7 +340,7 @@ def _missed(homes: gpd.GeoDataFrame, missed: pd.Series, weight: str, lot: str = 
     names = homes["name"].where(homes["name"].notna(), homes.index)
     unit = say(WEIGHTS[weight][1])
     of_one = say(UNITS[weight])
-    words = [f"{names[k]}" if weight == "homes" else f"{names[k]} {v:,.0f} {of_one}" for k, v in most.items()]
+    words = [f"{names[k]}" if weight == "homes" else f"{names[k]} {amount(v)} {of_one}" for k, v in most.items()]
     said = (number_text(round(total, 1), unit), lot or say("不可达"), len(most), in_words(words))
     if weight == "homes" and total != len(most):  # parts of homes: more homes are named than add up
         return say("折合 {0}{1}，涉及 {2} 个小区：{3}", *said)
@@ -346,6 +392,19 @@ def _first_profile(district: District) -> str:
     return str(district.profiles.index[0])
 
 
+@metric(
+    "completeness",
+    Metric(
+        "配套齐全度",
+        "Σ（小区的分母 × 限时内走得到的类别数 ÷ 类别总数）÷ Σ 小区的分母",
+        layers=WALKED,
+        columns=("kinds", "minutes"),
+        rule_or_kinds=True,
+        in_classes=True,
+        in_parts=True,
+        whole_district=True,
+    ),
+)
 def _completeness(district: District, m: Measure) -> Found:
     """Mean share of kinds within a walk (or the share that has them all), over the homes of the scope."""
     level, kinds, has = _level(district, m)
@@ -393,6 +452,18 @@ def _mean_by_group(district: District, m: Measure, level: pd.Series, weights: pd
     return (own["part"] / own["whole"] * 100).sort_values(kind="stable")
 
 
+@metric(
+    "difference",
+    Metric(
+        "两组之差",
+        "第一组的加权平均 − 第二组的加权平均（百分点）",
+        layers=WALKED,
+        columns=("group", "codes"),
+        rule_or_kinds=True,
+        in_classes=True,
+        whole_district=True,
+    ),
+)
 def _difference(district: District, m: Measure) -> Found:
     """Weighted mean of the first group less that of the second, in percentage points."""
     level, kinds, _ = _level(district, m)
@@ -427,6 +498,28 @@ def _difference(district: District, m: Measure) -> Found:
     )
 
 
+@metric(
+    "gini",
+    Metric(
+        "基尼系数",
+        "Σi Σj pi·pj·|ai − aj| ÷ (2·ā)，p 为人口份额，a 为小区的可达水平",
+        layers=WALKED,
+        rule_or_kinds=True,
+        in_classes=True,
+        whole_district=True,
+    ),
+)
+@metric(
+    "theil",
+    Metric(
+        "泰尔指数",
+        "Σ pi·(ai ÷ ā)·ln(ai ÷ ā)，并分成组间与组内两部分",
+        layers=WALKED,
+        rule_or_kinds=True,
+        in_classes=True,
+        whole_district=True,
+    ),
+)
 def _inequality(district: District, m: Measure) -> Found:
     """Gini or Theil of how well homes are served, people-weighted; Theil split between and within groups."""
     level, kinds, _ = _level(district, m)
@@ -499,6 +592,18 @@ def _theil(a: np.ndarray, p: np.ndarray) -> float:
     return float((p * ratio * np.log(np.where(ratio > 0, ratio, 1.0))).sum())
 
 
+@metric(
+    "in_gap",
+    Metric(
+        "落在缺口里",
+        "最近的小区缺至少一类设施的地点数 ÷ 地点总数",
+        layers=WALKED,
+        columns=("layer", "kinds", "minutes"),
+        rule_or_kinds=True,
+        in_classes=True,
+        whole_district=True,
+    ),
+)
 def _in_gap(district: District, m: Measure) -> Found:
     """How many places of a layer lie by a home that lacks at least one of the kinds within a walk."""
     layer = str(m["layer"])
@@ -520,6 +625,16 @@ def _in_gap(district: District, m: Measure) -> Found:
     return Found(value, say("{0} 处中 {1} 处挨着缺配套的小区", len(spots), int(lacking.sum())), touched, gap, gap)
 
 
+@metric(
+    "best_use",
+    Metric(
+        "建什么新增最多",
+        "Σ 走得到地块、还走不到这一类的居民，逐类逐地块比较，取最大",
+        layers=WALKED,
+        columns=("kinds", "minutes", "codes"),
+        in_classes=True,
+    ),
+)
 def _best_use(district: District, m: Measure) -> Found:
     """
     How many people more would get to a class of kinds if it stood on one of the scope's parcels; the class that brings most.
@@ -571,18 +686,3 @@ def _reached_from(district: District, rows: gpd.GeoDataFrame, m: Measure) -> dic
         reached |= {key: tables[kind]["minutes"] <= m["minutes"] + TOLERANCE_MIN for key, kind in own.items()}
     points = home_points(district).index
     return {key: within.reindex(points) for key, within in reached.items()}
-
-
-#: Metrics by name.
-METRICS: Mapping[str, Callable[[District, Measure], Found]] = {
-    "coverage": _coverage,
-    "completeness": _completeness,
-    "in_gap": _in_gap,
-    "difference": _difference,
-    "gini": _inequality,
-    "theil": _inequality,
-    "per_thousand": _per_thousand,
-    "capacity": _capacity,
-    "ratio": _ratio,
-    "best_use": _best_use,
-}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import geopandas as gpd
@@ -18,16 +18,19 @@ from .base import (
     NAMED_AT_MOST,
     SCOPE_LAYERS,
     UNITS,
+    WALKED,
     WEIGHTS,
     Found,
     Lacks,
     Measure,
+    Metric,
     Short,
     bases_text,
     facilities_of,
     in_words,
     kind_names,
     kinds_of,
+    metric,
     number_text,
     once,
     open_places,
@@ -47,6 +50,27 @@ from .base import (
 )
 
 
+@metric(
+    "communities_with",
+    Metric(
+        "有设施的社区",
+        "有 1 处以上开放设施的社区数（按社区去重；先按台账写的服务社区，没有填的按落点）÷ 社区总数",
+        layers=("communities", "facilities"),
+        columns=("kinds",),
+        in_parts=True,
+        whole_district=True,
+    ),
+)
+@metric(
+    "communities_without",
+    Metric(
+        "缺设施的社区",
+        "社区总数 − 有 1 处以上开放设施的社区数（先按台账写的服务社区，没有填的按落点）",
+        layers=("communities", "facilities"),
+        columns=("kinds",),
+        whole_district=True,
+    ),
+)
 def _communities_with(district: District, m: Measure) -> Found:
     """How many communities have one of the kinds (or all of them); each counts once however many it has."""
     kinds = kinds_of(m)
@@ -180,6 +204,7 @@ def _fill_communities(district: District, kinds: Sequence[str], has: pd.Series, 
     return say("{0}；{1}", text, said) if said else text
 
 
+@metric("count", Metric("个数", "范围内开放设施（或图层要素）的个数", in_parts=True))
 def _count(district: District, m: Measure) -> Found:
     """How many places of some kinds, or rows of a layer, are in the scope."""
     if m["layer"]:
@@ -205,6 +230,16 @@ def _count(district: District, m: Measure) -> Found:
     return Found(value, said, touched, gap, due)
 
 
+@metric(
+    "kinds_present",
+    Metric(
+        "有的类别数",
+        "范围内有 1 处以上开放设施（或限时内步行到得了）的类别数",
+        layers=("facilities",),
+        columns=("kinds",),
+        in_parts=True,
+    ),
+)
 def _kinds_present(district: District, m: Measure) -> Found:
     """How many of the kinds the scope has at least one of."""
     kinds = kinds_of(m)
@@ -253,6 +288,16 @@ def _on_streets(district: District, places: gpd.GeoDataFrame) -> pd.DataFrame:
     return ends[(ends["edge"] >= 0).to_numpy()].reset_index(drop=True)
 
 
+@metric(
+    "near",
+    Metric(
+        "两类相邻",
+        "沿街步行距离在限值以内有邻近类别的设施数 ÷ 设施总数",
+        layers=WALKED,
+        columns=("kinds", "near_kinds", "metres"),
+        in_parts=True,
+    ),
+)
 def _near(district: District, m: Measure) -> Found:
     """Which places of some kinds have one of other kinds within a walk along the streets."""
     kinds, others = kinds_of(m), listed(m["near_kinds"])
@@ -299,6 +344,12 @@ def _walk_between(district: District, places: gpd.GeoDataFrame, targets: gpd.Geo
     return metres.reindex(places.index)
 
 
+@metric(
+    "attribute",
+    Metric(
+        "设施属性", "范围内开放设施的属性值，与数比较", layers=("facilities",), columns=("kinds", "field"), sized=True
+    ),
+)
 def _attribute(district: District, m: Measure) -> Found:
     """The largest, smallest or summed attribute of the open facilities of some kinds."""
     kinds, field = kinds_of(m), str(m["field"])
@@ -320,6 +371,16 @@ def _attribute(district: District, m: Measure) -> Found:
     return Found(value, said, touched, short_of(m, value), planned_text(planned_places(district, kinds)), note=note)
 
 
+@metric(
+    "per_communities",
+    Metric(
+        "按社区数配置",
+        "应有 = 社区数 ÷ 每处服务的社区数，向上取整；缺口 = 应有 − 现有",
+        layers=("communities", "facilities"),
+        columns=("kinds", "low", "high"),
+        scoped=False,
+    ),
+)
 def _per_communities(district: District, m: Measure) -> Found:
     """How many places there should be where each serves `low` to `high` communities, against how many there are."""
     kinds = kinds_of(m)
@@ -347,6 +408,9 @@ def _per_communities(district: District, m: Measure) -> Found:
     return Found(value, said, touched, short, fix, target=float(few))
 
 
+@metric(
+    "named", Metric("点名的在不在", "原文点名的设施或图形里，范围内有且开放的个数", columns=("named",), in_parts=True)
+)
 def _named(district: District, m: Measure) -> Found:
     """How many of the places (or rows of a layer) that the plan names stand in the scope, open."""
     wanted, layer = listed(m["named"]), str(m["layer"])
@@ -368,16 +432,3 @@ def _named(district: District, m: Measure) -> Found:
     said += say("：{0}", in_words(n for n in wanted if n not in lacking)) if have else ""
     gap = say("没有找到，或没有开放：{0}", in_words(lacking)) if lacking else ""
     return Found(value, said, touched, gap)
-
-
-#: Metrics by name.
-METRICS: Mapping[str, Callable[[District, Measure], Found]] = {
-    "communities_with": _communities_with,
-    "communities_without": _communities_with,
-    "count": _count,
-    "kinds_present": _kinds_present,
-    "near": _near,
-    "per_communities": _per_communities,
-    "attribute": _attribute,
-    "named": _named,
-}

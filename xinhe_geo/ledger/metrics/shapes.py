@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
 
 import geopandas as gpd
 import numpy as np
 import pandas as pd
 import shapely
 
-from ...core import LAYERS, TOLERANCE_M, say
+from ...core import LAYERS, TOLERANCE_M, per_cent, say
 from ...district import District, column_name, layer_name
 from .base import (
     SCOPE_LAYERS,
@@ -18,11 +17,13 @@ from .base import (
     Found,
     Lacks,
     Measure,
+    Metric,
     facilities_of,
     homes_in,
     in_words,
     kind_names,
     kinds_of,
+    metric,
     number_text,
     pick,
     place_names,
@@ -35,6 +36,15 @@ from .base import (
 )
 
 
+@metric(
+    "area",
+    Metric(
+        "面积",
+        "范围内图层要素的面积之和（投影坐标系，重叠只计一次），或填报的面积之和",
+        columns=("layer",),
+        in_parts=True,
+    ),
+)
 def _area(district: District, m: Measure) -> Found:
     """Area of a layer's rows in the scope, in the unit of the row; per person where `per` is given."""
     layer = str(m["layer"])
@@ -81,6 +91,15 @@ def _typed_area(district: District, m: Measure, rows: gpd.GeoDataFrame) -> Found
     return Found(value, said, {**touch(district, layer, rows.index), **touched}, short_of(m, value), note=note)
 
 
+@metric(
+    "topology",
+    Metric(
+        "图形关系",
+        "两个图层的面在投影坐标系里求交、求差后的面积之比",
+        columns=("layer", "other_layer", "relation"),
+        scoped=False,
+    ),
+)
 def _topology(district: District, m: Measure) -> Found:
     """How the rows of one layer lie to those of another: inside, north of, covered, overlapping, tiling, straddling."""
     layer, other = str(m["layer"]), str(m["other_layer"])
@@ -156,6 +175,15 @@ def _north_of(line: shapely.Geometry, around: shapely.Geometry) -> shapely.Geome
     return shapely.make_valid(shapely.Polygon(ring))
 
 
+@metric(
+    "along",
+    Metric(
+        "沿线",
+        "线的限距以内的设施数，或有绿带的线长 ÷ 线长，或相邻可步行穿越点的最大间距",
+        columns=("relation", "lines", "codes"),
+        in_parts=True,
+    ),
+)
 def _along(district: District, m: Measure) -> Found:
     """What lies along a line: places within a distance, how much of it is accompanied, how far apart it can be crossed."""
     layer, rows = str(m["lines"]), pick(district, str(m["lines"]), m["codes"])
@@ -226,6 +254,15 @@ def _crossings(line: shapely.Geometry, streets: gpd.GeoDataFrame) -> tuple[list[
     return gaps, crossings
 
 
+@metric(
+    "mix",
+    Metric(
+        "用地混合熵",
+        "−Σ p·ln p ÷ ln K，p 为各类用地的面积份额，K 为全图的类数",
+        columns=("layer", "field"),
+        whole_district=True,
+    ),
+)
 def _mix(district: District, m: Measure) -> Found:
     """Entropy of land uses in the scope: 0 where there is one use, 1 where all uses of the layer have equal shares."""
     layer, field = str(m["layer"]), str(m["field"])
@@ -240,13 +277,4 @@ def _mix(district: District, m: Measure) -> Found:
     share = (area / area.sum())[area > 0]
     value = float(-(share * np.log(share)).sum() / np.log(len(area)))
     most = share.sort_values(ascending=False, kind="stable").head(4)
-    return Found(value, say("、").join(f"{k} {v:.0%}" for k, v in most.items()), touched)
-
-
-#: Metrics by name.
-METRICS: Mapping[str, Callable[[District, Measure], Found]] = {
-    "area": _area,
-    "topology": _topology,
-    "along": _along,
-    "mix": _mix,
-}
+    return Found(value, say("、").join(f"{k} {per_cent(v, 0)}" for k, v in most.items()), touched)

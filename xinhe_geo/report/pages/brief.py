@@ -21,6 +21,7 @@ from ..record import RECORD
 from ..story.records import Goal
 from ..story.story import Story
 from ..workbook import foot
+from .registry import Page
 from .shell import heads, html_page, scrolled, warning
 from .since import since_section
 
@@ -33,7 +34,7 @@ ROWS = 12
 def brief_page(
     story: Story,
     pictures: Sequence[Mapping[str, str]],
-    has_meeting: bool,
+    pages: Sequence[Page],
     changed: pd.DataFrame | None = None,
 ) -> str:
     """Return `index.html`: headlines, maps, gaps, what it rests on. One file, nothing loaded."""
@@ -45,9 +46,7 @@ def brief_page(
     if district.files.at["rules", "from"] != "本目录":
         borrowed = f'<p class="line">{say("规则表用的是随程序的默认口径，不是本街道自己的规划承诺")}</p>'
     borrowed += warning(str(district.manifest.get("survey_note") or ""))
-    links = {"meeting.html": say("会议活地图：拖动设施看谁受益")} if has_meeting else {}
-    if has_own_plan(district):
-        links |= {"ledger.html": say("规划目标落实核对表"), "communities.html": say("一社区一页")}
+    links = {page.file: say(page.link) for page in pages}
     links |= {"maps/overview.html": say("现状总图"), "tables/coverage.xlsx": say("表格")}
     nav = say("　").join(
         [*(f'<a href="{file}">{what}</a>' for file, what in links.items()), '<span id="beside"></span>']

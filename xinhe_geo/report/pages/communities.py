@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from ...core import marked, say, speaking, title
+from ...core import marked, per_cent, say, speaking, title
 from ...district import District, kind_name, walker_name
 from ...ledger import (
     CIRCLE_MIN,
@@ -180,7 +180,7 @@ def _minutes_table(district: District, minutes: pd.DataFrame) -> str:
 
     rows = nearest_last(minutes)
     body = "".join(
-        f'<tr><td>{e(kind_name(district, str(kind)))}</td><td class="n">{walk(r)}</td><td class="n">{r["within"]:.0%}</td></tr>'
+        f'<tr><td>{e(kind_name(district, str(kind)))}</td><td class="n">{walk(r)}</td><td class="n">{per_cent(r["within"], 0)}</td></tr>'
         for kind, r in rows.iterrows()
     )
     names = [say("走到最近的（{0}，含界外）", e(walker)), say("平均"), say("{0:g} 分钟以内的居民", CIRCLE_MIN)]

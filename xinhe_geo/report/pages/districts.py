@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from ...core import write_text
+from ...core import amount, per_cent, write_text
 from ...maps import DEMONSTRATION_TEXT
 from ..districts import (
     DENOMINATORS,
@@ -269,7 +269,7 @@ def _page(
 <section><h2>各指标的分布</h2>{_overview(known)}{missing}</section>
 <section><h2>逐项比较</h2>
 <p class="small">名次只在口径和分母相同、不是演示、样本够大的街道之间排。样本小：不足 {FEW_HOMES} 个小区、最大一个小区超过分母的
-{LARGEST_HOME:.0%}，或不足 {FEW_COMMUNITIES} 个社区，一个小区就能左右结果。离群：与中位数的差超过 3.5 个稳健标准差，至少
+{per_cent(LARGEST_HOME, 0)}，或不足 {FEW_COMMUNITIES} 个社区，一个小区就能左右结果。离群：与中位数的差超过 3.5 个稳健标准差，至少
 {FEW_DISTRICTS} 个街道可比时才判；所列原因是与同类中位数的差别，供核对，不是结论。</p>
 {sections}</section>
 <section><h2>各街道</h2>{_district_rows(districts, status, page)}</section>
@@ -283,20 +283,13 @@ def _years(districts: gpd.GeoDataFrame) -> str:
     return str(years[0]) if len(years) == 1 else f"{years[0]}—{years[-1]}"
 
 
-def _percent(value: float) -> str:
-    return "—" if math.isnan(value) else f"{value:.1%}"
-
-
-def _count(value: float) -> str:
-    return "—" if math.isnan(value) else f"{value:,.0f}"
-
-
 def _overview(known: pd.DataFrame) -> str:
     """One row per indicator: how it spreads."""
     rows = "".join(
         f'<tr><td><a href="#{html.escape(rule)}">{html.escape(row.label)}</a></td><td>{html.escape(row.asks)}</td><td class="n">{row.ranked}</td>'
         f'<td class="n">{row.demo + row.small + row.unlike}</td><td class="n">{row.no_data}</td><td>{_box(row)}</td>'
-        f'<td class="n">{_percent(row.median)}</td><td class="n">{_percent(row.pooled)}</td><td class="n">{row.outliers or ""}</td></tr>'
+        f'<td class="n">{per_cent(row.median, unknown="—")}</td><td class="n">{per_cent(row.pooled, unknown="—")}</td>'
+        f'<td class="n">{row.outliers or ""}</td></tr>'
         for rule, row in zip(known.index, known.itertuples(), strict=True)
     )
     names = ("指标", "要求", "有名次", "不排名", "数据不足", "最低—四分位—最高", "中位", "合计", "离群")
@@ -319,7 +312,7 @@ def _box(row: _Spread) -> str:
         return "—"
     x = [4 + 152 * float(v) for v in (row.low, row.q1, row.median, row.q3, row.high)]
     return (
-        f'<svg width="160" height="18" viewBox="0 0 160 18" role="img" aria-label="中位 {row.median:.0%}">'
+        f'<svg width="160" height="18" viewBox="0 0 160 18" role="img" aria-label="中位 {per_cent(row.median, 0)}">'
         f'<path d="M4 9H156" stroke="#e4ded2" stroke-width="2"/>'
         f'<path d="M{x[0]:.1f} 9H{x[4]:.1f}" stroke="#7a8a94"/><rect x="{x[1]:.1f}" y="4" width="{max(x[3] - x[1], 1):.1f}" height="10" fill="#9cc4c2"/>'
         f'<path d="M{x[2]:.1f} 2V16" stroke="#1f6f78" stroke-width="2.5"/></svg>'
@@ -390,7 +383,7 @@ def _dots(known: pd.DataFrame, across: Callable[[float], float], top: float) -> 
         edge = "#b02040" if item.outlier else "#1f6f78"
         yield (
             f'<circle cx="{across(0) + wide * c:.1f}" cy="{top + step * i:.1f}" r="{0.6 * wide if wide > 3 else 1.6:g}" fill="{fill}" stroke="{edge}">'
-            f"<title>{html.escape(str(item.name))} {item.value:.1%}</title></circle>"
+            f"<title>{html.escape(str(item.name))} {per_cent(item.value)}</title></circle>"
         )
 
 
@@ -399,8 +392,8 @@ def _outliers(part: pd.DataFrame) -> str:
     if odd.empty:
         return ""
     rows = "".join(
-        f"<li><b>{html.escape(str(row.name))}</b>（{html.escape(str(row.code))}）{row.value:.1%}，{_OUTLIER[row.outlier]}"
-        f"（中位 {row.median:.1%}）：{html.escape(row.why)}</li>"
+        f"<li><b>{html.escape(str(row.name))}</b>（{html.escape(str(row.code))}）{per_cent(row.value)}，{_OUTLIER[row.outlier]}"
+        f"（中位 {per_cent(row.median)}）：{html.escape(row.why)}</li>"
         for row in odd.head(8).itertuples()
     )
     more = f"<li>另有 {len(odd) - 8} 个，见工作簿“离群”表</li>" if len(odd) > 8 else ""
@@ -447,19 +440,21 @@ def _rank_row(row: _Ranked, rank: str, page: str) -> str:
     e, known = html.escape, row.value == row.value
     link = f'<a href="districts/{e(_url(row.key))}/{page}">{e(str(row.name))}</a> <span class="small">{e(str(row.code))}</span>'
     number = rank if row.rank == row.rank else "—"
-    value = f'{row.value:.1%}<div class="bar"><i style="width:{row.value:.1%}"></i></div>' if known else "数据不足"
-    ways = "｜".join(
-        "—" if math.isnan(v) else f"{v:.0%}" for v in (row.share_buffer, row.share_network_m, row.share_walk_min)
+    value = (
+        f'{per_cent(row.value)}<div class="bar"><i style="width:{per_cent(row.value)}"></i></div>'
+        if known
+        else "数据不足"
     )
-    large = f"最大一个小区占 {row.largest_home:.0%}" if row.small and not math.isnan(row.largest_home) else ""
+    ways = "｜".join(per_cent(v, 0, unknown="—") for v in (row.share_buffer, row.share_network_m, row.share_walk_min))
+    large = f"最大一个小区占 {per_cent(row.largest_home, 0)}" if row.small and not math.isnan(row.largest_home) else ""
     said = [row.no_rank, _OUTLIER[row.outlier], large]
     text = (
         "；".join(t for t in said if t) if known else row.headline.removeprefix("数据不足：").removeprefix("数据不足")
     )
     return (
         f'<tr{"" if row.rank == row.rank else " class=quiet"}><td class="n">{number}</td><td>{link}</td><td>{value}</td>'
-        f'<td class="n">{_count(row.served)} / {_count(row.size)}</td><td class="n">{ways}</td><td class="n">{row.facilities:,}</td>'
-        f'<td class="n">{_percent(row.outside_share)}</td><td>{e(text)}</td></tr>'
+        f'<td class="n">{amount(row.served, unknown="—")} / {amount(row.size, unknown="—")}</td><td class="n">{ways}</td><td class="n">{row.facilities:,}</td>'
+        f'<td class="n">{per_cent(row.outside_share, unknown="—")}</td><td>{e(text)}</td></tr>'
     )
 
 
@@ -483,8 +478,9 @@ def _district_rows(districts: gpd.GeoDataFrame, status: pd.DataFrame, page: str)
         link = f'<a href="districts/{e(_url(str(key)))}/{page}">{e(d["name"])}</a>'
         demo = f'<span class="mark">{e(DEMONSTRATION_TEXT)}</span>' if d["demonstration"] else ""
         rows.append(
-            f'<tr><td>{link}{demo}</td><td>{e(d["code"])}</td><td class="n">{d["year"]}</td><td class="n">{_count(d["people"])}</td>'
-            f'<td class="n">{d["homes"]:,}</td><td class="n">{d["facilities"]:,}</td><td class="n">{d["area_km2"]:,.1f}</td><td>{e(d["rests_on"])}</td></tr>'
+            f'<tr><td>{link}{demo}</td><td>{e(d["code"])}</td><td class="n">{d["year"]}</td><td class="n">{amount(d["people"], unknown="—")}</td>'
+            f'<td class="n">{d["homes"]:,}</td><td class="n">{d["facilities"]:,}</td><td class="n">{amount(d["area_km2"], 1)}</td>'
+            f"<td>{e(d['rests_on'])}</td></tr>"
         )
     names = ("街道", "代码", "年份", "常住人口", "小区", "界内设施", "平方公里", "数据依据")
     more = f'<p class="small">另有 {len(order) - 2 * ROWS} 个，见工作簿“街道”表。</p>' if len(order) > 2 * ROWS else ""
@@ -578,7 +574,7 @@ class _Shapes:
             fill = COLOURS[min(int(row.value * 5), 4)] if known else UNKNOWN
             quiet = known and row.no_rank != ""
             line = ' stroke="#555" stroke-dasharray="3 2" fill-opacity=".55"' if quiet else ' stroke="#fffdf9"'
-            text = f"{row.name} {row.value:.1%}" if known else f"{row.name} 数据不足"
+            text = f"{row.name} {per_cent(row.value)}" if known else f"{row.name} 数据不足"
             tip = f"<title>{html.escape(text + (f'（{row.no_rank}）' if quiet else ''))}</title>"
             out.append(f'<use href="#d{i}" fill="{fill}"{line}>{tip}</use>')
         if self.apart or len(self.paths) <= 30:

@@ -8,49 +8,20 @@ from typing import SupportsFloat
 
 import pandas as pd
 
-from ...core import HTML_LANG, language, marked, say, web_file
+from ...core import PICTURES, SCRIPT, amount, marked, per_cent, say, signed, web_file, whole_page
 from ...core import title as column_title
 from ...district import District, kind_name
 from ...maps import DEMONSTRATION_TEXT
 from ..workbook import foot
 
-#: What a page may load: nothing but what stands in it.
-PICTURES = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
-SCRIPT = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
 SCRIPT_AND_PICTURES = f"{SCRIPT}; img-src data:"
 #: The look that every page begins with.
 STYLE = "report/brief.css"
 
 
 def html_page(title: str, style: str, body: str, *, lang: str | None = None, policy: str = PICTURES) -> str:
-    """
-    Return a whole page in one file that loads nothing.
-
-    Parameters
-    ----------
-    title
-        Plain text; the other parts are markup.
-    style
-        What its rules add to those of every page.
-    lang
-        "zh" or "en"; by default the language that is spoken.
-    policy
-        `PICTURES`, `SCRIPT` or `SCRIPT_AND_PICTURES`.
-    """
-    return f"""<!DOCTYPE html>
-<html lang="{HTML_LANG[lang or language()]}">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="{policy}">
-<title>{html.escape(title)}</title>
-<style>{web_file(STYLE)}{style}</style>
-</head>
-<body>
-{body}
-</body>
-</html>
-"""
+    """Return a page of the report, as `core.whole_page`; `style` is what its rules add to those of every page."""
+    return whole_page(title, web_file(STYLE) + style, body, lang=lang, policy=policy)
 
 
 #: Kinds that a line names before it says how many there are.
@@ -100,18 +71,11 @@ def _cell(column: str, value: object) -> str:
         return "—"
     number = float(value)
     if column in ("之前", "之后") and 0 <= number <= 1:
-        return f"{number:.1%}"
+        return per_cent(number)
     if column.startswith("变化"):
         return f"{number:+,.0f}" if column.endswith("人数") else signed(number)
     whole = abs(number) >= 100 or number == round(number) or column.endswith(("（人）", "人口", "人数"))
-    return f"{number:,.0f}" if whole else f"{number:,.2f}"
-
-
-def signed(number: float) -> str:
-    """Return a change with its sign: one decimal, two digits of what is smaller than that, and never "-0.0"."""
-    if number == 0:
-        return "0"
-    return f"{number:+,.1f}" if abs(number) >= 0.05 else f"{number:+.2g}"
+    return amount(number) if whole else amount(number, 2)
 
 
 #: Many columns: headers wrap, texts keep a width that can be read.

@@ -15,6 +15,7 @@ import pyproj
 import shapely
 from numpy.typing import NDArray
 
+from ...core import amount
 from ...maps import (
     Label,
     Layer,
@@ -232,7 +233,7 @@ def _scale_bar(ground: Ground) -> None:
     power = 10 ** math.floor(math.log10(limit))
     metres = next(m * power for m in (5, 3, 2, 1) if m * power <= limit)
     length, x, y = metres * ground.scale, f.left + 22, f.bottom - 16
-    ratio = f"1:{ground.denominator:,.0f}"
+    ratio = f"1:{amount(ground.denominator)}"
     paper.rectangle(Frame(f.left + 8, y - 26, length + 68 + span(ratio, 11.5), 36), fill=SHEET, opacity=0.88)
     paper.rectangle(Frame(x, y, length, 5), fill="#ffffff", line=INK)
     paper.rectangle(Frame(x, y, length / 2, 5), fill=INK)

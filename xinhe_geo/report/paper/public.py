@@ -23,6 +23,7 @@ from ...core import (
     problems_table,
     secret_layers,
     web_file,
+    whole_page,
     write_bytes,
     write_text,
 )
@@ -176,22 +177,8 @@ def _page(
     )
     mark = "演示数据 不作结论" if district.is_demonstration else ""
     slot = f"审图号：{approval}" if approval else "审图号：（送审后填写）"
-    return f"""<!DOCTYPE html>
-<html lang="zh-CN">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="{POLICY}">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<link rel="icon" href="data:,">
-<title>{escape(district.name)} 公开版</title>
-<style>
-{web_file("report/public.css")}</style>
-</head>
-<body>
-<h1>{escape(district.name)} 公开版（拟公开）</h1>
+    body = f"""<h1>{escape(district.name)} 公开版（拟公开）</h1>
 <p><b>{escape(slot)}</b>{f"<b>{escape(mark)}</b>" if mark else ""}</p>
 <ul>{listed}</ul>
-{figures}
-</body>
-</html>
-"""
+{figures}"""
+    return whole_page(f"{district.name} 公开版", f"\n{web_file('report/public.css')}", body, lang="zh", policy=POLICY)

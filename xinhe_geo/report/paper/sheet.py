@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,6 +19,8 @@ from ...core import (
     DataError,
     Problem,
     UnknownNameError,
+    amount,
+    nearest,
     problems_table,
     refuse_leaving,
     refuse_uncleared,
@@ -187,8 +188,7 @@ def theme_pages(
     known = themes(district, form.lang)
     if what not in known.index:
         names = list(known.index)
-        close = get_close_matches(what, names, n=1, cutoff=0.5)
-        raise UnknownNameError("图（全部：sheet list）", what, names if close else names[:3])
+        raise UnknownNameError("图（全部：sheet list）", what, names if nearest(what, names) else names[:3])
     scene = scene_for(district, what, show=show, results=results, lang=form.lang, fewer_than=form.fewer_than)
     scene = _for_public(district, scene) if form.public else scene
     told = Told(Story(results or Analysis(district, lang=form.lang)), what)
@@ -438,7 +438,7 @@ def title_cells(district: District, scene: Scene, denominator: float, form: Form
         (t["cell_maker"], str(district.manifest.get("made_by") or "")),
         (t["cell_date"], scene.foot[0]),
         (t["cell_crs"], f"{crs.name} ({district.crs})"),
-        (t["cell_scale"], f"1:{denominator:,.0f} ({form.size})"),
+        (t["cell_scale"], f"1:{amount(denominator)} ({form.size})"),
     ]
     for line in theme.lines if theme else []:
         label, _, value = line.partition(" " if form.lang == "zh" else ": ")

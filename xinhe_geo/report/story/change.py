@@ -8,6 +8,7 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
+from ...access import attached_anew
 from ...core import say
 from ...district import District, rule_name
 from ..analysis import Comparison
@@ -144,6 +145,12 @@ def people_line(before: District, after: District) -> str:
     other = now - was + out - came
     if abs(other) >= PEOPLE:
         text += say("；其他变动 {0:+,.0f} 人", other)
+    homes, places = attached_anew(after)
+    lost = [say("{0} 个小区", len(homes))] if len(homes) else []
+    lost += [say("{0} 处设施", len(places))] if len(places) else []
+    if lost:
+        told = "；{0}门前的路都取消了，改从最近的其余道路出入，步行变短不算方案的效果"
+        text += say(told, say("、").join(lost))
     unknown = sum(int(frame["people"].isna().sum()) for frame in (old, new))
     return text + (say("；{0} 个小区人口不详，未计入", unknown) if unknown else "")
 

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from ...access import coverage, facility_entrances, known_sum, sharing_of, summary
-from ...core import Profile, Rule
+from ...core import Profile, Rule, amount, per_cent
 from ...district import District
 from ...siting import ROUNDING, sites_plan
 from ..tables import titled
@@ -70,7 +70,7 @@ def compared(now: Now, choices: list[Choice]) -> pd.DataFrame:
                 "惠及社区": last["communities_cumulative"],
                 "人口不详的小区": int(choice.rows["homes_unknown"].sum()),
                 **_state(now, choice.cover),
-                "与最好的差": f"{share:.1%}" if share >= ROUNDING else "并列最好" if tied else "最好",
+                "与最好的差": per_cent(share) if share >= ROUNDING else "并列最好" if tied else "最好",
             }
         )
     order = [
@@ -105,10 +105,10 @@ def _state(now: Now, cover: pd.DataFrame) -> dict[str, float | str]:
         if len(by):
             least = by.index[(by <= by.min() + 1e-9).to_numpy()]
             name = least[0] if communities is None else communities["name"].get(least[0], least[0])
-            text = f"{name}{f'等 {len(least)} 个' if len(least) > 1 else ''} {by.min():.0%}"
+            text = f"{name}{f'等 {len(least)} 个' if len(least) > 1 else ''} {per_cent(by.min(), 0)}"
     left = known_sum((1 - own["served"]).fillna(0.0), own["people"])
     return {
-        "实施后": "数据不足" if np.isnan(share) else f"{share:.1%}",
+        "实施后": per_cent(share),
         "平均步行（分钟）": mean,
         "仍不可达（人）": left,
         "覆盖最低的社区": text,
@@ -138,7 +138,7 @@ def gain_beyond(now: Now, gained: pd.Series, other: pd.Series) -> str:
     names = homes["name"].reindex(people.index)
     named = list(names.fillna(names.index.to_series()).astype(str))
     listed = "、".join(named[:NAMED]) + (f" 等 {len(named)} 个小区" if len(named) > NAMED else "")
-    return f"{'人口不详' if people.isna().all() else f'{people.sum():,.0f} 人'}（{listed}）"
+    return f"{'人口不详' if people.isna().all() else f'{amount(people.sum())} 人'}（{listed}）"
 
 
 def users_text(choice: Choice, site: str) -> str:
@@ -146,7 +146,7 @@ def users_text(choice: Choice, site: str) -> str:
     homes = choice.after.homes
     if homes is None or homes["people"].isna().all():
         return ""
-    return f"；建成后约 {choice.users[site]:,.0f} 人以它为最近的一处"
+    return f"；建成后约 {amount(choice.users[site])} 人以它为最近的一处"
 
 
 def site_sheet(choices: list[Choice]) -> pd.DataFrame:
@@ -252,4 +252,4 @@ def proof(chosen: gpd.GeoDataFrame) -> str:
     """Say how sure it is that no plan is better."""
     if chosen["proven"].all():
         return "已证明最优：没有更好的放法"
-    return f"没有证明最优，离可能的最好还差 {chosen['gap'].max():.1%}"
+    return f"没有证明最优，离可能的最好还差 {per_cent(chosen['gap'].max())}"

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import pandas as pd
-
 from ...access import SEVERITIES
-from ...core import say
+from ...core import amount, say
 from ..analysis import Analysis, best_sites, sources_table, speed_range
 from .records import Finding, Pace, Remedy, Source, people, share
 
@@ -62,7 +60,7 @@ def findings_of(analysis: Analysis) -> tuple[Finding, ...]:
             say(SEVERITIES[r.severity]),
             r.topic,
             r.finding,
-            "" if pd.isna(r.people) else f"{r.people:,.0f}",
+            amount(r.people, unknown=""),
             r.remedy,
         )
         for r in table[(table["severity"] != "info").to_numpy()].itertuples(index=False)
@@ -75,8 +73,8 @@ def sources_of(analysis: Analysis) -> tuple[Source, ...]:
     return tuple(
         Source(
             str(r["图层"]),
-            f"{r['要素数']:,.0f}",
-            f"{r['其中示意或合成']:,.0f}",
+            amount(r["要素数"]),
+            amount(r["其中示意或合成"]),
             str(r["依据类型"]),
             str(r["来源"]),
             str(r["许可"]),

@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ...access import SHARE_TOLERANCE, whole_percent
-from ...core import say
+from ...access import SHARE_TOLERANCE
+from ...core import amount, per_cent, say
 
 
 class Figure(NamedTuple):
@@ -62,19 +62,17 @@ class Figure(NamedTuple):
 
 def share(code: str, about: str, value: float, of: str = "") -> Figure:
     """Return a share (0-1) as a figure, in whole per cent: 100 only where it is all, 0 only where it is none."""
-    if not np.isfinite(value):
-        return Figure(code, about, value, "share", of, say("数据不足"))
-    return Figure(code, about, value, "share", of, whole_percent(value))
+    return Figure(code, about, value, "share", of, per_cent(value, 0))
 
 
 def people(code: str, about: str, value: float, of: str = "people") -> Figure:
     """Return a number of people as a figure."""
-    return Figure(code, about, value, "people", of, f"{value:,.0f}" if np.isfinite(value) else say("不详"))
+    return Figure(code, about, value, "people", of, amount(value, unknown=say("不详")))
 
 
 def count(code: str, about: str, value: float, of: str = "") -> Figure:
     """Return a number of things as a figure."""
-    return Figure(code, about, value, "count", of, f"{value:,.0f}" if np.isfinite(value) else say("数据不足"))
+    return Figure(code, about, value, "count", of, amount(value))
 
 
 class Goal(NamedTuple):

@@ -1,0 +1,66 @@
+"""Numbers are written one way: what is not known says so, all is all, none is none."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from xinhe_geo.core.errors import UnknownNameError, did_you_mean
+from xinhe_geo.core.i18n import english, say, speaking
+from xinhe_geo.core.numbers import amount, per_cent, signed
+
+
+@given(st.floats(0, 1), st.integers(0, 3))
+def test_a_percentage_is_near_and_none_or_all_only_where_it_is(share: float, digits: int) -> None:
+    text = per_cent(share, digits)
+    shown = float(text.rstrip("%")) / 100
+    step = 10.0 ** -(digits + 2)
+    assert abs(shown - share) < step * 1.000001
+    assert text == f"{shown:.{digits}%}"
+    if 1e-9 < share < 1 - 1e-9:
+        assert 0 < shown < 1
+    assert say("{0:.1%}", share) == per_cent(share)
+
+
+@given(st.floats(-1e12, 1e12), st.integers(0, 2))
+def test_an_amount_is_read_back(value: float, digits: int) -> None:
+    text = amount(value, digits)
+    assert float(text.replace(",", "")) == pytest.approx(value, abs=0.5000001 * 10.0**-digits)
+    assert not text.startswith("-0") or float(text.replace(",", "")) < 0
+
+
+@pytest.mark.parametrize("unknown", [math.nan, math.inf, np.float64("nan"), pd.NA, None])
+def test_what_is_not_known_says_so_in_either_language(unknown: float) -> None:
+    assert amount(unknown) == per_cent(unknown) == "数据不足"
+    assert amount(unknown, unknown="—") == per_cent(unknown, unknown="—") == "—"
+    with speaking("en"):
+        assert amount(unknown) == english()["say"]["数据不足"]
+
+
+def test_a_sentence_never_says_nan() -> None:
+    sentences = [s for s in english()["say"] if "{0:" in s and "{1" not in s]
+    assert len(sentences) > 10
+    for sentence in sentences:
+        for lang in ("zh", "en"):
+            with speaking(lang):
+                assert "nan" not in say(sentence, math.nan).replace("finan", "")
+
+
+def test_signed() -> None:
+    assert [signed(v) for v in (0.0, -0.0, 12.34, -0.2, 0.012)] == ["0", "0", "+12.3", "-0.2", "+0.012"]
+
+
+@given(st.sets(st.text("abcde", min_size=1, max_size=6), max_size=30), st.text("abcde", min_size=1, max_size=6))
+def test_what_was_meant_is_among_what_there_is(known: set[str], name: str) -> None:
+    said = did_you_mean(name, known)
+    assert said == did_you_mean(name, frozenset(known))
+    meant = said.partition("是否想写 ")[2].partition("；")[0]
+    assert set(meant.split("、")) - {""} <= known
+    assert name not in known or meant.startswith(name)
+    assert said in str(UnknownNameError("类别", name, sorted(known)))
+    assert len(said) < 300 and (known or said == "现在一个也没有")

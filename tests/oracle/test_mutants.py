@@ -1,0 +1,60 @@
+"""The changes that `tools/mutate.py` makes keep up with the code, and are what they say."""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+import sys
+from collections import Counter
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+SOURCE = """
+def f(a, b):
+    '''Say 1 + 1.'''
+    if not a and b <= 2:  # 丙
+        return (a + b) * 3
+    return "甲" + "乙"
+"""
+
+
+@pytest.fixture(scope="module")
+def tool() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("mutate", ROOT / "tools" / "mutate.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["mutate"] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_every_change_of_a_small_file(tool: ModuleType) -> None:
+    """By hand: an operator or a number where it stands, in bytes; neither what is said nor what is joined of words."""
+    finder = tool.Finder("x/y.py", SOURCE.encode())
+    finder.visit(ast.parse(SOURCE))
+    found = [
+        (finder.source[: m.start] + m.new.encode() + finder.source[m.end :]).decode().splitlines()[m.line - 1].strip()
+        for m in finder.found
+    ]
+    assert sorted(found) == [
+        "if a and b <= 2:  # 丙",
+        "if not a and b < 2:  # 丙",
+        "if not a and b <= 3:  # 丙",
+        "if not a or b <= 2:  # 丙",
+        "return (a + b) * 4",
+        "return (a + b) / 3",
+        "return (a - b) * 3",
+    ]
+
+
+@pytest.mark.slow
+def test_sixty_of_five_packages_and_those_that_are_known(tool: ModuleType) -> None:
+    chosen = tool.chosen(1, 60)
+    assert len(set(chosen)) == 60 and set(Counter(m.package for m in chosen).values()) == {12}
+    assert {(m.file, m.words) for m in chosen} >= tool.KNOWN
+    for mutant in chosen:
+        assert tool.planted(mutant) != (ROOT / "xinhe_geo" / mutant.file).read_bytes()
+        ast.parse(tool.planted(mutant))

@@ -1,0 +1,30 @@
+"""How numbers are written: one way for shares, one for amounts, on pages, on paper and in messages."""
+
+from __future__ import annotations
+
+from typing import SupportsFloat
+
+import pandas as pd
+
+from .i18n import Figure
+
+
+def _figure(value: SupportsFloat | None) -> Figure:
+    return Figure("nan" if pd.isna(value) else value)
+
+
+def per_cent(share: SupportsFloat | None, digits: int = 1, *, unknown: str | None = None) -> str:
+    """Return a share as a percentage that is 100 (or 0) only when it is; what is not known says so, by default 数据不足."""
+    return _figure(share).text(f".{digits}%", unknown)
+
+
+def amount(value: SupportsFloat | None, digits: int = 0, *, unknown: str | None = None) -> str:
+    """Return a number of people, metres, minutes or yuan with thousands separators; what is not known says so."""
+    return _figure(value).text(f",.{digits}f", unknown)
+
+
+def signed(value: float) -> str:
+    """Return a change with its sign: one decimal, two digits of what is smaller than that, and never "-0.0"."""
+    if value == 0:
+        return "0"
+    return Figure(value).text("+,.1f" if abs(value) >= 0.05 else "+.2g")

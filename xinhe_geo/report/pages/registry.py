@@ -1,0 +1,77 @@
+"""The pages of a report that the brief links: one record each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import pandas as pd
+
+from ... import maps
+from ...district import District
+from ..analysis import Analysis
+from .communities import communities_page
+from .ledger import ledger_page
+
+
+class Shown(NamedTuple):
+    """What pages are made of; what comes last is there only where a page `needs` it."""
+
+    district: District
+    results: Analysis | None = None
+    table: pd.DataFrame = pd.DataFrame()
+    since: pd.DataFrame | None = None
+    maps: Mapping[str, str] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """
+    A page of its own.
+
+    Attributes
+    ----------
+    file
+        Its place in the folder of the report.
+    link
+        What a link to it says, in Chinese; the English is in the catalogue.
+    needs
+        "district": only that, so it is made while others are worked out; "ledger": also its `table`, and is written where
+        there is a plan; "results": also the analysis.
+    make
+        Returns the page, or None where the district has too little for it.
+    """
+
+    file: str
+    link: str
+    needs: str
+    make: Callable[[Shown], str | None]
+
+
+def _meeting(shown: Shown) -> str | None:
+    layers = shown.district.layers
+    if any(name not in layers or layers[name].empty for name in ("homes", "streets", "facilities")):
+        return None
+    return maps.meeting(shown.district)
+
+
+#: In the order in which the brief links them.
+PAGES = [
+    Page("meeting.html", "会议活地图：拖动设施看谁受益", "district", _meeting),
+    Page(
+        "ledger.html",
+        "规划目标落实核对表",
+        "ledger",
+        lambda shown: ledger_page(shown.district, shown.table, maps=shown.maps, since=shown.since),
+    ),
+    Page("communities.html", "一社区一页", "ledger", lambda shown: communities_page(shown.district, shown.table)),
+]
+
+
+def made(needs: str, shown: Shown) -> Iterator[tuple[str, str]]:
+    """Make the pages that need so much: yield file and page."""
+    for page in PAGES:
+        text = page.make(shown) if page.needs == needs else None
+        if text is not None:
+            yield page.file, text
