@@ -241,6 +241,7 @@ def block(seed: int) -> tuple[gpd.GeoDataFrame, gpd.GeoSeries]:
     return streets, gpd.GeoSeries(shapely.points(rng.integers(0, 400, (30, 2))), crs="EPSG:32650")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("profile", [Profile("a", "a", 1.0), Profile("w", "w", 0.7, steps=False)])
 def test_the_network_interpreted_and_searched_by_scipy_gives_the_same_answers(

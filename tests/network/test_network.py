@@ -711,6 +711,7 @@ def test_kinds_at_once_are_what_each_is_alone(seed: int, exact: bool, kind: int)
     assert found[None].isna().all(axis=None)
 
 
+@pytest.mark.slow
 @cases
 @settings(max_examples=trials(35))
 def test_walked_metres_belong_to_a_least_time_way(seed: int, exact: bool, kind: int) -> None:
