@@ -491,7 +491,7 @@ def _beside_the_plan(deck: _Deck, results: Mapping[str, Any]) -> None:
     """What is counted and the plan does not say: a page of its own, under a heading of its own."""
     lead = results["headlines"].loc[results["order"]]
     beside = lead[[not deck.district.rule(r).of_plan for r in lead.index]]
-    beside = beside[beside["value"].notna()]
+    beside = beside.sort_values("value", key=pd.isna, kind="stable")  # what nobody surveyed comes last
     if beside.empty:
         return
     slide = deck.page(say(REFERENCE), [rests_on(deck.district)])
