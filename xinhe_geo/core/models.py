@@ -96,7 +96,12 @@ class Profile:
 
 
 #: How well a source is known, and what is said of it.
-CONFIDENCES = {"read": "读到原文", "second_hand": "转引，待核", "recalled": "凭记忆，未核", "convention": "本工具约定"}
+CONFIDENCE_LABELS = {
+    "read": "读到原文",
+    "second_hand": "转引，待核",
+    "recalled": "凭记忆，未核",
+    "convention": "本工具约定",
+}
 #: Over what the plan of the place says, and over everything else that is counted beside it.
 OF_PLAN, REFERENCE = "规划目标", "参考指标（非纲要）"
 
@@ -178,7 +183,7 @@ class Rule:
         if self.elsewhere:
             return self.basis_text
         where = f"{self.standard} {self.clause}".strip()
-        known = say(CONFIDENCES[self.confidence])
+        known = say(CONFIDENCE_LABELS[self.confidence])
         return say("{0}（{1}）", where, known) if where and where != known else known
 
     @property
