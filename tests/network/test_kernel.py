@@ -268,7 +268,7 @@ def test_a_folder_that_cannot_be_written_costs_only_time(monkeypatch: pytest.Mon
 
     monkeypatch.setattr(numba, "njit", refuse)
     copy = fresh()["kernel_lines"]
-    assert {"nogil": True} in asked
+    assert any("cache" not in options and options["nogil"] for options in asked)
     out = np.empty(3)
     copy.running_sums(np.ones(3), np.array([0, 3]), out)
     assert out.tolist() == [0.0, 1.0, 2.0]
