@@ -219,7 +219,8 @@ def _other_table(results: Mapping[str, Any]) -> str:
     for heading, own in by_heading(lead):
         rows = "".join(
             f"<tr><td>{e(row['label'])}</td><td>{e(row['headline'])}</td><td>{e(row['alternatives'])}</td>"
-            f"<td>{e(row['cited'])}</td><td>{e(row['mark'])}</td></tr>"
+            f'<td>{e(row["standard_text"])}<br><span class="small">{e(row["cited"])}</span></td>'
+            f"<td>{e(row['mark'])}</td></tr>"
             for _, row in own.iterrows()
         )
         parts.append(

@@ -487,6 +487,10 @@ def _people(value: float) -> str:
     return f"{value:,.0f}" if np.isfinite(value) else say("不详")
 
 
+#: So many lines beside the plan fit on a page in either language.
+BESIDE_A_PAGE = 7
+
+
 def _beside_the_plan(deck: _Deck, results: Mapping[str, Any]) -> None:
     """What is counted and the plan does not say: a page of its own, under a heading of its own."""
     lead = results["headlines"].loc[results["order"]]
@@ -494,9 +498,12 @@ def _beside_the_plan(deck: _Deck, results: Mapping[str, Any]) -> None:
     beside = beside.sort_values("value", key=pd.isna, kind="stable")  # what nobody surveyed comes last
     if beside.empty:
         return
-    slide = deck.page(say(REFERENCE), [rests_on(deck.district)])
-    rows = [[str(r.label), _cut(str(r.headline), 60), str(r.cited)] for r in beside.itertuples()]
-    deck.table(slide, Columns([say("指标"), say("现状"), say("标准、条款、可信度")], (2.9, 5.2, 4.23), size=9.5), rows)
+    head = [say("指标"), say("现状"), say("标准、条款、可信度")]
+    for first in range(0, len(beside), BESIDE_A_PAGE):
+        part = beside.iloc[first : first + BESIDE_A_PAGE]
+        slide = deck.page(say(REFERENCE), [rests_on(deck.district)])
+        rows = [[str(r.label), _cut(str(r.headline), 48), str(r.cited)] for r in part.itertuples()]
+        deck.table(slide, Columns(head, (2.9, 5.2, 4.23), size=9.5), rows)
 
 
 def _help(deck: _Deck, results: Mapping[str, Any]) -> None:
