@@ -358,7 +358,7 @@ def _whole(deck: _Deck, results: Mapping[str, Any]) -> None:
     slide = deck.page(
         title, [say("份额的分母见每行；换算法列出直线半径、路网距离、步行时间三种结果。"), rests_on(deck.district)]
     )
-    deck.table(slide, Columns([column("承诺"), say("现状"), say("换算法")], (2.6, 5.3, 4.43), size=10.5), rows)
+    deck.table(slide, Columns([column("承诺"), say("现状"), say("换算法")], (2.5, 4.8, 5.03), size=9.5), rows)
 
 
 def _promise(deck: _Deck, results: Mapping[str, Any], name: str) -> None:
