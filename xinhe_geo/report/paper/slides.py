@@ -430,7 +430,7 @@ def _gaps(deck: _Deck, story: Story) -> None:
 
 def _beside_the_plan(deck: _Deck, story: Story) -> None:
     """What is counted and the plan does not say: a page of its own, under a heading of its own."""
-    beside = [goal for goal in story.beside if goal.share.known]
+    beside = sorted(story.beside, key=lambda goal: not goal.share.known)  # what nobody surveyed comes last
     if not beside:
         return
     slide = deck.page(say(REFERENCE), [rests_on(deck.district)])
