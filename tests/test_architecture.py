@@ -58,7 +58,6 @@ ONLY_IMPORTER = {
     "folium": {"maps.html_map"},
     "branca": {"maps.html_map"},
     "xlsxwriter": {
-        "core.xlsx",
         "io.template",
         "ledger.rulebook",
         "report.ledger_workbook",
@@ -379,6 +378,7 @@ UNITS = {
 NEVER_RAISES = {
     "District.counting_unchecked",
     "District.locate",
+    "District.serving",
     "District.with_rows",
     "Profile.metres",
     "Profile.minutes",

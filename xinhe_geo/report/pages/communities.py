@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from ...core import marked, per_cent, say, speaking, title
+from ...core import SCRIPT, marked, per_cent, say, speaking, title
 from ...district import District, kind_name, walker_name
 from ...ledger import (
     CIRCLE_MIN,
@@ -22,7 +22,7 @@ from ...ledger import (
     spoken,
 )
 from ..story.places import community_facts, in_no_community, nearest_last
-from .shell import SCRIPT, heads, html_page, scrolled, warning
+from .shell import heads, html_page, scrolled, warning
 
 _STYLE = """
 .tools { position: sticky; top: 0; z-index: 2; background: var(--paper); padding: 10px 0; display: flex; gap: 10px; }
