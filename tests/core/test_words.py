@@ -24,6 +24,7 @@ from xinhe_geo.core.schema import BASIS_LABELS, CLAIM_LABELS, DIRECTIONS, STATE_
 from xinhe_geo.ledger.metrics.base import SIGNS, UNITS, WEIGHTS
 from xinhe_geo.ledger.metrics.registry import METRICS
 from xinhe_geo.ledger.panel import typed_figures
+from xinhe_geo.maps.live import LIVE_SCRIPTS
 from xinhe_geo.maps.meeting import SCRIPTS
 from xinhe_geo.maps.scripts import sentences, spoken_script
 from xinhe_geo.report.pages.communities import communities_page
@@ -94,7 +95,7 @@ def test_every_sentence_has_its_english_and_no_english_is_left_over() -> None:
 
 
 def test_texts_of_scripts_have_their_english_and_keep_what_is_worked_out() -> None:
-    said = [text for name in SCRIPTS for text in sentences(web_file(name))]
+    said = [text for name in {*SCRIPTS, *LIVE_SCRIPTS} for text in sentences(web_file(name))]
     catalogue = english()["scripts"]
     assert len(said) > 200 and set(said) == set(catalogue)
     for chinese, own in catalogue.items():
