@@ -37,14 +37,14 @@ book_of = importlib.import_module("xinhe_geo.report.ledger_workbook")
 PACKAGE = Path(xh.__file__).parent
 
 
-def speaks(path: Path) -> bool:
-    """Return whether a module imports `say`, from wherever its package offers it."""
+def spoken_by(path: Path) -> set[str]:
+    """Return what a module says sentences by: `say`, from wherever its package offers it, and `told`, which says a title."""
     imports = (node for node in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(node, ast.ImportFrom))
-    return any(alias.name == "say" for node in imports for alias in node.names)
+    return {alias.name for node in imports for alias in node.names} & {"say", "told"}
 
 
 #: Modules that say something.
-SPEAKERS = [path for path in sorted(PACKAGE.rglob("*.py")) if path.name != "__init__.py" and speaks(path)]
+SPEAKERS = [path for path in sorted(PACKAGE.rglob("*.py")) if path.name != "__init__.py" and spoken_by(path)]
 HAN = re.compile(r"[\u3400-\u9fff]")
 SERIES = measure("s", "series", **SUM)
 
@@ -52,10 +52,11 @@ SERIES = measure("s", "series", **SUM)
 def constants() -> Iterator[tuple[str, bool]]:
     """Yield every text of the modules that speak, and whether it is said as it stands."""
     for path in SPEAKERS:
+        names = spoken_by(path)
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             if isinstance(node, ast.Constant) and isinstance(node.value, str):
                 yield node.value, False
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "say":
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in names:
                 first = node.args[0]
                 if isinstance(first, ast.Constant):
                     yield str(first.value), True
