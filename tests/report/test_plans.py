@@ -17,9 +17,10 @@ from xinhe_geo.access.effects import effects
 from xinhe_geo.app.cli import main
 from xinhe_geo.core.errors import EnvironmentProblem
 from xinhe_geo.core.i18n import speaking
+from xinhe_geo.core.numbers import signed
 from xinhe_geo.report.analysis import Comparison
 from xinhe_geo.report.pages.plans import comparison, state_of, write_comparison, write_new, write_plans
-from xinhe_geo.report.pages.shell import signed, table_html
+from xinhe_geo.report.pages.shell import table_html
 
 TOY = Path(__file__).parents[1] / "toy"
 

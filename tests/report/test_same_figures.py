@@ -106,7 +106,7 @@ def check_goals(own: Told) -> None:
     """Each goal's number and sentence: page, Word, slides, workbook."""
     story, folder = own
     page, word, slides = plain(page_of(folder)), cells_of_word(folder), list(slides_of(folder))
-    listed = {row[title("规则")]: row for row in sheet_rows(folder, "结论")}
+    listed = {row[title("规则")]: row for heading in story.headings for row in sheet_rows(folder, heading)}
     assert story.goals
     for goal in story.goals:
         for text in (goal.label, goal.headline):

@@ -348,7 +348,7 @@ def _whole(deck: _Deck, story: Story) -> None:
         title, [say("份额的分母见每行；换算法列出直线半径、路网距离、步行时间三种结果。"), rests_on(deck.district)]
     )
     rows = [[goal.label, goal.headline, goal.alternatives] for goal in story.goals]
-    deck.table(slide, Columns([column("承诺"), say("现状"), say("换算法")], (2.6, 5.3, 4.43), size=10.5), rows)
+    deck.table(slide, Columns([column("承诺"), say("现状"), say("换算法")], (2.5, 4.8, 5.03), size=9.5), rows)
 
 
 def _promise(deck: _Deck, story: Story, goal: Goal) -> None:
@@ -428,14 +428,20 @@ def _gaps(deck: _Deck, story: Story) -> None:
     deck.table(slide, Columns(head, _GAP_WIDTHS, (0, 2), 9.5), rows, _GAP_LEFT)
 
 
+#: So many lines beside the plan fit on a page in either language.
+BESIDE_A_PAGE = 7
+
+
 def _beside_the_plan(deck: _Deck, story: Story) -> None:
     """What is counted and the plan does not say: a page of its own, under a heading of its own."""
     beside = sorted(story.beside, key=lambda goal: not goal.share.known)  # what nobody surveyed comes last
     if not beside:
         return
-    slide = deck.page(say(REFERENCE), [rests_on(deck.district)])
-    rows = [[goal.label, _cut(goal.headline, 60), goal.cited] for goal in beside]
-    deck.table(slide, Columns([say("指标"), say("现状"), say("标准、条款、可信度")], (2.9, 5.2, 4.23), size=9.5), rows)
+    head = [say("指标"), say("现状"), say("标准、条款、可信度")]
+    for first in range(0, len(beside), BESIDE_A_PAGE):
+        slide = deck.page(say(REFERENCE), [rests_on(deck.district)])
+        rows = [[goal.label, _cut(goal.headline, 48), goal.cited] for goal in beside[first : first + BESIDE_A_PAGE]]
+        deck.table(slide, Columns(head, (2.9, 5.2, 4.23), size=9.5), rows)
 
 
 def _help(deck: _Deck, story: Story) -> None:
