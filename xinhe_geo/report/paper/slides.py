@@ -430,9 +430,10 @@ def _gaps(deck: _Deck, story: Story) -> None:
 
 def _beside_the_plan(deck: _Deck, story: Story) -> None:
     """What is counted and the plan does not say: a page of its own, under a heading of its own."""
-    beside = [goal for goal in story.beside if goal.share.known]
-    if not beside:
+    if not story.beside:
         return
+    known = [goal for goal in story.beside if goal.share.known]
+    beside = [*known, *(goal for goal in story.beside if not goal.share.known)]  # what nobody surveyed comes last
     slide = deck.page(say(REFERENCE), [rests_on(deck.district)])
     rows = [[goal.label, _cut(goal.headline, 60), goal.cited] for goal in beside]
     deck.table(slide, Columns([say("指标"), say("现状"), say("标准、条款、可信度")], (2.9, 5.2, 4.23), size=9.5), rows)
