@@ -271,6 +271,20 @@ def test_importing_the_library_loads_no_widgets() -> None:
     assert done.stdout.strip() == "[]"
 
 
+def test_a_plan_that_contradicts_is_counted_with_a_warning(district: xh.District) -> None:
+    """One more of a kind on the very spot of one that is open: state, and the picture that is kept, say so until it is undone."""
+    model = LiveModel(district)
+    own = model.frame[(model.frame["state"] == "open").to_numpy() & model.frame["kind"].isin(model.askable).to_numpy()]
+    kind, spot = str(own["kind"].iloc[0]), own.geometry.representative_point().iloc[0]
+    model.ask(kind)
+    assert state_of(model)[0]["warnings"] == []
+    model.add(kind, [spot.x, spot.y])
+    said = state_of(model)[0]["warnings"]
+    assert len(said) == 1 and "冲突" in said[0] and "会算成两处" in said[0]
+    model.step_back()
+    assert state_of(model)[0]["warnings"] == []
+
+
 def test_the_live_map_speaks_english() -> None:
     """Nothing it shows is Chinese but names; its figures are those of the Chinese map."""
     district = xh.District.load(TOY)

@@ -348,7 +348,7 @@ def _whole(deck: _Deck, story: Story) -> None:
         title, [say("份额的分母见每行；换算法列出直线半径、路网距离、步行时间三种结果。"), rests_on(deck.district)]
     )
     rows = [[goal.label, goal.headline, goal.alternatives] for goal in story.goals]
-    deck.table(slide, Columns([column("承诺"), say("现状"), say("换算法")], (2.6, 5.3, 4.43), size=10.5), rows)
+    deck.table(slide, Columns([column("承诺"), say("现状"), say("换算法")], (2.5, 4.8, 5.03), size=9.5), rows)
 
 
 def _promise(deck: _Deck, story: Story, goal: Goal) -> None:
@@ -426,6 +426,10 @@ def _gaps(deck: _Deck, story: Story) -> None:
     rows = [[str(i), gap.name, gap.unserved.text, _cut(gap.why, 58)] for i, gap in enumerate(story.gaps[:8], 1)]
     head = [say("序"), column("小区"), say("不可达"), say("原因")]
     deck.table(slide, Columns(head, _GAP_WIDTHS, (0, 2), 9.5), rows, _GAP_LEFT)
+
+
+#: So many lines beside the plan fit on a page in either language.
+BESIDE_A_PAGE = 7
 
 
 def _beside_the_plan(deck: _Deck, story: Story) -> None:
