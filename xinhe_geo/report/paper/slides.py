@@ -434,14 +434,13 @@ BESIDE_A_PAGE = 7
 
 def _beside_the_plan(deck: _Deck, story: Story) -> None:
     """What is counted and the plan does not say: a page of its own, under a heading of its own."""
-    beside = sorted(story.beside, key=lambda goal: not goal.share.known)  # what nobody surveyed comes last
-    if not beside:
+    if not story.beside:
         return
-    head = [say("指标"), say("现状"), say("标准、条款、可信度")]
-    for first in range(0, len(beside), BESIDE_A_PAGE):
-        slide = deck.page(say(REFERENCE), [rests_on(deck.district)])
-        rows = [[goal.label, _cut(goal.headline, 48), goal.cited] for goal in beside[first : first + BESIDE_A_PAGE]]
-        deck.table(slide, Columns(head, (2.9, 5.2, 4.23), size=9.5), rows)
+    known = [goal for goal in story.beside if goal.share.known]
+    beside = [*known, *(goal for goal in story.beside if not goal.share.known)]  # what nobody surveyed comes last
+    slide = deck.page(say(REFERENCE), [rests_on(deck.district)])
+    rows = [[goal.label, _cut(goal.headline, 60), goal.cited] for goal in beside]
+    deck.table(slide, Columns([say("指标"), say("现状"), say("标准、条款、可信度")], (2.9, 5.2, 4.23), size=9.5), rows)
 
 
 def _help(deck: _Deck, story: Story) -> None:
