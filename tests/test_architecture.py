@@ -58,7 +58,6 @@ ONLY_IMPORTER = {
     "folium": {"maps.html_map"},
     "branca": {"maps.html_map"},
     "xlsxwriter": {
-        "core.xlsx",
         "io.template",
         "ledger.rulebook",
         "report.ledger_workbook",

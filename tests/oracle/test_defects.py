@@ -17,8 +17,7 @@ def test_there_are_as_many_as_are_told_of() -> None:
 
 
 @pytest.mark.matrix
-@pytest.mark.parametrize("number", range(1, 27))
-def test_the_defect_is_found(number: int) -> None:
-    """By a test of the second engine or by a unit test of its place: the row says which, "-" is none."""
-    (row,) = rows([number])
-    assert row.split("|")[4:6] != [" - ", " - "], row
+def test_every_defect_is_found() -> None:
+    """By a test of the second engine or by a unit test of its place: the row says by which, "-" is none."""
+    missed = [row for row in rows([]) if row.split("|")[4:6] == [" - ", " - "]]
+    assert not missed

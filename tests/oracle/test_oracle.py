@@ -16,7 +16,8 @@ import xinhe_geo as xh
 from oracle import districts
 from oracle.engine import METRES, World
 from oracle.files import read
-from xinhe_geo.access import home_points, od_table
+from xinhe_geo.access import home_points, od_table, pairs
+from xinhe_geo.siting import link_pairs, links
 
 DATA = Path(__file__).parents[2] / "data"
 TOY = Path(__file__).parents[1] / "toy"
@@ -165,6 +166,37 @@ def test_best_sites(tmp_path: Path, seed: int) -> None:
     assert chosen["proven"].all() and chosen["people_cumulative"].iloc[-1] > 0
     _same(chosen["share_after"].iloc[-1], share[frozenset(chosen.index)], "the pair that was found")
     _same(chosen["share_after"].iloc[-1], max(share.values()), "the best pair there is")
+
+
+@pytest.mark.parametrize("seed", [1, pytest.param(4, marks=pytest.mark.slow), pytest.param(7, marks=pytest.mark.slow)])
+def test_links_and_pairs_of_links(tmp_path: Path, seed: int) -> None:
+    """What a link, and two together, are said to bring: the share that the second engine counts when they are carried out."""
+    district = xh.District.load(districts.write(tmp_path, seed))
+    rules = district.rows["rules"].copy()
+    rules.loc["plan_clinic_15", "minutes"] = 4.0  # of a small district most is near enough to something
+    district = district.with_rows({**district.rows, "rules": rules})
+    rule = rules.loc["plan_clinic_15"]
+    single, double = links(district, "plan_clinic_15", n=2), link_pairs(district, "plan_clinic_15", n=1)
+    assert len(single)
+    for edits, share in [
+        *zip(((e,) for e in single["edit"]), single["share_after"], strict=True),
+        *zip(double["edits"], double["share_after"], strict=True),
+    ]:
+        after = xh.Scenario("p", "p", tuple(edits)).on(district)
+        _same(share, _world(after).headline(rule), str(edits))
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_every_pair_of_places(tmp_path: Path, seed: int) -> None:
+    """What capacity and siting count with: from every point to every facility, not to the nearest alone."""
+    district = random_plan(xh.District.load(districts.write(tmp_path, seed)), seed)
+    world, who = _world(district), district.profile("elderly")
+    found = pairs(district, districts.KINDS, profile=who, minutes=30.0)
+    for kind in districts.KINDS:
+        for name in map(str, world.facilities([kind]).index):
+            ours = np.concatenate(list(world.walks([kind], world.walker("elderly"), only=name).values())) / 60
+            theirs = found[found.index.get_level_values(1) == name].droplevel(1).reindex(range(len(ours)))
+            _same(theirs, np.where(ours <= 30, ours, np.inf), name)
 
 
 @pytest.mark.slow

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import importlib
 import re
 from pathlib import Path
@@ -15,9 +16,11 @@ import xinhe_geo as xh
 from xinhe_geo.access.effects import effects
 from xinhe_geo.app.cli import main
 from xinhe_geo.core.errors import EnvironmentProblem
+from xinhe_geo.core.i18n import speaking
+from xinhe_geo.core.numbers import signed
 from xinhe_geo.report.analysis import Comparison
 from xinhe_geo.report.pages.plans import comparison, state_of, write_comparison, write_new, write_plans
-from xinhe_geo.report.pages.shell import signed, table_html
+from xinhe_geo.report.pages.shell import table_html
 
 TOY = Path(__file__).parents[1] / "toy"
 
@@ -188,3 +191,30 @@ def test_the_report_writes_plans_and_sites_when_asked(
     lead = xh.headlines(xh.District.load(folder), xh.coverage(xh.District.load(folder)))
     worst = lead[lead["people_unserved"] == lead["people_unserved"].max()]
     assert any(label in sites_page.read_text("utf-8") for label in worst["label"])
+
+
+def test_the_comparison_and_the_plans_speak_english(folder: Path, tmp_path: Path) -> None:
+    """Nothing but names is Chinese; the figures are those of the Chinese pages."""
+    district = xh.District.load(folder)
+    named = {str(n) for frame in district.rows.values() if "name" in frame for n in frame["name"].dropna()}
+    names = re.compile(
+        "|".join(map(re.escape, sorted({*named, district.manifest["credit"], "开&关"}, key=len, reverse=True)))
+    )
+    figures: dict[str, list[list[str]]] = {}
+    for lang in ("zh", "en"):
+        with speaking(lang):
+            write_comparison(state_of(district, None), state_of(district, "close"), tmp_path / lang)
+            write_plans(district, tmp_path / lang)
+        for page in ("compare.html", "plans.html"):
+            text = (tmp_path / lang / page).read_text("utf-8")
+            text = re.sub(r'<span lang="zh">([^<]*)</span>', r"\1", text)  # names, marked as such
+            shown = html.unescape(re.sub(r"<style>.*?</style>|<[^>]+>", " ", text, flags=re.DOTALL))
+            left = [line for line in names.sub("", shown).splitlines() if re.search(r"[\u3400-\u9fff]", line)]
+            assert lang == "zh" or ('<html lang="en">' in text and not left), left[:3]
+            figures.setdefault(page, []).append(re.findall(r'<td class="n">(.*?)</td>', text))
+        for book in ("方案比较.xlsx", "tables/方案.xlsx"):
+            for sheet in openpyxl.load_workbook(tmp_path / lang / book).worksheets if lang == "en" else ():
+                heads = [str(cell.value) for cell in sheet[3] if cell.value is not None]
+                assert heads and not [h for h in heads if re.search(r"[\u3400-\u9fff]", h)], sheet.title
+    for ours, theirs in figures.values():
+        assert len(ours) > 3 and ours == theirs

@@ -22,9 +22,9 @@ from xinhe_geo.maps.presets import scene_for, themes
 from xinhe_geo.maps.style import shown_count
 from xinhe_geo.report.analysis import analyse
 from xinhe_geo.report.paper import carto as _carto
-from xinhe_geo.report.paper import inventory as _overview
 from xinhe_geo.report.paper import page as _paper
 from xinhe_geo.report.paper.sheet import _for_public
+from xinhe_geo.report.story import places as _overview
 
 _atlas = importlib.import_module("xinhe_geo.report.paper.atlas")
 
@@ -310,7 +310,7 @@ def test_a_community_s_numbers_are_those_of_the_report(toy: xh.District) -> None
     results = analyse(toy)
     by = results.by["community"]
     for code in toy.communities.index:
-        facts = _atlas.community_promises(toy, results, code)
+        facts = _overview.community_promises(toy, results, code)
         assert list(facts.index) == promised_rules(toy, results)
         for name, row in facts.iterrows():
             rule = toy.rule(name)
@@ -320,7 +320,7 @@ def test_a_community_s_numbers_are_those_of_the_report(toy: xh.District) -> None
             elif (code, name) in by.index:
                 assert row["share"] == pytest.approx(by.loc[(code, name), "share"], nan_ok=True)
     # those whom the communities miss are those whom the district misses
-    everywhere = pd.concat([_atlas.community_promises(toy, results, c) for c in toy.communities.index])
+    everywhere = pd.concat([_overview.community_promises(toy, results, c) for c in toy.communities.index])
     missed = everywhere["missed"].groupby(level=0).sum()
     lead = results.headlines
     reach = [r for r in missed.index if toy.rule(r).metric == "reach" and lead.loc[r, "denominator"] == "people"]
@@ -332,6 +332,6 @@ def test_a_community_s_numbers_are_those_of_the_report(toy: xh.District) -> None
 
 def test_the_middle_resident_is_found_by_people() -> None:
     minutes = pd.Series([4.0, 9.0, np.nan, 20.0])
-    assert _atlas._middle(minutes, pd.Series([10, 10, 10, 1])) == 9.0
-    assert _atlas._middle(minutes, pd.Series([1, 1, 30, 1])) == np.inf
-    assert np.isnan(_atlas._middle(minutes, pd.Series([np.nan, 0, np.nan, 0])))
+    assert _overview._middle(minutes, pd.Series([10, 10, 10, 1])) == 9.0
+    assert _overview._middle(minutes, pd.Series([1, 1, 30, 1])) == np.inf
+    assert np.isnan(_overview._middle(minutes, pd.Series([np.nan, 0, np.nan, 0])))

@@ -17,7 +17,7 @@ from xinhe_geo.access.effects import effects
 from xinhe_geo.app.cli import main
 from xinhe_geo.core.models import Edit
 from xinhe_geo.district.scenario import Scenario
-from xinhe_geo.report.pages.plans import with_net
+from xinhe_geo.report.story.change import with_net
 
 TOY = Path(__file__).parents[1] / "toy"
 #: Columns of homes that a folder may lack.

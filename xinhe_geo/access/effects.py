@@ -8,7 +8,7 @@ from typing import Protocol
 import numpy as np
 import pandas as pd
 
-from ..core import Rule
+from ..core import Rule, say
 from ..district import District
 from .bounds import EXACT
 from .coverage import coverage, summary
@@ -213,4 +213,4 @@ def _crowding(a: pd.DataFrame, b: pd.DataFrame) -> pd.DataFrame:
 
 def _some(names: pd.Series) -> str:
     listed = list(dict.fromkeys(map(str, names)))
-    return "、".join(listed[:10]) + (f" 等 {len(listed)} 个" if len(listed) > 10 else "")
+    return say("、").join(listed[:10]) + (say(" 等 {0} 个", len(listed)) if len(listed) > 10 else "")

@@ -88,7 +88,6 @@ from .secrecy import (
 from .secrecy_marks import INTERNAL, is_cleared, marks_of
 from .validate import check_rows
 from .worker import Worker
-from .xlsx import QuickSheet
 
 __all__ = [
     "ABSENT",
@@ -130,7 +129,6 @@ __all__ = [
     "NetworkError",
     "Problem",
     "Profile",
-    "QuickSheet",
     "Rule",
     "ScenarioError",
     "SitingError",

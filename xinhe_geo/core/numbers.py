@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import SupportsFloat
 
 import pandas as pd
@@ -10,7 +11,7 @@ from .i18n import Figure
 
 
 def _figure(value: SupportsFloat | None) -> Figure:
-    return Figure("nan" if pd.isna(value) else value)
+    return Figure(math.nan if value is None or pd.isna(value) else float(value))
 
 
 def per_cent(share: SupportsFloat | None, digits: int = 1, *, unknown: str | None = None) -> str:

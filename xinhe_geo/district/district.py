@@ -96,6 +96,8 @@ class District:
         Where it was read from.
     files
         Per layer or table: file name and SHA-256.
+    ground
+        This district before any plan, None where it is that: what stands there keeps its ways to the street.
     """
 
     manifest: Mapping[str, Any]
@@ -110,7 +112,6 @@ class District:
     _rows: Mapping[str, pd.DataFrame] = field(repr=False, default_factory=dict)
     #: Kinds seen on a map before a plan was carried out.
     _mapped_before: frozenset[str] = field(repr=False, default=frozenset())
-    #: This district before any plan: what stands there keeps its ways to the street.
     ground: District | None = field(repr=False, default=None)
     #: Homes that a plan builds, and whether with gates.
     _built: Mapping[str, bool] = field(repr=False, default_factory=dict)

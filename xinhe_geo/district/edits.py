@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from ..core import LAYERS, ScenarioError, amount, at_year, did_you_mean, per_cent
+from ..core import LAYERS, ScenarioError, amount, at_year, did_you_mean, say
 from .street_edits import join_ends
 
 Rows = dict[str, pd.DataFrame]
@@ -63,8 +63,8 @@ class EditedRows:
         frame, said = self.frame(LAYER_OF[key]), []
         for one in [ids] if isinstance(ids, str) else ids:
             names = list(frame.loc[frame.index == one, "name"].dropna())
-            said.append(f"{names[0]}（{one}）" if names else str(one))
-        return "、".join(said)
+            said.append(say("{0}（{1}）", names[0], one) if names else str(one))
+        return say("、").join(said)
 
     def note_if_absent(self, layer: str, *keys: str) -> None:
         """Note a clash where rows do not stand in the year of the plan."""
@@ -226,8 +226,9 @@ def _open_facility(work: EditedRows, e: Mapping[str, Any]) -> None:
 
 
 def _opened_in_words(work: EditedRows, e: Mapping[str, Any]) -> tuple[str, str]:
-    size = f"；规模 {e['capacity']:g}" if "capacity" in e else ""
-    return f"新开{work.kinds.get(e['kind'], e['kind'])}：{e.get('name', e['facility'])}", f"位置为假定{size}"
+    assumed = [say("位置为假定"), *([say("规模 {0:g}", e["capacity"])] if "capacity" in e else [])]
+    kind = work.kinds.get(e["kind"], e["kind"])
+    return say("新开{0}：{1}", kind, e.get("name", e["facility"])), say("；").join(assumed)
 
 
 def _close_facility(work: EditedRows, e: Mapping[str, Any]) -> None:
@@ -310,7 +311,8 @@ def _build_homes(work: EditedRows, e: Mapping[str, Any]) -> None:
 
 
 def _built_in_words(work: EditedRows, e: Mapping[str, Any]) -> tuple[str, str]:
-    return f"在{work.named('parcel', e['parcel'])}新建住房：{e.get('name', e['home'])}", _built_text(work, e)
+    where = work.named("parcel", e["parcel"])
+    return say("在{0}新建住房：{1}", where, e.get("name", e["home"])), _built_text(work, e)
 
 
 def _built_text(work: EditedRows, e: Mapping[str, Any]) -> str:
@@ -319,24 +321,26 @@ def _built_text(work: EditedRows, e: Mapping[str, Any]) -> str:
         homes = new_home(work, e)
     except ScenarioError as error:
         return str(error)
-    older = (
-        "60 岁及以上不详" if homes["people_60plus"] is None else f"其中 60 岁及以上 {amount(homes['people_60plus'])} 人"
+    older, dwellings = homes["people_60plus"], homes["households"]
+    result = say("，").join(
+        [
+            say("户数不详") if dwellings is None else say("{0:,.0f} 户", dwellings),
+            say("{0:,.0f} 人", homes["people"]),
+            say("60 岁及以上不详") if older is None else say("其中 60 岁及以上 {0:,.0f} 人", older),
+        ]
     )
-    dwellings = "户数不详" if homes["households"] is None else f"{amount(homes['households'])} 户"
-    result = f"{dwellings}，{amount(homes['people'])} 人，{older}"
     if e.get("people") is not None:
-        return f"人口直接给定：{result}"
-    area = work.frame("parcels").geometry[e["parcel"]].area
+        return say("人口直接给定：{0}", result)
     parts = [
-        f"地块 {area / 1e4:.2f} 公顷",
-        f"住宅用地占 {per_cent(float(e.get('site_share', 1.0)), 0)}",
-        f"容积率 {float(e['far']):g}",
-        f"每户 {float(e['m2_per_dwelling']):g} m²",
-        f"户均 {float(e['household_size']):g} 人",
+        say("地块 {0:.2f} 公顷", work.frame("parcels").geometry[e["parcel"]].area / 1e4),
+        say("住宅用地占 {0:.0%}", float(e.get("site_share", 1.0))),
+        say("容积率 {0:g}", float(e["far"])),
+        say("每户 {0:g} m²", float(e["m2_per_dwelling"])),
+        say("户均 {0:g} 人", float(e["household_size"])),
     ]
     if "share_60plus" in e:
-        parts.append(f"60 岁及以上占 {per_cent(float(e['share_60plus']), 0)}")
-    return "，".join(parts) + f"；得 {result}"
+        parts.append(say("60 岁及以上占 {0:.0%}", float(e["share_60plus"])))
+    return say("{0}；得 {1}", say("，").join(parts), result)
 
 
 def _open_gate(work: EditedRows, e: Mapping[str, Any]) -> None:
@@ -357,7 +361,9 @@ def _open_gate(work: EditedRows, e: Mapping[str, Any]) -> None:
 
 
 def _gate_in_words(work: EditedRows, e: Mapping[str, Any]) -> tuple[str, str]:
-    return (f"给{work.named('home', e['home'])}新开出入口 {e['gate']}", "位置为假定") if "at" in e else ("", "")
+    if "at" not in e:
+        return "", ""
+    return say("给{0}新开出入口 {1}", work.named("home", e["home"]), e["gate"]), say("位置为假定")
 
 
 def _close_gate(work: EditedRows, e: Mapping[str, Any]) -> None:
@@ -386,8 +392,9 @@ def _add_street(work: EditedRows, e: Mapping[str, Any]) -> None:
 
 
 def _street_in_words(_work: EditedRows, e: Mapping[str, Any]) -> tuple[str, str]:
-    wait = f"，等待 {e['wait_s']:g} 秒" if "wait_s" in e else ""
-    return f"新增步行通道：{e.get('name', e['street'])}", f"走向为假定{wait}{'，有台阶' if e.get('steps') else ''}"
+    assumes = say("走向为假定") + (say("，等待 {0:g} 秒", e["wait_s"]) if "wait_s" in e else "")
+    assumes += say("，有台阶") if e.get("steps") else ""
+    return say("新增步行通道：{0}", e.get("name", e["street"])), assumes
 
 
 def _close_street(work: EditedRows, e: Mapping[str, Any]) -> None:
@@ -432,7 +439,7 @@ ACTIONS: Mapping[str, Action] = {
         {"facility": _ID},
         {"at": _AT, "xy": _XY},
         _move_facility,
-        lambda _work, _e: ("", "新位置为假定"),
+        lambda _work, _e: ("", say("新位置为假定")),
         "at 和 xy 写一个",
     ),
     "resize_facility": Action(
@@ -440,7 +447,7 @@ ACTIONS: Mapping[str, Action] = {
         {"facility": _ID, "capacity": _AMOUNT},
         {},
         _resize_facility,
-        lambda _work, e: ("", f"规模改为 {e.get('capacity', 0):g}"),
+        lambda _work, e: ("", say("规模改为 {0:g}", e.get("capacity", 0))),
     ),
     "open_planned": Action("规划设施建成", {"facility": _ID}, {}, _open_planned),
     "demolish_homes": Action("拆除小区", {"homes": _IDS}, {}, _demolish_homes),
@@ -495,7 +502,7 @@ ACTIONS: Mapping[str, Action] = {
         {"street": _ID, "wait_s": _AMOUNT},
         {},
         _set_wait,
-        lambda _work, e: ("", f"每次等待改为 {e.get('wait_s', 0):g} 秒"),
+        lambda _work, e: ("", say("每次等待改为 {0:g} 秒", e.get("wait_s", 0))),
         "整段多等的秒数，只用于公共街道",
     ),
 }

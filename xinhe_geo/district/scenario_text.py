@@ -9,9 +9,10 @@ import geopandas as gpd
 import pandas as pd
 import shapely
 
-from ..core import Edit, ScenarioError
+from ..core import Edit, ScenarioError, say
 from .district import District
 from .edits import ACTIONS, LAYER_OF, EditedRows
+from .labels import kind_name
 from .scenario import Scenario, carried_out
 
 
@@ -45,9 +46,8 @@ def steps(plan: Scenario, district: District) -> pd.DataFrame:
         rests on, and what follows from them; empty where it assumes nothing).
     """
     year = district.year if plan.year is None else plan.year
-    work = EditedRows(
-        dict(district.at(year, planned=plan.planned).rows), district.crs, year, district.kinds["label"].to_dict()
-    )
+    kinds = {str(kind): kind_name(district, str(kind)) for kind in district.kinds.index}
+    work = EditedRows(dict(district.at(year, planned=plan.planned).rows), district.crs, year, kinds)
     found = [(number, edit.do, *_in_words(work, edit)) for number, edit in enumerate(plan.edits, 1)]
     return pd.DataFrame(found, columns=["step", "do", "text", "assumes"]).set_index("step")
 
@@ -58,7 +58,7 @@ def _in_words(work: EditedRows, edit: Edit) -> tuple[str, str]:
     names = {key: work.named(key, e[key]) for key in LAYER_OF if key in e}
     text, assumes = ("", "") if action.words is None else action.words(work, e)
     what = next((names[key] for key in ("facility", "homes", "gate", "street", "home") if key in names), "")
-    return text or f"{action.label}：{what}", assumes
+    return text or say("{0}：{1}", say(action.label), what), assumes
 
 
 def blank(district: District, name: str) -> str:

@@ -32,7 +32,17 @@ from .metrics.base import (
 from .metrics.figures import trend
 from .metrics.homes import by_home, shared_out
 from .metrics.places import presence_of
-from .panel import DRAFT_SHEET, PANEL_SHEET, counting, draft_sheet, panel_sheet, typed_figures, typed_into, with_typed
+from .panel import (
+    DRAFT_SHEET,
+    PANEL_SHEET,
+    counting,
+    draft_sheet,
+    panel_sheet,
+    typed_book,
+    typed_figures,
+    typed_into,
+    with_typed,
+)
 from .rulebook import export_rules, import_rules
 from .take import take_figures
 
@@ -84,6 +94,7 @@ __all__ = [
     "spoken",
     "take_figures",
     "trend",
+    "typed_book",
     "typed_figures",
     "typed_into",
     "verdicts",

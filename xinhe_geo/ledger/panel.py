@@ -14,10 +14,11 @@ import math
 import re
 import warnings
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date, datetime
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -27,6 +28,9 @@ from ..district import District
 from ..io import check_workbook
 from .ledger import promises, together
 from .metrics.base import measure_rows
+
+if TYPE_CHECKING:
+    from openpyxl import Workbook
 
 PANEL_SHEET, DRAFT_SHEET = "专栏1", "专栏1底稿"
 #: The draft: commitment, column, and what the program wrote there.
@@ -183,25 +187,38 @@ def typed_figures(district: District, path: Path, *, by: str = "") -> pd.DataFra
     return pd.DataFrame(figures, columns=["indicator", "unit", "year", "value", "source", "filled_by", "was"])
 
 
-def _read(path: Path) -> tuple[list[Typed], Mapping[tuple[str, str], float]] | None:
-    """Return the filled cells of the sheet, and what the program wrote into them; None where nothing can be typed there."""
-    if not path.is_file():
-        return None
+@contextmanager
+def typed_book(path: Path, what: str) -> Iterator[Workbook]:
+    """
+    Open a workbook that people typed into; `what` is the sheet that is read of it.
+
+    Raises
+    ------
+    EnvironmentProblem
+        It cannot be read.
+    """
     import openpyxl
 
     try:
         check_workbook(path)
         with path.open("rb") as stream, warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of decorations that are not read
-            book = openpyxl.load_workbook(stream, read_only=True, data_only=True)
-            own = next((name for name in book.sheetnames if back(name) == PANEL_SHEET), None)
-            if own is None or DRAFT_SHEET not in book.sheetnames:
-                return None
-            cells = list(_cells(book[own].iter_rows(max_row=_MOST_ROWS)))
-            draft_rows = book[DRAFT_SHEET].iter_rows(max_row=_MOST_ROWS, values_only=True)
-            rows = [row for row in draft_rows if row and row[0]]
+            yield openpyxl.load_workbook(stream, read_only=True, data_only=True)
     except Exception as error:  # a damaged file fails in many ways; what was typed into it must not be lost
-        raise EnvironmentProblem(f"读不出 {path.name} 里已填的{PANEL_SHEET}，没有覆盖它；请先另存或移走") from error
+        raise EnvironmentProblem(f"读不出 {path.name} 里已填的{what}，没有覆盖它；请先另存或移走") from error
+
+
+def _read(path: Path) -> tuple[list[Typed], Mapping[tuple[str, str], float]] | None:
+    """Return the filled cells of the sheet, and what the program wrote into them; None where nothing can be typed there."""
+    if not path.is_file():
+        return None
+    with typed_book(path, PANEL_SHEET) as book:
+        own = next((name for name in book.sheetnames if back(name) == PANEL_SHEET), None)
+        if own is None or DRAFT_SHEET not in book.sheetnames:
+            return None
+        cells = list(_cells(book[own].iter_rows(max_row=_MOST_ROWS)))
+        draft_rows = book[DRAFT_SHEET].iter_rows(max_row=_MOST_ROWS, values_only=True)
+        rows = [row for row in draft_rows if row and row[0]]
     draft = {
         (str(r[0]), str(r[1])): math.nan if r[2] is None else float(r[2]) for r in rows if r[1] != DRAFT_COLUMNS[1]
     }

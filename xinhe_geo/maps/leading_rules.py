@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 import geopandas as gpd
@@ -59,7 +59,12 @@ def leading_rules(district: District, lead: pd.DataFrame) -> list[str]:
 
 def promised_rules(district: District, results: Analysed) -> list[str]:
     """Rules that the plan itself makes; of a set that has none those in a text someone read, last those of another place's plan."""
-    read = [r for r in results.order if district.rule(r).confidence == "read"]
+    return promised_among(district, results.order)
+
+
+def promised_among(district: District, order: Sequence[str]) -> list[str]:
+    """Return those of some rules that are promised, as `promised_rules` puts them."""
+    read = [r for r in order if district.rule(r).confidence == "read"]
     read = [r for r in read if district.rule(r).of_plan] or read
     return sorted(read, key=lambda r: district.rule(r).elsewhere)[:12]
 

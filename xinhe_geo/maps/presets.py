@@ -13,7 +13,7 @@ from ..access import completeness, coverage, gaps, headlines
 from ..core import Rule
 from ..district import District
 from .basemap import points_of
-from .leading_rules import Analysed, rings_of
+from .leading_rules import Analysed, leading_rules, promised_among, rings_of
 from .scene import Scene, reasons_of, scene_of
 from .style import (
     Edition,
@@ -110,10 +110,11 @@ def _gaps_of(district: District, cover: pd.DataFrame, rule: Rule, results: Analy
 
 
 def _promises(district: District, cover: pd.DataFrame, results: Analysed | None) -> list[str]:
-    """Return the rules that stand in a text someone read and have a value here."""
+    """Return what is promised and has a value here, in the order of what leads."""
     lead = headlines(district, cover) if results is None else results.headlines
-    known = [r for r in lead.index if district.rule(r).confidence == "read" and pd.notna(lead.loc[r, "value"])]
-    return [r for r in known if district.rule(r).of_plan] or known
+    order = leading_rules(district, lead) if results is None else results.order
+    promised = promised_among(district, order)
+    return [r for r in order if r in promised and pd.notna(lead.loc[r, "value"])]
 
 
 def _promised_gaps(district: District, cover: pd.DataFrame, results: Analysed | None) -> dict[str, gpd.GeoDataFrame]:
@@ -130,36 +131,47 @@ def misses_any(district: District, results: Analysed) -> bool:
 
 def worst_gaps(district: District, results: Analysed | None = None, lang: str = "zh") -> gpd.GeoDataFrame | None:
     """
-    List the homes that miss something promised, each with its largest gap.
+    List the homes that miss something promised, each once: the one order of who is worst off.
+
+    First those that cannot walk to something (`walked`), each with its largest such gap, most people first; then those whose
+    community only has none of something. Everything that names who misses most follows it.
 
     Returns
     -------
     homes
-        Index home, most people not served first; as `gaps`, the reason begins with what else is missing; `missed`: of how many
-        promises. None without any gap.
+        Index home; columns of `gaps`, and `rule`, `lacks` (what is missing), `walked`, `missed` (of how many promises), `others` (the
+        rest of them, by name), `why` (the reason after what is missing, and how many more are). None without any gap.
     """
     cover = coverage(district) if results is None else results.cover
     if not len(cover):
         return None
-    t = wording(lang)
+    t, order = wording(lang), promised_among(district, _promises(district, cover, results))
     parts = [
-        table.assign(lacks=rule_label(district, district.rule(rule), lang))
+        table.assign(
+            rule=rule,
+            lacks=rule_label(district, district.rule(rule), lang),
+            walked=district.rule(rule).metric == "reach",
+            rank=order.index(rule),
+            told=reasons_of(district, table, lang),
+        )
         for rule, table in _promised_gaps(district, cover, results).items()
     ]
     if not parts:
         return None
     every = pd.concat(parts)
-    every["n"] = every.groupby(level=0)["lacks"].transform("count")
-    every["order"] = range(len(every))
+    lacks = every.groupby(level=0)["lacks"].agg(list)
+    every["key"] = every.index
     every = every.sort_values(
-        ["unserved", "n", "order"], ascending=[False, False, True], kind="stable", na_position="last"
-    )
-    worst = every[~every.index.duplicated()].rename(columns={"n": "missed"})
-    tail = [t["also_lacks"].format(n=n) if n else "" for n in worst["missed"] - 1]
-    why = reasons_of(district, worst, lang)
-    worst = worst.assign(
-        reason=[f"{t['because'].format(w=w, r=r)}{x}" for w, r, x in zip(worst["lacks"], why, tail, strict=True)]
-    )
+        ["walked", "unserved", "share_unserved", "rank", "key"],
+        ascending=[False, False, False, True, True],
+        kind="stable",
+        na_position="last",
+    ).drop(columns=["rank", "key"])
+    worst = every[~every.index.duplicated()]
+    others = [tuple(x for x in lacks[home] if x != own) for home, own in worst["lacks"].items()]
+    tail = [t["also_lacks"].format(n=len(more)) if more else "" for more in others]
+    why = [f"{t['because'].format(w=w, r=r)}{x}" for w, r, x in zip(worst["lacks"], worst["told"], tail, strict=True)]
+    worst = worst.assign(missed=[len(more) + 1 for more in others], others=others, why=why).drop(columns="told")
     return gpd.GeoDataFrame(worst, geometry="geometry", crs=district.crs)
 
 
@@ -170,7 +182,9 @@ def _of_gaps(district: District, plain: Subject, results: Analysed | None, editi
         return _without_facilities(scene_of(district, plain, edition))
     t, homes = wording(edition.lang), district.layers["homes"]
     counts = worst["missed"].reindex(homes.index).fillna(0.0).rename("gaps_counted")
-    scene = scene_of(district, replace(plain, gaps=worst, values=counts, unit=t["promise"]), edition)
+    scene = scene_of(
+        district, replace(plain, gaps=worst.assign(reason=worst["why"]), values=counts, unit=t["promise"]), edition
+    )
     cover = coverage(district) if results is None else results.cover
     lines = [t["promises_asked"].format(n=len(_promises(district, cover, results)))]
     fact = {
@@ -179,7 +193,8 @@ def _of_gaps(district: District, plain: Subject, results: Analysed | None, editi
         **({"tag": t["demo_value"]} if scene.mark else {}),
     }
     themes = [replace(theme, lines=lines, facts=[fact]) for theme in scene.themes]
-    return replace(scene, themes=themes, layers=[x for x in scene.layers if x.id != "gaps-a"])
+    layers = [replace(x, label=t["gaps_first"]) if x.id == "gaps" else x for x in scene.layers if x.id != "gaps-a"]
+    return replace(scene, themes=themes, layers=layers)
 
 
 def _without_facilities(scene: Scene) -> Scene:

@@ -66,7 +66,7 @@ def _on(streets: Streets, asking: Asking, tree_of: Callable[[str], EdgeTree]) ->
     feet = feet_on(streets, asking.xy, edge)
     leg = np.hypot(*(asking.xy - feet.xy).T)
     ways = to_doors(streets, feet, level=asking.level)
-    return Attached(feet, leg, leg, ways, leg[ways.foot], np.full(len(ways.foot), KEPT, np.int8))
+    return Attached(feet, leg, leg, ways, leg[ways.foot], np.full(len(ways.foot), KEPT, np.int32))
 
 
 def _as_before(streets: Streets, before: Streets, asking: Asking) -> Attached:
@@ -81,20 +81,16 @@ def _as_before(streets: Streets, before: Streets, asking: Asking) -> Attached:
         anew = _on(streets, asking.take(lost), partial(_left, streets, asking.level))
         parts.append((anew.ways._replace(foot=lost[anew.ways.foot]), anew.legs, ANEW))
         leg[lost] = anew.leg
-        feet = Feet(*(_put(whole, lost, part) for whole, part in zip(feet, anew.feet, strict=True)))
+        edge, at, xy = feet.edge.copy(), feet.at.copy(), feet.xy.copy()
+        edge[lost], at[lost], xy[lost] = anew.feet
+        feet = Feet(edge, at, xy)
     parts.append((*_added(streets, asking, np.where(np.isnan(leg), np.inf, leg)), ADDED))
     foot, metres = (np.concatenate([part[0][i] for part in parts]) for i in (0, 2))
     doors = Feet(*(np.concatenate(column) for column in zip(*(part[0].doors for part in parts), strict=True)))
     legs = np.concatenate([part[1] for part in parts])
-    how = np.repeat([part[2] for part in parts], [len(part[1]) for part in parts]).astype(np.int8)
+    how = np.repeat([part[2] for part in parts], [len(part[1]) for part in parts]).astype(np.int32)
     order = np.argsort(foot, kind="stable")
     return Attached(feet, leg, old.first, Ways(foot[order], doors.take(order), metres[order]), legs[order], how[order])
-
-
-def _put(whole: NDArray[Any], rows: NDArray[np.intp], part: NDArray[Any]) -> NDArray[Any]:
-    whole = whole.copy()
-    whole[rows] = part
-    return whole
 
 
 def _moved(streets: Streets, before: Streets, feet: Feet) -> Feet:

@@ -263,7 +263,7 @@ class WalkNetwork:
         Returns
         -------
         WalkNetwork
-            With the streets of this one. A street that only this one has adds doors to the places it comes nearer to; one that only
+            With the streets and the CRS of this one. A street that only this one has adds doors to the places it comes nearer to; one that only
             `before` has takes its doors with it, and whoever has none left is attached anew, to the streets that are in both.
 
         Raises
@@ -353,7 +353,7 @@ class WalkNetwork:
         Returns
         -------
         DataFrame
-            As `attach`, and `first_m` (the straight leg before the plan, metres; missing where there was none), `anew` (the
+            Index and columns as in `attach`, and `first_m` (the straight leg before the plan, metres; missing where there was none), `anew` (the
             point had lost all doors), `added` (the plan added its street), `mouth` (it comes out at a mouth of the home's lanes).
 
         Raises

@@ -1,18 +1,15 @@
 """What is handed over: the brief, workbooks, GIS layers, and the pages of plans, sites and the ledger."""
 
-from .analysis import Analysis, Comparison, analyse, best_sites, by_heading, judged_rules, sources_table, speed_range
+from .analysis import Analysis, Comparison, analyse, by_heading
 from .districts import facts, side_by_side
 from .files import LEDGER_BOOK, added_to, put_in_place, refuse_foreign
 from .ledger_workbook import ledger_workbook
 from .pages.districts import COMPARISON, write_side_by_side
 from .pages.plans import (
     State,
-    by_residents,
-    people_line,
     provision_sheet,
     read_shapes,
     state_of,
-    with_net,
     write_comparison,
     write_comparisons,
     write_new,
@@ -23,6 +20,10 @@ from .pages.plans import (
 from .pages.siting import write_choice, write_links, write_worst
 from .record import RECORD
 from .report import brief, documents, write_ledger, write_report
+from .story.change import by_residents, people_line, with_net
+from .story.promises import Promises
+from .story.records import Goal
+from .story.story import Story
 from .tables import csv_text, marked_rows
 
 __all__ = [
@@ -31,17 +32,18 @@ __all__ = [
     "RECORD",
     "Analysis",
     "Comparison",
+    "Goal",
+    "Promises",
     "State",
+    "Story",
     "added_to",
     "analyse",
-    "best_sites",
     "brief",
     "by_heading",
     "by_residents",
     "csv_text",
     "documents",
     "facts",
-    "judged_rules",
     "ledger_workbook",
     "marked_rows",
     "people_line",
@@ -50,8 +52,6 @@ __all__ = [
     "read_shapes",
     "refuse_foreign",
     "side_by_side",
-    "sources_table",
-    "speed_range",
     "state_of",
     "with_net",
     "write_choice",

@@ -213,7 +213,7 @@ def _reached(row: _Target) -> str:
         return ""
     sign = 1.0 if row.operator == ">=" else -1.0
     was, now = (np.isfinite(v) and sign * (v - row.target) >= -1e-9 for v in (row.value, row.value_after))
-    return "" if was == now else "达到" if now else "不再达到"
+    return "" if was == now else say("达到") if now else say("不再达到")
 
 
 def analyse(district: District, *, preset: str = "plan", progress: Progress | None = None) -> Analysis:

@@ -7,7 +7,6 @@ The columns of the 任务分解表 belong to whoever fills them in; they are rea
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,7 +17,6 @@ import pandas as pd
 
 from ..core import (
     BASIS_LABELS,
-    EnvironmentProblem,
     back,
     growing,
     language,
@@ -30,7 +28,6 @@ from ..core import (
     word,
 )
 from ..district import District, layer_name
-from ..io import check_workbook
 from ..ledger import (
     COLOURS,
     DRAFT_SHEET,
@@ -48,6 +45,7 @@ from ..ledger import (
     rows_of,
     since_sheet,
     spoken,
+    typed_book,
     typed_into,
     verdicts,
 )
@@ -144,17 +142,9 @@ def read_tasks(path: Path) -> pd.DataFrame:
     nothing = pd.DataFrame(columns=list(USER_COLUMNS), index=pd.Index([], name="commitment"), dtype="object")
     if not path.is_file():
         return nothing
-    import openpyxl
-
-    try:
-        check_workbook(path)
-        with path.open("rb") as stream, warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of decorations that are not read
-            book = openpyxl.load_workbook(stream, read_only=True, data_only=True)
-            own = next((name for name in book.sheetnames if back(name) == TASKS_SHEET), None)
-            rows = [] if own is None else list(book[own].iter_rows(max_row=_MOST_ROWS, values_only=True))
-    except Exception as error:  # a damaged file fails in many ways; what was typed into it must not be lost
-        raise EnvironmentProblem(f"读不出 {path.name} 里已填的任务分解表，没有覆盖它；请先另存或移走") from error
+    with typed_book(path, TASKS_SHEET) as book:
+        own = next((name for name in book.sheetnames if back(name) == TASKS_SHEET), None)
+        rows = [] if own is None else list(book[own].iter_rows(max_row=_MOST_ROWS, values_only=True))
     head = next((i for i, row in enumerate(rows) if row and back(str(row[0])) == "编号"), None)
     if head is None:
         return nothing

@@ -48,6 +48,7 @@ from .ledger_workbook import ledger_workbook
 from .pages.brief import brief_page, with_links
 from .pages.registry import PAGES, Shown, made
 from .record import RECORD, hashes, record_of
+from .story.story import Story
 from .workbook import workbook
 
 #: How many maps the brief shows as pictures; the others are links.
@@ -288,7 +289,7 @@ def _write_pages(district: District, results: Analysis, folder: Path, target: Pa
     run.tell(say("写简报"))
     for file, page in made("results", Shown(district, results)):
         write_text(folder / file, page)
-    index = brief_page(district, results, pictures, [p for p in PAGES if (folder / p.file).exists()], changed)
+    index = brief_page(Story(results), pictures, [p for p in PAGES if (folder / p.file).exists()], changed)
     write_text(folder / "index.html", with_links(index, target))
     return now
 

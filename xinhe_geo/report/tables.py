@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 import pandas as pd
 
@@ -35,3 +36,9 @@ def marked_rows(table: pd.DataFrame, district: District) -> pd.DataFrame:
 def _no_formula(value: object) -> object:
     """Return a cell as it is, a text that would be taken for a formula behind an apostrophe."""
     return f"'{value}" if isinstance(value, str) and _FORMULA.match(value) else value
+
+
+def titled(table: pd.DataFrame, names: Mapping[str, str]) -> pd.DataFrame:
+    """Return the columns that `names` has, called as it says, without the index."""
+    kept = [c for c in names if c in table.columns]
+    return table[kept].rename(columns=dict(names)).reset_index(drop=True)

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 
 from ..access import AT_LEAST, EXACT, SEVERITIES, only_known, rests_on
@@ -268,9 +269,7 @@ def _annex(district: District, total: pd.DataFrame, labels: Mapping[str, str]) -
 
 def write_sheet(book: xlsxwriter.Workbook, name: str, table: pd.DataFrame, unit: str, note: str) -> None:
     """Write one table: title line, header, rows, filter, frozen panes, widths, number formats."""
-    from ..core import QuickSheet
-
-    sheet = book.add_worksheet(title(name), worksheet_class=QuickSheet)
+    sheet = book.add_worksheet(title(name))
     head = book.add_format({"bold": True, "bg_color": "#DDE7EE", "border": 1, "text_wrap": True, "valign": "vcenter"})
     quiet = book.add_format({"italic": True, "font_color": "#666666"})
     sheet.write_string(
@@ -285,7 +284,11 @@ def write_sheet(book: xlsxwriter.Workbook, name: str, table: pd.DataFrame, unit:
         sheet.write_string(2, j, shown, head)
         style = book.add_format({"num_format": _number_format(table[column], str(column))})
         values = table[column].to_numpy(dtype=object).tolist()
-        sheet.put_column(3, j, values, style)
+        for i, value in enumerate(values, 3):
+            if isinstance(value, str):
+                sheet.write_string(i, j, value)
+            elif value is not None and value is not pd.NA and np.isfinite(value):
+                sheet.write_number(i, j, value, style)
         longest = max(map(_width, {shown, *(v for v in values if isinstance(v, str))}))
         sheet.set_column(j, j, min(max(longest + 1, 7), 60))
     sheet.freeze_panes(3, 2 if len(table.columns) > 4 else 0)

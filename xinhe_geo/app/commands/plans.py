@@ -11,7 +11,7 @@ import typer
 from rich.markup import escape
 
 from ...access import EXACT, effects
-from ...core import amount, per_cent
+from ...core import amount, per_cent, speaking
 from ...district import Scenario, blank, conflicts, scenarios, steps
 from ...maps import DEMONSTRATION_TEXT
 from ...report import (
@@ -46,7 +46,7 @@ def compare(
     lang: Lang = "zh",
 ) -> None:
     """比较方案实施前后，或两个方案：哪些指标变了，谁受益，谁受影响。"""
-    with watched(message(lang, "loading")) as status:
+    with watched(message(lang, "loading")) as status, speaking(lang):
         district = opened(folder, "比较方案")
         new = state_of(district, scenario if other is None else other, with_conflicts=with_conflicts)
         # the same year on both sides: what changes is the plan, not the calendar
@@ -96,7 +96,9 @@ def plans(
 ) -> None:
     """把目录里的方案写成一页 plans.html：做什么、假定什么、谁受益、要配建什么。"""
     with watched(message(lang, "loading")) as status:
-        write_plans(opened(folder, "写出方案"), out, progress=lambda step: status.update(escape(step)))
+        district = opened(folder, "写出方案")
+        with speaking(lang):
+            write_plans(district, out, progress=lambda step: status.update(escape(step)))
     OUT.print(escape(message(lang, "done", shown_path(out / "plans.html"))))
 
 

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from ...core import bundled_folder, refuse_uncleared, write_text
+from ...core import bundled_folder, refuse_uncleared, speaking, write_text
 from ...district import secrecy_of
 from ...ledger import borrowed_plan, take_figures, verdicts, with_typed
 from ...ledger import ledger as evaluate
@@ -45,7 +45,8 @@ def report(
             district = district.at(district.year if year is None else year, planned=planned, communities=communities)
         lead = brief(district, out, preset=preset, since=since, progress=show, processes=2, lang=lang)
         if plans:
-            write_comparisons(district, out, rules=preset, progress=show)
+            with speaking(lang):
+                write_comparisons(district, out, rules=preset, progress=show)
             write_worst(district, lead, out, progress=show)
     OUT.print(escape(message(lang, "done", shown_path(out / "index.html"))))
 

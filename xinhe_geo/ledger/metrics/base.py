@@ -85,7 +85,6 @@ NAMED_AT_MOST = 8
 
 Measure = Mapping[str, Any]
 T = TypeVar("T")
-Function = TypeVar("Function", bound=Callable[..., object])
 
 
 class Short(NamedTuple):
@@ -151,6 +150,7 @@ class Metric:
     scoped: bool = True
 
 
+Function = TypeVar("Function", bound=Callable[[District, Measure], Found])
 #: Every metric by its name, and the functions that measure.
 METRICS: dict[str, Metric] = {}
 MEASURED: dict[str, Callable[[District, Measure], Found]] = {}

@@ -87,7 +87,7 @@
     app.state = {
       share: seen(r, result.share, base.share), before: base.share, mapped: r.mapped, facilities: result.facilities, selected: app.selected, hover: app.hover, has: result.has,
       presence: r.metric === "presence", key: base.key + app.today,
-      reached: walking && r.method !== "buffer" && own.doors.length ? E.reached(model, r, own.doors) : null, circle: walking && r.method === "buffer" ? r.metres : 0,
+      reached: walking && r.method !== "buffer" && own.doors.length ? E.reached(model, r, own) : null, circle: walking && r.method === "buffer" ? r.metres : 0,
     };
     app.map.show(app.state);
     counters(); compareLive();

@@ -9,17 +9,17 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
-from ...access import EXACT, SEVERITIES, rests_on
-from ...core import amount, language, marked, per_cent, say, speaking, title, web_file, write_text
-from ...district import District, kind_name, walker_name
+from ...access import rests_on
+from ...core import language, marked, per_cent, say, speaking, title, web_file, write_text
+from ...district import walker_name
 from ...ledger import has_own_plan
-from ...maps import DEMONSTRATION_TEXT, preset_text, promised_rules
-from ..analysis import Analysis, by_heading, judged_rules, sources_table, survey_first
+from ...maps import DEMONSTRATION_TEXT, preset_text
 from ..files import cannot_write_into, is_as_written
 from ..record import RECORD
+from ..story.records import Goal
+from ..story.story import Story
 from ..workbook import foot
 from .registry import Page
 from .shell import heads, html_page, scrolled, warning
@@ -27,17 +27,18 @@ from .since import since_section
 
 #: English words take more room.
 ENGLISH_STYLE = "report/brief-en.css"
+#: How many homes the page lists.
+ROWS = 12
 
 
 def brief_page(
-    district: District,
-    results: Analysis,
+    story: Story,
     pictures: Sequence[Mapping[str, str]],
     pages: Sequence[Page],
     changed: pd.DataFrame | None = None,
 ) -> str:
-    """Return `index.html`: headlines, maps, gaps, what it rests on, links to `pages`. One file, nothing loaded."""
-    e = html.escape
+    """Return `index.html`: headlines, maps, gaps, what it rests on. One file, nothing loaded."""
+    e, district = html.escape, story.district
     style = web_file(ENGLISH_STYLE) if language() == "en" else ""
     mark = warning(say(DEMONSTRATION_TEXT)) if district.is_demonstration else ""
     lists = say("　社区名录：{0} 年", district.list_year) if district.communities is not None else ""
@@ -52,7 +53,7 @@ def brief_page(
     )
     said = say(
         "口径：{0}　数据年份：{1}{2}　坐标系：{3}",
-        preset_text(district, results.preset),
+        preset_text(district, story.analysis.preset),
         district.year,
         lists,
         district.crs,
@@ -67,62 +68,49 @@ def brief_page(
 </header>
 <main>
 {"" if changed is None else since_section(changed)}
-{_cards(district, results)}
+{_cards(story)}
 {_figures(pictures)}
-{_gap_section(district, results)}
-{_other_table(results)}
-{_rests_on(district, results)}
+{_gap_section(story)}
+{_other_table(story)}
+{_rests_on(story)}
 </main>
 <footer><p>{e(foot(district))}</p></footer>"""
     return marked(html_page(heading, style, body))
 
 
-def _cards(district: District, results: Analysis) -> str:
+def _cards(story: Story) -> str:
     """Return a card for each promise that has a value, and one line for those that have none, with what is missing."""
-    e, lead = html.escape, results.headlines
-    promised = promised_rules(district, results)
-    known = [r for r in promised if np.isfinite(lead.loc[r, "value"])]
-    # where nothing that is promised can be said, say what can be said of the rest
-    known = known or [r for r in results.order if np.isfinite(lead.loc[r, "value"])][:8]
-    cards = "".join(_card(district, results, rule) for rule in known)
-    unknown = [r for r in promised if not np.isfinite(lead.loc[r, "value"])]
-    rows = "".join(f"<li>{e(say('{0}：{1}', lead.loc[r, 'label'], lead.loc[r, 'headline']))}</li>" for r in unknown)
+    e, unknown = html.escape, story.unknown
+    rows = "".join(f"<li>{e(say('{0}：{1}', goal.label, goal.headline))}</li>" for goal in unknown)
     missing = (
         f'<details open><summary>{say("数据不足的 {0} 项", len(unknown))}</summary><ul class="links">{rows}</ul></details>'
         if unknown
         else ""
     )
+    cards = "".join(map(_card, story.known))
     return f'<section><h2>{say("一眼看结果")}</h2><div class="cards">{cards}</div>{missing}</section>'
 
 
-def _card(district: District, results: Analysis, rule: str) -> str:
-    e, row = html.escape, results.headlines.loc[rule]
-    value, n = float(row["value"]), len(results.presence)
-    number = f"{round(value * n)} / {n}" if district.rule(rule).metric == "presence" else per_cent(value, 0)
-    mark = f'<span class="mark">{e(row["mark"])}</span>' if row["mark"] else ""
-    depends = row["dependent_share"]
-    outside = (
-        f'<p class="small">{say("其中 {0:.1%} 依赖界外设施", depends)}</p>'
-        if np.isfinite(depends) and depends > 0.0005
-        else ""
-    )
+def _card(goal: Goal) -> str:
+    e = html.escape
+    mark = f'<span class="mark">{e(goal.mark)}</span>' if goal.mark else ""
+    outside = f'<p class="small">{goal.outside}</p>' if goal.outside else ""
     return (
-        f'<article class="card"><h3>{e(row["label"])}</h3><p class="number">{number}{mark}</p>'
-        f"{_bar(row, presence=district.rule(rule).metric == 'presence')}"
-        f'<p>{e(row["headline"])}</p><p class="small">{e(row["alternatives"])}</p>{outside}'
-        f'<p class="small">{e(row["standard_text"])}</p></article>'
+        f'<article class="card"><h3>{e(goal.label)}</h3><p class="number">{goal.big}{mark}</p>'
+        f"{_bar(goal)}"
+        f'<p>{e(goal.headline)}</p><p class="small">{e(goal.alternatives)}</p>{outside}'
+        f'<p class="small">{e(goal.standard)}</p></article>'
     )
 
 
-def _bar(row: pd.Series, *, presence: bool) -> str:
+def _bar(goal: Goal) -> str:
     """Draw a share; of communities that have one only as much is filled as people can walk there, the rest is an outline."""
-    value, walked = float(row["value"]), float(row["walk_share"])
-    if not presence or not np.isfinite(walked):
-        return f'<div class="bar" role="img" aria-label="{per_cent(value, 0)}"><i style="width:{per_cent(value)}"></i></div>'
-    told = say("有 {0:.0%}；走得到 {1:.0%}", value, walked)
-    filled = min(walked, value)
+    wide, walked = f"width:{per_cent(goal.share.value)}", goal.walked
+    if walked is None:
+        return f'<div class="bar" role="img" aria-label="{goal.share.text}"><i style="{wide}"></i></div>'
+    told = say("有 {0}；走得到 {1}", goal.share.text, walked.text)
     return (
-        f'<div class="bar has" role="img" aria-label="{told}"><b style="width:{per_cent(value)}"></b><i style="width:{per_cent(filled)}"></i></div>'
+        f'<div class="bar has" role="img" aria-label="{told}"><b style="{wide}"></b><i style="width:{per_cent(walked.value)}"></i></div>'
         f'<p class="small">{told}</p>'
     )
 
@@ -144,50 +132,48 @@ def _figures(pictures: Sequence[Mapping[str, str]]) -> str:
     return f'<section><h2>{say("地图")}</h2><div class="figures">{figures}</div>{more}</section>'
 
 
-def _gap_section(district: District, results: Analysis) -> str:
+def _gap_section(story: Story) -> str:
     """The places that lack most of what is promised: one row per place, its largest gap with the reason, what else it lacks."""
-    e, table = html.escape, results.gaps
-    promised = promised_rules(district, results)
-    table = table[table["rule"].isin(promised)] if len(table) else table
-    survey = _survey_next(district, results)
-    if table.empty:
-        none = (
-            say("承诺的指标没有发现缺口，或数据不足以判断。") if judged_rules(district, results) or not survey else ""
-        )
-        return f"<section><h2>{say('谁还够不着，为什么')}</h2><p>{none}</p>{survey}</section>"
-    rank = {rule: i for i, rule in enumerate(promised)}
-    rows = table.assign(
-        rank=table["rule"].map(rank), is_reach=[district.rule(r).metric == "reach" for r in table["rule"]]
-    )
-    rows = rows.sort_values(
-        ["is_reach", "unserved", "share_unserved", "rank", "home"],
-        ascending=[False, False, False, True, True],
-        kind="stable",
-        na_position="last",
-    )
-    top = rows.drop_duplicates("home").head(12)
-    lacking = table.groupby("home")["label"].apply(list)
+    e, district, survey = html.escape, story.district, _survey_next(story)
+    heading = f"<h2>{say('谁还够不着，为什么')}</h2>"
+    if not story.gaps:
+        none = say("承诺的指标没有发现缺口，或数据不足以判断。") if story.judged or not survey else ""
+        return f"<section>{heading}<p>{none}</p>{survey}</section>"
+    top = story.gaps[:ROWS]
     body = "".join(
-        f'<tr><td>{e(_name(r.name, r.home))}</td><td>{e(r.label)}</td><td class="n">{_people(r.unserved, r.counted)}</td>'
-        f"<td>{e(r.reason)}</td><td>{e(say('、').join(x for x in lacking[r.home] if x != r.label)) or '—'}</td></tr>"
-        for r in top.itertuples(index=False)
+        f'<tr><td>{e(gap.name)}</td><td>{e(gap.label)}</td><td class="n">{gap.unserved.told}</td>'
+        f"<td>{e(gap.reason)}</td><td>{e(say('、').join(gap.others)) or '—'}</td></tr>"
+        for gap in top
     )
     book = '<a href="tables/coverage.xlsx">tables/coverage.xlsx</a>'
     said = say(
         "{0}的 {1} 项指标共有 {2} 个小区够不着其中至少一项；下面 {3} 个，走路够不着的人多的在前，其次是本社区没有的。全部见 {4} 的“缺口清单”。",
         say("规划承诺") if has_own_plan(district) else say("参考口径"),
-        int((results.headlines.loc[promised, "bound"] == EXACT).sum()),
-        table["home"].nunique(),
+        len(story.exact),
+        len(story.gaps),
         len(top),
         book,
     )
     head = heads([title("小区"), say("最大的缺口"), say("不可达人口"), say("原因"), say("还缺")], (2,))
-    return f'<section><h2>{say("谁还够不着，为什么")}</h2><p class="small">{said}</p>{scrolled(head, body)}{survey}</section>'
+    return f'<section>{heading}<p class="small">{said}</p>{scrolled(head, body)}{_lacking(story)}{survey}</section>'
 
 
-def _survey_next(district: District, results: Analysis) -> str:
+def _lacking(story: Story) -> str:
+    """The communities that have none of something promised to each; empty where there are none."""
+    e = html.escape
+    rows = "".join(
+        f'<tr><td>{e(own.name)}</td><td>{e(say("、").join(own.lacks))}</td><td class="n">{own.living.told}</td></tr>'
+        for own in story.lacking
+    )
+    if not rows:
+        return ""
+    head = heads([title("社区"), say("本社区没有的"), say("住在那里的人")], (2,))
+    return f'<p class="small">{say("承诺每个社区都有、本社区没有的，住的人多的在前：")}</p>{scrolled(head, rows)}'
+
+
+def _survey_next(story: Story) -> str:
     """Say which kinds have to be surveyed before anybody can say who lacks them; empty where none has."""
-    kinds = [kind_name(district, kind) for kind in survey_first(district, results)]
+    kinds = story.survey
     if not kinds:
         return ""
     first = say("下一步：先调查{0}。", kinds[0])
@@ -199,35 +185,25 @@ def _survey_next(district: District, results: Analysis) -> str:
     return f'<p><b>{html.escape(first)}</b>{html.escape(rest)}</p><p class="small">{html.escape(why)}</p>'
 
 
-def _name(name: object, key: object) -> str:
-    return name if isinstance(name, str) else str(key)
-
-
-def _people(value: float, counted: str = "people") -> str:
-    if not np.isfinite(value):
-        return say("人口不详")
-    return say("60岁以上 {0:,.0f} 人" if counted == "people_60plus" else "{0:,.0f} 人", value)
-
-
-def _other_table(results: Analysis) -> str:
+def _other_table(story: Story) -> str:
     """Every rule: what the plan says, then what is counted beside it, each line with its standard, clause and confidence."""
-    e, lead = html.escape, results.headlines.loc[results.order]
+    e, parts = html.escape, []
     head = heads([title(name) for name in ("指标", "结果", "换算法", "依据", "标记")])
-    parts = []
-    for heading, own in by_heading(lead):
+    for heading, goals in story.headings.items():
         rows = "".join(
-            f"<tr><td>{e(row['label'])}</td><td>{e(row['headline'])}</td><td>{e(row['alternatives'])}</td>"
-            f"<td>{e(row['cited'])}</td><td>{e(row['mark'])}</td></tr>"
-            for _, row in own.iterrows()
+            f"<tr><td>{e(goal.label)}</td><td>{e(goal.headline)}</td><td>{e(goal.alternatives)}</td>"
+            f'<td>{e(goal.standard)}<br><span class="small">{e(goal.cited)}</span></td><td>{e(goal.mark)}</td></tr>'
+            for goal in goals
         )
         parts.append(
-            f"<h3>{e(heading)}</h3><details><summary>{say('展开 {0} 项', len(own))}</summary>{scrolled(head, rows)}</details>"
+            f"<h3>{e(heading)}</h3><details><summary>{say('展开 {0} 项', len(goals))}</summary>{scrolled(head, rows)}</details>"
         )
     return f"<section><h2>{say('全部指标')}</h2>{''.join(parts)}</section>"
 
 
-def _rests_on(district: District, results: Analysis) -> str:
+def _rests_on(story: Story) -> str:
     """What the numbers rest on: layers with their basis, and how each number is made."""
+    district = story.district
     book = "tables/规划目标落实核对表.xlsx"
     files = {say("表格"): ["tables/coverage.xlsx"], "GIS": ["gis/coverage.gpkg"], say("运行记录"): ["run.json"]}
     if has_own_plan(district):
@@ -236,16 +212,14 @@ def _rests_on(district: District, results: Analysis) -> str:
         say("{0}：{1}", what, say("、").join(f'<a href="{f}">{f}</a>' for f in own)) for what, own in files.items()
     )
     e = html.escape
-    table = sources_table(district)
-    table = table[table["要素数"].notna()]
     rows = "".join(
-        f'<tr><td>{e(r["图层"])}</td><td class="n">{amount(r["要素数"])}</td><td class="n">{amount(r["其中示意或合成"])}</td><td>{e(r["依据类型"])}</td>'
-        f"<td>{e(str(r['来源']))}</td><td>{e(str(r['许可']))}</td><td>{e(r['日期'])}</td></tr>"
-        for _, r in table.iterrows()
+        f'<tr><td>{e(r.layer)}</td><td class="n">{r.features}</td><td class="n">{r.weak}</td><td>{e(r.basis)}</td>'
+        f"<td>{e(r.source)}</td><td>{e(r.licence)}</td><td>{e(r.date)}</td></tr>"
+        for r in story.sources
     )
     columns = ("图层", "要素数", "其中示意或合成", "依据类型", "来源", "许可", "日期")
     head = heads([title(name) for name in columns], (1, 2))
-    names = [district.rule(r) for r in results.order]
+    names = [district.rule(goal.rule) for goal in story.every]
     walkers = say("；").join(
         f"{walker_name(district, p)} {p.speed_m_s:g} m/s"
         for p in (district.profile(n) for n in dict.fromkeys(r.profile for r in names))
@@ -256,19 +230,19 @@ def _rests_on(district: District, results: Analysis) -> str:
         f"<li>{say('步速：{0}；过街等候按路段上的秒数计入。', e(walkers))}</li>"
         f"<li>{say('三种算法量的是同一对门之间的距离，直线不会比步行长；“数据不足”不是 0。')}</li>"
         f"<li>{say('{0}。', e(rests_on(district)))}</li></ul>"
-        f"{_findings(results.audit)}"
+        f"{_findings(story)}"
         f"{scrolled(head, rows)}"
         f'<p class="small">{found}</p></section>'
     )
 
 
-def _findings(table: pd.DataFrame) -> str:
+def _findings(story: Story) -> str:
     """What the audit found that matters, with what to do about it."""
     e = html.escape
     rows = "".join(
-        f"<tr><td>{say(SEVERITIES[r.severity])}</td><td>{e(r.topic)}</td><td>{e(r.finding)}</td>"
-        f'<td class="n">{amount(r.people, unknown="")}</td><td>{e(r.remedy)}</td></tr>'
-        for r in table[table["severity"] != "info"].itertuples(index=False)
+        f"<tr><td>{r.severity}</td><td>{e(r.topic)}</td><td>{e(r.finding)}</td>"
+        f'<td class="n">{r.concerned}</td><td>{e(r.remedy)}</td></tr>'
+        for r in story.findings
     )
     if not rows:
         return ""

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from ...core import amount, marked, per_cent, say, speaking, title
+from ...core import SCRIPT, marked, per_cent, say, speaking, title
 from ...district import District, kind_name, walker_name
 from ...ledger import (
     CIRCLE_MIN,
@@ -21,7 +21,8 @@ from ...ledger import (
     has_own_plan,
     spoken,
 )
-from .shell import SCRIPT, heads, html_page, scrolled, warning
+from ..story.places import community_facts, in_no_community, nearest_last
+from .shell import heads, html_page, scrolled, warning
 
 _STYLE = """
 .tools { position: sticky; top: 0; z-index: 2; background: var(--paper); padding: 10px 0; display: flex; gap: 10px; }
@@ -90,13 +91,15 @@ def _communities_page(district: District, table: pd.DataFrame) -> str:
     pages = "".join(
         _page(district, str(code), row, _of(minutes, code), _of(targets, code)) for code, row in overview.iterrows()
     )
+    beyond = in_no_community(district)
+    rest = say("　另有 {0} 个小区不在任何社区里，常住 {1}", beyond.homes.text, beyond.people.amount) if beyond else ""
     line = say("{0} 个社区（{1} 年名录）　数据年份：{2}", len(overview), district.list_year, district.year)
     empty = f"<p>{say('数据不足：没有社区界（layers.communities）')}</p>"
     mark = warning(foot(district)) if district.is_demonstration or not has_own_plan(district) else ""
     heading = f"{district.name} {say('一社区一页')}"
     body = f"""<header>
 <h1>{e(heading)}</h1>
-<p class="line">{line}　<a href="ledger.html">{say("规划目标落实核对表")}</a></p>
+<p class="line">{line}{rest}　<a href="ledger.html">{say("规划目标落实核对表")}</a></p>
 {mark}
 </header>
 <div class="tools"><select id="pick" aria-label="{say("社区")}"><option value="">{say("全部社区")}</option>{options}</select>
@@ -113,17 +116,11 @@ def _of(frame: pd.DataFrame, code: object) -> pd.DataFrame:
 
 def _page(district: District, code: str, row: pd.Series, minutes: pd.DataFrame, targets: pd.DataFrame) -> str:
     e = html.escape
-
-    def figure(label: str, value: float, unit: str) -> str:
-        shown = amount(value, unknown=say("不详"))
-        return f"<span>{label} <b>{shown}</b> {unit if np.isfinite(value) else ''}</span>"
-
-    number = {c: float(row.get(c, np.nan)) for c in ("homes", "people", "people_60plus", "area_m2")}
-    facts = figure(title("常住人口"), number["people"], say("人")) + figure(
-        title("60岁及以上"), number["people_60plus"], say("人")
-    )
-    facts += figure(say("小区"), number["homes"], say("个")) + figure(
-        say("小区用地"), number["area_m2"] / 1e4, say("公顷")
+    names = (title("常住人口"), title("60岁及以上"), say("小区"), say("小区用地"))
+    units = (say("人"), say("人"), say("个"), say("公顷"))
+    facts = "".join(
+        f"<span>{name} <b>{own.text}</b> {unit if own.known else ''}</span>"
+        for name, own, unit in zip(names, community_facts(code, row), units, strict=True)
     )
     zone = f"　{e(row['zone'])}" if row["zone"] else ""
     mark = f'<p class="small lack">{say("演示数据，不作任何结论")}</p>' if district.is_demonstration else ""
@@ -181,7 +178,7 @@ def _minutes_table(district: District, minutes: pd.DataFrame) -> str:
     def walk(r: Mapping[str, float]) -> str:
         return say("{0:.1f} 分钟", r["minutes"]) if np.isfinite(r["minutes"]) else say("走不到")
 
-    rows = minutes.sort_values("within", kind="stable")
+    rows = nearest_last(minutes)
     body = "".join(
         f'<tr><td>{e(kind_name(district, str(kind)))}</td><td class="n">{walk(r)}</td><td class="n">{per_cent(r["within"], 0)}</td></tr>'
         for kind, r in rows.iterrows()

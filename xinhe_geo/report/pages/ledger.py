@@ -28,6 +28,7 @@ from ...ledger import (
     trend,
     verdicts,
 )
+from ..story.promises import first_rows, verdict_counts
 from .shell import SCRIPT_AND_PICTURES, heads, html_page, scrolled, warning
 from .since import since_section
 
@@ -152,11 +153,11 @@ def _ledger_page(
         for code, verdict in together.items()
     )
     mark = warning(foot(district)) if district.is_demonstration or not has_own_plan(district) else ""
-    counts = together.value_counts()
+    counts = verdict_counts(together)
     chips = " ".join(
         f'<button type="button" class="verdict" value="{e(v)}" style="background:{COLOURS[v]}">{e(say(v))} {counts[v]}</button>'
         for v in VERDICTS
-        if v in counts.index
+        if v in counts
     )
     heading = f"{district.name} {say('规划目标落实核对表')}"
     body = f"""<header>
@@ -204,7 +205,7 @@ def _lacking(district: District, table: pd.DataFrame) -> dict[str, dict[str, str
 
 
 def _tools(table: pd.DataFrame, together: pd.Series, communities: Mapping[str, str]) -> str:
-    first = table.groupby(level="commitment", sort=False).first()
+    first = first_rows(table)
     categories = dict.fromkeys(c for cell in first["category"] for c in listed(cell))
     places = dict.fromkeys(c for cell in first["spatial_unit"] for c in listed(cell))
     choices = (

@@ -14,36 +14,35 @@ from pathlib import Path
 from typing import NamedTuple
 
 import geopandas as gpd
-import numpy as np
 import pandas as pd
 import xlsxwriter
 
 from ... import maps
-from ...access import attached_anew
 from ...core import (
     EnvironmentProblem,
     ScenarioError,
     SourceError,
-    amount,
     growing,
+    language,
     read_layer,
     refuse_uncleared,
+    say,
     write_text,
 )
+from ...core import title as column_title
 from ...district import District, Scenario, scenarios, steps
 from ...maps import DEMONSTRATION_TEXT
 from ...siting import BASE_LABELS, provision
 from ..analysis import Comparison, Progress
 from ..files import added_to, refuse_foreign
-from ..tables import csv_text, marked_rows
+from ..story.change import Change, few_names
+from ..tables import csv_text, marked_rows, titled
 from ..workbook import foot, write_sheet
 from .brief import link_pages
-from .shell import page_text, table_html, titled
+from .shell import page_text, table_html
 
-#: How many rules get a map of their own in a comparison.
-MAPS_AT_MOST = 6
-#: Smaller changes of a share are rounding.
-SHARE = 5e-5
+#: How many rules of a plan the page of all plans lists.
+ROWS = 10
 #: Where the comparisons of a folder's plans lie beside a brief, each in a folder of its name.
 COMPARED = "plans"
 #: What a comparison, and the page of all plans, are made of.
@@ -54,7 +53,7 @@ _EFFECT_NAMES = {
     "label": "指标",
     "before": "之前",
     "after": "之后",
-    "change": "变化（百分点）",
+    "points": "变化（百分点）",
     "net_text": "净增（按本指标）",
     "people_gain": "受益居民（人）",
     "people_60plus_gain": "其中60岁及以上（人）",
@@ -95,11 +94,11 @@ def state_of(district: District, name: str | None, *, year: int | None = None, w
     """
     if name is None:
         state = district if year is None else district.at(year, planned=district.with_planned)
-        return State(state, f"现状（{state.year} 年）")
+        return State(state, say("现状（{0} 年）", state.year))
     plan: Scenario = Scenario.read(name) if name.endswith(".toml") else district.scenario(name)
     base = district if year is None or plan.year is not None else district.at(year, planned=district.with_planned)
     after = plan.on(base, with_conflicts=with_conflicts)
-    return State(after, f"{after.manifest['scenario']}（{after.year} 年）")
+    return State(after, say("{0}（{1} 年）", after.manifest["scenario"], after.year))
 
 
 def comparison(pair: Comparison, *, targets: bool = True) -> dict[str, tuple[pd.DataFrame, str]]:
@@ -116,28 +115,15 @@ def comparison(pair: Comparison, *, targets: bool = True) -> dict[str, tuple[pd.
     tables
         By sheet name: table, and what its numbers are.
     """
-    table = pair.effects
-    shown = table[
-        (table["change"].abs() > SHARE)
-        | (table[["people_gain", "people_lose"]].max(axis=1) > 0.5)
-        | (table[["people_crowded", "people_new_served", "people_new_unserved"]].max(axis=1) > 0.5)
-    ]
-    shown = with_net(by_residents(shown)).assign(change=shown["change"] * 100)
-    homes = pair.home_changes
-    moved = homes[
-        (homes["minutes_change"].abs() > 0.05) | (homes["served_change"].abs() > SHARE) | (homes["state"] != "both")
-    ]
-    states = {"both": "前后都有", "new": "新建", "gone": "拆除"}
-    moved = moved.assign(state=moved["state"].map(states)).reset_index()
-    users = pair.sharing[pair.sharing["change"].abs() > 0.5].reset_index()
+    change = Change(pair)
     sheets = {
         "一页表": (
-            titled(shown, _EFFECT_NAMES),
-            "之前、之后为各指标自己的分母中可达的份额；设施更挤、更松：最近的一处使用人口多或少一成以上",
+            titled(change.rules, _EFFECT_NAMES),
+            say("之前、之后为各指标自己的分母中可达的份额；设施更挤、更松：最近的一处使用人口多或少一成以上"),
         ),
         "小区变化": (
             titled(
-                moved,
+                change.homes,
                 {
                     "home": "小区编号",
                     "name": "小区",
@@ -155,11 +141,11 @@ def comparison(pair: Comparison, *, targets: bool = True) -> dict[str, tuple[pd.
                     "facility_after": "之后最近",
                 },
             ),
-            "分钟为小区中位点到最近设施；负数为更近",
+            say("分钟为小区中位点到最近设施；负数为更近"),
         ),
         "设施使用人数": (
             titled(
-                users,
+                change.users,
                 {
                     "label": "指标",
                     "facility": "设施编号",
@@ -169,7 +155,7 @@ def comparison(pair: Comparison, *, targets: bool = True) -> dict[str, tuple[pd.
                     "change": "变化人数",
                 },
             ),
-            "可达居民按最近一处计，单位：人",
+            say("可达居民按最近一处计，单位：人"),
         ),
     }
     if targets and "commitments" in pair.before.district.rows:
@@ -190,7 +176,7 @@ def comparison(pair: Comparison, *, targets: bool = True) -> dict[str, tuple[pd.
                     "verdict_after": "之后判定",
                 },
             ),
-            "规划目标中数值或判定有变化的各项",
+            say("规划目标中数值或判定有变化的各项"),
         )
     return sheets
 
@@ -205,12 +191,12 @@ def workbook(path: Path, district: District, sheets: Mapping[str, tuple[pd.DataF
         It cannot be written, or is held open.
     """
     refuse_uncleared(district.manifest, "写出表格")
-    note = (DEMONSTRATION_TEXT + "　" if district.is_demonstration else "") + foot(district)
+    note = (say(DEMONSTRATION_TEXT) + say("　") if district.is_demonstration else "") + foot(district)
     options = {"strings_to_formulas": False, "strings_to_urls": False}
     with growing(path) as fresh, xlsxwriter.Workbook(fresh, options) as book:
         book.set_properties({"title": path.stem, "created": _EPOCH})
         for name, (table, unit) in sheets.items():
-            rows = table if len(table) else pd.DataFrame({"说明": ["没有变化"]})
+            rows = table if len(table) else pd.DataFrame({"说明": [say("没有变化")]})
             write_sheet(book, name[:31], rows, unit, note)
 
 
@@ -289,7 +275,7 @@ def write_new(path: Path, text: str) -> None:
 
 def provision_sheet(table: pd.DataFrame) -> pd.DataFrame:
     """Return a provision list with Chinese headers."""
-    rows = table.assign(base=table["base"].map(BASE_LABELS))
+    rows = table.assign(base=[column_title(BASE_LABELS[base]) for base in table["base"]])
     return titled(
         rows,
         {
@@ -353,36 +339,29 @@ def write_comparison(
 
 
 def _write_comparison(
-    pair: Comparison, names: tuple[str, str], folder: Path, say: Progress, back: str | None
+    pair: Comparison, names: tuple[str, str], folder: Path, tell: Progress, back: str | None
 ) -> pd.DataFrame:
     """Write the files of a comparison into a folder of their own; return the one-page table."""
-    old, table = pair.before.district, pair.effects
-    say("计算两边的覆盖、人数和目标")
+    e, old, lang = html.escape, pair.before.district, language()
+    tell(say("计算两边的覆盖、人数和目标"))
     sheets = comparison(pair)
-    moved = table[["people_gain", "people_lose", "people_new_served"]].sum(axis=1)
-    chosen = list(moved[moved > 0.5].sort_values(ascending=False, kind="stable").index[:MAPS_AT_MOST])
-    links = []
-    for rule in chosen:
-        say(f"画地图：{table.loc[rule, 'label']}")
+    links: dict[str, str] = {}
+    for rule, label in Change(pair).drawn.items():
+        tell(say("画地图：{0}", label))
         files = f"maps/difference-{rule}.html", f"maps/swipe-{rule}.html"
         (folder / "maps").mkdir(parents=True, exist_ok=True)
-        maps.difference(pair.maps, rule).save(folder / files[0])
-        maps.swipe(pair.maps, rule, sides=names).save(folder / files[1])
-        links += [
-            (files[0], f"{table.loc[rule, 'label']}：差异图"),
-            (files[1], f"{table.loc[rule, 'label']}：左右对比"),
-        ]
+        maps.difference(pair.maps, rule, lang=lang).save(folder / files[0])
+        maps.swipe(pair.maps, rule, sides=names, lang=lang).save(folder / files[1])
+        links |= {files[0]: say("{0}：差异图", label), files[1]: say("{0}：左右对比", label)}
     workbook(folder / "方案比较.xlsx", old, sheets)
-    title = f"{names[0]} 与 {names[1]}"
     body = "".join(
         _section(name, _few_names(data), unit) for name, (data, unit) in sheets.items() if name != "小区变化"
     )
-    listed = "".join(f'<li><a href="{html.escape(file)}">{html.escape(text)}</a></li>' for file, text in links)
-    listed = f'<section><h2>地图</h2><ul class="links">{listed}</ul></section>' if links else ""
-    nav = '<a href="方案比较.xlsx">表格（含每个小区）</a>' + (
-        "" if back is None else f'　<a href="{html.escape(back)}">全部方案</a>'
-    )
-    page = page_text(old, title, nav, listed + body)
+    listed = "".join(f'<li><a href="{e(file)}">{e(text)}</a></li>' for file, text in links.items())
+    listed = f'<section><h2>{say("地图")}</h2><ul class="links">{listed}</ul></section>' if links else ""
+    nav = f'<a href="方案比较.xlsx">{say("表格（含每个小区）")}</a>'
+    nav += "" if back is None else f'　<a href="{e(back)}">{say("全部方案")}</a>'
+    page = page_text(old, say("{0} 与 {1}", *names), nav, listed + body)
     write_text(folder / "compare.html", page)
     return sheets["一页表"][0]
 
@@ -432,38 +411,26 @@ def _write_plans(
     district: District, to: Path, plans: Mapping[str, _Planned], progress: Progress | None
 ) -> pd.DataFrame:
     """Write the page and the workbook of all plans."""
-    say = progress or (lambda _: None)
+    tell = progress or (lambda _: None)
     parts, rows, sheets = [], [], {}
-    for name, (plan, _, pair) in plans.items():
-        say(f"计算方案：{plan.label or name}")
-        after, table = pair.after.district, pair.effects
-        table = table.reindex(table["people_gain"].sort_values(ascending=False, kind="stable").index)
+    for name, own in plans.items():
+        plan, change = own.plan, Change(own.pair)
+        tell(say("计算方案：{0}", plan.label or name))
+        after, best = own.pair.after.district, change.gains.iloc[0]
         needs = provision(district, plan, after=after) if _builds(plan) else None
         detail = f"{COMPARED}/{name}/compare.html"
         found = detail if (to / detail).is_file() else None
-        parts.append(_plan_section(district, name, plans[name], (table, needs), found))
-        best = table.iloc[0]
-        rows.append(
-            (
-                name,
-                plan.label,
-                after.year,
-                best["people_gain"],
-                best["people_60plus_gain"],
-                best["people_lose"],
-                best["label"],
-            )
-        )
-        sheets[name] = (
-            titled(with_net(table).assign(change=table["change"] * 100), _EFFECT_NAMES),
-            "之前、之后为可达的份额；之前是同一年没有这个方案",
-        )
+        parts.append(_plan_section(district, name, own, needs, found))
+        gained = best[["people_gain", "people_60plus_gain", "people_lose", "label"]]
+        rows.append((name, plan.label, after.year, *gained))
+        sheets[name] = titled(change.gains, _EFFECT_NAMES), say("之前、之后为可达的份额；之前是同一年没有这个方案")
         if needs is not None:
-            sheets[f"配建 {name}"] = (provision_sheet(needs), "应配 = 新增数 ÷ 每多少 × 应有多少")
+            sheets[say("配建 {0}", name)] = provision_sheet(needs), say("应配 = 新增数 ÷ 每多少 × 应有多少")
     columns = ["scenario", "label", "year", "people_gain", "people_60plus_gain", "people_lose", "rule"]
     summary = pd.DataFrame(rows, columns=columns).set_index("scenario")
-    nav = '<a href="index.html">简报</a>　' if (to / "index.html").is_file() else ""
-    page = page_text(district, f"{district.name} 方案", nav + '<a href="tables/方案.xlsx">表格</a>', "".join(parts))
+    nav = f'<a href="index.html">{say("简报")}</a>　' if (to / "index.html").is_file() else ""
+    nav += f'<a href="tables/方案.xlsx">{say("表格")}</a>'
+    page = page_text(district, say("{0} 方案", district.name), nav, "".join(parts))
     with added_to(to) as folder:
         workbook(folder / "tables" / "方案.xlsx", district, sheets)
         write_text(folder / "plans.html", page)
@@ -489,7 +456,6 @@ def write_comparisons(
     EnvironmentProblem
         A file cannot be written.
     """
-    say = progress or (lambda _: None)
     names = [str(name) for name in scenarios(district).index]
     refuse_uncleared(district.manifest, "写出方案比较")
     plans: dict[str, _Planned] = {}
@@ -499,7 +465,8 @@ def write_comparisons(
         folder = Path(to) / COMPARED / name
         refuse_foreign(folder, COMPARISON_FILES)
         with added_to(folder) as fresh:
-            tell = partial(_said, say, f"方案 {number}/{len(names)} {labels[1]}：")
+            head = say("方案 {0}/{1} {2}：", number, len(names), labels[1])
+            tell = partial(_said, progress or (lambda _: None), head)
             _write_comparison(pair, labels, fresh, tell, "../../plans.html")
     if names:
         refuse_foreign(Path(to), PLANS_FILES)
@@ -507,139 +474,61 @@ def write_comparisons(
     return names
 
 
-def _said(say: Progress, head: str, step: str) -> None:
-    say(head + step)
+def _said(tell: Progress, head: str, step: str) -> None:
+    tell(f"{head}{step}")
 
 
 def _builds(plan: Scenario) -> bool:
     return any(edit.do == "build_homes" for edit in plan.edits)
 
 
-def _plan_section(
-    district: District,
-    name: str,
-    own: _Planned,
-    counted: tuple[pd.DataFrame, pd.DataFrame | None],
-    detail: str | None,
-) -> str:
+def _plan_section(district: District, name: str, own: _Planned, needs: pd.DataFrame | None, detail: str | None) -> str:
     """
     Return one plan: what it does and assumes, whom it serves, what it must provide.
 
-    `counted` are its effects, who gains most first, and what it must provide where it builds homes; `detail` is where its
-    comparison lies.
+    `needs` is what it must provide where it builds homes; `detail` is where its comparison lies.
     """
-    e = html.escape
-    (plan, _, pair), (table, needs) = own, counted
-    before, after = pair.before.district, pair.after.district
-    done = steps(plan, district)
+    e, plan, change = html.escape, own.plan, Change(own.pair)
     items = "".join(
         f"<li>{e(row.text)}"
-        + (f'<br><span class="small">假定：{e(row.assumes)}</span>' if row.assumes else "")
+        + (f'<br><span class="small">{e(say("假定：{0}", row.assumes))}</span>' if row.assumes else "")
         + "</li>"
-        for row in done.itertuples()
+        for row in steps(plan, district).itertuples()
     )
-    planned = "<li>到期的规划设施全部开放</li>" if plan.planned else ""
-    what = (
-        f"<ol>{items}</ol>{'<ul>' + planned + '</ul>' if planned else ''}" if items or planned else "<p>没有改动。</p>"
-    )
-    gains = table[(table["change"].abs() > SHARE) | (table["people_gain"] > 0.5) | (table["people_lose"] > 0.5)].head(
-        10
-    )
-    effect = table_html(_short(gains)) if len(gains) else '<p class="line">各项指标都没有变化。</p>'
-    note = f'<p class="small">说明：{e(plan.note)}</p>' if plan.note else ""
+    planned = f"<ul><li>{say('到期的规划设施全部开放')}</li></ul>" if plan.planned else ""
+    what = f"<ol>{items}</ol>{planned}" if items or planned else f"<p>{say('没有改动。')}</p>"
+    felt = change.felt.head(ROWS)
+    effect = table_html(_short(felt)) if len(felt) else f'<p class="line">{say("各项指标都没有变化。")}</p>'
+    note = f'<p class="small">{e(say("说明：{0}", plan.note))}</p>' if plan.note else ""
     need = ""
     if needs is not None:
-        need = "<h3>配建清单</h3>" + table_html(
-            provision_sheet(needs)[
-                ["配什么", "应配", "单位", "方案自带可用", "周边可接纳", "须新建（取整）", "结论", "依据与可信度"]
-            ]
-        )
-    more = f"<code>python run.py compare {e(name)} --out 文件夹</code>"
+        columns = ["配什么", "应配", "单位", "方案自带可用", "周边可接纳", "须新建（取整）", "结论", "依据与可信度"]
+        need = f"<h3>{say('配建清单')}</h3>{table_html(provision_sheet(needs)[columns])}"
+    more = f"<code>python run.py compare {e(name)} --out {say('文件夹')}</code>"
     if detail is not None:
-        more = f'<a href="{e(detail)}">{e(plan.label or name)}：比较页、差异图、左右对比图</a>'
+        more = f'<a href="{e(detail)}">{e(say("{0}：比较页、差异图、左右对比图", plan.label or name))}</a>'
+    heading = say("{0}（{1} 年）", plan.label or name, own.pair.after.district.year)
     return (
-        f'<section><h2 id="{e(name)}">{e(plan.label or name)}（{after.year} 年）</h2>{note}<p class="line">{e(people_line(before, after))}</p>'
-        f"<h3>做什么，假定什么</h3>{what}<h3>谁受益，谁受影响</h3>{effect}{need}"
-        f'<p class="small">细看：{more}</p></section>'
+        f'<section><h2 id="{e(name)}">{e(heading)}</h2>{note}<p class="line">{e(change.people)}</p>'
+        f"<h3>{say('做什么，假定什么')}</h3>{what}<h3>{say('谁受益，谁受影响')}</h3>{effect}{need}"
+        f'<p class="small">{say("细看：{0}", more)}</p></section>'
     )
 
 
-def by_residents(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows of `effects`, first what moves most residents; what moves none of them comes after, by its share."""
-    residents = (table["people_gain"].fillna(0) + table["people_lose"].fillna(0)).round(6)
-    order = np.lexsort((-table["change"].abs().fillna(0).to_numpy(), -residents.to_numpy()))
-    return table.iloc[order]
-
-
-#: What a rule counts, its unit, and how many of what the library counts are one of it.
-_NET_UNITS = {
-    "people": ("人", 1.0, 0),
-    "people_60plus": ("老人", 1.0, 0),
-    "area_m2": ("公顷", 1e-4, 1),
-    "community": ("个社区", 1.0, 0),
-}
-
-
-def with_net(table: pd.DataFrame) -> pd.DataFrame:
-    """Return `effects` with `net_text`: what a rule gains, losses taken off, in what it counts itself (+69 老人)."""
-    texts = []
-    for of, net in zip(table["net_of"], table["net"], strict=True):
-        unit, factor, digits = _NET_UNITS[of]
-        value = round(net * factor, digits)
-        texts.append(
-            "数据不足" if np.isnan(net) else f"{value:+,.{digits}f} {unit}".replace("-", "−") if value else f"0 {unit}"
-        )
-    return table.assign(net_text=texts)
-
-
-def people_line(before: District, after: District) -> str:
-    """
-    Say for which years both sides stand, and who lives there before and after, so that it adds up.
-
-    People of before, less those of homes that are gone, plus those of new ones (导入人口, not residents of before), plus what
-    else changed, are the people of after.
-    """
-    old, new = before.homes, after.homes
-    if old is None or new is None:
-        return "数据不足：没有小区图层"
-    gone, fresh = old[~old.index.isin(new.index)], new[~new.index.isin(old.index)]
-    years = (
-        f"两边都按 {before.year} 年" if before.year == after.year else f"之前 {before.year} 年，之后 {after.year} 年"
-    )
-    was, now, out, came = (float(frame["people"].sum()) for frame in (old, new, gone, fresh))
-    text = f"{years}：之前常住人口 {amount(was)}，之后 {amount(now)}"
-    if len(gone):
-        text += f"；减少 {len(gone)} 个小区，迁出 {amount(out)} 人（不计入受影响居民；去向待填）"
-    if len(fresh):
-        text += f"；新增 {len(fresh)} 个小区，导入 {amount(came)} 人（不计入受益居民）"
-    other = now - was + out - came
-    if abs(other) >= 0.5:
-        text += f"；其他变动 {other:+,.0f} 人"
-    homes, places = attached_anew(after)
-    lost = [f"{len(ids)} {what}" for ids, what in ((homes, "个小区"), (places, "处设施")) if len(ids)]
-    if lost:
-        text += f"；{'、'.join(lost)}门前的路都取消了，改从最近的其余道路出入，步行变短不算方案的效果"
-    unknown = sum(int(frame["people"].isna().sum()) for frame in (old, new))
-    return text + (f"；{unknown} 个小区人口不详，未计入" if unknown else "")
-
-
-def _few_names(table: pd.DataFrame, most: int = 3) -> pd.DataFrame:
+def _few_names(table: pd.DataFrame) -> pd.DataFrame:
     """Return a table whose lists of homes are short enough for a page; the workbook has them in full."""
-    short = table.copy()
-    for column in short.columns.intersection(["受益小区", "受影响小区"]):
-        lists = [str(text).split(" 等 ")[0].split("、") for text in short[column]]
-        short[column] = ["、".join(names[:most]) + (" 等" if len(names) > most else "") for names in lists]
-    return short
+    lists = table.columns.intersection(["受益小区", "受影响小区"])
+    return table.assign(**{column: table[column].astype(str).map(few_names) for column in lists})
 
 
 def _short(table: pd.DataFrame) -> pd.DataFrame:
     """Return the columns a meeting reads."""
-    names = {
-        k: v for k, v in _EFFECT_NAMES.items() if k not in ("homes_lose", "people_relieved", "people_new_unserved")
-    }
-    return _few_names(titled(with_net(table).assign(change=table["change"] * 100), names))
+    left_out = ("homes_lose", "people_relieved", "people_new_unserved")
+    return _few_names(titled(table, {k: v for k, v in _EFFECT_NAMES.items() if k not in left_out}))
 
 
 def _section(name: str, table: pd.DataFrame, unit: str) -> str:
-    body = table_html(table) if len(table) else '<p class="line">没有变化。</p>'
-    return f'<section><h2>{html.escape(name)}</h2><p class="small">{html.escape(unit)}</p>{body}</section>'
+    body = table_html(table) if len(table) else f'<p class="line">{say("没有变化。")}</p>'
+    return (
+        f'<section><h2>{html.escape(column_title(name))}</h2><p class="small">{html.escape(unit)}</p>{body}</section>'
+    )

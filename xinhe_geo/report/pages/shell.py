@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from typing import SupportsFloat
 
 import pandas as pd
 
-from ...core import PICTURES, SCRIPT, amount, per_cent, signed, web_file, whole_page
+from ...core import PICTURES, SCRIPT, amount, marked, per_cent, say, signed, web_file, whole_page
+from ...core import title as column_title
 from ...district import District, kind_name
 from ...maps import DEMONSTRATION_TEXT
 from ..workbook import foot
@@ -47,12 +48,6 @@ def scrolled(head: str, rows: str, kind: str = "") -> str:
     return f'<div class="scroll"><table{own}><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>'
 
 
-def titled(table: pd.DataFrame, names: Mapping[str, str]) -> pd.DataFrame:
-    """Return the columns that `names` has, called as it says, without the index."""
-    kept = [c for c in names if c in table.columns]
-    return table[kept].rename(columns=dict(names)).reset_index(drop=True)
-
-
 def table_html(table: pd.DataFrame) -> str:
     """Return a table as HTML; numbers in the form their column's name asks for."""
     names = [str(c) for c in table.columns]
@@ -66,7 +61,7 @@ def table_html(table: pd.DataFrame) -> str:
         + "</tr>"
         for row in table.itertuples(index=False, name=None)
     )
-    return scrolled(heads([html.escape(name) for name in names], right), rows)
+    return scrolled(heads([html.escape(column_title(name)) for name in names], right), rows)
 
 
 def _cell(column: str, value: object) -> str:
@@ -88,20 +83,18 @@ _WIDE = "main th,main th.n,main td{white-space:normal} main th{min-width:3.5em} 
 
 
 def page_text(district: District, title: str, nav: str, body: str) -> str:
-    """Return a page in the style of the brief, in Chinese."""
-    mark = warning(DEMONSTRATION_TEXT) if district.is_demonstration else ""
+    """Return a page in the style of the brief, in the language that is spoken."""
+    mark = warning(say(DEMONSTRATION_TEXT)) if district.is_demonstration else ""
     mark += warning(_from_a_map(district))
     content = f"""<header><h1>{html.escape(title)}</h1>{mark}<nav>{nav}</nav></header>
 <main>{body}</main>
 <footer><p>{html.escape(foot(district))}</p></footer>"""
-    return html_page(title, _WIDE, content, lang="zh")
+    return marked(html_page(title, _WIDE, content))
 
 
 def _from_a_map(district: District) -> str:
     """Say of which kinds nobody knows how many are missing, and what that makes of gains; empty where there are none."""
     kinds = [kind_name(district, str(kind)) for kind in district.kinds.index if kind in district.mapped_kinds]
-    more = f" 等 {len(kinds)} 类" if len(kinds) > NAMED else ""
-    names = "、".join(kinds[:NAMED]) + more
-    return (
-        f"只取自地图、没有查全的设施：{names}。凡涉及这些类别，受益人数为至多，图上走不到的不等于没有" if kinds else ""
-    )
+    names = say("、").join(kinds[:NAMED]) + (say(" 等 {0} 类", len(kinds)) if len(kinds) > NAMED else "")
+    told = "只取自地图、没有查全的设施：{0}。凡涉及这些类别，受益人数为至多，图上走不到的不等于没有"
+    return say(told, names) if kinds else ""

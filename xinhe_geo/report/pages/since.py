@@ -8,6 +8,7 @@ import pandas as pd
 
 from ...core import say, word
 from ...ledger import changes_shown
+from ..story.promises import verdict_counts
 from .shell import heads, scrolled
 
 
@@ -16,7 +17,7 @@ def since_section(table: pd.DataFrame) -> str:
     e = html.escape
     if table.empty:
         return f'<section id="since"><h2>{say("与上次相比")}</h2><p>{say("数据、参数和结果都没有变化。")}</p></section>'
-    counts = table["part"].value_counts()
+    counts = verdict_counts(table["part"])
     said = say("，").join(
         say("{0} {1} 处", word(part), counts[part]) for part in ("参数", "数据", "指标", "结果") if part in counts
     )

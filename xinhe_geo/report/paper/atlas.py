@@ -8,10 +8,8 @@ from pathlib import Path
 
 import geopandas as gpd
 import numpy as np
-import pandas as pd
 import shapely
 
-from ...access import EXACT, home_points, od_tables, only_known
 from ...core import amount, refuse_uncleared, told, write_bytes
 from ...district import District
 from ...maps import (
@@ -29,14 +27,13 @@ from ...maps import (
     layer_of,
     number_text,
     percent,
-    promised_rules,
     rule_label,
     scene_for,
     themes,
     walker_text,
     wording,
 )
-from ...report import Analysis, added_to, analyse, refuse_foreign
+from ...report import Story, added_to, analyse, refuse_foreign
 from . import carto
 from .carto import Column
 from .page import SIZES, UNITS, Box, Columns, Frame, Look, Paper, pdf_bytes, png_bytes
@@ -100,11 +97,11 @@ def atlas(
     refuse_uncleared(district.manifest, "写出图册")
     t, say = wording(form.lang), progress or (lambda _: None)
     refuse_foreign(Path(to), (ATLAS,))
-    results = analyse(district, preset=preset, progress=say)
+    story = Story(analyse(district, preset=preset, progress=say))
     pictures: list[str] = []
 
     def leaves(folder: Path) -> Iterator[Paper]:
-        for i, (name, page) in enumerate(_pages(district, results, form)):
+        for i, (name, page) in enumerate(_pages(story, form)):
             say(t["page"].format(n=i + 1) + f" {name}")
             if figures:
                 pictures.append(f"figures/{i + 1:02d}-{file_name(name)}.png")
@@ -116,119 +113,31 @@ def atlas(
     return [Path(to) / name for name in (ATLAS, *pictures)]
 
 
-def _pages(district: District, results: Analysis, form: Format) -> Iterator[tuple[str, Paper]]:
+def _pages(story: Story, form: Format) -> Iterator[tuple[str, Paper]]:
     """Yield the pages with their names; a theme's further pages have the number of its first."""
-    chosen = [r for r in promised_rules(district, results) if pd.notna(results.headlines.loc[r, "value"])]
-    named = themes(district, form.lang)
+    district, named = story.district, themes(story.district, form.lang)
     fixed = [OVERVIEW, COMPLETENESS, GAPS, *([PARCELS] if layer_of(district, "parcels") is not None else [])]
-    for i, what in enumerate([*fixed, *chosen]):
-        for page in theme_pages(
-            district, what, replace(form, number=f"{i + 1:02d}"), results=results, whole=what == GAPS
-        ):
+    i, shown = 0, [*fixed, *(goal.rule for goal in story.goals if goal.share.known)]
+    for i, what in enumerate(shown, 1):
+        own = replace(form, number=f"{i:02d}")
+        for page in theme_pages(district, what, own, results=story.analysis, whole=what == GAPS):
             yield str(named[what]), page
     if district.communities is None or district.homes is None:
         return
-    for j, code in enumerate(district.layers["communities"].index):
-        own = replace(form, number=f"{len(fixed) + len(chosen) + 1 + j:02d}")
-        yield str(district.layers["communities"].at[code, "name"]), community_page(district, results, code, own)
-
-
-# --- what a community has -----------------------------------------------------------------------------------------------
-
-
-def community_promises(district: District, results: Analysis, code: str) -> pd.DataFrame:
-    """
-    Return how a community stands with everything that is promised.
-
-    Returns
-    -------
-    promises
-        Index rule; `label`, `metric` ("presence" or "reach"), `places` (open facilities in the community), `share` (0-1 of the
-        rule's own denominator; for presence 0 or 1), `minutes` (walk of the middle resident to the nearest, inf where more than
-        half cannot get there), `missed` (people not served), `counted` ("people" or "people_60plus"). Unknown is missing.
-    """
-    cover, counts = only_known(results.cover), results.presence
-    lead, rows = results.headlines, {}
-    by = results.by.get("community")
-    for name in promised_rules(district, results):
-        rule = district.rule(name)
-        own = cover.xs(name, level="rule")
-        own = own[(own["community"] == code).to_numpy()]
-        counted = "people_60plus" if rule.denominator == "people_60plus" else "people"
-        kinds = [k for k in rule.kinds if k in counts.columns]
-        places = float(counts.loc[code, kinds].sum()) if kinds and code in counts.index else np.nan
-        known = pd.notna(lead.loc[name, "value"])
-        found = by.loc[(code, name)] if known and by is not None and (code, name) in by.index else None
-        share = np.nan if found is None else float(found["share"])
-        if known and rule.metric == "presence":
-            share = 1.0 if places > 0 else 0.0 if lead.loc[name, "bound"] == EXACT else np.nan
-        missed = np.nan if found is None else float(found[counted] - found[f"{counted}_served"])
-        rows[name] = {
-            "label": rule.label,
-            "metric": rule.metric,
-            "places": places,
-            "share": share,
-            "minutes": _middle(own["minutes"], own[counted]) if lead.loc[name, "bound"] == EXACT else np.nan,
-            "missed": missed,
-            "counted": counted,
-        }
-    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("rule")
-
-
-def community_kinds(district: District, results: Analysis, code: str) -> pd.DataFrame:
-    """
-    Return what a community has of the kinds of daily life.
-
-    Returns
-    -------
-    kinds
-        Index kind; `label`, `places` (open facilities in the community), `minutes` (adult walk of the middle resident to the
-        nearest, inside the community or not; inf where more than half cannot get there, missing where there is none at all).
-    """
-    kinds, counts, homes = district.kinds, results.presence, district.layers["homes"]
-    chosen = [
-        k
-        for k in kinds.index
-        if (kinds.at[k, "essential"] is True or kinds.at[k, "essential"] == 1)
-        and k in counts.columns
-        # of a kind that was only seen on a map nobody knows where the nearest is
-        and k not in district.mapped_kinds
-    ]
-    own = homes.index[(district.groups["community"].reindex(homes.index) == code).to_numpy()]
-    points = home_points(district)
-    points = points[points["home"].isin(own).to_numpy()]
-    # a point carries its share of the home's people
-    people = points["weight"] * points["home"].map(homes["people"])
-    rows = {}
-    for kind, table in od_tables(district, chosen).items():
-        minutes = table["minutes"].reindex(points.index)
-        places = int(counts.at[code, kind]) if code in counts.index else 0
-        middle = _middle(minutes, people)
-        if not (district.layers["facilities"]["kind"] == kind).any():
-            middle = np.nan  # nowhere in the data: nothing to walk to
-        rows[kind] = {"label": kinds.at[kind, "label"], "places": places, "minutes": middle}
-    return pd.DataFrame.from_dict(rows, orient="index", columns=["label", "places", "minutes"]).rename_axis("kind")
-
-
-def _middle(minutes: pd.Series, weight: pd.Series) -> float:
-    """Return the minutes of the middle resident; unreachable is infinite, nobody known is missing."""
-    value, weights = minutes.to_numpy(dtype="float64"), pd.to_numeric(weight).to_numpy(dtype="float64")
-    known = ~np.isnan(weights) & (weights > 0)
-    if not known.any():
-        return np.nan
-    value, weights = np.where(np.isnan(value[known]), np.inf, value[known]), weights[known]
-    order = np.argsort(value, kind="stable")
-    return float(value[order][np.searchsorted(np.cumsum(weights[order]), weights.sum() / 2)])
+    for code, name in district.layers["communities"]["name"].items():
+        i += 1
+        yield str(name), community_page(story, str(code), replace(form, number=f"{i:02d}"))
 
 
 # --- the sheet ----------------------------------------------------------------------------------------------------------
 
 
-def community_page(district: District, results: Analysis, code: str, form: Format) -> Paper:
+def community_page(story: Story, code: str, form: Format) -> Paper:
     """Return a community's sheet: its map with homes coloured by completeness, and tables beside it."""
-    scene = _community_scene(district, results, code, form.lang)
+    district = story.district
+    scene = _community_scene(story, code, form.lang)
     paper = Paper(*SIZES[form.size], UNITS[form.size])
-    page_head(paper, scene.title, scene.badges, [_people_line(district, code, form.lang)])
+    page_head(paper, scene.title, scene.badges, [_people_line(story, code, form.lang)])
     frame = Frame(_MARGIN, _TOP, paper.width * _MAP - _MARGIN, paper.height - _TOP - _FOOT)
     inset = Frame(frame.right - _KEY_MAP[0] - 8, frame.bottom - _KEY_MAP[1] - 8, *_KEY_MAP)
     room = (inset.left - 6, inset.top - 6, frame.right, frame.bottom)
@@ -238,24 +147,25 @@ def community_page(district: District, results: Analysis, code: str, form: Forma
     column = Column(paper, left, frame.top, paper.width - _MARGIN - left, frame.bottom)
     cells = title_cells(district, scene, ground.denominator, form)
     column.bottom = title_block(paper, column, frame.bottom, cells) - 8
-    _promise_table(column, district, results, code, form.lang)
-    _kind_table(column, district, results, code, form.lang)
+    _promise_table(column, story, code, form.lang)
+    _kind_table(column, story, code, form.lang)
     carto.headline_classes(column, scene)
     carto.legend(column, scene, ground.zoom)
     page_foot(paper, frame.bottom, [*scene.foot[2:], scene.evidence])
     return paper
 
 
-def _community_scene(district: District, results: Analysis, code: str, lang: str) -> Scene:
-    scene = scene_for(district, COMPLETENESS, results=results, lang=lang)
+def _community_scene(story: Story, code: str, lang: str) -> Scene:
+    district = story.district
+    scene = scene_for(district, COMPLETENESS, results=story.analysis, lang=lang)
     area = district.layers["communities"].loc[[code]]
     name, kinds = str(area["name"].iloc[0]), district.kinds
     shown = tuple(kinds.index[kinds["essential"].eq(True) | kinds["lead"].isin(["community", "circle"])])
     look = {**house_style()["bounds"]["district"], "label": name, "width": 2.4}
     outline = Layer("own", name, "A", area.geometry, [look], np.zeros(1, dtype="int64"))
     layers = [replace(x, geometry=area.geometry, styles=x.styles) if x.id == "veil" else x for x in scene.layers]
-    place = max((i + 1 for i, x in enumerate(layers) if x.shape in ("A", "L")), default=0)
-    layers.insert(place, outline)
+    ground = [i for i, x in enumerate(layers, 1) if x.shape in ("A", "L")]
+    layers.insert(ground[-1] if ground else 0, outline)
     lines, theme = _method_lines(district, lang), None
     if scene.themes:
         first = scene.themes[0]
@@ -278,17 +188,14 @@ def _community_scene(district: District, results: Analysis, code: str, lang: str
     )
 
 
-def _people_line(district: District, code: str, lang: str) -> str:
-    t, homes = wording(lang), district.layers["homes"]
-    own = homes[(district.groups["community"].reindex(homes.index) == code).to_numpy()]
-    unknown = int(own["people"].isna().sum())
-    area = district.layers["communities"].geometry.loc[code].area / 1e6
+def _people_line(story: Story, code: str, lang: str) -> str:
+    t, lives = wording(lang), story.who_lives(code)
     parts = [
-        t["n_homes"].format(n=len(own)),
-        t["n_people"].format(n=amount(own["people"].sum()))
-        + (t["of_them_unknown"].format(n=unknown) if unknown else ""),
-        t["n_60plus"].format(n=amount(own["people_60plus"].sum())),
-        t["n_area"].format(n=f"{area:.2f}"),
+        t["n_homes"].format(n=lives["homes"]),
+        t["n_people"].format(n=amount(lives["people"]))
+        + (t["of_them_unknown"].format(n=lives["unknown"]) if lives["unknown"] else ""),
+        t["n_60plus"].format(n=amount(lives["people_60plus"])),
+        t["n_area"].format(n=f"{lives['area_km2']:.2f}"),
         t["code_of"].format(c=code),
     ]
     return "　".join(parts)
@@ -343,10 +250,10 @@ def _minutes(value: float, lang: str) -> str:
     return "—" if np.isnan(value) else wording(lang)["unreachable"] if np.isinf(value) else f"{value:.1f}"
 
 
-def _promise_table(column: Column, district: District, results: Analysis, code: str, lang: str) -> None:
-    t, facts = wording(lang), community_promises(district, results, code)
+def _promise_table(column: Column, story: Story, code: str, lang: str) -> None:
+    t, facts, district = wording(lang), story.promises_in(code), story.district
     labels = [rule_label(district, district.rule(str(name)), lang) for name in facts.index]
-    lacking = [label for label, share in zip(labels, facts["share"], strict=True) if share < 1 - 1e-9]
+    lacking = [label for label, short in zip(labels, facts["short"], strict=True) if short]
     rows, strong = [], {}
     for i, (label, row) in enumerate(zip(labels, facts.itertuples(), strict=True)):
         if np.isnan(row.share):
@@ -356,37 +263,37 @@ def _promise_table(column: Column, district: District, results: Analysis, code: 
         else:
             state = t["share_reached"].format(p=percent(row.share))
         missed = "—" if np.isnan(row.missed) else number_text(row.missed) or ""
-        missed += t["aged"] if row.counted == "people_60plus" and row.missed > 0 else ""
+        missed = f"{missed}{t['aged']}" if row.counted == "people_60plus" and row.short else missed
         rows.append([label, state, _minutes(row.minutes, lang), missed])
-        if row.share < 1 - 1e-9:
+        if row.short:
             strong[(i, 1)] = carto.WARN
     mark = f"　{t['demo_value']}" if district.is_demonstration else ""
     column.text(t["promises_here"] + mark, 14, bold=True)
     head = [t["col_promise"], t["col_here"], t["col_minutes"], t["col_missed_people"]]
     column.table(Columns(head, (250, 120, 80, 140), (2, 3), most_lines=1), rows, strong=strong)
-    column.y += 5
+    column.skip(5)
     nothing = t["unknown"] if facts["share"].isna().all() else t["nothing_lacks"]
     said = t["not_kept"].format(w=joined(lacking, lang) if lacking else nothing)
     column.text(said, 12.5, carto.WARN if lacking else carto.INK, bold=bool(lacking), lines=3)
-    column.y += 8
+    column.skip(8)
 
 
-def _kind_table(column: Column, district: District, results: Analysis, code: str, lang: str) -> None:
+def _kind_table(column: Column, story: Story, code: str, lang: str) -> None:
     """Write the kinds of daily life in tables side by side."""
-    t, facts = wording(lang), community_kinds(district, results, code)
+    t, facts = wording(lang), story.kinds_in(code)
     if facts.empty:
         return
     column.text(t["essential_here"], 14, bold=True)
     rows = [
         [
-            short_label(kind_label(district, str(r.Index), lang)),
+            short_label(kind_label(story.district, str(r.Index), lang)),
             f"{r.places}",
             _minutes(r.minutes, lang),
         ]
         for r in facts.itertuples()
     ]
-    strong = {(i, 1): carto.WARN for i, r in enumerate(facts.itertuples()) if r.places == 0}
-    strong |= {(i, 2): carto.WARN for i, r in enumerate(facts.itertuples()) if r.minutes > 15}
+    none = {(i, 1): carto.WARN for i, r in enumerate(facts.itertuples()) if r.places == 0}
+    strong = {**none, **{(i, 2): carto.WARN for i, r in enumerate(facts.itertuples()) if r.far}}
     head = [t["kind"], t["col_places"], t["min"]]
     column.tables(3, Columns(head, (126, 30, 44), (1, 2), most_lines=1), rows, strong=strong)
-    column.y += 10
+    column.skip(10)

@@ -443,6 +443,14 @@ class Column:
         """How much height is left."""
         return self.bottom - self.y
 
+    def skip(self, height: float) -> None:
+        """Leave some room before what comes next."""
+        self.y += height
+
+    def keep_free(self, height: float) -> None:
+        """End the column higher up, by as much as something else needs below."""
+        self.bottom -= height
+
     def row(self, key: Sequence[Any], label: str, count: str, left: float, width: float) -> None:
         """Write a legend entry; the caller moves on to the next line."""
         legend_key(self.paper, key[0], key[1], left, self.y + 9)

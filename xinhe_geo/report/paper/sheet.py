@@ -6,13 +6,12 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
-import pandas as pd
 import pyproj
 import shapely
 
-from ...access import completeness
 from ...core import (
     DEMONSTRATION,
     LAYERS,
@@ -28,11 +27,22 @@ from ...core import (
     write_bytes,
 )
 from ...district import District
-from ...maps import COMPLETENESS, OVERVIEW, Scene, joined, kind_label, percent, scene_for, shown_count, themes, wording
-from ...report import Analysis
+from ...maps import (
+    COMPLETENESS,
+    OVERVIEW,
+    Layer,
+    Scene,
+    joined,
+    kind_label,
+    percent,
+    scene_for,
+    shown_count,
+    themes,
+    wording,
+)
+from ...report import Analysis, Story
 from . import carto
 from .carto import Column
-from .inventory import community_completeness, kind_figures, lacking_figures, zone_figures
 from .page import SIZES, UNITS, Columns, Frame, Lettering, Paper, cut, legible, pdf_bytes, png_bytes, span, wrap
 
 _BORDER_LAYERS = ("district", "zones", "areas", "communities", "grid")
@@ -181,25 +191,23 @@ def theme_pages(
         raise UnknownNameError("图（全部：sheet list）", what, names if nearest(what, names) else names[:3])
     scene = scene_for(district, what, show=show, results=results, lang=form.lang, fewer_than=form.fewer_than)
     scene = _for_public(district, scene) if form.public else scene
-    table = None
-    if what == COMPLETENESS:
-        table = completeness(district) if results is None else results.completeness
-    return _pages(district, scene, form, inventory=what == OVERVIEW, whole=whole, table=table)
+    told = Told(Story(results or Analysis(district, lang=form.lang)), what)
+    return _pages(scene, form, told, whole=whole)
+
+
+class Told(NamedTuple):
+    """What stands beside a map: of which story, and which theme it is."""
+
+    story: Story
+    what: str
 
 
 # --- the page -----------------------------------------------------------------------------------------------------------
 
 
-def _pages(
-    district: District,
-    scene: Scene,
-    form: Format,
-    *,
-    inventory: bool = False,
-    whole: bool = True,
-    table: pd.DataFrame | None = None,
-) -> list[Paper]:
+def _pages(scene: Scene, form: Format, told: Told, *, whole: bool = True) -> list[Paper]:
     """Lay a scene out: title and marks, map, columns with headline, gaps, legend and title block, foot; then the rest of the gaps."""
+    story, district = told.story, told.story.district
     t, paper = wording(form.lang), Paper(*SIZES[form.size], UNITS[form.size])
     theme, _ = carto.shown_mode(scene)
     page_head(paper, theme.title if theme else scene.title, scene.badges, theme.lines if theme else scene.lines)
@@ -209,26 +217,27 @@ def _pages(
     cells = title_cells(district, scene, ground.denominator, form)
     last.bottom = title_block(paper, last, frame.bottom, cells) - 10
     below = carto.legend_height(last, scene, ground.zoom) if first is last else 0.0
-    if inventory:
-        _zone_table(last, district, form)
-        _kind_table(first, district, form.lang, below)
+    if told.what == OVERVIEW:
+        _zone_table(last, story, form)
+        _kind_table(first, story, form.lang, below)
     carto.headline(first, scene)
-    if table is not None and len(table):
-        _completeness_tables(first, district, table, form, below)
-    listed: list[dict[str, str]] = next((layer.extra["list"] for layer in scene.layers if layer.id == "gaps"), [])
-    done = _gap_table(first, listed, 0, below, form.lang) if listed else 0
+    if told.what == COMPLETENESS and len(story.analysis.completeness):
+        _completeness_tables(first, story, form, below)
+    gaps = next((layer for layer in scene.layers if layer.id == "gaps"), None)
+    listed: list[dict[str, str]] = [] if gaps is None else gaps.extra["list"]
+    done = 0 if gaps is None else _gap_table(first, gaps, 0, below, form.lang)
     for parcels in (layer.extra["list"] for layer in scene.layers if layer.id == "parcels" and "list" in layer.extra):
         first.text(t["parcels"], 14, bold=True)
         rows = [[p["name"], p["people"], p["why"]] for p in parcels]
         first.table(Columns([t["name"], t["land"], t["parcel_what"]], (84, 70, 220), (1,), 11, most_lines=9), rows)
-        first.y += 8
+        first.skip(8)
     carto.legend(last, scene, ground.zoom)
-    if first is not last and done < len(listed):
-        done = _gap_table(last, listed, done, 0.0, form.lang)
+    if gaps is not None and first is not last and done < len(listed):
+        done = _gap_table(last, gaps, done, 0.0, form.lang)
     if done < len(listed):
         last.text(t["more_overleaf" if whole else "more"].format(n=len(listed) - done), 11.5, carto.QUIET)
-    if inventory and last.room() > 110:
-        _source_table(last, district, form.lang)
+    if told.what == OVERVIEW and last.room() > 110:
+        _source_table(last, story, form.lang)
     foot = [*scene.foot[2:], theme.evidence if theme else scene.evidence]
     foot += [t["rounded"].format(n=SMALL)] if form.public else []
     page_foot(paper, frame.bottom, foot)
@@ -296,7 +305,7 @@ def _gap_rows(listed: Sequence[Mapping[str, str]], start: int) -> list[list[str]
     return [[str(start + i + 1), g["name"], g["people"], g["why"]] for i, g in enumerate(listed[start:])]
 
 
-def _gap_table(column: Column, listed: Sequence[Mapping[str, str]], start: int, below: float, lang: str) -> int:
+def _gap_table(column: Column, gaps: Layer, start: int, below: float, lang: str) -> int:
     """Write who misses out from place `start` on, as many as the column has room for above `below`; return the next place."""
     bottom = column.bottom
     column.bottom = bottom - below - 24
@@ -304,18 +313,18 @@ def _gap_table(column: Column, listed: Sequence[Mapping[str, str]], start: int, 
         column.bottom = bottom
         return start
     t = wording(lang)
-    title = t["gaps"] + ("" if start == 0 else t["continued"])
+    title = gaps.label + ("" if start == 0 else t["continued"])
     columns = _gap_columns((30, 90, 58 if lang == "zh" else 78, 196), 7, lang)
-    done = column.table(columns, _gap_rows(listed, start), title=title)
+    done = column.table(columns, _gap_rows(gaps.extra["list"], start), title=title)
     column.bottom = bottom
     column.y += 5
     return start + done
 
 
-def _zone_table(column: Column, district: District, form: Format) -> None:
-    t, figures = wording(form.lang), zone_figures(district)
+def _zone_table(column: Column, story: Story, form: Format) -> None:
+    t = wording(form.lang)
 
-    def count(value: float) -> str:
+    def shown(value: float) -> str:
         return shown_count(value, "", form.lang, form.fewer_than) or "—"
 
     rows = [
@@ -323,77 +332,74 @@ def _zone_table(column: Column, district: District, form: Format) -> None:
             str(r.name_),
             "—" if np.isnan(r.area_km2) else f"{r.area_km2:.2f}",
             "—" if np.isnan(r.communities) else f"{r.communities:.0f}",
-            count(r.homes),
-            count(r.people),
-            count(r.people_60plus),
+            shown(r.homes),
+            shown(r.people),
+            shown(r.people_60plus),
             "—" if np.isnan(r.facilities) else f"{r.facilities:.0f}",
         ]
-        for r in figures.rename(columns={"name": "name_"}).itertuples()
+        for r in story.zone_table.rename(columns={"name": "name_"}).itertuples()
     ]
     head = [t["zone"], t["col_area"], t["community"], t["home_one"], t["people"], t["col_60plus"], t["facilities"]]
     column.text(t["by_zone"], 14, bold=True)
     column.table(Columns(head, (76, 66, 44, 44, 68, 72, 44), (1, 2, 3, 4, 5, 6), 11), rows)
-    outside = (
-        0 if district.open_facilities is None else len(district.open_facilities) - int(figures["facilities"].iloc[-1])
-    )
-    if outside:
-        column.y += 4
-        column.text(t["facilities_outside"].format(n=outside), 11, carto.QUIET)
-    column.y += 12
+    if story.facilities_beyond:
+        column.skip(4)
+        column.text(t["facilities_outside"].format(n=story.facilities_beyond), 11, carto.QUIET)
+    column.skip(12)
 
 
-def _completeness_tables(column: Column, district: District, table: pd.DataFrame, form: Format, below: float) -> None:
+def _completeness_tables(column: Column, story: Story, form: Format, below: float) -> None:
     """Write which kinds are out of reach and how the communities stand, above `below`."""
-    t, bottom = wording(form.lang), column.bottom
-    column.bottom -= below + 10
+    t, bottom, district = wording(form.lang), column.bottom, story.district
+    column.keep_free(below + 10)
 
-    def count(value: float) -> str:
+    def shown(value: float) -> str:
         return shown_count(value, "", form.lang, form.fewer_than) or "—"
 
     english = {str(district.kinds.at[k, "label"]): kind_label(district, k, form.lang) for k in district.kinds.index}
-    lacks = lacking_figures(district, table)
     rows = [
-        [short_label(english.get(str(r.Index), str(r.Index))), count(r.homes), count(r.people)]
-        for r in lacks.itertuples()
+        [short_label(english.get(kind.label, kind.label)), shown(kind.homes.value), shown(kind.people.value)]
+        for kind in story.out_of_reach
     ]
     if rows and column.room() > 90:
         column.text(t["out_of_reach"], 14, bold=True)
         head = [t["kind"], t["home_one"], t["people"]]
         column.table(Columns(head, (150, 60, 80), (1, 2), 11, most_lines=1), rows)
-        column.y += 12
-    own = community_completeness(district, table)
-    rows = [[str(r.name), count(r.homes), count(r.people), percent(r.share)] for r in own.itertuples(index=False)]
+        column.skip(12)
+    own = story.completeness_table
+    rows = [[str(r.name), shown(r.homes), shown(r.people), percent(r.share)] for r in own.itertuples(index=False)]
     if rows and column.room() > 90:
         column.text(t["by_community"], 14, bold=True)
         head = [t["community"], t["home_one"], t["people"], t["completeness"]]
         column.table(Columns(head, (120, 50, 76, 84), (1, 2, 3), 11, most_lines=1), rows)
-        column.y += 12
+        column.skip(12)
     column.bottom = bottom
 
 
-def _kind_table(column: Column, district: District, lang: str, below: float) -> None:
+def _kind_table(column: Column, story: Story, lang: str, below: float) -> None:
     """Write the kinds of facilities, as many as there is room for above `below`."""
-    t, figures, communities = wording(lang), kind_figures(district), district.communities
+    t, figures, communities = wording(lang), story.kind_table, story.district.communities
     bottom, n = column.bottom, 0 if communities is None else len(communities)
-    column.bottom -= below + 24
+    column.keep_free(below + 24)
     rows = [
         [
-            short_label(kind_label(district, str(r.Index), lang)),
+            short_label(kind_label(story.district, str(r.Index), lang)),
             f"{r.open}" + (f"+{r.planned}" if r.planned else ""),
             *([f"{r.communities:.0f}"] if n else []),
         ]
         for r in figures.itertuples()
     ]
-    none = {(i, j): carto.WARN for i, open_ in enumerate(figures["open"]) for j in range(1, 2 + bool(n)) if open_ == 0}
+    none = {(i, j): carto.WARN for i, open_ in enumerate(figures["open"]) for j in range(1, len(rows[i])) if open_ == 0}
     head = [t["kind"], t["col_places"], *([t["col_communities"]] if n else [])]
     column.text(t["by_kind"].format(n=n) if n else t["facilities"], 14, bold=True)
     columns = Columns(head, (118, 40, 44)[: len(head)], (1, 2), 10.5, most_lines=1)
     done = column.tables(2 if column.width > 380 else 1, columns, rows, strong=none)
     column.bottom = bottom
-    if done < len(rows):
-        column.y += 4
-        column.text(t["more_kinds"].format(n=len(rows) - done), 11.5, carto.QUIET)
-    column.y += 12
+    rest = rows[done:]
+    if rest:
+        column.skip(4)
+        column.text(t["more_kinds"].format(n=len(rest)), 11.5, carto.QUIET)
+    column.skip(12)
 
 
 def short_label(label: str) -> str:
@@ -401,25 +407,21 @@ def short_label(label: str) -> str:
     return re.split("[（(]", label)[0].strip()
 
 
-def _source_table(column: Column, district: District, lang: str) -> None:
+def _source_table(column: Column, story: Story, lang: str) -> None:
     """Write where each layer comes from, and how much of it is invented."""
     t, rows = wording(lang), []
-    for name, entry in district.manifest["layers"].items():
-        frame = district.layers.get(name)
-        if frame is None:
-            continue
-        basis = district.basis(name)
-        weak, bases = (
-            int(basis.isin(DEMONSTRATION).sum()),
-            [t.get(f"basis_{b}", str(b)) for b in sorted(set(basis.dropna()))],
-        )
+    for r in story.layer_table.itertuples():
+        name = str(r.Index)
         label = short_label(LAYERS[name].label) if lang == "zh" else name.replace("_", " ").capitalize()
-        rows.append([label, f"{len(frame):,}", f"{weak:,}", joined(bases, lang), str(entry.get("date", ""))])
+        bases = joined([t.get(f"basis_{b}", str(b)) for b in r.bases], lang)
+        date = str(story.district.manifest["layers"][name].get("date", ""))
+        rows.append([label, f"{r.features:,}", f"{r.weak:,}", bases, date])
     column.text(t["sources"], 14, bold=True)
     head = [t["col_layer"], t["col_features"], t["col_weak"], t["basis"], t["col_date"]]
     done = column.table(Columns(head, (96, 50, 66, 110, 76), (1, 2), 10.5, most_lines=1), rows)
-    if done < len(rows):
-        column.text(t["more_layers"].format(n=len(rows) - done), 11.5, carto.QUIET)
+    rest = rows[done:]
+    if rest:
+        column.text(t["more_layers"].format(n=len(rest)), 11.5, carto.QUIET)
 
 
 def title_cells(district: District, scene: Scene, denominator: float, form: Format) -> list[tuple[str, str]]:

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 import pptx
 from pptx.chart.data import CategoryChartData
 from pptx.dml.color import RGBColor
@@ -20,35 +19,12 @@ from pptx.enum.text import MSO_ANCHOR, PP_ALIGN
 from pptx.oxml.ns import qn
 from pptx.util import Emu, Inches, Pt
 
-from ...access import SEVERITIES, rests_on
-from ...core import (
-    DENOMINATOR_LABELS,
-    METHOD_LABELS,
-    REFERENCE,
-    amount,
-    language,
-    per_cent,
-    refuse_uncleared,
-    say,
-    told,
-    word,
-    write_bytes,
-)
+from ...access import rests_on
+from ...core import REFERENCE, language, refuse_uncleared, say, told, write_bytes
 from ...core import title as column
-from ...district import District, walker_name
-from ...ledger import has_own_plan, ledger, verdicts
-from ...maps import (
-    COMPLETENESS,
-    DEMONSTRATION_TEXT,
-    GAPS,
-    OVERVIEW,
-    Scene,
-    badges_of,
-    promised_rules,
-    scene_for,
-    worst_gaps,
-)
-from ...report import Analysis, analyse, best_sites, judged_rules
+from ...district import District
+from ...maps import COMPLETENESS, DEMONSTRATION_TEXT, GAPS, OVERVIEW, badges_of, scene_for
+from ...report import Goal, Promises, Story, analyse
 from .office import TONGUES, document_bytes
 from .page import Columns, Frame, plain, wrap
 from .sheet import map_png
@@ -69,6 +45,18 @@ _LEFT, _TOP, _WIDE, _HIGH = 0.5, 1.45, 12.33, 5.2
 _MAP = (5.6, 5.2)
 #: What lies beside a map.
 _BESIDE = Frame(_LEFT + _MAP[0] + 0.35, _TOP, _WIDE - _MAP[0] - 0.35, _HIGH)
+#: There, the lines about a promise, and what stands under them.
+_OVER = Frame(_BESIDE.left, _TOP - 0.05, _BESIDE.width, 1.3)
+_UNDER = Frame(_BESIDE.left, _TOP + 1.3, _BESIDE.width, _HIGH - 1.3)
+_UNDER_WIDTHS = (_UNDER.width * 0.5, _UNDER.width * 0.2, _UNDER.width * 0.3)
+_GAP_LEFT, _GAP_WIDTHS = _LEFT + _MAP[0] + 0.3, (0.4, 1.5, 0.8, _WIDE - _MAP[0] - 3.0)
+_LEFT_OF_LACKING = _LEFT + 7.6
+#: A map as it is drawn, in millimetres.
+_MAP_MM = (_MAP[0] * 25.4, _MAP[1] * 25.4)
+#: What a promise is charted by: the first of which there are as many as can be read.
+GROUPINGS, READABLE = ("community", "area", "zone"), range(2, 21)
+#: How many kinds that are out of reach are charted.
+LISTED = 12
 
 
 @dataclass(frozen=True)
@@ -119,23 +107,23 @@ def slides(
     """
     refuse_uncleared(district.manifest, "写出汇报")
     tell = progress or (lambda _: None)
-    results = analyse(district, preset=preset, progress=tell)
+    story = Story(analyse(district, preset=preset, progress=tell))
     deck = _Deck(district)
-    deck.cover(results)
-    _whole(deck, results)
+    deck.cover(story)
+    _whole(deck, story)
     tell(say("画地图"))
-    for name in promised_rules(district, results):
-        if np.isfinite(results.headlines.loc[name, "value"]):
-            _promise(deck, results, name)
-    _beside_the_plan(deck, results)
-    _completeness(deck, results)
-    _gaps(deck, results)
+    for goal in story.goals:
+        if goal.share.known:
+            _promise(deck, story, goal)
+    _beside_the_plan(deck, story)
+    _completeness(deck, story)
+    _gaps(deck, story)
     tell(say("算补点"))
-    _help(deck, results)
-    if has_own_plan(district):
+    _help(deck, story)
+    if story.promises is not None:
         tell(say("核对规划目标"))
-        _ledger(deck)
-    _rests(deck, results)
+        _ledger(deck, story.promises)
+    _rests(deck, story)
     return write_bytes(Path(to), deck.save())
 
 
@@ -282,7 +270,12 @@ class _Deck:
             own.format.fill.solid()
             own.format.fill.fore_color.rgb = _RGB.from_string(bars.colours[i])
 
-    def cover(self, results: Analysis) -> None:
+    def map(self, slide: Slide, story: Story, what: str, alt: str, left: float = _LEFT) -> None:
+        """Put one of the maps on a page."""
+        scene = scene_for(self.district, what, results=story.analysis, lang=language())
+        self.picture(slide, map_png(scene, *_MAP_MM, units=820.0), alt, left=left)
+
+    def cover(self, story: Story) -> None:
         """Add the first page."""
         district = self.district
         slide = self.page(
@@ -290,22 +283,18 @@ class _Deck:
             [say("本演示的每个数字见各页备注和 coverage.xlsx。"), rests_on(district)],
         )
         lists = say("，社区名录 {0} 年", district.list_year) if district.communities is not None else ""
-        promised = promised_rules(district, results)
         lines = [
             _Line(say("数据年份 {0}{1}；坐标系 {2}", district.year, lists, district.crs), 20, _INK),
             _Line(
-                say("核对 {0} 项有原文可查的承诺和标准：走得到吗，谁还够不着，补在哪里最划算", len(promised)), 20, _INK
+                say("核对 {0} 项有原文可查的承诺和标准：走得到吗，谁还够不着，补在哪里最划算", len(story.goals)),
+                20,
+                _INK,
             ),
         ]
         if district.is_demonstration:
             lines += [_Line(say(DEMONSTRATION_TEXT), 22, _MARK, True), _Line(rests_on(district), 14)]
         self.text(slide, Frame(_LEFT, _TOP + 0.2, 6.4, 4.6), lines)
-        self.picture(
-            slide,
-            _map(scene_for(district, OVERVIEW, results=results, lang=language())),
-            say("{0}现状总图", district.name),
-            left=7.23,
-        )
+        self.map(slide, story, OVERVIEW, say("{0}现状总图", district.name), left=7.23)
 
     def save(self) -> bytes:
         """Return the presentation."""
@@ -347,236 +336,155 @@ def _write(paragraph: Paragraph, words: str, size: float, colour: str, *, bold: 
     properties.append(face)
 
 
-def _map(scene: Scene) -> bytes:
-    return map_png(scene, _MAP[0] * 25.4, _MAP[1] * 25.4, units=820.0)
-
-
 # --- pages --------------------------------------------------------------------------------------------------------------
 
 
-def _whole(deck: _Deck, results: Analysis) -> None:
+def _whole(deck: _Deck, story: Story) -> None:
     """Everything that is promised in one table."""
-    lead, promised = results.headlines, promised_rules(deck.district, results)
-    known = judged_rules(deck.district, results)
-    whole = [r for r in known if lead.loc[r, "value"] >= 1 - 1e-9]
-    unknown = len(promised) - len(known)
-    title = say(
-        "{0} 项承诺和标准中，{1} 项没有缺口，{2} 项还有缺口", len(promised), len(whole), len(known) - len(whole)
-    )
-    title += say("，{0} 项数据不足", unknown) if unknown else ""
-    rows = [
-        [str(lead.loc[r, "label"]), str(lead.loc[r, "headline"]), str(lead.loc[r, "alternatives"])] for r in promised
-    ]
+    tally = story.tally
+    title = say("{0} 项承诺和标准中，{1} 项没有缺口，{2} 项还有缺口", tally.promised, tally.whole, tally.short)
+    title += say("，{0} 项数据不足", tally.unknown) if tally.unknown else ""
     slide = deck.page(
         title, [say("份额的分母见每行；换算法列出直线半径、路网距离、步行时间三种结果。"), rests_on(deck.district)]
     )
-    deck.table(slide, Columns([column("承诺"), say("现状"), say("换算法")], (2.6, 5.3, 4.43), size=10.5), rows)
+    rows = [[goal.label, goal.headline, goal.alternatives] for goal in story.goals]
+    deck.table(slide, Columns([column("承诺"), say("现状"), say("换算法")], (2.5, 4.8, 5.03), size=9.5), rows)
 
 
-def _promise(deck: _Deck, results: Analysis, name: str) -> None:
-    district, row = deck.district, results.headlines.loc[name]
-    rule = district.rule(name)
-    walker = district.profile(rule.profile)
-    method = "按社区计（界内有即算）" if rule.metric == "presence" else METHOD_LABELS[rule.method]
+def _promise(deck: _Deck, story: Story, goal: Goal) -> None:
     notes = [
         say(
-            "口径：方法 {0}；分母 {1}；人群 {2} {3:g} m/s；数据年份 {4}",
-            say(method),
-            say(DENOMINATOR_LABELS[row["denominator"]]),
-            walker_name(district, walker),
-            walker.speed_m_s,
-            district.year,
+            "口径：方法 {0}；分母 {1}；人群 {2} {3} m/s；数据年份 {4}",
+            goal.method,
+            goal.denominator,
+            goal.walker,
+            goal.speed,
+            deck.district.year,
         ),
-        str(row["standard_text"]),
-        str(row["alternatives"]),
-        say("依据：{0}", row["basis_text"]),
-        str(row["mark"]),
+        goal.standard,
+        goal.alternatives,
+        say("依据：{0}", goal.basis),
+        goal.mark,
     ]
-    slide = deck.page(say("{0}：{1}", row["label"], row["headline"]), notes)
-    deck.picture(
-        slide,
-        _map(scene_for(district, name, results=results, lang=language())),
-        say("{0}：{1}", row["label"], row["headline"]),
-    )
-    matrix = results.presence
-    big = (
-        per_cent(row["value"], 0)
-        if rule.metric != "presence"
-        else f"{round(row['value'] * len(matrix))} / {len(matrix)}"
-    )
+    title = say("{0}：{1}", goal.label, goal.headline)
+    slide = deck.page(title, notes)
+    deck.map(slide, story, goal.rule, title)
     lines = [
-        _Line(f"{big}　{row['mark']}", 30, _STRONG, True),
-        _Line(str(row["alternatives"]), 13),
-        _Line(str(row["standard_text"]), 12),
+        _Line(f"{goal.big}　{goal.mark}", 30, _STRONG, True),
+        _Line(goal.alternatives, 13),
+        _Line(goal.standard, 12),
     ]
-    deck.text(slide, Frame(_BESIDE.left, _TOP - 0.05, _BESIDE.width, 1.3), lines)
-    _by_group(deck, slide, results, name)
+    deck.text(slide, _OVER, lines)
+    _by_group(deck, slide, story, goal)
 
 
-def _by_group(deck: _Deck, slide: Slide, results: Analysis, name: str) -> None:
+def _by_group(deck: _Deck, slide: Slide, story: Story, goal: Goal) -> None:
     """Put a chart of the shares by community on a page; by zone where there are too many to read."""
-    district, rule = deck.district, deck.district.rule(name)
-    place = Frame(_BESIDE.left, _TOP + 1.3, _BESIDE.width, _HIGH - 1.3)
-    for group, layer in (("community", "communities"), ("area", "areas"), ("zone", "zones")):
-        table = results.by.get(group)
-        if table is None or layer not in district.layers:
-            continue
-        own = table.xs(name, level="rule")
-        own = own[own["share"].notna() & own.index.isin(district.layers[layer].index)]
-        if not 1 < len(own) <= 20:
-            continue
-        counted = "people_60plus" if rule.denominator == "people_60plus" else "people"
-        own = own.assign(missed=own[counted] - own[f"{counted}_served"]).sort_values(
-            "missed", ascending=False, kind="stable"
-        )
-        names = district.layers[layer]["name"].reindex(own.index).fillna("").astype(str)
-        if rule.metric == "presence":
-            rows = [
-                [n, say("有") if s > 0.5 else say("无"), amount(m)]
-                for n, s, m in zip(names, own["share"], own["missed"], strict=True)
-            ]
-            head, widths = [say("社区"), say("有无"), say("涉及人口")], [place.width * s for s in (0.5, 0.2, 0.3)]
-            deck.table(slide, Columns(head, widths, (2,), 9.5), rows, place.left, place.top)
-        else:
-            words = [
-                say("{0}（{1:,.0f} 人够不着）", n, m) if m > 0.5 else n
-                for n, m in zip(names, own["missed"], strict=True)
-            ]
-            shares = [round(float(s), 6) for s in own["share"]]
-            chart = _Bars(say("各社区可达份额，够不着的人多的在前"), words, {say("可达份额"): shares})
-            deck.bars(slide, place, chart)
+    parts = next((own for own in (story.parts(goal, group) for group in GROUPINGS) if len(own) in READABLE), ())
+    if not parts:
         return
+    if goal.metric == "presence":
+        rows = [[part.name, say("有") if part.whole else say("无"), part.missed.text] for part in parts]
+        columns = Columns([say("社区"), say("有无"), say("涉及人口")], _UNDER_WIDTHS, (2,), 9.5)
+        deck.table(slide, columns, rows, _UNDER.left, _UNDER.top)
+    else:
+        words = [
+            say("{0}（{1} 人够不着）", part.name, part.missed.text) if part.misses else part.name for part in parts
+        ]
+        shares = [part.share.plotted for part in parts]
+        deck.bars(slide, _UNDER, _Bars(say("各社区可达份额，够不着的人多的在前"), words, {say("可达份额"): shares}))
 
 
-def _completeness(deck: _Deck, results: Analysis) -> None:
-    table, district = results.completeness, deck.district
-    known = table[table["people"].notna() & table["completeness"].notna()] if len(table) else table
-    if not len(known) or known["people"].sum() <= 0:
+def _completeness(deck: _Deck, story: Story) -> None:
+    mean = story.mean_completeness
+    if not mean.known:
         return
-    mean = float((known["completeness"] * known["people"]).sum() / known["people"].sum())
-    title = say("走 15 分钟，居民平均够得着 {0:.0%} 的必备设施", mean)
-    slide = deck.page(
-        title,
-        [
-            say("必备设施共 {0} 类（kinds.csv 的 essential）；按常住人口加权；成人步速。", int(known["kinds"].max())),
-            rests_on(district),
-        ],
-    )
-    deck.picture(slide, _map(scene_for(district, COMPLETENESS, results=results, lang=language())), title)
-    lacks: dict[str, float] = {}
-    for words, people in zip(known["lacks"], known["people"], strict=True):
-        for kind in str(words).split(say("、")):
-            if kind:
-                lacks[kind] = lacks.get(kind, 0.0) + float(people)
-    worst = sorted(lacks.items(), key=lambda x: (-x[1], x[0]))[:12]
-    if worst:
+    title = say("走 15 分钟，居民平均够得着 {0} 的必备设施", mean.text)
+    notes = say("必备设施共 {0} 类（kinds.csv 的 essential）；按常住人口加权；成人步速。", story.essential)
+    slide = deck.page(title, [notes, rests_on(deck.district)])
+    deck.map(slide, story, COMPLETENESS, title)
+    lacks = story.out_of_reach[:LISTED]
+    if lacks:
         chart = _Bars(
             say("最缺哪类：15 分钟内走不到的居民（人）"),
-            [w for w, _ in worst],
-            {say("缺这一类的居民"): [round(p) for _, p in worst]},
+            [kind.label for kind in lacks],
+            {say("缺这一类的居民"): [kind.people.plotted for kind in lacks]},
             share=False,
             colours=("D0682C",),
         )
         deck.bars(slide, _BESIDE, chart)
 
 
-def _gaps(deck: _Deck, results: Analysis) -> None:
-    worst = worst_gaps(deck.district, results, language())
-    if worst is None:
+def _gaps(deck: _Deck, story: Story) -> None:
+    if not story.gaps:
         return
-    top = worst.head(8)
-    first = str(top["name"].iloc[0])
-    title = say("{0} 个小区至少有一项承诺够不着，缺口最大的是{1}", len(worst), first)
+    title = say("{0} 个小区至少有一项承诺够不着，缺口最大的是{1}", len(story.gaps), story.gaps[0].name)
     slide = deck.page(
         title, [say("一个小区只列最大的缺口；全部见 coverage.xlsx 的“缺口清单”。"), rests_on(deck.district)]
     )
-    deck.picture(slide, _map(scene_for(deck.district, GAPS, results=results, lang=language())), title)
-    rows = [
-        [str(i + 1), str(r.name or ""), amount(r.unserved, unknown=say("不详")), _cut(str(r.reason), 58)]
-        for i, r in enumerate(top.itertuples(index=False))
-    ]
-    head, widths = [say("序"), column("小区"), say("不可达"), say("原因")], (0.4, 1.5, 0.8, _WIDE - _MAP[0] - 3.0)
-    deck.table(slide, Columns(head, widths, (0, 2), 9.5), rows, _LEFT + _MAP[0] + 0.3)
+    deck.map(slide, story, GAPS, title)
+    rows = [[str(i), gap.name, gap.unserved.text, _cut(gap.why, 58)] for i, gap in enumerate(story.gaps[:8], 1)]
+    head = [say("序"), column("小区"), say("不可达"), say("原因")]
+    deck.table(slide, Columns(head, _GAP_WIDTHS, (0, 2), 9.5), rows, _GAP_LEFT)
 
 
-def _beside_the_plan(deck: _Deck, results: Analysis) -> None:
+#: So many lines beside the plan fit on a page in either language.
+BESIDE_A_PAGE = 7
+
+
+def _beside_the_plan(deck: _Deck, story: Story) -> None:
     """What is counted and the plan does not say: a page of its own, under a heading of its own."""
-    lead = results.headlines.loc[results.order]
-    beside = lead[[not deck.district.rule(r).of_plan for r in lead.index]]
-    beside = beside[beside["value"].notna()]
-    if beside.empty:
+    beside = sorted(story.beside, key=lambda goal: not goal.share.known)  # what nobody surveyed comes last
+    if not beside:
         return
-    slide = deck.page(say(REFERENCE), [rests_on(deck.district)])
-    rows = [[str(r.label), _cut(str(r.headline), 60), str(r.cited)] for r in beside.itertuples()]
-    deck.table(slide, Columns([say("指标"), say("现状"), say("标准、条款、可信度")], (2.9, 5.2, 4.23), size=9.5), rows)
+    head = [say("指标"), say("现状"), say("标准、条款、可信度")]
+    for first in range(0, len(beside), BESIDE_A_PAGE):
+        slide = deck.page(say(REFERENCE), [rests_on(deck.district)])
+        rows = [[goal.label, _cut(goal.headline, 48), goal.cited] for goal in beside[first : first + BESIDE_A_PAGE]]
+        deck.table(slide, Columns(head, (2.9, 5.2, 4.23), size=9.5), rows)
 
 
-def _help(deck: _Deck, results: Analysis) -> None:
-    best = best_sites(deck.district, results)
-    if best.empty:
+def _help(deck: _Deck, story: Story) -> None:
+    first = story.first_remedy
+    if first is None:
         return
-    best = best.sort_values("people_gained", ascending=False, kind="stable")
-    # what the plan itself promises comes first: a standard's hospital is not a district's to build
-    own = [deck.district.rule(str(r)).of_plan for r in best.index]
-    first = best[own].iloc[0] if any(own) else best.iloc[0]
-    title = (say("规划承诺里，") if any(own) else "") + say(
-        "补一处受益最多的是“{0}”：新增 {1:,.0f} 人够得着", first["label"], first["people_gained"]
-    )
+    title = say("补一处受益最多的是“{0}”：新增 {1} 人够得着", first.label, first.gained.text)
     notes = [
         say("每项各补一处，取新增覆盖最多的候选点，已证明最优；没有考虑用地和造价。"),
-        *(say("{0}：{1}", r.label, r.near_ties) for r in best.itertuples()),
+        *(say("{0}：{1}", r.label, r.near_ties) for r in story.remedies),
     ]
-    slide = deck.page(title, [*notes, rests_on(deck.district)])
-    rows = [
-        [
-            r.label,
-            amount(r.people_gained),
-            f"{per_cent(r.share_before, 0)} → {per_cent(r.share_after, 0)}",
-            _cut(str(r.reason), 74),
-        ]
-        for r in best.itertuples()
-    ]
+    slide = deck.page((say("规划承诺里，") if first.own else "") + title, [*notes, rests_on(deck.district)])
+    rows = [[r.label, r.gained.text, f"{r.before.text} → {r.after.text}", _cut(r.reason, 74)] for r in story.remedies]
     head = [column("承诺"), say("新增居民"), say("补前 → 补后"), say("补在哪里，为什么")]
     deck.table(slide, Columns(head, (2.7, 1.1, 1.4, 7.13), (1,), 10), rows)
 
 
-def _ledger(deck: _Deck) -> None:
-    table = ledger(deck.district, lang=language())
-    said = verdicts(table)
-    counts = said.value_counts()
-    title = say("规划 {0} 条承诺逐条核对：", len(said)) + say("，").join(f"{n} {v}" for v, n in counts.items())
+def _ledger(deck: _Deck, plan: Promises) -> None:
+    counts = say("，").join(f"{n} {verdict}" for verdict, n in plan.verdicts.items())
     slide = deck.page(
-        title,
+        say("规划 {0} 条承诺逐条核对：", plan.total) + counts,
         [
             say("逐条见规划目标落实核对表（ledger.html、xlsx）。"),
             say("“待填”是要台账填报的数，“数据不足”写明缺哪份数据。"),
         ],
     )
-    category = table.groupby(level="commitment", sort=False)["category"].first().str.split(";").str[0]
-    cross = pd.crosstab(category, said).reindex(columns=counts.index)
-    cross = cross.loc[cross.sum(axis=1).sort_values(ascending=False, kind="stable").index]
     palette = ("3F97A3", "D0682C", "F6C27A", "8A3B52", "7361A8", "7FBFC0", "626A72", "B99A7C")
-    series = {str(v): [int(x) for x in cross[v]] for v in counts.index}
-    names = [word(str(c)) for c in cross.index]
+    names, rows = list(plan.categories), zip(*plan.categories.values(), strict=True)
+    series = dict(zip(plan.verdicts, rows, strict=True))
     chart = _Bars(say("各类承诺的核对结果（条）"), names, series, share=False, stacked=True, colours=palette)
     deck.bars(slide, Frame(_LEFT, _TOP, 7.4, _HIGH), chart)
-    missing = table[(table["verdict"] == say("数据不足")).to_numpy()]
-    rows = [[str(r.label), str(r.needs)] for r in missing.head(9).itertuples()]
-    if rows:
-        deck.table(slide, Columns([say("无法核对"), say("缺什么")], (1.6, 3.13), size=9.5), rows, _LEFT + 7.6)
+    lacking = [[row.label, row.needs] for row in plan.blanks if row.verdict == say("数据不足")][:9]
+    if lacking:
+        columns = Columns([say("无法核对"), say("缺什么")], (1.6, 3.13), size=9.5)
+        deck.table(slide, columns, lacking, _LEFT_OF_LACKING)
 
 
-def _rests(deck: _Deck, results: Analysis) -> None:
-    findings = results.audit
-    strong = findings[(findings["severity"] != "info").to_numpy()].head(8)
+def _rests(deck: _Deck, story: Story) -> None:
+    strong = story.findings[:8]
     slide = deck.page(
         say("这些数字能说到什么程度：数据核查发现 {0} 处要先处理的问题", len(strong)), [rests_on(deck.district)]
     )
-    rows = [
-        [say(SEVERITIES[r.severity]), r.topic, r.finding, amount(r.people, unknown=""), r.remedy]
-        for r in strong.itertuples(index=False)
-    ]
-    if rows:
+    if strong:
         head = [say("轻重"), say("方面"), say("发现"), say("涉及人口"), say("怎么办")]
-        deck.table(slide, Columns(head, (0.7, 1.2, 5.2, 1.0, 4.23), (3,), 10), rows)
+        deck.table(slide, Columns(head, (0.7, 1.2, 5.2, 1.0, 4.23), (3,), 10), strong)
     deck.text(slide, Frame(_LEFT, 6.3, _WIDE, 0.5), [_Line(rests_on(deck.district), 12)])

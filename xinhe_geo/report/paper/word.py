@@ -3,50 +3,24 @@
 from __future__ import annotations
 
 import io
-import re
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import docx
-import numpy as np
-import pandas as pd
 from docx.enum.table import WD_TABLE_ALIGNMENT
 from docx.enum.text import WD_ALIGN_PARAGRAPH
 from docx.oxml import OxmlElement
 from docx.oxml.ns import qn
 from docx.shared import Cm, Pt, RGBColor
 
-from ...access import SEVERITIES, rests_on
-from ...core import (
-    DENOMINATOR_LABELS,
-    METHOD_LABELS,
-    REFERENCE,
-    amount,
-    language,
-    per_cent,
-    refuse_uncleared,
-    say,
-    told,
-    word,
-    write_bytes,
-)
+from ...access import rests_on
+from ...core import REFERENCE, language, refuse_uncleared, say, told, write_bytes
 from ...core import title as column
-from ...district import District, rule_name, walker_name
-from ...ledger import bases_text, has_own_plan, ledger, number_text, verdicts
-from ...maps import (
-    COMPLETENESS,
-    DEMONSTRATION_TEXT,
-    GAPS,
-    OVERVIEW,
-    Scene,
-    badges_of,
-    preset_text,
-    promised_rules,
-    scene_for,
-    worst_gaps,
-)
-from ...report import Analysis, analyse, best_sites, judged_rules, sources_table, speed_range
+from ...district import District
+from ...ledger import bases_text
+from ...maps import COMPLETENESS, DEMONSTRATION_TEXT, GAPS, OVERVIEW, badges_of, preset_text, scene_for
+from ...report import Story, analyse
 from .office import TONGUES, document_bytes
 from .page import plain
 from .sheet import map_png
@@ -95,20 +69,19 @@ def write_brief(
     """
     refuse_uncleared(district.manifest, "写出汇报")
     tell = progress or (lambda _: None)
-    results = analyse(district, preset=preset, progress=tell)
-    plan = ledger(district, lang=language()) if has_own_plan(district) else pd.DataFrame()
+    story = Story(analyse(district, preset=preset, progress=tell))
     paper = _Document(district)
-    _opening(paper, results)
-    _targets(paper, results, plan)
+    _opening(paper, story)
+    _targets(paper, story)
     tell(say("画地图"))
-    _standing(paper, results)
-    _missing(paper, results)
+    _standing(paper, story)
+    _missing(paper, story)
     tell(say("算补点"))
-    _help(paper, results)
+    _help(paper, story)
     tell(say("算不确定性"))
-    _doubts(paper, results)
-    _unknown(paper, results, plan)
-    _how(paper, results)
+    _doubts(paper, story)
+    _unknown(paper, story)
+    _how(paper, story)
     return write_bytes(Path(to), paper.save())
 
 
@@ -273,195 +246,87 @@ def _shade(cell: Cell, colour: str) -> None:
     cell._tc.get_or_add_tcPr().append(shade)
 
 
-def _map(scene: Scene, height: float = 130.0) -> bytes:
-    return map_png(scene, 150.0, height, units=900.0, dpi=170)
-
-
 # --- sections -----------------------------------------------------------------------------------------------------------
 
 
-def _known(district: District, results: Analysis) -> list[str]:
-    return judged_rules(district, results)
-
-
-def _opening(paper: _Document, results: Analysis) -> None:
-    district, lead = paper.district, results.headlines
+def _opening(paper: _Document, story: Story) -> None:
+    district, tally = paper.district, story.tally
     paper.title(say("{0}公共服务设施步行可达评估", district.name))
     lists = say("；社区名录 {0} 年", district.list_year) if district.communities is not None else ""
-    paper.text(
-        say(
-            "口径：{0}；数据年份 {1}{2}；坐标系 {3}。",
-            preset_text(district, results.preset),
-            district.year,
-            lists,
-            district.crs,
-        )
-    )
+    preset = preset_text(district, story.analysis.preset)
+    paper.text(say("口径：{0}；数据年份 {1}{2}；坐标系 {3}。", preset, district.year, lists, district.crs))
     if district.is_demonstration:
         paper.text(say("{0}。{1}。", say(DEMONSTRATION_TEXT), rests_on(district)), colour=_MARK, bold=True)
-    known = _known(district, results)
-    short = [r for r in known if lead.loc[r, "value"] < 1 - 1e-9]
-    promised = promised_rules(district, results)
-    unknown = say("，{0} 项数据不足", len(promised) - len(known)) if len(promised) > len(known) else ""
-    paper.text(
-        say(
-            "核对 {0} 项有原文可查的承诺和标准：{1} 项没有缺口，{2} 项还有缺口{3}。",
-            len(promised),
-            len(known) - len(short),
-            len(short),
-            unknown,
-        ),
-        bold=True,
-    )
-    worst = lead.loc[short, "people_unserved"].sort_values(ascending=False, kind="stable").index
-    for name in worst[:4]:
-        paper.text(
-            say("{0}：{1} {2}", lead.loc[name, "label"], lead.loc[name, "headline"], lead.loc[name, "mark"]),
-            bullet=True,
-        )
+    unknown = say("，{0} 项数据不足", tally.unknown) if tally.unknown else ""
+    told = "核对 {0} 项有原文可查的承诺和标准：{1} 项没有缺口，{2} 项还有缺口{3}。"
+    paper.text(say(told, tally.promised, tally.whole, tally.short, unknown), bold=True)
+    for goal in story.worst[:4]:
+        paper.text(say("{0}：{1} {2}", goal.label, goal.headline, goal.mark), bullet=True)
 
 
-def _targets(paper: _Document, results: Analysis, plan: pd.DataFrame) -> None:
+def _targets(paper: _Document, story: Story) -> None:
     paper.heading(say("一、目标是什么"))
-    district = paper.district
-    rows = []
-    for name in promised_rules(district, results):
-        rule = district.rule(name)
-        limit = (
-            say("每个社区至少 1 处")
-            if rule.metric == "presence"
-            else say("{0:g} 分钟", rule.minutes)
-            if rule.method == "walk_min"
-            else say("{0:g} 米", rule.metres)
-        )
-        rows.append([rule_name(district, rule), limit, str(results.headlines.loc[name, "standard_text"])])
+    rows = [[goal.label, goal.asked, goal.standard] for goal in story.goals]
     paper.table(say("承诺和标准，出自哪里"), [column("承诺"), say("要求"), say("出处")], rows, (5, 3, 8.6))
-    if plan.empty:
+    plan = story.promises
+    if plan is None:
         paper.text(say("本街道目录没有自己的规划承诺表，上面是随程序的默认口径。"))
         return
-    said = verdicts(plan)
-    first = plan.groupby(level="commitment", sort=False).first()
-    category = first["category"].str.split(";").str[0]
-    cross = pd.crosstab(category, said).reindex(columns=said.value_counts().index)
-    cross = cross.loc[cross.sum(axis=1).sort_values(ascending=False, kind="stable").index]
-    body = [
-        [word(str(c)), *(f"{v}" if v else "" for v in row), f"{sum(row)}"]
-        for c, row in zip(cross.index, cross.to_numpy(), strict=True)
-    ]
-    total = [say("合计"), *(f"{v}" for v in cross.sum()), f"{len(said)}"]
-    n = len(cross.columns) + 1
-    caption = say("规划 {0} 条承诺的核对结果（条），逐条见规划目标落实核对表", len(said))
     paper.table(
-        caption,
-        [say("类别"), *map(str, cross.columns), say("合计")],
-        [*body, total],
-        (3, *([2.6] * n)),
-        right=range(1, n + 1),
+        say("规划 {0} 条承诺的核对结果（条），逐条见规划目标落实核对表", plan.total),
+        [say("类别"), *plan.verdicts, say("合计")],
+        plan.rows,
+        (3, *(2.6 for _ in plan.rows[0][1:])),
+        right=[i for i, _ in enumerate(plan.rows[0]) if i],
     )
-    measured = first.index[~said.isin([say("待填"), say("数据不足")]).reindex(first.index).to_numpy()]
-    quotes = [
-        [
-            str(c),
-            say("{0}（{1}）", first.loc[c, "quote"], first.loc[c, "section"]),
-            say("{0}；{1}", _where_it_stands(plan.loc[[c]]), said[c]),
-        ]
-        for c in measured
-    ]
     paper.table(
         say("有数可核的承诺：原文、章节和现状"),
         [say("编号"), say("原文（章节）"), say("现状")],
-        quotes,
+        plan.measured,
         (1.4, 7.6, 7.6),
     )
 
 
-def _where_it_stands(rows: pd.DataFrame) -> str:
-    """Say the numbers that decide about a promise, each with its target."""
-    own = rows[((rows["role"] == "own") & rows["value"].notna()).to_numpy()]
-    return say("；").join(
-        f"{r.label} {number_text(float(r.value), str(r.unit))}{say('（目标 {0}）', r.target_text) if r.target_text else ''}{_who(r)}"
-        for r in own.itertuples()
-    )
-
-
-class _Gap(Protocol):
-    """A row of the ledger, as `itertuples` gives it."""
-
-    gap_of: str
-    gap_size: float
-    gap_basis: str
-
-
-def _who(row: _Gap) -> str:
-    """Say how many the gap of a row of the ledger is about, of what, and what that rests on; nothing where it is about nobody."""
-    if not row.gap_of:
-        return ""
-    what, unit = re.split(r" ?[（(]", str(row.gap_of)[:-1])
-    if not np.isfinite(row.gap_size):
-        return say("，差距涉及的{0}数据不足", what)
-    return say("，差距涉及{0} {1}（依据：{2}）", what, number_text(float(round(row.gap_size)), unit), row.gap_basis)
-
-
-def _standing(paper: _Document, results: Analysis) -> None:
-    district, lead = paper.district, results.headlines
+def _standing(paper: _Document, story: Story) -> None:
+    district = paper.district
     paper.heading(say("二、现状多少"))
-    paper.picture(
-        _map(scene_for(district, OVERVIEW, results=results, lang=language())), say("{0}现状总图", district.name), 14.0
-    )
-    rows = [
-        [
-            str(lead.loc[r, "label"]),
-            str(lead.loc[r, "headline"]),
-            str(lead.loc[r, "alternatives"]),
-            str(lead.loc[r, "mark"]),
-        ]
-        for r in promised_rules(district, results)
-    ]
+    _figure(paper, story, OVERVIEW, say("{0}现状总图", district.name))
     paper.table(
         say("现状，三种算法并列"),
         [column("承诺"), say("现状（本条自己的口径）"), say("换算法"), say("标记")],
-        rows,
+        [[goal.label, goal.headline, goal.alternatives, goal.mark] for goal in story.goals],
         (3.4, 6.4, 4.6, 2.2),
     )
-    by = results.by.get("zone")
-    known = _known(district, results)
-    if by is not None and district.zones is not None and known:
-        zones = list(district.zones.index)
-        body = [[str(lead.loc[r, "label"]), *(per_cent(by["share"].get((z, r), np.nan)) for z in zones)] for r in known]
+    body = [[goal.label, *(zone.text for zone in story.zones(goal))] for goal in story.judged]
+    if district.zones is not None and any(row[1:] for row in body):
         names = [str(n) for n in district.zones["name"]]
         paper.table(
             say("分区比较（各条自己的分母）"),
             [column("承诺"), *names],
             body,
-            (5, *([3.0] * len(zones))),
-            right=range(1, len(zones) + 1),
+            (5, *(3.0 for _ in names)),
+            right=[i for i, _ in enumerate(names, 1)],
         )
-    table = results.completeness
-    if len(table):
-        paper.picture(
-            _map(scene_for(district, COMPLETENESS, results=results, lang=language())),
-            say("15 分钟配套齐全度：步行 15 分钟内有几成必备设施"),
-            14.0,
-        )
+    if len(story.analysis.completeness):
+        _figure(paper, story, COMPLETENESS, say("15 分钟配套齐全度：步行 15 分钟内有几成必备设施"))
 
 
-def _missing(paper: _Document, results: Analysis) -> None:
-    district, lead = paper.district, results.headlines
+def _figure(paper: _Document, story: Story, what: str, caption: str) -> None:
+    scene = scene_for(paper.district, what, results=story.analysis, lang=language())
+    paper.picture(map_png(scene, 150.0, 130.0, units=900.0, dpi=170), caption, 14.0)
+
+
+def _missing(paper: _Document, story: Story) -> None:
     paper.heading(say("三、差多少"))
-    known = _known(district, results)
-    by = results.by.get("community")
-    if by is not None and district.communities is not None and known:
-        names = district.communities["name"]
+    if paper.district.communities is not None and story.judged and "community" in story.analysis.by:
         rows = []
-        for rule in known:
-            own = by.xs(rule, level="rule")
-            own = own[own.index.isin(names.index) & (own["share"] < 1 - 1e-9).to_numpy()]
-            counted = "people_60plus" if district.rule(rule).denominator == "people_60plus" else "people"
-            lost = (own[counted] - own[f"{counted}_served"]).sort_values(ascending=False, kind="stable")
-            where = say("、").join(f"{names[c]} {_people(n, say('不详'))}" for c, n in lost.items()) or say("无")
-            who = say("60岁及以上人口") if counted == "people_60plus" else say("常住人口")
-            total = _people(float(lost.sum(min_count=1)) if len(lost) else 0.0, say("数据不足"))
-            rows.append([str(lead.loc[rule, "label"]), f"{len(lost)}", who, total, where])
+        for goal in story.judged:
+            short = story.short(goal)
+            where = say("、").join(f"{part.name} {part.missed.amount}" for part in short) or say("无")
+            who = say("60岁及以上人口") if goal.unserved.of == "people_60plus" else say("常住人口")
+            rows.append(
+                [goal.label, str(len([part for part in short if not part.nowhere])), who, goal.unserved.amount, where]
+            )
         paper.table(
             say("每条承诺差在哪些社区，涉及多少人"),
             [column("承诺"), say("社区数"), say("分母"), say("没有或够不着的"), say("哪些社区")],
@@ -472,163 +337,104 @@ def _missing(paper: _Document, results: Analysis) -> None:
         paper.text(
             say(
                 "人数依据：小区表（{0}）；按社区有无判定的承诺，算的是没有的社区里住的人。",
-                bases_text(district.basis("homes")),
+                bases_text(paper.district.basis("homes")),
             )
         )
-    worst = worst_gaps(district, results, language())
-    if worst is None:
+    if not story.gaps:
         paper.text(say("没有发现缺口，或数据不足以判断。"))
         return
-    paper.picture(
-        _map(scene_for(district, GAPS, results=results, lang=language())),
-        say("缺口：{0} 个小区至少有一项承诺够不着，编号按不可达人口", len(worst)),
-        14.0,
-    )
-    rows = [
-        [
-            str(i + 1),
-            str(r.name or ""),
-            amount(r.unserved, unknown=say("不详")),
-            str(r.reason),
-        ]
-        for i, r in enumerate(worst.head(15).itertuples(index=False))
-    ]
+    _figure(paper, story, GAPS, say("缺口：{0} 个小区至少有一项承诺够不着，走路够不着的人多的在前", len(story.gaps)))
     paper.table(
         say("缺口最大的 15 个小区（每个小区列最大的一项）"),
         [say("序"), column("小区"), say("不可达"), say("原因")],
-        rows,
+        [[str(i), gap.name, gap.unserved.text, gap.why] for i, gap in enumerate(story.gaps[:15], 1)],
         (0.9, 3.4, 1.6, 10.7),
         right=(0, 2),
     )
 
 
-def _people(number: float, unknown: str) -> str:
-    return say("{0:,.0f} 人", number) if np.isfinite(number) else unknown
-
-
-def _help(paper: _Document, results: Analysis) -> None:
+def _help(paper: _Document, story: Story) -> None:
     paper.heading(say("四、补哪里最划算，补完多少"))
-    best = best_sites(paper.district, results)
-    if best.empty:
+    if not story.remedies:
         paper.text(say("没有候选点能让更多人够得着，或数据不足以计算。"))
         return
-    best = best.sort_values("people_gained", ascending=False, kind="stable")
-    rows = [
-        [str(r.label), amount(r.people_gained), per_cent(r.share_before), per_cent(r.share_after), str(r.reason)]
-        for r in best.itertuples()
-    ]
     paper.table(
         say("每条承诺各补一处：新增覆盖最多的位置"),
         [column("承诺"), say("新增居民"), say("补前"), say("补后"), say("补在哪里，惠及谁")],
-        rows,
+        [[r.label, r.gained.text, r.before.text, r.after.text, r.reason] for r in story.remedies],
         (3.2, 1.7, 1.5, 1.5, 8.7),
         right=(1, 2, 3),
     )
     paper.text(say("取新增覆盖最多的候选点，求解已证明最优；没有考虑用地、造价和权属。相近的方案："))
-    for r in best.itertuples():
-        paper.text(say("{0}：{1}", r.label, r.near_ties), bullet=True)
+    for remedy in story.remedies:
+        paper.text(say("{0}：{1}", remedy.label, remedy.near_ties), bullet=True)
 
 
-def _doubts(paper: _Document, results: Analysis) -> None:
+def _doubts(paper: _Document, story: Story) -> None:
     paper.heading(say("五、有多不确定"))
-    spread = speed_range(paper.district, results)
-    if len(spread):
-        rows = [
-            [str(r.label), f"{r.speed_m_s:g}", per_cent(r.slower), per_cent(r.usual), per_cent(r.faster)]
-            for r in spread.itertuples()
-        ]
+    if story.paces:
         paper.table(
             say("步速快慢一成，结果差多少"),
             [column("承诺"), say("步速（m/s）"), say("慢一成"), say("基准"), say("快一成")],
-            rows,
+            [[p.label, p.speed, p.slower.text, p.usual.text, p.faster.text] for p in story.paces],
             (6, 2.4, 2.4, 2.4, 2.4),
             right=(1, 2, 3, 4),
         )
     paper.text(say("直线、路网、步行三种算法的差别见“现状”一节；三种算法量的是同一对门之间的距离。"))
-    findings = results.audit
-    strong = findings[(findings["severity"] != "info").to_numpy()]
-    rows = [
-        [say(SEVERITIES[r.severity]), r.topic, r.finding, amount(r.people, unknown=""), r.remedy]
-        for r in strong.itertuples(index=False)
-    ]
-    if rows:
+    if story.findings:
         paper.table(
             say("数据核查：哪些问题会改变结论"),
             [say("轻重"), say("方面"), say("发现"), say("涉及人口"), say("怎么办")],
-            rows,
+            story.findings,
             (1.2, 1.9, 6.6, 1.9, 5.0),
             right=(3,),
         )
 
 
-def _unknown(paper: _Document, results: Analysis, plan: pd.DataFrame) -> None:
+def _unknown(paper: _Document, story: Story) -> None:
     paper.heading(say("六、无法核对的，缺什么"))
-    district, lead = paper.district, results.headlines
-    blank = [r for r in promised_rules(district, results) if not np.isfinite(lead.loc[r, "value"])]
-    for name in blank:
-        paper.text(say("{0}：{1}", lead.loc[name, "label"], lead.loc[name, "headline"]), bullet=True)
-    open_rows = plan[plan["verdict"].isin([say("数据不足"), say("待填")]).to_numpy()] if len(plan) else plan
-    rows = [
-        [str(key[0]), str(r.label), str(r.verdict), str(r.needs)]
-        for key, r in zip(open_rows.index, open_rows.itertuples(), strict=True)
-    ]
-    if rows:
+    for goal in story.unknown:
+        paper.text(say("{0}：{1}", goal.label, goal.headline), bullet=True)
+    plan = story.promises
+    if plan is not None and plan.blanks:
         paper.table(
-            say("缺数据的度量"), [say("编号"), say("度量"), say("结果"), say("缺什么")], rows, (1.5, 5, 2.2, 7.9)
+            say("缺数据的度量"),
+            [say("编号"), say("度量"), say("结果"), say("缺什么")],
+            plan.blanks,
+            (1.5, 5, 2.2, 7.9),
         )
-    elif not blank:
+    elif not story.unknown:
         paper.text(say("没有。"))
 
 
-def _how(paper: _Document, results: Analysis) -> None:
-    district, lead = paper.district, results.headlines
+def _how(paper: _Document, story: Story) -> None:
     paper.heading(say("七、口径和来源"))
-    rows = []
-    for name in promised_rules(district, results):
-        rule = district.rule(name)
-        walker = district.profile(rule.profile)
-        method = say("按社区计：界内有开放设施即算有") if rule.metric == "presence" else say(METHOD_LABELS[rule.method])
-        who = f"{walker_name(district, walker)} {walker.speed_m_s:g} m/s" if rule.method == "walk_min" else "—"
-        rows.append(
-            [
-                rule_name(district, rule),
-                method,
-                say(DENOMINATOR_LABELS[rule.denominator]),
-                who,
-                str(lead.loc[name, "basis_text"]),
-            ]
-        )
+    rows = [
+        [
+            goal.label,
+            say("按社区计：界内有开放设施即算有") if goal.metric == "presence" else goal.method,
+            goal.denominator,
+            f"{goal.walker} {goal.speed} m/s" if goal.timed else "—",
+            goal.basis,
+        ]
+        for goal in story.goals
+    ]
     paper.table(
         say("每个数怎么算、凭什么"),
         [column("承诺"), say("方法"), say("分母"), say("人群"), say("数据依据")],
         rows,
         (3.4, 3, 2.2, 2.8, 5.2),
     )
-    beside = lead.loc[[r for r in results.order if not district.rule(r).of_plan]]
-    if len(beside):
-        rows = [[str(r.label), str(r.headline), str(r.cited)] for r in beside.itertuples()]
+    if story.beside:
+        rows = [[goal.label, goal.headline, goal.cited] for goal in story.beside]
         paper.table(say(REFERENCE), [say("指标"), say("现状"), say("标准、条款、可信度")], rows, (4.2, 6.4, 6))
     paper.text(
         say(
             "从小区内均匀分布的点出发，直线走到小区出入口（不翻墙、不过铁路河道），再沿街道走到设施的门；过街等候按路段上的秒数计入。“数据不足”不是 0。"
         )
     )
-    table = sources_table(district)
-    table = table[table["要素数"].notna()]
-    rows = [
-        [
-            str(r["图层"]),
-            amount(r["要素数"]),
-            amount(r["其中示意或合成"]),
-            str(r["依据类型"]),
-            str(r["来源"]),
-            str(r["许可"]),
-            str(r["日期"]),
-        ]
-        for _, r in table.iterrows()
-    ]
     head = [say("图层"), say("要素数"), say("示意或合成"), say("依据"), say("来源"), say("许可"), say("日期")]
-    paper.table(say("数据来源"), head, rows, (2.2, 1.4, 1.6, 1.4, 5.6, 2.4, 2.0), right=(1, 2))
-    credit = district.manifest.get("credit")
+    paper.table(say("数据来源"), head, story.sources, (2.2, 1.4, 1.6, 1.4, 5.6, 2.4, 2.0), right=(1, 2))
+    credit = paper.district.manifest.get("credit")
     if credit:
         paper.text(str(credit), colour=_QUIET)

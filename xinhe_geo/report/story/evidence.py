@@ -1,0 +1,84 @@
+"""What would help, how sure the numbers are, and what they rest on."""
+
+from __future__ import annotations
+
+from ...access import SEVERITIES
+from ...core import amount, say
+from ..analysis import Analysis, best_sites, sources_table, speed_range
+from .records import Finding, Pace, Remedy, Source, people, share
+
+
+def remedies_of(analysis: Analysis) -> tuple[Remedy, ...]:
+    """Return where one more place serves most people, goal by goal, those first where it serves most."""
+    district, best = analysis.district, best_sites(analysis.district, analysis)
+    best = best.sort_values("people_gained", ascending=False, kind="stable")
+    found = []
+    for row in best.itertuples():
+        name, rule = str(row.Index), district.rule(str(row.Index))
+        found.append(
+            Remedy(
+                rule=name,
+                label=str(row.label),
+                own=rule.of_plan,
+                gained=people("gained", name, float(row.people_gained)),
+                before=share("share", name, float(row.share_before), rule.denominator),
+                after=share("share_after", name, float(row.share_after), rule.denominator),
+                reason=str(row.reason),
+                near_ties=str(row.near_ties),
+            )
+        )
+    return tuple(found)
+
+
+def first_remedy(remedies: tuple[Remedy, ...]) -> Remedy | None:
+    """Return the one to begin with: what the plan itself promises goes before what a standard asks of somebody else."""
+    own = [remedy for remedy in remedies if remedy.own]
+    return next(iter([*own, *remedies]), None)
+
+
+def paces_of(analysis: Analysis) -> tuple[Pace, ...]:
+    """Return what goals that are measured in minutes come to if people walk a tenth slower or faster."""
+    table = speed_range(analysis.district, analysis)
+    return tuple(
+        Pace(
+            str(row.Index),
+            str(row.label),
+            f"{row.speed_m_s:g}",
+            share("share_slower", str(row.Index), float(row.slower)),
+            share("share", str(row.Index), float(row.usual)),
+            share("share_faster", str(row.Index), float(row.faster)),
+        )
+        for row in table.itertuples()
+    )
+
+
+def findings_of(analysis: Analysis) -> tuple[Finding, ...]:
+    """Return what the audit found that matters."""
+    table = analysis.audit
+    return tuple(
+        Finding(
+            say(SEVERITIES[r.severity]),
+            r.topic,
+            r.finding,
+            amount(r.people, unknown=""),
+            r.remedy,
+        )
+        for r in table[(table["severity"] != "info").to_numpy()].itertuples(index=False)
+    )
+
+
+def sources_of(analysis: Analysis) -> tuple[Source, ...]:
+    """Return the layers that have features, and where they come from."""
+    table = sources_table(analysis.district)
+    return tuple(
+        Source(
+            str(r["图层"]),
+            amount(r["要素数"]),
+            amount(r["其中示意或合成"]),
+            str(r["依据类型"]),
+            str(r["来源"]),
+            str(r["许可"]),
+            str(r["日期"]),
+        )
+        for _, r in table[table["要素数"].notna()].iterrows()
+    )

@@ -1,0 +1,214 @@
+"""What the story is told in: a figure with its digits, and the rows that documents show; nothing here works anything out."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from ...access import SHARE_TOLERANCE
+from ...core import amount, per_cent, say
+
+
+class Figure(NamedTuple):
+    """
+    One number, said in the same digits everywhere.
+
+    Attributes
+    ----------
+    code
+        What it is: "share", "unserved", "gained" ...
+    about
+        Of what: the code of a rule, a community, a home; "" the whole district.
+    value
+        The number; missing where nobody knows.
+    unit
+        "share" (0-1), "people", "communities" or "count".
+    of
+        What it is a share of, or which people are counted; "" where that goes without saying.
+    text
+        Its digits, in the language that is spoken.
+    """
+
+    code: str
+    about: str
+    value: float
+    unit: str
+    of: str
+    text: str
+
+    @property
+    def known(self) -> bool:
+        """Whether there is a number."""
+        return bool(np.isfinite(self.value))
+
+    @property
+    def plotted(self) -> float:
+        """The number as a chart that can be edited holds it: no longer than it is meant."""
+        return round(self.value, 6) if self.unit == "share" else round(self.value)
+
+    @property
+    def amount(self) -> str:
+        """A number of people with its unit."""
+        return say("{0:,.0f} 人", self.value) if self.known else say("数据不足")
+
+    @property
+    def told(self) -> str:
+        """A number of people with its unit, and which people where not all are counted."""
+        if not self.known:
+            return say("人口不详")
+        return say("60岁以上 {0:,.0f} 人", self.value) if self.of == "people_60plus" else self.amount
+
+
+def share(code: str, about: str, value: float, of: str = "") -> Figure:
+    """Return a share (0-1) as a figure, in whole per cent: 100 only where it is all, 0 only where it is none."""
+    return Figure(code, about, value, "share", of, per_cent(value, 0))
+
+
+def people(code: str, about: str, value: float, of: str = "people") -> Figure:
+    """Return a number of people as a figure."""
+    return Figure(code, about, value, "people", of, amount(value, unknown=say("不详")))
+
+
+def count(code: str, about: str, value: float, of: str = "") -> Figure:
+    """Return a number of things as a figure."""
+    return Figure(code, about, value, "count", of, amount(value))
+
+
+class Goal(NamedTuple):
+    """One rule: what it asks, where things stand, who misses out."""
+
+    rule: str
+    label: str
+    metric: str  # "presence" or "reach"
+    exact: bool  # whether all there are were counted: then it can be said who is missed
+    state: str  # "whole", "short", "at_least" (only seen on a map) or "unknown"
+    share: Figure
+    big: str  # the number that leads: "7 / 13", "51%"
+    headline: str
+    alternatives: str
+    mark: str
+    standard: str
+    heading: str  # what the plan says, or what is counted beside it
+    cited: str  # standard, clause, how well it is known
+    own: bool  # the plan itself says so
+    walked: Figure | None  # of a goal for communities: of whom a walk reaches one, at most its share
+    basis: str
+    outside: str  # how much of it rests on facilities beyond the border; "" none
+    unserved: Figure
+    asked: str  # "15 分钟", "每个社区至少 1 处"
+    method: str
+    denominator: str
+    walker: str
+    speed: str  # metres in a second
+    timed: bool  # whether it is measured in minutes
+
+
+class Part(NamedTuple):
+    """How one community (area, zone) stands to a goal; `code` is "" for homes that are in none."""
+
+    code: str
+    name: str
+    share: Figure
+    missed: Figure
+
+    @property
+    def nowhere(self) -> bool:
+        """Whether these are the homes that are in none."""
+        return not self.code
+
+    @property
+    def whole(self) -> bool:
+        """Whether nobody, and nothing, is missing."""
+        return self.share.value >= 1 - SHARE_TOLERANCE
+
+    @property
+    def misses(self) -> bool:
+        """Whether anybody is missed."""
+        return self.missed.value > 0.5
+
+
+class Kind(NamedTuple):
+    """A kind of daily life, and for how many it is out of reach."""
+
+    label: str
+    homes: Figure
+    people: Figure
+
+
+class Gap(NamedTuple):
+    """A home that misses something promised: its largest gap, why, and what else it lacks."""
+
+    home: str
+    name: str
+    rule: str
+    label: str
+    walked: bool  # nobody can walk there; else its community has none
+    unserved: Figure
+    reason: str
+    why: str  # the reason after what is missing, and how much else is
+    others: tuple[str, ...]
+
+
+class Lacking(NamedTuple):
+    """A community that has none of something promised to every community."""
+
+    code: str
+    name: str
+    lacks: tuple[str, ...]
+    living: Figure
+
+
+class Remedy(NamedTuple):
+    """Where one more place for a goal would serve most people."""
+
+    rule: str
+    label: str
+    own: bool  # the plan itself promises it
+    gained: Figure
+    before: Figure
+    after: Figure
+    reason: str
+    near_ties: str
+
+
+class Pace(NamedTuple):
+    """What a goal comes to if people walk a little slower or faster than supposed."""
+
+    rule: str
+    label: str
+    speed: str
+    slower: Figure
+    usual: Figure
+    faster: Figure
+
+
+class Finding(NamedTuple):
+    """Something doubtful in the data, and what to do about it."""
+
+    severity: str
+    topic: str
+    finding: str
+    concerned: str
+    remedy: str
+
+
+class Source(NamedTuple):
+    """A layer: how many features it has, of which invented, and where it comes from."""
+
+    layer: str
+    features: str
+    weak: str
+    basis: str
+    source: str
+    licence: str
+    date: str
+
+
+class Tally(NamedTuple):
+    """How many goals there are, and how many are met, are not, cannot be judged."""
+
+    promised: int
+    whole: int
+    short: int
+    unknown: int

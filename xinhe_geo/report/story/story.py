@@ -1,0 +1,236 @@
+"""The story of one state of a district: what page, Word, slides and sheets lay out, each figure and sentence made once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import pandas as pd
+
+from ...core import speaking
+from ...district import District, kind_name
+from ...ledger import has_own_plan
+from ..analysis import Analysis, survey_first
+from . import evidence, goals, places, promises
+from .records import Figure, Finding, Gap, Goal, Kind, Lacking, Pace, Part, Remedy, Source, Tally, count, people, share
+
+
+@dataclass(frozen=True, eq=False)
+class Story:
+    """
+    What there is to say of a state, in the language of its analysis; each thing is worked out when it is first asked for.
+
+    Attributes
+    ----------
+    analysis
+        The state.
+    """
+
+    analysis: Analysis
+
+    @property
+    def district(self) -> District:
+        """The district in that state."""
+        return self.analysis.district
+
+    # --- how are we doing ---
+
+    @cached_property
+    def goals(self) -> tuple[Goal, ...]:
+        """What is promised, the plan's own promises first."""
+        with speaking(self.analysis.lang):
+            return goals.promised_goals(self.analysis)
+
+    @cached_property
+    def every(self) -> tuple[Goal, ...]:
+        """All rules, those that lead first."""
+        with speaking(self.analysis.lang):
+            return tuple(goals.goal_of(self.analysis, name) for name in self.analysis.order)
+
+    @property
+    def headings(self) -> dict[str, tuple[Goal, ...]]:
+        """All rules under what they are: what the plan says, and what is counted beside it."""
+        found = dict.fromkeys(goal.heading for goal in self.every)
+        return {heading: tuple(g for g in self.every if g.heading == heading) for heading in found}
+
+    @property
+    def beside(self) -> tuple[Goal, ...]:
+        """What is counted and the plan does not say."""
+        return tuple(goal for goal in self.every if not goal.own)
+
+    @property
+    def judged(self) -> tuple[Goal, ...]:
+        """The goals of which can be said whom they miss."""
+        return tuple(goal for goal in self.goals if goal.state in ("whole", "short"))
+
+    @property
+    def exact(self) -> tuple[Goal, ...]:
+        """The goals whose kinds somebody has counted, with a value or not."""
+        return tuple(goal for goal in self.goals if goal.exact)
+
+    @property
+    def known(self) -> tuple[Goal, ...]:
+        """The goals that have a value; where none has, the first of all rules that have one."""
+        return tuple(g for g in self.goals if g.share.known) or tuple(g for g in self.every if g.share.known)[:8]
+
+    @property
+    def unknown(self) -> tuple[Goal, ...]:
+        """The goals that have no value."""
+        return tuple(goal for goal in self.goals if not goal.share.known)
+
+    @cached_property
+    def tally(self) -> Tally:
+        """How many goals are met, are not, cannot be judged."""
+        return goals.tally_of(self.goals)
+
+    @property
+    def worst(self) -> tuple[Goal, ...]:
+        """The goals that are not met, those first that miss most people."""
+        short = [goal for goal in self.judged if goal.state == "short"]
+        return tuple(sorted(short, key=lambda goal: -goal.unserved.value if goal.unserved.known else 0.0))
+
+    def parts(self, goal: Goal, group: str = "community") -> tuple[Part, ...]:
+        """How the communities (areas, zones) stand to a goal, those first that miss most people."""
+        with speaking(self.analysis.lang):
+            return goals.parts_of(self.analysis, goal, group)
+
+    def short(self, goal: Goal) -> tuple[Part, ...]:
+        """The communities a goal is not met for; homes in none of them are a part of their own."""
+        return goals.short_of(self.parts(goal))
+
+    def zones(self, goal: Goal) -> tuple[Figure, ...]:
+        """A goal's share in each zone, in the order of the zones; none where there are no zones."""
+        with speaking(self.analysis.lang):
+            return goals.by_zone(self.analysis, goal)
+
+    # --- where is it worst ---
+
+    @cached_property
+    def gaps(self) -> tuple[Gap, ...]:
+        """The homes that miss something promised: first those that cannot walk there, then those whose community has none."""
+        with speaking(self.analysis.lang):
+            return goals.gaps_of(self.analysis)
+
+    @cached_property
+    def lacking(self) -> tuple[Lacking, ...]:
+        """The communities that have none of something promised to each of them."""
+        with speaking(self.analysis.lang):
+            return goals.lacking_communities(self.analysis, self.goals)
+
+    @property
+    def survey(self) -> tuple[str, ...]:
+        """The kinds to survey before anybody can say who lacks them, by name; those first that concern most people."""
+        with speaking(self.analysis.lang):
+            return tuple(kind_name(self.district, kind) for kind in survey_first(self.district, self.analysis))
+
+    @cached_property
+    def mean_completeness(self) -> Figure:
+        """The share of essential kinds that a resident reaches on the average."""
+        with speaking(self.analysis.lang):
+            return share("completeness", "", places.mean_completeness(self.analysis.completeness)[0], "kinds")
+
+    @property
+    def essential(self) -> int:
+        """How many kinds are essential."""
+        return places.mean_completeness(self.analysis.completeness)[1]
+
+    @cached_property
+    def out_of_reach(self) -> tuple[Kind, ...]:
+        """Which essential kinds are out of reach, for most people first."""
+        with speaking(self.analysis.lang):
+            table = places.lacking_figures(self.district, self.analysis.completeness)
+            return tuple(
+                Kind(
+                    str(row.Index),
+                    count("lacking", str(row.Index), row.homes),
+                    people("lacking", str(row.Index), row.people),
+                )
+                for row in table.itertuples()
+            )
+
+    # --- what there is where ---
+
+    @cached_property
+    def zone_table(self) -> pd.DataFrame:
+        """Who lives in each zone (`places.zone_figures`); index zone, the whole last."""
+        return places.zone_figures(self.district)
+
+    @property
+    def facilities_beyond(self) -> int:
+        """How many open facilities lie outside the district."""
+        return places.facilities_beyond(self.district, self.zone_table)
+
+    @cached_property
+    def kind_table(self) -> pd.DataFrame:
+        """Which kinds of facilities there are (`places.kind_figures`); index kind."""
+        return places.kind_figures(self.district)
+
+    @cached_property
+    def layer_table(self) -> pd.DataFrame:
+        """What each layer with shapes rests on (`places.layer_figures`); index layer."""
+        return places.layer_figures(self.district)
+
+    @cached_property
+    def completeness_table(self) -> pd.DataFrame:
+        """How complete each community is (`places.community_completeness`); index community."""
+        return places.community_completeness(self.district, self.analysis.completeness)
+
+    def who_lives(self, code: str) -> dict[str, float]:
+        """Who lives in a community (`places.who_lives`)."""
+        return places.who_lives(self.district, code)
+
+    def promises_in(self, code: str) -> pd.DataFrame:
+        """How a community stands with what is promised (`places.community_promises`); index rule."""
+        return places.community_promises(self.district, self.analysis, code)
+
+    def kinds_in(self, code: str) -> pd.DataFrame:
+        """What a community has of daily life (`places.community_kinds`); index kind."""
+        return places.community_kinds(self.district, self.analysis, code)
+
+    # --- what to do, how sure is it, what does it rest on ---
+
+    @cached_property
+    def remedies(self) -> tuple[Remedy, ...]:
+        """Where one more place serves most people."""
+        with speaking(self.analysis.lang):
+            return evidence.remedies_of(self.analysis)
+
+    @property
+    def first_remedy(self) -> Remedy | None:
+        """The one to begin with; None where no place helps."""
+        return evidence.first_remedy(self.remedies)
+
+    @cached_property
+    def paces(self) -> tuple[Pace, ...]:
+        """What goals come to if people walk slower or faster."""
+        with speaking(self.analysis.lang):
+            return evidence.paces_of(self.analysis)
+
+    @cached_property
+    def findings(self) -> tuple[Finding, ...]:
+        """What is doubtful in the data."""
+        with speaking(self.analysis.lang):
+            return evidence.findings_of(self.analysis)
+
+    @cached_property
+    def sources(self) -> tuple[Source, ...]:
+        """Where the layers come from."""
+        with speaking(self.analysis.lang):
+            return evidence.sources_of(self.analysis)
+
+    @cached_property
+    def promises(self) -> promises.Promises | None:
+        """What the ledger says; None where the district has no plan of its own."""
+        if not has_own_plan(self.district):
+            return None
+        with speaking(self.analysis.lang):
+            return promises.promises_of(self.analysis.ledger)
+
+    def figures(self) -> tuple[Figure, ...]:
+        """Every number of the story, in the order in which it is told."""
+        found = [f for goal in self.every for f in (goal.share, goal.unserved)]
+        found += [f for goal in self.judged for part in self.parts(goal) for f in (part.share, part.missed)]
+        found += [gap.unserved for gap in self.gaps] + [row.living for row in self.lacking]
+        found += [f for r in self.remedies for f in (r.gained, r.before, r.after)]
+        found += [f for p in self.paces for f in (p.slower, p.usual, p.faster)]
+        return tuple(found)
