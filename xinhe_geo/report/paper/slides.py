@@ -447,15 +447,15 @@ def _help(deck: _Deck, story: Story) -> None:
     first = story.first_remedy
     if first is None:
         return
-    title = say("补一处受益最多的是“{0}”：新增 {1} 人够得着", first.label, first.gained.text)
+    title = say("补一处受益最多的是“{0}”：新增 {1}够得着", first.label, first.gained.told)
     notes = [
         say("每项各补一处，取新增覆盖最多的候选点，已证明最优；没有考虑用地和造价。"),
         *(say("{0}：{1}", r.label, r.near_ties) for r in story.remedies),
     ]
     slide = deck.page((say("规划承诺里，") if first.own else "") + title, [*notes, rests_on(deck.district)])
-    rows = [[r.label, r.gained.text, f"{r.before.text} → {r.after.text}", _cut(r.reason, 74)] for r in story.remedies]
-    head = [column("承诺"), say("新增居民"), say("补前 → 补后"), say("补在哪里，为什么")]
-    deck.table(slide, Columns(head, (2.7, 1.1, 1.4, 7.13), (1,), 10), rows)
+    rows = [[r.label, r.gained.told, f"{r.before.text} → {r.after.text}", _cut(r.reason, 74)] for r in story.remedies]
+    head = [column("承诺"), say("新增（按本项口径）"), say("补前 → 补后"), say("补在哪里，为什么")]
+    deck.table(slide, Columns(head, (2.7, 1.9, 1.4, 6.33), (1,), 10), rows)
 
 
 def _ledger(deck: _Deck, plan: Promises) -> None:
