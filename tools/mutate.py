@@ -236,6 +236,9 @@ def outcomes(asked: list[Mutant]) -> Iterator[tuple[Mutant, str, float]]:
         copy = Path(room) / "copy"
         leftovers = shutil.ignore_patterns(".git", ".venv", "output", "notebooks", "wheels")
         shutil.copytree(ROOT, copy, ignore=leftovers)
+        for package in sorted({mutant.package for mutant in asked}):
+            if failed := first_failure(copy, [f"tests/{package}"]):
+                raise SystemExit(f"without any change: {failed}")  # everything would seem to die of it
         for mutant in asked:
             file = copy / "xinhe_geo" / mutant.file
             compiled, kept = file.parent / "__pycache__", Path(room) / "kept"

@@ -103,6 +103,7 @@ def _holds(holder: list[object], kept: object) -> bool:
     return holder[0] is kept
 
 
+@pytest.mark.slow
 def test_what_is_held_is_not_sent_again_within_something_else(two: str) -> None:
     """An analysis holds its district: the other process must find the district it knows in it, with what it has derived."""
     kept = [1, 2]
@@ -120,6 +121,7 @@ def _until(end: str) -> int:
     return os.getpid()
 
 
+@pytest.mark.slow
 def test_what_the_other_has_not_begun_is_done_here(two: str, tmp_path: Path) -> None:
     end = tmp_path / "end"
     with Worker(processes=2) as aside:

@@ -176,6 +176,7 @@ def test_geometry_missing_or_of_the_wrong_type(toy: Path) -> None:
     assert list(table["row"]) == ["h0", "h100"]
 
 
+@pytest.mark.slow
 def test_broken_json_and_toml(toy: Path) -> None:
     (toy / "homes/homes.geojson").write_text('{"type": "FeatureCollection", "features": [', "utf-8")
     table = errors_of(toy)

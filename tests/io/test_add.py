@@ -525,6 +525,7 @@ def test_geoparquet(tmp_path: Path, toy: Path) -> None:
         add(tmp_path / "c.parquet", toy, "facilities", crs="WGS84")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("repair", [False, True])
 def test_polygons_are_mended_only_when_asked(tmp_path: Path, toy: Path, repair: bool) -> None:
     bow = shapely.Polygon([(LON, LAT), (LON + 1e-3, LAT + 1e-3), (LON + 1e-3, LAT), (LON, LAT + 1e-3)])
