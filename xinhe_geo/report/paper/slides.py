@@ -438,9 +438,15 @@ def _beside_the_plan(deck: _Deck, story: Story) -> None:
         return
     known = [goal for goal in story.beside if goal.share.known]
     beside = [*known, *(goal for goal in story.beside if not goal.share.known)]  # what nobody surveyed comes last
-    slide = deck.page(say(REFERENCE), [rests_on(deck.district)])
-    rows = [[goal.label, _cut(goal.headline, 60), goal.cited] for goal in beside]
-    deck.table(slide, Columns([say("指标"), say("现状"), say("标准、条款、可信度")], (2.9, 5.2, 4.23), size=9.5), rows)
+    head = [say("指标"), say("现状"), say("标准、条款、可信度")]
+    for rows in _paged([[goal.label, _cut(goal.headline, 48), goal.cited] for goal in beside], BESIDE_A_PAGE):
+        slide = deck.page(say(REFERENCE), [rests_on(deck.district)])
+        deck.table(slide, Columns(head, (2.9, 5.2, 4.23), size=9.5), rows)
+
+
+def _paged(rows: Sequence[Sequence[str]], most: int) -> list[Sequence[Sequence[str]]]:
+    """Part rows into pages of at most so many."""
+    return [rows[first : first + most] for first in range(0, len(rows), most)]
 
 
 def _help(deck: _Deck, story: Story) -> None:
