@@ -206,7 +206,20 @@ def planted(mutant: Mutant) -> bytes:
 
 def first_failure(copy: Path, tests: list[str], *options: str) -> str:
     """Run tests up to the first that fails; return its name, "" if all pass."""
-    command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "-p", "touched", "--few", "-m", QUICK]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-x",
+        "-p",
+        "no:cacheprovider",
+        "-p",
+        "touched",
+        "--few",
+        "-m",
+        QUICK,
+    ]
     where = {**os.environ, "PYTHONPATH": os.pathsep.join([str(copy), str(copy / "tools")])}
     changed = "--touched" not in options
     if changed:  # nothing compiled of such a file may stay
@@ -243,7 +256,10 @@ def order_of(mutant: Mutant, costs: dict[str, tuple[float, list[str]]]) -> list[
     first of these the file that speaks most of the module and function. A compiled loop is not seen to be called.
     """
     function = mutant.words.partition(":")[0]
-    place, sought = f"{mutant.file} {function}".strip(), {Path(mutant.file).stem, *function.strip("_").split(".")} - {""}
+    place, sought = (
+        f"{mutant.file} {function}".strip(),
+        {Path(mutant.file).stem, *function.strip("_").split(".")} - {""},
+    )
     said: dict[str, int] = {}
     for file in {test.partition("::")[0] for test in costs}:
         text = (ROOT / file).read_text("utf-8")
