@@ -110,7 +110,9 @@ def download(
     folder.mkdir(parents=True, exist_ok=True)
     files = []
     for number, (theme, parts) in enumerate(THEMES.items(), 1):
-        query = _query(bbox, parts)
+        west, south, east, north = bbox
+        box = f"[bbox:{south:.2f},{west:.2f},{north:.2f},{east:.2f}]"
+        query = f"[out:xml][timeout:180]{box};({parts});(._;>;);out meta;"
         key = hashlib.sha256(query.encode()).hexdigest()[:12]
         file = folder / f"raw-{theme}-{key}.osm.gz"
         if not file.is_file():
@@ -126,12 +128,6 @@ def data_date(folder: Path) -> str:
     """Return the date of the servers' data, the oldest of the kept answers (ISO), or an empty text."""
     dates = [json.loads(p.read_text("utf-8")).get("osm_base", "") for p in sorted(folder.glob("raw-*.json"))]
     return min((d for d in dates if d), default="")
-
-
-def _query(bbox: Bbox, parts: str) -> str:
-    west, south, east, north = bbox
-    box = f"[bbox:{south:.2f},{west:.2f},{north:.2f},{east:.2f}]"
-    return f"[out:xml][timeout:180]{box};({parts});(._;>;);out meta;"
 
 
 def _keep(file: Path, answer: bytes) -> None:

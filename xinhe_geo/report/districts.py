@@ -166,7 +166,7 @@ def _indicator(
     return {
         "rule": name,
         "label": rule.label,
-        "definition": _digest(asks),
+        "definition": hashlib.sha256(json.dumps(asks, sort_keys=True, default=str).encode()).hexdigest()[:12],
         "kinds": "、".join(_labels(district, rule.kinds)),
         "asks": _asks(district, rule),
         "standard": rule.basis_text,
@@ -185,10 +185,6 @@ def _indicator(
         "headline": str(lead["headline"]),
         "mark": str(lead["mark"]),
     }
-
-
-def _digest(asks: Mapping[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(asks, sort_keys=True, default=str).encode()).hexdigest()[:12]
 
 
 def _labels(district: District, kinds: Iterable[str]) -> list[str]:

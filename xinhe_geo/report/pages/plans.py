@@ -417,7 +417,7 @@ def _write_plans(
         plan, change = own.plan, Change(own.pair)
         tell(say("计算方案：{0}", plan.label or name))
         after, best = own.pair.after.district, change.gains.iloc[0]
-        needs = provision(district, plan, after=after) if _builds(plan) else None
+        needs = provision(district, plan, after=after) if any(edit.do == "build_homes" for edit in plan.edits) else None
         detail = f"{COMPARED}/{name}/compare.html"
         found = detail if (to / detail).is_file() else None
         parts.append(_plan_section(district, name, own, needs, found))
@@ -476,10 +476,6 @@ def write_comparisons(
 
 def _said(tell: Progress, head: str, step: str) -> None:
     tell(f"{head}{step}")
-
-
-def _builds(plan: Scenario) -> bool:
-    return any(edit.do == "build_homes" for edit in plan.edits)
 
 
 def _plan_section(district: District, name: str, own: _Planned, needs: pd.DataFrame | None, detail: str | None) -> str:

@@ -143,7 +143,10 @@ def draw_map(paper: Paper, frame: Frame, scene: Scene, keep_free: Sequence[Box] 
             if layer.id in off or layer.shape not in ("A", "L") or not len(layer.geometry):
                 continue
             if layer.id == "veil":
-                _draw_veil(ground, layer)
+                inner = shapely.union_all(ground.shapes(layer.geometry))
+                f = ground.frame
+                outer = shapely.box(f.left - 5, f.top - 5, f.right + 5, f.bottom + 5).difference(inner)
+                ground.paper.areas([outer], Look(house_style()["paper"], opacity=house_style()["veil_opacity"]))
             elif theme is not None and mode is not None and layer.id == theme.layer:
                 _draw_layer(ground, layer, mode.styles, mode.pick)
             else:
@@ -168,13 +171,6 @@ def draw_map(paper: Paper, frame: Frame, scene: Scene, keep_free: Sequence[Box] 
         _north_arrow(ground, wording(scene.lang)["north"])
     paper.rectangle(frame, line="#555555")
     return ground
-
-
-def _draw_veil(ground: Ground, layer: Layer) -> None:
-    inner = shapely.union_all(ground.shapes(layer.geometry))
-    f = ground.frame
-    outer = shapely.box(f.left - 5, f.top - 5, f.right + 5, f.bottom + 5).difference(inner)
-    ground.paper.areas([outer], Look(house_style()["paper"], opacity=house_style()["veil_opacity"]))
 
 
 def _look(style: Mapping[str, Any], width: float) -> Look:

@@ -140,7 +140,7 @@ def wrap(text: str, size: float, width: float) -> list[str]:
     lines: list[str] = []
     line: list[str] = []
     for token in re.findall(r"[\x21-\x7e\u00a0-\u2e7f]+\s*|\s+|.", legible(text)):
-        for piece in _pieces(token, size, width):
+        for piece in list(token) if len(token) > 1 and span(token.rstrip(), size) > width else [token]:
             if line and span("".join([*line, piece]).rstrip(), size) > width:
                 carried = _carried(line, piece)
                 lines.append("".join(line[: len(line) - len(carried)]).rstrip())
@@ -161,11 +161,6 @@ def _carried(line: Sequence[str], piece: str) -> list[str]:
     while n > 0 and line[n - 1][0] in "（《“(":
         n -= 1
     return list(line[n:]) if n > 0 else []
-
-
-def _pieces(token: str, size: float, width: float) -> Iterable[str]:
-    """Cut a word that is longer than a line into characters."""
-    return list(token) if len(token) > 1 and span(token.rstrip(), size) > width else [token]
 
 
 def cut(text: str, size: float, width: float) -> str:
