@@ -15,7 +15,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, TypeAlias
 
 import geopandas as gpd
 import numpy as np
@@ -44,7 +44,6 @@ _ALIASES = {
 
 Floats = NDArray[np.float64]
 Move = Callable[[Floats, Floats], tuple[Floats, Floats]]
-Frame = TypeVar("Frame", bound=gpd.GeoDataFrame | gpd.GeoSeries)
 References: TypeAlias = gpd.GeoDataFrame | gpd.GeoSeries | Iterable[gpd.GeoDataFrame | gpd.GeoSeries]
 
 #: Where positions are moved at all (degrees): outside, GCJ-02 is WGS84.
@@ -91,43 +90,6 @@ def from_wgs84(lon: ArrayLike, lat: ArrayLike, datum: str) -> tuple[Floats, Floa
     """Convert positions from WGS84; parameters, shapes and errors as `to_wgs84`."""
     name, lon, lat = datum_name(datum), *_degrees(lon, lat)
     return _FORWARD[name](lon, lat)
-
-
-def convert(frame: Frame, from_: str, to: str) -> Frame:
-    """
-    Convert a layer from one datum to another.
-
-    Parameters
-    ----------
-    frame
-        Any geometry in any CRS that is declared: the CRS says how the numbers become longitudes and latitudes, the datum
-        says whose.
-    from_, to
-        Datums.
-
-    Returns
-    -------
-    frame
-        The same type, index, columns and CRS, with moved geometry. `frame` itself stays as it is.
-
-    Raises
-    ------
-    SourceError
-        No CRS declared, or coordinates that are not where it says.
-    """
-    start, end = datum_name(from_), datum_name(to)
-    if frame.crs is None:
-        raise SourceError("图层没有声明坐标系；先声明（经纬度写 EPSG:4326），再转换")
-    if start == end:
-        return frame.copy()
-    shapes = frame.geometry.to_crs("EPSG:4326")
-
-    def move(xy: Floats) -> Floats:
-        return np.column_stack(from_wgs84(*to_wgs84(xy[:, 0], xy[:, 1], start), end))
-
-    moved = gpd.GeoSeries(shapely.transform(np.asarray(shapes.array), move), index=frame.index, crs="EPSG:4326")
-    moved = moved.to_crs(frame.crs)
-    return frame.set_geometry(moved) if isinstance(frame, gpd.GeoDataFrame) else moved.rename(frame.name)
 
 
 def datum_name(name: str) -> str:
@@ -178,11 +140,7 @@ def _bd09(lon: Floats, lat: Floats) -> tuple[Floats, Floats]:
     return np.where(inside, z * np.cos(theta) + 0.0065, lon), np.where(inside, z * np.sin(theta) + 0.006, lat)
 
 
-def _same(lon: Floats, lat: Floats) -> tuple[Floats, Floats]:
-    return lon, lat
-
-
-_FORWARD: dict[str, Move] = {"WGS84": _same, "GCJ-02": _gcj02, "BD-09": _bd09}
+_FORWARD: dict[str, Move] = {"WGS84": lambda lon, lat: (lon, lat), "GCJ-02": _gcj02, "BD-09": _bd09}
 
 
 def _undo(forward: Move, lon: Floats, lat: Floats) -> tuple[Floats, Floats]:
