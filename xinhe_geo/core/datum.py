@@ -397,21 +397,7 @@ def diagnose_likeness(
     `benchmarks/datum_trials.py`, docs/correctness.md.
     """
     spots = _lonlat_points(points)
-    table = pd.DataFrame(
-        {
-            "label": [DATUM_LABELS[n] for n in DATUMS],
-            "points": len(spots),
-            "moved_m": np.nan,
-            "median_m": np.nan,
-            "p90_m": np.nan,
-            "over": 0.0,
-            "lead": 0.0,
-            "supported": False,
-            "winner": False,
-            "text": "",
-        },
-        index=pd.Index(DATUMS, name="datum"),
-    )
+    table = _undecided(len(spots), over=0.0, lead=0.0, supported=False)
     if len(peers) < PEERS_AT_LEAST:
         return table.assign(text=f"目录里可比的同类要素只有 {len(peers)} 个，少于 {PEERS_AT_LEAST} 个")
     places = _Places(streets, compounds)
@@ -430,6 +416,20 @@ def diagnose_likeness(
         text=f"{len(spots)} 个点离街道和小区的远近，与目录里同类要素 {len(chosen)} 个相比，最像 {best}，可能性是其次的 {times:,.1f} 倍"
         + ("以上" if lead.max() > np.log(9_999) else "")
     )
+
+
+def _undecided(points: int, **columns: float) -> pd.DataFrame:
+    """Return the table of a test before it has found anything: a row per datum, no winner."""
+    unknown = dict.fromkeys(("moved_m", "median_m", "p90_m"), np.nan)
+    found = {
+        "label": [DATUM_LABELS[n] for n in DATUMS],
+        "points": points,
+        **unknown,
+        **columns,
+        "winner": False,
+        "text": "",
+    }
+    return pd.DataFrame(found, index=pd.Index(DATUMS, name="datum"))
 
 
 def _by_odds(over: Floats, points: int) -> tuple[Floats, NDArray[np.bool_], NDArray[np.bool_]]:
@@ -527,21 +527,7 @@ def diagnose_names(points: gpd.GeoSeries, names: Iterable[object], known: gpd.Ge
     shapes = _by_name(known)
     pairs = [(i, _namesake(name, shapes)) for i, name in enumerate(names)]
     pairs = [(i, stem) for i, stem in pairs if stem]
-    table = pd.DataFrame(
-        {
-            "label": [DATUM_LABELS[n] for n in DATUMS],
-            "points": len(pairs),
-            "moved_m": np.nan,
-            "median_m": np.nan,
-            "p90_m": np.nan,
-            "nearer": 0,
-            "farther": 0,
-            "leans": False,
-            "winner": False,
-            "text": "",
-        },
-        index=pd.Index(DATUMS, name="datum"),
-    )
+    table = _undecided(len(pairs), nearer=0, farther=0, leans=False)
     if not pairs:
         return table.assign(text="没有一行的名称里有已知的小区、社区或道路")
     metric = _metric(known.geometry)

@@ -167,7 +167,7 @@ def _indicator(
         "rule": name,
         "label": rule.label,
         "definition": hashlib.sha256(json.dumps(asks, sort_keys=True, default=str).encode()).hexdigest()[:12],
-        "kinds": "、".join(_labels(district, rule.kinds)),
+        "kinds": "、".join(str(district.kinds["label"].get(kind, kind)) for kind in rule.kinds),
         "asks": _asks(district, rule),
         "standard": rule.basis_text,
         "value": value,
@@ -185,11 +185,6 @@ def _indicator(
         "headline": str(lead["headline"]),
         "mark": str(lead["mark"]),
     }
-
-
-def _labels(district: District, kinds: Iterable[str]) -> list[str]:
-    known = district.kinds["label"]
-    return [str(known.get(kind, kind)) for kind in kinds]
 
 
 def _asks(district: District, rule: Rule) -> str:

@@ -494,7 +494,13 @@ def _plan_section(district: District, name: str, own: _Planned, needs: pd.DataFr
     planned = f"<ul><li>{say('到期的规划设施全部开放')}</li></ul>" if plan.planned else ""
     what = f"<ol>{items}</ol>{planned}" if items or planned else f"<p>{say('没有改动。')}</p>"
     felt = change.felt.head(ROWS)
-    effect = table_html(_short(felt)) if len(felt) else f'<p class="line">{say("各项指标都没有变化。")}</p>'
+    left_out = ("homes_lose", "people_relieved", "people_new_unserved")  # what a meeting does not read
+    short = {k: v for k, v in _EFFECT_NAMES.items() if k not in left_out}
+    effect = (
+        table_html(_few_names(titled(felt, short)))
+        if len(felt)
+        else f'<p class="line">{say("各项指标都没有变化。")}</p>'
+    )
     note = f'<p class="small">{e(say("说明：{0}", plan.note))}</p>' if plan.note else ""
     need = ""
     if needs is not None:
@@ -515,12 +521,6 @@ def _few_names(table: pd.DataFrame) -> pd.DataFrame:
     """Return a table whose lists of homes are short enough for a page; the workbook has them in full."""
     lists = table.columns.intersection(["受益小区", "受影响小区"])
     return table.assign(**{column: table[column].astype(str).map(few_names) for column in lists})
-
-
-def _short(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the columns a meeting reads."""
-    left_out = ("homes_lose", "people_relieved", "people_new_unserved")
-    return _few_names(titled(table, {k: v for k, v in _EFFECT_NAMES.items() if k not in left_out}))
 
 
 def _section(name: str, table: pd.DataFrame, unit: str) -> str:

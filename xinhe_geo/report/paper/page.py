@@ -23,6 +23,7 @@ import shapely
 from numpy.typing import NDArray
 
 from ...core import needing, not_installed
+from ...maps import colour_of
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
@@ -171,15 +172,6 @@ def cut(text: str, size: float, width: float) -> str:
     while words and span(words + "…", size) > width:
         words = words[:-1]
     return words + "…"
-
-
-def colour_of(value: str) -> tuple[str, float]:
-    """Return a CSS colour as a plain colour and an opacity."""
-    match = re.fullmatch(r"rgba\((\d+),\s*(\d+),\s*(\d+),\s*([\d.]+)\)", value)
-    if not match:
-        return value, 1.0
-    r, g, b = (int(match.group(i)) for i in (1, 2, 3))
-    return f"#{r:02x}{g:02x}{b:02x}", float(match.group(4))
 
 
 #: Left, top, right and bottom edge.
