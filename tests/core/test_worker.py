@@ -98,6 +98,7 @@ def test_a_script_is_not_run_again_by_a_fresh_interpreter(monkeypatch: pytest.Mo
         assert aside(_where, 0.0)() == os.getpid()
 
 
+@pytest.mark.slow
 def test_what_both_hold_does_not_travel(two: str) -> None:
     """An analysis holds its district: the other process finds the district it knows in it."""
     kept = [1, 2]
@@ -118,6 +119,7 @@ def _until(end: str) -> int:
     return os.getpid()
 
 
+@pytest.mark.slow
 def test_what_the_other_has_not_taken_up_is_done_here(two: str, tmp_path: Path) -> None:
     end = tmp_path / "end"
     with Worker(processes=2) as aside:

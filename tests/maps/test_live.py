@@ -107,6 +107,7 @@ def test_a_straight_radius_is_counted_alike(district: xh.District) -> None:
     check_against_coverage(model, district)
 
 
+@pytest.mark.slow
 def test_compare_says_what_the_counters_say(district: xh.District, model: LiveModel) -> None:
     start = model.facilities(model.plan)[0]
     model.close(start["id"])
@@ -181,6 +182,7 @@ def test_what_cannot_be_asked_is_named(model: LiveModel, asked: dict[str, Any], 
     assert not model.past
 
 
+@pytest.mark.slow
 def test_dragging_is_followed_at_once(model: LiveModel) -> None:
     """Measured 22 ms of processor time; other programs on the machine do not count."""
     start = model.facilities(model.plan)[0]
@@ -210,6 +212,7 @@ def test_a_district_without_homes_says_so(district: xh.District) -> None:
         LiveModel(district.with_rows(rows))
 
 
+@pytest.mark.slow
 @needs_anywidget
 def test_the_widget_speaks_with_the_page() -> None:
     widget = xh.live(xh.District.load(TOY), height=400)
@@ -245,6 +248,7 @@ def test_the_widget_speaks_with_the_page() -> None:
         widget.selected = ["nowhere"]
 
 
+@pytest.mark.slow
 @needs_anywidget
 def test_the_widget_kept_as_a_page_is_a_picture() -> None:
     district = xh.District.load(TOY)

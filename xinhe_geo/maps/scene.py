@@ -140,7 +140,7 @@ def _ring_layers(district: District, rings: gpd.GeoDataFrame, bare: bool, lang: 
 
 
 def _gap_layers(district: District, gaps: gpd.GeoDataFrame, edition: Edition) -> list[Layer]:
-    """Return gap places, most people first, as numbered points with the reasons beside them."""
+    """Return gap places, most people first (or as `worst_gaps` puts them), as numbered points with the reasons beside them."""
     t, look = wording(edition.lang), house_style()["gap"]
     gaps = gaps.to_crs(district.crs) if gaps.crs is not None else gaps
     there = ~blank_shapes(gaps)
@@ -148,6 +148,8 @@ def _gap_layers(district: District, gaps: gpd.GeoDataFrame, edition: Edition) ->
     people = floats_of(gaps, "unserved" if "unserved" in gaps.columns else "people_unserved")
     elderly = "counted" in gaps.columns and bool((gaps["counted"] == "people_60plus").all())
     order = np.argsort(-np.where(np.isnan(people), -1.0, people), kind="stable")
+    if "walked" in gaps.columns:  # `worst_gaps` has an order of its own
+        order = np.arange(len(gaps))
     gaps, people = gaps.iloc[order], people[order]
     names = [n or str(i) for n, i in zip(texts_of(gaps, "name"), gaps.index, strict=True)]
     minutes = numbers_of(gaps, "minutes", t["min"], 1)

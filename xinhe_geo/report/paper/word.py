@@ -350,9 +350,9 @@ def _help(paper: _Document, story: Story) -> None:
         return
     paper.table(
         say("每条承诺各补一处：新增覆盖最多的位置"),
-        [column("承诺"), say("新增居民"), say("补前"), say("补后"), say("补在哪里，惠及谁")],
-        [[r.label, r.gained.text, r.before.text, r.after.text, r.reason] for r in story.remedies],
-        (3.2, 1.7, 1.5, 1.5, 8.7),
+        [column("承诺"), say("新增（按本项口径）"), say("补前"), say("补后"), say("补在哪里，惠及谁")],
+        [[r.label, r.gained.told, r.before.text, r.after.text, r.reason] for r in story.remedies],
+        (3.2, 2.6, 1.5, 1.5, 7.8),
         right=(1, 2, 3),
     )
     paper.text(say("取新增覆盖最多的候选点，求解已证明最优；没有考虑用地、造价和权属。相近的方案："))
