@@ -27,8 +27,6 @@ from .sheet import map_png
 
 if TYPE_CHECKING:
     from docx.styles.style import ParagraphStyle
-    from docx.table import _Cell as Cell
-    from docx.table import _Row as Row
     from docx.text.paragraph import Paragraph
 
 BRIEF = "汇报.docx"
@@ -155,7 +153,10 @@ class _Document:
         for j, width in enumerate(widths):
             grid.columns[j].width = Cm(width)
         for i, (row, own) in enumerate(zip(cells, grid.rows, strict=True)):
-            _keep_whole(own, first=i == 0)
+            properties = own._tr.get_or_add_trPr()
+            properties.append(OxmlElement("w:cantSplit"))
+            if i == 0:
+                properties.append(OxmlElement("w:tblHeader"))
             for j, (words, cell) in enumerate(zip(row, own.cells, strict=True)):
                 cell.width = Cm(widths[j])
                 paragraph = cell.paragraphs[0]
@@ -164,7 +165,10 @@ class _Document:
                     paragraph.alignment = WD_ALIGN_PARAGRAPH.RIGHT
                 _run(paragraph, words, 9, _INK, bold=i == 0)
                 if i == 0:
-                    _shade(cell, "E9E4DA")
+                    shade = OxmlElement("w:shd")
+                    for name, value in (("val", "clear"), ("color", "auto"), ("fill", "E9E4DA")):
+                        shade.set(qn(f"w:{name}"), value)
+                    cell._tc.get_or_add_tcPr().append(shade)
         self.file.add_paragraph().paragraph_format.space_after = Pt(2)
 
     def picture(self, png: bytes, caption: str, width: float = _WIDTH) -> None:
@@ -230,20 +234,6 @@ def _field(paragraph: Paragraph, code: str) -> None:
             part = OxmlElement("w:fldChar")
             part.set(qn("w:fldCharType"), kind)
         run._r.append(part)
-
-
-def _keep_whole(row: Row, *, first: bool) -> None:
-    properties = row._tr.get_or_add_trPr()
-    properties.append(OxmlElement("w:cantSplit"))
-    if first:
-        properties.append(OxmlElement("w:tblHeader"))
-
-
-def _shade(cell: Cell, colour: str) -> None:
-    shade = OxmlElement("w:shd")
-    for name, value in (("val", "clear"), ("color", "auto"), ("fill", colour)):
-        shade.set(qn(f"w:{name}"), value)
-    cell._tc.get_or_add_tcPr().append(shade)
 
 
 # --- sections -----------------------------------------------------------------------------------------------------------
