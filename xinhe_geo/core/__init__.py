@@ -32,6 +32,7 @@ from .foreign import layers_in, ordinary, read_layer, size_of
 from .html import escape, web_file
 from .i18n import HTML_LANG, back, counted, english, language, listed_words, marked, parted, say, speaking, title, word
 from .models import DENOMINATOR_LABELS, METHOD_LABELS, METHODS, TOLERANCE_M, Edit, Profile, Rule, standing
+from .plane import crs_label, crs_text, plane_of
 from .progress import listening, told, work
 from .schema import (
     ABSENT,
@@ -116,6 +117,8 @@ __all__ = [
     "bundled_folder",
     "check_rows",
     "counted",
+    "crs_label",
+    "crs_text",
     "datum_name",
     "describe",
     "diagnose",
@@ -138,6 +141,7 @@ __all__ = [
     "ordinary",
     "os_words",
     "parted",
+    "plane_of",
     "problems_table",
     "read_layer",
     "refuse_leaving",

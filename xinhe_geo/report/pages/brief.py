@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from ...access import EXACT, SEVERITIES, rests_on
-from ...core import language, marked, say, speaking, title, web_file
+from ...core import crs_label, language, marked, say, speaking, title, web_file
 from ...district import District, kind_name, walker_name
 from ...ledger import has_own_plan
 from ...maps import DEMONSTRATION_TEXT, PRESETS, promised_rules
@@ -52,9 +52,8 @@ def brief_page(
     nav = say("　").join(
         [*(f'<a href="{file}">{what}</a>' for file, what in links.items()), '<span id="beside"></span>']
     )
-    said = say(
-        "口径：{0}　数据年份：{1}{2}　坐标系：{3}", say(PRESETS[results["preset"]]), district.year, lists, district.crs
-    )
+    preset, crs = say(PRESETS[results["preset"]]), crs_label(district.crs)
+    said = say("口径：{0}　数据年份：{1}{2}　坐标系：{3}", preset, district.year, lists, crs)
     heading = say("{0} 公共服务设施覆盖简报", district.name)
     body = f"""<header>
 <h1>{e(heading)}</h1>

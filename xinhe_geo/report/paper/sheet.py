@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import pyproj
 import shapely
 
 from ...access import completeness
@@ -25,6 +24,7 @@ from ...core import (
     EnvironmentProblem,
     Problem,
     UnknownNameError,
+    crs_label,
     os_words,
     problems_table,
     refuse_leaving,
@@ -433,12 +433,11 @@ def title_cells(district: District, scene: Scene, denominator: float, form: Form
     """
     t = wording(form.lang)
     theme, _ = carto.shown_mode(scene)
-    crs = pyproj.CRS.from_user_input(district.crs)
     cells = [
         (t["cell_title"], theme.title if theme else scene.title),
         (t["cell_maker"], str(district.manifest.get("made_by") or "")),
         (t["cell_date"], scene.foot[0]),
-        (t["cell_crs"], f"{crs.name} ({district.crs})"),
+        (t["cell_crs"], crs_label(district.crs, named=True)),
         (t["cell_scale"], f"1:{denominator:,.0f} ({form.size})"),
     ]
     for line in theme.lines if theme else []:

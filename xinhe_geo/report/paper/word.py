@@ -18,7 +18,7 @@ from docx.oxml.ns import qn
 from docx.shared import Cm, Pt, RGBColor
 
 from ...access import SEVERITIES, rests_on
-from ...core import DENOMINATOR_LABELS, METHOD_LABELS, language, refuse_uncleared, say, told, word
+from ...core import DENOMINATOR_LABELS, METHOD_LABELS, crs_label, language, refuse_uncleared, say, told, word
 from ...core import title as column
 from ...district import District, rule_name, walker_name
 from ...ledger import bases_text, has_own_plan, ledger, number_text, verdicts
@@ -282,7 +282,7 @@ def _opening(paper: _Document, results: Mapping[str, Any]) -> None:
             say(PRESETS[results["preset"]]),
             district.year,
             lists,
-            district.crs,
+            crs_label(district.crs),
         )
     )
     if district.is_demonstration:
