@@ -123,6 +123,7 @@ PUBLIC = [
     "live",
     "picture",
     "presence",
+    "route",
     "sheet",
     "sites",
     "summary",

@@ -7,6 +7,7 @@ from .access import gaps as gaps
 from .access import headlines as headlines
 from .access import isochrones as isochrones
 from .access import presence as presence
+from .access import route as route
 from .access import summary as summary
 from .core import DataError as DataError
 from .core import EnvironmentProblem as EnvironmentProblem

@@ -40,7 +40,9 @@ def extract(path: Path, lon: float, lat: float, *, km: float = 2.0) -> Path:
     nodes = {(i, j): (lon + (i - 4) * step_lon, lat + (j - 4) * step_lat) for i in range(count) for j in range(count)}
     number = {place: 1 + k for k, place in enumerate(nodes)}
     rows = [f'<node id="{number[at]}" lon="{x:.9f}" lat="{y:.9f}" version="1"/>' for at, (x, y) in nodes.items()]
-    ways = [[(i, j) for j in range(count)] for i in range(count)] + [[(i, j) for i in range(count)] for j in range(count)]
+    ways = [[(i, j) for j in range(count)] for i in range(count)] + [
+        [(i, j) for i in range(count)] for j in range(count)
+    ]
     told = [("highway", "residential")] * len(ways)
     for i, j in ((1, 1), (4, 6), (6, 2)):
         corners = [(i + a, j + b) for a, b in ((0.2, 0.2), (0.8, 0.2), (0.8, 0.8), (0.2, 0.8))]
@@ -114,7 +116,9 @@ def test_a_plane_without_a_code_survives(tmp_path: Path, city: str) -> None:
     manifest = tomllib.loads((tmp_path / "town" / "district.toml").read_text("utf-8"))
     plane = pyproj.CRS.from_user_input(manifest["crs"])
     assert plane.to_authority() is None and plane.name.startswith("Local transverse Mercator")
-    town = xh.District.load(tmp_path / "town")  # streets lie in a GeoPackage in that very plane: the two are held against each other
+    town = xh.District.load(
+        tmp_path / "town"
+    )  # streets lie in a GeoPackage in that very plane: the two are held against each other
     assert town.network.crs == plane
     off = town.network.edges["length_m"].to_numpy() / on_the_ground(town.network) - 1
     assert np.abs(off).max() < 1e-6

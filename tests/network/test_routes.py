@@ -61,7 +61,9 @@ def test_ways_of_a_tree_are_the_rows_of_the_search(seed: int, exact: bool, kind:
         assert way.metres == pytest.approx(said["metres"], abs=1e-5)
         there = targets.iloc[way.door]
         walked = [abs(p.to_m - p.from_m) for p in way.pieces]
-        waits = [edges["wait_s"][p.edge] * m / edges["length_m"][p.edge] for p, m in zip(way.pieces, walked, strict=True)]
+        waits = [
+            edges["wait_s"][p.edge] * m / edges["length_m"][p.edge] for p, m in zip(way.pieces, walked, strict=True)
+        ]
         metres = sum(walked) + door["access_m"] + there["access_m"]
         wait = 0.0 if profile is None else sum(waits) * profile.waits / 60
         assert metres == pytest.approx(way.metres, abs=1e-6)
@@ -132,7 +134,9 @@ def test_a_stranger_goes_round_and_a_resident_through_by_hand() -> None:
         ("street", "out", 50.0, pytest.approx(50 / 60)),
         ("entrance", "", 20.0, pytest.approx(20 / 60)),
     ]
-    strange = net.route(start, shop)  # the nearest public edge is the west side of the block, 40 m away, at its 10th metre
+    strange = net.route(
+        start, shop
+    )  # the nearest public edge is the west side of the block, 40 m away, at its 10th metre
     assert strange["leg"].tolist() == ["access", "street", "street", "entrance"]
     assert strange["metres"].tolist() == [40.0, 290.0, 50.0, 20.0] and strange["minutes"].isna().all()
     assert net.route(shop, shop).empty

@@ -19,6 +19,7 @@ from .home_shares import (
 )
 from .isochrones import isochrones
 from .od_table import od_table, od_tables, pairs
+from .routes import Trip, Trips, route
 
 __all__ = [
     "AT_LEAST",
@@ -28,6 +29,8 @@ __all__ = [
     "SHARE_TOLERANCE",
     "TOLERANCE_MIN",
     "Need",
+    "Trip",
+    "Trips",
     "audit",
     "basis_text",
     "bound_of",
@@ -56,6 +59,7 @@ __all__ = [
     "points_of_homes",
     "presence",
     "rests_on",
+    "route",
     "rules_of",
     "same_compound",
     "share_within",

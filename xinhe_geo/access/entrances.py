@@ -34,6 +34,7 @@ EDGE_TO_STREET_M = 30.0
 WALL_TOLERANCE_M = 0.6
 #: A place this near to a public street stands on it, not in the home around it.
 ON_STREET_M = 0.6
+HOME_COLUMNS = ("place", "home", "edge", "at_m", "access_m", "gate_metres", "gate_known", "gate")
 
 
 # --- homes -----------------------------------------------------------------------------------------------------------
@@ -104,7 +105,7 @@ def home_entrances(district: District, walker: Profile | None = None) -> pd.Data
     -------
     entrances
         Columns `place` (the point), `home`, `edge`, `at_m`, `access_m` (metres before the public street: straight, and along
-        the home's own lanes), `gate_metres` (of these, to the gate), `gate_known`. A point without a way out has no row.
+        the home's own lanes), `gate_metres` (of these, to the gate), `gate_known`, `gate` (its id). A point without a way out has no row.
     """
     level = walker if walker is not None and not walker.steps and _stairs_in_lanes(district) else None
     key = "home_entrances" if level is None else "home_entrances without stairs"
@@ -119,7 +120,7 @@ def _stairs_in_lanes(district: District) -> bool:
 def _home_entrances(district: District, points: gpd.GeoDataFrame, level: Profile | None) -> pd.DataFrame:
     homes, gates = district.homes, district.gates
     if homes is None or points.empty:
-        return pd.DataFrame(columns=["place", "home", "edge", "at_m", "access_m", "gate_metres", "gate_known"])
+        return pd.DataFrame(columns=HOME_COLUMNS)
     known: dict[str, gpd.GeoSeries] = {}
     if gates is not None:
         for home, rows in gates.groupby("home"):
@@ -138,9 +139,10 @@ def _through_gates(
 ) -> pd.DataFrame:
     used = [home for home in points["home"].drop_duplicates() if len(gates[home])]
     if not used:
-        return pd.DataFrame(columns=["place", "home", "edge", "at_m", "access_m", "gate_metres", "gate_known"])
-    feet = district.network.attach(pd.concat([gates[home] for home in used]), barriers=_barriers(district))
+        return pd.DataFrame(columns=HOME_COLUMNS)
+    feet = district.network.attach(pd.concat([gates[home] for home in used]), barriers=barriers_of(district))
     first = np.cumsum([0, *(len(gates[home]) for home in used)])
+    names = np.concatenate([np.asarray(gates[home].index, dtype=object) for home in used])
     at_home = points.groupby("home", sort=False).indices
     shapes = points.geometry.to_numpy()
     own, gate, inside = [], [], []
@@ -159,6 +161,7 @@ def _through_gates(
             "access_m": metres + feet["access_m"].to_numpy()[foot],
             "gate_metres": metres,
             "gate_known": True,
+            "gate": pd.array(names, dtype="str").take(foot),
         }
     )
     return entrances[(entrances["edge"] >= 0) & np.isfinite(entrances["access_m"])]
@@ -171,10 +174,10 @@ def _without_gates(district: District, points: gpd.GeoDataFrame, level: Profile 
     From a lane they come out at every mouth of it.
     """
     if points.empty:
-        return pd.DataFrame(columns=["place", "home", "edge", "at_m", "access_m", "gate_metres", "gate_known"])
+        return pd.DataFrame(columns=HOME_COLUMNS)
     doors = district.network.attach(
         points.geometry,
-        barriers=_barriers(district),
+        barriers=barriers_of(district),
         home=pd.Series(points["home"].to_numpy(), index=points.index),
         profile=level,
     )
@@ -187,12 +190,14 @@ def _without_gates(district: District, points: gpd.GeoDataFrame, level: Profile 
             "access_m": doors["access_m"].to_numpy(),
             "gate_metres": np.nan,
             "gate_known": False,
+            "gate": pd.array([np.nan] * len(doors), dtype="str"),
         }
     )
     return entrances[entrances["edge"] >= 0]
 
 
-def _barriers(district: District) -> gpd.GeoSeries | None:
+def barriers_of(district: District) -> gpd.GeoSeries | None:
+    """Return the lines that no straight leg crosses, None where there are none."""
     barriers = district.barriers
     return None if barriers is None or barriers.empty else barriers.geometry
 
@@ -231,12 +236,36 @@ def _pairs_of_coordinates(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 def _around_corners(
     area: shapely.Geometry, room: shapely.Geometry, points: np.ndarray, gates: np.ndarray
 ) -> np.ndarray:
-    corners = shapely.points(np.unique(shapely.get_coordinates(area), axis=0))
-    nodes = np.concatenate([points, gates, corners])
-    lines = shapely.linestrings(_pairs_of_coordinates(nodes, nodes))
-    cost = np.where(shapely.covers(room, lines), shapely.length(lines), 0.0)
+    cost = _costs_inside(room, _nodes_inside(area, points, gates))
     metres = dijkstra(cost, directed=False, indices=np.arange(len(points)))
     return np.asarray(metres[:, len(points) : len(points) + len(gates)])
+
+
+def _nodes_inside(area: shapely.Geometry, points: np.ndarray, gates: np.ndarray) -> np.ndarray:
+    """Return points, gates and the corners of an area, between which one walks in it."""
+    corners = shapely.points(np.unique(shapely.get_coordinates(area), axis=0))
+    return np.concatenate([points, gates, corners])
+
+
+def _costs_inside(room: shapely.Geometry, nodes: np.ndarray) -> np.ndarray:
+    """Return metres between all that see each other; 0: they do not."""
+    lines = shapely.linestrings(_pairs_of_coordinates(nodes, nodes))
+    return np.where(shapely.covers(room, lines), shapely.length(lines), 0.0)
+
+
+def way_inside(area: shapely.Geometry, point: shapely.Point, gate: shapely.Point) -> shapely.LineString:
+    """Return the way that `walk_inside` measures between two points of an area that it finds one between."""
+    straight = shapely.LineString([point, gate])
+    room = shapely.buffer(area, WALL_TOLERANCE_M, join_style="mitre")
+    if area.area == 0 or shapely.covers(room, straight):
+        return straight
+    shapely.prepare(room)
+    nodes = _nodes_inside(area, np.array([point]), np.array([gate]))
+    before = dijkstra(_costs_inside(room, nodes), directed=False, indices=[0], return_predecessors=True)[1][0]
+    way = [1]
+    while way[-1] != 0:
+        way.append(int(before[way[-1]]))
+    return shapely.LineString(nodes[way[::-1]])
 
 
 # --- facilities ------------------------------------------------------------------------------------------------------
@@ -250,7 +279,8 @@ def facility_entrances(district: District, facilities: gpd.GeoDataFrame) -> pd.D
     -------
     entrances
         Columns `place` (facility), `edge`, `at_m`, `access_m`, `x`, `y` (the entrance itself, for straight lines), `inside`
-        (the home it stands in, whose residents walk to it without the street). `edge` is -1 where no street can be reached.
+        (the home it stands in, whose residents walk to it without the street), `gate` (the gate of that home which it is, missing
+        where it is none). `edge` is -1 where no street can be reached.
     """
     drawn = district.entrances
     with_entrance = facilities.index[:0]
@@ -273,7 +303,7 @@ def facility_entrances(district: District, facilities: gpd.GeoDataFrame) -> pd.D
 
 
 def _street_entrances(district: District, points: gpd.GeoSeries) -> pd.DataFrame:
-    feet = district.network.attach(points, barriers=_barriers(district))
+    feet = district.network.attach(points, barriers=barriers_of(district))
     xy = shapely.get_coordinates(np.asarray(points.array))
     return pd.DataFrame(
         {
@@ -284,6 +314,7 @@ def _street_entrances(district: District, points: gpd.GeoSeries) -> pd.DataFrame
             "x": xy[:, 0],
             "y": xy[:, 1],
             "inside": pd.array([np.nan] * len(points), dtype="str"),
+            "gate": pd.array([np.nan] * len(points), dtype="str"),
         }
     )
 
@@ -346,9 +377,10 @@ def _gate_entrances(district: District, spots: gpd.GeoSeries, compound: pd.Serie
     if homes is None or gates is None:
         return _street_entrances(district, spots[:0])
     gates = gates[(gates["state"].fillna("open") == "open").to_numpy()]
-    feet = district.network.attach(gates.geometry, barriers=_barriers(district))
+    feet = district.network.attach(gates.geometry, barriers=barriers_of(district))
     at_home = {str(home): rows for home, rows in gates.groupby("home").indices.items()}
     shapes, number = spots.to_numpy(), compound.to_numpy(object)
+    names = np.asarray(gates.index, dtype=object)
     for home in dict.fromkeys(number):
         own, here = at_home.get(home, np.empty(0, np.int64)), np.flatnonzero(number == home)
         foot = feet.iloc[own]
@@ -364,6 +396,7 @@ def _gate_entrances(district: District, spots: gpd.GeoSeries, compound: pd.Serie
                     "x": np.repeat(shapely.get_x(shapes[here]), g),
                     "y": np.repeat(shapely.get_y(shapes[here]), g),
                     "inside": pd.array([home] * n * g, dtype="str"),
+                    "gate": pd.array(np.tile(names[own], n) if len(own) else [np.nan] * n, dtype="str"),
                 }
             )
         )
@@ -435,5 +468,5 @@ def _walk_in_sight(district: District, area: shapely.Geometry, points: np.ndarra
     room = shapely.buffer(area, WALL_TOLERANCE_M, join_style="mitre")
     shapely.prepare(room)
     clear = shapely.covers(room, legs)
-    clear[clear] = ~district.network.meets(legs[clear], barriers=_barriers(district))
+    clear[clear] = ~district.network.meets(legs[clear], barriers=barriers_of(district))
     return np.asarray(np.where(clear, shapely.length(legs), np.inf)).reshape(len(points), len(spots))

@@ -240,6 +240,10 @@ class WayTree:
             node = self.next_of(node)[0]
         return int(self.last[node])
 
+    def spot(self, edge: int, at: float) -> shapely.Point:
+        """Return where something on an edge is."""
+        return shapely.points(shapely.get_coordinates(course_of(self.streets, Piece(edge, at, at)))[0])
+
     def legs(self, way: Way) -> list[Leg]:
         """Return the legs of a way between its two doors."""
         return list(street_legs(self.streets, way.pieces, self.profile))
