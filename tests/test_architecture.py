@@ -123,6 +123,7 @@ PUBLIC = [
     "live",
     "picture",
     "presence",
+    "receipt",
     "route",
     "sheet",
     "sites",

@@ -29,6 +29,7 @@ from .maps import live as live
 from .maps import picture as picture
 from .network import WalkNetwork as WalkNetwork
 from .report import brief as brief
+from .report import receipt as receipt
 from .report.paper import sheet as sheet
 from .siting import Siting as Siting
 from .siting import sites as sites

@@ -23,6 +23,7 @@ from .metrics.base import Lacks, bases_text, layers_for, listed, number_text, ro
 from .metrics.figures import trend
 from .metrics.homes import by_home, shared_out
 from .metrics.places import presence_of
+from .metrics.terms import Terms, terms
 from .panel import DRAFT_SHEET, PANEL_SHEET, counting, draft_sheet, panel_sheet, typed_figures, typed_into, with_typed
 from .rulebook import export_rules, import_rules
 from .take import take_figures
@@ -37,6 +38,7 @@ __all__ = [
     "VERDICTS",
     "Lacks",
     "Record",
+    "Terms",
     "bases_text",
     "beyond",
     "borrowed_plan",
@@ -72,6 +74,7 @@ __all__ = [
     "since_sheet",
     "spoken",
     "take_figures",
+    "terms",
     "trend",
     "typed_figures",
     "typed_into",

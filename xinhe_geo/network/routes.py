@@ -49,12 +49,17 @@ class Piece(NamedTuple):
 
 
 class Way(NamedTuple):
-    """A walk from a door to another: its cost and metres (the access of both counts), the target's row, what is walked of edges."""
+    """
+    A walk from a door to another: its cost and metres (the access of both counts), the target's row, what is walked of edges.
+
+    `node`: where it leaves the edge of its beginning (the first piece, of 0 m perhaps); -1 where it ends on that edge.
+    """
 
     cost: float
     metres: float
     door: int
     pieces: tuple[Piece, ...]
+    node: int
 
 
 class WayOut(NamedTuple):
@@ -111,6 +116,8 @@ def street_legs(streets: Streets, pieces: Iterable[Piece], profile: Profile | No
             run.clear()
 
     for piece in pieces:
+        if piece.from_m == piece.to_m:
+            continue
         street, wait = str(streets.table["street"].iloc[streets.row[piece.edge]]), waited(streets, piece, profile)
         course = course_of(streets, piece)
         if street != name or wait > 0:
@@ -207,12 +214,11 @@ class WayTree:
         # as in the search: of ways that cost the same the first place counts, then the fewest metres
         tied = [one for one in found if one[0] <= least + self.weights.same]
         price, part, _, door, first = min(tied, key=lambda one: (self._rank(one[2]), one[1]))
-        pieces = [first]
+        pieces, node = [first], max(~door, -1)
         if door < 0:
-            node = ~door
             pieces += self.pieces_from(node)
             door = self.door_of(node)
-        return Way(access * unit + price, access + part, door, tuple(p for p in pieces if p.from_m != p.to_m))
+        return Way(access * unit + price, access + part, door, tuple(pieces), node)
 
     def _rank(self, place: int) -> int:
         return place if place >= 0 else len(self.doors.place)
@@ -243,6 +249,11 @@ class WayTree:
     def spot(self, edge: int, at: float) -> shapely.Point:
         """Return where something on an edge is."""
         return shapely.points(shapely.get_coordinates(course_of(self.streets, Piece(edge, at, at)))[0])
+
+    def told(self, piece: Piece) -> tuple[str, float, float]:
+        """Return the street of a piece, its metres, and the minutes somebody waits on it."""
+        street = str(self.streets.table["street"].iloc[self.streets.row[piece.edge]])
+        return street, abs(piece.to_m - piece.from_m), waited(self.streets, piece, self.profile)
 
     def legs(self, way: Way) -> list[Leg]:
         """Return the legs of a way between its two doors."""
@@ -305,7 +316,7 @@ def _along_lanes(streets: Streets, lanes: Lanes, foot: tuple[int, float], mouth:
     while node >= 0:
         node, piece = came[node]
         pieces.append(piece)
-    return [piece for piece in reversed(pieces) if piece.from_m != piece.to_m]
+    return pieces[::-1]
 
 
 # --- between two places ----------------------------------------------------------------------------------------------

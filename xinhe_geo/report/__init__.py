@@ -21,6 +21,7 @@ from .pages.plans import (
 )
 from .pages.shell import signed
 from .pages.siting import write_choice, write_links, write_worst
+from .receipts import receipt
 from .record import RECORD
 from .report import brief, documents, write_ledger, write_report
 from .tables import csv_text, marked_rows
@@ -45,6 +46,7 @@ __all__ = [
     "provision_sheet",
     "put_in_place",
     "read_shapes",
+    "receipt",
     "refuse_foreign",
     "side_by_side",
     "signed",

@@ -106,7 +106,7 @@ def _capacity(district: District, m: Measure) -> Found:
     touched |= {**walk(district), **facilities_of(district, kinds)}
     total = float(rows["demand"].sum())
     reach, served = float(rows["within"].sum()), float(rows["served"].sum())
-    unit, walker = say(WEIGHTS[weight][1]), district.profile(m["profile"] or _first_profile(district))
+    unit, walker = say(WEIGHTS[weight][1]), district.profile(m["profile"] or first_profile(district))
     limit = decay_of(district, str(m["decay"])).index[-1]
     said = say(
         "按{0}的速度 {1:g} 分钟内有的 {2:.1%}，有且够用的 {3:.1%}（应有每 {4:g} 人 {5:g}；分到的合每 {6:g} 人 {7}）",
@@ -144,7 +144,7 @@ def shared_out(district: District, m: Measure) -> pd.DataFrame:
 
     def make() -> pd.DataFrame:
         need = Need(float(m["norm"]), float(m["per"]), str(m["decay"]), str(m["field"]), str(m["weight"] or "people"))
-        return within_capacity(district, listed(m["kinds"]), need, profile=m["profile"] or _first_profile(district))
+        return within_capacity(district, listed(m["kinds"]), need, profile=m["profile"] or first_profile(district))
 
     return once(district, key, make)
 
@@ -299,12 +299,12 @@ def _level(district: District, m: Measure) -> tuple[pd.Series, list[str], pd.Dat
     asked = listed(m["kinds"])
     require_survey(district, asked, every=m["combine"] == "all", one_by_one=True)
     kinds = surveyed(district, asked)
-    has = _reached(district, kinds, m["minutes"], m["profile"] or _first_profile(district))
+    has = _reached(district, kinds, m["minutes"], m["profile"] or first_profile(district))
     values = has.all(axis=1) if m["combine"] == "all" else has.mean(axis=1)
     return _share_of_points(district, values.to_numpy(dtype=float)), kinds, has
 
 
-def _first_profile(district: District) -> str:
+def first_profile(district: District) -> str:
     """Return the walker that stands first in `profiles.csv`: who walks where a row does not say."""
     return str(district.profiles.index[0])
 
@@ -326,7 +326,7 @@ def _completeness(district: District, m: Measure) -> Found:
         if lacking
         else ""
     )
-    walker = district.profile(m["profile"] or _first_profile(district))
+    walker = district.profile(m["profile"] or first_profile(district))
     what = say("各类齐全的份额") if m["combine"] == "all" else say("平均齐全度")
     said = say(
         "按{0}的速度 {1:g} 分钟，{2} 类，按{3}加权的{4}",

@@ -22,7 +22,7 @@ from ..analysis import judged_rules, sources_table, survey_first
 from ..files import cannot_write_into, is_as_written, write_bytes
 from ..record import RECORD
 from ..workbook import foot
-from .shell import heads, html_page, scrolled, warning
+from .shell import heads, html_page, receipt_line, scrolled, warning
 from .since import since_section
 
 #: English words take more room.
@@ -197,13 +197,13 @@ def _other_table(results: Mapping[str, Any]) -> str:
     e, lead = html.escape, results["headlines"]
     rows = "".join(
         f"<tr><td>{e(row['label'])}</td><td>{e(row['headline'])}</td><td>{e(row['alternatives'])}</td>"
-        f"<td>{e(row['standard_text'])}</td><td>{e(row['mark'])}</td></tr>"
-        for _, row in lead.loc[results["order"]].iterrows()
+        f"<td>{e(row['standard_text'])}</td><td>{e(row['mark'])}</td><td><code>{e(str(rule))}</code></td></tr>"
+        for rule, row in lead.loc[results["order"]].iterrows()
     )
-    head = heads([title(name) for name in ("指标", "结果", "换算法", "依据", "标记")])
+    head = heads([*(title(name) for name in ("指标", "结果", "换算法", "依据", "标记")), say("编号")])
     return (
         f"<section><h2>{say('全部指标')}</h2><details><summary>{say('展开 {0} 项', len(lead))}</summary>"
-        f"{scrolled(head, rows)}</details></section>"
+        f"{scrolled(head, rows)}{receipt_line()}</details></section>"
     )
 
 

@@ -31,7 +31,7 @@ from ..files import added_to, beside, cannot_write, refuse_foreign, write_bytes
 from ..tables import csv_text, marked_rows
 from ..workbook import foot, write_sheet
 from .brief import link_pages
-from .shell import page_text, table_html, titled
+from .shell import page_text, receipt_line, table_html, titled
 
 #: How many rules get a map of their own in a comparison.
 MAPS_AT_MOST = 6
@@ -424,7 +424,7 @@ def _write_comparison(
     nav = '<a href="方案比较.xlsx">表格（含每个小区）</a>' + (
         "" if back is None else f'　<a href="{html.escape(back)}">全部方案</a>'
     )
-    page = page_text(old, title, nav, listed + body)
+    page = page_text(old, title, nav, listed + body + receipt_line(" --plan 方案"))
     write_bytes(folder / "compare.html", page.encode("utf-8"))
     return sheets["一页表"][0]
 

@@ -8,7 +8,7 @@ from typing import SupportsFloat
 
 import pandas as pd
 
-from ...core import HTML_LANG, language, web_file
+from ...core import HTML_LANG, language, say, web_file
 from ...district import District, kind_name
 from ...maps import DEMONSTRATION_TEXT
 from ..workbook import foot
@@ -59,6 +59,16 @@ NAMED = 8
 def warning(text: str) -> str:
     """Return a line that is seen before all else; nothing where there is nothing to say."""
     return f'<p class="demo">{html.escape(text)}</p>' if text else ""
+
+
+def receipt_line(options: str = "") -> str:
+    """Return how any number of a page is followed to its last metre: the command that writes it out, and what adds it up again."""
+    told = say(
+        "每个数都能追到底：{0} 写出它的算式（点位、出入口、走法、规则、输入文件的校验值），{1} 不用本程序就能重新加一遍。",
+        f"<code>{say('python run.py receipt 编号 街道目录')}{options}</code>",
+        f"<code>{say('python tools/readd.py 编号.json')}</code>",
+    )
+    return f'<p class="small">{told}</p>'
 
 
 def heads(names: Sequence[str], numbers: Collection[int] = ()) -> str:
