@@ -741,7 +741,7 @@ class WalkNetwork:
         Returns
         -------
         GeoDataFrame
-            In walking order: `leg` ("inside" along own lanes, "access" straight to the street, "street", "wait", "entrance"
+            In walking order. Columns `leg` ("inside" along own lanes, "access" straight to the street, "street", "wait", "entrance"
             straight from the street), `street` (missing off the street), `metres`, `minutes` (missing without a profile),
             geometry in the CRS of the network (a wait is a point). What follows on one street is one leg. Empty from a place to
             itself. Metres add up to those of `metres`, minutes to those of `minutes`.
@@ -824,7 +824,7 @@ class WalkNetwork:
         Returns
         -------
         GeoDataFrame
-            `leg`, `street`, `metres`, `minutes`, geometry in the CRS of the network.
+            Columns `leg`, `street`, `metres`, `minutes`, geometry in the CRS of the network.
 
         Raises
         ------
