@@ -152,7 +152,8 @@ class SearchState:
     def costs(self) -> Field:
         """Return a copy of what the search left at the nodes: cost, number of the label, and metres where there are waits."""
         with self.version.lock:
-            return Field(*(array.copy() for array in self._field()))
+            cost, label, metres = self._field()
+            return Field(cost.copy(), label.copy(), metres.copy())
 
     def with_place(self, doors: pd.DataFrame) -> SearchState:
         """Return the state with these doors added; places that exist already get them as further doors."""
