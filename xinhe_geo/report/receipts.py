@@ -170,7 +170,7 @@ def _homes(names: pd.Series, weight: pd.Series, people: pd.Series) -> dict[str, 
 
 
 def _text(value: object) -> str | None:
-    return None if pd.isna(value) else str(value)  # type: ignore[call-overload]
+    return None if pd.isna(value) else str(value)
 
 
 def _number(value: float) -> float | None:
