@@ -140,3 +140,25 @@ def test_a_stranger_goes_round_and_a_resident_through_by_hand() -> None:
     assert strange["leg"].tolist() == ["access", "street", "street", "entrance"]
     assert strange["metres"].tolist() == [40.0, 290.0, 50.0, 20.0] and strange["minutes"].isna().all()
     assert net.route(shop, shop).empty
+
+
+@pytest.mark.parametrize("first", ["long", "short"])
+def test_of_ways_that_take_the_same_time_the_one_with_fewest_metres_by_hand(first: str) -> None:
+    # from u to v: 150 m without a wait, or 100 m and 50 s of waiting; at 1 m/s both take 150 s, and the table says 100 m
+    ways = {"long": ([(50, 0), (50, 25), (150, 25), (150, 0)], 0), "short": ([(50, 0), (150, 0)], 50)}
+    ways = {name: ways[name] for name in (first, *ways)}
+    ends = {"west": ([(0, 0), (50, 0)], 0), "east": ([(150, 0), (200, 0)], 0)}
+    rows = {**ends, **ways}
+    streets = gpd.GeoDataFrame(
+        {"street": list(rows), "wait_s": [wait for _, wait in rows.values()]},
+        geometry=[shapely.LineString(xy) for xy, _ in rows.values()],
+        crs=CRS,
+    )
+    net = WalkNetwork.from_streets(streets)
+    start, shop = (gpd.GeoSeries([shapely.Point(x, 0)], crs=CRS) for x in (0, 200))
+    walker = Profile("a", "a", 1.0)
+    row = net.search(net.attach(start), net.attach(shop), profile=walker).iloc[0]
+    legs = net.route(start, shop, profile=walker)
+    assert legs["minutes"].sum() == pytest.approx(row["cost"]) == pytest.approx(250 / 60)
+    assert legs["metres"].sum() == pytest.approx(row["metres"]) == pytest.approx(200)
+    assert legs["street"].tolist() == ["west", "short", "short", "east"]
