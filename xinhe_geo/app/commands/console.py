@@ -25,6 +25,7 @@ MESSAGES = {
     "zh": {
         "done": "完成：打开 {}",
         "loading": "读取街道数据",
+        "receipt": "算式写在 {0}；重新加一遍：python tools/readd.py {0}",
         "changed": "与上次相比有 {} 处变化",
         "taken": "记进台账填报表 {} 个数；undo 可撤销",
         "typed": "专栏1 工作表里新填的 {} 个数已计入；要长期保留，用 ledger --take 记进台账填报表",
@@ -57,6 +58,7 @@ MESSAGES = {
     "en": {
         "done": "Done: open {}",
         "loading": "Reading the district",
+        "receipt": "Written to {0}; to add it up again: python tools/readd.py {0}",
         "changed": "{} changes since the earlier run",
         "taken": "{} figures taken into the yearly table; undo takes them out again",
         "typed": "{} figures typed into the panel sheet count; ledger --take keeps them in the yearly table",

@@ -164,7 +164,7 @@ def _capacity(district: District, m: Measure) -> Found:
     touched |= {**walk(district), **facilities_of(district, kinds)}
     total = float(rows["demand"].sum())
     reach, served = float(rows["within"].sum()), float(rows["served"].sum())
-    unit, walker = say(WEIGHTS[weight][1]), district.profile(m["profile"] or _first_profile(district))
+    unit, walker = say(WEIGHTS[weight][1]), district.profile(m["profile"] or first_profile(district))
     limit = decay_of(district, str(m["decay"])).index[-1]
     said = say(
         "按{0}的速度 {1:g} 分钟内有的 {2:.1%}，有且够用的 {3:.1%}（应有每 {4:g} 人 {5:g}；分到的合每 {6:g} 人 {7}）",
@@ -202,7 +202,7 @@ def shared_out(district: District, m: Measure) -> pd.DataFrame:
 
     def make() -> pd.DataFrame:
         need = Need(float(m["norm"]), float(m["per"]), str(m["decay"]), str(m["field"]), str(m["weight"] or "people"))
-        return within_capacity(district, kinds_of(m), need, profile=m["profile"] or _first_profile(district))
+        return within_capacity(district, kinds_of(m), need, profile=m["profile"] or first_profile(district))
 
     return once(district, key, make)
 
@@ -383,11 +383,11 @@ def _has_classes(district: District, m: Measure) -> pd.DataFrame:
     if not classes:
         require_survey(district, [k for k in asked if k not in known], one_by_one=True)
     kinds = list(dict.fromkeys(kind for one in classes for kind in one))
-    has = _reached(district, kinds, m["minutes"], m["profile"] or _first_profile(district))
+    has = _reached(district, kinds, m["minutes"], m["profile"] or first_profile(district))
     return pd.DataFrame({kind_names(district, one, "或"): has[one].any(axis=1) for one in classes})
 
 
-def _first_profile(district: District) -> str:
+def first_profile(district: District) -> str:
     """Return the walker that stands first in `profiles.csv`: who walks where a row does not say."""
     return str(district.profiles.index[0])
 
@@ -420,7 +420,7 @@ def _completeness(district: District, m: Measure) -> Found:
     gap = (
         say("最缺：") + in_words(say("{0}（可达 {1:.0%}）", name, share) for share, name in lacking) if lacking else ""
     )
-    walker = district.profile(m["profile"] or _first_profile(district))
+    walker = district.profile(m["profile"] or first_profile(district))
     what = say("各类齐全的份额") if m["combine"] == "all" else say("平均齐全度")
     said = say(
         "按{0}的速度 {1:g} 分钟，{2} 类，按{3}加权的{4}",
@@ -682,7 +682,7 @@ def _reached_from(district: District, rows: gpd.GeoDataFrame, m: Measure) -> dic
         there = district.layers["facilities"]
         types = there.drop(columns="geometry").dtypes.to_dict()
         other = district.with_rows({**plain, "facilities": places.reindex(columns=there.columns).astype(types)})
-        tables = od_tables(other, list(own.values()), profile=m["profile"] or _first_profile(district))
+        tables = od_tables(other, list(own.values()), profile=m["profile"] or first_profile(district))
         reached |= {key: tables[kind]["minutes"] <= m["minutes"] + TOLERANCE_MIN for key, kind in own.items()}
     points = home_points(district).index
     return {key: within.reindex(points) for key, within in reached.items()}

@@ -204,14 +204,20 @@ def _fill_communities(district: District, kinds: Sequence[str], has: pd.Series, 
     return say("{0}；{1}", text, said) if said else text
 
 
+def rows_in(district: District, m: Measure) -> gpd.GeoDataFrame:
+    """Return what a count counts: the rows of a layer in the scope, or the open places of some kinds there."""
+    if not m["layer"]:
+        return open_places(district, m, kinds_of(m) or list(district.kinds.index))[0]
+    frame = district.layers[str(m["layer"])]
+    return frame[shapely.intersects(scope_shape(district, m)[0], shapely.point_on_surface(frame.geometry.array))]
+
+
 @metric("count", Metric("个数", "范围内开放设施（或图层要素）的个数", in_parts=True))
 def _count(district: District, m: Measure) -> Found:
     """How many places of some kinds, or rows of a layer, are in the scope."""
     if m["layer"]:
         layer = str(m["layer"])
-        frame = district.layers[layer]
-        shape, touched = scope_shape(district, m)
-        rows = frame[shapely.intersects(shape, shapely.point_on_surface(frame.geometry.array))]
+        rows, touched = rows_in(district, m), scope_shape(district, m)[1]
         value, what = float(len(rows)), layer_name(layer)
         return Found(
             value,
