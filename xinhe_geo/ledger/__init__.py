@@ -21,6 +21,7 @@ from .ledger import (
 )
 from .metrics.base import (
     Lacks,
+    Terms,
     bases_text,
     kinds_of,
     layers_for,
@@ -32,7 +33,7 @@ from .metrics.base import (
 from .metrics.figures import trend
 from .metrics.homes import by_home, shared_out
 from .metrics.places import presence_of
-from .metrics.terms import Terms, terms
+from .metrics.terms import terms
 from .panel import (
     DRAFT_SHEET,
     PANEL_SHEET,

@@ -240,7 +240,7 @@ def _communities(district: District, rule: Rule) -> Receipt:
     communities = district.communities
     names = pd.Series(dtype="object") if communities is None else communities["name"]
     rows = [[str(code), _text(names.get(code)), float(n), 1.0] for code, n in matrix.items()]
-    return {"how": "has share", "rule": _told(district, rule), "rows": rows}
+    return {"how": "share", "rule": _told(district, rule), "rows": rows}
 
 
 # --- walks -----------------------------------------------------------------------------------------------------------
