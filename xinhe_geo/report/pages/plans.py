@@ -64,6 +64,7 @@ _EFFECT_NAMES = {
     "people_new_unserved": "新居民不可达（人）",
     "homes_gain": "受益小区",
     "homes_lose": "受影响小区",
+    "code": "编号",
 }
 
 
