@@ -12,9 +12,11 @@ import pandas as pd
 import pytest
 import shapely
 from oracle import districts
+from plans import LESS, MORE, Edits, carried_out, random_edit
 
 import xinhe_geo as xh
-from xinhe_geo.access import Trips, home_points, od_tables, pairs
+from xinhe_geo.access import Trips, attached_anew, home_points, od_tables, pairs
+from xinhe_geo.core import Edit
 
 TOY = Path(__file__).parents[1] / "toy"
 WALKERS = ("adult", "elderly", "wheelchair")
@@ -97,6 +99,32 @@ def test_routes_of_random_gated_districts(tmp_path: Path, seed: int) -> None:
     district = xh.District.load(districts.write(tmp_path, seed))
     for profile in WALKERS:
         assert same_trips(district, list(districts.KINDS), profile) > 50
+
+
+@pytest.mark.parametrize("seed", [1, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (0, *range(2, 20)))])
+def test_routes_after_random_plans(tmp_path: Path, seed: int) -> None:
+    """Feet that a plan leaves where they were, doors that it adds, homes and places it attaches anew: routes are still the table."""
+    rng = np.random.default_rng(seed)
+    plan: Edits = []
+    district = xh.District.load(districts.write(tmp_path, seed % 7))
+    for number in range(8):
+        edit = random_edit(rng, carried_out(district, plan), str(rng.choice([*MORE, *LESS])), number)
+        if edit is not None and edit.what.get("street", "") not in {e.what.get("street") for e in plan}:
+            plan = [*plan, edit]
+    after = carried_out(district, plan)
+    for profile in ("adult", "wheelchair"):
+        assert same_trips(after, list(districts.KINDS), profile) > 20
+
+
+def test_a_route_of_whom_a_plan_attached_anew() -> None:
+    """A home whose street is closed leaves by another, a cul-de-sac beside it is a door more: both are walked as they are counted."""
+    district = xh.District.load(TOY)
+    anew = 0
+    for street in district.rows["streets"].index:
+        after = carried_out(district, [Edit("close_street", {"street": street})])
+        anew += len(attached_anew(after)[0]) + len(attached_anew(after)[1])
+        same_trips(after, sorted(set(district.facilities["kind"])), "adult", legs_of=1)
+    assert anew
 
 
 def test_routes_of_the_toy_district() -> None:
