@@ -25,6 +25,7 @@ DONE, PARTLY, USAGE, DATA, ENVIRONMENT = range(5)
 MESSAGES = {
     "done": "完成：打开 {}",
     "loading": "读取街道数据",
+    "receipt": "算式写在 {0}；重新加一遍：python tools/readd.py {0}",
     "changed": "与上次相比有 {} 处变化",
     "taken": "记进台账填报表 {} 个数；undo 可撤销",
     "typed": "专栏1 工作表里新填的 {} 个数已计入；要长期保留，用 ledger --take 记进台账填报表",

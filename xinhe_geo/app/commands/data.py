@@ -81,7 +81,12 @@ def import_(
     homes: Annotated[Path | None, typer.Option("--homes", help="人口表 CSV：id, lon, lat, population")] = None,
     name: Annotated[str | None, typer.Option("--name", help="街道名称")] = None,
     code: Annotated[str | None, typer.Option("--code", help="统计代码")] = None,
-    crs: Annotated[str | None, typer.Option("--crs", help="计算用的投影坐标系；省略为当地 UTM 带")] = None,
+    crs: Annotated[
+        str | None,
+        typer.Option(
+            "--crs", help="计算用的投影坐标系；省略为当地的平面（国内 CGCS2000 三度带，别处比例为 1 的横轴墨卡托）"
+        ),
+    ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="替换以前导入的目录")] = False,
     basis: Annotated[
         str, typer.Option("--basis", help="人口表依据什么：official、surveyed、derived …；不写记为依据未说明")
@@ -117,7 +122,7 @@ def split_(
     name: Annotated[str | None, typer.Option("--name", help="名称列")] = None,
     margin: Annotated[float, typer.Option("--margin", help="界外多取多少米的街道和设施")] = 1500.0,
     homes: Annotated[Path | None, typer.Option("--homes", help="全市人口表 CSV：id, lon, lat, people")] = None,
-    crs: Annotated[str | None, typer.Option("--crs", help="计算用的投影坐标系；省略为各街道的 UTM 带")] = None,
+    crs: Annotated[str | None, typer.Option("--crs", help="计算用的投影坐标系；省略为各街道当地的平面")] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="替换以前切分的结果")] = False,
     basis: Annotated[
         str, typer.Option("--basis", help="街道界和人口表依据什么：official、surveyed、derived …；不写记为依据未说明")

@@ -12,7 +12,8 @@ from ...core import bundled_folder, refuse_uncleared, speaking, write_text
 from ...district import secrecy_of
 from ...ledger import borrowed_plan, take_figures, verdicts, with_typed
 from ...ledger import ledger as evaluate
-from ...report import LEDGER_BOOK, brief, write_comparisons, write_ledger, write_worst
+from ...report import LEDGER_BOOK, brief, state_of, write_comparisons, write_ledger, write_worst
+from ...report import receipt as write_receipt
 from ..batch import Tick
 from ..batch import batch as run_batch
 from ..notebook import run_notebook as run_book
@@ -134,6 +135,26 @@ def ledger(
     if changed is not None:
         OUT.print(message(lang, "changed", len(changed)))
     OUT.print(escape(message(lang, "done", shown_path(out / "ledger.html"))))
+
+
+def receipt(
+    figure: Annotated[str, typer.Argument(help="规则编号（简报里的数）或量法编号（核对表里的数），如 plan_clinic_15")],
+    folder: Annotated[Path | None, typer.Argument(help="街道目录；省略为随程序的演示街道")] = None,
+    plan: Annotated[str | None, typer.Option("--plan", help="方案名或 TOML 文件：写出比较表里的数")] = None,
+    year: Annotated[int | None, typer.Option("--year", help="哪一年的状态")] = None,
+    out: Annotated[Path | None, typer.Option("--out", help="写到哪个文件；省略为 编号.json")] = None,
+    lang: Lang = "zh",
+) -> None:
+    """把印出来的一个数写成算式：点位、出入口、走法、规则、输入文件的校验值；tools/readd.py 不用本程序就能重新加一遍。"""
+    target = out or Path(f"{figure}.json")
+    with watched(message(lang, "loading")):
+        district = opened(folder, "写出算式")
+        after = None if plan is None else state_of(district, plan).district
+        before = district if year is None and after is None else district.at(after.year if after else year or 0)
+        found = write_receipt(before, figure, after=after, to=target)
+    for what, _, printed in found["printed"]:
+        OUT.print(escape(f"{found['label']} {what} {printed}"))
+    OUT.print(escape(message(lang, "receipt", shown_path(target))))
 
 
 def _take(workbook: Path, folder: Path, by: str, lang: str) -> None:
