@@ -1,5 +1,6 @@
 """What everything stands on: errors, words, the schema of layers, the values planners choose, files and processes."""
 
+from .strangers import apart, reading
 from .datum import (
     DATUM_LABELS,
     DATUMS,
@@ -137,6 +138,7 @@ __all__ = [
     "Worker",
     "XinheError",
     "amount",
+    "apart",
     "at_year",
     "back",
     "beside_prefix",
@@ -175,6 +177,7 @@ __all__ = [
     "place_file",
     "problems_table",
     "read_layer",
+    "reading",
     "refuse_leaving",
     "refuse_uncleared",
     "say",

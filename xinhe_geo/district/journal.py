@@ -248,6 +248,14 @@ def unfinished(folder: Path) -> str:
         return f"{folder.name or folder} 里的 {HISTORY} 读不出来（{os_words(error)}）"
 
 
+def is_own(folder: Path) -> bool:
+    """Return whether this user has last changed a folder here by an import: it is not received from somebody else."""
+    with suppress(OSError, SourceError):
+        versions = _versions(_history(folder))
+        return bool(versions) and own_journals.entered(folder, _read_record(folder, versions[-1].name).text)
+    return False
+
+
 def _stranger(folder: Path, what: str, record: _Record | None = None) -> SourceError:
     named = "" if record is None else f"（会改：{'、'.join(step.file for step in record.steps[:12])}）"
     return SourceError(

@@ -24,6 +24,7 @@ from ..core import (
     Layer,
     Problem,
     SourceError,
+    apart,
     bundled_folder,
     check_rows,
     did_you_mean,
@@ -32,12 +33,13 @@ from ..core import (
     ordinary,
     problems_table,
     read_layer,
+    reading,
     secrecy_problems,
     text_words,
 )
 from .beside import put_back
 from .doubles import doubled
-from .journal import HISTORY, MANIFEST, unfinished
+from .journal import HISTORY, MANIFEST, is_own, unfinished
 
 #: West, south, east, north in degrees.
 Box: TypeAlias = tuple[float, float, float, float]
@@ -95,7 +97,14 @@ def check(folder: str | Path | None = None) -> pd.DataFrame:
 def read_folder(
     folder: Path, step: Callable[[str], None] = lambda _: None
 ) -> tuple[dict[str, Any], dict[str, pd.DataFrame], pd.DataFrame, list[Problem]]:
-    """Read manifest, layers and tables; collect all problems."""
+    """Read manifest, layers and tables; collect all problems. What is not ours is read in a process of its own."""
+    with reading(*([folder] if is_own(folder) else [])):
+        return _read_folder(folder, step)
+
+
+def _read_folder(
+    folder: Path, step: Callable[[str], None]
+) -> tuple[dict[str, Any], dict[str, pd.DataFrame], pd.DataFrame, list[Problem]]:
     problems: list[Problem] = []
     manifest = _read_manifest(folder, problems)
     declared = manifest.get("layers", {}) if isinstance(manifest.get("layers", {}), dict) else {}
@@ -304,7 +313,7 @@ def _read_layer(
         wrong("file", "声明了但文件不存在", "放入文件，或从 district.toml 里删去这个图层")
         return None
     try:
-        frame = _read_table(path, folder) if layer.geometry is None else _read_features(path, folder)
+        frame = apart(_read_table, path, folder, folder=folder) if layer.geometry is None else _read_features(path, folder)
     except SourceError as error:
         what, _, remedy = str(error).partition("。")
         wrong("", f"读不出来：{what.removeprefix(f'{path.name}：')[:160]}", remedy)
