@@ -125,7 +125,9 @@ def dying(_: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="limits of processor time and memory")
-@pytest.mark.parametrize(("act", "words"), [(busy, "读了太久"), (asleep, "读了太久"), (greedy, "内存太多"), (dying, "读的时候中断了")])
+@pytest.mark.parametrize(
+    ("act", "words"), [(busy, "读了太久"), (asleep, "读了太久"), (greedy, "内存太多"), (dying, "读的时候中断了")]
+)
 def test_whoever_takes_too_much_is_stopped_and_the_next_file_is_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, act: Callable[[Path], Any], words: str
 ) -> None:
@@ -139,10 +141,14 @@ def test_whoever_takes_too_much_is_stopped_and_the_next_file_is_read(
 
 
 def refusing(path: Path) -> None:
-    raise {"ours": SourceError("甲。乙"), "system": FileNotFoundError(2, "no"), "other": ZeroDivisionError("x")}[path.name]
+    raise {"ours": SourceError("甲。乙"), "system": FileNotFoundError(2, "no"), "other": ZeroDivisionError("x")}[
+        path.name
+    ]
 
 
-@pytest.mark.parametrize(("name", "kind"), [("ours", SourceError), ("system", FileNotFoundError), ("other", RuntimeError)])
+@pytest.mark.parametrize(
+    ("name", "kind"), [("ours", SourceError), ("system", FileNotFoundError), ("other", RuntimeError)]
+)
 def test_a_failure_is_the_one_that_was_met(tmp_path: Path, name: str, kind: type[Exception]) -> None:
     (tmp_path / name).touch()
     with pytest.raises(kind):
@@ -197,7 +203,9 @@ def test_tables_come_back_as_they_were() -> None:
         crs="EPSG:4326",
     )
     found = travelled(frame)
-    pd.testing.assert_frame_equal(pd.DataFrame(found.drop(columns="geometry")), pd.DataFrame(frame.drop(columns="geometry")))
+    pd.testing.assert_frame_equal(
+        pd.DataFrame(found.drop(columns="geometry")), pd.DataFrame(frame.drop(columns="geometry"))
+    )
     assert list(found.geometry.to_wkb()) == list(frame.geometry.to_wkb()) and found.crs == frame.crs
     assert found.crs.to_epsg() == 4326 and type(found) is gpd.GeoDataFrame
     for index in (pd.Index(["a", "b", "c", "d"], name="键"), pd.Index([3, 1, 2, 0])):
@@ -207,7 +215,13 @@ def test_tables_come_back_as_they_were() -> None:
     for value in (np.float64(1.5), np.int32(3), np.bool_(True), np.datetime64("2020-01-01", "s"), np.array([[1, 2]])):
         assert np.array_equal(travelled(value), value) and type(travelled(value)) is type(value)
     assert travelled([pd.NA, pd.NaT])[0] is pd.NA
-    moments = [datetime(2020, 1, 1), date(2020, 1, 1), clock(8, 30), timedelta(days=-1), pd.Timestamp("2020-01-01", tz="UTC")]
+    moments = [
+        datetime(2020, 1, 1),
+        date(2020, 1, 1),
+        clock(8, 30),
+        timedelta(days=-1),
+        pd.Timestamp("2020-01-01", tz="UTC"),
+    ]
     assert travelled(moments) == moments and [type(m) for m in travelled(moments)] == [type(m) for m in moments]
     own = pyproj.CRS.from_proj4("+proj=tmerc +lon_0=117 +k=0.9999")
     assert travelled(own).equals(own)
@@ -277,5 +291,3 @@ def test_a_bomb_in_a_received_folder_is_a_row_of_the_check(tmp_path: Path, monke
     found = check(folder)
     assert list(found.loc[found["severity"] == "error", "file"])[:1] == ["pois/kinds.csv"]
     assert found["problem"].str.contains("内存太多|中断").any()
-
-

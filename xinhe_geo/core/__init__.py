@@ -1,6 +1,5 @@
 """What everything stands on: errors, words, the schema of layers, the values planners choose, files and processes."""
 
-from .strangers import apart, reading
 from .datum import (
     DATUM_LABELS,
     DATUMS,
@@ -31,10 +30,11 @@ from .errors import (
     text_words,
 )
 from .extras import needing, not_installed
-from .files import beside_prefix, cannot_write, growing, place_file, write_bytes, write_text
+from .files import beside_prefix, cannot_write, growing, own_room, place_file, sweep, write_bytes, write_text
 from .foreign import layers_in, ordinary, read_layer, size_of
 from .html import PICTURES, SCRIPT, escape, web_file, whole_page
 from .i18n import HTML_LANG, back, counted, english, language, listed_words, marked, parted, say, speaking, title, word
+from .locks import hold, let_go
 from .models import (
     DENOMINATOR_LABELS,
     METHOD_LABELS,
@@ -87,6 +87,7 @@ from .secrecy import (
     suppressed,
 )
 from .secrecy_marks import INTERNAL, is_cleared, marks_of
+from .strangers import apart, reading
 from .validate import check_rows
 from .worker import Worker
 
@@ -158,10 +159,12 @@ __all__ = [
     "from_wgs84",
     "growing",
     "guarded_problems",
+    "hold",
     "is_cleared",
     "keeping",
     "language",
     "layers_in",
+    "let_go",
     "listed",
     "listed_words",
     "listening",
@@ -172,6 +175,7 @@ __all__ = [
     "not_installed",
     "ordinary",
     "os_words",
+    "own_room",
     "parted",
     "per_cent",
     "place_file",
@@ -190,6 +194,7 @@ __all__ = [
     "strictest",
     "strictness",
     "suppressed",
+    "sweep",
     "text_words",
     "tie",
     "title",

@@ -82,7 +82,16 @@ def _of_python() -> list[Path]:
     """Return where Python, its packages and the system's libraries and tables lie."""
     named = [*sys.path, *sysconfig.get_paths().values(), sys.prefix, sys.base_prefix, Path(__file__).parents[1]]
     data = [os.environ.get(name, "") for name in ("PROJ_DATA", "PROJ_LIB", "GDAL_DATA")]
-    system = ["/usr", "/lib", "/lib64", "/etc/localtime", "/proc/self", "/dev/null", "/dev/urandom", "/sys/devices/system/cpu"]
+    system = [
+        "/usr",
+        "/lib",
+        "/lib64",
+        "/etc/localtime",
+        "/proc/self",
+        "/dev/null",
+        "/dev/urandom",
+        "/sys/devices/system/cpu",
+    ]
     return [Path(p) for p in dict.fromkeys([*map(str, named), *data, *system]) if p]
 
 

@@ -24,8 +24,8 @@ import pandas as pd
 import pyogrio
 from pyogrio.util import vsi_path
 
-from .strangers import apart
 from .errors import SourceError
+from .strangers import apart
 
 #: A layer larger than this was not made for one district; brackets count what a JSON becomes in memory.
 _MOST_BYTES, _MOST_BRACKETS, _MOST_OBJECTS = 2_000_000_000, 20_000_000, 20_000

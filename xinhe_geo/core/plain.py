@@ -132,9 +132,7 @@ def _as_column(word: str, *parts: Any) -> Any:
 
 def _frame(value: pd.DataFrame) -> tuple[Any, ...]:
     index = value.index
-    rows = (
-        (index.start, index.stop, index.step) if isinstance(index, pd.RangeIndex) else _column(index.to_series())
-    )
+    rows = (index.start, index.stop, index.step) if isinstance(index, pd.RangeIndex) else _column(index.to_series())
     own = value.geometry.name if isinstance(value, gpd.GeoDataFrame) and value._geometry_column_name else None
     columns = [_column(value.iloc[:, i]) for i in range(value.shape[1])]
     return isinstance(value, gpd.GeoDataFrame), own, list(value.columns), columns, index.name, rows

@@ -95,7 +95,9 @@ def reading(*ours: Path) -> Iterator[None]:
                 _end(_STATE.child)
 
 
-def apart(function: Callable[P, Result], path: Path, /, *args: Any, folder: Path | None = None, **kwargs: Any) -> Result:
+def apart(
+    function: Callable[P, Result], path: Path, /, *args: Any, folder: Path | None = None, **kwargs: Any
+) -> Result:
     """
     Return what a function of this library makes of a file, called in the other process unless the file is ours.
 

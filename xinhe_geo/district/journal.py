@@ -15,7 +15,6 @@ import hashlib
 import json
 import os
 import shutil
-import sys
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -24,7 +23,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from ..core import LAYERS, EnvironmentProblem, SourceError, XinheError, os_words, write_bytes
+from ..core import LAYERS, EnvironmentProblem, SourceError, XinheError, hold, let_go, os_words, write_bytes
 from . import own_journals
 
 HISTORY = ".history"
@@ -63,42 +62,6 @@ def locked(folder: Path) -> Iterator[None]:
         let_go(history / "lock", handle)
         with suppress(OSError):
             history.rmdir()
-
-
-def let_go(path: Path, handle: int) -> None:
-    """Give up a lock, and remove its file."""
-    if sys.platform == "win32":
-        os.close(handle)
-        with suppress(OSError):
-            os.unlink(path)
-        return
-    # Removed while still held: whoever waits for this file sees that it is no longer the one in place.
-    with suppress(OSError):
-        os.unlink(path)
-    os.close(handle)
-
-
-def hold(path: Path) -> int | None:
-    """Return a handle that holds the lock, None where somebody else does."""
-    for _ in range(10):
-        handle = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o644)
-        try:
-            if sys.platform == "win32":
-                import msvcrt
-
-                msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
-                return handle
-            import fcntl
-
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            with suppress(FileNotFoundError):
-                if os.stat(path).st_ino == os.fstat(handle).st_ino:
-                    return handle
-        except (BlockingIOError, PermissionError):
-            os.close(handle)
-            return None
-        os.close(handle)
-    return None
 
 
 class _Step(NamedTuple):

@@ -313,7 +313,9 @@ def _read_layer(
         wrong("file", "声明了但文件不存在", "放入文件，或从 district.toml 里删去这个图层")
         return None
     try:
-        frame = apart(_read_table, path, folder, folder=folder) if layer.geometry is None else _read_features(path, folder)
+        frame = (
+            apart(_read_table, path, folder, folder=folder) if layer.geometry is None else _read_features(path, folder)
+        )
     except SourceError as error:
         what, _, remedy = str(error).partition("。")
         wrong("", f"读不出来：{what.removeprefix(f'{path.name}：')[:160]}", remedy)
