@@ -18,8 +18,8 @@ import crash
 import pytest
 from test_secret_district import ELSEWHERE, TYPED
 
-from xinhe_geo.core import files
 from xinhe_geo.app.cli import DATA, DONE, ENVIRONMENT, main
+from xinhe_geo.core import files
 from xinhe_geo.ledger import export_rules
 from xinhe_geo.report.files import MARK
 
@@ -96,7 +96,7 @@ class Case:
     def judge(self, old: dict[str, bytes], new: dict[str, bytes]) -> str:
         """Return what is there: old, new, marked (unfinished, and says so), or mixed."""
         now = self.seen()
-        if now == old or now == new:
+        if now in (old, new):
             return "old" if now == old else "new"
         if any(self.place.rglob(MARK)) or (self.district / ".history" / "journal.json").is_file():
             return "marked"

@@ -30,7 +30,7 @@ from .errors import (
     text_words,
 )
 from .extras import needing, not_installed
-from .files import beside_prefix, cannot_write, growing, own_room, place_file, sweep, write_bytes, write_text
+from .files import beside_prefix, cannot_write, growing, own_room, place_file, room_lock, sweep, write_bytes, write_text
 from .foreign import layers_in, ordinary, read_layer, size_of
 from .html import PICTURES, SCRIPT, escape, web_file, whole_page
 from .i18n import HTML_LANG, back, counted, english, language, listed_words, marked, parted, say, speaking, title, word
@@ -184,6 +184,7 @@ __all__ = [
     "reading",
     "refuse_leaving",
     "refuse_uncleared",
+    "room_lock",
     "say",
     "secrecy_problems",
     "secret_layers",

@@ -87,7 +87,7 @@ def growing(path: Path, *, room: Path | None = None) -> Iterator[Path]:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with own_room(path, room) as own:
+        with _room(path, room) as own:
             yield own / path.name
             place_file(own / path.name, path)
     except XinheError:
@@ -110,25 +110,34 @@ def place_file(fresh: Path, path: Path) -> None:
     os.replace(fresh, path)
 
 
-#: In a room: held while its process lives, and what is made there.
-_LOCK, _MADE = "lock", "made"
 #: So many seconds after it was made a room without a lock belongs to nobody who is just about to hold it.
 _ABOUT_TO = 10.0
+
+
+def room_lock(room: Path) -> Path:
+    """Return the file that is held in a room while its process lives."""
+    return room / ".lock"
 
 
 @contextmanager
 def own_room(path: Path, above: Path | None = None) -> Iterator[Path]:
     """Give an empty folder beside a place (or in `above`) for what is to come there; what killed processes left goes first."""
+    with _room(path, above) as room:
+        (room / "made").mkdir(mode=0o755)
+        yield room / "made"
+
+
+@contextmanager
+def _room(path: Path, above: Path | None) -> Iterator[Path]:
     where = path.parent if above is None else above
     sweep(where, path)
     room = Path(tempfile.mkdtemp(prefix=beside_prefix(path), dir=where))
-    handle = hold(room / _LOCK)
+    handle = hold(room_lock(room))
     try:
-        (room / _MADE).mkdir(mode=0o755)
-        yield room / _MADE
+        yield room
     finally:
         if handle is not None:
-            let_go(room / _LOCK, handle)
+            let_go(room_lock(room), handle)
         shutil.rmtree(room, ignore_errors=True)
 
 
@@ -151,15 +160,11 @@ def sweep(where: Path, path: Path, *, about_to: float | None = None) -> None:
         return
     for room in map(Path, left):
         with suppress(OSError):
-            if (
-                not (room / _LOCK).exists()
-                and time.time() - room.lstat().st_mtime < young
-                and not any(room.iterdir())
-            ):
+            if not room_lock(room).exists() and time.time() - room.lstat().st_mtime < young and not any(room.iterdir()):
                 continue
-            handle = hold(room / _LOCK)
+            handle = hold(room_lock(room))
             if handle is not None:
-                let_go(room / _LOCK, handle)
+                let_go(room_lock(room), handle)
                 shutil.rmtree(room, ignore_errors=True)
 
 

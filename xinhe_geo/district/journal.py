@@ -29,6 +29,8 @@ from . import own_journals
 HISTORY = ".history"
 #: What every district folder has.
 MANIFEST = "district.toml"
+#: What a folder has that has been sealed (`seal`).
+SEAL = "seal.json"
 #: A journal is a list of a few files; a longer one is none of ours.
 _MOST_BYTES = 1_000_000
 #: What Windows does not take for a file, whatever follows the name.
@@ -211,8 +213,8 @@ def unfinished(folder: Path) -> str:
         return f"{folder.name or folder} 里的 {HISTORY} 读不出来（{os_words(error)}）"
 
 
-def is_own(folder: Path) -> bool:
-    """Return whether this user has last changed a folder here by an import: it is not received from somebody else."""
+def is_last_change_own(folder: Path) -> bool:
+    """Return whether this user has last changed a folder here by an import."""
     with suppress(OSError, SourceError):
         versions = _versions(_history(folder))
         return bool(versions) and own_journals.entered(folder, _read_record(folder, versions[-1].name).text)
@@ -234,6 +236,7 @@ def commit(folder: Path, files: Mapping[str, bytes], layer: str, source: str) ->
     The manifest goes last: until then a new layer's file is declared nowhere, so whoever opens the folder at any moment
     sees the old state or the new one.
     """
+    _refuse_sealed(folder)
     history = _history(folder)
     for name in files:
         within(folder, name)
@@ -257,6 +260,13 @@ def commit(folder: Path, files: Mapping[str, bytes], layer: str, source: str) ->
     except OSError:
         _step_back(folder, version, steps)
         raise
+
+
+def _refuse_sealed(folder: Path) -> None:
+    if os.path.lexists(folder / SEAL):
+        raise SourceError(
+            f"{folder.name or folder} 已封存（{SEAL}），没有改动任何文件。要改就先删去 {SEAL}，改完用 seal 重新封存"
+        )
 
 
 def _write_note(folder: Path, version: str, do: str, record: bytes) -> _Note:
@@ -427,6 +437,7 @@ def undo(folder: str | Path, *, trust: bool = False) -> pd.DataFrame:
     target = Path(folder)
     if not (target / HISTORY).is_dir():
         raise SourceError(f"{target.name or target} 没有可以撤销的导入")
+    _refuse_sealed(target)
     with locked(target):
         finish(target, trust=trust)
         versions = _versions(target / HISTORY)

@@ -7,7 +7,7 @@ import os
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, TypeAlias
 
 import geopandas as gpd
@@ -39,7 +39,8 @@ from ..core import (
 )
 from .beside import put_back
 from .doubles import doubled
-from .journal import HISTORY, MANIFEST, is_own, unfinished
+from .journal import HISTORY, MANIFEST, SEAL, unfinished
+from .seal import broken, is_own
 
 #: West, south, east, north in degrees.
 Box: TypeAlias = tuple[float, float, float, float]
@@ -106,7 +107,11 @@ def _read_folder(
     folder: Path, step: Callable[[str], None]
 ) -> tuple[dict[str, Any], dict[str, pd.DataFrame], pd.DataFrame, list[Problem]]:
     problems: list[Problem] = []
-    manifest = _read_manifest(folder, problems)
+    unsealed = broken(folder)
+    for file, what in unsealed.items():
+        remedy = f"向给目录的人要原来的文件；是自己改的，核对后用 seal --again 重新封存，或删去 {SEAL}"
+        problems.append(Problem("error", "district.toml", file, "", "", f"{what}，没有读它", remedy))
+    manifest = {} if {MANIFEST, SEAL} & set(unsealed) else _read_manifest(folder, problems)
     declared = manifest.get("layers", {}) if isinstance(manifest.get("layers", {}), dict) else {}
     target = _metric_crs(manifest, problems)
     rows: dict[str, pd.DataFrame] = {}
@@ -117,7 +122,7 @@ def _read_folder(
         if entry is None and layer.default:
             entry = _usual_entry(name)
             path = folder if (folder / entry["file"]).is_file() else bundled_folder()
-        if entry is None:
+        if entry is None or (path == folder and PurePosixPath(str(entry["file"])).as_posix() in unsealed):
             continue
         frame = _read_layer(path, layer, entry, target, problems)
         if frame is None:

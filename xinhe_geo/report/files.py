@@ -21,6 +21,7 @@ from ..core import (
     os_words,
     own_room,
     place_file,
+    room_lock,
     sweep,
     write_text,
 )
@@ -207,7 +208,7 @@ def repair(target: Path) -> bool:
     if not said or found is None or ".." in found[2].split("/"):
         return False
     room = target / found[0]
-    held = room.parents[found[2].count("/") - 1] / "lock" if found[2] else room / "lock"
+    held = room_lock(room.parents[found[2].count("/") - 1] if found[2] else room)
     with _told(target):
         handle = hold(held) if held.parent.is_dir() and not held.parent.is_symlink() else None
         if handle is None and held.exists():
