@@ -124,6 +124,7 @@ def dying(_: Path) -> None:
     os.abort()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="limits of processor time and memory")
 @pytest.mark.parametrize(
     ("act", "words"), [(busy, "读了太久"), (asleep, "读了太久"), (greedy, "内存太多"), (dying, "读的时候中断了")]
@@ -132,7 +133,7 @@ def test_whoever_takes_too_much_is_stopped_and_the_next_file_is_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, act: Callable[[Path], Any], words: str
 ) -> None:
     monkeypatch.setattr(strangers, "_SECONDS", 0.5)
-    monkeypatch.setattr(strangers, "_WAIT", 4)
+    monkeypatch.setattr(strangers, "_WAIT", 4 if act is asleep else 100)
     (tmp_path / "表.csv").write_text("x", "utf-8")
     with reading():
         with pytest.raises(SourceError, match=f"表.csv：.*{words}"):
@@ -269,6 +270,7 @@ def forks(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return made
 
 
+@pytest.mark.slow
 def test_a_folder_is_received_until_its_journal_is_ours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made = forks(monkeypatch)
     folder = shutil.copytree(TOY, tmp_path / "toy")
@@ -281,6 +283,7 @@ def test_a_folder_is_received_until_its_journal_is_ours(tmp_path: Path, monkeypa
     assert check().empty and len(made) == 2
 
 
+@pytest.mark.slow
 def test_a_bomb_in_a_received_folder_is_a_row_of_the_check(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = shutil.copytree(TOY, tmp_path / "toy")
     monkeypatch.setattr(strangers, "_MEGABYTES", 60.0)

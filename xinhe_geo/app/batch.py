@@ -498,6 +498,7 @@ def _cluster(workers: int | None, scheduler: str | None, districts: int) -> Iter
                     threads_per_worker=1,
                     processes=True,
                     dashboard_address="127.0.0.1:0",
+                    scheduler_kwargs={"dashboard": False},
                     silence_logs=50,
                     local_directory=scratch,
                     host="127.0.0.1",

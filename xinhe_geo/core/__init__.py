@@ -32,7 +32,7 @@ from .errors import (
 from .extras import needing, not_installed
 from .files import beside_prefix, cannot_write, growing, own_room, place_file, room_lock, sweep, write_bytes, write_text
 from .foreign import layers_in, ordinary, read_layer, size_of
-from .html import PICTURES, SCRIPT, escape, web_file, whole_page
+from .html import PICTURES, SCRIPT, escape, scripts_by_hash, web_file, whole_page
 from .i18n import HTML_LANG, back, counted, english, language, listed_words, marked, parted, say, speaking, title, word
 from .locks import hold, let_go
 from .models import (
@@ -186,6 +186,7 @@ __all__ = [
     "refuse_uncleared",
     "room_lock",
     "say",
+    "scripts_by_hash",
     "secrecy_problems",
     "secret_layers",
     "signed",
