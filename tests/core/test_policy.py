@@ -51,6 +51,7 @@ def test_a_page_without_scripts_stays_as_it_is() -> None:
 
 @pytest.mark.slow
 def test_a_map_says_its_scripts(tmp_path: Path) -> None:
-    text = maps.draw(fakes.district()).save(tmp_path / "a.html").read_text("utf-8")
+    maps.draw(fakes.district()).save(tmp_path / "a.html")
+    text = (tmp_path / "a.html").read_text("utf-8")
     scripts = re.findall(r"<script>(.*?)</script", text, re.DOTALL)
     assert scripts and all(hashed(s) in policy(text) for s in scripts)

@@ -101,7 +101,6 @@ __all__ = [
     "DEMONSTRATION",
     "DENOMINATOR_LABELS",
     "DIRECTIONS",
-    "HTML_LANG",
     "INTERNAL",
     "LAYERS",
     "MAPPED",

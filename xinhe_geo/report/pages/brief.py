@@ -192,7 +192,7 @@ def _other_table(story: Story) -> str:
     for heading, goals in story.headings.items():
         rows = "".join(
             f"<tr><td>{e(goal.label)}</td><td>{e(goal.headline)}</td><td>{e(goal.alternatives)}</td>"
-            f"<td>{e(goal.cited)}</td><td>{e(goal.mark)}</td></tr>"
+            f'<td>{e(goal.standard)}<br><span class="small">{e(goal.cited)}</span></td><td>{e(goal.mark)}</td></tr>'
             for goal in goals
         )
         parts.append(
