@@ -30,10 +30,21 @@ from .errors import (
     text_words,
 )
 from .extras import needing, not_installed
-from .files import beside_prefix, cannot_write, growing, own_room, place_file, room_lock, sweep, write_bytes, write_text
+from .files import (
+    beside_prefix,
+    cannot_write,
+    growing,
+    keep_file,
+    own_room,
+    place_file,
+    room_lock,
+    sweep,
+    write_bytes,
+    write_text,
+)
 from .foreign import layers_in, ordinary, read_layer, size_of
 from .html import PICTURES, SCRIPT, escape, scripts_by_hash, web_file, whole_page
-from .i18n import HTML_LANG, back, counted, english, language, listed_words, marked, parted, say, speaking, title, word
+from .i18n import back, counted, english, language, listed_words, marked, parted, say, speaking, title, word
 from .locks import hold, let_go
 from .models import (
     DENOMINATOR_LABELS,
@@ -160,6 +171,7 @@ __all__ = [
     "guarded_problems",
     "hold",
     "is_cleared",
+    "keep_file",
     "keeping",
     "language",
     "layers_in",

@@ -114,6 +114,16 @@ def place_file(fresh: Path, path: Path) -> None:
 _ABOUT_TO = 10.0
 
 
+def keep_file(path: Path, old: Path) -> None:
+    """Keep a file as it is now, by another name for it where the disk knows such; nothing where there is no file."""
+    if path.is_file():
+        old.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            os.link(path, old)
+        except OSError:
+            shutil.copy2(path, old)
+
+
 def room_lock(room: Path) -> Path:
     """Return the file that is held in a room while its process lives."""
     return room / ".lock"

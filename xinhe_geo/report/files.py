@@ -17,6 +17,7 @@ from ..core import (
     XinheError,
     cannot_write,
     hold,
+    keep_file,
     let_go,
     os_words,
     own_room,
@@ -152,7 +153,7 @@ def _hand_over(target: Path, order: _Order) -> None:
             place = target / name
             if place.is_file() and _hash(place) == wanted:
                 continue
-            _keep(place, old / name)
+            keep_file(place, old / name)
             moved.append(name)
             place.parent.mkdir(parents=True, exist_ok=True)
             place_file(order.room / name, place)
@@ -161,7 +162,7 @@ def _hand_over(target: Path, order: _Order) -> None:
     except OSError:
         with suppress(OSError):
             for name in moved:
-                os.replace(old / name, target / name) if (old / name).exists() else (target / name).unlink(
+                place_file(old / name, target / name) if (old / name).exists() else (target / name).unlink(
                     missing_ok=True
                 )
             (target / MARK).unlink()
@@ -179,16 +180,6 @@ def _finish(target: Path, order: _Order) -> None:
         ):
             (target / name).unlink()
     (target / MARK).unlink(missing_ok=True)
-
-
-def _keep(place: Path, old: Path) -> None:
-    """Keep a file as it is now, by another name for it where the disk knows such."""
-    if place.is_file():
-        old.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            os.link(place, old)
-        except OSError:
-            shutil.copy2(place, old)
 
 
 def repair(target: Path) -> bool:
