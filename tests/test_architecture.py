@@ -548,7 +548,8 @@ WRITING = {
 }
 #: What is written elsewhere: whole folders that are exchanged, copies that are judged and thrown away, pipes, a program of its own.
 WRITES_ITSELF = {
-    "core.files": {"open", "replace"},
+    "core.files": {"copy2", "open", "replace"},
+    "core.strangers": {"fdopen", "open"},  # pipes, and into nothing
     "core.worker": {"open"},  # into nothing
     "district.beside": {"replace"},
     "district.journal": {"replace"},

@@ -247,6 +247,7 @@ TYPED: dict[tuple[str, str], Typed] = {
     ("", "add"): lambda d, out, made: ["add", f"{made}/homes.csv", "--to", d, "--layer", "homes"],
     ("", "dxf"): lambda d, out, _: ["dxf", d, "--out", f"{out}/a.dxf"],
     ("", "undo"): lambda d, out, _: ["undo", d],
+    ("", "seal"): lambda d, out, _: ["seal", d],
     ("scenario", "list"): lambda d, out, _: ["scenario", "list", d],
     ("scenario", "new"): lambda d, out, _: ["scenario", "new", "neu", "--for", d],
     ("scenario", "check"): lambda d, out, _: ["scenario", "check", "neu", "--for", d],

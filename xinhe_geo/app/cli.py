@@ -61,6 +61,7 @@ COMMANDS: dict[typer.Typer, dict[str, Callable[..., None]]] = {
         "add": data.add,
         "dxf": drawings.dxf,
         "undo": data.undo,
+        "seal": data.seal,
         "notebook": reports.run_notebook,
     },
     scenario_app: {"list": plans.list_scenarios, "new": plans.new_scenario, "check": plans.check_scenario},

@@ -37,6 +37,8 @@ MESSAGES = {
     "applied": "已写入；要撤销用 undo 命令",
     "not_applied": "还没有写入：加 --yes 写入",
     "undone": "已撤销",
+    "sealed": "已封存，封条号 {}：交目录时另行告诉对方，对方用 check 核对",
+    "seal": "封条号 {}",
     "unchanged": "没有改动",
     "replaced": "替换了原有的 {}",
     "guarded": "有密级图层，没有核准输出（secret_outputs）：不显示各行内容",

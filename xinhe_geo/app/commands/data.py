@@ -14,6 +14,8 @@ from ...access import SEVERITIES, audit, rests_on
 from ...core import LAYERS, UNSTATED, DataError, SourceError, amount, refuse_leaving, refuse_uncleared, write_text
 from ...district import District, secrecy_of
 from ...district import check as check_folder
+from ...district import number as seal_number
+from ...district import seal as seal_folder
 from ...district import undo as undo_last
 from ...io import (
     CATALOGUE,
@@ -50,6 +52,8 @@ def check(
             table.add_row(level, *(escape(str(v)) for v in (row.file, row.row, row.field, row.problem, row.remedy)))
         OUT.print(table)
     OUT.print(message(lang, "clean", errors, len(problems) - errors))
+    if folder is not None and (code := seal_number(folder)):
+        OUT.print(message(lang, "seal", code))
     if errors:
         raise typer.Exit(DATA)
     if is_guarded(folder):
@@ -358,6 +362,15 @@ def _keep_page(error: SourceError, file: Path) -> None:
         except OSError:
             return
         ERR.print(escape(f"每种假设的残差和地图：{shown_path(page)}"))
+
+
+def seal(
+    folder: Annotated[Path, typer.Argument(help="街道目录")],
+    again: Annotated[bool, typer.Option("--again", help="封存以后改过的，核对以后重新封存")] = False,
+    lang: Lang = "zh",
+) -> None:
+    """封存街道目录：记下每个文件的校验值；以后哪怕改了一个字节，check 都在读它之前指出是哪个文件。"""
+    OUT.print(message(lang, "sealed", seal_folder(folder, again=again)))
 
 
 def undo(
