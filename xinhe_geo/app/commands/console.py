@@ -12,7 +12,6 @@ from typing import Annotated
 import typer
 from rich.console import Console
 from rich.markup import escape
-from rich.status import Status
 from rich.table import Table
 
 from ...core import bundled_folder, is_cleared, listening, per_cent, refuse_uncleared, say, secret_layers, speaking
@@ -73,13 +72,15 @@ def message(lang: str, key: str, *args: object) -> str:
 
 
 @contextmanager
-def watched(text: str) -> Iterator[Status]:
-    """Show a line that says what the work is at and how much of it is done."""
-    with (
-        ERR.status(text) as status,
-        listening(lambda what, done: status.update(f"{escape(what)}　{per_cent(done, 0)}")),
-    ):
-        yield status
+def watched(text: str) -> Iterator[Callable[[str], None]]:
+    """Show a line that says what the work is at and how much of it is done; give what says something else there."""
+    with ERR.status(escape(text)) as status:
+
+        def show(said: str) -> None:
+            status.update(escape(said))
+
+        with listening(lambda what, done: show(f"{what}　{per_cent(done, 0)}")):
+            yield show
 
 
 def grid(*columns: str, title: str | None = None) -> Table:

@@ -36,19 +36,15 @@ def report(
     lang: Lang = "zh",
 ) -> None:
     """分析一个街道，写出简报、地图、表格和 GIS 数据。"""
-    with watched(message(lang, "loading")) as status:
-
-        def show(step: str) -> None:
-            status.update(escape(step))
-
+    with watched(message(lang, "loading")) as tell:
         district = opened(folder, "写出报告")
         if year is not None or planned or communities is not None:
             district = district.at(district.year if year is None else year, planned=planned, communities=communities)
-        lead = brief(district, out, preset=preset, since=since, progress=show, processes=2, lang=lang)
+        lead = brief(district, out, preset=preset, since=since, progress=tell, processes=2, lang=lang)
         if plans:
             with speaking(lang):
-                write_comparisons(district, out, rules=preset, progress=show)
-            write_worst(district, lead, out, progress=show)
+                write_comparisons(district, out, rules=preset, progress=tell)
+            write_worst(district, lead, out, progress=tell)
     OUT.print(escape(message(lang, "done", shown_path(out / "index.html"))))
 
 
@@ -67,10 +63,10 @@ def batch(
     lang: Lang = "zh",
 ) -> None:
     """分析许多街道（本机几个进程或 Dask 集群），并相互比较；做完的不重做，一个失败不影响别的。"""
-    with watched(message(lang, "starting")) as status:
+    with watched(message(lang, "starting")) as tell:
 
         def show(tick: Tick) -> None:
-            status.update(escape(tick.text))
+            tell(tick.text)
             # where nobody watches a moving line, one line for each tenth
             if not ERR.is_terminal and tick.done * 10 // tick.total > (tick.done - 1) * 10 // tick.total:
                 ERR.print(escape(tick.text))
@@ -176,8 +172,6 @@ def run_notebook(
     lang: Lang = "zh",
 ) -> None:
     """换参数跑一个笔记本，存下跑好的笔记本和一个断网也能打开的 HTML 文件。"""
-    with watched(escape(name)) as status:
-        _, page = run_book(
-            name, parameter or (), folder=from_, out=out, progress=lambda step: status.update(escape(step))
-        )
+    with watched(name) as tell:
+        _, page = run_book(name, parameter or (), folder=from_, out=out, progress=tell)
     OUT.print(escape(message(lang, "done", shown_path(page))))
