@@ -39,10 +39,21 @@ ON_STREET_M = 0.6
 # --- homes -----------------------------------------------------------------------------------------------------------
 
 
-def _kept(district: District, key: Hashable, make: Callable[[], pd.DataFrame]) -> pd.DataFrame:
-    """Return a derived table of a district, made once; callers get a shallow copy (pandas copies on write)."""
+#: What the walk from a home to the street rests on.
+WAY_OUT = ("homes", "gates", "streets", "barriers")
+
+
+def _kept(
+    district: District, key: Hashable, make: Callable[[District], pd.DataFrame], reads: Sequence[str] = ()
+) -> pd.DataFrame:
+    """
+    Return a derived table of a district, made once; callers get a shallow copy (pandas copies on write).
+
+    `reads` are the layers it rests on: where these are as in the district that this one was made from, it is made there.
+    """
     if key not in district.memo:
-        district.memo[key] = make()
+        origin = district.kin(reads) if reads else None
+        district.memo[key] = make(district) if origin is None else _kept(origin, key, make, reads)
     return district.memo[key].copy(deep=False)
 
 
@@ -56,7 +67,7 @@ def home_points(district: District) -> gpd.GeoDataFrame:
         Index `point` (0..n-1, in the order of the homes); columns `home`, `weight` (share of the home, adds up to 1 per
         home), geometry in the district's CRS. About one point per 50 m x 50 m, at most 64; a point home is itself.
     """
-    return _kept(district, "home_points", lambda: _home_points(district))
+    return _kept(district, "home_points", _home_points, ("homes",))
 
 
 def _home_points(district: District) -> gpd.GeoDataFrame:
@@ -108,7 +119,7 @@ def home_entrances(district: District, walker: Profile | None = None) -> pd.Data
     """
     level = walker if walker is not None and not walker.steps and _stairs_in_lanes(district) else None
     key = "home_entrances" if level is None else "home_entrances without stairs"
-    return _kept(district, key, lambda: _home_entrances(district, home_points(district), level))
+    return _kept(district, key, lambda own: _home_entrances(own, home_points(own), level), WAY_OUT)
 
 
 def _stairs_in_lanes(district: District) -> bool:
@@ -345,7 +356,7 @@ def _gate_entrances(district: District, spots: gpd.GeoSeries, compound: pd.Serie
     rows = []
     if homes is None or gates is None:
         return _street_entrances(district, spots[:0])
-    gates = gates[(gates["state"].fillna("open") == "open").to_numpy()]
+    gates = gates[(gates["state"].fillna("open") == "open").to_numpy() & gates["home"].isin(compound).to_numpy()]
     feet = district.network.attach(gates.geometry, barriers=_barriers(district))
     at_home = {str(home): rows for home, rows in gates.groupby("home").indices.items()}
     shapes, number = spots.to_numpy(), compound.to_numpy(object)
@@ -372,7 +383,7 @@ def _gate_entrances(district: District, spots: gpd.GeoSeries, compound: pd.Serie
 
 def places_open(district: District, inside_only: bool) -> gpd.GeoDataFrame:
     """Return the facilities that are open, or of these the ones inside the district's own outline."""
-    return _kept(district, ("open", inside_only), partial(_find_open, district, inside_only))
+    return _kept(district, ("open", inside_only), partial(_find_open, inside_only=inside_only))
 
 
 def _find_open(district: District, inside_only: bool) -> gpd.GeoDataFrame:
@@ -387,15 +398,29 @@ def _find_open(district: District, inside_only: bool) -> gpd.GeoDataFrame:
 
 def entrances_of_open(district: District) -> pd.DataFrame:
     """Return `facility_entrances` of every open facility, made once."""
-    return _kept(
-        district, "facility_entrances", lambda: facility_entrances(district, places_open(district, inside_only=False))
-    )
+    return _kept(district, "facility_entrances", _entrances_of_open)
+
+
+def _entrances_of_open(district: District) -> pd.DataFrame:
+    """Find them for the facilities that are not as in the district this one was made from, and take the others from there."""
+    places = places_open(district, inside_only=False)
+    origin = district.kin((*WAY_OUT, "entrances"))
+    if origin is None:
+        return facility_entrances(district, places)
+    known, there = entrances_of_open(origin), places_open(origin, inside_only=False)
+    both = places.index[places.index.isin(there.index)]
+    same = both[shapely.equals_identical(places.geometry[both].array, there.geometry[both].array)]
+    fresh = places[~places.index.isin(same)]
+    if fresh.empty and len(same) == len(there):
+        return known
+    parts = [known[known["place"].isin(same)], *([] if fresh.empty else [facility_entrances(district, fresh)])]
+    return pd.concat(parts, ignore_index=True).sort_values(["place", "access_m"], kind="stable", ignore_index=True)
 
 
 def walks_inside(district: District) -> pd.DataFrame:
     """Return the walks to all open facilities that never leave a home, kept; `gate_known`: whether it is known to be walled."""
 
-    def make() -> pd.DataFrame:
+    def make(district: District) -> pd.DataFrame:
         points, gates = home_points(district), district.gates
         walks = same_compound(district, points, entrances_of_open(district))
         home = points["home"].reindex(walks["place"])
