@@ -115,7 +115,7 @@ def brief(
         tell(say("计算可达和覆盖"))
         district.network  # noqa: B018  (before anything is handed over: all need it)
         live = early(_meeting_page, district, lang)
-        results = Analysis(district, preset)
+        results = Analysis.of(district, preset)
         results.cover  # noqa: B018
         judged = aside(_judged, district, Path(to), lang)  # takes up what was walked until here
         tell(say("找缺口和原因"))
