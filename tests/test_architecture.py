@@ -376,6 +376,7 @@ UNITS = {
 #: These refuse nothing: whatever goes in, something comes out.
 NEVER_RAISES = {
     "District.counting_unchecked",
+    "District.kin",
     "District.locate",
     "District.with_rows",
     "Profile.metres",

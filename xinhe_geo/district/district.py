@@ -219,13 +219,8 @@ class District:
         Returns
         -------
         District or None
-            None where one of the layers, a table, or a facility of the kinds is another one, or nothing is known of where this
-            district came from.
-
-        Raises
-        ------
-        DataError
-            Never for a district that was loaded.
+            None where one of the layers, or a facility of the kinds, is another one, or nothing is known of where this district
+            came from.
         """
         origin: District | None = self.__dict__.get("_origin")
         if origin is None or not all(self._is_as_in(origin, name) for name in layers):

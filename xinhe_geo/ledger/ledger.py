@@ -39,6 +39,7 @@ from ..core import (
 )
 from ..district import District, cell
 from .metrics.base import (
+    DECLARED,
     SIGNS,
     UNITS,
     WEIGHTS,
@@ -526,7 +527,10 @@ def _unchanged(district: District, m: Measure) -> District | None:
     kinds |= {kind for name in names if name for kind in district.rule(name).kinds}
     reads = set(inputs_of(district, m))
     reads |= {"streets", "gates", "entrances"} if names[0] or "streets" in reads else set()
-    reads -= {"facilities", "own_facilities"} if kinds and "facilities" not in (m["layer"], m["other_layer"]) else set()
+    if m["metric"] not in DECLARED:
+        reads |= set(_TOUCHED)
+    elif kinds and "facilities" not in (m["layer"], m["other_layer"]):
+        reads -= {"facilities", "own_facilities"}
     origin = district.kin([name for name in LAYERS if name not in _TOUCHED or name in reads], kinds)
     if origin is None or (district.year, district.list_year) != (origin.year, origin.list_year):
         return None

@@ -40,6 +40,10 @@ _LAYERS_OF: Mapping[str, tuple[str, ...]] = {
 }
 
 
+#: Metrics of which `inputs_of` names every layer they read; any other is evaluated again whatever has changed.
+DECLARED = frozenset({*_LAYERS_OF, "count", "area", "along", "mix", "topology", "missing"})
+
+
 #: Metrics that count communities; what they lack is said with the people who live there.
 IN_COMMUNITIES = ("communities_with", "communities_without")
 
