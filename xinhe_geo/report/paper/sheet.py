@@ -31,7 +31,7 @@ from ...core import (
 )
 from ...district import District
 from ...maps import COMPLETENESS, OVERVIEW, Scene, joined, kind_label, percent, scene_for, shown_count, themes, wording
-from ..analysis import Analysis
+from ...report import Analysis
 from . import carto
 from .carto import Column
 from .inventory import community_completeness, kind_figures, lacking_figures, zone_figures
