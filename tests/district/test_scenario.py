@@ -679,11 +679,11 @@ def told_of(district: xh.District) -> dict[str, pd.DataFrame]:
 
 
 @pytest.mark.slow
-@settings(max_examples=10, deadline=None, derandomize=True)
+@settings(max_examples=6, deadline=None, derandomize=True)
 @given(data=st.data())
 def test_what_a_plan_left_alone_is_as_if_worked_out_anew(ground: xh.District, data: st.DataObject) -> None:
     """After any plan, in any year, what is taken from the district before it equals, to the bit, what is found from nothing."""
-    only = data.draw(st.sampled_from(["", "facility", "gate", "street", "link", "wait", "planned"]))
+    only = data.draw(st.sampled_from(["", "facility", "gate", "street", "wait", "planned"]))
     edits = feasible(data.draw(st.lists(edits_of(ground, only=only), max_size=3)), ground).edits
     year, planned = data.draw(st.sampled_from([None, ground.year + 1, ground.year + 13])), data.draw(st.booleans())
     if not data.draw(st.booleans()):
