@@ -377,6 +377,7 @@ UNITS = {
 #: These refuse nothing: whatever goes in, something comes out.
 NEVER_RAISES = {
     "District.counting_unchecked",
+    "District.kin",
     "District.locate",
     "District.serving",
     "District.with_rows",

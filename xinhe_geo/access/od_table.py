@@ -18,6 +18,7 @@ from scipy.spatial import cKDTree
 from ..core import Profile
 from ..district import District
 from .entrances import (
+    WAY_OUT,
     entrances_of_open,
     facility_entrances,
     home_entrances,
@@ -83,6 +84,12 @@ def od_tables(
     # without facilities outside the outline both tables are one
     keys = {kind: ("od_table", kind, walker, inside_only and kind in outside) for kind in asked}
     new = [kind for kind in asked if keys[kind] not in district.memo]
+    origin = district.kin((*WAY_OUT, "entrances", "district")) if new else None
+    if origin is not None:
+        same = [kind for kind in new if district.kin((), [kind]) is not None]
+        for kind, table in od_tables(origin, same, profile=walker, inside_only=inside_only).items():
+            district.memo[keys[kind]] = table
+        new = [kind for kind in new if kind not in same]
     if new:
         own = {kind: facilities.index[(facilities["kind"] == kind).to_numpy()] for kind in new}
         by_metres = {kind: ("od_table by metres", *keys[kind][1::2]) for kind in new}

@@ -8,7 +8,7 @@ copies (pandas copies on write), so that nothing a caller does to a frame change
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -203,7 +203,8 @@ class District:
         if ("at", *state) not in self.memo:  # the same state is the same district, with all that was derived from it
             ground = self.ground and self.ground.at(year, planned=planned, communities=communities)
             made = replace(self, year=state[0], with_planned=state[1], list_year=state[2], ground=ground)
-            self.memo["at", *state] = made._kin_of(self)
+            nearest = self.at(state[0], communities=state[2]) if state[1] and not self.with_planned else self
+            self.memo["at", *state] = made._kin_of(nearest)
         found: District = self.memo["at", *state]
         return found
 
@@ -211,6 +212,77 @@ class District:
         """Note which district this one was made from: what has not changed since need not be derived again."""
         self.__dict__["_origin"] = other
         return self
+
+    def kin(self, layers: Iterable[str], kinds: Iterable[str] | None = None) -> District | None:
+        """
+        Return the district this one was made from, where what is derived from some layers is the same there.
+
+        A plan, or another year, leaves most of a district as it was: what rests on that alone need not be derived again.
+
+        Parameters
+        ----------
+        layers
+            What it is derived from, and which state of which year; "facilities" stands for all of them.
+        kinds
+            Kinds of facilities it is derived from besides; None where it rests on none.
+
+        Returns
+        -------
+        District or None
+            None where one of the layers, or a facility of the kinds, is another one, or nothing is known of where this district
+            came from.
+        """
+        names = tuple(layers)
+        origin: District | None = self.__dict__.get("_origin")
+        if origin is None or not all(self._is_as_in(origin, name) for name in names):
+            return None
+        if "streets" in names and not self._stands_as_in(origin, names):
+            return None
+        return origin if kinds is None or self._changed_kinds.isdisjoint(kinds) else None
+
+    def _stands_as_in(self, origin: District, layers: tuple[str, ...]) -> bool:
+        """Return whether what stood before any plan, to which doors and walls are held, is the same for both."""
+        if "gates" in layers and self.walled_homes != origin.walled_homes:
+            return False
+        first = origin.ground or (origin if self.ground is origin else None)
+        return self.ground is first or (
+            self.ground is not None and first is not None and self.ground.kin(layers) is first
+        )
+
+    def _is_as_in(self, origin: District, name: str) -> bool:
+        if ("as in origin", name) not in self.memo:
+            known = self.layers if name in self.layers or name in origin.layers else self._rows
+            there = origin.layers if known is self.layers else origin._rows
+            own, other = known.get(name), there.get(name)
+            same = own is other if own is None or other is None else own is other or bool(own.equals(other))
+            self.memo["as in origin", name] = same
+        same = self.memo["as in origin", name]
+        return bool(same)
+
+    @cached_property
+    def _changed_kinds(self) -> frozenset[str]:
+        """Return the kinds of facilities of which any is not as in the district this one was made from; all, in another order."""
+        origin: District = self.__dict__["_origin"]
+        frames = [d.layers.get("facilities") for d in (origin, self)]
+        there = [frame for frame in frames if frame is not None]
+        every = frozenset(str(kind) for frame in there for kind in frame["kind"])
+        if len(there) < 2 or (self.year, self.with_unchecked) != (origin.year, origin.with_unchecked):
+            return every
+        old, new = there
+        stays = old.index[old.index.isin(new.index)]
+        a, b = old.loc[stays], new.loc[stays]
+        if not old.columns.equals(new.columns) or not stays.equals(new.index[new.index.isin(old.index)]):
+            return every
+        other = np.zeros(len(stays), dtype=bool)
+        for column in old.columns:
+            blank = a[column].isna().to_numpy() & b[column].isna().to_numpy()
+            other |= ~((a[column] == b[column]).to_numpy(dtype=bool, na_value=False) | blank)
+        kinds = [a["kind"][other], b["kind"][other], old["kind"].drop(stays), new["kind"].drop(stays)]
+        if self.with_planned != origin.with_planned:
+            kinds += [
+                self._rows[name]["kind"][_due(self._rows[name], self.year)] for name in _PLANNED if name in self._rows
+            ]
+        return frozenset(str(kind) for part in kinds for kind in part)
 
     @property
     def rows(self) -> Mapping[str, pd.DataFrame]:
@@ -522,13 +594,12 @@ class District:
                 ),
                 self.folder.name,
             )
-        origin: District | None = self.__dict__.get("_origin")
-        for kin in (self.ground, origin):
-            if kin is None or kin.streets is None or not kin.streets.equals(streets):
-                continue
-            if kin is self.ground or kin.ground is self.ground:
-                network: WalkNetwork = kin.network
-                return network
+        same = self.kin(("streets",))
+        if same is None and self.ground is not None and streets.equals(self.ground.streets):
+            same = self.ground
+        if same is not None:
+            network: WalkNetwork = same.network
+            return network
         with work("建步行网络", 1) as step:
             step(f"{len(streets):,} 段街道")
             made = WalkNetwork.from_streets(streets)
@@ -796,6 +867,16 @@ class District:
         """Whether homes, streets or facilities rest on schematic or synthetic rows: nothing may be concluded from them."""
         core = [n for n in ("homes", "streets", "facilities", "communities") if n in self.layers]
         return any(self.basis(n).isin(DEMONSTRATION).any() for n in core)
+
+
+#: Layers in which something may be planned.
+_PLANNED = ("facilities", "own_facilities")
+
+
+def _due(rows: pd.DataFrame, year: int) -> np.ndarray:
+    """Return which rows are planned for a year, or earlier."""
+    due: np.ndarray = ((rows["state"] == "planned") & (rows["since"] <= year)).to_numpy(dtype=bool, na_value=False)
+    return due
 
 
 def _still_unchecked(frame: gpd.GeoDataFrame) -> tuple[pd.Series, pd.Series]:

@@ -49,6 +49,8 @@ from .metrics.base import (
     Measure,
     demonstration,
     inputs,
+    inputs_of,
+    kinds_of,
     measure_rows,
     number_text,
     once,
@@ -179,10 +181,18 @@ def _evaluated(district: District) -> pd.DataFrame:
         for code in commitments.index:
             step(str(code))
             own = [m for m in measures if m["commitment"] == code] or [_unmeasured(str(code))]
-            rows += [_row(district, m, commitments.loc[code]) for m in own]
+            rows += [_kept_row(district, m, commitments.loc[code]) for m in own]
     index = ["commitment", "measure"]
     table = pd.DataFrame(rows, columns=[*index, *COLUMNS]) if rows else pd.DataFrame(columns=[*index, *COLUMNS])
     return table.set_index(index)
+
+
+def keep_evaluated(district: District, table: pd.DataFrame) -> None:
+    """Keep a ledger of a district that another process has evaluated, row by row: plans ask for it again."""
+    lang, known = spoken(table), canonical(table)
+    for (code, measure), row in zip(known.index, known.to_dict("records"), strict=True):
+        once(district, ("row", code, measure, lang), lambda: {"commitment": code, "measure": measure, **row})  # noqa: B023
+    once(district, ("evaluated", lang), lambda: known)
 
 
 def beyond(district: District) -> pd.DataFrame:
@@ -506,6 +516,39 @@ def _refuse_bad_rows(district: District) -> None:
 
 
 # --- one row ---------------------------------------------------------------------------------------------------------
+
+
+#: What a plan may change without changing every row: the rows that do not rest on it stay as they were.
+_TOUCHED = ("streets", "gates", "entrances", "extra_links", "closures", "facilities", "own_facilities")
+
+
+def _kept_row(district: District, m: Measure, promise: pd.Series) -> dict[str, Any]:
+    """Evaluate one measure once; where all it rests on is as in the district that this one was made from, there."""
+
+    def make() -> dict[str, Any]:
+        origin = _unchanged(district, m)
+        return _row(district, m, promise) if origin is None else _kept_row(origin, m, promise)
+
+    return once(district, ("row", m["commitment"], m["measure"], language()), make)
+
+
+def _unchanged(district: District, m: Measure) -> District | None:
+    """Return the district this one was made from, where a measure comes to the same there."""
+    if not METRICS[m["metric"]].declared:
+        return None
+    names = [m["rule"], *listed(m["also_rules"])]
+    kinds = {*kinds_of(m), *listed(m["near_kinds"])}
+    kinds |= {kind for name in names if name for kind in district.rule(name).kinds}
+    reads = set(inputs_of(district, m))
+    reads |= {"streets", "gates", "entrances"} if names[0] or "streets" in reads else set()
+    if kinds and "facilities" not in (m["layer"], m["other_layer"]):
+        reads -= {"facilities", "own_facilities"}
+    origin = district.kin([name for name in LAYERS if name not in _TOUCHED or name in reads], kinds)
+    if origin is None or (district.year, district.list_year) != (origin.year, origin.list_year):
+        return None
+    known = [(d.surveyed_kinds, d.mapped_kinds, d.with_unchecked) for d in (district, origin)]
+    planned = district.with_planned != origin.with_planned and not kinds and "facilities" in reads
+    return origin if known[0] == known[1] and not planned else None
 
 
 def _row(district: District, m: Measure, promise: pd.Series) -> dict[str, Any]:

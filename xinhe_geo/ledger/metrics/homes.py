@@ -68,6 +68,7 @@ from .base import (
         layers=("homes", "facilities"),
         columns=("kinds", "field", "per"),
         sized=True,
+        declared=True,
     ),
 )
 def _per_thousand(district: District, m: Measure) -> Found:
@@ -149,6 +150,7 @@ def _sizes(places: gpd.GeoDataFrame, field: str, kinds: Sequence[str], district:
         sized=True,
         in_parts=True,
         whole_district=True,
+        declared=True,
     ),
 )
 def _capacity(district: District, m: Measure) -> Found:
@@ -257,6 +259,7 @@ def _mean(values: pd.Series, weights: pd.Series) -> float:
         columns=("rule",),
         in_parts=True,
         whole_district=True,
+        declared=True,
     ),
 )
 def _coverage(district: District, m: Measure) -> Found:
@@ -403,6 +406,7 @@ def _first_profile(district: District) -> str:
         in_classes=True,
         in_parts=True,
         whole_district=True,
+        declared=True,
     ),
 )
 def _completeness(district: District, m: Measure) -> Found:
@@ -462,6 +466,7 @@ def _mean_by_group(district: District, m: Measure, level: pd.Series, weights: pd
         rule_or_kinds=True,
         in_classes=True,
         whole_district=True,
+        declared=True,
     ),
 )
 def _difference(district: District, m: Measure) -> Found:
@@ -507,6 +512,7 @@ def _difference(district: District, m: Measure) -> Found:
         rule_or_kinds=True,
         in_classes=True,
         whole_district=True,
+        declared=True,
     ),
 )
 @metric(
@@ -518,6 +524,7 @@ def _difference(district: District, m: Measure) -> Found:
         rule_or_kinds=True,
         in_classes=True,
         whole_district=True,
+        declared=True,
     ),
 )
 def _inequality(district: District, m: Measure) -> Found:
@@ -602,6 +609,7 @@ def _theil(a: np.ndarray, p: np.ndarray) -> float:
         rule_or_kinds=True,
         in_classes=True,
         whole_district=True,
+        declared=True,
     ),
 )
 def _in_gap(district: District, m: Measure) -> Found:
@@ -633,6 +641,7 @@ def _in_gap(district: District, m: Measure) -> Found:
         layers=WALKED,
         columns=("kinds", "minutes", "codes"),
         in_classes=True,
+        declared=True,
     ),
 )
 def _best_use(district: District, m: Measure) -> Found:

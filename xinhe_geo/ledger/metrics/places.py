@@ -59,6 +59,7 @@ from .base import (
         columns=("kinds",),
         in_parts=True,
         whole_district=True,
+        declared=True,
     ),
 )
 @metric(
@@ -69,6 +70,7 @@ from .base import (
         layers=("communities", "facilities"),
         columns=("kinds",),
         whole_district=True,
+        declared=True,
     ),
 )
 def _communities_with(district: District, m: Measure) -> Found:
@@ -204,7 +206,7 @@ def _fill_communities(district: District, kinds: Sequence[str], has: pd.Series, 
     return say("{0}；{1}", text, said) if said else text
 
 
-@metric("count", Metric("个数", "范围内开放设施（或图层要素）的个数", in_parts=True))
+@metric("count", Metric("个数", "范围内开放设施（或图层要素）的个数", in_parts=True, declared=True))
 def _count(district: District, m: Measure) -> Found:
     """How many places of some kinds, or rows of a layer, are in the scope."""
     if m["layer"]:
@@ -238,6 +240,7 @@ def _count(district: District, m: Measure) -> Found:
         layers=("facilities",),
         columns=("kinds",),
         in_parts=True,
+        declared=True,
     ),
 )
 def _kinds_present(district: District, m: Measure) -> Found:
@@ -296,6 +299,7 @@ def _on_streets(district: District, places: gpd.GeoDataFrame) -> pd.DataFrame:
         layers=WALKED,
         columns=("kinds", "near_kinds", "metres"),
         in_parts=True,
+        declared=True,
     ),
 )
 def _near(district: District, m: Measure) -> Found:
@@ -347,7 +351,12 @@ def _walk_between(district: District, places: gpd.GeoDataFrame, targets: gpd.Geo
 @metric(
     "attribute",
     Metric(
-        "设施属性", "范围内开放设施的属性值，与数比较", layers=("facilities",), columns=("kinds", "field"), sized=True
+        "设施属性",
+        "范围内开放设施的属性值，与数比较",
+        layers=("facilities",),
+        columns=("kinds", "field"),
+        sized=True,
+        declared=True,
     ),
 )
 def _attribute(district: District, m: Measure) -> Found:
@@ -379,6 +388,7 @@ def _attribute(district: District, m: Measure) -> Found:
         layers=("communities", "facilities"),
         columns=("kinds", "low", "high"),
         scoped=False,
+        declared=True,
     ),
 )
 def _per_communities(district: District, m: Measure) -> Found:
