@@ -16,7 +16,14 @@ from .coverage import (
     summary,
 )
 from .effects import effects, effects_of, facility_names, home_changes, home_changes_of, known_sum, sharing, sharing_of
-from .entrances import attached_anew, facility_entrances, home_entrances, home_points, same_compound
+from .entrances import (
+    attached_anew,
+    entrances_of_open,
+    facility_entrances,
+    home_entrances,
+    home_points,
+    same_compound,
+)
 from .gaps import gaps
 from .headlines import basis_text, grounds_text, headlines, limit_text, usable_denominator
 from .home_shares import (
@@ -51,6 +58,7 @@ __all__ = [
     "decay_of",
     "effects",
     "effects_of",
+    "entrances_of_open",
     "facility_entrances",
     "facility_names",
     "gaps",

@@ -49,8 +49,6 @@ from .metrics.base import (
     Measure,
     demonstration,
     inputs,
-    inputs_of,
-    kinds_of,
     measure_rows,
     number_text,
     once,
@@ -61,7 +59,7 @@ from .metrics.base import (
     target_of,
     weakest,
 )
-from .metrics.registry import METRICS, evaluate
+from .metrics.registry import METRICS, evaluate, unchanged
 
 MET, PARTLY, UNMET = "达标", "部分达标", "未达标"
 REPORTED, UNVERIFIED = "报现状（原文无量化目标）", "参考值（未核）"
@@ -518,37 +516,14 @@ def _refuse_bad_rows(district: District) -> None:
 # --- one row ---------------------------------------------------------------------------------------------------------
 
 
-#: What a plan may change without changing every row: the rows that do not rest on it stay as they were.
-_TOUCHED = ("streets", "gates", "entrances", "extra_links", "closures", "facilities", "own_facilities")
-
-
 def _kept_row(district: District, m: Measure, promise: pd.Series) -> dict[str, Any]:
     """Evaluate one measure once; where all it rests on is as in the district that this one was made from, there."""
 
     def make() -> dict[str, Any]:
-        origin = _unchanged(district, m)
-        return _row(district, m, promise) if origin is None else _kept_row(origin, m, promise)
+        same = unchanged(district, m)
+        return _row(district, m, promise) if same is None else _kept_row(same, m, promise)
 
     return once(district, ("row", m["commitment"], m["measure"], language()), make)
-
-
-def _unchanged(district: District, m: Measure) -> District | None:
-    """Return the district this one was made from, where a measure comes to the same there."""
-    if not METRICS[m["metric"]].declared:
-        return None
-    names = [m["rule"], *listed(m["also_rules"])]
-    kinds = {*kinds_of(m), *listed(m["near_kinds"])}
-    kinds |= {kind for name in names if name for kind in district.rule(name).kinds}
-    reads = set(inputs_of(district, m))
-    reads |= {"streets", "gates", "entrances"} if names[0] or "streets" in reads else set()
-    if kinds and "facilities" not in (m["layer"], m["other_layer"]):
-        reads -= {"facilities", "own_facilities"}
-    origin = district.kin([name for name in LAYERS if name not in _TOUCHED or name in reads], kinds)
-    if origin is None or (district.year, district.list_year) != (origin.year, origin.list_year):
-        return None
-    known = [(d.surveyed_kinds, d.mapped_kinds, d.with_unchecked) for d in (district, origin)]
-    planned = district.with_planned != origin.with_planned and not kinds and "facilities" in reads
-    return origin if known[0] == known[1] and not planned else None
 
 
 def _row(district: District, m: Measure, promise: pd.Series) -> dict[str, Any]:

@@ -176,10 +176,11 @@ class Lacks(Exception):
     """Something a measure cannot do without; the message names it."""
 
 
-def once(district: District, key: Hashable, make: Callable[[], T]) -> T:
-    """Return what is derived from this district, made once."""
+def once(district: District, key: Hashable, make: Callable[[], T], reads: Sequence[str] = ()) -> T:
+    """Return what is derived from this district, made once; where it `reads` but tables that are as in one before it, once for both."""
     if ("ledger", key) not in district.memo:
-        district.memo["ledger", key] = make()
+        same = district.kin(reads) if reads else None
+        district.memo["ledger", key] = make() if same is None else once(same, key, make, reads)
     made: T = district.memo["ledger", key]
     return made
 
@@ -205,7 +206,7 @@ def measure_rows(district: District) -> list[dict[str, Any]]:
 
     A row of metric change has the row it is about under `changed`.
     """
-    return [dict(m) for m in once(district, "measures", lambda: _measure_rows(district))]
+    return [dict(m) for m in once(district, "measures", lambda: _measure_rows(district), ("measures",))]
 
 
 def _measure_rows(district: District) -> list[dict[str, Any]]:

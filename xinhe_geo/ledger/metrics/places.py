@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from ...access import TOLERANCE_MIN, facility_entrances, grounds_text, presence
+from ...access import TOLERANCE_MIN, entrances_of_open, facility_entrances, grounds_text, presence
 from ...core import TOLERANCE_M, language, listed, say
 from ...district import District, column_name, layer_name
 from .base import (
@@ -277,18 +277,19 @@ def _walked_to(district: District, m: Measure, kinds: Sequence[str]) -> tuple[li
     everywhere = district.open_facilities
     assert everywhere is not None  # the layer was asked for before
     walker = district.profile(m["profile"] or district.profiles.index[0])
-    doors = _on_streets(district, rows)
-    goals = {kind: _on_streets(district, everywhere[(everywhere["kind"] == kind).to_numpy()]) for kind in kinds}
+    doors = _on_streets(facility_entrances(district, rows))
+    own = {kind: everywhere.index[(everywhere["kind"] == kind).to_numpy()] for kind in kinds}
+    goals = {kind: _on_streets(entrances_of_open(district), ids) for kind, ids in own.items()}
     if doors.empty:
         return [], walk(district)
     found = district.network.search_each(doors, goals, profile=walker, limit=m["minutes"] + TOLERANCE_MIN)
     return [kind for kind, rows in found.items() if rows["cost"].notna().any()], walk(district)
 
 
-def _on_streets(district: District, places: gpd.GeoDataFrame) -> pd.DataFrame:
-    """Return the entrances of places that are on a street."""
-    ends = facility_entrances(district, places)
-    return ends[(ends["edge"] >= 0).to_numpy()].reset_index(drop=True)
+def _on_streets(ends: pd.DataFrame, places: pd.Index | None = None) -> pd.DataFrame:
+    """Return the entrances, of some places or of all, that are on a street."""
+    some = (ends["edge"] >= 0).to_numpy() & (True if places is None else ends["place"].isin(places).to_numpy())
+    return ends[some].reset_index(drop=True)
 
 
 @metric(
@@ -340,7 +341,8 @@ def _walk_between(district: District, places: gpd.GeoDataFrame, targets: gpd.Geo
     nothing = pd.Series(np.nan, index=places.index)
     if targets.empty:
         return nothing
-    doors, goals = _on_streets(district, places), _on_streets(district, targets)
+    ends = entrances_of_open(district)
+    doors, goals = _on_streets(ends, places.index), _on_streets(ends, targets.index)
     if doors.empty or goals.empty:
         return nothing
     found = district.network.search(doors, goals)
