@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import shapely
 
+from xinhe_geo import District
 from xinhe_geo.core.models import Rule
 
 CRS = "EPSG:32650"
@@ -145,6 +146,15 @@ class MadeUpDistrict:
     has_own_plan: bool = True
     rules: pd.DataFrame = field(default_factory=pd.DataFrame)
     memo: dict[Any, Any] = field(default_factory=dict)
+
+    #: Whom facilities serve is worked out as by a district.
+    locate = District.locate
+    serving = District.serving
+
+    @property
+    def communities(self) -> gpd.GeoDataFrame | None:
+        """The communities, or none."""
+        return self.layers.get("communities")
 
     @property
     def groups(self) -> pd.DataFrame:

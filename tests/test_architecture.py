@@ -548,7 +548,7 @@ WRITING = {
 #: What is written elsewhere: whole folders that are exchanged, copies that are judged and thrown away, pipes, a program of its own.
 WRITES_ITSELF = {
     "core.files": {"open", "replace"},
-    "core.worker": {"fdopen", "open"},
+    "core.worker": {"open"},  # into nothing
     "district.beside": {"replace"},
     "district.journal": {"replace"},
     "district.own_journals": {"touch"},

@@ -63,6 +63,7 @@ def by_community(frame: gpd.GeoDataFrame, year: int = 2022) -> pd.Series:
     return pd.Series({c.community: int(c.geometry.contains(points).sum()) for c in communities.itertuples()})
 
 
+@pytest.mark.slow
 def test_the_script_writes_exactly_these_bytes(tmp_path: Path) -> None:
     run = [sys.executable, str(REPO / "tools" / "make_xinhe.py"), "--out", str(tmp_path)]
     subprocess.run(run, check=True, capture_output=True)
@@ -465,6 +466,7 @@ def test_years_differ() -> None:
     assert all(isinstance(g, Polygon | MultiPolygon) for g in waters)
 
 
+@pytest.mark.slow
 def test_scenarios_can_be_carried_out() -> None:
     district = District.load(DATA)
     names = sorted(p.stem for p in (DATA / "scenarios").glob("*.toml"))

@@ -13,7 +13,9 @@ from __future__ import annotations
 import argparse
 import ast
 import hashlib
+import json
 import os
+import resource
 import shutil
 import subprocess
 import sys
@@ -50,8 +52,8 @@ KNOWN = {
     ("network/kernel_doors.py", "_prefer: nearest >= 0 and label == nearest"),
 }
 QUICK = "not slow and not browser and not matrix"
-#: A change that makes something run for ever is noticed too.
-TIMEOUT_S = 600
+#: A change that makes something run for ever is noticed too: seconds of processor time, and by the clock.
+PROCESSOR_S, TIMEOUT_S = 120, 1200
 
 
 class Mutant(NamedTuple):
@@ -202,13 +204,36 @@ def planted(mutant: Mutant) -> bytes:
     return source[: mutant.start] + mutant.new.encode() + source[mutant.end :]
 
 
-def first_failure(copy: Path, tests: list[str]) -> str:
+def first_failure(copy: Path, tests: list[str], *options: str) -> str:
     """Run tests up to the first that fails; return its name, "" if all pass."""
-    command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "--few", "-m", QUICK, *tests]
-    where = {**os.environ, "PYTHONPATH": str(copy), "PYTHONDONTWRITEBYTECODE": "1"}
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-x",
+        "-p",
+        "no:cacheprovider",
+        "-p",
+        "touched",
+        "--few",
+        "-m",
+        QUICK,
+    ]
+    where = {**os.environ, "PYTHONPATH": os.pathsep.join([str(copy), str(copy / "tools")])}
+    changed = "--touched" not in options
+    if changed:  # nothing compiled of such a file may stay
+        where["PYTHONDONTWRITEBYTECODE"] = "1"
     try:
         done = subprocess.run(
-            command, cwd=copy, env=where, capture_output=True, text=True, check=False, timeout=TIMEOUT_S
+            [*command, *options, *tests],
+            cwd=copy,
+            env=where,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=TIMEOUT_S,
+            preexec_fn=limited if changed else None,
         )
     except subprocess.TimeoutExpired:
         return "(no end)"
@@ -218,24 +243,46 @@ def first_failure(copy: Path, tests: list[str]) -> str:
     return failed[0].rpartition("/")[2] if failed else f"(code {done.returncode})"
 
 
-def tests_of(mutant: Mutant) -> list[str]:
-    """Return the tests of the mutant's package; first the files that speak most of its module and function."""
-    sought = {Path(mutant.file).stem, *mutant.words.partition(":")[0].strip("_").split(".")} - {""}
+def limited() -> None:
+    """End what goes on for ever, however busy the machine is."""
+    resource.setrlimit(resource.RLIMIT_CPU, (PROCESSOR_S, PROCESSOR_S))
 
-    def mentions(path: Path) -> int:
-        text = path.read_text("utf-8")
-        return sum(text.count(word) for word in sought)
 
-    files = sorted((ROOT / "tests" / mutant.package).glob("test_*.py"), key=lambda path: (-mentions(path), path.stem))
-    return [path.relative_to(ROOT).as_posix() for path in files]
+def order_of(mutant: Mutant, costs: dict[str, tuple[float, list[str]]]) -> list[str]:
+    """
+    Return the tests of the mutant's package in the order to ask them.
+
+    First those that call its function, what is cheap first: by files, so that what a file's tests share is made once, and
+    first of these the file that speaks most of the module and function. A compiled loop is not seen to be called.
+    """
+    function = mutant.words.partition(":")[0]
+    place, sought = (
+        f"{mutant.file} {function}".strip(),
+        {Path(mutant.file).stem, *function.strip("_").split(".")} - {""},
+    )
+    said: dict[str, int] = {}
+    for file in {test.partition("::")[0] for test in costs}:
+        text = (ROOT / file).read_text("utf-8")
+        said[file] = sum(text.count(word) for word in sought)
+
+    def rank(test: str) -> tuple[bool, int, str, float]:
+        file, (cost, called) = test.partition("::")[0], costs[test]
+        calls = any(name == place or (not function and name.startswith(place)) for name in called)
+        return not calls, -said[file], file, cost
+
+    return sorted((test for test in costs if test.startswith(f"tests/{mutant.package}/")), key=rank)
 
 
 def outcomes(asked: list[Mutant]) -> Iterator[tuple[Mutant, str, float]]:
     """Plant each mutant in turn in a copy of the project; say which test fails first, and after how many seconds."""
     with tempfile.TemporaryDirectory() as room:
-        copy = Path(room) / "copy"
+        copy, listed = Path(room) / "copy", Path(room) / "tests.json"
         leftovers = shutil.ignore_patterns(".git", ".venv", "output", "notebooks", "wheels")
         shutil.copytree(ROOT, copy, ignore=leftovers)
+        packages = sorted({f"tests/{mutant.package}" for mutant in asked})
+        if failed := first_failure(copy, packages, "--touched", str(listed)):
+            raise SystemExit(f"without any change: {failed}")  # everything would seem to die of it
+        costs = json.loads(listed.read_text("utf-8"))
         for mutant in asked:
             file = copy / "xinhe_geo" / mutant.file
             compiled, kept = file.parent / "__pycache__", Path(room) / "kept"
@@ -244,8 +291,10 @@ def outcomes(asked: list[Mutant]) -> Iterator[tuple[Mutant, str, float]]:
             original, stat = file.read_bytes(), file.stat()
             file.write_bytes(planted(mutant))
             os.utime(file, (stat.st_atime, stat.st_mtime + 60))
+            listed.write_text(json.dumps(order_of(mutant, costs)), "utf-8")
             began = time.monotonic()
-            yield mutant, first_failure(copy, tests_of(mutant)), time.monotonic() - began
+            failed = first_failure(copy, [f"tests/{mutant.package}"], "--asked", str(listed))
+            yield mutant, failed, time.monotonic() - began
             file.write_bytes(original)
             os.utime(file, ns=(stat.st_atime_ns, stat.st_mtime_ns))
             if kept.is_dir():

@@ -92,6 +92,24 @@ def test_near_miss_is_found(tmp_path: Path) -> None:
         assert len(near) == expected
 
 
+def test_a_wall_across_the_gap_makes_it_none() -> None:
+    """A street that ends 1 m short of another may end at a wall between the two; a wall elsewhere excuses nothing."""
+    toy = xh.District.load(TOY)
+    rows = toy.rows
+
+    def with_line(layer: str, name: str, line: list[tuple[float, float]]) -> gpd.GeoDataFrame:
+        row = rows[layer].iloc[:1].rename(index={rows[layer].index[0]: name})
+        row.geometry = [shapely.LineString([(500_000 + x, 4_320_000 + y) for x, y in line])]
+        row.index.name = rows[layer].index.name
+        return gpd.GeoDataFrame(pd.concat([rows[layer], row]), crs=toy.crs)
+
+    streets = with_line("streets", "stub", [(101, 50), (150, 50)])
+    for east, found in ((100.5, False), (125.0, True)):
+        barriers = with_line("barriers", "wall", [(east, 30), (east, 70)])
+        table = audit(toy.with_rows({**rows, "streets": streets, "barriers": barriers}))
+        assert table["finding"].str.contains("却没有相接").any() == found
+
+
 def test_a_street_drawn_as_two_lines_wants_crossings(tmp_path: Path) -> None:
     """Two lines of one name, 20 m apart and 1 km long, joined at one end only: far from the other side at the open end."""
     import json

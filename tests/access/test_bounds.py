@@ -136,12 +136,10 @@ def test_what_is_reached_is_the_same_and_what_is_not_is_unknown(toy: District, a
 
 
 def test_the_sentence_of_a_kind_seen_on_a_map(all_mapped: District) -> None:
-    """Of 360 known people all but the 10 of E, beyond the river, walk to a clinic within 15 minutes: 97.2 %."""
+    """Of 360 known people all but the 10 of E, beyond the river, walk to a clinic within 15 minutes: 97.2 %, said as 97."""
     lead = xh.headlines(all_mapped, xh.coverage(all_mapped))
     row = lead.loc["plan_clinic_15"]
-    assert row["headline"] == (
-        "若图上的设施都在、路都能走，出入口按最近处计：成人步行 15 分钟，常住人口的 97.2% 走得到"
-    )
+    assert row["headline"] == ("若图上的设施都在、路都能走，出入口按最近处计：成人步行 15 分钟，常住人口的 97% 走得到")
     assert row["value"] == row["value_high"] == pytest.approx(350 / 360)
     assert (row["bound"], row["mark"], row["unchecked"]) == ("at_least", "只据地图（不作结论）", 0)
     assert "surveyed_kinds" in row["needs"] and np.isnan(row["people_unserved"])
@@ -224,7 +222,7 @@ def test_what_nobody_has_checked_is_the_upper_end_of_a_range(
     district, rule = put(**cells), "plan_clinic_15"
     row = xh.headlines(district, xh.coverage(district)).loc[rule]
     assert (row["value"], row["value_high"], row["unchecked"]) == (0, pytest.approx(350 / 360), 1)
-    assert "0.0%—97.2%" in row["headline"] and "1 处待核" in row["headline"]
+    assert "可达" * surveyed in row["headline"] and "0%—97%" in row["headline"] and "1 处待核" in row["headline"]
     assert ("，10—360 人不可达" in row["headline"]) == surveyed
     assert row["people_unserved"] == 360 or not surveyed
     signed = put(checked_by="张三")

@@ -43,6 +43,17 @@ def test_the_limit_itself_is_within(toy: xh.District) -> None:
         assert cover.loc["C", "served"] == inside
 
 
+def test_a_promise_that_cannot_be_judged_says_what_is_missing(toy: xh.District) -> None:
+    """Has every community a library? Nobody looked for any; without communities that is what is missing first."""
+    promise = replace(rule("walk_min", kinds=("library",)), metric="presence", denominator="community")
+    for district, words in (
+        (toy, "数据不足：没有调查过"),
+        (toy.with_rows({k: v for k, v in toy.rows.items() if k != "communities"}), "数据不足：缺社区界"),
+    ):
+        row = xh.headlines(district, xh.coverage(district, rules=[promise])).iloc[0]
+        assert str(row["headline"]).startswith(words) and np.isnan(row["value"])
+
+
 def test_unknown_people_are_not_zero(toy: xh.District) -> None:
     """Known people: A 100, B 200, D 50, E 10 = 360; served: A. C is served too, but nobody knows how many live there."""
     total = xh.summary(xh.coverage(toy, rules=[rule("network_m")])).loc["r"]

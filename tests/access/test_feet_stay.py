@@ -74,12 +74,14 @@ def toy() -> xh.District:
     return xh.District.load(TOY)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("profile", ["adult", "wheelchair"])
 @pytest.mark.parametrize("seed", [*range(3), *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(3, 60))])
 def test_random_plans_on_random_districts(tmp_path: Path, seed: int, profile: str) -> None:
     hold(xh.District.load(districts.write(tmp_path, seed % 7)), seed, profile, 6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(4))
 def test_random_plans_on_the_toy_district(seed: int) -> None:
     hold(toy(), seed, "adult", 6)

@@ -259,6 +259,7 @@ def test_park_is_entered_along_its_edge(toy: xh.District) -> None:
     assert (doors["access_m"] <= 30 + 1e-9).all()
 
 
+@pytest.mark.slow
 def test_isochrones_nest_and_contain_their_start(toy: xh.District) -> None:
     rings = xh.isochrones(toy, "clinic_station", minutes=(5, 10, 15))
     shapes = list(rings.geometry)

@@ -110,6 +110,7 @@ def little_room(size: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", WRITERS)
 def test_a_disk_that_gets_full_while_a_library_writes(tmp_path: Path, name: str) -> None:
     path = tmp_path / name

@@ -24,6 +24,7 @@ from xinhe_geo.core.schema import BASIS_LABELS, CLAIM_LABELS, DIRECTIONS, STATE_
 from xinhe_geo.ledger.metrics.base import SIGNS, UNITS, WEIGHTS
 from xinhe_geo.ledger.metrics.registry import METRICS
 from xinhe_geo.ledger.panel import typed_figures
+from xinhe_geo.maps.live import LIVE_SCRIPTS
 from xinhe_geo.maps.meeting import SCRIPTS
 from xinhe_geo.maps.scripts import sentences, spoken_script
 from xinhe_geo.report.pages.communities import communities_page
@@ -36,14 +37,14 @@ book_of = importlib.import_module("xinhe_geo.report.ledger_workbook")
 PACKAGE = Path(xh.__file__).parent
 
 
-def speaks(path: Path) -> bool:
-    """Return whether a module imports `say`, from wherever its package offers it."""
+def spoken_by(path: Path) -> set[str]:
+    """Return what a module says sentences by: `say`, from wherever its package offers it, and `told`, which says a title."""
     imports = (node for node in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(node, ast.ImportFrom))
-    return any(alias.name == "say" for node in imports for alias in node.names)
+    return {alias.name for node in imports for alias in node.names} & {"say", "told"}
 
 
 #: Modules that say something.
-SPEAKERS = [path for path in sorted(PACKAGE.rglob("*.py")) if path.name != "__init__.py" and speaks(path)]
+SPEAKERS = [path for path in sorted(PACKAGE.rglob("*.py")) if path.name != "__init__.py" and spoken_by(path)]
 HAN = re.compile(r"[\u3400-\u9fff]")
 SERIES = measure("s", "series", **SUM)
 
@@ -51,10 +52,11 @@ SERIES = measure("s", "series", **SUM)
 def constants() -> Iterator[tuple[str, bool]]:
     """Yield every text of the modules that speak, and whether it is said as it stands."""
     for path in SPEAKERS:
+        names = spoken_by(path)
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             if isinstance(node, ast.Constant) and isinstance(node.value, str):
                 yield node.value, False
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "say":
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in names:
                 first = node.args[0]
                 if isinstance(first, ast.Constant):
                     yield str(first.value), True
@@ -94,7 +96,7 @@ def test_every_sentence_has_its_english_and_no_english_is_left_over() -> None:
 
 
 def test_texts_of_scripts_have_their_english_and_keep_what_is_worked_out() -> None:
-    said = [text for name in SCRIPTS for text in sentences(web_file(name))]
+    said = [text for name in {*SCRIPTS, *LIVE_SCRIPTS} for text in sentences(web_file(name))]
     catalogue = english()["scripts"]
     assert len(said) > 200 and set(said) == set(catalogue)
     for chinese, own in catalogue.items():

@@ -14,7 +14,9 @@ import pytest
 
 import xinhe_geo as xh
 from xinhe_geo.access.od_table import od_table
+from xinhe_geo.core.i18n import speaking
 from xinhe_geo.core.schema import LAYERS
+from xinhe_geo.district.labels import walker_name
 
 TOY = Path(__file__).parents[1] / "toy"
 
@@ -176,6 +178,7 @@ def test_geometry_missing_or_of_the_wrong_type(toy: Path) -> None:
     assert list(table["row"]) == ["h0", "h100"]
 
 
+@pytest.mark.slow
 def test_broken_json_and_toml(toy: Path) -> None:
     (toy / "homes/homes.geojson").write_text('{"type": "FeatureCollection", "features": [', "utf-8")
     table = errors_of(toy)
@@ -361,3 +364,13 @@ def test_a_wait_in_a_lane_is_an_error_of_its_row(toy: Path) -> None:
     row = only(toy)
     assert (row["layer"], row["row"], row["field"]) == ("streets", "bridge", "wait_s")
     assert "小区 A" in row["problem"] and "公共街道" in row["remedy"]
+
+
+@pytest.mark.parametrize(("english", "said"), [("Adults", "Adults"), ("", "成人"), (None, "成人")])
+def test_a_walker_without_an_english_name_has_the_other(english: str | None, said: str) -> None:
+    district = xh.District.load(TOY)
+    table = district.profiles.assign(label_en=district.profiles["label_en"].astype(object))
+    table.loc["adult", "label_en"] = english
+    other = district.with_rows({**district.rows, "profiles": table})
+    with speaking("en"):
+        assert walker_name(other, other.profile("adult")) == said

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from xinhe_geo.core import DataError
 from xinhe_geo.district import District, alike, check
-from xinhe_geo.district.doubles import NEAR_M, SHARED, SPOT_M, near_facilities, shared_homes
+from xinhe_geo.district.doubles import DENSE, NEAR_M, SHARED, SPOT_M, near_facilities, shared_homes
 
 TOY = Path(__file__).parents[1] / "toy"
 
@@ -67,6 +67,15 @@ def test_points_on_one_spot(spots: list[tuple[int, int, str | None]]) -> None:
     assert all(near(i, j) for i, j in found)
     same = [(i, j) for j in range(len(spots)) for i in range(j) if near(i, j) and spots[i][:2] == spots[j][:2]]
     assert {j for _, j in same} <= {j for _, j in found}, "on the very spot nobody is missed"
+
+
+def test_namesakes_are_a_pair_wherever_the_grids_have_their_lines() -> None:
+    """Two points at most a tolerance apart, each pair of a name of its own, on every tenth of a cell of two tolerances."""
+    steps, ways = np.arange(0, 2 * SPOT_M, SPOT_M / 5), SPOT_M * np.array([(0.9, 0), (0, 0.9), (0.6, 0.6), (0.6, -0.6)])
+    spots = np.array([(100 * k + x, y) for k, x in enumerate(steps) for y in steps for _ in ways])
+    both = np.stack([spots, spots + np.tile(ways, (len(steps) ** 2, 1))], axis=1).reshape(-1, 2)
+    names: list[str | None] = [f"苑{i // 2}" for i in range(len(both))]
+    assert pairs(homes(list(shapely.points(both)), names)) == {(i, i + 1) for i in range(0, len(both), 2)}
 
 
 def test_touching_slivers_and_other_years_are_fine() -> None:
@@ -138,6 +147,17 @@ def facilities(rows: list[tuple[float, str | None, str]]) -> gpd.GeoDataFrame:
 )
 def test_facilities_that_look_like_one(other: tuple[float, str | None, str], twice: bool) -> None:
     assert bool(near_facilities(facilities([(0, "北食堂", "canteen"), other]))) is twice
+
+
+def test_in_a_crowd_only_the_same_name_is_held_against_another() -> None:
+    """So many of a kind on one square of `NEAR_M` are compared pair by pair, and not two more of them."""
+    for count, alike_too in ((DENSE, True), (DENSE + 2, False)):
+        names = [f"{'新河' * (i % 2)}{chr(0x4E00 + i // 2) * 3}食堂" for i in range(count)]
+        rows = [(NEAR_M * (i + 0.5) / (count + 2), name, "canteen") for i, name in enumerate(names)]
+        apart = [pair[:2] for pair in near_facilities(facilities(rows))]
+        assert apart == ([(i, i + 1) for i in range(0, count, 2)] if alike_too else [])
+        same = [(x, names[i // 2 * 2], kind) for i, (x, _, kind) in enumerate(rows)]
+        assert len(near_facilities(facilities(same))) == count // 2
 
 
 def test_many_pairs_of_a_kind_are_one_line(tmp_path: Path) -> None:

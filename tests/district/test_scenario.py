@@ -650,6 +650,18 @@ def test_what_is_so_already_is_a_conflict(
     assert twice.on(toy, with_conflicts=True).name == toy.name
 
 
+def test_another_name_on_the_spot_of_one_of_its_kind_is_a_conflict(toy: xh.District) -> None:
+    """It would be counted as two; another kind there, or the same a few metres off, is none."""
+    open_ = toy.open_facilities
+    assert open_ is not None
+    there = open_.to_crs("EPSG:4326").representative_point().iloc[0]
+    kind, other = str(open_["kind"].iloc[0]), next(k for k in toy.kinds.index if k not in set(open_["kind"]))
+    for what, apart, wrong in ((kind, 0.0, 1), (other, 0.0, 0), (kind, 1e-3, 0)):
+        at = [there.x + apart, there.y]
+        found = conflicts(plan(("open_facility", {"facility": "N", "kind": what, "name": "另一个名称", "at": at})), toy)
+        assert len(found) == wrong, (what, apart)
+
+
 @settings(max_examples=trials(40))
 @given(data=st.data())
 def test_a_plan_without_conflicts_counts_nobody_twice(ground: xh.District, data: st.DataObject) -> None:

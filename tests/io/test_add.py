@@ -477,6 +477,32 @@ def test_files_of_other_programs(tmp_path: Path, toy: Path, kind: str) -> None:
     assert shapely.distance(new.geometry.iloc[0], shapely.Point(X, Y)) < 0.2
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["dxf", "geojson", "kml"])
+def test_as_many_rows_as_may_be_are_read_and_not_one_more(
+    tmp_path: Path, toy: Path, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / f"a.{kind}"
+    if kind == "dxf":
+        drawing = ezdxf.new("R2010")
+        for i in range(3):
+            drawing.modelspace().add_point((X + 20 * i, Y))
+        drawing.saveas(path)
+    elif kind == "geojson":
+        path.write_text(points(3).to_crs(4326).to_json(), "utf-8")
+    else:
+        spots = [f"<Point><coordinates>{LON + i * 1e-4},{LAT},0</coordinates></Point>" for i in range(3)]
+        path.write_bytes(kml_of("".join(placemark(f"第{i}食堂", spot) for i, spot in enumerate(spots))))
+    said: dict[str, Any] = {"crs": 4548, "fill": {"类别": "canteen"}} if kind == "dxf" else {"crs": "WGS84"}
+    for most in (3, 2):
+        monkeypatch.setattr(f"xinhe_geo.io.{'dxf' if kind == 'dxf' else 'gis_files'}.MOST_ROWS", most)
+        if most == 3:
+            assert tally(add(path, toy, "facilities", datum_checked=CHECKED, **said))["rows"] == 3
+        else:
+            with pytest.raises(SourceError, match="超过 2 个要素"):
+                add(path, toy, "facilities", datum_checked=CHECKED, **said)
+
+
 def geoparquet(path: Path, frame: gpd.GeoDataFrame, encoding: str = "WKB") -> Path:
     """Write GeoParquet as geopandas does with pyarrow, which is not installed here."""
     import fastparquet
@@ -525,6 +551,7 @@ def test_geoparquet(tmp_path: Path, toy: Path) -> None:
         add(tmp_path / "c.parquet", toy, "facilities", crs="WGS84")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("repair", [False, True])
 def test_polygons_are_mended_only_when_asked(tmp_path: Path, toy: Path, repair: bool) -> None:
     bow = shapely.Polygon([(LON, LAT), (LON + 1e-3, LAT + 1e-3), (LON + 1e-3, LAT), (LON, LAT + 1e-3)])

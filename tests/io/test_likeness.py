@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import geopandas as gpd
+import numpy as np
 import pandas as pd
+import pyproj
 import pytest
 import shapely
 
@@ -17,6 +19,7 @@ from xinhe_geo.app.commands.console import PARTLY
 from xinhe_geo.core import DataError, SourceError
 from xinhe_geo.district import District, check, undo
 from xinhe_geo.io import add, tally
+from xinhe_geo.io.positions import FAR_M, Place
 
 TOY = Path(__file__).parents[1] / "toy"
 CHECKED = "测试里量过"
@@ -139,6 +142,25 @@ def test_the_same_id_of_another_place_overwrites_nothing(tmp_path: Path, toy: Pa
     report = put(path, toy)
     assert tally(report)["unclear"] == 1 and "编号相同" in report.loc[report["result"] == "unclear", "reason"].iloc[0]
     assert contents(toy) == files
+
+
+def test_around_the_district_is_as_far_on_every_side() -> None:
+    """A box of 100 m by 50 m: a position just within the distance counts on all four sides, one at it on none."""
+    place = Place(pyproj.CRS.from_epsg(4548), (0.0, 0.0, 100.0, 50.0), known=True)
+    for off, near in ((FAR_M - 0.001, True), (FAR_M, False)):
+        sides = np.array([(-off, 25), (100 + off, 25), (50, -off), (50, 50 + off)])
+        assert place.near(sides).tolist() == [near] * 4
+    assert not place.near(np.array([(np.nan, 25), (50, np.inf)])).any()
+
+
+@pytest.mark.parametrize(("name", "result"), [("别处花园", "unclear"), ("甲苑", "moved"), (None, "moved")])
+def test_a_row_of_a_known_id_far_off_is_a_stranger_only_by_another_name(
+    tmp_path: Path, toy: Path, name: str | None, result: str
+) -> None:
+    shape = shapely.box(500_600, 4_320_400, 500_650, 4_320_450)
+    path = written(tmp_path / "a.gpkg", [{"编号": "A", "名称": name, "常住人口": 100, "geometry": shape}])
+    report = add(path, toy, "homes", crs=4548, datum_checked=CHECKED)
+    assert list(result_of(report).values()) == [result]
 
 
 @pytest.mark.slow

@@ -158,6 +158,7 @@ def test_a_list_of_the_civil_affairs_office(tmp_path: Path, toy: Path) -> None:
 # --- drawings -------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_drawing_of_an_old_cad(tmp_path: Path, toy: Path) -> None:
     """R12 in GBK; names in escapes of code page 936 and of Unicode; a hatch and a dimension are rows that say why they stay."""
     made = ezdxf.new("R12")

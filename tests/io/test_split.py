@@ -199,6 +199,14 @@ def test_codes_decide_and_every_fault_is_named_at_once(city: Path, tmp_path: Pat
         split(city, Division(border, "code"), tmp_path / "out")
 
 
+def test_a_file_that_cannot_be_read_says_why(city: Path, tmp_path: Path) -> None:
+    """A shapefile that came without its index: the words of what reads it are handed on."""
+    border = tmp_path / "a.shp"
+    border.write_bytes((9994).to_bytes(4, "big") + bytes(96))
+    with pytest.raises(SourceError, match=r"a\.shp 读不出来（Unable to open .*shx.*）。街道界可用"):
+        split(city, Division(border, "代码"), tmp_path / "out")
+
+
 def test_numbers_as_codes_stay_whole(city: Path, tmp_path: Path) -> None:
     border = boundaries(tmp_path, 1, 代码=[120116006.0])
     assert list(split(city, Division(border, "代码"), tmp_path / "out").index) == ["120116006"]

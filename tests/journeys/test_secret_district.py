@@ -126,6 +126,7 @@ def test_the_folder_s_own_mark_counts_though_every_layer_has_another() -> None:
     assert strictness({"secrecy": "机密", "layers": {"homes": {"secrecy": "公开"}, "gates": {}}}) == SECRET
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("line", [*(f"secrecy = {said}" for said in UNCLEAR), '密级 = "机密"', 'secrecey = "机密"'])
 def test_check_tells_of_a_mark_that_nobody_can_read(tmp_path: Path, line: str) -> None:
     problems = xh.check(marked(tmp_path, line))

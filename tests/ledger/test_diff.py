@@ -86,6 +86,8 @@ def test_the_whole_report_says_what_changed(tmp_path: Path) -> None:
     [
         (None, "没有上次的运行记录"),
         ("{", "不是本工具的运行记录"),
+        ("[]", "不是本工具的运行记录"),
+        ('{"ledger": {}}', "不是本工具的运行记录"),
         ('{"district": {}, "parameters": {}, "inputs": {}}', "没有核对表的结果"),
     ],
 )

@@ -31,6 +31,7 @@ from ledger_toy import (
     REACHED,
     RIVER,
     SUM,
+    TOPOLOGY,
     TOY,
     evaluated,
     figures,
@@ -71,6 +72,17 @@ def test_by_hand(by_hand: pd.DataFrame, name: str, value: float, verdict: str) -
     assert row["verdict"] == verdict
     assert row["demonstration"] == ""
     assert row["needs"] if verdict == "数据不足" else row["needs"] == "" or "未计入" in row["needs"]
+
+
+@pytest.mark.parametrize(("square_metres", "gap"), [(0.5, ""), (1, "不合的面积 1 m²"), (2, "不合的面积 2 m²")])
+def test_less_than_a_square_metre_is_rounding(square_metres: float, gap: str) -> None:
+    """The southern zone is 1,000 m by 300 m; a notch of a metre's depth is cut into its edge: from a square metre on it is a gap."""
+    toy = toy_with([measure("tiles", "topology", **{**TOPOLOGY, "relation": "tiles", "operator": "<=", "high": 0.1})])
+    zones = toy.rows["zones"].copy()
+    west, south, _, _ = zones.geometry["south"].bounds
+    notch = shapely.box(west + 100, south, west + 100 + square_metres, south + 1)
+    zones.loc["south", zones.geometry.name] = shapely.difference(zones.geometry["south"], notch)
+    assert of_t1(toy.with_rows({**toy.rows, "zones": zones})).loc["tiles", "gap"] == gap
 
 
 def test_every_metric_is_worked_out() -> None:

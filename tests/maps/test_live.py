@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import re
 import subprocess
 import sys
 import time
@@ -14,6 +15,7 @@ import numpy as np
 import pytest
 
 import xinhe_geo as xh
+from xinhe_geo.core.i18n import speaking
 from xinhe_geo.maps import live as live_function
 from xinhe_geo.maps.live import _drawing, _widget_class
 from xinhe_geo.maps.live_model import LiveModel
@@ -105,6 +107,7 @@ def test_a_straight_radius_is_counted_alike(district: xh.District) -> None:
     check_against_coverage(model, district)
 
 
+@pytest.mark.slow
 def test_compare_says_what_the_counters_say(district: xh.District, model: LiveModel) -> None:
     start = model.facilities(model.plan)[0]
     model.close(start["id"])
@@ -179,6 +182,7 @@ def test_what_cannot_be_asked_is_named(model: LiveModel, asked: dict[str, Any], 
     assert not model.past
 
 
+@pytest.mark.slow
 def test_dragging_is_followed_at_once(model: LiveModel) -> None:
     """Measured 22 ms of processor time; other programs on the machine do not count."""
     start = model.facilities(model.plan)[0]
@@ -208,6 +212,7 @@ def test_a_district_without_homes_says_so(district: xh.District) -> None:
         LiveModel(district.with_rows(rows))
 
 
+@pytest.mark.slow
 @needs_anywidget
 def test_the_widget_speaks_with_the_page() -> None:
     widget = xh.live(xh.District.load(TOY), height=400)
@@ -243,6 +248,7 @@ def test_the_widget_speaks_with_the_page() -> None:
         widget.selected = ["nowhere"]
 
 
+@pytest.mark.slow
 @needs_anywidget
 def test_the_widget_kept_as_a_page_is_a_picture() -> None:
     district = xh.District.load(TOY)
@@ -267,3 +273,38 @@ def test_importing_the_library_loads_no_widgets() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_a_plan_that_contradicts_is_counted_with_a_warning(district: xh.District) -> None:
+    """One more of a kind on the very spot of one that is open: state, and the picture that is kept, say so until it is undone."""
+    model = LiveModel(district)
+    own = model.frame[(model.frame["state"] == "open").to_numpy() & model.frame["kind"].isin(model.askable).to_numpy()]
+    kind, spot = str(own["kind"].iloc[0]), own.geometry.representative_point().iloc[0]
+    model.ask(kind)
+    assert state_of(model)[0]["warnings"] == []
+    model.add(kind, [spot.x, spot.y])
+    said = state_of(model)[0]["warnings"]
+    assert len(said) == 1 and "冲突" in said[0] and "会算成两处" in said[0]
+    model.step_back()
+    assert state_of(model)[0]["warnings"] == []
+
+
+def test_the_live_map_speaks_english() -> None:
+    """Nothing it shows is Chinese but names; its figures are those of the Chinese map."""
+    district = xh.District.load(TOY)
+    named = {str(n) for frame in district.rows.values() if "name" in frame for n in frame["name"].dropna()}
+    names = re.compile("|".join(map(re.escape, sorted({*named, district.name}, key=len, reverse=True))))
+    shown: dict[str, list[str]] = {}
+    for lang in ("zh", "en"):
+        with speaking(lang):
+            model = LiveModel(district)
+            model.ask(model.first_kind, None, None)
+            content, _ = state_of(model)
+        texts = json.dumps(
+            {k: content[k] for k in ("title", "line", "headline", "table", "unit", "mark", "gaps")}, ensure_ascii=False
+        )
+        sources = re.compile("|".join(re.escape(str(s)) for s in (model.rule.basis_text, model.rule.standard) if s))
+        left = re.findall(r"[\u3400-\u9fff]+", names.sub("", sources.sub("", texts)))
+        assert lang == "zh" or not left, left
+        shown[lang] = re.findall(r"\d[\d,.]*%?", json.dumps(content["table"], ensure_ascii=False))
+    assert len(shown["zh"]) > 5 and shown["zh"] == shown["en"]

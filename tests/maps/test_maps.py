@@ -74,6 +74,7 @@ def everything(district: fakes.MadeUpDistrict) -> dict[str, tuple[tuple[Any, ...
 CASES = tuple(everything(fakes.district()))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", CASES)
 def test_a_page_loads_nothing_and_is_the_same_every_time(case: str) -> None:
     args, options = everything(fakes.district())[case]
@@ -86,6 +87,7 @@ def test_a_page_loads_nothing_and_is_the_same_every_time(case: str) -> None:
     assert content["layers"] and content["groups"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", CASES)
 def test_a_picture_is_one_svg_without_script_and_the_same_every_time(case: str) -> None:
     args, options = everything(fakes.district())[case]

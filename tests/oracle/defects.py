@@ -216,7 +216,7 @@ DEFECTS = [
     Defect(
         "siting weighs every point alike",
         "siting/sites.py",
-        'values = _home_values(case).reindex(points["home"]).to_numpy(dtype=float) * points["weight"].to_numpy()\n    return',
+        'values = homes.reindex(points["home"]).to_numpy(dtype=float) * points["weight"].to_numpy()\n    return',
         'values = np.ones(len(points)) * points["weight"].to_numpy()\n    return',
         SITING,
     ),

@@ -12,7 +12,7 @@ def test_the_defect_can_still_be_planted(defect: Defect) -> None:
     assert planted(ROOT / "xinhe_geo", defect) != (ROOT / "xinhe_geo" / defect.file).read_text(encoding="utf-8")
 
 
-def test_there_are_twenty_five() -> None:
+def test_there_are_as_many_as_are_told_of() -> None:
     assert len({defect.what for defect in DEFECTS}) == len(DEFECTS) == 26
 
 

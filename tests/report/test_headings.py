@@ -39,6 +39,7 @@ def planned(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_only_what_the_plan_says_is_its_target() -> None:
     district = xh.District.load()
     rules = [district.rule(str(name)) for name in district.rules.index]
@@ -62,6 +63,7 @@ def test_no_rule_is_asked_twice() -> None:
     assert recalled.index[same].tolist() == []
 
 
+@pytest.mark.slow
 def test_a_place_without_a_plan_never_says_it_has_targets(tmp_path: Path) -> None:
     out, toy = tmp_path / "out", xh.District.load(TOY)
     assert not any(toy.rule(str(name)).of_plan for name in toy.rules.index)
@@ -76,6 +78,7 @@ def test_a_place_without_a_plan_never_says_it_has_targets(tmp_path: Path) -> Non
     assert preset_text(toy, "plan") == "参考指标"
 
 
+@pytest.mark.slow
 def test_every_output_has_both_headings(planned: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     district, out = xh.District.load(planned), tmp_path / "out"
     assert main(["report", str(planned), "--out", str(out)]) == 0
@@ -97,6 +100,7 @@ def test_every_output_has_both_headings(planned: Path, tmp_path: Path, capsys: p
     assert OF_PLAN in said and REFERENCE in said
 
 
+@pytest.mark.slow
 def test_the_first_site_is_where_most_people_are_among_the_ties() -> None:
     """Each community without one counts 1: of these the first is that with most people 60 and over, by n as by hand."""
     district = xh.District.load()
@@ -114,6 +118,7 @@ def test_the_first_site_is_where_most_people_are_among_the_ties() -> None:
         assert set(sites(district, kind, n)["community"]) == set(order[:n])
 
 
+@pytest.mark.slow
 def test_the_zone_has_exactly_the_candidates_that_lose_little(tmp_path: Path) -> None:
     """Every candidate put in place of the site: in the zone are those whose gain is at most the asked share less."""
     toy = xh.District.load(TOY)
@@ -128,6 +133,7 @@ def test_the_zone_has_exactly_the_candidates_that_lose_little(tmp_path: Path) ->
     assert inside > 0
 
 
+@pytest.mark.slow
 def test_no_site_stands_on_the_spot_of_an_open_one() -> None:
     district = xh.District.load()
     facilities = district.open_facilities

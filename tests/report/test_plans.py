@@ -18,6 +18,7 @@ from xinhe_geo.access.effects import effects
 from xinhe_geo.app.cli import main
 from xinhe_geo.core.errors import EnvironmentProblem
 from xinhe_geo.core.i18n import speaking
+from xinhe_geo.core.numbers import signed
 from xinhe_geo.report.analysis import Comparison
 from xinhe_geo.report.pages.plans import (
     comparison,
@@ -27,7 +28,7 @@ from xinhe_geo.report.pages.plans import (
     write_new,
     write_plans,
 )
-from xinhe_geo.report.pages.shell import signed, table_html
+from xinhe_geo.report.pages.shell import table_html
 
 TOY = Path(__file__).parents[1] / "toy"
 
@@ -228,6 +229,7 @@ def test_the_report_writes_plans_and_sites_when_asked(
     assert any(label in sites_page.read_text("utf-8") for label in worst["label"])
 
 
+@pytest.mark.slow
 def test_the_comparison_and_the_plans_speak_english(folder: Path, tmp_path: Path) -> None:
     """Nothing but names is Chinese; the figures are those of the Chinese pages."""
     district = xh.District.load(folder)

@@ -126,7 +126,7 @@ def test_record_names_inputs_and_outputs(output: Path) -> None:
 
 def test_brief_says_what_it_rests_on(output: Path) -> None:
     text = (output / "index.html").read_text("utf-8")
-    assert "步行 15 分钟可达常住人口 97.2%" in text
+    assert "步行 15 分钟可达常住人口 97%，" in text
     assert "演示值" not in text  # the toy district is surveyed
     assert "数据不足" in text
 

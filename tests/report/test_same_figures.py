@@ -28,6 +28,8 @@ from xinhe_geo.report.paper.sheet import map_png
 from xinhe_geo.report.story.records import Figure, Goal
 from xinhe_geo.report.story.story import Story
 
+pytestmark = pytest.mark.slow
+
 _word = importlib.import_module("xinhe_geo.report.paper.word")
 _slides = importlib.import_module("xinhe_geo.report.paper.slides")
 
@@ -106,7 +108,7 @@ def check_goals(own: Told) -> None:
     """Each goal's number and sentence: page, Word, slides, workbook."""
     story, folder = own
     page, word, slides = plain(page_of(folder)), cells_of_word(folder), list(slides_of(folder))
-    listed = {row[title("规则")]: row for row in sheet_rows(folder, "结论")}
+    listed = {row[title("规则")]: row for heading in story.headings for row in sheet_rows(folder, heading)}
     assert story.goals
     for goal in story.goals:
         for text in (goal.label, goal.headline):
@@ -182,7 +184,7 @@ def check_remedies(own: Told) -> None:
     word, slides = cells_of_word(folder), [r for _, _, rows, _ in slides_of(folder) for r in rows]
     goals: Mapping[str, Goal] = {goal.rule: goal for goal in story.goals}
     for remedy in story.remedies:
-        said = [remedy.label, remedy.gained.text, remedy.before.text, remedy.after.text]
+        said = [remedy.label, remedy.gained.told, remedy.before.text, remedy.after.text]
         assert any(row[:4] == said for row in word), said
         assert any(row[:3] == [*said[:2], f"{said[2]} → {said[3]}"] for row in slides), said
         if goals[remedy.rule].metric == "reach":

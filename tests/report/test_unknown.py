@@ -63,6 +63,7 @@ def texts_of(name: str, raw: bytes) -> list[str]:
     return [re.sub(r"<script(?![^>]*json)[^>]*>.*?</script>", "", text, flags=re.DOTALL)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("columns", MISSING, ids="+".join)
 @pytest.mark.parametrize("lang", ["zh", "en"])
 def test_no_output_says_nan_or_0_of_whom_nobody_counted(
@@ -89,6 +90,7 @@ def test_no_output_says_nan_or_0_of_whom_nobody_counted(
                 assert found is None, (name, text[max(found.start() - 80, 0) : found.end() + 40])
 
 
+@pytest.mark.slow
 def test_a_gain_of_whom_nobody_counted_is_missing(tmp_path: Path) -> None:
     """Of how many of them are old nobody knows, whoever loses; of how many people, where nothing moves, it is 0 for certain."""
     toy = xh.District.load(TOY)
@@ -104,6 +106,7 @@ def test_a_gain_of_whom_nobody_counted_is_missing(tmp_path: Path) -> None:
     assert table.loc[older, "net"].isna().all() and set(with_net(table).loc[older, "net_text"]) == {"数据不足"}
 
 
+@pytest.mark.slow
 def test_the_net_gain_is_counted_in_what_the_rule_counts() -> None:
     """By hand from the homes: gains less losses, of the people, the old, the land or the communities that a rule asks about."""
     toy = xh.District.load(TOY)

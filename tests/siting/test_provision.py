@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import shapely
+from mapped import toy_folder
 
 import xinhe_geo as xh
 from xinhe_geo.core.errors import ScenarioError, UnknownNameError
@@ -20,8 +21,11 @@ TOY = Path(__file__).parents[1] / "toy"
 
 @pytest.fixture(scope="module")
 def toy() -> xh.District:
+    return with_norms(xh.District.load(TOY))
+
+
+def with_norms(toy: xh.District) -> xh.District:
     """The toy with a parcel where its home A stands, and four norms for its clinic."""
-    toy = xh.District.load(TOY)
     home = toy.rows["homes"].loc[["A"]]
     parcels = home[["name", "geometry", "basis", "source", "checked_by", "checked_on", "note"]].assign(
         zone=np.nan, use=np.nan
@@ -113,6 +117,15 @@ def test_what_is_not_known_is_said(toy: xh.District) -> None:
     assert "没有写规模（F1）" in told.loc["beds", "verdict"]
     assert told.loc["beds", "standard_text"] == "参考值（未核）" and told.loc["rooms", "standard_text"] == "本工具约定"
     assert told["missing"].notna().tolist() == [True, False, False]
+
+
+def test_of_a_kind_only_seen_on_a_map_what_is_missing_is_at_most_so_much(toy: xh.District, tmp_path: Path) -> None:
+    """There may be more than the map shows: the same number, said as 至多."""
+    mapped = with_norms(xh.District.load(toy_folder(tmp_path / "toy")))
+    known, seen = (provision(d, plan(5000.0), norms="places").loc["places"] for d in (toy, mapped))
+    assert known["bound"] == "exact" and seen["bound"] == "at_least"
+    assert seen["missing"] == known["missing"] > 0
+    assert "至多" not in known["verdict"] and seen["verdict"].startswith("至多" + known["verdict"])
 
 
 def test_what_the_plan_opens_itself_counts_first(toy: xh.District) -> None:

@@ -107,6 +107,7 @@ def test_the_order_of_rows_changes_nothing(model: str) -> None:
     pd.testing.assert_frame_equal(straight, shuffled)
 
 
+@pytest.mark.slow
 @needs_yardsticks
 def test_near_ties_are_all_plans_within_the_share() -> None:
     """Every set of four out of sixteen stores counted, against the plans listed."""
@@ -220,6 +221,7 @@ def tied_cases(draw: st.DrawFn) -> tuple[pd.DataFrame, pd.DataFrame]:
     return table(rows), pd.DataFrame.from_dict(weights, orient="index", columns=["communities", "people"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n", [1, 2, 3])
 @pytest.mark.parametrize("model", FOUR)
 @settings(max_examples=60, deadline=None, derandomize=True)
@@ -257,6 +259,7 @@ def test_ties_by_brute_force(model: str, n: int, case: tuple[pd.DataFrame, pd.Da
         assert found["people"].tolist() == [-people for _, people, _ in listed]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", FOUR)
 @settings(max_examples=40, deadline=None, derandomize=True)
 @given(case=tied_cases(), limit=st.integers(2, 6), n=st.integers(1, 3), within=st.sampled_from([0.0, 0.1, 0.5]))
@@ -279,6 +282,7 @@ def test_where_a_site_may_move_by_brute_force(
             assert (other in named) == bool(lost <= within * best["objective"] + 1e-9), (site, other)
 
 
+@pytest.mark.slow
 @settings(max_examples=30, deadline=None, derandomize=True)
 @given(case=small_cases(), price=st.lists(st.integers(1, 5), min_size=6, max_size=6), budget=st.integers(1, 12))
 def test_budget_by_brute_force(case: tuple[pd.DataFrame, pd.Series, int], price: list[int], budget: int) -> None:
@@ -559,6 +563,7 @@ def test_coverage_counts_what_siting_promised(
         assert chosen[f"{what}_cumulative"].iloc[-1] == pytest.approx(expected, abs=1e-9)
 
 
+@pytest.mark.slow
 def test_communities_get_their_first_one(toy: xh.District, tmp_path: Path) -> None:
     chosen = sites(toy, "elderly_daycare", 2, candidates=shift(SPOTS))
     assert chosen["objective"].iloc[0] == 2
@@ -863,6 +868,7 @@ def test_few_sites_are_looked_at_where_a_budget_counts() -> None:
     assert left.kept[list(best)].all() and left.kept.sum() < 14
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", ["mclp", "lscp", "p_center"])
 def test_an_interrupted_solve_gives_a_plan_and_an_honest_gap(model: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Ctrl-C while the solver works: what is returned can be done, and the bound is one."""

@@ -25,7 +25,7 @@ from ..core import (
     say,
     work,
 )
-from ..district import District, kind_name
+from ..district import District, kind_name, walker_name
 from .bounds import AT_LEAST, EXACT, bound_of
 from .entrances import home_points
 from .home_shares import (
@@ -105,12 +105,12 @@ def _covered(district: District, chosen: Sequence[Rule], profile: str | Profile 
     ground = _ground(district, homes)
     parts: dict[str, Mapping[str, Any]] = {}
     walkers = list(dict.fromkeys(rule.profile for rule in chosen))
-    with work("计算覆盖率", len(walkers) + len(chosen)) as step:
+    with work(say("计算覆盖率"), len(walkers) + len(chosen)) as step:
         for walker in walkers:
             own = [rule for rule in chosen if rule.profile == walker]
             kinds = dict.fromkeys(kind for rule in own for kind in rule.kinds)
             who = profile if isinstance(profile, Profile) else district.profile(walker)
-            step(f"{who.label}步行")
+            step(say("{0}步行", walker_name(district, who)))
             nearest = (od_tables(district, kinds, profile=who, inside_only=only) for only in (False, True))
             everywhere, inside = nearest
             for group in dict.fromkeys(rule.kinds for rule in own):

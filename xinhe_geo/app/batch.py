@@ -429,7 +429,10 @@ def batch(
     if only not in (None, "tables"):
         raise UnknownNameError("输出内容", str(only), ["tables"])
     folders, target = districts_of(sources), Path(os.path.abspath(out))
-    _refuse_inside(folders, target)
+    # Outputs inside a district folder would change its hash, and be read as its data.
+    inside = [f.name for f in folders.values() if f == target or f in target.parents]
+    if inside:
+        raise EnvironmentProblem(f"输出文件夹在街道目录 {inside[0]} 里面。用 --out 另写一个文件夹")
     _refuse_foreign(folders, target)
     tasks = [Task(key, str(folder), str(target), preset, only, force, versions()) for key, folder in folders.items()]
     rows: dict[str, dict[str, Any]] = {}
@@ -445,13 +448,6 @@ def batch(
     table = pd.DataFrame.from_dict({key: rows[key] for key in folders}, orient="index")
     table = table.reindex(columns=["status", "problem", "seconds", "cpu_seconds", "peak_mb"]).rename_axis("key")
     return _compare(target, folders, table, "index.html" if only is None else "tables/coverage.xlsx")
-
-
-def _refuse_inside(folders: Mapping[str, Path], target: Path) -> None:
-    """Outputs inside a district folder would change its hash, and be read as its data."""
-    inside = [f.name for f in folders.values() if f == target or f in target.parents]
-    if inside:
-        raise EnvironmentProblem(f"输出文件夹在街道目录 {inside[0]} 里面。用 --out 另写一个文件夹")
 
 
 def _refuse_foreign(folders: Mapping[str, Path], target: Path) -> None:

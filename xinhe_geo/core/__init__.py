@@ -33,7 +33,7 @@ from .extras import needing, not_installed
 from .files import beside_prefix, cannot_write, growing, place_file, write_bytes, write_text
 from .foreign import layers_in, ordinary, read_layer, size_of
 from .html import PICTURES, SCRIPT, escape, web_file, whole_page
-from .i18n import HTML_LANG, back, counted, english, language, listed_words, marked, parted, say, speaking, title, word
+from .i18n import back, counted, english, language, listed_words, marked, parted, say, speaking, title, word
 from .models import (
     DENOMINATOR_LABELS,
     METHOD_LABELS,
@@ -99,7 +99,6 @@ __all__ = [
     "DEMONSTRATION",
     "DENOMINATOR_LABELS",
     "DIRECTIONS",
-    "HTML_LANG",
     "INTERNAL",
     "LAYERS",
     "MAPPED",

@@ -15,6 +15,8 @@ from contextlib import contextmanager, suppress
 from functools import wraps
 from typing import Any, ParamSpec, Protocol, TypeVar
 
+from .i18n import language, say, speaking
+
 P = ParamSpec("P")
 Result = TypeVar("Result")
 
@@ -98,7 +100,7 @@ def told(what: str, steps: int) -> Callable[[Callable[P, Result]], Callable[P, R
     Parameters
     ----------
     what, steps
-        As in `work`.
+        As in `work`; `what` stands in the catalogue, and is said in the language of the argument `lang`, or that is spoken.
 
     Returns
     -------
@@ -110,7 +112,9 @@ def told(what: str, steps: int) -> Callable[[Callable[P, Result]], Callable[P, R
         @wraps(function)
         def telling(*args: P.args, **kwargs: P.kwargs) -> Result:
             asked: Any = kwargs.get("progress")
-            with work(what, steps, also=asked) as step:
+            with speaking(str(kwargs.get("lang") or language())):
+                title = say(what)
+            with work(title, steps, also=asked) as step:
                 kwargs["progress"] = step
                 return function(*args, **kwargs)
 

@@ -64,7 +64,10 @@ def _fill(fresh: Path, new: NewFolder) -> None:
         full["osm_tags"] = {"file": file}
     if new.walk_filter is not None:
         write_bytes(fresh / LAYERS["streets"].folder / "walk_filter.toml", Path(new.walk_filter).read_bytes())
-    _write_manifest(fresh, new.head, full)
+    lines = [f"{key} = {_toml(value)}" for key, value in new.head.items()]
+    for name, entry in full.items():
+        lines += ["", f"[layers.{name}]", *(f"{key} = {_toml(value)}" for key, value in entry.items())]
+    write_text(fresh / MANIFEST, "\n".join(lines) + "\n")
 
 
 def _write_layer(folder: Path, name: str, frame: gpd.GeoDataFrame, day: str) -> tuple[str, str]:
@@ -95,13 +98,6 @@ def _toml(value: object) -> str:
     if isinstance(value, list):
         return "[" + ", ".join(_toml(v) for v in value) + "]"
     return json.dumps(value, ensure_ascii=False)
-
-
-def _write_manifest(folder: Path, head: Mapping[str, object], layers: Mapping[str, Mapping[str, str]]) -> None:
-    lines = [f"{key} = {_toml(value)}" for key, value in head.items()]
-    for name, entry in layers.items():
-        lines += ["", f"[layers.{name}]", *(f"{key} = {_toml(value)}" for key, value in entry.items())]
-    write_text(folder / MANIFEST, "\n".join(lines) + "\n")
 
 
 def _seal(folder: Path, report: pd.DataFrame) -> None:

@@ -230,6 +230,30 @@ def _metric(streets: gpd.GeoDataFrame, crs: Crs | None) -> pyproj.CRS:
     return metric
 
 
+def read_outlines(path: Path) -> gpd.GeoDataFrame:
+    """
+    Return the outlines of districts that a file holds, as they are there.
+
+    Raises
+    ------
+    SourceError
+        No such file, not to be read, or without shapes, rows or a CRS.
+    """
+    remedy = "街道界可用 GeoJSON 或 GeoPackage 的面"
+    if not path.is_file():
+        raise SourceError(f"文件不存在：{path.name}。{remedy}")
+    try:
+        frame = read_layer(path)
+    except SourceError:
+        raise
+    except Exception as error:
+        first = (str(error).splitlines() or [type(error).__name__])[0]
+        raise SourceError(f"{path.name} 读不出来（{first}）。{remedy}") from error
+    if not isinstance(frame, gpd.GeoDataFrame) or frame.crs is None or frame.empty:
+        raise SourceError(f"{path.name} 没有图形、没有要素或没有坐标系。另存为带坐标系的 GeoPackage")
+    return frame
+
+
 def _outline(
     streets: gpd.GeoDataFrame, homes: gpd.GeoDataFrame, boundary: str | Path | None, metric: pyproj.CRS, log: ImportLog
 ) -> shapely.Geometry:
@@ -241,18 +265,7 @@ def _outline(
         )
         return shapely.convex_hull(shapely.GeometryCollection(shapes)).buffer(OUTLINE_MARGIN_M, quad_segs=2)
     path = Path(boundary)
-    if not path.is_file():
-        raise SourceError(f"文件不存在：{path.name}。街道界可用 GeoJSON 或 GeoPackage 的面")
-    try:
-        frame = read_layer(path)
-    except SourceError:
-        raise
-    except Exception as error:
-        raise SourceError(
-            f"{path.name} 读不出来（{str(error).splitlines()[0]}）。街道界可用 GeoJSON 或 GeoPackage 的面"
-        ) from error
-    if not isinstance(frame, gpd.GeoDataFrame) or frame.crs is None:
-        raise SourceError(f"{path.name} 没有坐标系或没有图形。另存为带坐标系的 GeoPackage")
+    frame = read_outlines(path)
     shape = area_of(shapely.union_all(frame.to_crs(metric).geometry.array))
     if shape is None:
         raise SourceError(f"{path.name} 里没有面。街道界应为面")

@@ -16,8 +16,19 @@ import numpy as np
 import pandas as pd
 
 from ..access import coverage
-from ..core import EnvironmentProblem, Profile, UnknownNameError, XinheError, escape, refuse_uncleared, web_file
-from ..district import District, Scenario
+from ..core import (
+    EnvironmentProblem,
+    Profile,
+    UnknownNameError,
+    XinheError,
+    escape,
+    language,
+    refuse_uncleared,
+    say,
+    speaking,
+    web_file,
+)
+from ..district import District, Scenario, kind_name, rule_name
 from .drawing import picture
 from .live_model import LiveModel
 from .live_numbers import changes, state_of, warnings
@@ -38,6 +49,10 @@ from .meeting import (
     packed_parcels,
     profile_rows,
 )
+from .scripts import spoken_script
+
+#: Scripts of the map, in the order they build on each other.
+LIVE_SCRIPTS = ("maps/meeting-engine.js", "maps/meeting-map.js", "maps/live.js")
 
 
 def live(
@@ -88,7 +103,7 @@ def live(
         `minutes` is not a number above 0.
     """
     refuse_uncleared(district.manifest, "打开活地图")
-    widget = _widget_class()
+    widget = _widget_class(language())
     model = LiveModel(district)
     model.ask(model.first_kind if kind is None else kind, profile, minutes)
     return widget(model, height)
@@ -103,17 +118,16 @@ def _drawing(model: LiveModel) -> str:
     homes = packed_homes(district, outlines, origin)
     nowhere = dict.fromkeys(("place", "edge", "at", "access", "x", "y"), "")
     none: dict[str, list[Any]] = {name: [] for name in ("id", "name", "kind", "state", "community", "typed", "books")}
-    labels = district.kinds["label"]
     content = {
         "name": district.name,
         "demo": district.is_demonstration,
-        "demo_text": DEMONSTRATION_TEXT,
+        "demo_text": say(DEMONSTRATION_TEXT),
         "badges": badges(district),
         "foot": foot_texts(district),
         "rules": [],
         "kinds": kind_rows(district, model.kinds),
         "profiles": profile_rows(district),
-        "askable": [{"id": str(kind), "label": str(labels[kind])} for kind in model.askable],
+        "askable": [{"id": str(kind), "label": kind_name(district, str(kind))} for kind in model.askable],
         "origin": origin.tolist(),
         "bounds": [west, south, east, north],
         "first": first_view(district),
@@ -138,17 +152,27 @@ class LiveControls:
     _model: LiveModel
     send: Callable[..., None]
     _chosen = ""
+    _lang = "zh"
 
     def __repr__(self) -> str:
-        return f"<活地图 {self._model.district.name}：{self._model.rule.label}，{len(changes(self._model))} 处改动>"
+        model = self._model
+        with speaking(self._lang):
+            told = "<活地图 {0}：{1}，{2} 处改动>"
+            return say(told, model.district.name, rule_name(model.district, model.rule), len(changes(model)))
 
     def _repr_html_(self) -> str:
+        with speaking(self._lang):
+            return self._still()
+
+    def _still(self) -> str:
+        """Return the map as a picture, with what is to be done to drag facilities."""
         model = self._model
         after = self.scenario().on(model.district, with_conflicts=True) if changes(model) else model.district
         cover = coverage(after, rules=[model.rule], profile=model.walker)
-        note = "<p>这里是活地图的静态图；拖动设施要在 JupyterLab 里运行这个笔记本，或用 python run.py app。</p>"
+        how = say("这里是活地图的静态图；拖动设施要在 JupyterLab 里运行这个笔记本，或用 python run.py app。")
+        note = f"<p>{how}</p>"
         note += "".join(f'<p role="alert"><strong>{escape(text)}</strong></p>' for text in warnings(model))
-        return note + picture(after, cover, rule=model.rule)
+        return note + picture(after, cover, rule=model.rule, lang=self._lang)
 
     # what the page asks for
 
@@ -179,7 +203,8 @@ class LiveControls:
             getattr(model, do)()
 
     def _tell(self, said: str = "", seq: object = None, view: object = None) -> None:
-        content, arrays = state_of(self._model, self._chosen)
+        with speaking(self._lang):
+            content, arrays = state_of(self._model, self._chosen)
         text = self.scenario().text()
         self.send({"state": content, "toml": text, "say": said, "seq": seq, "view": view}, buffers=arrays)
 
@@ -237,8 +262,8 @@ class LiveControls:
 
 
 @cache
-def _widget_class() -> Callable[[LiveModel, int], LiveControls]:
-    """Return the class of the widget; made on first use, so that the library loads without anywidget."""
+def _widget_class(lang: str = "zh") -> Callable[[LiveModel, int], LiveControls]:
+    """Return the class of the widget in a language; made on first use, so that the library loads without anywidget."""
     try:
         import anywidget
         import traitlets
@@ -250,7 +275,8 @@ def _widget_class() -> Callable[[LiveModel, int], LiveControls]:
     class LiveMap(LiveControls, anywidget.AnyWidget):
         """The live map; see `live`."""
 
-        _esm = "\n".join(web_file(name) for name in ("maps/meeting-engine.js", "maps/meeting-map.js", "maps/live.js"))
+        _esm = "\n".join(spoken_script(web_file(name)) for name in LIVE_SCRIPTS)
+        _lang = lang
         _css = web_file("maps/live.css")
         _content = traitlets.Unicode().tag(sync=True)
         height = traitlets.Int(620).tag(sync=True)

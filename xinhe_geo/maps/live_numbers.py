@@ -10,8 +10,8 @@ import pandas as pd
 import shapely
 
 from ..access import EXACT, basis_text, bound_of, limit_text, usable_denominator
-from ..core import DENOMINATOR_LABELS, amount, per_cent
-from ..district import conflicts
+from ..core import DENOMINATOR_LABELS, amount, per_cent, say
+from ..district import conflicts, rule_name
 from .live_model import Answer, LiveModel
 from .meeting import numbered_codes
 
@@ -42,7 +42,7 @@ def state_of(model: LiveModel, chosen: str = "") -> tuple[dict[str, Any], list[b
     own = next((f for f in facilities if f["id"] == chosen and f["serves"]), None)
     listed = [{k: v for k, v in f.items() if k != "place"} | {"kind": number[f["kind"]]} for f in facilities]
     content = {
-        "title": f"{model.district.name}　{model.rule.label}",
+        "title": f"{model.district.name}　{rule_name(model.district, model.rule)}",
         "kind": model.kind,
         "line": _line(model),
         "profile": "" if model.own_profile else model.walker.name,
@@ -55,14 +55,14 @@ def state_of(model: LiveModel, chosen: str = "") -> tuple[dict[str, Any], list[b
             "profile": model.walker.name,
             "kinds": list(model.rule.kinds),
         },
-        "unit": "分钟" if model.rule.method == "walk_min" else "米",
+        "unit": say("分钟") if model.rule.method == "walk_min" else say("米"),
         "headline": shown.headline(),
         "table": shown.table(),
         "effects": shown.effects(),
         "gaps": shown.gaps(),
         "facilities": listed,
         "key": _key(model),
-        "mark": "" if shown.denominator is None or not model.weak else MARK,
+        "mark": "" if shown.denominator is None or not model.weak else say(MARK),
         "changes": changed,
         "warnings": warnings(model),
         "undo": bool(model.past),
@@ -111,9 +111,9 @@ class LiveNumbers:
         rule, answer, base, denominator = self.model.rule, self.answer, self.model.base, self.denominator
         if denominator is None or not np.isfinite(answer.share).any():
             return {
-                "what": rule.label,
-                "big": NO_DATA,
-                "delta": "没有调查过这类设施，或缺人口和用地",
+                "what": rule_name(self.model.district, rule),
+                "big": say(NO_DATA),
+                "delta": say("没有调查过这类设施，或缺人口和用地"),
                 "note": "",
                 "now": 0,
                 "was": 0,
@@ -123,38 +123,38 @@ class LiveNumbers:
             areas = {code["id"]: code["name"] for code in numbered_codes(self.model.district, "communities")}
             lacking = [areas[code] for code, there in zip(self.model.areas, answer.has, strict=True) if not there]
             return {
-                "what": f"{of} 个社区（{self.model.district.list_year} 年名录）中有",
-                "big": f"{have} 个",
+                "what": say("{0} 个社区（{1} 年名录）中有", of, self.model.district.list_year),
+                "big": say("{0} 个", have),
                 "now": have / of if of else 0,
                 "was": had / of if of else 0,
-                "delta": "与现状相同" if have == had else f"现状 {had} 个，{have - had:+d} 个",
-                "note": "全部都有"
+                "delta": say("与现状相同") if have == had else say("现状 {0} 个，{1} 个", had, f"{have - had:+d}"),
+                "note": say("全部都有")
                 if not lacking
-                else "其余有没有，图上看不出来"
+                else say("其余有没有，图上看不出来")
                 if self.mapped
-                else f"缺：{'、'.join(lacking)}",
+                else say("缺：{0}", say("、").join(lacking)),
             }
         row, old = self.now["whole"], self.was["whole"]
         share, before = row[f"{denominator}_share"], old[f"{denominator}_share"]
         unit, factor, digits = UNITS[denominator]
-        what = DENOMINATOR_LABELS.get(denominator, "小区数")
+        what, unit = say(DENOMINATOR_LABELS.get(denominator, "小区数")), say(unit)
         served, known = row[f"{denominator}_served"] * factor, row[denominator] * factor
-        note = f"可达 {served:,.{digits}f}／{known:,.{digits}f} {unit}，还够不着 {known - served:,.{digits}f} {unit}"
+        note = say("可达 {0}／{1} {2}", amount(served, digits), amount(known, digits), unit)
         if self.mapped:
-            note = (
-                f"可达 {served:,.{digits}f}／{known:,.{digits}f} {unit}；只据地图：受益为至多，图上走不到的不等于没有"
-            )
+            note += say("；只据地图：受益为至多，图上走不到的不等于没有")
+        else:
+            note += say("，还够不着 {0} {1}", amount(known - served, digits), unit)
         blank = int(self.model.facts[denominator].isna().sum())
-        note += f"；另有 {blank} 个小区不详，未计入" if blank else ""
+        note += say("；另有 {0} 个小区不详，未计入", blank) if blank else ""
         return {
-            "what": f"{limit_text(self.model.district, rule, self.model.walker)}可达{what}",
+            "what": say("{0}可达{1}", limit_text(self.model.district, rule, self.model.walker), what),
             "big": per_cent(share),
             "now": share,
             "was": before if np.isfinite(before) else 0,
             "note": note,
-            "delta": "与现状相同"
+            "delta": say("与现状相同")
             if abs(share - before) < 5e-5
-            else f"现状 {per_cent(before, unknown=NO_DATA)}，{100 * (share - before):+.1f} 个百分点",
+            else say("现状 {0}，{1} 个百分点", per_cent(before), f"{100 * (share - before):+.1f}"),
         }
 
     def table(self) -> list[list[str]]:
@@ -162,14 +162,14 @@ class LiveNumbers:
         rows, was, now = [], self.was, self.now
         labels = [("people", "常住人口"), ("people_60plus", "60岁及以上"), ("area_m2", "居住用地"), ("homes", "小区")]
         for column, label in labels:
-            rows.append(_counter(label, was["whole"], now["whole"], column))
+            rows.append(_counter(say(label), was["whole"], now["whole"], column))
         if self.model.areas:
             have, had, of = int(self.answer.has.sum()), int(self.model.base.has.sum()), len(self.model.areas)
-            rows.append(["有设施的社区", f"{had}/{of}", f"{have}/{of}", _signed(have - had, 0, " 个")])
+            rows.append([say("有设施的社区"), f"{had}/{of}", f"{have}/{of}", _signed(have - had, 0, say(" 个"))])
         column = "people_60plus" if self.denominator == "people_60plus" else "people"
-        word = "60+" if column == "people_60plus" else "人口"
+        word = "60+" if column == "people_60plus" else say("人口")
         for code in self.model.zones:
-            rows.append(_counter(f"{code['name']}{word}", was[code["id"]], now[code["id"]], column))
+            rows.append(_counter(say("{0}{1}", code["name"], word), was[code["id"]], now[code["id"]], column))
         return rows
 
     def effects(self) -> dict[str, Any]:
@@ -210,7 +210,7 @@ class LiveNumbers:
         people = np.nan_to_num(self.model.facts[column].to_numpy(dtype=float))
         homes = np.flatnonzero(left > 0)
         order = homes[np.lexsort((homes, -(people * left)[homes]))][:LISTED]
-        unit = "分钟" if self.model.rule.method == "walk_min" else "米"
+        unit, digits = ("分钟", 1) if self.model.rule.method == "walk_min" else ("米", 0)
         rows = []
         for home in order:
             far = self.answer.unserved_cost[home]
@@ -218,11 +218,7 @@ class LiveNumbers:
                 {
                     "home": int(home),
                     "people": self._known(column, np.where(np.arange(len(left)) == home, left, 0.0)),
-                    "far": "走不到"
-                    if not np.isfinite(far)
-                    else f"{amount(far, 1)} {unit}"
-                    if unit == "分钟"
-                    else f"{amount(far)} {unit}",
+                    "far": f"{amount(far, digits)} {say(unit)}" if np.isfinite(far) else say("走不到"),
                 }
             )
         return {
@@ -231,7 +227,7 @@ class LiveNumbers:
             "homes": len(homes),
             "homes_before": int((had > 0).sum()),
             "rows": rows,
-            "who": "60岁及以上" if column == "people_60plus" else "",
+            "who": say("60岁及以上") if column == "people_60plus" else "",
         }
 
 
@@ -240,9 +236,9 @@ def _counter(label: str, was: Mapping[str, float], now: Mapping[str, float], col
     change = (now[f"{column}_served"] - was[f"{column}_served"]) * factor
     return [
         label,
-        per_cent(was[f"{column}_share"], unknown=NO_DATA),
-        per_cent(now[f"{column}_share"], unknown=NO_DATA),
-        _signed(change, digits, f" {unit}"),
+        per_cent(was[f"{column}_share"]),
+        per_cent(now[f"{column}_share"]),
+        _signed(change, digits, f" {say(unit)}"),
     ]
 
 
@@ -255,12 +251,15 @@ def _key(model: LiveModel) -> str:
 def _line(model: LiveModel) -> list[str]:
     """Return what every number carries: method, limit, walker, denominator, year, basis."""
     rule = model.rule
-    limit = "按社区计（界内有即算）" if rule.metric == "presence" else limit_text(model.district, rule, model.walker)
-    words = [f"标准 {limit}", f"分母 {DENOMINATOR_LABELS[rule.denominator]}", f"数据年份 {model.district.year}"]
+    limit = say("按社区计（界内有即算）")
+    if rule.metric != "presence":
+        limit = limit_text(model.district, rule, model.walker)
+    denominator, year = say(DENOMINATOR_LABELS[rule.denominator]), model.district.year
+    words = [say("标准 {0}", limit), say("分母 {0}", denominator), say("数据年份 {0}", year)]
     if rule.method == "walk_min" and rule.metric == "reach":
-        words.insert(1, f"步速 {model.walker.speed_m_s:g} 米/秒")
+        words.insert(1, say("步速 {0:g} 米/秒", model.walker.speed_m_s))
     if model.district.manifest.get("scenario"):
-        words.append(f"在方案“{model.district.manifest['scenario']}”之上")
+        words.append(say("在方案“{0}”之上", model.district.manifest["scenario"]))
     return [*words, rule.basis_text, *filter(None, [basis_text(model.district, rule)])]
 
 
@@ -269,21 +268,21 @@ def warnings(model: LiveModel) -> list[str]:
     if not changes(model):
         return []
     found = conflicts(model.scenario("live", "活地图方案"), model.district)
-    return [f"方案有冲突，未解决：{problem}" for problem in dict.fromkeys(found["problem"])]
+    return [say("方案有冲突，未解决：{0}", problem) for problem in dict.fromkeys(found["problem"])]
 
 
 def changes(model: LiveModel) -> list[dict[str, str]]:
     """Return what the plan does, in words."""
     rows = []
     for label, edit in model.plan["edits"].items():
-        words = ["纳入规划设施"] if edit.get("open") else []
+        words = [say("纳入规划设施")] if edit.get("open") else []
         if edit.get("closed"):
-            words = ["撤除"]
+            words = [say("撤除")]
         elif "xy" in edit:
             start = shapely.get_coordinates(shapely.point_on_surface(model.frame.geometry[label]))[0]
-            words.append(f"移动 {amount(np.hypot(*(np.array(edit['xy']) - start)))} 米")
-        rows.append({"id": str(label), "name": model.names[label], "what": "，".join(words)})
-    return rows + [{"id": new["id"], "name": new["name"], "what": "新增"} for new in model.plan["added"]]
+            words.append(say("移动 {0:,.0f} 米", float(np.hypot(*(np.array(edit["xy"]) - start)))))
+        rows.append({"id": str(label), "name": model.names[label], "what": say("，").join(words)})
+    return rows + [{"id": new["id"], "name": new["name"], "what": say("新增")} for new in model.plan["added"]]
 
 
 def _doors(doors: pd.DataFrame) -> list[list[float]]:

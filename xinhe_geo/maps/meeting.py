@@ -116,7 +116,7 @@ def _content(district: District) -> dict[str, Any]:
     rules = _rules(district)
     kinds = [k for k in district.kinds.index if any(k in rule["kinds"] for rule in rules)]
     outlines = {name: numbered_codes(district, name) for name in ("zones", "communities")}
-    network = packed_network(district)
+    network, facilities = packed_network(district), district.facilities
     return {
         "name": district.name,
         "year": district.year,
@@ -137,7 +137,7 @@ def _content(district: District) -> dict[str, Any]:
         "rules": rules,
         "kinds": kind_rows(district, kinds),
         "profiles": profile_rows(district),
-        "surveyed": sorted({*district.surveyed_kinds, *_known_kinds(district)}),
+        "surveyed": sorted({*district.surveyed_kinds, *(() if facilities is None else facilities["kind"])}),
         "origin": origin.tolist(),
         "bounds": [west, south, east, north],
         "first": first_view(district),
@@ -260,11 +260,6 @@ def profile_rows(district: District) -> list[dict[str, Any]]:
         {"id": p.name, "label": walker_name(district, p), "speed": p.speed_m_s, "steps": p.steps, "waits": p.waits}
         for p in walkers
     ]
-
-
-def _known_kinds(district: District) -> set[str]:
-    facilities = district.facilities
-    return set() if facilities is None else set(facilities["kind"])
 
 
 def numbered_codes(district: District, layer: str) -> list[dict[str, str]]:

@@ -41,7 +41,6 @@ def list_rules(
             "米",
             "分钟",
             "能印什么",
-            "标准、条款、可信度",
             title=escape(_heading(district, set_)),
         )
         for name in table.index[(table["set"] == set_).to_numpy()]:
@@ -52,8 +51,7 @@ def list_rules(
                 METHOD_LABELS[rule.method],
                 f"{rule.metres:g}",
                 f"{rule.minutes:g}",
-                rule.basis_text,
-                rule.cited,
+                f"{rule.basis_text}\n{rule.cited}",
             )
             shown.add_row(*(escape(cell) for cell in cells))
     OUT.print(shown)

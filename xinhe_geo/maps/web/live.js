@@ -74,7 +74,7 @@ function render({ model, el }) {
       presence: rule.metric === "presence", key: s.key,
       // a picture only, drawn between two answers: no number rests on it
       reached: walking && rule.method !== "buffer" && s.doors.length && !waiting && drawn.profiles.has(rule.profile)
-        ? E.reached(drawn, rule, s.doors.map(([edge, at, access]) => ({ edge, at: Math.min(at, drawn.net.length[edge]), access }))) : null,
+        ? E.reached(drawn, rule, { doors: s.doors.map(([edge, at, access]) => ({ edge, at: Math.min(at, drawn.net.length[edge]), access })) }) : null,
       circle: walking && rule.method === "buffer" ? rule.metres : 0,
     });
     counters(); lists(); controls(); overlay();

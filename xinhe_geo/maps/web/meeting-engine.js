@@ -517,13 +517,16 @@ var xinhe = {};
     return share;
   }
 
+  /* Where a facility is entered: who takes no stairs has doors of their own, where there are some. */
+  const enteredBy = (weights, f) => (weights.level && f.level) || f;
+
   /* Metres or minutes from every home point to the nearest serving facility; `near` stops at the rule's limit. */
   function pointCosts(model, rule, facilities, near) {
     if (rule.method === "buffer") return straight(model, facilities);
     const weights = weightsOf(model.net, rule.method === "walk_min" ? model.profiles.get(rule.profile) : null);
     const limit = rule.method === "walk_min" ? rule.minutes : rule.metres;
     const doors = [], inside = [];
-    for (const f of facilities) { const at = (weights.level && f.level) || f; doors.push(...at.doors); inside.push(...at.inside); }
+    for (const f of facilities) { const at = enteredBy(weights, f); doors.push(...at.doors); inside.push(...at.inside); }
     const bound = near ? limit * (1 + 1e-9) + 1e-3 * weights.unit : Infinity;
     return costsOfPoints(model, weights, doors, bound, inside, model.cost);
   }
@@ -594,9 +597,10 @@ var xinhe = {};
 
   /* --- the streets one facility reaches ----------------------------------------------------------------------------- */
 
-  /* Street pieces within the rule's limit of some doors, as [edge, from, to], cut exactly. */
-  function reached(model, rule, doors) {
+  /* Street pieces within the rule's limit of a facility's doors, as [edge, from, to], cut exactly. */
+  function reached(model, rule, facility) {
     const { net } = model, weights = weightsOf(net, rule.method === "walk_min" ? model.profiles.get(rule.profile) : null);
+    const { doors } = enteredBy(weights, facility);
     const limit = rule.method === "walk_min" ? rule.minutes : rule.metres, out = [];
     const cost = spread(model, weights, doors, limit, new Float64Array(net.nodes));
     const own = new Map();

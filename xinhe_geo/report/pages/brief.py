@@ -12,7 +12,7 @@ from pathlib import Path
 import pandas as pd
 
 from ...access import rests_on
-from ...core import language, marked, say, speaking, title, web_file, write_text
+from ...core import language, marked, per_cent, say, speaking, title, web_file, write_text
 from ...district import walker_name
 from ...ledger import has_own_plan
 from ...maps import DEMONSTRATION_TEXT, preset_text
@@ -105,12 +105,12 @@ def _card(goal: Goal) -> str:
 
 def _bar(goal: Goal) -> str:
     """Draw a share; of communities that have one only as much is filled as people can walk there, the rest is an outline."""
-    wide, walked = f"width:{goal.share.value:.1%}", goal.walked
+    wide, walked = f"width:{per_cent(goal.share.value)}", goal.walked
     if walked is None:
         return f'<div class="bar" role="img" aria-label="{goal.share.text}"><i style="{wide}"></i></div>'
     told = say("有 {0}；走得到 {1}", goal.share.text, walked.text)
     return (
-        f'<div class="bar has" role="img" aria-label="{told}"><b style="{wide}"></b><i style="width:{walked.value:.1%}"></i></div>'
+        f'<div class="bar has" role="img" aria-label="{told}"><b style="{wide}"></b><i style="width:{per_cent(walked.value)}"></i></div>'
         f'<p class="small">{told}</p>'
     )
 
@@ -192,7 +192,7 @@ def _other_table(story: Story) -> str:
     for heading, goals in story.headings.items():
         rows = "".join(
             f"<tr><td>{e(goal.label)}</td><td>{e(goal.headline)}</td><td>{e(goal.alternatives)}</td>"
-            f"<td>{e(goal.cited)}</td><td>{e(goal.mark)}</td></tr>"
+            f'<td>{e(goal.standard)}<br><span class="small">{e(goal.cited)}</span></td><td>{e(goal.mark)}</td></tr>'
             for goal in goals
         )
         parts.append(

@@ -10,7 +10,7 @@ import geopandas as gpd
 import numpy as np
 import shapely
 
-from ...core import refuse_uncleared, told, write_bytes
+from ...core import amount, refuse_uncleared, told, write_bytes
 from ...district import District
 from ...maps import (
     COMPLETENESS,
@@ -192,9 +192,9 @@ def _people_line(story: Story, code: str, lang: str) -> str:
     t, lives = wording(lang), story.who_lives(code)
     parts = [
         t["n_homes"].format(n=lives["homes"]),
-        t["n_people"].format(n=f"{lives['people']:,.0f}")
+        t["n_people"].format(n=amount(lives["people"]))
         + (t["of_them_unknown"].format(n=lives["unknown"]) if lives["unknown"] else ""),
-        t["n_60plus"].format(n=f"{lives['people_60plus']:,.0f}"),
+        t["n_60plus"].format(n=amount(lives["people_60plus"])),
         t["n_area"].format(n=f"{lives['area_km2']:.2f}"),
         t["code_of"].format(c=code),
     ]

@@ -348,7 +348,7 @@ def _whole(deck: _Deck, story: Story) -> None:
         title, [say("份额的分母见每行；换算法列出直线半径、路网距离、步行时间三种结果。"), rests_on(deck.district)]
     )
     rows = [[goal.label, goal.headline, goal.alternatives] for goal in story.goals]
-    deck.table(slide, Columns([column("承诺"), say("现状"), say("换算法")], (2.6, 5.3, 4.43), size=10.5), rows)
+    deck.table(slide, Columns([column("承诺"), say("现状"), say("换算法")], (2.5, 4.8, 5.03), size=9.5), rows)
 
 
 def _promise(deck: _Deck, story: Story, goal: Goal) -> None:
@@ -428,29 +428,40 @@ def _gaps(deck: _Deck, story: Story) -> None:
     deck.table(slide, Columns(head, _GAP_WIDTHS, (0, 2), 9.5), rows, _GAP_LEFT)
 
 
+#: So many lines beside the plan fit on a page in either language.
+BESIDE_A_PAGE = 7
+
+
 def _beside_the_plan(deck: _Deck, story: Story) -> None:
     """What is counted and the plan does not say: a page of its own, under a heading of its own."""
-    beside = [goal for goal in story.beside if goal.share.known]
-    if not beside:
+    if not story.beside:
         return
-    slide = deck.page(say(REFERENCE), [rests_on(deck.district)])
-    rows = [[goal.label, _cut(goal.headline, 60), goal.cited] for goal in beside]
-    deck.table(slide, Columns([say("指标"), say("现状"), say("标准、条款、可信度")], (2.9, 5.2, 4.23), size=9.5), rows)
+    known = [goal for goal in story.beside if goal.share.known]
+    beside = [*known, *(goal for goal in story.beside if not goal.share.known)]  # what nobody surveyed comes last
+    head = [say("指标"), say("现状"), say("标准、条款、可信度")]
+    for rows in _paged([[goal.label, _cut(goal.headline, 48), goal.cited] for goal in beside], BESIDE_A_PAGE):
+        slide = deck.page(say(REFERENCE), [rests_on(deck.district)])
+        deck.table(slide, Columns(head, (2.9, 5.2, 4.23), size=9.5), rows)
+
+
+def _paged(rows: Sequence[Sequence[str]], most: int) -> list[Sequence[Sequence[str]]]:
+    """Part rows into pages of at most so many."""
+    return [rows[first : first + most] for first in range(0, len(rows), most)]
 
 
 def _help(deck: _Deck, story: Story) -> None:
     first = story.first_remedy
     if first is None:
         return
-    title = say("补一处受益最多的是“{0}”：新增 {1} 人够得着", first.label, first.gained.text)
+    title = say("补一处受益最多的是“{0}”：新增 {1}够得着", first.label, first.gained.told)
     notes = [
         say("每项各补一处，取新增覆盖最多的候选点，已证明最优；没有考虑用地和造价。"),
         *(say("{0}：{1}", r.label, r.near_ties) for r in story.remedies),
     ]
     slide = deck.page((say("规划承诺里，") if first.own else "") + title, [*notes, rests_on(deck.district)])
-    rows = [[r.label, r.gained.text, f"{r.before.text} → {r.after.text}", _cut(r.reason, 74)] for r in story.remedies]
-    head = [column("承诺"), say("新增居民"), say("补前 → 补后"), say("补在哪里，为什么")]
-    deck.table(slide, Columns(head, (2.7, 1.1, 1.4, 7.13), (1,), 10), rows)
+    rows = [[r.label, r.gained.told, f"{r.before.text} → {r.after.text}", _cut(r.reason, 74)] for r in story.remedies]
+    head = [column("承诺"), say("新增（按本项口径）"), say("补前 → 补后"), say("补在哪里，为什么")]
+    deck.table(slide, Columns(head, (2.7, 1.9, 1.4, 6.33), (1,), 10), rows)
 
 
 def _ledger(deck: _Deck, plan: Promises) -> None:

@@ -27,8 +27,6 @@ from .sheet import map_png
 
 if TYPE_CHECKING:
     from docx.styles.style import ParagraphStyle
-    from docx.table import _Cell as Cell
-    from docx.table import _Row as Row
     from docx.text.paragraph import Paragraph
 
 BRIEF = "汇报.docx"
@@ -155,7 +153,10 @@ class _Document:
         for j, width in enumerate(widths):
             grid.columns[j].width = Cm(width)
         for i, (row, own) in enumerate(zip(cells, grid.rows, strict=True)):
-            _keep_whole(own, first=i == 0)
+            properties = own._tr.get_or_add_trPr()
+            properties.append(OxmlElement("w:cantSplit"))
+            if i == 0:
+                properties.append(OxmlElement("w:tblHeader"))
             for j, (words, cell) in enumerate(zip(row, own.cells, strict=True)):
                 cell.width = Cm(widths[j])
                 paragraph = cell.paragraphs[0]
@@ -164,7 +165,10 @@ class _Document:
                     paragraph.alignment = WD_ALIGN_PARAGRAPH.RIGHT
                 _run(paragraph, words, 9, _INK, bold=i == 0)
                 if i == 0:
-                    _shade(cell, "E9E4DA")
+                    shade = OxmlElement("w:shd")
+                    for name, value in (("val", "clear"), ("color", "auto"), ("fill", "E9E4DA")):
+                        shade.set(qn(f"w:{name}"), value)
+                    cell._tc.get_or_add_tcPr().append(shade)
         self.file.add_paragraph().paragraph_format.space_after = Pt(2)
 
     def picture(self, png: bytes, caption: str, width: float = _WIDTH) -> None:
@@ -230,20 +234,6 @@ def _field(paragraph: Paragraph, code: str) -> None:
             part = OxmlElement("w:fldChar")
             part.set(qn("w:fldCharType"), kind)
         run._r.append(part)
-
-
-def _keep_whole(row: Row, *, first: bool) -> None:
-    properties = row._tr.get_or_add_trPr()
-    properties.append(OxmlElement("w:cantSplit"))
-    if first:
-        properties.append(OxmlElement("w:tblHeader"))
-
-
-def _shade(cell: Cell, colour: str) -> None:
-    shade = OxmlElement("w:shd")
-    for name, value in (("val", "clear"), ("color", "auto"), ("fill", colour)):
-        shade.set(qn(f"w:{name}"), value)
-    cell._tc.get_or_add_tcPr().append(shade)
 
 
 # --- sections -----------------------------------------------------------------------------------------------------------
@@ -360,9 +350,9 @@ def _help(paper: _Document, story: Story) -> None:
         return
     paper.table(
         say("每条承诺各补一处：新增覆盖最多的位置"),
-        [column("承诺"), say("新增居民"), say("补前"), say("补后"), say("补在哪里，惠及谁")],
-        [[r.label, r.gained.text, r.before.text, r.after.text, r.reason] for r in story.remedies],
-        (3.2, 1.7, 1.5, 1.5, 8.7),
+        [column("承诺"), say("新增（按本项口径）"), say("补前"), say("补后"), say("补在哪里，惠及谁")],
+        [[r.label, r.gained.told, r.before.text, r.after.text, r.reason] for r in story.remedies],
+        (3.2, 2.6, 1.5, 1.5, 7.8),
         right=(1, 2, 3),
     )
     paper.text(say("取新增覆盖最多的候选点，求解已证明最优；没有考虑用地、造价和权属。相近的方案："))
