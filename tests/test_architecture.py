@@ -376,6 +376,7 @@ UNITS = {
 }
 #: These refuse nothing: whatever goes in, something comes out.
 NEVER_RAISES = {
+    "District.akin_to",
     "District.counting_unchecked",
     "District.kin",
     "District.locate",
