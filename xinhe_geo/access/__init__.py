@@ -15,7 +15,17 @@ from .coverage import (
     rules_of,
     summary,
 )
-from .effects import effects, effects_of, facility_names, home_changes, home_changes_of, known_sum, sharing, sharing_of
+from .effects import (
+    crowding,
+    effects,
+    effects_of,
+    facility_names,
+    home_changes,
+    home_changes_of,
+    known_sum,
+    sharing,
+    sharing_of,
+)
 from .entrances import (
     attached_anew,
     entrances_of_open,
@@ -25,7 +35,7 @@ from .entrances import (
     same_compound,
 )
 from .gaps import gaps
-from .headlines import basis_text, grounds_text, headlines, limit_text, usable_denominator
+from .headlines import basis_text, grounds_text, headlines, limit_metres, limit_text, usable_denominator
 from .home_shares import (
     SHARE_TOLERANCE,
     TOLERANCE_MIN,
@@ -37,6 +47,7 @@ from .home_shares import (
 )
 from .isochrones import isochrones
 from .od_table import od_table, od_tables, pairs
+from .routes import Trip, Trips, route
 from .walls import walk_inside, without_stairs
 
 __all__ = [
@@ -48,6 +59,8 @@ __all__ = [
     "SHARE_TOLERANCE",
     "TOLERANCE_MIN",
     "Need",
+    "Trip",
+    "Trips",
     "attached_anew",
     "audit",
     "basis_text",
@@ -55,6 +68,7 @@ __all__ = [
     "compare",
     "completeness",
     "coverage",
+    "crowding",
     "decay_of",
     "effects",
     "effects_of",
@@ -72,6 +86,7 @@ __all__ = [
     "is_surveyed",
     "isochrones",
     "known_sum",
+    "limit_metres",
     "limit_text",
     "median_by_home",
     "most_common",
@@ -84,6 +99,7 @@ __all__ = [
     "presence",
     "presence_grounds",
     "rests_on",
+    "route",
     "rules_of",
     "same_compound",
     "share_within",

@@ -93,14 +93,17 @@ class Worker:
 
 
 def _may_fork() -> bool:
+    """Return whether this process can be forked, by the module that counts children."""
+    return sys.platform == "linux" and not multiprocessing.current_process().daemon and alone()
+
+
+def alone() -> bool:
     """
-    Return whether this process can be forked: nothing else runs in it that could hold a lock which the copy then waits for.
+    Return whether nothing else runs in this process that could hold a lock which a copy of it would then wait for.
 
     The thread that turns the spinner of a command draws a line, and those that serve another process read and write pipes:
     none touches anything that the copy uses.
     """
-    if sys.platform != "linux" or multiprocessing.current_process().daemon:
-        return False
     others = [thread for thread in threading.enumerate() if thread is not threading.current_thread()]
     served = {"rich.live", "concurrent.futures.process"}
     return all(type(thread).__module__ in served or thread.name == "QueueFeederThread" for thread in others)
