@@ -26,7 +26,14 @@ from .effects import (
     sharing,
     sharing_of,
 )
-from .entrances import attached_anew, facility_entrances, home_entrances, home_points, same_compound
+from .entrances import (
+    attached_anew,
+    entrances_of_open,
+    facility_entrances,
+    home_entrances,
+    home_points,
+    same_compound,
+)
 from .gaps import gaps
 from .headlines import basis_text, grounds_text, headlines, limit_metres, limit_text, usable_denominator
 from .home_shares import (
@@ -65,6 +72,7 @@ __all__ = [
     "decay_of",
     "effects",
     "effects_of",
+    "entrances_of_open",
     "facility_entrances",
     "facility_names",
     "gaps",

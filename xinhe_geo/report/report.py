@@ -23,6 +23,7 @@ from ..ledger import (
     changes,
     counting,
     has_own_plan,
+    keep_evaluated,
     ledger,
     ledger_record,
     read_record,
@@ -112,7 +113,7 @@ def brief(
     with speaking(lang):
         tell(say("计算可达和覆盖"))
         district.network  # noqa: B018  (before anything is handed over: all need it)
-        results = Analysis(district, preset)
+        results = Analysis.of(district, preset)
         with (
             Worker(district, processes=processes, fork_only=True) as early,
             Worker(district, processes=processes, fork_only=True) as ledgers,
@@ -271,6 +272,8 @@ def _write_pages(district: District, results: Analysis, folder: Path, target: Pa
     if has_own_plan(district):
         run.tell(say("核对规划目标"))
     judged = run.judged()
+    if judged is not None and judged.typed.empty:
+        keep_evaluated(district, judged.table)
     if judged is not None and len(judged.typed):
         run.tell(say(TYPED_TEXT, len(judged.typed)))
     record = ledger_record(district, None) if judged is None else judged.record
