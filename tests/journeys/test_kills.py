@@ -61,7 +61,7 @@ class Case:
         for folder in (self.place, made):
             folder.mkdir()
         shutil.copytree(TOY, self.district)
-        (made / "homes.csv").write_text("编号,名称,常住人口\nH1,另名,5\n", "utf-8-sig")
+        (made / "homes.csv").write_text("编号,名称,常住人口\nA,甲苑,150\n", "utf-8-sig")
         (self.district / "scenarios").mkdir()
         first = json.loads((TOY / "pois" / "facilities.geojson").read_text("utf-8"))["features"][0]["properties"]
         plan = f'name = "a"\nlabel = "甲"\n[[edit]]\ndo = "close_facility"\nfacility = "{first["facility"]}"\n'
