@@ -236,6 +236,7 @@ TYPED: dict[tuple[str, str], Typed] = {
         *("--out", f"{out}/s"),
     ],
     ("", "ledger"): lambda d, out, _: ["ledger", d, "--out", f"{out}/g"],
+    ("", "receipt"): lambda d, out, _: ["receipt", "plan_clinic_15", d, "--out", f"{out}/a.json"],
     ("", "sheet"): lambda d, out, _: ["sheet", "overview", d, "--out", f"{out}/a.pdf"],
     ("", "atlas"): lambda d, out, _: ["atlas", d, "--out", f"{out}/t"],
     ("", "map"): lambda d, out, _: ["map", "overview", d, "--out", f"{out}/m.html"],

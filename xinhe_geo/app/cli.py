@@ -50,6 +50,7 @@ COMMANDS: dict[typer.Typer, dict[str, Callable[..., None]]] = {
         "scenarios": plans.list_scenarios,
         "sites": siting.sites,
         "ledger": reports.ledger,
+        "receipt": reports.receipt,
         "sheet": drawings.one_sheet,
         "atlas": drawings.make_atlas,
         "map": drawings.one_map,

@@ -59,6 +59,7 @@ from .models import (
     standing,
 )
 from .numbers import amount, per_cent, signed
+from .plane import crs_label, crs_text, plane_of
 from .progress import listening, told, work
 from .schema import (
     ABSENT,
@@ -158,6 +159,8 @@ __all__ = [
     "cannot_write",
     "check_rows",
     "counted",
+    "crs_label",
+    "crs_text",
     "datum_name",
     "describe",
     "diagnose",
@@ -190,6 +193,7 @@ __all__ = [
     "parted",
     "per_cent",
     "place_file",
+    "plane_of",
     "problems_table",
     "read_layer",
     "reading",

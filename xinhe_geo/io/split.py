@@ -93,7 +93,7 @@ class Division:
         Metres beyond its edge from which a district gets streets and facilities: residents walk across boundaries. At least
         the longest walk that is judged.
     crs
-        Projected CRS of all districts (and of columns x, y of the homes); by default each district's UTM zone.
+        Projected CRS of all districts (and of columns x, y of the homes); by default each district's own, as `import_osm` takes it.
     basis
         What the polygons and the table of homes rest on; without an answer `unstated` (依据未说明).
     """

@@ -38,6 +38,7 @@ from ..core import (
     Profile,
     Rule,
     UnknownNameError,
+    crs_label,
     language,
     say,
     web_file,
@@ -126,7 +127,7 @@ def _content(district: District) -> dict[str, Any]:
         "demo_text": say(DEMONSTRATION_TEXT) if district.is_demonstration else "",
         "badges": badges(district),
         "foot": foot_texts(district),
-        "crs": district.crs,
+        "crs": crs_label(district.crs),
         "scenario": str(district.manifest.get("scenario", "")),
         "tolerance": {"metres": TOLERANCE_M, "minutes": TOLERANCE_MIN},
         "methods": _said(METHOD_LABELS),
@@ -169,7 +170,7 @@ def badges(district: District) -> list[list[str]]:
 def foot_texts(district: District) -> list[str]:
     """Return the lines every map carries; this one shows the very coordinates it computes in."""
     lines = [line for line in foot_lines(district, language()) if not line.startswith(say("坐标系"))]
-    return [*lines, say("坐标系：{0}（{1}）", pyproj.CRS.from_user_input(district.crs).name, district.crs)]
+    return [*lines, say("坐标系：{0}", crs_label(district.crs, named=True))]
 
 
 def _numbers(values: Iterable[float]) -> list[float | None]:

@@ -12,7 +12,6 @@ from typing import Annotated
 import typer
 from rich.console import Console
 from rich.markup import escape
-from rich.status import Status
 from rich.table import Table
 
 from ...core import bundled_folder, is_cleared, listening, per_cent, refuse_uncleared, say, secret_layers, speaking
@@ -25,6 +24,7 @@ DONE, PARTLY, USAGE, DATA, ENVIRONMENT = range(5)
 MESSAGES = {
     "done": "完成：打开 {}",
     "loading": "读取街道数据",
+    "receipt": "算式写在 {0}；重新加一遍：python tools/readd.py {0}",
     "changed": "与上次相比有 {} 处变化",
     "taken": "记进台账填报表 {} 个数；undo 可撤销",
     "typed": "专栏1 工作表里新填的 {} 个数已计入；要长期保留，用 ledger --take 记进台账填报表",
@@ -72,13 +72,15 @@ def message(lang: str, key: str, *args: object) -> str:
 
 
 @contextmanager
-def watched(text: str) -> Iterator[Status]:
-    """Show a line that says what the work is at and how much of it is done."""
-    with (
-        ERR.status(text) as status,
-        listening(lambda what, done: status.update(f"{escape(what)}　{per_cent(done, 0)}")),
-    ):
-        yield status
+def watched(text: str) -> Iterator[Callable[[str], None]]:
+    """Show a line that says what the work is at and how much of it is done; give what says something else there."""
+    with ERR.status(escape(text)) as status:
+
+        def show(said: str) -> None:
+            status.update(escape(said))
+
+        with listening(lambda what, done: show(f"{what}　{per_cent(done, 0)}")):
+            yield show
 
 
 def grid(*columns: str, title: str | None = None) -> Table:

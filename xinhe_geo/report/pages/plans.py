@@ -39,7 +39,7 @@ from ..story.change import Change, few_names
 from ..tables import csv_text, marked_rows, titled
 from ..workbook import foot, write_sheet
 from .brief import link_pages
-from .shell import page_text, table_html
+from .shell import page_text, receipt_line, table_html
 
 #: How many rules of a plan the page of all plans lists.
 ROWS = 10
@@ -64,6 +64,7 @@ _EFFECT_NAMES = {
     "people_new_unserved": "新居民不可达（人）",
     "homes_gain": "受益小区",
     "homes_lose": "受影响小区",
+    "code": "编号",
 }
 
 
@@ -361,7 +362,7 @@ def _write_comparison(
     listed = f'<section><h2>{say("地图")}</h2><ul class="links">{listed}</ul></section>' if links else ""
     nav = f'<a href="方案比较.xlsx">{say("表格（含每个小区）")}</a>'
     nav += "" if back is None else f'　<a href="{e(back)}">{say("全部方案")}</a>'
-    page = page_text(old, say("{0} 与 {1}", *names), nav, listed + body)
+    page = page_text(old, say("{0} 与 {1}", *names), nav, listed + body + receipt_line(" --plan 方案"))
     write_text(folder / "compare.html", page)
     return sheets["一页表"][0]
 

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import pyproj
 import shapely
 
 from ...core import (
@@ -20,6 +19,7 @@ from ...core import (
     Problem,
     UnknownNameError,
     amount,
+    crs_label,
     nearest,
     problems_table,
     refuse_leaving,
@@ -433,12 +433,11 @@ def title_cells(district: District, scene: Scene, denominator: float, form: Form
     """
     t = wording(form.lang)
     theme, _ = shown_mode(scene)
-    crs = pyproj.CRS.from_user_input(district.crs)
     cells = [
         (t["cell_title"], theme.title if theme else scene.title),
         (t["cell_maker"], str(district.manifest.get("made_by") or "")),
         (t["cell_date"], scene.foot[0]),
-        (t["cell_crs"], f"{crs.name} ({district.crs})"),
+        (t["cell_crs"], crs_label(district.crs, named=True)),
         (t["cell_scale"], f"1:{amount(denominator)} ({form.size})"),
     ]
     for line in theme.lines if theme else []:

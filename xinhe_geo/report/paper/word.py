@@ -15,7 +15,7 @@ from docx.oxml.ns import qn
 from docx.shared import Cm, Pt, RGBColor
 
 from ...access import rests_on
-from ...core import REFERENCE, language, refuse_uncleared, say, told, write_bytes
+from ...core import REFERENCE, crs_label, language, refuse_uncleared, say, told, write_bytes
 from ...core import title as column
 from ...district import District
 from ...ledger import bases_text
@@ -243,8 +243,8 @@ def _opening(paper: _Document, story: Story) -> None:
     district, tally = paper.district, story.tally
     paper.title(say("{0}公共服务设施步行可达评估", district.name))
     lists = say("；社区名录 {0} 年", district.list_year) if district.communities is not None else ""
-    preset = preset_text(district, story.analysis.preset)
-    paper.text(say("口径：{0}；数据年份 {1}{2}；坐标系 {3}。", preset, district.year, lists, district.crs))
+    preset, crs = preset_text(district, story.analysis.preset), crs_label(district.crs)
+    paper.text(say("口径：{0}；数据年份 {1}{2}；坐标系 {3}。", preset, district.year, lists, crs))
     if district.is_demonstration:
         paper.text(say("{0}。{1}。", say(DEMONSTRATION_TEXT), rests_on(district)), colour=_MARK, bold=True)
     unknown = say("，{0} 项数据不足", tally.unknown) if tally.unknown else ""
