@@ -1426,8 +1426,8 @@ def test_ways_join_at_nodes_of_the_map_only(tmp_path: Path) -> None:
     path.write_text(osm({1: ([1, 2, 3], road), 2: ([4, 5, 6], road)}, nodes), encoding="utf-8")
     net = WalkNetwork.from_osm(path)
     assert net.edges["component"].nunique() == 2
-    assert net.crs == "EPSG:32650"
-    assert WalkNetwork.from_osm(path, crs="EPSG:4548").crs == "EPSG:4548"
+    assert net.crs == "EPSG:4548"  # the national zone, where nobody names a CRS
+    assert WalkNetwork.from_osm(path, crs="EPSG:32650").crs == "EPSG:32650"
 
 
 def test_files_that_cannot_be_read(tmp_path: Path) -> None:

@@ -28,6 +28,8 @@ from xinhe_geo.report.paper.sheet import map_png
 from xinhe_geo.report.story.records import Figure, Goal
 from xinhe_geo.report.story.story import Story
 
+pytestmark = pytest.mark.slow
+
 _word = importlib.import_module("xinhe_geo.report.paper.word")
 _slides = importlib.import_module("xinhe_geo.report.paper.slides")
 
@@ -182,7 +184,7 @@ def check_remedies(own: Told) -> None:
     word, slides = cells_of_word(folder), [r for _, _, rows, _ in slides_of(folder) for r in rows]
     goals: Mapping[str, Goal] = {goal.rule: goal for goal in story.goals}
     for remedy in story.remedies:
-        said = [remedy.label, remedy.gained.text, remedy.before.text, remedy.after.text]
+        said = [remedy.label, remedy.gained.told, remedy.before.text, remedy.after.text]
         assert any(row[:4] == said for row in word), said
         assert any(row[:3] == [*said[:2], f"{said[2]} → {said[3]}"] for row in slides), said
         if goals[remedy.rule].metric == "reach":

@@ -269,7 +269,7 @@ def best_sites(district: District, results: Analysis) -> pd.DataFrame:
     Returns
     -------
     best
-        Index rule; columns of `siting.sites` (one site each): `label`, `reason`, `people_gained`, `share_before`, `share_after`,
+        Index rule; columns of `siting.sites` (one site each): `label`, `reason`, `people_gained`, `people_60plus_gained`, `share_before`, `share_after`,
         `near_ties`, `mark` …; rules for which no site helps are absent.
     """
     lead, found = results.headlines, []
@@ -281,7 +281,8 @@ def best_sites(district: District, results: Analysis) -> pd.DataFrame:
         except SitingError:  # no candidate helps: nothing to recommend
             continue
         found.append(table.drop(columns="geometry").head(1).assign(rule=name))
-    columns = ["rule", "label", "reason", "people_gained", "share_before", "share_after", "near_ties", "mark"]
+    columns = ["rule", "label", "reason", "people_gained", "people_60plus_gained"]
+    columns += ["share_before", "share_after", "near_ties", "mark"]
     table = pd.concat(found) if found else pd.DataFrame(columns=columns)
     return table.set_index("rule")
 

@@ -29,6 +29,8 @@
   const number = (v, digits) => (Number.isFinite(v) ? v.toLocaleString("zh-CN", { minimumFractionDigits: digits || 0, maximumFractionDigits: digits || 0 }) : "—");
   const persons = (v) => (Number.isFinite(v) ? `${number(v)} 人` : "数据不足");
   const percent = (v) => (Number.isFinite(v) ? (100 * v).toFixed(1) + "%" : "数据不足");
+  // a headline is whole per cent: 100 only where it is all, 0 only where it is none
+  const whole = (v) => (!Number.isFinite(v) ? "数据不足" : (v > 0 && v < 1 ? Math.min(99, Math.max(1, Math.round(100 * v))) : Math.round(100 * v)) + "%");
   function signed(v, digits) {
     if (!Number.isFinite(v)) return "—";
     if (Math.abs(v) < 0.5 * Math.pow(10, -(digits || 0))) return "0";
@@ -126,7 +128,7 @@
     const who = r.method === "walk_min" ? model.profiles.get(r.profile).label.replace(/（.*）/, "") + "步行" : data.methods[r.method];
     const amount = (v) => number(v * k, digits), blank = d in model.homes ? model.homes[d].filter(Number.isNaN).length : 0;
     return {
-      what: (r.mapped ? "若图上的设施都在、路都能走：" : "") + `${who} ${limitText(r)}可达${DENOMINATORS[d]}`, big: percent(b), now: b, was: a,
+      what: (r.mapped ? "若图上的设施都在、路都能走：" : "") + `${who} ${limitText(r)}可达${DENOMINATORS[d]}`, big: whole(b), now: b, was: a,
       // net first, in what the rule itself counts
       delta: Math.abs(b - a) < 5e-5 ? "与现状相同" : (r.mapped ? "" : `净 ${signed((t.served - base.totals.whole[d].served) * k, digits)} ${unit}；`) + `现状 ${percent(a)}，${points(a, b)} 个百分点`,
       note: (r.mapped ? "图上走不到的不等于没有" : `可达 ${amount(t.served)} / ${amount(t.known)} ${unit}，还够不着 ${amount(t.known - t.served)} ${unit}`) +

@@ -20,7 +20,7 @@ from pptx.oxml.ns import qn
 from pptx.util import Emu, Inches, Pt
 
 from ...access import rests_on
-from ...core import REFERENCE, language, refuse_uncleared, say, told, write_bytes
+from ...core import REFERENCE, crs_label, language, refuse_uncleared, say, told, write_bytes
 from ...core import title as column
 from ...district import District
 from ...maps import COMPLETENESS, DEMONSTRATION_TEXT, GAPS, OVERVIEW, badges_of, scene_for
@@ -284,7 +284,7 @@ class _Deck:
         )
         lists = say("，社区名录 {0} 年", district.list_year) if district.communities is not None else ""
         lines = [
-            _Line(say("数据年份 {0}{1}；坐标系 {2}", district.year, lists, district.crs), 20, _INK),
+            _Line(say("数据年份 {0}{1}；坐标系 {2}", district.year, lists, crs_label(district.crs)), 20, _INK),
             _Line(
                 say("核对 {0} 项有原文可查的承诺和标准：走得到吗，谁还够不着，补在哪里最划算", len(story.goals)),
                 20,
@@ -438,24 +438,30 @@ def _beside_the_plan(deck: _Deck, story: Story) -> None:
         return
     known = [goal for goal in story.beside if goal.share.known]
     beside = [*known, *(goal for goal in story.beside if not goal.share.known)]  # what nobody surveyed comes last
-    slide = deck.page(say(REFERENCE), [rests_on(deck.district)])
-    rows = [[goal.label, _cut(goal.headline, 60), goal.cited] for goal in beside]
-    deck.table(slide, Columns([say("指标"), say("现状"), say("标准、条款、可信度")], (2.9, 5.2, 4.23), size=9.5), rows)
+    head = [say("指标"), say("现状"), say("标准、条款、可信度")]
+    for rows in _paged([[goal.label, _cut(goal.headline, 48), goal.cited] for goal in beside], BESIDE_A_PAGE):
+        slide = deck.page(say(REFERENCE), [rests_on(deck.district)])
+        deck.table(slide, Columns(head, (2.9, 5.2, 4.23), size=9.5), rows)
+
+
+def _paged(rows: Sequence[Sequence[str]], most: int) -> list[Sequence[Sequence[str]]]:
+    """Part rows into pages of at most so many."""
+    return [rows[first : first + most] for first in range(0, len(rows), most)]
 
 
 def _help(deck: _Deck, story: Story) -> None:
     first = story.first_remedy
     if first is None:
         return
-    title = say("补一处受益最多的是“{0}”：新增 {1} 人够得着", first.label, first.gained.text)
+    title = say("补一处受益最多的是“{0}”：新增 {1}够得着", first.label, first.gained.told)
     notes = [
         say("每项各补一处，取新增覆盖最多的候选点，已证明最优；没有考虑用地和造价。"),
         *(say("{0}：{1}", r.label, r.near_ties) for r in story.remedies),
     ]
     slide = deck.page((say("规划承诺里，") if first.own else "") + title, [*notes, rests_on(deck.district)])
-    rows = [[r.label, r.gained.text, f"{r.before.text} → {r.after.text}", _cut(r.reason, 74)] for r in story.remedies]
-    head = [column("承诺"), say("新增居民"), say("补前 → 补后"), say("补在哪里，为什么")]
-    deck.table(slide, Columns(head, (2.7, 1.1, 1.4, 7.13), (1,), 10), rows)
+    rows = [[r.label, r.gained.told, f"{r.before.text} → {r.after.text}", _cut(r.reason, 74)] for r in story.remedies]
+    head = [column("承诺"), say("新增（按本项口径）"), say("补前 → 补后"), say("补在哪里，为什么")]
+    deck.table(slide, Columns(head, (2.7, 1.9, 1.4, 6.33), (1,), 10), rows)
 
 
 def _ledger(deck: _Deck, plan: Promises) -> None:

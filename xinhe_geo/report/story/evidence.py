@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from ...access import SEVERITIES
 from ...core import amount, say
 from ..analysis import Analysis, best_sites, sources_table, speed_range
@@ -9,25 +11,25 @@ from .records import Finding, Pace, Remedy, Source, people, share
 
 
 def remedies_of(analysis: Analysis) -> tuple[Remedy, ...]:
-    """Return where one more place serves most people, goal by goal, those first where it serves most."""
+    """Return where one more place serves most people of each goal's own (60 and over for what is theirs), most first."""
     district, best = analysis.district, best_sites(analysis.district, analysis)
-    best = best.sort_values("people_gained", ascending=False, kind="stable")
     found = []
     for row in best.itertuples():
         name, rule = str(row.Index), district.rule(str(row.Index))
+        of = "people_60plus" if rule.denominator == "people_60plus" else "people"
         found.append(
             Remedy(
                 rule=name,
                 label=str(row.label),
                 own=rule.of_plan,
-                gained=people("gained", name, float(row.people_gained)),
+                gained=people("gained", name, float(getattr(row, f"{of}_gained")), of),
                 before=share("share", name, float(row.share_before), rule.denominator),
                 after=share("share_after", name, float(row.share_after), rule.denominator),
                 reason=str(row.reason),
                 near_ties=str(row.near_ties),
             )
         )
-    return tuple(found)
+    return tuple(sorted(found, key=lambda remedy: -remedy.gained.value if remedy.gained.known else np.inf))
 
 
 def first_remedy(remedies: tuple[Remedy, ...]) -> Remedy | None:
