@@ -38,6 +38,7 @@ COMMANDS: dict[typer.Typer, dict[str, Callable[..., None]]] = {
     app: {
         "report": reports.report,
         "check": data.check,
+        "new": data.new,
         "import": data.import_,
         "split": data.split_,
         "ways": data.ways,

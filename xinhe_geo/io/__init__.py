@@ -5,7 +5,8 @@ from .cells import bare_name
 from .datum_check import UNPROVEN
 from .dxf import drawing_of
 from .formats import FORMATS
-from .osm_import import box_to_fetch, fetch, import_osm, left_out
+from .new_district import FETCH, PARTS, asked, new_district, read_said, recipe_of
+from .osm_import import boundary_box, box_to_fetch, downloaded, fetch, import_osm, left_out
 from .overpass import HOSTS
 from .row_report import RESULT_LABELS, tally
 from .sheets import check_workbook, workbook_rows
@@ -14,20 +15,28 @@ from .template import template
 
 __all__ = [
     "CATALOGUE",
+    "FETCH",
     "FORMATS",
     "HOSTS",
     "LEFT_OUT",
+    "PARTS",
     "RESULT_LABELS",
     "UNPROVEN",
     "Division",
     "add",
+    "asked",
     "bare_name",
+    "boundary_box",
     "box_to_fetch",
     "check_workbook",
+    "downloaded",
     "drawing_of",
     "fetch",
     "import_osm",
     "left_out",
+    "new_district",
+    "read_said",
+    "recipe_of",
     "safe_name",
     "split",
     "tally",

@@ -39,6 +39,7 @@ from . import overpass as _overpass
 from .homes_table import COUNTS, homes_from_table
 from .import_log import ImportLog
 from .incoming import LONLAT
+from .local_crs import local_crs
 from .new_folder import NewFolder, may_write, write_folder
 from .osm_extract import OSM_SUFFIXES, Found, area_of, check_extract, day_of, read_extract
 from .street_files import SUFFIXES as STREET_SUFFIXES
@@ -53,6 +54,8 @@ Crs = pyproj.CRS | str | int
 MADE_BY = "xinhe_geo.sources.import_osm"
 CREDIT = "© OpenStreetMap contributors, ODbL 1.0"
 SURVEY_NOTE = "设施取自 OpenStreetMap，没有实地调查，是否齐全未知：走得到的算走得到，图上走不到的不等于没有；图上没有的类别按数据不足处理"
+#: In place of a CRS: the one surveys of the country are drawn in (`local_crs`).
+LOCAL = "local"
 #: The derived outline reaches this far past the outermost street or home, so that neither lies on the line itself.
 OUTLINE_MARGIN_M = 25.0
 
@@ -216,11 +219,16 @@ def left_out(path: str | Path, *, walk_filter: str | Path | None = None) -> pd.D
     return excluded_ways(source, walk_filter=walk_filter).set_index("way")
 
 
-def _metric(streets: gpd.GeoDataFrame, crs: Crs | None) -> pyproj.CRS:
-    """Return the projected CRS in metres: the one given, else the UTM zone of the streets."""
+def _metric(streets: gpd.GeoDataFrame, crs: Crs | None, log: ImportLog) -> pyproj.CRS:
+    """Return the projected CRS in metres: the one given, that of the country (`LOCAL`), else the UTM zone of the streets."""
     if crs is None:
         found: pyproj.CRS = streets.estimate_utm_crs()
         return found
+    if crs == LOCAL:
+        west, south, east, north = streets.to_crs(LONLAT).total_bounds
+        chosen = local_crs((west + east) / 2, (south + north) / 2)
+        log.note("district", "坐标系", chosen.why)
+        return chosen.crs
     try:
         metric = pyproj.CRS.from_user_input(crs)
     except pyproj.exceptions.CRSError as error:
@@ -241,6 +249,17 @@ def _outline(
         )
         return shapely.convex_hull(shapely.GeometryCollection(shapes)).buffer(OUTLINE_MARGIN_M, quad_segs=2)
     path = Path(boundary)
+    shape = area_of(shapely.union_all(boundary_shapes(path).to_crs(metric).geometry.array))
+    if shape is None:
+        raise SourceError(f"{path.name} 里没有面。街道界应为面")
+    if not shapely.intersects(shape, shapely.box(*streets.to_crs(metric).total_bounds)):
+        raise SourceError(f"{path.name} 和 OSM 数据不在一处。检查两者的范围和坐标系")
+    log.took("district", "街道界", 1, f"来自 {path.name}")
+    return shape
+
+
+def boundary_shapes(path: Path) -> gpd.GeoDataFrame:
+    """Return the shapes of a file with a district's boundary, in its own CRS."""
     if not path.is_file():
         raise SourceError(f"文件不存在：{path.name}。街道界可用 GeoJSON 或 GeoPackage 的面")
     try:
@@ -253,13 +272,13 @@ def _outline(
         ) from error
     if not isinstance(frame, gpd.GeoDataFrame) or frame.crs is None:
         raise SourceError(f"{path.name} 没有坐标系或没有图形。另存为带坐标系的 GeoPackage")
-    shape = area_of(shapely.union_all(frame.to_crs(metric).geometry.array))
-    if shape is None:
-        raise SourceError(f"{path.name} 里没有面。街道界应为面")
-    if not shapely.intersects(shape, shapely.box(*streets.to_crs(metric).total_bounds)):
-        raise SourceError(f"{path.name} 和 OSM 数据不在一处。检查两者的范围和坐标系")
-    log.took("district", "街道界", 1, f"来自 {path.name}")
-    return shape
+    return frame
+
+
+def boundary_box(path: Path) -> tuple[float, float, float, float]:
+    """Return west, south, east and north of a file with a boundary, in degrees."""
+    west, south, east, north = boundary_shapes(path).to_crs(LONLAT).total_bounds
+    return float(west), float(south), float(east), float(north)
 
 
 def _inside(homes: gpd.GeoDataFrame, outline: shapely.Geometry, metric: pyproj.CRS, log: ImportLog) -> gpd.GeoDataFrame:
@@ -289,6 +308,7 @@ def import_osm(
     walk_filter: str | Path | None = None,
     osm_tags: str | Path | None = None,
     all_inside: bool = False,
+    map_homes: bool = True,
     overwrite: bool = False,
     basis: str = UNSTATED,
     progress: Progress | None = None,
@@ -313,11 +333,13 @@ def import_osm(
     name, code
         Of the district; by default the file's name.
     crs
-        The projected CRS in metres to compute in; by default the UTM zone of the streets.
+        The projected CRS in metres to compute in; by default the UTM zone of the streets. `LOCAL`: that of the country's surveys.
     walk_filter, osm_tags
         Files in place of the bundled walk filter and tag table; they are kept in the folder.
     all_inside
         The table of homes holds this district's homes only: none is left out for lying a centimetre beyond its edge.
+    map_homes
+        Without a table of homes, those of the map; if not, there are none yet.
     overwrite
         Replace an earlier import.
     basis
@@ -352,24 +374,24 @@ def import_osm(
     if is_street_file(source):
         streets, origin = _streets_alone(source, walk_filter, log)
         origin = origin._replace(basis=basis) if origin.basis == UNSTATED else origin
-        metric = _metric(streets, crs)
+        metric = _metric(streets, crs, log)
         found, layers = Found(), {}
     else:
         streets = _streets(source, walk_filter, log)
-        metric = _metric(streets, crs)
+        metric = _metric(streets, crs, log)
         origin = _osm_origin(f"OpenStreetMap 提取文件 {source.name}", day_of(source, log))
         tell("读设施、用地、水系")
         found = read_extract(source, rules)
         layers = _map_layers(found, labels, log)
     if homes is None:
-        people = _homes_from_map(found, log)
+        people = _homes_from_map(found if map_homes else Found(), log)
     else:
         extent = shapely.box(*streets.to_crs(metric).total_bounds)
-        people = homes_from_table(Path(homes), metric, crs is not None, extent, log)
+        people = homes_from_table(Path(homes), metric, crs not in (None, LOCAL), extent, log)
     outline = _outline(streets, people, boundary, metric, log)
     if boundary is not None and len(people) and not (all_inside and homes is not None):
         people = _inside(people, outline, metric, log)
-    if people.empty:
+    if people.empty and map_homes:
         log.note("homes", "居住点", "没有：文件里没有住宅楼和住宅用地。用 homes（--homes）给出居住点和人口的 CSV 表")
     name, code = name or _stem(source), code or _stem(source)
     border = gpd.GeoDataFrame({"code": [code], "name": [name]}, geometry=[outline], crs=metric)
@@ -539,6 +561,19 @@ def fetch(
     target = Path(out)
     say = progress or (lambda _: None)
     may_write(target, importing.get("overwrite", False), say)
-    kept = target.with_name(target.name + ".download")
-    file = _overpass.download(box, kept, hosts=hosts, say=lambda text: (say(text), None)[1], patience=patience)
+    file = downloaded(target, box, hosts=hosts, patience=patience, progress=progress)
     return import_osm(file, target, progress=progress, **importing)
+
+
+def downloaded(
+    out: str | Path,
+    box: tuple[float, float, float, float],
+    *,
+    hosts: Sequence[str] = _overpass.HOSTS,
+    patience: _overpass.Patience | None = None,
+    progress: Progress | None = None,
+) -> Path:
+    """Download OpenStreetMap for a box and a folder to be made, and return the file; parameters and errors as `fetch`."""
+    say, target = progress or (lambda _: None), Path(out)
+    kept = target.with_name(target.name + ".download")
+    return _overpass.download(box, kept, hosts=hosts, say=lambda text: (say(text), None)[1], patience=patience)
