@@ -59,6 +59,7 @@ COMMANDS: dict[typer.Typer, dict[str, Callable[..., None]]] = {
         "word": drawings.make_word,
         "template": data.template,
         "add": data.add,
+        "update": data.update,
         "dxf": drawings.dxf,
         "undo": data.undo,
         "notebook": reports.run_notebook,

@@ -1,10 +1,11 @@
 """What comes in and goes out: office tables, GIS and CAD files, OpenStreetMap, whole cities split into districts."""
 
-from .add import add
+from .add import Coordinates, Request, add
 from .cells import bare_name
 from .datum_check import UNPROVEN
 from .dxf import drawing_of
 from .formats import FORMATS
+from .likeness import Wishes
 from .new_district import FETCH, PARTS, asked, new_district, read_said, recipe_of
 from .osm_import import boundary_box, box_to_fetch, downloaded, fetch, import_osm, left_out
 from .overpass import HOSTS
@@ -12,6 +13,7 @@ from .row_report import RESULT_LABELS, tally
 from .sheets import check_workbook, workbook_rows
 from .split import CATALOGUE, LEFT_OUT, Division, safe_name, split
 from .template import template
+from .year_list import update
 
 __all__ = [
     "CATALOGUE",
@@ -22,7 +24,10 @@ __all__ = [
     "PARTS",
     "RESULT_LABELS",
     "UNPROVEN",
+    "Coordinates",
     "Division",
+    "Request",
+    "Wishes",
     "add",
     "asked",
     "bare_name",
@@ -41,5 +46,6 @@ __all__ = [
     "split",
     "tally",
     "template",
+    "update",
     "workbook_rows",
 ]

@@ -88,18 +88,16 @@ def plan_import(source: Path, folder: Path, layer: Layer, request: Request) -> P
     fill_blanks(rows, request.fill, current.kinds)
     placed = None
     if layer.geometry is not None:
-        placed = _positions(rows, request.coordinates, place_of(current.metric, current.tables))
+        placed = positions(rows, request.coordinates, place_of(current.metric, current.tables))
     matched = match_rows(rows, placed, current)
-    proven = placed is None or _settle(rows, placed, matched, current, request)
+    proven = placed is None or settled(rows, placed, matched, current, request)
     if placed is not None:
         matched = recognised(rows, placed, matched, current, request.wishes)
     elif request.wishes != Wishes():
         raise SourceError(f"{layer.label}没有图形，只按编号认行；不能用 --new、--update、--skip")
     tidy = judged(rows, placed, matched, current)
     checked = request.coordinates.checked
-    origin = rows.file
-    if placed is not None and checked and not proven:
-        origin = f"{rows.file}；坐标基准 {placed.datum} 已核对：{checked}"
+    origin = origin_of(rows, placed, checked, proven=proven)
     edits = edits_of(rows, placed, matched, current, tidy, Provenance(request.basis, origin))
     _say_unstated(edits, request, current, report)
     leaving = gone_rows(rows, matched, current, replace=request.replace)
@@ -112,6 +110,15 @@ def plan_import(source: Path, folder: Path, layer: Layer, request: Request) -> P
         files = new_files(target, Changes(edits, leaving, request.basis, origin))
         check_copy(folder, files)
     return Plan(report.frame(), files, layer.name, origin, proven or bool(checked), people)
+
+
+def origin_of(rows: FileRows, placed: Placed | None, checked: str, *, proven: bool) -> str:
+    """Return where new rows come from: the file, and how somebody made sure of its datum where nothing else has."""
+    return (
+        rows.file
+        if placed is None or not checked or proven
+        else f"{rows.file}；坐标基准 {placed.datum} 已核对：{checked}"
+    )
 
 
 def _say_unstated(edits: Sequence[Edit], request: Request, current: CurrentLayer, report: RowReport) -> None:
@@ -128,7 +135,7 @@ def _say_unstated(edits: Sequence[Edit], request: Request, current: CurrentLayer
         )
 
 
-def _positions(rows: FileRows, coordinates: Coordinates, place: Place) -> Placed:
+def positions(rows: FileRows, coordinates: Coordinates, place: Place) -> Placed:
     """Return where each row lies by what is said of the file's coordinates; rows with wrong ones are refused."""
     shapes, said = raw_shapes(rows.incoming, rows.columns)
     for i, text in enumerate(said):
@@ -151,7 +158,7 @@ def _positions(rows: FileRows, coordinates: Coordinates, place: Place) -> Placed
     return placed
 
 
-def _settle(rows: FileRows, placed: Placed, matched: Matched, current: CurrentLayer, request: Request) -> bool:
+def settled(rows: FileRows, placed: Placed, matched: Matched, current: CurrentLayer, request: Request) -> bool:
     """Hold the positions against the district, and find one for rows without; return whether the datum is confirmed."""
     known = {} if request.replace else {i: current.rows.geometry.iloc[p] for i, p in matched.at.items()}
     confirmed = check_datum(rows, placed, current, known, request.coordinates.checked)

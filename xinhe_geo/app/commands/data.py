@@ -25,7 +25,10 @@ from ...io import (
     PARTS,
     RESULT_LABELS,
     UNPROVEN,
+    Coordinates,
     Division,
+    Request,
+    Wishes,
     asked,
     boundary_box,
     box_to_fetch,
@@ -41,6 +44,7 @@ from ...io import (
 from ...io import add as add_rows
 from ...io import fetch as fetch_osm
 from ...io import template as write_template
+from ...io import update as update_list
 from ...report import csv_text
 from .console import DATA, DONE, ERR, OUT, PARTLY, Lang, grid, is_guarded, message, replacing, shown_path, watched
 
@@ -420,6 +424,37 @@ def add(
         raise typer.Exit(PARTLY)
 
 
+def update(
+    file: Annotated[Path, typer.Argument(help="这一年的名录（add 能读的文件）")],
+    to: Annotated[Path, typer.Option("--to", help="街道目录")],
+    kind: Annotated[str, typer.Option("--kind", help="设施类别（如 pharmacy、药店），或大类")],
+    year: Annotated[int, typer.Option("--year", help="哪一年的名录", min=1900, max=2200)],
+    crs: Annotated[str | None, typer.Option("--crs", help="坐标系：EPSG:4326、WGS84、GCJ-02、BD-09 …")] = None,
+    sheet: Annotated[str | None, typer.Option("--sheet", help="Excel 的哪一张表，或 GIS 文件的哪个图层")] = None,
+    key: Annotated[str | None, typer.Option("--key", help="哪一列是编号")] = None,
+    basis: Annotated[str, typer.Option("--basis", help="新的位置依据什么；不写记为依据未说明")] = UNSTATED,
+    new: Annotated[list[str] | None, typer.Option("--new", help="这些行是新开的：行号或编号，all 为全部")] = None,
+    update_: Annotated[list[str] | None, typer.Option("--update", help="5=H03：第 5 行就是 H03；可写几次")] = None,
+    skip: Annotated[list[str] | None, typer.Option("--skip", help="这些行不要；可写几次")] = None,
+    datum_checked: Annotated[str, typer.Option("--datum-checked", help="坐标基准怎么核对的（见 add）")] = "",
+    yes: Annotated[bool, typer.Option("--yes", help="写入；不写则只列出会改什么")] = False,
+    lang: Lang = "zh",
+) -> None:
+    """一类设施今年的名录：新开、停用、搬迁、改名、规划的已开；只动这一类，停用的行保留，以前各年不变。"""
+    wishes = Wishes(tuple(new or ()), tuple(update_ or ()), tuple(skip or ()))
+    request = Request(Coordinates(crs, checked=datum_checked), basis, sheet, key, wishes=wishes)
+    with watched(escape(file.name)):
+        try:
+            rows = update_list(file, to, kind=kind, year=year, request=request, apply=yes)
+        except SourceError as error:
+            _keep_page(error, file)
+            raise
+    _show_added(rows, lang, guarded=is_guarded(to))
+    OUT.print(message(lang, "applied" if yes else "not_applied"))
+    if asked(rows):
+        raise typer.Exit(PARTLY)
+
+
 #: How many lines of a report a screen shows, and how many of them of rows that the file does not have.
 _SHOWN, _SHOWN_GONE = 60, 10
 
@@ -447,7 +482,7 @@ def _show_added(report_: pd.DataFrame, lang: str, *, guarded: bool) -> None:
     if guarded:
         OUT.print(message(lang, "guarded"))
     words = {**RESULT_LABELS, "rows": "共读到", "taken": "取用", "reported": "未取（原因如上）"}
-    units = {"dropped": "处", "note": "条"}
+    units = {"dropped": "处", "note": "条", "closed": "处"}
     said = [f"{words[name]} {n:,} {units.get(name, '行')}" for name, n in tally(report_).items() if n]
     OUT.print(escape("，".join(said)))
 
