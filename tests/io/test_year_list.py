@@ -11,9 +11,11 @@ import pandas as pd
 import pytest
 import shapely
 
+from xinhe_geo.access import coverage, facility_changes
 from xinhe_geo.core import SourceError, UnknownNameError
 from xinhe_geo.district import District, undo
 from xinhe_geo.io import Coordinates, Request, add, tally, update
+from xinhe_geo.ledger import changes, ledger_record
 
 TOY = Path(__file__).parents[1] / "toy"
 SAID = Request(Coordinates(4548, checked="测试里量过三点"))
@@ -136,3 +138,32 @@ def test_a_datum_nobody_answers_for_writes_nothing(folder: Path, following: Path
     with pytest.raises(SourceError):
         update(following, folder, kind="canteen", year=2026, request=Request(Coordinates(None)), apply=True)
     assert contents(folder) == before
+
+
+@pytest.mark.slow
+def test_a_later_report_says_of_each_facility_whom_it_changes_something_for(folder: Path, following: Path) -> None:
+    """
+    Held against the coverage itself: whoever is named gains or loses by it, and nobody is counted twice.
+
+    The canteen F2 stays as it was, and so is not named.
+    """
+    before = ledger_record(District.load(folder), None)
+    update(following, folder, kind="canteen", year=2026, request=SAID, apply=True)
+    district = District.load(folder)
+    found = changes(ledger_record(district, None), before, district)
+    own = found[found["part"] == "设施"].set_index("label")
+    assert set(own.index) == {"东食堂", "西食堂", "南食堂", "老店", "新名", "甲食堂", "乙食堂"}
+    assert all(own.loc[name, "after"].startswith("停用") for name in ("东食堂", "西食堂", "南食堂"))
+    assert all(own.loc[name, "after"].startswith("新开") for name in ("甲食堂", "乙食堂"))
+    assert own.loc["老店", "after"].startswith("搬迁 200 米")
+    assert (own.loc["新名", "before"], own.loc["新名", "after"]) == ("旧名", "改名：没有小区因此变化")
+    table = facility_changes(district.at(2022), district)
+    rule = district.kinds["rule"]["canteen"]
+    then, now = (coverage(d, rules=[rule]).xs(rule, level="rule") for d in (district.at(2022), district))
+    gained = set(now.index[now["served"].fillna(0) > then["served"].fillna(0) + 1e-9])
+    lost = set(now.index[now["served"].fillna(0) < then["served"].fillna(0) - 1e-9])
+    names = district.homes["name"]
+    canteens = table[table["kind"] == "canteen"]
+    assert {n for row in canteens["homes_gain"] for n in row} <= set(names[list(gained)])
+    assert {n for row in canteens["homes_lose"] for n in row} <= set(names[list(lost)])
+    assert canteens["people_lose"].sum() <= float(now.loc[list(lost), "people"].sum())

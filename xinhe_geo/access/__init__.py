@@ -30,6 +30,7 @@ from .home_shares import (
 )
 from .isochrones import isochrones
 from .od_table import od_table, od_tables, pairs
+from .openings import facility_changes
 from .walls import walk_inside, without_stairs
 
 __all__ = [
@@ -51,6 +52,7 @@ __all__ = [
     "decay_of",
     "effects",
     "effects_of",
+    "facility_changes",
     "facility_entrances",
     "facility_names",
     "gaps",
