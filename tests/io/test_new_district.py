@@ -17,7 +17,6 @@ from xinhe_geo.app.commands.console import PARTLY
 from xinhe_geo.core import SourceError
 from xinhe_geo.district import District
 from xinhe_geo.io import new_district, recipe_of
-from xinhe_geo.io.local_crs import local_crs
 
 CHECKED = "测试里量过三点"
 BOX = (117.599, 39.049, 117.612, 39.062)
@@ -58,6 +57,9 @@ def bases(folder: Path) -> set[str]:
 
 def test_without_answers_nothing_is_called_official_or_surveyed(office: Path) -> None:
     assert main(["new", "新胡", "--name", "新胡街道", *OWN]) == DONE
+    assert "CGCS2000 / 3-degree Gauss-Kruger CM 117E" in (office / "新胡" / "import" / "report.csv").read_text(
+        "utf-8-sig"
+    )
     district = District.load(office / "新胡")
     assert district.name == "新胡街道"
     assert district.crs == "EPSG:4548", "CGCS2000, three-degree zone around 117 E"
@@ -150,21 +152,6 @@ def test_a_folder_made_before_is_replaced_only_when_asked(office: Path) -> None:
     before = {p: p.read_bytes() for p in (office / "甲").rglob("*") if p.is_file()}
     new_district(office / "甲", recipe, overwrite=True)
     assert before == {p: p.read_bytes() for p in (office / "甲").rglob("*") if p.is_file()}
-
-
-@pytest.mark.parametrize(
-    ("lon", "lat", "name"),
-    [
-        (117.66, 39.02, "CGCS2000 / 3-degree Gauss-Kruger CM 117E"),
-        (87.6, 43.8, "CGCS2000 / 3-degree Gauss-Kruger CM 87E"),
-        (114.06, 22.54, "CGCS2000 / 3-degree Gauss-Kruger CM 114E"),
-        (-46.63, -23.55, "WGS 84 / UTM zone 23S"),
-        (24.94, 60.17, "WGS 84 / UTM zone 35N"),
-    ],
-)
-def test_the_zone_is_that_of_the_country_else_utm(lon: float, lat: float, name: str) -> None:
-    found = local_crs(lon, lat)
-    assert found.crs.name == name and name.split(" / ", maxsplit=1)[0].split(maxsplit=1)[0] in found.why
 
 
 @pytest.mark.slow

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 import pyogrio
+import pyproj
 
 from ..core import (
     BASES,
@@ -26,15 +27,15 @@ from ..core import (
     SourceError,
     XinheError,
     did_you_mean,
+    plane_of,
     text_words,
     write_bytes,
     write_text,
 )
 from ..district import MANIFEST, District, beside, exchange
 from .add import Coordinates, Request, checked_words, plan_import, unconfirmed
-from .local_crs import local_crs
 from .new_folder import may_write, seal, write_manifest
-from .osm_import import LOCAL, boundary_box, import_osm
+from .osm_import import boundary_box, import_osm
 from .row_report import tally
 
 #: In place of a file with streets: they are downloaded.
@@ -195,7 +196,7 @@ def new_district(
     may_write(target, overwrite, tell)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        with beside(target, "new") as fresh:
+        with beside(target) as fresh:
             made = _fill(fresh, recipe, tell)
             exchange(fresh, target)
     except (OSError, pyogrio.errors.DataSourceError) as error:
@@ -207,11 +208,9 @@ def new_district(
 
 def _fill(fresh: Path, recipe: Recipe, tell: Callable[[str], object]) -> Made:
     own = {part: entry for part in PARTS if (entry := getattr(recipe, part)) is not None}
-    crs, why = recipe.crs or LOCAL, ""
-    if recipe.boundary is not None and not recipe.crs:
-        west, south, east, north = boundary_box(recipe.boundary.file)
-        metric, why = local_crs((west + east) / 2, (south + north) / 2)
-        crs = metric.to_wkt() if metric.to_authority() is None else ":".join(metric.to_authority())
+    crs: pyproj.CRS | str | None = recipe.crs or None
+    if recipe.boundary is not None and crs is None:
+        crs = plane_of(*boundary_box(recipe.boundary.file))
     taken = import_osm(
         recipe.streets.file,
         fresh,
@@ -223,12 +222,8 @@ def _fill(fresh: Path, recipe: Recipe, tell: Callable[[str], object]) -> Made:
         basis=recipe.streets.basis,
         progress=tell,
     )
-    if why:
-        row = pd.DataFrame(
-            [("坐标系", 0, 0, why, "")], columns=taken.columns, index=pd.Index(["district"], name="layer")
-        )
-        taken = pd.concat([row, taken])
     head, layers = _manifest(fresh)
+    taken = pd.concat([_said_of_crs(pyproj.CRS(head["crs"]), chosen=not recipe.crs, columns=taken.columns), taken])
     if len(own) > 1:
         head["secrecy"] = "internal"  # what an office brings is for the office, until it says otherwise
     if recipe.boundary is not None:
@@ -249,6 +244,19 @@ def _fill(fresh: Path, recipe: Recipe, tell: Callable[[str], object]) -> Made:
     District.load(fresh)
     seal(fresh, taken)
     return Made(taken, rows)
+
+
+def _said_of_crs(crs: pyproj.CRS, *, chosen: bool, columns: pd.Index) -> pd.DataFrame:
+    """Return the line of the report that says which coordinate system is computed in, and why."""
+    why = (
+        "按 --crs"
+        if not chosen
+        else "这里有国家的投影带，与测绘成果一致"
+        if crs.to_authority()
+        else "这里没有国家的投影带，取当地横轴墨卡托"
+    )
+    index = pd.Index(["district"], name="layer")
+    return pd.DataFrame([("坐标系", 0, 0, f"{crs.name}：{why}", "")], columns=columns, index=index)
 
 
 def _manifest(folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:

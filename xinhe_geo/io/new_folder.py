@@ -12,7 +12,7 @@ import geopandas as gpd
 import pandas as pd
 import pyogrio
 
-from ..core import LAYERS, DataError, EnvironmentProblem, SourceError, XinheError, write_bytes, write_text
+from ..core import LAYERS, DataError, EnvironmentProblem, SourceError, XinheError, crs_text, write_bytes, write_text
 from ..district import MANIFEST, District, beside, exchange, put_back
 from .import_log import ImportLog, some
 from .tag_rules import read_csv
@@ -80,7 +80,7 @@ def _write_layer(folder: Path, name: str, frame: gpd.GeoDataFrame, day: str) -> 
     if not many:
         # OSM keeps seven decimals (a centimetre): more would be noise, and fewer would move shared corners apart.
         pyogrio.write_dataframe(frame, path, driver="GeoJSON", layer=name, COORDINATE_PRECISION=7, WRITE_NAME="YES")
-        return file, str(frame.crs)
+        return file, crs_text(frame.crs)
     before = pyogrio.get_gdal_config_option("OGR_CURRENT_DATE")
     # A GeoPackage stores when it was written: the date of the data instead, so that same inputs give same bytes.
     pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": f"{day}T00:00:00.000Z"})
@@ -88,7 +88,7 @@ def _write_layer(folder: Path, name: str, frame: gpd.GeoDataFrame, day: str) -> 
         pyogrio.write_dataframe(frame, path, driver="GPKG", layer=name)
     finally:
         pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": before})
-    return file, str(frame.crs)
+    return file, crs_text(frame.crs)
 
 
 def _toml(value: object) -> str:

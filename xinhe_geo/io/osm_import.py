@@ -29,6 +29,8 @@ from ..core import (
     NetworkError,
     SourceError,
     UnknownNameError,
+    crs_text,
+    plane_of,
     read_layer,
     refuse_leaving,
     told,
@@ -39,7 +41,6 @@ from . import overpass as _overpass
 from .homes_table import COUNTS, homes_from_table
 from .import_log import ImportLog
 from .incoming import LONLAT
-from .local_crs import local_crs
 from .new_folder import NewFolder, may_write, write_folder
 from .osm_extract import OSM_SUFFIXES, Found, area_of, check_extract, day_of, read_extract
 from .street_files import SUFFIXES as STREET_SUFFIXES
@@ -54,8 +55,6 @@ Crs = pyproj.CRS | str | int
 MADE_BY = "xinhe_geo.sources.import_osm"
 CREDIT = "© OpenStreetMap contributors, ODbL 1.0"
 SURVEY_NOTE = "设施取自 OpenStreetMap，没有实地调查，是否齐全未知：走得到的算走得到，图上走不到的不等于没有；图上没有的类别按数据不足处理"
-#: In place of a CRS: the one surveys of the country are drawn in (`local_crs`).
-LOCAL = "local"
 #: The derived outline reaches this far past the outermost street or home, so that neither lies on the line itself.
 OUTLINE_MARGIN_M = 25.0
 
@@ -219,23 +218,41 @@ def left_out(path: str | Path, *, walk_filter: str | Path | None = None) -> pd.D
     return excluded_ways(source, walk_filter=walk_filter).set_index("way")
 
 
-def _metric(streets: gpd.GeoDataFrame, crs: Crs | None, log: ImportLog) -> pyproj.CRS:
-    """Return the projected CRS in metres: the one given, that of the country (`LOCAL`), else the UTM zone of the streets."""
+def _metric(streets: gpd.GeoDataFrame, crs: Crs | None) -> pyproj.CRS:
+    """Return the projected CRS in metres: the one given, else the plane of the streets, in which metres are those on the ground."""
     if crs is None:
-        found: pyproj.CRS = streets.estimate_utm_crs()
-        return found
-    if crs == LOCAL:
-        west, south, east, north = streets.to_crs(LONLAT).total_bounds
-        chosen = local_crs((west + east) / 2, (south + north) / 2)
-        log.note("district", "坐标系", chosen.why)
-        return chosen.crs
+        return plane_of(*map(float, streets.to_crs(LONLAT).total_bounds))
     try:
         metric = pyproj.CRS.from_user_input(crs)
     except pyproj.exceptions.CRSError as error:
         raise SourceError(f"不认识的坐标系 {crs}。写 EPSG 代码") from error
     if not metric.is_projected or any(axis.unit_name != "metre" for axis in metric.axis_info):
-        raise SourceError(f"{crs} 不是以米为单位的投影坐标系。换成当地的投影带，或不写（自动取 UTM 带）")
+        raise SourceError(f"{crs} 不是以米为单位的投影坐标系。换成当地的投影带，或不写（自动取当地的平面）")
     return metric
+
+
+def read_outlines(path: Path) -> gpd.GeoDataFrame:
+    """
+    Return the outlines of districts that a file holds, as they are there.
+
+    Raises
+    ------
+    SourceError
+        No such file, not to be read, or without shapes, rows or a CRS.
+    """
+    remedy = "街道界可用 GeoJSON 或 GeoPackage 的面"
+    if not path.is_file():
+        raise SourceError(f"文件不存在：{path.name}。{remedy}")
+    try:
+        frame = read_layer(path)
+    except SourceError:
+        raise
+    except Exception as error:
+        first = (str(error).splitlines() or [type(error).__name__])[0]
+        raise SourceError(f"{path.name} 读不出来（{first}）。{remedy}") from error
+    if not isinstance(frame, gpd.GeoDataFrame) or frame.crs is None or frame.empty:
+        raise SourceError(f"{path.name} 没有图形、没有要素或没有坐标系。另存为带坐标系的 GeoPackage")
+    return frame
 
 
 def _outline(
@@ -249,7 +266,8 @@ def _outline(
         )
         return shapely.convex_hull(shapely.GeometryCollection(shapes)).buffer(OUTLINE_MARGIN_M, quad_segs=2)
     path = Path(boundary)
-    shape = area_of(shapely.union_all(boundary_shapes(path).to_crs(metric).geometry.array))
+    frame = read_outlines(path)
+    shape = area_of(shapely.union_all(frame.to_crs(metric).geometry.array))
     if shape is None:
         raise SourceError(f"{path.name} 里没有面。街道界应为面")
     if not shapely.intersects(shape, shapely.box(*streets.to_crs(metric).total_bounds)):
@@ -258,26 +276,9 @@ def _outline(
     return shape
 
 
-def boundary_shapes(path: Path) -> gpd.GeoDataFrame:
-    """Return the shapes of a file with a district's boundary, in its own CRS."""
-    if not path.is_file():
-        raise SourceError(f"文件不存在：{path.name}。街道界可用 GeoJSON 或 GeoPackage 的面")
-    try:
-        frame = read_layer(path)
-    except SourceError:
-        raise
-    except Exception as error:
-        raise SourceError(
-            f"{path.name} 读不出来（{str(error).splitlines()[0]}）。街道界可用 GeoJSON 或 GeoPackage 的面"
-        ) from error
-    if not isinstance(frame, gpd.GeoDataFrame) or frame.crs is None:
-        raise SourceError(f"{path.name} 没有坐标系或没有图形。另存为带坐标系的 GeoPackage")
-    return frame
-
-
 def boundary_box(path: Path) -> tuple[float, float, float, float]:
     """Return west, south, east and north of a file with a boundary, in degrees."""
-    west, south, east, north = boundary_shapes(path).to_crs(LONLAT).total_bounds
+    west, south, east, north = read_outlines(path).to_crs(LONLAT).total_bounds
     return float(west), float(south), float(east), float(north)
 
 
@@ -333,7 +334,8 @@ def import_osm(
     name, code
         Of the district; by default the file's name.
     crs
-        The projected CRS in metres to compute in; by default the UTM zone of the streets. `LOCAL`: that of the country's surveys.
+        The projected CRS in metres to compute in; by default the national zone (China: CGCS2000, three degrees wide) or else a local
+        transverse Mercator of scale 1 through the middle of the streets.
     walk_filter, osm_tags
         Files in place of the bundled walk filter and tag table; they are kept in the folder.
     all_inside
@@ -374,11 +376,11 @@ def import_osm(
     if is_street_file(source):
         streets, origin = _streets_alone(source, walk_filter, log)
         origin = origin._replace(basis=basis) if origin.basis == UNSTATED else origin
-        metric = _metric(streets, crs, log)
+        metric = _metric(streets, crs)
         found, layers = Found(), {}
     else:
         streets = _streets(source, walk_filter, log)
-        metric = _metric(streets, crs, log)
+        metric = _metric(streets, crs)
         origin = _osm_origin(f"OpenStreetMap 提取文件 {source.name}", day_of(source, log))
         tell("读设施、用地、水系")
         found = read_extract(source, rules)
@@ -387,7 +389,7 @@ def import_osm(
         people = _homes_from_map(found if map_homes else Found(), log)
     else:
         extent = shapely.box(*streets.to_crs(metric).total_bounds)
-        people = homes_from_table(Path(homes), metric, crs not in (None, LOCAL), extent, log)
+        people = homes_from_table(Path(homes), metric, crs is not None, extent, log)
     outline = _outline(streets, people, boundary, metric, log)
     if boundary is not None and len(people) and not (all_inside and homes is not None):
         people = _inside(people, outline, metric, log)
@@ -419,13 +421,11 @@ def _stem(path: Path) -> str:
 
 def _head(border: gpd.GeoDataFrame, origin: _Origin, kinds: list[str], *, public: bool) -> dict[str, object]:
     """Return the first part of the manifest, for the district of a border (one row, in the CRS to compute in)."""
-    metric = border.crs
-    authority = metric.to_authority()
     return {
         "schema": SCHEMA_VERSION,
         "name": border["name"].iloc[0],
         "code": border["code"].iloc[0],
-        "crs": ":".join(authority) if authority else metric.to_wkt(),
+        "crs": crs_text(border.crs),
         "data_year": int(origin.date[:4]),
         "surveyed_kinds": [],
         "mapped_kinds": kinds,
