@@ -55,6 +55,7 @@ def bases(folder: Path) -> set[str]:
     return found.union(*(set(frame["basis"].dropna()) for frame in district.rows.values() if "basis" in frame.columns))
 
 
+@pytest.mark.slow
 def test_without_answers_nothing_is_called_official_or_surveyed(office: Path) -> None:
     assert main(["new", "新胡", "--name", "新胡街道", *OWN]) == DONE
     assert "CGCS2000 / 3-degree Gauss-Kruger CM 117E" in (office / "新胡" / "import" / "report.csv").read_text(
@@ -75,6 +76,7 @@ def test_without_answers_nothing_is_called_official_or_surveyed(office: Path) ->
     assert not (office / "新胡" / ".history").exists()
 
 
+@pytest.mark.slow
 def test_what_is_said_of_a_file_stands_in_the_folder_and_of_no_other(office: Path) -> None:
     more = ("homes.basis=official", "homes.date=2025-12-31", "boundary.basis=surveyed", "boundary.date=2024-03-01")
     assert main(["new", "新胡", "--name", "新胡街道", *OWN, *(a for m in more for a in ("--set", m))]) == DONE
@@ -87,6 +89,7 @@ def test_what_is_said_of_a_file_stands_in_the_folder_and_of_no_other(office: Pat
     assert said["data_year"] == 2025
 
 
+@pytest.mark.slow
 def test_one_file_says_the_same_as_options(office: Path) -> None:
     recipe = {
         "name": "新胡街道",
@@ -107,6 +110,7 @@ def test_one_file_says_the_same_as_options(office: Path) -> None:
     assert one == two
 
 
+@pytest.mark.slow
 def test_without_options_it_asks(office: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     answers = iter(["新胡街道", "新胡.osm", "界.geojson", "official", "", "", ""])
     monkeypatch.setattr("typer.prompt", lambda *_, **__: next(answers))
@@ -127,6 +131,7 @@ def test_all_that_is_wrong_is_said_at_once(office: Path) -> None:
         assert word in str(refused.value)
 
 
+@pytest.mark.slow
 def test_a_list_that_cannot_be_taken_leaves_nothing_behind(office: Path, capsys: pytest.CaptureFixture[str]) -> None:
     before = {p.name for p in office.iterdir()}
     assert main(["new", "新胡", "--name", "新胡街道", "--streets", "新胡.osm", "--homes", "小区.csv"]) == DATA
@@ -134,6 +139,7 @@ def test_a_list_that_cannot_be_taken_leaves_nothing_behind(office: Path, capsys:
     assert {p.name for p in office.iterdir()} == before
 
 
+@pytest.mark.slow
 def test_rows_that_cannot_be_told_are_listed_and_the_others_are_in(office: Path) -> None:
     with (office / "小区.csv").open("a", encoding="utf-8") as file:
         file.write("S3,丙苑,117.6035,39.0525,很多\n")
@@ -144,6 +150,7 @@ def test_rows_that_cannot_be_told_are_listed_and_the_others_are_in(office: Path)
     ).read_text("utf-8-sig")
 
 
+@pytest.mark.slow
 def test_a_folder_made_before_is_replaced_only_when_asked(office: Path) -> None:
     recipe = recipe_of({"name": "甲街道", "streets": {"file": "新胡.osm"}})
     new_district(office / "甲", recipe)

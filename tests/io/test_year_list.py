@@ -73,6 +73,7 @@ def others(folder: Path) -> list[dict[str, Any]]:
     return [f for f in features if f["properties"]["kind"] != "canteen"]
 
 
+@pytest.mark.slow
 def test_each_change_is_told_by_name_and_earlier_years_stay(folder: Path, following: Path) -> None:
     before, then, rest = contents(folder), open_in(folder, 2022), others(folder)
     report = update(following, folder, kind="canteen", year=2026, request=SAID, apply=True)
@@ -89,6 +90,7 @@ def test_each_change_is_told_by_name_and_earlier_years_stay(folder: Path, follow
     assert contents(folder) == before
 
 
+@pytest.mark.slow
 def test_the_same_list_again_changes_nothing(folder: Path, following: Path) -> None:
     update(following, folder, kind="canteen", year=2026, request=SAID, apply=True)
     before = contents(folder)
@@ -97,6 +99,7 @@ def test_the_same_list_again_changes_nothing(folder: Path, following: Path) -> N
     assert contents(folder) == before
 
 
+@pytest.mark.slow
 def test_a_planned_one_on_the_list_is_open_from_its_year_and_one_that_is_not_stays_planned(
     folder: Path, tmp_path: Path
 ) -> None:
@@ -112,6 +115,7 @@ def test_a_planned_one_on_the_list_is_open_from_its_year_and_one_that_is_not_sta
     assert states["F4"] == "planned"
 
 
+@pytest.mark.slow
 def test_what_the_list_calls_closed_ends_and_stays_in_the_folder(folder: Path, tmp_path: Path) -> None:
     rows = [row("F2", "北食堂", (150, 290), 状态="正常")]
     rows += [row(f"C{i}", n, at, 状态="停业" if i == 1 else "正常") for i, (n, at) in enumerate(THERE.items(), 1)]
@@ -126,6 +130,7 @@ def test_rows_of_another_kind_are_not_taken(folder: Path, tmp_path: Path) -> Non
     assert tally(report)["refused"] == 1
 
 
+@pytest.mark.slow
 def test_a_kind_is_called_by_its_label_too_and_one_that_nobody_knows_is_refused(folder: Path, following: Path) -> None:
     label = District.load(folder).kinds["label"]["canteen"]
     assert tally(update(following, folder, kind=str(label), year=2026, request=SAID))["closed"] == 3
@@ -133,6 +138,7 @@ def test_a_kind_is_called_by_its_label_too_and_one_that_nobody_knows_is_refused(
         update(following, folder, kind="没有的", year=2026, request=SAID)
 
 
+@pytest.mark.slow
 def test_a_datum_nobody_answers_for_writes_nothing(folder: Path, following: Path) -> None:
     before = contents(folder)
     with pytest.raises(SourceError):
