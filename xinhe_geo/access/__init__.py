@@ -47,6 +47,7 @@ from .home_shares import (
 )
 from .isochrones import isochrones
 from .od_table import od_table, od_tables, pairs
+from .openings import facility_changes
 from .routes import Trip, Trips, route
 from .walls import walk_inside, without_stairs
 
@@ -73,6 +74,7 @@ __all__ = [
     "effects",
     "effects_of",
     "entrances_of_open",
+    "facility_changes",
     "facility_entrances",
     "facility_names",
     "gaps",

@@ -278,7 +278,7 @@ def _write_pages(district: District, results: Analysis, folder: Path, target: Pa
         run.tell(say(TYPED_TEXT, len(judged.typed)))
     record = ledger_record(district, None) if judged is None else judged.record
     now = {**now, "inputs": record["inputs"], "ledger": record["ledger"]}
-    changed = None if run.since is None else changes(now, run.since)
+    changed = None if run.since is None else changes(now, run.since, district)
     if changed is not None:
         changed["label"] = changed["id"].map(results.headlines["label"]).fillna(changed["label"])
     pictured = {rule: f"maps/{rule}.html" for rule in mapped_rules(district, results)}
@@ -406,7 +406,8 @@ def write_ledger(
     if spoken(table) != lang:
         table = ledger(district, lang=lang)
     now = ledger_record(district, table)
-    changed = None if since is None else changes(now, read_record(since))
+    with speaking(lang):
+        changed = None if since is None else changes(now, read_record(since), district)
     with added_to(target) as fresh:
         _write_ledger_files(_Ledger(district, table, typed, changed, {}), fresh, target / LEDGER_BOOK)
         write_text(fresh / RECORDS[-1], json.dumps(now, ensure_ascii=False, indent=1) + "\n")
