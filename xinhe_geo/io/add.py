@@ -16,7 +16,17 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from ..core import BASES, LAYERS, UNSTATED, DataError, Layer, SourceError, UnknownNameError, refuse_uncleared
+from ..core import (
+    BASES,
+    LAYERS,
+    UNSTATED,
+    DataError,
+    Layer,
+    SourceError,
+    UnknownNameError,
+    refuse_uncleared,
+    write_bytes,
+)
 from ..district import MANIFEST, Changes, Edit, LayerFile, check_copy, commit, finish, locked, new_files
 from .cells import printable, why_hostile
 from .control_points import tied
@@ -31,6 +41,7 @@ from .placing import place_by_name, write_placing_page
 from .positions import Declared, Place, Placed, declaration, locate, place_of, raw_shapes, repaired
 from .row_changes import Provenance, edits_of, judged, refusals_table
 from .row_report import RowReport, Where, tally
+from .value_words import KEPT, ValueWords, answer_sheet, kept_answers, read_answers, remembered
 
 #: Shorter than this, nobody has said how a datum was checked.
 CHECKED_CHARACTERS = 4
@@ -59,6 +70,7 @@ class _Request:
     basis: str
     fill: Mapping[str, str]
     place: Path | None
+    values: Path | None
     coordinates: _Coordinates
     wishes: Wishes
 
@@ -85,7 +97,18 @@ def _plan(source: Path, folder: Path, layer: Layer, request: _Request) -> _Plan:
     report = RowReport()
     incoming = read_file(source, layer, request.sheet, report)
     rows = rows_of(incoming, layer, current.kinds, request.key, report)
+    answers = kept_answers(folder)
+    kept = remembered(answers) if answers.said else b""
+    if request.values is not None and request.values.is_file():
+        answers.said |= read_answers(request.values).said
+    words = ValueWords(rows, current.kinds, answers)
+    words.read_written()
     fill_blanks(rows, request.fill, current.kinds)
+    words.read_classes()
+    questions = words.ask()
+    if questions and request.values is not None:
+        refuse_uncleared(current.manifest, "写出对照表")
+        write_bytes(request.values, answer_sheet(answers, questions))
     placed = None
     if layer.geometry is not None:
         placed = _positions(rows, request.coordinates, place_of(current.metric, current.tables))
@@ -104,13 +127,15 @@ def _plan(source: Path, folder: Path, layer: Layer, request: _Request) -> _Plan:
     _say_unstated(edits, request, current, report)
     leaving = gone_rows(rows, matched, current, replace=request.replace)
     people = head_count(current, edits, leaving, report)
-    if not tally(report.frame())["taken"] and not rows.unclear and not rows.left:
+    if not tally(report.frame())["taken"] and not (rows.unclear or rows.left or rows.foreign):
         raise DataError(refusals_table(rows), rows.file)
     files: dict[str, bytes] = {}
     if edits or leaving:
         target = LayerFile(folder, layer, current.entry, current.manifest)
         files = new_files(target, Changes(edits, leaving, request.basis, origin))
         check_copy(folder, files)
+    if answers.said and remembered(answers) != kept:
+        files = {KEPT: remembered(answers), **files}
     return _Plan(report.frame(), files, layer.name, origin, proven or bool(checked), people)
 
 
@@ -204,6 +229,7 @@ def add(
     affine: bool = False,
     repair: bool = False,
     place: str | Path | None = None,
+    values: str | Path | None = None,
     datum_checked: str = "",
     new: Sequence[str] = (),
     update: Sequence[str] = (),
@@ -248,6 +274,10 @@ def add(
         Mend polygons that cross themselves; each is listed.
     place
         An .html to write where rows have no position: a map to place them on, which saves a table for this function.
+    values
+        A CSV in which values nobody knows ("口腔诊所 ×3") are asked, once each: written where something is to be asked, and
+        read where it is there. Its last column, 是什么, takes a kind, a state, or 不收. Answers are remembered in the folder
+        with the rows they were given for (`pois/values.csv`), and hold for the next file.
     datum_checked
         How somebody made sure of the declared datum ("天地图上抽查 3 点，张三 11-26"): written is only what something in the
         district confirms (streets, names, rows that are there, how rows of the layer lie), or what a person answers for. It
@@ -295,8 +325,9 @@ def add(
     points = None if control is None else Path(control)
     coordinates = _Coordinates(crs, points, affine, repair, _checked(datum_checked))
     page = None if place is None else Path(place)
+    sheet_of_values = None if values is None else Path(values)
     wishes = Wishes(tuple(new), tuple(update), tuple(skip))
-    request = _Request(sheet, key, replace, basis, dict(fill or {}), page, coordinates, wishes)
+    request = _Request(sheet, key, replace, basis, dict(fill or {}), page, sheet_of_values, coordinates, wishes)
     if points is not None and not points.is_file():
         raise SourceError(f"文件不存在：{printable(points.name)}")
     if not apply:

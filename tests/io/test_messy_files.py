@@ -1,0 +1,58 @@
+"""Files as offices have them: rows in = taken + explained + asked, nobody lives twice, and everything is undone to the byte."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from messy_files import File, corpus
+
+from xinhe_geo.district import District, undo
+from xinhe_geo.io import add, tally
+
+TOY = Path(__file__).parents[1] / "toy"
+CORPUS = corpus()
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    found = {p.relative_to(folder).as_posix(): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
+    return {name: data for name, data in found.items() if not name.startswith(".history")}
+
+
+def test_the_corpus_is_as_large_as_it_says() -> None:
+    assert len(CORPUS) >= 120
+    assert len({file.name for file in CORPUS}) == len(CORPUS)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("file", CORPUS, ids=lambda f: f.name)
+def test_every_row_is_accounted_for(tmp_path: Path, file: File) -> None:
+    layout = file.layout()
+    toy = tmp_path / "toy"
+    shutil.copytree(TOY, toy)
+    before = contents(toy)
+    path = file.write(tmp_path / "表", layout)
+    report = add(
+        path, toy, layout.layer, crs=file.crs, fill=layout.fill, apply=True, datum_checked="测试里量过", sure=True
+    )
+    said = report.to_string()
+    counts = tally(report)
+    assert counts["rows"] == layout.rows, said
+    assert counts["taken"] == len(layout.taken), said
+    assert counts["unclear"] == layout.asked, said
+    assert counts["rows"] == counts["taken"] + counts["refused"] + counts["skipped"] + counts["unclear"]
+    speaks = report["result"].isin(["refused", "unclear", "skipped"])
+    assert (report.loc[speaks, "reason"] != "").all()
+    assert (report.loc[report["result"].isin(["refused", "unclear"]), "remedy"] != "").all()
+    rows = District.load(toy).rows[layout.layer]
+    by_name = rows.drop_duplicates("name").set_index("name")
+    for name, wanted in layout.taken.items():
+        for column, value in wanted.items():
+            there = by_name.loc[name, column]
+            assert pd.isna(there) if value is None else there == value, (name, column, there, said)
+    homes = District.load(toy).rows["homes"]
+    assert homes["people"].sum() == (360 if layout.people is None else layout.people)
+    undo(toy)
+    assert contents(toy) == before
