@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from messy_files import File, corpus
+from messy_files import File, by_value, corpus, csv_utf8
 
+from xinhe_geo.core import bundled_folder
 from xinhe_geo.district import District, undo
 from xinhe_geo.io import add, tally
 
@@ -56,3 +57,40 @@ def test_every_row_is_accounted_for(tmp_path: Path, file: File) -> None:
     assert homes["people"].sum() == (360 if layout.people is None else layout.people)
     undo(toy)
     assert contents(toy) == before
+
+
+@pytest.mark.slow
+def test_what_nobody_knows_is_asked_once_and_remembered(tmp_path: Path) -> None:
+    """One line for three rows; the answer writes them, is undone with them, and holds for the next file."""
+    toy, sheet = tmp_path / "toy", tmp_path / "对照.csv"
+    shutil.copytree(TOY, toy)
+    before = contents(toy)
+    path = csv_utf8(tmp_path / "表", by_value())
+    report = add(path, toy, "facilities", crs="WGS84", values=sheet)
+    assert tally(report)["unclear"] == 3
+    assert contents(toy) == before
+    lines = pd.read_csv(sheet, dtype="str", encoding="utf-8-sig")
+    assert lines[["列", "写法", "行数"]].to_numpy().tolist() == [["类别", "口腔诊所", "3"]]
+    lines["是什么"] = "社区卫生服务站"
+    lines.to_csv(sheet, index=False, encoding="gb18030")  # as Excel saves it
+    said = {"crs": "WGS84", "datum_checked": "测试里量过", "apply": True}
+    assert tally(add(path, toy, "facilities", values=sheet, **said))["new"] == 5
+    sheet.unlink()
+    again = add(path, toy, "facilities", **said)
+    assert tally(again)["unclear"] == 0, "the folder remembers"
+    assert tally(again)["unchanged"] == 5
+    undo(toy)
+    assert contents(toy) == before
+
+
+@pytest.mark.parametrize("name", ["amap", "baidu", "tencent", "office"])
+def test_tables_of_values_name_known_kinds_and_answer_for_most_classes(name: str) -> None:
+    table = pd.read_csv(
+        bundled_folder() / f"pois/values_{name}.csv", dtype="str", encoding="utf-8-sig", keep_default_na=False
+    )
+    known = set(pd.read_csv(bundled_folder() / "pois/kinds.csv", encoding="utf-8-sig")["kind"])
+    assert set(table["kind"]) <= known | {"none", "ask"}
+    assert table["value"].is_unique
+    levels = table["value"].str.count(";")
+    classes = table[levels == levels.max()] if name != "office" else table
+    assert (classes["kind"] != "ask").mean() >= 0.9

@@ -27,7 +27,7 @@ from ..core import (
     refuse_uncleared,
     write_bytes,
 )
-from ..district import MANIFEST, Changes, Edit, LayerFile, check_copy, commit, finish, locked, new_files
+from ..district import ANSWERS, MANIFEST, Changes, Edit, LayerFile, check_copy, commit, finish, locked, new_files
 from .cells import printable, why_hostile
 from .control_points import tied
 from .current_layer import CurrentLayer, read_current
@@ -41,7 +41,7 @@ from .placing import place_by_name, write_placing_page
 from .positions import Declared, Place, Placed, declaration, locate, place_of, raw_shapes, repaired
 from .row_changes import Provenance, edits_of, judged, refusals_table
 from .row_report import RowReport, Where, tally
-from .value_words import KEPT, ValueWords, answer_sheet, kept_answers, read_answers, remembered
+from .value_words import ValueWords, answer_sheet, kept_answers, read_answers, remembered
 
 #: Shorter than this, nobody has said how a datum was checked.
 CHECKED_CHARACTERS = 4
@@ -135,7 +135,7 @@ def _plan(source: Path, folder: Path, layer: Layer, request: _Request) -> _Plan:
         files = new_files(target, Changes(edits, leaving, request.basis, origin))
         check_copy(folder, files)
     if answers.said and remembered(answers) != kept:
-        files = {KEPT: remembered(answers), **files}
+        files = {ANSWERS: remembered(answers), **files}
     return _Plan(report.frame(), files, layer.name, origin, proven or bool(checked), people)
 
 

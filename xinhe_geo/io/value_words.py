@@ -12,12 +12,12 @@ from functools import cache
 from pathlib import Path
 
 from ..core import Column, SourceError, bundled_folder, nearest
+from ..district import ANSWERS
 from .cells import Cell, bare_name, is_blank, printable
 from .file_rows import FileRows, Refusal, Unclear, codes_of
 from .incoming import cannot_take, decoded_csv
 
-#: Where a folder keeps what somebody answered, and the heads of that sheet.
-KEPT = "pois/values.csv"
+#: The heads of the sheet on which somebody answers.
 ANSWER_HEADS = ("列", "写法", "行数", "例", "是什么")
 #: What stands in a table of values for what no kind is, and for what only a person can say.
 NOT_OURS, ASK = "none", "ask"
@@ -120,7 +120,7 @@ def read_answers(path: Path) -> Answers:
 
 def kept_answers(folder: Path) -> Answers:
     """Return what a folder remembers."""
-    path = folder / KEPT
+    path = folder / ANSWERS
     return read_answers(path) if path.is_file() else Answers()
 
 
