@@ -52,6 +52,10 @@ LOG = ENV / "install.log"
 LOCK = ROOT / ".venv.lock"
 WHEELS = ROOT / "wheels"
 BUNDLE_NOTE = WHEELS / "bundle.json"
+#: The hash of every file of a bundle: whatever has changed since is named before it is installed or run.
+BUNDLE_SEAL = WHEELS / "seal.json"
+#: What people change in a bundle: told, and no reason to stop.
+THEIRS = ("data/", "notebooks/", "docs/")
 #: What JupyterLab opens first.
 WELCOME = "notebooks/00-欢迎与地图总览.ipynb"
 
@@ -291,8 +295,46 @@ def source() -> list[str]:
     return ["--no-index", "--find-links", WHEELS.name] if WHEELS.is_dir() else []
 
 
+def seal_bundle(part: Path) -> str:
+    """Write down the hash of every file of a bundle; return the number of that list, to be told by another way."""
+    seal = part / WHEELS.name / BUNDLE_SEAL.name
+    files = {p.relative_to(part).as_posix(): sha256(p) for p in sorted(part.rglob("*")) if p.is_file() and p != seal}
+    seal.write_text(json.dumps({"files": files}, ensure_ascii=False, indent=1) + "\n", "utf-8")
+    return sha256(seal)[:16]
+
+
+def sha256(path: Path) -> str:
+    """Return the hash of a file."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def check_seal() -> None:
+    """Raise if a file of this offline bundle is not what it was when the bundle was made, or a package has been put in."""
+    if not BUNDLE_SEAL.exists():
+        return
+    try:
+        files = json.loads(BUNDLE_SEAL.read_text("utf-8"))["files"]
+        wrong = [name for name, was in files.items() if not (ROOT / name).is_file() or sha256(ROOT / name) != was]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise Trouble(
+            f"离线包的校验清单读不懂（{error}）：重新拷贝离线包。 / The bundle's list of hashes cannot be read."
+        ) from error
+    here = [p.relative_to(ROOT).as_posix() for p in WHEELS.rglob("*") if p.is_file() and p != BUNDLE_SEAL]
+    wrong += sorted(set(here) - set(files))
+    stops = [name for name in wrong if not name.startswith(THEIRS)]
+    if stops:
+        raise Trouble(
+            f"离线包里这些文件和做包时不一样：{'、'.join(stops[:10])}。没有安装；向做包的人要一份新的。"
+            " / These files of the bundle have changed: nothing is installed."
+        )
+    if wrong:
+        say(f"做包以后改过：{'、'.join(wrong[:10])} / Changed since the bundle was made.")
+
+
 def check_bundle() -> None:
-    """Raise if this is an offline bundle that was made for another kind of computer."""
+    """Raise if this is an offline bundle that was made for another kind of computer, or that has been changed."""
+    check_seal()
     try:
         note = json.loads(BUNDLE_NOTE.read_text("utf-8"))
     except (OSError, ValueError):
@@ -599,12 +641,13 @@ def bundle(arguments: Sequence[str]) -> int:
     tag = options.platform[0] if options.platform else sysconfig.get_platform()
     note = {"python": options.python, "machine": machine(tag)}
     (wheels / BUNDLE_NOTE.name).write_text(json.dumps(note) + "\n", "utf-8")
+    number = seal_bundle(part)
     if out.exists():
         out.rmdir()
     os.replace(part, out)
     size = sum(file.stat().st_size for file in out.rglob("*") if file.is_file())
     say(
-        f"离线包做好了：{out}（{size / 1e6:.0f} MB）。拷到目标电脑，在那里运行 python run.py。"
+        f"离线包做好了：{out}（{size / 1e6:.0f} MB，校验号 {number}）。拷到目标电脑，在那里运行 python run.py。"
         " / The bundle is ready: copy it and run run.py there."
     )
     return 0

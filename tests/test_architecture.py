@@ -122,6 +122,8 @@ PUBLIC = [
     "live",
     "picture",
     "presence",
+    "receipt",
+    "route",
     "sheet",
     "sites",
     "summary",
@@ -346,7 +348,7 @@ def test_every_declared_dependency_is_used() -> None:
 
 def test_public_names_are_these() -> None:
     assert list(xinhe_geo.__all__) == PUBLIC
-    assert len(PUBLIC) <= 32
+    assert len(PUBLIC) <= 40  # "under about forty names, each a noun or verb of the field"
     for name in PUBLIC:
         assert getattr(xinhe_geo, name).__module__.startswith("xinhe_geo.")
 
@@ -546,8 +548,9 @@ WRITING = {
 }
 #: What is written elsewhere: whole folders that are exchanged, copies that are judged and thrown away, pipes, a program of its own.
 WRITES_ITSELF = {
-    "core.files": {"open", "replace"},
-    "core.worker": {"fdopen", "open"},
+    "core.files": {"copy2", "open", "replace"},
+    "core.strangers": {"fdopen", "open"},  # pipes, and into nothing
+    "core.worker": {"open"},  # into nothing
     "district.beside": {"replace"},
     "district.journal": {"replace"},
     "district.own_journals": {"touch"},

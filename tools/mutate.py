@@ -25,7 +25,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("access", "district", "io", "ledger", "network")
@@ -54,6 +54,10 @@ KNOWN = {
 QUICK = "not slow and not browser and not matrix"
 #: A change that makes something run for ever is noticed too: seconds of processor time, and by the clock.
 PROCESSOR_S, TIMEOUT_S = 120, 1200
+
+
+#: Of every test its seconds of processor time and what it calls, as `tools/touched.py` writes it.
+Costs: TypeAlias = dict[str, tuple[float, list[str]]]
 
 
 class Mutant(NamedTuple):
@@ -206,7 +210,20 @@ def planted(mutant: Mutant) -> bytes:
 
 def first_failure(copy: Path, tests: list[str], *options: str) -> str:
     """Run tests up to the first that fails; return its name, "" if all pass."""
-    command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "-p", "touched", "--few", "-m", QUICK]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-x",
+        "-p",
+        "no:cacheprovider",
+        "-p",
+        "touched",
+        "--few",
+        "-m",
+        QUICK,
+    ]
     where = {**os.environ, "PYTHONPATH": os.pathsep.join([str(copy), str(copy / "tools")])}
     changed = "--touched" not in options
     if changed:  # nothing compiled of such a file may stay
@@ -235,38 +252,45 @@ def limited() -> None:
     resource.setrlimit(resource.RLIMIT_CPU, (PROCESSOR_S, PROCESSOR_S))
 
 
-def order_of(mutant: Mutant, costs: dict[str, tuple[float, list[str]]]) -> list[str]:
+def tests_of(mutant: Mutant, costs: Costs) -> list[str]:
     """
-    Return the tests of the mutant's package in the order to ask them.
+    Return the tests of the mutant's package that call its function, or else all of them, in the order to ask them.
 
-    First those that call its function, what is cheap first: by files, so that what a file's tests share is made once, and
-    first of these the file that speaks most of the module and function. A compiled loop is not seen to be called.
+    By files, so that what a file's tests share is made once: first the file that speaks most of the module and function. In a
+    file what is cheap comes first. A compiled loop is not seen to be called.
     """
     function = mutant.words.partition(":")[0]
-    place, sought = f"{mutant.file} {function}".strip(), {Path(mutant.file).stem, *function.strip("_").split(".")} - {""}
+    place, sought = (
+        f"{mutant.file} {function}".strip(),
+        {Path(mutant.file).stem, *function.strip("_").split(".")} - {""},
+    )
     said: dict[str, int] = {}
     for file in {test.partition("::")[0] for test in costs}:
         text = (ROOT / file).read_text("utf-8")
         said[file] = sum(text.count(word) for word in sought)
 
-    def rank(test: str) -> tuple[bool, int, str, float]:
-        file, (cost, called) = test.partition("::")[0], costs[test]
-        calls = any(name == place or (not function and name.startswith(place)) for name in called)
-        return not calls, -said[file], file, cost
+    def calls(test: str) -> bool:
+        return any(name == place or (not function and name.startswith(place)) for name in costs[test][1])
 
-    return sorted((test for test in costs if test.startswith(f"tests/{mutant.package}/")), key=rank)
+    def rank(test: str) -> tuple[int, str, float]:
+        file = test.partition("::")[0]
+        return -said[file], file, costs[test][0]
+
+    own = [test for test in costs if test.startswith(f"tests/{mutant.package}/")]
+    return sorted([test for test in own if calls(test)] or own, key=rank)
 
 
-def outcomes(asked: list[Mutant]) -> Iterator[tuple[Mutant, str, float]]:
+def outcomes(asked: list[Mutant], learnt: Path | None) -> Iterator[tuple[Mutant, str, float]]:
     """Plant each mutant in turn in a copy of the project; say which test fails first, and after how many seconds."""
     with tempfile.TemporaryDirectory() as room:
         copy, listed = Path(room) / "copy", Path(room) / "tests.json"
         leftovers = shutil.ignore_patterns(".git", ".venv", "output", "notebooks", "wheels")
         shutil.copytree(ROOT, copy, ignore=leftovers)
         packages = sorted({f"tests/{mutant.package}" for mutant in asked})
-        if failed := first_failure(copy, packages, "--touched", str(listed)):
+        known = listed if learnt is None else learnt.resolve()
+        if not known.exists() and (failed := first_failure(copy, packages, "--touched", str(known))):
             raise SystemExit(f"without any change: {failed}")  # everything would seem to die of it
-        costs = json.loads(listed.read_text("utf-8"))
+        costs: Costs = json.loads(known.read_text("utf-8"))
         for mutant in asked:
             file = copy / "xinhe_geo" / mutant.file
             compiled, kept = file.parent / "__pycache__", Path(room) / "kept"
@@ -275,9 +299,11 @@ def outcomes(asked: list[Mutant]) -> Iterator[tuple[Mutant, str, float]]:
             original, stat = file.read_bytes(), file.stat()
             file.write_bytes(planted(mutant))
             os.utime(file, (stat.st_atime, stat.st_mtime + 60))
-            listed.write_text(json.dumps(order_of(mutant, costs)), "utf-8")
+            tests = tests_of(mutant, costs)
+            listed.write_text(json.dumps(tests), "utf-8")
             began = time.monotonic()
-            failed = first_failure(copy, [f"tests/{mutant.package}"], "--asked", str(listed))
+            files = list(dict.fromkeys(test.partition("::")[0] for test in tests))
+            failed = first_failure(copy, files, "--asked", str(listed))
             yield mutant, failed, time.monotonic() - began
             file.write_bytes(original)
             os.utime(file, ns=(stat.st_atime_ns, stat.st_mtime_ns))
@@ -292,6 +318,7 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=60)
     parser.add_argument("--only", type=int, nargs="*", help="numbers of the list, from 1")
     parser.add_argument("--list", action="store_true", help="say what would be changed, and run nothing")
+    parser.add_argument("--learnt", type=Path, help="a file that keeps which test calls what; made where there is none")
     options = parser.parse_args()
     every = chosen(options.seed, options.count)
     asked = [every[number - 1] for number in options.only] if options.only else every
@@ -300,7 +327,7 @@ def main() -> None:
             print(f"{every.index(mutant) + 1:3d} {mutant.file}:{mutant.line} {mutant.kind}: {shown(mutant)}")
         return
     alive = 0
-    for mutant, failed, took in outcomes(asked):
+    for mutant, failed, took in outcomes(asked, options.learnt):
         alive += not failed
         head = f"{every.index(mutant) + 1:3d} {'dies    ' if failed else 'SURVIVES'} {took:4.0f} s"
         print(f"{head} {mutant.file}:{mutant.line} {mutant.kind}: {shown(mutant)}  {failed}", flush=True)

@@ -37,7 +37,7 @@ def note(frame: FrameType, _event: str, _argument: object) -> None:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--touched", metavar="FILE", help="write what each test calls")
-    parser.addoption("--asked", metavar="FILE", help="run tests in the order of this list, others last")
+    parser.addoption("--asked", metavar="FILE", help="run the tests of this list, in its order")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -74,7 +74,7 @@ def pytest_fixture_setup(fixturedef: Any, request: pytest.FixtureRequest) -> Gen
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     if config.option.asked:
         order = {test: place for place, test in enumerate(json.loads(Path(config.option.asked).read_text("utf-8")))}
-        items.sort(key=lambda item: order.get(item.nodeid, len(order)))
+        items[:] = sorted((item for item in items if item.nodeid in order), key=lambda item: order[item.nodeid])
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

@@ -7,6 +7,7 @@ from .access import gaps as gaps
 from .access import headlines as headlines
 from .access import isochrones as isochrones
 from .access import presence as presence
+from .access import route as route
 from .access import summary as summary
 from .core import DataError as DataError
 from .core import EnvironmentProblem as EnvironmentProblem
@@ -28,6 +29,7 @@ from .maps import live as live
 from .maps import picture as picture
 from .network import WalkNetwork as WalkNetwork
 from .report import brief as brief
+from .report import receipt as receipt
 from .report.paper import sheet as sheet
 from .siting import Siting as Siting
 from .siting import sites as sites

@@ -8,11 +8,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import shapely
 from clock import trials
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import xinhe_geo as xh
+from xinhe_geo.access.headlines import basis_text
+from xinhe_geo.access.od_table import od_table
 from xinhe_geo.core.models import Rule
 
 TOY = Path(__file__).parents[1] / "toy"
@@ -41,6 +44,31 @@ def test_the_limit_itself_is_within(toy: xh.District) -> None:
     for metres, inside in ((380.0, 1.0), (379.999, 0.0)):
         cover = xh.coverage(toy, rules=[rule("network_m", metres=metres)]).xs("r", level="rule")
         assert cover.loc["C", "served"] == inside
+
+
+@pytest.mark.parametrize("inside_first", [True, False])
+def test_what_is_reached_beyond_the_outline(toy: xh.District, inside_first: bool) -> None:
+    """A notch of the outline leaves the station F1 outside: of 360 known people the 100 of A depend on it, whoever asks first."""
+    outline = toy.rows["district"].copy()
+    notch = shapely.box(500_200, 4_319_940, 500_220, 4_320_010)
+    outline.geometry = [shapely.difference(shape, notch) for shape in outline.geometry]
+    notched = toy.with_rows({**toy.rows, "district": outline})
+    nearest = {
+        inside: od_table(notched, ["clinic_station"], inside_only=inside).loc["A", "facility"].to_list()
+        for inside in (inside_first, not inside_first)
+    }
+    assert nearest[False] == ["F1"] and "F1" not in nearest[True]
+    cover = xh.coverage(notched, rules=[rule("network_m")])
+    assert cover["served"].to_dict()["A", "r"] == 1 and cover["served_inside"].to_dict()["A", "r"] == 0
+    lead = xh.headlines(notched, cover).loc["r"]
+    assert lead["value"] == lead["dependent_share"] == pytest.approx(100 / 360)
+
+
+def test_what_is_not_on_the_way_is_said_of_walks_alone(toy: xh.District) -> None:
+    """The toy district has no entrances: a walk lacks them, neither a straight line nor what a community has does."""
+    walked = [rule("walk_min"), rule("network_m")]
+    others = [rule("buffer"), replace(rule("walk_min"), metric="presence")]
+    assert ["没有图层、步行未计" in basis_text(toy, one) for one in (*walked, *others)] == [True, True, False, False]
 
 
 def test_a_promise_that_cannot_be_judged_says_what_is_missing(toy: xh.District) -> None:

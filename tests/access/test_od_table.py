@@ -58,6 +58,9 @@ def test_points_add_up_and_stay_inside(toy: xh.District) -> None:
         (300, 50, [25, 75, 125, 175, 225, 275], [25]),
         # 100 x 90 m are 3.6, so 4; a side of 47.4 m goes 2.1 and 1.9 times
         (100, 90, [25, 75], [22.5, 67.5]),
+        # a strip of 20 x 600 m is 4.8, so 5; a side of 49 m goes 0.4 times, which is once, and 12.2 times; and the same lying
+        (20, 600, [10], [25 + 50 * k for k in range(12)]),
+        (600, 20, [25 + 50 * k for k in range(12)], [10]),
     ],
 )
 def test_points_are_the_centres_of_a_grid(

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import math
-import operator
 import os
 import pickle
 import signal
+import subprocess
 import sys
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import xinhe_geo as xh
-from xinhe_geo.core import progress
-from xinhe_geo.core import worker as _aside
+from xinhe_geo.core import progress, worker
 from xinhe_geo.core.worker import Worker
 
 TOY = Path(__file__).parents[1] / "toy"
@@ -28,29 +28,28 @@ def two(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     if request.param == "fork" and sys.platform != "linux":
         pytest.skip("forks are for Linux")
     monkeypatch.setattr(os, "cpu_count", lambda: 2)
-    monkeypatch.setattr(_aside, "_may_fork", lambda: request.param == "fork")
+    monkeypatch.setattr(worker, "_may_fork", lambda: request.param == "fork")
     return str(request.param)
-
-
-def begun(aside: Worker) -> None:
-    """Wait until the other process has been given all that was handed over, so that none of it is done here."""
-    with aside._news:
-        assert aside._news.wait_for(lambda: not aside._due, timeout=60)
 
 
 def test_answers_come_in_any_order_and_failures_are_met_here(two: str) -> None:
     with Worker(processes=2) as aside:
-        wrong, large, pid = aside(math.sqrt, -1.0), aside(bytes, 1 << 22), aside(os.getpid)
-        begun(aside)
-        assert pid() == aside.pid != os.getpid()
+        there = _taken(aside, os.getpid)
+        assert there != os.getpid()
+        wrong, large = aside(math.sqrt, -1.0), aside(bytes, 1 << 22)
         assert len(large()) == 1 << 22
         with pytest.raises(ValueError, match=r"math domain|nonnegative"):
             wrong()
-        last = aside(os.getpid)
-        assert aside.pid is not None
-        os.kill(aside.pid, signal.SIGTERM)
-        assert last() in (os.getpid(), pid())  # whoever did it: there is an answer
-        assert aside(os.getpid)() == os.getpid()
+        last = aside(_where, 0.0)
+        os.kill(there, signal.SIGTERM)
+        assert last() in (os.getpid(), there)  # whoever did it: there is an answer
+        assert aside(_where, 0.0)() == os.getpid()
+    assert aside(_where, 0.0)() == os.getpid()
+
+
+def _where(wait: float) -> int:
+    time.sleep(wait)
+    return os.getpid()
 
 
 def _told() -> int:
@@ -64,15 +63,20 @@ def test_a_copy_of_this_process_tells_nobody_and_leaves_nothing(two: str, capfd:
     heard: list[str] = []
     with progress.listening(lambda what, share: heard.append(what)), Worker(processes=2) as aside:
         print("before", end="")  # not flushed yet: must not be written by both
-        told, noise = aside(_told), aside(print, "noise")
-        begun(aside)
-        assert told() == aside.pid != os.getpid()
-        noise()
-        pid = aside.pid
+        pid = _taken(aside, _told)
+        _taken(aside, print, "noise")
+    assert pid != os.getpid()
     assert heard == []
     assert capfd.readouterr().out == "before"
     with pytest.raises(ChildProcessError):  # it has ended, and been waited for
         os.waitpid(pid, os.WNOHANG)
+
+
+def _taken(aside: Worker, function: Any, *args: Any) -> Any:
+    """Hand work over and wait until it was begun there, so that it is not done here."""
+    future = aside._hand_over(function, args, {})
+    assert future is not None
+    return future.result(timeout=60)
 
 
 def test_other_threads_mean_a_fresh_interpreter() -> None:
@@ -80,39 +84,33 @@ def test_other_threads_mean_a_fresh_interpreter() -> None:
     thread = threading.Thread(target=end.wait)
     thread.start()
     try:
-        assert not _aside._may_fork()
+        assert not worker._may_fork()
     finally:
         end.set()
         thread.join()
 
 
-def test_what_is_handed_over_again_travels_once(two: str) -> None:
-    kept, other = [[1, 2], [1, 2]]
+def test_a_script_is_not_run_again_by_a_fresh_interpreter(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "cpu_count", lambda: 2)
+    monkeypatch.setattr(worker, "_may_fork", lambda: False)
+    monkeypatch.setattr(sys.modules["__main__"], "__spec__", None)
     with Worker(processes=2) as aside:
-        first, again, both = aside(id, kept), aside(id, kept), aside(operator.is_, kept, other)
-        begun(aside)
-        assert first() == again()  # the very object, not a copy of it
-        assert not both()
-        sizes = [aside(len, kept), aside(len, other)]
-        begun(aside)
-        assert [size() for size in sizes] == [2, 2]
-        assert len(aside._held) == 2
+        assert aside(_where, 0.0)() == os.getpid()
+
+
+@pytest.mark.slow
+def test_what_both_hold_does_not_travel(two: str) -> None:
+    """An analysis holds its district: the other process finds the district it knows in it."""
+    kept = [1, 2]
+    holder = [kept, None, "x"]
+    with Worker(kept, holder, processes=2) as aside:
+        assert _taken(aside, id, kept) == _taken(aside, id, kept)  # the very object, not a copy of it
+        assert _taken(aside, _holds, holder, kept)
+        assert not _taken(aside, _holds, holder, [1, 2])
 
 
 def _holds(holder: list[object], kept: object) -> bool:
     return holder[0] is kept
-
-
-@pytest.mark.slow
-def test_what_is_held_is_not_sent_again_within_something_else(two: str) -> None:
-    """An analysis holds its district: the other process must find the district it knows in it, with what it has derived."""
-    kept = [1, 2]
-    holder = [kept, None, "x"]
-    outer = [holder]
-    with Worker(processes=2) as aside:
-        told = [aside(len, kept), aside(_holds, holder, kept), aside(_holds, outer, holder)]
-        begun(aside)
-        assert [tell() for tell in told] == [2, True, True]
 
 
 def _until(end: str) -> int:
@@ -122,32 +120,45 @@ def _until(end: str) -> int:
 
 
 @pytest.mark.slow
-def test_what_the_other_has_not_begun_is_done_here(two: str, tmp_path: Path) -> None:
+def test_what_the_other_has_not_taken_up_is_done_here(two: str, tmp_path: Path) -> None:
     end = tmp_path / "end"
     with Worker(processes=2) as aside:
-        busy, first, last = aside(_until, str(end)), aside(os.getpid), aside(os.getpid)
+        busy, *_, last = aside(_until, str(end)), *(aside(_where, 0.0) for _ in range(5))
         assert last() == os.getpid()  # else it would wait for ever
         end.touch()
-        begun(aside)
-        assert busy() == first() == aside.pid
-        pid = aside.pid
-    with pytest.raises(ProcessLookupError):
-        os.kill(pid, 0)
+        pid = busy()
+    if pid != os.getpid():
+        with pytest.raises(ProcessLookupError):
+            os.kill(pid, 0)
+
+
+def test_short_work_is_not_worth_a_fresh_interpreter(two: str) -> None:
+    with Worker(processes=2, fork_only=True) as early:
+        assert (early._pool is None) == (two == "fresh")
 
 
 @pytest.mark.slow
-def test_another_one_beside_it_is_a_fork_or_itself(two: str, tmp_path: Path) -> None:
-    end = tmp_path / "end"
-    with Worker(processes=2) as aside, aside.beside() as early:
-        assert (early is aside) == (two == "fresh")
-        busy = early(_until, str(end))
-        pid = aside(os.getpid)
-        end.touch()
-        begun(aside)
-        assert pid() == aside.pid
-        assert busy() == early.pid
-    with Worker(processes=1) as aside, aside.beside() as early:
-        assert early is aside
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_the_other_ends_with_the_one_that_made_it() -> None:
+    """Whoever kills a report, kills both."""
+    code = (
+        "import os; os.cpu_count = lambda: 2\n"
+        "from xinhe_geo.core.worker import Worker\n"
+        "aside = Worker(processes=2); future = aside._hand_over(os.getpid, (), {})\n"
+        "print(future.result(), flush=True); input()"
+    )
+    with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as run:
+        assert run.stdout is not None
+        pid = int(run.stdout.readline())
+        assert pid != run.pid
+        run.kill()
+    for _ in range(200):
+        status = Path(f"/proc/{pid}/stat")
+        if not status.exists() or status.read_text().split()[2] == "Z":
+            return
+        time.sleep(0.05)
+    os.kill(pid, signal.SIGKILL)
+    pytest.fail("it goes on alone")
 
 
 def test_one_process_does_it_itself() -> None:

@@ -26,6 +26,7 @@ with atheris.instrument_imports(include=["xinhe_geo.io"]):
 
 from test_hostile import KINDS, TOY, sound
 
+from xinhe_geo.core import reading
 from xinhe_geo.core.errors import XinheError
 
 PLACE = Path(tempfile.mkdtemp(prefix="fuzz-"))
@@ -54,7 +55,8 @@ def main() -> None:
         (seeds / kind).write_bytes(bytes([i]) + sound(kind))
     try:
         atheris.Setup([*sys.argv, "-max_len=20000", "-rss_limit_mb=3000", "-timeout=60", str(seeds)], take)
-        atheris.Fuzz()
+        with reading(PLACE):  # in this process, where it is seen which lines run
+            atheris.Fuzz()
     finally:
         shutil.rmtree(PLACE, ignore_errors=True)
 

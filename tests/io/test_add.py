@@ -479,6 +479,7 @@ def test_files_of_other_programs(tmp_path: Path, toy: Path, kind: str) -> None:
     assert shapely.distance(new.geometry.iloc[0], shapely.Point(X, Y)) < 0.2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["dxf", "geojson", "kml"])
 def test_as_many_rows_as_may_be_are_read_and_not_one_more(
     tmp_path: Path, toy: Path, kind: str, monkeypatch: pytest.MonkeyPatch

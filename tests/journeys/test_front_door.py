@@ -521,6 +521,36 @@ def test_a_bundle_for_another_computer_is_refused_by_name(run: ModuleType, capsy
     assert run.main([]) == 0
 
 
+def test_a_bundle_that_has_been_changed_is_not_installed(run: ModuleType, capsys: pytest.CaptureFixture[str]) -> None:
+    """Any byte of the program or of a package, or a package that was put in; what planners change is only told."""
+    run.WHEELS.mkdir()
+    wheel, own = run.WHEELS / "a-1-py3-none-any.whl", run.ROOT / "data" / "own.csv"
+    wheel.write_bytes(b"wheel")
+    own.parent.mkdir(exist_ok=True)
+    own.write_text("1", "utf-8")
+    note = {"python": run.python_version(), "machine": run.machine(run.native_tag())}
+    run.BUNDLE_NOTE.write_text(json.dumps(note), "utf-8")
+    assert len(run.seal_bundle(run.ROOT)) == 16
+    run.check_bundle()
+    own.write_text("2", "utf-8")
+    run.check_bundle()
+    assert "data/own.csv" in capsys.readouterr().err
+    sound = run.BUNDLE_SEAL.read_bytes()
+    for path, content in [
+        (wheel, b"whee1"),
+        (run.ROOT / "run.py", b"#"),
+        (run.WHEELS / "b-2.whl", b"x"),
+        (run.BUNDLE_SEAL, b"{"),
+    ]:
+        before = path.read_bytes() if path.exists() else None
+        path.write_bytes(content)
+        with pytest.raises(run.Trouble, match=path.name if path != run.BUNDLE_SEAL else "读不懂"):
+            run.check_bundle()
+        path.unlink() if before is None else path.write_bytes(before)
+    run.BUNDLE_SEAL.write_bytes(sound)
+    run.check_bundle()
+
+
 def test_a_bundle_does_not_write_over_anything(run: ModuleType, tmp_path: Path) -> None:
     (tmp_path / "busy").mkdir()
     (tmp_path / "busy" / "report.docx").touch()
@@ -1030,6 +1060,7 @@ def test_a_bundle_installs_without_a_network(tmp_path: Path) -> None:
     bundle = tmp_path / "离线 包"
     assert sorted(path.name for path in (bundle / "wheels").iterdir()) == [
         "bundle.json",
+        "seal.json",
         "tinydep-1.0-py3-none-any.whl",
     ]
     assert not (bundle / "output").exists() and not (bundle / ".venv").exists()

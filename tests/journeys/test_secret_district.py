@@ -126,6 +126,7 @@ def test_the_folder_s_own_mark_counts_though_every_layer_has_another() -> None:
     assert strictness({"secrecy": "机密", "layers": {"homes": {"secrecy": "公开"}, "gates": {}}}) == SECRET
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("line", [*(f"secrecy = {said}" for said in UNCLEAR), '密级 = "机密"', 'secrecey = "机密"'])
 def test_check_tells_of_a_mark_that_nobody_can_read(tmp_path: Path, line: str) -> None:
     problems = xh.check(marked(tmp_path, line))
@@ -235,6 +236,7 @@ TYPED: dict[tuple[str, str], Typed] = {
         *("--out", f"{out}/s"),
     ],
     ("", "ledger"): lambda d, out, _: ["ledger", d, "--out", f"{out}/g"],
+    ("", "receipt"): lambda d, out, _: ["receipt", "plan_clinic_15", d, "--out", f"{out}/a.json"],
     ("", "sheet"): lambda d, out, _: ["sheet", "overview", d, "--out", f"{out}/a.pdf"],
     ("", "atlas"): lambda d, out, _: ["atlas", d, "--out", f"{out}/t"],
     ("", "map"): lambda d, out, _: ["map", "overview", d, "--out", f"{out}/m.html"],
@@ -245,6 +247,7 @@ TYPED: dict[tuple[str, str], Typed] = {
     ("", "add"): lambda d, out, made: ["add", f"{made}/homes.csv", "--to", d, "--layer", "homes"],
     ("", "dxf"): lambda d, out, _: ["dxf", d, "--out", f"{out}/a.dxf"],
     ("", "undo"): lambda d, out, _: ["undo", d],
+    ("", "seal"): lambda d, out, _: ["seal", d],
     ("scenario", "list"): lambda d, out, _: ["scenario", "list", d],
     ("scenario", "new"): lambda d, out, _: ["scenario", "new", "neu", "--for", d],
     ("scenario", "check"): lambda d, out, _: ["scenario", "check", "neu", "--for", d],

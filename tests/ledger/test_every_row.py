@@ -287,6 +287,18 @@ def verdict_of(m: Mapping[str, Any], district: xh.District) -> tuple[str, Found 
     return judged(m, found.value, target), found
 
 
+@pytest.mark.parametrize(
+    ("operator", "low", "high"), [(">=", 0.5, np.inf), ("<=", -np.inf, 0.5), ("between", 0.25, 0.75)]
+)
+def test_a_target_is_met_up_to_the_last_bits_of_a_share(operator: str, low: float, high: float) -> None:
+    """A billionth beside a bound is met, that much included; three are not."""
+    m = {"metric": "attribute", "field": "", "operator": operator, "low": low, "high": high, "aggregate": ""}
+    for value in (low - 1e-9, low, 0.5, high, high + 1e-9):
+        assert judged(m, value) == MET
+    for value in {low - 3e-9, high + 3e-9} - {-np.inf, np.inf}:
+        assert judged(m, value) == UNMET
+
+
 #: Of these nothing can be said where nothing is there: a ratio to nothing, the middle of no places.
 NEEDS_SOME = ("near", "attribute", "ratio", "along", "theil", "gini")
 

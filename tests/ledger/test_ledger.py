@@ -85,6 +85,13 @@ def test_less_than_a_square_metre_is_rounding(square_metres: float, gap: str) ->
     assert of_t1(toy.with_rows({**toy.rows, "zones": zones})).loc["tiles", "gap"] == gap
 
 
+def test_an_area_is_per_so_many_people_only_where_a_number_says_so() -> None:
+    """The zones are 1,000 m by 600 m together; 360 people are known: 600,000 / 360 m² for each, and for no number all of it."""
+    cells = {"layer": "zones", "unit": "m²"}
+    rows = evaluated(*(measure(f"per{per}", "area", **cells, per=per) for per in ("", 0, 1, 36)))
+    assert rows["value"].tolist() == pytest.approx([600_000, 600_000, 600_000 / 360, 60_000])
+
+
 def test_every_metric_is_worked_out() -> None:
     assert {row[1] for row in BY_HAND} | {"series"} == set(METRICS) == set(_measures.METRICS)
 

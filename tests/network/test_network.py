@@ -568,6 +568,11 @@ def test_reach_each_and_limits(toy: WalkNetwork) -> None:
     assert toy.reached(doors, []).empty
 
 
+def test_a_micrometre_of_street_is_none(toy: WalkNetwork) -> None:
+    here = door(toy, "a", 0, 0)
+    assert toy.reached(here, 1e-6).empty and not toy.reached(here, 3e-6).empty
+
+
 def test_reach_in_minutes_spends_waits_along_the_edge(crossing: WalkNetwork) -> None:
     # From the left end of the crossing, 110 s at 1 m/s: 100 m cost 220 s, so half the crossing.
     here = door(crossing, "a", 0, 0)
@@ -597,11 +602,22 @@ def random_streets(seed: int, exact: bool) -> gpd.GeoDataFrame:
     return gpd.GeoDataFrame({"street": names, "steps": steps, "wait_s": waits}, geometry=shapes, crs=CRS)
 
 
+def edge_waits(net: WalkNetwork) -> pd.Series:
+    """Return the seconds on every edge: a street is waited once, its pieces that hang together share its wait by their metres."""
+    edges = net.edges
+    waits = pd.Series(0.0, index=edges.index)
+    for _, street in edges.groupby(["street", "name", "class", "wait_s", "steps", "home"], dropna=False):
+        for nodes in nx.connected_components(nx.Graph(list(zip(street["u"], street["v"], strict=True)))):
+            piece = street[street["u"].isin(nodes)]
+            waits[piece.index] = piece["wait_s"] * piece["length_m"] / piece["length_m"].sum()
+    return waits
+
+
 def edge_cost(net: WalkNetwork, profile: Profile | None) -> pd.Series:
     edges = net.edges
     if profile is None:
         return edges["length_m"]
-    cost = edges["length_m"] / profile.speed_m_s / 60 + edges["wait_s"] * profile.waits / 60
+    cost = edges["length_m"] / profile.speed_m_s / 60 + edge_waits(net) * profile.waits / 60
     return cost.where(~edges["steps"] | profile.steps, np.inf)
 
 
@@ -1410,8 +1426,8 @@ def test_ways_join_at_nodes_of_the_map_only(tmp_path: Path) -> None:
     path.write_text(osm({1: ([1, 2, 3], road), 2: ([4, 5, 6], road)}, nodes), encoding="utf-8")
     net = WalkNetwork.from_osm(path)
     assert net.edges["component"].nunique() == 2
-    assert net.crs == "EPSG:32650"
-    assert WalkNetwork.from_osm(path, crs="EPSG:4548").crs == "EPSG:4548"
+    assert net.crs == "EPSG:4548"  # the national zone, where nobody names a CRS
+    assert WalkNetwork.from_osm(path, crs="EPSG:32650").crs == "EPSG:32650"
 
 
 def test_files_that_cannot_be_read(tmp_path: Path) -> None:

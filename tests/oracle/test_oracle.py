@@ -186,6 +186,7 @@ def test_links_and_pairs_of_links(tmp_path: Path, seed: int) -> None:
         _same(share, _world(after).headline(rule), str(edits))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(2))
 def test_every_pair_of_places(tmp_path: Path, seed: int) -> None:
     """What capacity and siting count with: from every point to every facility, not to the nearest alone."""

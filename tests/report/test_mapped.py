@@ -59,6 +59,7 @@ def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return place / "out"
 
 
+@pytest.mark.slow
 def test_nothing_says_how_many_people_have_none(out: Path) -> None:
     files = [path for path in sorted(out.rglob("*")) if path.is_file() and path.suffix != ".png"]
     assert len(files) > 8
@@ -95,6 +96,7 @@ def test_the_meeting_map_knows_which_rules_rest_on_a_map(out: Path) -> None:
         assert rule.get("mapped", False) == (not set(KINDS).isdisjoint(rule["kinds"])), rule["id"]
 
 
+@pytest.mark.slow
 def test_documents_count_such_promises_as_unknown(out: Path) -> None:
     words = "\n".join(p.text for p in Document(str(out / "b.docx")).paragraphs)
     assert re.search(r"：0 项没有缺口，0 项还有缺口，\d+ 项数据不足", words)

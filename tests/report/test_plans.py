@@ -193,6 +193,7 @@ def test_the_report_writes_plans_and_sites_when_asked(
     assert any(label in sites_page.read_text("utf-8") for label in worst["label"])
 
 
+@pytest.mark.slow
 def test_the_comparison_and_the_plans_speak_english(folder: Path, tmp_path: Path) -> None:
     """Nothing but names is Chinese; the figures are those of the Chinese pages."""
     district = xh.District.load(folder)

@@ -37,6 +37,7 @@ def with_layer(district: xh.District, name: str, **facts: Any) -> xh.District:
     return replace(district, manifest=MappingProxyType({**district.manifest, "layers": layers}))
 
 
+@pytest.mark.slow
 def test_a_surveyed_district_comes_out_as_pictures_only(written: list[Path]) -> None:
     assert written[0].name == "index.html"
     assert sorted({f.suffix for f in written}) == [".html", ".pdf", ".png"]

@@ -28,6 +28,8 @@ from xinhe_geo.report.paper.sheet import map_png
 from xinhe_geo.report.story.records import Figure, Goal
 from xinhe_geo.report.story.story import Story
 
+pytestmark = pytest.mark.slow
+
 _word = importlib.import_module("xinhe_geo.report.paper.word")
 _slides = importlib.import_module("xinhe_geo.report.paper.slides")
 

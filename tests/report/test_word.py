@@ -22,6 +22,8 @@ from xinhe_geo.report.analysis import analyse, best_sites, speed_range
 from xinhe_geo.report.paper import word as _word
 from xinhe_geo.report.paper.sheet import map_png
 
+pytestmark = pytest.mark.slow
+
 _slides = importlib.import_module("xinhe_geo.report.paper.slides")
 
 TOY = Path(__file__).parents[1] / "toy"

@@ -15,10 +15,20 @@ from .coverage import (
     rules_of,
     summary,
 )
-from .effects import effects, effects_of, facility_names, home_changes, home_changes_of, known_sum, sharing, sharing_of
+from .effects import (
+    crowding,
+    effects,
+    effects_of,
+    facility_names,
+    home_changes,
+    home_changes_of,
+    known_sum,
+    sharing,
+    sharing_of,
+)
 from .entrances import attached_anew, facility_entrances, home_entrances, home_points, same_compound
 from .gaps import gaps
-from .headlines import basis_text, grounds_text, headlines, limit_text, usable_denominator
+from .headlines import basis_text, grounds_text, headlines, limit_metres, limit_text, usable_denominator
 from .home_shares import (
     SHARE_TOLERANCE,
     TOLERANCE_MIN,
@@ -30,6 +40,7 @@ from .home_shares import (
 )
 from .isochrones import isochrones
 from .od_table import od_table, od_tables, pairs
+from .routes import Trip, Trips, route
 from .walls import walk_inside, without_stairs
 
 __all__ = [
@@ -41,6 +52,8 @@ __all__ = [
     "SHARE_TOLERANCE",
     "TOLERANCE_MIN",
     "Need",
+    "Trip",
+    "Trips",
     "attached_anew",
     "audit",
     "basis_text",
@@ -48,6 +61,7 @@ __all__ = [
     "compare",
     "completeness",
     "coverage",
+    "crowding",
     "decay_of",
     "effects",
     "effects_of",
@@ -64,6 +78,7 @@ __all__ = [
     "is_surveyed",
     "isochrones",
     "known_sum",
+    "limit_metres",
     "limit_text",
     "median_by_home",
     "most_common",
@@ -76,6 +91,7 @@ __all__ = [
     "presence",
     "presence_grounds",
     "rests_on",
+    "route",
     "rules_of",
     "same_compound",
     "share_within",

@@ -61,7 +61,9 @@ def effects_of(a: pd.DataFrame, b: pd.DataFrame, communities: int | None) -> pd.
     fresh = b[~b.index.isin(a.index)]
     table["people_new_served"] = _known_sum(fresh["served"].fillna(0.0), fresh["people"], rules_there)
     table["people_new_unserved"] = _known_sum((1 - fresh["served"]).fillna(0.0), fresh["people"], rules_there)
-    table = table.join(_crowding(a, b))
+    shared = crowding(a, b)
+    for column in ("people_crowded", "people_relieved"):
+        table[column] = _known_sum(shared[column], shared["people"], rules_there)
     names = both["name"].fillna(both.index.get_level_values("home").to_series(index=both.index))
     for column, mask in (("homes_gain", change > 1e-9), ("homes_lose", change < -1e-9)):
         table[column] = names[mask].groupby(level="rule").apply(_some)
@@ -187,11 +189,15 @@ def _users(cover: pd.DataFrame) -> pd.Series:
     return found
 
 
-def _crowding(a: pd.DataFrame, b: pd.DataFrame) -> pd.DataFrame:
+def crowding(a: pd.DataFrame, b: pd.DataFrame) -> pd.DataFrame:
     """
-    Return, per rule, the people whose facility has a tenth more (and fewer) users than theirs had before.
+    Say, home by home, whose facility has a tenth more (or fewer) users than theirs had before, given the coverages of both states.
 
-    Of homes that are in both states and served in both; columns people_crowded, people_relieved.
+    Returns
+    -------
+    table
+        MultiIndex (home, rule) of homes that are in both states; `people`; `people_crowded`, `people_relieved`: which share (0-1) of
+        them, served in both states, that is so for.
     """
     both = a[["served", "people", "facility"]].join(b[["served", "facility"]].add_suffix("_after"), how="inner")
     rule = both.index.get_level_values("rule")
@@ -200,15 +206,8 @@ def _crowding(a: pd.DataFrame, b: pd.DataFrame) -> pd.DataFrame:
         keys = pd.MultiIndex.from_arrays([rule, both[column]])
         counts.append(_users(cover).reindex(keys).to_numpy(dtype=float))
     part = both[["served", "served_after"]].min(axis=1).fillna(0.0)
-    more = pd.Series(counts[1] > counts[0] * FULLER, index=both.index)
-    fewer = pd.Series(counts[1] * FULLER < counts[0], index=both.index)
-    rules = a.index.unique("rule")
-    return pd.DataFrame(
-        {
-            name: _known_sum(part * mask, both["people"], rules)
-            for name, mask in (("people_crowded", more), ("people_relieved", fewer))
-        }
-    )
+    more, fewer = counts[1] > counts[0] * FULLER, counts[1] * FULLER < counts[0]
+    return pd.DataFrame({"people": both["people"], "people_crowded": part * more, "people_relieved": part * fewer})
 
 
 def _some(names: pd.Series) -> str:

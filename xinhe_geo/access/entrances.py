@@ -33,7 +33,7 @@ EDGE_ENTRANCES_AT_MOST = 200
 EDGE_TO_STREET_M = 30.0
 #: A place this near to a public street stands on it, not in the home around it: drawn coordinates are no better.
 ON_STREET_M = 0.6
-ENTRANCE_COLUMNS = ("place", "home", "edge", "at_m", "access_m", "gate_metres", "gate_known", "anew")
+ENTRANCE_COLUMNS = ("place", "home", "edge", "at_m", "access_m", "gate_metres", "gate_known", "gate", "anew")
 
 
 # --- homes -----------------------------------------------------------------------------------------------------------
@@ -104,7 +104,7 @@ def home_entrances(district: District, walker: Profile | None = None) -> pd.Data
     -------
     entrances
         Columns `place` (the point), `home`, `edge`, `at_m`, `access_m` (metres before the public street: straight, and along
-        the home's own lanes), `gate_metres` (of these, to the gate), `gate_known`, `anew` (after a plan: the point had lost all
+        the home's own lanes), `gate_metres` (of these, to the gate), `gate_known`, `gate` (its id), `anew` (after a plan: the point had lost all
         its ways out, so that nothing follows from a shorter walk). A point without a way out has no row.
     """
     level = without_stairs(district, walker)
@@ -141,7 +141,7 @@ def _without_gates(
     if ground is not None and ground.gates is not None:  # its gates are gone from the layer
         feet["anew"] |= own[feet["place"]].isin(ground.gates["home"]).to_numpy()
     feet["spot"] = rows[feet["place"]]
-    return feet.assign(gate_metres=np.nan, gate_known=False)
+    return feet.assign(gate_metres=np.nan, gate_known=False, gate=np.nan)
 
 
 # --- facilities ------------------------------------------------------------------------------------------------------
@@ -162,7 +162,7 @@ def facility_entrances(district: District, facilities: gpd.GeoDataFrame, walker:
     -------
     entrances
         Columns `place` (facility), `edge`, `at_m`, `access_m`, `x`, `y` (the entrance itself, for straight lines), `inside`
-        (the home it stands in, whose residents walk to it without the street), `anew` (after a plan: it had lost all its
+        (the home it stands in, whose residents walk to it without the street), `gate` (id of the gate of that home), `anew` (after a plan: it had lost all its
         entrances from the street). `edge` is -1 where no street can be reached.
     """
     spots = _spots(district, facilities)
@@ -176,7 +176,7 @@ def facility_entrances(district: District, facilities: gpd.GeoDataFrame, walker:
     gates = ways_by_gates(district, inside, spots.at.to_numpy(), level)
     gates["anew"] |= (near.first <= ON_STREET_M)[gates["spot"].to_numpy(np.int64)]
     by_wall = (streets["added"] & (streets["access_m"] <= ON_STREET_M)).to_numpy()
-    streets = streets[~walled[streets["spot"]] | by_wall]
+    streets = streets[~walled[streets["spot"]] | by_wall].assign(gate=np.nan)
     shut = np.flatnonzero(walled & ~np.isin(np.arange(len(walled)), [*gates["spot"], *streets["spot"]]))
     nothing = pd.DataFrame({"spot": shut, "edge": -1, "at_m": np.nan, "access_m": np.nan, "anew": False})
     ways = pd.concat([part for part in (streets, gates, nothing) if len(part)] or [streets], ignore_index=True)
@@ -191,6 +191,7 @@ def facility_entrances(district: District, facilities: gpd.GeoDataFrame, walker:
             "x": xy[:, 0],
             "y": xy[:, 1],
             "inside": pd.array(inside[spot], dtype="str"),
+            "gate": pd.array(ways["gate"], dtype="str"),
             "anew": ways["anew"].to_numpy(bool),
         }
     )

@@ -16,7 +16,7 @@ from ..district import District
 #: A gate may lie this far off its wall: drawn coordinates are no better.
 WALL_TOLERANCE_M = 0.6
 #: How a way to the street is described: the number of its spot, the door, metres to the gate, and how it came about.
-WAY_COLUMNS = ("spot", "edge", "at_m", "access_m", "gate_metres", "anew", "added")
+WAY_COLUMNS = ("spot", "edge", "at_m", "access_m", "gate_metres", "gate", "anew", "added")
 
 
 def barriers_of(district: District) -> gpd.GeoSeries | None:
@@ -51,7 +51,7 @@ def ways_by_gates(
     Returns
     -------
     ways
-        Columns `spot` (position), `edge`, `at_m`, `access_m`, `gate_metres` (metres inside), `anew` (the spot had lost all its
+        Columns `spot` (position), `edge`, `at_m`, `access_m`, `gate_metres` (metres inside), `gate` (its id), `anew` (the spot had lost all its
         ways), `added` (by a gate or to a street that a plan adds). A spot without a way has no row.
     """
     gates, shapes = _open_gates(district), district.homes
@@ -59,6 +59,7 @@ def ways_by_gates(
     if gates is not None and shapes is not None:
         feet = _gate_feet(district, gates, level)
         at_home, names = feet.groupby("home").indices, np.asarray(homes, dtype=object)
+        ids = np.asarray(gates.index, dtype=object)
         for home in dict.fromkeys(names):
             if home not in at_home or home not in shapes.index:
                 continue
@@ -68,7 +69,9 @@ def ways_by_gates(
             tiled = {name: np.tile(own[name].to_numpy(), len(here)) for name in ("edge", "at_m", "anew", "added")}
             access = (inside + own["access_m"].to_numpy()).ravel()
             spot = np.repeat(here, len(own))
-            parts.append(pd.DataFrame({"spot": spot, **tiled, "access_m": access, "gate_metres": inside.ravel()}))
+            name = np.tile(ids[own["gate"].to_numpy()], len(here))
+            walked = {"access_m": access, "gate_metres": inside.ravel(), "gate": name}
+            parts.append(pd.DataFrame({"spot": spot, **tiled, **walked}))
     ways = pd.concat(parts[1:] or parts, ignore_index=True)
     ways = ways[((ways["edge"] >= 0) & np.isfinite(ways["access_m"].to_numpy(dtype=float))).to_numpy()]
     return ways[~_needless(ways["spot"], ways)].reset_index(drop=True)
@@ -136,9 +139,33 @@ def pairs_of_coordinates(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 def _around_corners(
     area: shapely.Geometry, room: shapely.Geometry, points: np.ndarray, gates: np.ndarray
 ) -> np.ndarray:
-    corners = shapely.points(np.unique(shapely.get_coordinates(area), axis=0))
-    nodes = np.concatenate([points, gates, corners])
-    lines = shapely.linestrings(pairs_of_coordinates(nodes, nodes))
-    cost = np.where(shapely.covers(room, lines), shapely.length(lines), 0.0)
+    cost = _costs_inside(room, _nodes_inside(area, points, gates))
     metres = dijkstra(cost, directed=False, indices=np.arange(len(points)))
     return np.asarray(metres[:, len(points) : len(points) + len(gates)])
+
+
+def _nodes_inside(area: shapely.Geometry, points: np.ndarray, gates: np.ndarray) -> np.ndarray:
+    """Return points, gates and the corners of an area, between which one walks in it."""
+    corners = shapely.points(np.unique(shapely.get_coordinates(area), axis=0))
+    return np.concatenate([points, gates, corners])
+
+
+def _costs_inside(room: shapely.Geometry, nodes: np.ndarray) -> np.ndarray:
+    """Return metres between all that see each other; 0: they do not."""
+    lines = shapely.linestrings(pairs_of_coordinates(nodes, nodes))
+    return np.where(shapely.covers(room, lines), shapely.length(lines), 0.0)
+
+
+def way_inside(area: shapely.Geometry, point: shapely.Point, gate: shapely.Point) -> shapely.LineString:
+    """Return the way that `walk_inside` measures between two points of an area that it finds one between."""
+    straight = shapely.LineString([point, gate])
+    room = shapely.buffer(area, WALL_TOLERANCE_M, join_style="mitre")
+    if area.area == 0 or shapely.covers(room, straight):
+        return straight
+    shapely.prepare(room)
+    nodes = _nodes_inside(area, np.array([point]), np.array([gate]))
+    before = dijkstra(_costs_inside(room, nodes), directed=False, indices=[0], return_predecessors=True)[1][0]
+    way = [1]
+    while way[-1] != 0:
+        way.append(int(before[way[-1]]))
+    return shapely.LineString(nodes[way[::-1]])

@@ -17,7 +17,6 @@ import io
 import json
 import os
 import platform
-import shutil
 import tempfile
 import threading
 import time
@@ -38,11 +37,12 @@ from ..core import (
     SourceError,
     UnknownNameError,
     XinheError,
-    beside_prefix,
     bundled_folder,
     describe,
+    own_room,
     refuse_leaving,
     refuse_uncleared,
+    sweep,
     write_bytes,
     write_text,
 )
@@ -429,7 +429,10 @@ def batch(
     if only not in (None, "tables"):
         raise UnknownNameError("输出内容", str(only), ["tables"])
     folders, target = districts_of(sources), Path(os.path.abspath(out))
-    _refuse_inside(folders, target)
+    # Outputs inside a district folder would change its hash, and be read as its data.
+    inside = [f.name for f in folders.values() if f == target or f in target.parents]
+    if inside:
+        raise EnvironmentProblem(f"输出文件夹在街道目录 {inside[0]} 里面。用 --out 另写一个文件夹")
     _refuse_foreign(folders, target)
     tasks = [Task(key, str(folder), str(target), preset, only, force, versions()) for key, folder in folders.items()]
     rows: dict[str, dict[str, Any]] = {}
@@ -445,13 +448,6 @@ def batch(
     table = pd.DataFrame.from_dict({key: rows[key] for key in folders}, orient="index")
     table = table.reindex(columns=["status", "problem", "seconds", "cpu_seconds", "peak_mb"]).rename_axis("key")
     return _compare(target, folders, table, "index.html" if only is None else "tables/coverage.xlsx")
-
-
-def _refuse_inside(folders: Mapping[str, Path], target: Path) -> None:
-    """Outputs inside a district folder would change its hash, and be read as its data."""
-    inside = [f.name for f in folders.values() if f == target or f in target.parents]
-    if inside:
-        raise EnvironmentProblem(f"输出文件夹在街道目录 {inside[0]} 里面。用 --out 另写一个文件夹")
 
 
 def _refuse_foreign(folders: Mapping[str, Path], target: Path) -> None:
@@ -498,6 +494,7 @@ def _cluster(workers: int | None, scheduler: str | None, districts: int) -> Iter
                     threads_per_worker=1,
                     processes=True,
                     dashboard_address="127.0.0.1:0",
+                    scheduler_kwargs={"dashboard": False},
                     silence_logs=50,
                     local_directory=scratch,
                     host="127.0.0.1",
@@ -674,19 +671,17 @@ def _receive(packed: bytes, task: Task) -> None:
     out = Path(task.out)
     target = out / DISTRICTS / task.key
     target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=beside_prefix(target), dir=target.parent) as name:
-        _unpack(packed, {"": Path(name)})
-        put_in_place(Path(name) / DISTRICTS / task.key, target)
-        write_text(_record_file(out, task.key), _record_file(Path(name), task.key).read_text("utf-8"))
+    with own_room(target) as room:
+        _unpack(packed, {"": room})
+        put_in_place(room / DISTRICTS / task.key, target)
+        write_text(_record_file(out, task.key), _record_file(room, task.key).read_text("utf-8"))
 
 
 def _clear(out: Path, folders: Mapping[str, Path]) -> None:
     """Remove what workers that died left half-written beside the places of these districts."""
     for place, name in ((out / DISTRICTS, "{}"), (out / RECORDS, "{}.json")):
-        half = {beside_prefix(place / name.format(key)) for key in folders}
-        for path in place.glob(".xinhe-*-*") if place.is_dir() else ():
-            if path.name.rpartition("-")[0] + "-" in half:
-                shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
+        for key in folders:
+            sweep(place, place / name.format(key), about_to=0)
 
 
 # --- the comparison --------------------------------------------------------------------------------------------------

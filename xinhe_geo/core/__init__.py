@@ -30,10 +30,22 @@ from .errors import (
     text_words,
 )
 from .extras import needing, not_installed
-from .files import beside_prefix, cannot_write, growing, place_file, write_bytes, write_text
+from .files import (
+    beside_prefix,
+    cannot_write,
+    growing,
+    keep_file,
+    own_room,
+    place_file,
+    room_lock,
+    sweep,
+    write_bytes,
+    write_text,
+)
 from .foreign import layers_in, ordinary, read_layer, size_of
-from .html import PICTURES, SCRIPT, escape, web_file, whole_page
-from .i18n import HTML_LANG, back, counted, english, language, listed_words, marked, parted, say, speaking, title, word
+from .html import PICTURES, SCRIPT, escape, scripts_by_hash, web_file, whole_page
+from .i18n import back, counted, english, language, listed_words, marked, parted, say, speaking, title, word
+from .locks import hold, let_go
 from .models import (
     DENOMINATOR_LABELS,
     METHOD_LABELS,
@@ -47,6 +59,7 @@ from .models import (
     standing,
 )
 from .numbers import amount, per_cent, signed
+from .plane import crs_label, crs_text, plane_of
 from .progress import listening, told, work
 from .schema import (
     ABSENT,
@@ -86,6 +99,7 @@ from .secrecy import (
     suppressed,
 )
 from .secrecy_marks import INTERNAL, is_cleared, marks_of
+from .strangers import apart, reading
 from .validate import check_rows
 from .worker import Worker
 
@@ -99,7 +113,6 @@ __all__ = [
     "DEMONSTRATION",
     "DENOMINATOR_LABELS",
     "DIRECTIONS",
-    "HTML_LANG",
     "INTERNAL",
     "LAYERS",
     "MAPPED",
@@ -137,6 +150,7 @@ __all__ = [
     "Worker",
     "XinheError",
     "amount",
+    "apart",
     "at_year",
     "back",
     "beside_prefix",
@@ -145,6 +159,8 @@ __all__ = [
     "cannot_write",
     "check_rows",
     "counted",
+    "crs_label",
+    "crs_text",
     "datum_name",
     "describe",
     "diagnose",
@@ -156,10 +172,13 @@ __all__ = [
     "from_wgs84",
     "growing",
     "guarded_problems",
+    "hold",
     "is_cleared",
+    "keep_file",
     "keeping",
     "language",
     "layers_in",
+    "let_go",
     "listed",
     "listed_words",
     "listening",
@@ -170,14 +189,19 @@ __all__ = [
     "not_installed",
     "ordinary",
     "os_words",
+    "own_room",
     "parted",
     "per_cent",
     "place_file",
+    "plane_of",
     "problems_table",
     "read_layer",
+    "reading",
     "refuse_leaving",
     "refuse_uncleared",
+    "room_lock",
     "say",
+    "scripts_by_hash",
     "secrecy_problems",
     "secret_layers",
     "signed",
@@ -187,6 +211,7 @@ __all__ = [
     "strictest",
     "strictness",
     "suppressed",
+    "sweep",
     "text_words",
     "tie",
     "title",

@@ -15,7 +15,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, TypeAlias
 
 import geopandas as gpd
 import numpy as np
@@ -44,7 +44,6 @@ _ALIASES = {
 
 Floats = NDArray[np.float64]
 Move = Callable[[Floats, Floats], tuple[Floats, Floats]]
-Frame = TypeVar("Frame", bound=gpd.GeoDataFrame | gpd.GeoSeries)
 References: TypeAlias = gpd.GeoDataFrame | gpd.GeoSeries | Iterable[gpd.GeoDataFrame | gpd.GeoSeries]
 
 #: Where positions are moved at all (degrees): outside, GCJ-02 is WGS84.
@@ -91,43 +90,6 @@ def from_wgs84(lon: ArrayLike, lat: ArrayLike, datum: str) -> tuple[Floats, Floa
     """Convert positions from WGS84; parameters, shapes and errors as `to_wgs84`."""
     name, lon, lat = datum_name(datum), *_degrees(lon, lat)
     return _FORWARD[name](lon, lat)
-
-
-def convert(frame: Frame, from_: str, to: str) -> Frame:
-    """
-    Convert a layer from one datum to another.
-
-    Parameters
-    ----------
-    frame
-        Any geometry in any CRS that is declared: the CRS says how the numbers become longitudes and latitudes, the datum
-        says whose.
-    from_, to
-        Datums.
-
-    Returns
-    -------
-    frame
-        The same type, index, columns and CRS, with moved geometry. `frame` itself stays as it is.
-
-    Raises
-    ------
-    SourceError
-        No CRS declared, or coordinates that are not where it says.
-    """
-    start, end = datum_name(from_), datum_name(to)
-    if frame.crs is None:
-        raise SourceError("图层没有声明坐标系；先声明（经纬度写 EPSG:4326），再转换")
-    if start == end:
-        return frame.copy()
-    shapes = frame.geometry.to_crs("EPSG:4326")
-
-    def move(xy: Floats) -> Floats:
-        return np.column_stack(from_wgs84(*to_wgs84(xy[:, 0], xy[:, 1], start), end))
-
-    moved = gpd.GeoSeries(shapely.transform(np.asarray(shapes.array), move), index=frame.index, crs="EPSG:4326")
-    moved = moved.to_crs(frame.crs)
-    return frame.set_geometry(moved) if isinstance(frame, gpd.GeoDataFrame) else moved.rename(frame.name)
 
 
 def datum_name(name: str) -> str:
@@ -178,11 +140,7 @@ def _bd09(lon: Floats, lat: Floats) -> tuple[Floats, Floats]:
     return np.where(inside, z * np.cos(theta) + 0.0065, lon), np.where(inside, z * np.sin(theta) + 0.006, lat)
 
 
-def _same(lon: Floats, lat: Floats) -> tuple[Floats, Floats]:
-    return lon, lat
-
-
-_FORWARD: dict[str, Move] = {"WGS84": _same, "GCJ-02": _gcj02, "BD-09": _bd09}
+_FORWARD: dict[str, Move] = {"WGS84": lambda lon, lat: (lon, lat), "GCJ-02": _gcj02, "BD-09": _bd09}
 
 
 def _undo(forward: Move, lon: Floats, lat: Floats) -> tuple[Floats, Floats]:
@@ -439,21 +397,7 @@ def diagnose_likeness(
     `benchmarks/datum_trials.py`, docs/correctness.md.
     """
     spots = _lonlat_points(points)
-    table = pd.DataFrame(
-        {
-            "label": [DATUM_LABELS[n] for n in DATUMS],
-            "points": len(spots),
-            "moved_m": np.nan,
-            "median_m": np.nan,
-            "p90_m": np.nan,
-            "over": 0.0,
-            "lead": 0.0,
-            "supported": False,
-            "winner": False,
-            "text": "",
-        },
-        index=pd.Index(DATUMS, name="datum"),
-    )
+    table = _undecided(len(spots), over=0.0, lead=0.0, supported=False)
     if len(peers) < PEERS_AT_LEAST:
         return table.assign(text=f"目录里可比的同类要素只有 {len(peers)} 个，少于 {PEERS_AT_LEAST} 个")
     places = _Places(streets, compounds)
@@ -472,6 +416,20 @@ def diagnose_likeness(
         text=f"{len(spots)} 个点离街道和小区的远近，与目录里同类要素 {len(chosen)} 个相比，最像 {best}，可能性是其次的 {times:,.1f} 倍"
         + ("以上" if lead.max() > np.log(9_999) else "")
     )
+
+
+def _undecided(points: int, **columns: float) -> pd.DataFrame:
+    """Return the table of a test before it has found anything: a row per datum, no winner."""
+    unknown = dict.fromkeys(("moved_m", "median_m", "p90_m"), np.nan)
+    found = {
+        "label": [DATUM_LABELS[n] for n in DATUMS],
+        "points": points,
+        **unknown,
+        **columns,
+        "winner": False,
+        "text": "",
+    }
+    return pd.DataFrame(found, index=pd.Index(DATUMS, name="datum"))
 
 
 def _by_odds(over: Floats, points: int) -> tuple[Floats, NDArray[np.bool_], NDArray[np.bool_]]:
@@ -569,21 +527,7 @@ def diagnose_names(points: gpd.GeoSeries, names: Iterable[object], known: gpd.Ge
     shapes = _by_name(known)
     pairs = [(i, _namesake(name, shapes)) for i, name in enumerate(names)]
     pairs = [(i, stem) for i, stem in pairs if stem]
-    table = pd.DataFrame(
-        {
-            "label": [DATUM_LABELS[n] for n in DATUMS],
-            "points": len(pairs),
-            "moved_m": np.nan,
-            "median_m": np.nan,
-            "p90_m": np.nan,
-            "nearer": 0,
-            "farther": 0,
-            "leans": False,
-            "winner": False,
-            "text": "",
-        },
-        index=pd.Index(DATUMS, name="datum"),
-    )
+    table = _undecided(len(pairs), nearer=0, farther=0, leans=False)
     if not pairs:
         return table.assign(text="没有一行的名称里有已知的小区、社区或道路")
     metric = _metric(known.geometry)

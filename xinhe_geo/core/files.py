@@ -12,13 +12,15 @@ import os
 import shutil
 import sqlite3
 import tempfile
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from pyogrio.errors import DataLayerError, DataSourceError, FeatureError
 
 from .errors import EnvironmentProblem, XinheError, os_words
+from .locks import hold, let_go
 
 _REMEDIES = {
     errno.ENOSPC: "腾出空间后重试，或换一个盘",
@@ -85,11 +87,9 @@ def growing(path: Path, *, room: Path | None = None) -> Iterator[Path]:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(
-            prefix=beside_prefix(path), dir=room or path.parent, ignore_cleanup_errors=True
-        ) as own:
-            yield Path(own) / path.name
-            place_file(Path(own) / path.name, path)
+        with _room(path, room) as own:
+            yield own / path.name
+            place_file(own / path.name, path)
     except XinheError:
         raise
     except (OSError, *_OF_LIBRARIES) as error:
@@ -108,6 +108,74 @@ def place_file(fresh: Path, path: Path) -> None:
     if path.exists():
         shutil.copymode(path, fresh)
     os.replace(fresh, path)
+
+
+#: So many seconds after it was made a room without a lock belongs to nobody who is just about to hold it.
+_ABOUT_TO = 10.0
+
+
+def keep_file(path: Path, old: Path) -> None:
+    """Keep a file as it is now, by another name for it where the disk knows such; nothing where there is no file."""
+    if path.is_file():
+        old.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            os.link(path, old)
+        except OSError:
+            shutil.copy2(path, old)
+
+
+def room_lock(room: Path) -> Path:
+    """Return the file that is held in a room while its process lives."""
+    return room / ".lock"
+
+
+@contextmanager
+def own_room(path: Path, above: Path | None = None) -> Iterator[Path]:
+    """Give an empty folder beside a place (or in `above`) for what is to come there; what killed processes left goes first."""
+    with _room(path, above) as room:
+        (room / "made").mkdir(mode=0o755)
+        yield room / "made"
+
+
+@contextmanager
+def _room(path: Path, above: Path | None) -> Iterator[Path]:
+    where = path.parent if above is None else above
+    sweep(where, path)
+    room = Path(tempfile.mkdtemp(prefix=beside_prefix(path), dir=where))
+    handle = hold(room_lock(room))
+    try:
+        yield room
+    finally:
+        if handle is not None:
+            let_go(room_lock(room), handle)
+        shutil.rmtree(room, ignore_errors=True)
+
+
+def sweep(where: Path, path: Path, *, about_to: float | None = None) -> None:
+    """
+    Remove rooms for a place that lie in a folder and whose processes are gone.
+
+    Parameters
+    ----------
+    about_to
+        An empty one that is younger, in seconds (ten by default), may belong to a process that is about to hold it.
+    """
+    young = _ABOUT_TO if about_to is None else about_to
+    try:
+        with os.scandir(where) as around:
+            left = [
+                e.path for e in around if e.name.startswith(beside_prefix(path)) and e.is_dir(follow_symlinks=False)
+            ]
+    except OSError:
+        return
+    for room in map(Path, left):
+        with suppress(OSError):
+            if not room_lock(room).exists() and time.time() - room.lstat().st_mtime < young and not any(room.iterdir()):
+                continue
+            handle = hold(room_lock(room))
+            if handle is not None:
+                let_go(room_lock(room), handle)
+                shutil.rmtree(room, ignore_errors=True)
 
 
 def beside_prefix(path: Path) -> str:

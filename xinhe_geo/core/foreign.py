@@ -25,6 +25,7 @@ import pyogrio
 from pyogrio.util import vsi_path
 
 from .errors import SourceError
+from .strangers import apart
 
 #: A layer larger than this was not made for one district; brackets count what a JSON becomes in memory.
 _MOST_BYTES, _MOST_BRACKETS, _MOST_OBJECTS = 2_000_000_000, 20_000_000, 20_000
@@ -62,6 +63,10 @@ def _inside(path: Path, home: str) -> None:
 
 def layers_in(path: Path) -> list[tuple[str, str | None]]:
     """Return name and kind of shape of each layer of a file, None for a table without shapes."""
+    return apart(_layers_in, path)
+
+
+def _layers_in(path: Path) -> list[tuple[str, str | None]]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what is odd about a file, the reader reports
         return [(str(name), None if kind is None else str(kind)) for name, kind in pyogrio.list_layers(_opened(path))]
@@ -96,6 +101,12 @@ def read_layer(
     SourceError
         It is not what its name says, or would reach out of itself.
     """
+    return apart(_read_layer, path, folder, layer, encoding, most, folder=folder)
+
+
+def _read_layer(
+    path: Path, folder: Path | None, layer: str | None, encoding: str | None, most: int | None
+) -> gpd.GeoDataFrame | pd.DataFrame:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # drivers warn of what the caller reports with row and remedy
         try:
@@ -109,6 +120,10 @@ def read_layer(
 
 def size_of(path: Path, *, layer: str | None = None, encoding: str | None = None) -> tuple[int, int]:
     """Return how many features a layer says it has, and how many columns."""
+    return apart(_size_of, path, layer, encoding)
+
+
+def _size_of(path: Path, layer: str | None, encoding: str | None) -> tuple[int, int]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         info = pyogrio.read_info(_opened(path), layer=layer, encoding=encoding)

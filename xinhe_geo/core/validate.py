@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Callable, Iterator
 
 import geopandas as gpd
@@ -55,6 +56,7 @@ def check_rows(layer: Layer, frame: pd.DataFrame, file: str) -> tuple[pd.DataFra
     tidy = pd.DataFrame(columns, index=pd.RangeIndex(len(frame)))
     problems += _rows_that_disagree(layer, tidy, keys, file)
     problems += _waits_in_lanes(layer, tidy, keys, file)
+    problems += _alike_to_the_eye(layer, tidy, keys, file)
     if layer.geometry is not None:
         tidy = gpd.GeoDataFrame(tidy, geometry=np.asarray(frame["geometry"].array), crs=frame.crs)
         problems += list(_geometry_problems(layer, tidy, keys, file))
@@ -192,6 +194,36 @@ def _waits_in_lanes(layer: Layer, rows: pd.DataFrame, keys: list[str], file: str
         yield Problem(
             "error", layer.name, file, keys[i], "wait_s", said, "等待只写在公共街道上；删去这一格，或清空 home"
         )
+
+
+def _alike_to_the_eye(layer: Layer, rows: pd.DataFrame, keys: list[str], file: str) -> Iterator[Problem]:
+    """Yield texts with signs that nobody sees, and keys that differ from another in nothing that is read."""
+    for name, column in layer.names.items():
+        if name not in rows.columns or column.type != "text" or column.values:
+            continue
+        for i, text in enumerate(rows[name]):
+            hidden = [] if not isinstance(text, str) or text.isprintable() else [c for c in text if _is_hidden(c)]
+            if hidden:
+                said = "、".join(dict.fromkeys(f"U+{ord(c):04X}" for c in hidden[:5]))
+                yield Problem("warning", layer.name, file, keys[i], name, f"含有看不见的字符 {said}", "删去重新输入")
+    first: dict[str, str] = {}
+    for key in dict.fromkeys(keys):
+        other = first.setdefault(_as_read(key), key)
+        if other != key:
+            said = f"编号 {key} 和 {other} 只差大小写、全半角、写法或看不见的字符"
+            yield Problem("warning", layer.name, file, key, layer.key, said, "是同一个就合并成一行；不是就换一个编号")
+
+
+def _is_hidden(sign: str) -> bool:
+    """Whether a sign takes no room in a line, or turns its direction: a joiner, a mark of byte order, a control character."""
+    return unicodedata.category(sign) in ("Cf", "Cc", "Cs") and sign not in "\t\n\r"
+
+
+def _as_read(text: str) -> str:
+    if text.isascii() and text.isprintable():
+        return text.casefold()
+    plain = unicodedata.normalize("NFKC", text).casefold()
+    return "".join(c for c in unicodedata.normalize("NFKC", plain) if not _is_hidden(c) and not c.isspace())
 
 
 def _geometry_problems(layer: Layer, frame: gpd.GeoDataFrame, keys: list[str], file: str) -> Iterator[Problem]:

@@ -9,6 +9,7 @@ from .labels import cell, column_name, kind_name, layer_name, rule_name, walker_
 from .reader import FAR_M, check, read_folder, to_degrees
 from .scenario import Scenario
 from .scenario_text import blank, conflicts, scenarios, steps
+from .seal import broken, number, seal
 from .staging import Changes, Edit, LayerFile, check_copy, is_missing, new_files
 from .street_edits import join_ends
 
@@ -28,6 +29,7 @@ __all__ = [
     "alike",
     "beside",
     "blank",
+    "broken",
     "cell",
     "check",
     "check_copy",
@@ -42,12 +44,14 @@ __all__ = [
     "layer_name",
     "locked",
     "new_files",
+    "number",
     "plain_name",
     "put_back",
     "read_folder",
     "recover",
     "rule_name",
     "scenarios",
+    "seal",
     "secrecy_of",
     "secrets_opened",
     "steps",

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from .journal import hold, let_go
+from ..core import hold, let_go
 
 _NEW, _OLD, _LOCK = "new", "old", "lock"
 

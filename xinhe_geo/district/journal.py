@@ -15,7 +15,6 @@ import hashlib
 import json
 import os
 import shutil
-import sys
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -24,7 +23,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from ..core import LAYERS, EnvironmentProblem, SourceError, XinheError, os_words, write_bytes
+from ..core import LAYERS, EnvironmentProblem, SourceError, XinheError, hold, let_go, os_words, write_bytes
 from . import own_journals
 
 HISTORY = ".history"
@@ -32,6 +31,8 @@ HISTORY = ".history"
 MANIFEST = "district.toml"
 #: Where a folder keeps what somebody said the words in files stand for.
 ANSWERS = "pois/values.csv"
+#: What a folder has that has been sealed (`seal`).
+SEAL = "seal.json"
 #: A journal is a list of a few files; a longer one is none of ours.
 _MOST_BYTES = 1_000_000
 #: What Windows does not take for a file, whatever follows the name.
@@ -65,42 +66,6 @@ def locked(folder: Path) -> Iterator[None]:
         let_go(history / "lock", handle)
         with suppress(OSError):
             history.rmdir()
-
-
-def let_go(path: Path, handle: int) -> None:
-    """Give up a lock, and remove its file."""
-    if sys.platform == "win32":
-        os.close(handle)
-        with suppress(OSError):
-            os.unlink(path)
-        return
-    # Removed while still held: whoever waits for this file sees that it is no longer the one in place.
-    with suppress(OSError):
-        os.unlink(path)
-    os.close(handle)
-
-
-def hold(path: Path) -> int | None:
-    """Return a handle that holds the lock, None where somebody else does."""
-    for _ in range(10):
-        handle = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o644)
-        try:
-            if sys.platform == "win32":
-                import msvcrt
-
-                msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
-                return handle
-            import fcntl
-
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            with suppress(FileNotFoundError):
-                if os.stat(path).st_ino == os.fstat(handle).st_ino:
-                    return handle
-        except (BlockingIOError, PermissionError):
-            os.close(handle)
-            return None
-        os.close(handle)
-    return None
 
 
 class _Step(NamedTuple):
@@ -250,6 +215,14 @@ def unfinished(folder: Path) -> str:
         return f"{folder.name or folder} 里的 {HISTORY} 读不出来（{os_words(error)}）"
 
 
+def is_last_change_own(folder: Path) -> bool:
+    """Return whether this user has last changed a folder here by an import."""
+    with suppress(OSError, SourceError):
+        versions = _versions(_history(folder))
+        return bool(versions) and own_journals.entered(folder, _read_record(folder, versions[-1].name).text)
+    return False
+
+
 def _stranger(folder: Path, what: str, record: _Record | None = None) -> SourceError:
     named = "" if record is None else f"（会改：{'、'.join(step.file for step in record.steps[:12])}）"
     return SourceError(
@@ -265,6 +238,7 @@ def commit(folder: Path, files: Mapping[str, bytes], layer: str, source: str) ->
     The manifest goes last: until then a new layer's file is declared nowhere, so whoever opens the folder at any moment
     sees the old state or the new one.
     """
+    _refuse_sealed(folder)
     history = _history(folder)
     for name in files:
         within(folder, name)
@@ -288,6 +262,13 @@ def commit(folder: Path, files: Mapping[str, bytes], layer: str, source: str) ->
     except OSError:
         _step_back(folder, version, steps)
         raise
+
+
+def _refuse_sealed(folder: Path) -> None:
+    if os.path.lexists(folder / SEAL):
+        raise SourceError(
+            f"{folder.name or folder} 已封存（{SEAL}），没有改动任何文件。要改就先删去 {SEAL}，改完用 seal 重新封存"
+        )
 
 
 def _write_note(folder: Path, version: str, do: str, record: bytes) -> _Note:
@@ -458,6 +439,7 @@ def undo(folder: str | Path, *, trust: bool = False) -> pd.DataFrame:
     target = Path(folder)
     if not (target / HISTORY).is_dir():
         raise SourceError(f"{target.name or target} 没有可以撤销的导入")
+    _refuse_sealed(target)
     with locked(target):
         finish(target, trust=trust)
         versions = _versions(target / HISTORY)

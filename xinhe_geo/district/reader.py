@@ -7,7 +7,7 @@ import os
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, TypeAlias
 
 import geopandas as gpd
@@ -24,6 +24,7 @@ from ..core import (
     Layer,
     Problem,
     SourceError,
+    apart,
     bundled_folder,
     check_rows,
     did_you_mean,
@@ -32,12 +33,14 @@ from ..core import (
     ordinary,
     problems_table,
     read_layer,
+    reading,
     secrecy_problems,
     text_words,
 )
 from .beside import put_back
 from .doubles import doubled
-from .journal import HISTORY, MANIFEST, unfinished
+from .journal import HISTORY, MANIFEST, SEAL, unfinished
+from .seal import broken, is_own
 
 #: West, south, east, north in degrees.
 Box: TypeAlias = tuple[float, float, float, float]
@@ -95,9 +98,20 @@ def check(folder: str | Path | None = None) -> pd.DataFrame:
 def read_folder(
     folder: Path, step: Callable[[str], None] = lambda _: None
 ) -> tuple[dict[str, Any], dict[str, pd.DataFrame], pd.DataFrame, list[Problem]]:
-    """Read manifest, layers and tables; collect all problems."""
+    """Read manifest, layers and tables; collect all problems. What is not ours is read in a process of its own."""
+    with reading(*([folder] if is_own(folder) else [])):
+        return _read_folder(folder, step)
+
+
+def _read_folder(
+    folder: Path, step: Callable[[str], None]
+) -> tuple[dict[str, Any], dict[str, pd.DataFrame], pd.DataFrame, list[Problem]]:
     problems: list[Problem] = []
-    manifest = _read_manifest(folder, problems)
+    unsealed = broken(folder)
+    for file, what in unsealed.items():
+        remedy = f"向给目录的人要原来的文件；是自己改的，核对后用 seal --again 重新封存，或删去 {SEAL}"
+        problems.append(Problem("error", "district.toml", file, "", "", f"{what}，没有读它", remedy))
+    manifest = {} if {MANIFEST, SEAL} & set(unsealed) else _read_manifest(folder, problems)
     declared = manifest.get("layers", {}) if isinstance(manifest.get("layers", {}), dict) else {}
     target = _metric_crs(manifest, problems)
     rows: dict[str, pd.DataFrame] = {}
@@ -108,7 +122,7 @@ def read_folder(
         if entry is None and layer.default:
             entry = _usual_entry(name)
             path = folder if (folder / entry["file"]).is_file() else bundled_folder()
-        if entry is None:
+        if entry is None or (path == folder and PurePosixPath(str(entry["file"])).as_posix() in unsealed):
             continue
         frame = _read_layer(path, layer, entry, target, problems)
         if frame is None:
@@ -304,7 +318,9 @@ def _read_layer(
         wrong("file", "声明了但文件不存在", "放入文件，或从 district.toml 里删去这个图层")
         return None
     try:
-        frame = _read_table(path, folder) if layer.geometry is None else _read_features(path, folder)
+        frame = (
+            apart(_read_table, path, folder, folder=folder) if layer.geometry is None else _read_features(path, folder)
+        )
     except SourceError as error:
         what, _, remedy = str(error).partition("。")
         wrong("", f"读不出来：{what.removeprefix(f'{path.name}：')[:160]}", remedy)

@@ -31,7 +31,7 @@ from ..core import (
     read_layer,
     write_bytes,
 )
-from .journal import HISTORY, MANIFEST, within
+from .journal import HISTORY, MANIFEST, SEAL, within
 from .reader import read_folder
 
 LONLAT = "EPSG:4326"
@@ -228,7 +228,7 @@ def _where(problem: Problem) -> tuple[str, ...]:
 def _left_behind(place: str, names: list[str]) -> set[str]:
     """Return what is not copied: the history, outputs, and what is neither file nor folder nor link."""
     strange = [n for n in names if not (p := Path(place, n)).is_symlink() and not (p.is_file() or p.is_dir())]
-    return {HISTORY, "output", ".git"} & set(names) | set(strange)
+    return {HISTORY, SEAL, "output", ".git"} & set(names) | set(strange)
 
 
 def check_copy(folder: Path, files: Mapping[str, bytes]) -> None:

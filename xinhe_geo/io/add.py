@@ -206,13 +206,6 @@ def _unconfirmed(file: str, report: pd.DataFrame) -> SourceError:
     )
 
 
-def _doubled_people(file: str, people: HeadCount) -> SourceError:
-    return SourceError(
-        f"{printable(file)}：导入后常住人口 {people}，变化超过 5%。没有写入任何东西。"
-        "先看预览里哪些行是新增；确实如此就加 --sure（sure=True）"
-    )
-
-
 def add(
     file: str | Path,
     folder: str | Path,
@@ -338,7 +331,10 @@ def add(
         if found.files and not found.proven:
             raise _unconfirmed(Path(file).name, found.report)
         if found.files and found.people is not None and found.people.jumps and not sure:
-            raise _doubled_people(Path(file).name, found.people)
+            raise SourceError(
+                f"{printable(Path(file).name)}：导入后常住人口 {found.people}，变化超过 5%。没有写入任何东西。"
+                "先看预览里哪些行是新增；确实如此就加 --sure（sure=True）"
+            )
         if found.files:
             commit(target, found.files, found.layer, found.source)
     return found.report

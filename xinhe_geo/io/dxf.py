@@ -18,10 +18,9 @@ from typing import TYPE_CHECKING, Any
 
 import geopandas as gpd
 import numpy as np
-import pyproj
 import shapely
 
-from ..core import LAYERS, Layer, SourceError, needing, refuse_leaving, write_bytes
+from ..core import LAYERS, Layer, SourceError, crs_label, needing, refuse_leaving, write_bytes
 from ..district import District
 from .cells import printable
 from .incoming import MOST_ROWS, Floats, Incoming, cannot_take
@@ -334,8 +333,8 @@ def _draw(drawing: Drawing, district: District, drawn: list[str], sites: gpd.Geo
             _entity(drawing, space, spot, "选址", {"编号": str(key)})
             at = {"layer": "选址", "style": "宋体", "insert": (spot.x, spot.y)}
             space.add_text(_clean(str(tag)), height=20, dxfattribs=at)
-    crs = pyproj.CRS(district.crs)
-    note = f"{district.manifest.get('name', '')} {crs.name}（{crs.to_string()}），X 为东、Y 为北，单位米"
+    crs = crs_label(district.crs, named=True)
+    note = f"{district.manifest.get('name', '')} {crs}，X 为东、Y 为北，单位米"
     drawing.header["$INSUNITS"] = 6
     west, south, *_ = _extent(district)
     marked = "　演示值（不作结论）" if district.is_demonstration else ""

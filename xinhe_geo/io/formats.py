@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
-from ..core import Layer, SourceError, XinheError, amount, ordinary, os_words
+from ..core import LAYERS, Layer, SourceError, XinheError, amount, apart, ordinary, os_words
 from .cells import printable
 from .dxf import read_dxf
 from .gis_files import (
@@ -20,7 +20,7 @@ from .gis_files import (
 )
 from .incoming import MOST_BYTES, MOST_COLUMNS, SPECIAL_GROUPS, Incoming, cannot_take, special_groups
 from .parquet import read_parquet
-from .row_report import RowReport
+from .row_report import Line, RowReport
 from .tables import read_table
 
 
@@ -86,7 +86,21 @@ _REMEDIES = {
 
 
 def read_file(path: Path, layer: Layer, sheet: str | None, report: RowReport) -> Incoming:
-    """Read a file of any kind that is known, within bounds."""
+    """Read a file of any kind that is known, within bounds, in the process that reads files of strangers."""
+    found, lines = apart(_read_apart, path, layer.name, sheet)
+    report.lines += [Line(*line) for line in lines]
+    return Incoming(*found)
+
+
+def _read_apart(path: Path, layer: str, sheet: str | None) -> tuple[tuple[object, ...], list[tuple[object, ...]]]:
+    """Return what was read, and the lines of its report, as plain values."""
+    report = RowReport()
+    found = _read(path, LAYERS[layer], sheet, report)
+    parts = tuple(getattr(found, field.name) for field in fields(found))
+    return parts, [tuple(line) for line in report.lines]
+
+
+def _read(path: Path, layer: Layer, sheet: str | None, report: RowReport) -> Incoming:
     suffix = path.suffix.lower()
     if not path.exists():
         raise SourceError(f"文件不存在：{printable(path.name)}")

@@ -48,13 +48,9 @@ def head_count(current: CurrentLayer, edits: Sequence[Edit], leaving: set[int], 
         rows[at] = {**rows.get(at, dict.fromkeys(heads)), **{h: v for h, v in edit.cells.items() if h in heads}}
     after = pd.DataFrame([row for p, row in rows.items() if p not in leaving], columns=heads, dtype="object")
     year = int(current.manifest.get("data_year") or 0)
-    count = HeadCount(*(_people(frame, current, year) for frame in (before, after)))
+    typed = (at_year(current.layer, frame.apply(pd.to_numeric, errors="coerce"), year) for frame in (before, after))
+    count = HeadCount(*(float(frame["people"].sum(min_count=1)) for frame in typed))
     if edits or leaving:
         said = "变化超过 5%，写入要加 --sure（sure=True）" if count.jumps else ""
         report.say("note", f"常住人口合计（{year} 年）：{count}", said, Where(column="常住人口"))
     return count
-
-
-def _people(frame: pd.DataFrame, current: CurrentLayer, year: int) -> float:
-    typed = frame.apply(pd.to_numeric, errors="coerce")
-    return float(at_year(current.layer, typed, year)["people"].sum(min_count=1))

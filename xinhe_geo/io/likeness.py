@@ -285,7 +285,7 @@ class _Held:
             why = f"重叠占较小一处的 {per_cent(share, 0)}，{said}"
             if union >= ONE_OUTLINE or (share >= MOST and near_name):
                 return _Alike(p, True, score + 1 + union, why)
-            if share > SHARED and self._shared_out():
+            if share > SHARED and self.rows.layer.name in ("homes", *TILES):
                 return _Alike(p, False, score + union, why)
         elif shapely.get_dimensions(shape) == shapely.get_dimensions(there) == 1:
             if float(shapely.hausdorff_distance(shape, there)) <= SPOT_M:
@@ -321,9 +321,6 @@ class _Held:
     def _bare(self) -> bool:
         """Whether the rows of the layer are told by where they are alone (gates, ramps), not by what they are called."""
         return self.rows.layer.name != "homes" and self.kinds is None and self.rows.layer.name not in TILES
-
-    def _shared_out(self) -> bool:
-        return self.rows.layer.name in ("homes", *TILES)
 
     def _lives_with(self, i: int, p: int) -> bool:
         """Whether there is a year in which the row of the file and the row that is there both live."""

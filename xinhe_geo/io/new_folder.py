@@ -12,7 +12,7 @@ import geopandas as gpd
 import pandas as pd
 import pyogrio
 
-from ..core import LAYERS, DataError, EnvironmentProblem, SourceError, XinheError, write_bytes, write_text
+from ..core import LAYERS, DataError, EnvironmentProblem, SourceError, XinheError, crs_text, write_bytes, write_text
 from ..district import MANIFEST, District, beside, exchange, put_back
 from .import_log import ImportLog, some
 from .tag_rules import read_csv
@@ -64,7 +64,10 @@ def _fill(fresh: Path, new: NewFolder) -> None:
         full["osm_tags"] = {"file": file}
     if new.walk_filter is not None:
         write_bytes(fresh / LAYERS["streets"].folder / "walk_filter.toml", Path(new.walk_filter).read_bytes())
-    _write_manifest(fresh, new.head, full)
+    lines = [f"{key} = {_toml(value)}" for key, value in new.head.items()]
+    for name, entry in full.items():
+        lines += ["", f"[layers.{name}]", *(f"{key} = {_toml(value)}" for key, value in entry.items())]
+    write_text(fresh / MANIFEST, "\n".join(lines) + "\n")
 
 
 def _write_layer(folder: Path, name: str, frame: gpd.GeoDataFrame, day: str) -> tuple[str, str]:
@@ -80,7 +83,7 @@ def _write_layer(folder: Path, name: str, frame: gpd.GeoDataFrame, day: str) -> 
     if not many:
         # OSM keeps seven decimals (a centimetre): more would be noise, and fewer would move shared corners apart.
         pyogrio.write_dataframe(frame, path, driver="GeoJSON", layer=name, COORDINATE_PRECISION=7, WRITE_NAME="YES")
-        return file, str(frame.crs)
+        return file, crs_text(frame.crs)
     before = pyogrio.get_gdal_config_option("OGR_CURRENT_DATE")
     # A GeoPackage stores when it was written: the date of the data instead, so that same inputs give same bytes.
     pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": f"{day}T00:00:00.000Z"})
@@ -88,20 +91,13 @@ def _write_layer(folder: Path, name: str, frame: gpd.GeoDataFrame, day: str) -> 
         pyogrio.write_dataframe(frame, path, driver="GPKG", layer=name)
     finally:
         pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": before})
-    return file, str(frame.crs)
+    return file, crs_text(frame.crs)
 
 
 def _toml(value: object) -> str:
     if isinstance(value, list):
         return "[" + ", ".join(_toml(v) for v in value) + "]"
     return json.dumps(value, ensure_ascii=False)
-
-
-def _write_manifest(folder: Path, head: Mapping[str, object], layers: Mapping[str, Mapping[str, str]]) -> None:
-    lines = [f"{key} = {_toml(value)}" for key, value in head.items()]
-    for name, entry in layers.items():
-        lines += ["", f"[layers.{name}]", *(f"{key} = {_toml(value)}" for key, value in entry.items())]
-    write_text(folder / MANIFEST, "\n".join(lines) + "\n")
 
 
 def _seal(folder: Path, report: pd.DataFrame) -> None:

@@ -29,6 +29,8 @@ from ..core import (
     NetworkError,
     SourceError,
     UnknownNameError,
+    crs_text,
+    plane_of,
     read_layer,
     refuse_leaving,
     told,
@@ -217,17 +219,40 @@ def left_out(path: str | Path, *, walk_filter: str | Path | None = None) -> pd.D
 
 
 def _metric(streets: gpd.GeoDataFrame, crs: Crs | None) -> pyproj.CRS:
-    """Return the projected CRS in metres: the one given, else the UTM zone of the streets."""
+    """Return the projected CRS in metres: the one given, else the plane of the streets, in which metres are those on the ground."""
     if crs is None:
-        found: pyproj.CRS = streets.estimate_utm_crs()
-        return found
+        return plane_of(*map(float, streets.to_crs(LONLAT).total_bounds))
     try:
         metric = pyproj.CRS.from_user_input(crs)
     except pyproj.exceptions.CRSError as error:
         raise SourceError(f"不认识的坐标系 {crs}。写 EPSG 代码") from error
     if not metric.is_projected or any(axis.unit_name != "metre" for axis in metric.axis_info):
-        raise SourceError(f"{crs} 不是以米为单位的投影坐标系。换成当地的投影带，或不写（自动取 UTM 带）")
+        raise SourceError(f"{crs} 不是以米为单位的投影坐标系。换成当地的投影带，或不写（自动取当地的平面）")
     return metric
+
+
+def read_outlines(path: Path) -> gpd.GeoDataFrame:
+    """
+    Return the outlines of districts that a file holds, as they are there.
+
+    Raises
+    ------
+    SourceError
+        No such file, not to be read, or without shapes, rows or a CRS.
+    """
+    remedy = "街道界可用 GeoJSON 或 GeoPackage 的面"
+    if not path.is_file():
+        raise SourceError(f"文件不存在：{path.name}。{remedy}")
+    try:
+        frame = read_layer(path)
+    except SourceError:
+        raise
+    except Exception as error:
+        first = (str(error).splitlines() or [type(error).__name__])[0]
+        raise SourceError(f"{path.name} 读不出来（{first}）。{remedy}") from error
+    if not isinstance(frame, gpd.GeoDataFrame) or frame.crs is None or frame.empty:
+        raise SourceError(f"{path.name} 没有图形、没有要素或没有坐标系。另存为带坐标系的 GeoPackage")
+    return frame
 
 
 def _outline(
@@ -241,18 +266,7 @@ def _outline(
         )
         return shapely.convex_hull(shapely.GeometryCollection(shapes)).buffer(OUTLINE_MARGIN_M, quad_segs=2)
     path = Path(boundary)
-    if not path.is_file():
-        raise SourceError(f"文件不存在：{path.name}。街道界可用 GeoJSON 或 GeoPackage 的面")
-    try:
-        frame = read_layer(path)
-    except SourceError:
-        raise
-    except Exception as error:
-        raise SourceError(
-            f"{path.name} 读不出来（{str(error).splitlines()[0]}）。街道界可用 GeoJSON 或 GeoPackage 的面"
-        ) from error
-    if not isinstance(frame, gpd.GeoDataFrame) or frame.crs is None:
-        raise SourceError(f"{path.name} 没有坐标系或没有图形。另存为带坐标系的 GeoPackage")
+    frame = read_outlines(path)
     shape = area_of(shapely.union_all(frame.to_crs(metric).geometry.array))
     if shape is None:
         raise SourceError(f"{path.name} 里没有面。街道界应为面")
@@ -313,7 +327,8 @@ def import_osm(
     name, code
         Of the district; by default the file's name.
     crs
-        The projected CRS in metres to compute in; by default the UTM zone of the streets.
+        The projected CRS in metres to compute in; by default the national zone (China: CGCS2000, three degrees wide) or else a local
+        transverse Mercator of scale 1 through the middle of the streets.
     walk_filter, osm_tags
         Files in place of the bundled walk filter and tag table; they are kept in the folder.
     all_inside
@@ -397,13 +412,11 @@ def _stem(path: Path) -> str:
 
 def _head(border: gpd.GeoDataFrame, origin: _Origin, kinds: list[str], *, public: bool) -> dict[str, object]:
     """Return the first part of the manifest, for the district of a border (one row, in the CRS to compute in)."""
-    metric = border.crs
-    authority = metric.to_authority()
     return {
         "schema": SCHEMA_VERSION,
         "name": border["name"].iloc[0],
         "code": border["code"].iloc[0],
-        "crs": ":".join(authority) if authority else metric.to_wkt(),
+        "crs": crs_text(border.crs),
         "data_year": int(origin.date[:4]),
         "surveyed_kinds": [],
         "mapped_kinds": kinds,

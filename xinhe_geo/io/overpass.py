@@ -9,9 +9,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-import json
 import math
-import re
 import time
 import urllib.error
 import urllib.parse
@@ -22,7 +20,7 @@ from pathlib import Path
 
 import osmium
 
-from ..core import EnvironmentProblem, SourceError, growing, write_bytes, write_text
+from ..core import EnvironmentProblem, SourceError, growing, write_bytes
 
 HOSTS = (
     "https://overpass-api.de/api/interpreter",
@@ -90,7 +88,7 @@ def download(
     bbox
         West, south, east, north in degrees, as returned by `rounded`.
     folder
-        Where answers are kept (`raw-*.osm.gz` with a note of when the server's data was of); answers already there are used.
+        Where answers are kept (`raw-*.osm.gz`); answers already there are used.
     hosts
         Servers, tried in order.
 
@@ -110,36 +108,18 @@ def download(
     folder.mkdir(parents=True, exist_ok=True)
     files = []
     for number, (theme, parts) in enumerate(THEMES.items(), 1):
-        query = _query(bbox, parts)
+        west, south, east, north = bbox
+        box = f"[bbox:{south:.2f},{west:.2f},{north:.2f},{east:.2f}]"
+        query = f"[out:xml][timeout:180]{box};({parts});(._;>;);out meta;"
         key = hashlib.sha256(query.encode()).hexdigest()[:12]
         file = folder / f"raw-{theme}-{key}.osm.gz"
         if not file.is_file():
             say(f"下载 {number}/{len(THEMES)}：{theme}")
-            _keep(file, _ask(query, hosts, say, patience))
+            write_bytes(file, gzip.compress(_ask(query, hosts, say, patience), mtime=0))
         else:
             say(f"已有 {number}/{len(THEMES)}：{theme}")
         files.append(file)
     return _merge(files, folder / "fetched.osm.pbf")
-
-
-def data_date(folder: Path) -> str:
-    """Return the date of the servers' data, the oldest of the kept answers (ISO), or an empty text."""
-    dates = [json.loads(p.read_text("utf-8")).get("osm_base", "") for p in sorted(folder.glob("raw-*.json"))]
-    return min((d for d in dates if d), default="")
-
-
-def _query(bbox: Bbox, parts: str) -> str:
-    west, south, east, north = bbox
-    box = f"[bbox:{south:.2f},{west:.2f},{north:.2f},{east:.2f}]"
-    return f"[out:xml][timeout:180]{box};({parts});(._;>;);out meta;"
-
-
-def _keep(file: Path, answer: bytes) -> None:
-    """Keep an answer as it came, and beside it the date the server's data was of."""
-    found = re.search(rb'osm_base="([^"]+)"', answer[:4000])
-    note = {"osm_base": found.group(1).decode() if found else ""}
-    write_text(file.with_name(file.name.removesuffix(".osm.gz") + ".json"), json.dumps(note) + "\n")
-    write_bytes(file, gzip.compress(answer, mtime=0))
 
 
 def _ask(query: str, hosts: Sequence[str], say: Say, patience: Patience) -> bytes:

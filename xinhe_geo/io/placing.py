@@ -36,7 +36,9 @@ def place_by_name(rows: FileRows, placed: Placed, matched: Matched, current: Cur
         refused = "坐标" in {why.column for why in rows.refused.get(i, ())}
         if placed.lonlat[i] is not None or i in matched.at or refused:
             continue
-        text = _said_of_place(rows, i)
+        address = rows.incoming.rows[i][rows.columns["@address"]] if "@address" in rows.columns else None
+        name = rows.cells["name"][i] if "name" in rows.cells else None
+        text = next((str(s) for s in (address, name) if not is_blank(s)), "")
         hits = _in_text(text, known)
         if homes is not None and len(hits) == 1 and i not in rows.refused:
             _put_inside(rows, placed, i, homes.iloc[hits], text)
@@ -48,13 +50,6 @@ def place_by_name(rows: FileRows, placed: Placed, matched: Matched, current: Cur
         remedy = "补上经度和纬度，或用 --place 落点.html 在地图上放"
         rows.refuse(i, Refusal("坐标", text, f"没有坐标，目录里也没有这个编号{hint}", remedy))
     return left
-
-
-def _said_of_place(rows: FileRows, i: int) -> str:
-    """Return the address of a row, or else its name; "" where it has neither."""
-    address = rows.incoming.rows[i][rows.columns["@address"]] if "@address" in rows.columns else None
-    name = rows.cells["name"][i] if "name" in rows.cells else None
-    return next((str(s) for s in (address, name) if not is_blank(s)), "")
 
 
 def _put_inside(rows: FileRows, placed: Placed, i: int, home: gpd.GeoDataFrame, text: str) -> None:

@@ -261,7 +261,10 @@ def _filled(path: Path, where: str, lines: Iterable[tuple[int, Sequence[object]]
         if number > MOST_LINES or seen > MOST_CELLS:
             what = f"超过 {MOST_LINES:,} 行" if number > MOST_LINES else "的空格子太多"
             raise cannot_take(path.name, f"{where}{what}（空的也算）", "只选有内容的部分，复制到新的工作簿")
-        trimmed = _trimmed(cells)
+        last = len(cells)
+        while last and is_blank(cells[last - 1]):
+            last -= 1
+        trimmed = list(cells[:last])
         if len(trimmed) > MOST_COLUMNS:
             raise cannot_take(
                 path.name, f"{where}第 {number} 行有 {len(trimmed):,} 列", f"最多 {MOST_COLUMNS} 列，删去用不到的列"
@@ -271,10 +274,3 @@ def _filled(path: Path, where: str, lines: Iterable[tuple[int, Sequence[object]]
         if len(rows) > MOST_ROWS:
             raise cannot_take(path.name, f"{where}超过 {MOST_ROWS:,} 行", "分成几份导入")
     return rows
-
-
-def _trimmed(cells: Sequence[object]) -> list[object]:
-    last = len(cells)
-    while last and is_blank(cells[last - 1]):
-        last -= 1
-    return list(cells[:last])

@@ -42,7 +42,7 @@ from ..district import beside
 from .homes_table import home_columns
 from .incoming import LONLAT
 from .osm_extract import OSM_SUFFIXES, check_extract, date_of, keys_of_interest
-from .osm_import import Crs, import_osm
+from .osm_import import Crs, import_osm, read_outlines
 
 Progress = Callable[[str], object]
 
@@ -93,7 +93,7 @@ class Division:
         Metres beyond its edge from which a district gets streets and facilities: residents walk across boundaries. At least
         the longest walk that is judged.
     crs
-        Projected CRS of all districts (and of columns x, y of the homes); by default each district's UTM zone.
+        Projected CRS of all districts (and of columns x, y of the homes); by default each district's own, as `import_osm` takes it.
     basis
         What the polygons and the table of homes rest on; without an answer `unstated` (依据未说明).
     """
@@ -109,17 +109,7 @@ class Division:
 def _read_districts(division: Division) -> gpd.GeoDataFrame:
     """Return the districts in EPSG:4326, index code in order, column `name`; every fault of the layer at once."""
     path, code, name = Path(division.file), division.code, division.name
-    if not path.is_file():
-        raise SourceError(f"文件不存在：{path.name}。街道界可用 GeoJSON 或 GeoPackage 的面")
-    try:
-        frame = read_layer(path)
-    except SourceError:
-        raise
-    except Exception as error:
-        first = (str(error).splitlines() or [type(error).__name__])[0]
-        raise SourceError(f"{path.name} 读不出来（{first}）。街道界可用 GeoJSON 或 GeoPackage 的面") from error
-    if not isinstance(frame, gpd.GeoDataFrame) or frame.crs is None or frame.empty:
-        raise SourceError(f"{path.name} 没有图形、没有要素或没有坐标系。另存为带坐标系的 GeoPackage")
+    frame = read_outlines(path)
     absent = [c for c in (code, name) if c is not None and c not in frame.columns]
     if absent:
         known = "、".join(str(c) for c in frame.columns if c != frame.geometry.name)

@@ -21,6 +21,7 @@ from .ledger import (
 )
 from .metrics.base import (
     Lacks,
+    Terms,
     bases_text,
     kinds_of,
     layers_for,
@@ -32,6 +33,7 @@ from .metrics.base import (
 from .metrics.figures import trend
 from .metrics.homes import by_home, shared_out
 from .metrics.places import presence_of
+from .metrics.terms import terms
 from .panel import (
     DRAFT_SHEET,
     PANEL_SHEET,
@@ -56,6 +58,7 @@ __all__ = [
     "VERDICTS",
     "Lacks",
     "Record",
+    "Terms",
     "bases_text",
     "beyond",
     "borrowed_plan",
@@ -93,6 +96,7 @@ __all__ = [
     "since_sheet",
     "spoken",
     "take_figures",
+    "terms",
     "trend",
     "typed_book",
     "typed_figures",

@@ -8,9 +8,10 @@ from .leading_rules import leading_rules, mapped_rules, promised_rules
 from .live import live
 from .meeting import DEMONSTRATION_TEXT, PRESETS, meeting, preset_text
 from .presets import COMPLETENESS, GAPS, OVERVIEW, PARCELS, misses_any, scene_for, themes, worst_gaps
-from .scene import Scene, beside, off_for
+from .room import Room, moves
+from .scene import Scene, beside, hidden, shown_mode
 from .style import badges_of, house_style, joined, kind_label, layer_of, number_text, rule_label, shown_count, wording
-from .svg import ink_on, legend_groups, width_at
+from .svg import colour_of, ink_on, legend_groups, width_at
 from .themes import Mode, Theme, class_text, percent, walker_text
 from .tiles import Tiles
 
@@ -26,15 +27,18 @@ __all__ = [
     "Label",
     "Layer",
     "Mode",
+    "Room",
     "Scene",
     "Theme",
     "Tiles",
     "badges_of",
     "beside",
     "class_text",
+    "colour_of",
     "difference",
     "draw",
     "evidence",
+    "hidden",
     "house_style",
     "ink_on",
     "joined",
@@ -46,9 +50,9 @@ __all__ = [
     "mapped_rules",
     "meeting",
     "misses_any",
+    "moves",
     "number_text",
     "of_district",
-    "off_for",
     "percent",
     "picture",
     "preset_text",
@@ -56,6 +60,7 @@ __all__ = [
     "rule_label",
     "scene_for",
     "shown_count",
+    "shown_mode",
     "swipe",
     "themes",
     "walker_text",

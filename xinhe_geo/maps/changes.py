@@ -268,7 +268,7 @@ def change_theme(comparison: Comparison, own: Rule, lang: str) -> Theme:
     )
     people = floats_of(homes, counted_in(own))
     modes = [_effect_mode(change, people, lang), _minutes_mode(change, people, lang)]
-    facts, notes = _change_facts(change, homes, old, after, lang)
+    facts, notes = _change_facts(change, homes, after, lang)
     t = wording(lang)
     delta = floats_of(change.after, "minutes") - floats_of(change.before, "minutes")
     signed = [
@@ -350,7 +350,7 @@ def _minutes_mode(change: _Change, people: np.ndarray, lang: str) -> Mode:
 
 
 def _change_facts(
-    change: _Change, homes: gpd.GeoDataFrame, old: gpd.GeoDataFrame, after: District, lang: str
+    change: _Change, homes: gpd.GeoDataFrame, after: District, lang: str
 ) -> tuple[list[dict[str, str]], list[str]]:
     """Return people who gain and lose, the share before and after, and who moved in or out."""
     t = wording(lang)

@@ -38,6 +38,7 @@ from ..core import (
     Profile,
     Rule,
     UnknownNameError,
+    crs_label,
     language,
     say,
     web_file,
@@ -116,7 +117,7 @@ def _content(district: District) -> dict[str, Any]:
     rules = _rules(district)
     kinds = [k for k in district.kinds.index if any(k in rule["kinds"] for rule in rules)]
     outlines = {name: numbered_codes(district, name) for name in ("zones", "communities")}
-    network = packed_network(district)
+    network, facilities = packed_network(district), district.facilities
     return {
         "name": district.name,
         "year": district.year,
@@ -126,7 +127,7 @@ def _content(district: District) -> dict[str, Any]:
         "demo_text": say(DEMONSTRATION_TEXT) if district.is_demonstration else "",
         "badges": badges(district),
         "foot": foot_texts(district),
-        "crs": district.crs,
+        "crs": crs_label(district.crs),
         "scenario": str(district.manifest.get("scenario", "")),
         "tolerance": {"metres": TOLERANCE_M, "minutes": TOLERANCE_MIN},
         "methods": _said(METHOD_LABELS),
@@ -137,7 +138,7 @@ def _content(district: District) -> dict[str, Any]:
         "rules": rules,
         "kinds": kind_rows(district, kinds),
         "profiles": profile_rows(district),
-        "surveyed": sorted({*district.surveyed_kinds, *_known_kinds(district)}),
+        "surveyed": sorted({*district.surveyed_kinds, *(() if facilities is None else facilities["kind"])}),
         "origin": origin.tolist(),
         "bounds": [west, south, east, north],
         "first": first_view(district),
@@ -169,7 +170,7 @@ def badges(district: District) -> list[list[str]]:
 def foot_texts(district: District) -> list[str]:
     """Return the lines every map carries; this one shows the very coordinates it computes in."""
     lines = [line for line in foot_lines(district, language()) if not line.startswith(say("坐标系"))]
-    return [*lines, say("坐标系：{0}（{1}）", pyproj.CRS.from_user_input(district.crs).name, district.crs)]
+    return [*lines, say("坐标系：{0}", crs_label(district.crs, named=True))]
 
 
 def _numbers(values: Iterable[float]) -> list[float | None]:
@@ -260,11 +261,6 @@ def profile_rows(district: District) -> list[dict[str, Any]]:
         {"id": p.name, "label": walker_name(district, p), "speed": p.speed_m_s, "steps": p.steps, "waits": p.waits}
         for p in walkers
     ]
-
-
-def _known_kinds(district: District) -> set[str]:
-    facilities = district.facilities
-    return set() if facilities is None else set(facilities["kind"])
 
 
 def numbered_codes(district: District, layer: str) -> list[dict[str, str]]:

@@ -94,10 +94,6 @@ def _planes(values: np.ndarray) -> bytes:
     return np.ascontiguousarray(folded.view("u1").reshape(-1, 4).T).tobytes()
 
 
-def _fit(values: np.ndarray) -> bool:
-    return bool(np.abs(values).max(initial=0) < 2**31)
-
-
 def _lattice(xy: np.ndarray, crs: str) -> tuple[dict[str, Any], list[np.ndarray]] | None:
     """Return the polynomials' frame and four columns of whole numbers; None where they do not fit in 32 bits."""
     back = to_degrees(pyproj.CRS.from_user_input(crs))
@@ -119,7 +115,7 @@ def _lattice(xy: np.ndarray, crs: str) -> tuple[dict[str, Any], list[np.ndarray]
     for k, name in enumerate(("x", "y")):
         guess = evaluate(frame, frame[name], whole)
         columns.append(np.ascontiguousarray(xy[:, k]).view("int64") - guess.view("int64"))
-    return (frame, columns) if all(_fit(c) for c in columns) else None
+    return (frame, columns) if all(bool(np.abs(c).max(initial=0) < 2**31) for c in columns) else None
 
 
 def evaluate(frame: Mapping[str, Any], terms: list[float], whole: np.ndarray) -> np.ndarray:

@@ -49,7 +49,7 @@ from .style import (
     wording,
     words_of,
 )
-from .themes import Subject, Theme, first_theme, ring_minutes, themes_of, values_theme
+from .themes import Mode, Subject, Theme, first_theme, ring_minutes, themes_of, values_theme
 
 SHOWS = ("minutes", "straight")
 #: West, south, east and north.
@@ -405,9 +405,24 @@ def _start_off(district: District, layers: Sequence[Layer], themes: Sequence[The
 
 
 def off_for(scene_layers: Sequence[Layer], theme: Theme) -> list[str]:
-    """Return what a theme hides at first: facilities of other kinds, and land use that would compete with the colours."""
+    """Return what a theme hides at first: facilities of other kinds, and areas that would compete with the colours."""
     keep = {f"k-{k}" for k in theme.kinds}
-    return [x.id for x in scene_layers if x.id.startswith("k-") and x.id.removesuffix("-a") not in keep]
+    others = [x.id for x in scene_layers if x.id.startswith("k-") and x.id.removesuffix("-a") not in keep]
+    return others if theme.layer == "presence" else [*others, "presence"]
+
+
+def hidden(scene: Scene) -> set[str]:
+    """Return the ids of layers that are not shown: what the scene begins without, and what would compete with its theme."""
+    off = set(scene.off)
+    if scene.themes:
+        off |= set(off_for(scene.layers, scene.themes[scene.first]))
+    return off
+
+
+def shown_mode(scene: Scene) -> tuple[Theme | None, Mode | None]:
+    """Return the theme that is shown, and how it is coloured."""
+    theme = scene.themes[scene.first] if scene.themes else None
+    return theme, theme.modes[theme.start] if theme else None
 
 
 def _groups(layers: Sequence[Layer], lang: str) -> list[dict[str, Any]]:
@@ -449,7 +464,7 @@ def _groups(layers: Sequence[Layer], lang: str) -> list[dict[str, Any]]:
         note = t["facility_state"] if any((k.pick > 0).any() for k in kinds) else ""
         groups.append({"id": "facilities", "label": t["facilities"], "open": True, "rows": rows, "note": note})
     base = [
-        _base_row(by_id, ids, lang)
+        _base_row(by_id, ids)
         for ids in (
             ("district",),
             ("zones",),
@@ -474,7 +489,7 @@ def _groups(layers: Sequence[Layer], lang: str) -> list[dict[str, Any]]:
     return groups
 
 
-def _base_row(by_id: Mapping[str, Layer], ids: Sequence[str], lang: str) -> dict[str, Any]:
+def _base_row(by_id: Mapping[str, Layer], ids: Sequence[str]) -> dict[str, Any]:
     there = [i for i in ids if i in by_id]
     layer = by_id[there[0]]
     used = sorted({int(j) for i in there for j in set(by_id[i].pick)}, reverse=layer.shape == "L")

@@ -207,7 +207,7 @@ def _theme_json(scene: Scene, theme: Theme) -> dict[str, Any]:
         "missing": theme.missing,
         "evidence": theme.evidence,
         "start": theme.start,
-        "off": [*off_for(scene.layers, theme), *([] if theme.layer == "presence" else ["presence"])],
+        "off": off_for(scene.layers, theme),
         "on": theme.on,
         "own": [f"k-{k}" for k in theme.kinds],
     }

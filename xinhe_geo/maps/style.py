@@ -12,10 +12,9 @@ from typing import Any, SupportsFloat
 import geopandas as gpd
 import numpy as np
 import pandas as pd
-import pyproj
 import shapely
 
-from ..core import DEMONSTRATION, Rule, UnknownNameError, speaking, strictest, suppressed, web_file, word
+from ..core import DEMONSTRATION, Rule, UnknownNameError, crs_label, speaking, strictest, suppressed, web_file, word
 from ..district import District, rule_name
 
 #: Stands before names of a picture's own until the picture is complete; no text can hold it.
@@ -215,13 +214,12 @@ def foot_lines(district: District, lang: str) -> list[str]:
     years = t["year"].format(y=district.year)
     if district.layers.get("communities") is not None:
         years += t["semicolon"] + t["list_year"].format(y=district.list_year)
-    crs = pyproj.CRS.from_user_input(district.crs)
     credit = str(manifest.get("credit", "") or "")
     entries = [e for e in dict(manifest.get("layers", {})).values() if isinstance(e, Mapping)]
     open_map = any(e.get("basis") == "osm" or "ODbL" in str(e.get("licence", "")) for e in entries)
     if open_map and "OpenStreetMap" not in credit:
         credit += ("；" if credit else "") + "© OpenStreetMap contributors, ODbL 1.0"
-    lines = [years, t["crs"].format(crs=f"{crs.name} ({district.crs})")]
+    lines = [years, t["crs"].format(crs=crs_label(district.crs, named=True))]
     lines += [t["credit"].format(c=credit)] if credit else []
     lines += [t["producer"].format(p=manifest["made_by"])] if manifest.get("made_by") else []
     return [*lines, t["schematic_bounds"]]

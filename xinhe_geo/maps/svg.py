@@ -7,16 +7,15 @@ import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
-import pyproj
 import shapely
 
 from ..core import escape
-from ..district import to_degrees
 from .basemap import Label, Layer
-from .scene import Bounds, Scene, beside, off_for
+from .room import Room, moves
+from .scene import Scene, beside, hidden, shown_mode
 from .style import OWN, house_style, joined, wording
 from .themes import Mode, Theme
 
@@ -29,34 +28,15 @@ _SHEET = (1600.0, 1120.0)
 _FRAME = (24.0, 92.0, 1206.0, 950.0)  # left, top, width, height of the map
 
 
-class _View:
-    """Where metric coordinates lie on the picture, and what room its labels have taken."""
-
-    def __init__(self, scene: Scene) -> None:
-        self.width, self.height = _FRAME[2:]
-        west, south, east, north = scene.bounds
-        margin = 0.03 * max(east - west, north - south, 1.0)
-        self.scale = min(self.width / (east - west + 2 * margin), self.height / (north - south + 2 * margin))
-        self.x0 = (west + east) / 2 - self.width / 2 / self.scale
-        self.y1 = (south + north) / 2 + self.height / 2 / self.scale
-        box = (self.x0, self.y1 - self.height / self.scale, self.x0 + self.width / self.scale, self.y1)
-        self.box = box
-        latitude = to_degrees(pyproj.CRS(scene.crs)).transform((west + east) / 2, (south + north) / 2)[1]
-        self.zoom = math.log2(40_075_016.686 * math.cos(math.radians(latitude)) / 256 * self.scale)
-        self.taken: list[Bounds] = []
-
-    def xy(self, coordinates: np.ndarray) -> np.ndarray:
-        """Return metric coordinates as picture units inside the frame."""
-        return np.column_stack([(coordinates[:, 0] - self.x0) * self.scale, (self.y1 - coordinates[:, 1]) * self.scale])
-
-    def free(self, box: Bounds) -> bool:
-        """Whether a box lies in the frame and touches nothing placed before."""
-        if box[0] < 3 or box[1] < 3 or box[2] > self.width - 3 or box[3] > self.height - 3:
-            return False
-        return not any(o[0] < box[2] and o[2] > box[0] and o[1] < box[3] and o[3] > box[1] for o in self.taken)
+def _room(scene: Scene) -> Room:
+    """Return the map's frame with the scene in it, as large as it fits."""
+    (width, height), (west, south, east, north) = _FRAME[2:], scene.bounds
+    margin = 0.03 * max(east - west, north - south, 1.0)
+    scale = min(width / (east - west + 2 * margin), height / (north - south + 2 * margin))
+    return Room((0.0, 0.0, width, height), scale, scene.crs, scene.bounds)
 
 
-def _colour(value: str) -> tuple[str, float]:
+def colour_of(value: str) -> tuple[str, float]:
     """Return a CSS colour as a plain colour and an opacity: not every SVG reader knows rgba()."""
     match = re.fullmatch(r"rgba\((\d+),\s*(\d+),\s*(\d+),\s*([\d.]+)\)", value)
     if not match:
@@ -70,12 +50,12 @@ def _attributes(**values: object) -> str:
 
 
 def _fill(value: str, opacity: float = 1.0) -> str:
-    colour, own = _colour(value)
+    colour, own = colour_of(value)
     return _attributes(fill=colour, fill_opacity=f"{own * opacity:g}" if own * opacity < 1 else None)
 
 
 def _stroke(value: str, width: float, dash: Sequence[float] = ()) -> str:
-    colour, own = _colour(value)
+    colour, own = colour_of(value)
     dashes = " ".join(f"{10 * d * max(1.0, width / 3):.0f}" for d in dash)
     return _attributes(
         stroke=colour,
@@ -85,7 +65,7 @@ def _stroke(value: str, width: float, dash: Sequence[float] = ()) -> str:
     )
 
 
-def _path(shapes: Iterable[shapely.Geometry], view: _View) -> str:
+def _path(shapes: Iterable[shapely.Geometry], view: Room) -> str:
     """Return shapes as one path in tenths of a picture unit, relative and without what cannot be seen."""
     parts = shapely.get_parts(list(shapes))
     kind = shapely.get_type_id(parts)
@@ -97,7 +77,7 @@ def _path(shapes: Iterable[shapely.Geometry], view: _View) -> str:
     if not len(line):
         return ""
     closed = shapely.get_type_id(lines) == RING
-    whole = np.rint(view.xy(coordinates) * 10).astype("int64")
+    whole = np.rint(view.on_page(coordinates) * 10).astype("int64")
     last = np.append(line[1:] != line[:-1], True)
     whole, line = whole[~(last & closed[line])], line[~(last & closed[line])]
     first = np.append(True, line[1:] != line[:-1])
@@ -116,22 +96,6 @@ def _path(shapes: Iterable[shapely.Geometry], view: _View) -> str:
         for k, (x, y) in enumerate(start.tolist())
         if ends[k] < ends[k + 1]
     )
-
-
-def _seen(layer: Layer, view: _View) -> np.ndarray:
-    """Return a layer's shapes cut to a little more than the frame and simplified to half a unit."""
-    margin = 30 / view.scale
-    west, south, east, north = view.box
-    shapes = np.asarray(layer.geometry.array)
-    boxes = shapely.bounds(shapes)
-    away = (boxes[:, 0] > east) | (boxes[:, 2] < west) | (boxes[:, 1] > north) | (boxes[:, 3] < south)
-    shapes = np.where(away, shapely.from_wkt("POLYGON EMPTY"), shapes)
-    out = (boxes[:, 0] < west - margin) | (boxes[:, 2] > east + margin)
-    out |= (boxes[:, 1] < south - margin) | (boxes[:, 3] > north + margin)
-    cut = out & ~away
-    if cut.any():
-        shapes[cut] = shapely.clip_by_rect(shapes[cut], west - margin, south - margin, east + margin, north + margin)
-    return np.asarray(shapely.simplify(shapes, 0.4 / view.scale))
 
 
 def width_at(width: float | Sequence[float], zoom: float) -> float:
@@ -167,9 +131,9 @@ class _Hatches:
         return "".join(out)
 
 
-def _draw_layer(layer: Layer, styles: list[dict[str, Any]], pick: np.ndarray, view: _View, hatches: _Hatches) -> str:
+def _draw_layer(layer: Layer, styles: list[dict[str, Any]], pick: np.ndarray, view: Room, hatches: _Hatches) -> str:
     """Return one layer of areas or lines as SVG, one path per style (and one for its casing)."""
-    shapes = _seen(layer, view)
+    shapes = view.seen(layer.geometry, 0.4)
     paths = [_path(shapes[pick == j], view) for j in range(len(styles))]
     out = []
     if layer.shape == "A":
@@ -279,7 +243,7 @@ def _wrap(text: str, size: float, width: float) -> list[str]:
     return [*lines, line] if line else lines
 
 
-def _draw_points(scene: Scene, off: set[str], view: _View, own: set[str], *, first: bool) -> str:
+def _draw_points(scene: Scene, off: set[str], view: Room, own: set[str], *, first: bool) -> str:
     """
     Return point symbols: whole ones where there is room, dots where not.
 
@@ -290,7 +254,7 @@ def _draw_points(scene: Scene, off: set[str], view: _View, own: set[str], *, fir
     for layer in scene.layers:
         if layer.shape != "P" or layer.id in off or layer.min_zoom > view.zoom or "mark" in layer.styles[0]:
             continue
-        places = view.xy(shapely.get_coordinates(layer.geometry.array))
+        places = view.on_page(shapely.get_coordinates(layer.geometry.array))
         for place, j in zip(places, layer.pick, strict=True):
             style, (x, y) = layer.styles[j], place
             r = float(style.get("size", radius))
@@ -299,20 +263,20 @@ def _draw_points(scene: Scene, off: set[str], view: _View, own: set[str], *, fir
             if bool(style.get("keep") or layer.id in own) is not first:
                 continue
             if style.get("keep"):
-                x, y = beside(x, y, r, view.free)
+                x, y = beside(x, y, r, lambda b: view.free([b]))
             box = (x - r, y - r, x + r, y + r)
-            if style.get("keep") or ("near" not in style and view.free(box)):
-                view.taken.append(box)
+            if style.get("keep") or ("near" not in style and view.free([box])):
+                view.take(box)
                 icons.append(_icon(x, y, r, style))
                 continue
             d = radius * 0.42
             if first:
-                view.taken.append((x - d, y - d, x + d, y + d))
+                view.take((x - d, y - d, x + d, y + d))
             dots.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{d:.1f}" fill="{style["fill"]}" stroke="#fff"/>')
     return "".join([*dots, *reversed(icons)])
 
 
-def _draw_labels(scene: Scene, off: set[str], view: _View, first: bool) -> str:
+def _draw_labels(scene: Scene, off: set[str], view: Room, first: bool) -> str:
     out: list[str] = []
     for label in scene.labels:
         if label.first is not first:
@@ -328,28 +292,15 @@ def _draw_labels(scene: Scene, off: set[str], view: _View, first: bool) -> str:
     return "".join(out)
 
 
-def _point_label(label: Label, style: Mapping[str, Any], view: _View) -> str:
+def _point_label(label: Label, style: Mapping[str, Any], view: Room) -> str:
     size, spacing = float(style["size"]), 0.0 if label.text.isascii() else float(style.get("spacing", 0))
-    x0, y0 = view.xy(shapely.get_coordinates(label.geometry))[0]
+    x0, y0 = view.on_page(shapely.get_coordinates(label.geometry))[0]
     w, h, d = _span(label.text, size, spacing), size * 1.2, label.away
-    tries = [
-        (0.0, 0.0),
-        (0, -h),
-        (0, h),
-        (-w * 0.4, 0),
-        (w * 0.4, 0),
-        (0, -2 * h),
-        (0, 2 * h),
-        (-w * 0.5, -h),
-        (w * 0.5, h),
-    ]
-    if d:
-        tries = [(w / 2 + d, 0.0), (-w / 2 - d, 0.0), (0.0, -h / 2 - d), (0.0, h / 2 + d)]
-    for dx, dy in tries:
+    for dx, dy in moves(w, h, d):
         x, y = x0 + dx, y0 + dy
         box = (x - w / 2 - 2, y - h / 2 - 1, x + w / 2 + 2, y + h / 2 + 1)
-        if view.free(box):
-            view.taken.append(box)
+        if view.free([box]):
+            view.take(box)
             dot = (
                 f'<circle cx="{x0:.1f}" cy="{y0:.1f}" r="2" fill="{house_style()["place"]["line"]}"/>'
                 if d and label.kind == "place"
@@ -360,69 +311,16 @@ def _point_label(label: Label, style: Mapping[str, Any], view: _View) -> str:
     return ""
 
 
-class _LineName(NamedTuple):
-    """A name to be set along a line: whole where it is Latin (`plain`), else character by character; `wide`: each one's width."""
-
-    chars: list[str]
-    wide: list[float]
-    face: _Face
-    plain: bool
-
-
-def _line_label(label: Label, style: Mapping[str, Any], view: _View) -> str:
-    """Return a name along its line: characters turned with a flat line, upright under each other on a steep one."""
+def _line_label(label: Label, style: Mapping[str, Any], view: Room) -> str:
+    """Return a name along its line, whole where it is Latin, else character by character."""
     size, plain = float(style["size"]), label.text.isascii()
     chars = [label.text] if plain else list(label.text)
     wide = [_span(c, size) + (0.0 if plain else float(style.get("spacing", 0))) for c in chars]
-    name = _LineName(chars, wide, _Face.of_name(style), plain)
-    length = sum(wide)
-    west, south, east, north = view.box
-    seen = shapely.line_merge(shapely.clip_by_rect(label.geometry, west, south, east, north))
-    parts = sorted(shapely.get_parts(seen), key=lambda p: -p.length)[:3]
-    for part in parts:
-        total = part.length * view.scale
-        if part.geom_type != "LineString" or total < length * 1.25:
-            continue
-        line = shapely.LineString(view.xy(shapely.get_coordinates(part)))
-        for share in (0.5, 0.35, 0.65, 0.22, 0.78):
-            start = total * share - length / 2
-            if start < 0 or start + length > total:
-                continue
-            drawn = _along(line, start, name, view)
-            if drawn:
-                return drawn
-    return ""
+    places, turn = view.along(label.geometry, wide, size, plain=plain) or ([], 0.0)
+    return "".join(_words(x, y, c, _Face.of_name(style), turn) for c, (x, y) in zip(chars, places, strict=False))
 
 
-def _along(line: shapely.LineString, start: float, name: _LineName, view: _View) -> str:
-    """Return a name set along a line from so far on; "" where the line bends too much or there is no room."""
-    chars, wide, face, plain = name
-    length = sum(wide)
-    (ax, ay), (bx, by) = (shapely.get_coordinates(line.interpolate(s))[0] for s in (start, start + length))
-    if math.hypot(bx - ax, by - ay) < length * 0.93:
-        return ""
-    steep = abs(by - ay) > abs(bx - ax)
-    back = by < ay if steep and not plain else bx < ax
-    turn = math.degrees(math.atan2(by - ay, bx - ax)) + (180 if back else 0) - (90 if steep and not plain else 0)
-    turn = (turn + 180) % 360 - 180
-    ahead = np.cumsum(wide) - np.asarray(wide) / 2
-    at = start + (length - ahead if back else ahead)
-    places = [shapely.get_coordinates(line.interpolate(s))[0] for s in at]
-    half = face.size * 0.62
-    spots = (
-        places
-        if not plain
-        else [shapely.get_coordinates(line.interpolate(start + length * t))[0] for t in (0.1, 0.3, 0.5, 0.7, 0.9)]
-    )
-    reach = half if not plain else max(half, length * 0.1)
-    boxes = [(float(x - reach), float(y - half), float(x + reach), float(y + half)) for x, y in spots]
-    if not all(view.free(b) for b in boxes):
-        return ""
-    view.taken.extend(boxes)
-    return "".join(_words(x, y, c, face, turn) for c, (x, y) in zip(chars, places, strict=True))
-
-
-def _picture_rule(view: _View, letter: str) -> str:
+def _picture_rule(view: Room, letter: str) -> str:
     """Return scale bar and north arrow."""
     limit = 200 / view.scale
     power = 10 ** math.floor(math.log10(limit))
@@ -459,7 +357,7 @@ def _key(style: Mapping[str, Any], shape: str, x: float, y: float, hatches: _Hat
             lines.append((style["casing"], width + min(float(style.get("extra", 1.8)), 6.0), ()))
         lines.append((style["line"], width, style.get("dash", ())))
         return "".join(
-            f'<path d="M{x:g} {y:g}h26" fill="none" stroke="{_colour(c)[0]}" stroke-width="{w:g}" stroke-opacity="{_colour(c)[1]:g}"'
+            f'<path d="M{x:g} {y:g}h26" fill="none" stroke="{colour_of(c)[0]}" stroke-width="{w:g}" stroke-opacity="{colour_of(c)[1]:g}"'
             + (f' stroke-dasharray="{" ".join(f"{d:g}" for d in dash)}"' if dash else "")
             + "/>"
             for c, w, dash in lines
@@ -471,7 +369,7 @@ def _key(style: Mapping[str, Any], shape: str, x: float, y: float, hatches: _Hat
     dash = f' stroke-dasharray="{" ".join(f"{d:g}" for d in style["dash"])}"' if style.get("dash") else ""
     width = style.get("width", 1)
     line = (
-        f' stroke="{_colour(style["line"])[0]}" stroke-width="{min(width if isinstance(width, int | float) else 1, 2):g}"{dash}'
+        f' stroke="{colour_of(style["line"])[0]}" stroke-width="{min(width if isinstance(width, int | float) else 1, 2):g}"{dash}'
         if "line" in style
         else ""
     )
@@ -612,12 +510,8 @@ def _watermark(text: str) -> str:
 
 def sheet_of(scene: Scene) -> str:
     """Return the whole picture."""
-    theme = scene.themes[scene.first] if scene.themes else None
-    mode = theme.modes[theme.start] if theme else None
-    off = set(scene.off)
-    if theme is not None:
-        off |= set(off_for(scene.layers, theme)) | ({"presence"} if theme.layer != "presence" else set())
-    view, hatches, body = _View(scene), _Hatches(), []
+    (theme, mode), off = shown_mode(scene), hidden(scene)
+    view, hatches, body = _room(scene), _Hatches(), []
     for layer in scene.layers:
         if layer.id in off or layer.shape not in ("A", "L"):
             continue

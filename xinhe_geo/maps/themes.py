@@ -132,7 +132,7 @@ def walker_text(district: District, name: str, lang: str) -> str:
     return who
 
 
-def rule_lines(district: District, rule: Rule, lang: str, shown: str = "") -> list[str]:
+def rule_lines(district: District, rule: Rule, lang: str) -> list[str]:
     """Return 方法/人群/标准/分母 and what may be said about the rule's standing."""
     t = wording(lang)
     who = walker_text(district, rule.profile, lang)
@@ -143,7 +143,7 @@ def rule_lines(district: District, rule: Rule, lang: str, shown: str = "") -> li
         t["line_limit"].format(v=limit_text(rule, lang)),
         t["line_denominator"].format(v=t[f"den_{rule.denominator}"]),
     ]
-    return [*lines, *([shown] if shown else []), _standing(rule, lang)]
+    return [*lines, _standing(rule, lang)]
 
 
 def _classes(rule: Rule, lang: str) -> tuple[list[float], str, list[dict[str, Any]]]:

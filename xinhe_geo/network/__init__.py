@@ -4,14 +4,20 @@ from .buffers import frontage
 from .nearest import SearchState
 from .osm import excluded_ways, read_osm_streets, walkable
 from .osmnx_graphs import graph_edges
+from .routes import Leg, Way, WayTree, straight, walked
 from .walk_network import WalkNetwork
 
 __all__ = [
+    "Leg",
     "SearchState",
     "WalkNetwork",
+    "Way",
+    "WayTree",
     "excluded_ways",
     "frontage",
     "graph_edges",
     "read_osm_streets",
+    "straight",
     "walkable",
+    "walked",
 ]

@@ -149,6 +149,12 @@ class SearchState:
         with self.version.lock:
             return _read_off([self], origins, checked_limit(limit))[0]
 
+    def costs(self) -> Field:
+        """Return a copy of what the search left at the nodes: cost, number of the label, and metres where there are waits."""
+        with self.version.lock:
+            cost, label, metres = self._field()
+            return Field(cost.copy(), label.copy(), metres.copy())
+
     def with_place(self, doors: pd.DataFrame) -> SearchState:
         """Return the state with these doors added; places that exist already get them as further doors."""
         columns: Mapping[str, Any] = few_columns(doors) if len(doors) <= FEW_DOORS else doors

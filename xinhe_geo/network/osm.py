@@ -15,9 +15,9 @@ import pandas as pd
 import pyproj
 import shapely
 
-from ..core import NetworkError, SourceError, bundled_folder
+from ..core import NetworkError, SourceError, bundled_folder, plane_of
 from .arrays import AnyCrs, Flags, Floats, Ints, StrPath
-from .build import TABLE_COLUMNS, Chains, assemble, grouped, metric_crs, planar_steps, ranges, table_from, utm_of
+from .build import TABLE_COLUMNS, Chains, assemble, grouped, metric_crs, planar_steps, ranges, table_from
 from .streets import Streets
 
 if TYPE_CHECKING:
@@ -33,7 +33,8 @@ def of_file(path: StrPath, crs: AnyCrs | None, walk_filter: WalkFilter | None) -
     ways = read_ways(path, walk_filter)
     if len(ways.off) < 2:
         raise NetworkError(f"{Path(path).name} 里没有可步行的道路；check 命令列出被排除的道路和原因")
-    metric = metric_crs(crs) if crs is not None else utm_of(ways.lon, ways.lat)
+    extent = ways.lon.min(), ways.lat.min(), ways.lon.max(), ways.lat.max()
+    metric = plane_of(*map(float, extent)) if crs is None else metric_crs(crs)
     project = pyproj.Transformer.from_crs("EPSG:4326", metric, always_xy=True)
     node_xy = np.column_stack(project.transform(ways.lon, ways.lat))
     xy = node_xy[ways.node]

@@ -33,7 +33,7 @@ def between(
     starts, row = at_street(streets, origins, profile)
     ends, _ = at_street(streets, Asked(targets, None, access), profile)
     rows, columns, cost, names = pair_costs(streets, starts, ends, profile, limit)
-    a, b = _same_points(streets, points, targets)
+    a, b = same_points(streets, points, targets)
     if len(a):
         here = sorted_codes(starts["place"])[0][np.searchsorted(row, a)]
         there = sorted_codes(ends["place"])[0][b]
@@ -56,7 +56,7 @@ def nearest(streets: Streets, origins: Asked, targets: gpd.GeoSeries, limit: flo
     _, labels = sorted_codes(ends["place"])
     target = labels.get_indexer(pd.Index(found["target"])) if len(labels) else np.full(len(found), -1)
     cost = found["cost"].to_numpy(np.float64, copy=True)
-    a, b = _same_points(streets, points, targets)
+    a, b = same_points(streets, points, targets)
     if len(a):
         target, cost = _with_itself(target, cost, np.searchsorted(row, a), sorted_codes(ends["place"])[0][b])
     place, names = pd.factorize(starts["place"])
@@ -107,7 +107,7 @@ def _standing(streets: Streets, asked: Asked, profile: Profile | None) -> Attach
     return standing(streets, asked.points, home=asked.home, profile=profile)
 
 
-def _same_points(streets: Streets, origins: gpd.GeoSeries, targets: gpd.GeoSeries) -> tuple[Ints, Ints]:
+def same_points(streets: Streets, origins: gpd.GeoSeries, targets: gpd.GeoSeries) -> tuple[Ints, Ints]:
     """Return the row numbers of points that are the same (1e-6 m, for what reprojecting does to the last bits)."""
     if not len(origins) or not len(targets):
         return np.empty(0, np.int64), np.empty(0, np.int64)

@@ -27,13 +27,14 @@ import shapely
 from numpy.typing import NDArray
 
 from ..core import NetworkError, Profile, UnknownNameError, bundled_folder
-from . import build, npz, od, osm, osmnx_graphs, snap
+from . import build, npz, od, osm, osmnx_graphs, routes, snap
 from .arrays import AnyCrs, Flags, Floats, Ints, Pieces, StrPath
 from .nearest import SearchState, search_each, search_state
 from .nearest_edges import Barriers
 from .osm import WalkFilter, excluded_ways, read_osm_streets, walkable
 from .osmnx_graphs import graph_edges
 from .points import Asked, between, nearest, reach
+from .routes import Leg, WayOut, WayTree
 from .streets import Streets
 from .threads import thread_count
 
@@ -145,7 +146,8 @@ class WalkNetwork:
         path
             The extract. Ways join where they share a node of the map, so that a bridge does not meet what it crosses.
         crs
-            Projected CRS to compute in. Default: the UTM zone of the extract.
+            Projected CRS to compute in. Default: the national zone where there is one (China: CGCS2000, three degrees wide), else a
+            local transverse Mercator of scale 1 through the middle of the extract: metres on the ground.
         walk_filter
             Rules in place of the bundled `network/walk_filter.toml`: a file, or its content as a mapping.
 
@@ -790,6 +792,123 @@ class WalkNetwork:
         """
         found = reach(self._streets, Asked(points, home, access), limit, each)
         return self._laid(found, each).drop(columns="limit")
+
+    # --- the way ------------------------------------------------------------------------------------------------------
+
+    def route(
+        self,
+        origin: gpd.GeoSeries,
+        target: gpd.GeoSeries,
+        *,
+        profile: Profile | str | None = None,
+        home: pd.Series | str | None = None,
+    ) -> gpd.GeoDataFrame:
+        """
+        Return the least walk between two places, leg by leg: what `metres` or `minutes` measures.
+
+        Parameters
+        ----------
+        origin, target
+            Points in any CRS, each a place with one or several doors; the least way between any two of them is taken.
+        profile
+            A `Profile`, a name in the bundled `profiles.csv`, or None: the shortest way, whoever walks.
+        home
+            Aligned with the origin, or one home for all its doors: whose inner lanes may be walked on the way out.
+
+        Returns
+        -------
+        GeoDataFrame
+            In walking order. Columns `leg` ("inside" along own lanes, "access" straight to the street, "street", "wait", "entrance"
+            straight from the street), `street` (missing off the street), `metres`, `minutes` (missing without a profile),
+            geometry in the CRS of the network (a wait is a point). What follows on one street is one leg. Empty from a place to
+            itself. Metres add up to those of `metres`, minutes to those of `minutes`.
+
+        Raises
+        ------
+        UnknownNameError
+            No such profile.
+        NetworkError
+            There is no way, or a lane that is walked has a wait.
+        TypeError, ValueError
+            Not points, no CRS, an empty place or label, or `home` of another length: which, in Chinese.
+        """
+        walker = None if profile is None else _profile(profile)
+        own = pd.Series(home, index=origin.index) if isinstance(home, str) else home
+        return routes.route(self._streets, origin, target, profile=walker, home=own)
+
+    def ways_out(
+        self,
+        points: gpd.GeoSeries,
+        *,
+        barriers: Barriers | None = None,
+        home: pd.Series | None = None,
+        profile: Profile | None = None,
+    ) -> list[WayOut]:
+        """
+        Find what `attach` finds, and how each door is walked to.
+
+        Parameters
+        ----------
+        points, barriers, home, profile
+            As for `attach`: points in any CRS, lines in the network's.
+
+        Returns
+        -------
+        list of WayOut
+            One per door: number of the point, edge, metres along it, metres before it, legs.
+
+        Raises
+        ------
+        NetworkError
+            A lane that is walked has a wait.
+        TypeError, ValueError
+            Not points, no CRS, an empty place or label, or `home` of another length.
+        """
+        return routes.ways_out(self._streets, points, barriers=barriers, home=home, profile=profile)
+
+    def way_tree(self, targets: pd.DataFrame, *, profile: Profile | None = None) -> WayTree:
+        """
+        Search from all targets at once and keep the way from everywhere to the nearest of them.
+
+        Parameters
+        ----------
+        targets
+            Doors: a frame with `place` (label), `edge`, `at_m` and `access_m` (metres), as `attach` returns it.
+        profile
+            None: the cost is metres. A profile: minutes.
+
+        Returns
+        -------
+        WayTree
+            Its `.way(edge, at, access)` gives the way from a door, `.legs(way)` its legs.
+
+        Raises
+        ------
+        NetworkError
+            Doors of another network.
+        """
+        return WayTree(self._streets, targets, profile)
+
+    def legs_frame(self, legs: Iterable[Leg]) -> gpd.GeoDataFrame:
+        """
+        Return legs as `route` returns them.
+
+        Parameters
+        ----------
+        legs
+            In walking order.
+
+        Returns
+        -------
+        GeoDataFrame
+            Columns `leg`, `street`, `metres`, `minutes`, geometry in the CRS of the network.
+
+        Raises
+        ------
+        AttributeError
+            What is no leg.
+        """
+        return routes.frame_of(legs, self._streets)
 
 
 def _profile(profile: Profile | str) -> Profile:

@@ -18,6 +18,7 @@ from .pages.plans import (
     write_table,
 )
 from .pages.siting import write_choice, write_links, write_worst
+from .receipts import receipt
 from .record import RECORD
 from .report import brief, documents, write_ledger, write_report
 from .story.change import by_residents, people_line, with_net
@@ -50,6 +51,7 @@ __all__ = [
     "provision_sheet",
     "put_in_place",
     "read_shapes",
+    "receipt",
     "refuse_foreign",
     "side_by_side",
     "state_of",

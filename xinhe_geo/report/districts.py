@@ -166,8 +166,8 @@ def _indicator(
     return {
         "rule": name,
         "label": rule.label,
-        "definition": _digest(asks),
-        "kinds": "、".join(_labels(district, rule.kinds)),
+        "definition": hashlib.sha256(json.dumps(asks, sort_keys=True, default=str).encode()).hexdigest()[:12],
+        "kinds": "、".join(str(district.kinds["label"].get(kind, kind)) for kind in rule.kinds),
         "asks": _asks(district, rule),
         "standard": rule.basis_text,
         "value": value,
@@ -185,15 +185,6 @@ def _indicator(
         "headline": str(lead["headline"]),
         "mark": str(lead["mark"]),
     }
-
-
-def _digest(asks: Mapping[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(asks, sort_keys=True, default=str).encode()).hexdigest()[:12]
-
-
-def _labels(district: District, kinds: Iterable[str]) -> list[str]:
-    known = district.kinds["label"]
-    return [str(known.get(kind, kind)) for kind in kinds]
 
 
 def _asks(district: District, rule: Rule) -> str:

@@ -7,14 +7,27 @@ import json
 import os
 import re
 import shutil
-import tempfile
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import NamedTuple
 
-from ..core import EnvironmentProblem, XinheError, beside_prefix, cannot_write, os_words, place_file, write_text
+from ..core import (
+    EnvironmentProblem,
+    XinheError,
+    cannot_write,
+    hold,
+    keep_file,
+    let_go,
+    os_words,
+    own_room,
+    place_file,
+    room_lock,
+    sweep,
+    write_text,
+)
 from ..district import MANIFEST
-from .record import NOTED, RECORD, read_noted, read_run, run_files
+from .record import NOTED, RECORD, hashes, read_json, read_noted, read_run, run_files, trusted
 
 #: The ledger's workbook, into which people type; what they typed is carried over, so it may be replaced though changed.
 LEDGER_BOOK = "tables/规划目标落实核对表.xlsx"
@@ -35,27 +48,32 @@ def cannot_write_into(folder: Path, error: OSError) -> EnvironmentProblem:
     return cannot_write(Path(str(error.filename or folder)).name, error)
 
 
+def _refuse_district(target: Path) -> None:
+    if (target / MANIFEST).is_file():
+        raise EnvironmentProblem(f"{target.name} 是街道数据目录，不能把结果写在里面；用 --out 另写一个文件夹")
+
+
 @contextmanager
 def swapped_in(target: Path) -> Iterator[Path]:
     """Give a folder to write into; when all went well its files replace those of an earlier run, else nothing changes."""
-    if (target / MANIFEST).is_file():
-        raise EnvironmentProblem(f"{target.name} 是街道数据目录，不能把结果写在里面；用 --out 另写一个文件夹")
+    _refuse_district(target)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        fresh = Path(tempfile.mkdtemp(prefix=beside_prefix(target), dir=target.parent))
+        repair(target)
     except OSError as error:
+        if isinstance(error, XinheError):
+            raise
         raise EnvironmentProblem(
             f"不能写入 {target.name}：{os_words(error)}。换一个文件夹（--out），或检查权限和磁盘空间"
         ) from error
     try:
-        yield fresh
-        put_in_place(fresh, target)
+        with own_room(target) as fresh:
+            yield fresh
+            put_in_place(fresh, target)
     except XinheError:
         raise
     except OSError as error:
         raise cannot_write_into(target, error) from error
-    finally:
-        shutil.rmtree(fresh, ignore_errors=True)
 
 
 def put_in_place(fresh: Path, target: Path) -> None:
@@ -67,14 +85,12 @@ def put_in_place(fresh: Path, target: Path) -> None:
     EnvironmentProblem
         A file in the way is not ours: nothing is changed.
     """
+    repair(target)
     target.mkdir(exist_ok=True)
-    earlier = run_files(target)
-    made = _move(fresh, target)
-    for name in sorted(set(earlier) - made):
-        stale = target / name
-        # a record may come from anybody: only what a report writes, where it has not been touched since
-        if _REPORTED.fullmatch(name) and _is_plain(target, name) and _hash(stale) == earlier[name]:
-            stale.unlink()
+    made, earlier = hashes(fresh), run_files(target)
+    # a record may come from anybody: only what a report writes
+    gone = {name: earlier[name] for name in sorted(set(earlier) - set(made)) if _REPORTED.fullmatch(name)}
+    _hand_over(target, _Order(fresh, made, gone, noted=False))
 
 
 @contextmanager
@@ -87,18 +103,140 @@ def added_to(target: Path) -> Iterator[Path]:
     EnvironmentProblem
         `target` holds the data of a district, cannot be written, or a file in the way is not ours: nothing is changed.
     """
-    if (target / MANIFEST).is_file():
-        raise EnvironmentProblem(f"{target.name} 是街道数据目录，不能把结果写在里面；用 --out 另写一个文件夹")
+    _refuse_district(target)
     above = next((p for p in (target, *target.parents) if p.is_dir()), target.parent)
     try:
-        with tempfile.TemporaryDirectory(prefix=".xinhe-", dir=above) as room:
-            yield Path(room)
-            if any(Path(room).iterdir()):
+        repair(target)
+        sweep(target.parent, target)
+        with own_room(target, above) as fresh:
+            yield fresh
+            if any(fresh.iterdir()):
                 target.mkdir(parents=True, exist_ok=True)
-                note_written(target, _move(Path(room), target))
+                _hand_over(target, _Order(fresh, hashes(fresh), {}, noted=True))
     except XinheError:
         raise
     except OSError as error:
+        raise cannot_write_into(target, error) from error
+
+
+# --- handing over ----------------------------------------------------------------------------------------------------
+
+#: Lies in a folder while files come into it: which, with their hashes, and the room they come from.
+MARK = ".xinhe-unfinished.json"
+_ROOM = re.compile(r"(?:\.\./)*(\.xinhe-[^/\\]+)((?:/[^/\\]+)*)")
+
+
+class _Order(NamedTuple):
+    """Files that come into a folder from a room, with their hashes; files that go from it; whether they are noted there."""
+
+    room: Path
+    files: Mapping[str, str]
+    gone: Mapping[str, str]
+    noted: bool
+
+
+def _hand_over(target: Path, order: _Order) -> None:
+    """
+    Move every file of a room to its place, or none where one in the way is not ours.
+
+    A mark says so from before the first until after the last: whoever comes next carries on where this process was killed
+    (`repair`). What fails here is taken back.
+    """
+    refuse_foreign(target, order.files, order.room)
+    way = os.path.relpath(os.path.realpath(order.room), os.path.realpath(target))
+    said = {**order._asdict(), "room": Path(way).as_posix()}
+    write_text(target / MARK, json.dumps(said, ensure_ascii=False, indent=1) + "\n")
+    old = order.room.with_name(f"{order.room.name}-old")
+    moved: list[str] = []
+    try:
+        for name, wanted in order.files.items():
+            place = target / name
+            if place.is_file() and _hash(place) == wanted:
+                continue
+            keep_file(place, old / name)
+            moved.append(name)
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place_file(order.room / name, place)
+        if order.noted:
+            note_written(target, order.files)
+    except OSError:
+        with suppress(OSError):
+            for name in moved:
+                place_file(old / name, target / name) if (old / name).exists() else (target / name).unlink(
+                    missing_ok=True
+                )
+            (target / MARK).unlink()
+        raise
+    _finish(target, order)
+
+
+def _finish(target: Path, order: _Order) -> None:
+    for name, then in order.gone.items():
+        if (
+            _REPORTED.fullmatch(name)
+            and _is_plain(target, name)
+            and (target / name).is_file()
+            and _hash(target / name) == then
+        ):
+            (target / name).unlink()
+    (target / MARK).unlink(missing_ok=True)
+
+
+def repair(target: Path) -> bool:
+    """
+    Carry on where a process was killed while files came into a folder; return whether there was anything to do.
+
+    A mark may come from anybody: only files are moved that lie in a room of ours and have the hashes it says, and only to
+    where nothing lies, or what we wrote.
+
+    Raises
+    ------
+    EnvironmentProblem
+        The process is still at it, or the folder cannot be written.
+    """
+    said = read_json(target / MARK)
+    found = _ROOM.fullmatch(str(said.get("room", "")))
+    if not said or found is None or ".." in found[2].split("/"):
+        return False
+    room = target / found[0]
+    held = room_lock(room.parents[found[2].count("/") - 1] if found[2] else room)
+    with _told(target):
+        handle = hold(held) if held.parent.is_dir() and not held.parent.is_symlink() else None
+        if handle is None and held.exists():
+            raise EnvironmentProblem(f"另一个程序正在写 {target.name}，请等它结束后重试")
+        try:
+            order = _Order(room, trusted(said.get("files")), trusted(said.get("gone")), noted=True)
+            here = [name for name, wanted in order.files.items() if _brought(target, name, order.room / name, wanted)]
+            if said.get("noted") is True or len(here) < len(order.files):
+                note_written(target, here)
+            _finish(target, order._replace(gone=order.gone if len(here) == len(order.files) else {}))
+        finally:
+            if handle is not None:
+                let_go(held, handle)
+        if handle is not None:
+            shutil.rmtree(held.parent, ignore_errors=True)
+    return True
+
+
+def _brought(target: Path, name: str, fresh: Path, wanted: str) -> bool:
+    """Bring a file to its place if it is not there yet; return whether it is."""
+    place = target / name
+    if _is_plain(target, name) and place.is_file() and _hash(place) == wanted:
+        return True
+    if fresh.is_symlink() or not fresh.is_file() or _hash(fresh) != wanted or _foreign(target, [name], None):
+        return False
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place_file(fresh, place)
+    return True
+
+
+@contextmanager
+def _told(target: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if isinstance(error, XinheError):
+            raise
         raise cannot_write_into(target, error) from error
 
 
@@ -128,6 +266,19 @@ def refuse_foreign(folder: Path, names: Iterable[str], fresh: Path | None = None
     EnvironmentProblem
         Naming them.
     """
+    if fresh is None:
+        repair(folder)
+    wrong = _foreign(folder, names, fresh)
+    if wrong:
+        more = f" 等 {len(wrong)} 个" if len(wrong) > 5 else ""
+        raise EnvironmentProblem(
+            f"{folder.name or folder} 里的 {'、'.join(wrong[:5])}{more}不是本程序写的（或写出后被改过、是链接），没有动它，也没有写出任何"
+            "结果；把它移走或改名，或用 --out 另写一个文件夹"
+        )
+
+
+def _foreign(folder: Path, names: Iterable[str], fresh: Path | None) -> list[str]:
+    """Return which files in the way are not ours."""
     known = [run_files(folder), read_noted(folder)]
     if RECORD in names and read_run(folder) and not (folder / RECORD).is_symlink():
         names = [name for name in names if name != RECORD]
@@ -143,25 +294,7 @@ def refuse_foreign(folder: Path, names: Iterable[str], fresh: Path | None = None
         now = _hash(place)
         return now not in [files.get(name) for files in known] and (fresh is None or now != _hash(fresh / name))
 
-    wrong = sorted(name for name in names if foreign(name))
-    if wrong:
-        more = f" 等 {len(wrong)} 个" if len(wrong) > 5 else ""
-        raise EnvironmentProblem(
-            f"{folder.name or folder} 里的 {'、'.join(wrong[:5])}{more}不是本程序写的（或写出后被改过、是链接），没有动它，也没有写出任何"
-            "结果；把它移走或改名，或用 --out 另写一个文件夹"
-        )
-
-
-def _move(fresh: Path, target: Path) -> set[str]:
-    """Move every file to its place, or none where one in the way is not ours; return their places."""
-    made = {p.relative_to(fresh).as_posix() for p in fresh.rglob("*") if p.is_file()}
-    refuse_foreign(target, made, fresh)
-    for name in sorted(made):
-        place = target / name
-        place.parent.mkdir(parents=True, exist_ok=True)
-        if not place.is_file() or place.read_bytes() != (fresh / name).read_bytes():
-            place_file(fresh / name, place)
-    return made
+    return sorted(name for name in names if foreign(name))
 
 
 def _is_plain(folder: Path, name: str) -> bool:

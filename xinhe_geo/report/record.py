@@ -92,7 +92,7 @@ def hashes(folder: Path) -> dict[str, str]:
 
 def read_run(folder: Path) -> dict[str, Any]:
     """Return a folder's `run.json`; empty where there is none, or it is not one of ours."""
-    run = _read(folder / RECORD)
+    run = read_json(folder / RECORD)
     versions = run.get("versions")
     ours = isinstance(versions, Mapping) and "xinhe-geo" in versions and isinstance(run.get("files"), Mapping)
     return run if ours else {}
@@ -100,15 +100,16 @@ def read_run(folder: Path) -> dict[str, Any]:
 
 def read_noted(folder: Path) -> dict[str, str]:
     """Return what commands that add to a folder have noted of it: place in the folder and hash."""
-    return _trusted(_read(folder / NOTED).get("files"))
+    return trusted(read_json(folder / NOTED).get("files"))
 
 
 def run_files(folder: Path) -> dict[str, str]:
     """Return the files that the last report into a folder has written: place in the folder and hash."""
-    return _trusted(read_run(folder).get("files"))
+    return trusted(read_run(folder).get("files"))
 
 
-def _read(path: Path) -> dict[str, Any]:
+def read_json(path: Path) -> dict[str, Any]:
+    """Return what a small record of ours says; empty where there is none, or it cannot be read."""
     try:
         found = json.loads(path.read_text("utf-8")) if not path.is_symlink() else {}
     except (OSError, ValueError, RecursionError):
@@ -116,7 +117,7 @@ def _read(path: Path) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _trusted(files: object) -> dict[str, str]:
+def trusted(files: object) -> dict[str, str]:
     """Return the entries that can be a file below the folder: a record may come from anybody."""
     found = files.items() if isinstance(files, Mapping) else ()
     return {n: h for n, h in found if is_inside(n) and isinstance(h, str) and re.fullmatch("[0-9a-f]{64}", h)}

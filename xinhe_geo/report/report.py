@@ -109,16 +109,21 @@ def brief(
     refuse_foreign(Path(to), [*FIRST, *(page.file for page in PAGES)])
     tell = progress or (lambda _: None)
     before = None if since is None else read_record(since)  # now: it may lie in the folder that is written
-    with speaking(lang), Worker(processes=processes) as aside, aside.beside() as early:
+    with speaking(lang):
         tell(say("计算可达和覆盖"))
         district.network  # noqa: B018  (before anything is handed over: all need it)
-        ahead = early(_pages, district, lang)
         results = Analysis(district, preset)
-        results.cover  # noqa: B018
-        judged = aside(_judged, district, Path(to), lang)  # takes up what was walked until here
-        tell(say("找缺口和原因"))
-        results.work_out()
-        _write(district, results, Path(to), _Run(None, before, tell, aside, ahead, judged))
+        with (
+            Worker(district, processes=processes, fork_only=True) as early,
+            Worker(district, processes=processes, fork_only=True) as ledgers,
+        ):
+            ahead = early(_pages, district, lang)
+            results.cover  # noqa: B018
+            judged = ledgers(_judged, district, Path(to), lang)  # takes up what was walked until here
+            tell(say("找缺口和原因"))
+            results.work_out()
+            aside = Worker(district, results, processes=processes)
+            _write(district, results, Path(to), _Run(None, before, tell, aside, ahead, judged))
     headline: pd.DataFrame = results.headlines
     return headline
 

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from ..access import AT_LEAST, EXACT, SEVERITIES, only_known, rests_on
-from ..core import BASIS_LABELS, DENOMINATOR_LABELS, METHOD_LABELS, growing, keeping, say, speaking, title
+from ..core import BASIS_LABELS, DENOMINATOR_LABELS, METHOD_LABELS, crs_label, growing, keeping, say, speaking, title
 from ..district import District, kind_name, walker_name
 from ..maps import DEMONSTRATION_TEXT
 from .analysis import Analysis, by_heading, sources_table
@@ -331,4 +331,4 @@ def foot(district: District) -> str:
     credit = str(district.manifest.get("credit", ""))
     mark += say("{0}。", keeping(district.manifest))
     text = "{0}{1}，数据年份 {2}，社区名录 {3} 年，坐标系 {4}。{5}"
-    return say(text, mark, district.name, district.year, district.list_year, district.crs, credit)
+    return say(text, mark, district.name, district.year, district.list_year, crs_label(district.crs), credit)

@@ -489,7 +489,7 @@ def _counted(ask: Ask, tries: Sequence[Try], n: int, say: Progress) -> gpd.GeoDa
         say(f"逐处复核 {k + 1}/{len(tries)}")
         edit = edit_of(ask, one, f"link-{k + 1}")
         after = Scenario("link", edits=(edit,), planned=ask.district.with_planned).on(ask.district)
-        row = effect_of(ask, before, coverage(after, rules=[ask.rule]))
+        row = effect_of(before, coverage(after, rules=[ask.rule]))
         row |= {
             "kind": one.kind,
             "kind_label": KIND_LABELS[one.kind],
@@ -557,7 +557,7 @@ def edit_of(ask: Ask, one: Try, name: str) -> Edit:
     return Edit("add_street", what | ({"wait_s": float(wait_s)} if one.kind == "crossing" and wait_s else {}))
 
 
-def effect_of(ask: Ask, before: pd.DataFrame, after: pd.DataFrame) -> dict[str, object]:
+def effect_of(before: pd.DataFrame, after: pd.DataFrame) -> dict[str, object]:
     """Return what coverage says of one proposal."""
     whole = float(summary(after)["share"].iloc[0])
     now = after.droplevel("rule").reindex(before.index)

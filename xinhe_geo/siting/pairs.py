@@ -197,7 +197,7 @@ def _counted(
         say(f"逐对复核 {number + 1}/{len(pairs)}")
         edits = tuple(edit_of(ask, best[k], f"link-{k + 1}") for k in (a, b))
         after = Scenario("links", edits=edits, planned=ask.district.with_planned).on(ask.district)
-        row = effect_of(ask, before, coverage(after, rules=[ask.rule]))
+        row = effect_of(before, coverage(after, rules=[ask.rule]))
         shapes = [best[k].shape for k in (a, b)]
         row |= {
             "first": names[a],

@@ -171,7 +171,8 @@ def _line(district: District, norm: pd.Series, new: gpd.GeoDataFrame, already: p
     people = new[norm["base"]].astype("float64")
     base = float(people.sum()) if people.notna().all() else np.nan
     required = base / float(norm["per"]) * float(norm["amount"])
-    rule = _walk_of(district, kinds)
+    name = district.kinds.loc[kinds[0], "rule"]
+    rule = district.rule(str(name)) if isinstance(name, str) else None
     near = _left_over(district, norm, kinds, rule, new.index)
     own = ~near.index.isin(already)
     parts = [np.nan, np.nan] if near["left"].isna().any() else [float(near["left"][m].sum()) for m in (own, ~own)]
@@ -196,7 +197,7 @@ def _line(district: District, norm: pd.Series, new: gpd.GeoDataFrame, already: p
         "required": required,
         "required_m2": required * float(norm["m2_each"]),
         "required_site_m2": required * float(norm["site_m2_each"]),
-        "reach": _reach_text(district, rule),
+        "reach": ("全街道" if rule is None else f"{district.profile(rule.profile).label}步行 {rule.minutes:g} 分钟内"),
         "own": from_own,
         "absorbed": absorbed,
         "missing": missing,
@@ -210,16 +211,6 @@ def _line(district: District, norm: pd.Series, new: gpd.GeoDataFrame, already: p
         "basis": basis,
         "mark": mark,
     }
-
-
-def _walk_of(district: District, kinds: Sequence[str]) -> Rule | None:
-    """Return the headline rule of the first kind, whose minutes and walker say what is near; None: the whole district."""
-    name = district.kinds.loc[kinds[0], "rule"]
-    return district.rule(str(name)) if isinstance(name, str) else None
-
-
-def _reach_text(district: District, rule: Rule | None) -> str:
-    return "全街道" if rule is None else f"{district.profile(rule.profile).label}步行 {rule.minutes:g} 分钟内"
 
 
 def _left_over(

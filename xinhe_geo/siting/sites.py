@@ -651,11 +651,11 @@ def _point_table(case: _Case, siting: Siting) -> _Table:
         far = _point_costs(case, lost, case.targets, np.inf, rule.method)
         far["demand"] = case.points["demand"].reindex(far["point"]).to_numpy()
         table = pd.concat([rows, far], ignore_index=True)
-    weights = _point_values(case, own, _home_values(case))
+    weights = _point_values(own, _home_values(case))
     return _Table(
         _frame_of(table, _unit(rule)),
         weights,
-        _point_values(case, own, _people_of(case, siting)),
+        _point_values(own, _people_of(case, siting)),
         replace(siting, limit=_limit(rule)),
         _units(own),
         rows[["demand", "site"]],
@@ -668,7 +668,7 @@ def _units(points: gpd.GeoDataFrame) -> pd.DataFrame:
     return pd.DataFrame({"demand": points["demand"], "home": points["home"], "share": points["weight"]})
 
 
-def _point_values(case: _Case, points: gpd.GeoDataFrame, homes: pd.Series) -> pd.Series:
+def _point_values(points: gpd.GeoDataFrame, homes: pd.Series) -> pd.Series:
     """Return what each point has of its home's value, index demand; missing where not known."""
     values = homes.reindex(points["home"]).to_numpy(dtype=float) * points["weight"].to_numpy()
     return pd.Series(values, index=pd.Index(points["demand"]))
@@ -716,7 +716,7 @@ def _home_table(case: _Case, siting: Siting) -> _Table:
         replace(siting, limit=None, existing=(*siting.existing, *there)),
         _units(outside),
         reached,
-        _point_values(case, outside, values),
+        _point_values(outside, values),
         float(values.sum()),
     )
 

@@ -12,82 +12,50 @@ from typing import Annotated
 import typer
 from rich.console import Console
 from rich.markup import escape
-from rich.status import Status
 from rich.table import Table
 
-from ...core import bundled_folder, is_cleared, listening, per_cent, refuse_uncleared, secret_layers
+from ...core import bundled_folder, is_cleared, listening, per_cent, refuse_uncleared, say, secret_layers, speaking
 from ...district import District, secrecy_of
 
 #: 0 done; 1 done in part; 2 wrong command line; 3 the data; 4 the environment.
 DONE, PARTLY, USAGE, DATA, ENVIRONMENT = range(5)
 
+#: What is said of an event; its English stands in the catalogue.
 MESSAGES = {
-    "zh": {
-        "done": "完成：打开 {}",
-        "loading": "读取街道数据",
-        "changed": "与上次相比有 {} 处变化",
-        "taken": "记进台账填报表 {} 个数；undo 可撤销",
-        "typed": "专栏1 工作表里新填的 {} 个数已计入；要长期保留，用 ledger --take 记进台账填报表",
-        "drawing": "画图",
-        "before_review": "送审前还缺：{}",
-        "pictures": "另有 {} 张图在 {}",
-        "clean": "数据格式：{} 处错误，{} 处提示",
-        "auditing": "核查数据能支撑到什么程度",
-        "applied": "已写入；要撤销用 undo 命令",
-        "not_applied": "还没有写入：加 --yes 写入",
-        "undone": "已撤销",
-        "unchanged": "没有改动",
-        "replaced": "替换了原有的 {}",
-        "guarded": "有密级图层，没有核准输出（secret_outputs）：不显示各行内容",
-        "solving": "计算候选点并求解",
-        "proven": "已证明最优（差距 {}）",
-        "not_proven": "没有证明最优，与上界还差 {}",
-        "imported": "已建立街道目录 {}；下一步：python run.py report {}",
-        "was_split": "建立 {} 个街道目录，失败 {} 个；下一步：python run.py batch {} --out 结果",
-        "starting": "启动工作进程",
-        "batched": "新做 {} 个，以前做好 {} 个，失败 {} 个，没有做 {} 个；打开 {}",
-        "homes_left": "人口表里有些行没有取用，连同原因在 {}",
-        "leaves": "将向 {1} 发送的只有这个取整后的范围（西, 南, 东, 北）：{0}",
-        "sure": "发送并下载？",
-        "interrupted": "已中断；原有输出没有改动",
-        "edit_next": "已写好 {0}：打开它，去掉要用的行前面的 #，填好；再用 scenario check 检查",
-        "steps": "共 {} 步，{} 处做不了，{} 处冲突",
-        "took": "数据：{} 处提示，见 check 命令",
-    },
-    "en": {
-        "done": "Done: open {}",
-        "loading": "Reading the district",
-        "changed": "{} changes since the earlier run",
-        "taken": "{} figures taken into the yearly table; undo takes them out again",
-        "typed": "{} figures typed into the panel sheet count; ledger --take keeps them in the yearly table",
-        "drawing": "Drawing",
-        "before_review": "Still missing before the map is sent for approval: {}",
-        "pictures": "{} pictures in {}",
-        "clean": "Format: {} errors, {} warnings",
-        "auditing": "Auditing what the data can carry",
-        "applied": "Written; `undo` takes it back",
-        "not_applied": "Nothing written yet: add --yes to write",
-        "undone": "Undone",
-        "unchanged": "Nothing changed",
-        "replaced": "Replaced the earlier {}",
-        "guarded": "A layer is secret and its outputs are not cleared (secret_outputs): no rows are shown",
-        "solving": "Costs of the candidates, then the solver",
-        "proven": "Proven optimal (gap {})",
-        "not_proven": "Not proven: {} from the bound",
-        "imported": "Made district folder {}; next: python run.py report {}",
-        "was_split": "Made {} district folders, {} failed; next: python run.py batch {} --out RESULTS",
-        "starting": "Starting workers",
-        "batched": "Done {}, kept {}, failed {}, not run {}; open {}",
-        "homes_left": "Some rows of the table of people were not taken; they and the reasons are in {}",
-        "leaves": "Only this rounded box (west, south, east, north) is sent to {1}: {0}",
-        "sure": "Send and download?",
-        "interrupted": "Interrupted; earlier outputs are unchanged",
-        "edit_next": "Wrote {0}: open it, uncomment what is wanted, fill it in; then `scenario check`",
-        "steps": "{} steps, {} cannot be carried out, {} conflicts",
-        "took": "Data: {} warnings, see the check command",
-    },
+    "done": "完成：打开 {}",
+    "loading": "读取街道数据",
+    "receipt": "算式写在 {0}；重新加一遍：python tools/readd.py {0}",
+    "changed": "与上次相比有 {} 处变化",
+    "taken": "记进台账填报表 {} 个数；undo 可撤销",
+    "typed": "专栏1 工作表里新填的 {} 个数已计入；要长期保留，用 ledger --take 记进台账填报表",
+    "drawing": "画图",
+    "before_review": "送审前还缺：{}",
+    "pictures": "另有 {} 张图在 {}",
+    "clean": "数据格式：{} 处错误，{} 处提示",
+    "auditing": "核查数据能支撑到什么程度",
+    "applied": "已写入；要撤销用 undo 命令",
+    "not_applied": "还没有写入：加 --yes 写入",
+    "undone": "已撤销",
+    "sealed": "已封存，封条号 {}：交目录时另行告诉对方，对方用 check 核对",
+    "seal": "封条号 {}",
+    "unchanged": "没有改动",
+    "replaced": "替换了原有的 {}",
+    "guarded": "有密级图层，没有核准输出（secret_outputs）：不显示各行内容",
+    "solving": "计算候选点并求解",
+    "proven": "已证明最优（差距 {}）",
+    "not_proven": "没有证明最优，与上界还差 {}",
+    "imported": "已建立街道目录 {}；下一步：python run.py report {}",
+    "was_split": "建立 {} 个街道目录，失败 {} 个；下一步：python run.py batch {} --out 结果",
+    "starting": "启动工作进程",
+    "batched": "新做 {} 个，以前做好 {} 个，失败 {} 个，没有做 {} 个；打开 {}",
+    "homes_left": "人口表里有些行没有取用，连同原因在 {}",
+    "leaves": "将向 {1} 发送的只有这个取整后的范围（西, 南, 东, 北）：{0}",
+    "sure": "发送并下载？",
+    "interrupted": "已中断；原有输出没有改动",
+    "edit_next": "已写好 {0}：打开它，去掉要用的行前面的 #，填好；再用 scenario check 检查",
+    "steps": "共 {} 步，{} 处做不了，{} 处冲突",
+    "took": "数据：{} 处提示，见 check 命令",
 }
-
 
 OUT = Console(highlight=False)
 ERR = Console(stderr=True, highlight=False)
@@ -99,17 +67,20 @@ Lang = Annotated[str, typer.Option("--lang", help="zh 或 en")]
 
 def message(lang: str, key: str, *args: object) -> str:
     """Return what is said of an event, in Chinese unless `lang` is "en"."""
-    return MESSAGES["en" if lang == "en" else "zh"][key].format(*args)
+    with speaking("en" if lang == "en" else "zh"):
+        return say(MESSAGES[key], *args)
 
 
 @contextmanager
-def watched(text: str) -> Iterator[Status]:
-    """Show a line that says what the work is at and how much of it is done."""
-    with (
-        ERR.status(text) as status,
-        listening(lambda what, done: status.update(f"{escape(what)}　{per_cent(done, 0)}")),
-    ):
-        yield status
+def watched(text: str) -> Iterator[Callable[[str], None]]:
+    """Show a line that says what the work is at and how much of it is done; give what says something else there."""
+    with ERR.status(escape(text)) as status:
+
+        def show(said: str) -> None:
+            status.update(escape(said))
+
+        with listening(lambda what, done: show(f"{what}　{per_cent(done, 0)}")):
+            yield show
 
 
 def grid(*columns: str, title: str | None = None) -> Table:

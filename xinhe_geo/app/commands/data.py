@@ -14,6 +14,8 @@ from ...access import SEVERITIES, audit, rests_on
 from ...core import LAYERS, UNSTATED, DataError, SourceError, amount, refuse_leaving, refuse_uncleared, write_text
 from ...district import District, secrecy_of
 from ...district import check as check_folder
+from ...district import number as seal_number
+from ...district import seal as seal_folder
 from ...district import undo as undo_last
 from ...io import (
     CATALOGUE,
@@ -50,6 +52,8 @@ def check(
             table.add_row(level, *(escape(str(v)) for v in (row.file, row.row, row.field, row.problem, row.remedy)))
         OUT.print(table)
     OUT.print(message(lang, "clean", errors, len(problems) - errors))
+    if folder is not None and (code := seal_number(folder)):
+        OUT.print(message(lang, "seal", code))
     if errors:
         raise typer.Exit(DATA)
     if is_guarded(folder):
@@ -81,7 +85,12 @@ def import_(
     homes: Annotated[Path | None, typer.Option("--homes", help="人口表 CSV：id, lon, lat, population")] = None,
     name: Annotated[str | None, typer.Option("--name", help="街道名称")] = None,
     code: Annotated[str | None, typer.Option("--code", help="统计代码")] = None,
-    crs: Annotated[str | None, typer.Option("--crs", help="计算用的投影坐标系；省略为当地 UTM 带")] = None,
+    crs: Annotated[
+        str | None,
+        typer.Option(
+            "--crs", help="计算用的投影坐标系；省略为当地的平面（国内 CGCS2000 三度带，别处比例为 1 的横轴墨卡托）"
+        ),
+    ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="替换以前导入的目录")] = False,
     basis: Annotated[
         str, typer.Option("--basis", help="人口表依据什么：official、surveyed、derived …；不写记为依据未说明")
@@ -89,7 +98,7 @@ def import_(
     lang: Lang = "zh",
 ) -> None:
     """从 OSM 提取文件建立一个街道目录。"""
-    with watched(escape(file.name)) as status:
+    with watched(file.name) as tell:
         taken = import_osm(
             file,
             out,
@@ -99,7 +108,7 @@ def import_(
             crs=crs,
             overwrite=overwrite,
             basis=basis,
-            progress=lambda step: status.update(escape(str(step))),
+            progress=tell,
         )
     table = grid("图层", "内容", "取用", "未取", "原因", "例")
     taken = taken.rename(index={name: layer.label for name, layer in LAYERS.items()})
@@ -117,7 +126,7 @@ def split_(
     name: Annotated[str | None, typer.Option("--name", help="名称列")] = None,
     margin: Annotated[float, typer.Option("--margin", help="界外多取多少米的街道和设施")] = 1500.0,
     homes: Annotated[Path | None, typer.Option("--homes", help="全市人口表 CSV：id, lon, lat, people")] = None,
-    crs: Annotated[str | None, typer.Option("--crs", help="计算用的投影坐标系；省略为各街道的 UTM 带")] = None,
+    crs: Annotated[str | None, typer.Option("--crs", help="计算用的投影坐标系；省略为各街道当地的平面")] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="替换以前切分的结果")] = False,
     basis: Annotated[
         str, typer.Option("--basis", help="街道界和人口表依据什么：official、surveyed、derived …；不写记为依据未说明")
@@ -125,14 +134,14 @@ def split_(
     lang: Lang = "zh",
 ) -> None:
     """把一座城市的 OSM 提取文件切成各街道的目录（按代码，每个街道带界外一段步行距离）。"""
-    with watched(escape(extract.name)) as status:
+    with watched(extract.name) as tell:
         made = split(
             extract,
             Division(districts, code, name, margin, crs, basis),
             out,
             homes=homes,
             overwrite=overwrite,
-            progress=lambda step: status.update(escape(str(step))),
+            progress=tell,
         )
     shown = grid("代码", "名称", "居住点", "人口", "道路", "设施", "说明")
     noted = made[(made["status"] == "failed") | (made["note"] != "")]
@@ -157,7 +166,7 @@ def ways(
     csv: Annotated[Path | None, typer.Option("--csv", help="逐条写到 CSV")] = None,
 ) -> None:
     """列出不能步行的道路和原因（步行规则在 network/walk_filter.toml，可以改）。"""
-    with watched(escape(file.name)):
+    with watched(file.name):
         table = left_out(file, walk_filter=walk_filter)
     shown = grid("原因", "条数", "例")
     for reason, rows in table.groupby("reason", sort=False):
@@ -189,8 +198,8 @@ def fetch(
     OUT.print(escape(message(lang, "leaves", ", ".join(f"{v:.2f}" for v in box), (host or HOSTS)[0])))
     if not yes and not typer.confirm(message(lang, "sure")):
         raise typer.Exit(DONE)
-    with watched("…") as status:
-        fetch_osm(out, box, hosts=host or HOSTS, homes=homes, progress=lambda step: status.update(escape(str(step))))
+    with watched("…") as tell:
+        fetch_osm(out, box, hosts=host or HOSTS, homes=homes, progress=tell)
     OUT.print(escape(message(lang, "imported", shown_path(out), shown_path(out))))
 
 
@@ -265,7 +274,7 @@ def add(
     """把自己的表格或 GIS 文件加进街道目录：每一行要么取用，要么说明原因；先看改动，再加 --yes 写入。"""
     if report_to is not None:
         refuse_uncleared(secrecy_of(to), "另写逐行的结果")
-    with watched(escape(file.name)):
+    with watched(file.name):
         try:
             report_ = add_rows(
                 file,
@@ -360,6 +369,15 @@ def _keep_page(error: SourceError, file: Path) -> None:
         except OSError:
             return
         ERR.print(escape(f"每种假设的残差和地图：{shown_path(page)}"))
+
+
+def seal(
+    folder: Annotated[Path, typer.Argument(help="街道目录")],
+    again: Annotated[bool, typer.Option("--again", help="封存以后改过的，核对以后重新封存")] = False,
+    lang: Lang = "zh",
+) -> None:
+    """封存街道目录：记下每个文件的校验值；以后哪怕改了一个字节，check 都在读它之前指出是哪个文件。"""
+    OUT.print(message(lang, "sealed", seal_folder(folder, again=again)))
 
 
 def undo(

@@ -33,7 +33,7 @@ def one_sheet(
     """一张图一页：现状总图、某条规则的结论图、缺口图、配套齐全度、更新地块图，A3 或 A4 的 PDF 和 PNG。"""
     from ...report.paper import file_name, sheet
 
-    with watched(message(lang, "loading")) as status:
+    with watched(message(lang, "loading")) as tell:
         district = opened(folder, "写出图纸")
         known = themes(district, lang)
         if theme == "list":
@@ -42,7 +42,7 @@ def one_sheet(
                 shown.add_row(escape(str(name)), escape(str(title)))
             OUT.print(shown)
             return
-        status.update(message(lang, "drawing"))
+        tell(message(lang, "drawing"))
         to = out or Path(file_name(f"{district.name}-{known.get(theme, theme)}") + ".pdf")
         show = "straight" if straight else "minutes"
         before = set(to.parent.glob("*"))
@@ -64,7 +64,7 @@ def make_atlas(
     """图册：现状、缺口、每项承诺各一页，再每个社区一页（一社区一图一表），合成一个 PDF。"""
     from ...report.paper import Format, atlas
 
-    with watched(message(lang, "loading")) as status:
+    with watched(message(lang, "loading")) as tell:
         district = opened(folder, "写出图册")
         written = atlas(
             district,
@@ -72,7 +72,7 @@ def make_atlas(
             form=Format(size, lang),
             figures=figures,
             preset=preset,
-            progress=lambda step: status.update(escape(step)),
+            progress=tell,
         )
     OUT.print(escape(message(lang, "done", shown_path(written[0]))))
     if len(written) > 1:
@@ -98,9 +98,9 @@ def one_map(
     lang: Lang = "zh",
 ) -> None:
     """画一张图：一个断网也能打开的 HTML，或一张 SVG。"""
-    with watched(message(lang, "loading")) as status:
+    with watched(message(lang, "loading")) as tell:
         district = opened(folder, "写出地图")
-        status.update(message(lang, "drawing"))
+        tell(message(lang, "drawing"))
         asked = Tiles(tiles, key) if tiles else None
         drawn = of_district(district, what, rule=rule, scenario=scenario, tiles=asked, lang=lang)
         to = out or Path(f"{what}{'-' + rule if rule else ''}.html")
@@ -122,7 +122,7 @@ def public_edition(
     """公开版：只有图片（PDF、PNG、一页 HTML），不画行政界线，小数不显示；界线为示意时拒绝。"""
     from ...report.paper import missing_on_sheets, public
 
-    with watched(message(lang, "loading")) as status:
+    with watched(message(lang, "loading")) as tell:
         district = District.load(folder)
         written = public(
             district,
@@ -132,7 +132,7 @@ def public_edition(
             approval=approval,
             number=number,
             contact=contact,
-            progress=lambda step: status.update(escape(step)),
+            progress=tell,
         )
     missing = missing_on_sheets(district, approval=approval, number=number)
     if missing:
@@ -175,10 +175,10 @@ def _write_document(write: _Writer, folder: Path | None, out: Path, ending: str,
         raise UnknownNameError("文件格式", out.suffix or out.name, [ending])
     if preset not in PRESETS:
         raise UnknownNameError("口径预设", preset, list(PRESETS))
-    with speaking(lang), watched(message(lang, "loading")) as status:
+    with speaking(lang), watched(message(lang, "loading")) as tell:
         district = opened(folder, "写出汇报")
         with replacing(lang, out):
-            path = write(district, out, preset=preset, progress=lambda step: status.update(escape(step)))
+            path = write(district, out, preset=preset, progress=tell)
     OUT.print(escape(message(lang, "done", shown_path(path))))
 
 

@@ -46,7 +46,7 @@ def compare(
     lang: Lang = "zh",
 ) -> None:
     """比较方案实施前后，或两个方案：哪些指标变了，谁受益，谁受影响。"""
-    with watched(message(lang, "loading")) as status, speaking(lang):
+    with watched(message(lang, "loading")) as tell, speaking(lang):
         district = opened(folder, "比较方案")
         new = state_of(district, scenario if other is None else other, with_conflicts=with_conflicts)
         # the same year on both sides: what changes is the plan, not the calendar
@@ -56,7 +56,7 @@ def compare(
         before, after = old.district, new.district
         table = effects(before, after, rules=preset)
         if out is not None:
-            write_comparison(old, new, out, rules=preset, progress=lambda step: status.update(escape(step)))
+            write_comparison(old, new, out, rules=preset, progress=tell)
     title = escape(new.label if other is None else f"{old.label} → {new.label}")
     OUT.print(people_line(before, after))
     table = with_net(by_residents(table))
@@ -95,10 +95,10 @@ def plans(
     lang: Lang = "zh",
 ) -> None:
     """把目录里的方案写成一页 plans.html：做什么、假定什么、谁受益、要配建什么。"""
-    with watched(message(lang, "loading")) as status:
+    with watched(message(lang, "loading")) as tell:
         district = opened(folder, "写出方案")
         with speaking(lang):
-            write_plans(district, out, progress=lambda step: status.update(escape(step)))
+            write_plans(district, out, progress=tell)
     OUT.print(escape(message(lang, "done", shown_path(out / "plans.html"))))
 
 

@@ -12,7 +12,8 @@ from ...core import bundled_folder, refuse_uncleared, speaking, write_text
 from ...district import secrecy_of
 from ...ledger import borrowed_plan, take_figures, verdicts, with_typed
 from ...ledger import ledger as evaluate
-from ...report import LEDGER_BOOK, brief, write_comparisons, write_ledger, write_worst
+from ...report import LEDGER_BOOK, brief, state_of, write_comparisons, write_ledger, write_worst
+from ...report import receipt as write_receipt
 from ..batch import Tick
 from ..batch import batch as run_batch
 from ..notebook import run_notebook as run_book
@@ -35,19 +36,15 @@ def report(
     lang: Lang = "zh",
 ) -> None:
     """分析一个街道，写出简报、地图、表格和 GIS 数据。"""
-    with watched(message(lang, "loading")) as status:
-
-        def show(step: str) -> None:
-            status.update(escape(step))
-
+    with watched(message(lang, "loading")) as tell:
         district = opened(folder, "写出报告")
         if year is not None or planned or communities is not None:
             district = district.at(district.year if year is None else year, planned=planned, communities=communities)
-        lead = brief(district, out, preset=preset, since=since, progress=show, processes=2, lang=lang)
+        lead = brief(district, out, preset=preset, since=since, progress=tell, processes=2, lang=lang)
         if plans:
             with speaking(lang):
-                write_comparisons(district, out, rules=preset, progress=show)
-            write_worst(district, lead, out, progress=show)
+                write_comparisons(district, out, rules=preset, progress=tell)
+            write_worst(district, lead, out, progress=tell)
     OUT.print(escape(message(lang, "done", shown_path(out / "index.html"))))
 
 
@@ -66,10 +63,10 @@ def batch(
     lang: Lang = "zh",
 ) -> None:
     """分析许多街道（本机几个进程或 Dask 集群），并相互比较；做完的不重做，一个失败不影响别的。"""
-    with watched(message(lang, "starting")) as status:
+    with watched(message(lang, "starting")) as tell:
 
         def show(tick: Tick) -> None:
-            status.update(escape(tick.text))
+            tell(tick.text)
             # where nobody watches a moving line, one line for each tenth
             if not ERR.is_terminal and tick.done * 10 // tick.total > (tick.done - 1) * 10 // tick.total:
                 ERR.print(escape(tick.text))
@@ -136,6 +133,26 @@ def ledger(
     OUT.print(escape(message(lang, "done", shown_path(out / "ledger.html"))))
 
 
+def receipt(
+    figure: Annotated[str, typer.Argument(help="规则编号（简报里的数）或量法编号（核对表里的数），如 plan_clinic_15")],
+    folder: Annotated[Path | None, typer.Argument(help="街道目录；省略为随程序的演示街道")] = None,
+    plan: Annotated[str | None, typer.Option("--plan", help="方案名或 TOML 文件：写出比较表里的数")] = None,
+    year: Annotated[int | None, typer.Option("--year", help="哪一年的状态")] = None,
+    out: Annotated[Path | None, typer.Option("--out", help="写到哪个文件；省略为 编号.json")] = None,
+    lang: Lang = "zh",
+) -> None:
+    """把印出来的一个数写成算式：点位、出入口、走法、规则、输入文件的校验值；tools/readd.py 不用本程序就能重新加一遍。"""
+    target = out or Path(f"{figure}.json")
+    with watched(message(lang, "loading")):
+        district = opened(folder, "写出算式")
+        after = None if plan is None else state_of(district, plan).district
+        before = district if year is None and after is None else district.at(after.year if after else year or 0)
+        found = write_receipt(before, figure, after=after, to=target)
+    for what, _, printed in found["printed"]:
+        OUT.print(escape(f"{found['label']} {what} {printed}"))
+    OUT.print(escape(message(lang, "receipt", shown_path(target))))
+
+
 def _take(workbook: Path, folder: Path, by: str, lang: str) -> None:
     """Take the figures typed into a workbook into the folder, and say which."""
     figures = take_figures(workbook, folder, by=by)
@@ -155,8 +172,6 @@ def run_notebook(
     lang: Lang = "zh",
 ) -> None:
     """换参数跑一个笔记本，存下跑好的笔记本和一个断网也能打开的 HTML 文件。"""
-    with watched(escape(name)) as status:
-        _, page = run_book(
-            name, parameter or (), folder=from_, out=out, progress=lambda step: status.update(escape(step))
-        )
+    with watched(name) as tell:
+        _, page = run_book(name, parameter or (), folder=from_, out=out, progress=tell)
     OUT.print(escape(message(lang, "done", shown_path(page))))

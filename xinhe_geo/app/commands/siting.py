@@ -59,7 +59,7 @@ def sites(
     lang: Lang = "zh",
 ) -> None:
     """选址：增加 n 处，新增覆盖最多；证明最优，并列出相近的方案。Ctrl-C 取目前最好的方案。"""
-    with watched(message(lang, "solving")) as status:
+    with watched(message(lang, "solving")) as tell:
         district = opened(folder, "列出选址")
         kind = kind_or_rule(district, kind)
         asked = Siting(
@@ -79,10 +79,6 @@ def sites(
             leave_out=leave_out,
         )
         given = "streets" if streets else None if layer is None else _labelled(read_shapes(layer))
-
-        def show(step: str) -> None:
-            status.update(escape(step))
-
         found = find_sites(
             district,
             kind,
@@ -92,10 +88,10 @@ def sites(
             profile=profile,
             each=True,
             assume_complete=assume_complete,
-            progress=show,
+            progress=tell,
         )
         if out is not None and len(found):
-            write_choice(district, found, out, siting=asked, profile=profile, progress=show)
+            write_choice(district, found, out, siting=asked, profile=profile, progress=tell)
         table = found.drop(columns=["plan", "may_stand"]).reset_index()  # a zone is no cell of a table
     if table.empty:
         OUT.print("现在已经全部够得着，不需要新增")
@@ -165,20 +161,16 @@ def find_links(
     lang: Lang = "zh",
 ) -> None:
     """增开出入口效果：只开一处出入口、过街、桥或断头路，哪一处让最多的人够得着。"""
-    with watched(message(lang, "loading")) as status:
+    with watched(message(lang, "loading")) as tell:
         district = opened(folder, "列出增开通道")
         rule = kind_or_rule(district, rule)
         given = Openings(None if layer is None else read_shapes(layer), assume_complete=assume_complete)
-
-        def show(step: str) -> None:
-            status.update(escape(step))
-
-        table = links(district, rule, n=n, weight=weight, openings=given, progress=show)
+        table = links(district, rule, n=n, weight=weight, openings=given, progress=tell)
         both = None
         if pairs or out is not None:
-            both = link_pairs(district, rule, weight=weight, openings=given, progress=show)
+            both = link_pairs(district, rule, weight=weight, openings=given, progress=tell)
         if both is not None and out is not None:
-            write_links(district, rule, table, both, out, progress=show)
+            write_links(district, rule, table, both, out, progress=tell)
         places = fixes(district, rule) if gaps else None
     _show_openings(table, none="没有一处单独的通道能让更多人够得着，或少走路")
     if both is not None and pairs:

@@ -25,6 +25,7 @@ from ...core import (
     LAYERS,
     METHOD_LABELS,
     ON_THE_WAY,
+    Rule,
     counted,
     language,
     listed,
@@ -109,6 +110,41 @@ class Found(NamedTuple):
     waits: str = ""  # what still has to be typed in
     note: str = ""  # what was left out of the number
     short: Short | None = None  # who the gap is about
+    terms: Terms | None = None  # what the value is added up from
+
+
+class Terms(NamedTuple):
+    """
+    What a number is added up from, for whoever adds it up again.
+
+    `how` says how the rows (index id; `name`, `value`, `weight`) come to the number, `times` what that is multiplied with: "sum", "max",
+    "min" of the values; "per", their sum over that of the weights; "has", "share", "lacks", how many have a value above 0 (in the rows or not);
+    "within has", "within share", at most their weight. "walks": the share of homes (their value is what they weigh) whose points
+    are within all of `rules`, or within how many on average (`combine`). "minus": the second of `sides` less the first.
+    """
+
+    how: str
+    rows: pd.DataFrame
+    times: float = 1.0
+    rules: tuple[Rule, ...] = ()
+    combine: str = "all"
+    sides: tuple[tuple[District, Terms], ...] = ()
+
+
+def parts(names: pd.Series, values: object, weight: object = 1.0) -> pd.DataFrame:
+    """Return the rows of `Terms`; index: that of the names. What has no weight that is known counts for nothing."""
+    return pd.DataFrame({"name": names, "value": values, "weight": weight}, index=names.index).fillna({"weight": 0.0})
+
+
+def ratio(part: tuple[str, float], whole: tuple[str, float], times: float = 100.0) -> Terms:
+    """Return the terms of one number over another, each with what it is called."""
+    names = pd.Series([part[0], whole[0]], index=["1", "2"])
+    return Terms("per", parts(names, [part[1], 0.0], [0.0, whole[1]]), times)
+
+
+def having(rows: pd.DataFrame, m: Measure, how: str = "") -> Terms:
+    """Return the terms of a row that counts which of some have (or are) what is asked: how many, or in % their share."""
+    return Terms(f"{how} share".strip(), rows, 100.0) if m["unit"] == "%" else Terms(f"{how} has".strip(), rows)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,8 +15,10 @@ from .base import (
     Lacks,
     Measure,
     Metric,
+    Terms,
     metric,
     number_text,
+    parts,
     require_layers,
     rows_of,
     short_of,
@@ -47,7 +49,8 @@ def _series(district: District, m: Measure) -> Found:
         ask += say("（{0}）", cell(m, "lacks")) if m["lacks"] else ""
         return Found(math.nan, "", touch(district, "series"), waits=ask, target=target)
     touched = touch(district, "series", own.index)
-    value = float(filled.iloc[-1] if m["aggregate"] in ("", "latest") else getattr(filled, m["aggregate"])())
+    how, used = (str(m["aggregate"]), filled) if m["aggregate"] in ("sum", "max", "min") else ("sum", filled.iloc[-1:])
+    value = float(getattr(used, how)())
     last = int(filled.index[-1])
     blank = [y for y in range(since, until + 1) if y not in filled.index]
     to_fill = blank if m["aggregate"] == "sum" else [y for y in blank if y > last]
@@ -56,7 +59,8 @@ def _series(district: District, m: Measure) -> Found:
         say("，{0}", _path_text(district, m, _Stand(value, last, since, until), goal)) if last < until else ""
     )
     waits = say("台账填报表 {0} 的 {1} 年", m["series"], say("、").join(map(str, to_fill))) if to_fill else ""
-    return Found(value, said, touched, short_of({**m, "low": goal, "high": goal}, value), waits=waits, target=target)
+    short, terms = short_of({**m, "low": goal, "high": goal}, value), Terms(how, parts(used.index.to_series(), used))
+    return Found(value, said, touched, short, waits=waits, target=target, terms=terms)
 
 
 def _filled_text(own: pd.DataFrame) -> str:

@@ -33,9 +33,11 @@ from .base import (
     Measure,
     Metric,
     Short,
+    Terms,
     bases_text,
     classes_of,
     facilities_of,
+    having,
     homes_in,
     in_words,
     kind_names,
@@ -44,6 +46,7 @@ from .base import (
     number_text,
     once,
     open_places,
+    parts,
     pick,
     planned_places,
     planned_text,
@@ -88,7 +91,8 @@ def _per_thousand(district: District, m: Measure) -> Found:
         if m["operator"] == ">=" and short > 1e-9
         else ""
     )
-    return Found(value, said, touched, gap, planned_text(planned_places(district, kinds)) if gap else "")
+    terms = Terms("per", pd.concat([parts(places["name"], offered, 0.0), parts(homes["name"], 0.0, people)]), m["per"])
+    return Found(value, said, touched, gap, planned_text(planned_places(district, kinds)) if gap else "", terms=terms)
 
 
 @metric(
@@ -105,10 +109,13 @@ def _ratio(district: District, m: Measure) -> Found:
     """How much some kinds offer against how much others offer, both in the scope."""
     field, sides = str(m["field"]), (kinds_of(m), listed(m["near_kinds"]))
     totals: list[float] = []
+    rows: list[pd.DataFrame] = []
     touched: dict[str, gpd.GeoDataFrame] = {}
     for kinds in sides:
         places, more = open_places(district, m, kinds)
-        totals.append(float(_sizes(places, field, kinds, district).sum()))
+        offered = _sizes(places, field, kinds, district)
+        totals.append(float(offered.sum()))
+        rows.append(parts(places["name"], 0.0, offered) if rows else parts(places["name"], offered, 0.0))
         facilities = pd.concat(
             [basis for basis in (touched.get("facilities"), more["facilities"]) if basis is not None]
         )
@@ -117,8 +124,9 @@ def _ratio(district: District, m: Measure) -> Found:
         raise Lacks(say("{0}里没有{1}，无从相比", scope_text(district, m), kind_names(district, sides[1], "或")))
     names = [kind_names(district, kinds, "或") for kinds in sides]
     said = say("{0} {1}，{2} {3}", names[0], number_text(totals[0], ""), names[1], number_text(totals[1], ""))
-    value = totals[0] / totals[1] * (100 if m["unit"] == "%" else 1)
-    return Found(value, said, touched, short_of(m, value))
+    times = 100.0 if m["unit"] == "%" else 1.0
+    value = totals[0] / totals[1] * times
+    return Found(value, said, touched, short_of(m, value), terms=Terms("per", pd.concat(rows), times))
 
 
 def _sizes(places: gpd.GeoDataFrame, field: str, kinds: Sequence[str], district: District) -> pd.Series:
@@ -164,7 +172,7 @@ def _capacity(district: District, m: Measure) -> Found:
     touched |= {**walk(district), **facilities_of(district, kinds)}
     total = float(rows["demand"].sum())
     reach, served = float(rows["within"].sum()), float(rows["served"].sum())
-    unit, walker = say(WEIGHTS[weight][1]), district.profile(m["profile"] or _first_profile(district))
+    unit, walker = say(WEIGHTS[weight][1]), district.profile(m["profile"] or first_profile(district))
     limit = decay_of(district, str(m["decay"])).index[-1]
     said = say(
         "按{0}的速度 {1:g} 分钟内有的 {2:.1%}，有且够用的 {3:.1%}（应有每 {4:g} 人 {5:g}；分到的合每 {6:g} 人 {7}）",
@@ -193,6 +201,7 @@ def _capacity(district: District, m: Measure) -> Found:
         say("；").join(part for part in (fix, planned) if part),
         note=note,
         short=_short(district, missed, weight),
+        terms=Terms("per", parts(homes["name"], rows["served"], rows["demand"])[rows["demand"].notna()], 100.0),
     )
 
 
@@ -202,7 +211,7 @@ def shared_out(district: District, m: Measure) -> pd.DataFrame:
 
     def make() -> pd.DataFrame:
         need = Need(float(m["norm"]), float(m["per"]), str(m["decay"]), str(m["field"]), str(m["weight"] or "people"))
-        return within_capacity(district, kinds_of(m), need, profile=m["profile"] or _first_profile(district))
+        return within_capacity(district, kinds_of(m), need, profile=m["profile"] or first_profile(district))
 
     return once(district, key, make)
 
@@ -383,11 +392,11 @@ def _has_classes(district: District, m: Measure) -> pd.DataFrame:
     if not classes:
         require_survey(district, [k for k in asked if k not in known], one_by_one=True)
     kinds = list(dict.fromkeys(kind for one in classes for kind in one))
-    has = _reached(district, kinds, m["minutes"], m["profile"] or _first_profile(district))
+    has = _reached(district, kinds, m["minutes"], m["profile"] or first_profile(district))
     return pd.DataFrame({kind_names(district, one, "或"): has[one].any(axis=1) for one in classes})
 
 
-def _first_profile(district: District) -> str:
+def first_profile(district: District) -> str:
     """Return the walker that stands first in `profiles.csv`: who walks where a row does not say."""
     return str(district.profiles.index[0])
 
@@ -420,7 +429,7 @@ def _completeness(district: District, m: Measure) -> Found:
     gap = (
         say("最缺：") + in_words(say("{0}（可达 {1:.0%}）", name, share) for share, name in lacking) if lacking else ""
     )
-    walker = district.profile(m["profile"] or _first_profile(district))
+    walker = district.profile(m["profile"] or first_profile(district))
     what = say("各类齐全的份额") if m["combine"] == "all" else say("平均齐全度")
     said = say(
         "按{0}的速度 {1:g} 分钟，{2} 类，按{3}加权的{4}",
@@ -434,7 +443,7 @@ def _completeness(district: District, m: Measure) -> Found:
     note = unsurveyed(district, kinds_of(m))
     if m["group"]:
         layer = SCOPE_LAYERS[str(m["group"])]
-        each = _mean_by_group(district, m, level.reindex(homes.index), weights)
+        each = mean_by_group(district, m, level.reindex(homes.index), weights)
         names = district.layers[layer]["name"]
         told = in_words(say("{0} {1:.0f}%", names.get(code, code), mean) for code, mean in each.items())
         value, touched = float(each.iloc[0]), {**touched, **touch(district, layer, each.index)}
@@ -442,7 +451,7 @@ def _completeness(district: District, m: Measure) -> Found:
     return Found(value, said, touched, gap, fix, note=note)
 
 
-def _mean_by_group(district: District, m: Measure, level: pd.Series, weights: pd.Series) -> pd.Series:
+def mean_by_group(district: District, m: Measure, level: pd.Series, weights: pd.Series) -> pd.Series:
     """Return the weighted mean (in per cent) of each group that has homes, the lowest first."""
     groups = district.groups[str(m["group"])].reindex(level.index)
     known = level.notna() & weights.notna() & (weights > 0) & groups.notna()
@@ -532,15 +541,18 @@ def _inequality(district: District, m: Measure) -> Found:
     touched |= {**walk(district), **facilities_of(district, kinds)}
     said = say("按{0}加权，{1} 个小区；0 为人人一样", say(WEIGHTS[weight][0]), len(values))
     note = unsurveyed(district, kinds_of(m))
+    share = _gini_parts if m["metric"] == "gini" else _theil_parts
+    each = share(values.to_numpy(dtype=float), weights.to_numpy(dtype=float))
+    terms = Terms("sum", parts(homes["name"][known], each))
     if m["metric"] == "gini":
-        return Found(gini(values, weights), said, touched, note=note)
+        return Found(gini(values, weights), said, touched, note=note, terms=terms)
     groups = None
     if m["group"]:
         groups = district.groups[str(m["group"])].reindex(values.index).fillna("")
         touched |= touch(district, SCOPE_LAYERS[str(m["group"])])
-    parts = theil(values, weights, groups)
-    split = say("，其中组间 {0:.4f}，组内 {1:.4f}", parts["between"], parts["within"]) if groups is not None else ""
-    return Found(float(parts["total"]), said + split, touched, note=note)
+    index = theil(values, weights, groups)
+    split = say("，其中组间 {0:.4f}，组内 {1:.4f}", index["between"], index["within"]) if groups is not None else ""
+    return Found(float(index["total"]), said + split, touched, note=note, terms=terms)
 
 
 def gini(values: pd.Series, weights: pd.Series) -> float:
@@ -550,16 +562,18 @@ def gini(values: pd.Series, weights: pd.Series) -> float:
     ``G = sum_ij p_i p_j |a_i - a_j| / (2 mean)`` with population shares `p`; 0 where all are alike; missing where the mean is 0.
     With equal weights it is ``inequality.gini.Gini``.
     """
-    order = np.argsort(np.asarray(values, dtype=float), kind="stable")
-    a = np.asarray(values, dtype=float)[order]
-    p = np.asarray(weights, dtype=float)[order]
-    p = p / p.sum()
+    return float(_gini_parts(np.asarray(values, dtype=float), np.asarray(weights, dtype=float)).sum())
+
+
+def _gini_parts(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Return what each adds to the Gini coefficient; missing where the mean is 0."""
+    order = np.argsort(values, kind="stable")
+    a, p = values[order], weights[order] / weights.sum()
     mean = float((p * a).sum())
-    if mean <= 0:
-        return math.nan
     # sorted, the sum over pairs is one pass: each value times (people below it - people above it)
-    below = np.cumsum(p) - p
-    return float((p * a * (2 * below + p - 1)).sum() / mean)
+    below, each = np.cumsum(p) - p, np.full(len(a), np.nan)
+    each[order] = p * a * (2 * below + p - 1) / mean if mean > 0 else np.nan
+    return each
 
 
 def theil(values: pd.Series, weights: pd.Series, groups: pd.Series | None = None) -> pd.Series:
@@ -584,12 +598,17 @@ def theil(values: pd.Series, weights: pd.Series, groups: pd.Series | None = None
 
 
 def _theil(a: np.ndarray, p: np.ndarray) -> float:
+    return float(_theil_parts(a, p).sum())
+
+
+def _theil_parts(a: np.ndarray, p: np.ndarray) -> np.ndarray:
+    """Return what each adds to the Theil index; missing where the mean is 0."""
     p = p / p.sum()
     mean = float((p * a).sum())
     if mean <= 0:
-        return math.nan
+        return np.full(len(a), np.nan)
     ratio = a / mean
-    return float((p * ratio * np.log(np.where(ratio > 0, ratio, 1.0))).sum())
+    return np.asarray(p * ratio * np.log(np.where(ratio > 0, ratio, 1.0)))
 
 
 @metric(
@@ -622,7 +641,8 @@ def _in_gap(district: District, m: Measure) -> Found:
     value = float(lacking.mean() * 100 if m["unit"] == "%" else lacking.sum())
     words = [say("{0}（{1} 处）", name, n) for name, n in wanted.items() if n > 0]
     gap = say("这些地方可补：{0}", in_words(words)) if words else ""
-    return Found(value, say("{0} 处中 {1} 处挨着缺配套的小区", len(spots), int(lacking.sum())), touched, gap, gap)
+    said = say("{0} 处中 {1} 处挨着缺配套的小区", len(spots), int(lacking.sum()))
+    return Found(value, said, touched, gap, gap, terms=having(parts(spots["name"], lacking.astype(float)), m))
 
 
 @metric(
@@ -666,7 +686,9 @@ def _best_use(district: District, m: Measure) -> Found:
     touched = {**touch(district, layer, rows.index), **touch(district, "homes"), **walk(district)}
     touched |= facilities_of(district, kinds_of(m))
     fix = say("具体位置用选址计算（sites 命令）比较") if told else ""
-    return Found(gains[best], said, touched, fix=fix, note=unsurveyed(district, kinds_of(m)))
+    each = pd.Series({f"{row} {name}": gain for (row, name), gain in gains.items()})
+    terms = Terms("max", parts(each.index.to_series(), each))
+    return Found(gains[best], said, touched, fix=fix, note=unsurveyed(district, kinds_of(m)), terms=terms)
 
 
 def _reached_from(district: District, rows: gpd.GeoDataFrame, m: Measure) -> dict[object, pd.Series]:
@@ -682,7 +704,7 @@ def _reached_from(district: District, rows: gpd.GeoDataFrame, m: Measure) -> dic
         there = district.layers["facilities"]
         types = there.drop(columns="geometry").dtypes.to_dict()
         other = district.with_rows({**plain, "facilities": places.reindex(columns=there.columns).astype(types)})
-        tables = od_tables(other, list(own.values()), profile=m["profile"] or _first_profile(district))
+        tables = od_tables(other, list(own.values()), profile=m["profile"] or first_profile(district))
         reached |= {key: tables[kind]["minutes"] <= m["minutes"] + TOLERANCE_MIN for key, kind in own.items()}
     points = home_points(district).index
     return {key: within.reindex(points) for key, within in reached.items()}

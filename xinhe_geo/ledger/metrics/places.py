@@ -25,8 +25,10 @@ from .base import (
     Measure,
     Metric,
     Short,
+    Terms,
     bases_text,
     facilities_of,
+    having,
     in_words,
     kind_names,
     kinds_of,
@@ -34,6 +36,7 @@ from .base import (
     number_text,
     once,
     open_places,
+    parts,
     pick,
     place_names,
     planned_places,
@@ -76,7 +79,7 @@ def _communities_with(district: District, m: Measure) -> Found:
     kinds = kinds_of(m)
     require_survey(district, kinds, every=m["combine"] == "all")
     touched = facilities_of(district, kinds)
-    has, _ = presence_of(district, m, touched)
+    has, counts = presence_of(district, m, touched)
     touched |= touch(district, "communities", has.index)
     names = district.layers["communities"]["name"]
     lacking = has.index[~has]
@@ -87,12 +90,17 @@ def _communities_with(district: District, m: Measure) -> Found:
         counted += say("（{0}）", grounds)
     without = m["metric"] == "communities_without"
     value = float(len(lacking) if without else has.mean() * 100 if m["unit"] == "%" else has.sum())
+    most = counts.min(axis=1) if m["combine"] == "all" else counts.sum(axis=1)
+    rows = parts(names.reindex(has.index), most)
+    terms = Terms("lacks", rows) if without else having(rows, m)
     if not len(lacking):
-        return Found(value, counted, touched)
+        return Found(value, counted, touched, terms=terms)
     living = residents(district, m, lacking)
     words = say("、").join(f"{names.get(c, c)}{_in_brackets(living, c)}" for c in lacking)
     gap = say("缺 {0} 个社区：{1}；{2}", len(lacking), words, living_text(living))
-    return Found(value, counted, touched, gap, _fill_communities(district, kinds, has, what), short=living.short)
+    return Found(
+        value, counted, touched, gap, _fill_communities(district, kinds, has, what), short=living.short, terms=terms
+    )
 
 
 class Residents(NamedTuple):
@@ -218,6 +226,7 @@ def _count(district: District, m: Measure) -> Found:
             say("{0}里有 {1} 处{2}", scope_text(district, m), len(rows), what),
             {**touch(district, layer), **touched},
             short_of(m, value),
+            terms=Terms("has", parts(rows["name"], 1.0)),
         )
     kinds = kinds_of(m) or list(district.kinds.index)
     places, touched = open_places(district, m, kinds)
@@ -227,7 +236,7 @@ def _count(district: District, m: Measure) -> Found:
     )
     gap = short_of(m, value)
     due = planned_text(planned_places(district, kinds, scope_shape(district, m)[0])) if gap else ""
-    return Found(value, said, touched, gap, due)
+    return Found(value, said, touched, gap, due, terms=Terms("has", parts(places["name"], 1.0)))
 
 
 @metric(
@@ -245,12 +254,11 @@ def _kinds_present(district: District, m: Measure) -> Found:
     kinds = kinds_of(m)
     asked = surveyed(district, kinds)
     places, touched = open_places(district, m, kinds, one_by_one=True)
+    there = places["kind"].value_counts().reindex(asked, fill_value=0)
     if m["minutes"] > 0:
         near, walked = _walked_to(district, m, asked)
-        there, touched = {*places["kind"], *near}, {**touched, **walked}
-    else:
-        there = set(places["kind"])
-    have = [k for k in asked if k in there]
+        there, touched = there.where(~there.index.isin(near), there.clip(lower=1)), {**touched, **walked}
+    have = [k for k in asked if there[k]]
     lacking = [k for k in asked if k not in have]
     value = len(have) / len(asked) * 100 if m["unit"] == "%" else float(len(have))
     gap = say("缺：{0}", kind_names(district, lacking)) if lacking else ""
@@ -265,7 +273,8 @@ def _kinds_present(district: District, m: Measure) -> Found:
     )
     said = say("{0}：{1} 类中有 {2} 类", scope_text(district, m), len(asked), len(have))
     said += say("（里面有，或步行 {0:g} 分钟以内）", m["minutes"]) if m["minutes"] > 0 else ""
-    return Found(value, said, touched, gap, fix, note=unsurveyed(district, kinds))
+    rows = parts(pd.Series({k: kind_names(district, [k]) for k in asked}, dtype="object"), there)
+    return Found(value, said, touched, gap, fix, note=unsurveyed(district, kinds), terms=having(rows, m))
 
 
 def _walked_to(district: District, m: Measure, kinds: Sequence[str]) -> tuple[list[str], dict[str, pd.Series]]:
@@ -328,6 +337,7 @@ def _near(district: District, m: Measure) -> Found:
         touched,
         say("还没有的：{0}", in_words(names[~near])) if (~near).any() else "",
         say("由近到远先作试点") if words else "",
+        terms=having(parts(names, metres, m["metres"] + TOLERANCE_M), m, "within"),
     )
 
 
@@ -361,14 +371,16 @@ def _attribute(district: District, m: Measure) -> Found:
     label = column_name("facilities", field)
     if values.empty and len(places):
         raise Lacks(say("缺{0}的{1}（facilities 的 {2} 列，{3} 处都没有填）", what, label, field, len(places)))
-    value = float(getattr(values, m["aggregate"] if m["aggregate"] in ("max", "min", "sum") else "max")())
+    how = str(m["aggregate"]) if m["aggregate"] in ("max", "min", "sum") else "max"
+    value = float(getattr(values, how)())
     blank = len(places) - len(values)
     names = places["name"].where(places["name"].notna(), places.index)
     said = say("、").join(
         f"{names[k]} {number_text(float(v), str(m['unit']))}" for k, v in values.head(NAMED_AT_MOST).items()
     )
     note = say("{0} 处没有填{1}", blank, label) if blank else ""
-    return Found(value, said, touched, short_of(m, value), planned_text(planned_places(district, kinds)), note=note)
+    due, terms = planned_text(planned_places(district, kinds)), Terms(how, parts(names[values.index], values))
+    return Found(value, said, touched, short_of(m, value), due, note=note, terms=terms)
 
 
 @metric(
@@ -389,7 +401,8 @@ def _per_communities(district: District, m: Measure) -> Found:
     assert places is not None
     places = places[places["kind"].isin(kinds).to_numpy()]
     communities = district.layers["communities"]
-    value, n = float(district.serving(places)["facility"].nunique()), len(communities)
+    serving = places["name"][places.index.isin(district.serving(places)["facility"])]
+    value, n = float(len(serving)), len(communities)
     few, many = math.ceil(n / m["high"]), math.ceil(n / m["low"])
     # between the two it is enough by the larger circle: nothing is short
     short = say("还差 {0:.0f}—{1:.0f} 处", few - value, many - value) if value < few else ""
@@ -405,7 +418,7 @@ def _per_communities(district: District, m: Measure) -> Found:
     )
     touched = {**touch(district, "communities"), **facilities_of(district, kinds)}
     fix = planned_text(planned_places(district, kinds)) if short else ""
-    return Found(value, said, touched, short, fix, target=float(few))
+    return Found(value, said, touched, short, fix, target=float(few), terms=Terms("has", parts(serving, 1.0)))
 
 
 @metric(
@@ -425,10 +438,11 @@ def _named(district: District, m: Measure) -> Found:
         f"{key} {name}" if isinstance(name, str) else str(key)
         for key, name in zip(rows.index, rows["name"], strict=True)
     ]
-    lacking = [name for name in wanted if not any(name in own for own in called)]
+    found = pd.Series({name: sum(name in own for own in called) for name in wanted}, dtype="float64")
+    lacking = [name for name in wanted if not found[name]]
     have = len(wanted) - len(lacking)
     value = have / len(wanted) * 100 if m["unit"] == "%" else float(have)
     said = say("原文点名 {0} 处，{1}里有 {2} 处", len(wanted), scope_text(district, m), have)
     said += say("：{0}", in_words(n for n in wanted if n not in lacking)) if have else ""
     gap = say("没有找到，或没有开放：{0}", in_words(lacking)) if lacking else ""
-    return Found(value, said, touched, gap)
+    return Found(value, said, touched, gap, terms=having(parts(found.index.to_series(), found), m))

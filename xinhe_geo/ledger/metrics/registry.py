@@ -41,7 +41,7 @@ def evaluate(district: District, m: Measure) -> Found:
 def _change(district: District, m: Measure) -> Found:
     """How another row has changed since a year, or would be changed by a plan; of a difference its size."""
     of = m["changed"]
-    before, after, names = _states(district, m)
+    before, after, names = states_of(district, m)
     found = [evaluate(state, of) for state in (before, after)]
     values = [abs(one.value) if of["metric"] == "difference" else one.value for one in found]
     if not all(np.isfinite(values)):
@@ -59,7 +59,7 @@ def _change(district: District, m: Measure) -> Found:
     return Found(value, said, touched, short_of(m, value), note=found[1].note)
 
 
-def _states(district: District, m: Measure) -> tuple[District, District, tuple[str, str]]:
+def states_of(district: District, m: Measure) -> tuple[District, District, tuple[str, str]]:
     """Return the two states that a row of metric change compares, and what they are called."""
     if not m["scenario"]:
         if not np.isfinite(m["since"]) or m["since"] >= district.year:

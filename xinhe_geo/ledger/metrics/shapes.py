@@ -18,15 +18,19 @@ from .base import (
     Lacks,
     Measure,
     Metric,
+    Terms,
     facilities_of,
+    having,
     homes_in,
     in_words,
     kind_names,
     kinds_of,
     metric,
     number_text,
+    parts,
     pick,
     place_names,
+    ratio,
     require_survey,
     scope_shape,
     scope_text,
@@ -34,6 +38,9 @@ from .base import (
     touch,
     weight_of,
 )
+
+#: Square metres of the units that areas are told in.
+_SQUARE_METRES = {"km²": 1e6, "公顷": 1e4}
 
 
 @metric(
@@ -57,14 +64,28 @@ def _area(district: District, m: Measure) -> Found:
     if not same:
         outline, more = scope_shape(district, m)
         shape, touched = shapely.intersection(shape, outline), {**touched, **more}
-    value = float(shape.area) / {"km²": 1e6, "公顷": 1e4}.get(str(m["unit"]), 1.0)
+    times = 1.0 / _SQUARE_METRES.get(str(m["unit"]), 1.0)
+    value, terms = float(shape.area) * times, Terms("sum", _grounds(rows, shape, same), times)
     said = say("{0} 处{1}合计 {2}", len(rows), layer_name(layer), number_text(shape.area, "m²"))
     if m["per"] > 0:
         homes, more = homes_in(district, m)
-        people = float(weight_of(homes, str(m["weight"] or "people")).sum())
+        each = weight_of(homes, str(m["weight"] or "people"))
+        people = float(each.sum())
         value, touched = value / people * m["per"], {**touched, **more}
+        ground = terms.rows.assign(weight=0.0)
+        terms = Terms("per", pd.concat([ground, parts(homes["name"], 0.0, each)]), times * m["per"])
         said += say("，{0} {1}", say(WEIGHTS[str(m["weight"] or "people")][0]), number_text(people, ""))
-    return Found(value, said, touched, short_of(m, value))
+    return Found(value, said, touched, short_of(m, value), terms=terms)
+
+
+def _grounds(rows: gpd.GeoDataFrame, shape: shapely.Geometry, whole: bool) -> pd.DataFrame:
+    """Return the square metres of each row that lie in a shape (all of them where they are the shape), less what lies on another row."""
+    area = rows.geometry.area if whole else rows.geometry.intersection(shape).area
+    found = parts(rows["name"] if "name" in rows else rows.index.to_series(), area)[(area > 0).to_numpy()]
+    twice = float(area.sum()) - float(shape.area)
+    if twice > 0:
+        found.loc["－"] = [say("重叠的只计一次"), -twice, 1.0]
+    return found
 
 
 def _typed_area(district: District, m: Measure, rows: gpd.GeoDataFrame) -> Found:
@@ -82,13 +103,18 @@ def _typed_area(district: District, m: Measure, rows: gpd.GeoDataFrame) -> Found
         undated = known & year.isna() & (rows[field] > 0)
     else:
         within, undated = known, known & False
-    value = float(rows[field][known & within].sum()) / {"km²": 1e6, "公顷": 1e4}.get(str(m["unit"]), 1.0)
+    counted, times = rows[known & within], 1.0 / _SQUARE_METRES.get(str(m["unit"]), 1.0)
+    value = float(counted[field].sum()) * times
+    terms = Terms(
+        "sum", parts(counted["name"] if "name" in counted else counted.index.to_series(), counted[field]), times
+    )
     if len(rows) and not (known & ~undated).any():
         raise Lacks(say("缺{0}（{1} 的 {2} 列，{3} 处都没有填）", label, layer, field, len(rows)))
     blank = int((~known).sum() + undated.sum())
     note = say("{0} 处没有填{1}或年份，未计入", blank, label) if blank else ""
     said = say("{0} 处{1}，{2}合计 {3}", len(rows), layer_name(layer), label, number_text(value, str(m["unit"])))
-    return Found(value, said, {**touch(district, layer, rows.index), **touched}, short_of(m, value), note=note)
+    touched = {**touch(district, layer, rows.index), **touched}
+    return Found(value, said, touched, short_of(m, value), note=note, terms=terms)
 
 
 @metric(
@@ -117,27 +143,34 @@ def _topology(district: District, m: Measure) -> Found:
         north = shapely.intersection(own, _north_of(whole, own))
         rest = _ground(own.area - north.area)
         value = (1 - rest / own.area) * 100
-        said = say("{0}中在线以北的面积份额", names[0])
+        said, terms = (
+            say("{0}中在线以北的面积份额", names[0]),
+            ratio((say("符合的"), own.area - rest), (names[0], own.area)),
+        )
     elif relation == "inside":
         rest = _ground(shapely.difference(own, whole).area)
         value, said = (1 - rest / own.area) * 100, say("{0}落在{1}以内的面积份额", names[0], names[1])
+        terms = ratio((say("符合的"), own.area - rest), (names[0], own.area))
     elif relation == "covered":
         value, rest, said = (1 - outside / whole.area) * 100, outside, say("{0}被{1}盖住的面积份额", names[1], names[0])
+        terms = ratio((say("符合的"), whole.area - rest), (names[1], whole.area))
     elif relation == "overlap":
         value, rest, said = (
             overlap / whole.area * 100,
             overlap,
             say("{0}互相重叠的面积占{1}的份额", names[0], layer_name(other)),
         )
+        terms = ratio((say("不合的"), rest), (names[1], whole.area))
     else:
         rest = outside + overlap
         value, said = (
             rest / whole.area * 100,
             say("{0}拼{1}：缝 {2}，叠 {3}", names[0], names[1], number_text(outside, "m²"), number_text(overlap, "m²")),
         )
+        terms = ratio((say("不合的"), rest), (names[1], whole.area))
     rest = _ground(rest)
     gap = say("不合的面积 {0}", number_text(rest, "m²")) if rest > 0 else ""
-    return Found(value, said, touched, gap, say("核对两个图层的界线") if gap else "")
+    return Found(value, said, touched, gap, say("核对两个图层的界线") if gap else "", terms=terms)
 
 
 def _ground(area: float) -> float:
@@ -161,6 +194,7 @@ def _straddle(rows: gpd.GeoDataFrame, others: gpd.GeoDataFrame, touched: dict[st
         touched,
         say("跨界：{0}", place_names(across)) if len(across) else "",
         say("按界线拆开") if len(across) else "",
+        terms=Terms("has", parts(across["name"] if "name" in across else across.index.to_series(), 1.0)),
     )
 
 
@@ -215,13 +249,14 @@ def _along(district: District, m: Measure) -> Found:
             {**touched, **touch(district, other)},
             gap,
             say("补连断开的段") if gap else "",
+            terms=ratio((layer_name(other), part), (where, float(line.length))),
         )
     gaps, crossings = _crossings(line, district.layers["streets"])
     said = say("{0}全长 {1}，可步行穿越 {2} 处", where, number_text(line.length, "m"), crossings)
     gap = say("最长的一段 {0} 过不去", number_text(max(gaps), "m"))
-    return Found(
-        max(gaps), said, {**touched, **touch(district, "streets")}, gap, say("在最长的一段中间增加过街桥或通道")
-    )
+    touched, fix = {**touched, **touch(district, "streets")}, say("在最长的一段中间增加过街桥或通道")
+    each = pd.Series([where] * len(gaps), index=[str(n) for n, _ in enumerate(gaps, 1)])
+    return Found(max(gaps), said, touched, gap, fix, terms=Terms("max", parts(each, gaps)))
 
 
 def _along_places(district: District, m: Measure, line: shapely.Geometry, touched: dict[str, pd.Series]) -> Found:
@@ -238,7 +273,8 @@ def _along_places(district: District, m: Measure, line: shapely.Geometry, touche
     names = places["name"].where(places["name"].notna(), places.index)
     words = [say("{0}（{1:,.0f} m）", name, d) for name, d in zip(names, metres, strict=True)]
     said = say("{0} 处中 {1} 处在 {2:g} m 以内：{3}", len(places), int(near.sum()), m["metres"], in_words(words))
-    return Found(value, said, {**touched, **facilities_of(district, kinds)}, short_of(m, value))
+    terms = having(parts(names, metres, m["metres"] + TOLERANCE_M), m, "within")
+    return Found(value, said, {**touched, **facilities_of(district, kinds)}, short_of(m, value), terms=terms)
 
 
 def _crossings(line: shapely.Geometry, streets: gpd.GeoDataFrame) -> tuple[list[float], int]:
@@ -275,6 +311,7 @@ def _mix(district: District, m: Measure) -> Found:
     if not area.sum() > 0 or len(area) < 2:
         raise Lacks(say("{0}里{1}不到两类", scope_text(district, m), layer_name(layer)))
     share = (area / area.sum())[area > 0]
-    value = float(-(share * np.log(share)).sum() / np.log(len(area)))
+    each = -share * np.log(share) / np.log(len(area))
+    value, terms = float(each.sum()), Terms("sum", parts(each.index.to_series(), each))
     most = share.sort_values(ascending=False, kind="stable").head(4)
-    return Found(value, say("、").join(f"{k} {per_cent(v, 0)}" for k, v in most.items()), touched)
+    return Found(value, say("、").join(f"{k} {per_cent(v, 0)}" for k, v in most.items()), touched, terms=terms)

@@ -12,7 +12,7 @@ from pathlib import Path
 import pandas as pd
 
 from ...access import rests_on
-from ...core import language, marked, per_cent, say, speaking, title, web_file, write_text
+from ...core import crs_label, language, marked, per_cent, say, speaking, title, web_file, write_text
 from ...district import walker_name
 from ...ledger import has_own_plan
 from ...maps import DEMONSTRATION_TEXT, preset_text
@@ -22,7 +22,7 @@ from ..story.records import Goal
 from ..story.story import Story
 from ..workbook import foot
 from .registry import Page
-from .shell import heads, html_page, scrolled, warning
+from .shell import heads, html_page, receipt_line, scrolled, warning
 from .since import since_section
 
 #: English words take more room.
@@ -56,7 +56,7 @@ def brief_page(
         preset_text(district, story.analysis.preset),
         district.year,
         lists,
-        district.crs,
+        crs_label(district.crs),
     )
     heading = say("{0} 公共服务设施覆盖简报", district.name)
     body = f"""<header>
@@ -188,17 +188,18 @@ def _survey_next(story: Story) -> str:
 def _other_table(story: Story) -> str:
     """Every rule: what the plan says, then what is counted beside it, each line with its standard, clause and confidence."""
     e, parts = html.escape, []
-    head = heads([title(name) for name in ("指标", "结果", "换算法", "依据", "标记")])
+    head = heads([*(title(name) for name in ("指标", "结果", "换算法", "依据", "标记")), say("编号")])
     for heading, goals in story.headings.items():
         rows = "".join(
             f"<tr><td>{e(goal.label)}</td><td>{e(goal.headline)}</td><td>{e(goal.alternatives)}</td>"
-            f'<td>{e(goal.standard)}<br><span class="small">{e(goal.cited)}</span></td><td>{e(goal.mark)}</td></tr>'
+            f'<td>{e(goal.standard)}<br><span class="small">{e(goal.cited)}</span></td>'
+            f"<td>{e(goal.mark)}</td><td><code>{e(goal.rule)}</code></td></tr>"
             for goal in goals
         )
         parts.append(
             f"<h3>{e(heading)}</h3><details><summary>{say('展开 {0} 项', len(goals))}</summary>{scrolled(head, rows)}</details>"
         )
-    return f"<section><h2>{say('全部指标')}</h2>{''.join(parts)}</section>"
+    return f"<section><h2>{say('全部指标')}</h2>{''.join(parts)}{receipt_line()}</section>"
 
 
 def _rests_on(story: Story) -> str:

@@ -29,7 +29,7 @@ from ...ledger import (
     verdicts,
 )
 from ..story.promises import first_rows, verdict_counts
-from .shell import SCRIPT_AND_PICTURES, heads, html_page, scrolled, warning
+from .shell import SCRIPT_AND_PICTURES, heads, html_page, receipt_line, scrolled, warning
 from .since import since_section
 
 # --- the page --------------------------------------------------------------------------------------------------------
@@ -172,6 +172,7 @@ def _ledger_page(
 {promises}
 {_beyond_section(district, maps or {})}
 {_left_out_section(district)}
+{receipt_line()}
 </main>
 <footer><p>{e(foot(district))}</p></footer>
 <script>{_PAGE_SCRIPT}</script>"""

@@ -39,7 +39,7 @@ from ..story.change import Change, few_names
 from ..tables import csv_text, marked_rows, titled
 from ..workbook import foot, write_sheet
 from .brief import link_pages
-from .shell import page_text, table_html
+from .shell import page_text, receipt_line, table_html
 
 #: How many rules of a plan the page of all plans lists.
 ROWS = 10
@@ -64,6 +64,7 @@ _EFFECT_NAMES = {
     "people_new_unserved": "新居民不可达（人）",
     "homes_gain": "受益小区",
     "homes_lose": "受影响小区",
+    "code": "编号",
 }
 
 
@@ -361,7 +362,7 @@ def _write_comparison(
     listed = f'<section><h2>{say("地图")}</h2><ul class="links">{listed}</ul></section>' if links else ""
     nav = f'<a href="方案比较.xlsx">{say("表格（含每个小区）")}</a>'
     nav += "" if back is None else f'　<a href="{e(back)}">{say("全部方案")}</a>'
-    page = page_text(old, say("{0} 与 {1}", *names), nav, listed + body)
+    page = page_text(old, say("{0} 与 {1}", *names), nav, listed + body + receipt_line(" --plan 方案"))
     write_text(folder / "compare.html", page)
     return sheets["一页表"][0]
 
@@ -417,7 +418,7 @@ def _write_plans(
         plan, change = own.plan, Change(own.pair)
         tell(say("计算方案：{0}", plan.label or name))
         after, best = own.pair.after.district, change.gains.iloc[0]
-        needs = provision(district, plan, after=after) if _builds(plan) else None
+        needs = provision(district, plan, after=after) if any(edit.do == "build_homes" for edit in plan.edits) else None
         detail = f"{COMPARED}/{name}/compare.html"
         found = detail if (to / detail).is_file() else None
         parts.append(_plan_section(district, name, own, needs, found))
@@ -478,10 +479,6 @@ def _said(tell: Progress, head: str, step: str) -> None:
     tell(f"{head}{step}")
 
 
-def _builds(plan: Scenario) -> bool:
-    return any(edit.do == "build_homes" for edit in plan.edits)
-
-
 def _plan_section(district: District, name: str, own: _Planned, needs: pd.DataFrame | None, detail: str | None) -> str:
     """
     Return one plan: what it does and assumes, whom it serves, what it must provide.
@@ -498,7 +495,13 @@ def _plan_section(district: District, name: str, own: _Planned, needs: pd.DataFr
     planned = f"<ul><li>{say('到期的规划设施全部开放')}</li></ul>" if plan.planned else ""
     what = f"<ol>{items}</ol>{planned}" if items or planned else f"<p>{say('没有改动。')}</p>"
     felt = change.felt.head(ROWS)
-    effect = table_html(_short(felt)) if len(felt) else f'<p class="line">{say("各项指标都没有变化。")}</p>'
+    left_out = ("homes_lose", "people_relieved", "people_new_unserved")  # what a meeting does not read
+    short = {k: v for k, v in _EFFECT_NAMES.items() if k not in left_out}
+    effect = (
+        table_html(_few_names(titled(felt, short)))
+        if len(felt)
+        else f'<p class="line">{say("各项指标都没有变化。")}</p>'
+    )
     note = f'<p class="small">{e(say("说明：{0}", plan.note))}</p>' if plan.note else ""
     need = ""
     if needs is not None:
@@ -519,12 +522,6 @@ def _few_names(table: pd.DataFrame) -> pd.DataFrame:
     """Return a table whose lists of homes are short enough for a page; the workbook has them in full."""
     lists = table.columns.intersection(["受益小区", "受影响小区"])
     return table.assign(**{column: table[column].astype(str).map(few_names) for column in lists})
-
-
-def _short(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the columns a meeting reads."""
-    left_out = ("homes_lose", "people_relieved", "people_new_unserved")
-    return _few_names(titled(table, {k: v for k, v in _EFFECT_NAMES.items() if k not in left_out}))
 
 
 def _section(name: str, table: pd.DataFrame, unit: str) -> str:

@@ -33,6 +33,16 @@ def warning(text: str) -> str:
     return f'<p class="demo">{html.escape(text)}</p>' if text else ""
 
 
+def receipt_line(options: str = "") -> str:
+    """Return how any number of a page is followed to its last metre: the command that writes it out, and what adds it up again."""
+    told = say(
+        "每个数都能追到底：{0} 写出它的算式（点位、出入口、走法、规则、输入文件的校验值），{1} 不用本程序就能重新加一遍。",
+        f"<code>{say('python run.py receipt 编号 街道目录')}{options}</code>",
+        f"<code>{say('python tools/readd.py 编号.json')}</code>",
+    )
+    return f'<p class="small">{told}</p>'
+
+
 def heads(names: Sequence[str], numbers: Collection[int] = ()) -> str:
     """Return the heads of columns (markup); those whose places are in `numbers` are set right."""
     return "".join(f"<th{NUMBER if i in numbers else ''}>{name}</th>" for i, name in enumerate(names))

@@ -19,15 +19,16 @@ from ...core import amount
 from ...maps import (
     Label,
     Layer,
-    Mode,
+    Room,
     Scene,
-    Theme,
     beside,
+    hidden,
     house_style,
     ink_on,
     joined,
     legend_groups,
-    off_for,
+    moves,
+    shown_mode,
     width_at,
     wording,
 )
@@ -46,7 +47,7 @@ _ROUND = (1.0, 1.25, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0)
 _Write = Callable[[], None]
 
 
-class Ground:
+class Ground(Room):
     """
     Where metric coordinates lie on the page, and what room is taken.
 
@@ -60,76 +61,17 @@ class Ground:
         need = max((east - west + 2 * margin) / frame.width, (north - south + 2 * margin) / frame.height) / paper.metre
         power = 10.0 ** math.floor(math.log10(need))
         self.denominator = next((r * power for r in _ROUND if r * power >= need * (1 - 1e-9)), 10 * power)
-        self.scale = 1.0 / (self.denominator * paper.metre)
-        x, y = (west + east) / 2, (south + north) / 2
-        self.x0, self.y1 = x - frame.width / 2 / self.scale, y + frame.height / 2 / self.scale
-        self.box = (self.x0, self.y1 - frame.height / self.scale, self.x0 + frame.width / self.scale, self.y1)
-        latitude = pyproj.Transformer.from_crs(crs, "EPSG:4326", always_xy=True).transform(x, y)[1]
-        self.zoom = math.log2(40_075_016.686 * math.cos(math.radians(latitude)) / 256 * self.scale)
-        self._taken = np.empty((64, 4))
-        self._n = 0
+        room = (frame.left, frame.top, frame.width, frame.height)
+        super().__init__(room, 1.0 / (self.denominator * paper.metre), crs, bounds)
         #: Where symbols that may be drawn over by a name lie.
         self.dots = np.empty((0, 2))
 
-    def on_page(self, coordinates: np.ndarray) -> np.ndarray:
-        """Return metric coordinates as units on the page."""
-        x = self.frame.left + (coordinates[:, 0] - self.x0) * self.scale
-        return np.column_stack([x, self.frame.top + (self.y1 - coordinates[:, 1]) * self.scale])
-
     def shapes(self, geometry: gpd.GeoSeries) -> NDArray[np.object_]:
-        """Return shapes on the page, cut to a little more than the frame and without what is too fine to be seen."""
-        margin = 30 / self.scale
-        west, south, east, north = self.box
-        shapes = np.asarray(geometry.array)
-        boxes = shapely.bounds(shapes)
-        away = (boxes[:, 0] > east) | (boxes[:, 2] < west) | (boxes[:, 1] > north) | (boxes[:, 3] < south)
-        shapes = np.where(away | np.isnan(boxes[:, 0]), shapely.from_wkt("POLYGON EMPTY"), shapes)
-        out = (boxes[:, 0] < west - margin) | (boxes[:, 2] > east + margin)
-        out |= (boxes[:, 1] < south - margin) | (boxes[:, 3] > north + margin)
-        cropped = out & ~away
-        if cropped.any():
-            box = (west - margin, south - margin, east + margin, north + margin)
-            shapes[cropped] = shapely.clip_by_rect(shapes[cropped], *box)
-        fine = shapely.simplify(shapes, _FINE * 0.001 / self.paper.metre / self.scale)
-        return np.asarray(shapely.transform(fine, self.on_page))
-
-    def take(self, box: Box) -> None:
-        """Mark room as taken."""
-        if self._n == len(self._taken):
-            self._taken = np.vstack([self._taken, np.empty_like(self._taken)])
-        self._taken[self._n] = box
-        self._n += 1
-
-    def free(self, boxes: Sequence[Box]) -> bool:
-        """Whether boxes lie in the frame and touch nothing placed before."""
-        f, taken = self.frame, self._taken[: self._n]
-        for box in boxes:
-            if box[0] < f.left + 3 or box[1] < f.top + 3 or box[2] > f.right - 3 or box[3] > f.bottom - 3:
-                return False
-            over = (taken[:, 0] < box[2]) & (taken[:, 2] > box[0]) & (taken[:, 1] < box[3]) & (taken[:, 3] > box[1])
-            if over.any():
-                return False
-        return True
+        """Return shapes on the page, without what is not there or too fine to be seen."""
+        return np.asarray(shapely.transform(self.seen(geometry, _FINE * 0.001 / self.paper.metre), self.on_page))
 
 
 # --- the map ----------------------------------------------------------------------------------------------------------
-
-
-def hidden(scene: Scene) -> set[str]:
-    """Return the ids of layers that are not shown: what the scene begins without, and what would compete with its theme."""
-    off = set(scene.off)
-    if scene.themes:
-        theme = scene.themes[scene.first]
-        off |= set(off_for(scene.layers, theme))
-        if theme.layer != "presence":
-            off.add("presence")
-    return off
-
-
-def shown_mode(scene: Scene) -> tuple[Theme | None, Mode | None]:
-    """Return the theme that is shown, and how it is coloured."""
-    theme = scene.themes[scene.first] if scene.themes else None
-    return theme, theme.modes[theme.start] if theme else None
 
 
 def draw_map(paper: Paper, frame: Frame, scene: Scene, keep_free: Sequence[Box] = ()) -> Ground:
@@ -143,7 +85,10 @@ def draw_map(paper: Paper, frame: Frame, scene: Scene, keep_free: Sequence[Box] 
             if layer.id in off or layer.shape not in ("A", "L") or not len(layer.geometry):
                 continue
             if layer.id == "veil":
-                _draw_veil(ground, layer)
+                inner = shapely.union_all(ground.shapes(layer.geometry))
+                f = ground.frame
+                outer = shapely.box(f.left - 5, f.top - 5, f.right + 5, f.bottom + 5).difference(inner)
+                ground.paper.areas([outer], Look(house_style()["paper"], opacity=house_style()["veil_opacity"]))
             elif theme is not None and mode is not None and layer.id == theme.layer:
                 _draw_layer(ground, layer, mode.styles, mode.pick)
             else:
@@ -168,13 +113,6 @@ def draw_map(paper: Paper, frame: Frame, scene: Scene, keep_free: Sequence[Box] 
         _north_arrow(ground, wording(scene.lang)["north"])
     paper.rectangle(frame, line="#555555")
     return ground
-
-
-def _draw_veil(ground: Ground, layer: Layer) -> None:
-    inner = shapely.union_all(ground.shapes(layer.geometry))
-    f = ground.frame
-    outer = shapely.box(f.left - 5, f.top - 5, f.right + 5, f.bottom + 5).difference(inner)
-    ground.paper.areas([outer], Look(house_style()["paper"], opacity=house_style()["veil_opacity"]))
 
 
 def _look(style: Mapping[str, Any], width: float) -> Look:
@@ -319,22 +257,9 @@ def _point_label(ground: Ground, label: Label, style: Mapping[str, Any]) -> list
     size, spacing = float(style["size"]), 0.0 if label.text.isascii() else float(style.get("spacing", 0))
     x0, y0 = ground.on_page(shapely.get_coordinates(label.geometry))[0]
     w, h, d = span(label.text, size, spacing), size * 1.25, label.away
-    if d:
-        tries = [(w / 2 + d, 0.0), (-w / 2 - d, 0.0), (0.0, -h / 2 - d), (0.0, h / 2 + d)]
-    elif label.first:
+    tries = moves(w, h, d)
+    if label.first and not d:
         tries = [(i * w / 8, j * h / 2) for j in range(-6, 7) for i in range(-6, 7)]
-    else:
-        tries = [
-            (0, 0),
-            (0, -h),
-            (0, h),
-            (-w * 0.4, 0),
-            (w * 0.4, 0),
-            (0, -2 * h),
-            (0, 2 * h),
-            (-w * 0.5, -h),
-            (w * 0.5, h),
-        ]
     if label.first:  # near its place, on few symbols, and never on somebody else's ground
         tries = [(dx, dy) for dx, dy in tries if _over(ground, label.area, x0 + dx, y0 + dy)]
         tries.sort(key=lambda move: 10 * _covered(ground, x0 + move[0], y0 + move[1], w, h) + math.hypot(*move))
@@ -364,57 +289,13 @@ def _covered(ground: Ground, x: float, y: float, width: float, height: float) ->
 
 
 def _line_label(ground: Ground, label: Label, style: Mapping[str, Any]) -> list[_Write]:
-    """Write a name along its line: characters turned with a flat line, upright under each other on a steep one."""
+    """Write a name along its line, whole where it is Latin, else character by character."""
     size, plain = float(style["size"]), label.text.isascii()
     chars = [label.text] if plain else list(label.text)
     wide = [span(c, size) + (0.0 if plain else float(style.get("spacing", 0))) for c in chars]
-    length = sum(wide)
-    seen = shapely.line_merge(shapely.clip_by_rect(label.geometry, *ground.box))
-    for part in sorted(shapely.get_parts(seen), key=lambda p: -p.length)[:3]:
-        total = part.length * ground.scale
-        if part.geom_type != "LineString" or total < length * 1.25:
-            continue
-        line = shapely.LineString(ground.on_page(shapely.get_coordinates(part)))
-        for share in (0.5, 0.35, 0.65, 0.22, 0.78):
-            start = total * share - length / 2
-            if start < 0 or start + length > total:
-                continue
-            found = _along(ground, line, start, chars, wide, style)
-            if found:
-                return found
-    return []
-
-
-def _along(
-    ground: Ground,
-    line: shapely.LineString,
-    start: float,
-    chars: Sequence[str],
-    wide: Sequence[float],
-    style: Mapping[str, Any],
-) -> list[_Write]:
-    length, size, plain = sum(wide), float(style["size"]), len(chars) == 1
-    (ax, ay), (bx, by) = (shapely.get_coordinates(line.interpolate(s))[0] for s in (start, start + length))
-    if math.hypot(bx - ax, by - ay) < length * 0.93:
-        return []
-    steep = abs(by - ay) > abs(bx - ax)
-    back = by < ay if steep and not plain else bx < ax
-    turn = math.degrees(math.atan2(by - ay, bx - ax)) + (180 if back else 0) - (90 if steep and not plain else 0)
-    turn = (turn + 180) % 360 - 180
-    ahead = np.cumsum(wide) - np.asarray(wide) / 2
-    places = [shapely.get_coordinates(line.interpolate(s))[0] for s in start + (length - ahead if back else ahead)]
-    half = size * 0.62
-    spots, reach = places, half
-    if plain:
-        spots = [shapely.get_coordinates(line.interpolate(start + length * t))[0] for t in (0.1, 0.3, 0.5, 0.7, 0.9)]
-        reach = max(half, length * 0.1)
-    boxes = [(float(x - reach), float(y - half), float(x + reach), float(y + half)) for x, y in spots]
-    if not ground.free(boxes):
-        return []
-    for box in boxes:
-        ground.take(box)
+    places, turn = ground.along(label.geometry, wide, size, plain=len(chars) == 1) or ([], 0.0)
     look = Lettering(size, style["colour"], "middle", style["weight"] >= 600, _HALO, turn)
-    return [partial(ground.paper.words, x, y, char, look) for char, (x, y) in zip(chars, places, strict=True)]
+    return [partial(ground.paper.words, x, y, char, look) for char, (x, y) in zip(chars, places, strict=False)]
 
 
 # --- the column beside the map ----------------------------------------------------------------------------------------

@@ -23,6 +23,7 @@ import shapely
 from numpy.typing import NDArray
 
 from ...core import needing, not_installed
+from ...maps import colour_of
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
@@ -140,7 +141,7 @@ def wrap(text: str, size: float, width: float) -> list[str]:
     lines: list[str] = []
     line: list[str] = []
     for token in re.findall(r"[\x21-\x7e\u00a0-\u2e7f]+\s*|\s+|.", legible(text)):
-        for piece in _pieces(token, size, width):
+        for piece in list(token) if len(token) > 1 and span(token.rstrip(), size) > width else [token]:
             if line and span("".join([*line, piece]).rstrip(), size) > width:
                 carried = _carried(line, piece)
                 lines.append("".join(line[: len(line) - len(carried)]).rstrip())
@@ -163,11 +164,6 @@ def _carried(line: Sequence[str], piece: str) -> list[str]:
     return list(line[n:]) if n > 0 else []
 
 
-def _pieces(token: str, size: float, width: float) -> Iterable[str]:
-    """Cut a word that is longer than a line into characters."""
-    return list(token) if len(token) > 1 and span(token.rstrip(), size) > width else [token]
-
-
 def cut(text: str, size: float, width: float) -> str:
     """Return a text on one line of at most `width`, with an ellipsis where it had to be cut."""
     words = legible(text)
@@ -176,15 +172,6 @@ def cut(text: str, size: float, width: float) -> str:
     while words and span(words + "…", size) > width:
         words = words[:-1]
     return words + "…"
-
-
-def colour_of(value: str) -> tuple[str, float]:
-    """Return a CSS colour as a plain colour and an opacity."""
-    match = re.fullmatch(r"rgba\((\d+),\s*(\d+),\s*(\d+),\s*([\d.]+)\)", value)
-    if not match:
-        return value, 1.0
-    r, g, b = (int(match.group(i)) for i in (1, 2, 3))
-    return f"#{r:02x}{g:02x}{b:02x}", float(match.group(4))
 
 
 #: Left, top, right and bottom edge.

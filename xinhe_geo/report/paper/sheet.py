@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import pyproj
 import shapely
 
 from ...core import (
@@ -20,6 +19,7 @@ from ...core import (
     Problem,
     UnknownNameError,
     amount,
+    crs_label,
     nearest,
     problems_table,
     refuse_leaving,
@@ -37,6 +37,7 @@ from ...maps import (
     percent,
     scene_for,
     shown_count,
+    shown_mode,
     themes,
     wording,
 )
@@ -209,7 +210,7 @@ def _pages(scene: Scene, form: Format, told: Told, *, whole: bool = True) -> lis
     """Lay a scene out: title and marks, map, columns with headline, gaps, legend and title block, foot; then the rest of the gaps."""
     story, district = told.story, told.story.district
     t, paper = wording(form.lang), Paper(*SIZES[form.size], UNITS[form.size])
-    theme, _ = carto.shown_mode(scene)
+    theme, _ = shown_mode(scene)
     page_head(paper, theme.title if theme else scene.title, scene.badges, theme.lines if theme else scene.lines)
     frame, columns = _split(paper, form.size, scene.bounds)
     ground = carto.draw_map(paper, frame, scene)
@@ -249,7 +250,7 @@ def _list_pages(
 ) -> list[Paper]:
     """Return pages with the gaps that the page of the map has no room for."""
     t, pages = wording(form.lang), []
-    theme, _ = carto.shown_mode(scene)
+    theme, _ = shown_mode(scene)
     title = f"{theme.title if theme else scene.title} · {t['gap_list']}"
     while done < len(listed):
         paper = Paper(*SIZES[form.size], UNITS[form.size])
@@ -431,13 +432,12 @@ def title_cells(district: District, scene: Scene, denominator: float, form: Form
     Who made it is left blank where the manifest does not say: a name can then be written or stamped there.
     """
     t = wording(form.lang)
-    theme, _ = carto.shown_mode(scene)
-    crs = pyproj.CRS.from_user_input(district.crs)
+    theme, _ = shown_mode(scene)
     cells = [
         (t["cell_title"], theme.title if theme else scene.title),
         (t["cell_maker"], str(district.manifest.get("made_by") or "")),
         (t["cell_date"], scene.foot[0]),
-        (t["cell_crs"], f"{crs.name} ({district.crs})"),
+        (t["cell_crs"], crs_label(district.crs, named=True)),
         (t["cell_scale"], f"1:{amount(denominator)} ({form.size})"),
     ]
     for line in theme.lines if theme else []:
@@ -511,7 +511,7 @@ def _for_public(district: District, scene: Scene) -> Scene:
 
 def _on_homes(district: District, scene: Scene) -> Scene:
     """Return a scene whose communities are shown by the colour of their homes: areas would show where they end."""
-    theme, mode = carto.shown_mode(scene)
+    theme, mode = shown_mode(scene)
     homes = next((layer for layer in scene.layers if layer.id == "homes"), None)
     if theme is None or mode is None or theme.layer != "presence" or homes is None or district.communities is None:
         return scene

@@ -20,7 +20,7 @@ from pptx.oxml.ns import qn
 from pptx.util import Emu, Inches, Pt
 
 from ...access import rests_on
-from ...core import REFERENCE, language, refuse_uncleared, say, told, write_bytes
+from ...core import REFERENCE, crs_label, language, refuse_uncleared, say, told, write_bytes
 from ...core import title as column
 from ...district import District
 from ...maps import COMPLETENESS, DEMONSTRATION_TEXT, GAPS, OVERVIEW, badges_of, scene_for
@@ -284,7 +284,7 @@ class _Deck:
         )
         lists = say("，社区名录 {0} 年", district.list_year) if district.communities is not None else ""
         lines = [
-            _Line(say("数据年份 {0}{1}；坐标系 {2}", district.year, lists, district.crs), 20, _INK),
+            _Line(say("数据年份 {0}{1}；坐标系 {2}", district.year, lists, crs_label(district.crs)), 20, _INK),
             _Line(
                 say("核对 {0} 项有原文可查的承诺和标准：走得到吗，谁还够不着，补在哪里最划算", len(story.goals)),
                 20,

@@ -15,7 +15,7 @@ from docx.oxml.ns import qn
 from docx.shared import Cm, Pt, RGBColor
 
 from ...access import rests_on
-from ...core import REFERENCE, language, refuse_uncleared, say, told, write_bytes
+from ...core import REFERENCE, crs_label, language, refuse_uncleared, say, told, write_bytes
 from ...core import title as column
 from ...district import District
 from ...ledger import bases_text
@@ -27,8 +27,6 @@ from .sheet import map_png
 
 if TYPE_CHECKING:
     from docx.styles.style import ParagraphStyle
-    from docx.table import _Cell as Cell
-    from docx.table import _Row as Row
     from docx.text.paragraph import Paragraph
 
 BRIEF = "汇报.docx"
@@ -155,7 +153,10 @@ class _Document:
         for j, width in enumerate(widths):
             grid.columns[j].width = Cm(width)
         for i, (row, own) in enumerate(zip(cells, grid.rows, strict=True)):
-            _keep_whole(own, first=i == 0)
+            properties = own._tr.get_or_add_trPr()
+            properties.append(OxmlElement("w:cantSplit"))
+            if i == 0:
+                properties.append(OxmlElement("w:tblHeader"))
             for j, (words, cell) in enumerate(zip(row, own.cells, strict=True)):
                 cell.width = Cm(widths[j])
                 paragraph = cell.paragraphs[0]
@@ -164,7 +165,10 @@ class _Document:
                     paragraph.alignment = WD_ALIGN_PARAGRAPH.RIGHT
                 _run(paragraph, words, 9, _INK, bold=i == 0)
                 if i == 0:
-                    _shade(cell, "E9E4DA")
+                    shade = OxmlElement("w:shd")
+                    for name, value in (("val", "clear"), ("color", "auto"), ("fill", "E9E4DA")):
+                        shade.set(qn(f"w:{name}"), value)
+                    cell._tc.get_or_add_tcPr().append(shade)
         self.file.add_paragraph().paragraph_format.space_after = Pt(2)
 
     def picture(self, png: bytes, caption: str, width: float = _WIDTH) -> None:
@@ -232,20 +236,6 @@ def _field(paragraph: Paragraph, code: str) -> None:
         run._r.append(part)
 
 
-def _keep_whole(row: Row, *, first: bool) -> None:
-    properties = row._tr.get_or_add_trPr()
-    properties.append(OxmlElement("w:cantSplit"))
-    if first:
-        properties.append(OxmlElement("w:tblHeader"))
-
-
-def _shade(cell: Cell, colour: str) -> None:
-    shade = OxmlElement("w:shd")
-    for name, value in (("val", "clear"), ("color", "auto"), ("fill", colour)):
-        shade.set(qn(f"w:{name}"), value)
-    cell._tc.get_or_add_tcPr().append(shade)
-
-
 # --- sections -----------------------------------------------------------------------------------------------------------
 
 
@@ -253,8 +243,8 @@ def _opening(paper: _Document, story: Story) -> None:
     district, tally = paper.district, story.tally
     paper.title(say("{0}公共服务设施步行可达评估", district.name))
     lists = say("；社区名录 {0} 年", district.list_year) if district.communities is not None else ""
-    preset = preset_text(district, story.analysis.preset)
-    paper.text(say("口径：{0}；数据年份 {1}{2}；坐标系 {3}。", preset, district.year, lists, district.crs))
+    preset, crs = preset_text(district, story.analysis.preset), crs_label(district.crs)
+    paper.text(say("口径：{0}；数据年份 {1}{2}；坐标系 {3}。", preset, district.year, lists, crs))
     if district.is_demonstration:
         paper.text(say("{0}。{1}。", say(DEMONSTRATION_TEXT), rests_on(district)), colour=_MARK, bold=True)
     unknown = say("，{0} 项数据不足", tally.unknown) if tally.unknown else ""

@@ -64,7 +64,7 @@ class Change:
         """The effects, rules by the name they are known by, changes in percentage points."""
         district, table = self.pair.before.district, self.pair.effects
         labels = [rule_name(district, district.rule(str(name))) for name in table.index]
-        return with_net(table.assign(label=labels, points=table["change"] * 100))
+        return with_net(table.assign(label=labels, code=table.index, points=table["change"] * 100))
 
     @cached_property
     def rules(self) -> pd.DataFrame:

@@ -1,0 +1,57 @@
+"""Pages let those scripts run that we put there: by their hashes, also in pages within pages and on single elements."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import html
+import re
+from pathlib import Path
+
+import fakes
+import pytest
+from clock import trials
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from xinhe_geo import maps
+from xinhe_geo.core import SCRIPT, scripts_by_hash, whole_page
+
+
+def hashed(script: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'"
+
+
+def policy(page: str) -> str:
+    found = re.search(r'Content-Security-Policy" content="([^"]*)"', page)
+    assert found is not None
+    return found[1]
+
+
+@settings(max_examples=trials(60))
+@given(script=st.text(alphabet=st.characters(exclude_characters="<\0\r", exclude_categories=["Cs"])))
+def test_a_script_is_known_by_its_hash(script: str) -> None:
+    page = whole_page("a", "", f"<script>{script}</script>", lang="zh", policy=SCRIPT)
+    assert hashed(script) in policy(page)
+    assert "unsafe-inline" not in policy(page).partition("script-src")[2]
+
+
+def test_data_is_no_script_and_a_page_within_a_page_obeys_it() -> None:
+    inner = '<script>one()</script><p onclick="two(&quot;x&quot;)">'
+    body = f'<script type="text/plain">data</script><script type="application/json">1</script><iframe srcdoc="{html.escape(inner)}">'
+    said = policy(whole_page("a", "", body, lang="zh", policy=SCRIPT))
+    assert hashed("one()") in said and hashed('two("x")') in said and "'unsafe-hashes'" in said
+    assert hashed("data") not in said and hashed("1") not in said
+    assert "script-src 'none'" in policy(whole_page("a", "", "<p>", lang="zh", policy=SCRIPT))
+
+
+def test_a_page_without_scripts_stays_as_it_is() -> None:
+    assert scripts_by_hash("<p>") == "<p>"
+
+
+@pytest.mark.slow
+def test_a_map_says_its_scripts(tmp_path: Path) -> None:
+    maps.draw(fakes.district()).save(tmp_path / "a.html")
+    text = (tmp_path / "a.html").read_text("utf-8")
+    scripts = re.findall(r"<script>(.*?)</script", text, re.DOTALL)
+    assert scripts and all(hashed(s) in policy(text) for s in scripts)

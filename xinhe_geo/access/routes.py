@@ -1,0 +1,199 @@
+"""Routes: the walk behind a number of the origin-destination table, leg by leg."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import shapely
+
+from ..core import NetworkError, Profile, UnknownNameError
+from ..district import District, kind_name
+from ..network import Leg, Way, straight, walked
+from .entrances import entrances_of_open, home_entrances, home_points, places_open, walks_inside
+from .walls import barriers_of, way_inside, without_stairs
+
+
+class Trip(NamedTuple):
+    """The least walk of a point: cost, metres, facility; the row of its way out and the way from there, or the walk inside its home."""
+
+    cost: float
+    metres: float
+    facility: str
+    way_out: int
+    way: Way | None
+
+
+class Trips:
+    """The least walks from the points of homes to the nearest of some open facilities, as the origin-destination table has them."""
+
+    def __init__(self, district: District, facilities: Iterable[str], walker: Profile | None) -> None:
+        """`walker` None: the shortest walks, whoever walks."""
+        asked = pd.Index(list(facilities))
+        entrances, walks = entrances_of_open(district, walker), walks_inside(district, walker)
+        self.district, self.walker = district, walker
+        self.points = home_points(district)
+        self.doors = home_entrances(district, walker)
+        self.targets = entrances[entrances["place"].isin(asked) & (entrances["edge"] >= 0)].reset_index(drop=True)
+        self.spots = entrances[entrances["place"].isin(asked)].drop_duplicates("place").set_index("place")
+        self.same = walks[walks["target"].isin(asked)]
+        self.tree = district.network.way_tree(self.targets, profile=walker)
+        self._door_rows = self.doors.groupby("place").indices
+        self._same_rows = self.same.groupby("place").indices
+        self._outs = tuple(self.doors[column].to_numpy() for column in ("edge", "at_m", "access_m"))
+        self._unit = 1.0 if walker is None else 1.0 / walker.speed_m_s / 60.0
+
+    def of(self, point: int) -> Trip | None:
+        """Return the walk of a point: of those that cost the same the one to the facility that is first by id."""
+        place, target = self.targets["place"], self.same["target"].to_numpy()
+        edge, at, access = self._outs
+        found = []
+        for row in self._door_rows.get(point, ()):
+            way = self.tree.way(int(edge[row]), float(at[row]), float(access[row]))
+            if way is not None:
+                found.append(Trip(way.cost, way.metres, str(place.iloc[way.door]), int(row), way))
+        metres = self.same["metres"].to_numpy(float)
+        found += [
+            Trip(metres[row] * self._unit, metres[row], str(target[row]), -1, None)
+            for row in self._same_rows.get(point, ())
+        ]
+        return min(found, key=lambda trip: (trip.cost, trip.facility), default=None)
+
+    def legs(self, point: int, trip: Trip) -> list[Leg]:
+        """Return the legs of a point's walk."""
+        spot = self.points.geometry.iloc[point]
+        if trip.way is None:
+            end = self.spots.loc[trip.facility]
+            return self._inside(
+                "inside", str(self.points["home"].iloc[point]), (spot, shapely.Point(end["x"], end["y"]))
+            )
+        return [*self._out(spot, trip), *self.tree.legs(trip.way), *self._in(trip)]
+
+    def _inside(self, leg: str, home: str, ends: tuple[shapely.Point, shapely.Point]) -> list[Leg]:
+        """Return the walk between two points of a home: round the corners of its wall where it has one, else straight."""
+        homes, line = self.district.homes, shapely.LineString(ends)
+        if homes is not None and home in self.district.walled_homes:
+            line = way_inside(homes.geometry[home], *ends)
+        return list(straight(leg, shapely.get_coordinates(line), self.walker))
+
+    def _out(self, spot: shapely.Point, trip: Trip) -> list[Leg]:
+        """Return the legs from a point to the street."""
+        row, gates = self.doors.iloc[trip.way_out], self.district.gates
+        foot = self.tree.spot(int(row["edge"]), float(row["at_m"]))
+        if gates is not None and pd.notna(row["gate"]):
+            gate = gates.geometry[row["gate"]]
+            return [*self._inside("inside", str(row["home"]), (spot, gate)), *self._straight("access", gate, foot)]
+        here = gpd.GeoSeries([spot], crs=self.district.crs)
+        level = without_stairs(self.district, self.walker)
+        home = pd.Series([row["home"]])
+        outs = self.district.network.ways_out(here, barriers=barriers_of(self.district), home=home, profile=level)
+        own = next(out for out in outs if (out.edge, out.at) == (row["edge"], row["at_m"]))
+        return [walked(leg.leg, leg.street, leg.metres, self.walker, leg.geometry) for leg in own.legs]
+
+    def _in(self, trip: Trip) -> list[Leg]:
+        """Return the legs from the street into a facility: one to its entrance, and where that is a gate one from there on inside."""
+        if trip.way is None:
+            return []
+        row, gates = self.targets.iloc[trip.way.door], self.district.gates
+        foot, spot = self.tree.spot(int(row["edge"]), float(row["at_m"])), shapely.Point(row["x"], row["y"])
+        if gates is None or pd.isna(row["gate"]):
+            return self._straight("entrance", foot, spot)
+        gate = gates.geometry[row["gate"]]
+        return [*self._straight("entrance", foot, gate), *self._inside("entrance", str(row["inside"]), (gate, spot))]
+
+    def _straight(self, leg: str, start: shapely.Point, stop: shapely.Point) -> list[Leg]:
+        return list(straight(leg, shapely.get_coordinates([start, stop]), self.walker))
+
+
+def route(
+    district: District, home: str, to: str, *, profile: str | Profile = "adult", point: int | None = None
+) -> gpd.GeoDataFrame:
+    """
+    Return the walk from a home to a facility, or to the nearest of a kind, leg by leg.
+
+    Parameters
+    ----------
+    district
+        What `District.load` opened; it stays as it was.
+    home
+        Id or name of a home.
+    to
+        Id or name of an open facility; or a kind or rule, by code or name: the nearest of it.
+    profile
+        Who walks.
+    point
+        Number of the point of the home to start from (`access.home_points`). Default: the one whose minutes are the median of the
+        home's, of equals the first.
+
+    Returns
+    -------
+    GeoDataFrame
+        In walking order. Columns `leg` ("inside" to the gate or along own lanes, "access" to the street, "street", "wait", "entrance"),
+        `street` (id; missing off the street), `metres`, `minutes`, `point`, `facility`, geometry in the CRS of the district (a
+        wait is a point). What follows on one street is one leg. The minutes add up to those of the point's row of the
+        origin-destination table.
+
+    Raises
+    ------
+    UnknownNameError
+        No such home, point, facility, kind, rule or profile.
+    NetworkError
+        There is no way from that point.
+    """
+    walker = district.profile(profile)
+    key = _home(district, home)
+    trips = Trips(district, _facilities(district, to), walker)
+    own = trips.points.index[(trips.points["home"] == key).to_numpy()]
+    if point is not None and point not in own:
+        raise UnknownNameError("起点", f"{key} {point}", [str(number) for number in own])
+    found = {number: trips.of(int(number)) for number in (own if point is None else [point])}
+    # what cannot get there comes last, as in the medians of `coverage`
+    order = sorted(found, key=lambda number: (np.inf if (trip := found[number]) is None else trip.cost, number))
+    start = int(order[(len(order) - 1) // 2])
+    trip = found[start]
+    if trip is None:
+        what = "这一点" if point is not None else "半数以上的点"
+        raise NetworkError(
+            f"小区 {home} {what}走不到 {to}：路网不连通，或没有开放的出入口。用 point= 换一个起点，或换一类人群"
+        )
+    table = district.network.legs_frame(trips.legs(start, trip))
+    table.insert(4, "point", start)
+    table.insert(5, "facility", trip.facility)
+    return table
+
+
+def _home(district: District, name: str) -> str:
+    """Return the id of a home that is given by id or by a name that only it has."""
+    homes = district.homes
+    if homes is None or homes.empty:
+        raise UnknownNameError("小区", name, [])
+    called = homes.index[(homes["name"] == name).to_numpy()]
+    if name not in homes.index and len(called) != 1:
+        same = [str(key) for key in called] or [*map(str, homes.index), *homes["name"].dropna().astype(str)]
+        raise UnknownNameError("小区", name, same)
+    return name if name in homes.index else str(called[0])
+
+
+def _facilities(district: District, to: str) -> list[str]:
+    """Return the open facilities that a text stands for: one by id or name, or those of a kind or rule by code or name."""
+    facilities = places_open(district, inside_only=False)
+    kinds, rules = district.kinds, district.rules
+    if to in facilities.index:
+        return [to]
+    asked = [kind for kind in kinds.index if to in (kind, kinds.at[kind, "label"], kind_name(district, str(kind)))]
+    if not asked:
+        asked = [
+            kind
+            for rule in rules.index[(rules["label"] == to) | (rules.index == to)]
+            for kind in district.rule(rule).kinds
+        ]
+    named = facilities.index[(facilities["name"] == to).to_numpy()]
+    found = facilities.index[facilities["kind"].isin(asked).to_numpy()] if asked else named
+    if found.empty:
+        known = [*facilities.index, *facilities["name"].dropna(), *kinds.index, *kinds["label"], *rules.index]
+        what = "开放的" if asked else "设施、类别或规则"
+        raise UnknownNameError(what, to, [str(one) for one in known])
+    return [str(one) for one in found]

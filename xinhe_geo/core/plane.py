@@ -1,0 +1,70 @@
+"""The plane that a place on earth is measured in where nobody names one: metres there are metres on the ground."""
+
+from __future__ import annotations
+
+import pyproj
+from pyproj.crs import ProjectedCRS
+from pyproj.crs.coordinate_operation import TransverseMercatorConversion
+
+#: Families of national zones in which offices keep their maps, by the name and the width in degrees: taken as they are where one
+#: covers the place. Their scale is 1 on the central meridian and at most 2 in 10,000 more at the edge.
+NATIONAL_ZONES = {"CGCS2000 / 3-degree Gauss-Kruger CM {0}E": 3}
+#: The centre of a plane in degrees has so many decimals (a kilometre): extracts that differ little lie in the same plane.
+CENTRE_DECIMALS = 2
+
+
+def plane_of(west: float, south: float, east: float, north: float) -> pyproj.CRS:
+    """
+    Return the projected CRS in metres that an extent on earth is computed in where nobody names one.
+
+    A national zone where one covers the middle of the extent, else a transverse Mercator of scale 1 through the middle: 20 km east
+    or west of it a metre is 5 millionths too long, where a UTM zone is off by up to 400. It has no code; its text is WKT.
+
+    Parameters
+    ----------
+    west, south, east, north
+        Degrees (WGS 84).
+    """
+    middle = round((west + east) / 2.0, CENTRE_DECIMALS), round((south + north) / 2.0, CENTRE_DECIMALS)
+    return _national(*middle) or _local(*middle)
+
+
+def _national(lon: float, lat: float) -> pyproj.CRS | None:
+    for name, width in NATIONAL_ZONES.items():
+        try:
+            zone = pyproj.CRS.from_user_input(name.format(round(lon / width) * width))
+        except pyproj.exceptions.CRSError:
+            continue
+        area = zone.area_of_use
+        if area is not None and area.west <= lon <= area.east and area.south <= lat <= area.north:
+            return zone if (code := zone.to_authority()) is None else pyproj.CRS.from_authority(*code)
+    return None
+
+
+def _local(lon: float, lat: float) -> pyproj.CRS:
+    found = ProjectedCRS(
+        conversion=TransverseMercatorConversion(
+            latitude_natural_origin=lat,
+            longitude_natural_origin=lon,
+            false_easting=500000.0,
+            false_northing=0.0,
+            scale_factor_natural_origin=1.0,
+        ),
+        name=f"Local transverse Mercator {abs(lon):g}{'E' if lon >= 0 else 'W'} {abs(lat):g}{'N' if lat >= 0 else 'S'}",
+        geodetic_crs=pyproj.CRS("EPSG:4326").geodetic_crs,
+    )
+    return pyproj.CRS.from_wkt(found.to_wkt())
+
+
+def crs_text(crs: pyproj.CRS) -> str:
+    """Return a CRS as a file holds it: its code, or, of one that has none, WKT."""
+    code = crs.to_authority()
+    return ":".join(code) if code else str(crs.to_wkt())
+
+
+def crs_label(text: str, *, named: bool = False) -> str:
+    """Return what people read of a CRS as a file holds it: as it is (`named`: after its name), but of WKT the name alone."""
+    name = str(pyproj.CRS.from_user_input(text).name)
+    if "[" in text or "{" in text:
+        return name
+    return f"{name} ({text})" if named else text

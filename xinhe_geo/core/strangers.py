@@ -1,0 +1,335 @@
+"""
+Files of strangers are read in a process of their own, which has given up everything but reading them (`confinement`).
+
+What comes back is plain values (`plain`): bytes that break a parser break that process, and one that they have taken over can
+send numbers and texts. It gets time and memory by the size of the file. What lies in a folder that is ours is read in this
+process: it costs nothing there.
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import io
+import os
+import pickle
+import shutil
+import signal
+import struct
+import subprocess
+import sys
+import tempfile
+import threading
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO, Any, NamedTuple, NoReturn, ParamSpec, TypeVar
+
+import pandas as pd
+import pyogrio.errors
+
+from . import errors, progress
+from .confinement import die_with_parent, give_up, limit
+from .plain import read_plain, write_plain
+from .schema import bundled_folder
+from .worker import alone
+
+P = ParamSpec("P")
+Result = TypeVar("Result")
+
+#: Seconds of processor time and megabytes of memory for a file of nothing, and for each megabyte in it.
+_SECONDS, _SECONDS_PER_MB, _MEGABYTES, _MEGABYTES_PER_MB, _MOST_MEGABYTES = 8.0, 0.25, 280.0, 60.0, 3_000.0
+#: Files that are packed hold about so many times what they are long.
+_PACKED = {".xlsx": 10, ".kmz": 10, ".parquet": 10, ".geoparquet": 10}
+#: A machine that is busy takes so many times the processor time.
+_WAIT = 12
+#: An answer that is longer is none.
+_MOST_ANSWER = 4_000_000_000
+_OUT_OF_TIME = "读了太久还没有读完，不像正常的文件"
+_OUT_OF_ROOM = "读它要的内存太多，不像正常的文件"
+_BROKE = "读的时候中断了，文件损坏或不像正常的文件"
+_REMEDY = "打开看看是否完整，只留要用的内容，另存为新的文件"
+
+
+class _Child(NamedTuple):
+    """The other process: its number, where work goes in and answers come out, what it may read, where it may write."""
+
+    pid: int
+    work: IO[bytes]
+    answers: IO[bytes]
+    places: frozenset[str]
+    room: str
+    process: subprocess.Popen[bytes] | None  # None: a fork
+
+
+class _State:
+    """Of this process: the other one, how many `reading` are open, which folders are ours, whether this is the other one."""
+
+    def __init__(self) -> None:
+        self.child: _Child | None = None
+        self.owner = os.getpid()
+        self.open = 0
+        self.ours: list[str] = []
+        self.confined = False
+
+
+_STATE = _State()
+_LOCK = threading.RLock()
+
+
+@contextmanager
+def reading(*ours: Path) -> Iterator[None]:
+    """Keep one process for what is read within; what lies in folders that are `ours` is read in this one."""
+    with _LOCK:
+        _after_fork()
+        _STATE.open += 1
+        kept = len(_STATE.ours)
+        _STATE.ours += [os.path.realpath(folder) for folder in ours]
+    try:
+        yield
+    finally:
+        with _LOCK:
+            del _STATE.ours[kept:]
+            _STATE.open -= 1
+            if _STATE.open == 0 and _STATE.child is not None and _STATE.child.process is None:
+                _end(_STATE.child)
+
+
+def apart(
+    function: Callable[P, Result], path: Path, /, *args: Any, folder: Path | None = None, **kwargs: Any
+) -> Result:
+    """
+    Return what a function of this library makes of a file, called in the other process unless the file is ours.
+
+    Parameters
+    ----------
+    function
+        Its first argument is the path; it returns plain values (`plain`).
+    folder
+        What the file came with, and may be read with it; by default the folder it lies in.
+
+    Raises
+    ------
+    SourceError
+        Reading it took too much time or memory, or broke the other process. Otherwise what the function raises.
+    """
+    with _LOCK:
+        _after_fork()
+        if _STATE.confined or _is_ours(path):
+            return function(path, *args, **kwargs)  # type: ignore[arg-type, call-arg]
+        with reading():
+            return _ask(function, path, args, kwargs, path.parent if folder is None else folder)
+
+
+def _after_fork() -> None:
+    """Forget the other process of the one this was forked from."""
+    if _STATE.owner != os.getpid():
+        _STATE.child, _STATE.owner = None, os.getpid()
+
+
+def _is_ours(path: Path) -> bool:
+    place = os.path.realpath(path)
+    ours = [*_STATE.ours, os.path.realpath(bundled_folder())]
+    return any(place == own or place.startswith(os.path.join(own, "")) for own in ours)
+
+
+def _ask(function: Callable[..., Any], path: Path, args: tuple[Any, ...], kwargs: dict[str, Any], place: Path) -> Any:
+    child = _child(os.path.abspath(place))
+    seconds, megabytes = _allowance(path)
+    late = threading.Event()
+
+    def stop() -> None:
+        late.set()
+        with suppress(OSError):
+            os.kill(child.pid, getattr(signal, "SIGKILL", signal.SIGTERM))
+
+    clock = threading.Timer(seconds * _WAIT, stop)
+    clock.daemon = True
+    clock.start()
+    try:
+        pickle.dump((function, path, args, kwargs, seconds, megabytes), child.work, protocol=pickle.HIGHEST_PROTOCOL)
+        child.work.flush()
+        kind, said = read_plain(io.BytesIO(_answer(child.answers)))
+    except (OSError, EOFError, ValueError, MemoryError) as error:
+        ended = _end(child)
+        out_of_time = late.is_set() or ended == -getattr(signal, "SIGXCPU", 0)
+        raise _refused(path, _OUT_OF_TIME if out_of_time else _BROKE) from error
+    except BaseException:
+        _end(child)
+        raise
+    finally:
+        clock.cancel()
+    if kind == "memory":
+        _end(child)
+        raise _refused(path, _OUT_OF_ROOM)
+    return said if kind == "found" else _raise(kind, said)
+
+
+def _answer(stream: IO[bytes]) -> bytes:
+    size = struct.unpack("Q", stream.read(8).ljust(8, b"\xff"))[0]
+    content = stream.read(size) if size < _MOST_ANSWER else b""
+    if len(content) < size:
+        raise EOFError
+    return content
+
+
+def _allowance(path: Path) -> tuple[float, float]:
+    """Return seconds and megabytes that reading a file, or the files of a folder, may take."""
+    parts = path.iterdir() if path.is_dir() else path.parent.glob(f"{_plain_stem(path)}.*") if path.exists() else ()
+    size = sum(p.stat().st_size for p in parts if p.is_file()) / 1e6 * _PACKED.get(path.suffix.lower(), 1)
+    return _SECONDS + _SECONDS_PER_MB * size, min(_MEGABYTES + _MEGABYTES_PER_MB * size, _MOST_MEGABYTES)
+
+
+def _plain_stem(path: Path) -> str:
+    return "".join(f"[{c}]" if c in "*?[" else c for c in path.stem)
+
+
+def _refused(path: Path, what: str) -> errors.SourceError:
+    return errors.SourceError(f"{path.name}：{what}。{_REMEDY}")
+
+
+# --- failures travel by name -------------------------------------------------------------------------------------------
+
+#: What readers raise that their callers know by type, besides the system's and our own.
+_KNOWN: dict[str, type[Exception]] = {
+    kind.__name__: kind
+    for kind in (
+        ValueError,
+        TypeError,
+        KeyError,
+        RuntimeError,
+        pd.errors.ParserError,
+        pd.errors.EmptyDataError,
+        pyogrio.errors.DataSourceError,
+        pyogrio.errors.DataLayerError,
+        pyogrio.errors.FeatureError,
+    )
+}
+
+
+def _said(error: Exception) -> tuple[str, Any]:
+    """Return a failure as plain values."""
+    if isinstance(error, MemoryError):
+        return "memory", ""
+    if isinstance(error, errors.DataError):
+        return "data", (error.problems, error.folder)
+    if isinstance(error, errors.XinheError):
+        return "ours", (type(error).__name__, str(error))
+    if isinstance(error, OSError):
+        return "system", (error.errno or 0, error.strerror or str(error))
+    named = next((kind.__name__ for kind in type(error).__mro__ if kind.__name__ in _KNOWN), "RuntimeError")
+    return "known", (named, str(error) if named == type(error).__name__ else f"{error} ({type(error).__name__})")
+
+
+def _raise(kind: str, said: Any) -> NoReturn:
+    if kind == "data":
+        raise errors.DataError(*said)
+    if kind == "system":
+        raise OSError(*said)
+    name, text = said
+    found = getattr(errors, name, errors.SourceError) if kind == "ours" else _KNOWN[name]
+    if found in (errors.DataError, errors.UnknownNameError) or not issubclass(found, Exception):
+        found = errors.SourceError
+    raise found(text)
+
+
+# --- the other process -------------------------------------------------------------------------------------------------
+
+
+def _child(place: str) -> _Child:
+    """Return the process that may read a folder; another one where the one at hand may not."""
+    child = _STATE.child
+    if child is not None and any(place == own or place.startswith(os.path.join(own, "")) for own in child.places):
+        return child
+    places = frozenset({place}) if child is None else child.places | {place}
+    if child is not None:
+        _end(child)
+    room = tempfile.mkdtemp(prefix="xinhe-")
+    start = _forked if sys.platform == "linux" and alone() else _started
+    _STATE.child = start(places, room)
+    return _STATE.child
+
+
+def _forked(places: frozenset[str], room: str) -> _Child:
+    (work_out, work_in), (answers_out, answers_in) = os.pipe(), os.pipe()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # sleeping threads of libraries, which know forks
+        pid = os.fork()
+    if pid == 0:
+        try:
+            die_with_parent()
+            signal.signal(signal.SIGINT, signal.SIG_IGN)  # the other of the two answers an interrupt
+            os.close(work_in)
+            os.close(answers_out)
+            progress.silence()
+            faulthandler.disable()
+            silent = os.open(os.devnull, os.O_WRONLY)
+            for standard in (1, 2):
+                os.dup2(silent, standard)
+            with open(work_out, "rb") as work, open(answers_in, "wb") as answers:
+                _serve(work, answers, places, room)
+        finally:
+            os._exit(0)
+    os.close(work_out)
+    os.close(answers_in)
+    return _Child(pid, open(work_in, "wb"), open(answers_out, "rb"), places, room, None)
+
+
+def _started(places: frozenset[str], room: str) -> _Child:
+    code = f"import sys; sys.path[:] = {sys.path!r}; from {__name__} import serve; serve({sorted(places)!r}, {room!r})"
+    process = subprocess.Popen(
+        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    return _Child(process.pid, process.stdin, process.stdout, places, room, process)
+
+
+def _end(child: _Child) -> int:
+    """End the other process; return how it ended, a signal as a negative number."""
+    if _STATE.child is child:
+        _STATE.child = None
+    with suppress(OSError):  # what was not read has nowhere to go
+        child.work.close()
+    if child.process is not None:
+        child.process.kill()
+        code = child.process.wait()
+    else:
+        with suppress(OSError):
+            os.kill(child.pid, signal.SIGKILL)
+        code = 0
+        with suppress(ChildProcessError):
+            code = os.waitstatus_to_exitcode(os.waitpid(child.pid, 0)[1])
+    child.answers.close()
+    shutil.rmtree(child.room, ignore_errors=True)
+    return code
+
+
+def serve(places: list[str], room: str) -> None:
+    """Read what comes in on standard input, and answer on standard output."""
+    answers = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # what libraries print is no answer
+    _serve(sys.stdin.buffer, answers, places, room)
+
+
+def _serve(work: IO[bytes], answers: IO[bytes], places: Any, room: str) -> None:
+    _STATE.confined = True
+    give_up([Path(p) for p in places], Path(room))
+    while True:
+        try:
+            function, path, args, kwargs, seconds, megabytes = pickle.load(work)
+        except EOFError:
+            return
+        limit(seconds, megabytes)
+        stream = io.BytesIO()
+        try:
+            write_plain(("found", function(path, *args, **kwargs)), stream)
+        except Exception as error:
+            stream = io.BytesIO()
+            write_plain(_said(error), stream)
+        content = stream.getbuffer()
+        answers.write(struct.pack("Q", len(content)))
+        answers.write(content)
+        answers.flush()

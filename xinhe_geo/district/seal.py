@@ -1,0 +1,124 @@
+"""
+A seal on a district folder: the hash of every file in it, so that whatever has changed since is named before it is read.
+
+Nobody signs it: whoever changes a folder can seal it anew. So it has a number, which is told to whoever receives the folder by
+another way (`seal` and `check` print it).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+
+from ..core import EnvironmentProblem, SourceError, os_words, write_text
+from . import own_journals
+from .journal import HISTORY, MANIFEST, SEAL, finish, is_last_change_own, locked
+
+#: What lies in a folder and is not sealed: versions before, outputs, what systems leave behind.
+_LEFT_OUT = {HISTORY, "output", ".git", ".DS_Store", "Thumbs.db", "desktop.ini", SEAL}
+_MOST_BYTES = 20_000_000
+CHANGED, MISSING, ADDED = "封条以后改过", "封条里有，现在没有", "封条里没有"
+
+
+def seal(folder: str | Path, *, again: bool = False) -> str:
+    """
+    Seal a district folder; return the number of its seal.
+
+    Parameters
+    ----------
+    again
+        Also where files have changed since it was last sealed.
+
+    Raises
+    ------
+    SourceError
+        No district folder, one with a journal that is not ours, or one whose seal is broken.
+    EnvironmentProblem
+        It cannot be read or written.
+    """
+    target = Path(folder)
+    if not (target / MANIFEST).is_file():
+        raise SourceError(f"{target.name or target} 不是街道目录：里面没有 {MANIFEST}")
+    wrong = broken(target)
+    if wrong and not again:
+        named = "、".join(f"{name}（{what}）" for name, what in list(wrong.items())[:12])
+        raise SourceError(f"{target.name} 的封条对不上：{named}。核对这些文件，确认无误后用 seal --again 重新封存")
+    with locked(target):
+        finish(target)
+        try:
+            text = _text(_hashes(target))
+        except OSError as error:
+            raise EnvironmentProblem(f"{target.name} 读不全：{os_words(error)}。检查权限") from error
+        own_journals.enter(target, text.encode())
+        write_text(target / SEAL, text)
+    return number(target)
+
+
+def number(folder: Path) -> str:
+    """Return the number of a folder's seal, "" where it has none."""
+    place = folder / SEAL
+    if not place.is_file():
+        return ""
+    digits = hashlib.sha256(place.read_bytes()).hexdigest()[:16]
+    return "-".join(digits[i : i + 4] for i in range(0, 16, 4))
+
+
+def broken(folder: Path) -> dict[str, str]:
+    """Return what a folder's seal says of its files that is not so: the file and what is wrong with it; none without a seal."""
+    place = folder / SEAL
+    if not os.path.lexists(place):
+        return {}
+    try:
+        text = place.read_bytes() if place.is_file() and place.stat().st_size < _MOST_BYTES else b""
+        said = json.loads(text.decode("utf-8"))["files"]
+        sound = isinstance(said, dict) and _text({str(k): str(v) for k, v in said.items()}).encode() == text
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        sound = False
+    if not sound:
+        return {SEAL: "封条本身改过或读不懂"}
+    try:
+        now = _hashes(folder)
+    except OSError as error:
+        return {str(error.filename or folder.name): os_words(error)}
+    found = {name: CHANGED if name in now else MISSING for name, value in said.items() if now.get(name) != value}
+    return found | {name: ADDED for name in now if name not in said}
+
+
+def is_own(folder: Path) -> bool:
+    """Return whether a folder is this user's: last changed here by an import, or sealed here and as it was then."""
+    with suppress(OSError):
+        place = folder / SEAL
+        if place.is_file() and place.stat().st_size < _MOST_BYTES:
+            return own_journals.entered(folder, place.read_bytes()) and not broken(folder)
+    return is_last_change_own(folder)
+
+
+def _text(files: Mapping[str, str]) -> str:
+    """Return what a seal of these files is: with a sum of its own, so that a change in it is not taken for one in a file."""
+    listed = dict(sorted(files.items()))
+    own = hashlib.sha256(json.dumps(listed).encode()).hexdigest()
+    return json.dumps({"seal": 1, "sum": own, "files": listed}, ensure_ascii=False, indent=1) + "\n"
+
+
+def _hashes(folder: Path) -> dict[str, str]:
+    """Return the hash of every file, links by where they lead; other things are not read."""
+    found = {}
+    for place, folders, names in os.walk(folder):
+        folders[:] = sorted(n for n in folders if n not in _LEFT_OUT and not n.startswith(".xinhe-"))
+        for name in sorted([*names, *(n for n in folders if Path(place, n).is_symlink())]):
+            path = Path(place, name)
+            if name in _LEFT_OUT or name.startswith(".xinhe-"):
+                continue
+            key = path.relative_to(folder).as_posix()
+            if path.is_symlink():
+                found[key] = f"-> {os.readlink(path)}"
+            elif path.is_file():
+                with path.open("rb") as stream:
+                    found[key] = hashlib.file_digest(stream, "sha256").hexdigest()
+            else:
+                found[key] = "不是文件"
+    return found
