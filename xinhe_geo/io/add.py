@@ -16,8 +16,18 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from ..core import BASES, LAYERS, UNSTATED, DataError, Layer, SourceError, UnknownNameError, refuse_uncleared
-from ..district import MANIFEST, Changes, Edit, LayerFile, check_copy, commit, finish, locked, new_files
+from ..core import (
+    BASES,
+    LAYERS,
+    UNSTATED,
+    DataError,
+    Layer,
+    SourceError,
+    UnknownNameError,
+    refuse_uncleared,
+    write_bytes,
+)
+from ..district import ANSWERS, MANIFEST, Changes, Edit, LayerFile, check_copy, commit, finish, locked, new_files
 from .cells import printable, why_hostile
 from .control_points import tied
 from .current_layer import CurrentLayer, read_current
@@ -31,6 +41,7 @@ from .placing import place_by_name, write_placing_page
 from .positions import Declared, Place, Placed, declaration, locate, place_of, raw_shapes, repaired
 from .row_changes import Provenance, edits_of, judged, refusals_table
 from .row_report import RowReport, Where, tally
+from .value_words import ValueWords, answer_sheet, kept_answers, read_answers, remembered
 
 #: Shorter than this, nobody has said how a datum was checked.
 CHECKED_CHARACTERS = 4
@@ -60,6 +71,7 @@ class Request:
     replace: bool = False
     fill: Mapping[str, str] = field(default_factory=dict)
     place: Path | None = None
+    values: Path | None = None
     wishes: Wishes = field(default_factory=Wishes)
 
 
@@ -85,7 +97,18 @@ def plan_import(source: Path, folder: Path, layer: Layer, request: Request) -> P
     report = RowReport()
     incoming = read_file(source, layer, request.sheet, report)
     rows = rows_of(incoming, layer, current.kinds, request.key, report)
+    answers = kept_answers(folder)
+    kept = remembered(answers) if answers.said else b""
+    if request.values is not None and request.values.is_file():
+        answers.said |= read_answers(request.values).said
+    words = ValueWords(rows, current.kinds, answers)
+    words.read_written()
     fill_blanks(rows, request.fill, current.kinds)
+    words.read_classes()
+    questions = words.ask()
+    if questions and request.values is not None:
+        refuse_uncleared(current.manifest, "写出对照表")
+        write_bytes(request.values, answer_sheet(answers, questions))
     placed = None
     if layer.geometry is not None:
         placed = positions(rows, request.coordinates, place_of(current.metric, current.tables))
@@ -102,13 +125,15 @@ def plan_import(source: Path, folder: Path, layer: Layer, request: Request) -> P
     _say_unstated(edits, request, current, report)
     leaving = gone_rows(rows, matched, current, replace=request.replace)
     people = head_count(current, edits, leaving, report)
-    if not tally(report.frame())["taken"] and not rows.unclear and not rows.left:
+    if not tally(report.frame())["taken"] and not (rows.unclear or rows.left or rows.foreign):
         raise DataError(refusals_table(rows), rows.file)
     files: dict[str, bytes] = {}
     if edits or leaving:
         target = LayerFile(folder, layer, current.entry, current.manifest)
         files = new_files(target, Changes(edits, leaving, request.basis, origin))
         check_copy(folder, files)
+    if answers.said and remembered(answers) != kept:
+        files = {ANSWERS: remembered(answers), **files}
     return Plan(report.frame(), files, layer.name, origin, proven or bool(checked), people)
 
 
@@ -205,6 +230,7 @@ def add(
     affine: bool = False,
     repair: bool = False,
     place: str | Path | None = None,
+    values: str | Path | None = None,
     datum_checked: str = "",
     new: Sequence[str] = (),
     update: Sequence[str] = (),
@@ -249,6 +275,10 @@ def add(
         Mend polygons that cross themselves; each is listed.
     place
         An .html to write where rows have no position: a map to place them on, which saves a table for this function.
+    values
+        A CSV in which values nobody knows ("口腔诊所 ×3") are asked, once each: written where something is to be asked, and
+        read where it is there. Its last column, 是什么, takes a kind, a state, or 不收. Answers are remembered in the folder
+        with the rows they were given for (`pois/values.csv`), and hold for the next file.
     datum_checked
         How somebody made sure of the declared datum ("天地图上抽查 3 点，张三 11-26"): written is only what something in the
         district confirms (streets, names, rows that are there, how rows of the layer lie), or what a person answers for. It
@@ -296,8 +326,19 @@ def add(
     points = None if control is None else Path(control)
     coordinates = Coordinates(crs, points, affine, repair, checked_words(datum_checked))
     page = None if place is None else Path(place)
+    sheet_of_values = None if values is None else Path(values)
     wishes = Wishes(tuple(new), tuple(update), tuple(skip))
-    request = Request(coordinates, basis, sheet, key, replace, dict(fill or {}), page, wishes)
+    request = Request(
+        coordinates,
+        basis,
+        sheet,
+        key,
+        replace,
+        dict(fill or {}),
+        page,
+        sheet_of_values,
+        wishes,
+    )
     if points is not None and not points.is_file():
         raise SourceError(f"文件不存在：{printable(points.name)}")
     if not apply:

@@ -376,6 +376,10 @@ def add(
     affine: Annotated[bool, typer.Option("--affine", help="控制点用六参数（扫描的图）")] = False,
     repair: Annotated[bool, typer.Option("--repair", help="修复自相交的面，逐个列出")] = False,
     place: Annotated[Path | None, typer.Option("--place", help="没有坐标的行：写一页地图（.html），在上面放")] = None,
+    values: Annotated[
+        Path | None,
+        typer.Option("--values", help="不认识的类别和状态：写出对照表（.csv），填好再导入一次，目录会记住"),
+    ] = None,
     datum_checked: Annotated[
         str,
         typer.Option(
@@ -405,6 +409,7 @@ def add(
                 affine=affine,
                 repair=repair,
                 place=place,
+                values=values,
                 datum_checked=datum_checked,
                 basis=basis,
                 new=new or (),
@@ -420,6 +425,8 @@ def add(
             raise
     if place is not None and place.is_file():
         OUT.print(escape(message(lang, "done", shown_path(place))))
+    if values is not None and values.is_file():
+        OUT.print(escape(message(lang, "done", shown_path(values))))
     if report_to is not None:
         write_text(report_to, csv_text(report_), mark=True)
         OUT.print(escape(shown_path(report_to)))
