@@ -261,7 +261,8 @@ def limit_text(district: District, rule: Rule, walker: Profile) -> str:
 def _share_of(own: pd.DataFrame, denominator: str, method: str) -> float:
     """Return the share that a method finds served, of what is known."""
     weight = pd.Series(1.0, index=own.index) if denominator == "homes" else own[denominator]
-    known = weight[own["served"].notna()].sum()
+    weight = weight[own["served"].notna()]  # a home in no community is in neither part of the share
+    known = weight.sum()
     return float((own[f"served_{method}"] * weight).sum() / known) if known > 0 else np.nan
 
 
