@@ -5,12 +5,14 @@ from __future__ import annotations
 import functools
 import importlib
 import io
+import os
 import random
 import shutil
 import subprocess
 import sys
 import time
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +56,23 @@ def toy(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def contents(folder: Path) -> dict[str, bytes]:
     return {p.relative_to(folder).as_posix(): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def nothing_reaches_out(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """No file of this module makes this process, or the one that reads files of strangers, open a socket or start a program."""
+    place = tmp_path_factory.mktemp("seen") / "seen"
+    seen, watching = os.open(place, os.O_CREAT | os.O_APPEND | os.O_WRONLY), [True]
+
+    def hook(event: str, args: tuple[object, ...]) -> None:
+        if watching[0] and event in ("socket.connect", "socket.bind", "socket.getaddrinfo", "os.system", "os.exec"):
+            os.write(seen, f"{event} {args}\n".encode())
+
+    sys.addaudithook(hook)
+    yield
+    watching[0] = False
+    os.close(seen)
+    assert place.read_text("utf-8") == ""
 
 
 def test_there_are_more_than_two_hundred() -> None:

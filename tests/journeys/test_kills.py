@@ -38,7 +38,7 @@ WRITING_NOTHING = {
 }
 WRITING = [command for command in TYPED if command not in WRITING_NOTHING]
 #: What they are given besides, so that they write.
-MORE = {("", "add"): ["--yes", "--sure"], ("", "seal"): ["--again"]}
+MORE = {("", "add"): ["--yes", "--sure"], ("", "update"): ["--yes"], ("", "seal"): ["--again"]}
 #: These write several files that people name one by one: each is old or new by itself.
 ONE_BY_ONE = {("", "sites"), ("", "links")}
 FAILURES = {errno.ENOSPC: "磁盘满了", errno.EACCES: "没有权限"}
@@ -61,6 +61,7 @@ class Case:
         for folder in (self.place, made):
             folder.mkdir()
         shutil.copytree(TOY, self.district)
+        (made / "list.csv").write_text("编号,名称,类别\nF2,北食堂改名,canteen\n", "utf-8-sig")
         (made / "homes.csv").write_text("编号,名称,常住人口\nA,甲苑,150\n", "utf-8-sig")
         (self.district / "scenarios").mkdir()
         first = json.loads((TOY / "pois" / "facilities.geojson").read_text("utf-8"))["features"][0]["properties"]
@@ -74,7 +75,7 @@ class Case:
         if self.command == ("", "undo"):
             add = [*TYPED["", "add"](str(self.district), self.place / "out", self.place / "made"), *MORE["", "add"]]
             assert main(add) == DONE
-        elif self.command not in {("", "add"), ("scenario", "new")}:
+        elif self.command not in {("", "add"), ("", "update"), ("scenario", "new")}:
             now = homes.read_bytes()
             homes.write_bytes(now.replace(b'"people": 1', b'"people": 2'))
             self.run()

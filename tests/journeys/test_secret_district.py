@@ -245,6 +245,9 @@ TYPED: dict[tuple[str, str], Typed] = {
     ("", "word"): lambda d, out, _: ["word", d, "--out", f"{out}/a.docx"],
     ("", "template"): lambda d, out, _: ["template", "--for", d, "--out", f"{out}/t.xlsx"],
     ("", "add"): lambda d, out, made: ["add", f"{made}/homes.csv", "--to", d, "--layer", "homes"],
+    ("", "update"): lambda d, out, made: [
+        *("update", f"{made}/list.csv", "--to", d, "--kind", "canteen", "--year", "2023"),
+    ],
     ("", "dxf"): lambda d, out, _: ["dxf", d, "--out", f"{out}/a.dxf"],
     ("", "undo"): lambda d, out, _: ["undo", d],
     ("", "seal"): lambda d, out, _: ["seal", d],
@@ -257,9 +260,9 @@ TYPED: dict[tuple[str, str], Typed] = {
     ("rules", "import"): lambda d, out, made: ["rules", "import", f"{made}/rules.xlsx", "--to", d],
 }
 #: These open no district, or one in processes of their own (`test_batch`, and tests/core/test_secrecy.py of notebooks).
-ELSEWHERE = {("", "import"), ("", "split"), ("", "ways"), ("", "batch"), ("", "notebook")}
+ELSEWHERE = {("", "new"), ("", "import"), ("", "split"), ("", "ways"), ("", "batch"), ("", "notebook")}
 #: These look into a folder or put something into it: they go on, and show no row of it.
-SILENT = {("", "check"), ("", "add"), ("", "undo"), ("rules", "import")}
+SILENT = {("", "check"), ("", "add"), ("", "update"), ("", "seal"), ("", "undo"), ("rules", "import")}
 #: These read it before they refuse it, so as to tell everything at once.
 READING = {("", "public")}
 
@@ -274,6 +277,7 @@ def test_no_command_is_forgotten() -> None:
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder with what commands take in: a table of homes, a changed workbook of rules."""
     place = tmp_path_factory.mktemp("made")
+    (place / "list.csv").write_text("编号,名称,类别\nF2,北食堂改名,canteen\n", "utf-8-sig")
     (place / "homes.csv").write_text("编号,名称,常住人口\nH1,另名,5\n", "utf-8-sig")
     book = openpyxl.load_workbook(export_rules(place / "rules.xlsx", TOY))
     sheet = next(s for s in book.worksheets if any(c.value == "plan" for row in s.iter_rows() for c in row))
@@ -308,6 +312,9 @@ def test_nothing_comes_out(
         assert code == DATA or (command in SILENT), (line, said)
         assert command != ("", "check") or code == (DATA if line[10:] in UNCLEAR else DONE)
         assert not betrayed(said.replace("\n", "").encode(), folder), (line, said)
+        if command == ("", "seal"):  # stays in the folder, and holds hashes
+            assert not betrayed((folder / "seal.json").read_bytes(), folder)
+            (folder / "seal.json").unlink()
         assert not out.exists() and tree(folder) == before, line
     assert not list((tmp_path / "cwd").iterdir())
 
