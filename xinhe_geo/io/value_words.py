@@ -241,7 +241,7 @@ class ValueWords:
 
     def ask(self) -> list[tuple[str, ...]]:
         """Say of every row that waits what is asked, and return the questions as lines of a sheet, the most frequent first."""
-        lines = []
+        lines: list[tuple[str, ...]] = []
         for (label, said), which in sorted(self.asked.items(), key=lambda item: (-len(item[1]), item[0])):
             for i in which:
                 if i in self.rows.unclear and self.rows.unclear[i].why.value == said:
