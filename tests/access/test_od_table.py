@@ -77,6 +77,17 @@ def test_points_are_the_centres_of_a_grid(
     np.testing.assert_allclose(points["weight"], 1 / len(wanted))
 
 
+def test_a_home_without_gates_stands_on_whatever_edge_it_is_beside(toy: xh.District) -> None:
+    """A point home on the middle of every edge, the first by number too: each comes out right there."""
+    edges = toy.network.edges
+    homes = toy.rows["homes"].iloc[[0] * len(edges)].set_axis([f"h{e}" for e in edges.index])
+    homes = homes.set_geometry(list(edges.geometry.interpolate(0.5, normalized=True)), crs=toy.crs)
+    doors = home_entrances(toy.with_rows({**toy.rows, "homes": homes.rename_axis(toy.rows["homes"].index.name)}))
+    assert doors["home"].to_list() == homes.index.to_list() and doors["edge"].to_list() == edges.index.to_list()
+    np.testing.assert_allclose(doors["access_m"], 0, atol=1e-6)
+    np.testing.assert_allclose(doors["at_m"], edges["length_m"] / 2, atol=1e-6)
+
+
 def test_doors_of_homes(toy: xh.District) -> None:
     points = home_points(toy)
     doors = home_entrances(toy)

@@ -9,7 +9,7 @@ only then swapped in. The version before is kept in `.history` inside the folder
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -50,33 +50,33 @@ UNSTATED_COLUMN = "依据类型"
 
 
 @dataclass(frozen=True)
-class _Coordinates:
+class Coordinates:
     """What somebody says of the coordinates of a file (`add`)."""
 
     crs: str | int | None
-    control: Path | None
-    affine: bool
-    repair: bool
-    checked: str
+    control: Path | None = None
+    affine: bool = False
+    repair: bool = False
+    checked: str = ""
 
 
 @dataclass(frozen=True)
-class _Request:
+class Request:
     """What somebody says of a file, and wants to be done with it (`add`)."""
 
-    sheet: str | None
-    key: str | None
-    replace: bool
-    basis: str
-    fill: Mapping[str, str]
-    place: Path | None
-    values: Path | None
-    coordinates: _Coordinates
-    wishes: Wishes
+    coordinates: Coordinates
+    basis: str = UNSTATED
+    sheet: str | None = None
+    key: str | None = None
+    replace: bool = False
+    fill: Mapping[str, str] = field(default_factory=dict)
+    place: Path | None = None
+    values: Path | None = None
+    wishes: Wishes = field(default_factory=Wishes)
 
 
 @dataclass
-class _Plan:
+class Plan:
     """What an import would do: the report, and the new contents of files (none where nothing changes)."""
 
     report: pd.DataFrame
@@ -87,7 +87,7 @@ class _Plan:
     people: HeadCount | None  # None: not a layer of homes
 
 
-def _plan(source: Path, folder: Path, layer: Layer, request: _Request) -> _Plan:
+def plan_import(source: Path, folder: Path, layer: Layer, request: Request) -> Plan:
     """Work out everything an import would do; nothing is written into the folder."""
     if layer.default:
         raise SourceError(
@@ -111,18 +111,16 @@ def _plan(source: Path, folder: Path, layer: Layer, request: _Request) -> _Plan:
         write_bytes(request.values, answer_sheet(answers, questions))
     placed = None
     if layer.geometry is not None:
-        placed = _positions(rows, request.coordinates, place_of(current.metric, current.tables))
+        placed = positions(rows, request.coordinates, place_of(current.metric, current.tables))
     matched = match_rows(rows, placed, current)
-    proven = placed is None or _settle(rows, placed, matched, current, request)
+    proven = placed is None or settled(rows, placed, matched, current, request)
     if placed is not None:
         matched = recognised(rows, placed, matched, current, request.wishes)
     elif request.wishes != Wishes():
         raise SourceError(f"{layer.label}没有图形，只按编号认行；不能用 --new、--update、--skip")
     tidy = judged(rows, placed, matched, current)
     checked = request.coordinates.checked
-    origin = rows.file
-    if placed is not None and checked and not proven:
-        origin = f"{rows.file}；坐标基准 {placed.datum} 已核对：{checked}"
+    origin = origin_of(rows, placed, checked, proven=proven)
     edits = edits_of(rows, placed, matched, current, tidy, Provenance(request.basis, origin))
     _say_unstated(edits, request, current, report)
     leaving = gone_rows(rows, matched, current, replace=request.replace)
@@ -136,10 +134,19 @@ def _plan(source: Path, folder: Path, layer: Layer, request: _Request) -> _Plan:
         check_copy(folder, files)
     if answers.said and remembered(answers) != kept:
         files = {ANSWERS: remembered(answers), **files}
-    return _Plan(report.frame(), files, layer.name, origin, proven or bool(checked), people)
+    return Plan(report.frame(), files, layer.name, origin, proven or bool(checked), people)
 
 
-def _say_unstated(edits: Sequence[Edit], request: _Request, current: CurrentLayer, report: RowReport) -> None:
+def origin_of(rows: FileRows, placed: Placed | None, checked: str, *, proven: bool) -> str:
+    """Return where new rows come from: the file, and how somebody made sure of its datum where nothing else has."""
+    return (
+        rows.file
+        if placed is None or not checked or proven
+        else f"{rows.file}；坐标基准 {placed.datum} 已核对：{checked}"
+    )
+
+
+def _say_unstated(edits: Sequence[Edit], request: Request, current: CurrentLayer, report: RowReport) -> None:
     """Say once that nobody has said what the new positions rest on, and how to."""
     if request.basis != UNSTATED or current.layer.geometry is None:
         return
@@ -153,7 +160,7 @@ def _say_unstated(edits: Sequence[Edit], request: _Request, current: CurrentLaye
         )
 
 
-def _positions(rows: FileRows, coordinates: _Coordinates, place: Place) -> Placed:
+def positions(rows: FileRows, coordinates: Coordinates, place: Place) -> Placed:
     """Return where each row lies by what is said of the file's coordinates; rows with wrong ones are refused."""
     shapes, said = raw_shapes(rows.incoming, rows.columns)
     for i, text in enumerate(said):
@@ -176,7 +183,7 @@ def _positions(rows: FileRows, coordinates: _Coordinates, place: Place) -> Place
     return placed
 
 
-def _settle(rows: FileRows, placed: Placed, matched: Matched, current: CurrentLayer, request: _Request) -> bool:
+def settled(rows: FileRows, placed: Placed, matched: Matched, current: CurrentLayer, request: Request) -> bool:
     """Hold the positions against the district, and find one for rows without; return whether the datum is confirmed."""
     known = {} if request.replace else {i: current.rows.geometry.iloc[p] for i, p in matched.at.items()}
     confirmed = check_datum(rows, placed, current, known, request.coordinates.checked)
@@ -187,7 +194,7 @@ def _settle(rows: FileRows, placed: Placed, matched: Matched, current: CurrentLa
     return confirmed
 
 
-def _checked(said: str) -> str:
+def checked_words(said: str) -> str:
     """Return how a datum was checked, as it will stand in the rows."""
     text = " ".join(str(said).split())
     wrong = why_hostile(text) if text else None
@@ -198,7 +205,8 @@ def _checked(said: str) -> str:
     return text
 
 
-def _unconfirmed(file: str, report: pd.DataFrame) -> SourceError:
+def unconfirmed(file: str, report: pd.DataFrame) -> SourceError:
+    """Return why nothing is written: no street, name or row that is there confirms the datum, and nobody answers for it."""
     said = report[report["column"] == UNPROVEN].iloc[0]
     return SourceError(
         f"{printable(file)}：{said['reason']}。{said['value']}\n没有写入任何东西。在天地图或影像上抽查几个点（在线地图抄来的坐标常差半公里），再用 "
@@ -316,20 +324,30 @@ def add(
     if not (target / MANIFEST).is_file():
         raise SourceError(f"{target.name or target} 不是街道目录：里面没有 {MANIFEST}")
     points = None if control is None else Path(control)
-    coordinates = _Coordinates(crs, points, affine, repair, _checked(datum_checked))
+    coordinates = Coordinates(crs, points, affine, repair, checked_words(datum_checked))
     page = None if place is None else Path(place)
     sheet_of_values = None if values is None else Path(values)
     wishes = Wishes(tuple(new), tuple(update), tuple(skip))
-    request = _Request(sheet, key, replace, basis, dict(fill or {}), page, sheet_of_values, coordinates, wishes)
+    request = Request(
+        coordinates,
+        basis,
+        sheet,
+        key,
+        replace,
+        dict(fill or {}),
+        page,
+        sheet_of_values,
+        wishes,
+    )
     if points is not None and not points.is_file():
         raise SourceError(f"文件不存在：{printable(points.name)}")
     if not apply:
-        return _plan(Path(file), target, LAYERS[layer], request).report
+        return plan_import(Path(file), target, LAYERS[layer], request).report
     with locked(target):
         finish(target)
-        found = _plan(Path(file), target, LAYERS[layer], request)
+        found = plan_import(Path(file), target, LAYERS[layer], request)
         if found.files and not found.proven:
-            raise _unconfirmed(Path(file).name, found.report)
+            raise unconfirmed(Path(file).name, found.report)
         if found.files and found.people is not None and found.people.jumps and not sure:
             raise SourceError(
                 f"{printable(Path(file).name)}：导入后常住人口 {found.people}，变化超过 5%。没有写入任何东西。"
