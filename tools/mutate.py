@@ -3,7 +3,8 @@ Small changes to the library that nobody meant, one at a time, and whether the u
 
 `python tools/mutate.py` chooses sixty by a seed from the syntax trees of five packages (an operator, a comparison, `and` for
 `or`, a `not` dropped, a number one too large), puts each into a copy of the project and runs the quick tests of its package
-up to the first that fails. It prints a line per change and, at the end, what survived: each is a test that is missing, or a
+that call the changed function (`tools/touched.py` finds out which, in a run of its own; `--learnt FILE` keeps that) up to the
+first that fails. It prints a line per change and, at the end, how many die: each of the others is a test that is missing, or a
 change after which every answer is the same. The choice goes by the words of a place, not by its number among all places, so
 that it stays when something else in the file changes. It takes half an hour on an idle machine; `--only 3 17` takes two of them.
 """
