@@ -271,7 +271,8 @@ def tests_of(mutant: Mutant, costs: Costs) -> list[str]:
         said[file] = sum(text.count(word) for word in sought)
 
     def calls(test: str) -> bool:
-        return any(name == place or (not function and name.startswith(place)) for name in costs[test][1])
+        known = costs[test][1]  # of what stands inside a function, the function
+        return any(f"{place}.".startswith(f"{name}.") or (not function and name.startswith(place)) for name in known)
 
     def rank(test: str) -> tuple[int, str, float]:
         file = test.partition("::")[0]
