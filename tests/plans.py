@@ -1,14 +1,18 @@
-"""Random plans: edits that open something, edits that close something."""
+"""Random plans: edits that open something, edits that close something; and what a plan left alone, found from nothing."""
 
 from __future__ import annotations
 
+import pickle
 from typing import Any
 
 import geopandas as gpd
 import numpy as np
+import pandas as pd
 import shapely
 
 import xinhe_geo as xh
+from xinhe_geo.access import entrances_of_open, home_entrances, home_points, od_tables, pairs
+from xinhe_geo.access.entrances import walks_inside
 from xinhe_geo.core import Edit
 
 Edits = list[Edit]
@@ -71,3 +75,33 @@ def random_plan(district: xh.District, seed: int, steps: int = 5) -> xh.District
         if edit is not None and edit.what.get("street", "") not in {e.what.get("street") for e in edits}:
             edits.append(edit)
     return carried_out(district, edits)
+
+
+def told_of(district: xh.District, *, judged: bool = True) -> dict[str, pd.DataFrame]:
+    """Return what is worked out of a district and kept for the plans that are made from it; with coverage and ledger where `judged`."""
+    kinds = sorted(set(district.facilities["kind"]))
+    found = {
+        "points": pd.DataFrame(home_points(district)),
+        "ways out": home_entrances(district),
+        "entrances": entrances_of_open(district),
+        "walks inside": walks_inside(district),
+        "pairs": pairs(district, kinds[:2], minutes=15).to_frame(),
+    }
+    for profile in ("adult", "wheelchair"):
+        found |= {f"{kind} {profile}": table for kind, table in od_tables(district, kinds, profile=profile).items()}
+    if not judged:
+        return found
+    return found | {
+        "inside only": xh.coverage(district, rules="td1063"),
+        "coverage": xh.coverage(district),
+        "completeness": pd.DataFrame(xh.completeness(district)),
+        "ledger": xh.ledger(district),
+    }
+
+
+def as_if_anew(district: xh.District, *, judged: bool = True) -> None:
+    """Say that what is taken from districts before this one equals, to the bit, what is found from nothing."""
+    anew = pickle.loads(pickle.dumps(district))  # knows nothing of where it came from
+    both = (told_of(d, judged=judged) for d in (district, anew))
+    for (name, taken), found in zip(*(told.items() for told in both), strict=True):
+        pd.testing.assert_frame_equal(taken, found[1], check_exact=True, obj=name)

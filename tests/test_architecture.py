@@ -378,7 +378,9 @@ UNITS = {
 }
 #: These refuse nothing: whatever goes in, something comes out.
 NEVER_RAISES = {
+    "District.akin_to",
     "District.counting_unchecked",
+    "District.kin",
     "District.locate",
     "District.serving",
     "District.with_rows",

@@ -15,6 +15,7 @@ import shapely
 from clock import trials
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from plans import as_if_anew, told_of
 
 import xinhe_geo as xh
 from xinhe_geo.access.effects import effects, home_changes, sharing
@@ -686,3 +687,18 @@ def test_a_plan_without_conflicts_counts_nobody_twice(ground: xh.District, data:
         others = after[(after.index != home).tolist()]
         shared = others.intersection(site).area
         assert not (shared > 0.2 * others.geometry.area.clip(upper=site.area)).any(), home
+
+
+@pytest.mark.slow
+@settings(max_examples=6, deadline=None, derandomize=True)
+@given(data=st.data())
+def test_what_a_plan_left_alone_is_as_if_worked_out_anew(ground: xh.District, data: st.DataObject) -> None:
+    """After any plan, in any year, what is taken from the district before it equals, to the bit, what is found from nothing."""
+    only = data.draw(st.sampled_from(["", "facility", "gate", "street", "wait", "planned"]))
+    edits = feasible(data.draw(st.lists(edits_of(ground, only=only), max_size=3)), ground).edits
+    year, planned = data.draw(st.sampled_from([None, ground.year + 1, ground.year + 13])), data.draw(st.booleans())
+    if not data.draw(st.booleans()):
+        told_of(ground)  # else it is asked for after the plan
+    done = Scenario("p", edits=edits, year=year, planned=planned).on(ground)
+    as_if_anew(done)
+    as_if_anew(done.at(data.draw(st.integers(ground.year - 2, ground.year + 13)), planned=planned))

@@ -233,8 +233,10 @@ def test_a_messy_list(tmp_path: Path, toy: Path, kind: str) -> None:
     assert contents(toy) == before, "without apply nothing is written"
     assert adds_up(report, 9)
     refused = of(report, "refused").set_index("row")
-    assert set(refused.index) == {4, 5, 7, 8, 9}
-    assert "不存在" in refused.loc[4, "reason"]
+    assert set(refused.index) == {5, 7, 8, 9}
+    asked = of(report, "unclear").set_index("row")
+    assert list(asked.index) == [4], "a kind that nobody knows is asked, by what is written"
+    assert "社区食堂点" in asked.loc[4, "reason"]
     assert "不是数" in refused.loc[5, "reason"]
     assert "第 6 行重复" in refused.loc[7, "reason"]
     assert "没有坐标" in refused.loc[8, "reason"]

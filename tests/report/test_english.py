@@ -40,6 +40,7 @@ MAY_STAY = {
     "kinds": ("symbol",),
     "rules": ("standard", "clause"),
     "commitments": ("quote", "section", "spatial_unit"),
+    "claims": ("words",),
     "contradictions": ("issue", "quote_a", "section_a", "quote_b", "section_b", "handling"),
     "measures": ("standard",),
 }

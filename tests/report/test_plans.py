@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import importlib
 import re
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,14 @@ from xinhe_geo.core.errors import EnvironmentProblem
 from xinhe_geo.core.i18n import speaking
 from xinhe_geo.core.numbers import signed
 from xinhe_geo.report.analysis import Comparison
-from xinhe_geo.report.pages.plans import comparison, state_of, write_comparison, write_new, write_plans
+from xinhe_geo.report.pages.plans import (
+    comparison,
+    state_of,
+    write_comparison,
+    write_comparisons,
+    write_new,
+    write_plans,
+)
 from xinhe_geo.report.pages.shell import table_html
 
 TOY = Path(__file__).parents[1] / "toy"
@@ -77,6 +85,34 @@ def test_each_state_is_counted_once(folder: Path, tmp_path: Path, monkeypatch: p
     assert sorted(name for name, _ in counted) == ["_covered", "_covered", "_evaluated", "_evaluated"]
     assert len(set(counted)) == 4, "once for each of the two states"
     assert len(list((tmp_path / "out" / "maps").iterdir())) > 1
+
+
+@pytest.mark.slow
+def test_the_pages_ask_once_for_each_state(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A comparison asks for coverage and ledger twice, once for each state, and hands them down; a report once."""
+    asked: list[tuple[str, int]] = []
+    for name, own in (("coverage", xh.coverage), ("ledger", xh.ledger)):
+
+        def noted(district: xh.District, *, name: str = name, own: Any = own, **rest: object) -> object:
+            if isinstance(rest.get("rules", ""), str):  # not some rules for another walker
+                asked.append((name, id(district)))
+            return own(district, **rest)
+
+        for module in [m for key, m in sys.modules.items() if key.startswith("xinhe_geo.")]:
+            if vars(module).get(name) is own:
+                monkeypatch.setattr(module, name, noted)
+    district = xh.District.load(folder)
+    write_comparison(state_of(district, None), state_of(district, "close"), tmp_path / "compared")
+    assert sorted(name for name, _ in asked) == ["coverage", "coverage", "ledger", "ledger"]
+    assert len(set(asked)) == 4
+    asked.clear()
+    xh.brief(district, tmp_path / "out")
+    assert not asked, "it is known already"
+    write_comparisons(district, tmp_path / "all")
+    assert len(asked) == len(set(asked)) == 4, "each of two plans"
+    asked.clear()
+    xh.brief(xh.District.load(folder), tmp_path / "out")
+    assert [name for name, _ in asked] == ["coverage"], "the folder borrows its promises: it has no ledger"
 
 
 @pytest.mark.slow

@@ -26,7 +26,14 @@ from .effects import (
     sharing,
     sharing_of,
 )
-from .entrances import attached_anew, facility_entrances, home_entrances, home_points, same_compound
+from .entrances import (
+    attached_anew,
+    entrances_of_open,
+    facility_entrances,
+    home_entrances,
+    home_points,
+    same_compound,
+)
 from .gaps import gaps
 from .headlines import basis_text, grounds_text, headlines, limit_metres, limit_text, usable_denominator
 from .home_shares import (
@@ -40,6 +47,7 @@ from .home_shares import (
 )
 from .isochrones import isochrones
 from .od_table import od_table, od_tables, pairs
+from .openings import facility_changes
 from .routes import Trip, Trips, route
 from .walls import walk_inside, without_stairs
 
@@ -65,6 +73,8 @@ __all__ = [
     "decay_of",
     "effects",
     "effects_of",
+    "entrances_of_open",
+    "facility_changes",
     "facility_entrances",
     "facility_names",
     "gaps",

@@ -11,7 +11,7 @@ line is never longer than a walk.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from functools import partial
 from typing import NamedTuple
 
@@ -39,10 +39,21 @@ ENTRANCE_COLUMNS = ("place", "home", "edge", "at_m", "access_m", "gate_metres", 
 # --- homes -----------------------------------------------------------------------------------------------------------
 
 
-def _kept(district: District, key: Hashable, make: Callable[[], pd.DataFrame]) -> pd.DataFrame:
-    """Return a derived table of a district, made once; callers get a shallow copy (pandas copies on write)."""
+#: What the walk from a home to the street rests on.
+WAY_OUT = ("homes", "gates", "streets", "barriers")
+
+
+def _kept(
+    district: District, key: Hashable, make: Callable[[District], pd.DataFrame], reads: Sequence[str] = ()
+) -> pd.DataFrame:
+    """
+    Return a derived table of a district, made once; callers get a shallow copy (pandas copies on write).
+
+    `reads` are the layers it rests on: where these are as in the district that this one was made from, it is made there.
+    """
     if key not in district.memo:
-        district.memo[key] = make()
+        origin = district.kin(reads) if reads else None
+        district.memo[key] = make(district) if origin is None else _kept(origin, key, make, reads)
     return district.memo[key].copy(deep=False)
 
 
@@ -56,7 +67,7 @@ def home_points(district: District) -> gpd.GeoDataFrame:
         Index `point` (0..n-1, in the order of the homes); columns `home`, `weight` (share of the home, adds up to 1 per
         home), geometry in the district's CRS. About one point per 50 m x 50 m, at most 64; a point home is itself.
     """
-    return _kept(district, "home_points", lambda: _home_points(district))
+    return _kept(district, "home_points", _home_points, ("homes",))
 
 
 def _home_points(district: District) -> gpd.GeoDataFrame:
@@ -109,7 +120,7 @@ def home_entrances(district: District, walker: Profile | None = None) -> pd.Data
     """
     level = without_stairs(district, walker)
     key = "home_entrances", level is not None
-    return _kept(district, key, lambda: _home_entrances(district, home_points(district), level))
+    return _kept(district, key, lambda own: _home_entrances(own, home_points(own), level), WAY_OUT)
 
 
 def _home_entrances(district: District, points: gpd.GeoDataFrame, level: Profile | None) -> pd.DataFrame:
@@ -297,7 +308,7 @@ def _home_around(district: District, facilities: gpd.GeoDataFrame) -> pd.Series:
 
 def places_open(district: District, inside_only: bool) -> gpd.GeoDataFrame:
     """Return the facilities that are open, or of these the ones inside the district's own outline."""
-    return _kept(district, ("open", inside_only), partial(_find_open, district, inside_only))
+    return _kept(district, ("open", inside_only), partial(_find_open, inside_only=inside_only))
 
 
 def _find_open(district: District, inside_only: bool) -> gpd.GeoDataFrame:
@@ -313,9 +324,23 @@ def _find_open(district: District, inside_only: bool) -> gpd.GeoDataFrame:
 def entrances_of_open(district: District, walker: Profile | None = None) -> pd.DataFrame:
     """Return `facility_entrances` of every open facility, made once."""
     level = without_stairs(district, walker)
-    everywhere = partial(places_open, district, inside_only=False)
-    key = "facility_entrances", level is not None
-    return _kept(district, key, lambda: facility_entrances(district, everywhere(), level))
+    return _kept(district, ("facility_entrances", level is not None), partial(_entrances_of_open, level=level))
+
+
+def _entrances_of_open(district: District, level: Profile | None) -> pd.DataFrame:
+    """Find them for the facilities that are not as in the district this one was made from, and take the others from there."""
+    places = places_open(district, inside_only=False)
+    origin = district.kin((*WAY_OUT, "entrances"))
+    if origin is None:
+        return facility_entrances(district, places, level)
+    known, there = entrances_of_open(origin, level), places_open(origin, inside_only=False)
+    both = places.index[places.index.isin(there.index)]
+    same = both[shapely.equals_identical(places.geometry[both].array, there.geometry[both].array)]
+    fresh = places[~places.index.isin(same)]
+    if fresh.empty and len(same) == len(there):
+        return known
+    parts = [known[known["place"].isin(same)], *([] if fresh.empty else [facility_entrances(district, fresh, level)])]
+    return pd.concat(parts, ignore_index=True).sort_values(["place", "access_m"], kind="stable", ignore_index=True)
 
 
 def attached_anew(district: District) -> tuple[pd.Index, pd.Index]:
@@ -341,7 +366,7 @@ def walks_inside(district: District, walker: Profile | None = None) -> pd.DataFr
     """Return the walks to all open facilities that never leave a home, kept; `gate_known`: whether it is known to be walled."""
     level = without_stairs(district, walker)
 
-    def make() -> pd.DataFrame:
+    def make(district: District) -> pd.DataFrame:
         points = home_points(district)
         walks = same_compound(district, points, entrances_of_open(district, level))
         home = points["home"].reindex(walks["place"])

@@ -18,8 +18,8 @@ from scipy.spatial import cKDTree
 from ..core import Profile
 from ..district import District
 from .entrances import (
+    WAY_OUT,
     entrances_of_open,
-    facility_entrances,
     home_entrances,
     home_points,
     places_open,
@@ -83,6 +83,14 @@ def od_tables(
     # without facilities outside the outline both tables are one
     keys = {kind: ("od_table", kind, walker, inside_only and kind in outside) for kind in asked}
     new = [kind for kind in asked if keys[kind] not in district.memo]
+    same: dict[District | None, list[str]] = {}
+    for kind in new:
+        same.setdefault(district.kin((*WAY_OUT, "entrances", "district"), [kind]), []).append(kind)
+    new = same.pop(None, [])
+    for before, alike in same.items():
+        if before is not None:
+            tables = od_tables(before, alike, profile=walker, inside_only=inside_only)
+            district.memo.update({keys[kind]: table for kind, table in tables.items()})
     if new:
         own = {kind: facilities.index[(facilities["kind"] == kind).to_numpy()] for kind in new}
         by_metres = {kind: ("od_table by metres", *keys[kind][1::2]) for kind in new}
@@ -251,7 +259,8 @@ def pairs(district: District, kinds: Iterable[str], *, profile: str | Profile = 
     names = ["point", "facility"]
     if facilities.empty or points.empty:
         return pd.Series([], index=pd.MultiIndex.from_arrays([[], []], names=names), dtype="float64", name="minutes")
-    targets = facility_entrances(district, facilities, walker)
+    targets = entrances_of_open(district, walker)
+    targets = targets[targets["place"].isin(facilities.index)].reset_index(drop=True)
     reachable = targets[(targets["edge"] >= 0).to_numpy()]
     by_street = district.network.pairs(entrances, reachable, profile=walker, limit=minutes)["minutes"]
     same = same_compound(district, points, targets)

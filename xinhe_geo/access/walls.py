@@ -55,24 +55,24 @@ def ways_by_gates(
         ways), `added` (by a gate or to a street that a plan adds). A spot without a way has no row.
     """
     gates, shapes = _open_gates(district), district.homes
-    parts = [pd.DataFrame({name: [] for name in WAY_COLUMNS})]
+    parts: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []  # spots, rows of feet, metres inside
     if gates is not None and shapes is not None:
         feet = _gate_feet(district, gates, level)
         at_home, names = feet.groupby("home").indices, np.asarray(homes, dtype=object)
-        ids = np.asarray(gates.index, dtype=object)
+        gate, places, rooms = feet["gate"].to_numpy(), gates.geometry.to_numpy(), shapes.geometry
         for home in dict.fromkeys(names):
             if home not in at_home or home not in shapes.index:
                 continue
-            own, here = feet.iloc[at_home[home]], np.flatnonzero(names == home)
-            number, column = np.unique(own["gate"].to_numpy(), return_inverse=True)
-            inside = walk_inside(shapes.geometry[home], spots[here], gates.geometry.array[number])[:, column]
-            tiled = {name: np.tile(own[name].to_numpy(), len(here)) for name in ("edge", "at_m", "anew", "added")}
-            access = (inside + own["access_m"].to_numpy()).ravel()
-            spot = np.repeat(here, len(own))
-            name = np.tile(ids[own["gate"].to_numpy()], len(here))
-            walked = {"access_m": access, "gate_metres": inside.ravel(), "gate": name}
-            parts.append(pd.DataFrame({"spot": spot, **tiled, **walked}))
-    ways = pd.concat(parts[1:] or parts, ignore_index=True)
+            own, here = at_home[home], np.flatnonzero(names == home)
+            number, column = np.unique(gate[own], return_inverse=True)
+            inside = walk_inside(rooms[home], spots[here], places[number])[:, column]
+            parts.append((np.repeat(here, len(own)), np.tile(own, len(here)), inside.ravel()))
+    if not parts or gates is None:
+        return pd.DataFrame({name: [] for name in WAY_COLUMNS})
+    spot, foot, inside = (np.concatenate(column) for column in zip(*parts, strict=True))
+    ways = feet[["edge", "at_m", "anew", "added"]].take(foot).assign(spot=spot, gate_metres=inside)
+    ways["gate"] = np.asarray(gates.index, dtype=object)[gate[foot]]
+    ways["access_m"] = inside + feet["access_m"].to_numpy()[foot]
     ways = ways[((ways["edge"] >= 0) & np.isfinite(ways["access_m"].to_numpy(dtype=float))).to_numpy()]
     return ways[~_needless(ways["spot"], ways)].reset_index(drop=True)
 
@@ -91,6 +91,9 @@ def _open_gates(district: District) -> gpd.GeoDataFrame | None:
 def _gate_feet(district: District, gates: gpd.GeoDataFrame, level: Profile | None) -> pd.DataFrame:
     """Return the doors of open gates on the street: `gate` (position), `home`, the door, and how it came about."""
     key = "gate_feet", level is not None
+    same = None if key in district.memo else district.kin(("gates", "streets", "barriers"))
+    if same is not None:
+        district.memo[key] = _gate_feet(same, gates, level)
     if key not in district.memo:
         places = gates.geometry.reset_index(drop=True)
         feet = district.network.stand(places, barriers=barriers_of(district), profile=level)

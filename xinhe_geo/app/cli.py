@@ -38,6 +38,7 @@ COMMANDS: dict[typer.Typer, dict[str, Callable[..., None]]] = {
     app: {
         "report": reports.report,
         "check": data.check,
+        "new": data.new,
         "import": data.import_,
         "split": data.split_,
         "ways": data.ways,
@@ -59,6 +60,7 @@ COMMANDS: dict[typer.Typer, dict[str, Callable[..., None]]] = {
         "word": drawings.make_word,
         "template": data.template,
         "add": data.add,
+        "update": data.update,
         "dxf": drawings.dxf,
         "undo": data.undo,
         "seal": data.seal,

@@ -53,7 +53,30 @@ STATE_LABELS = {
     UNCHECKED: "待核",
 }
 #: What else the books of offices call a state.
-STATE_WORDS = (("正常", "open"), ("停业", "closed"), *((label, state) for state, label in STATE_LABELS.items()))
+_OPEN = (
+    "正常",
+    "正常使用",
+    "使用中",
+    "在用",
+    "使用",
+    "运营",
+    "运营中",
+    "正常运营",
+    "营业",
+    "营业中",
+    "已投用",
+    "已建成",
+)
+_PLANNED = ("规划中", "拟建", "在建", "建设中", "筹建", "待建", "未建")
+_CLOSED = ("停业", "停止使用", "停用中", "关闭", "已关闭", "歇业", "停办", "撤销", "已拆除", "拆除", "注销")
+STATE_WORDS = (
+    *(
+        (word, state)
+        for words, state in ((_OPEN, "open"), (_PLANNED, "planned"), (_CLOSED, "closed"))
+        for word in words
+    ),
+    *((label, state) for state, label in STATE_LABELS.items()),
+)
 
 
 @dataclass(frozen=True, slots=True)

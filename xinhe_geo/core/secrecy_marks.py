@@ -10,6 +10,7 @@ import difflib
 import re
 import unicodedata
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import NamedTuple
 
 #: Levels, the strictest last. From the third on nothing leaves without clearance.
@@ -81,10 +82,13 @@ def read_mark(said: object) -> Mark:
     mark
         `understood` is False, and the level the strictest, for what is no text, blank, misspelt or contradicts itself.
     """
-    text = " ".join(said.split()) if isinstance(said, str) else repr(said)
+    return _read_text(said) if isinstance(said, str) else Mark(TOP_SECRET, "", False, repr(said)[:40])
+
+
+@lru_cache(maxsize=4096)  # every file that is written asks for the marks of the whole manifest
+def _read_text(said: str) -> Mark:
+    text = " ".join(said.split())
     unclear = Mark(TOP_SECRET, "", False, text[:40])
-    if not isinstance(said, str):
-        return unclear
     word, star, term = _plain(said).strip("*").partition("*")
     term = term.replace("*", "")
     level = _level(word)
@@ -153,13 +157,18 @@ _KNOWN = {"secrecy", "secret_outputs", "layers"}
 
 
 def _like_a_mark(key: str, value: object) -> bool:
-    plain = _plain(key)
-    if "密级" in plain or "保密" in plain or "涉密" in plain or re.search("secre|classif|confid", plain):
-        return True
-    if difflib.SequenceMatcher(None, plain, "secrecy").ratio() > 0.7:
+    if _called_like_a_mark(key):
         return True
     mark = read_mark(value)
     return key not in _FREE and mark.understood and mark.secret
+
+
+@lru_cache(maxsize=4096)
+def _called_like_a_mark(key: str) -> bool:
+    plain = _plain(key)
+    if "密级" in plain or "保密" in plain or "涉密" in plain or re.search("secre|classif|confid", plain):
+        return True
+    return difflib.SequenceMatcher(None, plain, "secrecy").ratio() > 0.7
 
 
 #: Free text, in which such a word may stand for something else.

@@ -116,7 +116,7 @@ def apart(
     with _LOCK:
         _after_fork()
         if _STATE.confined or _is_ours(path):
-            return function(path, *args, **kwargs)  # type: ignore[arg-type, call-arg]
+            return function(path, *args, **kwargs)  # type: ignore[arg-type]
         with reading():
             return _ask(function, path, args, kwargs, path.parent if folder is None else folder)
 

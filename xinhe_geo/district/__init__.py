@@ -4,7 +4,7 @@ from .beside import beside, exchange, put_back
 from .district import District, secrecy_of, secrets_opened
 from .doubles import NEAR_M, SHARED, SPOT_M, alike, plain_name
 from .edits import SAME_SPOT_M
-from .journal import MANIFEST, commit, finish, locked, recover, undo
+from .journal import ANSWERS, MANIFEST, commit, finish, locked, recover, undo
 from .labels import cell, column_name, kind_name, layer_name, rule_name, walker_name
 from .reader import FAR_M, check, read_folder, to_degrees
 from .scenario import Scenario
@@ -14,6 +14,7 @@ from .staging import Changes, Edit, LayerFile, check_copy, is_missing, new_files
 from .street_edits import join_ends
 
 __all__ = [
+    "ANSWERS",
     "FAR_M",
     "MANIFEST",
     "NEAR_M",

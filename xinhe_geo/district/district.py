@@ -8,7 +8,7 @@ copies (pandas copies on write), so that nothing a caller does to a frame change
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -70,6 +70,22 @@ def secrecy_of(folder: Path) -> dict[str, Any]:
         return {}
     except (OSError, ValueError):
         return {"secrecy": "?"}
+
+
+class _Shared(Mapping[str, pd.DataFrame]):
+    """Frames that are handed out as shallow copies (pandas copies on write), each when it is asked for."""
+
+    def __init__(self, frames: Mapping[str, pd.DataFrame]) -> None:
+        self._frames = frames
+
+    def __getitem__(self, name: str) -> pd.DataFrame:
+        return self._frames[name].copy(deep=False)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._frames)
+
+    def __len__(self) -> int:
+        return len(self._frames)
 
 
 _NOTHING_BUILT: Mapping[str, bool] = MappingProxyType({})
@@ -203,19 +219,118 @@ class District:
         if ("at", *state) not in self.memo:  # the same state is the same district, with all that was derived from it
             ground = self.ground and self.ground.at(year, planned=planned, communities=communities)
             made = replace(self, year=state[0], with_planned=state[1], list_year=state[2], ground=ground)
-            self.memo["at", *state] = made._kin_of(self)
+            nearest = self.at(state[0], communities=state[2]) if state[1] and not self.with_planned else self
+            then = (other.at(year, planned=planned, communities=communities) for other in self._origins)
+            self.memo["at", *state] = made.akin_to(nearest, *then)
         found: District = self.memo["at", *state]
         return found
 
-    def _kin_of(self, other: District) -> District:
-        """Note which district this one was made from: what has not changed since need not be derived again."""
-        self.__dict__["_origin"] = other
+    def akin_to(self, *others: District) -> District:
+        """
+        Note districts that this one was made from, or beside: what is the same there need not be derived again (`kin`).
+
+        Parameters
+        ----------
+        others
+            Any districts; what differs is found by comparing rows, so that none of them can make a number wrong.
+
+        Returns
+        -------
+        District
+            This one.
+        """
+        self.__dict__["_origins"] = (*self._origins, *others)
         return self
+
+    @property
+    def _origins(self) -> tuple[District, ...]:
+        found: tuple[District, ...] = self.__dict__.get("_origins", ())
+        return found
+
+    def kin(self, layers: Iterable[str], kinds: Iterable[str] | None = None, *, state: bool = False) -> District | None:
+        """
+        Return a district this one was made from, where what is derived from some layers is the same there.
+
+        A plan, or another year, leaves most of a district as it was: what rests on that alone need not be derived again.
+
+        Parameters
+        ----------
+        layers
+            What it is derived from, and which state of which year; "facilities" stands for all of them.
+        kinds
+            Kinds of facilities it is derived from besides; None where it rests on none.
+        state
+            Whether the year, the list of communities and what is known of the kinds must be the same too.
+
+        Returns
+        -------
+        District or None
+            None where one of the layers, or a facility of the kinds, is another one, or nothing is known of where this district
+            came from.
+        """
+        names, asked = tuple(layers), None if kinds is None else set(kinds)
+        for origin in self._origins:
+            if state and self._state != origin._state:
+                continue
+            if not all(self._is_as_in(origin, name) for name in names):
+                continue
+            if "streets" in names and not self._stands_as_in(origin, names):
+                continue
+            if asked is None or self._changed_kinds(origin).isdisjoint(asked):
+                return origin
+        return None
+
+    @cached_property
+    def _state(self) -> tuple[object, ...]:
+        return self.year, self.list_year, self.with_unchecked, self._known_kinds
+
+    def _stands_as_in(self, origin: District, layers: tuple[str, ...]) -> bool:
+        """Return whether what stood before any plan, to which doors and walls are held, is the same for both."""
+        if "gates" in layers and self.walled_homes != origin.walled_homes:
+            return False
+        first = origin.ground or (origin if self.ground is origin else None)
+        return self.ground is first or (
+            self.ground is not None and first is not None and self.ground.kin(layers) is first
+        )
+
+    def _is_as_in(self, origin: District, name: str) -> bool:
+        key = ("as in", id(origin), name)  # both live as long as this district
+        if key not in self.memo:
+            known = self.layers if name in self.layers or name in origin.layers else self._rows
+            there = origin.layers if known is self.layers else origin._rows
+            own, other = known.get(name), there.get(name)
+            self.memo[key] = own is other or (own is not None and other is not None and bool(own.equals(other)))
+        same: bool = self.memo[key]
+        return same
+
+    def _changed_kinds(self, origin: District) -> frozenset[str]:
+        """Return the kinds of facilities of which any is not as in another district; all, in another order."""
+        key = ("changed kinds", id(origin))
+        if key not in self.memo:
+            self.memo[key] = self._find_changed_kinds(origin)
+        changed: frozenset[str] = self.memo[key]
+        return changed
+
+    def _find_changed_kinds(self, origin: District) -> frozenset[str]:
+        frames = [d._rows[name] for d in (origin, self) for name in _PLANNED if name in d._rows]
+        every = frozenset(str(kind) for frame in frames for kind in frame["kind"])
+        if (self.year, self.with_unchecked) != (origin.year, origin.with_unchecked):
+            return every
+        changed: set[str] = set()
+        for name in _PLANNED:
+            ids = _changed_ids(origin._rows.get(name), self._rows.get(name))
+            if ids is None:
+                return every
+            # a row of one's own hides that of the same id: where it goes the other comes back
+            changed |= {str(kind) for frame in frames for kind in frame["kind"][frame.index.isin(ids)]}
+            if self.with_planned != origin.with_planned and name in self._rows:
+                changed |= set(map(str, self._rows[name]["kind"][_due(self._rows[name], self.year)]))
+        return frozenset(changed)
 
     @property
     def rows(self) -> Mapping[str, pd.DataFrame]:
         """All rows of all layers and tables, whatever their year; index: the layer's key."""
-        return MappingProxyType({name: frame.copy(deep=False) for name, frame in self._rows.items()})
+        return _Shared(self._rows)
 
     def with_rows(
         self, rows: Mapping[str, pd.DataFrame], *, scenario: str = "", built: Mapping[str, bool] = _NOTHING_BUILT
@@ -244,7 +359,7 @@ class District:
         made = replace(
             self, _rows=MappingProxyType(dict(rows)), manifest=manifest, _mapped_before=before, ground=ground
         )
-        return replace(made, _built={**self._built, **built})._kin_of(self)
+        return replace(made, _built={**self._built, **built}).akin_to(self)
 
     def counting_unchecked(self) -> District:
         """
@@ -256,7 +371,7 @@ class District:
             Another one, in which what is `unchecked` is open: what comes out of it is an upper end, never what is known.
         """
         ground = self.ground and self.ground.counting_unchecked()
-        return replace(self, with_unchecked=True, ground=ground)._kin_of(self)
+        return replace(self, with_unchecked=True, ground=ground).akin_to(self)
 
     def scenario(self, name: str) -> Scenario:
         """
@@ -522,13 +637,12 @@ class District:
                 ),
                 self.folder.name,
             )
-        origin: District | None = self.__dict__.get("_origin")
-        for kin in (self.ground, origin):
-            if kin is None or kin.streets is None or not kin.streets.equals(streets):
-                continue
-            if kin is self.ground or kin.ground is self.ground:
-                network: WalkNetwork = kin.network
-                return network
+        same = self.kin(("streets",))
+        if same is None and self.ground is not None and streets.equals(self.ground.streets):
+            same = self.ground
+        if same is not None:
+            network: WalkNetwork = same.network
+            return network
         with work("建步行网络", 1) as step:
             step(f"{len(streets):,} 段街道")
             made = WalkNetwork.from_streets(streets)
@@ -796,6 +910,32 @@ class District:
         """Whether homes, streets or facilities rest on schematic or synthetic rows: nothing may be concluded from them."""
         core = [n for n in ("homes", "streets", "facilities", "communities") if n in self.layers]
         return any(self.basis(n).isin(DEMONSTRATION).any() for n in core)
+
+
+#: Layers in which something may be planned.
+_PLANNED = ("facilities", "own_facilities")
+
+
+def _changed_ids(old: pd.DataFrame | None, new: pd.DataFrame | None) -> pd.Index | None:
+    """Return the ids of rows that differ between two tables; None where the tables do, or the order of their rows."""
+    if old is new:
+        return pd.Index([], dtype="str")
+    if old is None or new is None or not old.columns.equals(new.columns):
+        return None
+    a, b = old[old.index.isin(new.index)], new[new.index.isin(old.index)]
+    if not a.index.equals(b.index):
+        return None
+    other = np.zeros(len(a), dtype=bool)
+    for column in old.columns:
+        blank = a[column].isna().to_numpy() & b[column].isna().to_numpy()
+        other |= ~((a[column] == b[column]).to_numpy(dtype=bool, na_value=False) | blank)
+    return a.index[other].union(old.index.symmetric_difference(new.index))
+
+
+def _due(rows: pd.DataFrame, year: int) -> np.ndarray:
+    """Return which rows are planned for a year, or earlier."""
+    due: np.ndarray = ((rows["state"] == "planned") & (rows["since"] <= year)).to_numpy(dtype=bool, na_value=False)
+    return due
 
 
 def _still_unchecked(frame: gpd.GeoDataFrame) -> tuple[pd.Series, pd.Series]:

@@ -29,6 +29,8 @@ from . import own_journals
 HISTORY = ".history"
 #: What every district folder has.
 MANIFEST = "district.toml"
+#: Where a folder keeps what somebody said the words in files stand for.
+ANSWERS = "pois/values.csv"
 #: What a folder has that has been sealed (`seal`).
 SEAL = "seal.json"
 #: A journal is a list of a few files; a longer one is none of ours.
@@ -190,7 +192,7 @@ def _files_of(folder: Path, version: str = "") -> set[str]:
     """Return the files a district consists of: its manifest, the usual ones, what it declares now or in a version."""
     # A layer that is new was put at its usual place; by the time an undo is half done, nothing declares it any more.
     usual = {f"{layer.folder}/{name}{end}" for name, layer in LAYERS.items() for end in (".csv", ".geojson", ".gpkg")}
-    found = {MANIFEST, *usual}
+    found = {MANIFEST, ANSWERS, *usual}
     kept = [f"{HISTORY}/{part}{version}/{side}" for part in ("", "new-") for side in ("old", "new")] if version else []
     for place in (".", *kept):
         name = MANIFEST if place == "." else f"{place}/{MANIFEST}"

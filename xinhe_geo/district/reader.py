@@ -108,9 +108,9 @@ def _read_folder(
 ) -> tuple[dict[str, Any], dict[str, pd.DataFrame], pd.DataFrame, list[Problem]]:
     problems: list[Problem] = []
     unsealed = broken(folder)
-    for file, what in unsealed.items():
+    for name, what in unsealed.items():
         remedy = f"向给目录的人要原来的文件；是自己改的，核对后用 seal --again 重新封存，或删去 {SEAL}"
-        problems.append(Problem("error", "district.toml", file, "", "", f"{what}，没有读它", remedy))
+        problems.append(Problem("error", "district.toml", name, "", "", f"{what}，没有读它", remedy))
     manifest = {} if {MANIFEST, SEAL} & set(unsealed) else _read_manifest(folder, problems)
     declared = manifest.get("layers", {}) if isinstance(manifest.get("layers", {}), dict) else {}
     target = _metric_crs(manifest, problems)

@@ -1,36 +1,51 @@
 """What comes in and goes out: office tables, GIS and CAD files, OpenStreetMap, whole cities split into districts."""
 
-from .add import add
+from .add import Coordinates, Request, add
 from .cells import bare_name
 from .datum_check import UNPROVEN
 from .dxf import drawing_of
 from .formats import FORMATS
-from .osm_import import box_to_fetch, fetch, import_osm, left_out
+from .likeness import Wishes
+from .new_district import FETCH, PARTS, asked, new_district, read_said, recipe_of
+from .osm_import import boundary_box, box_to_fetch, downloaded, fetch, import_osm, left_out
 from .overpass import HOSTS
 from .row_report import RESULT_LABELS, tally
 from .sheets import check_workbook, workbook_rows
 from .split import CATALOGUE, LEFT_OUT, Division, safe_name, split
 from .template import template
+from .year_list import update
 
 __all__ = [
     "CATALOGUE",
+    "FETCH",
     "FORMATS",
     "HOSTS",
     "LEFT_OUT",
+    "PARTS",
     "RESULT_LABELS",
     "UNPROVEN",
+    "Coordinates",
     "Division",
+    "Request",
+    "Wishes",
     "add",
+    "asked",
     "bare_name",
+    "boundary_box",
     "box_to_fetch",
     "check_workbook",
+    "downloaded",
     "drawing_of",
     "fetch",
     "import_osm",
     "left_out",
+    "new_district",
+    "read_said",
+    "recipe_of",
     "safe_name",
     "split",
     "tally",
     "template",
+    "update",
     "workbook_rows",
 ]

@@ -9,15 +9,25 @@ only then swapped in. The version before is kept in `.history` inside the folder
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import shapely
 
-from ..core import BASES, LAYERS, UNSTATED, DataError, Layer, SourceError, UnknownNameError, refuse_uncleared
-from ..district import MANIFEST, Changes, Edit, LayerFile, check_copy, commit, finish, locked, new_files
+from ..core import (
+    BASES,
+    LAYERS,
+    UNSTATED,
+    DataError,
+    Layer,
+    SourceError,
+    UnknownNameError,
+    refuse_uncleared,
+    write_bytes,
+)
+from ..district import ANSWERS, MANIFEST, Changes, Edit, LayerFile, check_copy, commit, finish, locked, new_files
 from .cells import printable, why_hostile
 from .control_points import tied
 from .current_layer import CurrentLayer, read_current
@@ -31,6 +41,7 @@ from .placing import place_by_name, write_placing_page
 from .positions import Declared, Place, Placed, declaration, locate, place_of, raw_shapes, repaired
 from .row_changes import Provenance, edits_of, judged, refusals_table
 from .row_report import RowReport, Where, tally
+from .value_words import ValueWords, answer_sheet, kept_answers, read_answers, remembered
 
 #: Shorter than this, nobody has said how a datum was checked.
 CHECKED_CHARACTERS = 4
@@ -39,32 +50,33 @@ UNSTATED_COLUMN = "依据类型"
 
 
 @dataclass(frozen=True)
-class _Coordinates:
+class Coordinates:
     """What somebody says of the coordinates of a file (`add`)."""
 
     crs: str | int | None
-    control: Path | None
-    affine: bool
-    repair: bool
-    checked: str
+    control: Path | None = None
+    affine: bool = False
+    repair: bool = False
+    checked: str = ""
 
 
 @dataclass(frozen=True)
-class _Request:
+class Request:
     """What somebody says of a file, and wants to be done with it (`add`)."""
 
-    sheet: str | None
-    key: str | None
-    replace: bool
-    basis: str
-    fill: Mapping[str, str]
-    place: Path | None
-    coordinates: _Coordinates
-    wishes: Wishes
+    coordinates: Coordinates
+    basis: str = UNSTATED
+    sheet: str | None = None
+    key: str | None = None
+    replace: bool = False
+    fill: Mapping[str, str] = field(default_factory=dict)
+    place: Path | None = None
+    values: Path | None = None
+    wishes: Wishes = field(default_factory=Wishes)
 
 
 @dataclass
-class _Plan:
+class Plan:
     """What an import would do: the report, and the new contents of files (none where nothing changes)."""
 
     report: pd.DataFrame
@@ -75,7 +87,7 @@ class _Plan:
     people: HeadCount | None  # None: not a layer of homes
 
 
-def _plan(source: Path, folder: Path, layer: Layer, request: _Request) -> _Plan:
+def plan_import(source: Path, folder: Path, layer: Layer, request: Request) -> Plan:
     """Work out everything an import would do; nothing is written into the folder."""
     if layer.default:
         raise SourceError(
@@ -85,36 +97,56 @@ def _plan(source: Path, folder: Path, layer: Layer, request: _Request) -> _Plan:
     report = RowReport()
     incoming = read_file(source, layer, request.sheet, report)
     rows = rows_of(incoming, layer, current.kinds, request.key, report)
+    answers = kept_answers(folder)
+    kept = remembered(answers) if answers.said else b""
+    if request.values is not None and request.values.is_file():
+        answers.said |= read_answers(request.values).said
+    words = ValueWords(rows, current.kinds, answers)
+    words.read_written()
     fill_blanks(rows, request.fill, current.kinds)
+    words.read_classes()
+    questions = words.ask()
+    if questions and request.values is not None:
+        refuse_uncleared(current.manifest, "写出对照表")
+        write_bytes(request.values, answer_sheet(answers, questions))
     placed = None
     if layer.geometry is not None:
-        placed = _positions(rows, request.coordinates, place_of(current.metric, current.tables))
+        placed = positions(rows, request.coordinates, place_of(current.metric, current.tables))
     matched = match_rows(rows, placed, current)
-    proven = placed is None or _settle(rows, placed, matched, current, request)
+    proven = placed is None or settled(rows, placed, matched, current, request)
     if placed is not None:
         matched = recognised(rows, placed, matched, current, request.wishes)
     elif request.wishes != Wishes():
         raise SourceError(f"{layer.label}没有图形，只按编号认行；不能用 --new、--update、--skip")
     tidy = judged(rows, placed, matched, current)
     checked = request.coordinates.checked
-    origin = rows.file
-    if placed is not None and checked and not proven:
-        origin = f"{rows.file}；坐标基准 {placed.datum} 已核对：{checked}"
+    origin = origin_of(rows, placed, checked, proven=proven)
     edits = edits_of(rows, placed, matched, current, tidy, Provenance(request.basis, origin))
     _say_unstated(edits, request, current, report)
     leaving = gone_rows(rows, matched, current, replace=request.replace)
     people = head_count(current, edits, leaving, report)
-    if not tally(report.frame())["taken"] and not rows.unclear and not rows.left:
+    if not tally(report.frame())["taken"] and not (rows.unclear or rows.left or rows.foreign):
         raise DataError(refusals_table(rows), rows.file)
     files: dict[str, bytes] = {}
     if edits or leaving:
         target = LayerFile(folder, layer, current.entry, current.manifest)
         files = new_files(target, Changes(edits, leaving, request.basis, origin))
         check_copy(folder, files)
-    return _Plan(report.frame(), files, layer.name, origin, proven or bool(checked), people)
+    if answers.said and remembered(answers) != kept:
+        files = {ANSWERS: remembered(answers), **files}
+    return Plan(report.frame(), files, layer.name, origin, proven or bool(checked), people)
 
 
-def _say_unstated(edits: Sequence[Edit], request: _Request, current: CurrentLayer, report: RowReport) -> None:
+def origin_of(rows: FileRows, placed: Placed | None, checked: str, *, proven: bool) -> str:
+    """Return where new rows come from: the file, and how somebody made sure of its datum where nothing else has."""
+    return (
+        rows.file
+        if placed is None or not checked or proven
+        else f"{rows.file}；坐标基准 {placed.datum} 已核对：{checked}"
+    )
+
+
+def _say_unstated(edits: Sequence[Edit], request: Request, current: CurrentLayer, report: RowReport) -> None:
     """Say once that nobody has said what the new positions rest on, and how to."""
     if request.basis != UNSTATED or current.layer.geometry is None:
         return
@@ -128,7 +160,7 @@ def _say_unstated(edits: Sequence[Edit], request: _Request, current: CurrentLaye
         )
 
 
-def _positions(rows: FileRows, coordinates: _Coordinates, place: Place) -> Placed:
+def positions(rows: FileRows, coordinates: Coordinates, place: Place) -> Placed:
     """Return where each row lies by what is said of the file's coordinates; rows with wrong ones are refused."""
     shapes, said = raw_shapes(rows.incoming, rows.columns)
     for i, text in enumerate(said):
@@ -151,7 +183,7 @@ def _positions(rows: FileRows, coordinates: _Coordinates, place: Place) -> Place
     return placed
 
 
-def _settle(rows: FileRows, placed: Placed, matched: Matched, current: CurrentLayer, request: _Request) -> bool:
+def settled(rows: FileRows, placed: Placed, matched: Matched, current: CurrentLayer, request: Request) -> bool:
     """Hold the positions against the district, and find one for rows without; return whether the datum is confirmed."""
     known = {} if request.replace else {i: current.rows.geometry.iloc[p] for i, p in matched.at.items()}
     confirmed = check_datum(rows, placed, current, known, request.coordinates.checked)
@@ -162,7 +194,7 @@ def _settle(rows: FileRows, placed: Placed, matched: Matched, current: CurrentLa
     return confirmed
 
 
-def _checked(said: str) -> str:
+def checked_words(said: str) -> str:
     """Return how a datum was checked, as it will stand in the rows."""
     text = " ".join(str(said).split())
     wrong = why_hostile(text) if text else None
@@ -173,7 +205,8 @@ def _checked(said: str) -> str:
     return text
 
 
-def _unconfirmed(file: str, report: pd.DataFrame) -> SourceError:
+def unconfirmed(file: str, report: pd.DataFrame) -> SourceError:
+    """Return why nothing is written: no street, name or row that is there confirms the datum, and nobody answers for it."""
     said = report[report["column"] == UNPROVEN].iloc[0]
     return SourceError(
         f"{printable(file)}：{said['reason']}。{said['value']}\n没有写入任何东西。在天地图或影像上抽查几个点（在线地图抄来的坐标常差半公里），再用 "
@@ -197,6 +230,7 @@ def add(
     affine: bool = False,
     repair: bool = False,
     place: str | Path | None = None,
+    values: str | Path | None = None,
     datum_checked: str = "",
     new: Sequence[str] = (),
     update: Sequence[str] = (),
@@ -241,6 +275,10 @@ def add(
         Mend polygons that cross themselves; each is listed.
     place
         An .html to write where rows have no position: a map to place them on, which saves a table for this function.
+    values
+        A CSV in which values nobody knows ("口腔诊所 ×3") are asked, once each: written where something is to be asked, and
+        read where it is there. Its last column, 是什么, takes a kind, a state, or 不收. Answers are remembered in the folder
+        with the rows they were given for (`pois/values.csv`), and hold for the next file.
     datum_checked
         How somebody made sure of the declared datum ("天地图上抽查 3 点，张三 11-26"): written is only what something in the
         district confirms (streets, names, rows that are there, how rows of the layer lie), or what a person answers for. It
@@ -286,19 +324,30 @@ def add(
     if not (target / MANIFEST).is_file():
         raise SourceError(f"{target.name or target} 不是街道目录：里面没有 {MANIFEST}")
     points = None if control is None else Path(control)
-    coordinates = _Coordinates(crs, points, affine, repair, _checked(datum_checked))
+    coordinates = Coordinates(crs, points, affine, repair, checked_words(datum_checked))
     page = None if place is None else Path(place)
+    sheet_of_values = None if values is None else Path(values)
     wishes = Wishes(tuple(new), tuple(update), tuple(skip))
-    request = _Request(sheet, key, replace, basis, dict(fill or {}), page, coordinates, wishes)
+    request = Request(
+        coordinates,
+        basis,
+        sheet,
+        key,
+        replace,
+        dict(fill or {}),
+        page,
+        sheet_of_values,
+        wishes,
+    )
     if points is not None and not points.is_file():
         raise SourceError(f"文件不存在：{printable(points.name)}")
     if not apply:
-        return _plan(Path(file), target, LAYERS[layer], request).report
+        return plan_import(Path(file), target, LAYERS[layer], request).report
     with locked(target):
         finish(target)
-        found = _plan(Path(file), target, LAYERS[layer], request)
+        found = plan_import(Path(file), target, LAYERS[layer], request)
         if found.files and not found.proven:
-            raise _unconfirmed(Path(file).name, found.report)
+            raise unconfirmed(Path(file).name, found.report)
         if found.files and found.people is not None and found.people.jumps and not sure:
             raise SourceError(
                 f"{printable(Path(file).name)}：导入后常住人口 {found.people}，变化超过 5%。没有写入任何东西。"

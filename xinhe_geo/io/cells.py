@@ -47,6 +47,20 @@ _UNITS: Mapping[str, Mapping[str, float]] = {
 }
 
 
+#: Every unit a number can have in a head or a cell.
+UNIT_NAMES = frozenset(unicodedata.normalize("NFKC", u) for units in _UNITS.values() for u in (*units, "m²", "㎡"))
+
+#: What stands before or behind a number that somebody has not counted, and the digits of a year in words.
+_ROUGH = re.compile("^(约|大约|约计|近)|(左右|上下|多|余)(?=[^0-9]*$)")
+_YEAR_DIGITS = str.maketrans("〇零○一二三四五六七八九", "000123456789")
+_YEAR = re.compile(r"^(\d{4})(年度?|[年./-]\d{1,2}([月./-](\d{1,2}日?)?)?)$")
+
+
+def is_rough(cell: object) -> bool:
+    """Whether a number is written as a rough one (约500)."""
+    return isinstance(cell, str) and _ROUGH.search(unicodedata.normalize("NFKC", cell).strip()) is not None
+
+
 def is_blank(cell: object) -> bool:
     """Whether a cell holds nothing."""
     return cell is None or (isinstance(cell, str) and not cell.strip())
@@ -109,7 +123,13 @@ def cell_text(column: Column, value: object, codes: Mapping[str, str], factor: f
 def _number(column: Column, text: str, factor: float) -> str:
     """Return a number as text in the column's unit; what is none stays as it is, for the check to refuse."""
     plain = unicodedata.normalize("NFKC", text).replace(",", "").replace(" ", "")
-    for unit in ("年" if column.type == "year" else "", *_UNITS.get(column.unit, {}), column.unit):
+    if column.type == "year":
+        digits = plain.translate(_YEAR_DIGITS)
+        found = _YEAR.match(digits)
+        return found.group(1) if found else digits if re.fullmatch(r"\d{4}", digits) else plain
+    if re.search(r"\d", plain):
+        plain = _ROUGH.sub("", plain)
+    for unit in (*_UNITS.get(column.unit, {}), column.unit):
         own = unicodedata.normalize("NFKC", unit)
         number = plain.removesuffix(own) if own else plain
         if own and number != plain and re.fullmatch(r"[+-]?[\d.]+万?", number):
@@ -118,7 +138,7 @@ def _number(column: Column, text: str, factor: float) -> str:
                 _UNITS.get(column.unit, {}).get(unit, 1.0) if unit in _UNITS.get(column.unit, {}) else 1.0,
             )
             break
-    if plain.endswith("万") and column.type != "year":
+    if plain.endswith("万"):
         plain, factor = plain[:-1], factor * 1e4
     if factor != 1.0 and re.fullmatch(r"[+-]?(\d+\.?\d*|\.\d+)", plain):
         # Twelve digits: 1.2 times ten thousand is 12000, not 11999.999999999998.

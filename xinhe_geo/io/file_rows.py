@@ -4,12 +4,23 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from ..core import Column, Layer, SourceError, UnknownNameError
-from .cells import PRIVATE_VALUE, WIDE, Cell, bare_name, cell_text, printable, unit_factor, value_labels, why_hostile
+from .cells import (
+    PRIVATE_VALUE,
+    WIDE,
+    Cell,
+    bare_name,
+    cell_text,
+    is_rough,
+    printable,
+    unit_factor,
+    value_labels,
+    why_hostile,
+)
 from .headers import header_words, meanings, plain_header
 from .incoming import Incoming
 from .row_report import RowReport, Where
@@ -43,6 +54,7 @@ class FileRows:
     refused: dict[int, list[Refusal]] = field(default_factory=dict)  # by position in the file, as are the next three
     unclear: dict[int, Unclear] = field(default_factory=dict)  # not written until somebody says what they are
     left: dict[int, list[int]] = field(default_factory=dict)  # somebody leaves them out; the rows they are like
+    foreign: dict[int, str] = field(default_factory=dict)  # what does not belong into the layer, and why
     known: dict[int, str] = field(default_factory=dict)  # there under another id: how that is known
 
     def __len__(self) -> int:
@@ -67,8 +79,14 @@ class FileRows:
         cells = self.cells.get(name)
         return None if cells is None else cells[i]
 
+    def where(self, i: int, column: str = "", value: object = "") -> Where:
+        """Return where a row stands, for the report."""
+        return Where(self.lines[i], column=column, value=value)
+
     def refuse(self, i: int, why: Refusal) -> None:
-        """Say why a row is not taken; one row may have several reasons."""
+        """Say why a row is not taken; one row may have several reasons. What is asked of a cell anyway is no reason."""
+        if i in self.foreign or (i in self.unclear and self.unclear[i].why.column == why.column):
+            return
         self.refused.setdefault(i, []).append(why)
 
 
@@ -103,10 +121,20 @@ def rows_of(incoming: Incoming, layer: Layer, kinds: Mapping[str, str], key: str
         if factor != 1:
             said = f"按表头的单位换算：乘以 {factor:,.6g}，存为{column.unit}"
             report.say("note", said, at=Where(column=printable(head)))
-        codes = _codes(column, kinds)
+        codes = codes_of(column, kinds)
         values = [cell_text(column, row[j], codes, factor) for row in incoming.rows]
+        if column.type in ("int", "float"):
+            _say_rough(column, [row[j] for row in incoming.rows], values, rows)
         rows.cells[name] = [_accepted(value, i, column, rows) for i, value in enumerate(values)]
     return rows
+
+
+def _say_rough(column: Column, written: Sequence[object], values: Sequence[Cell], rows: FileRows) -> None:
+    """Say once of a column that some of its numbers are rough: they are taken as they are written."""
+    rough = [i for i, cell in enumerate(written) if is_rough(cell) and values[i] != str(cell).strip()]
+    if rough:
+        said = f"{len(rough):,} 行写的是约数，按所写的数取用"
+        rows.report.say("note", said, "有准数就改成准数", rows.where(rough[0], column.label, written[rough[0]]))
 
 
 def _accepted(value: Cell, i: int, column: Column, rows: FileRows) -> Cell:
@@ -128,7 +156,7 @@ def _accepted(value: Cell, i: int, column: Column, rows: FileRows) -> Cell:
     return value
 
 
-def _codes(column: Column, kinds: Mapping[str, str]) -> dict[str, str]:
+def codes_of(column: Column, kinds: Mapping[str, str]) -> dict[str, str]:
     """
     Return the words that stand for a column's coded values.
 
@@ -159,5 +187,5 @@ def fill_blanks(rows: FileRows, fill: Mapping[str, str], kinds: Mapping[str, str
         wrong = why_hostile(value)
         if wrong is not None:
             raise SourceError(f"{said} 的值{wrong[0]}。{wrong[1]}")
-        cell = cell_text(column, value, _codes(column, kinds))
+        cell = cell_text(column, value, codes_of(column, kinds))
         rows.cells[name] = [cell if v is None else v for v in rows.column(name)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
 from ..core import LAYERS, Layer, SourceError, XinheError, amount, apart, ordinary, os_words
 from .cells import printable
@@ -92,7 +93,7 @@ def read_file(path: Path, layer: Layer, sheet: str | None, report: RowReport) ->
     return Incoming(*found)
 
 
-def _read_apart(path: Path, layer: str, sheet: str | None) -> tuple[tuple[object, ...], list[tuple[object, ...]]]:
+def _read_apart(path: Path, layer: str, sheet: str | None) -> tuple[tuple[Any, ...], list[tuple[Any, ...]]]:
     """Return what was read, and the lines of its report, as plain values."""
     report = RowReport()
     found = _read(path, LAYERS[layer], sheet, report)

@@ -12,9 +12,9 @@ from .incoming import SPECIAL_GROUPS, Incoming, cannot_take, special_groups
 from .row_report import RowReport, Where
 
 _SYNONYMS: Mapping[str, tuple[str, ...]] = {
-    "name": ("名称", "名字", "单位名称", "机构名称", "点位名称", "设施名称", "项目名称"),
+    "name": ("名称", "名字", "title", "单位名称", "机构名称", "点位名称", "设施名称", "项目名称"),
     "kind": ("类别", "类型", "设施类别", "设施类型", "种类"),
-    "state": ("状态", "运营状态", "开放状态"),
+    "state": ("状态", "运营状态", "开放状态", "使用状态", "使用情况", "运营情况", "营业状态", "建设状态", "运行状态"),
     "households": ("户数", "总户数", "居民户数"),
     "people": ("常住人口", "人口", "人口数", "总人口", "常住人口数"),
     "people_60plus": ("60岁及以上", "60岁以上", "60岁及以上人口", "60岁以上人口", "老年人口"),
@@ -70,6 +70,26 @@ _COORDINATES: Mapping[str, tuple[str, ...]] = {
     ),
     "both": ("坐标", "经纬度", "location", "lnglat", "坐标经纬度"),
 }
+#: How map services call their classification: in one text, level by level, by code.
+_CLASSES: Mapping[str, tuple[str, ...]] = {
+    "type": (
+        "type",
+        "tag",
+        "category",
+        "poi类型",
+        "poitype",
+        "高德类型",
+        "百度类型",
+        "腾讯类型",
+        "分类",
+        "所属分类",
+        "行业分类",
+    ),
+    "big": ("大类", "一级分类", "一级类别"),
+    "middle": ("中类", "二级分类", "二级类别"),
+    "small": ("小类", "三级分类", "三级类别"),
+    "code": ("typecode", "类型编码", "类型代码", "分类代码", "poi编码"),
+}
 #: Heads of columns about persons.
 ABOUT_PERSONS = re.compile(
     "身份证|证件号|公民身份|电话|手机|联系方式|联系人|姓名|户主|负责人|法人|户号|户籍号|银行卡|微信|电子邮箱|"
@@ -97,8 +117,10 @@ def header_words(layer: Layer) -> dict[str, str]:
             own += (*(f"{n}名称" for n in nouns), layer.label)
         for word in own:
             found.setdefault(plain_header(word), column.name)
-    if layer.geometry is not None:
-        for name, words in _COORDINATES.items():
+    kind = layer.names.get("kind")
+    classified = kind is not None and kind.parent == ("kinds", "kind")
+    for table in (_COORDINATES if layer.geometry is not None else {}, _CLASSES if classified else {}):
+        for name, words in table.items():
             for word in words:
                 found.setdefault(plain_header(word), f"@{name}")
     return found

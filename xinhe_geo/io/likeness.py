@@ -87,13 +87,16 @@ def recognised(rows: FileRows, placed: Placed, matched: Matched, current: Curren
     taken = set(at.values()) | {p for p in asked.values() if isinstance(p, int)}
     held = _Held(rows, placed, current, sorted(set(range(len(current.rows))) - taken))
     known: dict[int, _Alike] = {}
-    for i, found in _best(held.candidates(i for i in range(len(rows)) if i not in at and i not in asked)).items():
+    for i, some in held.candidates(rows.unclear).items():  # nobody has said what these are: what is there stays
+        rows.unclear[i] = rows.unclear[i]._replace(could_be=[c.at for c in some])
+    open_rows = [i for i in range(len(rows)) if i not in at and i not in asked and i not in rows.unclear]
+    for i, found in _best(held.candidates(open_rows)).items():
         if isinstance(found, _Alike):
             known[i] = found
         else:
             rows.unclear[i] = _unclear(found, rows, i, current)
     for i, p in matched.at.items():
-        doubt = None if i in asked else held.stranger(i, p)
+        doubt = None if i in asked or i in rows.unclear else held.stranger(i, p)
         if doubt is not None:
             rows.unclear[i] = _unclear([doubt], rows, i, current)
             del at[i]  # its blanks are not to be filled from a stranger
@@ -234,7 +237,7 @@ class _Held:
         found: dict[int, list[_Alike]] = {}
         for i in which:
             shape = self.placed.metric[i]
-            if i in self.rows.refused or shape is None:
+            if i in self.rows.refused or i in self.rows.foreign or shape is None:
                 continue
             name = plain_name(self.rows.column_cell("name", i))
             near = self.free[self.tree.query(shape, predicate="dwithin", distance=NEAR_M)]

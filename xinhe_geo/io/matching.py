@@ -118,17 +118,27 @@ def gone_rows(rows: FileRows, matched: Matched, current: CurrentLayer, *, replac
     Where rows have a kind, only those of the kinds in the file go: a list of pharmacies says nothing of parks. What a row
     of the file could be stays until somebody has said whether it is.
     """
-    gone = sorted(set(range(len(current.rows))) - set(matched.at.values()))
     ids = current.ids()
     names = current.rows["name"].tolist() if "name" in current.rows.columns else [""] * len(current.rows)
+    asked = _asked_about(rows)
+    away = leaving(rows, matched, current) if replace else set()
+    for p in sorted(set(range(len(current.rows))) - set(matched.at.values())):
+        said = "保留" if not replace or p in asked else "文件里没有这一类，保留" if p not in away else "删去"
+        rows.report.say("gone", f"目录里有，文件里没有：{said}", at=Where(key=printable(ids[p]), value=names[p]))
+    return away
+
+
+def leaving(rows: FileRows, matched: Matched, current: CurrentLayer) -> set[int]:
+    """Return the rows of the layer (by position) that a complete list of the kinds in the file no longer has."""
     kinds = current.rows["kind"].tolist() if "kind" in current.rows.columns else None
     told = {kind for i, kind in enumerate(rows.column("kind")) if kind is not None and i not in rows.refused}
     if kinds is not None:
         told |= {kinds[p] for p in matched.at.values()}
+    gone = set(range(len(current.rows))) - set(matched.at.values()) - _asked_about(rows)
+    return {p for p in gone if kinds is None or kinds[p] in told}
+
+
+def _asked_about(rows: FileRows) -> set[int]:
+    """Return the rows of the layer that a row of the file could be, of which nobody has said whether it is."""
     asked = {p for unclear in rows.unclear.values() for p in unclear.could_be}
-    asked |= {p for like in rows.left.values() for p in like}
-    leaving = {p for p in gone if replace and p not in asked and (kinds is None or kinds[p] in told)}
-    for p in gone:
-        said = "保留" if not replace or p in asked else "文件里没有这一类，保留" if p not in leaving else "删去"
-        rows.report.say("gone", f"目录里有，文件里没有：{said}", at=Where(key=printable(ids[p]), value=names[p]))
-    return leaving
+    return asked | {p for like in rows.left.values() for p in like}

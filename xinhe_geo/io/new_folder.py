@@ -43,7 +43,7 @@ def write_folder(target: Path, new: NewFolder, log: ImportLog) -> None:
                 District.load(fresh)
             except DataError as error:
                 raise SourceError(f"导入的数据没有通过检查：{error}") from error
-            _seal(fresh, log.frame())
+            seal(fresh, log.frame())
             exchange(fresh, target)
     except (OSError, pyogrio.errors.DataSourceError) as error:
         if isinstance(error, XinheError):
@@ -64,10 +64,7 @@ def _fill(fresh: Path, new: NewFolder) -> None:
         full["osm_tags"] = {"file": file}
     if new.walk_filter is not None:
         write_bytes(fresh / LAYERS["streets"].folder / "walk_filter.toml", Path(new.walk_filter).read_bytes())
-    lines = [f"{key} = {_toml(value)}" for key, value in new.head.items()]
-    for name, entry in full.items():
-        lines += ["", f"[layers.{name}]", *(f"{key} = {_toml(value)}" for key, value in entry.items())]
-    write_text(fresh / MANIFEST, "\n".join(lines) + "\n")
+    write_manifest(fresh, new.head, full)
 
 
 def _write_layer(folder: Path, name: str, frame: gpd.GeoDataFrame, day: str) -> tuple[str, str]:
@@ -100,7 +97,15 @@ def _toml(value: object) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-def _seal(folder: Path, report: pd.DataFrame) -> None:
+def write_manifest(folder: Path, head: Mapping[str, object], layers: Mapping[str, Mapping[str, str]]) -> None:
+    """Write the manifest of a folder that a tool makes: what it says of the district, then of each layer."""
+    lines = [f"{key} = {_toml(value)}" for key, value in head.items()]
+    for name, entry in layers.items():
+        lines += ["", f"[layers.{name}]", *(f"{key} = {_toml(value)}" for key, value in entry.items())]
+    write_text(folder / MANIFEST, "\n".join(lines) + "\n")
+
+
+def seal(folder: Path, report: pd.DataFrame) -> None:
     """Write the report, and the hash of every file: a later import sees by it what a person has changed since."""
     inner = folder / "import"
     write_text(inner / "report.csv", report.to_csv(lineterminator="\n"), mark=True)

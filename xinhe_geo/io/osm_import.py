@@ -276,6 +276,12 @@ def _outline(
     return shape
 
 
+def boundary_box(path: Path) -> tuple[float, float, float, float]:
+    """Return west, south, east and north of a file with a boundary, in degrees."""
+    west, south, east, north = read_outlines(path).to_crs(LONLAT).total_bounds
+    return float(west), float(south), float(east), float(north)
+
+
 def _inside(homes: gpd.GeoDataFrame, outline: shapely.Geometry, metric: pyproj.CRS, log: ImportLog) -> gpd.GeoDataFrame:
     """Return the homes of the district; those beyond a given boundary belong to its neighbours."""
     points = shapely.point_on_surface(homes.to_crs(metric).geometry.array)
@@ -303,6 +309,7 @@ def import_osm(
     walk_filter: str | Path | None = None,
     osm_tags: str | Path | None = None,
     all_inside: bool = False,
+    map_homes: bool = True,
     overwrite: bool = False,
     basis: str = UNSTATED,
     progress: Progress | None = None,
@@ -333,6 +340,8 @@ def import_osm(
         Files in place of the bundled walk filter and tag table; they are kept in the folder.
     all_inside
         The table of homes holds this district's homes only: none is left out for lying a centimetre beyond its edge.
+    map_homes
+        Without a table of homes, those of the map; if not, there are none yet.
     overwrite
         Replace an earlier import.
     basis
@@ -377,14 +386,14 @@ def import_osm(
         found = read_extract(source, rules)
         layers = _map_layers(found, labels, log)
     if homes is None:
-        people = _homes_from_map(found, log)
+        people = _homes_from_map(found if map_homes else Found(), log)
     else:
         extent = shapely.box(*streets.to_crs(metric).total_bounds)
         people = homes_from_table(Path(homes), metric, crs is not None, extent, log)
     outline = _outline(streets, people, boundary, metric, log)
     if boundary is not None and len(people) and not (all_inside and homes is not None):
         people = _inside(people, outline, metric, log)
-    if people.empty:
+    if people.empty and map_homes:
         log.note("homes", "居住点", "没有：文件里没有住宅楼和住宅用地。用 homes（--homes）给出居住点和人口的 CSV 表")
     name, code = name or _stem(source), code or _stem(source)
     border = gpd.GeoDataFrame({"code": [code], "name": [name]}, geometry=[outline], crs=metric)
@@ -552,6 +561,19 @@ def fetch(
     target = Path(out)
     say = progress or (lambda _: None)
     may_write(target, importing.get("overwrite", False), say)
-    kept = target.with_name(target.name + ".download")
-    file = _overpass.download(box, kept, hosts=hosts, say=lambda text: (say(text), None)[1], patience=patience)
+    file = downloaded(target, box, hosts=hosts, patience=patience, progress=progress)
     return import_osm(file, target, progress=progress, **importing)
+
+
+def downloaded(
+    out: str | Path,
+    box: tuple[float, float, float, float],
+    *,
+    hosts: Sequence[str] = _overpass.HOSTS,
+    patience: _overpass.Patience | None = None,
+    progress: Progress | None = None,
+) -> Path:
+    """Download OpenStreetMap for a box and a folder to be made, and return the file; parameters and errors as `fetch`."""
+    say, target = progress or (lambda _: None), Path(out)
+    kept = target.with_name(target.name + ".download")
+    return _overpass.download(box, kept, hosts=hosts, say=lambda text: (say(text), None)[1], patience=patience)

@@ -130,7 +130,10 @@ def edits_of(
 
 
 def _not_taken(rows: FileRows, i: int, row: Where) -> bool:
-    """Report a row that is refused, unclear or left out; return whether it is."""
+    """Report a row that is refused, unclear, left out or does not belong here; return whether it is."""
+    if i in rows.foreign:
+        rows.report.say("skipped", rows.foreign[i], at=row)
+        return True
     whys = rows.refused.get(i) or ([rows.unclear[i].why] if i in rows.unclear else [])
     for why in whys:
         result = "refused" if i in rows.refused else "unclear"

@@ -10,12 +10,13 @@ import pandas as pd
 from .cells import printable
 
 #: What becomes of a row of the file that is taken, and of one that is not.
-TAKEN = ("new", "changed", "moved", "renamed", "unchanged")
+TAKEN = ("new", "opened", "changed", "moved", "renamed", "unchanged")
 REPORTED = ("refused", "unclear", "skipped")
 #: The same, and what can become of a row already there, of a column or cell about persons; a remark.
-RESULTS = (*TAKEN, *REPORTED, "gone", "dropped", "note")
+RESULTS = (*TAKEN, *REPORTED, "closed", "gone", "dropped", "note")
 RESULT_LABELS = {
     "new": "新增",
+    "opened": "规划的已开放",
     "changed": "修改",
     "moved": "移位",
     "renamed": "改名",
@@ -23,6 +24,7 @@ RESULT_LABELS = {
     "refused": "没收",
     "unclear": "待定",
     "skipped": "跳过",
+    "closed": "停用",
     "gone": "文件里没有",
     "dropped": "不收的内容",
     "note": "说明",

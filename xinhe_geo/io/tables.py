@@ -3,20 +3,52 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from ..core import Layer
-from .cells import EXAMPLE, head_of, is_blank, printable
+from .cells import EXAMPLE, UNIT_NAMES, head_of, is_blank, printable
 from .headers import ABOUT_PERSONS, header_words, plain_header, understood
 from .incoming import MOST_ROWS, SPECIAL_GROUPS, Incoming, cannot_take, special_groups
 from .row_report import RowReport, Where
 from .sheets import HEADER_WITHIN, Grid, Sheet, put_uncomputed, read_csv_sheet, read_records, read_workbook
 
-_TOTAL = re.compile("^(合计|总计|小计|共计|总和|累计|汇总|total|sum)[:：]?$", re.IGNORECASE)
-_REMARK = re.compile("^(注|备注|说明|填报|填表|制表|审核|单位负责|数据来源|联系)")
+_TOTAL = re.compile("^(本页|本表)?(合计|总计|小计|共计|总和|累计|汇总|total|sum)[:：]?$", re.IGNORECASE)
+_REMARK = re.compile(r"^(\d+[.、)）]|注|备注|说明|填报|填表|制表|审核|单位负责|数据来源|联系)")
+
+
+#: How many rows a header may have.
+MOST_LEVELS = 4
+#: What may stand in a row of units.
+_UNIT_WORDS = {
+    *UNIT_NAMES,
+    *[
+        "度",
+        "°",
+        "米",
+        "m",
+        "年",
+        "个",
+        "处",
+        "座",
+        "床",
+        "张",
+        "间",
+        "元",
+        "万元",
+        "亿元",
+        "%",
+        "公里",
+        "km",
+        "—",
+        "-",
+        "/",
+        "无",
+    ],
+}
 
 
 def read_table(path: Path, layer: Layer, sheet: str | None, report: RowReport) -> Incoming:
@@ -61,37 +93,64 @@ def _find_header(rows: Grid, words: Mapping[str, str]) -> tuple[int, int]:
     return best, (scores[best] if scores else 0)
 
 
-def _two_levels(rows: Grid, at: int, words: Mapping[str, str]) -> tuple[int, int, list[str]]:
+def _levels(rows: Grid, at: int, words: Mapping[str, str]) -> tuple[int, int, list[str]]:
     """
-    Return the first and last row of the header that begins or ends at `at`, and its heads.
+    Return the first and last row of the header that `at` is part of, and its heads: of several ways, the one understood best.
 
-    In two rows the lower one counts where it says something of its own ("经度" under "坐标"); under a blank or a total
-    the upper one does; anything else is both together, so that "男" under "人口" is not taken for all people.
+    A header has up to `MOST_LEVELS` rows; all but its first are words only.
     """
-    single = ["" if is_blank(c) else str(c).strip() for c in rows[at][1]]
-    best = (at, at, single)
-    score = understood(single, words)
-    for top in (at - 1, at):
-        if top < 0 or top + 1 >= len(rows) or not _may_be_lower(rows[top + 1][1]):
-            continue
-        upper, lower = rows[top][1], rows[top + 1][1]
-        heads, above = [], ""
-        for j in range(max(len(upper), len(lower))):
-            a = "" if j >= len(upper) or is_blank(upper[j]) else str(upper[j]).strip()
-            b = "" if j >= len(lower) or is_blank(lower[j]) else str(lower[j]).strip()
-            above = a or (above if b else "")
-            if (
-                not b
-                or plain_header(b) == plain_header(above)
-                or _TOTAL.match(plain_header(b))
-                or plain_header(b) in ("总数", "数量")
-            ):
-                heads.append(above if b or a else "")
-            else:
-                heads.append(b if plain_header(b) in words else above + b)
-        if understood(heads, words) > score:
-            best, score = (top, top + 1, heads), understood(heads, words)
+    best = (at, at, _texts(rows[at][1]))
+    score = understood(best[2], words)
+    for top in range(max(0, at - MOST_LEVELS + 1), at + 1):
+        heads = _texts(rows[top][1])
+        for bottom in range(top + 1, min(top + MOST_LEVELS, len(rows))):
+            if not _may_be_lower(rows[bottom][1]):
+                break
+            heads = _joined(heads, _texts(rows[bottom][1]), words)
+            if bottom >= at and understood(heads, words) > score:
+                best, score = (top, bottom, heads), understood(heads, words)
     return best
+
+
+def _texts(cells: Sequence[object]) -> list[str]:
+    return ["" if is_blank(c) else str(c).strip() for c in cells]
+
+
+def _joined(upper: Sequence[str], lower: Sequence[str], words: Mapping[str, str]) -> list[str]:
+    """
+    Return the heads that two rows are together.
+
+    The lower one counts where it says something of its own ("经度" under "坐标"); under a blank or a total the upper one
+    does; anything else is both together, so that "男" under "人口" is not taken for all people.
+    """
+    heads, above = [], ""
+    for j in range(max(len(upper), len(lower))):
+        a = upper[j] if j < len(upper) else ""
+        b = lower[j] if j < len(lower) else ""
+        above = a or (above if b else "")
+        plain = plain_header(b)
+        if not b or plain == plain_header(above) or _TOTAL.match(plain) or plain in ("总数", "数量"):
+            heads.append(above if b or a else "")
+        else:
+            heads.append(b if plain in words else above + b)
+    return heads
+
+
+def _are_units(cells: Sequence[object]) -> bool:
+    """Whether a row of a table says nothing but units."""
+    said = [re.sub(r"[()\s]", "", unicodedata.normalize("NFKC", t)).lower() for t in _texts(cells) if t]
+    return bool(said) and all(s in _UNIT_WORDS for s in said) and any(s in UNIT_NAMES for s in said)
+
+
+def _with_units(heads: Sequence[str], units: Mapping[int, Sequence[object]]) -> list[str]:
+    """Write the units of a row of units into the heads they stand under."""
+    found = list(heads)
+    for cells in units.values():
+        for j, unit in enumerate(_texts(cells)[: len(found)]):
+            bare = re.sub(r"[()（）]", "", unit)
+            if found[j] and bare in UNIT_NAMES and "（" not in found[j] and "(" not in found[j]:
+                found[j] = f"{found[j]}（{bare}）"
+    return found
 
 
 def _may_be_lower(cells: Sequence[object]) -> bool:
@@ -101,7 +160,9 @@ def _may_be_lower(cells: Sequence[object]) -> bool:
 
 def _table(file: str, sheet: Sheet, layer: Layer, report: RowReport) -> Incoming:
     """Find the header, and leave out (reported) rows of totals, remarks, examples and repeated headers."""
-    words, rows = header_words(layer), sheet.rows
+    words = header_words(layer)
+    units = {number: cells for number, cells in sheet.rows[:HEADER_WITHIN] if _are_units(cells)}
+    rows = [row for row in sheet.rows if row[0] not in units]
     at, score = _find_header(rows, words)
     if not rows:
         raise cannot_take(file, "文件里没有数据", "检查是否存对了文件，或重新导出")
@@ -113,7 +174,10 @@ def _table(file: str, sheet: Sheet, layer: Layer, report: RowReport) -> Incoming
             f"前 {HEADER_WITHIN} 行里没有认得的表头（第一行是：{printable(said)}）",
             f"至少要有：{wanted}；可用 template 生成模板",
         )
-    top, bottom, heads = _two_levels(rows, at, words)
+    top, bottom, heads = _levels(rows, at, words)
+    heads = _with_units(heads, units)
+    for number, cells in units.items():
+        report.say("note", f"第 {number} 行只有单位，按它换算", at=Where(value=_first(cells)))
     for _, cells in rows[: bottom + 1]:
         for cell in cells:
             if isinstance(cell, str) and SPECIAL_GROUPS.search(cell):

@@ -10,11 +10,15 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from ..core import CLAIM_LABELS, DIRECTIONS, listed, say
+from ..core import CLAIM_LABELS, DIRECTIONS, language, listed, say
 from ..district import District, cell
 from .metrics.base import in_words, once, rows_of
 
 MEASURED = "measured"
+
+
+#: What claims rest on.
+_TABLES = ("claims", "commitments")
 
 
 def claims(district: District) -> pd.DataFrame:
@@ -34,12 +38,15 @@ def claims(district: District) -> pd.DataFrame:
         about_this = table["commitment"].isin(rows_of(district, "commitments").index).any()
         return table if about_this and files.get("claims") == files.get("commitments") else table[:0]
 
-    return once(district, "claims", make).copy(deep=False)
+    return once(district, "claims", make, _TABLES).copy(deep=False)
 
 
 def claims_of(district: District, commitment: str) -> tuple[str, str]:
     """Return how many claims of a promise are measured, in words, and those that are not, one a line with the reason; "" where it has none."""
-    rows = claims(district)
+    return once(district, ("claims", commitment, language()), lambda: _claims_of(claims(district), commitment), _TABLES)
+
+
+def _claims_of(rows: pd.DataFrame, commitment: str) -> tuple[str, str]:
     own = rows[((rows["commitment"] == commitment) & (rows["kind"] == "claim")).to_numpy()]
     if own.empty:
         return "", ""
@@ -59,7 +66,10 @@ def claims_of(district: District, commitment: str) -> tuple[str, str]:
 
 def facts_of(district: District, measure: str) -> str:
     """Return what the plan itself states of what a row measures: "规划自述：14 家（2020，“全街14家老人家食堂正常开业”）"; "" where nothing."""
-    rows = claims(district)
+    return once(district, ("facts", measure, language()), lambda: _facts_of(claims(district), measure), _TABLES)
+
+
+def _facts_of(rows: pd.DataFrame, measure: str) -> str:
     about = np.array([measure in listed(text) for text in rows["measures"]], dtype=bool)
     facts = rows[(rows["kind"] == "fact").to_numpy() & about]
     told = [

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..core import LAYERS, SourceError, language, per_cent, say, speaking, word
+from ..access import facility_changes
+from ..core import LAYERS, SourceError, amount, language, per_cent, say, speaking, word
 from ..district import District, layer_name
 from .ledger import UNMEASURED, beyond, canonical
 from .metrics.base import measure_rows, number_text
@@ -97,16 +98,24 @@ def read_record(path: str | Path) -> Record:
     return dict(record)
 
 
-def changes(now: Record, before: Record) -> pd.DataFrame:
+def changes(now: Record, before: Record, district: District | None = None) -> pd.DataFrame:
     """
     Say what differs between two records.
+
+    Parameters
+    ----------
+    now, before
+        The records.
+    district
+        Of `now`: where the earlier record is of another year, each facility that opened, closed, moved or got another name
+        since stands there, with the homes and people it changes something for.
 
     Returns
     -------
     changes
-        One row per difference, parameters first, then inputs, then headlines of the brief (where both records have them), then
-        rows of the ledger. Columns `part` (参数, 数据, 指标, 结果), `id`, `label`, `before`, `after` (in words; empty where it was
-        not there).
+        One row per difference, parameters first, then inputs, facilities, headlines of the brief (where both records have them),
+        then rows of the ledger; none whose digits as printed are equal. Columns `part` (参数, 数据, 设施, 指标, 结果), `id`,
+        `label`, `before`, `after` (in words; empty where it was not there).
 
     Raises
     ------
@@ -116,7 +125,11 @@ def changes(now: Record, before: Record) -> pd.DataFrame:
     here, there = now["district"], before["district"]
     if (here.get("code") or here.get("name")) != (there.get("code") or there.get("name")):
         raise SourceError(f"上次的记录是{there.get('name', '')}的，这次是{here.get('name', '')}，不能相比")
-    rows = [*_parameters(now, before), *_inputs(now, before), *_headlines(now, before), *_rows(now, before)]
+    found = (
+        *(_parameters(now, before), _inputs(now, before), _facilities(district, before)),
+        *(_headlines(now, before), _rows(now, before)),
+    )
+    rows = [row for part in found for row in part if row[3] != row[4]]
     return pd.DataFrame(rows, columns=list(COLUMNS), dtype="object")
 
 
@@ -153,6 +166,49 @@ def _inputs(now: Record, before: Record) -> Iterator[tuple[str, ...]]:
 
 def _file(entry: Mapping[str, str] | None) -> str:
     return "" if entry is None else f"{entry.get('file', '')}（{str(entry.get('sha256', ''))[:8]}）"
+
+
+def _facilities(district: District | None, before: Record) -> Iterator[tuple[str, ...]]:
+    """Yield what each facility that is not what it was in the year of the earlier record changes for whom."""
+    then = before["parameters"]
+    if district is None or not isinstance(then.get("year"), int) or then["year"] == district.year:
+        return
+    earlier = district.at(then["year"], planned=bool(then.get("planned")), communities=district.list_year)
+    for key, row in facility_changes(earlier, district).iterrows():
+        name = str(key) if pd.isna(row["name"]) else str(row["name"])
+        old, new = _became(row)
+        yield "设施", str(key), name, old, f"{new}{say('：')}{_for_whom(row)}"
+
+
+def _became(row: pd.Series) -> tuple[str, str]:
+    """Return what a facility was, and what became of it."""
+    if row["change"] == "opened":
+        return "", say("新开")
+    if row["change"] == "closed":
+        return say("开放"), say("停用")
+    if row["change"] == "moved":
+        return say("开放"), say("搬迁 {0} 米", amount(row["metres"]))
+    return str(row["name_before"]), say("改名")
+
+
+def _for_whom(row: pd.Series) -> str:
+    """Return which homes a facility brings into reach or puts out of it, and how many people."""
+    if pd.isna(row["rule"]):
+        return say("这一类没有领头规则，不评价")
+    if row["known"] is not True:
+        return word("数据不足")
+    most = say("最多 ") if row["at_most"] else ""
+    told = [
+        say(words, say("、").join(homes), most + amount(people, unknown=word("数据不足")))
+        for words, homes, people in (
+            ("{0} 改为可达（{1} 人）", row["homes_gain"], row["people_gain"]),
+            ("{0} 不再可达（{1} 人）", row["homes_lose"], row["people_lose"]),
+        )
+        if homes
+    ]
+    if row["homes_other"]:
+        told.append(say("{0} 改去别处，仍可达", say("、").join(row["homes_other"])))
+    return say("；").join(told) or say("没有小区因此变化")
 
 
 def _headlines(now: Record, before: Record) -> Iterator[tuple[str, ...]]:

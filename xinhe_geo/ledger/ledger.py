@@ -59,7 +59,7 @@ from .metrics.base import (
     target_of,
     weakest,
 )
-from .metrics.registry import METRICS, evaluate
+from .metrics.registry import METRICS, evaluate, unchanged
 
 MET, PARTLY, UNMET = "达标", "部分达标", "未达标"
 REPORTED, UNVERIFIED = "报现状（原文无量化目标）", "参考值（未核）"
@@ -179,10 +179,18 @@ def _evaluated(district: District) -> pd.DataFrame:
         for code in commitments.index:
             step(str(code))
             own = [m for m in measures if m["commitment"] == code] or [_unmeasured(str(code))]
-            rows += [_row(district, m, commitments.loc[code]) for m in own]
+            rows += [_kept_row(district, m, commitments.loc[code]) for m in own]
     index = ["commitment", "measure"]
     table = pd.DataFrame(rows, columns=[*index, *COLUMNS]) if rows else pd.DataFrame(columns=[*index, *COLUMNS])
     return table.set_index(index)
+
+
+def keep_evaluated(district: District, table: pd.DataFrame) -> None:
+    """Keep a ledger of a district that another process has evaluated, row by row: plans ask for it again."""
+    lang, known = spoken(table), canonical(table)
+    for (code, measure), row in zip(known.index, known.to_dict("records"), strict=True):
+        once(district, ("row", code, measure, lang), lambda: {"commitment": code, "measure": measure, **row})  # noqa: B023
+    once(district, ("evaluated", lang), lambda: known)
 
 
 def beyond(district: District) -> pd.DataFrame:
@@ -506,6 +514,16 @@ def _refuse_bad_rows(district: District) -> None:
 
 
 # --- one row ---------------------------------------------------------------------------------------------------------
+
+
+def _kept_row(district: District, m: Measure, promise: pd.Series) -> dict[str, Any]:
+    """Evaluate one measure once; where all it rests on is as in the district that this one was made from, there."""
+
+    def make() -> dict[str, Any]:
+        same = unchanged(district, m)
+        return _row(district, m, promise) if same is None else _kept_row(same, m, promise)
+
+    return once(district, ("row", m["commitment"], m["measure"], language()), make)
 
 
 def _row(district: District, m: Measure, promise: pd.Series) -> dict[str, Any]:

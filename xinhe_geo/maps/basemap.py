@@ -104,11 +104,27 @@ def is_area(frame: gpd.GeoDataFrame) -> np.ndarray:
 def made_once(
     district: District, name: str, lang: str, make: Callable[[District, str], Iterable[_Part]]
 ) -> list[_Part]:
-    """Return a part of every map of a district, made once: a report draws dozens of maps over the same ground."""
+    """
+    Return a part of every map of a district, made once: a report draws dozens of maps over the same ground.
+
+    Where a plan has left what is drawn as it was, it is that of the district before.
+    """
     key = ("maps", name, lang)
     if key not in district.memo:
-        district.memo[key] = list(make(district, lang))
+        origin = district.kin(_DRAWN_FROM[name]) if name in _DRAWN_FROM else None
+        made = list(make(district, lang)) if origin is None else made_once(origin, name, lang, make)
+        district.memo[key] = made
     return list(district.memo[key])
+
+
+_GROUPS = ("communities", "zones", "areas", "grid")
+#: The layers that parts of a map are drawn from.
+_DRAWN_FROM = {
+    "ground": ("landuse", "green", "water", "bare_ground", "micro_spaces"),
+    "homes": ("homes", *_GROUPS),
+    "roads": ("named_roads", "streets", "barriers"),
+    "borders": ("district", *_GROUPS),
+}
 
 
 def ground_layers(district: District, lang: str) -> Iterable[Layer]:

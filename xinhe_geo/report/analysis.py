@@ -55,6 +55,15 @@ class Analysis:
     preset: str = "plan"
     lang: str = field(default_factory=language)
 
+    @staticmethod
+    def of(district: District, preset: str = "plan") -> Analysis:
+        """Return the analysis of a district in the language that is spoken; the same one whenever it is asked for again."""
+        key = ("analysis", preset, language())
+        if key not in district.memo:
+            district.memo[key] = Analysis(district, preset)
+        found: Analysis = district.memo[key]
+        return found
+
     @cached_property
     def cover(self) -> pd.DataFrame:
         """Who is served (`access.coverage`); MultiIndex (home, rule)."""
@@ -151,7 +160,7 @@ class Comparison:
     @staticmethod
     def of(before: District, after: District, preset: str = "plan") -> Comparison:
         """Compare two districts under a set of rules."""
-        return Comparison(Analysis(before, preset), Analysis(after, preset))
+        return Comparison(Analysis.of(before, preset), Analysis.of(after, preset))
 
     @cached_property
     def effects(self) -> pd.DataFrame:
@@ -218,7 +227,7 @@ def _reached(row: _Target) -> str:
 
 def analyse(district: District, *, preset: str = "plan", progress: Progress | None = None) -> Analysis:
     """Return the analysis of a district, in the language that is spoken, with all but the ledger worked out."""
-    tell, results = progress or (lambda _: None), Analysis(district, preset)
+    tell, results = progress or (lambda _: None), Analysis.of(district, preset)
     tell(say("计算可达和覆盖"))
     results.cover  # noqa: B018
     tell(say("找缺口和原因"))

@@ -23,6 +23,7 @@ from ..ledger import (
     changes,
     counting,
     has_own_plan,
+    keep_evaluated,
     ledger,
     ledger_record,
     read_record,
@@ -112,7 +113,7 @@ def brief(
     with speaking(lang):
         tell(say("计算可达和覆盖"))
         district.network  # noqa: B018  (before anything is handed over: all need it)
-        results = Analysis(district, preset)
+        results = Analysis.of(district, preset)
         with (
             Worker(district, processes=processes, fork_only=True) as early,
             Worker(district, processes=processes, fork_only=True) as ledgers,
@@ -271,11 +272,13 @@ def _write_pages(district: District, results: Analysis, folder: Path, target: Pa
     if has_own_plan(district):
         run.tell(say("核对规划目标"))
     judged = run.judged()
+    if judged is not None and judged.typed.empty:
+        keep_evaluated(district, judged.table)
     if judged is not None and len(judged.typed):
         run.tell(say(TYPED_TEXT, len(judged.typed)))
     record = ledger_record(district, None) if judged is None else judged.record
     now = {**now, "inputs": record["inputs"], "ledger": record["ledger"]}
-    changed = None if run.since is None else changes(now, run.since)
+    changed = None if run.since is None else changes(now, run.since, district)
     if changed is not None:
         changed["label"] = changed["id"].map(results.headlines["label"]).fillna(changed["label"])
     pictured = {rule: f"maps/{rule}.html" for rule in mapped_rules(district, results)}
@@ -403,7 +406,8 @@ def write_ledger(
     if spoken(table) != lang:
         table = ledger(district, lang=lang)
     now = ledger_record(district, table)
-    changed = None if since is None else changes(now, read_record(since))
+    with speaking(lang):
+        changed = None if since is None else changes(now, read_record(since), district)
     with added_to(target) as fresh:
         _write_ledger_files(_Ledger(district, table, typed, changed, {}), fresh, target / LEDGER_BOOK)
         write_text(fresh / RECORDS[-1], json.dumps(now, ensure_ascii=False, indent=1) + "\n")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 import pandas as pd
@@ -19,21 +20,33 @@ from ...district import seal as seal_folder
 from ...district import undo as undo_last
 from ...io import (
     CATALOGUE,
+    FETCH,
     FORMATS,
     HOSTS,
     LEFT_OUT,
+    PARTS,
     RESULT_LABELS,
     UNPROVEN,
+    Coordinates,
     Division,
+    Request,
+    Wishes,
+    asked,
+    boundary_box,
     box_to_fetch,
+    downloaded,
     import_osm,
     left_out,
+    new_district,
+    read_said,
+    recipe_of,
     split,
     tally,
 )
 from ...io import add as add_rows
 from ...io import fetch as fetch_osm
 from ...io import template as write_template
+from ...io import update as update_list
 from ...report import csv_text
 from .console import DATA, DONE, ERR, OUT, PARTLY, Lang, grid, is_guarded, message, replacing, shown_path, watched
 
@@ -110,12 +123,118 @@ def import_(
             basis=basis,
             progress=tell,
         )
+    _show_taken(taken)
+    OUT.print(escape(message(lang, "imported", shown_path(out), shown_path(out))))
+
+
+def _show_taken(taken: pd.DataFrame) -> None:
+    """Print what an import took and what it left out."""
     table = grid("图层", "内容", "取用", "未取", "原因", "例")
     taken = taken.rename(index={name: layer.label for name, layer in LAYERS.items()})
     for row in taken.reset_index().itertuples(index=False):
         table.add_row(*("" if v is None or str(v) == "nan" else escape(str(v)) for v in row))
     OUT.print(table)
-    OUT.print(escape(message(lang, "imported", shown_path(out), shown_path(out))))
+
+
+def new(
+    folder: Annotated[Path, typer.Argument(help="新的街道目录")],
+    name: Annotated[str | None, typer.Option("--name", help="街道名称")] = None,
+    streets: Annotated[
+        str | None, typer.Option("--streets", help="道路：OSM 提取文件（.osm.pbf）或街道线文件；fetch 为联网下载")
+    ] = None,
+    boundary: Annotated[str | None, typer.Option("--boundary", help="街道界：GeoJSON、GeoPackage 的面")] = None,
+    homes: Annotated[str | None, typer.Option("--homes", help="小区和人口：add 能读的文件；省略为地图上的住宅")] = None,
+    facilities: Annotated[str | None, typer.Option("--facilities", help="自己的设施名录：add 能读的文件")] = None,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            help="文件的说明：homes.basis=official、homes.date=2026-11-01、facilities.crs=GCJ-02、facilities.checked=…；可写几次；不写就是未说明",
+        ),
+    ] = None,
+    from_: Annotated[Path | None, typer.Option("--from", help="以上各项写在一个 .toml 里")] = None,
+    crs: Annotated[
+        str | None, typer.Option("--crs", help="计算用的投影坐标系；省略：国内为 CGCS2000 三度带，国外为 UTM 带")
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="替换以前建立、以后没有改过的目录")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="联网下载时不再询问")] = False,
+    lang: Lang = "zh",
+) -> None:
+    """从无到有建立一个街道目录：街道界、小区、设施用自己的，道路取自提取文件；什么都不写就一项一项问。"""
+    said = {} if from_ is None else read_said(from_)
+    given = {"streets": streets, "boundary": boundary, "homes": homes, "facilities": facilities}
+    if from_ is None and name is None and not any(given.values()):
+        name, given, set_ = _asked_for()
+    said |= {key: value for key, value in (("name", name), ("crs", crs)) if value}
+    said |= {part: {"file": file} for part, file in given.items() if file}
+    for key, value in _pairs(set_).items():
+        part, _, own = key.partition(".")
+        if part not in PARTS or not own or not isinstance(said.get(part, {}), dict):
+            raise SourceError(
+                f"--set 写成 {'、'.join(PARTS)} 加一点，如 --set homes.basis=official；现在是 {key}={value}"
+            )
+        said.setdefault(part, {})[own] = value
+    if said.get("streets") == {"file": FETCH}:
+        said["streets"] = {"file": str(_fetched(folder, said.get("boundary"), lang, sure=yes))}
+    with watched(folder.name) as tell:
+        made = new_district(folder, recipe_of(said), overwrite=overwrite, progress=tell)
+    _show_taken(made.taken)
+    for layer, rows in made.rows.items():
+        OUT.print(escape(LAYERS[layer].label))
+        _show_added(rows, lang, guarded=False)
+    _say_unanswered(said)
+    OUT.print(escape(message(lang, "imported", shown_path(folder), shown_path(folder))))
+    if any(asked(rows) for rows in made.rows.values()):
+        raise typer.Exit(PARTLY)
+
+
+#: What is asked of a file, and of what parts of a district nobody asks it: an extract says so itself.
+_QUESTIONS = (
+    ("basis", "  依据（official、surveyed、derived …；不知道就直接回车）"),
+    ("date", "  日期（如 2026-11-01）"),
+)
+
+
+def _asked_for() -> tuple[str, dict[str, str | None], list[str]]:
+    """Ask for each part of a new district; an empty answer leaves it out."""
+
+    def ask(text: str) -> str:
+        return str(typer.prompt(text, default="", show_default=False)).strip().strip("\"'")
+
+    try:
+        name, given, more = ask("街道名称"), dict[str, str | None](), list[str]()
+        for part, label in PARTS.items():
+            given[part] = ask(
+                f"{label}的文件（{'.osm.pbf，或 fetch 联网下载' if part == 'streets' else '没有就直接回车'}）"
+            )
+            crs = (("crs", "  坐标系（WGS84、GCJ-02、BD-09 或 EPSG 代码）"),) if part in ("homes", "facilities") else ()
+            for key, text in (*_QUESTIONS, *crs) if given[part] and part != "streets" else ():
+                answer = ask(text)
+                more += [f"{part}.{key}={answer}"] if answer else []
+    except typer.Abort:
+        raise SourceError("没有答完，什么也没有写。也可以写成选项或一个 .toml：见 new --help") from None
+    return name, given, more
+
+
+def _fetched(folder: Path, boundary: object, lang: str, *, sure: bool) -> Path:
+    """Download the map around a boundary, after saying what leaves this machine; return the file."""
+    if not isinstance(boundary, dict) or not boundary.get("file"):
+        raise SourceError("联网下载要有街道界（--boundary），才知道下载哪里；没有就先用 fetch --bbox")
+    box = box_to_fetch(bbox=boundary_box(Path(boundary["file"])))
+    OUT.print(escape(message(lang, "leaves", ", ".join(f"{v:.2f}" for v in box), HOSTS[0])))
+    if not sure and not typer.confirm(message(lang, "sure")):
+        raise typer.Exit(DONE)
+    with watched("…") as tell:
+        return downloaded(folder, box, progress=tell)
+
+
+def _say_unanswered(said: Mapping[str, Any]) -> None:
+    """Name the files of which nobody has said what they rest on."""
+    silent = [
+        label for part, label in PARTS.items() if part != "streets" and said.get(part) and "basis" not in said[part]
+    ]
+    if silent:
+        ERR.print(f"没有说明依据，记为“依据未说明”：{'、'.join(silent)}。知道就写 --set homes.basis=official …")
 
 
 def split_(
@@ -257,6 +376,10 @@ def add(
     affine: Annotated[bool, typer.Option("--affine", help="控制点用六参数（扫描的图）")] = False,
     repair: Annotated[bool, typer.Option("--repair", help="修复自相交的面，逐个列出")] = False,
     place: Annotated[Path | None, typer.Option("--place", help="没有坐标的行：写一页地图（.html），在上面放")] = None,
+    values: Annotated[
+        Path | None,
+        typer.Option("--values", help="不认识的类别和状态：写出对照表（.csv），填好再导入一次，目录会记住"),
+    ] = None,
     datum_checked: Annotated[
         str,
         typer.Option(
@@ -286,6 +409,7 @@ def add(
                 affine=affine,
                 repair=repair,
                 place=place,
+                values=values,
                 datum_checked=datum_checked,
                 basis=basis,
                 new=new or (),
@@ -301,6 +425,8 @@ def add(
             raise
     if place is not None and place.is_file():
         OUT.print(escape(message(lang, "done", shown_path(place))))
+    if values is not None and values.is_file():
+        OUT.print(escape(message(lang, "done", shown_path(values))))
     if report_to is not None:
         write_text(report_to, csv_text(report_), mark=True)
         OUT.print(escape(shown_path(report_to)))
@@ -309,6 +435,37 @@ def add(
         ERR.print(escape(f"注意：{row.reason}。{row.remedy}"))
     OUT.print(message(lang, "applied" if yes else "not_applied"))
     if report_["result"].isin(["refused", "unclear"]).any():
+        raise typer.Exit(PARTLY)
+
+
+def update(
+    file: Annotated[Path, typer.Argument(help="这一年的名录（add 能读的文件）")],
+    to: Annotated[Path, typer.Option("--to", help="街道目录")],
+    kind: Annotated[str, typer.Option("--kind", help="设施类别（如 pharmacy、药店），或大类")],
+    year: Annotated[int, typer.Option("--year", help="哪一年的名录", min=1900, max=2200)],
+    crs: Annotated[str | None, typer.Option("--crs", help="坐标系：EPSG:4326、WGS84、GCJ-02、BD-09 …")] = None,
+    sheet: Annotated[str | None, typer.Option("--sheet", help="Excel 的哪一张表，或 GIS 文件的哪个图层")] = None,
+    key: Annotated[str | None, typer.Option("--key", help="哪一列是编号")] = None,
+    basis: Annotated[str, typer.Option("--basis", help="新的位置依据什么；不写记为依据未说明")] = UNSTATED,
+    new: Annotated[list[str] | None, typer.Option("--new", help="这些行是新开的：行号或编号，all 为全部")] = None,
+    update_: Annotated[list[str] | None, typer.Option("--update", help="5=H03：第 5 行就是 H03；可写几次")] = None,
+    skip: Annotated[list[str] | None, typer.Option("--skip", help="这些行不要；可写几次")] = None,
+    datum_checked: Annotated[str, typer.Option("--datum-checked", help="坐标基准怎么核对的（见 add）")] = "",
+    yes: Annotated[bool, typer.Option("--yes", help="写入；不写则只列出会改什么")] = False,
+    lang: Lang = "zh",
+) -> None:
+    """一类设施今年的名录：新开、停用、搬迁、改名、规划的已开；只动这一类，停用的行保留，以前各年不变。"""
+    wishes = Wishes(tuple(new or ()), tuple(update_ or ()), tuple(skip or ()))
+    request = Request(Coordinates(crs, checked=datum_checked), basis, sheet, key, wishes=wishes)
+    with watched(file.name):
+        try:
+            rows = update_list(file, to, kind=kind, year=year, request=request, apply=yes)
+        except SourceError as error:
+            _keep_page(error, file)
+            raise
+    _show_added(rows, lang, guarded=is_guarded(to))
+    OUT.print(message(lang, "applied" if yes else "not_applied"))
+    if asked(rows):
         raise typer.Exit(PARTLY)
 
 
@@ -339,7 +496,7 @@ def _show_added(report_: pd.DataFrame, lang: str, *, guarded: bool) -> None:
     if guarded:
         OUT.print(message(lang, "guarded"))
     words = {**RESULT_LABELS, "rows": "共读到", "taken": "取用", "reported": "未取（原因如上）"}
-    units = {"dropped": "处", "note": "条"}
+    units = {"dropped": "处", "note": "条", "closed": "处"}
     said = [f"{words[name]} {n:,} {units.get(name, '行')}" for name, n in tally(report_).items() if n]
     OUT.print(escape("，".join(said)))
 

@@ -172,6 +172,9 @@ class Metric:
         It takes all homes or communities of the district, whatever its outline.
     scoped
         The scope of its row is looked up; otherwise it looks nowhere, or by itself.
+    declared
+        `inputs_of` names every layer and table it reads, its row every kind: a plan that leaves these alone leaves its row as it was.
+        Any other is measured again in every state.
     """
 
     label: str
@@ -184,6 +187,7 @@ class Metric:
     in_parts: bool = False
     whole_district: bool = False
     scoped: bool = True
+    declared: bool = False
 
 
 Function = TypeVar("Function", bound=Callable[[District, Measure], Found])
@@ -208,10 +212,11 @@ class Lacks(Exception):
     """Something a measure cannot do without; the message names it."""
 
 
-def once(district: District, key: Hashable, make: Callable[[], T]) -> T:
-    """Return what is derived from this district, made once."""
+def once(district: District, key: Hashable, make: Callable[[], T], reads: Sequence[str] = ()) -> T:
+    """Return what is derived from this district, made once; where it `reads` but tables that are as in one before it, once for both."""
     if ("ledger", key) not in district.memo:
-        district.memo["ledger", key] = make()
+        same = district.kin(reads) if reads else None
+        district.memo["ledger", key] = make() if same is None else once(same, key, make, reads)
     made: T = district.memo["ledger", key]
     return made
 
@@ -237,7 +242,7 @@ def measure_rows(district: District) -> list[dict[str, Any]]:
 
     A row of metric change has the row it is about under `changed`.
     """
-    return [dict(m) for m in once(district, "measures", lambda: _measure_rows(district))]
+    return [dict(m) for m in once(district, "measures", lambda: _measure_rows(district), ("measures",))]
 
 
 def _measure_rows(district: District) -> list[dict[str, Any]]:
@@ -451,15 +456,20 @@ def scope_text(district: District, m: Measure) -> str:
     return say("{0}：{1}{2}", layer_name(layer), say("、").join(words), near)
 
 
-def inputs(district: District, m: Measure) -> str:
-    """Return one line per file a row rests on: layer, file, hash, date, basis, source."""
-    lines = []
+def inputs_of(district: District, m: Measure) -> list[str]:
+    """Return the layers and tables a row rests on."""
     tables = ["commitments", "measures", *(["rules", "profiles"] if m["rule"] else [])]
     tables += ["decays", "profiles"] if m["decay"] else []
     own = layers_for(m)
     own += [n for n in ON_THE_WAY if _walked(m) and n in district.layers]
     own += ["homes"] if m["metric"] in IN_COMMUNITIES and "homes" in district.layers else []  # who lives where it lacks
-    for name in dict.fromkeys([*own, *tables]):
+    return list(dict.fromkeys([*own, *tables]))
+
+
+def inputs(district: District, m: Measure) -> str:
+    """Return one line per file a row rests on: layer, file, hash, date, basis, source."""
+    lines = []
+    for name in inputs_of(district, m):
         if name not in district.files.index:
             lines.append(say("{0}｜没有声明", layer_name(name)))
             continue

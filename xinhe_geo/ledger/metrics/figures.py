@@ -35,6 +35,7 @@ from .base import (
         layers=("series",),
         columns=("series",),
         scoped=False,
+        declared=True,
     ),
 )
 def _series(district: District, m: Measure) -> Found:
@@ -147,7 +148,7 @@ def _path_text(district: District, m: Measure, stand: _Stand, goal: float) -> st
     )
 
 
-@metric("missing", Metric("现有数据量不出", "—", columns=("lacks",), scoped=False))
+@metric("missing", Metric("现有数据量不出", "—", columns=("lacks",), scoped=False, declared=True))
 def _missing(district: District, m: Measure) -> Found:
     """Nothing here can measure it: the row says what is needed."""
     raise Lacks(say("缺{0}", cell(m, "lacks")))

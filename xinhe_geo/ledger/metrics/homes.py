@@ -71,6 +71,7 @@ from .base import (
         layers=("homes", "facilities"),
         columns=("kinds", "field", "per"),
         sized=True,
+        declared=True,
     ),
 )
 def _per_thousand(district: District, m: Measure) -> Found:
@@ -157,6 +158,7 @@ def _sizes(places: gpd.GeoDataFrame, field: str, kinds: Sequence[str], district:
         sized=True,
         in_parts=True,
         whole_district=True,
+        declared=True,
     ),
 )
 def _capacity(district: District, m: Measure) -> Found:
@@ -266,6 +268,7 @@ def _mean(values: pd.Series, weights: pd.Series) -> float:
         columns=("rule",),
         in_parts=True,
         whole_district=True,
+        declared=True,
     ),
 )
 def _coverage(district: District, m: Measure) -> Found:
@@ -412,6 +415,7 @@ def first_profile(district: District) -> str:
         in_classes=True,
         in_parts=True,
         whole_district=True,
+        declared=True,
     ),
 )
 def _completeness(district: District, m: Measure) -> Found:
@@ -471,6 +475,7 @@ def mean_by_group(district: District, m: Measure, level: pd.Series, weights: pd.
         rule_or_kinds=True,
         in_classes=True,
         whole_district=True,
+        declared=True,
     ),
 )
 def _difference(district: District, m: Measure) -> Found:
@@ -516,6 +521,7 @@ def _difference(district: District, m: Measure) -> Found:
         rule_or_kinds=True,
         in_classes=True,
         whole_district=True,
+        declared=True,
     ),
 )
 @metric(
@@ -527,6 +533,7 @@ def _difference(district: District, m: Measure) -> Found:
         rule_or_kinds=True,
         in_classes=True,
         whole_district=True,
+        declared=True,
     ),
 )
 def _inequality(district: District, m: Measure) -> Found:
@@ -621,6 +628,7 @@ def _theil_parts(a: np.ndarray, p: np.ndarray) -> np.ndarray:
         rule_or_kinds=True,
         in_classes=True,
         whole_district=True,
+        declared=True,
     ),
 )
 def _in_gap(district: District, m: Measure) -> Found:
@@ -653,6 +661,7 @@ def _in_gap(district: District, m: Measure) -> Found:
         layers=WALKED,
         columns=("kinds", "minutes", "codes"),
         in_classes=True,
+        declared=True,
     ),
 )
 def _best_use(district: District, m: Measure) -> Found:

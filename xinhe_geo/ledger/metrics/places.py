@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from ...access import TOLERANCE_MIN, facility_entrances, grounds_text, presence
+from ...access import TOLERANCE_MIN, entrances_of_open, facility_entrances, grounds_text, presence
 from ...core import TOLERANCE_M, language, listed, say
 from ...district import District, column_name, layer_name
 from .base import (
@@ -62,6 +62,7 @@ from .base import (
         columns=("kinds",),
         in_parts=True,
         whole_district=True,
+        declared=True,
     ),
 )
 @metric(
@@ -72,6 +73,7 @@ from .base import (
         layers=("communities", "facilities"),
         columns=("kinds",),
         whole_district=True,
+        declared=True,
     ),
 )
 def _communities_with(district: District, m: Measure) -> Found:
@@ -212,7 +214,7 @@ def _fill_communities(district: District, kinds: Sequence[str], has: pd.Series, 
     return say("{0}；{1}", text, said) if said else text
 
 
-@metric("count", Metric("个数", "范围内开放设施（或图层要素）的个数", in_parts=True))
+@metric("count", Metric("个数", "范围内开放设施（或图层要素）的个数", in_parts=True, declared=True))
 def _count(district: District, m: Measure) -> Found:
     """How many places of some kinds, or rows of a layer, are in the scope."""
     if m["layer"]:
@@ -247,6 +249,7 @@ def _count(district: District, m: Measure) -> Found:
         layers=("facilities",),
         columns=("kinds",),
         in_parts=True,
+        declared=True,
     ),
 )
 def _kinds_present(district: District, m: Measure) -> Found:
@@ -283,18 +286,19 @@ def _walked_to(district: District, m: Measure, kinds: Sequence[str]) -> tuple[li
     everywhere = district.open_facilities
     assert everywhere is not None  # the layer was asked for before
     walker = district.profile(m["profile"] or district.profiles.index[0])
-    doors = _on_streets(district, rows)
-    goals = {kind: _on_streets(district, everywhere[(everywhere["kind"] == kind).to_numpy()]) for kind in kinds}
+    doors = _on_streets(facility_entrances(district, rows))
+    own = {kind: everywhere.index[(everywhere["kind"] == kind).to_numpy()] for kind in kinds}
+    goals = {kind: _on_streets(entrances_of_open(district), ids) for kind, ids in own.items()}
     if doors.empty:
         return [], walk(district)
     found = district.network.search_each(doors, goals, profile=walker, limit=m["minutes"] + TOLERANCE_MIN)
     return [kind for kind, rows in found.items() if rows["cost"].notna().any()], walk(district)
 
 
-def _on_streets(district: District, places: gpd.GeoDataFrame) -> pd.DataFrame:
-    """Return the entrances of places that are on a street."""
-    ends = facility_entrances(district, places)
-    return ends[(ends["edge"] >= 0).to_numpy()].reset_index(drop=True)
+def _on_streets(ends: pd.DataFrame, places: pd.Index | None = None) -> pd.DataFrame:
+    """Return the entrances, of some places or of all, that are on a street."""
+    some = (ends["edge"] >= 0).to_numpy() & (True if places is None else ends["place"].isin(places).to_numpy())
+    return ends[some].reset_index(drop=True)
 
 
 @metric(
@@ -305,6 +309,7 @@ def _on_streets(district: District, places: gpd.GeoDataFrame) -> pd.DataFrame:
         layers=WALKED,
         columns=("kinds", "near_kinds", "metres"),
         in_parts=True,
+        declared=True,
     ),
 )
 def _near(district: District, m: Measure) -> Found:
@@ -346,7 +351,8 @@ def _walk_between(district: District, places: gpd.GeoDataFrame, targets: gpd.Geo
     nothing = pd.Series(np.nan, index=places.index)
     if targets.empty:
         return nothing
-    doors, goals = _on_streets(district, places), _on_streets(district, targets)
+    ends = entrances_of_open(district)
+    doors, goals = _on_streets(ends, places.index), _on_streets(ends, targets.index)
     if doors.empty or goals.empty:
         return nothing
     found = district.network.search(doors, goals)
@@ -357,7 +363,12 @@ def _walk_between(district: District, places: gpd.GeoDataFrame, targets: gpd.Geo
 @metric(
     "attribute",
     Metric(
-        "设施属性", "范围内开放设施的属性值，与数比较", layers=("facilities",), columns=("kinds", "field"), sized=True
+        "设施属性",
+        "范围内开放设施的属性值，与数比较",
+        layers=("facilities",),
+        columns=("kinds", "field"),
+        sized=True,
+        declared=True,
     ),
 )
 def _attribute(district: District, m: Measure) -> Found:
@@ -391,6 +402,7 @@ def _attribute(district: District, m: Measure) -> Found:
         layers=("communities", "facilities"),
         columns=("kinds", "low", "high"),
         scoped=False,
+        declared=True,
     ),
 )
 def _per_communities(district: District, m: Measure) -> Found:

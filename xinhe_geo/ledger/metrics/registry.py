@@ -9,16 +9,32 @@ business: see `ledger`.
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import numpy as np
 
-from ...core import XinheError, say
-from ...district import District, cell
+from ...core import LAYERS, XinheError, language, listed, say
+from ...district import District, Scenario, cell
 from . import figures, homes, places, shapes
-from .base import MEASURED, METRICS, Found, Lacks, Measure, Metric, metric, number_text, once, require_layers, short_of
+from .base import (
+    MEASURED,
+    METRICS,
+    Found,
+    Lacks,
+    Measure,
+    Metric,
+    inputs_of,
+    kinds_of,
+    metric,
+    number_text,
+    once,
+    require_layers,
+    short_of,
+)
 
 #: Where metrics stand: imported, they enter themselves.
 ENTERED = (places, homes, shapes, figures)
-__all__ = ["METRICS", "evaluate"]
+__all__ = ["METRICS", "evaluate", "unchanged"]
 
 
 def evaluate(district: District, m: Measure) -> Found:
@@ -34,6 +50,27 @@ def evaluate(district: District, m: Measure) -> Found:
     return MEASURED[str(m["metric"])](district, m)
 
 
+#: What a plan may change without changing every row: the rows that do not rest on it stay as they were.
+_TOUCHED = ("streets", "gates", "entrances", "extra_links", "closures", "facilities", "own_facilities")
+
+
+def unchanged(district: District, m: Measure) -> District | None:
+    """Return a district this one was made from, or beside, where a measure comes to the same; None where there is none."""
+    if not METRICS[str(m["metric"])].declared:
+        return None
+    names = [m["rule"], *listed(m["also_rules"])]
+    kinds = {*kinds_of(m), *listed(m["near_kinds"])}
+    kinds |= {kind for name in names if name for kind in district.rule(name).kinds}
+    reads = set(inputs_of(district, m))
+    reads |= {"streets", "gates", "entrances"} if names[0] or "streets" in reads else set()
+    if kinds and "facilities" not in (m["layer"], m["other_layer"]):
+        reads -= {"facilities", "own_facilities"}
+    same = district.kin([name for name in LAYERS if name not in _TOUCHED or name in reads], kinds, state=True)
+    if same is not None and "facilities" in reads and district.with_planned != same.with_planned:
+        return None
+    return same
+
+
 @metric(
     "change",
     Metric("变化", "同一条量法现在的数 − 基期的数；或方案做成后的数 − 做之前的数（两组之差取绝对值）", columns=("of",)),
@@ -42,7 +79,7 @@ def _change(district: District, m: Measure) -> Found:
     """How another row has changed since a year, or would be changed by a plan; of a difference its size."""
     of = m["changed"]
     before, after, names = states_of(district, m)
-    found = [evaluate(state, of) for state in (before, after)]
+    found = [_found(state, of) for state in (before, after)]
     values = [abs(one.value) if of["metric"] == "difference" else one.value for one in found]
     if not all(np.isfinite(values)):
         raise Lacks(say("{0}的数不全，算不出变化", cell(of, "label")))
@@ -57,6 +94,25 @@ def _change(district: District, m: Measure) -> Found:
     )
     touched = {**found[0].touched, **found[1].touched}
     return Found(value, said, touched, short_of(m, value), note=found[1].note)
+
+
+def _found(district: District, m: Measure) -> Found:
+    """Measure a row once in each state; where all it rests on is as in a state before, there."""
+
+    def make() -> Found:
+        same = unchanged(district, m)
+        return evaluate(district, m) if same is None else _found(same, m)
+
+    return once(district, ("found", m["measure"], language()), make)
+
+
+def _carried_out(district: District, plan: Scenario) -> District:
+    """Carry out a plan; what it comes to in the district before this one need not be found again."""
+    after, same = plan.on(district), district.kin(())
+    with suppress(XinheError):  # there it may contradict
+        if same is not None:
+            after.akin_to(once(same, ("plan", plan.name), lambda: _carried_out(same, plan)))
+    return after
 
 
 def states_of(district: District, m: Measure) -> tuple[District, District, tuple[str, str]]:
@@ -74,7 +130,7 @@ def states_of(district: District, m: Measure) -> tuple[District, District, tuple
         return district.at(year), district, (say("{0} 年", year), say("{0} 年", district.year))
     try:
         plan = district.scenario(str(m["scenario"]))
-        after = once(district, ("plan", m["scenario"]), lambda: plan.on(district))
+        after = once(district, ("plan", m["scenario"]), lambda: _carried_out(district, plan))
     except XinheError as error:
         raise Lacks(say("缺方案 {0}（scenarios/{0}.toml）：{1}", m["scenario"], str(error).split("\n")[0])) from error
     before = district.at(after.year, planned=district.with_planned)

@@ -50,6 +50,7 @@ _SQUARE_METRES = {"km²": 1e6, "公顷": 1e4}
         "范围内图层要素的面积之和（投影坐标系，重叠只计一次），或填报的面积之和",
         columns=("layer",),
         in_parts=True,
+        declared=True,
     ),
 )
 def _area(district: District, m: Measure) -> Found:
@@ -124,6 +125,7 @@ def _typed_area(district: District, m: Measure, rows: gpd.GeoDataFrame) -> Found
         "两个图层的面在投影坐标系里求交、求差后的面积之比",
         columns=("layer", "other_layer", "relation"),
         scoped=False,
+        declared=True,
     ),
 )
 def _topology(district: District, m: Measure) -> Found:
@@ -216,6 +218,7 @@ def _north_of(line: shapely.Geometry, around: shapely.Geometry) -> shapely.Geome
         "线的限距以内的设施数，或有绿带的线长 ÷ 线长，或相邻可步行穿越点的最大间距",
         columns=("relation", "lines", "codes"),
         in_parts=True,
+        declared=True,
     ),
 )
 def _along(district: District, m: Measure) -> Found:
@@ -297,6 +300,7 @@ def _crossings(line: shapely.Geometry, streets: gpd.GeoDataFrame) -> tuple[list[
         "−Σ p·ln p ÷ ln K，p 为各类用地的面积份额，K 为全图的类数",
         columns=("layer", "field"),
         whole_district=True,
+        declared=True,
     ),
 )
 def _mix(district: District, m: Measure) -> Found:

@@ -19,7 +19,9 @@ def since_section(table: pd.DataFrame) -> str:
         return f'<section id="since"><h2>{say("与上次相比")}</h2><p>{say("数据、参数和结果都没有变化。")}</p></section>'
     counts = verdict_counts(table["part"])
     said = say("，").join(
-        say("{0} {1} 处", word(part), counts[part]) for part in ("参数", "数据", "指标", "结果") if part in counts
+        say("{0} {1} 处", word(part), counts[part])
+        for part in ("参数", "数据", "设施", "指标", "结果")
+        if part in counts
     )
     body = "".join(
         f"<tr><td>{e(r.part)}</td><td>{e(r.id)}</td><td>{e(r.label)}</td><td>{e(r.before) or say('没有')}</td><td>{e(r.after) or say('没有')}</td></tr>"

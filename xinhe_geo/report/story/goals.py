@@ -47,7 +47,7 @@ def goal_of(analysis: Analysis, name: str) -> Goal:
         unserved=people("unserved", name, float(row["people_unserved"]), counted_in(rule)),
         asked=_asked(rule),
         method=say("按社区计（界内有即算）" if rule.metric == "presence" else METHOD_LABELS[rule.method]),
-        denominator=say(DENOMINATOR_LABELS[denominator]),
+        denominator=say(DENOMINATOR_LABELS.get(denominator, "小区数")),
         walker=walker_name(district, walker),
         speed=f"{walker.speed_m_s:g}",
         timed=rule.method == "walk_min",

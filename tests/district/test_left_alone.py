@@ -1,0 +1,79 @@
+"""What a plan, or another year, left alone is taken from the districts before; it is as if it were found from nothing."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+from oracle import districts
+from plans import as_if_anew, carried_out, random_plan, told_of
+
+import xinhe_geo as xh
+from xinhe_geo.core import Edit
+from xinhe_geo.district import scenarios
+
+TOY = Path(__file__).parents[1] / "toy"
+
+
+@cache
+def toy() -> xh.District:
+    return xh.District.load(TOY)
+
+
+def hold(district: xh.District, seed: int, *, judged: bool) -> None:
+    """Carry out random plans in some year, one on another; look at them in that year and in another one."""
+    rng = np.random.default_rng(seed)
+    if seed % 2:
+        told_of(district, judged=judged)  # else it is first asked for after the plan
+    year, planned = district.year + int(rng.integers(-3, 14)), bool(rng.random() < 0.5)
+    state = district.at(year, planned=planned) if rng.random() < 0.5 else district
+    first = random_plan(state, seed, 1 + int(rng.integers(2)))
+    second = random_plan(first, seed + 1000, 1)
+    for state in (first, second, first.at(year), second.at(year, planned=planned), first.counting_unchecked()):
+        as_if_anew(state, judged=judged)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_random_plans_on_the_toy_district(seed: int) -> None:
+    hold(toy(), seed, judged=False)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(16))
+def test_random_plans_on_random_districts(tmp_path: Path, seed: int) -> None:
+    hold(xh.District.load(districts.write(tmp_path, seed % 7)), seed, judged=seed % 4 == 0)
+
+
+@pytest.mark.slow
+def test_the_plans_of_the_bundled_folder() -> None:
+    """The ledger of its own plan, with rows that compare years and plans, to the bit."""
+    district = xh.District.load()
+    xh.ledger(district)
+    for name in scenarios(district).index[::3]:
+        as_if_anew(district.scenario(str(name)).on(district))
+
+
+#: What could be overlooked, and a plan that shows it.
+OVERLOOKED = {
+    "_changed_kinds": (frozenset[str], Edit("close_facility", {"facility": "F1"})),
+    "_is_as_in": (lambda: True, Edit("close_gate", {"gate": "gA"})),
+}
+
+
+@pytest.mark.parametrize("overlooked", OVERLOOKED)
+def test_a_change_that_is_overlooked_is_noticed(overlooked: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The comparison is able to fail: with a defect planted in what says that something is the same, it does."""
+    nothing, edit = OVERLOOKED[overlooked]
+    monkeypatch.setattr(xh.District, overlooked, lambda *_: nothing())
+    with pytest.raises(AssertionError):
+        as_if_anew(carried_out(toy(), [edit]), judged=False)
+
+
+def test_each_kind_is_taken_from_where_it_is_the_same() -> None:
+    """Of two districts before, one may have the streets and another the facilities: a walk is taken from one that has both."""
+    streets = carried_out(toy(), [Edit("close_street", {"street": str(toy().rows["streets"].index[0])})])
+    told_of(streets.at(toy().year - 1), judged=False)
+    told_of(toy().at(toy().year - 1), judged=False)
+    as_if_anew(streets.at(toy().year - 1), judged=False)

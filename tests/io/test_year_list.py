@@ -1,0 +1,175 @@
+"""Next year's list of a kind: each change by its name, other kinds untouched, earlier years as they were, undone to the byte."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+import shapely
+
+from xinhe_geo.access import coverage, facility_changes
+from xinhe_geo.core import SourceError, UnknownNameError
+from xinhe_geo.district import District, undo
+from xinhe_geo.io import Coordinates, Request, add, tally, update
+from xinhe_geo.ledger import changes, ledger_record
+
+TOY = Path(__file__).parents[1] / "toy"
+SAID = Request(Coordinates(4548, checked="测试里量过三点"))
+#: Canteens of the toy besides its own F2: name, east, north (metres from the corner of the toy).
+THERE = {"东食堂": (400, 300), "西食堂": (60, 300), "南食堂": (300, 20), "老店": (500, 200), "旧名": (700, 30)}
+#: The list of the year after: three closed (东, 西, 南), two opened, 老店 moved 200 m, 旧名 renamed, 北食堂 as it was.
+NEXT = {"北食堂": (150, 290), "老店": (500, 400), "新名": (700, 30), "甲食堂": (50, 150), "乙食堂": (600, 500)}
+KEYS = {"北食堂": "F2", "老店": "C4", "新名": "C5", "甲食堂": "N1", "乙食堂": "N2"}
+
+
+def table(path: Path, rows: list[dict[str, Any]]) -> Path:
+    pd.DataFrame(rows).to_csv(path, index=False, encoding="utf-8-sig")
+    return path
+
+
+def row(key: str, name: str, place: tuple[float, float], **more: Any) -> dict[str, Any]:
+    return {"编号": key, "名称": name, "东坐标": 500000 + place[0], "北坐标": 4320000 + place[1], **more}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """The toy with five canteens more, as of 2022."""
+    target = tmp_path / "玩具"
+    shutil.copytree(TOY, target)
+    file = table(
+        tmp_path / "现有.csv", [row(f"C{i}", n, at, 类别="canteen") for i, (n, at) in enumerate(THERE.items(), 1)]
+    )
+    add(file, target, "facilities", crs=4548, apply=True, datum_checked="测试里量过三点")
+    return target
+
+
+@pytest.fixture
+def following(tmp_path: Path) -> Path:
+    return table(tmp_path / "2026.csv", [row(KEYS[name], name, at) for name, at in NEXT.items()])
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {
+        p.relative_to(folder).as_posix(): p.read_bytes()
+        for p in sorted(folder.rglob("*"))
+        if p.is_file() and ".history" not in p.parts
+    }
+
+
+def open_in(folder: Path, year: int, kind: str = "canteen") -> dict[str, tuple[str, float, float]]:
+    rows = District.load(folder).at(year).open_facilities
+    assert rows is not None
+    own = rows[rows["kind"] == kind]
+    centres = shapely.get_coordinates(shapely.centroid(own.geometry.array)).round(1)
+    return {k: (str(n), float(x), float(y)) for k, n, (x, y) in zip(own.index, own["name"], centres, strict=True)}
+
+
+def others(folder: Path) -> list[dict[str, Any]]:
+    features = json.loads((folder / "pois" / "facilities.geojson").read_text("utf-8"))["features"]
+    return [f for f in features if f["properties"]["kind"] != "canteen"]
+
+
+@pytest.mark.slow
+def test_each_change_is_told_by_name_and_earlier_years_stay(folder: Path, following: Path) -> None:
+    before, then, rest = contents(folder), open_in(folder, 2022), others(folder)
+    report = update(following, folder, kind="canteen", year=2026, request=SAID, apply=True)
+    counts = tally(report)
+    told = {name: counts[name] for name in ("new", "closed", "moved", "renamed", "unchanged", "refused", "unclear")}
+    assert told == {"new": 2, "closed": 3, "moved": 1, "renamed": 1, "unchanged": 1, "refused": 0, "unclear": 0}
+    assert set(report.loc[report["result"] == "closed", "value"]) == {"东食堂", "西食堂", "南食堂"}
+    assert {n for n, _, _ in open_in(folder, 2026).values()} == set(NEXT)
+    assert open_in(folder, 2026)["C4"][1:] == (500500.0, 4320400.0)
+    assert open_in(folder, 2022) == then == open_in(folder, 2025), "the years before stay as they were"
+    assert others(folder) == rest, "no row of another kind is touched"
+    assert District.load(folder).year == 2026
+    undo(folder)
+    assert contents(folder) == before
+
+
+@pytest.mark.slow
+def test_the_same_list_again_changes_nothing(folder: Path, following: Path) -> None:
+    update(following, folder, kind="canteen", year=2026, request=SAID, apply=True)
+    before = contents(folder)
+    counts = tally(update(following, folder, kind="canteen", year=2026, request=SAID, apply=True))
+    assert counts["unchanged"] == counts["rows"] == 5 and counts["closed"] == 0
+    assert contents(folder) == before
+
+
+@pytest.mark.slow
+def test_a_planned_one_on_the_list_is_open_from_its_year_and_one_that_is_not_stays_planned(
+    folder: Path, tmp_path: Path
+) -> None:
+    named = table(tmp_path / "站.csv", [row("F1", "南站", (210, 0)), row("F4", "北站", (150, 310))])
+    report = update(named, folder, kind="clinic_station", year=2024, request=SAID, apply=True)
+    assert tally(report)["opened"] == 1
+    assert set(open_in(folder, 2024, "clinic_station")) == {"F1", "F4"}
+    assert set(open_in(folder, 2023, "clinic_station")) == {"F1"}
+    undo(folder)
+    alone = table(tmp_path / "又.csv", [row("F1", "南站", (210, 0))])
+    assert tally(update(alone, folder, kind="clinic_station", year=2024, request=SAID, apply=True))["closed"] == 0
+    states = District.load(folder).rows["facilities"]["state"]
+    assert states["F4"] == "planned"
+
+
+@pytest.mark.slow
+def test_what_the_list_calls_closed_ends_and_stays_in_the_folder(folder: Path, tmp_path: Path) -> None:
+    rows = [row("F2", "北食堂", (150, 290), 状态="正常")]
+    rows += [row(f"C{i}", n, at, 状态="停业" if i == 1 else "正常") for i, (n, at) in enumerate(THERE.items(), 1)]
+    report = update(table(tmp_path / "账.csv", rows), folder, kind="canteen", year=2026, request=SAID, apply=True)
+    assert report.loc[report["result"] == "closed", "key"].tolist() == ["C1"]
+    assert District.load(folder).rows["facilities"].loc["C1", "until"] == 2025
+
+
+def test_rows_of_another_kind_are_not_taken(folder: Path, tmp_path: Path) -> None:
+    rows = [row("F2", "北食堂", (150, 290), 类别="canteen"), row("F3", "健身点", (340, 450), 类别="fitness")]
+    report = update(table(tmp_path / "混.csv", rows), folder, kind="canteen", year=2026, request=SAID)
+    assert tally(report)["refused"] == 1
+
+
+@pytest.mark.slow
+def test_a_kind_is_called_by_its_label_too_and_one_that_nobody_knows_is_refused(folder: Path, following: Path) -> None:
+    label = District.load(folder).kinds["label"]["canteen"]
+    assert tally(update(following, folder, kind=str(label), year=2026, request=SAID))["closed"] == 3
+    with pytest.raises(UnknownNameError):
+        update(following, folder, kind="没有的", year=2026, request=SAID)
+
+
+@pytest.mark.slow
+def test_a_datum_nobody_answers_for_writes_nothing(folder: Path, following: Path) -> None:
+    before = contents(folder)
+    with pytest.raises(SourceError):
+        update(following, folder, kind="canteen", year=2026, request=Request(Coordinates(None)), apply=True)
+    assert contents(folder) == before
+
+
+@pytest.mark.slow
+def test_a_later_report_says_of_each_facility_whom_it_changes_something_for(folder: Path, following: Path) -> None:
+    """
+    Held against the coverage itself: whoever is named gains or loses by it, and nobody is counted twice.
+
+    The canteen F2 stays as it was, and so is not named.
+    """
+    before = ledger_record(District.load(folder), None)
+    update(following, folder, kind="canteen", year=2026, request=SAID, apply=True)
+    district = District.load(folder)
+    found = changes(ledger_record(district, None), before, district)
+    own = found[found["part"] == "设施"].set_index("label")
+    assert set(own.index) == {"东食堂", "西食堂", "南食堂", "老店", "新名", "甲食堂", "乙食堂"}
+    assert all(own.loc[name, "after"].startswith("停用") for name in ("东食堂", "西食堂", "南食堂"))
+    assert all(own.loc[name, "after"].startswith("新开") for name in ("甲食堂", "乙食堂"))
+    assert own.loc["老店", "after"].startswith("搬迁 200 米")
+    assert (own.loc["新名", "before"], own.loc["新名", "after"]) == ("旧名", "改名：没有小区因此变化")
+    table = facility_changes(district.at(2022), district)
+    rule = district.kinds["rule"]["canteen"]
+    then, now = (coverage(d, rules=[rule]).xs(rule, level="rule") for d in (district.at(2022), district))
+    gained = set(now.index[now["served"].fillna(0) > then["served"].fillna(0) + 1e-9])
+    lost = set(now.index[now["served"].fillna(0) < then["served"].fillna(0) - 1e-9])
+    names = district.homes["name"]
+    canteens = table[table["kind"] == "canteen"]
+    assert {n for row in canteens["homes_gain"] for n in row} <= set(names[list(gained)])
+    assert {n for row in canteens["homes_lose"] for n in row} <= set(names[list(lost)])
+    assert canteens["people_lose"].sum() <= float(now.loc[list(lost), "people"].sum())

@@ -1,0 +1,265 @@
+"""What words in a file stand for: tables of values of map services and offices, answers kept in the folder, and what is asked."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+import unicodedata
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+
+from ..core import Column, SourceError, bundled_folder, nearest
+from ..district import ANSWERS
+from .cells import Cell, bare_name, is_blank, printable
+from .file_rows import FileRows, Refusal, Unclear, codes_of
+from .incoming import cannot_take, decoded_csv
+
+#: The heads of the sheet on which somebody answers.
+ANSWER_HEADS = ("列", "写法", "行数", "例", "是什么")
+#: What stands in a table of values for what no kind is, and for what only a person can say.
+NOT_OURS, ASK = "none", "ask"
+_NOT_OURS_WORDS = (NOT_OURS, "不收", "不是", "不要")
+#: Columns of the file that hold a service's classification: in one text, or level by level.
+TYPE, LEVELS, CODE = "@type", ("@big", "@middle", "@small"), "@code"
+#: A name tells its kind only by a word at its end that is at least this long: 宠物医院 ends in 医院 too.
+SURE_CHARACTERS = 4
+
+
+@cache
+def _tables() -> tuple[dict[str, str], dict[str, str]]:
+    """Return what the bundled tables say, by value and by code."""
+    by_value: dict[str, str] = {}
+    by_code: dict[str, str] = {}
+    for path in sorted((bundled_folder() / "pois").glob("values_*.csv")):
+        for row in csv.DictReader(io.StringIO(path.read_text("utf-8-sig"))):
+            by_value.setdefault(plain_value(row["value"]), row["kind"])
+            if row["code"]:
+                by_code.setdefault(row["code"], row["kind"])
+    return by_value, by_code
+
+
+def plain_value(value: object) -> str:
+    """Return a value without what writing differs in: width, case, blanks; the levels of a class parted by `;`."""
+    said = re.sub(r"\s", "", unicodedata.normalize("NFKC", str(value))).lower()
+    return ";".join(part for part in re.split("[;:>,、]+|-+>", said) if part)
+
+
+def _of_class(said: str, words: Mapping[str, str]) -> str:
+    """Return what a class of a service is: itself, the nearest class above it that a table has, or its last level alone."""
+    parts = said.split(";")
+    for n in range(len(parts), 0, -1):
+        found = words.get(";".join(parts[:n]))
+        if found is not None:
+            return found
+    return words.get(parts[-1], "")
+
+
+def _of_several(texts: Sequence[str], words: Mapping[str, str]) -> str:
+    """Return what several classes of one place come to: the one that is ours, else what they agree on."""
+    found = [_of_class(text, words) for text in texts if text]
+    ours = {f for f in found if f not in (NOT_OURS, ASK, "")}
+    if len(ours) == 1:
+        return ours.pop()
+    return ASK if ours or ASK in found or "" in found or not found else NOT_OURS
+
+
+def _of_code(said: str) -> str:
+    """Return what a code of a classification is: itself, or the class two or four digits above it."""
+    _, codes = _tables()
+    found = [
+        next((codes[c] for c in (code, f"{code[:4]}00", f"{code[:2]}0000") if c in codes), "")
+        for code in re.findall(r"(?<!\d)\d{6}(?!\d)", said.removesuffix(".0").zfill(6))
+    ]
+    ours = {f for f in found if f not in (NOT_OURS, ASK, "")}
+    return ours.pop() if len(ours) == 1 else NOT_OURS if found and set(found) == {NOT_OURS} else ""
+
+
+def _of_name(name: object, words: Mapping[str, str]) -> str:
+    """Return the kind whose word a name ends with, where the word is long enough to be sure; "" where it is not."""
+    said = plain_value(bare_name(name))
+    fits = [word for word in words if len(word) >= SURE_CHARACTERS and said.endswith(word)]
+    longest = max(fits, key=len, default="")
+    return words[longest] if longest and words[longest] not in (NOT_OURS, ASK) else ""
+
+
+@dataclass
+class Answers:
+    """What somebody has said of values: by column and value, as written; and the same as the next sheet shows it."""
+
+    said: dict[tuple[str, str], str] = field(default_factory=dict)
+
+    def of(self, column: str, value: object) -> str:
+        """Return the answer for a value of a column; "" where there is none."""
+        return self.said.get((column, plain_value(value)), "")
+
+
+def read_answers(path: Path) -> Answers:
+    """
+    Read a sheet of answers; lines without one are questions that are still open.
+
+    Raises
+    ------
+    SourceError
+        It is no such sheet.
+    """
+    text, separator = decoded_csv(path)
+    rows = list(csv.reader(io.StringIO(text, newline=""), delimiter=separator))
+    if not rows or not {"列", "写法", "是什么"} <= set(rows[0]):
+        raise cannot_take(path.name, "不是对照表", f"第一行是 {'、'.join(ANSWER_HEADS)}；由 --values 写出")
+    at = {head: j for j, head in enumerate(rows[0])}
+    found = Answers()
+    for row in rows[1:]:
+        column, value, answer = (row[at[h]].strip() if at[h] < len(row) else "" for h in ("列", "写法", "是什么"))
+        if column and value and answer:
+            found.said[column, plain_value(value)] = answer
+    return found
+
+
+def kept_answers(folder: Path) -> Answers:
+    """Return what a folder remembers."""
+    path = folder / ANSWERS
+    return read_answers(path) if path.is_file() else Answers()
+
+
+def _sheet(lines: Sequence[Sequence[str]]) -> bytes:
+    """Return lines of a sheet of answers as a CSV that Excel opens."""
+    stream = io.StringIO(newline="")
+    csv.writer(stream, lineterminator="\n").writerows([ANSWER_HEADS, *lines])
+    return b"\xef\xbb\xbf" + stream.getvalue().encode()
+
+
+def remembered(answers: Answers) -> bytes:
+    """Return answers as a folder keeps them."""
+    return answer_sheet(answers, ())
+
+
+def answer_sheet(answers: Answers, questions: Sequence[Sequence[str]]) -> bytes:
+    """Return the sheet on which a person answers: what is open first, then what has been said."""
+    said = [(column, value, "", "", answer) for (column, value), answer in sorted(answers.said.items())]
+    return _sheet([*questions, *said])
+
+
+class ValueWords:
+    """Reads the coded cells of a file's rows; what it cannot tell is put down as a question, value by value."""
+
+    def __init__(self, rows: FileRows, kinds: Mapping[str, str], answers: Answers) -> None:
+        self.rows, self.kinds, self.answers = rows, kinds, answers
+        self.asked: dict[tuple[str, str], list[int]] = {}
+        self.by_value = {**_tables()[0]}
+        for code, label in kinds.items():
+            for word in (label, bare_name(label), *re.findall(r"[（(]([^（()）]{3,})[)）]$", label)):
+                self.by_value[plain_value(word)] = code
+
+    def read_written(self) -> None:
+        """Read what stands in columns of codes (类别, 状态); before anything is filled in for the whole file."""
+        for name in list(self.rows.cells):
+            column = self.rows.layer.names[name]
+            if not _is_coded(column):
+                continue
+            known = set(codes_of(column, self.kinds).values()) | set(self.kinds if _is_kind(column) else column.values)
+            cells = self.rows.cells[name]
+            for i, value in enumerate(cells):
+                if value is not None and str(value) not in known:
+                    cells[i] = self._meant(i, column, str(value), str(value).split("|"))
+
+    def read_classes(self) -> None:
+        """Read the kind of rows that do not write one: from a service's classification, else from the name."""
+        column = self.rows.layer.names.get("kind")
+        if column is None or not _is_kind(column):
+            return
+        cells = self.rows.cells.setdefault("kind", self.rows.column("kind"))
+        for i, value in enumerate(cells):
+            if value is not None or i in self.rows.unclear or i in self.rows.foreign:
+                continue
+            said, texts = self._class_of(i)
+            if texts:
+                cells[i] = self._meant(i, column, said, texts)
+            else:
+                name = self.rows.column_cell("name", i)
+                cells[i] = self._kind_of_name(i, str(name)) if name is not None else None
+
+    def _class_of(self, i: int) -> tuple[str, list[str]]:
+        """Return a row's class as it is written, and as texts of one class each."""
+        row, at = self.rows.incoming.rows[i], self.rows.columns
+        levels = [str(row[at[n]]).strip() for n in LEVELS if n in at and not is_blank(row[at[n]])]
+        if TYPE in at and not is_blank(row[at[TYPE]]):
+            said = str(row[at[TYPE]]).strip()
+        elif levels:
+            said = ";".join(levels)
+        elif CODE in at and not is_blank(row[at[CODE]]):
+            said = str(row[at[CODE]]).strip()
+        else:
+            return "", []
+        return said, said.split("|")
+
+    def _kind_of_name(self, i: int, name: str) -> Cell:
+        found = _of_name(name, self.by_value)
+        if found not in self.kinds:
+            return None
+        self.rows.report.say(
+            "note",
+            f"没有写类别，按名称认作“{printable(self.kinds[found])}”",
+            "不对就在表里写明类别",
+            self.rows.where(i, column="类别", value=name),
+        )
+        return found
+
+    def _meant(self, i: int, column: Column, said: str, texts: Sequence[str]) -> Cell:
+        """Return the code that a text means; None, and the row put down, where it is not ours or nobody can tell."""
+        label = column.label
+        answer = self.answers.of(label, said)
+        if answer:
+            found = self._answered(column, answer, said)
+        elif _is_kind(column):
+            found = _of_several([plain_value(t) for t in texts], self.by_value)
+            if found in (ASK, ""):
+                found = _of_code(said) or found
+        else:
+            found = dict(column.words).get(said, "")
+        if found == NOT_OURS:
+            self.rows.foreign[i] = f"“{printable(said)}”不是要评价的设施，没有取"
+            return None
+        if found in (self.kinds if _is_kind(column) else column.values):
+            return found
+        self.asked.setdefault((label, said), []).append(i)
+        self.rows.unclear[i] = Unclear(Refusal(label, said, "", ""), [])
+        return None
+
+    def _answered(self, column: Column, answer: str, said: str) -> str:
+        codes = codes_of(column, self.kinds)
+        if _is_kind(column) and answer in _NOT_OURS_WORDS:
+            return NOT_OURS
+        found = codes.get(answer, answer)
+        known = list(codes) if not _is_kind(column) else [*self.kinds.values()]
+        if found not in codes.values() and found not in self.kinds:
+            remedy = nearest(answer, known) or f"可写：{'、'.join(known[:12])} 等，或“不收”"
+            raise SourceError(f"对照表里“{printable(said)}”写的是“{printable(answer)}”，不是{column.label}。{remedy}")
+        return found
+
+    def ask(self) -> list[tuple[str, ...]]:
+        """Say of every row that waits what is asked, and return the questions as lines of a sheet, the most frequent first."""
+        lines = []
+        for (label, said), which in sorted(self.asked.items(), key=lambda item: (-len(item[1]), item[0])):
+            for i in which:
+                if i in self.rows.unclear and self.rows.unclear[i].why.value == said:
+                    why = Refusal(
+                        label,
+                        said,
+                        f"不认识的{label}“{printable(said)}” ×{len(which)}，没有写入",
+                        "写出对照表（--values 对照.csv），在“是什么”一列写明或写“不收”，再导入一次；目录会记住",
+                    )
+                    self.rows.unclear[i] = self.rows.unclear[i]._replace(why=why)
+            names = [str(n) for i in which[:3] if (n := self.rows.column_cell("name", i)) is not None]
+            lines.append((label, printable(said), str(len(which)), "、".join(map(printable, names)), ""))
+        return lines
+
+
+def _is_kind(column: Column) -> bool:
+    return column.parent == ("kinds", "kind")
+
+
+def _is_coded(column: Column) -> bool:
+    return _is_kind(column) or (column.name == "state" and bool(column.values))

@@ -1,0 +1,257 @@
+"""
+Next year's list of a kind of facility: what opened, closed, moved or was renamed, with the years before left as they were.
+
+A row that is there is never taken out, and never rewritten where the past would change with it: what the list no longer has
+ends with the year before (`until`), what moved or has another name ends then too and begins again under the same key.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import shapely
+
+from ..core import LAYERS, DataError, SourceError, UnknownNameError
+from ..district import (
+    MANIFEST,
+    SPOT_M,
+    Changes,
+    Edit,
+    LayerFile,
+    check_copy,
+    commit,
+    finish,
+    is_missing,
+    locked,
+    new_files,
+)
+from .add import Coordinates, Request, checked_words, origin_of, positions, settled, unconfirmed
+from .cells import bare_name, printable
+from .current_layer import CurrentLayer, read_current
+from .file_rows import FileRows, Refusal, fill_blanks, rows_of
+from .formats import read_file
+from .likeness import recognised
+from .matching import Matched, leaving, match_rows
+from .positions import place_of
+from .row_changes import Provenance, edits_of, judged, refusals_table
+from .row_report import RowReport, Where, tally
+
+_LAYER = LAYERS["facilities"]
+#: What a list says of a place that is not there any more.
+_ENDED = ("closed", "moved")
+
+
+@dataclass(frozen=True)
+class _Year:
+    """Whose list it is: of these kinds, in this year; `live`: the rows of the layer it can speak of, by position."""
+
+    kinds: tuple[str, ...]
+    year: int
+    live: Sequence[int]
+
+
+def kinds_meant(current: CurrentLayer, said: str) -> tuple[str, ...]:
+    """
+    Return the kinds that somebody means by a kind, its label, or a group of kinds (大类).
+
+    Raises
+    ------
+    UnknownNameError
+        None of these; the nearest are named.
+    """
+    table = current.tables["kinds"]
+    labels = {word: str(kind) for kind, label in current.kinds.items() for word in (bare_name(label), label, str(kind))}
+    if said in labels:
+        return (labels[said],)
+    groups = table["group"].dropna() if "group" in table.columns else pd.Series(dtype="object")
+    found = tuple(str(kind) for kind in groups.index[groups == said])
+    if not found:
+        raise UnknownNameError("设施类别", said, [*current.kinds, *current.kinds.values(), *dict.fromkeys(groups)])
+    return found
+
+
+def update(
+    file: str | Path,
+    folder: str | Path,
+    *,
+    kind: str,
+    year: int,
+    request: Request | None = None,
+    apply: bool = False,
+) -> pd.DataFrame:
+    """
+    Take the list of a kind of facility for a year: nothing of other kinds or other layers is touched.
+
+    Parameters
+    ----------
+    file, folder
+        As `add`.
+    kind
+        A kind, its label, or a group of kinds (大类); of a group only kinds that the file has.
+    year
+        The year whose list it is. What the list lacks ends with the year before; planned ones that it has are open from
+        this year on. A later year than that of the data becomes the year of the data.
+    request
+        What else is said of the file (as `add`: coordinates, basis, wishes).
+    apply
+        Write. Without it nothing is written.
+
+    Returns
+    -------
+    report
+        As `add`; results `opened` (planned before) and `closed` (row of the folder, kept) besides.
+
+    Raises
+    ------
+    SourceError, DataError, UnknownNameError, EnvironmentProblem
+        As `add`. On any error the folder is byte for byte as it was.
+    """
+    target, source = Path(folder), Path(file)
+    asked = request or Request(Coordinates(None))
+    asked = replace(asked, coordinates=replace(asked.coordinates, checked=checked_words(asked.coordinates.checked)))
+    if not apply:
+        return _planned(source, target, kind, year, asked)[0]
+    with locked(target):
+        finish(target)
+        report, files, proven = _planned(source, target, kind, year, asked)
+        if files and not proven:
+            raise unconfirmed(source.name, report)
+        if files:
+            commit(target, files, _LAYER.name, printable(source.name))
+    return report
+
+
+def _planned(
+    source: Path, folder: Path, kind: str, year: int, request: Request
+) -> tuple[pd.DataFrame, dict[str, bytes], bool]:
+    """Work out everything an update would do: the report, the new files, whether the datum is confirmed."""
+    whole = read_current(folder, _LAYER)
+    kinds = kinds_meant(whole, kind)
+    rows_there = whole.rows
+    alive = rows_there["kind"].isin(kinds) & (rows_there["until"].astype("float64").fillna(np.inf) >= year)
+    listed = _Year(kinds, year, np.flatnonzero(alive.to_numpy(dtype=bool)).tolist())
+    current = replace(whole, rows=rows_there.iloc[listed.live])
+    report = RowReport()
+    rows = rows_of(read_file(source, _LAYER, request.sheet, report), _LAYER, current.kinds, request.key, report)
+    fill_blanks(rows, {**({"kind": kinds[0]} if len(kinds) == 1 else {}), **request.fill}, current.kinds)
+    _refuse_others(rows, listed, kind)
+    placed = positions(rows, request.coordinates, place_of(current.metric, current.tables))
+    matched = match_rows(rows, placed, current)
+    proven = settled(rows, placed, matched, current, request)
+    matched = recognised(rows, placed, matched, current, request.wishes)
+    ended = _ended(rows, matched)
+    opened = _opened(rows, matched, current, listed)
+    tidy = judged(rows, placed, matched, current)
+    origin = origin_of(rows, placed, request.coordinates.checked, proven=proven)
+    edits = edits_of(rows, placed, matched, current, tidy, Provenance(request.basis, origin))
+    lines = {rows.lines[i] for i in opened}
+    column = _LAYER.names["state"].label
+    report.lines = [
+        line._replace(result="opened", reason=f"规划的，{year} 年开放")
+        if line.row in lines and line.column == column and line.result == "changed"
+        else line
+        for line in report.lines
+    ]
+    ending = sorted((leaving(rows, matched, current) | set(ended)) & _open_rows(current))
+    for p in ending:
+        said = f"停用：到 {year - 1} 年为止，这一行保留"
+        report.say("closed", said, at=Where(key=printable(current.ids()[p]), value=current.rows["name"].iloc[p]))
+    if not tally(report.frame())["taken"] and not rows.unclear and not rows.left:
+        raise DataError(refusals_table(rows), rows.file)
+    edits = [*_in_periods(edits, current, year), *(Edit(p, {"until": year - 1}) for p in ending)]
+    for edit in edits:
+        edit.at = None if edit.at is None else listed.live[edit.at]
+    files: dict[str, bytes] = {}
+    if edits:
+        layer = LayerFile(folder, _LAYER, whole.entry, whole.manifest)
+        files = new_files(layer, Changes(_one_each(edits), set(), request.basis, origin))
+        files |= _data_year(folder, whole, year, files, report)
+        check_copy(folder, files)
+    return report.frame(), files, proven or bool(request.coordinates.checked)
+
+
+def _refuse_others(rows: FileRows, listed: _Year, said: str) -> None:
+    """Refuse rows of other kinds: the list speaks of one kind (or group) only."""
+    for i, kind in enumerate(rows.column("kind")):
+        if kind is not None and kind not in listed.kinds:
+            why = Refusal(_LAYER.names["kind"].label, kind, f"不是“{printable(said)}”", "另用 update 或 add 导入这一类")
+            rows.refuse(i, why)
+
+
+def _ended(rows: FileRows, matched: Matched) -> list[int]:
+    """Take rows that the list itself calls closed or gone out of it; return which rows of the layer they are."""
+    found = []
+    for i, state in enumerate(rows.column("state")):
+        if state in _ENDED and i in matched.at and i not in rows.unclear:
+            rows.left[i] = []
+            found.append(matched.at.pop(i))
+    return found
+
+
+def _opened(rows: FileRows, matched: Matched, current: CurrentLayer, listed: _Year) -> list[int]:
+    """Open planned rows that the list has, from its year on, unless it calls them planned too; return their rows."""
+    states, found = current.rows["state"].tolist(), []
+    for i, p in matched.at.items():
+        if states[p] == "planned" and rows.column_cell("state", i) in (None, "open"):
+            for name, value in (("state", "open"), ("since", listed.year)):
+                rows.cells.setdefault(name, [None] * len(rows))[i] = value
+            found.append(i)
+    return found
+
+
+def _open_rows(current: CurrentLayer) -> set[int]:
+    """Return the rows that serve, or may: what is only planned does not close by not being listed."""
+    states = current.rows["state"].tolist()
+    return {p for p, state in enumerate(states) if state != "planned" and state not in _ENDED}
+
+
+def _in_periods(edits: Sequence[Edit], current: CurrentLayer, year: int) -> Iterator[Edit]:
+    """Give what moved or got another name a period of its own, so that earlier years stay as they were."""
+    frame = current.rows
+    keys = current.ids()
+    for edit in edits:
+        if edit.at is None:
+            edit.cells.setdefault("since", year)
+            yield edit
+            continue
+        there = frame.iloc[edit.at]
+        began = -np.inf if is_missing(there["since"]) else float(there["since"])
+        away = 0.0 if edit.shape is None else float(shapely.distance(edit.shape, there.geometry))
+        if there["state"] == "planned" or not (away > SPOT_M or "name" in edit.cells) or began >= year:
+            yield edit
+            continue
+        own = {c: there[c] for c in _LAYER.names if c in frame.columns and not is_missing(there[c])}
+        yield Edit(edit.at, {"until": year - 1})
+        yield Edit(
+            None,
+            {_LAYER.key: keys[edit.at], **own, **edit.cells, "since": year},
+            there.geometry if edit.shape is None else edit.shape,
+        )
+
+
+def _one_each(edits: Sequence[Edit]) -> list[Edit]:
+    return [edit for edit in edits if edit.cells or edit.shape is not None]
+
+
+def _data_year(
+    folder: Path, current: CurrentLayer, year: int, files: dict[str, bytes], report: RowReport
+) -> dict[str, bytes]:
+    """Return the manifest with a later year of the data, where the list is of one."""
+    before = current.manifest.get("data_year")
+    if not isinstance(before, int) or before >= year:
+        return {}
+    text = files.get(MANIFEST, (folder / MANIFEST).read_bytes())
+    changed, n = re.subn(rb"(?m)^data_year\s*=\s*\d+", f"data_year = {year}".encode(), text, count=1)
+    if n != 1:
+        raise SourceError(f"{MANIFEST} 里找不到 data_year 一行。手工改成 data_year = {year}，再更新")
+    report.say(
+        "note",
+        f"数据年份 {before} → {year}：以后按 {year} 年算；人口等没有更新的仍是原来的数",
+        at=Where(column="data_year"),
+    )
+    return {MANIFEST: changed}
