@@ -3,7 +3,8 @@ Small changes to the library that nobody meant, one at a time, and whether the u
 
 `python tools/mutate.py` chooses sixty by a seed from the syntax trees of five packages (an operator, a comparison, `and` for
 `or`, a `not` dropped, a number one too large), puts each into a copy of the project and runs the quick tests of its package
-up to the first that fails. It prints a line per change and, at the end, what survived: each is a test that is missing, or a
+that call the changed function (`tools/touched.py` finds out which, in a run of its own; `--learnt FILE` keeps that) up to the
+first that fails. It prints a line per change and, at the end, how many die: each of the others is a test that is missing, or a
 change after which every answer is the same. The choice goes by the words of a place, not by its number among all places, so
 that it stays when something else in the file changes. It takes half an hour on an idle machine; `--only 3 17` takes two of them.
 """
@@ -270,7 +271,8 @@ def tests_of(mutant: Mutant, costs: Costs) -> list[str]:
         said[file] = sum(text.count(word) for word in sought)
 
     def calls(test: str) -> bool:
-        return any(name == place or (not function and name.startswith(place)) for name in costs[test][1])
+        known = costs[test][1]  # of what stands inside a function, the function
+        return any(f"{place}.".startswith(f"{name}.") or (not function and name.startswith(place)) for name in known)
 
     def rank(test: str) -> tuple[int, str, float]:
         file = test.partition("::")[0]

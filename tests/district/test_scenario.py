@@ -341,6 +341,15 @@ def test_steps_spell_out_what_is_assumed() -> None:
     assert (listed["text"] != "").all()
 
 
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [({}, ""), ({"wait_s": 20}, "，等待 20 秒"), ({"wait_s": 20, "steps": True}, "，等待 20 秒，有台阶")],
+)
+def test_a_street_says_what_it_assumes(toy: xh.District, more: dict[str, object], said: str) -> None:
+    new = {"street": "neu", "line": [lonlat(toy, 150, 300), lonlat(toy, 150, 200)], **more}
+    assert steps(plan(("add_street", new)), toy)["assumes"].to_list() == [f"走向为假定{said}"]
+
+
 # --- whatever the plan ------------------------------------------------------------------------------------------------
 
 

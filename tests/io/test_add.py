@@ -19,6 +19,7 @@ import time
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import ezdxf
@@ -47,6 +48,7 @@ from xinhe_geo.io.cells import cell_text, coordinate, unit_factor
 from xinhe_geo.io.datum_check import UNPROVEN
 from xinhe_geo.io.dxf import drawing_of
 from xinhe_geo.io.row_report import REPORT_COLUMNS, tally
+from xinhe_geo.io.sheets import read_workbook
 from xinhe_geo.io.template import template
 
 # The package offers a function of this name, which hides the module from `import`.
@@ -480,6 +482,24 @@ def test_files_of_other_programs(tmp_path: Path, toy: Path, kind: str) -> None:
 
 
 @pytest.mark.slow
+def test_rows_of_an_old_workbook_have_the_numbers_that_are_seen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first row is 1; blank ones count. Nothing here writes .xls, so its reader is played."""
+    xlrd = pytest.importorskip("xlrd")
+    kept = [["名称", "地址"], [], ["甲食堂", "一号"]]
+    text = {"ctype": xlrd.XL_CELL_TEXT}
+    work = SimpleNamespace(
+        nrows=3, row=lambda i: [SimpleNamespace(value=v, **text) for v in kept[i]], merged_cells=[(2, 3, 0, 2)]
+    )
+    book = SimpleNamespace(datemode=0, sheet_names=lambda: ["表"], sheet_by_name=lambda _: work)
+    monkeypatch.setattr(xlrd, "open_workbook", lambda **_: book)
+    (tmp_path / "a.xls").write_bytes(b"\xd0\xcf\x11\xe0" + bytes(600))
+    found = read_workbook(tmp_path / "a.xls", None)["表"]
+    assert [(number, list(cells)) for number, cells in found.rows] == [(1, kept[0]), (3, kept[2])]
+    assert found.merges == [(3, 0, 3, 1)]
+
+
 @pytest.mark.parametrize("kind", ["dxf", "geojson", "kml"])
 def test_as_many_rows_as_may_be_are_read_and_not_one_more(
     tmp_path: Path, toy: Path, kind: str, monkeypatch: pytest.MonkeyPatch

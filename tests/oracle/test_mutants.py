@@ -58,3 +58,26 @@ def test_sixty_of_five_packages_and_those_that_are_known(tool: ModuleType) -> No
     for mutant in chosen:
         assert tool.planted(mutant) != (ROOT / "xinhe_geo" / mutant.file).read_bytes()
         ast.parse(tool.planted(mutant))
+
+
+def test_tests_that_call_the_function_are_asked_and_the_cheap_first(tool: ModuleType) -> None:
+    """Of a compiled loop nobody knows who calls it: then all of the package."""
+    first, second, third, other = (
+        f"tests/{where}"
+        for where in (
+            "access/test_coverage.py::test_a",
+            "access/test_coverage.py::test_b",
+            "access/test_coverage.py::test_c",
+            "io/test_add.py::test_d",
+        )
+    )
+    called = ["access/coverage.py _presence"]
+    costs = {
+        first: (0.4, called),
+        second: (0.1, called),
+        third: (0.2, ["access/coverage.py other"]),
+        other: (0.1, called),
+    }
+    mutant = tool.Mutant("constant", "access/coverage.py", 1, 0, 1, "2", "_presence: 1 in x + 1")
+    assert tool.tests_of(mutant, costs) == [second, first]
+    assert tool.tests_of(mutant._replace(words="loop: 1 in x + 1"), costs) == [second, third, first]
