@@ -147,6 +147,9 @@ class MadeUpDistrict:
     rules: pd.DataFrame = field(default_factory=pd.DataFrame)
     memo: dict[Any, Any] = field(default_factory=dict)
 
+    def kin(self, layers: object, kinds: object = None, *, state: bool = False) -> None:
+        """It was made from no other."""
+
     #: Whom facilities serve is worked out as by a district.
     locate = District.locate
     serving = District.serving

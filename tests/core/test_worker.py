@@ -94,6 +94,7 @@ def test_a_script_is_not_run_again_by_a_fresh_interpreter(monkeypatch: pytest.Mo
     monkeypatch.setattr(os, "cpu_count", lambda: 2)
     monkeypatch.setattr(worker, "_may_fork", lambda: False)
     monkeypatch.setattr(sys.modules["__main__"], "__spec__", None)
+    monkeypatch.setattr(sys.modules["__main__"], "__file__", "script.py", raising=False)
     with Worker(processes=2) as aside:
         assert aside(_where, 0.0)() == os.getpid()
 

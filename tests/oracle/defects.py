@@ -97,8 +97,8 @@ DEFECTS = [
     Defect(
         "of a home's gates only the first counts",
         "access/walls.py",
-        "own, here = feet.iloc[at_home[home]], np",
-        "own, here = feet.iloc[at_home[home][:1]], np",
+        "own, here = at_home[home], np",
+        "own, here = at_home[home][:1], np",
         ACCESS,
     ),
     Defect(

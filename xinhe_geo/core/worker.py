@@ -111,7 +111,9 @@ def alone() -> bool:
 
 def _may_start() -> bool:
     """Return whether a fresh interpreter does no harm: of a program started as a script it would run that script again."""
-    return sys.modules["__main__"].__spec__ is not None and not multiprocessing.current_process().daemon
+    main = sys.modules["__main__"]
+    script = main.__spec__ is None and hasattr(main, "__file__")
+    return not script and not multiprocessing.current_process().daemon
 
 
 # --- in the other process --------------------------------------------------------------------------------------------
