@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import faulthandler
 import io
+import mimetypes
 import os
 import pickle
 import shutil
@@ -159,6 +160,7 @@ def _ask(function: Callable[..., Any], path: Path, args: tuple[Any, ...], kwargs
         raise
     finally:
         clock.cancel()
+        clock.join()  # a thread that is still there would keep the next one from being a fork
     if kind == "memory":
         _end(child)
         raise _refused(path, _OUT_OF_ROOM)
@@ -278,7 +280,13 @@ def _forked(places: frozenset[str], room: str) -> _Child:
 
 
 def _started(places: frozenset[str], room: str) -> _Child:
-    code = f"import sys; sys.path[:] = {sys.path!r}; from {__name__} import serve; serve({sorted(places)!r}, {room!r})"
+    known = sorted(
+        name for name in sys.modules if name.partition(".")[0] == __name__.partition(".")[0] and "__main__" not in name
+    )
+    code = (
+        f"import sys, importlib; sys.path[:] = {sys.path!r}; [importlib.import_module(name) for name in {known!r}]; "
+        f"from {__name__} import serve; serve({sorted(places)!r}, {room!r})"
+    )
     process = subprocess.Popen(
         [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
     )
@@ -316,6 +324,7 @@ def serve(places: list[str], room: str) -> None:
 
 def _serve(work: IO[bytes], answers: IO[bytes], places: Any, room: str) -> None:
     _STATE.confined = True
+    mimetypes.init()  # what libraries look up in folders that are closed from here on
     give_up([Path(p) for p in places], Path(room))
     while True:
         try:

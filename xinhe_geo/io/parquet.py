@@ -1,56 +1,40 @@
 """
-GeoParquet, read in a process of its own.
+GeoParquet.
 
-The reader is compiled and trusts its input: a damaged file can end the process it runs in. So this module is also a
-program: it writes what it reads as JSON, and whatever becomes of it, the caller has a message.
+The reader is compiled and trusts its input: a damaged file can end the process it runs in. So it is called where strangers'
+files are read (`core.apart`), and whatever becomes of it, the caller has a message.
 """
 
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
-import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:  # run as a program, it knows nothing of the package
-    from .incoming import Incoming
+import numpy as np
+import pyproj
+import shapely
 
-#: Seconds, and rows and columns as for every other file (the program knows nothing of the package).
-_PATIENCE, _MOST_ROWS, _MOST_COLUMNS, _MOST_BYTES = 60, 200_000, 512, 300_000_000
+from .incoming import Incoming, cannot_take
+
+#: Rows, columns and bytes as for every other file.
+_MOST_ROWS, _MOST_COLUMNS, _MOST_BYTES = 200_000, 512, 300_000_000
 _REMEDY = "在 QGIS 里打开，“导出”、“要素另存为”，格式选 GeoPackage"
 
 
 def read_parquet(path: Path) -> Incoming:
     """Read a GeoParquet file whose shapes are written as WKB."""
-    import numpy as np
-    import pyproj
-    import shapely
-
-    from .incoming import Incoming, cannot_take
-
     with path.open("rb") as stream:
         if stream.read(4) != b"PAR1":
             raise cannot_take(path.name, "不是 Parquet", f"检查扩展名；{_REMEDY}")
-    with tempfile.TemporaryDirectory() as place:
-        out = Path(place) / "rows.json"
-        try:
-            subprocess.run(
-                [sys.executable, "-I", "-W", "ignore", __file__, str(path.resolve()), str(out)],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                timeout=_PATIENCE,
-                check=True,
-            )
-            found = json.loads(out.read_bytes())
-        except (subprocess.SubprocessError, OSError, ValueError) as error:
-            raise cannot_take(path.name, "读不出来，可能不完整", _REMEDY) from error
+    try:
+        found = _found(str(path))
+    except Exception as error:  # whatever a damaged file makes of the reader
+        raise cannot_take(path.name, "读不出来，可能不完整", _REMEDY) from error
     if "wrong" in found:
         raise cannot_take(path.name, found["wrong"], _REMEDY)
     try:
-        shapes = shapely.from_wkb([None if s is None else bytes.fromhex(s) for s in found["shapes"]])
+        shapes = shapely.from_wkb(found["shapes"])
         crs = None if found["crs"] is None else pyproj.CRS.from_user_input(found["crs"])
     except (ValueError, TypeError, shapely.errors.GEOSException, pyproj.exceptions.CRSError) as error:
         raise cannot_take(path.name, "图形或坐标系读不懂", _REMEDY) from error
@@ -81,7 +65,7 @@ def _found(path: str) -> dict[str, Any]:
         return {"wrong": "解压后超出合理大小"}
     frame = file.to_pandas(index=False)
     frame = frame.astype("object").where(frame.notna(), None)
-    shapes = [None if s is None else bytes(s).hex() for s in frame.pop(name)]
+    shapes = [None if s is None else bytes(s) for s in frame.pop(name)]
     return {
         "heads": [str(c) for c in frame.columns],
         "rows": [[_cell(v) for v in row] for row in frame.to_numpy().tolist()],
@@ -94,7 +78,3 @@ def _cell(value: object) -> bool | float | str | None:
     if isinstance(value, bytes):
         return value.decode("utf-8", "replace")
     return value if value is None or isinstance(value, bool | int | float | str) else str(value)
-
-
-if __name__ == "__main__":
-    Path(sys.argv[2]).write_text(json.dumps(_found(sys.argv[1]), ensure_ascii=False), "utf-8")
