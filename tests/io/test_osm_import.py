@@ -666,7 +666,7 @@ def test_a_failure_in_the_middle_leaves_nothing_new_and_the_old_as_it_was(
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    for step in ("_toml", "_seal", "exchange"):
+    for step in ("_toml", "seal", "exchange"):
         with monkeypatch.context() as patch:
             patch.setattr(new_folder, step, full)
             for name in ("old", "new"):

@@ -850,9 +850,9 @@ def test_page_filters(tmp_path: Path, chromium: Any, bundled: xh.District, table
     short = list(dict.fromkeys(own.index.get_level_values("commitment")))
     assert page.locator(".promise:visible").evaluate_all("rows => rows.map(row => row.id)") == short
     page.uncheck("#gap")
-    chip = page.locator("button.verdict", has_text="数据不足")
+    chip = page.locator("button.verdict", has_text="待填")
     chip.click()
-    assert page.inner_text("#count") == f"{(lg.verdicts(table) == '数据不足').sum()} / 56"
+    assert page.inner_text("#count") == f"{(lg.verdicts(table) == '待填').sum()} / 56"
     chip.click()
     assert page.inner_text("#count") == "56 / 56"
     targets = community_targets(bundled, table)

@@ -362,7 +362,7 @@ def _write_comparison(
     listed = f'<section><h2>{say("地图")}</h2><ul class="links">{listed}</ul></section>' if links else ""
     nav = f'<a href="方案比较.xlsx">{say("表格（含每个小区）")}</a>'
     nav += "" if back is None else f'　<a href="{e(back)}">{say("全部方案")}</a>'
-    page = page_text(old, say("{0} 与 {1}", *names), nav, listed + body + receipt_line(" --plan 方案"))
+    page = page_text(old, say("{0} 与 {1}", *names), nav, listed + body + receipt_line(say(" --plan 方案")))
     write_text(folder / "compare.html", page)
     return sheets["一页表"][0]
 
