@@ -93,6 +93,7 @@ def same_trips(district: xh.District, kinds: list[str], profile: str, *, legs_of
     return checked
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(4))
 def test_routes_of_random_gated_districts(tmp_path: Path, seed: int) -> None:
     """Lanes, waits, stairs, walls of every shape, barriers, parks: every point, every kind, three walkers."""
@@ -101,6 +102,7 @@ def test_routes_of_random_gated_districts(tmp_path: Path, seed: int) -> None:
         assert same_trips(district, list(districts.KINDS), profile) > 50
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [1, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (0, *range(2, 20)))])
 def test_routes_after_random_plans(tmp_path: Path, seed: int) -> None:
     """Feet that a plan leaves where they were, doors that it adds, homes and places it attaches anew: routes are still the table."""
@@ -116,6 +118,7 @@ def test_routes_after_random_plans(tmp_path: Path, seed: int) -> None:
         assert same_trips(after, list(districts.KINDS), profile) > 20
 
 
+@pytest.mark.slow
 def test_a_route_of_whom_a_plan_attached_anew() -> None:
     """A home whose street is closed leaves by another, a cul-de-sac beside it is a door more: both are walked as they are counted."""
     district = xh.District.load(TOY)
@@ -132,6 +135,7 @@ def test_routes_of_the_toy_district() -> None:
     assert same_trips(district, sorted(set(district.facilities["kind"])), "adult", legs_of=1) > 10
 
 
+@pytest.mark.slow
 def test_from_the_point_of_median_minutes(tmp_path: Path) -> None:
     district = xh.District.load(districts.write(tmp_path, 1))
     points = home_points(district)

@@ -76,6 +76,7 @@ def test_metres_of_an_extract_are_metres_on_the_ground(tmp_path: Path, city: str
     assert network.crs.to_epsg() is None
 
 
+@pytest.mark.slow
 @given(st.floats(-179.0, 179.0), st.floats(-80.0, 80.0), st.integers(0, 999))
 @settings(max_examples=25, deadline=None)
 def test_the_plane_against_geodesics_anywhere(lon: float, lat: float, seed: int) -> None:
@@ -110,6 +111,7 @@ def test_lines_graphs_and_a_crs_that_is_named_stay_in_their_plane(tmp_path: Path
     assert xh.WalkNetwork.from_graph(utm.to_graph()).crs == utm.crs
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("city", ["Helsinki", "Santiago", "Suva"])
 def test_a_plane_without_a_code_survives(tmp_path: Path, city: str) -> None:
     import_osm(extract(tmp_path / "town.osm", *CITIES[city]), tmp_path / "town", basis="official")
@@ -145,6 +147,7 @@ def test_a_plane_without_a_code_survives(tmp_path: Path, city: str) -> None:
     assert plane.name in (tmp_path / "town.dxf").read_text("utf-8")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("city", ["Santiago"])
 def test_pages_and_files_of_a_report_in_a_plane_without_a_code(tmp_path: Path, city: str) -> None:
     import_osm(extract(tmp_path / "town.osm", *CITIES[city]), tmp_path / "town", basis="official")

@@ -207,6 +207,7 @@ def test_a_file_that_cannot_be_read_says_why(city: Path, tmp_path: Path) -> None
         split(city, Division(border, "代码"), tmp_path / "out")
 
 
+@pytest.mark.slow
 def test_numbers_as_codes_stay_whole(city: Path, tmp_path: Path) -> None:
     border = boundaries(tmp_path, 1, 代码=[120116006.0])
     assert list(split(city, Division(border, "代码"), tmp_path / "out").index) == ["120116006"]

@@ -41,6 +41,7 @@ def on_the_map(legs: gpd.GeoDataFrame, streets: gpd.GeoDataFrame, home: str | No
         assert math.dist(a[-1], b[0]) < 1e-6
 
 
+@pytest.mark.slow
 @cases
 @settings(max_examples=25)
 def test_ways_of_a_tree_are_the_rows_of_the_search(seed: int, exact: bool, kind: int) -> None:
@@ -73,6 +74,7 @@ def test_ways_of_a_tree_are_the_rows_of_the_search(seed: int, exact: bool, kind:
             assert not any(edges["steps"][p.edge] for p in way.pieces if p.from_m != p.to_m)
 
 
+@pytest.mark.slow
 @given(seed=st.integers(0, 10**6), level=st.booleans(), timed=st.booleans())
 @settings(max_examples=25)
 def test_routes_in_random_gated_districts(seed: int, level: bool, timed: bool) -> None:

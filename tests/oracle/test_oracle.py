@@ -168,6 +168,7 @@ def test_best_sites(tmp_path: Path, seed: int) -> None:
     _same(chosen["share_after"].iloc[-1], max(share.values()), "the best pair there is")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [1, pytest.param(4, marks=pytest.mark.slow), pytest.param(7, marks=pytest.mark.slow)])
 def test_links_and_pairs_of_links(tmp_path: Path, seed: int) -> None:
     """What a link, and two together, are said to bring: the share that the second engine counts when they are carried out."""

@@ -93,6 +93,7 @@ def same_ledger(district: xh.District, readd: Any) -> dict[str, int]:
     return ways
 
 
+@pytest.mark.slow
 def test_headlines_of_the_toy_district(readd: Any) -> None:
     assert same_headlines(xh.District.load(TOY), readd) >= 5
 
@@ -106,6 +107,7 @@ def test_a_home_in_no_community_is_in_neither_part_of_a_share(readd: Any) -> Non
     assert same_headlines(fewer, readd) >= 5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (1, 2))])
 def test_headlines_of_random_gated_districts(tmp_path: Path, readd: Any, seed: int) -> None:
     """Lanes, waits, stairs, walls, barriers, parks: shares by every method, from the metres of every way."""
@@ -122,6 +124,7 @@ def test_headlines_of_random_gated_districts(tmp_path: Path, readd: Any, seed: i
                 assert {walk["method"] for walk in found["walks"]} == {method}
 
 
+@pytest.mark.slow
 def test_a_receipt_that_was_changed_does_not_add_up(tmp_path: Path, readd: Any) -> None:
     """A metre more on the way of one point that is near the limit, one person more, one place less: the script says so."""
     district = xh.District.load(TOY)
@@ -136,6 +139,7 @@ def test_a_receipt_that_was_changed_does_not_add_up(tmp_path: Path, readd: Any) 
         readd(found)
 
 
+@pytest.mark.slow
 def test_a_receipt_has_what_is_needed_to_follow_it(tmp_path: Path) -> None:
     """Points of every home, their gates, doors of facilities, the rule, the hashes; its ways are the routes."""
     district = xh.District.load(districts.write(tmp_path, 2))
@@ -170,6 +174,7 @@ def test_a_receipt_has_what_is_needed_to_follow_it(tmp_path: Path) -> None:
         assert list(dict.fromkeys(streets)) == list(dict.fromkeys(legs))
 
 
+@pytest.mark.slow
 def test_ledger_of_a_random_district(tmp_path: Path, readd: Any) -> None:
     ways = same_ledger(xh.District.load(districts.write(tmp_path, 0)), readd)
     assert ways["walks"] >= 2 and sum(ways.values()) - ways["stated"] >= 5
@@ -187,6 +192,7 @@ def compared(row: pd.Series) -> list[str]:
     ]
 
 
+@pytest.mark.slow
 def test_a_comparison(tmp_path: Path, readd: Any) -> None:
     """Close the first clinic: both shares and who loses, added up from both sides."""
     district = xh.District.load(districts.write(tmp_path, 1))
