@@ -558,7 +558,6 @@ WRITES_ITSELF = {
     "district.own_journals": {"touch"},
     "district.staging": {"copyfile", "copytree", "write_dataframe"},
     "io.new_folder": {"write_dataframe"},
-    "io.parquet": {"write_text"},
     "report.paper.page": {"savefig"},  # into memory
     "io.split": {"SimpleWriter", "open", "to_csv", "tofile"},
 }

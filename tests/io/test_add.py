@@ -500,6 +500,7 @@ def test_rows_of_an_old_workbook_have_the_numbers_that_are_seen(
     assert found.merges == [(3, 0, 3, 1)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["dxf", "geojson", "kml"])
 def test_as_many_rows_as_may_be_are_read_and_not_one_more(
     tmp_path: Path, toy: Path, kind: str, monkeypatch: pytest.MonkeyPatch

@@ -153,6 +153,7 @@ def test_around_the_district_is_as_far_on_every_side() -> None:
     assert not place.near(np.array([(np.nan, 25), (50, np.inf)])).any()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "result"), [("别处花园", "unclear"), ("甲苑", "moved"), (None, "moved")])
 def test_a_row_of_a_known_id_far_off_is_a_stranger_only_by_another_name(
     tmp_path: Path, toy: Path, name: str | None, result: str

@@ -157,6 +157,7 @@ def test_bad_boxes(box: tuple[float, float, float, float]) -> None:
 TOY = Path(__file__).parents[1] / "toy"
 
 
+@pytest.mark.slow
 def test_fetch_makes_a_folder_like_an_import(server: str, tmp_path: Path) -> None:
     from xinhe_geo.io.osm_import import box_to_fetch, fetch
 
@@ -167,6 +168,7 @@ def test_fetch_makes_a_folder_like_an_import(server: str, tmp_path: Path) -> Non
     assert (tmp_path / "street.download").is_dir()
 
 
+@pytest.mark.slow
 def test_the_boundary_itself_never_leaves(server: str, tmp_path: Path) -> None:
     from xinhe_geo.io.osm_import import box_to_fetch
 
@@ -177,6 +179,7 @@ def test_the_boundary_itself_never_leaves(server: str, tmp_path: Path) -> None:
     assert all(round(v, 2) == v for v in box)
 
 
+@pytest.mark.slow
 def test_a_secret_layer_is_not_fetched_for(tmp_path: Path) -> None:
     import shutil
 

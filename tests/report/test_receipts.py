@@ -98,6 +98,7 @@ def test_headlines_of_the_toy_district(readd: Any) -> None:
     assert same_headlines(xh.District.load(TOY), readd) >= 5
 
 
+@pytest.mark.slow
 def test_a_home_in_no_community_is_in_neither_part_of_a_share(readd: Any) -> None:
     """Without one of its communities: who lives there is not asked about, so that nobody there is counted as reached either."""
     district = xh.District.load(TOY)
