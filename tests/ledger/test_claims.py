@@ -13,7 +13,7 @@ import pytest
 from ledger_toy import ALL, folder_with, measure, toy_with, write
 
 import xinhe_geo as xh
-from xinhe_geo.ledger.claims import claims, claims_of, claims_sheet, facts_of
+from xinhe_geo.ledger.claims import claims, claims_of, claims_sheet, claims_with, facts_of
 from xinhe_geo.report.ledger_workbook import ledger_workbook
 from xinhe_geo.report.pages.ledger import ledger_page
 
@@ -212,3 +212,12 @@ def test_the_table_of_claims_travels_with_the_folder(tmp_path: Path) -> None:
     kept = [line for line in table.read_text("utf-8-sig").splitlines() if not line.startswith("S11b")]
     table.write_text("\n".join(kept) + "\n", "utf-8")
     assert (before, claims_of(xh.District.load(folder), "S11")[0]) == ("2 项要求，量了 1 项", "1 项要求，量了 1 项")
+
+
+@pytest.mark.slow
+def test_what_waits_to_be_typed_in_is_not_measured() -> None:
+    """I01 has its measure and no figure: 0 of 1, and the page says that there is none yet; with a figure it counts."""
+    rows = xh.ledger(xh.District.load()).loc["I01"]
+    assert rows["value"].isna().all()
+    assert set(rows["claims"]) == {"1 项要求，量了 0 项"} and rows["unmeasured"].str.contains("还没有数").all()
+    assert claims_with(xh.District.load(), "I01", {"I01.series"}) == ("1 项要求，量了 1 项", "")

@@ -46,18 +46,25 @@ def claims_of(district: District, commitment: str) -> tuple[str, str]:
     return once(district, ("claims", commitment, language()), lambda: _claims_of(claims(district), commitment), _TABLES)
 
 
-def _claims_of(rows: pd.DataFrame, commitment: str) -> tuple[str, str]:
+def claims_with(district: District, commitment: str, figures: set[str]) -> tuple[str, str]:
+    """Return `claims_of`, where a claim is measured only if one of its measures has a figure: what waits to be typed in has none."""
+    return _claims_of(claims(district), commitment, figures)
+
+
+def _claims_of(rows: pd.DataFrame, commitment: str, figures: set[str] | None = None) -> tuple[str, str]:
     own = rows[((rows["commitment"] == commitment) & (rows["kind"] == "claim")).to_numpy()]
     if own.empty:
         return "", ""
-    rest = own[(own["status"] != MEASURED).to_numpy()]
+    bound = (own["status"] == MEASURED).to_numpy()
+    found = [figures is None or not figures.isdisjoint(listed(measures)) for measures in own["measures"]]
+    rest = own[~(bound & np.array(found, dtype=bool))]
     lines = [
         say(
             "{0}（{1}）：{2}，{3}",
             cell(row, "object"),
             row["words"],
             say(CLAIM_LABELS[row["status"]]),
-            cell(row, "reason"),
+            cell(row, "reason") if row["status"] != MEASURED else say("还没有数"),
         )
         for _, row in rest.iterrows()
     ]

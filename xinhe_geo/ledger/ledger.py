@@ -39,7 +39,7 @@ from ..core import (
     work,
 )
 from ..district import District, cell
-from .claims import MEASURED, claims, claims_of, facts_of
+from .claims import MEASURED, claims, claims_of, claims_with, facts_of
 from .metrics.base import (
     SIGNS,
     UNITS,
@@ -182,6 +182,9 @@ def _evaluated(district: District) -> pd.DataFrame:
             rows += [_kept_row(district, m, commitments.loc[code]) for m in own]
     index = ["commitment", "measure"]
     table = pd.DataFrame(rows, columns=[*index, *COLUMNS]) if rows else pd.DataFrame(columns=[*index, *COLUMNS])
+    for code, own in table.groupby("commitment"):
+        figures = set(own.loc[own["value"].notna(), "measure"].astype(str))
+        table.loc[own.index, ["claims", "unmeasured"]] = claims_with(district, str(code), figures)
     return table.set_index(index)
 
 
