@@ -1,0 +1,6 @@
+"""How firm it is: facts in doubt, the range they leave, what a single loss would do, and which facts would turn a verdict."""
+
+from .facts import facts_in_doubt
+from .robustness import robustness
+
+__all__ = ["facts_in_doubt", "robustness"]
