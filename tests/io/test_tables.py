@@ -15,7 +15,18 @@ from xinhe_geo.core.validate import check_rows
 from xinhe_geo.io.tag_rules import read_tag_rules
 
 REFERENCE = Path(__file__).parents[2] / "../shared/reference"
-TABLES = ("kinds", "osm_tags", "profiles", "rules", "decays", "norms", "commitments", "measures", "contradictions")
+TABLES = (
+    "kinds",
+    "osm_tags",
+    "profiles",
+    "rules",
+    "decays",
+    "doubts",
+    "norms",
+    "commitments",
+    "measures",
+    "contradictions",
+)
 #: Keys of the reference list of standards that are no facilities: levels of the circle, planning zones, and parts of streets.
 NOT_FACILITIES = {"settlement", "zone", "crossing", "sidewalk"}
 #: Kinds that nothing on foot is asked of, and why (data/standards/README.md says it to planners).

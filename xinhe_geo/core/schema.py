@@ -172,7 +172,13 @@ DIRECTIONS = {"have": "有", "more": "增加", "less": "减少", "cover": "覆�
 #: Whether a claim is measured; nobody has said how; data like these can never say.
 CLAIM_LABELS = {"measured": "已量", "silent": "没有量", "unknowable": "这类数据量不出"}
 #: What may be in doubt of a row, and of which layers: where it is, whether it is there, whether one can pass, how many live there.
-DOUBTS = {"position": ("facilities",), "existence": ("facilities",), "gate": ("gates",), "street": ("streets",), "people": ("homes",)}
+DOUBTS = {
+    "position": ("facilities",),
+    "existence": ("facilities",),
+    "gate": ("gates",),
+    "street": ("streets",),
+    "people": ("homes",),
+}
 DOUBT_LABELS = {"position": "位置", "existence": "有没有", "gate": "开不开", "street": "能不能走", "people": "人数"}
 SCOPES = ("district", "zone", "area", "community", "parcel", "line", "home")
 LINEAR = ("named_roads", "water", "barriers")
@@ -482,10 +488,22 @@ _LAYERS = (
             _id("doubt"),
             Column("layer", "图层", required=True, values=("facilities", "gates", "streets", "homes")),
             Column("what", "疑什么", required=True, values=tuple(DOUBTS), help="位置、有没有、开不开、能不能走、人数"),
-            Column("basis", "依据类型", values=(*BASES, UNCHECKED), help="疑哪一类依据的行；已填核对人的不疑；填了编号可留空"),
+            Column(
+                "basis",
+                "依据类型",
+                values=(*BASES, UNCHECKED),
+                help="疑哪一类依据的行；已填核对人的不疑；填了编号可留空",
+            ),
             Column("ids", "编号", several=True, help="只疑这几行，多个用 ; 隔开"),
             Column("metres", "位置误差", "float", "m", minimum=0, help="均方根；疑位置时必填"),
-            Column("spread", "人数误差", "float", minimum=0, maximum=1, help="占人数的比例；疑人数时必填；有出处的是标准差，没有的是上下限"),
+            Column(
+                "spread",
+                "人数误差",
+                "float",
+                minimum=0,
+                maximum=1,
+                help="占人数的比例；疑人数时必填；有出处的是标准差，没有的是上下限",
+            ),
             Column(
                 "probability",
                 "属实的概率",

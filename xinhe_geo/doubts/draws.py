@@ -7,11 +7,11 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-from scipy.special import ndtr, ndtri
+from scipy.special import ndtri
 
-#: Levels that stand for a normal distribution (Max 1960, four levels), spread so that their variance is 1, and the cuts between them.
-LEVELS = np.array([-1.5104, -0.4528, 0.4528, 1.5104]) / np.sqrt(0.8825)
-CUTS = np.array([-0.9816, 0.0, 0.9816])
+#: Levels that stand for a normal distribution (Max 1960, three levels), spread so that their variance is 1, and the cuts between them.
+LEVELS = np.array([-1.2240, 0.0, 1.2240]) / np.sqrt(0.8098)
+CUTS = np.array([-0.6120, 0.6120])
 
 
 def uniforms(seed: int, key: str, draws: int) -> np.ndarray:
@@ -45,11 +45,6 @@ def normals(facts: pd.DataFrame, axis: str, seed: int, draws: int) -> np.ndarray
 
 def _normals(keys: Sequence[str], seed: int, draws: int) -> np.ndarray:
     return np.column_stack([ndtri(uniforms(seed, key, draws)) for key in keys])
-
-
-def happens(facts: pd.DataFrame, seed: int, draws: int) -> np.ndarray:
-    """Return whether each fact is as recorded, shape (draws, facts); `probability` says how often."""
-    return ndtr(normals(facts, "is", seed, draws)) < facts["probability"].to_numpy(dtype=float)
 
 
 def nearest_level(normal: np.ndarray) -> np.ndarray:

@@ -50,7 +50,9 @@ def facts_in_doubt(district: District) -> pd.DataFrame:
     for row in _waiting(district):
         nothing = np.nan, np.nan, np.nan, False, "", 0.0
         found.setdefault(f"facilities:{row}:existence", (OF_ITSELF, "facilities", row, "existence", *nothing))
-    facts = pd.DataFrame(list(found.values()), columns=list(FACT_COLUMNS), index=pd.Index(found, name="fact", dtype="str"))
+    facts = pd.DataFrame(
+        list(found.values()), columns=list(FACT_COLUMNS), index=pd.Index(found, name="fact", dtype="str")
+    )
     types = dict.fromkeys(("metres", "spread", "probability", "share"), "float64")
     return facts.astype(types).sort_index()
 

@@ -32,9 +32,9 @@ from .draws import LEVELS
 
 class Places(NamedTuple):
     """
-    Facilities and where they may be: `unit` is the first position of each, `count` how many it has (the recorded one, or the displaced).
+    Facilities and where they may be: `unit` is the first position of each, `count` how many it has: one, or those of `LEVELS` each way.
 
-    Of one with several positions the recorded one is the last.
+    The one in the middle is the recorded one.
     """
 
     names: pd.Index
@@ -87,7 +87,7 @@ def places_of(district: District, facilities: gpd.GeoDataFrame, sigma: np.ndarra
     drawn = district.entrances
     own = np.zeros(len(facilities), np.bool_) if drawn is None else facilities.index.isin(drawn["facility"])
     moved = (sigma > 0) & ~own  # a drawn entrance says itself where a place is entered
-    count = np.where(moved, len(LEVELS) ** 2 + 1, 1)
+    count = np.where(moved, len(LEVELS) ** 2, 1)
     unit = np.cumsum(count) - count
     east, north = (axis.ravel() for axis in np.meshgrid(LEVELS, LEVELS))
     shapes = facilities.geometry.to_numpy()[moved]
@@ -97,22 +97,40 @@ def places_of(district: District, facilities: gpd.GeoDataFrame, sigma: np.ndarra
     spots = shapely.set_coordinates(vertices, shapely.get_coordinates(vertices) + np.repeat(away, sizes, axis=0))
     numbers = (unit[moved][:, None] + np.arange(len(east))).ravel()
     displaced = gpd.GeoDataFrame({"kind": ""}, geometry=spots, crs=facilities.crs, index=numbers)
-    return Places(facilities.index, unit, count, *_doors(district, facilities, displaced, unit + count - 1))
+    elsewhere = np.tile((east != 0) | (north != 0), len(shapes))
+    whose = np.repeat(np.arange(len(facilities)), count)
+    return Places(facilities.index, unit, count, *_doors(district, facilities, displaced[elsewhere], whose))
 
 
 def _doors(
-    district: District, facilities: gpd.GeoDataFrame, displaced: gpd.GeoDataFrame, recorded: np.ndarray
+    district: District, facilities: gpd.GeoDataFrame, displaced: gpd.GeoDataFrame, whose: np.ndarray
 ) -> tuple[dict[bool, pd.DataFrame], dict[bool, pd.DataFrame]]:
-    """Return the doors of all units, and the walks to them that stay in a compound, for who takes stairs and who takes none."""
+    """
+    Return the doors of all units, and the walks to them that stay in a compound, for who takes stairs and who takes none.
+
+    In which compound a place is, is as recorded: only its metres are in doubt. A position on the other side of a wall is left at the recorded one.
+
+    `whose`: the facility of each unit.
+    """
     entrances, inside, points = {}, {}, home_points(district)
+    recorded = np.flatnonzero(~np.isin(np.arange(len(whose)), displaced.index))
     stairs = district.profiles.index[~district.profiles["steps"].to_numpy(dtype=bool)]
     for walker in (None, *map(district.profile, stairs[:1])):
         known = entrances_of_open(district, walker)
         row = facilities.index.get_indexer(known["place"])
-        known = known[row >= 0].assign(place=recorded[row[row >= 0]])
-        parts = [known, *([] if displaced.empty else [facility_entrances(district, displaced, walker)])]
-        doors = pd.concat(parts, ignore_index=True).astype({"place": "int64"})
-        entrances[walker is not None] = doors
+        known = known[row >= 0].assign(whose=row[row >= 0])
+        parts = [known.assign(place=recorded[known["whose"]])]
+        if len(displaced):
+            moved = facility_entrances(district, displaced, walker)
+            room = known.drop_duplicates("whose").set_index("whose")["inside"].fillna("")
+            own = pd.Series(whose[moved["place"].astype("int64")]).map(room)
+            across = np.unique(
+                moved["place"][(own.to_numpy() != moved["inside"].fillna("").to_numpy())].astype("int64")
+            )
+            back = pd.DataFrame({"unit": across, "whose": whose[across]}).merge(known, on="whose")
+            parts += [moved[~moved["place"].isin(across)], back.assign(place=back["unit"])]
+        doors = pd.concat([part[list(known.columns[:-1])] for part in parts if len(part)], ignore_index=True)
+        entrances[walker is not None] = doors = doors.astype({"place": "int64"})
         walks = same_compound(district, points, doors)
         inside[walker is not None] = walks.rename(columns={"target": "unit"})
     return entrances, inside
@@ -169,7 +187,7 @@ def _within(cost: np.ndarray, rule: Rule) -> np.ndarray:
 def _slots(ways: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return ways out under the number of their slot, and the slots: each point with each gate it leaves by."""
     key = ways["place"].astype("int64").astype(str) + "\0" + ways["gate"].fillna("").astype(str)
-    number, names = pd.factorize(key)
+    number = pd.factorize(key)[0]
     first = np.unique(number, return_index=True)[1]
     return ways.assign(place=number), ways[["place", "gate"]].iloc[first].reset_index(drop=True)
 
@@ -228,8 +246,7 @@ def served(district: District, ways: Ways, state: State) -> tuple[np.ndarray, np
     if not slots:
         return share_within(homes, inside_sure), share_within(homes, inside_maybe)
     sure, maybe = (
-        _any(bits, unit, there, slots)
-        for bits, there in ((ways.sure, state.there), (ways.maybe, state.there_at_best))
+        _any(bits, unit, there, slots) for bits, there in ((ways.sure, state.there), (ways.maybe, state.there_at_best))
     )
     always = np.ones((len(unit), 1), np.bool_)
     open_now, open_at_best = (np.hstack([gates, always])[:, ways.gate] for gates in (state.open, state.open_at_best))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
@@ -11,9 +11,11 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 import shapely
+from scipy.special import ndtr
 
 from ..access import (
     AT_LEAST,
+    SHARE_TOLERANCE,
     attached_anew,
     bound_of,
     coverage,
@@ -25,12 +27,14 @@ from ..access import (
 )
 from ..core import Edit, Rule, UnknownNameError
 from ..district import District, Scenario
-from .draws import happens, nearest_level, normals
+from .draws import LEVELS, nearest_level, normals
 from .facts import facts_in_doubt
-from .reached import LEVELS, Places, State, Ways, places_of, served, ways_of
+from .reached import Places, State, Ways, places_of, served, ways_of
 
 #: Of the draws in their order: how many are left out at either end, of each so many.
 OUTER, INNER = 0.025, 0.1
+#: What can only take from a share, or only add to it.
+MONOTONE = ("gate", "street", "existence")
 #: A mean of draws this far off, in their standard deviations, is a bias.
 BIASED = 0.25
 RANGE_COLUMNS = (
@@ -40,7 +44,12 @@ RANGE_COLUMNS = (
 
 
 def robustness(
-    district: District, rules: str | Sequence[str | Rule] = "plan", *, seed: int = 0, draws: int = 199, by: str | None = None
+    district: District,
+    rules: str | Sequence[str | Rule] = "plan",
+    *,
+    seed: int = 0,
+    draws: int = 199,
+    by: str | None = None,
 ) -> pd.DataFrame:
     """
     Say between which ends each rule's share lies, given the facts that `doubts.csv` puts in doubt.
@@ -134,6 +143,21 @@ class Case:
         return pd.Index(self.facts["id"][(self.facts["what"] == what).to_numpy()], dtype="str")
 
     @cached_property
+    def _numbers(self) -> dict[str, np.ndarray]:
+        """The standard normal numbers of every fact that can be drawn, by what they are for; a column of each fact."""
+        facts = self.facts[self.facts["drawn"].to_numpy(dtype=bool)]
+        return {axis: normals(facts, axis, self.seed, self.draws) for axis in ("east", "north", "people", "is")}
+
+    def numbers(self, facts: pd.DataFrame, axis: str) -> np.ndarray:
+        """Return the standard normal numbers of some facts, shape (draws, facts)."""
+        every = self.facts.index[self.facts["drawn"].to_numpy(dtype=bool)]
+        return self._numbers[axis][:, every.get_indexer(facts.index)]
+
+    def happens(self, facts: pd.DataFrame) -> np.ndarray:
+        """Return whether each of some facts is as recorded, shape (draws, facts); `probability` says how often."""
+        return np.asarray(ndtr(self.numbers(facts, "is")) < facts["probability"].to_numpy(dtype=float))
+
+    @cached_property
     def gates(self) -> pd.Index:
         """The gates in doubt."""
         return self.of("gate")
@@ -224,9 +248,9 @@ class Case:
         facilities, gates = self.facilities.index, self.gates
         places = self.places(frozenset())
         count = self.draws if drawn and facts["drawn"].any() else 1
-        position = np.tile(places.count - 1, (count, 1))
+        position = np.tile(places.count // 2, (count, 1))
         there, at_best = np.ones((2, count, len(facilities)), np.bool_)
-        opened, opened_at_best = np.tile(self._open, (2, count, 1))
+        opened, opened_at_best = np.zeros((2, count, len(gates)), np.bool_) | self._open
         waiting = facilities.get_indexer(self._unchecked)
         there[:, waiting[waiting >= 0]] = at_best[:, waiting[waiting >= 0]] = False  # as recorded they serve nobody
         for what, names, low, high in (
@@ -239,7 +263,7 @@ class Case:
             column = names.get_indexer(own["id"])
             low[:, column[~sure]], high[:, column[~sure]] = False, True
             if sure.any():
-                as_said = happens(own[sure], self.seed, count)
+                as_said = self.happens(own[sure])
                 if what == "gate":
                     as_said = as_said == self._open[column[sure]]
                 low[:, column[sure]] = high[:, column[sure]] = as_said
@@ -247,8 +271,10 @@ class Case:
         if drawn and len(moved):
             column = facilities.get_indexer(moved["id"])
             some = places.count[column] > 1
-            east, north = (nearest_level(normals(moved[some], axis, self.seed, count)) for axis in ("east", "north"))
+            east, north = (nearest_level(self.numbers(moved[some], axis)) for axis in ("east", "north"))
             position[:, column[some]] = north * len(LEVELS) + east
+        if opened_at_best.all(axis=0).all():
+            return State(position, there, at_best, opened, opened_at_best)
         return State(position, there, at_best, *self._one_open(opened, opened_at_best))
 
     @cached_property
@@ -278,7 +304,9 @@ class Case:
                 sure[locked, own[0]] = at_best[locked, own[0]] = True
         return sure, at_best
 
-    def closed(self, facts: pd.DataFrame, rule: Rule, *, drawn: bool) -> Iterator[tuple[np.ndarray, frozenset[str], frozenset[str]]]:
+    def closed(
+        self, facts: pd.DataFrame, rule: Rule, *, drawn: bool
+    ) -> Iterator[tuple[np.ndarray, frozenset[str], frozenset[str]]]:
         """Yield states by the streets that are closed in them: which states, the streets closed at worst, and at best."""
         own = facts[(facts["what"] == "street").to_numpy()] if rule.method != "buffer" else facts[:0]
         sure = own["drawn"].to_numpy(dtype=bool) & drawn
@@ -287,7 +315,7 @@ class Case:
         if not sure.any():
             yield np.arange(count), never, frozenset()
             return
-        gone = ~happens(own[sure], self.seed, count)
+        gone = ~self.happens(own[sure])
         sets, which = np.unique(gone, axis=0, return_inverse=True)
         for number, row in enumerate(sets):
             streets = frozenset(own["id"][sure][row])
@@ -321,7 +349,9 @@ class Case:
         shares = np.concatenate(parts, axis=1)[:, np.argsort(np.concatenate(order))]
         return self._weighted(rule, facts, groups, shares, drawn=drawn)
 
-    def _weighted(self, rule: Rule, facts: pd.DataFrame, groups: np.ndarray, shares: np.ndarray, *, drawn: bool) -> Ends:
+    def _weighted(
+        self, rule: Rule, facts: pd.DataFrame, groups: np.ndarray, shares: np.ndarray, *, drawn: bool
+    ) -> Ends:
         homes = self.district.homes
         assert homes is not None
         counted = self.denominator(rule)
@@ -334,7 +364,7 @@ class Case:
         sure = own["drawn"].to_numpy(dtype=bool) & drawn
         column = homes.index.get_indexer(own["id"])
         if sure.any():
-            error = normals(own[sure], "people", self.seed, count) * own["spread"].to_numpy(dtype=float)[sure]
+            error = self.numbers(own[sure], "people") * own["spread"].to_numpy(dtype=float)[sure]
             some[:, column[sure]] *= np.maximum(1.0 + error, 0.0)
         apart = np.zeros(len(weight))
         if drawn:
@@ -373,7 +403,7 @@ class Case:
         """Return the community in which each facility lies in each draw, shape (draws, facilities): in no way rounded to levels."""
         spots = shapely.get_coordinates(shapely.point_on_surface(own.geometry.array))
         sigma = facts["metres"].to_numpy(dtype=float) / np.sqrt(2.0)
-        away = np.stack([normals(facts, axis, self.seed, count) * sigma for axis in ("east", "north")], axis=-1)
+        away = np.stack([self.numbers(facts, axis) * sigma for axis in ("east", "north")], axis=-1)
         points = gpd.GeoDataFrame(geometry=shapely.points((spots[None] + away).reshape(-1, 2)), crs=own.crs)
         return self.wide.locate(points)["community"].to_numpy(object).reshape(count, len(own))
 
@@ -412,38 +442,81 @@ def _rows(case: Case, rule: Rule, by: str | None) -> Iterator[tuple[str, dict[st
     names, groups = _groups(case, rule, by)
     blank: dict[str, object] = dict.fromkeys(RANGE_COLUMNS, np.nan)
     blank |= {"exact": False, "facts": 0, "cause": "", "cause_facts": 0, "denominator": case.denominator(rule)}
-    known = len(groups.T) and is_surveyed(case.district, rule.kinds) and (rule.metric == "presence" or blank["denominator"])
+    known = (
+        len(groups.T) and is_surveyed(case.district, rule.kinds) and (rule.metric == "presence" or blank["denominator"])
+    )
     if not known:
         yield from ((name, dict(blank)) for name in names)
         return
-    none = case.facts[:0]
-    facts = case.touching(rule)
-    if not len(case.chosen(rule)):
-        facts = none
+    facts = case.touching(rule) if len(case.chosen(rule)) else case.facts[:0]
     value = _recorded(case, rule, groups)
-    blank["facts"], nothing = len(facts), np.zeros(len(groups))
-    ends = Ends(value[None], value[None])
-    extremes, causes, exact = ends, {}, True
-    if len(facts):
-        monotone = facts[facts["what"].isin(["gate", "street", "existence"]).to_numpy()]
-        extremes = case.ends(rule, monotone, groups, drawn=False) if len(monotone) else ends
-        exact = _is_exact(case, rule, monotone)
-        ends = case.ends(rule, facts, groups, drawn=True) if len(monotone) < len(facts) or facts["drawn"].any() else extremes
-        causes = _causes(case, rule, facts, groups)
+    blank["facts"] = len(facts)
+    found = _Found(case, rule, facts, groups, Ends(value[None], value[None]))
+    monotone = facts["what"].isin(MONOTONE)
+    extremes = case.ends(rule, facts[monotone.to_numpy()], groups, drawn=False) if monotone.any() else found.recorded
+    causes = {sort: _width(found.of([sort])) for sort in sorted(set(found.sort))}
+    exact = not len(facts) or _is_exact(case, rule, facts[monotone.to_numpy()])
+    hidden = bound_of(case.district, rule.kinds) == AT_LEAST
     for number, name in enumerate(names):
-        row = dict(blank) | {"value": value[number]}
-        low, high = ends.low[:, number], ends.high[:, number]
-        row |= _quantiles(low, high, value[number], symmetric=not _one_sided(facts))
+        row = dict(blank) | {"value": value[number]} | found.quantiles(number)
         row |= {"least": extremes.low[0, number], "most": extremes.high[0, number], "exact": exact}
-        if bound_of(case.district, rule.kinds) == AT_LEAST:
+        if hidden:
             row |= dict.fromkeys(("high", "high_80", "most"), np.nan)
-        width = {cause: spread[number] for cause, spread in causes.items()}
-        best = max(width, key=lambda cause: (width[cause], cause), default="")
-        if best and width[best] > nothing[number]:
-            own = f"{best}:".split(":")
-            row["cause"] = best
-            row["cause_facts"] = int(((facts["layer"] == own[0]) & (facts["what"] == own[1])).sum())
+        widest = max(causes, key=lambda sort: (causes[sort][number], sort), default="")
+        if widest and causes[widest][number] > SHARE_TOLERANCE:
+            row |= {"cause": widest, "cause_facts": int((found.sort == widest).sum())}
         yield name, row
+
+
+class _Found:
+    """The ends of a rule's share under any sorts of facts ("gates:gate"), worked out when first asked for."""
+
+    def __init__(self, case: Case, rule: Rule, facts: pd.DataFrame, groups: np.ndarray, recorded: Ends) -> None:
+        self.case, self.rule, self.facts, self.groups, self.recorded = case, rule, facts, groups, recorded
+        self.sort = facts["layer"] + ":" + facts["what"]
+        self._memo: dict[tuple[str, ...], Ends] = {(): recorded}
+
+    def of(self, sorts: Iterable[str]) -> Ends:
+        """Return the ends if only facts of some sorts are in doubt."""
+        key = tuple(sorted(set(sorts)))
+        if key not in self._memo:
+            own = self.facts[self.sort.isin(key).to_numpy()]
+            self._memo[key] = self.case.ends(self.rule, own, self.groups, drawn=True)
+        return self._memo[key]
+
+    def quantiles(self, number: int) -> dict[str, object]:
+        """
+        Return the ends of the draws of a group.
+
+        Errors of positions and people go either way. Where they shift the share all the same, the truth may lie as far on the other side:
+        the ends are moved out until what lies mirrored at the value is within them too.
+        """
+        value = float(self.recorded.low[0, number])
+        symmetric = self.of(self.sort[self.facts["drawn"].to_numpy() & ~self.facts["what"].isin(MONOTONE).to_numpy()])
+        mean = symmetric.low[:, number] + symmetric.high[:, number]
+        bias = float((mean / 2.0).mean() - value)
+        biased = abs(bias) > BIASED * float((mean / 2.0).std()) > 0
+        every, row = self.of(self.sort), {"bias": bias}
+        for names, part in ((("low", "high"), OUTER), (("low_80", "high_80"), INNER)):
+            low, high = (float(end[number]) for end in _ranked(every, part))
+            if biased:
+                least, most = (float(end[number]) for end in _ranked(symmetric, part))
+                low -= max(least + most - 2.0 * value, 0.0)
+                high += max(2.0 * value - least - most, 0.0)
+            row |= dict(zip(names, np.clip((low, high), 0.0, 1.0).tolist(), strict=True))
+        return row
+
+
+def _ranked(ends: Ends, part: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return the ends of the draws of all groups, with a part of them left out on either side."""
+    rank = max(round(part * (len(ends.low) + 1)), 1) - 1
+    low, high = (np.sort(end, axis=0) for end in ends)
+    return low[rank], high[len(high) - 1 - rank]
+
+
+def _width(ends: Ends) -> np.ndarray:
+    low, high = _ranked(ends, OUTER)
+    return np.asarray(high - low)
 
 
 def _groups(case: Case, rule: Rule, by: str | None) -> tuple[list[str], np.ndarray]:
@@ -476,7 +549,8 @@ def _recorded(case: Case, rule: Rule, groups: np.ndarray) -> np.ndarray:
     own = cover.reindex(homes.index)
     amount = pd.Series(1.0, index=own.index) if counted == "homes" else own[counted]
     whole = np.asarray(
-        [(amount * own["served"])[g].sum(min_count=1) / amount[g][own["served"][g].notna()].sum() for g in groups], float
+        [(amount * own["served"])[g].sum(min_count=1) / amount[g][own["served"][g].notna()].sum() for g in groups],
+        float,
     )
     whole[0] = float(case._whole.loc[rule.name, f"{counted}_share"])
     return whole
@@ -489,35 +563,3 @@ def _is_exact(case: Case, rule: Rule, facts: pd.DataFrame) -> bool:
     closed = frozenset(facts["id"][(facts["what"] == "street").to_numpy()]) if rule.method != "buffer" else frozenset()
     lost = any(len(names) for names in attached_anew(case.without(closed)))
     return case.ways(rule, closed).exact and not lost
-
-
-def _one_sided(facts: pd.DataFrame) -> bool:
-    """Return whether something is drawn that can only be lost: its draws are off to one side, and that is no bias."""
-    return bool((facts["drawn"] & facts["what"].isin(["gate", "street", "existence"])).any())
-
-
-def _quantiles(low: np.ndarray, high: np.ndarray, value: float, *, symmetric: bool) -> dict[str, object]:
-    """Return the ends of the draws; where positions are off in a way that shifts the share, with what lies mirrored at the value."""
-    middle = (low + high) / 2.0
-    bias = float(middle.mean() - value) if len(middle) > 1 else 0.0
-    found: dict[str, object] = {"bias": bias}
-    for names, part in ((("low", "high"), OUTER), (("low_80", "high_80"), INNER)):
-        rank = max(int(round(part * (len(low) + 1))), 1) - 1
-        ends = float(np.sort(low)[rank]), float(np.sort(high)[len(high) - 1 - rank])
-        if symmetric and abs(bias) > BIASED * float(middle.std()) > 0:
-            ends = min(ends[0], 2 * value - ends[1]), max(ends[1], 2 * value - ends[0])
-        found |= dict(zip(names, np.clip(ends, 0.0, 1.0).tolist(), strict=True))
-    return found
-
-
-def _causes(case: Case, rule: Rule, facts: pd.DataFrame, groups: np.ndarray) -> dict[str, np.ndarray]:
-    """Return how far each sort of fact alone moves the share of each group; layer and what of it."""
-    sort = facts["layer"] + ":" + facts["what"]
-    found = {}
-    for name in sorted(set(sort)):
-        own = facts[(sort == name).to_numpy()]
-        ends = case.ends(rule, own, groups, drawn=True)
-        low, high = (np.sort(part, axis=0) for part in ends)
-        rank = max(int(round(OUTER * (len(low) + 1))), 1) - 1
-        found[name] = high[len(high) - 1 - rank] - low[rank]
-    return found
