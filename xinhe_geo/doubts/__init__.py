@@ -2,5 +2,6 @@
 
 from .facts import facts_in_doubt
 from .robustness import robustness
+from .stress import LOSSES, stress
 
-__all__ = ["facts_in_doubt", "robustness"]
+__all__ = ["LOSSES", "facts_in_doubt", "robustness", "stress"]

@@ -183,6 +183,17 @@ class Pace(NamedTuple):
     faster: Figure
 
 
+class Firmness(NamedTuple):
+    """How firm a goal is: its share as recorded and between its ends, what is said of it, whether a check could turn the verdict."""
+
+    rule: str
+    label: str
+    recorded: str
+    ends: str
+    text: str
+    turns: bool
+
+
 class Finding(NamedTuple):
     """Something doubtful in the data, and what to do about it."""
 
