@@ -116,6 +116,7 @@ PUBLIC = [
     "coverage",
     "draw",
     "explain",
+    "flips",
     "gaps",
     "headlines",
     "isochrones",

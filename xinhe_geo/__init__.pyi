@@ -22,6 +22,7 @@ from .core import XinheError as XinheError
 from .district import District as District
 from .district import Scenario as Scenario
 from .district import check as check
+from .doubts import flips as flips
 from .doubts import robustness as robustness
 from .ledger import explain as explain
 from .ledger import ledger as ledger

@@ -214,11 +214,12 @@ class Case:
         touched = (facts["layer"] == "facilities") & facts["id"].isin(own)
         touched |= facts["layer"].isin([*(["gates", "streets"] if walked else []), *(["homes"] if counted else [])])
         if rule.metric == "presence":
-            touched &= (facts["what"] != "position") | facts["id"].isin(self._by_position)
+            touched &= (facts["what"] != "position") | facts["id"].isin(self.by_position)
         return facts[touched.to_numpy()]
 
     @cached_property
-    def _by_position(self) -> set[str]:
+    def by_position(self) -> set[str]:
+        """The facilities of which nothing but their position says whom they serve."""
         said = self.wide.serving(self.facilities)
         return set(self.facilities.index) - set(said.loc[said["by"] != "position", "facility"])
 
@@ -292,17 +293,22 @@ class Case:
 
     def _one_open(self, sure: np.ndarray, at_best: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Leave the first gate of a compound open whose gates are all drawn shut: people live there, and come out."""
-        gates = self.district.gates
-        if gates is None or not len(self.gates):
-            return sure, at_best
-        home, every = gates["home"].reindex(self.gates).to_numpy(object), gates["state"].fillna("open") == "open"
-        free = set(gates["home"][every.to_numpy() & ~gates.index.isin(self.gates)])
-        for name in dict.fromkeys(home):
-            own = np.flatnonzero(home == name)
-            if name not in free and self._open[own].any():
+        for own in self.only_doubted:
+            if self._open[own].any():
                 locked = ~at_best[:, own].any(axis=1)
                 sure[locked, own[0]] = at_best[locked, own[0]] = True
         return sure, at_best
+
+    @cached_property
+    def only_doubted(self) -> tuple[np.ndarray, ...]:
+        """The gates (places in `gates`) of each home of which no other gate is open."""
+        gates = self.district.gates
+        if gates is None or not len(self.gates):
+            return ()
+        every = (gates["state"].fillna("open") == "open").to_numpy()
+        free = set(gates["home"][every & ~gates.index.isin(self.gates)])
+        home = gates["home"].reindex(self.gates).to_numpy(object)
+        return tuple(np.flatnonzero(home == name) for name in dict.fromkeys(home) if name not in free)
 
     def closed(
         self, facts: pd.DataFrame, rule: Rule, *, drawn: bool
@@ -349,16 +355,22 @@ class Case:
         shares = np.concatenate(parts, axis=1)[:, np.argsort(np.concatenate(order))]
         return self._weighted(rule, facts, groups, shares, drawn=drawn)
 
+    def amounts(self, rule: Rule) -> pd.Series:
+        """Return how much of what a rule counts each home has."""
+        homes = self.district.homes
+        assert homes is not None
+        counted = self.denominator(rule)
+        if counted == "homes":
+            return pd.Series(1.0, index=homes.index)
+        area = homes.geometry.area
+        return area.where(area > 0) if counted == "area_m2" else homes[counted]
+
     def _weighted(
         self, rule: Rule, facts: pd.DataFrame, groups: np.ndarray, shares: np.ndarray, *, drawn: bool
     ) -> Ends:
         homes = self.district.homes
         assert homes is not None
-        counted = self.denominator(rule)
-        area = homes.geometry.area
-        amount = {"homes": pd.Series(1.0, index=homes.index), "area_m2": area.where(area > 0)}.get(counted)
-        amount = homes[counted] if amount is None else amount
-        weight, count = amount.fillna(0.0).to_numpy(dtype=float), shares.shape[1]
+        weight, count = self.amounts(rule).fillna(0.0).to_numpy(dtype=float), shares.shape[1]
         some = np.tile(weight, (count, 1))
         own = facts[(facts["what"] == "people").to_numpy()]
         sure = own["drawn"].to_numpy(dtype=bool) & drawn

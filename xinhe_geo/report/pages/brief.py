@@ -255,7 +255,7 @@ def _findings(story: Story) -> str:
 
 
 #: Pages that commands of their own write beside the brief.
-BESIDE = ("plans.html", "sites-*.html", "links-*.html")
+BESIDE = ("plans.html", "sites-*.html", "links-*.html", "robustness.html", "stress.html")
 _LINKS = re.compile(r"<span id=\"beside\">.*?</span>", re.DOTALL)
 #: Of these, the ones that `report --plans` writes, and what they are called.
 ON_REQUEST = {"plans.html": "方案比较（目录里有方案时）", "sites-*.html": "选址比选"}
