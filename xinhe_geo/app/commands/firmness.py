@@ -14,7 +14,8 @@ from ...maps import DEMONSTRATION_TEXT
 from ...report import firmness, ranges_sheet, write_robustness, write_stress, write_table
 from .console import OUT, Lang, grid, message, opened, replacing, shown_path, watched
 
-#: As many losses as are printed.
+#: What is printed of losses, and of how many.
+SHOWN = ["失去什么", "编号", "名称", "失去保障（人）", "涉及几项", "最好的替代"]
 PRINTED = 20
 
 
@@ -33,7 +34,7 @@ def robustness(
         table = ranges_sheet(goals)
         if out is not None:
             write_robustness(district, out, seed=seed, draws=draws, progress=tell)
-        _show(table.drop(columns=["会不会改判"]), demonstration=district.is_demonstration)
+        _show(table[["目标", "怎么说"]], demonstration=district.is_demonstration)
         if csv is not None:
             with replacing(lang, csv):
                 write_table(csv, district, "数据可信度", table)
@@ -51,7 +52,7 @@ def stress(
     with watched(message(lang, "loading")) as tell, speaking("en" if lang == "en" else "zh"):
         district = opened(folder, "列出单点失效")
         table = write_stress(district, out, progress=tell)
-        _show(table.head(PRINTED), demonstration=district.is_demonstration)
+        _show(table[SHOWN].head(PRINTED), demonstration=district.is_demonstration)
     OUT.print(escape(message(lang, "done", shown_path(out / "stress.html"))))
 
 

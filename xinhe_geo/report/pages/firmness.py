@@ -112,7 +112,7 @@ def write_robustness(
         say("步速和等待是约定，不在其中。"),
         *_conventions(district),
     ]
-    _write(district, Path(to), ("robustness", say("数据可信度")), table, note)
+    _write(district, Path(to), ("robustness", "数据可信度", say("数据可信度")), table, note)
 
 
 def write_stress(district: District, to: str | Path, *, progress: Progress | None = None) -> pd.DataFrame:
@@ -140,7 +140,7 @@ def write_stress(district: District, to: str | Path, *, progress: Progress | Non
         ),
         say("没有列出的，去掉后没有人失去保障。"),
     ]
-    _write(district, Path(to), ("stress", say("单点失效")), table, note)
+    _write(district, Path(to), ("stress", "单点失效", say("单点失效")), table, note)
     return table
 
 
@@ -153,12 +153,12 @@ def _conventions(district: District) -> list[str]:
     return [say("步速约定的影响：{0}。", say("；").join(parts))] if parts else []
 
 
-def _write(district: District, to: Path, what: tuple[str, str], table: pd.DataFrame, note: list[str]) -> None:
+def _write(district: District, to: Path, what: tuple[str, str, str], table: pd.DataFrame, note: list[str]) -> None:
     """Write a page and its workbook beside a report."""
-    name, heading = what
+    name, file, heading = what
     refuse_uncleared(district.manifest, say("写出{0}", heading))
     with added_to(to) as folder:
-        book = f"tables/{heading}.xlsx"
+        book = f"tables/{file}.xlsx"
         write_workbook(folder / book, heading, district.year, [(heading, table, " ".join(note))], foot(district))
         shown = table_html(table.head(LISTED)) if len(table) else f'<p class="line">{html.escape(say("没有。"))}</p>'
         lines = "".join(f'<p class="small">{html.escape(line)}</p>' for line in note)
