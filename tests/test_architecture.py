@@ -391,6 +391,7 @@ NEVER_RAISES = {
     "Profile.minutes",
     "Scenario.text",
     "Scenario.then",
+    "WalkNetwork.shutting",
     "WalkNetwork.to_graph",
     "check",
     "headlines",

@@ -291,7 +291,7 @@ class WalkNetwork:
         Returns
         -------
         WalkNetwork
-            Another one. Doors on a shut street lead nowhere: who has lost them all to a plan is attached anew (`after`), and so is nobody here.
+            Another one, in the same CRS. Doors on a shut street lead nowhere; who has lost them all is not attached anew, as by `after`.
         """
         there = self._streets
         shut = np.isin(there.street_of(np.arange(len(there.u))), list(streets))
