@@ -19,7 +19,7 @@ TOY = Path(__file__).parents[1] / "toy"
 DOUBTS = {
     "g": {"layer": "gates", "what": "gate", "ids": "gA;gB;gB2;gE"},
     "f": {"layer": "facilities", "what": "existence", "ids": "F1;F2;F3;F5"},
-    "p": {"layer": "facilities", "what": "position", "ids": "F1;F3", "metres": 150.0},
+    "p": {"layer": "facilities", "what": "position", "ids": "F1", "metres": 150.0},
 }
 
 
@@ -43,7 +43,7 @@ def cases(toy: xh.District) -> list[tuple[xh.Rule, float]]:
     several = replace(walk, name="any", kinds=("clinic_station", "canteen", "fitness"), minutes=9.0)
     tight = replace(walk, name="tight", minutes=5.0)
     return [
-        *((rule, target) for rule in (walk, several, tight) for target in (0.05, 0.3, 0.6, 0.99)),
+        *((rule, target) for rule in (walk, several, tight) for target in (0.05, 0.6, 0.99)),
         (toy.rule("plan_canteen_community"), 1.0),
         (toy.rule("plan_canteen_community"), 0.5),
         (toy.rule("plan_fitness_community"), 1.0),

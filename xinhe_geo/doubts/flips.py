@@ -104,7 +104,7 @@ class Covering:
     def of(case: Case, rule: Rule, target: float) -> Covering:
         """Read it off what was searched of a rule."""
         chosen, places = case.chosen(rule), case.places(frozenset())
-        count, own = places.count[chosen], case.facilities.iloc[chosen]
+        count, own = places.positions[chosen], case.facilities.iloc[chosen]
         if rule.metric == "presence":
             parts, weight = _by_community(case, own, count)
         else:
@@ -296,9 +296,9 @@ def _modelled(cover: Covering, least: int) -> tuple[tuple[Option, ...], int]:
     for fact in dict.fromkeys(option.fact for option in cover.options):
         own = tuple(i for i, option in enumerate(cover.options) if option.fact == fact)
         rows.add([(1.0, _Linear(0.0, own, (1.0,) * len(own)))], 1.0)
-    for own in cover.homes:
-        if cover.recorded[0][own].any():  # one of its gates stays open
-            rows.add([(-1.0, gates[int(gate)]) for gate in own], -1.0)
+    for compound in cover.homes:
+        if cover.recorded[0][compound].any():  # one of its gates stays open
+            rows.add([(-1.0, gates[int(gate)]) for gate in compound], -1.0)
     needed = cover.target - SHARE_TOLERANCE / 2 if cover.up else 1.0 - cover.target + VISIBLE
     weights = tuple(float(cover.weight[element]) for element in elements)
     rows.add([(-1.0, _Linear(0.0, tuple(column.values()), weights))], -needed)

@@ -32,14 +32,14 @@ from .draws import LEVELS
 
 class Places(NamedTuple):
     """
-    Facilities and where they may be: `unit` is the first position of each, `count` how many it has: one, or those of `LEVELS` each way.
+    Facilities and where they may be: `unit` is the first position of each, `positions` how many it has: one, or those of `LEVELS` each way.
 
     The one in the middle is the recorded one.
     """
 
     names: pd.Index
     unit: np.ndarray
-    count: np.ndarray
+    positions: np.ndarray
     entrances: dict[bool, pd.DataFrame]  # by whether a walker takes no stairs: doors by unit
     inside: dict[bool, pd.DataFrame]  # walks that never leave a compound: `place`, `unit`, `metres`
 
@@ -67,8 +67,8 @@ class State(NamedTuple):
 
     def take(self, facilities: np.ndarray) -> State:
         """Return it for some of the facilities."""
-        of_places = (part[:, facilities] for part in self[:3])
-        return State(*of_places, self.open, self.open_at_best)
+        there = self.there[:, facilities], self.there_at_best[:, facilities]
+        return State(self.position[:, facilities], *there, self.open, self.open_at_best)
 
 
 def places_of(district: District, facilities: gpd.GeoDataFrame, sigma: np.ndarray) -> Places:
@@ -155,11 +155,11 @@ def ways_of(district: District, rule: Rule, places: Places, chosen: np.ndarray, 
     walker = district.profile(rule.profile) if timed else None
     level = walker is not None and not walker.steps
     points, doors, walks = home_points(district), places.entrances[level], places.inside[level]
-    units = (places.unit[chosen][:, None] + np.arange(places.count.max()))[
-        np.arange(places.count.max()) < places.count[chosen][:, None]
+    units = (places.unit[chosen][:, None] + np.arange(places.positions.max()))[
+        np.arange(places.positions.max()) < places.positions[chosen][:, None]
     ]
-    first = np.cumsum(places.count[chosen]) - places.count[chosen]
-    row = np.full(int(places.unit[-1] + places.count[-1]), -1)
+    first = np.cumsum(places.positions[chosen]) - places.positions[chosen]
+    row = np.full(int(places.unit[-1] + places.positions[-1]), -1)
     row[units] = np.arange(len(units))
     doors = doors.assign(row=row[doors["place"]])
     doors = doors[(doors["row"] >= 0).to_numpy()]

@@ -249,7 +249,7 @@ class Case:
         facilities, gates = self.facilities.index, self.gates
         places = self.places(frozenset())
         count = self.draws if drawn and facts["drawn"].any() else 1
-        position = np.tile(places.count // 2, (count, 1))
+        position = np.tile(places.positions // 2, (count, 1))
         there, at_best = np.ones((2, count, len(facilities)), np.bool_)
         opened, opened_at_best = np.zeros((2, count, len(gates)), np.bool_) | self._open
         waiting = facilities.get_indexer(self._unchecked)
@@ -271,7 +271,7 @@ class Case:
         moved = facts[((facts["what"] == "position") & facts["id"].isin(facilities)).to_numpy()]
         if drawn and len(moved):
             column = facilities.get_indexer(moved["id"])
-            some = places.count[column] > 1
+            some = places.positions[column] > 1
             east, north = (nearest_level(self.numbers(moved[some], axis)) for axis in ("east", "north"))
             position[:, column[some]] = north * len(LEVELS) + east
         if opened_at_best.all(axis=0).all():
@@ -508,7 +508,8 @@ class _Found:
         mean = symmetric.low[:, number] + symmetric.high[:, number]
         bias = float((mean / 2.0).mean() - value)
         biased = abs(bias) > BIASED * float((mean / 2.0).std()) > 0
-        every, row = self.of(self.sort), {"bias": bias}
+        every = self.of(self.sort)
+        row: dict[str, object] = {"bias": bias}
         for names, part in ((("low", "high"), OUTER), (("low_80", "high_80"), INNER)):
             low, high = (float(end[number]) for end in _ranked(every, part))
             if biased:
@@ -544,7 +545,7 @@ def _groups(case: Case, rule: Rule, by: str | None) -> tuple[list[str], np.ndarr
         index = pd.Index([]) if district.homes is None else district.homes.index
         codes = None if by is None else district.groups[by].reindex(index)
     names = [] if codes is None else sorted(codes.dropna().unique())
-    masks = [np.ones(len(index), np.bool_), *((codes == name).to_numpy(dtype=bool) for name in names)]  # type: ignore[union-attr]
+    masks = [np.ones(len(index), np.bool_), *((codes == name).to_numpy(dtype=bool) for name in names)]
     return ["", *map(str, names)], np.array(masks)
 
 
