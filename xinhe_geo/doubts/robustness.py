@@ -135,7 +135,8 @@ class Case:
         """The facilities of all kinds that are asked for, those that may be there as well."""
         kinds = {kind for rule in self.rules for kind in rule.kinds}
         found = self.wide.open_facilities
-        assert found is not None
+        if found is None:
+            return gpd.GeoDataFrame({"kind": []}, geometry=[], crs=self.wide.crs)
         return found[found["kind"].isin(kinds).to_numpy()]
 
     def of(self, what: str) -> pd.Index:
