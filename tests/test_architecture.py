@@ -39,6 +39,7 @@ FLOORS = {
     "siting": 5,
     "ledger": 5,
     "maps": 6,
+    "renewal": 6,
     "report": 7,
     "app": 8,
 }
@@ -108,6 +109,7 @@ PUBLIC = [
     "UnknownNameError",
     "WalkNetwork",
     "XinheError",
+    "balance",
     "brief",
     "check",
     "compare",

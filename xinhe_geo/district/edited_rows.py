@@ -68,6 +68,8 @@ class EditedRows:
     walled: set[str] = field(default_factory=set)
     opened: set[str] = field(default_factory=set)
     step: int = 0
+    #: The last year of the edit at hand; None where it does not end.
+    until: int | None = None
     #: The year before the plan begins: the ledger's figures up to it say who lived there first.
     opening: int | None = None
     #: Who moved by the steps so far.

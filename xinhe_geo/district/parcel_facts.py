@@ -101,6 +101,37 @@ def year_of(date: object) -> float:
     return float(match[1]) if match else math.nan
 
 
+def completion(rows: Mapping[str, pd.DataFrame], parcel: str, year: int) -> float:
+    """
+    Return how much of a parcel's renewal is done at the end of a year, in per cent.
+
+    Parameters
+    ----------
+    rows
+        All rows of a district: `stages` and `stage_chains` are read.
+
+    Returns
+    -------
+    share
+        Of the last stage of the chain that the parcel goes through: its share, 100 where it is dated and has none. Missing where it is
+        not reached, or nobody has filled it in.
+    """
+    stages, chains = rows.get("stages"), rows.get("stage_chains")
+    if stages is None or chains is None:
+        return math.nan
+    own = stages[(stages["parcel"] == parcel).to_numpy(dtype=bool, na_value=False) & stages["date"].notna().to_numpy()]
+    own = own[(own["date"].map(year_of) <= year).to_numpy(dtype=bool)].sort_values("date", kind="stable")
+    if own.empty:
+        return math.nan
+    walked = chains[chains["chain"].isin(chains.loc[own["stage"].unique(), "chain"]).to_numpy()]
+    last = set(walked.groupby("chain")["position"].idxmax())
+    done = own[own["stage"].isin(last).to_numpy()]
+    if done.empty:
+        return math.nan
+    share = done["share"].iloc[-1]
+    return 100.0 if pd.isna(share) else float(share)
+
+
 # --- the check at the door -------------------------------------------------------------------------------------------
 
 

@@ -31,6 +31,8 @@ def move_households(work: EditedRows, e: Mapping[str, Any]) -> None:
     """
     for home in (*e["homes"], *([e["to"]] if "to" in e else [])):
         work.need("homes", home)
+    if e.get("to") in e["homes"]:
+        raise ScenarioError(f"to 是住到哪个小区，不能是搬离的 {e['to']}；换一个，或从 homes 里去掉它")
     work.note_if_absent("homes", *e["homes"])
     holder, fate = str(e.get("holder", "")), str(e.get("fate", ""))
     there = work.standing("homes")
@@ -83,7 +85,7 @@ def _put(work: EditedRows, home: str, count: str, number: float) -> None:
     frame = work.frame("homes").copy()
     own = (frame.index == home) & stands(frame, work.year)
     # who is left cannot be less than nobody: a ratio leaves a trace of rounding
-    value = number if abs(number) > ROUNDING else 0.0
+    value = 0.0 if abs(number) <= ROUNDING else number
     frame.loc[own, count] = (pd.NA if math.isnan(value) else round(value)) if count == "households" else value
     work.rows["homes"] = frame
 
@@ -122,6 +124,10 @@ def _take_in(work: EditedRows, home: str, flow: Flow) -> None:
     there = work.standing("homes")
     if home not in there.index:
         work.note_if_absent("homes", home)
+        return
+    until = there.loc[home, "until"]
+    if pd.notna(until) and until < (math.inf if work.until is None else work.until):
+        work.clashes.append(f"{home} 到 {until:.0f} 年为止，住不到这一步结束；换一个小区，或把这一步的 until 写到那一年以前")
         return
     lived = _counts(there.loc[home])
     for count in _COUNTS:

@@ -300,17 +300,20 @@ def played(plan: Scenario, district: Plannable, years: Iterable[int]) -> Iterato
     Each year is carried out from the district's own rows, so that what has ended leaves nothing behind. `work.year` is that year.
     """
     dated = [year for e in plan.edits if (year := plan.since(e)) is not None]
-    first = min(dated, default=district.year + 1)
+    first = min(dated, default=district.year + 1)  # the year before it what has no year is there already
     kinds, rows = district.kinds["label"].to_dict(), dict(district.rows)
     order = sorted(enumerate(plan.edits, 1), key=lambda numbered: (plan.since(numbered[1]) or -1, numbered[0]))
     for year in sorted(set(years)):
         work, problems = EditedRows(dict(rows), district.crs, year, kinds, opening=first - 1), list[Trouble]()
         for step, edit in order:
             since = plan.since(edit)
-            if (since is None or since <= year) and not _ended(edit, year):
-                # what is there before the first year is judged as the district stands, or just before
-                work.year = since if since is not None else min(district.year, first - 1) if dated else year
-                work.step, work.clashes = step, []
+            if since is not None and since > year:
+                continue
+            if wrong := list(wrong_edit({"do": edit.do, **edit.what})):  # edits made in Python have not come in by `read`
+                problems.append(Trouble(step, edit.do, "；".join(wrong), "impossible"))
+            elif not _ended(edit, year):
+                work.year = since if since is not None else first - 1 if dated else year
+                work.step, work.clashes, work.until = step, [], edit.what.get("until")
                 problems += _carry_out(work, edit)
         work.year = year
         problems += [Trouble(s, plan.edits[s - 1].do, text, "conflict", True) for s, text in built_over(work)]
@@ -325,9 +328,6 @@ def _ended(edit: Edit, year: int) -> bool:
 def _carry_out(work: EditedRows, edit: Edit) -> list[Trouble]:
     """Carry out one edit, and return what is wrong with it."""
     try:
-        wrong = list(wrong_edit({"do": edit.do, **edit.what}))
-        if wrong:  # edits made in Python have not come in by `read`
-            raise ScenarioError("；".join(wrong))
         ACTIONS[edit.do].carry_out(work, {k: v for k, v in edit.what.items() if k not in DATES})
     except ScenarioError as error:
         return [Trouble(work.step, edit.do, str(error), "impossible")]
