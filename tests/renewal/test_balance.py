@@ -46,7 +46,11 @@ def ground() -> xh.District:
         homes.loc[home, ["people", "people_60plus", "households"]] = people, older, households
     homes.loc["C", "since"], homes.loc["D", "until"] = 2028, 2027
     west, south, _, _ = homes.geometry["A"].bounds
-    shapes = [homes.geometry["A"].buffer(5), homes.geometry["B"].buffer(5), shapely.box(west, south - 90, west + 40, south - 50)]
+    shapes = [
+        homes.geometry["A"].buffer(5),
+        homes.geometry["B"].buffer(5),
+        shapely.box(west, south - 90, west + 40, south - 50),
+    ]
     parcels = gpd.GeoDataFrame(
         {"name": ["甲", "乙", "空地"], "use": ["居住"] * 3},
         geometry=shapes,
@@ -66,7 +70,11 @@ def ground() -> xh.District:
 WORKED = dated(
     (2026, "move_households", {"homes": ["A"], "people": 700, "registered": 500, "holder": "owner", "fate": "waiting"}),
     (2026, "move_households", {"homes": ["A"], "people": 220, "registered": 50, "holder": "tenant", "fate": "cash"}),
-    (2026, "move_households", {"homes": ["B"], "people": 200, "people_60plus": 50, "households": 90, "fate": "elsewhere"}),
+    (
+        2026,
+        "move_households",
+        {"homes": ["B"], "people": 200, "people_60plus": 50, "households": 90, "fate": "elsewhere"},
+    ),
     (2027, "demolish_homes", {"homes": ["A"]}),
     (2028, "retrofit", {"home": "B", "elevators": 4, "parking_places": 60}),
     (2029, "build_homes", {"parcel": "jia", "home": "new", "people": 1900, "people_60plus": 190, "households": 700}),
@@ -253,7 +261,13 @@ def test_any_plan_keeps_count_of_everybody(ground: xh.District, plan: Scenario) 
 
 def test_two_plans_one_after_the_other_are_one_plan(ground: xh.District) -> None:
     """People are conserved across plans: what both do together is what each does, where they touch different parcels."""
-    first = dated(*((e.what["year"], e.do, {k: v for k, v in e.what.items() if k != "year"}) for e in WORKED.edits if "B" not in str(e.what)))
+    first = dated(
+        *(
+            (e.what["year"], e.do, {k: v for k, v in e.what.items() if k != "year"})
+            for e in WORKED.edits
+            if "B" not in str(e.what)
+        )
+    )
     second = dated((2026, "move_households", {"homes": ["B"], "people": 200, "fate": "elsewhere"}))
     both, alone = balance(ground, first.then(second)), balance(ground, first)
     own = [key for key in alone.index if key[0] == "jia"]

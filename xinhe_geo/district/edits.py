@@ -437,9 +437,7 @@ ACTIONS: Mapping[str, Action] = {
         "quantity 是 quantities.csv 里建筑面积的一项；加在地块台账那一年的数上",
         lasting=True,
     ),
-    "change_use": Action(
-        "改变用途", {"parcel": _ID, "use": TEXT}, {}, renewal.change_use, renewal.use_in_words
-    ),
+    "change_use": Action("改变用途", {"parcel": _ID, "use": TEXT}, {}, renewal.change_use, renewal.use_in_words),
     "retrofit": Action(
         "改造小区",
         {"home": _ID},

@@ -168,7 +168,9 @@ def _fact_problems(facts: pd.DataFrame, quantities: pd.DataFrame, file: str) -> 
         if OWNERSHIP in quantities.index and OWNERSHIP not in set(own["quantity"]):
             label = quantities.loc[OWNERSHIP, "label"]
             remedy = f"加一行 quantity = {OWNERSHIP}；还不知道就把数值留空（待填）"
-            yield Problem("error", "parcel_facts", file, str(parcel), "quantity", f"地块 {parcel} 没有{label}这一行", remedy)
+            yield Problem(
+                "error", "parcel_facts", file, str(parcel), "quantity", f"地块 {parcel} 没有{label}这一行", remedy
+            )
         yield from _parts_that_do_not_add_up(own, str(parcel), file)
 
 
@@ -219,9 +221,13 @@ def _stage_problems(stages: pd.DataFrame, chains: pd.DataFrame, file: str) -> It
         match = None if pd.isna(row["date"]) else _DATE.fullmatch(row["date"])
         if pd.notna(row["date"]) and not (match and 1900 <= int(match[1]) <= 2200 and _is_day(match)):
             said = f"“{row['date']}”不像日期"
-            yield Problem("error", "stages", file, str(key), "date", said, "写 2026、2026-05 或 2026-05-12；没有到就留空")
+            yield Problem(
+                "error", "stages", file, str(key), "date", said, "写 2026、2026-05 或 2026-05-12；没有到就留空"
+            )
         if row["share"] > 100:
-            yield Problem("error", "stages", file, str(key), "share", f"比例 {row['share']:g} 大于 100", "写百分数，如 86.5")
+            yield Problem(
+                "error", "stages", file, str(key), "share", f"比例 {row['share']:g} 大于 100", "写百分数，如 86.5"
+            )
     dated = known[known["date"].notna().to_numpy()]
     dated = dated.assign(
         chain=chains.loc[dated["stage"], "chain"].to_numpy(), position=chains.loc[dated["stage"], "position"].to_numpy()

@@ -127,7 +127,9 @@ def _take_in(work: EditedRows, home: str, flow: Flow) -> None:
         return
     until = there.loc[home, "until"]
     if pd.notna(until) and until < (math.inf if work.until is None else work.until):
-        work.clashes.append(f"{home} 到 {until:.0f} 年为止，住不到这一步结束；换一个小区，或把这一步的 until 写到那一年以前")
+        work.clashes.append(
+            f"{home} 到 {until:.0f} 年为止，住不到这一步结束；换一个小区，或把这一步的 until 写到那一年以前"
+        )
         return
     lived = _counts(there.loc[home])
     for count in _COUNTS:

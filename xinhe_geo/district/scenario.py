@@ -309,7 +309,9 @@ def played(plan: Scenario, district: Plannable, years: Iterable[int]) -> Iterato
             since = plan.since(edit)
             if since is not None and since > year:
                 continue
-            if wrong := list(wrong_edit({"do": edit.do, **edit.what})):  # edits made in Python have not come in by `read`
+            if wrong := list(
+                wrong_edit({"do": edit.do, **edit.what})
+            ):  # edits made in Python have not come in by `read`
                 problems.append(Trouble(step, edit.do, "；".join(wrong), "impossible"))
             elif not _ended(edit, year):
                 work.year = since if since is not None else first - 1 if dated else year

@@ -185,9 +185,7 @@ def _sum(account: Account, book: _Book, what: str, *, ended: bool = False) -> fl
     return sum((account.of(f) for f in book.own(account, what, ended=ended)), 0.0)
 
 
-def _line(
-    books: Mapping[int, _Book], account: Account, year: int, closing: Mapping[int, float]
-) -> dict[str, float]:
+def _line(books: Mapping[int, _Book], account: Account, year: int, closing: Mapping[int, float]) -> dict[str, float]:
     """Return one year of an account: its flows, and where those are who ever left."""
     now, before = books[year], books[year - 1]
 

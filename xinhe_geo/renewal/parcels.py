@@ -173,7 +173,9 @@ def _standing(district: District, parcels: Sequence[str], kinds: Sequence[str], 
     facilities, places = district.facilities, district.parcels
     if facilities is None or places is None:
         return []
-    own = facilities[(facilities["kind"].isin(kinds) & (facilities["state"].fillna("open") == state)).to_numpy(dtype=bool)]
+    own = facilities[
+        (facilities["kind"].isin(kinds) & (facilities["state"].fillna("open") == state)).to_numpy(dtype=bool)
+    ]
     ground = shapely.union_all(places.geometry[places.index.isin(parcels)].array)
     return [str(f) for f in own.index[shapely.intersects(ground, own.geometry.array)]]
 
