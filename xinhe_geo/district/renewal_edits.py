@@ -109,7 +109,7 @@ def _note_more_than_held(work: EditedRows, flow: Flow) -> None:
         held = work.stock(flow.parcel, count, holder)
         before = [getattr(f, count) for f in work.moved(flow.parcel, holder, "out")]
         back = [getattr(f, count) for f in work.moved(flow.parcel, holder, "back")]
-        gone = sum(n for n in before if n == n) - sum(n for n in back if n == n)
+        gone = sum(n for n in before if not math.isnan(n)) - sum(n for n in back if not math.isnan(n))
         number = getattr(flow, count)
         if number + gone > held + ROUNDING:
             who = HOLDERS[holder] if holder else "户籍人口"

@@ -8,7 +8,6 @@ district's own CRS, as the live map exports them.
 
 from __future__ import annotations
 
-import math
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -19,7 +18,7 @@ import pandas as pd
 import tomli_w
 
 from ..core import Edit, ScenarioError, os_words, text_words
-from .edited_rows import EditedRows, Flow
+from .edited_rows import EditedRows
 from .edits import ACTIONS, DATES, FLAG, TEXT, YEAR, built_over, misfits, unknown_keys, wrong_edit
 
 

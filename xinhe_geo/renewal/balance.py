@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
@@ -176,8 +177,8 @@ def _closing(books: Mapping[int, _Book], account: Account, year: int) -> float:
         return book.lived.get((account.parcel, account.count), 0.0)
     first = books[min(books)]
     stock = book.work.stock(account.parcel, account.count, account.holder)
-    gone, back, new = (_sum(account, book, what) - _sum(account, first, what) for what in ("out", "back", "new"))
-    ended = _sum(account, book, "out", ended=True) - _sum(account, book, "new", ended=True)
+    gone, back, new = (_change(account, first, book, what) for what in ("out", "back", "new"))
+    ended = _change(account, first, book, "out", ended=True) - _change(account, first, book, "new", ended=True)
     return stock - gone + back + new + ended
 
 
@@ -185,12 +186,27 @@ def _sum(account: Account, book: _Book, what: str, *, ended: bool = False) -> fl
     return sum((account.of(f) for f in book.own(account, what, ended=ended)), 0.0)
 
 
+def _change(account: Account, before: _Book, now: _Book, what: str, *, ended: bool = False) -> float:
+    """Return by how much a sum has changed; what was there before and still is does not make it unknown."""
+    old, new = (Counter(repr(f) for f in book.own(account, what, ended=ended)) for book in (before, now))
+
+    def unmatched(book: _Book, left: Counter[str]) -> float:
+        total = 0.0
+        for flow in book.own(account, what, ended=ended):
+            if left[repr(flow)] > 0:
+                left[repr(flow)] -= 1
+                total += account.of(flow)
+        return total
+
+    return unmatched(now, new - old) - unmatched(before, old - new)
+
+
 def _line(books: Mapping[int, _Book], account: Account, year: int, closing: Mapping[int, float]) -> dict[str, float]:
     """Return one year of an account: its flows, and where those are who ever left."""
     now, before = books[year], books[year - 1]
 
     def during(what: str, *, ended: bool = False) -> float:
-        return _sum(account, now, what, ended=ended) - _sum(account, before, what, ended=ended)
+        return _change(account, before, now, what, ended=ended)
 
     other = during("in") - during("in", ended=True) - during("new", ended=True)
     if not account.holder:

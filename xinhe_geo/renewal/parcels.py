@@ -43,7 +43,7 @@ def parcel_figures(district: District, year: int | None = None) -> pd.DataFrame:
             for holder in ("", *(HOLDERS if about["by_holder"] else ())):
                 found = fact(facts, str(parcel), str(quantity), year, holder)
                 if quantity == SITE and not found.known:
-                    area = float(parcels.geometry[parcel].area)
+                    area = float(round(parcels.geometry[parcel].area))
                     found = Fact(f"{area:.0f}", area, area, math.nan, "derived", "", "")
                 if found.known or (about["asked"] and not holder):
                     line = {**about[["topic", "label", "unit"]].fillna("").to_dict(), **found._asdict()}
@@ -92,7 +92,7 @@ def _text(value: object) -> str:
     return "" if value is None or pd.isna(value) else str(value)
 
 
-def promises(district: District, plan: Scenario | None = None) -> pd.DataFrame:
+def promises(district: District, plan: Scenario | None = None, *, after: District | None = None) -> pd.DataFrame:
     """
     Say what was promised on each parcel, what of it is there, which steps of a plan answer it, and what still lacks.
 
@@ -102,6 +102,8 @@ def promises(district: District, plan: Scenario | None = None) -> pd.DataFrame:
         What stands open on the parcels in its year counts as delivered.
     plan
         Steps of it that open what is promised count as promised; None: only what the data call planned.
+    after
+        What `plan.on(district)` gives, where it is there already.
 
     Returns
     -------
@@ -116,7 +118,8 @@ def promises(district: District, plan: Scenario | None = None) -> pd.DataFrame:
         A plan that cannot be carried out.
     """
     table = district.rows.get("promises")
-    after = district if plan is None else plan.on(district)
+    if after is None:
+        after = district if plan is None else plan.on(district)
     rows = [] if table is None else [_promise(district, after, plan, row) for _, row in table.iterrows()]
     index = pd.Index([] if table is None else table.index, name="row")
     return pd.DataFrame(rows, index=index, columns=_COLUMNS)
