@@ -119,7 +119,6 @@ def test_the_plan_worked_out_by_hand(ground: xh.District) -> None:
     assert table.loc[("jia", "registered", "", 2029), ["newcomers", "closing"]].isna().all()
     moved = table.xs(("people", "", 2029), level=("count", "holder", "year"))["moved_total"].sum()
     assert moved == 1120
-    pd.testing.assert_frame_equal(balance(ground, WORKED, [2028]), table[table.index.get_level_values("year") == 2028])
 
 
 def test_a_plan_plays_from_year_to_year(ground: xh.District) -> None:
@@ -243,7 +242,8 @@ def any_plan() -> st.SearchStrategy[Scenario]:
     return st.lists(edit, min_size=1, max_size=6).map(lambda edits: dated(*edits, year=None))
 
 
-@settings(max_examples=trials(60), deadline=None, derandomize=True, phases=[Phase.generate])
+@pytest.mark.slow
+@settings(max_examples=trials(16), deadline=None, derandomize=True, phases=[Phase.generate])
 @given(plan=any_plan())
 def test_any_plan_keeps_count_of_everybody(ground: xh.District, plan: Scenario) -> None:
     """Exact every year, in every line, and all parcels together are the homes of the district."""
@@ -259,6 +259,7 @@ def test_any_plan_keeps_count_of_everybody(ground: xh.District, plan: Scenario) 
         pd.testing.assert_frame_equal(pd.DataFrame(ground.rows[name]), frame)
 
 
+@pytest.mark.slow
 def test_two_plans_one_after_the_other_are_one_plan(ground: xh.District) -> None:
     """People are conserved across plans: what both do together is what each does, where they touch different parcels."""
     first = dated(
@@ -273,6 +274,7 @@ def test_two_plans_one_after_the_other_are_one_plan(ground: xh.District) -> None
     own = [key for key in alone.index if key[0] == "jia"]
     pd.testing.assert_frame_equal(both.loc[own], alone.loc[own])
     assert both.loc[("yi", "people", "", 2026), "moved_out"] == 200
+    pd.testing.assert_frame_equal(balance(ground, first, [2028]), alone[alone.index.get_level_values("year") == 2028])
 
 
 def test_unknown_people_stay_unknown(ground: xh.District) -> None:
