@@ -20,6 +20,7 @@ from xinhe_geo.core.schema import LAYERS
 from xinhe_geo.district.scenario import Scenario
 from xinhe_geo.district.scenario_text import conflicts, steps
 from xinhe_geo.renewal.balance import COUNTS, SINCE, YEARLY, balance
+from xinhe_geo.report.story.change import people_line
 
 TOY = Path(__file__).parents[1] / "toy"
 
@@ -275,6 +276,14 @@ def test_two_plans_one_after_the_other_are_one_plan(ground: xh.District) -> None
     pd.testing.assert_frame_equal(both.loc[own], alone.loc[own])
     assert both.loc[("yi", "people", "", 2026), "moved_out"] == 200
     pd.testing.assert_frame_equal(balance(ground, first, [2028]), alone[alone.index.get_level_values("year") == 2028])
+
+
+def test_a_comparison_tells_residents_who_return_from_newcomers(ground: xh.District) -> None:
+    """1,120 left, 600 are back in a new home, 1,900 are new in the same one; what is left over went with homes of their own."""
+    line = people_line(ground.at(2029), WORKED.on(ground))
+    assert "搬离 1,120 人" in line and "还迁 600 人" in line and "导入 1,900 人" in line and "其他变动" not in line
+    torn = dated((2026, "demolish_homes", {"homes": ["B"]}))
+    assert "迁出 500 人（不计入受影响居民；去向待填）" in people_line(ground.at(2026), torn.on(ground))
 
 
 def test_unknown_people_stay_unknown(ground: xh.District) -> None:

@@ -47,7 +47,7 @@ class Flow(NamedTuple):
     people: float
     people_60plus: float
     households: float
-    registered: float
+    registered: float = math.nan
     holder: str = ""
     fate: str = ""
 
@@ -120,11 +120,21 @@ class EditedRows:
         own = [f for f in self.flows if f.parcel == parcel and f.what == what and holder in ("", f.holder)]
         return [f for f in own if not fates or f.fate in fates]
 
+    def flow(self, what: str, parcel: str, counts: Mapping[str, float]) -> Flow:
+        """Return who moves by the step at hand: `counts` has people, people_60plus and households."""
+        return Flow(self.step, what, parcel, counts["people"], counts["people_60plus"], counts["households"])
+
+    def moved_in_all(self) -> dict[str, float]:
+        """Return how many people left, returned and came in all, by `what`; nothing where nobody moves or returns."""
+        if not any(f.what in ("out", "back") for f in self.flows):
+            return {}
+        return {what: sum((f.people for f in self.flows if f.what == what), 0.0) for what in ("out", "back", "new")}
+
     def frame(self, layer: str) -> gpd.GeoDataFrame:
         """Return the rows of a layer; empty, with its columns, where the district has none."""
         if layer not in self.rows and LAYERS[layer].geometry is None:
-            columns = [c for c in LAYERS[layer].names if c != LAYERS[layer].key]
-            return pd.DataFrame(columns=columns, index=pd.Index([], dtype="str", name=LAYERS[layer].key))
+            names = [c for c in LAYERS[layer].names if c != LAYERS[layer].key]
+            return pd.DataFrame(columns=names, index=pd.Index([], dtype="str", name=LAYERS[layer].key))
         if layer not in self.rows:
             columns = {c: pd.Series(dtype="object") for c in LAYERS[layer].names if c != LAYERS[layer].key}
             empty = gpd.GeoDataFrame(columns, geometry=gpd.GeoSeries([], crs=self.crs), crs=self.crs)

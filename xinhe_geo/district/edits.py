@@ -14,7 +14,7 @@ import shapely
 
 from ..core import HOLDERS, ScenarioError, amount, did_you_mean, say
 from . import renewal_edits as renewal
-from .edited_rows import EditedRows, Flow
+from .edited_rows import EditedRows
 from .street_edits import join_ends
 
 #: Homes that share more than this part of the smaller one are in each other's place: outlines drawn by hand share edges.
@@ -207,8 +207,8 @@ def new_home(work: EditedRows, e: Mapping[str, Any]) -> dict[str, Any]:
             raise ScenarioError(f"{'、'.join(small)} 必须大于 0")
         households = round(float(e["far"]) * site.area * share / float(e["m2_per_dwelling"]))
         people = households * float(e["household_size"])
-    share = 0.0 if float(people) == 0 else e.get("share_60plus")  # of nobody, nobody is 60
-    older = e.get("people_60plus", None if share is None else float(people) * float(share))
+    aged = 0.0 if float(people) == 0 else e.get("share_60plus")  # of nobody, nobody is 60
+    older = e.get("people_60plus", None if aged is None else float(people) * float(aged))
     if float(people) < 0 or (older is not None and not 0 <= float(older) <= float(people)):
         raise ScenarioError(f"人口不能为负，60 岁及以上不能多于常住人口：{people:g}、{older}")
     return {"name": e.get("name", e["home"]), "households": households, "people": float(people), "people_60plus": older}
@@ -218,7 +218,7 @@ def _build_homes(work: EditedRows, e: Mapping[str, Any]) -> None:
     new = new_home(work, e)
     work.add("homes", e["home"], new, work.frame("parcels").geometry[e["parcel"]])
     counts = {c: math.nan if new[c] is None else float(new[c]) for c in ("people", "people_60plus", "households")}
-    work.flows.append(Flow(work.step, "new", work.parcel_of(e["home"]), **counts, registered=math.nan))
+    work.flows.append(work.flow("new", work.parcel_of(e["home"]), counts))
     work.built[e["home"]] = work.step
     if e.get("gates"):
         work.walled.add(e["home"])

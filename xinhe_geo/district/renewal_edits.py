@@ -53,7 +53,8 @@ def move_households(work: EditedRows, e: Mapping[str, Any]) -> None:
             _put(work, home, count, lived[home][count] - number)
             if count in left:
                 left[count] -= number
-        flow = Flow(work.step, "out", work.parcel_of(home), **taken, registered=registered, holder=holder, fate=fate)
+        flow = work.flow("out", work.parcel_of(home), taken)
+        flow = flow._replace(registered=registered, holder=holder, fate=fate)
         if i:  # said of all the homes together: it stands with the first
             flow = flow._replace(registered=math.nan if math.isnan(registered) else 0.0)
         _note_more_than_held(work, flow)
@@ -181,7 +182,7 @@ def return_households(work: EditedRows, e: Mapping[str, Any]) -> None:
     for count, number in numbers.items():
         _put(work, e["home"], count, lived[count] + number)
     registered = float(e["registered"]) if "registered" in e else math.nan
-    work.flows.append(Flow(work.step, "back", parcel, **numbers, registered=registered, holder=holder))
+    work.flows.append(work.flow("back", parcel, numbers)._replace(registered=registered, holder=holder))
 
 
 def _away(work: EditedRows, parcel: str, holder: str, count: str) -> float:
@@ -203,9 +204,7 @@ def leave_demolished(work: EditedRows, homes: list[str]) -> None:
     there = work.standing("homes")
     for home in homes:
         if home in there.index:
-            work.flows.append(
-                Flow(work.step, "out", work.parcel_of(home), **_counts(there.loc[home]), registered=math.nan)
-            )
+            work.flows.append(work.flow("out", work.parcel_of(home), _counts(there.loc[home])))
 
 
 def retrofit(work: EditedRows, e: Mapping[str, Any]) -> None:
@@ -261,7 +260,7 @@ def build_floor_area(work: EditedRows, e: Mapping[str, Any]) -> None:
     facts = work.frame("parcel_facts")
     before = fact(facts, e["parcel"], e["quantity"], work.year)
     value = (before.low if before.known else 0.0) + float(e["floor_area_m2"])
-    row = {c: [None] for c in LAYERS["parcel_facts"].names if c != "row"}
+    row: dict[str, list[object]] = {c: [None] for c in LAYERS["parcel_facts"].names if c != "row"}
     row |= {"parcel": [e["parcel"]], "year": [work.year], "quantity": [e["quantity"]], "value": [f"{value:g}"]}
     row |= {"basis": ["derived"], "source": ["方案"]}
     new = pd.DataFrame(row, index=pd.Index([f"plan-{work.step}"], name="row"))

@@ -55,9 +55,14 @@ class Plannable(Protocol):
         ...
 
     def with_rows(
-        self, rows: Mapping[str, pd.DataFrame], *, scenario: str = "", built: Mapping[str, bool] = ...
+        self,
+        rows: Mapping[str, pd.DataFrame],
+        *,
+        scenario: str = "",
+        built: Mapping[str, bool] = ...,
+        moved: Mapping[str, float] = ...,
     ) -> Self:
-        """Return it with other rows; `built`: the homes that the plan builds, and whether with gates."""
+        """Return it with other rows; `built`: the homes that the plan builds, and whether with gates; `moved`: who moved."""
         ...
 
 
@@ -127,12 +132,36 @@ class Scenario:
         return tuple(sorted({year for year in dates if year is not None} | ended))
 
     def since(self, edit: Edit) -> int | None:
-        """Return the year in which one of its edits is carried out; None where it is there before the first of them."""
+        """
+        Return the year in which an edit is carried out.
+
+        Parameters
+        ----------
+        edit
+            One of this plan's.
+
+        Returns
+        -------
+        year
+            Its own, else the plan's; None where the plan has none: it is there before the first that has one.
+        """
         year = edit.what.get("year", self.year)
         return int(year) if YEAR.fits(year) else self.year
 
     def year_on(self, district: Plannable) -> int:
-        """Return the year it stands for on a district: the one it is looked at in, its own, its last edit's, the district's."""
+        """
+        Return the year it stands for on a district.
+
+        Parameters
+        ----------
+        district
+            Its year counts where the plan names none.
+
+        Returns
+        -------
+        year
+            The one it is looked at in (`at`), else its own, else the last in which an edit is carried out, else the district's.
+        """
         dated = [year for e in self.edits if (year := self.since(e)) is not None]
         own = self.year if self.year is not None else max(dated, default=district.year)
         return own if self.shown is None else self.shown
@@ -248,7 +277,8 @@ class Scenario:
             said = [f"第 {p.step} 步 {p.do}：{p.problem}" for p in impossible or problems]
             raise ScenarioError("\n".join(f"方案 {name} {text}" for text in said)) from None
         said_name = f"{name}（{len(problems)} 处冲突未解决）" if problems else name
-        return base.with_rows(work.rows, scenario=said_name, built={home: home in work.walled for home in work.built})
+        built = {home: home in work.walled for home in work.built}
+        return base.with_rows(work.rows, scenario=said_name, built=built, moved=work.moved_in_all())
 
 
 class Trouble(NamedTuple):
@@ -308,9 +338,8 @@ def played(plan: Scenario, district: Plannable, years: Iterable[int]) -> Iterato
             since = plan.since(edit)
             if since is not None and since > year:
                 continue
-            if wrong := list(
-                wrong_edit({"do": edit.do, **edit.what})
-            ):  # edits made in Python have not come in by `read`
+            wrong = list(wrong_edit({"do": edit.do, **edit.what}))  # edits made in Python have not come in by `read`
+            if wrong:
                 problems.append(Trouble(step, edit.do, "；".join(wrong), "impossible"))
             elif not _ended(edit, year):
                 work.year = since if since is not None else first - 1 if dated else year
@@ -323,7 +352,7 @@ def played(plan: Scenario, district: Plannable, years: Iterable[int]) -> Iterato
 
 def _ended(edit: Edit, year: int) -> bool:
     until = edit.what.get("until")
-    return YEAR.fits(until) and until < year
+    return until is not None and YEAR.fits(until) and int(until) < year
 
 
 def _carry_out(work: EditedRows, edit: Edit) -> list[Trouble]:

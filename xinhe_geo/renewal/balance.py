@@ -70,12 +70,12 @@ class Account(NamedTuple):
     """Whom a line of the balance is about."""
 
     parcel: str
-    count: str
+    counted: str
     holder: str
 
     def of(self, flow: Flow) -> float:
         """Return how many a flow is of what this account counts."""
-        return 0.0 if flow.people == 0 and self.count == "registered" else float(getattr(flow, self.count))
+        return 0.0 if flow.people == 0 and self.counted == "registered" else float(getattr(flow, self.counted))
 
 
 class _Book(NamedTuple):
@@ -173,10 +173,10 @@ def _is_kept(count: str, holder: str) -> bool:
 def _closing(books: Mapping[int, _Book], account: Account, year: int) -> float:
     """Return who lives there at the end of a year: counted from homes, or what the ledger says less who left since."""
     book = books[year]
-    if account.count in ("people", "households") and not account.holder:
-        return book.lived.get((account.parcel, account.count), 0.0)
+    if account.counted in ("people", "households") and not account.holder:
+        return book.lived.get((account.parcel, account.counted), 0.0)
     first = books[min(books)]
-    stock = book.work.stock(account.parcel, account.count, account.holder)
+    stock = book.work.stock(account.parcel, account.counted, account.holder)
     gone, back, new = (_change(account, first, book, what) for what in ("out", "back", "new"))
     ended = _change(account, first, book, "out", ended=True) - _change(account, first, book, "new", ended=True)
     return stock - gone + back + new + ended
@@ -210,7 +210,7 @@ def _line(books: Mapping[int, _Book], account: Account, year: int, closing: Mapp
 
     other = during("in") - during("in", ended=True) - during("new", ended=True)
     if not account.holder:
-        other += now.by_date.get((account.parcel, account.count), 0.0)
+        other += now.by_date.get((account.parcel, account.counted), 0.0)
     return {
         "opening": closing[year - 1],
         "moved_out": during("out"),

@@ -38,16 +38,17 @@ def parcel_figures(district: District, year: int | None = None) -> pd.DataFrame:
     year = district.year if year is None else year
     rows = {}
     facts, parcels = district.rows.get("parcel_facts"), district.parcels
-    for parcel in [] if parcels is None else parcels.index:
+    sites = {} if parcels is None else {str(p): float(shape.area) for p, shape in parcels.geometry.items()}
+    for parcel, site in sites.items():
         for quantity, about in district.rows["quantities"].iterrows():
             for holder in ("", *(HOLDERS if about["by_holder"] else ())):
-                found = fact(facts, str(parcel), str(quantity), year, holder)
+                found = fact(facts, parcel, str(quantity), year, holder)
                 if quantity == SITE and not found.known:
-                    area = float(round(parcels.geometry[parcel].area))
+                    area = float(round(site))
                     found = Fact(f"{area:.0f}", area, area, math.nan, "derived", "", "")
                 if found.known or (about["asked"] and not holder):
                     line = {**about[["topic", "label", "unit"]].fillna("").to_dict(), **found._asdict()}
-                    rows[str(parcel), str(quantity), holder] = {**line, "who": _text(about["who"])}
+                    rows[parcel, str(quantity), holder] = {**line, "who": _text(about["who"])}
     index = pd.MultiIndex.from_tuples(list(rows), names=["parcel", "quantity", "holder"])
     return pd.DataFrame(list(rows.values()), index=index, columns=["topic", "label", "unit", *Fact._fields, "who"])
 

@@ -138,10 +138,17 @@ def people_line(before: District, after: District) -> str:
         years = say("之前 {0} 年，之后 {1} 年", before.year, after.year)
     was, now, out, came = (float(frame["people"].sum()) for frame in (old, new, gone, fresh))
     text = say("{0}：之前常住人口 {1:,.0f}，之后 {2:,.0f}", years, was, now)
-    if len(gone):
-        text += say("；减少 {0} 个小区，迁出 {1:,.0f} 人（不计入受影响居民；去向待填）", len(gone), out)
-    if len(fresh):
-        text += say("；新增 {0} 个小区，导入 {1:,.0f} 人（不计入受益居民）", len(fresh), came)
+    moved = {what: after.moved.get(what, 0.0) - before.moved.get(what, 0.0) for what in ("out", "back", "new")}
+    if after.moved and (abs(moved["back"]) >= PEOPLE or abs(moved["out"] - out) >= PEOPLE):
+        # who returns is no newcomer, though the home is new; who moved away left a home that may still stand
+        out, came = moved["out"], moved["back"] + moved["new"]
+        text += say("；搬离 {0:,.0f} 人（不计入受影响居民），还迁 {1:,.0f} 人", out, moved["back"])
+        text += say("；导入 {0:,.0f} 人（不计入受益居民）", moved["new"])
+    else:
+        if len(gone):
+            text += say("；减少 {0} 个小区，迁出 {1:,.0f} 人（不计入受影响居民；去向待填）", len(gone), out)
+        if len(fresh):
+            text += say("；新增 {0} 个小区，导入 {1:,.0f} 人（不计入受益居民）", len(fresh), came)
     other = now - was + out - came
     if abs(other) >= PEOPLE:
         text += say("；其他变动 {0:+,.0f} 人", other)
