@@ -115,6 +115,8 @@ class District:
         Per layer or table: file name and SHA-256.
     ground
         This district before any plan, None where it is that: what stands there keeps its ways to the street.
+    moved
+        How many people left ("out"), returned ("back") and came ("new") by a plan; empty where nobody left.
     """
 
     manifest: Mapping[str, Any]
