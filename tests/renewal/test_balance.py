@@ -282,6 +282,11 @@ def test_a_comparison_tells_residents_who_return_from_newcomers(ground: xh.Distr
     """1,120 left, 600 are back in a new home, 1,900 are new in the same one; what is left over went with homes of their own."""
     line = people_line(ground.at(2029), WORKED.on(ground))
     assert "搬离 1,120 人" in line and "还迁 600 人" in line and "导入 1,900 人" in line and "其他变动" not in line
+    before = Edit(
+        "build_homes", {"parcel": "free", "home": "old", "people": 50}
+    )  # without a year: it was there already
+    line = people_line(ground.at(2029), Scenario("p", edits=(before, *WORKED.edits)).on(ground))
+    assert "导入 1,900 人" in line and "其他变动 +50 人" in line
     torn = dated((2026, "demolish_homes", {"homes": ["B"]}))
     assert "迁出 500 人（不计入受影响居民；去向待填）" in people_line(ground.at(2026), torn.on(ground))
 

@@ -72,6 +72,8 @@ class EditedRows:
     until: int | None = None
     #: The year before the plan begins: the ledger's figures up to it say who lived there first.
     opening: int | None = None
+    #: Steps without a year in a plan of dated ones: what they say was there before.
+    assumed: set[int] = field(default_factory=set)
     #: Who moved by the steps so far.
     flows: list[Flow] = field(default_factory=list)
 
@@ -126,9 +128,10 @@ class EditedRows:
 
     def moved_in_all(self) -> dict[str, float]:
         """Return how many people left, returned and came in all, by `what`; nothing where nobody moves or returns."""
-        if not any(f.what in ("out", "back") for f in self.flows):
+        own = [f for f in self.flows if f.step not in self.assumed]
+        if not any(f.what in ("out", "back") for f in own):
             return {}
-        return {what: sum((f.people for f in self.flows if f.what == what), 0.0) for what in ("out", "back", "new")}
+        return {what: sum((f.people for f in own if f.what == what), 0.0) for what in ("out", "back", "new")}
 
     def frame(self, layer: str) -> gpd.GeoDataFrame:
         """Return the rows of a layer; empty, with its columns, where the district has none."""

@@ -344,6 +344,7 @@ def played(plan: Scenario, district: Plannable, years: Iterable[int]) -> Iterato
             elif not _ended(edit, year):
                 work.year = since if since is not None else first - 1 if dated else year
                 work.step, work.clashes, work.until = step, [], edit.what.get("until")
+                work.assumed |= {step} if since is None and dated else set()
                 problems += _carry_out(work, edit)
         work.year = year
         problems += [Trouble(s, plan.edits[s - 1].do, text, "conflict", True) for s, text in built_over(work)]
