@@ -113,6 +113,7 @@ PUBLIC = [
     "compare",
     "completeness",
     "coverage",
+    "curve",
     "draw",
     "explain",
     "gaps",

@@ -61,7 +61,8 @@ TASKS_SHEET = "任务分解表"
 #: Of 专栏1 only the cells that are read back are open, so that nobody types figures where they are lost; filters and widths are free.
 _READ_ONLY = {"autofilter": True, "sort": True, "format_columns": True, "format_rows": True}
 #: What a 街道 fills in by hand; kept from one run to the next.
-USER_COLUMNS = ("责任科室", "配合单位", "年度节点", "进度", "佐证材料")
+OFFICE = "责任科室"
+USER_COLUMNS = (OFFICE, "配合单位", "年度节点", "进度", "佐证材料")
 _HEADER_ROW = 2
 #: Rows that are looked at: far more than there are commitments, and no more than a cell may say it stands in.
 _MOST_ROWS = 20_000
@@ -153,6 +154,17 @@ def read_tasks(path: Path) -> pd.DataFrame:
     frame = frame.reindex(columns=["编号", *USER_COLUMNS]).astype("object").drop_duplicates("编号").set_index("编号")
     frame.index = frame.index.astype("str").rename("commitment")
     return frame[frame.notna().any(axis=1)]
+
+
+def responsible(table: pd.DataFrame, path: Path) -> dict[str, str]:
+    """Return who answers for each rule, as typed into the 任务分解表 of an earlier workbook: of all targets that are measured by it."""
+    typed = read_tasks(path)[OFFICE].dropna().astype(str)
+    rows = canonical(table).reset_index()
+    rows = rows[rows["commitment"].isin(typed.index) & rows["rule"].astype(bool) & rows["rule"].notna()]
+    found: dict[str, dict[str, None]] = {}
+    for commitment, rule in zip(rows["commitment"], rows["rule"], strict=True):
+        found.setdefault(str(rule), {})[typed[commitment]] = None
+    return {rule: say("、").join(names) for rule, names in found.items()}
 
 
 def _sheets(

@@ -81,6 +81,7 @@ def sources_of(analysis: Analysis) -> tuple[Source, ...]:
             str(r["来源"]),
             str(r["许可"]),
             str(r["日期"]),
+            float(r["其中示意或合成"]) / max(float(r["要素数"]), 1.0),
         )
         for _, r in table[table["要素数"].notna()].iterrows()
     )
