@@ -36,7 +36,10 @@ RENDERERS = (
 DATA = {
     "Analysis",
     "Blank",
+    "Cell",
     "Comparison",
+    "Conclusion",
+    "Curve",
     "DataFrame",
     "District",
     "Figure",
@@ -44,14 +47,18 @@ DATA = {
     "Gap",
     "GeoDataFrame",
     "Goal",
+    "HeatRow",
     "Lacking",
+    "Line",
     "Pace",
     "Part",
     "Promises",
     "Remedy",
     "Series",
     "Source",
+    "Step",
     "Story",
+    "WalkTold",
 }
 #: Packages whose functions give data.
 COUNTING = ("access", "district", "ledger", "siting", "story", "analysis")

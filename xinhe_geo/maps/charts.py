@@ -49,17 +49,17 @@ def text(x: float, y: float, words: str, anchor: str = "start", weight: int = 40
     return f'<text x="{x:.1f}" y="{y + SIZE * 0.36:.1f}" font-size="{SIZE:g}" fill="{role("ink")}"{more}>{escape(words)}</text>'
 
 
-def drawn(title: str, height: float, body: str, mark: str = "") -> str:
+def drawn(title: str, height: float, body: str, mark: str = "", width: float = WIDTH) -> str:
     """Return a drawing as one SVG element; `mark` (演示数据) stands inside it, so that it survives being cut out."""
     seal = ""
     if mark:
         seal = (
-            f'<text x="{WIDTH / 2:g}" y="{height / 2:g}" font-size="22" font-weight="700" text-anchor="middle" '
-            f'fill="{role("doubtful")}" fill-opacity=".16" transform="rotate(-14 {WIDTH / 2:g} {height / 2:g})">{escape(mark)}</text>'
+            f'<text x="{width / 2:g}" y="{height / 2:g}" font-size="22" font-weight="700" text-anchor="middle" '
+            f'fill="{role("doubtful")}" fill-opacity=".16" transform="rotate(-14 {width / 2:g} {height / 2:g})">{escape(mark)}</text>'
         )
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH:g} {height:g}" role="img" font-family="{FONT}">'
-        f'<title>{escape(title)}</title><rect width="{WIDTH:g}" height="{height:g}" fill="#fff"/>{body}{seal}</svg>'
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:g} {height:g}" role="img" font-family="{FONT}">'
+        f'<title>{escape(title)}</title><rect width="{width:g}" height="{height:g}" fill="#fff"/>{body}{seal}</svg>'
     )
 
 
@@ -73,7 +73,7 @@ def _grid(left: float, top: float, width: float, height: float) -> str:
     return "".join(out)
 
 
-def _apart(places: Sequence[float], room: float, top: float, bottom: float) -> list[float]:
+def apart(places: Sequence[float], room: float, top: float, bottom: float) -> list[float]:
     """Move heights of labels apart until none covers another, in their order."""
     order = sorted(range(len(places)), key=lambda i: (places[i], i))
     moved = list(places)
@@ -99,7 +99,7 @@ def curves(title: str, lines: Sequence[Line], minutes: Sequence[float], limit: f
         body.append(f'<path d="M{x:.1f} {top:g}v{height:g}" stroke="{role("ink")}" stroke-dasharray="2 2"/>')
         body.append(text(x, top - 6, f"{limit:g} {unit}", "middle"))
     ends = [top + height * (1 - line.values[-1]) for line in lines]
-    places = _apart(ends, SIZE * 1.35, top + 4, top + height)
+    places = apart(ends, SIZE * 1.35, top + 4, top + height)
     for i, (line, end, place) in enumerate(zip(lines, ends, places, strict=True)):
         points = " ".join(
             f"{left + width * m / right:.1f},{top + height * (1 - v):.1f}"

@@ -8,11 +8,12 @@ import shapely
 
 from ..district import District
 from .basemap import points_of
-from .charts import SIZE, WIDTH, drawn, text
+from .charts import SIZE, drawn, text
 from .room import Room
 from .style import house_style, layer_of, role, texts_of
 
-_HEIGHT = 330.0
+#: Two of them stand side by side on A4.
+_WIDTH, _HEIGHT = 430.0, 280.0
 #: How each part of a walk is drawn: whole along streets, dotted where there is none.
 _DASH = {"inside": "2 4", "access": "2 4", "street": "", "entrance": "2 4"}
 
@@ -40,8 +41,8 @@ def walk_picture(district: District, home: str, route: gpd.GeoDataFrame, title: 
     west, south, east, north = own if shape is None else _around(own, np.array(shape.bounds))
     margin = 0.08 * max(east - west, north - south, 50.0)
     bounds = (west - margin, south - margin, east + margin, north + margin)
-    scale = min(WIDTH / (bounds[2] - bounds[0]), _HEIGHT / (bounds[3] - bounds[1]))
-    view = Room((0.0, 0.0, WIDTH, _HEIGHT), scale, district.crs, bounds)
+    scale = min(_WIDTH / (bounds[2] - bounds[0]), _HEIGHT / (bounds[3] - bounds[1]))
+    view = Room((0.0, 0.0, _WIDTH, _HEIGHT), scale, district.crs, bounds)
     body = []
     for name, paint in (("water", house_style()["water"]["fill"]), ("streets", "#d5cfc4"), ("barriers", "#6f6f73")):
         frame = layer_of(district, name)

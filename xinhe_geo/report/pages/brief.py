@@ -135,7 +135,7 @@ def _lines(story: Story, there: set[str]) -> str:
     e = html.escape
     if not story.lines:
         return ""
-    head = heads([title(name) for name in ("目标", "现状", "缺口人数", "责任单位", "下一步")], (2,))
+    head = heads([say("目标"), say("现状"), say("缺口人数"), say("责任单位"), say("下一步")], (2,))
     rows = "".join(_line(line, there) for line in story.lines[:FIRST_GOALS])
     rest = story.lines[FIRST_GOALS:]
     more = f'<p class="small">{e(say("其余 {0} 项见附件“全部指标”", len(rest)))}</p>' if rest else ""
@@ -232,7 +232,7 @@ def _heat(story: Story, there: set[str]) -> str:
             for goal in goals
         )
         rows.append(f"<tr><th>{_linked(e(row.name), link)}</th>{cells}</tr>")
-    head = heads([title("社区"), *names], range(1, len(names) + 1))
+    head = heads([title("社区"), *names], [i for i, _ in enumerate(names, 1)])
     said = say(
         "格里是服务范围外的人数（为老的目标是60岁及以上），越深越多；点格看这个社区，点表头看这一项的依据和算法。"
     )
@@ -258,7 +258,7 @@ def _curves(story: Story) -> str:
     limits = list(dict.fromkeys(own.limit for own in story.curves))
     limit = limits[0] if len(limits) == 1 else float("nan")
     chart = curves(about, lines, story.curves[0].minutes, limit, say("分钟"), _seal(story))
-    head = heads([title("目标"), *(say("{0} 分钟", at) for at in TOLD_AT)], range(1, len(TOLD_AT) + 1))
+    head = heads([say("目标"), *(say("{0} 分钟", at) for at in TOLD_AT)], range(1, len(TOLD_AT) + 1))
     cells = ["".join(f'<td class="n">{f.text}</td>' for f in own.told) for own in story.curves]
     rows = "".join(
         f"<tr><td>{e(own.goal.label)}</td>{own_cells}</tr>" for own, own_cells in zip(story.curves, cells, strict=True)
@@ -271,7 +271,8 @@ def _walks(story: Story) -> str:
     if not story.walks:
         return ""
     shown = "".join(_walk(story, walk) for walk in story.walks)
-    return f"<section><h2>{say('为什么远：缺口最大的几处怎么走')}</h2><div class='walks'>{shown}</div></section>"
+    key = say("1 起点，2 终点；粗线沿街，点线小区内和进门，圆圈过街等候，细虚线是直线，粗虚线是走不过去的阻隔。")
+    return f"<section><h2>{say('为什么远：缺口最大的几处怎么走')}</h2><p class='small'>{key}</p><div class='walks'>{shown}</div></section>"
 
 
 def _walk(story: Story, walk: WalkTold) -> str:
@@ -279,7 +280,7 @@ def _walk(story: Story, walk: WalkTold) -> str:
     about = say("{0} 到 {1}", walk.gap.name, walk.facility)
     picture = walk_picture(story.district, walk.gap.home, walk.route, about, _seal(story))
     told = say("；").join(say("{0} {1} 米 {2} 分钟", leg.label, leg.metres, leg.minutes) for leg in walk.legs)
-    whole = say("合计 {0} 米 {1} 分钟，直线 {2} 米", walk.metres, walk.minutes, walk.straight)
+    whole = say("合计 {0} 米 {1} 分钟；到它的直线 {2} 米", walk.metres, walk.minutes, walk.straight)
     return f"<figure>{picture}<figcaption><b>{e(about)}</b>　{e(whole)}<br>{e(told)}<br>{e(walk.gap.reason)}</figcaption></figure>"
 
 
@@ -366,7 +367,9 @@ def _other_table(story: Story) -> str:
             f"<td>{e(goal.mark)}</td><td><code>{e(goal.rule)}</code></td></tr>"
             for goal in goals
         )
-        parts.append(f"<h3>{e(heading)}</h3><details><summary>{say('展开 {0} 项', len(goals))}</summary>{scrolled(head, rows)}</details>")
+        parts.append(
+            f"<h3>{e(heading)}</h3><details><summary>{say('展开 {0} 项', len(goals))}</summary>{scrolled(head, rows)}</details>"
+        )
     return f"<section class='screen'><h2>{say('全部指标')}</h2>{''.join(parts)}{receipt_line()}</section>"
 
 

@@ -80,9 +80,7 @@ def _readable(rows: object) -> bool:
         isinstance(row, dict)
         and all(isinstance(row.get(name), int | float) for name in _NUMBERS)
         and isinstance(row.get("places"), list)
-        and all(
-            isinstance(place, list) and [type(v) for v in place] == [str, float, float] for place in row["places"]
-        )
+        and all(isinstance(place, list) and [type(v) for v in place] == [str, float, float] for place in row["places"])
         for row in rows
     )
 
