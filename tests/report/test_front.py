@@ -92,9 +92,9 @@ def test_a_walk_takes_the_minutes_that_its_gap_says(story: Story) -> None:
 @pytest.mark.parametrize(
     ("tally", "said"),
     [
-        (Tally(0, 0, 0, 0), "没有可以核对的规划目标"),
-        (Tally(4, 0, 0, 4), "4 项规划目标都还不能判断"),
-        (Tally(4, 3, 1, 0), "4 项规划目标中 3 项做到，1 项还差"),
+        (Tally(0, 0, 0, 0), "没有可以核对的规划提出的目标"),
+        (Tally(4, 0, 0, 4), "4 项规划提出的目标都还不能判断"),
+        (Tally(4, 3, 1, 0), "4 项规划提出的目标中 3 项做到，1 项还差"),
     ],
 )
 def test_what_cannot_be_judged_is_never_called_met(tally: Tally, said: str) -> None:

@@ -59,6 +59,7 @@ DATA = {
     "Step",
     "Story",
     "WalkTold",
+    "Weak",
 }
 #: Packages whose functions give data.
 COUNTING = ("access", "district", "ledger", "siting", "story", "analysis")

@@ -117,7 +117,7 @@ def ledger(
     by: Annotated[str, typer.Option("--by", help="填报人，与 --take 一起用")] = "",
     lang: Lang = "zh",
 ) -> None:
-    """规划目标落实核对表：规划的每一条承诺现在到了哪一步，凭什么这样说。"""
+    """规划目标落实核对表：规划的每一项目标现在到了哪一步，凭什么这样说。"""
     if take is not None:
         refuse_uncleared(secrecy_of(folder or bundled_folder()), "写出核对表")
         _take(take, folder or bundled_folder(), by, lang)

@@ -307,7 +307,7 @@ def _gap_section(story: Story) -> str:
     e, district, survey = html.escape, story.district, _survey_next(story)
     heading = f"<h2>{say('谁在服务范围外，为什么')}</h2>"
     if not story.gaps:
-        none = say("承诺的指标没有发现缺口，或数据不足以判断。") if story.judged or not survey else ""
+        none = say("目标没有发现缺口，或数据不足以判断。") if story.judged or not survey else ""
         return f"<section>{heading}<p>{none}</p>{survey}</section>"
     top = story.gaps[:ROWS]
     body = "".join(
@@ -317,8 +317,8 @@ def _gap_section(story: Story) -> str:
     )
     book = '<a href="tables/coverage.xlsx">tables/coverage.xlsx</a>'
     said = say(
-        "{0}的 {1} 项指标共有 {2} 个小区够不着其中至少一项；下面 {3} 个，走路够不着的人多的在前，其次是本社区没有的。全部见 {4} 的“缺口清单”。",
-        say("规划承诺") if has_own_plan(district) else say("参考口径"),
+        "{0} {1} 项，共有 {2} 个小区至少在其中一项的服务范围外；下面 {3} 个，步行在服务范围外的人多的在前，其次是本社区没有的。全部见 {4} 的“缺口清单”。",
+        say("规划提出的目标") if has_own_plan(district) else say("参考口径"),
         len(story.exact),
         len(story.gaps),
         len(top),
@@ -338,7 +338,7 @@ def _lacking(story: Story) -> str:
     if not rows:
         return ""
     head = heads([title("社区"), say("本社区没有的"), say("住在那里的人")], (2,))
-    return f'<p class="small">{say("承诺每个社区都有、本社区没有的，住的人多的在前：")}</p>{scrolled(head, rows)}'
+    return f'<p class="small">{say("要求每个社区都有、本社区没有的，住的人多的在前：")}</p>{scrolled(head, rows)}'
 
 
 def _survey_next(story: Story) -> str:
@@ -350,7 +350,7 @@ def _survey_next(story: Story) -> str:
     rest = say("然后是{0}。", say("、").join(kinds[1:6])) if kinds[1:] else ""
     why = say(
         "这些设施取自地图，漏了多少不知道：图上走得到的算走得到，图上走不到的不等于没有。先查涉及的人最多的一类；"
-        "查全一类，就把它写进 district.toml 的 surveyed_kinds，这一类才说得出谁够不着、补在哪里。"
+        "查全一类，就把它写进 district.toml 的 surveyed_kinds，这一类才说得出谁在服务范围外、补在哪里。"
     )
     return f'<p><b>{html.escape(first)}</b>{html.escape(rest)}</p><p class="small">{html.escape(why)}</p>'
 
@@ -361,7 +361,7 @@ def _other_table(story: Story) -> str:
     head = heads([*(title(name) for name in ("指标", "结果", "换算法", "依据", "标记")), say("编号")])
     for heading, goals in story.headings.items():
         rows = "".join(
-            f'<tr id="all-{e(goal.rule)}"><td>{e(goal.label)}</td><td>{e(goal.headline)}</td>'
+            f'<tr id="all-{e(goal.rule)}"><td>{e(goal.label)}</td><td>{e(goal.headline)}{_outside(goal)}</td>'
             f"<td>{e(goal.alternatives)}</td>"
             f'<td>{e(goal.standard)}<br><span class="small">{e(goal.cited)}</span></td>'
             f"<td>{e(goal.mark)}</td><td><code>{e(goal.rule)}</code></td></tr>"
@@ -371,6 +371,11 @@ def _other_table(story: Story) -> str:
             f"<h3>{e(heading)}</h3><details><summary>{say('展开 {0} 项', len(goals))}</summary>{scrolled(head, rows)}</details>"
         )
     return f"<section class='screen'><h2>{say('全部指标')}</h2>{''.join(parts)}{receipt_line()}</section>"
+
+
+def _outside(goal: Goal) -> str:
+    """How much of a goal rests on facilities beyond the border."""
+    return f'<br><span class="small">{html.escape(goal.outside)}</span>' if goal.outside else ""
 
 
 def _rests_on(story: Story) -> str:
@@ -411,7 +416,7 @@ def _rests_on(story: Story) -> str:
 
 def _weak(story: Story) -> list[ChartBar]:
     """How much of each layer is invented."""
-    return [ChartBar(r.layer, r.weak_share, say("{0} 中 {1} 为示意或合成", r.features, r.weak)) for r in story.sources]
+    return [ChartBar(w.layer, w.share, say("{0} 中 {1} 为示意或合成", w.features, w.weak)) for w in story.weak]
 
 
 def _findings(story: Story) -> str:

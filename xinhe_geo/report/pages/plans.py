@@ -62,10 +62,10 @@ _EFFECT_NAMES = {
     "people_gain": "受益居民（人）",
     "people_60plus_gain": "其中60岁及以上（人）",
     "people_lose": "受影响居民（人）",
-    "people_crowded": "设施更挤的居民（人）",
+    "people_crowded": "服务负荷上升的居民（人）",
     "people_relieved": "设施更松的居民（人）",
-    "people_new_served": "新居民可达（人）",
-    "people_new_unserved": "新居民不可达（人）",
+    "people_new_served": "导入人口可达（人）",
+    "people_new_unserved": "导入人口不可达（人）",
     "homes_gain": "受益小区",
     "homes_lose": "受影响小区",
     "code": "编号",
@@ -124,7 +124,7 @@ def comparison(pair: Comparison, *, targets: bool = True) -> dict[str, tuple[pd.
     sheets = {
         "一页表": (
             titled(change.rules, _EFFECT_NAMES),
-            say("之前、之后为各指标自己的分母中可达的份额；设施更挤、更松：最近的一处使用人口多或少一成以上"),
+            say("之前、之后为各指标自己的分母中可达的份额；服务负荷上升、下降：最近的一处使用人口多或少一成以上"),
         ),
         "小区变化": (
             titled(
@@ -168,7 +168,7 @@ def comparison(pair: Comparison, *, targets: bool = True) -> dict[str, tuple[pd.
             titled(
                 pair.verdicts.reset_index(),
                 {
-                    "commitment": "承诺",
+                    "commitment": "任务",
                     "measure": "量法",
                     "label": "量什么",
                     "target_text": "目标",

@@ -26,7 +26,7 @@ LEGS = {"inside": "小区内", "access": "到街道", "street": "沿街", "wait"
 
 def met_sentence(tally: Tally, own_plan: bool) -> str:
     """Say how many goals are met."""
-    what = say("规划目标") if own_plan else say("参考口径")
+    what = say("规划提出的目标") if own_plan else say("参考口径")
     if not tally.promised:
         return say("没有可以核对的{0}：规则表里没有查到出处的条目", what)
     if not tally.whole and not tally.short:

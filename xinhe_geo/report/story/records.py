@@ -296,7 +296,15 @@ class Source(NamedTuple):
     source: str
     licence: str
     date: str
-    weak_share: float  # 0-1
+
+
+class Weak(NamedTuple):
+    """How much of a layer is schematic or synthetic."""
+
+    layer: str
+    share: float  # 0-1
+    features: str
+    weak: str
 
 
 class Tally(NamedTuple):

@@ -31,6 +31,7 @@ from .records import (
     Step,
     Tally,
     WalkTold,
+    Weak,
     count,
     people,
     share,
@@ -325,6 +326,12 @@ class Story:
         """Where the layers come from."""
         with speaking(self.analysis.lang):
             return evidence.sources_of(self.analysis)
+
+    @cached_property
+    def weak(self) -> tuple[Weak, ...]:
+        """How much of each layer is schematic or synthetic."""
+        with speaking(self.analysis.lang):
+            return evidence.weak_of(self.analysis)
 
     @cached_property
     def promises(self) -> promises.Promises | None:
