@@ -474,7 +474,10 @@ def values_theme(
         return t["between"].format(a=words(first), b=words(last), u="%" if share else unit).rstrip()
 
     edge = {"line": look["cover"]["line"], "width": look["cover"]["width"]}
-    ramp = [look["values"][round(i * 4 / max(classes - 1, 1))] for i in range(classes)]
+    shades = (
+        look["values"][::-1] if share else look["values"]
+    )  # dark is what falls short: little of a share, much of a count
+    ramp = [shades[round(i * 4 / max(classes - 1, 1))] for i in range(classes)]
     styles: list[dict[str, Any]] = [{"fill": c, **edge, "label": label_of(i)} for i, c in enumerate(ramp)]
     styles.append({**look["cover"]["unknown"], "label": t["unknown"], "skip": True})
     people = floats_of(homes, "people")
