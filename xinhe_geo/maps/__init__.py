@@ -2,7 +2,7 @@
 
 from .basemap import Label, Layer
 from .changes import Comparison
-from .charts import Bar, Line, bars, curves, slope, tone_style, tones
+from .charts import MARKS_STYLE, Bar, Line, bars, curves, diverging_bar, slope, tone_style, tones
 from .drawing import difference, draw, evidence, of_district, picture, swipe, walkers
 from .html_map import HouseMap
 from .leading_rules import leading_rules, mapped_rules, promised_among, promised_rules
@@ -32,6 +32,7 @@ __all__ = [
     "COMPLETENESS",
     "DEMONSTRATION_TEXT",
     "GAPS",
+    "MARKS_STYLE",
     "OVERVIEW",
     "PARCELS",
     "PRESETS",
@@ -53,6 +54,7 @@ __all__ = [
     "colour_of",
     "curves",
     "difference",
+    "diverging_bar",
     "draw",
     "evidence",
     "figure_of",

@@ -1,5 +1,5 @@
 """
-Charts for pages and paper: inline SVG without any script, in one grammar. Each is told beside it as a table.
+Charts for pages and paper: inline SVG without any script, in one grammar: figures with their table beside them, marks in its cells.
 
 A unit is a point on a page that is 520 wide: letters of 11 are over nine pixels on a screen that shows it whole, and over six
 points on A4.
@@ -154,3 +154,44 @@ def tone_style() -> str:
     rules = [f".t{i} {{ background: {colour}; color: {ink_on(colour)}; }}" for i, colour in enumerate(ramp)]
     hatch = f"repeating-linear-gradient(135deg, #fff 0 4px, {role('unknown')} 4px 5px)"
     return " ".join([*rules, f".tu {{ background: {hatch}; }}"])
+
+
+# --- marks in the cells of a table ------------------------------------------------------------------------------------
+
+#: What the marks of a table need beside the style of the brief. What is lost is hatched too: it is told apart in grey.
+MARKS_STYLE = (
+    ".diverging{width:150px;min-width:90px} .diverging svg{display:block;width:100%;height:16px}"
+    " .gain{background:#d5e9e8} .lose{background:#f7c9cf;font-weight:600} td.same,td.others{color:var(--quiet)}"
+    " td.gain,td.lose,td.same,td.others,td.unknown{text-align:right;white-space:nowrap!important;min-width:5em!important}"
+    " @media print{.gain,.lose{-webkit-print-color-adjust:exact;print-color-adjust:exact}}"
+)
+#: Half the width of a diverging bar, and how high it is.
+_HALF, _HIGH = 60.0, 16.0
+
+
+def diverging_bar(value: float, most: float, *, hollow: bool = False) -> str:
+    """
+    Return a bar to the right of a middle line (a gain) or to its left (a loss); nothing but the line for 0 and for what is not known.
+
+    Parameters
+    ----------
+    value, most
+        How long, and what fills one side; the number itself stands in a cell beside it.
+    hollow
+        A change that is nobody's gain or loss: only its outline.
+    """
+    length = _HALF * max(-1.0, min(1.0, value / most)) if math.isfinite(value) and most > 0 else 0.0
+    line = f'<path d="M{_HALF:g} 0V{_HIGH:g}" stroke="#8a949c" vector-effect="non-scaling-stroke"/>'
+    bar = ""
+    if abs(length) > 0.05:
+        left, size = min(_HALF, _HALF + length), abs(length)
+        fill = (
+            'fill="none" stroke="#8a949c" vector-effect="non-scaling-stroke"'
+            if hollow
+            else f'fill="{role("gain" if length > 0 else "lose")}"'
+        )
+        bar = f'<rect x="{left:.1f}" y="3" width="{size:.1f}" height="{_HIGH - 6:g}" {fill}/>'
+        if length < 0 and not hollow:  # a stripe, for whoever sees no colour
+            bar += f'<rect x="{left:.1f}" y="6.5" width="{size:.1f}" height="3" fill="#fff"/>'
+    size_ = f"0 0 {2 * _HALF:g} {_HIGH:g}"
+    return f'<svg viewBox="{size_}" preserveAspectRatio="none" aria-hidden="true">{bar}{line}</svg>'

@@ -34,14 +34,13 @@ from ...core import (
 )
 from ...core import title as column_title
 from ...district import District, Scenario, scenarios, steps
-from ...maps import DEMONSTRATION_TEXT
+from ...maps import DEMONSTRATION_TEXT, MARKS_STYLE, diverging_bar
 from ...siting import BASE_LABELS, provision
 from ..analysis import Comparison, Progress
 from ..files import added_to, refuse_foreign
 from ..story.change import Change, few_names, side_by_side
 from ..tables import csv_text, marked_rows, titled
 from ..workbook import foot, write_sheet
-from . import charts
 from .brief import link_pages
 from .shell import heads, page_text, receipt_line, scrolled, table_html
 
@@ -368,7 +367,7 @@ def _write_comparison(
     nav = f'<a href="方案比较.xlsx">{say("表格（含每个小区）")}</a>'
     nav += "" if back is None else f'　<a href="{e(back)}">{say("全部方案")}</a>'
     body = _concluded(change) + listed + body + receipt_line(say(" --plan 方案"))
-    page = page_text(old, say("{0} 与 {1}", *names), nav, body, style=charts.STYLE)
+    page = page_text(old, say("{0} 与 {1}", *names), nav, body, style=MARKS_STYLE)
     write_text(folder / "compare.html", page)
     return sheets["一页表"][0]
 
@@ -387,7 +386,7 @@ def _concluded(change: Change) -> str:
         people += f'<p class="small">{say("单位：人。留下的、迁出的、导入的三类分列，不相加；受益和受影响只算留下的居民")}</p>'
     rows = "".join(
         f'<tr><td>{e(row.label)}</td><td class="n">{per_cent(row.before, unknown="—")}</td><td class="n">{per_cent(row.after, unknown="—")}</td>'
-        f'<td class="diverging">{charts.diverging_bar(row.points, change.longest, hollow=row.tone == "others")}</td>'
+        f'<td class="diverging">{diverging_bar(row.points, change.longest, hollow=row.tone == "others")}</td>'
         + (
             f'<td class="n">{signed(row.points)}</td>'
             if row.tone != "unknown"
@@ -499,7 +498,7 @@ def _write_plans(
     summary = pd.DataFrame(rows, columns=columns).set_index("scenario")
     nav = f'<a href="index.html">{say("简报")}</a>　' if (to / "index.html").is_file() else ""
     nav += f'<a href="tables/方案.xlsx">{say("表格")}</a>'
-    page = page_text(district, say("{0} 方案", district.name), nav, _matrix(plans) + "".join(parts), style=charts.STYLE)
+    page = page_text(district, say("{0} 方案", district.name), nav, _matrix(plans) + "".join(parts), style=MARKS_STYLE)
     with added_to(to) as folder:
         workbook(folder / "tables" / "方案.xlsx", district, sheets)
         write_text(folder / "plans.html", page)
