@@ -116,4 +116,4 @@ def test_a_folder_without_a_plan_names_nobody_elses(out: Path) -> None:
         assert rule.basis_text == bundled.rule(str(name)).basis_text or rule.elsewhere
     files = [path for path in sorted(out.rglob("*")) if path.is_file() and path.suffix != ".png"]
     assert not [path.name for path in files for text in said(path) if next(iter(plan)) in text]
-    assert "不是本街道自己的规划目标" in next(said(out / "index.html"))
+    assert "不是本街道自己规划提出的目标" in next(said(out / "index.html"))

@@ -69,7 +69,7 @@ def brief_page(
     lists = say("　社区名录：{0} 年", district.list_year) if district.communities is not None else ""
     borrowed = ""
     if district.files.at["rules", "from"] != "本目录":
-        borrowed = f'<p class="line">{say("规则表用的是随程序的默认口径，不是本街道自己的规划目标")}</p>'
+        borrowed = f'<p class="line">{say("规则表用的是随程序的默认口径，不是本街道自己规划提出的目标")}</p>'
     borrowed += warning(str(district.manifest.get("survey_note") or ""))
     links = {page.file: say(page.link) for page in pages}
     links |= {"#annex": say("附件"), "tables/coverage.xlsx": say("表格")}
