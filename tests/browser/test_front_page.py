@@ -39,7 +39,8 @@ def check(chromium: Any, page: Path) -> None:
     assert len(requests) == 1 and messages == []
     sizes = tab.evaluate(
         """[...document.querySelectorAll('main svg text')].map(t => {
-            const svg = t.ownerSVGElement; return parseFloat(getComputedStyle(t).fontSize) * svg.getBoundingClientRect().width / svg.viewBox.baseVal.width; })"""
+            const svg = t.ownerSVGElement;
+            return parseFloat(getComputedStyle(t).fontSize) * svg.getBoundingClientRect().width / svg.viewBox.baseVal.width; })"""
     )
     assert sizes and min(sizes) >= 9
     reader = pypdf.PdfReader(io.BytesIO(tab.pdf(format="A4", prefer_css_page_size=True, print_background=True)))

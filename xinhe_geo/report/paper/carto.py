@@ -39,8 +39,6 @@ SHEET = "#fffdf9"
 _HALO = "#fffdf8"
 #: Layers that show where an administrative area ends; a public sheet has none of them.
 BORDERS = ("district", "zones", "areas", "communities", "grid", "veil", "presence")
-#: What a map for the public leaves out: borders, and parcels, which are internal until somebody has confirmed them.
-NOT_SHOWN = (*BORDERS, "parcels")
 #: Detail finer than this is not drawn (millimetres of paper).
 _FINE = 0.09
 #: Scales that a ruler can be laid on: these times a power of ten.
@@ -597,8 +595,9 @@ def with_few_numbers(scene: Scene) -> Scene:
 
 
 def without_borders(scene: Scene) -> Scene:
-    """Return a scene that shows neither where administrative areas end nor what is decided about parcels."""
-    layers = [layer for layer in scene.layers if layer.id not in NOT_SHOWN]
-    labels = [label for label in scene.labels if label.kind not in ("district", "zone", "area", "parcel")]
-    groups = [{**g, "rows": [r for r in g["rows"] if not set(r["ids"]) & set(NOT_SHOWN)]} for g in scene.groups]
+    """Return a scene that does not show where administrative areas end, nor where anything is to be renewed: parcels are internal."""
+    unshown = {*BORDERS, "parcels"}
+    layers = [layer for layer in scene.layers if layer.id not in unshown]
+    labels = [x for x in scene.labels if x.kind not in ("district", "zone", "area") and x.layer not in unshown]
+    groups = [{**g, "rows": [r for r in g["rows"] if not set(r["ids"]) & unshown]} for g in scene.groups]
     return replace(scene, layers=layers, labels=labels, groups=[g for g in groups if g["rows"]])
