@@ -116,6 +116,7 @@ PUBLIC = [
     "compare",
     "completeness",
     "coverage",
+    "curve",
     "draw",
     "explain",
     "flips",

@@ -3,6 +3,7 @@
 from .access import compare as compare
 from .access import completeness as completeness
 from .access import coverage as coverage
+from .access import curve as curve
 from .access import gaps as gaps
 from .access import headlines as headlines
 from .access import isochrones as isochrones
