@@ -7,13 +7,19 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from ..core import amount, at_year
+from ..core import SourceError, amount, at_year
 from ..district import Edit
 from .current_layer import CurrentLayer
 from .row_report import RowReport, Where
 
 #: A list that changes the number of people by more than this part is written only when somebody says it is meant.
 JUMP = 0.05
+#: What stands under `column` in the line of a report that says how many people there are before and after.
+PEOPLE_COLUMN = "常住人口"
+
+
+class PeopleJump(SourceError):
+    """The number of people would change by more than `JUMP`, and nobody has said that it is meant."""
 
 
 class HeadCount(NamedTuple):
@@ -52,5 +58,5 @@ def head_count(current: CurrentLayer, edits: Sequence[Edit], leaving: set[int], 
     count = HeadCount(*(float(frame["people"].sum(min_count=1)) for frame in typed))
     if edits or leaving:
         said = "变化超过 5%，写入要加 --sure（sure=True）" if count.jumps else ""
-        report.say("note", f"常住人口合计（{year} 年）：{count}", said, Where(column="常住人口"))
+        report.say("note", f"常住人口合计（{year} 年）：{count}", said, Where(column=PEOPLE_COLUMN))
     return count

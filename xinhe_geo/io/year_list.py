@@ -30,7 +30,18 @@ from ..district import (
     locked,
     new_files,
 )
-from .add import Coordinates, Request, checked_words, origin_of, positions, settled, unconfirmed
+from .add import (
+    Coordinates,
+    Request,
+    ask_decisions,
+    checked_words,
+    origin_of,
+    positions,
+    settled,
+    unconfirmed,
+    waits,
+    wishes_of,
+)
 from .cells import bare_name, printable
 from .current_layer import CurrentLayer, read_current
 from .file_rows import FileRows, Refusal, fill_blanks, rows_of
@@ -114,7 +125,7 @@ def update(
     target, source = Path(folder), Path(file)
     asked = request or Request(Coordinates(None))
     asked = replace(asked, coordinates=replace(asked.coordinates, checked=checked_words(asked.coordinates.checked)))
-    if not apply:
+    if not apply or waits(asked):
         return _planned(source, target, kind, year, asked)[0]
     with locked(target):
         finish(target)
@@ -143,12 +154,13 @@ def _planned(
     placed = positions(rows, request.coordinates, place_of(current.metric, current.tables))
     matched = match_rows(rows, placed, current)
     proven = settled(rows, placed, matched, current, request)
-    matched = recognised(rows, placed, matched, current, request.wishes)
+    matched = recognised(rows, placed, matched, current, wishes_of(request, rows, matched, current))
     ended = _ended(rows, matched)
     opened = _opened(rows, matched, current, listed)
     tidy = judged(rows, placed, matched, current)
     origin = origin_of(rows, placed, request.coordinates.checked, proven=proven)
     edits = edits_of(rows, placed, matched, current, tidy, Provenance(request.basis, origin))
+    ask_decisions(request, matched, (rows, placed, current), None)
     lines = {rows.lines[i] for i in opened}
     column = _LAYER.names["state"].label
     report.lines = [
