@@ -1,6 +1,7 @@
 """What comes in and goes out: office tables, GIS and CAD files, OpenStreetMap, whole cities split into districts."""
 
 from .add import Coordinates, Request, add
+from .blanks import blanks
 from .cells import bare_name
 from .datum_check import UNPROVEN
 from .dxf import drawing_of
@@ -34,6 +35,7 @@ __all__ = [
     "add",
     "asked",
     "bare_name",
+    "blanks",
     "boundary_box",
     "box_to_fetch",
     "check_workbook",

@@ -33,9 +33,9 @@ from .control_points import tied
 from .current_layer import CurrentLayer, read_current
 from .datum_check import UNPROVEN, check_datum
 from .decisions import choices_of, read_decisions, write_decisions
-from .file_rows import FileRows, Refusal, fill_blanks, rows_of
+from .file_rows import FileRows, Refusal, fill_blanks, name_codes, rows_of
 from .formats import read_file
-from .head_count import HeadCount, PeopleJump, head_count
+from .head_count import HeadCount, PeopleJump, head_count, say_whom
 from .likeness import Wishes, recognised
 from .matching import Matched, gone_rows, match_rows
 from .placing import place_by_name, write_placing_page
@@ -103,6 +103,7 @@ def plan_import(source: Path, folder: Path, layer: Layer, request: Request) -> P
     kept = remembered(answers) if answers.said else b""
     if request.values is not None and request.values.is_file():
         answers.said |= read_answers(request.values).said
+    name_codes(rows, current.tables)
     words = ValueWords(rows, current.kinds, answers)
     words.read_written()
     fill_blanks(rows, request.fill, current.kinds)
@@ -120,6 +121,8 @@ def plan_import(source: Path, folder: Path, layer: Layer, request: Request) -> P
         matched = recognised(rows, placed, matched, current, wishes_of(request, rows, matched, current))
     elif request.wishes != Wishes() or request.decide is not None:
         raise SourceError(f"{layer.label}没有图形，只按编号认行；不能用 --new、--update、--skip、--decide")
+    if layer.name == "homes":
+        say_whom(rows, matched, current)
     tidy = judged(rows, placed, matched, current)
     checked = request.coordinates.checked
     origin = origin_of(rows, placed, checked, proven=proven)

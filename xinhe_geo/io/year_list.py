@@ -44,7 +44,7 @@ from .add import (
 )
 from .cells import bare_name, printable
 from .current_layer import CurrentLayer, read_current
-from .file_rows import FileRows, Refusal, fill_blanks, rows_of
+from .file_rows import FileRows, Refusal, fill_blanks, name_codes, rows_of
 from .formats import read_file
 from .likeness import recognised
 from .matching import Matched, leaving, match_rows
@@ -149,6 +149,7 @@ def _planned(
     current = replace(whole, rows=rows_there.iloc[listed.live])
     report = RowReport()
     rows = rows_of(read_file(source, _LAYER, request.sheet, report), _LAYER, current.kinds, request.key, report)
+    name_codes(rows, whole.tables)
     fill_blanks(rows, {**({"kind": kinds[0]} if len(kinds) == 1 else {}), **request.fill}, current.kinds)
     _refuse_others(rows, listed, kind)
     placed = positions(rows, request.coordinates, place_of(current.metric, current.tables))

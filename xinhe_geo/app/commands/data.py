@@ -47,6 +47,7 @@ from ...io import (
     tally,
 )
 from ...io import add as add_rows
+from ...io import blanks as write_blanks
 from ...io import fetch as fetch_osm
 from ...io import template as write_template
 from ...io import update as update_list
@@ -339,9 +340,25 @@ def _numbers(text: str) -> list[float]:
 def template(
     out: Annotated[Path, typer.Option("--out", help="写到哪个 .xlsx 文件")] = Path("模板.xlsx"),
     folder: Annotated[Path | None, typer.Option("--for", help="街道目录：下拉选项用它的类别表")] = None,
+    blanks: Annotated[
+        bool,
+        typer.Option("--blanks", help="不写模板，写目录里还缺什么：面积、床位、状态、服务社区、人口；填好用 add 导入"),
+    ] = False,
     lang: Lang = "zh",
 ) -> None:
     """写一个可以填的 Excel 模板：每个图层一张表，中文表头、单位、下拉选项、示例行。"""
+    if blanks:
+        if folder is None:
+            raise SourceError("--blanks 要知道是哪个目录：加 --for 街道目录")
+        with replacing(lang, out):
+            missing = write_blanks(out, folder)
+        shown = grid("图层", "列", "没有值的")
+        for name, n in missing.items():
+            layer, _, column = name.partition(".")
+            shown.add_row(LAYERS[layer].label, LAYERS[layer].names[column].label, f"{n:,} 处")
+        OUT.print(shown)
+        OUT.print(escape(message(lang, "done", shown_path(out))))
+        return
     with replacing(lang, out):
         write_template(out, folder)
     OUT.print(escape(message(lang, "done", shown_path(out))))
