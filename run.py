@@ -132,7 +132,7 @@ MARKS = Path("xinhe_geo", "core", "secrecy_marks.py")
 #: What every command may need beside the core: Word, slides, sheets, DXF, old workbooks.
 ALWAYS = ("office",)
 #: About how much the first start fetches, for whoever waits.
-MEGABYTES, PACKAGES = 300, 75
+MEGABYTES, PACKAGES = 300, 60
 #: Commands that need more than that, and the extras they need.
 EXTRAS = {"batch": ("cluster",)}
 #: What the tests need: nothing is left untested for want of a package.

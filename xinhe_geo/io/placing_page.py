@@ -237,6 +237,11 @@ def reconcile_page(
         (x, y), (w, h) = bounds[:2], bounds[2:] - bounds[:2]
         return f"{x:.1f} {y:.1f} {w:.1f} {h:.1f}"
 
+    own = gpd.GeoSeries([s for row in rows for s in (row.shape, *row.there) if s is not None], crs=metric)
+    if len(own):
+        west, south, east, north = own.to_crs(LONLAT).total_bounds
+        edges = flat.of(np.array([[west, north], [east, south]])).ravel()
+        extent = edges + max(_AROUND_M, float(np.ptp(edges.reshape(2, 2), axis=0).max()) / 8) * np.array([-1, -1, 1, 1])
     ground = _paths({n: f for n, f in layers.items() if n in ("water", "green", "streets")}, flat)
     whole = [
         drawn(stay, "there"),

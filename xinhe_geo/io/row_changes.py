@@ -19,8 +19,8 @@ from .matching import Matched
 from .positions import Placed
 from .row_report import Where
 
-#: Positions nearer than this are the same.
-SAME_M = 0.01
+#: Shapes nearer than this are the same; a point may also be off by what six digits of a degree leave out.
+SAME_M, SAME_SPOT_M = 0.01, 0.1
 
 
 class Provenance(NamedTuple):
@@ -199,7 +199,7 @@ def _moved(shape: shapely.Geometry, before: shapely.Geometry, rows: FileRows, ro
         return None
     if shape.geom_type == before.geom_type:
         away = float(shapely.hausdorff_distance(shape, before))
-        return None if away <= SAME_M else f"移动 {amount(away, 1)} 米"
+        return None if away <= (SAME_SPOT_M if shape.geom_type == "Point" else SAME_M) else f"移动 {amount(away, 1)} 米"
     return "换成另一种图形"
 
 
