@@ -159,7 +159,7 @@ def test_rows_come_and_go(edited: Callable[..., Path], folder: Path) -> None:
 
 KIND = {"kind": "repair_shop", "label": "便民维修点", "lead": "tier", "rule": "own_repair", "colour": "#123456"}
 RULE = {"rule": "own_repair", "set": "own", "label": "维修点 500 米", "kinds": "repair_shop", "metric": "reach"}
-RULE |= {"method": "network_m", "metres": 500, "minutes": 0, "profile": "adult", "denominator": "people"}
+RULE |= {"method": "network_m", "metres": 500, "minutes": 8, "profile": "adult", "denominator": "people"}
 RULE |= {"confidence": "convention"}
 NORM = {
     "norm": "own_repair",
@@ -199,6 +199,14 @@ def test_a_new_kind_comes_with_its_rule_and_its_norm_in_one_go(book: Path, tmp_p
     assert district.kinds.loc["repair_shop", "rule"] == "own_repair" and district.rule("own_repair").metres == 500
     undo(folder)
     assert contents(folder) == before
+
+
+@pytest.mark.slow
+def test_a_limit_of_nothing_is_named_before_it_is_written(book: Path, tmp_path: Path, folder: Path) -> None:
+    """Both limits count: a rule without one would stop every later command."""
+    nothing = {**NEW_KIND, "规则表": {**RULE, "minutes": 0}}
+    with pytest.raises(xh.DataError, match="own_repair.*minutes"):
+        import_rules(with_rows(book, tmp_path / "零.xlsx", nothing), folder, apply=True)
 
 
 @pytest.mark.slow

@@ -465,8 +465,9 @@ _LAYERS = (
             Column("tier_min", "圈层", "int", "分钟"),
             Column("metric", "指标", required=True, values=("reach", "presence")),
             Column("method", "方法", required=True, values=("buffer", "network_m", "walk_min")),
-            Column("metres", "距离", "float", "m", required=True, minimum=0),
-            Column("minutes", "时间", "float", "分钟", required=True, minimum=0),
+            # both limits are asked of every rule: the other methods stand beside the one that leads
+            Column("metres", "距离", "float", "m", required=True, minimum=1),
+            Column("minutes", "时间", "float", "分钟", required=True, minimum=0.1),
             Column("profile", "人群", required=True, parent=("profiles", "profile")),
             Column(
                 "denominator",
