@@ -205,7 +205,7 @@ def test_a_new_kind_comes_with_its_rule_and_its_norm_in_one_go(book: Path, tmp_p
 def test_a_limit_of_nothing_is_named_before_it_is_written(book: Path, tmp_path: Path, folder: Path) -> None:
     """Both limits count: a rule without one would stop every later command."""
     nothing = {**NEW_KIND, "规则表": {**RULE, "minutes": 0}}
-    with pytest.raises(xh.DataError, match="own_repair.*minutes"):
+    with pytest.raises(xh.DataError, match=r"own_repair.*minutes"):
         import_rules(with_rows(book, tmp_path / "零.xlsx", nothing), folder, apply=True)
 
 
