@@ -65,11 +65,11 @@ class Choice:
 def choices_of(rows: FileRows, placed: Placed, matched: Matched, current: CurrentLayer) -> list[Choice]:
     """Return what is to be decided of each row that can come in, doubt first; each row that is there is proposed once."""
     results: dict[int | None, str] = {}
-    for line in rows.report.lines:
-        if line.result in (*TAKEN, "unclear"):
-            results.setdefault(line.row, line.result)
+    for said in rows.report.lines:
+        if said.result in (*TAKEN, "unclear"):
+            results.setdefault(said.row, said.result)
     ids, claimed = current.ids(), set(matched.at.values())
-    found = []
+    found: list[Choice] = []
     for i, line in enumerate(rows.lines):
         unclear, at = rows.unclear.get(i), matched.at.get(i)
         if line not in results or (unclear is not None and unclear.why.column):
