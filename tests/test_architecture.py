@@ -60,6 +60,7 @@ ONLY_IMPORTER = {
     "folium": {"maps.html_map"},
     "branca": {"maps.html_map"},
     "xlsxwriter": {
+        "io.answer_book",
         "io.template",
         "ledger.rulebook",
         "report.ledger_workbook",
