@@ -8,6 +8,7 @@ beside its target and swapped in.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, TypedDict, Unpack
@@ -26,7 +27,6 @@ from ..core import (
     TO_CONFIRM,
     UNCHECKED,
     UNSTATED,
-    NetworkError,
     SourceError,
     UnknownNameError,
     crs_text,
@@ -36,7 +36,7 @@ from ..core import (
     told,
 )
 from ..district import District
-from ..network import excluded_ways, read_osm_streets
+from ..network import Extract, excluded_ways, in_order, read_osm_streets
 from . import overpass as _overpass
 from .homes_table import COUNTS, homes_from_table
 from .import_log import ImportLog
@@ -64,7 +64,7 @@ OUTLINE_MARGIN_M = 25.0
 
 def _layer(name: str, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> gpd.GeoDataFrame:
     """Return found rows as a frame in EPSG:4326, its first column the layer's key, ordered by id: nodes, relations, ways."""
-    ordered = sorted(rows, key=lambda row: (row[0][0], int(row[0].split("-")[0][1:]), row[0]))
+    ordered = sorted(rows, key=lambda row: (row[0][0], int(re.match(r"-?\d+", row[0][1:])[0]), row[0]))
     frame = pd.DataFrame([row[:-1] for row in ordered], columns=[LAYERS[name].key, *columns])
     return gpd.GeoDataFrame(frame, geometry=[row[-1] for row in ordered], crs=LONLAT)
 
@@ -157,17 +157,12 @@ def _report_unbuilt(name: str, found: Found, log: ImportLog) -> None:
     log.left(name, "面", len(refs), "轮廓不完整（文件裁剪时缺了部分），或外圈不闭合", refs)
 
 
-def _streets(path: Path, walk_filter: str | Path | None, log: ImportLog) -> gpd.GeoDataFrame:
+def _streets(extract: Extract, walk_filter: str | Path | None, log: ImportLog) -> gpd.GeoDataFrame:
     """Return the walkable ways of the extract, and report those that are not."""
     if walk_filter is not None and not Path(walk_filter).is_file():
         raise SourceError(f"文件不存在：{Path(walk_filter).name}。这是步行规则（walk_filter.toml），不写就用自带的")
-    try:
-        streets = read_osm_streets(path, walk_filter=walk_filter)
-    except NetworkError as error:
-        raise SourceError(f"{path.name}：{error}") from error
-    except RuntimeError as error:
-        raise SourceError(f"{path.name} 读不出来（{error}）。文件不完整或不是 OSM 数据，请重新下载") from error
-    return _reported(streets, excluded_ways(path, walk_filter=walk_filter), path, log)
+    streets = read_osm_streets(extract, walk_filter=walk_filter)
+    return _reported(streets, excluded_ways(extract, walk_filter=walk_filter), extract.name, log)
 
 
 def _streets_alone(path: Path, walk_filter: str | Path | None, log: ImportLog) -> tuple[gpd.GeoDataFrame, _Origin]:
@@ -177,13 +172,17 @@ def _streets_alone(path: Path, walk_filter: str | Path | None, log: ImportLog) -
         log.note("streets", path.name, note)
     log.note("facilities", "设施、用地、水系", f"{path.name} 只有街道；设施和居住点用 add 命令加，或改用 OSM 提取文件")
     origin = _osm_origin(f"OpenStreetMap 街道文件 {path.name}", read.day) if read.from_osm else None
-    return _reported(read.streets, read.excluded, path, log), origin or _own_origin(path.name, read.day)
+    return _reported(read.streets, read.excluded, path.name, log), origin or _own_origin(path.name, read.day)
 
 
-def _reported(streets: gpd.GeoDataFrame, left: pd.DataFrame, path: Path, log: ImportLog) -> gpd.GeoDataFrame:
+def _reported(streets: gpd.GeoDataFrame, left: pd.DataFrame, file: str, log: ImportLog) -> gpd.GeoDataFrame:
     """Report what is taken as a street and what is not, and why; return the streets with their id as a column."""
+    if streets.empty and left.empty:
+        raise SourceError(f"{file} 里没有道路，不能算可步行的范围。取数据时要包含道路（highway），或取了别处")
     if streets.empty:
-        raise SourceError(f"{path.name} 里没有可步行的道路。检查是否取错了范围，或步行规则（walk_filter.toml）过严")
+        raise SourceError(
+            f"{file} 里没有可步行的道路：{len(left)} 条道路都不能走（{left['reason'].iloc[0]} 等）。检查范围，或步行规则（walk_filter.toml）"
+        )
     log.took("streets", "可步行的道路", len(streets), "", streets.index.astype(str))
     for reason, rows in left.groupby("reason", sort=False):
         log.left("streets", "道路", len(rows), str(reason), rows["way"].astype(str))
@@ -379,11 +378,12 @@ def import_osm(
         metric = _metric(streets, crs)
         found, layers = Found(), {}
     else:
-        streets = _streets(source, walk_filter, log)
-        metric = _metric(streets, crs)
-        origin = _osm_origin(f"OpenStreetMap 提取文件 {source.name}", day_of(source, log))
-        tell("读设施、用地、水系")
-        found = read_extract(source, rules)
+        with in_order(source) as extract:
+            streets = _streets(extract, walk_filter, log)
+            metric = _metric(streets, crs)
+            origin = _osm_origin(f"OpenStreetMap 提取文件 {source.name}", day_of(source, extract, log))
+            tell("读设施、用地、水系")
+            found = read_extract(extract, rules)
         layers = _map_layers(found, labels, log)
     if homes is None:
         people = _homes_from_map(found if map_homes else Found(), log)
