@@ -14,6 +14,7 @@ import osmium
 import pytest
 from test_osm_import import Town, tag_lines, town
 
+from xinhe_geo.app.cli import main
 from xinhe_geo.core import SourceError, XinheError
 from xinhe_geo.district import District
 from xinhe_geo.io.osm_import import import_osm
@@ -164,16 +165,29 @@ def test_a_file_is_read_by_what_it_holds_whatever_it_is_called(suffix: str, tmp_
     assert metres.pop() > 2_000
 
 
+def element(kind: str, parts: str, **tags: str) -> str:
+    """One way or relation 900 over nodes or members, in short: nodes by number, members as kind and number."""
+    if kind == "way":
+        inside = "".join(f'<nd ref="{n}"/>' for n in parts.split())
+    else:
+        inside = "".join(
+            f'<member type="{p[0]}" ref="{p[1]}" role="outer"/>' for p in (m.split(":") for m in parts.split())
+        )
+    return f'<{kind} id="900">{inside}{tag_lines(tags)}</{kind}>'
+
+
+PARK = {"type": "multipolygon", "leisure": "park"}
 ODD = {
-    "a way of no nodes": '<way id="900"><tag k="highway" v="path"/></way>',
-    "a way of one node": '<way id="900"><nd ref="1000"/><tag k="highway" v="path"/></way>',
-    "a way of one place": '<way id="900"><nd ref="1000"/><nd ref="1000"/><tag k="highway" v="path"/></way>',
-    "a way of nodes that are not there": '<way id="900"><nd ref="77"/><nd ref="78"/><tag k="highway" v="path"/></way>',
-    "a building cut by the clip": '<way id="900"><nd ref="1000"/><nd ref="77"/><nd ref="1000"/><tag k="building" v="house"/></way>',
-    "a building like an eight": '<way id="900"><nd ref="1000"/><nd ref="1101"/><nd ref="1001"/><nd ref="1100"/><nd ref="1000"/><tag k="building" v="house"/></way>',
-    "a relation of itself": '<relation id="900"><member type="relation" ref="900" role="outer"/><tag k="type" v="multipolygon"/><tag k="landuse" v="residential"/></relation>',
-    "relations of one another": '<relation id="900"><member type="relation" ref="901" role=""/><tag k="type" v="multipolygon"/><tag k="leisure" v="park"/></relation><relation id="901"><member type="relation" ref="900" role=""/><tag k="type" v="multipolygon"/><tag k="leisure" v="park"/></relation>',
-    "a relation of nothing": '<relation id="900"><tag k="type" v="multipolygon"/><tag k="leisure" v="park"/></relation>',
+    "a way of no nodes": element("way", "", highway="path"),
+    "a way of one node": element("way", "1000", highway="path"),
+    "a way of one place": element("way", "1000 1000", highway="path"),
+    "a way of nodes that are not there": element("way", "77 78", highway="path"),
+    "a building cut by the clip": element("way", "1000 77 1000", building="house"),
+    "a building like an eight": element("way", "1000 1101 1001 1100 1000", building="house"),
+    "a relation of itself": element("relation", "relation:900", **PARK),
+    "a relation of the other": element("relation", "relation:901", **PARK)
+    + element("relation", "relation:900", **PARK).replace('id="900"', 'id="901"'),
+    "a relation of nothing": element("relation", "", **PARK),
     "a node beyond the pole": '<node id="90000" lon="1" lat="95"><tag k="amenity" v="pharmacy"/></node>',
     "a node of a very large id": '<node id="9007199254740993" lon="117.6" lat="39.05"><tag k="amenity" v="pharmacy"/></node>',
 }
@@ -302,9 +316,44 @@ def test_bytes_and_words_changed_at_random_raise_nothing_but_our_errors(tmp_path
             raw = bytes(changed)
         file = tmp_path / f"bad{suffix}"
         file.write_bytes(raw)
-        for read in (lambda f: WalkNetwork.from_osm(f), lambda f: import_osm(f, tmp_path / f"out{tried}")):
+        for read in (WalkNetwork.from_osm, lambda f, out=tmp_path / f"out{tried}": import_osm(f, out)):
             try:
                 read(file)
             except XinheError as error:
                 assert file.name in str(error) or "没有" in str(error), str(error)
     assert tried > 20
+
+
+def test_what_an_import_says_in_english_has_no_chinese_but_names(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The town with everything there is to say of it: what is left out, why, examples, the table of people with its faults."""
+    (tmp_path / "town.osm").write_text(town().xml(stamp=None), "utf-8")
+    rows = [
+        "id,lon,lat,population,extra",
+        "a,117.605,39.055,10,1",
+        "b,117.62,39.055,5,1",
+        "c,17,39,7,1",
+        "d,117.605,39.055,-1,1",
+        "e,,,2,1",
+    ]
+    (tmp_path / "people.csv").write_text("\n".join(rows), "utf-8")
+    for more in ([], ["--homes", str(tmp_path / "people.csv")]):
+        assert (
+            main(
+                [
+                    "import",
+                    str(tmp_path / "town.osm"),
+                    "--out",
+                    str(tmp_path / f"out{len(more)}"),
+                    "--lang",
+                    "en",
+                    *more,
+                ]
+            )
+            == 0
+        )
+        said = "".join(capsys.readouterr().out.split())
+        for name in ("新胡路", "某高速"):
+            said = said.replace(name, "")
+        assert not re.findall(r"[\u3001-\u9fff]+", said)

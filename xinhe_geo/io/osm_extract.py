@@ -16,7 +16,7 @@ import osmium
 import shapely
 from osmium.osm import Area, Node, Relation, Way
 
-from ..core import SourceError
+from ..core import SourceError, say
 from ..network import Extract, in_order, own_id
 from .import_log import ImportLog
 from .street_files import SUFFIXES as STREET_SUFFIXES
@@ -188,7 +188,7 @@ class _Sorter:
         kind = rules[0].kind
         others = sorted({rule.kind for rule in rules} - {kind})
         if others:
-            self.found.several.append(f"{ref}（取 {kind}，也合 {'、'.join(others)}）")
+            self.found.several.append(say("{0}（取 {1}，也合 {2}）", ref, kind, say("、").join(others)))
         self.found.add("facilities", (ref, tags.get("name"), kind, rules[0].note, shape))
 
     def _count(self, tags: Tags) -> None:
@@ -248,11 +248,13 @@ def day_of(path: Path, extract: Extract, log: ImportLog) -> str:
     things: Iterable[Any] = osmium.FileProcessor(extract.file)
     newest = max((thing.timestamp for thing in things), default=datetime(1970, 1, 1, tzinfo=UTC))
     if newest.year > 1970:
-        log.note("district", "数据日期", f"文件没有写日期，取其中最新的对象：{newest:%Y-%m-%d}")
+        log.note("district", say("数据日期"), say("文件没有写日期，取其中最新的对象：{0:%Y-%m-%d}", newest))
         return f"{newest:%Y-%m-%d}"
     day = datetime.fromtimestamp(path.stat().st_mtime, UTC)
     log.note(
-        "district", "数据日期", f"文件里没有任何日期，暂取文件自己的修改日期 {day:%Y-%m-%d}；请在 district.toml 里核对"
+        "district",
+        say("数据日期"),
+        say("文件里没有任何日期，暂取文件自己的修改日期 {0:%Y-%m-%d}；请在 district.toml 里核对", day),
     )
     return f"{day:%Y-%m-%d}"
 

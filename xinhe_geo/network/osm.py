@@ -196,7 +196,7 @@ def _values(tags: Mapping[str, Any]) -> tuple[tuple[str, frozenset[str] | None],
     return tuple((key, None if "*" in values else frozenset(values)) for key, values in listed.items())
 
 
-def _highways(extract: Extract, *, located: bool = False) -> Iterator[Way]:
+def _highways(extract: Extract, *, located: bool = False) -> Iterator[Any]:
     """Yield every way with a highway tag; `located`: its nodes know where they are."""
     import osmium
 
@@ -204,9 +204,7 @@ def _highways(extract: Extract, *, located: bool = False) -> Iterator[Way]:
     file = osmium.FileProcessor(extract.file, kinds).with_filter(osmium.filter.KeyFilter("highway"))
     if located:
         file = file.with_locations().with_filter(osmium.filter.EntityFilter(osmium.osm.WAY))
-    way: Any
-    for way in file:
-        yield way
+    yield from file
 
 
 def read_ways(path: StrPath | Extract, walk_filter: WalkFilter | None) -> Ways:
@@ -229,7 +227,7 @@ def read_ways(path: StrPath | Extract, walk_filter: WalkFilter | None) -> Ways:
             columns["wait_s"].append(rules.wait(tags))
             columns["steps"].append(rules.steps is not None and rules.steps.fits(tags))
     columns["home"] = [None] * len(lines.count)
-    ids, first, at = np.unique(np.array(refs, np.int64), return_index=True, return_inverse=True)
+    _, first, at = np.unique(np.array(refs, np.int64), return_index=True, return_inverse=True)
     xy = lines.coordinates()[first]
     there = ~np.isnan(xy[:, 0])
     number = np.cumsum(there) - 1

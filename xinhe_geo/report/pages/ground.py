@@ -9,7 +9,7 @@ import pandas as pd
 import shapely
 
 from ...access import audit, rests_on
-from ...core import crs_label, marked, per_cent, say, title
+from ...core import crs_label, marked, per_cent, say, title, word
 from ...district import District, kind_name
 from ..workbook import foot
 from .shell import heads, html_page, scrolled, warning
@@ -32,7 +32,7 @@ def ground_page(district: District, picture: str) -> str:
     body = f"""<header>
 <h1>{e(heading)}</h1>
 <p class="line">{e(said)}</p>
-{warning(str(district.manifest.get("survey_note") or ""))}
+{warning(word(str(district.manifest.get("survey_note") or "")))}
 {warning(note)}
 <p><b>{e(add)}</b></p>
 </header>
