@@ -242,7 +242,7 @@ def flipped(data: bytes, at: int) -> bytes:
         ("sum.osm.gz", flipped(gzip.compress(GOOD), -6), DAMAGED),
         ("cut.osm.bz2", torn(bz2.compress(GOOD)), DAMAGED),
         ("sum.osm.bz2", flipped(bz2.compress(GOOD), 2000), DAMAGED),
-        ("roads.osm", head(['<node id="1" lat="1" lon="2"/>']).encode(), "没有道路"),
+        ("roads.osm", head(['<node id="1" lat="1" lon="2"/>']).encode(), "一条道路也没有"),
     ],
 )
 def test_what_is_wrong_with_a_file_is_said_by_its_cause(name: str, data: bytes, said: str, tmp_path: Path) -> None:

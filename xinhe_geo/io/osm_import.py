@@ -196,7 +196,7 @@ def _streets_alone(path: Path, walk_filter: str | Path | None, log: ImportLog) -
 def _reported(streets: gpd.GeoDataFrame, left: pd.DataFrame, file: str, log: ImportLog) -> gpd.GeoDataFrame:
     """Report what is taken as a street and what is not, and why; return the streets with their id as a column."""
     if streets.empty and left.empty:
-        raise SourceError(f"{file} 里没有道路，不能算可步行的范围。取数据时要包含道路（highway），或取了别处")
+        raise SourceError(f"{file} 里没有可步行的道路：一条道路也没有。取数据时要包含道路（highway），或取了别处")
     if streets.empty:
         raise SourceError(
             f"{file} 里没有可步行的道路：{len(left)} 条道路都不能走（{left['reason'].iloc[0]} 等）。检查范围，或步行规则（walk_filter.toml）"
