@@ -165,6 +165,22 @@ def test_a_file_is_read_by_what_it_holds_whatever_it_is_called(suffix: str, tmp_
     assert metres.pop() > 2_000
 
 
+def test_a_file_in_order_is_read_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nodes, ways and relations by id: no copy is made of it, and one is made as soon as two objects change places."""
+
+    def copied(*_: object) -> None:
+        raise AssertionError("a copy was made")
+
+    monkeypatch.setattr("xinhe_geo.network.osm_file._put_in_order", copied)
+    nodes, ways, relations = objects(town())
+    (tmp_path / "town.osm").write_text(head([*nodes, *ways, *relations]), "utf-8")
+    WalkNetwork.from_osm(tmp_path / "town.osm")
+    for body in ([*nodes, *relations, *ways], [*nodes, *ways, *relations[::-1]], [*nodes[::-1], *ways]):
+        (tmp_path / "town.osm").write_text(head(body), "utf-8")
+        with pytest.raises(AssertionError, match="a copy was made"):
+            WalkNetwork.from_osm(tmp_path / "town.osm")
+
+
 def element(kind: str, parts: str, **tags: str) -> str:
     """One way or relation 900 over nodes or members, in short: nodes by number, members as kind and number."""
     if kind == "way":

@@ -66,7 +66,7 @@ OUTLINE_MARGIN_M = 25.0
 
 def _layer(name: str, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> gpd.GeoDataFrame:
     """Return found rows as a frame in EPSG:4326, its first column the layer's key, ordered by id: nodes, relations, ways."""
-    ordered = sorted(rows, key=lambda row: (row[0][0], int(re.match(r"-?\d+", row[0][1:])[0]), row[0]))
+    ordered = sorted(rows, key=lambda row: (row[0][0], int(re.findall(r"-?\d+", row[0])[0]), row[0]))
     frame = pd.DataFrame([row[:-1] for row in ordered], columns=[LAYERS[name].key, *columns])
     return gpd.GeoDataFrame(frame, geometry=[row[-1] for row in ordered], crs=LONLAT)
 

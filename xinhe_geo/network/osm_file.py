@@ -163,6 +163,25 @@ def _cause(error: Exception) -> str:
     return f"读不下去：{said}。用 JOSM 打开看看，另存一次"
 
 
+def _objects(file: File) -> Iterator[Node | Way | Relation]:
+    """Yield the nodes, ways and relations of a file as they come."""
+    import osmium
+    from osmium.osm import Node, Relation, Way
+
+    for thing in osmium.FileProcessor(file):
+        if isinstance(thing, (Node, Way, Relation)):
+            yield thing
+
+
+def _refers_to(thing: Node | Way | Relation) -> list[int]:
+    """Return the ids that an object is made of."""
+    from osmium.osm import Relation, Way
+
+    if isinstance(thing, Way):
+        return [node.ref for node in thing.nodes]
+    return [member.ref for member in thing.members] if isinstance(thing, Relation) else []
+
+
 def _is_in_order(file: File) -> bool:
     """Return whether the objects come as nodes, ways, relations, by id, each once, with positive ids and none deleted."""
     import osmium
@@ -170,20 +189,12 @@ def _is_in_order(file: File) -> bool:
     with osmium.io.Reader(file, osmium.osm.NOTHING) as reader:
         if reader.header().has_multiple_object_versions:
             return False
-    last, kind = 0, "n"
-    for thing in osmium.FileProcessor(file):
-        number = thing.id
-        if thing.type_str() != kind:
-            if thing.type_str() not in _ORDER or thing.type_str() < kind:
-                return False
-            last, kind = 0, thing.type_str()
-        if number <= last or thing.deleted:
+    before = (0, 0)
+    for thing in _objects(file):
+        place = (_ORDER.index(thing.type_str()), thing.id)
+        if place <= before or thing.id <= 0 or thing.deleted or min(_refers_to(thing), default=0) < 0:
             return False
-        last = number
-        if any(
-            part.ref < 0 for part in (thing.nodes if thing.is_way() else thing.members if thing.is_relation() else ())
-        ):
-            return False
+        before = place
     return True
 
 
@@ -193,8 +204,7 @@ def _put_in_order(file: File, room: Path, deleted: frozenset[tuple[str, int]]) -
 
     rows = [
         (_ORDER.index(thing.type_str()), _shifted(thing.id), thing.version, len(thing.tags), thing.deleted)
-        for thing in osmium.FileProcessor(file)
-        if thing.type_str() in _ORDER
+        for thing in _objects(file)
     ]
     table: Ints = np.array(rows, np.int64).reshape(-1, 5)
     # Of equal versions the one with tags: Overpass repeats an object bare for those that refer to it.
@@ -206,8 +216,7 @@ def _put_in_order(file: File, room: Path, deleted: frozenset[tuple[str, int]]) -
     chosen &= table[:, 4] == 0
     loose, sorted_ = room / "loose.osm.pbf", room / "sorted.osm.pbf"
     with osmium.SimpleWriter(str(loose)) as writer:
-        things = (thing for thing in osmium.FileProcessor(file) if thing.type_str() in _ORDER)
-        for thing, wanted in zip(things, chosen.tolist(), strict=True):
+        for thing, wanted in zip(_objects(file), chosen.tolist(), strict=True):
             if wanted and (thing.type_str(), thing.id) not in deleted:
                 _write(writer, thing)
     merged = osmium.MergeInputReader()
@@ -224,9 +233,11 @@ def _shifted(number: int) -> int:
 
 
 def _write(writer: SimpleWriter, thing: Node | Way | Relation) -> None:
-    if thing.is_node():
+    from osmium.osm import Node, Way
+
+    if isinstance(thing, Node):
         writer.add_node(thing.replace(id=_shifted(thing.id)))
-    elif thing.is_way():
+    elif isinstance(thing, Way):
         writer.add_way(thing.replace(id=_shifted(thing.id), nodes=[_shifted(node.ref) for node in thing.nodes]))
     else:
         members = [(member.type, _shifted(member.ref), member.role) for member in thing.members]
