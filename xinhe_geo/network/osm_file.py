@@ -163,12 +163,13 @@ def _cause(error: Exception) -> str:
     return f"读不下去：{said}。用 JOSM 打开看看，另存一次"
 
 
-def _objects(file: File) -> Iterator[Node | Way | Relation]:
-    """Yield the nodes, ways and relations of a file as they come."""
+def _objects(file: File, *, nodes: bool = True) -> Iterator[Node | Way | Relation]:
+    """Yield the nodes, ways and relations of a file as they come; or without the nodes."""
     import osmium
     from osmium.osm import Node, Relation, Way
 
-    for thing in osmium.FileProcessor(file):
+    kinds = osmium.osm.WAY | osmium.osm.RELATION
+    for thing in osmium.FileProcessor(file, kinds | osmium.osm.NODE if nodes else kinds):
         if isinstance(thing, (Node, Way, Relation)):
             yield thing
 
@@ -187,14 +188,21 @@ def _is_in_order(file: File) -> bool:
     import osmium
 
     with osmium.io.Reader(file, osmium.osm.NOTHING) as reader:
-        if reader.header().has_multiple_object_versions:
+        header = reader.header()
+        if header.has_multiple_object_versions:
             return False
-    before = (0, 0)
-    for thing in _objects(file):
-        place = (_ORDER.index(thing.type_str()), thing.id)
-        if place <= before or thing.id <= 0 or thing.deleted or min(_refers_to(thing), default=0) < 0:
+        promised = header.get("sorting") == "Type_then_ID"
+    last, kind = 0, "n"
+    # Nodes are millions, and stand where a header says so; the order of ways and relations, and what they refer to, is seen here.
+    for thing in _objects(file, nodes=not promised):
+        number = thing.id
+        if (own := thing.type_str()) != kind:
+            if _ORDER.index(own) < _ORDER.index(kind):
+                return False
+            last, kind = 0, own
+        if number <= last or thing.deleted or (kind != "n" and min(_refers_to(thing), default=0) < 0):
             return False
-        before = place
+        last = number
     return True
 
 
