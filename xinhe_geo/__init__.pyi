@@ -3,6 +3,7 @@
 from .access import compare as compare
 from .access import completeness as completeness
 from .access import coverage as coverage
+from .access import curve as curve
 from .access import gaps as gaps
 from .access import headlines as headlines
 from .access import isochrones as isochrones
@@ -28,6 +29,7 @@ from .maps import draw as draw
 from .maps import live as live
 from .maps import picture as picture
 from .network import WalkNetwork as WalkNetwork
+from .renewal import balance as balance
 from .report import brief as brief
 from .report import receipt as receipt
 from .report.paper import sheet as sheet
