@@ -24,6 +24,16 @@ PATIENT = {"slow", "browser", "matrix", "journey"}
 #: Long trials: `--all` has the first twelfth of what is proven before a release.
 A_PART_OR_ALL = [pytest.param(12, id="first twelfth"), pytest.param(1, id="all", marks=pytest.mark.matrix)]
 
+
+def seeds(quick: int, slow: int, most: int) -> list[Any]:
+    """Return the seeds of random trials: so many for the quick tests, up to `slow` for all tests, up to `most` before a release."""
+    return [
+        *range(quick),
+        *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(quick, slow)),
+        *(pytest.param(seed, marks=pytest.mark.matrix) for seed in range(slow, most)),
+    ]
+
+
 #: When the present step of a test began, in processor time; the fixtures it made; inside which fixtures we are.
 _BEGAN = [0.0]
 _MADE: list[tuple[str, float]] = []

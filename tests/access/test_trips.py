@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import shapely
+from clock import seeds
 from oracle import districts
 from plans import LESS, MORE, Edits, carried_out, random_edit
 
@@ -93,8 +94,7 @@ def same_trips(district: xh.District, kinds: list[str], profile: str, *, legs_of
     return checked
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", seeds(0, 2, 4))
 def test_routes_of_random_gated_districts(tmp_path: Path, seed: int) -> None:
     """Lanes, waits, stairs, walls of every shape, barriers, parks: every point, every kind, three walkers."""
     district = xh.District.load(districts.write(tmp_path, seed))
@@ -102,8 +102,7 @@ def test_routes_of_random_gated_districts(tmp_path: Path, seed: int) -> None:
         assert same_trips(district, list(districts.KINDS), profile) > 50
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("seed", [1, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (0, *range(2, 20)))])
+@pytest.mark.parametrize("seed", seeds(0, 4, 20))
 def test_routes_after_random_plans(tmp_path: Path, seed: int) -> None:
     """Feet that a plan leaves where they were, doors that it adds, homes and places it attaches anew: routes are still the table."""
     rng = np.random.default_rng(seed)

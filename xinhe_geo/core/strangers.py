@@ -98,7 +98,7 @@ def reading(*ours: Path) -> Iterator[None]:
         with _LOCK:
             del _STATE.ours[kept:]
             _STATE.open -= 1
-            if _STATE.open == 0 and _STATE.child is not None and _STATE.child.process is None:
+            if _STATE.open == 0 and _STATE.child is not None:  # the next may read other folders, and not these
                 _end(_STATE.child)
 
 
