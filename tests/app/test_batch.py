@@ -70,23 +70,27 @@ def no_cluster(*_: Any) -> Iterator[Any]:
     yield Client()
 
 
-@pytest.fixture
-def here(monkeypatch: pytest.MonkeyPatch) -> None:
+class Running(list[Any]):
+    def __init__(self, items: list[Any]) -> None:
+        super().__init__(items)
+
+    def __iter__(self) -> Iterator[Any]:
+        while self:
+            yield self.pop(0)
+
+    add = list.append
+
+
+def work_here(patch: pytest.MonkeyPatch) -> None:
     """Do the work in this process: quick, and what is tested is not Dask."""
     distributed = pytest.importorskip("distributed")
+    patch.setattr(module, "_cluster", no_cluster)
+    patch.setattr(distributed, "as_completed", Running)
 
-    class Running(list[Any]):
-        def __init__(self, items: list[Any]) -> None:
-            super().__init__(items)
 
-        def __iter__(self) -> Iterator[Any]:
-            while self:
-                yield self.pop(0)
-
-        add = list.append
-
-    monkeypatch.setattr(module, "_cluster", no_cluster)
-    monkeypatch.setattr(distributed, "as_completed", Running)
+@pytest.fixture
+def here(monkeypatch: pytest.MonkeyPatch) -> None:
+    work_here(monkeypatch)
 
 
 # --- which districts ------------------------------------------------------------------------------------------------

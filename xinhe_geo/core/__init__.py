@@ -61,6 +61,7 @@ from .models import (
 from .numbers import amount, per_cent, signed
 from .plane import crs_label, crs_text, plane_of
 from .progress import listening, told, work
+from .said import read_toml
 from .schema import (
     ABSENT,
     BASES,
@@ -196,6 +197,7 @@ __all__ = [
     "plane_of",
     "problems_table",
     "read_layer",
+    "read_toml",
     "reading",
     "refuse_leaving",
     "refuse_uncleared",

@@ -16,7 +16,7 @@ import osmium
 import shapely
 from osmium.osm import Area, Node, Relation, Way
 
-from ..core import SourceError
+from ..core import SourceError, apart
 from .import_log import ImportLog
 from .street_files import SUFFIXES as STREET_SUFFIXES
 from .tag_rules import TagRule, Tags, layer_rules, read_tag_rules
@@ -27,6 +27,8 @@ _SUBJECTS = ("amenity", "shop", "healthcare", "leisure", "craft", "office", "soc
 _LIFECYCLE = ("disused", "abandoned", "demolished", "razed", "removed")
 
 
+#: By form (point, line, area): the layers it may belong to, each with the rule for it.
+Forms = Mapping[str, Sequence[tuple[str, TagRule]]]
 #: What an extract holds; areas are put together from closed ways and relations.
 Entity = Node | Way | Relation | Area
 
@@ -61,8 +63,12 @@ def check_extract(path: Path) -> None:
 
 def read_extract(path: Path, rules: Sequence[TagRule]) -> Found:
     """Read nodes, ways and multipolygons once, and sort each into the layers it belongs to."""
+    said = apart(_read_extract, path, rules, layer_rules())
+    return Found(**{**said, "unmatched": Counter(said["unmatched"])})
+
+
+def _read_extract(path: Path, rules: Sequence[TagRule], forms: Forms) -> dict[str, Any]:
     found = Found()
-    forms = layer_rules()
     every = [*rules, *rules_of(forms)]
     wanted = osmium.filter.KeyFilter(*_keys_of(every))
     sorter = _Sorter(rules, forms, found)
@@ -72,10 +78,10 @@ def read_extract(path: Path, rules: Sequence[TagRule]) -> Found:
                 sorter.take(thing)
     except RuntimeError as error:
         raise SourceError(f"{path.name} 读不出来（{error}）。文件不完整或不是 OSM 数据，请重新下载") from error
-    return found
+    return {**vars(found), "unmatched": dict(found.unmatched)}
 
 
-def rules_of(forms: Mapping[str, Sequence[tuple[str, TagRule]]]) -> list[TagRule]:
+def rules_of(forms: Forms) -> list[TagRule]:
     """Return the rules of every form in one list."""
     return [rule for of_form in forms.values() for _, rule in of_form]
 
@@ -93,9 +99,7 @@ def keys_of_interest() -> list[str]:
 class _Sorter:
     """Puts each object of an extract into the layers it belongs to."""
 
-    def __init__(
-        self, rules: Sequence[TagRule], forms: Mapping[str, Sequence[tuple[str, TagRule]]], found: Found
-    ) -> None:
+    def __init__(self, rules: Sequence[TagRule], forms: Forms, found: Found) -> None:
         self.rules = rules
         self.forms = forms
         self.found = found
@@ -240,22 +244,28 @@ def date_of(path: str | Path) -> str:
 
 def day_of(path: Path, log: ImportLog) -> str:
     """Return the day (YYYY-MM-DD) the data stand for: the file's stamp, its newest object's, or the file's own."""
+    day, is_stamp = apart(_stamp, path)
+    if is_stamp:
+        return day
+    if day:
+        log.note("district", "数据日期", f"文件没有写日期，取其中最新的对象：{day}")
+        return day
+    day = f"{datetime.fromtimestamp(path.stat().st_mtime, UTC):%Y-%m-%d}"
+    log.note("district", "数据日期", f"文件里没有任何日期，暂取文件自己的修改日期 {day}；请在 district.toml 里核对")
+    return day
+
+
+def _stamp(path: Path) -> tuple[str, bool]:
+    """Return the day that an extract says it stands for, else that of its newest object, and whether it says so; "" for none."""
     header = osmium.io.Reader(str(path)).header()
     for key in ("osmosis_replication_timestamp", "timestamp"):
         if re.match(r"\d{4}-\d\d-\d\d", header.get(key)):
-            return str(header.get(key))[:10]
+            return str(header.get(key))[:10], True
     if ".osm" in path.name.lower() and (stamp := re.search(rb'osm_base="(\d{4}-\d\d-\d\d)', _first_bytes(path))):
-        return stamp.group(1).decode()
+        return stamp.group(1).decode(), True
     things: Iterable[Any] = osmium.FileProcessor(str(path))
     newest = max((thing.timestamp for thing in things), default=datetime(1970, 1, 1, tzinfo=UTC))
-    if newest.year > 1970:
-        log.note("district", "数据日期", f"文件没有写日期，取其中最新的对象：{newest:%Y-%m-%d}")
-        return f"{newest:%Y-%m-%d}"
-    day = datetime.fromtimestamp(path.stat().st_mtime, UTC)
-    log.note(
-        "district", "数据日期", f"文件里没有任何日期，暂取文件自己的修改日期 {day:%Y-%m-%d}；请在 district.toml 里核对"
-    )
-    return f"{day:%Y-%m-%d}"
+    return f"{newest:%Y-%m-%d}" if newest.year > 1970 else "", False
 
 
 def _first_bytes(path: Path, n: int = 4096) -> bytes:

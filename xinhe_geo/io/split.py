@@ -30,9 +30,11 @@ from numpy.typing import NDArray
 from ..core import (
     BASES,
     UNSTATED,
+    EnvironmentProblem,
     SourceError,
     UnknownNameError,
     XinheError,
+    cannot_write,
     growing,
     place_file,
     read_layer,
@@ -634,9 +636,9 @@ def split(
     frame = _read_districts(division)
     if (target / CATALOGUE).exists() and not overwrite:
         raise SourceError(f"{target.name} 里已有以前切分的结果。要重新切分就加 --overwrite，或换一个文件夹")
-    target.mkdir(parents=True, exist_ok=True)
-    (target / LEFT_OUT).unlink(missing_ok=True)
     try:
+        target.mkdir(parents=True, exist_ok=True)
+        (target / LEFT_OUT).unlink(missing_ok=True)
         with beside(target / "all", "split") as work:
             counts: NDArray[np.int64] | None = None
             tables = [work / "homes" / str(i) / (Path(homes).stem + ".csv" if homes else "") for i in range(len(frame))]
@@ -661,6 +663,10 @@ def split(
             return rows
     except RuntimeError as error:
         raise SourceError(f"{source.name} 读不出来（{error}）。文件不完整或不是 OSM 数据，请重新下载") from error
+    except OSError as error:
+        if isinstance(error, XinheError):
+            raise
+        raise cannot_write(target.name, error) from error
 
 
 def _make(
@@ -695,6 +701,8 @@ def _make(
             all_inside=True,
             basis=division.basis,
         )
+    except EnvironmentProblem:  # the next one would fare no better
+        raise
     except XinheError as error:
         return {**row, "note": str(error)}
     taken = report["taken"].groupby(level=0).sum()

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from ..core import NetworkError, SourceError, layers_in, read_layer
+from ..core import NetworkError, SourceError, apart, layers_in, read_layer
 from ..network import graph_edges, walkable
 from .incoming import LONLAT
 
@@ -100,15 +100,19 @@ def read_street_file(path: Path, *, walk_filter: str | Path | None = None) -> St
 
 def _from_graphml(path: Path) -> tuple[gpd.GeoDataFrame, str]:
     """Return the edges of a saved graph, each street once whichever way it is listed, and the day it was made."""
-    if b"<!ENTITY" in path.read_bytes():
-        raise SourceError(f"{path.name} 里有实体定义，不是 OSMnx 存的。用 osmnx.save_graphml 另存")
     try:
-        edges, made = graph_edges(path)
+        edges, made = apart(_read_graphml, path)
     except NetworkError as error:
         raise SourceError(f"{path.name}：{error}") from error
     shapes = shapely.normalize(edges.geometry.array)  # one orientation for both directions
     identity = pd.DataFrame({"shape": shapely.to_wkb(shapes), "osmid": edges["osmid"].map(str)})
     return edges[~identity.duplicated().to_numpy()].reset_index(drop=True), made[:10]
+
+
+def _read_graphml(path: Path) -> tuple[gpd.GeoDataFrame, str]:
+    if b"<!ENTITY" in path.read_bytes():
+        raise SourceError(f"{path.name} 里有实体定义，不是 OSMnx 存的。用 osmnx.save_graphml 另存")
+    return graph_edges(path)
 
 
 def _from_layer(path: Path) -> tuple[gpd.GeoDataFrame, str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,7 +14,7 @@ import pandas as pd
 import pyproj
 import shapely
 
-from ..core import NetworkError, SourceError, bundled_folder, plane_of
+from ..core import NetworkError, SourceError, apart, bundled_folder, plane_of, read_toml
 from .arrays import AnyCrs, Flags, Floats, Ints, StrPath
 from .build import TABLE_COLUMNS, Chains, assemble, grouped, metric_crs, planar_steps, ranges, table_from
 from .streets import Streets
@@ -69,7 +68,11 @@ def read_osm_streets(path: StrPath, *, walk_filter: WalkFilter | None = None) ->
 
 def excluded_ways(path: StrPath, *, walk_filter: WalkFilter | None = None) -> pd.DataFrame:
     """Return every way with a highway tag that is left out: `way`, `name`, `class`, `reason`."""
-    rules = _walk_filter(walk_filter)
+    _there(path)
+    return apart(_excluded_ways, Path(path), _walk_filter(walk_filter))
+
+
+def _excluded_ways(path: Path, rules: _Filter) -> pd.DataFrame:
     rows = []
     for way in _highways(path):
         tags = {tag.k: tag.v for tag in way.tags}
@@ -154,10 +157,12 @@ def _walk_filter(given: WalkFilter | None) -> _Filter:
     if not isinstance(source, Mapping):
         name = Path(source).name
         try:
-            source = tomllib.loads(Path(source).read_text(encoding="utf-8"))
+            source = read_toml(Path(source))
+        except SourceError:
+            raise
         except OSError as error:
             raise SourceError(f"步行规则文件打不开：{name}") from error
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        except ValueError as error:
             raise SourceError(f"步行规则文件 {name} 写法有误：{error}") from error
     try:
         return _Filter(
@@ -193,12 +198,15 @@ def _values(tags: Mapping[str, Any]) -> tuple[tuple[str, frozenset[str] | None],
     return tuple((key, None if "*" in values else frozenset(values)) for key, values in listed.items())
 
 
+def _there(path: StrPath) -> None:
+    if not Path(path).is_file():
+        raise SourceError(f"文件不存在：{Path(path).name}")
+
+
 def _highways(path: StrPath, *, located: bool = False) -> Iterable[Any]:
     """Yield every way with a highway tag; `located`: its nodes know where they are, if the file has them before."""
     import osmium
 
-    if not Path(path).is_file():
-        raise SourceError(f"文件不存在：{Path(path).name}")
     kinds = osmium.osm.NODE | osmium.osm.WAY if located else osmium.osm.WAY
     try:
         file = osmium.FileProcessor(str(path), kinds).with_filter(osmium.filter.KeyFilter("highway"))
@@ -212,6 +220,11 @@ def _highways(path: StrPath, *, located: bool = False) -> Iterable[Any]:
 def read_ways(path: StrPath, walk_filter: WalkFilter | None) -> Ways:
     """Read walkable ways; a way that misses nodes falls into the runs between them."""
     rules = _walk_filter(walk_filter)
+    _there(path)
+    return Ways(*apart(_read_ways, Path(path), rules))
+
+
+def _read_ways(path: Path, rules: _Filter) -> tuple[Floats, Floats, Ints, Ints, pd.DataFrame]:
     columns: dict[str, list[Any]] = {name: [] for name in TABLE_COLUMNS}
     refs: list[int] = []
     lines = _Lines()
@@ -242,7 +255,7 @@ def read_ways(path: StrPath, walk_filter: WalkFilter | None) -> Ways:
         f"w{way}" if k == 0 else f"w{way}-{k + 1}" for way, k in zip(table["street"], turn.tolist(), strict=True)
     ]
     lon, lat = np.ascontiguousarray(xy[there].T)
-    return Ways(lon, lat, node, off, table)
+    return lon, lat, node, off, table
 
 
 class _Lines:
