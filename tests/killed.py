@@ -60,6 +60,7 @@ MAKING: dict[Command, list[str]] = {
     ],
     ("", "ways"): ["ways", "made/town.osm", "--csv", "out/ways.csv"],
     ("", "batch"): ["batch", "toy", "--out", "out/many"],
+    ("", "report"): ["report", "toy", "--out", "out/r"],  # with `--plans` it goes on as `plans` and `sites` do
 }
 #: What the others are given besides, so that they write.
 MORE = {("", "add"): ["--yes", "--sure"], ("", "update"): ["--yes"], ("", "seal"): ["--again"]}
@@ -147,11 +148,8 @@ class Case:
             add = TYPED["", "add"](str(self.district), self.place / "out", self.made)
             assert main([*add, *MORE["", "add"]]) == DONE
         elif self.command not in MAKING_ANEW:
-            file = (
-                self.made / "town.osm"
-                if self.command in MAKING and self.command != ("", "batch")
-                else self.district / "homes" / "homes.geojson"
-            )
+            homes = self.district / "homes" / "homes.geojson"
+            file = self.made / "town.osm" if "made/town.osm" in self.typed else homes
             now = file.read_bytes()
             then = now
             for this, that in (
@@ -218,9 +216,9 @@ class Case:
         return self._known[key]
 
     def _next_run(self, end: End) -> str:
-        again = self.run()
+        again, said = heard(self.run)
         if again != end.code and not (again == DATA and self.command in ONLY_ONCE):
-            return f"the next run: exit code {again}"
+            return f"the next run: exit code {again}: {said[-300:]}"
         now = self.seen()
         other = sorted(n for n in {*now, *end.seen} if now.get(n) != end.seen.get(n))
         left = self.left_behind()
@@ -277,11 +275,16 @@ def _stopped(case: Case, way: str, at: int, code: int) -> str:
         ended = crash.killed(case.place, case.run, at)
         return "" if ended == -9 else f"ended by itself: {ended}"
     number, words = FAILURES[way]
+    met, said = heard(lambda: crash.refused(case.place, case.run, at, number))
+    return "" if met == code or (met == ENVIRONMENT and words in said) else f"exit code {met}: {said[-300:]}"
+
+
+def heard(act: Callable[[], object]) -> tuple[object, str]:
+    """Return what something returns, and what it prints on one line."""
     said = io.StringIO()
     with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
-        met = crash.refused(case.place, case.run, at, number)
-    told = said.getvalue().replace("\n", "")
-    return "" if met == code or (met == ENVIRONMENT and words in told) else f"exit code {met}: {told[-300:]}"
+        found = act()
+    return found, said.getvalue().replace("\n", "")
 
 
 def faults(outcomes: list[Outcome]) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import sqlite3
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -141,3 +142,13 @@ def test_what_a_killed_process_leaves_is_known_by_its_name(tmp_path: Path) -> No
     with growing(path) as fresh:
         assert fresh.parent.name.startswith(beside_prefix(path)) and fresh.name == path.name
         fresh.touch()
+
+
+def test_a_clock_that_was_set_back_keeps_nothing(tmp_path: Path) -> None:
+    """What a killed process has left goes, though it seems to be a year younger than the next one."""
+    left = tmp_path / ".xinhe-a.csv-x"
+    left.mkdir()
+    ahead = time.time() + 365 * 86_400
+    os.utime(left, (ahead, ahead))
+    write_text(tmp_path / "a.csv", NEW)
+    assert [p.name for p in tmp_path.iterdir()] == ["a.csv"]

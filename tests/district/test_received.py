@@ -20,10 +20,11 @@ from hostile.reaching import SUFFIXES, sound, vrt
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from xinhe_geo.core import SourceError, XinheError, layers_in, read_layer
+from xinhe_geo.core import ScenarioError, SourceError, XinheError, layers_in, read_layer, strangers
 from xinhe_geo.core.files import write_bytes
-from xinhe_geo.district import check, commit, locked, recover, undo
+from xinhe_geo.district import Scenario, check, commit, locked, recover, secrecy_of, undo
 from xinhe_geo.district.journal import HISTORY
+from xinhe_geo.io.new_district import read_said
 
 TESTS = Path(__file__).parents[1]
 TOY = TESTS / "toy"
@@ -140,6 +141,28 @@ def test_check_of_a_received_folder_stays_in_it(tmp_path: Path, toy: Path) -> No
     assert done.returncode == 0, done.stderr[-3000:]
     assert set((tmp_path / "seen").read_text("utf-8").splitlines()) == ({"apart"} if sys.platform == "linux" else set())
     assert {"homes/homes.geojson", "pois/facilities.geojson", "homes/gates.geojson"} <= set(done.stdout.split())
+
+
+SAID = {
+    "a key of many parts": "a" + ".a" * 200_000 + " = 1",
+    "many brackets": "a = " + "[" * 100_000,
+    "long": "#" * 3_000_000,
+}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="limits of processor time")
+@pytest.mark.parametrize("name", SAID)
+def test_what_a_folder_says_cannot_take_long(toy: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """A manifest, a plan or a recipe at which the parser would work for hours, or fall over, is refused in one sentence."""
+    monkeypatch.setattr(strangers, "_SECONDS", 0.1)
+    for file in (toy / "district.toml", toy / "a.toml", toy / "b.toml"):
+        file.write_text(SAID[name], "utf-8")
+    assert "district.toml" in set(check(toy)["file"])
+    with pytest.raises(ScenarioError, match=r"a\.toml"):
+        Scenario.read(toy / "a.toml")
+    with pytest.raises(SourceError, match=r"b\.toml"):
+        read_said(toy / "b.toml")
+    assert secrecy_of(toy) == {"secrecy": "?"}
 
 
 # --- journals --------------------------------------------------------------------------------------------------------

@@ -7,13 +7,15 @@ import json
 import sys
 from pathlib import Path
 
+import crash
 import killed
 import pytest
 from test_secret_district import every_command
 
-from xinhe_geo.report.files import MARK, repair
+from xinhe_geo.core import write_text
+from xinhe_geo.report.files import MARK, put_over, repair, swapped_in
+from xinhe_geo.report.record import RECORD, hashes
 
-ROOT = Path(__file__).resolve().parents[2]
 #: Commands whose runs on the toy take a moment: these are tried with all tests, the others before a release.
 QUICK = {("", name) for name in ()}
 
@@ -63,3 +65,45 @@ def test_a_mark_of_somebody_else_moves_nothing(tmp_path: Path) -> None:
         repair(out)
         assert (out / "index.html").read_text("utf-8") == "mine"
     assert (tmp_path / "elsewhere" / "a").read_text("utf-8") == "x" and not (out / "a").exists()
+
+
+def test_a_brief_and_its_record_change_together(tmp_path: Path) -> None:
+    """Links that are put into a brief later: at every step the next report finds the brief as its record says."""
+    out = tmp_path / "place" / "out"
+    run = {"versions": {"xinhe-geo": "1"}}
+
+    def texts(page: str) -> dict[str, str]:
+        sha = hashlib.sha256(page.encode()).hexdigest()
+        return {"index.html": page, RECORD: json.dumps(run | {"files": {"index.html": sha}})}
+
+    for name, text in texts("old").items():
+        write_text(out / name, text)
+    steps = crash.recorded(out.parent, lambda: put_over(out, texts("new")), tmp_path / "steps")
+    assert hashes(out) == {name: hashlib.sha256(text.encode()).hexdigest() for name, text in texts("new").items()}
+    for at in range(len(steps)):
+        crash.put_back(tmp_path / "steps" / str(at), out.parent)
+        repair(out)
+        assert [(out / name).read_text("utf-8") for name in ("index.html", RECORD)] in (
+            [*texts("old").values()],
+            [*texts("new").values()],
+        ), steps[at]
+
+
+def test_what_was_killed_is_carried_on_whatever_its_files_are_called(tmp_path: Path) -> None:
+    """The record does not take the place of the earlier one before all files have that it knows of."""
+    out = tmp_path / "place" / "out"
+    names = ("index.html", "gis/coverage.gpkg", "tables/coverage.xlsx")
+
+    def report(text: str) -> None:
+        with swapped_in(out) as fresh:
+            for name in names:
+                write_text(fresh / name, text + name)
+            said = {"versions": {"xinhe-geo": "1"}, "files": hashes(fresh)}
+            write_text(fresh / RECORD, json.dumps(said))
+
+    report("old")
+    steps = crash.recorded(out.parent, lambda: report("new"), tmp_path / "steps")
+    for at in range(len(steps)):
+        crash.put_back(tmp_path / "steps" / str(at), out.parent)
+        report("newest")
+        assert {name: (out / name).read_text("utf-8") for name in names} == {n: "newest" + n for n in names}, steps[at]

@@ -170,7 +170,8 @@ def sweep(where: Path, path: Path, *, about_to: float | None = None) -> None:
         return
     for room in map(Path, left):
         with suppress(OSError):
-            if not room_lock(room).exists() and time.time() - room.lstat().st_mtime < young and not any(room.iterdir()):
+            age = time.time() - room.lstat().st_mtime  # below 0 where the clock was set back
+            if not room_lock(room).exists() and 0 <= age < young and not any(room.iterdir()):
                 continue
             handle = hold(room_lock(room))
             if handle is not None:
