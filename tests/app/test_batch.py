@@ -490,3 +490,25 @@ def test_a_crowd_on_the_map_is_drawn_again_larger() -> None:
     assert _dense(spread_out, np.full(40, 5.0)) is None  # few districts
     everywhere = rng.uniform((0, 0), (560, 420), (400, 2))
     assert _dense(everywhere, np.full(400, 9.0)) is None  # small all over: nothing to enlarge
+
+
+def test_a_cluster_of_ones_own_is_seen_by_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On this computer only, without a dashboard; what Dask is told of encryption (its own settings) is left to Dask."""
+    distributed = pytest.importorskip("distributed")
+    import dask
+
+    asked: list[dict[str, Any]] = []
+
+    def started(**given: Any) -> Any:
+        asked.append(given | {"encrypted": distributed.Security().require_encryption})
+        return contextlib.nullcontext("cluster")
+
+    monkeypatch.setattr(distributed, "LocalCluster", started)
+    monkeypatch.setattr(distributed, "Client", lambda *given, **_: contextlib.nullcontext(given))
+    for encrypted in (False, True):
+        with dask.config.set({"distributed.comm.require-encryption": encrypted}), module._cluster(None, 1, 1):
+            pass
+    assert [given["encrypted"] for given in asked] == [False, True]
+    for given in asked:
+        assert given["host"] == "127.0.0.1" and given["scheduler_kwargs"] == {"dashboard": False}
+        assert not {"security", "protocol"} & set(given), "Dask's own settings decide"

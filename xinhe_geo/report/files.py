@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -287,6 +288,8 @@ def refuse_foreign(folder: Path, names: Iterable[str], fresh: Path | None = None
     """
     if fresh is None:
         repair(folder)
+        if folder.is_dir() and not os.access(folder, os.W_OK):  # told before anything is computed
+            raise cannot_write_into(folder, PermissionError(errno.EACCES, ""))
     wrong = _foreign(folder, names, fresh)
     if wrong:
         more = f" 等 {len(wrong)} 个" if len(wrong) > 5 else ""
