@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import geopandas as gpd
@@ -17,6 +19,7 @@ import pyogrio
 import pytest
 import shapely
 import xlsxwriter
+from pyogrio.errors import DataSourceError
 
 from xinhe_geo.core.errors import DataError, EnvironmentProblem
 from xinhe_geo.core.files import beside_prefix, growing, write_bytes, write_text
@@ -152,3 +155,12 @@ def test_a_clock_that_was_set_back_keeps_nothing(tmp_path: Path) -> None:
     os.utime(left, (ahead, ahead))
     write_text(tmp_path / "a.csv", NEW)
     assert [p.name for p in tmp_path.iterdir()] == ["a.csv"]
+
+
+@pytest.mark.parametrize("said", ["execute insert : database or disk is full", "Failed to write."])
+def test_a_full_disk_is_told_though_a_library_does_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: str
+) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=10**9 if "full" in said else 0))
+    with pytest.raises(EnvironmentProblem, match=r"^写 a\.gpkg 时出错：磁盘满了。腾出空间"), growing(tmp_path / "a.gpkg"):
+        raise DataSourceError(said)

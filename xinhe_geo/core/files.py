@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import shutil
 import sqlite3
 import tempfile
@@ -33,12 +34,17 @@ _REMEDIES = {
 }
 #: What libraries raise that write files, of a disk that is full or a folder that may not be written.
 _OF_LIBRARIES = (DataSourceError, DataLayerError, FeatureError, sqlite3.Error)
+#: How they say that the disk is full, where they know; and so many bytes that are free mean that it is.
+_FULL = re.compile(r"disk (is )?full|no space left", re.IGNORECASE)
+_NO_ROOM = 100_000
 _REMEDY = "检查权限和磁盘空间；若它正被 Excel、WPS 或浏览器打开，请关闭后重试"
 
 
 def cannot_write(name: str, error: Exception) -> EnvironmentProblem:
     """Return the error of a file that cannot be written, with what to do."""
     why, remedy = str(error).splitlines()[-1:], _REMEDY
+    if _FULL.search(str(error)) and not isinstance(error, OSError):
+        error = OSError(errno.ENOSPC, "")
     if isinstance(error, OSError):
         why, remedy = [os_words(error)], _REMEDIES.get(error.errno or 0, _REMEDY)
     return EnvironmentProblem("。".join(text for text in (f"写 {name} 时出错：{''.join(why)[-160:]}", remedy) if text))
@@ -92,13 +98,22 @@ def growing(path: Path, *, room: Path | None = None) -> Iterator[Path]:
             place_file(own / path.name, path)
     except XinheError:
         raise
-    except (OSError, *_OF_LIBRARIES) as error:
+    except OSError as error:
         raise cannot_write(path.name, error) from error
+    except _OF_LIBRARIES as error:
+        full = _has_no_room(path.parent)
+        raise cannot_write(path.name, OSError(errno.ENOSPC, "") if full else error) from error
     except Exception as error:
         said = error.args[0] if error.args else None
         if isinstance(said, OSError):  # XlsxWriter wraps what the system said
             raise cannot_write(path.name, said) from error
         raise
+
+
+def _has_no_room(folder: Path) -> bool:
+    with suppress(OSError):
+        return shutil.disk_usage(folder).free < _NO_ROOM
+    return False
 
 
 def place_file(fresh: Path, path: Path) -> None:
