@@ -506,7 +506,7 @@ def test_a_cluster_of_ones_own_is_seen_by_nobody(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(distributed, "LocalCluster", started)
     monkeypatch.setattr(distributed, "Client", lambda *given, **_: contextlib.nullcontext(given))
     for encrypted in (False, True):
-        with dask.config.set({"distributed.comm.require-encryption": encrypted}), module._cluster(None, 1, 1):
+        with dask.config.set({"distributed.comm.require-encryption": encrypted}), module._cluster(1, None, 1):
             pass
     assert [given["encrypted"] for given in asked] == [False, True]
     for given in asked:

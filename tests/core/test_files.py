@@ -162,5 +162,15 @@ def test_a_full_disk_is_told_though_a_library_does_not(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: str
 ) -> None:
     monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=10**9 if "full" in said else 0))
-    with pytest.raises(EnvironmentProblem, match=r"^写 a\.gpkg 时出错：磁盘满了。腾出空间"), growing(tmp_path / "a.gpkg"):
+    with (
+        pytest.raises(EnvironmentProblem, match=r"^写 a\.gpkg 时出错：磁盘满了。腾出空间"),
+        growing(tmp_path / "a.gpkg"),
+    ):
         raise DataSourceError(said)
+
+
+def test_a_name_that_a_library_finds_too_long_is_told(tmp_path: Path) -> None:
+    """A database's path may have 512 bytes, and a Chinese sign has three."""
+    path = tmp_path.joinpath(*["很长的文件夹名" * 3] * 16) / "layer.gpkg"
+    with pytest.raises(EnvironmentProblem, match=r"^写 layer\.gpkg 时出错：名字太长。换一个短些的名字"):
+        WRITERS["layer.gpkg"](path)

@@ -37,6 +37,8 @@ _OF_LIBRARIES = (DataSourceError, DataLayerError, FeatureError, sqlite3.Error)
 #: How they say that the disk is full, where they know; and so many bytes that are free mean that it is.
 _FULL = re.compile(r"disk (is )?full|no space left", re.IGNORECASE)
 _NO_ROOM = 100_000
+#: SQLite takes 512 bytes, of which its own files beside a database and our room beside the place need some.
+_LONGEST = 400
 _REMEDY = "检查权限和磁盘空间；若它正被 Excel、WPS 或浏览器打开，请关闭后重试"
 
 
@@ -101,8 +103,7 @@ def growing(path: Path, *, room: Path | None = None) -> Iterator[Path]:
     except OSError as error:
         raise cannot_write(path.name, error) from error
     except _OF_LIBRARIES as error:
-        full = _has_no_room(path.parent)
-        raise cannot_write(path.name, OSError(errno.ENOSPC, "") if full else error) from error
+        raise cannot_write(path.name, _reason(path) or error) from error
     except Exception as error:
         said = error.args[0] if error.args else None
         if isinstance(said, OSError):  # XlsxWriter wraps what the system said
@@ -110,10 +111,12 @@ def growing(path: Path, *, room: Path | None = None) -> Iterator[Path]:
         raise
 
 
-def _has_no_room(folder: Path) -> bool:
+def _reason(path: Path) -> OSError | None:
+    """Return why a library could not write a file, where it does not know: no room on the disk, or too long a name."""
     with suppress(OSError):
-        return shutil.disk_usage(folder).free < _NO_ROOM
-    return False
+        if shutil.disk_usage(path.parent).free < _NO_ROOM:
+            return OSError(errno.ENOSPC, "")
+    return OSError(errno.ENAMETOOLONG, "") if len(os.fsencode(path.absolute())) > _LONGEST else None
 
 
 def place_file(fresh: Path, path: Path) -> None:
