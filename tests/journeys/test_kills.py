@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import json
 import sys
 from pathlib import Path
@@ -16,8 +17,12 @@ from xinhe_geo.core import write_text
 from xinhe_geo.report.files import MARK, put_over, repair, swapped_in
 from xinhe_geo.report.record import RECORD, hashes
 
+ROOT = Path(__file__).resolve().parents[2]
 #: Commands whose runs on the toy take a moment: these are tried with all tests, the others before a release.
-QUICK = {("", name) for name in ()}
+QUICK = {
+    *(("", name) for name in ("add", "undo", "dxf", "seal", "ways", "template", "import", "map")),
+    *[("rules", "export"), ("scenario", "new")],
+}
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(sys.platform != "linux", reason="steps are named by /proc")]
 
@@ -25,6 +30,18 @@ pytestmark = [pytest.mark.slow, pytest.mark.skipif(sys.platform != "linux", reas
 def test_every_command_is_tried_or_says_why_not() -> None:
     assert {*killed.WRITING, *killed.NOT_TRIED} == every_command()
     assert all(killed.NOT_TRIED.values()) and not {*killed.WRITING} & {*killed.NOT_TRIED}
+
+
+def test_the_table_of_the_docs_is_of_these_commands() -> None:
+    """Whatever has been added or taken away since it was made; what it says was found without a fault."""
+    spec = importlib.util.spec_from_file_location("make_kills", ROOT / "tools" / "make_kills.py")
+    assert spec and spec.loader
+    tool = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(tool)
+    text = tool.TARGET.read_text("utf-8")
+    rows = dict(tool.read(text))
+    assert text.partition(tool.BEGIN)[2].partition(tool.END)[0] == tool.table(rows), "python tools/make_kills.py"
+    assert not [name for name, cells in rows.items() if cells[-1] != "0" or "mixed" in "".join(cells)]
 
 
 @pytest.mark.parametrize(
