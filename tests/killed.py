@@ -41,7 +41,10 @@ Command = tuple[str, str]
 
 #: These write nothing a run could leave half done, or are tried elsewhere.
 NOT_TRIED: dict[Command, str] = {
-    **dict.fromkeys([("", "check"), ("", "scenarios"), ("scenario", "list"), ("scenario", "check")], "writes nothing"),
+    **dict.fromkeys(
+        [("", "check"), ("", "scenarios"), ("", "parcels"), ("scenario", "list"), ("scenario", "check")],
+        "writes nothing",
+    ),
     **dict.fromkeys([("rules", "list"), ("rules", "run")], "writes nothing"),
     ("", "fetch"): "asks the network, then goes on as `import`",
     ("", "provision"): "needs parcels, which the toy has none of; writes one file, as `template` does",
