@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import importlib
+import json
 import re
 import string
 from collections.abc import Iterator
@@ -288,3 +289,20 @@ def test_the_command_speaks_english(tmp_path: Path, capsys: pytest.CaptureFixtur
     said = capsys.readouterr().out
     assert "Partly met: 1" in said and "Insufficient data: 1" in said and not HAN.search(said)
     assert (tmp_path / "out" / LEDGER_BOOK).is_file()
+
+
+#: What planners do not say, and what they say instead (names of data columns keep theirs).
+NOT_SAID = {
+    "够不着": "服务范围外",
+    "更挤": "服务负荷上升",
+    "新居民": "导入人口",
+    "规划承诺": "规划目标",
+    "最差": "短板突出",
+}
+
+
+def test_what_is_said_are_the_words_planners_use() -> None:
+    """In every sentence of the catalogue, of scripts and of maps; a table of data and its messages are called as its file is."""
+    sentences_of = [*english()["say"], *english()["scripts"], *json.loads(web_file("maps/texts.json"))["zh"].values()]
+    found = {(bad, text) for text in sentences_of for bad in NOT_SAID if bad in text.replace("规划承诺表", "")}
+    assert not found

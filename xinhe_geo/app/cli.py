@@ -18,7 +18,7 @@ from ..core import (
     XinheError,
     describe,
 )
-from .commands import data, drawings, parcels, plans, reports, rules, siting
+from .commands import data, drawings, firmness, parcels, plans, reports, rules, siting
 from .commands.console import DATA, DONE, ENVIRONMENT, ERR, USAGE, finite, message
 
 app = typer.Typer(
@@ -53,6 +53,8 @@ COMMANDS: dict[typer.Typer, dict[str, Callable[..., None]]] = {
         "sites": siting.sites,
         "ledger": reports.ledger,
         "receipt": reports.receipt,
+        "robustness": firmness.robustness,
+        "stress": firmness.stress,
         "sheet": drawings.one_sheet,
         "atlas": drawings.make_atlas,
         "map": drawings.one_map,

@@ -95,6 +95,7 @@ class Column:
     required: bool = False
     values: tuple[str, ...] = ()
     minimum: float | None = None
+    maximum: float | None = None
     parent: tuple[str, str] | None = None
     help: str = ""
     several: bool = False
@@ -170,6 +171,14 @@ METRICS = (
 DIRECTIONS = {"have": "有", "more": "增加", "less": "减少", "cover": "覆盖"}
 #: Whether a claim is measured; nobody has said how; data like these can never say.
 CLAIM_LABELS = {"measured": "已量", "silent": "没有量", "unknowable": "这类数据量不出"}
+#: What may be in doubt of a row, and of which layers: where it is, whether it is there, whether one can pass, how many live there.
+DOUBTS = {
+    "position": ("facilities",),
+    "existence": ("facilities",),
+    "gate": ("gates",),
+    "street": ("streets",),
+    "people": ("homes",),
+}
 #: Whose households a figure of a parcel is about; without one, all together.
 HOLDERS = {"owner": "被征收户", "public_tenant": "承租公房户", "tenant": "租客"}
 #: What a quantity of the ledger of parcels is about, in the order in which it is shown.
@@ -491,6 +500,46 @@ _LAYERS = (
             Column("minutes", "这一圈到几分钟", "float", "分钟", required=True, minimum=0),
             Column("weight", "权重", "float", required=True, minimum=0, help="最近一圈写 1"),
             Column("source", "出处"),
+        ),
+        folder="standards",
+        default=True,
+    ),
+    Layer(
+        "doubts",
+        "存疑事项表",
+        "doubt",
+        (
+            _id("doubt"),
+            Column("layer", "图层", required=True, values=("facilities", "gates", "streets", "homes")),
+            Column("what", "疑什么", required=True, values=tuple(DOUBTS), help="位置、有没有、开不开、能不能走、人数"),
+            Column(
+                "basis",
+                "依据类型",
+                values=(*BASES, UNCHECKED),
+                help="疑哪一类依据的行；已填核对人的不疑；填了编号可留空",
+            ),
+            Column("ids", "编号", several=True, help="只疑这几行，多个用 ; 隔开"),
+            Column("metres", "位置误差", "float", "m", minimum=0, help="均方根；疑位置时必填"),
+            Column(
+                "spread",
+                "人数误差",
+                "float",
+                minimum=0,
+                maximum=1,
+                help="占人数的比例；疑人数时必填；有出处的是标准差，没有的是上下限",
+            ),
+            Column(
+                "probability",
+                "属实的概率",
+                "float",
+                minimum=0,
+                maximum=1,
+                help="有出处才填（可信度为 read 或 second_hand）；留空的只给上下限",
+            ),
+            Column("shared_by", "同源", help="出自同一来源、一起偏的写同一个名称"),
+            Column("share", "同源份额", "float", minimum=0, maximum=1, help="误差里同源部分占方差的几成"),
+            Column("confidence", "可信度", required=True, values=("read", "second_hand", "recalled", "convention")),
+            Column("source", "出处", required=True),
         ),
         folder="standards",
         default=True,
