@@ -60,6 +60,7 @@ ONLY_IMPORTER = {
     "folium": {"maps.html_map"},
     "branca": {"maps.html_map"},
     "xlsxwriter": {
+        "io.answer_book",
         "io.template",
         "ledger.rulebook",
         "report.ledger_workbook",
@@ -567,6 +568,7 @@ WRITES_ITSELF = {
     "district.own_journals": {"touch"},
     "district.staging": {"copyfile", "copytree", "write_dataframe"},
     "io.new_folder": {"write_dataframe"},
+    "network.osm_file": {"SimpleWriter"},  # a copy to read, in a folder that goes with it
     "report.paper.page": {"savefig"},  # into memory
     "io.split": {"SimpleWriter", "open", "to_csv", "tofile"},
 }

@@ -21,7 +21,7 @@ from xinhe_geo.app.cli import app
 from xinhe_geo.core.html import web_file
 from xinhe_geo.core.i18n import english, language, marked, say, speaking
 from xinhe_geo.core.models import METHOD_LABELS
-from xinhe_geo.core.schema import BASIS_LABELS, CLAIM_LABELS, DIRECTIONS, HOLDERS, STATE_LABELS, TOPICS
+from xinhe_geo.core.schema import BASIS_LABELS, CLAIM_LABELS, DIRECTIONS, HOLDERS, PEOPLE_KINDS, STATE_LABELS, TOPICS
 from xinhe_geo.ledger.metrics.base import SIGNS, UNITS, WEIGHTS
 from xinhe_geo.ledger.metrics.registry import METRICS
 from xinhe_geo.ledger.panel import typed_figures
@@ -80,6 +80,7 @@ def test_every_sentence_has_its_english_and_no_english_is_left_over() -> None:
         CLAIM_LABELS.values(),
         DIRECTIONS.values(),
         STATE_LABELS.values(),
+        PEOPLE_KINDS.values(),
     ]
     tables += [CLAIM_LABELS.values(), DIRECTIONS.values(), STATE_LABELS.values()]
     tables += [HOLDERS.values(), TOPICS.values(), STATUSES.values()]

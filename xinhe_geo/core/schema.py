@@ -68,7 +68,22 @@ _OPEN = (
     "已建成",
 )
 _PLANNED = ("规划中", "拟建", "在建", "建设中", "筹建", "待建", "未建")
-_CLOSED = ("停业", "停止使用", "停用中", "关闭", "已关闭", "歇业", "停办", "撤销", "已拆除", "拆除", "注销")
+_CLOSED = (
+    "查无",
+    "查无此处",
+    "找不到",
+    "停业",
+    "停止使用",
+    "停用中",
+    "关闭",
+    "已关闭",
+    "歇业",
+    "停办",
+    "撤销",
+    "已拆除",
+    "拆除",
+    "注销",
+)
 STATE_WORDS = (
     *(
         (word, state)
@@ -77,6 +92,12 @@ STATE_WORDS = (
     ),
     *((label, state) for state, label in STATE_LABELS.items()),
 )
+
+#: Whom a number of people counts: who lives there, who is registered there, whom somebody found there. A list that does not say
+#: is of residents, as its column is called; numbers of two kinds are never added.
+RESIDENT = "resident"
+PEOPLE_KINDS = {RESIDENT: "常住", "registered": "户籍", "present": "实有"}
+_PEOPLE_WORDS = tuple((f"{label}{end}", kind) for kind, label in PEOPLE_KINDS.items() for end in ("", "人口"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -323,6 +344,14 @@ _LAYERS = (
             Column("households", "户数", "int", "户", minimum=0, help="不知道就留空"),
             Column("people", "常住人口", "float", "人", minimum=0, help="不知道就留空，不要写 0"),
             Column("people_60plus", "60岁及以上", "float", "人", minimum=0, help="不知道就留空"),
+            Column(
+                "people_kind",
+                "人口口径",
+                values=tuple(PEOPLE_KINDS),
+                words=_PEOPLE_WORDS,
+                help="常住、户籍或实有；留空为常住。一个目录里只能有一种，几种不能相加",
+            ),
+            Column("people_year", "人口年份", "year", help="这些人数是哪一年的"),
             Column("built", "建成年代", "year"),
             *SINCE_UNTIL,
             Column("structure", "结构", help="砖木、砖混、框架 …"),
@@ -470,8 +499,9 @@ _LAYERS = (
             Column("tier_min", "圈层", "int", "分钟"),
             Column("metric", "指标", required=True, values=("reach", "presence")),
             Column("method", "方法", required=True, values=("buffer", "network_m", "walk_min")),
-            Column("metres", "距离", "float", "m", required=True, minimum=0),
-            Column("minutes", "时间", "float", "分钟", required=True, minimum=0),
+            # both limits are asked of every rule: the other methods stand beside the one that leads
+            Column("metres", "距离", "float", "m", required=True, minimum=1),
+            Column("minutes", "时间", "float", "分钟", required=True, minimum=0.1),
             Column("profile", "人群", required=True, parent=("profiles", "profile")),
             Column(
                 "denominator",

@@ -40,9 +40,7 @@ Result = TypeVar("Result")
 #: Seconds of processor time and megabytes of memory for a file of nothing, and for each megabyte in it.
 _SECONDS, _SECONDS_PER_MB, _MEGABYTES, _MEGABYTES_PER_MB, _MOST_MEGABYTES = 8.0, 0.25, 280.0, 60.0, 3_000.0
 #: Files that are packed hold about so many times what they are long.
-_PACKED = {".xlsx": 10, ".kmz": 10, ".parquet": 10, ".geoparquet": 10, ".pbf": 20, ".gz": 15, ".bz2": 20}
-#: A map of a whole city is large, and so is what is made of it.
-_MOST_OF_MAPS = {".pbf": 16_000.0, ".gz": 16_000.0, ".bz2": 16_000.0, ".osm": 16_000.0}
+_PACKED = {".xlsx": 10, ".kmz": 10, ".parquet": 10, ".geoparquet": 10}
 #: A machine that is busy takes so many times the processor time.
 _WAIT = 12
 #: An answer that is longer is none.
@@ -187,8 +185,7 @@ def _allowance(path: Path) -> tuple[float, float]:
     """Return seconds and megabytes that reading a file, or the files of a folder, may take."""
     parts = path.iterdir() if path.is_dir() else path.parent.glob(f"{_plain_stem(path)}.*") if path.exists() else ()
     size = sum(p.stat().st_size for p in parts if p.is_file()) / 1e6 * _PACKED.get(path.suffix.lower(), 1)
-    most = _MOST_OF_MAPS.get(path.suffix.lower(), _MOST_MEGABYTES)
-    return _SECONDS + _SECONDS_PER_MB * size, min(_MEGABYTES + _MEGABYTES_PER_MB * size, most)
+    return _SECONDS + _SECONDS_PER_MB * size, min(_MEGABYTES + _MEGABYTES_PER_MB * size, _MOST_MEGABYTES)
 
 
 def _plain_stem(path: Path) -> str:

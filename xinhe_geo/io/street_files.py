@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from ..core import NetworkError, SourceError, apart, layers_in, read_layer
+from ..core import NetworkError, SourceError, apart, layers_in, read_layer, say
 from ..network import graph_edges, walkable
 from .incoming import LONLAT
 
@@ -77,7 +77,7 @@ def read_street_file(path: Path, *, walk_filter: str | Path | None = None) -> St
         lines, day = _from_graphml(path)
     else:
         lines, day = _from_layer(path)
-    notes = [] if day else ["文件里没有日期，取文件自己的修改日期；请在 district.toml 里核对"]
+    notes = [] if day else [say("文件里没有日期，取文件自己的修改日期；请在 district.toml 里核对")]
     day = day or f"{datetime.fromtimestamp(path.stat().st_mtime, UTC):%Y-%m-%d}"
     lines = lines.rename(columns={c: str(c).lower() for c in lines.columns if c != lines.geometry.name})
     lines, broken = _whole_lines(lines.to_crs(LONLAT))
@@ -85,7 +85,7 @@ def read_street_file(path: Path, *, walk_filter: str | Path | None = None) -> St
         raise SourceError(f"{path.name} 里没有线。街道应为线：OSMnx 存的 .graphml，或一个线图层")
     street_class = next((c for c in _CLASS if c in lines.columns), None)
     if street_class is None:
-        notes.append("没有道路等级（highway、fclass 或 class 列）：每条线都当作可步行")
+        notes.append(say("没有道路等级（highway、fclass 或 class 列）：每条线都当作可步行"))
     table = _judged(lines, street_class, walk_filter)
     walk = table.pop("walk").to_numpy(dtype=bool)
     excluded = table.loc[~walk, ["street", "name", "class", "reason"]].rename(columns={"street": "way"})
@@ -100,19 +100,15 @@ def read_street_file(path: Path, *, walk_filter: str | Path | None = None) -> St
 
 def _from_graphml(path: Path) -> tuple[gpd.GeoDataFrame, str]:
     """Return the edges of a saved graph, each street once whichever way it is listed, and the day it was made."""
+    if b"<!ENTITY" in path.read_bytes():
+        raise SourceError(f"{path.name} 里有实体定义，不是 OSMnx 存的。用 osmnx.save_graphml 另存")
     try:
-        edges, made = apart(_read_graphml, path)
+        edges, made = apart(graph_edges, path)
     except NetworkError as error:
         raise SourceError(f"{path.name}：{error}") from error
     shapes = shapely.normalize(edges.geometry.array)  # one orientation for both directions
     identity = pd.DataFrame({"shape": shapely.to_wkb(shapes), "osmid": edges["osmid"].map(str)})
     return edges[~identity.duplicated().to_numpy()].reset_index(drop=True), made[:10]
-
-
-def _read_graphml(path: Path) -> tuple[gpd.GeoDataFrame, str]:
-    if b"<!ENTITY" in path.read_bytes():
-        raise SourceError(f"{path.name} 里有实体定义，不是 OSMnx 存的。用 osmnx.save_graphml 另存")
-    return graph_edges(path)
 
 
 def _from_layer(path: Path) -> tuple[gpd.GeoDataFrame, str]:

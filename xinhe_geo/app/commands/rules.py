@@ -91,7 +91,7 @@ def export_rules(
     folder: Annotated[Path | None, typer.Argument(help="街道目录；省略为随程序的演示街道")] = None,
     lang: Lang = "zh",
 ) -> None:
-    """把规则、量法、步行人群、距离衰减写成一个可以改的工作簿。"""
+    """把设施类别、规则、配建标准、量法、规划要求、步行人群、距离衰减写成一个可以改的工作簿。"""
     with replacing(lang, file):
         write_rules(file, folder)
     OUT.print(escape(message(lang, "done", shown_path(file))))
