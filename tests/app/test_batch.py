@@ -70,23 +70,27 @@ def no_cluster(*_: Any) -> Iterator[Any]:
     yield Client()
 
 
-@pytest.fixture
-def here(monkeypatch: pytest.MonkeyPatch) -> None:
+class Running(list[Any]):
+    def __init__(self, items: list[Any]) -> None:
+        super().__init__(items)
+
+    def __iter__(self) -> Iterator[Any]:
+        while self:
+            yield self.pop(0)
+
+    add = list.append
+
+
+def work_here(patch: pytest.MonkeyPatch) -> None:
     """Do the work in this process: quick, and what is tested is not Dask."""
     distributed = pytest.importorskip("distributed")
+    patch.setattr(module, "_cluster", no_cluster)
+    patch.setattr(distributed, "as_completed", Running)
 
-    class Running(list[Any]):
-        def __init__(self, items: list[Any]) -> None:
-            super().__init__(items)
 
-        def __iter__(self) -> Iterator[Any]:
-            while self:
-                yield self.pop(0)
-
-        add = list.append
-
-    monkeypatch.setattr(module, "_cluster", no_cluster)
-    monkeypatch.setattr(distributed, "as_completed", Running)
+@pytest.fixture
+def here(monkeypatch: pytest.MonkeyPatch) -> None:
+    work_here(monkeypatch)
 
 
 # --- which districts ------------------------------------------------------------------------------------------------
@@ -510,3 +514,25 @@ def test_a_crowd_on_the_map_is_drawn_again_larger() -> None:
     assert _dense(spread_out, np.full(40, 5.0)) is None  # few districts
     everywhere = rng.uniform((0, 0), (560, 420), (400, 2))
     assert _dense(everywhere, np.full(400, 9.0)) is None  # small all over: nothing to enlarge
+
+
+def test_a_cluster_of_ones_own_is_seen_by_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On this computer only, without a dashboard; what Dask is told of encryption (its own settings) is left to Dask."""
+    distributed = pytest.importorskip("distributed")
+    import dask
+
+    asked: list[dict[str, Any]] = []
+
+    def started(**given: Any) -> Any:
+        asked.append(given | {"encrypted": distributed.Security().require_encryption})
+        return contextlib.nullcontext("cluster")
+
+    monkeypatch.setattr(distributed, "LocalCluster", started)
+    monkeypatch.setattr(distributed, "Client", lambda *given, **_: contextlib.nullcontext(given))
+    for encrypted in (False, True):
+        with dask.config.set({"distributed.comm.require-encryption": encrypted}), module._cluster(1, None, 1):
+            pass
+    assert [given["encrypted"] for given in asked] == [False, True]
+    for given in asked:
+        assert given["host"] == "127.0.0.1" and given["scheduler_kwargs"] == {"dashboard": False}
+        assert not {"security", "protocol"} & set(given), "Dask's own settings decide"

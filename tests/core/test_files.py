@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import sqlite3
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import geopandas as gpd
@@ -16,6 +19,7 @@ import pyogrio
 import pytest
 import shapely
 import xlsxwriter
+from pyogrio.errors import DataSourceError
 
 from xinhe_geo.core.errors import DataError, EnvironmentProblem
 from xinhe_geo.core.files import beside_prefix, growing, write_bytes, write_text
@@ -141,3 +145,36 @@ def test_what_a_killed_process_leaves_is_known_by_its_name(tmp_path: Path) -> No
     with growing(path) as fresh:
         assert fresh.parent.name.startswith(beside_prefix(path)) and fresh.name == path.name
         fresh.touch()
+
+
+def test_a_clock_that_was_set_back_keeps_nothing(tmp_path: Path) -> None:
+    """What a killed process has left goes, though it seems to be a year younger than the next one."""
+    left = tmp_path / ".xinhe-a.csv-x"
+    left.mkdir()
+    ahead = time.time() + 365 * 86_400
+    os.utime(left, (ahead, ahead))
+    write_text(tmp_path / "a.csv", NEW)
+    assert [p.name for p in tmp_path.iterdir()] == ["a.csv"]
+
+
+@pytest.mark.parametrize("said", ["execute insert : database or disk is full", "Failed to write."])
+def test_a_full_disk_is_told_though_a_library_does_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: str
+) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=10**9 if "full" in said else 0))
+    with (
+        pytest.raises(EnvironmentProblem, match=r"^写 a\.gpkg 时出错：磁盘满了。腾出空间"),
+        growing(tmp_path / "a.gpkg"),
+    ):
+        raise DataSourceError(said)
+
+
+def test_a_name_that_a_library_finds_too_long_is_told(tmp_path: Path) -> None:
+    """A database's path may have 512 bytes, and a Chinese sign has three."""
+    path = tmp_path.joinpath(*["很长的文件夹名" * 3] * 9) / "a.db"
+    with (
+        pytest.raises(EnvironmentProblem, match=r"^写 a\.db 时出错：名字太长。换一个短些的名字"),
+        growing(path) as fresh,
+        closing(sqlite3.connect(fresh)) as base,
+    ):
+        base.execute("CREATE TABLE a (b)")

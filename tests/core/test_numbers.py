@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
+import inspect
 import math
+import re
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -10,9 +17,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import xinhe_geo as xh
 from xinhe_geo.core.errors import UnknownNameError, did_you_mean
 from xinhe_geo.core.i18n import english, say, speaking
 from xinhe_geo.core.numbers import amount, per_cent, signed
+from xinhe_geo.maps.live_model import LiveModel
 
 
 @given(st.floats(0, 1), st.integers(0, 3))
@@ -30,7 +39,7 @@ def test_a_percentage_is_near_and_none_or_all_only_where_it_is(share: float, dig
 @given(st.floats(-1e12, 1e12), st.integers(0, 2))
 def test_an_amount_is_read_back(value: float, digits: int) -> None:
     text = amount(value, digits)
-    assert float(text.replace(",", "")) == pytest.approx(value, abs=0.5000001 * 10.0**-digits)
+    assert float(text.replace(",", "")) == pytest.approx(value, abs=0.5000001 * 10.0**-digits + math.ulp(value))
     assert not text.startswith("-0") or float(text.replace(",", "")) < 0
 
 
@@ -73,3 +82,65 @@ def test_what_was_meant_is_among_what_there_is(known: set[str], name: str) -> No
     assert name not in known or meant.startswith(name)
     assert said in str(UnknownNameError("类别", name, sorted(known)))
     assert len(said) < 300 and (known or said == "现在一个也没有")
+
+
+# --- numbers that are given --------------------------------------------------------------------------------------------
+
+TOY = Path(__file__).parents[1] / "toy"
+#: These only convert: what is no number stays none.
+CONVERTING = {("Profile", "metres", "minutes"), ("Profile", "minutes", "metres")}
+#: Where no limit is one: only what is no number is refused.
+ENDLESS = {("WalkNetwork", "limit"), ("WalkNetwork", "limits"), ("Rule", "metres"), ("Rule", "minutes")}
+
+
+def numbers_of(name: str) -> Iterator[tuple[str, str, str]]:
+    """Yield what of a public name takes decimal numbers: the name, its method ("" itself), the parameter."""
+    given = getattr(xh, name)
+    methods = {"": given}
+    if inspect.isclass(given):
+        methods |= {m: f for m, f in inspect.getmembers(given, callable) if not m.startswith("_")}
+    for method, function in methods.items():
+        with contextlib.suppress(TypeError, ValueError):
+            for parameter in inspect.signature(function).parameters.values():
+                if re.search(r"\bfloat\b", str(parameter.annotation)):
+                    yield name, method, parameter.name
+
+
+@pytest.fixture(scope="module")
+def toy() -> xh.District:
+    return xh.District.load(TOY)
+
+
+@pytest.mark.slow
+def test_no_public_function_takes_a_number_without_end_or_none(toy: xh.District) -> None:
+    """Derived from the public names as they are."""
+    network, rule = toy.network, toy.rule("plan_clinic_15")
+    points = toy.rows["homes"].geometry.representative_point()
+    doors = network.attach(points)
+    needed: dict[tuple[str, str], Callable[..., object]] = {
+        ("Profile", ""): lambda **v: xh.Profile(**{"name": "a", "label": "a", "speed_m_s": 1.0, **v}),
+        ("Rule", ""): lambda **v: dataclasses.replace(rule, **v),
+        ("Siting", ""): lambda **v: xh.sites(toy, "clinic_station", 1, siting=xh.Siting(**v)),
+        ("completeness", ""): lambda **v: xh.completeness(toy, **v),
+        ("live", ""): lambda **v: LiveModel(toy).ask(
+            "canteen", **v
+        ),  # what `live` hands it on to, with Jupyter or without
+        ("isochrones", ""): lambda **v: xh.isochrones(toy, "clinic_station", **v),
+        ("WalkNetwork", "metres"): lambda **v: network.metres(points, points, **v),
+        ("WalkNetwork", "minutes"): lambda **v: network.minutes(points, points, profile="adult", **v),
+        ("WalkNetwork", "reach"): lambda **v: network.reach(points, **v),
+        ("WalkNetwork", "nearest"): lambda **v: network.nearest(points, points, **v),
+        ("WalkNetwork", "search_each"): lambda **v: network.search_each(doors, {"": doors}, **v),
+        ("WalkNetwork", "pieces"): lambda **v: network.pieces(doors, **v),
+        ("WalkNetwork", "reached"): lambda **v: network.reached(doors, **v),
+    }
+    for name in ("pairs", "search"):
+        needed["WalkNetwork", name] = partial(getattr(network, name), doors, doors)
+    found = [case for name in xh.__all__ for case in numbers_of(name) if case not in CONVERTING]
+    assert {(name, method) for name, method, _ in found} == {*needed}
+    for name, method, parameter in found:
+        for value in (math.nan, -math.inf, *([] if (name, parameter) in ENDLESS else [math.inf])):
+            given = [value] if name == "isochrones" and parameter != "frontage_m" else value
+            with pytest.raises((xh.XinheError, ValueError)):
+                needed[name, method](**{parameter: given})
+                pytest.fail(f"{name}.{method} {parameter}={value}")

@@ -1,4 +1,4 @@
-"""Pages let those scripts run that we put there: by their hashes, also in pages within pages and on single elements."""
+"""Pages let those scripts and styles count that we put there: by their hashes, also in pages within pages and on single elements."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from xinhe_geo import maps
-from xinhe_geo.core import SCRIPT, scripts_by_hash, whole_page
+from xinhe_geo.core import SCRIPT, by_hash, whole_page
 
 
 def hashed(script: str) -> str:
@@ -33,7 +33,23 @@ def policy(page: str) -> str:
 def test_a_script_is_known_by_its_hash(script: str) -> None:
     page = whole_page("a", "", f"<script>{script}</script>", lang="zh", policy=SCRIPT)
     assert hashed(script) in policy(page)
-    assert "unsafe-inline" not in policy(page).partition("script-src")[2]
+    assert "unsafe-inline" not in policy(page)
+
+
+@settings(max_examples=trials(60))
+@given(style=st.text(alphabet=st.characters(exclude_characters="<\0\r", exclude_categories=["Cs"])))
+def test_a_style_is_known_by_its_hash(style: str) -> None:
+    said = policy(whole_page("a", style, f'<p style="{html.escape(style)}">', lang="zh"))
+    assert said.count(hashed(style)) == 1 and "unsafe-inline" not in said and "'unsafe-hashes'" in said
+
+
+def test_looks_of_elements_count_wherever_they_stand_and_those_in_scripts_do_not() -> None:
+    inner = "<style>three</style><p style='four'>"
+    body = f'<script>"<style>no</style><p style=\\"none\\">"</script><svg><style>one</style><g style="a &gt; b"/></svg><iframe srcdoc="{html.escape(inner)}">'
+    said = policy(whole_page("a", "", body, lang="zh", policy=SCRIPT)).partition("style-src")[2].partition(";")[0]
+    assert all(hashed(text) in said for text in ("", "one", "a > b", "three", "four"))
+    assert hashed("no") not in said and said.count("sha256") == 5
+    assert "unsafe" not in policy(whole_page("a", "", "<p>", lang="zh"))
 
 
 def test_data_is_no_script_and_a_page_within_a_page_obeys_it() -> None:
@@ -46,7 +62,7 @@ def test_data_is_no_script_and_a_page_within_a_page_obeys_it() -> None:
 
 
 def test_a_page_without_scripts_stays_as_it_is() -> None:
-    assert scripts_by_hash("<p>") == "<p>"
+    assert by_hash("<p>") == "<p>"
 
 
 @pytest.mark.slow

@@ -3,27 +3,31 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import hashlib
 import json
 import os
+import random
 import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
 import pyogrio
 import pytest
 from clock import trials
-from hostile.reaching import SUFFIXES, sound, vrt
+from hostile.reaching import REACHING, SUFFIXES, sound, vrt
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from xinhe_geo.core import SourceError, XinheError, layers_in, read_layer
+from xinhe_geo.core import LAYERS, ScenarioError, SourceError, XinheError, layers_in, read_layer, strangers
 from xinhe_geo.core.files import write_bytes
-from xinhe_geo.district import check, commit, locked, recover, undo
+from xinhe_geo.district import Scenario, check, commit, locked, recover, secrecy_of, undo
 from xinhe_geo.district.journal import HISTORY
+from xinhe_geo.io.new_district import read_said
 
 TESTS = Path(__file__).parents[1]
 TOY = TESTS / "toy"
@@ -140,6 +144,134 @@ def test_check_of_a_received_folder_stays_in_it(tmp_path: Path, toy: Path) -> No
     assert done.returncode == 0, done.stderr[-3000:]
     assert set((tmp_path / "seen").read_text("utf-8").splitlines()) == ({"apart"} if sys.platform == "linux" else set())
     assert {"homes/homes.geojson", "pois/facilities.geojson", "homes/gates.geojson"} <= set(done.stdout.split())
+
+
+class Opened:
+    """What is opened in a folder by whoever it is, native code and other processes too (inotify)."""
+
+    def __init__(self, folder: Path) -> None:
+        self._libc = ctypes.CDLL(None, use_errno=True)
+        self._handle = self._libc.inotify_init1(os.O_NONBLOCK)
+        watch = self._libc.inotify_add_watch(self._handle, os.fsencode(folder), 0x21)  # opened, read
+        assert self._handle >= 0 and watch >= 0, os.strerror(ctypes.get_errno())
+
+    def since(self) -> bytes:
+        """Return what has been told since the last time, none of it if nothing was opened."""
+        with contextlib.suppress(BlockingIOError):
+            return os.read(self._handle, 65_536)
+        return b""
+
+    def close(self) -> None:
+        os.close(self._handle)
+
+
+class Steps:
+    """Where this process opens files, or asks for something, that checking a folder does not take."""
+
+    def __init__(self) -> None:
+        self.allowed: list[str] = []
+        self.found: list[str] = []
+        sys.addaudithook(self._hook)
+
+    def _hook(self, event: str, args: tuple[object, ...]) -> None:
+        if not self.allowed:
+            return
+        if event.startswith(("socket.", "subprocess.", "os.exec", "os.posix_spawn", "urllib.")):
+            self.found.append(f"{event} {args}")
+        elif event == "open" and isinstance(args[0], str | bytes):
+            place = os.path.realpath(os.fsdecode(args[0]))
+            own_room = os.path.join(os.path.realpath(tempfile.gettempdir()), "xinhe-")  # of the other process
+            if not place.startswith(own_room) and not any(
+                place == own or place.startswith(own + os.sep) for own in self.allowed
+            ):
+                self.found.append(f"open {place}")
+
+
+def reaching_folders(place: Path, url: str, secret: Path) -> list[Path]:
+    """Return district folders each of whose layers is a file that reaches out, and each of such files in one of them."""
+    names = [name for name, layer in LAYERS.items() if layer.geometry is not None]
+    made = []
+    corpus = [*REACHING.items()]
+    for number in range(-(-len(corpus) // len(names))):
+        several = corpus[number * len(names) : (number + 1) * len(names)]
+        folder = place / f"d{number}"
+        shutil.copytree(TOY, folder)
+        head = (TOY / "district.toml").read_text("utf-8").partition("[layers.")[0]
+        for name, (_, make) in zip(names, several, strict=False):
+            (folder / name).mkdir(exist_ok=True)
+            file = make(folder / name, url, secret)
+            said = json.dumps(file.relative_to(folder).as_posix(), ensure_ascii=False)
+            head += f'[layers.{name}]\nfile = {said}\ncrs = "EPSG:4326"\nbasis = "surveyed"\n'
+        (folder / "district.toml").write_text(head, "utf-8")
+        made.append(folder)
+    return made
+
+
+def spoilt_folders(place: Path, count: int) -> list[Path]:
+    """Return copies of the toy district some bytes of whose files are others."""
+    dice = random.Random(19)
+    made = []
+    for number in range(count):
+        folder = shutil.copytree(TOY, place / f"s{number}")
+        for file in dice.sample(sorted(p for p in folder.rglob("*") if p.is_file()), 3):
+            content = bytearray(file.read_bytes())
+            for _ in range(dice.choice([1, 3, 40])):
+                at = dice.randrange(len(content))
+                content[at : at + dice.choice([0, 1, 1, 9])] = dice.randbytes(dice.choice([0, 1, 3]))
+            file.write_bytes(content)
+        made.append(folder)
+    return made
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="inotify")
+def test_check_of_any_folder_opens_no_socket_and_no_file_outside(tmp_path: Path) -> None:
+    """Over the corpus of files that reach out, and folders spoilt at random; native code and the other process are watched too."""
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    secret = sound(outside / "a.geojson")
+    check()  # everything is loaded
+    steps = Steps()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(0.05)
+        url = f"http://127.0.0.1:{server.getsockname()[1]}"
+        folders = [*reaching_folders(tmp_path / "in", url, secret), *spoilt_folders(tmp_path / "in", trials(15))]
+        eye = Opened(outside)
+        roots = [TESTS.parent, sys.prefix, sys.base_prefix, "/proc", "/dev/null", "/usr", *sys.path]
+        for folder in folders:
+            steps.allowed = [os.path.realpath(p) for p in (*roots, folder) if str(p)]
+            problems = check(folder)
+            steps.allowed = []
+            assert not steps.found and not eye.since(), (folder, steps.found)
+            assert folder.name.startswith("s") or (problems["severity"] == "error").any()
+        with pytest.raises(TimeoutError):
+            server.accept()
+        secret.read_bytes()
+        assert eye.since(), "the watch does watch"
+        eye.close()
+
+
+SAID = {
+    "a key of many parts": "a" + ".a" * 200_000 + " = 1",
+    "many brackets": "a = " + "[" * 100_000,
+    "long": "#" * 3_000_000,
+}
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="limits of processor time")
+@pytest.mark.parametrize("name", SAID)
+def test_what_a_folder_says_cannot_take_long(toy: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """A manifest, a plan or a recipe at which the parser would work for hours, or fall over, is refused in one sentence."""
+    monkeypatch.setattr(strangers, "_SECONDS", 0.1)
+    for file in (toy / "district.toml", toy / "a.toml", toy / "b.toml"):
+        file.write_text(SAID[name], "utf-8")
+    assert "district.toml" in set(check(toy)["file"])
+    with pytest.raises(ScenarioError, match=r"a\.toml"):
+        Scenario.read(toy / "a.toml")
+    with pytest.raises(SourceError, match=r"b\.toml"):
+        read_said(toy / "b.toml")
+    assert secrecy_of(toy) == {"secrecy": "?"}
 
 
 # --- journals --------------------------------------------------------------------------------------------------------

@@ -670,7 +670,7 @@ def test_a_failure_in_the_middle_leaves_nothing_new_and_the_old_as_it_was(
         with monkeypatch.context() as patch:
             patch.setattr(new_folder, step, full)
             for name in ("old", "new"):
-                with pytest.raises(EnvironmentProblem, match=f"写不进 {name}"):
+                with pytest.raises(EnvironmentProblem, match=f"写 {name} 时出错：磁盘满了。腾出空间"):
                     import_osm(extract, room / name, name="x", overwrite=True)
         assert files(room) == before, step
         assert [p.name for p in room.iterdir()] == ["old"], step

@@ -610,7 +610,7 @@ def test_online_tiles_only_when_asked_and_only_from_their_host() -> None:
     text = page(maps.draw(fakes.district(), tiles="tianditu", key="0123456789abcdef"))
     policy = re.search(r'Content-Security-Policy" content="([^"]*)"', text)
     assert policy is not None
-    said = re.sub(r"script-src [^;]*", "script-src 'unsafe-inline'", policy.group(1))
+    said = re.sub(r"(script|style)-src [^;]*", r"\1-src 'unsafe-inline'", policy.group(1))
     assert said == html_map.POLICY.replace("img-src ", "img-src https://t0.tianditu.gov.cn ")
     addresses = scene(text)["tiles"]["addresses"]
     assert all(a.startswith("https://t0.tianditu.gov.cn/") and a.endswith("tk=0123456789abcdef") for a in addresses)

@@ -13,7 +13,7 @@ import pytest
 
 import xinhe_geo as xh
 from xinhe_geo.app.cli import DONE, ENVIRONMENT, main
-from xinhe_geo.report.files import CARRIED, added_to, put_in_place
+from xinhe_geo.report.files import CARRIED, added_to, put_in_place, refuse_foreign
 from xinhe_geo.report.record import NOTED, RECORD, is_inside
 
 TOY = Path(__file__).parents[1] / "toy"
@@ -195,3 +195,9 @@ def test_sites_twice_into_one_folder(tmp_path: Path) -> None:
     noted = json.loads((tmp_path / "out" / NOTED).read_text("utf-8"))["files"]
     files = tree(tmp_path / "out")
     assert noted == {n: sha(c) for n, c in files.items() if n != NOTED} and len(noted) >= 3
+
+
+def test_a_folder_that_may_not_be_written_is_told_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "access", lambda *_: False)  # an administrator may write everywhere
+    with pytest.raises(xh.EnvironmentProblem, match=f"写 {tmp_path.name} 时出错：没有权限"):
+        refuse_foreign(tmp_path, ["index.html"])

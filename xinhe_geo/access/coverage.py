@@ -480,7 +480,11 @@ def completeness(district: District, *, minutes: float = 15.0, profile: str | Pr
     ------
     UnknownNameError
         No such profile.
+    ValueError
+        `minutes` is not a number above 0.
     """
+    if not 0 < minutes < np.inf:
+        raise ValueError(f"minutes 应当是大于 0 的分钟数，不是 {minutes!r}")
     homes = district.homes
     kinds = district.kinds
     essential = kinds.index[kinds["essential"].to_numpy(dtype=bool)]

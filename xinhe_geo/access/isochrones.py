@@ -62,7 +62,7 @@ def isochrones(
     limits = sorted({float(v) for v in (minutes if metres is None else metres)})
     if not limits or limits[0] <= 0 or not np.isfinite(limits).all():
         raise ValueError("时间或距离必须是大于 0 的数")
-    if frontage_m <= 0:
+    if not 0 < frontage_m < np.inf:
         raise ValueError("街道两侧宽度 frontage_m 必须大于 0")
     pieces = network.pieces(entrances, limits, profile=walker if metres is None else None, each=each)
     name = "minutes" if metres is None else "metres"

@@ -40,6 +40,7 @@ from ..core import (
     bundled_folder,
     describe,
     own_room,
+    read_toml,
     refuse_leaving,
     refuse_uncleared,
     sweep,
@@ -717,10 +718,8 @@ def _compare(out: Path, folders: Mapping[str, Path], table: pd.DataFrame, page: 
 
 def _named(folder: Path) -> dict[str, str]:
     """Return name and code of a folder, as far as it can be read."""
-    import tomllib
-
     try:
-        said = tomllib.loads((folder / MANIFEST).read_text("utf-8"))
+        said = read_toml(folder / MANIFEST, folder)
     except (OSError, ValueError):
         said = {}
     return {"name": str(said.get("name", folder.name)), "code": str(said.get("code", ""))}

@@ -43,7 +43,7 @@ from .files import (
     write_text,
 )
 from .foreign import layers_in, ordinary, read_layer, size_of
-from .html import PICTURES, SCRIPT, escape, scripts_by_hash, web_file, whole_page
+from .html import PICTURES, SCRIPT, by_hash, escape, web_file, whole_page
 from .i18n import back, counted, english, language, listed_words, marked, parted, say, speaking, title, word
 from .locks import hold, let_go
 from .models import (
@@ -61,6 +61,7 @@ from .models import (
 from .numbers import amount, per_cent, signed
 from .plane import crs_label, crs_text, plane_of
 from .progress import listening, told, work
+from .said import read_toml
 from .schema import (
     ABSENT,
     BASES,
@@ -164,6 +165,7 @@ __all__ = [
     "beside_prefix",
     "between",
     "bundled_folder",
+    "by_hash",
     "cannot_write",
     "check_rows",
     "counted",
@@ -204,12 +206,12 @@ __all__ = [
     "plane_of",
     "problems_table",
     "read_layer",
+    "read_toml",
     "reading",
     "refuse_leaving",
     "refuse_uncleared",
     "room_lock",
     "say",
-    "scripts_by_hash",
     "secrecy_problems",
     "secret_layers",
     "signed",

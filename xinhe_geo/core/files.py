@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import shutil
 import sqlite3
 import tempfile
@@ -33,12 +34,19 @@ _REMEDIES = {
 }
 #: What libraries raise that write files, of a disk that is full or a folder that may not be written.
 _OF_LIBRARIES = (DataSourceError, DataLayerError, FeatureError, sqlite3.Error)
+#: How they say that the disk is full, where they know; and so many bytes that are free mean that it is.
+_FULL = re.compile(r"disk (is )?full|no space left", re.IGNORECASE)
+_NO_ROOM = 100_000
+#: SQLite takes 512 bytes, of which its own files beside a database and our room beside the place need some.
+_LONGEST = 400
 _REMEDY = "检查权限和磁盘空间；若它正被 Excel、WPS 或浏览器打开，请关闭后重试"
 
 
 def cannot_write(name: str, error: Exception) -> EnvironmentProblem:
     """Return the error of a file that cannot be written, with what to do."""
     why, remedy = str(error).splitlines()[-1:], _REMEDY
+    if _FULL.search(str(error)) and not isinstance(error, OSError):
+        error = OSError(errno.ENOSPC, "")
     if isinstance(error, OSError):
         why, remedy = [os_words(error)], _REMEDIES.get(error.errno or 0, _REMEDY)
     return EnvironmentProblem("。".join(text for text in (f"写 {name} 时出错：{''.join(why)[-160:]}", remedy) if text))
@@ -92,13 +100,23 @@ def growing(path: Path, *, room: Path | None = None) -> Iterator[Path]:
             place_file(own / path.name, path)
     except XinheError:
         raise
-    except (OSError, *_OF_LIBRARIES) as error:
+    except OSError as error:
         raise cannot_write(path.name, error) from error
+    except _OF_LIBRARIES as error:
+        raise cannot_write(path.name, _reason(path) or error) from error
     except Exception as error:
         said = error.args[0] if error.args else None
         if isinstance(said, OSError):  # XlsxWriter wraps what the system said
             raise cannot_write(path.name, said) from error
         raise
+
+
+def _reason(path: Path) -> OSError | None:
+    """Return why a library could not write a file, where it does not know: no room on the disk, or too long a name."""
+    with suppress(OSError):
+        if shutil.disk_usage(path.parent).free < _NO_ROOM:
+            return OSError(errno.ENOSPC, "")
+    return OSError(errno.ENAMETOOLONG, "") if len(os.fsencode(path.absolute())) > _LONGEST else None
 
 
 def place_file(fresh: Path, path: Path) -> None:
@@ -170,7 +188,8 @@ def sweep(where: Path, path: Path, *, about_to: float | None = None) -> None:
         return
     for room in map(Path, left):
         with suppress(OSError):
-            if not room_lock(room).exists() and time.time() - room.lstat().st_mtime < young and not any(room.iterdir()):
+            age = time.time() - room.lstat().st_mtime  # below 0 where the clock was set back
+            if not room_lock(room).exists() and 0 <= age < young and not any(room.iterdir()):
                 continue
             handle = hold(room_lock(room))
             if handle is not None:

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import html
 import re
+from collections.abc import Callable
 from functools import cache
 from importlib import resources
 
@@ -42,7 +43,7 @@ def whole_page(title: str, style: str, body: str, *, lang: str | None = None, po
         What the page may load (Content-Security-Policy).
     """
     opening = "" if body.startswith("<body") else "<body>\n"
-    return scripts_by_hash(f"""<!DOCTYPE html>
+    return by_hash(f"""<!DOCTYPE html>
 <html lang="{HTML_LANG[lang or language()]}">
 <head>
 <meta charset="utf-8">
@@ -58,41 +59,56 @@ def whole_page(title: str, style: str, body: str, *, lang: str | None = None, po
 
 
 _SCRIPTS = re.compile(r"<script(?P<said>[^>]*)>(?P<text>.*?)</script", re.DOTALL | re.IGNORECASE)
+_STYLES = re.compile(r"<style[^>]*>(?P<text>.*?)</style", re.DOTALL | re.IGNORECASE)
 _DATA = re.compile(r"\stype\s*=\s*[\"']?(?!text/javascript|module)", re.IGNORECASE)
 _INNER = re.compile(r"\ssrcdoc=\"([^\"]*)\"")
 _HANDLERS = re.compile(r"\son[a-z]+=\"([^\"]*)\"")
+_LOOKS = re.compile(r"\sstyle=(?:\"([^\"]*)\"|'([^']*)')")
 
 
-def scripts_by_hash(page: str) -> str:
+def by_hash(page: str) -> str:
     """
-    Return a page whose policy lets those scripts run that stand in it now, by their hashes, and no other.
+    Return a page whose policy lets those scripts and styles count that stand in it now, by their hashes, and no other.
 
-    Whatever somebody manages to put into a name is then no script even where it gets into the page as markup. A page whose
-    policy allows no scripts stays as it is. What is attached to single elements counts as well (`onclick`).
+    Whatever somebody manages to put into a name is then no script and no style even where it gets into the page as markup. What a
+    policy does not allow at all stays so. What is attached to single elements counts as well (`onclick`, `style`).
     """
-    if "script-src 'unsafe-inline'" not in page:
-        return page
-    texts, handlers = _scripts(page)
-    sources = [f"'sha256-{_digest(text)}'" for text in dict.fromkeys([*texts, *handlers])] or ["'none'"]
-    if handlers:
-        sources.insert(0, "'unsafe-hashes'")
-    return page.replace("script-src 'unsafe-inline'", f"script-src {' '.join(sources)}", 1)
+    for kind, found in (("script", _scripts), ("style", _styles)):
+        if f"{kind}-src 'unsafe-inline'" in page:
+            texts, attached = found(page)
+            sources = [f"'sha256-{_digest(text)}'" for text in dict.fromkeys([*texts, *attached])] or ["'none'"]
+            if attached:
+                sources.insert(0, "'unsafe-hashes'")
+            page = page.replace(f"{kind}-src 'unsafe-inline'", f"{kind}-src {' '.join(sources)}", 1)
+    return page
 
 
 def _scripts(page: str) -> tuple[list[str], list[str]]:
     """Return the scripts of a page, and those attached to elements; with them those of pages within it, which obey it too."""
     texts = [found["text"] for found in _SCRIPTS.finditer(page) if not _DATA.search(found["said"])]
     elements = _SCRIPTS.sub("", page)
-    handlers = [html.unescape(text) for text in _HANDLERS.findall(elements)]
+    return _with_inner(elements, texts, [html.unescape(text) for text in _HANDLERS.findall(elements)], _scripts)
+
+
+def _styles(page: str) -> tuple[list[str], list[str]]:
+    """Return the style sheets of a page, and what is attached to elements, as `_scripts`."""
+    without = _SCRIPTS.sub("", page)
+    texts = [found["text"] for found in _STYLES.finditer(without)]
+    elements = _STYLES.sub("", without)
+    return _with_inner(elements, texts, [html.unescape(a or b) for a, b in _LOOKS.findall(elements)], _styles)
+
+
+def _with_inner(
+    elements: str, texts: list[str], attached: list[str], found: Callable[[str], tuple[list[str], list[str]]]
+) -> tuple[list[str], list[str]]:
     for inner in _INNER.findall(elements):
-        more = _scripts(html.unescape(inner))
-        texts += more[0]
-        handlers += more[1]
-    return texts, handlers
+        more = found(html.unescape(inner))
+        texts, attached = texts + more[0], attached + more[1]
+    return texts, attached
 
 
 def _digest(script: str) -> str:
-    """Return the hash of a script as browsers take it: line ends are one sign."""
+    """Return the hash of a script or style as browsers take it: line ends are one sign."""
     read = script.replace("\r\n", "\n").replace("\r", "\n").replace("\0", "\ufffd")
     return base64.b64encode(hashlib.sha256(read.encode("utf-8", "replace")).digest()).decode()
 

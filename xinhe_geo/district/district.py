@@ -7,7 +7,6 @@ copies (pandas copies on write), so that nothing a caller does to a frame change
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -39,6 +38,7 @@ from ..core import (
     is_cleared,
     listed,
     problems_table,
+    read_toml,
     secret_layers,
     work,
 )
@@ -65,7 +65,7 @@ def secrets_opened() -> list[dict[str, Any]]:
 def secrecy_of(folder: Path) -> dict[str, Any]:
     """Return the manifest of a folder whose layers are not read; one that is unreadable counts as the strictest."""
     try:
-        return tomllib.loads((folder / MANIFEST).read_text("utf-8-sig"))
+        return read_toml(folder / MANIFEST, folder)
     except (FileNotFoundError, NotADirectoryError):
         return {}
     except (OSError, ValueError):

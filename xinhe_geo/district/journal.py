@@ -15,7 +15,6 @@ import hashlib
 import json
 import os
 import shutil
-import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
@@ -23,7 +22,18 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from ..core import LAYERS, EnvironmentProblem, SourceError, XinheError, hold, let_go, os_words, write_bytes
+from ..core import (
+    LAYERS,
+    EnvironmentProblem,
+    SourceError,
+    XinheError,
+    hold,
+    let_go,
+    os_words,
+    read_toml,
+    reading,
+    write_bytes,
+)
 from . import own_journals
 
 HISTORY = ".history"
@@ -196,11 +206,12 @@ def _files_of(folder: Path, version: str = "") -> set[str]:
     usual = {f"{layer.folder}/{name}{end}" for name, layer in LAYERS.items() for end in (".csv", ".geojson", ".gpkg")}
     found = {MANIFEST, ANSWERS, *usual}
     kept = [f"{HISTORY}/{part}{version}/{side}" for part in ("", "new-") for side in ("old", "new")] if version else []
-    for place in (".", *kept):
-        name = MANIFEST if place == "." else f"{place}/{MANIFEST}"
-        with suppress(OSError, ValueError, AttributeError, RecursionError):
-            layers = tomllib.loads(within(folder, name).read_text("utf-8-sig")).get("layers", {})
-            found |= {str(entry["file"]) for entry in layers.values() if isinstance(entry, dict) and "file" in entry}
+    with reading():
+        for place in (".", *kept):
+            name = MANIFEST if place == "." else f"{place}/{MANIFEST}"
+            with suppress(OSError, ValueError, AttributeError):
+                layers = read_toml(within(folder, name), folder).get("layers", {})
+                found |= {str(part["file"]) for part in layers.values() if isinstance(part, dict) and "file" in part}
     return found
 
 
@@ -221,7 +232,9 @@ def is_last_change_own(folder: Path) -> bool:
     """Return whether this user has last changed a folder here by an import."""
     with suppress(OSError, SourceError):
         versions = _versions(_history(folder))
-        return bool(versions) and own_journals.entered(folder, _read_record(folder, versions[-1].name).text)
+        return bool(versions) and own_journals.entered(
+            folder, _json(folder, f"{HISTORY}/{versions[-1].name}/record.json")[1]
+        )
     return False
 
 

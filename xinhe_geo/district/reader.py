@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from pathlib import Path, PurePosixPath
@@ -33,9 +32,9 @@ from ..core import (
     ordinary,
     problems_table,
     read_layer,
+    read_toml,
     reading,
     secrecy_problems,
-    text_words,
 )
 from .beside import put_back
 from .doubles import doubled
@@ -164,13 +163,12 @@ def _read_manifest(folder: Path, problems: list[Problem]) -> dict[str, Any]:
         )
         return {}
     try:
-        ordinary(path, folder)
-        manifest = tomllib.loads(path.read_text("utf-8-sig"))
+        manifest = read_toml(path, folder)
     except SourceError as error:
         wrong("", *str(error).removeprefix(f"{path.name}：").split("。", 1))
         return {}
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        wrong("", f"读不懂：{text_words(error)}", "改正后再检查一次")
+    except ValueError as error:
+        wrong("", f"读不懂：{error}", "改正后再检查一次")
         return {}
     _check_head(manifest, wrong)
     layers = manifest.get("layers")

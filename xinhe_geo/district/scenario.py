@@ -8,7 +8,6 @@ district's own CRS, as the live map exports them.
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,7 +16,7 @@ from typing import Any, NamedTuple, Protocol, Self, TypeVar
 import pandas as pd
 import tomli_w
 
-from ..core import Edit, ScenarioError, os_words, text_words
+from ..core import Edit, ScenarioError, SourceError, os_words, read_toml
 from .edited_rows import EditedRows
 from .edits import ACTIONS, DATES, FLAG, TEXT, YEAR, built_over, misfits, unknown_keys, wrong_edit
 
@@ -187,14 +186,14 @@ class Scenario:
             Unreadable, or with unknown or missing keys (each with the nearest known one).
         """
         path = Path(path)
-        if path.exists() and not path.is_file():  # a pipe would be waited for
-            raise ScenarioError(f"方案文件读不出来：{path.name} 不是普通文件")
         try:
-            data = tomllib.loads(path.read_text("utf-8-sig"))
+            data = read_toml(path)
+        except SourceError as error:
+            raise ScenarioError(f"方案文件读不出来：{error}") from error
         except OSError as error:
             raise ScenarioError(f"方案文件读不出来：{path.name}（{os_words(error)}）") from error
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise ScenarioError(f"方案文件 {path.name} 读不懂：{text_words(error)}") from error
+        except ValueError as error:
+            raise ScenarioError(f"方案文件 {path.name} 读不懂：{error}") from error
         wrong = [f"{path.name}：{text}" for text in (*unknown_keys(data, [*_HEAD, "edit"]), *misfits(data, _HEAD))]
         edits = data.pop("edit", [])
         if not isinstance(edits, list) or not all(isinstance(entry, dict) for entry in edits):

@@ -23,12 +23,12 @@ from ..core import (
     LAYERS,
     ON_THE_WAY,
     UNSTATED,
-    EnvironmentProblem,
     SourceError,
     XinheError,
+    cannot_write,
     did_you_mean,
     plane_of,
-    text_words,
+    read_toml,
     write_bytes,
     write_text,
 )
@@ -84,11 +84,13 @@ class Made(NamedTuple):
 def read_said(path: Path) -> dict[str, Any]:
     """Return what a recipe (TOML) says; its files lie where it lies."""
     try:
-        said = tomllib.loads(path.read_text("utf-8-sig"))
+        said = read_toml(path)
+    except SourceError:
+        raise
     except OSError as error:
         raise SourceError(f"{path.name} 打不开。检查路径；写法见 new --help") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SourceError(f"{path.name} 读不懂：{text_words(error)}") from error
+    except ValueError as error:
+        raise SourceError(f"{path.name} 读不懂：{error}") from error
     for part in PARTS:
         own = said.get(part)
         if isinstance(own, str):
@@ -202,7 +204,7 @@ def new_district(
     except (OSError, pyogrio.errors.DataSourceError) as error:
         if isinstance(error, XinheError):
             raise
-        raise EnvironmentProblem(f"写不进 {target.name}（{error}）。检查磁盘空间和权限") from error
+        raise cannot_write(target.name, error) from error
     return made
 
 

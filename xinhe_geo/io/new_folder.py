@@ -12,7 +12,7 @@ import geopandas as gpd
 import pandas as pd
 import pyogrio
 
-from ..core import LAYERS, DataError, EnvironmentProblem, SourceError, XinheError, crs_text, write_bytes, write_text
+from ..core import LAYERS, DataError, SourceError, XinheError, cannot_write, crs_text, write_bytes, write_text
 from ..district import MANIFEST, District, beside, exchange, put_back
 from .import_log import ImportLog, some
 from .tag_rules import read_csv
@@ -48,9 +48,7 @@ def write_folder(target: Path, new: NewFolder, log: ImportLog) -> None:
     except (OSError, pyogrio.errors.DataSourceError) as error:
         if isinstance(error, XinheError):
             raise
-        raise EnvironmentProblem(
-            f"写不进 {target.name}（{error}）。检查磁盘空间和权限，关闭正打开其中文件的程序"
-        ) from error
+        raise cannot_write(target.name, error) from error
 
 
 def _fill(fresh: Path, new: NewFolder) -> None:

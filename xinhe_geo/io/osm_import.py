@@ -32,6 +32,7 @@ from ..core import (
     crs_text,
     plane_of,
     read_layer,
+    reading,
     refuse_leaving,
     say,
     told,
@@ -322,6 +323,7 @@ def _inside(homes: gpd.GeoDataFrame, outline: shapely.Geometry, metric: pyproj.C
 
 
 @told("导入地图数据", 6)
+@reading()  # one process for all that is read
 def import_osm(
     path: str | Path,
     out: str | Path,

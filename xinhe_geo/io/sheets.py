@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import openpyxl
 
-from ..core import EnvironmentProblem, SourceError, needing
+from ..core import EnvironmentProblem, SourceError, apart, needing
 from .cells import is_blank, printable
 from .incoming import (
     BROKEN_ZIP,
@@ -82,6 +82,10 @@ def put_uncomputed(path: Path, name: str, sheet: Sheet) -> None:
 
 def workbook_rows(path: Path) -> dict[str, Grid]:
     """Return the filled rows (number, cells) of each worksheet of an .xlsx, after the checks every workbook gets."""
+    return apart(_workbook_rows, path)
+
+
+def _workbook_rows(path: Path) -> dict[str, Grid]:
     check_workbook(path)
     try:
         return {name: sheet.rows for name, sheet in _sheets(path, None, formulas=False).items()}

@@ -14,6 +14,7 @@ import shutil
 import tempfile
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -30,9 +31,11 @@ from numpy.typing import NDArray
 from ..core import (
     BASES,
     UNSTATED,
+    EnvironmentProblem,
     SourceError,
     UnknownNameError,
     XinheError,
+    cannot_write,
     growing,
     place_file,
     read_layer,
@@ -635,9 +638,7 @@ def split(
     frame = _read_districts(division)
     if (target / CATALOGUE).exists() and not overwrite:
         raise SourceError(f"{target.name} 里已有以前切分的结果。要重新切分就加 --overwrite，或换一个文件夹")
-    target.mkdir(parents=True, exist_ok=True)
-    (target / LEFT_OUT).unlink(missing_ok=True)
-    with explained(source), beside(target / "all", "split") as work:
+    with _into(target), explained(source), beside(target / "all", "split") as work:
         counts: NDArray[np.int64] | None = None
         tables = [work / "homes" / str(i) / (Path(homes).stem + ".csv" if homes else "") for i in range(len(frame))]
         if homes is not None:
@@ -659,6 +660,19 @@ def split(
         rows = pd.DataFrame([made[i] for i in range(len(frame))], index=frame.index)
         write_text(target / CATALOGUE, rows.to_csv(lineterminator="\n"), mark=True)
         return rows
+
+
+@contextmanager
+def _into(target: Path) -> Iterator[None]:
+    """Make a folder to write into; what the system refuses there is told in words."""
+    try:
+        target.mkdir(parents=True, exist_ok=True)
+        (target / LEFT_OUT).unlink(missing_ok=True)
+        yield
+    except OSError as error:
+        if isinstance(error, XinheError):
+            raise
+        raise cannot_write(target.name, error) from error
 
 
 def _make(
@@ -693,6 +707,8 @@ def _make(
             all_inside=True,
             basis=division.basis,
         )
+    except EnvironmentProblem:  # the next one would fare no better
+        raise
     except XinheError as error:
         return {**row, "note": str(error)}
     taken = report["taken"].groupby(level=0).sum()

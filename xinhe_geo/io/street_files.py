@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from ..core import NetworkError, SourceError, layers_in, read_layer, say
+from ..core import NetworkError, SourceError, apart, layers_in, read_layer, say
 from ..network import graph_edges, walkable
 from .incoming import LONLAT
 
@@ -103,7 +103,7 @@ def _from_graphml(path: Path) -> tuple[gpd.GeoDataFrame, str]:
     if b"<!ENTITY" in path.read_bytes():
         raise SourceError(f"{path.name} 里有实体定义，不是 OSMnx 存的。用 osmnx.save_graphml 另存")
     try:
-        edges, made = graph_edges(path)
+        edges, made = apart(graph_edges, path)
     except NetworkError as error:
         raise SourceError(f"{path.name}：{error}") from error
     shapes = shapely.normalize(edges.geometry.array)  # one orientation for both directions

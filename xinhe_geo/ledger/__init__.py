@@ -41,9 +41,9 @@ from .panel import (
     counting,
     draft_sheet,
     panel_sheet,
-    typed_book,
     typed_figures,
     typed_into,
+    typed_rows,
     with_typed,
 )
 from .rulebook import export_rules, import_rules
@@ -100,9 +100,9 @@ __all__ = [
     "take_figures",
     "terms",
     "trend",
-    "typed_book",
     "typed_figures",
     "typed_into",
+    "typed_rows",
     "verdicts",
     "with_typed",
 ]

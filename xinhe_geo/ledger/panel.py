@@ -13,32 +13,32 @@ import itertools
 import math
 import re
 import warnings
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from ..core import LAYERS, DataError, EnvironmentProblem, Problem, back, check_rows, problems_table, say, word
+from ..core import LAYERS, DataError, EnvironmentProblem, Problem, apart, back, check_rows, problems_table, say, word
 from ..district import District
 from ..io import check_workbook
 from .ledger import promises, together
 from .metrics.base import measure_rows
 
-if TYPE_CHECKING:
-    from openpyxl import Workbook
-
 PANEL_SHEET, DRAFT_SHEET = "专栏1", "专栏1底稿"
-#: The draft: commitment, column, and what the program wrote there.
 #: Rows that are looked at: far more than there are indicators, and no more than a cell may say it stands in.
 _MOST_ROWS = 20_000
+#: The draft: commitment, column, and what the program wrote there.
 DRAFT_COLUMNS = ("编号", "列", "数")
 TARGET = "目标"
 _YEAR = re.compile(r"(19|20|21)\d\d")
+
+
+#: What is in a cell, and whether it is shown as a percentage.
+Entry = tuple[Any, bool]
 
 
 class Typed(NamedTuple):
@@ -187,60 +187,67 @@ def typed_figures(district: District, path: Path, *, by: str = "") -> pd.DataFra
     return pd.DataFrame(figures, columns=["indicator", "unit", "year", "value", "source", "filled_by", "was"])
 
 
-@contextmanager
-def typed_book(path: Path, what: str) -> Iterator[Workbook]:
+def typed_rows(path: Path, *sheets: str) -> dict[str, list[list[Entry]]]:
     """
-    Open a workbook that people typed into; `what` is the sheet that is read of it.
+    Return the cells of some sheets, row by row, of a workbook that people typed into; a sheet that is not there is left out.
 
     Raises
     ------
     EnvironmentProblem
         It cannot be read.
     """
+    try:
+        return apart(_typed_rows, path, sheets)
+    except Exception as error:  # a damaged file fails in many ways; what was typed into it must not be lost
+        raise EnvironmentProblem(f"读不出 {path.name} 里已填的{sheets[0]}，没有覆盖它；请先另存或移走") from error
+
+
+def _typed_rows(path: Path, sheets: Sequence[str]) -> dict[str, list[list[Entry]]]:
     import openpyxl
 
-    try:
-        check_workbook(path)
-        with path.open("rb") as stream, warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of decorations that are not read
-            yield openpyxl.load_workbook(stream, read_only=True, data_only=True)
-    except Exception as error:  # a damaged file fails in many ways; what was typed into it must not be lost
-        raise EnvironmentProblem(f"读不出 {path.name} 里已填的{what}，没有覆盖它；请先另存或移走") from error
+    check_workbook(path)
+    found = {}
+    with path.open("rb") as stream, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of decorations that are not read
+        book = openpyxl.load_workbook(stream, read_only=True, data_only=True)
+        for own in book.sheetnames:
+            if back(own) in sheets:
+                rows = book[own].iter_rows(max_row=_MOST_ROWS)
+                found[back(own)] = [[(cell.value, "%" in str(cell.number_format)) for cell in row] for row in rows]
+    return found
 
 
 def _read(path: Path) -> tuple[list[Typed], Mapping[tuple[str, str], float]] | None:
     """Return the filled cells of the sheet, and what the program wrote into them; None where nothing can be typed there."""
     if not path.is_file():
         return None
-    with typed_book(path, PANEL_SHEET) as book:
-        own = next((name for name in book.sheetnames if back(name) == PANEL_SHEET), None)
-        if own is None or DRAFT_SHEET not in book.sheetnames:
-            return None
-        cells = list(_cells(book[own].iter_rows(max_row=_MOST_ROWS)))
-        draft_rows = book[DRAFT_SHEET].iter_rows(max_row=_MOST_ROWS, values_only=True)
-        rows = [row for row in draft_rows if row and row[0]]
+    found = typed_rows(path, PANEL_SHEET, DRAFT_SHEET)
+    if len(found) < 2:
+        return None
+    cells = list(_cells(found[PANEL_SHEET]))
+    rows = [[value for value, _ in row] for row in found[DRAFT_SHEET] if row and row[0][0]]
     draft = {
         (str(r[0]), str(r[1])): math.nan if r[2] is None else float(r[2]) for r in rows if r[1] != DRAFT_COLUMNS[1]
     }
     return cells, draft
 
 
-def _cells(rows: Iterator[Any]) -> Iterator[Typed]:
+def _cells(rows: Sequence[Sequence[Entry]]) -> Iterator[Typed]:
     """Yield the filled cells below years and targets."""
+    from openpyxl.utils import get_column_letter
+
     heads: dict[int, str] = {}
-    for row in rows:
-        values = {cell.column: cell for cell in row if cell.value is not None}
+    for number, row in enumerate(rows, 1):
+        values = {at: entry for at, entry in enumerate(row, 1) if entry[0] is not None}
         if not heads:
-            named = {at: back(str(cell.value).strip()) for at, cell in values.items()}
+            named = {at: back(str(value).strip()) for at, (value, _) in values.items()}
             heads = named if "编号" in named.values() else {}
             continue
-        code = next(
-            (str(values[at].value).strip() for at, head in heads.items() if head == "编号" and at in values), ""
-        )
-        for at, cell in values.items():
+        code = next((str(values[at][0]).strip() for at, head in heads.items() if head == "编号" and at in values), "")
+        for at, (value, is_share) in values.items():
             head = heads.get(at, "")
             if code and (head == TARGET or _YEAR.fullmatch(head)):
-                yield Typed(cell.coordinate, code, head, cell.value, "%" in str(cell.number_format))
+                yield Typed(f"{get_column_letter(at)}{number}", code, head, value, is_share)
 
 
 def _known(district: District) -> dict[str, Mapping[str, Any]]:

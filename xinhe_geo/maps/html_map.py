@@ -26,9 +26,9 @@ from ..core import (
     EnvironmentProblem,
     SourceError,
     UnknownNameError,
+    by_hash,
     escape,
     refuse_uncleared,
-    scripts_by_hash,
     web_file,
     write_bytes,
     write_text,
@@ -301,7 +301,7 @@ def _page(figure: Figure, house: HouseMap) -> str:
     for number, name in enumerate(known):
         shell = shell.replace(name, f"{number:x}")
     links = f"{''.join(head)}<script>{_icon_script()}{_SHIM}</script>"
-    return scripts_by_hash(shell.replace("<!--xh-links-->", links, 1).replace("<!--xh-data-->", house._data, 1))
+    return by_hash(shell.replace("<!--xh-links-->", links, 1).replace("<!--xh-data-->", house._data, 1))
 
 
 def _fill_links(element: Element) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,7 +14,7 @@ import pandas as pd
 import pyproj
 import shapely
 
-from ..core import NetworkError, SourceError, bundled_folder, plane_of
+from ..core import NetworkError, SourceError, bundled_folder, plane_of, read_toml
 from .arrays import AnyCrs, Flags, Floats, Ints, StrPath
 from .build import TABLE_COLUMNS, Chains, assemble, grouped, metric_crs, planar_steps, ranges, table_from
 from .osm_file import Extract, in_order, own_id
@@ -157,10 +156,12 @@ def _walk_filter(given: WalkFilter | None) -> _Filter:
     if not isinstance(source, Mapping):
         name = Path(source).name
         try:
-            source = tomllib.loads(Path(source).read_text(encoding="utf-8"))
+            source = read_toml(Path(source))
+        except SourceError:
+            raise
         except OSError as error:
             raise SourceError(f"步行规则文件打不开：{name}") from error
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        except ValueError as error:
             raise SourceError(f"步行规则文件 {name} 写法有误：{error}") from error
     try:
         return _Filter(

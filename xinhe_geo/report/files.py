@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -119,6 +120,21 @@ def added_to(target: Path) -> Iterator[Path]:
         raise cannot_write_into(target, error) from error
 
 
+def put_over(target: Path, texts: Mapping[str, str]) -> None:
+    """
+    Put texts over files of an earlier report, all of them or none.
+
+    Raises
+    ------
+    EnvironmentProblem
+        They cannot be written, or one in the way is not ours.
+    """
+    with _told(target), own_room(target) as fresh:
+        for name, text in texts.items():
+            write_text(fresh / name, text)
+        _hand_over(target, _Order(fresh, hashes(fresh), {}, noted=False))
+
+
 # --- handing over ----------------------------------------------------------------------------------------------------
 
 #: Lies in a folder while files come into it: which, with their hashes, and the room they come from.
@@ -133,6 +149,10 @@ class _Order(NamedTuple):
     files: Mapping[str, str]
     gone: Mapping[str, str]
     noted: bool
+
+    def in_turn(self) -> list[tuple[str, str]]:
+        """Return the files, the record last: until it comes, the earlier one says which files are ours to replace."""
+        return sorted(self.files.items(), key=lambda file: file[0] == RECORD)
 
 
 def _hand_over(target: Path, order: _Order) -> None:
@@ -149,7 +169,7 @@ def _hand_over(target: Path, order: _Order) -> None:
     old = order.room.with_name(f"{order.room.name}-old")
     moved: list[str] = []
     try:
-        for name, wanted in order.files.items():
+        for name, wanted in order.in_turn():
             place = target / name
             if place.is_file() and _hash(place) == wanted:
                 continue
@@ -206,7 +226,7 @@ def repair(target: Path) -> bool:
             raise EnvironmentProblem(f"另一个程序正在写 {target.name}，请等它结束后重试")
         try:
             order = _Order(room, trusted(said.get("files")), trusted(said.get("gone")), noted=True)
-            here = [name for name, wanted in order.files.items() if _brought(target, name, order.room / name, wanted)]
+            here = [name for name, wanted in order.in_turn() if _brought(target, name, order.room / name, wanted)]
             if said.get("noted") is True or len(here) < len(order.files):
                 note_written(target, here)
             _finish(target, order._replace(gone=order.gone if len(here) == len(order.files) else {}))
@@ -268,6 +288,8 @@ def refuse_foreign(folder: Path, names: Iterable[str], fresh: Path | None = None
     """
     if fresh is None:
         repair(folder)
+        if folder.is_dir() and not os.access(folder, os.W_OK):  # told before anything is computed
+            raise cannot_write_into(folder, PermissionError(errno.EACCES, ""))
     wrong = _foreign(folder, names, fresh)
     if wrong:
         more = f" 等 {len(wrong)} 个" if len(wrong) > 5 else ""

@@ -45,8 +45,8 @@ from ..ledger import (
     rows_of,
     since_sheet,
     spoken,
-    typed_book,
     typed_into,
+    typed_rows,
     verdicts,
 )
 
@@ -64,8 +64,6 @@ _READ_ONLY = {"autofilter": True, "sort": True, "format_columns": True, "format_
 OFFICE = "责任科室"
 USER_COLUMNS = (OFFICE, "配合单位", "年度节点", "进度", "佐证材料")
 _HEADER_ROW = 2
-#: Rows that are looked at: far more than there are commitments, and no more than a cell may say it stands in.
-_MOST_ROWS = 20_000
 
 
 def ledger_workbook(
@@ -143,9 +141,7 @@ def read_tasks(path: Path) -> pd.DataFrame:
     nothing = pd.DataFrame(columns=list(USER_COLUMNS), index=pd.Index([], name="commitment"), dtype="object")
     if not path.is_file():
         return nothing
-    with typed_book(path, TASKS_SHEET) as book:
-        own = next((name for name in book.sheetnames if back(name) == TASKS_SHEET), None)
-        rows = [] if own is None else list(book[own].iter_rows(max_row=_MOST_ROWS, values_only=True))
+    rows = [[value for value, _ in row] for row in typed_rows(path, TASKS_SHEET).get(TASKS_SHEET, [])]
     head = next((i for i, row in enumerate(rows) if row and back(str(row[0])) == "编号"), None)
     if head is None:
         return nothing

@@ -118,8 +118,8 @@ class Siting:
             object.__setattr__(self, name, labels)
         for name in ("limit", "budget", "apart_m", "spacing_m", "within", "gap"):
             value = getattr(self, name)
-            if value is not None and not value >= 0:
-                raise SitingError(f"{name} 不能是负数：{value}")
+            if value is not None and not 0 <= value < np.inf:
+                raise SitingError(f"{name} 要是不小于 0 的数：{value}")
         if self.plans < 1:
             raise SitingError(f"plans 至少是 1：{self.plans}")
         if self.budget is not None and self.costs is None:
@@ -391,8 +391,9 @@ def _per_site(
     each = dict(given) if isinstance(given, (Mapping, pd.Series)) else dict.fromkeys(sites, given)
     each = {**dict.fromkeys(free, 0.0), **each}
     values = np.array([float(each.get(site, np.nan)) for site in sites])
-    if np.isnan(values).any() or (values < 0).any():
-        bad = sites[np.isnan(values) | (values < 0)]
+    wrong = ~np.isfinite(values) | (values < 0)
+    if wrong.any():
+        bad = sites[wrong]
         raise SitingError(f"每处候选点都要有不小于 0 的{what}；缺或不对的：{some(bad)}")
     return values
 

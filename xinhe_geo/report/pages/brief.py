@@ -12,7 +12,7 @@ from pathlib import Path
 import pandas as pd
 
 from ...access import rests_on
-from ...core import crs_label, language, marked, per_cent, say, speaking, title, web_file, word, write_text
+from ...core import crs_label, language, marked, per_cent, say, speaking, title, web_file, word
 from ...district import walker_name
 from ...ledger import has_own_plan
 from ...maps import (
@@ -29,8 +29,8 @@ from ...maps import (
 )
 from ...maps import Bar as ChartBar
 from ...maps import Line as ChartLine
-from ..files import cannot_write_into, is_as_written
-from ..record import RECORD
+from ..files import is_as_written, put_over
+from ..record import RECORD, read_run
 from ..story.front import TOLD_AT
 from ..story.records import Goal, Line, WalkTold
 from ..story.story import Story
@@ -461,18 +461,12 @@ def link_pages(folder: Path) -> None:
     EnvironmentProblem
         The brief cannot be written.
     """
-    brief_file, record_file = folder / "index.html", folder / RECORD
     if not is_as_written(folder, "index.html"):  # somebody else's, or changed since: left alone
         return
-    try:
-        old = brief_file.read_text("utf-8")
-        with speaking("en" if '<html lang="en">' in old[:200] else "zh"):
-            page = with_links(old, folder)
-        if page == old:
-            return
-        record = json.loads(record_file.read_text("utf-8"))
+    old = (folder / "index.html").read_text("utf-8")
+    with speaking("en" if '<html lang="en">' in old[:200] else "zh"):
+        page = with_links(old, folder)
+    if page != old:
+        record = read_run(folder)
         record["files"]["index.html"] = hashlib.sha256(page.encode("utf-8")).hexdigest()
-        for path, text in ((brief_file, page), (record_file, json.dumps(record, ensure_ascii=False, indent=1) + "\n")):
-            write_text(path, text)
-    except OSError as error:
-        raise cannot_write_into(folder, error) from error
+        put_over(folder, {"index.html": page, RECORD: json.dumps(record, ensure_ascii=False, indent=1) + "\n"})

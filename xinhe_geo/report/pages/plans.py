@@ -270,9 +270,10 @@ def write_new(path: Path, text: str) -> None:
     Raises
     ------
     EnvironmentProblem
-        It is there already, or cannot be written.
+        Another one is there already, or it cannot be written.
     """
-    if path.exists():
+    # the same is there where a run was killed right after it
+    if path.exists() and not (path.is_file() and path.read_bytes() == text.encode()):
         raise EnvironmentProblem(f"{path.name} 已经有了，没有改动它；换一个方案名，或先移走")
     write_text(path, text)
 

@@ -1,0 +1,295 @@
+"""
+Every command that writes, killed or refused by the system at its steps: what is there then, and what the next run makes of it.
+
+Each runs over what an earlier run has written, on the toy district or for a new one. One run is recorded; what a folder is before
+any of its steps is rebuilt and judged; at some of them (or all) the command is killed in earnest, meets a full disk, meets a
+file that may not be written; and the next run has to end as the recorded one did.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import io
+import json
+import os
+import re
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import crash
+import geopandas as gpd
+import openpyxl
+import pytest
+import shapely
+from test_batch import work_here
+from test_osm_import import town
+from test_rulebook import RECALLED
+from test_secret_district import TYPED, every_command
+
+from xinhe_geo.app.cli import main
+from xinhe_geo.app.commands.console import DATA, DONE, ENVIRONMENT, PARTLY
+from xinhe_geo.core import files
+from xinhe_geo.ledger import export_rules
+from xinhe_geo.report.files import MARK
+
+TOY = Path(__file__).parent / "toy"
+Command = tuple[str, str]
+
+#: These write nothing a run could leave half done, or are tried elsewhere.
+NOT_TRIED: dict[Command, str] = {
+    **dict.fromkeys(
+        [("", "check"), ("", "scenarios"), ("", "parcels"), ("scenario", "list"), ("scenario", "check")],
+        "writes nothing",
+    ),
+    **dict.fromkeys([("rules", "list"), ("rules", "run")], "writes nothing"),
+    ("", "fetch"): "asks the network, then goes on as `import`",
+    ("", "provision"): "needs parcels, which the toy has none of; writes one file, as `template` does",
+    ("", "notebook"): "its kernel is another process; the copy is one file, written as `receipt` writes its own",
+}
+#: What is typed for commands that make a district, or work on several (the working folder is the place itself).
+MAKING: dict[Command, list[str]] = {
+    ("", "new"): [
+        *("new", "新胡", "--name", "新胡街道", "--streets", "made/town.osm", "--boundary", "made/edge.geojson"),
+        *("--homes", "made/people.csv", "--set", "homes.crs=WGS84", "--set", "homes.checked=量过三点", "--overwrite"),
+    ],
+    ("", "import"): ["import", "made/town.osm", "--out", "city", "--overwrite"],
+    ("", "split"): [
+        *("split", "made/town.osm", "--districts", "made/edge.geojson", "--code", "代码", "--out", "parts"),
+        "--overwrite",
+    ],
+    ("", "ways"): ["ways", "made/town.osm", "--csv", "out/ways.csv"],
+    ("", "batch"): ["batch", "toy", "--out", "out/many"],
+    ("", "report"): ["report", "toy", "--out", "out/r"],  # with `--plans` it goes on as `plans` and `sites` do
+}
+#: What the others are given besides, so that they write.
+MORE = {("", "add"): ["--yes", "--sure"], ("", "update"): ["--yes"], ("", "seal"): ["--again"]}
+MORE["rules", "import"] = ["--yes"]
+WRITING = sorted(every_command() - {*NOT_TRIED})
+#: Once they are done, the next run has nothing to do, and says so.
+ONLY_ONCE = {("", "undo")}
+#: These have nothing to replace, or would write the same again.
+MAKING_ANEW = {
+    *[("", "add"), ("", "update"), ("", "template"), ("", "undo")],
+    *[("scenario", "new"), ("rules", "import"), ("rules", "export")],
+}
+#: These write several files that people name one by one, or one folder for each district: each is old or new by itself.
+ONE_BY_ONE = {("", "sites"), ("", "links"), ("", "split"), ("", "batch")}
+FAILURES = {"disk full": (errno.ENOSPC, "磁盘满了"), "not permitted": (errno.EACCES, "没有权限")}
+WAYS = ("cut off", "killed", *FAILURES)
+#: Names of places beside others end at random.
+_RANDOM = re.compile(rb"(\.xinhe-[^/]{,60}?-|\.[^/]{,60}-import-)[a-z0-9_]{8}(?![a-z0-9_])")
+
+
+class Outcome(NamedTuple):
+    """What came of a command that did not get beyond a step: old, new, unfinished or mixed; "" where nothing is wrong."""
+
+    way: str
+    step: str
+    state: str
+    wrong: str | None  # None: the next run was not tried
+
+
+class End(NamedTuple):
+    """How the recorded run ended: its exit code, and what a person sees then."""
+
+    code: int
+    seen: dict[str, bytes]
+
+
+class Case:
+    """A command about to run in a folder, over what an earlier run has left."""
+
+    def __init__(self, folder: Path, command: Command) -> None:
+        self.folder, self.command = folder, command
+        self.place = folder / "place"
+        self.district, self.made = self.place / "toy", self.place / "made"
+        typed = TYPED.get(command)
+        self.typed = MAKING.get(command) or [
+            *typed(str(self.district), self.place / "out", self.made),
+            *MORE.get(command, []),
+        ]  # type: ignore[misc]
+        self.made.mkdir(parents=True)
+        shutil.copytree(TOY, self.district)
+        self._make()
+        self._run_before()
+        self._known: dict[str, str] = {}
+
+    def _make(self) -> None:
+        """Write what commands take in."""
+        (self.made / "list.csv").write_text("编号,名称,类别\nF2,北食堂改名,canteen\n", "utf-8-sig")
+        (self.made / "homes.csv").write_text("编号,名称,常住人口\nA,甲苑,150\n", "utf-8-sig")
+        (self.district / "scenarios").mkdir()
+        first = json.loads((TOY / "pois" / "facilities.geojson").read_text("utf-8"))["features"][0]["properties"]
+        plan = f'name = "a"\nlabel = "甲"\n[[edit]]\ndo = "close_facility"\nfacility = "{first["facility"]}"\n'
+        (self.district / "scenarios" / "a.toml").write_text(plan, "utf-8")
+        if self.command in MAKING:
+            (self.made / "town.osm").write_text(town().xml(), "utf-8")
+            edge = shapely.box(117.599, 39.049, 117.612, 39.062)
+            frame = gpd.GeoDataFrame({"代码": ["120116001"], "名称": ["新胡"]}, geometry=[edge], crs=4326)
+            frame.to_file(self.made / "edge.geojson", driver="GeoJSON")
+            (self.made / "people.csv").write_text(
+                "编号,名称,经度,纬度,常住人口\nS1,甲苑,117.6035,39.0545,1200\n", "utf-8-sig"
+            )
+        if self.command == ("rules", "import"):
+            self._change_rules()
+
+    def _change_rules(self) -> None:
+        book = openpyxl.load_workbook(export_rules(self.made / "rules.xlsx", self.district))
+        page = book["规则表"]
+        heads = {str(cell.value).split("\n")[-1]: cell.column for cell in page[3]}
+        row = next(cell.row for cell in page["A"] if cell.value == RECALLED)
+        page.cell(row, heads["metres"]).value = 200
+        book.save(self.made / "rules.xlsx")
+
+    def _run_before(self) -> None:
+        """Run the command once on what things were a year ago, so that there is something to replace."""
+        if self.command == ("", "undo"):
+            add = TYPED["", "add"](str(self.district), self.place / "out", self.made)
+            assert main([*add, *MORE["", "add"]]) == DONE
+        elif self.command not in MAKING_ANEW:
+            homes = self.district / "homes" / "homes.geojson"
+            file = self.made / "town.osm" if "made/town.osm" in self.typed else homes
+            now = file.read_bytes()
+            then = now
+            for this, that in (
+                ('"people": 1', '"people": 2'),
+                ("甲苑", "甲院"),
+                ("某幼儿园", "某某园"),
+                ("某高速", "某路"),
+            ):
+                then = then.replace(this.encode(), that.encode())
+            assert then != now
+            file.write_bytes(then)
+            code = self.run()
+            assert code in (DONE, PARTLY), code
+            file.write_bytes(now)
+
+    def run(self) -> int:
+        here = os.getcwd()
+        os.chdir(self.place)
+        try:
+            return main(self.typed)
+        finally:
+            os.chdir(here)
+
+    def _files(self) -> dict[str, bytes]:
+        return {
+            p.relative_to(self.place).as_posix(): p.read_bytes() for p in sorted(self.place.rglob("*")) if p.is_file()
+        }
+
+    def seen(self) -> dict[str, bytes]:
+        """Return what a person sees: every file that is not ours to keep books with."""
+        return {
+            n: c
+            for n, c in self._files().items()
+            if not any(part.startswith(".") for part in n.split("/")) and not n.startswith("state/")
+        }
+
+    def judge(self, old: dict[str, bytes], new: dict[str, bytes]) -> str:
+        """Return what is there: old, new, unfinished (and says so), or mixed."""
+        now = self.seen()
+        if now in (old, new):
+            return "old" if now == old else "new"
+        if any(self.place.rglob(MARK)) or (self.district / ".history" / "journal.json").is_file():
+            return "unfinished"
+        if any(self.place.rglob(".*-import-*/old")):  # put aside, by `beside`
+            return "unfinished"
+        if self.command == ("", "batch"):  # a district without its record is done again
+            now |= {n: c for n, c in old.items() if n.startswith("out/many/records/") and n not in now}
+        each = all(now.get(n) in (old.get(n), new.get(n)) for n in {*now, *old, *new})
+        return "new" if each and self.command in ONE_BY_ONE else "mixed"
+
+    def left_behind(self) -> list[str]:
+        """Return what no finished run may leave."""
+        found = [*self.place.rglob(".xinhe-*"), *self.place.rglob(".*-import-*")]
+        return [p.relative_to(self.place).as_posix() for p in found if p.name != ".xinhe.json"]
+
+    def next_run(self, end: End) -> str:
+        """Return "" where the next run ends as the recorded one did; what has been tried is not tried again."""
+        digest = hashlib.sha256()
+        for name, content in self._files().items():
+            digest.update(_RANDOM.sub(rb"\1", name.encode()) + hashlib.sha256(_RANDOM.sub(rb"\1", content)).digest())
+        key = digest.hexdigest()
+        if key not in self._known:
+            self._known[key] = self._next_run(end)
+        return self._known[key]
+
+    def _next_run(self, end: End) -> str:
+        again, said = heard(self.run)
+        if again != end.code and not (again == DATA and self.command in ONLY_ONCE):
+            return f"the next run: exit code {again}: {said[-300:]}"
+        now = self.seen()
+        other = sorted(n for n in {*now, *end.seen} if now.get(n) != end.seen.get(n))
+        left = self.left_behind()
+        return f"the next run: other files {other[:3]}" if other else f"left behind: {left[:3]}" if left else ""
+
+
+def points(count: int) -> list[int]:
+    """Return three steps of so many: near the beginning, in the middle, the last."""
+    return sorted({1 % count, count // 2, count - 1})
+
+
+def tried(folder: Path, command: Command, choose: Callable[[int], Sequence[int]] = points) -> list[Outcome]:
+    """
+    Try a command in every way, at those of its steps that are chosen; rebuilt it is judged at each of them.
+
+    Parameters
+    ----------
+    folder
+        An empty one.
+    choose
+        Which steps, of how many.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_STATE_HOME", str(folder / "place" / "state"))
+        patch.setattr(files, "_ABOUT_TO", 0.0)  # the next run comes ten seconds later
+        if command == ("", "batch"):
+            work_here(patch)
+        return list(_tried(Case(folder, command), choose))
+
+
+def _tried(case: Case, choose: Callable[[int], Sequence[int]]) -> Iterator[Outcome]:
+    kept, recorded = case.folder / "old", case.folder / "steps"
+    crash.copied(case.place, kept)
+    old, codes = case.seen(), list[int]()
+    steps = crash.recorded(case.place, lambda: codes.append(case.run()), recorded)
+    new = case.seen()
+    end = End(codes[0], new)
+    assert end.code in (DONE, PARTLY), end.code
+    assert steps and new != old and not case.left_behind(), case.left_behind()
+    chosen = choose(len(steps))
+    for at, step in enumerate(steps):
+        crash.put_back(recorded / str(at), case.place)
+        yield Outcome("cut off", step, case.judge(old, new), case.next_run(end) if at in chosen else None)
+    for at in chosen:
+        for way in WAYS[1:]:
+            crash.put_back(kept, case.place)
+            wrong = _stopped(case, way, at, end.code)
+            yield Outcome(way, steps[at], case.judge(old, new), wrong or case.next_run(end))
+
+
+def _stopped(case: Case, way: str, at: int, code: int) -> str:
+    """Run a command that is killed, or refused something, at a step; return what is wrong with how it ended."""
+    if way == "killed":
+        ended = crash.killed(case.place, case.run, at)
+        return "" if ended == -9 else f"ended by itself: {ended}"
+    number, words = FAILURES[way]
+    met, said = heard(lambda: crash.refused(case.place, case.run, at, number))
+    return "" if met == code or (met == ENVIRONMENT and words in said) else f"exit code {met}: {said[-300:]}"
+
+
+def heard(act: Callable[[], object]) -> tuple[object, str]:
+    """Return what something returns, and what it prints on one line."""
+    said = io.StringIO()
+    with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
+        found = act()
+    return found, said.getvalue().replace("\n", "")
+
+
+def faults(outcomes: list[Outcome]) -> list[str]:
+    """Return what is wrong, a line each."""
+    return [f"{o.way} before {o.step}: {o.state}, {o.wrong}" for o in outcomes if o.wrong or o.state == "mixed"]

@@ -1,0 +1,47 @@
+"""Files that say something (TOML), as people and other programs write them: bounded, and read where strangers' files are read."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from .errors import text_words
+from .foreign import ordinary
+from .strangers import apart
+
+#: A longer one was not written by hand.
+_MOST_BYTES = 2_000_000
+
+
+def read_toml(path: Path, folder: Path | None = None) -> dict[str, Any]:
+    """
+    Return what a TOML file says.
+
+    Parameters
+    ----------
+    folder
+        What the file came with: links must not lead out of it.
+
+    Raises
+    ------
+    SourceError
+        No ordinary file, too long, or it took too much time or memory.
+    ValueError
+        No TOML, or not UTF-8: what is wrong and where, in words a planner reads.
+    OSError
+        It cannot be opened.
+    """
+    ordinary(path, folder)
+    return apart(_read_toml, path, folder=folder)
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    if path.stat().st_size > _MOST_BYTES:
+        raise ValueError("太长，不像手写的文件")
+    try:
+        return tomllib.loads(path.read_text("utf-8-sig"))
+    except RecursionError as error:
+        raise ValueError("括号套得太深") from error
+    except ValueError as error:
+        raise ValueError(text_words(error)) from error
