@@ -34,7 +34,7 @@ from .entrances import (
     home_points,
     same_compound,
 )
-from .gaps import gaps
+from .gaps import gaps, rule_in, rule_meant
 from .headlines import basis_text, grounds_text, headlines, limit_metres, limit_text, usable_denominator
 from .home_shares import (
     SHARE_TOLERANCE,
@@ -102,6 +102,8 @@ __all__ = [
     "presence_grounds",
     "rests_on",
     "route",
+    "rule_in",
+    "rule_meant",
     "rules_of",
     "same_compound",
     "share_within",

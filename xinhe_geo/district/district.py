@@ -45,7 +45,8 @@ from ..core import (
 from ..network import WalkNetwork
 from .journal import MANIFEST
 from .reader import mapped_kinds, read_folder
-from .scenario import Scenario
+from .resolve import Named, meant
+from .scenario import Scenario, label_of
 from .street_edits import merged_streets
 
 #: Of every folder with a secret layer that this process has opened: what its manifest says of secrecy.
@@ -333,7 +334,7 @@ class District:
         return _Shared(self._rows)
 
     def with_rows(
-        self, rows: Mapping[str, pd.DataFrame], *, scenario: str = "", built: Mapping[str, bool] = _NOTHING_BUILT
+        self, rows: Mapping[str, pd.DataFrame | None], *, scenario: str = "", built: Mapping[str, bool] = _NOTHING_BUILT
     ) -> District:
         """
         Return this district with other rows, as a scenario makes them.
@@ -341,7 +342,8 @@ class District:
         Parameters
         ----------
         rows
-            Per layer or table: its rows, as in `rows` (layers in `crs`, metres; index: the layer's key).
+            Per layer or table: its rows, as in `rows` (layers in `crs`, metres; index: the layer's key); None: it is gone. Every
+            other one stays as it is.
         scenario
             Name of the plan; it is printed with every number. What stood there before the plan keeps its ways to the street;
             without a name the rows correct the data, and everything is attached to them.
@@ -356,9 +358,8 @@ class District:
         manifest = MappingProxyType({**self.manifest, "scenario": scenario}) if scenario else self.manifest
         before = self._mapped_before | (self.mapped_kinds if scenario else frozenset())
         ground = (self.ground or self) if scenario else self.ground
-        made = replace(
-            self, _rows=MappingProxyType(dict(rows)), manifest=manifest, _mapped_before=before, ground=ground
-        )
+        whole = {name: frame for name, frame in {**self._rows, **rows}.items() if frame is not None}
+        made = replace(self, _rows=MappingProxyType(whole), manifest=manifest, _mapped_before=before, ground=ground)
         return replace(made, _built={**self._built, **built}).akin_to(self)
 
     def counting_unchecked(self) -> District:
@@ -373,14 +374,14 @@ class District:
         ground = self.ground and self.ground.counting_unchecked()
         return replace(self, with_unchecked=True, ground=ground).akin_to(self)
 
-    def scenario(self, name: str) -> Scenario:
+    def scenario(self, name: str | Path | Scenario) -> Scenario:
         """
         Return a scenario of this district's folder; see `Scenario`.
 
         Parameters
         ----------
         name
-            Its file is `scenarios/NAME.toml`.
+            The name of its file (`scenarios/NAME.toml`), its label, or a TOML file anywhere; a `Scenario` is returned as it is.
 
         Returns
         -------
@@ -394,10 +395,14 @@ class District:
         ScenarioError
             The file cannot be read as a scenario.
         """
-        known = sorted(p.stem for p in (self.folder / "scenarios").glob("*.toml"))
-        if name not in known:
-            raise UnknownNameError("方案", name, known)
-        return Scenario.read(self.folder / "scenarios" / f"{name}.toml")
+        if isinstance(name, Scenario):
+            return name
+        if isinstance(name, Path) or (isinstance(name, str) and name.endswith(".toml")):
+            return Scenario.read(name)
+        files = {path.stem: path for path in sorted((self.folder / "scenarios").glob("*.toml"))}
+        labels = [] if name in files else [label_of(path) for path in files.values()]
+        known = pd.DataFrame({"label": pd.Series(labels or list(files), index=list(files), dtype="str")})
+        return Scenario.read(files[meant("方案", name, known)[1]])
 
     # --- what is in it
 
@@ -426,14 +431,42 @@ class District:
         """Kinds of which some are there, from a map, and nobody knows how many are missing: who lacks them cannot be said."""
         return self._known_kinds[1]
 
-    def completeness_of(self, kind: str) -> str:
+    def key(self, layer: str, said: Named) -> str:
+        """
+        Return the code of what is meant: a kind, a home, a facility, a community, a parcel, a rule ….
+
+        Parameters
+        ----------
+        layer
+            The layer or table it stands in, as in `rows`: "kinds", "homes", "facilities", "communities", "parcels" ….
+        said
+            Its code, its name (in Chinese or English, width, blanks and brackets do not matter), or its row. A row of another table
+            counts by its column of that name: `kind` of a facility, `home` of a gate.
+
+        Returns
+        -------
+        key
+            Index of the layer or table.
+
+        Raises
+        ------
+        UnknownNameError
+            No such thing, with the three that are most like it; or several of that name, with their codes.
+        """
+        if layer not in LAYERS:
+            raise UnknownNameError("图层", layer, list(LAYERS))
+        table = self.layers.get(layer) if LAYERS[layer].geometry else self._rows.get(layer)
+        none = pd.DataFrame(index=pd.Index([], name=LAYERS[layer].key, dtype="str"))
+        return meant(LAYERS[layer].label.removesuffix("表"), said, none if table is None else table)[1]
+
+    def completeness_of(self, kind: Named) -> str:
         """
         Say whether all facilities of a kind are there.
 
         Parameters
         ----------
         kind
-            Index of `kinds`.
+            Code, name or row of a kind.
 
         Returns
         -------
@@ -446,8 +479,7 @@ class District:
         UnknownNameError
             No such kind.
         """
-        if kind not in self._rows["kinds"].index:
-            raise UnknownNameError("设施类别", kind, list(self._rows["kinds"].index))
+        kind = self.key("kinds", kind)
         return SURVEYED if kind in self.surveyed_kinds else MAPPED if kind in self.mapped_kinds else ABSENT
 
     @cached_property
@@ -678,14 +710,14 @@ class District:
         """Rules of every set; index rule; columns `set`, `label`, `kinds`, `method`, `metres`, `minutes`, `profile`, `denominator`, `confidence` …."""
         return self._rows["rules"].copy(deep=False)
 
-    def profile(self, name: str | Profile) -> Profile:
+    def profile(self, name: Named) -> Profile:
         """
-        Return a profile by name; a `Profile` is returned as it is.
+        Return a profile by code, name or row; a `Profile` is returned as it is.
 
         Parameters
         ----------
         name
-            Index of `profiles`, such as "adult" or "elderly".
+            Of `profiles`, such as "adult" or "老年人".
 
         Returns
         -------
@@ -700,21 +732,20 @@ class District:
         if isinstance(name, Profile):
             return name
         table = self._rows["profiles"]
-        if name not in table.index:
-            raise UnknownNameError("步行人群", name, list(table.index))
+        name = meant("步行人群", name, table)[1]
         row = table.loc[name]
         waits = 1.0 if pd.isna(row["waits"]) else float(row["waits"])
         source = "" if pd.isna(row["source"]) else str(row["source"])
         return Profile(name, str(row["label"]), float(row["speed_m_s"]), bool(row["steps"]), waits, source)
 
-    def rule(self, name: str | Rule) -> Rule:
+    def rule(self, name: Named) -> Rule:
         """
-        Return a rule by name; a `Rule` is returned as it is.
+        Return a rule by code, name or row, or the one that leads a kind; of a `Rule` the kinds are looked up.
 
         Parameters
         ----------
         name
-            Index of `rules`.
+            Of `rules`, or of a kind that has a rule of its own (`rule` of `kinds`).
 
         Returns
         -------
@@ -724,20 +755,35 @@ class District:
         Raises
         ------
         UnknownNameError
-            No such rule.
+            No such rule or kind, or a kind without a rule of its own.
         """
         if isinstance(name, Rule):
-            return name
-        if ("rule", name) not in self.memo:
-            self.memo["rule", name] = self._read_rule(name)
-        rule: Rule = self.memo["rule", name]
+            labels = self._rows["kinds"]["label"]
+            if name.label and all(kind in labels.index for kind in name.kinds):
+                return name
+            kinds = tuple(self.key("kinds", kind) for kind in name.kinds)
+            limit = f"{name.minutes:g} 分钟" if name.method == "walk_min" else f"{name.metres:g} 米"
+            return replace(name, kinds=kinds, label=name.label or f"{'、'.join(map(str, labels[list(kinds)]))} {limit}")
+        key = name if isinstance(name, str) and name in self._rows["rules"].index else self._rule_meant(name)
+        if ("rule", key) not in self.memo:
+            self.memo["rule", key] = self._read_rule(key)
+        rule: Rule = self.memo["rule", key]
         return rule
 
+    def _rule_meant(self, said: Named) -> str:
+        """Return the rule that is named, or that leads the kind that is."""
+        rules, kinds = self._rows["rules"], self._rows["kinds"]
+        is_kind, key = meant("规则或设施类别", said, rules, kinds)
+        if not is_kind:
+            return key
+        leading = kinds.at[key, "rule"]
+        if isinstance(leading, str) and leading in rules.index:
+            return leading
+        own = rules.index[[key in str(cell).split(";") for cell in rules["kinds"]]]
+        raise UnknownNameError(f"领头规则（kinds.csv 的 rule 列没有填）：{kinds.at[key, 'label']}", key, list(own))
+
     def _read_rule(self, name: str) -> Rule:
-        table = self._rows["rules"]
-        if name not in table.index:
-            raise UnknownNameError("规则", name, list(table.index))
-        row = table.loc[name]
+        row = self._rows["rules"].loc[name]
         text = {c: "" if pd.isna(row[c]) else str(row[c]) for c in ("standard", "clause", "source")}
         return Rule(
             name=name,

@@ -204,6 +204,14 @@ class Scenario:
         return base.with_rows(work.rows, scenario=said_name, built={home: home in work.walled for home in work.built})
 
 
+def label_of(path: Path) -> str:
+    """Return what the plan of a file is called; the file's name where it says nothing, or cannot be read."""
+    try:
+        return str(tomllib.loads(path.read_text("utf-8-sig")).get("label") or path.stem)
+    except (OSError, ValueError):
+        return path.stem
+
+
 class Trouble(NamedTuple):
     """What is wrong with one step of a plan."""
 

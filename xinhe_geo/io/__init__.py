@@ -1,7 +1,6 @@
 """What comes in and goes out: office tables, GIS and CAD files, OpenStreetMap, whole cities split into districts."""
 
 from .add import Coordinates, Request, add
-from .cells import bare_name
 from .datum_check import UNPROVEN
 from .dxf import drawing_of
 from .formats import FORMATS
@@ -30,7 +29,6 @@ __all__ = [
     "Wishes",
     "add",
     "asked",
-    "bare_name",
     "boundary_box",
     "box_to_fetch",
     "check_workbook",

@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from ..core import Column, Layer, SourceError, UnknownNameError
+from ..district import bare_name
 from .cells import (
     PRIVATE_VALUE,
     WIDE,
     Cell,
-    bare_name,
     cell_text,
     is_rough,
     printable,

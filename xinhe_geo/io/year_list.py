@@ -23,6 +23,7 @@ from ..district import (
     Changes,
     Edit,
     LayerFile,
+    bare_name,
     check_copy,
     commit,
     finish,
@@ -31,7 +32,7 @@ from ..district import (
     new_files,
 )
 from .add import Coordinates, Request, checked_words, origin_of, positions, settled, unconfirmed
-from .cells import bare_name, printable
+from .cells import printable
 from .current_layer import CurrentLayer, read_current
 from .file_rows import FileRows, Refusal, fill_blanks, rows_of
 from .formats import read_file

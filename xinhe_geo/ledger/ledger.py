@@ -38,7 +38,7 @@ from ..core import (
     word,
     work,
 )
-from ..district import District, cell
+from ..district import District, cell, must_be_district
 from .claims import MEASURED, claims, claims_of, claims_with, facts_of
 from .metrics.base import (
     SIGNS,
@@ -164,7 +164,10 @@ def ledger(district: District, *, lang: str = "zh") -> pd.DataFrame:
         Rows of the tables that contradict themselves: see `measure_problems`.
     UnknownNameError
         Another language.
+    ValueError
+        No district.
     """
+    must_be_district(district)
     with speaking(lang):
         table = once(district, ("evaluated", lang), lambda: _evaluated(district))
         return table.assign(verdict=[say(v) for v in table["verdict"]])

@@ -3,11 +3,12 @@
 from .buffers import frontage
 from .nearest import SearchState
 from .osm import excluded_ways, read_osm_streets, walkable
-from .osmnx_graphs import graph_edges
+from .osmnx_graphs import Graph, graph_edges
 from .routes import Leg, Way, WayTree, straight, walked
-from .walk_network import WalkNetwork
+from .walk_network import WalkNetwork, network_of
 
 __all__ = [
+    "Graph",
     "Leg",
     "SearchState",
     "WalkNetwork",
@@ -16,6 +17,7 @@ __all__ = [
     "excluded_ways",
     "frontage",
     "graph_edges",
+    "network_of",
     "read_osm_streets",
     "straight",
     "walkable",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import geopandas as gpd
 import numpy as np
@@ -23,6 +23,22 @@ if TYPE_CHECKING:
     import networkx as nx
 
     MultiDiGraph: TypeAlias = nx.MultiDiGraph
+
+
+class Graph(Protocol):
+    """What a graph of OSMnx is told by: a `networkx.MultiDiGraph` with its facts, nodes and edges."""
+
+    graph: dict[str, Any]
+
+    @property
+    def nodes(self) -> Any:
+        """Its nodes, with `x` and `y`."""
+        ...
+
+    @property
+    def edges(self) -> Any:
+        """Its edges, with `length` and `geometry`."""
+        ...
 
 
 def of_graph(graph: MultiDiGraph, crs: AnyCrs | None) -> Streets:

@@ -26,13 +26,13 @@ import pyproj
 import shapely
 from numpy.typing import NDArray
 
-from ..core import NetworkError, Profile, UnknownNameError, bundled_folder
+from ..core import NetworkError, Profile, UnknownNameError, WrongValueError, bundled_folder
 from . import build, npz, od, osm, osmnx_graphs, routes, snap
 from .arrays import AnyCrs, Flags, Floats, Ints, Pieces, StrPath
 from .nearest import SearchState, search_each, search_state
 from .nearest_edges import Barriers
 from .osm import WalkFilter, excluded_ways, read_osm_streets, walkable
-from .osmnx_graphs import graph_edges
+from .osmnx_graphs import Graph, graph_edges
 from .points import Asked, between, nearest, reach
 from .routes import Leg, WayOut, WayTree
 from .streets import Streets
@@ -909,6 +909,26 @@ class WalkNetwork:
             What is no leg.
         """
         return routes.frame_of(legs, self._streets)
+
+
+def network_of(given: WalkNetwork | Graph) -> WalkNetwork:
+    """
+    Return a network as it is, and of a graph of OSMnx the network it is.
+
+    Raises
+    ------
+    WrongValueError
+        Neither of the two.
+    NetworkError
+        A graph without a CRS, or with nothing to walk on.
+    """
+    if isinstance(given, WalkNetwork):
+        return given
+    if hasattr(given, "graph") and hasattr(given, "nodes") and hasattr(given, "edges"):
+        return WalkNetwork.from_graph(given)  # type: ignore[arg-type]
+    raise WrongValueError(
+        f"这里要写打开的街道（District.load）、路网（WalkNetwork）或 OSMnx 的图，不是 {type(given).__name__}"
+    )
 
 
 def _profile(profile: Profile | str) -> Profile:

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Real
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -330,8 +331,8 @@ def _check_n(n: int | None, siting: Siting, sites: pd.Index, known_sites: set[Ha
     if n is None:
         if siting.model != "lscp" and siting.budget is None:
             raise SitingError(f"“{MODEL_LABELS[siting.model]}”要给 n（新增几处）")
-    elif n < 1 or n != int(n):
-        raise SitingError(f"n 必须是不小于 1 的整数：{n}")
+    elif isinstance(n, bool) or not isinstance(n, Real) or n < 1 or n != int(n):
+        raise SitingError(f"n（新增几处）必须是不小于 1 的整数，如 2：{n!r:.40}")
     elif len(set(siting.locked) - set(siting.existing)) > n:
         raise SitingError(f"锁定了 {len(siting.locked)} 处，多于要选的 {n} 处")
 
