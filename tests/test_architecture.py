@@ -113,6 +113,7 @@ PUBLIC = [
     "compare",
     "completeness",
     "coverage",
+    "curve",
     "draw",
     "explain",
     "gaps",
@@ -127,6 +128,7 @@ PUBLIC = [
     "sheet",
     "sites",
     "summary",
+    "within",
 ]
 
 #: `io.tables` is `io/tables.py`; the front of a package is not among them.

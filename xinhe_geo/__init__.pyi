@@ -3,12 +3,14 @@
 from .access import compare as compare
 from .access import completeness as completeness
 from .access import coverage as coverage
+from .access import curve as curve
 from .access import gaps as gaps
 from .access import headlines as headlines
 from .access import isochrones as isochrones
 from .access import presence as presence
 from .access import route as route
 from .access import summary as summary
+from .access import within as within
 from .core import DataError as DataError
 from .core import EnvironmentProblem as EnvironmentProblem
 from .core import NetworkError as NetworkError

@@ -15,6 +15,7 @@ from .coverage import (
     rules_of,
     summary,
 )
+from .curves import curve, within
 from .effects import (
     crowding,
     effects,
@@ -70,6 +71,7 @@ __all__ = [
     "completeness",
     "coverage",
     "crowding",
+    "curve",
     "decay_of",
     "effects",
     "effects_of",
@@ -115,6 +117,7 @@ __all__ = [
     "usable_denominator",
     "walk_inside",
     "what_to_survey",
+    "within",
     "within_capacity",
     "within_limit",
     "without_stairs",

@@ -58,6 +58,7 @@ from .models import (
     Profile,
     Rule,
     is_above_zero,
+    is_whole,
     limits_of,
     standing,
 )
@@ -179,6 +180,7 @@ __all__ = [
     "hold",
     "is_above_zero",
     "is_cleared",
+    "is_whole",
     "keep_file",
     "keeping",
     "language",

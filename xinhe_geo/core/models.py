@@ -29,9 +29,9 @@ CONFIDENCES = ("read", "second_hand", "recalled", "convention")
 TOLERANCE_M = 1e-6
 
 
-def limits_of(given: float | Iterable[float], name: str) -> list[float]:
+def limits_of(given: float | Iterable[float], name: str, *, zero: bool = False) -> list[float]:
     """
-    Return the limits of a call, one number or several, from the least on, each once; `name` is the parameter's.
+    Return the limits of a call, one number or several, from the least on, each once; `name` is the parameter's; `zero` may be one.
 
     Raises
     ------
@@ -40,7 +40,7 @@ def limits_of(given: float | Iterable[float], name: str) -> list[float]:
     """
     several = isinstance(given, Iterable) and not isinstance(given, str)
     values = list(given) if isinstance(given, Iterable) and several else [given]
-    if not values or not all(is_above_zero(value) for value in values):
+    if not values or not all(is_above_zero(value) or (zero and value == 0) for value in values):
         raise WrongValueError(f"{name} 要写大于 0 的数，如 15 或 (5, 10, 15)，不是 {given!r:.60}")
     return sorted({float(value) for value in values})  # type: ignore[arg-type]
 
@@ -49,6 +49,12 @@ def is_above_zero(value: object) -> bool:
     """Return whether a value is a number above 0; infinity, a truth and a text are none."""
     number = isinstance(value, Real) and not isinstance(value, (bool, np.bool_))
     return number and math.isfinite(value) and value > 0  # type: ignore[arg-type, operator]
+
+
+def is_whole(value: object) -> bool:
+    """Return whether a value is a whole number; a truth and a text are none."""
+    number = isinstance(value, Real) and not isinstance(value, (bool, np.bool_))
+    return number and math.isfinite(value) and value == int(value)  # type: ignore[arg-type, call-overload]
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,14 +26,14 @@ import pyproj
 import shapely
 from numpy.typing import NDArray
 
-from ..core import NetworkError, Profile, UnknownNameError, WrongValueError, bundled_folder
+from ..core import NetworkError, Profile, UnknownNameError, WrongValueError, bundled_folder, is_whole
 from . import build, npz, od, osm, osmnx_graphs, routes, snap
 from .arrays import AnyCrs, Flags, Floats, Ints, Pieces, StrPath
 from .nearest import SearchState, search_each, search_state
 from .nearest_edges import Barriers
 from .osm import WalkFilter, excluded_ways, read_osm_streets, walkable
 from .osmnx_graphs import Graph, graph_edges
-from .points import Asked, between, nearest, reach
+from .points import Asked, between, nearest, nearest_few, reach
 from .routes import Leg, WayOut, WayTree
 from .streets import Streets
 from .threads import thread_count
@@ -718,11 +718,12 @@ class WalkNetwork:
         targets: gpd.GeoSeries,
         limit: float = math.inf,
         *,
+        k: int = 1,
         access: bool = True,
         home: pd.Series | None = None,
     ) -> pd.DataFrame:
         """
-        Find the nearest target of every place.
+        Find the nearest target of every place, or the nearest few.
 
         Parameters
         ----------
@@ -730,6 +731,8 @@ class WalkNetwork:
             Points in any CRS; the index holds labels, and a label that repeats is one place with several doors.
         limit
             Metres. A target beyond it is not found.
+        k
+            How many are wanted. More than one is read off all pairs within the limit: give one where there are many.
         access
             Whether the straight legs between the points and the street count.
         home
@@ -740,16 +743,33 @@ class WalkNetwork:
         -------
         DataFrame
             Index `origin` in order of first appearance; `target` (of equally near ones the first in sorted order) and
-            `metres`. Missing where none is within the limit.
+            `metres`. Missing where none is within the limit. With `k` above 1: index (`origin`, `rank` from 1), as many rows as
+            there are within the limit; the first is what is found without `k`.
 
         Raises
         ------
         NetworkError
             A lane that is walked has a wait, which belongs to public streets.
         TypeError, ValueError
-            Not points, no CRS, an empty place or label, `home` of another length, or a limit below 0: which, in Chinese.
+            Not points, no CRS, an empty place or label, `home` of another length, a limit below 0, or `k` below 1: which, in Chinese.
+
+        Examples
+        --------
+        >>> import geopandas as gpd
+        >>> import xinhe_geo as xh
+        >>> toy = xh.District.load("tests/toy")
+        >>> gates, stops = toy.gates.geometry, toy.facilities.geometry
+        >>> toy.network.nearest(gates.iloc[:1], stops, k=2).index.tolist() == [(gates.index[0], 1), (gates.index[0], 2)]
+        True
         """
-        return nearest(self._streets, Asked(origins, home, access), targets, limit)
+        if not is_whole(k) or k < 1:
+            raise WrongValueError(f"k（要几个最近的）必须是不小于 1 的整数，如 3：{k!r:.40}")
+        asked = Asked(origins, home, access)
+        return (
+            nearest(self._streets, asked, targets, limit)
+            if k == 1
+            else nearest_few(self._streets, asked, targets, limit, k)
+        )
 
     def reach(
         self,

@@ -9,7 +9,6 @@ import threading
 import time
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from numbers import Real
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -18,7 +17,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from ..access import TOLERANCE_MIN
-from ..core import TOLERANCE_M, SitingError, UnknownNameError, per_cent
+from ..core import TOLERANCE_M, SitingError, UnknownNameError, is_whole, per_cent
 
 if TYPE_CHECKING:
     from scipy.optimize import OptimizeResult
@@ -331,7 +330,7 @@ def _check_n(n: int | None, siting: Siting, sites: pd.Index, known_sites: set[Ha
     if n is None:
         if siting.model != "lscp" and siting.budget is None:
             raise SitingError(f"“{MODEL_LABELS[siting.model]}”要给 n（新增几处）")
-    elif isinstance(n, bool) or not isinstance(n, Real) or n < 1 or n != int(n):
+    elif not is_whole(n) or n < 1:
         raise SitingError(f"n（新增几处）必须是不小于 1 的整数，如 2：{n!r:.40}")
     elif len(set(siting.locked) - set(siting.existing)) > n:
         raise SitingError(f"锁定了 {len(siting.locked)} 处，多于要选的 {n} 处")
