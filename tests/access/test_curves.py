@@ -32,10 +32,10 @@ def test_a_curve_at_the_limit_of_a_rule_is_its_coverage(toy: xh.District, by: st
     for rule in walked[::7]:
         grown = xh.curve(toy, rule, by=by, minutes=rule.minutes).droplevel("minute")
         said = whole.xs(rule.name, level="rule") if by else whole.loc[[rule.name]].set_axis(["all"])
-        both = grown.join(said[["share", "people_served"]], rsuffix="_said")
+        both = grown.join(said[["share", "people_served"]].add_suffix("_said"))
         if rule.denominator != "community":  # of communities a curve counts the people
             np.testing.assert_allclose(both["share"], both["share_said"], rtol=0, atol=1e-12)
-        np.testing.assert_allclose(both["people"], both["people_served"], rtol=0, atol=1e-9)
+        np.testing.assert_allclose(both["people"], both["people_served_said"], rtol=0, atol=1e-9)
 
 
 def test_a_curve_never_falls_and_begins_with_who_is_there(toy: xh.District) -> None:
