@@ -47,6 +47,7 @@ from .foreign import layers_in, ordinary, read_layer, size_of
 from .html import PICTURES, SCRIPT, escape, scripts_by_hash, web_file, whole_page
 from .i18n import back, counted, english, language, listed_words, marked, parted, say, speaking, title, word
 from .locks import hold, let_go
+from .looks import Look, card, small_map
 from .models import (
     DENOMINATOR_LABELS,
     METHOD_LABELS,
@@ -143,6 +144,7 @@ __all__ = [
     "Edit",
     "EnvironmentProblem",
     "Layer",
+    "Look",
     "NetworkError",
     "Problem",
     "Profile",
@@ -162,6 +164,7 @@ __all__ = [
     "between",
     "bundled_folder",
     "cannot_write",
+    "card",
     "check_rows",
     "counted",
     "crs_label",
@@ -214,6 +217,7 @@ __all__ = [
     "secret_layers",
     "signed",
     "size_of",
+    "small_map",
     "speaking",
     "standing",
     "strictest",

@@ -28,6 +28,7 @@ from ..core import (
     SURVEYED,
     TO_CONFIRM,
     UNCHECKED,
+    UNSTATED,
     DataError,
     Problem,
     Profile,
@@ -44,7 +45,8 @@ from ..core import (
 )
 from ..network import WalkNetwork
 from .journal import MANIFEST
-from .reader import mapped_kinds, read_folder
+from .looks import page, short
+from .reader import judged, mapped_kinds, read_folder
 from .resolve import Named, meant
 from .scenario import Scenario, label_of
 from .street_edits import merged_streets
@@ -134,6 +136,14 @@ class District:
     _built: Mapping[str, bool] = field(repr=False, default_factory=dict)
     #: Tables derived from this district, kept by who derives them; another year or scenario starts with none.
     memo: dict[Any, Any] = field(repr=False, init=False, default_factory=dict)
+
+    def __repr__(self) -> str:
+        """In one line: name, year, CRS, how many of what, and whether it is a demonstration."""
+        return short(self)
+
+    def _repr_html_(self) -> str:
+        """In a notebook: its layers, what they rest on, what is complete, and a small map."""
+        return page(self)
 
     def __getstate__(self) -> dict[str, Any]:
         """Go to another process without what is derived; the network takes longer to build than to send."""
@@ -361,6 +371,47 @@ class District:
         whole = {name: frame for name, frame in {**self._rows, **rows}.items() if frame is not None}
         made = replace(self, _rows=MappingProxyType(whole), manifest=manifest, _mapped_before=before, ground=ground)
         return replace(made, _built={**self._built, **built}).akin_to(self)
+
+    def replace(self, **layers: pd.DataFrame | None) -> District:
+        """
+        Return this district with other rows in some layers, judged as a folder's are; every other layer stays.
+
+        Parameters
+        ----------
+        layers
+            Per layer or table its rows (`homes=frame`): the key as a column or the index, in any CRS; None takes it away. Rows that
+            are new, or not as they were, and say nothing of their `basis` are taken as unstated.
+
+        Returns
+        -------
+        District
+            Another one.
+
+        Raises
+        ------
+        UnknownNameError
+            No such layer.
+        DataError
+            Everything that is wrong with the frames, in `.problems`: CRS, keys, columns, types, geometry, and codes of what is not
+            there.
+
+        Examples
+        --------
+        >>> import xinhe_geo as xh
+        >>> toy = xh.District.load("tests/toy")
+        >>> fewer = toy.replace(facilities=toy.facilities.drop("F1"))
+        >>> len(toy.facilities), len(fewer.facilities), len(fewer.homes)
+        (5, 4, 5)
+        """
+        for name in layers:
+            if name not in LAYERS:
+                raise UnknownNameError("图层", name, list(LAYERS))
+        given = {name: frame for name, frame in layers.items() if frame is not None}
+        rows, problems = judged(given, {k: v for k, v in self._rows.items() if k not in layers}, self.manifest)
+        if problems:
+            raise DataError(problems_table(guarded_problems(problems, self.manifest)), self.name)
+        stated = {name: _stated(self._rows.get(name), frame) for name, frame in rows.items()}
+        return self.with_rows({**layers, **stated})
 
     def counting_unchecked(self) -> District:
         """
@@ -976,6 +1027,19 @@ def _changed_ids(old: pd.DataFrame | None, new: pd.DataFrame | None) -> pd.Index
         blank = a[column].isna().to_numpy() & b[column].isna().to_numpy()
         other |= ~((a[column] == b[column]).to_numpy(dtype=bool, na_value=False) | blank)
     return a.index[other].union(old.index.symmetric_difference(new.index))
+
+
+def _stated(old: pd.DataFrame | None, new: pd.DataFrame) -> pd.DataFrame:
+    """Return rows that say what they rest on: what is not as it was and does not say so is unstated."""
+    if "basis" not in new.columns:
+        return new
+    if isinstance(old, gpd.GeoDataFrame) and old.index.is_unique:  # what came back from another CRS has not moved
+        there, here = old.geometry.reindex(new.index).array, new.geometry.array
+        same = shapely.equals_exact(there, here, tolerance=1e-3)
+        new = new.set_geometry(gpd.GeoSeries(np.where(same, there, here), index=new.index, crs=new.crs))
+    ids = _changed_ids(old, new)
+    changed = np.ones(len(new), np.bool_) if ids is None else new.index.isin(ids)
+    return new.assign(basis=new["basis"].mask(changed & new["basis"].isna().to_numpy(), UNSTATED))
 
 
 def _due(rows: pd.DataFrame, year: int) -> np.ndarray:

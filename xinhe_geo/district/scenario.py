@@ -17,7 +17,7 @@ from typing import Any, NamedTuple, Protocol, Self, TypeVar
 import pandas as pd
 import tomli_w
 
-from ..core import Edit, ScenarioError, os_words, text_words
+from ..core import Edit, ScenarioError, card, language, os_words, say, text_words
 from .edits import ACTIONS, FLAG, TEXT, YEAR, EditedRows, built_over, misfits, unknown_keys, wrong_edit
 
 
@@ -89,6 +89,20 @@ class Scenario:
     year: int | None = None
     planned: bool = False
     note: str = ""
+
+    def __repr__(self) -> str:
+        """In one line: name, label, year and how many steps."""
+        facts = [self.label, "" if self.year is None else say("{0} 年", self.year), say("{0} 步", len(self.edits))]
+        return f"<Scenario {self.name} · {' · '.join(filter(None, facts))}>"
+
+    def _repr_html_(self) -> str:
+        """In a notebook: its steps, one a line."""
+        rows = [[say("步"), say("做什么"), say("对什么")]]
+        for number, edit in enumerate(self.edits, 1):
+            label = ACTIONS[edit.do].label if edit.do in ACTIONS and language() == "zh" else edit.do.replace("_", " ")
+            rows.append([str(number), label, say("，").join(f"{key} = {value}" for key, value in edit.what.items())])
+        facts = [self.label, "" if self.year is None else say("{0} 年", self.year), self.note]
+        return card(self.name, [fact for fact in facts if fact], rows)
 
     @staticmethod
     def read(path: str | Path) -> Scenario:

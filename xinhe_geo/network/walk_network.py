@@ -26,7 +26,18 @@ import pyproj
 import shapely
 from numpy.typing import NDArray
 
-from ..core import NetworkError, Profile, UnknownNameError, WrongValueError, bundled_folder, is_whole
+from ..core import (
+    Look,
+    NetworkError,
+    Profile,
+    UnknownNameError,
+    WrongValueError,
+    bundled_folder,
+    card,
+    is_whole,
+    say,
+    small_map,
+)
 from . import build, npz, od, osm, osmnx_graphs, routes, snap
 from .arrays import AnyCrs, Flags, Floats, Ints, Pieces, StrPath
 from .nearest import SearchState, search_each, search_state
@@ -193,6 +204,26 @@ class WalkNetwork:
         streets = self._streets
         size = f"{len(streets.node_xy)} nodes, {len(streets.u)} edges, {streets.length.sum() / 1000.0:.1f} km"
         return f"<WalkNetwork {size}, {streets.crs.name}>"
+
+    def _repr_html_(self) -> str:
+        """In a notebook: how much there is, what hangs together, and a small map."""
+        edges, own = self.edges, self.edges["home"].notna()
+        parts = edges["component"][~own].nunique()
+        facts = [
+            say(
+                "节点 {0}，路段 {1}，{2:,.1f} 公里",
+                len(self._streets.node_xy),
+                len(edges),
+                edges["length_m"].sum() / 1000.0,
+            ),
+            say("互相走得通的 {0} 片；小区内部的路 {1} 段", parts, int(own.sum())),
+            self.crs.to_string(),
+        ]
+        return card(
+            "WalkNetwork",
+            facts,
+            picture=small_map([Look(edges.geometry, 'fill="none" stroke="#666" stroke-width="1.5"')]),
+        )
 
     @property
     def crs(self) -> pyproj.CRS:
