@@ -28,6 +28,7 @@ from ..core import (
     work,
 )
 from ..district import District, Named, kind_name, meant, must_be_cover, must_be_district, walker_name
+from ..network import Graph, WalkNetwork
 from .bounds import AT_LEAST, EXACT, bound_of
 from .entrances import home_points
 from .home_shares import (
@@ -54,7 +55,13 @@ ONE = (str, Rule, pd.Series, type(None))
 Rules = Named | Sequence[Named]
 
 
-def coverage(district: District, *, rules: Rules = "plan", profile: Named | None = None) -> pd.DataFrame:
+def coverage(
+    district: District,
+    *,
+    rules: Rules = "plan",
+    profile: Named | None = None,
+    network: WalkNetwork | Graph | None = None,
+) -> pd.DataFrame:
     """
     Compute how much of each home is served under each rule.
 
@@ -68,6 +75,8 @@ def coverage(district: District, *, rules: Rules = "plan", profile: Named | None
         them apart.
     profile
         Who walks, instead of each rule's own profile.
+    network
+        A network of one's own to walk on, or a graph of OSMnx, in place of the district's streets (`District.walking_on`).
 
     Returns
     -------
@@ -85,10 +94,13 @@ def coverage(district: District, *, rules: Rules = "plan", profile: Named | None
     ------
     UnknownNameError
         No such set, rule, kind or profile.
+    DataError, NetworkError
+        The network is not one that the district can walk on.
     ValueError
         No district, or two rules of one name.
     """
     must_be_district(district)
+    district = district if network is None else district.walking_on(network)
     chosen = rules_of(district, rules, profile)
     if isinstance(profile, Profile):  # somebody's own walker, asked for once: not kept
         return _covered(district, chosen, profile)

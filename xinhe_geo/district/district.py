@@ -30,6 +30,7 @@ from ..core import (
     UNCHECKED,
     UNSTATED,
     DataError,
+    NetworkError,
     Problem,
     Profile,
     Rule,
@@ -43,7 +44,7 @@ from ..core import (
     secret_layers,
     work,
 )
-from ..network import WalkNetwork
+from ..network import Graph, WalkNetwork, network_of
 from .journal import MANIFEST
 from .looks import page, short
 from .reader import judged, mapped_kinds, read_folder
@@ -412,6 +413,42 @@ class District:
             raise DataError(problems_table(guarded_problems(problems, self.manifest)), self.name)
         stated = {name: _stated(self._rows.get(name), frame) for name, frame in rows.items()}
         return self.with_rows({**layers, **stated})
+
+    def walking_on(self, network: WalkNetwork | Graph) -> District:
+        """
+        Return this district with a network of one's own in place of its streets.
+
+        Parameters
+        ----------
+        network
+            A `WalkNetwork` in `crs`, or a graph of OSMnx in any. What its streets rest on is unstated.
+
+        Returns
+        -------
+        District
+            Another one: walks go along the network as it is; its edges are the layer `streets`; own links and closures are gone.
+
+        Raises
+        ------
+        DataError
+            The network lies elsewhere, or has lanes of homes that are not there.
+        NetworkError
+            A graph without a CRS, a network in another one, or nothing to walk on.
+        ValueError
+            Neither a network nor a graph.
+        """
+        own = network_of(network, crs=self.crs)
+        if own.crs != self.crs:
+            raise NetworkError(
+                f"路网的坐标系 {own.crs.to_string()} 不是街道的 {self.crs}；用 from_graph(G, crs=街道.crs) 建"
+            )
+        edges = own.edges
+        lines = edges[["name", "class", "wait_s", "steps", "home", "geometry"]]
+        lines = lines.assign(street=[f"{street}#{i}" for i, street in enumerate(edges["street"])])
+        gone = {name: None for name in ("extra_links", "closures") if name in self._rows}
+        made = self.replace(streets=lines, **gone)
+        made.__dict__["network"] = own
+        return made
 
     def counting_unchecked(self) -> District:
         """

@@ -65,7 +65,7 @@ __all__ = [
 
 Key = TypeVar("Key", bound=Hashable)
 
-MADE_OF = ("crs", "table", "node_xy", "u", "v", "row", "off", "xy", "cum")
+MADE_OF = ("crs", "table", "node_xy", "u", "v", "row", "off", "xy", "cum", "nodes")
 
 
 class WalkNetwork:
@@ -254,15 +254,25 @@ class WalkNetwork:
 
     def to_graph(self) -> MultiDiGraph:
         """
-        Return an OSMnx-style MultiDiGraph in the network's CRS, both directions of every edge.
+        Return an OSMnx-style MultiDiGraph in the network's CRS, both directions of every edge: OSMnx takes it as one of its own.
 
-        Edges carry `osmid` and `street` (the street), `highway`, `name`, `length`, `wait_s`, `steps`, `home`,
-        `oneway=False`, `reversed` and `geometry`; a loop is one directed edge. `from_graph` of it is the same network.
+        Edges carry `osmid` (a whole number: the street's id where it is one, else a number of its own below 0), `street` (its id),
+        `highway`, `name`, `length`, `wait_s`, `steps`, `home`, `oneway=False`, `reversed` and `geometry`, and what the graph that
+        the network was made from said besides; a loop is one directed edge. `from_graph` of it is the same network.
 
         Returns
         -------
         MultiDiGraph
-            `networkx`; nodes with `x` and `y` in metres, `graph["crs"]` the CRS of the network.
+            `networkx`; nodes with `x` and `y` in metres, `street_count` and, of a network made from a graph, their ids and
+            attributes there; `graph["crs"]` the CRS of the network.
+
+        Examples
+        --------
+        >>> import osmnx
+        >>> import xinhe_geo as xh
+        >>> graph = xh.District.load("tests/toy").network.to_graph()
+        >>> round(osmnx.basic_stats(graph)["street_length_total"])
+        5600
         """
         return osmnx_graphs.to_graph(self._streets)
 
@@ -962,9 +972,9 @@ class WalkNetwork:
         return routes.frame_of(legs, self._streets)
 
 
-def network_of(given: WalkNetwork | Graph) -> WalkNetwork:
+def network_of(given: WalkNetwork | Graph, *, crs: AnyCrs | None = None) -> WalkNetwork:
     """
-    Return a network as it is, and of a graph of OSMnx the network it is.
+    Return a network as it is, and of a graph of OSMnx the network it is, in `crs`.
 
     Raises
     ------
@@ -976,7 +986,7 @@ def network_of(given: WalkNetwork | Graph) -> WalkNetwork:
     if isinstance(given, WalkNetwork):
         return given
     if hasattr(given, "graph") and hasattr(given, "nodes") and hasattr(given, "edges"):
-        return WalkNetwork.from_graph(given)  # type: ignore[arg-type]
+        return WalkNetwork.from_graph(given, crs=crs)  # type: ignore[arg-type]
     raise WrongValueError(
         f"这里要写打开的街道（District.load）、路网（WalkNetwork）或 OSMnx 的图，不是 {type(given).__name__}"
     )
