@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import geopandas as gpd
 import numpy as np
@@ -52,7 +52,7 @@ GROUPINGS = {"zone": "zones", "area": "areas", "community": "communities", "grid
 #: What may be given as one rule.
 ONE = (str, Rule, pd.Series, type(None))
 #: Rules as they are asked for: a set, a rule or a kind, or several of these.
-Rules = Named | Sequence[Named]
+Rules: TypeAlias = Named | Sequence[Named]
 
 
 def coverage(

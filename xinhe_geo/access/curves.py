@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -21,7 +21,7 @@ from .od_table import od_tables, pairs
 #: The group of a curve that is not asked for by groups.
 ALL = "all"
 #: One walker, or several side by side.
-Walkers = Named | Sequence[Named]
+Walkers: TypeAlias = Named | Sequence[Named]
 
 
 def curve(
@@ -84,7 +84,7 @@ def curve(
 
 def _several(profile: Walkers | None) -> list[Named | None]:
     one = profile is None or isinstance(profile, (str, Profile, pd.Series, pd.DataFrame))
-    return [profile] if one else list(profile)  # type: ignore[list-item, arg-type]
+    return [profile] if one else list(profile)  # type: ignore[arg-type]
 
 
 def _joined(parts: dict[str, pd.DataFrame], profile: Walkers | None) -> pd.DataFrame:
@@ -97,7 +97,8 @@ def _joined(parts: dict[str, pd.DataFrame], profile: Walkers | None) -> pd.DataF
 def _grown(district: District, rule: Rule, walker: Profile, by: str | None, limits: Sequence[float]) -> pd.DataFrame:
     """Return the rows of one walker."""
     counted = "people" if rule.denominator == "community" else rule.denominator
-    cover = coverage(district, rules=[rule], profile=walker).droplevel("rule")
+    known = walker.name in district.profiles.index and district.profile(walker.name) == walker  # kept under its name
+    cover = coverage(district, rules=[rule], profile=walker.name if known else walker).droplevel("rule")
     column = None if by is None else grouping_of(cover, by)
     group = pd.Series(ALL, index=cover.index) if column is None else cover[column]
     tables = od_tables(district, rule.kinds, profile=walker)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import geopandas as gpd
 import pandas as pd
@@ -15,7 +15,7 @@ from ..network import WalkNetwork
 from .entrances import places_open
 
 #: A position: a point, or x and y; degrees (WGS84) where it can be nothing else, else metres in the CRS of the network.
-Spot = shapely.Point | tuple[float, float]
+Spot: TypeAlias = shapely.Point | tuple[float, float]
 
 
 class Meant(NamedTuple):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TypeAlias
 
 import geopandas as gpd
 import numpy as np
@@ -16,7 +17,7 @@ from .destinations import Spot, destinations, is_spot, spot_of
 from .entrances import entrances_of_open, home_entrances
 
 #: What an isochrone begins at.
-Places = Named | Sequence[Named] | gpd.GeoSeries | gpd.GeoDataFrame | Spot
+Places: TypeAlias = Named | Sequence[Named] | gpd.GeoSeries | gpd.GeoDataFrame | Spot
 
 # --- isochrones ------------------------------------------------------------------------------------------------------
 
@@ -105,7 +106,7 @@ def _start(
         network, walker = where.network, where.profile(profile)
     level = walker if timed else None
     if is_spot(places):
-        places = spot_of(network, places)  # type: ignore[arg-type]
+        places = spot_of(network, places)
     if isinstance(places, gpd.base.GeoPandasBase):
         entrances = network.attach(places, profile=level)
     elif isinstance(where, District):

@@ -34,7 +34,7 @@ def small_map(looks: Iterable[Look]) -> str:
     if not drawn:
         return ""
     bounds = np.array([shapes.total_bounds for shapes, _ in drawn])
-    west, south, east, north = *bounds[:, :2].min(axis=0), *bounds[:, 2:].max(axis=0)
+    (west, south), (east, north) = bounds[:, :2].min(axis=0).tolist(), bounds[:, 2:].max(axis=0).tolist()
     scale = SIZE / max(east - west, north - south, 1e-9)
 
     def on_page(xy: NDArray[Any]) -> NDArray[Any]:

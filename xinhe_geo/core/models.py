@@ -195,7 +195,8 @@ class Rule:
     of_plan: bool = False
 
     def __post_init__(self) -> None:
-        kinds = tuple(part.strip() for part in self.kinds.split(";")) if isinstance(self.kinds, str) else self.kinds
+        given: object = self.kinds
+        kinds = [part.strip() for part in given.split(";")] if isinstance(given, str) else self.kinds
         object.__setattr__(self, "kinds", tuple(kinds))
         if not self.method and (math.isfinite(self.minutes) or math.isfinite(self.metres)):
             object.__setattr__(self, "method", "walk_min" if math.isfinite(self.minutes) else "network_m")

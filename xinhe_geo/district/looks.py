@@ -14,9 +14,20 @@ from ..core import BASIS_LABELS, LAYERS, Look, amount, card, is_cleared, languag
 class Shown(Protocol):
     """What is shown of a district: `District` has it all."""
 
-    manifest: Mapping[str, Any]
-    year: int
-    files: pd.DataFrame
+    @property
+    def manifest(self) -> Mapping[str, Any]:
+        """Its manifest."""
+        ...
+
+    @property
+    def year(self) -> int:
+        """The year it stands for."""
+        ...
+
+    @property
+    def files(self) -> pd.DataFrame:
+        """The files it was read from."""
+        ...
 
     @property
     def name(self) -> str:

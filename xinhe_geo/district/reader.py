@@ -372,10 +372,10 @@ def judged(
             continue
         tidy, found = check_rows(layer, keyed, name)
         problems += [p for p in found if p.severity == "error"]
-        if isinstance(tidy, gpd.GeoDataFrame):
+        if isinstance(tidy, gpd.GeoDataFrame) and not any(p.field == "geometry" for p in found):
             outside = _outside_crs(layer, tidy, name, target)
             problems += outside
-            tidy = tidy if outside or any(p.field == "geometry" for p in found) else tidy.to_crs(target)
+            tidy = tidy if outside else tidy.to_crs(target)
         fresh[name] = tidy
     if not problems:
         whole = {**rows, **fresh}
@@ -386,7 +386,7 @@ def judged(
     return fresh, problems
 
 
-def _with_key(layer: Layer, frame: object, problems: list[Problem]) -> pd.DataFrame | None:
+def _with_key(layer: Layer, frame: pd.DataFrame, problems: list[Problem]) -> pd.DataFrame | None:
     """Return a frame with its key in a column, or None (reported) where it is no table of that sort."""
 
     def wrong(field: str, problem: str, remedy: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator
+from typing import TypeAlias
 
 import pandas as pd
 
@@ -11,7 +12,7 @@ from ..core import Profile, Rule, UnknownNameError, nearest
 from .doubles import bare_name, plain_name
 
 #: How a thing is given: its code or name, its row (of a frame, or of `itertuples`), or a value of it.
-Named = str | pd.Series | pd.DataFrame | Profile | Rule | tuple[object, ...]
+Named: TypeAlias = str | pd.Series | pd.DataFrame | Profile | Rule | tuple[object, ...]
 
 #: Columns that say what a thing is called.
 _NAMES = ("label", "label_en", "name", "name_en")

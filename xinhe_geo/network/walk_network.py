@@ -986,7 +986,7 @@ def network_of(given: WalkNetwork | Graph, *, crs: AnyCrs | None = None) -> Walk
     if isinstance(given, WalkNetwork):
         return given
     if hasattr(given, "graph") and hasattr(given, "nodes") and hasattr(given, "edges"):
-        return WalkNetwork.from_graph(given, crs=crs)  # type: ignore[arg-type]
+        return WalkNetwork.from_graph(given, crs=crs)
     raise WrongValueError(
         f"这里要写打开的街道（District.load）、路网（WalkNetwork）或 OSMnx 的图，不是 {type(given).__name__}"
     )
