@@ -183,10 +183,7 @@ def within(
     """
     must_be_district(district)
     limits = limits_of(minutes, "minutes")
-    if not (decay is None or isinstance(decay, str) or is_above_zero(decay)):
-        raise WrongValueError(f"decay 要写减半的分钟数（大于 0）或 decays.csv 里的名称，不是 {decay!r:.40}")
-    asked = _asked(district, what, column)
-    steps = decay_of(district, decay) if isinstance(decay, str) else decay
+    asked, steps = _asked(district, what, column), _steps(district, decay)
     parts = {}
     for walker in (district.profile(own) for own in _several(profile) if own is not None):
         each = {limit: _reached(district, asked, walker, limit, steps) for limit in limits}
@@ -194,6 +191,15 @@ def within(
         table = each[limits[0]] if one else pd.concat(each, names=["minutes"]).swaplevel().sort_index(kind="stable")
         parts[walker.name] = table
     return _joined(parts, profile)
+
+
+def _steps(district: District, decay: str | float | None) -> pd.Series | float | None:
+    """Return the zones of a decay that is named, or the minutes after which half counts."""
+    if isinstance(decay, str):
+        return decay_of(district, decay)
+    if decay is not None and not is_above_zero(decay):
+        raise WrongValueError(f"decay 要写减半的分钟数（大于 0）或 decays.csv 里的名称，不是 {decay!r:.40}")
+    return decay
 
 
 class _Asked(NamedTuple):

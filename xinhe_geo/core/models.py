@@ -57,6 +57,19 @@ def is_whole(value: object) -> bool:
     return number and math.isfinite(value) and value == int(value)  # type: ignore[arg-type, call-overload]
 
 
+def checked_count(value: object, name: str) -> None:
+    """
+    Refuse what is no whole number from 1 on; `name` says of what.
+
+    Raises
+    ------
+    WrongValueError
+        Says what it is instead.
+    """
+    if not is_whole(value) or value < 1:  # type: ignore[operator]
+        raise WrongValueError(f"{name}必须是不小于 1 的整数，如 3：{value!r:.40}")
+
+
 @dataclass(frozen=True, slots=True)
 class Profile:
     """

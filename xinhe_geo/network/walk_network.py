@@ -34,7 +34,7 @@ from ..core import (
     WrongValueError,
     bundled_folder,
     card,
-    is_whole,
+    checked_count,
     say,
     small_map,
 )
@@ -803,8 +803,7 @@ class WalkNetwork:
         >>> toy.network.nearest(gates.iloc[:1], stops, k=2).index.tolist() == [(gates.index[0], 1), (gates.index[0], 2)]
         True
         """
-        if not is_whole(k) or k < 1:
-            raise WrongValueError(f"k（要几个最近的）必须是不小于 1 的整数，如 3：{k!r:.40}")
+        checked_count(k, "k（要几个最近的）")
         asked = Asked(origins, home, access)
         return (
             nearest(self._streets, asked, targets, limit)
