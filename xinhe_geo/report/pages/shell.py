@@ -92,14 +92,14 @@ def _cell(column: str, value: object) -> str:
 _WIDE = "main th,main th.n,main td{white-space:normal} main th{min-width:3.5em} main td:not(.n){min-width:8em} td{vertical-align:top}"
 
 
-def page_text(district: District, title: str, nav: str, body: str) -> str:
-    """Return a page in the style of the brief, in the language that is spoken."""
+def page_text(district: District, title: str, nav: str, body: str, *, style: str = "") -> str:
+    """Return a page in the style of the brief, in the language that is spoken; `style` is what it needs besides."""
     mark = warning(say(DEMONSTRATION_TEXT)) if district.is_demonstration else ""
     mark += warning(_from_a_map(district))
     content = f"""<header><h1>{html.escape(title)}</h1>{mark}<nav>{nav}</nav></header>
 <main>{body}</main>
 <footer><p>{html.escape(foot(district))}</p></footer>"""
-    return marked(html_page(title, _WIDE, content))
+    return marked(html_page(title, _WIDE + style, content))
 
 
 def _from_a_map(district: District) -> str:
