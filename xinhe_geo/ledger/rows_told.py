@@ -111,7 +111,7 @@ def _cell(column: str, value: object) -> str:
         words = _WORDS.get(column, {})
         return say(words[value]) if value in words else value
     if isinstance(value, (bool, np.bool_)):
-        return say("是") if value else say("否")
+        return word("是" if value else "否")
     if isinstance(value, (int, float, np.number)):
         number = float(value)
         if np.isnan(number):
