@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias, cast
 
 import geopandas as gpd
 import numpy as np
@@ -165,7 +165,9 @@ def _joined(facts: pd.DataFrame, rules: Sequence[Mapping[str, Any]]) -> pd.DataF
 def rules_of(district: District, rules: Rules, profile: Named | None = None) -> list[Rule]:
     """Return the rules that a set's name, a rule, a kind or several of these stand for, with `profile` put in where given."""
     table = district.rules
-    said = list(rules.index) if isinstance(rules, pd.DataFrame) else [rules] if isinstance(rules, ONE) else list(rules)
+    if isinstance(rules, pd.DataFrame):
+        rules = list(rules.index)
+    said = [rules] if isinstance(rules, ONE) else list(cast("Sequence[Named]", rules))
     names: list[Named] = []
     for name in said:
         own = [] if not isinstance(name, str) else list(table.index[(table["set"] == name).to_numpy()])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias, cast
 
 import numpy as np
 import pandas as pd
@@ -84,7 +84,7 @@ def curve(
 
 def _several(profile: Walkers | None) -> list[Named | None]:
     one = profile is None or isinstance(profile, (str, Profile, pd.Series, pd.DataFrame))
-    return [profile] if one else list(profile)  # type: ignore[arg-type]
+    return [cast("Named | None", profile)] if one else list(cast("Sequence[Named]", profile))
 
 
 def _joined(parts: dict[str, pd.DataFrame], profile: Walkers | None) -> pd.DataFrame:

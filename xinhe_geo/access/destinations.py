@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias, TypeGuard
 
 import geopandas as gpd
 import pandas as pd
@@ -61,7 +61,7 @@ def _of_kinds(places: gpd.GeoDataFrame, kinds: Iterable[str]) -> list[str]:
     return [str(key) for key in places.index[places["kind"].isin(list(kinds)).to_numpy()]]
 
 
-def is_spot(given: object) -> bool:
+def is_spot(given: object) -> TypeGuard[Spot]:
     """Return whether a value is a position."""
     if isinstance(given, shapely.Point):
         return True

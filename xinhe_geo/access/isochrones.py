@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TypeAlias
+from typing import TypeAlias, cast
 
 import geopandas as gpd
 import numpy as np
@@ -110,15 +110,16 @@ def _start(
     if isinstance(places, gpd.base.GeoPandasBase):
         entrances = network.attach(places, profile=level)
     elif isinstance(where, District):
-        entrances = _named_doors(where, places, level)
+        entrances = _named_doors(where, cast("Named | Sequence[Named]", places), level)
     there = entrances["edge"].to_numpy() >= 0
     return network, entrances if there.all() else entrances[there], walker
 
 
 def _named_doors(district: District, places: Named | Sequence[Named], level: Profile | None) -> pd.DataFrame:
     """Return where what is named is entered: facilities by their entrances, a home by the ways out of its points."""
-    several = isinstance(places, Sequence) and not isinstance(places, (str, tuple))
-    found = [destinations(district, said, homes=True) for said in (places if several else (places,))]
+    several = isinstance(places, Sequence) and not isinstance(places, str) and not hasattr(places, "_asdict")
+    asked = cast("Sequence[Named]", places) if several else [cast("Named", places)]
+    found = [destinations(district, said, homes=True) for said in asked]
     facilities = {key for own in found for key in own.facilities}
     homes = {own.home for own in found if own.home is not None}
     doors = entrances_of_open(district, level)

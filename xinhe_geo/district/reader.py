@@ -363,7 +363,8 @@ def judged(
     rows, problems
         The frames in their declared types and the district's CRS; everything that is wrong with them.
     """
-    target, fresh = pyproj.CRS.from_user_input(manifest["crs"]), {}
+    target = pyproj.CRS.from_user_input(manifest["crs"])
+    fresh: dict[str, pd.DataFrame] = {}
     problems: list[Problem] = []
     for name, frame in given.items():
         layer = LAYERS[name]

@@ -16,6 +16,7 @@ from ..core import (
     amount,
     per_cent,
     say,
+    word,
 )
 from ..district import Named, meant
 

@@ -40,7 +40,7 @@ class Subject:
 
     cover: pd.DataFrame | None = None
     rings: gpd.GeoDataFrame | None = None
-    rule: str | Rule | None = None
+    rule: Named | None = None
     gaps: gpd.GeoDataFrame | None = None
     values: pd.Series | None = None
     unit: str = ""

@@ -474,13 +474,13 @@ def judged_by(district: District, kind: Named, siting: Siting = _DEFAULT) -> tup
 def _rule_for(district: District, name: Named, siting: Siting) -> tuple[str, Rule]:
     kinds = district.kinds
     walked = siting.model in ("p_median", "p_center")
-    is_rule, key = (True, name) if isinstance(name, Rule) else meant("设施类别或规则", name, kinds, district.rules)
+    is_rule, key = (1, "") if isinstance(name, Rule) else meant("设施类别或规则", name, kinds, district.rules)
     if not is_rule and not isinstance(kinds.at[key, "rule"], str):
-        return str(key), _bare_rule(district, str(key), siting.limit, walked)
-    rule = district.rule(key if is_rule else str(kinds.at[key, "rule"]))
+        return key, _bare_rule(district, key, siting.limit, walked)
+    rule = district.rule(name if not key else key if is_rule else str(kinds.at[key, "rule"]))
     if walked and rule.metric == "presence":  # how far people walk, not which community it stands in
         rule = replace(rule, metric="reach", denominator="people")
-    return (rule.kinds[0] if is_rule else str(key)), rule
+    return (rule.kinds[0] if is_rule else key), rule
 
 
 def _bare_rule(district: District, kind: str, limit: float | None, walked: bool) -> Rule:
