@@ -12,7 +12,7 @@ from rich.markup import escape
 
 from ...access import EXACT, effects
 from ...core import amount, per_cent, speaking
-from ...district import Scenario, blank, conflicts, scenarios, steps
+from ...district import blank, conflicts, scenarios, steps
 from ...maps import DEMONSTRATION_TEXT
 from ...report import (
     by_residents,
@@ -117,7 +117,7 @@ def provision_list(
     with watched(message(lang, "loading")):
         district = opened(folder, "列出配建清单")
         if scenario is not None:
-            plan = Scenario.read(scenario) if scenario.endswith(".toml") else district.scenario(scenario)
+            plan = district.scenario(scenario)
         else:
             plan = on_parcel(parcel, people, people_60plus=elderly, households=households)
         table = provision(district, plan, norms=norms)
@@ -186,7 +186,7 @@ def check_scenario(
     """检查一个方案：每一步做什么、假定什么，哪一步做不了、为什么。"""
     with watched(message(lang, "loading")):
         district = opened(folder, "列出方案")
-        plan = Scenario.read(file) if file.endswith(".toml") else district.scenario(file)
+        plan = district.scenario(file)
         done, wrong = steps(plan, district), conflicts(plan, district)
     shown = grid("步", "做什么", "假定", "做不做得了", title=escape(plan.label or plan.name))
     for row in done.itertuples():
