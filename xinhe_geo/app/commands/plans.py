@@ -116,10 +116,11 @@ def provision_list(
     """配建清单：新增人口按配建标准要配什么，周边还能接纳多少，还缺多少。"""
     with watched(message(lang, "loading")):
         district = opened(folder, "列出配建清单")
-        if scenario is not None:
-            plan = district.scenario(scenario)
-        else:
+        if scenario is None:
+            parcel = parcel if parcel is None else district.key("parcels", parcel)
             plan = on_parcel(parcel, people, people_60plus=elderly, households=households)
+        else:
+            plan = district.scenario(scenario)
         table = provision(district, plan, norms=norms)
     shown = grid("配什么", "应配", "方案自带", "周边可接纳", "还缺", "结论", "依据与可信度", title=escape(plan.label))
     for row in table.itertuples():
