@@ -82,6 +82,7 @@ WORKS: dict[str, Callable[[Desk], object]] = {
     "of several ids": lambda t: (
         xh.isochrones(t.x, ["F1", "北食堂"], each=True, minutes=5).index.unique("place").tolist() == ["F1", "F2"]
     ),
+    "of a tuple of ids": lambda t: len(xh.isochrones(t.x, ("F1", "F2"), minutes=5)) == 1,
     "of a home": lambda t: len(xh.isochrones(t.x, "甲苑", minutes=5)) == 1,
     "of a point in metres": lambda t: len(xh.isochrones(t.x, shapely.Point(500050, 4320000), minutes=5)) == 1,
     "of a point in degrees": lambda t: same(
