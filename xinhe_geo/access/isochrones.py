@@ -110,7 +110,7 @@ def _start(
     if isinstance(places, gpd.base.GeoPandasBase):
         entrances = network.attach(places, profile=level)
     elif isinstance(where, District):
-        entrances = _named_doors(where, cast("Named | Sequence[Named]", places), level)
+        entrances = _named_doors(where, places, level)
     there = entrances["edge"].to_numpy() >= 0
     return network, entrances if there.all() else entrances[there], walker
 
