@@ -24,12 +24,15 @@ from .core import XinheError as XinheError
 from .district import District as District
 from .district import Scenario as Scenario
 from .district import check as check
+from .doubts import flips as flips
+from .doubts import robustness as robustness
 from .ledger import explain as explain
 from .ledger import ledger as ledger
 from .maps import draw as draw
 from .maps import live as live
 from .maps import picture as picture
 from .network import WalkNetwork as WalkNetwork
+from .renewal import balance as balance
 from .report import brief as brief
 from .report import receipt as receipt
 from .report.paper import sheet as sheet

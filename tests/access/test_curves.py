@@ -31,7 +31,7 @@ def test_a_curve_at_the_limit_of_a_rule_is_its_coverage(toy: xh.District, by: st
     whole = xh.summary(xh.coverage(toy, rules=walked), by=by)
     for rule in walked[::7]:
         grown = xh.curve(toy, rule, by=by, minutes=rule.minutes).droplevel("minute")
-        said = whole.xs(rule.name, level="rule") if by else whole.loc[[rule.name]].set_axis(["all"])
+        said = whole.xs(rule.name, level="rule") if by else whole.loc[[rule.name]].set_axis([""])
         both = grown.join(said[["share", "people_served"]].add_suffix("_said"))
         if rule.denominator != "community":  # of communities a curve counts the people
             np.testing.assert_allclose(both["share"], both["share_said"], rtol=0, atol=1e-12)
@@ -47,7 +47,7 @@ def test_a_curve_never_falls_and_begins_with_who_is_there(toy: xh.District) -> N
 
 
 def test_a_kind_nobody_surveyed_has_no_curve_and_no_count(toy: xh.District) -> None:
-    assert xh.curve(toy, "library")[["share", "people"]].isna().all().all()
+    assert xh.curve(toy, "library").empty
     assert xh.within(toy, "library", minutes=15)["within"].isna().all()
 
 

@@ -81,7 +81,7 @@ def test_a_row_of_any_result_is_told(toy: xh.District) -> None:
     )
     lead = xh.headlines(toy, cover)
     assert str(lead.loc["plan_clinic_15", "headline"]) in xh.explain(lead, "plan_clinic_15")
-    assert "share" in xh.explain(xh.curve(toy, "clinic_station"), ("all", 15.0))
+    assert "share" in xh.explain(xh.curve(toy, "clinic_station"), ("", 15.0))
     assert "数据不足" in xh.explain(xh.within(toy, "library", minutes=5), "A")
     with pytest.raises(xh.UnknownNameError, match="plan_clinic_15"):
         xh.explain(lead, "plan_clinic_51")

@@ -19,7 +19,11 @@ from .home_shares import TOLERANCE_MIN, points_of_homes, share_within
 from .od_table import od_tables, pairs
 
 #: The group of a curve that is not asked for by groups.
-ALL = "all"
+ALL = ""
+#: A curve of nobody.
+_NOBODY = pd.DataFrame(
+    {"share": [], "people": []}, index=pd.MultiIndex.from_arrays([[], []], names=["group", "minute"])
+)
 #: One walker, or several side by side.
 Walkers: TypeAlias = Named | Sequence[Named]
 
@@ -51,9 +55,9 @@ def curve(
     Returns
     -------
     table
-        Index (`group`, `minute`), with `profile` first where several are asked for; without `by` the only group is "all". Columns
+        Index (`group`, `minute`), with `profile` first where several are asked for; without `by` the only group is "". Columns
         `share` (0-1 of the known total of what the rule counts: at the limit of a rule in minutes what `summary` says), `people`
-        (residents who are there by then); both missing where nothing is known of the kind; `counted` (people, people_60plus or area_m2), `rule`,
+        (residents who are there by then); empty where nothing is known of the kind; `counted` (people, people_60plus or area_m2), `rule`,
         `bound` ("exact", or "at_least" where a kind was only seen on a map), `basis` (weakest input).
 
     Raises
@@ -106,18 +110,19 @@ def _grown(district: District, rule: Rule, walker: Profile, by: str | None, limi
     soon = nearest_of_any(tables, rule.kinds)["minutes"].to_numpy()
     served = share_within(homes, soon <= np.array(limits)[:, None] + TOLERANCE_MIN)
     served = served[:, homes.names.get_indexer(cover.index)]
-    known = is_surveyed(district, rule.kinds)
+    if not is_surveyed(district, rule.kinds):
+        cover = cover.iloc[:0]
     index = pd.Index(limits, name="minute")
     rows = []
     for name, own in cover.groupby(group, dropna=False, sort=column is not None).indices.items():
         people, weight = (cover[c].to_numpy(dtype=float)[own] for c in ("people", counted))
         total = np.nansum(weight)
         table = pd.DataFrame(index=index)
-        table["share"] = np.nansum(served[:, own] * weight, axis=1) / total if known and total > 0 else np.nan
-        there = known and np.isfinite(people).any()
+        table["share"] = np.nansum(served[:, own] * weight, axis=1) / total if total > 0 else np.nan
+        there = np.isfinite(people).any()
         table["people"] = np.nansum(served[:, own] * people, axis=1) if there else np.nan
         rows.append(table.assign(group=name))
-    table = pd.concat(rows).set_index("group", append=True).swaplevel() if rows else pd.DataFrame()
+    table = pd.concat(rows).set_index("group", append=True).swaplevel() if rows else _NOBODY.copy()
     order = {basis: place for place, basis in enumerate(BASES)}
     basis = max(cover["basis"], key=lambda own: order[own], default="")
     return table.assign(counted=counted, rule=rule.name, bound=bound_of(district, rule.kinds), basis=basis)

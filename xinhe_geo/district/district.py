@@ -45,7 +45,7 @@ from ..core import (
     work,
 )
 from ..network import Graph, WalkNetwork, network_of
-from .journal import MANIFEST
+from .journal import MANIFEST, MEANWHILE
 from .looks import page, short
 from .reader import judged, mapped_kinds, read_folder
 from .resolve import Named, meant
@@ -93,6 +93,7 @@ class _Shared(Mapping[str, pd.DataFrame]):
 
 
 _NOTHING_BUILT: Mapping[str, bool] = MappingProxyType({})
+_NOBODY_MOVED: Mapping[str, float] = MappingProxyType({})
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,6 +119,8 @@ class District:
         Per layer or table: file name and SHA-256.
     ground
         This district before any plan, None where it is that: what stands there keeps its ways to the street.
+    moved
+        How many people left ("out"), returned ("back") and came ("new") by a plan; empty where nobody left.
     """
 
     manifest: Mapping[str, Any]
@@ -135,6 +138,8 @@ class District:
     ground: District | None = field(repr=False, default=None)
     #: Homes that a plan builds, and whether with gates.
     _built: Mapping[str, bool] = field(repr=False, default_factory=dict)
+    #: How many people left ("out"), returned ("back") and came ("new") by a plan; empty where nobody left.
+    moved: Mapping[str, float] = field(repr=False, default_factory=dict)
     #: Tables derived from this district, kept by who derives them; another year or scenario starts with none.
     memo: dict[Any, Any] = field(repr=False, init=False, default_factory=dict)
 
@@ -149,7 +154,7 @@ class District:
     def __getstate__(self) -> dict[str, Any]:
         """Go to another process without what is derived; the network takes longer to build than to send."""
         plain = ("year", "list_year", "folder", "files", "with_planned", "with_unchecked", "problems", "_mapped_before")
-        kept = {f: getattr(self, f) for f in (*plain, "ground", "_built")}
+        kept = {f: getattr(self, f) for f in (*plain, "ground", "_built", "moved")}
         made = {"network": self.__dict__["network"]} if "network" in self.__dict__ else {}
         return {**kept, **made, "manifest": dict(self.manifest), "_rows": dict(self._rows)}
 
@@ -184,7 +189,9 @@ class District:
         with work("打开街道目录", len(LAYERS)) as step:
             manifest, rows, files, problems = read_folder(folder, step)
         if any(p.severity == "error" for p in problems):
-            raise DataError(problems_table(guarded_problems(problems, manifest)), folder.name)
+            whole = all(p.layer != "district.toml" for p in problems if p.severity == "error")
+            found = problems_table(guarded_problems(problems, manifest))
+            raise DataError(found, folder.name, MEANWHILE if whole else "")
         if secret := secret_layers(manifest):
             marks = {name: {"secrecy": mark} for name, mark in secret.items()}
             cleared = str(manifest["secret_outputs"]) if is_cleared(manifest) else ""
@@ -345,7 +352,12 @@ class District:
         return _Shared(self._rows)
 
     def with_rows(
-        self, rows: Mapping[str, pd.DataFrame | None], *, scenario: str = "", built: Mapping[str, bool] = _NOTHING_BUILT
+        self,
+        rows: Mapping[str, pd.DataFrame | None],
+        *,
+        scenario: str = "",
+        built: Mapping[str, bool] = _NOTHING_BUILT,
+        moved: Mapping[str, float] = _NOBODY_MOVED,
     ) -> District:
         """
         Return this district with other rows, as a scenario makes them.
@@ -360,6 +372,8 @@ class District:
             without a name the rows correct the data, and everything is attached to them.
         built
             Homes that the plan builds, and whether with gates.
+        moved
+            How many people left ("out"), returned ("back") and came ("new") by the plan.
 
         Returns
         -------
@@ -371,7 +385,8 @@ class District:
         ground = (self.ground or self) if scenario else self.ground
         whole = {name: frame for name, frame in {**self._rows, **rows}.items() if frame is not None}
         made = replace(self, _rows=MappingProxyType(whole), manifest=manifest, _mapped_before=before, ground=ground)
-        return replace(made, _built={**self._built, **built}).akin_to(self)
+        people = {what: self.moved.get(what, 0.0) + moved.get(what, 0.0) for what in {*self.moved, *moved}}
+        return replace(made, _built={**self._built, **built}, moved=people).akin_to(self)
 
     def replace(self, **layers: pd.DataFrame | None) -> District:
         """

@@ -451,10 +451,10 @@ def _moved(old: pd.DataFrame, new: pd.DataFrame, shared: pd.DataFrame, row: pd.S
     crowd = shared.droplevel("rule")
     parts = {
         "people_60plus_gain": ("其中60岁及以上（人）", change.clip(lower=0), both["people_60plus"]),
-        "people_crowded": ("设施更挤的居民（人）", crowd["people_crowded"], crowd["people"]),
+        "people_crowded": ("服务负荷上升的居民（人）", crowd["people_crowded"], crowd["people"]),
         "people_relieved": ("设施更松的居民（人）", crowd["people_relieved"], crowd["people"]),
-        "people_new_served": ("新居民可达（人）", fresh["served"].fillna(0.0), fresh["people"]),
-        "people_new_unserved": ("新居民不可达（人）", (1 - fresh["served"]).fillna(0.0), fresh["people"]),
+        "people_new_served": ("导入人口可达（人）", fresh["served"].fillna(0.0), fresh["people"]),
+        "people_new_unserved": ("导入人口不可达（人）", (1 - fresh["served"]).fillna(0.0), fresh["people"]),
     }
     names = pd.concat([both["name"], fresh["name"]])
     found = [

@@ -34,14 +34,13 @@ from ...core import (
 )
 from ...core import title as column_title
 from ...district import District, Scenario, scenarios, steps
-from ...maps import DEMONSTRATION_TEXT
+from ...maps import DEMONSTRATION_TEXT, MARKS_STYLE, diverging_bar
 from ...siting import BASE_LABELS, provision
 from ..analysis import Comparison, Progress
 from ..files import added_to, refuse_foreign
 from ..story.change import Change, few_names, side_by_side
 from ..tables import csv_text, marked_rows, titled
 from ..workbook import foot, write_sheet
-from . import charts
 from .brief import link_pages
 from .shell import heads, page_text, receipt_line, scrolled, table_html
 
@@ -62,10 +61,10 @@ _EFFECT_NAMES = {
     "people_gain": "受益居民（人）",
     "people_60plus_gain": "其中60岁及以上（人）",
     "people_lose": "受影响居民（人）",
-    "people_crowded": "设施更挤的居民（人）",
+    "people_crowded": "服务负荷上升的居民（人）",
     "people_relieved": "设施更松的居民（人）",
-    "people_new_served": "新居民可达（人）",
-    "people_new_unserved": "新居民不可达（人）",
+    "people_new_served": "导入人口可达（人）",
+    "people_new_unserved": "导入人口不可达（人）",
     "homes_gain": "受益小区",
     "homes_lose": "受影响小区",
     "code": "编号",
@@ -101,8 +100,8 @@ def state_of(district: District, name: str | None, *, year: int | None = None, w
         state = district if year is None else district.at(year, planned=district.with_planned)
         return State(state, say("现状（{0} 年）", state.year))
     plan = district.scenario(name)
-    base = district if year is None or plan.year is not None else district.at(year, planned=district.with_planned)
-    after = plan.on(base, with_conflicts=with_conflicts)
+    plan = plan if year is None or plan.year is not None else plan.at(year)
+    after = plan.on(district, with_conflicts=with_conflicts)
     return State(after, say("{0}（{1} 年）", after.manifest["scenario"], after.year))
 
 
@@ -124,7 +123,7 @@ def comparison(pair: Comparison, *, targets: bool = True) -> dict[str, tuple[pd.
     sheets = {
         "一页表": (
             titled(change.rules, _EFFECT_NAMES),
-            say("之前、之后为各指标自己的分母中可达的份额；设施更挤、更松：最近的一处使用人口多或少一成以上"),
+            say("之前、之后为各指标自己的分母中可达的份额；服务负荷上升、下降：最近的一处使用人口多或少一成以上"),
         ),
         "小区变化": (
             titled(
@@ -168,7 +167,7 @@ def comparison(pair: Comparison, *, targets: bool = True) -> dict[str, tuple[pd.
             titled(
                 pair.verdicts.reset_index(),
                 {
-                    "commitment": "承诺",
+                    "commitment": "任务",
                     "measure": "量法",
                     "label": "量什么",
                     "target_text": "目标",
@@ -368,7 +367,7 @@ def _write_comparison(
     nav = f'<a href="方案比较.xlsx">{say("表格（含每个小区）")}</a>'
     nav += "" if back is None else f'　<a href="{e(back)}">{say("全部方案")}</a>'
     body = _concluded(change) + listed + body + receipt_line(say(" --plan 方案"))
-    page = page_text(old, say("{0} 与 {1}", *names), nav, body, style=charts.STYLE)
+    page = page_text(old, say("{0} 与 {1}", *names), nav, body, style=MARKS_STYLE)
     write_text(folder / "compare.html", page)
     return sheets["一页表"][0]
 
@@ -380,14 +379,17 @@ def _concluded(change: Change) -> str:
     told = f'<ul class="verdict">{told}</ul>' if told else f"<p>{say('没有可以评判的目标。')}</p>"
     people = ""
     if who is not None:
-        groups = ("之前常住", "留下的居民", "迁出（去向待填）", "导入人口", "其他变动", "之后常住")
-        figures = (who.before, who.stay, who.out, who.came, who.other, who.after)
-        cells = "".join(f'<td class="n">{amount(number)}</td>' for number in figures)
-        people = scrolled(heads([say(group) for group in groups], range(6)), f"<tr>{cells}</tr>", "short")
+        figures = {"之前常住": who.before, "留下的居民": who.stay, "迁出（去向待填）": who.out}
+        if who.by_plan:  # the plan says where to, and who returns
+            figures = {"之前常住": who.before, "留下的居民": who.stay, "搬出": who.out, "还迁": who.back}
+        figures |= {"导入人口": who.came, "其他变动": who.other, "之后常住": who.after}
+        cells = "".join(f'<td class="n">{amount(number)}</td>' for number in figures.values())
+        names = [say(group) for group in figures]
+        people = scrolled(heads(names, range(len(names))), f"<tr>{cells}</tr>", "short")
         people += f'<p class="small">{say("单位：人。留下的、迁出的、导入的三类分列，不相加；受益和受影响只算留下的居民")}</p>'
     rows = "".join(
         f'<tr><td>{e(row.label)}</td><td class="n">{per_cent(row.before, unknown="—")}</td><td class="n">{per_cent(row.after, unknown="—")}</td>'
-        f'<td class="diverging">{charts.diverging_bar(row.points, change.longest, hollow=row.tone == "others")}</td>'
+        f'<td class="diverging">{diverging_bar(row.points, change.longest, hollow=row.tone == "others")}</td>'
         + (
             f'<td class="n">{signed(row.points)}</td>'
             if row.tone != "unknown"
@@ -499,7 +501,7 @@ def _write_plans(
     summary = pd.DataFrame(rows, columns=columns).set_index("scenario")
     nav = f'<a href="index.html">{say("简报")}</a>　' if (to / "index.html").is_file() else ""
     nav += f'<a href="tables/方案.xlsx">{say("表格")}</a>'
-    page = page_text(district, say("{0} 方案", district.name), nav, _matrix(plans) + "".join(parts), style=charts.STYLE)
+    page = page_text(district, say("{0} 方案", district.name), nav, _matrix(plans) + "".join(parts), style=MARKS_STYLE)
     with added_to(to) as folder:
         workbook(folder / "tables" / "方案.xlsx", district, sheets)
         write_text(folder / "plans.html", page)
