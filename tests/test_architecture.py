@@ -569,6 +569,7 @@ WRITES_ITSELF = {
     "district.own_journals": {"touch"},
     "district.staging": {"copyfile", "copytree", "write_dataframe"},
     "io.new_folder": {"write_dataframe"},
+    "network.osm_file": {"SimpleWriter"},  # a copy to read, in a folder that goes with it
     "report.paper.page": {"savefig"},  # into memory
     "io.split": {"SimpleWriter", "open", "to_csv", "tofile"},
 }

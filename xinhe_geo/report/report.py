@@ -47,6 +47,7 @@ from .files import FIRST, LEDGER_BOOK, added_to, is_as_written, refuse_foreign, 
 from .gis import geopackage
 from .ledger_workbook import ledger_workbook, responsible
 from .pages.brief import brief_page, with_links
+from .pages.ground import ground_page
 from .pages.registry import PAGES, Shown, made
 from .record import RECORD, hashes, record_of
 from .story.steps import KEPT, siting_order, suggested, text_of
@@ -98,7 +99,8 @@ def brief(
     Returns
     -------
     headlines
-        What the brief says first: index rule, columns as `access.headlines`.
+        What the brief says first: index rule, columns as `access.headlines`. None, where there are no homes: then the folder has a
+        page of the streets and facilities, their map, and what to add.
 
     Raises
     ------
@@ -117,6 +119,8 @@ def brief(
     tell = progress or (lambda _: None)
     before = None if since is None else read_record(since)  # now: it may lie in the folder that is written
     with speaking(lang):
+        if district.homes is None or district.homes.empty:
+            return _without_homes(district, Path(to), preset, tell, lang)
         tell(say("计算可达和覆盖"))
         district.network  # noqa: B018  (before anything is handed over: all need it)
         results = Analysis.of(district, preset)
@@ -133,6 +137,19 @@ def brief(
             _write(district, results, Path(to), _Run(None, before, tell, aside, ahead, judged, suggest))
     headline: pd.DataFrame = results.headlines
     return headline
+
+
+def _without_homes(district: District, to: Path, preset: str, tell: Progress, lang: str) -> pd.DataFrame:
+    """Write what can be said where nobody is known to live: streets, facilities, and what to add; return no headlines."""
+    tell(say("画地图"))
+    with swapped_in(to) as folder:
+        overview = maps.draw(district, lang=lang)
+        overview.save(folder / "maps" / f"{OVERVIEW}.html")
+        write_text(folder / "index.html", ground_page(district, overview.picture()))
+        record = {**record_of(district, None, preset), "files": hashes(folder)}
+        write_text(folder / RECORD, json.dumps(record, ensure_ascii=False, indent=1) + "\n")
+    columns = ["label", "kind", "headline", "value", "mark", "people_unserved", "bound", "needs"]
+    return pd.DataFrame(columns=columns).rename_axis("rule")
 
 
 def documents(

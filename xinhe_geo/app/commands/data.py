@@ -13,8 +13,19 @@ import typer
 from rich.markup import escape
 
 from ...access import SEVERITIES, audit, rests_on
-from ...core import LAYERS, UNSTATED, DataError, SourceError, amount, refuse_leaving, refuse_uncleared, write_text
-from ...district import District, secrecy_of
+from ...core import (
+    LAYERS,
+    UNSTATED,
+    DataError,
+    SourceError,
+    amount,
+    refuse_leaving,
+    refuse_uncleared,
+    say,
+    speaking,
+    write_text,
+)
+from ...district import District, layer_name, secrecy_of
 from ...district import check as check_folder
 from ...district import number as seal_number
 from ...district import seal as seal_folder
@@ -115,7 +126,7 @@ def import_(
     lang: Lang = "zh",
 ) -> None:
     """从 OSM 提取文件建立一个街道目录。"""
-    with watched(file.name) as tell:
+    with watched(file.name) as tell, speaking(lang):
         taken = import_osm(
             file,
             out,
@@ -127,14 +138,15 @@ def import_(
             basis=basis,
             progress=tell,
         )
-    _show_taken(taken)
+    _show_taken(taken, lang)
     OUT.print(escape(message(lang, "imported", shown_path(out), shown_path(out))))
 
 
-def _show_taken(taken: pd.DataFrame) -> None:
+def _show_taken(taken: pd.DataFrame, lang: str) -> None:
     """Print what an import took and what it left out."""
-    table = grid("图层", "内容", "取用", "未取", "原因", "例")
-    taken = taken.rename(index={name: layer.label for name, layer in LAYERS.items()})
+    with speaking(lang):
+        table = grid(*(say(head) for head in ("图层", "内容", "取用", "未取", "原因", "例")))
+        taken = taken.rename(index={name: layer_name(name) for name in LAYERS})
     for row in taken.reset_index().itertuples(index=False):
         table.add_row(*("" if v is None or str(v) == "nan" else escape(str(v)) for v in row))
     OUT.print(table)
@@ -182,7 +194,7 @@ def new(
         said["streets"] = {"file": str(_fetched(folder, said.get("boundary"), lang, sure=yes))}
     with watched(folder.name) as tell:
         made = new_district(folder, recipe_of(said), overwrite=overwrite, progress=tell)
-    _show_taken(made.taken)
+    _show_taken(made.taken, lang)
     for layer, rows in made.rows.items():
         OUT.print(escape(LAYERS[layer].label))
         _show_added(rows, lang, guarded=False)

@@ -12,7 +12,7 @@ from pathlib import Path
 import pandas as pd
 
 from ...access import rests_on
-from ...core import crs_label, language, marked, per_cent, say, speaking, title, web_file, write_text
+from ...core import crs_label, language, marked, per_cent, say, speaking, title, web_file, word, write_text
 from ...district import walker_name
 from ...ledger import has_own_plan
 from ...maps import (
@@ -70,7 +70,7 @@ def brief_page(
     borrowed = ""
     if district.files.at["rules", "from"] != "本目录":
         borrowed = f'<p class="line">{say("规则表用的是随程序的默认口径，不是本街道自己规划提出的目标")}</p>'
-    borrowed += warning(str(district.manifest.get("survey_note") or ""))
+    borrowed += warning(word(str(district.manifest.get("survey_note") or "")))
     links = {page.file: say(page.link) for page in pages}
     links |= {"#annex": say("附件"), "tables/coverage.xlsx": say("表格")}
     nav = say("　").join(
