@@ -171,8 +171,8 @@ class MadeUpDistrict:
         return own.fillna(self.manifest["layers"].get(layer, {}).get("basis", "derived"))
 
     def rule(self, name: str | Rule) -> Rule:
-        """Return a rule by name; a `Rule` as it is."""
-        return name if isinstance(name, Rule) else RULES[name]
+        """Return a rule by name, or the one that leads a kind; a `Rule` as it is."""
+        return name if isinstance(name, Rule) else RULES[str(self.kinds["rule"].get(name, name))]
 
 
 def district(**changes: Any) -> MadeUpDistrict:

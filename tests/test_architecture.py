@@ -134,6 +134,7 @@ PUBLIC = [
     "sheet",
     "sites",
     "summary",
+    "within",
 ]
 
 #: `io.tables` is `io/tables.py`; the front of a package is not among them.

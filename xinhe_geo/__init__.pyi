@@ -10,6 +10,7 @@ from .access import isochrones as isochrones
 from .access import presence as presence
 from .access import route as route
 from .access import summary as summary
+from .access import within as within
 from .core import DataError as DataError
 from .core import EnvironmentProblem as EnvironmentProblem
 from .core import NetworkError as NetworkError

@@ -287,6 +287,6 @@ def test_a_layer_of_gates_without_features_is_no_gates_known(tmp_path: Path) -> 
     (folder / "homes" / "gates.geojson").write_text('{"type": "FeatureCollection", "features": []}', encoding="utf-8")
     district = xh.District.load(folder)
     assert not home_entrances(district)["gate_known"].any() and not district.walled_homes
-    none = toy().with_rows({name: rows for name, rows in toy().rows.items() if name != "gates"})
+    none = toy().with_rows({"gates": None})
     pd.testing.assert_frame_equal(home_entrances(district), home_entrances(none))
     assert len(xh.coverage(district))

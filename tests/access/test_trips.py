@@ -174,7 +174,7 @@ def test_a_route_by_hand() -> None:
     [
         (("没有", "clinic_station"), "没有小区"),
         (("", "没有"), "没有设施、类别或规则"),
-        (("", ""), "没有设施、类别或规则"),
+        (("", ""), "哪个设施、类别或规则"),
     ],
 )
 def test_what_is_not_there_is_named(ask: tuple[str, str], said: str) -> None:

@@ -177,8 +177,7 @@ def test_what_nobody_knows_of_the_people_is_said_and_judges_nothing() -> None:
     verdict = of_t1(district).loc["c", "verdict"]
 
     def with_homes(frame: pd.DataFrame | None) -> pd.Series:
-        rows = {name: own for name, own in district.rows.items() if name != "homes"}
-        return of_t1(district.with_rows(rows if frame is None else {**rows, "homes": frame})).loc["c"]
+        return of_t1(district.with_rows({"homes": frame})).loc["c"]
 
     made_up = with_homes(homes.assign(basis=["synthetic", *["surveyed"] * (len(homes) - 1)]))
     assert (
@@ -464,7 +463,7 @@ def test_walks_need_to_know_what_is_on_the_way(tmp_path: Path, by_hand: pd.DataF
 def test_without_a_layer_of_the_bundled_district_only_its_rows_change(
     bundled: xh.District, table: pd.DataFrame, beyond: pd.DataFrame, layer: str
 ) -> None:
-    district = bundled.with_rows({name: rows for name, rows in bundled.rows.items() if name != layer})
+    district = bundled.with_rows({layer: None})
     promise = [
         "claims",
         "unmeasured",

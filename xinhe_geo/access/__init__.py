@@ -16,7 +16,7 @@ from .coverage import (
     rules_of,
     summary,
 )
-from .curves import curve
+from .curves import curve, within
 from .effects import (
     crowding,
     effects,
@@ -36,7 +36,7 @@ from .entrances import (
     home_points,
     same_compound,
 )
-from .gaps import gaps
+from .gaps import gaps, rule_in, rule_meant
 from .headlines import basis_text, grounds_text, headlines, limit_metres, limit_text, usable_denominator
 from .home_shares import (
     SHARE_TOLERANCE,
@@ -106,6 +106,8 @@ __all__ = [
     "presence_grounds",
     "rests_on",
     "route",
+    "rule_in",
+    "rule_meant",
     "rules_of",
     "same_compound",
     "share_within",
@@ -117,6 +119,7 @@ __all__ = [
     "usable_denominator",
     "walk_inside",
     "what_to_survey",
+    "within",
     "within_capacity",
     "within_limit",
     "without_stairs",

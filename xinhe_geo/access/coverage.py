@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias, cast
 
 import geopandas as gpd
 import numpy as np
@@ -18,14 +18,17 @@ import shapely
 
 from ..core import (
     BASES,
+    LAYERS,
     METHOD_LABELS,
     Profile,
     Rule,
-    UnknownNameError,
+    WrongValueError,
+    limits_of,
     say,
     work,
 )
-from ..district import District, kind_name, walker_name
+from ..district import District, Named, kind_name, meant, must_be_cover, must_be_district, walker_name
+from ..network import Graph, WalkNetwork
 from .bounds import AT_LEAST, EXACT, bound_of
 from .entrances import home_points
 from .home_shares import (
@@ -42,11 +45,22 @@ from .od_table import od_table, od_tables
 
 #: The set of what a plan says, and that of the indicators which are shown with it, under a heading of their own.
 PLAN, BESIDE_THE_PLAN = "plan", "reference"
-GROUPINGS = ("zone", "area", "community", "grid")
+#: Columns that say which group a home belongs to, and the layer each comes from.
+GROUPINGS = {"zone": "zones", "area": "areas", "community": "communities", "grid": "grid"}
+
+
+#: What may be given as one rule.
+ONE = (str, Rule, pd.Series, type(None))
+#: Rules as they are asked for: a set, a rule or a kind, or several of these.
+Rules: TypeAlias = Named | Sequence[Named]
 
 
 def coverage(
-    district: District, *, rules: str | Sequence[str | Rule] = "plan", profile: str | Profile | None = None
+    district: District,
+    *,
+    rules: Rules = "plan",
+    profile: Named | None = None,
+    network: WalkNetwork | Graph | None = None,
 ) -> pd.DataFrame:
     """
     Compute how much of each home is served under each rule.
@@ -56,10 +70,13 @@ def coverage(
     district
         What `District.load` opened; it stays as it was.
     rules
-        A set of `rules.csv` ("plan", "td1063", "elderly" …), or names of rules, or `Rule` values. With "plan" come, behind what
-        the plan says, the indicators of set "reference": `Rule.of_plan` tells them apart.
+        A set of `rules.csv` ("plan", "td1063", "elderly" …); or a rule or several: code, name, row or `Rule`, or a kind, which means
+        the rule that leads it. With "plan" come, behind what the plan says, the indicators of set "reference": `Rule.of_plan` tells
+        them apart.
     profile
         Who walks, instead of each rule's own profile.
+    network
+        A network of one's own to walk on, or a graph of OSMnx, in place of the district's streets (`District.walking_on`).
 
     Returns
     -------
@@ -76,8 +93,14 @@ def coverage(
     Raises
     ------
     UnknownNameError
-        No such set, rule or profile.
+        No such set, rule, kind or profile.
+    DataError, NetworkError
+        The network is not one that the district can walk on.
+    ValueError
+        No district, or two rules of one name.
     """
+    must_be_district(district)
+    district = district if network is None else district.walking_on(network)
     chosen = rules_of(district, rules, profile)
     if isinstance(profile, Profile):  # somebody's own walker, asked for once: not kept
         return _covered(district, chosen, profile)
@@ -96,7 +119,7 @@ def _only(cover: pd.DataFrame, whole: Sequence[Rule], asked: Sequence[Rule]) -> 
     return cover.iloc[(homes[:, None] * len(whole) + order).ravel()].reset_index().set_index(["home", "rule"])
 
 
-def _covered(district: District, chosen: Sequence[Rule], profile: str | Profile | None) -> pd.DataFrame:
+def _covered(district: District, chosen: Sequence[Rule], profile: Named | None) -> pd.DataFrame:
     homes = district.homes
     if homes is None or homes.empty:
         return pd.DataFrame(
@@ -139,26 +162,26 @@ def _joined(facts: pd.DataFrame, rules: Sequence[Mapping[str, Any]]) -> pd.DataF
     return pd.DataFrame(columns).set_index(["home", "rule"])
 
 
-def rules_of(district: District, rules: str | Sequence[str | Rule], profile: str | Profile | None = None) -> list[Rule]:
-    """Return the rules a set name, a rule name or a list of either stands for, with `profile` put in where given."""
+def rules_of(district: District, rules: Rules, profile: Named | None = None) -> list[Rule]:
+    """Return the rules that a set's name, a rule, a kind or several of these stand for, with `profile` put in where given."""
     table = district.rules
-    if isinstance(rules, str):
-        own = (table["set"] == rules).to_numpy()
-        names: list[str | Rule] = list(table.index[own])
-        if rules == PLAN:
+    if isinstance(rules, pd.DataFrame):
+        rules = list(rules.index)
+    said = [rules] if isinstance(rules, ONE) else list(cast("Sequence[Named]", rules))
+    names: list[Named] = []
+    for name in said:
+        own = [] if not isinstance(name, str) else list(table.index[(table["set"] == name).to_numpy()])
+        names += own or [name]
+        if own and name == PLAN:
             names += list(table.index[(table["set"] == BESIDE_THE_PLAN).to_numpy()])
-        if not names:
-            if rules not in table.index:
-                known = [*dict.fromkeys(table["set"]), *table.index]
-                raise UnknownNameError("规则集或规则", rules, known)
-            names = [rules]
-    else:
-        names = list(rules)
-    chosen = [district.rule(name) for name in names]
-    if profile is None:
-        return chosen
-    walker = district.profile(profile)
-    return [replace(rule, profile=walker.name) for rule in chosen]
+    walker = None if profile is None else district.profile(profile)
+    chosen = list(dict.fromkeys(district.rule(name) for name in names))
+    chosen = [replace(rule, profile=(walker or district.profile(rule.profile)).name) for rule in chosen]
+    called = [rule.name for rule in chosen]
+    if len(set(called)) < len(called):
+        twice = next(name for name in called if called.count(name) > 1)
+        raise WrongValueError(f"两条不同的规则都叫 {twice}；给其中一条另写 name")
+    return chosen
 
 
 def home_facts(district: District, homes: gpd.GeoDataFrame) -> pd.DataFrame:
@@ -245,6 +268,9 @@ def _cover_kinds(
         served |= {"served": served[f"served_{rule.method}"], "served_inside": share[-1]}
         if rule.metric == "presence" and is_surveyed(district, kinds):
             served["served"] = served["served_inside"] = _present(district, kinds, ground.facts)
+        for method, limit in (("buffer", rule.metres), ("network_m", rule.metres), ("walk_min", rule.minutes)):
+            if method != rule.method and not np.isfinite(limit):  # nobody said how far by this one
+                served[f"served_{method}"] = np.full(len(rows), np.nan)
         answers.append(
             {
                 "rule": rule.name,
@@ -316,7 +342,7 @@ def summary(cover: pd.DataFrame, *, by: str | None = None) -> pd.DataFrame:
     cover
         Result of `coverage`.
     by
-        A grouping column of `cover` ("zone", "area", "community", "grid"); None for the whole district.
+        A grouping column of `cover` ("zone", "area", "community", "grid"), or what its layer is called; None for the whole district.
 
     Returns
     -------
@@ -332,9 +358,11 @@ def summary(cover: pd.DataFrame, *, by: str | None = None) -> pd.DataFrame:
     ------
     UnknownNameError
         `cover` has no such grouping.
+    ValueError
+        No result of `coverage`.
     """
-    if by is not None and by not in cover.columns:
-        raise UnknownNameError("分组", by, [g for g in GROUPINGS if g in cover.columns])
+    must_be_cover(cover)
+    by = None if by is None else grouping_of(cover, by)
     rows = cover.reset_index()
     rows["homes"] = 1.0
     keys, counted = ["rule"] if by is None else [by, "rule"], ["people", "people_60plus", "area_m2", "homes"]
@@ -363,6 +391,17 @@ def summary(cover: pd.DataFrame, *, by: str | None = None) -> pd.DataFrame:
     return table if by is None else table.sort_index(level=0, sort_remaining=False)
 
 
+def grouping_of(table: pd.DataFrame, by: str) -> str:
+    """Return the column of a table that a grouping means: by its own name, or by that of its layer in either language."""
+    if isinstance(by, str) and by in table.columns:
+        return by
+    layers = pd.Series(
+        {column: LAYERS[layer].label for column, layer in GROUPINGS.items() if column in table.columns}, dtype="str"
+    )
+    names = pd.DataFrame({"label": layers, "name": [GROUPINGS[column] for column in layers.index]})
+    return meant("分组", by, names)[1]
+
+
 def _communities(rows: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
     """Count, for rules of presence, the communities (that have homes) and those of them that have what is asked for."""
     known = rows[(rows["metric"] == "presence") & rows["community"].notna() & rows["served"].notna()]
@@ -388,6 +427,7 @@ def presence(district: District) -> pd.DataFrame:
         Index community (of the list of `list_year`), one column per kind that has facilities or was surveyed; whole numbers,
         missing where none was seen on a map and nobody has looked whether there is one. Empty where the district has no communities or no facilities.
     """
+    must_be_district(district)
     if "presence" not in district.memo:
         district.memo["presence"] = _presence(district)
     matrix: pd.DataFrame = district.memo["presence"].copy(deep=False)
@@ -456,7 +496,7 @@ def presence_grounds(district: District, kinds: Sequence[str], codes: Iterable[s
     return Grounds(len(only), metres[metres < NEAR_LINE_M])
 
 
-def completeness(district: District, *, minutes: float = 15.0, profile: str | Profile = "adult") -> gpd.GeoDataFrame:
+def completeness(district: District, *, minutes: float = 15.0, profile: Named = "adult") -> gpd.GeoDataFrame:
     """
     Return how complete daily life is within a walk of each home (配套齐全度).
 
@@ -481,10 +521,10 @@ def completeness(district: District, *, minutes: float = 15.0, profile: str | Pr
     UnknownNameError
         No such profile.
     ValueError
-        `minutes` is not a number above 0.
+        No district, or minutes that are not above 0.
     """
-    if not 0 < minutes < np.inf:
-        raise ValueError(f"minutes 应当是大于 0 的分钟数，不是 {minutes!r}")
+    must_be_district(district)
+    limits_of(minutes, "minutes")
     homes = district.homes
     kinds = district.kinds
     essential = kinds.index[kinds["essential"].to_numpy(dtype=bool)]

@@ -16,7 +16,7 @@ from ..core import (
     UnknownNameError,
     say,
 )
-from ..district import District, kind_name
+from ..district import District, Named, kind_name, meant, must_be_cover, must_be_district
 from .bounds import EXACT, bound_of
 from .coverage import GROUPINGS, nearest_of_any
 from .entrances import home_points
@@ -26,7 +26,7 @@ from .od_table import od_tables
 # --- gaps ------------------------------------------------------------------------------------------------------------
 
 
-def gaps(district: District, cover: pd.DataFrame, rule: str) -> gpd.GeoDataFrame:
+def gaps(district: District, cover: pd.DataFrame, rule: Named) -> gpd.GeoDataFrame:
     """
     List the homes that are not (wholly) served, most people first, and say why.
 
@@ -37,7 +37,8 @@ def gaps(district: District, cover: pd.DataFrame, rule: str) -> gpd.GeoDataFrame
     cover
         Result of `coverage`.
     rule
-        A rule in `cover`, or a kind (its headline rule of `kinds.csv`).
+        A rule in `cover`, or a kind (its headline rule of `kinds.csv`, else the only rule of `cover` that asks for it): code,
+        name or row.
 
     Returns
     -------
@@ -53,8 +54,12 @@ def gaps(district: District, cover: pd.DataFrame, rule: str) -> gpd.GeoDataFrame
     ------
     UnknownNameError
         No such rule or kind in `cover`.
+    ValueError
+        No district, or no result of `coverage`.
     """
-    name = _headline_rule(district, cover, rule)
+    must_be_district(district)
+    must_be_cover(cover)
+    name = rule_meant(district, cover, rule)
     own = cover.xs(name, level="rule")
     chosen = rule_in(district, own, name)
     own = own[(own["served"] < 1 - SHARE_TOLERANCE).to_numpy()]
@@ -87,13 +92,17 @@ def gaps(district: District, cover: pd.DataFrame, rule: str) -> gpd.GeoDataFrame
     return table.sort_values(["unserved", "share_unserved"], ascending=False, kind="stable", na_position="last")
 
 
-def _headline_rule(district: District, cover: pd.DataFrame, name: str) -> str:
-    """Return `name` where it is a rule of `cover`, else the headline rule of the kind it names."""
-    names = cover.index.unique("rule").tolist()
-    if name not in names and name in district.kinds.index and pd.notna(district.kinds.loc[name, "rule"]):
-        name = str(district.kinds.loc[name, "rule"])
-    if name not in names:
-        raise UnknownNameError("规则或类别", name, names)
+def rule_meant(district: District, cover: pd.DataFrame, said: Named) -> str:
+    """Return the rule of `cover` that is meant: itself, the headline rule of the kind that is, or the only one that asks for it."""
+    rules = cover[["label", "kind"]].groupby(level="rule", sort=False).first()
+    what = "表里的规则或类别"
+    is_kind, name = meant(what, said, rules, district.kinds)
+    if is_kind:
+        headline = str(district.kinds.at[name, "rule"])
+        asking = [str(rule) for rule, kinds in rules["kind"].items() if name in kinds.split(";")]
+        if headline not in rules.index and len(asking) != 1:
+            raise UnknownNameError(what, name, asking or list(rules.index), several=len(asking) > 1)
+        name = headline if headline in rules.index else asking[0]
     return name
 
 

@@ -22,7 +22,7 @@ from ..core import (
     per_cent,
     say,
 )
-from ..district import District, kind_name, layer_name, rule_name, walker_name
+from ..district import District, kind_name, layer_name, must_be_district, rule_name, walker_name
 from .bounds import AT_LEAST, EXACT, unchecked_of, what_to_survey
 from .coverage import NEAR_LINE_M, coverage, is_surveyed, presence, presence_grounds, summary
 from .gaps import rule_in
@@ -56,6 +56,7 @@ def headlines(district: District, cover: pd.DataFrame) -> pd.DataFrame:
         (how many these are), `walk_share` (of whom a walk of the rule's minutes reaches one: of a community that has one not
         everybody can walk there), `needs` (what has to be surveyed before anybody can say who lacks it; else empty).
     """
+    must_be_district(district)
     whole = summary(cover)
     matrix = presence(district)
     rules = {name: cover.xs(name, level="rule") for name in cover.index.unique("rule")}

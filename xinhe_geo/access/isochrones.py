@@ -3,27 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TypeAlias, cast
 
 import geopandas as gpd
 import numpy as np
 import pandas as pd
 import shapely
 
-from ..core import Profile, UnknownNameError
-from ..district import District
-from ..network import WalkNetwork, frontage
-from .entrances import entrances_of_open, places_open
+from ..core import Profile, UnknownNameError, WrongValueError, limits_of
+from ..district import District, Named
+from ..network import Graph, WalkNetwork, frontage, network_of
+from .destinations import Spot, destinations, is_spot, spot_of
+from .entrances import entrances_of_open, home_entrances
+
+#: What an isochrone begins at.
+Places: TypeAlias = Named | Sequence[Named] | gpd.GeoSeries | gpd.GeoDataFrame | Spot
 
 # --- isochrones ------------------------------------------------------------------------------------------------------
 
 
 def isochrones(
-    where: District | WalkNetwork,
-    places: str | gpd.GeoSeries | gpd.GeoDataFrame,
+    where: District | WalkNetwork | Graph,
+    places: Places,
     *,
-    minutes: Sequence[float] = (5, 10, 15),
-    metres: Sequence[float] | None = None,
-    profile: str | Profile = "adult",
+    minutes: float | Sequence[float] = (5, 10, 15),
+    metres: float | Sequence[float] | None = None,
+    profile: Named = "adult",
     frontage_m: float = 25.0,
     each: bool = False,
 ) -> gpd.GeoDataFrame:
@@ -33,11 +38,13 @@ def isochrones(
     Parameters
     ----------
     where
-        A district, or a bare network.
+        A district, a bare network, or a graph of OSMnx.
     places
-        A kind of the district (all its open facilities), or points in any CRS (index: their labels).
+        A kind or rule of the district (all its open facilities), a facility or a home, each by code, name or row, or a list of
+        such; points in any CRS (index: their labels); or one position: a point, or x and y, in metres in the CRS of the network or
+        in degrees (WGS84). A network alone knows positions only.
     minutes, metres
-        Limits; `metres` instead of `minutes` where given.
+        Limits in minutes or metres, one or several; `metres` instead of `minutes` where given.
     profile
         Who walks; a name needs a district.
     frontage_m
@@ -54,16 +61,13 @@ def isochrones(
     Raises
     ------
     UnknownNameError
-        No such kind or profile.
+        No such kind, rule, facility, home or profile.
     ValueError
-        A limit or `frontage_m` that is not above 0.
+        A limit or `frontage_m` that is not above 0; a facility that is not open.
     """
+    limits = limits_of(minutes, "minutes") if metres is None else limits_of(metres, "metres")
+    (frontage_m,) = limits_of(frontage_m, "frontage_m")
     network, entrances, walker = _start(where, places, profile, timed=metres is None)
-    limits = sorted({float(v) for v in (minutes if metres is None else metres)})
-    if not limits or limits[0] <= 0 or not np.isfinite(limits).all():
-        raise ValueError("时间或距离必须是大于 0 的数")
-    if not 0 < frontage_m < np.inf:
-        raise ValueError("街道两侧宽度 frontage_m 必须大于 0")
     pieces = network.pieces(entrances, limits, profile=walker if metres is None else None, each=each)
     name = "minutes" if metres is None else "metres"
     lines, street, first = network.cut(pieces), pieces.to_m - pieces.from_m, np.ones(len(pieces.edge), np.bool_)
@@ -89,36 +93,47 @@ def isochrones(
 
 
 def _start(
-    where: District | WalkNetwork,
-    places: str | gpd.GeoSeries | gpd.GeoDataFrame,
-    profile: str | Profile,
-    *,
-    timed: bool,
+    where: District | WalkNetwork | Graph, places: Places, profile: Named, *, timed: bool
 ) -> tuple[WalkNetwork, pd.DataFrame, Profile]:
     """Return network, entrances and walker of an isochrone call."""
-    if isinstance(where, District):
-        walker = where.profile(profile)
-        network = where.network
-        if isinstance(places, str):
-            if places not in where.kinds.index:
-                raise UnknownNameError("设施类别", places, list(where.kinds.index))
-            facilities, entrances = (
-                places_open(where, inside_only=False),
-                entrances_of_open(where, walker if timed else None),
+    if not isinstance(where, District):
+        network, walker = network_of(where), _walker(profile)
+        if not isinstance(places, gpd.base.GeoPandasBase) and not is_spot(places):
+            raise WrongValueError(
+                "只有路网、没有街道数据：这里给点位（GeoSeries，或一个点），类别和名称要用 District 才认得"
             )
-            entrances = entrances[entrances["place"].isin(facilities.index[(facilities["kind"] == places).to_numpy()])]
-            return network, entrances[entrances["edge"] >= 0], walker
     else:
-        network = where
-        if not isinstance(profile, Profile):
-            profile = Profile(profile, profile, 1.1) if profile == "adult" else _needs_district(profile)
-        walker = profile
-        if isinstance(places, str):
-            raise UnknownNameError("设施类别（只有网络、没有街道数据时给点位）", places, ())
-    entrances = network.attach(places, profile=walker if timed else None)
+        network, walker = where.network, where.profile(profile)
+    level = walker if timed else None
+    if is_spot(places):
+        places = spot_of(network, places)
+    if isinstance(places, gpd.base.GeoPandasBase):
+        entrances = network.attach(places, profile=level)
+    elif isinstance(where, District):
+        entrances = _named_doors(where, places, level)
     there = entrances["edge"].to_numpy() >= 0
     return network, entrances if there.all() else entrances[there], walker
 
 
-def _needs_district(name: str) -> Profile:
-    raise UnknownNameError("步行人群（只有网络时请给 Profile 值）", name, ("adult",))
+def _named_doors(district: District, places: Named | Sequence[Named], level: Profile | None) -> pd.DataFrame:
+    """Return where what is named is entered: facilities by their entrances, a home by the ways out of its points."""
+    several = isinstance(places, Sequence) and not isinstance(places, str) and not hasattr(places, "_asdict")
+    asked = cast("Sequence[Named]", places) if several else [cast("Named", places)]
+    found = [destinations(district, said, homes=True) for said in asked]
+    facilities = {key for own in found for key in own.facilities}
+    homes = {own.home for own in found if own.home is not None}
+    doors = entrances_of_open(district, level)
+    parts = [doors[doors["place"].isin(facilities)]]
+    if homes:
+        out = home_entrances(district, level)
+        parts.append(out[out["home"].isin(homes)].assign(place=lambda rows: rows["home"]))
+    return pd.concat(parts, ignore_index=True) if homes else parts[0]
+
+
+def _walker(profile: Named) -> Profile:
+    """Return who walks where there is no district to ask."""
+    if isinstance(profile, Profile):
+        return profile
+    if profile == "adult":
+        return Profile("adult", "adult", 1.1)
+    raise UnknownNameError("步行人群（只有路网时请给 Profile 值）", profile, ("adult",))

@@ -16,7 +16,7 @@ import shapely
 from scipy.spatial import cKDTree
 
 from ..core import Profile
-from ..district import District
+from ..district import District, Named
 from .entrances import (
     WAY_OUT,
     entrances_of_open,
@@ -45,7 +45,7 @@ OD_COLUMNS = (
 
 
 def od_table(
-    district: District, kinds: Iterable[str], *, profile: str | Profile = "adult", inside_only: bool = False
+    district: District, kinds: Iterable[str], *, profile: Named = "adult", inside_only: bool = False
 ) -> pd.DataFrame:
     """
     Return the nearest open facility of each kind for each point of each home.
@@ -73,7 +73,7 @@ def od_table(
 
 
 def od_tables(
-    district: District, kinds: Iterable[str], *, profile: str | Profile = "adult", inside_only: bool = False
+    district: District, kinds: Iterable[str], *, profile: Named = "adult", inside_only: bool = False
 ) -> dict[str, pd.DataFrame]:
     """Return the rows of `od_table` kind by kind: index point, in the order of `home_points`, column `home` first."""
     walker = district.profile(profile)
@@ -232,7 +232,7 @@ def _spread_out(count: int, rows: np.ndarray, values: np.ndarray) -> np.ndarray:
     return out
 
 
-def pairs(district: District, kinds: Iterable[str], *, profile: str | Profile = "adult", minutes: float) -> pd.Series:
+def pairs(district: District, kinds: Iterable[str], *, profile: Named = "adult", minutes: float) -> pd.Series:
     """
     Return the least time of every walk from a point of `home_points` to an open facility of some kinds, within a limit.
 

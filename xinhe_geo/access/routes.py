@@ -11,8 +11,9 @@ import pandas as pd
 import shapely
 
 from ..core import NetworkError, Profile, UnknownNameError
-from ..district import District, kind_name
+from ..district import District, Named, must_be_district
 from ..network import Leg, Way, straight, walked
+from .destinations import destinations
 from .entrances import entrances_of_open, home_entrances, home_points, places_open, walks_inside
 from .walls import barriers_of, way_inside, without_stairs
 
@@ -109,7 +110,7 @@ class Trips:
 
 
 def route(
-    district: District, home: str, to: str, *, profile: str | Profile = "adult", point: int | None = None
+    district: District, home: Named, to: Named, *, profile: Named = "adult", point: int | None = None
 ) -> gpd.GeoDataFrame:
     """
     Return the walk from a home to a facility, or to the nearest of a kind, leg by leg.
@@ -119,9 +120,9 @@ def route(
     district
         What `District.load` opened; it stays as it was.
     home
-        Id or name of a home.
+        Id, name or row of a home.
     to
-        Id or name of an open facility; or a kind or rule, by code or name: the nearest of it.
+        Id, name or row of an open facility; or a kind or rule: the nearest of it.
     profile
         Who walks.
     point
@@ -142,10 +143,16 @@ def route(
         No such home, point, facility, kind, rule or profile.
     NetworkError
         There is no way from that point.
+    ValueError
+        No district, or a facility that is not open.
     """
-    walker = district.profile(profile)
-    key = _home(district, home)
-    trips = Trips(district, _facilities(district, to), walker)
+    must_be_district(district)
+    walker, key = district.profile(profile), district.key("homes", home)
+    facilities = destinations(district, to).facilities
+    if not facilities:
+        there = places_open(district, inside_only=False)["kind"]
+        raise UnknownNameError("开放的", str(to), list(dict.fromkeys(there)))
+    trips = Trips(district, facilities, walker)
     own = trips.points.index[(trips.points["home"] == key).to_numpy()]
     if point is not None and point not in own:
         raise UnknownNameError("起点", f"{key} {point}", [str(number) for number in own])
@@ -157,43 +164,9 @@ def route(
     if trip is None:
         what = "这一点" if point is not None else "半数以上的点"
         raise NetworkError(
-            f"小区 {home} {what}走不到 {to}：路网不连通，或没有开放的出入口。用 point= 换一个起点，或换一类人群"
+            f"小区 {key} {what}走不到 {to}：路网不连通，或没有开放的出入口。用 point= 换一个起点，或换一类人群"
         )
     table = district.network.legs_frame(trips.legs(start, trip))
     table.insert(4, "point", start)
     table.insert(5, "facility", trip.facility)
     return table
-
-
-def _home(district: District, name: str) -> str:
-    """Return the id of a home that is given by id or by a name that only it has."""
-    homes = district.homes
-    if homes is None or homes.empty:
-        raise UnknownNameError("小区", name, [])
-    called = homes.index[(homes["name"] == name).to_numpy()]
-    if name not in homes.index and len(called) != 1:
-        same = [str(key) for key in called] or [*map(str, homes.index), *homes["name"].dropna().astype(str)]
-        raise UnknownNameError("小区", name, same)
-    return name if name in homes.index else str(called[0])
-
-
-def _facilities(district: District, to: str) -> list[str]:
-    """Return the open facilities that a text stands for: one by id or name, or those of a kind or rule by code or name."""
-    facilities = places_open(district, inside_only=False)
-    kinds, rules = district.kinds, district.rules
-    if to in facilities.index:
-        return [to]
-    asked = [kind for kind in kinds.index if to in (kind, kinds.at[kind, "label"], kind_name(district, str(kind)))]
-    if not asked:
-        asked = [
-            kind
-            for rule in rules.index[(rules["label"] == to) | (rules.index == to)]
-            for kind in district.rule(rule).kinds
-        ]
-    named = facilities.index[(facilities["name"] == to).to_numpy()]
-    found = facilities.index[facilities["kind"].isin(asked).to_numpy()] if asked else named
-    if found.empty:
-        known = [*facilities.index, *facilities["name"].dropna(), *kinds.index, *kinds["label"], *rules.index]
-        what = "开放的" if asked else "设施、类别或规则"
-        raise UnknownNameError(what, to, [str(one) for one in known])
-    return [str(one) for one in found]

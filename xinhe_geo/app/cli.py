@@ -16,6 +16,7 @@ from ..core import (
     SitingError,
     SourceError,
     UnknownNameError,
+    WrongValueError,
     XinheError,
     describe,
 )
@@ -99,7 +100,7 @@ def main(arguments: list[str] | None = None) -> int:
     except (SourceError, ScenarioError, SitingError) as error:
         ERR.print(escape(str(error)))
         return DATA
-    except UnknownNameError as error:
+    except (UnknownNameError, WrongValueError) as error:
         ERR.print(escape(str(error)))
         return USAGE
     except EnvironmentProblem as error:

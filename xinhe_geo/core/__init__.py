@@ -21,6 +21,7 @@ from .errors import (
     SitingError,
     SourceError,
     UnknownNameError,
+    WrongValueError,
     XinheError,
     describe,
     did_you_mean,
@@ -46,6 +47,7 @@ from .foreign import layers_in, ordinary, read_layer, size_of
 from .html import PICTURES, SCRIPT, by_hash, escape, web_file, whole_page
 from .i18n import back, counted, english, language, listed_words, marked, parted, say, speaking, title, word
 from .locks import hold, let_go
+from .looks import Look, card, small_map
 from .models import (
     DENOMINATOR_LABELS,
     METHOD_LABELS,
@@ -56,6 +58,10 @@ from .models import (
     Edit,
     Profile,
     Rule,
+    checked_count,
+    is_above_zero,
+    is_whole,
+    limits_of,
     standing,
 )
 from .numbers import amount, per_cent, signed
@@ -148,6 +154,7 @@ __all__ = [
     "Edit",
     "EnvironmentProblem",
     "Layer",
+    "Look",
     "NetworkError",
     "Problem",
     "Profile",
@@ -157,6 +164,7 @@ __all__ = [
     "SourceError",
     "UnknownNameError",
     "Worker",
+    "WrongValueError",
     "XinheError",
     "amount",
     "apart",
@@ -167,7 +175,9 @@ __all__ = [
     "bundled_folder",
     "by_hash",
     "cannot_write",
+    "card",
     "check_rows",
+    "checked_count",
     "counted",
     "crs_label",
     "crs_text",
@@ -183,12 +193,15 @@ __all__ = [
     "growing",
     "guarded_problems",
     "hold",
+    "is_above_zero",
     "is_cleared",
+    "is_whole",
     "keep_file",
     "keeping",
     "language",
     "layers_in",
     "let_go",
+    "limits_of",
     "listed",
     "listed_words",
     "listening",
@@ -216,6 +229,7 @@ __all__ = [
     "secret_layers",
     "signed",
     "size_of",
+    "small_map",
     "speaking",
     "standing",
     "strictest",

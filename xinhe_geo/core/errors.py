@@ -6,6 +6,7 @@ The exception tree, and the messages for the person reading.
     XinheError                                   everything this library raises on purpose
     ├─ DataError(XinheError, ValueError)         the data; ``.problems`` is a table of every problem at once
     ├─ UnknownNameError(XinheError, LookupError) a kind, rule, profile or layer that does not exist
+    ├─ WrongValueError(XinheError, ValueError)   a value of a call that cannot be
     ├─ NetworkError(XinheError, RuntimeError)    streets that cannot be walked on
     ├─ ScenarioError(XinheError, ValueError)     a plan that cannot be read or carried out: which edit, and why
     ├─ SourceError(XinheError, ValueError)       a file from outside that cannot be taken in
@@ -86,7 +87,10 @@ MOST_NAMED = 12
 
 def nearest(name: str, known: Iterable[str]) -> str:
     """Return the three known names most like one that is not there, as a question; "" where none is like it."""
-    close = get_close_matches(name, list(known), n=3, cutoff=0.5)
+    names = list(known)
+    # who says less than the whole name is nearer to it than letters tell: 食堂 for 老年食堂（社区食堂）
+    whole = sorted((other for other in names if len(name) > 1 and name in other), key=len)
+    close = list(dict.fromkeys([*whole, *get_close_matches(name, names, n=3, cutoff=0.5)]))[:3]
     return f"是否想写 {'、'.join(close)}" if close else ""
 
 
@@ -102,10 +106,27 @@ def did_you_mean(name: str, known: Collection[str]) -> str:
 
 
 class UnknownNameError(XinheError, LookupError):
-    """A name that does not exist. Example: ``没有设施类别 "clinc"；是否想写 clinic_center``."""
+    """
+    A name that does not exist, is missing, or is no name. Example: ``没有设施类别 "clinc"；是否想写 clinic_center``.
 
-    def __init__(self, what: str, name: str, known: Sequence[str]) -> None:
-        super().__init__(f'没有{what} "{name}"；{did_you_mean(name, known)}')
+    With `several` it is what more than one thing is called, and `known` are their codes.
+    """
+
+    def __init__(self, what: str, name: object, known: Sequence[str], *, several: bool = False) -> None:
+        text = name if isinstance(name, str) else ""
+        if several:
+            said = f'{what} "{name}" 不止一个，请写编号'
+        elif text:
+            said = f'没有{what} "{text}"'
+        elif name is None or isinstance(name, str):
+            said = f"没有写是哪个{what}"
+        else:
+            said = f"{what}要写编号、名称，或给表里的一行，不是 {type(name).__name__}"
+        super().__init__(f"{said}；{did_you_mean(text, known)}")
+
+
+class WrongValueError(XinheError, ValueError):
+    """A value of a call that cannot be. Example: ``minutes 要写大于 0 的数，如 15 或 (5, 10, 15)，不是 'x'``."""
 
 
 class NetworkError(XinheError, RuntimeError):

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from numbers import Real
 from types import MappingProxyType
 from typing import Any
 
+import numpy as np
+
+from .errors import WrongValueError
 from .i18n import say
 
 METHODS = ("buffer", "network_m", "walk_min")
@@ -23,6 +27,47 @@ CONFIDENCES = ("read", "second_hand", "recalled", "convention")
 
 #: "Within" means this many metres more than the limit at most: sums of lengths carry rounding in the last bits.
 TOLERANCE_M = 1e-6
+
+
+def limits_of(given: float | Iterable[float], name: str, *, zero: bool = False) -> list[float]:
+    """
+    Return the limits of a call, one number or several, from the least on, each once; `name` is the parameter's; `zero` may be one.
+
+    Raises
+    ------
+    WrongValueError
+        No number, or one that is not above 0.
+    """
+    several = isinstance(given, Iterable) and not isinstance(given, str)
+    values = list(given) if isinstance(given, Iterable) and several else [given]
+    if not values or not all(is_above_zero(value) or (zero and value == 0) for value in values):
+        raise WrongValueError(f"{name} 要写大于 0 的数，如 15 或 (5, 10, 15)，不是 {given!r:.60}")
+    return sorted({float(value) for value in values})  # type: ignore[arg-type]
+
+
+def is_above_zero(value: object) -> bool:
+    """Return whether a value is a number above 0; infinity, a truth and a text are none."""
+    number = isinstance(value, Real) and not isinstance(value, (bool, np.bool_))
+    return number and math.isfinite(value) and value > 0  # type: ignore[arg-type, operator]
+
+
+def is_whole(value: object) -> bool:
+    """Return whether a value is a whole number; a truth and a text are none."""
+    number = isinstance(value, Real) and not isinstance(value, (bool, np.bool_))
+    return number and math.isfinite(value) and value == int(value)  # type: ignore[arg-type, call-overload]
+
+
+def checked_count(value: object, name: str) -> None:
+    """
+    Refuse what is no whole number from 1 on; `name` says of what.
+
+    Raises
+    ------
+    WrongValueError
+        Says what it is instead.
+    """
+    if not is_whole(value) or value < 1:  # type: ignore[operator]
+        raise WrongValueError(f"{name}必须是不小于 1 的整数，如 3：{value!r:.40}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +103,9 @@ class Profile:
 
     def __post_init__(self) -> None:
         if not (math.isfinite(self.speed_m_s) and self.speed_m_s > 0):
-            raise ValueError(f"步速必须大于 0 米/秒：{self.name} {self.speed_m_s}")
+            raise WrongValueError(f"步速必须大于 0 米/秒：{self.name} {self.speed_m_s}")
         if not (math.isfinite(self.waits) and self.waits >= 0):
-            raise ValueError(f"等待系数不能为负：{self.name} {self.waits}")
+            raise WrongValueError(f"等待系数不能为负：{self.name} {self.waits}")
 
     def minutes(self, metres: float) -> float:
         """
@@ -114,14 +159,14 @@ class Rule:
     Parameters
     ----------
     name, label
-        Key in `rules.csv` and what planners read.
+        Key in `rules.csv` and what planners read; where not given they are made of kinds and limit.
     kinds
-        Any one of these kinds serves.
+        Any one of these kinds serves; a text is one kind, or several with ";" between them.
     method
-        How it is judged: one of `METHODS` (buffer, network_m, walk_min).
+        How it is judged: one of `METHODS` (buffer, network_m, walk_min). Not given: `walk_min` where `minutes` are, else `network_m`.
     metres, minutes
         The limits: `metres` for `buffer` and `network_m`, `minutes` for `walk_min`. The other one says what the same
-        tier asks under the other methods, so that the three stand beside each other.
+        tier asks under the other methods, so that the three stand beside each other; not given (infinite), they are 数据不足.
     profile
         Who walks, a key of `profiles.csv`.
     denominator
@@ -142,17 +187,17 @@ class Rule:
     Raises
     ------
     ValueError
-        No such method or denominator, or a limit that is not above 0.
+        No kind, no such method or denominator, or a limit that is missing or not above 0.
     """
 
-    name: str
-    label: str
-    kinds: tuple[str, ...]
-    method: str
-    metres: float
-    minutes: float
-    profile: str
-    denominator: str
+    name: str = ""
+    label: str = ""
+    kinds: tuple[str, ...] = ()
+    method: str = ""
+    metres: float = math.inf
+    minutes: float = math.inf
+    profile: str = "adult"
+    denominator: str = "people"
     standard: str = ""
     clause: str = ""
     confidence: str = "convention"
@@ -163,12 +208,30 @@ class Rule:
     of_plan: bool = False
 
     def __post_init__(self) -> None:
-        if self.method not in METHODS:
-            raise ValueError(f"规则 {self.name} 的方法 {self.method} 不在 {METHODS}")
+        given: object = self.kinds
+        kinds = [part.strip() for part in given.split(";")] if isinstance(given, str) else self.kinds
+        object.__setattr__(self, "kinds", tuple(kinds))
+        if not self.method and (math.isfinite(self.minutes) or math.isfinite(self.metres)):
+            object.__setattr__(self, "method", "walk_min" if math.isfinite(self.minutes) else "network_m")
+        if not self.name:
+            limit = f"{self.minutes:g}min" if self.method == "walk_min" else f"{self.metres:g}m"
+            object.__setattr__(self, "name", f"{'+'.join(map(str, self.kinds))}_{limit}")
+        wrong = list(self._wrong())
+        if wrong:
+            raise WrongValueError(f"规则 {self.name}：{'；'.join(wrong)}")
+
+    def _wrong(self) -> Iterator[str]:
+        """Say everything that is wrong with it."""
+        if not self.kinds or not all(isinstance(kind, str) and kind for kind in self.kinds):
+            yield "没有写 kinds：写一个设施类别，或几个（有一个就算）"
+        if not self.method:
+            yield "没有写限值：minutes=15（步行几分钟）或 metres=500（沿街几米）"
+        elif self.method not in METHODS:
+            yield f"方法 {self.method} 不在 {'、'.join(METHODS)}"
         if self.denominator not in DENOMINATORS:
-            raise ValueError(f"规则 {self.name} 的分母 {self.denominator} 不在 {DENOMINATORS}")
+            yield f"分母 {self.denominator} 不在 {'、'.join(DENOMINATORS)}"
         if not (self.metres > 0 and self.minutes > 0):
-            raise ValueError(f"规则 {self.name} 的距离和时间必须大于 0")
+            yield "距离和时间必须大于 0"
 
     @property
     def basis_text(self) -> str:

@@ -2,14 +2,16 @@
 
 from .beside import beside, exchange, put_back
 from .district import District, secrecy_of, secrets_opened
-from .doubles import NEAR_M, SHARED, SPOT_M, alike, plain_name
+from .doubles import NEAR_M, SHARED, SPOT_M, alike, bare_name, plain_name
 from .edited_rows import EditedRows, Flow
 from .edits import SAME_SPOT_M
+from .given import must_be_cover, must_be_district
 from .journal import ANSWERS, MANIFEST, commit, finish, locked, recover, undo
 from .labels import cell, column_name, kind_name, layer_name, rule_name, walker_name
 from .parcel_facts import Fact, completion, fact, home_parcels
 from .reader import FAR_M, check, read_folder, to_degrees
 from .renewal_edits import FATES, MAY_RETURN
+from .resolve import Named, meant
 from .scenario import Scenario, played
 from .scenario_text import blank, conflicts, scenarios, steps
 from .seal import broken, number, seal
@@ -33,8 +35,10 @@ __all__ = [
     "Fact",
     "Flow",
     "LayerFile",
+    "Named",
     "Scenario",
     "alike",
+    "bare_name",
     "beside",
     "blank",
     "broken",
@@ -54,6 +58,9 @@ __all__ = [
     "kind_name",
     "layer_name",
     "locked",
+    "meant",
+    "must_be_cover",
+    "must_be_district",
     "new_files",
     "number",
     "plain_name",

@@ -27,7 +27,9 @@ from ..core import (
     SURVEYED,
     TO_CONFIRM,
     UNCHECKED,
+    UNSTATED,
     DataError,
+    NetworkError,
     Problem,
     Profile,
     Rule,
@@ -42,10 +44,12 @@ from ..core import (
     secret_layers,
     work,
 )
-from ..network import WalkNetwork
+from ..network import Graph, WalkNetwork, network_of
 from .journal import MANIFEST, MEANWHILE
-from .reader import mapped_kinds, read_folder
-from .scenario import Scenario
+from .looks import page, short
+from .reader import judged, mapped_kinds, read_folder
+from .resolve import Named, meant
+from .scenario import Scenario, label_of
 from .street_edits import merged_streets
 
 #: Of every folder with a secret layer that this process has opened: what its manifest says of secrecy.
@@ -138,6 +142,14 @@ class District:
     moved: Mapping[str, float] = field(repr=False, default_factory=dict)
     #: Tables derived from this district, kept by who derives them; another year or scenario starts with none.
     memo: dict[Any, Any] = field(repr=False, init=False, default_factory=dict)
+
+    def __repr__(self) -> str:
+        """In one line: name, year, CRS, how many of what, and whether it is a demonstration."""
+        return short(self)
+
+    def _repr_html_(self) -> str:
+        """In a notebook: its layers, what they rest on, what is complete, and a small map."""
+        return page(self)
 
     def __getstate__(self) -> dict[str, Any]:
         """Go to another process without what is derived; the network takes longer to build than to send."""
@@ -341,7 +353,7 @@ class District:
 
     def with_rows(
         self,
-        rows: Mapping[str, pd.DataFrame],
+        rows: Mapping[str, pd.DataFrame | None],
         *,
         scenario: str = "",
         built: Mapping[str, bool] = _NOTHING_BUILT,
@@ -353,7 +365,8 @@ class District:
         Parameters
         ----------
         rows
-            Per layer or table: its rows, as in `rows` (layers in `crs`, metres; index: the layer's key).
+            Per layer or table: its rows, as in `rows` (layers in `crs`, metres; index: the layer's key); None: it is gone. Every
+            other one stays as it is.
         scenario
             Name of the plan; it is printed with every number. What stood there before the plan keeps its ways to the street;
             without a name the rows correct the data, and everything is attached to them.
@@ -370,11 +383,87 @@ class District:
         manifest = MappingProxyType({**self.manifest, "scenario": scenario}) if scenario else self.manifest
         before = self._mapped_before | (self.mapped_kinds if scenario else frozenset())
         ground = (self.ground or self) if scenario else self.ground
-        made = replace(
-            self, _rows=MappingProxyType(dict(rows)), manifest=manifest, _mapped_before=before, ground=ground
-        )
+        whole = {name: frame for name, frame in {**self._rows, **rows}.items() if frame is not None}
+        made = replace(self, _rows=MappingProxyType(whole), manifest=manifest, _mapped_before=before, ground=ground)
         people = {what: self.moved.get(what, 0.0) + moved.get(what, 0.0) for what in {*self.moved, *moved}}
         return replace(made, _built={**self._built, **built}, moved=people).akin_to(self)
+
+    def replace(self, **layers: pd.DataFrame | None) -> District:
+        """
+        Return this district with other rows in some layers, judged as a folder's are; every other layer stays.
+
+        Parameters
+        ----------
+        layers
+            Per layer or table its rows (`homes=frame`): the key as a column or the index, in any CRS; None takes it away. Rows that
+            are new, or not as they were, and say nothing of their `basis` are taken as unstated.
+
+        Returns
+        -------
+        District
+            Another one.
+
+        Raises
+        ------
+        UnknownNameError
+            No such layer.
+        DataError
+            Everything that is wrong with the frames, in `.problems`: CRS, keys, columns, types, geometry, and codes of what is not
+            there.
+
+        Examples
+        --------
+        >>> import xinhe_geo as xh
+        >>> toy = xh.District.load("tests/toy")
+        >>> fewer = toy.replace(facilities=toy.facilities.drop("F1"))
+        >>> len(toy.facilities), len(fewer.facilities), len(fewer.homes)
+        (5, 4, 5)
+        """
+        for name in layers:
+            if name not in LAYERS:
+                raise UnknownNameError("图层", name, list(LAYERS))
+        given = {name: frame for name, frame in layers.items() if frame is not None}
+        rows, problems = judged(given, {k: v for k, v in self._rows.items() if k not in layers}, self.manifest)
+        if problems:
+            raise DataError(problems_table(guarded_problems(problems, self.manifest)), self.name)
+        stated = {name: _stated(self._rows.get(name), frame) for name, frame in rows.items()}
+        return self.with_rows({**layers, **stated})
+
+    def walking_on(self, network: WalkNetwork | Graph) -> District:
+        """
+        Return this district with a network of one's own in place of its streets.
+
+        Parameters
+        ----------
+        network
+            A `WalkNetwork` in `crs`, or a graph of OSMnx in any. What its streets rest on is unstated.
+
+        Returns
+        -------
+        District
+            Another one: walks go along the network as it is; its edges are the layer `streets`; own links and closures are gone.
+
+        Raises
+        ------
+        DataError
+            The network lies elsewhere, or has lanes of homes that are not there.
+        NetworkError
+            A graph without a CRS, a network in another one, or nothing to walk on.
+        ValueError
+            Neither a network nor a graph.
+        """
+        own = network_of(network, crs=self.crs)
+        if own.crs != self.crs:
+            raise NetworkError(
+                f"路网的坐标系 {own.crs.to_string()} 不是街道的 {self.crs}；用 from_graph(G, crs=街道.crs) 建"
+            )
+        edges = own.edges
+        lines = edges[["name", "class", "wait_s", "steps", "home", "geometry"]]
+        lines = lines.assign(street=[f"{street}#{i}" for i, street in enumerate(edges["street"])])
+        gone = {name: None for name in ("extra_links", "closures") if name in self._rows}
+        made = self.replace(streets=lines, **gone)
+        made.__dict__["network"] = own
+        return made
 
     def counting_unchecked(self) -> District:
         """
@@ -388,14 +477,14 @@ class District:
         ground = self.ground and self.ground.counting_unchecked()
         return replace(self, with_unchecked=True, ground=ground).akin_to(self)
 
-    def scenario(self, name: str) -> Scenario:
+    def scenario(self, name: str | Path | Scenario) -> Scenario:
         """
         Return a scenario of this district's folder; see `Scenario`.
 
         Parameters
         ----------
         name
-            Its file is `scenarios/NAME.toml`.
+            The name of its file (`scenarios/NAME.toml`), its label, or a TOML file anywhere; a `Scenario` is returned as it is.
 
         Returns
         -------
@@ -409,10 +498,14 @@ class District:
         ScenarioError
             The file cannot be read as a scenario.
         """
-        known = sorted(p.stem for p in (self.folder / "scenarios").glob("*.toml"))
-        if name not in known:
-            raise UnknownNameError("方案", name, known)
-        return Scenario.read(self.folder / "scenarios" / f"{name}.toml")
+        if isinstance(name, Scenario):
+            return name
+        if isinstance(name, Path) or (isinstance(name, str) and name.endswith(".toml")):
+            return Scenario.read(name)
+        files = {path.stem: path for path in sorted((self.folder / "scenarios").glob("*.toml"))}
+        labels = [] if name in files else [label_of(path) for path in files.values()]
+        known = pd.DataFrame({"label": pd.Series(labels or list(files), index=list(files), dtype="str")})
+        return Scenario.read(files[meant("方案", name, known)[1]])
 
     # --- what is in it
 
@@ -441,14 +534,42 @@ class District:
         """Kinds of which some are there, from a map, and nobody knows how many are missing: who lacks them cannot be said."""
         return self._known_kinds[1]
 
-    def completeness_of(self, kind: str) -> str:
+    def key(self, layer: str, said: Named) -> str:
+        """
+        Return the code of what is meant: a kind, a home, a facility, a community, a parcel, a rule ….
+
+        Parameters
+        ----------
+        layer
+            The layer or table it stands in, as in `rows`: "kinds", "homes", "facilities", "communities", "parcels" ….
+        said
+            Its code, its name (in Chinese or English, width, blanks and brackets do not matter), or its row. A row of another table
+            counts by its column of that name: `kind` of a facility, `home` of a gate.
+
+        Returns
+        -------
+        key
+            Index of the layer or table.
+
+        Raises
+        ------
+        UnknownNameError
+            No such thing, with the three that are most like it; or several of that name, with their codes.
+        """
+        if layer not in LAYERS:
+            raise UnknownNameError("图层", layer, list(LAYERS))
+        table = self.layers.get(layer) if LAYERS[layer].geometry else self._rows.get(layer)
+        none = pd.DataFrame(index=pd.Index([], name=LAYERS[layer].key, dtype="str"))
+        return meant(LAYERS[layer].label.removesuffix("表"), said, none if table is None else table)[1]
+
+    def completeness_of(self, kind: Named) -> str:
         """
         Say whether all facilities of a kind are there.
 
         Parameters
         ----------
         kind
-            Index of `kinds`.
+            Code, name or row of a kind.
 
         Returns
         -------
@@ -461,8 +582,7 @@ class District:
         UnknownNameError
             No such kind.
         """
-        if kind not in self._rows["kinds"].index:
-            raise UnknownNameError("设施类别", kind, list(self._rows["kinds"].index))
+        kind = self.key("kinds", kind)
         return SURVEYED if kind in self.surveyed_kinds else MAPPED if kind in self.mapped_kinds else ABSENT
 
     @cached_property
@@ -693,14 +813,14 @@ class District:
         """Rules of every set; index rule; columns `set`, `label`, `kinds`, `method`, `metres`, `minutes`, `profile`, `denominator`, `confidence` …."""
         return self._rows["rules"].copy(deep=False)
 
-    def profile(self, name: str | Profile) -> Profile:
+    def profile(self, name: Named) -> Profile:
         """
-        Return a profile by name; a `Profile` is returned as it is.
+        Return a profile by code, name or row; a `Profile` is returned as it is.
 
         Parameters
         ----------
         name
-            Index of `profiles`, such as "adult" or "elderly".
+            Of `profiles`, such as "adult" or "老年人".
 
         Returns
         -------
@@ -715,21 +835,20 @@ class District:
         if isinstance(name, Profile):
             return name
         table = self._rows["profiles"]
-        if name not in table.index:
-            raise UnknownNameError("步行人群", name, list(table.index))
+        name = meant("步行人群", name, table)[1]
         row = table.loc[name]
         waits = 1.0 if pd.isna(row["waits"]) else float(row["waits"])
         source = "" if pd.isna(row["source"]) else str(row["source"])
         return Profile(name, str(row["label"]), float(row["speed_m_s"]), bool(row["steps"]), waits, source)
 
-    def rule(self, name: str | Rule) -> Rule:
+    def rule(self, name: Named) -> Rule:
         """
-        Return a rule by name; a `Rule` is returned as it is.
+        Return a rule by code, name or row, or the one that leads a kind; of a `Rule` the kinds are looked up.
 
         Parameters
         ----------
         name
-            Index of `rules`.
+            Of `rules`, or of a kind that has a rule of its own (`rule` of `kinds`).
 
         Returns
         -------
@@ -739,20 +858,35 @@ class District:
         Raises
         ------
         UnknownNameError
-            No such rule.
+            No such rule or kind, or a kind without a rule of its own.
         """
         if isinstance(name, Rule):
-            return name
-        if ("rule", name) not in self.memo:
-            self.memo["rule", name] = self._read_rule(name)
-        rule: Rule = self.memo["rule", name]
+            labels = self._rows["kinds"]["label"]
+            if name.label and all(kind in labels.index for kind in name.kinds):
+                return name
+            kinds = tuple(self.key("kinds", kind) for kind in name.kinds)
+            limit = f"{name.minutes:g} 分钟" if name.method == "walk_min" else f"{name.metres:g} 米"
+            return replace(name, kinds=kinds, label=name.label or f"{'、'.join(map(str, labels[list(kinds)]))} {limit}")
+        key = name if isinstance(name, str) and name in self._rows["rules"].index else self._rule_meant(name)
+        if ("rule", key) not in self.memo:
+            self.memo["rule", key] = self._read_rule(key)
+        rule: Rule = self.memo["rule", key]
         return rule
 
+    def _rule_meant(self, said: Named) -> str:
+        """Return the rule that is named, or that leads the kind that is."""
+        rules, kinds = self._rows["rules"], self._rows["kinds"]
+        is_kind, key = meant("规则或设施类别", said, rules, kinds)
+        if not is_kind:
+            return key
+        leading = kinds.at[key, "rule"]
+        if isinstance(leading, str) and leading in rules.index:
+            return leading
+        own = rules.index[[key in str(cell).split(";") for cell in rules["kinds"]]]
+        raise UnknownNameError(f"领头规则（kinds.csv 的 rule 列没有填）：{kinds.at[key, 'label']}", key, list(own))
+
     def _read_rule(self, name: str) -> Rule:
-        table = self._rows["rules"]
-        if name not in table.index:
-            raise UnknownNameError("规则", name, list(table.index))
-        row = table.loc[name]
+        row = self._rows["rules"].loc[name]
         text = {c: "" if pd.isna(row[c]) else str(row[c]) for c in ("standard", "clause", "source")}
         return Rule(
             name=name,
@@ -945,6 +1079,19 @@ def _changed_ids(old: pd.DataFrame | None, new: pd.DataFrame | None) -> pd.Index
         blank = a[column].isna().to_numpy() & b[column].isna().to_numpy()
         other |= ~((a[column] == b[column]).to_numpy(dtype=bool, na_value=False) | blank)
     return a.index[other].union(old.index.symmetric_difference(new.index))
+
+
+def _stated(old: pd.DataFrame | None, new: pd.DataFrame) -> pd.DataFrame:
+    """Return rows that say what they rest on: what is not as it was and does not say so is unstated."""
+    if "basis" not in new.columns:
+        return new
+    if isinstance(old, gpd.GeoDataFrame) and old.index.is_unique:  # what came back from another CRS has not moved
+        there, here = old.geometry.reindex(new.index).array, new.geometry.array
+        same = shapely.equals_exact(there, here, tolerance=1e-3)
+        new = new.set_geometry(gpd.GeoSeries(np.where(same, there, here), index=new.index, crs=new.crs))
+    ids = _changed_ids(old, new)
+    changed = np.ones(len(new), np.bool_) if ids is None else new.index.isin(ids)
+    return new.assign(basis=new["basis"].mask(changed & new["basis"].isna().to_numpy(), UNSTATED))
 
 
 def _due(rows: pd.DataFrame, year: int) -> np.ndarray:

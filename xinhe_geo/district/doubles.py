@@ -52,6 +52,11 @@ def plain_name(name: object) -> str:
     return "".join(c for c in unicodedata.normalize("NFKC", name).lower() if c.isalnum())
 
 
+def bare_name(text: object) -> str:
+    """Return a name without what stands in brackets."""
+    return re.sub(r"[（(].*?[)）]", "", str(text)).strip()
+
+
 def alike(one: object, other: object) -> bool:
     """Whether two names can be one place's: equal, one within the other, or nearly equal, and the same numbers in both."""
     a, b = plain_name(one), plain_name(other)

@@ -345,6 +345,74 @@ def _read_layer(
     return None if found else tidy.to_crs(target)
 
 
+def judged(
+    given: Mapping[str, pd.DataFrame], rows: Mapping[str, pd.DataFrame], manifest: Mapping[str, Any]
+) -> tuple[dict[str, pd.DataFrame], list[Problem]]:
+    """
+    Judge frames that come from a program as those of a folder are judged: each by itself, then with all that is there besides.
+
+    Parameters
+    ----------
+    given
+        Per layer or table its rows: with the key as a column or as the index, layers in any CRS.
+    rows, manifest
+        Of the district that they go into.
+
+    Returns
+    -------
+    rows, problems
+        The frames in their declared types and the district's CRS; everything that is wrong with them.
+    """
+    target = pyproj.CRS.from_user_input(manifest["crs"])
+    fresh: dict[str, pd.DataFrame] = {}
+    problems: list[Problem] = []
+    for name, frame in given.items():
+        layer = LAYERS[name]
+        keyed = _with_key(layer, frame, problems)
+        if keyed is None:
+            continue
+        tidy, found = check_rows(layer, keyed, name)
+        problems += [p for p in found if p.severity == "error"]
+        if isinstance(tidy, gpd.GeoDataFrame) and not any(p.field == "geometry" for p in found):
+            outside = _outside_crs(layer, tidy, name, target)
+            problems += outside
+            tidy = tidy if outside else tidy.to_crs(target)
+        fresh[name] = tidy
+    if not problems:
+        whole = {**rows, **fresh}
+        declared = {name: {**dict(manifest["layers"].get(name, {})), "file": name} for name in whole}
+        found = [*_misplaced(whole, declared), *doubled(whole, declared), *_orphans(whole, declared)]
+        found += _unknown_kinds(manifest, whole, declared)
+        problems += [p for p in found if p.severity == "error" and p.layer in fresh]
+    return fresh, problems
+
+
+def _with_key(layer: Layer, frame: pd.DataFrame, problems: list[Problem]) -> pd.DataFrame | None:
+    """Return a frame with its key in a column, or None (reported) where it is no table of that sort."""
+
+    def wrong(field: str, problem: str, remedy: str) -> None:
+        problems.append(Problem("error", layer.name, layer.name, "", field, problem, remedy))
+
+    wanted = pd.DataFrame if layer.geometry is None else gpd.GeoDataFrame
+    if not isinstance(frame, wanted):
+        wrong("", f"给的是 {type(frame).__name__}", f"要 {wanted.__name__}")
+        return None
+    if isinstance(frame, gpd.GeoDataFrame):
+        if frame.active_geometry_name is None:
+            wrong("geometry", "没有几何列", "先用 set_geometry 指定")
+            return None
+        if frame.crs is None:
+            wrong("crs", "没有坐标系", "先用 set_crs 写明")
+            return None
+        frame = frame.rename_geometry("geometry") if frame.active_geometry_name != "geometry" else frame
+    if layer.key in frame.columns:
+        return frame.reset_index(drop=True)
+    if frame.index.name not in (None, layer.key) or isinstance(frame.index, (pd.RangeIndex, pd.MultiIndex)):
+        wrong(layer.key, "没有编号", f"把编号放进 {layer.key} 列，或作为索引")
+        return None
+    return frame.rename_axis(layer.key).reset_index()
+
+
 def _read_table(path: Path, folder: Path) -> pd.DataFrame:
     ordinary(path, folder)
     return pd.read_csv(path, dtype="str", encoding="utf-8-sig", keep_default_na=False, na_values=[""], compression=None)

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple, Protocol, Self, TypeVar
 import pandas as pd
 import tomli_w
 
-from ..core import Edit, ScenarioError, SourceError, os_words, read_toml
+from ..core import Edit, ScenarioError, SourceError, card, language, os_words, read_toml, say
 from .edited_rows import EditedRows
 from .edits import ACTIONS, DATES, FLAG, TEXT, YEAR, built_over, misfits, unknown_keys, wrong_edit
 
@@ -165,6 +165,20 @@ class Scenario:
         own = self.year if self.year is not None else max(dated, default=district.year)
         return own if self.shown is None else self.shown
 
+    def __repr__(self) -> str:
+        """In one line: name, label, year and how many steps."""
+        facts = [self.label, "" if self.year is None else say("{0} 年", self.year), say("{0} 步", len(self.edits))]
+        return f"<Scenario {self.name} · {' · '.join(filter(None, facts))}>"
+
+    def _repr_html_(self) -> str:
+        """In a notebook: its steps, one a line."""
+        rows = [[say("步"), say("做什么"), say("对什么")]]
+        for number, edit in enumerate(self.edits, 1):
+            label = ACTIONS[edit.do].label if edit.do in ACTIONS and language() == "zh" else edit.do.replace("_", " ")
+            rows.append([str(number), label, say("，").join(f"{key} = {value}" for key, value in edit.what.items())])
+        facts = [self.label, "" if self.year is None else say("{0} 年", self.year), self.note]
+        return card(self.name, [fact for fact in facts if fact], rows)
+
     @staticmethod
     def read(path: str | Path) -> Scenario:
         """
@@ -278,6 +292,14 @@ class Scenario:
         said_name = f"{name}（{len(problems)} 处冲突未解决）" if problems else name
         built = {home: home in work.walled for home in work.built}
         return base.with_rows(work.rows, scenario=said_name, built=built, moved=work.moved_in_all())
+
+
+def label_of(path: Path) -> str:
+    """Return what the plan of a file is called; the file's name where it says nothing, or cannot be read."""
+    try:
+        return str(tomllib.loads(path.read_text("utf-8-sig")).get("label") or path.stem)
+    except (OSError, ValueError):
+        return path.stem
 
 
 class Trouble(NamedTuple):

@@ -2,7 +2,6 @@
 
 from .add import Coordinates, Request, add
 from .blanks import blanks
-from .cells import bare_name
 from .datum_check import UNPROVEN
 from .dxf import drawing_of
 from .formats import FORMATS
@@ -34,7 +33,6 @@ __all__ = [
     "Wishes",
     "add",
     "asked",
-    "bare_name",
     "blanks",
     "boundary_box",
     "box_to_fetch",

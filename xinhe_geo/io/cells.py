@@ -74,11 +74,6 @@ def printable(value: object) -> str:
     return text if len(text) <= 60 else text[:57] + "…"
 
 
-def bare_name(text: object) -> str:
-    """Return a name without what stands in brackets."""
-    return re.sub(r"[（(].*?[)）]", "", str(text)).strip()
-
-
 def value_labels(column: Column) -> Mapping[str, str]:
     """Return a column's coded values and the planner's words for them."""
     labels = {**STATE_LABELS, **BASIS_LABELS, **PEOPLE_KINDS}

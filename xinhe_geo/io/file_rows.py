@@ -11,11 +11,11 @@ from typing import NamedTuple
 import pandas as pd
 
 from ..core import Column, Layer, SourceError, UnknownNameError
+from ..district import bare_name
 from .cells import (
     PRIVATE_VALUE,
     WIDE,
     Cell,
-    bare_name,
     cell_text,
     is_rough,
     printable,

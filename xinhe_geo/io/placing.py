@@ -10,7 +10,8 @@ import pandas as pd
 import shapely
 
 from ..core import SourceError, write_bytes
-from .cells import Cell, bare_name, is_blank, printable
+from ..district import bare_name
+from .cells import Cell, is_blank, printable
 from .current_layer import CurrentLayer
 from .file_rows import FileRows, Refusal
 from .incoming import LONLAT

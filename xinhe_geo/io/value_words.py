@@ -12,8 +12,8 @@ from functools import cache
 from pathlib import Path
 
 from ..core import Column, SourceError, bundled_folder, nearest
-from ..district import ANSWERS
-from .cells import Cell, bare_name, is_blank, printable
+from ..district import ANSWERS, bare_name
+from .cells import Cell, is_blank, printable
 from .file_rows import FileRows, Refusal, Unclear, codes_of
 from .incoming import cannot_take, decoded_csv
 

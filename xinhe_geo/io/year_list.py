@@ -23,6 +23,7 @@ from ..district import (
     Changes,
     Edit,
     LayerFile,
+    bare_name,
     check_copy,
     commit,
     finish,
@@ -42,7 +43,7 @@ from .add import (
     waits,
     wishes_of,
 )
-from .cells import bare_name, printable
+from .cells import printable
 from .current_layer import CurrentLayer, read_current
 from .file_rows import FileRows, Refusal, fill_blanks, name_codes, rows_of
 from .formats import read_file

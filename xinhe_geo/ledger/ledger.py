@@ -38,7 +38,7 @@ from ..core import (
     word,
     work,
 )
-from ..district import District, cell
+from ..district import District, Named, cell, must_be_district
 from .claims import MEASURED, claims, claims_of, claims_with, facts_of
 from .metrics.base import (
     SIGNS,
@@ -60,6 +60,7 @@ from .metrics.base import (
     weakest,
 )
 from .metrics.registry import METRICS, evaluate, unchanged
+from .rows_told import rows_told
 
 MET, PARTLY, UNMET = "达标", "部分达标", "未达标"
 REPORTED, UNVERIFIED = "报现状（原文无量化目标）", "参考值（未核）"
@@ -164,7 +165,10 @@ def ledger(district: District, *, lang: str = "zh") -> pd.DataFrame:
         Rows of the tables that contradict themselves: see `measure_problems`.
     UnknownNameError
         Another language.
+    ValueError
+        No district.
     """
+    must_be_district(district)
     with speaking(lang):
         table = once(district, ("evaluated", lang), lambda: _evaluated(district))
         return table.assign(verdict=[say(v) for v in table["verdict"]])
@@ -267,16 +271,18 @@ def together(said: pd.Series) -> str:
     return next(v for v in order if v in have)
 
 
-def explain(table: pd.DataFrame, row: str | tuple[str, str]) -> str:
+def explain(table: pd.DataFrame, row: Named) -> str:
     """
-    Say where a number comes from: inputs (file, hash, date, basis), measure, parameters, formula, verdict.
+    Say where a number comes from: of the ledger inputs (file, hash, date, basis), measure, parameters, formula, verdict.
 
     Parameters
     ----------
     table
-        Result of `ledger` or `beyond`.
+        Result of `ledger` or `beyond`; or of `coverage`, `gaps`, `headlines`, `summary`, `sites`, `curve`, `within` …: what its row
+        says, in sentences where it has any, then column by column.
     row
-        A measure ("S17.people"), a commitment ("S17": all its measures), or an index pair.
+        A measure ("S17.people"), a commitment ("S17": all its measures), or an index pair. Of another table: its index, or one
+        level of it, its name, or the row itself.
 
     Returns
     -------
@@ -287,7 +293,13 @@ def explain(table: pd.DataFrame, row: str | tuple[str, str]) -> str:
     ------
     UnknownNameError
         No such row.
+    ValueError
+        No table.
     """
+    if not isinstance(table, pd.DataFrame) or "measure" not in table.index.names:
+        return rows_told(table, row)
+    if isinstance(row, pd.Series):
+        row = row.name
     if isinstance(row, tuple):
         row = row[-1]
     measures = table.index.get_level_values("measure")

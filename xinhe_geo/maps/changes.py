@@ -53,14 +53,6 @@ EPSILON = 1e-9
 MINUTE_STEPS = (-5.0, -1.0, 1.0, 5.0)
 
 
-def rule_for(district: District, name: str | Rule) -> Rule:
-    """Return a rule by its name, or by the kind whose leading rule it is."""
-    if not isinstance(name, Rule) and name in district.kinds.index and "rule" in district.kinds.columns:
-        own = district.kinds.loc[name, "rule"]
-        name = str(own) if isinstance(own, str) and own else name
-    return district.rule(name)
-
-
 def _counted(classes: Classes, people: np.ndarray, counted: str, lang: str) -> Mode:
     """Return a mode with, per class, the homes and the given number of people of each home."""
     t, (label, title, styles, pick) = wording(lang), classes
@@ -105,7 +97,7 @@ def walkers_theme(
 
     The rule is judged by walking time whatever its own method: the walkers differ in nothing else.
     """
-    own = rule_for(district, rule)
+    own = district.rule(rule)
     if is_presence(own):
         timed = [r for r in district.rules.index if not is_presence(district.rule(r))]
         raise UnknownNameError("按步行时间比较的规则", own.name, [str(r) for r in timed])

@@ -13,10 +13,10 @@ import geopandas as gpd
 import pandas as pd
 
 from ..access import coverage
-from ..core import Rule, ScenarioError, SourceError, UnknownNameError, refuse_leaving
-from ..district import District, Scenario
+from ..core import Rule, ScenarioError, SourceError, UnknownNameError, WrongValueError, refuse_leaving
+from ..district import District, Named, must_be_cover, must_be_district
 from ..ledger import spoken
-from .changes import Comparison, change_theme, changed_layers, rule_for, rules_of_change, walkers_theme, zone_layers
+from .changes import Comparison, change_theme, changed_layers, rules_of_change, walkers_theme, zone_layers
 from .evidence import evidence_themes
 from .html_map import HouseMap
 from .presets import COMPLETENESS, GAPS, OVERVIEW, PARCELS, scene_for
@@ -32,7 +32,7 @@ def draw(
     cover: pd.DataFrame | None = None,
     rings: gpd.GeoDataFrame | None = None,
     *,
-    rule: str | Rule | None = None,
+    rule: Named | None = None,
     gaps: gpd.GeoDataFrame | None = None,
     values: pd.Series | None = None,
     unit: str = "",
@@ -54,7 +54,7 @@ def draw(
     rings
         Isochrones, index `minutes`, drawn as one outline each.
     rule
-        The rule to show. None puts every rule of `cover` into the page, with a list to choose from.
+        The rule to show, or the kind it leads: code, name or row. None puts every rule of `cover` into the page, with a list to choose from.
     gaps
         Places that miss out (index place; name, community, people_unserved, minutes, reason): numbered, listed, linked.
     values
@@ -82,12 +82,24 @@ def draw(
         The tiles are in GCJ-02 or BD-09 and would lie half a kilometre off; or there is no key; or a layer is secret.
     UnknownNameError
         The rule is not in `cover`, or `show` or `lang` is not one of the words above.
+    ValueError
+        No district; `cover` or `rings` is no table of that sort.
     """
+    _check(district, cover, rings)
     if tiles:  # the page asks another's server for where the district lies
         refuse_leaving(district.manifest, "配在线底图")
     asked = online(Tiles(tiles, key)) if tiles else None
     subject = Subject(cover, rings, rule, gaps, values, unit, show, title)
     return HouseMap(scene_of(district, subject, Edition(lang)), tiles=asked)
+
+
+def _check(district: District, cover: pd.DataFrame | None, rings: gpd.GeoDataFrame | None) -> None:
+    """Refuse what can be no map: told here, and not by the layer that stumbles over it."""
+    must_be_district(district)
+    if cover is not None and not (isinstance(cover, pd.DataFrame) and "rule" in cover.index.names):
+        must_be_cover(cover)
+    if rings is not None and not isinstance(rings, gpd.GeoDataFrame):
+        raise WrongValueError(f"rings 要写 isochrones 的结果，不是 {type(rings).__name__}；设施类别写在 isochrones 里")
 
 
 def of_district(
@@ -133,13 +145,13 @@ def of_district(
             "规则（用 --rule 写规则名或设施类别）", "未写", [str(n) for n in district.rules.index][:8]
         )
     if what in kinds[:4] or (what == "rule" and rule is not None):
-        named = rule_for(district, rule).name if what == "rule" and rule is not None else what
+        named = district.rule(rule).name if what == "rule" and rule is not None else what
         return HouseMap(scene_for(district, named, lang=lang), tiles=online(tiles) if tiles else None)
     if what == "walkers" and rule is not None:
         return walkers(district, rule, lang=lang)
     if not scenario:
         raise ScenarioError("请用 --scenario 写方案名（目录里的 scenarios/名.toml）或 .toml 文件")
-    plan = Scenario.read(scenario) if scenario.endswith(".toml") else district.scenario(scenario)
+    plan = district.scenario(scenario)
     before = district.at(plan.year_on(district), planned=district.with_planned)
     comparison = Comparison(before, plan.on(district))
     return (difference if what == "difference" else swipe)(comparison, rule, lang=lang)
@@ -230,7 +242,7 @@ def difference(
         comparison = comparison._replace(covers=covers)
         rules = rules_of_change(before, covers)
     else:
-        rules = [rule_for(before, rule)]
+        rules = [before.rule(rule)]
     themes = [change_theme(comparison, own, lang) for own in rules]
     kinds = rules[0].kinds if len(rules) == 1 else None
     extra = [*zone_layers(zones or {}, after.crs, lang), *changed_layers(comparison, kinds, lang, tags)]
@@ -273,7 +285,7 @@ def swipe(
     """
     t = wording(lang)
     before, after, covers = comparison
-    own = None if rule is None else rule_for(before, rule)
+    own = None if rule is None else before.rule(rule)
     if own is not None and covers is None:
         covers = (coverage(before, rules=[own]), coverage(after, rules=[own]))
     if sides is None:
@@ -315,7 +327,7 @@ def picture(
     cover: pd.DataFrame | None = None,
     rings: gpd.GeoDataFrame | None = None,
     *,
-    rule: str | Rule | None = None,
+    rule: Named | None = None,
     gaps: gpd.GeoDataFrame | None = None,
     values: pd.Series | None = None,
     unit: str = "",
@@ -342,6 +354,9 @@ def picture(
     ------
     UnknownNameError
         The rule is not in `cover`, or `show` or `lang` is not one of the words that `draw` knows.
+    ValueError
+        As `draw`.
     """
+    _check(district, cover, rings)
     subject = Subject(cover, rings, rule, gaps, values, unit, show, title)
     return sheet_of(scene_of(district, subject, Edition(lang)))

@@ -18,7 +18,6 @@ import pandas as pd
 from ..access import coverage
 from ..core import (
     EnvironmentProblem,
-    Profile,
     UnknownNameError,
     XinheError,
     escape,
@@ -28,7 +27,7 @@ from ..core import (
     speaking,
     web_file,
 )
-from ..district import District, Scenario, kind_name, rule_name
+from ..district import District, Named, Scenario, kind_name, must_be_district, rule_name
 from .drawing import picture
 from .live_model import LiveModel
 from .live_numbers import changes, state_of, warnings
@@ -57,9 +56,9 @@ LIVE_SCRIPTS = ("maps/meeting-engine.js", "maps/meeting-map.js", "maps/live.js")
 
 def live(
     district: District,
-    kind: str | None = None,
+    kind: Named | None = None,
     *,
-    profile: str | Profile | None = None,
+    profile: Named | None = None,
     minutes: float | None = None,
     height: int = 620,
 ) -> Any:
@@ -100,8 +99,9 @@ def live(
     DataError
         The district has no homes or no streets.
     ValueError
-        `minutes` is not a number above 0.
+        `minutes` is not a number above 0; or no district.
     """
+    must_be_district(district)
     refuse_uncleared(district.manifest, "打开活地图")
     widget = _widget_class(language())
     model = LiveModel(district)
@@ -232,17 +232,17 @@ class LiveControls:
 
     def move(self, facility: str, xy: Sequence[float]) -> None:
         """Put a facility at `xy` (metres in the district's CRS)."""
-        self._model.move(facility, xy)
+        self._model.move(self._model.known(facility), xy)
         self._tell()
 
     def close_facility(self, facility: str) -> None:
         """Close a facility; called again, it opens."""
-        self._model.close(facility)
+        self._model.close(self._model.known(facility))
         self._tell()
 
     def restore(self, facility: str) -> None:
         """Put a facility back as it stands today."""
-        self._model.restore(facility)
+        self._model.restore(self._model.known(facility))
         self._tell()
 
     def undo(self) -> None:

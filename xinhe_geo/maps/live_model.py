@@ -32,8 +32,19 @@ from ..access import (
     within_limit,
     without_stairs,
 )
-from ..core import DEMONSTRATION, DataError, Edit, Problem, Profile, ScenarioError, UnknownNameError, problems_table
-from ..district import District, Scenario
+from ..core import (
+    DEMONSTRATION,
+    DataError,
+    Edit,
+    Problem,
+    Profile,
+    ScenarioError,
+    UnknownNameError,
+    WrongValueError,
+    is_above_zero,
+    problems_table,
+)
+from ..district import District, Named, Scenario, meant
 from ..network import SearchState
 from .meeting import id_prefix, names_or_ids, numbered_codes, shown_facilities
 
@@ -106,12 +117,13 @@ class LiveModel:
 
     # --- the question
 
-    def ask(self, kind: str, profile: str | Profile | None = None, minutes: float | None = None) -> None:
+    def ask(self, kind: Named, profile: Named | None = None, minutes: float | None = None) -> None:
         """Choose what is counted; the district as it stands is counted once, by `coverage` itself."""
+        kind = self.district.key("kinds", kind)
         if kind not in self.askable:
             raise UnknownNameError("设施类别", kind, self.askable)
-        if minutes is not None and not (np.isfinite(minutes) and 0 < minutes <= 600):
-            raise ValueError(f"minutes 应当是大于 0 的分钟数（600 以内），不是 {minutes!r}")
+        if minutes is not None and not (is_above_zero(minutes) and minutes <= 600):
+            raise WrongValueError(f"minutes 应当是大于 0 的分钟数（600 以内），不是 {minutes!r}")
         rule = self.district.rule(str(self.district.kinds.loc[kind, "rule"]))
         if minutes is not None:
             what = "、".join(str(self.district.kinds.loc[k, "label"]) for k in rule.kinds)
@@ -342,6 +354,7 @@ class LiveModel:
 
     def add(self, kind: str, xy: Sequence[float], name: str | None = None) -> str:
         """Open a facility; return its id."""
+        kind = self.district.key("kinds", kind)
         if kind not in self.kinds:
             raise UnknownNameError("设施类别", kind, self.kinds)
         spot = _spot(xy)
@@ -380,6 +393,11 @@ class LiveModel:
             self.close(label)
         elif label in self.plan["edits"]:
             self.change(lambda plan: plan["edits"].pop(label))
+
+    def known(self, said: Named) -> str:
+        """Return the id of a facility, of today or of the plan, that is given by id, name or row."""
+        new = pd.DataFrame({"name": {place["id"]: place["name"] for place in self.plan["added"]}}, dtype="str")
+        return meant("设施", said, self.frame, new)[1]
 
     def _added(self, label: str) -> int | None:
         """Return where a facility stands among the new ones, None for one of today's; others are no facility."""

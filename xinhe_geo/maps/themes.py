@@ -12,9 +12,9 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from ..access import AT_LEAST, only_known
-from ..core import DEMONSTRATION, Rule, UnknownNameError, amount, say, speaking
-from ..district import District
+from ..access import AT_LEAST, only_known, rule_in, rule_meant
+from ..core import DEMONSTRATION, Rule, amount, say, speaking
+from ..district import District, Named
 from .basemap import names_of
 from .style import (
     Edition,
@@ -41,7 +41,7 @@ class Subject:
 
     cover: pd.DataFrame | None = None
     rings: gpd.GeoDataFrame | None = None
-    rule: str | Rule | None = None
+    rule: Named | None = None
     gaps: gpd.GeoDataFrame | None = None
     values: pd.Series | None = None
     unit: str = ""
@@ -517,21 +517,35 @@ def themes_of(district: District, subject: Subject, edition: Edition) -> list[Th
     cover, rule = subject.cover, subject.rule
     homes, communities = layer_of(district, "homes"), layer_of(district, "communities")
     if cover is None:
-        names: list[str | Rule] = [] if rule is None else [rule]
+        names: list[str | Rule] = [] if rule is None else [district.rule(rule)]
     else:
         listed = list(cover.index.unique("rule" if "rule" in cover.index.names else cover.index.nlevels - 1))
-        wanted = rule.name if isinstance(rule, Rule) else rule
-        if wanted is not None and wanted not in listed and not is_presence(district.rule(rule or wanted)):
-            raise UnknownNameError("这张表里的规则", wanted, [str(n) for n in listed])
-        names = [rule] if rule is not None else listed
+        names = listed if rule is None else [_asked_of(district, cover, rule, listed)]
     themes = []
     for name in names:
-        found = district.rule(name)
+        found = _rule_of(district, cover, name)
         if is_presence(found) and communities is not None:
             themes.append(_presence_theme(district, found, communities, edition.lang))
         elif homes is not None and cover is not None:
             themes.append(_reach_theme(district, cover, found, homes, subject.show, edition))
     return themes
+
+
+def _asked_of(district: District, cover: pd.DataFrame, rule: Named, listed: Sequence[object]) -> str | Rule:
+    """Return the rule that is meant: one of the coverage, or one that needs none."""
+    if isinstance(rule, str) and rule in listed:
+        return rule
+    found = district.rule(rule)
+    if found.name in listed or is_presence(found):
+        return found if isinstance(rule, Rule) else found.name
+    return rule_meant(district, cover, rule)
+
+
+def _rule_of(district: District, cover: pd.DataFrame | None, name: str | Rule) -> Rule:
+    """Return a rule; one that only the coverage knows as that says it."""
+    if cover is None or isinstance(name, Rule) or "limit_minutes" not in cover.columns or name in district.rules.index:
+        return district.rule(name)
+    return rule_in(district, cover.xs(name, level="rule"), name)
 
 
 def ring_minutes(rings: gpd.GeoDataFrame) -> np.ndarray:

@@ -4,12 +4,13 @@ from .buffers import frontage
 from .nearest import SearchState
 from .osm import excluded_ways, read_osm_streets, walkable
 from .osm_file import Extract, explained, in_order, own_id
-from .osmnx_graphs import graph_edges
+from .osmnx_graphs import Graph, graph_edges
 from .routes import Leg, Way, WayTree, straight, walked
-from .walk_network import WalkNetwork
+from .walk_network import WalkNetwork, network_of
 
 __all__ = [
     "Extract",
+    "Graph",
     "Leg",
     "SearchState",
     "WalkNetwork",
@@ -20,6 +21,7 @@ __all__ = [
     "frontage",
     "graph_edges",
     "in_order",
+    "network_of",
     "own_id",
     "read_osm_streets",
     "straight",

@@ -124,13 +124,14 @@ def _snap(xy: Floats) -> Ints:
 
 def table_from(columns: Mapping[str, Any]) -> pd.DataFrame:
     """Return attributes as a table whose columns have the types that everything here counts on."""
-    frame = pd.DataFrame({name: pd.Series(columns[name], dtype=object) for name in TABLE_COLUMNS})
+    further = [name for name in columns if name not in TABLE_COLUMNS]  # what a graph says of its edges besides
+    frame = pd.DataFrame({name: pd.Series(columns[name], dtype=object) for name in (*TABLE_COLUMNS, *further)})
     frame["wait_s"] = frame["wait_s"].astype(np.float64)
     frame["steps"] = frame["steps"].astype(np.bool_)
     for name in ("name", "class", "home"):
         blank = frame[name].isna() | (frame[name].eq("") if name == "home" else False)
         frame[name] = frame[name].astype(object).where(~blank, None)
-    return frame.infer_objects()
+    return frame.infer_objects().assign(**frame[further])  # whole numbers stay so where some are missing
 
 
 def _table_of(lines: gpd.GeoDataFrame) -> pd.DataFrame:
@@ -158,7 +159,7 @@ def _table_of(lines: gpd.GeoDataFrame) -> pd.DataFrame:
 
 def grouped(table: pd.DataFrame) -> tuple[Ints, pd.DataFrame]:
     """Number rows so that those with the same attributes share one, and return one row for each number."""
-    number: Ints = np.asarray(table.groupby(list(TABLE_COLUMNS), sort=False, dropna=False).ngroup(), np.int64)
+    number: Ints = np.asarray(table.groupby(list(table.columns), sort=False, dropna=False).ngroup(), np.int64)
     first = np.unique(number, return_index=True)[1].astype(np.int64)
     return number, table.iloc[first].reset_index(drop=True)
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from ..core import NetworkError, growing
 from .arrays import StrPath
-from .build import TABLE_COLUMNS, table_from
+from .build import table_from
 from .streets import Streets
 
 FORMAT = "xinhe-walk-network"
@@ -28,7 +28,7 @@ def save(streets: Streets, path: StrPath) -> None:
     """Write streets to a file: see `WalkNetwork.save`."""
     arrays = streets.arrays
     head = {"format": FORMAT, "version": FORMAT_VERSION, "crs": streets.crs.to_json_dict()}
-    table = {name: _plain(streets.table[name]) for name in TABLE_COLUMNS}
+    table = {name: _plain(streets.table[name]) for name in streets.table.columns}
     text = json.dumps({"head": head, "table": table}, ensure_ascii=False, sort_keys=True)
     arrays["meta"] = np.frombuffer(text.encode(), np.uint8)
     arrays["hash"] = np.frombuffer(_digest(arrays), np.uint8)

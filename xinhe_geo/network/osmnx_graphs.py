@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import geopandas as gpd
 import numpy as np
@@ -13,6 +13,7 @@ import pandas as pd
 import pyproj
 import shapely
 from numpy.typing import NDArray
+from scipy.spatial import cKDTree
 
 from ..core import NetworkError
 from .arrays import AnyCrs, Floats, Ints, StrPath
@@ -23,6 +24,42 @@ if TYPE_CHECKING:
     import networkx as nx
 
     MultiDiGraph: TypeAlias = nx.MultiDiGraph
+
+
+#: Attributes of edges that have a meaning here, or follow from the shape of the graph; the others are kept as they are.
+OURS = {
+    "osmid",
+    "street",
+    "name",
+    "highway",
+    "length",
+    "geometry",
+    "wait_s",
+    "steps",
+    "home",
+    "oneway",
+    "reversed",
+    "from",
+    "to",
+}
+#: Nearer than this a node of the network is that of the graph.
+SAME_NODE_M = 0.01
+
+
+class Graph(Protocol):
+    """What a graph of OSMnx is told by: a `networkx.MultiDiGraph` with its facts, nodes and edges."""
+
+    graph: dict[str, Any]
+
+    @property
+    def nodes(self) -> Any:
+        """Its nodes, with `x` and `y`."""
+        ...
+
+    @property
+    def edges(self) -> Any:
+        """Its edges, with `length` and `geometry`."""
+        ...
 
 
 def of_graph(graph: MultiDiGraph, crs: AnyCrs | None) -> Streets:
@@ -42,21 +79,38 @@ def of_graph(graph: MultiDiGraph, crs: AnyCrs | None) -> Streets:
     xy, part = shapely.get_coordinates(lines, return_index=True)
     metric = utm_of(*node_xy.T) if crs is None and own.is_geographic else metric_crs(own if crs is None else crs)
     if metric != own:
-        xy = np.column_stack(pyproj.Transformer.from_crs(own, metric, always_xy=True).transform(*xy.T))
+        xy = _moved(xy, own, metric)
     off = np.searchsorted(part, np.arange(len(lines) + 1)).astype(np.int64)
     # Streets of a graph meet at its nodes only: the vertices between are nobody else's, whatever lies on top of them.
     vertex = np.arange(len(xy), dtype=np.int64) + len(number)
     vertex[off[:-1]], vertex[off[1:] - 1] = ends[:, 0], ends[:, 1]
     step = _steps_for(planar_steps(xy), off, streets.pop("length"))
     group, table = grouped(table_from(streets))
-    return assemble(metric, Chains(xy, off, vertex, step, group), table)
+    made = assemble(metric, Chains(xy, off, vertex, step, group), table)
+    made.nodes = _nodes_again(graph, node_xy if metric == own else _moved(node_xy, own, metric), made.node_xy)
+    return made
+
+
+def _moved(xy: Floats, source: pyproj.CRS, target: pyproj.CRS) -> Floats:
+    return np.column_stack(pyproj.Transformer.from_crs(source, target, always_xy=True).transform(*xy.T))
+
+
+def _nodes_again(graph: MultiDiGraph, there: Floats, node_xy: Floats) -> pd.DataFrame | None:
+    """Return what the graph said of each node of the network: index node, `osmid` its id there; None where that cannot be told."""
+    away, at = cKDTree(there).query(node_xy)
+    if (away > SAME_NODE_M).any() or len(np.unique(at)) < len(at):
+        return None
+    ids = list(graph.nodes)
+    said = [{k: v for k, v in graph.nodes[ids[i]].items() if k not in ("x", "y", "street_count")} for i in at.tolist()]
+    return pd.DataFrame(said, dtype=object).assign(osmid=pd.Series([ids[i] for i in at.tolist()], dtype=object))
 
 
 def _one_way_each(
     graph: MultiDiGraph, number: Mapping[Hashable, int], node_xy: Floats
 ) -> tuple[dict[str, list[Any]], Ints, NDArray[Any]]:
     """Return the attributes, end nodes and lines of a graph's edges, each street once whichever way it is listed."""
-    columns: dict[str, list[Any]] = {name: [] for name in (*TABLE_COLUMNS, "length")}
+    further = dict.fromkeys(k for *_, data in graph.edges(data=True) for k in data if k not in OURS)
+    columns: dict[str, list[Any]] = {name: [] for name in (*TABLE_COLUMNS, "length", *further)}
     ends: list[tuple[int, int]] = []
     lines: list[Any] = []
     spots: list[tuple[float, float]] = [(x, y) for x, y in node_xy.tolist()]
@@ -87,6 +141,8 @@ def _one_way_each(
         columns["length"].append(np.nan if length is None else float(length))
         for name, value in _attributes(data, (a, b, key)).items():
             columns[name].append(value)
+        for name in further:
+            columns[name].append(_plain(data.get(name)))
     return columns, np.array(ends, np.int64).reshape(-1, 2), np.array(lines, object)
 
 
@@ -105,7 +161,7 @@ def _attributes(data: Mapping[str, Any], edge: tuple[Hashable, ...]) -> dict[str
         "name": _text(data.get("name")),
         "class": _text(highway),
         "wait_s": 0.0 if wait is None else float(wait),
-        "steps": bool(data.get("steps", "steps" in classes)),
+        "steps": str(data.get("steps", "steps" in classes)) == "True",  # a file holds it as text
         "home": _text(data.get("home")),
     }
 
@@ -115,6 +171,12 @@ def _text(value: object) -> object:
     if isinstance(value, (list, tuple, set)):
         return ";".join(sorted(str(part) for part in value))
     return value
+
+
+def _plain(value: object) -> object:
+    """Return an attribute as it is, or as text where it is none that can be told from another."""
+    value = _text(value)
+    return value if value is None or isinstance(value, (str, bool, int, float)) else str(value)
 
 
 def _steps_for(step: Floats, off: Ints, length: Sequence[float]) -> Floats:
@@ -142,12 +204,20 @@ def to_graph(streets: Streets) -> MultiDiGraph:
     import networkx as nx
 
     graph = nx.MultiDiGraph(crs=streets.crs.to_string(), simplified=True)
-    graph.add_nodes_from((i, {"x": x, "y": y}) for i, (x, y) in enumerate(streets.node_xy.tolist()))
-    for row in streets.edges.itertuples(index=False, name=None):
-        at = dict(zip(streets.edges.columns, row, strict=True))
-        u, v = at["u"], at["v"]
+    count = np.bincount(np.concatenate([streets.u, streets.v]), minlength=len(streets.node_xy)).tolist()
+    labels, said = _labels(streets)
+    for label, (x, y), streets_there, more in zip(labels, streets.node_xy.tolist(), count, said, strict=True):
+        graph.add_node(label, x=x, y=y, street_count=streets_there, **more)
+    edges = streets.edges
+    numbers = {street: _number(street, -1 - i) for i, street in enumerate(pd.unique(edges["street"]))}
+    if len(set(numbers.values())) < len(numbers):  # two ids are written differently and are one number
+        numbers = {street: -1 - i for i, street in enumerate(numbers)}
+    further = [name for name in streets.table.columns if name not in TABLE_COLUMNS]
+    for row in edges.itertuples(index=False, name=None):
+        at = dict(zip(edges.columns, row, strict=True))
+        u, v = labels[at["u"]], labels[at["v"]]
         data = {
-            "osmid": at["street"],
+            "osmid": numbers[at["street"]],
             "street": at["street"],
             "highway": at["class"],
             "length": at["length_m"],
@@ -155,11 +225,28 @@ def to_graph(streets: Streets) -> MultiDiGraph:
             "steps": at["steps"],
             "oneway": False,
         }
-        data |= {key: at[key] for key in ("name", "home") if not pd.isna(at[key])}
+        data |= {key: at[key] for key in ("name", "home", *further) if not pd.isna(at[key])}
         graph.add_edge(u, v, **data, reversed=False, geometry=at["geometry"])
         if u != v:
             graph.add_edge(v, u, **data, reversed=True, geometry=shapely.reverse(at["geometry"]))
     return graph
+
+
+def _labels(streets: Streets) -> tuple[list[Any], list[dict[str, Any]]]:
+    """Return the id of each node, its own in the graph it came from where these are whole numbers, and what was said of it."""
+    count = len(streets.node_xy)
+    if streets.nodes is None:
+        return list(range(count)), [{} for _ in range(count)]
+    rows = streets.nodes.to_dict("records")
+    whole = all(isinstance(row["osmid"], int) for row in rows)
+    said = [{k: v for k, v in row.items() if not pd.isna(v) and not (whole and k == "osmid")} for row in rows]
+    return [row["osmid"] if whole else i for i, row in enumerate(rows)], said
+
+
+def _number(street: object, other: int) -> int:
+    """Return the id of a street as a whole number; `other` where it is none."""
+    text = str(street)
+    return int(text) if text.isascii() and text.isdecimal() else other
 
 
 def graph_edges(path: StrPath) -> tuple[gpd.GeoDataFrame, str]:

@@ -72,6 +72,31 @@ def nearest(streets: Streets, origins: Asked, targets: gpd.GeoSeries, limit: flo
     return pd.DataFrame({"target": take_labels(labels, best), "metres": metres}, index=index)
 
 
+def nearest_few(streets: Streets, origins: Asked, targets: gpd.GeoSeries, limit: float, k: int) -> pd.DataFrame:
+    """Find the nearest few targets of every place: see `WalkNetwork.nearest`, whose choice among equals is made again and again."""
+    pairs = between(streets, origins, targets, limit, None)
+    names = pd.Index(origins.points.index.unique(), name="origin")
+    place, cost = names.get_indexer(pairs.index.get_level_values("origin")), pairs["metres"].to_numpy()
+    row, free, found = np.arange(len(pairs)), np.ones(len(pairs), np.bool_), []
+    for _ in range(k):
+        least = np.full(len(names), np.inf)
+        np.minimum.at(least, place[free], cost[free])
+        tied = free & (cost <= least[place] + TOLERANCE_M)
+        best = np.full(len(names), len(pairs))
+        np.minimum.at(best, place[tied], row[tied])  # the pairs of an origin are sorted by target
+        chosen = best[best < len(pairs)]
+        free[chosen] = False
+        found.append(chosen)
+    rank = np.repeat(np.arange(1, k + 1), [len(chosen) for chosen in found])
+    chosen = np.concatenate(found)
+    order = np.lexsort((rank, place[chosen]))
+    index = pd.MultiIndex.from_arrays([names.take(place[chosen][order]), rank[order]], names=["origin", "rank"])
+    few = pairs.iloc[chosen[order]]
+    return pd.DataFrame(
+        {"target": few.index.get_level_values("target"), "metres": few["metres"].to_numpy()}, index=index
+    )
+
+
 def reach(streets: Streets, asked: Asked, limit: float, each: bool) -> Pieces:
     """Return the pieces within reach of points, those of their own lanes among them: see `WalkNetwork.reach`."""
     bound = checked_limit(limit)

@@ -47,6 +47,8 @@ class Streets:
     off: Ints  # per edge: its first point, and where the last edge ends
     xy: Floats  # per point
     cum: Floats  # per point: metres from the beginning of its edge
+    #: What a graph said of its nodes, by node; None where it came from none.
+    nodes: pd.DataFrame | None = field(default=None, repr=False)
     #: The streets before a plan changed them: places keep the feet that they had there (`footing`).
     before: Streets | None = field(default=None, repr=False)
     #: Per edge: whether nobody may walk it; None: all may be walked.

@@ -27,14 +27,25 @@ import pyproj
 import shapely
 from numpy.typing import NDArray
 
-from ..core import NetworkError, Profile, UnknownNameError, bundled_folder
+from ..core import (
+    Look,
+    NetworkError,
+    Profile,
+    UnknownNameError,
+    WrongValueError,
+    bundled_folder,
+    card,
+    checked_count,
+    say,
+    small_map,
+)
 from . import build, npz, od, osm, osmnx_graphs, routes, snap
 from .arrays import AnyCrs, Flags, Floats, Ints, Pieces, StrPath
 from .nearest import SearchState, search_each, search_state
 from .nearest_edges import Barriers
 from .osm import WalkFilter, excluded_ways, read_osm_streets, walkable
-from .osmnx_graphs import graph_edges
-from .points import Asked, between, nearest, reach
+from .osmnx_graphs import Graph, graph_edges
+from .points import Asked, between, nearest, nearest_few, reach
 from .routes import Leg, WayOut, WayTree
 from .streets import Streets
 from .threads import thread_count
@@ -55,7 +66,7 @@ __all__ = [
 
 Key = TypeVar("Key", bound=Hashable)
 
-MADE_OF = ("crs", "table", "node_xy", "u", "v", "row", "off", "xy", "cum")
+MADE_OF = ("crs", "table", "node_xy", "u", "v", "row", "off", "xy", "cum", "nodes")
 
 
 class WalkNetwork:
@@ -196,6 +207,26 @@ class WalkNetwork:
         size = f"{len(streets.node_xy)} nodes, {len(streets.u)} edges, {streets.length.sum() / 1000.0:.1f} km"
         return f"<WalkNetwork {size}, {streets.crs.name}>"
 
+    def _repr_html_(self) -> str:
+        """In a notebook: how much there is, what hangs together, and a small map."""
+        edges, own = self.edges, self.edges["home"].notna()
+        parts = edges["component"][~own].nunique()
+        facts = [
+            say(
+                "节点 {0}，路段 {1}，{2:,.1f} 公里",
+                len(self._streets.node_xy),
+                len(edges),
+                edges["length_m"].sum() / 1000.0,
+            ),
+            say("互相走得通的 {0} 片；小区内部的路 {1} 段", parts, int(own.sum())),
+            self.crs.to_string(),
+        ]
+        return card(
+            "WalkNetwork",
+            facts,
+            picture=small_map([Look(edges.geometry, 'fill="none" stroke="#666" stroke-width="1.5"')]),
+        )
+
     @property
     def crs(self) -> pyproj.CRS:
         """The projected CRS, in metres, that everything here is in."""
@@ -225,15 +256,25 @@ class WalkNetwork:
 
     def to_graph(self) -> MultiDiGraph:
         """
-        Return an OSMnx-style MultiDiGraph in the network's CRS, both directions of every edge.
+        Return an OSMnx-style MultiDiGraph in the network's CRS, both directions of every edge: OSMnx takes it as one of its own.
 
-        Edges carry `osmid` and `street` (the street), `highway`, `name`, `length`, `wait_s`, `steps`, `home`,
-        `oneway=False`, `reversed` and `geometry`; a loop is one directed edge. `from_graph` of it is the same network.
+        Edges carry `osmid` (a whole number: the street's id where it is one, else a number of its own below 0), `street` (its id),
+        `highway`, `name`, `length`, `wait_s`, `steps`, `home`, `oneway=False`, `reversed` and `geometry`, and what the graph that
+        the network was made from said besides; a loop is one directed edge. `from_graph` of it is the same network.
 
         Returns
         -------
         MultiDiGraph
-            `networkx`; nodes with `x` and `y` in metres, `graph["crs"]` the CRS of the network.
+            `networkx`; nodes with `x` and `y` in metres, `street_count` and, of a network made from a graph, their ids and
+            attributes there; `graph["crs"]` the CRS of the network.
+
+        Examples
+        --------
+        >>> import osmnx
+        >>> import xinhe_geo as xh
+        >>> graph = xh.District.load("tests/toy").network.to_graph()
+        >>> round(osmnx.basic_stats(graph)["street_length_total"])
+        5600
         """
         return osmnx_graphs.to_graph(self._streets)
 
@@ -738,11 +779,12 @@ class WalkNetwork:
         targets: gpd.GeoSeries,
         limit: float = math.inf,
         *,
+        k: int = 1,
         access: bool = True,
         home: pd.Series | None = None,
     ) -> pd.DataFrame:
         """
-        Find the nearest target of every place.
+        Find the nearest target of every place, or the nearest few.
 
         Parameters
         ----------
@@ -750,6 +792,8 @@ class WalkNetwork:
             Points in any CRS; the index holds labels, and a label that repeats is one place with several doors.
         limit
             Metres. A target beyond it is not found.
+        k
+            How many are wanted. More than one is read off all pairs within the limit: give one where there are many.
         access
             Whether the straight legs between the points and the street count.
         home
@@ -760,16 +804,32 @@ class WalkNetwork:
         -------
         DataFrame
             Index `origin` in order of first appearance; `target` (of equally near ones the first in sorted order) and
-            `metres`. Missing where none is within the limit.
+            `metres`. Missing where none is within the limit. With `k` above 1: index (`origin`, `rank` from 1), as many rows as
+            there are within the limit; the first is what is found without `k`.
 
         Raises
         ------
         NetworkError
             A lane that is walked has a wait, which belongs to public streets.
         TypeError, ValueError
-            Not points, no CRS, an empty place or label, `home` of another length, or a limit below 0: which, in Chinese.
+            Not points, no CRS, an empty place or label, `home` of another length, a limit below 0, or `k` below 1: which, in Chinese.
+
+        Examples
+        --------
+        >>> import geopandas as gpd
+        >>> import xinhe_geo as xh
+        >>> toy = xh.District.load("tests/toy")
+        >>> gates, stops = toy.gates.geometry, toy.facilities.geometry
+        >>> toy.network.nearest(gates.iloc[:1], stops, k=2).index.tolist() == [(gates.index[0], 1), (gates.index[0], 2)]
+        True
         """
-        return nearest(self._streets, Asked(origins, home, access), targets, limit)
+        checked_count(k, "k（要几个最近的）")
+        asked = Asked(origins, home, access)
+        return (
+            nearest(self._streets, asked, targets, limit)
+            if k == 1
+            else nearest_few(self._streets, asked, targets, limit, k)
+        )
 
     def reach(
         self,
@@ -929,6 +989,26 @@ class WalkNetwork:
             What is no leg.
         """
         return routes.frame_of(legs, self._streets)
+
+
+def network_of(given: WalkNetwork | Graph, *, crs: AnyCrs | None = None) -> WalkNetwork:
+    """
+    Return a network as it is, and of a graph of OSMnx the network it is, in `crs`.
+
+    Raises
+    ------
+    WrongValueError
+        Neither of the two.
+    NetworkError
+        A graph without a CRS, or with nothing to walk on.
+    """
+    if isinstance(given, WalkNetwork):
+        return given
+    if hasattr(given, "graph") and hasattr(given, "nodes") and hasattr(given, "edges"):
+        return WalkNetwork.from_graph(given, crs=crs)
+    raise WrongValueError(
+        f"这里要写打开的街道（District.load）、路网（WalkNetwork）或 OSMnx 的图，不是 {type(given).__name__}"
+    )
 
 
 def _profile(profile: Profile | str) -> Profile:

@@ -38,7 +38,6 @@ from ..core import (
     Profile,
     Rule,
     SourceError,
-    UnknownNameError,
     amount,
     counted,
     per_cent,
@@ -48,7 +47,7 @@ from ..core import (
     word,
     write_text,
 )
-from ..district import District, rule_name
+from ..district import District, Named, meant, must_be_district, rule_name
 from ..ledger import Lacks, Terms, beyond, measure_rows, number_text, terms
 from ..ledger import ledger as evaluate
 from .story.change import with_net
@@ -60,7 +59,9 @@ POINT = ("home", "point", "x", "y", "gate", "metres_before_street", "street", "m
 DECIMALS = 12
 
 
-def receipt(district: District, figure: str, *, after: District | None = None, to: str | Path | None = None) -> Receipt:
+def receipt(
+    district: District, figure: Named, *, after: District | None = None, to: str | Path | None = None
+) -> Receipt:
     """
     Write out what a printed figure is added up from.
 
@@ -69,7 +70,7 @@ def receipt(district: District, figure: str, *, after: District | None = None, t
     district
         What `District.load` opened; it stays as it was.
     figure
-        A rule: its headline (brief, sheets, workbook). Or a measure of the ledger: the value of its row.
+        A rule, or the kind it leads, by code, name or row: its headline (brief, sheets, workbook). Or a measure of the ledger: the value of its row.
     after
         The district with a plan (`plan.on(district)`): of a rule, what the comparison of the two says.
     to
@@ -92,11 +93,13 @@ def receipt(district: District, figure: str, *, after: District | None = None, t
     EnvironmentProblem
         The file cannot be written.
     """
+    must_be_district(district)
     refuse_uncleared(district.manifest, "写出算式")
     measures = {str(m["measure"]): m for m in measure_rows(district)}
-    if figure not in district.rules.index and figure not in measures:
-        raise UnknownNameError("规则或量法", figure, [*map(str, district.rules.index), *measures])
-    if figure not in district.rules.index:
+    table = pd.DataFrame(index=pd.Index(measures, dtype="str", name="measure"))
+    number, figure = meant("规则、设施类别或量法", figure, district.rules, table, district.kinds)
+    figure = district.rule(figure).name if number == 2 else figure
+    if number == 1:
         if after is not None:
             raise SourceError(f"{figure} 是核对表的量法；方案前后各写一份，再相减")
         found = _of_measure(district, measures[figure])

@@ -16,7 +16,7 @@ import pandas as pd
 
 from .. import maps
 from ..core import Rule, UnknownNameError, Worker, refuse_uncleared, say, speaking, told, write_text
-from ..district import District, rule_name
+from ..district import District, must_be_district, rule_name
 from ..ledger import (
     RECORDS,
     Record,
@@ -111,6 +111,7 @@ def brief(
     EnvironmentProblem
         The folder cannot be written, a file in it is held open, or a file in the way is not ours.
     """
+    must_be_district(district)
     if preset not in PRESETS:
         raise UnknownNameError("口径预设", preset, list(PRESETS))
     refuse_uncleared(district.manifest, "写出报告")

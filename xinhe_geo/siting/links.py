@@ -44,7 +44,7 @@ from ..core import (
     per_cent,
     told,
 )
-from ..district import District, Scenario
+from ..district import District, Named, Scenario
 from .assumed import assumption, with_assumption
 
 Floats = NDArray[np.float64]
@@ -126,7 +126,7 @@ class Try(NamedTuple):
 @told("找通道", 14)
 def links(
     district: District,
-    rule_or_kind: str,
+    rule_or_kind: Named,
     *,
     n: int = 10,
     openings: Openings = _EVERYWHERE,
@@ -187,16 +187,12 @@ def judged(ask: Ask, say: Progress) -> list[Try]:
     return [*_judge_lines(ask, lines), *_judge_gates(ask, gates)]
 
 
-def asked_for(district: District, name: str, weight: str | None, openings: Openings = _EVERYWHERE) -> Ask:
+def asked_for(district: District, name: Named, weight: str | None, openings: Openings = _EVERYWHERE) -> Ask:
     """Return what the search is asked: the rule, who is counted, and what stands as the district is."""
     for kind in openings.kinds:
         if kind not in KIND_LABELS:
             raise UnknownNameError("连接种类", kind, list(KIND_LABELS))
-    table = district.kinds
-    rule_name = table.loc[name, "rule"] if name in table.index else name
-    if not isinstance(rule_name, str) or rule_name not in district.rules.index:
-        raise UnknownNameError("规则或设施类别", name, [*table.index, *district.rules.index])
-    rule = district.rule(rule_name)
+    rule = district.rule(name)
     if rule.metric != "reach" or rule.method == "buffer":
         others = _other_rules(district, rule)
         hint = f"；可以改用：{'、'.join(others)}" if others else ""
@@ -208,7 +204,7 @@ def asked_for(district: District, name: str, weight: str | None, openings: Openi
         raise SitingError("数据不足：要有小区和设施图层")
     own = facilities[facilities["kind"].isin(rule.kinds).to_numpy()]
     if own.empty:
-        labels = "、".join(str(table.loc[k, "label"]) for k in rule.kinds)
+        labels = "、".join(str(district.kinds.loc[k, "label"]) for k in rule.kinds)
         raise SitingError(f"没有开放的{labels}，增开通道帮不上忙；先选址（sites）")
     assumed = assumption(district, rule, openings.assume_complete)
     weight = weight or (rule.denominator if rule.denominator in WEIGHTS else "people")
@@ -661,7 +657,7 @@ def links_plan(ranked: gpd.GeoDataFrame, chosen: Sequence[str] | None = None, *,
     return Scenario(name, "增开通道", edits, note=f"位置为推算：{note}")
 
 
-def fixes(district: District, rule_or_kind: str, *, wait_s: float = 30.0) -> gpd.GeoDataFrame:
+def fixes(district: District, rule_or_kind: Named, *, wait_s: float = 30.0) -> gpd.GeoDataFrame:
     """
     Explain the gap home by home: the parts of its walk, and what would bring it inside.
 

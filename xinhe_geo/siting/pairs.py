@@ -18,7 +18,7 @@ import shapely
 
 from ..access import coverage, summary
 from ..core import BASES, DEMONSTRATION, UnknownNameError, amount
-from ..district import District, Scenario
+from ..district import District, Named, Scenario
 from .assumed import with_assumption
 from .links import (
     SPARE,
@@ -72,7 +72,7 @@ COLUMNS = (
 
 def link_pairs(
     district: District,
-    rule_or_kind: str,
+    rule_or_kind: Named,
     *,
     n: int = 5,
     openings: Openings = _EVERYWHERE,

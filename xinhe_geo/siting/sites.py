@@ -51,7 +51,16 @@ from ..core import (
     say,
     told,
 )
-from ..district import SAME_SPOT_M, District, Scenario, kind_name, rule_name
+from ..district import (
+    SAME_SPOT_M,
+    District,
+    Named,
+    Scenario,
+    kind_name,
+    meant,
+    must_be_district,
+    rule_name,
+)
 from .assumed import assumption, with_assumption
 from .candidates import (
     DOOR_APART_M,
@@ -118,10 +127,10 @@ _DEFAULT = Siting()
 class Wanted(NamedTuple):
     """What is to be built, where it may stand, and how it is judged: parameters as in `sites`."""
 
-    kind: str
+    kind: Named
     candidates: gpd.GeoDataFrame | gpd.GeoSeries | str | None = None
     siting: Siting = _DEFAULT
-    profile: str | Profile | None = None
+    profile: Named | None = None
     assume_complete: bool = False
 
 
@@ -168,12 +177,12 @@ class _Table(NamedTuple):
 @told("选址", 4)
 def sites(
     district: District,
-    kind: str,
+    kind: Named,
     n: int | None = None,
     *,
     candidates: gpd.GeoDataFrame | gpd.GeoSeries | str | None = None,
     siting: Siting = _DEFAULT,
-    profile: str | Profile | None = None,
+    profile: Named | None = None,
     each: bool = False,
     assume_complete: bool = False,
     progress: Progress | None = None,
@@ -186,8 +195,9 @@ def sites(
     district
         Facilities open in its year are there already.
     kind
-        A kind, judged by its headline rule in `kinds.csv`; or a rule, for a new facility of its first kind. A kind without a
-        headline rule is judged by metres along the streets: `siting.limit`, which only "p_median" and "p_center" do without.
+        A kind, judged by its headline rule in `kinds.csv`; or a rule, for a new facility of its first kind; each by code, name or
+        row. A kind without a headline rule is judged by metres along the streets: `siting.limit`, which only "p_median" and
+        "p_center" do without.
     n
         How many new sites.
     candidates
@@ -241,7 +251,10 @@ def sites(
         which ones, and how far their nearest candidate is.
     UnknownNameError
         No such kind, rule, profile or candidate.
+    ValueError
+        No district.
     """
+    must_be_district(district)
     tell = progress or (lambda _: None)
     tell("找候选点，算路程")
     case = _case(district, Wanted(kind, candidates, siting, profile, assume_complete))
@@ -437,7 +450,7 @@ def _free(district: District, kind: str, spots: gpd.GeoDataFrame) -> gpd.GeoData
     return free
 
 
-def judged_by(district: District, kind: str, siting: Siting = _DEFAULT) -> tuple[str, Rule]:
+def judged_by(district: District, kind: Named, siting: Siting = _DEFAULT) -> tuple[str, Rule]:
     """
     Return the kind to be built and the rule it is judged by, with the limit that is asked for.
 
@@ -458,17 +471,16 @@ def judged_by(district: District, kind: str, siting: Siting = _DEFAULT) -> tuple
     return own, rule
 
 
-def _rule_for(district: District, name: str, siting: Siting) -> tuple[str, Rule]:
-    kinds, rules = district.kinds, district.rules
+def _rule_for(district: District, name: Named, siting: Siting) -> tuple[str, Rule]:
+    kinds = district.kinds
     walked = siting.model in ("p_median", "p_center")
-    if name in kinds.index and not isinstance(kinds.loc[name, "rule"], str):
-        return name, _bare_rule(district, name, siting.limit, walked)
-    if name not in kinds.index and name not in rules.index:
-        raise UnknownNameError("设施类别或规则", name, [*kinds.index, *rules.index])
-    rule = district.rule(str(kinds.loc[name, "rule"]) if name in kinds.index else name)
+    is_rule, key = (1, "") if isinstance(name, Rule) else meant("设施类别或规则", name, kinds, district.rules)
+    if not is_rule and not isinstance(kinds.at[key, "rule"], str):
+        return key, _bare_rule(district, key, siting.limit, walked)
+    rule = district.rule(name if not key else key if is_rule else str(kinds.at[key, "rule"]))
     if walked and rule.metric == "presence":  # how far people walk, not which community it stands in
         rule = replace(rule, metric="reach", denominator="people")
-    return (name if name in kinds.index else rule.kinds[0]), rule
+    return (rule.kinds[0] if is_rule else key), rule
 
 
 def _bare_rule(district: District, kind: str, limit: float | None, walked: bool) -> Rule:

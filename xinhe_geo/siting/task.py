@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
 from ..access import TOLERANCE_MIN
-from ..core import TOLERANCE_M, SitingError, UnknownNameError, per_cent
+from ..core import TOLERANCE_M, SitingError, UnknownNameError, is_whole, per_cent
 
 if TYPE_CHECKING:
     from scipy.optimize import OptimizeResult
@@ -330,8 +330,8 @@ def _check_n(n: int | None, siting: Siting, sites: pd.Index, known_sites: set[Ha
     if n is None:
         if siting.model != "lscp" and siting.budget is None:
             raise SitingError(f"“{MODEL_LABELS[siting.model]}”要给 n（新增几处）")
-    elif n < 1 or n != int(n):
-        raise SitingError(f"n 必须是不小于 1 的整数：{n}")
+    elif not is_whole(n) or n < 1:
+        raise SitingError(f"n（新增几处）必须是不小于 1 的整数，如 2：{n!r:.40}")
     elif len(set(siting.locked) - set(siting.existing)) > n:
         raise SitingError(f"锁定了 {len(siting.locked)} 处，多于要选的 {n} 处")
 

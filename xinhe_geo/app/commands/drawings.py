@@ -15,7 +15,6 @@ from ...io import drawing_of
 from ...maps import PRESETS, Tiles, of_district, themes
 from ...siting import sites as find_sites
 from .console import OUT, Lang, grid, message, opened, replacing, shown_path, watched
-from .siting import kind_or_rule
 
 
 def one_sheet(
@@ -194,7 +193,6 @@ def dxf(
         district = opened(folder, "导出 DXF")
         found = None
         if kind is not None:
-            kind = kind_or_rule(district, kind)
             found = find_sites(district, kind, n)
         with replacing(lang, out):
             counts = drawing_of(district, out, found)

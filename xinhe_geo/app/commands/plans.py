@@ -12,7 +12,7 @@ from rich.markup import escape
 
 from ...access import EXACT, effects
 from ...core import amount, per_cent, speaking
-from ...district import Scenario, blank, conflicts, scenarios, steps
+from ...district import blank, conflicts, scenarios, steps
 from ...maps import DEMONSTRATION_TEXT
 from ...report import (
     by_residents,
@@ -116,10 +116,11 @@ def provision_list(
     """配建清单：新增人口按配建标准要配什么，周边还能接纳多少，还缺多少。"""
     with watched(message(lang, "loading")):
         district = opened(folder, "列出配建清单")
-        if scenario is not None:
-            plan = Scenario.read(scenario) if scenario.endswith(".toml") else district.scenario(scenario)
-        else:
+        if scenario is None:
+            parcel = parcel if parcel is None else district.key("parcels", parcel)
             plan = on_parcel(parcel, people, people_60plus=elderly, households=households)
+        else:
+            plan = district.scenario(scenario)
         table = provision(district, plan, norms=norms)
     shown = grid("配什么", "应配", "方案自带", "周边可接纳", "还缺", "结论", "依据与可信度", title=escape(plan.label))
     for row in table.itertuples():
@@ -186,7 +187,7 @@ def check_scenario(
     """检查一个方案：每一步做什么、假定什么，哪一步做不了、为什么。"""
     with watched(message(lang, "loading")):
         district = opened(folder, "列出方案")
-        plan = Scenario.read(file) if file.endswith(".toml") else district.scenario(file)
+        plan = district.scenario(file)
         done, wrong = steps(plan, district), conflicts(plan, district)
     shown = grid("步", "做什么", "假定", "做不做得了", title=escape(plan.label or plan.name))
     for row in done.itertuples():

@@ -11,9 +11,7 @@ import pandas as pd
 import typer
 from rich.markup import escape
 
-from ...core import UnknownNameError, amount, per_cent
-from ...district import District
-from ...io import bare_name
+from ...core import amount, per_cent
 from ...maps import DEMONSTRATION_TEXT
 from ...report import read_shapes, write_choice, write_links, write_scenario, write_table
 from ...siting import Openings, Siting, fixes, judged_by, link_pairs, links, links_plan, sites_plan
@@ -61,7 +59,6 @@ def sites(
     """选址：增加 n 处，新增覆盖最多；证明最优，并列出相近的方案。Ctrl-C 取目前最好的方案。"""
     with watched(message(lang, "solving")) as tell:
         district = opened(folder, "列出选址")
-        kind = kind_or_rule(district, kind)
         asked = Siting(
             model=model,
             weight=weight,
@@ -163,7 +160,6 @@ def find_links(
     """增开出入口效果：只开一处出入口、过街、桥或断头路，哪一处让最多的人够得着。"""
     with watched(message(lang, "loading")) as tell:
         district = opened(folder, "列出增开通道")
-        rule = kind_or_rule(district, rule)
         given = Openings(None if layer is None else read_shapes(layer), assume_complete=assume_complete)
         table = links(district, rule, n=n, weight=weight, openings=given, progress=tell)
         both = None
@@ -231,17 +227,3 @@ def _with_lonlat(table: pd.DataFrame) -> pd.DataFrame:
     """Return a table of points with longitude and latitude in place of the geometry."""
     lonlat = gpd.GeoSeries(table["geometry"]).to_crs("EPSG:4326")
     return table.drop(columns="geometry").assign(lon=lonlat.x.round(7), lat=lonlat.y.round(7))
-
-
-def kind_or_rule(district: District, said: str) -> str:
-    """Return the kind or rule that is meant: by its own name, or as planners call it ("老年食堂" for "老年食堂（社区食堂）")."""
-    kinds, rules = district.kinds["label"], district.rules["label"]
-    if said in kinds.index or said in rules.index:
-        return said
-    for labels in (kinds, kinds.map(bare_name), rules):
-        named = labels.index[(labels == said).to_numpy()]
-        if len(named) == 1:
-            return str(named[0])
-    if said.isascii():
-        return said  # the library says what is near it
-    raise UnknownNameError("设施类别或规则", said, [*kinds, *rules])

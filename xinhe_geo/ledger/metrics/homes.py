@@ -704,7 +704,6 @@ def _reached_from(district: District, rows: gpd.GeoDataFrame, m: Measure) -> dic
     """Return, per row of a layer, which points of homes walk to it within the minutes of `m`, as they do to a large facility."""
     reached: dict[object, pd.Series] = {}
     kinds = [str(kind) for kind in district.kinds.index]
-    plain = {name: rows_ for name, rows_ in district.rows.items() if name not in ("own_facilities", "entrances")}
     for start in range(0, len(rows), len(kinds)):  # each row stands as a kind of its own
         some = rows.iloc[start : start + len(kinds)]
         own = dict(zip(some.index, kinds, strict=False))
@@ -712,7 +711,13 @@ def _reached_from(district: District, rows: gpd.GeoDataFrame, m: Measure) -> dic
         places.index = pd.Index([f"use-{key}" for key in own], name="facility")
         there = district.layers["facilities"]
         types = there.drop(columns="geometry").dtypes.to_dict()
-        other = district.with_rows({**plain, "facilities": places.reindex(columns=there.columns).astype(types)})
+        other = district.with_rows(
+            {
+                "own_facilities": None,
+                "entrances": None,
+                "facilities": places.reindex(columns=there.columns).astype(types),
+            }
+        )
         tables = od_tables(other, list(own.values()), profile=m["profile"] or first_profile(district))
         reached |= {key: tables[kind]["minutes"] <= m["minutes"] + TOLERANCE_MIN for key, kind in own.items()}
     points = home_points(district).index

@@ -99,7 +99,7 @@ def state_of(district: District, name: str | None, *, year: int | None = None, w
     if name is None:
         state = district if year is None else district.at(year, planned=district.with_planned)
         return State(state, say("现状（{0} 年）", state.year))
-    plan: Scenario = Scenario.read(name) if name.endswith(".toml") else district.scenario(name)
+    plan = district.scenario(name)
     plan = plan if year is None or plan.year is not None else plan.at(year)
     after = plan.on(district, with_conflicts=with_conflicts)
     return State(after, say("{0}（{1} 年）", after.manifest["scenario"], after.year))

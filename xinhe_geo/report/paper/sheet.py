@@ -20,13 +20,12 @@ from ...core import (
     UnknownNameError,
     amount,
     crs_label,
-    nearest,
     problems_table,
     refuse_leaving,
     refuse_uncleared,
     write_bytes,
 )
-from ...district import District
+from ...district import District, Named, meant, must_be_district
 from ...maps import (
     COMPLETENESS,
     OVERVIEW,
@@ -78,7 +77,7 @@ USUAL = Format()
 
 def sheet(
     district: District,
-    what: str = OVERVIEW,
+    what: Named = OVERVIEW,
     to: str | Path = "sheet.pdf",
     *,
     size: str = "A3",
@@ -98,8 +97,8 @@ def sheet(
     district
         What `District.load` opened; it stays as it was.
     what
-        "overview" (现状总图), "completeness" (配套齐全度), "gaps" (who misses most of what is promised), or the name of a rule; see
-        `themes`.
+        "overview" (现状总图), "completeness" (配套齐全度), "gaps" (who misses most of what is promised), or a rule, or
+        the kind it leads, by code, name or row; see `themes`.
     to
         A file: ".pdf" gives vectors with the typeface inside, ".png" 300 dots per inch, a name without ending both.
     size
@@ -127,12 +126,13 @@ def sheet(
     EnvironmentProblem
         The file cannot be written, or the typeface is missing.
     """
+    must_be_district(district)
     check_size(size)
     if public:
         refuse_leaving(district.manifest, "出公开版")
         refuse_public(district)
     refuse_uncleared(district.manifest, "写出图纸")
-    form = Format(size, lang, public, approval, number)
+    form, what = Format(size, lang, public, approval, number), theme_meant(district, what)
     pages = theme_pages(district, what, form, show=show)
     return _write_pages(pages, Path(to), str(themes(district, lang)[what]))
 
@@ -186,14 +186,21 @@ def theme_pages(
 
     `results` of `report.analyse` spare computing it again; other parameters as in `sheet`.
     """
-    known = themes(district, form.lang)
-    if what not in known.index:
-        names = list(known.index)
-        raise UnknownNameError("图（全部：sheet list）", what, names if nearest(what, names) else names[:3])
+    what = theme_meant(district, what)
     scene = scene_for(district, what, show=show, results=results, lang=form.lang, fewer_than=form.fewer_than)
     scene = _for_public(district, scene) if form.public else scene
     told = Told(Story(results or Analysis(district, lang=form.lang)), what)
     return _pages(scene, form, told, whole=whole)
+
+
+def theme_meant(district: District, what: Named) -> str:
+    """Return the name of the map that is meant: by itself or its title, as a rule, or as the kind that a rule leads."""
+    known = themes(district)
+    if isinstance(what, str) and what in known.index:
+        return what
+    fixed = known[~known.index.isin(district.rules.index)].to_frame("label")
+    number, key = meant("图（全部：sheet list）", what, fixed, district.rules, district.kinds)
+    return district.rule(key).name if number else key
 
 
 class Told(NamedTuple):

@@ -1,0 +1,194 @@
+"""Calls as people try them: each works, or is refused in words that name what would."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import pytest
+import shapely
+
+import xinhe_geo as xh
+from xinhe_geo.siting import links
+
+TOY = Path(__file__).parent / "toy"
+
+
+class Desk(NamedTuple):
+    """What somebody has in hand."""
+
+    x: xh.District
+    cover: pd.DataFrame
+
+
+@pytest.fixture(scope="module")
+def desk() -> Desk:
+    toy = xh.District.load(TOY)
+    return Desk(toy, xh.coverage(toy))
+
+
+def rules(cover: pd.DataFrame) -> list[str]:
+    return list(cover.index.unique("rule"))
+
+
+def same(a: gpd.GeoDataFrame, b: gpd.GeoDataFrame) -> bool:
+    return len(a) > 0 and a["area_m2"].tolist() == pytest.approx(b["area_m2"].tolist())
+
+
+STATION = "plan_clinic_15"
+#: What is typed, and what has to be true of what comes out.
+WORKS: dict[str, Callable[[Desk], object]] = {
+    "coverage of a kind": lambda t: rules(xh.coverage(t.x, rules="clinic_station")) == [STATION],
+    "of its label": lambda t: rules(xh.coverage(t.x, rules="社区卫生服务站")) == [STATION],
+    "of its English": lambda t: rules(xh.coverage(t.x, rules="Community health station")) == [STATION],
+    "of a rule's label": lambda t: rules(xh.coverage(t.x, rules="15分钟基本医疗卫生服务圈")) == [STATION],
+    "of a row of kinds": lambda t: rules(xh.coverage(t.x, rules=t.x.kinds.loc["clinic_station"])) == [STATION],
+    "of a row of rules": lambda t: rules(xh.coverage(t.x, rules=t.x.rules.loc[STATION])) == [STATION],
+    "of rows of rules": lambda t: rules(xh.coverage(t.x, rules=t.x.rules.loc[[STATION]])) == [STATION],
+    "of one Rule": lambda t: len(xh.coverage(t.x, rules=xh.Rule(kinds="canteen", minutes=15))) == 5,
+    "of kinds, twice the same rule": lambda t: (
+        rules(xh.coverage(t.x, rules=["clinic_station", "clinic_center"])) == [STATION]
+    ),
+    "of a set and a kind": lambda t: (
+        len(rules(xh.coverage(t.x, rules=["plan", "clinic_station"]))) == len(rules(t.cover))
+    ),
+    "a kind with its brackets left out": lambda t: t.x.rule("老年食堂").kinds == ("canteen",),
+    "a kind as letters of another width": lambda t: t.x.key("kinds", "ＣＡＮＴＥＥＮ") == "canteen",
+    "a facility's row as a kind": lambda t: t.x.key("kinds", t.x.facilities.loc["F1"]) == "clinic_station",
+    "a home's row of itertuples": lambda t: t.x.key("homes", next(t.x.homes.itertuples())) == "A",
+    "a frame of one row": lambda t: t.x.key("homes", t.x.homes.loc[["A"]]) == "A",
+    "a community's name": lambda t: t.x.key("communities", "甲社区") == "T01",
+    "who walks, in Chinese": lambda t: (
+        xh.coverage(t.x, rules="clinic_station", profile="老年人")["profile"].eq("elderly").all()
+    ),
+    "who walks, in English": lambda t: t.x.profile("Elderly (60+)").name == "elderly",
+    "who walks, as a row": lambda t: t.x.profile(t.x.profiles.loc["frail"]).speed_m_s == 0.6,
+    "gaps of a label": lambda t: xh.gaps(t.x, t.cover, "老年食堂").equals(xh.gaps(t.x, t.cover, "canteen")),
+    "gaps of a Rule": lambda t: len(xh.gaps(t.x, t.cover, t.x.rule(STATION))) > 0,
+    "gaps of the only rule that asks for a kind": lambda t: (
+        xh.gaps(t.x, xh.coverage(t.x, rules=xh.Rule(kinds="canteen", minutes=1)), "canteen")["reason"]
+        .str.contains("食堂")
+        .all()
+    ),
+    "isochrones, one number": lambda t: xh.isochrones(t.x, "clinic_station", minutes=15).index.tolist() == [15.0],
+    "of a label": lambda t: same(xh.isochrones(t.x, "社区卫生服务站"), xh.isochrones(t.x, "clinic_station")),
+    "of an id": lambda t: same(xh.isochrones(t.x, "F1"), xh.isochrones(t.x, "clinic_station")),
+    "of a name": lambda t: same(xh.isochrones(t.x, "南站"), xh.isochrones(t.x, "F1")),
+    "of a row": lambda t: same(xh.isochrones(t.x, t.x.facilities.loc["F1"]), xh.isochrones(t.x, "F1")),
+    "of several ids": lambda t: (
+        xh.isochrones(t.x, ["F1", "北食堂"], each=True, minutes=5).index.unique("place").tolist() == ["F1", "F2"]
+    ),
+    "of a tuple of ids": lambda t: len(xh.isochrones(t.x, ("F1", "F2"), minutes=5)) == 1,
+    "of a home": lambda t: len(xh.isochrones(t.x, "甲苑", minutes=5)) == 1,
+    "of a point in metres": lambda t: len(xh.isochrones(t.x, shapely.Point(500050, 4320000), minutes=5)) == 1,
+    "of a point in degrees": lambda t: same(
+        xh.isochrones(t.x, tuple(lonlat(t.x, 500050, 4320000)), minutes=5),
+        xh.isochrones(t.x, (500050.0, 4320000.0), minutes=5),
+    ),
+    "of metres, one number": lambda t: xh.isochrones(t.x, "F1", metres=300).index.tolist() == [300.0],
+    "of a network and a point": lambda t: len(xh.isochrones(t.x.network, shapely.Point(500050, 4320000))) == 3,
+    "of a graph": lambda t: len(xh.isochrones(t.x.network.to_graph(), shapely.Point(500050, 4320000))) == 3,
+    "route by names": lambda t: xh.route(t.x, "甲苑", "南站")["facility"].eq("F1").all(),
+    "route by rows": lambda t: xh.route(t.x, t.x.homes.loc["A"], t.x.facilities.loc["F1"])["minutes"].sum() > 0,
+    "route to a rule's label": lambda t: len(xh.route(t.x, "甲苑", "15分钟基本医疗卫生服务圈", profile="老年人")) > 0,
+    "summary by a Chinese word": lambda t: xh.summary(t.cover, by="社区").equals(xh.summary(t.cover, by="community")),
+    "summary by a layer": lambda t: xh.summary(t.cover, by="zones").equals(xh.summary(t.cover, by="zone")),
+    "sites by a label": lambda t: len(xh.sites(t.x, "社区卫生服务站", 1, siting=xh.Siting(limit=5.0))) == 1,
+    "sites for a Rule": lambda t: len(xh.sites(t.x, xh.Rule(kinds="clinic_station", minutes=5), 1)) == 1,
+    "draw a kind's rule": lambda t: "基本医疗卫生服务圈" in xh.picture(t.x, t.cover, rule="clinic_station"),
+    "draw a coverage of one's own rule": lambda t: (
+        "老年食堂（社区食堂） 5 分钟" in xh.picture(t.x, xh.coverage(t.x, rules=xh.Rule(kinds="canteen", minutes=5)))
+    ),
+    "receipt of a kind": lambda t: xh.receipt(t.x, "社区卫生服务站")["figure"] == STATION,
+    "with_rows keeps the others": lambda t: set(t.x.with_rows({"homes": t.x.rows["homes"]}).rows) == set(t.x.rows),
+    "with_rows takes one away": lambda t: t.x.with_rows({"gates": None}).gates is None,
+    "links by a label": lambda t: links(t.x, "社区卫生服务站", n=1) is not None,
+}
+
+
+def lonlat(district: xh.District, x: float, y: float) -> tuple[float, float]:
+    point = gpd.GeoSeries([shapely.Point(x, y)], crs=district.crs).to_crs(4326).iloc[0]
+    return point.x, point.y
+
+
+#: What is typed, and what the refusal has to say.
+REFUSED: dict[str, tuple[Callable[[Desk], object], str]] = {
+    "a kind misspelt in a Rule": (lambda t: xh.coverage(t.x, rules=xh.Rule(kinds=("canten",), minutes=5)), "canteen"),
+    "a Rule without a limit": (lambda t: xh.Rule(kinds="canteen"), "minutes"),
+    "a Rule of nothing": (lambda t: xh.Rule(minutes=5), "kinds"),
+    "a Rule with all wrong": (lambda t: xh.Rule(kinds="a", method="walk", minutes=-1), "walk_min.*大于 0"),
+    "two Rules of one name": (
+        lambda t: xh.coverage(t.x, rules=[xh.Rule("a", kinds="canteen", minutes=m) for m in (5, 9)]),
+        "都叫 a",
+    ),
+    "a rule misspelt": (lambda t: xh.coverage(t.x, rules="clinc_station"), "clinic_station"),
+    "half of a label": (lambda t: xh.coverage(t.x, rules="卫生服务站"), "社区卫生服务站"),
+    "no rule": (lambda t: xh.coverage(t.x, rules=None), "没有写是哪个规则"),
+    "a kind without a rule": (lambda t: xh.coverage(t.x, rules="绿带"), "领头规则.*绿带"),
+    "a path for a district": (lambda t: xh.coverage("tests/toy"), "District.load"),
+    "a table for a district": (lambda t: xh.gaps(t.cover, t.x, "canteen"), "不是表"),
+    "draw a text": (lambda t: xh.draw("x"), "District.load"),
+    "draw a kind for a coverage": (lambda t: xh.draw(t.x, "clinic_station"), "xh.coverage"),
+    "draw a coverage as rings": (lambda t: xh.draw(t.x, None, "clinic_station"), "isochrones"),
+    "summary of a district": (lambda t: xh.summary(t.x), "xh.coverage"),
+    "summary of a summary": (lambda t: xh.summary(xh.summary(t.cover)), "home"),
+    "summary by nothing": (lambda t: xh.summary(t.cover, by="comunity"), "community"),
+    "gaps of None": (lambda t: xh.gaps(t.x, t.cover, None), "没有写是哪个"),
+    "gaps without the coverage": (lambda t: xh.gaps(t.x, "canteen", "canteen"), "xh.coverage"),
+    "gaps of a number": (lambda t: xh.gaps(t.x, t.cover, 1.5), "不是 float"),
+    "minutes as a text": (lambda t: xh.isochrones(t.x, "F1", minutes="15"), "如 15"),
+    "minutes below 0": (lambda t: xh.isochrones(t.x, "F1", minutes=-5), "大于 0"),
+    "no minutes": (lambda t: xh.isochrones(t.x, "F1", minutes=[]), "大于 0"),
+    "an id misspelt": (lambda t: xh.isochrones(t.x, "F11"), "F1"),
+    "a facility not open yet": (lambda t: xh.isochrones(t.x.at(2025), "北站"), "planned=True"),
+    "a name for a network": (lambda t: xh.isochrones(t.x.network, "clinic_station"), "点位"),
+    "a text for a network": (lambda t: xh.isochrones("streets", "clinic_station"), "District.load"),
+    "who walks misspelt": (lambda t: xh.isochrones(t.x, "F1", profile="eldery"), "elderly"),
+    "route from nowhere": (lambda t: xh.route(t.x, "甲园", "F1"), "甲苑"),
+    "route to nothing open": (lambda t: xh.route(t.x, "A", "幼儿园"), "开放的.*幼儿园"),
+    "n as a text": (lambda t: xh.sites(t.x, "canteen", "2"), "如 2"),
+    "n as a truth": (lambda t: xh.sites(t.x, "canteen", True), "如 2"),
+    "sites of a home": (lambda t: xh.sites(t.x, "甲苑", 1), "没有设施类别或规则"),
+    "a scenario misspelt": (lambda t: t.x.scenario("nothing"), "方案"),
+    "a layer misspelt": (lambda t: t.x.key("home", "A"), "homes"),
+    "a home by None": (lambda t: t.x.key("homes", None), "没有写是哪个小区"),
+    "all homes for one": (lambda t: t.x.key("homes", t.x.homes), "GeoDataFrame"),
+    "a year that is none": (lambda t: t.x.at(20250), "1900"),
+    "completeness in words": (lambda t: xh.completeness(t.x, minutes="quarter"), "如 15"),
+    "a sheet misspelt": (lambda t: xh.sheet(t.x, "卫生站"), "卫生服务站"),
+    "a receipt of nothing": (lambda t: xh.receipt(t.x, "plan_clinic"), "plan_clinic_15"),
+}
+
+
+@pytest.mark.parametrize("call", WORKS)
+def test_what_people_try_works(desk: Desk, call: str) -> None:
+    assert WORKS[call](desk)
+
+
+@pytest.mark.parametrize("call", REFUSED)
+def test_what_people_try_is_refused_in_words(desk: Desk, call: str) -> None:
+    function, said = REFUSED[call]
+    with pytest.raises(xh.XinheError, match=said):
+        function(desk)
+
+
+def test_many_calls_are_tried() -> None:
+    assert len(WORKS) + len(REFUSED) >= 40
+
+
+def test_a_name_that_two_share_asks_for_the_id(desk: Desk) -> None:
+    homes = desk.x.rows["homes"]
+    homes["name"] = homes["name"].where(homes.index != "B", "甲苑")
+    with pytest.raises(xh.UnknownNameError, match=r"不止一个.*A.*B"):
+        desk.x.with_rows({"homes": homes}).key("homes", "甲苑")
+
+
+def test_what_a_rule_does_not_say_is_unknown_and_not_everything(desk: Desk) -> None:
+    cover = xh.coverage(desk.x, rules=xh.Rule(kinds="canteen", minutes=15))
+    assert cover["served_walk_min"].notna().all()
+    assert cover[["served_buffer", "served_network_m"]].isna().all().all()
+    assert np.isfinite(xh.headlines(desk.x, cover)["value"]).all()

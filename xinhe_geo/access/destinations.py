@@ -1,0 +1,77 @@
+"""Where a walk of a call goes to, or begins: a kind, a rule, one facility or several, a home, a point."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple, TypeAlias, TypeGuard
+
+import geopandas as gpd
+import pandas as pd
+import shapely
+
+from ..core import Rule, WrongValueError
+from ..district import District, Named, meant
+from ..network import WalkNetwork
+from .entrances import places_open
+
+#: A position: a point, or x and y; degrees (WGS84) where it can be nothing else, else metres in the CRS of the network.
+Spot: TypeAlias = shapely.Point | tuple[float, float]
+
+
+class Meant(NamedTuple):
+    """What a name stands for: open facilities, or a home."""
+
+    facilities: list[str]
+    home: str | None = None
+
+
+def destinations(district: District, said: Named, *, homes: bool = False) -> Meant:
+    """
+    Return the open facilities that a kind, a rule or a facility stands for; with `homes` it may be a home as well.
+
+    Raises
+    ------
+    UnknownNameError
+        No such thing.
+    WrongValueError
+        A facility that is not open.
+    """
+    places = places_open(district, inside_only=False)
+    if isinstance(said, Rule):
+        return Meant(_of_kinds(places, district.rule(said).kinds))
+    every = [
+        pd.DataFrame(index=district.kinds.index[:0]) if t is None else t for t in (district.facilities, district.homes)
+    ]
+    tables = [every[0], district.kinds, district.rules, *(every[1:] if homes else ())]
+    number, key = meant("设施、类别或规则" if not homes else "设施、类别、规则或小区", said, *tables)
+    if number == 3:
+        return Meant([], key)
+    if number:
+        return Meant(_of_kinds(places, [key] if number == 1 else district.rule(key).kinds))
+    if key not in places.index:
+        row = every[0].loc[key]
+        raise WrongValueError(
+            f"设施 {row['name']}（{key}）在 {district.year} 年没有开放（state：{row['state']}）；"
+            "看别的年份用 district.at(年)，把规划的也算上用 district.at(年, planned=True)"
+        )
+    return Meant([key])
+
+
+def _of_kinds(places: gpd.GeoDataFrame, kinds: Iterable[str]) -> list[str]:
+    return [str(key) for key in places.index[places["kind"].isin(list(kinds)).to_numpy()]]
+
+
+def is_spot(given: object) -> TypeGuard[Spot]:
+    """Return whether a value is a position."""
+    if isinstance(given, shapely.Point):
+        return True
+    return isinstance(given, tuple) and len(given) == 2 and all(isinstance(v, (int, float)) for v in given)
+
+
+def spot_of(network: WalkNetwork, given: Spot) -> gpd.GeoSeries:
+    """Return a position as a series of one point in the CRS of the network, or in degrees."""
+    point = shapely.Point(given)
+    west, south, east, north = network.nodes.total_bounds
+    inside = west <= point.x <= east and south <= point.y <= north
+    degrees = not inside and abs(point.x) <= 180 and abs(point.y) <= 90
+    return gpd.GeoSeries([point], index=["0"], crs="EPSG:4326" if degrees else network.crs)

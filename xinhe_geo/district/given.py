@@ -1,0 +1,51 @@
+"""What comes into a function from outside: told at its door what is wrong with it, before a library far below says so."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+from ..core import WrongValueError
+from .district import District
+
+
+def must_be_district(given: object) -> None:
+    """
+    Refuse what is no opened district, as the first value of a function.
+
+    Raises
+    ------
+    WrongValueError
+        Says what it is, and how a district is opened.
+    """
+    if isinstance(given, District) or hasattr(given, "layers"):  # what maps ask of a district, tests make up
+        return
+    if isinstance(given, (str, Path)):
+        said = f"不是文字 {str(given)!r:.60}；先打开目录：District.load({str(given)!r:.60})"
+    elif isinstance(given, pd.DataFrame):
+        said = "不是表；表写在它后面"
+    else:
+        said = f"不是 {type(given).__name__}"
+    raise WrongValueError(f"第一项要写打开的街道（District.load 打开，或 plan.on 得到的），{said}")
+
+
+def must_be_cover(given: object) -> None:
+    """
+    Refuse what `coverage` did not make.
+
+    Raises
+    ------
+    WrongValueError
+        Says what it is, and what is missing in it.
+    """
+    if isinstance(given, pd.DataFrame) and given.index.names == ["home", "rule"] and "served" in given.columns:
+        return
+    if isinstance(given, pd.DataFrame):
+        names = [str(name) for name in (*given.index.names, *given.columns)]
+        said = (
+            f"这张表缺 {'、'.join(c for c in ('home', 'rule', 'served') if c not in names) or '两级索引 (home, rule)'}"
+        )
+    else:
+        said = f"不是 {type(given).__name__}"
+    raise WrongValueError(f"这里要写 coverage 的结果（索引为小区和规则），{said}；先 cover = xh.coverage(街道)")
