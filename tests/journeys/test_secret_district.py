@@ -227,6 +227,10 @@ TYPED: dict[tuple[str, str], Typed] = {
     ("", "plans"): lambda d, out, _: ["plans", d, "--out", f"{out}/p"],
     ("", "provision"): lambda d, out, _: ["provision", "--people", "99", "--for", d, "--out", f"{out}/a.xlsx"],
     ("", "parcels"): lambda d, out, _: ["parcels", "--for", d],
+    ("", "robustness"): lambda d, out, _: [
+        *("robustness", d, "--draws", "39", "--csv", f"{out}/k.csv", "--out", f"{out}/k"),
+    ],
+    ("", "stress"): lambda d, out, _: ["stress", d, "--out", f"{out}/v"],
     ("", "links"): lambda d, out, _: [
         *("links", "clinic_station", "--for", d, "--csv", f"{out}/a.csv", "--toml", f"{out}/a.toml", "--gaps"),
         *("--out", f"{out}/l"),

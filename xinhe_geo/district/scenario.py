@@ -297,7 +297,7 @@ class Scenario:
 def label_of(path: Path) -> str:
     """Return what the plan of a file is called; the file's name where it says nothing, or cannot be read."""
     try:
-        return str(tomllib.loads(path.read_text("utf-8-sig")).get("label") or path.stem)
+        return str(read_toml(path).get("label") or path.stem)
     except (OSError, ValueError):
         return path.stem
 
