@@ -1,4 +1,4 @@
-"""Add a receipt up again and print its figures: `python readd.py RECEIPT.json`. Needs Python alone, not what wrote it."""
+"""Add a receipt, or a page of them, up again: `python readd.py FILE [FIGURE]`. Needs Python alone, not what wrote it."""
 
 import json
 import sys
@@ -17,9 +17,7 @@ def shares(receipt):  # of each home: its points within every walk's limit (or, 
     for walk in receipt["walks"]:
         at, buffer = {door: (row[-1], 0.0) for door, row in walk["doors"].items()}, walk["method"] == "buffer"
         unit = 1.0 if walk["method"] == "network_m" else walk["speed_m_s"] * 60
-        for step, (_, metres, wait, onward) in walk[
-            "steps"
-        ].items():  # in such an order that what is onward comes first
+        for step, (_, metres, wait, onward) in walk["steps"].items():  # what is onward comes first
             at[step] = at[onward][0] + metres, at[onward][1] + wait
         for home, point, x, y, _, before, _, part, wait, onward in walk["points"]:
             metres, waits = at.get(onward, (inf, 0.0))
@@ -52,8 +50,9 @@ def figures(receipt):
 
 
 if __name__ == "__main__":
-    read, told = json.loads(Path(sys.argv[1]).read_text("utf-8")), []
-    for part in [read, *read.get("also", [])]:
+    text, told = Path(sys.argv[1]).read_text("utf-8"), []
+    read = json.loads(text.partition('<script type="application/json">')[2].partition("</script")[0] or text)
+    for part in [p for p in (read, *read.get("also", [])) if sys.argv[2:] in ([], [p.get("figure")])]:
         found = figures(part)
         told += [(part["label"], what, form.format(**found), printed) for what, form, printed in part["printed"]]
     print(*("\t".join(row[:3]) for row in told), sep="\n")

@@ -61,7 +61,7 @@ def headlines(district: District, cover: pd.DataFrame) -> pd.DataFrame:
     rules = {name: cover.xs(name, level="rule") for name in cover.index.unique("rule")}
     asked = {name: rule_in(district, own, name) for name, own in rules.items()}
     upper = _upper(district, [rule for rule in asked.values() if unchecked_of(district, rule.kinds)])
-    alike = _at_one_limit(district, list(asked.values()))
+    alike = at_one_limit(district, list(asked.values()))
     rows = [
         _headline(district, asked[name], _Found(whole.loc[name], own, matrix, alike.get(name, own)), upper)
         for name, own in rules.items()
@@ -85,8 +85,15 @@ def limit_metres(district: District, rule: Rule) -> float:
     return rule.minutes * 60.0 * district.profile(rule.profile).speed_m_s
 
 
-def _at_one_limit(district: District, rules: Sequence[Rule]) -> dict[str, pd.DataFrame]:
-    """Count all methods at the same limit in metres: what differs is then the method, and nothing else."""
+def at_one_limit(district: District, rules: Sequence[Rule]) -> dict[str, pd.DataFrame]:
+    """
+    Count all methods at the same limit in metres: what differs is then the method, and nothing else.
+
+    Returns
+    -------
+    covers
+        By the names of the rules, their rows of `coverage`; index home.
+    """
     same = []
     for rule in rules:
         metres = limit_metres(district, rule)
@@ -96,6 +103,18 @@ def _at_one_limit(district: District, rules: Sequence[Rule]) -> dict[str, pd.Dat
         return {}
     cover = coverage(district, rules=same)
     return {rule.name: cover.xs(rule.name, level="rule") for rule in same}
+
+
+def if_all_are_there(district: District, rules: Sequence[Rule]) -> dict[str, pd.DataFrame]:
+    """
+    Count as if every facility that is still to be checked were what it seems.
+
+    Returns
+    -------
+    covers
+        By the names of the rules, their rows of `coverage`; index home.
+    """
+    return {name: found.own for name, found in _upper(district, rules).items()}
 
 
 def _upper(district: District, rules: Sequence[Rule]) -> dict[str, _Found]:

@@ -305,11 +305,11 @@ def _coverage(district: District, m: Measure) -> Found:
     return Found(value, said, touched, gap, fix, min(others), max(others), note=note, short=short)
 
 
-def by_home(district: District, m: Measure) -> tuple[pd.Series, pd.Series, str]:
+def by_home(district: District, m: Measure, method: str = "") -> tuple[pd.Series, pd.Series, str]:
     """
     Return the share (0-1) of each home of a row's scope, what each counts, and the unit of that in words; index home.
 
-    For the metrics that are means over homes: coverage, completeness, capacity.
+    For the metrics that are means over homes: coverage (by another `method` where one is named), completeness, capacity.
 
     Raises
     ------
@@ -325,7 +325,11 @@ def by_home(district: District, m: Measure) -> tuple[pd.Series, pd.Series, str]:
     if m["metric"] == "coverage" and not m["weight"]:
         asked = district.rule(m["rule"]).denominator
         weight = "people" if asked == "community" else asked
-    level, _, _ = _level(district, m)
+    if method:
+        rules = [district.rule(name) for name in (m["rule"], *listed(m["also_rules"]))]
+        level = _served(district, rules, method)
+    else:
+        level, _, _ = _level(district, m)
     return level.reindex(homes.index), weight_of(homes, weight), say(WEIGHTS[weight][1])
 
 

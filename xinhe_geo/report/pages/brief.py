@@ -18,9 +18,10 @@ from ...ledger import has_own_plan
 from ...maps import DEMONSTRATION_TEXT, preset_text
 from ..files import cannot_write_into, is_as_written
 from ..record import RECORD
-from ..story.records import Goal
+from ..story.records import Figure, Goal
 from ..story.story import Story
 from ..workbook import foot
+from .receipts import OF_BRIEF, followed
 from .registry import Page
 from .shell import heads, html_page, receipt_line, scrolled, warning
 from .since import since_section
@@ -96,11 +97,17 @@ def _card(goal: Goal) -> str:
     mark = f'<span class="mark">{e(goal.mark)}</span>' if goal.mark else ""
     outside = f'<p class="small">{goal.outside}</p>' if goal.outside else ""
     return (
-        f'<article class="card"><h3>{e(goal.label)}</h3><p class="number">{goal.big}{mark}</p>'
+        f'<article class="card"><h3>{e(goal.label)}</h3><p class="number">{followed(goal.big, OF_BRIEF, goal.rule)}{mark}</p>'
         f"{_bar(goal)}"
         f'<p>{e(goal.headline)}</p><p class="small">{e(goal.alternatives)}</p>{outside}'
         f'<p class="small">{e(goal.standard)}</p></article>'
     )
+
+
+def _followed(figure: Figure, *about: str, text: str = "") -> str:
+    """Return a figure as a link to what it is added up from; what nobody knows is none."""
+    told = text or html.escape(figure.told)
+    return followed(told, OF_BRIEF, *about) if figure.known else told
 
 
 def _bar(goal: Goal) -> str:
@@ -141,7 +148,7 @@ def _gap_section(story: Story) -> str:
         return f"<section>{heading}<p>{none}</p>{survey}</section>"
     top = story.gaps[:ROWS]
     body = "".join(
-        f'<tr><td>{e(gap.name)}</td><td>{e(gap.label)}</td><td class="n">{gap.unserved.told}</td>'
+        f'<tr><td>{e(gap.name)}</td><td>{e(gap.label)}</td><td class="n">{_followed(gap.unserved, gap.rule, gap.home)}</td>'
         f"<td>{e(gap.reason)}</td><td>{e(say('、').join(gap.others)) or '—'}</td></tr>"
         for gap in top
     )
@@ -162,7 +169,7 @@ def _lacking(story: Story) -> str:
     """The communities that have none of something promised to each; empty where there are none."""
     e = html.escape
     rows = "".join(
-        f'<tr><td>{e(own.name)}</td><td>{e(say("、").join(own.lacks))}</td><td class="n">{own.living.told}</td></tr>'
+        f'<tr><td>{e(own.name)}</td><td>{e(say("、").join(own.lacks))}</td><td class="n">{_followed(own.living, own.code)}</td></tr>'
         for own in story.lacking
     )
     if not rows:
@@ -191,7 +198,7 @@ def _other_table(story: Story) -> str:
     head = heads([*(title(name) for name in ("指标", "结果", "换算法", "依据", "标记")), say("编号")])
     for heading, goals in story.headings.items():
         rows = "".join(
-            f"<tr><td>{e(goal.label)}</td><td>{e(goal.headline)}</td><td>{e(goal.alternatives)}</td>"
+            f"<tr><td>{e(goal.label)}</td><td>{_followed(goal.share, goal.rule, text=e(goal.headline))}</td><td>{e(goal.alternatives)}</td>"
             f'<td>{e(goal.standard)}<br><span class="small">{e(goal.cited)}</span></td>'
             f"<td>{e(goal.mark)}</td><td><code>{e(goal.rule)}</code></td></tr>"
             for goal in goals

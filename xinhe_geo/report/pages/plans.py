@@ -36,9 +36,11 @@ from ...siting import BASE_LABELS, provision
 from ..analysis import Comparison, Progress
 from ..files import added_to, refuse_foreign
 from ..story.change import Change, few_names
+from ..sums import of_change
 from ..tables import csv_text, marked_rows, titled
 from ..workbook import foot, write_sheet
 from .brief import link_pages
+from .receipts import OF_CHANGE, receipts_page
 from .shell import page_text, receipt_line, table_html
 
 #: How many rules of a plan the page of all plans lists.
@@ -46,7 +48,7 @@ ROWS = 10
 #: Where the comparisons of a folder's plans lie beside a brief, each in a folder of its name.
 COMPARED = "plans"
 #: What a comparison, and the page of all plans, are made of.
-COMPARISON_FILES = ("compare.html", "方案比较.xlsx")
+COMPARISON_FILES = ("compare.html", "方案比较.xlsx", OF_CHANGE)
 PLANS_FILES = ("plans.html", "tables/方案.xlsx")
 
 _EFFECT_NAMES = {
@@ -362,7 +364,10 @@ def _write_comparison(
     listed = f'<section><h2>{say("地图")}</h2><ul class="links">{listed}</ul></section>' if links else ""
     nav = f'<a href="方案比较.xlsx">{say("表格（含每个小区）")}</a>'
     nav += "" if back is None else f'　<a href="{e(back)}">{say("全部方案")}</a>'
-    page = page_text(old, say("{0} 与 {1}", *names), nav, listed + body + receipt_line(say(" --plan 方案")))
+    nav += f'　<a href="{OF_CHANGE}">{say("每个数的算式")}</a>'
+    heading, options = say("{0} 与 {1}", *names), say(" --plan 方案")
+    write_text(folder / OF_CHANGE, receipts_page(old, of_change(Change(pair)), heading, options))
+    page = page_text(old, heading, nav, listed + body + receipt_line(options))
     write_text(folder / "compare.html", page)
     return sheets["一页表"][0]
 
