@@ -50,6 +50,7 @@ def links_lead_somewhere(page: str, file: str, target: str) -> int:
     return len(linked)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lang", ["zh", "en"])
 def test_every_figure_of_the_story_of_the_toy_district(tmp_path: Path, lang: str) -> None:
     district = xh.District.load(TOY)
