@@ -148,10 +148,11 @@ def rules_of(district: District, rules: str | Sequence[str | Rule], profile: str
         if rules == PLAN:
             names += list(table.index[(table["set"] == BESIDE_THE_PLAN).to_numpy()])
         if not names:
-            if rules not in table.index:
+            try:
+                names = [district.rule(rules)]
+            except UnknownNameError as error:
                 known = [*dict.fromkeys(table["set"]), *table.index]
-                raise UnknownNameError("规则集或规则", rules, known)
-            names = [rules]
+                raise UnknownNameError("规则集或规则", rules, known) from error
     else:
         names = list(rules)
     chosen = [district.rule(name) for name in names]

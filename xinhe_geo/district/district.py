@@ -685,7 +685,7 @@ class District:
         Parameters
         ----------
         name
-            Index of `profiles`, such as "adult" or "elderly".
+            Index of `profiles`, such as "adult" or "elderly", or its label in Chinese or English.
 
         Returns
         -------
@@ -695,13 +695,12 @@ class District:
         Raises
         ------
         UnknownNameError
-            No such profile.
+            No such profile, or several that are called so.
         """
         if isinstance(name, Profile):
             return name
         table = self._rows["profiles"]
-        if name not in table.index:
-            raise UnknownNameError("步行人群", name, list(table.index))
+        name = _code("步行人群", table, name)
         row = table.loc[name]
         waits = 1.0 if pd.isna(row["waits"]) else float(row["waits"])
         source = "" if pd.isna(row["source"]) else str(row["source"])
@@ -714,7 +713,7 @@ class District:
         Parameters
         ----------
         name
-            Index of `rules`.
+            Index of `rules`, or its label in Chinese or English.
 
         Returns
         -------
@@ -724,7 +723,7 @@ class District:
         Raises
         ------
         UnknownNameError
-            No such rule.
+            No such rule, or several that are called so.
         """
         if isinstance(name, Rule):
             return name
@@ -735,8 +734,7 @@ class District:
 
     def _read_rule(self, name: str) -> Rule:
         table = self._rows["rules"]
-        if name not in table.index:
-            raise UnknownNameError("规则", name, list(table.index))
+        name = _code("规则", table, name)
         row = table.loc[name]
         text = {c: "" if pd.isna(row[c]) else str(row[c]) for c in ("standard", "clause", "source")}
         return Rule(
@@ -930,6 +928,17 @@ def _changed_ids(old: pd.DataFrame | None, new: pd.DataFrame | None) -> pd.Index
         blank = a[column].isna().to_numpy() & b[column].isna().to_numpy()
         other |= ~((a[column] == b[column]).to_numpy(dtype=bool, na_value=False) | blank)
     return a.index[other].union(old.index.symmetric_difference(new.index))
+
+
+def _code(what: str, table: pd.DataFrame, name: str) -> str:
+    """Return the code of a row that is asked for by its code, or by a label that only it has."""
+    if name in table.index:
+        return name
+    labels = [table[column] for column in ("label", "label_en") if column in table]
+    called = list(dict.fromkeys(str(code) for own in labels for code in own.index[(own == name).to_numpy(dtype=bool)]))
+    if len(called) != 1:
+        raise UnknownNameError(what, name, called or [str(code) for code in table.index])
+    return called[0]
 
 
 def _due(rows: pd.DataFrame, year: int) -> np.ndarray:
