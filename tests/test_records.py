@@ -13,6 +13,7 @@ import xinhe_geo as xh
 from xinhe_geo.core.i18n import english
 from xinhe_geo.core.models import Edit
 from xinhe_geo.core.schema import LAYERS, METRICS
+from xinhe_geo.core.strangers import reading
 from xinhe_geo.district import blank, conflicts, steps
 from xinhe_geo.district.edits import ACTIONS, Action, EditedRows
 from xinhe_geo.io import FORMATS, add
@@ -92,7 +93,8 @@ def test_a_format(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setitem(FORMATS, ".psv", Format(read, tables=True))
     file = tmp_path / "新.psv"
     file.write_text(f"编号|名称|类别|经度|纬度\nP1|玩具站|canteen|{LON}|{LAT}\n", "utf-8")
-    report = add(file, ledger_toy.TOY, "facilities", crs="WGS84")
+    with reading(tmp_path):  # a process that is started for files of strangers would not know the toy
+        report = add(file, ledger_toy.TOY, "facilities", crs="WGS84")
     assert dict(zip(report["key"], report["result"], strict=True))["P1"] == "new"
     other = tmp_path / "新.xyz"
     other.write_text("x", "utf-8")

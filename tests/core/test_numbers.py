@@ -34,6 +34,15 @@ def test_an_amount_is_read_back(value: float, digits: int) -> None:
     assert not text.startswith("-0") or float(text.replace(",", "")) < 0
 
 
+@given(st.integers(-(10**6), 10**6), st.integers(0, 2))
+def test_a_half_goes_away_from_zero_however_it_was_added_up(half: int, digits: int) -> None:
+    """As a spreadsheet shows it: of the numbers next to a half the same digits as of the half, and never to the even one."""
+    value = (half + 0.5) * 10.0**-digits
+    away = (abs(half + 0.5) + 0.5) * 10.0**-digits * (1 if half >= 0 else -1)
+    texts = {amount(v, digits) for v in (value, np.nextafter(value, 0), np.nextafter(value, 2 * value))}
+    assert texts == {f"{away:,.{digits}f}"}
+
+
 @pytest.mark.parametrize("unknown", [math.nan, math.inf, np.float64("nan"), pd.NA, None])
 def test_what_is_not_known_says_so_in_either_language(unknown: float) -> None:
     assert amount(unknown) == per_cent(unknown) == "数据不足"

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ import pytest
 
 import xinhe_geo as xh
 from xinhe_geo.core import progress, worker
-from xinhe_geo.core.worker import Worker
+from xinhe_geo.core.worker import Worker, alone
 
 TOY = Path(__file__).parents[1] / "toy"
 
@@ -88,6 +89,22 @@ def test_other_threads_mean_a_fresh_interpreter() -> None:
     finally:
         end.set()
         thread.join()
+
+
+def test_threads_that_wait_for_work_hold_nothing() -> None:
+    go = threading.Event()
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(int).result()
+        while not alone():  # it is on its way back to the queue
+            time.sleep(0.001)
+        began = threading.Event()
+        busy = pool.submit(lambda: began.set() or go.wait())
+        try:
+            began.wait()
+            assert not alone()
+        finally:
+            go.set()
+        assert busy.result()
 
 
 def test_a_script_is_not_run_again_by_a_fresh_interpreter(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -31,7 +31,6 @@ from xinhe_geo.maps import style as _style
 from xinhe_geo.maps.scene import beside
 from xinhe_geo.maps.svg import _Column, _Hatches, write_groups
 
-
 TOY = Path(__file__).parents[1] / "toy"
 
 

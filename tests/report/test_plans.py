@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import openpyxl
 import pandas as pd
 import pytest
@@ -29,6 +30,7 @@ from xinhe_geo.report.pages.plans import (
     write_plans,
 )
 from xinhe_geo.report.pages.shell import table_html
+from xinhe_geo.report.story.change import Change
 
 TOY = Path(__file__).parents[1] / "toy"
 
@@ -255,3 +257,22 @@ def test_the_comparison_and_the_plans_speak_english(folder: Path, tmp_path: Path
                 assert heads and not [h for h in heads if re.search(r"[\u3400-\u9fff]", h)], sheet.title
     for ours, theirs in figures.values():
         assert len(ours) > 3 and ours == theirs
+
+
+@pytest.mark.parametrize("lang", ["zh", "en"])
+def test_newcomers_make_no_goal_better(lang: str) -> None:
+    """A share that rises because people move in is nobody's gain: the verdict says so, and counts it as no change."""
+    district = xh.District.load(TOY)
+    served = xh.summary(xh.coverage(district))["share"]
+    goal = next(r for r in served.index if 0 < served[r] < 1 and district.rule(r).metric == "reach")
+    cover = xh.coverage(district).xs(goal, level="rule")["served"]
+    for home, sign in ((cover.idxmax(), 1), (cover.idxmin(), -1)):
+        homes = district.rows["homes"].copy()
+        homes.loc[home, "people"] += 9000
+        pair = Comparison.of(district, district.with_rows({**district.rows, "homes": homes}))
+        share = xh.summary(pair.after.cover)["share"]
+        assert np.sign(share[goal] - served[goal]) == sign
+        with speaking(lang):
+            change = Change(pair)
+            assert not change.goals["tone"].isin(["gain", "lose"]).any() and change.goals.loc[goal, "tone"] == "others"
+            assert re.findall(r"\d+", change.verdict[0])[1:3] == ["0", "0"]

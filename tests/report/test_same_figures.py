@@ -6,6 +6,7 @@ import html
 import importlib
 import re
 from collections.abc import Iterator, Mapping
+from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -98,7 +99,8 @@ def sheet_rows(folder: Path, name: str) -> list[dict[str, Any]]:
 
 
 def digits(value: float) -> str:
-    return f"{value:,.0f}"
+    """Return a number as a spreadsheet shows it: of fifteen digits, halves away from zero."""
+    return f"{Decimal(f'{value:.15g}').quantize(Decimal(1), ROUND_HALF_UP):,}"
 
 
 # --- the same in every document ----------------------------------------------------------------------------------------

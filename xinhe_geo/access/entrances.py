@@ -390,15 +390,17 @@ def same_compound(district: District, points: gpd.GeoDataFrame, targets: pd.Data
     homes = district.homes
     inside = targets[targets["inside"].notna()].drop_duplicates(["place", "x", "y"])
     at_home, shapes = points.groupby("home").indices, points.geometry.to_numpy()
+    outlines = {} if homes is None else dict(zip(homes.index, homes.geometry.to_numpy(), strict=True))
+    ids, places, corners = points.index.to_numpy(), inside["place"].to_numpy(object), inside[["x", "y"]].to_numpy()
     place, target, metres = [np.empty(0, np.int64)], [np.empty(0, object)], [np.empty(0)]
-    for home, own in inside.groupby("inside"):
-        if home not in at_home or homes is None:
+    for home, own in inside.groupby("inside").indices.items():
+        if home not in at_home or home not in outlines:
             continue
-        residents, spots = at_home[home], shapely.points(own[["x", "y"]].to_numpy())
-        place.append(np.repeat(points.index.to_numpy()[residents], len(spots)))
-        target.append(np.tile(own["place"].to_numpy(object), len(residents)))
+        residents, spots = at_home[home], shapely.points(corners[own])
+        place.append(np.repeat(ids[residents], len(spots)))
+        target.append(np.tile(places[own], len(residents)))
         within = walk_inside if home in district.walled_homes else partial(_walk_in_sight, district)
-        metres.append(within(homes.geometry[home], shapes[residents], spots).ravel())
+        metres.append(within(outlines[home], shapes[residents], spots).ravel())
     join = np.concatenate
     walks = pd.DataFrame({"place": join(place), "target": join(target), "metres": join(metres)})
     return walks[np.isfinite(walks["metres"].to_numpy())]

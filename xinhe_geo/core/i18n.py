@@ -16,6 +16,7 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
+from decimal import ROUND_HALF_UP, Decimal
 
 from .errors import UnknownNameError
 
@@ -62,15 +63,23 @@ class Figure(float):
         return self.text(spec)
 
     def text(self, spec: str, unknown: str | None = None) -> str:
-        """Return the number as a format says; "nan", "inf" and "-0" are nobody's figures: by default 数据不足."""
+        """
+        Return the number as a format says; "nan", "inf" and "-0" are nobody's figures: by default 数据不足.
+
+        Halves are rounded away from zero, of the number as its first fifteen digits say it, as spreadsheets do: whatever the
+        order in which it was added up (187.5 and 187.49999999999997 people are 188).
+        """
         if not math.isfinite(self):
             return say("数据不足") if unknown is None else unknown
-        value = float(self)
-        if spec.endswith("%") and 1e-9 < value < 1 - 1e-9:
-            step = 10.0 ** -(int(spec[:-1].rpartition(".")[2] or 6) + 2)
-            value = min(max(value, step), 1 - step)
-        text = format(value, spec)
+        text = format(self._rounded(spec) if spec[-1:] in ("f", "%") else float(self), spec)
         return text[1:] if text.startswith("-") and not text.strip("-0.,%") else text
+
+    def _rounded(self, spec: str) -> Decimal:
+        share = spec.endswith("%")
+        step = Decimal(1).scaleb(-int(spec[:-1].rpartition(".")[2] or 6) - 2 * share)
+        value = Decimal(f"{float(self):.15g}")
+        value = value.quantize(step, ROUND_HALF_UP) if abs(value) < 1e15 else value
+        return min(max(value, step), 1 - step) if share and 1e-9 < self < 1 - 1e-9 else value
 
 
 def word(text: str) -> str:

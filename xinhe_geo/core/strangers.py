@@ -21,7 +21,7 @@ import sys
 import tempfile
 import threading
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any, NamedTuple, NoReturn, ParamSpec, TypeVar
@@ -58,9 +58,16 @@ class _Child(NamedTuple):
     pid: int
     work: IO[bytes]
     answers: IO[bytes]
-    places: frozenset[str]
+    places: Mapping[str, int]  # held open: what takes the place of a folder is another one, which it may not read
     room: str
     process: subprocess.Popen[bytes] | None  # None: a fork
+
+    def may_read(self, place: str) -> bool:
+        """Return whether a folder is one of the places, or lies in one."""
+        return any(
+            (place == own or place.startswith(os.path.join(own, ""))) and _is_still(own, handle)
+            for own, handle in self.places.items()
+        )
 
 
 class _State:
@@ -241,18 +248,34 @@ def _raise(kind: str, said: Any) -> NoReturn:
 def _child(place: str) -> _Child:
     """Return the process that may read a folder; another one where the one at hand may not."""
     child = _STATE.child
-    if child is not None and any(place == own or place.startswith(os.path.join(own, "")) for own in child.places):
+    if child is not None and child.may_read(place):
         return child
-    places = frozenset({place}) if child is None else child.places | {place}
+    known = () if child is None else [own for own in child.places if os.path.isdir(own)]
     if child is not None:
         _end(child)
+    places = {own: _held(own) for own in sorted({place, *known})}
     room = tempfile.mkdtemp(prefix="xinhe-")
     start = _forked if sys.platform == "linux" and alone() else _started
     _STATE.child = start(places, room)
     return _STATE.child
 
 
-def _forked(places: frozenset[str], room: str) -> _Child:
+def _held(place: str) -> int:
+    """Hold a folder open, where a process is shut out of whatever it was not given: its number names no other meanwhile."""
+    with suppress(OSError):
+        return os.open(place, os.O_PATH | os.O_CLOEXEC) if sys.platform == "linux" else -1
+    return -1
+
+
+def _is_still(place: str, handle: int) -> bool:
+    if sys.platform != "linux":
+        return True
+    with suppress(OSError):
+        return os.path.samestat(os.fstat(handle), os.stat(place))
+    return False
+
+
+def _forked(places: Mapping[str, int], room: str) -> _Child:
     (work_out, work_in), (answers_out, answers_in) = os.pipe(), os.pipe()
     sys.stdout.flush()
     sys.stderr.flush()
@@ -279,13 +302,13 @@ def _forked(places: frozenset[str], room: str) -> _Child:
     return _Child(pid, open(work_in, "wb"), open(answers_out, "rb"), places, room, None)
 
 
-def _started(places: frozenset[str], room: str) -> _Child:
+def _started(places: Mapping[str, int], room: str) -> _Child:
     known = sorted(
         name for name in sys.modules if name.partition(".")[0] == __name__.partition(".")[0] and "__main__" not in name
     )
     code = (
         f"import sys, importlib; sys.path[:] = {sys.path!r}; [importlib.import_module(name) for name in {known!r}]; "
-        f"from {__name__} import serve; serve({sorted(places)!r}, {room!r})"
+        f"from {__name__} import serve; serve({list(places)!r}, {room!r})"
     )
     process = subprocess.Popen(
         [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
@@ -311,6 +334,9 @@ def _end(child: _Child) -> int:
         with suppress(ChildProcessError):
             code = os.waitstatus_to_exitcode(os.waitpid(child.pid, 0)[1])
     child.answers.close()
+    for handle in child.places.values():
+        if handle >= 0:
+            os.close(handle)
     shutil.rmtree(child.room, ignore_errors=True)
     return code
 
@@ -322,7 +348,7 @@ def serve(places: list[str], room: str) -> None:
     _serve(sys.stdin.buffer, answers, places, room)
 
 
-def _serve(work: IO[bytes], answers: IO[bytes], places: Any, room: str) -> None:
+def _serve(work: IO[bytes], answers: IO[bytes], places: Iterable[str], room: str) -> None:
     _STATE.confined = True
     mimetypes.init()  # what libraries look up in folders that are closed from here on
     give_up([Path(p) for p in places], Path(room))

@@ -26,6 +26,10 @@ P = ParamSpec("P")
 Result = TypeVar("Result")
 
 
+#: Where threads of the standard library only wait, unless they call something from there: for work; for a process to end.
+_WAITING = {"_worker", "_do_waitpid"}
+
+
 class _Held(NamedTuple):
     """Stands for what both processes hold, by its place."""
 
@@ -102,11 +106,16 @@ def alone() -> bool:
     Return whether nothing else runs in this process that could hold a lock which a copy of it would then wait for.
 
     The thread that turns the spinner of a command draws a line, and those that serve another process read and write pipes:
-    none touches anything that the copy uses.
+    none touches anything that the copy uses. Nor does one that waits for work, or for another process to end.
     """
+    at = sys._current_frames()
     others = [thread for thread in threading.enumerate() if thread is not threading.current_thread()]
-    served = {"rich.live", "concurrent.futures.process"}
-    return all(type(thread).__module__ in served or thread.name == "QueueFeederThread" for thread in others)
+    return all(
+        type(thread).__module__ in ("rich.live", "concurrent.futures.process")
+        or thread.name == "QueueFeederThread"
+        or (thread.ident in at and at[thread.ident].f_code.co_name in _WAITING)
+        for thread in others
+    )
 
 
 def _may_start() -> bool:

@@ -8,14 +8,18 @@ files are read (`core.apart`), and whatever becomes of it, the caller has a mess
 from __future__ import annotations
 
 import json
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyproj
 import shapely
 
 from .incoming import Incoming, cannot_take
+
+if TYPE_CHECKING:
+    from fastparquet import ParquetFile
 
 #: Rows, columns and bytes as for every other file.
 _MOST_ROWS, _MOST_COLUMNS, _MOST_BYTES = 200_000, 512, 300_000_000
@@ -50,7 +54,11 @@ def _found(path: str) -> dict[str, Any]:
         from fastparquet import ParquetFile
     except ImportError:
         return {"wrong": "没有装能读它的程序包（fastparquet）"}
-    file = ParquetFile(path)
+    with ExitStack() as opened:  # its own files stay open
+        return _content(ParquetFile(path, open_with=lambda name, mode="rb": opened.enter_context(open(name, mode))))
+
+
+def _content(file: ParquetFile) -> dict[str, Any]:
     said = json.loads(file.key_value_metadata.get("geo") or "null")
     if not isinstance(said, dict):
         return {"wrong": "没有图形（不是 GeoParquet）"}

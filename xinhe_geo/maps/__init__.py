@@ -4,7 +4,7 @@ from .basemap import Label, Layer
 from .changes import Comparison
 from .drawing import difference, draw, evidence, of_district, picture, swipe, walkers
 from .html_map import HouseMap
-from .leading_rules import leading_rules, mapped_rules, promised_rules
+from .leading_rules import leading_rules, mapped_rules, promised_among, promised_rules
 from .live import live
 from .meeting import DEMONSTRATION_TEXT, PRESETS, meeting, preset_text
 from .presets import COMPLETENESS, GAPS, OVERVIEW, PARCELS, misses_any, scene_for, themes, worst_gaps
@@ -56,6 +56,7 @@ __all__ = [
     "percent",
     "picture",
     "preset_text",
+    "promised_among",
     "promised_rules",
     "rule_label",
     "scene_for",

@@ -427,6 +427,15 @@ def of_change(change: Change) -> Sums:
             ),
             *moved(old, new, crowd, row),
         ]
+    for row in change.users.itertuples():
+        own = (cover.xs(row.rule, level="rule") for cover in (a, b))
+        here = [(one, one["facility"] == row.facility) for one in own]
+        found[f"{row.rule}/{row.facility}"] = [
+            Parts(one["name"][there], (one["served"] * one["people"])[there]).of(
+                title(what), [[title(what), "{value:,.0f}", amount(n)]]
+            )
+            for (one, there), what, n in zip(here, ("之前", "之后"), (row.users_before, row.users_after), strict=True)
+        ]
     return found
 
 

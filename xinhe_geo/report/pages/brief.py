@@ -21,9 +21,9 @@ from ..record import RECORD
 from ..story.records import Figure, Goal
 from ..story.story import Story
 from ..workbook import foot
-from .receipts import OF_BRIEF, followed
+from .receipts import OF_BRIEF
 from .registry import Page
-from .shell import heads, html_page, receipt_line, scrolled, warning
+from .shell import followed, heads, html_page, receipt_line, scrolled, warning
 from .since import since_section
 
 #: English words take more room.

@@ -22,8 +22,8 @@ from ...ledger import (
     spoken,
 )
 from ..story.places import community_facts, in_no_community, nearest_last
-from .receipts import OF_LEDGER, followed
-from .shell import heads, html_page, scrolled, warning
+from .receipts import OF_LEDGER
+from .shell import followed, heads, html_page, scrolled, warning
 
 _STYLE = """
 .tools { position: sticky; top: 0; z-index: 2; background: var(--paper); padding: 10px 0; display: flex; gap: 10px; }

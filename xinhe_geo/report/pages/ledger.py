@@ -29,8 +29,8 @@ from ...ledger import (
     verdicts,
 )
 from ..story.promises import first_rows, verdict_counts
-from .receipts import OF_LEDGER, followed
-from .shell import SCRIPT_AND_PICTURES, heads, html_page, receipt_line, scrolled, warning
+from .receipts import OF_LEDGER
+from .shell import SCRIPT_AND_PICTURES, followed, heads, html_page, receipt_line, scrolled, warning
 from .since import since_section
 
 # --- the page --------------------------------------------------------------------------------------------------------

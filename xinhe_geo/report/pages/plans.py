@@ -22,11 +22,14 @@ from ...core import (
     EnvironmentProblem,
     ScenarioError,
     SourceError,
+    amount,
     growing,
     language,
+    per_cent,
     read_layer,
     refuse_uncleared,
     say,
+    signed,
     write_text,
 )
 from ...core import title as column_title
@@ -35,13 +38,14 @@ from ...maps import DEMONSTRATION_TEXT
 from ...siting import BASE_LABELS, provision
 from ..analysis import Comparison, Progress
 from ..files import added_to, refuse_foreign
-from ..story.change import Change, few_names
+from ..story.change import Change, few_names, side_by_side
 from ..sums import of_change
 from ..tables import csv_text, marked_rows, titled
 from ..workbook import foot, write_sheet
+from . import charts
 from .brief import link_pages
 from .receipts import OF_CHANGE, receipts_page
-from .shell import page_text, receipt_line, table_html
+from .shell import heads, page_text, receipt_line, scrolled, table_html
 
 #: How many rules of a plan the page of all plans lists.
 ROWS = 10
@@ -349,7 +353,8 @@ def _write_comparison(
     tell(say("计算两边的覆盖、人数和目标"))
     sheets = comparison(pair)
     links: dict[str, str] = {}
-    for rule, label in Change(pair).drawn.items():
+    change = Change(pair)
+    for rule, label in change.drawn.items():
         tell(say("画地图：{0}", label))
         files = f"maps/difference-{rule}.html", f"maps/swipe-{rule}.html"
         (folder / "maps").mkdir(parents=True, exist_ok=True)
@@ -358,7 +363,9 @@ def _write_comparison(
         links |= {files[0]: say("{0}：差异图", label), files[1]: say("{0}：左右对比", label)}
     workbook(folder / "方案比较.xlsx", old, sheets)
     body = "".join(
-        _section(name, _few_names(data), unit) for name, (data, unit) in sheets.items() if name != "小区变化"
+        _section(name, _few_names(data), unit, {"编号": OF_CHANGE})
+        for name, (data, unit) in sheets.items()
+        if name != "小区变化"
     )
     listed = "".join(f'<li><a href="{e(file)}">{e(text)}</a></li>' for file, text in links.items())
     listed = f'<section><h2>{say("地图")}</h2><ul class="links">{listed}</ul></section>' if links else ""
@@ -366,10 +373,73 @@ def _write_comparison(
     nav += "" if back is None else f'　<a href="{e(back)}">{say("全部方案")}</a>'
     nav += f'　<a href="{OF_CHANGE}">{say("每个数的算式")}</a>'
     heading, options = say("{0} 与 {1}", *names), say(" --plan 方案")
-    write_text(folder / OF_CHANGE, receipts_page(old, of_change(Change(pair)), heading, options))
-    page = page_text(old, heading, nav, listed + body + receipt_line(options))
+    write_text(folder / OF_CHANGE, receipts_page(old, of_change(change), heading, options))
+    body = _concluded(change) + listed + body + receipt_line(options)
+    page = page_text(old, heading, nav, body, style=charts.STYLE)
     write_text(folder / "compare.html", page)
     return sheets["一页表"][0]
+
+
+def _concluded(change: Change) -> str:
+    """Return what a comparison comes to: sentences, who stays, moves and comes, and a bar for each goal."""
+    e, goals, who = html.escape, change.goals, change.who
+    told = "".join(f"<li>{e(sentence)}</li>" for sentence in change.verdict)
+    told = f'<ul class="verdict">{told}</ul>' if told else f"<p>{say('没有可以评判的目标。')}</p>"
+    people = ""
+    if who is not None:
+        groups = ("之前常住", "留下的居民", "迁出（去向待填）", "导入人口", "其他变动", "之后常住")
+        figures = (who.before, who.stay, who.out, who.came, who.other, who.after)
+        cells = "".join(f'<td class="n">{amount(number)}</td>' for number in figures)
+        people = scrolled(heads([say(group) for group in groups], range(6)), f"<tr>{cells}</tr>", "short")
+        people += f'<p class="small">{say("单位：人。留下的、迁出的、导入的三类分列，不相加；受益和受影响只算留下的居民")}</p>'
+    rows = "".join(
+        f'<tr><td>{e(row.label)}</td><td class="n">{per_cent(row.before, unknown="—")}</td><td class="n">{per_cent(row.after, unknown="—")}</td>'
+        f'<td class="diverging">{charts.diverging_bar(row.points, change.longest, hollow=row.tone == "others")}</td>'
+        + (
+            f'<td class="n">{signed(row.points)}</td>'
+            if row.tone != "unknown"
+            else f'<td class="unknown">{say("数据不足")}</td>'
+        )
+        + f'<td class="{row.tone}">{e(row.net_text)}</td></tr>'
+        for row in goals.itertuples()
+    )
+    names = [say("目标"), column_title("之前"), column_title("之后"), say("降低 ← → 提高")]
+    names += [column_title("变化（百分点）"), column_title("净增（按本指标）")]
+    table = scrolled(heads(names, (1, 2, 4, 5)), rows) if rows else ""
+    if (goals["tone"] == "others").any():
+        table += f'<p class="small">{say("空心：居民走得到的没有变，份额只因人口迁入或迁出而变")}</p>'
+    mark = _mark(change.pair.after.district)
+    return f"<section><h2>{say('结论')}{mark}</h2>{told}{people}<h3>{say('各项目标')}</h3>{table}</section>"
+
+
+def _mark(district: District) -> str:
+    """Return the mark that stands in every figure of a demonstration."""
+    return f'<span class="mark">{say("演示数据")}</span>' if district.is_demonstration else ""
+
+
+def _matrix(plans: Mapping[str, _Planned]) -> str:
+    """Return all plans beside each other: what each changes of each goal."""
+    e, table = html.escape, side_by_side({name: Change(own.pair) for name, own in plans.items()})
+    rows = "".join(
+        f"<tr><td>{e(table.loc[rule, ('', 'label')])}</td>"
+        + "".join(_matrix_cell(table.loc[rule, name]) for name in plans)
+        + "</tr>"
+        for rule in table.index
+    )
+    names = [e(own.plan.label or name) for name, own in plans.items()]
+    linked = [f'<a href="#{e(name)}">{label}</a>' for name, label in zip(plans, names, strict=True)]
+    body = scrolled(heads([say("目标"), *linked]), rows) if rows else f"<p>{say('没有一个方案改变任何目标。')}</p>"
+    note = say(
+        "各方案与同一年没有它的情形相比：按目标自己的分母净增，括号里是百分点（净增为 0 的，份额只因人口迁入或迁出而变）；“—”为没有变化"
+    )
+    mark = _mark(next(iter(plans.values())).pair.after.district)
+    return f'<section><h2>{say("方案一览")}{mark}</h2>{body}<p class="small">{note}</p></section>'
+
+
+def _matrix_cell(found: pd.Series) -> str:
+    if found["tone"] not in ("gain", "lose", "others"):
+        return f'<td class="same">{say("数据不足") if found["tone"] == "unknown" else "—"}</td>'
+    return f'<td class="{found["tone"]}">{html.escape(found["net_text"])}<br>（{signed(found["points"])}）</td>'
 
 
 def write_plans(
@@ -436,7 +506,7 @@ def _write_plans(
     summary = pd.DataFrame(rows, columns=columns).set_index("scenario")
     nav = f'<a href="index.html">{say("简报")}</a>　' if (to / "index.html").is_file() else ""
     nav += f'<a href="tables/方案.xlsx">{say("表格")}</a>'
-    page = page_text(district, say("{0} 方案", district.name), nav, "".join(parts))
+    page = page_text(district, say("{0} 方案", district.name), nav, _matrix(plans) + "".join(parts), style=charts.STYLE)
     with added_to(to) as folder:
         workbook(folder / "tables" / "方案.xlsx", district, sheets)
         write_text(folder / "plans.html", page)
@@ -529,8 +599,8 @@ def _few_names(table: pd.DataFrame) -> pd.DataFrame:
     return table.assign(**{column: table[column].astype(str).map(few_names) for column in lists})
 
 
-def _section(name: str, table: pd.DataFrame, unit: str) -> str:
-    body = table_html(table) if len(table) else f'<p class="line">{say("没有变化。")}</p>'
+def _section(name: str, table: pd.DataFrame, unit: str, linked: Mapping[str, str] | None = None) -> str:
+    body = table_html(table, linked) if len(table) else f'<p class="line">{say("没有变化。")}</p>'
     return (
         f'<section><h2>{html.escape(column_title(name))}</h2><p class="small">{html.escape(unit)}</p>{body}</section>'
     )

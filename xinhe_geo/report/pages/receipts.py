@@ -5,7 +5,6 @@ from __future__ import annotations
 import html
 import json
 from collections.abc import Mapping
-from urllib.parse import quote
 
 from ...core import SCRIPT, marked, say, web_file
 from ...district import District
@@ -21,11 +20,6 @@ details { background: var(--card); border: 1px solid var(--line); border-radius:
 summary b { font-weight: 600; } summary span { color: var(--quiet); font-size: 13px; } table { width: auto; } h3 { margin: 10px 0 2px; }
 a:target, details:target { outline: 2px solid var(--accent); }
 """
-
-
-def followed(text: str, page: str, *about: str) -> str:
-    """Return a figure (markup) as a link to what it is added up from."""
-    return f'<a class="sum" href="{page}#{quote("/".join(about), safe="/")}">{text}</a>'
 
 
 def receipts_page(district: District, sums: Sums, heading: str, options: str = "") -> str:

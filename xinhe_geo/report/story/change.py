@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -11,6 +13,7 @@ import pandas as pd
 from ...access import attached_anew
 from ...core import say
 from ...district import District, rule_name
+from ...maps import promised_among
 from ..analysis import Comparison
 
 #: Smaller changes of a share, of minutes, of people are rounding.
@@ -80,6 +83,62 @@ class Change:
         return table.reindex(table["people_gain"].sort_values(ascending=False, kind="stable").index)
 
     @cached_property
+    def goals(self) -> pd.DataFrame:
+        """
+        The promised rules, those first that serve most residents anew, those last that leave most out.
+
+        Besides the columns of `effects`: `tone`, by what a rule gains among those who live here before and after: gain, lose, same,
+        unknown; "others" where only newcomers, or those who moved away, make its share another.
+        """
+        table = self._effects
+        table = table.loc[promised_among(self.pair.before.district, list(table.index))]
+        moved, net = table["change"].to_numpy(dtype=float), table["net"].to_numpy(dtype=float)
+        felt = np.where(np.isnan(net), moved, np.where(np.abs(net) > 1e-6, net, 0.0))  # from a map: what the share says
+        kinds = [np.isnan(moved), felt > 0, felt < 0, np.abs(moved) > SHARE]
+        tone = np.select(kinds, ["unknown", "gain", "lose", "others"], "same")
+        rank = pd.Series(tone).map({"gain": 0, "others": 1, "same": 2, "unknown": 3, "lose": 4}).to_numpy()
+        order = np.lexsort((-np.nan_to_num(moved), rank))
+        return table.assign(tone=tone).iloc[order]
+
+    @cached_property
+    def verdict(self) -> list[str]:
+        """Sentences that conclude: how many goals rise and fall for those who live here already, which most, and for how many."""
+        goals = self.goals
+        if goals.empty:
+            return []
+        of = {tone: goals[(goals["tone"] == tone).to_numpy()] for tone in ("gain", "lose", "same", "others", "unknown")}
+        same = len(of["same"]) + len(of["others"])
+        told = "{0} 项目标中，对住在这里的居民：提高 {1} 项，降低 {2} 项，没有变化 {3} 项"
+        said = [say(told, len(goals), len(of["gain"]), len(of["lose"]), same)]
+        if len(of["others"]):
+            said[0] += say("（其中 {0} 项的份额只因人口迁入或迁出而变）", len(of["others"]))
+        if len(of["unknown"]):
+            said[0] += say("，数据不足 {0} 项", len(of["unknown"]))
+        if len(of["gain"]):
+            said.append(_moved("提高最多：{0}，{1:.1%} → {2:.1%}（{3}）", of["gain"].iloc[0]))
+        if len(of["lose"]):
+            said.append(_moved("降低最多：{0}，{1:.1%} → {2:.1%}（{3}）", of["lose"].iloc[-1]))
+        return [*said, *self._residents()]
+
+    def _residents(self) -> list[str]:
+        """Whom the goals that move most residents serve anew, and whom no longer: people who live here before and after."""
+        told = []
+        for column, sentence in (
+            ("people_gain", "住在这里的居民，受益最多的一项新增可达 {0:,.0f} 人（{1}）"),
+            ("people_lose", "住在这里的居民，受影响最多的一项有 {0:,.0f} 人不再可达（{1}）"),
+        ):
+            known = self.goals[(self.goals[column] > PEOPLE).to_numpy()]
+            if len(known):
+                row = known.loc[known[column].idxmax()]
+                told.append(say(sentence, row[column], row["label"]))
+        return told
+
+    @property
+    def longest(self) -> float:
+        """The largest change of a goal, in percentage points: what a full bar stands for."""
+        return float(self.goals["points"].abs().max())
+
+    @cached_property
     def felt(self) -> pd.DataFrame:
         """Of `gains` those that residents feel."""
         table = self.gains
@@ -111,10 +170,19 @@ class Change:
         table = self.pair.sharing
         return _called(table[table["change"].abs() > PEOPLE], self._effects["label"])
 
+    @cached_property
+    def who(self) -> Moves | None:
+        """Who lives there before and after."""
+        return moves(self.pair.before.district, self.pair.after.district)
+
     @property
     def people(self) -> str:
         """For which years both stand, and who lives there before and after."""
         return people_line(self.pair.before.district, self.pair.after.district)
+
+
+def _moved(sentence: str, row: pd.Series) -> str:
+    return say(sentence, row["label"], float(row["before"]), float(row["after"]), row["net_text"])
 
 
 def _called(table: pd.DataFrame, labels: pd.Series) -> pd.DataFrame:
@@ -122,29 +190,49 @@ def _called(table: pd.DataFrame, labels: pd.Series) -> pd.DataFrame:
     return rows.assign(label=rows["rule"].map(labels).fillna(rows["label"]))
 
 
-def people_line(before: District, after: District) -> str:
+class Moves(NamedTuple):
     """
-    Say for which years both sides stand, and who lives there before and after, so that it adds up.
+    Who lives in the homes of two states. Residents who stay, who move and who come are three groups, never added into one.
 
     People of before, less those of homes that are gone, plus those of new ones (导入人口, not residents of before), plus what
     else changed, are the people of after.
     """
+
+    before: float
+    stay: float
+    out: float
+    came: float
+    other: float
+    after: float
+    homes_gone: int
+    homes_new: int
+
+
+def moves(before: District, after: District) -> Moves | None:
+    """Return who lives there before and after; None where a state has no homes."""
     old, new = before.homes, after.homes
     if old is None or new is None:
-        return say("数据不足：没有小区图层")
+        return None
     gone, fresh = old[~old.index.isin(new.index)], new[~new.index.isin(old.index)]
+    was, now, out, came = (float(frame["people"].sum()) for frame in (old, new, gone, fresh))
+    return Moves(was, was - out, out, came, now - was + out - came, now, len(gone), len(fresh))
+
+
+def people_line(before: District, after: District) -> str:
+    """Say for which years both sides stand, and who lives there before and after, so that it adds up (`Moves`)."""
+    old, new, who = before.homes, after.homes, moves(before, after)
+    if old is None or new is None or who is None:
+        return say("数据不足：没有小区图层")
     years = say("两边都按 {0} 年", before.year)
     if before.year != after.year:
         years = say("之前 {0} 年，之后 {1} 年", before.year, after.year)
-    was, now, out, came = (float(frame["people"].sum()) for frame in (old, new, gone, fresh))
-    text = say("{0}：之前常住人口 {1:,.0f}，之后 {2:,.0f}", years, was, now)
-    if len(gone):
-        text += say("；减少 {0} 个小区，迁出 {1:,.0f} 人（不计入受影响居民；去向待填）", len(gone), out)
-    if len(fresh):
-        text += say("；新增 {0} 个小区，导入 {1:,.0f} 人（不计入受益居民）", len(fresh), came)
-    other = now - was + out - came
-    if abs(other) >= PEOPLE:
-        text += say("；其他变动 {0:+,.0f} 人", other)
+    text = say("{0}：之前常住人口 {1:,.0f}，之后 {2:,.0f}", years, who.before, who.after)
+    if who.homes_gone:
+        text += say("；减少 {0} 个小区，迁出 {1:,.0f} 人（不计入受影响居民；去向待填）", who.homes_gone, who.out)
+    if who.homes_new:
+        text += say("；新增 {0} 个小区，导入 {1:,.0f} 人（不计入受益居民）", who.homes_new, who.came)
+    if abs(who.other) >= PEOPLE:
+        text += say("；其他变动 {0:+,.0f} 人", who.other)
     homes, places = attached_anew(after)
     lost = [say("{0} 个小区", len(homes))] if len(homes) else []
     lost += [say("{0} 处设施", len(places))] if len(places) else []
@@ -153,6 +241,30 @@ def people_line(before: District, after: District) -> str:
         text += say(told, say("、").join(lost))
     unknown = sum(int(frame["people"].isna().sum()) for frame in (old, new))
     return text + (say("；{0} 个小区人口不详，未计入", unknown) if unknown else "")
+
+
+def side_by_side(plans: Mapping[str, Change]) -> pd.DataFrame:
+    """
+    Return what each plan changes of each goal.
+
+    Returns
+    -------
+    table
+        Columns a MultiIndex (plan, what): `net_text`, `points` (percentage points), `tone`. Rows: the goals that any of them moves, in the
+        order in which the first of them lists its goals; index rule; `label` is the level "".
+    """
+    moved = {name: change.goals for name, change in plans.items()}
+    order = list(
+        dict.fromkeys(
+            rule for goals in moved.values() for rule in goals.index[goals["tone"].isin(["gain", "lose", "others"])]
+        )
+    )
+    labels = {rule: label for goals in moved.values() for rule, label in goals["label"].items()}
+    table = pd.concat(
+        {name: goals.reindex(order)[["net_text", "points", "tone"]] for name, goals in moved.items()}, axis=1
+    )
+    table.insert(0, ("", "label"), [labels[rule] for rule in order])
+    return table
 
 
 def few_names(text: str, most: int = 3) -> str:
