@@ -179,7 +179,17 @@ def test_the_headline_is_the_weighted_share_of_what_is_known() -> None:
     known = cover[cover["served"].notna() & cover["people"].notna()]
     share = (known["served"] * known["people"]).sum() / known["people"].sum()
     assert 0.3 < share < 0.99
-    assert theme["facts"][0]["big"] == f"{round(share * 100, 1):g} %"
+    assert theme["facts"][0]["big"] == f"{share:.0%}"  # as the card says it
+    rule = fakes.district().rule(
+        "clinic15"
+    )  # circles and streets by its metres, walks by its minutes: each limit stands by its share
+    parts = [
+        (known[f"served_{m}"] * known["people"]).sum() / known["people"].sum()
+        for m in ("buffer", "network_m", "walk_min")
+    ]
+    limits = (f"{rule.metres:g} 米", f"{rule.metres:g} 米", f"{rule.minutes:g} 分钟")
+    told = "｜".join(f"{w} {m} {s:.0%}" for w, m, s in zip(("直线", "路网", "步行"), limits, parts, strict=True))
+    assert f"换算法：{told}" in theme["notes"]
     assert theme["facts"][0]["tag"] == "演示值（不作结论）"
     mode = theme["modes"][0]
     assert [s["label"] for s in mode["styles"]] == [

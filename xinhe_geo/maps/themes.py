@@ -13,7 +13,7 @@ import pandas as pd
 import shapely
 
 from ..access import AT_LEAST, only_known
-from ..core import DEMONSTRATION, Rule, UnknownNameError, amount, say, speaking
+from ..core import DEMONSTRATION, Rule, UnknownNameError, amount, per_cent, say, speaking
 from ..district import District
 from .basemap import names_of
 from .style import (
@@ -278,17 +278,19 @@ def _reach_facts(
     if is_at_least(rows):
         tag = t["demo_value"] if demonstration else at_least_text(edition.lang)[0]
         text = t["share"].format(den=t[f"den_{column}"]) + t["semicolon"] + at_least_text(edition.lang)[1]
-        return [{"big": percent(share), "text": text, "tag": tag}], []
+        return [{"big": per_cent(share, 0), "text": text, "tag": tag}], []
     lost_text = land_text(lost, edition.lang) if column == "area_m2" else edition.count(lost, t["person"])
     text = t["share"].format(den=t[f"den_{column}"]) + t["semicolon"] + t["not_served"].format(n=lost_text)
-    fact = {"big": percent(share), "text": text}
+    fact = {"big": per_cent(share, 0), "text": text}
     if demonstration:
         fact["tag"] = t["demo_value"]
-    others = [share_of(rows, weights, c)[0] for c in ("served_buffer", "served_network_m", "served_walk_min")]
+    same = np.where(np.isnan(floats_of(rows, "served")), np.nan, weights)  # one denominator for all of them
+    others = [share_of(rows, same, c)[0] for c in ("served_buffer", "served_network_m", "served_walk_min")]
     notes = []
     if not all(math.isnan(o) for o in others):
-        a, b, c = (percent(o) for o in others)
-        notes.append(t["alternatives"].format(a=a, b=b, c=c))
+        a, b, c = (per_cent(o, 0, unknown="—") for o in others)
+        limits = {"m": f"{rule.metres:g}", "n": f"{rule.minutes:g}"}  # a rule may have two that differ: both are named
+        notes.append(t["alternatives"].format(a=a, b=b, c=c, **limits))
     unknown = int(np.isnan(weights).sum())
     if unknown and column != "area_m2":
         notes.append(t["unknown_people"].format(n=edition.count(unknown)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 import geopandas as gpd
 import numpy as np
@@ -17,6 +18,7 @@ from ...access import (
     Need,
     decay_of,
     home_points,
+    limit_metres,
     od_tables,
     sizes,
     within_capacity,
@@ -239,6 +241,16 @@ def _served(district: District, rules: Sequence[Rule], method: str = "") -> pd.S
     return once(district, ("served", tuple(rules), method), make)
 
 
+def _otherwise(district: District, rules: Sequence[Rule], method: str) -> pd.Series:
+    """Return what a method finds at the limit in metres that each rule has by its own: what differs is then the method, and nothing else."""
+    same = []
+    for rule in rules:
+        metres = limit_metres(district, rule)
+        minutes = metres / district.profile(rule.profile).speed_m_s / 60.0
+        same.append(rule if rule.method == method else replace(rule, metres=metres, minutes=minutes))
+    return _served(district, same, method)
+
+
 def _share_of_points(district: District, values: np.ndarray) -> pd.Series:
     """Return the weighted sum of a value of each of `home_points`, by home."""
 
@@ -281,7 +293,7 @@ def _coverage(district: District, m: Measure) -> Found:
     weight = str(m["weight"] or first)
     weights = weight_of(homes, weight)
     served = _served(district, rules).reindex(homes.index)
-    others = [_mean(_served(district, rules, method).reindex(homes.index), weights) * 100 for method in METHODS]
+    others = [_mean(_otherwise(district, rules, method).reindex(homes.index), weights) * 100 for method in METHODS]
     kinds = list(dict.fromkeys(k for rule in rules for k in rule.kinds))
     touched |= {**walk(district), **facilities_of(district, kinds)}
     value = _mean(served, weights) * 100
@@ -327,7 +339,7 @@ def by_home(district: District, m: Measure, method: str = "") -> tuple[pd.Series
         weight = "people" if asked == "community" else asked
     if method:
         rules = [district.rule(name) for name in (m["rule"], *listed(m["also_rules"]))]
-        level = _served(district, rules, method)
+        level = _otherwise(district, rules, method)
     else:
         level, _, _ = _level(district, m)
     return level.reindex(homes.index), weight_of(homes, weight), say(WEIGHTS[weight][1])
