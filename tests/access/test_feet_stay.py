@@ -102,18 +102,71 @@ def test_random_plans_on_the_toy_district(seed: int) -> None:
     hold(toy(), seed, "adult", 6)
 
 
-@pytest.mark.slow
-def test_every_street_of_the_bundled_district_closed() -> None:
+WALKERS = ("adult", "elderly", "frail", "wheelchair", "with_child", "bicycle")
+#: Every street of the toy district with all tests, of the bundled one before a release.
+CLOSED = [pytest.param(TOY, "wheelchair", marks=pytest.mark.slow)]
+CLOSED += [pytest.param(None, walker, marks=pytest.mark.matrix) for walker in WALKERS]
+
+
+@pytest.mark.parametrize(("folder", "profile"), CLOSED)
+def test_every_street_closed(folder: Path | None, profile: str) -> None:
     """No closure of a street shortens a walk, but of whoever has lost the last door; and nobody else is flagged."""
-    district = xh.District.load()
-    before, street_of = walks(district, "adult"), district.network.edges["street"]
-    ways = home_entrances(district)
-    on = street_of.reindex(ways["edge"]).to_numpy()
-    for street in district.rows["streets"].index:
-        after = walks(carried_out(district, [Edit("close_street", {"street": street})]), "adult")
+    district = xh.District.load(folder)
+    assert set(district.profiles.index) == set(WALKERS)
+    before, street_of = walks(district, profile), district.network.edges["street"]
+    by = {"minutes": home_entrances(district, district.profile(profile)), "metres": home_entrances(district)}
+    for street in map(str, district.rows["streets"].index):
+        after = walks(carried_out(district, [Edit("close_street", {"street": street})]), profile)
         never_longer(before, after, street)
-        lost = set(ways["place"]) - set(ways.loc[on != street, "place"])
-        assert set(np.flatnonzero(after.anew["metres"].points)) <= lost, street
+        for column, ways in by.items():
+            on = street_of.reindex(ways["edge"]).to_numpy()
+            lost = set(ways["place"]) - set(ways.loc[on != street, "place"])
+            assert set(np.flatnonzero(after.anew[column].points)) <= lost, street
+
+
+def doors_of(district: xh.District, profile: str) -> pd.DataFrame:
+    """Return every door of homes and open facilities: whose it is, on which street, where, after how many metres, whether of one attached anew."""
+    walker, edges = district.profile(profile), district.network.edges
+    parts = {"point": home_entrances(district, walker), "facility": entrances_of_open(district, walker)}
+    doors = pd.concat(
+        [own.assign(end=end, place=own["place"].astype(str)) for end, own in parts.items()], ignore_index=True
+    )
+    doors = doors[(doors["edge"] >= 0).to_numpy()]
+    on = edges.loc[doors["edge"].to_numpy()]
+    spots = shapely.get_coordinates(shapely.line_interpolate_point(on.geometry.array, doors["at_m"].to_numpy(float)))
+    doors["street"], doors["east"], doors["north"] = on["street"].to_numpy(), *spots.T
+    return doors[["end", "place", "anew", "street", "east", "north", "access_m"]]
+
+
+@pytest.mark.parametrize(("folder", "profile"), CLOSED)
+def test_no_closure_gives_anybody_a_door(folder: Path | None, profile: str) -> None:
+    """
+    Exact for every speed and every wait: no walk is shorter where streets and doors are some of those before.
+
+    So it is enough that each door stood there before, after as many metres, but those of whoever is flagged, and that each stretch of a
+    street did; all who take stairs have the doors of an adult, all who take none those of a wheelchair.
+    """
+    district = xh.District.load(folder)
+    old, was = doors_of(district, profile), district.network.edges
+    for street in map(str, district.rows["streets"].index):
+        after = carried_out(district, [Edit("close_street", {"street": street})])
+        new, now = doors_of(after, profile), after.network.edges
+        kept = new[~new["anew"].to_numpy(bool)].reset_index(drop=True)
+        both = kept.reset_index().merge(old, on=["end", "place", "street"], suffixes=("", "_was"))
+        same = np.hypot(both["east"] - both["east_was"], both["north"] - both["north_was"]) < 1e-3
+        same &= both["access_m"] >= both["access_m_was"] - 1e-6
+        assert set(both["index"][same]) == set(kept.index), street
+        assert set(now["street"]) <= set(was["street"]) - {street}
+        assert (
+            now["length_m"]
+            .groupby(now["street"])
+            .sum()
+            .sub(was["length_m"].groupby(was["street"]).sum())
+            .dropna()
+            .abs()
+            .max()
+            < 1e-6
+        )
 
 
 def test_stairs_that_close_move_the_metres_of_everybody_and_the_minutes_of_nobody_who_took_none() -> None:
