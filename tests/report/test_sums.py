@@ -13,10 +13,15 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
+import numpy as np
+import pandas as pd
 import pytest
+from ledger_toy import BY_HAND, SUM, folder_with, measure
 
 import xinhe_geo as xh
 from xinhe_geo.core import speaking
+from xinhe_geo.ledger import beyond, number_text
+from xinhe_geo.report import state_of, write_comparison, write_ledger
 from xinhe_geo.report.analysis import Analysis
 from xinhe_geo.report.pages.brief import brief_page
 from xinhe_geo.report.pages.receipts import receipts_page
@@ -79,3 +84,61 @@ def test_every_figure_of_the_story_of_the_toy_district(tmp_path: Path, lang: str
             for *_, text in one["printed"]
         }
         assert not goal.share.known or set(said) <= told, (goal.headline, goal.alternatives, told)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("lang", ["zh", "en"])
+def test_every_figure_of_the_ledger_and_its_communities(tmp_path: Path, lang: str) -> None:
+    """A row of every metric: each value is a link to its rows, which add up; whoever is behind a gap is told home by home."""
+    rows = [measure(name, metric, **cells) for name, metric, cells, _, _ in BY_HAND]
+    district = xh.District.load(folder_with(tmp_path / "toy", [*rows, measure("s", "series", **SUM)]))
+    table = xh.ledger(district, lang=lang)
+    write_ledger(district, table, tmp_path / "out", lang=lang)
+    page = (tmp_path / "out" / "ledger-receipts.html").read_text("utf-8")
+    sums = added_up(tmp_path, page)
+    told = {(one["figure"], text) for one in sums for *_, text in one["printed"]}
+    with speaking(lang):
+        both = pd.concat([table.reset_index("commitment"), beyond(district)])
+        for key, row in both[np.isfinite(both["value"].astype(float))].iterrows():
+            assert (key, number_text(float(row["value"]), str(row["unit"]))) in told
+            found = re.match(r"(?:折合 )?([\d,.]+) \S*(?:不可达|够不着)", row["gap"]) if lang == "zh" else None
+            assert found is None or any(figure == key and text.strip() == found.group(1) for figure, text in told), row[
+                "gap"
+            ]
+    for name in ("ledger.html", "communities.html"):
+        linked = links_lead_somewhere((tmp_path / "out" / name).read_text("utf-8"), "ledger-receipts.html", page)
+        assert linked >= 4, name
+
+
+@pytest.mark.slow
+def test_every_figure_of_a_comparison(tmp_path: Path) -> None:
+    toy = xh.District.load(TOY)
+    closed = toy.rows["facilities"].assign(state="closed")
+    after = toy.with_rows({**toy.rows, "facilities": closed})
+    before = state_of(toy, None)
+    table = write_comparison(before, before._replace(district=after), tmp_path / "out")
+    page = (tmp_path / "out" / "compare-receipts.html").read_text("utf-8")
+    told = {(one["figure"], text) for one in added_up(tmp_path, page) for *_, text in one["printed"]}
+    assert len(table) >= 3
+    for row in table.to_dict("records"):
+        code = row["编号"]
+        assert (code, f"{row['之前']:.1%}") in told and (code, f"{row['之后']:.1%}") in told
+        for column in ("受益居民（人）", "受影响居民（人）", "设施更挤的居民（人）"):
+            assert pd.isna(row[column]) or (code, f"{row[column]:,.0f}") in told
+    assert links_lead_somewhere(
+        (tmp_path / "out" / "compare.html").read_text("utf-8"), "compare-receipts.html", page
+    ) == len(table)
+
+
+@pytest.mark.slow
+def test_the_receipt_of_a_part_is_that_of_the_page(tmp_path: Path) -> None:
+    district = xh.District.load(TOY)
+    for figure, sums in of_story(Story(Analysis.of(district))).items():
+        if sums and figure not in district.rules.index:
+            found = xh.receipt(district, figure)
+            assert [found["printed"], *(one["printed"] for one in found["also"])][: len(sums)] == [
+                one["printed"] for one in sums
+            ]
+            break
+    with pytest.raises(xh.UnknownNameError):
+        xh.receipt(district, "plan_clinic_15/nobody")
