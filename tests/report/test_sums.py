@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import importlib.util
 import json
 import os
 import re
@@ -16,10 +17,12 @@ from urllib.parse import unquote
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from ledger_toy import BY_HAND, SUM, folder_with, measure
 
 import xinhe_geo as xh
-from xinhe_geo.core import speaking
+from xinhe_geo.core import amount, per_cent, speaking
 from xinhe_geo.ledger import beyond, number_text
 from xinhe_geo.report import state_of, write_comparison, write_ledger
 from xinhe_geo.report.analysis import Analysis
@@ -128,6 +131,23 @@ def test_every_figure_of_a_comparison(tmp_path: Path) -> None:
     assert links_lead_somewhere(
         (tmp_path / "out" / "compare.html").read_text("utf-8"), "compare-receipts.html", page
     ) == len(table)
+
+
+@given(st.lists(st.integers(0, 4000).map(lambda n: n / 8), min_size=1, max_size=12), st.integers(1, 12))
+def test_halves_and_shares_are_rounded_as_the_pages_round_them(parts: list[float], weight: int) -> None:
+    """Half a person is one, 99.6 % are not all: in whatever order it was added up."""
+    spec = importlib.util.spec_from_file_location("readd", ROOT / "tools" / "readd.py")
+    assert spec is not None and spec.loader is not None
+    readd = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(readd)
+    rows = [[str(i), None, part, 500.0 * weight] for i, part in enumerate(parts)]
+    for how, form, text in (
+        ("sum", "{value:,.0f}", amount(sum(parts))),
+        ("sum", "{value:,.1f}", amount(sum(reversed(parts)), 1)),
+        ("per", "{value:.0%}", per_cent(sum(parts) / (500.0 * weight * len(parts)), 0)),
+    ):
+        found = readd.figures({"how": how, "rows": rows})
+        assert form.format(**found) == text
 
 
 @pytest.mark.slow

@@ -35,6 +35,7 @@ from .metrics.base import (
     layers_for,
     measure_rows,
     number_text,
+    rough,
     rows_of,
     scope_text,
 )
@@ -101,6 +102,7 @@ __all__ = [
     "presence_of",
     "quoted",
     "read_record",
+    "rough",
     "rows_of",
     "scope_text",
     "shared_out",

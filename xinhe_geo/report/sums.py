@@ -28,6 +28,7 @@ from ..ledger import (
     measure_rows,
     missed_by_home,
     number_text,
+    rough,
     terms,
     walked_minutes,
 )
@@ -138,6 +139,11 @@ def of_story(story: Story) -> Sums:
     return found
 
 
+def _who(figure: Figure) -> str:
+    """Return who is counted of those whom nothing reaches."""
+    return say("不可达的60岁及以上居民") if figure.of == "people_60plus" else say("不可达居民")
+
+
 def _missed(own: pd.DataFrame, counted: str) -> Parts:
     return Parts(own["name"], own[counted] * (1.0 - own["served"]))
 
@@ -160,7 +166,7 @@ def _of_goal(
     found[0]["printed"] += [] if goal.metric == "presence" else [share_text(goal.share.value, 1)]
     found[0] |= {"code": goal.share.code, "of": goal.share.of}
     if goal.unserved.known:
-        found += of_figure(say("不可达居民"), _missed(own, goal.unserved.of), goal.unserved)
+        found += of_figure(_who(goal.unserved), _missed(own, goal.unserved.of), goal.unserved)
     if goal.exact and goal.metric != "presence":
         found.append(_lost(own, denominator, weight))
     if high is not None:
@@ -230,7 +236,7 @@ def _ways(district: District, rule: Rule, own: pd.DataFrame, alike: pd.DataFrame
 def _of_part(district: District, goal: Goal, own: pd.DataFrame, part: Figure, missed: Figure) -> list[Sum]:
     """Return the sums of a community (or of the homes in none): the share by the rule's own denominator, who is missed."""
     rule = district.rule(goal.rule)
-    found = of_figure(say("不可达居民"), _missed(own, missed.of), missed)
+    found = of_figure(_who(missed), _missed(own, missed.of), missed)
     if rule.metric == "presence" and own["community"].notna().all():
         has = own["served"].groupby(own["community"]).first()
         parts = Parts(pd.Series(dtype="str"), has, pd.Series(1.0, index=has.index))
@@ -340,7 +346,7 @@ def _behind(district: District, m: Mapping[str, Any], row: pd.Series) -> list[Su
     missed = missed_by_home(district, m)
     if missed is not None:
         names = district.layers["homes"]["name"]
-        told = number_form(round(float(missed.sum()), 1), "")
+        told = number_form(rough(float(missed.sum())), "")
         return [Parts(names, missed).of(label, [told])]
     living = lacking_people(district, m)
     if living is None or not living.sum() > 0:

@@ -26,6 +26,7 @@ from ...core import (
     METHOD_LABELS,
     ON_THE_WAY,
     Rule,
+    amount,
     counted,
     language,
     listed,
@@ -271,7 +272,12 @@ def number_text(value: float, unit: str) -> str:
     digits = (
         0 if value == round(value) or abs(value) >= 1000 else 1 if abs(value) >= 10 else 2 if abs(value) >= 1 else 3
     )
-    return f"{value:,.{digits}f} {counted(value, word(unit))}".strip()
+    return f"{amount(value, digits)} {counted(value, word(unit))}".strip()
+
+
+def rough(total: float) -> float:
+    """Return a total in tenths, one that is told in whole numbers as it is: what is rounded twice is another number."""
+    return total if abs(total) >= 1000 else round(total, 1)
 
 
 def in_words(names: Iterable[object]) -> str:
