@@ -23,7 +23,7 @@ from ledger_toy import BY_HAND, SUM, folder_with, measure
 
 import xinhe_geo as xh
 from xinhe_geo.core import amount, per_cent, speaking
-from xinhe_geo.ledger import beyond, number_text
+from xinhe_geo.ledger import beyond, community_targets, number_text
 from xinhe_geo.report import state_of, write_comparison, write_ledger
 from xinhe_geo.report.analysis import Analysis
 from xinhe_geo.report.pages.brief import brief_page
@@ -108,6 +108,9 @@ def test_every_figure_of_the_ledger_and_its_communities(tmp_path: Path, lang: st
             assert found is None or any(figure == key and text.strip() == found.group(1) for figure, text in told), row[
                 "gap"
             ]
+        for (code, key), row in community_targets(district, table).iterrows():
+            numbers = re.findall(r"\d+%|[\d,.]+(?= )", row["text"]) if row["unit"] == "%" else []
+            assert all((f"{key}/{code}", number) in told for number in numbers), row["text"]
     for name in ("ledger.html", "communities.html"):
         linked = links_lead_somewhere((tmp_path / "out" / name).read_text("utf-8"), "ledger-receipts.html", page)
         assert linked >= 4, name

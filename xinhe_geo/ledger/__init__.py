@@ -35,9 +35,9 @@ from .metrics.base import (
     layers_for,
     measure_rows,
     number_text,
-    rough,
     rows_of,
     scope_text,
+    whole_text,
 )
 from .metrics.figures import trend
 from .metrics.homes import by_home, shared_out
@@ -102,7 +102,6 @@ __all__ = [
     "presence_of",
     "quoted",
     "read_record",
-    "rough",
     "rows_of",
     "scope_text",
     "shared_out",
@@ -116,5 +115,6 @@ __all__ = [
     "typed_into",
     "verdicts",
     "walked_minutes",
+    "whole_text",
     "with_typed",
 ]

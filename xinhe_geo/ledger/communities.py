@@ -11,7 +11,7 @@ from ..access import SHARE_TOLERANCE, TOLERANCE_MIN, home_points, od_table, pres
 from ..core import language, listed, per_cent, say
 from ..district import District, cell, kind_name
 from .ledger import MET, NO_DATA, PARTLY, UNMET, beyond, canonical, judged
-from .metrics.base import Lacks, Measure, kinds_of, measure_rows, number_text, once
+from .metrics.base import Lacks, Measure, kinds_of, measure_rows, once, whole_text
 from .metrics.homes import by_home
 from .metrics.places import living_text, residents
 
@@ -214,7 +214,7 @@ def _of_homes(district: District, m: Measure, row: pd.Series) -> Iterator[dict[s
 def _amount(value: float, words: str) -> str:
     if words.startswith("m²"):
         return say("{0:.1f} 公顷{1}", value / 10000.0, words.removeprefix("m²").strip())
-    return number_text(float(round(value)), words)
+    return whole_text(value, words)
 
 
 class _There(NamedTuple):

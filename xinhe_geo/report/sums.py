@@ -28,7 +28,6 @@ from ..ledger import (
     measure_rows,
     missed_by_home,
     number_text,
-    rough,
     terms,
     walked_minutes,
 )
@@ -346,13 +345,15 @@ def _behind(district: District, m: Mapping[str, Any], row: pd.Series) -> list[Su
     missed = missed_by_home(district, m)
     if missed is not None:
         names = district.layers["homes"]["name"]
-        told = number_form(rough(float(missed.sum())), "")
+        total, (_, _, words) = float(missed.sum()), by_home(district, m)
+        in_tenths = words == say("个小区")
+        told = number_form(round(total, 1), "") if in_tenths else [say("数值"), "{value:,.0f}", amount(total)]
         return [Parts(names, missed).of(label, [told])]
     living = lacking_people(district, m)
     if living is None or not living.sum() > 0:
         return []
     communities = district.layers["communities"]["name"]
-    return [Parts(communities, living).of(label, [number_form(float(round(living.sum())), "")])]
+    return [Parts(communities, living).of(label, [[say("数值"), "{value:,.0f}", amount(living.sum())]])]
 
 
 def of_communities(district: District, table: pd.DataFrame) -> Sums:
@@ -400,13 +401,13 @@ def _walked(district: District) -> Iterable[tuple[str, str, list[Sum]]]:
 
 
 def _of_target(district: District, m: Mapping[str, Any], row: pd.Series, inside: pd.Series) -> list[Sum]:
-    level, weight, _ = by_home(district, m)
+    level, weight, words = by_home(district, m)
     there = inside.reindex(level.index).fillna(False).to_numpy(dtype=bool)
     names, level, weight = district.layers["homes"]["name"], level[there], weight[there]
     weight = weight.where(level.notna())
     found = [Parts(names, level * weight, weight).of(str(row["label"]), [share_text(float(row["value"]) / 100.0)])]
     if row["missed"] > 0:
-        land = str(m["weight"]) == "area_m2"
+        land = words.startswith("m²")
         text = amount(float(row["missed"]) * (1e-4 if land else 1.0), int(land))
         told = [[say("差距"), f"{{value:,.{int(land)}f}}", text]]
         found.append(Parts(names, (1.0 - level) * weight).of(say("差距"), told, 1e-4 if land else 1.0))

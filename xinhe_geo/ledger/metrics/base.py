@@ -275,9 +275,9 @@ def number_text(value: float, unit: str) -> str:
     return f"{amount(value, digits)} {counted(value, word(unit))}".strip()
 
 
-def rough(total: float) -> float:
-    """Return a total in tenths, one that is told in whole numbers as it is: what is rounded twice is another number."""
-    return total if abs(total) >= 1000 else round(total, 1)
+def whole_text(value: float, unit: str) -> str:
+    """Return a number of people or metres as a whole number with its unit, rounded once and as on every page."""
+    return f"{amount(value)} {counted(round(value), word(unit))}".strip()
 
 
 def in_words(names: Iterable[object]) -> str:

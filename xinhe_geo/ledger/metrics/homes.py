@@ -54,7 +54,6 @@ from .base import (
     planned_text,
     require_layers,
     require_survey,
-    rough,
     scope_text,
     short_of,
     surveyed,
@@ -63,6 +62,7 @@ from .base import (
     unsurveyed,
     walk,
     weight_of,
+    whole_text,
 )
 
 
@@ -370,7 +370,8 @@ def _missed(homes: gpd.GeoDataFrame, missed: pd.Series, weight: str, lot: str = 
     unit = say(WEIGHTS[weight][1])
     of_one = say(UNITS[weight])
     words = [f"{names[k]}" if weight == "homes" else f"{names[k]} {amount(v)} {of_one}" for k, v in most.items()]
-    said = (number_text(rough(total), unit), lot or say("不可达"), len(most), in_words(words))
+    told = number_text(round(total, 1), unit) if weight == "homes" else whole_text(total, unit)
+    said = (told, lot or say("不可达"), len(most), in_words(words))
     if weight == "homes" and total != len(most):  # parts of homes: more homes are named than add up
         return say("折合 {0}{1}，涉及 {2} 个小区：{3}", *said)
     return say("{0}{1}，在 {2} 个小区：{3}", *said)
