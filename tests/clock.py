@@ -21,8 +21,8 @@ BUDGET_S = 0.5
 #: What may take longer.
 PATIENT = {"slow", "browser", "matrix", "journey"}
 
-#: Long trials: `--all` has the first quarter of what is proven before a release.
-A_QUARTER_OR_ALL = [pytest.param(4, id="first quarter"), pytest.param(1, id="all", marks=pytest.mark.matrix)]
+#: Long trials: `--all` has the first twelfth of what is proven before a release.
+A_PART_OR_ALL = [pytest.param(12, id="first twelfth"), pytest.param(1, id="all", marks=pytest.mark.matrix)]
 
 #: When the present step of a test began, in processor time; the fixtures it made; inside which fixtures we are.
 _BEGAN = [0.0]

@@ -76,7 +76,7 @@ LONGEST = {
     "tests/siting/test_siting.py::test_every_kind_is_solved_to_the_optimum_and_counted_again": 17,
     "tests/io/test_hostile.py::test_a_minute_of_damage": 15,
     "tests/test_architecture.py": 12,
-    "tests/journeys/test_notebooks.py::test_runs_twice_with_equal_results": 12,
+    "tests/journeys/test_notebooks.py::test_runs_and_again_with_equal_results": 12,
     "tests/journeys/test_notebooks.py::test_other_legal_values_run": 5,
     "tests/journeys/test_secret_district.py::test_nothing_comes_out": 3,
 }

@@ -308,7 +308,7 @@ def test_two_processes_and_one_killed_give_the_same(
     assert files_of(tmp_path / "two") == files_of(tmp_path / "one")
 
 
-@pytest.mark.slow
+@pytest.mark.matrix
 def test_everything_is_the_same_whoever_does_it(tmp_path: Path, scheduler: str) -> None:
     """Maps, sheets and documents included: by one worker, by two, by a cluster with and without its own storage."""
     folders = copies(tmp_path / "in", "甲", "乙")

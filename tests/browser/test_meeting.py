@@ -20,7 +20,7 @@ import pandas as pd
 import pyproj
 import pytest
 import shapely
-from clock import A_QUARTER_OR_ALL
+from clock import A_PART_OR_ALL
 
 from xinhe_geo.access.coverage import coverage, presence
 from xinhe_geo.access.entrances import facility_entrances, home_entrances
@@ -269,7 +269,7 @@ def assert_equal_plans(district: District, plans: list[dict[str, Any]], folder: 
 
 @pytest.mark.browser
 @pytest.mark.slow
-@pytest.mark.parametrize("part", A_QUARTER_OR_ALL)
+@pytest.mark.parametrize("part", A_PART_OR_ALL)
 def test_two_hundred_random_plans_of_the_toy_equal_python(
     show: Opener, toy: District, toy_page: str, tmp_path: Path, part: int
 ) -> None:
@@ -295,7 +295,7 @@ def test_two_hundred_random_plans_of_the_toy_equal_python(
 
 @pytest.mark.browser
 @pytest.mark.slow
-@pytest.mark.parametrize("part", A_QUARTER_OR_ALL)
+@pytest.mark.parametrize("part", A_PART_OR_ALL)
 def test_random_plans_of_the_bundled_district_equal_python(
     show: Opener, bundled: District, bundled_page: str, tmp_path: Path, part: int
 ) -> None:

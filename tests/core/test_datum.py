@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import shapely
-from clock import A_QUARTER_OR_ALL, trials
+from clock import A_PART_OR_ALL, trials
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -210,7 +210,7 @@ def test_honest_points_are_never_accused(off_m: float, count: int) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("part", A_QUARTER_OR_ALL)
+@pytest.mark.parametrize("part", A_PART_OR_ALL)
 def test_honest_points_of_the_bundled_streets_are_never_accused(part: int) -> None:
     path = bundled_folder() / "network" / "streets.geojson"
     if not path.is_file():
@@ -270,7 +270,7 @@ def test_names_tell_what_streets_cannot() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("part", A_QUARTER_OR_ALL)
+@pytest.mark.parametrize("part", A_PART_OR_ALL)
 def test_honest_names_are_never_accused(part: int) -> None:
     """Random subsets of five or more facilities, with their own names and with somebody else's: not even a suspicion."""
     spots, known = bundled()
@@ -324,7 +324,7 @@ def test_likeness_is_the_ratio_of_counted_shares() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("part", A_QUARTER_OR_ALL)
+@pytest.mark.parametrize("part", A_PART_OR_ALL)
 def test_honest_lists_are_never_taken_for_another_datum_by_how_they_lie(part: int) -> None:
     """Two thousand random lists, of all kinds and of one, up to 40 m off, and lists that have nothing to do with the map."""
     spots, streets, homes = lying()

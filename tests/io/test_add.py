@@ -30,7 +30,7 @@ import pandas as pd
 import pyogrio
 import pytest
 import shapely
-from clock import A_QUARTER_OR_ALL
+from clock import A_PART_OR_ALL
 
 from xinhe_geo.app.cli import DATA, DONE, main
 from xinhe_geo.core import datum as _datum
@@ -926,17 +926,19 @@ def test_declared_right_they_come_back(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("part", [0, *(pytest.param(part, marks=pytest.mark.matrix) for part in (1, 2, 3))])
+@pytest.mark.parametrize(
+    ("part", "count"), [(0, 50), *(pytest.param(part, 250, marks=pytest.mark.matrix) for part in (1, 2, 3, 4))]
+)
 def test_honest_lists_are_never_refused(
-    tmp_path: Path, bundled_district: District, one_folder: None, monkeypatch: pytest.MonkeyPatch, part: int
+    tmp_path: Path, bundled_district: District, one_folder: None, monkeypatch: pytest.MonkeyPatch, part: int, count: int
 ) -> None:
-    """250 random subsets (before a release 1,000) of five rows and more through the whole of `add`: known ids, new ids, new ids and names."""
+    """50 random subsets (before a release 1,000) of five rows and more through the whole of `add`: known ids, new ids, new ids and names."""
     whole = read_folder(bundled_folder())
     monkeypatch.setattr(current_layer, "read_folder", lambda folder: whole)
     monkeypatch.setattr(adding, "check_copy", lambda folder, files: None)
     everything = bundled_district.rows["facilities"]
     choose = np.random.default_rng([7, part])
-    for k in range(250):
+    for k in range(count):
         some = everything.iloc[np.sort(choose.choice(len(everything), int(choose.integers(5, 41)), replace=False))]
         if k % 3 == 2:
             some = some.assign(name=[f"点{i}" for i in range(len(some))])
@@ -1230,7 +1232,7 @@ for what, start in (("add", old), ("undo", new)):
 @pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 @pytest.mark.parametrize("layer", ["facilities", "entrances"])
-@pytest.mark.parametrize("every", A_QUARTER_OR_ALL)
+@pytest.mark.parametrize("every", A_PART_OR_ALL)
 def test_a_kill_at_any_moment_leaves_old_or_new(tmp_path: Path, layer: str, every: int) -> None:
     """
     `facilities` is there already; `entrances` is new, so its file and the manifest have to appear together.

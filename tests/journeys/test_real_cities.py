@@ -54,7 +54,7 @@ def test_helsinki_without_people(tmp_path: Path) -> None:
     assert (both["straight_metres"] <= both["metres"] + 1e-6).all()
 
 
-@pytest.mark.slow
+@pytest.mark.matrix
 def test_one_worker_two_workers_and_a_cluster_give_the_same_bytes(tmp_path: Path, scheduler: str) -> None:
     """About a minute of processor time: three districts three times, tables only."""
     folders = [bundled_folder()]

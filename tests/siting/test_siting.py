@@ -25,7 +25,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import shapely
-from clock import A_QUARTER_OR_ALL, trials
+from clock import A_PART_OR_ALL, trials
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.sparse.csgraph import dijkstra
@@ -973,7 +973,7 @@ def counted_again(before: xh.District, after: xh.District, rule: xh.Rule, model:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("model", FOUR)
-@pytest.mark.parametrize("part", A_QUARTER_OR_ALL)
+@pytest.mark.parametrize("part", A_PART_OR_ALL)
 def test_every_kind_is_solved_to_the_optimum_and_counted_again(bundled: xh.District, model: str, part: int) -> None:
     """Proven for every kind, with `--all` for every fourth; built on the district, what is counted from scratch is the objective."""
     asked = 0
