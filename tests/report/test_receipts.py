@@ -63,7 +63,7 @@ def same_headlines(district: xh.District, readd: Any) -> int:
     """Hold every headline's receipt, added up again, against card, sentence and line of methods; return how many have a number."""
     analysis, known = analyse(district), 0
     page = html.unescape(brief_page(Story(analysis), [], []))
-    cards = dict(re.findall(r'<h3>([^<]*)</h3><p class="number">([^<]*)<', page))
+    cards = dict(re.findall(r'<h3>([^<]*)</h3><p class="number">(?:<a [^>]*>)?([^<]*)<', page))
     for rule, row in analysis.headlines.iterrows():
         goal, told = goal_of(analysis, str(rule)), readd(xh.receipt(district, str(rule)))
         if not np.isfinite(row["value"]):

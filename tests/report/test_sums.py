@@ -109,7 +109,7 @@ def test_every_figure_of_the_ledger_and_its_communities(tmp_path: Path, lang: st
                 "gap"
             ]
         for (code, key), row in community_targets(district, table).iterrows():
-            numbers = re.findall(r"\d+%|[\d,.]+(?= )", row["text"]) if row["unit"] == "%" else []
+            numbers = re.findall(r"\d+%|\d[\d,.]*(?= )", row["text"]) if row["unit"] == "%" else []
             assert all((f"{key}/{code}", number) in told for number in numbers), row["text"]
     for name in ("ledger.html", "communities.html"):
         linked = links_lead_somewhere((tmp_path / "out" / name).read_text("utf-8"), "ledger-receipts.html", page)

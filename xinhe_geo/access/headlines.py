@@ -18,6 +18,7 @@ from ..core import (
     TOLERANCE_M,
     Profile,
     Rule,
+    amount,
     language,
     per_cent,
     say,
@@ -201,16 +202,16 @@ def _headline(district: District, rule: Rule, found: _Found, upper: Mapping[str,
 
 def _unserved(own: pd.DataFrame, counted: str) -> float:
     """Return how many (people, square metres, homes) are not served; missing where nobody is known."""
-    amount = 1.0 if counted == "homes" else own[counted]
-    return float((amount * (1.0 - own["served"])).sum(min_count=1))
+    each = 1.0 if counted == "homes" else own[counted]
+    return float((each * (1.0 - own["served"])).sum(min_count=1))
 
 
-#: How what is not reached is said, by what the share of the sentence counts: sentence, its smallest number, factor.
+#: How what is not reached is said, by what the share of the sentence counts: sentence, digits, factor.
 _MISSED = {
-    "people": ("，{0} 人不可达", "{0:,.0f}", 1.0),
-    "people_60plus": ("，{0} 人不可达", "{0:,.0f}", 1.0),
-    "area_m2": ("，{0} 公顷不可达", "{0:,.1f}", 1e-4),
-    "homes": ("，{0} 个小区不可达", "{0:,.1f}", 1.0),
+    "people": ("，{0} 人不可达", 0, 1.0),
+    "people_60plus": ("，{0} 人不可达", 0, 1.0),
+    "area_m2": ("，{0} 公顷不可达", 1, 1e-4),
+    "homes": ("，{0} 个小区不可达", 1, 1.0),
 }
 
 
@@ -229,8 +230,8 @@ def _reach_sentence(limit: str, what: str, row: Mapping[str, object], unserved: 
             told = "{0}：{1}，{2}的 {3}—{4} 走得到（{5} 处待核，全部属实时为上限）"
             return say(told, _if(row), limit, what, per_cent(value, 0), per_cent(high, 0), unchecked)
         return say("{0}：{1}，{2}的 {3} 走得到", _if(row), limit, what, per_cent(value, 0))
-    words, form, factor = _MISSED[str(row["denominator"])]
-    least, most = (form.format(amount * factor) for amount in unserved)
+    words, digits, factor = _MISSED[str(row["denominator"])]
+    least, most = (amount(lost * factor, digits) for lost in unserved)
     some = np.isfinite(unserved[1]) and float(most.replace(",", "")) > 0
     if unchecked:
         missing = say(words, f"{least}—{most}") if some else ""
