@@ -132,7 +132,9 @@ def of_story(story: Story) -> Sums:
         own = analysis.cover.xs(gap.rule, level="rule").loc[[gap.home]]
         found[f"{gap.rule}/{gap.home}"] = of_figure(gap.label, _missed(own, gap.unserved.of), gap.unserved)
     homes = district.homes
-    for row in story.lacking if homes is not None else ():
+    if homes is None:
+        return found
+    for row in story.lacking:
         there = homes[(district.groups["community"].reindex(homes.index) == row.code).to_numpy()]
         found.setdefault(row.code, []).extend(of_figure(row.name, Parts(there["name"], there["people"]), row.living))
     return found
