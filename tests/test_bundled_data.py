@@ -68,7 +68,7 @@ def test_the_script_writes_exactly_these_bytes(tmp_path: Path) -> None:
     run = [sys.executable, str(REPO / "tools" / "make_xinhe.py"), "--out", str(tmp_path)]
     subprocess.run(run, check=True, capture_output=True)
     made = sorted(p.relative_to(tmp_path) for p in tmp_path.rglob("*") if p.is_file())
-    assert len(made) == len(MANIFEST["layers"]) + 2 + 8  # the manifest, the note on the data, eight scenarios
+    assert len(made) == len(MANIFEST["layers"]) + 2 + 9  # the manifest, the note on the data, nine scenarios
     different = [str(p) for p in made if (tmp_path / p).read_bytes() != (DATA / p).read_bytes()]
     assert different == []
 
@@ -470,7 +470,7 @@ def test_years_differ() -> None:
 def test_scenarios_can_be_carried_out() -> None:
     district = District.load(DATA)
     names = sorted(p.stem for p in (DATA / "scenarios").glob("*.toml"))
-    assert len(names) == 8
+    assert len(names) == 9
     for name in names:
         after = district.scenario(name).on(district)
         assert after.facilities is not None, name

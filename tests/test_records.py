@@ -15,7 +15,8 @@ from xinhe_geo.core.models import Edit
 from xinhe_geo.core.schema import LAYERS, METRICS
 from xinhe_geo.core.strangers import reading
 from xinhe_geo.district import blank, conflicts, steps
-from xinhe_geo.district.edits import ACTIONS, Action, EditedRows
+from xinhe_geo.district.edited_rows import EditedRows
+from xinhe_geo.district.edits import ACTIONS, Action
 from xinhe_geo.io import FORMATS, add
 from xinhe_geo.io.formats import Format
 from xinhe_geo.io.incoming import Incoming

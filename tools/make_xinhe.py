@@ -1,7 +1,7 @@
 """
 Draw the bundled demonstration district: `python tools/make_xinhe.py [--out data]`.
 
-Writes `district.toml`, every layer and the ledger series. The same bytes on every run. What is real, what is drawn
+Writes `district.toml`, every layer, the ledger series and the ledger of parcels. The same bytes on every run. What is real, what is drawn
 and what is made up is said per layer in `district.toml` and in `data/README.md`.
 """
 
@@ -18,7 +18,7 @@ import shapely
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from xinhe import blocks, manifest, places, pois, scenarios
+from xinhe import blocks, manifest, places, pois, renewal, scenarios
 from xinhe import skeleton as s
 from xinhe.frame import write_geojson
 from xinhe.lines import Corners, Street
@@ -49,7 +49,7 @@ def build() -> dict[str, list[Row]]:
         "zones": _zones(regions),
         "areas": regions.area_rows(),
         "communities": regions.community_rows(),
-        "parcels": places.parcel_rows(lots),
+        "parcels": [*places.parcel_rows(lots), *renewal.sample_rows(lots)],
         "barriers": places.barrier_rows(regions, lots),
         "landuse": places.landuse_rows(lots),
         "green": places.green_rows(lots, regions),
@@ -173,6 +173,7 @@ def write(folder: Path) -> dict[str, int]:
     kinds = sorted({str(f["kind"]) for f in layers["facilities"]})
     manifest.write_toml(folder / "district.toml", kinds)
     manifest.write_series(folder / "ledger" / "series.csv", DATA / "standards" / "measures.csv")
+    renewal.write(folder / "renewal")
     scenarios.write(folder / "scenarios", layers)
     manifest.write_readme(folder / "README.md", layers)
     return counts

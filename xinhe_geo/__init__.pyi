@@ -28,6 +28,7 @@ from .maps import draw as draw
 from .maps import live as live
 from .maps import picture as picture
 from .network import WalkNetwork as WalkNetwork
+from .renewal import balance as balance
 from .report import brief as brief
 from .report import receipt as receipt
 from .report.paper import sheet as sheet

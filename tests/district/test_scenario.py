@@ -327,7 +327,8 @@ def test_a_blank_plan_can_be_read_and_every_edit_in_it_too(toy: xh.District, tmp
     assert Scenario.read(path).edits == ()
     path.write_text(re.sub(r"(?m)^# (?=\[\[edit\]\]$|\w+ = )", "", text), "utf-8")
     every = Scenario.read(path)
-    assert len({e.do for e in every.edits}) == len(every.edits) == 13
+    assert {e.do for e in every.edits} == set(ACTIONS)
+    assert len({e.what["year"] for e in every.edits if "year" in e.what}) == 3, "an example in three phases"
     with pytest.raises(xh.ScenarioError, match="方案名"):
         blank(toy, "../x")
 
@@ -379,6 +380,19 @@ def edits_of(district: xh.District, *, only: str = "") -> st.SearchStrategy[Edit
         "move_facility": {"facility": ids["facilities"], "at": at},
         "resize_facility": {"facility": ids["facilities"], "capacity": st.integers(0, 90)},
         "open_planned": {"facility": st.just("F4")},
+        "use_rooms": {"facility": fresh, "kind": kind, "home": ids["homes"]},
+        "move_households": {
+            "homes": st.lists(ids["homes"], min_size=1, max_size=2, unique=True),
+            "people": st.integers(1, 40),
+        },
+        "return_households": {"parcel": st.just("taken"), "home": st.just("D"), "people": st.integers(1, 90)},
+        "build_floor_area": {
+            "parcel": st.just("plot"),
+            "quantity": st.just("floor_homes_m2"),
+            "floor_area_m2": st.integers(1, 9000),
+        },
+        "change_use": {"parcel": st.just("plot"), "use": st.sampled_from(["居住", "绿地"])},
+        "retrofit": {"home": ids["homes"], "elevators": st.integers(0, 9)},
         "demolish_homes": {"homes": st.lists(ids["homes"], min_size=1, max_size=2, unique=True)},
         "build_homes": {
             "parcel": st.sampled_from(["plot", "plot", "taken"]),
@@ -437,7 +451,11 @@ def test_any_plan_can_be_taken_back_and_turns_round(ground: xh.District, data: s
         pd.testing.assert_frame_equal(pd.DataFrame(ground.rows[name]), frame)
 
 
-@pytest.mark.parametrize("do", sorted(ACTIONS))
+#: Alone it is always a conflict: nobody has left (tests/renewal/test_balance.py).
+NEVER_ALONE = {"return_households"}
+
+
+@pytest.mark.parametrize("do", sorted(set(ACTIONS) - NEVER_ALONE))
 @settings(max_examples=1, deadline=None, derandomize=True)
 @given(data=st.data())
 def test_every_edit_taken_back_leaves_the_district_it_was(ground: xh.District, do: str, data: st.DataObject) -> None:
@@ -513,6 +531,13 @@ def scenarios_of_any_kind() -> st.SearchStrategy[Scenario]:
             "homes": st.lists(name, min_size=1, max_size=3),
             "line": st.lists(lonlats, min_size=2, max_size=3, unique_by=tuple),
             "households": st.integers(0, 10**6),
+            "elevators": st.integers(0, 99),
+            "parking_places": st.integers(0, 9999),
+            "property_managed": st.booleans(),
+            "holder": st.sampled_from(["owner", "public_tenant", "tenant"]),
+            "fate": st.sampled_from(["waiting", "elsewhere", "cash"]),
+            "year": st.integers(1900, 2050),
+            "until": st.integers(2050, 2200),
         }
         | dict.fromkeys(
             (
@@ -525,16 +550,21 @@ def scenarios_of_any_kind() -> st.SearchStrategy[Scenario]:
                 "household_size",
                 "share_60plus",
                 "wait_s",
+                "registered",
+                "floor_area_m2",
             ),
             number,
         )
         | dict.fromkeys(("name", "class"), st.text())
     )
 
+    def can(do: str, key: str) -> bool:
+        return key != "until" or not ACTIONS[do].lasting
+
     def edit(do: str) -> st.SearchStrategy[Edit]:
         what = st.fixed_dictionaries(
             {key: values.get(key, name) for key in ACTIONS[do].needs},
-            optional={key: values.get(key, name) for key in ACTIONS[do].may},
+            optional={key: values.get(key, name) for key in (*ACTIONS[do].may, "year", "until") if can(do, key)},
         )
         return what.map(lambda w: Edit(do, w))
 

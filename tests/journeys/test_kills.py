@@ -34,6 +34,7 @@ WRITING_NOTHING = {
     ("rules", "run"),
     ("", "fetch"),
     ("", "provision"),
+    ("", "parcels"),
     ("rules", "import"),
 }
 WRITING = [command for command in TYPED if command not in WRITING_NOTHING]

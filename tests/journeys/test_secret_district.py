@@ -226,6 +226,7 @@ TYPED: dict[tuple[str, str], Typed] = {
     ("", "compare"): lambda d, out, _: ["compare", "a", "--for", d, "--out", f"{out}/c"],
     ("", "plans"): lambda d, out, _: ["plans", d, "--out", f"{out}/p"],
     ("", "provision"): lambda d, out, _: ["provision", "--people", "99", "--for", d, "--out", f"{out}/a.xlsx"],
+    ("", "parcels"): lambda d, out, _: ["parcels", "--for", d],
     ("", "links"): lambda d, out, _: [
         *("links", "clinic_station", "--for", d, "--csv", f"{out}/a.csv", "--toml", f"{out}/a.toml", "--gaps"),
         *("--out", f"{out}/l"),

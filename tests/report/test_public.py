@@ -10,10 +10,13 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+import pandas as pd
 import pytest
 from pypdf import PdfReader
 
 import xinhe_geo as xh
+from xinhe_geo.maps import OVERVIEW, scene_for
+from xinhe_geo.report.paper.carto import without_borders
 
 edition = importlib.import_module("xinhe_geo.report.paper.public")
 
@@ -92,3 +95,16 @@ def test_names_and_numbers_of_the_user_stay_text(toy: xh.District) -> None:
 def test_the_same_edition_twice_has_the_same_bytes(toy: xh.District, written: list[Path], tmp_path: Path) -> None:
     again = edition.public(toy, tmp_path, rules=["plan_clinic_15"], size="A4", contact="022-0000")
     assert [f.read_bytes() for f in again] == [f.read_bytes() for f in written]
+
+
+def test_no_public_edition_says_where_anything_is_to_be_renewed(toy: xh.District) -> None:
+    """Parcels are internal: not drawn, not named, not in the legend; the maps of the house have them."""
+    parcels = toy.rows["homes"].loc[["A", "B"], ["geometry", "basis", "source"]]
+    parcels = parcels.assign(name=["甲地块", "乙地块"], use="更新", note=None)
+    parcels.index = pd.Index(["p", "q"], name="parcel")
+    scene = scene_for(toy.with_rows({**toy.rows, "parcels": parcels}), OVERVIEW)
+    inside = {layer.id for layer in scene.layers} | {i for g in scene.groups for row in g["rows"] for i in row["ids"]}
+    assert "parcels" in inside and any("地块" in label.text for label in scene.labels)
+    shown = without_borders(scene)
+    outside = {layer.id for layer in shown.layers} | {i for g in shown.groups for row in g["rows"] for i in row["ids"]}
+    assert "parcels" not in outside and not any("地块" in label.text for label in shown.labels)

@@ -90,6 +90,15 @@ LAYERS: dict[str, Entry] = {
 }
 
 
+_FILL = "规划原文之外待填；示例地块为虚构"
+#: The ledger of parcels is internal unless somebody decides otherwise.
+RENEWAL: tuple[tuple[str, str, str, str], ...] = (
+    ("parcel_facts", "renewal/parcels.csv", "synthetic", f"五车地、新河庄的户数、搬迁、住房、资金都待填；{_FILL}"),
+    ("stages", "renewal/stages.csv", "synthetic", f"更新进度：{_FILL}"),
+    ("promises", "renewal/promises.csv", "official", "规划原文逐句抄录；示例地块的为虚构"),
+)
+
+
 def _quoted(text: str) -> str:
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
@@ -133,6 +142,17 @@ def write_toml(path: Path, kinds: Sequence[str]) -> None:
         f"date = {_quoted(DATE)}",
         'secrecy = "public"',
     ]
+    for name, file, basis, source in RENEWAL:
+        lines += [
+            "",
+            f"[layers.{name}]",
+            f"file = {_quoted(file)}",
+            f"basis = {_quoted(basis)}",
+            f"source = {_quoted(source)}",
+            f"licence = {_quoted(CC_BY)}",
+            f"date = {_quoted(DATE)}",
+            'secrecy = "内部"',
+        ]
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("\n".join(lines) + "\n", encoding="utf-8", newline="\n")
 
@@ -210,8 +230,12 @@ def write_readme(path: Path, layers: Mapping[str, Sequence[Mapping[str, Any]]]) 
 2024 年起、三期 2028 年起，新河庄平房到 2026 年，更新后的住房 2027、2029 年起；规划设施多为 2025 年。
 
 ## 方案
-`scenarios/` 里八个方案：五车地改造、新河庄南北河底更新、南益和威海路两处卫生服务站、干渠人行桥、增开出入口、规划设施全部建成。
-规模和位置都是假定。
+`scenarios/` 里九个方案：五车地改造、新河庄南北河底更新、南益和威海路两处卫生服务站、干渠人行桥、增开出入口、规划设施全部建成、什么也不建，
+以及虚构的示例地块甲（拆除重建、还迁）和乙（综合整治）。规模和位置都是假定。
+
+## 地块台账
+`renewal/` 里是更新地块的台账（内部）：五车地和新河庄只有规划原文和要填的空格，户数、搬迁、住房、资金都待填，图上是示意位置，
+非征收范围、非权属界线；`示例地块甲`、`示例地块乙` 完全是虚构的，画在空地上，逐年演示怎么填、怎么算。
 
 ## 没有画出的地点
 规划只在讲区位时提到、又没有可查坐标的地方不画，以免编造：天津经济技术开发区西区、滨海西站、滨海机场、双城绿廊。

@@ -149,7 +149,7 @@ def parcel_rows(lots: Sequence[Lot]) -> list[Row]:
                 "name": name,
                 "zone": zone,
                 "use": "城市更新" if zone == "new" else "棚户区改造",
-                "note": f"{note}；{SKETCH}",
+                "note": f"{note}；示意位置，非征收范围、非权属界线；{SKETCH}",
                 "geometry": tidy(largest, 4.0),
             }
         )

@@ -9,6 +9,7 @@ from typing import Any
 
 import shapely
 
+from . import renewal
 from . import skeleton as s
 from .frame import XY, degrees
 
@@ -53,6 +54,7 @@ def build(layers: Layers) -> dict[str, dict[str, Any]]:
     return {
         "wuchedi-renewal": _wuchedi(layers),
         "xinhezhuang-renewal": _xinhezhuang(layers),
+        "sample-renewal": renewal.plan(layers),
         "two-stations": {
             "label": "南益、威海路卫生服务站",
             "year": 2025,
@@ -108,7 +110,7 @@ def _wuchedi(layers: Layers) -> dict[str, Any]:
     corner = s.old_row(s.R_ANSHUN, s.column(s.C_XIN, 1700)[0] + 60)
     site = shapely.Point(corner[0], corner[1] - 17)
     return {
-        "label": "五车地改造",
+        "label": "五车地改造（假定）",
         "year": 2025,
         "note": "平房按小区图层到2024年已腾空，不再写拆除；按容积率1.6新建住房，配建卫生服务站、老年食堂和日间照料中心；数值均为假定",
         "edit": [
@@ -160,7 +162,7 @@ def _xinhezhuang(layers: Layers) -> dict[str, Any]:
         "新河庄中心广场（规划）",
     )
     return {
-        "label": "新河庄南北河底更新",
+        "label": "新河庄南北河底更新（假定）",
         "year": 2025,
         "note": "规划原文：建设学校、养老院、社区服务中心、消防、停车场、广场；住房规模为假定",
         "edit": [

@@ -18,7 +18,7 @@ from ..core import (
     XinheError,
     describe,
 )
-from .commands import data, drawings, plans, reports, rules, siting
+from .commands import data, drawings, parcels, plans, reports, rules, siting
 from .commands.console import DATA, DONE, ENVIRONMENT, ERR, USAGE, finite, message
 
 app = typer.Typer(
@@ -47,6 +47,7 @@ COMMANDS: dict[typer.Typer, dict[str, Callable[..., None]]] = {
         "compare": plans.compare,
         "plans": plans.plans,
         "provision": plans.provision_list,
+        "parcels": parcels.parcels,
         "links": siting.find_links,
         "scenarios": plans.list_scenarios,
         "sites": siting.sites,

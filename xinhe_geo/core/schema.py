@@ -170,6 +170,17 @@ METRICS = (
 DIRECTIONS = {"have": "有", "more": "增加", "less": "减少", "cover": "覆盖"}
 #: Whether a claim is measured; nobody has said how; data like these can never say.
 CLAIM_LABELS = {"measured": "已量", "silent": "没有量", "unknowable": "这类数据量不出"}
+#: Whose households a figure of a parcel is about; without one, all together.
+HOLDERS = {"owner": "被征收户", "public_tenant": "承租公房户", "tenant": "租客"}
+#: What a quantity of the ledger of parcels is about, in the order in which it is shown.
+TOPICS = {
+    "use": "用途与权属",
+    "limit": "控规限制",
+    "floor": "建筑面积",
+    "people": "户与人",
+    "cost": "支出",
+    "receipt": "收入",
+}
 SCOPES = ("district", "zone", "area", "community", "parcel", "line", "home")
 LINEAR = ("named_roads", "water", "barriers")
 RELATIONS = ("inside", "north_of", "covered", "overlap", "tiles", "straddle", "facilities", "length", "spacing")
@@ -305,6 +316,20 @@ _LAYERS = (
             Column("people_60plus", "60岁及以上", "float", "人", minimum=0, help="不知道就留空"),
             Column("built", "建成年代", "year"),
             *SINCE_UNTIL,
+            Column("structure", "结构", help="砖木、砖混、框架 …"),
+            Column("storeys", "层数", "int", "层", minimum=0),
+            Column("stairwells", "楼梯单元", "int", "个", minimum=0),
+            Column("elevators", "电梯", "int", "部", minimum=0, help="没有写 0，不知道就留空"),
+            Column("floor_area_m2", "建筑面积", "float", "m²", minimum=0),
+            Column("parking_places", "停车泊位", "int", "个", minimum=0, help="没有写 0，不知道就留空"),
+            Column("renewed_year", "上次改造年份", "year"),
+            Column(
+                "property_managed",
+                "有物业管理",
+                values=("yes", "no"),
+                words=(("是", "yes"), ("有", "yes"), ("否", "no"), ("无", "no")),
+                help="不知道就留空",
+            ),
         ),
         POLYGON + POINT,
         "homes",
@@ -642,6 +667,127 @@ _LAYERS = (
             Column("filled_by", "填报人"),
         ),
         folder="ledger",
+    ),
+    Layer(
+        "quantities",
+        "地块台账指标表",
+        "quantity",
+        (
+            _id("quantity", "指标"),
+            Column("label", "中文名", required=True),
+            Column("label_en", "英文名"),
+            Column("topic", "哪一类", required=True, values=tuple(TOPICS)),
+            Column("unit", "单位"),
+            Column(
+                "type", "写成", required=True, values=("number", "text"), help="number：数，可以写成一段（value—high）"
+            ),
+            Column("options", "可选值", help="只能写这几个，多个用 ; 隔开；留空为任意"),
+            Column("by_holder", "分口径", "bool", help="可以按被征收户、承租公房户、租客分开填"),
+            Column("asked", "要问", "bool", help="没有填也列出来，印待填"),
+            Column("who", "谁能填"),
+            Column("who_en", "谁能填（英文）"),
+            Column("note", "备注"),
+        ),
+        folder="standards",
+        default=True,
+    ),
+    Layer(
+        "stage_chains",
+        "更新阶段表",
+        "stage",
+        (
+            _id("stage", "阶段"),
+            Column("chain", "哪一条链", required=True, help="国有土地上房屋征收、集体土地征收 …"),
+            Column("chain_en", "哪一条链（英文）"),
+            Column("position", "第几步", "int", required=True, minimum=1),
+            Column("label", "中文名", required=True),
+            Column("label_en", "英文名"),
+            Column("share_of", "比例是什么", help="留空：这一步只有日期"),
+            Column("share_of_en", "比例是什么（英文）"),
+            Column("who", "谁能填"),
+            Column("who_en", "谁能填（英文）"),
+        ),
+        folder="standards",
+        default=True,
+    ),
+    Layer(
+        "parcel_facts",
+        "地块台账",
+        "row",
+        (
+            Column("row", "行号", help="不必填"),
+            Column("parcel", "地块", required=True, parent=("parcels", "parcel")),
+            Column("year", "年份", "year", help="年末的状态；留空为不随年份变"),
+            Column("quantity", "指标", required=True, parent=("quantities", "quantity")),
+            Column(
+                "holder",
+                "口径",
+                values=tuple(HOLDERS),
+                words=tuple((label, name) for name, label in HOLDERS.items()),
+                help="留空为不分口径的合计",
+            ),
+            Column("value", "数值或文字", help="不知道就留空：印待填"),
+            Column("high", "上限", "float", help="数值是一段时的上限"),
+            Column("unit", "单位", help="留空则按指标表"),
+            Column("basis", "依据类型", values=BASES),
+            Column("source", "来源"),
+            Column("filled_by", "填报人"),
+            Column("note", "备注"),
+        ),
+        folder="renewal",
+    ),
+    Layer(
+        "stages",
+        "地块进度",
+        "row",
+        (
+            Column("row", "行号", help="不必填"),
+            Column("parcel", "地块", required=True, parent=("parcels", "parcel")),
+            Column("stage", "阶段", required=True, parent=("stage_chains", "stage")),
+            Column("date", "日期", help="2026、2026-05 或 2026-05-12；没有到就留空"),
+            Column("share", "比例", "float", "%", minimum=0, help="如签约率：到这一天为止"),
+            Column("basis", "依据类型", values=BASES),
+            Column("source", "来源"),
+            Column("filled_by", "填报人"),
+            Column("note", "备注"),
+        ),
+        folder="renewal",
+    ),
+    Layer(
+        "promises",
+        "地块承诺",
+        "row",
+        (
+            Column("row", "行号", help="不必填"),
+            Column(
+                "parcel",
+                "地块",
+                parent=("parcels", "parcel"),
+                several=True,
+                help="多个用 ; 隔开；留空：不在地块上，写 place",
+            ),
+            Column("place", "地点", help="不在地块上的承诺说的是哪里"),
+            Column("commitment", "承诺编号", parent=("commitments", "id")),
+            Column("quote", "原文", required=True, help="逐字照抄"),
+            Column(
+                "kinds",
+                "要什么设施",
+                parent=("kinds", "kind"),
+                several=True,
+                help="有一类就行；多个用 ; 隔开；留空：不是设施",
+            ),
+            Column("amount", "要多少", "float", "处", minimum=0, help="留空为 1"),
+            Column(
+                "stage",
+                "到哪一步算做到",
+                parent=("stage_chains", "stage"),
+                several=True,
+                help="不是设施的承诺；多个用 ; 隔开",
+            ),
+            Column("filled_by", "谁能填"),
+            Column("note", "备注"),
+        ),
+        folder="renewal",
     ),
 )
 

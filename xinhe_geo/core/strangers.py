@@ -20,7 +20,6 @@ import subprocess
 import sys
 import tempfile
 import threading
-import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -33,7 +32,7 @@ from . import errors, progress
 from .confinement import die_with_parent, give_up, limit
 from .plain import read_plain, write_plain
 from .schema import bundled_folder
-from .worker import alone
+from .worker import alone, forking
 
 P = ParamSpec("P")
 Result = TypeVar("Result")
@@ -279,27 +278,31 @@ def _forked(places: Mapping[str, int], room: str) -> _Child:
     (work_out, work_in), (answers_out, answers_in) = os.pipe(), os.pipe()
     sys.stdout.flush()
     sys.stderr.flush()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # sleeping threads of libraries, which know forks
+    with forking():
         pid = os.fork()
-    if pid == 0:
-        try:
-            die_with_parent()
-            signal.signal(signal.SIGINT, signal.SIG_IGN)  # the other of the two answers an interrupt
+        if pid == 0:
             os.close(work_in)
             os.close(answers_out)
-            progress.silence()
-            faulthandler.disable()
-            silent = os.open(os.devnull, os.O_WRONLY)
-            for standard in (1, 2):
-                os.dup2(silent, standard)
-            with open(work_out, "rb") as work, open(answers_in, "wb") as answers:
-                _serve(work, answers, places, room)
-        finally:
-            os._exit(0)
+            _serve_and_end(work_out, answers_in, places, room)
     os.close(work_out)
     os.close(answers_in)
     return _Child(pid, open(work_in, "wb"), open(answers_out, "rb"), places, room, None)
+
+
+def _serve_and_end(work_out: int, answers_in: int, places: Iterable[str], room: str) -> NoReturn:
+    """Serve in a fork, which ends here whatever comes: nothing of what it was copied from runs in it again."""
+    try:
+        die_with_parent()
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # the other of the two answers an interrupt
+        progress.silence()
+        faulthandler.disable()
+        silent = os.open(os.devnull, os.O_WRONLY)
+        for standard in (1, 2):
+            os.dup2(silent, standard)
+        with open(work_out, "rb") as work, open(answers_in, "wb") as answers:
+            _serve(work, answers, places, room)
+    finally:
+        os._exit(0)
 
 
 def _started(places: Mapping[str, int], room: str) -> _Child:

@@ -14,9 +14,9 @@ import os
 import sys
 import threading
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from types import TracebackType
 from typing import Any, NamedTuple, ParamSpec, TypeVar
 
@@ -83,17 +83,30 @@ class Worker:
         if self._pool is None:
             return None
         places = {id(value): _Held(place) for place, value in enumerate(self._shared)}
-        frozen = gc.get_freeze_count()
-        gc.freeze()  # a copy does not look through what is there by now for garbage, which would copy it page by page
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", DeprecationWarning)  # sleeping threads of libraries, which know forks
-                return self._pool.submit(_do, function, [places.get(id(value), value) for value in args], kwargs)
-        except (OSError, RuntimeError):  # no process to be had, it was killed, or this was left as a context
-            return None
-        finally:
-            if not frozen:
-                gc.unfreeze()
+        with (
+            suppress(OSError, RuntimeError),
+            forking(),
+        ):  # no process to be had, it was killed, or this was left as a context
+            return self._pool.submit(_do, function, [places.get(id(value), value) for value in args], kwargs)
+        return None
+
+
+@contextmanager
+def forking() -> Iterator[None]:
+    """
+    Make copies of this process within, in silence about threads of libraries that sleep and know forks.
+
+    A copy does not look through what is there by now for garbage, which would copy it page by page.
+    """
+    frozen = gc.get_freeze_count()
+    gc.freeze()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)
+            yield
+    finally:
+        if not frozen:
+            gc.unfreeze()
 
 
 def _may_fork() -> bool:

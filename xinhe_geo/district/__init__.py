@@ -3,11 +3,14 @@
 from .beside import beside, exchange, put_back
 from .district import District, secrecy_of, secrets_opened
 from .doubles import NEAR_M, SHARED, SPOT_M, alike, plain_name
+from .edited_rows import EditedRows, Flow
 from .edits import SAME_SPOT_M
 from .journal import ANSWERS, MANIFEST, commit, finish, locked, recover, undo
 from .labels import cell, column_name, kind_name, layer_name, rule_name, walker_name
+from .parcel_facts import Fact, completion, fact, home_parcels
 from .reader import FAR_M, check, read_folder, to_degrees
-from .scenario import Scenario
+from .renewal_edits import FATES, MAY_RETURN
+from .scenario import Scenario, played
 from .scenario_text import blank, conflicts, scenarios, steps
 from .seal import broken, number, seal
 from .staging import Changes, Edit, LayerFile, check_copy, is_missing, new_files
@@ -16,7 +19,9 @@ from .street_edits import join_ends
 __all__ = [
     "ANSWERS",
     "FAR_M",
+    "FATES",
     "MANIFEST",
+    "MAY_RETURN",
     "NEAR_M",
     "SAME_SPOT_M",
     "SHARED",
@@ -24,6 +29,9 @@ __all__ = [
     "Changes",
     "District",
     "Edit",
+    "EditedRows",
+    "Fact",
+    "Flow",
     "LayerFile",
     "Scenario",
     "alike",
@@ -35,9 +43,12 @@ __all__ = [
     "check_copy",
     "column_name",
     "commit",
+    "completion",
     "conflicts",
     "exchange",
+    "fact",
     "finish",
+    "home_parcels",
     "is_missing",
     "join_ends",
     "kind_name",
@@ -46,6 +57,7 @@ __all__ = [
     "new_files",
     "number",
     "plain_name",
+    "played",
     "put_back",
     "read_folder",
     "recover",

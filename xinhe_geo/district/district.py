@@ -89,6 +89,7 @@ class _Shared(Mapping[str, pd.DataFrame]):
 
 
 _NOTHING_BUILT: Mapping[str, bool] = MappingProxyType({})
+_NOBODY_MOVED: Mapping[str, float] = MappingProxyType({})
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,6 +115,8 @@ class District:
         Per layer or table: file name and SHA-256.
     ground
         This district before any plan, None where it is that: what stands there keeps its ways to the street.
+    moved
+        How many people left ("out"), returned ("back") and came ("new") by a plan; empty where nobody left.
     """
 
     manifest: Mapping[str, Any]
@@ -131,13 +134,15 @@ class District:
     ground: District | None = field(repr=False, default=None)
     #: Homes that a plan builds, and whether with gates.
     _built: Mapping[str, bool] = field(repr=False, default_factory=dict)
+    #: How many people left ("out"), returned ("back") and came ("new") by a plan; empty where nobody left.
+    moved: Mapping[str, float] = field(repr=False, default_factory=dict)
     #: Tables derived from this district, kept by who derives them; another year or scenario starts with none.
     memo: dict[Any, Any] = field(repr=False, init=False, default_factory=dict)
 
     def __getstate__(self) -> dict[str, Any]:
         """Go to another process without what is derived; the network takes longer to build than to send."""
         plain = ("year", "list_year", "folder", "files", "with_planned", "with_unchecked", "problems", "_mapped_before")
-        kept = {f: getattr(self, f) for f in (*plain, "ground", "_built")}
+        kept = {f: getattr(self, f) for f in (*plain, "ground", "_built", "moved")}
         made = {"network": self.__dict__["network"]} if "network" in self.__dict__ else {}
         return {**kept, **made, "manifest": dict(self.manifest), "_rows": dict(self._rows)}
 
@@ -333,7 +338,12 @@ class District:
         return _Shared(self._rows)
 
     def with_rows(
-        self, rows: Mapping[str, pd.DataFrame], *, scenario: str = "", built: Mapping[str, bool] = _NOTHING_BUILT
+        self,
+        rows: Mapping[str, pd.DataFrame],
+        *,
+        scenario: str = "",
+        built: Mapping[str, bool] = _NOTHING_BUILT,
+        moved: Mapping[str, float] = _NOBODY_MOVED,
     ) -> District:
         """
         Return this district with other rows, as a scenario makes them.
@@ -347,6 +357,8 @@ class District:
             without a name the rows correct the data, and everything is attached to them.
         built
             Homes that the plan builds, and whether with gates.
+        moved
+            How many people left ("out"), returned ("back") and came ("new") by the plan.
 
         Returns
         -------
@@ -359,7 +371,8 @@ class District:
         made = replace(
             self, _rows=MappingProxyType(dict(rows)), manifest=manifest, _mapped_before=before, ground=ground
         )
-        return replace(made, _built={**self._built, **built}).akin_to(self)
+        people = {what: self.moved.get(what, 0.0) + moved.get(what, 0.0) for what in {*self.moved, *moved}}
+        return replace(made, _built={**self._built, **built}, moved=people).akin_to(self)
 
     def counting_unchecked(self) -> District:
         """

@@ -8,135 +8,19 @@ from dataclasses import dataclass, field
 from numbers import Real
 from typing import Any, NamedTuple, TypeGuard
 
-import geopandas as gpd
 import numpy as np
 import pandas as pd
 import shapely
 
-from ..core import LAYERS, ScenarioError, amount, at_year, did_you_mean, say
+from ..core import HOLDERS, ScenarioError, amount, did_you_mean, say
+from . import renewal_edits as renewal
+from .edited_rows import EditedRows
 from .street_edits import join_ends
 
-Rows = dict[str, pd.DataFrame]
 #: Homes that share more than this part of the smaller one are in each other's place: outlines drawn by hand share edges.
 OVERLAP_SHARE = 0.2
 #: Two places of one kind this near to each other are one place (metres).
 SAME_SPOT_M = 1.0
-
-
-#: Which layer a key of an edit names something of.
-LAYER_OF = {
-    "facility": "facilities",
-    "homes": "homes",
-    "home": "homes",
-    "gate": "gates",
-    "street": "streets",
-    "parcel": "parcels",
-}
-
-
-# --- carrying out ----------------------------------------------------------------------------------------------------
-
-
-@dataclass
-class EditedRows:
-    """The rows an `on` call edits: its own copies, never the district's."""
-
-    rows: Rows
-    crs: str
-    year: int
-    kinds: Mapping[str, str]  # what each is called
-    #: What the edit at hand could do but contradicts: it would count people twice, or change nothing.
-    clashes: list[str] = field(default_factory=list)
-    #: Homes that the plan builds, with the step that builds them; `step` is the one at hand.
-    built: dict[str, int] = field(default_factory=dict)
-    #: Of these, the ones that it builds with gates.
-    walled: set[str] = field(default_factory=set)
-    opened: set[str] = field(default_factory=set)
-    step: int = 0
-
-    def standing(self, layer: str) -> gpd.GeoDataFrame:
-        """Return the rows of a layer that stand in the year of the plan."""
-        return at_year(LAYERS[layer], self.frame(layer), self.year)
-
-    def named(self, key: str, ids: str | Sequence[str]) -> str:
-        """Return what an edit's `key` names, by their names where they have one."""
-        frame, said = self.frame(LAYER_OF[key]), []
-        for one in [ids] if isinstance(ids, str) else ids:
-            names = list(frame.loc[frame.index == one, "name"].dropna())
-            said.append(say("{0}（{1}）", names[0], one) if names else str(one))
-        return say("、").join(said)
-
-    def note_if_absent(self, layer: str, *keys: str) -> None:
-        """Note a clash where rows do not stand in the year of the plan."""
-        frame = self.frame(layer)
-        absent = [] if not LAYERS[layer].dated else [key for key in keys if key not in self.standing(layer).index]
-        if not absent:
-            return
-        said = []
-        for key in absent[:6]:
-            since, until = frame.loc[key, ["since", "until"]]
-            gone = pd.notna(until) and until < self.year
-            said.append(f"{key} 到 {until:.0f} 年为止" if gone else f"{key} {since:.0f} 年才有")
-        more = f"，等 {len(absent)} 个" if len(absent) > len(said) else ""
-        self.clashes.append(
-            f"{self.year} 年没有这些{LAYERS[layer].label}：{'、'.join(said)}{more}；从这一步删去，或改方案的年份"
-        )
-
-    def frame(self, layer: str) -> gpd.GeoDataFrame:
-        """Return the rows of a layer; empty, with its columns, where the district has none."""
-        if layer not in self.rows:
-            columns = {c: pd.Series(dtype="object") for c in LAYERS[layer].names if c != LAYERS[layer].key}
-            empty = gpd.GeoDataFrame(columns, geometry=gpd.GeoSeries([], crs=self.crs), crs=self.crs)
-            empty.index = pd.Index([], dtype="str", name=LAYERS[layer].key)
-            return empty
-        return self.rows[layer]
-
-    def need(self, layer: str, key: str) -> None:
-        """Raise where a layer has no such row, and name the nearest."""
-        known = list(self.frame(layer).index)
-        if key not in known:
-            raise ScenarioError(f"没有{LAYERS[layer].label} {key}；{did_you_mean(key, [str(k) for k in known])}")
-
-    def add(self, layer: str, key: str, row: Mapping[str, Any], shape: shapely.Geometry) -> None:
-        """Add a row of that key and shape; columns that are not given stay unknown."""
-        frame = self.frame(layer)
-        if key in frame.index:
-            raise ScenarioError(f"{LAYERS[layer].label}编号 {key} 已经有了，换一个")
-        columns = [c for c in LAYERS[layer].names if c != LAYERS[layer].key]
-        cells: dict[str, list[Any]] = {c: [row.get(c)] for c in columns}
-        cells["basis"] = [row.get("basis", "derived")]
-        cells["source"] = [row.get("source", "方案")]
-        new = gpd.GeoDataFrame(cells, geometry=[shape], crs=self.crs, index=pd.Index([key], name=LAYERS[layer].key))
-        if len(frame):
-            for column in columns:
-                new[column] = new[column].astype(frame[column].dtype) if column != "steps" else bool(row.get("steps"))
-            new = pd.concat([frame, new])
-        self.rows[layer] = new
-
-    def put(self, layer: str, key: str, column: str, value: object) -> None:
-        """Put a value into one cell."""
-        self.need(layer, key)
-        frame = self.frame(layer).copy()
-        frame.loc[key, column] = value
-        self.rows[layer] = frame
-
-    def drop(self, layer: str, keys: Sequence[str]) -> None:
-        """Take rows out."""
-        frame = self.frame(layer)
-        self.rows[layer] = frame[~frame.index.isin(keys)]
-
-    def spot(self, e: Mapping[str, Any]) -> shapely.Point:
-        """Return where an edit puts something: `at` (longitude, latitude) or `xy` (metres in the district's CRS)."""
-        if ("at" in e) == ("xy" in e):
-            raise ScenarioError("位置写一个：at = [经度, 纬度]，或 xy = [东, 北]（米，本街道计算用的坐标系）")
-        return self.place(e["at"]) if "at" in e else shapely.Point(*map(float, e["xy"]))
-
-    def place(self, at: Sequence[float]) -> shapely.Point:
-        """Return a longitude and latitude as a point in the district's CRS."""
-        spot = gpd.GeoSeries([shapely.Point(*map(float, at))], crs="EPSG:4326").to_crs(self.crs).iloc[0]
-        if not math.isfinite(spot.x):
-            raise ScenarioError(f"位置不是经纬度：{list(at)}")
-        return spot
 
 
 class _Form(NamedTuple):
@@ -173,7 +57,11 @@ _IDS = _Form(lambda v: _is_list(v, _is_name, 1), '写成编号的列表：["H001
 _AMOUNT = _Form(lambda v: _is_number(v) and v >= 0, "写成不小于 0 的数", 100)
 _WHOLE = _Form(lambda v: _is_number(v) and v >= 0 and float(v).is_integer(), "写成不小于 0 的整数", 100)
 YEAR = _Form(lambda v: _WHOLE.fits(v) and 1900 <= v <= 2200, "写成 1900—2200 之间的整数")
+#: What every edit may carry: the first and the last year at whose end it holds.
+DATES = {"year": YEAR, "until": YEAR}
 FLAG = _Form(lambda v: isinstance(v, bool), "写成 true 或 false，不加引号", False)
+_HOLDER = _Form(lambda v: v in HOLDERS, f"写成 {'、'.join(HOLDERS)} 之一；不分口径就不写", "owner")
+_FATE = _Form(lambda v: v in renewal.FATES, f"写成 {'、'.join(renewal.FATES)} 之一；还不知道就不写", "waiting")
 _AT = _Form(_is_lonlat, "写成 [经度, 纬度]")
 _XY = _Form(_is_pair, "写成 [东, 北]（米）")
 _SPOTS = _Form(lambda v: _is_list(v, _is_lonlat, 1), "写成 [经度, 纬度] 的列表：[[117.60, 39.03]]")
@@ -202,6 +90,8 @@ class Action:
         What is to be known when it is written.
     makes
         The keys whose names it makes, each with one to begin with.
+    lasting
+        Whether it cannot end: what is torn down does not come back by itself.
     """
 
     label: str
@@ -211,18 +101,39 @@ class Action:
     words: Callable[[EditedRows, Mapping[str, Any]], tuple[str, str]] | None = field(default=None, repr=False)
     help: str = ""
     makes: Mapping[str, str] = field(default_factory=dict)
+    lasting: bool = False
 
 
 def _open_facility(work: EditedRows, e: Mapping[str, Any]) -> None:
+    _open_at(work, e, work.spot(e))
+
+
+def _open_at(work: EditedRows, e: Mapping[str, Any], spot: shapely.Point) -> None:
     if e["kind"] not in work.kinds:
         raise ScenarioError(f"没有设施类别 {e['kind']}；{did_you_mean(e['kind'], work.kinds)}")
-    row = {"name": e.get("name", e["facility"]), "kind": e["kind"], "state": "open", "capacity": e.get("capacity")}
-    spot, there = work.spot(e), work.standing("facilities")
+    row = {"name": e.get("name", e["facility"]), "kind": e["kind"], "state": "open"}
+    row |= {"capacity": e.get("capacity"), "floor_area_m2": e.get("floor_area_m2")}
+    there = work.standing("facilities")
     same = there[((there["kind"] == e["kind"]) & (there["state"].fillna("open") == "open")).to_numpy(dtype=bool)]
     near = same.index[shapely.dwithin(same.geometry.array, spot, SAME_SPOT_M)] if len(same) else []
     if len(near):
         work.clashes.append(f"这里已有同类设施 {near[0]} 开放，会算成两处；删去这一步，或改位置")
     work.add("facilities", e["facility"], row, spot)
+
+
+def _use_rooms(work: EditedRows, e: Mapping[str, Any]) -> None:
+    """Open a facility in rooms that are there; what is in a host is entered by the host's own doors."""
+    _open_at(work, e, renewal.rooms_at(work, e))
+    entrances = work.frame("entrances")
+    own = entrances[(entrances["facility"] == e.get("host")).to_numpy(dtype=bool, na_value=False)]
+    for i, (_, door) in enumerate(own.iterrows(), 1):
+        work.add("entrances", f"{e['facility']}-{i}", {"facility": e["facility"]}, door.geometry)
+
+
+def _rooms_in_words(work: EditedRows, e: Mapping[str, Any]) -> tuple[str, str]:
+    text, assumed = _opened_in_words(work, e)
+    where = next((work.named(key, e[key]) for key in ("host", "home") if key in e), say("所写位置"))
+    return say("{0}（用{1}的现有用房）", text, where), assumed
 
 
 def _opened_in_words(work: EditedRows, e: Mapping[str, Any]) -> tuple[str, str]:
@@ -268,6 +179,7 @@ def _demolish_homes(work: EditedRows, e: Mapping[str, Any]) -> None:
     for home in e["homes"]:
         work.need("homes", home)
     work.note_if_absent("homes", *e["homes"])
+    renewal.leave_demolished(work, list(e["homes"]))
     work.drop("homes", e["homes"])
     if len(gates):
         work.drop("gates", list(gates.index[gates["home"].isin(e["homes"]).to_numpy()]))
@@ -295,14 +207,18 @@ def new_home(work: EditedRows, e: Mapping[str, Any]) -> dict[str, Any]:
             raise ScenarioError(f"{'、'.join(small)} 必须大于 0")
         households = round(float(e["far"]) * site.area * share / float(e["m2_per_dwelling"]))
         people = households * float(e["household_size"])
-    older = e.get("people_60plus", float(people) * float(e["share_60plus"]) if "share_60plus" in e else None)
+    aged = 0.0 if float(people) == 0 else e.get("share_60plus")  # of nobody, nobody is 60
+    older = e.get("people_60plus", None if aged is None else float(people) * float(aged))
     if float(people) < 0 or (older is not None and not 0 <= float(older) <= float(people)):
         raise ScenarioError(f"人口不能为负，60 岁及以上不能多于常住人口：{people:g}、{older}")
     return {"name": e.get("name", e["home"]), "households": households, "people": float(people), "people_60plus": older}
 
 
 def _build_homes(work: EditedRows, e: Mapping[str, Any]) -> None:
-    work.add("homes", e["home"], new_home(work, e), work.frame("parcels").geometry[e["parcel"]])
+    new = new_home(work, e)
+    work.add("homes", e["home"], new, work.frame("parcels").geometry[e["parcel"]])
+    counts = {c: math.nan if new[c] is None else float(new[c]) for c in ("people", "people_60plus", "households")}
+    work.flows.append(work.flow("new", work.parcel_of(e["home"]), counts))
     work.built[e["home"]] = work.step
     if e.get("gates"):
         work.walled.add(e["home"])
@@ -450,7 +366,39 @@ ACTIONS: Mapping[str, Action] = {
         lambda _work, e: ("", say("规模改为 {0:g}", e.get("capacity", 0))),
     ),
     "open_planned": Action("规划设施建成", {"facility": _ID}, {}, _open_planned),
-    "demolish_homes": Action("拆除小区", {"homes": _IDS}, {}, _demolish_homes),
+    "use_rooms": Action(
+        "用现有用房开设施",
+        {"facility": _ID, "kind": _ID},
+        {"host": _ID, "home": _ID, "at": _AT, "xy": _XY, "name": TEXT, "capacity": _AMOUNT, "floor_area_m2": _AMOUNT},
+        _use_rooms,
+        _rooms_in_words,
+        "用房在哪里，四种写一种：host（哪处设施）、home（哪个小区）、at、xy",
+        {"facility": "new-rooms"},
+    ),
+    "move_households": Action(
+        "居民搬离",
+        {"homes": _IDS},
+        {
+            "people": _AMOUNT,
+            "people_60plus": _AMOUNT,
+            "households": _WHOLE,
+            "registered": _AMOUNT,
+            "holder": _HOLDER,
+            "fate": _FATE,
+            "to": _ID,
+        },
+        renewal.move_households,
+        renewal.moved_in_words,
+        "不写 people 就是全部；fate 是去向：waiting 过渡中、elsewhere 异地安置、cash 货币离开，不写为待填；to 是住到哪个小区",
+    ),
+    "demolish_homes": Action(
+        "拆除小区",
+        {"homes": _IDS},
+        {},
+        _demolish_homes,
+        help="还住在里面的人算搬离，去向待填",
+        lasting=True,
+    ),
     "build_homes": Action(
         "新建住房",
         {"parcel": _ID, "home": _ID},
@@ -470,6 +418,40 @@ ACTIONS: Mapping[str, Action] = {
         _built_in_words,
         "直接写 people，或写全 far、m2_per_dwelling、household_size；两种写法留一种",
         {"home": "new-home"},
+    ),
+    "return_households": Action(
+        "还迁入住",
+        {"parcel": _ID, "home": _ID, "people": _AMOUNT},
+        {"people_60plus": _AMOUNT, "households": _WHOLE, "registered": _AMOUNT, "holder": _HOLDER},
+        renewal.return_households,
+        renewal.returned_in_words,
+        "home 在原地块上；新来的人写在 build_homes 的 people，不算还迁",
+        lasting=True,
+    ),
+    "build_floor_area": Action(
+        "新建建筑面积",
+        {"parcel": _ID, "quantity": TEXT, "floor_area_m2": _AMOUNT},
+        {},
+        renewal.build_floor_area,
+        renewal.floor_in_words,
+        "quantity 是 quantities.csv 里建筑面积的一项；加在地块台账那一年的数上",
+        lasting=True,
+    ),
+    "change_use": Action("改变用途", {"parcel": _ID, "use": TEXT}, {}, renewal.change_use, renewal.use_in_words),
+    "retrofit": Action(
+        "改造小区",
+        {"home": _ID},
+        {
+            "elevators": _WHOLE,
+            "parking_places": _WHOLE,
+            "floor_area_m2": _AMOUNT,
+            "property_managed": FLAG,
+            "gates": _SPOTS,
+        },
+        renewal.retrofit,
+        renewal.retrofit_in_words,
+        "写改造以后一共有多少",
+        lasting=True,
     ),
     "open_gate": Action(
         "打开出入口",
@@ -550,9 +532,14 @@ def wrong_edit(edit: Mapping[str, Any]) -> Iterator[str]:
         yield f"不认识的动作 {do}；{did_you_mean(do, ACTIONS)}"
         return
     forms = {**ACTIONS[do].needs, **ACTIONS[do].may}
-    yield from unknown_keys(edit, ["do", *forms])
+    yield from unknown_keys({k: v for k, v in edit.items() if k not in DATES}, ["do", *forms])
     yield from (f"缺少 {key}" for key in ACTIONS[do].needs if key not in edit)
-    yield from misfits(edit, forms)
+    wrong = list(misfits(edit, {**forms, **DATES}))
+    yield from wrong
+    if "until" in edit and ACTIONS[do].lasting:
+        yield f"{do} 不能写 until：{ACTIONS[do].label}做了就是做了；以后的变化另写一步"
+    elif not wrong and "until" in edit and edit["until"] < edit.get("year", 0):
+        yield f"until（{edit['until']}）早于 year（{edit['year']}）"
 
 
 def misfits(entry: Mapping[str, Any], forms: Mapping[str, _Form]) -> Iterator[str]:

@@ -40,6 +40,7 @@ from ..core import (
 from .beside import put_back
 from .doubles import doubled
 from .journal import HISTORY, MANIFEST, SEAL, unfinished
+from .parcel_facts import ledger_problems
 from .seal import broken, is_own
 
 #: West, south, east, north in degrees.
@@ -137,6 +138,7 @@ def _read_folder(
         problems += doubled(rows, declared)
     problems += _orphans(rows, declared)
     problems += _unknown_kinds(manifest, rows, declared)
+    problems += ledger_problems(rows, declared)
     if left := unfinished(folder):
         what, _, remedy = left.partition("。")
         problems.append(Problem("warning", "district.toml", f"{HISTORY}/journal.json", "", "", what, remedy))

@@ -9,7 +9,7 @@ district's own CRS, as the live map exports them.
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol, Self, TypeVar
@@ -18,7 +18,8 @@ import pandas as pd
 import tomli_w
 
 from ..core import Edit, ScenarioError, os_words, text_words
-from .edits import ACTIONS, FLAG, TEXT, YEAR, EditedRows, built_over, misfits, unknown_keys, wrong_edit
+from .edited_rows import EditedRows
+from .edits import ACTIONS, DATES, FLAG, TEXT, YEAR, built_over, misfits, unknown_keys, wrong_edit
 
 
 class Plannable(Protocol):
@@ -54,9 +55,14 @@ class Plannable(Protocol):
         ...
 
     def with_rows(
-        self, rows: Mapping[str, pd.DataFrame], *, scenario: str = "", built: Mapping[str, bool] = ...
+        self,
+        rows: Mapping[str, pd.DataFrame],
+        *,
+        scenario: str = "",
+        built: Mapping[str, bool] = ...,
+        moved: Mapping[str, float] = ...,
     ) -> Self:
-        """Return it with other rows; `built`: the homes that the plan builds, and whether with gates."""
+        """Return it with other rows; `built`: the homes that the plan builds, and whether with gates; `moved`: who moved."""
         ...
 
 
@@ -74,13 +80,17 @@ class Scenario:
     name, label
         Key (its file is `scenarios/NAME.toml`) and what planners read.
     edits
-        In order; later edits see what earlier ones did.
+        In order; later edits see what earlier ones did. An edit may carry its own `year`, and `until` (the last year at whose end
+        it holds): the plan then plays from year to year, and edits follow each other by their years.
     year
-        The year it stands for; None keeps the district's.
+        The year it stands for, and in which edits without a year of their own are carried out. None: the last year that an edit
+        carries, edits without one being there before; where no edit carries a year, the district's.
     planned
         Whether planned facilities whose year has come count as open.
     note
         What it assumes, for the record.
+    shown
+        The year in which it is looked at (`at`); it is not part of its file.
     """
 
     name: str
@@ -89,6 +99,72 @@ class Scenario:
     year: int | None = None
     planned: bool = False
     note: str = ""
+    shown: int | None = None
+
+    def at(self, year: int) -> Scenario:
+        """
+        Return this plan as it stands at the end of another year: what begins later is not yet done, what has ended is undone.
+
+        Parameters
+        ----------
+        year
+            Any year; `on` carries out what holds then.
+
+        Returns
+        -------
+        Scenario
+            Another one, with the same edits; this one stays as it was.
+
+        Raises
+        ------
+        ScenarioError
+            Not a year between 1900 and 2200.
+        """
+        if not YEAR.fits(year):
+            raise ScenarioError(f"年份 {year!r}：{YEAR.text}")
+        return replace(self, shown=int(year))
+
+    @property
+    def years(self) -> tuple[int, ...]:
+        """The years in which something begins, or has just ended; empty where no edit carries a year and the plan has none."""
+        dates = {self.since(e) for e in self.edits} | {self.year}
+        ended = {int(e.what["until"]) + 1 for e in self.edits if YEAR.fits(e.what.get("until"))}
+        return tuple(sorted({year for year in dates if year is not None} | ended))
+
+    def since(self, edit: Edit) -> int | None:
+        """
+        Return the year in which an edit is carried out.
+
+        Parameters
+        ----------
+        edit
+            One of this plan's.
+
+        Returns
+        -------
+        year
+            Its own, else the plan's; None where the plan has none: it is there before the first that has one.
+        """
+        year = edit.what.get("year", self.year)
+        return int(year) if YEAR.fits(year) else self.year
+
+    def year_on(self, district: Plannable) -> int:
+        """
+        Return the year it stands for on a district.
+
+        Parameters
+        ----------
+        district
+            Its year counts where the plan names none.
+
+        Returns
+        -------
+        year
+            The one it is looked at in (`at`), else its own, else the last in which an edit is carried out, else the district's.
+        """
+        dated = [year for e in self.edits if (year := self.since(e)) is not None]
+        own = self.year if self.year is not None else max(dated, default=district.year)
+        return own if self.shown is None else self.shown
 
     @staticmethod
     def read(path: str | Path) -> Scenario:
@@ -201,7 +277,8 @@ class Scenario:
             said = [f"第 {p.step} 步 {p.do}：{p.problem}" for p in impossible or problems]
             raise ScenarioError("\n".join(f"方案 {name} {text}" for text in said)) from None
         said_name = f"{name}（{len(problems)} 处冲突未解决）" if problems else name
-        return base.with_rows(work.rows, scenario=said_name, built={home: home in work.walled for home in work.built})
+        built = {home: home in work.walled for home in work.built}
+        return base.with_rows(work.rows, scenario=said_name, built=built, moved=work.moved_in_all())
 
 
 class Trouble(NamedTuple):
@@ -211,28 +288,81 @@ class Trouble(NamedTuple):
     do: str
     problem: str
     kind: str  # "impossible": it cannot be carried out; "conflict": it can, and contradicts
+    over: bool = False  # it builds over homes that are lived in
 
 
 def carried_out(plan: Scenario, district: D, *, all_problems: bool) -> tuple[D, EditedRows, list[Trouble]]:
-    """Carry out a plan's edits on copies; stop at the first that cannot be done, or note it and go on; conflicts are noted."""
-    year = district.year if plan.year is None else plan.year
+    """
+    Carry out a plan on copies, as it stands in its year; what it does wrong in any year until then is noted.
+
+    Stops at the first edit that cannot be done, or with `all_problems` notes it and goes on, and looks at later years too.
+    """
+    year = plan.year_on(district)
     base = district.at(year, planned=plan.planned or district.with_planned)
-    work = EditedRows(dict(base.rows), base.crs, year, base.kinds["label"].to_dict())
-    problems: list[Trouble] = []
-    for number, edit in enumerate(plan.edits, 1):
-        try:
-            wrong = list(wrong_edit({"do": edit.do, **edit.what}))
-            if wrong:  # edits made in Python have not come in by `read`
-                raise ScenarioError("；".join(wrong))
-            work.step, work.clashes = number, []
-            ACTIONS[edit.do].carry_out(work, edit.what)
-            problems += [Trouble(number, edit.do, text, "conflict") for text in work.clashes]
-        except ScenarioError as error:
-            problems.append(Trouble(number, edit.do, str(error), "impossible"))
-            if not all_problems:
-                break
-    problems += [Trouble(step, plan.edits[step - 1].do, text, "conflict") for step, text in built_over(work)]
-    return base, work, sorted(problems, key=lambda problem: problem.step)
+    end = max((year, *plan.years)) if all_problems and plan.shown is None else year
+    work, problems = EditedRows({}, base.crs, year, {}), list[Trouble]()
+    for state, found in played(plan, base, {*_years_to_try(plan, base, end), year}):
+        known = {(p.step, p.problem) for p in problems} | {(p.step, p.kind) for p in problems if p.kind != "conflict"}
+        problems += [p for p in found if (p.step, p.problem) not in known and (p.step, p.kind) not in known]
+        work = state if state.year == year else work
+        if not all_problems and any(p.kind == "impossible" for p in problems):
+            break
+    over = {p.step: p for p in reversed(problems) if p.over}  # of homes over others the first year says enough
+    kept = [p for p in problems if not p.over or over[p.step] is p]
+    return base, work, sorted(kept, key=lambda problem: problem.step)
+
+
+def _years_to_try(plan: Scenario, district: Plannable, end: int) -> Iterator[int]:
+    """Yield the years in which a plan can come to contradict the district: its own, and those in which homes come or go."""
+    years = [year for year in plan.years if year <= end]
+    yield from years
+    homes = district.rows.get("homes")
+    if len(years) > 1 and homes is not None:
+        comes, goes = homes["since"].dropna(), homes["until"].dropna() + 1
+        yield from (int(y) for y in {*comes, *goes} if years[0] < y <= end)
+
+
+def played(plan: Scenario, district: Plannable, years: Iterable[int]) -> Iterator[tuple[EditedRows, list[Trouble]]]:
+    """
+    Play a plan: yield the rows as they stand at the end of each year, in order, and what is wrong with its edits until then.
+
+    Each year is carried out from the district's own rows, so that what has ended leaves nothing behind. `work.year` is that year.
+    """
+    dated = [year for e in plan.edits if (year := plan.since(e)) is not None]
+    first = min(dated, default=district.year + 1)  # the year before it what has no year is there already
+    kinds, rows = district.kinds["label"].to_dict(), dict(district.rows)
+    order = sorted(enumerate(plan.edits, 1), key=lambda numbered: (plan.since(numbered[1]) or -1, numbered[0]))
+    for year in sorted(set(years)):
+        work, problems = EditedRows(dict(rows), district.crs, year, kinds, opening=first - 1), list[Trouble]()
+        for step, edit in order:
+            since = plan.since(edit)
+            if since is not None and since > year:
+                continue
+            wrong = list(wrong_edit({"do": edit.do, **edit.what}))  # edits made in Python have not come in by `read`
+            if wrong:
+                problems.append(Trouble(step, edit.do, "；".join(wrong), "impossible"))
+            elif not _ended(edit, year):
+                work.year = since if since is not None else first - 1 if dated else year
+                work.step, work.clashes, work.until = step, [], edit.what.get("until")
+                work.assumed |= {step} if since is None and dated else set()
+                problems += _carry_out(work, edit)
+        work.year = year
+        problems += [Trouble(s, plan.edits[s - 1].do, text, "conflict", True) for s, text in built_over(work)]
+        yield work, problems
+
+
+def _ended(edit: Edit, year: int) -> bool:
+    until = edit.what.get("until")
+    return until is not None and YEAR.fits(until) and int(until) < year
+
+
+def _carry_out(work: EditedRows, edit: Edit) -> list[Trouble]:
+    """Carry out one edit, and return what is wrong with it."""
+    try:
+        ACTIONS[edit.do].carry_out(work, {k: v for k, v in edit.what.items() if k not in DATES})
+    except ScenarioError as error:
+        return [Trouble(work.step, edit.do, str(error), "impossible")]
+    return [Trouble(work.step, edit.do, text, "conflict") for text in work.clashes]
 
 
 #: What stands at the head of a plan's file.

@@ -11,7 +11,8 @@ import shapely
 
 from ..core import Edit, ScenarioError, say
 from .district import District
-from .edits import ACTIONS, LAYER_OF, EditedRows
+from .edited_rows import LAYER_OF, EditedRows
+from .edits import ACTIONS, YEAR
 from .labels import kind_name
 from .scenario import Scenario, carried_out
 
@@ -32,7 +33,8 @@ def conflicts(plan: Scenario, district: District) -> pd.DataFrame:
         (Chinese, with what to do), kind ("impossible", "conflict"). Empty where the plan can be carried out.
     """
     _, _, problems = carried_out(plan, district, all_problems=True)
-    return pd.DataFrame(problems, columns=["step", "do", "problem", "kind"]).set_index("step")
+    found = [(p.step, p.do, p.problem, p.kind) for p in problems]
+    return pd.DataFrame(found, columns=["step", "do", "problem", "kind"]).set_index("step")
 
 
 def steps(plan: Scenario, district: District) -> pd.DataFrame:
@@ -45,7 +47,7 @@ def steps(plan: Scenario, district: District) -> pd.DataFrame:
         Index step (1 is the first edit); columns do, text (Chinese: what is done to what), assumes (Chinese: the numbers it
         rests on, and what follows from them; empty where it assumes nothing).
     """
-    year = district.year if plan.year is None else plan.year
+    year = plan.year_on(district)
     kinds = {str(kind): kind_name(district, str(kind)) for kind in district.kinds.index}
     work = EditedRows(dict(district.at(year, planned=plan.planned).rows), district.crs, year, kinds)
     found = [(number, edit.do, *_in_words(work, edit)) for number, edit in enumerate(plan.edits, 1)]
@@ -58,7 +60,15 @@ def _in_words(work: EditedRows, edit: Edit) -> tuple[str, str]:
     names = {key: work.named(key, e[key]) for key in LAYER_OF if key in e}
     text, assumes = ("", "") if action.words is None else action.words(work, e)
     what = next((names[key] for key in ("facility", "homes", "gate", "street", "home") if key in names), "")
-    return text or say("{0}：{1}", say(action.label), what), assumes
+    return _dated(edit) + (text or say("{0}：{1}", say(action.label), what)), assumes
+
+
+def _dated(edit: Edit) -> str:
+    """Return in which years an edit holds, where it says so."""
+    year, until = (e if YEAR.fits(e := edit.what.get(key)) else None for key in ("year", "until"))
+    if until is not None:
+        return say("到 {0} 年为止：", until) if year is None else say("{0}—{1} 年：", year, until)
+    return "" if year is None else say("{0} 年：", year)
 
 
 def blank(district: District, name: str) -> str:
@@ -82,6 +92,9 @@ def blank(district: District, name: str) -> str:
         f"year = {district.year}         # 哪一年；删去这一行就用数据年",
         "planned = false     # true：到期的规划设施也算开放",
         'note = ""           # 假定了什么',
+        "# 每一步都可以写 year（从哪一年起）和 until（到哪一年为止；拆除、新建、还迁、改造不写）；没有写的按上面的 year。",
+        "# 写了年份的方案逐年往下做：删去上面的 year 那一行，看的就是最后一年；没有写年份的步骤算本来就有的。",
+        *_three_phases(district),
     ]
     for do, what in ACTIONS.items():
         lines += [
@@ -93,6 +106,32 @@ def blank(district: District, name: str) -> str:
         lines += [f"# {key} = {_toml(_sample(district, do, key))}" for key in what.needs]
         lines += [f"# {key} = {_toml(_sample(district, do, key))}   # 可不写" for key in what.may]
     return "\n".join(lines) + "\n"
+
+
+def _three_phases(district: District) -> list[str]:
+    """Return a plan in three phases, commented out: people move away, homes are built, people return."""
+    start = district.year + 1
+    home, parcel = (str(_sample(district, "return_households", key)) for key in ("home", "parcel"))
+    phases: list[tuple[str, list[dict[str, object]]]] = [
+        (
+            f"第一期 {start} 年：居民搬离，过渡中",
+            [{"do": "move_households", "year": start, "homes": [home], "fate": "waiting"}],
+        ),
+        (f"第二期 {start + 1} 年：拆除", [{"do": "demolish_homes", "year": start + 1, "homes": [home]}]),
+        (
+            f"第三期 {start + 3} 年：建成，一部分人还迁，另有新来的人",
+            [
+                {"do": "build_homes", "year": start + 3, "parcel": parcel, "home": "new-estate", "people": 800},
+                {"do": "return_households", "year": start + 3, "parcel": parcel, "home": "new-estate", "people": 100},
+            ],
+        ),
+    ]
+    lines = ["", "# 分三期的例子"]
+    for title, edits in phases:
+        lines += ["", f"# {title}"]
+        for edit in edits:
+            lines += ["# [[edit]]", *(f"# {key} = {_toml(value)}" for key, value in edit.items())]
+    return [*lines, "", "# 以下是能写的每一种步骤"]
 
 
 def _toml(value: object) -> str:
@@ -126,6 +165,13 @@ def _sample(district: District, do: str, key: str) -> object:
         "capacity": 100,
         "people": 2000,
         "people_60plus": 400,
+        "registered": 1500,
+        "elevators": 6,
+        "parking_places": 120,
+        "floor_area_m2": 5000,
+        "property_managed": True,
+        "use": "居住",
+        "quantity": "floor_services_m2",
         "households": 800,
         "far": 1.6,
         "site_share": 0.6,

@@ -140,7 +140,7 @@ def of_district(
     if not scenario:
         raise ScenarioError("请用 --scenario 写方案名（目录里的 scenarios/名.toml）或 .toml 文件")
     plan = Scenario.read(scenario) if scenario.endswith(".toml") else district.scenario(scenario)
-    before = district if plan.year is None else district.at(plan.year)
+    before = district.at(plan.year_on(district), planned=district.with_planned)
     comparison = Comparison(before, plan.on(district))
     return (difference if what == "difference" else swipe)(comparison, rule, lang=lang)
 

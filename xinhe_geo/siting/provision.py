@@ -109,7 +109,7 @@ def provision(
     that stood before and have it as their nearest. The walk is that of the kind's headline rule: its minutes and walker.
     """
     after = plan.on(district) if after is None else after
-    before = district if plan.year is None else district.at(plan.year, planned=plan.planned or district.with_planned)
+    before = district.at(plan.year_on(district), planned=plan.planned or district.with_planned)
     old = pd.Index([]) if before.homes is None else before.homes.index
     homes = after.homes
     new = None if homes is None else homes[~homes.index.isin(old)]

@@ -8,8 +8,8 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from ...core import say
-from ...district import District, cell
+from ...core import listed, say
+from ...district import District, cell, completion, fact
 from .base import (
     Found,
     Lacks,
@@ -40,7 +40,9 @@ from .base import (
 )
 def _series(district: District, m: Measure) -> Found:
     """A yearly figure: the latest, or the sum since the plan began, against the number of the target year."""
-    own = _figures(district, str(m["series"]))
+    own, ledger = _figures(district, str(m["series"])), _from_parcels(district, m)
+    if len(ledger):  # what the parcels say of themselves stands before a figure typed in beside it
+        own = pd.concat([ledger, own[~own["year"].isin(ledger["year"]).to_numpy()]])
     since = int(m["since"]) if m["since"] == m["since"] else int(own["year"].min()) if len(own) else district.year
     until = int(m["until"]) if m["until"] == m["until"] else int(own["year"].max()) if len(own) else district.year
     filled = own[own["year"].between(since, until).to_numpy()].set_index("year")["value"].sort_index()
@@ -49,7 +51,7 @@ def _series(district: District, m: Measure) -> Found:
     if filled.empty:
         ask += say("（{0}）", cell(m, "lacks")) if m["lacks"] else ""
         return Found(math.nan, "", touch(district, "series"), waits=ask, target=target)
-    touched = touch(district, "series", own.index)
+    touched = touch(district, "series", own.index) | (touch(district, "stages") if len(ledger) else {})
     how, used = (str(m["aggregate"]), filled) if m["aggregate"] in ("sum", "max", "min") else ("sum", filled.iloc[-1:])
     value = float(getattr(used, how)())
     last = int(filled.index[-1])
@@ -99,6 +101,30 @@ def trend(district: District, m: Measure) -> pd.DataFrame:
         base = float(actual.loc[since - 1])
     path = base + (goal - base) * (np.asarray(years) - (since - 1)) / (until - since + 1)
     return pd.DataFrame({"actual": actual, "path": path}, index=years)
+
+
+def _from_parcels(district: District, m: Measure) -> pd.DataFrame:
+    """
+    Return how much of the renewal of a row's parcels was done, year by year, as figures: what the ledger of parcels says of each.
+
+    Parcels count by their households, where the ledger has all of these, else by their area. Years of which it does not say all are blank.
+    """
+    columns = ["indicator", "year", "value", "source", "filled_by"]
+    blank = pd.DataFrame(columns=columns)
+    codes = listed(str(m["codes"])) if m["scope"] == "parcel" and m["codes"] else []
+    places = district.parcels
+    if not codes or places is None or not {*codes} <= {*places.index} or "stages" not in district.rows:
+        return blank
+    rows = []
+    facts = district.rows.get("parcel_facts")
+    for year in range(int(m["since"]), min(int(m["until"]), district.year) + 1):
+        done = [completion(district.rows, code, year) for code in codes]
+        households = [fact(facts, code, "households", year).low for code in codes]
+        weight = households if all(n > 0 for n in households) else [places.geometry[code].area for code in codes]
+        if not any(map(math.isnan, done)):
+            rows.append((str(m["series"]), year, float(np.average(done, weights=weight)), say("地块台账"), None))
+    made = pd.DataFrame(rows, columns=columns)
+    return made.set_axis([f"stages-{y}" for y in made["year"]], axis=0) if rows else blank
 
 
 def _figures(district: District, indicator: str) -> pd.DataFrame:

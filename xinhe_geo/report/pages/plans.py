@@ -103,8 +103,8 @@ def state_of(district: District, name: str | None, *, year: int | None = None, w
         state = district if year is None else district.at(year, planned=district.with_planned)
         return State(state, say("现状（{0} 年）", state.year))
     plan: Scenario = Scenario.read(name) if name.endswith(".toml") else district.scenario(name)
-    base = district if year is None or plan.year is not None else district.at(year, planned=district.with_planned)
-    after = plan.on(base, with_conflicts=with_conflicts)
+    plan = plan if year is None or plan.year is not None else plan.at(year)
+    after = plan.on(district, with_conflicts=with_conflicts)
     return State(after, say("{0}（{1} 年）", after.manifest["scenario"], after.year))
 
 
@@ -387,10 +387,13 @@ def _concluded(change: Change) -> str:
     told = f'<ul class="verdict">{told}</ul>' if told else f"<p>{say('没有可以评判的目标。')}</p>"
     people = ""
     if who is not None:
-        groups = ("之前常住", "留下的居民", "迁出（去向待填）", "导入人口", "其他变动", "之后常住")
-        figures = (who.before, who.stay, who.out, who.came, who.other, who.after)
-        cells = "".join(f'<td class="n">{amount(number)}</td>' for number in figures)
-        people = scrolled(heads([say(group) for group in groups], range(6)), f"<tr>{cells}</tr>", "short")
+        figures = {"之前常住": who.before, "留下的居民": who.stay, "迁出（去向待填）": who.out}
+        if who.by_plan:  # the plan says where to, and who returns
+            figures = {"之前常住": who.before, "留下的居民": who.stay, "搬出": who.out, "还迁": who.back}
+        figures |= {"导入人口": who.came, "其他变动": who.other, "之后常住": who.after}
+        cells = "".join(f'<td class="n">{amount(number)}</td>' for number in figures.values())
+        names = [say(group) for group in figures]
+        people = scrolled(heads(names, range(len(names))), f"<tr>{cells}</tr>", "short")
         people += f'<p class="small">{say("单位：人。留下的、迁出的、导入的三类分列，不相加；受益和受影响只算留下的居民")}</p>'
     rows = "".join(
         f'<tr><td>{e(row.label)}</td><td class="n">{per_cent(row.before, unknown="—")}</td><td class="n">{per_cent(row.after, unknown="—")}</td>'

@@ -595,8 +595,9 @@ def with_few_numbers(scene: Scene) -> Scene:
 
 
 def without_borders(scene: Scene) -> Scene:
-    """Return a scene that does not show where administrative areas end."""
-    layers = [layer for layer in scene.layers if layer.id not in BORDERS]
-    labels = [label for label in scene.labels if label.kind not in ("district", "zone", "area")]
-    groups = [{**g, "rows": [r for r in g["rows"] if not set(r["ids"]) & set(BORDERS)]} for g in scene.groups]
+    """Return a scene that does not show where administrative areas end, nor where anything is to be renewed: parcels are internal."""
+    unshown = {*BORDERS, "parcels"}
+    layers = [layer for layer in scene.layers if layer.id not in unshown]
+    labels = [x for x in scene.labels if x.kind not in ("district", "zone", "area") and x.layer not in unshown]
+    groups = [{**g, "rows": [r for r in g["rows"] if not set(r["ids"]) & unshown]} for g in scene.groups]
     return replace(scene, layers=layers, labels=labels, groups=[g for g in groups if g["rows"]])

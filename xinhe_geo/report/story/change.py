@@ -194,8 +194,9 @@ class Moves(NamedTuple):
     """
     Who lives in the homes of two states. Residents who stay, who move and who come are three groups, never added into one.
 
-    People of before, less those of homes that are gone, plus those of new ones (导入人口, not residents of before), plus what
-    else changed, are the people of after.
+    People of before, less those who move out, plus those who return (`back`) and who come (导入人口, not residents of before), plus
+    what else changed, are the people of after. Where a plan says who moves and returns (`by_plan`), as it says; else homes that are gone
+    and new ones tell.
     """
 
     before: float
@@ -206,6 +207,8 @@ class Moves(NamedTuple):
     after: float
     homes_gone: int
     homes_new: int
+    back: float = 0.0
+    by_plan: bool = False
 
 
 def moves(before: District, after: District) -> Moves | None:
@@ -215,7 +218,13 @@ def moves(before: District, after: District) -> Moves | None:
         return None
     gone, fresh = old[~old.index.isin(new.index)], new[~new.index.isin(old.index)]
     was, now, out, came = (float(frame["people"].sum()) for frame in (old, new, gone, fresh))
-    return Moves(was, was - out, out, came, now - was + out - came, now, len(gone), len(fresh))
+    said = {what: after.moved.get(what, 0.0) - before.moved.get(what, 0.0) for what in ("out", "back", "new")}
+    by_plan = bool(after.moved) and (abs(said["back"]) >= PEOPLE or abs(said["out"] - out) >= PEOPLE)
+    back = 0.0
+    if by_plan:  # who returns is no newcomer, though the home is new; who moved away left a home that may still stand
+        out, back, came = said["out"], said["back"], said["new"]
+    other = now - was + out - back - came
+    return Moves(was, was - out, out, came, other, now, len(gone), len(fresh), back, by_plan)
 
 
 def people_line(before: District, after: District) -> str:
@@ -227,10 +236,14 @@ def people_line(before: District, after: District) -> str:
     if before.year != after.year:
         years = say("之前 {0} 年，之后 {1} 年", before.year, after.year)
     text = say("{0}：之前常住人口 {1:,.0f}，之后 {2:,.0f}", years, who.before, who.after)
-    if who.homes_gone:
-        text += say("；减少 {0} 个小区，迁出 {1:,.0f} 人（不计入受影响居民；去向待填）", who.homes_gone, who.out)
-    if who.homes_new:
-        text += say("；新增 {0} 个小区，导入 {1:,.0f} 人（不计入受益居民）", who.homes_new, who.came)
+    if who.by_plan:
+        text += say("；搬离 {0:,.0f} 人（不计入受影响居民），还迁 {1:,.0f} 人", who.out, who.back)
+        text += say("；导入 {0:,.0f} 人（不计入受益居民）", who.came)
+    else:
+        if who.homes_gone:
+            text += say("；减少 {0} 个小区，迁出 {1:,.0f} 人（不计入受影响居民；去向待填）", who.homes_gone, who.out)
+        if who.homes_new:
+            text += say("；新增 {0} 个小区，导入 {1:,.0f} 人（不计入受益居民）", who.homes_new, who.came)
     if abs(who.other) >= PEOPLE:
         text += say("；其他变动 {0:+,.0f} 人", who.other)
     homes, places = attached_anew(after)

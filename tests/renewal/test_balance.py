@@ -1,0 +1,301 @@
+"""People conserved: a plan worked out by hand for two parcels, every year, and random plans."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import pytest
+import shapely
+from clock import trials
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
+
+import xinhe_geo as xh
+from xinhe_geo.core.models import Edit
+from xinhe_geo.core.schema import LAYERS
+from xinhe_geo.district.scenario import Scenario
+from xinhe_geo.district.scenario_text import conflicts, steps
+from xinhe_geo.renewal.balance import COUNTS, SINCE, YEARLY, balance
+from xinhe_geo.report.story.change import people_line
+
+TOY = Path(__file__).parents[1] / "toy"
+
+
+def dated(*edits: tuple[int | None, str, dict[str, Any]], year: int | None = None) -> Scenario:
+    made = [Edit(do, what if y is None else {"year": y, **what}) for y, do, what in edits]
+    return Scenario("p", "试算", tuple(made), year)
+
+
+def facts_of(*rows: tuple[str, int | None, str, str | None, str]) -> pd.DataFrame:
+    """Figures of the ledger: parcel, year, quantity, holder, value."""
+    table = pd.DataFrame(rows, columns=["parcel", "year", "quantity", "holder", "value"])
+    table = table.reindex(columns=[c for c in LAYERS["parcel_facts"].names if c != "row"])
+    return table.astype({"year": "Int64", "high": "float64"}).rename_axis("row")
+
+
+@pytest.fixture(scope="module")
+def ground() -> xh.District:
+    """The toy with 920 people in A and 500 in B, each on a parcel of its own, and a free parcel; C comes in 2028, D goes after 2027."""
+    toy = xh.District.load(TOY)
+    homes = toy.rows["homes"].copy()
+    numbers = {"A": (920.0, 230.0, 368), "B": (500.0, 100.0, 200), "C": (60.0, 6.0, 24), "D": (80.0, 20.0, 32)}
+    for home, (people, older, households) in numbers.items():
+        homes.loc[home, ["people", "people_60plus", "households"]] = people, older, households
+    homes.loc["C", "since"], homes.loc["D", "until"] = 2028, 2027
+    west, south, _, _ = homes.geometry["A"].bounds
+    shapes = [
+        homes.geometry["A"].buffer(5),
+        homes.geometry["B"].buffer(5),
+        shapely.box(west, south - 90, west + 40, south - 50),
+    ]
+    parcels = gpd.GeoDataFrame(
+        {"name": ["甲", "乙", "空地"], "use": ["居住"] * 3},
+        geometry=shapes,
+        crs=toy.crs,
+        index=pd.Index(["jia", "yi", "free"], name="parcel"),
+    )
+    ledger = facts_of(
+        ("jia", 2025, "people", "owner", "700"),
+        ("jia", 2025, "people", "tenant", "220"),
+        ("jia", 2025, "registered", None, "650"),
+        ("jia", 2027, "people", "owner", "1"),  # of a later year: who lived there first it does not say
+    )
+    return toy.with_rows({**toy.rows, "homes": homes, "parcels": parcels, "parcel_facts": ledger})
+
+
+#: 1,120 move in 2026 (700 wait, 220 take cash, 200 go elsewhere), 600 return in 2029, with 1,900 who are new.
+WORKED = dated(
+    (2026, "move_households", {"homes": ["A"], "people": 700, "registered": 500, "holder": "owner", "fate": "waiting"}),
+    (2026, "move_households", {"homes": ["A"], "people": 220, "registered": 50, "holder": "tenant", "fate": "cash"}),
+    (
+        2026,
+        "move_households",
+        {"homes": ["B"], "people": 200, "people_60plus": 50, "households": 90, "fate": "elsewhere"},
+    ),
+    (2027, "demolish_homes", {"homes": ["A"]}),
+    (2028, "retrofit", {"home": "B", "elevators": 4, "parking_places": 60}),
+    (2029, "build_homes", {"parcel": "jia", "home": "new", "people": 1900, "people_60plus": 190, "households": 700}),
+    (2029, "return_households", {"parcel": "jia", "home": "new", "people": 600, "registered": 450, "holder": "owner"}),
+)
+
+#: opening, moved_out, returned, newcomers, other, closing | moved_total, waiting, returned_total, elsewhere, cash, unsaid
+BY_HAND = {
+    ("jia", "people", "", 2026): "920 920 0 0 0 0 | 920 700 0 0 220 0",
+    ("jia", "people", "", 2027): "0 0 0 0 0 0 | 920 700 0 0 220 0",
+    ("jia", "people", "", 2028): "0 0 0 0 0 0 | 920 700 0 0 220 0",
+    ("jia", "people", "", 2029): "0 0 600 1900 0 2500 | 920 100 600 0 220 0",
+    ("jia", "people", "owner", 2026): "700 700 0 0 0 0 | 700 700 0 0 0 0",
+    ("jia", "people", "owner", 2029): "0 0 600 0 0 600 | 700 100 600 0 0 0",
+    ("jia", "people", "tenant", 2026): "220 220 0 0 0 0 | 220 0 0 0 220 0",
+    ("jia", "people", "tenant", 2029): "0 0 0 0 0 0 | 220 0 0 0 220 0",
+    # 368 households, people 920: 700 and 220 take 280 and 88; 600 of 700 return, with 240 of 280
+    ("jia", "households", "", 2026): "368 368 0 0 0 0 | 368 280 0 0 88 0",
+    ("jia", "households", "", 2029): "0 0 240 700 0 940 | 368 40 240 0 88 0",
+    # 650 are registered: 100 of them never lived there and stay in the books
+    ("jia", "registered", "", 2026): "650 550 0 0 0 100 | 550 500 0 0 50 0",
+    ("jia", "registered", "", 2028): "100 0 0 0 0 100 | 550 500 0 0 50 0",
+    ("yi", "people", "", 2026): "500 200 0 0 0 300 | 200 0 0 200 0 0",
+    ("yi", "people", "", 2027): "300 0 0 0 0 300 | 200 0 0 200 0 0",
+    ("yi", "people", "", 2028): "300 0 0 0 0 300 | 200 0 0 200 0 0",
+    ("yi", "people", "", 2029): "300 0 0 0 0 300 | 200 0 0 200 0 0",
+    ("yi", "households", "", 2026): "200 90 0 0 0 110 | 90 0 0 90 0 0",
+    # on no parcel: D goes after 2027, C comes in 2028
+    ("", "people", "", 2027): "{0} 0 0 0 0 {0} | 0 0 0 0 0 0",
+    ("", "people", "", 2028): "{0} 0 0 0 -20 {1} | 0 0 0 0 0 0",
+}
+
+
+def test_the_plan_worked_out_by_hand(ground: xh.District) -> None:
+    table = balance(ground, WORKED)
+    assert sorted(set(table.index.get_level_values("year"))) == [2026, 2027, 2028, 2029]
+    outside = ground.rows["homes"].drop(index=["A", "B", "C"])["people"].sum()
+    for key, text in BY_HAND.items():
+        numbers = text.format(f"{outside:g}", f"{outside - 20:g}").replace("|", "").split()
+        assert table.loc[key].tolist() == [float(n) for n in numbers], key
+    # nobody has said how many of the 1,900 are registered there
+    assert table.loc[("jia", "registered", "", 2029), ["newcomers", "closing"]].isna().all()
+    moved = table.xs(("people", "", 2029), level=("count", "holder", "year"))["moved_total"].sum()
+    assert moved == 1120
+
+
+def test_a_plan_plays_from_year_to_year(ground: xh.District) -> None:
+    people = {year: WORKED.at(year).on(ground).homes["people"] for year in (2025, 2026, 2027, 2029)}
+    assert people[2025].loc["A"] == 920 and people[2026].loc["A"] == 0 and people[2026].loc["B"] == 300
+    assert "A" not in people[2027].index and people[2029].loc["new"] == 2500
+    whole = WORKED.on(ground)
+    assert whole.year == 2029, "without a year of its own it stands for the last one of its edits"
+    # 190 new; of the 700 who left a quarter were 60 and more, as in A: 150 of 600 return
+    assert whole.homes.loc["new", "people_60plus"] == 190 + 150
+    assert whole.homes.loc["B", ["elevators", "parking_places", "renewed_year"]].tolist() == [4, 60, 2028]
+    text = steps(WORKED, ground)["text"]
+    assert text[1].startswith("2026 年：700 人搬离") and "被征收户，过渡中" in text[1]
+
+
+def test_what_ends_is_undone(ground: xh.District) -> None:
+    """Housed elsewhere for two years: they are back in the third, and a street that was closed is open again."""
+    plan = dated(
+        (2026, "move_households", {"homes": ["A"], "people": 300, "fate": "waiting", "to": "B", "until": 2027}),
+        (2026, "close_street", {"street": "bridge", "until": 2026}),
+        year=2026,
+    )
+    table = balance(ground, plan)
+    assert table.loc[("jia", "people", "", 2026)].tolist() == [920, 300, 0, 0, 0, 620, 300, 300, 0, 0, 0, 0]
+    assert table.loc[("jia", "people", "", 2028)].tolist() == [620, 0, 300, 0, 0, 920, 300, 0, 300, 0, 0, 0]
+    assert table.loc[("yi", "people", "", slice(None)), "closing"].tolist() == [800, 800, 500]
+    assert table.loc[("yi", "people", "", slice(None)), "other"].tolist() == [300, 0, -300]
+    assert "bridge" not in plan.at(2026).on(ground).rows["streets"].index
+    assert "bridge" in plan.at(2027).on(ground).rows["streets"].index
+    after = plan.at(2028).on(ground)
+    for name, frame in ground.rows.items():
+        pd.testing.assert_frame_equal(pd.DataFrame(after.rows[name]), pd.DataFrame(frame))
+
+
+@pytest.mark.parametrize(
+    ("edits", "step", "words"),
+    [
+        ([(2026, "move_households", {"homes": ["A"], "people": 921})], 1, "住着 920 人，要搬走 921 人"),
+        (
+            [
+                (2026, "move_households", {"homes": ["A"], "people": 500, "holder": "owner"}),
+                (2027, "move_households", {"homes": ["A"], "people": 201, "holder": "owner"}),
+            ],
+            2,
+            "被征收户有 700 人，前面已搬走 500，这一步再搬 201",
+        ),
+        ([(2026, "move_households", {"homes": ["A"], "registered": 651})], 1, "户籍人口有 650"),
+        (
+            [
+                (2026, "move_households", {"homes": ["A"], "people": 500, "fate": "waiting"}),
+                (2026, "move_households", {"homes": ["A"], "people": 400, "fate": "cash"}),
+                (2027, "demolish_homes", {"homes": ["A"]}),
+                (2028, "build_homes", {"parcel": "jia", "home": "n", "people": 0}),
+                (2028, "return_households", {"parcel": "jia", "home": "n", "people": 521}),
+            ],
+            5,
+            "可能回来的有 520 人，要还迁 521 人",
+        ),
+        (
+            [
+                (2028, "demolish_homes", {"homes": ["A"]}),
+                (2026, "build_homes", {"parcel": "jia", "home": "n", "people": 10}),
+            ],
+            2,
+            "建在 2026 年仍有人住的 1 个小区上",
+        ),
+        ([(2028, "demolish_homes", {"homes": ["D"]})], 1, "D 到 2027 年为止"),
+        ([(2026, "return_households", {"parcel": "jia", "home": "B", "people": 1})], 1, "不在地块 jia 上"),
+        ([(2026, "demolish_homes", {"homes": ["A"], "until": 2027})], 1, "不能写 until"),
+        ([(2026, "close_street", {"street": "bridge", "until": 2025})], 1, "早于 year"),
+    ],
+)
+def test_what_contradicts_is_named_with_its_step(
+    ground: xh.District, edits: list[tuple[int, str, dict[str, Any]]], step: int, words: str
+) -> None:
+    plan = dated(*edits)
+    found = conflicts(plan, ground)
+    assert found.index.tolist() == [step] and words in found["problem"].iloc[0]
+    with pytest.raises(xh.ScenarioError, match="第"):
+        balance(ground, plan)
+    if found["kind"].eq("conflict").all():
+        identities(balance(ground, plan, with_conflicts=True), ground, plan)
+
+
+def identities(table: pd.DataFrame, district: xh.District, plan: Scenario) -> None:
+    """Stock and flow of every line; who left is somewhere; all parcels together are the district."""
+    flow = table["opening"] - table["moved_out"] + table["returned"] + table["newcomers"] + table["other"]
+    np.testing.assert_allclose(flow, table["closing"], atol=1e-9)
+    np.testing.assert_allclose(table[list(SINCE[1:])].sum(axis=1, skipna=False), table["moved_total"], atol=1e-9)
+    for year in sorted(set(table.index.get_level_values("year"))):
+        homes = plan.at(year).on(district, with_conflicts=True).homes
+        own = table.xs(("people", "", year), level=("count", "holder", "year"))
+        assert own["closing"].sum() == pytest.approx(homes["people"].sum())
+    assert (table[["waiting", "unsaid", "elsewhere", "cash"]].fillna(0) >= -1e-9).all().all()
+
+
+def any_plan() -> st.SearchStrategy[Scenario]:
+    """People moving, returning, homes torn down and built, in any order of years, some of it for a time."""
+    home, year = st.sampled_from(["A", "B"]), st.none() | st.integers(2024, 2031)
+    what: dict[str, st.SearchStrategy[dict[str, Any]]] = {
+        "move_households": st.fixed_dictionaries(
+            {"homes": st.lists(home, min_size=1, max_size=3, unique=True)},
+            optional={
+                "people": st.integers(0, 700),
+                "households": st.integers(0, 90),
+                "fate": st.sampled_from(["waiting", "elsewhere", "cash"]),
+                "to": st.sampled_from(["C", "D"]),
+                "until": st.integers(2031, 2033),
+            },
+        ),
+        "return_households": st.fixed_dictionaries(
+            {"parcel": st.just("jia"), "home": st.sampled_from(["A", "n1"]), "people": st.integers(0, 700)}
+        ),
+        "demolish_homes": st.fixed_dictionaries({"homes": st.lists(home, min_size=1, max_size=2, unique=True)}),
+        "build_homes": st.fixed_dictionaries(
+            {"parcel": st.sampled_from(["jia", "free"]), "home": st.sampled_from(["n1", "n2"])},
+            optional={"until": st.integers(2031, 2033)},
+        ).map(lambda d: {"people": 400, "households": 150, **d}),
+    }
+    edit = st.sampled_from(sorted(what)).flatmap(lambda do: st.tuples(year, st.just(do), what[do]))
+    return st.lists(edit, min_size=1, max_size=6).map(lambda edits: dated(*edits, year=None))
+
+
+@pytest.mark.slow
+@settings(max_examples=trials(16), deadline=None, derandomize=True, phases=[Phase.generate])
+@given(plan=any_plan())
+def test_any_plan_keeps_count_of_everybody(ground: xh.District, plan: Scenario) -> None:
+    """Exact every year, in every line, and all parcels together are the homes of the district."""
+    for _ in plan.edits:  # what is left out can leave another without its ground
+        wrong = conflicts(plan, ground)
+        gone = set(wrong.index[wrong["kind"] == "impossible"])
+        plan = Scenario("p", edits=tuple(e for i, e in enumerate(plan.edits, 1) if i not in gone))
+        if not gone:
+            break
+    before = {name: pd.DataFrame(frame).copy() for name, frame in ground.rows.items()}
+    identities(balance(ground, plan, with_conflicts=True), ground, plan)
+    for name, frame in before.items():
+        pd.testing.assert_frame_equal(pd.DataFrame(ground.rows[name]), frame)
+
+
+@pytest.mark.slow
+def test_two_plans_one_after_the_other_are_one_plan(ground: xh.District) -> None:
+    """People are conserved across plans: what both do together is what each does, where they touch different parcels."""
+    first = dated(
+        *(
+            (e.what["year"], e.do, {k: v for k, v in e.what.items() if k != "year"})
+            for e in WORKED.edits
+            if "B" not in str(e.what)
+        )
+    )
+    second = dated((2026, "move_households", {"homes": ["B"], "people": 200, "fate": "elsewhere"}))
+    both, alone = balance(ground, first.then(second)), balance(ground, first)
+    own = [key for key in alone.index if key[0] == "jia"]
+    pd.testing.assert_frame_equal(both.loc[own], alone.loc[own])
+    assert both.loc[("yi", "people", "", 2026), "moved_out"] == 200
+    pd.testing.assert_frame_equal(balance(ground, first, [2028]), alone[alone.index.get_level_values("year") == 2028])
+
+
+def test_a_comparison_tells_residents_who_return_from_newcomers(ground: xh.District) -> None:
+    """1,120 left, 600 are back in a new home, 1,900 are new in the same one; what is left over went with homes of their own."""
+    line = people_line(ground.at(2029), WORKED.on(ground))
+    assert "搬离 1,120 人" in line and "还迁 600 人" in line and "导入 1,900 人" in line and "其他变动" not in line
+    before = Edit(
+        "build_homes", {"parcel": "free", "home": "old", "people": 50}
+    )  # without a year: it was there already
+    line = people_line(ground.at(2029), Scenario("p", edits=(before, *WORKED.edits)).on(ground))
+    assert "导入 1,900 人" in line and "其他变动 +50 人" in line
+    torn = dated((2026, "demolish_homes", {"homes": ["B"]}))
+    assert "迁出 500 人（不计入受影响居民；去向待填）" in people_line(ground.at(2026), torn.on(ground))
+
+
+def test_unknown_people_stay_unknown(ground: xh.District) -> None:
+    homes = ground.rows["homes"].copy()
+    homes.loc["A", "people"] = np.nan
+    unknown = ground.with_rows({**ground.rows, "homes": homes})
+    table = balance(unknown, dated((2026, "move_households", {"homes": ["A"], "fate": "waiting"})))
+    line = table.loc[("jia", "people", "", 2026)]
+    assert line[["opening", "moved_out", "waiting"]].isna().all() and line["cash"] == 0
+    assert set(table.columns) == {*YEARLY, *SINCE} and set(table.index.get_level_values("count")) <= set(COUNTS)

@@ -1,0 +1,297 @@
+"""The ledger of parcels: judged at the door, told as tables, and what the plan promised held against what is there."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+import shutil
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from ledger_toy import measure, of_t1, toy_with
+from typer.testing import CliRunner
+
+import xinhe_geo as xh
+from xinhe_geo.app.cli import app
+from xinhe_geo.core.models import Edit
+from xinhe_geo.core.schema import HOLDERS, LAYERS
+from xinhe_geo.core.secrecy_marks import PUBLIC, marks_of
+from xinhe_geo.core.validate import check_rows
+from xinhe_geo.district.parcel_facts import completion, fact, ledger_problems
+from xinhe_geo.district.scenario import Scenario
+from xinhe_geo.renewal.parcels import parcel_figures, parcel_named, parcel_stages, promises, surroundings
+
+REPO = Path(__file__).parents[2]
+TOY = REPO / "tests" / "toy"
+PARCELS = """{"type": "FeatureCollection", "features": [
+{"type": "Feature", "properties": {"parcel": "p", "name": "一号地"}, "geometry": {"type": "Polygon", "coordinates":
+ [[[500010, 4320010], [500090, 4320010], [500090, 4320090], [500010, 4320090], [500010, 4320010]]]}}]}"""
+FACTS = "parcel,year,quantity,holder,value,high,unit"
+STAGES = "parcel,stage,date,share"
+PROMISES = "parcel,place,quote,kinds,amount,stage,filled_by"
+
+
+def folder_of(to: Path, facts: str = "p,,ownership,,,,", stages: str = "", promised: str = "") -> Path:
+    """The toy with one parcel over its home A, and the ledger of it."""
+    folder = Path(shutil.copytree(TOY, to / "toy"))
+    (folder / "renewal").mkdir()
+    (folder / "boundaries" / "parcels.geojson").write_text(PARCELS, "utf-8")
+    entries = '\n[layers.parcels]\nfile = "boundaries/parcels.geojson"\ncrs = "EPSG:4548"\nbasis = "surveyed"\n'
+    for layer, file, head, lines in (
+        ("parcel_facts", "parcels", FACTS, facts),
+        ("stages", "stages", STAGES, stages),
+        ("promises", "promises", PROMISES, promised),
+    ):
+        (folder / "renewal" / f"{file}.csv").write_text(f"{head}\n{lines}\n", "utf-8")
+        entries += f'[layers.{layer}]\nfile = "renewal/{file}.csv"\n'
+    manifest = folder / "district.toml"
+    manifest.write_text(manifest.read_text("utf-8") + entries, "utf-8")
+    return folder
+
+
+#: What is wrong with the ledger, and the words that say so.
+WRONG = [
+    ({"facts": "p,,ownership,,私有,,"}, "可选：国有、集体、混合"),
+    ({"facts": "p,2022,people,,5,,"}, "没有权属这一行"),
+    ({"facts": "p,,ownership,,国有,,\np,2022,people,,很多,,"}, "不是不小于 0 的数"),
+    ({"facts": "p,,ownership,,国有,,\np,2022,people,,-5,,"}, "不是不小于 0 的数"),
+    ({"facts": "p,,ownership,,国有,,\np,2022,people,,9,5,"}, "上限 5 小于下限 9"),
+    ({"facts": "p,,ownership,,国有,,\np,2022,people,,,5,"}, "写了上限，没有写下限"),
+    ({"facts": "p,,ownership,,国有,,\np,2022,people,房东,5,,"}, "不在可选值中"),
+    ({"facts": "p,,ownership,,国有,,\np,2022,registered,owner,5,,\np,2022,far_limit,owner,2,,"}, "容积率上限不分口径"),
+    ({"facts": "p,,ownership,,国有,,\np,2022,floor_old_m2,,5,,亩"}, "单位写的是 亩"),
+    ({"facts": "p,,ownership,,国有,,\np,2022,people,,5,,\np,2022,people,,6,,"}, "填了两行"),
+    (
+        {
+            "facts": "p,,ownership,,国有,,\np,2022,floor_old_m2,,10,,\np,2022,floor_kept_m2,,4,,\n"
+            "p,2022,floor_demolished_m2,,7,,"
+        },
+        "保留 4 ＋ 拆除 7 不等于原有 10",
+    ),
+    ({"stages": "p,state_scope,去年,"}, "不像日期"),
+    ({"stages": "p,state_scope,2022-13,"}, "不像日期"),
+    ({"stages": "p,state_signing,2022,130"}, "大于 100"),
+    ({"stages": "p,state_scope,2022-05,\np,state_survey,2022-03,"}, "调查登记（2022-03）早于范围确定（2022-05）"),
+    ({"promised": ",,建设学校,,,,"}, "没有写在哪里"),
+]
+
+
+@pytest.fixture(scope="module")
+def lists() -> dict[str, pd.DataFrame]:
+    """The lists of quantities and stages that the ledger is held against."""
+    found = {}
+    for name in ("quantities", "stage_chains"):
+        rows = pd.read_csv(REPO / "data" / "standards" / f"{name}.csv", dtype="str", encoding="utf-8-sig")
+        found[name], problems = check_rows(LAYERS[name], rows, f"{name}.csv")
+        assert not problems
+    return found
+
+
+@pytest.mark.parametrize(("tables", "words"), WRONG)
+def test_what_is_wrong_is_named_with_row_and_remedy(
+    lists: dict[str, pd.DataFrame], tables: dict[str, str], words: str
+) -> None:
+    rows, problems = dict(lists), []
+    for name, layer, head in (
+        ("facts", "parcel_facts", FACTS),
+        ("stages", "stages", STAGES),
+        ("promised", "promises", PROMISES),
+    ):
+        if name in tables:
+            table = pd.read_csv(io.StringIO(f"{head}\n{tables[name]}\n"), dtype="str")
+            rows[layer], found = check_rows(LAYERS[layer], table, f"{layer}.csv")
+            problems += found
+    problems += ledger_problems(rows, {})
+    assert len(problems) == 1 and problems[0].severity == "error"
+    assert words in f"{problems[0].problem} {problems[0].remedy}" and problems[0].remedy and problems[0].row
+
+
+def test_codes_that_no_list_has_are_named_at_the_door(tmp_path: Path) -> None:
+    facts = "p,,ownership,,国有,,\nq,,ownership,,国有,,\np,2022,peple,,5,,"
+    problems = xh.check(folder_of(tmp_path, facts, "p,state_scpoe,2022,", "p,,建设学校,scool,,,"))
+    own = problems[problems["layer"].isin(["parcel_facts", "stages", "promises"])]
+    assert sorted(own["field"]) == ["kinds", "parcel", "quantity", "stage"]
+    assert own["file"].str.startswith("renewal/").all() and (own["remedy"] != "").all()
+
+
+#: A parcel as offices fill it in: some by year, one as a range, some blank.
+GOOD = """p,,ownership,,集体,,
+p,2020,people,,100,,
+p,2022,people,,90,,人
+p,2024,people,,50,,
+p,2022,people,租客,30,,
+p,2022,cost_acquisition,,1000,1500,万元
+p,2022,floor_old_m2,,10,,
+p,2022,floor_kept_m2,,4,,
+p,2022,floor_demolished_m2,,6,,
+p,2022,registered,,,,"""
+
+
+def test_figures_are_those_of_the_year_and_what_is_blank_names_who_could_fill_it(tmp_path: Path) -> None:
+    district = xh.District.load(folder_of(tmp_path, GOOD))
+    table = parcel_figures(district)
+    assert table.loc[("p", "people", ""), ["value", "low", "year"]].tolist() == ["90", 90, 2022]
+    assert table.loc[("p", "people", "tenant"), "low"] == 30 and set(HOLDERS) > {"tenant"}
+    assert table.loc[("p", "cost_acquisition", ""), ["low", "high"]].tolist() == [1000, 1500]
+    assert table.loc[("p", "site_m2", ""), ["low", "basis"]].tolist() == [6400, "derived"], "80 m by 80 m"
+    blank = table.loc[("p", "registered", "")]
+    assert blank["value"] == "" and np.isnan(blank["low"]) and blank["who"]
+    assert parcel_figures(district, 2021).loc[("p", "people", ""), "value"] == "100"
+    assert fact(None, "p", "people", 2022).known is False
+    assert surroundings(district).loc["p", ["homes", "people"]].tolist() == [1, district.homes.loc["A", "people"]]
+    assert parcel_named(district, "一号地") == "p"
+    with pytest.raises(xh.ScenarioError, match="一号地"):
+        parcel_named(district, "二号地")
+
+
+def test_stages_stand_in_the_order_of_their_chain(tmp_path: Path) -> None:
+    """The other chain has rows of its own; what is not reached is blank, and the last step says what is done."""
+    stages = "p,collective_signing,2021-04,60\np,collective_signing,2021-09,95\np,collective_notice,2020,\np,collective_return,2022-12,80"
+    district = xh.District.load(folder_of(tmp_path, stages=stages))
+    table = parcel_stages(district).loc["p"]
+    assert table["chain"].unique().tolist() == ["集体土地征收"] and len(table) == 15
+    assert table.loc["collective_signing", ["date", "share"]].tolist() == ["2021-09", 95]
+    assert table.loc["collective_plan", "date"] == "" and table.loc["collective_plan", "who"]
+    assert completion(district.rows, "p", 2022) == 80 and np.isnan(completion(district.rows, "p", 2021))
+    assert np.isnan(completion({}, "p", 2022))
+
+
+def test_a_promise_is_delivered_arranged_for_or_still_lacks(tmp_path: Path) -> None:
+    """On A's ground stands nothing; a plan opens a canteen there, by its second step."""
+    promised = (
+        "p,,建食堂,canteen,,,\np,,建两处食堂,canteen,2,,\np,,改造完成,,,state_return,街道办\n,三条路,微调整,,,,街道办"
+    )
+    district = xh.District.load(folder_of(tmp_path, promised=promised))
+    surveyed = district.surveyed_kinds
+    none = promises(district)
+    assert none["status"].tolist() == (["missing"] * 2 if "canteen" in surveyed else ["unknown"] * 2) + ["blank"] * 2
+    edits = (
+        Edit("close_gate", {"gate": "gA"}),
+        Edit("open_facility", {"facility": "N", "kind": "canteen", "xy": [500_050.0, 4_320_050.0]}),
+    )
+    plan = Scenario("p", edits=edits)
+    with_plan = promises(district, plan)
+    assert with_plan.iloc[0][["status", "steps", "by", "lacks"]].tolist() == ["promised", [2], ["N"], 0]
+    assert with_plan.iloc[1][["status", "lacks"]].tolist() == ["missing", 1]
+    assert with_plan["filled_by"].tolist()[2:] == ["街道办", "街道办"] and with_plan["place"].iloc[3] == "三条路"
+    built = promises(plan.on(district))
+    assert built["status"].tolist()[:2] == ["delivered", "missing"] and built["lacks"].tolist()[:2] == [0, 1]
+
+
+def test_a_row_of_the_ledger_is_filled_from_the_stages_of_its_parcels() -> None:
+    """Two parcels, 60 % of 30 households and all of 10: 70 %; a figure typed in counts only for years without stages."""
+    row = measure(
+        "done",
+        "series",
+        series="T",
+        since=2021,
+        until=2022,
+        aggregate="latest",
+        operator=">=",
+        low=100,
+        unit="%",
+        scope="parcel",
+        codes="p;q",
+    )
+    district = toy_with(
+        [row], series=[{"indicator": "T", "year": 2021, "value": 5}, {"indicator": "T", "year": 2022, "value": 6}]
+    )
+    parcels = district.rows["homes"].loc[["A", "B"], ["name", "geometry", "basis", "source"]]
+    parcels.index = pd.Index(["p", "q"], name="parcel")
+    stages = pd.DataFrame(
+        {
+            "parcel": ["p", "q"],
+            "stage": ["state_return", "renovation_completion"],
+            "date": ["2022-06", "2022"],
+            "share": [60.0, np.nan],
+        }
+    ).assign(basis="official")
+    facts = pd.DataFrame(
+        {"parcel": ["p", "q"], "year": [2021, 2021], "quantity": ["households"] * 2, "value": ["30", "10"]}
+    ).reindex(
+        columns=[
+            "parcel",
+            "year",
+            "quantity",
+            "holder",
+            "value",
+            "high",
+            "unit",
+            "basis",
+            "source",
+            "filled_by",
+            "note",
+        ]
+    )
+    facts = facts.astype({"holder": "str", "high": "float64"})
+    filled = district.with_rows({**district.rows, "parcels": parcels, "stages": stages, "parcel_facts": facts})
+    typed, told = (of_t1(d).loc["done", "value"] for d in (district, filled))
+    assert typed == 6 and told == pytest.approx(70)
+    half = filled.with_rows({**filled.rows, "stages": stages.iloc[:1]})
+    assert of_t1(half).loc["done", "value"] == 6, "of one parcel nobody knows"
+
+
+# --- the bundled ledger ----------------------------------------------------------------------------------------------
+
+
+def rows_of(name: str) -> list[dict[str, str]]:
+    with (REPO / "data" / "renewal" / f"{name}.csv").open(encoding="utf-8-sig", newline="") as lines:
+        return list(csv.DictReader(lines))
+
+
+def test_nothing_is_invented_of_real_parcels() -> None:
+    """They carry the plan's sentences, word for word; figures and stages are only those of the fictional ones, and say so."""
+    text = (REPO / "data" / "standards" / "plan.txt").read_text("utf-8-sig")
+    sentences = [row for row in rows_of("promises") if not row["parcel"].startswith("sample")]
+    assert sentences and all(row["quote"] in text for row in sentences)
+    assert all("示意位置，非征收范围、非权属界线" in row["note"] for row in sentences if row["parcel"])
+    for name in ("parcels", "stages"):
+        real = [row for row in rows_of(name) if not row["parcel"].startswith("sample")]
+        assert not [row for row in real if row.get("value") or row.get("date") or row.get("high")]
+        made_up = [row for row in rows_of(name) if row["parcel"].startswith("sample")]
+        assert made_up and all(row["basis"] == "synthetic" and "虚构" in row["note"] for row in made_up)
+    assert {"wuchedi", "xinhezhuang-south", "xinhezhuang-north"} <= {row["parcel"] for row in rows_of("parcels")}
+
+
+@pytest.mark.parametrize("name", ["五车地", "新河庄", "安顺道", "崇信路", "赵新路"])
+def test_each_sentence_of_the_plan_about_them_is_told_somewhere(name: str) -> None:
+    text = (REPO / "data" / "standards" / "plan.txt").read_text("utf-8-sig")
+    quotes = [row["quote"] for row in rows_of("promises")]
+    for found in re.finditer(name, text):
+        places = [(m.start(), m.end()) for quote in quotes for m in re.finditer(re.escape(quote), text)]
+        assert any(start <= found.start() < end for start, end in places), text[found.start() - 30 : found.end() + 30]
+
+
+def test_titles_say_what_is_assumed_and_what_is_made_up() -> None:
+    for name, word in (("wuchedi-renewal", "假定"), ("xinhezhuang-renewal", "假定"), ("sample-renewal", "虚构")):
+        assert word in Scenario.read(REPO / "data" / "scenarios" / f"{name}.toml").label
+
+
+def test_parcels_are_internal_unless_somebody_says_otherwise() -> None:
+    manifest = tomllib.loads((REPO / "data" / "district.toml").read_text("utf-8"))
+    marks = marks_of(manifest)
+    assert all(marks[name].level > PUBLIC for name in ("parcel_facts", "stages", "promises"))
+
+
+@pytest.mark.slow
+def test_the_command_tells_everything_in_both_languages() -> None:
+    def said(*args: str) -> str:
+        result = CliRunner().invoke(app, ["parcels", *args], env={"COLUMNS": "220"})
+        assert result.exit_code == 0, result.output
+        return result.output
+
+    text = said("sample-a", "--plan", "sample-renewal")
+    assert "居民收支" in text and "2,500" in text and "14,000—18,000 万元" in text and "内部资料" in text
+    everything = said()
+    assert "待填" in everything and "示意位置，非征收范围、非权属界线" in everything and "五车地" in everything
+    assert "Expenditure" in said("sample-b", "--plan", "sample-renewal", "--lang", "en")
+
+
+def test_ledger_problems_ask_nothing_of_tables_that_are_not_there() -> None:
+    tables: dict[str, Any] = {}
+    assert list(ledger_problems(tables, {})) == []

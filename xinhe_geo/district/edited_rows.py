@@ -1,0 +1,195 @@
+"""The rows that a plan edits: its own copies, what it finds contradictory, and who moves where."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import geopandas as gpd
+import pandas as pd
+import shapely
+
+from ..core import LAYERS, ScenarioError, at_year, did_you_mean, say
+from .parcel_facts import fact, home_parcels
+
+Rows = dict[str, pd.DataFrame]
+
+
+#: Which layer a key of an edit names something of.
+LAYER_OF = {
+    "facility": "facilities",
+    "host": "facilities",
+    "homes": "homes",
+    "home": "homes",
+    "to": "homes",
+    "gate": "gates",
+    "street": "streets",
+    "parcel": "parcels",
+}
+
+
+# --- carrying out ----------------------------------------------------------------------------------------------------
+
+
+class Flow(NamedTuple):
+    """
+    People who move by one step of a plan.
+
+    `what`: "out" they leave their homes on `parcel` ("" on none), "back" they return to it, "new" they come from elsewhere, "in" homes
+    there take in who left others. Numbers are missing where nobody knows.
+    """
+
+    step: int
+    what: str
+    parcel: str
+    people: float
+    people_60plus: float
+    households: float
+    registered: float = math.nan
+    holder: str = ""
+    fate: str = ""
+
+
+@dataclass
+class EditedRows:
+    """The rows an `on` call edits: its own copies, never the district's."""
+
+    rows: Rows
+    crs: str
+    year: int
+    kinds: Mapping[str, str]  # what each is called
+    #: What the edit at hand could do but contradicts: it would count people twice, or change nothing.
+    clashes: list[str] = field(default_factory=list)
+    #: Homes that the plan builds, with the step that builds them; `step` is the one at hand.
+    built: dict[str, int] = field(default_factory=dict)
+    #: Of these, the ones that it builds with gates.
+    walled: set[str] = field(default_factory=set)
+    opened: set[str] = field(default_factory=set)
+    step: int = 0
+    #: The last year of the edit at hand; None where it does not end.
+    until: int | None = None
+    #: The year before the plan begins: the ledger's figures up to it say who lived there first.
+    opening: int | None = None
+    #: Steps without a year in a plan of dated ones: what they say was there before.
+    assumed: set[int] = field(default_factory=set)
+    #: Who moved by the steps so far.
+    flows: list[Flow] = field(default_factory=list)
+
+    def standing(self, layer: str) -> gpd.GeoDataFrame:
+        """Return the rows of a layer that stand in the year of the plan."""
+        return at_year(LAYERS[layer], self.frame(layer), self.year)
+
+    def named(self, key: str, ids: str | Sequence[str]) -> str:
+        """Return what an edit's `key` names, by their names where they have one."""
+        frame, said = self.frame(LAYER_OF[key]), []
+        for one in [ids] if isinstance(ids, str) else ids:
+            names = list(frame.loc[frame.index == one, "name"].dropna())
+            said.append(say("{0}（{1}）", names[0], one) if names else str(one))
+        return say("、").join(said)
+
+    def note_if_absent(self, layer: str, *keys: str) -> None:
+        """Note a clash where rows do not stand in the year of the plan."""
+        frame = self.frame(layer)
+        absent = [] if not LAYERS[layer].dated else [key for key in keys if key not in self.standing(layer).index]
+        if not absent:
+            return
+        said = []
+        for key in absent[:6]:
+            since, until = frame.loc[key, ["since", "until"]]
+            gone = pd.notna(until) and until < self.year
+            said.append(f"{key} 到 {until:.0f} 年为止" if gone else f"{key} {since:.0f} 年才有")
+        more = f"，等 {len(absent)} 个" if len(absent) > len(said) else ""
+        self.clashes.append(
+            f"{self.year} 年没有这些{LAYERS[layer].label}：{'、'.join(said)}{more}；从这一步删去，或改方案的年份"
+        )
+
+    def parcel_of(self, home: str) -> str:
+        """Return the parcel that a home stands on, "" where on none."""
+        homes = self.frame("homes")
+        own = homes[(homes.index == home)].iloc[:1]
+        return home_parcels(own, self.rows.get("parcels"))[0] if len(own) else ""
+
+    def stock(self, parcel: str, quantity: str, holder: str = "") -> float:
+        """Return what the ledger says lived on a parcel before the plan began; missing where it says nothing, or a range."""
+        year = self.year if self.opening is None else self.opening
+        said = fact(self.rows.get("parcel_facts"), parcel, quantity, year, holder)
+        return said.low if said.low == said.high else math.nan
+
+    def moved(self, parcel: str, holder: str, what: str, *fates: str) -> list[Flow]:
+        """Return who moved so far on a parcel; without a holder all together, with fates only those of these."""
+        own = [f for f in self.flows if f.parcel == parcel and f.what == what and holder in ("", f.holder)]
+        return [f for f in own if not fates or f.fate in fates]
+
+    def flow(self, what: str, parcel: str, counts: Mapping[str, float]) -> Flow:
+        """Return who moves by the step at hand: `counts` has people, people_60plus and households."""
+        return Flow(self.step, what, parcel, counts["people"], counts["people_60plus"], counts["households"])
+
+    def moved_in_all(self) -> dict[str, float]:
+        """Return how many people left, returned and came in all, by `what`; nothing where nobody moves or returns."""
+        own = [f for f in self.flows if f.step not in self.assumed]
+        if not any(f.what in ("out", "back") for f in own):
+            return {}
+        return {what: sum((f.people for f in own if f.what == what), 0.0) for what in ("out", "back", "new")}
+
+    def frame(self, layer: str) -> gpd.GeoDataFrame:
+        """Return the rows of a layer; empty, with its columns, where the district has none."""
+        if layer not in self.rows and LAYERS[layer].geometry is None:
+            names = [c for c in LAYERS[layer].names if c != LAYERS[layer].key]
+            return pd.DataFrame(columns=names, index=pd.Index([], dtype="str", name=LAYERS[layer].key))
+        if layer not in self.rows:
+            columns = {c: pd.Series(dtype="object") for c in LAYERS[layer].names if c != LAYERS[layer].key}
+            empty = gpd.GeoDataFrame(columns, geometry=gpd.GeoSeries([], crs=self.crs), crs=self.crs)
+            empty.index = pd.Index([], dtype="str", name=LAYERS[layer].key)
+            return empty
+        return self.rows[layer]
+
+    def need(self, layer: str, key: str) -> None:
+        """Raise where a layer has no such row, and name the nearest."""
+        known = list(self.frame(layer).index)
+        if key not in known:
+            raise ScenarioError(f"没有{LAYERS[layer].label} {key}；{did_you_mean(key, [str(k) for k in known])}")
+
+    def add(self, layer: str, key: str, row: Mapping[str, Any], shape: shapely.Geometry) -> None:
+        """Add a row of that key and shape; columns that are not given stay unknown."""
+        frame = self.frame(layer)
+        if key in frame.index:
+            raise ScenarioError(f"{LAYERS[layer].label}编号 {key} 已经有了，换一个")
+        columns = [c for c in LAYERS[layer].names if c != LAYERS[layer].key]
+        cells: dict[str, list[Any]] = {c: [row.get(c)] for c in columns}
+        cells["basis"] = [row.get("basis", "derived")]
+        cells["source"] = [row.get("source", "方案")]
+        new = gpd.GeoDataFrame(cells, geometry=[shape], crs=self.crs, index=pd.Index([key], name=LAYERS[layer].key))
+        if len(frame):
+            for column in columns:
+                if column in frame:
+                    of_bool = LAYERS[layer].names[column].type == "bool"
+                    new[column] = bool(row.get(column)) if of_bool else new[column].astype(frame[column].dtype)
+            new = pd.concat([frame, new])
+        self.rows[layer] = new
+
+    def put(self, layer: str, key: str, column: str, value: object) -> None:
+        """Put a value into one cell."""
+        self.need(layer, key)
+        frame = self.frame(layer).copy()
+        frame.loc[key, column] = value
+        self.rows[layer] = frame
+
+    def drop(self, layer: str, keys: Sequence[str]) -> None:
+        """Take rows out."""
+        frame = self.frame(layer)
+        self.rows[layer] = frame[~frame.index.isin(keys)]
+
+    def spot(self, e: Mapping[str, Any]) -> shapely.Point:
+        """Return where an edit puts something: `at` (longitude, latitude) or `xy` (metres in the district's CRS)."""
+        if ("at" in e) == ("xy" in e):
+            raise ScenarioError("位置写一个：at = [经度, 纬度]，或 xy = [东, 北]（米，本街道计算用的坐标系）")
+        return self.place(e["at"]) if "at" in e else shapely.Point(*map(float, e["xy"]))
+
+    def place(self, at: Sequence[float]) -> shapely.Point:
+        """Return a longitude and latitude as a point in the district's CRS."""
+        spot = gpd.GeoSeries([shapely.Point(*map(float, at))], crs="EPSG:4326").to_crs(self.crs).iloc[0]
+        if not math.isfinite(spot.x):
+            raise ScenarioError(f"位置不是经纬度：{list(at)}")
+        return spot

@@ -1,0 +1,297 @@
+"""What renewal does, as functions on rows: households move and return, homes are improved, land and rooms change their use."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import shapely
+
+from ..core import HOLDERS, LAYERS, ScenarioError, amount, did_you_mean, say
+from .edited_rows import EditedRows, Flow
+from .parcel_facts import fact
+
+#: Where those go who move away, besides 去向待填.
+FATES = {"waiting": "过渡中", "elsewhere": "异地安置", "cash": "货币离开"}
+#: Fates from which somebody can still return: nobody has said that they will not.
+MAY_RETURN = ("waiting", "")
+#: More than this many people is a difference; less is rounding.
+ROUNDING = 1e-6
+_COUNTS = ("people", "people_60plus", "households")
+
+
+def move_households(work: EditedRows, e: Mapping[str, Any]) -> None:
+    """
+    Take people out of homes, one home after another in the order written.
+
+    Without a number everybody leaves. Those of 60 and more, and households, go in the same proportion where they are not given.
+    """
+    for home in (*e["homes"], *([e["to"]] if "to" in e else [])):
+        work.need("homes", home)
+    if e.get("to") in e["homes"]:
+        raise ScenarioError(f"to 是住到哪个小区，不能是搬离的 {e['to']}；换一个，或从 homes 里去掉它")
+    work.note_if_absent("homes", *e["homes"])
+    holder, fate = str(e.get("holder", "")), str(e.get("fate", ""))
+    there = work.standing("homes")
+    present = [home for home in e["homes"] if home in there.index]
+    lived = {home: _counts(there.loc[home]) for home in present}
+    for count, label in (("people", "人"), ("people_60plus", "位 60 岁及以上老人"), ("households", "户")):
+        total = sum(lived[home][count] for home in present)
+        if count in e and float(e[count]) > total + ROUNDING:
+            work.clashes.append(
+                f"{work.year} 年这里住着 {amount(total)} {label}，要搬走 {amount(e[count])} {label}；"
+                "改小，或看前面哪一步已经搬走了"
+            )
+    left = {count: float(e[count]) for count in _COUNTS if count in e}
+    registered = float(e["registered"]) if "registered" in e else math.nan
+    for i, home in enumerate(present):
+        taken = _taken(lived[home], left)
+        for count, number in taken.items():
+            _put(work, home, count, lived[home][count] - number)
+            if count in left:
+                left[count] -= number
+        flow = work.flow("out", work.parcel_of(home), taken)
+        flow = flow._replace(registered=registered, holder=holder, fate=fate)
+        if i:  # said of all the homes together: it stands with the first
+            flow = flow._replace(registered=math.nan if math.isnan(registered) else 0.0)
+        _note_more_than_held(work, flow)
+        work.flows.append(flow)
+        if "to" in e:
+            _take_in(work, str(e["to"]), flow._replace(what="in"))
+
+
+def _counts(row: pd.Series) -> dict[str, float]:
+    return {count: math.nan if pd.isna(row[count]) else float(row[count]) for count in _COUNTS}
+
+
+def _taken(lived: Mapping[str, float], left: Mapping[str, float]) -> dict[str, float]:
+    """Return how many leave one home: as many as are still to go and live there, else all, or in proportion."""
+    people = min(left["people"], lived["people"]) if "people" in left else lived["people"]
+    if math.isnan(lived["people"]) and "people" in left:
+        people = left["people"]  # nobody knows how many live there: as many as the plan says
+    share = people / lived["people"] if lived["people"] > 0 else (1.0 if "people" not in left else 0.0)
+    taken = {"people": people}
+    for count in ("people_60plus", "households"):
+        taken[count] = min(left[count], lived[count]) if count in left else lived[count] * share
+    if not math.isnan(taken["households"]):
+        taken["households"] = float(round(taken["households"]))
+    return taken
+
+
+def _put(work: EditedRows, home: str, count: str, number: float) -> None:
+    """Put a number of people or households into the row of a home that stands in the year at hand."""
+    frame = work.frame("homes").copy()
+    own = (frame.index == home) & stands(frame, work.year)
+    # who is left cannot be less than nobody: a ratio leaves a trace of rounding
+    value = 0.0 if abs(number) <= ROUNDING else number
+    frame.loc[own, count] = (pd.NA if math.isnan(value) else round(value)) if count == "households" else value
+    work.rows["homes"] = frame
+
+
+def stands(frame: pd.DataFrame, year: int) -> np.ndarray:
+    """Return which rows of a dated layer live in a year."""
+    after, before = frame["since"] > year, frame["until"] < year
+    gone: np.ndarray = (after.fillna(False) | before.fillna(False)).to_numpy(dtype=bool)
+    return ~gone
+
+
+def _note_more_than_held(work: EditedRows, flow: Flow) -> None:
+    """Note a clash where more of one 口径 have moved than the ledger says lived there."""
+    for count, holder, label in (
+        ("people", flow.holder, "人"),
+        ("households", flow.holder, "户"),
+        ("registered", "", "户籍人口"),
+    ):
+        if not flow.parcel or (not holder and count != "registered"):
+            continue
+        held = work.stock(flow.parcel, count, holder)
+        before = [getattr(f, count) for f in work.moved(flow.parcel, holder, "out")]
+        back = [getattr(f, count) for f in work.moved(flow.parcel, holder, "back")]
+        gone = sum(n for n in before if not math.isnan(n)) - sum(n for n in back if not math.isnan(n))
+        number = getattr(flow, count)
+        if number + gone > held + ROUNDING:
+            who = HOLDERS[holder] if holder else "户籍人口"
+            work.clashes.append(
+                f"台账写 {flow.parcel} 的{who}有 {amount(held)} {label}，前面已搬走 {amount(gone)}，这一步再搬 {amount(number)}；"
+                "改小，或在地块台账里更正"
+            )
+
+
+def _take_in(work: EditedRows, home: str, flow: Flow) -> None:
+    """Let a home take in who left others."""
+    there = work.standing("homes")
+    if home not in there.index:
+        work.note_if_absent("homes", home)
+        return
+    until = there.loc[home, "until"]
+    if pd.notna(until) and until < (math.inf if work.until is None else work.until):
+        work.clashes.append(
+            f"{home} 到 {until:.0f} 年为止，住不到这一步结束；换一个小区，或把这一步的 until 写到那一年以前"
+        )
+        return
+    lived = _counts(there.loc[home])
+    for count in _COUNTS:
+        _put(work, home, count, lived[count] + getattr(flow, count))
+    work.flows.append(flow._replace(parcel=work.parcel_of(home)))
+
+
+def moved_in_words(work: EditedRows, e: Mapping[str, Any]) -> tuple[str, str]:
+    """Say who moves away, and what is assumed of them."""
+    who = say(HOLDERS[e["holder"]]) if e.get("holder") in HOLDERS else say("居民")
+    number = say("{0} 人", amount(e["people"])) if "people" in e else say("全部")
+    fate = say(FATES[e["fate"]]) if e.get("fate") in FATES else say("去向待填")
+    where = say("，住到{0}", work.named("to", e["to"])) if "to" in e else ""
+    assumed = "" if {"people_60plus", "households"} <= set(e) else say("没有写的老人和户数按同样比例")
+    return say("{0}搬离{1}：{2}，{3}{4}", number, work.named("homes", e["homes"]), who, fate, where), assumed
+
+
+def return_households(work: EditedRows, e: Mapping[str, Any]) -> None:
+    """Let people who left a parcel return to a home on it; at most as many as left and may return."""
+    work.need("parcels", e["parcel"])
+    work.need("homes", e["home"])
+    parcel, holder = str(e["parcel"]), str(e.get("holder", ""))
+    if work.parcel_of(e["home"]) != parcel:
+        raise ScenarioError(
+            f"{e['home']} 不在地块 {parcel} 上；还迁要回到原地块，就近或异地安置写在 move_households 的 fate 和 to"
+        )
+    there = work.standing("homes")
+    if e["home"] not in there.index:
+        work.note_if_absent("homes", e["home"])
+        return
+    away = {count: _away(work, parcel, holder, count) for count in _COUNTS}
+    people = float(e["people"])
+    for scope in dict.fromkeys((holder, "")):
+        most = _away(work, parcel, scope, "people")
+        if people > most + ROUNDING:
+            who = say(HOLDERS[scope]) if scope else ""
+            work.clashes.append(
+                f"{parcel} 搬走而还可能回来的{who}有 {amount(most)} 人，要还迁 {amount(people)} 人；"
+                "改小，先写 move_households，或新来的人写在 build_homes"
+            )
+            people = most
+    share = people / away["people"] if away["people"] > 0 else 0.0
+    numbers = {"people": people}
+    for count in ("people_60plus", "households"):
+        numbers[count] = float(e[count]) if count in e else away[count] * share
+    if not math.isnan(numbers["households"]):
+        numbers["households"] = float(round(numbers["households"]))
+    lived = _counts(there.loc[e["home"]])
+    for count, number in numbers.items():
+        _put(work, e["home"], count, lived[count] + number)
+    registered = float(e["registered"]) if "registered" in e else math.nan
+    work.flows.append(work.flow("back", parcel, numbers)._replace(registered=registered, holder=holder))
+
+
+def _away(work: EditedRows, parcel: str, holder: str, count: str) -> float:
+    """Return how many left a parcel, have not returned, and may."""
+    out = sum(getattr(f, count) for f in work.moved(parcel, holder, "out", *MAY_RETURN))
+    return max(out - sum(getattr(f, count) for f in work.moved(parcel, holder, "back")), 0.0)
+
+
+def returned_in_words(work: EditedRows, e: Mapping[str, Any]) -> tuple[str, str]:
+    """Say who returns, and what is assumed of them."""
+    who = say(HOLDERS[e["holder"]]) if e.get("holder") in HOLDERS else say("居民")
+    text = say("{0} 人还迁入住{1}：{2}", amount(e["people"]), work.named("home", e["home"]), who)
+    assumed = "" if {"people_60plus", "households"} <= set(e) else say("没有写的老人和户数按搬走的人的比例")
+    return text, assumed
+
+
+def leave_demolished(work: EditedRows, homes: list[str]) -> None:
+    """Note that whoever still lives in homes that are torn down leaves them; where to, nobody has said."""
+    there = work.standing("homes")
+    for home in homes:
+        if home in there.index:
+            work.flows.append(work.flow("out", work.parcel_of(home), _counts(there.loc[home])))
+
+
+def retrofit(work: EditedRows, e: Mapping[str, Any]) -> None:
+    """Improve a home as it stands: what it has afterwards, and new gates in its wall."""
+    work.need("homes", e["home"])
+    work.note_if_absent("homes", e["home"])
+    for column in ("elevators", "parking_places", "floor_area_m2"):
+        if column in e:
+            work.put("homes", e["home"], column, e[column])
+    if "property_managed" in e:
+        work.put("homes", e["home"], "property_managed", "yes" if e["property_managed"] else "no")
+    work.put("homes", e["home"], "renewed_year", work.year)
+    wall = shapely.boundary(work.frame("homes").geometry[e["home"]])
+    for i, at in enumerate(e.get("gates", ()), 1):
+        spot = work.place(at)
+        spot = spot if wall.is_empty else wall.interpolate(wall.project(spot))
+        work.add("gates", f"{e['home']}-r{work.step}-{i}", {"home": e["home"], "state": "open"}, spot)
+
+
+def retrofit_in_words(work: EditedRows, e: Mapping[str, Any]) -> tuple[str, str]:
+    """Say what a home has after it was improved."""
+    parts = [
+        *([say("电梯 {0} 部", amount(e["elevators"]))] if "elevators" in e else []),
+        *([say("停车泊位 {0} 个", amount(e["parking_places"]))] if "parking_places" in e else []),
+        *([say("新开出入口 {0} 处", len(e["gates"]))] if "gates" in e else []),
+        *([say("有物业管理")] if e.get("property_managed") else []),
+    ]
+    text = say("改造小区：{0}", work.named("home", e["home"]))
+    return text, say("改造后{0}", say("、").join(parts)) if parts else ""
+
+
+def change_use(work: EditedRows, e: Mapping[str, Any]) -> None:
+    """Give a parcel another use."""
+    work.need("parcels", e["parcel"])
+    parcels = work.frame("parcels")
+    if "use" in parcels and parcels.loc[e["parcel"], "use"] == e["use"]:
+        work.clashes.append(f"{e['parcel']} 的用途本来就是{e['use']}；删去这一步")
+    work.put("parcels", e["parcel"], "use", e["use"])
+
+
+def use_in_words(work: EditedRows, e: Mapping[str, Any]) -> tuple[str, str]:
+    """Say what a parcel is used for from now on."""
+    return say("{0}改为{1}", work.named("parcel", e["parcel"]), e["use"]), ""
+
+
+def build_floor_area(work: EditedRows, e: Mapping[str, Any]) -> None:
+    """Add floor area of one use to what the ledger of a parcel says is built."""
+    work.need("parcels", e["parcel"])
+    quantities = work.frame("quantities")
+    floors = [str(q) for q in quantities.index[(quantities["topic"] == "floor").to_numpy(dtype=bool)]]
+    if e["quantity"] not in floors:
+        raise ScenarioError(f"没有建筑面积指标 {e['quantity']}；{did_you_mean(e['quantity'], floors)}")
+    facts = work.frame("parcel_facts")
+    before = fact(facts, e["parcel"], e["quantity"], work.year)
+    value = (before.low if before.known else 0.0) + float(e["floor_area_m2"])
+    row: dict[str, list[object]] = {c: [None] for c in LAYERS["parcel_facts"].names if c != "row"}
+    row |= {"parcel": [e["parcel"]], "year": [work.year], "quantity": [e["quantity"]], "value": [f"{value:g}"]}
+    row |= {"basis": ["derived"], "source": ["方案"]}
+    new = pd.DataFrame(row, index=pd.Index([f"plan-{work.step}"], name="row"))
+    if len(facts):
+        # of two rows of one year the later one stands: what the plan builds is in it
+        old = facts[~_same_figure(facts, e, work.year)]
+        new = pd.concat([old, new.astype({c: facts[c].dtype for c in new})])
+    work.rows["parcel_facts"] = new
+
+
+def _same_figure(facts: pd.DataFrame, e: Mapping[str, Any], year: int) -> pd.Series:
+    same = (facts["parcel"] == e["parcel"]) & (facts["quantity"] == e["quantity"]) & facts["holder"].isna()
+    return (same & (facts["year"] == year)).fillna(False).astype(bool)
+
+
+def floor_in_words(work: EditedRows, e: Mapping[str, Any]) -> tuple[str, str]:
+    """Say how much floor area is built."""
+    quantities = work.frame("quantities")
+    label = quantities["label"].get(e["quantity"], e["quantity"])
+    return say("在{0}新建 {1} m²：{2}", work.named("parcel", e["parcel"]), amount(e["floor_area_m2"]), label), ""
+
+
+def rooms_at(work: EditedRows, e: Mapping[str, Any]) -> shapely.Point:
+    """Return where existing rooms are: in a facility (`host`), in a home (`home`), or at a spot."""
+    named = [key for key in ("host", "home", "at", "xy") if key in e]
+    if len(named) != 1:
+        raise ScenarioError("写明在哪里的用房，四种写一种：host（哪处设施）、home（哪个小区）、at、xy")
+    if named[0] in ("at", "xy"):
+        return work.spot(e)
+    layer = "facilities" if named[0] == "host" else "homes"
+    key = str(e[named[0]])
+    work.need(layer, key)
+    work.note_if_absent(layer, key)
+    return shapely.point_on_surface(work.frame(layer).geometry[key])

@@ -1,0 +1,243 @@
+"""People conserved: who lives on each parcel at the end of each year of a plan, who left, who returned, and where the others are."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+import pandas as pd
+
+from ..core import HOLDERS, LAYERS, at_year
+from ..district import MAY_RETURN, District, EditedRows, Flow, Scenario, home_parcels, played
+
+#: What is counted: 常住人口, 户籍人口, 户. They stand beside each other and are never added.
+COUNTS = ("people", "registered", "households")
+#: Stock and flow of one year, then where those are who ever left.
+YEARLY = ("opening", "moved_out", "returned", "newcomers", "other", "closing")
+SINCE = ("moved_total", "waiting", "returned_total", "elsewhere", "cash", "unsaid")
+
+
+def balance(
+    district: District, plan: Scenario, years: Iterable[int] | None = None, *, with_conflicts: bool = False
+) -> pd.DataFrame:
+    """
+    Balance the people of a plan, parcel by parcel and year by year.
+
+    Parameters
+    ----------
+    district
+        As it is; the plan is played on it.
+    plan
+        A scenario; its edits may carry years.
+    years
+        Which years to tell; by default from the first to the last in which the plan does something.
+    with_conflicts
+        Go on although the plan contradicts itself or the district.
+
+    Returns
+    -------
+    balance
+        Index parcel ("" for homes on none), count (people 常住人口, registered 户籍人口, households 户), holder (口径; "" for all
+        together), year. Each year `closing` = `opening` − `moved_out` + `returned` + `newcomers` + `other` (homes that come or go
+        by their own dates, people taken in from elsewhere). Since the beginning `moved_total` = `waiting` + `returned_total` +
+        `elsewhere` + `cash` + `unsaid` (nobody has said where to). Missing numbers: 数据不足. `opening` and `closing` of people
+        and households are counted from the homes as they stand; the flows from the plan's edits. What the ledger says of
+        registered people and of one 口径 is told where it says something, or the plan does.
+
+    Raises
+    ------
+    ScenarioError
+        An edit that cannot be carried out, or every conflict: which step, and why.
+    """
+    asked = sorted(set(plan.years or (plan.year_on(district),)) if years is None else {int(y) for y in years})
+    first, last = asked[0], asked[-1]
+    plan.at(max(last, plan.year_on(district))).on(district, with_conflicts=with_conflicts)
+    told = range(first, last + 1) if years is None else asked
+    books = _books(district, plan, range(min(first, *(plan.years or (first,))) - 1, last + 1))
+    lines = {}
+    for parcel, count, holder in _accounts(district, books[last]):
+        closing = {y: _closing(books, Account(parcel, count, holder), y) for y in books}
+        for year in told:
+            account = Account(parcel, count, holder)
+            lines[(parcel, count, holder, year)] = _line(books, account, year, closing)
+    index = pd.MultiIndex.from_tuples(list(lines), names=["parcel", "count", "holder", "year"])
+    return pd.DataFrame(list(lines.values()), index=index, columns=[*YEARLY, *SINCE]).astype("float64")
+
+
+class Account(NamedTuple):
+    """Whom a line of the balance is about."""
+
+    parcel: str
+    counted: str
+    holder: str
+
+    def of(self, flow: Flow) -> float:
+        """Return how many a flow is of what this account counts."""
+        return 0.0 if flow.people == 0 and self.counted == "registered" else float(getattr(flow, self.counted))
+
+
+class _Book(NamedTuple):
+    """A year of a plan as played: the rows at its end, every flow until then, and what has ended of them."""
+
+    work: EditedRows
+    flows: Sequence[Flow]
+    ended: Sequence[Flow]
+    lived: Mapping[tuple[str, str], float]  # parcel and count: who lives there at the end of the year
+    by_date: Mapping[tuple[str, str], float]  # and who comes or goes with homes that do so by their own dates
+
+    def own(self, account: Account, what: str, *, ended: bool = False) -> list[Flow]:
+        """Return the flows of an account."""
+        flows = self.ended if ended else self.flows
+        return [f for f in flows if f.parcel == account.parcel and f.what == what and account.holder in ("", f.holder)]
+
+
+def _books(district: District, plan: Scenario, years: range) -> dict[int, _Book]:
+    """Play a plan; what has ended keeps its flows, and they are turned back in the year after."""
+    books: dict[int, _Book] = {}
+    ended: list[Flow] = []
+    before: EditedRows | None = None
+    until = {number: e.what.get("until") for number, e in enumerate(plan.edits, 1)}
+    for work, _ in played(plan, district, years):
+        if before is not None:
+            ended = [*ended, *(f for f in before.flows if until.get(f.step) == work.year - 1)]
+        lived = _lived(work)
+        by_date = {} if before is None else _by_date(district, before, work)
+        books[work.year] = _Book(work, [*work.flows, *ended], ended, lived, by_date)
+        before = work
+    return books
+
+
+def _lived(work: EditedRows) -> dict[tuple[str, str], float]:
+    """Return how many people and households live on each parcel; missing where it is unknown of one home."""
+    homes = work.standing("homes")
+    on = home_parcels(homes, work.rows.get("parcels"))
+    found: dict[tuple[str, str], float] = {}
+    for count in ("people", "households"):
+        for parcel, number in zip(on, homes[count].astype("float64").to_numpy(), strict=True):
+            found[parcel, count] = found.get((parcel, count), 0.0) + float(number)
+    return found
+
+
+def _by_date(district: District, before: EditedRows, now: EditedRows) -> dict[tuple[str, str], float]:
+    """Return who comes and goes with the district's own homes, whose first or last year it is."""
+    found: dict[tuple[str, str], float] = {}
+    homes, layer = district.rows.get("homes"), LAYERS["homes"]
+    if homes is None:
+        return found
+    old = before.frame("homes")
+    own = old[old.index.isin(homes.index)]
+    goes = _not_in(at_year(layer, own, before.year), at_year(layer, own, now.year))
+    # as the plan stands now: what has ended is undone in the rows of homes that are gone, too
+    still = now.frame("homes")
+    goes = pd.concat([goes[~goes.index.isin(still.index)], still[_key_in(still, goes)]])
+    comes = _not_in(at_year(layer, homes, now.year), at_year(layer, homes, before.year))
+    for rows, sign in ((goes, -1.0), (comes[comes.index.isin(old.index)], 1.0)):
+        on = home_parcels(rows, now.rows.get("parcels"))
+        for count in ("people", "households"):
+            for parcel, number in zip(on, rows[count].astype("float64").to_numpy(), strict=True):
+                found[parcel, count] = found.get((parcel, count), 0.0) + sign * float(number)
+    return found
+
+
+def _not_in(rows: pd.DataFrame, others: pd.DataFrame) -> pd.DataFrame:
+    return rows[[not found for found in _key_in(rows, others)]]
+
+
+def _key_in(rows: pd.DataFrame, others: pd.DataFrame) -> list[bool]:
+    """Return which rows are among others, by key and first year: a home may stand twice, in different years."""
+    other = set(zip(others.index, others["since"].fillna(-1), strict=True))
+    return [key in other for key in zip(rows.index, rows["since"].fillna(-1), strict=True)]
+
+
+def _accounts(district: District, book: _Book) -> list[tuple[str, str, str]]:
+    """Return whom to tell of: everybody everywhere, and what the ledger or the plan says of registered people and each 口径."""
+    parcels = district.rows.get("parcels")
+    found = []
+    for parcel in [*([] if parcels is None else sorted(map(str, parcels.index))), ""]:
+        for count in COUNTS:
+            for holder in ("", *HOLDERS):
+                own = [f for f in book.flows if f.parcel == parcel and f.what != "in" and holder in ("", f.holder)]
+                said = any(not math.isnan(float(getattr(f, count))) for f in own if f.people != 0)
+                known = parcel != "" and not math.isnan(book.work.stock(parcel, count, holder))
+                if (count != "registered" and not holder) or (parcel and (said or known) and _is_kept(count, holder)):
+                    found.append((parcel, count, holder))
+    return found
+
+
+def _is_kept(count: str, holder: str) -> bool:
+    return not (holder and count == "registered")
+
+
+def _closing(books: Mapping[int, _Book], account: Account, year: int) -> float:
+    """Return who lives there at the end of a year: counted from homes, or what the ledger says less who left since."""
+    book = books[year]
+    if account.counted in ("people", "households") and not account.holder:
+        return book.lived.get((account.parcel, account.counted), 0.0)
+    first = books[min(books)]
+    stock = book.work.stock(account.parcel, account.counted, account.holder)
+    gone, back, new = (_change(account, first, book, what) for what in ("out", "back", "new"))
+    ended = _change(account, first, book, "out", ended=True) - _change(account, first, book, "new", ended=True)
+    return stock - gone + back + new + ended
+
+
+def _sum(account: Account, book: _Book, what: str, *, ended: bool = False) -> float:
+    return sum((account.of(f) for f in book.own(account, what, ended=ended)), 0.0)
+
+
+def _change(account: Account, before: _Book, now: _Book, what: str, *, ended: bool = False) -> float:
+    """Return by how much a sum has changed; what was there before and still is does not make it unknown."""
+    old, new = (Counter(repr(f) for f in book.own(account, what, ended=ended)) for book in (before, now))
+
+    def unmatched(book: _Book, left: Counter[str]) -> float:
+        total = 0.0
+        for flow in book.own(account, what, ended=ended):
+            if left[repr(flow)] > 0:
+                left[repr(flow)] -= 1
+                total += account.of(flow)
+        return total
+
+    return unmatched(now, new - old) - unmatched(before, old - new)
+
+
+def _line(books: Mapping[int, _Book], account: Account, year: int, closing: Mapping[int, float]) -> dict[str, float]:
+    """Return one year of an account: its flows, and where those are who ever left."""
+    now, before = books[year], books[year - 1]
+
+    def during(what: str, *, ended: bool = False) -> float:
+        return _change(account, before, now, what, ended=ended)
+
+    other = during("in") - during("in", ended=True) - during("new", ended=True)
+    if not account.holder:
+        other += now.by_date.get((account.parcel, account.counted), 0.0)
+    return {
+        "opening": closing[year - 1],
+        "moved_out": during("out"),
+        "returned": during("back") + during("out", ended=True),
+        "newcomers": during("new"),
+        "other": other,
+        "closing": closing[year],
+        **_whereabouts(account, now),
+    }
+
+
+def _whereabouts(account: Account, book: _Book) -> dict[str, float]:
+    """Return where those are who ever left: who returned was waiting, or nobody had said where to."""
+
+    def away(*fates: str) -> float:
+        out = [f for f in book.own(account, "out") if f.fate in fates]
+        over = [f for f in book.own(account, "out", ended=True) if f.fate in fates]
+        return sum((account.of(f) for f in out), 0.0) - sum((account.of(f) for f in over), 0.0)
+
+    back = _sum(account, book, "back")
+    waiting, unsaid = (away(fate) for fate in MAY_RETURN)
+    from_waiting = min(waiting, back)
+    return {
+        "moved_total": _sum(account, book, "out"),
+        "waiting": waiting - from_waiting,
+        "returned_total": back + _sum(account, book, "out", ended=True),
+        "elsewhere": away("elsewhere"),
+        "cash": away("cash"),
+        "unsaid": unsaid - (back - from_waiting),
+    }
