@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """
-启动器：只要有 Python 3.11 以上，其余自动装好（装在旁边的 .venv 里，不动系统）。
+启动器：只要有 Python 3.11 以上，其余自动装好（装在旁边的 .venv 里，不动系统；这个文件夹只读，就装在自己的用户文件夹里）。
 
     python run.py                      主任务：内置街道的差距分析，结果在 output/，打开 output/index.html
     python run.py report 文件夹 --out 结果   自己的街道；其他命令同样写法（check、import …）
@@ -36,6 +36,7 @@ import shutil
 import signal
 import subprocess
 import sysconfig
+import tempfile
 import threading
 import time
 import tomllib
@@ -45,11 +46,57 @@ from types import ModuleType
 from urllib.parse import quote
 
 ROOT = Path(__file__).resolve().parent
-ENV = ROOT / ".venv"
+#: The newest Python that the packages are known to have wheels for.
+TRIED = (3, 14)
+
+
+def own_folder() -> Path:
+    """Return where this user's programs keep what can be made again."""
+    home = Path.home()
+    if os.name == "nt":
+        base = Path(os.environ.get("LOCALAPPDATA") or home / "AppData" / "Local")
+    elif sys.platform == "darwin":
+        base = home / "Library" / "Caches"
+    else:
+        base = Path(os.environ.get("XDG_CACHE_HOME") or home / ".cache")
+    return base / "xinhe-geo"
+
+
+def writable(folder: Path) -> bool:
+    """Return whether files can be made in a folder: on a share only trying tells."""
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            return True
+    except OSError:
+        return False
+
+
+def room() -> Path:
+    """
+    Return the folder that .venv is made in: beside this file, or the user's own where this copy can only be read.
+
+    A copy on a share whose .venv was made there, for this very Python, is used as it is.
+    """
+    if writable(ROOT):
+        return ROOT
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+        made = json.loads((ROOT / ".venv" / "xinhe-ready.json").read_text("utf-8"))["environment"]
+        if made == [sys.implementation.name, python_version(), sysconfig.get_platform(), str(ROOT / ".venv")]:
+            return ROOT
+    return own_folder() / hashlib.sha256(str(ROOT).encode()).hexdigest()[:12]
+
+
+def python_version() -> str:
+    """Return this Python's version as in "3.11"."""
+    return "{}.{}".format(*sys.version_info[:2])
+
+
+ROOM = room()
+ENV = ROOM / ".venv"
 PYTHON = ENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 STAMP = ENV / "xinhe-ready.json"
 LOG = ENV / "install.log"
-LOCK = ROOT / ".venv.lock"
+LOCK = ROOM / ".venv.lock"
 WHEELS = ROOT / "wheels"
 BUNDLE_NOTE = WHEELS / "bundle.json"
 #: The hash of every file of a bundle: whatever has changed since is named before it is installed or run.
@@ -84,6 +131,8 @@ MARKS = Path("xinhe_geo", "core", "secrecy_marks.py")
 
 #: What every command may need beside the core: Word, slides, sheets, DXF, old workbooks.
 ALWAYS = ("office",)
+#: About how much the first start fetches, for whoever waits.
+MEGABYTES, PACKAGES = 300, 60
 #: Commands that need more than that, and the extras they need.
 EXTRAS = {"batch": ("cluster",)}
 #: What the tests need: nothing is left untested for want of a package.
@@ -135,8 +184,7 @@ def say(text: str) -> None:
 
 def environment() -> list[str]:
     """Return what a .venv is bound to: this Python's version and machine, and the folder it was made in."""
-    version = ".".join(map(str, sys.version_info[:2]))
-    return [sys.implementation.name, version, sysconfig.get_platform(), str(ENV)]
+    return [sys.implementation.name, python_version(), sysconfig.get_platform(), str(ENV)]
 
 
 def project() -> str:
@@ -203,11 +251,21 @@ def ensure(*extras: str) -> None:
         if ready(extras):  # another start did it while this one waited
             return
         check_bundle()
+        if sys.version_info[:2] > TRIED:
+            newest = "{}.{}".format(*TRIED)
+            say(
+                f"这个 Python 是 {python_version()}，比试过的 {newest} 新：有些软件包可能还没有给它做安装包。装不上就另装一个 "
+                f"Python {newest}（不必卸掉现在的），用它运行 run.py。 / This Python is newer than {newest}, the newest tried."
+            )
         if not usable(stamp):
             if ENV.exists():
                 say("运行环境不完整或已变动，正在重建…… / The environment is incomplete or has changed: rebuilding.")
             else:
-                say("首次运行，正在准备，约一两分钟…… / First run: setting up, a minute or two.")
+                where = "" if ROOM == ROOT else f"这个文件夹只读，装在 {ENV}。 / This folder is read-only. "
+                say(
+                    f"首次运行，正在准备：下载约 {MEGABYTES} MB、{PACKAGES} 个软件包，约一两分钟（网络慢时更久）。{where}"
+                    " / First run: setting up, a minute or two."
+                )
             make_environment()
             stamp = {}
         install(stamp, extras_of(stamp) | {*ALWAYS, *extras})
@@ -217,10 +275,11 @@ def ensure(*extras: str) -> None:
 def locked() -> Iterator[None]:
     """Let one start at a time install. The system frees the lock when a start dies, so none is ever left behind."""
     try:
+        ROOM.mkdir(parents=True, exist_ok=True)
         handle = open(LOCK, "ab")  # noqa: SIM115 (closed below; the message for failing to open is its own)
     except OSError as error:
         raise Trouble(
-            f"这个文件夹不能写入：{ROOT}（{error.strerror}）。把整个文件夹复制到自己的文档目录再运行。"
+            f"这个文件夹不能写入：{ROOM}（{error.strerror}）。把整个程序文件夹复制到自己的文档目录再运行。"
             " / This folder cannot be written to: copy it to your own documents."
         ) from error
     with handle:
@@ -252,6 +311,16 @@ def take_lock(descriptor: int) -> bool:
 def make_environment() -> None:
     """Make an empty .venv, in place of whatever is there."""
     missing = [name for name in ("venv", "ensurepip") if importlib.util.find_spec(name) is None]
+    if missing and importlib.util.find_spec("virtualenv") is not None:
+        made = subprocess.run(
+            [sys.executable, "-m", "virtualenv", "--quiet", "--clear", str(ENV)],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if made.returncode:
+            raise Trouble(f"virtualenv 建不了运行环境 {ENV}。 / virtualenv failed.\n{made.stderr.strip()[-500:]}")
+        return
     if missing:
         raise Trouble(no_venv_text(missing))
     import venv
@@ -267,9 +336,15 @@ def make_environment() -> None:
 def no_venv_text(missing: Sequence[str]) -> str:
     """Return what to do when this Python cannot make environments (Debian and Ubuntu ship that part separately)."""
     text = f"这个 Python 缺少 {'、'.join(missing)}：{sys.executable} / This Python lacks {', '.join(missing)}.\n"
+    text += (
+        "不用管理员权限的办法，任选一种：\n"
+        "  1. python3 -m pip install --user virtualenv（提示 externally-managed 时再加 --break-system-packages），再运行一次\n"
+        "  2. 用 conda：conda env create -f environment.yml，conda activate xinhe-geo，然后 xinhe-geo report\n"
+        "  3. 换一个完整的 Python（官方安装包，选“只为我安装”），用它运行 run.py\n"
+    )
     if shutil.which("apt-get"):
-        return text + f"请运行 / please run: sudo apt install python{python_version()}-venv"
-    return text + "请安装完整的 Python（官方安装包）。 / Install a complete Python."
+        text += f"  有管理员的：请他装 python{python_version()}-venv 这个包\n"
+    return text + " / Without an administrator: pip install --user virtualenv, or conda, or a Python of your own."
 
 
 def install(stamp: Mapping[str, object], extras: set[str]) -> None:
@@ -348,11 +423,6 @@ def check_bundle() -> None:
         )
 
 
-def python_version() -> str:
-    """Return this Python's version as in "3.11"."""
-    return "{}.{}".format(*sys.version_info[:2])
-
-
 def machine(tag: str) -> str:
     """Return system and processor of a platform tag: "win-amd64" and "win_amd64" are "windows amd64"."""
     tag = tag.lower().replace("-", "_").replace(".", "_")
@@ -382,6 +452,9 @@ def child_environment() -> dict[str, str]:
     # GIS suites set the two above for a Python of their own, which breaks any other. UTF-8 mode: without it Windows
     # reads the editable install's path in the local code page, and a folder with 中文 in its name is not found.
     child["PYTHONUTF8"] = "1"
+    if ROOM != ROOT:  # what Python and the walk engine compile is kept where it can be written
+        child.setdefault("PYTHONPYCACHEPREFIX", str(ROOM / "compiled"))
+        child.setdefault("NUMBA_CACHE_DIR", str(ROOM / "compiled"))
     return child
 
 
@@ -416,6 +489,7 @@ def pip(*arguments: str, python: Sequence[str] = ("-m", "pip")) -> None:
     child = child_environment() | {"PIP_USER": "0", "PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_NO_INPUT": "1"}
     command = [str(PYTHON), *python, *arguments]
     lines: list[str] = []
+    NOW.update(packages=0, began=time.monotonic())
     with subprocess.Popen(
         command,
         cwd=ROOT,
@@ -466,26 +540,41 @@ def lines_of(process: "subprocess.Popen[str]") -> Iterator[str]:
 
 
 #: What pip is at, and since when.
-NOW = {"text": "", "since": 0.0}
+NOW: dict[str, float] = {"since": 0.0, "packages": 0, "began": 0.0, "told": 0.0}
+#: The same in words.
+AT = {"text": ""}
+#: Where the line cannot be written over (a log, another program), a line is said this often, in seconds.
+EVERY_S = 20
 
 
 def show_progress(line: str | None) -> None:
-    """Show what pip is at, on one line that is written over, with the seconds it takes; nothing where nobody is watching."""
-    if not sys.stderr.isatty():
-        return
+    """Show what pip is at, how far and how long, on one line that is written over; a line now and then where it cannot be."""
     found = re.match(
         r"\s*(Collecting|Processing|Downloading|Using cached|Installing collected packages:) (.*)", line or ""
     )
     if found:
         words = {"Collecting": "查找 / finding", "Processing": "读取 / reading"}
-        text = f"  {words.get(found[1], '下载 / downloading')} {found[2].partition(' (from')[0]}"
+        NOW["packages"] += found[1] == "Collecting"
+        size = re.search(r"\(([\d.]+ [kM]B)\)", found[2])
+        name = found[2].partition(" (from")[0].partition(" (")[0]
+        text = f"  第 {NOW['packages']:.0f} 个，{words.get(found[1], '下载 / downloading')} {name}"
+        text += f"（{size[1]}）" if size else ""
         if found[1].startswith("Installing"):
             text = f"  正在安装 {found[2].count(',') + 1} 个软件包，还要一会儿…… / installing, a moment more"
-        NOW.update(text=text[:64], since=time.monotonic())
+        AT["text"] = text[:64]
+        NOW["since"] = time.monotonic()
     elif line:
         return
-    seconds = int(time.monotonic() - NOW["since"])
-    text = "" if line is None else NOW["text"] + (f" {seconds} s" if seconds >= 5 and NOW["text"] else "")
+    now = time.monotonic()
+    seconds, whole = int(now - NOW["since"]), int(now - NOW["began"])
+    text = (
+        "" if line is None else AT["text"] + (f"，已 {whole} 秒 / {seconds} s" if seconds >= 5 and AT["text"] else "")
+    )
+    if not sys.stderr.isatty():
+        if text and now - max(NOW["told"], NOW["began"]) >= EVERY_S:
+            NOW["told"] = now
+            say(f"{AT['text']}，已 {whole} 秒")
+        return
     sys.stderr.write(f"\r{text:<72}\r" if os.name == "nt" else f"\r\033[K{text}")
     sys.stderr.flush()
 
@@ -501,7 +590,16 @@ def hint(text: str) -> str:
 def report() -> int:
     """Do the main job: the bundled district, into the project's own output folder."""
     ensure()
-    return call("-P", "-m", "xinhe_geo", "report", "--out", str(ROOT / "output"))
+    return call("-P", "-m", "xinhe_geo", "report", "--out", str(results() / "output"))
+
+
+def results() -> Path:
+    """Return the folder for outputs: beside this file, else where the user stands, else the user's own."""
+    places = [ROOT, Path.cwd(), Path.home()]
+    found = next((place for place in places if writable(place)), ROOT)
+    if found != ROOT:
+        say(f"程序文件夹只读，结果写在 {found / 'output'}。 / The program's folder is read-only; results go there.")
+    return found
 
 
 def test(arguments: Sequence[str]) -> int:
@@ -799,6 +897,10 @@ def main(arguments: Sequence[str]) -> int:
         return call("-P", "-m", "xinhe_geo", *arguments)
     except Trouble as trouble:
         say(str(trouble))
+        return BAD_ENVIRONMENT
+    except OSError as error:
+        advice = hint(str(error)) or "检查磁盘空间和文件夹的权限，再运行一次。 / Check disk space and permissions."
+        say(f"电脑不让做这一步：{error.strerror or error}（{error.filename or ROOT}）。{advice}")
         return BAD_ENVIRONMENT
     except KeyboardInterrupt:
         say("\n已中断，下次运行会接着完成。 / Interrupted; the next run carries on.")

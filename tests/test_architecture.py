@@ -37,6 +37,7 @@ FLOORS = {
     "io": 4,
     "access": 4,
     "siting": 5,
+    "doubts": 5,
     "ledger": 5,
     "maps": 6,
     "renewal": 6,
@@ -59,6 +60,7 @@ ONLY_IMPORTER = {
     "folium": {"maps.html_map"},
     "branca": {"maps.html_map"},
     "xlsxwriter": {
+        "io.answer_book",
         "io.template",
         "ledger.rulebook",
         "report.ledger_workbook",
@@ -115,8 +117,10 @@ PUBLIC = [
     "compare",
     "completeness",
     "coverage",
+    "curve",
     "draw",
     "explain",
+    "flips",
     "gaps",
     "headlines",
     "isochrones",
@@ -125,6 +129,7 @@ PUBLIC = [
     "picture",
     "presence",
     "receipt",
+    "robustness",
     "route",
     "sheet",
     "sites",
@@ -391,6 +396,7 @@ NEVER_RAISES = {
     "Scenario.since",
     "Scenario.text",
     "Scenario.then",
+    "WalkNetwork.shutting",
     "Scenario.year_on",
     "WalkNetwork.to_graph",
     "check",
@@ -562,6 +568,7 @@ WRITES_ITSELF = {
     "district.own_journals": {"touch"},
     "district.staging": {"copyfile", "copytree", "write_dataframe"},
     "io.new_folder": {"write_dataframe"},
+    "network.osm_file": {"SimpleWriter"},  # a copy to read, in a folder that goes with it
     "report.paper.page": {"savefig"},  # into memory
     "io.split": {"SimpleWriter", "open", "to_csv", "tofile"},
 }

@@ -63,6 +63,8 @@ def row(column: Column, layer: Layer) -> str:
         said.append("可选 " + "、".join(f"`{v}`" for v in column.values))
     if column.minimum is not None:
         said.append(f"不小于 {column.minimum:g}")
+    if column.maximum is not None:
+        said.append(f"不大于 {column.maximum:g}")
     cells = (
         f"`{column.name}`",
         column.label,

@@ -4,11 +4,12 @@ Make the pictures of the README and the tutorial from the bundled district.
     python tools/make_pictures.py
 
 Needs the `dev` and `lab` extras and a Chromium on the PATH; writes `docs/images/*.png`, 256 colours each, and `lanes.svg` (alone, without a
-browser: `python tools/make_pictures.py lanes`). No network.
+browser: `python tools/make_pictures.py lanes`; the pictures of an office's own files alone: `… office`). No network.
 """
 
 from __future__ import annotations
 
+import html
 import os
 import shutil
 import socket
@@ -145,11 +146,93 @@ def _joined(lines: gpd.GeoSeries) -> list[shapely.Geometry]:
     return [shapely.LineString([ring.interpolate(metres) for metres in along]), lines["lane"]]
 
 
+def typed(command: str, folder: Path) -> str:
+    """Return a command and what it answers, as a page that looks like the window it is typed into."""
+    done = subprocess.run(
+        [sys.executable, "-m", "xinhe_geo", *command.split()],
+        cwd=folder,
+        env={**os.environ, "COLUMNS": "110", "PYTHONPATH": str(IMAGES.parent.parent), "PYTHONUTF8": "1"},
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        check=False,
+    )
+    style = "body{margin:0;background:#1e2227;color:#e6e6e6}pre{margin:14px;font:14px/1.45 'Noto Sans Mono CJK SC',monospace}"
+    text = html.escape(f"> python run.py {command}\n{done.stdout}{done.stderr}")
+    return f'<!DOCTYPE html><meta charset="utf-8"><style>{style}</style><pre>{text}</pre>'
+
+
+def own_homes(district: xh.District, path: Path) -> None:
+    """Write a layer of compounds as an office has it: its own numbers and drawing, one split in two, one more."""
+    homes = district.homes
+    assert homes is not None
+    middle = homes.geometry.union_all().centroid
+    some = homes.iloc[homes.distance(middle).to_numpy().argsort(kind="stable")[:9]]
+    shapes = [shapely.affinity.translate(shape, 7, 4) for shape in some.geometry]
+    west, south, east, north = shapes[3].bounds
+    half = (west + east) / 2
+    halves = [
+        shapes[3].intersection(shapely.box(*box)) for box in ((west, south, half, north), (half, south, east, north))
+    ]
+    rows = [(name, people, shape) for name, people, shape in zip(some["name"], some["people"], shapes, strict=True)]
+    rows[3:4] = [(rows[3][0], rows[3][1], halves[0]), ("东苑（新分出）", None, halves[1])]
+    frame = pd.DataFrame(rows, columns=["名称", "常住人口", "geometry"])
+    frame.insert(0, "编号", [f"街道-{i:03}" for i in range(1, len(frame) + 1)])
+    gpd.GeoDataFrame(frame, geometry="geometry", crs=homes.crs).to_file(path, driver="GPKG")
+
+
+def list_of_a_year(district: xh.District, path: Path, kind: str) -> None:
+    """Write this year's list of a kind of facility: two are gone, one has another name, one moved, one is new."""
+    known = district.rows["facilities"]
+    some = known[(known["kind"] == kind).to_numpy() & (known["state"].fillna("open") == "open").to_numpy()]
+    points = some.representative_point().to_crs(4326)
+    table = pd.DataFrame(
+        {"编号": some.index, "名称": some["name"], "经度": points.x.round(6), "纬度": points.y.round(6)}
+    )
+    table = table.iloc[2:].reset_index(drop=True)
+    table.loc[0, "名称"] = f"{table.loc[0, '名称']}（新店）"
+    table.loc[1, "经度"] = table.loc[1, "经度"] + 0.002
+    table.loc[len(table)] = ["新-1", "河滨大药房", *(table.loc[2, ["经度", "纬度"]] + 0.003)]
+    table.to_csv(path, index=False, encoding="utf-8-sig")
+
+
+def office(browser: Browser) -> None:
+    """Photograph what an office sees of its own files: rows held against each other, a list of a year, errors."""
+    district = xh.District.load()
+    with tempfile.TemporaryDirectory() as where:
+        place = Path(where)
+        shutil.copytree(IMAGES.parent.parent / "data", place / "我的街道")
+        own_homes(district, place / "小区.gpkg")
+        list_of_a_year(district, place / "药店2026.csv", "pharmacy")
+        add = f"add 小区.gpkg --to 我的街道 --layer homes --crs {district.crs} --decide 决定.xlsx"
+        (place / "add.html").write_text(typed(add, place), "utf-8")
+        update = "update 药店2026.csv --to 我的街道 --kind 药店 --year 2026 --crs WGS84"
+        (place / "update.html").write_text(typed(update, place), "utf-8")
+        homes = place / "我的街道" / "homes" / "homes.geojson"
+        homes.write_text(homes.read_text("utf-8").replace('"people":480', '"people":-480', 1), "utf-8")
+        (place / "errors.html").write_text(typed("report 我的街道 --out 结果", place), "utf-8")
+        shoot(browser, place / "决定.html", IMAGES / "reconcile.png", 1280, 1150)
+        shoot(browser, place / "update.html", IMAGES / "update.png", 1000, 760)
+        shoot(browser, place / "errors.html", IMAGES / "errors.png", 1000, 200)
+
+
 def main() -> None:
     """Report into a temporary folder and photograph it."""
     IMAGES.mkdir(parents=True, exist_ok=True)
     (IMAGES / "lanes.svg").write_text(lanes(), encoding="utf-8")
     if sys.argv[1:] == ["lanes"]:
+        return
+    if sys.argv[1:] == ["office"]:
+        from playwright.sync_api import sync_playwright
+
+        with sync_playwright() as playwright:
+            browser = playwright.chromium.launch(
+                executable_path=shutil.which("chromium") or shutil.which("google-chrome"), args=ARGUMENTS
+            )
+            office(browser)
+            browser.close()
+        for name in ("reconcile", "update", "errors"):
+            fewer_colours(IMAGES / f"{name}.png")
         return
     from playwright.sync_api import sync_playwright  # the drawing needs no browser
 
@@ -168,6 +251,7 @@ def main() -> None:
             for name in ("isochrones", "difference", "sites"):
                 shoot(browser, output / f"{name}.html", IMAGES / f"{name}.png", 1200, 720)
             shoot_live(browser, IMAGES / "live.png", 1300, 920)
+            office(browser)
             browser.close()
         with Image.open(first) as page:
             page.resize((1200, round(1200 * page.height / page.width))).save(IMAGES / "sheet.png")

@@ -20,7 +20,7 @@ from xinhe_geo.district.district import District
 from xinhe_geo.siting import Openings, link_pairs, links
 
 #: A number of people who lack something, and a list of communities that do.
-LACKING = re.compile(r"\d[\d,.]* ?(?:人|位)?(?:不可达|够不着)|缺：")
+LACKING = re.compile(r"\d[\d,.]* ?(?:人|位)?(?:不可达|够不着|还?在服务范围外)|缺：")
 
 
 @pytest.fixture(scope="module")

@@ -25,7 +25,7 @@ from xinhe_geo.app.batch import Task, districts_of, versions, work
 from xinhe_geo.app.cli import main
 from xinhe_geo.core.errors import EnvironmentProblem, SourceError, UnknownNameError
 from xinhe_geo.report.analysis import analyse
-from xinhe_geo.report.districts import DENOMINATORS, FEW_DISTRICTS, facts, ranking, side_by_side, spread
+from xinhe_geo.report.districts import DENOMINATORS, FEW_DISTRICTS, facts, over_years, ranking, side_by_side, spread
 from xinhe_geo.report.pages.districts import _MAP, _clear_of_each_other, _dense, write_side_by_side
 
 TOY = Path(__file__).parents[1] / "toy"
@@ -475,6 +475,30 @@ def test_page_workbook_and_layers_say_the_same_and_load_nothing(tmp_path: Path) 
     assert ranks[0] == "1" and ranks[-1] == "数据不足"
     layer = pyogrio.read_dataframe(tmp_path / "gis" / "comparison.gpkg", layer="指标_r")
     assert len(layer) == 14 and layer["rank_text"].tolist() == ranks
+
+
+def in_years(*known: tuple[int, float | None, str]) -> list[tuple[str, dict[str, Any]]]:
+    """The same district in several years (year, share, definition), and another one once."""
+    found = []
+    for year, share, definition in known:
+        one = record(1, share, definition=definition)
+        found.append((f"k{year}", {**one, "district": {**one["district"], "year": year}}))
+    return [*found, ("other", record(2, 0.4))]
+
+
+def test_a_district_in_several_years_is_a_line_and_no_repetition(tmp_path: Path) -> None:
+    districts, values = side_by_side(in_years((2026, 0.8, "a"), (2024, 0.5, "a"), (2025, None, "a")))
+    table = over_years(districts, values)
+    assert table["year"].tolist() == [2024, 2025, 2026]
+    assert table["value"].tolist()[::2] == [0.5, 0.8] and np.isnan(table["value"].iloc[1])
+    status = districts[["name", "code"]].assign(status="done", problem="")
+    write_side_by_side(districts, values, status, tmp_path)
+    page = (tmp_path / "index.html").read_text("utf-8")
+    assert "逐年" in page and "2025 年 数据不足" in page and "代码出现不止一次" not in page
+    section = page.split("<h2>逐年</h2>")[1].split("</section>")[0]
+    assert section.count("<circle") == 2 and 'stroke-width="2"' not in section, "no line over a year nobody knows"
+    asked_otherwise = side_by_side(in_years((2024, 0.5, "a"), (2025, 0.6, "b")))
+    assert over_years(*asked_otherwise).empty, "shares of different questions are no line"
 
 
 def test_a_crowd_on_the_map_is_drawn_again_larger() -> None:

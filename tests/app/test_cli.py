@@ -129,10 +129,10 @@ def test_a_kind_is_named_as_planners_name_it_and_a_wrong_one_is_answered_in_few_
 @pytest.mark.slow
 def test_a_ledger_of_another_plan_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["ledger", str(TOY), "--out", str(tmp_path)]) == 0
-    assert "没有自己的规划承诺" in capsys.readouterr().err
+    assert "没有自己的规划目标" in capsys.readouterr().err
     for name in ("ledger.html", "communities.html"):
         head = (tmp_path / name).read_text("utf-8").split("</header>")[0]
-        assert "没有自己的规划承诺" in head, name
+        assert "没有自己的规划目标" in head, name
     assert main(["ledger", str(TOY), "--out", str(tmp_path), "--lang", "en"]) == 0
     assert "no commitments of its own" in capsys.readouterr().err
     assert "no commitments of its own" in (tmp_path / "ledger.html").read_text("utf-8").split("</header>")[0]

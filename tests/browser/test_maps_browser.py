@@ -86,7 +86,7 @@ def test_the_map_is_drawn_and_the_legend_says_what_is_shown(show: Opener) -> Non
             return Array.from(seen);
         }"""
     )
-    assert {"#0b5c6b", "#a5d6d4", "#f6c27a"} <= set(colours)
+    assert {"#f0f8f8", "#4e91a2", "#a23f15"} <= set(colours)
     assert re.search(r"\d+ (m|km)", page.inner_text("#xh-scale"))
     assert "EPSG:32650" in page.inner_text(".xh-foot")
 

@@ -399,6 +399,10 @@ def _features() -> gpd.GeoDataFrame:
 GIS = Layout([], 3, {"图处0": kind("pharmacy"), "图处1": kind("supermarket")}, asked=1)
 
 
+#: The same as a drawing: a CAD layer says what stands on it, a text beside a point what it is called, and is a row too.
+CAD = Layout([], 6, GIS.taken, asked=1)
+
+
 def gis_shapefile(path: Path, layout: Layout) -> Path:
     _features().rename(columns={"NAME": "名称"}).to_file(path.with_suffix(".shp"), encoding="gbk")
     return path.with_suffix(".shp")
@@ -454,4 +458,5 @@ def corpus() -> list[File]:
     ]
     found += [File(f"{lay.__name__}-records", records, lay) for lay in LAYOUTS if lay().flat]
     gis = (gis_shapefile, gis_shapefile_bare, gis_geopackage, gis_geojson)
-    return found + [File(way.__name__, way, lambda: GIS) for way in gis]
+    found += [File(way.__name__, way, lambda: GIS) for way in gis]
+    return [*found, File("gis_dxf", gis_dxf, lambda: CAD, f"EPSG:{TOY_CRS}")]

@@ -12,6 +12,7 @@ from messy_files import File, by_value, corpus, csv_utf8
 from xinhe_geo.core import bundled_folder
 from xinhe_geo.district import District, undo
 from xinhe_geo.io import add, tally
+from xinhe_geo.io.value_words import _like_label
 
 TOY = Path(__file__).parents[1] / "toy"
 CORPUS = corpus()
@@ -94,3 +95,28 @@ def test_tables_of_values_name_known_kinds_and_answer_for_most_classes(name: str
     levels = table["value"].str.count(";")
     classes = table[levels == levels.max()] if name != "office" else table
     assert (classes["kind"] != "ask").mean() >= 0.9
+
+
+LABELS = {
+    "老年人日间照料中心": "daycare",
+    "社区卫生服务中心": "center",
+    "党群服务中心": "party",
+    "社区卫生服务站": "station",
+    "社区警务室": "police",
+}
+
+
+@pytest.mark.parametrize(
+    ("said", "kind"),
+    [
+        ("日间照料中心", "daycare"),
+        ("阳光日间照料中心", "daycare"),
+        ("某镇卫生服务中心", "center"),
+        ("便民服务中心", ""),  # 服务中心 is the end of several
+        ("服务站", ""),
+        ("照料中心", ""),  # short enough to be anything
+        ("", ""),
+    ],
+)
+def test_a_long_ending_that_only_one_kind_has_tells_it(said: str, kind: str) -> None:
+    assert _like_label(said, LABELS) == kind

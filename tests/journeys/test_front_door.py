@@ -13,6 +13,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 import tomllib
 import urllib.error
@@ -380,6 +381,103 @@ def test_settings_of_other_pythons_stay_outside(run: ModuleType, monkeypatch: py
     assert child["PIP_INDEX_URL"] == "mirror"
 
 
+# --- a copy that can only be read --------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def shared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return a folder with the launcher in which nothing can be made, whoever asks; the user's own folder is elsewhere."""
+    share = tmp_path / "share"
+    share.mkdir()
+    for name in ("pyproject.toml", "constraints.txt"):
+        (share / name).touch()
+    shutil.copy(ROOT / "run.py", share)
+    own = tempfile.TemporaryFile
+
+    def make(*given: Any, **said: Any) -> Any:
+        if Path(str(said.get("dir"))) == share:
+            raise PermissionError(13, "read-only", str(share))
+        return own(*given, **said)
+
+    monkeypatch.setattr(tempfile, "TemporaryFile", make)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("LOCALAPPDATA", str(tmp_path / "cache"))
+    monkeypatch.setenv("HOME", str(tmp_path / "cache"))
+    return share
+
+
+def test_a_read_only_copy_keeps_everything_in_the_users_folder(
+    shared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = sorted(shared.rglob("*"))
+    run = load_launcher(shared)
+    monkeypatch.chdir(tmp_path)
+    done: list[Any] = []
+
+    def make() -> None:
+        run.PYTHON.parent.mkdir(parents=True)
+        run.PYTHON.touch()
+        (run.ENV / "pyvenv.cfg").write_text(f"home = {tmp_path}\n", "utf-8")
+
+    monkeypatch.setattr(run, "make_environment", make)
+    monkeypatch.setattr(run, "pip", lambda *_, **__: None)
+    monkeypatch.setattr(run, "call", lambda *given: done.append(given) or 0)
+    assert run.main([]) == 0
+    assert run.ENV.is_relative_to(tmp_path / "cache") and run.ready()
+    assert done == [("-P", "-m", "xinhe_geo", "report", "--out", str(tmp_path / "output"))]
+    assert "只读" in capsys.readouterr().err
+    child = run.child_environment()
+    assert {child["PYTHONPYCACHEPREFIX"], child["NUMBA_CACHE_DIR"]} == {str(run.ROOM / "compiled")}
+    assert [p for p in sorted(shared.rglob("*")) if "__pycache__" not in p.parts] == before
+
+
+def test_a_share_with_an_environment_of_this_python_is_used_as_it_is(shared: Path) -> None:
+    env = shared / ".venv"
+    env.mkdir()
+    made = load_launcher(shared).environment()[:3]
+    stamp = {"environment": [*made, str(env)]}
+    (env / "xinhe-ready.json").write_text(json.dumps(stamp), "utf-8")
+    assert env == load_launcher(shared).ENV
+    stamp["environment"][1] = "3.0"
+    (env / "xinhe-ready.json").write_text(json.dumps(stamp), "utf-8")
+    assert env != load_launcher(shared).ENV
+
+
+def test_a_python_that_nobody_has_tried_is_said(
+    run: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert ".".join(map(str, run.TRIED)) == VERSIONS[-1]
+    monkeypatch.setattr(run, "TRIED", (3, 10))
+    run.ensure()
+    said = capsys.readouterr().err
+    assert "比试过的 3.10 新" in said and "300 MB" in said
+
+
+def test_what_the_computer_refuses_is_said_in_chinese_first(
+    run: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(*_: object) -> None:
+        raise OSError(28, "No space left on device", "x")
+
+    monkeypatch.setattr(run, "pip", fail)
+    assert run.main(["check"]) == 4
+    said = capsys.readouterr().err.splitlines()[-1]
+    assert said.startswith("电脑不让做这一步") and "磁盘满了" in said
+
+
+def test_progress_says_what_and_how_long_where_nobody_can_see_it_move(
+    run: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: False, raising=False)
+    clock = iter(range(0, 1000, 9))
+    monkeypatch.setattr(run.time, "monotonic", lambda: float(next(clock)))
+    for line in ("Collecting numpy>=2 (from x)", "", "", "", "", "Downloading numpy-2.whl (17.1 MB)", "", "", "", ""):
+        run.show_progress(line)
+    said = capsys.readouterr().err
+    assert "第 1 个，查找" in said and "（17.1 MB）" in said and "秒" in said
+    assert len(said.splitlines()) < 8, "now and then, not line by line"
+
+
 # --- messages -------------------------------------------------------------------------------------------------------
 
 
@@ -399,8 +497,9 @@ def test_a_python_without_venv_is_told_what_to_install(tmp_path: Path) -> None:
     )
     assert done.returncode == 4
     assert "缺少 ensurepip" in done.stderr
+    assert "sudo" not in done.stderr and "--user virtualenv" in done.stderr and "conda" in done.stderr
     if shutil.which("apt-get"):
-        assert f"sudo apt install python3.{sys.version_info.minor}-venv" in done.stderr
+        assert f"python3.{sys.version_info.minor}-venv" in done.stderr
     assert "Traceback" not in done.stderr
     assert not (tmp_path / ".venv").exists()
 

@@ -36,7 +36,7 @@ def test_sao_paulo_with_its_people(tmp_path: Path) -> None:
     assert 0 < total["people_share"] < 1
     text = (out / "index.html").read_text("utf-8")
     assert "缺社区界" in text and "演示值" not in text
-    assert "不是本街道自己的规划承诺" in text and not (out / "ledger.html").exists()
+    assert "不是本街道自己规划提出的目标" in text and not (out / "ledger.html").exists()
 
 
 @pytest.mark.slow

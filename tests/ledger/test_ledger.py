@@ -117,7 +117,7 @@ def test_what_is_said_beside_the_number(by_hand: pd.DataFrame) -> None:
     assert "layers.parcels" in by_hand.loc["no_layer", "needs"]
     assert "T07" in by_hand.loc["no_community", "needs"] and "行车时间" in by_hand.loc["no_engine", "needs"]
     assert "capacity" in by_hand.loc["no_capacity", "needs"] and "floor_area_m2" in by_hand.loc["no_area", "needs"]
-    assert "够不着或不够用，在 3 个小区：乙苑 49 人、丁楼 12 人、戊苑 10 人" in by_hand.loc["enough", "gap"]
+    assert "服务范围外或不够用，在 3 个小区：乙苑 49 人、丁楼 12 人、戊苑 10 人" in by_hand.loc["enough", "gap"]
     assert "有的 97.2%，有且够用的 80.2%" in by_hand.loc["enough", "text"]
     assert (
         "5 分钟以内 1、10 分钟以内 0.68" in by_hand.loc["enough", "parameters"]
@@ -680,9 +680,9 @@ def test_workbook_keeps_what_was_filled_in(tmp_path: Path) -> None:
     assert [sheet.title for sheet in book if sheet.sheet_state != "visible"] == ["专栏1底稿"]
     sheet = book["核对表"]
     head = [cell.value for cell in sheet[3]]
-    assert sheet["A2"].value.startswith("2 条承诺：部分达标 1，数据不足 1。")
+    assert sheet["A2"].value.startswith("2 项目标：部分达标 1，数据不足 1。")
     # what a meeting asks is printed, how it was made is not; whole numbers have no point
-    assert head[:2] == ["承诺", "原文"] and sheet.print_area.endswith(
+    assert head[:2] == ["任务", "原文"] and sheet.print_area.endswith(
         f"${openpyxl.utils.get_column_letter(head.index('缺什么') + 1)}$5"
     )
     assert head.index("差距") < head.index("缺什么") < head.index("参数")

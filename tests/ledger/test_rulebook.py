@@ -62,8 +62,8 @@ def contents(folder: Path) -> dict[str, bytes]:
 def test_the_book_is_the_same_and_says_how(book: Path, tmp_path: Path, folder: Path) -> None:
     assert export_rules(tmp_path / "again.xlsx", TOY).read_bytes() == book.read_bytes()
     workbook = openpyxl.load_workbook(book)
-    assert workbook.sheetnames == ["说明", "规则表", "步行人群表", "距离衰减表"], (
-        "measures belong to a plan of the folder's own"
+    assert workbook.sheetnames == ["说明", "设施类别表", "规则表", "配建标准表", "步行人群表", "距离衰减表"], (
+        "measures and claims belong to a plan of the folder's own"
     )
     page = workbook["规则表"]
     assert page["A3"].value == "编号\nrule" and page.freeze_panes == "B4"
@@ -155,6 +155,84 @@ def test_rows_come_and_go(edited: Callable[..., Path], folder: Path) -> None:
     come = import_rules(edited("runner", sheet="步行人群表", **fast), folder, apply=True)
     assert come[["table", "row", "change"]].values.tolist() == [["profiles", "runner", "新增"]]
     assert xh.District.load(folder).profile("runner").speed_m_s == 3
+
+
+KIND = {"kind": "repair_shop", "label": "便民维修点", "lead": "tier", "rule": "own_repair", "colour": "#123456"}
+RULE = {"rule": "own_repair", "set": "own", "label": "维修点 500 米", "kinds": "repair_shop", "metric": "reach"}
+RULE |= {"method": "network_m", "metres": 500, "minutes": 8, "profile": "adult", "denominator": "people"}
+RULE |= {"confidence": "convention"}
+NORM = {
+    "norm": "own_repair",
+    "set": "own",
+    "label": "便民维修点",
+    "kinds": "repair_shop",
+    "unit": "处",
+    "base": "people",
+}
+NORM |= {"per": 3000, "amount": 1, "field": "count", "confidence": "convention"}
+NEW_KIND = {"设施类别表": KIND, "规则表": RULE, "配建标准表": NORM}
+
+
+def with_rows(book: Path, path: Path, sheets: dict[str, dict[str, Any]]) -> Path:
+    workbook = openpyxl.load_workbook(book)
+    for sheet, cells in sheets.items():
+        page = workbook[sheet]
+        heads = {str(cell.value).split("\n")[-1]: cell.column for cell in page[3]}
+        at = page.max_row + 1
+        for column, value in cells.items():
+            page.cell(at, heads[column]).value = value
+    workbook.save(path)
+    return path
+
+
+@pytest.mark.slow
+def test_a_new_kind_comes_with_its_rule_and_its_norm_in_one_go(book: Path, tmp_path: Path, folder: Path) -> None:
+    before = contents(folder)
+    file = with_rows(book, tmp_path / "新类.xlsx", NEW_KIND)
+    changes = import_rules(file, folder, apply=True)
+    assert changes[["table", "row", "change"]].values.tolist() == [
+        ["kinds", "repair_shop", "新增"],
+        ["rules", "own_repair", "新增"],
+        ["norms", "own_repair", "新增"],
+    ]
+    district = xh.District.load(folder)
+    assert district.kinds.loc["repair_shop", "rule"] == "own_repair" and district.rule("own_repair").metres == 500
+    undo(folder)
+    assert contents(folder) == before
+
+
+@pytest.mark.slow
+def test_a_limit_of_nothing_is_named_before_it_is_written(book: Path, tmp_path: Path, folder: Path) -> None:
+    """Both limits count: a rule without one would stop every later command."""
+    nothing = {**NEW_KIND, "规则表": {**RULE, "minutes": 0}}
+    with pytest.raises(xh.DataError, match=r"own_repair.*minutes"):
+        import_rules(with_rows(book, tmp_path / "零.xlsx", nothing), folder, apply=True)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("first", [*NEW_KIND])
+def test_no_order_of_tables_locks_a_folder(
+    book: Path, tmp_path: Path, folder: Path, first: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A table written by hand that points to rows that are not there: named, and the workbook finishes it all the same."""
+    half = {first: NEW_KIND[first]}
+    with pytest.raises(xh.DataError, match=r"own_repair|repair_shop"):
+        import_rules(with_rows(book, tmp_path / "半.xlsx", half), folder, apply=True)
+    table = {"设施类别表": "pois/kinds.csv", "规则表": "standards/rules.csv", "配建标准表": "standards/norms.csv"}[
+        first
+    ]
+    text = (xh.District.load().folder / table).read_text("utf-8-sig")
+    heads = text.splitlines()[0].split(",")
+    (folder / table).parent.mkdir(exist_ok=True)
+    row = ",".join(str(half[first].get(head, "")) for head in heads)
+    (folder / table).write_text(f"{text.rstrip()}\n{row}\n", "utf-8-sig")
+    assert main(["report", str(folder), "--out", str(tmp_path / "out")]) == 3
+    said = capsys.readouterr().err
+    assert table in said and "own_repair" in said + str(half) and "改好以前" in said
+    unfinished = export_rules(tmp_path / "没做完.xlsx", folder)
+    rest = {sheet: cells for sheet, cells in NEW_KIND.items() if sheet != first}
+    import_rules(with_rows(unfinished, tmp_path / "做完.xlsx", rest), folder, apply=True)
+    assert "repair_shop" in xh.District.load(folder).kinds.index
 
 
 @pytest.mark.slow

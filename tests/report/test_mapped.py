@@ -23,7 +23,7 @@ from xinhe_geo.report.paper import write_brief, write_slides
 
 #: A number of people, homes or communities that lack something, or a list of them.
 LACKING = re.compile(
-    r"\d[\d,.]*\s*(?:人|位|个小区)?\s*(?:（[^）]*）)?(?:不可达|够不着|还够不着)|(?:还够不着|不可达)\s*\d|缺：|缺口：\s*\d"
+    r"\d[\d,.]*\s*(?:人|位|个小区)?\s*(?:（[^）]*）)?(?:不可达|够不着|还?在服务范围外)|(?:还?在服务范围外|不可达)\s*\d|缺：|缺口：\s*\d"
 )
 TAG = re.compile(r"<[^>]*>")
 
@@ -101,7 +101,7 @@ def test_documents_count_such_promises_as_unknown(out: Path) -> None:
     words = "\n".join(p.text for p in Document(str(out / "b.docx")).paragraphs)
     assert re.search(r"：0 项没有缺口，0 项还有缺口，\d+ 项数据不足", words)
     titles = [s.shapes.title.text for s in Presentation(str(out / "s.pptx")).slides if s.shapes.title is not None]
-    assert not [t for t in titles if "受益最多" in t or "至少有一项承诺够不着" in t]
+    assert not [t for t in titles if "受益最多" in t or "至少在一项规划目标的服务范围外" in t]
 
 
 @pytest.mark.slow
@@ -116,4 +116,4 @@ def test_a_folder_without_a_plan_names_nobody_elses(out: Path) -> None:
         assert rule.basis_text == bundled.rule(str(name)).basis_text or rule.elsewhere
     files = [path for path in sorted(out.rglob("*")) if path.is_file() and path.suffix != ".png"]
     assert not [path.name for path in files for text in said(path) if next(iter(plan)) in text]
-    assert "不是本街道自己的规划承诺" in next(said(out / "index.html"))
+    assert "不是本街道自己规划提出的目标" in next(said(out / "index.html"))

@@ -16,6 +16,7 @@ from pypdf import PdfReader
 
 import xinhe_geo as xh
 from xinhe_geo.maps import OVERVIEW, scene_for
+from xinhe_geo.report.paper import carto
 from xinhe_geo.report.paper.carto import without_borders
 
 edition = importlib.import_module("xinhe_geo.report.paper.public")
@@ -54,14 +55,23 @@ def test_the_page_holds_no_coordinates_counts_or_scripts(toy: xh.District, writt
     plain = re.sub(r'src="data:image/png;base64,[^"]*"', "", page)
     assert not [name for name in toy.homes["name"] if name in plain]
     words = re.sub(r"<style>.*?</style>|<[^>]*>", " ", plain, flags=re.DOTALL)
-    assert set(re.findall(r"\d+", words)) == {"10", "15", "022", "0000"}, (
-        "the limit, the titles and the telephone; no count"
+    assert set(re.findall(r"\d+", words)) == {"10", "15", "022", "0000", "2023", "2"}, (
+        "the limit, the titles, the telephone and the number of the rule that is cited; no count"
     )
     x, y = toy.homes.total_bounds[:2]
     assert f"{x:.0f}" not in plain and f"{y:.0f}" not in plain and not re.search(r"11[67]\.\d{3}|39\.\d{3}", plain)
     pictures = [base64.b64decode(p) for p in re.findall(r"base64,([^\"]*)", page)]
     assert len(pictures) == 3 and all(p.startswith(b"\x89PNG") for p in pictures)
-    for word in ("送审", "审图号", "小于 10", "涉密", "022-0000", "送审前还缺：审图号、图号"):
+    for word in (
+        "《地图审核管理规定》第五条",
+        "更新地块",
+        "送审",
+        "审图号",
+        "小于 10",
+        "涉密",
+        "022-0000",
+        "送审前还缺：审图号、图号",
+    ):
         assert word in plain, word
 
 
@@ -82,6 +92,20 @@ def test_schematic_boundaries_are_refused(tmp_path: Path, toy: xh.District) -> N
         edition.public(with_layer(toy, "communities", basis="schematic"), tmp_path / "toy")
     with pytest.raises(xh.DataError, match="密级"):
         edition.public(with_layer(toy, "homes", secrecy="秘密"), tmp_path / "toy")
+    assert not list(tmp_path.iterdir())
+
+
+def test_no_parcel_and_no_plan_is_shown(toy: xh.District, tmp_path: Path) -> None:
+    """Neither as a map of its own, nor as a line, a name or a key on another; nor a district with a plan carried out on it."""
+    scene = scene_for(xh.District.load(), "plan_clinic_15")
+    shown = carto.without_borders(scene)
+    assert any(x.id == "parcels" for x in scene.layers) and not any(x.id == "parcels" for x in shown.layers)
+    assert not any(label.kind == "parcel" for label in shown.labels)
+    assert not any("parcels" in row["ids"] for group in shown.groups for row in group["rows"])
+    with pytest.raises(xh.UnknownNameError, match="parcels"):
+        edition.public(toy, tmp_path / "parcels", rules=["parcels"])
+    with pytest.raises(xh.DataError, match="方案是内部资料"):
+        edition.public(replace(toy, manifest=MappingProxyType({**toy.manifest, "scenario": "甲"})), tmp_path / "plan")
     assert not list(tmp_path.iterdir())
 
 

@@ -36,7 +36,10 @@ RENDERERS = (
 DATA = {
     "Analysis",
     "Blank",
+    "Cell",
     "Comparison",
+    "Conclusion",
+    "Curve",
     "DataFrame",
     "District",
     "Figure",
@@ -44,14 +47,19 @@ DATA = {
     "Gap",
     "GeoDataFrame",
     "Goal",
+    "HeatRow",
     "Lacking",
+    "Line",
     "Pace",
     "Part",
     "Promises",
     "Remedy",
     "Series",
     "Source",
+    "Step",
     "Story",
+    "WalkTold",
+    "Weak",
 }
 #: Packages whose functions give data.
 COUNTING = ("access", "district", "ledger", "siting", "story", "analysis")

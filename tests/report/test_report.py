@@ -46,7 +46,7 @@ def test_everything_promised_is_there(output: Path) -> None:
 def test_the_brief_says_in_which_order_it_names_who_misses_out(output: Path) -> None:
     """Walks come first whatever the numbers: a home whose community has none may count more people further down."""
     said = (output / "index.html").read_text("utf-8")
-    assert "走路够不着的人多的在前，其次是本社区没有的" in said
+    assert "步行在服务范围外的人多的在前，其次是本社区没有的" in said
 
 
 @pytest.mark.slow

@@ -301,7 +301,7 @@ def test_the_atlas_has_a_sheet_per_community(toy: xh.District, tmp_path: Path) -
     pages = [re.sub(r"\s", "", page.extract_text()) for page in pypdf.PdfReader(written[0]).pages]
     for name in toy.communities["name"]:
         (own,) = [page for page in pages if page.startswith(f"玩具街道·{name}")]
-        assert "规划承诺在本社区" in own and "必备设施" in own
+        assert "目标在本社区" in own and "必备设施" in own
     assert all(page.startswith("玩具街道") for page in pages)
 
 

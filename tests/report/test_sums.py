@@ -104,7 +104,7 @@ def test_every_figure_of_the_ledger_and_its_communities(tmp_path: Path, lang: st
         both = pd.concat([table.reset_index("commitment"), beyond(district)])
         for key, row in both[np.isfinite(both["value"].astype(float))].iterrows():
             assert (key, number_text(float(row["value"]), str(row["unit"]))) in told
-            found = re.match(r"(?:折合 )?([\d,.]+) \S*(?:不可达|够不着)", row["gap"]) if lang == "zh" else None
+            found = re.match(r"(?:折合 )?([\d,.]+) \S*(?:不可达|服务范围外)", row["gap"]) if lang == "zh" else None
             assert found is None or any(figure == key and text.strip() == found.group(1) for figure, text in told), row[
                 "gap"
             ]
@@ -129,7 +129,7 @@ def test_every_figure_of_a_comparison(tmp_path: Path) -> None:
     for row in table.to_dict("records"):
         code = row["编号"]
         assert (code, f"{row['之前']:.1%}") in told and (code, f"{row['之后']:.1%}") in told
-        for column in ("受益居民（人）", "受影响居民（人）", "设施更挤的居民（人）"):
+        for column in ("受益居民（人）", "受影响居民（人）", "服务负荷上升的居民（人）"):
             assert pd.isna(row[column]) or (code, f"{row[column]:,.0f}") in told
     assert links_lead_somewhere(
         (tmp_path / "out" / "compare.html").read_text("utf-8"), "compare-receipts.html", page

@@ -10,11 +10,13 @@ from .coverage import (
     coverage,
     home_facts,
     is_surveyed,
+    nearest_of_any,
     presence,
     presence_grounds,
     rules_of,
     summary,
 )
+from .curves import curve
 from .effects import (
     crowding,
     effects,
@@ -80,6 +82,7 @@ __all__ = [
     "completeness",
     "coverage",
     "crowding",
+    "curve",
     "decay_of",
     "effects",
     "effects_of",
@@ -103,6 +106,7 @@ __all__ = [
     "limit_text",
     "median_by_home",
     "most_common",
+    "nearest_of_any",
     "od_table",
     "od_tables",
     "only_known",

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from ..core import BASIS_LABELS, DEMONSTRATION, UNCHECKED, say
+from ..core import BASIS_LABELS, DEMONSTRATION, PEOPLE_KINDS, RESIDENT, UNCHECKED, say
 from ..district import District, kind_name, layer_name
 from .entrances import home_entrances, home_points
 
@@ -78,8 +78,22 @@ def rests_on(district: District) -> str:
         counts = district.basis(layer).value_counts()
         words = say("、").join(f"{say(BASIS_LABELS[b])} {counts[b]:,}" for b in BASIS_LABELS if b in counts)
         parts.append(say("{0}（{1}）", layer_name(layer), words))
+    parts += [said] if (said := _whom(district)) else []
     weak = say("；含示意或合成数据，不作结论") if district.is_demonstration else ""
     return say("依据：{0}", say("；").join(parts)) + weak
+
+
+def _whom(district: District) -> str:
+    """Say whom the numbers of people count, and of which years, where the homes say so."""
+    homes = district.homes
+    if homes is None or not {"people_kind", "people_year"} <= set(homes.columns):
+        return ""
+    kinds = [kind for kind in homes["people_kind"].dropna().unique() if kind != RESIDENT]
+    years = sorted({int(year) for year in homes["people_year"].dropna()})
+    if not kinds and not years:
+        return ""
+    whom = say(PEOPLE_KINDS[str(kinds[0])] if kinds else PEOPLE_KINDS[RESIDENT])
+    return say("人口为{0}人口{1}", whom, say("（{0} 年）", say("、").join(map(str, years))) if years else "")
 
 
 def _names(index: pd.Index, *, kinds: bool = False) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import typer
 from rich.markup import escape
+from typer.core import TyperGroup
 
 from ..core import (
     DataError,
@@ -18,8 +19,9 @@ from ..core import (
     XinheError,
     describe,
 )
-from .commands import data, drawings, parcels, plans, reports, rules, siting
+from .commands import data, drawings, firmness, parcels, plans, reports, rules, siting
 from .commands.console import DATA, DONE, ENVIRONMENT, ERR, USAGE, finite, message
+from .commands.helping import PROGRAM, help_for
 
 app = typer.Typer(
     name="xinhe-geo",
@@ -53,6 +55,8 @@ COMMANDS: dict[typer.Typer, dict[str, Callable[..., None]]] = {
         "sites": siting.sites,
         "ledger": reports.ledger,
         "receipt": reports.receipt,
+        "robustness": firmness.robustness,
+        "stress": firmness.stress,
         "sheet": drawings.one_sheet,
         "atlas": drawings.make_atlas,
         "map": drawings.one_map,
@@ -82,17 +86,15 @@ for group, commands in COMMANDS.items():
 
 def main(arguments: list[str] | None = None) -> int:
     """Run a command; return its exit code. Every failure on purpose prints one clear message."""
+    typed = sys.argv[1:] if arguments is None else arguments
+    root = typer.main.get_command(app)
+    if isinstance(root, TyperGroup) and (text := help_for(root, typed)) is not None:
+        print(text)
+        return DONE
     try:
-        code = app(
-            args=sys.argv[1:] if arguments is None else arguments, standalone_mode=False, prog_name="python run.py"
-        )
+        code = app(args=typed, standalone_mode=False, prog_name=PROGRAM)
     except DataError as error:
-        rows = error.problems[error.problems["severity"] == "error"]
-        ERR.print(escape(f"数据有 {len(rows)} 处错误，没有写出任何结果："))
-        for row in rows.head(50).itertuples(index=False):
-            ERR.print(escape("  " + describe(row)))
-        if len(rows) > 50:
-            ERR.print(escape(f"  …… 另有 {len(rows) - 50} 处，用 check 命令看全部"))
+        _say_problems(error)
         return DATA
     except (SourceError, ScenarioError, SitingError) as error:
         ERR.print(escape(str(error)))
@@ -119,6 +121,18 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 _BY_CTRL_C = 130
+
+
+def _say_problems(error: DataError) -> None:
+    """Print the first of what is wrong with a folder, and what can be done with it all the same."""
+    rows = error.problems[error.problems["severity"] == "error"]
+    ERR.print(escape(f"数据有 {len(rows)} 处错误，没有写出任何结果："))
+    for row in rows.head(50).itertuples(index=False):
+        ERR.print(escape("  " + describe(row)))
+    if len(rows) > 50:
+        ERR.print(escape(f"  …… 另有 {len(rows) - 50} 处，用 check 命令看全部"))
+    if error.meanwhile:
+        ERR.print(escape(error.meanwhile))
 
 
 def _usage_or_raise(error: Exception) -> int:

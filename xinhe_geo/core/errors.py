@@ -60,14 +60,15 @@ class XinheError(Exception):
 
 class DataError(XinheError, ValueError):
     """
-    A district folder with problems; all of them are in `.problems`.
+    A district folder with problems; all of them are in `.problems`; what can be done all the same in `.meanwhile`.
 
     Example: ``homes.geojson 第 h-12 行 people：-5 小于 0。改成 0 或更大的数；不知道就留空。``
     """
 
-    def __init__(self, problems: pd.DataFrame, folder: str = "") -> None:
+    def __init__(self, problems: pd.DataFrame, folder: str = "", meanwhile: str = "") -> None:
         self.problems = problems
         self.folder = folder
+        self.meanwhile = meanwhile
         super().__init__(self._text())
 
     def _text(self) -> str:
@@ -76,7 +77,7 @@ class DataError(XinheError, ValueError):
         lines = [describe(row) for row in errors.head(20).itertuples(index=False)]
         if len(errors) > 20:
             lines.append(f"…… 另有 {len(errors) - 20} 处，见 check 命令的完整表格")
-        return "\n".join([head, *lines])
+        return "\n".join([head, *lines, *([self.meanwhile] if self.meanwhile else [])])
 
 
 #: A message lists no more names than this: two hundred rule names hide what to do.

@@ -174,7 +174,7 @@ class Rule:
     def basis_text(self) -> str:
         """What may be printed after the number: only a clause that was read counts as a standard."""
         if self.elsewhere:
-            return say("参考口径（随程序，不是本地规划的承诺）")
+            return say("参考口径（随程序，不是本地规划的目标）")
         return standing(self.confidence, self.standard, self.clause, self.source)
 
     @property

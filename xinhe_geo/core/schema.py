@@ -68,7 +68,22 @@ _OPEN = (
     "已建成",
 )
 _PLANNED = ("规划中", "拟建", "在建", "建设中", "筹建", "待建", "未建")
-_CLOSED = ("停业", "停止使用", "停用中", "关闭", "已关闭", "歇业", "停办", "撤销", "已拆除", "拆除", "注销")
+_CLOSED = (
+    "查无",
+    "查无此处",
+    "找不到",
+    "停业",
+    "停止使用",
+    "停用中",
+    "关闭",
+    "已关闭",
+    "歇业",
+    "停办",
+    "撤销",
+    "已拆除",
+    "拆除",
+    "注销",
+)
 STATE_WORDS = (
     *(
         (word, state)
@@ -77,6 +92,12 @@ STATE_WORDS = (
     ),
     *((label, state) for state, label in STATE_LABELS.items()),
 )
+
+#: Whom a number of people counts: who lives there, who is registered there, whom somebody found there. A list that does not say
+#: is of residents, as its column is called; numbers of two kinds are never added.
+RESIDENT = "resident"
+PEOPLE_KINDS = {RESIDENT: "常住", "registered": "户籍", "present": "实有"}
+_PEOPLE_WORDS = tuple((f"{label}{end}", kind) for kind, label in PEOPLE_KINDS.items() for end in ("", "人口"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +116,7 @@ class Column:
     required: bool = False
     values: tuple[str, ...] = ()
     minimum: float | None = None
+    maximum: float | None = None
     parent: tuple[str, str] | None = None
     help: str = ""
     several: bool = False
@@ -170,6 +192,14 @@ METRICS = (
 DIRECTIONS = {"have": "有", "more": "增加", "less": "减少", "cover": "覆盖"}
 #: Whether a claim is measured; nobody has said how; data like these can never say.
 CLAIM_LABELS = {"measured": "已量", "silent": "没有量", "unknowable": "这类数据量不出"}
+#: What may be in doubt of a row, and of which layers: where it is, whether it is there, whether one can pass, how many live there.
+DOUBTS = {
+    "position": ("facilities",),
+    "existence": ("facilities",),
+    "gate": ("gates",),
+    "street": ("streets",),
+    "people": ("homes",),
+}
 #: Whose households a figure of a parcel is about; without one, all together.
 HOLDERS = {"owner": "被征收户", "public_tenant": "承租公房户", "tenant": "租客"}
 #: What a quantity of the ledger of parcels is about, in the order in which it is shown.
@@ -314,6 +344,14 @@ _LAYERS = (
             Column("households", "户数", "int", "户", minimum=0, help="不知道就留空"),
             Column("people", "常住人口", "float", "人", minimum=0, help="不知道就留空，不要写 0"),
             Column("people_60plus", "60岁及以上", "float", "人", minimum=0, help="不知道就留空"),
+            Column(
+                "people_kind",
+                "人口口径",
+                values=tuple(PEOPLE_KINDS),
+                words=_PEOPLE_WORDS,
+                help="常住、户籍或实有；留空为常住。一个目录里只能有一种，几种不能相加",
+            ),
+            Column("people_year", "人口年份", "year", help="这些人数是哪一年的"),
             Column("built", "建成年代", "year"),
             *SINCE_UNTIL,
             Column("structure", "结构", help="砖木、砖混、框架 …"),
@@ -461,8 +499,9 @@ _LAYERS = (
             Column("tier_min", "圈层", "int", "分钟"),
             Column("metric", "指标", required=True, values=("reach", "presence")),
             Column("method", "方法", required=True, values=("buffer", "network_m", "walk_min")),
-            Column("metres", "距离", "float", "m", required=True, minimum=0),
-            Column("minutes", "时间", "float", "分钟", required=True, minimum=0),
+            # both limits are asked of every rule: the other methods stand beside the one that leads
+            Column("metres", "距离", "float", "m", required=True, minimum=1),
+            Column("minutes", "时间", "float", "分钟", required=True, minimum=0.1),
             Column("profile", "人群", required=True, parent=("profiles", "profile")),
             Column(
                 "denominator",
@@ -491,6 +530,46 @@ _LAYERS = (
             Column("minutes", "这一圈到几分钟", "float", "分钟", required=True, minimum=0),
             Column("weight", "权重", "float", required=True, minimum=0, help="最近一圈写 1"),
             Column("source", "出处"),
+        ),
+        folder="standards",
+        default=True,
+    ),
+    Layer(
+        "doubts",
+        "存疑事项表",
+        "doubt",
+        (
+            _id("doubt"),
+            Column("layer", "图层", required=True, values=("facilities", "gates", "streets", "homes")),
+            Column("what", "疑什么", required=True, values=tuple(DOUBTS), help="位置、有没有、开不开、能不能走、人数"),
+            Column(
+                "basis",
+                "依据类型",
+                values=(*BASES, UNCHECKED),
+                help="疑哪一类依据的行；已填核对人的不疑；填了编号可留空",
+            ),
+            Column("ids", "编号", several=True, help="只疑这几行，多个用 ; 隔开"),
+            Column("metres", "位置误差", "float", "m", minimum=0, help="均方根；疑位置时必填"),
+            Column(
+                "spread",
+                "人数误差",
+                "float",
+                minimum=0,
+                maximum=1,
+                help="占人数的比例；疑人数时必填；有出处的是标准差，没有的是上下限",
+            ),
+            Column(
+                "probability",
+                "属实的概率",
+                "float",
+                minimum=0,
+                maximum=1,
+                help="有出处才填（可信度为 read 或 second_hand）；留空的只给上下限",
+            ),
+            Column("shared_by", "同源", help="出自同一来源、一起偏的写同一个名称"),
+            Column("share", "同源份额", "float", minimum=0, maximum=1, help="误差里同源部分占方差的几成"),
+            Column("confidence", "可信度", required=True, values=("read", "second_hand", "recalled", "convention")),
+            Column("source", "出处", required=True),
         ),
         folder="standards",
         default=True,

@@ -11,7 +11,7 @@ import pandas as pd
 import shapely
 
 from .errors import Problem
-from .schema import ON_THE_WAY, Column, Layer
+from .schema import DOUBTS, ON_THE_WAY, Column, Layer
 
 # --- the check at the door ------------------------------------------------------------------------------------------
 
@@ -56,6 +56,7 @@ def check_rows(layer: Layer, frame: pd.DataFrame, file: str) -> tuple[pd.DataFra
     tidy = pd.DataFrame(columns, index=pd.RangeIndex(len(frame)))
     problems += _rows_that_disagree(layer, tidy, keys, file)
     problems += _waits_in_lanes(layer, tidy, keys, file)
+    problems += _doubts_half_said(layer, tidy, keys, file)
     problems += _alike_to_the_eye(layer, tidy, keys, file)
     if layer.geometry is not None:
         tidy = gpd.GeoDataFrame(tidy, geometry=np.asarray(frame["geometry"].array), crs=frame.crs)
@@ -162,6 +163,12 @@ def _numbers(column: Column, text: pd.Series, wrong: Callable[[np.ndarray, str, 
             f"{{}} 小于 {column.minimum:g}",
             f"改成不小于 {column.minimum:g} 的数；不知道就留空",
         )
+    if column.maximum is not None:
+        wrong(
+            (number > column.maximum).to_numpy(),
+            f"{{}} 大于 {column.maximum:g}",
+            f"改成不大于 {column.maximum:g} 的数；不知道就留空",
+        )
     if column.type == "year":
         wrong(((number < 1900) | (number > 2200)).to_numpy(), "{} 不像年份", "写四位年份，如 2025")
     if column.type == "float":
@@ -194,6 +201,24 @@ def _waits_in_lanes(layer: Layer, rows: pd.DataFrame, keys: list[str], file: str
         yield Problem(
             "error", layer.name, file, keys[i], "wait_s", said, "等待只写在公共街道上；删去这一格，或清空 home"
         )
+
+
+def _doubts_half_said(layer: Layer, rows: pd.DataFrame, keys: list[str], file: str) -> Iterator[Problem]:
+    """Yield doubts that nothing can be made of: of what a layer does not have, of no rows, or without how much."""
+    if layer.name != "doubts":
+        return
+    for key, row in zip(keys, rows.itertuples(), strict=True):
+        if row.what in DOUBTS and row.layer not in DOUBTS[row.what]:
+            said, ways = f"{row.layer} 没有“{row.what}”可疑", f"{row.what} 只用于 {'、'.join(DOUBTS[row.what])}"
+            yield Problem("error", layer.name, file, key, "what", said, ways)
+        for needed, column, what in (
+            (row.what == "position", "metres", "疑位置要写误差多少米"),
+            (row.what == "people", "spread", "疑人数要写误差的比例"),
+            (pd.notna(row.share), "shared_by", "写了同源份额，要写与谁同源"),
+            (pd.isna(row.ids), "basis", "要写疑哪一类依据的行，或疑哪几行（ids）"),
+        ):
+            if needed and pd.isna(getattr(row, column)):
+                yield Problem("error", layer.name, file, key, column, f"没有填：{what}", "填上这一格")
 
 
 def _alike_to_the_eye(layer: Layer, rows: pd.DataFrame, keys: list[str], file: str) -> Iterator[Problem]:

@@ -43,7 +43,7 @@ from ..core import (
     work,
 )
 from ..network import WalkNetwork
-from .journal import MANIFEST
+from .journal import MANIFEST, MEANWHILE
 from .reader import mapped_kinds, read_folder
 from .scenario import Scenario
 from .street_edits import merged_streets
@@ -177,7 +177,9 @@ class District:
         with work("打开街道目录", len(LAYERS)) as step:
             manifest, rows, files, problems = read_folder(folder, step)
         if any(p.severity == "error" for p in problems):
-            raise DataError(problems_table(guarded_problems(problems, manifest)), folder.name)
+            whole = all(p.layer != "district.toml" for p in problems if p.severity == "error")
+            found = problems_table(guarded_problems(problems, manifest))
+            raise DataError(found, folder.name, MEANWHILE if whole else "")
         if secret := secret_layers(manifest):
             marks = {name: {"secrecy": mark} for name, mark in secret.items()}
             cleared = str(manifest["secret_outputs"]) if is_cleared(manifest) else ""

@@ -1,4 +1,4 @@
-"""What stands twice in a district: homes whose people would be counted twice, and facilities that look like one."""
+"""What would be added wrongly in a district: people counted twice, people of two kinds, and facilities that look like one."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from ..core import Problem, amount, per_cent
+from ..core import LAYERS, PEOPLE_KINDS, RESIDENT, Problem, amount, at_year, per_cent
 
 #: Homes that share more than this part of the smaller one are one place told twice. Outlines that touch, and slivers
 #: between outlines drawn from different maps, share less.
@@ -201,6 +201,7 @@ def doubled(rows: Mapping[str, pd.DataFrame], declared: Mapping[str, Mapping[str
     """Yield a problem for each row that is there already under another id: the later one of a pair is told."""
     if "homes" in rows and len(rows["homes"]) > 1:
         yield from _doubled_homes(rows["homes"], str(declared["homes"]["file"]))
+        yield from _mixed_people(rows["homes"], str(declared["homes"]["file"]))
     for layer in ("facilities", "own_facilities"):
         if layer in rows and len(rows[layer]) > 1:
             yield from _doubled_facilities(rows[layer], layer, str(declared[layer]["file"]))
@@ -230,6 +231,35 @@ def _doubled_homes(homes: gpd.GeoDataFrame, file: str) -> Iterator[Problem]:
             f"{second} 和 {first} {where}，分别写了 {people}{'：同一批人会算两次' if counted else ''}",
             f"和 {homes.index[pair.first]} 是同一处就删去一处；不是就改边界，或写各自的起始年和截止年",
         )
+
+
+def _mixed_people(homes: pd.DataFrame, file: str) -> Iterator[Problem]:
+    """Yield a problem where residents, registered and present people live in one year: their numbers would be added."""
+    counted = homes[(homes[["people", "people_60plus"]].notna()).any(axis=1).to_numpy()]
+    kinds = counted["people_kind"].fillna(RESIDENT)
+    if kinds.nunique() < 2:
+        return
+    layer = LAYERS["homes"]
+    years = sorted({int(v) for name in ("since", "until") for v in counted[name].dropna()} | {0})
+    for year in years:
+        found = {kind: at_year(layer, counted[(kinds == kind).to_numpy()], year).index for kind in PEOPLE_KINDS}
+        some = {PEOPLE_KINDS[kind]: ids for kind, ids in found.items() if len(ids)}
+        if len(some) > 1:
+            said = "、".join(
+                f"{label} {len(ids):,} 处（{'、'.join(map(str, ids[:3]))}{' 等' if len(ids) > 3 else ''}）"
+                for label, ids in some.items()
+            )
+            fewest = min(some.values(), key=len)
+            yield Problem(
+                "error",
+                "homes",
+                file,
+                str(fewest[0]),
+                "people_kind",
+                f"人口有几种口径，不能相加：{said}",
+                "只留一种口径的数；没有这一种的留空（数据不足），或换成这一种再填。口径留空的是常住",
+            )
+            return
 
 
 def _doubled_facilities(facilities: gpd.GeoDataFrame, layer: str, file: str) -> Iterator[Problem]:

@@ -28,6 +28,8 @@ from . import own_journals
 
 HISTORY = ".history"
 #: What every district folder has.
+#: What works on a folder with errors, so that they can be mended.
+MEANWHILE = "改好以前，check、template、add、update、rules export、rules import、undo 照常可用；要计算的命令都等改好。"
 MANIFEST = "district.toml"
 #: Where a folder keeps what somebody said the words in files stand for.
 ANSWERS = "pois/values.csv"

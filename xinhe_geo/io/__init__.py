@@ -1,10 +1,12 @@
 """What comes in and goes out: office tables, GIS and CAD files, OpenStreetMap, whole cities split into districts."""
 
 from .add import Coordinates, Request, add
+from .blanks import blanks
 from .cells import bare_name
 from .datum_check import UNPROVEN
 from .dxf import drawing_of
 from .formats import FORMATS
+from .head_count import PEOPLE_COLUMN, PeopleJump
 from .likeness import Wishes
 from .new_district import FETCH, PARTS, asked, new_district, read_said, recipe_of
 from .osm_import import boundary_box, box_to_fetch, downloaded, fetch, import_osm, left_out
@@ -22,15 +24,18 @@ __all__ = [
     "HOSTS",
     "LEFT_OUT",
     "PARTS",
+    "PEOPLE_COLUMN",
     "RESULT_LABELS",
     "UNPROVEN",
     "Coordinates",
     "Division",
+    "PeopleJump",
     "Request",
     "Wishes",
     "add",
     "asked",
     "bare_name",
+    "blanks",
     "boundary_box",
     "box_to_fetch",
     "check_workbook",

@@ -9,7 +9,7 @@ only then swapped in. The version before is kept in `.history` inside the folder
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -32,9 +32,10 @@ from .cells import printable, why_hostile
 from .control_points import tied
 from .current_layer import CurrentLayer, read_current
 from .datum_check import UNPROVEN, check_datum
-from .file_rows import FileRows, Refusal, fill_blanks, rows_of
+from .decisions import choices_of, read_decisions, write_decisions
+from .file_rows import FileRows, Refusal, fill_blanks, name_codes, rows_of
 from .formats import read_file
-from .head_count import HeadCount, head_count
+from .head_count import HeadCount, PeopleJump, head_count, say_whom
 from .likeness import Wishes, recognised
 from .matching import Matched, gone_rows, match_rows
 from .placing import place_by_name, write_placing_page
@@ -73,6 +74,7 @@ class Request:
     place: Path | None = None
     values: Path | None = None
     wishes: Wishes = field(default_factory=Wishes)
+    decide: Path | None = None  # the sheet of decisions: read where it is there, else written
 
 
 @dataclass
@@ -101,6 +103,7 @@ def plan_import(source: Path, folder: Path, layer: Layer, request: Request) -> P
     kept = remembered(answers) if answers.said else b""
     if request.values is not None and request.values.is_file():
         answers.said |= read_answers(request.values).said
+    name_codes(rows, current.tables)
     words = ValueWords(rows, current.kinds, answers)
     words.read_written()
     fill_blanks(rows, request.fill, current.kinds)
@@ -115,9 +118,11 @@ def plan_import(source: Path, folder: Path, layer: Layer, request: Request) -> P
     matched = match_rows(rows, placed, current)
     proven = placed is None or settled(rows, placed, matched, current, request)
     if placed is not None:
-        matched = recognised(rows, placed, matched, current, request.wishes)
-    elif request.wishes != Wishes():
-        raise SourceError(f"{layer.label}没有图形，只按编号认行；不能用 --new、--update、--skip")
+        matched = recognised(rows, placed, matched, current, wishes_of(request, rows, matched, current))
+    elif request.wishes != Wishes() or request.decide is not None:
+        raise SourceError(f"{layer.label}没有图形，只按编号认行；不能用 --new、--update、--skip、--decide")
+    if layer.name == "homes":
+        say_whom(rows, matched, current)
     tidy = judged(rows, placed, matched, current)
     checked = request.coordinates.checked
     origin = origin_of(rows, placed, checked, proven=proven)
@@ -125,6 +130,8 @@ def plan_import(source: Path, folder: Path, layer: Layer, request: Request) -> P
     _say_unstated(edits, request, current, report)
     leaving = gone_rows(rows, matched, current, replace=request.replace)
     people = head_count(current, edits, leaving, report)
+    if placed is not None:
+        ask_decisions(request, matched, (rows, placed, current), people)
     if not tally(report.frame())["taken"] and not (rows.unclear or rows.left or rows.foreign):
         raise DataError(refusals_table(rows), rows.file)
     files: dict[str, bytes] = {}
@@ -135,6 +142,34 @@ def plan_import(source: Path, folder: Path, layer: Layer, request: Request) -> P
     if answers.said and remembered(answers) != kept:
         files = {ANSWERS: remembered(answers), **files}
     return Plan(report.frame(), files, layer.name, origin, proven or bool(checked), people)
+
+
+def wishes_of(request: Request, rows: FileRows, matched: Matched, current: CurrentLayer) -> Wishes:
+    """Return what somebody says of single rows: on the command line, and on a sheet of decisions that is there."""
+    if request.decide is None or not request.decide.is_file():
+        return request.wishes
+    return replace(request.wishes, decided=read_decisions(request.decide, rows, matched, current))
+
+
+def ask_decisions(
+    request: Request,
+    matched: Matched,
+    held: tuple[FileRows, Placed, CurrentLayer],
+    people: HeadCount | None,
+) -> None:
+    """Write the sheet of decisions and its page where they are asked for and not there yet."""
+    if request.decide is None or request.decide.is_file():
+        return
+    if request.decide.suffix.lower() != ".xlsx":
+        raise SourceError(f"{request.decide.name}：决定表的文件名要以 .xlsx 结尾")
+    rows, placed, current = held
+    gone = sorted(set(range(len(current.rows))) - set(matched.at.values()))
+    write_decisions(request.decide, choices_of(rows, placed, matched, current), held, gone, people)
+
+
+def waits(request: Request) -> bool:
+    """Whether decisions are asked for that nobody has made yet: then nothing is written."""
+    return request.decide is not None and not request.decide.is_file()
 
 
 def origin_of(rows: FileRows, placed: Placed | None, checked: str, *, proven: bool) -> str:
@@ -236,6 +271,7 @@ def add(
     update: Sequence[str] = (),
     skip: Sequence[str] = (),
     sure: bool = False,
+    decide: str | Path | None = None,
 ) -> pd.DataFrame:
     """
     Take a planner's file into a layer of a district folder, or say row by row why not.
@@ -290,6 +326,10 @@ def add(
         written.
     sure
         Write although the number of people changes by more than a twentieth.
+    decide
+        An .xlsx in which the fate of each row (更新, 新增, 跳过) is asked and proposed, and beside it, as .html, a map with the
+        shapes of the file over those that are there: written where it is not there yet, and then nothing else is written;
+        read where it is there. What is said of a row in `new`, `update`, `skip` goes before.
 
     Returns
     -------
@@ -338,10 +378,11 @@ def add(
         page,
         sheet_of_values,
         wishes,
+        None if decide is None else Path(decide),
     )
     if points is not None and not points.is_file():
         raise SourceError(f"文件不存在：{printable(points.name)}")
-    if not apply:
+    if not apply or waits(request):
         return plan_import(Path(file), target, LAYERS[layer], request).report
     with locked(target):
         finish(target)
@@ -349,7 +390,7 @@ def add(
         if found.files and not found.proven:
             raise unconfirmed(Path(file).name, found.report)
         if found.files and found.people is not None and found.people.jumps and not sure:
-            raise SourceError(
+            raise PeopleJump(
                 f"{printable(Path(file).name)}：导入后常住人口 {found.people}，变化超过 5%。没有写入任何东西。"
                 "先看预览里哪些行是新增；确实如此就加 --sure（sure=True）"
             )

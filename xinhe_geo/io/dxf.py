@@ -12,9 +12,9 @@ import io
 import math
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import geopandas as gpd
 import numpy as np
@@ -39,6 +39,8 @@ FLATTEN = 0.05
 CLOSED_M = 0.001
 #: A drawing of a community has thousands of entities, not millions of vertices.
 MOST_VERTICES = 2_000_000
+#: A text no farther than so many times its height stands beside a point.
+BESIDE = 6.0
 _CURVES = ("LWPOLYLINE", "POLYLINE", "LINE", "ARC", "CIRCLE", "ELLIPSE", "SPLINE")
 _TEXTS = ("TEXT", "MTEXT")
 
@@ -50,7 +52,8 @@ def read_dxf(path: Path, layer: Layer, sheet: str | None, report: RowReport) -> 
     """
     Read what a drawing's model space holds, one row for each entity: blocks and points as points, curves as lines.
 
-    Closed curves become polygons where the layer takes polygons; a text inside a polygon names it. `sheet` names the
+    Closed curves become polygons where the layer takes polygons; a text inside a polygon names it, and one beside a point
+    on the same CAD layer names that. `sheet` names the
     drawing's layers to read, several joined by `;`. Attributes of blocks are columns. Entities that are no feature
     (dimensions, hatches, texts) are skipped rows.
     """
@@ -122,12 +125,14 @@ def _rows(path: Path, entities: list[Any], layer: Layer, report: RowReport) -> I
     records: list[dict[str, Any]] = []
     shapes: list[Any] = []
     lines: list[int] = []
-    labels: list[tuple[Any, str, int]] = []
+    labels: list[_Text] = []
     left = MOST_VERTICES
     for number, entity in enumerate(entities, 1):
         kind = entity.dxftype()
         if kind in _TEXTS:
-            labels.append((shapely.Point(tuple(entity.dxf.insert)[:2]), _words(entity), number))
+            height = entity.dxf.char_height if kind == "MTEXT" else entity.dxf.height
+            spot = shapely.Point(tuple(entity.dxf.insert)[:2])
+            labels.append(_Text(spot, _words(entity), number, str(entity.dxf.layer), BESIDE * float(height)))
             continue
         shape = _shape(entity, kind, areas)
         if shape is None:
@@ -148,6 +153,16 @@ def _rows(path: Path, entities: list[Any], layer: Layer, report: RowReport) -> I
     heads = list(dict.fromkeys(name for record in records for name in record))
     rows = [[record.get(h) for h in heads] for record in records]
     return Incoming(path.name, heads, rows, lines, np.array([*shapes, None], dtype=object)[:-1])
+
+
+class _Text(NamedTuple):
+    """A text of a drawing: where it stands, on which CAD layer, and how far a point that it names may be."""
+
+    spot: shapely.Point
+    text: str
+    number: int
+    layer: str
+    reach: float
 
 
 def _words(entity: Text | MText) -> str:
@@ -191,20 +206,25 @@ def _shape(entity: DXFGraphic, kind: str, areas: bool) -> shapely.Geometry | Non
     return shapely.Polygon(vertices) if closed and areas else shapely.LineString(vertices)
 
 
-def _label(
-    records: list[dict[str, Any]], shapes: list[Any], labels: list[tuple[Any, str, int]], report: RowReport
-) -> None:
-    """Name each polygon by the one text inside it; a text inside none, or beside another, is a skipped row."""
+def _label(records: list[dict[str, Any]], shapes: list[Any], labels: Sequence[_Text], report: RowReport) -> None:
+    """Name each polygon by the one text inside it, each point by the text beside it; any other text is a skipped row."""
     at = [i for i, s in enumerate(shapes) if s.geom_type == "Polygon" and s.is_valid]
     tree = shapely.STRtree([shapes[i] for i in at])
     inside: dict[int, list[tuple[str, int]]] = {}
-    for point, text, number in labels:
+    alone = []
+    for one in labels:
         # The smallest polygon around a text is the one it belongs to.
-        hits = sorted((at[int(k)] for k in tree.query(point, predicate="within")), key=lambda i: shapes[i].area)
+        hits = sorted((at[int(k)] for k in tree.query(one.spot, predicate="within")), key=lambda i: shapes[i].area)
         if hits:
-            inside.setdefault(hits[0], []).append((text, number))
+            inside.setdefault(hits[0], []).append((one.text, one.number))
         else:
-            report.say("skipped", "不在任何闭合面里的文字", at=Where(row=number, value=text))
+            alone.append(one)
+    beside = _beside(records, shapes, alone)
+    for k, one in enumerate(alone):
+        if k in beside:
+            records[beside[k]]["名称"] = one.text
+        reason = "文字作为它旁边的点的名称" if k in beside else "不在任何闭合面里的文字"
+        report.say("skipped", reason, at=Where(row=one.number, value=one.text))
     for i, texts in inside.items():
         named = len(texts) == 1 and "名称" not in records[i]
         if named:
@@ -212,6 +232,22 @@ def _label(
         for text, number in texts:
             reason = "文字作为它所在的面的名称" if named else "一个面里有几段文字，没有当名称"
             report.say("skipped", reason, at=Where(row=number, value=text))
+
+
+def _beside(records: list[dict[str, Any]], shapes: list[Any], texts: Sequence[_Text]) -> dict[int, int]:
+    """Return which text (by position) names which point: both on one CAD layer, each the other's nearest, and near."""
+    points = [i for i, s in enumerate(shapes) if s.geom_type == "Point" and "名称" not in records[i]]
+    nearest: dict[int, tuple[float, int]] = {}
+    tree = shapely.STRtree([shapes[i] for i in points])
+    of_point: dict[int, tuple[float, int]] = {}
+    for k, one in enumerate(texts):
+        for n in tree.query(one.spot, predicate="dwithin", distance=one.reach):
+            i = points[int(n)]
+            if records[i]["CAD图层"] == one.layer:
+                away = float(shapely.distance(one.spot, shapes[i]))
+                nearest[k] = min(nearest.get(k, (away, i)), (away, i))
+                of_point[i] = min(of_point.get(i, (away, k)), (away, k))
+    return {k: i for k, (_, i) in nearest.items() if of_point[i][1] == k}
 
 
 # --- writing ---------------------------------------------------------------------------------------------------------

@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+import pandas as pd
+
 from ..core import Column, Layer, SourceError, UnknownNameError
 from .cells import (
     PRIVATE_VALUE,
@@ -21,7 +23,7 @@ from .cells import (
     value_labels,
     why_hostile,
 )
-from .headers import header_words, meanings, plain_header
+from .headers import SIZES, header_words, meanings, plain_header
 from .incoming import Incoming
 from .row_report import RowReport, Where
 
@@ -126,7 +128,33 @@ def rows_of(incoming: Incoming, layer: Layer, kinds: Mapping[str, str], key: str
         if column.type in ("int", "float"):
             _say_rough(column, [row[j] for row in incoming.rows], values, rows)
         rows.cells[name] = [_accepted(value, i, column, rows) for i, value in enumerate(values)]
+    if "capacity" in rows.columns and "capacity_unit" not in rows.columns:
+        head = plain_header(incoming.heads[rows.columns["capacity"]])
+        unit = next((unit for word, unit in SIZES.items() if head.startswith(word)), None)
+        if unit is not None:
+            rows.cells["capacity_unit"] = [None if v is None else unit for v in rows.cells["capacity"]]
     return rows
+
+
+def name_codes(rows: FileRows, tables: Mapping[str, pd.DataFrame]) -> None:
+    """Put the codes of communities where the file has their names; several of them are parted by `;`."""
+    for name in list(rows.cells):
+        column = rows.layer.names[name]
+        if column.parent != ("communities", "community") or "communities" not in tables:
+            continue
+        known = tables["communities"]
+        called: dict[str, set[str]] = {}
+        for code, own in known["name"].dropna().items():
+            for word in (str(own), bare_name(own), *(bare_name(own).removesuffix(end) for end in ("社区", "居委会"))):
+                called.setdefault(word, set()).add(str(code))
+        codes = {word: codes.pop() for word, codes in called.items() if len(codes) == 1}
+        codes |= {str(code): str(code) for code in known.index}
+        cells = rows.cells[name]
+        for i, value in enumerate(cells):
+            if value is not None:
+                parts = re.split("[;；、,，/]", str(value)) if column.several else [str(value)]
+                words = [part.strip() for part in parts if part.strip()]
+                cells[i] = ";".join(codes.get(w, codes.get(w.removesuffix("社区"), w)) for w in words)
 
 
 def _say_rough(column: Column, written: Sequence[object], values: Sequence[Cell], rows: FileRows) -> None:

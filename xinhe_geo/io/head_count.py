@@ -2,18 +2,51 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import pandas as pd
 
-from ..core import amount, at_year
-from ..district import Edit
+from ..core import PEOPLE_KINDS, RESIDENT, SourceError, amount, at_year
+from ..district import Edit, is_missing
 from .current_layer import CurrentLayer
+from .file_rows import FileRows
+from .headers import counted_as
+from .matching import Matched
 from .row_report import RowReport, Where
 
 #: A list that changes the number of people by more than this part is written only when somebody says it is meant.
 JUMP = 0.05
+#: What stands under `column` in the line of a report that says how many people there are before and after.
+PEOPLE_COLUMN = "常住人口"
+
+
+class PeopleJump(SourceError):
+    """The number of people would change by more than `JUMP`, and nobody has said that it is meant."""
+
+
+def say_whom(rows: FileRows, matched: Matched, current: CurrentLayer) -> None:
+    """
+    Write into the rows whom their numbers of people count, and of which year, where the header says so.
+
+    "户籍人口（2020年）" says both; "常住人口" says residents, which is written only over another word that is there.
+    """
+    if "people" not in rows.columns:
+        return
+    head = rows.incoming.heads[rows.columns["people"]]
+    whom = counted_as(head) or (RESIDENT if PEOPLE_KINDS[RESIDENT] in head else "")
+    year = re.search(r"(?:19|20)\d\d(?=年)", head)
+    there = current.rows["people_kind"].tolist()
+    kinds, years = rows.column("people_kind"), rows.column("people_year")
+    for i, people in enumerate(rows.cells["people"]):
+        before = there[matched.at[i]] if i in matched.at else None
+        own = RESIDENT if is_missing(before) else str(before)
+        if people is not None and kinds[i] is None and whom and whom != own:
+            kinds[i] = whom
+        if people is not None and years[i] is None and year is not None:
+            years[i] = year.group()
+    rows.cells |= {n: c for n, c in (("people_kind", kinds), ("people_year", years)) if any(v is not None for v in c)}
 
 
 class HeadCount(NamedTuple):
@@ -52,5 +85,5 @@ def head_count(current: CurrentLayer, edits: Sequence[Edit], leaving: set[int], 
     count = HeadCount(*(float(frame["people"].sum(min_count=1)) for frame in typed))
     if edits or leaving:
         said = "变化超过 5%，写入要加 --sure（sure=True）" if count.jumps else ""
-        report.say("note", f"常住人口合计（{year} 年）：{count}", said, Where(column="常住人口"))
+        report.say("note", f"常住人口合计（{year} 年）：{count}", said, Where(column=PEOPLE_COLUMN))
     return count

@@ -6,17 +6,26 @@ import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 
-from ..core import Layer
+from ..core import PEOPLE_KINDS, RESIDENT, Layer
 from .cells import PRIVATE_VALUE, is_blank, printable
 from .incoming import SPECIAL_GROUPS, Incoming, cannot_take, special_groups
 from .row_report import RowReport, Where
 
+#: What a size is called, and the unit it is counted in: "床位数" says both.
+SIZES = {"床位": "床", "座位": "座", "学位": "座", "托位": "托位", "车位": "车位", "停车位": "车位", "泊位": "车位"}
 _SYNONYMS: Mapping[str, tuple[str, ...]] = {
     "name": ("名称", "名字", "title", "单位名称", "机构名称", "点位名称", "设施名称", "项目名称"),
     "kind": ("类别", "类型", "设施类别", "设施类型", "种类"),
     "state": ("状态", "运营状态", "开放状态", "使用状态", "使用情况", "运营情况", "营业状态", "建设状态", "运行状态"),
     "households": ("户数", "总户数", "居民户数"),
-    "people": ("常住人口", "人口", "人口数", "总人口", "常住人口数"),
+    "people": (
+        *("常住人口", "人口", "人口数", "总人口", "常住人口数"),
+        *(f"{kind}{word}" for kind in ("户籍", "实有") for word in ("人口", "人口数", "人数")),
+    ),
+    "people_kind": ("口径", "人口类型", "统计口径"),
+    "people_year": ("人口统计年份", "统计年份"),
+    "capacity": tuple(f"{word}{end}" for word in SIZES for end in ("", "数", "数量", "总数")),
+    "serves_community": ("服务的社区", "所服务社区", "服务社区名称", "覆盖社区"),
     "people_60plus": ("60岁及以上", "60岁以上", "60岁及以上人口", "60岁以上人口", "老年人口"),
     "built": ("建成年代", "建成年份", "建成时间", "建造年代"),
     "floor_area_m2": ("建筑面积", "面积"),
@@ -84,6 +93,7 @@ _CLASSES: Mapping[str, tuple[str, ...]] = {
         "分类",
         "所属分类",
         "行业分类",
+        "CAD图层",
     ),
     "big": ("大类", "一级分类", "一级类别"),
     "middle": ("中类", "二级分类", "二级类别"),
@@ -154,6 +164,9 @@ def meanings(incoming: Incoming, layer: Layer, key: str | None, report: RowRepor
             report.say("dropped", reason, "这一列不写入任何文件", at=Where(column=printable(head)))
         elif j in found.values() or not head:
             continue
+        elif meaning == "people" and counted_as(head) and _has_residents(incoming.heads, words):
+            said = f"口径是{PEOPLE_KINDS[counted_as(head)]}，不能和常住人口相加，没有读"
+            report.say("note", said, "要用就删去常住人口一列", at=Where(column=printable(head)))
         elif meaning is None:
             report.say("note", "不认识的列，没有读", "要用就改成模板里的表头", at=Where(column=printable(head)))
         elif meaning in found:
@@ -166,6 +179,16 @@ def meanings(incoming: Incoming, layer: Layer, key: str | None, report: RowRepor
         else:
             found[meaning] = j
     return found
+
+
+def counted_as(head: str) -> str:
+    """Return whom a header says that its numbers of people count; "" where it does not say, or says residents."""
+    plain = plain_header(head)
+    return next((kind for kind, label in PEOPLE_KINDS.items() if kind != RESIDENT and label in plain), "")
+
+
+def _has_residents(heads: Sequence[str], words: Mapping[str, str]) -> bool:
+    return any(words.get(plain_header(head)) == "people" and not counted_as(head) for head in heads)
 
 
 def _meaning(head: str, words: Mapping[str, str], short: str) -> str | None:

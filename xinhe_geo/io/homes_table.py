@@ -11,7 +11,7 @@ import pandas as pd
 import pyproj
 import shapely
 
-from ..core import SourceError
+from ..core import SourceError, say
 from .import_log import ImportLog, some
 from .incoming import LONLAT
 from .tag_rules import read_csv
@@ -49,7 +49,7 @@ def homes_from_table(
     if path.suffix.lower() not in (".csv", ".txt"):
         raise SourceError(f"{path.name}：人口表只读 CSV。在 Excel 里另存为“CSV UTF-8”")
     table = read_csv(path)
-    lines = [f"第 {i + 2} 行" for i in table.index]
+    lines = [say("第 {0} 行", i + 2) for i in table.index]
     table = table.reset_index(drop=True)
     columns = _recognise(table, path, log)
     points = _points(table, columns, path, metric, given_crs)
@@ -60,8 +60,8 @@ def homes_from_table(
     for text in dict.fromkeys(reason[reason != ""]):
         bad = reason == text
         people = numbers["people"][bad].sum() if "people" in numbers else float("nan")
-        lost = f"；涉及人口 {people:g}" if people > 0 else ""
-        log.left("homes", f"人口表 {path.name} 的行", int(bad.sum()), text + lost, rows[bad])
+        lost = say("；涉及人口 {0:g}", float(people)) if people > 0 else ""
+        log.left("homes", say("人口表 {0} 的行", path.name), int(bad.sum()), text + lost, rows[bad])
     good = (reason == "").to_numpy()
     if not good.any():
         raise SourceError(f"{path.name}：没有一行能用。{'；'.join(dict.fromkeys(reason))}")
@@ -73,12 +73,16 @@ def homes_from_table(
     )
     for column in COUNTS:
         homes[column] = numbers[column][good].to_numpy() if column in numbers else np.nan
-    total = f"，人口合计 {homes['people'].sum():.15g}" if "people" in numbers else "，没有人口列，人口留空"
-    log.took("homes", f"人口表 {path.name} 的点", len(homes), f"共 {len(table)} 行{total}")
+    total = (
+        say("，人口合计 {0:.15g}", float(homes["people"].sum()))
+        if "people" in numbers
+        else say("，没有人口列，人口留空")
+    )
+    log.took("homes", say("人口表 {0} 的点", path.name), len(homes), say("共 {0} 行{1}", len(table), total))
     beyond = shapely.distance(homes.to_crs(metric).geometry.array, extent) > 1000 * BEYOND_KM
     if beyond.any():
-        said = f"离街道网 {BEYOND_KM:g} 公里以上：文件里没有那里的街道，走不到任何设施。换范围更大的提取文件"
-        log.note("homes", f"{int(beyond.sum())} 个点", said, homes.loc[beyond, "home"])
+        said = say("离街道网 {0:g} 公里以上：文件里没有那里的街道，走不到任何设施。换范围更大的提取文件", BEYOND_KM)
+        log.note("homes", say("{0} 个点", int(beyond.sum())), said, homes.loc[beyond, "home"])
     return homes
 
 
@@ -116,9 +120,9 @@ def _recognise(table: pd.DataFrame, path: Path, log: ImportLog) -> dict[str, str
     found = home_columns(list(table.columns), path.name)
     ignored = [c for c in table.columns if c not in found.values()]
     if ignored:
-        log.note("homes", f"人口表 {path.name} 的列", "不认识，已忽略", ignored)
+        log.note("homes", say("人口表 {0} 的列", path.name), say("不认识，已忽略"), ignored)
     if "home" not in found:
-        log.note("homes", f"人口表 {path.name} 的编号", "没有 id 列，按行号编为 h1、h2……")
+        log.note("homes", say("人口表 {0} 的编号", path.name), say("没有 id 列，按行号编为 h1、h2……"))
     return found
 
 
@@ -151,20 +155,24 @@ def _why_not(
     """Return why each row cannot be taken, "" where it can."""
     reason = pd.Series("", index=table.index, dtype="object")
     missing = shapely.is_missing(points)
-    reason[missing] = "坐标是空的、不是数，或不在经纬度范围内"
+    reason[missing] = say("坐标是空的、不是数，或不在经纬度范围内")
     placed = np.flatnonzero(~missing)
     where = gpd.GeoSeries(points[placed], crs=LONLAT).to_crs(metric)
     away = np.asarray(shapely.distance(where.array, extent))
     for i in placed[~(away <= FAR_KM * 1000)]:
-        reason.iloc[i] = f"离街道网 {FAR_KM:g} 公里以上，经纬度可能写反或坐标系不对"
+        reason.iloc[i] = say("离街道网 {0:g} 公里以上，经纬度可能写反或坐标系不对", FAR_KM)
     for column, values in numbers.items():
         wrong = (table[columns[column]].notna() & ~np.isfinite(values)) | (values < 0)
         if column == "households":
             wrong |= values.notna() & (values != values.round())
-        reason[wrong & (reason == "")] = f"{columns[column]} 不是 0 或更大的{'整' if column == 'households' else ''}数"
+        reason[wrong & (reason == "")] = (
+            say("{0} 不是 0 或更大的整数", columns[column])
+            if column == "households"
+            else say("{0} 不是 0 或更大的数", columns[column])
+        )
     if "people" in numbers and "people_60plus" in numbers:
         wrong = numbers["people_60plus"] > numbers["people"]
-        reason[wrong & (reason == "")] = "60岁及以上人口大于常住人口"
+        reason[wrong & (reason == "")] = say("60岁及以上人口大于常住人口")
     return reason
 
 

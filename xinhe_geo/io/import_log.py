@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import pandas as pd
 
-from ..core import LAYERS
+from ..core import LAYERS, say
 
 REPORT_COLUMNS = ("layer", "what", "taken", "left_out", "reason", "examples")
 
@@ -41,4 +41,4 @@ class ImportLog:
 def some(examples: Iterable[str], n: int = 8) -> str:
     """Return the first few of a list in words, and how many there are."""
     listed = list(examples)
-    return "、".join(listed[:n]) + (f" 等 {len(listed)} 个" if len(listed) > n else "")
+    return say("、").join(listed[:n]) + (say(" 等 {0} 个", len(listed)) if len(listed) > n else "")

@@ -9,7 +9,7 @@ is new.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
@@ -41,11 +41,23 @@ EVERY = ("all", "全部")
 
 @dataclass(frozen=True)
 class Wishes:
-    """What somebody says of single rows: by line of the file, by id, `all`; an update may name the row ("5=H03")."""
+    """
+    What somebody says of single rows: by line of the file, by id, `all`; an update may name the row ("5=H03").
+
+    `decided`: the same by line alone, as a sheet of decisions has it: "new", "skip", or the id of the row to update.
+    """
 
     new: Sequence[str] = ()
     update: Sequence[str] = ()
     skip: Sequence[str] = ()
+    decided: Mapping[int, Decided] = field(default_factory=dict)
+
+
+class Decided(NamedTuple):
+    """What a line of a sheet of decisions says: "new", "skip" or "update", and then which row (its id)."""
+
+    wish: str
+    own: str = ""
 
 
 class _Alike(NamedTuple):
@@ -115,7 +127,7 @@ def _grant(i: int, wish: str | int, held: _Held, matched: Matched, known: dict[i
     """Do with a row what somebody says of it."""
     rows = held.rows
     if isinstance(wish, int):
-        known[i] = _Alike(wish, True, 0.0, "按 --update")
+        known[i] = _Alike(wish, True, 0.0, "由人决定")
     elif wish == "skip":
         there = [matched.at[i]] if i in matched.at else []
         rows.left[i] = [c.at for c in held.candidates([i]).get(i, [])] + there
@@ -142,19 +154,28 @@ def _keep_id(rows: FileRows, i: int, key: str | None, there: object) -> None:
 def _asked(rows: FileRows, matched: Matched, current: CurrentLayer, wishes: Wishes) -> dict[int, str | int]:
     """Return what somebody says of each row: "new", "skip", "update" (the row it is like), "likely" (that, if any), or a position."""
     found: dict[int, str | int] = {}
-    known = {str(line): i for i, line in enumerate(rows.lines)}
-    known |= {key: i for i, key in enumerate(matched.keys) if key is not None}
+    known = {f"行{line}": i for i, line in enumerate(rows.lines)}
+    known |= {f"编号{key}": i for i, key in enumerate(matched.keys) if key is not None}
+    by_line = {str(line): i for i, line in enumerate(rows.lines)}
+    by_key = {key: i for i, key in enumerate(matched.keys) if key is not None}
     ids = {own: p for p, own in enumerate(current.ids())}
     named = [_update(said, ids) for said in wishes.update if said not in EVERY]
     named += [(said, "new") for said in wishes.new if said not in EVERY]
     named += [(said, "skip") for said in wishes.skip if said not in EVERY]
     for said, wish in named:
-        i = known.get(said)
+        i = known.get(said, by_line.get(said, by_key.get(said)))
         if i is None:
             raise SourceError(f"文件里没有“{printable(said)}”这一行。写行号（表里“行”一列）或编号")
+        if said not in known and by_key.get(said, i) != i:
+            raise SourceError(
+                f"“{said}”是第 {said} 行，也是第 {rows.lines[by_key[said]]} 行的编号。写 行{said} 或 编号{said}"
+            )
         if i in found:
             raise SourceError(f"第 {rows.lines[i]} 行说了两次该怎么办。--new、--update、--skip 里只留一次")
         found[i] = wish
+    at_line = {line: i for i, line in enumerate(rows.lines)}
+    for line, (wish, own) in wishes.decided.items():
+        found.setdefault(at_line[line], ids[own] if wish == "update" else wish)
     every = [
         w
         for w, some in (("new", wishes.new), ("likely", wishes.update), ("skip", wishes.skip))
@@ -198,7 +219,9 @@ def _best(candidates: Mapping[int, list[_Alike]]) -> dict[int, _Alike | list[_Al
 def _unclear(some: list[_Alike], rows: FileRows, i: int, current: CurrentLayer) -> Unclear:
     shown = "；".join(f"{printable(str(current.rows.index[c.at]))}（{c.why}）" for c in some[:3])
     own = printable(str(current.rows.index[some[0].at]))
-    line = rows.lines[i]
+    line = str(rows.lines[i])
+    if any(str(key) == line for j, key in enumerate(rows.cells.get(rows.layer.key, ())) if j != i):
+        line = f"行{line}"  # another row has this number for its id
     return Unclear(
         Refusal(
             "",

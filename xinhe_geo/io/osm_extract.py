@@ -16,7 +16,8 @@ import osmium
 import shapely
 from osmium.osm import Area, Node, Relation, Way
 
-from ..core import SourceError
+from ..core import SourceError, say
+from ..network import Extract, in_order, own_id
 from .import_log import ImportLog
 from .street_files import SUFFIXES as STREET_SUFFIXES
 from .tag_rules import TagRule, Tags, layer_rules, read_tag_rules
@@ -59,19 +60,16 @@ def check_extract(path: Path) -> None:
         raise SourceError(f"{path.name} 不是 OSM 数据或街道文件：文件名应以 {known} 结尾")
 
 
-def read_extract(path: Path, rules: Sequence[TagRule]) -> Found:
+def read_extract(extract: Extract, rules: Sequence[TagRule]) -> Found:
     """Read nodes, ways and multipolygons once, and sort each into the layers it belongs to."""
     found = Found()
     forms = layer_rules()
     every = [*rules, *rules_of(forms)]
     wanted = osmium.filter.KeyFilter(*_keys_of(every))
     sorter = _Sorter(rules, forms, found)
-    try:
-        for thing in osmium.FileProcessor(str(path)).with_areas(wanted).with_filter(wanted):
-            if isinstance(thing, Entity):
-                sorter.take(thing)
-    except RuntimeError as error:
-        raise SourceError(f"{path.name} 读不出来（{error}）。文件不完整或不是 OSM 数据，请重新下载") from error
+    for thing in osmium.FileProcessor(extract.file).with_areas(wanted).with_filter(wanted):
+        if isinstance(thing, Entity):
+            sorter.take(thing)
     return found
 
 
@@ -111,18 +109,18 @@ class _Sorter:
         if isinstance(thing, Node):
             if thing.location.valid():
                 point = shapely.Point(thing.location.lon, thing.location.lat)
-                self._spread(f"n{thing.id}", tags, self._layers("point", tags), point)
-                self._place(f"n{thing.id}", tags, rules, point)
+                self._spread(f"n{own_id(thing.id)}", tags, self._layers("point", tags), point)
+                self._place(f"n{own_id(thing.id)}", tags, rules, point)
         elif isinstance(thing, Area):
-            ref = f"{'w' if thing.from_way() else 'r'}{thing.orig_id()}"
+            ref = f"{'w' if thing.from_way() else 'r'}{own_id(thing.orig_id())}"
             self.found.unbuilt.pop(ref, None)
             self._area(ref, tags, rules, thing)
         elif isinstance(thing, Way):
             self._way(thing, tags, rules)
         elif tags.get("type") in ("multipolygon", "boundary"):
-            self._expect_area(f"r{thing.id}", tags, rules)
+            self._expect_area(f"r{own_id(thing.id)}", tags, rules)
         elif rules:
-            self.found.lines.append(f"r{thing.id}")
+            self.found.lines.append(f"r{own_id(thing.id)}")
 
     def _matching(self, tags: Tags) -> list[TagRule]:
         """Return the rules these tags satisfy, in the table's order: the first decides the kind."""
@@ -130,7 +128,7 @@ class _Sorter:
         return [self.rules[i] for i in near if self.rules[i].matches(tags)]
 
     def _way(self, way: Way, tags: Tags, rules: Sequence[TagRule]) -> None:
-        ref = f"w{way.id}"
+        ref = f"w{own_id(way.id)}"
         if way.is_closed() and tags.get("area") != "no":
             self._expect_area(ref, tags, rules)
         elif rules:
@@ -190,7 +188,7 @@ class _Sorter:
         kind = rules[0].kind
         others = sorted({rule.kind for rule in rules} - {kind})
         if others:
-            self.found.several.append(f"{ref}（取 {kind}，也合 {'、'.join(others)}）")
+            self.found.several.append(say("{0}（取 {1}，也合 {2}）", ref, kind, say("、").join(others)))
         self.found.add("facilities", (ref, tags.get("name"), kind, rules[0].note, shape))
 
     def _count(self, tags: Tags) -> None:
@@ -235,30 +233,35 @@ def _house_name(tags: Tags) -> str | None:
 
 def date_of(path: str | Path) -> str:
     """Return the day (YYYY-MM-DD) an extract stands for, as an import finds it."""
-    return day_of(Path(path), ImportLog())
+    with in_order(path) as extract:
+        return day_of(Path(path), extract, ImportLog())
 
 
-def day_of(path: Path, log: ImportLog) -> str:
+def day_of(path: Path, extract: Extract, log: ImportLog) -> str:
     """Return the day (YYYY-MM-DD) the data stand for: the file's stamp, its newest object's, or the file's own."""
-    header = osmium.io.Reader(str(path)).header()
+    header = osmium.io.Reader(extract.file).header()
     for key in ("osmosis_replication_timestamp", "timestamp"):
         if re.match(r"\d{4}-\d\d-\d\d", header.get(key)):
             return str(header.get(key))[:10]
-    if ".osm" in path.name.lower() and (stamp := re.search(rb'osm_base="(\d{4}-\d\d-\d\d)', _first_bytes(path))):
+    if stamp := re.search(rb'osm_base="(\d{4}-\d\d-\d\d)', _first_bytes(path)):
         return stamp.group(1).decode()
-    things: Iterable[Any] = osmium.FileProcessor(str(path))
+    things: Iterable[Any] = osmium.FileProcessor(extract.file)
     newest = max((thing.timestamp for thing in things), default=datetime(1970, 1, 1, tzinfo=UTC))
     if newest.year > 1970:
-        log.note("district", "数据日期", f"文件没有写日期，取其中最新的对象：{newest:%Y-%m-%d}")
+        log.note("district", say("数据日期"), say("文件没有写日期，取其中最新的对象：{0:%Y-%m-%d}", newest))
         return f"{newest:%Y-%m-%d}"
     day = datetime.fromtimestamp(path.stat().st_mtime, UTC)
     log.note(
-        "district", "数据日期", f"文件里没有任何日期，暂取文件自己的修改日期 {day:%Y-%m-%d}；请在 district.toml 里核对"
+        "district",
+        say("数据日期"),
+        say("文件里没有任何日期，暂取文件自己的修改日期 {0:%Y-%m-%d}；请在 district.toml 里核对", day),
     )
     return f"{day:%Y-%m-%d}"
 
 
 def _first_bytes(path: Path, n: int = 4096) -> bytes:
-    opener: Any = {".gz": gzip.open, ".bz2": bz2.open}.get(path.suffix.lower(), open)
+    with path.open("rb") as stream:
+        begins = stream.read(3)
+    opener: Any = gzip.open if begins.startswith(b"\x1f\x8b") else bz2.open if begins == b"BZh" else open
     with opener(path, "rb") as stream:
         return bytes(stream.read(n))

@@ -8,6 +8,7 @@ beside its target and swapped in.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, TypedDict, Unpack
@@ -26,17 +27,18 @@ from ..core import (
     TO_CONFIRM,
     UNCHECKED,
     UNSTATED,
-    NetworkError,
     SourceError,
     UnknownNameError,
     crs_text,
     plane_of,
     read_layer,
     refuse_leaving,
+    say,
     told,
+    word,
 )
-from ..district import District
-from ..network import excluded_ways, read_osm_streets
+from ..district import District, layer_name
+from ..network import Extract, excluded_ways, in_order, read_osm_streets
 from . import overpass as _overpass
 from .homes_table import COUNTS, homes_from_table
 from .import_log import ImportLog
@@ -64,7 +66,7 @@ OUTLINE_MARGIN_M = 25.0
 
 def _layer(name: str, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> gpd.GeoDataFrame:
     """Return found rows as a frame in EPSG:4326, its first column the layer's key, ordered by id: nodes, relations, ways."""
-    ordered = sorted(rows, key=lambda row: (row[0][0], int(row[0].split("-")[0][1:]), row[0]))
+    ordered = sorted(rows, key=lambda row: (row[0][0], int(re.findall(r"-?\d+", row[0])[0]), row[0]))
     frame = pd.DataFrame([row[:-1] for row in ordered], columns=[LAYERS[name].key, *columns])
     return gpd.GeoDataFrame(frame, geometry=[row[-1] for row in ordered], crs=LONLAT)
 
@@ -89,18 +91,24 @@ def _facilities(found: Found, labels: Mapping[str, str], log: ImportLog) -> gpd.
     for kind, label in labels.items():
         chosen = frame["kind"] == kind
         unsure = int((chosen & doubtful).sum())
-        remark = f"其中 {unsure} 处须人工确认（见各行备注）" if unsure else ""
-        log.took("facilities", f"{label}（{kind}）", int(chosen.sum()), remark, frame.loc[chosen, "facility"])
+        remark = say("其中 {0} 处须人工确认（见各行备注）", unsure) if unsure else ""
+        log.took("facilities", say("{0}（{1}）", label, kind), int(chosen.sum()), remark, frame.loc[chosen, "facility"])
     absent = [label for kind, label in labels.items() if not (frame["kind"] == kind).any()]
     if absent:
-        log.note("facilities", "有对照规则而没有找到", "不能断定没有，按数据不足处理", absent)
-    log.left("facilities", "停用的", len(found.closed_down), "标为 disused/abandoned", found.closed_down)
-    log.left("facilities", "画成线或一般关系的", len(found.lines), "不是点也不是面", found.lines)
+        log.note("facilities", say("有对照规则而没有找到"), say("不能断定没有，按数据不足处理"), absent)
+    log.left("facilities", say("停用的"), len(found.closed_down), say("标为 disused/abandoned"), found.closed_down)
+    log.left("facilities", say("画成线或一般关系的"), len(found.lines), say("不是点也不是面"), found.lines)
     if found.several:
-        log.note("facilities", "合几条规则", "取对照表里靠前的一条", found.several)
+        log.note("facilities", say("合几条规则"), say("取对照表里靠前的一条"), found.several)
     if found.unmatched:
         named = [f"{tag}×{n}" for tag, n in sorted(found.unmatched.items(), key=lambda item: (-item[1], item[0]))]
-        log.left("facilities", "没有对照规则", sum(found.unmatched.values()), "要计入就在 osm_tags.csv 里加一行", named)
+        log.left(
+            "facilities",
+            say("没有对照规则"),
+            sum(found.unmatched.values()),
+            say("要计入就在 osm_tags.csv 里加一行"),
+            named,
+        )
     return frame
 
 
@@ -119,10 +127,10 @@ def _homes_from_map(found: Found, log: ImportLog) -> gpd.GeoDataFrame:
         centres = shapely.point_on_surface(np.array([row[-1] for row in (*houses, *more)], dtype=object))
         built = set(shapely.STRtree(shapes).query(centres, predicate="intersects")[1].tolist())
         bare = [row for i, row in enumerate(land) if i not in built]
-    log.took("homes", "住宅楼", len(houses), "人口留空", [row[0] for row in houses])
-    log.took("homes", "住宅用地里的楼（building=yes）", len(more), "人口留空", [row[0] for row in more])
-    log.took("homes", "没有画楼的住宅用地", len(bare), "人口留空", [row[0] for row in bare])
-    log.left("homes", "用途不明的楼（building=yes）", len(maybe) - len(more), "不在住宅用地里")
+    log.took("homes", say("住宅楼"), len(houses), say("人口留空"), [row[0] for row in houses])
+    log.took("homes", say("住宅用地里的楼（building=yes）"), len(more), say("人口留空"), [row[0] for row in more])
+    log.took("homes", say("没有画楼的住宅用地"), len(bare), say("人口留空"), [row[0] for row in bare])
+    log.left("homes", say("用途不明的楼（building=yes）"), len(maybe) - len(more), say("不在住宅用地里"))
     _report_unbuilt("homes", found, log)
     frame = _layer("homes", ["name", "value"], [*bare, *more, *houses]).drop(columns="value")
     for column in COUNTS:
@@ -141,12 +149,18 @@ def _map_layers(found: Found, labels: Mapping[str, str], log: ImportLog) -> dict
         "landuse": _layer("landuse", ["name", "use"], rows.get("landuse", [])),
     }
     for name in ("green", "water", "landuse"):
-        log.took(name, LAYERS[name].label, len(frames[name]), "", frames[name]["id"])
-    for kind, label in (("railway", "铁路"), ("expressway", "高速公路和机动车专用路"), ("canal", "河渠")):
+        log.took(name, layer_name(name), len(frames[name]), "", frames[name]["id"])
+    for kind, label in (
+        ("railway", say("铁路")),
+        ("expressway", say("高速公路和机动车专用路")),
+        ("canal", say("河渠")),
+    ):
         chosen = frames["barriers"]["kind"] == kind
-        log.took("barriers", label, int(chosen.sum()), "隧道、桥上的不算", frames["barriers"].loc[chosen, "barrier"])
+        log.took(
+            "barriers", label, int(chosen.sum()), say("隧道、桥上的不算"), frames["barriers"].loc[chosen, "barrier"]
+        )
     broken = list(dict.fromkeys(found.broken_lines))
-    log.left("barriers", "河渠、铁路、高速公路", len(broken), "节点都在文件以外", broken)
+    log.left("barriers", say("河渠、铁路、高速公路"), len(broken), say("节点都在文件以外"), broken)
     for name in frames:
         _report_unbuilt(name, found, log)
     return frames
@@ -154,20 +168,15 @@ def _map_layers(found: Found, labels: Mapping[str, str], log: ImportLog) -> dict
 
 def _report_unbuilt(name: str, found: Found, log: ImportLog) -> None:
     refs = [ref for ref, layer in found.unbuilt.items() if layer == name]
-    log.left(name, "面", len(refs), "轮廓不完整（文件裁剪时缺了部分），或外圈不闭合", refs)
+    log.left(name, say("面"), len(refs), say("轮廓不完整（文件裁剪时缺了部分），或外圈不闭合"), refs)
 
 
-def _streets(path: Path, walk_filter: str | Path | None, log: ImportLog) -> gpd.GeoDataFrame:
+def _streets(extract: Extract, walk_filter: str | Path | None, log: ImportLog) -> gpd.GeoDataFrame:
     """Return the walkable ways of the extract, and report those that are not."""
     if walk_filter is not None and not Path(walk_filter).is_file():
         raise SourceError(f"文件不存在：{Path(walk_filter).name}。这是步行规则（walk_filter.toml），不写就用自带的")
-    try:
-        streets = read_osm_streets(path, walk_filter=walk_filter)
-    except NetworkError as error:
-        raise SourceError(f"{path.name}：{error}") from error
-    except RuntimeError as error:
-        raise SourceError(f"{path.name} 读不出来（{error}）。文件不完整或不是 OSM 数据，请重新下载") from error
-    return _reported(streets, excluded_ways(path, walk_filter=walk_filter), path, log)
+    streets = read_osm_streets(extract, walk_filter=walk_filter)
+    return _reported(streets, excluded_ways(extract, walk_filter=walk_filter), extract.name, log)
 
 
 def _streets_alone(path: Path, walk_filter: str | Path | None, log: ImportLog) -> tuple[gpd.GeoDataFrame, _Origin]:
@@ -175,18 +184,26 @@ def _streets_alone(path: Path, walk_filter: str | Path | None, log: ImportLog) -
     read = read_street_file(path, walk_filter=walk_filter)
     for note in read.notes:
         log.note("streets", path.name, note)
-    log.note("facilities", "设施、用地、水系", f"{path.name} 只有街道；设施和居住点用 add 命令加，或改用 OSM 提取文件")
+    log.note(
+        "facilities",
+        say("设施、用地、水系"),
+        say("{0} 只有街道；设施和居住点用 add 命令加，或改用 OSM 提取文件", path.name),
+    )
     origin = _osm_origin(f"OpenStreetMap 街道文件 {path.name}", read.day) if read.from_osm else None
-    return _reported(read.streets, read.excluded, path, log), origin or _own_origin(path.name, read.day)
+    return _reported(read.streets, read.excluded, path.name, log), origin or _own_origin(path.name, read.day)
 
 
-def _reported(streets: gpd.GeoDataFrame, left: pd.DataFrame, path: Path, log: ImportLog) -> gpd.GeoDataFrame:
+def _reported(streets: gpd.GeoDataFrame, left: pd.DataFrame, file: str, log: ImportLog) -> gpd.GeoDataFrame:
     """Report what is taken as a street and what is not, and why; return the streets with their id as a column."""
+    if streets.empty and left.empty:
+        raise SourceError(f"{file} 里没有可步行的道路：一条道路也没有。取数据时要包含道路（highway），或取了别处")
     if streets.empty:
-        raise SourceError(f"{path.name} 里没有可步行的道路。检查是否取错了范围，或步行规则（walk_filter.toml）过严")
-    log.took("streets", "可步行的道路", len(streets), "", streets.index.astype(str))
+        raise SourceError(
+            f"{file} 里没有可步行的道路：{len(left)} 条道路都不能走（{left['reason'].iloc[0]} 等）。检查范围，或步行规则（walk_filter.toml）"
+        )
+    log.took("streets", say("可步行的道路"), len(streets), "", streets.index.astype(str))
     for reason, rows in left.groupby("reason", sort=False):
-        log.left("streets", "道路", len(rows), str(reason), rows["way"].astype(str))
+        log.left("streets", say("道路"), len(rows), word(str(reason)), rows["way"].astype(str))
     return streets.rename_axis("street").reset_index()
 
 
@@ -262,7 +279,9 @@ def _outline(
     if boundary is None:
         shapes = [*streets.to_crs(metric).geometry, *homes.to_crs(metric).geometry]
         log.note(
-            "district", "街道界", f"没有给出，取街道和居住点的外包络（外扩 {OUTLINE_MARGIN_M:g} 米），不是法定界线"
+            "district",
+            say("街道界"),
+            say("没有给出，取街道和居住点的外包络（外扩 {0:g} 米），不是法定界线", OUTLINE_MARGIN_M),
         )
         return shapely.convex_hull(shapely.GeometryCollection(shapes)).buffer(OUTLINE_MARGIN_M, quad_segs=2)
     path = Path(boundary)
@@ -272,7 +291,7 @@ def _outline(
         raise SourceError(f"{path.name} 里没有面。街道界应为面")
     if not shapely.intersects(shape, shapely.box(*streets.to_crs(metric).total_bounds)):
         raise SourceError(f"{path.name} 和 OSM 数据不在一处。检查两者的范围和坐标系")
-    log.took("district", "街道界", 1, f"来自 {path.name}")
+    log.took("district", say("街道界"), 1, say("来自 {0}", path.name))
     return shape
 
 
@@ -288,8 +307,14 @@ def _inside(homes: gpd.GeoDataFrame, outline: shapely.Geometry, metric: pyproj.C
     inside = shapely.intersects(points, outline)
     if not inside.all():
         people = homes.loc[~inside, "people"].sum()
-        lost = f"；人口合计 {people:.15g}" if people > 0 else ""
-        log.left("homes", "街道界以外的居住点", int((~inside).sum()), f"属于邻近街道{lost}", homes.loc[~inside, "home"])
+        lost = say("；人口合计 {0:.15g}", float(people)) if people > 0 else ""
+        log.left(
+            "homes",
+            say("街道界以外的居住点"),
+            int((~inside).sum()),
+            say("属于邻近街道{0}", lost),
+            homes.loc[~inside, "home"],
+        )
     return homes[inside].reset_index(drop=True)
 
 
@@ -372,18 +397,19 @@ def import_osm(
     rules = read_tag_rules(osm_tags)
     labels = labels_of(rules)
     log = ImportLog()
-    tell("读道路")
+    tell(say("读道路"))
     if is_street_file(source):
         streets, origin = _streets_alone(source, walk_filter, log)
         origin = origin._replace(basis=basis) if origin.basis == UNSTATED else origin
         metric = _metric(streets, crs)
         found, layers = Found(), {}
     else:
-        streets = _streets(source, walk_filter, log)
-        metric = _metric(streets, crs)
-        origin = _osm_origin(f"OpenStreetMap 提取文件 {source.name}", day_of(source, log))
-        tell("读设施、用地、水系")
-        found = read_extract(source, rules)
+        with in_order(source) as extract:
+            streets = _streets(extract, walk_filter, log)
+            metric = _metric(streets, crs)
+            origin = _osm_origin(f"OpenStreetMap 提取文件 {source.name}", day_of(source, extract, log))
+            tell(say("读设施、用地、水系"))
+            found = read_extract(extract, rules)
         layers = _map_layers(found, labels, log)
     if homes is None:
         people = _homes_from_map(found if map_homes else Found(), log)
@@ -394,7 +420,11 @@ def import_osm(
     if boundary is not None and len(people) and not (all_inside and homes is not None):
         people = _inside(people, outline, metric, log)
     if people.empty and map_homes:
-        log.note("homes", "居住点", "没有：文件里没有住宅楼和住宅用地。用 homes（--homes）给出居住点和人口的 CSV 表")
+        log.note(
+            "homes",
+            say("居住点"),
+            say("没有：文件里没有住宅楼和住宅用地。用 homes（--homes）给出居住点和人口的 CSV 表"),
+        )
     name, code = name or _stem(source), code or _stem(source)
     border = gpd.GeoDataFrame({"code": [code], "name": [name]}, geometry=[outline], crs=metric)
     layers = {"district": border.to_crs(LONLAT), "homes": people, **layers, "streets": streets.to_crs(metric)}
@@ -407,8 +437,10 @@ def import_osm(
     if basis == UNSTATED:
         given = {"homes": homes, "district": boundary}
         for layer in (layer for layer, file in given.items() if file is not None and layer in layers):
-            log.note(layer, "依据", "没有说明，记为“依据未说明”；知道就写 --basis official、surveyed …（basis=）")
-    tell("写入文件夹")
+            log.note(
+                layer, say("依据"), say("没有说明，记为“依据未说明”；知道就写 --basis official、surveyed …（basis=）")
+            )
+    tell(say("写入文件夹"))
     write_folder(target, NewFolder(head, layers, entries, origin.date, walk_filter, osm_tags), log)
     return log.frame()
 
@@ -559,8 +591,8 @@ def fetch(
         Refused by the servers, or nothing usable in the answer.
     """
     target = Path(out)
-    say = progress or (lambda _: None)
-    may_write(target, importing.get("overwrite", False), say)
+    tell = progress or (lambda _: None)
+    may_write(target, importing.get("overwrite", False), tell)
     file = downloaded(target, box, hosts=hosts, patience=patience, progress=progress)
     return import_osm(file, target, progress=progress, **importing)
 
@@ -574,6 +606,6 @@ def downloaded(
     progress: Progress | None = None,
 ) -> Path:
     """Download OpenStreetMap for a box and a folder to be made, and return the file; parameters and errors as `fetch`."""
-    say, target = progress or (lambda _: None), Path(out)
+    tell, target = progress or (lambda _: None), Path(out)
     kept = target.with_name(target.name + ".download")
-    return _overpass.download(box, kept, hosts=hosts, say=lambda text: (say(text), None)[1], patience=patience)
+    return _overpass.download(box, kept, hosts=hosts, say=lambda text: (tell(text), None)[1], patience=patience)

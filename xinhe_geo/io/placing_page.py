@@ -1,6 +1,7 @@
 """
-Two pages for doubt about positions: a map on which rows without coordinates are placed by hand, and one that shows where
-the rows of a file would lie under each datum. Each is one file that loads nothing.
+Three pages for doubt about positions: a map on which rows without coordinates are placed by hand, one that shows where
+the rows of a file would lie under each datum, and one with its shapes over those that are there. Each is one file that
+loads nothing.
 """
 
 from __future__ import annotations
@@ -8,10 +9,13 @@ from __future__ import annotations
 import html
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
+import geopandas as gpd
 import numpy as np
 import pandas as pd
+import pyproj
 import shapely
 
 from ..core import DATUM_LABELS, DATUMS, SCRIPT, amount, to_wgs84, web_file, whole_page
@@ -29,6 +33,21 @@ _GROUND = (
     ("district", "fill:none;stroke:#8a3b52;stroke-width:2"),
 )
 _MOST_POINTS = 400
+#: More pairs of shapes than this are on the overview only: nobody looks through hundreds of small maps.
+_MOST_PAIRS = 80
+#: A small map shows this much around its shapes, in metres.
+_AROUND_M = 60.0
+
+
+class Held(NamedTuple):
+    """A row of a file held against a layer: what it is called and counted as, why, both shapes, and what is proposed."""
+
+    called: str
+    result: str
+    why: str
+    shape: shapely.Geometry | None
+    there: tuple[shapely.Geometry, ...]
+    proposed: str
 
 
 class _Flat:
@@ -177,6 +196,80 @@ def datum_page(
         '<th class="n">中位距离（米）</th><th class="n">九成在（米）</th><th class="n">整体移动（米）</th></tr></thead>'
         f'<tbody>{"".join(lines)}</tbody></table></div><div class="figures thirds">{"".join(panels)}</div>'
         "<footer>没有写入任何东西。核实坐标来源以后，用最像的一种再导入；点是文件里的行，底图是街道目录里的图层。</footer></main>",
+    )
+
+
+def reconcile_page(
+    rows: Sequence[Held],
+    stay: Sequence[shapely.Geometry],
+    layers: Mapping[str, pd.DataFrame],
+    metric: pyproj.CRS,
+    title: str,
+) -> str:
+    """
+    Return a page with the shapes of a file over those that are there: one map of all, then one of each pair.
+
+    Parameters
+    ----------
+    rows
+        The rows of the file, doubt first.
+    stay
+        Shapes of the layer that the file does not have.
+    layers
+        All rows of the district.
+    metric
+        What the shapes are in.
+    title
+        The file.
+    """
+    flat, extent = _flat(layers)
+
+    def drawn(shapes: Sequence[shapely.Geometry | None], look: str) -> str:
+        some = np.array([s for s in shapes if s is not None], dtype=object)
+        if not len(some):
+            return ""
+        lonlat = np.asarray(gpd.GeoSeries(some, crs=metric).to_crs(LONLAT).array)
+        spots = flat.of(shapely.get_coordinates(lonlat[shapely.get_dimensions(lonlat) == 0]))
+        dots = "".join(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="6"/>' for x, y in spots)
+        return f'<g class="{look}"><path d="{_path(lonlat, flat)}"/>{dots}</g>'
+
+    def frame(bounds: Floats) -> str:
+        (x, y), (w, h) = bounds[:2], bounds[2:] - bounds[:2]
+        return f"{x:.1f} {y:.1f} {w:.1f} {h:.1f}"
+
+    own = gpd.GeoSeries([s for row in rows for s in (row.shape, *row.there) if s is not None], crs=metric)
+    if len(own):
+        west, south, east, north = own.to_crs(LONLAT).total_bounds
+        edges = flat.of(np.array([[west, north], [east, south]])).ravel()
+        extent = edges + max(_AROUND_M, float(np.ptp(edges.reshape(2, 2), axis=0).max()) / 8) * np.array([-1, -1, 1, 1])
+    ground = _paths({n: f for n, f in layers.items() if n in ("water", "green", "streets")}, flat)
+    whole = [
+        drawn(stay, "there"),
+        *(drawn(row.there, "there") + drawn([row.shape], "file" if row.there else "new") for row in rows),
+    ]
+    figures = []
+    paired = [row for row in rows if row.there]
+    for row in paired[:_MOST_PAIRS]:
+        both = gpd.GeoSeries([s for s in (row.shape, *row.there) if s is not None], crs=metric).to_crs(LONLAT)
+        west, south, east, north = both.total_bounds
+        edges = flat.of(np.array([[west, north], [east, south]])).ravel()
+        bounds = edges + _AROUND_M * np.array([-1, -1, 1, 1])
+        caption = f"<b>{html.escape(row.called)}</b>　{html.escape(row.result)}：{html.escape(row.why)}。建议：{html.escape(row.proposed)}"
+        figures.append(
+            f'<figure><svg viewBox="{frame(bounds)}">{ground}{drawn(row.there, "there")}{drawn([row.shape], "file")}</svg>'
+            f"<figcaption>{caption}</figcaption></figure>"
+        )
+    counts = pd.Series([row.result for row in rows], dtype="object").value_counts(sort=False)
+    said = "，".join(f"{name} {n} 行" for name, n in counts.items()) or "没有可以导入的行"
+    more = f"<p>另有 {len(paired) - _MOST_PAIRS} 对只画在总图上。</p>" if len(paired) > _MOST_PAIRS else ""
+    return _document(
+        f"逐行核对：{title}",
+        f'<main><p class="demo">{html.escape(said)}；目录里有、文件里没有 {len(stay)} 处。没有写入任何东西。</p>'
+        '<p class="keys"><span class="there">目录里的（虚线）</span><span class="file">文件里的</span>'
+        '<span class="new">文件里新增的</span></p>'
+        f'<figure class="whole"><svg viewBox="{frame(extent)}">{ground}{"".join(whole)}</svg></figure>'
+        f'<div class="figures thirds">{"".join(figures)}</div>{more}'
+        "<footer>决定写在同名的 Excel 表里，改好再运行一次。</footer></main>",
     )
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from ..core import LAYERS, Column, Problem, amount, check_rows, nearest, problems_table
+from ..core import LAYERS, Column, Problem, amount, check_rows, listed, nearest, problems_table
 from ..district import Edit, is_missing
 from .cells import printable
 from .current_layer import CurrentLayer
@@ -19,8 +19,8 @@ from .matching import Matched
 from .positions import Placed
 from .row_report import Where
 
-#: Positions nearer than this are the same.
-SAME_M = 0.01
+#: Shapes nearer than this are the same; a point may also be off by what six digits of a degree leave out.
+SAME_M, SAME_SPOT_M = 0.01, 0.1
 
 
 class Provenance(NamedTuple):
@@ -80,7 +80,11 @@ def _refuse_orphans(column: Column, codes: pd.Series, parents: pd.DataFrame, row
     known = [*(str(k) for k in parents.index), *names]
     shown = [*names] or known
     choices = f"可写：{'、'.join(map(printable, shown[:12]))}{' 等' if len(shown) > 12 else ''}；或先补上那一行"
-    for i in np.flatnonzero((codes.notna() & ~codes.isin(parents.index)).to_numpy()):
+    unknown = [
+        isinstance(said, str) and not set(listed(said) if column.several else [said]) <= set(parents.index)
+        for said in codes
+    ]
+    for i in np.flatnonzero(unknown):
         remedy = nearest(str(codes.iloc[i]), known) or choices
         rows.refuse(int(i), Refusal(column.label, codes.iloc[i], f"在{label}里不存在", remedy))
 
@@ -195,7 +199,7 @@ def _moved(shape: shapely.Geometry, before: shapely.Geometry, rows: FileRows, ro
         return None
     if shape.geom_type == before.geom_type:
         away = float(shapely.hausdorff_distance(shape, before))
-        return None if away <= SAME_M else f"移动 {amount(away, 1)} 米"
+        return None if away <= (SAME_SPOT_M if shape.geom_type == "Point" else SAME_M) else f"移动 {amount(away, 1)} 米"
     return "换成另一种图形"
 
 

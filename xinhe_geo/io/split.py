@@ -39,6 +39,7 @@ from ..core import (
     write_text,
 )
 from ..district import beside
+from ..network import explained
 from .homes_table import home_columns
 from .incoming import LONLAT
 from .osm_extract import OSM_SUFFIXES, check_extract, date_of, keys_of_interest
@@ -636,31 +637,28 @@ def split(
         raise SourceError(f"{target.name} 里已有以前切分的结果。要重新切分就加 --overwrite，或换一个文件夹")
     target.mkdir(parents=True, exist_ok=True)
     (target / LEFT_OUT).unlink(missing_ok=True)
-    try:
-        with beside(target / "all", "split") as work:
-            counts: NDArray[np.int64] | None = None
-            tables = [work / "homes" / str(i) / (Path(homes).stem + ".csv" if homes else "") for i in range(len(frame))]
-            if homes is not None:
-                say("按街道分人口表")
-                counts, _ = _split_homes(Path(homes), frame, tables, work / LEFT_OUT, division.crs)
-                if (work / LEFT_OUT).exists():
-                    place_file(work / LEFT_OUT, target / LEFT_OUT)
-            say("读 OSM 数据的日期")
-            stamp = f"{date_of(source)}T00:00:00Z"
-            city = _City(source.name, _widened(frame, division.margin), stamp, keys_of_interest())
-            say(f"把 {source.name} 分给 {len(frame)} 个街道")
-            made: dict[int, dict[str, Any]] = {}
-            for at, file in _extracts(source, work, city, _neighbours_together(frame)):
-                table = None if counts is None or counts[at] == 0 else tables[at]
-                say(f"建立街道目录 {len(made) + 1}/{len(frame)}：{frame['name'].iloc[at]}（{frame.index[at]}）")
-                made[at] = _make(file, frame.iloc[[at]], target, table, division, overwrite)
-                if homes is not None and table is None and made[at]["status"] == "done":
-                    made[at]["note"] = "人口表里没有本街道的点：居住点取自地图，人口留空"
-            rows = pd.DataFrame([made[i] for i in range(len(frame))], index=frame.index)
-            write_text(target / CATALOGUE, rows.to_csv(lineterminator="\n"), mark=True)
-            return rows
-    except RuntimeError as error:
-        raise SourceError(f"{source.name} 读不出来（{error}）。文件不完整或不是 OSM 数据，请重新下载") from error
+    with explained(source), beside(target / "all", "split") as work:
+        counts: NDArray[np.int64] | None = None
+        tables = [work / "homes" / str(i) / (Path(homes).stem + ".csv" if homes else "") for i in range(len(frame))]
+        if homes is not None:
+            say("按街道分人口表")
+            counts, _ = _split_homes(Path(homes), frame, tables, work / LEFT_OUT, division.crs)
+            if (work / LEFT_OUT).exists():
+                place_file(work / LEFT_OUT, target / LEFT_OUT)
+        say("读 OSM 数据的日期")
+        stamp = f"{date_of(source)}T00:00:00Z"
+        city = _City(source.name, _widened(frame, division.margin), stamp, keys_of_interest())
+        say(f"把 {source.name} 分给 {len(frame)} 个街道")
+        made: dict[int, dict[str, Any]] = {}
+        for at, file in _extracts(source, work, city, _neighbours_together(frame)):
+            table = None if counts is None or counts[at] == 0 else tables[at]
+            say(f"建立街道目录 {len(made) + 1}/{len(frame)}：{frame['name'].iloc[at]}（{frame.index[at]}）")
+            made[at] = _make(file, frame.iloc[[at]], target, table, division, overwrite)
+            if homes is not None and table is None and made[at]["status"] == "done":
+                made[at]["note"] = "人口表里没有本街道的点：居住点取自地图，人口留空"
+        rows = pd.DataFrame([made[i] for i in range(len(frame))], index=frame.index)
+        write_text(target / CATALOGUE, rows.to_csv(lineterminator="\n"), mark=True)
+        return rows
 
 
 def _make(

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from ..core import NetworkError, SourceError, layers_in, read_layer
+from ..core import NetworkError, SourceError, layers_in, read_layer, say
 from ..network import graph_edges, walkable
 from .incoming import LONLAT
 
@@ -77,7 +77,7 @@ def read_street_file(path: Path, *, walk_filter: str | Path | None = None) -> St
         lines, day = _from_graphml(path)
     else:
         lines, day = _from_layer(path)
-    notes = [] if day else ["文件里没有日期，取文件自己的修改日期；请在 district.toml 里核对"]
+    notes = [] if day else [say("文件里没有日期，取文件自己的修改日期；请在 district.toml 里核对")]
     day = day or f"{datetime.fromtimestamp(path.stat().st_mtime, UTC):%Y-%m-%d}"
     lines = lines.rename(columns={c: str(c).lower() for c in lines.columns if c != lines.geometry.name})
     lines, broken = _whole_lines(lines.to_crs(LONLAT))
@@ -85,7 +85,7 @@ def read_street_file(path: Path, *, walk_filter: str | Path | None = None) -> St
         raise SourceError(f"{path.name} 里没有线。街道应为线：OSMnx 存的 .graphml，或一个线图层")
     street_class = next((c for c in _CLASS if c in lines.columns), None)
     if street_class is None:
-        notes.append("没有道路等级（highway、fclass 或 class 列）：每条线都当作可步行")
+        notes.append(say("没有道路等级（highway、fclass 或 class 列）：每条线都当作可步行"))
     table = _judged(lines, street_class, walk_filter)
     walk = table.pop("walk").to_numpy(dtype=bool)
     excluded = table.loc[~walk, ["street", "name", "class", "reason"]].rename(columns={"street": "way"})

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from ..core import LAYERS, SourceError, bundled_folder
+from ..core import LAYERS, SourceError, bundled_folder, language
 from .incoming import decoded_csv
 
 Tags = Mapping[str, str]
@@ -115,7 +115,8 @@ def _conditions(text: str, where: str) -> tuple[tuple[str, tuple[str, ...]], ...
 
 def labels_of(rules: Sequence[TagRule]) -> dict[str, str]:
     """Return the kinds the rules make, in the table's order, with their names."""
-    known = read_csv(bundled_table("kinds")).set_index("kind")["label"].to_dict()
+    table = read_csv(bundled_table("kinds")).set_index("kind")
+    known = table["label" if language() == "zh" else "label_en"].fillna(table["label"]).to_dict()
     kinds = dict.fromkeys(rule.kind for rule in rules)
     unknown = sorted(set(kinds) - set(known))
     if unknown:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,6 +21,7 @@ from ..core import (
     write_bytes,
 )
 from ..district import secrecy_of
+from .answer_book import Offers, new_book
 from .cells import EXAMPLE, head_of, value_labels
 
 if TYPE_CHECKING:
@@ -109,14 +109,8 @@ def template(path: str | Path, folder: str | Path | None = None) -> Path:
 
 
 def _template_bytes(kinds: Mapping[str, str]) -> bytes:
-    import xlsxwriter
-
     stream = io.BytesIO()
-    book = xlsxwriter.Workbook(
-        stream, {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
-    )
-    # A fixed creation time: the same declarations must give the same bytes.
-    book.set_properties({"title": "填报模板", "created": datetime(2020, 1, 1, tzinfo=UTC)})
+    book = new_book(stream, "填报模板")
     styles = {
         "title": book.add_format({"bold": True, "font_size": 13}),
         "must": book.add_format({"bold": True, "bg_color": "#FFE699", "border": 1, "text_wrap": True}),
@@ -127,11 +121,9 @@ def _template_bytes(kinds: Mapping[str, str]) -> bytes:
     layers = _typed_layers()
     _template_guide(book.add_worksheet("说明"), layers, styles)
     sheets = [(layer, book.add_worksheet(layer.label)) for layer in layers]
-    options = book.add_worksheet("选项")
-    options.hide()
-    lists: dict[tuple[str, ...], str] = {}
+    offers = Offers(book)
     for layer, sheet in sheets:
-        _template_sheet(sheet, layer, kinds, styles, options, lists)
+        _template_sheet(sheet, layer, kinds, styles, offers)
     book.close()
     return stream.getvalue()
 
@@ -180,8 +172,7 @@ def _template_sheet(
     layer: Layer,
     kinds: Mapping[str, str],
     styles: Mapping[str, Format],
-    options: Worksheet,
-    lists: dict[tuple[str, ...], str],
+    offers: Offers,
 ) -> None:
     sheet.write(0, 0, f"{layer.label}：一行一个，第 3 行是示例（自动跳过）", styles["title"])
     sheet.freeze_panes(2, 1)
@@ -195,27 +186,4 @@ def _template_sheet(
         value = {"经度（度）": 117.65, "纬度（度）": 39.05}[head] if column is None else _example(column, choices)
         sheet.write(2, j, f"{EXAMPLE}（可删）" if j == 0 else value, styles["example"])
         if choices:
-            # A list typed into the rule may hold 255 characters: long ones stand on a sheet of their own.
-            wanted = tuple(choices)
-            if wanted not in lists:
-                at = len(lists)
-                for i, choice in enumerate(wanted):
-                    options.write(i, at, choice)
-                letter = _letters(at)
-                lists[wanted] = f"=选项!${letter}$1:${letter}${len(wanted)}"
-            sheet.data_validation(
-                2,
-                j,
-                2000,
-                j,
-                {"validate": "list", "source": lists[wanted], "error_title": "请从下拉框选", "error_type": "warning"},
-            )
-
-
-def _letters(column: int) -> str:
-    text = ""
-    column += 1
-    while column:
-        column, rest = divmod(column - 1, 26)
-        text = chr(65 + rest) + text
-    return text
+            offers.put(sheet, (2, 2000, j), choices)

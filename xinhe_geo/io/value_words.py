@@ -26,6 +26,9 @@ _NOT_OURS_WORDS = (NOT_OURS, "不收", "不是", "不要")
 TYPE, LEVELS, CODE = "@type", ("@big", "@middle", "@small"), "@code"
 #: A name tells its kind only by a word at its end that is at least this long: 宠物医院 ends in 医院 too.
 SURE_CHARACTERS = 4
+#: A name or value that shares an ending of so many characters with the labels of one kind only is that kind: 阳光日间照料中心 and
+#: 老年人日间照料中心. Shorter ones are shared by kinds that have nothing in common (服务中心).
+LIKE_CHARACTERS = 5
 
 
 @cache
@@ -78,11 +81,27 @@ def _of_code(said: str) -> str:
 
 
 def _of_name(name: object, words: Mapping[str, str]) -> str:
-    """Return the kind whose word a name ends with, where the word is long enough to be sure; "" where it is not."""
+    """Return what the word stands for that a name ends with, where it is long enough to be sure; "" where it is not."""
     said = plain_value(bare_name(name))
     fits = [word for word in words if len(word) >= SURE_CHARACTERS and said.endswith(word)]
     longest = max(fits, key=len, default="")
-    return words[longest] if longest and words[longest] not in (NOT_OURS, ASK) else ""
+    return words[longest] if longest else ""
+
+
+def _common_end(one: str, other: str) -> int:
+    """Return how many characters two texts end alike."""
+    n = 0
+    while n < min(len(one), len(other)) and one[-1 - n] == other[-1 - n]:
+        n += 1
+    return n
+
+
+def _like_label(said: str, labels: Mapping[str, str]) -> str:
+    """Return the kind whose label ends as a text does, where that ending is long and belongs to one kind; "" otherwise."""
+    longest = {word: _common_end(said, word) for word in labels}
+    most = max(longest.values(), default=0)
+    kinds = {labels[word] for word, n in longest.items() if n == most}
+    return kinds.pop() if most >= LIKE_CHARACTERS and len(kinds) == 1 else ""
 
 
 @dataclass
@@ -149,6 +168,7 @@ class ValueWords:
         self.rows, self.kinds, self.answers = rows, kinds, answers
         self.asked: dict[tuple[str, str], list[int]] = {}
         self.by_value = {**_tables()[0]}
+        self.labels = {plain_value(bare_name(label)): code for code, label in kinds.items()}
         for code, label in kinds.items():
             for word in (label, bare_name(label), *re.findall(r"[（(]([^（()）]{3,})[)）]$", label)):
                 self.by_value[plain_value(word)] = code
@@ -196,7 +216,7 @@ class ValueWords:
         return said, said.split("|")
 
     def _kind_of_name(self, i: int, name: str) -> Cell:
-        found = _of_name(name, self.by_value)
+        found = _of_name(name, self.by_value) or _like_label(plain_value(bare_name(name)), self.labels)
         if found not in self.kinds:
             return None
         self.rows.report.say(
@@ -216,7 +236,7 @@ class ValueWords:
         elif _is_kind(column):
             found = _of_several([plain_value(t) for t in texts], self.by_value)
             if found in (ASK, ""):
-                found = _of_code(said) or found
+                found = _of_code(said) or found or self._like(i, said)
         else:
             found = dict(column.words).get(said, "")
         if found == NOT_OURS:
@@ -227,6 +247,16 @@ class ValueWords:
         self.asked.setdefault((label, said), []).append(i)
         self.rows.unclear[i] = Unclear(Refusal(label, said, "", ""), [])
         return None
+
+    def _like(self, i: int, said: str) -> str:
+        """Return the kind whose label a value ends as, and say so in the report; "" where there is none."""
+        found = _like_label(plain_value(said), self.labels)
+        if found:
+            label = printable(self.kinds[found])
+            self.rows.report.say(
+                "note", f"按写法认作“{label}”", "不对就在对照表里写明", self.rows.where(i, "类别", said)
+            )
+        return found
 
     def _answered(self, column: Column, answer: str, said: str) -> str:
         codes = codes_of(column, self.kinds)

@@ -30,10 +30,21 @@ from ..district import (
     locked,
     new_files,
 )
-from .add import Coordinates, Request, checked_words, origin_of, positions, settled, unconfirmed
+from .add import (
+    Coordinates,
+    Request,
+    ask_decisions,
+    checked_words,
+    origin_of,
+    positions,
+    settled,
+    unconfirmed,
+    waits,
+    wishes_of,
+)
 from .cells import bare_name, printable
 from .current_layer import CurrentLayer, read_current
-from .file_rows import FileRows, Refusal, fill_blanks, rows_of
+from .file_rows import FileRows, Refusal, fill_blanks, name_codes, rows_of
 from .formats import read_file
 from .likeness import recognised
 from .matching import Matched, leaving, match_rows
@@ -114,7 +125,7 @@ def update(
     target, source = Path(folder), Path(file)
     asked = request or Request(Coordinates(None))
     asked = replace(asked, coordinates=replace(asked.coordinates, checked=checked_words(asked.coordinates.checked)))
-    if not apply:
+    if not apply or waits(asked):
         return _planned(source, target, kind, year, asked)[0]
     with locked(target):
         finish(target)
@@ -138,17 +149,19 @@ def _planned(
     current = replace(whole, rows=rows_there.iloc[listed.live])
     report = RowReport()
     rows = rows_of(read_file(source, _LAYER, request.sheet, report), _LAYER, current.kinds, request.key, report)
+    name_codes(rows, whole.tables)
     fill_blanks(rows, {**({"kind": kinds[0]} if len(kinds) == 1 else {}), **request.fill}, current.kinds)
     _refuse_others(rows, listed, kind)
     placed = positions(rows, request.coordinates, place_of(current.metric, current.tables))
     matched = match_rows(rows, placed, current)
     proven = settled(rows, placed, matched, current, request)
-    matched = recognised(rows, placed, matched, current, request.wishes)
+    matched = recognised(rows, placed, matched, current, wishes_of(request, rows, matched, current))
     ended = _ended(rows, matched)
     opened = _opened(rows, matched, current, listed)
     tidy = judged(rows, placed, matched, current)
     origin = origin_of(rows, placed, request.coordinates.checked, proven=proven)
     edits = edits_of(rows, placed, matched, current, tidy, Provenance(request.basis, origin))
+    ask_decisions(request, matched, (rows, placed, current), None)
     lines = {rows.lines[i] for i in opened}
     column = _LAYER.names["state"].label
     report.lines = [

@@ -96,7 +96,7 @@ def claims_sheet(district: District) -> pd.DataFrame:
     """Return all claims for people: one a row, under Chinese headers, with what measures them or why nothing does."""
     names = {
         "claim": "编号",
-        "commitment": "承诺",
+        "commitment": "任务",
         "kind": "说的是",
         "object": "对象",
         "direction": "方向",

@@ -246,7 +246,7 @@ def community_sheet(district: District, table: pd.DataFrame) -> pd.DataFrame:
         "people": "常住人口",
         "people_60plus": "60岁及以上",
         "has": "有",
-        "lacks_promised": "承诺每个社区都有、这里缺",
+        "lacks_promised": "要求每个社区都有、这里缺",
         "lacks_essential": "其他必备设施里缺",
     }
     sheet = overview[[c for c in names if c in overview]].rename(columns=names)

@@ -366,7 +366,7 @@ def borrowed_plan(district: District, lang: str | None = None) -> str:
         with speaking(lang):
             return borrowed_plan(district)
     return say(
-        "本街道目录没有自己的规划承诺（standards/commitments.csv），下面逐条核的是随程序的另一个街道的规划，判定不是对本街道的评价。"
+        "本街道目录没有自己的规划目标（standards/commitments.csv），下面逐条核的是随程序的另一个街道的规划，判定不是对本街道的评价。"
     )
 
 
@@ -423,7 +423,7 @@ def measure_problems(district: District) -> pd.DataFrame:
     found = [p for m in measure_rows(district) for p in _measure_problems(district, m, known, codes)]
     for key, touches in rows_of(district, "contradictions")["touches"].dropna().items():
         found += [
-            _problem(district, "contradictions", str(key), "touches", f"没有登记承诺“{code}”", "写已登记的编号")
+            _problem(district, "contradictions", str(key), "touches", f"没有登记目标“{code}”", "写已登记的编号")
             for code in listed(str(touches))
             if code not in codes
         ]
@@ -436,7 +436,7 @@ def measure_problems(district: District) -> pd.DataFrame:
 def _claim_wrong(row: pd.Series, codes: set[str], measures: set[str]) -> Iterator[tuple[str, str, str]]:
     """Yield what is wrong with one claim: field, problem, remedy."""
     if row["commitment"] not in codes:
-        yield "commitment", f"没有登记承诺“{row['commitment']}”", "写已登记的编号"
+        yield "commitment", f"没有登记目标“{row['commitment']}”", "写已登记的编号"
     for name in listed(row["measures"]):
         if name not in measures:
             yield "measures", f"没有量法“{name}”", "写 measures.csv 里的编号，多个用 ; 隔开"
@@ -507,7 +507,7 @@ def _targets_wrong(m: Measure, codes: set[str]) -> Iterator[tuple[str, str, str]
     if m["low"] > m["high"]:
         yield "low", f"下限 {m['low']:g} 大于上限 {m['high']:g}", "核对两列"
     if m["commitment"] and m["commitment"] not in codes:
-        yield "commitment", f"“{m['commitment']}”登记为没有逐条核的表述", "改成已登记的承诺编号，或改登记"
+        yield "commitment", f"“{m['commitment']}”登记为没有逐条核的表述", "改成已登记的目标编号，或改登记"
 
 
 def _refuse_bad_rows(district: District) -> None:

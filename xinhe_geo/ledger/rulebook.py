@@ -13,7 +13,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pandas as pd
 
@@ -26,11 +26,12 @@ from ..core import (
     SourceError,
     bundled_folder,
     check_rows,
+    guarded_problems,
     problems_table,
     refuse_uncleared,
     write_bytes,
 )
-from ..district import MANIFEST, District, check_copy, commit, finish, locked, secrecy_of
+from ..district import MANIFEST, District, check_copy, commit, finish, locked, read_folder, secrecy_of
 from ..io import workbook_rows
 from .ledger import measure_problems
 
@@ -39,8 +40,10 @@ if TYPE_CHECKING:
     from xlsxwriter.format import Format
     from xlsxwriter.worksheet import Worksheet
 
-#: The tables of a rule book, in the order of its sheets. Measures belong to a plan: they are there where the folder has its own.
-TABLES = ("rules", "measures", "profiles", "decays")
+#: The tables of a rule book, in the order of its sheets.
+TABLES = ("kinds", "rules", "norms", "measures", "claims", "profiles", "decays")
+#: Tables that belong to a plan: they are there where the folder has its own.
+_OF_PLAN = ("measures", "claims")
 #: What a rule's claim rests on: change one of these, and the text has to be read again.
 LIMITS = ("kinds", "metric", "method", "metres", "minutes", "profile", "denominator")
 #: What makes a limit a verified one.
@@ -52,8 +55,51 @@ _GUIDE = (
     "表头第二行的英文是列名，不要改。加一行就是新增一条，删掉整行就是删去一条。数不知道就留空。",
     "核对了正式文本：在“条款”“核对人”“核对日期”三格都填上，导入时可信度自动成为 read，图表上的“参考值（未核）”随即变成“依据”。",
     "核对过的行再改类别、方法、距离、时间、人群或分母，就要重新核对（改核对日期），或把可信度改成 convention（本工具约定）。",
+    "几张表一起导入、一起检查：新的设施类别连同它的规则、配建标准写在各自的表里，一次导入，先写哪一张都行。",
     "多个类别用英文分号 ; 隔开。黄色是核对要填的格子；紫色的行没有核对过正式文本。",
 )
+
+
+class _Tables(NamedTuple):
+    """The tables of a folder as they stand, also where they are not finished and nothing can be computed with them."""
+
+    folder: Path
+    manifest: Mapping[str, Any]
+    rows: Mapping[str, pd.DataFrame]
+    files: pd.DataFrame
+
+    def is_own(self, name: str) -> bool:
+        """Whether the folder carries a table itself, declared or at its usual place."""
+        return name in self.files.index and str(self.files.loc[name, "from"]) == "本目录"
+
+    def shown(self) -> list[Layer]:
+        """Return the tables that a rule book of this folder has."""
+        return [LAYERS[name] for name in TABLES if name in self.rows and (name not in _OF_PLAN or self.is_own(name))]
+
+    def file_of(self, layer: Layer) -> str:
+        """Return where the folder keeps a table, or will."""
+        declared = self.manifest.get("layers", {}).get(layer.name)
+        return str(declared["file"]) if declared else f"{layer.folder}/{layer.name}.csv"
+
+
+def _tables(folder: Path) -> _Tables:
+    """
+    Read the tables of a folder. What is wrong between rows does not matter: it is what somebody is about to finish.
+
+    Raises
+    ------
+    DataError
+        The manifest, or a table that a rule book has, cannot be read.
+    """
+    manifest, rows, files, problems = read_folder(folder)
+    stops = [p for p in problems if p.severity == "error" and (p.layer == "district.toml" or _is_unread(p, rows))]
+    if stops:
+        raise DataError(problems_table(guarded_problems(stops, manifest)), folder.name)
+    return _Tables(folder, manifest, rows, files)
+
+
+def _is_unread(problem: Problem, rows: Mapping[str, pd.DataFrame]) -> bool:
+    return problem.layer in TABLES and problem.layer not in rows
 
 
 # --- out -------------------------------------------------------------------------------------------------------------
@@ -79,29 +125,20 @@ def export_rules(path: str | Path, folder: str | Path | None = None) -> Path:
     SourceError
         Not an .xlsx name, or a layer is secret and nobody has cleared its outputs.
     DataError
-        The folder has errors.
+        The manifest or a table cannot be read. Rows that do not fit each other yet are no reason: they stand in the book.
     EnvironmentProblem
         The file cannot be written.
     """
     target = Path(path)
     if target.suffix.lower() != ".xlsx":
         raise SourceError(f"{target.name}：规则导出为 Excel 工作簿，文件名要以 .xlsx 结尾")
-    refuse_uncleared(secrecy_of(bundled_folder() if folder is None else Path(folder)), "导出规则")
-    district = District.load(folder)
-    write_bytes(target, _workbook(district))
+    source = bundled_folder() if folder is None else Path(folder)
+    refuse_uncleared(secrecy_of(source), "导出规则")
+    write_bytes(target, _workbook(_tables(source)))
     return target
 
 
-def _tables_of(district: District) -> list[Layer]:
-    return [LAYERS[name] for name in TABLES if name != "measures" or _is_own(district, name)]
-
-
-def _is_own(district: District, name: str) -> bool:
-    """Whether a folder carries a table itself, declared or at its usual place."""
-    return str(district.files.loc[name, "from"]) == "本目录"
-
-
-def _workbook(district: District) -> bytes:
+def _workbook(tables: _Tables) -> bytes:
     import xlsxwriter
 
     stream = io.BytesIO()
@@ -109,19 +146,24 @@ def _workbook(district: District) -> bytes:
         stream, {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
     )
     # A fixed creation time: the same rules must give the same bytes.
-    book.set_properties({"title": f"{district.name} 规则", "created": datetime(district.year, 1, 1, tzinfo=UTC)})
+    name, year = str(tables.manifest.get("name", "")), int(tables.manifest.get("data_year") or 2020)
+    book.set_properties({"title": f"{name} 规则", "created": datetime(year, 1, 1, tzinfo=UTC)})
     guide = book.add_worksheet("说明")
     guide.set_column(0, 0, 110)
     wrap = book.add_format({"text_wrap": True, "valign": "top"})
-    for i, line in enumerate((f"{district.name} 规则", *_GUIDE)):
+    for i, line in enumerate((f"{name} 规则", *_GUIDE)):
         guide.write_string(i, 0, line, book.add_format({"bold": True, "font_size": 14}) if i == 0 else wrap)
-    for layer in _tables_of(district):
-        _write_table(book, layer, district.rows[layer.name].reset_index(), str(district.files.loc[layer.name, "from"]))
+    shown = tables.shown()
+    last = {layer.name: _HEAD_LINE + len(tables.rows[layer.name]) for layer in shown}
+    for layer in shown:
+        _write_table(
+            book, layer, tables.rows[layer.name].reset_index(), str(tables.files.loc[layer.name, "from"]), last
+        )
     book.close()
     return stream.getvalue()
 
 
-def _write_table(book: Workbook, layer: Layer, rows: pd.DataFrame, origin: str) -> None:
+def _write_table(book: Workbook, layer: Layer, rows: pd.DataFrame, origin: str, lasts: Mapping[str, int]) -> None:
     sheet = book.add_worksheet(layer.label)
     head = book.add_format({"bold": True, "bg_color": "#DDE7EE", "border": 1, "text_wrap": True, "valign": "top"})
     base = {"text_wrap": True, "valign": "top"}
@@ -146,6 +188,11 @@ def _write_table(book: Workbook, layer: Layer, rows: pd.DataFrame, origin: str) 
             _write(sheet, i, j, value, style[colour])
         if column.values:
             sheet.data_validation(_HEAD_LINE + 1, j, last + 200, j, {"validate": "list", "source": list(column.values)})
+        elif column.parent is not None and column.parent[0] in lasts and not column.several:
+            table = column.parent[0]
+            offered = f"='{LAYERS[table].label}'!$A${_HEAD_LINE + 2}:$A${lasts[table] + 201}"
+            rule = {"validate": "list", "source": offered, "error_type": "warning", "error_title": "那张表里没有"}
+            sheet.data_validation(_HEAD_LINE + 1, j, last + 200, j, rule)
     sheet.freeze_panes(_HEAD_LINE + 1, 1)
     if len(rows):
         sheet.autofilter(_HEAD_LINE, 0, last, len(columns) - 1)
@@ -198,7 +245,8 @@ def import_rules(file: str | Path, folder: str | Path, *, apply: bool = False) -
     SourceError
         No such file, not such a workbook, or the folder is the bundled one.
     DataError
-        Rows that cannot be taken; `.problems` names sheet, row, field and reason. Nothing is written.
+        Rows that cannot be taken, or that do not fit each other; `.problems` names sheet, row, field and reason. Nothing is
+        written. What was unfinished before and stays so is no reason.
     EnvironmentProblem
         The folder cannot be written.
     """
@@ -234,13 +282,12 @@ def _plan(
     source: Path, sheets: Mapping[str, Sequence[tuple[int, list[Any]]]], folder: Path
 ) -> tuple[pd.DataFrame, dict[str, bytes]]:
     """Return what would change, and the new contents of files; manifest last."""
-    district = District.load(folder)
+    tables = _tables(folder)
     problems: list[Problem] = []
     changes: list[tuple[str, ...]] = []
     files: dict[str, bytes] = {}
-    tables = {layer.name for layer in _tables_of(district)}
-    for name in (n for n in TABLES if n in sheets and n in tables):
-        layer, old = LAYERS[name], _texts(LAYERS[name], district.rows[name].reset_index())
+    for layer in (layer for layer in tables.shown() if layer.name in sheets):
+        name, old = layer.name, _texts(layer, tables.rows[layer.name].reset_index())
         new = _rows(layer, sheets[name], problems)
         if new is None:
             continue
@@ -251,14 +298,14 @@ def _plan(
         mine = list(_differences(layer, old, new))
         if mine:
             changes += mine
-            files[_file_of(district, layer)] = _csv(layer, new)
+            files[tables.file_of(layer)] = _csv(layer, new)
     errors = [p for p in problems if p.severity == "error"]
     if errors:
         raise DataError(problems_table(errors), source.name)
     if files:
-        _declare(district, files, source)
+        _declare(tables, files, source)
         check_copy(folder, files)
-        _check_measures(folder, district, files)
+        _check_measures(tables, files)
     return pd.DataFrame(changes, columns=list(COLUMNS), dtype="object"), files
 
 
@@ -364,11 +411,6 @@ def _differences(layer: Layer, old: pd.DataFrame, new: pd.DataFrame) -> Iterator
         yield layer.name, str(key), "删去", "", str(before.loc[key].get("label", "")), ""
 
 
-def _file_of(district: District, layer: Layer) -> str:
-    declared = district.manifest.get("layers", {}).get(layer.name)
-    return str(declared["file"]) if declared else f"{layer.folder}/{layer.name}.csv"
-
-
 def _csv(layer: Layer, rows: pd.DataFrame) -> bytes:
     out = io.StringIO()
     table = csv.writer(out, lineterminator="\n")
@@ -377,32 +419,37 @@ def _csv(layer: Layer, rows: pd.DataFrame) -> bytes:
     return out.getvalue().encode("utf-8-sig")
 
 
-def _declare(district: District, files: dict[str, bytes], source: Path) -> None:
+def _declare(tables: _Tables, files: dict[str, bytes], source: Path) -> None:
     """Add the tables a folder did not carry to its manifest, which is written last."""
     text = ""
-    for layer in (LAYERS[name] for name in TABLES if not _is_own(district, name)):
+    for layer in (LAYERS[name] for name in TABLES if not tables.is_own(name)):
         file = f"{layer.folder}/{layer.name}.csv"
         if file in files:
             said = json.dumps(f"由 {source.name} 导入", ensure_ascii=False)
             text += f'\n[layers.{layer.name}]\nfile = {json.dumps(file)}\nsource = {said}\nsecrecy = "internal"\n'
     if text:
-        manifest = (district.folder / MANIFEST).read_bytes()
+        manifest = (tables.folder / MANIFEST).read_bytes()
         files[MANIFEST] = manifest.rstrip(b"\n") + b"\n" + text.encode()
 
 
-def _check_measures(folder: Path, district: District, files: Mapping[str, bytes]) -> None:
+def _check_measures(tables: _Tables, files: Mapping[str, bytes]) -> None:
     """Refuse tables whose rows contradict each other: measures of kinds, rules and decays that are not there."""
+    if not tables.is_own("measures"):
+        return
+    try:
+        district = District.load(tables.folder)
+    except DataError:
+        return  # not finished before this change either: opening the folder says what is left to do
     rows = dict(district.rows)
-    for layer in (LAYERS[name] for name in TABLES if _file_of(district, LAYERS[name]) in files):
+    for layer in (layer for layer in tables.shown() if tables.file_of(layer) in files):
         frame = pd.read_csv(
-            io.BytesIO(files[_file_of(district, layer)]),
+            io.BytesIO(files[tables.file_of(layer)]),
             dtype="str",
             encoding="utf-8-sig",
             keep_default_na=False,
             na_values=[""],
         )
         rows[layer.name] = check_rows(layer, frame.astype("object"), layer.label)[0]
-    if _is_own(district, "measures"):
-        found = measure_problems(district.with_rows(rows))
-        if len(found):
-            raise DataError(found, folder.name)
+    found = measure_problems(district.with_rows(rows))
+    if len(found):
+        raise DataError(found, tables.folder.name)

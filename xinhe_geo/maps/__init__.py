@@ -2,42 +2,63 @@
 
 from .basemap import Label, Layer
 from .changes import Comparison
+from .charts import MARKS_STYLE, Bar, Line, bars, curves, diverging_bar, slope, tone_style, tones
 from .drawing import difference, draw, evidence, of_district, picture, swipe, walkers
 from .html_map import HouseMap
 from .leading_rules import leading_rules, mapped_rules, promised_among, promised_rules
 from .live import live
 from .meeting import DEMONSTRATION_TEXT, PRESETS, meeting, preset_text
-from .presets import COMPLETENESS, GAPS, OVERVIEW, PARCELS, misses_any, scene_for, themes, worst_gaps
+from .presets import COMPLETENESS, GAPS, OVERVIEW, PARCELS, front_scene, misses_any, scene_for, themes, worst_gaps
 from .room import Room, moves
 from .scene import Scene, beside, hidden, shown_mode
-from .style import badges_of, house_style, joined, kind_label, layer_of, number_text, rule_label, shown_count, wording
-from .svg import colour_of, ink_on, legend_groups, width_at
+from .style import (
+    badges_of,
+    house_style,
+    ink_on,
+    joined,
+    kind_label,
+    layer_of,
+    number_text,
+    rule_label,
+    shown_count,
+    wording,
+)
+from .svg import colour_of, figure_of, legend_groups, width_at
 from .themes import Mode, Theme, class_text, percent, walker_text
 from .tiles import Tiles
+from .walks import walk_picture
 
 __all__ = [
     "COMPLETENESS",
     "DEMONSTRATION_TEXT",
     "GAPS",
+    "MARKS_STYLE",
     "OVERVIEW",
     "PARCELS",
     "PRESETS",
+    "Bar",
     "Comparison",
     "HouseMap",
     "Label",
     "Layer",
+    "Line",
     "Mode",
     "Room",
     "Scene",
     "Theme",
     "Tiles",
     "badges_of",
+    "bars",
     "beside",
     "class_text",
     "colour_of",
+    "curves",
     "difference",
+    "diverging_bar",
     "draw",
     "evidence",
+    "figure_of",
+    "front_scene",
     "hidden",
     "house_style",
     "ink_on",
@@ -62,8 +83,12 @@ __all__ = [
     "scene_for",
     "shown_count",
     "shown_mode",
+    "slope",
     "swipe",
     "themes",
+    "tone_style",
+    "tones",
+    "walk_picture",
     "walker_text",
     "walkers",
     "width_at",

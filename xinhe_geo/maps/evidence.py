@@ -168,7 +168,7 @@ def _steps(look: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """Yield the styles of the classes: none, five steps, unknown."""
     edge = {"line": look["cover"]["line"], "width": look["cover"]["width"]}
     yield {**look["cover"]["unreachable"], **edge, "label": "0 %", "skip": True}
-    for i, colour in enumerate(look["values"]):
+    for i, colour in enumerate(reversed(look["values"])):  # dark is what falls short
         yield {"fill": colour, **edge, "label": f"{i * 20}–{i * 20 + 20} %" if i else say("不到 20 %")}
     yield {**look["cover"]["unknown"], "label": say(_UNKNOWN), "skip": True}
 

@@ -143,7 +143,7 @@ class LiveNumbers:
         if self.mapped:
             note += say("；只据地图：受益为至多，图上走不到的不等于没有")
         else:
-            note += say("，还够不着 {0} {1}", amount(known - served, digits), unit)
+            note += say("，还在服务范围外 {0} {1}", amount(known - served, digits), unit)
         blank = int(self.model.facts[denominator].isna().sum())
         note += say("；另有 {0} 个小区不详，未计入", blank) if blank else ""
         return {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import geopandas as gpd
@@ -12,7 +13,7 @@ import shapely
 from ..access import completeness, coverage, gaps, headlines
 from ..core import Rule
 from ..district import District
-from .basemap import points_of
+from .basemap import Layer, points_of
 from .leading_rules import Analysed, leading_rules, promised_among, rings_of
 from .scene import Scene, reasons_of, scene_of
 from .style import (
@@ -22,12 +23,13 @@ from .style import (
     house_style,
     joined,
     layer_of,
+    role,
     rule_label,
     texts_of,
     wording,
     words_of,
 )
-from .themes import Subject, land_text, walker_text
+from .themes import Subject, land_text, two_tones, walker_text
 
 #: Maps that are not of one rule.
 OVERVIEW, COMPLETENESS, GAPS, PARCELS = "overview", "completeness", "gaps", "parcels"
@@ -199,6 +201,42 @@ def _of_gaps(district: District, plain: Subject, results: Analysed | None, editi
 
 def _without_facilities(scene: Scene) -> Scene:
     return replace(scene, off=[*scene.off, *(x.id for x in scene.layers if x.id.startswith("k-"))])
+
+
+def front_scene(district: District, rule: str, results: Analysed, sites: Sequence[Site], lang: str = "zh") -> Scene:
+    """
+    Return the one map of a first page: homes within reach and not, the five that miss most with their numbers, where something new would stand.
+
+    Parameters
+    ----------
+    sites
+        Letter, and metres in the plane of the district, of each place where something new would stand.
+    """
+    t, edition, own = wording(lang), Edition(lang), district.rule(rule)
+    worst = worst_gaps(district, results, lang)
+    first = None if worst is None else worst.head(FRONT_GAPS).assign(reason=worst["why"].head(FRONT_GAPS))
+    title = f"{district.name} · {rule_label(district, own, lang)}"
+    extra = [_site_layer(sites, district.crs, t["sites"])] if sites else []
+    scene = scene_of(district, Subject(results.cover, None, rule, first, title=title), edition, extra=extra)
+    homes = layer_of(district, "homes")
+    if homes is None or not scene.themes:
+        return scene
+    mode = two_tones(own, results.cover, homes, edition)
+    themes = [replace(theme, layer="homes", modes=[mode], start=0) for theme in scene.themes[:1]]
+    drawn = [replace(x, label=t["five_gaps"]) if x.id == "gaps" else x for x in scene.layers]
+    return replace(scene, themes=themes, first=0, layers=[x for x in drawn if x.id not in ("presence", "gaps-a")])
+
+
+#: A letter, and where it stands.
+Site = tuple[str, float, float]
+#: So many gaps carry a number on a first page.
+FRONT_GAPS = 5
+
+
+def _site_layer(sites: Sequence[Site], crs: str, label: str) -> Layer:
+    points = gpd.GeoSeries(shapely.points([(x, y) for _, x, y in sites]), crs=crs)
+    styles = [{"fill": role("gain"), "symbol": tag, "size": 11, "keep": True, "label": label} for tag, _, _ in sites]
+    return Layer("sites", label, "P", points, styles, np.arange(len(sites)))
 
 
 # --- renewal parcels ---------------------------------------------------------------------------------------------------

@@ -27,6 +27,34 @@ def house_style() -> dict[str, Any]:
     return dict(json.loads(web_file("maps/style.json")))
 
 
+def role(name: str) -> str:
+    """Return the colour of a meaning: "problem", "fine", "gain", "lose", "unknown", "doubtful", "ink"."""
+    colour: str = house_style()["roles"][name]
+    return colour
+
+
+def luminance(colour: str) -> float:
+    """Return how much light a colour (#rrggbb) gives, from 0 to 1 (WCAG 2)."""
+    parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    red, green, blue = (v / 12.92 if v <= 0.03928 else ((v + 0.055) / 1.055) ** 2.4 for v in parts)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def contrast(one: str, other: str) -> float:
+    """Return the contrast of two colours, from 1 to 21 (WCAG 2)."""
+    light, dark = sorted((luminance(one), luminance(other)), reverse=True)
+    return (light + 0.05) / (dark + 0.05)
+
+
+#: What letters need on what they stand on.
+READABLE = 4.5
+
+
+def ink_on(colour: str) -> str:
+    """Return the ink that can be read on a colour: dark or white, and black where neither is enough."""
+    return next((ink for ink in ("#1f2429", "#ffffff") if contrast(ink, colour) >= READABLE), "#000000")
+
+
 @cache
 def wording(lang: str) -> dict[str, str]:
     """Return what maps say in a language (`web/texts.json`)."""

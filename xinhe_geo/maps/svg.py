@@ -15,22 +15,22 @@ import shapely
 from ..core import escape
 from .basemap import Label, Layer
 from .room import Room, moves
-from .scene import Scene, beside, hidden, shown_mode
-from .style import OWN, house_style, joined, wording
+from .scene import Bounds, Scene, beside, hidden, shown_mode
+from .style import OWN, house_style, ink_on, joined, role, wording
 from .themes import Mode, Theme
 
 # --- the picture -----------------------------------------------------------------------------------------------------
 
 LINE, RING, POLYGON = 1, 2, 3  # types of shapes, as Shapely numbers them
-_FONT = "'Microsoft YaHei','PingFang SC','Noto Sans CJK SC','Noto Sans SC','Source Han Sans SC',sans-serif"
+FONT = "'Microsoft YaHei','PingFang SC','Noto Sans CJK SC','Noto Sans SC','Source Han Sans SC',sans-serif"
 #: The picture's sheet, in its own units: about the shape of a landscape page.
 _SHEET = (1600.0, 1120.0)
 _FRAME = (24.0, 92.0, 1206.0, 950.0)  # left, top, width, height of the map
 
 
-def _room(scene: Scene) -> Room:
-    """Return the map's frame with the scene in it, as large as it fits."""
-    (width, height), (west, south, east, north) = _FRAME[2:], scene.bounds
+def _room(scene: Scene, frame: Bounds) -> Room:
+    """Return a frame with the scene in it, as large as it fits."""
+    (width, height), (west, south, east, north) = frame[2:], scene.bounds
     margin = 0.03 * max(east - west, north - south, 1.0)
     scale = min(width / (east - west + 2 * margin), height / (north - south + 2 * margin))
     return Room((0.0, 0.0, width, height), scale, scene.crs, scene.bounds)
@@ -166,13 +166,6 @@ def _draw_layer(layer: Layer, styles: list[dict[str, Any]], pick: np.ndarray, vi
             cap = ' stroke-linecap="round"' if casing or not style.get("dash") else ""
             out.append(f'<path d="{d}" fill="none" stroke-linejoin="round"{cap}{paint}/>')
     return "".join(out)
-
-
-def ink_on(colour: str) -> str:
-    """Return dark or white: what can be read on a colour."""
-    parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
-    linear = [v / 12.92 if v <= 0.03928 else ((v + 0.055) / 1.055) ** 2.4 for v in parts]
-    return "#1f2429" if 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2] > 0.42 else "#ffffff"
 
 
 def _icon(x: float, y: float, r: float, style: Mapping[str, Any]) -> str:
@@ -497,10 +490,10 @@ def legend_groups(
     return groups
 
 
-def _watermark(text: str) -> str:
+def _watermark(text: str, width: float = _FRAME[2], rows: int = 6) -> str:
     out, step = [], _span(text, 26) + 190
-    for j in range(6):
-        for i in range(-1, int(_FRAME[2] / step) + 2):
+    for j in range(rows):
+        for i in range(-1, int(width / step) + 2):
             x, y = round(180 + step * i + (step / 2 if j % 2 else 0)), round(90 + step * 0.46 * j)
             out.append(f'<text x="{x}" y="{y}" transform="rotate(-22 {x} {y})">{escape(text)}</text>')
     return (
@@ -508,10 +501,10 @@ def _watermark(text: str) -> str:
     )
 
 
-def sheet_of(scene: Scene) -> str:
-    """Return the whole picture."""
+def _map_of(scene: Scene, view: Room, hatches: _Hatches) -> tuple[str, str]:
+    """Return what lies in the frame: areas and lines (in tenths of a unit), then symbols and names."""
     (theme, mode), off = shown_mode(scene), hidden(scene)
-    view, hatches, body = _room(scene), _Hatches(), []
+    body = []
     for layer in scene.layers:
         if layer.id in off or layer.shape not in ("A", "L"):
             continue
@@ -529,6 +522,54 @@ def sheet_of(scene: Scene) -> str:
     names = _draw_labels(scene, off, view, True)
     points = _draw_points(scene, off, view, own, first=False)
     labels = names + _draw_labels(scene, off, view, False) + chosen
+    return "".join(body), points + labels
+
+
+#: A figure within a page, in its own units: half as large as a sheet, so that its words keep six points on A4.
+_FIGURE = (820.0, 520.0)
+
+
+def figure_of(scene: Scene) -> str:
+    """Return the map alone, with the keys of its theme below it: a figure for a printed page."""
+    (theme, mode), hatches = shown_mode(scene), _Hatches()
+    width, height = _FIGURE
+    view = _room(scene, (0.0, 0.0, width, height))
+    body, marks = _map_of(scene, view, hatches)
+    entries = (
+        []
+        if mode is None
+        else [((style, "A"), style["label"]) for style, n in zip(mode.styles, mode.counts, strict=True) if n]
+    )
+    entries += [((x.styles[0], "P"), x.label) for x in scene.layers if x.id in ("gaps", "sites")]
+    kinds = set() if theme is None else {f"k-{kind}" for kind in theme.kinds}
+    entries += [
+        ((x.styles[0], "P"), re.split("[（(]", x.label)[0]) for x in scene.layers if x.id in kinds and len(x.geometry)
+    ]
+    keys, x, y = [], 4.0, height + 18
+    for key, label in entries:
+        wide = 34 + _span(label, 13) + 22
+        if x > 4 and x + wide > width:
+            x, y = 4.0, y + 24
+        keys.append(_key(key[0], key[1], x, y, hatches) + _words(x + 34, y, label, _Face(13, role("ink"))))
+        x += wide
+    mark = _watermark(scene.mark, width, 4) if scene.mark else ""
+    title = theme.title if theme is not None else scene.title
+    drawn = (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:g} {y + 16:g}" role="img" font-family="{FONT}">'
+        f'<title>{escape(title)}</title><defs><clipPath id="{OWN}frame"><rect width="{width:g}" height="{height:g}"/></clipPath>{hatches.defs()}</defs>'
+        f"<style>.{OWN}halo{{paint-order:stroke;stroke:#fffdf8;stroke-width:3px;stroke-linejoin:round;stroke-opacity:.9}}</style>"
+        f'<rect width="{width:g}" height="{y + 16:g}" fill="#fffdf9"/><rect width="{width:g}" height="{height:g}" fill="{house_style()["paper"]}"/>'
+        f'<g clip-path="url(#{OWN}frame)"><g transform="scale(.1)">{body}</g>{mark}{marks}{_picture_rule(view, wording(scene.lang)["north"])}</g>'
+        f'<rect width="{width:g}" height="{height:g}" fill="none" stroke="#555"/>{"".join(keys)}</svg>'
+    )
+    return drawn.replace(OWN, f"m{hashlib.sha256(drawn.encode()).hexdigest()[:10]}-")
+
+
+def sheet_of(scene: Scene) -> str:
+    """Return the whole picture."""
+    (theme, mode), off = shown_mode(scene), hidden(scene)
+    view, hatches = _room(scene, _FRAME), _Hatches()
+    body, marks = _map_of(scene, view, hatches)
     column = _legend(scene, theme, mode, off, hatches)
     left, top, width, height = _FRAME
     title = theme.title if theme is not None else scene.title
@@ -555,13 +596,13 @@ def sheet_of(scene: Scene) -> str:
     mark = _watermark(scene.mark) if scene.mark else ""
     frame = f'<rect x="{left}" y="{top}" width="{width}" height="{height}"'
     drawn = (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_SHEET[0]:g} {_SHEET[1]:g}" role="img" font-family="{_FONT}" '
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_SHEET[0]:g} {_SHEET[1]:g}" role="img" font-family="{FONT}" '
         f'xml:lang="{wording(scene.lang)["html_lang"]}"><title>{escape(title)}</title>'
         f'<defs><clipPath id="{OWN}frame"><rect width="{width:g}" height="{height:g}"/></clipPath>{hatches.defs()}</defs>'
         f"<style>.{OWN}halo{{paint-order:stroke;stroke:#fffdf8;stroke-width:3px;stroke-linejoin:round;stroke-opacity:.9}}</style>"
         f'<rect width="{_SHEET[0]:g}" height="{_SHEET[1]:g}" fill="#fffdf9"/>{"".join(head)}{frame} fill="{house_style()["paper"]}"/>'
-        f'<g transform="translate({left:g} {top:g})" clip-path="url(#{OWN}frame)"><g transform="scale(.1)">{"".join(body)}</g>'
-        f'{mark}{points}{labels}{_picture_rule(view, wording(scene.lang)["north"])}</g>{frame} fill="none" stroke="#555"/>'
+        f'<g transform="translate({left:g} {top:g})" clip-path="url(#{OWN}frame)"><g transform="scale(.1)">{body}</g>'
+        f'{mark}{marks}{_picture_rule(view, wording(scene.lang)["north"])}</g>{frame} fill="none" stroke="#555"/>'
         f"{column}{''.join(foot)}</svg>"
     )
     # Several pictures may stand in one page: names inside each are its own, and the same for the same picture.

@@ -27,6 +27,7 @@ from .style import (
     layer_of,
     number_text,
     numbers_of,
+    role,
     rule_label,
     shown_count,
     texts_of,
@@ -192,6 +193,22 @@ def _minutes_mode(rule: Rule, rows: pd.DataFrame, homes: gpd.GeoDataFrame, editi
 def counted_in(rule: Rule) -> str:
     """Return whom the classes of a rule count: everybody, or people 60+ where the rule is about them."""
     return "people_60plus" if rule.denominator == "people_60plus" else "people"
+
+
+def two_tones(rule: Rule, cover: pd.DataFrame, homes: gpd.GeoDataFrame, edition: Edition) -> Mode:
+    """Colour homes by whether most of each is served: problem, fine, or unknown."""
+    t, look = wording(edition.lang), house_style()["cover"]
+    served = floats_of(rows_of(cover, rule.name, homes), "served")
+    edge = {"line": look["line"], "width": look["width"]}
+    presence = is_presence(rule)
+    styles = [
+        {"fill": role("fine"), **edge, "label": t["has"] if presence else t["within"]},
+        {"fill": role("problem"), **edge, "label": t["hasnt"] if presence else t["beyond"]},
+        {**look["unknown"], "width": look["width"], "label": t["unknown"]},
+    ]
+    pick = np.where(np.isnan(served), 2, np.where(served >= 0.5, 0, 1))
+    label = t["within"]
+    return _counted(Classes(label, label, styles, pick), homes, counted_in(rule), edition)
 
 
 def _straight_mode(rule: Rule, rows: pd.DataFrame, homes: gpd.GeoDataFrame, edition: Edition) -> Mode | None:
@@ -485,7 +502,10 @@ def values_theme(
         return t["between"].format(a=words(first), b=words(last), u="%" if share else unit).rstrip()
 
     edge = {"line": look["cover"]["line"], "width": look["cover"]["width"]}
-    ramp = [look["values"][round(i * 4 / max(classes - 1, 1))] for i in range(classes)]
+    shades = (
+        look["values"][::-1] if share else look["values"]
+    )  # dark is what falls short: little of a share, much of a count
+    ramp = [shades[round(i * 4 / max(classes - 1, 1))] for i in range(classes)]
     styles: list[dict[str, Any]] = [{"fill": c, **edge, "label": label_of(i)} for i, c in enumerate(ramp)]
     styles.append({**look["cover"]["unknown"], "label": t["unknown"], "skip": True})
     people = floats_of(homes, "people")

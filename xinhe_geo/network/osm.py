@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import tomllib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
@@ -18,6 +18,7 @@ import shapely
 from ..core import NetworkError, SourceError, bundled_folder, plane_of
 from .arrays import AnyCrs, Flags, Floats, Ints, StrPath
 from .build import TABLE_COLUMNS, Chains, assemble, grouped, metric_crs, planar_steps, ranges, table_from
+from .osm_file import Extract, in_order, own_id
 from .streets import Streets
 
 if TYPE_CHECKING:
@@ -43,14 +44,14 @@ def of_file(path: StrPath, crs: AnyCrs | None, walk_filter: WalkFilter | None) -
     return assemble(metric, chains, table)
 
 
-def read_osm_streets(path: StrPath, *, walk_filter: WalkFilter | None = None) -> gpd.GeoDataFrame:
+def read_osm_streets(path: StrPath | Extract, *, walk_filter: WalkFilter | None = None) -> gpd.GeoDataFrame:
     """
     Read the walkable streets of an OpenStreetMap file.
 
     Parameters
     ----------
     path
-        .osm, .osm.gz, .osm.bz2 or .osm.pbf; clipped files load.
+        .osm, .osm.gz, .osm.bz2 or .osm.pbf, clipped or in any order; or one that `in_order` has given.
     walk_filter
         Rules in place of the bundled `network/walk_filter.toml`: a file, or its content as a mapping.
 
@@ -64,18 +65,20 @@ def read_osm_streets(path: StrPath, *, walk_filter: WalkFilter | None = None) ->
     xy = np.column_stack([ways.lon, ways.lat])[ways.node]
     lines = shapely.linestrings(xy, indices=np.repeat(np.arange(len(ways.off) - 1), np.diff(ways.off)))
     frame = ways.table.set_index("street")[["name", "class", "wait_s", "steps"]]
-    return gpd.GeoDataFrame(frame, geometry=lines, crs="EPSG:4326")
+    streets = gpd.GeoDataFrame(frame, geometry=lines, crs="EPSG:4326")
+    return streets[shapely.length(lines) > 0]  # a way all of whose nodes lie in one place leads nowhere
 
 
-def excluded_ways(path: StrPath, *, walk_filter: WalkFilter | None = None) -> pd.DataFrame:
+def excluded_ways(path: StrPath | Extract, *, walk_filter: WalkFilter | None = None) -> pd.DataFrame:
     """Return every way with a highway tag that is left out: `way`, `name`, `class`, `reason`."""
     rules = _walk_filter(walk_filter)
     rows = []
-    for way in _highways(path):
-        tags = {tag.k: tag.v for tag in way.tags}
-        walk, reason = rules.decide(tags)
-        if not walk:
-            rows.append((f"w{way.id}", tags.get("name"), tags["highway"], reason))
+    with in_order(path) as extract:
+        for way in _highways(extract):
+            tags = {tag.k: tag.v for tag in way.tags}
+            walk, reason = rules.decide(tags)
+            if not walk:
+                rows.append((f"w{own_id(way.id)}", tags.get("name"), tags["highway"], reason))
     return pd.DataFrame(rows, columns=["way", "name", "class", "reason"], dtype=object)
 
 
@@ -193,46 +196,39 @@ def _values(tags: Mapping[str, Any]) -> tuple[tuple[str, frozenset[str] | None],
     return tuple((key, None if "*" in values else frozenset(values)) for key, values in listed.items())
 
 
-def _highways(path: StrPath, *, located: bool = False) -> Iterable[Any]:
-    """Yield every way with a highway tag; `located`: its nodes know where they are, if the file has them before."""
+def _highways(extract: Extract, *, located: bool = False) -> Iterator[Any]:
+    """Yield every way with a highway tag; `located`: its nodes know where they are."""
     import osmium
 
-    if not Path(path).is_file():
-        raise SourceError(f"文件不存在：{Path(path).name}")
     kinds = osmium.osm.NODE | osmium.osm.WAY if located else osmium.osm.WAY
-    try:
-        file = osmium.FileProcessor(str(path), kinds).with_filter(osmium.filter.KeyFilter("highway"))
-        if located:
-            file = file.with_locations().with_filter(osmium.filter.EntityFilter(osmium.osm.WAY))
-        yield from file
-    except RuntimeError as error:
-        raise SourceError(f"{Path(path).name} 不是能读的 OpenStreetMap 文件：{error}") from error
+    file = osmium.FileProcessor(extract.file, kinds).with_filter(osmium.filter.KeyFilter("highway"))
+    if located:
+        file = file.with_locations().with_filter(osmium.filter.EntityFilter(osmium.osm.WAY))
+    yield from file
 
 
-def read_ways(path: StrPath, walk_filter: WalkFilter | None) -> Ways:
+def read_ways(path: StrPath | Extract, walk_filter: WalkFilter | None) -> Ways:
     """Read walkable ways; a way that misses nodes falls into the runs between them."""
     rules = _walk_filter(walk_filter)
     columns: dict[str, list[Any]] = {name: [] for name in TABLE_COLUMNS}
     refs: list[int] = []
     lines = _Lines()
-    for way in _highways(path, located=True):
-        tags = {tag.k: tag.v for tag in way.tags}
-        if not rules.decide(tags)[0]:
-            continue
-        mine = [node.ref for node in way.nodes]
-        refs += mine
-        lines.add(way, len(mine))
-        columns["street"].append(way.id)
-        columns["name"].append(tags.get("name"))
-        columns["class"].append(tags["highway"])
-        columns["wait_s"].append(rules.wait(tags))
-        columns["steps"].append(rules.steps is not None and rules.steps.fits(tags))
+    with in_order(path) as extract:
+        for way in _highways(extract, located=True):
+            tags = {tag.k: tag.v for tag in way.tags}
+            if not rules.decide(tags)[0]:
+                continue
+            mine = [node.ref for node in way.nodes]
+            refs += mine
+            lines.add(way, len(mine))
+            columns["street"].append(own_id(way.id))
+            columns["name"].append(tags.get("name"))
+            columns["class"].append(tags["highway"])
+            columns["wait_s"].append(rules.wait(tags))
+            columns["steps"].append(rules.steps is not None and rules.steps.fits(tags))
     columns["home"] = [None] * len(lines.count)
-    ids, first, at = np.unique(np.array(refs, np.int64), return_index=True, return_inverse=True)
+    _, first, at = np.unique(np.array(refs, np.int64), return_index=True, return_inverse=True)
     xy = lines.coordinates()[first]
-    missing = np.flatnonzero(np.isnan(xy[:, 0]))
-    found, lon, lat = _read_nodes(path, ids[missing])  # where nodes stand behind the ways that use them
-    xy[np.searchsorted(ids, found)] = np.column_stack([lon, lat])
     there = ~np.isnan(xy[:, 0])
     number = np.cumsum(there) - 1
     node, off, way_of = _runs(number[at], there[at], np.array(lines.count, np.int64))
@@ -275,26 +271,6 @@ class _Lines:
         count = np.array(self.count, np.int64)
         heads, _ = ranges(np.cumsum(WKB_HEAD + 16 * count) - (WKB_HEAD + 16 * count), np.full(len(count), WKB_HEAD))
         return np.delete(data, heads).view("<f8").reshape(-1, 2).astype(np.float64)
-
-
-def _read_nodes(path: StrPath, wanted: Ints) -> tuple[Ints, Floats, Floats]:
-    """Return id (ascending), longitude and latitude of the wanted nodes that the file has."""
-    import osmium
-
-    if not len(wanted):
-        return np.empty(0, np.int64), np.empty(0), np.empty(0)
-    ids: list[int] = []
-    lon: list[float] = []
-    lat: list[float] = []
-    nodes = osmium.FileProcessor(str(path), osmium.osm.NODE).with_filter(osmium.filter.IdFilter(wanted.tolist()))
-    node: Any
-    for node in nodes:
-        if node.location.valid():
-            ids.append(node.id)
-            lon.append(node.lon)
-            lat.append(node.lat)
-    found, first = np.unique(np.array(ids, np.int64), return_index=True)
-    return found, np.array(lon, np.float64)[first], np.array(lat, np.float64)[first]
 
 
 def _runs(at: Ints, there: Flags, count: Ints) -> tuple[Ints, Ints, Ints]:

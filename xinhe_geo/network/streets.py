@@ -49,6 +49,8 @@ class Streets:
     cum: Floats  # per point: metres from the beginning of its edge
     #: The streets before a plan changed them: places keep the feet that they had there (`footing`).
     before: Streets | None = field(default=None, repr=False)
+    #: Per edge: whether nobody may walk it; None: all may be walked.
+    shut: Flags | None = field(default=None, repr=False)
     #: Indexes of the edges that some may use, as `attach` wants them.
     trees: dict[tuple[str, str, bool], tuple[shapely.STRtree, Ints]] = field(
         default_factory=dict, init=False, repr=False
@@ -232,6 +234,8 @@ class Streets:
             if not profile.steps:
                 edge = np.where(self.steps, np.inf, edge)
             rate = np.divide(edge, self.length, out=np.zeros(len(edge)), where=self.length > 0)
+        if self.shut is not None:
+            edge, rate = np.where(self.shut, np.inf, edge), np.where(self.shut, np.inf, rate)
         if self.private.any():  # what residents walk of their own lanes is part of their doors: see `lanes`
             edge, rate = np.where(self.private, np.inf, edge), np.where(self.private, np.inf, rate)
         finite = edge[np.isfinite(edge)]

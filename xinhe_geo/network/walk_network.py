@@ -21,6 +21,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import geopandas as gpd
+import numpy as np
 import pandas as pd
 import pyproj
 import shapely
@@ -70,13 +71,14 @@ class WalkNetwork:
     def __getstate__(self) -> dict[str, Any]:
         """Go to another process as what it was made from; what is derived is made again there."""
         made = {f"_{name}": getattr(self._streets, name) for name in MADE_OF}
-        before = self._streets.before
+        before, shut = self._streets.before, self._streets.shut
+        made |= {} if shut is None else {"shut": shut}
         return made if before is None else {**made, "before": WalkNetwork(before)}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         before: WalkNetwork | None = state.get("before")
         then = None if before is None else before._streets
-        self._streets = Streets(**{name: state[f"_{name}"] for name in MADE_OF}, before=then)
+        self._streets = Streets(**{name: state[f"_{name}"] for name in MADE_OF}, before=then, shut=state.get("shut"))
 
     # --- making one ---------------------------------------------------------------------------------------------------
 
@@ -276,6 +278,24 @@ class WalkNetwork:
         if self.crs != before.crs:
             raise NetworkError(f"两个路网的坐标系不同：{self.crs.to_string()}、{before.crs.to_string()}")
         return WalkNetwork(replace(self._streets, before=before._streets))
+
+    def shutting(self, streets: Iterable[str]) -> WalkNetwork:
+        """
+        Return this network with some streets shut: same edges and doors, so that what was attached need not be attached again.
+
+        Parameters
+        ----------
+        streets
+            Ids, as in the column `street` of `edges`; those that are not there shut nothing.
+
+        Returns
+        -------
+        WalkNetwork
+            Another one, in the same CRS. Doors on a shut street lead nowhere; who has lost them all is not attached anew, as by `after`.
+        """
+        there = self._streets
+        shut = np.isin(there.street_of(np.arange(len(there.u))), list(streets))
+        return WalkNetwork(replace(there, shut=shut))
 
     @property
     def alone(self) -> WalkNetwork:

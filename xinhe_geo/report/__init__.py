@@ -5,6 +5,7 @@ from .districts import facts, side_by_side
 from .files import LEDGER_BOOK, added_to, put_in_place, refuse_foreign
 from .ledger_workbook import ledger_workbook
 from .pages.districts import COMPARISON, write_side_by_side
+from .pages.firmness import firmness, ranges_sheet, write_robustness, write_stress
 from .pages.plans import (
     State,
     provision_sheet,
@@ -45,11 +46,13 @@ __all__ = [
     "csv_text",
     "documents",
     "facts",
+    "firmness",
     "ledger_workbook",
     "marked_rows",
     "people_line",
     "provision_sheet",
     "put_in_place",
+    "ranges_sheet",
     "read_shapes",
     "receipt",
     "refuse_foreign",
@@ -64,8 +67,10 @@ __all__ = [
     "write_new",
     "write_plans",
     "write_report",
+    "write_robustness",
     "write_scenario",
     "write_side_by_side",
+    "write_stress",
     "write_table",
     "write_worst",
 ]

@@ -271,6 +271,18 @@ def survey_first(district: District, results: Analysis) -> list[str]:
     return sorted(concerned, key=lambda kind: (-concerned[kind][0], -concerned[kind][1], kind))
 
 
+def sited(district: District, rule: str, number: int) -> gpd.GeoDataFrame | None:
+    """Return where so many new facilities serve most people under a rule (`siting.sites`), worked out once; None where none helps."""
+    key = ("sited", rule, number, language())
+    if key not in district.memo:
+        try:
+            district.memo[key] = sites(district, rule, number)
+        except SitingError:
+            district.memo[key] = None
+    found: gpd.GeoDataFrame | None = district.memo[key]
+    return found
+
+
 def best_sites(district: District, results: Analysis) -> pd.DataFrame:
     """
     Find, for every promise that is not kept for all, where one more facility serves most people.
@@ -285,9 +297,8 @@ def best_sites(district: District, results: Analysis) -> pd.DataFrame:
     for name in promised_rules(district, results):
         if not lead.loc[name, "value"] < 1 - 1e-9 or not lead.loc[name, "people_unserved"] > 0:
             continue
-        try:
-            table = sites(district, name, 1)
-        except SitingError:  # no candidate helps: nothing to recommend
+        table = sited(district, name, 1)
+        if table is None:  # nothing to recommend
             continue
         found.append(table.drop(columns="geometry").head(1).assign(rule=name))
     columns = ["rule", "label", "reason", "people_gained", "people_60plus_gained"]

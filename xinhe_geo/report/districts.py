@@ -237,6 +237,36 @@ def side_by_side(records: Iterable[tuple[str, Mapping[str, Any]]]) -> tuple[gpd.
     return districts, pd.concat(parts).sort_index(kind="stable")
 
 
+def over_years(districts: gpd.GeoDataFrame, values: pd.DataFrame) -> pd.DataFrame:
+    """
+    Return how districts that are there in several years changed.
+
+    Parameters
+    ----------
+    districts, values
+        As `side_by_side` returns them.
+
+    Returns
+    -------
+    table
+        One row per code, rule and year, in this order: `code`, `name`, `rule`, `label`, `year`, `value` (a share; missing where
+        it is not known), `mark`. Only rules asked alike in all years of a district, and known in two of them at least.
+    """
+    places = districts[["code", "name", "year"]].rename(columns={"name": "district"})
+    table = values.join(places, on="key")
+    table = table[(table["code"] != "").to_numpy()].drop_duplicates(["code", "rule", "year"])
+    asked = table["definition"].astype(str) + "|" + table["denominator"].astype(str)
+    table["asked"] = asked.where(table["value"].notna())
+    group = table.groupby(["code", "rule"], sort=False)
+    found = table[(group["value"].transform("count") > 1) & (group["asked"].transform("nunique") == 1)]
+    order = {rule: n for n, rule in enumerate(dict.fromkeys(values["rule"]))}
+    found = found.sort_values(
+        ["code", "rule", "year"], key=lambda c: c.map(order) if c.name == "rule" else c, kind="stable"
+    )
+    shown = found[["code", "district", "rule", "label", "year", "value", "mark"]]
+    return shown.rename(columns={"district": "name"}).reset_index(drop=True)
+
+
 def _judged(part: pd.DataFrame, districts: gpd.GeoDataFrame) -> pd.DataFrame:
     """Rank one indicator and find its outliers."""
     part = part.copy()

@@ -33,7 +33,7 @@ from .record import NOTED, RECORD, hashes, read_json, read_noted, read_run, run_
 LEDGER_BOOK = "tables/规划目标落实核对表.xlsx"
 CARRIED = {LEDGER_BOOK}
 #: Places of what a report writes.
-_REPORTED = re.compile(r"[^/]+\.html|maps/[^/]+\.html|tables/[^/]+\.xlsx|gis/[^/]+\.gpkg")
+_REPORTED = re.compile(r"[^/]+\.html|maps/[^/]+\.html|tables/[^/]+\.xlsx|gis/[^/]+\.gpkg|suggested\.json")
 #: What a report begins with: looked at before anything is computed.
 FIRST = (
     "index.html",

@@ -61,7 +61,8 @@ TASKS_SHEET = "任务分解表"
 #: Of 专栏1 only the cells that are read back are open, so that nobody types figures where they are lost; filters and widths are free.
 _READ_ONLY = {"autofilter": True, "sort": True, "format_columns": True, "format_rows": True}
 #: What a 街道 fills in by hand; kept from one run to the next.
-USER_COLUMNS = ("责任科室", "配合单位", "年度节点", "进度", "佐证材料")
+OFFICE = "责任科室"
+USER_COLUMNS = (OFFICE, "配合单位", "年度节点", "进度", "佐证材料")
 _HEADER_ROW = 2
 #: Rows that are looked at: far more than there are commitments, and no more than a cell may say it stands in.
 _MOST_ROWS = 20_000
@@ -155,6 +156,17 @@ def read_tasks(path: Path) -> pd.DataFrame:
     return frame[frame.notna().any(axis=1)]
 
 
+def responsible(table: pd.DataFrame, path: Path) -> dict[str, str]:
+    """Return who answers for each rule, as typed into the 任务分解表 of an earlier workbook: of all targets that are measured by it."""
+    typed = read_tasks(path)[OFFICE].dropna().astype(str)
+    rows = canonical(table).reset_index()
+    rows = rows[rows["commitment"].isin(typed.index) & rows["rule"].astype(bool) & rows["rule"].notna()]
+    found: dict[str, dict[str, None]] = {}
+    for commitment, rule in zip(rows["commitment"], rows["rule"], strict=True):
+        found.setdefault(str(rule), {})[typed[commitment]] = None
+    return {rule: say("、").join(names) for rule, names in found.items()}
+
+
 def _sheets(
     district: District, table: pd.DataFrame, filled: pd.DataFrame
 ) -> Iterator[tuple[str, pd.DataFrame, str, tuple[int, int]]]:
@@ -166,7 +178,7 @@ def _sheets(
     yield (
         "核对表",
         _check_sheet(table.reset_index()),
-        say("{0} 条承诺：{1}。{2}", counts.sum(), counted, said),
+        say("{0} 项目标：{1}。{2}", counts.sum(), counted, said),
         (top, 2),
     )
     panel_note = say(
@@ -175,10 +187,10 @@ def _sheets(
     yield PANEL_SHEET, panel_sheet(district, table), panel_note, (top, 2)
     yield TASKS_SHEET, _task_sheet(table, filled), say("右边五列由街道填写；再次运行时保留"), (top, 2)
     yield "社区一览", community_sheet(district, table), say("每个社区一页的版本：communities.html。{0}", said), (top, 2)
-    note = say("不属于规划承诺的标准；只有读到正文的标准才作判定")
+    note = say("不属于规划目标的标准；只有读到正文的标准才作判定")
     yield "规划之外的标准", _check_sheet(beyond(district).reset_index()), note, (top, 2)
     if len(own := claims_sheet(district)):
-        yield "逐项要求", own, say("每条承诺拆开来说了什么，哪一项由哪一条量法回答，没有量的为什么"), (top, 2)
+        yield "逐项要求", own, say("每项目标拆开来说了什么，哪一项由哪一条量法回答，没有量的为什么"), (top, 2)
     rows = left_out(district).reset_index()
     names = {
         "id": "编号",
@@ -216,7 +228,7 @@ def _check_sheet(rows: pd.DataFrame) -> pd.DataFrame:
     rows = rows.assign(section=rows["section"].map(parted), **cells)
     # what a meeting asks comes first and is printed; how the number was made stands to the right of it
     names = {
-        "commitment": "承诺",
+        "commitment": "任务",
         "quote": "原文",
         "category": "类别",
         "label": "量什么",
@@ -317,7 +329,7 @@ def _source_sheet(district: District) -> pd.DataFrame:
 
 #: How wide columns are, in characters; others 12.
 _WIDE = {
-    "承诺": 7,
+    "任务": 7,
     "编号": 10,
     "类别": 9,
     "地位": 9,
@@ -361,7 +373,7 @@ _WIDE = {
     "来源": 50,
     "SHA-256": 66,
     "有": 60,
-    "承诺每个社区都有、这里缺": 26,
+    "要求每个社区都有、这里缺": 26,
     "其他必备设施里缺": 30,
 }
 
@@ -431,7 +443,7 @@ def _write_sheet(
 
 
 #: Cells of the promise itself, which stand in each of its rows so that filters find them; from the second row on in grey.
-_OF_THE_PROMISE = ("承诺", "原文", "类别", "章节", "属性", "空间范围", "原文矛盾", "原文的要求", "没有量的要求")
+_OF_THE_PROMISE = ("任务", "原文", "类别", "章节", "属性", "空间范围", "原文矛盾", "原文的要求", "没有量的要求")
 _REPEATED = {"font_color": "#A8A39A"}
 _TYPED = {"bg_color": "#FFFDF0", "border": 1, "border_color": "#D9D2B8", "locked": False}
 
@@ -457,9 +469,9 @@ class _Styles:
 
 def _repeats(rows: pd.DataFrame) -> list[bool]:
     """Return which rows belong to the same promise as the row above."""
-    if "承诺" not in rows.columns:
+    if "任务" not in rows.columns:
         return [False] * len(rows)
-    return list(rows["承诺"].eq(rows["承诺"].shift()))
+    return list(rows["任务"].eq(rows["任务"].shift()))
 
 
 def _width(column: object) -> float:

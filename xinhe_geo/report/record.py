@@ -41,17 +41,17 @@ PACKAGES = (
 )
 
 
-def record_of(district: District, results: Analysis, preset: str) -> dict[str, Any]:
-    """Return what the outputs were made from: inputs with hashes, parameters, versions; and what was found."""
+def record_of(district: District, results: Analysis | None, preset: str) -> dict[str, Any]:
+    """Return what the outputs were made from: inputs with hashes, parameters, versions; and what was found, where anything was."""
     versions = {"python": platform.python_version()}
     for name in PACKAGES:
         try:
             versions[name] = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:
             versions[name] = "?"
-    lead = results.headlines
+    lead = pd.DataFrame() if results is None else results.headlines
     # a record is in Chinese whatever the report is read in: the next one is compared with it
-    if results.lang != "zh":
+    if results is not None and results.lang != "zh":
         with speaking("zh"):
             lead = headlines(district, results.cover)
     return {

@@ -43,17 +43,19 @@ from ..maps import (
     scene_for,
 )
 from .analysis import Analysis, Progress
-from .files import FIRST, LEDGER_BOOK, added_to, refuse_foreign, swapped_in
+from .files import FIRST, LEDGER_BOOK, added_to, is_as_written, refuse_foreign, swapped_in
 from .gis import geopackage
-from .ledger_workbook import ledger_workbook
+from .ledger_workbook import ledger_workbook, responsible
 from .pages.brief import brief_page, with_links
+from .pages.ground import ground_page
 from .pages.registry import PAGES, Shown, made
 from .record import RECORD, hashes, record_of
+from .story.steps import KEPT, siting_order, suggested, text_of
 from .story.story import Story
 from .workbook import workbook
 
-#: How many maps the brief shows as pictures; the others are links.
-PICTURES = 8
+#: The map of all gaps stands behind so many others.
+GAPS_AFTER = 8
 #: What is printed or edited beside the report -> its file.
 DOCUMENTS = {"sheet": "现状总图.pdf", "word": "汇报.docx", "slides": "汇报.pptx"}
 
@@ -68,6 +70,7 @@ def brief(
     progress: Progress | None = None,
     processes: int = 1,
     lang: str = "zh",
+    suggest: bool = False,
 ) -> pd.DataFrame:
     """
     Write the whole report into a folder: `index.html`, `meeting.html`, `maps/`, `tables/`, `gis/`, `run.json`.
@@ -89,11 +92,15 @@ def brief(
     lang
         "zh" or "en": what every page, map and table is written in. Files, layers and record are called the same in both; names and
         words of the plan stay Chinese.
+    suggest
+        Whether a next step is worked out for every goal that is not met; else for the one that falls shortest. What was worked out
+        for the same inputs stands in `suggested.json` and is taken over.
 
     Returns
     -------
     headlines
-        What the brief says first: index rule, columns as `access.headlines`.
+        What the brief says first: index rule, columns as `access.headlines`. None, where there are no homes: then the folder has a
+        page of the streets and facilities, their map, and what to add.
 
     Raises
     ------
@@ -111,6 +118,8 @@ def brief(
     tell = progress or (lambda _: None)
     before = None if since is None else read_record(since)  # now: it may lie in the folder that is written
     with speaking(lang):
+        if district.homes is None or district.homes.empty:
+            return _without_homes(district, Path(to), preset, tell, lang)
         tell(say("计算可达和覆盖"))
         district.network  # noqa: B018  (before anything is handed over: all need it)
         results = Analysis.of(district, preset)
@@ -124,9 +133,22 @@ def brief(
             tell(say("找缺口和原因"))
             results.work_out()
             aside = Worker(district, results, processes=processes)
-            _write(district, results, Path(to), _Run(None, before, tell, aside, ahead, judged))
+            _write(district, results, Path(to), _Run(None, before, tell, aside, ahead, judged, suggest))
     headline: pd.DataFrame = results.headlines
     return headline
+
+
+def _without_homes(district: District, to: Path, preset: str, tell: Progress, lang: str) -> pd.DataFrame:
+    """Write what can be said where nobody is known to live: streets, facilities, and what to add; return no headlines."""
+    tell(say("画地图"))
+    with swapped_in(to) as folder:
+        overview = maps.draw(district, lang=lang)
+        overview.save(folder / "maps" / f"{OVERVIEW}.html")
+        write_text(folder / "index.html", ground_page(district, overview.picture()))
+        record = {**record_of(district, None, preset), "files": hashes(folder)}
+        write_text(folder / RECORD, json.dumps(record, ensure_ascii=False, indent=1) + "\n")
+    columns = ["label", "kind", "headline", "value", "mark", "people_unserved", "bound", "needs"]
+    return pd.DataFrame(columns=columns).rename_axis("rule")
 
 
 def documents(
@@ -216,6 +238,7 @@ class _Run(NamedTuple):
     aside: Worker
     ahead: Callable[[], Mapping[str, str]]
     judged: Callable[[], _Judged | None]
+    every: bool = False
 
 
 def write_report(
@@ -282,24 +305,33 @@ def _write_pages(district: District, results: Analysis, folder: Path, target: Pa
     if changed is not None:
         changed["label"] = changed["id"].map(results.headlines["label"]).fillna(changed["label"])
     pictured = {rule: f"maps/{rule}.html" for rule in mapped_rules(district, results)}
+    sited = run.aside(suggested, results, siting_order(Story(results).worst), every=run.every, kept=_kept(target))
     filed = run.aside(_write_judged, district, judged, changed, pictured, folder, target)
     # The last first: maps are drawn here from the first on, and there from the last, until they meet.
     drawn = [
-        run.aside(_write_map, district, results, name, i, folder / "maps")
-        for i, name in reversed([*enumerate(_maps(district, results))])
+        run.aside(_write_map, district, results, name, folder / "maps") for name in reversed(_maps(district, results))
     ]
     run.tell(say("写会议用的活地图"))
     for file, page in run.ahead().items():
         write_text(folder / file, page)
     run.tell(say("画地图"))
-    pictures = [fetch() for fetch in reversed(drawn)]
+    shown = [fetch() for fetch in reversed(drawn)]
     filed()
+    found = sited()
+    write_text(folder / KEPT, text_of(results, found))
     run.tell(say("写简报"))
     for file, page in made("results", Shown(district, results)):
         write_text(folder / file, page)
-    index = brief_page(Story(results), pictures, [p for p in PAGES if (folder / p.file).exists()], changed)
+    offices = {} if judged is None else responsible(judged.table, target / LEDGER_BOOK)
+    story = Story(results, found, offices)
+    index = brief_page(story, shown, [p for p in PAGES if (folder / p.file).exists()], changed)
     write_text(folder / "index.html", with_links(index, target))
     return now
+
+
+def _kept(target: Path) -> Path | None:
+    """Return the sites that an earlier report has worked out, where they are as it wrote them."""
+    return target / KEPT if is_as_written(target, KEPT) else None
 
 
 def _pages(district: District, lang: str) -> dict[str, str]:
@@ -425,27 +457,26 @@ def _maps(district: District, results: Analysis) -> list[str]:
     """Return which maps there are, in the order of the brief."""
     chosen = [OVERVIEW, *([COMPLETENESS] if len(results.completeness) else []), *mapped_rules(district, results)]
     if misses_any(district, results):
-        chosen.insert(PICTURES, GAPS)
+        chosen.insert(GAPS_AFTER, GAPS)
     if layer_of(district, "parcels") is not None:
         chosen.append(PARCELS)
     return chosen if _walked_rule(district, results) is None else [*chosen, WALKERS]
 
 
-def _write_map(district: District, results: Analysis, name: str, place: int, folder: Path) -> dict[str, str]:
-    """Write one of `_maps`, the `place`-th; return what the brief shows of it (title, file, picture)."""
+def _write_map(district: District, results: Analysis, name: str, folder: Path) -> dict[str, str]:
+    """Write one of `_maps`; return what the brief says of it (title, file)."""
     file, lang = folder / f"{name}.html", results.lang
     if name == WALKERS:
         walked = _walked_rule(district, results)
         assert walked is not None
         maps.walkers(district, walked, lang=lang).save(file)
         with speaking(lang):
-            title, picture = say("{0} {1}：老年人与成人对照", district.name, rule_name(district, walked)), ""
+            title = say("{0} {1}：老年人与成人对照", district.name, rule_name(district, walked))
     else:
         scene = scene_for(district, name, results=results, lang=lang)
-        drawn = maps.HouseMap(scene)
-        drawn.save(file)
-        title, picture = scene.title, drawn.picture() if place < PICTURES else ""
-    return {"file": f"maps/{name}.html", "title": title, "svg": picture}
+        maps.HouseMap(scene).save(file)
+        title = scene.title
+    return {"file": f"maps/{name}.html", "title": title}
 
 
 def _walked_rule(district: District, results: Analysis) -> Rule | None:

@@ -14,8 +14,8 @@ import numpy as np
 import pandas as pd
 
 from ..access import at_one_limit, coverage, crowding, if_all_are_there, limit_metres, presence, unchecked_of
-from ..core import METHOD_LABELS, TOLERANCE_M, Rule, amount, counted, per_cent, say, title, word
-from ..district import District, kind_name, rule_name
+from ..core import METHOD_LABELS, TOLERANCE_M, Edit, Rule, amount, counted, per_cent, say, title, word
+from ..district import District, Scenario, kind_name, rule_name
 from ..ledger import (
     Lacks,
     Terms,
@@ -260,6 +260,22 @@ def of_remedies(story: Story) -> Sums:
             *of_figure(title("之前"), _served(a, weights(a, denominator)), remedy.before),
             *of_figure(title("之后"), _served(b, weights(b, denominator)), remedy.after),
         ]
+    for step in (one for steps in story.steps.values() for one in steps):
+        rule = district.rule(step.rule)
+        spots = [{"facility": f"step-{p.tag}", "kind": rule.kinds[0], "xy": [p.x, p.y]} for p in step.places]
+        after = Scenario("steps", edits=tuple(Edit("open_facility", spot) for spot in spots)).on(district)
+        a, b = (coverage(state, rules=[rule]).xs(rule.name, level="rule") for state in (district, after))
+        denominator = "homes" if rule.denominator == "community" else rule.denominator
+        found[f"{rule.name}/{step.number}"] = [
+            *of_figure(
+                rule_name(district, rule),
+                Parts(a["name"], (b["served"] - a["served"]) * a[step.gained.of]),
+                step.gained,
+            ),
+            *of_figure(title("之前"), _served(a, weights(a, denominator)), step.before),
+            *of_figure(title("之后"), _served(b, weights(b, denominator)), step.after),
+            *of_figure(_who(step.left), _missed(b, step.left.of), step.left),
+        ]
     for pace in story.paces:
         rule = district.rule(pace.rule)
         walker, sums = district.profile(rule.profile), list[Sum]()
@@ -467,10 +483,10 @@ def moved(old: pd.DataFrame, new: pd.DataFrame, crowd: pd.DataFrame, row: pd.Ser
         "people_gain": ("受益居民（人）", change.clip(lower=0), both["people"]),
         "people_60plus_gain": ("其中60岁及以上（人）", change.clip(lower=0), both["people_60plus"]),
         "people_lose": ("受影响居民（人）", -change.clip(upper=0), both["people"]),
-        "people_crowded": ("设施更挤的居民（人）", crowd["people_crowded"], crowd["people"]),
+        "people_crowded": ("服务负荷上升的居民（人）", crowd["people_crowded"], crowd["people"]),
         "people_relieved": ("设施更松的居民（人）", crowd["people_relieved"], crowd["people"]),
-        "people_new_served": ("新居民可达（人）", fresh["served"].fillna(0.0), fresh["people"]),
-        "people_new_unserved": ("新居民不可达（人）", (1 - fresh["served"]).fillna(0.0), fresh["people"]),
+        "people_new_served": ("导入人口可达（人）", fresh["served"].fillna(0.0), fresh["people"]),
+        "people_new_unserved": ("导入人口不可达（人）", (1 - fresh["served"]).fillna(0.0), fresh["people"]),
     }
     names = pd.concat([both["name"], fresh["name"]])
     found = [

@@ -223,7 +223,7 @@ def _cover_sheet(district: District, cover: pd.DataFrame, labels: Mapping[str, s
     names = pd.Series(dtype="str") if facilities is None else facilities["name"]
     rows = only_known(cover).reset_index()
     rows["label"] = rows["rule"].map(labels)
-    rows["facility"] = rows["facility"].map(names[~names.index.duplicated()]).fillna(rows["facility"])
+    rows["facility"] = rows["facility"].map(names[~names.index.duplicated()]).astype(object).fillna(rows["facility"])
     rows["method"] = rows["method"].map(_said(METHOD_LABELS))
     rows["basis"] = rows["basis"].map(_said(BASIS_LABELS))
     rows["method"] = rows["method"].where(rows["metric"] != "presence", say("按社区计（界内有即算）"))

@@ -724,7 +724,7 @@ def _home_table(case: _Case, siting: Siting) -> _Table:
 def _community_table(case: _Case, siting: Siting) -> _Table:
     """Demand: communities without a facility; a site serves the one it stands in. Costs only choose among its sites."""
     if siting.model not in ("mclp", "lscp"):
-        raise SitingError("按“每个社区有一处”承诺的类别，只能问 mclp（n 处补哪些社区）或 lscp（补齐要几处）")
+        raise SitingError("按“每个社区有一处”要求的类别，只能问 mclp（n 处补哪些社区）或 lscp（补齐要几处）")
     district, rule = case.district, case.rule
     matrix = presence(district)
     lacks = matrix.index[(matrix.reindex(columns=list(rule.kinds), fill_value=0).sum(axis=1) == 0).to_numpy()]

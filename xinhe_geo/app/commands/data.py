@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import sys
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,8 +13,19 @@ import typer
 from rich.markup import escape
 
 from ...access import SEVERITIES, audit, rests_on
-from ...core import LAYERS, UNSTATED, DataError, SourceError, amount, refuse_leaving, refuse_uncleared, write_text
-from ...district import District, secrecy_of
+from ...core import (
+    LAYERS,
+    UNSTATED,
+    DataError,
+    SourceError,
+    amount,
+    refuse_leaving,
+    refuse_uncleared,
+    say,
+    speaking,
+    write_text,
+)
+from ...district import District, layer_name, secrecy_of
 from ...district import check as check_folder
 from ...district import number as seal_number
 from ...district import seal as seal_folder
@@ -25,10 +37,12 @@ from ...io import (
     HOSTS,
     LEFT_OUT,
     PARTS,
+    PEOPLE_COLUMN,
     RESULT_LABELS,
     UNPROVEN,
     Coordinates,
     Division,
+    PeopleJump,
     Request,
     Wishes,
     asked,
@@ -44,6 +58,7 @@ from ...io import (
     tally,
 )
 from ...io import add as add_rows
+from ...io import blanks as write_blanks
 from ...io import fetch as fetch_osm
 from ...io import template as write_template
 from ...io import update as update_list
@@ -111,7 +126,7 @@ def import_(
     lang: Lang = "zh",
 ) -> None:
     """从 OSM 提取文件建立一个街道目录。"""
-    with watched(file.name) as tell:
+    with watched(file.name) as tell, speaking(lang):
         taken = import_osm(
             file,
             out,
@@ -123,14 +138,15 @@ def import_(
             basis=basis,
             progress=tell,
         )
-    _show_taken(taken)
+    _show_taken(taken, lang)
     OUT.print(escape(message(lang, "imported", shown_path(out), shown_path(out))))
 
 
-def _show_taken(taken: pd.DataFrame) -> None:
+def _show_taken(taken: pd.DataFrame, lang: str) -> None:
     """Print what an import took and what it left out."""
-    table = grid("图层", "内容", "取用", "未取", "原因", "例")
-    taken = taken.rename(index={name: layer.label for name, layer in LAYERS.items()})
+    with speaking(lang):
+        table = grid(*(say(head) for head in ("图层", "内容", "取用", "未取", "原因", "例")))
+        taken = taken.rename(index={name: layer_name(name) for name in LAYERS})
     for row in taken.reset_index().itertuples(index=False):
         table.add_row(*("" if v is None or str(v) == "nan" else escape(str(v)) for v in row))
     OUT.print(table)
@@ -178,7 +194,7 @@ def new(
         said["streets"] = {"file": str(_fetched(folder, said.get("boundary"), lang, sure=yes))}
     with watched(folder.name) as tell:
         made = new_district(folder, recipe_of(said), overwrite=overwrite, progress=tell)
-    _show_taken(made.taken)
+    _show_taken(made.taken, lang)
     for layer, rows in made.rows.items():
         OUT.print(escape(LAYERS[layer].label))
         _show_added(rows, lang, guarded=False)
@@ -336,9 +352,25 @@ def _numbers(text: str) -> list[float]:
 def template(
     out: Annotated[Path, typer.Option("--out", help="写到哪个 .xlsx 文件")] = Path("模板.xlsx"),
     folder: Annotated[Path | None, typer.Option("--for", help="街道目录：下拉选项用它的类别表")] = None,
+    blanks: Annotated[
+        bool,
+        typer.Option("--blanks", help="不写模板，写目录里还缺什么：面积、床位、状态、服务社区、人口；填好用 add 导入"),
+    ] = False,
     lang: Lang = "zh",
 ) -> None:
     """写一个可以填的 Excel 模板：每个图层一张表，中文表头、单位、下拉选项、示例行。"""
+    if blanks:
+        if folder is None:
+            raise SourceError("--blanks 要知道是哪个目录：加 --for 街道目录")
+        with replacing(lang, out):
+            missing = write_blanks(out, folder)
+        shown = grid("图层", "列", "没有值的")
+        for name, n in missing.items():
+            layer, _, column = name.partition(".")
+            shown.add_row(LAYERS[layer].label, LAYERS[layer].names[column].label, f"{n:,} 处")
+        OUT.print(shown)
+        OUT.print(escape(message(lang, "done", shown_path(out))))
+        return
     with replacing(lang, out):
         write_template(out, folder)
     OUT.print(escape(message(lang, "done", shown_path(out))))
@@ -367,6 +399,12 @@ def add(
         list[str] | None, typer.Option("--update", help="这些行更新目录里相像的行；5=H03 为第 5 行就是 H03；可写几次")
     ] = None,
     skip: Annotated[list[str] | None, typer.Option("--skip", help="这些行不要；可写几次")] = None,
+    decide: Annotated[
+        Path | None,
+        typer.Option(
+            "--decide", help="决定表（.xlsx）：没有就写出，每行一个建议，旁边一页对照图；改好再运行一次照它办"
+        ),
+    ] = None,
     sure: Annotated[bool, typer.Option("--sure", help="人口合计变化超过 5% 也写入")] = False,
     report_to: Annotated[Path | None, typer.Option("--report", help="逐行的结果另写一份 CSV")] = None,
     set_: Annotated[
@@ -393,9 +431,11 @@ def add(
     """把自己的表格或 GIS 文件加进街道目录：每一行要么取用，要么说明原因；先看改动，再加 --yes 写入。"""
     if report_to is not None:
         refuse_uncleared(secrecy_of(to), "另写逐行的结果")
-    with watched(file.name):
-        try:
-            report_ = add_rows(
+    waiting = decide is not None and not decide.exists()
+
+    def taken(sure: bool) -> pd.DataFrame:
+        with watched(file.name):
+            return add_rows(
                 file,
                 to,
                 layer,
@@ -416,13 +456,17 @@ def add(
                 update=update or (),
                 skip=skip or (),
                 sure=sure,
+                decide=decide,
             )
-        except (SourceError, DataError) as error:
-            if isinstance(error, SourceError):
-                _keep_page(error, file)
-            elif place is not None and place.is_file():
-                ERR.print(escape(f"没有坐标的行可以在 {shown_path(place)} 上放，存下的表再用 add 导入。"))
-            raise
+
+    try:
+        report_ = _sure_of_people(taken, sure)
+    except (SourceError, DataError) as error:
+        if isinstance(error, SourceError):
+            _keep_page(error, file)
+        elif place is not None and place.is_file():
+            ERR.print(escape(f"没有坐标的行可以在 {shown_path(place)} 上放，存下的表再用 add 导入。"))
+        raise
     if place is not None and place.is_file():
         OUT.print(escape(message(lang, "done", shown_path(place))))
     if values is not None and values.is_file():
@@ -433,7 +477,7 @@ def add(
     _show_added(report_, lang, guarded=is_guarded(to))
     for row in report_[report_["column"] == UNPROVEN].itertuples():
         ERR.print(escape(f"注意：{row.reason}。{row.remedy}"))
-    OUT.print(message(lang, "applied" if yes else "not_applied"))
+    _say_written(report_, lang, decide, waiting=waiting, yes=yes)
     if report_["result"].isin(["refused", "unclear"]).any():
         raise typer.Exit(PARTLY)
 
@@ -450,13 +494,20 @@ def update(
     new: Annotated[list[str] | None, typer.Option("--new", help="这些行是新开的：行号或编号，all 为全部")] = None,
     update_: Annotated[list[str] | None, typer.Option("--update", help="5=H03：第 5 行就是 H03；可写几次")] = None,
     skip: Annotated[list[str] | None, typer.Option("--skip", help="这些行不要；可写几次")] = None,
+    decide: Annotated[
+        Path | None,
+        typer.Option(
+            "--decide", help="决定表（.xlsx）：没有就写出，每行一个建议，旁边一页对照图；改好再运行一次照它办"
+        ),
+    ] = None,
     datum_checked: Annotated[str, typer.Option("--datum-checked", help="坐标基准怎么核对的（见 add）")] = "",
     yes: Annotated[bool, typer.Option("--yes", help="写入；不写则只列出会改什么")] = False,
     lang: Lang = "zh",
 ) -> None:
     """一类设施今年的名录：新开、停用、搬迁、改名、规划的已开；只动这一类，停用的行保留，以前各年不变。"""
     wishes = Wishes(tuple(new or ()), tuple(update_ or ()), tuple(skip or ()))
-    request = Request(Coordinates(crs, checked=datum_checked), basis, sheet, key, wishes=wishes)
+    request = Request(Coordinates(crs, checked=datum_checked), basis, sheet, key, wishes=wishes, decide=decide)
+    waiting = decide is not None and not decide.exists()
     with watched(file.name):
         try:
             rows = update_list(file, to, kind=kind, year=year, request=request, apply=yes)
@@ -464,9 +515,32 @@ def update(
             _keep_page(error, file)
             raise
     _show_added(rows, lang, guarded=is_guarded(to))
-    OUT.print(message(lang, "applied" if yes else "not_applied"))
+    _say_written(rows, lang, decide, waiting=waiting, yes=yes)
     if asked(rows):
         raise typer.Exit(PARTLY)
+
+
+def _sure_of_people(taken: Callable[[bool], pd.DataFrame], sure: bool) -> pd.DataFrame:
+    """Take a file; where the number of people jumps, ask whoever sits at the screen, and let the refusal be where nobody does."""
+    try:
+        return taken(sure)
+    except PeopleJump as jump:
+        if not sys.stdin.isatty():
+            raise
+        ERR.print(escape(str(jump)))
+        if not typer.confirm("人口确实这样变，写入？"):
+            raise
+        return taken(True)
+
+
+def _say_written(rows: pd.DataFrame, lang: str, decide: Path | None, *, waiting: bool, yes: bool) -> None:
+    """Say whether anything was written, and what to do next where decisions wait."""
+    if waiting and decide is not None and decide.is_file():
+        OUT.print(escape(message(lang, "decide", shown_path(decide), shown_path(decide.with_suffix(".html")))))
+        return
+    if decide is None and (rows["result"] == "unclear").any():
+        OUT.print(message(lang, "to_decide"))
+    OUT.print(message(lang, "applied" if yes else "not_applied"))
 
 
 #: How many lines of a report a screen shows, and how many of them of rows that the file does not have.
@@ -499,6 +573,9 @@ def _show_added(report_: pd.DataFrame, lang: str, *, guarded: bool) -> None:
     units = {"dropped": "处", "note": "条", "closed": "处"}
     said = [f"{words[name]} {n:,} {units.get(name, '行')}" for name, n in tally(report_).items() if n]
     OUT.print(escape("，".join(said)))
+    people = report_[(report_["column"] == PEOPLE_COLUMN) & (report_["result"] == "note")]
+    for reason in () if guarded else people["reason"]:
+        OUT.print(escape(reason))
 
 
 def _pairs(said: list[str] | None) -> dict[str, str]:

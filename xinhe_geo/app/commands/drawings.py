@@ -61,7 +61,7 @@ def make_atlas(
     preset: Annotated[str, typer.Option("--preset", help="plan | td1063 | elderly")] = "plan",
     lang: Lang = "zh",
 ) -> None:
-    """图册：现状、缺口、每项承诺各一页，再每个社区一页（一社区一图一表），合成一个 PDF。"""
+    """图册：现状、缺口、每项目标各一页，再每个社区一页（一社区一图一表），合成一个 PDF。"""
     from ...report.paper import Format, atlas
 
     with watched(message(lang, "loading")) as tell:
@@ -112,7 +112,7 @@ def one_map(
 def public_edition(
     folder: Annotated[Path | None, typer.Argument(help="街道目录；省略为随程序的演示街道")] = None,
     out: Annotated[Path, typer.Option("--out", help="输出目录")] = Path("public"),
-    rule: Annotated[list[str] | None, typer.Option("--rule", help="出哪些规则的图，可重复；省略为规划承诺的")] = None,
+    rule: Annotated[list[str] | None, typer.Option("--rule", help="出哪些规则的图，可重复；省略为规划目标的")] = None,
     size: Annotated[str, typer.Option("--size", help="A3 | A4")] = "A3",
     approval: Annotated[str, typer.Option("--approval", help="审图号")] = "",
     number: Annotated[str, typer.Option("--number", help="图号")] = "",

@@ -68,7 +68,7 @@ def parcels(
             _print_figures(district, figures, str(name))
             _print_stages(district, stages, str(name))
             own = promised[[str(name) in listed for listed in promised["parcels"]]]
-            _print_promises(district, own, say("承诺"))
+            _print_promises(district, own, say("任务"))
             if books is not None and after is not None:
                 _print_balance(books, str(name), str(after.manifest.get("scenario", "")))
         if chosen is None:

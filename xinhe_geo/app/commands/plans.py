@@ -73,7 +73,7 @@ def compare(
 
 def _show_effects(table: pd.DataFrame, title: str) -> None:
     """Print what changes: the shares, the net gain in what each rule counts, who gains and loses."""
-    shown = grid("指标", "前", "后", "净增", "受益居民", "受影响", "更挤", "迁入", title=title)
+    shown = grid("指标", "前", "后", "净增", "受益居民", "受影响", "服务负荷上升", "迁入", title=title)
     for column in shown.columns[1:]:
         column.no_wrap = True
     for row in table.itertuples():

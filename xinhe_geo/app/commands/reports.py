@@ -33,6 +33,9 @@ def report(
     plans: Annotated[
         bool, typer.Option("--plans", help="再写目录里每个方案的比较页，和不可达人口最多一项的选址页（要几分钟）")
     ] = False,
+    suggest: Annotated[
+        bool, typer.Option("--suggest", help="给每一项没做到的目标都测算新增一处放在哪里；省略只测算短板突出的一项")
+    ] = False,
     lang: Lang = "zh",
 ) -> None:
     """分析一个街道，写出简报、地图、表格和 GIS 数据。"""
@@ -40,7 +43,7 @@ def report(
         district = opened(folder, "写出报告")
         if year is not None or planned or communities is not None:
             district = district.at(district.year if year is None else year, planned=planned, communities=communities)
-        lead = brief(district, out, preset=preset, since=since, progress=tell, processes=2, lang=lang)
+        lead = brief(district, out, preset=preset, since=since, progress=tell, processes=2, lang=lang, suggest=suggest)
         if plans:
             with speaking(lang):
                 write_comparisons(district, out, rules=preset, progress=tell)
@@ -114,7 +117,7 @@ def ledger(
     by: Annotated[str, typer.Option("--by", help="填报人，与 --take 一起用")] = "",
     lang: Lang = "zh",
 ) -> None:
-    """规划目标落实核对表：规划的每一条承诺现在到了哪一步，凭什么这样说。"""
+    """规划目标落实核对表：规划的每一项目标现在到了哪一步，凭什么这样说。"""
     if take is not None:
         refuse_uncleared(secrecy_of(folder or bundled_folder()), "写出核对表")
         _take(take, folder or bundled_folder(), by, lang)

@@ -62,12 +62,12 @@ def run_rules(
     folder: Annotated[Path | None, typer.Argument(help="街道目录；省略为随程序的演示街道")] = None,
     lang: Lang = "zh",
 ) -> None:
-    """按一套规则算一遍：每条现在多少，换算法多少，多少人够不着，凭什么。"""
+    """按一套规则算一遍：每条现在多少，换算法多少，多少人在服务范围外，凭什么。"""
     with watched(message(lang, "loading")):
         district = opened(folder, "列出结果")
         table = headlines(district, coverage(district, rules=set_))
     for heading, own in by_heading(table):
-        shown = grid("规则", "现在", "换算法", "够不着的人", "凭什么", title=escape(heading))
+        shown = grid("规则", "现在", "换算法", "服务范围外的人", "凭什么", title=escape(heading))
         for name, row in own.iterrows():
             cells = (
                 f"{row['label']}\n{name}",
@@ -91,7 +91,7 @@ def export_rules(
     folder: Annotated[Path | None, typer.Argument(help="街道目录；省略为随程序的演示街道")] = None,
     lang: Lang = "zh",
 ) -> None:
-    """把规则、量法、步行人群、距离衰减写成一个可以改的工作簿。"""
+    """把设施类别、规则、配建标准、量法、规划要求、步行人群、距离衰减写成一个可以改的工作簿。"""
     with replacing(lang, file):
         write_rules(file, folder)
     OUT.print(escape(message(lang, "done", shown_path(file))))

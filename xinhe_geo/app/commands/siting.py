@@ -48,7 +48,7 @@ def sites(
     gap: Annotated[float, typer.Option("--gap", min=0, help="离证明的界多近就停：0.01 为 1%；0 为求到最优")] = 0.0,
     nodes: Annotated[int | None, typer.Option("--nodes", min=1, help="最多搜索几个分支就停")] = None,
     leave_out: Annotated[
-        bool, typer.Option("--leave-out", help="够不着的小区留下并列出，而不是拒绝（lscp、p_median、p_center）")
+        bool, typer.Option("--leave-out", help="服务范围外的小区留下并列出，而不是拒绝（lscp、p_median、p_center）")
     ] = False,
     assume_complete: Annotated[
         bool, typer.Option("--assume-complete", help="类别只取自地图时：假定图上的就是全部，结果会注明")
@@ -156,7 +156,7 @@ def find_links(
         bool, typer.Option("--assume-complete", help="类别只取自地图时：假定图上的就是全部，结果会注明")
     ] = False,
     out: Annotated[
-        Path | None, typer.Option("--out", help="写出一页：开哪里，每个小区为什么够不着、怎样才够得着")
+        Path | None, typer.Option("--out", help="写出一页：开哪里，每个小区为什么在服务范围外、怎样才够得着")
     ] = None,
     lang: Lang = "zh",
 ) -> None:

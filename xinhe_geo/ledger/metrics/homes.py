@@ -192,7 +192,7 @@ def _capacity(district: District, m: Measure) -> Found:
     )
     short = float(rows["short"].sum())
     missed = (rows["demand"] - rows["served"]).dropna()
-    where = _missed(homes, missed, weight, say("够不着或不够用"))
+    where = _missed(homes, missed, weight, say("服务范围外或不够用"))
     gap = say("{0}；按应有数还差 {1}", where, number_text(round(short, 2), "")) if where else ""
     unknown = int(demand.isna().sum())
     note = say("{0} 处小区的{1}不详、未计入", unknown, say(WEIGHTS[weight][0])) if unknown else ""

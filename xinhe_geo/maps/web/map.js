@@ -39,7 +39,7 @@
       .map((v) => (v <= 0.03928 ? v / 12.92 : Math.pow((v + 0.055) / 1.055, 2.4)));
     return 0.2126 * c[0] + 0.7152 * c[1] + 0.0722 * c[2];
   }
-  const inkOn = (hex) => (luminance(hex) > 0.42 ? "#1f2429" : "#ffffff");
+  const inkOn = (hex) => (luminance(hex) >= 0.2525 ? "#1f2429" : luminance(hex) <= 0.1833 ? "#ffffff" : "#000000"); // 4.5:1 on every fill
 
   /* --- reading the data --------------------------------------------------------------------------------------- */
 

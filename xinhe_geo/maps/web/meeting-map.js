@@ -1,14 +1,14 @@
 /* The drawing half of the live map: four canvases (ground, homes, streets and names, facilities), panning, zooming,
    picking and dragging. It knows nothing of plans; what is shown comes in through `state`, what is done goes out through
-   `on`. Colours and widths are those of the printed maps (style.json). */
+   `on`. Colours and widths are those of the printed maps (style.json): dark is what falls short. */
 (function () {
   "use strict";
   const TAU = 2 * Math.PI;
   const FONT = '"Microsoft YaHei","PingFang SC","Noto Sans CJK SC","Noto Sans SC","Source Han Sans SC",sans-serif';
   const CLASSES = {
-    full: { fill: "#7fbfc0", label: "可达" }, part: { fill: "#d8e3b4", label: "部分可达" }, none: { fill: "#f6c27a", label: "不可达" },
-    gain: { fill: "#0b5c6b", line: "#06343d", label: "本方案新增可达" }, gainPart: { fill: "#3f97a3", line: "#06343d", label: "本方案部分新增可达" },
-    lose: { fill: "#b02040", line: "#5e0f20", hatch: "#f3c6cf", label: "本方案失去" }, unknown: { fill: "#fbfaf7", hatch: "#d0c9be", label: "数据不足" },
+    full: { fill: "#d4e7e4", label: "可达" }, part: { fill: "#d9955f", label: "部分可达" }, none: { fill: "#993d14", label: "不可达" },
+    gain: { fill: "#0b5c6b", line: "#06343d", hatch: "#d4e7e4", label: "本方案新增可达" }, gainPart: { fill: "#3f97a3", line: "#06343d", hatch: "#d4e7e4", label: "本方案部分新增可达" },
+    lose: { fill: "#f7c9cf", line: "#5e0f20", hatch: "#b02040", label: "本方案失去" }, unknown: { fill: "#fbfaf7", hatch: "#d0c9be", label: "数据不足" },
   };
 
   /* --- shapes ------------------------------------------------------------------------------------------------- */
@@ -302,7 +302,8 @@
 
   function inkOn(hex) {
     const c = [1, 3, 5].map((i) => parseInt(hex.slice(i, i + 2), 16) / 255).map((v) => (v <= 0.03928 ? v / 12.92 : Math.pow((v + 0.055) / 1.055, 2.4)));
-    return 0.2126 * c[0] + 0.7152 * c[1] + 0.0722 * c[2] > 0.42 ? "#1f2429" : "#ffffff";
+    const light = 0.2126 * c[0] + 0.7152 * c[1] + 0.0722 * c[2];
+    return light >= 0.2525 ? "#1f2429" : light <= 0.1833 ? "#ffffff" : "#000000"; // 4.5:1 on every fill
   }
 
   /* How a facility is drawn: closed by the plan, planned and not counted, new or moved, or as it is. */

@@ -131,7 +131,7 @@
       what: (r.mapped ? "若图上的设施都在、路都能走：" : "") + `${who} ${limitText(r)}可达${DENOMINATORS[d]}`, big: whole(b), now: b, was: a,
       // net first, in what the rule itself counts
       delta: Math.abs(b - a) < 5e-5 ? "与现状相同" : (r.mapped ? "" : `净 ${signed((t.served - base.totals.whole[d].served) * k, digits)} ${unit}；`) + `现状 ${percent(a)}，${points(a, b)} 个百分点`,
-      note: (r.mapped ? "图上走不到的不等于没有" : `可达 ${amount(t.served)} / ${amount(t.known)} ${unit}，还够不着 ${amount(t.known - t.served)} ${unit}`) +
+      note: (r.mapped ? "图上走不到的不等于没有" : `可达 ${amount(t.served)} / ${amount(t.known)} ${unit}，还在服务范围外 ${amount(t.known - t.served)} ${unit}`) +
         (blank && d !== "area_m2" ? `；另有 ${blank} 个小区人口不详，未计入` : ""),
     };
   }

@@ -1,4 +1,4 @@
-"""`index.html`: what a meeting reads first, in one file that loads nothing."""
+"""`index.html`: two pages that conclude (how are we doing, where is it worst, what to do next) and the annex they rest on, in one file that loads nothing."""
 
 from __future__ import annotations
 
@@ -12,13 +12,27 @@ from pathlib import Path
 import pandas as pd
 
 from ...access import rests_on
-from ...core import crs_label, language, marked, per_cent, say, speaking, title, web_file, write_text
+from ...core import crs_label, language, marked, per_cent, say, speaking, title, web_file, word, write_text
 from ...district import walker_name
 from ...ledger import has_own_plan
-from ...maps import DEMONSTRATION_TEXT, preset_text
+from ...maps import (
+    DEMONSTRATION_TEXT,
+    bars,
+    curves,
+    figure_of,
+    front_scene,
+    preset_text,
+    slope,
+    tone_style,
+    walk_picture,
+    wording,
+)
+from ...maps import Bar as ChartBar
+from ...maps import Line as ChartLine
 from ..files import cannot_write_into, is_as_written
 from ..record import RECORD
-from ..story.records import Figure, Goal
+from ..story.front import TOLD_AT
+from ..story.records import Figure, Goal, Line, WalkTold
 from ..story.story import Story
 from ..workbook import foot
 from .receipts import OF_BRIEF
@@ -28,27 +42,38 @@ from .since import since_section
 
 #: English words take more room.
 ENGLISH_STYLE = "report/brief-en.css"
-#: How many homes the page lists.
-ROWS = 12
+#: How many homes the annex lists, how many the second page, and how many goals the first.
+ROWS, FIRST_GAPS, FIRST_GOALS = 12, 5, 12
 
 
 def brief_page(
     story: Story,
-    pictures: Sequence[Mapping[str, str]],
+    drawn: Sequence[Mapping[str, str]],
     pages: Sequence[Page],
     changed: pd.DataFrame | None = None,
 ) -> str:
-    """Return `index.html`: headlines, maps, gaps, what it rests on. One file, nothing loaded."""
+    """
+    Return `index.html`: two pages that conclude, and the annex. One file, nothing loaded.
+
+    Parameters
+    ----------
+    drawn
+        The maps beside it: `title` and `file` of each.
+    pages
+        The pages beside it.
+    changed
+        What changed since an earlier run.
+    """
     e, district = html.escape, story.district
-    style = web_file(ENGLISH_STYLE) if language() == "en" else ""
+    style = tone_style() + (web_file(ENGLISH_STYLE) if language() == "en" else "")
     mark = warning(say(DEMONSTRATION_TEXT)) if district.is_demonstration else ""
     lists = say("　社区名录：{0} 年", district.list_year) if district.communities is not None else ""
     borrowed = ""
     if district.files.at["rules", "from"] != "本目录":
-        borrowed = f'<p class="line">{say("规则表用的是随程序的默认口径，不是本街道自己的规划承诺")}</p>'
-    borrowed += warning(str(district.manifest.get("survey_note") or ""))
+        borrowed = f'<p class="line">{say("规则表用的是随程序的默认口径，不是本街道自己规划提出的目标")}</p>'
+    borrowed += warning(word(str(district.manifest.get("survey_note") or "")))
     links = {page.file: say(page.link) for page in pages}
-    links |= {"maps/overview.html": say("现状总图"), "tables/coverage.xlsx": say("表格")}
+    links |= {"#annex": say("附件"), "tables/coverage.xlsx": say("表格")}
     nav = say("　").join(
         [*(f'<a href="{file}">{what}</a>' for file, what in links.items()), '<span id="beside"></span>']
     )
@@ -60,47 +85,74 @@ def brief_page(
         crs_label(district.crs),
     )
     heading = say("{0} 公共服务设施覆盖简报", district.name)
+    there = {page.file for page in pages} | {m["file"] for m in drawn}
     body = f"""<header>
 <h1>{e(heading)}</h1>
-<p class="line">{e(said)}</p>
-{borrowed}
-{mark}
 <nav>{nav}</nav>
 </header>
 <main>
+<section class="sheet">
+{_conclusion(story)}
+{mark}
+{_lines(story, there)}
+<p class="line">{e(said)}</p>
+{borrowed}
+</section>
+<section class="sheet" id="where">
+{_map(story)}
+{_five_gaps(story)}
+{_plans(story)}
+</section>
+<section class="annex" id="annex">
+<h2 class="part">{say("附件")}</h2>
 {"" if changed is None else since_section(changed)}
-{_cards(story)}
-{_figures(pictures)}
+{_heat(story, there)}
+{_curves(story)}
+{_walks(story)}
+{_slope(story)}
 {_gap_section(story)}
 {_other_table(story)}
 {_rests_on(story)}
+{_links(drawn)}
+</section>
 </main>
 <footer><p>{e(foot(district))}</p></footer>"""
     return marked(html_page(heading, style, body))
 
 
-def _cards(story: Story) -> str:
-    """Return a card for each promise that has a value, and one line for those that have none, with what is missing."""
-    e, unknown = html.escape, story.unknown
-    rows = "".join(f"<li>{e(say('{0}：{1}', goal.label, goal.headline))}</li>" for goal in unknown)
-    missing = (
-        f'<details open><summary>{say("数据不足的 {0} 项", len(unknown))}</summary><ul class="links">{rows}</ul></details>'
-        if unknown
-        else ""
-    )
-    cards = "".join(map(_card, story.known))
-    return f'<section><h2>{say("一眼看结果")}</h2><div class="cards">{cards}</div>{missing}</section>'
+# --- the first page --------------------------------------------------------------------------------------------------
 
 
-def _card(goal: Goal) -> str:
+def _conclusion(story: Story) -> str:
+    """The three sentences."""
+    e, own = html.escape, story.conclusion
+    mark = f'<span class="mark">{e(own.mark)}</span>' if own.mark else ""
+    rows = "".join(f"<li>{e(text)}{mark}</li>" for text in (own.met, own.worst, own.next))
+    return f'<ol class="conclusion">{rows}</ol>'
+
+
+def _lines(story: Story, there: set[str]) -> str:
+    """The table of the goals, worst first; what does not fit on the page stands in the annex with all others."""
     e = html.escape
-    mark = f'<span class="mark">{e(goal.mark)}</span>' if goal.mark else ""
-    outside = f'<p class="small">{goal.outside}</p>' if goal.outside else ""
+    if not story.lines:
+        return ""
+    head = heads([say("目标"), say("现状"), say("缺口人数"), say("责任单位"), say("下一步")], (2,))
+    rows = "".join(_line(line, there) for line in story.lines[:FIRST_GOALS])
+    rest = story.lines[FIRST_GOALS:]
+    more = f'<p class="small">{e(say("其余 {0} 项见附件“全部指标”", len(rest)))}</p>' if rest else ""
+    return f"{scrolled(head, rows, 'goals')}{more}"
+
+
+def _line(line: Line, there: set[str]) -> str:
+    e, goal = html.escape, line.goal
+    file = f"maps/{goal.rule}.html"
+    name = f'<a href="{file}">{e(goal.label)}</a>' if file in there else e(goal.label)
+    mark = f'<span class="mark">{e(goal.mark)}</span>' if goal.mark and not goal.exact else ""
+    office = e(line.responsible) or f'<span class="small">{say("待填")}</span>'
     return (
-        f'<article class="card"><h3>{e(goal.label)}</h3><p class="number">{followed(goal.big, OF_BRIEF, goal.rule)}{mark}</p>'
-        f"{_bar(goal)}"
-        f'<p>{e(goal.headline)}</p><p class="small">{e(goal.alternatives)}</p>{outside}'
-        f'<p class="small">{e(goal.standard)}</p></article>'
+        f'<tr id="goal-{e(goal.rule)}"><td>{name}</td>'
+        f'<td class="now"><b>{_followed(goal.share, goal.rule, text=goal.big)}</b>{mark}{_bar(goal)}</td>'
+        f'<td class="n">{_followed(goal.unserved, goal.rule, text=e(line.missed))}</td><td>{office}</td><td>{e(line.next)}</td></tr>'
     )
 
 
@@ -112,6 +164,8 @@ def _followed(figure: Figure, *about: str, text: str = "") -> str:
 
 def _bar(goal: Goal) -> str:
     """Draw a share; of communities that have one only as much is filled as people can walk there, the rest is an outline."""
+    if not goal.share.known:
+        return ""
     wide, walked = f"width:{per_cent(goal.share.value)}", goal.walked
     if walked is None:
         return f'<div class="bar" role="img" aria-label="{goal.share.text}"><i style="{wide}"></i></div>'
@@ -122,29 +176,147 @@ def _bar(goal: Goal) -> str:
     )
 
 
-def _figures(pictures: Sequence[Mapping[str, str]]) -> str:
+# --- the second page -------------------------------------------------------------------------------------------------
+
+
+def _map(story: Story) -> str:
+    """The one map: homes in two tones, the five gaps by number, where something new would stand."""
+    goal, homes = story.mapped, story.district.homes
+    if goal is None or homes is None or homes.empty:
+        return ""
+    places = dict.fromkeys(place for step in story.plans for place in step.places)
+    sites = [(place.tag, place.x, place.y) for place in places]
+    scene = front_scene(story.district, goal.rule, story.analysis, sites, story.analysis.lang)
+    about = say("{0}：谁在服务范围外，缺口在哪里，补在哪里", goal.label)
+    return f"<h2>{html.escape(about)}</h2><figure>{figure_of(scene)}</figure>"
+
+
+def _five_gaps(story: Story) -> str:
+    """The five homes that miss most, in the order of `maps.worst_gaps`."""
     e = html.escape
-    figures = "".join(
-        f'<figure>{p["svg"]}<figcaption><a href="{e(p["file"])}">{e(say("{0}（打开可操作的地图）", p["title"]))}</a></figcaption></figure>'
-        for p in pictures
-        if p["svg"]
+    rows = "".join(
+        f'<tr><td class="n">{i}</td><td>{e(gap.name)}</td><td>{e(gap.label)}</td>'
+        f'<td class="n">{_followed(gap.unserved, gap.rule, gap.home)}</td><td>{e(gap.reason)}</td></tr>'
+        for i, gap in enumerate(story.gaps[:FIRST_GAPS], 1)
     )
-    rest = [p for p in pictures if not p["svg"]]
-    links = "".join(f'<li><a href="{e(p["file"])}">{e(p["title"])}</a></li>' for p in rest)
-    more = (
-        f'<details><summary>{say("其余 {0} 张地图", len(rest))}</summary><ul class="links">{links}</ul></details>'
-        if rest
-        else ""
+    if not rows:
+        return _survey_next(story)
+    head = heads([say("序"), title("小区"), say("最大的缺口"), say("服务范围外"), say("原因")], (0, 3))
+    return f"<h2>{say('缺口最大的五处')}</h2>{scrolled(head, rows, 'five')}"
+
+
+def _plans(story: Story) -> str:
+    """What one, two and three new places bring."""
+    e, goal = html.escape, story.leading
+    if goal is None or not story.plans:
+        return ""
+    rows = "".join(
+        f"<tr><td>{e(say('增设 {0} 处', step.number))}</td><td>{e(say('；').join(f'{place.tag} {place.where}' for place in step.places))}</td>"
+        f'<td class="n">{e(step.gained.told)}</td><td class="n">{step.before.text} → {step.after.text}</td><td class="n">{e(step.left.told)}</td>'
+        f"<td>{say('已证明最优') if step.proven else e(say('未证明最优，至多还差 {0}', step.unproven.text))}</td></tr>"
+        for step in story.plans
     )
-    return f'<section><h2>{say("地图")}</h2><div class="figures">{figures}</div>{more}</section>'
+    names = [say("方案"), say("位置（图上字母）"), say("新增服务"), say("可达"), say("仍在服务范围外"), say("可信度")]
+    about = say("怎么补：{0}", goal.label)
+    mark = f'<span class="mark">{e(goal.mark)}</span>' if goal.mark else ""
+    return f"<h2>{e(about)}{mark}</h2>{scrolled(heads(names, (2, 3, 4)), rows, 'plans')}"
+
+
+# --- the annex -------------------------------------------------------------------------------------------------------
+
+
+def _heat(story: Story, there: set[str]) -> str:
+    """Communities by goals: how many people each goal misses where, the darker the more."""
+    e = html.escape
+    if not story.heat:
+        return ""
+    goals = [goal for goal in story.judged if goal.rule in story.heat[0].cells]
+    linked = "communities.html" in there
+    names = [f'<a href="#all-{e(goal.rule)}">{e(goal.label)}</a>' for goal in goals]
+    rows = []
+    for row in story.heat:
+        link = f"communities.html#c-{e(row.code)}" if linked and row.code else ""
+        cells = "".join(
+            f'<td class="n {row.cells[goal.rule].tone}">{_linked(row.cells[goal.rule].text, link)}</td>'
+            for goal in goals
+        )
+        rows.append(f"<tr><th>{_linked(e(row.name), link)}</th>{cells}</tr>")
+    head = heads([title("社区"), *names], [i for i, _ in enumerate(names, 1)])
+    said = say(
+        "格里是服务范围外的人数（为老的目标是60岁及以上），越深越多；点格看这个社区，点表头看这一项的依据和算法。"
+    )
+    return f"<section><h2>{say('社区和目标：缺口在哪里')}</h2><p class='small'>{said}</p>{scrolled(head, ''.join(rows), 'heat')}</section>"
+
+
+def _linked(text: str, link: str) -> str:
+    return f'<a href="{link}">{text}</a>' if link else text
+
+
+def _seal(story: Story) -> str:
+    """What stands inside every figure of a demonstration."""
+    return wording(language())["demo"] if story.district.is_demonstration else ""
+
+
+def _curves(story: Story) -> str:
+    """How many have reached what is asked for, minute by minute, and the same as a table."""
+    e = html.escape
+    if not story.curves:
+        return ""
+    about = say("走多少分钟，有多少人够得到")
+    lines = [ChartLine(own.goal.label, own.shares) for own in story.curves]
+    limits = list(dict.fromkeys(own.limit for own in story.curves))
+    limit = limits[0] if len(limits) == 1 else float("nan")
+    chart = curves(about, lines, story.curves[0].minutes, limit, say("分钟"), _seal(story))
+    head = heads([say("目标"), *(say("{0} 分钟", at) for at in TOLD_AT)], range(1, len(TOLD_AT) + 1))
+    cells = ["".join(f'<td class="n">{f.text}</td>' for f in own.told) for own in story.curves]
+    rows = "".join(
+        f"<tr><td>{e(own.goal.label)}</td>{own_cells}</tr>" for own, own_cells in zip(story.curves, cells, strict=True)
+    )
+    return f"<section><h2>{about}</h2><figure>{chart}</figure>{scrolled(head, rows, 'short')}</section>"
+
+
+def _walks(story: Story) -> str:
+    """The walks behind the largest gaps, drawn, with the minutes of each part."""
+    if not story.walks:
+        return ""
+    shown = "".join(_walk(story, walk) for walk in story.walks)
+    key = say("1 起点，2 终点；粗线沿街，点线小区内和进门，圆圈过街等候，细虚线是直线，粗虚线是走不过去的阻隔。")
+    return f"<section><h2>{say('为什么远：缺口最大的几处怎么走')}</h2><p class='small'>{key}</p><div class='walks'>{shown}</div></section>"
+
+
+def _walk(story: Story, walk: WalkTold) -> str:
+    e = html.escape
+    about = say("{0} 到 {1}", walk.gap.name, walk.facility)
+    picture = walk_picture(story.district, walk.gap.home, walk.route, about, _seal(story))
+    told = say("；").join(say("{0} {1} 米 {2} 分钟", leg.label, leg.metres, leg.minutes) for leg in walk.legs)
+    whole = say("合计 {0} 米 {1} 分钟；到它的直线 {2} 米", walk.metres, walk.minutes, walk.straight)
+    return f"<figure>{picture}<figcaption><b>{e(about)}</b>　{e(whole)}<br>{e(told)}<br>{e(walk.gap.reason)}</figcaption></figure>"
+
+
+def _slope(story: Story) -> str:
+    """What the leading goal comes to with one, two and three new places; the table stands on the second page."""
+    goal = story.leading
+    if goal is None or not story.plans:
+        return ""
+    about = say("增设几处以后：{0}", goal.label)
+    labels = [say("现状"), *(say("增设 {0} 处", step.number) for step in story.plans)]
+    told = [story.plans[0].before, *(step.after for step in story.plans)]
+    chart = slope(about, labels, [f.value for f in told], [f.text for f in told], _seal(story))
+    return f"<section><h2>{html.escape(about)}</h2><figure>{chart}</figure></section>"
+
+
+def _links(drawn: Sequence[Mapping[str, str]]) -> str:
+    e = html.escape
+    links = "".join(f'<li><a href="{e(p["file"])}">{e(p["title"])}</a></li>' for p in drawn)
+    return f'<section class="screen"><h2>{say("地图")}</h2><ul class="links">{links}</ul></section>'
 
 
 def _gap_section(story: Story) -> str:
     """The places that lack most of what is promised: one row per place, its largest gap with the reason, what else it lacks."""
     e, district, survey = html.escape, story.district, _survey_next(story)
-    heading = f"<h2>{say('谁还够不着，为什么')}</h2>"
+    heading = f"<h2>{say('谁在服务范围外，为什么')}</h2>"
     if not story.gaps:
-        none = say("承诺的指标没有发现缺口，或数据不足以判断。") if story.judged or not survey else ""
+        none = say("目标没有发现缺口，或数据不足以判断。") if story.judged or not survey else ""
         return f"<section>{heading}<p>{none}</p>{survey}</section>"
     top = story.gaps[:ROWS]
     body = "".join(
@@ -154,8 +326,8 @@ def _gap_section(story: Story) -> str:
     )
     book = '<a href="tables/coverage.xlsx">tables/coverage.xlsx</a>'
     said = say(
-        "{0}的 {1} 项指标共有 {2} 个小区够不着其中至少一项；下面 {3} 个，走路够不着的人多的在前，其次是本社区没有的。全部见 {4} 的“缺口清单”。",
-        say("规划承诺") if has_own_plan(district) else say("参考口径"),
+        "{0} {1} 项，共有 {2} 个小区至少在其中一项的服务范围外；下面 {3} 个，步行在服务范围外的人多的在前，其次是本社区没有的。全部见 {4} 的“缺口清单”。",
+        say("规划提出的目标") if has_own_plan(district) else say("参考口径"),
         len(story.exact),
         len(story.gaps),
         len(top),
@@ -175,7 +347,7 @@ def _lacking(story: Story) -> str:
     if not rows:
         return ""
     head = heads([title("社区"), say("本社区没有的"), say("住在那里的人")], (2,))
-    return f'<p class="small">{say("承诺每个社区都有、本社区没有的，住的人多的在前：")}</p>{scrolled(head, rows)}'
+    return f'<p class="small">{say("要求每个社区都有、本社区没有的，住的人多的在前：")}</p>{scrolled(head, rows)}'
 
 
 def _survey_next(story: Story) -> str:
@@ -187,7 +359,7 @@ def _survey_next(story: Story) -> str:
     rest = say("然后是{0}。", say("、").join(kinds[1:6])) if kinds[1:] else ""
     why = say(
         "这些设施取自地图，漏了多少不知道：图上走得到的算走得到，图上走不到的不等于没有。先查涉及的人最多的一类；"
-        "查全一类，就把它写进 district.toml 的 surveyed_kinds，这一类才说得出谁够不着、补在哪里。"
+        "查全一类，就把它写进 district.toml 的 surveyed_kinds，这一类才说得出谁在服务范围外、补在哪里。"
     )
     return f'<p><b>{html.escape(first)}</b>{html.escape(rest)}</p><p class="small">{html.escape(why)}</p>'
 
@@ -198,7 +370,8 @@ def _other_table(story: Story) -> str:
     head = heads([*(title(name) for name in ("指标", "结果", "换算法", "依据", "标记")), say("编号")])
     for heading, goals in story.headings.items():
         rows = "".join(
-            f"<tr><td>{e(goal.label)}</td><td>{_followed(goal.share, goal.rule, text=e(goal.headline))}</td><td>{e(goal.alternatives)}</td>"
+            f'<tr id="all-{e(goal.rule)}"><td>{e(goal.label)}</td><td>{_followed(goal.share, goal.rule, text=e(goal.headline))}{_outside(goal)}</td>'
+            f"<td>{e(goal.alternatives)}</td>"
             f'<td>{e(goal.standard)}<br><span class="small">{e(goal.cited)}</span></td>'
             f"<td>{e(goal.mark)}</td><td><code>{e(goal.rule)}</code></td></tr>"
             for goal in goals
@@ -206,7 +379,12 @@ def _other_table(story: Story) -> str:
         parts.append(
             f"<h3>{e(heading)}</h3><details><summary>{say('展开 {0} 项', len(goals))}</summary>{scrolled(head, rows)}</details>"
         )
-    return f"<section><h2>{say('全部指标')}</h2>{''.join(parts)}{receipt_line()}</section>"
+    return f"<section class='screen'><h2>{say('全部指标')}</h2>{''.join(parts)}{receipt_line()}</section>"
+
+
+def _outside(goal: Goal) -> str:
+    """How much of a goal rests on facilities beyond the border."""
+    return f'<br><span class="small">{html.escape(goal.outside)}</span>' if goal.outside else ""
 
 
 def _rests_on(story: Story) -> str:
@@ -239,9 +417,15 @@ def _rests_on(story: Story) -> str:
         f"<li>{say('三种算法量的是同一对门之间的距离，直线不会比步行长；“数据不足”不是 0。')}</li>"
         f"<li>{say('{0}。', e(rests_on(district)))}</li></ul>"
         f"{_findings(story)}"
+        f"<figure>{bars(say('数据有多少是实的'), _weak(story), _seal(story))}</figure>"
         f"{scrolled(head, rows)}"
         f'<p class="small">{found}</p></section>'
     )
+
+
+def _weak(story: Story) -> list[ChartBar]:
+    """How much of each layer is invented."""
+    return [ChartBar(w.layer, w.share, say("{0} 中 {1} 为示意或合成", w.features, w.weak)) for w in story.weak]
 
 
 def _findings(story: Story) -> str:
@@ -262,25 +446,18 @@ def _findings(story: Story) -> str:
 
 
 #: Pages that commands of their own write beside the brief.
-BESIDE = ("plans.html", "sites-*.html", "links-*.html")
+BESIDE = ("plans.html", "sites-*.html", "links-*.html", "robustness.html", "stress.html")
 _LINKS = re.compile(r"<span id=\"beside\">.*?</span>", re.DOTALL)
-#: Of these, the ones that `report --plans` writes, and what they are called.
-ON_REQUEST = {"plans.html": "方案比较（目录里有方案时）", "sites-*.html": "选址比选"}
 
 
 def with_links(page: str, folder: Path) -> str:
-    """Link the pages that lie beside the brief, by their titles; say how to get those that do not."""
+    """Link the pages that lie beside the brief, by their titles."""
     found = [path for pattern in BESIDE for path in sorted(folder.glob(pattern))]
     titles = [re.search(r"<title>(.*?)</title>", path.read_text("utf-8"), re.DOTALL) for path in found]
     links = say("　").join(
         f'<a href="{html.escape(path.name)}">{title.group(1) if title else html.escape(path.stem)}</a>'
         for path, title in zip(found, titles, strict=True)
     )
-    missing = [say(name) for pattern, name in ON_REQUEST.items() if not any(folder.glob(pattern))]
-    if missing:
-        option = "<code>--plans</code>"
-        how = say("还没有写：{0}；写这份简报的 report 命令后面加 {1} 再运行一次", say("、").join(missing), option)
-        links = say("　").join(text for text in (links, f"<small>{how}</small>") if text)
     return _LINKS.sub(lambda _: f'<span id="beside">{links}</span>', page, count=1)
 
 

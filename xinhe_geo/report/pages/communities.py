@@ -128,7 +128,7 @@ def _page(district: District, code: str, row: pd.Series, minutes: pd.DataFrame, 
     return (
         f'<section class="community" id="c-{e(code)}"><h2>{e(str(row["name"]))} <span class="small">{e(code)}{zone}</span></h2>{mark}'
         f'<p class="facts">{facts}</p><div class="two"><div>{_target_table(code, targets)}</div><div>'
-        f"<h3>{say('承诺每个社区都有的，这里缺')}</h3>"
+        f"<h3>{say('要求每个社区都有的，这里缺')}</h3>"
         f"<p{_lack(row['lacks_promised'])}>{e(row['lacks_promised']) or say('都有')}</p>"
         f"<h3>{say('其他必备设施，界内没有')}</h3><p>{e(row['lacks_essential']) or say('都有')}</p>"
         f"{_minutes_table(district, code, minutes)}"
@@ -143,7 +143,7 @@ def _lack(text: str) -> str:
 def _target_table(code: str, targets: pd.DataFrame) -> str:
     e = html.escape
     if targets.empty:
-        return f"<h3>{say('承诺落到这里')}</h3><p>{say('数据不足，见核对表')}</p>"
+        return f"<h3>{say('目标落到这里')}</h3><p>{say('数据不足，见核对表')}</p>"
     short = targets[targets["short"].to_numpy(dtype=bool)]
     body = "".join(
         f'<tr><td>{e(r.commitment) or say("标准")}</td><td>{e(r.label)}</td><td class="lack">{_told(code, r.Index, r.text, r.unit)}</td>'
@@ -151,14 +151,14 @@ def _target_table(code: str, targets: pd.DataFrame) -> str:
         f"<td>{_chip(r.verdict)}</td></tr>"
         for r in short.itertuples()
     )
-    head = heads([say(c) for c in ("承诺", "量什么", "这里", "全街道", "目标", "判定")], (3,))
+    head = heads([say(c) for c in ("任务", "量什么", "这里", "全街道", "目标", "判定")], (3,))
     table = scrolled(head, body, "short") if body else f"<p>{say('没有')}</p>"
     rest = targets[~targets["short"].to_numpy(dtype=bool)]
     words = say("；").join(
         say("{0}（{1}）{2}", r.label, r.commitment or say("标准"), r.text) for r in rest.itertuples()
     )
     return (
-        f"<h3>{say('承诺在这里还差的')}</h3>{table}<h3>{say('这里已有、已够的')}</h3><p>{e(words) or say('没有')}</p>"
+        f"<h3>{say('目标在这里还差的')}</h3>{table}<h3>{say('这里已有、已够的')}</h3><p>{e(words) or say('没有')}</p>"
     )
 
 

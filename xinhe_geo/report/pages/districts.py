@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import math
 from collections.abc import Callable, Iterator, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Protocol
 
@@ -21,6 +22,7 @@ from ..districts import (
     FEW_DISTRICTS,
     FEW_HOMES,
     LARGEST_HOME,
+    over_years,
     ranking,
     spread,
     without_rank,
@@ -247,7 +249,9 @@ def _page(
         mark += warning(
             f"{unsurveyed} 个街道的设施没有实地调查（来自 OpenStreetMap）：低值可能只是图上没有画，先核对再比较"
         )
-    twice = sorted({str(c) for c in status["code"][status["code"].duplicated() & (status["code"] != "")]})
+    years = status["code"].map(districts.groupby("code")["year"].nunique()).fillna(1)
+    again = status["code"].map(status["code"].value_counts()) > years  # the same district in another year is meant
+    twice = sorted({str(c) for c in status["code"][again & (status["code"] != "")]})
     if twice:
         mark += warning(f"{len(twice)} 个代码出现不止一次：{'、'.join(twice[:8])}。同一个街道给了两次，或代码写错")
     bad = int((status["status"] != "done").sum())
@@ -272,10 +276,47 @@ def _page(
 {per_cent(LARGEST_HOME, 0)}，或不足 {FEW_COMMUNITIES} 个社区，一个小区就能左右结果。离群：与中位数的差超过 3.5 个稳健标准差，至少
 {FEW_DISTRICTS} 个街道可比时才判；所列原因是与同类中位数的差别，供核对，不是结论。</p>
 {sections}</section>
-<section><h2>各街道</h2>{_district_rows(districts, status, page)}</section>
+{_over_years(districts, values)}<section><h2>各街道</h2>{_district_rows(districts, status, page)}</section>
 </main>
 <footer><p>{e(_note(districts))}。各街道的数据来源和许可见各自的简报。</p></footer>"""
     return html_page(heading, _STYLE, body, lang="zh")
+
+
+def _over_years(districts: gpd.GeoDataFrame, values: pd.DataFrame) -> str:
+    """Return the section of districts that are there in several years: a small chart for each indicator; "" without any."""
+    table, rows = over_years(districts, values), []
+    for (_, _), part in table.groupby(["code", "rule"], sort=False):
+        said = "　".join(
+            f"{int(row.year)} 年 {per_cent(row.value, unknown='数据不足')}{' ' + row.mark if row.mark else ''}"
+            for row in part.itertuples()
+        )
+        first = part.iloc[0]
+        rows.append(
+            f"<tr><td>{html.escape(str(first['name']))}</td><td>{html.escape(str(first['label']))}</td>"
+            f"<td>{_slope(part['year'].tolist(), part['value'].tolist())}</td><td>{html.escape(said)}</td></tr>"
+        )
+    if not rows:
+        return ""
+    return f"<section><h2>逐年</h2>{scrolled(heads(('街道', '指标', '走势（0–100%）', '各年'), ()), ''.join(rows))}</section>\n"
+
+
+def _slope(years: Sequence[int], shares: Sequence[float]) -> str:
+    """Return shares from 0 to 100 % over years as a small line; a year without a share leaves a gap."""
+    first, last = years[0], years[-1]
+    spots = [
+        None if math.isnan(share) else (6 + 148 * (year - first) / max(last - first, 1), 36 - 32 * share)
+        for year, share in zip(years, shares, strict=True)
+    ]
+    lines = "".join(
+        f'<path d="M{a[0]:.1f} {a[1]:.1f}L{b[0]:.1f} {b[1]:.1f}" stroke="#1f6f78" stroke-width="2"/>'
+        for a, b in pairwise(spots)
+        if a is not None and b is not None
+    )
+    dots = "".join(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3" fill="#1f6f78"/>' for x, y in filter(None, spots))
+    return (
+        f'<svg width="160" height="40" viewBox="0 0 160 40" role="img" aria-label="{first}—{last} 年">'
+        f'<path d="M4 36H156M4 4H156" stroke="#e4ded2"/>{lines}{dots}</svg>'
+    )
 
 
 def _years(districts: gpd.GeoDataFrame) -> str:

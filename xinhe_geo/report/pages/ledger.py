@@ -163,7 +163,7 @@ def _ledger_page(
     heading = f"{district.name} {say('规划目标落实核对表')}"
     body = f"""<header>
 <h1>{e(heading)}</h1>
-<p class="line">{say("{0} 条承诺　数据年份：{1}　社区名录：{2} 年", len(together), district.year, district.list_year)}</p>
+<p class="line">{say("{0} 项目标　数据年份：{1}　社区名录：{2} 年", len(together), district.year, district.list_year)}</p>
 {mark}
 <p>{chips}</p>
 </header>

@@ -34,7 +34,7 @@ from ...core import (
 )
 from ...core import title as column_title
 from ...district import District, Scenario, scenarios, steps
-from ...maps import DEMONSTRATION_TEXT
+from ...maps import DEMONSTRATION_TEXT, MARKS_STYLE, diverging_bar
 from ...siting import BASE_LABELS, provision
 from ..analysis import Comparison, Progress
 from ..files import added_to, refuse_foreign
@@ -42,7 +42,6 @@ from ..story.change import Change, few_names, side_by_side
 from ..sums import of_change
 from ..tables import csv_text, marked_rows, titled
 from ..workbook import foot, write_sheet
-from . import charts
 from .brief import link_pages
 from .receipts import OF_CHANGE, receipts_page
 from .shell import heads, page_text, receipt_line, scrolled, table_html
@@ -64,10 +63,10 @@ _EFFECT_NAMES = {
     "people_gain": "受益居民（人）",
     "people_60plus_gain": "其中60岁及以上（人）",
     "people_lose": "受影响居民（人）",
-    "people_crowded": "设施更挤的居民（人）",
+    "people_crowded": "服务负荷上升的居民（人）",
     "people_relieved": "设施更松的居民（人）",
-    "people_new_served": "新居民可达（人）",
-    "people_new_unserved": "新居民不可达（人）",
+    "people_new_served": "导入人口可达（人）",
+    "people_new_unserved": "导入人口不可达（人）",
     "homes_gain": "受益小区",
     "homes_lose": "受影响小区",
     "code": "编号",
@@ -126,7 +125,7 @@ def comparison(pair: Comparison, *, targets: bool = True) -> dict[str, tuple[pd.
     sheets = {
         "一页表": (
             titled(change.rules, _EFFECT_NAMES),
-            say("之前、之后为各指标自己的分母中可达的份额；设施更挤、更松：最近的一处使用人口多或少一成以上"),
+            say("之前、之后为各指标自己的分母中可达的份额；服务负荷上升、下降：最近的一处使用人口多或少一成以上"),
         ),
         "小区变化": (
             titled(
@@ -170,7 +169,7 @@ def comparison(pair: Comparison, *, targets: bool = True) -> dict[str, tuple[pd.
             titled(
                 pair.verdicts.reset_index(),
                 {
-                    "commitment": "承诺",
+                    "commitment": "任务",
                     "measure": "量法",
                     "label": "量什么",
                     "target_text": "目标",
@@ -375,7 +374,7 @@ def _write_comparison(
     heading, options = say("{0} 与 {1}", *names), say(" --plan 方案")
     write_text(folder / OF_CHANGE, receipts_page(old, of_change(change), heading, options))
     body = _concluded(change) + listed + body + receipt_line(options)
-    page = page_text(old, heading, nav, body, style=charts.STYLE)
+    page = page_text(old, heading, nav, body, style=MARKS_STYLE)
     write_text(folder / "compare.html", page)
     return sheets["一页表"][0]
 
@@ -397,7 +396,7 @@ def _concluded(change: Change) -> str:
         people += f'<p class="small">{say("单位：人。留下的、迁出的、导入的三类分列，不相加；受益和受影响只算留下的居民")}</p>'
     rows = "".join(
         f'<tr><td>{e(row.label)}</td><td class="n">{per_cent(row.before, unknown="—")}</td><td class="n">{per_cent(row.after, unknown="—")}</td>'
-        f'<td class="diverging">{charts.diverging_bar(row.points, change.longest, hollow=row.tone == "others")}</td>'
+        f'<td class="diverging">{diverging_bar(row.points, change.longest, hollow=row.tone == "others")}</td>'
         + (
             f'<td class="n">{signed(row.points)}</td>'
             if row.tone != "unknown"
@@ -509,7 +508,7 @@ def _write_plans(
     summary = pd.DataFrame(rows, columns=columns).set_index("scenario")
     nav = f'<a href="index.html">{say("简报")}</a>　' if (to / "index.html").is_file() else ""
     nav += f'<a href="tables/方案.xlsx">{say("表格")}</a>'
-    page = page_text(district, say("{0} 方案", district.name), nav, _matrix(plans) + "".join(parts), style=charts.STYLE)
+    page = page_text(district, say("{0} 方案", district.name), nav, _matrix(plans) + "".join(parts), style=MARKS_STYLE)
     with added_to(to) as folder:
         workbook(folder / "tables" / "方案.xlsx", district, sheets)
         write_text(folder / "plans.html", page)

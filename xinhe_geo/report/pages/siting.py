@@ -301,7 +301,7 @@ def _write_links(
     empty = {
         "一处": "没有一处单独的通道能让更多人够得着，或少走路。",
         "两处一起": "没有两处一起开能让更多人够得着，或少走路。",
-        "逐个小区": "没有够不着的小区，或数据不足。",
+        "逐个小区": "没有服务范围外的小区，或数据不足。",
     }
     body = "".join(
         f'<section><h2>{name}</h2><p class="small">{html.escape(unit)}{_rest(table)}</p>'
@@ -313,7 +313,7 @@ def _write_links(
     note = (
         f'<p class="line">{html.escape(assumed)}：下面的人数都按图上有的就是全部算，不作结论。</p>' if assumed else ""
     )
-    figure = f'{note}<div class="figures"><figure>{drawn}<figcaption>现在谁够不着（{html.escape(own.label)}）</figcaption></figure></div>'
+    figure = f'{note}<div class="figures"><figure>{drawn}<figcaption>现在谁在服务范围外（{html.escape(own.label)}）</figcaption></figure></div>'
     page = page_text(
         district,
         f"增开出入口效果：{own.label}",

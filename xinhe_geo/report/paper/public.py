@@ -28,7 +28,7 @@ from ...core import (
     write_text,
 )
 from ...district import MANIFEST, District
-from ...maps import COMPLETENESS, OVERVIEW, promised_rules, themes
+from ...maps import COMPLETENESS, OVERVIEW, PARCELS, promised_rules, themes
 from ...report import added_to, analyse, refuse_foreign
 from .page import pdf_bytes, png_bytes
 from .sheet import Format, check_size, file_name, refuse_public, theme_pages
@@ -40,8 +40,10 @@ SCREEN_DPI = 110
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
 #: What stands on the page whatever the district (《地图审核管理规定》 5, 6; reference on publication).
 WARNINGS = (
-    "向社会出版、展示、登载地图须送审；街区地图等内容简单的地图可以免审，但画了行政区域界线或范围就可能不再免审。公开前请问自然资源主管部门。",
-    "本版不画街道、分区、片区、社区和网格的界线，不含坐标、可取出的数据表和活地图；小于 {n} 的人数、户数、小区数不显示，其余取整到 10，由合计也推不出来。",
+    "向社会出版、展示、登载地图须送审（《地图审核管理规定》第五条）；街区地图等内容简单的地图可以免审（第六条），但画了行政区域界线或范围就可能不再免审；"
+    "界线怎么画见《公开地图内容表示规范》（自然资规〔2023〕2号）。公开前请问自然资源主管部门。",
+    "本版不画街道、分区、片区、社区和网格的界线，也不画更新地块、方案、项目和资金，"
+    "不含坐标、可取出的数据表和活地图；小于 {n} 的人数、户数、小区数不显示，其余取整到 10，由合计也推不出来。",
     "涉密地形图、国土数据不得进入联网的计算机；老人名单、户号不得入图。",
     "本版之外的文件（报告、会议图、工作簿、GIS 数据）是内部资料，不得随本版一起公开。",
 )
@@ -90,7 +92,7 @@ def public(
     check_size(size)
     _refuse(district)
     refuse_foreign(Path(to), ("index.html",))
-    known = themes(district)
+    known = themes(district).drop(PARCELS)
     unknown = [r for r in rules or () if r not in known.index]
     if unknown:
         raise UnknownNameError("图", unknown[0], list(known.index))
@@ -144,6 +146,9 @@ def _refuse(district: District) -> None:
         refuse_public(district)
     except DataError as error:
         found += [Problem(**row) for row in error.problems.to_dict("records")]
+    if district.manifest.get("scenario"):
+        why = "方案是内部资料，不出公开版"
+        found.append(Problem("error", "district", MANIFEST, "", "scenario", why, "用没有套方案的街道目录出公开版"))
     if found:
         raise DataError(problems_table(found), district.name)
 

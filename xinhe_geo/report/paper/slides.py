@@ -286,7 +286,7 @@ class _Deck:
         lines = [
             _Line(say("数据年份 {0}{1}；坐标系 {2}", district.year, lists, crs_label(district.crs)), 20, _INK),
             _Line(
-                say("核对 {0} 项有原文可查的承诺和标准：走得到吗，谁还够不着，补在哪里最划算", len(story.goals)),
+                say("核对 {0} 项有原文可查的目标和标准：走得到吗，谁在服务范围外，补在哪里最划算", len(story.goals)),
                 20,
                 _INK,
             ),
@@ -342,13 +342,13 @@ def _write(paragraph: Paragraph, words: str, size: float, colour: str, *, bold: 
 def _whole(deck: _Deck, story: Story) -> None:
     """Everything that is promised in one table."""
     tally = story.tally
-    title = say("{0} 项承诺和标准中，{1} 项没有缺口，{2} 项还有缺口", tally.promised, tally.whole, tally.short)
+    title = say("{0} 项目标和标准中，{1} 项没有缺口，{2} 项还有缺口", tally.promised, tally.whole, tally.short)
     title += say("，{0} 项数据不足", tally.unknown) if tally.unknown else ""
     slide = deck.page(
         title, [say("份额的分母见每行；换算法列出直线半径、路网距离、步行时间三种结果。"), rests_on(deck.district)]
     )
     rows = [[goal.label, goal.headline, goal.alternatives] for goal in story.goals]
-    deck.table(slide, Columns([column("承诺"), say("现状"), say("换算法")], (2.5, 4.8, 5.03), size=9.5), rows)
+    deck.table(slide, Columns([column("任务"), say("现状"), say("换算法")], (2.5, 4.8, 5.03), size=9.5), rows)
 
 
 def _promise(deck: _Deck, story: Story, goal: Goal) -> None:
@@ -389,10 +389,11 @@ def _by_group(deck: _Deck, slide: Slide, story: Story, goal: Goal) -> None:
         deck.table(slide, columns, rows, _UNDER.left, _UNDER.top)
     else:
         words = [
-            say("{0}（{1} 人够不着）", part.name, part.missed.text) if part.misses else part.name for part in parts
+            say("{0}（{1} 人在服务范围外）", part.name, part.missed.text) if part.misses else part.name
+            for part in parts
         ]
         shares = [part.share.plotted for part in parts]
-        deck.bars(slide, _UNDER, _Bars(say("各社区可达份额，够不着的人多的在前"), words, {say("可达份额"): shares}))
+        deck.bars(slide, _UNDER, _Bars(say("各社区可达份额，服务范围外的人多的在前"), words, {say("可达份额"): shares}))
 
 
 def _completeness(deck: _Deck, story: Story) -> None:
@@ -418,7 +419,7 @@ def _completeness(deck: _Deck, story: Story) -> None:
 def _gaps(deck: _Deck, story: Story) -> None:
     if not story.gaps:
         return
-    title = say("{0} 个小区至少有一项承诺够不着，缺口最大的是{1}", len(story.gaps), story.gaps[0].name)
+    title = say("{0} 个小区至少在一项规划目标的服务范围外，缺口最大的是{1}", len(story.gaps), story.gaps[0].name)
     slide = deck.page(
         title, [say("一个小区只列最大的缺口；全部见 coverage.xlsx 的“缺口清单”。"), rests_on(deck.district)]
     )
@@ -458,16 +459,16 @@ def _help(deck: _Deck, story: Story) -> None:
         say("每项各补一处，取新增覆盖最多的候选点，已证明最优；没有考虑用地和造价。"),
         *(say("{0}：{1}", r.label, r.near_ties) for r in story.remedies),
     ]
-    slide = deck.page((say("规划承诺里，") if first.own else "") + title, [*notes, rests_on(deck.district)])
+    slide = deck.page((say("规划目标里，") if first.own else "") + title, [*notes, rests_on(deck.district)])
     rows = [[r.label, r.gained.told, f"{r.before.text} → {r.after.text}", _cut(r.reason, 74)] for r in story.remedies]
-    head = [column("承诺"), say("新增（按本项口径）"), say("补前 → 补后"), say("补在哪里，为什么")]
+    head = [column("任务"), say("新增（按本项口径）"), say("补前 → 补后"), say("补在哪里，为什么")]
     deck.table(slide, Columns(head, (2.7, 1.9, 1.4, 6.33), (1,), 10), rows)
 
 
 def _ledger(deck: _Deck, plan: Promises) -> None:
     counts = say("，").join(f"{n} {verdict}" for verdict, n in plan.verdicts.items())
     slide = deck.page(
-        say("规划 {0} 条承诺逐条核对：", plan.total) + counts,
+        say("规划 {0} 项目标逐条核对：", plan.total) + counts,
         [
             say("逐条见规划目标落实核对表（ledger.html、xlsx）。"),
             say("“待填”是要台账填报的数，“数据不足”写明缺哪份数据。"),
@@ -476,7 +477,7 @@ def _ledger(deck: _Deck, plan: Promises) -> None:
     palette = ("3F97A3", "D0682C", "F6C27A", "8A3B52", "7361A8", "7FBFC0", "626A72", "B99A7C")
     names, rows = list(plan.categories), zip(*plan.categories.values(), strict=True)
     series = dict(zip(plan.verdicts, rows, strict=True))
-    chart = _Bars(say("各类承诺的核对结果（条）"), names, series, share=False, stacked=True, colours=palette)
+    chart = _Bars(say("各类目标的核对结果（条）"), names, series, share=False, stacked=True, colours=palette)
     deck.bars(slide, Frame(_LEFT, _TOP, 7.4, _HIGH), chart)
     lacking = [[row.label, row.needs] for row in plan.blanks if row.verdict == say("数据不足")][:9]
     if lacking:

@@ -248,7 +248,7 @@ def _opening(paper: _Document, story: Story) -> None:
     if district.is_demonstration:
         paper.text(say("{0}。{1}。", say(DEMONSTRATION_TEXT), rests_on(district)), colour=_MARK, bold=True)
     unknown = say("，{0} 项数据不足", tally.unknown) if tally.unknown else ""
-    told = "核对 {0} 项有原文可查的承诺和标准：{1} 项没有缺口，{2} 项还有缺口{3}。"
+    told = "核对 {0} 项有原文可查的目标和标准：{1} 项没有缺口，{2} 项还有缺口{3}。"
     paper.text(say(told, tally.promised, tally.whole, tally.short, unknown), bold=True)
     for goal in story.worst[:4]:
         paper.text(say("{0}：{1} {2}", goal.label, goal.headline, goal.mark), bullet=True)
@@ -257,20 +257,20 @@ def _opening(paper: _Document, story: Story) -> None:
 def _targets(paper: _Document, story: Story) -> None:
     paper.heading(say("一、目标是什么"))
     rows = [[goal.label, goal.asked, goal.standard] for goal in story.goals]
-    paper.table(say("承诺和标准，出自哪里"), [column("承诺"), say("要求"), say("出处")], rows, (5, 3, 8.6))
+    paper.table(say("目标和标准，出自哪里"), [column("任务"), say("要求"), say("出处")], rows, (5, 3, 8.6))
     plan = story.promises
     if plan is None:
         paper.text(say("本街道目录没有自己的规划承诺表，上面是随程序的默认口径。"))
         return
     paper.table(
-        say("规划 {0} 条承诺的核对结果（条），逐条见规划目标落实核对表", plan.total),
+        say("规划 {0} 项目标的核对结果（条），逐条见规划目标落实核对表", plan.total),
         [say("类别"), *plan.verdicts, say("合计")],
         plan.rows,
         (3, *(2.6 for _ in plan.rows[0][1:])),
         right=[i for i, _ in enumerate(plan.rows[0]) if i],
     )
     paper.table(
-        say("有数可核的承诺：原文、章节和现状"),
+        say("有数可核的目标：原文、章节和现状"),
         [say("编号"), say("原文（章节）"), say("现状")],
         plan.measured,
         (1.4, 7.6, 7.6),
@@ -283,7 +283,7 @@ def _standing(paper: _Document, story: Story) -> None:
     _figure(paper, story, OVERVIEW, say("{0}现状总图", district.name))
     paper.table(
         say("现状，三种算法并列"),
-        [column("承诺"), say("现状（本条自己的口径）"), say("换算法"), say("标记")],
+        [column("任务"), say("现状（本条自己的口径）"), say("换算法"), say("标记")],
         [[goal.label, goal.headline, goal.alternatives, goal.mark] for goal in story.goals],
         (3.4, 6.4, 4.6, 2.2),
     )
@@ -292,7 +292,7 @@ def _standing(paper: _Document, story: Story) -> None:
         names = [str(n) for n in district.zones["name"]]
         paper.table(
             say("分区比较（各条自己的分母）"),
-            [column("承诺"), *names],
+            [column("任务"), *names],
             body,
             (5, *(3.0 for _ in names)),
             right=[i for i, _ in enumerate(names, 1)],
@@ -318,22 +318,27 @@ def _missing(paper: _Document, story: Story) -> None:
                 [goal.label, str(len([part for part in short if not part.nowhere])), who, goal.unserved.amount, where]
             )
         paper.table(
-            say("每条承诺差在哪些社区，涉及多少人"),
-            [column("承诺"), say("社区数"), say("分母"), say("没有或够不着的"), say("哪些社区")],
+            say("每项目标差在哪些社区，涉及多少人"),
+            [column("任务"), say("社区数"), say("分母"), say("没有或在服务范围外的"), say("哪些社区")],
             rows,
             (3.6, 1.4, 2.3, 2.2, 7.1),
             right=(1, 3),
         )
         paper.text(
             say(
-                "人数依据：小区表（{0}）；按社区有无判定的承诺，算的是没有的社区里住的人。",
+                "人数依据：小区表（{0}）；按社区有无判定的目标，算的是没有的社区里住的人。",
                 bases_text(paper.district.basis("homes")),
             )
         )
     if not story.gaps:
         paper.text(say("没有发现缺口，或数据不足以判断。"))
         return
-    _figure(paper, story, GAPS, say("缺口：{0} 个小区至少有一项承诺够不着，走路够不着的人多的在前", len(story.gaps)))
+    _figure(
+        paper,
+        story,
+        GAPS,
+        say("缺口：{0} 个小区至少在一项规划目标的服务范围外，步行在服务范围外的人多的在前", len(story.gaps)),
+    )
     paper.table(
         say("缺口最大的 15 个小区（每个小区列最大的一项）"),
         [say("序"), column("小区"), say("不可达"), say("原因")],
@@ -349,8 +354,8 @@ def _help(paper: _Document, story: Story) -> None:
         paper.text(say("没有候选点能让更多人够得着，或数据不足以计算。"))
         return
     paper.table(
-        say("每条承诺各补一处：新增覆盖最多的位置"),
-        [column("承诺"), say("新增（按本项口径）"), say("补前"), say("补后"), say("补在哪里，惠及谁")],
+        say("每项目标各补一处：新增覆盖最多的位置"),
+        [column("任务"), say("新增（按本项口径）"), say("补前"), say("补后"), say("补在哪里，惠及谁")],
         [[r.label, r.gained.told, r.before.text, r.after.text, r.reason] for r in story.remedies],
         (3.2, 2.6, 1.5, 1.5, 7.8),
         right=(1, 2, 3),
@@ -365,7 +370,7 @@ def _doubts(paper: _Document, story: Story) -> None:
     if story.paces:
         paper.table(
             say("步速快慢一成，结果差多少"),
-            [column("承诺"), say("步速（m/s）"), say("慢一成"), say("基准"), say("快一成")],
+            [column("任务"), say("步速（m/s）"), say("慢一成"), say("基准"), say("快一成")],
             [[p.label, p.speed, p.slower.text, p.usual.text, p.faster.text] for p in story.paces],
             (6, 2.4, 2.4, 2.4, 2.4),
             right=(1, 2, 3, 4),
@@ -411,7 +416,7 @@ def _how(paper: _Document, story: Story) -> None:
     ]
     paper.table(
         say("每个数怎么算、凭什么"),
-        [column("承诺"), say("方法"), say("分母"), say("人群"), say("数据依据")],
+        [column("任务"), say("方法"), say("分母"), say("人群"), say("数据依据")],
         rows,
         (3.4, 3, 2.2, 2.8, 5.2),
     )

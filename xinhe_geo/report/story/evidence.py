@@ -7,7 +7,7 @@ import numpy as np
 from ...access import SEVERITIES
 from ...core import amount, say
 from ..analysis import Analysis, best_sites, sources_table, speed_range
-from .records import Finding, Pace, Remedy, Source, people, share
+from .records import Finding, Pace, Remedy, Source, Weak, people, share
 
 
 def remedies_of(analysis: Analysis) -> tuple[Remedy, ...]:
@@ -83,4 +83,13 @@ def sources_of(analysis: Analysis) -> tuple[Source, ...]:
             str(r["日期"]),
         )
         for _, r in table[table["要素数"].notna()].iterrows()
+    )
+
+
+def weak_of(analysis: Analysis) -> tuple[Weak, ...]:
+    """Return how much of each layer that has features is schematic or synthetic."""
+    table = sources_table(analysis.district)
+    return tuple(
+        Weak(str(r["图层"]), float(r["其中示意或合成"] / r["要素数"]), amount(r["要素数"]), amount(r["其中示意或合成"]))
+        for _, r in table[table["要素数"] > 0].iterrows()
     )

@@ -173,6 +173,7 @@ def gaps_of(analysis: Analysis) -> tuple[Gap, ...]:
             reason=str(row.reason),
             why=str(row.why),
             others=tuple(row.others),
+            minutes=float(row.minutes),
         )
         for row in pd.DataFrame(worst).rename(columns={"name": "name_"}).itertuples()
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import geopandas as gpd
 import numpy as np
 
 from ...access import SHARE_TOLERANCE
@@ -148,6 +149,7 @@ class Gap(NamedTuple):
     reason: str
     why: str  # the reason after what is missing, and how much else is
     others: tuple[str, ...]
+    minutes: float  # of the walk; missing where there is none
 
 
 class Lacking(NamedTuple):
@@ -172,6 +174,97 @@ class Remedy(NamedTuple):
     near_ties: str
 
 
+class Place(NamedTuple):
+    """Where something new would stand: its letter on the map, the place in words, metres in the plane of the district."""
+
+    tag: str
+    where: str
+    x: float
+    y: float
+
+
+class Step(NamedTuple):
+    """So many new places for a goal, where the proof puts them, and what they bring."""
+
+    rule: str
+    number: int
+    places: tuple[Place, ...]
+    gained: Figure
+    before: Figure
+    after: Figure
+    left: Figure
+    unproven: Figure  # how far the best that cannot be ruled out lies above; 0 where it is proven
+
+    @property
+    def proven(self) -> bool:
+        """Whether it is proven that no other places bring more."""
+        return self.unproven.value <= 0
+
+
+class Line(NamedTuple):
+    """A goal in the table of the first page: where it stands, whom it misses, who answers for it, what to do."""
+
+    goal: Goal
+    missed: str
+    responsible: str
+    next: str
+
+
+class Conclusion(NamedTuple):
+    """The three sentences that come first, with the mark of what is no conclusion."""
+
+    mark: str
+    met: str
+    worst: str
+    next: str
+
+
+class Curve(NamedTuple):
+    """How many have reached what a goal asks for, minute by minute; `told` are the shares at a few of them."""
+
+    goal: Goal
+    minutes: tuple[float, ...]
+    shares: tuple[float, ...]
+    limit: float
+    told: tuple[Figure, ...]
+
+
+class Cell(NamedTuple):
+    """A cell of the heat table: how many people, and the class of its shade (`maps.tone_style`)."""
+
+    text: str
+    tone: str
+
+
+class HeatRow(NamedTuple):
+    """A community in the heat table, with a cell per goal; `code` is "" for homes that are in none."""
+
+    code: str
+    name: str
+    cells: dict[str, Cell]
+
+
+class LegTold(NamedTuple):
+    """One part of a walk: what it is, its metres and minutes as they are told."""
+
+    leg: str
+    label: str
+    metres: str
+    minutes: str
+
+
+class WalkTold(NamedTuple):
+    """The walk behind a gap: its parts, what they come to, and the straight line beside it."""
+
+    gap: Gap
+    facility: str
+    legs: tuple[LegTold, ...]
+    minutes: str
+    metres: str
+    straight: str
+    route: gpd.GeoDataFrame
+
+
 class Pace(NamedTuple):
     """What a goal comes to if people walk a little slower or faster than supposed."""
 
@@ -181,6 +274,17 @@ class Pace(NamedTuple):
     slower: Figure
     usual: Figure
     faster: Figure
+
+
+class Firmness(NamedTuple):
+    """How firm a goal is: its share as recorded and between its ends, what is said of it, whether a check could turn the verdict."""
+
+    rule: str
+    label: str
+    recorded: str
+    ends: str
+    text: str
+    turns: bool
 
 
 class Finding(NamedTuple):
@@ -203,6 +307,15 @@ class Source(NamedTuple):
     source: str
     licence: str
     date: str
+
+
+class Weak(NamedTuple):
+    """How much of a layer is schematic or synthetic."""
+
+    layer: str
+    share: float  # 0-1
+    features: str
+    weak: str
 
 
 class Tally(NamedTuple):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import pandas as pd
@@ -11,8 +12,30 @@ from ...core import speaking
 from ...district import District, kind_name
 from ...ledger import has_own_plan
 from ..analysis import Analysis, survey_first
-from . import evidence, goals, places, promises
-from .records import Figure, Finding, Gap, Goal, Kind, Lacking, Pace, Part, Remedy, Source, Tally, count, people, share
+from . import evidence, front, goals, places, promises, steps
+from .records import (
+    Conclusion,
+    Curve,
+    Figure,
+    Finding,
+    Gap,
+    Goal,
+    HeatRow,
+    Kind,
+    Lacking,
+    Line,
+    Pace,
+    Part,
+    Remedy,
+    Source,
+    Step,
+    Tally,
+    WalkTold,
+    Weak,
+    count,
+    people,
+    share,
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,9 +47,15 @@ class Story:
     ----------
     analysis
         The state.
+    sites
+        Where new places would stand, by rule (`steps.suggested`); None: they are worked out for the goal that falls shortest.
+    offices
+        Who answers for a rule, as people have typed it.
     """
 
     analysis: Analysis
+    sites: Mapping[str, steps.Rows] | None = None
+    offices: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def district(self) -> District:
@@ -148,6 +177,86 @@ class Story:
                 for row in table.itertuples()
             )
 
+    # --- what comes first ---
+
+    @cached_property
+    def steps(self) -> Mapping[str, tuple[Step, ...]]:
+        """What one, two and three new places bring, by rule; the goal that falls shortest is the first that has any."""
+        sites, order = self.sites, steps.siting_order(self.worst)
+        if sites is None:
+            sites = steps.suggested(self.analysis, order, every=False)
+        by_rule = {goal.rule: goal for goal in self.worst}
+        with speaking(self.analysis.lang):
+            return {r: steps.steps_of(self.district, by_rule[r], sites[r]) for r in order if sites.get(r)}
+
+    @property
+    def leading(self) -> Goal | None:
+        """The goal that comes first: the one with a next step, else the first that is not met; what the plan itself promises goes before."""
+        order = [*self.steps, *steps.siting_order(self.worst)]
+        return next((goal for rule in order[:1] for goal in self.worst if goal.rule == rule), None)
+
+    @property
+    def plans(self) -> tuple[Step, ...]:
+        """One, two and three new places for the goal that comes first; none where no place helps."""
+        return () if self.leading is None else self.steps.get(self.leading.rule, ())
+
+    @cached_property
+    def conclusion(self) -> Conclusion:
+        """The three sentences that come first: how many goals are met, which falls shortest and for whom, what to do next."""
+        with speaking(self.analysis.lang):
+            worst = next(iter(steps.siting_order(self.worst)), None)
+            goal = next((goal for goal in self.worst if goal.rule == worst), None)
+            sentences = (
+                front.met_sentence(self.tally, has_own_plan(self.district)),
+                front.worst_sentence(goal, self.tally, self.survey),
+                front.next_sentence(self.leading, next(iter(self.plans), None), self.survey),
+            )
+            return front.conclusion(self.goals, goal, sentences)
+
+    @cached_property
+    def lines(self) -> tuple[Line, ...]:
+        """A line per goal: those that are not met first, most people first, then those of which nobody can say, then those that are met."""
+        rest = [goal for goal in self.goals if goal.state in ("unknown", "at_least")]
+        rest += [goal for goal in self.goals if goal.state == "whole"]
+        with speaking(self.analysis.lang):
+            return tuple(
+                front.line_of(
+                    goal,
+                    self.short(goal) if goal.state == "short" else (),
+                    next(iter(self.steps.get(goal.rule, ())), None),
+                    self.offices.get(goal.rule, ""),
+                    goal.state == "at_least",
+                )
+                for goal in (*self.worst, *rest)
+            )
+
+    @property
+    def mapped(self) -> Goal | None:
+        """The goal that the one map of the first pages shows: the one that comes first, else the first that has a value."""
+        return self.leading or next(iter(self.known), None)
+
+    @cached_property
+    def heat(self) -> tuple[HeatRow, ...]:
+        """The communities by the goals that can be judged: how many people each misses where."""
+        parts = {goal.rule: self.parts(goal) for goal in self.judged}
+        with speaking(self.analysis.lang):
+            return front.heat_of({rule: own for rule, own in parts.items() if own})
+
+    @cached_property
+    def curves(self) -> tuple[Curve, ...]:
+        """How many have reached what the goals ask for, minute by minute; of those that can be judged by a walk."""
+        with speaking(self.analysis.lang):
+            return tuple(front.curve_of(self.analysis, goal) for goal in self.judged if goal.metric == "reach")
+
+    @cached_property
+    def walks(self) -> tuple[WalkTold, ...]:
+        """The walks behind the five largest gaps, of those that can be walked at all."""
+        facilities = self.district.facilities
+        names = {} if facilities is None else facilities["name"].dropna().astype(str).to_dict()
+        with speaking(self.analysis.lang):
+            found = (front.walk_of(self.district, gap, names) for gap in self.gaps[: front.WALKS])
+            return tuple(walk for walk in found if walk is not None)
+
     # --- what there is where ---
 
     @cached_property
@@ -219,6 +328,12 @@ class Story:
             return evidence.sources_of(self.analysis)
 
     @cached_property
+    def weak(self) -> tuple[Weak, ...]:
+        """How much of each layer is schematic or synthetic."""
+        with speaking(self.analysis.lang):
+            return evidence.weak_of(self.analysis)
+
+    @cached_property
     def promises(self) -> promises.Promises | None:
         """What the ledger says; None where the district has no plan of its own."""
         if not has_own_plan(self.district):
@@ -230,6 +345,9 @@ class Story:
         """Every number of the story, in the order in which it is told."""
         found = [f for goal in self.every for f in (goal.share, goal.unserved)]
         found += [f for goal in self.judged for part in self.parts(goal) for f in (part.share, part.missed)]
+        found += [
+            f for own in self.steps.values() for step in own for f in (step.gained, step.before, step.after, step.left)
+        ]
         found += [gap.unserved for gap in self.gaps] + [row.living for row in self.lacking]
         found += [f for r in self.remedies for f in (r.gained, r.before, r.after)]
         found += [f for p in self.paces for f in (p.slower, p.usual, p.faster)]

@@ -1,0 +1,86 @@
+"""Flips: a set that is named turns the verdict, and no smaller one does: all sets are tried on a small district."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from test_robustness import doubting
+
+import xinhe_geo as xh
+from xinhe_geo.doubts import flips as module_flips
+from xinhe_geo.doubts.flips import Covering, Option, _modelled, _tried
+from xinhe_geo.doubts.robustness import Case
+
+TOY = Path(__file__).parents[1] / "toy"
+DOUBTS = {
+    "g": {"layer": "gates", "what": "gate", "ids": "gA;gB;gB2;gE"},
+    "f": {"layer": "facilities", "what": "existence", "ids": "F1;F2;F3;F5"},
+    "p": {"layer": "facilities", "what": "position", "ids": "F1", "metres": 150.0},
+}
+
+
+@pytest.fixture(scope="module")
+def toy() -> xh.District:
+    return doubting(xh.District.load(TOY), DOUBTS)
+
+
+def smallest(cover: Covering) -> tuple[int, set[tuple[Option, ...]]]:
+    """Try every set of options, one a fact."""
+    for size in range(1, len({option.fact for option in cover.options}) + 1):
+        every = itertools.combinations(cover.options, size)
+        found = {c for c in every if len({o.fact for o in c}) == size and cover.turns(c)}
+        if found:
+            return size, found
+    return 0, set()
+
+
+def cases(toy: xh.District) -> list[tuple[xh.Rule, float]]:
+    walk = toy.rule("plan_clinic_15")
+    several = replace(walk, name="any", kinds=("clinic_station", "canteen", "fitness"), minutes=9.0)
+    tight = replace(walk, name="tight", minutes=5.0)
+    return [
+        *((rule, target) for rule in (walk, several, tight) for target in (0.05, 0.6, 0.99)),
+        (toy.rule("plan_canteen_community"), 1.0),
+        (toy.rule("plan_canteen_community"), 0.5),
+        (toy.rule("plan_fitness_community"), 1.0),
+    ]
+
+
+@pytest.mark.slow
+def test_no_smaller_set_turns_a_verdict(toy: xh.District) -> None:
+    sizes = []
+    for rule, target in cases(toy):
+        cover = Covering.of(Case(toy, (rule,), 0, 39), rule, target)
+        size, every = smallest(cover)
+        sizes.append(size)
+        modelled, least = _modelled(cover, 1)
+        assert len(modelled) == size and (not size or (least == size and cover.turns(modelled))), (rule.name, target)
+        tried, _ = _tried(cover)
+        assert (set(tried) == every) if 0 < size <= 2 else not tried, (rule.name, target)
+        table = module_flips(toy, rule, target=target)
+        assert table.empty == (size == 0) and (table["size"] == size).all() and table["proven"].all()
+    assert {0, 1, 2} < set(sizes), sizes
+
+
+def test_the_covering_is_the_coverage(toy: xh.District) -> None:
+    """What it comes to as recorded is what the headline says; with a fact otherwise, what a plan of it comes to."""
+    for rule, target in cases(toy)[:1]:
+        cover = Covering.of(Case(toy, (rule,), 0, 39), rule, target)
+        assert cover.value == pytest.approx(xh.robustness(toy, [rule])["value"].iloc[0], abs=1e-12)
+        closing = Option("gates:gB2:gate", "open", cover.options[0].row)
+        shut = next(o for o in cover.options if o.fact == "facilities:F1:existence")
+        gone = xh.Scenario("p", edits=(xh.core.Edit("close_facility", {"facility": "F1"}),)).on(toy)
+        assert cover.share((shut,)) == pytest.approx(
+            float(xh.summary(xh.coverage(gone, rules=[rule]))["share"].iloc[0])
+        )
+        assert np.isfinite(cover.share((closing,)))
+
+
+def test_nothing_turns_what_is_certain(toy: xh.District) -> None:
+    assert xh.flips(doubting(toy, {}), "plan_clinic_15").empty and xh.flips(toy, "plan_market").empty
+    with pytest.raises(ValueError, match="目标份额"):
+        xh.flips(toy, "plan_clinic_15", target=1.5)

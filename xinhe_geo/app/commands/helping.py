@@ -1,0 +1,168 @@
+"""`--help`, in Chinese and as wide as the screen: what people do every day first, then everything else by what it is for."""
+
+from __future__ import annotations
+
+import shutil
+import unicodedata
+from collections.abc import Iterator, Mapping, Sequence
+
+from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
+
+PROGRAM = "python run.py"
+#: Which commands are for what, in the order of the first screen; each stands in one group.
+GROUPS: Mapping[str, Sequence[str]] = {
+    "每天用": ("report", "check", "add", "update", "ledger", "sites", "compare", "sheet"),
+    "数据": ("new", "import", "fetch", "split", "ways", "template", "undo", "seal"),
+    "方案": ("plans", "scenarios", "scenario", "parcels", "provision", "links"),
+    "出图": ("map", "atlas", "slides", "word", "public", "dxf"),
+    "高级": ("batch", "receipt", "rules", "notebook"),
+}
+#: Wider than this, a line is hard to read; narrower, nothing can be laid out.
+_WIDEST, _NARROWEST = 100, 40
+#: No line begins with one of these, as anybody who sets Chinese text knows.
+_NOT_FIRST = "，。；：、）！？”》"
+
+
+def help_for(root: TyperGroup, arguments: Sequence[str]) -> str | None:
+    """
+    Return the help that a command line asks for; None where it asks for none.
+
+    Parameters
+    ----------
+    root
+        The program.
+    arguments
+        What was typed: `--help` after a command, or a group of commands and nothing else.
+    """
+    command: TyperCommand | TyperGroup = root
+    path: list[str] = []
+    for word in arguments:
+        found = command.commands.get(word) if isinstance(command, TyperGroup) else None
+        if not isinstance(found, TyperCommand | TyperGroup):
+            break
+        command = found
+        path.append(word)
+    alone = isinstance(command, TyperGroup) and len(path) == len(arguments)
+    if "--help" not in arguments and not alone:
+        return None
+    width = min(max(shutil.get_terminal_size((80, 24)).columns, _NARROWEST), _WIDEST)
+    if command is root:
+        lines = _first_screen(root, width)
+    elif isinstance(command, TyperGroup):
+        lines = _group(command, " ".join([PROGRAM, *path]), width)
+    else:
+        lines = _command(command, " ".join([PROGRAM, *path]), width)
+    return "\n".join(lines)
+
+
+def _first_screen(root: TyperGroup, width: int) -> Iterator[str]:
+    yield from wrapped(f"用法：{PROGRAM} 命令 …　　每个命令的说明：{PROGRAM} 命令 --help", width)
+    known = {name: _said(command.help) for name, command in root.commands.items()}
+    indent = max(map(len, known)) + 4
+    for title, names in GROUPS.items():
+        yield f"{title}："
+        for name in names:
+            yield from _entry(name, known[name], indent, width)
+
+
+def _group(group: TyperGroup, typed: str, width: int) -> Iterator[str]:
+    yield f"用法：{typed} 命令 …"
+    yield from wrapped(_said(group.help), width)
+    yield "命令："
+    indent = max(map(len, group.commands)) + 4
+    for name, command in group.commands.items():
+        yield from _entry(name, _said(command.help), indent, width)
+
+
+def _command(command: TyperCommand, typed: str, width: int) -> Iterator[str]:
+    given = [p for p in command.params if isinstance(p, TyperArgument)]
+    options = [p for p in command.params if isinstance(p, TyperOption)]
+    names = [_argument(p) for p in given]
+    yield from wrapped(f"用法：{typed} {' '.join(names)}{' ' if names else ''}[选项]", width)
+    yield ""
+    yield from wrapped(_said(command.help), width)
+    if given:
+        yield ""
+        yield "后面写："
+        for name, argument in zip(names, given, strict=True):
+            yield from _entry(name, _said(argument.help), 18, width)
+    yield ""
+    yield "选项："
+    for option in sorted(options, key=lambda o: not o.required):
+        yield from _entry(_option(option), _told(option), 26, width)
+
+
+def _argument(argument: TyperArgument) -> str:
+    name = argument.metavar or (argument.name or "").upper()
+    return name if argument.required else f"[{name}]"
+
+
+def _option(option: TyperOption) -> str:
+    names = "、".join([*option.opts, *option.secondary_opts])
+    return names if option.is_flag else f"{names} {option.metavar or '值'}"
+
+
+def _told(option: TyperOption) -> str:
+    said = "（必写）" if option.required else ""
+    usual = option.default
+    shown = isinstance(usual, str | int | float) and not isinstance(usual, bool) and usual != ""
+    return said + _said(option.help) + (f"（不写为 {usual}）" if shown else "")
+
+
+def _said(text: str | None) -> str:
+    return " ".join((text or "").split())
+
+
+def _entry(name: str, text: str, indent: int, width: int) -> Iterator[str]:
+    """Yield a name and what it is for, side by side; below each other where the name is long."""
+    lines = wrapped(text, width - indent - 2)
+    if columns(name) + 2 > indent:
+        yield f"  {name}"
+        name = ""
+    for line in lines or [""]:
+        yield f"  {name}{' ' * (indent - columns(name))}{line}".rstrip()
+        name = ""
+
+
+def columns(text: str) -> int:
+    """Return how many columns a text takes on a screen: a Chinese character takes two."""
+    return sum(2 if unicodedata.east_asian_width(sign) in "WFA" else 1 for sign in text)
+
+
+def wrapped(text: str, width: int) -> list[str]:
+    """
+    Return a text in lines that are no wider than a screen; nothing is left out.
+
+    Parameters
+    ----------
+    text
+        Chinese breaks anywhere but before a closing sign, Latin words and commands between blanks.
+    width
+        Columns of the screen.
+    """
+    lines, line = [], ""
+    for part in _parts(text):
+        if line and columns(line + part) > width:
+            lines.append(line.rstrip())
+            line = part.lstrip()
+            while columns(line) > width:  # a path longer than a line
+                lines.append(line[:width])
+                line = line[width:]
+        else:
+            line += part
+    return [*lines, line.rstrip()] if line.strip() else lines
+
+
+def _parts(text: str) -> list[str]:
+    """Return the pieces of a text between which a line may end."""
+    parts: list[str] = []
+    for sign in text:
+        wide = columns(sign) == 2
+        glued = bool(parts) and (
+            sign in _NOT_FIRST or (not wide and sign != " " and columns(parts[-1][-1]) == 1 and parts[-1][-1] != " ")
+        )
+        if glued or (sign == " " and parts):
+            parts[-1] += sign
+        else:
+            parts.append(sign)
+    return parts

@@ -1,0 +1,579 @@
+"""How firm a share is: between which ends it lies, given what nobody has checked, and what of that matters most."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import shapely
+from scipy.special import ndtr
+
+from ..access import (
+    AT_LEAST,
+    SHARE_TOLERANCE,
+    attached_anew,
+    bound_of,
+    coverage,
+    is_surveyed,
+    presence,
+    rules_of,
+    summary,
+    usable_denominator,
+)
+from ..core import Edit, Rule, UnknownNameError
+from ..district import District, Scenario
+from .draws import LEVELS, nearest_level, normals
+from .facts import facts_in_doubt
+from .reached import Places, State, Ways, places_of, served, ways_of
+
+#: Of the draws in their order: how many are left out at either end, of each so many.
+OUTER, INNER = 0.025, 0.1
+#: What can only take from a share, or only add to it.
+MONOTONE = ("gate", "street", "existence")
+#: A mean of draws this far off, in their standard deviations, is a bias.
+BIASED = 0.25
+RANGE_COLUMNS = (
+    *("value", "low", "high", "low_80", "high_80", "least", "most", "exact", "bias"),
+    *("facts", "cause", "cause_facts", "denominator"),
+)
+
+
+def robustness(
+    district: District,
+    rules: str | Sequence[str | Rule] = "plan",
+    *,
+    seed: int = 0,
+    draws: int = 199,
+    by: str | None = None,
+) -> pd.DataFrame:
+    """
+    Say between which ends each rule's share lies, given the facts that `doubts.csv` puts in doubt.
+
+    Facts with a sourced probability, and positions, are drawn; all others are intervals, so that each draw gives a low and a high end.
+    Speed and waits are agreed, and no part of a range.
+
+    Parameters
+    ----------
+    district
+        What `District.load` opened; it stays as it was.
+    rules
+        As in `coverage`.
+    seed
+        Of the random numbers; the same seed gives the same bytes.
+    draws
+        How many; 199 make the 5th and the 195th the ends of 95 %.
+    by
+        A grouping of homes ("zone", "community" …), besides the whole.
+
+    Returns
+    -------
+    table
+        MultiIndex (rule, group; group "" is the whole). Columns `value` (0-1, as `headlines`, by the rule's denominator), `low`, `high` (95 % of the draws),
+        `low_80`, `high_80`, `least`, `most` (all that gates, streets and existence can do, positions and people as recorded), `exact` (these two are
+        reached, not only never left), `bias` (mean of the draws minus the value), `facts` (how many in doubt touch it), `cause` (layer and
+        what of it, "gates:gate", that alone moves it most; "" where nothing does), `cause_facts` (how many these are), `denominator`. Missing: 数据不足; of
+        a kind that was only seen on a map the upper end is missing, because nobody knows what the map does not show.
+
+    Raises
+    ------
+    UnknownNameError
+        No such set, rule or grouping.
+    ValueError
+        Fewer than 39 draws: they have no 95 %.
+    """
+    if draws < 39:
+        raise ValueError(f"抽样次数 {draws} 太少：至少 39 次")
+    asked = rules_of(district, rules)
+    if by is not None and by not in district.groups.columns:
+        raise UnknownNameError("分组", by, list(district.groups.columns))
+    case = Case(district, asked, seed, draws)
+    rows = {(rule.name, group): row for rule in asked for group, row in _rows(case, rule, by)}
+    index = pd.MultiIndex.from_tuples(rows, names=["rule", "group"])
+    return pd.DataFrame(list(rows.values()), index=index, columns=list(RANGE_COLUMNS))
+
+
+class Ends(NamedTuple):
+    """The low and the high end of a share in each state, shape (states, groups)."""
+
+    low: np.ndarray
+    high: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class Case:
+    """A district whose facts are in doubt, and what was searched for it once."""
+
+    district: District
+    rules: Sequence[Rule]
+    seed: int
+    draws: int
+
+    @cached_property
+    def facts(self) -> pd.DataFrame:
+        """What is in doubt."""
+        return facts_in_doubt(self.district)
+
+    @cached_property
+    def wide(self) -> District:
+        """The district with every facility and every gate that may be there."""
+        wide = self.district.counting_unchecked() if self.of("existence").size else self.district
+        gates, doubtful = wide.rows.get("gates"), self.of("gate")
+        if gates is None:
+            return wide
+        shut = gates.index.isin(doubtful) & (gates["state"] == "closed").to_numpy(dtype=bool, na_value=False)
+        if not shut.any():
+            return wide
+        return wide.with_rows({**wide.rows, "gates": gates.assign(state=gates["state"].mask(shut, "open"))})
+
+    @cached_property
+    def facilities(self) -> gpd.GeoDataFrame:
+        """The facilities of all kinds that are asked for, those that may be there as well."""
+        kinds = {kind for rule in self.rules for kind in rule.kinds}
+        found = self.wide.open_facilities
+        if found is None:
+            return gpd.GeoDataFrame({"kind": []}, geometry=[], crs=self.wide.crs)
+        return found[found["kind"].isin(kinds).to_numpy()]
+
+    def of(self, what: str) -> pd.Index:
+        """Return the ids of the rows of which that is in doubt."""
+        return pd.Index(self.facts["id"][(self.facts["what"] == what).to_numpy()], dtype="str")
+
+    @cached_property
+    def _numbers(self) -> dict[str, np.ndarray]:
+        """The standard normal numbers of every fact that can be drawn, by what they are for; a column of each fact."""
+        facts = self.facts[self.facts["drawn"].to_numpy(dtype=bool)]
+        return {axis: normals(facts, axis, self.seed, self.draws) for axis in ("east", "north", "people", "is")}
+
+    def numbers(self, facts: pd.DataFrame, axis: str) -> np.ndarray:
+        """Return the standard normal numbers of some facts, shape (draws, facts)."""
+        every = self.facts.index[self.facts["drawn"].to_numpy(dtype=bool)]
+        return self._numbers[axis][:, every.get_indexer(facts.index)]
+
+    def happens(self, facts: pd.DataFrame) -> np.ndarray:
+        """Return whether each of some facts is as recorded, shape (draws, facts); `probability` says how often."""
+        return np.asarray(ndtr(self.numbers(facts, "is")) < facts["probability"].to_numpy(dtype=float))
+
+    @cached_property
+    def gates(self) -> pd.Index:
+        """The gates in doubt."""
+        return self.of("gate")
+
+    def sigma(self) -> np.ndarray:
+        """Return the standard deviation of each facility's position along an axis, metres."""
+        own = self.facts[(self.facts["what"] == "position").to_numpy()].set_index("id")["metres"]
+        return own.reindex(self.facilities.index).fillna(0.0).to_numpy(dtype=float) / np.sqrt(2.0)
+
+    @cached_property
+    def _memo(self) -> dict[object, object]:
+        return {}
+
+    def without(self, streets: frozenset[str]) -> District:
+        """Return the district without some streets."""
+        key = "without", streets
+        if key not in self._memo:
+            edits = tuple(Edit("close_street", {"street": street}) for street in sorted(streets))
+            plan = Scenario("without", edits=edits)
+            self._memo[key] = plan.on(self.wide, with_conflicts=True) if streets else self.wide
+        found = self._memo[key]
+        assert isinstance(found, District)
+        return found
+
+    def places(self, streets: frozenset[str]) -> Places:
+        """Return the facilities and where they may be, without some streets."""
+        key = "places", streets
+        if key not in self._memo:
+            self._memo[key] = places_of(self.without(streets), self.facilities, self.sigma())
+        found = self._memo[key]
+        assert isinstance(found, Places)
+        return found
+
+    def chosen(self, rule: Rule) -> np.ndarray:
+        """Return which of the facilities a rule asks for."""
+        return np.flatnonzero(self.facilities["kind"].isin(rule.kinds).to_numpy())
+
+    def ways(self, rule: Rule, streets: frozenset[str]) -> Ways:
+        """Return which ways lead to what a rule asks for, without some streets."""
+        limit = rule.minutes if rule.method == "walk_min" else rule.metres
+        key = "ways", rule.kinds, rule.method, limit, rule.profile if rule.method == "walk_min" else "", streets
+        if key not in self._memo:
+            district, places = self.without(streets), self.places(streets)
+            self._memo[key] = ways_of(district, rule, places, self.chosen(rule), self.gates)
+        found = self._memo[key]
+        assert isinstance(found, Ways)
+        return found
+
+    def touching(self, rule: Rule) -> pd.DataFrame:
+        """Return the facts that a rule's share can depend on."""
+        facts, own = self.facts, self.facilities.index[self.chosen(rule)]
+        walked = rule.metric == "reach" and rule.method != "buffer"
+        counted = self.denominator(rule) in ("people", "people_60plus") and rule.metric == "reach"
+        touched = (facts["layer"] == "facilities") & facts["id"].isin(own)
+        touched |= facts["layer"].isin([*(["gates", "streets"] if walked else []), *(["homes"] if counted else [])])
+        if rule.metric == "presence":
+            touched &= (facts["what"] != "position") | facts["id"].isin(self.by_position)
+        return facts[touched.to_numpy()]
+
+    @cached_property
+    def by_position(self) -> set[str]:
+        """The facilities of which nothing but their position says whom they serve."""
+        said = self.wide.serving(self.facilities)
+        return set(self.facilities.index) - set(said.loc[said["by"] != "position", "facility"])
+
+    @cached_property
+    def _whole(self) -> pd.DataFrame:
+        return summary(coverage(self.district, rules=list(self.rules)))
+
+    def denominator(self, rule: Rule) -> str:
+        """Return what a rule's share counts."""
+        if self.district.homes is None or self.district.homes.empty:
+            return ""
+        return usable_denominator(rule.denominator, self._whole.loc[rule.name]) or ""
+
+    # --- states of the facts
+
+    def state(self, facts: pd.DataFrame, *, drawn: bool) -> State:
+        """
+        Return states in which some facts are in doubt and all others as recorded.
+
+        Parameters
+        ----------
+        facts
+            Those in doubt.
+        drawn
+            Draw those that can be; else they are intervals as well, and positions as recorded: one state.
+        """
+        facilities, gates = self.facilities.index, self.gates
+        places = self.places(frozenset())
+        count = self.draws if drawn and facts["drawn"].any() else 1
+        position = np.tile(places.positions // 2, (count, 1))
+        there, at_best = np.ones((2, count, len(facilities)), np.bool_)
+        opened, opened_at_best = np.zeros((2, count, len(gates)), np.bool_) | self._open
+        waiting = facilities.get_indexer(self._unchecked)
+        there[:, waiting[waiting >= 0]] = at_best[:, waiting[waiting >= 0]] = False  # as recorded they serve nobody
+        for what, names, low, high in (
+            ("existence", facilities, there, at_best),
+            ("gate", gates, opened, opened_at_best),
+        ):
+            own = facts[(facts["what"] == what).to_numpy()]
+            own = own[own["id"].isin(names).to_numpy()]
+            sure = own["drawn"].to_numpy(dtype=bool) & drawn
+            column = names.get_indexer(own["id"])
+            low[:, column[~sure]], high[:, column[~sure]] = False, True
+            if sure.any():
+                as_said = self.happens(own[sure])
+                if what == "gate":
+                    as_said = as_said == self._open[column[sure]]
+                low[:, column[sure]] = high[:, column[sure]] = as_said
+        moved = facts[((facts["what"] == "position") & facts["id"].isin(facilities)).to_numpy()]
+        if drawn and len(moved):
+            column = facilities.get_indexer(moved["id"])
+            some = places.positions[column] > 1
+            east, north = (nearest_level(self.numbers(moved[some], axis)) for axis in ("east", "north"))
+            position[:, column[some]] = north * len(LEVELS) + east
+        if opened_at_best.all(axis=0).all():
+            return State(position, there, at_best, opened, opened_at_best)
+        return State(position, there, at_best, *self._one_open(opened, opened_at_best))
+
+    @cached_property
+    def _open(self) -> np.ndarray:
+        gates = self.district.gates
+        if gates is None:
+            return np.empty(0, np.bool_)
+        return (gates["state"].fillna("open") == "open").reindex(self.gates).to_numpy(dtype=bool)
+
+    @cached_property
+    def _unchecked(self) -> pd.Index:
+        facilities = self.district.open_facilities
+        known = pd.Index([]) if facilities is None else facilities.index
+        return self.facilities.index.difference(known)
+
+    def _one_open(self, sure: np.ndarray, at_best: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Leave the first gate of a compound open whose gates are all drawn shut: people live there, and come out."""
+        for own in self.only_doubted:
+            if self._open[own].any():
+                locked = ~at_best[:, own].any(axis=1)
+                sure[locked, own[0]] = at_best[locked, own[0]] = True
+        return sure, at_best
+
+    @cached_property
+    def only_doubted(self) -> tuple[np.ndarray, ...]:
+        """The gates (places in `gates`) of each home of which no other gate is open."""
+        gates = self.district.gates
+        if gates is None or not len(self.gates):
+            return ()
+        every = (gates["state"].fillna("open") == "open").to_numpy()
+        free = set(gates["home"][every & ~gates.index.isin(self.gates)])
+        home = gates["home"].reindex(self.gates).to_numpy(object)
+        return tuple(np.flatnonzero(home == name) for name in dict.fromkeys(home) if name not in free)
+
+    def closed(
+        self, facts: pd.DataFrame, rule: Rule, *, drawn: bool
+    ) -> Iterator[tuple[np.ndarray, frozenset[str], frozenset[str]]]:
+        """Yield states by the streets that are closed in them: which states, the streets closed at worst, and at best."""
+        own = facts[(facts["what"] == "street").to_numpy()] if rule.method != "buffer" else facts[:0]
+        sure = own["drawn"].to_numpy(dtype=bool) & drawn
+        never = frozenset(own["id"][~sure])
+        count = self.draws if drawn and facts["drawn"].any() else 1
+        if not sure.any():
+            yield np.arange(count), never, frozenset()
+            return
+        gone = ~self.happens(own[sure])
+        sets, which = np.unique(gone, axis=0, return_inverse=True)
+        for number, row in enumerate(sets):
+            streets = frozenset(own["id"][sure][row])
+            yield np.flatnonzero(which == number), streets | never, streets
+
+    # --- shares
+
+    def ends(self, rule: Rule, facts: pd.DataFrame, groups: np.ndarray, *, drawn: bool) -> Ends:
+        """
+        Return the ends of a rule's share in each state of some facts, group by group.
+
+        Parameters
+        ----------
+        rule, facts, drawn
+            As in `state`.
+        groups
+            Which homes (communities, of a rule of presence) count in each group, shape (groups, homes).
+        """
+        if rule.metric == "presence":
+            return self._communities(rule, facts, groups, drawn=drawn)
+        state = self.state(facts, drawn=drawn).take(self.chosen(rule))
+        parts: list[np.ndarray] = []
+        order = []
+        for rows, worst, best in self.closed(facts, rule, drawn=drawn):
+            own = State(*(part[rows] for part in state))
+            low, high = served(self.without(worst), self.ways(rule, worst), own)
+            if worst != best:
+                high = served(self.without(best), self.ways(rule, best), own)[1]
+            parts.append(np.stack([low, high]))
+            order.append(rows)
+        shares = np.concatenate(parts, axis=1)[:, np.argsort(np.concatenate(order))]
+        return self._weighted(rule, facts, groups, shares, drawn=drawn)
+
+    def amounts(self, rule: Rule) -> pd.Series:
+        """Return how much of what a rule counts each home has."""
+        homes = self.district.homes
+        assert homes is not None
+        counted = self.denominator(rule)
+        if counted == "homes":
+            return pd.Series(1.0, index=homes.index)
+        area = homes.geometry.area
+        return area.where(area > 0) if counted == "area_m2" else homes[counted]
+
+    def _weighted(
+        self, rule: Rule, facts: pd.DataFrame, groups: np.ndarray, shares: np.ndarray, *, drawn: bool
+    ) -> Ends:
+        homes = self.district.homes
+        assert homes is not None
+        weight, count = self.amounts(rule).fillna(0.0).to_numpy(dtype=float), shares.shape[1]
+        some = np.tile(weight, (count, 1))
+        own = facts[(facts["what"] == "people").to_numpy()]
+        sure = own["drawn"].to_numpy(dtype=bool) & drawn
+        column = homes.index.get_indexer(own["id"])
+        if sure.any():
+            error = self.numbers(own[sure], "people") * own["spread"].to_numpy(dtype=float)[sure]
+            some[:, column[sure]] *= np.maximum(1.0 + error, 0.0)
+        apart = np.zeros(len(weight))
+        if drawn:
+            apart[column[~sure]] = own["spread"].to_numpy(dtype=float)[~sure]
+        low, high = (
+            np.column_stack([_extreme(share[:, g], some[:, g], apart[g], sign) for g in groups])
+            for share, sign in zip(shares, (-1.0, 1.0), strict=True)
+        )
+        return Ends(low, high)
+
+    def _communities(self, rule: Rule, facts: pd.DataFrame, groups: np.ndarray, *, drawn: bool) -> Ends:
+        state = self.state(facts, drawn=drawn).take(self.chosen(rule))
+        own = self.facilities.iloc[self.chosen(rule)]
+        communities = presence(self.district).index
+        serving = self.wide.serving(own)
+        serves = np.zeros((len(own), len(communities)), np.bool_)
+        place, code = own.index.get_indexer(serving["facility"]), communities.get_indexer(serving["community"])
+        serves[place[code >= 0], code[code >= 0]] = True
+        moved = facts[((facts["what"] == "position") & facts["id"].isin(own.index)).to_numpy()]
+        count = len(state.there)
+        has = [there.astype(float) @ serves > 0 for there in (state.there, state.there_at_best)]
+        if drawn and len(moved):
+            row = own.index.get_indexer(moved["id"])
+            fixed = np.delete(np.arange(len(own)), row)
+            has = [there[:, fixed].astype(float) @ serves[fixed] > 0 for there in (state.there, state.there_at_best)]
+            at = self._displaced(own.iloc[row], moved, count)
+            for k, number in enumerate(row):
+                code = communities.get_indexer(at[:, k])
+                for found, there in zip(has, (state.there, state.there_at_best), strict=True):
+                    rows = np.flatnonzero((code >= 0) & there[:, number])
+                    found[rows, code[rows]] = True
+        low, high = (np.column_stack([found[:, g].mean(axis=1) for g in groups]) for found in has)
+        return Ends(low, high)
+
+    def _displaced(self, own: gpd.GeoDataFrame, facts: pd.DataFrame, count: int) -> np.ndarray:
+        """Return the community in which each facility lies in each draw, shape (draws, facilities): in no way rounded to levels."""
+        spots = shapely.get_coordinates(shapely.point_on_surface(own.geometry.array))
+        sigma = facts["metres"].to_numpy(dtype=float) / np.sqrt(2.0)
+        away = np.stack([self.numbers(facts, axis) * sigma for axis in ("east", "north")], axis=-1)
+        points = gpd.GeoDataFrame(geometry=shapely.points((spots[None] + away).reshape(-1, 2)), crs=own.crs)
+        return self.wide.locate(points)["community"].to_numpy(object).reshape(count, len(own))
+
+
+def _extreme(share: np.ndarray, weight: np.ndarray, apart: np.ndarray, sign: float) -> np.ndarray:
+    """
+    Return the greatest (`sign` 1) or least (-1) weighted mean of shares if each weight may be off by its part either way.
+
+    Whoever is above the mean takes its greatest weight, the others their least: the best cut in the order of the shares is the answer.
+    """
+    if not apart.any():
+        whole = weight.sum(axis=1)
+        return np.divide((share * weight).sum(axis=1), whole, out=np.full(len(share), np.nan), where=whole > 0)
+    order = np.argsort(-sign * share, axis=1, kind="stable")
+    value = np.take_along_axis(share, order, axis=1)
+    most, least = (
+        np.take_along_axis(weight * np.maximum(1.0 + way * apart, 0.0), order, axis=1) for way in (1.0, -1.0)
+    )
+
+    def cut(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        nothing = np.zeros((len(a), 1))
+        front = np.hstack([nothing, np.cumsum(a, axis=1)])
+        back = np.hstack([np.cumsum(b[:, ::-1], axis=1)[:, ::-1], nothing])
+        return front + back
+
+    whole = cut(most, least)
+    mean = np.divide(cut(value * most, value * least), whole, out=np.full_like(whole, np.nan), where=whole > 0)
+    return np.asarray(sign * np.nanmax(sign * mean, axis=1))
+
+
+# --- rows of the table -----------------------------------------------------------------------------------------------
+
+
+def _rows(case: Case, rule: Rule, by: str | None) -> Iterator[tuple[str, dict[str, object]]]:
+    """Yield the whole, and each group, of a rule."""
+    names, groups = _groups(case, rule, by)
+    blank: dict[str, object] = dict.fromkeys(RANGE_COLUMNS, np.nan)
+    blank |= {"exact": False, "facts": 0, "cause": "", "cause_facts": 0, "denominator": case.denominator(rule)}
+    known = (
+        len(groups.T) and is_surveyed(case.district, rule.kinds) and (rule.metric == "presence" or blank["denominator"])
+    )
+    if not known:
+        yield from ((name, dict(blank)) for name in names)
+        return
+    facts = case.touching(rule) if len(case.chosen(rule)) else case.facts[:0]
+    value = _recorded(case, rule, groups)
+    blank["facts"] = len(facts)
+    found = _Found(case, rule, facts, groups, Ends(value[None], value[None]))
+    monotone = facts["what"].isin(MONOTONE)
+    extremes = case.ends(rule, facts[monotone.to_numpy()], groups, drawn=False) if monotone.any() else found.recorded
+    causes = {sort: _width(found.of([sort])) for sort in sorted(set(found.sort))}
+    exact = not len(facts) or _is_exact(case, rule, facts[monotone.to_numpy()])
+    hidden = bound_of(case.district, rule.kinds) == AT_LEAST
+    for number, name in enumerate(names):
+        row = dict(blank) | {"value": value[number]} | found.quantiles(number)
+        row |= {"least": extremes.low[0, number], "most": extremes.high[0, number], "exact": exact}
+        if hidden:
+            row |= dict.fromkeys(("high", "high_80", "most"), np.nan)
+        widest = max(causes, key=lambda sort: (causes[sort][number], sort), default="")
+        if widest and causes[widest][number] > SHARE_TOLERANCE:
+            row |= {"cause": widest, "cause_facts": int((found.sort == widest).sum())}
+        yield name, row
+
+
+class _Found:
+    """The ends of a rule's share under any sorts of facts ("gates:gate"), worked out when first asked for."""
+
+    def __init__(self, case: Case, rule: Rule, facts: pd.DataFrame, groups: np.ndarray, recorded: Ends) -> None:
+        self.case, self.rule, self.facts, self.groups, self.recorded = case, rule, facts, groups, recorded
+        self.sort = facts["layer"] + ":" + facts["what"]
+        self._memo: dict[tuple[str, ...], Ends] = {(): recorded}
+
+    def of(self, sorts: Iterable[str]) -> Ends:
+        """Return the ends if only facts of some sorts are in doubt."""
+        key = tuple(sorted(set(sorts)))
+        if key not in self._memo:
+            own = self.facts[self.sort.isin(key).to_numpy()]
+            self._memo[key] = self.case.ends(self.rule, own, self.groups, drawn=True)
+        return self._memo[key]
+
+    def quantiles(self, number: int) -> dict[str, object]:
+        """
+        Return the ends of the draws of a group.
+
+        Errors of positions and people go either way. Where they shift the share all the same, the truth may lie as far on the other side:
+        the ends are moved out until what lies mirrored at the value is within them too.
+        """
+        value = float(self.recorded.low[0, number])
+        symmetric = self.of(self.sort[self.facts["drawn"].to_numpy() & ~self.facts["what"].isin(MONOTONE).to_numpy()])
+        mean = symmetric.low[:, number] + symmetric.high[:, number]
+        bias = float((mean / 2.0).mean() - value)
+        biased = abs(bias) > BIASED * float((mean / 2.0).std()) > 0
+        every = self.of(self.sort)
+        row: dict[str, object] = {"bias": bias}
+        for names, part in ((("low", "high"), OUTER), (("low_80", "high_80"), INNER)):
+            low, high = (float(end[number]) for end in _ranked(every, part))
+            if biased:
+                least, most = (float(end[number]) for end in _ranked(symmetric, part))
+                low -= max(least + most - 2.0 * value, 0.0)
+                high += max(2.0 * value - least - most, 0.0)
+            row |= dict(zip(names, np.clip((low, high), 0.0, 1.0).tolist(), strict=True))
+        return row
+
+
+def _ranked(ends: Ends, part: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return the ends of the draws of all groups, with a part of them left out on either side."""
+    rank = max(round(part * (len(ends.low) + 1)), 1) - 1
+    low, high = (np.sort(end, axis=0) for end in ends)
+    return low[rank], high[len(high) - 1 - rank]
+
+
+def _width(ends: Ends) -> np.ndarray:
+    low, high = _ranked(ends, OUTER)
+    return np.asarray(high - low)
+
+
+def _groups(case: Case, rule: Rule, by: str | None) -> tuple[list[str], np.ndarray]:
+    """Return the names of the groups, the whole first, and which homes (communities) each holds."""
+    district = case.district
+    if rule.metric == "presence":
+        index = presence(district).index
+        frame = district.communities
+        codes = pd.Series(index, index=index) if by == "community" else None
+        if codes is None and by is not None and frame is not None and by in frame:
+            codes = frame[by].reindex(index)
+    else:
+        index = pd.Index([]) if district.homes is None else district.homes.index
+        codes = None if by is None else district.groups[by].reindex(index)
+    names = [] if codes is None else sorted(codes.dropna().unique())
+    masks = [np.ones(len(index), np.bool_), *((codes == name).to_numpy(dtype=bool) for name in names)]
+    return ["", *map(str, names)], np.array(masks)
+
+
+def _recorded(case: Case, rule: Rule, groups: np.ndarray) -> np.ndarray:
+    """Return the share of each group as it stands, in the bits of `headlines` for the whole."""
+    if rule.metric == "presence":
+        matrix = presence(case.district)
+        has = (matrix.reindex(columns=list(rule.kinds), fill_value=0).sum(axis=1) > 0).to_numpy()
+        return np.array([float(has[g].mean()) if g.any() else np.nan for g in groups])
+    counted = case.denominator(rule)
+    cover = coverage(case.district, rules=[rule]).droplevel("rule")
+    homes = case.district.homes
+    assert homes is not None
+    own = cover.reindex(homes.index)
+    amount = pd.Series(1.0, index=own.index) if counted == "homes" else own[counted]
+    whole = np.asarray(
+        [(amount * own["served"])[g].sum(min_count=1) / amount[g][own["served"][g].notna()].sum() for g in groups],
+        float,
+    )
+    whole[0] = float(case._whole.loc[rule.name, f"{counted}_share"])
+    return whole
+
+
+def _is_exact(case: Case, rule: Rule, facts: pd.DataFrame) -> bool:
+    """Return whether the extremes are states that can be: nobody was attached anew, no facility is entered by gates that differ."""
+    if rule.metric == "presence":
+        return True
+    closed = frozenset(facts["id"][(facts["what"] == "street").to_numpy()]) if rule.method != "buffer" else frozenset()
+    lost = any(len(names) for names in attached_anew(case.without(closed)))
+    return case.ways(rule, closed).exact and not lost

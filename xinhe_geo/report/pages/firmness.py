@@ -1,0 +1,169 @@
+"""数据可信度 and 单点失效: how firm each goal is, and who loses a promise with any one thing, as a page and a table each."""
+
+from __future__ import annotations
+
+import html
+from pathlib import Path
+
+import pandas as pd
+
+from ...core import refuse_uncleared, say, write_text
+from ...district import District, kind_name, rule_name
+from ...doubts import robustness, stress
+from ...maps import promised_rules
+from ..analysis import Analysis, Progress
+from ..files import added_to
+from ..story.firmness import firmness_of
+from ..story.records import Firmness
+from ..story.story import Story
+from ..workbook import foot, write_workbook
+from .brief import link_pages
+from .shell import page_text, table_html
+
+#: What can be lost, as it is called.
+LOSS_LABELS = {"passage": "过阻隔的通道", "crossing": "过街", "gate": "出入口", "facility": "设施"}
+#: As many losses as a page lists; the table has all.
+LISTED = 40
+
+
+def firmness(district: District, *, preset: str = "plan", seed: int = 0, draws: int = 199) -> tuple[Firmness, ...]:
+    """
+    Say how firm each promised goal is, those that lead first, in the language that is spoken.
+
+    Parameters
+    ----------
+    district
+        What `District.load` opened; it stays as it was.
+    preset
+        A set of rules.
+    seed, draws
+        As in `robustness`.
+
+    Raises
+    ------
+    UnknownNameError
+        No such set.
+    """
+    analysis = Analysis.of(district, preset)
+    return firmness_of(analysis, robustness(district, promised_rules(district, analysis), seed=seed, draws=draws))
+
+
+def ranges_sheet(goals: tuple[Firmness, ...]) -> pd.DataFrame:
+    """Return how firm goals are as a table with Chinese columns."""
+    rows = [
+        {"目标": goal.label, "现状": goal.recorded, "核实后": goal.ends, "怎么说": goal.text, "会不会改判": goal.turns}
+        for goal in goals
+    ]
+    table = pd.DataFrame(rows, columns=["目标", "现状", "核实后", "怎么说", "会不会改判"])
+    return table.assign(会不会改判=[say("会") if turns else "" for turns in table["会不会改判"]])
+
+
+def stress_sheet(district: District, table: pd.DataFrame) -> pd.DataFrame:
+    """Return who loses what as a table with Chinese columns; only what somebody loses."""
+    some = table[(table["homes"] > 0).to_numpy()]
+    names = {rule: rule_name(district, district.rule(rule)) for rule in set(some["worst"])}
+    facilities, known = district.facilities, {}
+    if facilities is not None:
+        known = {
+            str(key): name if isinstance(name, str) else kind_name(district, str(kind))
+            for key, name, kind in zip(facilities.index, facilities["name"], facilities["kind"], strict=True)
+        }
+    return pd.DataFrame(
+        {
+            "失去什么": [say(LOSS_LABELS[loss]) for loss in some.index.get_level_values("loss")],
+            "编号": some.index.get_level_values("id"),
+            "名称": some["name"].to_numpy(),
+            "失去保障（人）": some["people"].to_numpy(),
+            "其中60岁以上（人）": some["people_60plus"].to_numpy(),
+            "涉及几项": some["promises"].to_numpy(),
+            "影响最大的一项": some["worst"].map(names).to_numpy(),
+            "这一项失去（人）": some["worst_people"].to_numpy(),
+            "最好的替代": [known.get(name, name) for name in some["substitute"]],
+        }
+    )
+
+
+def write_robustness(
+    district: District, to: str | Path, *, seed: int = 0, draws: int = 199, progress: Progress | None = None
+) -> None:
+    """
+    Write how firm each promised goal is: `robustness.html`, `tables/数据可信度.xlsx`.
+
+    Parameters
+    ----------
+    district
+        What `District.load` opened.
+    to
+        The folder of a report, or a new one.
+    seed, draws
+        As in `robustness`.
+    progress
+        Is told what is done.
+
+    Raises
+    ------
+    EnvironmentProblem
+        A file cannot be written.
+    """
+    (progress or (lambda _: None))(say("抽样：每件存疑的事可能是什么"))
+    table = ranges_sheet(firmness(district, seed=seed, draws=draws))
+    note = [
+        say("“核实后”是 95 % 的抽样之间；没有出处的概率不抽，只给上下限，每个小区至少一处出入口开着。"),
+        say("步速和等待是约定，不在其中。"),
+        *_conventions(district),
+    ]
+    _write(district, Path(to), ("robustness", "数据可信度", say("数据可信度")), table, note)
+
+
+def write_stress(district: District, to: str | Path, *, progress: Progress | None = None) -> pd.DataFrame:
+    """
+    Write who loses a promise with any one thing: `stress.html`, `tables/单点失效.xlsx`; return the table.
+
+    Parameters
+    ----------
+    district
+        What `District.load` opened.
+    to
+        The folder of a report, or a new one.
+    progress
+        Is told what is done.
+
+    Raises
+    ------
+    EnvironmentProblem
+        A file cannot be written.
+    """
+    table = stress_sheet(district, stress(district, promised_rules(district, Analysis.of(district)), progress=progress))
+    note = [
+        say(
+            "逐一去掉一座桥、一处过街、一处出入口、一处设施，其余不变，重新计算谁失去至少一项保障；与关这一处的方案算出的相同。"
+        ),
+        say("没有列出的，去掉后没有人失去保障。"),
+    ]
+    _write(district, Path(to), ("stress", "单点失效", say("单点失效")), table, note)
+    return table
+
+
+def _conventions(district: District) -> list[str]:
+    """Say what a tenth more or less speed would do: agreed, and in no range."""
+    paces = Story(Analysis.of(district)).paces
+    parts = [
+        say("{0} {1}（慢一成 {2}，快一成 {3}）", p.label, p.usual.text, p.slower.text, p.faster.text) for p in paces
+    ]
+    return [say("步速约定的影响：{0}。", say("；").join(parts))] if parts else []
+
+
+def _write(district: District, to: Path, what: tuple[str, str, str], table: pd.DataFrame, note: list[str]) -> None:
+    """Write a page and its workbook beside a report."""
+    name, file, heading = what
+    refuse_uncleared(district.manifest, say("写出{0}", heading))
+    with added_to(to) as folder:
+        book = f"tables/{file}.xlsx"
+        write_workbook(folder / book, heading, district.year, [(heading, table, " ".join(note))], foot(district))
+        shown = table_html(table.head(LISTED)) if len(table) else f'<p class="line">{html.escape(say("没有。"))}</p>'
+        lines = "".join(f'<p class="small">{html.escape(line)}</p>' for line in note)
+        nav = f'<a href="{html.escape(book)}">{say("表格")}</a>'
+        if (to / "index.html").is_file():
+            nav += f'　<a href="index.html">{say("简报")}</a>'
+        write_text(folder / f"{name}.html", page_text(district, heading, nav, f"<section>{lines}{shown}</section>"))
+    link_pages(to)
