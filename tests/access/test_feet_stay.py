@@ -25,37 +25,47 @@ from xinhe_geo.report import people_line
 TOY = Path(__file__).parents[1] / "toy"
 
 
-class Walks(NamedTuple):
-    """Metres, minutes and straight metres of every point to every kind, and what is flagged: points, kinds."""
+class Anew(NamedTuple):
+    """Who was attached anew: which points, and which kinds have a facility that was."""
 
-    costs: dict[tuple[str, str], np.ndarray]
     points: np.ndarray
     kinds: set[str]
-    #: Of what nothing is claimed: the metres of a walker who takes no stairs (docs/correctness.md, *Open*).
-    open: set[tuple[str, str]]
+
+
+class Walks(NamedTuple):
+    """
+    Metres, minutes and straight metres of every point to every kind, and per column who was attached anew.
+
+    Minutes run between the doors of the walker. Metres and straight lines are the same whoever walks and run between the doors of
+    everybody, which may be on stairs: where these close, a point is attached anew by metres and, for a walker who takes none, not by minutes.
+    """
+
+    costs: dict[tuple[str, str], np.ndarray]
+    anew: dict[str, Anew]
 
 
 def walks(district: xh.District, profile: str) -> Walks:
     walker, count = district.profile(profile), len(home_points(district))
-    ways, doors = home_entrances(district, walker), entrances_of_open(district, walker)
-    points = np.zeros(count, np.bool_)
-    points[ways.loc[ways["anew"], "place"]] = True
     kinds = places_open(district, inside_only=False)["kind"]
+    anew = {}
+    for who, columns in ((walker, ["minutes"]), (None, ["metres", "straight_metres"])):
+        ways, doors = home_entrances(district, who), entrances_of_open(district, who)
+        points = np.zeros(count, np.bool_)
+        points[ways.loc[ways["anew"], "place"]] = True
+        anew |= dict.fromkeys(columns, Anew(points, set(kinds.reindex(doors.loc[doors["anew"], "place"]))))
     found = {}
     for kind, table in od_tables(district, sorted(set(kinds)), profile=profile).items():
-        for column in ("metres", "minutes", "straight_metres"):
+        for column in anew:
             found[kind, column] = table[column].fillna(np.inf).to_numpy(dtype=float)
-    unclaimed = set() if walker.steps else {key for key in found if key[1] == "metres"}
-    return Walks(found, points, set(kinds.reindex(doors.loc[doors["anew"], "place"])), unclaimed)
+    return Walks(found, anew)
 
 
 def never_longer(more: Walks, less: Walks, what: object) -> None:
     """Say that no walk is longer where there is more; of what was attached anew where there is less nothing is claimed."""
     for (kind, column), far in less.costs.items():
-        if (kind, column) in more.open:
-            continue
-        if kind not in less.kinds and np.isfinite(far).any():
-            worse = ~less.points & (more.costs[kind, column] > far + 1e-6)
+        points, kinds = less.anew[column]
+        if kind not in kinds and np.isfinite(far).any():
+            worse = ~points & (more.costs[kind, column] > far + 1e-6)
             assert not worse.any(), (what, kind, column, more.costs[kind, column][worse][:3], far[worse][:3])
 
 
@@ -92,18 +102,116 @@ def test_random_plans_on_the_toy_district(seed: int) -> None:
     hold(toy(), seed, "adult", 6)
 
 
-@pytest.mark.slow
-def test_every_street_of_the_bundled_district_closed() -> None:
+WALKERS = ("adult", "elderly", "frail", "wheelchair", "with_child", "bicycle")
+#: Every street of the toy district with all tests, of the bundled one before a release.
+CLOSED = [pytest.param(TOY, "wheelchair", marks=pytest.mark.slow)]
+CLOSED += [pytest.param(None, walker, marks=pytest.mark.matrix) for walker in WALKERS]
+
+
+@pytest.mark.parametrize(("folder", "profile"), CLOSED)
+def test_every_street_closed(folder: Path | None, profile: str) -> None:
     """No closure of a street shortens a walk, but of whoever has lost the last door; and nobody else is flagged."""
-    district = xh.District.load()
-    before, street_of = walks(district, "adult"), district.network.edges["street"]
-    ways = home_entrances(district)
-    on = street_of.reindex(ways["edge"]).to_numpy()
-    for street in district.rows["streets"].index:
-        after = walks(carried_out(district, [Edit("close_street", {"street": street})]), "adult")
+    district = xh.District.load(folder)
+    assert set(district.profiles.index) == set(WALKERS)
+    before, street_of = walks(district, profile), district.network.edges["street"]
+    by = {"minutes": home_entrances(district, district.profile(profile)), "metres": home_entrances(district)}
+    for street in map(str, district.rows["streets"].index):
+        after = walks(carried_out(district, [Edit("close_street", {"street": street})]), profile)
         never_longer(before, after, street)
-        lost = set(ways["place"]) - set(ways.loc[on != street, "place"])
-        assert set(np.flatnonzero(after.points)) <= lost, street
+        for column, ways in by.items():
+            on = street_of.reindex(ways["edge"]).to_numpy()
+            lost = set(ways["place"]) - set(ways.loc[on != street, "place"])
+            assert set(np.flatnonzero(after.anew[column].points)) <= lost, street
+
+
+def doors_of(district: xh.District, profile: str) -> pd.DataFrame:
+    """Return every door of homes and open facilities: whose it is, on which street, where, after how many metres, whether of one attached anew."""
+    walker, edges = district.profile(profile), district.network.edges
+    parts = {"point": home_entrances(district, walker), "facility": entrances_of_open(district, walker)}
+    doors = pd.concat(
+        [own.assign(end=end, place=own["place"].astype(str)) for end, own in parts.items()], ignore_index=True
+    )
+    doors = doors[(doors["edge"] >= 0).to_numpy()]
+    on = edges.loc[doors["edge"].to_numpy()]
+    spots = shapely.get_coordinates(shapely.line_interpolate_point(on.geometry.array, doors["at_m"].to_numpy(float)))
+    doors["street"], doors["east"], doors["north"] = on["street"].to_numpy(), *spots.T
+    return doors[["end", "place", "anew", "street", "east", "north", "access_m"]]
+
+
+@pytest.mark.parametrize(("folder", "profile"), CLOSED)
+def test_no_closure_gives_anybody_a_door(folder: Path | None, profile: str) -> None:
+    """
+    Exact for every speed and every wait: no walk is shorter where streets and doors are some of those before.
+
+    So it is enough that each door stood there before, after as many metres, but those of whoever is flagged, and that each stretch of a
+    street did; all who take stairs have the doors of an adult, all who take none those of a wheelchair.
+    """
+    district = xh.District.load(folder)
+    old, was = doors_of(district, profile), district.network.edges
+    for street in map(str, district.rows["streets"].index):
+        after = carried_out(district, [Edit("close_street", {"street": street})])
+        new, now = doors_of(after, profile), after.network.edges
+        kept = new[~new["anew"].to_numpy(bool)].reset_index(drop=True)
+        both = kept.reset_index().merge(old, on=["end", "place", "street"], suffixes=("", "_was"))
+        same = np.hypot(both["east"] - both["east_was"], both["north"] - both["north_was"]) < 1e-3
+        same &= both["access_m"] >= both["access_m_was"] - 1e-6
+        assert set(both["index"][same]) == set(kept.index), street
+        assert set(now["street"]) <= set(was["street"]) - {street}
+        assert (
+            now["length_m"]
+            .groupby(now["street"])
+            .sum()
+            .sub(was["length_m"].groupby(was["street"]).sum())
+            .dropna()
+            .abs()
+            .max()
+            < 1e-6
+        )
+
+
+def test_stairs_that_close_move_the_metres_of_everybody_and_the_minutes_of_nobody_who_took_none() -> None:
+    """
+    Stairs pass 10 m north of C's point, at (440, 160), and end at (500, 100); x = 400 is 40 m west of the point.
+
+    By metres C is attached to the stairs: 10 + 50 + 60.8 to (500, 100), then 300 to the bridge at (300, 200). They close: C is attached anew, 40 m to
+    x = 400 and 150 to the bridge, 230.8 m less, and flagged. A wheelchair's doors were on x = 400 before and after: no minute changes.
+    """
+    rows, district = toy().rows, toy()
+    stairs = rows["streets"].iloc[:1].copy()
+    stairs.index = pd.Index(["stairs"], name="street")
+    spots = [(500420, 4320150), (500420, 4320160), (500490, 4320160), (500500, 4320100)]
+    stairs["steps"], stairs["geometry"] = True, [LineString(spots)]
+    district = district.with_rows({**rows, "streets": pd.concat([rows["streets"], stairs])})
+    after = carried_out(district, [Edit("close_street", {"street": "stairs"})])
+    old, new = walks(district, "wheelchair"), walks(after, "wheelchair")
+    point = int(np.flatnonzero((home_points(district)["home"] == "C").to_numpy())[0])
+    assert new.anew["metres"].points[point] and not new.anew["minutes"].points.any()
+    less = {
+        kind: old.costs[kind, "metres"][point] - new.costs[kind, "metres"][point]
+        for kind, c in old.costs
+        if c == "metres"
+    }
+    assert max(less.values()) == pytest.approx(10 + 50 + np.hypot(10, 60) + 300 - 190)
+    for key, far in old.costs.items():
+        if key[1] == "minutes":
+            np.testing.assert_array_equal(new.costs[key], far)
+    assert "C" in attached_anew(after)[0]
+    never_longer(old, new, "stairs")
+
+
+def test_who_takes_no_stairs_and_lost_the_last_street_is_named_too() -> None:
+    """Stairs beside C's point: everybody stands on them. x = 400 closes: only who takes no stairs is attached anew, and C is named."""
+    rows = toy().rows
+    stairs = rows["streets"].iloc[:1].copy()
+    stairs.index = pd.Index(["stairs"], name="street")
+    stairs["steps"], stairs["geometry"] = (
+        True,
+        [LineString([(500420, 4320150), (500420, 4320160), (500490, 4320160), (500500, 4320100)])],
+    )
+    district = toy().with_rows({**rows, "streets": pd.concat([rows["streets"], stairs])})
+    after = carried_out(district, [Edit("close_street", {"street": "v400s"})])
+    assert not of_home(after, "C")["anew"].any()
+    assert "C" in attached_anew(after)[0]
 
 
 # --- by hand -----------------------------------------------------------------------------------------------------------
@@ -233,7 +341,7 @@ def test_an_edit_undone_gives_the_same(edits: Edits) -> None:
     done, undone = walks(district, "adult"), walks(carried_out(district, edits), "adult")
     for key, cost in done.costs.items():
         np.testing.assert_allclose(undone.costs[key], cost, rtol=0, atol=1e-6, err_msg=str(key))
-    assert not undone.points.any() and not undone.kinds
+    assert not any(one.points.any() or one.kinds for one in undone.anew.values())
 
 
 def test_who_was_attached_anew_is_named() -> None:

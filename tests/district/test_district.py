@@ -224,6 +224,29 @@ def test_district_is_not_changed_by_its_callers() -> None:
     assert "extra" not in district.homes.columns
 
 
+@pytest.mark.parametrize("table", ["profiles", "rules"])
+def test_who_walks_and_what_is_asked_are_named_by_code_or_label(table: str) -> None:
+    """Every label that one row has stands for its code; one that several have is refused, and so is one that nobody has."""
+    district = xh.District.load(TOY)
+    rows, find = getattr(district, table), district.profile if table == "profiles" else district.rule
+    assert len(rows) > 3
+    for code, row in rows.iterrows():
+        for label in {str(row[c]) for c in ("label", "label_en") if c in rows and isinstance(row[c], str) and row[c]}:
+            same = {
+                k
+                for c in ("label", "label_en")
+                if c in rows
+                for k in rows.index[(rows[c] == label).to_numpy(dtype=bool)]
+            }
+            if same == {code} or label in rows.index:
+                assert find(label).name == code
+            else:
+                with pytest.raises(xh.UnknownNameError, match=str(code)):
+                    find(label)
+    with pytest.raises(xh.UnknownNameError):
+        find("nobody")
+
+
 def test_years() -> None:
     district = xh.District.load(TOY)
     assert "F4" not in district.open_facilities.index

@@ -395,8 +395,9 @@ def test_more_of_what_was_promised_is_never_worse(toy: Small, seed: int) -> None
     grows(toy, seed)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize(
+    "seed", [pytest.param(n, marks=pytest.mark.slow if n < 2 else pytest.mark.matrix) for n in range(24)]
+)
 def test_nor_is_it_in_random_districts(tmp_path: Path, seed: int) -> None:
     small = Small(xh.District.load(districts.write(tmp_path, seed)))
     grows(small, seed)

@@ -712,6 +712,7 @@ def test_workbook_keeps_what_was_filled_in(tmp_path: Path) -> None:
 OUTPUTS = (
     ".xinhe.json",
     "communities.html",
+    "ledger-receipts.html",
     "ledger.html",
     "ledger.json",
     "maps/evidence.html",

@@ -32,6 +32,8 @@ from xinhe_geo.maps import style as _style
 from xinhe_geo.maps.scene import beside
 from xinhe_geo.maps.svg import _Column, _Hatches, write_groups
 
+TOY = Path(__file__).parents[1] / "toy"
+
 
 def page(m: maps.HouseMap) -> str:
     return str(m.get_root().render())
@@ -178,7 +180,17 @@ def test_the_headline_is_the_weighted_share_of_what_is_known() -> None:
     known = cover[cover["served"].notna() & cover["people"].notna()]
     share = (known["served"] * known["people"]).sum() / known["people"].sum()
     assert 0.3 < share < 0.99
-    assert theme["facts"][0]["big"] == f"{round(share * 100, 1):g} %"
+    assert theme["facts"][0]["big"] == f"{share:.0%}"  # as the card says it
+    rule = fakes.district().rule(
+        "clinic15"
+    )  # circles and streets by its metres, walks by its minutes: each limit stands by its share
+    parts = [
+        (known[f"served_{m}"] * known["people"]).sum() / known["people"].sum()
+        for m in ("buffer", "network_m", "walk_min")
+    ]
+    limits = (f"{rule.metres:g} 米", f"{rule.metres:g} 米", f"{rule.minutes:g} 分钟")
+    told = "｜".join(f"{w} {m} {s:.0%}" for w, m, s in zip(("直线", "路网", "步行"), limits, parts, strict=True))
+    assert f"换算法：{told}" in theme["notes"]
     assert theme["facts"][0]["tag"] == "演示值（不作结论）"
     mode = theme["modes"][0]
     assert [s["label"] for s in mode["styles"]] == [
@@ -221,9 +233,27 @@ def test_communities_with_and_without() -> None:
     theme = content["themes"][0]
     assert theme["layer"] == "presence" and theme["facts"][0]["big"] == "1 / 2"
     assert theme["missing"] == [["乙社区", 1]], "a planned one does not count"
-    assert theme["modes"][0]["counts"] == [1, 1, 0, 0]
+    assert sum(theme["modes"][0]["counts"][:2]) == 1 and theme["modes"][0]["counts"][2:] == [1, 0, 0]
     unknown = scene(page(maps.draw(fakes.district(), fakes.cover(), rule="school1")))["themes"][0]
     assert unknown["facts"][0]["big"] == "数据不足" and unknown["missing"] == []
+
+
+@pytest.mark.parametrize("share", [0.0, 0.29, 0.49, 0.5, 0.71, 1.0])
+def test_what_is_there_and_few_can_walk_to_is_not_drawn_as_full(share: float) -> None:
+    """Every community that has one is drawn by whom a walk reaches: of two homes one is reached, and counts `share` of the people."""
+    district = xh.District.load(TOY)
+    cover = xh.coverage(district, rules=["plan_canteen_community"])
+    there = xh.presence(district)["canteen"] > 0
+    homes = cover["community"].map(there).fillna(False).to_numpy(dtype=bool)
+    assert there.any() and homes.any()
+    cover["served_walk_min"] = cover["served_walk_min"].mask(homes, share)
+    theme = scene(page(maps.draw(district, cover, rule="plan_canteen_community")))["themes"][0]
+    mode = theme["modes"][0]
+    lived_in = set(cover["community"][homes])
+    few = len(lived_in) if share < 0.5 else 0
+    assert mode["counts"][:2] == [int(there.sum()) - few, few]
+    assert mode["styles"][0]["fill"] != mode["styles"][1]["fill"] and "不到一半" in mode["styles"][1]["label"]
+    assert theme["facts"][0]["big"] == f"{int(there.sum())} / {len(there)}"  # whether there is one is another question
 
 
 def test_a_typed_community_wins_over_the_position() -> None:

@@ -63,7 +63,7 @@ def same_headlines(district: xh.District, readd: Any) -> int:
     """Hold every headline's receipt, added up again, against table, sentence and line of methods; return how many have a number."""
     analysis, known = analyse(district), 0
     page = html.unescape(brief_page(Story(analysis), [], []))
-    cards = dict(re.findall(r'<tr id="goal-[^"]*"><td>([^<]*)</td><td class="now"><b>([^<]*)<', page))
+    cards = dict(re.findall(r'<tr id="goal-[^"]*"><td>([^<]*)</td><td class="now"><b>(?:<a [^>]*>)?([^<]*)<', page))
     assert cards
     for rule, row in analysis.headlines.iterrows():
         goal, told = goal_of(analysis, str(rule)), readd(xh.receipt(district, str(rule)))

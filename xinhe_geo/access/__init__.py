@@ -37,7 +37,16 @@ from .entrances import (
     same_compound,
 )
 from .gaps import gaps, rule_in, rule_meant
-from .headlines import basis_text, grounds_text, headlines, limit_metres, limit_text, usable_denominator
+from .headlines import (
+    at_one_limit,
+    basis_text,
+    grounds_text,
+    headlines,
+    if_all_are_there,
+    limit_metres,
+    limit_text,
+    usable_denominator,
+)
 from .home_shares import (
     SHARE_TOLERANCE,
     TOLERANCE_MIN,
@@ -64,6 +73,7 @@ __all__ = [
     "Need",
     "Trip",
     "Trips",
+    "at_one_limit",
     "attached_anew",
     "audit",
     "basis_text",
@@ -88,6 +98,7 @@ __all__ = [
     "home_entrances",
     "home_facts",
     "home_points",
+    "if_all_are_there",
     "is_surveyed",
     "isochrones",
     "known_sum",

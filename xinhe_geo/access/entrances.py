@@ -352,14 +352,19 @@ def attached_anew(district: District) -> tuple[pd.Index, pd.Index]:
     Returns
     -------
     homes, facilities
-        Ids, sorted; a home of which some points were attached anew is one. Both empty without a plan.
+        Ids, sorted; a home of which some points were attached anew is one, whoever walks: who takes no stairs has doors of their own. Both
+        empty without a plan.
     """
     if district.ground is None or district.streets is None:
         return pd.Index([], dtype="str"), pd.Index([], dtype="str")
-    ways, doors = home_entrances(district), entrances_of_open(district)
-    lost = (ways.loc[ways["anew"], "home"], doors.loc[doors["anew"], "place"])
-    homes, facilities = (pd.Index(sorted(set(map(str, names)))) for names in lost)
-    return homes, facilities
+    walkers = [district.profile(str(name)) for name in district.profiles.index]
+    level = next((one for one in walkers if without_stairs(district, one) is not None), None)
+    homes, facilities = set[str](), set[str]()
+    for walker in (None,) if level is None else (None, level):
+        ways, doors = home_entrances(district, walker), entrances_of_open(district, walker)
+        homes |= set(map(str, ways.loc[ways["anew"], "home"]))
+        facilities |= set(map(str, doors.loc[doors["anew"], "place"]))
+    return pd.Index(sorted(homes), dtype="str"), pd.Index(sorted(facilities), dtype="str")
 
 
 def walks_inside(district: District, walker: Profile | None = None) -> pd.DataFrame:

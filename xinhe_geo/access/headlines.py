@@ -18,6 +18,7 @@ from ..core import (
     TOLERANCE_M,
     Profile,
     Rule,
+    amount,
     language,
     per_cent,
     say,
@@ -62,7 +63,7 @@ def headlines(district: District, cover: pd.DataFrame) -> pd.DataFrame:
     rules = {name: cover.xs(name, level="rule") for name in cover.index.unique("rule")}
     asked = {name: rule_in(district, own, name) for name, own in rules.items()}
     upper = _upper(district, [rule for rule in asked.values() if unchecked_of(district, rule.kinds)])
-    alike = _at_one_limit(district, list(asked.values()))
+    alike = at_one_limit(district, list(asked.values()))
     rows = [
         _headline(district, asked[name], _Found(whole.loc[name], own, matrix, alike.get(name, own)), upper)
         for name, own in rules.items()
@@ -86,8 +87,15 @@ def limit_metres(district: District, rule: Rule) -> float:
     return rule.minutes * 60.0 * district.profile(rule.profile).speed_m_s
 
 
-def _at_one_limit(district: District, rules: Sequence[Rule]) -> dict[str, pd.DataFrame]:
-    """Count all methods at the same limit in metres: what differs is then the method, and nothing else."""
+def at_one_limit(district: District, rules: Sequence[Rule]) -> dict[str, pd.DataFrame]:
+    """
+    Count all methods at the same limit in metres: what differs is then the method, and nothing else.
+
+    Returns
+    -------
+    covers
+        By the names of the rules, their rows of `coverage`; index home.
+    """
     same = []
     for rule in rules:
         metres = limit_metres(district, rule)
@@ -97,6 +105,18 @@ def _at_one_limit(district: District, rules: Sequence[Rule]) -> dict[str, pd.Dat
         return {}
     cover = coverage(district, rules=same)
     return {rule.name: cover.xs(rule.name, level="rule") for rule in same}
+
+
+def if_all_are_there(district: District, rules: Sequence[Rule]) -> dict[str, pd.DataFrame]:
+    """
+    Count as if every facility that is still to be checked were what it seems.
+
+    Returns
+    -------
+    covers
+        By the names of the rules, their rows of `coverage`; index home.
+    """
+    return {name: found.own for name, found in _upper(district, rules).items()}
 
 
 def _upper(district: District, rules: Sequence[Rule]) -> dict[str, _Found]:
@@ -183,16 +203,16 @@ def _headline(district: District, rule: Rule, found: _Found, upper: Mapping[str,
 
 def _unserved(own: pd.DataFrame, counted: str) -> float:
     """Return how many (people, square metres, homes) are not served; missing where nobody is known."""
-    amount = 1.0 if counted == "homes" else own[counted]
-    return float((amount * (1.0 - own["served"])).sum(min_count=1))
+    each = 1.0 if counted == "homes" else own[counted]
+    return float((each * (1.0 - own["served"])).sum(min_count=1))
 
 
-#: How what is not reached is said, by what the share of the sentence counts: sentence, its smallest number, factor.
+#: How what is not reached is said, by what the share of the sentence counts: sentence, digits, factor.
 _MISSED = {
-    "people": ("，{0} 人不可达", "{0:,.0f}", 1.0),
-    "people_60plus": ("，{0} 人不可达", "{0:,.0f}", 1.0),
-    "area_m2": ("，{0} 公顷不可达", "{0:,.1f}", 1e-4),
-    "homes": ("，{0} 个小区不可达", "{0:,.1f}", 1.0),
+    "people": ("，{0} 人不可达", 0, 1.0),
+    "people_60plus": ("，{0} 人不可达", 0, 1.0),
+    "area_m2": ("，{0} 公顷不可达", 1, 1e-4),
+    "homes": ("，{0} 个小区不可达", 1, 1.0),
 }
 
 
@@ -211,8 +231,8 @@ def _reach_sentence(limit: str, what: str, row: Mapping[str, object], unserved: 
             told = "{0}：{1}，{2}的 {3}—{4} 走得到（{5} 处待核，全部属实时为上限）"
             return say(told, _if(row), limit, what, per_cent(value, 0), per_cent(high, 0), unchecked)
         return say("{0}：{1}，{2}的 {3} 走得到", _if(row), limit, what, per_cent(value, 0))
-    words, form, factor = _MISSED[str(row["denominator"])]
-    least, most = (form.format(amount * factor) for amount in unserved)
+    words, digits, factor = _MISSED[str(row["denominator"])]
+    least, most = (amount(lost * factor, digits) for lost in unserved)
     some = np.isfinite(unserved[1]) and float(most.replace(",", "")) > 0
     if unchecked:
         missing = say(words, f"{least}—{most}") if some else ""

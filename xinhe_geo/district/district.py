@@ -830,7 +830,7 @@ class District:
         Raises
         ------
         UnknownNameError
-            No such profile.
+            No such profile, or several that are called so.
         """
         if isinstance(name, Profile):
             return name

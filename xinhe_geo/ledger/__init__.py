@@ -1,7 +1,14 @@
 """Each target of the plan held against the data: measures, verdicts, what is missing, what changed since."""
 
 from .claims import claims, claims_sheet
-from .communities import CIRCLE_MIN, community_minutes, community_overview, community_sheet, community_targets
+from .communities import (
+    CIRCLE_MIN,
+    community_minutes,
+    community_overview,
+    community_sheet,
+    community_targets,
+    walked_minutes,
+)
 from .diff import RECORDS, Record, changes, changes_shown, ledger_record, read_record, since_sheet
 from .ledger import (
     COLOURS,
@@ -30,11 +37,12 @@ from .metrics.base import (
     number_text,
     rows_of,
     scope_text,
+    whole_text,
 )
 from .metrics.figures import trend
 from .metrics.homes import by_home, shared_out
 from .metrics.places import presence_of
-from .metrics.terms import terms
+from .metrics.terms import lacking_people, missed_by_home, terms
 from .panel import (
     DRAFT_SHEET,
     PANEL_SHEET,
@@ -82,11 +90,13 @@ __all__ = [
     "import_rules",
     "keep_evaluated",
     "kinds_of",
+    "lacking_people",
     "layers_for",
     "ledger",
     "ledger_record",
     "left_out",
     "measure_rows",
+    "missed_by_home",
     "number_text",
     "panel_sheet",
     "presence_of",
@@ -104,5 +114,7 @@ __all__ = [
     "typed_into",
     "typed_rows",
     "verdicts",
+    "walked_minutes",
+    "whole_text",
     "with_typed",
 ]

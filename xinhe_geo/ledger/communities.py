@@ -8,10 +8,10 @@ from typing import NamedTuple
 import pandas as pd
 
 from ..access import SHARE_TOLERANCE, TOLERANCE_MIN, home_points, od_table, presence
-from ..core import language, listed, say
+from ..core import language, listed, per_cent, say
 from ..district import District, cell, kind_name
 from .ledger import MET, NO_DATA, PARTLY, UNMET, beyond, canonical, judged
-from .metrics.base import Lacks, Measure, kinds_of, measure_rows, number_text, once
+from .metrics.base import Lacks, Measure, kinds_of, measure_rows, once, whole_text
 from .metrics.homes import by_home
 from .metrics.places import living_text, residents
 
@@ -71,13 +71,28 @@ def community_minutes(district: District) -> pd.DataFrame:
         Index (community, kind): `minutes` (mean of those who get anywhere, by people, or by points of homes where nobody is known),
         `within` (share of them within 15 minutes). The first walker of `profiles.csv` walks.
     """
+    total = walked_minutes(district).groupby(level=["community", "kind"], sort=True).sum()
+    found = pd.DataFrame({"minutes": total["spent"] / total["reached"].where(total["reached"] > 0)})
+    found["within"] = total["near"] / total["weight"].where(total["weight"] > 0)
+    return found
+
+
+def walked_minutes(district: District) -> pd.DataFrame:
+    """
+    Return what `community_minutes` is added up from, home by home.
+
+    Returns
+    -------
+    parts
+        Index (community, home, kind): `weight` (people, or points of homes where nobody is known), of them `reached` (who get anywhere) and
+        `near` (within 15 minutes), and `spent` (the minutes of all of them).
+    """
     kinds = [k for k in district.kinds.index[district.kinds["essential"]] if k in district.surveyed_kinds]
     points, homes = home_points(district), district.homes
     if homes is None or points.empty or not kinds or "streets" not in district.layers:
-        return pd.DataFrame(columns=["minutes", "within"])
-    walks = (
-        od_table(district, kinds, profile=str(district.profiles.index[0]))["minutes"].droplevel("home").reset_index()
-    )
+        nothing = pd.MultiIndex.from_arrays([[], [], []], names=["community", "home", "kind"])
+        return pd.DataFrame(columns=["weight", "reached", "spent", "near"], index=nothing, dtype="float64")
+    walks = od_table(district, kinds, profile=str(district.profiles.index[0]))["minutes"].reset_index()
     people = points["weight"] * points["home"].map(homes["people"].astype("float64"))
     community = points["home"].map(district.groups["community"])
     nobody = people.groupby(community).transform("sum") <= 0
@@ -87,10 +102,8 @@ def community_minutes(district: District) -> pd.DataFrame:
     walks["reached"] = walks["weight"].where(walks["minutes"].notna(), 0.0)
     walks["spent"] = (walks["weight"] * walks["minutes"]).fillna(0.0)
     walks["near"] = walks["weight"].where(walks["minutes"] <= CIRCLE_MIN + TOLERANCE_MIN, 0.0)
-    total = walks.groupby(["community", "kind"], sort=True)[["weight", "reached", "spent", "near"]].sum()
-    found = pd.DataFrame({"minutes": total["spent"] / total["reached"].where(total["reached"] > 0)})
-    found["within"] = total["near"] / total["weight"].where(total["weight"] > 0)
-    return found
+    own = walks.groupby(["community", "home", "kind"], sort=True)
+    return own[["weight", "reached", "spent", "near"]].sum()
 
 
 def community_targets(district: District, table: pd.DataFrame) -> pd.DataFrame:
@@ -106,8 +119,8 @@ def community_targets(district: District, table: pd.DataFrame) -> pd.DataFrame:
     -------
     targets
         Index (community, measure): `commitment`, `label`, `value`, `unit`, `whole` (the district's own number), `target_text`,
-        `verdict` (of this community; 演示值 as in the ledger), `short` (whether something is missing), `text` (in a sentence). Own
-        measures of the plan, and capacity.
+        `verdict` (of this community; 演示值 as in the ledger), `short` (whether something is missing), `missed` (how much that is, of what
+        the measure counts; 0 where it is not told), `text` (in a sentence). Own measures of the plan, and capacity.
     """
     # two outputs ask for the same; the key is what they ask of
     table = canonical(table)
@@ -147,6 +160,7 @@ def _targets(district: District, table: pd.DataFrame) -> pd.DataFrame:
         "verdict",
         "short",
         "text",
+        "missed",
     ]
     frame = pd.DataFrame(parts, columns=columns)
     communities = district.communities
@@ -192,14 +206,15 @@ def _of_homes(district: District, m: Measure, row: pd.Series) -> Iterator[dict[s
         short = bool(missed > SHARE_TOLERANCE * whole)
         # a mean of shares of kinds is no number of people
         counted = short and (m["metric"] != "completeness" or m["combine"] == "all")
-        said = f"{value:.0f} %" + (say("，差 {0}", _amount(missed, words)) if counted else "")
-        yield _target_row(code, m, row, _There(value, "%", row["target_text"], verdict, short, said))
+        said = per_cent(value / 100.0, 0) + (say("，差 {0}", _amount(missed, words)) if counted else "")
+        there = _There(value, "%", row["target_text"], verdict, short, said, missed if counted else 0.0)
+        yield _target_row(code, m, row, there)
 
 
 def _amount(value: float, words: str) -> str:
     if words.startswith("m²"):
         return say("{0:.1f} 公顷{1}", value / 10000.0, words.removeprefix("m²").strip())
-    return number_text(float(round(value)), words)
+    return whole_text(value, words)
 
 
 class _There(NamedTuple):
@@ -211,6 +226,7 @@ class _There(NamedTuple):
     verdict: str
     short: bool
     text: str
+    missed: float = 0.0
 
 
 def _target_row(code: object, m: Measure, row: pd.Series, there: _There) -> dict[str, object]:

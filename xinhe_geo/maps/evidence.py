@@ -29,6 +29,7 @@ from ..ledger import (
     scope_text,
     shared_out,
     spoken,
+    whole_text,
 )
 from .style import evidence_line, house_style
 from .themes import Mode, Theme, percent
@@ -142,7 +143,7 @@ def _homes(district: District, m: Mapping[str, Any]) -> tuple[Mode, list[tuple[s
     styles = list(_steps(look))
     counts = [int((pick == i).sum()) for i in range(len(styles))]
     sums = [float(np.nansum(weights[pick == i])) for i in range(len(styles))]
-    size = _hectares if unit.startswith("m²") else lambda v: number_text(float(round(v)), unit)
+    size = _hectares if unit.startswith("m²") else lambda v: whole_text(v, unit)
     texts = [say("{0} 个", n) + (say("，{0}", size(v)) if v else "") for n, v in zip(counts, sums, strict=True)]
     cells = [(say("份额"), [None if np.isnan(v) else percent(v) for v in number])]
     cells += list(_of_capacity(district, m, homes)) if m["metric"] == "capacity" else []

@@ -13,7 +13,7 @@ import pandas as pd
 import shapely
 
 from ..access import AT_LEAST, only_known, rule_in, rule_meant
-from ..core import DEMONSTRATION, Rule, amount, say, speaking
+from ..core import DEMONSTRATION, Rule, amount, per_cent, say, speaking
 from ..district import District, Named
 from .basemap import names_of
 from .style import (
@@ -295,17 +295,19 @@ def _reach_facts(
     if is_at_least(rows):
         tag = t["demo_value"] if demonstration else at_least_text(edition.lang)[0]
         text = t["share"].format(den=t[f"den_{column}"]) + t["semicolon"] + at_least_text(edition.lang)[1]
-        return [{"big": percent(share), "text": text, "tag": tag}], []
+        return [{"big": per_cent(share, 0), "text": text, "tag": tag}], []
     lost_text = land_text(lost, edition.lang) if column == "area_m2" else edition.count(lost, t["person"])
     text = t["share"].format(den=t[f"den_{column}"]) + t["semicolon"] + t["not_served"].format(n=lost_text)
-    fact = {"big": percent(share), "text": text}
+    fact = {"big": per_cent(share, 0), "text": text}
     if demonstration:
         fact["tag"] = t["demo_value"]
-    others = [share_of(rows, weights, c)[0] for c in ("served_buffer", "served_network_m", "served_walk_min")]
+    same = np.where(np.isnan(floats_of(rows, "served")), np.nan, weights)  # one denominator for all of them
+    others = [share_of(rows, same, c)[0] for c in ("served_buffer", "served_network_m", "served_walk_min")]
     notes = []
     if not all(math.isnan(o) for o in others):
-        a, b, c = (percent(o) for o in others)
-        notes.append(t["alternatives"].format(a=a, b=b, c=c))
+        a, b, c = (per_cent(o, 0, unknown="—") for o in others)
+        limits = {"m": f"{rule.metres:g}", "n": f"{rule.minutes:g}"}  # a rule may have two that differ: both are named
+        notes.append(t["alternatives"].format(a=a, b=b, c=c, **limits))
     unknown = int(np.isnan(weights).sum())
     if unknown and column != "area_m2":
         notes.append(t["unknown_people"].format(n=edition.count(unknown)))
@@ -394,35 +396,61 @@ def has_one(district: District, rule: Rule, communities: gpd.GeoDataFrame) -> pd
     return found
 
 
-def _presence_theme(district: District, rule: Rule, communities: gpd.GeoDataFrame, lang: str) -> Theme:
-    """Colour communities that have one, have only a planned one, have none."""
+def who_can_walk(cover: pd.DataFrame | None, rule: Rule, communities: pd.Index) -> pd.Series:
+    """Return the share (0-1) of each community's residents (of its homes, where nobody is known) whom a walk of the rule reaches one."""
+    nobody = pd.Series(np.nan, index=communities)
+    if cover is None or rule.name not in cover.index.unique("rule"):
+        return nobody
+    own = cover.xs(rule.name, level="rule")
+    if "community" not in own.columns:
+        return nobody
+    own = own[own["served_walk_min"].notna().to_numpy()]
+    people = own["people"].astype("float64").fillna(0.0)
+    weight = people.where(people.groupby(own["community"]).transform("sum") > 0, 1.0)
+    total = weight.groupby(own["community"]).sum()
+    return ((own["served_walk_min"] * weight).groupby(own["community"]).sum() / total).reindex(communities)
+
+
+def _presence_theme(
+    district: District, rule: Rule, communities: gpd.GeoDataFrame, cover: pd.DataFrame | None, lang: str
+) -> Theme:
+    """Colour communities that have one (paler where few can walk to one), have only a planned one, have none."""
     t, look = wording(lang), house_style()["presence"]
-    count = has_one(district, rule, communities)
+    count, walk = has_one(district, rule, communities), who_can_walk(cover, rule, communities.index)
     unknown = not district.surveyed_kinds & set(rule.kinds) and not count.to_numpy().any()
     edge = {"line": look["line"], "width": look["width"]}
     styles = [
-        {**look[k], **edge, "label": t[word], "skip": k in ("planned", "unknown")}
-        for k, word in (("yes", "has"), ("planned", "only_planned"), ("no", "hasnt"), ("unknown", "unknown"))
+        {**look[k], **edge, "label": t[word], "skip": k in ("few", "planned", "unknown")}
+        for k, word in (
+            ("yes", "has"),
+            ("few", "has_few"),
+            ("planned", "only_planned"),
+            ("no", "hasnt"),
+            ("unknown", "unknown"),
+        )
     ]
-    pick = np.where(count["open"] > 0, 0, np.where(count["planned"] > 0, 1, 2))
-    pick = np.full(len(pick), 3) if unknown else pick
+    there = (count["open"] > 0).to_numpy()
+    pick = np.where(there, np.where(walk < 0.5, 1, 0), np.where(count["planned"] > 0, 2, 3))
+    pick = np.full(len(pick), 4) if unknown else pick
     mapped = not district.mapped_kinds.isdisjoint(rule.kinds)
-    pick = np.where((pick != 0) & mapped, 3, pick)  # none on the map is not none
+    pick = np.where(~there & mapped, 4, pick)  # none on the map is not none
     names = [n or str(i) for n, i in zip(texts_of(communities, "name"), communities.index, strict=True)]
-    counts = [int((pick == i).sum()) for i in range(4)]
-    has, label = counts[0], rule_label(district, rule, lang)
+    counts = [int((pick == i).sum()) for i in range(len(styles))]
+    has, label = int(np.isin(pick, (0, 1)).sum()), rule_label(district, rule, lang)
     text = t["of_communities"].format(n=len(pick), k=has) + t["list_of"].format(y=district.list_year)
     facts = [{"big": t["unknown"] if unknown else f"{has} / {len(pick)}", "text": "" if unknown else text}]
     if is_demonstration(district, ("communities", "facilities")) and not unknown:
         facts[0]["tag"] = t["demo_value"]
     elif mapped:
         facts[0] |= {"tag": at_least_text(lang)[0], "text": text + t["semicolon"] + at_least_text(lang)[1]}
-    missing = [] if unknown or mapped else [(names[i], int(i)) for i in np.flatnonzero(pick != 0)]
+    missing = [] if unknown or mapped else [(names[i], int(i)) for i in np.flatnonzero(pick > 1)]
     notes = [] if unknown or missing or mapped else [t["none_missing"]]
     table: list[tuple[str, list[str | None]]] = [
         (label, [None if unknown or (mapped and not n) else f"{n}" for n in count["open"]]),
         (t["planned"], [f"{n}" if n else "" for n in count["planned"]]),
     ]
+    if walk.notna().any() and not unknown:
+        table.insert(1, (t["can_walk"], [None if math.isnan(part) else percent(part) for part in walk]))
     mode = Mode(t["has"], t["community"], styles, pick.astype("int64"), counts, [f"{c}" for c in counts])
     lines = [t["line_denominator"].format(v=t["den_community"]) + t["list_of"].format(y=district.list_year)]
     lines.append(_standing(rule, lang))
@@ -525,7 +553,7 @@ def themes_of(district: District, subject: Subject, edition: Edition) -> list[Th
     for name in names:
         found = _rule_of(district, cover, name)
         if is_presence(found) and communities is not None:
-            themes.append(_presence_theme(district, found, communities, edition.lang))
+            themes.append(_presence_theme(district, found, communities, cover, edition.lang))
         elif homes is not None and cover is not None:
             themes.append(_reach_theme(district, cover, found, homes, subject.show, edition))
     return themes

@@ -28,29 +28,29 @@ from ..access import (
     facility_entrances,
     headlines,
     home_points,
-    limit_metres,
     presence,
     summary,
 )
 from ..core import (
-    METHOD_LABELS,
     TOLERANCE_M,
     Profile,
     Rule,
     SourceError,
+    UnknownNameError,
     amount,
-    counted,
     per_cent,
     refuse_uncleared,
     say,
     title,
-    word,
     write_text,
 )
 from ..district import District, Named, meant, must_be_district, rule_name
-from ..ledger import Lacks, Terms, beyond, measure_rows, number_text, terms
+from ..ledger import Lacks, Terms, beyond, measure_rows, terms
 from ..ledger import ledger as evaluate
+from .analysis import Analysis
 from .story.change import with_net
+from .story.story import Story
+from .sums import having, joined, moved, number_form, of_ledger, of_remedies, of_story, other_ways, way_label, weights
 
 Receipt = dict[str, Any]
 #: The columns of a point in a receipt: what is walked on the first street goes on at `onward` (a step, or a door of a facility).
@@ -70,7 +70,10 @@ def receipt(
     district
         What `District.load` opened; it stays as it was.
     figure
-        A rule, or the kind it leads, by code, name or row: its headline (brief, sheets, workbook). Or a measure of the ledger: the value of its row.
+        A rule, or the kind it leads, by code, name or row: its headline (brief, sheets, workbook). A measure of the ledger: the value of
+        its row. A community: who lives there, how
+        long its walks are. RULE/COMMUNITY, MEASURE/COMMUNITY: how it stands there. RULE/HOME: whom of a home a rule misses. RULE/site: what
+        one more place brings. RULE/pace: what slower and faster walkers come to.
     after
         The district with a plan (`plan.on(district)`): of a rule, what the comparison of the two says.
     to
@@ -87,9 +90,9 @@ def receipt(
     Raises
     ------
     UnknownNameError
-        No such rule or measure.
+        No such figure.
     SourceError
-        A comparison of a measure: the ledger is compared row by row.
+        A comparison of what is no rule: the ledger is compared row by row.
     EnvironmentProblem
         The file cannot be written.
     """
@@ -97,12 +100,17 @@ def receipt(
     refuse_uncleared(district.manifest, "写出算式")
     measures = {str(m["measure"]): m for m in measure_rows(district)}
     table = pd.DataFrame(index=pd.Index(measures, dtype="str", name="measure"))
-    number, figure = meant("规则、设施类别或量法", figure, district.rules, table, district.kinds)
-    figure = district.rule(figure).name if number == 2 else figure
-    if number == 1:
+    try:
+        number, name = meant("规则、设施类别或量法", figure, district.rules, table, district.kinds)
+    except UnknownNameError:
+        if not isinstance(figure, str):
+            raise
+        number, name = 3, figure
+    figure = district.rule(name).name if number == 2 else name
+    if number in (1, 3):
         if after is not None:
-            raise SourceError(f"{figure} 是核对表的量法；方案前后各写一份，再相减")
-        found = _of_measure(district, measures[figure])
+            raise SourceError(f"{figure} 不是规则；方案前后各写一份，再相减")
+        found = _of_measure(district, measures[figure]) if number == 1 else _of_part(district, figure)
     elif after is None:
         found = _of_headline(district, district.rule(figure))
     else:
@@ -172,15 +180,9 @@ def _has(district: District, value: float) -> list[list[str]]:
     return [[say("数值"), "{n} / {of}", f"{round(value * n)} / {n}"]]
 
 
-def _weights(own: pd.DataFrame, denominator: str) -> pd.Series:
-    """Return what each home counts in a denominator, of land hectares; missing where it is not known whether it is served."""
-    weight = pd.Series(1.0, index=own.index) if denominator == "homes" else own[denominator]
-    return (weight * (1e-4 if denominator == "area_m2" else 1.0)).where(own["served"].notna())
-
-
 def _share(district: District, rule: Rule, own: pd.DataFrame, denominator: str, *, exact: bool = False) -> Receipt:
     """Return the homes of a rule and the walks of their points, given what `coverage` has of each; `exact`: who is missed too."""
-    weight, people = _weights(own, denominator), _weights(own, _counted(denominator))
+    weight, people = weights(own, denominator), weights(own, _counted(denominator))
     value = float((own["served"] * weight).sum() / weight.sum())
     printed = [[say("数值"), f"{{value:.{digits}%}}", per_cent(value, digits)] for digits in (0, 1)]
     if exact:
@@ -199,21 +201,12 @@ def _counted(denominator: str) -> str:
 
 def _other_ways(district: District, rule: Rule, own: pd.DataFrame, denominator: str) -> list[Receipt]:
     """Return the shares of the line of other methods (换算法): all at one limit, then at what limits of its own the rule has."""
-    metres, speed = limit_metres(district, rule), district.profile(rule.profile).speed_m_s
-    alike = replace(rule, metric="reach", metres=metres, minutes=metres / speed / 60.0)
-    asked = [replace(alike, method=method) for method in METHOD_LABELS]
-    far = {"buffer": rule.metres, "network_m": rule.metres, "walk_min": rule.minutes * 60.0 * speed}
-    asked += [
-        replace(rule, metric="reach", method=method)
-        for method, limit in far.items()
-        if method != rule.method and abs(limit - metres) > TOLERANCE_M
-    ]
-    found = []
-    for other in asked:
+    found, speed = [], district.profile(rule.profile).speed_m_s
+    for method, limit, _ in other_ways(district, rule):
+        other = replace(rule, metric="reach", method=method, metres=limit, minutes=limit / speed / 60.0)
         cover = coverage(district, rules=[other]).xs(rule.name, level="rule")
         cover = cover.assign(served=cover["served"].where(own["served"].notna()))
-        limit = metres if other.metres == metres or other.method == "walk_min" else other.metres
-        label = say("{0}：{1}限 {2:g} 米", rule_name(district, rule), say(METHOD_LABELS[other.method]), limit)
+        label = way_label(district, rule, method, limit)
         share = _share(district, other, cover, denominator)
         found.append({"label": label, **share, "printed": share["printed"][:1]})
     return found
@@ -239,11 +232,7 @@ def _number(value: float) -> float | None:
 
 def _communities(district: District, rule: Rule) -> Receipt:
     """Return the communities and how many open facilities of a rule's kinds each has."""
-    matrix = presence(district).reindex(columns=list(rule.kinds), fill_value=0).sum(axis=1)
-    communities = district.communities
-    names = pd.Series(dtype="object") if communities is None else communities["name"]
-    rows = [[str(code), _text(names.get(code)), float(n), 1.0] for code, n in matrix.items()]
-    return {"how": "share", "rule": _told(district, rule), "rows": rows}
+    return {"how": "share", "rule": _told(district, rule), "rows": having(district, rule)}
 
 
 # --- walks -----------------------------------------------------------------------------------------------------------
@@ -374,17 +363,14 @@ def _of_measure(district: District, m: Mapping[str, Any]) -> Receipt:
     }
     if not np.isfinite(value):
         return {**base, **_stated(label, str(row["needs"]) or str(row["verdict"]))}
-    printed = number_text(value, unit)
+    printed = number_form(value, unit)
     try:
         parts = terms(district, m)
     except Lacks:
         parts = None
     if parts is None:
-        return {**base, **_stated(label, printed)}
-    plain = number_text(value, "")
-    digits = len(plain.rpartition(".")[2]) if "." in plain else 0
-    form = f"{{value:,.{digits}f}} {counted(value, word(unit))}".strip()
-    return {**base, **_parts(district, parts), "printed": [[say("数值"), form, printed]]}
+        return {**base, **_stated(label, printed[2])}
+    return {**base, **_parts(district, parts), "printed": [printed]}
 
 
 def _parts(district: District, parts: Terms) -> Receipt:
@@ -398,6 +384,20 @@ def _parts(district: District, parts: Terms) -> Receipt:
     table = zip(parts.rows.index, parts.rows["name"], parts.rows["value"], parts.rows["weight"], strict=True)
     rows = [[str(key), _text(called), _number(v), float(w)] for key, called, v, w in table]
     return {"how": parts.how, "times": parts.times, "rows": rows}
+
+
+# --- parts -----------------------------------------------------------------------------------------------------------
+
+
+def _of_part(district: District, figure: str) -> Receipt:
+    """Return a figure of a part: a community, or what a rule or a measure says of a community or a home."""
+    story = Story(Analysis.of(district))
+    anew = figure.endswith(("/site", "/pace"))
+    sums = of_remedies(story) if anew else joined(of_story(story), of_ledger(district, evaluate(district)))
+    own = sums.get(figure, [])
+    if not own:
+        raise UnknownNameError("规则、量法，或它们的一部分", figure, [*map(str, district.rules.index), *sums])
+    return {**own[0], "also": own[1:]}
 
 
 # --- a plan ----------------------------------------------------------------------------------------------------------
@@ -425,7 +425,9 @@ def _of_change(before: District, after: District, rule: Rule) -> Receipt:
         "before": _side(before, rule, a),
         "after": _side(after, rule, b),
         "printed": printed,
-        "also": _moved(a.xs(rule.name, level="rule"), b.xs(rule.name, level="rule"), crowding(a, b), row),
+        "also": moved(
+            a.xs(rule.name, level="rule"), b.xs(rule.name, level="rule"), crowding(a, b).droplevel("rule"), row
+        ),
     }
 
 
@@ -440,44 +442,4 @@ def _side(district: District, rule: Rule, cover: pd.DataFrame) -> Receipt:
         found["homes"] = {str(home): [_text(name), _text(c), _number(p)] for home, name, c, p in rows}
         return found
     denominator = rule.denominator if rule.denominator != "community" else "homes"
-    return _walks(district, [rule], _homes(own["name"], _weights(own, denominator), own["people"]))
-
-
-def _moved(old: pd.DataFrame, new: pd.DataFrame, shared: pd.DataFrame, row: pd.Series) -> list[Receipt]:
-    """Return what else a comparison prints of a rule, home by home: of whom, and how many of them."""
-    both = old.join(new["served"].rename("then"), how="inner")
-    change = (both["then"] - both["served"]).fillna(0.0)
-    fresh = new[~new.index.isin(old.index)]
-    crowd = shared.droplevel("rule")
-    parts = {
-        "people_60plus_gain": ("其中60岁及以上（人）", change.clip(lower=0), both["people_60plus"]),
-        "people_crowded": ("服务负荷上升的居民（人）", crowd["people_crowded"], crowd["people"]),
-        "people_relieved": ("设施更松的居民（人）", crowd["people_relieved"], crowd["people"]),
-        "people_new_served": ("导入人口可达（人）", fresh["served"].fillna(0.0), fresh["people"]),
-        "people_new_unserved": ("导入人口不可达（人）", (1 - fresh["served"]).fillna(0.0), fresh["people"]),
-    }
-    names = pd.concat([both["name"], fresh["name"]])
-    found = [
-        {**_sum(title(label), part * amounts, names), "printed": [[title(label), "{value:,.0f}", amount(row[column])]]}
-        for column, (label, part, amounts) in parts.items()
-        if np.isfinite(row[column])
-    ]
-    number = str(row["net_text"]).partition(" ")[0]
-    if row["net_of"] != "community" and number[0] in "+−":
-        net = _sum(title("净增（按本指标）"), change * both[row["net_of"]], names)
-        found.append({**net, **_net(number, row)})
-    return found
-
-
-def _sum(label: str, amounts: pd.Series, names: pd.Series) -> Receipt:
-    """Return what is added up over homes: those of which there is anything."""
-    some = amounts[(amounts != 0).to_numpy() & amounts.notna().to_numpy()]
-    return {"label": label, "how": "sum", "rows": [[str(h), _text(names[h]), float(v), 1.0] for h, v in some.items()]}
-
-
-def _net(number: str, row: pd.Series) -> Receipt:
-    """Return the figure of a net gain, with its sign as it is printed."""
-    land, unit = row["net_of"] == "area_m2", str(row["net_text"]).partition(" ")[2]
-    form = f"{number[0]}{{value:,.{int(land)}f}} {unit}"
-    times = (1e-4 if land else 1.0) * (-1.0 if number[0] == "−" else 1.0)
-    return {"times": times, "printed": [[title("净增（按本指标）"), form, str(row["net_text"])]]}
+    return _walks(district, [rule], _homes(own["name"], weights(own, denominator), own["people"]))

@@ -26,6 +26,7 @@ from ...core import (
     METHOD_LABELS,
     ON_THE_WAY,
     Rule,
+    amount,
     counted,
     language,
     listed,
@@ -271,7 +272,12 @@ def number_text(value: float, unit: str) -> str:
     digits = (
         0 if value == round(value) or abs(value) >= 1000 else 1 if abs(value) >= 10 else 2 if abs(value) >= 1 else 3
     )
-    return f"{value:,.{digits}f} {counted(value, word(unit))}".strip()
+    return f"{amount(value, digits)} {counted(value, word(unit))}".strip()
+
+
+def whole_text(value: float, unit: str) -> str:
+    """Return a number of people or metres as a whole number with its unit, rounded once and as on every page."""
+    return f"{amount(value)} {counted(round(value), word(unit))}".strip()
 
 
 def in_words(names: Iterable[object]) -> str:

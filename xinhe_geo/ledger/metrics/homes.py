@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 import geopandas as gpd
 import numpy as np
@@ -17,6 +18,7 @@ from ...access import (
     Need,
     decay_of,
     home_points,
+    limit_metres,
     od_tables,
     sizes,
     within_capacity,
@@ -60,6 +62,7 @@ from .base import (
     unsurveyed,
     walk,
     weight_of,
+    whole_text,
 )
 
 
@@ -239,6 +242,16 @@ def _served(district: District, rules: Sequence[Rule], method: str = "") -> pd.S
     return once(district, ("served", tuple(rules), method), make)
 
 
+def _otherwise(district: District, rules: Sequence[Rule], method: str) -> pd.Series:
+    """Return what a method finds at the limit in metres that each rule has by its own: what differs is then the method, and nothing else."""
+    same = []
+    for rule in rules:
+        metres = limit_metres(district, rule)
+        minutes = metres / district.profile(rule.profile).speed_m_s / 60.0
+        same.append(rule if rule.method == method else replace(rule, metres=metres, minutes=minutes))
+    return _served(district, same, method)
+
+
 def _share_of_points(district: District, values: np.ndarray) -> pd.Series:
     """Return the weighted sum of a value of each of `home_points`, by home."""
 
@@ -281,7 +294,7 @@ def _coverage(district: District, m: Measure) -> Found:
     weight = str(m["weight"] or first)
     weights = weight_of(homes, weight)
     served = _served(district, rules).reindex(homes.index)
-    others = [_mean(_served(district, rules, method).reindex(homes.index), weights) * 100 for method in METHODS]
+    others = [_mean(_otherwise(district, rules, method).reindex(homes.index), weights) * 100 for method in METHODS]
     kinds = list(dict.fromkeys(k for rule in rules for k in rule.kinds))
     touched |= {**walk(district), **facilities_of(district, kinds)}
     value = _mean(served, weights) * 100
@@ -305,11 +318,11 @@ def _coverage(district: District, m: Measure) -> Found:
     return Found(value, said, touched, gap, fix, min(others), max(others), note=note, short=short)
 
 
-def by_home(district: District, m: Measure) -> tuple[pd.Series, pd.Series, str]:
+def by_home(district: District, m: Measure, method: str = "") -> tuple[pd.Series, pd.Series, str]:
     """
     Return the share (0-1) of each home of a row's scope, what each counts, and the unit of that in words; index home.
 
-    For the metrics that are means over homes: coverage, completeness, capacity.
+    For the metrics that are means over homes: coverage (by another `method` where one is named), completeness, capacity.
 
     Raises
     ------
@@ -325,7 +338,11 @@ def by_home(district: District, m: Measure) -> tuple[pd.Series, pd.Series, str]:
     if m["metric"] == "coverage" and not m["weight"]:
         asked = district.rule(m["rule"]).denominator
         weight = "people" if asked == "community" else asked
-    level, _, _ = _level(district, m)
+    if method:
+        rules = [district.rule(name) for name in (m["rule"], *listed(m["also_rules"]))]
+        level = _otherwise(district, rules, method)
+    else:
+        level, _, _ = _level(district, m)
     return level.reindex(homes.index), weight_of(homes, weight), say(WEIGHTS[weight][1])
 
 
@@ -353,7 +370,8 @@ def _missed(homes: gpd.GeoDataFrame, missed: pd.Series, weight: str, lot: str = 
     unit = say(WEIGHTS[weight][1])
     of_one = say(UNITS[weight])
     words = [f"{names[k]}" if weight == "homes" else f"{names[k]} {amount(v)} {of_one}" for k, v in most.items()]
-    said = (number_text(round(total, 1), unit), lot or say("不可达"), len(most), in_words(words))
+    told = number_text(round(total, 1), unit) if weight == "homes" else whole_text(total, unit)
+    said = (told, lot or say("不可达"), len(most), in_words(words))
     if weight == "homes" and total != len(most):  # parts of homes: more homes are named than add up
         return say("折合 {0}{1}，涉及 {2} 个小区：{3}", *said)
     return say("{0}{1}，在 {2} 个小区：{3}", *said)

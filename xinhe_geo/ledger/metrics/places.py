@@ -50,6 +50,7 @@ from .base import (
     unsurveyed,
     walk,
     weight_of,
+    whole_text,
 )
 
 
@@ -163,7 +164,7 @@ def _in_brackets(living: Residents, community: object) -> str:
     count = float(living.counts[community])
     return say(
         "（{0}）",
-        number_text(float(round(count)), say(UNITS[living.short.weight])) if np.isfinite(count) else say("不详"),
+        whole_text(count, say(UNITS[living.short.weight])) if np.isfinite(count) else say("不详"),
     )
 
 
@@ -174,7 +175,7 @@ def living_text(living: Residents) -> str:
     if living.why:
         return say("涉及的{0}：数据不足（{1}）", name, living.why)
     unknown = say("；{0} 处小区的{1}不详、未计入", living.unknown, name) if living.unknown else ""
-    return say("涉及{0} {1}（依据：{2}）{3}", name, number_text(float(round(size)), say(UNITS[weight])), basis, unknown)
+    return say("涉及{0} {1}（依据：{2}）{3}", name, whole_text(size, say(UNITS[weight])), basis, unknown)
 
 
 def presence_of(

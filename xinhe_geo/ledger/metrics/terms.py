@@ -8,8 +8,9 @@ import pandas as pd
 
 from ...core import Rule, listed
 from ...district import District
-from .base import SCOPE_LAYERS, Measure, Terms, classes_of, homes_in, kinds_of, parts, pick, surveyed
+from .base import SCOPE_LAYERS, Lacks, Measure, Terms, classes_of, homes_in, kinds_of, parts, pick, surveyed
 from .homes import by_home, first_profile, mean_by_group
+from .places import presence_of, residents
 from .registry import evaluate, states_of
 
 
@@ -30,6 +31,26 @@ def terms(district: District, m: Measure) -> Terms | None:
     if m["metric"] in ("coverage", "completeness"):
         return _walks(district, m, _lowest(district, m))
     return evaluate(district, m).terms
+
+
+def missed_by_home(district: District, m: Measure) -> pd.Series | None:
+    """Return how much of what each home of a row's scope counts is behind its gap; index home; None where that is not told by homes."""
+    if m["metric"] not in ("coverage", "capacity"):
+        return None
+    try:
+        level, weight, _ = by_home(district, m)
+    except Lacks:
+        return None
+    missed: pd.Series = ((1.0 - level) * weight).dropna()
+    return missed
+
+
+def lacking_people(district: District, m: Measure) -> pd.Series | None:
+    """Return who lives in each community that a row finds to lack something; index community; None where that is not what it asks."""
+    if m["metric"] not in ("communities_with", "communities_without"):
+        return None
+    has, _ = presence_of(district, m)
+    return residents(district, m, has.index[~has]).counts
 
 
 def _walks(district: District, m: Measure, group: str = "") -> Terms:

@@ -32,11 +32,12 @@ from ...maps import Line as ChartLine
 from ..files import is_as_written, put_over
 from ..record import RECORD, read_run
 from ..story.front import TOLD_AT
-from ..story.records import Goal, Line, WalkTold
+from ..story.records import Figure, Goal, Line, WalkTold
 from ..story.story import Story
 from ..workbook import foot
+from .receipts import OF_BRIEF
 from .registry import Page
-from .shell import heads, html_page, receipt_line, scrolled, warning
+from .shell import followed, heads, html_page, receipt_line, scrolled, warning
 from .since import since_section
 
 #: English words take more room.
@@ -149,9 +150,16 @@ def _line(line: Line, there: set[str]) -> str:
     mark = f'<span class="mark">{e(goal.mark)}</span>' if goal.mark and not goal.exact else ""
     office = e(line.responsible) or f'<span class="small">{say("待填")}</span>'
     return (
-        f'<tr id="goal-{e(goal.rule)}"><td>{name}</td><td class="now"><b>{goal.big}</b>{mark}{_bar(goal)}</td>'
-        f'<td class="n">{e(line.missed)}</td><td>{office}</td><td>{e(line.next)}</td></tr>'
+        f'<tr id="goal-{e(goal.rule)}"><td>{name}</td>'
+        f'<td class="now"><b>{_followed(goal.share, goal.rule, text=goal.big)}</b>{mark}{_bar(goal)}</td>'
+        f'<td class="n">{_followed(goal.unserved, goal.rule, text=e(line.missed))}</td><td>{office}</td><td>{e(line.next)}</td></tr>'
     )
+
+
+def _followed(figure: Figure, *about: str, text: str = "") -> str:
+    """Return a figure as a link to what it is added up from; what nobody knows is none."""
+    told = text or html.escape(figure.told)
+    return followed(told, OF_BRIEF, *about) if figure.known else told
 
 
 def _bar(goal: Goal) -> str:
@@ -187,7 +195,8 @@ def _five_gaps(story: Story) -> str:
     """The five homes that miss most, in the order of `maps.worst_gaps`."""
     e = html.escape
     rows = "".join(
-        f'<tr><td class="n">{i}</td><td>{e(gap.name)}</td><td>{e(gap.label)}</td><td class="n">{gap.unserved.told}</td><td>{e(gap.reason)}</td></tr>'
+        f'<tr><td class="n">{i}</td><td>{e(gap.name)}</td><td>{e(gap.label)}</td>'
+        f'<td class="n">{_followed(gap.unserved, gap.rule, gap.home)}</td><td>{e(gap.reason)}</td></tr>'
         for i, gap in enumerate(story.gaps[:FIRST_GAPS], 1)
     )
     if not rows:
@@ -311,7 +320,7 @@ def _gap_section(story: Story) -> str:
         return f"<section>{heading}<p>{none}</p>{survey}</section>"
     top = story.gaps[:ROWS]
     body = "".join(
-        f'<tr><td>{e(gap.name)}</td><td>{e(gap.label)}</td><td class="n">{gap.unserved.told}</td>'
+        f'<tr><td>{e(gap.name)}</td><td>{e(gap.label)}</td><td class="n">{_followed(gap.unserved, gap.rule, gap.home)}</td>'
         f"<td>{e(gap.reason)}</td><td>{e(say('、').join(gap.others)) or '—'}</td></tr>"
         for gap in top
     )
@@ -332,7 +341,7 @@ def _lacking(story: Story) -> str:
     """The communities that have none of something promised to each; empty where there are none."""
     e = html.escape
     rows = "".join(
-        f'<tr><td>{e(own.name)}</td><td>{e(say("、").join(own.lacks))}</td><td class="n">{own.living.told}</td></tr>'
+        f'<tr><td>{e(own.name)}</td><td>{e(say("、").join(own.lacks))}</td><td class="n">{_followed(own.living, own.code)}</td></tr>'
         for own in story.lacking
     )
     if not rows:
@@ -361,7 +370,7 @@ def _other_table(story: Story) -> str:
     head = heads([*(title(name) for name in ("指标", "结果", "换算法", "依据", "标记")), say("编号")])
     for heading, goals in story.headings.items():
         rows = "".join(
-            f'<tr id="all-{e(goal.rule)}"><td>{e(goal.label)}</td><td>{e(goal.headline)}{_outside(goal)}</td>'
+            f'<tr id="all-{e(goal.rule)}"><td>{e(goal.label)}</td><td>{_followed(goal.share, goal.rule, text=e(goal.headline))}{_outside(goal)}</td>'
             f"<td>{e(goal.alternatives)}</td>"
             f'<td>{e(goal.standard)}<br><span class="small">{e(goal.cited)}</span></td>'
             f"<td>{e(goal.mark)}</td><td><code>{e(goal.rule)}</code></td></tr>"

@@ -22,7 +22,8 @@ from ...ledger import (
     spoken,
 )
 from ..story.places import community_facts, in_no_community, nearest_last
-from .shell import heads, html_page, scrolled, warning
+from .receipts import OF_LEDGER
+from .shell import followed, heads, html_page, scrolled, warning
 
 _STYLE = """
 .tools { position: sticky; top: 0; z-index: 2; background: var(--paper); padding: 10px 0; display: flex; gap: 10px; }
@@ -119,18 +120,18 @@ def _page(district: District, code: str, row: pd.Series, minutes: pd.DataFrame, 
     names = (title("常住人口"), title("60岁及以上"), say("小区"), say("小区用地"))
     units = (say("人"), say("人"), say("个"), say("公顷"))
     facts = "".join(
-        f"<span>{name} <b>{own.text}</b> {unit if own.known else ''}</span>"
+        f"<span>{name} <b>{followed(own.text, OF_LEDGER, code) if own.known else own.text}</b> {unit if own.known else ''}</span>"
         for name, own, unit in zip(names, community_facts(code, row), units, strict=True)
     )
     zone = f"　{e(row['zone'])}" if row["zone"] else ""
     mark = f'<p class="small lack">{say("演示数据，不作任何结论")}</p>' if district.is_demonstration else ""
     return (
         f'<section class="community" id="c-{e(code)}"><h2>{e(str(row["name"]))} <span class="small">{e(code)}{zone}</span></h2>{mark}'
-        f'<p class="facts">{facts}</p><div class="two"><div>{_target_table(targets)}</div><div>'
+        f'<p class="facts">{facts}</p><div class="two"><div>{_target_table(code, targets)}</div><div>'
         f"<h3>{say('要求每个社区都有的，这里缺')}</h3>"
         f"<p{_lack(row['lacks_promised'])}>{e(row['lacks_promised']) or say('都有')}</p>"
         f"<h3>{say('其他必备设施，界内没有')}</h3><p>{e(row['lacks_essential']) or say('都有')}</p>"
-        f"{_minutes_table(district, minutes)}"
+        f"{_minutes_table(district, code, minutes)}"
         f"<h3>{say('界内有（处）')}</h3><p>{e(row['has']) or say('没有')}</p></div></div></section>"
     )
 
@@ -139,13 +140,13 @@ def _lack(text: str) -> str:
     return ' class="lack"' if text else ""
 
 
-def _target_table(targets: pd.DataFrame) -> str:
+def _target_table(code: str, targets: pd.DataFrame) -> str:
     e = html.escape
     if targets.empty:
         return f"<h3>{say('目标落到这里')}</h3><p>{say('数据不足，见核对表')}</p>"
     short = targets[targets["short"].to_numpy(dtype=bool)]
     body = "".join(
-        f'<tr><td>{e(r.commitment) or say("标准")}</td><td>{e(r.label)}</td><td class="lack">{e(r.text)}</td>'
+        f'<tr><td>{e(r.commitment) or say("标准")}</td><td>{e(r.label)}</td><td class="lack">{_told(code, r.Index, r.text, r.unit)}</td>'
         f'<td class="n" data-label="{say("全街道")}">{_whole(r.whole, r.unit) or "—"}</td><td data-label="{say("目标")}">{e(r.target_text) or "—"}</td>'
         f"<td>{_chip(r.verdict)}</td></tr>"
         for r in short.itertuples()
@@ -161,15 +162,20 @@ def _target_table(targets: pd.DataFrame) -> str:
     )
 
 
+def _told(code: str, measure: object, text: str, unit: str) -> str:
+    """Return where a community stands on a measure; a share as a link to what it is added up from."""
+    return followed(html.escape(text), OF_LEDGER, str(measure), code) if unit == "%" else html.escape(text)
+
+
 def _whole(value: float, unit: str) -> str:
-    return "" if not np.isfinite(value) or unit != "%" else f"{value:.0f} %"
+    return "" if not np.isfinite(value) or unit != "%" else per_cent(value / 100.0, 0)
 
 
 def _chip(verdict: str) -> str:
     return f'<span class="verdict" style="background:{COLOURS.get(verdict, "#eee")}">{html.escape(say(verdict))}</span>'
 
 
-def _minutes_table(district: District, minutes: pd.DataFrame) -> str:
+def _minutes_table(district: District, code: str, minutes: pd.DataFrame) -> str:
     if minutes.empty:
         return ""
     e = html.escape
@@ -180,7 +186,8 @@ def _minutes_table(district: District, minutes: pd.DataFrame) -> str:
 
     rows = nearest_last(minutes)
     body = "".join(
-        f'<tr><td>{e(kind_name(district, str(kind)))}</td><td class="n">{walk(r)}</td><td class="n">{per_cent(r["within"], 0)}</td></tr>'
+        f'<tr><td>{e(kind_name(district, str(kind)))}</td><td class="n">{followed(walk(r), OF_LEDGER, code)}</td>'
+        f'<td class="n">{followed(per_cent(r["within"], 0), OF_LEDGER, code)}</td></tr>'
         for kind, r in rows.iterrows()
     )
     names = [say("走到最近的（{0}，含界外）", e(walker)), say("平均"), say("{0:g} 分钟以内的居民", CIRCLE_MIN)]

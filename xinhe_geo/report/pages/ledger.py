@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import numpy as np
@@ -29,7 +29,8 @@ from ...ledger import (
     verdicts,
 )
 from ..story.promises import first_rows, verdict_counts
-from .shell import SCRIPT_AND_PICTURES, heads, html_page, receipt_line, scrolled, warning
+from .receipts import OF_LEDGER
+from .shell import SCRIPT_AND_PICTURES, followed, heads, html_page, receipt_line, scrolled, warning
 from .since import since_section
 
 # --- the page --------------------------------------------------------------------------------------------------------
@@ -269,6 +270,8 @@ def _measure(district: District, key: str, row: pd.Series, m: Mapping[str, Any] 
     e = html.escape
     number = number_text(float(row["value"]), str(row["unit"])) if np.isfinite(row["value"]) else "—"
     other = f"{row['low_other']:.1f}—{row['high_other']:.1f} {row['unit']}" if np.isfinite(row["low_other"]) else ""
+    if np.isfinite(row["value"]):
+        number = followed(e(number), OF_LEDGER, key)
     found = {
         "数值": number,
         "目标": row["target_text"],
@@ -290,7 +293,7 @@ def _measure(district: District, key: str, row: pd.Series, m: Mapping[str, Any] 
     return (
         f'<section class="measure {e(row["role"])}"><h3>{e(row["label"])} {_chip(row["verdict"])} '
         f'<span class="small">{e(key)}　{say(ROLES[row["role"]]) if row["role"] in ROLES else ""}</span></h3>'
-        f'<div class="both"><div>{_facts(found)}{_links(key, row, maps)}{chart}</div><div class="trace">{_facts(trace)}</div></div></section>'
+        f'<div class="both"><div>{_facts(found, ("数值",))}{_links(key, row, maps)}{chart}</div><div class="trace">{_facts(trace)}</div></div></section>'
     )
 
 
@@ -353,8 +356,13 @@ def _trend_chart(table: pd.DataFrame, unit: str) -> str:
     )
 
 
-def _facts(facts: Mapping[str, str]) -> str:
-    rows = "".join(f"<dt>{html.escape(say(k))}</dt><dd>{html.escape(str(v))}</dd>" for k, v in facts.items() if v)
+def _facts(facts: Mapping[str, str], linked: Collection[str] = ()) -> str:
+    """Return facts as a list, those that are known; the `linked` ones are markup already."""
+    rows = "".join(
+        f"<dt>{html.escape(say(k))}</dt><dd>{v if k in linked else html.escape(str(v))}</dd>"
+        for k, v in facts.items()
+        if v
+    )
     return f'<dl class="facts">{rows}</dl>'
 
 
@@ -364,12 +372,18 @@ def _beyond_section(district: District, maps: Mapping[str, str]) -> str:
         return ""
     rows = "".join(
         f'<tr id="{e(str(key))}"><td>{e(r["label"])}<br>{_chip(r["verdict"])}{_links(str(key), r, maps)}</td>'
-        f"<td>{e(_said(r, bare=True))}</td><td>{e(r['gap'])}</td>"
+        f"<td>{_beyond_said(str(key), r)}</td><td>{e(r['gap'])}</td>"
         f'<td>{e(r["how"])}<p class="small">{e(r["standard"])}</p><details><summary>{say("凭什么")}</summary>{_facts(_made_from(r))}</details></td></tr>'
         for key, r in table.iterrows()
     )
     head = heads([say("指标"), say("现状"), say("差距"), say("怎么量，出处")])
     return f'<section id="beyond"><h2>{say("规划之外的标准")}</h2>{scrolled(head, rows)}</section>'
+
+
+def _beyond_said(key: str, row: pd.Series) -> str:
+    """Return the sentence of a standard, as a link to what its number is added up from."""
+    told = html.escape(_said(row, bare=True))
+    return followed(told, OF_LEDGER, key) if np.isfinite(row["value"]) else told
 
 
 def _said(row: pd.Series, *, bare: bool = False) -> str:

@@ -39,9 +39,11 @@ from ...siting import BASE_LABELS, provision
 from ..analysis import Comparison, Progress
 from ..files import added_to, refuse_foreign
 from ..story.change import Change, few_names, side_by_side
+from ..sums import of_change
 from ..tables import csv_text, marked_rows, titled
 from ..workbook import foot, write_sheet
 from .brief import link_pages
+from .receipts import OF_CHANGE, receipts_page
 from .shell import heads, page_text, receipt_line, scrolled, table_html
 
 #: How many rules of a plan the page of all plans lists.
@@ -49,7 +51,7 @@ ROWS = 10
 #: Where the comparisons of a folder's plans lie beside a brief, each in a folder of its name.
 COMPARED = "plans"
 #: What a comparison, and the page of all plans, are made of.
-COMPARISON_FILES = ("compare.html", "方案比较.xlsx")
+COMPARISON_FILES = ("compare.html", "方案比较.xlsx", OF_CHANGE)
 PLANS_FILES = ("plans.html", "tables/方案.xlsx")
 
 _EFFECT_NAMES = {
@@ -361,14 +363,19 @@ def _write_comparison(
         links |= {files[0]: say("{0}：差异图", label), files[1]: say("{0}：左右对比", label)}
     workbook(folder / "方案比较.xlsx", old, sheets)
     body = "".join(
-        _section(name, _few_names(data), unit) for name, (data, unit) in sheets.items() if name != "小区变化"
+        _section(name, _few_names(data), unit, {"编号": OF_CHANGE})
+        for name, (data, unit) in sheets.items()
+        if name != "小区变化"
     )
     listed = "".join(f'<li><a href="{e(file)}">{e(text)}</a></li>' for file, text in links.items())
     listed = f'<section><h2>{say("地图")}</h2><ul class="links">{listed}</ul></section>' if links else ""
     nav = f'<a href="方案比较.xlsx">{say("表格（含每个小区）")}</a>'
     nav += "" if back is None else f'　<a href="{e(back)}">{say("全部方案")}</a>'
-    body = _concluded(change) + listed + body + receipt_line(say(" --plan 方案"))
-    page = page_text(old, say("{0} 与 {1}", *names), nav, body, style=MARKS_STYLE)
+    nav += f'　<a href="{OF_CHANGE}">{say("每个数的算式")}</a>'
+    heading, options = say("{0} 与 {1}", *names), say(" --plan 方案")
+    write_text(folder / OF_CHANGE, receipts_page(old, of_change(change), heading, options))
+    body = _concluded(change) + listed + body + receipt_line(options)
+    page = page_text(old, heading, nav, body, style=MARKS_STYLE)
     write_text(folder / "compare.html", page)
     return sheets["一页表"][0]
 
@@ -595,8 +602,8 @@ def _few_names(table: pd.DataFrame) -> pd.DataFrame:
     return table.assign(**{column: table[column].astype(str).map(few_names) for column in lists})
 
 
-def _section(name: str, table: pd.DataFrame, unit: str) -> str:
-    body = table_html(table) if len(table) else f'<p class="line">{say("没有变化。")}</p>'
+def _section(name: str, table: pd.DataFrame, unit: str, linked: Mapping[str, str] | None = None) -> str:
+    body = table_html(table, linked) if len(table) else f'<p class="line">{say("没有变化。")}</p>'
     return (
         f'<section><h2>{html.escape(column_title(name))}</h2><p class="small">{html.escape(unit)}</p>{body}</section>'
     )

@@ -9,10 +9,15 @@ from typing import NamedTuple
 import pandas as pd
 
 from ... import maps
+from ...core import say, speaking
 from ...district import District
+from ...ledger import canonical, spoken
 from ..analysis import Analysis
+from ..story.story import Story
+from ..sums import of_ledger, of_story
 from .communities import communities_page
 from .ledger import ledger_page
+from .receipts import OF_BRIEF, OF_LEDGER, receipts_page
 
 
 class Shown(NamedTuple):
@@ -56,6 +61,19 @@ def _meeting(shown: Shown) -> str | None:
     return maps.meeting(shown.district)
 
 
+def _receipts(shown: Shown) -> str | None:
+    if shown.results is None:
+        return None
+    heading = say("{0} 简报的算式", shown.district.name)
+    return receipts_page(shown.district, of_story(Story(shown.results)), heading)
+
+
+def _ledger_receipts(shown: Shown) -> str:
+    with speaking(spoken(shown.table)):
+        heading = say("{0} 核对表的算式", shown.district.name)
+        return receipts_page(shown.district, of_ledger(shown.district, canonical(shown.table)), heading)
+
+
 #: In the order in which the brief links them.
 PAGES = [
     Page("meeting.html", "会议活地图：拖动设施看谁受益", "district", _meeting),
@@ -66,6 +84,8 @@ PAGES = [
         lambda shown: ledger_page(shown.district, shown.table, maps=shown.maps, since=shown.since),
     ),
     Page("communities.html", "一社区一页", "ledger", lambda shown: communities_page(shown.district, shown.table)),
+    Page(OF_BRIEF, "简报的算式", "results", _receipts),
+    Page(OF_LEDGER, "核对表的算式", "ledger", _ledger_receipts),
 ]
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import SupportsFloat
+from urllib.parse import quote
 
 import pandas as pd
 
@@ -43,6 +44,11 @@ def receipt_line(options: str = "") -> str:
     return f'<p class="small">{told}</p>'
 
 
+def followed(text: str, page: str, *about: str) -> str:
+    """Return a figure (markup) as a link to what it is added up from."""
+    return f'<a class="sum" href="{page}#{quote("/".join(about), safe="/")}">{text}</a>'
+
+
 def heads(names: Sequence[str], numbers: Collection[int] = ()) -> str:
     """Return the heads of columns (markup); those whose places are in `numbers` are set right."""
     return "".join(f"<th{NUMBER if i in numbers else ''}>{name}</th>" for i, name in enumerate(names))
@@ -58,14 +64,15 @@ def scrolled(head: str, rows: str, kind: str = "") -> str:
     return f'<div class="scroll"><table{own}><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>'
 
 
-def table_html(table: pd.DataFrame) -> str:
-    """Return a table as HTML; numbers in the form their column's name asks for."""
+def table_html(table: pd.DataFrame, linked: Mapping[str, str] | None = None) -> str:
+    """Return a table as HTML; numbers in the form their column's name asks for; `linked`: columns whose texts are places of a page."""
+    pages = linked or {}
     names = [str(c) for c in table.columns]
     right = [i for i, c in enumerate(table.columns) if pd.api.types.is_numeric_dtype(table[c].dtype)]
     rows = "".join(
         "<tr>"
         + "".join(
-            f"<td{NUMBER if i in right else ''}>{_cell(name, value)}</td>"
+            f"<td{NUMBER if i in right else ''}>{_cell(name, value, pages.get(name, ''))}</td>"
             for i, (name, value) in enumerate(zip(names, row, strict=True))
         )
         + "</tr>"
@@ -74,9 +81,9 @@ def table_html(table: pd.DataFrame) -> str:
     return scrolled(heads([html.escape(column_title(name)) for name in names], right), rows)
 
 
-def _cell(column: str, value: object) -> str:
+def _cell(column: str, value: object, page: str = "") -> str:
     if isinstance(value, str):
-        return html.escape(value)
+        return followed(html.escape(value), page, value) if page else html.escape(value)
     if not isinstance(value, SupportsFloat) or pd.isna(value):
         return "—"
     number = float(value)

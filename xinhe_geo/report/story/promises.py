@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from ...core import say, word
-from ...ledger import number_text, verdicts
+from ...ledger import number_text, verdicts, whole_text
 
 
 class Promise(NamedTuple):
@@ -127,4 +127,4 @@ def _who(row: _Gap) -> str:
     what, unit = re.split(r" ?[（(]", str(row.gap_of)[:-1])
     if not np.isfinite(row.gap_size):
         return say("，差距涉及的{0}数据不足", what)
-    return say("，差距涉及{0} {1}（依据：{2}）", what, number_text(float(round(row.gap_size)), unit), row.gap_basis)
+    return say("，差距涉及{0} {1}（依据：{2}）", what, whole_text(row.gap_size, unit), row.gap_basis)

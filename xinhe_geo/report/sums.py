@@ -1,0 +1,503 @@
+"""
+Sums: every figure that pages print, with what it is added up from, row by row; `tools/readd.py` adds each up again.
+
+What is followed down to the metres of a walk is a receipt of its own (`receipts`): here a home counts with the share of it that is served.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from ..access import at_one_limit, coverage, crowding, if_all_are_there, limit_metres, presence, unchecked_of
+from ..core import METHOD_LABELS, TOLERANCE_M, Edit, Rule, amount, counted, per_cent, say, title, word
+from ..district import District, Scenario, kind_name, rule_name
+from ..ledger import (
+    Lacks,
+    Terms,
+    beyond,
+    by_home,
+    community_minutes,
+    community_overview,
+    community_targets,
+    lacking_people,
+    measure_rows,
+    missed_by_home,
+    number_text,
+    terms,
+    walked_minutes,
+)
+from ..siting import sites, sites_plan
+from .analysis import Comparison
+from .story.change import Change
+from .story.places import community_facts
+from .story.records import Figure, Goal
+from .story.story import Story
+
+#: One figure: `label`, `how` its rows (id, name, value, weight) come to it, `times` what, and `printed` (what, format, text).
+Sum = dict[str, Any]
+#: By what they are about (a rule, a measure, a community; rule or measure and community or home, with "/" between).
+Sums = dict[str, list[Sum]]
+
+
+class Parts(NamedTuple):
+    """What homes bring to a figure, and what each of them counts; index home."""
+
+    names: pd.Series
+    values: pd.Series
+    weights: pd.Series | None = None
+
+    def rows(self) -> list[list[object]]:
+        """Return the rows of a sum: of which the value is known (and is something, where it is only added up)."""
+        if self.weights is None:
+            kept = self.values.notna() & (self.values != 0)
+            weights = pd.Series(1.0, index=self.values.index)
+        else:
+            kept, weights = self.values.notna() & self.weights.notna(), self.weights
+        names = self.names.reindex(self.values.index)
+        cells = zip(self.values.index[kept], names[kept], self.values[kept], weights[kept], strict=True)
+        return [[str(k), None if pd.isna(n) else str(n), float(v), float(w)] for k, n, v, w in cells]
+
+    def of(self, label: str, printed: Sequence[Sequence[str]], times: float = 1.0) -> Sum:
+        """Return the sum of the parts or, where they have weights, the share of these."""
+        how = "sum" if self.weights is None else "per"
+        return {"label": label, "how": how, "times": times, "rows": self.rows(), "printed": [list(p) for p in printed]}
+
+
+def share_text(value: float, digits: int = 0, what: str = "数值") -> list[str]:
+    """Return how a share is printed: what it is, its format, its text."""
+    return [say(what), f"{{value:.{digits}%}}", per_cent(value, digits)]
+
+
+def of_figure(label: str, parts: Parts, figure: Figure, times: float = 1.0) -> list[Sum]:
+    """Return the sum of a figure; none where nobody knows it."""
+    if not figure.known:
+        return []
+    form = "{value:.0%}" if figure.unit == "share" else "{value:,.0f}"
+    return [{**parts.of(label, [[say("数值"), form, figure.text]], times), "code": figure.code, "of": figure.of}]
+
+
+def weights(own: pd.DataFrame, denominator: str) -> pd.Series:
+    """Return what each home counts in a denominator, of land hectares; missing where it is not known whether it is served."""
+    weight = pd.Series(1.0, index=own.index) if denominator == "homes" else own[denominator]
+    return (weight * (1e-4 if denominator == "area_m2" else 1.0)).where(own["served"].notna())
+
+
+def having(district: District, rule: Rule) -> list[list[object]]:
+    """Return the communities as rows, and how many open facilities of a rule's kinds each has."""
+    matrix = presence(district).reindex(columns=list(rule.kinds), fill_value=0).sum(axis=1)
+    communities = district.communities
+    names = pd.Series(dtype="object") if communities is None else communities["name"]
+    return [[str(code), _text(names.get(code)), float(n), 1.0] for code, n in matrix.items()]
+
+
+def _text(value: object) -> str | None:
+    return None if pd.isna(value) else str(value)
+
+
+def joined(*parts: Sums) -> Sums:
+    """Return the sums of several pages together."""
+    found = Sums()
+    for sums in parts:
+        for about, own in sums.items():
+            found.setdefault(about, []).extend(own)
+    return found
+
+
+# --- the brief ---------------------------------------------------------------------------------------------------------
+
+
+def of_story(story: Story) -> Sums:
+    """Return the sums of all rules: of the whole, of communities, of homes that miss something, of communities that lack something."""
+    analysis, found = story.analysis, Sums()
+    district = analysis.district
+    if not len(analysis.cover):
+        return found
+    rules = [district.rule(str(name)) for name in analysis.cover.index.unique("rule")]
+    alike = at_one_limit(district, rules)
+    high = if_all_are_there(district, [rule for rule in rules if unchecked_of(district, rule.kinds)])
+    for goal in story.every:
+        own = analysis.cover.xs(goal.rule, level="rule")
+        found[goal.rule] = _of_goal(story, goal, own, alike.get(goal.rule), high.get(goal.rule))
+        for part in story.parts(goal) if goal in story.judged else ():
+            inside = own["community"].isna() if part.nowhere else own["community"] == part.code
+            found[f"{goal.rule}/{part.code}"] = _of_part(
+                district, goal, own[inside.to_numpy(dtype=bool)], part.share, part.missed
+            )
+    for gap in story.gaps:
+        own = analysis.cover.xs(gap.rule, level="rule").loc[[gap.home]]
+        found[f"{gap.rule}/{gap.home}"] = of_figure(gap.label, _missed(own, gap.unserved.of), gap.unserved)
+    homes = district.homes
+    if homes is None:
+        return found
+    for row in story.lacking:
+        there = homes[(district.groups["community"].reindex(homes.index) == row.code).to_numpy()]
+        found.setdefault(row.code, []).extend(of_figure(row.name, Parts(there["name"], there["people"]), row.living))
+    return found
+
+
+def _who(figure: Figure) -> str:
+    """Return who is counted of those whom nothing reaches."""
+    return say("不可达的60岁及以上居民") if figure.of == "people_60plus" else say("不可达居民")
+
+
+def _missed(own: pd.DataFrame, counted: str) -> Parts:
+    return Parts(own["name"], own[counted] * (1.0 - own["served"]))
+
+
+def _served(own: pd.DataFrame, weight: pd.Series, column: str = "served") -> Parts:
+    return Parts(own["name"], own[column] * weight, weight)
+
+
+def _of_goal(
+    story: Story, goal: Goal, own: pd.DataFrame, alike: pd.DataFrame | None, high: pd.DataFrame | None
+) -> list[Sum]:
+    """Return the sums of a headline, of who is missed, of the other ways to count, and of what lies beyond the border."""
+    district, rule = story.district, story.district.rule(goal.rule)
+    if not goal.share.known:
+        return []
+    row = story.analysis.headlines.loc[goal.rule]
+    denominator = str(row["denominator"])
+    weight = weights(own, denominator) if denominator else pd.Series(np.nan, index=own.index)
+    found = [_headline(district, rule, own, weight, goal.share.value)]
+    found[0]["printed"] += [] if goal.metric == "presence" else [share_text(goal.share.value, 1)]
+    found[0] |= {"code": goal.share.code, "of": goal.share.of}
+    if goal.unserved.known:
+        found += of_figure(_who(goal.unserved), _missed(own, goal.unserved.of), goal.unserved)
+    if goal.exact and goal.metric != "presence":
+        found.append(_lost(own, denominator, weight))
+    if high is not None:
+        top = say("{0}（待核的全部属实时）", goal.label)
+        most = weights(high, denominator) if denominator else weight
+        found.append(
+            {**_headline(district.counting_unchecked(), rule, high, most, float(row["value_high"])), "label": top}
+        )
+        if goal.exact and goal.metric != "presence":
+            found.append({**_lost(high, denominator, most), "label": top})
+    if goal.alternatives:
+        found += _ways(district, rule, own, own if alike is None else alike, denominator)
+    if goal.outside:
+        beyond_border = (own["served"] - own["served_inside"]).clip(lower=0) * weight
+        depends = float(row["dependent_share"])
+        found.append(Parts(own["name"], beyond_border, weight).of(say("依赖界外设施"), [share_text(depends, 1)]))
+    if goal.walked is not None:
+        walked = float(row["walk_share"])
+        found.append(_served(own, weight, "served_walk_min").of(say("走得到"), [share_text(walked)]))
+    return found
+
+
+def _headline(district: District, rule: Rule, own: pd.DataFrame, weight: pd.Series, value: float) -> Sum:
+    label = rule_name(district, rule)
+    if rule.metric != "presence":
+        return _served(own, weight).of(label, [share_text(value)])
+    rows = having(district, rule)
+    told = [[say("数值"), "{n} / {of}", f"{round(value * len(rows))} / {len(rows)}"], share_text(value)]
+    return {"label": label, "how": "share", "rows": rows, "printed": told}
+
+
+def _lost(own: pd.DataFrame, denominator: str, weight: pd.Series) -> Sum:
+    """Return how much of what a share counts is not reached, as its sentence says it."""
+    digits = 0 if denominator.startswith("people") else 1
+    lost = weight * (1.0 - own["served"])
+    told = [[say("不可达"), f"{{value:,.{digits}f}}", amount(float(lost.sum(min_count=1)), digits)]]
+    return Parts(own["name"], lost).of(say("不可达"), told)
+
+
+def other_ways(district: District, rule: Rule) -> list[tuple[str, float, bool]]:
+    """Return the other ways to count (换算法): method, its limit in metres, whether that is the one limit of all of them."""
+    metres, speed = limit_metres(district, rule), district.profile(rule.profile).speed_m_s
+    far = {"buffer": rule.metres, "network_m": rule.metres, "walk_min": rule.minutes * 60.0 * speed}
+    found = [(method, metres, True) for method in METHOD_LABELS]
+    return found + [
+        (method, limit, False)
+        for method, limit in far.items()
+        if method != rule.method and abs(limit - metres) > TOLERANCE_M
+    ]
+
+
+def way_label(district: District, rule: Rule, method: str, limit: float) -> str:
+    """Say which way to count at which limit."""
+    return say("{0}：{1}限 {2:g} 米", rule_name(district, rule), say(METHOD_LABELS[method]), limit)
+
+
+def _ways(district: District, rule: Rule, own: pd.DataFrame, alike: pd.DataFrame, denominator: str) -> list[Sum]:
+    found = []
+    for method, limit, one in other_ways(district, rule):
+        cover = alike if one else own
+        parts = _served(cover, weights(cover, denominator), f"served_{method}")
+        value = float(parts.values.sum() / weights(cover, denominator).sum())
+        found.append(parts.of(way_label(district, rule, method, limit), [share_text(value)]))
+    return found
+
+
+def _of_part(district: District, goal: Goal, own: pd.DataFrame, part: Figure, missed: Figure) -> list[Sum]:
+    """Return the sums of a community (or of the homes in none): the share by the rule's own denominator, who is missed."""
+    rule = district.rule(goal.rule)
+    found = of_figure(_who(missed), _missed(own, missed.of), missed)
+    if rule.metric == "presence" and own["community"].notna().all():
+        has = own["served"].groupby(own["community"]).first()
+        parts = Parts(pd.Series(dtype="str"), has, pd.Series(1.0, index=has.index))
+    else:
+        parts = _served(own, weights(own, "homes" if rule.denominator == "community" else rule.denominator))
+    return of_figure(goal.label, parts, part) + found
+
+
+def of_remedies(story: Story) -> Sums:
+    """Return the sums of where one more place serves most, and of walkers who are slower or faster: each is worked out anew."""
+    district, found = story.district, Sums()
+    for remedy in story.remedies:
+        rule = district.rule(remedy.rule)
+        after = sites_plan(sites(district, remedy.rule, 1)).on(district)
+        a, b = (coverage(state, rules=[rule]).xs(rule.name, level="rule") for state in (district, after))
+        more = Parts(a["name"], (b["served"] - a["served"]) * a[remedy.gained.of])
+        denominator = "homes" if rule.denominator == "community" else rule.denominator
+        found[f"{rule.name}/site"] = [
+            *of_figure(remedy.label, more, remedy.gained),
+            *of_figure(title("之前"), _served(a, weights(a, denominator)), remedy.before),
+            *of_figure(title("之后"), _served(b, weights(b, denominator)), remedy.after),
+        ]
+    for step in (one for steps in story.steps.values() for one in steps):
+        rule = district.rule(step.rule)
+        spots = [{"facility": f"step-{p.tag}", "kind": rule.kinds[0], "xy": [p.x, p.y]} for p in step.places]
+        after = Scenario("steps", edits=tuple(Edit("open_facility", spot) for spot in spots)).on(district)
+        a, b = (coverage(state, rules=[rule]).xs(rule.name, level="rule") for state in (district, after))
+        denominator = "homes" if rule.denominator == "community" else rule.denominator
+        found[f"{rule.name}/{step.number}"] = [
+            *of_figure(
+                rule_name(district, rule),
+                Parts(a["name"], (b["served"] - a["served"]) * a[step.gained.of]),
+                step.gained,
+            ),
+            *of_figure(title("之前"), _served(a, weights(a, denominator)), step.before),
+            *of_figure(title("之后"), _served(b, weights(b, denominator)), step.after),
+            *of_figure(_who(step.left), _missed(b, step.left.of), step.left),
+        ]
+    for pace in story.paces:
+        rule = district.rule(pace.rule)
+        walker, sums = district.profile(rule.profile), list[Sum]()
+        for factor, figure in zip((0.9, 1.0, 1.1), (pace.slower, pace.usual, pace.faster), strict=True):
+            who = replace(walker, name=f"{walker.name}*{factor:g}", speed_m_s=walker.speed_m_s * factor)
+            own = coverage(district, rules=[rule], profile=who).xs(rule.name, level="rule")
+            denominator = "homes" if rule.denominator == "community" else rule.denominator
+            sums += of_figure(f"{pace.label} {who.speed_m_s:g} m/s", _served(own, weights(own, denominator)), figure)
+        found[f"{rule.name}/pace"] = sums
+    return found
+
+
+# --- the ledger and its communities ---------------------------------------------------------------------------------------
+
+
+def of_ledger(district: District, table: pd.DataFrame) -> Sums:
+    """Return the sums of the rows of the ledger, of who is behind their gaps, and of what the page of each community says."""
+    rows, found = pd.concat([table.reset_index("commitment"), beyond(district)]), Sums()
+    known = {str(m["measure"]): m for m in measure_rows(district)}
+    for key, row in rows[~rows.index.duplicated()].iterrows():
+        m = known.get(str(key))
+        if m is not None and np.isfinite(row["value"]):
+            found[str(key)] = [
+                *_of_measure(district, m, row),
+                *_otherwise(district, m, row),
+                *_behind(district, m, row),
+            ]
+    return {key: sums for key, sums in {**found, **of_communities(district, table)}.items() if sums}
+
+
+def number_form(value: float, unit: str) -> list[str]:
+    """Return how a number of the ledger is printed: what it is, its format, its text."""
+    plain = number_text(value, "")
+    digits = len(plain.rpartition(".")[2]) if "." in plain else 0
+    form = f"{{value:,.{digits}f}} {counted(value, word(unit))}".strip()
+    return [say("数值"), form, number_text(value, unit)]
+
+
+def _of_measure(district: District, m: Mapping[str, Any], row: pd.Series) -> list[Sum]:
+    try:
+        parts = terms(district, m)
+    except Lacks:
+        parts = None
+    if parts is None:
+        return []
+    printed = [number_form(float(row["value"]), str(row["unit"]))]
+    return [{"label": str(row["label"]), **_of_terms(district, m, parts), "printed": printed}]
+
+
+def _otherwise(district: District, m: Mapping[str, Any], row: pd.Series) -> list[Sum]:
+    """Return the least and the most that other methods find (换算法)."""
+    if not np.isfinite(row["low_other"]):
+        return []
+    found = []
+    names = district.layers["homes"]["name"]
+    for method, told in METHOD_LABELS.items():
+        level, weight, _ = by_home(district, m, method)
+        parts = Parts(names, level * weight, weight.where(level.notna()))
+        value = float(parts.values.sum() / weight.where(level.notna()).sum()) * 100.0
+        text = [[say("换算法"), "{value:.1f}", f"{value:.1f}"]]
+        found.append(parts.of(say(told), text, 100.0))
+    return found
+
+
+def _of_terms(district: District, m: Mapping[str, Any], parts: Terms) -> Sum:
+    if parts.sides:
+        of = m["changed"] if m["metric"] == "change" else m
+        before, after = (_of_terms(where, of, side) for where, side in parts.sides)
+        return {"how": parts.how, "times": parts.times, "before": before, "after": after}
+    if parts.how == "walks":
+        level, weight, _ = by_home(district, m)
+        weight = weight.reindex(parts.rows.index)
+        own = Parts(parts.rows["name"], level.reindex(parts.rows.index) * weight, weight)
+        return {"how": "per", "times": parts.times, "rows": own.rows()}
+    table = zip(parts.rows.index, parts.rows["name"], parts.rows["value"], parts.rows["weight"], strict=True)
+    rows = [[str(k), _text(called), None if pd.isna(v) else float(v), float(w)] for k, called, v, w in table]
+    return {"how": parts.how, "times": parts.times, "rows": rows}
+
+
+def _behind(district: District, m: Mapping[str, Any], row: pd.Series) -> list[Sum]:
+    """Return who is behind the gap of a row: home by home, or community by community."""
+    if not row["gap"]:
+        return []
+    label = say("差距：{0}", row["label"])
+    missed = missed_by_home(district, m)
+    if missed is not None:
+        names = district.layers["homes"]["name"]
+        total, (_, _, words) = float(missed.sum()), by_home(district, m)
+        in_tenths = words == say("个小区")
+        told = number_form(round(total, 1), "") if in_tenths else [say("数值"), "{value:,.0f}", amount(total)]
+        return [Parts(names, missed).of(label, [told])]
+    living = lacking_people(district, m)
+    if living is None or not living.sum() > 0:
+        return []
+    communities = district.layers["communities"]["name"]
+    return [Parts(communities, living).of(label, [[say("数值"), "{value:,.0f}", amount(living.sum())]])]
+
+
+def of_communities(district: District, table: pd.DataFrame) -> Sums:
+    """Return the sums of what the page of each community says: who lives there, how long the walks are, where the targets stand."""
+    overview, homes, found = community_overview(district), district.homes, Sums()
+    if homes is None or overview.empty:
+        return found
+    own = district.groups["community"].reindex(homes.index)
+    for code, row in overview.iterrows():
+        mine = homes[(own == code).to_numpy(dtype=bool)]
+        parts = (mine["people"], mine["people_60plus"], pd.Series(1.0, index=mine.index), mine.geometry.area * 1e-4)
+        facts = zip(("常住人口", "60岁及以上", "小区", "小区用地"), parts, community_facts(str(code), row), strict=True)
+        found[str(code)] = [
+            one
+            for what, values, figure in facts
+            for one in of_figure(
+                say(what) if what.startswith("小区") else title(what),
+                Parts(mine["name"], values.astype("float64")),
+                figure,
+            )
+        ]
+    for code, kind, sums in _walked(district):
+        found.setdefault(code, []).extend(
+            {**one, "label": f"{kind_name(district, kind)} {one['label']}"} for one in sums
+        )
+    targets, known = community_targets(district, table), {str(m["measure"]): m for m in measure_rows(district)}
+    for (code, key), row in targets.iterrows():
+        if row["unit"] == "%":
+            found[f"{key}/{code}"] = _of_target(district, known[str(key)], row, own == code)
+    return found
+
+
+def _walked(district: District) -> Iterable[tuple[str, str, list[Sum]]]:
+    """Yield, community by community and kind by kind, how long the walks are and who gets there in the circle's time."""
+    told, names = community_minutes(district), district.layers["homes"]["name"]
+    if told.empty:
+        return
+    for (code, kind), own in walked_minutes(district).groupby(level=["community", "kind"], sort=False):
+        row, rows = told.loc[(code, kind)], own.droplevel(["community", "kind"])
+        sums = [Parts(names, rows["near"], rows["weight"]).of(say("走到"), [share_text(float(row["within"]))])]
+        if np.isfinite(row["minutes"]):
+            text = [[say("平均"), "{value:,.1f}", amount(float(row["minutes"]), 1)]]
+            sums.append(Parts(names, rows["spent"], rows["reached"]).of(say("平均"), text))
+        yield str(code), str(kind), sums
+
+
+def _of_target(district: District, m: Mapping[str, Any], row: pd.Series, inside: pd.Series) -> list[Sum]:
+    level, weight, words = by_home(district, m)
+    there = inside.reindex(level.index).fillna(False).to_numpy(dtype=bool)
+    names, level, weight = district.layers["homes"]["name"], level[there], weight[there]
+    weight = weight.where(level.notna())
+    found = [Parts(names, level * weight, weight).of(str(row["label"]), [share_text(float(row["value"]) / 100.0)])]
+    if row["missed"] > 0:
+        land = words.startswith("m²")
+        text = amount(float(row["missed"]) * (1e-4 if land else 1.0), int(land))
+        told = [[say("差距"), f"{{value:,.{int(land)}f}}", text]]
+        found.append(Parts(names, (1.0 - level) * weight).of(say("差距"), told, 1e-4 if land else 1.0))
+    return found
+
+
+# --- a comparison ---------------------------------------------------------------------------------------------------------
+
+
+def of_change(change: Change) -> Sums:
+    """Return the sums of the rules that a plan changes: both shares, who gains and loses, whose place gets fuller."""
+    pair: Comparison = change.pair
+    a, b = pair.before.cover, pair.after.cover
+    shared, found = crowding(a, b), Sums()
+    for rule, row in change.rules.iterrows():
+        old, new = (cover.xs(rule, level="rule") for cover in (a, b))
+        crowd = shared.xs(rule, level="rule")
+        sides = ((pair.before.district, old, "之前", "before"), (pair.after.district, new, "之后", "after"))
+        found[str(rule)] = [
+            *(
+                _side(state, str(rule), own, what, float(row[c]))
+                for state, own, what, c in sides
+                if np.isfinite(row[c])
+            ),
+            *moved(old, new, crowd, row),
+        ]
+    for row in change.users.itertuples():
+        own = (cover.xs(row.rule, level="rule") for cover in (a, b))
+        here = [(one, one["facility"] == row.facility) for one in own]
+        found[f"{row.rule}/{row.facility}"] = [
+            Parts(one["name"][there], (one["served"] * one["people"])[there]).of(
+                title(what), [[title(what), "{value:,.0f}", amount(n)]]
+            )
+            for (one, there), what, n in zip(here, ("之前", "之后"), (row.users_before, row.users_after), strict=True)
+        ]
+    return found
+
+
+def _side(district: District, name: str, own: pd.DataFrame, what: str, value: float) -> Sum:
+    rule, printed = district.rule(name), [share_text(value, 1)]
+    lived_in = own["community"][own["served"].notna()].dropna()
+    if rule.metric == "presence" and len(lived_in):
+        rows = [row for row in having(district, rule) if row[0] in set(lived_in)]
+        return {"label": title(what), "how": "share", "rows": rows, "printed": printed}
+    denominator = "homes" if rule.denominator == "community" else rule.denominator
+    return _served(own, weights(own, denominator)).of(title(what), printed)
+
+
+def moved(old: pd.DataFrame, new: pd.DataFrame, crowd: pd.DataFrame, row: pd.Series) -> list[Sum]:
+    """Return whom a plan moves under a rule, home by home: of what `effects` (a row of it, with its net gain) says."""
+    both = old.join(new["served"].rename("then"), how="inner")
+    change = (both["then"] - both["served"]).fillna(0.0)
+    fresh = new[~new.index.isin(old.index)]
+    parts = {
+        "people_gain": ("受益居民（人）", change.clip(lower=0), both["people"]),
+        "people_60plus_gain": ("其中60岁及以上（人）", change.clip(lower=0), both["people_60plus"]),
+        "people_lose": ("受影响居民（人）", -change.clip(upper=0), both["people"]),
+        "people_crowded": ("服务负荷上升的居民（人）", crowd["people_crowded"], crowd["people"]),
+        "people_relieved": ("设施更松的居民（人）", crowd["people_relieved"], crowd["people"]),
+        "people_new_served": ("导入人口可达（人）", fresh["served"].fillna(0.0), fresh["people"]),
+        "people_new_unserved": ("导入人口不可达（人）", (1 - fresh["served"]).fillna(0.0), fresh["people"]),
+    }
+    names = pd.concat([both["name"], fresh["name"]])
+    found = [
+        Parts(names, part * amounts).of(title(label), [[title(label), "{value:,.0f}", amount(row[column])]])
+        for column, (label, part, amounts) in parts.items()
+        if np.isfinite(row[column])
+    ]
+    number, _, unit = str(row["net_text"]).partition(" ")
+    if row["net_of"] != "community" and number[0] in "+−":
+        land, label = row["net_of"] == "area_m2", title("净增（按本指标）")
+        times = (1e-4 if land else 1.0) * (-1.0 if number[0] == "−" else 1.0)
+        printed = [[label, f"{number[0]}{{value:,.{int(land)}f}} {unit}", str(row["net_text"])]]
+        found.append(Parts(names, change * both[row["net_of"]]).of(label, printed, times))
+    return found
