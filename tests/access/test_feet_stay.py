@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import shapely
+from clock import seeds
 from oracle import districts
 from plans import LESS, MORE, Edits, carried_out, random_edit
 from shapely.geometry import LineString, Point, box
@@ -91,7 +92,7 @@ def toy() -> xh.District:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("profile", ["adult", "wheelchair"])
-@pytest.mark.parametrize("seed", [*range(3), *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(3, 60))])
+@pytest.mark.parametrize("seed", seeds(3, 12, 60))
 def test_random_plans_on_random_districts(tmp_path: Path, seed: int, profile: str) -> None:
     hold(xh.District.load(districts.write(tmp_path, seed % 7)), seed, profile, 6)
 
