@@ -1237,7 +1237,7 @@ def test_a_kill_at_any_moment_leaves_old_or_new(tmp_path: Path, layer: str, ever
     """
     `facilities` is there already; `entrances` is new, so its file and the manifest have to appear together.
 
-    Every fourth moment, before a release every one; every state of the disk, without killing, has `tests/district/test_killed.py`.
+    Every twelfth moment, before a release every one; every state of the disk, without killing, has `tests/district/test_killed.py`.
     """
     cells = one() if layer == "facilities" else [["编号", "设施编号", "经度", "纬度"], ["E1", "F1", LON, LAT]]
     path = text(tmp_path / "a.csv", cells)

@@ -975,7 +975,7 @@ def counted_again(before: xh.District, after: xh.District, rule: xh.Rule, model:
 @pytest.mark.parametrize("model", FOUR)
 @pytest.mark.parametrize("part", A_PART_OR_ALL)
 def test_every_kind_is_solved_to_the_optimum_and_counted_again(bundled: xh.District, model: str, part: int) -> None:
-    """Proven for every kind, with `--all` for every fourth; built on the district, what is counted from scratch is the objective."""
+    """Proven for every kind, with `--all` for every twelfth; built on the district, what is counted from scratch is the objective."""
     asked = 0
     for kind in bundled.kinds.index[::part]:
         ruled = isinstance(bundled.kinds.loc[kind, "rule"], str)
