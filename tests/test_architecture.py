@@ -126,6 +126,7 @@ PUBLIC = [
     "isochrones",
     "ledger",
     "live",
+    "parcels",
     "picture",
     "presence",
     "receipt",

@@ -33,6 +33,7 @@ from .maps import live as live
 from .maps import picture as picture
 from .network import WalkNetwork as WalkNetwork
 from .renewal import balance as balance
+from .renewal import parcels as parcels
 from .report import brief as brief
 from .report import receipt as receipt
 from .report.paper import sheet as sheet

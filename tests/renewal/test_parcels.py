@@ -24,7 +24,7 @@ from xinhe_geo.core.secrecy_marks import PUBLIC, marks_of
 from xinhe_geo.core.validate import check_rows
 from xinhe_geo.district.parcel_facts import completion, fact, ledger_problems
 from xinhe_geo.district.scenario import Scenario
-from xinhe_geo.renewal.parcels import parcel_figures, parcel_named, parcel_stages, promises, surroundings
+from xinhe_geo.renewal.parcels import STATUSES, parcel_figures, parcel_named, parcel_stages, parcels, promises
 
 REPO = Path(__file__).parents[2]
 TOY = REPO / "tests" / "toy"
@@ -143,7 +143,7 @@ def test_figures_are_those_of_the_year_and_what_is_blank_names_who_could_fill_it
     assert blank["value"] == "" and np.isnan(blank["low"]) and blank["who"]
     assert parcel_figures(district, 2021).loc[("p", "people", ""), "value"] == "100"
     assert fact(None, "p", "people", 2022).known is False
-    assert surroundings(district).loc["p", ["homes", "people"]].tolist() == [1, district.homes.loc["A", "people"]]
+    assert parcels(district).loc["p", ["homes", "people"]].tolist() == [1, district.homes.loc["A", "people"]]
     assert parcel_named(district, "一号地") == "p"
     with pytest.raises(xh.ScenarioError, match="一号地"):
         parcel_named(district, "二号地")
@@ -295,3 +295,21 @@ def test_the_command_tells_everything_in_both_languages() -> None:
 def test_ledger_problems_ask_nothing_of_tables_that_are_not_there() -> None:
     tables: dict[str, Any] = {}
     assert list(ledger_problems(tables, {})) == []
+
+
+@pytest.mark.slow
+def test_the_table_of_parcels_and_what_comes_without_a_plan() -> None:
+    """One row a parcel, in the year that is asked for; without a plan nobody moves, and everybody is there."""
+    district = xh.District.load()
+    table = xh.parcels(district)
+    assert table.index.name == "parcel" and table.index.equals(district.parcels.index)
+    figures, said = parcel_figures(district), promises(district)
+    for parcel, row in table.iterrows():
+        assert row["to_fill_in"] == (figures.loc[parcel]["value"] == "").sum()
+        own = said[[parcel in listed for listed in said["parcels"]]]
+        assert sum(row[status] for status in STATUSES) == len(own)
+    assert xh.parcels(district, 2024)["people"].sum() == xh.parcels(district.at(2024))["people"].sum()
+    still = xh.balance(district)["closing"].xs("people", level="count").xs("", level="holder")
+    lived = still.droplevel("year").reindex(table.index, fill_value=0.0)
+    assert (lived.isna() == table["people"].isna()).all() and (lived - table["people"]).abs().max() == 0
+    assert set(still.index.get_level_values("year")) == {district.year}

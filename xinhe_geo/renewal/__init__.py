@@ -1,7 +1,7 @@
 """Renewal: parcels over the years, what was promised on them, and people who are conserved."""
 
 from .balance import COUNTS, SINCE, YEARLY, balance
-from .parcels import STATUSES, parcel_figures, parcel_named, parcel_stages, promises, surroundings
+from .parcels import STATUSES, parcel_figures, parcel_named, parcel_stages, parcels, promises
 
 __all__ = [
     "COUNTS",
@@ -12,6 +12,6 @@ __all__ = [
     "parcel_figures",
     "parcel_named",
     "parcel_stages",
+    "parcels",
     "promises",
-    "surroundings",
 ]

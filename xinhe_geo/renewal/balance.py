@@ -20,7 +20,11 @@ SINCE = ("moved_total", "waiting", "returned_total", "elsewhere", "cash", "unsai
 
 
 def balance(
-    district: District, plan: Scenario, years: Iterable[int] | None = None, *, with_conflicts: bool = False
+    district: District,
+    plan: Scenario | None = None,
+    years: Iterable[int] | None = None,
+    *,
+    with_conflicts: bool = False,
 ) -> pd.DataFrame:
     """
     Balance the people of a plan, parcel by parcel and year by year.
@@ -30,7 +34,7 @@ def balance(
     district
         As it is; the plan is played on it.
     plan
-        A scenario; its edits may carry years.
+        A scenario; its edits may carry years. None: what comes and goes by its own dates.
     years
         Which years to tell; by default from the first to the last in which the plan does something.
     with_conflicts
@@ -51,6 +55,7 @@ def balance(
     ScenarioError
         An edit that cannot be carried out, or every conflict: which step, and why.
     """
+    plan = Scenario("") if plan is None else plan
     asked = sorted(set(plan.years or (plan.year_on(district),)) if years is None else {int(y) for y in years})
     first, last = asked[0], asked[-1]
     plan.at(max(last, plan.year_on(district))).on(district, with_conflicts=with_conflicts)

@@ -184,28 +184,48 @@ def _standing(district: District, parcels: Sequence[str], kinds: Sequence[str], 
     return [str(f) for f in own.index[shapely.intersects(ground, own.geometry.array)]]
 
 
-def surroundings(district: District) -> pd.DataFrame:
+def parcels(district: District, year: int | None = None) -> pd.DataFrame:
     """
-    Say what the ground of each parcel is, as drawn: its area, and the homes and residents on it in the district's year.
+    List the parcels: their ground as drawn, who lives on it, how far each has come, and what was promised on it.
+
+    Parameters
+    ----------
+    year
+        By default the district's.
 
     Returns
     -------
-    surroundings
-        Index parcel; columns name, use, area_m2, homes, people (missing where it is unknown of one home), basis (of the outline), note.
+    parcels
+        Index parcel; columns name, use, area_m2, homes, people (missing where it is unknown of one home), basis (of the outline), note,
+        stage (the last that is dated; "" where none is), one number of promises for each of `STATUSES` (a promise about several
+        parcels counts at each), and to_fill_in: how many figures are asked for and blank.
     """
-    parcels, homes = district.parcels, district.homes
-    if parcels is None:
-        return pd.DataFrame(columns=["name", "use", "area_m2", "homes", "people", "basis", "note"])
-    on = np.array([] if homes is None else home_parcels(homes, parcels), dtype=object)
+    state = district if year is None else district.at(year)
+    places, homes = state.parcels, state.homes
+    if places is None:
+        return pd.DataFrame(columns=["name", "use", "area_m2", "homes", "people", *_COUNTED], dtype="object")
+    on = np.array([] if homes is None else home_parcels(homes, places), dtype=object)
     rows = []
-    for parcel in parcels.index:
+    for parcel in places.index:
         own = None if homes is None else homes[on == parcel]
         people = math.nan if own is None else float(own["people"].sum(skipna=False)) if len(own) else 0.0
-        rows.append((float(parcels.geometry[parcel].area), math.nan if own is None else len(own), people))
-    table = pd.DataFrame(rows, index=parcels.index, columns=["area_m2", "homes", "people"])
-    told = parcels.reindex(columns=["name", "use", "note"]).astype(object).fillna("")
-    table = table.assign(**told, basis=district.basis("parcels"))
-    return table[["name", "use", "area_m2", "homes", "people", "basis", "note"]]
+        rows.append((float(places.geometry[parcel].area), math.nan if own is None else len(own), people))
+    table = pd.DataFrame(rows, index=places.index, columns=["area_m2", "homes", "people"])
+    told = places.reindex(columns=["name", "use", "note"]).astype(object).fillna("")
+    table = table.assign(**told, basis=state.basis("parcels"), stage="")
+    dated = parcel_stages(state)["label"][parcel_stages(state)["date"] != ""]
+    reached = dated.groupby(level="parcel").last()
+    table["stage"] = table["stage"].mask(table.index.isin(reached.index), reached.reindex(table.index))
+    said = promises(state)[["parcels", "status"]].explode("parcels")
+    counts = pd.crosstab(said["parcels"], said["status"]).reindex(
+        index=table.index, columns=list(STATUSES), fill_value=0
+    )
+    blank = (parcel_figures(state)["value"] == "").groupby(level="parcel").sum()
+    table = table.join(counts).assign(to_fill_in=blank.reindex(table.index, fill_value=0))
+    return table[["name", "use", "area_m2", "homes", "people", *_COUNTED]]
+
+
+_COUNTED = ("basis", "note", "stage", *STATUSES, "to_fill_in")
 
 
 def parcel_named(district: District, asked: str) -> str:

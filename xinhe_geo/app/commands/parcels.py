@@ -13,7 +13,8 @@ from rich.markup import escape
 from ...core import BASIS_LABELS, HOLDERS, TOPICS, amount, keeping, per_cent, say, speaking, word
 from ...district import District, Scenario, cell, kind_name
 from ...maps import DEMONSTRATION_TEXT
-from ...renewal import STATUSES, balance, parcel_figures, parcel_named, parcel_stages, promises, surroundings
+from ...renewal import STATUSES, balance, parcel_figures, parcel_named, parcel_stages, promises
+from ...renewal import parcels as parcels_of
 from .console import OUT, Lang, grid, message, opened, watched
 
 #: What is counted in a balance, and what its columns are called.
@@ -55,7 +56,7 @@ def parcels(
         state = district.at(when)
         after = None if made is None else made.on(district, with_conflicts=with_conflicts)
         chosen = None if parcel is None else parcel_named(state, parcel)
-        told = surroundings(state)
+        told = parcels_of(state)
         told = told if chosen is None else told.loc[[chosen]]
         figures = parcel_figures(state if after is None else after, when)
         stages = parcel_stages(state)
