@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 import os
 import pickle
@@ -105,6 +106,24 @@ def test_threads_that_wait_for_work_hold_nothing() -> None:
         finally:
             go.set()
         assert busy.result()
+
+
+def test_an_event_loop_that_waits_holds_nothing() -> None:
+    loop = asyncio.new_event_loop()
+    other = threading.Thread(target=loop.run_forever)
+    other.start()
+    try:
+        began, go = threading.Event(), threading.Event()
+        while not alone():  # on its way to where it waits
+            time.sleep(0.001)
+        loop.call_soon_threadsafe(lambda: began.set() or go.wait())
+        began.wait()
+        assert not alone()
+        go.set()
+    finally:
+        loop.call_soon_threadsafe(loop.stop)
+        other.join()
+        loop.close()
 
 
 def test_a_script_is_not_run_again_by_a_fresh_interpreter(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,7 +17,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager, suppress
-from types import TracebackType
+from types import FrameType, TracebackType
 from typing import Any, NamedTuple, ParamSpec, TypeVar
 
 from . import progress
@@ -26,8 +26,12 @@ P = ParamSpec("P")
 Result = TypeVar("Result")
 
 
-#: Where threads of the standard library only wait, unless they call something from there: for work; for a process to end.
-_WAITING = {"_worker", "_do_waitpid"}
+#: Where threads only wait, unless they call something from there: for work, for a process to end, for whatever an event loop serves.
+_WAITING = {
+    ("concurrent.futures.thread", "_worker"),
+    ("asyncio.unix_events", "_do_waitpid"),
+    ("selectors", "select"),
+}
 
 
 class _Held(NamedTuple):
@@ -126,9 +130,14 @@ def alone() -> bool:
     return all(
         type(thread).__module__ in ("rich.live", "concurrent.futures.process")
         or thread.name == "QueueFeederThread"
-        or (thread.ident in at and at[thread.ident].f_code.co_name in _WAITING)
+        or (thread.ident in at and _where(at[thread.ident]) in _WAITING)
         for thread in others
     )
+
+
+def _where(frame: FrameType) -> tuple[str, str]:
+    """Return the module and the function that a thread is in."""
+    return str(frame.f_globals.get("__name__")), frame.f_code.co_name
 
 
 def _may_start() -> bool:
