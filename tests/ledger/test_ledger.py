@@ -403,7 +403,7 @@ def only_rows_that_need_it_change(before: pd.DataFrame, after: pd.DataFrame, lay
         )
         same, gone = (frame.assign(**{c: frame[c].where(~who) for c in of_gap}) for frame in (same, gone))
     if layer == "parcels":  # what is typed in of a parcel stands without its outline, but not what it is called
-        called = {c: r"更新地块：[^；]*" for c in ("scope", "parameters")}
+        called = dict.fromkeys(("scope", "parameters"), r"更新地块：[^；]*")
         same, gone = (frame.replace(called, "", regex=True) for frame in (same, gone))
     pd.testing.assert_frame_equal(same, gone)
     return needs_it
