@@ -34,6 +34,7 @@ MESSAGES = {
     "clean": "数据格式：{} 处错误，{} 处提示",
     "auditing": "核查数据能支撑到什么程度",
     "applied": "已写入；要撤销用 undo 命令",
+    "nothing_applied": "没有一行可以写入，目录没有改动",
     "not_applied": "还没有写入：加 --yes 写入",
     "decide": "没有写入：每一行的建议在 {}，图形对照见 {}；改好存盘，同一条命令再运行一次",
     "to_decide": "待定的行可以一次定：加 --decide 决定.xlsx 写出决定表和对照图",

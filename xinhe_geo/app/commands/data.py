@@ -477,7 +477,7 @@ def add(
     _show_added(report_, lang, guarded=is_guarded(to))
     for row in report_[report_["column"] == UNPROVEN].itertuples():
         ERR.print(escape(f"注意：{row.reason}。{row.remedy}"))
-    _say_written(report_, lang, decide, waiting=waiting, yes=yes)
+    _say_written(report_, lang, decide, waiting=waiting, yes=yes, takes_away=replace)
     if report_["result"].isin(["refused", "unclear"]).any():
         raise typer.Exit(PARTLY)
 
@@ -533,14 +533,26 @@ def _sure_of_people(taken: Callable[[bool], pd.DataFrame], sure: bool) -> pd.Dat
         return taken(True)
 
 
-def _say_written(rows: pd.DataFrame, lang: str, decide: Path | None, *, waiting: bool, yes: bool) -> None:
-    """Say whether anything was written, and what to do next where decisions wait."""
+def _say_written(
+    rows: pd.DataFrame, lang: str, decide: Path | None, *, waiting: bool, yes: bool, takes_away: bool = False
+) -> None:
+    """Say whether anything was written, and what to do next where decisions wait; `takes_away`: what a file lacks goes."""
     if waiting and decide is not None and decide.is_file():
         OUT.print(escape(message(lang, "decide", shown_path(decide), shown_path(decide.with_suffix(".html")))))
         return
     if decide is None and (rows["result"] == "unclear").any():
         OUT.print(message(lang, "to_decide"))
-    OUT.print(message(lang, "applied" if yes else "not_applied"))
+    OUT.print(
+        message(
+            lang, "nothing_applied" if _nothing_in(rows) and not takes_away else "applied" if yes else "not_applied"
+        )
+    )
+
+
+def _nothing_in(rows: pd.DataFrame) -> bool:
+    """Return whether a file changes nothing, because not one of its rows could be taken; what it lacks stays where it is then."""
+    counts = tally(rows)
+    return counts["taken"] == 0 < counts["refused"] + counts["unclear"] and not counts["closed"]
 
 
 #: How many lines of a report a screen shows, and how many of them of rows that the file does not have.
