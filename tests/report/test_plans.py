@@ -194,8 +194,9 @@ def test_commands(
     assert main(["scenario", "new", "甲", "--for", str(folder)]) == 0
     path = folder / "scenarios/甲.toml"
     assert main(["scenario", "check", str(path), "--for", str(folder)]) == 0
-    assert main(["scenario", "new", "甲", "--for", str(folder)]) == 4
+    assert main(["scenario", "new", "甲", "--for", str(folder)]) == 0, "it is there already, as it would be written"
     path.write_text('[[edit]]\ndo = "close_facility"\nfacility = "F9"\n', "utf-8")
+    assert main(["scenario", "new", "甲", "--for", str(folder)]) == 4 and "F9" in path.read_text("utf-8")
     capsys.readouterr()
     assert main(["scenario", "check", str(path), "--for", str(folder)]) == 3
     assert "F9" in capsys.readouterr().out

@@ -190,6 +190,8 @@ def parcels(district: District, year: int | None = None) -> pd.DataFrame:
 
     Parameters
     ----------
+    district
+        What `District.load` opened; it stays as it was.
     year
         By default the district's.
 
@@ -199,6 +201,11 @@ def parcels(district: District, year: int | None = None) -> pd.DataFrame:
         Index parcel; columns name, use, area_m2, homes, people (missing where it is unknown of one home), basis (of the outline), note,
         stage (the last that is dated; "" where none is), one number of promises for each of `STATUSES` (a promise about several
         parcels counts at each), and to_fill_in: how many figures are asked for and blank.
+
+    Raises
+    ------
+    UnknownNameError
+        Not a year between 1900 and 2200.
     """
     state = district if year is None else district.at(year)
     places, homes = state.parcels, state.homes
