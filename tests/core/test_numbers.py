@@ -89,6 +89,8 @@ def test_what_was_meant_is_among_what_there_is(known: set[str], name: str) -> No
 TOY = Path(__file__).parents[1] / "toy"
 #: These only convert: what is no number stays none.
 CONVERTING = {("Profile", "metres", "minutes"), ("Profile", "minutes", "metres")}
+#: What a plan worked out, handed on by the library itself.
+HANDED_ON = {("District", "", "moved"), ("District", "with_rows", "moved")}
 #: Where no limit is one: only what is no number is refused.
 ENDLESS = {("WalkNetwork", "limit"), ("WalkNetwork", "limits"), ("Rule", "metres"), ("Rule", "minutes")}
 
@@ -126,6 +128,9 @@ def test_no_public_function_takes_a_number_without_end_or_none(toy: xh.District)
             "canteen", **v
         ),  # what `live` hands it on to, with Jupyter or without
         ("isochrones", ""): lambda **v: xh.isochrones(toy, "clinic_station", **v),
+        ("curve", ""): lambda **v: xh.curve(toy, "clinic_station", **v),
+        ("within", ""): lambda **v: xh.within(toy, "clinic_station", **{"minutes": 15, **v}),
+        ("flips", ""): lambda **v: xh.flips(toy, "plan_clinic_15", **v),
         ("WalkNetwork", "metres"): lambda **v: network.metres(points, points, **v),
         ("WalkNetwork", "minutes"): lambda **v: network.minutes(points, points, profile="adult", **v),
         ("WalkNetwork", "reach"): lambda **v: network.reach(points, **v),
@@ -136,7 +141,7 @@ def test_no_public_function_takes_a_number_without_end_or_none(toy: xh.District)
     }
     for name in ("pairs", "search"):
         needed["WalkNetwork", name] = partial(getattr(network, name), doors, doors)
-    found = [case for name in xh.__all__ for case in numbers_of(name) if case not in CONVERTING]
+    found = [case for name in xh.__all__ for case in numbers_of(name) if case not in CONVERTING | HANDED_ON]
     assert {(name, method) for name, method, _ in found} == {*needed}
     for name, method, parameter in found:
         for value in (math.nan, -math.inf, *([] if (name, parameter) in ENDLESS else [math.inf])):

@@ -128,7 +128,7 @@ def alone() -> bool:
     at = sys._current_frames()
     others = [thread for thread in threading.enumerate() if thread is not threading.current_thread()]
     return all(
-        type(thread).__module__ in ("rich.live", "concurrent.futures.process")
+        type(thread).__module__ in ("rich.live", "concurrent.futures.process", "jupyter_client.channels")
         or thread.name == "QueueFeederThread"
         or (thread.ident in at and _where(at[thread.ident]) in _WAITING)
         for thread in others
