@@ -27,6 +27,7 @@ import xinhe_geo as xh
 from xinhe_geo import maps
 from xinhe_geo.core.errors import UnknownNameError, XinheError
 from xinhe_geo.core.html import web_file
+from xinhe_geo.core.numbers import per_cent
 from xinhe_geo.maps import html_map, scene_json
 from xinhe_geo.maps import style as _style
 from xinhe_geo.maps.scene import beside
@@ -560,7 +561,7 @@ def test_the_map_says_the_same_numbers_as_the_tables(bundled: tuple[xh.District,
                 assert big == f"{int(has.sum())} / {len(has)}"
         elif rule.denominator in ("people", "people_60plus", "area_m2") and big != "数据不足":
             share = float(table.loc[rule.name, f"{rule.denominator}_share"])
-            assert float(big.removesuffix(" %")) == pytest.approx(share * 100, abs=0.11), rule.name
+            assert big == per_cent(share, 0), rule.name
             compared += 1
     assert compared > 10
 
