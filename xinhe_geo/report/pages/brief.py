@@ -262,7 +262,7 @@ def _curves(story: Story) -> str:
     e = html.escape
     if not story.curves:
         return ""
-    about = say("走多少分钟，有多少人够得到")
+    about = say("走多少分钟，有多少人走得到")
     lines = [ChartLine(own.goal.label, own.shares) for own in story.curves]
     limits = list(dict.fromkeys(own.limit for own in story.curves))
     limit = limits[0] if len(limits) == 1 else float("nan")

@@ -70,7 +70,7 @@ def _title(about: str, own: list[Sum], names: Mapping[str, str]) -> str:
 
 def _short(own: list[Sum]) -> str:
     """Return the figures of a group on one line, the first of each sum."""
-    return say("；").join(f"{one['label']} {one['printed'][0][2]}" for one in own[:4] if one["printed"])
+    return say("；").join(f"{one['label']}{say('：')}{one['printed'][0][2]}" for one in own[:4] if one["printed"])
 
 
 def _data(district: District, sums: Sums, homes: Mapping[str, str]) -> str:

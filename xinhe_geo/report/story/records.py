@@ -228,6 +228,11 @@ class Curve(NamedTuple):
     limit: float
     told: tuple[Figure, ...]
 
+    @property
+    def known(self) -> bool:
+        """Whether there is a share at every minute: nobody may have counted those whom the goal is about."""
+        return bool(np.isfinite(self.shares).all())
+
 
 class Cell(NamedTuple):
     """A cell of the heat table: how many people, and the class of its shade (`maps.tone_style`)."""

@@ -78,7 +78,7 @@ def _readable(rows: object) -> bool:
         return False
     return all(
         isinstance(row, dict)
-        and all(isinstance(row.get(name), int | float) for name in _NUMBERS)
+        and all(name in row and isinstance(row[name], int | float | None) for name in _NUMBERS)
         and isinstance(row.get("places"), list)
         and all(isinstance(place, list) and [type(v) for v in place] == [str, float, float] for place in row["places"])
         for row in rows
@@ -93,7 +93,7 @@ def _sites_of(district: District, rule: str) -> Rows:
             break
         row = _row(table[(table["plan"] == table["plan"].iloc[0]).to_numpy()])
         if len(row["places"]) < number or (
-            rows and row["people"] <= rows[-1]["people"] and row["after"] <= rows[-1]["after"]
+            rows and all(_number(row, name) <= _number(rows[-1], name) for name in ("people", "after"))
         ):
             break  # one more place brings nobody more
         rows.append(row)
@@ -103,14 +103,22 @@ def _sites_of(district: District, rule: str) -> Rows:
 def _row(table: gpd.GeoDataFrame) -> dict[str, Any]:
     last, gap = table.iloc[-1], float(table["gap"].max())
     spots = zip(table["name"], table.geometry.x, table.geometry.y, strict=True)
-    return {
-        "places": [[str(name), round(float(x), 2), round(float(y), 2)] for name, x, y in spots],
-        "people": float(last["people_cumulative"]),
-        "people_60plus": float(last["people_60plus_cumulative"]),
-        "before": float(last["share_before"]),
-        "after": float(last["share_after"]),
+    numbers = {
+        "people": last["people_cumulative"],
+        "people_60plus": last["people_60plus_cumulative"],
+        "before": last["share_before"],
+        "after": last["share_after"],
         "short_of_proof": 0.0 if table["proven"].all() else gap,
     }
+    return {
+        "places": [[str(name), round(float(x), 2), round(float(y), 2)] for name, x, y in spots],
+        **{name: float(value) if math.isfinite(value) else None for name, value in numbers.items()},
+    }
+
+
+def _number(row: Mapping[str, Any], name: str) -> float:
+    """Return a number of a row; what nobody knows is null in its file."""
+    return math.nan if row[name] is None else float(row[name])
 
 
 def steps_of(district: District, goal: Goal, rows: Rows) -> tuple[Step, ...]:
@@ -120,7 +128,7 @@ def steps_of(district: District, goal: Goal, rows: Rows) -> tuple[Step, ...]:
     tags = dict(zip(spots, LETTERS, strict=False))  # a place has one letter in every plan that it is part of
     steps = []
     for number, row in enumerate(rows, 1):
-        gained, about = float(row[of]), f"{goal.rule}/{number}"
+        gained, about = _number(row, of), f"{goal.rule}/{number}"
         left = goal.unserved.value - gained if math.isfinite(gained) else math.nan
         steps.append(
             Step(
@@ -128,10 +136,10 @@ def steps_of(district: District, goal: Goal, rows: Rows) -> tuple[Step, ...]:
                 number=number,
                 places=tuple(Place(tags[x, y], where, x, y) for where, x, y in row["places"]),
                 gained=people("gained", about, gained, of),
-                before=share("share", about, float(row["before"]), rule.denominator),
-                after=share("share_after", about, float(row["after"]), rule.denominator),
+                before=share("share", about, _number(row, "before"), rule.denominator),
+                after=share("share_after", about, _number(row, "after"), rule.denominator),
                 left=people("left", about, max(left, 0.0) if math.isfinite(left) else left, of),
-                unproven=share("unproven", about, float(row["short_of_proof"])),
+                unproven=share("unproven", about, _number(row, "short_of_proof")),
             )
         )
     return tuple(steps)

@@ -244,9 +244,10 @@ class Story:
 
     @cached_property
     def curves(self) -> tuple[Curve, ...]:
-        """How many have reached what the goals ask for, minute by minute; of those that can be judged by a walk."""
+        """How many have reached what the goals ask for, minute by minute; of those that can be judged by a walk and are counted."""
         with speaking(self.analysis.lang):
-            return tuple(front.curve_of(self.analysis, goal) for goal in self.judged if goal.metric == "reach")
+            found = [front.curve_of(self.analysis, goal) for goal in self.judged if goal.metric == "reach"]
+        return tuple(curve for curve in found if curve.known)
 
     @cached_property
     def walks(self) -> tuple[WalkTold, ...]:
