@@ -30,7 +30,7 @@ from xinhe_geo.report.pages.plans import (
     write_plans,
 )
 from xinhe_geo.report.pages.shell import table_html
-from xinhe_geo.report.story.change import Change
+from xinhe_geo.report.story.change import Change, moves
 
 TOY = Path(__file__).parents[1] / "toy"
 
@@ -277,3 +277,16 @@ def test_newcomers_make_no_goal_better(lang: str) -> None:
             change = Change(pair)
             assert not change.goals["tone"].isin(["gain", "lose"]).any() and change.goals.loc[goal, "tone"] == "others"
             assert re.findall(r"\d+", change.verdict[0])[1:3] == ["0", "0"]
+
+
+def test_who_stays_lived_there_before() -> None:
+    """Of a home that loses people those who are left, of one that gains people those who were there; nobody of a new one."""
+    district = xh.District.load(TOY)
+    homes = district.rows["homes"].copy()
+    was, (first, second) = float(homes["people"].sum()), homes.index[:2]
+    homes.loc[first, "people"] -= 10
+    homes.loc[second, "people"] += 25
+    homes = pd.concat([homes, homes.loc[[second]].rename(index={second: "new"})])
+    told = moves(district, district.with_rows({"homes": homes}))
+    assert told is not None and told.stay == was - 10 and told.before == was
+    assert told.after == told.before - told.out + told.back + told.came + told.other

@@ -224,7 +224,9 @@ def moves(before: District, after: District) -> Moves | None:
     if by_plan:  # who returns is no newcomer, though the home is new; who moved away left a home that may still stand
         out, back, came = said["out"], said["back"], said["new"]
     other = now - was + out - back - came
-    return Moves(was, was - out, out, came, other, now, len(gone), len(fresh), back, by_plan)
+    both = old.index.intersection(new.index)  # not `was - out`: a plan may move people whom it put there itself
+    stay = float(np.minimum(old["people"].reindex(both), new["people"].reindex(both)).sum())
+    return Moves(was, stay, out, came, other, now, len(gone), len(fresh), back, by_plan)
 
 
 def people_line(before: District, after: District) -> str:
