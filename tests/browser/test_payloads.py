@@ -22,6 +22,7 @@ import pytest
 import xinhe_geo as xh
 from xinhe_geo import maps
 from xinhe_geo.access.headlines import headlines
+from xinhe_geo.core.schema import LAYERS
 from xinhe_geo.maps.meeting import meeting
 from xinhe_geo.report.pages import plans
 from xinhe_geo.report.paper.sheet import file_name
@@ -45,53 +46,20 @@ PAYLOADS = (
     "../../旁边<b>\r\n-2+3",
 )
 #: What a column may hold is fixed, or it refers to something: a payload there is refused at the door.
-CODED = {
-    "kind",
-    "kinds",
-    "state",
-    "basis",
-    "community",
-    "zone",
-    "home",
-    "class",
-    "lead",
-    "rule",
-    "set",
-    "metric",
-    "method",
-    "profile",
-    "denominator",
-    "confidence",
-    "tags",
-    "not_tags",
-    "decay",
-    "spatial_unit",
-    "binding",
-    "commitment",
-    "role",
-    "operator",
-    "unit",
-    "target_from",
-    "scope",
-    "codes",
-    "lines",
-    "near_kinds",
-    "also_rules",
-    "layer",
-    "other_layer",
+CODED = {c.name for layer in LAYERS.values() for c in layer.columns if c.values or c.parent or c.type != "text"}
+#: Codes that nothing but their reader lists, and text that is set beside a number.
+CODED |= {"also_rules", "class", "codes", "colour", "decay", "kind", "kinds", "near_kinds", "needs", "not_tags"}
+CODED |= {
     "other_codes",
-    "relation",
-    "weight",
-    "combine",
-    "field",
-    "aggregate",
+    "other_layer",
     "series",
-    "target_series",
-    "needs",
-    "touches",
-    "colour",
-    "year",
+    "set",
+    "spatial_unit",
+    "tags",
     "target",
+    "target_series",
+    "touches",
+    "unit",
 }
 
 

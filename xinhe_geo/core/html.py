@@ -91,10 +91,11 @@ def _scripts(page: str) -> tuple[list[str], list[str]]:
 
 
 def _styles(page: str) -> tuple[list[str], list[str]]:
-    """Return the style sheets of a page, and what is attached to elements, as `_scripts`."""
+    """Return the style sheets of a page, and what is attached to elements, as `_scripts`; also to those that a script makes."""
+    scripts = [found["text"] for found in _SCRIPTS.finditer(page) if not _DATA.search(found["said"])]
     without = _SCRIPTS.sub("", page)
     texts = [found["text"] for found in _STYLES.finditer(without)]
-    elements = _STYLES.sub("", without)
+    elements = "\n".join([_STYLES.sub("", without), *scripts])
     return _with_inner(elements, texts, [html.unescape(a or b) for a, b in _LOOKS.findall(elements)], _styles)
 
 

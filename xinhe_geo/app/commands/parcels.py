@@ -149,12 +149,19 @@ def _print_promises(district: District, own: pd.DataFrame, title: str) -> None:
 
 
 def _print_balance(books: pd.DataFrame, parcel: str, title: str) -> None:
+    """Print whom a plan moves: years side by side, so that a window of 80 columns holds them without breaking a number."""
     if parcel not in books.index.get_level_values("parcel"):
         return
-    heads = [say("口径"), say("年份"), *(say(label) for label in FLOW_LABELS.values())]
-    shown = grid(*heads, title=escape(say("居民收支：{0}", title)))
-    for (count, holder, year), row in books.loc[parcel].iterrows():
-        who = say(COUNT_LABELS[count]) + (say("（{0}）", say(HOLDERS[holder])) if holder else "")
-        numbers = (amount(row[column], unknown=say("数据不足")) for column in FLOW_LABELS)
-        shown.add_row(who, str(year), *numbers)
+    own = books.loc[parcel]
+    years = sorted(own.index.get_level_values("year").unique())
+    shown = grid(say("口径"), title=escape(say("居民收支：{0}", title)))
+    for year in years:
+        shown.add_column(str(year), justify="right", no_wrap=True)
+    for (count, holder), rows in own.groupby(["count", "holder"], sort=False):
+        shown.add_section()
+        shown.add_row(say(COUNT_LABELS[count]) + (say("（{0}）", say(HOLDERS[holder])) if holder else ""))
+        by_year = rows.droplevel(["count", "holder"]).reindex(years)
+        for column, label in FLOW_LABELS.items():
+            numbers = (amount(number, unknown=say("数据不足")) for number in by_year[column])
+            shown.add_row("　" + say(label), *numbers)
     OUT.print(shown)
