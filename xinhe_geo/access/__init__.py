@@ -25,6 +25,7 @@ from .effects import (
     home_changes,
     home_changes_of,
     known_sum,
+    newcomers,
     sharing,
     sharing_of,
 )
@@ -107,6 +108,7 @@ __all__ = [
     "median_by_home",
     "most_common",
     "nearest_of_any",
+    "newcomers",
     "od_table",
     "od_tables",
     "only_known",

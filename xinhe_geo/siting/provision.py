@@ -1,9 +1,9 @@
 """
 What a plan must provide (配建清单): from its new people and the norms, less what the neighbourhood can still absorb.
 
-A norm (`norms.csv`) says how much so many people need. What stands already serves those who live there first: everybody
-who was there before goes to the nearest place, and only what a place has left over is counted for the newcomers, and only
-where they can walk to it.
+A norm (`norms.csv`) says how much so many people need. What stands already serves residents first: everybody
+who was there before, and who returns, goes to the nearest place, and only what a place has left over is counted for the newcomers, and
+only where they can walk to it.
 """
 
 from __future__ import annotations
@@ -105,15 +105,15 @@ def provision(
 
     Notes
     -----
-    Left over in a place: its size (each place 1 for norms in places) less ``amount / per`` times those who live in homes
-    that stood before and have it as their nearest. The walk is that of the kind's headline rule: its minutes and walker.
+    New people are those who come in by the plan (`District.arrived`); who returns lived there before and needs what there is. Left
+    over in a place: its size (each place 1 for norms in places) less ``amount / per`` times the residents who have it as their
+    nearest. The walk is that of the kind's headline rule: its minutes and walker.
     """
     after = plan.on(district) if after is None else after
     before = district.at(plan.year_on(district), planned=plan.planned or district.with_planned)
-    old = pd.Index([]) if before.homes is None else before.homes.index
-    homes = after.homes
-    new = None if homes is None else homes[~homes.index.isin(old)]
-    if new is None or new.empty:
+    new = pd.DataFrame({home: dict(who) for home, who in after.arrived.items() if home not in before.arrived}).T
+    new = new if new.empty else new[new["people"] != 0]
+    if new.empty:
         raise ScenarioError(f"方案 {plan.label or plan.name} 没有新建住房（build_homes），列不出配建清单")
     table = _chosen(after, norms)
     open_before = before.open_facilities
@@ -165,15 +165,15 @@ def _chosen(district: District, norms: str | Sequence[str] | None) -> pd.DataFra
     return table[(table.index.isin(wanted) | table["set"].isin(wanted)).to_numpy()]
 
 
-def _line(district: District, norm: pd.Series, new: gpd.GeoDataFrame, already: pd.Index) -> dict[str, Any]:
-    """Return one row of the list."""
+def _line(district: District, norm: pd.Series, new: pd.DataFrame, already: pd.Index) -> dict[str, Any]:
+    """Return one row of the list; `new`: who came in, by home."""
     kinds = tuple(str(norm["kinds"]).split(";"))
     people = new[norm["base"]].astype("float64")
     base = float(people.sum()) if people.notna().all() else np.nan
     required = base / float(norm["per"]) * float(norm["amount"])
     name = district.kinds.loc[kinds[0], "rule"]
     rule = district.rule(str(name)) if isinstance(name, str) else None
-    near = _left_over(district, norm, kinds, rule, new.index)
+    near = _left_over(district, norm, kinds, rule, people)
     own = ~near.index.isin(already)
     parts = [np.nan, np.nan] if near["left"].isna().any() else [float(near["left"][m].sum()) for m in (own, ~own)]
     from_own = min(parts[0], required) if np.isfinite(required) else np.nan
@@ -214,12 +214,12 @@ def _line(district: District, norm: pd.Series, new: gpd.GeoDataFrame, already: p
 
 
 def _left_over(
-    district: District, norm: pd.Series, kinds: Sequence[str], rule: Rule | None, new: pd.Index
+    district: District, norm: pd.Series, kinds: Sequence[str], rule: Rule | None, new: pd.Series
 ) -> pd.DataFrame:
     """
-    Return what places near the new homes have left over for them.
+    Return what places near homes have left over for those who came there (`new`, index home, of the norm's base).
 
-    Index facility; columns `name`, `size`, `users` (of the norm's base, living there before, nearest to it), `left`.
+    Index facility; columns `name`, `size`, `users` (residents, nearest to it), `left`.
     """
     facilities = district.open_facilities
     none = pd.DataFrame({"name": [], "size": [], "users": [], "left": []}, index=pd.Index([], name="facility"))
@@ -229,7 +229,7 @@ def _left_over(
     if rule is not None and len(own):
         points = home_points(district)["home"]
         walks = pairs(district, kinds, profile=rule.profile, minutes=rule.minutes)
-        mine = walks.index.get_level_values("point").isin(points.index[points.isin(new)])
+        mine = walks.index.get_level_values("point").isin(points.index[points.isin(new.index)])
         own = own[own.index.isin(walks.index.get_level_values("facility")[mine])]
     if own.empty:
         return none
@@ -255,8 +255,8 @@ def _sizes(facilities: gpd.GeoDataFrame, field: str, unit: str) -> pd.Series:
     return size
 
 
-def _users(district: District, kinds: Sequence[str], rule: Rule | None, base: str, new: pd.Index) -> pd.Series:
-    """Return how many (of `base`) that lived there before have each place as their nearest, index facility."""
+def _users(district: District, kinds: Sequence[str], rule: Rule | None, base: str, new: pd.Series) -> pd.Series:
+    """Return how many (of `base`), less the new ones, have each place as their nearest, index facility."""
     walker = "adult" if rule is None else rule.profile
     walker = walker if walker in district.profiles.index else str(district.profiles.index[0])
     walks = od_table(district, kinds, profile=walker).reset_index()
@@ -264,9 +264,9 @@ def _users(district: District, kinds: Sequence[str], rule: Rule | None, base: st
     points, homes = home_points(district), district.homes
     if homes is None:
         return pd.Series(dtype="float64")
-    people = homes[base].astype("float64").reindex(points["home"]).to_numpy() * points["weight"].to_numpy()
-    there = ~points["home"].isin(new).to_numpy()
-    return pd.Series(people[there]).groupby(best["facility_minutes"].reindex(points.index)[there].to_numpy()).sum()
+    lived = homes[base].astype("float64").sub(new.reindex(homes.index, fill_value=0.0))
+    people = lived.reindex(points["home"]).to_numpy() * points["weight"].to_numpy()
+    return pd.Series(people).groupby(best["facility_minutes"].reindex(points.index).to_numpy()).sum()
 
 
 def _who(near: pd.DataFrame, unit: str) -> str:

@@ -13,7 +13,7 @@ from rich.markup import escape
 from ...core import BASIS_LABELS, HOLDERS, TOPICS, amount, keeping, per_cent, say, speaking, word
 from ...district import District, Scenario, cell, kind_name
 from ...maps import DEMONSTRATION_TEXT
-from ...renewal import STATUSES, balance, parcel_figures, parcel_named, parcel_stages, promises
+from ...renewal import STATUSES, accounts, parcel_figures, parcel_named, parcel_stages, promises
 from ...renewal import parcels as parcels_of
 from .console import OUT, Lang, grid, message, opened, watched
 
@@ -61,7 +61,7 @@ def parcels(
         figures = parcel_figures(state if after is None else after, when)
         stages = parcel_stages(state)
         promised = promises(state.at(district.year), made, after=after)
-        books = None if made is None else balance(district, made, with_conflicts=with_conflicts)
+        books = None if made is None else accounts(district, made, with_conflicts=with_conflicts)
     with speaking(lang):
         for name, row in told.iterrows():
             OUT.rule(escape(f"{row['name'] or name}（{name}）"))
@@ -165,3 +165,5 @@ def _print_balance(books: pd.DataFrame, parcel: str, title: str) -> None:
             numbers = (amount(number, unknown=say("数据不足")) for number in by_year[column])
             shown.add_row("　" + say(label), *numbers)
     OUT.print(shown)
+    if own["other"].fillna(0).ne(0).any():
+        OUT.print(escape(say("其他变动：小区按自己的起止年出现或消失，或安置来的人住进、离开")))
