@@ -18,6 +18,7 @@ from .coverage import (
 )
 from .curves import curve, within
 from .effects import (
+    FULLER,
     crowding,
     effects,
     effects_of,
@@ -67,6 +68,7 @@ __all__ = [
     "AT_LEAST",
     "COUNT",
     "EXACT",
+    "FULLER",
     "PLAN",
     "SEVERITIES",
     "SHARE_TOLERANCE",
