@@ -83,7 +83,7 @@ def test_every_sentence_has_its_english_and_no_english_is_left_over() -> None:
         PEOPLE_KINDS.values(),
     ]
     tables += [CLAIM_LABELS.values(), DIRECTIONS.values(), STATE_LABELS.values()]
-    tables += [HOLDERS.values(), TOPICS.values(), STATUSES.values()]
+    tables += [HOLDERS.values(), TOPICS.values(), STATUSES.values(), BUDGETS.values(), ORIGINS.values()]
     known = {text for row in tables for text in row} | {
         *lg.VERDICTS,
         *lg.ROLES.values(),

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, Self, TypeVar
+from typing import Any, NamedTuple, Protocol, Self, TypeVar
 
 import pandas as pd
 import tomli_w
@@ -19,9 +19,6 @@ import tomli_w
 from ..core import Edit, ScenarioError, SourceError, card, language, os_words, read_toml, say
 from .edited_rows import EditedRows
 from .edits import ACTIONS, DATES, FLAG, TEXT, YEAR, built_over, misfits, unknown_keys, wrong_edit
-
-if TYPE_CHECKING:
-    from .district import District
 
 
 class Plannable(Protocol):
@@ -105,7 +102,7 @@ class Scenario:
     planned: bool = False
     note: str = ""
     shown: int | None = None
-    district: District | None = field(default=None, compare=False, repr=False)
+    district: Plannable | None = field(default=None, compare=False, repr=False)
 
     def at(self, year: int) -> Scenario:
         """

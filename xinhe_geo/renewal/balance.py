@@ -66,7 +66,7 @@ def balance(
     if count not in COUNTS:
         raise UnknownNameError("计数口径", count, list(COUNTS))
     if isinstance(of, Scenario):
-        if of.district is None:
+        if not isinstance(of.district, District):
             raise ScenarioError(
                 "这个方案不知道算哪个街道：用 district.scenario(名字) 打开它，或写 balance(district, plan)"
             )

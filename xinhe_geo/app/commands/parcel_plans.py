@@ -90,7 +90,7 @@ class PlanFigures:
         worst = worst[(worst["lose"] != 0).to_numpy()].sort_values("lose", ascending=False, kind="stable")
         for (_, _, year), row in worst.head(PLACES).iterrows():
             then = say("走不到") if math.isnan(row["minutes"]) else say("{0:.1f} 分钟", row["minutes"])
-            told = "{0}（{1}）：最差是 {2} 年，{3:.1f} 分钟变为{4}，{5} 人不再可达"
+            told = "{0}（{1}）：影响最大是 {2} 年，{3:.1f} 分钟变为{4}，{5} 人不再可达"
             people = amount(row["lose"], unknown=say("人口数据不足"))
             OUT.print(escape(say(told, row["name"], row["label"], year, row["minutes_without"], then, people)))
 

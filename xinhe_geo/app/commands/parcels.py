@@ -16,6 +16,7 @@ from ...maps import DEMONSTRATION_TEXT
 from ...renewal import STATUSES, parcel_figures, parcel_named, parcel_stages, promises
 from ...renewal import parcels as parcels_of
 from .console import OUT, Lang, grid, message, opened, watched
+from .parcel_money import show_left_to_others, show_money, show_unit_lines
 from .parcel_plans import PlanFigures
 
 
@@ -42,7 +43,8 @@ def parcels(
         chosen = None if parcel is None else parcel_named(state, parcel)
         told = parcels_of(state)
         told = told if chosen is None else told.loc[[chosen]]
-        figures = parcel_figures(state if after is None else after, when)
+        figured = state if after is None else after
+        figures = parcel_figures(figured, when)
         stages = parcel_stages(state)
         promised = promises(state.at(district.year), made, after=after)
         told_of = None if made is None else PlanFigures.of(district, made, with_conflicts=with_conflicts)
@@ -54,10 +56,13 @@ def parcels(
             _print_stages(district, stages, str(name))
             own = promised[[str(name) in listed for listed in promised["parcels"]]]
             _print_promises(district, own, say("任务"))
+            show_money(figured, str(name))
+            show_left_to_others(figured, str(name))
             if told_of is not None and after is not None:
                 told_of.show_parcel(str(name), str(after.manifest.get("scenario", "")))
         if chosen is None:
             _print_promises(district, promised[[not listed for listed in promised["parcels"]]], say("不在地块上的承诺"))
+        show_unit_lines(figured)
         if told_of is not None:
             told_of.show_elsewhere(everywhere=chosen is None)
         OUT.print(escape(keeping(district.manifest)))
