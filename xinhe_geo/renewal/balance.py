@@ -65,13 +65,10 @@ def balance(
     """
     if count not in COUNTS:
         raise UnknownNameError("计数口径", count, list(COUNTS))
-    if isinstance(of, Scenario):
-        if not isinstance(of.district, District):
-            raise ScenarioError(
-                "这个方案不知道算哪个街道：用 district.scenario(名字) 打开它，或写 balance(district, plan)"
-            )
-        of, plan = of.district, of
-    table = accounts(of, plan, years, with_conflicts=with_conflicts)
+    district, told = (of, plan) if isinstance(of, District) else (of.district, of)
+    if not isinstance(district, District):
+        raise ScenarioError("这个方案不知道算哪个街道：用 district.scenario(名字) 打开它，或写 balance(district, plan)")
+    table = accounts(district, told, years, with_conflicts=with_conflicts)
     table = table[(table.index.get_level_values("count") == count)].droplevel("count")
     lines: dict[tuple[str, int, str], pd.Series] = {}
     for parcel, own in table.groupby(level="parcel", sort=False):
