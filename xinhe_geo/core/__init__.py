@@ -110,7 +110,7 @@ from .secrecy import (
     strictness,
     suppressed,
 )
-from .secrecy_marks import INTERNAL, is_cleared, marks_of
+from .secrecy_marks import INTERNAL, is_cleared, marks_of, renewal_is_confirmed
 from .strangers import apart, reading
 from .validate import check_rows
 from .worker import Worker
@@ -225,6 +225,7 @@ __all__ = [
     "reading",
     "refuse_leaving",
     "refuse_uncleared",
+    "renewal_is_confirmed",
     "room_lock",
     "say",
     "secrecy_problems",

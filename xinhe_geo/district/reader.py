@@ -63,6 +63,7 @@ _KEYS = {
     "publisher",
     "without",
     "secret_outputs",
+    "renewal_outputs",
 }
 #: Lists of kinds in a manifest: all of them are there; some were seen on a map.
 KIND_LISTS = ("surveyed_kinds", "mapped_kinds")

@@ -40,6 +40,7 @@ from ..core import (
     UnknownNameError,
     crs_label,
     language,
+    renewal_is_confirmed,
     say,
     web_file,
     whole_page,
@@ -514,10 +515,24 @@ def id_prefix(district: District) -> str:
     return prefix
 
 
-def packed_parcels(district: District, origin: np.ndarray) -> list[dict[str, Any]]:
-    """Return the candidate sites: renewal parcels, each with a point on it."""
+def renewal_in_words(district: District) -> str:
+    """Say which parcels a meeting page has, or has left out and how that is changed; nothing where there are none."""
     parcels = layer_of(district, "parcels")
-    if parcels is None:
+    if parcels is None or parcels.empty:
+        return ""
+    names = say("、").join(names_or_ids(parcels["name"], parcels.index))
+    if renewal_is_confirmed(district.manifest):
+        return say(
+            "meeting.html 里有更新地块（renewal_outputs 已确认：{0}）：{1}", district.manifest["renewal_outputs"], names
+        )
+    told = 'meeting.html 里没有写入更新地块：{0}。更新资料默认是内部的；可以给人看，就在 district.toml 写 renewal_outputs = "确认人 日期"'
+    return say(told, names)
+
+
+def packed_parcels(district: District, origin: np.ndarray) -> list[dict[str, Any]]:
+    """Return the candidate sites: renewal parcels, each with a point on it; none where nobody has confirmed that they may be shown."""
+    parcels = layer_of(district, "parcels")
+    if parcels is None or not renewal_is_confirmed(district.manifest):
         return []
     spots = shapely.get_coordinates(shapely.point_on_surface(np.asarray(parcels.geometry.array)))
     shapes = _drawn(parcels.geometry, "A", origin)
