@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pandas as pd
 
+from ...access import robustness, stress
 from ...core import amount, refuse_uncleared, say, write_text
 from ...core import title as column_title
 from ...district import District, kind_name, rule_name
-from ...doubts import robustness, stress
 from ...maps import MARKS_STYLE, promised_rules, span_bar
 from ..analysis import Analysis, Progress
 from ..files import added_to
