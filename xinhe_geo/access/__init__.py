@@ -19,6 +19,7 @@ from .coverage import (
 from .curves import curve, within
 from .doubts import LOSSES, facts_in_doubt, flips, robustness, stress
 from .effects import (
+    FULLER,
     crowding,
     effects,
     effects_of,
@@ -26,6 +27,7 @@ from .effects import (
     home_changes,
     home_changes_of,
     known_sum,
+    newcomers,
     sharing,
     sharing_of,
 )
@@ -67,6 +69,7 @@ __all__ = [
     "AT_LEAST",
     "COUNT",
     "EXACT",
+    "FULLER",
     "LOSSES",
     "PLAN",
     "SEVERITIES",
@@ -111,6 +114,7 @@ __all__ = [
     "median_by_home",
     "most_common",
     "nearest_of_any",
+    "newcomers",
     "od_table",
     "od_tables",
     "only_known",

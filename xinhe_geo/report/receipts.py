@@ -406,8 +406,7 @@ def _of_part(district: District, figure: str) -> Receipt:
 def _of_change(before: District, after: District, rule: Rule) -> Receipt:
     """Return what the comparison of two states says of a rule: both shares, and who gains and loses in homes that stand in both."""
     a, b = (coverage(state, rules=[rule]) for state in (before, after))
-    communities = None if after.communities is None else len(after.communities)
-    row = with_net(effects_of(a, b, communities)).loc[rule.name]
+    row = with_net(effects_of(a, b, after)).loc[rule.name]
     label = rule_name(before, rule)
     if not np.isfinite([row["before"], row["after"]]).all():
         return _stated(label, say("数据不足"))
@@ -426,7 +425,7 @@ def _of_change(before: District, after: District, rule: Rule) -> Receipt:
         "after": _side(after, rule, b),
         "printed": printed,
         "also": moved(
-            a.xs(rule.name, level="rule"), b.xs(rule.name, level="rule"), crowding(a, b).droplevel("rule"), row
+            a.xs(rule.name, level="rule"), b.xs(rule.name, level="rule"), crowding(a, b).droplevel("rule"), row, after
         ),
     }
 
