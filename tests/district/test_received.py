@@ -23,10 +23,11 @@ from hostile.reaching import REACHING, SUFFIXES, sound, vrt
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from xinhe_geo.core import LAYERS, ScenarioError, SourceError, XinheError, layers_in, read_layer, strangers
+from xinhe_geo.core import LAYERS, ScenarioError, SourceError, XinheError, apart, layers_in, read_layer, said, strangers
 from xinhe_geo.core.files import write_bytes
 from xinhe_geo.district import Scenario, check, commit, locked, recover, secrecy_of, undo
 from xinhe_geo.district.journal import HISTORY
+from xinhe_geo.district.seal import broken, is_own, seal
 from xinhe_geo.io.new_district import read_said
 
 TESTS = Path(__file__).parents[1]
@@ -475,6 +476,47 @@ def test_check_shows_a_journal_that_is_not_ours(toy: Path) -> None:
     with pytest.raises(SourceError, match="--trust"):
         recover(toy)
     assert contents(toy) == before
+
+
+def test_only_what_this_user_wrote_is_parsed_here(toy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Journals, records and seals of a folder that was received are parsed where its layers are; our own are not."""
+    changed(toy)
+    seal(toy)
+    asked: list[str] = []
+
+    def noted(function: Any, path: Path, *args: Any, **more: Any) -> Any:
+        asked.append(path.name)
+        return apart(function, path, *args, **more)
+
+    monkeypatch.setattr(said, "apart", noted)
+    assert not broken(toy) and is_own(toy) and not asked
+    other = shutil.copytree(toy, tmp_path / "copy")
+    assert not broken(other) and not is_own(other) and asked == ["seal.json"]
+    (other / "seal.json").unlink()
+    undo(other, trust=True)
+    assert asked[1:3] == ["record.json"] * 2 and not set(asked) & {"homes.geojson"}
+
+
+DEEP = {"lists": b"[" * 400_000, "closed lists": b"[" * 400_000 + b"]" * 400_000, "records": b'{"a":' * 150_000}
+
+
+@pytest.mark.parametrize(
+    "content", [*DEEP.values(), b"\xff", b"1" * 100_000, b"null", b"[1]"], ids=lambda content: repr(content[:8])
+)
+def test_records_that_nobody_wrote_are_told_in_one_sentence(toy: Path, content: bytes) -> None:
+    """Whatever lies where a journal, a version's record or a seal should: nothing is moved, and `check` names it."""
+    changed(toy)
+    for name in (f"{HISTORY}/journal.json", f"{HISTORY}/001/record.json", "seal.json"):
+        place = toy / name
+        kept = place.read_bytes() if place.is_file() else None
+        place.write_bytes(content)
+        before = contents(toy)
+        with pytest.raises(XinheError) as caught:
+            undo(toy, trust=True)
+        assert len(str(caught.value)) < 500 and contents(toy) == before
+        place.unlink()
+        if kept is not None:
+            place.write_bytes(kept)
 
 
 def test_a_history_that_does_not_fit_is_not_used_even_when_trusted(toy: Path) -> None:

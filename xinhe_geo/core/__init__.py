@@ -67,7 +67,7 @@ from .models import (
 from .numbers import amount, per_cent, signed
 from .plane import crs_label, crs_text, plane_of
 from .progress import listening, told, work
-from .said import read_toml
+from .said import read_json, read_toml
 from .schema import (
     ABSENT,
     BASES,
@@ -218,6 +218,7 @@ __all__ = [
     "place_file",
     "plane_of",
     "problems_table",
+    "read_json",
     "read_layer",
     "read_toml",
     "reading",

@@ -40,7 +40,9 @@ Result = TypeVar("Result")
 #: Seconds of processor time and megabytes of memory for a file of nothing, and for each megabyte in it.
 _SECONDS, _SECONDS_PER_MB, _MEGABYTES, _MEGABYTES_PER_MB, _MOST_MEGABYTES = 8.0, 0.25, 280.0, 60.0, 3_000.0
 #: Files that are packed hold about so many times what they are long.
-_PACKED = {".xlsx": 10, ".kmz": 10, ".parquet": 10, ".geoparquet": 10, ".gz": 10, ".bz2": 10, ".pbf": 20}
+_PACKED = {".xlsx": 10, ".kmz": 10, ".parquet": 10, ".geoparquet": 10}
+#: Others hold little more than they are long, but take a while to unpack and go through.
+_WORK = {".gz": 10, ".bz2": 10, ".pbf": 20}
 #: What takes a file apart into many has them all open: so much memory more.
 _MEGABYTES_WRITING = 400.0
 #: A machine that is busy takes so many times the processor time.
@@ -196,7 +198,8 @@ def _allowance(path: Path) -> tuple[float, float]:
     """Return seconds and megabytes that reading a file, or the files of a folder, may take."""
     parts = path.iterdir() if path.is_dir() else path.parent.glob(f"{_plain_stem(path)}.*") if path.exists() else ()
     size = sum(p.stat().st_size for p in parts if p.is_file()) / 1e6 * _PACKED.get(path.suffix.lower(), 1)
-    return _SECONDS + _SECONDS_PER_MB * size, min(_MEGABYTES + _MEGABYTES_PER_MB * size, _MOST_MEGABYTES)
+    work = _SECONDS_PER_MB * size * _WORK.get(path.suffix.lower(), 1)
+    return _SECONDS + work, min(_MEGABYTES + _MEGABYTES_PER_MB * size, _MOST_MEGABYTES)
 
 
 def _plain_stem(path: Path) -> str:
