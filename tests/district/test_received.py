@@ -8,8 +8,10 @@ import hashlib
 import json
 import os
 import random
+import re
 import shutil
 import socket
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -17,13 +19,25 @@ from pathlib import Path
 from typing import Any
 
 import pyogrio
+import pyproj
 import pytest
 from clock import trials
 from hostile.reaching import REACHING, SUFFIXES, sound, vrt
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from xinhe_geo.core import LAYERS, ScenarioError, SourceError, XinheError, apart, layers_in, read_layer, said, strangers
+from xinhe_geo.core import (
+    LAYERS,
+    ScenarioError,
+    SourceError,
+    XinheError,
+    apart,
+    crs_of,
+    layers_in,
+    read_layer,
+    said,
+    strangers,
+)
 from xinhe_geo.core.files import write_bytes
 from xinhe_geo.district import Scenario, check, commit, locked, recover, secrecy_of, undo
 from xinhe_geo.district.journal import HISTORY
@@ -250,6 +264,77 @@ def test_check_of_any_folder_opens_no_socket_and_no_file_outside(tmp_path: Path)
         secret.read_bytes()
         assert eye.since(), "the watch does watch"
         eye.close()
+
+
+def crs_of_a_file(place: str) -> dict[str, str]:
+    """Texts of a CRS that send whoever reads them to a file: settings, grids, models; in every way that they are written."""
+    wkt = pyproj.CRS("EPSG:32650").to_wkt("WKT1_GDAL").removesuffix("]")
+    return {
+        "init": f"+init={place}/a:1",
+        "grids": f"+proj=utm +zone=50 +nadgrids={place}/a +type=crs",
+        "grids in wkt": f'{wkt},EXTENSION["PROJ4","+proj=utm +zone=50 +nadgrids={place}/a +units=m"]]',
+        "heights": f"+proj=utm +zone=50 +datum=WGS84 +geoidgrids={place}/a +type=crs",
+        "a model": f"+proj=defmodel +model={place}/a +type=crs",
+        "triangles": f"+proj=tinshift +file={place}/a +type=crs",
+        "a path": f"{place}/a",
+        "an address": f"file:{place}/a",
+    }
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="inotify")
+@pytest.mark.parametrize("way", crs_of_a_file(""))
+def test_no_coordinate_system_opens_a_file(tmp_path: Path, toy: Path, way: str) -> None:
+    """Whether the manifest names it, for the district or a layer, or a layer says it of itself: an error, and nothing is opened."""
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "a").write_text("<1> +proj=utm +zone=50 +datum=WGS84 <>\n", "utf-8")
+    said = crs_of_a_file(str(outside))[way]
+    manifest = (toy / "district.toml").read_text("utf-8")
+    district = re.sub(r'(?m)^crs = ".*"$', lambda _: f"crs = {json.dumps(said)}", manifest, count=1)
+    layer = re.sub(r'(\[layers\.homes\]\n[^\[]*?)crs = ".*"', lambda m: f"{m[1]}crs = {json.dumps(said)}", manifest)
+    assert manifest not in (district, layer)
+    eye = Opened(outside)
+    for text in (district, layer):
+        (toy / "district.toml").write_text(text, "utf-8")
+        problems = check(toy)
+        wrong = problems[problems["severity"] == "error"]
+        assert "crs" in "".join(wrong["field"]) and wrong["problem"].str.contains("不认识的坐标系").any()
+        assert not eye.since()
+    with pytest.raises(pyproj.exceptions.CRSError):
+        crs_of(said)
+    with contextlib.suppress(pyproj.exceptions.CRSError):  # a layer holds what PROJ takes for a CRS
+        own = sound(toy / "own.gpkg")
+        with contextlib.closing(sqlite3.connect(own)) as base:
+            base.execute(
+                "UPDATE gpkg_spatial_ref_sys SET definition = ?, organization = 'x' WHERE srs_id = 4326", [said]
+            )
+            base.commit()
+        eye.since()
+        with contextlib.suppress(SourceError):
+            frame = read_layer(own)
+            assert frame.crs is None or "outside" not in frame.crs.to_wkt()
+        assert not eye.since()
+    eye.close()
+
+
+@pytest.mark.parametrize("crs", ["IAU_2015:30110", "EPSG:5800", "EPSG:4978", "1", "[]"])
+def test_odd_coordinate_systems_are_rows_of_the_check(toy: Path, crs: str) -> None:
+    """Of another planet, of a building site, with heights, or none: said of the district or of a layer."""
+    manifest = (toy / "district.toml").read_text("utf-8")
+    for at in ("", r"\[layers\.homes\]\n[^\[]*?"):
+        text = re.sub(f'(?m)({at})^crs = ".*"$', lambda m: f"{m[1]}crs = {json.dumps(crs)}", manifest, count=1)
+        (toy / "district.toml").write_text(text, "utf-8")
+        assert text != manifest and (check(toy)["severity"] == "error").any()
+
+
+@pytest.mark.parametrize(
+    "name", ["x" * 5000, "homes/" + "y/" * 3000 + "a.csv", "a\\u0000b", "/etc/hostname", "C:a.csv"]
+)
+def test_odd_names_of_files_are_rows_of_the_check(toy: Path, name: str) -> None:
+    manifest = toy / "district.toml"
+    text = manifest.read_text("utf-8")
+    manifest.write_text(text.replace('"homes/homes.geojson"', f'"{name}"'), "utf-8")
+    assert (check(toy)["severity"] == "error").any()
 
 
 SAID = {

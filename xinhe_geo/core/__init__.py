@@ -65,7 +65,7 @@ from .models import (
     standing,
 )
 from .numbers import amount, per_cent, signed
-from .plane import crs_label, crs_text, plane_of
+from .plane import crs_label, crs_of, crs_text, plane_of
 from .progress import listening, told, work
 from .said import read_json, read_toml
 from .schema import (
@@ -180,6 +180,7 @@ __all__ = [
     "checked_count",
     "counted",
     "crs_label",
+    "crs_of",
     "crs_text",
     "datum_name",
     "describe",

@@ -27,6 +27,7 @@ from ..core import (
     SourceError,
     apart,
     between,
+    crs_of,
     layers_in,
     problems_table,
     read_layer,
@@ -102,8 +103,8 @@ def new_files(target: LayerFile, changes: Changes) -> dict[str, bytes]:
     if writer is None:
         raise SourceError(f"{file}：这种格式只能读，不能改。在 QGIS 里另存为 GeoPackage，并改 {MANIFEST}")
     if layer.geometry is not None:
-        metric = pyproj.CRS.from_user_input(manifest["crs"])
-        _bring(changes.edits, metric, pyproj.CRS.from_user_input(entry["crs"]))
+        metric = crs_of(manifest["crs"])
+        _bring(changes.edits, metric, crs_of(entry["crs"]))
     return {file: writer(path, layer, changes.edits, changes.gone, entry), **files}
 
 

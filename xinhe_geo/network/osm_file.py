@@ -134,12 +134,14 @@ _DAMAGED = re.compile(
     re.IGNORECASE,
 )
 _AT = re.compile(r"XML parsing error at line (\d+), column (\d+): (.*)")
+#: What a reader says may quote the file.
+_MOST_SAID = 200
 _BROKEN_OFF = ("no element found", "unclosed token", "unclosed CDATA section", "partial character")
 
 
 def _cause(error: Exception) -> str:
     """Return what is wrong with a file, and what to do, from what its reader said."""
-    said = (str(error).splitlines() or [type(error).__name__])[0]
+    said = (str(error).splitlines() or [type(error).__name__])[0][:_MOST_SAID]
     if isinstance(error, UnicodeDecodeError):
         return "里有文字不是 UTF-8 编码。用 JOSM 打开，另存一次"
     if (at := _AT.search(said)) is not None:
