@@ -116,7 +116,7 @@ def _drawing(model: LiveModel) -> str:
     origin = np.floor(np.array([west, south]))
     outlines = {name: numbered_codes(district, name) for name in ("zones", "communities")}
     homes = packed_homes(district, outlines, origin)
-    nowhere = dict.fromkeys(("place", "edge", "at", "access", "x", "y"), "")
+    nowhere = dict.fromkeys(("place", "edge", "at", "access", "x", "y", "gate"), "")
     none: dict[str, list[Any]] = {name: [] for name in ("id", "name", "kind", "state", "community", "typed", "books")}
     content = {
         "name": district.name,
@@ -133,7 +133,8 @@ def _drawing(model: LiveModel) -> str:
         "first": first_view(district),
         "degrees": degree_frame(district, (west, south, east, north)),
         "net": packed_network(district),
-        "walls": {"xy": "", "count": ""},
+        "walls": {"xy": "", "count": "", "name": []},
+        "gates": "",
         "homes": homes,
         "zones": outlines["zones"],
         "communities": outlines["communities"],

@@ -23,6 +23,7 @@ from ..access import (
     TOLERANCE_MIN,
     basis_text,
     bound_of,
+    corners_out,
     facility_entrances,
     home_entrances,
     home_points,
@@ -145,6 +146,7 @@ def _content(district: District) -> dict[str, Any]:
         "degrees": degree_frame(district, (west, south, east, north)),
         "net": network,
         "walls": _walls(district),
+        "gates": packed(_gate_spots(district), "<f8"),
         "homes": packed_homes(district, outlines, origin),
         "zones": outlines["zones"],
         "communities": outlines["communities"],
@@ -288,6 +290,8 @@ def packed_network(district: District) -> dict[str, Any]:
     edges = district.network.edges
     xy, part = shapely.get_coordinates(edges.geometry.array, return_index=True)
     classes = {c: i for i, entry in enumerate(house_style()["roads"]) for c in entry["classes"]}
+    names = edges["name"].fillna("").astype(str) if "name" in edges else pd.Series("", index=edges.index)
+    listed = sorted(set(names))
     look = edges["class"].fillna("").astype(str).map(lambda c: classes.get(c, classes[""]))
     return {
         "nodes": len(district.network.nodes),
@@ -301,6 +305,8 @@ def packed_network(district: District) -> dict[str, Any]:
         "public": packed(edges["home"].isna(), "<u1"),
         "added": packed(district.network.added, "<i4", "steps"),
         "look": packed(look, "<u1"),
+        "name": packed(names.map({name: i for i, name in enumerate(listed)}), "<u2"),
+        "names": listed,
         "closed": packed(_in_compounds(district, edges), "<u1"),
     }
 
@@ -325,14 +331,28 @@ def _in_compounds(district: District, edges: gpd.GeoDataFrame) -> np.ndarray:
     return closed
 
 
-def _walls(district: District) -> dict[str, str]:
-    """Return the barriers as float64 lines: a facility's way to its street never crosses one."""
+def _walls(district: District) -> dict[str, Any]:
+    """Return the barriers as float64 lines, and what each is called: a facility's way to its street never crosses one."""
     barriers = district.barriers
-    lines = (
-        shapely.get_parts(np.asarray(barriers.geometry.array)) if barriers is not None else np.array([], dtype=object)
-    )
+    lines, names = np.array([], dtype=object), list[str]()
+    if barriers is not None:
+        lines, row = shapely.get_parts(np.asarray(barriers.geometry.array), return_index=True)
+        names = barriers["name"].fillna(barriers["kind"]).astype(str).iloc[row].tolist()
     xy, part = shapely.get_coordinates(lines, return_index=True)
-    return {"xy": packed(xy, "<f8", "points"), "count": packed(np.bincount(part, minlength=len(lines)), "<u4")}
+    count = packed(np.bincount(part, minlength=len(lines)), "<u4")
+    return {"xy": packed(xy, "<f8", "points"), "count": count, "name": names}
+
+
+def _gate_spots(district: District) -> np.ndarray:
+    """Return where the gates are, x and y in turn, in their order."""
+    gates = district.gates
+    return np.empty(0) if gates is None else shapely.get_coordinates(gates.geometry.array).ravel()
+
+
+def _gate_numbers(district: District, gates: pd.Series) -> np.ndarray:
+    """Return each gate's number in that order, -1 for none."""
+    known = pd.Index([]) if district.gates is None else district.gates.index
+    return np.where(gates.notna(), known.get_indexer(gates), -1)
 
 
 def degree_frame(district: District, bounds: tuple[float, float, float, float]) -> dict[str, Any]:
@@ -369,7 +389,7 @@ def packed_homes(
         return {
             **empty,
             "points": {"xy": "", "home": "", "weight": ""},
-            "doors": dict.fromkeys(("point", "edge", "at", "access"), ""),
+            "doors": {**dict.fromkeys(("point", "edge", "at", "access", "gate"), ""), "corners": []},
             "level": None,
         }
     points, groups = home_points(district), district.groups
@@ -392,24 +412,27 @@ def packed_homes(
             "home": packed(points["home"].map(number), "<i4", "steps"),
             "weight": packed(points["weight"], "<f8"),
         },
-        "doors": _packed_doors(home_entrances(district)),
+        "doors": _packed_doors(district, None),
         "level": _level_doors(district),
     }
 
 
-def _packed_doors(doors: pd.DataFrame) -> dict[str, Packed]:
+def _packed_doors(district: District, level: Profile | None) -> dict[str, Any]:
+    doors, corners = home_entrances(district, level), corners_out(district, level)
     return {
         "point": packed(doors["place"], "<i4", "steps"),
         "edge": packed(doors["edge"], "<i4", "steps"),
         "at": packed(doors["at_m"], "<f8"),
         "access": packed(doors["access_m"], "<f8"),
+        "gate": packed(_gate_numbers(district, doors["gate"]), "<i4", "steps"),
+        "corners": [[row, np.round(xy, 2).tolist()] for row, xy in corners.items()],  # only drawn
     }
 
 
-def _level_doors(district: District) -> dict[str, Packed] | None:
+def _level_doors(district: District) -> dict[str, Any] | None:
     """Return the ways out of homes for those who take no stairs; None where there are none, or nobody is like that."""
     level = _level(district)
-    return None if level is None else _packed_doors(home_entrances(district, level))
+    return None if level is None else _packed_doors(district, level)
 
 
 def _level(district: District) -> Profile | None:
@@ -432,7 +455,7 @@ def shown_facilities(district: District, kinds: Sequence[str]) -> gpd.GeoDataFra
 def _facilities(district: District, kinds: Sequence[str], communities: Sequence[Mapping[str, str]]) -> dict[str, Any]:
     frame = shown_facilities(district, kinds)
     names = ("id", "name", "kind", "state", "community", "typed", "books", "basis")
-    arrays = ("place", "edge", "at", "access", "x", "y")
+    arrays = ("place", "edge", "at", "access", "x", "y", "gate")
     if frame is None or frame.empty:
         empty = {"place": "", "point": "", "metres": ""}
         return {**{n: [] for n in names}, "xy": "", "doors": dict.fromkeys(arrays, ""), "inside": empty, "level": None}
@@ -466,6 +489,7 @@ def _entered(district: District, frame: gpd.GeoDataFrame, level: Profile | None)
         "access": packed(doors["access_m"], "<f8"),
         "x": packed(doors["x"], "<f8"),
         "y": packed(doors["y"], "<f8"),
+        "gate": packed(_gate_numbers(district, doors["gate"]), "<i4"),
     }
     return {"doors": at, "inside": _inside(district, doors)}
 
