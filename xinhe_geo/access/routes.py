@@ -131,7 +131,9 @@ def corners_out(district: District, walker: Profile | None = None) -> dict[int, 
     bent = np.flatnonzero(walked_m > shapely.distance(spots, ends) + TOLERANCE_M)
     found, homes = dict[int, np.ndarray](), doors["home"].to_numpy(object)
     for row in bent[by_gate[bent]].tolist():
-        found[row] = shapely.get_coordinates(way_inside(district.homes.geometry[homes[row]], spots[row], ends[row]))[1:-1]
+        found[row] = shapely.get_coordinates(way_inside(district.homes.geometry[homes[row]], spots[row], ends[row]))[
+            1:-1
+        ]
     on_lanes = bent[~by_gate[bent]]
     starts = list(dict.fromkeys(doors["place"].iloc[on_lanes]))
     outs = district.network.ways_out(
@@ -144,7 +146,9 @@ def corners_out(district: District, walker: Profile | None = None) -> dict[int, 
     for row in on_lanes.tolist():
         one = doors.iloc[row]
         own = [leg.geometry for leg in legs[one["place"], one["edge"], one["at_m"]]]
-        found[row] = shapely.get_coordinates(shapely.remove_repeated_points(shapely.linestrings(shapely.get_coordinates(own))))[1:-1]
+        found[row] = shapely.get_coordinates(
+            shapely.remove_repeated_points(shapely.linestrings(shapely.get_coordinates(own)))
+        )[1:-1]
     return found
 
 

@@ -51,7 +51,7 @@ from .meeting import (
 from .scripts import spoken_script
 
 #: Scripts of the map, in the order they build on each other.
-LIVE_SCRIPTS = ("maps/meeting-engine.js", "maps/meeting-map.js", "maps/live.js")
+LIVE_SCRIPTS = ("maps/meeting-engine.js", "maps/meeting-walk.js", "maps/meeting-map.js", "maps/live.js")
 
 
 def live(

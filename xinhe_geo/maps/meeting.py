@@ -8,6 +8,7 @@ travels as the very float64 values Python computes with; only what is merely dra
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -49,7 +50,7 @@ from ..district import District, rule_name, to_degrees, walker_name
 from .basemap import Label, Layer, border_layers, ground_layers, labels_of, point_styles, road_layers
 from .pack import Packed, block, packed
 from .scripts import spoken_script
-from .style import badges_of, blank_shapes, foot_lines, house_style, layer_of, wording
+from .style import badges_of, blank_shapes, foot_lines, house_style, layer_of, role, wording
 
 #: The sets of rules a meeting may choose from, and what they are called.
 PRESETS: Mapping[str, str] = {PLAN: OF_PLAN, "td1063": "体检评估", "elderly": "老年人"}
@@ -57,7 +58,9 @@ DEMONSTRATION_TEXT = "演示数据：地名真实，边界、街道、设施和�
 #: What the page looks like; English words take more room.
 STYLES = {"zh": ("maps/meeting.css",), "en": ("maps/meeting.css", "maps/meeting-en.css")}
 #: Scripts in the order they build on each other.
-SCRIPTS = ("maps/meeting-engine.js", "maps/meeting-map.js", "maps/meeting-sheet.js", "maps/meeting.js")
+SCRIPTS = tuple(f"maps/meeting{part}.js" for part in ("-engine", "-walk", "-map", "-sheet", ""))
+#: Where the page has its proposed places: none, when it is made.
+_SITES = '<script type="application/json" id="xh-sites">{}</script>'
 #: A street this near to a walled compound is no place to put a facility: it would stand inside the wall.
 WALL_M = 0.1
 #: What is shown first is at least this wide and high (metres).
@@ -97,12 +100,29 @@ def meeting(district: District) -> str:
     return _page(district, *page)
 
 
+def with_sites(page: str, sites: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
+    """
+    Return the page with proposed places to choose from, which take longer to work out than the page itself.
+
+    Parameters
+    ----------
+    page
+        Result of `meeting`.
+    sites
+        Rule -> one plan per number of places: `places` (name, x and y of each), `zones` (per place the rings in which it may stand),
+        `people` and `people_60plus` that gain, `short_of_proof`.
+    """
+    text = json.dumps(sites, ensure_ascii=False, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
+    return page.replace(_SITES.format("{}"), _SITES.format(text), 1)
+
+
 def _page(district: District, css: str, data: str, script: str) -> str:
     t = wording(language())
     policy = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:; base-uri 'none'; form-action 'none'"
     body = f"""<body data-old="{t["old"]}">
 <noscript><p class="old">{t["script"]}</p></noscript>
 <script type="text/plain" id="xh-data">{data}</script>
+{_SITES.format("{}")}
 <script>
 {script}</script>"""
     return whole_page(say("{0} 选址推演", district.name), f"\n{css}", body, policy=policy)
@@ -626,4 +646,5 @@ def _label(label: Label, origin: np.ndarray) -> dict[str, Any]:
 def looks() -> dict[str, Any]:
     """Return the colours and widths that the page draws with."""
     style = house_style()
-    return {k: style[k] for k in ("paper", "labels", "place", "parcel", "home", "cover", "presence", "straight", "gap")}
+    shown = ("paper", "labels", "place", "parcel", "home", "cover", "presence", "straight", "gap")
+    return {**{k: style[k] for k in shown}, "proposed": {"fill": role("gain"), "line": role("ink")}}

@@ -313,12 +313,13 @@ def _write_pages(district: District, results: Analysis, folder: Path, target: Pa
         run.aside(_write_map, district, results, name, folder / "maps") for name in reversed(_maps(district, results))
     ]
     run.tell(say("写会议用的活地图"))
-    for file, page in run.ahead().items():
-        write_text(folder / file, page)
+    ahead = run.ahead()
     run.tell(say("画地图"))
     shown = [fetch() for fetch in reversed(drawn)]
     filed()
     found = sited()
+    for file, page in ahead.items():
+        write_text(folder / file, maps.with_sites(page, found))
     write_text(folder / KEPT, text_of(results, found))
     run.tell(say("写简报"))
     for file, page in made("results", Shown(district, results)):

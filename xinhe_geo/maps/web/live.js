@@ -304,6 +304,7 @@ function render({ model, el }) {
   const map = xinhe.makeMap(stage, drawn, {
     view: () => overlay(),
     adding: () => app.adding,
+    may: (id, touch) => !touch || Boolean(app.state && app.state.chosen === id), // a swipe moves the map
     grab: (id) => { app.grip++; app.held = { id, xy: named(id) ? named(id).xy : null }; },
     drag: (id, xy) => {
       const own = named(id);

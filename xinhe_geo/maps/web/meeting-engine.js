@@ -642,7 +642,7 @@ var xinhe = {};
 
   /* The points of a part of an edge, in walking direction. */
   function course(net, e, from, to) {
-    const low = Math.min(from, to), high = Math.max(from, to), out = [];
+    const last = net.cum[net.off[e + 1] - 1], low = Math.min(from, to, last), high = Math.min(Math.max(from, to), last), out = [];
     const put = (k, t) => out.push([net.xy[2 * k] + t * (net.xy[2 * k + 2] - net.xy[2 * k]), net.xy[2 * k + 1] + t * (net.xy[2 * k + 3] - net.xy[2 * k + 1])]);
     for (let k = net.off[e]; k < net.off[e + 1] - 1; k++) {
       const a = net.cum[k], b = net.cum[k + 1];
@@ -650,6 +650,7 @@ var xinhe = {};
       if (!out.length) put(k, Math.max(0, (low - a) / (b - a)));
       put(k, Math.min(1, (high - a) / (b - a)));
     }
+    if (!out.length) out.push([net.xy[2 * net.off[e]], net.xy[2 * net.off[e] + 1]]);
     return from <= to ? out : out.reverse();
   }
 

@@ -365,6 +365,23 @@
     ctx.globalAlpha = 1;
   }
 
+  /* Proposed places: the zone in which each may stand, and its letter. */
+  function drawProposed(ctx, map, view, places) {
+    const [ox, oy] = map.model.data.origin, { fill, line } = view.look.proposed;
+    for (const place of places) {
+      ctx.beginPath();
+      for (const ring of place.zone) trace(ctx, ring.flatMap(([x, y]) => [x - ox, y - oy]), view, true);
+      ctx.fillStyle = hatch(ctx, "", line, view.ratio); ctx.globalAlpha = 0.55; ctx.fill("evenodd"); ctx.globalAlpha = 1;
+      stroke(ctx, line, 1.4 * view.u, [5, 3], view.u);
+    }
+    for (const place of places) {
+      const [x, y] = view.screen(place.xy);
+      ctx.beginPath(); ctx.rect(x - 11 * view.u, y - 11 * view.u, 22 * view.u, 22 * view.u); ctx.fillStyle = fill; ctx.fill(); stroke(ctx, line, 2 * view.u, null, view.u);
+      ctx.fillStyle = inkOn(fill); ctx.font = "700 " + 14 * view.u + "px " + FONT; ctx.textAlign = "center"; ctx.textBaseline = "middle";
+      ctx.fillText(place.tag, x, y);
+    }
+  }
+
   function drawFacilities(ctx, map, view, state) {
     const r = radius(view), kinds = map.model.data.kinds;
     for (const p of map.model.parcels) {
@@ -374,6 +391,7 @@
       ctx.fillStyle = look.fill; ctx.fill(); stroke(ctx, look.line, look.width * view.u * 1.2, look.dash, view.u);
     }
     drawReach(ctx, map, view, state);
+    if (state.proposed) drawProposed(ctx, map, view, state.proposed);
     for (const f of state.facilities) {
       if (f.fresh || !f.edit || !f.edit.xy) continue;
       const a = view.screen(f.from), b = view.screen(f.xy);
@@ -399,6 +417,7 @@
         ctx.fillStyle = "#1f2429"; ctx.fillText(f.name, left, y);
       }
     }
+    if (state.walk) xinhe.drawWalk(ctx, view, state.walk);
   }
 
   /* --- the map ---------------------------------------------------------------------------------------------------- */
@@ -571,13 +590,14 @@
         return;
       }
       const f = facilityAt(x, y, radius(view) + (event.pointerType === "touch" ? 16 : 5)), at = f ? view.screen(f.xy) : [x, y];
-      grip = { id: f ? f.id : null, x, y, dx: x - at[0], dy: y - at[1], live: false, slack: event.pointerType === "touch" ? 9 : 4, last: [x, y] };
+      const may = f && on.may(f.id, event.pointerType === "touch");
+      grip = { id: may ? f.id : null, tap: f && on.may(f.id, false) ? f.id : null, x, y, dx: x - at[0], dy: y - at[1], live: false, slack: event.pointerType === "touch" ? 9 : 4, last: [x, y] };
     });
     top.addEventListener("pointermove", (event) => {
       const [x, y] = local(event);
       if (!pointers.has(event.pointerId)) {
         const f = facilityAt(x, y, radius(view) + 5);
-        top.style.cursor = f ? "grab" : on.adding() ? "crosshair" : "";
+        top.style.cursor = f && on.may(f.id, false) ? "grab" : on.adding() ? "crosshair" : "";
         on.hover(f ? f.id : null, f ? -1 : homeAt(x, y), x, y);
         return;
       }
@@ -603,7 +623,7 @@
         if (dragging) { cancelAnimationFrame(dragging); dragNow(); }
         on.drop(held.id);
       } else if (!held.live && event.type === "pointerup") {
-        if (held.id !== null) on.select(held.id);
+        if (held.tap !== null) on.select(held.tap);
         else on.click(view.ground(held.x, held.y), homeAt(held.x, held.y), held.x, held.y);
       }
       grip = null; pending = null; top.style.cursor = "";
@@ -627,6 +647,7 @@
       else { look(view.cx, view.cy, view.s); paint(); }
     }).observe(stage);
 
+    map.homeAt = homeAt;
     map.fit = fit; map.zoom = zoom; map.pan = pan; map.top = top; map.paint = paint;
     map.centre = () => [view.cx + ox, view.cy + oy];
     map.screen = (xy) => view.screen(xy);
