@@ -1127,7 +1127,7 @@ def assert_walks(district: District, walks: list[Any]) -> None:
         except (NetworkError, UnknownNameError):
             assert walk is None and said == "", (rule, home)
             continue
-        point, facility, minutes, metres, parts = walk
+        point, facility, minutes, _, parts = walk
         assert minutes == pytest.approx(legs["minutes"].sum(), abs=1e-6), (rule, home)
         assert said.split()[0] == f"{minutes:.1f}", (rule, home)
         if (point, facility) == (legs["point"].iloc[0], legs["facility"].iloc[0]):  # of equals it may be another
@@ -1168,14 +1168,15 @@ THOUGHTS = """async ([seed, n]) => {
     rule: () => P.chooseRule(pick(m.data.rules.filter((r) => r.presets.includes(a.preset))).id),
     today: () => { a.today = !a.today; P.settle(); },
     home: () => P.lookAt(Math.floor(random() * m.homes.count)),
-    take: () => P.open(P.tomlText(Object.assign(E.emptyPlan("丁"), { key: 1, added: [{ id: m.data.prefix + "9", kind: pick(m.data.kinds).id, name: "丁", xy: spot() }] })), "丁.toml"),
+    take: () => P.open(P.tomlText(Object.assign(E.emptyPlan("丁"), { key: 1,
+      added: [{ id: m.data.prefix + "9", kind: pick(m.data.kinds).id, name: "丁", xy: spot() }] })), "丁.toml"),
   };
   for (let k = 0; k < n; k++) {
     const done = pick(Object.keys(does));
     does[done]();
     const strong = document.querySelector(".xm-walk strong"), tip = a.tip && a.tip.full ? m.homes.id[a.tip.home] : null;
     const e = a.result.effects, shown = a.today ? E.emptyPlan("现状") : a.plans[a.at];
-    out.push({ done, toml: P.tomlText(shown), rule: a.rule, home: tip, 
+    out.push({ done, toml: P.tomlText(shown), rule: a.rule, home: tip,
       tip: tip && strong && !document.querySelector(".xm-walk").hidden ? strong.textContent : "",
       big: document.querySelector(".xm-big").textContent,
       share: Array.from(a.result.share, (v) => (Number.isNaN(v) ? null : v)),
