@@ -737,7 +737,7 @@ def test_a_plan_comes_back_from_its_file_and_from_the_address(show: Opener, toy:
           const f = a.result.facilities.find((f) => !f.fresh); P.change((p) => P.moveTo(p, f.id, [o[0] + 70, o[1] - 30]));
           return { toml: P.tomlText(a.plans[0]), share: Array.from(a.result.share) }; }"""
     )
-    until(page, "location.hash.length > 1")
+    until(page, "decodeURIComponent(location.hash).includes('甲')")
     page.reload()
     page.wait_for_selector("body.xm-ready")
     assert page.evaluate("xinhe.page.tomlText(xinhe.app.plans[0])") == made["toml"]
