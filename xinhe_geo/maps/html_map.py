@@ -266,7 +266,7 @@ class HouseMap(folium.Map):
 
 def _north(letter: str) -> str:
     return (
-        '<svg viewBox="0 0 24 36" role="img"><path d="M12 1 19 25 12 20Z" fill="#2b3138"/>'
+        '<svg viewBox="0 0 24 36" aria-hidden="true"><path d="M12 1 19 25 12 20Z" fill="#2b3138"/>'
         '<path d="M12 1 5 25 12 20Z" fill="#fff" stroke="#2b3138" stroke-width="1"/>'
         f'<text x="12" y="35" font-size="10" font-weight="700" text-anchor="middle" fill="#2b3138">{letter}</text></svg>'
     )

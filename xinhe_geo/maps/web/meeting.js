@@ -826,7 +826,7 @@
     ui.more = button("＋", newPlan, { title: "复制为新方案", "aria-label": "复制为新方案" });
     ui.modes = MODES.map(([mode, label]) => button(label, () => setMode(mode)));
     const work = (...children) => make("span", { class: "xm-when-work" }, ...children);
-    return make("div", { class: "xm-bar", role: "toolbar", "aria-label": "推演工具" }, make("span", { class: "xm-seg xm-modes", role: "group", "aria-label": "模式" }, ...ui.modes),
+    return make("nav", { class: "xm-bar", "aria-label": "推演工具" }, make("span", { class: "xm-seg xm-modes", role: "group", "aria-label": "模式" }, ...ui.modes),
       make("span", { class: "xm-seg", role: "group", "aria-label": "口径" }, ...ui.presets), ui.rule,
       work(addMenu(), group(ui.undo, ui.redo, ui.reset), rule2(), group(ui.todayButton), ui.tabs, ui.more, searchBox()), make("span", { class: "xm-gap" }), fileMenu());
   }
