@@ -14,7 +14,6 @@ from xinhe_geo.maps.meeting import meeting
 from xinhe_geo.report.pages.communities import communities_page
 from xinhe_geo.report.pages.ledger import ledger_page
 
-
 #: Returns what is wrong, as "rule: element".
 CHECK = """() => {
   const out = [], say = (rule, e) => out.push(rule + ": " + e.outerHTML.slice(0, 120));
@@ -41,7 +40,8 @@ CHECK = """() => {
   }
   for (const e of all("*")) {
     const style = getComputedStyle(e), moves = (o, a, b) => /auto|scroll/.test(o) && a > b + 1;
-    if ((moves(style.overflowY, e.scrollHeight, e.clientHeight) || moves(style.overflowX, e.scrollWidth, e.clientWidth)) && e !== document.documentElement && e !== document.body &&
+    const more = moves(style.overflowY, e.scrollHeight, e.clientHeight) || moves(style.overflowX, e.scrollWidth, e.clientWidth);
+    if (more && e !== document.documentElement && e !== document.body &&
       e.tabIndex < 0 && !e.querySelector(acts)) say("scrollable-region-focusable", e);
   }
   return out;
