@@ -1320,3 +1320,23 @@ def test_what_one_more_person_costs(show: Opener, toy: District, toy_page: str) 
         "xinhe.app.result.totals.whole.people.served - xinhe.app.result.base.totals.whole.people.served"
     )
     assert net > 0 and f"每新增服务一人 {2_000_000 / net:,.0f} 元" in page.inner_text(".xm-side")
+
+
+@pytest.mark.browser
+def test_no_name_lies_over_another(show: Opener, bundled_page: str) -> None:
+    """At every zoom, with new facilities named: the boxes that the map writes into."""
+    page = show(bundled_page)
+    page.evaluate(
+        """() => { const P = xinhe.page, a = xinhe.app, m = xinhe.model;
+            for (let k = 0; k < 6; k++) P.add(a.result.rule.kindIds[0], [m.homes.xy[40 * k], m.homes.xy[40 * k + 1]]); P.select(null); }"""
+    )
+    seen = 0
+    for _ in range(9):
+        written = page.evaluate("xinhe.app.map.written.map((b) => [b.of, ...b])")
+        seen += len(written)
+        for number, (name, west, north, east, south) in enumerate(written):
+            for other, w, n, e, s in written[:number]:
+                assert name == other or east <= w or e <= west or south <= n or s <= north, (name, other)
+        page.evaluate("xinhe.app.map.zoom(1.5)")
+        page.wait_for_timeout(250)
+    assert seen > 60

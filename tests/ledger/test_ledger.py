@@ -882,7 +882,10 @@ def test_page_filters(tmp_path: Path, chromium: Any, bundled: xh.District, table
         first = short[(short["commitment"] == shown[0]).to_numpy()].iloc[0]
         line = page.locator(f"#{shown[0]} .here:visible")
         assert line.count() == 1 and first["text"] in line.inner_text()
-        assert line.locator("a").get_attribute("href") == f"communities.html#c-{code}"
+        page.locator(f"#{shown[0]} > summary").click()
+        link = page.locator(f"#{shown[0]} .inside .here:visible a")
+        assert link.get_attribute("href") == f"communities.html#c-{code}"
+        page.locator(f"#{shown[0]} > summary").click()
     page.close()
     assert said == []
 

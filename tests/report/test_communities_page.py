@@ -66,12 +66,14 @@ def test_what_to_do_first_who_and_by_when_is_as_typed() -> None:
 
 
 def test_a_community_stands_among_the_others() -> None:
-    district = toy_with(ROWS)
+    """The residential land within 300 m: only that of A, one home of four."""
+    near = {**ALL, "rule": "gb50180_clinic_station", "weight": "area_m2"}
+    district = toy_with([measure("near", "coverage", **near)])
     targets = community_targets(district, xh.ledger(district))
     short = targets[(targets["short"].astype(bool) & (targets["unit"] == "%")).to_numpy()]
     page = communities_page(district, xh.ledger(district))
     assert len(short) and page.count('<svg class="strip"') == int(short["value"].notna().sum())
-    shares = targets.xs("circle", level="measure")["value"]
-    for code in short.xs("circle", level="measure").index:
+    shares = targets.xs("T1.near", level="measure")["value"]
+    for code in short.xs("T1.near", level="measure").index:
         place = 1 + int((shares > shares[code] + 1e-9).sum())
         assert f"{shares.notna().sum()} 个社区里从高到低第 {place}" in page

@@ -200,7 +200,7 @@ class HouseMap(folium.Map):
             f'<aside class="xh-side" id="xh-side" tabindex="0" aria-label="{names["layers"]}">'
             f'<label id="xh-choose"><span>{names["theme"]}</span><select id="xh-select"></select></label>'
             '<div id="xh-theme"></div><div id="xh-gaps"></div><div id="xh-layers"></div></aside>'
-            f'<footer class="xh-foot">{foot}<strong id="xh-evidence">{escape(scene.evidence)}</strong></footer></div>'
+            f'<footer class="xh-foot" tabindex="0">{foot}<strong id="xh-evidence">{escape(scene.evidence)}</strong></footer></div>'
             f"<noscript>{names['script']}</noscript><!--xh-data-->"
         )
 

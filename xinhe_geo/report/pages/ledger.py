@@ -189,6 +189,7 @@ def _ledger_page(
 <div class="tools" role="search">{_tools(table, together, _names(district))}</div>
 <main>
 {"" if since is None else since_section(since)}
+<h2>{say("落在图上、量得到的目标")}</h2>
 {promises(together.index.difference(typed))}
 {_folded(promises(typed), len(typed))}
 {_beyond_section(district, maps or {})}
@@ -305,13 +306,16 @@ def _promise(
     data += f' data-lacks="{e(";".join(here))}" data-gap="{1 if gap else 0}"'
     names = _names(district)
     lines = "".join(
-        f'<span class="here hidden" data-community="{e(c)}">{e(say("{0}：{1}", names.get(c, c), said))}　'
-        f'<a href="communities.html#c-{e(c)}">{say("这个社区的一页")}</a></span>'
+        f'<span class="here hidden" data-community="{e(c)}">{e(say("{0}：{1}", names.get(c, c), said))}</span>'
         for c, said in here.items()
+    )
+    pages = "".join(  # not in the head of the row: a link in what opens it is no link
+        f'<p class="here hidden" data-community="{e(c)}"><a href="communities.html#c-{e(c)}">{e(names.get(c, c))}　{say("这个社区的一页")}</a></p>'
+        for c in here
     )
     return (
         f'<details class="promise" id="{e(code)}" {data}><summary><b>{e(code)}</b><span lang="zh">{e(quoted(first["quote"]))}</span>{_chip(verdict)}'
-        f'<span class="state">{state}</span>{gap}{lines}</summary><div class="inside">{_facts(facts)}{measures}</div></details>'
+        f'<span class="state">{state}</span>{gap}{lines}</summary><div class="inside">{pages}{_facts(facts)}{measures}</div></details>'
     )
 
 
