@@ -212,7 +212,7 @@ def _states(table: pd.DataFrame, together: pd.Series) -> str:
     quotes = dict(zip(together.index, quote, strict=True))
     rows = "".join(
         f"<tr><td>{_chip(v)}</td><td class='n'>{len(own)}</td><td>"
-        + " ".join(f'<a href="#{e(str(c))}" title="{e(quoted(quotes[c]))}">{e(str(c))}</a>' for c in own)
+        + " ".join(f'<a lang="zh" href="#{e(str(c))}" title="{e(quoted(quotes[c]))}">{e(str(c))}</a>' for c in own)
         + "</td></tr>"
         for v in VERDICTS
         if len(own := list(together.index[together == v]))
