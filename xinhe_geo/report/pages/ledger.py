@@ -202,8 +202,9 @@ def _ledger_page(
 
 
 def _only_typed(rows: pd.DataFrame) -> bool:
-    """Whether a target is measured by figures that somebody types alone, and by nothing that has a place."""
-    return bool(rows["metric"].isin(["series"]).all())
+    """Whether a target is judged by figures that somebody types alone, and by nothing that has a place."""
+    own = rows.loc[(rows["role"] == "own").to_numpy(), "metric"]
+    return len(own) > 0 and bool((own == "series").all())
 
 
 def _states(table: pd.DataFrame, together: pd.Series) -> str:
