@@ -20,7 +20,8 @@ import pandas as pd
 import pyproj
 import pytest
 import shapely
-from clock import A_PART_OR_ALL
+from clock import A_PART_OR_ALL, seeds
+from oracle import districts
 
 from xinhe_geo.access.coverage import coverage, presence
 from xinhe_geo.access.entrances import facility_entrances, home_entrances
@@ -1149,6 +1150,17 @@ def test_the_minutes_of_a_home_are_those_of_its_route_in_the_bundled_district(
     show: Opener, bundled: District, bundled_page: str
 ) -> None:
     assert_walks(bundled, show(bundled_page).evaluate(WALKS, 61))
+
+
+@pytest.mark.browser
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", seeds(0, 1, 4))
+def test_the_minutes_of_a_home_are_those_of_its_route_in_random_gated_districts(
+    show: Opener, tmp_path: Path, seed: int
+) -> None:
+    """Lanes, waits, stairs, walls of every shape, places inside a home."""
+    district = District.load(districts.write(tmp_path, seed))
+    assert_walks(district, show(meeting(district)).evaluate(WALKS, 5))
 
 
 #: Edits, undo, redo, switching of plan, rule and mode, import and a reload, in any order; what is seen after each is noted.

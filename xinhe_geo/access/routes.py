@@ -120,6 +120,8 @@ def corners_out(district: District, walker: Profile | None = None) -> dict[int, 
         Who walks; counts where any street has stairs and the walker takes none.
     """
     doors, points, gates = home_entrances(district, walker), home_points(district), district.gates
+    if doors.empty:
+        return {}
     spots = points.geometry.reindex(doors["place"]).to_numpy()
     streets = district.network.edges.geometry.to_numpy()[doors["edge"].to_numpy()]
     ends = shapely.line_interpolate_point(streets, doors["at_m"].to_numpy(float))
@@ -129,11 +131,10 @@ def corners_out(district: District, walker: Profile | None = None) -> dict[int, 
         ends[by_gate] = gates.geometry.reindex(doors["gate"][by_gate]).to_numpy()
         walked_m = np.where(by_gate, doors["gate_metres"].to_numpy(float), walked_m)
     bent = np.flatnonzero(walked_m > shapely.distance(spots, ends) + TOLERANCE_M)
-    found, homes = dict[int, np.ndarray](), doors["home"].to_numpy(object)
+    found, shapes = dict[int, np.ndarray](), district.layers["homes"].geometry
     for row in bent[by_gate[bent]].tolist():
-        found[row] = shapely.get_coordinates(way_inside(district.homes.geometry[homes[row]], spots[row], ends[row]))[
-            1:-1
-        ]
+        way = way_inside(shapes[doors["home"].iloc[row]], spots[row], ends[row])
+        found[row] = shapely.get_coordinates(way)[1:-1]
     on_lanes = bent[~by_gate[bent]]
     starts = list(dict.fromkeys(doors["place"].iloc[on_lanes]))
     outs = district.network.ways_out(
@@ -146,9 +147,8 @@ def corners_out(district: District, walker: Profile | None = None) -> dict[int, 
     for row in on_lanes.tolist():
         one = doors.iloc[row]
         own = [leg.geometry for leg in legs[one["place"], one["edge"], one["at_m"]]]
-        found[row] = shapely.get_coordinates(
-            shapely.remove_repeated_points(shapely.linestrings(shapely.get_coordinates(own)))
-        )[1:-1]
+        way = shapely.remove_repeated_points(shapely.linestrings(shapely.get_coordinates(own)))
+        found[row] = shapely.get_coordinates(way)[1:-1]
     return found
 
 
