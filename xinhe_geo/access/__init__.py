@@ -62,7 +62,7 @@ from .home_shares import (
 from .isochrones import isochrones
 from .od_table import od_table, od_tables, pairs
 from .openings import facility_changes
-from .routes import Trip, Trips, route
+from .routes import Trip, Trips, corners_out, route
 from .walls import walk_inside, without_stairs
 
 __all__ = [
@@ -85,6 +85,7 @@ __all__ = [
     "bound_of",
     "compare",
     "completeness",
+    "corners_out",
     "coverage",
     "crowding",
     "curve",

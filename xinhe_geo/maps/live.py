@@ -31,6 +31,7 @@ from ..district import District, Named, Scenario, kind_name, must_be_district, r
 from .drawing import picture
 from .live_model import LiveModel
 from .live_numbers import changes, state_of, warnings
+from .live_walk import walk_shown
 from .meeting import (
     DEMONSTRATION_TEXT,
     badges,
@@ -51,7 +52,7 @@ from .meeting import (
 from .scripts import spoken_script
 
 #: Scripts of the map, in the order they build on each other.
-LIVE_SCRIPTS = ("maps/meeting-engine.js", "maps/meeting-map.js", "maps/live.js")
+LIVE_SCRIPTS = ("maps/meeting-engine.js", "maps/meeting-walk.js", "maps/meeting-map.js", "maps/live.js")
 
 
 def live(
@@ -116,7 +117,7 @@ def _drawing(model: LiveModel) -> str:
     origin = np.floor(np.array([west, south]))
     outlines = {name: numbered_codes(district, name) for name in ("zones", "communities")}
     homes = packed_homes(district, outlines, origin)
-    nowhere = dict.fromkeys(("place", "edge", "at", "access", "x", "y"), "")
+    nowhere = dict.fromkeys(("place", "edge", "at", "access", "x", "y", "gate"), "")
     none: dict[str, list[Any]] = {name: [] for name in ("id", "name", "kind", "state", "community", "typed", "books")}
     content = {
         "name": district.name,
@@ -133,7 +134,8 @@ def _drawing(model: LiveModel) -> str:
         "first": first_view(district),
         "degrees": degree_frame(district, (west, south, east, north)),
         "net": packed_network(district),
-        "walls": {"xy": "", "count": ""},
+        "walls": {"xy": "", "count": "", "name": []},
+        "gates": "",
         "homes": homes,
         "zones": outlines["zones"],
         "communities": outlines["communities"],
@@ -166,13 +168,17 @@ class LiveControls:
 
     def _still(self) -> str:
         """Return the map as a picture, with what is to be done to drag facilities."""
-        model = self._model
-        after = self.scenario().on(model.district, with_conflicts=True) if changes(model) else model.district
+        model, after = self._model, self._after()
         cover = coverage(after, rules=[model.rule], profile=model.walker)
         how = say("这里是活地图的静态图；拖动设施要在 JupyterLab 里运行这个笔记本，或用 python run.py app。")
         note = f"<p>{how}</p>"
         note += "".join(f'<p role="alert"><strong>{escape(text)}</strong></p>' for text in warnings(model))
         return note + picture(after, cover, rule=model.rule, lang=self._lang)
+
+    def _after(self) -> District:
+        """Return the district as it is after what was done."""
+        model = self._model
+        return self.scenario().on(model.district, with_conflicts=True) if changes(model) else model.district
 
     # what the page asks for
 
@@ -183,7 +189,8 @@ class LiveControls:
             self._act(message)
         except (XinheError, ValueError) as error:
             said = str(error)
-        self._tell(said, message.get("seq"), message.get("view"))
+        home = message.get("home") if message.get("do") == "walk" else None
+        self._tell(said, message.get("seq"), message.get("view"), home if isinstance(home, int) else None)
 
     def _act(self, message: Mapping[str, Any]) -> None:
         model, do = self._model, message.get("do")
@@ -202,9 +209,13 @@ class LiveControls:
         elif do in ("step_back", "step_forward", "reset"):
             getattr(model, do)()
 
-    def _tell(self, said: str = "", seq: object = None, view: object = None) -> None:
+    def _tell(self, said: str = "", seq: object = None, view: object = None, home: int | None = None) -> None:
+        """Tell the page what stands now; the walk of a home only where it was just asked for, so that none is ever an old one."""
+        model = self._model
         with speaking(self._lang):
-            content, arrays = state_of(self._model, self._chosen)
+            content, arrays = state_of(model, self._chosen)
+            if home is not None and 0 <= home < len(model.homes.names):
+                content["walk"] = walk_shown(model, self._after(), home) or {"home": home, "legs": None}
         text = self.scenario().text()
         self.send({"state": content, "toml": text, "say": said, "seq": seq, "view": view}, buffers=arrays)
 

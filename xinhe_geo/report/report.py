@@ -45,7 +45,7 @@ from ..maps import (
 from .analysis import Analysis, Progress
 from .files import FIRST, LEDGER_BOOK, added_to, is_as_written, refuse_foreign, swapped_in
 from .gis import geopackage
-from .ledger_workbook import ledger_workbook, responsible
+from .ledger_workbook import ledger_workbook, read_tasks, responsible
 from .pages.brief import brief_page, with_links
 from .pages.ground import ground_page
 from .pages.registry import PAGES, Shown, made
@@ -313,12 +313,13 @@ def _write_pages(district: District, results: Analysis, folder: Path, target: Pa
         run.aside(_write_map, district, results, name, folder / "maps") for name in reversed(_maps(district, results))
     ]
     run.tell(say("写会议用的活地图"))
-    for file, page in run.ahead().items():
-        write_text(folder / file, page)
+    ahead = run.ahead()
     run.tell(say("画地图"))
     shown = [fetch() for fetch in reversed(drawn)]
     filed()
     found = sited()
+    for file, page in ahead.items():
+        write_text(folder / file, maps.with_sites(page, found))
     write_text(folder / KEPT, text_of(results, found))
     run.tell(say("写简报"))
     for file, page in made("results", Shown(district, results)):
@@ -386,7 +387,8 @@ def _write_ledger_files(own: _Ledger, folder: Path, earlier: Path) -> None:
     district, table = own.district, own.table
     ledger_workbook(district, table, folder / LEDGER_BOOK, earlier=earlier, since=own.since, typed=own.typed)
     maps.evidence(district, table).save(folder / EVIDENCE)
-    for file, page in made("ledger", Shown(district, None, table, own.since, {**own.maps, "": EVIDENCE})):
+    shown = Shown(district, None, table, own.since, {**own.maps, "": EVIDENCE}, read_tasks(earlier))
+    for file, page in made("ledger", shown):
         write_text(folder / file, page)
 
 
