@@ -359,6 +359,9 @@ _LAYERS = (
             Column("stairwells", "楼梯单元", "int", "个", minimum=0),
             Column("elevators", "电梯", "int", "部", minimum=0, help="没有写 0，不知道就留空"),
             Column("floor_area_m2", "建筑面积", "float", "m²", minimum=0),
+            Column("buildings", "楼栋数", "int", "栋", minimum=0, help="街块由地图上的几栋楼合成"),
+            Column("stated_homes", "写明住宅的楼", "int", "栋", minimum=0, help="其中标签写明是住宅的"),
+            Column("footprint_m2", "基底面积", "float", "m²", minimum=0),
             Column("parking_places", "停车泊位", "int", "个", minimum=0, help="没有写 0，不知道就留空"),
             Column("renewed_year", "上次改造年份", "year"),
             Column(

@@ -58,3 +58,13 @@ def rule_name(district: District, rule: Rule) -> str:
     limit = say("{0:g} 分钟", rule.minutes) if rule.method == "walk_min" else say("{0:g} 米", rule.metres)
     who = say("（60岁及以上）") if rule.denominator == "people_60plus" else ""
     return say("{0}内有{1}{2}", limit, kinds, who)
+
+
+def buildings_said(district: District) -> str:
+    """Say on how many of a map's buildings the homes rest, where they are blocks of these; else ""."""
+    counts = district.manifest.get("layers", {}).get("homes", {}).get("buildings")
+    if not isinstance(counts, Mapping) or not counts.get("seen"):
+        return ""
+    seen, used, stated, levels = (float(counts.get(key, 0)) for key in ("seen", "used", "stated", "levels"))
+    told = "住处由图上 {0:,.0f} 栋楼中的 {1:,.0f} 栋（{2:.0%}）合成，其中 {3:.0%} 写明是住宅、{4:.0%} 写明层数"
+    return say(told, seen, used, used / seen, stated / max(used, 1.0), levels / max(used, 1.0))
