@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ..core import LAYERS, Profile, Rule, language, say
+from ..core import LAYERS, Profile, Rule, language, renamed, say
 from .district import District
 
 
@@ -17,12 +17,13 @@ def cell(row: Mapping[str, Any], column: str) -> str:
 
 def layer_name(name: str) -> str:
     """Return what a layer or table is called."""
-    return LAYERS[name].label if language() == "zh" else name.replace("_", " ")
+    return renamed(LAYERS[name].label if language() == "zh" else name.replace("_", " "))
 
 
 def column_name(layer: str, column: str) -> str:
     """Return what a column is called."""
-    return LAYERS[layer].names[column].label if language() == "zh" else column.replace("_m2", " (m²)").replace("_", " ")
+    own = LAYERS[layer].names[column].label
+    return renamed(own if language() == "zh" else column.replace("_m2", " (m²)").replace("_", " "))
 
 
 def walker_name(district: District, walker: Profile) -> str:

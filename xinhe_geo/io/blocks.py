@@ -29,6 +29,8 @@ LARGEST_BLOCK_M2, CELL_M = 90_000.0, 200.0
 NEAR_M = 300.0
 #: Buildings of a block that are nearer to each other than twice this are drawn as one piece of built-up land.
 GAP_M = 12.0
+#: Coordinates in files have so many digits.
+DEGREE_STEP = 1e-7
 #: So many buildings must say how high they are before others are taken to be as high as the middle one of them.
 ENOUGH_LEVELS = 30
 
@@ -105,7 +107,16 @@ def blocks_of(
         "stated": rows.stated,
         "levels": int(used["levels"].notna().sum()),
     }
-    return Blocks(frame.to_crs(LONLAT), counts)
+    return Blocks(_sound(frame.to_crs(LONLAT), metric), counts)
+
+
+def _sound(homes: gpd.GeoDataFrame, metric: pyproj.CRS) -> gpd.GeoDataFrame:
+    """Return homes whose shapes are as files keep them, and valid there and back in metres; one that is not becomes its hull."""
+    shapes = shapely.set_precision(homes.geometry.to_numpy(), DEGREE_STEP)
+    back = gpd.GeoSeries(shapes, crs=LONLAT).to_crs(metric)
+    bad = ~(shapely.is_valid(back.to_numpy()) & shapely.is_valid(shapes)) | shapely.is_empty(shapes)
+    shapes[bad] = shapely.convex_hull(homes.geometry.to_numpy()[bad])
+    return homes.set_geometry(gpd.GeoSeries(shapes, index=homes.index, crs=LONLAT))
 
 
 def _sorted(found: Found, metric: pyproj.CRS) -> _Sorted:
@@ -272,4 +283,5 @@ def _built_up(shapes: Shapes, *rooms: shapely.Geometry | None) -> shapely.Geomet
         inner = shape if room is None else shapely.intersection(shape, room)
         shape = inner if inner.area > 0 else shape
     parts = [part for part in shapely.get_parts(shape) if part.geom_type == "Polygon" and part.area > 0]
-    return shapely.multipolygons(parts) if len(parts) > 1 else parts[0] if parts else shapes[0]
+    # Yards are part of a block; without holes a shape stays sound however it is rounded.
+    return shapely.union_all([shapely.Polygon(part.exterior) for part in parts]) if parts else shapes[0]

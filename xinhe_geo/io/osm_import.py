@@ -41,6 +41,7 @@ from ..district import District, layer_name
 from ..network import Extract, excluded_ways, in_order, read_osm_streets
 from . import overpass as _overpass
 from .blocks import Blocks, blocks_of
+from .home_cells import as_cells
 from .homes_table import homes_from_table
 from .import_log import ImportLog
 from .incoming import LONLAT
@@ -382,10 +383,7 @@ def import_osm(
     UnknownNameError
         No such basis.
     """
-    if basis not in BASES:
-        raise UnknownNameError("依据类型", basis, list(BASES))
-    if homes is not None and population is not None:
-        raise SourceError("人口只给一种：--homes（住处的点表）或 --population（栅格或面，按楼面积分）")
+    _refuse_unclear(basis, homes, population)
     source, target, log = Path(path), Path(out).resolve(), ImportLog()
     tell = progress or (lambda text: None)
     check_extract(source)
@@ -406,11 +404,12 @@ def import_osm(
             tell(say("读设施、用地、水系"))
             found = read_extract(extract, rules)
         layers = _map_layers(found, labels, log)
+    buildings, cells = dict[str, int](), ""
     if homes is None:
         people, buildings = _of_the_map(found if map_homes else Found(), streets, metric, population, log)
     else:
         extent = shapely.box(*streets.to_crs(metric).total_bounds)
-        people, buildings = homes_from_table(Path(homes), metric, crs is not None, extent, log), {}
+        people, cells = as_cells(homes_from_table(Path(homes), metric, crs is not None, extent, log), metric, log)
     outline = _outline(streets, people, boundary, metric, log)
     if boundary is not None and len(people) and not (all_inside and homes is not None):
         people = _inside(people, outline, metric, log)
@@ -425,8 +424,8 @@ def import_osm(
     head = _head(border, origin, kinds, public=homes is None and population is None)
     head["without"] = [layer for layer in ON_THE_WAY if layer not in layers]
     entries = {layer: _entry(layer, origin, homes, boundary, basis) for layer in layers}
-    if buildings.get("seen") and "homes" in entries:
-        entries["homes"] |= _of_buildings(buildings, population, origin)
+    if "homes" in entries:
+        entries["homes"] |= _of_buildings(buildings, population, origin) | ({"cells": cells} if cells else {})
     if basis == UNSTATED:
         _say_unstated(
             [n for n, file in (("homes", homes), ("district", boundary)) if file is not None and n in layers], log
@@ -496,6 +495,13 @@ def _entry(
     return entry
 
 
+def _refuse_unclear(basis: str, homes: str | Path | None, population: str | Path | None) -> None:
+    if basis not in BASES:
+        raise UnknownNameError("依据类型", basis, list(BASES))
+    if homes is not None and population is not None:
+        raise SourceError("人口只给一种：--homes（住处的点表）或 --population（栅格或面，按楼面积分）")
+
+
 def _say_unstated(layers: list[str], log: ImportLog) -> None:
     """Name the layers of files of the user's own of which nobody has said what they rest on."""
     for layer in layers:
@@ -505,7 +511,7 @@ def _say_unstated(layers: list[str], log: ImportLog) -> None:
 def _of_buildings(buildings: dict[str, int], population: str | Path | None, origin: _Origin) -> dict[str, Any]:
     """Return what the entry of the homes says where these are blocks of buildings: how many, and whose people they are given."""
     if population is None:
-        return {"buildings": buildings}
+        return {"buildings": buildings} if buildings.get("seen") else {}
     source = f"人口 {Path(population).name}，按楼面积分到楼；楼：{origin.source}"
     licence = f"人口见原文件；楼：{origin.licence}"
     return {"basis": "derived", "source": source, "licence": licence, "secrecy": "internal", "buildings": buildings}
