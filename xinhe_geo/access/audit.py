@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from ..core import BASIS_LABELS, DEMONSTRATION, PEOPLE_KINDS, RESIDENT, UNCHECKED, say
+from ..core import BASIS_LABELS, DEMONSTRATION, PEOPLE_KINDS, RESIDENT, UNCHECKED, named_by_homes, say
 from ..district import District, buildings_said, kind_name, layer_name
 from .entrances import home_entrances, home_points
 
@@ -45,6 +45,7 @@ class _Finding(NamedTuple):
     remedy: str
 
 
+@named_by_homes
 def audit(district: District) -> pd.DataFrame:
     """
     Say how far the data can carry conclusions.
@@ -68,6 +69,7 @@ def audit(district: District) -> pd.DataFrame:
     return table.sort_values("severity", key=lambda s: s.map(order), kind="stable", ignore_index=True)
 
 
+@named_by_homes
 def rests_on(district: District) -> str:
     """Return the one line to put under a map: what its numbers rest on."""
     parts = []

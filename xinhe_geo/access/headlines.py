@@ -20,6 +20,7 @@ from ..core import (
     Rule,
     amount,
     language,
+    named_by_homes,
     per_cent,
     say,
 )
@@ -34,6 +35,7 @@ _NAMED_AT_MOST = 5
 # --- what is shown first ---------------------------------------------------------------------------------------------
 
 
+@named_by_homes
 def headlines(district: District, cover: pd.DataFrame) -> pd.DataFrame:
     """
     Say, rule by rule, the one number that leads, in the words of a planner.
@@ -317,6 +319,7 @@ def _what_is_missing(district: District, rule: Rule) -> str:
     return say("数据不足：缺人口和用地")
 
 
+@named_by_homes
 def basis_text(district: District, rule: Rule) -> str:
     """
     Say what a rule's numbers rest on: "小区 101 处中 101 处为合成；设施 38 处中 12 处为示意".

@@ -17,11 +17,10 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from decimal import ROUND_HALF_UP, Decimal
-from typing import Concatenate, ParamSpec, TypeVar
+from typing import ParamSpec, TypeVar
 
 from .errors import UnknownNameError
 
-First = TypeVar("First")
 P = ParamSpec("P")
 Result = TypeVar("Result")
 LANGS = ("zh", "en")
@@ -51,7 +50,7 @@ def speaking(lang: str) -> Iterator[None]:
         _LANG.reset(before)
 
 
-def named_by_homes(function: Callable[Concatenate[First, P], Result]) -> Callable[Concatenate[First, P], Result]:
+def named_by_homes(function: Callable[P, Result]) -> Callable[P, Result]:
     """
     Return a function that names homes as what they are in the district that its first argument is, or is about.
 
@@ -59,10 +58,11 @@ def named_by_homes(function: Callable[Concatenate[First, P], Result]) -> Callabl
     """
 
     @functools.wraps(function)
-    def named(first: First, /, *args: P.args, **kwargs: P.kwargs) -> Result:
+    def named(*args: P.args, **kwargs: P.kwargs) -> Result:
+        first = next(iter((*args, *kwargs.values())), None)
         before = _CELLS.set(bool(getattr(getattr(first, "district", first), "cells", "")))
         try:
-            return function(first, *args, **kwargs)
+            return function(*args, **kwargs)
         finally:
             _CELLS.reset(before)
 

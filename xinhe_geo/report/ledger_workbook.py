@@ -21,6 +21,7 @@ from ..core import (
     growing,
     language,
     listed_words,
+    named_by_homes,
     parted,
     say,
     speaking,
@@ -66,6 +67,7 @@ USER_COLUMNS = (OFFICE, "配合单位", "年度节点", "进度", "佐证材料"
 _HEADER_ROW = 2
 
 
+@named_by_homes
 def ledger_workbook(
     district: District,
     table: pd.DataFrame,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from ...core import refuse_uncleared, say, write_text
+from ...core import named_by_homes, refuse_uncleared, say, write_text
 from ...district import District, kind_name, rule_name
 from ...doubts import robustness, stress
 from ...maps import promised_rules
@@ -26,6 +26,7 @@ LOSS_LABELS = {"passage": "过阻隔的通道", "crossing": "过街", "gate": "�
 LISTED = 40
 
 
+@named_by_homes
 def firmness(district: District, *, preset: str = "plan", seed: int = 0, draws: int = 199) -> tuple[Firmness, ...]:
     """
     Say how firm each promised goal is, those that lead first, in the language that is spoken.
@@ -83,6 +84,7 @@ def stress_sheet(district: District, table: pd.DataFrame) -> pd.DataFrame:
     )
 
 
+@named_by_homes
 def write_robustness(
     district: District, to: str | Path, *, seed: int = 0, draws: int = 199, progress: Progress | None = None
 ) -> None:
@@ -115,6 +117,7 @@ def write_robustness(
     _write(district, Path(to), ("robustness", "数据可信度", say("数据可信度")), table, note)
 
 
+@named_by_homes
 def write_stress(district: District, to: str | Path, *, progress: Progress | None = None) -> pd.DataFrame:
     """
     Write who loses a promise with any one thing: `stress.html`, `tables/单点失效.xlsx`; return the table.
