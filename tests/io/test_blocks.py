@@ -8,16 +8,18 @@ from pathlib import Path
 
 import geopandas as gpd
 import numpy as np
+import pandas as pd
 import pytest
 import shapely
 from clock import seeds
 from test_osm_import import Town, line, node_at, town
 
 from xinhe_geo.access import basis_text, rests_on
+from xinhe_geo.access.people_draws import drawn_people, drawn_range
 from xinhe_geo.core import EnvironmentProblem, Rule, SourceError, speaking
 from xinhe_geo.district import District
 from xinhe_geo.io.osm_import import import_osm
-from xinhe_geo.io.population import area_of, drawn, shared
+from xinhe_geo.io.population import area_of, shared
 
 LONLAT = "EPSG:4326"
 
@@ -88,14 +90,28 @@ def test_shared_people_add_up_to_each_area_whatever_the_weights() -> None:
             assert not len(mine) or math.fsum(mine) == pytest.approx(total[k], abs=1e-9 * (1 + total[k]))
             if len(mine) > 1 and total[k]:  # twice the floor, twice the people
                 assert mine / mine[0] == pytest.approx(weight[area == k] / weight[area == k][0])
-        for draw in drawn(total, area, weight, 5):
-            sums = np.bincount(area[area >= 0], weights=draw[area >= 0], minlength=12)
-            there = np.isin(np.arange(12), area)
-            assert sums[there] == pytest.approx(total[there], abs=1e-6)
-            assert (draw[area >= 0] >= 0).all()
-        assert not np.array_equal(*drawn(total, area, weight, 2)), "draws differ"
-    ten = drawn(np.array([1e6]), np.zeros(2000, int), np.ones(2000), 10)
-    assert np.mean(ten, axis=0).mean() == pytest.approx(500)
+
+
+@pytest.mark.slow
+def test_draws_of_who_lives_where_keep_the_total_of_each_area(tmp_path: Path) -> None:
+    t, _ = built_town(3)
+    quarters((1000, 250, 0, 37)).to_file(tmp_path / "areas.gpkg")
+    d, _ = imported(t, tmp_path / "t", population=tmp_path / "areas.gpkg")
+    draws = drawn_people(d)
+    assert d.homes is not None and draws is not None
+    parts = [part.split(":") for cell in d.homes["people_parts"].dropna() for part in cell.split(";")]
+    totals = {a: sum(float(n) for name, n in parts if name == a) for a in "abd"}
+    assert totals == pytest.approx({"a": 1000, "b": 250, "d": 37}, rel=1e-8)
+    assert d.homes["people"].sum() == pytest.approx(1287)
+    assert draws.sum().to_numpy() == pytest.approx(1287), "every draw adds up"
+    assert (draws >= 0).all().all() and draws.nunique(axis=1).max() > 100
+    assert draws.mean(axis=1).to_numpy() == pytest.approx(
+        d.homes["people"].reindex(draws.index).to_numpy(), rel=0.35, abs=3
+    )
+    assert drawn_range(d, pd.Series(1.0, index=d.homes.index)) == pytest.approx((1, 1))
+    half = pd.Series(np.arange(len(d.homes)) % 2 == 0, index=d.homes.index, dtype=float)
+    low, high = drawn_range(d, half) or (0, 0)
+    assert low < float(half @ d.homes["people"].fillna(0)) / 1287 < high
 
 
 def test_a_building_lies_in_the_area_its_middle_lies_in() -> None:
@@ -110,6 +126,7 @@ def quarters(people: object = (1000, 250, 0, 37)) -> gpd.GeoDataFrame:
     return gpd.GeoDataFrame({"area": list("abcd"), "people": list(people)}, geometry=boxes, crs=LONLAT)  # type: ignore[call-overload]
 
 
+@pytest.mark.slow
 def test_areas_keep_their_people_and_nobody_without_a_building_is_lost(tmp_path: Path) -> None:
     quarters().to_file(tmp_path / "areas.gpkg")
     d, report = imported(town(), tmp_path / "t", population=tmp_path / "areas.gpkg")
@@ -150,6 +167,7 @@ def test_areas_that_cannot_serve_are_refused_by_name(people: object, name: str, 
     assert not (tmp_path / "t/out").exists()
 
 
+@pytest.mark.slow
 def test_a_raster_of_people_keeps_its_total(tmp_path: Path) -> None:
     rasterio = pytest.importorskip("rasterio")
     west, north = corner(0, 12)

@@ -28,6 +28,7 @@ from ..district import District, buildings_said, kind_name, layer_name, must_be_
 from .bounds import AT_LEAST, EXACT, unchecked_of, what_to_survey
 from .coverage import NEAR_LINE_M, coverage, is_surveyed, presence, presence_grounds, summary
 from .gaps import rule_in
+from .people_draws import drawn_range
 
 #: How many places by a line are named before it is said how many there are.
 _NAMED_AT_MOST = 5
@@ -199,6 +200,9 @@ def _headline(district: District, rule: Rule, found: _Found, upper: Mapping[str,
         row["mark"] = say("演示值（不作结论）")
     elif bound == AT_LEAST:
         row["mark"] = say("只据地图（不作结论）") if row["mapped"] else say("没有查全（不作结论）")
+    if denominator == "people" and (ends := drawn_range(district, own["served"])) is not None:
+        told = say("人口按楼面积分摊，分摊的误差使走得到的份额在 {0:.1%}—{1:.1%} 之间（95 % 的抽样）", *ends)
+        row["basis_text"] = say("；").join(part for part in (str(row["basis_text"]), told) if part)
     del row["mapped"]
     return row
 

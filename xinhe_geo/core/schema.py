@@ -351,6 +351,7 @@ _LAYERS = (
                 words=_PEOPLE_WORDS,
                 help="常住、户籍或实有；留空为常住。一个目录里只能有一种，几种不能相加",
             ),
+            Column("people_parts", "人口取自", help="按楼面积分到的：块:人数，几块用 ; 隔开；由导入写"),
             Column("people_year", "人口年份", "year", help="这些人数是哪一年的"),
             Column("built", "建成年代", "year"),
             *SINCE_UNTIL,

@@ -21,7 +21,7 @@ from .homes_table import COUNTS
 from .import_log import ImportLog
 from .incoming import LONLAT, Floats, Shapes
 from .osm_extract import Found
-from .population import Areas, spread
+from .population import Areas, part_of, spread
 
 #: A face, or a residential area, that is larger is cut into squares of this side: a home has to be small beside a walk.
 LARGEST_BLOCK_M2, CELL_M = 90_000.0, 200.0
@@ -75,7 +75,7 @@ def blocks_of(
     Returns
     -------
     blocks
-        Homes, columns `home`, `name`, `households`, `people`, `people_60plus`, `buildings`, `stated_homes`, `footprint_m2`,
+        Homes, columns `home`, `name`, `households`, `people`, `people_60plus`, `people_parts`, `buildings`, `stated_homes`, `footprint_m2`,
         `storeys`, `floor_area_m2`, geometry in EPSG:4326; and the counts of buildings.
     """
     rows = _sorted(found, metric)
@@ -84,11 +84,11 @@ def blocks_of(
     built = _inside(used.geometry.to_numpy(), land.geometry.to_numpy())
     bare = land[~np.isin(np.arange(len(land)), built)]
     _report(rows, bare, log)
-    people = np.full(len(used), np.nan)
+    people, area = np.full(len(used), np.nan), np.full(len(used), "", dtype=object)
     rest = gpd.GeoDataFrame({"home": [], "people": []}, geometry=[], crs=metric)
     if areas is not None:
-        people, rest = spread(areas, used.geometry.to_numpy(), _floor_area(used), log)
-    homes = _joined(used.assign(people=people), land, streets.to_crs(metric))
+        people, area, rest = spread(areas, used.geometry.to_numpy(), _floor_area(used), log)
+    homes = _joined(used.assign(people=people, area=area), land, streets.to_crs(metric))
     if len(used):
         log.note(
             "homes",
@@ -231,6 +231,7 @@ _COLUMNS = (
     "home",
     "name",
     "people",
+    "people_parts",
     "buildings",
     "stated_homes",
     "footprint_m2",
@@ -247,6 +248,7 @@ def _block(members: pd.DataFrame, home: str, name: str | None, shape: shapely.Ge
         home,
         name,
         float(members["people"].sum(min_count=1)),
+        ";".join(part_of(str(a), n) for a, n in members.groupby("area")["people"].sum().items() if n > 0) or None,
         len(members),
         int((members["use"] == "house").sum()),
         round(float(footprint.sum()), 1) or np.nan,

@@ -6,6 +6,7 @@ Areas are the polygons of a layer, cells of a table, or the pixels of a raster (
 
 from __future__ import annotations
 
+import re
 import warnings
 from pathlib import Path
 from typing import NamedTuple
@@ -24,8 +25,6 @@ RASTERS = (".tif", ".tiff")
 LAYERS_READ = (".gpkg", ".geojson", ".json", ".fgb", ".shp")
 _PEOPLE = ("people", "population", "pop", "常住人口", "人口", "人口数")
 _NAMES = ("area", "id", "code", "code_", "h3", "hex", "编号", "代码")
-#: How wrong floor area is as a weight: the spread of people per floor area between buildings, as a share of its mean.
-WEIGHT_ERROR = 0.8
 #: More pixels than this in the box of the streets are not looked at one by one.
 _MOST_PIXELS = 4_000_000
 
@@ -181,15 +180,15 @@ def read_raster(path: Path, crs: str, bounds: list[float]) -> dict[str, object]:
         ) from error
 
 
-def spread(areas: Areas, shapes: Shapes, floor: Floats, log: ImportLog) -> tuple[Floats, gpd.GeoDataFrame]:
+def spread(areas: Areas, shapes: Shapes, floor: Floats, log: ImportLog) -> tuple[Floats, np.ndarray, gpd.GeoDataFrame]:
     """
     Spread the people of areas over buildings by their floor area; the people of each area add up to its total.
 
     Returns
     -------
-    people, rest
-        People of each building, missing where it lies in no area; and the areas that have people and no building, as homes of
-        their own, so that nobody is lost.
+    people, area, rest
+        People of each building, missing where it lies in no area; the name of that area; and the areas that have people and no
+        building, as homes of their own, so that nobody is lost.
     """
     frame = areas.frame
     area = area_of(shapes, frame.geometry.to_numpy())
@@ -199,7 +198,13 @@ def spread(areas: Areas, shapes: Shapes, floor: Floats, log: ImportLog) -> tuple
         log.note("homes", say("不在任何一块里的楼"), say("{0} 栋，人口不详", outside))
     empty = frame[(total > 0) & ~np.isin(np.arange(len(frame)), area)]
     rest = gpd.GeoDataFrame(
-        {"home": [f"area-{name}" for name in empty["area"]], "people": empty["people"].to_numpy()},
+        {
+            "home": [f"area-{name}" for name in empty["area"]],
+            "people": empty["people"].to_numpy(),
+            "people_parts": [
+                part_of(name, people) for name, people in zip(empty["area"], empty["people"], strict=True)
+            ],
+        },
         geometry=empty.geometry.to_numpy(),
         crs=frame.crs,
     )
@@ -211,7 +216,13 @@ def spread(areas: Areas, shapes: Shapes, floor: Floats, log: ImportLog) -> tuple
             say("自成一处，人口合计 {0:.15g}", float(rest["people"].sum())),
             rest["home"],
         )
-    return people, rest
+    named = np.where(area >= 0, frame["area"].to_numpy(object)[area], "")
+    return people, named, rest
+
+
+def part_of(area: str, people: float) -> str:
+    """Return how a home's share of an area's people is written in `people_parts`: several with ";" between."""
+    return f"{re.sub('[;:]', '-', area)}:{people:.10g}"
 
 
 def area_of(shapes: Shapes, areas: Shapes) -> np.ndarray:
@@ -247,26 +258,3 @@ def shared(total: Floats, area: np.ndarray, weight: Floats) -> Floats:
     people = np.full(len(area), np.nan)
     people[inside] = total[area[inside]] * weight[inside] / whole[area[inside]]
     return people
-
-
-def drawn(total: Floats, area: np.ndarray, weight: Floats, times: int) -> list[Floats]:
-    """
-    Draw how the people of each area may really be spread: as `shared`, by weights that are as wrong as floor area is.
-
-    Parameters
-    ----------
-    total, area, weight
-        As `shared` takes them.
-    times
-        How many draws. The same input gives the same draws.
-
-    Returns
-    -------
-    draws
-        People of each building in each draw; those of an area add up to its total in every draw.
-    """
-    rng = np.random.default_rng(len(area))
-    shape = 1.0 / WEIGHT_ERROR**2
-    return [
-        shared(total, area, weight * np.maximum(rng.gamma(shape, 1.0 / shape, len(weight)), 1e-9)) for _ in range(times)
-    ]
