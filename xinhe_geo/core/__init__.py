@@ -81,13 +81,14 @@ from .models import (
     standing,
 )
 from .numbers import amount, per_cent, signed
-from .plane import crs_label, crs_text, plane_of
+from .plane import crs_label, crs_of, crs_text, plane_of
 from .progress import listening, told, work
-from .said import read_toml
+from .said import read_json, read_toml
 from .schema import (
     ABSENT,
     BASES,
     BASIS_LABELS,
+    BUDGETS,
     CLAIM_LABELS,
     DEMONSTRATION,
     DIRECTIONS,
@@ -134,6 +135,7 @@ __all__ = [
     "ABSENT",
     "BASES",
     "BASIS_LABELS",
+    "BUDGETS",
     "CLAIM_LABELS",
     "DATUMS",
     "DATUM_LABELS",
@@ -198,6 +200,7 @@ __all__ = [
     "checked_count",
     "counted",
     "crs_label",
+    "crs_of",
     "crs_text",
     "datum_name",
     "describe",
@@ -238,6 +241,7 @@ __all__ = [
     "place_file",
     "plane_of",
     "problems_table",
+    "read_json",
     "read_layer",
     "read_toml",
     "reading",
