@@ -895,7 +895,9 @@ def main(arguments: Sequence[str]) -> int:
             return report()
         if command in own:
             return own[command](rest)
-        ensure(*EXTRAS.get(command, ()), *(extra for option in OPTIONAL if option in rest for extra in OPTIONAL[option]))
+        ensure(
+            *EXTRAS.get(command, ()), *(extra for option in OPTIONAL if option in rest for extra in OPTIONAL[option])
+        )
         return call("-P", "-m", "xinhe_geo", *arguments)
     except Trouble as trouble:
         say(str(trouble))

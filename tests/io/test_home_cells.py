@@ -14,6 +14,7 @@ import pytest
 import shapely
 from test_osm_import import line, people, town
 
+from xinhe_geo.access.entrances import CELL_POINTS_AT_MOST, facility_entrances, home_points
 from xinhe_geo.app.cli import main
 from xinhe_geo.core import are_h3, say, speaking, title
 from xinhe_geo.core.i18n import named_by_homes
@@ -55,6 +56,9 @@ def test_h3_cells_are_drawn_as_hexagons(extract: Path, tmp_path: Path, as_number
     assert d.homes.geometry.area.to_numpy() == pytest.approx(size, rel=0.02)
     assert d.homes.geometry.union_all().area == pytest.approx(len(cells) * size, rel=0.02), "no gap and no overlap"
     assert d.homes["people"].sum() == 10 * len(cells)
+    assert home_points(d).groupby("home").size().between(9, CELL_POINTS_AT_MOST + 4).all()
+    assert d.facilities is not None
+    assert facility_entrances(d, d.facilities)["inside"].isna().all(), "a facility is in no cell's compound"
     assert "六边形" in line(report, "homes", "单元")["reason"]
 
 

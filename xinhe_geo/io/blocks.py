@@ -279,7 +279,7 @@ def _first(spots: Shapes, areas: Shapes) -> np.ndarray:
 
 def _built_up(shapes: Shapes, *rooms: shapely.Geometry | None) -> shapely.Geometry:
     """Return the built-up land of some buildings: they and what is narrow between them, within the rooms they are in."""
-    near = shapely.union_all(shapely.buffer(shapes, GAP_M, quad_segs=1, join_style="mitre", cap_style="square"))
+    near = shapely.union_all(shapely.buffer(shapes, GAP_M, quad_segs=1, join_style="mitre"))
     shape = shapely.simplify(shapely.buffer(near, -GAP_M, quad_segs=1, join_style="mitre"), 1.0)
     for room in rooms:
         inner = shape if room is None else shapely.intersection(shape, room)
