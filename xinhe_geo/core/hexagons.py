@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 import shapely
@@ -20,20 +21,25 @@ def _index(text: object) -> str | None:
     return said.lower() if _INDEX.fullmatch(said) else None
 
 
+def _h3() -> Any:
+    """Return the library, whose functions have no types of their own."""
+    import h3
+
+    return h3
+
+
 def are_h3(ids: Iterable[object]) -> bool:
     """Return whether all of these are H3 indexes of cells, of one resolution; of none of them, no."""
     found = [_index(one) for one in ids]
     if not found or None in found or len({one[1] for one in found if one}) > 1:
         return False
-    import h3
-
+    h3 = _h3()
     return all(h3.is_valid_cell(one) for one in found)
 
 
 def h3_outlines(ids: Iterable[object]) -> np.ndarray:
     """Return what H3 cells cover, as polygons in EPSG:4326."""
-    import h3
-
+    h3 = _h3()
     return np.array(
         [shapely.Polygon([(lon, lat) for lat, lon in h3.cell_to_boundary(str(_index(one)))]) for one in ids],
         dtype=object,

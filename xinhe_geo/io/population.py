@@ -6,10 +6,11 @@ Areas are the polygons of a layer, cells of a table, or the pixels of a raster (
 
 from __future__ import annotations
 
+import importlib
 import re
 import warnings
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import geopandas as gpd
 import numpy as np
@@ -122,7 +123,7 @@ def _pixels(path: Path, metric: pyproj.CRS, extent: shapely.Geometry) -> gpd.Geo
         import rasterio  # noqa: F401 -- here, where it can be said that it is not installed
     box = gpd.GeoSeries([extent], crs=metric)
     read = apart(read_raster, path, str(box.crs.to_wkt()), [float(v) for v in extent.bounds])
-    values, (a, b, c, d, e, f) = read["values"], read["transform"]
+    values, (a, b, c, d, e, f), first, crs = read
     row, column = np.nonzero(np.isfinite(values) & (values > 0))
     if not len(row):
         raise SourceError(f"{path.name} 在道路范围里没有一格有人。检查范围，或取了别处的栅格")
@@ -133,15 +134,14 @@ def _pixels(path: Path, metric: pyproj.CRS, extent: shapely.Geometry) -> gpd.Geo
         ],
         axis=1,
     )
-    shapes = gpd.GeoSeries(shapely.polygons(corners), crs=read["crs"]).to_crs(metric)
-    first = read["first"]
+    shapes = gpd.GeoSeries(shapely.polygons(corners), crs=crs).to_crs(metric)
     names = [f"{r + first[0]}-{c + first[1]}" for r, c in zip(row.tolist(), column.tolist(), strict=True)]
     return gpd.GeoDataFrame({"area": names, "people": values[row, column]}, geometry=shapes.to_numpy(), crs=metric)
 
 
-def read_raster(path: Path, crs: str, bounds: list[float]) -> dict[str, object]:
+def read_raster(path: Path, crs: str, bounds: list[float]) -> tuple[Floats, list[float], list[int], str]:
     """
-    Return the pixels of a GeoTIFF in a box, as plain values: `values`, `transform`, `crs`, `first` (row and column of the first).
+    Return the pixels of a GeoTIFF in a box as plain values: people, the way to places, row and column of the first, the CRS.
 
     Raises
     ------
@@ -150,8 +150,9 @@ def read_raster(path: Path, crs: str, bounds: list[float]) -> dict[str, object]:
     """
     import rasterio
     from rasterio.errors import RasterioError
-    from rasterio.warp import transform_bounds
-    from rasterio.windows import Window, from_bounds
+
+    warp: Any = importlib.import_module("rasterio.warp")  # no types of their own
+    windows: Any = importlib.import_module("rasterio.windows")
 
     try:
         # One driver only: GDAL would otherwise follow what a file says about other files, or addresses.
@@ -159,8 +160,8 @@ def read_raster(path: Path, crs: str, bounds: list[float]) -> dict[str, object]:
             warnings.simplefilter("ignore")  # libraries of its own that tell each other what will change
             if raster.crs is None:
                 raise SourceError(f"{path.name} 没有坐标系。在 QGIS 里定好投影，另存为 GeoTIFF")
-            near = transform_bounds(crs, raster.crs, *bounds)
-            window = from_bounds(*near, raster.transform)
+            near = warp.transform_bounds(crs, raster.crs, *bounds)
+            window = windows.from_bounds(*near, raster.transform)
             row, column = max(int(window.row_off) - 1, 0), max(int(window.col_off) - 1, 0)
             height = min(int(np.ceil(window.row_off + window.height)) + 1, raster.height) - row
             width = min(int(np.ceil(window.col_off + window.width)) + 1, raster.width) - column
@@ -170,10 +171,10 @@ def read_raster(path: Path, crs: str, bounds: list[float]) -> dict[str, object]:
                 raise SourceError(
                     f"{path.name} 在道路范围里有 {height * width:,} 格，太细。先合成较粗的格，或换小一点的范围"
                 )
-            piece = Window(column, row, width, height)
+            piece = windows.Window(column, row, width, height)
             values = raster.read(1, window=piece, masked=True).astype("float64").filled(np.nan)
             transform = list(raster.window_transform(piece))[:6]
-            return {"values": values, "transform": transform, "crs": raster.crs.to_wkt(), "first": [row, column]}
+            return values, transform, [row, column], str(raster.crs.to_wkt())
     except RasterioError as error:
         raise SourceError(
             f"{path.name} 不是能读的 GeoTIFF（{(str(error).splitlines() or ['?'])[0]}）。重新下载，或另存一次"

@@ -38,7 +38,7 @@ def nodes_in_order(path: Path) -> bool | None:
                     if field != _DENSE:
                         beyond = True
                         continue
-                    ids = next(iter(_parts(body, _IDS)), b"")
+                    ids = next(iter(_parts(_bytes(body), _IDS)), b"")
                     steps = _differences(ids)
                     if len(steps) and (beyond or int(steps[0]) <= last or (steps[1:] <= 0).any()):
                         return False
