@@ -41,6 +41,7 @@ def extract(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("as_number", [False, True])
 def test_h3_cells_are_drawn_as_hexagons(extract: Path, tmp_path: Path, as_number: bool) -> None:
     cells = hexagons()
@@ -62,6 +63,7 @@ def test_h3_cells_are_drawn_as_hexagons(extract: Path, tmp_path: Path, as_number
     assert "六边形" in line(report, "homes", "单元")["reason"]
 
 
+@pytest.mark.slow
 def test_ids_that_only_look_like_indexes_stay_places(extract: Path, tmp_path: Path) -> None:
     assert not are_h3(["8" + "0" * 14]) and not are_h3([]) and not are_h3(["a", *hexagons()])
     assert not are_h3([*hexagons(9), *hexagons(8)]), "one resolution covers the ground once"
@@ -89,6 +91,7 @@ def test_a_grid_is_found_turned_thinned_and_shaken_and_scattered_points_are_none
     assert grid_cells(own[:8]) is None, "a few points are no grid"
 
 
+@pytest.mark.slow
 def test_points_of_a_grid_become_squares(extract: Path, tmp_path: Path) -> None:
     rows = [f"g{i}-{j},{117.601 + i * 0.002:.4f},{39.051 + j * 0.002:.4f},5" for i in range(5) for j in range(5)]
     import_osm(extract, tmp_path / "out", homes=people(tmp_path, "\n".join(["id,lon,lat,people", *rows, ""])))

@@ -7,9 +7,9 @@ import pandas as pd
 
 from ..district import District
 
-#: How wrong floor area is as a weight of people: the spread of people per floor area between buildings, as a share of its mean.
-#: What `benchmarks/spreading.py` found (docs/correctness.md).
-WEIGHT_ERROR = 0.8
+#: How wrong a weight of people is: the spread of people per weight between places, as a share of its mean. It is that of places
+#: of a hundred buildings and more (`benchmarks/spreading.py`, docs/correctness.md): neighbours are wrong alike, and nothing cancels.
+WEIGHT_ERROR = 0.6
 DRAWS = 199
 
 
@@ -31,9 +31,7 @@ def drawn_people(district: District) -> pd.DataFrame | None:
         pair = said.str.rpartition(":")
         part = pd.to_numeric(pair[2], errors="coerce").fillna(0.0).to_numpy(dtype=float)
         area, _ = pd.factorize(pair[0])
-        # Of many buildings the errors cancel: each of them is wrong by itself.
-        buildings = pd.to_numeric(homes["buildings"], errors="coerce").reindex(said.index).fillna(1.0).clip(lower=1.0)
-        shape = (buildings.to_numpy(dtype=float) / WEIGHT_ERROR**2)[:, None]
+        shape = 1.0 / WEIGHT_ERROR**2
         wrong = np.random.default_rng(len(said)).gamma(shape, 1.0 / shape, (len(said), DRAWS))
         drawn = part[:, None] * np.maximum(wrong, 1e-12)
         total = np.bincount(area, weights=part)
