@@ -135,8 +135,10 @@ ALWAYS = ("office",)
 MEGABYTES, PACKAGES = 300, 60
 #: Commands that need more than that, and the extras they need.
 EXTRAS = {"batch": ("cluster",)}
+#: What is read with an option only.
+OPTIONAL = {"--population": ("raster",)}
 #: What the tests need: nothing is left untested for want of a package.
-TESTED = ("cluster", "dev", "lab")
+TESTED = ("cluster", "dev", "lab", "raster")
 
 #: What pip says -> what a planner can do about it. The first that matches is shown.
 HINTS = (
@@ -920,7 +922,9 @@ def main(arguments: Sequence[str]) -> int:
             return report()
         if command in own:
             return own[command](rest)
-        ensure(*EXTRAS.get(command, ()))
+        ensure(
+            *EXTRAS.get(command, ()), *(extra for option in OPTIONAL if option in rest for extra in OPTIONAL[option])
+        )
         return call("-P", "-m", "xinhe_geo", *arguments)
     except Trouble as trouble:
         say(str(trouble))

@@ -22,6 +22,7 @@ from ..core import (
     XinheError,
     escape,
     language,
+    named_by_homes,
     refuse_uncleared,
     say,
     speaking,
@@ -55,6 +56,7 @@ from .scripts import spoken_script
 LIVE_SCRIPTS = ("maps/meeting-engine.js", "maps/meeting-walk.js", "maps/meeting-map.js", "maps/live.js")
 
 
+@named_by_homes
 def live(
     district: District,
     kind: Named | None = None,

@@ -42,6 +42,7 @@ from ..core import (
     UnknownNameError,
     crs_label,
     language,
+    named_by_homes,
     renewal_is_confirmed,
     say,
     web_file,
@@ -79,6 +80,7 @@ def preset_text(district: District, preset: str) -> str:
     return say(PRESETS[preset])
 
 
+@named_by_homes
 def meeting(district: District) -> str:
     """
     Return `meeting.html`: the district as one self-contained page that computes coverage while facilities are dragged.

@@ -21,6 +21,7 @@ from ..core import (
     growing,
     language,
     listed_words,
+    named_by_homes,
     parted,
     say,
     speaking,
@@ -68,6 +69,7 @@ USER_COLUMNS = (OFFICE, "配合单位", BY_WHEN, "进度", "佐证材料")
 _HEADER_ROW = 2
 
 
+@named_by_homes
 def ledger_workbook(
     district: District,
     table: pd.DataFrame,

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import pandas as pd
 
 from .. import maps
-from ..core import Rule, UnknownNameError, Worker, refuse_uncleared, say, speaking, told, write_text
+from ..core import Rule, UnknownNameError, Worker, named_by_homes, refuse_uncleared, say, speaking, told, write_text
 from ..district import District, must_be_district, rule_name
 from ..ledger import (
     RECORDS,
@@ -61,6 +61,7 @@ DOCUMENTS = {"sheet": "现状总图.pdf", "word": "汇报.docx", "slides": "汇�
 
 
 @told("写会议材料", 7)
+@named_by_homes
 def brief(
     district: District,
     to: str | Path = "output",
@@ -152,6 +153,7 @@ def _without_homes(district: District, to: Path, preset: str, tell: Progress, la
     return pd.DataFrame(columns=columns).rename_axis("rule")
 
 
+@named_by_homes
 def documents(
     district: District,
     names: str | Sequence[str] = tuple(DOCUMENTS),
@@ -242,6 +244,7 @@ class _Run(NamedTuple):
     every: bool = False
 
 
+@named_by_homes
 def write_report(
     district: District,
     results: Analysis,
@@ -392,6 +395,7 @@ def _write_ledger_files(own: _Ledger, folder: Path, earlier: Path) -> None:
         write_text(folder / file, page)
 
 
+@named_by_homes
 def write_ledger(
     district: District,
     table: pd.DataFrame,

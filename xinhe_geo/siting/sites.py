@@ -48,6 +48,7 @@ from ..core import (
     SitingError,
     UnknownNameError,
     amount,
+    named_by_homes,
     say,
     told,
 )
@@ -176,6 +177,7 @@ class _Table(NamedTuple):
 
 
 @told("选址", 4)
+@named_by_homes
 def sites(
     district: District,
     kind: Named,

@@ -25,6 +25,7 @@ from ...core import (
     amount,
     growing,
     language,
+    named_by_homes,
     per_cent,
     read_layer,
     refuse_uncleared,
@@ -307,6 +308,7 @@ def provision_sheet(table: pd.DataFrame) -> pd.DataFrame:
     )
 
 
+@named_by_homes
 def write_comparison(
     before: State,
     after: State,
@@ -447,6 +449,7 @@ def _matrix_cell(found: pd.Series) -> str:
     return f'<td class="{found["tone"]}">{html.escape(found["net_text"])}<br>（{signed(found["points"])}）</td>'
 
 
+@named_by_homes
 def write_plans(
     district: District, to: str | Path, *, rules: str = "plan", progress: Progress | None = None
 ) -> pd.DataFrame:
@@ -519,6 +522,7 @@ def _write_plans(
     return summary
 
 
+@named_by_homes
 def write_comparisons(
     district: District, to: str | Path, *, rules: str = "plan", progress: Progress | None = None
 ) -> list[str]:
