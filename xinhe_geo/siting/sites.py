@@ -141,6 +141,10 @@ class Phase(NamedTuple):
     budget: float | None = None
 
 
+#: A zone is written in whole metres.
+ROUNDED_M = 1.0
+
+
 class _Case(NamedTuple):
     """What `sites` works on."""
 
@@ -872,7 +876,7 @@ def _explain(case: _Case, table: _Table, plan: _Plan) -> pd.DataFrame:
     if plan.swaps:
         own = where["community"] if case.rule.metric == "presence" else pd.Series(0, index=where.index)
         zones = {
-            site: _zone(case, [s for s in (site, *others) if own[s] == own[site]])
+            site: _zone(case, [s for s in (site, *others) if own[s] == own[site]], str(own[site]))
             for site, others in zip(plan.sites, plan.swaps, strict=True)
         }
     for rank, (site, demands) in enumerate(_in_order(list(plan.sites), table), start=1):
@@ -921,15 +925,22 @@ def _explain(case: _Case, table: _Table, plan: _Plan) -> pd.DataFrame:
     return frame.assign(**facts_of_all)[list(COLUMNS)]
 
 
-def _zone(case: _Case, sites: Iterable[Hashable]) -> str:
-    """Return the ground about candidates as WKT: half a cell of the grid about each, and none of any other candidate."""
+def _zone(case: _Case, sites: Iterable[Hashable], community: str) -> str:
+    """
+    Return the ground about candidates as WKT: half a cell of the grid about each, and none of any other candidate.
+
+    Where each community is to have one, only in the `community` that the site is for.
+    """
     own = case.spots.index.isin(list(sites))
     xy = shapely.get_coordinates(shapely.point_on_surface(np.asarray(case.spots.geometry.array)))
     reach = np.full(int(own.sum()), GRID_M / 2)
     if not own.all():
         reach = np.minimum(reach, cKDTree(xy[~own]).query(xy[own])[0] / 2)
-    discs = shapely.buffer(shapely.points(xy[own]), np.maximum(reach, SAME_SPOT_M), quad_segs=4)
-    return str(shapely.to_wkt(shapely.union_all(discs), rounding_precision=0))
+    zone = shapely.union_all(shapely.buffer(shapely.points(xy[own]), np.maximum(reach, SAME_SPOT_M), quad_segs=4))
+    communities = case.district.communities
+    if case.rule.metric == "presence" and communities is not None:  # beyond its line a site serves another community
+        zone = shapely.intersection(zone, shapely.buffer(communities.geometry[community], -ROUNDED_M))
+    return str(shapely.to_wkt(zone, rounding_precision=0))
 
 
 def _amount(all_homes: pd.Series, gained: pd.Series) -> float:
