@@ -876,7 +876,7 @@ def _explain(case: _Case, table: _Table, plan: _Plan) -> pd.DataFrame:
     if plan.swaps:
         own = where["community"] if case.rule.metric == "presence" else pd.Series(0, index=where.index)
         zones = {
-            site: _zone(case, [s for s in (site, *others) if own[s] == own[site]], str(own[site]))
+            site: _zone(case, [s for s in (site, *others) if own[s] == own[site]], own[site])
             for site, others in zip(plan.sites, plan.swaps, strict=True)
         }
     for rank, (site, demands) in enumerate(_in_order(list(plan.sites), table), start=1):
@@ -925,12 +925,14 @@ def _explain(case: _Case, table: _Table, plan: _Plan) -> pd.DataFrame:
     return frame.assign(**facts_of_all)[list(COLUMNS)]
 
 
-def _zone(case: _Case, sites: Iterable[Hashable], community: str) -> str:
+def _zone(case: _Case, sites: Sequence[Hashable], community: Hashable) -> str:
     """
     Return the ground about candidates as WKT: half a cell of the grid about each, and none of any other candidate.
 
-    Where each community is to have one, only in the `community` that the site is for.
+    Where each community is to have one, only in the `community` that the site is for; "" for a site that is for none.
     """
+    if not len(sites):
+        return ""
     own = case.spots.index.isin(list(sites))
     xy = shapely.get_coordinates(shapely.point_on_surface(np.asarray(case.spots.geometry.array)))
     reach = np.full(int(own.sum()), GRID_M / 2)
