@@ -234,7 +234,10 @@ def test_every_figure_of_the_page_of_plans(tmp_path: Path) -> None:
 def test_every_figure_of_a_comparison_in_which_the_plan_says_who_moves(tmp_path: Path) -> None:
     toy = xh.District.load(TOY)
     early, late = (
-        toy.with_rows({}, scenario="p", moved={"out": n, "back": n / 4, "new": n / 8}) for n in (80.0, 200.0)
+        toy.with_rows(
+            {}, scenario="p", moved=dict(zip(("out", "back", "new", "there", "there_stay"), numbers, strict=True))
+        )
+        for numbers in ((80.0, 20.0, 10.0, 30.0, 8.0), (200.0, 50.0, 25.0, 70.0, 20.0))
     )
     for number, pair in enumerate(((toy, late), (early, late))):
         assert "people" in compared(*pair, tmp_path / str(number))

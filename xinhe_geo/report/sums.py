@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from ..access import at_one_limit, coverage, crowding, if_all_are_there, limit_metres, presence, unchecked_of
+from ..access import at_one_limit, coverage, crowding, if_all_are_there, limit_metres, newcomers, presence, unchecked_of
 from ..core import METHOD_LABELS, TOLERANCE_M, Edit, Rule, amount, counted, per_cent, say, title, word
 from ..district import District, Scenario, kind_name, rule_name
 from ..ledger import (
@@ -495,7 +495,9 @@ def of_change(change: Change) -> Sums:
     rows = pd.concat([change.rules, change.goals])
     for rule, row in rows[~rows.index.duplicated()].iterrows():
         old, new = (cover.xs(rule, level="rule") for cover in (a, b))
-        found[str(rule)] = [*_of_shares(change, row, (old, new)), *moved(old, new, shared.xs(rule, level="rule"), row)]
+        crowd = shared.xs(rule, level="rule")
+        gone = moved(old, new, crowd, row, change.pair.after.district)
+        found[str(rule)] = [*_of_shares(change, row, (old, new)), *gone]
     for row in change.users.itertuples():
         sides = []
         for own in (cover.xs(row.rule, level="rule") for cover in (a, b)):
@@ -615,34 +617,36 @@ def _of_living(change: Change) -> Sums:
         "came": new["people"].drop(both),
         "after": new["people"],
     }
-    signs = {"after": 1.0, "before": -1.0, "out": 1.0, "back": -1.0, "came": -1.0}
-    found = []
+    signs = {"after": 1.0, "before": -1.0, "there": -1.0, "out": 1.0, "back": -1.0, "came": -1.0}
+    labels, found = pd.Series({group.what: group.label for group in change.living}), []
     for group in change.living:
-        if group.what == "other":
-            values = pd.Series({what: sign * numbers[what] for what, sign in signs.items() if what in numbers})
-            own = Parts(pd.Series({one.what: one.label for one in change.living}), values)
-        elif group.by_plan:
-            years = [str(state.year) for state in states]
-            own = Parts(pd.Series(dtype="str"), pd.Series([-group.earlier, group.number + group.earlier], index=years))
+        if group.what == "other":  # what is left when all others are counted
+            own = pd.Series({what: sign * numbers[what] for what, sign in signs.items() if what in numbers})
         else:
-            own = Parts(names[~names.index.duplicated()], parts[group.what])
-        found.append(own.of(group.label, [[say("数值"), "{value:,.0f}", amount(group.number)]]))
+            own = parts[group.what] if group.earlier is None or group.what == "stay" else pd.Series(dtype="float64")
+            if group.earlier is not None and group.later is not None:  # as the plans of both sides say
+                own = pd.concat([own, pd.Series({"before": -group.earlier, "after": group.later})])
+        told = [[say("数值"), "{value:,.0f}", amount(group.number)]]
+        found.append(
+            Parts(labels if group.what == "other" else names[~names.index.duplicated()], own).of(group.label, told)
+        )
     return {LIVING: found}
 
 
-def moved(old: pd.DataFrame, new: pd.DataFrame, crowd: pd.DataFrame, row: pd.Series) -> list[Sum]:
+def moved(old: pd.DataFrame, new: pd.DataFrame, crowd: pd.DataFrame, row: pd.Series, after: District) -> list[Sum]:
     """Return whom a plan moves under a rule, home by home: of what `effects` (a row of it, with its net gain) says."""
     both = old.join(new["served"].rename("then"), how="inner")
     change = (both["then"] - both["served"]).fillna(0.0)
     fresh = new[~new.index.isin(old.index)]
+    came = newcomers(fresh, after)
     parts = {
         "people_gain": ("受益居民（人）", change.clip(lower=0), both["people"]),
         "people_60plus_gain": ("其中60岁及以上（人）", change.clip(lower=0), both["people_60plus"]),
         "people_lose": ("受影响居民（人）", -change.clip(upper=0), both["people"]),
         "people_crowded": ("服务负荷上升的居民（人）", crowd["people_crowded"], crowd["people"]),
         "people_relieved": ("设施更松的居民（人）", crowd["people_relieved"], crowd["people"]),
-        "people_new_served": ("导入人口可达（人）", fresh["served"].fillna(0.0), fresh["people"]),
-        "people_new_unserved": ("导入人口不可达（人）", (1 - fresh["served"]).fillna(0.0), fresh["people"]),
+        "people_new_served": ("导入人口可达（人）", fresh["served"].fillna(0.0), came),
+        "people_new_unserved": ("导入人口不可达（人）", (1 - fresh["served"]).fillna(0.0), came),
     }
     names = pd.concat([both["name"], fresh["name"]])
     found = [

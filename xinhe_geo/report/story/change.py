@@ -183,20 +183,24 @@ class Change:
     @cached_property
     def living(self) -> list[Group]:
         """Who lives there before and after, group by group as `who` has them; nothing where a state has no homes."""
-        who, earlier = self.who, self.pair.before.district.moved
+        who, sides = self.who, (self.pair.before.district.moved, self.pair.after.district.moved)
         if who is None:
             return []
-        figures = {
-            "before": ("之前常住", who.before),
-            "stay": ("留下的居民", who.stay),
-            "out": ("迁出（去向待填）", who.out),
-        }
-        if who.by_plan:  # the plan says where to, and who returns
-            figures |= {"out": ("搬出", who.out), "back": ("还迁", who.back)}
+        figures = {"before": ("之前常住", who.before)}
+        figures |= {"there": ("方案写明原来就住着", who.there)} if who.there else {}
+        figures |= {"stay": ("留下的居民", who.stay)}
+        # where the plan says where to, it says who returns too
+        figures |= (
+            {"out": ("搬出", who.out), "back": ("还迁", who.back)}
+            if who.by_plan
+            else {"out": ("迁出（去向待填）", who.out)}
+        )
         figures |= {"came": ("导入人口", who.came), "other": ("其他变动", who.other), "after": ("之后常住", who.after)}
-        said = {"out": "out", "back": "back", "came": "new"} if who.by_plan else {}
+        said = (
+            {"there": "there", "stay": "there_stay", "out": "out", "back": "back", "came": "new"} if who.by_plan else {}
+        )
         return [
-            Group(what, say(label), number, what in said, earlier.get(said.get(what, ""), 0.0))
+            Group(what, say(label), number, *(own.get(said[what], 0.0) if what in said else None for own in sides))
             for what, (label, number) in figures.items()
         ]
 
@@ -243,9 +247,9 @@ class Moves(NamedTuple):
     """
     Who lives in the homes of two states. Residents who stay, who move and who come are three groups, never added into one.
 
-    People of before, less those who move out, plus those who return (`back`) and who come (导入人口, not residents of before), plus
-    what else changed, are the people of after. Where a plan says who moves and returns (`by_plan`), as it says; else homes that are gone
-    and new ones tell.
+    People of before, and whom only the plan says lived there (`there`), less those who move out, plus those who return (`back`) and who
+    come (导入人口, not residents of before), plus what else changed, are the people of after. Where a plan says who moves and returns
+    (`by_plan`), as it says; else homes that are gone and new ones tell.
     """
 
     before: float
@@ -258,16 +262,17 @@ class Moves(NamedTuple):
     homes_new: int
     back: float = 0.0
     by_plan: bool = False
+    there: float = 0.0
 
 
 class Group(NamedTuple):
-    """Some of those who live there before or after: which, in words, how many; `by_plan`: as the plan says, beside those it moved `earlier`."""
+    """Some of those who live there before or after: which, in words, how many; what of it the plans of both sides say (None: nothing)."""
 
     what: str
     label: str
     number: float
-    by_plan: bool
-    earlier: float
+    earlier: float | None
+    later: float | None
 
 
 def moves(before: District, after: District) -> Moves | None:
@@ -277,15 +282,15 @@ def moves(before: District, after: District) -> Moves | None:
         return None
     gone, fresh = old[~old.index.isin(new.index)], new[~new.index.isin(old.index)]
     was, now, out, came = (float(frame["people"].sum()) for frame in (old, new, gone, fresh))
-    said = {what: after.moved.get(what, 0.0) - before.moved.get(what, 0.0) for what in ("out", "back", "new")}
-    by_plan = bool(after.moved) and (abs(said["back"]) >= PEOPLE or abs(said["out"] - out) >= PEOPLE)
-    back = 0.0
+    said = {what: number - before.moved.get(what, 0.0) for what, number in after.moved.items()}
+    by_plan = bool(said) and (abs(said["back"]) >= PEOPLE or abs(said["out"] - out) >= PEOPLE)
+    back = there = there_stay = 0.0
     if by_plan:  # who returns is no newcomer, though the home is new; who moved away left a home that may still stand
-        out, back, came = said["out"], said["back"], said["new"]
-    other = now - was + out - back - came
+        out, back, came, there, there_stay = (said[what] for what in ("out", "back", "new", "there", "there_stay"))
+    other = now - was - there + out - back - came
     both = old.index.intersection(new.index)  # not `was - out`: a plan may move people whom it put there itself
     stay = float(np.minimum(old["people"].reindex(both), new["people"].reindex(both)).sum())
-    return Moves(was, stay, out, came, other, now, len(gone), len(fresh), back, by_plan)
+    return Moves(was, stay + there_stay, out, came, other, now, len(gone), len(fresh), back, by_plan, there)
 
 
 def people_line(before: District, after: District) -> str:
@@ -305,8 +310,10 @@ def people_line(before: District, after: District) -> str:
             text += say("；减少 {0} 个小区，迁出 {1:,.0f} 人（不计入受影响居民；去向待填）", who.homes_gone, who.out)
         if who.homes_new:
             text += say("；新增 {0} 个小区，导入 {1:,.0f} 人（不计入受益居民）", who.homes_new, who.came)
+    if abs(who.there) >= PEOPLE:
+        text += say("；另有 {0:,.0f} 人原来就住着，图上没有，是方案自己写的", who.there)
     if abs(who.other) >= PEOPLE:
-        text += say("；其他变动 {0:+,.0f} 人", who.other)
+        text += say("；其他变动 {0:+,.0f} 人（小区按自己的起止年出现或消失，或从别处迁来暂住）", who.other)
     homes, places = attached_anew(after)
     lost = [say("{0} 个小区", len(homes))] if len(homes) else []
     lost += [say("{0} 处设施", len(places))] if len(places) else []
