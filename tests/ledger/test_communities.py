@@ -90,6 +90,16 @@ def test_minutes_to_the_nearest_by_hand() -> None:
     assert minutes.loc[("T02", "clinic_station"), "minutes"] == pytest.approx((200 * 590 + 50 * 540) / 250 / 66 + 0.5)
 
 
+@pytest.mark.parametrize(("b", "d", "metres"), [(0, 1, 540), (1, 0, 590), (0.25, 0.75, 552.5), (0, 0, 565)])
+def test_the_mean_walk_of_a_community_is_of_whoever_lives_there_be_it_one(b: float, d: float, metres: float) -> None:
+    """B walks 590 m and D 540 m: one person alone is the mean; where nobody lives, the points of homes are, one each."""
+    homes = toy().rows["homes"].copy()
+    homes["people"] = homes["people"].astype("float64")
+    homes.loc[["B", "D"], "people"] = [b, d]
+    minutes = community_minutes(toy().with_rows({"homes": homes}))
+    assert minutes.loc[("T02", "clinic_station"), "minutes"] == pytest.approx(metres / 66 + 0.5)
+
+
 @pytest.mark.slow
 def test_without_communities_or_homes_nothing_is_made_up() -> None:
     district = toy_with(ROWS)
