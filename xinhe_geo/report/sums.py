@@ -540,8 +540,8 @@ def _of_shares(change: Change, row: pd.Series, covers: tuple[pd.DataFrame, pd.Da
     found = [_minus(row["label"], sides, [*cells, ("变化（百分点）", "value", float(row["points"]))], 100.0)]
     communities = pair.after.district.communities
     if row["net_of"] == "community" and communities is not None and np.isfinite(row["net"]):
-        printed, sign = _net(row)
-        found.append({**_minus(printed[0], sides, [], sign * len(communities)), "printed": [printed]})
+        told_net, sign = _net(row)
+        found.append({**_minus(told_net[0], sides, [], sign * len(communities)), "printed": [told_net]})
     return found
 
 
