@@ -962,7 +962,7 @@ def _zone(case: _Case, table: _Table, plan: _Plan, site: Hashable) -> str:
 def _as_good(
     case: _Case, table: _Table, rest: Sequence[Hashable], site: Hashable, ground: shapely.Geometry
 ) -> list[shapely.Geometry]:
-    """Return the cells of a fine grid about whose corners, and one cell beyond, a site in place of another loses no more than asked."""
+    """Return the cells of a fine grid about whose corners, and one cell beyond, a site in place of another loses four fifths of what is asked at most."""
     x0, y0, x1, y1 = shapely.bounds(ground)
     step = max(TRIED_M, float(np.sqrt(shapely.area(ground) / TRIED_AT_MOST)))
     columns, rows = np.arange(x0, x1 + step, step), np.arange(y0, y1 + step, step)
@@ -980,11 +980,10 @@ def _as_good(
         case, open_.index, facility_entrances(case.district, tried, case.timed), limit, case.rule.method
     )
     adds = gain.reindex(open_["demand"].reindex(found["point"])).groupby(found["site"].to_numpy()).sum()
-    within = table.siting.within if table.siting.model == "mclp" else 0.0
+    # four fifths of what is asked: the rest is for what lies between the spots
+    within = 0.8 * table.siting.within if table.siting.model == "mclp" else 0.0
     good = np.zeros(inside.shape, dtype=bool)
-    good[inside] = adds.reindex(names, fill_value=0.0).to_numpy() >= whole * (1 - within) - kept - ROUNDING * max(
-        whole, 1.0
-    )
+    good[inside] = kept + adds.reindex(names, fill_value=0.0).to_numpy() >= whole * (1 - within - ROUNDING)
     edge = np.pad(good, 1)
     core = np.logical_and.reduce([edge[i : i + len(rows), j : j + len(columns)] for i in range(3) for j in range(3)])
     cells = core[:-1, :-1] & core[1:, :-1] & core[:-1, 1:] & core[1:, 1:]
