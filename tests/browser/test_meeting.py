@@ -26,14 +26,15 @@ from oracle import districts
 from xinhe_geo.access.coverage import coverage, presence
 from xinhe_geo.access.entrances import facility_entrances, home_entrances
 from xinhe_geo.access.routes import route
-from xinhe_geo.core import Edit, NetworkError, UnknownNameError
+from xinhe_geo.core import Edit, NetworkError, UnknownNameError, speaking
 from xinhe_geo.district.district import District
 from xinhe_geo.district.scenario import Scenario
 from xinhe_geo.io import add
 from xinhe_geo.maps import pack as _pack
 from xinhe_geo.maps.meeting import meeting, with_sites
-from xinhe_geo.report.analysis import Analysis
+from xinhe_geo.report.analysis import Analysis, analyse
 from xinhe_geo.report.story.steps import suggested
+from xinhe_geo.report.story.story import Story
 
 TOY = Path(__file__).parents[1] / "toy"
 MOST_BYTES = 3_000_000
@@ -985,6 +986,26 @@ def test_it_opens_on_what_can_be_answered(show: Opener, toy: District) -> None:
     page = show(meeting(elsewhere))
     assert page.evaluate("xinhe.model.rules.get(xinhe.app.rule).kindIds") == ["convenience"]
     assert page.inner_text(".xm-big") != "数据不足"
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("lang", ["zh", "en"])
+def test_the_page_says_what_the_report_says(show: Opener, toy: District, lang: str) -> None:
+    """Rule by rule: the share or how many communities, and who is outside, in the digits of the brief; in both languages."""
+    with speaking(lang):
+        story, page = Story(analyse(toy)), show(meeting(toy))
+        told = 0
+        for goal in story.judged:
+            if not page.evaluate("(id) => xinhe.model.data.rules.some((r) => r.id === id)", goal.rule):
+                continue
+            page.evaluate("(id) => xinhe.page.chooseRule(id)", goal.rule)
+            said, told = page.inner_text(".xm-side .xm-main"), told + 1
+            if goal.metric == "presence":
+                assert goal.big.partition(" / ")[0] in re.findall(r"\d+", said), goal.rule
+            else:
+                assert goal.share.text in said, (goal.rule, said)
+                assert goal.unserved.text in re.findall(r"[\d,.]+\d|\d", said), (goal.rule, said)
+    assert told >= 5
 
 
 @pytest.mark.browser

@@ -325,10 +325,10 @@ def _write_pages(district: District, results: Analysis, folder: Path, target: Pa
         write_text(folder / file, maps.with_sites(page, found))
     write_text(folder / KEPT, text_of(results, found))
     run.tell(say("写简报"))
-    for file, page in made("results", Shown(district, results)):
-        write_text(folder / file, page)
     offices = {} if judged is None else responsible(judged.table, target / LEDGER_BOOK)
     story = Story(results, found, offices)
+    for file, page in made("results", Shown(district, story)):
+        write_text(folder / file, page)
     index = brief_page(story, shown, [p for p in PAGES if (folder / p.file).exists()], changed)
     write_text(folder / "index.html", with_links(index, target))
     return now

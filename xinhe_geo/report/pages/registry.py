@@ -12,9 +12,8 @@ from ... import maps
 from ...core import say, speaking
 from ...district import District
 from ...ledger import canonical, spoken
-from ..analysis import Analysis
 from ..story.story import Story
-from ..sums import of_ledger, of_story
+from ..sums import joined, of_ledger, of_steps, of_story
 from .communities import communities_page
 from .ledger import ledger_page
 from .receipts import OF_BRIEF, OF_LEDGER, receipts_page
@@ -24,7 +23,7 @@ class Shown(NamedTuple):
     """What pages are made of; what comes last is there only where a page `needs` it."""
 
     district: District
-    results: Analysis | None = None
+    story: Story | None = None
     table: pd.DataFrame = pd.DataFrame()
     since: pd.DataFrame | None = None
     maps: Mapping[str, str] = {}
@@ -44,7 +43,7 @@ class Page:
         What a link to it says, in Chinese; the English is in the catalogue.
     needs
         "district": only that, so it is made while others are worked out; "ledger": also its `table`, and is written where
-        there is a plan; "results": also the analysis.
+        there is a plan; "results": also the `story` that the brief tells.
     make
         Returns the page, or None where the district has too little for it.
     """
@@ -63,10 +62,10 @@ def _meeting(shown: Shown) -> str | None:
 
 
 def _receipts(shown: Shown) -> str | None:
-    if shown.results is None:
+    if shown.story is None:
         return None
     heading = say("{0} 简报的算式", shown.district.name)
-    return receipts_page(shown.district, of_story(Story(shown.results)), heading)
+    return receipts_page(shown.district, joined(of_story(shown.story), of_steps(shown.story)), heading)
 
 
 def _ledger_receipts(shown: Shown) -> str:

@@ -142,7 +142,7 @@ def steps_of(district: District, goal: Goal, rows: Rows) -> tuple[Step, ...]:
     tags = dict(zip(spots, LETTERS, strict=False))  # a place has one letter in every plan that it is part of
     steps = []
     for number, row in enumerate(rows, 1):
-        gained, about = _number(row, of), f"{goal.rule}/{number}"
+        gained, about = _number(row, of), f"{goal.rule}/+{number}"
         left = goal.unserved.value - gained if math.isfinite(gained) else math.nan
         steps.append(
             Step(
