@@ -544,8 +544,9 @@ def test_data_is_declared_and_small() -> None:
         assert (ROOT / "data" / layer["file"]).is_file(), name
         assert {"basis", "source", "licence"} <= set(layer), name
     wheel = PROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]
-    assert wheel["sources"] == {"data": "xinhe_geo/data"}
-    assert "data" in wheel["only-include"]
+    # What `shipped_folder` looks for, and what adds receipts up again, come with the library.
+    assert wheel["sources"] == {name: f"xinhe_geo/{name}" for name in ("data", "docs", "notebooks", "tools")}
+    assert {"data", "docs", "notebooks"} <= set(wheel["only-include"])
     ignored = {".git", ".venv", "output", "wheels", "__pycache__", ".mypy_cache", ".ruff_cache", ".hypothesis", "dist"}
     for path in ROOT.rglob("*"):
         if path.is_file() and not ignored & set(path.relative_to(ROOT).parts):

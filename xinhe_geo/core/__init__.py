@@ -110,6 +110,7 @@ from .secrecy import (
     suppressed,
 )
 from .secrecy_marks import INTERNAL, is_cleared, marks_of
+from .shipped import as_typed, has_launcher, how_to_install, shipped_folder
 from .strangers import apart, reading
 from .validate import check_rows
 from .worker import Worker
@@ -168,6 +169,7 @@ __all__ = [
     "XinheError",
     "amount",
     "apart",
+    "as_typed",
     "at_year",
     "back",
     "beside_prefix",
@@ -192,7 +194,9 @@ __all__ = [
     "from_wgs84",
     "growing",
     "guarded_problems",
+    "has_launcher",
     "hold",
+    "how_to_install",
     "is_above_zero",
     "is_cleared",
     "is_whole",
@@ -227,6 +231,7 @@ __all__ = [
     "say",
     "secrecy_problems",
     "secret_layers",
+    "shipped_folder",
     "signed",
     "size_of",
     "small_map",

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from .errors import EnvironmentProblem
+from .shipped import how_to_install
 
 #: Packages that are installed by another name than they are imported by.
 _INSTALLED_AS = {"docx": "python-docx", "pptx": "python-pptx"}
@@ -32,7 +33,4 @@ def needing(extra: str, what: str) -> Iterator[None]:
 
 def not_installed(package: str, extra: str, what: str) -> EnvironmentProblem:
     """Return what to tell who asks for `what` without the package that it takes."""
-    return EnvironmentProblem(
-        f"{what}：缺少 {_INSTALLED_AS.get(package, package)}。用 python run.py 运行（会自动装好），"
-        f'或 pip install "xinhe-geo[{extra}]"'
-    )
+    return EnvironmentProblem(f"{what}：缺少 {_INSTALLED_AS.get(package, package)}。{how_to_install(extra)}")

@@ -19,6 +19,7 @@ from contextvars import ContextVar
 from decimal import ROUND_HALF_UP, Decimal
 
 from .errors import UnknownNameError
+from .shipped import as_typed
 
 LANGS = ("zh", "en")
 #: What a page says it is in.
@@ -51,9 +52,9 @@ def language() -> str:
 
 
 def say(sentence: str, *values: object) -> str:
-    """Return a sentence with its values, in the language that is spoken; it must stand in the catalogue."""
+    """Return a sentence with its values, in the language that is spoken, with the commands that exist here; it must stand in the catalogue."""
     shown = [Figure(value) if isinstance(value, float) else value for value in values]
-    return (sentence if language() == "zh" else english()["say"][sentence]).format(*shown)
+    return as_typed(sentence if language() == "zh" else english()["say"][sentence]).format(*shown)
 
 
 class Figure(float):

@@ -21,6 +21,8 @@ from ..core import (
     UnknownNameError,
     XinheError,
     escape,
+    has_launcher,
+    how_to_install,
     language,
     refuse_uncleared,
     say,
@@ -169,7 +171,8 @@ class LiveControls:
         model = self._model
         after = self.scenario().on(model.district, with_conflicts=True) if changes(model) else model.district
         cover = coverage(after, rules=[model.rule], profile=model.walker)
-        how = say("这里是活地图的静态图；拖动设施要在 JupyterLab 里运行这个笔记本，或用 python run.py app。")
+        how = say("这里是活地图的静态图；拖动设施要在 JupyterLab 里运行这个笔记本。")
+        how += say("也可以用 python run.py app。") if has_launcher() else ""
         note = f"<p>{how}</p>"
         note += "".join(f'<p role="alert"><strong>{escape(text)}</strong></p>' for text in warnings(model))
         return note + picture(after, cover, rule=model.rule, lang=self._lang)
@@ -268,9 +271,7 @@ def _widget_class(lang: str = "zh") -> Callable[[LiveModel, int], LiveControls]:
         import anywidget
         import traitlets
     except ImportError as error:
-        raise EnvironmentProblem(
-            '活地图需要 anywidget：在程序的文件夹里运行 python run.py lab（会自动装好），或 pip install "xinhe-geo[lab]"'
-        ) from error
+        raise EnvironmentProblem(f"活地图需要 anywidget：{how_to_install('lab', 'lab')}") from error
 
     class LiveMap(LiveControls, anywidget.AnyWidget):
         """The live map; see `live`."""

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from ..core import english, language
+from ..core import as_typed, english, language
 
 _HAN = re.compile(r"[\u3001-\u303f\u3400-\u9fff\uff00-\uffef]")
 #: What a script is made of, as far as texts are concerned; a slash after one of these signs begins a pattern.
@@ -37,7 +37,7 @@ def spoken_script(script: str) -> str:
     KeyError
         A text that stands in no catalogue.
     """
-    return script if language() == "zh" else _english(script)
+    return as_typed(script if language() == "zh" else _english(script))
 
 
 @functools.cache
