@@ -13,8 +13,8 @@ from collections.abc import Iterator
 import xinhe_geo
 
 os.environ.setdefault("COLUMNS", "80")
-from sphinx.application import Sphinx  # noqa: E402
-from sphinx.search import SearchLanguage  # noqa: E402
+from sphinx.application import Sphinx
+from sphinx.search import SearchLanguage
 
 project = "xinhe_geo"
 author = project_copyright = "xinhe_geo contributors"
@@ -24,7 +24,7 @@ extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 exclude_patterns = ["_build"]
 # A page says where its headings are; what is not of this site is named and not linked (`_links_out`).
 myst_heading_anchors = 4
-suppress_warnings = ["myst.header", "docutils"]
+suppress_warnings = ["myst.header", "docutils", "ref.python"]
 napoleon_google_docstring = False
 napoleon_use_ivar = True
 autodoc_typehints = "none"
@@ -38,7 +38,20 @@ html_static_path: list[str] = []
 html_search_language = "zh-pairs"
 
 #: The packages whose other names stand on the second page of the API, from what people start with to what all rests on.
-FRONTS = ("access", "siting", "ledger", "doubts", "renewal", "maps", "report", "io", "district", "network", "core", "app")
+FRONTS = (
+    "access",
+    "siting",
+    "ledger",
+    "doubts",
+    "renewal",
+    "maps",
+    "report",
+    "io",
+    "district",
+    "network",
+    "core",
+    "app",
+)
 
 
 class Pairs(SearchLanguage):

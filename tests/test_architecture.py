@@ -79,7 +79,9 @@ ONLY_IMPORTER = {
 #: Libraries of an extra, and the module that works only with that extra.
 OPTIONAL = {
     "core.progress": {"IPython"},
-    "maps.live": {"anywidget", "traitlets"},
+    "app.site": {"furo", "myst-parser", "sphinx"},
+    "maps.live": {"anywidget", "IPython", "traitlets"},
+    "maps.still": {"pillow", "resvg-py"},
     "app.notebook": {"ipykernel", "mistune", "nbclient", "nbformat"},
     "app.batch": {"dask", "distributed"},
     "io.dxf": {"ezdxf"},

@@ -65,7 +65,9 @@ def main(arguments: Sequence[str]) -> int:
             done = subprocess.run(asked, cwd=ROOT, capture_output=True, text=True, check=False)
             errors = [line for line in done.stderr.splitlines() if line.startswith("ERROR")]
             lacking += done.returncode != 0
-            print(f"Python {version}  {system:22}  {'; '.join(errors) if done.returncode else 'all wheels'}", flush=True)
+            print(
+                f"Python {version}  {system:22}  {'; '.join(errors) if done.returncode else 'all wheels'}", flush=True
+            )
     return 1 if lacking else 0
 
 

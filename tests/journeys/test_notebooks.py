@@ -595,6 +595,71 @@ def test_maps_and_the_live_map_in_jupyterlab_without_a_network(lab: str, chromiu
     assert (tmp_path / "clone" / "output" / "notebooks").is_dir()
 
 
+#: One map and one live map, of the district of five homes.
+SMALL = [
+    "import xinhe_geo as xh\n\ndistrict = xh.District.load(TOY)",
+    "xh.draw(district)",
+    "xh.live(district, minutes=10)",
+]
+
+
+def pictures_of(page: Any, address: str, name: str) -> list[bool]:
+    """Open a notebook that was saved; return which of its two cells with maps show a picture or a map, and no word of an error."""
+    page.goto(f"{address}/lab/tree/notebooks/{name}?reset", wait_until="domcontentloaded")
+    page.locator(".jp-Notebook .jp-Cell").nth(2).wait_for(timeout=120_000)
+    page.wait_for_timeout(3000)
+    seen = page.evaluate(
+        """() => [...document.querySelectorAll(".jp-CodeCell")].slice(1).map(cell =>
+            [...cell.querySelectorAll("img")].some(i => i.naturalWidth > 300 && i.getClientRects().length)
+            || [...cell.querySelectorAll("iframe, .xl canvas")].some(e => e.getClientRects().length))"""
+    )
+    assert "Error displaying widget" not in page.locator(".jp-Notebook").inner_text()
+    return [bool(value) for value in seen]
+
+
+@pytest.mark.slow
+@pytest.mark.browser
+@pytest.mark.skipif(importlib.util.find_spec("resvg_py") is None, reason="resvg is not installed (extra: lab)")
+def test_a_saved_notebook_shows_its_maps_trusted_or_not_and_without_a_kernel(
+    lab: str, chromium: Any, tmp_path: Path
+) -> None:
+    import nbformat
+
+    home = tmp_path / "clone" / "notebooks"
+    book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(text.replace("TOY", repr(TOY))) for text in SMALL])
+    book.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}
+    nbformat.write(book, home / "small.ipynb")
+    context = chromium.new_context(viewport={"width": 1300, "height": 2400})
+    page = context.new_page()
+    try:
+        page.goto(f"{lab}/lab/tree/notebooks/small.ipynb?reset", wait_until="domcontentloaded")
+        page.get_by_text("| Idle").wait_for(timeout=120_000)
+        page.get_by_role("menuitem", name="Run", exact=True).click()
+        page.get_by_text("Run All Cells", exact=True).click()
+        page.locator(".xl[data-answers]").wait_for(timeout=240_000)
+        still = page.locator(".xl-still")
+        assert still.count() == 1 and not still.is_visible(), "alive: the picture is hidden"
+        page.keyboard.press("Control+s")
+        for _ in range(60):
+            saved = json.loads((home / "small.ipynb").read_text("utf-8"))
+            if len(saved["cells"][2]["outputs"]) == 2:
+                break
+            page.wait_for_timeout(500)
+        assert (home / "small.ipynb").stat().st_size < 1_000_000
+        assert "image/png" in saved["cells"][1]["outputs"][0]["data"]
+        page.get_by_role("menuitem", name="Kernel", exact=True).click()
+        page.get_by_text("Shut Down All Kernels", exact=False).click()
+        page.get_by_role("button", name="Shut Down All").click()
+        assert pictures_of(page, lab, "small.ipynb") == [True, True], "trusted, no kernel"
+        saved["metadata"]["other"] = "somebody else's file"
+        nbformat.write(nbformat.from_dict(saved), home / "theirs.ipynb")
+        assert pictures_of(page, lab, "theirs.ipynb") == [True, True], "not trusted"
+        assert "信任笔记本" in page.locator(".jp-Notebook").inner_text()
+    finally:
+        page.screenshot(path=str(tmp_path / "saved.png"))
+        context.close()
+
+
 # --- the tutorial ---------------------------------------------------------------------------------------------------
 
 

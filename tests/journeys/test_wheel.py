@@ -43,7 +43,9 @@ def test_commands_are_named_as_they_are_typed_here(monkeypatch: pytest.MonkeyPat
         assert "xinhe-geo report b" in core.say("已建立街道目录 {}；下一步：python run.py report {}", "a", "b")
 
 
-def test_notebooks_are_copied_and_none_that_was_changed_is_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_notebooks_are_copied_and_none_that_was_changed_is_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(shipped, "has_launcher", lambda: False)
     files = copy_notebooks(tmp_path / "nb")
     assert [file.name for file in files] == sorted(file.name for file in (ROOT / "notebooks").glob("*.ipynb"))

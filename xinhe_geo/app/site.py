@@ -42,7 +42,7 @@ def build_site(to: str | Path) -> Path:
         built = Path(trees, "html")
         app = Sphinx(source, source, built, trees, "html", status=None, warning=said, freshenv=True)
         app.build(force_all=True)
-        told = re.sub(r"\x1b\[\d+m", "", said.getvalue()).strip()
+        told = re.sub(r"\x1b\[[\d;]*m", "", said.getvalue()).strip()
         if app.statuscode or told:
             raise XinheError(f"文档没有做好：{told[:2000]}")
         shutil.copytree(built, fresh, dirs_exist_ok=True, ignore=shutil.ignore_patterns(".buildinfo*", ".doctrees"))

@@ -30,7 +30,7 @@ from .errors import (
     problems_table,
     text_words,
 )
-from .extras import needing, not_installed
+from .extras import needing, not_installed, packaged_font
 from .files import (
     beside_prefix,
     cannot_write,
@@ -217,6 +217,7 @@ __all__ = [
     "ordinary",
     "os_words",
     "own_room",
+    "packaged_font",
     "parted",
     "per_cent",
     "place_file",

@@ -7,8 +7,10 @@ question is under way at a time, so that dragging never outruns the answers. Nee
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from functools import cache
 from typing import Any
 
@@ -51,9 +53,17 @@ from .meeting import (
     profile_rows,
 )
 from .scripts import spoken_script
+from .still import image
 
 #: Scripts of the map, in the order they build on each other.
 LIVE_SCRIPTS = ("maps/meeting-engine.js", "maps/meeting-map.js", "maps/live.js")
+#: The picture is hidden where the map below it is alive; where it is not, JupyterLab's own word about that is.
+_ONE_OF_TWO = (
+    "<style>.jp-OutputArea-child:has(.xl-still):has(+.jp-OutputArea-child .xl){display:none}"
+    ".jp-OutputArea-child:has(.xl-still)+.jp-OutputArea-child .jupyter-widgets:not(:has(*)){display:none}</style>"
+)
+#: So long after the last change the kept picture is drawn anew, in seconds.
+_RESTED_S = 2.0
 
 
 def live(
@@ -153,6 +163,9 @@ class LiveControls:
 
     _model: LiveModel
     send: Callable[..., None]
+    _repr_mimebundle_: Callable[..., Any]
+    _kept: Any = None
+    _timer: asyncio.TimerHandle | None = None
     _chosen = ""
     _lang = "zh"
 
@@ -175,7 +188,8 @@ class LiveControls:
         how += say("也可以用 python run.py app。") if has_launcher() else ""
         note = f"<p>{how}</p>"
         note += "".join(f'<p role="alert"><strong>{escape(text)}</strong></p>' for text in warnings(model))
-        return note + picture(after, cover, rule=model.rule, lang=self._lang)
+        drawn = picture(after, cover, rule=model.rule, lang=self._lang)
+        return f'<div class="xl-still">{image(drawn, repr(self))}{note}</div>{_ONE_OF_TWO}'
 
     # what the page asks for
 
@@ -187,6 +201,7 @@ class LiveControls:
         except (XinheError, ValueError) as error:
             said = str(error)
         self._tell(said, message.get("seq"), message.get("view"))
+        self._keep_soon()
 
     def _act(self, message: Mapping[str, Any]) -> None:
         model, do = self._model, message.get("do")
@@ -210,6 +225,29 @@ class LiveControls:
             content, arrays = state_of(self._model, self._chosen)
         text = self.scenario().text()
         self.send({"state": content, "toml": text, "say": said, "seq": seq, "view": view}, buffers=arrays)
+
+    # what a notebook keeps
+
+    def _ipython_display_(self) -> None:
+        """Show the picture, and the map below it: whichever of the two works where the notebook is opened is seen."""
+        from IPython.display import display
+
+        refuse_uncleared(self._model.district.manifest, "打开活地图")
+        self._kept = display({"text/html": self._repr_html_(), "text/plain": repr(self)}, raw=True, display_id=True)
+        data = self._repr_mimebundle_()[0]
+        display({**data, "text/html": "<span></span>"}, raw=True)
+
+    def _keep_soon(self) -> None:
+        """Draw the picture anew once the hand has rested, so that a notebook keeps what was seen last."""
+        if self._kept is None:
+            return
+        if self._timer is not None:
+            self._timer.cancel()
+        with suppress(RuntimeError):  # no kernel is listening: a program asked
+            self._timer = asyncio.get_running_loop().call_later(_RESTED_S, self._keep_now)
+
+    def _keep_now(self) -> None:
+        self._kept.update({"text/html": self._repr_html_(), "text/plain": repr(self)}, raw=True)
 
     # what a program does
 
