@@ -6,6 +6,7 @@ import importlib
 import importlib.util
 import json
 import os
+import re
 import subprocess
 import sys
 import tarfile
@@ -51,6 +52,12 @@ def test_notebooks_are_copied_and_none_that_was_changed_is_lost(
     assert [file.name for file in files] == sorted(file.name for file in (ROOT / "notebooks").glob("*.ipynb"))
     assert all("run.py" not in file.read_text("utf-8") for file in files)
     assert all(json.loads(file.read_text("utf-8"))["nbformat"] == 4 for file in files)
+    for file in files:
+        first = json.loads(file.read_text("utf-8"))["cells"][0]
+        (name,) = re.findall(r"\(attachment:([^)]+)\)", "".join(first["source"]))
+        assert first["attachments"][name]["image/png"] and "../docs" not in "".join(first["source"]), (
+            "carries its picture"
+        )
     files[1].unlink()
     assert copy_notebooks(tmp_path / "nb") == files, "what is missing comes back"
     files[1].unlink()

@@ -1,8 +1,50 @@
 """How people start it: the command line, batches of districts, notebooks."""
 
+from .desk import COUNTED, Desk, open_desk
+from .lessons import (
+    by_denominators,
+    by_groups,
+    by_methods,
+    counts_of,
+    files_made,
+    group_curves,
+    hull_error,
+    one_place,
+    practice,
+    reach_rule,
+    share_of,
+    told,
+    two_speeds,
+    walkers_compared,
+    ways_compared,
+    ways_to_close,
+    what_changes,
+    what_to_provide,
+)
 from .notebook import keep, sortable
 
 __all__ = [
+    "COUNTED",
+    "Desk",
+    "by_denominators",
+    "by_groups",
+    "by_methods",
+    "counts_of",
+    "files_made",
+    "group_curves",
+    "hull_error",
     "keep",
+    "one_place",
+    "open_desk",
+    "practice",
+    "reach_rule",
+    "share_of",
     "sortable",
+    "told",
+    "two_speeds",
+    "walkers_compared",
+    "ways_compared",
+    "ways_to_close",
+    "what_changes",
+    "what_to_provide",
 ]

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import json
+import re
 from pathlib import Path
 
 from ..core import EnvironmentProblem, as_typed, shipped_folder, write_bytes
@@ -40,6 +43,18 @@ def copy_notebooks(to: str | Path = "notebooks") -> list[Path]:
     return [path if path.exists() else write_bytes(path, text) for path, text in own.items()]
 
 
+#: A picture of a notebook that lies in the folder of the documents.
+_PICTURE = re.compile(r"\]\(\.\./docs/(images/[^)]+?([^/)]+))\)")
+
+
 def _as_here(file: Path) -> bytes:
-    """Return a notebook whose words name the commands that exist here."""
-    return as_typed(file.read_text("utf-8")).encode()
+    """Return a notebook whose words name the commands that exist here, and which carries its pictures with it."""
+    book = json.loads(as_typed(file.read_text("utf-8")))
+    for cell in book["cells"]:
+        text = "".join(cell["source"])
+        for place, name in _PICTURE.findall(text) if cell["cell_type"] == "markdown" else ():
+            data = base64.b64encode((shipped_folder("docs") / place).read_bytes()).decode("ascii")
+            cell.setdefault("attachments", {})[name] = {"image/png": data}
+        if "attachments" in cell:
+            cell["source"] = _PICTURE.sub(r"](attachment:\2)", text).splitlines(keepends=True)
+    return (json.dumps(book, ensure_ascii=False, indent=1) + "\n").encode()

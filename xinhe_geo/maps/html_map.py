@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 import folium
+import geopandas as gpd
 from branca.element import CssLink, Element, Figure, JavascriptLink, Link
 from folium.template import Template
 
@@ -183,6 +184,13 @@ class HouseMap(folium.Map):
         self._data = data_block(scene_json(scene, past, sides, tiles))
         self._carried: dict[str, str] = {}
         _Page(title=scene.title).add_child(self)
+
+    def fit(self, shapes: gpd.GeoDataFrame) -> HouseMap:
+        """Show the part of the district that some shapes lie in, whatever their CRS; none leave the map as it is. Return the map."""
+        if len(shapes):
+            west, south, east, north = shapes.to_crs("EPSG:4326").total_bounds
+            self.fit_bounds([[south, west], [north, east]])
+        return self
 
     def carry(self, *files: str | os.PathLike[str]) -> HouseMap:
         """

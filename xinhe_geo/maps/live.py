@@ -60,7 +60,7 @@ LIVE_SCRIPTS = ("maps/meeting-engine.js", "maps/meeting-map.js", "maps/live.js")
 #: The picture is hidden where the map below it is alive; where it is not, JupyterLab's own word about that is.
 _ONE_OF_TWO = (
     "<style>.jp-OutputArea-child:has(.xl-still):has(+.jp-OutputArea-child .xl){display:none}"
-    ".jp-OutputArea-child:has(.xl-still)+.jp-OutputArea-child .jupyter-widgets:not(:has(*)){display:none}</style>"
+    ".jp-OutputArea-child:has(.xl-still)+.jp-OutputArea-child .jp-OutputArea-output.jupyter-widgets:not(:has(*)){display:none}</style>"
 )
 #: So long after the last change the kept picture is drawn anew, in seconds.
 _RESTED_S = 2.0
