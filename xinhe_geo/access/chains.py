@@ -77,17 +77,17 @@ def chain(
     doors, out = entrances_of_open(district, walker), home_entrances(district, walker)
     own = [doors[doors["place"].isin(destinations(district, stop).facilities)] for stop in stops]
     walks = _walks(district, [out, *own, out], pace, walker)
-    points = home_points(district)
+    points, homes = home_points(district), district.layers["homes"]
     days = _Days(walks, points.index, [pd.Index(sorted(part["place"].unique())) for part in own], pace)
-    names = [*(kind_name(district, stop) if stop in district.kinds.index else str(stop) for stop in stops), HOME]
+    names = [*(kind_name(district, str(s)) if str(s) in district.kinds.index else str(s) for s in stops), HOME]
     table = days.table(names)
     table["home"] = points["home"]
     first = table.sort_values(["minutes", "home"], kind="stable", na_position="last")
     order = first.groupby("home").cumcount()
     middle = (first.groupby("home")["home"].transform("size") - 1) // 2
-    chosen = first[(order == middle).to_numpy()].set_index("home").reindex(district.homes.index).rename_axis("home")
-    facts = [c for c in ("people", "people_60plus", "zone", "community") if c in district.homes.columns]
-    return chosen.join(district.homes[facts])
+    chosen = first[(order == middle).to_numpy()].set_index("home").reindex(homes.index).rename_axis("home")
+    facts = [c for c in ("people", "people_60plus", "zone", "community") if c in homes.columns]
+    return chosen.join(homes[facts])
 
 
 def _walks(district: District, ends: Sequence[pd.DataFrame], pace: Pace, walker: Profile) -> list[pd.Series]:

@@ -91,7 +91,7 @@ class Desk:
             Name of a table (.csv) that is kept too; "" keeps none.
         """
         shown = frame if columns is None else frame.reindex(columns=list(columns)).rename(columns=dict(columns))
-        shown = shown.rename_axis(index) if index else shown
+        shown = shown.rename_axis(index)
         for name in shown.columns:
             if str(name).endswith("（%）") and columns is not None:
                 shown[name] = shown[name] * 100

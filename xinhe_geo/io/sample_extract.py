@@ -94,7 +94,7 @@ def _rows(district: District, layer: str) -> Iterator[dict[str, Any]]:
 
 
 def _text(value: object) -> str:
-    return "" if pd.isna(value) else str(value)  # type: ignore[call-overload]
+    return "" if pd.isna(value) else str(value)
 
 
 def _tags_of(rules: Sequence[TagRule], kind: str, name: str) -> dict[str, str]:
