@@ -72,7 +72,7 @@ def test_people_are_counted_where_they_are_known() -> None:
 def test_a_question_of_ones_own() -> None:
     district = xh.District.load(TOY)
     rule = reach_rule(district, ("canteen", "fitness"), 10, "elderly", "去吃去练")
-    assert rule.limit == 10 * 60 * 0.8 and rule.kinds == ("canteen", "fitness")
+    assert rule.minutes == 10 and rule.metres == pytest.approx(10 * 60 * 0.8) and rule.kinds == ("canteen", "fitness")
     with pytest.raises(xh.UnknownNameError, match="canteen"):
         reach_rule(district, ("canten",), 10, "elderly", "去吃")
 

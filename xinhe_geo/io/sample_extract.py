@@ -78,7 +78,11 @@ def sample_extract(district: District, to: str | Path) -> Path:
     for row in _rows(district, "streets"):
         sheet.way(row["geometry"], {"highway": str(row["class"]), "name": _text(row["name"])})
     for row in _rows(district, "homes"):
-        sheet.way(row["geometry"].exterior, {"building": "residential", "name": _text(row["name"])})
+        shape, tags = row["geometry"], {"building": "residential", "name": _text(row["name"])}
+        if shape.geom_type == "Polygon":
+            sheet.way(shape.exterior, tags)
+        else:
+            sheet.place(shape, tags)
     for row in _rows(district, "facilities"):
         tags = _tags_of(rules, str(row["kind"]), _text(row["name"]))
         if tags:
