@@ -139,6 +139,9 @@ EXTRAS = {"batch": ("cluster",), "docs": ("docs",)}
 #: What the tests need: nothing is left untested for want of a package.
 TESTED = ("cluster", "dev", "docs", "lab")
 
+#: What pip says where a package has no wheel for this Python: it finds none, or tries to compile.
+NO_WHEEL = r"No matching distribution|Could not find a version|Failed to build|Could not build wheels|metadata-generation-failed"
+
 #: What pip says -> what a planner can do about it. The first that matches is shown.
 HINTS = (
     (
@@ -582,6 +585,12 @@ def show_progress(line: str | None) -> None:
 
 def hint(text: str) -> str:
     """Return what can be done about a failure, from what was said about it; empty if that is not known."""
+    if sys.version_info[:2] > TRIED and re.search(NO_WHEEL, text):
+        newest = "{}.{}".format(*TRIED)
+        return (
+            f"这个 Python（{python_version()}）太新，有的软件包还没有给它做安装包：另装一个 Python {newest}（不必卸掉现在的），用它运行 "
+            f"run.py。 / This Python is too new: install Python {newest} beside it and run run.py with that."
+        )
     return next((advice for pattern, advice in HINTS if re.search(pattern, text)), "")
 
 

@@ -1,7 +1,7 @@
 """
 Say whether every package has a wheel, for each Python and each system that the project runs on: nothing is ever compiled.
 
-    python tools/check_wheels.py [--extras office,lab,docs]
+    python tools/check_wheels.py [--extras office,lab,docs] [--python 3.14 ...] [--system win_amd64 ...]
 
 Asks the package index by pip's own resolver, with the versions of `constraints.txt`, and downloads no package: some
 minutes for all. Exit code 1: a combination lacks something, which is named.
@@ -54,13 +54,18 @@ def main(arguments: Sequence[str]) -> int:
     """Check every combination and say what each of them lacks."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--extras", default="office,lab,cluster,docs")
-    extras = parser.parse_args(arguments).extras.split(",")
-    run, project = launcher(), tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    run = launcher()
+    parser.add_argument("--python", nargs="*", default=pythons(run))
+    parser.add_argument("--system", nargs="*", default=SYSTEMS)
+    options = parser.parse_args(arguments)
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
     needed = project["project"]["dependencies"] + project["build-system"]["requires"]
-    needed += [line for extra in extras for line in project["project"]["optional-dependencies"][extra]]
+    needed += [
+        line for extra in options.extras.split(",") for line in project["project"]["optional-dependencies"][extra]
+    ]
     lacking = 0
-    for version in pythons(run):
-        for system in SYSTEMS:
+    for version in options.python:
+        for system in options.system:
             asked = command(run, system, version, needed)
             done = subprocess.run(asked, cwd=ROOT, capture_output=True, text=True, check=False)
             errors = [line for line in done.stderr.splitlines() if line.startswith("ERROR")]

@@ -12,7 +12,7 @@ import pandas as pd
 import shapely
 
 from ..access import coverage, curve, effects, isochrones, od_table, summary
-from ..core import METHOD_LABELS, Edit, Rule, UnknownNameError, WrongValueError, limits_of, per_cent
+from ..core import LAYERS, METHOD_LABELS, Edit, Rule, UnknownNameError, WrongValueError, limits_of, per_cent
 from ..district import District, Named, Scenario
 from ..io import RESULT_LABELS, template
 from ..network import Graph
@@ -186,6 +186,12 @@ def practice(desk: Desk, rows: Sequence[Sequence[object]]) -> tuple[Path, Path]:
     table = pd.DataFrame(list(rows), columns=["编号", "名称", "类别", "经度（度）", "纬度（度）"])
     table.to_csv(file, index=False, encoding="utf-8-sig")
     return folder, file
+
+
+def imported(taken: pd.DataFrame) -> pd.DataFrame:
+    """Return what `import_osm` says it took, in words: index the layer's name."""
+    named = taken.rename(index={name: layer.label for name, layer in LAYERS.items()})
+    return named.set_axis(["要素", "采用（个）", "未用（个）", "原因", "例子"], axis=1)
 
 
 def told(report: pd.DataFrame) -> pd.DataFrame:
