@@ -95,7 +95,7 @@ BEHIND = {"osmnx", "openpyxl", "zhplot"}
 #: Words of OpenStreetMap that happen to be kinds too.
 MAP_WORDS = {"io.osm_import": {"park"}}
 #: Import names that differ from the name of the distribution.
-DISTRIBUTIONS = {"xstatic": "xstatic-leaflet", "docx": "python-docx", "pptx": "python-pptx"}
+DISTRIBUTIONS = {"xstatic": "xstatic-leaflet", "docx": "python-docx", "pptx": "python-pptx", "PIL": "pillow"}
 
 PUBLIC = [
     "DataError",

@@ -23,6 +23,14 @@ from types import ModuleType
 ROOT = Path(__file__).resolve().parent.parent
 #: Tags of systems that people have: any newer one takes their wheels too.
 SYSTEMS = ("manylinux_2_28_x86_64", "manylinux_2_28_aarch64", "win_amd64", "macosx_14_0_arm64")
+#: `pip install` judges what a package says of Python by the Python it runs on, whatever `--python-version` says.
+OTHER_PYTHON = """
+from pip._internal.resolution.resolvelib.candidates import RequiresPythonCandidate as Candidate
+judged, version = Candidate.__init__, tuple(map(int, values["python_full_version"].split(".")))
+Candidate.__init__ = lambda self, _: judged(self, version)
+"""
+#: What run.py's own way to ask pip for another computer imports last.
+LAST_IMPORT = "from pip._internal.cli.main import main\n"
 
 
 def launcher() -> ModuleType:
@@ -44,7 +52,12 @@ def command(run: ModuleType, system: str, version: str, needed: Sequence[str]) -
     """Return what asks the index for wheels of one kind of computer, and takes none."""
     tags = [part for tag in run.platform_tags(system) for part in ("--platform", tag)]
     return [
-        *(sys.executable, "-c", run.FOREIGN_PIP, json.dumps(run.marker_values(system, version))),
+        *(
+            sys.executable,
+            "-c",
+            run.FOREIGN_PIP.replace(LAST_IMPORT, OTHER_PYTHON + LAST_IMPORT),
+            json.dumps(run.marker_values(system, version)),
+        ),
         *("install", "--dry-run", "--quiet", "--ignore-installed", "--only-binary", ":all:", "-c", "constraints.txt"),
         *("--target", tempfile.gettempdir(), "--python-version", version, "--implementation", "cp", *tags, *needed),
     ]

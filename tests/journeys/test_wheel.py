@@ -120,3 +120,4 @@ def test_every_python_and_system_is_asked_for() -> None:
         asked = tool.command(run, system, "3.11", ["numpy"])
         assert "--dry-run" in asked and asked[asked.index("--only-binary") + 1] == ":all:"
         assert json.loads(asked[3])["python_version"] == "3.11"
+        assert tool.OTHER_PYTHON in asked[2], "what a package says of Python is judged by that Python too"

@@ -17,6 +17,7 @@ from ..core import DENOMINATOR_LABELS, UnknownNameError, WrongValueError
 from ..district import District
 from ..maps import HouseMap
 from .notebook import keep, sortable
+from .words import TABLES
 
 if TYPE_CHECKING:
     from pandas.io.formats.style import Styler
@@ -68,7 +69,7 @@ class Desk:
     def table(
         self,
         frame: pd.DataFrame,
-        columns: Mapping[str, str] | None = None,
+        columns: Mapping[str, str] | str | None = None,
         *,
         index: str | None = None,
         digits: int = 1,
@@ -82,7 +83,7 @@ class Desk:
         frame
             Shares (columns whose name ends in （%）) are given from 0 to 1; people and homes (…（人）) are shown whole.
         columns
-            What is shown, in order, and what it is called; None shows all as they are called.
+            What is shown, in order, and what it is called; or a table of `app.words` that says both. None shows all as they are called.
         index
             What the index is called; without a name it is not shown.
         digits
@@ -90,6 +91,7 @@ class Desk:
         save
             Name of a table (.csv) that is kept too; "" keeps none.
         """
+        columns = TABLES[columns] if isinstance(columns, str) else columns
         shown = frame if columns is None else frame.reindex(columns=list(columns)).rename(columns=dict(columns))
         shown = shown.rename_axis(index)
         for name in shown.columns:

@@ -12,13 +12,25 @@ import pandas as pd
 import shapely
 
 from ..access import coverage, curve, effects, isochrones, od_table, summary
-from ..core import LAYERS, METHOD_LABELS, Edit, Rule, UnknownNameError, WrongValueError, limits_of, per_cent
+from ..core import (
+    LAYERS,
+    METHOD_LABELS,
+    Edit,
+    Rule,
+    UnknownNameError,
+    WrongValueError,
+    limits_of,
+    per_cent,
+    write_bytes,
+    write_text,
+)
 from ..district import District, Named, Scenario
 from ..io import RESULT_LABELS, template
 from ..network import Graph
 from ..report import provision_sheet
 from ..siting import links, provision, sites
 from .desk import COUNTED, GROUPS, Desk
+from .words import PROVIDED
 
 
 def one_place(district: District, kind: str, place: int) -> tuple[District, str]:
@@ -122,11 +134,11 @@ def what_changes(states: Sequence[tuple[District, District, str]], rules: Named,
     return table[large | table[["people_gain", "people_lose"]].gt(0.5).any(axis=1)]
 
 
-def what_to_provide(district: District, plans: Sequence[Scenario], columns: Sequence[str]) -> pd.DataFrame:
+def what_to_provide(district: District, plans: Sequence[Scenario]) -> pd.DataFrame:
     """Return what plans that build homes must provide; empty where none does."""
     builders = [plan for plan in plans if any(edit.do == "build_homes" for edit in plan.edits)]
     needs = [provision_sheet(provision(district, plan)).assign(方案=plan.label) for plan in builders]
-    return pd.concat(needs)[list(columns)] if needs else pd.DataFrame(columns=list(columns))
+    return pd.concat(needs)[list(PROVIDED)] if needs else pd.DataFrame(columns=list(PROVIDED))
 
 
 def two_speeds(district: District, kind: str, minutes: float, speeds_kmh: Sequence[float]) -> pd.DataFrame:
@@ -181,10 +193,11 @@ def practice(desk: Desk, rows: Sequence[Sequence[object]]) -> tuple[Path, Path]:
         raise WrongValueError("rows 至少一行，每行五项：编号、名称、类别、经度、纬度")
     folder, file = desk.path("我的街道"), desk.path("填好的设施.csv")
     shutil.rmtree(folder, ignore_errors=True)
-    shutil.copytree(desk.district.folder, folder)
+    for path in sorted(path for path in desk.district.folder.rglob("*") if path.is_file()):
+        write_bytes(folder / path.relative_to(desk.district.folder), path.read_bytes())
     template(desk.path("模板.xlsx"), folder)
     table = pd.DataFrame(list(rows), columns=["编号", "名称", "类别", "经度（度）", "纬度（度）"])
-    table.to_csv(file, index=False, encoding="utf-8-sig")
+    write_text(file, "\ufeff" + table.to_csv(index=False))
     return folder, file
 
 
@@ -223,6 +236,24 @@ def ways_compared(district: District, rule: Rule, ways: Mapping[str, Mapping[str
     """Return `summary` of a rule for several ways to walk: what each is called, and what `coverage` is given besides."""
     parts = {name: summary(coverage(district, rules=[rule], **own)).iloc[0] for name, own in ways.items()}
     return pd.DataFrame(parts).T.infer_objects()
+
+
+def facilities_numbered(district: District, here: District, kind: str) -> pd.DataFrame:
+    """Return the facilities of a kind by name and number, and which of them another state of the district has too."""
+    own = district.open_facilities.query("kind == @kind").sort_index()
+    drawn = pd.Series(own.index.isin(here.open_facilities.index), own.index).map({True: "✓", False: ""})
+    return pd.DataFrame({"名称": own["name"], "第几处": range(1, len(own) + 1), "本图": drawn})
+
+
+def furthest_apart(shares: pd.DataFrame) -> tuple[pd.DataFrame, str]:
+    """Return shares (%) of groups with how far they are apart, furthest first, and a sentence on the first."""
+    apart = (shares.max(axis=1) - shares.min(axis=1)).sort_values(ascending=False, na_position="last")
+    said = (
+        f"差得最多的一项：{apart.index[0]}，差 {apart.iloc[0]:.0f} 个百分点"
+        if apart.notna().any()
+        else "没有可以比较的指标"
+    )
+    return shares.loc[apart.index].assign(**{"最高与最低之差（百分点）": apart}), said
 
 
 def group_curves(district: District, kind: str, by: str, profile: str) -> pd.DataFrame:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import io
 import re
-import shutil
 import tempfile
 from pathlib import Path
 
-from ..core import XinheError, needing, shipped_folder
+from ..core import XinheError, needing, shipped_folder, write_bytes
 from ..report import added_to
 
 
@@ -45,5 +44,6 @@ def build_site(to: str | Path) -> Path:
         told = re.sub(r"\x1b\[[\d;]*m", "", said.getvalue()).strip()
         if app.statuscode or told:
             raise XinheError(f"文档没有做好：{told[:2000]}")
-        shutil.copytree(built, fresh, dirs_exist_ok=True, ignore=shutil.ignore_patterns(".buildinfo*", ".doctrees"))
+        for file in sorted(path for path in built.rglob("*") if path.is_file() and not path.name.startswith(".")):
+            write_bytes(fresh / file.relative_to(built), file.read_bytes())
     return Path(to) / "index.html"

@@ -19,7 +19,7 @@ from ..core import escape, packaged_font, say
 _WIDE, _COLOURS = 880, 48
 #: A page in a frame that unpacks itself: its text is a fifth as long, and a frame that never opens costs nothing.
 _PACKED = (
-    '<!DOCTYPE html><meta charset="utf-8"><script>(async()=>{{const b=Uint8Array.from(atob("{}"),c=>c.charCodeAt(0));'
+    '<meta charset="utf-8"><script>(async()=>{{const b=Uint8Array.from(atob("{}"),c=>c.charCodeAt(0));'
     'const t=await new Response(new Blob([b]).stream().pipeThrough(new DecompressionStream("gzip"))).text();'
     "document.open();document.write(t);document.close()}})()</script>"
 )
