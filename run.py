@@ -8,6 +8,7 @@
     python run.py app [文件夹]          打开活地图：不见代码，拖动设施看谁受益（只在本机）
     python run.py notebook 03 -p profile=elderly   跑一个笔记本，另存结果和可以断网打开的 HTML
     python run.py test [--all] [...]   跑测试（约一分钟）；--all 含浏览器和慢测试，--matrix 再加发布前才跑的；其余参数交给 pytest
+    python run.py docs                 把文档做成网站：output/docs/index.html，从磁盘直接打开，能搜索
     python run.py bundle --out 文件夹  做离线包（--platform win_amd64 --python 3.11 给别的电脑）
 
 Launcher, standard library only: makes .venv beside this file, installs the project there with plain pip (your own pip
@@ -134,11 +135,14 @@ ALWAYS = ("office",)
 #: About how much the first start fetches, for whoever waits.
 MEGABYTES, PACKAGES = 300, 60
 #: Commands that need more than that, and the extras they need.
-EXTRAS = {"batch": ("cluster",)}
+EXTRAS = {"batch": ("cluster",), "docs": ("docs",)}
 #: What is read with an option only.
 OPTIONAL = {"--population": ("raster",)}
 #: What the tests need: nothing is left untested for want of a package.
-TESTED = ("cluster", "dev", "lab", "raster")
+TESTED = ("cluster", "dev", "docs", "lab", "raster")
+
+#: What pip says where a package has no wheel for this Python: it finds none, or tries to compile.
+NO_WHEEL = r"No matching distribution|Could not find a version|Failed to build|Could not build wheels|metadata-generation-failed"
 
 #: What pip says -> what a planner can do about it. The first that matches is shown.
 HINTS = (
@@ -583,6 +587,12 @@ def show_progress(line: str | None) -> None:
 
 def hint(text: str) -> str:
     """Return what can be done about a failure, from what was said about it; empty if that is not known."""
+    if sys.version_info[:2] > TRIED and re.search(NO_WHEEL, text):
+        newest = "{}.{}".format(*TRIED)
+        return (
+            f"这个 Python（{python_version()}）太新，有的软件包还没有给它做安装包：另装一个 Python {newest}（不必卸掉现在的），用它运行 "
+            f"run.py。 / This Python is too new: install Python {newest} beside it and run run.py with that."
+        )
     return next((advice for pattern, advice in HINTS if re.search(pattern, text)), "")
 
 

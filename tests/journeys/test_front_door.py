@@ -453,6 +453,16 @@ def test_a_python_that_nobody_has_tried_is_said(
     assert "比试过的 3.10 新" in said and "300 MB" in said
 
 
+@pytest.mark.parametrize("said", ["ERROR: No matching distribution found for numba", "ERROR: Failed to build 'numba'"])
+def test_a_python_without_packages_is_named_as_the_reason(
+    run: ModuleType, monkeypatch: pytest.MonkeyPatch, said: str
+) -> None:
+    assert "太新" not in run.hint(said), "a Python that was tried is not the reason"
+    monkeypatch.setattr(run, "TRIED", (3, 10))
+    assert "太新" in run.hint(said) and "Python 3.10" in run.hint(said)
+    assert "磁盘满了" in run.hint("Errno 28")
+
+
 def test_what_the_computer_refuses_is_said_in_chinese_first(
     run: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

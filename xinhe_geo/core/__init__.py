@@ -30,7 +30,7 @@ from .errors import (
     problems_table,
     text_words,
 )
-from .extras import needing, not_installed
+from .extras import needing, not_installed, packaged_font
 from .files import (
     beside_prefix,
     cannot_write,
@@ -127,6 +127,7 @@ from .secrecy import (
     suppressed,
 )
 from .secrecy_marks import INTERNAL, is_cleared, marks_of, renewal_is_confirmed
+from .shipped import as_typed, has_launcher, how_to_install, shipped_folder
 from .strangers import apart, reading
 from .validate import check_rows
 from .worker import Worker
@@ -187,6 +188,7 @@ __all__ = [
     "amount",
     "apart",
     "are_h3",
+    "as_typed",
     "at_year",
     "back",
     "beside_prefix",
@@ -214,7 +216,9 @@ __all__ = [
     "growing",
     "guarded_problems",
     "h3_outlines",
+    "has_launcher",
     "hold",
+    "how_to_install",
     "is_above_zero",
     "is_cleared",
     "is_whole",
@@ -236,6 +240,7 @@ __all__ = [
     "ordinary",
     "os_words",
     "own_room",
+    "packaged_font",
     "parted",
     "per_cent",
     "place_file",
@@ -253,6 +258,7 @@ __all__ = [
     "say",
     "secrecy_problems",
     "secret_layers",
+    "shipped_folder",
     "signed",
     "size_of",
     "small_map",

@@ -20,6 +20,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import ParamSpec, TypeVar
 
 from .errors import UnknownNameError
+from .shipped import as_typed
 
 P = ParamSpec("P")
 Result = TypeVar("Result")
@@ -91,9 +92,9 @@ def language() -> str:
 
 
 def say(sentence: str, *values: object) -> str:
-    """Return a sentence with its values, in the language that is spoken; it must stand in the catalogue."""
+    """Return a sentence with its values, in the language that is spoken, with the commands that exist here; it must stand in the catalogue."""
     shown = [Figure(value) if isinstance(value, float) else value for value in values]
-    return renamed(sentence if language() == "zh" else english()["say"][sentence]).format(*shown)
+    return as_typed(renamed(sentence if language() == "zh" else english()["say"][sentence])).format(*shown)
 
 
 class Figure(float):

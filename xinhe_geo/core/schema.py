@@ -14,6 +14,8 @@ from types import MappingProxyType
 
 import pandas as pd
 
+from .shipped import shipped_folder
+
 SCHEMA_VERSION = 2
 #: What a manifest may say: in 1 nobody could say that a kind was only taken from a map.
 SCHEMAS = (1, 2)
@@ -960,8 +962,7 @@ LAYERS: Mapping[str, Layer] = MappingProxyType({layer.name: layer for layer in _
 
 def bundled_folder() -> Path:
     """Return the folder of the bundled district: inside the wheel, or beside the package in a checkout."""
-    inside = Path(__file__).parents[1] / "data"
-    return inside if inside.is_dir() else Path(__file__).parents[2] / "data"
+    return shipped_folder("data")
 
 
 def at_year(layer: Layer, frame: pd.DataFrame, year: int) -> pd.DataFrame:

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from ..core import by_cells, english, language, renamed
+from ..core import as_typed, by_cells, english, language, renamed
 
 _HAN = re.compile(r"[\u3001-\u303f\u3400-\u9fff\uff00-\uffef]")
 #: What a script is made of, as far as texts are concerned; a slash after one of these signs begins a pattern.
@@ -37,7 +37,7 @@ def spoken_script(script: str) -> str:
     KeyError
         A text that stands in no catalogue.
     """
-    return renamed(script) if language() == "zh" else _english(script, by_cells())
+    return as_typed(renamed(script) if language() == "zh" else _english(script, by_cells()))
 
 
 @functools.cache
