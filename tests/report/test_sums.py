@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import importlib.util
 import json
+import math
 import os
 import re
 import shutil
@@ -31,10 +32,10 @@ from xinhe_geo.ledger import beyond, community_targets, number_text
 from xinhe_geo.report import state_of, write_comparison, write_comparisons, write_ledger, write_plans
 from xinhe_geo.report.analysis import Analysis
 from xinhe_geo.report.pages.brief import brief_page
-from xinhe_geo.report.pages.receipts import receipts_page
+from xinhe_geo.report.pages.receipts import receipts_page, thinned
 from xinhe_geo.report.story.change import with_net
 from xinhe_geo.report.story.story import Story
-from xinhe_geo.report.sums import joined, of_remedies, of_steps, of_story
+from xinhe_geo.report.sums import Parts, joined, of_remedies, of_steps, of_story
 
 ROOT = Path(__file__).parents[2]
 TOY = ROOT / "tests" / "toy"
@@ -299,3 +300,23 @@ def test_the_receipt_of_a_part_is_that_of_the_page(tmp_path: Path) -> None:
             break
     with pytest.raises(xh.UnknownNameError):
         xh.receipt(district, "plan_clinic_15/nobody")
+
+
+@pytest.mark.parametrize("homes", [10, 900])
+def test_a_page_of_a_city_lists_the_largest_rows_and_still_adds_up(homes: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("xinhe_geo.report.pages.receipts.MOST_ROWS", 3_000)
+    rng = np.random.default_rng(homes)
+    names = pd.Series([None] * homes, index=[f"h{i}" for i in range(homes)], dtype=object)
+    weights = pd.Series(rng.uniform(0, 900, homes), index=names.index)
+    values = weights * rng.uniform(0, 1, homes)
+    sums = {f"rule{k}": [Parts(names, values, weights).of("x", []), Parts(names, values).of("y", [])] for k in range(8)}
+    few, listed = thinned(sums)
+    assert (listed == 0) == (homes == 10)
+    assert sum(len(one["rows"]) for own in few.values() for one in own) <= 3_000
+    for about, own in sums.items():
+        for whole, thin in zip(own, few[about], strict=True):
+            for k in (2, 3):
+                a, b = (math.fsum(row[k] for row in one["rows"]) for one in (whole, thin))
+                assert a == pytest.approx(b, rel=1e-12)
+            largest = max(whole["rows"], key=lambda row: (row[3], row[2]))
+            assert largest in thin["rows"]

@@ -21,6 +21,7 @@ from ..core import (
     growing,
     language,
     listed_words,
+    named_by_homes,
     parted,
     say,
     speaking,
@@ -63,10 +64,13 @@ TASKS_SHEET = "任务分解表"
 _READ_ONLY = {"autofilter": True, "sort": True, "format_columns": True, "format_rows": True}
 #: What a 街道 fills in by hand; kept from one run to the next.
 OFFICE = "责任科室"
-USER_COLUMNS = (OFFICE, "配合单位", "年度节点", "进度", "佐证材料")
+#: … and the one that says by when.
+BY_WHEN = "年度节点"
+USER_COLUMNS = (OFFICE, "配合单位", BY_WHEN, "进度", "佐证材料")
 _HEADER_ROW = 2
 
 
+@named_by_homes
 def ledger_workbook(
     district: District,
     table: pd.DataFrame,

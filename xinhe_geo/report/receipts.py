@@ -38,6 +38,7 @@ from ..core import (
     SourceError,
     UnknownNameError,
     amount,
+    named_by_homes,
     per_cent,
     refuse_uncleared,
     say,
@@ -71,6 +72,7 @@ POINT = ("home", "point", "x", "y", "gate", "metres_before_street", "street", "m
 DECIMALS = 12
 
 
+@named_by_homes
 def receipt(
     district: District, figure: Named, *, after: District | None = None, to: str | Path | None = None
 ) -> Receipt:

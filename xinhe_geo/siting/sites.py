@@ -48,6 +48,7 @@ from ..core import (
     SitingError,
     UnknownNameError,
     amount,
+    named_by_homes,
     say,
     told,
 )
@@ -183,6 +184,7 @@ class _Table(NamedTuple):
 
 
 @told("选址", 4)
+@named_by_homes
 def sites(
     district: District,
     kind: Named,

@@ -24,8 +24,10 @@ from ...core import (
     ScenarioError,
     SourceError,
     amount,
+    as_typed,
     growing,
     language,
+    named_by_homes,
     per_cent,
     read_layer,
     refuse_uncleared,
@@ -308,6 +310,7 @@ def provision_sheet(table: pd.DataFrame) -> pd.DataFrame:
     )
 
 
+@named_by_homes
 def write_comparison(
     before: State,
     after: State,
@@ -452,6 +455,7 @@ def _matrix_cell(found: pd.Series, page: str, rule: str) -> str:
     return f'<td class="{found["tone"]}">{followed(told, page, rule) if page else told}</td>'
 
 
+@named_by_homes
 def write_plans(
     district: District, to: str | Path, *, rules: str = "plan", progress: Progress | None = None
 ) -> pd.DataFrame:
@@ -524,6 +528,7 @@ def _write_plans(
     return summary
 
 
+@named_by_homes
 def write_comparisons(
     district: District, to: str | Path, *, rules: str = "plan", progress: Progress | None = None
 ) -> list[str]:
@@ -592,7 +597,7 @@ def _plan_section(district: District, name: str, own: _Planned, needs: pd.DataFr
     if needs is not None:
         columns = ["配什么", "应配", "单位", "方案自带可用", "周边可接纳", "须新建（取整）", "结论", "依据与可信度"]
         need = f"<h3>{say('配建清单')}</h3>{table_html(provision_sheet(needs)[columns])}"
-    more = f"<code>python run.py compare {e(name)} --out {say('文件夹')}</code>"
+    more = f"<code>{as_typed('python run.py')} compare {e(name)} --out {say('文件夹')}</code>"
     if compared:
         more = (
             f'<a href="{e(compared)}/compare.html">{e(say("{0}：比较页、差异图、左右对比图", plan.label or name))}</a>'

@@ -27,6 +27,7 @@ class Shown(NamedTuple):
     table: pd.DataFrame = pd.DataFrame()
     since: pd.DataFrame | None = None
     maps: Mapping[str, str] = {}
+    tasks: pd.DataFrame | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +83,12 @@ PAGES = [
         "ledger",
         lambda shown: ledger_page(shown.district, shown.table, maps=shown.maps, since=shown.since),
     ),
-    Page("communities.html", "一社区一页", "ledger", lambda shown: communities_page(shown.district, shown.table)),
+    Page(
+        "communities.html",
+        "一社区一页",
+        "ledger",
+        lambda shown: communities_page(shown.district, shown.table, shown.tasks),
+    ),
     Page(OF_BRIEF, "简报的算式", "results", _receipts),
     Page(OF_LEDGER, "核对表的算式", "ledger", _ledger_receipts),
 ]
