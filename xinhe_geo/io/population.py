@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import warnings
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import geopandas as gpd
 import numpy as np
@@ -148,12 +148,8 @@ def read_raster(path: Path, crs: str, bounds: list[float]) -> tuple[Floats, list
         It is no GeoTIFF of one number per pixel with a CRS, or too large a piece of one.
     """
     import rasterio
-    import rasterio.warp
-    import rasterio.windows
+    from rasterio import warp, windows
     from rasterio.errors import RasterioError
-
-    warp: Any = rasterio.warp  # their functions have no types of their own
-    windows: Any = rasterio.windows
 
     try:
         # One driver only: GDAL would otherwise follow what a file says about other files, or addresses.
