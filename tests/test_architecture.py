@@ -53,6 +53,8 @@ BY_NAME = {"app.batch": {"resource"}}
 COMMAND_LINE = {"app.cli", *(f"app.commands.{path.stem}" for path in (PACKAGE / "app" / "commands").glob("[a-z]*.py"))}
 #: Big or peculiar libraries have one importer each, which hides them from the rest.
 ONLY_IMPORTER = {
+    "h3": {"core.hexagons"},
+    "rasterio": {"io.population"},
     "osmnx": {"network.osmnx_graphs"},
     "networkx": {"network.osmnx_graphs"},
     "numba": {"network.kernel"},
@@ -84,6 +86,7 @@ OPTIONAL = {
     "app.notebook": {"ipykernel", "mistune", "nbclient", "nbformat"},
     "app.batch": {"dask", "distributed"},
     "io.dxf": {"ezdxf"},
+    "io.population": {"rasterio"},
     "io.sheets": {"xlrd"},
     "report.paper.page": {"matplotlib"},
     "report.paper.slides": {"python-pptx"},

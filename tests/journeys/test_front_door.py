@@ -668,6 +668,25 @@ def test_a_bundle_does_not_write_over_anything(run: ModuleType, tmp_path: Path) 
     assert stopped.value.code == 2
 
 
+def test_a_bundle_carries_no_renewal_that_nobody_has_confirmed(
+    run: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Ledgers of parcels and plans are listed, and nothing is copied, until the district's manifest says who agreed."""
+    (run.ROOT / run.MARKS).parent.mkdir(parents=True)
+    shutil.copy(ROOT / run.MARKS, run.ROOT / run.MARKS)
+    for name in ("renewal/money.csv", "scenarios/方案.toml", "homes.csv"):
+        (run.ROOT / "data/mine" / name).parent.mkdir(parents=True, exist_ok=True)
+        (run.ROOT / "data/mine" / name).touch()
+    manifest, layer = run.ROOT / "data/mine/district.toml", '[layers.parcel_facts]\nfile = "renewal/money.csv"\n'
+    manifest.write_text(layer, "utf-8")
+    assert run.main(["bundle", "--out", str(tmp_path / "away")]) == run.BAD_DATA and not (tmp_path / "away").exists()
+    said = capsys.readouterr().err
+    assert "renewal/money.csv" in said and "方案.toml" in said and "homes.csv" not in said and "renewal_outputs" in said
+    manifest.write_text(f'renewal_outputs = "张三 2026-05-12"\n{layer}', "utf-8")
+    assert run.renewal_files(run.project_files()) == []
+    assert run.renewal_files([n for n in run.project_files() if "mine" not in n]) == []
+
+
 def test_without_git_a_bundle_leaves_leftovers_behind(run: ModuleType) -> None:
     for name in ("data/地图.csv", "output/index.html", ".venv/x", "xinhe_geo/__pycache__/a.pyc", "xinhe_geo/a.py"):
         (run.ROOT / name).parent.mkdir(parents=True, exist_ok=True)

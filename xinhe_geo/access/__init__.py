@@ -63,7 +63,7 @@ from .home_shares import (
 from .isochrones import isochrones
 from .od_table import od_table, od_tables, pairs
 from .openings import facility_changes
-from .routes import Trip, Trips, route
+from .routes import Trip, Trips, corners_out, route
 from .walls import walk_inside, without_stairs
 
 __all__ = [
@@ -88,6 +88,7 @@ __all__ = [
     "chain",
     "compare",
     "completeness",
+    "corners_out",
     "coverage",
     "crowding",
     "curve",

@@ -43,7 +43,7 @@ THEMES = {
         'nwr["public_transport"];nwr["railway"="station"];nwr["railway"="subway_entrance"];nwr["tourism"];'
         'node["barrier"="gate"];node["entrance"];'
     ),
-    "buildings": 'wr["building"~"^(residential|apartments|house|dormitory|yes)$"];wr["landuse"="residential"];',
+    "buildings": 'wr["building"];wr["landuse"="residential"];',
     "land": 'wr["landuse"];wr["natural"="water"];wr["waterway"];way["railway"];wr["leisure"="park"];way["barrier"];',
 }
 

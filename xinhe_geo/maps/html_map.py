@@ -245,7 +245,7 @@ class HouseMap(folium.Map):
             f'<aside class="xh-side" id="xh-side" tabindex="0" aria-label="{names["layers"]}">'
             f'<label id="xh-choose"><span>{names["theme"]}</span><select id="xh-select"></select></label>'
             '<div id="xh-theme"></div><div id="xh-gaps"></div><div id="xh-layers"></div></aside>'
-            f'<footer class="xh-foot">{foot}<strong id="xh-evidence">{escape(scene.evidence)}</strong></footer></div>'
+            f'<footer class="xh-foot" tabindex="0">{foot}<strong id="xh-evidence">{escape(scene.evidence)}</strong></footer></div>'
             f"<noscript>{names['script']}</noscript><!--xh-data-->"
         )
 
@@ -315,7 +315,7 @@ class HouseMap(folium.Map):
 
 def _north(letter: str) -> str:
     return (
-        '<svg viewBox="0 0 24 36" role="img"><path d="M12 1 19 25 12 20Z" fill="#2b3138"/>'
+        '<svg viewBox="0 0 24 36" aria-hidden="true"><path d="M12 1 19 25 12 20Z" fill="#2b3138"/>'
         '<path d="M12 1 5 25 12 20Z" fill="#fff" stroke="#2b3138" stroke-width="1"/>'
         f'<text x="12" y="35" font-size="10" font-weight="700" text-anchor="middle" fill="#2b3138">{letter}</text></svg>'
     )

@@ -26,6 +26,7 @@ from ..core import (
     has_launcher,
     how_to_install,
     language,
+    named_by_homes,
     refuse_uncleared,
     say,
     speaking,
@@ -35,6 +36,7 @@ from ..district import District, Named, Scenario, kind_name, must_be_district, r
 from .drawing import picture
 from .live_model import LiveModel
 from .live_numbers import changes, state_of, warnings
+from .live_walk import walk_shown
 from .meeting import (
     DEMONSTRATION_TEXT,
     badges,
@@ -56,7 +58,7 @@ from .scripts import spoken_script
 from .still import image
 
 #: Scripts of the map, in the order they build on each other.
-LIVE_SCRIPTS = ("maps/meeting-engine.js", "maps/meeting-map.js", "maps/live.js")
+LIVE_SCRIPTS = ("maps/meeting-engine.js", "maps/meeting-walk.js", "maps/meeting-map.js", "maps/live.js")
 #: The picture is hidden where the map below it is alive; where it is not, JupyterLab's own word about that is.
 _ONE_OF_TWO = (
     "<style>.jp-OutputArea-child:has(.xl-still):has(+.jp-OutputArea-child .xl){display:none}"
@@ -66,6 +68,7 @@ _ONE_OF_TWO = (
 _RESTED_S = 2.0
 
 
+@named_by_homes
 def live(
     district: District,
     kind: Named | None = None,
@@ -128,7 +131,7 @@ def _drawing(model: LiveModel) -> str:
     origin = np.floor(np.array([west, south]))
     outlines = {name: numbered_codes(district, name) for name in ("zones", "communities")}
     homes = packed_homes(district, outlines, origin)
-    nowhere = dict.fromkeys(("place", "edge", "at", "access", "x", "y"), "")
+    nowhere = dict.fromkeys(("place", "edge", "at", "access", "x", "y", "gate"), "")
     none: dict[str, list[Any]] = {name: [] for name in ("id", "name", "kind", "state", "community", "typed", "books")}
     content = {
         "name": district.name,
@@ -145,7 +148,8 @@ def _drawing(model: LiveModel) -> str:
         "first": first_view(district),
         "degrees": degree_frame(district, (west, south, east, north)),
         "net": packed_network(district),
-        "walls": {"xy": "", "count": ""},
+        "walls": {"xy": "", "count": "", "name": []},
+        "gates": "",
         "homes": homes,
         "zones": outlines["zones"],
         "communities": outlines["communities"],
@@ -181,8 +185,7 @@ class LiveControls:
 
     def _still(self) -> str:
         """Return the map as a picture, with what is to be done to drag facilities."""
-        model = self._model
-        after = self.scenario().on(model.district, with_conflicts=True) if changes(model) else model.district
+        model, after = self._model, self._after()
         cover = coverage(after, rules=[model.rule], profile=model.walker)
         how = say("这里是活地图的静态图；拖动设施要在 JupyterLab 里运行这个笔记本。")
         how += say("也可以用 python run.py app。") if has_launcher() else ""
@@ -190,6 +193,11 @@ class LiveControls:
         note += "".join(f'<p role="alert"><strong>{escape(text)}</strong></p>' for text in warnings(model))
         drawn = picture(after, cover, rule=model.rule, lang=self._lang)
         return f'<div class="xl-still">{image(drawn, repr(self))}{note}</div>{_ONE_OF_TWO}'
+
+    def _after(self) -> District:
+        """Return the district as it is after what was done."""
+        model = self._model
+        return self.scenario().on(model.district, with_conflicts=True) if changes(model) else model.district
 
     # what the page asks for
 
@@ -200,7 +208,8 @@ class LiveControls:
             self._act(message)
         except (XinheError, ValueError) as error:
             said = str(error)
-        self._tell(said, message.get("seq"), message.get("view"))
+        home = message.get("home") if message.get("do") == "walk" else None
+        self._tell(said, message.get("seq"), message.get("view"), home if isinstance(home, int) else None)
         self._keep_soon()
 
     def _act(self, message: Mapping[str, Any]) -> None:
@@ -220,9 +229,13 @@ class LiveControls:
         elif do in ("step_back", "step_forward", "reset"):
             getattr(model, do)()
 
-    def _tell(self, said: str = "", seq: object = None, view: object = None) -> None:
+    def _tell(self, said: str = "", seq: object = None, view: object = None, home: int | None = None) -> None:
+        """Tell the page what stands now; the walk of a home only where it was just asked for, so that none is ever an old one."""
+        model = self._model
         with speaking(self._lang):
-            content, arrays = state_of(self._model, self._chosen)
+            content, arrays = state_of(model, self._chosen)
+            if home is not None and 0 <= home < len(model.homes.names):
+                content["walk"] = walk_shown(model, self._after(), home) or {"home": home, "legs": None}
         text = self.scenario().text()
         self.send({"state": content, "toml": text, "say": said, "seq": seq, "view": view}, buffers=arrays)
 

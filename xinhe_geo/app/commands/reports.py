@@ -12,6 +12,7 @@ from ...core import bundled_folder, refuse_uncleared, speaking, write_text
 from ...district import secrecy_of
 from ...ledger import borrowed_plan, take_figures, verdicts, with_typed
 from ...ledger import ledger as evaluate
+from ...maps import renewal_in_words
 from ...report import LEDGER_BOOK, brief, state_of, write_comparisons, write_ledger, write_worst
 from ...report import receipt as write_receipt
 from ..batch import Tick
@@ -50,6 +51,10 @@ def report(
             with speaking(lang):
                 write_comparisons(district, out, rules=preset, progress=tell)
             write_worst(district, lead, out, progress=tell)
+    with speaking(lang):
+        parcels = renewal_in_words(district)
+    if parcels and (out / "meeting.html").is_file():
+        OUT.print(escape(parcels))
     OUT.print(escape(message(lang, "done", shown_path(out / "index.html"))))
 
 

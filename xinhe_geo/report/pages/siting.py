@@ -15,7 +15,7 @@ import pandas as pd
 
 from ... import maps
 from ...access import coverage, gaps
-from ...core import Profile, SitingError, as_typed, refuse_uncleared, write_text
+from ...core import Profile, SitingError, as_typed, named_by_homes, refuse_uncleared, write_text
 from ...district import District
 from ...siting import (
     LETTERS,
@@ -55,6 +55,7 @@ from .shell import page_text, table_html
 HOMES = 25
 
 
+@named_by_homes
 def write_choice(
     district: District,
     chosen: gpd.GeoDataFrame,
@@ -143,6 +144,7 @@ def _write_choice(
     return table
 
 
+@named_by_homes
 def write_worst(
     district: District, lead: pd.DataFrame, to: str | Path, *, progress: Progress | None = None
 ) -> str | None:
@@ -238,6 +240,7 @@ def _choice_section(now: Now, choice: Choice, best: Choice, kind: str) -> str:
 # --- links, and each home's gap --------------------------------------------------------------------------------------
 
 
+@named_by_homes
 def write_links(
     district: District,
     rule: str,
