@@ -94,7 +94,7 @@ def language() -> str:
 def say(sentence: str, *values: object) -> str:
     """Return a sentence with its values, in the language that is spoken, with the commands that exist here; it must stand in the catalogue."""
     shown = [Figure(value) if isinstance(value, float) else value for value in values]
-    return renamed(as_typed(sentence if language() == "zh" else english()["say"][sentence])).format(*shown)
+    return as_typed(renamed(sentence if language() == "zh" else english()["say"][sentence])).format(*shown)
 
 
 class Figure(float):
