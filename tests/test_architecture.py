@@ -129,6 +129,7 @@ PUBLIC = [
     "parcels",
     "picture",
     "presence",
+    "programme",
     "receipt",
     "robustness",
     "route",
@@ -404,6 +405,7 @@ NEVER_RAISES = {
     "check",
     "headlines",
     "presence",
+    "programme",
 }
 
 

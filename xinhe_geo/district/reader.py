@@ -40,6 +40,7 @@ from .beside import put_back
 from .doubles import doubled
 from .journal import HISTORY, MANIFEST, SEAL, unfinished
 from .parcel_facts import ledger_problems
+from .project_facts import project_problems
 from .seal import broken, is_own
 
 #: West, south, east, north in degrees.
@@ -138,6 +139,7 @@ def _read_folder(
     problems += _orphans(rows, declared)
     problems += _unknown_kinds(manifest, rows, declared)
     problems += ledger_problems(rows, declared)
+    problems += project_problems(rows, declared, int(manifest.get("data_year", 0)), folder)
     if left := unfinished(folder):
         what, _, remedy = left.partition("。")
         problems.append(Problem("warning", "district.toml", f"{HISTORY}/journal.json", "", "", what, remedy))
@@ -346,7 +348,7 @@ def _read_layer(
 
 
 def judged(
-    given: Mapping[str, pd.DataFrame], rows: Mapping[str, pd.DataFrame], manifest: Mapping[str, Any]
+    given: Mapping[str, pd.DataFrame], rows: Mapping[str, pd.DataFrame], manifest: Mapping[str, Any], folder: Path
 ) -> tuple[dict[str, pd.DataFrame], list[Problem]]:
     """
     Judge frames that come from a program as those of a folder are judged: each by itself, then with all that is there besides.
@@ -355,7 +357,7 @@ def judged(
     ----------
     given
         Per layer or table its rows: with the key as a column or as the index, layers in any CRS.
-    rows, manifest
+    rows, manifest, folder
         Of the district that they go into.
 
     Returns
@@ -383,6 +385,7 @@ def judged(
         declared = {name: {**dict(manifest["layers"].get(name, {})), "file": name} for name in whole}
         found = [*_misplaced(whole, declared), *doubled(whole, declared), *_orphans(whole, declared)]
         found += _unknown_kinds(manifest, whole, declared)
+        found += project_problems(whole, declared, int(manifest["data_year"]), folder)
         problems += [p for p in found if p.severity == "error" and p.layer in fresh]
     return fresh, problems
 

@@ -1,17 +1,23 @@
-"""Renewal: parcels over the years, what was promised on them, and people who are conserved."""
+"""Renewal: parcels over the years, people who are conserved, and the programme of projects that brings most for the money."""
 
 from .balance import COUNTS, SINCE, YEARLY, balance
 from .parcels import STATUSES, parcel_figures, parcel_named, parcel_stages, parcels, promises
+from .programme import REASONS, Programmed, Programming, programme, programmed
 
 __all__ = [
     "COUNTS",
+    "REASONS",
     "SINCE",
     "STATUSES",
     "YEARLY",
+    "Programmed",
+    "Programming",
     "balance",
     "parcel_figures",
     "parcel_named",
     "parcel_stages",
     "parcels",
+    "programme",
+    "programmed",
     "promises",
 ]
