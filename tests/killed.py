@@ -47,6 +47,7 @@ NOT_TRIED: dict[Command, str] = {
     ),
     **dict.fromkeys([("rules", "list"), ("rules", "run")], "writes nothing"),
     ("", "fetch"): "asks the network, then goes on as `import`",
+    ("", "programme"): "needs projects, which the toy has none of; writes its files as `stress` does",
     ("", "provision"): "needs parcels, which the toy has none of; writes one file, as `template` does",
     ("", "notebook"): "its kernel is another process; the copy is one file, written as `receipt` writes its own",
 }

@@ -405,7 +405,6 @@ NEVER_RAISES = {
     "check",
     "headlines",
     "presence",
-    "programme",
 }
 
 

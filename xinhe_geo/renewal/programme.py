@@ -243,7 +243,9 @@ def _prepared(
             for n in missing
         ]
         raise DataError(problems_table(said), district.name)
-    return _Work(state, dict(weights or {}), asked, Watch(progress))
+    # the district that was given keeps what was walked: projects and money change none of it
+    walked = district.memo.setdefault("programme", {})
+    return _Work(state, dict(weights or {}), asked, Watch(progress), walked)
 
 
 class _Project(NamedTuple):
@@ -277,17 +279,25 @@ def _number(cell: object) -> float:
     return math.nan if cell is None or pd.isna(cell) else float(cell)  # type: ignore[arg-type]
 
 
+#: Which points are served under each rule, by the year, the edits that are carried out, and the rules.
+_Walked = dict[tuple[int, str, tuple[Rule, ...]], np.ndarray]
+
+
 class _Walks:
     """Whom a set of projects serves, found by walking in the district that it makes."""
 
     def __init__(
-        self, state: District, rules: Sequence[Rule], projects: Sequence[_Project], years: Sequence[int]
+        self,
+        state: District,
+        rules: Sequence[Rule],
+        projects: Sequence[_Project],
+        years: Sequence[int],
+        walked: _Walked,
     ) -> None:
         self.state, self.rules, self.projects = state, rules, projects
         self._epochs = _epochs(state, years)
         self._bases = {epoch: state.at(year) for year, epoch in self._epochs.items()}
-        self._first = {epoch: min(y for y, e in self._epochs.items() if e == epoch) for epoch in self._bases}
-        self._kept: dict[tuple[int, Set, Set], np.ndarray] = {}
+        self._walked = walked
         self.points = points_of_homes(home_points(state))
         homes = state.homes
         names = self.points.names
@@ -324,7 +334,7 @@ class _Walks:
         for j, project in enumerate(self.projects):
             if not any(e.do == "move_households" for e in project.edits):
                 continue
-            after = self._after(max(self._bases), frozenset({j}), frozenset({j})).homes
+            after = _carried_out(self._bases[max(self._bases)], project.edits).homes
             left = after["people"].reindex(names).to_numpy(float) if after is not None else np.zeros(len(names))
             gone = np.where(np.isnan(left), lived, lived - left)
             parts += [(int(home), j, float(gone[home])) for home in np.flatnonzero(gone > 1e-9)]
@@ -347,24 +357,24 @@ class _Walks:
 
     def served(self, epoch: int, opened: Set, closed: Set) -> np.ndarray:
         """Return, rule by rule and point by point, who is served."""
-        key = epoch, opened, closed
-        if key not in self._kept:
-            found = self._found(self._after(epoch, opened, closed))
-            gone = np.isin(self._mover, sorted(closed)) & (self._mover >= 0)
-            self._kept[key] = (found[:, self._point] & ~gone[None, :]).ravel()
-        return self._kept[key]
+        edits = self._edits(opened, closed)
+        base = self._bases[epoch]
+        key = base.year, repr(edits), tuple(self.rules)
+        if key not in self._walked:
+            self._walked[key] = self._found(_carried_out(base, edits))
+        gone = np.isin(self._mover, sorted(closed)) & (self._mover >= 0)
+        served: np.ndarray = (self._walked[key][:, self._point] & ~gone[None, :]).ravel()
+        return served
 
-    def _after(self, epoch: int, opened: Set, closed: Set) -> District:
-        edits = [
+    def _edits(self, opened: Set, closed: Set) -> tuple[Edit, ...]:
+        """Return what some projects do that opens, and what some do that closes; what does neither is left out."""
+        by_role = {"less": closed, "none": _NONE}
+        return tuple(
             edit
             for j, project in enumerate(self.projects)
             for edit in project.edits
-            if j in (closed if ACTIONS[edit.do].serves == "less" else opened)
-        ]
-        base = self._bases[epoch]
-        if not edits:
-            return base
-        return Scenario("programme", "programme", tuple(edits), year=base.year).on(base, with_conflicts=True)
+            if j in by_role.get(ACTIONS[edit.do].serves, opened)
+        )
 
     def _found(self, after: District) -> np.ndarray:
         """Return which points of the reference homes are served under each rule; nobody where the home is gone."""
@@ -392,6 +402,12 @@ class _Walks:
         return total
 
 
+def _carried_out(base: District, edits: tuple[Edit, ...]) -> District:
+    """Return a district with edits carried out in its year; what contradicts itself is told elsewhere."""
+    plan = Scenario("programme", "programme", edits, year=base.year)
+    return plan.on(base, with_conflicts=True) if edits else base
+
+
 def _epochs(state: District, years: Sequence[int]) -> dict[int, int]:
     """Return, per year, the number of its stretch: a new one begins where rows come or go by their own dates."""
     begins: set[int] = set()
@@ -413,7 +429,9 @@ def _is_for_elderly(state: District, rule: Rule) -> bool:
 class _Work:
     """A programme at work: what is asked, in rows and in numbers."""
 
-    def __init__(self, state: District, weights: Mapping[str, float], asked: Programming, watch: Watch) -> None:
+    def __init__(
+        self, state: District, weights: Mapping[str, float], asked: Programming, watch: Watch, walked: _Walked
+    ) -> None:
         self.state, self.asked, self.watch = state, asked, watch
         self.rules = _known(state, _promised(state, asked.rules))
         for name in weights:
@@ -421,10 +439,10 @@ class _Work:
                 raise UnknownNameError("权重", name, [*LEVELS_IN_ORDER, *(r.name for r in self.rules)])
         self.budgets = state.rows["budgets"]
         self.projects = [_project(state, str(key), row) for key, row in state.rows["projects"].iterrows()]
-        self._must_work_alone()
         self.paid = range(int(self.budgets["year"].min()), int(self.budgets["year"].max()) + 1)
         self.years = range(self.paid[0], max(self.paid[-1], asked.horizon or 0) + 1)
-        self.walks = _Walks(state, self.rules, self.projects, self.years)
+        self._must_work_alone()
+        self.walks = _Walks(state, self.rules, self.projects, self.years, walked)
         by_rule = [weights.get(rule.name, 1.0) for rule in self.rules]
         self.walks.people = self.walks.people * np.repeat(by_rule, len(self.walks.people) // max(len(self.rules), 1))
         levels = {name: weight for name, weight in weights.items() if name in LEVELS_IN_ORDER}
@@ -448,7 +466,7 @@ class _Work:
             edits = [e for p in self.projects if p.key in before for e in p.edits]
             try:
                 if edits:
-                    Scenario("project", project.key, tuple(edits), year=self.state.year).on(self.state)
+                    Scenario("project", project.key, tuple(edits), year=self.years[-1]).on(self.state)
             except ScenarioError as error:
                 what, _, remedy = str(error).splitlines()[0].partition("；")
                 remedy = remedy or "改正方案文件；scenario check 列出全部问题"

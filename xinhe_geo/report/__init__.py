@@ -18,6 +18,7 @@ from .pages.plans import (
     write_scenario,
     write_table,
 )
+from .pages.programme import programme_notes, programme_sheets, write_programme
 from .pages.siting import write_choice, write_links, write_worst
 from .receipts import receipt
 from .record import RECORD
@@ -50,6 +51,8 @@ __all__ = [
     "ledger_workbook",
     "marked_rows",
     "people_line",
+    "programme_notes",
+    "programme_sheets",
     "provision_sheet",
     "put_in_place",
     "ranges_sheet",
@@ -66,6 +69,7 @@ __all__ = [
     "write_links",
     "write_new",
     "write_plans",
+    "write_programme",
     "write_report",
     "write_robustness",
     "write_scenario",

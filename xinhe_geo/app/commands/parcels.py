@@ -1,4 +1,4 @@
-"""The command about renewal parcels: their figures, stages and promises as tables, and who lives there year by year."""
+"""Commands about renewal: parcels, who lives there year by year, and the programme of projects."""
 
 from __future__ import annotations
 
@@ -10,12 +10,22 @@ import pandas as pd
 import typer
 from rich.markup import escape
 
-from ...core import BASIS_LABELS, HOLDERS, TOPICS, amount, keeping, per_cent, say, speaking, word
+from ...core import BASIS_LABELS, HOLDERS, TOPICS, amount, keeping, per_cent, say, speaking, title, word
 from ...district import District, Scenario, cell, kind_name
 from ...maps import DEMONSTRATION_TEXT
-from ...renewal import STATUSES, balance, parcel_figures, parcel_named, parcel_stages, promises
+from ...renewal import (
+    STATUSES,
+    Programming,
+    balance,
+    parcel_figures,
+    parcel_named,
+    parcel_stages,
+    programmed,
+    promises,
+)
 from ...renewal import parcels as parcels_of
-from .console import OUT, Lang, grid, message, opened, watched
+from ...report import programme_notes, programme_sheets, write_programme, write_scenario
+from .console import OUT, Lang, grid, message, opened, replacing, shown_path, watched
 
 #: What is counted in a balance, and what its columns are called.
 COUNT_LABELS = {"people": "常住人口", "registered": "户籍人口", "households": "户"}
@@ -165,3 +175,71 @@ def _print_balance(books: pd.DataFrame, parcel: str, title: str) -> None:
             numbers = (amount(number, unknown=say("数据不足")) for number in by_year[column])
             shown.add_row("　" + say(label), *numbers)
     OUT.print(shown)
+
+
+def programme(
+    folder: Annotated[Path | None, typer.Argument(help="街道目录；省略为随程序的演示街道")] = None,
+    horizon: Annotated[int | None, typer.Option("--horizon", help="计到哪一年；省略为资金表的最后一年")] = None,
+    costs: Annotated[str, typer.Option("--costs", help="high 按造价上限排（全部超支也付得起）| low 按下限")] = "high",
+    applied: Annotated[bool, typer.Option("--applied", help="拟申请的资金也算；不写只算已落实的")] = False,
+    no_floor: Annotated[bool, typer.Option("--no-floor", help="不先保社区底线")] = False,
+    weight: Annotated[
+        list[str] | None,
+        typer.Option("--weight", help="不按先后按权重：urgent=3、elderly=2、people=1 或 规则=2，可写几个"),
+    ] = None,
+    gap: Annotated[float, typer.Option("--gap", min=0, help="离证明的界多近就停：0.01 为 1%；0 为求到最优")] = 0.001,
+    toml: Annotated[Path | None, typer.Option("--toml", help="把年度计划存成逐年的方案文件")] = None,
+    out: Annotated[Path | None, typer.Option("--out", help="写出一页和表格的文件夹，如报告的输出目录")] = None,
+    lang: Lang = "zh",
+) -> None:
+    """项目库与年度计划：在各渠道各年的资金里，哪个项目哪一年做，证明最优，并列出没有列入的和原因。Ctrl-C 取目前最好的。"""
+    with watched(message(lang, "solving")) as tell, speaking("en" if lang == "en" else "zh"):
+        district = opened(folder, "排年度计划")
+        asked = Programming(horizon=horizon, equity=not no_floor, applied=applied, costs=costs, gap=gap)
+        found = programmed(district, weights=_weights(weight or []), programming=asked, progress=tell)
+        if out is not None:
+            write_programme(district, found, out)
+    with speaking("en" if lang == "en" else "zh"):
+        for name, table in programme_sheets(district, found).items():
+            if len(table):
+                _print_sheet(say(name), table)
+        for line in programme_notes(found):
+            OUT.print(escape(line))
+        if weight:
+            OUT.print(escape(say("权重：{0}", say("、").join(weight))))
+        OUT.print(escape(keeping(district.manifest)))
+        if district.is_demonstration:
+            OUT.print(say(DEMONSTRATION_TEXT))
+    if toml is not None:
+        with replacing(lang, toml):
+            write_scenario(toml, found.scenario, district)
+        OUT.print(escape(message(lang, "done", shown_path(toml))))
+    if out is not None:
+        OUT.print(escape(message(lang, "done", shown_path(out / "programme.html"))))
+
+
+def _weights(said: list[str]) -> dict[str, float] | None:
+    found = {}
+    for text in said:
+        name, _, number = text.partition("=")
+        try:
+            found[name.strip()] = float(number)
+        except ValueError:
+            raise typer.BadParameter(f"--weight 写的是 {text}；写 people=1 这样的一对") from None
+    wrong = [name for name, number in found.items() if not 0 <= number < math.inf]
+    if wrong:
+        raise typer.BadParameter(f"--weight 的 {wrong[0]} 要是不小于 0 的数")
+    return found or None
+
+
+def _print_sheet(heading: str, table: pd.DataFrame) -> None:
+    shown = grid(*(title(str(column)) for column in table.columns), title=escape(heading))
+    for row in table.itertuples(index=False):
+        cells = ("" if not isinstance(v, str) and pd.isna(v) else v for v in row)
+        shown.add_row(*(escape(v if isinstance(v, str) else _plain(v)) for v in cells))
+    OUT.print(shown)
+
+
+def _plain(value: float) -> str:
+    number = float(value)
+    return f"{number:.0f}" if number == round(number) and 1900 <= number <= 2200 else amount(number)
