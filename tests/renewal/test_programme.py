@@ -130,6 +130,13 @@ def test_frames_are_judged_as_files_are(folder: Path) -> None:
         xh.programme(toy, bad)
     with pytest.raises(xh.DataError, match="项目库"):
         xh.programme(xh.District.load(TOY))
+    # the least that says what is meant, as frames, on a district that has neither
+    own = pd.DataFrame({"project": ["a", "b"], "name": ["甲", "乙"], "people": [5, 7], "cost_low": [2.0, 3.0]})
+    money = pd.DataFrame({"fund": ["财政"], "year": [2023], "amount": [4.0]})
+    plan = xh.programme(xh.District.load(TOY), own, money, programming=Programming(equity=False))
+    assert plan["year"].to_dict() == {"b": 2023, "a": pytest.approx(np.nan, nan_ok=True)}
+    assert plan["reason"].to_dict() == {"b": "", "a": "better"} and plan["objective"].eq(7).all()
+    assert plan["bound"].eq(7).all() and plan["declared"].to_dict() == {"b": True, "a": False}
 
 
 def test_edits_that_cannot_be_carried_out_name_the_project(folder: Path) -> None:
@@ -214,6 +221,7 @@ def test_no_programme_is_better(folder: Path, costs: str) -> None:
     assert found.levels["bound"].to_list() == pytest.approx(list(best)) and found.plan["proven"].all()
 
 
+@pytest.mark.slow
 def test_order_of_rows_and_weights(folder: Path) -> None:
     toy = xh.District.load(folder)
     rows = toy.rows["projects"]

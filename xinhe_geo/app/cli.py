@@ -51,6 +51,7 @@ COMMANDS: dict[typer.Typer, dict[str, Callable[..., None]]] = {
         "plans": plans.plans,
         "provision": plans.provision_list,
         "parcels": parcels.parcels,
+        "checkup": parcels.checkup,
         "programme": parcels.programme,
         "links": siting.find_links,
         "scenarios": plans.list_scenarios,

@@ -208,6 +208,29 @@ PROJECT_STATES = {IDEA: "谋划", RESERVED: "储备", UNDER_WAY: "实施", FINIS
 #: What must be solved by a date, and what is solved as far as it can be.
 URGENT = "urgent"
 URGENCIES = {URGENT: "限时解决", "as_able": "尽力解决"}
+#: How an indicator of a checkup is found: from the data of the folder, or typed.
+CHECKUP_METRICS = (
+    "homes_outside",
+    "communities_without",
+    "land_share",
+    "homes_where",
+    "shortfall",
+    "per_households",
+    "typed",
+)
+#: What has become of a problem. Only the second and the fourth count as solved; the last four say why it is not asked any more.
+OPEN, SOLVED, TO_REVIEW, CLOSED = "open", "solved", "to_review", "closed"
+NOT_MEASURED, CORRECTED, REDEFINED, DEMOLISHED = "not_measured", "corrected", "redefined", "demolished"
+PROBLEM_STATES = {
+    OPEN: "未解决",
+    SOLVED: "已解决（重新测算）",
+    TO_REVIEW: "待复核",
+    CLOSED: "现场核定后销号",
+    NOT_MEASURED: "数据不足，未能重新测算",
+    CORRECTED: "资料订正",
+    REDEFINED: "口径改变",
+    DEMOLISHED: "已拆除",
+}
 #: Money that is there, and money that is asked for.
 SECURED, APPLIED = "secured", "applied"
 MONEY_STATES = {SECURED: "已落实", APPLIED: "拟申请"}
@@ -893,6 +916,58 @@ _LAYERS = (
             ),
             Column("filled_by", "谁能填"),
             Column("note", "备注"),
+        ),
+        folder="renewal",
+    ),
+    Layer(
+        "checkup_indicators",
+        "体检指标表",
+        "indicator",
+        (
+            _id("indicator", "指标"),
+            Column("set", "哪一套", required=True),
+            Column("level", "体检维度", required=True, values=tuple(LEVELS), words=_LEVEL_WORDS),
+            Column("name", "指标名称", required=True),
+            Column("definition", "含义"),
+            Column("unit", "单位"),
+            Column("metric", "怎么得出", required=True, values=CHECKUP_METRICS, help="typed：在台账填报表里填"),
+            Column("rule", "按哪条规则", help="规则或设施类别"),
+            Column("test", "哪些小区算", help="列 比较 数，如 built<2000；同时成立的用 ; 隔开"),
+            Column("have", "现有量取自", help="小区或设施的列"),
+            Column("need", "应有量", help="小区的列，或一个数"),
+            Column("per", "每单位应有", "float", minimum=0),
+            Column("urgency", "整治类型", values=tuple(URGENCIES), words=_words_of(URGENCIES)),
+            Column("duty", "责任单位"),
+            Column("suggest", "整治建议"),
+            Column("standard", "出处"),
+            Column("clause", "条款"),
+            Column("confidence", "可信度", required=True, values=("read", "second_hand", "recalled", "convention")),
+            Column("data", "需要的资料"),
+            Column("source", "来源"),
+        ),
+        folder="standards",
+        default=True,
+    ),
+    Layer(
+        "problems",
+        "问题清单",
+        "problem",
+        (
+            _id("problem", "问题编号"),
+            Column("indicator", "指标", required=True),
+            Column("place", "在哪里", help="小区编号或社区代码；留空为全街道"),
+            Column("people", "涉及人数", "float", "人", minimum=0),
+            Column("amount", "缺多少", "float"),
+            Column("definition", "当时的口径"),
+            Column("found", "哪一年发现", "year", required=True),
+            Column("urgency", "整治类型", values=tuple(URGENCIES), words=_words_of(URGENCIES)),
+            Column("duty", "责任单位"),
+            Column("due", "完成时限"),
+            Column("state", "状态", values=tuple(PROBLEM_STATES), words=_words_of(PROBLEM_STATES), help="留空为未解决"),
+            Column("paper", "验收材料", help="不能重新计算的指标：写了就转待复核"),
+            Column("checked_by", "核定人", help="现场核定后填：写了才销号"),
+            Column("checked_on", "核定日期"),
+            Column("note", "说明"),
         ),
         folder="renewal",
     ),

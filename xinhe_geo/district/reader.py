@@ -410,6 +410,9 @@ def _with_key(layer: Layer, frame: pd.DataFrame, problems: list[Problem]) -> pd.
         frame = frame.rename_geometry("geometry") if frame.active_geometry_name != "geometry" else frame
     if layer.key in frame.columns:
         return frame.reset_index(drop=True)
+    numbered = isinstance(frame.index, pd.RangeIndex) and not layer.names[layer.key].required
+    if numbered:  # as a file without that column is
+        return frame.reset_index(drop=True)
     if frame.index.name not in (None, layer.key) or isinstance(frame.index, (pd.RangeIndex, pd.MultiIndex)):
         wrong(layer.key, "没有编号", f"把编号放进 {layer.key} 列，或作为索引")
         return None

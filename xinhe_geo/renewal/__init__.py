@@ -1,6 +1,7 @@
 """Renewal: parcels over the years, people who are conserved, and the programme of projects that brings most for the money."""
 
 from .balance import COUNTS, SINCE, YEARLY, balance
+from .checkup import INDICATOR_STATES, checkup, problems
 from .choosing import ELDERLY, FLOOR, PEOPLE, URGENT_FIRST
 from .parcels import STATUSES, parcel_figures, parcel_named, parcel_stages, parcels, promises
 from .programme import REASONS, Programmed, Programming, programme, programmed
@@ -9,6 +10,7 @@ __all__ = [
     "COUNTS",
     "ELDERLY",
     "FLOOR",
+    "INDICATOR_STATES",
     "PEOPLE",
     "REASONS",
     "SINCE",
@@ -18,10 +20,12 @@ __all__ = [
     "Programmed",
     "Programming",
     "balance",
+    "checkup",
     "parcel_figures",
     "parcel_named",
     "parcel_stages",
     "parcels",
+    "problems",
     "programme",
     "programmed",
     "promises",

@@ -95,6 +95,10 @@ class Oracle(Protocol):
         """Return a number that is the same for years in which the same sets serve the same demands."""
         ...
 
+    def ways(self, epoch: int) -> int:
+        """Return a number that is the same for epochs in which every way is the same: a new place reaches the same people."""
+        ...
+
     def served(self, epoch: int, opened: Set, closed: Set) -> np.ndarray:
         """
         Return which demands are served.
@@ -144,6 +148,10 @@ class _Group(NamedTuple):
     people: float
     elderly: float
     of: int
+
+
+#: A sum that is 1 where a group is served, or an extra reached, in a year: variables, their signs, what is added, of what, when.
+_Term = tuple[list[int], list[float], float, "_Group | Extra", int]
 
 
 class _Aim(NamedTuple):
@@ -199,8 +207,7 @@ class Choosing:
         known = (_NONE, self.ways) if self.ways and not self.ways & self.whole else (_NONE,)
         for ways in known:
             self._look(epoch, ways, ())
-            reach = {j: self._alone(epoch, ways, j) for j in sorted(self.lone)}
-            self.reach[epoch, bool(ways)] = {j: served for j, served in reach.items() if served is not None}
+            self.reach[epoch, bool(ways)] = self._reach_of_places(epoch, ways)
         closers = [j for j in self.usable if self.task.candidates[j].closes]
         if self.openers - self.lone:
             self._look(epoch, self.openers, self.whole)
@@ -209,6 +216,14 @@ class Choosing:
         for j in closers:
             self._look(epoch, {j} & self.whole, {j})
             self._look(epoch, self.openers, self.whole | {j})
+
+    def _reach_of_places(self, epoch: int, ways: Set) -> dict[int, np.ndarray]:
+        """Return whom each place may serve: known once for all years in which the ways are the same."""
+        for (other, opened), known in self.reach.items():
+            if opened == bool(ways) and self.oracle.ways(other) == self.oracle.ways(epoch):
+                return known
+        reach = {j: self._alone(epoch, ways, j) for j in sorted(self.lone)}
+        return {j: served for j, served in reach.items() if served is not None}
 
     def _alone(self, epoch: int, ways: Set, j: int) -> np.ndarray | None:
         """Evaluate one more place to walk to; its set is not kept: what it says is kept as reach."""
@@ -269,14 +284,14 @@ class Choosing:
         levels: list[Level] = []
         plan: tuple[int | None, ...] | None = None
         for aim in self._aims(wishes):
-            if self.watch.stopped:
+            if self._interrupted():
                 break
             found, bound = self._reach(aim, kept, money, wishes, plan)
             plan = found if found is not None else plan
-            if plan is None and self.watch.stopped and not any(c.must for c in self.task.candidates):
+            if plan is None and self._interrupted() and not any(c.must for c in self.task.candidates):
                 plan = (None,) * len(self.task.candidates)
             if plan is None:
-                if self.watch.stopped:
+                if self._interrupted():
                     break
                 raise ScenarioError("在实施的项目的资金在资金表里排不下；核对它们的逐年投资、可用渠道和资金表")
             value = self._value(aim, plan)
@@ -288,6 +303,9 @@ class Choosing:
         near = wishes.gap + 1e-7
         proven = all(x.bound - x.value <= near * max(abs(x.value), 1.0) for x in levels) and not self.watch.stopped
         return Chosen(plan, tuple(levels), proven and self.monotone, self.monotone)
+
+    def _interrupted(self) -> bool:
+        return self.watch.stopped
 
     def _aims(self, wishes: Wishes) -> list[_Aim]:
         named = {
@@ -440,9 +458,10 @@ class _Written:
         for p, flows in drawn.items():
             self._row(flows, [1.0] * len(flows), -np.inf, money[p].amount)
 
-    def _served(self) -> list[tuple[list[int], list[float], float, _Group | Extra, int]]:
+    def _served(self) -> list[_Term]:
         """Return, per group or extra and year, the sum that is 1 where it is served: variables, their signs, and what is added."""
-        o, terms = self.choosing.oracle, []
+        o = self.choosing.oracle
+        terms: list[_Term] = []
         for year in self.task.years:
             for group in self.choosing.groups(o.epoch(year)):
                 if group.people > 0 or group.elderly > 0:

@@ -355,6 +355,15 @@ class _Walks:
         """Return the number of the stretch of years in which the district itself does not change."""
         return self._epochs[year]
 
+    def ways(self, epoch: int) -> int:
+        """Return the number of the first epoch whose streets and gates are the same."""
+        own = self._bases[epoch].layers
+        for other in sorted(e for e in self._bases if e < epoch):
+            there = self._bases[other].layers
+            if all(_same(own.get(name), there.get(name)) for name in ("streets", "gates")):
+                return other
+        return epoch
+
     def served(self, epoch: int, opened: Set, closed: Set) -> np.ndarray:
         """Return, rule by rule and point by point, who is served."""
         edits = self._edits(opened, closed)
@@ -400,6 +409,10 @@ class _Walks:
         """Return how many of the reference residents are served under each rule."""
         total: np.ndarray = (self.lived * served).reshape(len(self.rules), -1).sum(axis=1)
         return total
+
+
+def _same(own: pd.DataFrame | None, other: pd.DataFrame | None) -> bool:
+    return own is other or (own is not None and other is not None and bool(own.equals(other)))
 
 
 def _carried_out(base: District, edits: tuple[Edit, ...]) -> District:
@@ -688,7 +701,7 @@ class _Work:
             done = choosing.done_in(chosen.starts, year)
             said = sum(e.weight for e in choosing.task.extras if e.level == PEOPLE and done & e.by)
             if any(e.level == PEOPLE for e in choosing.task.extras):
-                blank = {
+                rows[year, ""] = {
                     "label": "",
                     "people": said,
                     "reference": said,
@@ -696,7 +709,6 @@ class _Work:
                     "without": 0.0,
                     "gained": said,
                 }
-                rows[year, ""] = blank
         index = pd.MultiIndex.from_tuples(list(rows), names=["year", "rule"])
         return pd.DataFrame(list(rows.values()), index=index)
 
@@ -770,8 +782,9 @@ def _spending(task: Task, starts: Sequence[int | None]) -> list[float] | None:
     """Return what each pot pays for a plan, those that are named first as much as they can; None where it cannot be paid."""
     owed: dict[tuple[Set, int], float] = {}
     for own, start in zip(task.candidates, starts, strict=True):
-        for pay in own.pays if start is not None else ():
-            owed[pay.pots, start + pay.year] = owed.get((pay.pots, start + pay.year), 0.0) + pay.amount
+        if start is not None:
+            for pay in own.pays:
+                owed[pay.pots, start + pay.year] = owed.get((pay.pots, start + pay.year), 0.0) + pay.amount
     flows = [(n, p) for n, (pots, year) in enumerate(owed) for p in sorted(pots) if task.pots[p].pays_in(year)]
     if not owed:
         return [0.0] * len(task.pots)

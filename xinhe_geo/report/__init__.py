@@ -4,6 +4,7 @@ from .analysis import Analysis, Comparison, analyse, by_heading
 from .districts import facts, side_by_side
 from .files import LEDGER_BOOK, added_to, put_in_place, refuse_foreign
 from .ledger_workbook import ledger_workbook
+from .pages.checkup import checkup_note, checkup_sheets, write_checkup
 from .pages.districts import COMPARISON, write_side_by_side
 from .pages.firmness import firmness, ranges_sheet, write_robustness, write_stress
 from .pages.plans import (
@@ -44,6 +45,8 @@ __all__ = [
     "brief",
     "by_heading",
     "by_residents",
+    "checkup_note",
+    "checkup_sheets",
     "csv_text",
     "documents",
     "facts",
@@ -62,6 +65,7 @@ __all__ = [
     "side_by_side",
     "state_of",
     "with_net",
+    "write_checkup",
     "write_choice",
     "write_comparison",
     "write_comparisons",

@@ -13,7 +13,7 @@ PROGRAM = "python run.py"
 GROUPS: Mapping[str, Sequence[str]] = {
     "每天用": ("report", "check", "add", "update", "ledger", "sites", "compare", "sheet"),
     "数据": ("new", "import", "fetch", "split", "ways", "template", "undo", "seal"),
-    "方案": ("plans", "scenarios", "scenario", "parcels", "programme", "provision", "links", "stress"),
+    "方案": ("plans", "scenarios", "scenario", "parcels", "checkup", "programme", "provision", "links", "stress"),
     "出图": ("map", "atlas", "slides", "word", "public", "dxf"),
     "高级": ("batch", "receipt", "robustness", "rules", "notebook"),
 }

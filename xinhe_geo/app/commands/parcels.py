@@ -1,4 +1,4 @@
-"""Commands about renewal: parcels, who lives there year by year, and the programme of projects."""
+"""Commands about renewal: parcels, who lives there year by year, and the programme of projects, and the checkup."""
 
 from __future__ import annotations
 
@@ -24,7 +24,15 @@ from ...renewal import (
     promises,
 )
 from ...renewal import parcels as parcels_of
-from ...report import programme_notes, programme_sheets, write_programme, write_scenario
+from ...report import (
+    checkup_note,
+    checkup_sheets,
+    programme_notes,
+    programme_sheets,
+    write_checkup,
+    write_programme,
+    write_scenario,
+)
 from .console import OUT, Lang, grid, message, opened, replacing, shown_path, watched
 
 #: What is counted in a balance, and what its columns are called.
@@ -216,6 +224,33 @@ def programme(
         OUT.print(escape(message(lang, "done", shown_path(toml))))
     if out is not None:
         OUT.print(escape(message(lang, "done", shown_path(out / "programme.html"))))
+
+
+def checkup(
+    folder: Annotated[Path | None, typer.Argument(help="街道目录；省略为随程序的演示街道")] = None,
+    sets: Annotated[
+        list[str] | None, typer.Option("--set", help="只看这一套（体检指标表的“哪一套”），可写几个")
+    ] = None,
+    out: Annotated[Path | None, typer.Option("--out", help="写出一页和表格的文件夹，如报告的输出目录")] = None,
+    lang: Lang = "zh",
+) -> None:
+    """自查：体检指标逐项算出、写明缺哪一列，或待填；问题清单、整治建议、项目库、上年度整治成效。只报数，不评分。"""
+    with watched(message(lang, "loading")), speaking("en" if lang == "en" else "zh"):
+        district = opened(folder, "列出自查表")
+        sheets = checkup_sheets(district, sets)
+        if out is not None:
+            write_checkup(district, sheets, out)
+    with speaking("en" if lang == "en" else "zh"):
+        shown = sheets["指标汇总"][["指标", "名称", "数值", "单位", "怎么得出", "问题数"]]
+        _print_sheet(say("指标汇总"), shown)
+        if "上年度整治成效" in sheets:
+            _print_sheet(say("上年度整治成效"), sheets["上年度整治成效"])
+        OUT.print(escape(checkup_note(sheets)))
+        OUT.print(escape(keeping(district.manifest)))
+        if district.is_demonstration:
+            OUT.print(say(DEMONSTRATION_TEXT))
+    if out is not None:
+        OUT.print(escape(message(lang, "done", shown_path(out / "checkup.html"))))
 
 
 def _weights(said: list[str]) -> dict[str, float] | None:
