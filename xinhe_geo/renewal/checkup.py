@@ -6,8 +6,9 @@ import math
 import operator
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import geopandas as gpd
 import pandas as pd
 
 from ..access import AT_LEAST, SHARE_TOLERANCE, coverage, presence
@@ -33,7 +34,7 @@ INDICATOR_STATES = {COMPUTED: "已计算", LACKS: "缺资料", TYPED: "已填报
 #: What the columns of a checkup mean is the same whoever reads them; states that need nobody any more.
 _ENDED = (CLOSED, CORRECTED, REDEFINED, DEMOLISHED)
 _TEST = re.compile(r"\s*(\w+)\s*(>=|<=|==|<|>)\s*([\w.+-]+)\s*")
-_COMPARE: Mapping[str, Callable[[pd.Series, object], pd.Series]] = {
+_COMPARE: Mapping[str, Callable[[Any, Any], Any]] = {
     ">=": operator.ge,
     "<=": operator.le,
     "==": operator.eq,
@@ -305,6 +306,13 @@ def _measured(district: District, key: str, row: pd.Series) -> _Found:
     return _communities(district, rule) if metric == "communities_without" else _outside(metric, cover)
 
 
+def _homes(district: District) -> gpd.GeoDataFrame:
+    """Return the homes, which are there where anything is measured."""
+    homes = district.homes
+    assert homes is not None
+    return homes
+
+
 def _typed(district: District, key: str) -> _Found:
     series = district.rows.get("series")
     if series is None:
@@ -334,7 +342,7 @@ def _communities(district: District, rule: Rule) -> _Found:
     if matrix.empty or communities is None:
         return _nothing(LAYERS["communities"].label)
     has = (matrix[matrix.columns.intersection(list(rule.kinds))].to_numpy() > 0).any(axis=1)
-    lived = district.homes.assign(own=district.groups["community"]).groupby("own")["people"].sum(min_count=1)
+    lived = _homes(district).assign(own=district.groups["community"]).groupby("own")["people"].sum(min_count=1)
     places = matrix.index[~has]
     where = pd.DataFrame(
         {"place": places.to_numpy(object), "people": lived.reindex(places).to_numpy(float), "amount": 1.0}
@@ -344,7 +352,7 @@ def _communities(district: District, rule: Rule) -> _Found:
 
 def _homes_where(district: District, test: str) -> _Found:
     """Homes for which all of some comparisons hold; homes of which one is not known are counted apart."""
-    homes = district.homes
+    homes = _homes(district)
     holds, known = pd.Series(True, index=homes.index), pd.Series(True, index=homes.index)
     lacks = []
     for part in listed(test):
@@ -368,7 +376,7 @@ def _homes_where(district: District, test: str) -> _Found:
 
 def _shortfall(district: District, row: pd.Series) -> _Found:
     """What homes need and do not have: wants alone (gross), and less what others have too much of (net)."""
-    homes, columns = district.homes, [_text(row["need"]), _text(row["have"])]
+    homes, columns = _homes(district), [_text(row["need"]), _text(row["have"])]
     lacks = [f"homes.{c}" for c in columns if c not in homes.columns or homes[c].isna().all()]
     if lacks:
         return _nothing(";".join(lacks))
@@ -388,8 +396,8 @@ def _shortfall(district: District, row: pd.Series) -> _Found:
 
 def _per_households(district: District, row: pd.Series, rule: Rule) -> _Found:
     """So much of something for every hundred households of the district."""
-    facilities, homes, column = district.facilities, district.homes, _text(row["have"])
-    if not set(rule.kinds) <= district.surveyed_kinds:
+    facilities, homes, column = district.facilities, _homes(district), _text(row["have"])
+    if facilities is None or not set(rule.kinds) <= district.surveyed_kinds:
         return _nothing(";".join(rule.kinds))
     own = facilities[(facilities["kind"].isin(rule.kinds) & (facilities["state"].fillna("open") == "open")).to_numpy()]
     if column not in own.columns or own[column].isna().any():
