@@ -65,14 +65,15 @@ from .models import (
     standing,
 )
 from .numbers import amount, per_cent, signed
-from .plane import crs_label, crs_text, plane_of
+from .plane import crs_label, crs_of, crs_text, plane_of
 from .progress import listening, told, work
-from .said import read_toml
+from .said import read_json, read_toml
 from .schema import (
     ABSENT,
     APPLIED,
     BASES,
     BASIS_LABELS,
+    BUDGETS,
     CLAIM_LABELS,
     CLOSED,
     CORRECTED,
@@ -140,6 +141,7 @@ __all__ = [
     "APPLIED",
     "BASES",
     "BASIS_LABELS",
+    "BUDGETS",
     "CLAIM_LABELS",
     "CLOSED",
     "CORRECTED",
@@ -222,6 +224,7 @@ __all__ = [
     "checked_count",
     "counted",
     "crs_label",
+    "crs_of",
     "crs_text",
     "datum_name",
     "describe",
@@ -260,6 +263,7 @@ __all__ = [
     "place_file",
     "plane_of",
     "problems_table",
+    "read_json",
     "read_layer",
     "read_toml",
     "reading",

@@ -22,7 +22,7 @@ from .pages.plans import (
 from .pages.programme import programme_notes, programme_sheets, write_programme
 from .pages.siting import write_choice, write_links, write_worst
 from .receipts import receipt
-from .record import RECORD
+from .record import RECORD, read_json
 from .report import brief, documents, write_ledger, write_report
 from .story.change import by_residents, people_line, with_net
 from .story.promises import Promises
@@ -59,6 +59,7 @@ __all__ = [
     "provision_sheet",
     "put_in_place",
     "ranges_sheet",
+    "read_json",
     "read_shapes",
     "receipt",
     "refuse_foreign",

@@ -5,7 +5,7 @@ from .links import Openings, fixes, links, links_plan
 from .milp import EQUAL, MixedInteger
 from .models import ROUNDING
 from .pairs import link_pairs, pairs_plan
-from .provision import BASE_LABELS, on_parcel, provision
+from .provision import BASE_LABELS, chosen_norms, on_parcel, places_near, provision, shortage_in_words, whole_units
 from .sites import LETTERS, judged_by, sites, sites_plan
 from .task import MODEL_LABELS, Siting, Watch
 
@@ -20,6 +20,7 @@ __all__ = [
     "Siting",
     "Watch",
     "assumption",
+    "chosen_norms",
     "fixes",
     "judged_by",
     "link_pairs",
@@ -27,7 +28,10 @@ __all__ = [
     "links_plan",
     "on_parcel",
     "pairs_plan",
+    "places_near",
     "provision",
+    "shortage_in_words",
     "sites",
     "sites_plan",
+    "whole_units",
 ]

@@ -1,4 +1,4 @@
-"""Commands about renewal: parcels, who lives there year by year, and the programme of projects, and the checkup."""
+"""The command about renewal parcels: their figures, stages and promises as tables, and who lives there year by year."""
 
 from __future__ import annotations
 
@@ -10,47 +10,14 @@ import pandas as pd
 import typer
 from rich.markup import escape
 
-from ...core import BASIS_LABELS, HOLDERS, TOPICS, amount, keeping, per_cent, say, speaking, title, word
+from ...core import BASIS_LABELS, HOLDERS, TOPICS, amount, keeping, per_cent, say, speaking, word
 from ...district import District, Scenario, cell, kind_name
 from ...maps import DEMONSTRATION_TEXT
-from ...renewal import (
-    STATUSES,
-    Programming,
-    balance,
-    parcel_figures,
-    parcel_named,
-    parcel_stages,
-    programmed,
-    promises,
-)
+from ...renewal import STATUSES, parcel_figures, parcel_named, parcel_stages, promises
 from ...renewal import parcels as parcels_of
-from ...report import (
-    checkup_note,
-    checkup_sheets,
-    programme_notes,
-    programme_sheets,
-    write_checkup,
-    write_programme,
-    write_scenario,
-)
-from .console import OUT, Lang, grid, message, opened, replacing, shown_path, watched
-
-#: What is counted in a balance, and what its columns are called.
-COUNT_LABELS = {"people": "常住人口", "registered": "户籍人口", "households": "户"}
-FLOW_LABELS = {
-    "opening": "上年末在住",
-    "moved_out": "搬出",
-    "returned": "还迁",
-    "newcomers": "导入",
-    "other": "其他变动",
-    "closing": "年末在住",
-    "moved_total": "累计搬出",
-    "waiting": "过渡中",
-    "returned_total": "已还迁",
-    "elsewhere": "异地安置",
-    "cash": "货币离开",
-    "unsaid": "去向待填",
-}
+from .console import OUT, Lang, grid, message, opened, watched
+from .parcel_money import show_left_to_others, show_money, show_unit_lines
+from .parcel_plans import PlanFigures
 
 
 def parcels(
@@ -76,10 +43,11 @@ def parcels(
         chosen = None if parcel is None else parcel_named(state, parcel)
         told = parcels_of(state)
         told = told if chosen is None else told.loc[[chosen]]
-        figures = parcel_figures(state if after is None else after, when)
+        figured = state if after is None else after
+        figures = parcel_figures(figured, when)
         stages = parcel_stages(state)
         promised = promises(state.at(district.year), made, after=after)
-        books = None if made is None else balance(district, made, with_conflicts=with_conflicts)
+        told_of = None if made is None else PlanFigures.of(district, made, with_conflicts=with_conflicts)
     with speaking(lang):
         for name, row in told.iterrows():
             OUT.rule(escape(f"{row['name'] or name}（{name}）"))
@@ -88,12 +56,15 @@ def parcels(
             _print_stages(district, stages, str(name))
             own = promised[[str(name) in listed for listed in promised["parcels"]]]
             _print_promises(district, own, say("任务"))
-            if books is not None and after is not None:
-                _print_balance(books, str(name), str(after.manifest.get("scenario", "")))
+            show_money(figured, str(name))
+            show_left_to_others(figured, str(name))
+            if told_of is not None and after is not None:
+                told_of.show_parcel(str(name), str(after.manifest.get("scenario", "")))
         if chosen is None:
             _print_promises(district, promised[[not listed for listed in promised["parcels"]]], say("不在地块上的承诺"))
-        if books is not None and chosen is None:
-            _print_balance(books, "", say("地块以外"))
+        show_unit_lines(figured)
+        if told_of is not None:
+            told_of.show_elsewhere(everywhere=chosen is None)
         OUT.print(escape(keeping(district.manifest)))
         if district.is_demonstration:
             OUT.print(DEMONSTRATION_TEXT)
@@ -164,117 +135,3 @@ def _print_promises(district: District, own: pd.DataFrame, title: str) -> None:
         quote = f"{row.place}：{row.quote}" if row.place else str(row.quote)
         shown.add_row(*map(escape, (quote, kinds, say(STATUSES[row.status]), lacks, say("；").join(answers))))
     OUT.print(shown)
-
-
-def _print_balance(books: pd.DataFrame, parcel: str, title: str) -> None:
-    """Print whom a plan moves: years side by side, so that a window of 80 columns holds them without breaking a number."""
-    if parcel not in books.index.get_level_values("parcel"):
-        return
-    own = books.loc[parcel]
-    years = sorted(own.index.get_level_values("year").unique())
-    shown = grid(say("口径"), title=escape(say("居民收支：{0}", title)))
-    for year in years:
-        shown.add_column(str(year), justify="right", no_wrap=True)
-    for (count, holder), rows in own.groupby(["count", "holder"], sort=False):
-        shown.add_section()
-        shown.add_row(say(COUNT_LABELS[count]) + (say("（{0}）", say(HOLDERS[holder])) if holder else ""))
-        by_year = rows.droplevel(["count", "holder"]).reindex(years)
-        for column, label in FLOW_LABELS.items():
-            numbers = (amount(number, unknown=say("数据不足")) for number in by_year[column])
-            shown.add_row("　" + say(label), *numbers)
-    OUT.print(shown)
-
-
-def programme(
-    folder: Annotated[Path | None, typer.Argument(help="街道目录；省略为随程序的演示街道")] = None,
-    horizon: Annotated[int | None, typer.Option("--horizon", help="计到哪一年；省略为资金表的最后一年")] = None,
-    costs: Annotated[str, typer.Option("--costs", help="high 按造价上限排（全部超支也付得起）| low 按下限")] = "high",
-    applied: Annotated[bool, typer.Option("--applied", help="拟申请的资金也算；不写只算已落实的")] = False,
-    no_floor: Annotated[bool, typer.Option("--no-floor", help="不先保社区底线")] = False,
-    weight: Annotated[
-        list[str] | None,
-        typer.Option("--weight", help="不按先后按权重：urgent=3、elderly=2、people=1 或 规则=2，可写几个"),
-    ] = None,
-    gap: Annotated[float, typer.Option("--gap", min=0, help="离证明的界多近就停：0.01 为 1%；0 为求到最优")] = 0.001,
-    toml: Annotated[Path | None, typer.Option("--toml", help="把年度计划存成逐年的方案文件")] = None,
-    out: Annotated[Path | None, typer.Option("--out", help="写出一页和表格的文件夹，如报告的输出目录")] = None,
-    lang: Lang = "zh",
-) -> None:
-    """项目库与年度计划：在各渠道各年的资金里，哪个项目哪一年做，证明最优，并列出没有列入的和原因。Ctrl-C 取目前最好的。"""
-    with watched(message(lang, "solving")) as tell, speaking("en" if lang == "en" else "zh"):
-        district = opened(folder, "排年度计划")
-        asked = Programming(horizon=horizon, equity=not no_floor, applied=applied, costs=costs, gap=gap)
-        found = programmed(district, weights=_weights(weight or []), programming=asked, progress=tell)
-        if out is not None:
-            write_programme(district, found, out)
-    with speaking("en" if lang == "en" else "zh"):
-        for name, table in programme_sheets(district, found).items():
-            if len(table):
-                _print_sheet(say(name), table)
-        for line in programme_notes(found):
-            OUT.print(escape(line))
-        if weight:
-            OUT.print(escape(say("权重：{0}", say("、").join(weight))))
-        OUT.print(escape(keeping(district.manifest)))
-        if district.is_demonstration:
-            OUT.print(say(DEMONSTRATION_TEXT))
-    if toml is not None:
-        with replacing(lang, toml):
-            write_scenario(toml, found.scenario, district)
-        OUT.print(escape(message(lang, "done", shown_path(toml))))
-    if out is not None:
-        OUT.print(escape(message(lang, "done", shown_path(out / "programme.html"))))
-
-
-def checkup(
-    folder: Annotated[Path | None, typer.Argument(help="街道目录；省略为随程序的演示街道")] = None,
-    sets: Annotated[
-        list[str] | None, typer.Option("--set", help="只看这一套（体检指标表的“哪一套”），可写几个")
-    ] = None,
-    out: Annotated[Path | None, typer.Option("--out", help="写出一页和表格的文件夹，如报告的输出目录")] = None,
-    lang: Lang = "zh",
-) -> None:
-    """自查：体检指标逐项算出、写明缺哪一列，或待填；问题清单、整治建议、项目库、上年度整治成效。只报数，不评分。"""
-    with watched(message(lang, "loading")), speaking("en" if lang == "en" else "zh"):
-        district = opened(folder, "列出自查表")
-        sheets = checkup_sheets(district, sets)
-        if out is not None:
-            write_checkup(district, sheets, out)
-    with speaking("en" if lang == "en" else "zh"):
-        shown = sheets["指标汇总"][["指标", "名称", "数值", "单位", "怎么得出", "问题数"]]
-        _print_sheet(say("指标汇总"), shown)
-        if "上年度整治成效" in sheets:
-            _print_sheet(say("上年度整治成效"), sheets["上年度整治成效"])
-        OUT.print(escape(checkup_note(sheets)))
-        OUT.print(escape(keeping(district.manifest)))
-        if district.is_demonstration:
-            OUT.print(say(DEMONSTRATION_TEXT))
-    if out is not None:
-        OUT.print(escape(message(lang, "done", shown_path(out / "checkup.html"))))
-
-
-def _weights(said: list[str]) -> dict[str, float] | None:
-    found = {}
-    for text in said:
-        name, _, number = text.partition("=")
-        try:
-            found[name.strip()] = float(number)
-        except ValueError:
-            raise typer.BadParameter(f"--weight 写的是 {text}；写 people=1 这样的一对") from None
-    wrong = [name for name, number in found.items() if not 0 <= number < math.inf]
-    if wrong:
-        raise typer.BadParameter(f"--weight 的 {wrong[0]} 要是不小于 0 的数")
-    return found or None
-
-
-def _print_sheet(heading: str, table: pd.DataFrame) -> None:
-    shown = grid(*(title(str(column)) for column in table.columns), title=escape(heading))
-    for row in table.itertuples(index=False):
-        cells = ("" if not isinstance(v, str) and pd.isna(v) else v for v in row)
-        shown.add_row(*(escape(v if isinstance(v, str) else _plain(v)) for v in cells))
-    OUT.print(shown)
-
-
-def _plain(value: float) -> str:
-    number = float(value)
-    return f"{number:.0f}" if number == round(number) and 1900 <= number <= 2200 else amount(number)
