@@ -33,7 +33,6 @@ from .maps import live as live
 from .maps import picture as picture
 from .network import WalkNetwork as WalkNetwork
 from .renewal import balance as balance
-from .renewal import checkup as checkup
 from .renewal import parcels as parcels
 from .renewal import problems as problems
 from .renewal import programme as programme

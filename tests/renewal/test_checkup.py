@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 import xinhe_geo as xh
 from xinhe_geo.app.cli import app
 from xinhe_geo.core.schema import PROBLEM_STATES
-from xinhe_geo.renewal import INDICATOR_STATES
+from xinhe_geo.renewal import INDICATOR_STATES, checkup
 
 REPO = Path(__file__).parents[2]
 TOY = REPO / "tests" / "toy"
@@ -57,7 +57,7 @@ def test_indicators_by_hand(toy: xh.District) -> None:
     to 10; B has 20 too many, so that net nothing is lacking. Old and without a manager: A; of D and E one of the two is not known.
     Outside the walk to a clinic lives E alone (10 people); T01 has no canteen (A, 100 people, and C, whose people are not known).
     """
-    found = xh.checkup(toy)
+    found = checkup(toy)
     told = found[["value", "net", "status", "lacks", "places", "people", "unknown"]]
     assert tuple(told.loc["park"].to_numpy()[[0, 1, 2, 4, 6]]) == (10.0, 0.0, "computed", 1, 2)
     assert tuple(told.loc["old"].to_numpy()[[0, 2, 4, 5, 6]]) == (1.0, "computed", 1, 100.0, 2)
@@ -75,7 +75,7 @@ def test_indicators_by_hand(toy: xh.District) -> None:
 
 def test_typed_figures_come_from_the_series(toy: xh.District) -> None:
     series = pd.DataFrame({"indicator": ["gas", "gas"], "year": [2021, 2030], "value": [7.0, 1.0]})
-    found = xh.checkup(toy.replace(series=series)).loc["gas"]
+    found = checkup(toy.replace(series=series)).loc["gas"]
     assert (found["status"], found["value"]) == ("typed", 7.0), "what is typed for a later year is not of this one"
 
 
@@ -87,7 +87,7 @@ def test_the_bundled_sets_name_rules_that_there_are() -> None:
     assert {str(r) for r in rows["rule"].dropna()} - known == {"car_wash"}, "no such kind yet: told as lacking"
     assert not set(rows.loc[rows["level"] == "city", "metric"]) - {"typed"}
     with pytest.raises(xh.UnknownNameError, match="城市体检"):
-        xh.checkup(toy, "城市体验")
+        checkup(toy, "城市体验")
 
 
 def test_numbers_survive_any_order_and_other_names(toy: xh.District) -> None:
