@@ -161,11 +161,21 @@ def test_the_command_writes_the_sheets_of_the_form(tmp_path: Path) -> None:
         "problem,indicator,place,people,found,state\nC61-11@A,C61-11,A,90,2021,未解决\nC61-01@B,C61-01,B,,2021,\n",
         "utf-8",
     )
+    (folder / "renewal" / "projects.csv").write_text(
+        "project,name,problem,status\np1,建日照,C61-11@A;C61-99@X,完工\n", "utf-8"
+    )
     manifest = folder / "district.toml"
-    manifest.write_text(manifest.read_text("utf-8") + '\n[layers.problems]\nfile = "renewal/problems.csv"\n', "utf-8")
+    entries = "".join(f'\n[layers.{name}]\nfile = "renewal/{name}.csv"\n' for name in ("problems", "projects"))
+    manifest.write_text(manifest.read_text("utf-8") + entries, "utf-8")
+    problems = xh.check(folder)
+    assert problems["problem"].str.contains("C61-99@X").sum() == 1, "a problem that nobody knows is told"
     done = CliRunner().invoke(app, ["checkup", str(folder), "--out", str(tmp_path / "out")])
     assert done.exit_code == 0, done.output
     book = openpyxl.load_workbook(tmp_path / "out" / "tables" / "自查表.xlsx", read_only=True)
-    assert book.sheetnames == ["指标汇总", "问题清单", "整治建议清单", "上年度整治成效"]
+    assert book.sheetnames == ["指标汇总", "问题清单", "整治建议清单", "项目库", "上年度整治成效"]
+    told = [[c for c in row if c is not None] for row in book["上年度整治成效"].iter_rows(values_only=True)]
+    assert [row for row in told if row[0] == "C61-11@A"] == [
+        ["C61-11@A", "未达标配建养老服务设施的小区数量", 90, 100, "未解决", "否", "p1", "完工"]
+    ], "a project that was to close it is finished, and it is still there"
     assert "上年2个问题，已解决0个" in "".join(done.output.split())
     assert "自查表" in (tmp_path / "out" / "checkup.html").read_text("utf-8")

@@ -200,3 +200,54 @@ def test_what_is_under_way_must_be_paid() -> None:
     task = Task((1,), [plain(5, range(1, 2), must=True)], [Pot(1, 3, False)])
     with pytest.raises(ScenarioError, match="排不下"):
         Choosing(task, nobody(), Watch(None)).best(FREE)
+
+
+def test_a_classic_of_capital_budgeting() -> None:
+    """Lorie and Savage: nine projects that are paid in two years; 70 by counting all."""
+    value = (14, 17, 17, 15, 40, 12, 14, 10, 12)
+    first, second = (12, 54, 6, 6, 30, 6, 48, 36, 18), (3, 7, 6, 2, 35, 6, 4, 3, 3)
+    both = frozenset({0, 1})
+    candidates = [
+        Candidate((1,), 2, (Pay(0, float(a), both), Pay(1, float(b), both))) for a, b in zip(first, second, strict=True)
+    ]
+    extras = [Extra(frozenset({j}), PEOPLE, float(v)) for j, v in enumerate(value)]
+    task = Task((1, 2), candidates, [Pot(1, 50.0, False), Pot(2, 20.0, False)], extras)
+    found = Choosing(task, nobody(), Watch(None)).best(FREE)
+    assert found.levels[-1].value == 70 and [j + 1 for j, s in enumerate(found.starts) if s] == [1, 3, 4, 6, 9]
+
+
+def test_identities_of_money() -> None:
+    """Without money nothing; with enough everything; more money, or money that carries over, never brings less."""
+    rng = np.random.default_rng(7)
+    near = rng.random((8, 5)) < 0.4
+    oracle = Known(rng.integers(1, 9, 8), lambda d, o, c: any(near[d, j] for j in o))
+    every = frozenset(range(2))
+    candidates = [plain(float(rng.integers(1, 6)), range(1, 3), pots=every, opens=True) for _ in range(5)]
+
+    def best(*amounts: float, carry: bool = False) -> float:
+        pots = [Pot(y, a, carry) for y, a in zip((1, 2), amounts, strict=True)]
+        return Choosing(Task((1, 2), candidates, pots), oracle, Watch(None)).best(FREE).levels[-1].value
+
+    everything = 2 * float(oracle.people @ near.any(axis=1))
+    assert best(0, 0) == 0 and best(99, 0) == pytest.approx(everything)
+    for money in ((3, 3), (5, 2), (2, 6)):
+        assert best(*money) <= best(*money, carry=True) + 1e-9
+        assert best(*money) <= best(money[0] + 1, money[1]) + 1e-9
+
+
+class Interrupted(Watch):
+    """Somebody presses Ctrl-C while the solver works for the second time."""
+
+    def run(self, solver, nodes):
+        if self.stopped:
+            return
+        self.stopped = True
+        return
+
+
+def test_ctrl_c_keeps_what_there_is_and_says_that_nothing_is_proven() -> None:
+    oracle = Known([5.0], lambda d, o, c: bool(o))
+    task = Task((1,), [plain(1, range(1, 2), opens=True)], [Pot(1, 3, False)])
+    found = Choosing(task, oracle, Interrupted(None)).best(FREE)
+    assert found.starts == (None,) and not found.proven
+    assert found.levels[-1].value == 0 and found.levels[-1].bound == np.inf

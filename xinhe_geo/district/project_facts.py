@@ -140,6 +140,9 @@ def project_problems(
             told += [*_edits(row, folder)]
             for field, problem, remedy in told:
                 yield Problem("error", "projects", file, str(key), field, problem, remedy)
+            for number in _unknown_problems(row, rows.get("problems")):
+                said, remedy = f"问题清单里没有 {number}", "照 checkup 列出的问题编号写；今年新发现的，记进问题清单"
+                yield Problem("warning", "projects", file, str(key), "problem", said, remedy)
             if pd.isna(row["problem"]) and pd.isna(row["reason"]):
                 said = "没有对应的体检问题，也没有写理由"
                 remedy = "在 problem 写问题编号，或在 reason 写为什么要做"
@@ -156,6 +159,10 @@ def project_problems(
                 if kinds and kind not in kinds:
                     said = f"项目库里没有更新类型“{kind}”"
                     yield Problem("warning", "budgets", file, str(key), "types", said, did_you_mean(kind, kinds))
+
+
+def _unknown_problems(row: pd.Series, problems: pd.DataFrame | None) -> list[str]:
+    return [] if problems is None else [n for n in listed(_text(row["problem"])) if n not in problems.index]
 
 
 #: Field, problem, remedy.

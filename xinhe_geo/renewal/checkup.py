@@ -114,7 +114,8 @@ def problems(
         Index problem: indicator and place, so that it stays whatever the order of rows and whatever a facility is called; one for each
         home (or community) and indicator. Columns set, level, name, `place`, `people`, `amount` (how much is lacking), `people_before`, `found`
         (year), urgency, duty, due, `state` (a key of `PROBLEM_STATES`), `is_new`, `solved` (it counts as solved: measured again, or checked
-        on the spot), definition, suggest, paper, checked_by, note. Every problem of `before` has a row: measured again where its
+        on the spot), `projects` (ids of those that cite it, parted by `;`),
+        definition, suggest, paper, checked_by, note. Every problem of `before` has a row: measured again where its
         indicator can be; closed by the office's paper and a check on the spot where it cannot; else it says why not.
 
     Raises
@@ -142,6 +143,8 @@ def problems(
             }
     for number, was in old.iterrows():
         told[str(number)] = _again(district, rows, measured, (str(number), was), told.get(str(number)))
+    for number, line in told.items():
+        line["projects"] = _projects_of(district, number)
     index = pd.Index(list(told), name="problem", dtype="str")
     table = pd.DataFrame(list(told.values()), index=index, columns=list(_COLUMNS))
     table["solved"] = table["state"].isin([SOLVED, CLOSED])
@@ -163,8 +166,15 @@ _COLUMNS = (
         "duty",
         "due",
     ),
-    *("state", "is_new", "solved", "definition", "suggest", "paper", "checked_by", "note"),
+    *("state", "is_new", "solved", "projects", "definition", "suggest", "paper", "checked_by", "note"),
 )
+
+
+def _projects_of(district: District, number: str) -> str:
+    rows = district.rows.get("projects")
+    if rows is None:
+        return ""
+    return ";".join(str(key) for key, cell in rows["problem"].items() if number in listed(_text(cell)))
 
 
 def _about(key: str, row: pd.Series) -> dict[str, object]:

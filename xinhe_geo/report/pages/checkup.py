@@ -54,7 +54,7 @@ def checkup_sheets(district: District, sets: list[str] | None = None) -> dict[st
     if "projects" in district.rows:
         sheets["项目库"] = _projects(district.rows["projects"])
     if not listed["is_new"].all():
-        sheets["上年度整治成效"] = _effects(listed[~listed["is_new"].astype(bool).to_numpy()])
+        sheets["上年度整治成效"] = _effects(district, listed[~listed["is_new"].astype(bool).to_numpy()])
     return sheets
 
 
@@ -111,6 +111,7 @@ def _problems(district: District, listed: pd.DataFrame) -> pd.DataFrame:
             "责任单位": listed["duty"].astype(object).fillna(""),
             "完成时限": listed["due"].astype(object).fillna(""),
             "发现年份": listed["found"],
+            "对应项目": listed["projects"],
             "状态": [say(PROBLEM_STATES[state]) for state in listed["state"]],
         }
     ).reset_index(drop=True)
@@ -153,17 +154,23 @@ def _projects(rows: pd.DataFrame) -> pd.DataFrame:
     ).reset_index(drop=True)
 
 
-def _effects(old: pd.DataFrame) -> pd.DataFrame:
-    """Last year's problems, state by state: how many people then and now."""
-    rows = []
-    for state, label in PROBLEM_STATES.items():
-        own = old[(old["state"] == state).to_numpy()]
-        if len(own):
-            people = (float(own[c].astype("float64").sum(min_count=1)) for c in ("people_before", "people"))
-            counts = say("是") if bool(own["solved"].all()) else say("否")
-            rows.append((say(label), len(own), counts, *people, say("、").join(own.index[:10])))
-    columns = ["状态", "问题数", "算已解决", "上年涉及人数", "当年涉及人数", "问题编号"]
-    return pd.DataFrame(rows, columns=columns)
+def _effects(district: District, old: pd.DataFrame) -> pd.DataFrame:
+    """Last year's problems, one by one: how many people then and now, its state, and what the projects that cite it have come to."""
+    rows = district.rows.get("projects")
+    status = {} if rows is None else {str(k): str(v) for k, v in rows["status"].fillna("idea").items()}
+    cited = [[key for key in str(cell).split(";") if key] for cell in old["projects"]]
+    return pd.DataFrame(
+        {
+            "问题编号": old.index,
+            "问题指标": old["name"].astype(object).fillna(old["indicator"]).to_numpy(),
+            "上年涉及人数": old["people_before"].astype("float64").to_numpy(),
+            "当年涉及人数": old["people"].astype("float64").to_numpy(),
+            "状态": [say(PROBLEM_STATES[state]) for state in old["state"]],
+            "算已解决": [say("是") if solved else say("否") for solved in old["solved"]],
+            "对应项目": [say("、").join(keys) for keys in cited],
+            "项目状态": [say("、").join(say(PROJECT_STATES[status[k]]) for k in keys if k in status) for keys in cited],
+        }
+    )
 
 
 def checkup_note(sheets: dict[str, pd.DataFrame]) -> str:
@@ -184,8 +191,7 @@ def checkup_note(sheets: dict[str, pd.DataFrame]) -> str:
     if "上年度整治成效" not in sheets:
         return found
     last = sheets["上年度整治成效"]
-    solved = int(last.loc[(last["算已解决"] == say("是")).to_numpy(), "问题数"].sum())
-    total = int(last["问题数"].sum())
+    solved, total = int((last["算已解决"] == say("是")).sum()), len(last)
     share = amount(100 * solved / total) if total else math.nan
     return found + say("上年 {0} 个问题，已解决 {1} 个（{2}%）。", total, solved, share)
 
