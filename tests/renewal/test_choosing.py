@@ -31,6 +31,9 @@ class Known:
     def ways(self, epoch: int) -> int:
         return 0
 
+    def reach(self, epoch: int, ways: Set, places: Sequence[int]) -> dict[int, np.ndarray]:
+        return {j: self.served(epoch, ways | {j}, NONE) for j in places}
+
     def served(self, epoch: int, opened: Set, closed: Set) -> np.ndarray:
         self.asked += 1
         return np.array([self.how(d, opened, closed) for d in range(len(self.people))], dtype=bool)

@@ -53,6 +53,7 @@ from .headlines import (
 from .home_shares import (
     SHARE_TOLERANCE,
     TOLERANCE_MIN,
+    PointsOfHomes,
     median_by_home,
     most_common,
     points_of_homes,
@@ -76,6 +77,7 @@ __all__ = [
     "SHARE_TOLERANCE",
     "TOLERANCE_MIN",
     "Need",
+    "PointsOfHomes",
     "Trip",
     "Trips",
     "at_one_limit",

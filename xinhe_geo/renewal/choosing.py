@@ -110,6 +110,10 @@ class Oracle(Protocol):
         """
         ...
 
+    def reach(self, epoch: int, ways: Set, places: Sequence[int]) -> dict[int, np.ndarray]:
+        """Return whom each of some projects that only open places may serve where some ways are open; those not known are left out."""
+        ...
+
 
 class Level(NamedTuple):
     """What a plan reaches of one aim, and what none can exceed."""
@@ -222,15 +226,7 @@ class Choosing:
         for (other, opened), known in self.reach.items():
             if opened == bool(ways) and self.oracle.ways(other) == self.oracle.ways(epoch):
                 return known
-        reach = {j: self._alone(epoch, ways, j) for j in sorted(self.lone)}
-        return {j: served for j, served in reach.items() if served is not None}
-
-    def _alone(self, epoch: int, ways: Set, j: int) -> np.ndarray | None:
-        """Evaluate one more place to walk to; its set is not kept: what it says is kept as reach."""
-        try:
-            return self.oracle.served(epoch, ways | {j}, _NONE)
-        except ScenarioError:
-            return None
+        return self.oracle.reach(epoch, ways, sorted(self.lone))
 
     def _lifted(self, epoch: int, state: _State, demand: int) -> tuple[Set, Set]:
         """Return a cut of a demand that a set does not serve, without places that are known to be too far from it."""

@@ -10,7 +10,17 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from ..access import PLAN, coverage, home_points, nearest_of_any, od_tables, points_of_homes, rules_of, within_limit
+from ..access import (
+    PLAN,
+    PointsOfHomes,
+    coverage,
+    home_points,
+    nearest_of_any,
+    od_tables,
+    points_of_homes,
+    rules_of,
+    within_limit,
+)
 from ..core import (
     APPLIED,
     FINISHED,
@@ -396,6 +406,10 @@ class _Walks:
             else:
                 costs = nearest_of_any(od_tables(after, rule.kinds, profile=rule.profile), rule.kinds)
                 served[i] = within_limit(costs, rule, rule.method)
+        return self._of_reference(own, served)
+
+    def _of_reference(self, own: PointsOfHomes, served: np.ndarray) -> np.ndarray:
+        """Return what is so of the points of a district for those of the reference homes; nothing where a home is gone."""
         found = np.zeros((len(self.rules), len(self.points.code)), dtype=bool)
         place = {name: i for i, name in enumerate(own.names)}
         for i, name in enumerate(self.points.names):
@@ -404,6 +418,48 @@ class _Walks:
                 here, there = (slice(p.start[n], p.start[n] + p.size[n]) for p, n in ((self.points, i), (own, k)))
                 found[:, here] = served[:, there]
         return found
+
+    def reach(self, epoch: int, ways: Set, places: Sequence[int]) -> dict[int, np.ndarray]:
+        """
+        Return whom each project serves by the places it opens, found for all of them in one go.
+
+        Every place is given a kind of its own, so that one table of walks tells them apart. Where the projects cannot all be carried
+        out together nothing is said of any.
+        """
+        try:
+            after = _carried_out(self._bases[epoch], self._edits(ways | set(places), _NONE))
+        except ScenarioError:
+            return {}
+        opened = {str(e.what["facility"]): j for j in places for e in self.projects[j].edits if "facility" in e.what}
+        rows, kinds = {}, dict.fromkeys(places, frozenset[str]())
+        for name in ("facilities", "own_facilities"):
+            frame = after.rows.get(name)
+            if frame is not None:
+                kind = [
+                    f"{k} {opened[i]}" if i in opened else k for i, k in zip(frame.index, frame["kind"], strict=True)
+                ]
+                rows[name] = frame.assign(kind=pd.array(kind, dtype="str"))
+                for i, k in zip(frame.index, frame["kind"], strict=True):
+                    if i in opened:
+                        kinds[opened[i]] |= {str(k)}
+        apart = after.with_rows(rows)
+        own = points_of_homes(home_points(apart))
+        serving = apart.serving(apart.facilities) if apart.facilities is not None else None
+        community = apart.groups["community"].reindex(own.names).to_numpy(object)
+        found = {j: np.zeros((len(self.rules), len(own.code)), dtype=bool) for j in places}
+        for i, rule in enumerate(self.rules):
+            asked = {j: [f"{k} {j}" for k in rule.kinds if k in kinds[j]] for j in places}
+            every = [kind for some in asked.values() for kind in some]
+            if rule.metric == "presence":
+                for j in (j for j in places if asked[j] and serving is not None):
+                    mine = serving[serving["facility"].map(opened).eq(j).to_numpy()]["community"]
+                    found[j][i] = np.isin(community, list(mine))[own.code]
+            elif every:
+                tables = od_tables(apart, every, profile=rule.profile)
+                for j, some in asked.items():
+                    if some:
+                        found[j][i] = within_limit(nearest_of_any(tables, some), rule, rule.method)
+        return {j: self._of_reference(own, served)[:, self._point].ravel() for j, served in found.items()}
 
     def by_rule(self, served: np.ndarray) -> np.ndarray:
         """Return how many of the reference residents are served under each rule."""
