@@ -3,6 +3,7 @@
 from .audit import SEVERITIES, audit, rests_on
 from .bounds import AT_LEAST, EXACT, bound_of, only_known, only_shares_known, unchecked_of, what_to_survey
 from .capacity import COUNT, Need, decay_of, sizes, within_capacity
+from .chains import Pace, chain
 from .coverage import (
     PLAN,
     compare,
@@ -63,7 +64,7 @@ from .home_shares import (
 from .isochrones import isochrones
 from .od_table import od_table, od_tables, pairs
 from .openings import facility_changes
-from .routes import Trip, Trips, route
+from .routes import Trip, Trips, corners_out, route
 from .walls import walk_inside, without_stairs
 
 __all__ = [
@@ -77,6 +78,7 @@ __all__ = [
     "SHARE_TOLERANCE",
     "TOLERANCE_MIN",
     "Need",
+    "Pace",
     "PointsOfHomes",
     "Trip",
     "Trips",
@@ -85,8 +87,10 @@ __all__ = [
     "audit",
     "basis_text",
     "bound_of",
+    "chain",
     "compare",
     "completeness",
+    "corners_out",
     "coverage",
     "crowding",
     "curve",

@@ -7,7 +7,7 @@ from .edited_rows import EditedRows, Flow
 from .edits import ACTIONS, SAME_SPOT_M
 from .given import must_be_cover, must_be_district
 from .journal import ANSWERS, MANIFEST, commit, finish, locked, recover, undo
-from .labels import cell, column_name, kind_name, layer_name, rule_name, walker_name
+from .labels import buildings_said, cell, column_name, kind_name, layer_name, rule_name, walker_name
 from .parcel_facts import Fact, completion, fact, home_parcels, parcel_number
 from .project_facts import funds_of, project_edits, yearly_of
 from .reader import FAR_M, check, read_folder, to_degrees
@@ -44,6 +44,7 @@ __all__ = [
     "beside",
     "blank",
     "broken",
+    "buildings_said",
     "cell",
     "check",
     "check_copy",
