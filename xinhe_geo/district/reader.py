@@ -125,7 +125,12 @@ def _read_folder(
             path = folder if (folder / entry["file"]).is_file() else bundled_folder()
         if entry is None or (path == folder and PurePosixPath(str(entry["file"])).as_posix() in unsealed):
             continue
-        frame = _read_layer(path, layer, entry, target, problems)
+        if path == folder:
+            frame = _read_layer(path, layer, entry, target, problems)
+        else:
+            kept, found = _of_the_program(name, (path / entry["file"]).stat().st_mtime_ns)
+            frame = None if kept is None else kept.copy(deep=False)
+            problems += found
         if frame is None:
             continue
         rows[name] = frame
@@ -307,6 +312,13 @@ def _metric_crs(manifest: dict[str, Any], problems: list[Problem]) -> pyproj.CRS
         wrong(f"{text} 不是以米为单位的投影坐标系", "换成当地的投影坐标系，长度和面积才可信")
         return None
     return crs
+
+
+@cache
+def _of_the_program(name: str, _changed: int) -> tuple[pd.DataFrame | None, list[Problem]]:
+    """Return a table that comes with the program, read and judged once for all districts that have none of their own."""
+    problems: list[Problem] = []
+    return _read_layer(bundled_folder(), LAYERS[name], _usual_entry(name), None, problems), problems
 
 
 def _usual_entry(name: str) -> dict[str, str]:

@@ -56,7 +56,6 @@ Progress = Callable[[str], object]
 Crs = pyproj.CRS | str | int
 
 #: Written into manifests. Where `import_osm` stood at first: the same extract gives the same folder, byte for byte.
-MADE_BY = "xinhe_geo.sources.import_osm"
 CREDIT = "© OpenStreetMap contributors, ODbL 1.0"
 SURVEY_NOTE = "设施取自 OpenStreetMap，没有实地调查，是否齐全未知：走得到的算走得到，图上走不到的不等于没有；图上没有的类别按数据不足处理"
 #: The derived outline reaches this far past the outermost street or home, so that neither lies on the line itself.
@@ -476,7 +475,6 @@ def _head(border: gpd.GeoDataFrame, origin: _Origin, kinds: list[str], *, public
         "survey_note": SURVEY_NOTE,
         "credit": origin.credit,
         "secrecy": origin.secrecy if public else "internal",
-        "made_by": MADE_BY,
     }
 
 

@@ -2,7 +2,7 @@
 
 from .basemap import Label, Layer
 from .changes import Comparison
-from .charts import MARKS_STYLE, Bar, Line, bars, curves, diverging_bar, slope, tone_style, tones
+from .charts import MARKS_STYLE, Bar, Line, bars, curves, diverging_bar, slope, span_bar, tone_style, tones
 from .drawing import difference, draw, evidence, of_district, picture, swipe, walkers
 from .html_map import HouseMap
 from .leading_rules import leading_rules, mapped_rules, promised_among, promised_rules
@@ -84,6 +84,7 @@ __all__ = [
     "shown_count",
     "shown_mode",
     "slope",
+    "span_bar",
     "swipe",
     "themes",
     "tone_style",

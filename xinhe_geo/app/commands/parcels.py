@@ -13,26 +13,11 @@ from rich.markup import escape
 from ...core import BASIS_LABELS, HOLDERS, TOPICS, amount, keeping, per_cent, say, speaking, word
 from ...district import District, Scenario, cell, kind_name
 from ...maps import DEMONSTRATION_TEXT
-from ...renewal import STATUSES, balance, parcel_figures, parcel_named, parcel_stages, promises
+from ...renewal import STATUSES, parcel_figures, parcel_named, parcel_stages, promises
 from ...renewal import parcels as parcels_of
 from .console import OUT, Lang, grid, message, opened, watched
-
-#: What is counted in a balance, and what its columns are called.
-COUNT_LABELS = {"people": "常住人口", "registered": "户籍人口", "households": "户"}
-FLOW_LABELS = {
-    "opening": "上年末在住",
-    "moved_out": "搬出",
-    "returned": "还迁",
-    "newcomers": "导入",
-    "other": "其他变动",
-    "closing": "年末在住",
-    "moved_total": "累计搬出",
-    "waiting": "过渡中",
-    "returned_total": "已还迁",
-    "elsewhere": "异地安置",
-    "cash": "货币离开",
-    "unsaid": "去向待填",
-}
+from .parcel_money import show_left_to_others, show_money, show_unit_lines
+from .parcel_plans import PlanFigures
 
 
 def parcels(
@@ -58,10 +43,11 @@ def parcels(
         chosen = None if parcel is None else parcel_named(state, parcel)
         told = parcels_of(state)
         told = told if chosen is None else told.loc[[chosen]]
-        figures = parcel_figures(state if after is None else after, when)
+        figured = state if after is None else after
+        figures = parcel_figures(figured, when)
         stages = parcel_stages(state)
         promised = promises(state.at(district.year), made, after=after)
-        books = None if made is None else balance(district, made, with_conflicts=with_conflicts)
+        told_of = None if made is None else PlanFigures.of(district, made, with_conflicts=with_conflicts)
     with speaking(lang):
         for name, row in told.iterrows():
             OUT.rule(escape(f"{row['name'] or name}（{name}）"))
@@ -70,12 +56,15 @@ def parcels(
             _print_stages(district, stages, str(name))
             own = promised[[str(name) in listed for listed in promised["parcels"]]]
             _print_promises(district, own, say("任务"))
-            if books is not None and after is not None:
-                _print_balance(books, str(name), str(after.manifest.get("scenario", "")))
+            show_money(figured, str(name))
+            show_left_to_others(figured, str(name))
+            if told_of is not None and after is not None:
+                told_of.show_parcel(str(name), str(after.manifest.get("scenario", "")))
         if chosen is None:
             _print_promises(district, promised[[not listed for listed in promised["parcels"]]], say("不在地块上的承诺"))
-        if books is not None and chosen is None:
-            _print_balance(books, "", say("地块以外"))
+        show_unit_lines(figured)
+        if told_of is not None:
+            told_of.show_elsewhere(everywhere=chosen is None)
         OUT.print(escape(keeping(district.manifest)))
         if district.is_demonstration:
             OUT.print(DEMONSTRATION_TEXT)
@@ -145,23 +134,4 @@ def _print_promises(district: District, own: pd.DataFrame, title: str) -> None:
         answers = [part for part in (done, say("、").join(row.by), steps, asked) if part]
         quote = f"{row.place}：{row.quote}" if row.place else str(row.quote)
         shown.add_row(*map(escape, (quote, kinds, say(STATUSES[row.status]), lacks, say("；").join(answers))))
-    OUT.print(shown)
-
-
-def _print_balance(books: pd.DataFrame, parcel: str, title: str) -> None:
-    """Print whom a plan moves: years side by side, so that a window of 80 columns holds them without breaking a number."""
-    if parcel not in books.index.get_level_values("parcel"):
-        return
-    own = books.loc[parcel]
-    years = sorted(own.index.get_level_values("year").unique())
-    shown = grid(say("口径"), title=escape(say("居民收支：{0}", title)))
-    for year in years:
-        shown.add_column(str(year), justify="right", no_wrap=True)
-    for (count, holder), rows in own.groupby(["count", "holder"], sort=False):
-        shown.add_section()
-        shown.add_row(say(COUNT_LABELS[count]) + (say("（{0}）", say(HOLDERS[holder])) if holder else ""))
-        by_year = rows.droplevel(["count", "holder"]).reindex(years)
-        for column, label in FLOW_LABELS.items():
-            numbers = (amount(number, unknown=say("数据不足")) for number in by_year[column])
-            shown.add_row("　" + say(label), *numbers)
     OUT.print(shown)
