@@ -33,7 +33,7 @@ from test_secret_district import TYPED, every_command
 
 from xinhe_geo.app.cli import main
 from xinhe_geo.app.commands.console import DATA, DONE, ENVIRONMENT, PARTLY
-from xinhe_geo.core import bundled_table, files
+from xinhe_geo.core import LAYERS, bundled_folder, files
 from xinhe_geo.ledger import export_rules
 from xinhe_geo.report.files import MARK
 
@@ -81,7 +81,7 @@ MAKING_ANEW = {
     *[("scenario", "new"), ("rules", "import"), ("rules", "export")],
 }
 #: These write several files that people name one by one, or one folder for each district: each is old or new by itself.
-ONE_BY_ONE = {("", "sites"), ("", "links"), ("", "split"), ("", "batch")}
+ONE_BY_ONE = {("", "sites"), ("", "links"), ("", "robustness"), ("", "split"), ("", "batch")}
 FAILURES = {"disk full": (errno.ENOSPC, "磁盘满了"), "not permitted": (errno.EACCES, "没有权限")}
 WAYS = ("cut off", "killed", *FAILURES)
 #: Names of places beside others end at random.
@@ -145,12 +145,13 @@ class Case:
 
     def _leave_few_rules(self) -> None:
         """Give the district tables of its own that have two rules."""
-        for name, folder in (("rules", "standards"), ("measures", "standards"), ("kinds", "pois")):
-            rows = pd.read_csv(bundled_table(name), dtype="str", encoding="utf-8-sig", keep_default_na=False)
+        for name in ("rules", "measures", "kinds"):
+            place = f"{LAYERS[name].folder}/{name}.csv"
+            rows = pd.read_csv(bundled_folder() / place, dtype="str", encoding="utf-8-sig", keep_default_na=False)
             kept = rows["rule"].isin(RULES)
             rows = rows.assign(rule=rows["rule"].where(kept, "")) if name == "kinds" else rows[kept]
-            (self.district / folder).mkdir(exist_ok=True)
-            rows.to_csv(self.district / folder / f"{name}.csv", index=False)
+            (self.district / place).parent.mkdir(exist_ok=True)
+            rows.to_csv(self.district / place, index=False)
 
     def _change_rules(self) -> None:
         book = openpyxl.load_workbook(export_rules(self.made / "rules.xlsx", self.district))

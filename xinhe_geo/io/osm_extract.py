@@ -91,8 +91,8 @@ def read_map(path: Path, rules: Sequence[TagRule], walk_filter: WalkFilter | Non
     SourceError
         It, or the walk filter, cannot be read.
     """
-    *parts, found = apart(_read_map, path, rules, layer_rules(), walk_rules(walk_filter))
-    return OfMap(*parts, Found(*found))
+    streets, excluded, day, by, found = apart(_read_map, path, rules, layer_rules(), walk_rules(walk_filter))
+    return OfMap(streets, excluded, day, by, Found(*found))
 
 
 def _read_map(path: Path, rules: Sequence[TagRule], forms: Forms, walks: WalkRules) -> tuple[Any, ...]:
