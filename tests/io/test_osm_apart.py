@@ -56,7 +56,7 @@ READERS: dict[str, Callable[[Path, Path], object]] = {
     "ways": lambda path, _: left_out(path),
     "date": lambda path, _: date_of(path),
     "split": divided,
-    "answers of servers": lambda path, out: overpass._merge([path, path], out.with_suffix(".osm.pbf")),
+    "answers of servers": lambda path, out: (out.mkdir(), overpass._merge([path, path], out / "a.osm.pbf")),
 }
 
 
