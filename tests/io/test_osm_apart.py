@@ -192,6 +192,16 @@ def test_damaged_extracts_never_crash(tmp_path: Path, packed: bool, data: st.Dat
     assert not out.exists()
 
 
+@pytest.mark.parametrize("what", ['timestamp="2021-05-06T07:08:09Z"', 'version="1"', 'lon="117.6000000"', 'id="1000"'])
+def test_a_reader_that_quotes_the_file_is_not_quoted_whole(extract: Path, what: str) -> None:
+    text = extract.read_text("utf-8")
+    assert what in text
+    extract.write_text(text.replace(what, f'{what.partition("=")[0]}="{"甲" * 50_000}"', 1), "utf-8")
+    with pytest.raises(XinheError) as caught:
+        WalkNetwork.from_osm(extract)
+    assert len(str(caught.value)) < 500
+
+
 @pytest.mark.slow
 def test_a_saved_network_that_unpacks_to_more_than_anybody_has_room_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
