@@ -7,7 +7,7 @@ from .drawing import difference, draw, evidence, of_district, picture, swipe, wa
 from .html_map import HouseMap
 from .leading_rules import leading_rules, mapped_rules, promised_among, promised_rules
 from .live import live
-from .meeting import DEMONSTRATION_TEXT, PRESETS, meeting, preset_text
+from .meeting import DEMONSTRATION_TEXT, PRESETS, meeting, preset_text, renewal_in_words, with_sites
 from .presets import COMPLETENESS, GAPS, OVERVIEW, PARCELS, front_scene, misses_any, scene_for, themes, worst_gaps
 from .room import Room, moves
 from .scene import Scene, beside, hidden, shown_mode
@@ -79,6 +79,7 @@ __all__ = [
     "preset_text",
     "promised_among",
     "promised_rules",
+    "renewal_in_words",
     "rule_label",
     "scene_for",
     "shown_count",
@@ -93,6 +94,7 @@ __all__ = [
     "walker_text",
     "walkers",
     "width_at",
+    "with_sites",
     "wording",
     "worst_gaps",
 ]

@@ -62,7 +62,7 @@ def parcels(
                 told_of.show_parcel(str(name), str(after.manifest.get("scenario", "")))
         if chosen is None:
             _print_promises(district, promised[[not listed for listed in promised["parcels"]]], say("不在地块上的承诺"))
-        show_unit_lines(figured)
+        show_unit_lines(figured, [str(name) for name in told.index])
         if told_of is not None:
             told_of.show_elsewhere(everywhere=chosen is None)
         OUT.print(escape(keeping(district.manifest)))

@@ -8,7 +8,8 @@ and pages that load nothing.
 from __future__ import annotations
 
 import html
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -23,8 +24,10 @@ from ...core import (
     ScenarioError,
     SourceError,
     amount,
+    as_typed,
     growing,
     language,
+    named_by_homes,
     per_cent,
     read_layer,
     refuse_uncleared,
@@ -38,13 +41,13 @@ from ...maps import DEMONSTRATION_TEXT, MARKS_STYLE, diverging_bar
 from ...siting import BASE_LABELS, provision
 from ..analysis import Comparison, Progress
 from ..files import added_to, refuse_foreign
-from ..story.change import Change, few_names, side_by_side
-from ..sums import of_change
+from ..story.change import LIVING, Change, GoalRow, few_names, side_by_side
+from ..sums import abouts, of_change
 from ..tables import csv_text, marked_rows, titled
 from ..workbook import foot, write_sheet
 from .brief import link_pages
 from .receipts import OF_CHANGE, receipts_page
-from .shell import heads, page_text, receipt_line, scrolled, table_html
+from .shell import followed, heads, page_text, receipt_line, scrolled, table_html
 
 #: How many rules of a plan the page of all plans lists.
 ROWS = 10
@@ -307,6 +310,7 @@ def provision_sheet(table: pd.DataFrame) -> pd.DataFrame:
     )
 
 
+@named_by_homes
 def write_comparison(
     before: State,
     after: State,
@@ -363,9 +367,9 @@ def _write_comparison(
         links |= {files[0]: say("{0}：差异图", label), files[1]: say("{0}：左右对比", label)}
     workbook(folder / "方案比较.xlsx", old, sheets)
     body = "".join(
-        _section(name, _few_names(data), unit, {"编号": OF_CHANGE})
-        for name, (data, unit) in sheets.items()
-        if name != "小区变化"
+        _section(name, _few_names(sheets[name][0]), sheets[name][1], about)
+        for name, about in abouts(change).items()
+        if name in sheets
     )
     listed = "".join(f'<li><a href="{e(file)}">{e(text)}</a></li>' for file, text in links.items())
     listed = f'<section><h2>{say("地图")}</h2><ul class="links">{listed}</ul></section>' if links else ""
@@ -382,32 +386,18 @@ def _write_comparison(
 
 def _concluded(change: Change) -> str:
     """Return what a comparison comes to: sentences, who stays, moves and comes, and a bar for each goal."""
-    e, goals, who = html.escape, change.goals, change.who
-    told = "".join(f"<li>{e(sentence)}</li>" for sentence in change.verdict)
+    e, goals = html.escape, change.goals
+    told = "".join(f"<li>{followed(e(said.text), OF_CHANGE, said.about)}</li>" for said in change.verdict)
     told = f'<ul class="verdict">{told}</ul>' if told else f"<p>{say('没有可以评判的目标。')}</p>"
     people = ""
-    if who is not None:
-        figures = {"之前常住": who.before}
-        figures |= {"方案写明原来就住着": who.there} if who.there else {}
-        figures |= {"留下的居民": who.stay}
-        # where the plan says where to, it says who returns too
-        figures |= {"搬出": who.out, "还迁": who.back} if who.by_plan else {"迁出（去向待填）": who.out}
-        figures |= {"导入人口": who.came, "其他变动": who.other, "之后常住": who.after}
-        cells = "".join(f'<td class="n">{amount(number)}</td>' for number in figures.values())
-        names = [say(group) for group in figures]
+    if change.living:
+        cells = "".join(
+            f'<td class="n">{followed(amount(group.number), OF_CHANGE, LIVING)}</td>' for group in change.living
+        )
+        names = [group.label for group in change.living]
         people = scrolled(heads(names, range(len(names))), f"<tr>{cells}</tr>", "short")
         people += f'<p class="small">{say("单位：人。留下的、迁出的、导入的三类分列，不相加；受益和受影响只算留下的居民")}</p>'
-    rows = "".join(
-        f'<tr><td>{e(row.label)}</td><td class="n">{per_cent(row.before, unknown="—")}</td><td class="n">{per_cent(row.after, unknown="—")}</td>'
-        f'<td class="diverging">{diverging_bar(row.points, change.longest, hollow=row.tone == "others")}</td>'
-        + (
-            f'<td class="n">{signed(row.points)}</td>'
-            if row.tone != "unknown"
-            else f'<td class="unknown">{say("数据不足")}</td>'
-        )
-        + f'<td class="{row.tone}">{e(row.net_text)}</td></tr>'
-        for row in goals.itertuples()
-    )
+    rows = "".join(_goal_row(row, change.longest) for row in goals.itertuples())
     names = [say("目标"), column_title("之前"), column_title("之后"), say("降低 ← → 提高")]
     names += [column_title("变化（百分点）"), column_title("净增（按本指标）")]
     table = scrolled(heads(names, (1, 2, 4, 5)), rows) if rows else ""
@@ -417,17 +407,34 @@ def _concluded(change: Change) -> str:
     return f"<section><h2>{say('结论')}{mark}</h2>{told}{people}<h3>{say('各项目标')}</h3>{table}</section>"
 
 
+def _goal_row(row: GoalRow, longest: float) -> str:
+    """Return the row of a goal: both shares, a bar, what lies between them, whom it serves more; each figure can be followed."""
+
+    def figure(text: str) -> str:
+        return followed(html.escape(text), OF_CHANGE, row.code) if re.search(r"\d", text) else html.escape(text)
+
+    before, after = (figure(per_cent(share, unknown="—")) for share in (row.before, row.after))
+    points = f'<td class="n">{figure(signed(row.points))}</td>'
+    if row.tone == "unknown":
+        points = f'<td class="unknown">{say("数据不足")}</td>'
+    return (
+        f'<tr><td>{html.escape(row.label)}</td><td class="n">{before}</td><td class="n">{after}</td>'
+        f'<td class="diverging">{diverging_bar(row.points, longest, hollow=row.tone == "others")}</td>'
+        f'{points}<td class="{row.tone}">{figure(row.net_text)}</td></tr>'
+    )
+
+
 def _mark(district: District) -> str:
     """Return the mark that stands in every figure of a demonstration."""
     return f'<span class="mark">{say("演示数据")}</span>' if district.is_demonstration else ""
 
 
-def _matrix(plans: Mapping[str, _Planned]) -> str:
-    """Return all plans beside each other: what each changes of each goal."""
+def _matrix(plans: Mapping[str, _Planned], sums: Mapping[str, str]) -> str:
+    """Return all plans beside each other: what each changes of each goal; `sums`: the page of sums of those that have one."""
     e, table = html.escape, side_by_side({name: Change(own.pair) for name, own in plans.items()})
     rows = "".join(
         f"<tr><td>{e(table.loc[rule, ('', 'label')])}</td>"
-        + "".join(_matrix_cell(table.loc[rule, name]) for name in plans)
+        + "".join(_matrix_cell(table.loc[rule, name], sums.get(name, ""), str(rule)) for name in plans)
         + "</tr>"
         for rule in table.index
     )
@@ -441,12 +448,14 @@ def _matrix(plans: Mapping[str, _Planned]) -> str:
     return f'<section><h2>{say("方案一览")}{mark}</h2>{body}<p class="small">{note}</p></section>'
 
 
-def _matrix_cell(found: pd.Series) -> str:
+def _matrix_cell(found: pd.Series, page: str, rule: str) -> str:
     if found["tone"] not in ("gain", "lose", "others"):
         return f'<td class="same">{say("数据不足") if found["tone"] == "unknown" else "—"}</td>'
-    return f'<td class="{found["tone"]}">{html.escape(found["net_text"])}<br>（{signed(found["points"])}）</td>'
+    told = f"{html.escape(found['net_text'])}<br>（{signed(found['points'])}）"
+    return f'<td class="{found["tone"]}">{followed(told, page, rule) if page else told}</td>'
 
 
+@named_by_homes
 def write_plans(
     district: District, to: str | Path, *, rules: str = "plan", progress: Progress | None = None
 ) -> pd.DataFrame:
@@ -494,14 +503,13 @@ def _write_plans(
     """Write the page and the workbook of all plans."""
     tell = progress or (lambda _: None)
     parts, rows, sheets = [], [], {}
+    compared = {name: f"{COMPARED}/{name}" for name in plans if (to / COMPARED / name / OF_CHANGE).is_file()}
     for name, own in plans.items():
         plan, change = own.plan, Change(own.pair)
         tell(say("计算方案：{0}", plan.label or name))
         after, best = own.pair.after.district, change.gains.iloc[0]
         needs = provision(district, plan, after=after) if any(edit.do == "build_homes" for edit in plan.edits) else None
-        detail = f"{COMPARED}/{name}/compare.html"
-        found = detail if (to / detail).is_file() else None
-        parts.append(_plan_section(district, name, own, needs, found))
+        parts.append(_plan_section(district, name, own, needs, compared.get(name, "")))
         gained = best[["people_gain", "people_60plus_gain", "people_lose", "label"]]
         rows.append((name, plan.label, after.year, *gained))
         sheets[name] = titled(change.gains, _EFFECT_NAMES), say("之前、之后为可达的份额；之前是同一年没有这个方案")
@@ -511,7 +519,8 @@ def _write_plans(
     summary = pd.DataFrame(rows, columns=columns).set_index("scenario")
     nav = f'<a href="index.html">{say("简报")}</a>　' if (to / "index.html").is_file() else ""
     nav += f'<a href="tables/方案.xlsx">{say("表格")}</a>'
-    page = page_text(district, say("{0} 方案", district.name), nav, _matrix(plans) + "".join(parts), style=MARKS_STYLE)
+    side_by = _matrix(plans, {name: f"{place}/{OF_CHANGE}" for name, place in compared.items()})
+    page = page_text(district, say("{0} 方案", district.name), nav, side_by + "".join(parts), style=MARKS_STYLE)
     with added_to(to) as folder:
         workbook(folder / "tables" / "方案.xlsx", district, sheets)
         write_text(folder / "plans.html", page)
@@ -519,6 +528,7 @@ def _write_plans(
     return summary
 
 
+@named_by_homes
 def write_comparisons(
     district: District, to: str | Path, *, rules: str = "plan", progress: Progress | None = None
 ) -> list[str]:
@@ -559,11 +569,11 @@ def _said(tell: Progress, head: str, step: str) -> None:
     tell(f"{head}{step}")
 
 
-def _plan_section(district: District, name: str, own: _Planned, needs: pd.DataFrame | None, detail: str | None) -> str:
+def _plan_section(district: District, name: str, own: _Planned, needs: pd.DataFrame | None, compared: str) -> str:
     """
     Return one plan: what it does and assumes, whom it serves, what it must provide.
 
-    `needs` is what it must provide where it builds homes; `detail` is where its comparison lies.
+    `needs` is what it must provide where it builds homes; `compared` is the folder of its comparison, "" where there is none.
     """
     e, plan, change = html.escape, own.plan, Change(own.pair)
     items = "".join(
@@ -578,7 +588,7 @@ def _plan_section(district: District, name: str, own: _Planned, needs: pd.DataFr
     left_out = ("homes_lose", "people_relieved", "people_new_unserved")  # what a meeting does not read
     short = {k: v for k, v in _EFFECT_NAMES.items() if k not in left_out}
     effect = (
-        table_html(_few_names(titled(felt, short)))
+        table_html(_few_names(titled(felt, short)), f"{compared}/{OF_CHANGE}" if compared else "", list(felt.index))
         if len(felt)
         else f'<p class="line">{say("各项指标都没有变化。")}</p>'
     )
@@ -587,9 +597,11 @@ def _plan_section(district: District, name: str, own: _Planned, needs: pd.DataFr
     if needs is not None:
         columns = ["配什么", "应配", "单位", "方案自带可用", "周边可接纳", "须新建（取整）", "结论", "依据与可信度"]
         need = f"<h3>{say('配建清单')}</h3>{table_html(provision_sheet(needs)[columns])}"
-    more = f"<code>python run.py compare {e(name)} --out {say('文件夹')}</code>"
-    if detail is not None:
-        more = f'<a href="{e(detail)}">{e(say("{0}：比较页、差异图、左右对比图", plan.label or name))}</a>'
+    more = f"<code>{as_typed('python run.py')} compare {e(name)} --out {say('文件夹')}</code>"
+    if compared:
+        more = (
+            f'<a href="{e(compared)}/compare.html">{e(say("{0}：比较页、差异图、左右对比图", plan.label or name))}</a>'
+        )
     heading = say("{0}（{1} 年）", plan.label or name, own.pair.after.district.year)
     return (
         f'<section><h2 id="{e(name)}">{e(heading)}</h2>{note}<p class="line">{e(change.people)}</p>'
@@ -604,8 +616,8 @@ def _few_names(table: pd.DataFrame) -> pd.DataFrame:
     return table.assign(**{column: table[column].astype(str).map(few_names) for column in lists})
 
 
-def _section(name: str, table: pd.DataFrame, unit: str, linked: Mapping[str, str] | None = None) -> str:
-    body = table_html(table, linked) if len(table) else f'<p class="line">{say("没有变化。")}</p>'
+def _section(name: str, table: pd.DataFrame, unit: str, about: Sequence[str]) -> str:
+    body = table_html(table, OF_CHANGE, about) if len(table) else f'<p class="line">{say("没有变化。")}</p>'
     return (
         f'<section><h2>{html.escape(column_title(name))}</h2><p class="small">{html.escape(unit)}</p>{body}</section>'
     )

@@ -10,7 +10,7 @@ import geopandas as gpd
 import numpy as np
 import shapely
 
-from ...core import amount, refuse_uncleared, told, write_bytes
+from ...core import amount, named_by_homes, refuse_uncleared, told, write_bytes
 from ...district import District
 from ...maps import (
     COMPLETENESS,
@@ -58,6 +58,7 @@ _KEY_MAP = (150.0, 176.0)
 
 
 @told("写图册", 28)
+@named_by_homes
 def atlas(
     district: District,
     to: str | Path = "output",

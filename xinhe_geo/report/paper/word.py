@@ -15,7 +15,7 @@ from docx.oxml.ns import qn
 from docx.shared import Cm, Pt, RGBColor
 
 from ...access import rests_on
-from ...core import REFERENCE, crs_label, language, refuse_uncleared, say, told, write_bytes
+from ...core import REFERENCE, crs_label, language, named_by_homes, refuse_uncleared, say, told, write_bytes
 from ...core import title as column
 from ...district import District
 from ...ledger import bases_text
@@ -38,6 +38,7 @@ _WIDTH = 16.6  # centimetres of text on an A4 page
 
 
 @told("写 Word 简报", 6)
+@named_by_homes
 def write_brief(
     district: District, to: str | Path = BRIEF, *, preset: str = "plan", progress: Callable[[str], None] | None = None
 ) -> Path:
