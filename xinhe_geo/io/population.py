@@ -6,11 +6,10 @@ Areas are the polygons of a layer, cells of a table, or the pixels of a raster (
 
 from __future__ import annotations
 
-import importlib
 import re
 import warnings
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import geopandas as gpd
 import numpy as np
@@ -149,10 +148,8 @@ def read_raster(path: Path, crs: str, bounds: list[float]) -> tuple[Floats, list
         It is no GeoTIFF of one number per pixel with a CRS, or too large a piece of one.
     """
     import rasterio
+    from rasterio import warp, windows
     from rasterio.errors import RasterioError
-
-    warp: Any = importlib.import_module("rasterio.warp")  # no types of their own
-    windows: Any = importlib.import_module("rasterio.windows")
 
     try:
         # One driver only: GDAL would otherwise follow what a file says about other files, or addresses.

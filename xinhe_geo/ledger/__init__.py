@@ -7,6 +7,7 @@ from .communities import (
     community_overview,
     community_sheet,
     community_targets,
+    standing,
     walked_minutes,
 )
 from .diff import RECORDS, Record, changes, changes_shown, ledger_record, read_record, since_sheet
@@ -109,6 +110,7 @@ __all__ = [
     "shared_out",
     "since_sheet",
     "spoken",
+    "standing",
     "take_figures",
     "terms",
     "trend",

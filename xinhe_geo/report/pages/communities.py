@@ -21,6 +21,7 @@ from ...ledger import (
     foot,
     has_own_plan,
     spoken,
+    standing,
 )
 from ..ledger_workbook import BY_WHEN, OFFICE
 from ..story.places import community_facts, in_no_community, nearest_last
@@ -185,13 +186,12 @@ def _strip(every: pd.DataFrame, code: str, measure: str) -> str:
     if code not in shares.index:
         return "—"
     (width, height), own = _STRIP, float(shares[code])
-    best = 1 + int((shares > own + 1e-9).sum())
 
     def x(share: float) -> str:
         return f"{5 + (width - 10) * min(max(share / 100.0, 0.0), 1.0):.1f}"
 
     ticks = "".join(f'<path d="M{x(v)} 3V11" stroke="#8e877d"/>' for v in shares)
-    told = say("{0} 个社区里从高到低第 {1}", len(shares), best)
+    told = say("{0} 个社区里从高到低第 {1}", len(shares), standing(shares)[code])
     return (
         f'<svg class="strip" viewBox="0 0 {width:g} {height:g}" role="img" aria-label="{told}"><title>{told}</title>'
         f'<path d="M5 7H{width - 5:g}" stroke="#d9d3c7"/>{ticks}<circle cx="{x(own)}" cy="7" r="4" fill="#993d14"/></svg>'

@@ -204,7 +204,7 @@ def _ledger_page(
 def _only_typed(rows: pd.DataFrame) -> bool:
     """Whether a target is judged by figures that somebody types alone, and by nothing that has a place."""
     own = rows.loc[(rows["role"] == "own").to_numpy(), "metric"]
-    return len(own) > 0 and bool((own == "series").all())
+    return not own.empty and bool((own == "series").all())
 
 
 def _states(table: pd.DataFrame, together: pd.Series) -> str:
