@@ -60,7 +60,9 @@ READERS: dict[str, Callable[[Path, Path], object]] = {
 }
 
 
-@pytest.mark.parametrize("reader", [pytest.param(r, marks=pytest.mark.slow if r == "split" else []) for r in READERS])
+@pytest.mark.parametrize(
+    "reader", [pytest.param(r, marks=pytest.mark.slow if r in ("split", "import") else []) for r in READERS]
+)
 def test_nothing_of_an_extract_is_parsed_here(
     extract: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reader: str
 ) -> None:
