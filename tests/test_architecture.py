@@ -65,6 +65,7 @@ ONLY_IMPORTER = {
         "ledger.rulebook",
         "report.ledger_workbook",
         "report.pages.plans",
+        "report.parcel_book",
         "report.workbook",
     },
     "matplotlib": {"report.paper.page"},

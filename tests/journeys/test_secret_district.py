@@ -254,6 +254,7 @@ TYPED: dict[tuple[str, str], Typed] = {
         *("update", f"{made}/list.csv", "--to", d, "--kind", "canteen", "--year", "2023"),
     ],
     ("", "dxf"): lambda d, out, _: ["dxf", d, "--out", f"{out}/a.dxf"],
+    ("", "gpkg"): lambda d, out, _: ["gpkg", d, "--out", f"{out}/a.gpkg"],
     ("", "undo"): lambda d, out, _: ["undo", d],
     ("", "seal"): lambda d, out, _: ["seal", d],
     ("scenario", "list"): lambda d, out, _: ["scenario", "list", d],

@@ -7,7 +7,7 @@ from .edited_rows import EditedRows, Flow
 from .edits import SAME_SPOT_M
 from .given import must_be_cover, must_be_district
 from .journal import ANSWERS, MANIFEST, commit, finish, locked, recover, undo
-from .labels import cell, column_name, kind_name, layer_name, rule_name, walker_name
+from .labels import cell, column_name, kind_name, layer_name, place_title, rule_name, state_name, walker_name
 from .parcel_facts import Fact, completion, fact, home_parcels
 from .reader import FAR_M, check, read_folder, to_degrees
 from .renewal_edits import FATES, MAY_RETURN
@@ -63,6 +63,7 @@ __all__ = [
     "must_be_district",
     "new_files",
     "number",
+    "place_title",
     "plain_name",
     "played",
     "put_back",
@@ -73,6 +74,7 @@ __all__ = [
     "seal",
     "secrecy_of",
     "secrets_opened",
+    "state_name",
     "steps",
     "to_degrees",
     "undo",

@@ -44,7 +44,7 @@ from ..core import (
     web_file,
     whole_page,
 )
-from ..district import District, rule_name, to_degrees, walker_name
+from ..district import District, place_title, rule_name, to_degrees, walker_name
 from .basemap import Label, Layer, border_layers, ground_layers, labels_of, point_styles, road_layers
 from .pack import Packed, block, packed
 from .scripts import spoken_script
@@ -104,7 +104,7 @@ def _page(district: District, css: str, data: str, script: str) -> str:
 <script type="text/plain" id="xh-data">{data}</script>
 <script>
 {script}</script>"""
-    return whole_page(say("{0} 选址推演", district.name), f"\n{css}", body, policy=policy)
+    return whole_page(say("{0} 选址推演", place_title(district)), f"\n{css}", body, policy=policy)
 
 
 # --- what goes in ----------------------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ import numpy as np
 import shapely
 
 from ...core import amount, refuse_uncleared, told, write_bytes
-from ...district import District
+from ...district import District, place_title
 from ...maps import (
     COMPLETENESS,
     GAPS,
@@ -65,6 +65,7 @@ def atlas(
     form: Format = USUAL,
     figures: bool = False,
     preset: str = "plan",
+    against: District | None = None,
     progress: Callable[[str], None] | None = None,
 ) -> list[Path]:
     """
@@ -80,6 +81,8 @@ def atlas(
         Write every page as a PNG of 300 dots per inch too.
     preset
         "plan", "td1063" or "elderly".
+    against
+        Another state, which this one is held against (what was there before a plan, another plan); None: none.
 
     Returns
     -------
@@ -97,7 +100,7 @@ def atlas(
     refuse_uncleared(district.manifest, "写出图册")
     t, say = wording(form.lang), progress or (lambda _: None)
     refuse_foreign(Path(to), (ATLAS,))
-    story = Story(analyse(district, preset=preset, progress=say))
+    story = Story(analyse(district, preset=preset, progress=say), against=against)
     pictures: list[str] = []
 
     def leaves(folder: Path) -> Iterator[Paper]:
@@ -109,7 +112,7 @@ def atlas(
             yield page
 
     with added_to(Path(to)) as folder:
-        write_bytes(folder / ATLAS, pdf_bytes(leaves(folder), f"{district.name} {t['atlas']}"))
+        write_bytes(folder / ATLAS, pdf_bytes(leaves(folder), f"{place_title(district, form.lang)} {t['atlas']}"))
     return [Path(to) / name for name in (ATLAS, *pictures)]
 
 
@@ -120,7 +123,7 @@ def _pages(story: Story, form: Format) -> Iterator[tuple[str, Paper]]:
     i, shown = 0, [*fixed, *(goal.rule for goal in story.goals if goal.share.known)]
     for i, what in enumerate(shown, 1):
         own = replace(form, number=f"{i:02d}")
-        for page in theme_pages(district, what, own, results=story.analysis, whole=what == GAPS):
+        for page in theme_pages(story, what, own, whole=what == GAPS):
             yield str(named[what]), page
     if district.communities is None or district.homes is None:
         return
@@ -171,14 +174,20 @@ def _community_scene(story: Story, code: str, lang: str) -> Scene:
         first = scene.themes[0]
         mode = _own_mode(first.modes[0], district, code, lang)
         theme = replace(
-            first, title=f"{district.name} · {name}", lines=lines, modes=[mode], kinds=shown, notes=[], facts=[]
+            first,
+            title=f"{place_title(district, lang)} · {name}",
+            lines=lines,
+            modes=[mode],
+            kinds=shown,
+            notes=[],
+            facts=[],
         )
     bounds = tuple(float(v) for v in area.total_bounds)
     whole: Box = (bounds[0], bounds[1], bounds[2], bounds[3])
     off = [x for x in scene.off if x != "gates"]
     return replace(
         scene,
-        title=f"{district.name} · {name}",
+        title=f"{place_title(district, lang)} · {name}",
         lines=lines,
         layers=layers,
         bounds=whole,

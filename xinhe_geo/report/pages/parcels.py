@@ -1,0 +1,262 @@
+"""`parcels.html`: one A4 of two sides for each renewal parcel; its workbook of live formulas and its layers stand beside it."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Sequence
+from pathlib import Path
+
+import geopandas as gpd
+
+from ... import maps
+from ...core import language, refuse_uncleared, say, write_text
+from ...core import title as column_title
+from ...district import District, place_title
+from ...maps import figure_of, parcel_scene, wording
+from ..analysis import Progress
+from ..files import added_to, refuse_foreign
+from ..gis import write_layers
+from ..parcel_book import parcel_book
+from ..story.parcels import (
+    CRITERIA,
+    GROUP_LABELS,
+    Account,
+    FigureLine,
+    Option,
+    Parcel,
+    Parcels,
+    PromiseLine,
+    Total,
+    beaten_by,
+    concluded,
+    topic_name,
+)
+from .brief import link_pages
+from .change import demonstration_mark
+from .shell import heads, page_text, scrolled, table_html
+
+#: What is written, each by its place in the folder.
+PARCELS_PAGE, PARCEL_BOOK, PARCEL_LAYERS = "parcels.html", "tables/地块台账.xlsx", "gis/地块.gpkg"
+#: What is said where nobody has told which chain a parcel goes through.
+NO_STAGES = "进度待填：还没有写走哪一条链（国有土地、集体土地、综合整治），填在 stages.csv"
+
+_STYLE = """
+.side { background: var(--card); border: 1px solid var(--line); border-radius: 8px; padding: 4px 20px 14px; margin: 14px 0; }
+.side h2 { margin: 12px 0 4px; } .side h3 { margin: 12px 0 2px; font-size: 15px; }
+.pair { display: grid; grid-template-columns: minmax(0, 1.1fr) minmax(0, 1fr); gap: 0 20px; align-items: start; }
+.side figure { margin: 6px 0; } .side svg { width: 100%; height: auto; display: block; }
+.maps { display: grid; grid-template-columns: repeat(auto-fill, minmax(220px, 1fr)); gap: 10px; } .maps figure { margin: 0; }
+.books { display: grid; grid-template-columns: repeat(auto-fill, minmax(290px, 1fr)); gap: 6px 18px; align-items: start; }
+.beaten { color: var(--warn); } main .side td { min-width: 0; } main .side td:not(.n) { min-width: 0; }
+main .side .wide td:not(.n) { min-width: 5em; }
+@media (max-width: 900px) { .pair { grid-template-columns: minmax(0, 1fr); } .side { padding: 4px 12px 12px; } }
+@media print {
+  @page { size: A4; margin: 10mm 11mm; }
+  header, footer { display: none; } html, body { background: #fff; } main { padding: 0; max-width: none; }
+  .side { border: 0; padding: 0; margin: 0; break-after: page; } .side:last-of-type { break-after: auto; }
+  .side h2 { font-size: 13pt; margin: 0 0 2px; } .side h3 { font-size: 9.5pt; margin: 6px 0 1px; break-after: avoid; }
+  .side :is(p, table, li) { font-size: 7.6pt; line-height: 1.32; margin: 2px 0; } .side :is(th, td) { padding: 1px 4px; }
+  .side tr { break-inside: avoid; }
+  .pair { grid-template-columns: minmax(0, 1.1fr) minmax(0, 1fr); gap: 0 12px; } .scroll { overflow: visible; }
+  .maps { grid-template-columns: repeat(4, minmax(0, 1fr)); gap: 6px; }
+  .books { grid-template-columns: repeat(3, minmax(0, 1fr)); gap: 2px 12px; }
+}
+"""
+
+
+def write_parcels(story: Parcels, to: str | Path, *, only: str | None = None, progress: Progress | None = None) -> Path:
+    """
+    Write the parcels: `parcels.html`, `tables/地块台账.xlsx` (whose formulas give every figure of the page) and `gis/地块.gpkg`.
+
+    Parameters
+    ----------
+    story
+        The parcels, under a plan or as they are.
+    to
+        The folder of a report, or a new one.
+    only
+        One of them, by its id; None: all.
+
+    Returns
+    -------
+    page
+        Where it is.
+
+    Raises
+    ------
+    EnvironmentProblem
+        A file cannot be written.
+    """
+    district, tell = story.shown, progress or (lambda _: None)
+    refuse_uncleared(district.manifest, "写出地块台账")
+    refuse_foreign(Path(to), (PARCELS_PAGE, PARCEL_BOOK, PARCEL_LAYERS))
+    shown = story.all if only is None else (story.of(only),)
+    with added_to(Path(to)) as folder:
+        parts = []
+        for own in shown:
+            tell(say("地块：{0}", own.name))
+            parts.append(_sides(story, own, story.options(own.id)))
+        tell(say("写表格和 GIS 数据"))
+        parcel_book(folder / PARCEL_BOOK, district, shown)
+        _layers(folder / PARCEL_LAYERS, district, shown)
+        heading = say("{0} 地块台账", place_title(district))
+        nav = (
+            f'<a href="{PARCEL_BOOK}">{say("核算表（活公式，与本页逐数相同）")}</a>　<a href="{PARCEL_LAYERS}">GIS</a>'
+        )
+        if (Path(to) / "index.html").is_file():
+            nav += f'　<a href="index.html">{say("简报")}</a>'
+        write_text(folder / PARCELS_PAGE, page_text(district, heading, nav, "".join(parts), style=_STYLE))
+    link_pages(Path(to))
+    return Path(to) / PARCELS_PAGE
+
+
+def _sides(story: Parcels, own: Parcel, options: Sequence[Option]) -> str:
+    """Return both sides of a parcel's sheet."""
+    e, district = html.escape, story.shown
+    plan = district.manifest.get("scenario")
+    basis = say("方案“{0}”，{1} 年，含假定", plan, district.year) if plan else say("按台账，{0} 年", district.year)
+    head = f"{e(own.name)}　<small>{e(basis)}</small>{demonstration_mark(district)}"
+    picture = figure_of(parcel_scene(district, own.id, language()))
+    return (
+        f'<section class="side" id="{e(own.id)}"><h2>{head}</h2><p>{e(own.ground)}</p>'
+        f'<div class="pair"><figure>{picture}</figure><div>{_people(district, own)}{_stages(own)}</div></div>'
+        f'<h3>{say("台账")}</h3><div class="pair">{"".join(map(_ledger, own.halves))}</div></section>'
+        f'<section class="side"><h2>{head}</h2>{_promised(own.promised)}{_balance(own)}'
+        f"{_capacity(own)}{_money(own.money)}{_options(options)}</section>"
+    )
+
+
+def _people(district: District, own: Parcel) -> str:
+    """Who lives here at the end of each year, stacked; who waits and who has left stands above, without fill."""
+    if not own.bars:
+        return f"<h3>{say('户与人')}</h3><p>{html.escape(say('没有逐年的人口：写了方案（--plan）、台账填了户与人，才有'))}</p>"
+    rows = [
+        maps.Stack(str(year.year), [(year.groups[key], text) for key, text in year.texts.items()]) for year in own.bars
+    ]
+    seal = wording(language())["demo"] if district.is_demonstration else ""
+    chart = maps.stacks(say("各年末的人"), [say(label) for label in GROUP_LABELS.values()], rows, seal)
+    said = say("实心的住在地块上；空心的搬离后过渡，虚线的已离开或去向待填。居民与导入人口分列，不相加")
+    return f"<h3>{say('各年末的人')}</h3><figure>{chart}</figure><p>{html.escape(said)}</p>"
+
+
+def _ledger(lines: Sequence[FigureLine]) -> str:
+    e = html.escape
+    names = [say(name) for name in ("指标", "口径", "数值", "年份", "依据", "谁能填")]
+    rows = "".join(
+        f'<tr><td>{e(topic_name(line.topic))}</td><td>{e(line.label)}</td><td>{e(line.holder)}</td><td class="n">{e(line.text)}</td>'
+        f"<td>{e(line.year)}</td><td>{e(line.basis)}</td><td>{e(line.who)}</td></tr>"
+        for line in lines
+    )
+    return scrolled(heads([say("类别"), *names], (3,)), rows)
+
+
+def _stages(own: Parcel) -> str:
+    e = html.escape
+    if not own.stages:
+        return f"<h3>{say('进度')}</h3><p>{e(say(NO_STAGES))}</p>"
+    rows = "".join(
+        f"<tr><td>{e(line.label)}</td><td>{e(line.date)}</td><td>{e(line.share)}</td><td>{e(line.who)}</td></tr>"
+        for line in own.stages
+    )
+    names = [say(name) for name in ("阶段", "日期", "比例", "谁能填")]
+    return f"<h3>{say('进度')}</h3>{scrolled(heads(names), rows)}"
+
+
+def _promised(lines: Sequence[PromiseLine]) -> str:
+    e = html.escape
+    if not lines:
+        return f"<h3>{say('承诺')}</h3><p>{say('规划没有写到这块地。')}</p>"
+    rows = "".join(
+        f"<tr><td>{e(line.quote)}</td><td>{e(line.wants)}</td><td>{e(line.told)}</td><td>{e(line.lacks)}</td><td>{e(line.answers)}</td></tr>"
+        for line in lines
+    )
+    names = [say(name) for name in ("原文", "要什么", "做到没有", "还缺", "由什么回答")]
+    return f"<h3>{say('承诺：做到、有安排、还缺')}</h3>{scrolled(heads(names), rows, 'wide')}"
+
+
+def _balance(own: Parcel) -> str:
+    if not own.accounts:
+        return ""
+    tables = "".join(_account(account, own.years) for account in own.accounts)
+    zero = say("没有列出的行，各年都是 0。年末在住 = 上年末在住 − 搬出 + 还迁 + 导入 + 其他变动；各口径分列，不相加")
+    return f'<h3>{say("居民收支")}</h3><div class="books">{tables}</div><p>{html.escape(zero)}</p>'
+
+
+def _account(account: Account, years: Sequence[int]) -> str:
+    e, number = html.escape, '<td class="n">{0}</td>'
+    rows = "".join(
+        f"<tr><td>{e(line.label)}</td>{''.join(number.format(e(text)) for text in line.texts)}</tr>"
+        for line in account.told
+    )
+    names = [e(account.label), *map(str, years)]
+    return scrolled(heads(names, range(1, len(names))), rows)
+
+
+def _capacity(own: Parcel) -> str:
+    return f"<h3>{say('逐年够不够')}</h3>{table_html(own.capacity)}" if len(own.capacity) else ""
+
+
+def _money(totals: Sequence[Total]) -> str:
+    """Two tables side by side, never netted."""
+    return f'<div class="pair">{"".join(map(_total, totals))}</div><p>{say("支出与收入分列，不相抵；区间是台账里的下限和上限")}</p>'
+
+
+def _total(own: Total) -> str:
+    e = html.escape
+    rows = "".join(
+        f'<tr><td>{e(line.label)}</td><td class="n">{e(line.text)}</td><td>{e(line.year)}</td><td>{e(line.who)}</td></tr>'
+        for line in own.lines
+    )
+    rows += f'<tr><th>{say("合计")}</th><th class="n">{e(own.text)}</th><th></th><th></th></tr>'
+    names = [say(name) for name in ("指标", "数值", "年份", "谁能填")]
+    return f"<div><h3>{e(topic_name(own.topic))}</h3>{scrolled(heads(names, (1,)), rows)}</div>"
+
+
+def _options(options: Sequence[Option]) -> str:
+    """The plans of a parcel beside each other: one table, small maps, and what it comes to."""
+    if not options:
+        return f"<h3>{say('方案比选')}</h3><p>{say('目录里没有动到这块地的方案。')}</p>"
+    return f"<h3>{say('方案比选')}</h3>{options_table(options)}"
+
+
+def options_table(options: Sequence[Option]) -> str:
+    """Return plans beside each other as a table whose columns are the plans, and the sentence that follows from it."""
+    e, beaten = html.escape, beaten_by(options)
+    rows = "".join(
+        f"<tr><td>{e(say(label))}</td>"
+        + "".join(f'<td class="n">{e(own.texts.get(key, "—"))}</td>' for own in options)
+        + "</tr>"
+        for key, (label, _) in CRITERIA.items()
+    )
+    said = {name: say("同等投入下另有更优方案：{0}", other) for name, other in beaten.items()}
+    said |= {own.name: own.note for own in options if own.state is None}
+    notes = "".join(f'<td class="beaten">{e(said.get(own.name, ""))}</td>' for own in options)
+    rows += f"<tr><td>{say('结论')}</td>{notes}</tr>"
+    names = [say("比什么"), *(e(own.label) for own in options)]
+    end = concluded(options)
+    table = scrolled(heads(names, range(1, len(names))), rows, "wide")
+    return table + (f"<p><b>{e(end)}</b></p>" if end else "")
+
+
+def _text_of(own: Parcel, quantity: str) -> str:
+    return next((line.text for line in own.figures if line.quantity == quantity and not line.holder), "")
+
+
+def _layers(path: Path, district: District, shown: Sequence[Parcel]) -> None:
+    """Write the parcels with their figures, and the homes on them, for QGIS."""
+    places, homes = district.layers["parcels"], district.homes
+    own = places.loc[[parcel.id for parcel in shown]]
+    figures = {line.quantity: (line.label, line.text) for parcel in shown for line in parcel.figures if not line.holder}
+    told = {key: [_text_of(parcel, key) for parcel in shown] for key in figures}
+    counts = {status: [parcel.tally[status] for parcel in shown] for status in shown[0].tally} if shown else {}
+    frame = gpd.GeoDataFrame({"name": own["name"], **told, **counts}, geometry=own.geometry, crs=district.crs)
+    layers = {"地块": frame}
+    on = [home for parcel in shown for home in parcel.homes]
+    if homes is not None and on:
+        there = homes[homes.index.isin(on)]
+        layers["地块上的小区"] = there[["name", "people", "geometry"]]
+    labels = {key: label for key, (label, _) in figures.items()} | {
+        "name": column_title("名称"),
+        "people": column_title("常住人口"),
+    }
+    write_layers(path, layers, district.year, labels, about=place_title(district))
