@@ -226,7 +226,7 @@ TYPED: dict[tuple[str, str], Typed] = {
     ("", "compare"): lambda d, out, _: ["compare", "a", "--for", d, "--out", f"{out}/c"],
     ("", "plans"): lambda d, out, _: ["plans", d, "--out", f"{out}/p"],
     ("", "provision"): lambda d, out, _: ["provision", "--people", "99", "--for", d, "--out", f"{out}/a.xlsx"],
-    ("", "parcels"): lambda d, out, _: ["parcels", "--for", d],
+    ("", "parcels"): lambda d, out, _: ["parcels", "--for", d, "--out", f"{out}/w"],
     ("", "robustness"): lambda d, out, _: [
         *("robustness", d, "--draws", "39", "--csv", f"{out}/k.csv", "--out", f"{out}/k"),
     ],

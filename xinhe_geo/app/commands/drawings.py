@@ -33,7 +33,9 @@ from .console import (
 
 
 def one_sheet(
-    theme: Annotated[str, typer.Argument(help="overview | completeness | gaps | 规则名；list 列出全部")] = "overview",
+    theme: Annotated[
+        str, typer.Argument(help="overview | completeness | gaps | 规则名 | 地块；list 列出全部")
+    ] = "overview",
     folder: Annotated[Path | None, typer.Argument(help="街道目录；省略为随程序的演示街道")] = None,
     out: Annotated[Path | None, typer.Option("--out", help="写到哪个 .pdf 或 .png 文件；没有后缀则两种都写")] = None,
     size: Annotated[str, typer.Option("--size", help="A3 | A4")] = "A3",
@@ -42,6 +44,7 @@ def one_sheet(
         bool, typer.Option("--public", help="公开版：不画行政界线，小于 10 的数不显示，留审图号")
     ] = False,
     number: Annotated[str, typer.Option("--number", help="图号")] = "",
+    date: Annotated[str, typer.Option("--date", help="地块图图签上的日期，照写的印")] = "",
     plan: Plan = None,
     against: Against = None,
     year: Year = None,
@@ -75,6 +78,7 @@ def one_sheet(
             number=number,
             lang=lang,
             against=sides.against,
+            date=date,
         )
     for path in written:
         if path in before:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import geopandas as gpd
@@ -56,7 +56,8 @@ main .side .wide td:not(.n) { min-width: 5em; }
   .side { border: 0; padding: 0; margin: 0; break-after: page; } .side:last-of-type { break-after: auto; }
   .side h2 { font-size: 13pt; margin: 0 0 2px; } .side h3 { font-size: 9.5pt; margin: 6px 0 1px; break-after: avoid; }
   .side :is(p, table, li) { font-size: 7.6pt; line-height: 1.32; margin: 2px 0; } .side :is(th, td) { padding: 1px 4px; }
-  .side tr { break-inside: avoid; }
+  .side tr { break-inside: avoid; } [lang=en] .side :is(p, table, li) { font-size: 7pt; line-height: 1.2; }
+  [lang=en] .side figure svg { max-height: 78mm; }
   .pair { grid-template-columns: minmax(0, 1.1fr) minmax(0, 1fr); gap: 0 12px; } .scroll { overflow: visible; }
   .maps { grid-template-columns: repeat(4, minmax(0, 1fr)); gap: 6px; }
   .books { grid-template-columns: repeat(3, minmax(0, 1fr)); gap: 2px 12px; }
@@ -139,39 +140,36 @@ def _people(district: District, own: Parcel) -> str:
     return f"<h3>{say('各年末的人')}</h3><figure>{chart}</figure><p>{html.escape(said)}</p>"
 
 
-def _ledger(lines: Sequence[FigureLine]) -> str:
-    e = html.escape
-    names = [say(name) for name in ("指标", "口径", "数值", "年份", "依据", "谁能填")]
-    rows = "".join(
-        f'<tr><td>{e(topic_name(line.topic))}</td><td>{e(line.label)}</td><td>{e(line.holder)}</td><td class="n">{e(line.text)}</td>'
-        f"<td>{e(line.year)}</td><td>{e(line.basis)}</td><td>{e(line.who)}</td></tr>"
-        for line in lines
+def _grid(names: Sequence[str], rows: Sequence[Sequence[str]], numbers: Collection[int] = (), kind: str = "") -> str:
+    """Return texts as a table; a column that nobody has filled in is left out."""
+    e, kept = html.escape, [j for j, _ in enumerate(names) if j == 0 or any(row[j] for row in rows)]
+    right = ' class="n"'
+    body = "".join(
+        f"<tr>{''.join(f'<td{right if j in numbers else str()}>{e(row[j])}</td>' for j in kept)}</tr>" for row in rows
     )
-    return scrolled(heads([say("类别"), *names], (3,)), rows)
+    places = {j: i for i, j in enumerate(kept)}
+    return scrolled(heads([names[j] for j in kept], [places[j] for j in numbers if j in places]), body, kind)
+
+
+def _ledger(lines: Sequence[FigureLine]) -> str:
+    names = [say(name) for name in ("类别", "指标", "口径", "数值", "年份", "依据", "谁能填")]
+    rows = [(topic_name(x.topic), x.label, x.holder, x.text, x.year, x.basis, x.who) for x in lines]
+    return _grid(names, rows, (3,))
 
 
 def _stages(own: Parcel) -> str:
-    e = html.escape
+    heading = f"<h3>{say('进度')}</h3>"
     if not own.stages:
-        return f"<h3>{say('进度')}</h3><p>{e(say(NO_STAGES))}</p>"
-    rows = "".join(
-        f"<tr><td>{e(line.label)}</td><td>{e(line.date)}</td><td>{e(line.share)}</td><td>{e(line.who)}</td></tr>"
-        for line in own.stages
-    )
-    names = [say(name) for name in ("阶段", "日期", "比例", "谁能填")]
-    return f"<h3>{say('进度')}</h3>{scrolled(heads(names), rows)}"
+        return f"{heading}<p>{html.escape(say(NO_STAGES))}</p>"
+    return heading + _grid([say(name) for name in ("阶段", "日期", "比例", "谁能填")], own.stages)
 
 
 def _promised(lines: Sequence[PromiseLine]) -> str:
-    e = html.escape
     if not lines:
         return f"<h3>{say('承诺')}</h3><p>{say('规划没有写到这块地。')}</p>"
-    rows = "".join(
-        f"<tr><td>{e(line.quote)}</td><td>{e(line.wants)}</td><td>{e(line.told)}</td><td>{e(line.lacks)}</td><td>{e(line.answers)}</td></tr>"
-        for line in lines
-    )
     names = [say(name) for name in ("原文", "要什么", "做到没有", "还缺", "由什么回答")]
-    return f"<h3>{say('承诺：做到、有安排、还缺')}</h3>{scrolled(heads(names), rows, 'wide')}"
+    rows = [(line.quote, line.wants, line.told, line.lacks, line.answers) for line in lines]
+    return f"<h3>{say('承诺：做到、有安排、还缺')}</h3>{_grid(names, rows, kind='wide')}"
 
 
 def _balance(own: Parcel) -> str:
@@ -202,14 +200,10 @@ def _money(totals: Sequence[Total]) -> str:
 
 
 def _total(own: Total) -> str:
-    e = html.escape
-    rows = "".join(
-        f'<tr><td>{e(line.label)}</td><td class="n">{e(line.text)}</td><td>{e(line.year)}</td><td>{e(line.who)}</td></tr>'
-        for line in own.lines
-    )
-    rows += f'<tr><th>{say("合计")}</th><th class="n">{e(own.text)}</th><th></th><th></th></tr>'
     names = [say(name) for name in ("指标", "数值", "年份", "谁能填")]
-    return f"<div><h3>{e(topic_name(own.topic))}</h3>{scrolled(heads(names, (1,)), rows)}</div>"
+    rows = [(line.label, line.text, line.year, line.who) for line in own.lines]
+    table = _grid(names, [*rows, (say("合计"), own.text, "", "")], (1,))
+    return f"<div><h3>{html.escape(topic_name(own.topic))}</h3>{table}</div>"
 
 
 def _options(options: Sequence[Option]) -> str:

@@ -6,9 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
-import geopandas as gpd
 import numpy as np
-import shapely
 
 from ...core import amount, refuse_uncleared, told, write_bytes
 from ...district import District, place_title
@@ -36,7 +34,8 @@ from ...maps import (
 from ...report import Story, added_to, analyse, refuse_foreign
 from . import carto
 from .carto import Column
-from .page import SIZES, UNITS, Box, Columns, Frame, Look, Paper, pdf_bytes, png_bytes
+from .page import SIZES, UNITS, Box, Columns, Frame, Paper, pdf_bytes, png_bytes
+from .parcel_sheet import locator, parcel_page
 from .sheet import (
     USUAL,
     Format,
@@ -130,6 +129,10 @@ def _pages(story: Story, form: Format) -> Iterator[tuple[str, Paper]]:
     for code, name in district.layers["communities"]["name"].items():
         i += 1
         yield str(name), community_page(story, str(code), replace(form, number=f"{i:02d}"))
+    if story.against is not None and district.parcels is not None:
+        for parcel, name in district.parcels["name"].items():
+            i += 1
+            yield str(name), parcel_page(story, str(parcel), replace(form, number=f"{i:02d}"))
 
 
 # --- the sheet ----------------------------------------------------------------------------------------------------------
@@ -145,7 +148,7 @@ def community_page(story: Story, code: str, form: Format) -> Paper:
     inset = Frame(frame.right - _KEY_MAP[0] - 8, frame.bottom - _KEY_MAP[1] - 8, *_KEY_MAP)
     room = (inset.left - 6, inset.top - 6, frame.right, frame.bottom)
     ground = carto.draw_map(paper, frame, scene, keep_free=[room])
-    _key_map(paper, inset, district, code)
+    locator(paper, inset, district, district.layers["communities"].loc[[code]].geometry)
     left = frame.right + 16
     column = Column(paper, left, frame.top, paper.width - _MARGIN - left, frame.bottom)
     cells = title_cells(district, scene, ground.denominator, form)
@@ -232,27 +235,6 @@ def _own_mode(mode: Mode, district: District, code: str, lang: str) -> Mode:
     return replace(
         mode, title=title, counts=[len(c) for c in classes], texts=[class_text(c, "people", lang) for c in classes]
     )
-
-
-def _key_map(paper: Paper, frame: Frame, district: District, code: str) -> None:
-    """Draw where in the district the community lies."""
-    communities = district.layers["communities"]
-    whole = district.layers.get("district", communities)
-    west, south, east, north = whole.total_bounds
-    scale = min((frame.width - 12) / (east - west), (frame.height - 12) / (north - south))
-    x0 = frame.left + frame.width / 2 - (west + east) / 2 * scale
-    y0 = frame.top + frame.height / 2 + (south + north) / 2 * scale
-
-    def put(shapes: gpd.GeoSeries, look: Look) -> None:
-        moved = shapely.transform(
-            np.asarray(shapes.array), lambda p: np.column_stack([x0 + p[:, 0] * scale, y0 - p[:, 1] * scale])
-        )
-        paper.areas(moved, look)
-
-    paper.rectangle(frame, fill=carto.SHEET, line="#555555")
-    put(whole.geometry, Look("#efeae0", carto.MARK, 1.4))
-    put(communities.geometry, Look(line="#a59a91", width=0.6))
-    put(communities.loc[[code]].geometry, Look(carto.MARK))
 
 
 def _minutes(value: float, lang: str) -> str:

@@ -190,6 +190,11 @@ class Parcel:
         return tuple(line for line in self.plain if line.topic != "people"), people
 
     @property
+    def tallied(self) -> list[tuple[str, int]]:
+        """The same, in words, without those that nothing has come to."""
+        return [(say(STATUSES[status]), number) for status, number in self.tally.items() if number]
+
+    @property
     def tally(self) -> dict[str, int]:
         """How many of what was promised have come to what, by `STATUSES`."""
         return {status: sum(line.status == status for line in self.promised) for status in STATUSES}
@@ -210,12 +215,15 @@ class Parcels:
         Whose end is told; None: the plan's, else the district's.
     with_conflicts
         Whether a plan that contradicts itself goes on all the same.
+    carried_out
+        Instead of a plan: the district after one, where it is there already; who moves year by year is then not told.
     """
 
     district: District
     plan: Scenario | None = None
     year: int | None = None
     with_conflicts: bool = False
+    carried_out: District | None = None
     #: What plans come to, by name: a plan that moves several parcels is worked out once.
     _outcomes: dict[str, Change | str] = field(default_factory=dict, init=False, repr=False)
 
@@ -240,7 +248,9 @@ class Parcels:
     def after(self) -> District | None:
         """The district under the plan; None without one."""
         plan = self._shown
-        return None if plan is None else plan.on(self.district, with_conflicts=self.with_conflicts)
+        if self.carried_out is not None or plan is None:
+            return self.carried_out
+        return plan.on(self.district, with_conflicts=self.with_conflicts)
 
     @property
     def shown(self) -> District:
@@ -260,7 +270,8 @@ class Parcels:
     @cached_property
     def promised(self) -> pd.DataFrame:
         """Every promise (`renewal.promises`)."""
-        return promises(self.state.at(self.district.year), self._shown, after=self.after)
+        plan = self._shown if self.carried_out is None else Scenario("")
+        return promises(self.state.at(self.district.year), plan, after=self.after)
 
     @cached_property
     def books(self) -> pd.DataFrame | None:
